@@ -11,7 +11,7 @@ RANGE = re.compile(r"\(([IMS])([0-9]{1,2})\) to \(\1([0-9]{1,2})\)")
 STATED = re.compile(r"^ \*\s+(?:[-–]\s+)?\(([IMS][0-9]{1,2})\)\s+(?!(?:and|to|or|of|are|is|above|below)\b)\w", re.M)
 BLOCK = re.compile(r"/\*.*?\*/", re.S)
 REASON = re.compile(r"(?:not|neither is)\s+(?:\*\s+)?(?:checked|asserted)", re.I)
-REFUSAL = re.compile(r"refuse|firn_check_failed|FIRN_CORRUPT|FIRN_INVALID")
+REFUSAL = re.compile(r"refuse|fi_check_failed|FIRN_CORRUPT|FIRN_INVALID")
 
 
 def labels_of(text):

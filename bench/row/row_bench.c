@@ -17,10 +17,10 @@
 enum { KEY_SIZE = 16, VALUE_SIZE = 100, ROUNDS = 5 };
 
 struct bench {
-    struct firn_os *os;
-    struct firn_run_env env;
-    struct firn_run *run;
-    enum firn_codec codec;
+    struct fi_os *os;
+    struct fi_run_env env;
+    struct fi_run *run;
+    enum fi_codec codec;
     size_t count;
     uint8_t *keys;   /* in order */
     size_t *shuffle; /* of the keys */
@@ -64,8 +64,8 @@ make_keys(struct bench *bench)
     bench->shuffle = malloc(bench->count * sizeof bench->shuffle[0]);
     CHECK(bench->keys != NULL && bench->shuffle != NULL);
     for (size_t i = 0; i < bench->count; i++) {
-        firn_store_le64(bench->keys + i * KEY_SIZE, next_random(&state));
-        firn_store_le64(bench->keys + i * KEY_SIZE + 8, next_random(&state));
+        fi_store_le64(bench->keys + i * KEY_SIZE, next_random(&state));
+        fi_store_le64(bench->keys + i * KEY_SIZE + 8, next_random(&state));
         bench->shuffle[i] = i;
     }
     qsort(bench->keys, bench->count, KEY_SIZE, compare_keys);
@@ -92,31 +92,31 @@ static size_t
 build(struct bench *bench)
 {
     firn_error err;
-    struct firn_run_builder *builder;
-    struct firn_run_builder_options options = {.codec = bench->codec, .codec_level = 1};
+    struct fi_run_builder *builder;
+    struct fi_run_builder_options options = {.codec = bench->codec, .codec_level = 1};
     if (bench->run != NULL) {
-        firn_row_kind.close(bench->run);
-        require(firn_os_remove_file(bench->env.dir, "firn-bench-row", &err), &err);
+        fi_row_kind.close(bench->run);
+        require(fi_os_remove_file(bench->env.dir, "firn-bench-row", &err), &err);
     }
-    require(firn_row_kind.builder_create(&bench->env, "firn-bench-row", &options, &builder, &err),
+    require(fi_row_kind.builder_create(&bench->env, "firn-bench-row", &options, &builder, &err),
             &err);
     uint64_t state = 7;
     for (size_t i = 0; i < bench->count; i++) {
         uint8_t value[VALUE_SIZE] = {0};
         for (size_t at = 0; at + 8 <= VALUE_SIZE / 2; at += 8) {
-            firn_store_le64(value + at, next_random(&state));
+            fi_store_le64(value + at, next_random(&state));
         }
-        struct firn_entry entry = {.key = key_at(bench, i),
-                                   .value = firn_bytes(value, sizeof value),
-                                   .sequence = 1 + bench->shuffle[i],
-                                   .kind = FIRN_ENTRY_PUT};
-        require(firn_row_kind.builder_add(builder, &entry, &err), &err);
+        struct fi_entry entry = {.key = key_at(bench, i),
+                                 .value = firn_bytes(value, sizeof value),
+                                 .sequence = 1 + bench->shuffle[i],
+                                 .kind = FI_ENTRY_PUT};
+        require(fi_row_kind.builder_add(builder, &entry, &err), &err);
     }
-    struct firn_run_summary summary;
-    require(firn_row_kind.builder_finish(builder, &summary, &err), &err);
-    firn_row_kind.builder_destroy(builder);
-    firn_run_summary_deinit(&summary);
-    require(firn_row_kind.open(&bench->env, "firn-bench-row", &bench->run, &err), &err);
+    struct fi_run_summary summary;
+    require(fi_row_kind.builder_finish(builder, &summary, &err), &err);
+    fi_row_kind.builder_destroy(builder);
+    fi_run_summary_deinit(&summary);
+    require(fi_row_kind.open(&bench->env, "firn-bench-row", &bench->run, &err), &err);
     return bench->count;
 }
 
@@ -124,34 +124,34 @@ static size_t
 get_all(struct bench *bench)
 {
     firn_error err;
-    struct firn_buf value = {0};
-    struct firn_view_interval all = {1, UINT64_MAX};
-    struct firn_view view = {&all, 1, 0, NULL};
-    struct firn_run_hit hit;
+    struct fi_buf value = {0};
+    struct fi_view_interval all = {1, UINT64_MAX};
+    struct fi_view view = {&all, 1, 0, NULL};
+    struct fi_run_hit hit;
     for (size_t i = 0; i < bench->count; i++) {
         firn_slice key = key_at(bench, bench->shuffle[i]);
-        require(firn_row_kind.get(bench->run, key, &view, &hit, &value, &err), &err);
+        require(fi_row_kind.get(bench->run, key, &view, &hit, &value, &err), &err);
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return bench->count;
 }
 
 static size_t
 get_missing(struct bench *bench)
 {
-    struct firn_buf value = {0};
-    struct firn_view_interval all = {1, UINT64_MAX};
-    struct firn_view view = {&all, 1, 0, NULL};
-    struct firn_run_hit hit;
+    struct fi_buf value = {0};
+    struct fi_view_interval all = {1, UINT64_MAX};
+    struct fi_view view = {&all, 1, 0, NULL};
+    struct fi_run_hit hit;
     uint64_t state = 99;
     for (size_t i = 0; i < bench->count; i++) {
         uint8_t key[KEY_SIZE];
-        firn_store_le64(key, next_random(&state));
-        firn_store_le64(key + 8, next_random(&state));
-        CHECK(firn_row_kind.get(bench->run, firn_bytes(key, sizeof key), &view, &hit, &value,
-                                NULL) == FIRN_NOT_FOUND);
+        fi_store_le64(key, next_random(&state));
+        fi_store_le64(key + 8, next_random(&state));
+        CHECK(fi_row_kind.get(bench->run, firn_bytes(key, sizeof key), &view, &hit, &value, NULL) ==
+              FIRN_NOT_FOUND);
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return bench->count;
 }
 
@@ -159,18 +159,17 @@ static size_t
 seek_and_step(struct bench *bench)
 {
     firn_error err;
-    struct firn_run_cursor *cursor;
+    struct fi_run_cursor *cursor;
     size_t count = bench->count / 4;
-    require(firn_row_kind.cursor_create(bench->run, NULL, &cursor, &err), &err);
+    require(fi_row_kind.cursor_create(bench->run, NULL, &cursor, &err), &err);
     for (size_t i = 0; i < count; i++) {
-        require(
-            firn_row_kind.cursor_seek(cursor, key_at(bench, bench->shuffle[i]), UINT64_MAX, &err),
-            &err);
+        require(fi_row_kind.cursor_seek(cursor, key_at(bench, bench->shuffle[i]), UINT64_MAX, &err),
+                &err);
         for (int step = 0; step < 10 && cursor->is_valid; step++) {
-            require(firn_row_kind.cursor_next(cursor, &err), &err);
+            require(fi_row_kind.cursor_next(cursor, &err), &err);
         }
     }
-    firn_row_kind.cursor_destroy(cursor);
+    fi_row_kind.cursor_destroy(cursor);
     return count;
 }
 
@@ -178,17 +177,17 @@ static size_t
 walk(struct bench *bench, bool is_sequential)
 {
     firn_error err;
-    struct firn_run_cursor *cursor;
-    struct firn_run_cursor_options options = {.is_sequential = is_sequential};
+    struct fi_run_cursor *cursor;
+    struct fi_run_cursor_options options = {.is_sequential = is_sequential};
     size_t count = 0;
     uint64_t sum = 0;
-    require(firn_row_kind.cursor_create(bench->run, &options, &cursor, &err), &err);
-    require(firn_row_kind.cursor_first(cursor, &err), &err);
+    require(fi_row_kind.cursor_create(bench->run, &options, &cursor, &err), &err);
+    require(fi_row_kind.cursor_first(cursor, &err), &err);
     for (; cursor->is_valid; count++) {
         sum += cursor->entry.key.data[3] + cursor->entry.value.data[10];
-        require(firn_row_kind.cursor_next(cursor, &err), &err);
+        require(fi_row_kind.cursor_next(cursor, &err), &err);
     }
-    firn_row_kind.cursor_destroy(cursor);
+    fi_row_kind.cursor_destroy(cursor);
     CHECK(count == bench->count && sum != 0);
     return count;
 }
@@ -223,26 +222,26 @@ main(int argc, char **argv)
 {
     firn_error err;
     struct bench bench = {.count = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000000,
-                          .codec = argc > 2 ? (enum firn_codec)atoi(argv[2]) : FIRN_CODEC_NONE};
+                          .codec = argc > 2 ? (enum fi_codec)atoi(argv[2]) : FI_CODEC_NONE};
     size_t cache_mib = argc > 3 ? strtoul(argv[3], NULL, 10) : 2048;
     const char *directory = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
-    bench.os = firn_os_default();
-    require(firn_os_dir_open_path(bench.os, directory, &bench.env.dir, &err), &err);
-    require(firn_block_cache_create(bench.os, cache_mib << 20, &bench.env.cache, &err), &err);
+    bench.os = fi_os_default();
+    require(fi_os_dir_open_path(bench.os, directory, &bench.env.dir, &err), &err);
+    require(fi_block_cache_create(bench.os, cache_mib << 20, &bench.env.cache, &err), &err);
     make_keys(&bench);
     measure(&bench, "build, an entry", build);
     (void)printf("%-28s %8.1f\n", "bytes, an entry",
-                 (double)firn_row_kind.summary(bench.run)->file_bytes / (double)bench.count);
+                 (double)fi_row_kind.summary(bench.run)->file_bytes / (double)bench.count);
     measure(&bench, "walk ahead, not cached", walk_ahead);
     measure(&bench, "get", get_all);
     measure(&bench, "get, missing", get_missing);
     measure(&bench, "seek and 10 steps", seek_and_step);
     measure(&bench, "walk, cached", walk_cached);
     measure(&bench, "walk ahead, cached", walk_ahead);
-    firn_row_kind.close(bench.run);
-    require(firn_os_remove_file(bench.env.dir, "firn-bench-row", &err), &err);
-    firn_os_dir_close(bench.env.dir);
-    firn_block_cache_destroy(bench.env.cache);
+    fi_row_kind.close(bench.run);
+    require(fi_os_remove_file(bench.env.dir, "firn-bench-row", &err), &err);
+    fi_os_dir_close(bench.env.dir);
+    fi_block_cache_destroy(bench.env.cache);
     free(bench.keys);
     free(bench.shuffle);
     return 0;

@@ -63,7 +63,7 @@ api_check_begin_visits(firn_error *err)
 static inline int
 api_check_end_visits(int rc, firn_error *err)
 {
-    return api_check_is_told(rc, err) ? rc : firn_error_stopped(err, rc);
+    return api_check_is_told(rc, err) ? rc : fi_error_stopped(err, rc);
 }
 
 /* A function that the program reads or writes with. The two below call it, and fill the error if it
@@ -91,11 +91,11 @@ api_check_write(void *ctx, firn_slice bytes, firn_error *err)
 }
 
 /* Returns FIRN_INVALID from the enclosing function unless the condition holds. */
-#define API_REQUIRE(condition, err, text)                             \
-    do {                                                              \
-        if (!(condition)) {                                           \
-            return firn_error_set((err), FIRN_INVALID, "%s", (text)); \
-        }                                                             \
+#define API_REQUIRE(condition, err, text)                           \
+    do {                                                            \
+        if (!(condition)) {                                         \
+            return fi_error_set((err), FIRN_INVALID, "%s", (text)); \
+        }                                                           \
     } while (0)
 
 /* The same unless a range that is to be deleted has an upper bound. */

@@ -20,34 +20,34 @@
  */
 #include "api/api_handle.h"
 
-static const char *const names[] = {[FIRN_API_HANDLE_STORE] = "the store",
-                                    [FIRN_API_HANDLE_KEYSPACE] = "the keyspace",
-                                    [FIRN_API_HANDLE_SNAPSHOT] = "the snapshot",
-                                    [FIRN_API_HANDLE_CURSOR] = "the cursor",
-                                    [FIRN_API_HANDLE_TXN] = "the transaction",
-                                    [FIRN_API_HANDLE_BATCH] = "the batch",
-                                    [FIRN_API_HANDLE_BULK] = "the load",
-                                    [FIRN_API_HANDLE_PIN] = "the pin",
-                                    [FIRN_API_HANDLE_TABLE] = "the table",
-                                    [FIRN_API_HANDLE_TABLE_CURSOR] = "the cursor",
-                                    [FIRN_API_HANDLE_SCAN] = "the scan",
-                                    [FIRN_API_HANDLE_TABLE_BULK] = "the load",
-                                    [FIRN_API_HANDLE_TABLE_DIFF] = "the comparison"};
+static const char *const names[] = {[FI_API_HANDLE_STORE] = "the store",
+                                    [FI_API_HANDLE_KEYSPACE] = "the keyspace",
+                                    [FI_API_HANDLE_SNAPSHOT] = "the snapshot",
+                                    [FI_API_HANDLE_CURSOR] = "the cursor",
+                                    [FI_API_HANDLE_TXN] = "the transaction",
+                                    [FI_API_HANDLE_BATCH] = "the batch",
+                                    [FI_API_HANDLE_BULK] = "the load",
+                                    [FI_API_HANDLE_PIN] = "the pin",
+                                    [FI_API_HANDLE_TABLE] = "the table",
+                                    [FI_API_HANDLE_TABLE_CURSOR] = "the cursor",
+                                    [FI_API_HANDLE_SCAN] = "the scan",
+                                    [FI_API_HANDLE_TABLE_BULK] = "the load",
+                                    [FI_API_HANDLE_TABLE_DIFF] = "the comparison"};
 
 int
-firn_api_handle_refuse_named(const void *handle, const char *what, firn_error *err)
+fi_api_handle_refuse_named(const void *handle, const char *what, firn_error *err)
 {
     if (handle == NULL) {
-        return firn_error_set(err, FIRN_INVALID, "%s must not be NULL", what);
+        return fi_error_set(err, FIRN_INVALID, "%s must not be NULL", what);
     }
-    return api_process_is_own(handle) ? firn_os_callback_refuse(what, err)
-                                      : firn_os_process_refuse(what, err);
+    return api_process_is_own(handle) ? fi_os_callback_refuse(what, err)
+                                      : fi_os_process_refuse(what, err);
 }
 
 int
-firn_api_handle_refuse(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
+fi_api_handle_refuse(const void *handle, enum fi_api_handle_kind kind, firn_error *err)
 {
-    return firn_api_handle_refuse_named(handle, names[kind], err);
+    return fi_api_handle_refuse_named(handle, names[kind], err);
 }
 
 #ifdef FIRN_DEBUG
@@ -65,7 +65,7 @@ enum { SLOTS = 8192, BUCKETS = 1024 };
 struct slot {
     const void *handle; /* NULL: free */
     const void *owner;
-    enum firn_api_handle_kind kind;
+    enum fi_api_handle_kind kind;
     bool is_busy;
     bool is_closing;
     struct slot *next; /* in its bucket, or in the free list */
@@ -100,8 +100,8 @@ forget_all_locked(void)
 static void
 lock(void)
 {
-    struct firn_os_process_mark own;
-    firn_os_process_init_mark(&own);
+    struct fi_os_process_mark own;
+    fi_os_process_init_mark(&own);
     uint64_t holder = 0;
     while (!atomic_compare_exchange_strong_explicit(&table.holder, &holder, own.process,
                                                     memory_order_acquire, memory_order_relaxed)) {
@@ -166,7 +166,7 @@ remove_locked(struct slot *slot)
 }
 
 void
-firn_api_handle_opened(const void *handle, enum firn_api_handle_kind kind, const void *owner)
+fi_api_handle_opened(const void *handle, enum fi_api_handle_kind kind, const void *owner)
 {
     if (handle == NULL) {
         return;
@@ -184,12 +184,11 @@ firn_api_handle_opened(const void *handle, enum firn_api_handle_kind kind, const
 }
 
 int
-firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind kind,
-                          const void *owner)
+fi_api_handle_opened_if(int rc, const void *handle, enum fi_api_handle_kind kind, const void *owner)
 {
     DCHECK((rc == FIRN_OK) == (handle != NULL)); /* outputs are NULL until success */
     if (rc == FIRN_OK) {
-        firn_api_handle_opened(handle, kind, owner);
+        fi_api_handle_opened(handle, kind, owner);
     }
     return rc;
 }
@@ -197,33 +196,33 @@ firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind 
 /* ---- questions ---- */
 
 static int
-refuse(enum firn_api_handle_kind kind, const char *what, firn_error *err)
+refuse(enum fi_api_handle_kind kind, const char *what, firn_error *err)
 {
     DCHECK((size_t)kind < sizeof names / sizeof names[0]);
-    return firn_error_set(err, FIRN_MISUSE, "the handle of %s %s", names[kind], what);
+    return fi_error_set(err, FIRN_MISUSE, "the handle of %s %s", names[kind], what);
 }
 
 static int
-refuse_closed(enum firn_api_handle_kind kind, firn_error *err)
+refuse_closed(enum fi_api_handle_kind kind, firn_error *err)
 {
     return refuse(kind, "is not open: it was closed, or never was one", err);
 }
 
 int
-firn_api_handle_check(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
+fi_api_handle_check(const void *handle, enum fi_api_handle_kind kind, firn_error *err)
 {
     if (handle == NULL) {
-        return firn_api_handle_refuse(handle, kind, err);
+        return fi_api_handle_refuse(handle, kind, err);
     }
     lock();
     const struct slot *slot = find_locked(handle, false);
     bool is_open = slot != NULL ? slot->kind == kind : table.has_overflown;
     unlock();
-    return is_open ? firn_api_handle_check_process(handle, kind, err) : refuse_closed(kind, err);
+    return is_open ? fi_api_handle_check_process(handle, kind, err) : refuse_closed(kind, err);
 }
 
 bool
-firn_api_handle_is_inherited(const void *handle)
+fi_api_handle_is_inherited(const void *handle)
 {
     lock();
     bool is_open = find_locked(handle, false) != NULL || table.has_overflown;
@@ -234,8 +233,8 @@ firn_api_handle_is_inherited(const void *handle)
 static bool
 is_cursor(const struct slot *slot)
 {
-    return slot->kind == FIRN_API_HANDLE_CURSOR || slot->kind == FIRN_API_HANDLE_TABLE_CURSOR ||
-           slot->kind == FIRN_API_HANDLE_SCAN;
+    return slot->kind == FI_API_HANDLE_CURSOR || slot->kind == FI_API_HANDLE_TABLE_CURSOR ||
+           slot->kind == FI_API_HANDLE_SCAN;
 }
 
 /* The slot that is busy while a thread is inside a handle: for a cursor in a transaction, that of
@@ -250,11 +249,11 @@ guard_of_locked(struct slot *slot)
 }
 
 int
-firn_api_handle_enter(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
+fi_api_handle_enter(const void *handle, enum fi_api_handle_kind kind, firn_error *err)
 {
     bool is_busy = false;
     if (handle == NULL) {
-        return firn_api_handle_refuse(handle, kind, err);
+        return fi_api_handle_refuse(handle, kind, err);
     }
     lock();
     struct slot *slot = find_locked(handle, false);
@@ -267,14 +266,13 @@ firn_api_handle_enter(const void *handle, enum firn_api_handle_kind kind, firn_e
     }
     unlock();
     if (!is_own) {
-        return is_open ? firn_api_handle_check_process(handle, kind, err)
-                       : refuse_closed(kind, err);
+        return is_open ? fi_api_handle_check_process(handle, kind, err) : refuse_closed(kind, err);
     }
     return is_busy ? refuse(kind, "is in use by another thread", err) : FIRN_OK;
 }
 
 void
-firn_api_handle_leave(const void *handle)
+fi_api_handle_leave(const void *handle)
 {
     lock();
     struct slot *slot = find_locked(handle, false);
@@ -290,7 +288,7 @@ firn_api_handle_leave(const void *handle)
 static bool
 goes_with(const struct slot *slot, const void *handle)
 {
-    bool goes = slot->kind == FIRN_API_HANDLE_KEYSPACE || slot->kind == FIRN_API_HANDLE_TABLE;
+    bool goes = slot->kind == FI_API_HANDLE_KEYSPACE || slot->kind == FI_API_HANDLE_TABLE;
     return slot->handle != NULL && (slot->handle == handle || (slot->owner == handle && goes));
 }
 
@@ -307,13 +305,13 @@ set_closing(const void *handle, bool is_closing)
 }
 
 void
-firn_api_handle_closing(const void *handle)
+fi_api_handle_closing(const void *handle)
 {
     set_closing(handle, true);
 }
 
 void
-firn_api_handle_closed(const void *handle)
+fi_api_handle_closed(const void *handle)
 {
     lock();
     for (size_t i = 0; i < table.used && handle != NULL; i++) {
@@ -328,7 +326,7 @@ firn_api_handle_closed(const void *handle)
 }
 
 void
-firn_api_handle_stays(const void *handle)
+fi_api_handle_stays(const void *handle)
 {
     set_closing(handle, false);
 }

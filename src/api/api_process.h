@@ -23,7 +23,7 @@
 static inline bool
 api_process_is_own(const void *handle)
 {
-    return firn_os_process_is_own((const struct firn_os_process_mark *)handle);
+    return fi_os_process_is_own((const struct fi_os_process_mark *)handle);
 }
 
 /* Whether a function without an error may use a handle. */
@@ -38,16 +38,16 @@ api_process_may_use(const void *handle)
 static inline bool
 api_process_may_close(const void *handle)
 {
-    return api_process_may_use(handle) && !firn_os_callback_is_running();
+    return api_process_may_use(handle) && !fi_os_callback_is_running();
 }
 
 /* Returns FIRN_MISUSE from the enclosing function, which opens a handle, if it is called in
  * on_notice or on_progress: the handle could neither be used nor closed there. */
-#define API_OPENS(what, err)                                  \
-    do {                                                      \
-        if (firn_os_callback_is_running()) {                  \
-            return firn_os_callback_refuse("a " what, (err)); \
-        }                                                     \
+#define API_OPENS(what, err)                                \
+    do {                                                    \
+        if (fi_os_callback_is_running()) {                  \
+            return fi_os_callback_refuse("a " what, (err)); \
+        }                                                   \
     } while (0)
 
 #endif

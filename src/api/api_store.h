@@ -20,24 +20,24 @@
 static inline bool
 api_store_is_own_name(const char *name)
 {
-    return strncmp(name, FIRN_DB_SYSTEM_PREFIX, sizeof FIRN_DB_SYSTEM_PREFIX - 1) == 0 ||
-           strncmp(name, FIRN_DB_TABLE_PREFIX, sizeof FIRN_DB_TABLE_PREFIX - 1) == 0;
+    return strncmp(name, FI_DB_SYSTEM_PREFIX, sizeof FI_DB_SYSTEM_PREFIX - 1) == 0 ||
+           strncmp(name, FI_DB_TABLE_PREFIX, sizeof FI_DB_TABLE_PREFIX - 1) == 0;
 }
 
 static inline int
 api_store_refuse_own_name(firn_error *err)
 {
-    return firn_error_set(err, FIRN_INVALID,
-                          "names that begin with \"%s\" or \"%s\" are kept for firn itself",
-                          FIRN_DB_SYSTEM_PREFIX, FIRN_DB_TABLE_PREFIX);
+    return fi_error_set(err, FIRN_INVALID,
+                        "names that begin with \"%s\" or \"%s\" are kept for firn itself",
+                        FI_DB_SYSTEM_PREFIX, FI_DB_TABLE_PREFIX);
 }
 
 /* Progress that is reported to the on_progress of the callbacks, which are copied. */
-static inline struct firn_storefile_progress
+static inline struct fi_storefile_progress
 api_store_progress_of(const firn_callbacks *callbacks)
 {
-    return (struct firn_storefile_progress){
-        .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = firn_os_default()};
+    return (struct fi_storefile_progress){
+        .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = fi_os_default()};
 }
 
 /* An on_damage for the rooms below that reports to on_notice; ctx is the callbacks. */
@@ -46,7 +46,7 @@ api_store_tell_damage(void *ctx, const char *text)
 {
     const firn_callbacks *callbacks = ctx;
     const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
-    firn_os_callback_notice(callbacks, &notice);
+    fi_os_callback_notice(callbacks, &notice);
 }
 
 static inline bool
@@ -62,7 +62,7 @@ api_store_read_put_options(const firn_write_options *options, firn_write_options
 {
     const firn_write_options defaults = FIRN_WRITE_OPTIONS_INIT;
     *out = defaults;
-    int rc = firn_api_options_read(out, sizeof *out, options, err);
+    int rc = fi_api_options_read(out, sizeof *out, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -90,7 +90,7 @@ api_store_read_write_options(const firn_write_options *options, firn_durability 
 /* Must not be copied: the options point to the slices in the same struct. */
 struct api_store_cursor_options {
     firn_cursor_options given;
-    struct firn_db_cursor_options options;
+    struct fi_db_cursor_options options;
 };
 
 static inline int
@@ -100,33 +100,32 @@ api_store_read_cursor_options(const firn_cursor_options *options,
     const firn_cursor_options defaults = FIRN_CURSOR_OPTIONS_INIT;
     firn_cursor_options *given = &out->given;
     *given = defaults;
-    int rc = firn_api_options_read(given, sizeof *given, options, err);
+    int rc = fi_api_options_read(given, sizeof *given, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     API_REQUIRE(api_check_is_slice(given->lower) && api_check_is_slice(given->upper) &&
                     api_check_is_slice(given->prefix),
                 err, "a bound of a cursor is NULL and has a size");
-    out->options = (struct firn_db_cursor_options){
-        .lower = given->lower.data == NULL ? NULL : &given->lower,
-        .upper = given->upper.data == NULL ? NULL : &given->upper,
-        .prefix = given->prefix.data == NULL ? NULL : &given->prefix,
-        .view = given->snapshot,
-        .keys_only = given->keys_only};
+    out->options =
+        (struct fi_db_cursor_options){.lower = given->lower.data == NULL ? NULL : &given->lower,
+                                      .upper = given->upper.data == NULL ? NULL : &given->upper,
+                                      .prefix = given->prefix.data == NULL ? NULL : &given->prefix,
+                                      .view = given->snapshot,
+                                      .keys_only = given->keys_only};
     return FIRN_OK;
 }
 
 /* Ends a get that returned rc: the caller takes over the value and its memory. */
 static inline int
-api_store_give_value(int rc, struct firn_buf *value, uint8_t **out, size_t *out_size,
-                     firn_error *err)
+api_store_give_value(int rc, struct fi_buf *value, uint8_t **out, size_t *out_size, firn_error *err)
 {
     /* An empty value has an address too. */
-    if (rc == FIRN_OK && value->data == NULL && firn_buf_reserve(value, 1) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a value");
+    if (rc == FIRN_OK && value->data == NULL && fi_buf_reserve(value, 1) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a value");
     }
     if (rc != FIRN_OK) {
-        firn_buf_deinit(value);
+        fi_buf_deinit(value);
         return rc;
     }
     *out = value->data;

@@ -14,14 +14,14 @@ int
 firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    static const struct firn_arrow_export_scan functions = {firn_scan_next, firn_scan_close};
+    static const struct fi_arrow_export_scan functions = {firn_scan_next, firn_scan_close};
     if (out == NULL) {
         firn_scan_close(scan); /* the call took the scan over */
-        return firn_error_set(err, FIRN_INVALID, "out must not be NULL");
+        return fi_error_set(err, FIRN_INVALID, "out must not be NULL");
     }
     *out = (struct ArrowArrayStream){.release = NULL};
     API_OPEN(scan, SCAN, err);
-    return api_check_told(firn_arrow_export_open(scan, &functions, out, err), err);
+    return api_check_told(fi_arrow_export_open(scan, &functions, out, err), err);
 }
 
 int
@@ -34,15 +34,15 @@ firn_table_import_arrow(firn_table *table, struct ArrowArrayStream *stream,
     uint64_t rows = 0;
     API_REQUIRE(stream != NULL && stream->release != NULL, err,
                 "stream must not be NULL, nor released");
-    int rc = table != NULL ? firn_api_handle_check(table, FIRN_API_HANDLE_TABLE, err)
-                           : firn_error_set(err, FIRN_INVALID, "table must not be NULL");
-    rc = rc == FIRN_OK ? firn_api_options_read(&given, sizeof given, options, err) : rc;
+    int rc = table != NULL ? fi_api_handle_check(table, FI_API_HANDLE_TABLE, err)
+                           : fi_error_set(err, FIRN_INVALID, "table must not be NULL");
+    rc = rc == FIRN_OK ? fi_api_options_read(&given, sizeof given, options, err) : rc;
     if (rc != FIRN_OK) {
         stream->release(stream);
         return rc;
     }
-    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    rc = firn_arrow_import(table, stream, &progress, &rows, err);
+    struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    rc = fi_arrow_import(table, stream, &progress, &rows, err);
     if (out_rows != NULL) {
         *out_rows = rows;
     }
@@ -54,17 +54,17 @@ firn_arrow_definition(const struct ArrowSchema *schema, const char *const *key, 
                       char **out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(schema != NULL && (key != NULL || key_count == 0), err,
                 "schema and key must not be NULL");
-    int rc = firn_arrow_import_definition(schema, key, key_count, &text, err);
-    if (rc == FIRN_OK && firn_buf_text(&text) == NULL) {
-        rc = firn_error_no_memory(err, "a definition");
+    int rc = fi_arrow_import_definition(schema, key, key_count, &text, err);
+    if (rc == FIRN_OK && fi_buf_text(&text) == NULL) {
+        rc = fi_error_no_memory(err, "a definition");
     }
     if (rc != FIRN_OK) {
-        firn_buf_deinit(&text);
+        fi_buf_deinit(&text);
         return rc;
     }
     *out = (char *)text.data;

@@ -15,41 +15,41 @@ firn_batch_create(firn_batch **out, firn_error *err)
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_OPENS("batch", err);
-    int rc = firn_db_batch_create(out, err);
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_BATCH, NULL);
+    int rc = fi_db_batch_create(out, err);
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_BATCH, NULL);
 }
 
 void
 firn_batch_destroy(firn_batch *batch)
 {
-    if (firn_api_handle_check(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK) {
-        firn_api_handle_closing(batch);
-        firn_db_batch_destroy(batch);
-        firn_api_handle_closed(batch);
+    if (fi_api_handle_check(batch, FI_API_HANDLE_BATCH, NULL) == FIRN_OK) {
+        fi_api_handle_closing(batch);
+        fi_db_batch_destroy(batch);
+        fi_api_handle_closed(batch);
     }
 }
 
 void
 firn_batch_clear(firn_batch *batch)
 {
-    if (batch != NULL && firn_api_handle_enter(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK) {
-        firn_db_batch_clear(batch);
-        firn_api_handle_leave(batch);
+    if (batch != NULL && fi_api_handle_enter(batch, FI_API_HANDLE_BATCH, NULL) == FIRN_OK) {
+        fi_db_batch_clear(batch);
+        fi_api_handle_leave(batch);
     }
 }
 
 size_t
 firn_batch_count(const firn_batch *batch)
 {
-    bool is_open = firn_api_handle_check(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK;
-    return is_open ? firn_db_batch_count(batch) : 0;
+    bool is_open = fi_api_handle_check(batch, FI_API_HANDLE_BATCH, NULL) == FIRN_OK;
+    return is_open ? fi_db_batch_count(batch) : 0;
 }
 
 size_t
 firn_batch_size(const firn_batch *batch)
 {
-    bool is_open = firn_api_handle_check(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK;
-    return is_open ? firn_db_batch_size_bytes(batch) : 0;
+    bool is_open = fi_api_handle_check(batch, FI_API_HANDLE_BATCH, NULL) == FIRN_OK;
+    return is_open ? fi_db_batch_size_bytes(batch) : 0;
 }
 
 struct batch_visit {
@@ -75,7 +75,7 @@ firn_batch_iterate(const firn_batch *batch, int (*visit)(void *ctx, const firn_b
     API_REQUIRE(batch != NULL && visit != NULL, err, "batch and visit must not be NULL");
     API_OPEN(batch, BATCH, err);
     struct batch_visit visiting = {visit, ctx};
-    return api_check_told(firn_db_batch_iterate(batch, visit_write, &visiting, err), err);
+    return api_check_told(fi_db_batch_iterate(batch, visit_write, &visiting, err), err);
 }
 
 int
@@ -86,7 +86,7 @@ firn_batch_append(firn_batch *batch, const firn_batch *from, firn_error *err)
     API_REQUIRE(batch != from, err, "a batch cannot be appended to itself");
     API_OPEN(from, BATCH, err);
     API_ENTER(batch, BATCH, err);
-    return firn_api_handle_left(batch, firn_db_batch_append_all(batch, from, err), err);
+    return fi_api_handle_left(batch, fi_db_batch_append_all(batch, from, err), err);
 }
 
 int
@@ -99,7 +99,7 @@ firn_batch_put(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_
                 err, "batch, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
-    return firn_api_handle_left(batch, firn_db_batch_put(batch, keyspace, key, value, err), err);
+    return fi_api_handle_left(batch, fi_db_batch_put(batch, keyspace, key, value, err), err);
 }
 
 int
@@ -112,8 +112,8 @@ firn_batch_put_ttl(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, f
                 err, "batch, keyspace, key and value must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
-    return firn_api_handle_left(
-        batch, firn_db_batch_put_ttl(batch, keyspace, key, value, ttl_ms, err), err);
+    return fi_api_handle_left(batch, fi_db_batch_put_ttl(batch, keyspace, key, value, ttl_ms, err),
+                              err);
 }
 
 int
@@ -126,8 +126,8 @@ firn_batch_merge(firn_batch *batch, firn_keyspace *keyspace, firn_slice key,
                 err, "batch, keyspace, key and operand must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
-    return firn_api_handle_left(
-        batch, firn_db_batch_merge(batch, keyspace, key, operation, operand, err), err);
+    return fi_api_handle_left(
+        batch, fi_db_batch_merge(batch, keyspace, key, operation, operand, err), err);
 }
 
 int
@@ -138,7 +138,7 @@ firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, fi
                 "batch, keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
-    return firn_api_handle_left(batch, firn_db_batch_delete(batch, keyspace, key, err), err);
+    return fi_api_handle_left(batch, fi_db_batch_delete(batch, keyspace, key, err), err);
 }
 
 int
@@ -152,8 +152,8 @@ firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace, firn_slice l
     API_REQUIRE_UPPER(upper, err);
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
-    return firn_api_handle_left(
-        batch, firn_db_batch_delete_range(batch, keyspace, lower, upper, err), err);
+    return fi_api_handle_left(batch, fi_db_batch_delete_range(batch, keyspace, lower, upper, err),
+                              err);
 }
 
 int
@@ -169,7 +169,7 @@ firn_store_write(firn_store *store, const firn_batch *batch, const firn_write_op
     }
     API_OPEN(store, STORE, err);
     API_ENTER(batch, BATCH, err);
-    rc = firn_db_write(store, batch, durability, err);
-    firn_api_handle_leave(batch);
+    rc = fi_db_write(store, batch, durability, err);
+    fi_api_handle_leave(batch);
     return api_check_told(rc, err);
 }

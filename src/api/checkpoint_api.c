@@ -16,27 +16,27 @@
 #include "store/db.h"
 
 static void
-describe(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out)
+describe(const struct fi_db_checkpoint_info *info, firn_store_checkpoint *out)
 {
     *out = (firn_store_checkpoint){.size = sizeof *out,
                                    .number = info->number,
                                    .created_ns = info->created_ns,
                                    .sequence = info->sequence,
                                    .is_safety = info->is_safety};
-    firn_db_checkpoint_name_of_id(info->id, out->id);
+    fi_db_checkpoint_name_of_id(info->id, out->id);
     memcpy(out->name, info->name, sizeof out->name);
     if (info->is_safety) {
-        firn_db_checkpoint_name_of_id(info->restored, out->restored);
+        fi_db_checkpoint_name_of_id(info->restored, out->restored);
     }
 }
 
 /* Fills a structure of the caller's. Requires: its size was checked. */
 static void
-hand_over(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out)
+hand_over(const struct fi_db_checkpoint_info *info, firn_store_checkpoint *out)
 {
     firn_store_checkpoint full;
     describe(info, &full);
-    firn_api_options_write(out, &full, sizeof full);
+    fi_api_options_write(out, &full, sizeof full);
 }
 
 int
@@ -46,17 +46,17 @@ firn_store_checkpoint_create(firn_store *store, const char *name,
 {
     API_ANY_ERROR(err);
     firn_store_checkpoint_options given = FIRN_STORE_CHECKPOINT_OPTIONS_INIT;
-    struct firn_db_checkpoint_info info;
+    struct fi_db_checkpoint_info info;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
-    API_REQUIRE(out == NULL || firn_api_options_is_size(out->size), err,
+    API_REQUIRE(out == NULL || fi_api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
     API_OPEN(store, STORE, err);
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.created_ns >= 0, err, "created_ns must not be negative");
     name = name != NULL ? name : "";
     int rc = given.created_ns == 0
-                 ? firn_db_checkpoint_create(store, name, &info, err)
-                 : firn_db_checkpoint_create_at(store, name, given.created_ns, &info, err);
+                 ? fi_db_checkpoint_create(store, name, &info, err)
+                 : fi_db_checkpoint_create_at(store, name, given.created_ns, &info, err);
     if (rc == FIRN_OK && out != NULL) {
         hand_over(&info, out);
     }
@@ -69,7 +69,7 @@ struct listing {
 };
 
 static int
-visit_one(void *ctx, const struct firn_db_checkpoint_info *info)
+visit_one(void *ctx, const struct fi_db_checkpoint_info *info)
 {
     const struct listing *listing = ctx;
     firn_store_checkpoint checkpoint;
@@ -88,9 +88,9 @@ firn_store_checkpoint_list(firn_store *store, const firn_store_checkpoint_list_o
     API_OPEN(store, STORE, err);
     API_READ_OPTIONS(given, options, err);
     struct listing listing = {visit, ctx};
-    const struct firn_db_checkpoint_visitor visitor = {given.include_safety, visit_one, &listing};
+    const struct fi_db_checkpoint_visitor visitor = {given.include_safety, visit_one, &listing};
     api_check_begin_visits(err);
-    int rc = firn_db_checkpoint_list(store, &visitor, err);
+    int rc = fi_db_checkpoint_list(store, &visitor, err);
     return api_check_end_visits(rc, err);
 }
 
@@ -99,13 +99,13 @@ firn_store_checkpoint_find(firn_store *store, const char *reference, firn_store_
                            firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_db_checkpoint_info info;
+    struct fi_db_checkpoint_info info;
     API_REQUIRE(store != NULL && reference != NULL && out != NULL, err,
                 "store, reference and out must not be NULL");
-    API_REQUIRE(firn_api_options_is_size(out->size), err,
+    API_REQUIRE(fi_api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
     API_OPEN(store, STORE, err);
-    int rc = firn_db_checkpoint_find(store, reference, &info, err);
+    int rc = fi_db_checkpoint_find(store, reference, &info, err);
     if (rc == FIRN_OK) {
         hand_over(&info, out);
     }
@@ -123,27 +123,27 @@ firn_store_checkpoint_delete(firn_store *store, const char *const *references, s
         API_REQUIRE(references[i] != NULL, err, "a reference must not be NULL");
     }
     API_OPEN(store, STORE, err);
-    return api_check_told(firn_db_checkpoint_delete(store, references, count, err), err);
+    return api_check_told(fi_db_checkpoint_delete(store, references, count, err), err);
 }
 
 /* ---- restores ---- */
 
 static void
-report(const struct firn_db_checkpoint_info *restored, const struct firn_db_checkpoint_info *safety,
+report(const struct fi_db_checkpoint_info *restored, const struct fi_db_checkpoint_info *safety,
        firn_store_restore_result *out)
 {
     firn_store_restore_result full = {.size = sizeof full};
     describe(restored, &full.restored);
     describe(safety, &full.safety);
     if (out != NULL) {
-        firn_api_options_write(out, &full, sizeof full);
+        fi_api_options_write(out, &full, sizeof full);
     }
 }
 
 static int
 check_report(const firn_store_restore_result *out, firn_error *err)
 {
-    API_REQUIRE(out == NULL || firn_api_options_is_size(out->size), err,
+    API_REQUIRE(out == NULL || fi_api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_restore_result)");
     return FIRN_OK;
 }
@@ -153,13 +153,13 @@ firn_store_restore(firn_store *store, const char *reference, firn_store_restore_
                    firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
     API_REQUIRE(store != NULL && reference != NULL, err, "store and reference must not be NULL");
     API_OPEN(store, STORE, err);
     int rc = check_report(out, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_checkpoint_restore(store, reference, &restored, &safety, err);
+        rc = fi_db_checkpoint_restore(store, reference, &restored, &safety, err);
     }
     if (rc == FIRN_OK) {
         report(&restored, &safety, out);
@@ -171,12 +171,12 @@ int
 firn_store_undo(firn_store *store, firn_store_restore_result *out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
     API_OPEN(store, STORE, err);
     int rc = check_report(out, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_checkpoint_undo(store, &restored, &safety, err);
+        rc = fi_db_checkpoint_undo(store, &restored, &safety, err);
     }
     if (rc == FIRN_OK) {
         report(&restored, &safety, out);
@@ -203,7 +203,7 @@ visit_keyspace(void *ctx, const char *name, bool is_added)
 }
 
 static int
-visit_difference(void *ctx, const char *keyspace, const struct firn_db_diff_key *found)
+visit_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
 {
     const struct diffing *diffing = ctx;
     firn_store_difference difference = {.kind = FIRN_STORE_DIFFERENCE_CHANGED,
@@ -235,14 +235,14 @@ firn_store_diff(firn_store *store, const char *before, const char *after,
     API_OPEN(store, STORE, err);
     API_READ_OPTIONS(given, options, err);
     struct diffing diffing = {visit, ctx};
-    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    const struct firn_db_diff_visitor visitor = {.keyspace = given.keyspace,
-                                                 .visit_keyspace = visit_keyspace,
-                                                 .visit = visit_difference,
-                                                 .ctx = &diffing,
-                                                 .progress = &progress};
+    struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    const struct fi_db_diff_visitor visitor = {.keyspace = given.keyspace,
+                                               .visit_keyspace = visit_keyspace,
+                                               .visit = visit_difference,
+                                               .ctx = &diffing,
+                                               .progress = &progress};
     api_check_begin_visits(err);
-    int rc = firn_db_diff(store, before, after, &visitor, err);
+    int rc = fi_db_diff(store, before, after, &visitor, err);
     return api_check_end_visits(rc, err);
 }
 
@@ -254,15 +254,15 @@ firn_store_export(firn_store *store, const char *reference, const char *path,
 {
     API_ANY_ERROR(err);
     firn_store_export_options given = FIRN_STORE_EXPORT_OPTIONS_INIT;
-    struct firn_os *os = firn_os_default();
+    struct fi_os *os = fi_os_default();
     API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
     API_REQUIRE(path[0] != '\0', err, "the path of a file must not be empty");
     API_OPEN(store, STORE, err);
     API_READ_OPTIONS(given, options, err);
-    const struct firn_copy_export_target target = {
+    const struct fi_copy_export_target target = {
         .os = os, .path = path, .replace_existing = given.replace_existing};
-    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    return api_check_told(firn_copy_export(store, reference, &target, &progress, err), err);
+    struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    return api_check_told(fi_copy_export(store, reference, &target, &progress, err), err);
 }
 
 int
@@ -271,15 +271,15 @@ firn_store_import(const char *file, const char *path, const firn_store_import_op
 {
     API_ANY_ERROR(err);
     firn_store_import_options given = FIRN_STORE_IMPORT_OPTIONS_INIT;
-    struct firn_os *os = firn_os_default();
-    struct firn_db_checkpoint_info info;
+    struct fi_os *os = fi_os_default();
+    struct fi_db_checkpoint_info info;
     API_REQUIRE(file != NULL && path != NULL, err, "file and path must not be NULL");
     API_REQUIRE(file[0] != '\0' && path[0] != '\0', err, "a path must not be empty");
-    API_REQUIRE(out == NULL || firn_api_options_is_size(out->size), err,
+    API_REQUIRE(out == NULL || fi_api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
     API_READ_OPTIONS(given, options, err);
-    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    int rc = firn_copy_import(os, file, path, &progress, &info, err);
+    struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    int rc = fi_copy_import(os, file, path, &progress, &info, err);
     if (rc == FIRN_OK && out != NULL) {
         hand_over(&info, out);
     }

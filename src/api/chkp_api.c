@@ -20,15 +20,15 @@ complete_options(const firn_chkp_options *given, firn_chkp_options *out, firn_er
 {
     firn_chkp_options defaults = FIRN_CHKP_OPTIONS_INIT;
     *out = defaults;
-    return firn_api_options_read(out, sizeof *out, given, err);
+    return fi_api_options_read(out, sizeof *out, given, err);
 }
 
 static int
-open_folder(const char *folder, struct firn_os_dir **out, firn_error *err)
+open_folder(const char *folder, struct fi_os_dir **out, firn_error *err)
 {
     *out = NULL;
     API_REQUIRE(folder != NULL && folder[0] != '\0', err, "the folder of a pack is not given");
-    return firn_os_dir_open_path(firn_os_default(), folder, out, err);
+    return fi_os_dir_open_path(fi_os_default(), folder, out, err);
 }
 
 /* ---- writing ---- */
@@ -41,11 +41,11 @@ firn_chkp_writer_create(const char *folder, firn_chkp_writer **out, firn_error *
     *out = NULL;
     API_OPENS("pack writer", err);
     int rc = FIRN_OK;
-    struct firn_os_dir *dir = NULL;
-    FIRN_TRY(open_folder(folder, &dir, err));
-    FIRN_TRY(firn_chkpv1_writer_create(dir, out, err));
+    struct fi_os_dir *dir = NULL;
+    FI_TRY(open_folder(folder, &dir, err));
+    FI_TRY(fi_chkpv1_writer_create(dir, out, err));
 out:
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return api_check_told(rc, err);
 }
 
@@ -58,7 +58,7 @@ firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content, firn_hash *ou
                 "adding to a pack takes a writer and the content");
     API_OWN(writer, "pack writer", err);
     return api_check_told(
-        firn_chkpv1_writer_add(writer, api_check_with_address(content), out_hash, out_is_new, err),
+        fi_chkpv1_writer_add(writer, api_check_with_address(content), out_hash, out_is_new, err),
         err);
 }
 
@@ -72,14 +72,13 @@ firn_chkp_writer_add_stream(firn_chkp_writer *writer, firn_read_bytes read, void
     API_OWN(writer, "pack writer", err);
     struct api_check_stream from = {.read = read, .ctx = ctx};
     return api_check_told(
-        firn_chkpv1_writer_add_stream(writer, api_check_read, &from, out_hash, out_is_new, err),
-        err);
+        fi_chkpv1_writer_add_stream(writer, api_check_read, &from, out_hash, out_is_new, err), err);
 }
 
 static int
 read_fd(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 {
-    return firn_os_fd_read(firn_os_default(), *(const int *)ctx, data, size, out_size, err);
+    return fi_os_fd_read(fi_os_default(), *(const int *)ctx, data, size, out_size, err);
 }
 
 int
@@ -90,7 +89,7 @@ firn_chkp_writer_add_fd(firn_chkp_writer *writer, int fd, firn_hash *out_hash, b
     API_REQUIRE(writer != NULL && fd >= 0, err, "adding to a pack takes a writer and a descriptor");
     API_OWN(writer, "pack writer", err);
     return api_check_told(
-        firn_chkpv1_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, err), err);
+        fi_chkpv1_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, err), err);
 }
 
 int
@@ -101,7 +100,7 @@ firn_chkp_writer_add_frame(firn_chkp_writer *writer, const firn_hash *hash, firn
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
     API_OWN(writer, "pack writer", err);
-    return api_check_told(firn_chkpv1_writer_add_frame(writer, hash, frame, out_is_new, err), err);
+    return api_check_told(fi_chkpv1_writer_add_frame(writer, hash, frame, out_is_new, err), err);
 }
 
 int
@@ -112,14 +111,14 @@ firn_chkp_writer_add_trusted_frame(firn_chkp_writer *writer, const firn_hash *ha
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
     API_OWN(writer, "pack writer", err);
-    return api_check_told(
-        firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err), err);
+    return api_check_told(fi_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err),
+                          err);
 }
 
 uint64_t
 firn_chkp_writer_count(const firn_chkp_writer *writer)
 {
-    return !api_process_may_use(writer) ? 0 : firn_chkpv1_writer_count(writer);
+    return !api_process_may_use(writer) ? 0 : fi_chkpv1_writer_count(writer);
 }
 
 int
@@ -130,14 +129,14 @@ firn_chkp_writer_finish(firn_chkp_writer *writer, char *out_name, firn_error *er
                 "finishing a pack takes a writer and a place for the name");
     out_name[0] = '\0';
     API_OWN(writer, "pack writer", err);
-    return api_check_told(firn_chkpv1_writer_finish(writer, out_name, err), err);
+    return api_check_told(fi_chkpv1_writer_finish(writer, out_name, err), err);
 }
 
 void
 firn_chkp_writer_destroy(firn_chkp_writer *writer)
 {
     if (api_process_may_close(writer)) {
-        firn_chkpv1_writer_destroy(writer);
+        fi_chkpv1_writer_destroy(writer);
     }
 }
 
@@ -153,13 +152,13 @@ firn_chkp_open(const char *folder, const char *name, const firn_chkp_options *op
     API_OPENS("pack", err);
     API_REQUIRE(name != NULL, err, "the name of the pack is not given");
     int rc = FIRN_OK;
-    struct firn_os_dir *dir = NULL;
+    struct fi_os_dir *dir = NULL;
     firn_chkp_options complete;
-    FIRN_TRY(complete_options(options, &complete, err));
-    FIRN_TRY(open_folder(folder, &dir, err));
-    FIRN_TRY(firn_chkpv1_open(dir, name, &complete, out, err));
+    FI_TRY(complete_options(options, &complete, err));
+    FI_TRY(open_folder(folder, &dir, err));
+    FI_TRY(fi_chkpv1_open(dir, name, &complete, out, err));
 out:
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return api_check_told(rc, err);
 }
 
@@ -167,7 +166,7 @@ void
 firn_chkp_close(firn_chkp *pack)
 {
     if (api_process_may_close(pack)) {
-        firn_chkpv1_close(pack);
+        fi_chkpv1_close(pack);
     }
 }
 
@@ -191,11 +190,11 @@ firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out, firn_error
                 "looking for an object takes a pack, a hash and a place for the answer");
     *out = false;
     API_OWN(pack, "pack", err);
-    return api_check_told(firn_chkpv1_contains(pack, hash, out, err), err);
+    return api_check_told(fi_chkpv1_contains(pack, hash, out, err), err);
 }
 
 static firn_chkp_entry
-entry_of(const struct firn_chkpv1_entry *entry)
+entry_of(const struct fi_chkpv1_entry *entry)
 {
     return (firn_chkp_entry){sizeof(firn_chkp_entry), entry->hash, entry->offset,
                              entry->stored_size};
@@ -203,11 +202,11 @@ entry_of(const struct firn_chkpv1_entry *entry)
 
 /* Returns what was found. */
 static int
-give_entry(int rc, const struct firn_chkpv1_entry *found, firn_chkp_entry *out)
+give_entry(int rc, const struct fi_chkpv1_entry *found, firn_chkp_entry *out)
 {
     if (rc == FIRN_OK) {
         const firn_chkp_entry entry = entry_of(found);
-        firn_api_options_write(out, &entry, sizeof entry);
+        fi_api_options_write(out, &entry, sizeof entry);
     }
     return rc;
 }
@@ -215,16 +214,16 @@ give_entry(int rc, const struct firn_chkpv1_entry *found, firn_chkp_entry *out)
 int
 firn_chkp_locate(firn_chkp *pack, const firn_hash *hash, firn_chkp_entry *out, firn_error *err)
 {
-    struct firn_chkpv1_entry found;
+    struct fi_chkpv1_entry found;
     API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a pack, a hash and a place for the answer");
-    int rc = firn_api_options_begin_result(out, sizeof *out, err);
+    int rc = fi_api_options_begin_result(out, sizeof *out, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     API_OWN(pack, "pack", err);
-    rc = give_entry(firn_chkpv1_locate(pack, hash, &found, err), &found, out);
+    rc = give_entry(fi_chkpv1_locate(pack, hash, &found, err), &found, out);
     return api_check_told(rc, err);
 }
 
@@ -242,7 +241,7 @@ firn_chkp_read(firn_chkp *pack, const firn_hash *hash, size_t size_max, uint8_t 
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "reading an object takes a pack, a hash and places for the content");
     API_OWN(pack, "pack", err);
-    return api_check_told(firn_chkpv1_read(pack, hash, size_max, out, out_size, err), err);
+    return api_check_told(fi_chkpv1_read(pack, hash, size_max, out, out_size, err), err);
 }
 
 int
@@ -254,7 +253,7 @@ firn_chkp_stream(firn_chkp *pack, const firn_hash *hash, firn_write_bytes write,
                 "reading an object takes a pack, a hash and a receiver");
     API_OWN(pack, "pack", err);
     struct api_check_stream to = {.write = write, .ctx = ctx};
-    return api_check_told(firn_chkpv1_stream(pack, hash, api_check_write, &to, err), err);
+    return api_check_told(fi_chkpv1_stream(pack, hash, api_check_write, &to, err), err);
 }
 
 struct listing {
@@ -264,7 +263,7 @@ struct listing {
 };
 
 static int
-visit_entry(void *ctx, const struct firn_chkpv1_entry *found)
+visit_entry(void *ctx, const struct fi_chkpv1_entry *found)
 {
     const struct listing *listing = ctx;
     const firn_chkp_entry entry = entry_of(found);
@@ -272,7 +271,7 @@ visit_entry(void *ctx, const struct firn_chkpv1_entry *found)
 }
 
 static int
-visit_entry_of(void *ctx, const char *name, const struct firn_chkpv1_entry *found)
+visit_entry_of(void *ctx, const char *name, const struct fi_chkpv1_entry *found)
 {
     const struct listing *listing = ctx;
     const firn_chkp_entry entry = entry_of(found);
@@ -287,28 +286,27 @@ firn_chkp_list(firn_chkp *pack, int (*visit)(void *ctx, const firn_chkp_entry *e
     API_REQUIRE(pack != NULL && visit != NULL, err, "listing a pack takes the pack and a receiver");
     API_OWN(pack, "pack", err);
     struct listing listing = {.visit = visit, .ctx = ctx};
-    return api_check_told(firn_chkpv1_list(pack, visit_entry, &listing, err), err);
+    return api_check_told(fi_chkpv1_list(pack, visit_entry, &listing, err), err);
 }
 
 /* ---- verifying ---- */
 
 struct public_verify {
     firn_chkp_verify_options options;
-    struct firn_storefile_progress progress;
-    const struct firn_step *step;
+    struct fi_storefile_progress progress;
+    const struct fi_step *step;
 };
 
 static int
 begin_verify(struct public_verify *public, const firn_chkp_verify_options *options, firn_error *err)
 {
     *public = (struct public_verify){.options = FIRN_CHKP_VERIFY_OPTIONS_INIT};
-    int rc = firn_api_options_read(&public->options, sizeof public->options, options, err);
+    int rc = fi_api_options_read(&public->options, sizeof public->options, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     public->progress = api_store_progress_of(&public->options.callbacks);
-    return firn_storefile_progress_begin_steps(&public->progress, "verify", 0, 0, &public->step,
-                                               err);
+    return fi_storefile_progress_begin_steps(&public->progress, "verify", 0, 0, &public->step, err);
 }
 
 int
@@ -318,8 +316,8 @@ firn_chkp_verify(firn_chkp *pack, const firn_chkp_verify_options *options, firn_
     struct public_verify public;
     API_OWN(pack, "pack", err);
     int rc = begin_verify(&public, options, err);
-    rc = rc == FIRN_OK ? firn_chkpv1_verify(pack, api_store_tell_damage, &public.options.callbacks,
-                                            public.step, err)
+    rc = rc == FIRN_OK ? fi_chkpv1_verify(pack, api_store_tell_damage, &public.options.callbacks,
+                                          public.step, err)
                        : rc;
     return api_check_told(rc, err);
 }
@@ -333,19 +331,19 @@ firn_chkp_list_packs(const char *folder, int (*visit)(void *ctx, const char *nam
     API_ANY_ERROR(err);
     API_REQUIRE(visit != NULL, err, "listing packs takes a receiver");
     int rc = FIRN_OK;
-    struct firn_os_dir *dir = NULL;
-    struct firn_chkpv1_folder listed = {0};
-    FIRN_TRY(open_folder(folder, &dir, err));
-    FIRN_TRY(firn_chkpv1_folder_list(&listed, dir, err));
+    struct fi_os_dir *dir = NULL;
+    struct fi_chkpv1_folder listed = {0};
+    FI_TRY(open_folder(folder, &dir, err));
+    FI_TRY(fi_chkpv1_folder_list(&listed, dir, err));
     for (size_t i = 0; i < listed.count; i++) {
         rc = visit(ctx, listed.names[i]);
         if (rc != FIRN_OK) {
-            FIRN_TRY(firn_error_set(err, rc, "the receiver of the list ended it"));
+            FI_TRY(fi_error_set(err, rc, "the receiver of the list ended it"));
         }
     }
 out:
-    firn_chkpv1_folder_deinit(&listed);
-    firn_os_dir_close(dir);
+    fi_chkpv1_folder_deinit(&listed);
+    fi_os_dir_close(dir);
     return api_check_told(rc, err);
 }
 
@@ -356,13 +354,13 @@ firn_chkp_rebuild_index(const char *folder, const char *name, const firn_chkp_op
     API_ANY_ERROR(err);
     API_REQUIRE(name != NULL, err, "the name of the pack is not given");
     int rc = FIRN_OK;
-    struct firn_os_dir *dir = NULL;
+    struct fi_os_dir *dir = NULL;
     firn_chkp_options complete;
-    FIRN_TRY(complete_options(options, &complete, err));
-    FIRN_TRY(open_folder(folder, &dir, err));
-    FIRN_TRY(firn_chkpv1_rebuild_index(dir, name, &complete, err));
+    FI_TRY(complete_options(options, &complete, err));
+    FI_TRY(open_folder(folder, &dir, err));
+    FI_TRY(fi_chkpv1_rebuild_index(dir, name, &complete, err));
 out:
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return api_check_told(rc, err);
 }
 
@@ -378,20 +376,20 @@ firn_chkp_set_open(const char *folder, const char *const *names, size_t name_cou
     API_OPENS("set of packs", err);
     API_REQUIRE(api_check_are_names(names, name_count), err, "the name of a pack is not given");
     int rc = FIRN_OK;
-    struct firn_os_dir *dir = NULL;
+    struct fi_os_dir *dir = NULL;
     firn_chkp_set_options given = FIRN_CHKP_SET_OPTIONS_INIT;
-    FIRN_TRY(firn_api_options_read(&given, sizeof given, options, err));
+    FI_TRY(fi_api_options_read(&given, sizeof given, options, err));
     if (given.pack.size != sizeof given.pack) {
-        FIRN_TRY(firn_error_set(err, FIRN_INVALID,
-                                "the options of packs have size %zu: fill them with their INIT "
-                                "macro",
-                                given.pack.size));
+        FI_TRY(fi_error_set(err, FIRN_INVALID,
+                            "the options of packs have size %zu: fill them with their INIT "
+                            "macro",
+                            given.pack.size));
     }
-    FIRN_TRY(open_folder(folder, &dir, err));
-    FIRN_TRY(firn_chkpv1_set_open(dir, names, name_count, &given.pack, api_store_tell_damage,
-                                  &given.callbacks, out, err));
+    FI_TRY(open_folder(folder, &dir, err));
+    FI_TRY(fi_chkpv1_set_open(dir, names, name_count, &given.pack, api_store_tell_damage,
+                              &given.callbacks, out, err));
 out:
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return api_check_told(rc, err);
 }
 
@@ -399,26 +397,26 @@ void
 firn_chkp_set_close(firn_chkp_set *set)
 {
     if (api_process_may_close(set)) {
-        firn_chkpv1_set_close(set);
+        fi_chkpv1_set_close(set);
     }
 }
 
 size_t
 firn_chkp_set_count(const firn_chkp_set *set)
 {
-    return !api_process_may_use(set) ? 0 : firn_chkpv1_set_count(set);
+    return !api_process_may_use(set) ? 0 : fi_chkpv1_set_count(set);
 }
 
 uint64_t
 firn_chkp_set_object_count(const firn_chkp_set *set)
 {
-    return !api_process_may_use(set) ? 0 : firn_chkpv1_set_object_count(set);
+    return !api_process_may_use(set) ? 0 : fi_chkpv1_set_object_count(set);
 }
 
 const char *
 firn_chkp_set_name(const firn_chkp_set *set, size_t i)
 {
-    return !api_process_may_use(set) ? NULL : firn_chkpv1_set_name(set, i);
+    return !api_process_may_use(set) ? NULL : fi_chkpv1_set_name(set, i);
 }
 
 int
@@ -429,26 +427,26 @@ firn_chkp_set_contains(firn_chkp_set *set, const firn_hash *hash, bool *out, fir
                 "looking for an object takes a set, a hash and a place for the answer");
     *out = false;
     API_OWN(set, "set of packs", err);
-    return api_check_told(firn_chkpv1_set_contains(set, hash, out, err), err);
+    return api_check_told(fi_chkpv1_set_contains(set, hash, out, err), err);
 }
 
 int
 firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash, firn_chkp_entry *out,
                      const char **out_name, firn_error *err)
 {
-    struct firn_chkpv1_entry found;
+    struct fi_chkpv1_entry found;
     API_ANY_ERROR(err);
     API_REQUIRE(set != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a set, a hash and a place for the answer");
     if (out_name != NULL) {
         *out_name = NULL;
     }
-    int rc = firn_api_options_begin_result(out, sizeof *out, err);
+    int rc = fi_api_options_begin_result(out, sizeof *out, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     API_OWN(set, "set of packs", err);
-    rc = give_entry(firn_chkpv1_set_locate(set, hash, &found, out_name, err), &found, out);
+    rc = give_entry(fi_chkpv1_set_locate(set, hash, &found, out_name, err), &found, out);
     return api_check_told(rc, err);
 }
 
@@ -466,7 +464,7 @@ firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash, size_t size_max, u
     API_REQUIRE(set != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "reading an object takes a set, a hash and places for the content");
     API_OWN(set, "set of packs", err);
-    return api_check_told(firn_chkpv1_set_read(set, hash, size_max, out, out_size, err), err);
+    return api_check_told(fi_chkpv1_set_read(set, hash, size_max, out, out_size, err), err);
 }
 
 int
@@ -478,7 +476,7 @@ firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash, firn_write_bytes
                 "reading an object takes a set, a hash and a receiver");
     API_OWN(set, "set of packs", err);
     struct api_check_stream to = {.write = write, .ctx = ctx};
-    return api_check_told(firn_chkpv1_set_stream(set, hash, api_check_write, &to, err), err);
+    return api_check_told(fi_chkpv1_set_stream(set, hash, api_check_write, &to, err), err);
 }
 
 int
@@ -490,7 +488,7 @@ firn_chkp_set_list(firn_chkp_set *set,
     API_REQUIRE(set != NULL && visit != NULL, err, "listing a set takes the set and a receiver");
     API_OWN(set, "set of packs", err);
     struct listing listing = {.visit_of = visit, .ctx = ctx};
-    return api_check_told(firn_chkpv1_set_list(set, visit_entry_of, &listing, err), err);
+    return api_check_told(fi_chkpv1_set_list(set, visit_entry_of, &listing, err), err);
 }
 
 int
@@ -500,8 +498,8 @@ firn_chkp_set_verify(firn_chkp_set *set, const firn_chkp_verify_options *options
     struct public_verify public;
     API_OWN(set, "set of packs", err);
     int rc = begin_verify(&public, options, err);
-    rc = rc == FIRN_OK ? firn_chkpv1_set_verify(set, api_store_tell_damage,
-                                                &public.options.callbacks, public.step, err)
+    rc = rc == FIRN_OK ? fi_chkpv1_set_verify(set, api_store_tell_damage, &public.options.callbacks,
+                                              public.step, err)
                        : rc;
     return api_check_told(rc, err);
 }

@@ -22,17 +22,17 @@ firn_cursor_open(firn_keyspace *keyspace, const firn_cursor_options *options, fi
     if (rc == FIRN_OK && inner.options.view != NULL) {
         API_OPEN(inner.options.view, SNAPSHOT, err);
     }
-    rc = rc == FIRN_OK ? firn_db_cursor_open(keyspace, &inner.options, out, err) : rc;
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_CURSOR, NULL);
+    rc = rc == FIRN_OK ? fi_db_cursor_open(keyspace, &inner.options, out, err) : rc;
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_CURSOR, NULL);
 }
 
 void
 firn_cursor_close(firn_cursor *cursor)
 {
-    if (firn_api_handle_check(cursor, FIRN_API_HANDLE_CURSOR, NULL) == FIRN_OK) {
-        firn_api_handle_closing(cursor);
-        firn_db_cursor_close(cursor);
-        firn_api_handle_closed(cursor);
+    if (fi_api_handle_check(cursor, FI_API_HANDLE_CURSOR, NULL) == FIRN_OK) {
+        fi_api_handle_closing(cursor);
+        fi_db_cursor_close(cursor);
+        fi_api_handle_closed(cursor);
     }
 }
 
@@ -41,7 +41,7 @@ firn_cursor_first(firn_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_ENTER(cursor, CURSOR, err);
-    return firn_api_handle_left(cursor, firn_db_cursor_first(cursor, err), err);
+    return fi_api_handle_left(cursor, fi_db_cursor_first(cursor, err), err);
 }
 
 int
@@ -49,7 +49,7 @@ firn_cursor_last(firn_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_ENTER(cursor, CURSOR, err);
-    return firn_api_handle_left(cursor, firn_db_cursor_last(cursor, err), err);
+    return fi_api_handle_left(cursor, fi_db_cursor_last(cursor, err), err);
 }
 
 int
@@ -58,7 +58,7 @@ firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "cursor and key must not be NULL");
     API_ENTER(cursor, CURSOR, err);
-    return firn_api_handle_left(cursor, firn_db_cursor_seek(cursor, key, err), err);
+    return fi_api_handle_left(cursor, fi_db_cursor_seek(cursor, key, err), err);
 }
 
 int
@@ -67,7 +67,7 @@ firn_cursor_seek_before(firn_cursor *cursor, firn_slice key, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(cursor != NULL && api_check_is_slice(key), err, "cursor and key must not be NULL");
     API_ENTER(cursor, CURSOR, err);
-    return firn_api_handle_left(cursor, firn_db_cursor_seek_before(cursor, key, err), err);
+    return fi_api_handle_left(cursor, fi_db_cursor_seek_before(cursor, key, err), err);
 }
 
 int
@@ -75,7 +75,7 @@ firn_cursor_next(firn_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_ENTER(cursor, CURSOR, err);
-    return firn_api_handle_left(cursor, firn_db_cursor_next(cursor, err), err);
+    return fi_api_handle_left(cursor, fi_db_cursor_next(cursor, err), err);
 }
 
 int
@@ -83,14 +83,14 @@ firn_cursor_prev(firn_cursor *cursor, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_ENTER(cursor, CURSOR, err);
-    return firn_api_handle_left(cursor, firn_db_cursor_prev(cursor, err), err);
+    return fi_api_handle_left(cursor, fi_db_cursor_prev(cursor, err), err);
 }
 
 /* Enters a cursor, if it may be read; the caller then leaves it. */
 static bool
 may_look(const firn_cursor *cursor)
 {
-    return cursor != NULL && firn_api_handle_enter(cursor, FIRN_API_HANDLE_CURSOR, NULL) == FIRN_OK;
+    return cursor != NULL && fi_api_handle_enter(cursor, FI_API_HANDLE_CURSOR, NULL) == FIRN_OK;
 }
 
 bool
@@ -98,8 +98,8 @@ firn_cursor_valid(const firn_cursor *cursor)
 {
     bool is_valid = false;
     if (may_look(cursor)) {
-        is_valid = firn_db_cursor_valid(cursor);
-        firn_api_handle_leave(cursor);
+        is_valid = fi_db_cursor_valid(cursor);
+        fi_api_handle_leave(cursor);
     }
     return is_valid;
 }
@@ -108,8 +108,7 @@ firn_cursor_valid(const firn_cursor *cursor)
 static firn_slice
 with_address(const firn_cursor *cursor, firn_slice shown)
 {
-    return shown.data == NULL && firn_db_cursor_valid(cursor) ? api_check_with_address(shown)
-                                                              : shown;
+    return shown.data == NULL && fi_db_cursor_valid(cursor) ? api_check_with_address(shown) : shown;
 }
 
 firn_slice
@@ -117,8 +116,8 @@ firn_cursor_key(const firn_cursor *cursor)
 {
     firn_slice key = firn_bytes(NULL, 0);
     if (may_look(cursor)) {
-        key = with_address(cursor, firn_db_cursor_key(cursor));
-        firn_api_handle_leave(cursor);
+        key = with_address(cursor, fi_db_cursor_key(cursor));
+        fi_api_handle_leave(cursor);
     }
     return key;
 }
@@ -128,8 +127,8 @@ firn_cursor_value(const firn_cursor *cursor)
 {
     firn_slice value = firn_bytes(NULL, 0);
     if (may_look(cursor)) {
-        value = with_address(cursor, firn_db_cursor_value(cursor));
-        firn_api_handle_leave(cursor);
+        value = with_address(cursor, fi_db_cursor_value(cursor));
+        fi_api_handle_leave(cursor);
     }
     return value;
 }
@@ -139,8 +138,8 @@ firn_cursor_expires_ms(const firn_cursor *cursor)
 {
     uint64_t expires_ms = 0;
     if (may_look(cursor)) {
-        expires_ms = firn_db_cursor_expires_ms(cursor);
-        firn_api_handle_leave(cursor);
+        expires_ms = fi_db_cursor_expires_ms(cursor);
+        fi_api_handle_leave(cursor);
     }
     return expires_ms;
 }

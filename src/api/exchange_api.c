@@ -27,9 +27,9 @@ static int
 read_within(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
 {
     const struct reading *reading = ctx;
-    unsigned begun = firn_os_callback_begin();
+    unsigned begun = fi_os_callback_begin();
     int rc = reading->read(reading->ctx, buffer, capacity, out_size, err);
-    firn_os_callback_end(begun);
+    fi_os_callback_end(begun);
     return rc;
 }
 
@@ -42,9 +42,9 @@ static int
 write_within(void *ctx, firn_slice bytes, firn_error *err)
 {
     const struct writing *writing = ctx;
-    unsigned begun = firn_os_callback_begin();
+    unsigned begun = fi_os_callback_begin();
     int rc = writing->write(writing->ctx, bytes, err);
-    firn_os_callback_end(begun);
+    fi_os_callback_end(begun);
     return rc;
 }
 
@@ -55,9 +55,9 @@ check_form(const firn_text_form *form, firn_error *err)
 {
     return form->size == sizeof *form
                ? FIRN_OK
-               : firn_error_set(err, FIRN_INVALID,
-                                "the form of a text has size %zu: fill it with its INIT macro",
-                                form->size);
+               : fi_error_set(err, FIRN_INVALID,
+                              "the form of a text has size %zu: fill it with its INIT macro",
+                              form->size);
 }
 
 /* reading may be NULL. */
@@ -84,7 +84,7 @@ firn_text_sniff(firn_slice sample, bool is_whole, unsigned wanted, firn_text_for
                 "wanted is a combination of firn_text_property");
     int rc = check_form(form, err);
     rc = rc == FIRN_OK ? check_reading(reading, err) : rc;
-    return rc == FIRN_OK ? firn_transfer_guess_form(sample, is_whole, wanted, form, reading, err)
+    return rc == FIRN_OK ? fi_transfer_guess_form(sample, is_whole, wanted, form, reading, err)
                          : rc;
 }
 
@@ -101,13 +101,13 @@ struct beginning {
 static int
 begin(const struct beginning *call, void *given, size_t given_size, firn_error *err)
 {
-    int rc = firn_api_options_begin_result(call->statistics, sizeof(size_t), err);
+    int rc = fi_api_options_begin_result(call->statistics, sizeof(size_t), err);
     if (rc != FIRN_OK) {
         return rc;
     }
     API_REQUIRE(call->table != NULL && call->has_function, err, call->required);
     API_OPEN(call->table, TABLE, err);
-    return firn_api_options_read(given, given_size, call->options, err);
+    return fi_api_options_read(given, given_size, call->options, err);
 }
 
 int
@@ -131,12 +131,12 @@ firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
     API_REQUIRE((unsigned)given.on_conflict <= FIRN_IMPORT_CONFLICT_REPLACE, err,
                 "on_conflict is none of firn_import_conflict");
     struct reading reading = {read, ctx};
-    const struct firn_transfer_source source = {read_within, &reading};
-    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    const struct fi_transfer_source source = {read_within, &reading};
+    struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
     api_check_begin_visits(err);
-    rc = firn_transfer_import(table, &source, &given, &progress, &report, err);
+    rc = fi_transfer_import(table, &source, &given, &progress, &report, err);
     if (statistics != NULL) {
-        firn_api_options_write(statistics, &report, sizeof report);
+        fi_api_options_write(statistics, &report, sizeof report);
     }
     return api_check_end_visits(rc, err);
 }
@@ -148,10 +148,10 @@ firn_vectors_read(firn_read_bytes read, void *ctx, firn_vectors_kind kind, size_
 {
     API_ANY_ERROR(err);
     API_REQUIRE(read != NULL && visit != NULL, err, "read and visit must not be NULL");
-    const struct firn_transfer_source source = {read, ctx};
-    const struct firn_transfer_vectors what = {
+    const struct fi_transfer_source source = {read, ctx};
+    const struct fi_transfer_vectors what = {
         .kind = kind, .dimensions = dimensions, .visit = visit, .ctx = visit_ctx};
-    return firn_transfer_vectors_read(&source, &what, err);
+    return fi_transfer_vectors_read(&source, &what, err);
 }
 
 int
@@ -169,11 +169,11 @@ firn_table_import_vectors(firn_table *table, firn_read_bytes read, void *ctx,
         return rc;
     }
     struct reading reading = {read, ctx};
-    const struct firn_transfer_source source = {read_within, &reading};
-    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    rc = firn_transfer_vectors_import(table, &source, &given, &progress, &report, err);
+    const struct fi_transfer_source source = {read_within, &reading};
+    struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    rc = fi_transfer_vectors_import(table, &source, &given, &progress, &report, err);
     if (statistics != NULL) {
-        firn_api_options_write(statistics, &report, sizeof report);
+        fi_api_options_write(statistics, &report, sizeof report);
     }
     return rc;
 }
@@ -184,11 +184,11 @@ firn_import_guess(firn_read_bytes read, void *ctx, const firn_guess_options *opt
 {
     API_ANY_ERROR(err);
     firn_guess_options given = FIRN_GUESS_OPTIONS_INIT;
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(read != NULL, err, "read must not be NULL");
-    int rc = firn_api_options_read(&given, sizeof given, options, err);
+    int rc = fi_api_options_read(&given, sizeof given, options, err);
     rc = rc == FIRN_OK ? check_form(&given.form, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
@@ -199,30 +199,30 @@ firn_import_guess(firn_read_bytes read, void *ctx, const firn_guess_options *opt
     }
     API_REQUIRE(api_check_are_names(given.key, given.key_count), err,
                 "names of columns must not be NULL");
-    const struct firn_transfer_source source = {read, ctx};
+    const struct fi_transfer_source source = {read, ctx};
     api_check_begin_visits(err);
-    rc = firn_transfer_guess(&source, &given, &text, err);
-    if (rc == FIRN_OK && firn_buf_append(&text, "", 1) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a definition");
+    rc = fi_transfer_guess(&source, &given, &text, err);
+    if (rc == FIRN_OK && fi_buf_append(&text, "", 1) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a definition");
     }
     if (rc != FIRN_OK) {
-        firn_buf_deinit(&text);
+        fi_buf_deinit(&text);
     }
     *out = (char *)text.data;
     return api_check_end_visits(rc, err);
 }
 
 static int
-export_from(firn_table *table, const struct firn_transfer_sink *sink,
+export_from(firn_table *table, const struct fi_transfer_sink *sink,
             const firn_export_options *options, firn_export_statistics *report, firn_error *err)
 {
-    const struct firn_rows_read read = {.txn = options->read.txn,
-                                        .view = options->read.snapshot,
-                                        .index = options->read.index,
-                                        .columns = options->read.columns,
-                                        .column_count = options->read.column_count};
-    struct firn_storefile_progress progress = api_store_progress_of(&options->callbacks);
-    return firn_transfer_export(table, sink, &options->form, &read, &progress, report, err);
+    const struct fi_rows_read read = {.txn = options->read.txn,
+                                      .view = options->read.snapshot,
+                                      .index = options->read.index,
+                                      .columns = options->read.columns,
+                                      .column_count = options->read.column_count};
+    struct fi_storefile_progress progress = api_store_progress_of(&options->callbacks);
+    return fi_transfer_export(table, sink, &options->form, &read, &progress, report, err);
 }
 
 int
@@ -248,13 +248,13 @@ firn_table_export(firn_table *table, firn_write_bytes write, void *ctx,
                 "txn and snapshot must not both be set");
     api_check_begin_visits(err);
     struct writing writing = {write, ctx};
-    const struct firn_transfer_sink sink = {write_within, &writing};
+    const struct fi_transfer_sink sink = {write_within, &writing};
     API_OPEN_IF_ANY(given.read.snapshot, SNAPSHOT, err);
     API_ENTER_IF_ANY(given.read.txn, TXN, err);
     rc = export_from(table, &sink, &given, &report, err);
-    firn_api_handle_leave(given.read.txn);
+    fi_api_handle_leave(given.read.txn);
     if (statistics != NULL) {
-        firn_api_options_write(statistics, &report, sizeof report);
+        fi_api_options_write(statistics, &report, sizeof report);
     }
     return api_check_end_visits(rc, err);
 }

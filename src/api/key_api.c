@@ -25,7 +25,7 @@ firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_db_put_ttl(keyspace, key, value, given.ttl_ms, given.durability, err);
+    rc = fi_db_put_ttl(keyspace, key, value, given.ttl_ms, given.durability, err);
     return api_check_told(rc, err);
 }
 
@@ -42,12 +42,12 @@ put_if(firn_keyspace *keyspace, firn_slice key, const firn_slice *expected, firn
     if (rc != FIRN_OK) {
         return rc;
     }
-    const struct firn_db_txn_run_put_if what = {.key = key,
-                                                .expected = expected,
-                                                .value = value,
-                                                .ttl_ms = given.ttl_ms,
-                                                .durability = given.durability};
-    return firn_db_txn_run_put_if(keyspace, &what, err);
+    const struct fi_db_txn_run_put_if what = {.key = key,
+                                              .expected = expected,
+                                              .value = value,
+                                              .ttl_ms = given.ttl_ms,
+                                              .durability = given.durability};
+    return fi_db_txn_run_put_if(keyspace, &what, err);
 }
 
 int
@@ -77,7 +77,7 @@ firn_merge(firn_keyspace *keyspace, firn_slice key, firn_merge_operator operatio
                 "keyspace, key and operand must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
-    rc = rc != FIRN_OK ? rc : firn_db_merge(keyspace, key, operation, operand, durability, err);
+    rc = rc != FIRN_OK ? rc : fi_db_merge(keyspace, key, operation, operand, durability, err);
     return api_check_told(rc, err);
 }
 
@@ -91,7 +91,7 @@ firn_delete(firn_keyspace *keyspace, firn_slice key, const firn_write_options *o
                 "keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
-    rc = rc != FIRN_OK ? rc : firn_db_delete(keyspace, key, durability, err);
+    rc = rc != FIRN_OK ? rc : fi_db_delete(keyspace, key, durability, err);
     return api_check_told(rc, err);
 }
 
@@ -106,7 +106,7 @@ firn_delete_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
     API_REQUIRE_UPPER(upper, err);
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
-    rc = rc != FIRN_OK ? rc : firn_db_delete_range(keyspace, lower, upper, durability, err);
+    rc = rc != FIRN_OK ? rc : fi_db_delete_range(keyspace, lower, upper, durability, err);
     return api_check_told(rc, err);
 }
 
@@ -114,8 +114,8 @@ static int
 get(firn_keyspace *keyspace, firn_snapshot *snapshot, firn_slice key, uint8_t **out,
     size_t *out_size, firn_error *err)
 {
-    struct firn_buf value = {0};
-    int rc = firn_db_get_at(keyspace, snapshot, key, &value, err);
+    struct fi_buf value = {0};
+    int rc = fi_db_get_at(keyspace, snapshot, key, &value, err);
     return api_store_give_value(rc, &value, out, out_size, err);
 }
 
@@ -157,18 +157,18 @@ firn_get_into(firn_keyspace *keyspace, firn_slice key, void *buffer, size_t capa
     API_REQUIRE(keyspace != NULL && api_check_is_slice(key) && (capacity == 0 || buffer != NULL),
                 err, "keyspace, key and buffer must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
-    struct firn_buf value = firn_buf_borrowed(buffer, capacity);
-    int rc = firn_db_get_at(keyspace, NULL, key, &value, err);
+    struct fi_buf value = fi_buf_borrowed(buffer, capacity);
+    int rc = fi_db_get_at(keyspace, NULL, key, &value, err);
     if (rc == FIRN_OK) {
         *out_size = value.size;
         if (value.size > capacity) {
-            rc = firn_error_set(err, FIRN_LIMIT, "a value of %zu bytes, into a buffer of %zu",
-                                value.size, capacity);
+            rc = fi_error_set(err, FIRN_LIMIT, "a value of %zu bytes, into a buffer of %zu",
+                              value.size, capacity);
         } else if (value.data != buffer && value.size > 0) {
             memcpy(buffer, value.data, value.size);
         }
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return api_check_told(rc, err);
 }
 
@@ -184,17 +184,17 @@ firn_get_pinned(firn_keyspace *keyspace, firn_snapshot *snapshot, firn_slice key
                 "keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
     API_OPEN_IF_ANY(snapshot, SNAPSHOT, err);
-    int rc = firn_db_get_pinned(keyspace, snapshot, key, out, out_value, err);
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_PIN, NULL);
+    int rc = fi_db_get_pinned(keyspace, snapshot, key, out, out_value, err);
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_PIN, NULL);
 }
 
 void
 firn_pin_release(firn_pin *pin)
 {
-    if (firn_api_handle_check(pin, FIRN_API_HANDLE_PIN, NULL) == FIRN_OK) {
-        firn_api_handle_closing(pin);
-        firn_db_get_unpin(pin);
-        firn_api_handle_closed(pin);
+    if (fi_api_handle_check(pin, FI_API_HANDLE_PIN, NULL) == FIRN_OK) {
+        fi_api_handle_closing(pin);
+        fi_db_get_unpin(pin);
+        fi_api_handle_closed(pin);
     }
 }
 
@@ -207,7 +207,7 @@ firn_exists(firn_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
     API_REQUIRE(keyspace != NULL && api_check_is_slice(key), err,
                 "keyspace and key must not be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
-    return api_check_told(firn_db_get_exists(keyspace, key, out, err), err);
+    return api_check_told(fi_db_get_exists(keyspace, key, out, err), err);
 }
 
 /* The caller's arrays. */
@@ -227,15 +227,15 @@ clear_values(const struct values *out)
 }
 
 static int
-take_value(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
+take_value(void *ctx, size_t i, struct fi_buf *value, firn_error *err)
 {
     const struct values *out = ctx;
     DCHECK(i < out->count && out->values[i] == NULL);
     if (value == NULL) {
         return FIRN_OK;
     }
-    struct firn_buf taken = *value;
-    *value = (struct firn_buf){0};
+    struct fi_buf taken = *value;
+    *value = (struct fi_buf){0};
     return api_store_give_value(FIRN_OK, &taken, &out->values[i], &out->sizes[i], err);
 }
 
@@ -255,8 +255,8 @@ firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot, const firn_slice
     }
     API_OPEN(keyspace, KEYSPACE, err);
     API_OPEN_IF_ANY(snapshot, SNAPSHOT, err);
-    const struct firn_db_get_many what = {snapshot, keys, count, take_value, &out, NULL};
-    int rc = firn_db_get_many(keyspace, &what, err);
+    const struct fi_db_get_many what = {snapshot, keys, count, take_value, &out, NULL};
+    int rc = fi_db_get_many(keyspace, &what, err);
     for (size_t i = 0; i < count && rc != FIRN_OK; i++) {
         firn_release(out_values[i]);
     }

@@ -20,8 +20,7 @@ firn_pack_writer_create(const char *path, firn_pack_writer **out, firn_error *er
     *out = NULL;
     API_OPENS("pack writer", err);
     return api_check_told(
-        firn_packfile_writer_create_path(firn_os_default(), path, COMPRESSION_LEVEL, out, err),
-        err);
+        fi_packfile_writer_create_path(fi_os_default(), path, COMPRESSION_LEVEL, out, err), err);
 }
 
 int
@@ -32,14 +31,13 @@ firn_pack_writer_add(firn_pack_writer *writer, firn_slice content, firn_hash *ou
     API_REQUIRE(writer != NULL && api_check_is_slice(content), err,
                 "writer and content must not be NULL");
     API_OWN(writer, "pack writer", err);
-    return api_check_told(firn_packfile_writer_add(writer, content, out_hash, out_is_new, err),
-                          err);
+    return api_check_told(fi_packfile_writer_add(writer, content, out_hash, out_is_new, err), err);
 }
 
 static int
 read_fd(void *ctx, void *buf, size_t size, size_t *got, firn_error *err)
 {
-    return firn_os_fd_read(firn_os_default(), *(const int *)ctx, buf, size, got, err);
+    return fi_os_fd_read(fi_os_default(), *(const int *)ctx, buf, size, got, err);
 }
 
 int
@@ -50,8 +48,7 @@ firn_pack_writer_add_fd(firn_pack_writer *writer, int fd, firn_hash *out_hash, b
     API_REQUIRE(writer != NULL && fd >= 0, err, "writer must not be NULL, fd not negative");
     API_OWN(writer, "pack writer", err);
     return api_check_told(
-        firn_packfile_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, NULL, err),
-        err);
+        fi_packfile_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, NULL, err), err);
 }
 
 int
@@ -59,14 +56,14 @@ firn_pack_writer_finish(firn_pack_writer *writer, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_OWN(writer, "pack writer", err);
-    return api_check_told(firn_packfile_writer_finish(writer, NULL, err), err);
+    return api_check_told(fi_packfile_writer_finish(writer, NULL, err), err);
 }
 
 void
 firn_pack_writer_destroy(firn_pack_writer *writer)
 {
     if (api_process_may_close(writer)) {
-        firn_packfile_writer_destroy(writer);
+        fi_packfile_writer_destroy(writer);
     }
 }
 
@@ -77,21 +74,21 @@ firn_pack_open(const char *path, firn_pack **out, firn_error *err)
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
     API_OPENS("pack", err);
-    return api_check_told(firn_packfile_open_path(firn_os_default(), path, out, err), err);
+    return api_check_told(fi_packfile_open_path(fi_os_default(), path, out, err), err);
 }
 
 void
 firn_pack_close(firn_pack *pack)
 {
     if (api_process_may_close(pack)) {
-        firn_packfile_close(pack);
+        fi_packfile_close(pack);
     }
 }
 
 uint64_t
 firn_pack_count(const firn_pack *pack)
 {
-    return !api_process_may_use(pack) ? 0 : firn_packfile_count(pack);
+    return !api_process_may_use(pack) ? 0 : fi_packfile_count(pack);
 }
 
 int
@@ -102,14 +99,14 @@ firn_pack_contains(firn_pack *pack, const firn_hash *hash, bool *out, firn_error
                 "pack, hash and out must not be NULL");
     *out = false;
     API_OWN(pack, "pack", err);
-    struct firn_packfile_scratch *scratch;
-    int rc = firn_packfile_take_scratch(pack, &scratch, err);
+    struct fi_packfile_scratch *scratch;
+    int rc = fi_packfile_take_scratch(pack, &scratch, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_packfile_location at;
-    rc = firn_packfile_find(pack, scratch, hash, &at, err);
-    firn_packfile_give_scratch(pack, scratch);
+    struct fi_packfile_location at;
+    rc = fi_packfile_find(pack, scratch, hash, &at, err);
+    fi_packfile_give_scratch(pack, scratch);
     *out = rc == FIRN_OK;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
@@ -122,14 +119,14 @@ firn_pack_size_of(firn_pack *pack, const firn_hash *hash, uint64_t *out, firn_er
                 "pack, hash and out must not be NULL");
     *out = 0;
     API_OWN(pack, "pack", err);
-    struct firn_packfile_scratch *scratch;
+    struct fi_packfile_scratch *scratch;
     uint64_t size = 0;
-    int rc = firn_packfile_take_scratch(pack, &scratch, err);
+    int rc = fi_packfile_take_scratch(pack, &scratch, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_packfile_stream_size(pack, scratch, hash, &size, err);
-    firn_packfile_give_scratch(pack, scratch);
+    rc = fi_packfile_stream_size(pack, scratch, hash, &size, err);
+    fi_packfile_give_scratch(pack, scratch);
     *out = rc == FIRN_OK ? size : 0;
     return api_check_told(rc, err);
 }
@@ -137,7 +134,7 @@ firn_pack_size_of(firn_pack *pack, const firn_hash *hash, uint64_t *out, firn_er
 /* ---- reading ---- */
 
 struct gather {
-    struct firn_buf content;
+    struct fi_buf content;
     size_t size_max;
 };
 
@@ -146,25 +143,25 @@ gather(void *ctx, firn_slice data, firn_error *err)
 {
     struct gather *gathered = ctx;
     if (data.size > gathered->size_max - gathered->content.size) {
-        return firn_error_set(err, FIRN_LIMIT, "the object is larger than the %zu bytes allowed",
-                              gathered->size_max);
+        return fi_error_set(err, FIRN_LIMIT, "the object is larger than the %zu bytes allowed",
+                            gathered->size_max);
     }
-    return firn_buf_append_slice(&gathered->content, data) == FIRN_OK
+    return fi_buf_append_slice(&gathered->content, data) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "an object");
+               : fi_error_no_memory(err, "an object");
 }
 
 static int
 stream(firn_pack *pack, const firn_hash *hash,
        int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err)
 {
-    struct firn_packfile_scratch *scratch;
-    int rc = firn_packfile_take_scratch(pack, &scratch, err);
+    struct fi_packfile_scratch *scratch;
+    int rc = fi_packfile_take_scratch(pack, &scratch, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_packfile_stream_read(pack, scratch, hash, sink, ctx, err);
-    firn_packfile_give_scratch(pack, scratch);
+    rc = fi_packfile_stream_read(pack, scratch, hash, sink, ctx, err);
+    fi_packfile_give_scratch(pack, scratch);
     return rc;
 }
 
@@ -179,11 +176,11 @@ firn_pack_read(firn_pack *pack, const firn_hash *hash, size_t size_max, uint8_t 
     *out_size = 0;
     API_OWN(pack, "pack", err);
     struct gather gathered = {.size_max = size_max};
-    int rc = firn_buf_reserve(&gathered.content, 1) == FIRN_OK
+    int rc = fi_buf_reserve(&gathered.content, 1) == FIRN_OK
                  ? stream(pack, hash, gather, &gathered, err)
-                 : firn_error_no_memory(err, "an object");
+                 : fi_error_no_memory(err, "an object");
     if (rc != FIRN_OK) {
-        firn_buf_deinit(&gathered.content);
+        fi_buf_deinit(&gathered.content);
         return rc;
     }
     *out = gathered.content.data;
@@ -205,23 +202,23 @@ firn_pack_stream(firn_pack *pack, const firn_hash *hash, firn_write_bytes write,
 
 struct public_list {
     firn_pack *pack;
-    struct firn_packfile_scratch *scratch;
+    struct fi_packfile_scratch *scratch;
     int (*visit)(void *ctx, const firn_hash *hash, uint64_t size);
     void *ctx;
 };
 
 static int
-list_one(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at, firn_error *err)
+list_one(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at, firn_error *err)
 {
     struct public_list *list = ctx;
     uint64_t size = at->size;
-    if (firn_packfile_kind_is_named(at->kind)) {
-        int rc = firn_packfile_stream_size(list->pack, list->scratch, hash, &size, err);
+    if (fi_packfile_kind_is_named(at->kind)) {
+        int rc = fi_packfile_stream_size(list->pack, list->scratch, hash, &size, err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
-    return firn_error_stopped(err, list->visit(list->ctx, hash, size));
+    return fi_error_stopped(err, list->visit(list->ctx, hash, size));
 }
 
 int
@@ -232,12 +229,12 @@ firn_pack_list(firn_pack *pack, int (*visit)(void *ctx, const firn_hash *hash, u
     API_REQUIRE(pack != NULL && visit != NULL, err, "pack and visit must not be NULL");
     API_OWN(pack, "pack", err);
     struct public_list list = {.pack = pack, .visit = visit, .ctx = ctx};
-    int rc = firn_packfile_take_scratch(pack, &list.scratch, err);
+    int rc = fi_packfile_take_scratch(pack, &list.scratch, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_packfile_list(pack, list.scratch, list_one, &list, err);
-    firn_packfile_give_scratch(pack, list.scratch);
+    rc = fi_packfile_list(pack, list.scratch, list_one, &list, err);
+    fi_packfile_give_scratch(pack, list.scratch);
     return api_check_told(rc, err);
 }
 
@@ -247,7 +244,7 @@ enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
 struct public_verify {
     firn_pack_verify_options options;
-    const struct firn_packfile_scratch *scratch;
+    const struct fi_packfile_scratch *scratch;
     uint64_t size; /* of the pack */
     int64_t due_ns;
 };
@@ -260,7 +257,7 @@ tell_damage(void *ctx, const firn_hash *hash, const char *text)
     const firn_callbacks *callbacks = &public->options.callbacks;
     const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
     if (callbacks->on_notice != NULL) {
-        firn_os_callback_notice(callbacks, &notice);
+        fi_os_callback_notice(callbacks, &notice);
     }
 }
 
@@ -268,17 +265,17 @@ static int
 tell_progress(void *ctx, firn_error *err)
 {
     struct public_verify *public = ctx;
-    int64_t now_ns = firn_os_monotonic_ns(firn_os_default());
+    int64_t now_ns = fi_os_monotonic_ns(fi_os_default());
     if (now_ns < public->due_ns) {
         return FIRN_OK;
     }
     public->due_ns = now_ns + PROGRESS_INTERVAL_NS;
     const firn_progress state = {.phase = "verify",
-                                 .bytes_done = firn_packfile_scratch_verified(public->scratch),
+                                 .bytes_done = fi_packfile_scratch_verified(public->scratch),
                                  .bytes_total = public->size};
-    return firn_os_callback_progress(&public->options.callbacks, &state) == FIRN_OK
+    return fi_os_callback_progress(&public->options.callbacks, &state) == FIRN_OK
                ? FIRN_OK
-               : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+               : fi_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
 int
@@ -286,21 +283,21 @@ firn_pack_verify(firn_pack *pack, const firn_pack_verify_options *options, firn_
 {
     API_ANY_ERROR(err);
     struct public_verify public = {.options = FIRN_PACK_VERIFY_OPTIONS_INIT};
-    struct firn_packfile_scratch *scratch;
+    struct fi_packfile_scratch *scratch;
     API_OWN(pack, "pack", err);
-    int rc = firn_api_options_read(&public.options, sizeof public.options, options, err);
+    int rc = fi_api_options_read(&public.options, sizeof public.options, options, err);
     if (rc == FIRN_OK) {
-        rc = firn_packfile_take_scratch(pack, &scratch, err);
+        rc = fi_packfile_take_scratch(pack, &scratch, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
     public.scratch = scratch;
-    public.size = firn_packfile_size_bytes(pack);
-    firn_packfile_scratch_set_tick(
+    public.size = fi_packfile_size_bytes(pack);
+    fi_packfile_scratch_set_tick(
         scratch, public.options.callbacks.on_progress != NULL ? tell_progress : NULL, &public);
-    rc = firn_packfile_verify(pack, scratch, tell_damage, &public, err);
-    firn_packfile_scratch_set_tick(scratch, NULL, NULL);
-    firn_packfile_give_scratch(pack, scratch);
+    rc = fi_packfile_verify(pack, scratch, tell_damage, &public, err);
+    fi_packfile_scratch_set_tick(scratch, NULL, NULL);
+    fi_packfile_give_scratch(pack, scratch);
     return api_check_told(rc, err);
 }

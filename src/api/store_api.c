@@ -36,13 +36,13 @@ enum { THREADS_MAX = 256 };
 
 /* The directory may be a store inside of a tree: there only firn's own files count. */
 static int
-guard(struct firn_os_dir *dir, const struct firn_db_options *options, firn_error *err)
+guard(struct fi_os_dir *dir, const struct fi_db_options *options, firn_error *err)
 {
-    return firn_trust_files_guard(dir, !options->read_only, options->lock_timeout_ms, err);
+    return fi_trust_files_guard(dir, !options->read_only, options->lock_timeout_ms, err);
 }
 
 static int
-read_store_options(const firn_store_options *options, struct firn_db_options *out, firn_error *err)
+read_store_options(const firn_store_options *options, struct fi_db_options *out, firn_error *err)
 {
     firn_store_options given = FIRN_STORE_OPTIONS_INIT;
     API_READ_OPTIONS(given, options, err);
@@ -54,16 +54,16 @@ read_store_options(const firn_store_options *options, struct firn_db_options *ou
     API_REQUIRE(given.threads <= THREADS_MAX, err, "threads must not be more than 256");
     API_REQUIRE(is_compression(given.compression), err,
                 "the compression is not a firn_compression");
-    *out = (struct firn_db_options){.create_if_missing = given.create_if_missing,
-                                    .fail_if_exists = given.fail_if_exists,
-                                    .read_only = given.read_only,
-                                    .read_pending = given.read_pending,
-                                    .durability = given.durability,
-                                    .lock_timeout_ms = given.lock_timeout_ms,
-                                    .memory_bytes = given.memory_bytes,
-                                    .threads = given.threads,
-                                    .compression = given.compression,
-                                    .prepare = guard};
+    *out = (struct fi_db_options){.create_if_missing = given.create_if_missing,
+                                  .fail_if_exists = given.fail_if_exists,
+                                  .read_only = given.read_only,
+                                  .read_pending = given.read_pending,
+                                  .durability = given.durability,
+                                  .lock_timeout_ms = given.lock_timeout_ms,
+                                  .memory_bytes = given.memory_bytes,
+                                  .threads = given.threads,
+                                  .compression = given.compression,
+                                  .prepare = guard};
     return FIRN_OK;
 }
 
@@ -72,21 +72,21 @@ firn_store_open(const char *path, const firn_store_options *options, firn_store 
                 firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_db_options inner;
+    struct fi_db_options inner;
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
     *out = NULL;
     API_OPENS("store", err);
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
     int rc = read_store_options(options, &inner, err);
-    rc = rc == FIRN_OK ? firn_db_path_open(firn_os_default(), path, &inner, out, err) : rc;
+    rc = rc == FIRN_OK ? fi_db_path_open(fi_os_default(), path, &inner, out, err) : rc;
     if (rc == FIRN_OK && !inner.read_only) {
-        rc = firn_trust_files_survey(firn_db_dir(*out), true, NULL, NULL, err);
+        rc = fi_trust_files_survey(fi_db_dir(*out), true, NULL, NULL, err);
         if (rc != FIRN_OK) {
-            firn_db_abandon(*out);
+            fi_db_abandon(*out);
             *out = NULL;
         }
     }
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_STORE, NULL);
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_STORE, NULL);
 }
 
 int
@@ -94,7 +94,7 @@ firn_store_open_memory(uint64_t limit_bytes, const firn_store_options *options, 
                        firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_db_options inner;
+    struct fi_db_options inner;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_OPENS("store", err);
@@ -104,8 +104,8 @@ firn_store_open_memory(uint64_t limit_bytes, const firn_store_options *options, 
     }
     API_REQUIRE(!inner.read_only && inner.create_if_missing, err,
                 "a store in memory is always made, and never read-only");
-    rc = firn_db_memory_open(limit_bytes, &inner, out, err);
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_STORE, NULL);
+    rc = fi_db_memory_open(limit_bytes, &inner, out, err);
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_STORE, NULL);
 }
 
 int
@@ -115,19 +115,19 @@ firn_store_close(firn_store *store, firn_error *err)
     if (store == NULL) {
         return FIRN_OK;
     }
-    if (firn_api_handle_is_inherited(store)) {
-        firn_api_handle_closing(store);
-        firn_db_leave(store);
-        firn_api_handle_closed(store);
+    if (fi_api_handle_is_inherited(store)) {
+        fi_api_handle_closing(store);
+        fi_db_leave(store);
+        fi_api_handle_closed(store);
         return FIRN_OK;
     }
     API_OPEN(store, STORE, err);
-    firn_api_handle_closing(store);
-    int rc = firn_db_close(store, err);
+    fi_api_handle_closing(store);
+    int rc = fi_db_close(store, err);
     if (rc == FIRN_MISUSE) {
-        firn_api_handle_stays(store);
+        fi_api_handle_stays(store);
     } else {
-        firn_api_handle_closed(store);
+        fi_api_handle_closed(store);
     }
     return api_check_told(rc, err);
 }
@@ -137,7 +137,7 @@ firn_store_destroy(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
-    return api_check_told(firn_db_path_destroy(firn_os_default(), path, err), err);
+    return api_check_told(fi_db_path_destroy(fi_os_default(), path, err), err);
 }
 
 int
@@ -145,16 +145,16 @@ firn_store_sync(firn_store *store, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_OPEN(store, STORE, err);
-    return api_check_told(firn_db_log_sync(store, err), err);
+    return api_check_told(fi_db_log_sync(store, err), err);
 }
 
 /* Reads the options of maintenance. */
 static int
 read_maintenance_options(const firn_store_maintenance_options *options,
-                         struct firn_storefile_progress *out, firn_error *err)
+                         struct fi_storefile_progress *out, firn_error *err)
 {
     firn_store_maintenance_options given = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
-    int rc = firn_api_options_read(&given, sizeof given, options, err);
+    int rc = fi_api_options_read(&given, sizeof given, options, err);
     *out = api_store_progress_of(&given.callbacks);
     return rc;
 }
@@ -164,12 +164,12 @@ firn_store_clone(firn_store *store, const char *path, const firn_store_maintenan
                  firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_storefile_progress progress;
+    struct fi_storefile_progress progress;
     API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
     API_OPEN(store, STORE, err);
     int rc = read_maintenance_options(options, &progress, err);
-    rc = rc == FIRN_OK ? firn_copy_clone_path(store, firn_os_default(), path, &progress, err) : rc;
+    rc = rc == FIRN_OK ? fi_copy_clone_path(store, fi_os_default(), path, &progress, err) : rc;
     return api_check_told(rc, err);
 }
 
@@ -178,7 +178,7 @@ firn_store_refresh(firn_store *store, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_OPEN(store, STORE, err);
-    return api_check_told(firn_db_refresh(store, err), err);
+    return api_check_told(fi_db_refresh(store, err), err);
 }
 
 int
@@ -186,7 +186,7 @@ firn_store_flush(firn_store *store, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_OPEN(store, STORE, err);
-    return api_check_told(firn_db_maintain_flush(store, err), err);
+    return api_check_told(fi_db_maintain_flush(store, err), err);
 }
 
 int
@@ -194,10 +194,10 @@ firn_store_compact(firn_store *store, const firn_store_maintenance_options *opti
                    firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_storefile_progress progress;
+    struct fi_storefile_progress progress;
     API_OPEN(store, STORE, err);
     int rc = read_maintenance_options(options, &progress, err);
-    rc = rc == FIRN_OK ? firn_db_maintain_compact(store, &progress, err) : rc;
+    rc = rc == FIRN_OK ? fi_db_maintain_compact(store, &progress, err) : rc;
     return api_check_told(rc, err);
 }
 
@@ -206,7 +206,7 @@ firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower, firn_slice uppe
                       const firn_store_maintenance_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_storefile_progress progress;
+    struct fi_storefile_progress progress;
     API_REQUIRE(keyspace != NULL && api_check_is_slice(lower) && api_check_is_slice(upper), err,
                 "keyspace must not be NULL, and no bound that has a size");
     API_OPEN(keyspace, KEYSPACE, err);
@@ -214,9 +214,9 @@ firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower, firn_slice uppe
     if (rc != FIRN_OK) {
         return rc;
     }
-    const struct firn_lsm_range range = {lower.data == NULL ? firn_str("") : lower,
-                                         upper.data == NULL ? NULL : &upper};
-    rc = firn_db_maintain_compact_range(keyspace, &range, &progress, err);
+    const struct fi_lsm_range range = {lower.data == NULL ? firn_str("") : lower,
+                                       upper.data == NULL ? NULL : &upper};
+    rc = fi_db_maintain_compact_range(keyspace, &range, &progress, err);
     return api_check_told(rc, err);
 }
 
@@ -229,12 +229,12 @@ firn_keyspace_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_s
     API_REQUIRE(keyspace != NULL && out != NULL && api_check_is_slice(lower) &&
                     api_check_is_slice(upper),
                 err, "keyspace and out must not be NULL, and no bound that has a size");
-    API_REQUIRE(firn_api_options_is_size(out->size), err,
+    API_REQUIRE(fi_api_options_is_size(out->size), err,
                 "out->size must be set to sizeof(firn_keyspace_size)");
     API_OPEN(keyspace, KEYSPACE, err);
-    int rc = firn_db_stats_range(keyspace, lower, upper.data == NULL ? NULL : &upper, &found, err);
+    int rc = fi_db_stats_range(keyspace, lower, upper.data == NULL ? NULL : &upper, &found, err);
     if (rc == FIRN_OK) {
-        firn_api_options_write(out, &found, sizeof found);
+        fi_api_options_write(out, &found, sizeof found);
     }
     return api_check_told(rc, err);
 }
@@ -245,12 +245,12 @@ firn_store_stats(firn_store *store, firn_store_statistics *out, firn_error *err)
     API_ANY_ERROR(err);
     firn_store_statistics found;
     API_REQUIRE(store != NULL && out != NULL, err, "store and out must not be NULL");
-    API_REQUIRE(firn_api_options_is_size(out->size), err,
+    API_REQUIRE(fi_api_options_is_size(out->size), err,
                 "out->size must be set to sizeof(firn_store_statistics)");
     API_OPEN(store, STORE, err);
-    int rc = firn_db_stats(store, &found, err);
+    int rc = fi_db_stats(store, &found, err);
     if (rc == FIRN_OK) {
-        firn_api_options_write(out, &found, sizeof found);
+        fi_api_options_write(out, &found, sizeof found);
     }
     return api_check_told(rc, err);
 }
@@ -260,18 +260,17 @@ firn_store_stats_json(firn_store *store, char **out, firn_error *err)
 {
     API_ANY_ERROR(err);
     firn_store_statistics found;
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     int rc;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_OPEN(store, STORE, err);
-    FIRN_TRY(firn_db_stats(store, &found, err));
-    FIRN_TRY(firn_db_stats_json(&found, &text, err));
-    rc =
-        firn_buf_append_u8(&text, 0) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "statistics");
+    FI_TRY(fi_db_stats(store, &found, err));
+    FI_TRY(fi_db_stats_json(&found, &text, err));
+    rc = fi_buf_append_u8(&text, 0) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "statistics");
 out:
     if (rc != FIRN_OK) {
-        firn_buf_deinit(&text);
+        fi_buf_deinit(&text);
     }
     *out = (char *)text.data;
     return api_check_told(rc, err);
@@ -287,7 +286,7 @@ tell_damage(void *ctx, const char *text)
 {
     const struct checking *checking = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
-    firn_rows_mend_name(checking->store, text, named);
+    fi_rows_mend_name(checking->store, text, named);
     api_store_tell_damage((void *)(uintptr_t)checking->callbacks, named);
 }
 
@@ -299,22 +298,22 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
     firn_store_check_options given = FIRN_STORE_CHECK_OPTIONS_INIT;
     firn_store_check_result found = {.size = sizeof found};
     API_REQUIRE(store != NULL, err, "store must not be NULL");
-    API_REQUIRE(out == NULL || firn_api_options_is_size(out->size), err,
+    API_REQUIRE(out == NULL || fi_api_options_is_size(out->size), err,
                 "out.size must be set to sizeof(firn_store_check_result)");
     API_OPEN(store, STORE, err);
     API_READ_OPTIONS(given, options, err);
-    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
     struct checking checking = {store, &given.callbacks};
-    const struct firn_db_check_options inner = {
+    const struct fi_db_check_options inner = {
         .on_damage = given.callbacks.on_notice != NULL ? tell_damage : NULL,
         .ctx = &checking,
         .progress = &progress};
-    int rc = firn_db_check(store, &inner, &found, err);
+    int rc = fi_db_check(store, &inner, &found, err);
     if (rc == FIRN_CORRUPT) {
-        firn_rows_mend_name(store, err->text, err->text);
+        fi_rows_mend_name(store, err->text, err->text);
     }
     if (out != NULL) {
-        firn_api_options_write(out, &found, sizeof found);
+        fi_api_options_write(out, &found, sizeof found);
     }
     return api_check_told(rc, err);
 }
@@ -325,11 +324,11 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
 static int
 refuse_table(firn_keyspace **keyspace, firn_error *err)
 {
-    if (firn_db_keyspace_type(*keyspace) == FIRN_KEYSPACE_ENTRY_KEYS) {
+    if (fi_db_keyspace_type(*keyspace) == FI_KEYSPACE_ENTRY_KEYS) {
         return FIRN_OK;
     }
-    int rc = firn_error_set(err, FIRN_INVALID, "'%s' is a table, not a keyspace",
-                            firn_db_keyspace_name(*keyspace));
+    int rc = fi_error_set(err, FIRN_INVALID, "'%s' is a table, not a keyspace",
+                          fi_db_keyspace_name(*keyspace));
     *keyspace = NULL;
     return rc;
 }
@@ -352,14 +351,14 @@ firn_keyspace_open(firn_store *store, const char *name, const firn_keyspace_opti
         return api_store_refuse_own_name(err);
     }
     if (given.fail_if_exists) {
-        rc = firn_db_keyspace_create(store, name, out, err);
+        rc = fi_db_keyspace_create(store, name, out, err);
     } else if (given.create_if_missing) {
-        rc = firn_db_keyspace_open(store, name, out, err);
+        rc = fi_db_keyspace_open(store, name, out, err);
     } else {
-        rc = firn_db_keyspace_open_existing(store, name, out, err);
+        rc = fi_db_keyspace_open_existing(store, name, out, err);
     }
     rc = rc == FIRN_OK ? refuse_table(out, err) : rc;
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_KEYSPACE, store);
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_KEYSPACE, store);
 }
 
 struct dropping {
@@ -373,7 +372,7 @@ check_is_no_table(void *ctx, firn_error *err)
 {
     const struct dropping *dropping = ctx;
     firn_keyspace *keyspace;
-    int rc = firn_db_keyspace_open_existing(dropping->store, dropping->name, &keyspace, err);
+    int rc = fi_db_keyspace_open_existing(dropping->store, dropping->name, &keyspace, err);
     return rc == FIRN_OK ? refuse_table(&keyspace, err) : rc;
 }
 
@@ -384,9 +383,9 @@ firn_keyspace_drop(firn_store *store, const char *name, firn_error *err)
     API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
     API_OPEN(store, STORE, err);
     struct dropping dropping = {store, name};
-    const struct firn_db_keyspace_guard guard = {check_is_no_table, &dropping};
+    const struct fi_db_keyspace_guard guard = {check_is_no_table, &dropping};
     int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
-                                         : firn_db_keyspace_drop_if(store, name, &guard, err);
+                                         : fi_db_keyspace_drop_if(store, name, &guard, err);
     return api_check_told(rc, err);
 }
 
@@ -412,11 +411,10 @@ firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name),
     struct listing listing = {visit, ctx};
     struct firn_db_view *view;
     api_check_begin_visits(err);
-    int rc = firn_db_view_open(store, &view, err);
+    int rc = fi_db_view_open(store, &view, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_list_of_in(view, FIRN_KEYSPACE_ENTRY_KEYS, visit_public, &listing,
-                                         err);
-        firn_db_view_close(view);
+        rc = fi_db_keyspace_list_of_in(view, FI_KEYSPACE_ENTRY_KEYS, visit_public, &listing, err);
+        fi_db_view_close(view);
     }
     return api_check_end_visits(rc, err);
 }
@@ -433,18 +431,18 @@ firn_snapshot_open(firn_store *store, const firn_snapshot_options *options, firn
     *out = NULL;
     API_OPEN(store, STORE, err);
     API_READ_OPTIONS(given, options, err);
-    int rc = given.checkpoint == NULL ? firn_db_view_open(store, out, err)
-                                      : firn_db_checkpoint_view(store, given.checkpoint, out, err);
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_SNAPSHOT, NULL);
+    int rc = given.checkpoint == NULL ? fi_db_view_open(store, out, err)
+                                      : fi_db_checkpoint_view(store, given.checkpoint, out, err);
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_SNAPSHOT, NULL);
 }
 
 void
 firn_snapshot_close(firn_snapshot *snapshot)
 {
-    if (firn_api_handle_check(snapshot, FIRN_API_HANDLE_SNAPSHOT, NULL) == FIRN_OK) {
-        firn_api_handle_closing(snapshot);
-        firn_db_view_close(snapshot);
-        firn_api_handle_closed(snapshot);
+    if (fi_api_handle_check(snapshot, FI_API_HANDLE_SNAPSHOT, NULL) == FIRN_OK) {
+        fi_api_handle_closing(snapshot);
+        fi_db_view_close(snapshot);
+        fi_api_handle_closed(snapshot);
     }
 }
 
@@ -457,8 +455,8 @@ firn_snapshot_keyspace_list(firn_snapshot *snapshot, int (*visit)(void *ctx, con
     API_OPEN(snapshot, SNAPSHOT, err);
     struct listing listing = {visit, ctx};
     api_check_begin_visits(err);
-    int rc = firn_db_keyspace_list_of_in(snapshot, FIRN_KEYSPACE_ENTRY_KEYS, visit_public, &listing,
-                                         err);
+    int rc =
+        fi_db_keyspace_list_of_in(snapshot, FI_KEYSPACE_ENTRY_KEYS, visit_public, &listing, err);
     return api_check_end_visits(rc, err);
 }
 
@@ -472,8 +470,8 @@ firn_snapshot_keyspace_open(firn_snapshot *snapshot, const char *name, firn_keys
     API_REQUIRE(snapshot != NULL && name != NULL, err, "snapshot and name must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
     int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
-                                         : firn_db_keyspace_open_in(snapshot, name, out, err);
+                                         : fi_db_keyspace_open_in(snapshot, name, out, err);
     rc = rc == FIRN_OK ? refuse_table(out, err) : rc;
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_KEYSPACE,
-                                     rc == FIRN_OK ? firn_db_keyspace_db(*out) : NULL);
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_KEYSPACE,
+                                   rc == FIRN_OK ? fi_db_keyspace_db(*out) : NULL);
 }

@@ -29,11 +29,11 @@ firn_table_create(firn_store *store, const char *name, const firn_table_def *def
     }
     API_OPEN(store, STORE, err);
     int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
-                                         : firn_rows_create(store, name, def, &made, err);
+                                         : fi_rows_create(store, name, def, &made, err);
     if (rc == FIRN_OK && out != NULL) {
         *out = made;
     }
-    return firn_api_handle_opened_if(rc, made, FIRN_API_HANDLE_TABLE, store);
+    return fi_api_handle_opened_if(rc, made, FI_API_HANDLE_TABLE, store);
 }
 
 int
@@ -45,8 +45,8 @@ firn_table_open(firn_store *store, const char *name, firn_table **out, firn_erro
     API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
     API_OPEN(store, STORE, err);
     int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
-                                         : firn_rows_open(store, name, out, err);
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE, store);
+                                         : fi_rows_open(store, name, out, err);
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_TABLE, store);
 }
 
 int
@@ -59,9 +59,9 @@ firn_snapshot_table_open(firn_snapshot *snapshot, const char *name, firn_table *
     API_REQUIRE(snapshot != NULL && name != NULL, err, "snapshot and name must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
     int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
-                                         : firn_rows_open_at(snapshot, name, out, err);
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE,
-                                     rc == FIRN_OK ? firn_rows_db(*out) : NULL);
+                                         : fi_rows_open_at(snapshot, name, out, err);
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_TABLE,
+                                   rc == FIRN_OK ? fi_rows_db(*out) : NULL);
 }
 
 int
@@ -71,7 +71,7 @@ firn_table_drop(firn_store *store, const char *name, firn_error *err)
     API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
     API_OPEN(store, STORE, err);
     int rc = api_store_is_own_name(name) ? api_store_refuse_own_name(err)
-                                         : firn_rows_drop(store, name, err);
+                                         : fi_rows_drop(store, name, err);
     return api_check_told(rc, err);
 }
 
@@ -84,10 +84,10 @@ firn_table_list(firn_store *store, int (*visit)(void *ctx, const char *name), vo
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     API_OPEN(store, STORE, err);
     api_check_begin_visits(err);
-    int rc = firn_db_view_open(store, &view, err);
+    int rc = fi_db_view_open(store, &view, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_list_of_in(view, FIRN_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
-        firn_db_view_close(view);
+        rc = fi_db_keyspace_list_of_in(view, FI_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
+        fi_db_view_close(view);
     }
     return api_check_end_visits(rc, err);
 }
@@ -100,16 +100,15 @@ firn_snapshot_table_list(firn_snapshot *snapshot, int (*visit)(void *ctx, const 
     API_REQUIRE(snapshot != NULL && visit != NULL, err, "snapshot and visit must not be NULL");
     API_OPEN(snapshot, SNAPSHOT, err);
     api_check_begin_visits(err);
-    int rc = firn_db_keyspace_list_of_in(snapshot, FIRN_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
+    int rc = fi_db_keyspace_list_of_in(snapshot, FI_KEYSPACE_ENTRY_TABLE, visit, ctx, err);
     return api_check_end_visits(rc, err);
 }
 
 const char *
 firn_table_name(const firn_table *table)
 {
-    return firn_api_handle_check(table, FIRN_API_HANDLE_TABLE, NULL) == FIRN_OK
-               ? firn_rows_name(table)
-               : "";
+    return fi_api_handle_check(table, FI_API_HANDLE_TABLE, NULL) == FIRN_OK ? fi_rows_name(table)
+                                                                            : "";
 }
 
 int
@@ -117,27 +116,27 @@ firn_table_describe(firn_table *table, firn_txn *txn, firn_snapshot *snapshot, c
                     firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_schema *schema;
-    struct firn_buf text = {0};
+    struct fi_schema *schema;
+    struct fi_buf text = {0};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(txn == NULL || snapshot == NULL, err, "txn and snapshot exclude each other");
     API_OPEN(table, TABLE, err);
     API_OPEN_IF_ANY(snapshot, SNAPSHOT, err);
     API_ENTER_IF_ANY(txn, TXN, err);
-    int rc = txn == NULL ? FIRN_OK : firn_db_txn_check_open(txn, err);
+    int rc = txn == NULL ? FIRN_OK : fi_db_txn_check_open(txn, err);
     if (rc == FIRN_OK) {
-        rc = firn_rows_schema(table, txn != NULL ? firn_db_txn_view(txn) : snapshot, &schema, err);
+        rc = fi_rows_schema(table, txn != NULL ? fi_db_txn_view(txn) : snapshot, &schema, err);
     }
-    rc = firn_api_handle_left(txn, rc, err);
+    rc = fi_api_handle_left(txn, rc, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (firn_schema_text_append(schema, &text) != FIRN_OK || firn_buf_text(&text) == NULL) {
-        rc = firn_error_no_memory(err, "a definition");
-        firn_buf_deinit(&text);
+    if (fi_schema_text_append(schema, &text) != FIRN_OK || fi_buf_text(&text) == NULL) {
+        rc = fi_error_no_memory(err, "a definition");
+        fi_buf_deinit(&text);
     }
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     *out = (char *)text.data;
     return api_check_told(rc, err);
 }
@@ -153,52 +152,49 @@ struct change {
 };
 
 static int
-add_column(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+add_column(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     const struct change *change = ctx;
-    return firn_schema_change_add_column(old, change->column, out, err);
+    return fi_schema_change_add_column(old, change->column, out, err);
 }
 
 static int
-drop_column(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+drop_column(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     const struct change *change = ctx;
-    return firn_schema_change_drop_column(old, firn_str(change->name), out, err);
+    return fi_schema_change_drop_column(old, firn_str(change->name), out, err);
 }
 
 static int
-rename_column(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+rename_column(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     const struct change *change = ctx;
-    return firn_schema_change_rename_column(old, firn_str(change->name), firn_str(change->new_name),
-                                            out, err);
+    return fi_schema_change_rename_column(old, firn_str(change->name), firn_str(change->new_name),
+                                          out, err);
 }
 
 static int
-set_default(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+set_default(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     const struct change *change = ctx;
-    return firn_schema_change_default(old, firn_str(change->name), change->value, out, err);
+    return fi_schema_change_default(old, firn_str(change->name), change->value, out, err);
 }
 
 static int
-set_bloom_filter(void *ctx, const struct firn_schema *old, struct firn_schema **out,
-                 firn_error *err)
+set_bloom_filter(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     const struct change *change = ctx;
-    return firn_schema_change_bloom_filter(old, firn_str(change->name), change->has_filter, out,
-                                           err);
+    return fi_schema_change_bloom_filter(old, firn_str(change->name), change->has_filter, out, err);
 }
 
 static int
 alter(firn_table *table,
-      int (*with)(void *ctx, const struct firn_schema *old, struct firn_schema **out,
-                  firn_error *err),
+      int (*with)(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err),
       struct change *change, firn_error *err)
 {
-    const struct firn_rows_change inner = {with, change};
+    const struct fi_rows_change inner = {with, change};
     API_OPEN(table, TABLE, err);
-    return firn_rows_alter(table, &inner, err);
+    return fi_rows_alter(table, &inner, err);
 }
 
 int
@@ -209,7 +205,7 @@ firn_table_add_column_sized(firn_table *table, const firn_table_column *column, 
     firn_table_column given;
     struct change change = {.column = &given};
     API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
-    int rc = firn_schema_def_read_column(column, column_size, &given, err);
+    int rc = fi_schema_def_read_column(column, column_size, &given, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -262,8 +258,8 @@ firn_table_add_index_sized(firn_table *table, const firn_table_index *index, siz
     firn_table_index given;
     API_REQUIRE(table != NULL && index != NULL, err, "table and index must not be NULL");
     API_OPEN(table, TABLE, err);
-    int rc = firn_schema_def_read_index(index, index_size, &given, err);
-    rc = rc == FIRN_OK ? firn_rows_index_add(table, &given, err) : rc;
+    int rc = fi_schema_def_read_index(index, index_size, &given, err);
+    rc = rc == FIRN_OK ? fi_rows_index_add(table, &given, err) : rc;
     return api_check_told(rc, err);
 }
 
@@ -273,13 +269,13 @@ firn_table_drop_index(firn_table *table, const char *name, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(table != NULL && name != NULL, err, "table and name must not be NULL");
     API_OPEN(table, TABLE, err);
-    return api_check_told(firn_rows_index_drop(table, name, err), err);
+    return api_check_told(fi_rows_index_drop(table, name, err), err);
 }
 
 /* ---- writing rows ---- */
 
 static int
-put(firn_table *table, enum firn_rows_mode mode, const firn_row_options *options,
+put(firn_table *table, enum fi_rows_mode mode, const firn_row_options *options,
     const firn_value *values, size_t count, firn_value *out_auto, firn_error *err)
 {
     firn_row_options given = FIRN_ROW_OPTIONS_INIT;
@@ -289,17 +285,17 @@ put(firn_table *table, enum firn_rows_mode mode, const firn_row_options *options
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(api_store_is_durability(given.durability), err,
                 "the durability is not a firn_durability");
-    const struct firn_rows_put what = {.mode = mode,
-                                       .columns = given.columns,
-                                       .values = values,
-                                       .count = count,
-                                       .ttl_ms = given.ttl_ms};
+    const struct fi_rows_put what = {.mode = mode,
+                                     .columns = given.columns,
+                                     .values = values,
+                                     .count = count,
+                                     .ttl_ms = given.ttl_ms};
     for (size_t i = 0; i < count && given.columns != NULL; i++) {
         API_REQUIRE(given.columns[i] != NULL, err, "names of columns must not be NULL");
     }
     API_ENTER_IF_ANY(given.txn, TXN, err);
-    return firn_api_handle_left(
-        given.txn, firn_rows_write_put(table, given.txn, &what, given.durability, out_auto, err),
+    return fi_api_handle_left(
+        given.txn, fi_rows_write_put(table, given.txn, &what, given.durability, out_auto, err),
         err);
 }
 
@@ -308,7 +304,7 @@ firn_table_insert(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return api_check_told(put(table, FIRN_ROWS_INSERT, options, values, count, NULL, err), err);
+    return api_check_told(put(table, FI_ROWS_INSERT, options, values, count, NULL, err), err);
 }
 
 int
@@ -319,7 +315,7 @@ firn_table_insert_auto(firn_table *table, const firn_row_options *options, const
     firn_value number = firn_null();
     API_REQUIRE(out_number != NULL, err, "out_number must not be NULL");
     *out_number = 0;
-    int rc = put(table, FIRN_ROWS_INSERT, options, values, count, &number, err);
+    int rc = put(table, FI_ROWS_INSERT, options, values, count, &number, err);
     if (rc == FIRN_OK) {
         *out_number = number.as.u64;
     }
@@ -331,7 +327,7 @@ firn_table_upsert(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return api_check_told(put(table, FIRN_ROWS_UPSERT, options, values, count, NULL, err), err);
+    return api_check_told(put(table, FI_ROWS_UPSERT, options, values, count, NULL, err), err);
 }
 
 int
@@ -339,14 +335,14 @@ firn_table_update(firn_table *table, const firn_row_options *options, const firn
                   size_t count, firn_error *err)
 {
     API_ANY_ERROR(err);
-    return api_check_told(put(table, FIRN_ROWS_UPDATE, options, values, count, NULL, err), err);
+    return api_check_told(put(table, FI_ROWS_UPDATE, options, values, count, NULL, err), err);
 }
 
 static int
 read_delete_options(const firn_row_options *options, firn_row_options *out, firn_error *err)
 {
     *out = (firn_row_options)FIRN_ROW_OPTIONS_INIT;
-    int rc = firn_api_options_read(out, sizeof *out, options, err);
+    int rc = fi_api_options_read(out, sizeof *out, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -371,8 +367,8 @@ firn_table_delete(firn_table *table, const firn_row_options *options, const firn
         return rc;
     }
     API_ENTER_IF_ANY(given.txn, TXN, err);
-    return firn_api_handle_left(
-        given.txn, firn_rows_write_delete(table, given.txn, key, key_count, given.durability, err),
+    return fi_api_handle_left(
+        given.txn, fi_rows_write_delete(table, given.txn, key, key_count, given.durability, err),
         err);
 }
 
@@ -394,10 +390,10 @@ firn_table_add_number(firn_table *table, const firn_row_options *options, const 
     API_REQUIRE(api_store_is_durability(given.durability), err,
                 "the durability is not a firn_durability");
     API_REQUIRE(given.columns == NULL, err, "columns mean nothing to an addition");
-    const struct firn_rows_add add = {key, key_count, column, number, given.ttl_ms};
+    const struct fi_rows_add add = {key, key_count, column, number, given.ttl_ms};
     API_ENTER_IF_ANY(given.txn, TXN, err);
-    int rc = firn_rows_write_add(table, given.txn, &add, given.durability, &sum, err);
-    firn_api_handle_leave(given.txn);
+    int rc = fi_rows_write_add(table, given.txn, &add, given.durability, &sum, err);
+    fi_api_handle_leave(given.txn);
     if (rc == FIRN_OK && out != NULL) {
         *out = sum;
     }
@@ -405,11 +401,11 @@ firn_table_add_number(firn_table *table, const firn_row_options *options, const 
 }
 
 /* NULL: no bound. */
-static struct firn_rows_bound
+static struct fi_rows_bound
 take_bound(const firn_table_bound *bound)
 {
-    return bound == NULL ? (struct firn_rows_bound){.values = NULL}
-                         : (struct firn_rows_bound){bound->values, bound->count, bound->exclusive};
+    return bound == NULL ? (struct fi_rows_bound){.values = NULL}
+                         : (struct fi_rows_bound){bound->values, bound->count, bound->exclusive};
 }
 
 int
@@ -419,7 +415,7 @@ firn_table_delete_range(firn_table *table, const firn_row_options *options,
 {
     API_ANY_ERROR(err);
     firn_row_options given;
-    const struct firn_rows_span span = {take_bound(lower), take_bound(upper)};
+    const struct fi_rows_span span = {take_bound(lower), take_bound(upper)};
     API_REQUIRE(table != NULL, err, "table must not be NULL");
     API_REQUIRE((span.lower.values != NULL || span.lower.count == 0) &&
                     (span.upper.values != NULL || span.upper.count == 0),
@@ -430,9 +426,8 @@ firn_table_delete_range(firn_table *table, const firn_row_options *options,
         return rc;
     }
     API_ENTER_IF_ANY(given.txn, TXN, err);
-    return firn_api_handle_left(
-        given.txn, firn_rows_write_delete_range(table, given.txn, &span, given.durability, err),
-        err);
+    return fi_api_handle_left(
+        given.txn, fi_rows_write_delete_range(table, given.txn, &span, given.durability, err), err);
 }
 
 /* ---- reading rows ---- */
@@ -442,13 +437,13 @@ firn_row_create(firn_row **out, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(out != NULL, err, "out must not be NULL");
-    return api_check_told(firn_rows_read_row_create(out, err), err);
+    return api_check_told(fi_rows_read_row_create(out, err), err);
 }
 
 void
 firn_row_destroy(firn_row *row)
 {
-    firn_rows_read_row_destroy(row);
+    fi_rows_read_row_destroy(row);
 }
 
 size_t
@@ -456,7 +451,7 @@ firn_row_count(const firn_row *row)
 {
     size_t count = 0;
     if (row != NULL) {
-        (void)firn_rows_read_row_values(row, &count);
+        (void)fi_rows_read_row_values(row, &count);
     }
     return count;
 }
@@ -465,12 +460,12 @@ const firn_value *
 firn_row_values(const firn_row *row)
 {
     size_t count;
-    return row != NULL ? firn_rows_read_row_values(row, &count) : NULL;
+    return row != NULL ? fi_rows_read_row_values(row, &count) : NULL;
 }
 
 /* Converts options, which have all fields, to *out, which borrows from them. */
 static int
-take_read_options(const firn_read_options *options, struct firn_rows_read *out, firn_error *err)
+take_read_options(const firn_read_options *options, struct fi_rows_read *out, firn_error *err)
 {
     API_REQUIRE(options->txn == NULL || options->snapshot == NULL, err,
                 "rows are read in a transaction or in a snapshot, not in both");
@@ -479,19 +474,19 @@ take_read_options(const firn_read_options *options, struct firn_rows_read *out, 
     for (size_t i = 0; i < options->column_count; i++) {
         API_REQUIRE(options->columns[i] != NULL, err, "names of columns must not be NULL");
     }
-    *out = (struct firn_rows_read){.txn = options->txn,
-                                   .view = options->snapshot,
-                                   .index = options->index,
-                                   .columns = options->columns,
-                                   .column_count = options->column_count};
+    *out = (struct fi_rows_read){.txn = options->txn,
+                                 .view = options->snapshot,
+                                 .index = options->index,
+                                 .columns = options->columns,
+                                 .column_count = options->column_count};
     return FIRN_OK;
 }
 
 static int
-read_read_options(const firn_read_options *options, struct firn_rows_read *out, firn_error *err)
+read_read_options(const firn_read_options *options, struct fi_rows_read *out, firn_error *err)
 {
     firn_read_options given = FIRN_READ_OPTIONS_INIT;
-    int rc = firn_api_options_read(&given, sizeof given, options, err);
+    int rc = fi_api_options_read(&given, sizeof given, options, err);
     return rc == FIRN_OK ? take_read_options(&given, out, err) : rc;
 }
 
@@ -500,7 +495,7 @@ firn_table_get(firn_table *table, const firn_read_options *options, const firn_v
                size_t key_count, firn_row *row, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_rows_read read;
+    struct fi_rows_read read;
     API_REQUIRE(table != NULL && row != NULL && (key != NULL || key_count == 0), err,
                 "table, key and row must not be NULL");
     API_OPEN(table, TABLE, err);
@@ -510,8 +505,8 @@ firn_table_get(firn_table *table, const firn_read_options *options, const firn_v
     }
     API_OPEN_IF_ANY(read.view, SNAPSHOT, err);
     API_ENTER_IF_ANY(read.txn, TXN, err);
-    return firn_api_handle_left(read.txn,
-                                firn_rows_read_get(table, &read, key, key_count, row, err), err);
+    return fi_api_handle_left(read.txn, fi_rows_read_get(table, &read, key, key_count, row, err),
+                              err);
 }
 
 int
@@ -521,7 +516,7 @@ firn_table_get_many(firn_table *table, const firn_read_options *options,
                     firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_rows_read read;
+    struct fi_rows_read read;
     API_REQUIRE(table != NULL && keys != NULL && visit != NULL, err,
                 "table, keys and visit must not be NULL");
     API_REQUIRE(keys->values != NULL || keys->count == 0, err, "values of keys must not be NULL");
@@ -532,10 +527,10 @@ firn_table_get_many(firn_table *table, const firn_read_options *options,
     }
     API_OPEN_IF_ANY(read.view, SNAPSHOT, err);
     api_check_begin_visits(err);
-    const struct firn_rows_many many = {keys->values, keys->key_count, keys->count, visit, ctx};
+    const struct fi_rows_many many = {keys->values, keys->key_count, keys->count, visit, ctx};
     API_ENTER_IF_ANY(read.txn, TXN, err);
-    rc = firn_rows_read_get_many(table, &read, &many, err);
-    firn_api_handle_leave(read.txn);
+    rc = fi_rows_read_get_many(table, &read, &many, err);
+    fi_api_handle_leave(read.txn);
     return api_check_end_visits(rc, err);
 }
 
@@ -545,16 +540,15 @@ firn_table_cursor_open(firn_table *table, const firn_table_cursor_options *optio
 {
     API_ANY_ERROR(err);
     firn_table_cursor_options given = FIRN_TABLE_CURSOR_OPTIONS_INIT;
-    struct firn_rows_cursor_options inner = {.is_descending = false};
+    struct fi_rows_cursor_options inner = {.is_descending = false};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_OPEN(table, TABLE, err);
-    int rc = firn_api_options_read(&given, sizeof given, options, err);
+    int rc = fi_api_options_read(&given, sizeof given, options, err);
     if (rc == FIRN_OK && given.read.size != sizeof given.read) {
-        rc =
-            firn_error_set(err, FIRN_INVALID,
-                           "the options for reading have size %zu: fill them with their INIT macro",
-                           given.read.size);
+        rc = fi_error_set(err, FIRN_INVALID,
+                          "the options for reading have size %zu: fill them with their INIT macro",
+                          given.read.size);
     }
     rc = rc == FIRN_OK ? take_read_options(&given.read, &inner.read, err) : rc;
     if (rc != FIRN_OK) {
@@ -568,19 +562,19 @@ firn_table_cursor_open(firn_table *table, const firn_table_cursor_options *optio
     inner.is_descending = given.descending;
     API_OPEN_IF_ANY(inner.read.view, SNAPSHOT, err);
     API_ENTER_IF_ANY(inner.read.txn, TXN, err);
-    rc = firn_rows_read_cursor_open(table, &inner, out, err);
-    rc = firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_CURSOR, inner.read.txn);
-    firn_api_handle_leave(inner.read.txn);
+    rc = fi_rows_read_cursor_open(table, &inner, out, err);
+    rc = fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_TABLE_CURSOR, inner.read.txn);
+    fi_api_handle_leave(inner.read.txn);
     return api_check_told(rc, err);
 }
 
 void
 firn_table_cursor_close(firn_table_cursor *cursor)
 {
-    if (firn_api_handle_check(cursor, FIRN_API_HANDLE_TABLE_CURSOR, NULL) == FIRN_OK) {
-        firn_api_handle_closing(cursor);
-        firn_rows_read_cursor_close(cursor);
-        firn_api_handle_closed(cursor);
+    if (fi_api_handle_check(cursor, FI_API_HANDLE_TABLE_CURSOR, NULL) == FIRN_OK) {
+        fi_api_handle_closing(cursor);
+        fi_rows_read_cursor_close(cursor);
+        fi_api_handle_closed(cursor);
     }
 }
 
@@ -591,15 +585,15 @@ firn_table_cursor_next(firn_table_cursor *cursor, const firn_row **out, firn_err
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_ENTER(cursor, TABLE_CURSOR, err);
-    int rc = firn_rows_read_cursor_next(cursor, out, err);
-    firn_api_handle_leave(cursor);
+    int rc = fi_rows_read_cursor_next(cursor, out, err);
+    fi_api_handle_leave(cursor);
     return api_check_told(rc, err);
 }
 
 uint64_t
 firn_table_cursor_expires_ms(const firn_table_cursor *cursor)
 {
-    bool is_open = cursor != NULL &&
-                   firn_api_handle_check(cursor, FIRN_API_HANDLE_TABLE_CURSOR, NULL) == FIRN_OK;
-    return is_open ? firn_rows_read_cursor_expires_ms(cursor) : 0;
+    bool is_open =
+        cursor != NULL && fi_api_handle_check(cursor, FI_API_HANDLE_TABLE_CURSOR, NULL) == FIRN_OK;
+    return is_open ? fi_rows_read_cursor_expires_ms(cursor) : 0;
 }

@@ -23,11 +23,11 @@ firn_table_bulk_open(firn_table *table, const firn_table_bulk_options *options,
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(api_check_are_names(given.columns, given.column_count), err,
                 "names of columns must not be NULL");
-    const struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    const struct firn_rows_bulk_options inner = {
+    const struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    const struct fi_rows_bulk_options inner = {
         .columns = given.columns, .column_count = given.column_count, .progress = &progress};
-    int rc = firn_rows_bulk_open(table, &inner, out, err);
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_BULK, NULL);
+    int rc = fi_rows_bulk_open(table, &inner, out, err);
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_TABLE_BULK, NULL);
 }
 
 int
@@ -37,14 +37,14 @@ firn_table_bulk_put(firn_table_bulk *bulk, const firn_value *values, size_t coun
     API_REQUIRE(bulk != NULL && (values != NULL || count == 0), err,
                 "bulk and values must not be NULL");
     API_ENTER(bulk, TABLE_BULK, err);
-    return firn_api_handle_left(bulk, firn_rows_bulk_put(bulk, values, count, err), err);
+    return fi_api_handle_left(bulk, fi_rows_bulk_put(bulk, values, count, err), err);
 }
 
 uint64_t
 firn_table_bulk_count(const firn_table_bulk *bulk)
 {
-    bool is_open = firn_api_handle_check(bulk, FIRN_API_HANDLE_TABLE_BULK, NULL) == FIRN_OK;
-    return is_open ? firn_rows_bulk_count(bulk) : 0;
+    bool is_open = fi_api_handle_check(bulk, FI_API_HANDLE_TABLE_BULK, NULL) == FIRN_OK;
+    return is_open ? fi_rows_bulk_count(bulk) : 0;
 }
 
 int
@@ -52,15 +52,15 @@ firn_table_bulk_commit(firn_table_bulk *bulk, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_ENTER(bulk, TABLE_BULK, err);
-    return firn_api_handle_left(bulk, firn_rows_bulk_commit(bulk, err), err);
+    return fi_api_handle_left(bulk, fi_rows_bulk_commit(bulk, err), err);
 }
 
 void
 firn_table_bulk_close(firn_table_bulk *bulk)
 {
-    if (firn_api_handle_check(bulk, FIRN_API_HANDLE_TABLE_BULK, NULL) == FIRN_OK) {
-        firn_api_handle_closing(bulk);
-        firn_rows_bulk_close(bulk);
-        firn_api_handle_closed(bulk);
+    if (fi_api_handle_check(bulk, FI_API_HANDLE_TABLE_BULK, NULL) == FIRN_OK) {
+        fi_api_handle_closing(bulk);
+        fi_rows_bulk_close(bulk);
+        fi_api_handle_closed(bulk);
     }
 }

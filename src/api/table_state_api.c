@@ -41,29 +41,28 @@ firn_table_diff_open(firn_store *store, const char *name, const firn_table_diff_
     API_READ_OPTIONS(given, options, err);
     API_OPEN_IF_ANY(given.before, SNAPSHOT, err);
     API_OPEN_IF_ANY(given.after, SNAPSHOT, err);
-    const struct firn_rows_diff_options inner = {.before = given.before,
-                                                 .after = given.after,
-                                                 .progress =
-                                                     api_store_progress_of(&given.callbacks)};
-    int rc = firn_rows_diff_open(store, name, &inner, out, err);
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TABLE_DIFF, NULL);
+    const struct fi_rows_diff_options inner = {.before = given.before,
+                                               .after = given.after,
+                                               .progress = api_store_progress_of(&given.callbacks)};
+    int rc = fi_rows_diff_open(store, name, &inner, out, err);
+    return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_TABLE_DIFF, NULL);
 }
 
 void
 firn_table_diff_close(firn_table_diff *diff)
 {
-    if (firn_api_handle_check(diff, FIRN_API_HANDLE_TABLE_DIFF, NULL) == FIRN_OK) {
-        firn_api_handle_closing(diff);
-        firn_rows_diff_close(diff);
-        firn_api_handle_closed(diff);
+    if (fi_api_handle_check(diff, FI_API_HANDLE_TABLE_DIFF, NULL) == FIRN_OK) {
+        fi_api_handle_closing(diff);
+        fi_rows_diff_close(diff);
+        fi_api_handle_closed(diff);
     }
 }
 
 const firn_table_diff_column *
 firn_table_diff_column_at(const firn_table_diff *diff, size_t i)
 {
-    bool is_open = firn_api_handle_check(diff, FIRN_API_HANDLE_TABLE_DIFF, NULL) == FIRN_OK;
-    return is_open ? firn_rows_diff_column_at(diff, i) : NULL;
+    bool is_open = fi_api_handle_check(diff, FI_API_HANDLE_TABLE_DIFF, NULL) == FIRN_OK;
+    return is_open ? fi_rows_diff_column_at(diff, i) : NULL;
 }
 
 int
@@ -73,8 +72,8 @@ firn_table_diff_next(firn_table_diff *diff, const firn_row_difference **out, fir
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_ENTER(diff, TABLE_DIFF, err);
-    int rc = firn_rows_diff_next(diff, out, err);
-    firn_api_handle_leave(diff);
+    int rc = fi_rows_diff_next(diff, out, err);
+    fi_api_handle_leave(diff);
     return api_check_told(rc, err);
 }
 
@@ -83,7 +82,7 @@ firn_table_diff_next(firn_table_diff *diff, const firn_row_difference **out, fir
 const char *
 firn_table_encoding_name(unsigned encoding)
 {
-    return encoding == 0 ? "large" : firn_encoding_name(encoding);
+    return encoding == 0 ? "large" : fi_encoding_name(encoding);
 }
 
 int
@@ -97,8 +96,8 @@ firn_table_stats(firn_table *table, const firn_table_stats_options *options,
     API_OPEN(table, TABLE, err);
     API_READ_OPTIONS(given, options, err);
     API_OPEN_IF_ANY(given.snapshot, SNAPSHOT, err);
-    const struct firn_rows_stats_options inner = {.view = given.snapshot, .counts = given.count};
-    return api_check_told(firn_rows_stats(table, &inner, out, err), err);
+    const struct fi_rows_stats_options inner = {.view = given.snapshot, .counts = given.count};
+    return api_check_told(fi_rows_stats(table, &inner, out, err), err);
 }
 
 /* ---- whether a table is sound ---- */
@@ -111,20 +110,20 @@ firn_table_check(firn_table *table, const firn_table_check_options *options,
     firn_table_check_options given = FIRN_TABLE_CHECK_OPTIONS_INIT;
     firn_table_check_result found = FIRN_TABLE_CHECK_RESULT_INIT;
     API_REQUIRE(table != NULL, err, "table must not be NULL");
-    API_REQUIRE(out == NULL || firn_api_options_is_size(out->size), err,
+    API_REQUIRE(out == NULL || fi_api_options_is_size(out->size), err,
                 "out.size must be set to sizeof(firn_table_check_result)");
     API_OPEN(table, TABLE, err);
     API_READ_OPTIONS(given, options, err);
     API_OPEN_IF_ANY(given.snapshot, SNAPSHOT, err);
-    struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    const struct firn_rows_check_options inner = {
+    struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    const struct fi_rows_check_options inner = {
         .view = given.snapshot,
         .on_damage = given.callbacks.on_notice != NULL ? api_store_tell_damage : NULL,
         .ctx = &given.callbacks,
         .progress = given.callbacks.on_progress != NULL ? &progress : NULL};
-    int rc = firn_rows_check(table, &inner, &found, err);
+    int rc = fi_rows_check(table, &inner, &found, err);
     if (out != NULL) {
-        firn_api_options_write(out, &found, sizeof found);
+        fi_api_options_write(out, &found, sizeof found);
     }
     return api_check_told(rc, err);
 }

@@ -66,9 +66,9 @@ check_layout(const firn_struct_layout *layout, firn_error *err)
         if (size == 0 || !is_inside(layout, member->offset, size) ||
             (member->null_offset != FIRN_STRUCT_NEVER_NULL &&
              !is_inside(layout, member->null_offset, sizeof(bool)))) {
-            return firn_error_set(err, FIRN_INVALID,
-                                  "the member of column '%s' has no type, or is not in the struct",
-                                  member->column);
+            return fi_error_set(err, FIRN_INVALID,
+                                "the member of column '%s' has no type, or is not in the struct",
+                                member->column);
         }
     }
     return FIRN_OK;
@@ -135,9 +135,8 @@ value_of(const firn_struct_member *member, const unsigned char *from)
 static int
 refuse_type(const firn_struct_member *member, const firn_value *value, firn_error *err)
 {
-    return firn_error_set(err, FIRN_INVALID,
-                          "the member of column '%s' is %s, and the column is %s", member->column,
-                          firn_type_name(member->type), firn_type_name(value->type));
+    return fi_error_set(err, FIRN_INVALID, "the member of column '%s' is %s, and the column is %s",
+                        member->column, firn_type_name(member->type), firn_type_name(value->type));
 }
 
 static bool
@@ -158,9 +157,8 @@ put_integer(const firn_struct_member *member, const firn_value *value, unsigned 
     bool fits = is_negative ? is_signed && value->as.i64 >= -(int64_t)largest - 1
                             : value->as.u64 <= largest;
     if (!fits) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "a number of column '%s' does not fit its member, %s", member->column,
-                              firn_type_name(member->type));
+        return fi_error_set(err, FIRN_LIMIT, "a number of column '%s' does not fit its member, %s",
+                            member->column, firn_type_name(member->type));
     }
     uint8_t u8 = (uint8_t)value->as.u64;
     uint16_t u16 = (uint16_t)value->as.u64;
@@ -182,9 +180,9 @@ put_member(const firn_struct_member *member, const firn_value *value, unsigned c
     if (member->null_offset != FIRN_STRUCT_NEVER_NULL) {
         memcpy(out + member->null_offset, &is_null, sizeof is_null);
     } else if (is_null) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "column '%s' is null, and its member has no null_offset",
-                              member->column);
+        return fi_error_set(err, FIRN_INVALID,
+                            "column '%s' is null, and its member has no null_offset",
+                            member->column);
     }
     if (is_null) {
         memset(at, 0, size_of(member->type));
@@ -214,9 +212,9 @@ prepare(const firn_struct_layout *layout, const char ***out_names, firn_value **
         firn_error *err)
 {
     size_t count = layout->member_count;
-    unsigned char *memory = firn_alloc_array(count, sizeof(firn_value) + sizeof(const char *));
+    unsigned char *memory = fi_alloc_array(count, sizeof(firn_value) + sizeof(const char *));
     if (memory == NULL) {
-        return firn_error_no_memory(err, "a row");
+        return fi_error_no_memory(err, "a row");
     }
     *out_values = (firn_value *)(void *)memory;
     *out_names = (const char **)(void *)(memory + count * sizeof(firn_value));
@@ -240,7 +238,7 @@ write_struct(firn_table *table,
                 "table, layout and the struct must not be NULL");
     int rc = check_layout(layout, err);
     if (rc == FIRN_OK) {
-        rc = firn_api_options_read(&given, sizeof given, options, err);
+        rc = fi_api_options_read(&given, sizeof given, options, err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -255,7 +253,7 @@ write_struct(firn_table *table,
     }
     given.columns = names;
     rc = write(table, &given, values, layout->member_count, err);
-    firn_free(values);
+    fi_free(values);
     return rc;
 }
 
@@ -287,7 +285,7 @@ firn_table_get_struct(firn_table *table, const firn_read_options *options, const
     API_REQUIRE(layout != NULL && out != NULL, err, "layout and out must not be NULL");
     int rc = check_layout(layout, err);
     if (rc == FIRN_OK) {
-        rc = firn_api_options_read(&given, sizeof given, options, err);
+        rc = fi_api_options_read(&given, sizeof given, options, err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -304,6 +302,6 @@ firn_table_get_struct(firn_table *table, const firn_read_options *options, const
     for (size_t i = 0; i < layout->member_count && rc == FIRN_OK; i++) {
         rc = put_member(&layout->members[i], &firn_row_values(row)[i], out, err);
     }
-    firn_free(values);
+    fi_free(values);
     return api_check_told(rc, err);
 }

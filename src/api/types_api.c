@@ -21,7 +21,7 @@ firn_version(void)
 void
 firn_hash_to_hex(const firn_hash *hash, char *out)
 {
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, out);
+    fi_hex_encode(hash->bytes, sizeof hash->bytes, out);
 }
 
 int
@@ -29,7 +29,7 @@ firn_hash_from_hex(firn_slice hex, firn_hash *out)
 {
     firn_hash hash;
     if (hex.size != 2 * sizeof hash.bytes || hex.data == NULL || out == NULL ||
-        !firn_hex_decode((const char *)hex.data, hash.bytes, sizeof hash.bytes)) {
+        !fi_hex_decode((const char *)hex.data, hash.bytes, sizeof hash.bytes)) {
         return FIRN_INVALID;
     }
     *out = hash;
@@ -39,13 +39,13 @@ firn_hash_from_hex(firn_slice hex, firn_hash *out)
 void
 firn_hash_of(firn_slice bytes, firn_hash *out)
 {
-    firn_blake3_hash_of(bytes.data, bytes.size, out);
+    fi_blake3_hash_of(bytes.data, bytes.size, out);
 }
 
 void
 firn_release(void *memory)
 {
-    firn_free(memory);
+    fi_free(memory);
 }
 
 /* ---- names ---- */

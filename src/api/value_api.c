@@ -13,20 +13,20 @@
 /* The type of a column, as in a schema and as for reading texts. FIRN_INVALID: no column can have
  * it. */
 static int
-read_type(const firn_table_column *column, struct firn_schema_column *out_column,
-          struct firn_value_text_type *out, firn_error *err)
+read_type(const firn_table_column *column, struct fi_schema_column *out_column,
+          struct fi_value_text_type *out, firn_error *err)
 {
     const firn_table_column plain = {.name = column->name != NULL ? column->name : "value",
                                      .type = column->type,
                                      .precision = column->precision,
                                      .scale = column->scale,
                                      .dimensions = column->dimensions};
-    int rc = firn_schema_def_column(&plain, out_column, err);
+    int rc = fi_schema_def_column(&plain, out_column, err);
     if (rc == FIRN_OK) {
-        *out = (struct firn_value_text_type){.type = column->type,
-                                             .precision = (uint8_t)out_column->precision,
-                                             .scale = (uint8_t)out_column->scale,
-                                             .dimensions = out_column->dimensions};
+        *out = (struct fi_value_text_type){.type = column->type,
+                                           .precision = (uint8_t)out_column->precision,
+                                           .scale = (uint8_t)out_column->scale,
+                                           .dimensions = out_column->dimensions};
     }
     return rc;
 }
@@ -36,9 +36,9 @@ firn_value_parse(const firn_table_column *column, firn_slice text, firn_value *o
                  void **out_memory, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_schema_column schema_column;
-    struct firn_value_text_type type;
-    struct firn_buf memory = {0};
+    struct fi_schema_column schema_column;
+    struct fi_value_text_type type;
+    struct fi_buf memory = {0};
     API_REQUIRE(out != NULL && out_memory != NULL, err, "out and out_memory must not be NULL");
     *out = firn_null();
     *out_memory = NULL;
@@ -46,11 +46,11 @@ firn_value_parse(const firn_table_column *column, firn_slice text, firn_value *o
                 "column and text must not be NULL");
     int rc = read_type(column, &schema_column, &type, err);
     if (rc == FIRN_OK) {
-        rc = firn_value_text_read(&type, api_check_with_address(text), &memory, out, err);
+        rc = fi_value_text_read(&type, api_check_with_address(text), &memory, out, err);
     }
     if (rc != FIRN_OK) {
         *out = firn_null();
-        firn_buf_deinit(&memory);
+        fi_buf_deinit(&memory);
     }
     *out_memory = memory.data;
     return api_check_told(rc, err);
@@ -61,10 +61,10 @@ firn_value_format(const firn_table_column *column, const firn_value *value, char
                   size_t *out_size, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct firn_schema_column schema_column;
-    struct firn_cell cell;
-    struct firn_value_text_type type;
-    struct firn_buf text = {0};
+    struct fi_schema_column schema_column;
+    struct fi_cell cell;
+    struct fi_value_text_type type;
+    struct fi_buf text = {0};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     if (out_size != NULL) {
@@ -73,18 +73,18 @@ firn_value_format(const firn_table_column *column, const firn_value *value, char
     API_REQUIRE(column != NULL && value != NULL, err, "column and value must not be NULL");
     int rc = read_type(column, &schema_column, &type, err);
     if (rc == FIRN_OK && firn_is_null(*value)) {
-        rc = firn_error_set(err, FIRN_INVALID, "there is no text for null");
+        rc = fi_error_set(err, FIRN_INVALID, "there is no text for null");
     }
     if (rc == FIRN_OK) {
-        rc = firn_schema_value_to_cell(&schema_column, value, &cell, err);
+        rc = fi_schema_value_to_cell(&schema_column, value, &cell, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_value typed = firn_schema_value_of(&schema_column, &cell);
-    if (firn_value_text_append(&type, typed, &text) != FIRN_OK || firn_buf_text(&text) == NULL) {
-        firn_buf_deinit(&text);
-        return firn_error_no_memory(err, "a value's text");
+    firn_value typed = fi_schema_value_of(&schema_column, &cell);
+    if (fi_value_text_append(&type, typed, &text) != FIRN_OK || fi_buf_text(&text) == NULL) {
+        fi_buf_deinit(&text);
+        return fi_error_no_memory(err, "a value's text");
     }
     if (out_size != NULL) {
         *out_size = text.size;

@@ -19,11 +19,11 @@ is_metric(firn_metric metric)
 const char *
 firn_metric_name(firn_metric metric)
 {
-    return firn_schema_text_metric((uint32_t)metric);
+    return fi_schema_text_metric((uint32_t)metric);
 }
 
 static int
-take_options(const firn_search_options *given, struct firn_search_request *out, firn_error *err)
+take_options(const firn_search_options *given, struct fi_search_request *out, firn_error *err)
 {
     API_REQUIRE(given->txn == NULL || given->snapshot == NULL, err,
                 "rows are searched in a transaction or in a snapshot, not in both");
@@ -34,8 +34,8 @@ take_options(const firn_search_options *given, struct firn_search_request *out, 
     API_REQUIRE(is_metric(given->metric), err, "the metric is not a firn_metric");
     API_REQUIRE(given->recall >= 0 && given->recall <= 1, err, "recall is a share, from 0 to 1");
     if (given->k > FIRN_SEARCH_K_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "k is at most %d, not %llu", FIRN_SEARCH_K_MAX,
-                              (unsigned long long)given->k);
+        return fi_error_set(err, FIRN_LIMIT, "k is at most %d, not %llu", FIRN_SEARCH_K_MAX,
+                            (unsigned long long)given->k);
     }
     for (size_t i = 0; i < given->column_count; i++) {
         API_REQUIRE(given->columns[i] != NULL, err, "the name of a column must not be NULL");
@@ -43,7 +43,7 @@ take_options(const firn_search_options *given, struct firn_search_request *out, 
     out->txn = given->txn;
     out->view = given->snapshot;
     out->k = (size_t)given->k;
-    out->metric = (enum firn_vector_metric)given->metric;
+    out->metric = (enum fi_vector_metric)given->metric;
     out->where = given->where;
     out->parameters = given->parameters;
     out->parameter_count = given->parameter_count;
@@ -63,26 +63,25 @@ firn_table_search(firn_table *table, const char *column, const float *query, siz
                   const firn_search_options *options, firn_search_result **out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    _Static_assert((int)FIRN_METRIC_L2 == (int)FIRN_VECTOR_L2 &&
-                       (int)FIRN_METRIC_DOT == (int)FIRN_VECTOR_DOT &&
-                       (int)FIRN_METRIC_COSINE == (int)FIRN_VECTOR_COSINE,
+    _Static_assert((int)FIRN_METRIC_L2 == (int)FI_VECTOR_L2 &&
+                       (int)FIRN_METRIC_DOT == (int)FI_VECTOR_DOT &&
+                       (int)FIRN_METRIC_COSINE == (int)FI_VECTOR_COSINE,
                    "metrics have the same numbers");
     firn_search_options given = FIRN_SEARCH_OPTIONS_INIT;
-    struct firn_search_request request = {
-        .column = column, .query = query, .dimensions = dimensions};
+    struct fi_search_request request = {.column = column, .query = query, .dimensions = dimensions};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_OPEN(table, TABLE, err);
     API_REQUIRE(column != NULL, err, "column must not be NULL");
     API_REQUIRE(query != NULL, err, "query must not be NULL");
-    int rc = firn_api_options_read(&given, sizeof given, options, err);
+    int rc = fi_api_options_read(&given, sizeof given, options, err);
     rc = rc == FIRN_OK ? take_options(&given, &request, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
     API_OPEN_IF_ANY(request.view, SNAPSHOT, err);
     API_ENTER_IF_ANY(request.txn, TXN, err);
-    return firn_api_handle_left(request.txn, firn_search_run(table, &request, out, err), err);
+    return fi_api_handle_left(request.txn, fi_search_run(table, &request, out, err), err);
 }
 
 int
@@ -92,24 +91,24 @@ firn_table_add_vector_index(firn_table *table, const firn_vector_index *index, f
     firn_vector_index given = FIRN_VECTOR_INDEX_INIT;
     API_REQUIRE(table != NULL && index != NULL, err, "table and index must not be NULL");
     API_OPEN(table, TABLE, err);
-    int rc = firn_api_options_read(&given, sizeof given, index, err);
+    int rc = fi_api_options_read(&given, sizeof given, index, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     API_REQUIRE(given.name != NULL && given.column != NULL, err,
                 "an index has a name and a column");
     API_REQUIRE(is_metric(given.metric), err, "the metric is not a firn_metric");
-    const struct firn_schema_vector_index model = {.name = firn_str(given.name),
-                                                   .metric = (uint32_t)given.metric,
-                                                   .m = given.m,
-                                                   .ef_construction = given.ef_construction};
-    return firn_rows_index_add_vectors(table, &model, firn_str(given.column), err);
+    const struct fi_schema_vector_index model = {.name = firn_str(given.name),
+                                                 .metric = (uint32_t)given.metric,
+                                                 .m = given.m,
+                                                 .ef_construction = given.ef_construction};
+    return fi_rows_index_add_vectors(table, &model, firn_str(given.column), err);
 }
 
 void
 firn_search_result_destroy(firn_search_result *result)
 {
-    firn_search_result_free(result);
+    fi_search_result_free(result);
 }
 
 size_t
@@ -150,23 +149,23 @@ void
 firn_search_result_get_stats(const firn_search_result *result, firn_search_stats *out)
 {
     firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
-    if (out == NULL || !firn_api_options_is_size(out->size)) {
+    if (out == NULL || !fi_api_options_is_size(out->size)) {
         return;
     }
     if (result != NULL) {
         stats = result->stats;
     }
-    firn_api_options_write(out, &stats, sizeof stats);
+    fi_api_options_write(out, &stats, sizeof stats);
 }
 
 double
 firn_vector_distance(firn_metric metric, const float *a, const float *b, size_t dimensions)
 {
     if (!is_metric(metric) || a == NULL || b == NULL || dimensions == 0 ||
-        dimensions > FIRN_VECTOR_DIMENSIONS_MAX) {
+        dimensions > FI_VECTOR_DIMENSIONS_MAX) {
         return __builtin_nan("");
     }
-    return firn_vector_distance_exact((enum firn_vector_metric)metric, a, b, dimensions);
+    return fi_vector_distance_exact((enum fi_vector_metric)metric, a, b, dimensions);
 }
 
 double

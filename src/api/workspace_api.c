@@ -24,13 +24,13 @@
 
 /* Returns from the enclosing function if the caller's result has no size, or ends before `last`,
  * the last pointer that the caller must release. */
-#define BEGIN_RESULT(out, type, last, err)                                                      \
-    do {                                                                                        \
-        const int begun_ =                                                                      \
-            firn_api_options_begin_result((out), offsetof(type, last) + sizeof(void *), (err)); \
-        if (begun_ != FIRN_OK) {                                                                \
-            return begun_;                                                                      \
-        }                                                                                       \
+#define BEGIN_RESULT(out, type, last, err)                                                    \
+    do {                                                                                      \
+        const int begun_ =                                                                    \
+            fi_api_options_begin_result((out), offsetof(type, last) + sizeof(void *), (err)); \
+        if (begun_ != FIRN_OK) {                                                              \
+            return begun_;                                                                    \
+        }                                                                                     \
     } while (0)
 
 /* Ends a call that returned rc and *result, of size_bytes, which points to first and second. */
@@ -39,11 +39,11 @@ give_result(firn_workspace *workspace, int rc, void *out, const void *result, si
             const void *first, const void *second)
 {
     if (rc == FIRN_OK && out != NULL) {
-        firn_ws_given_take(workspace, first);
-        firn_ws_given_take(workspace, second);
-        firn_api_options_write(out, result, size_bytes);
+        fi_ws_given_take(workspace, first);
+        fi_ws_given_take(workspace, second);
+        fi_api_options_write(out, result, size_bytes);
     }
-    firn_ws_given_release(workspace);
+    fi_ws_given_release(workspace);
     return rc;
 }
 
@@ -52,10 +52,10 @@ give_checkpoint(firn_workspace *workspace, int rc, firn_workspace_checkpoint **o
                 firn_workspace_checkpoint *found)
 {
     if (rc == FIRN_OK && out != NULL) {
-        firn_ws_given_take(workspace, found);
+        fi_ws_given_take(workspace, found);
         *out = found;
     }
-    firn_ws_given_release(workspace);
+    fi_ws_given_release(workspace);
     return rc;
 }
 
@@ -69,7 +69,7 @@ firn_workspace_open(const char *path, const firn_workspace_options *options, fir
     *out = NULL;
     API_OPENS("workspace", err);
     API_READ_OPTIONS(given, options, err);
-    return api_check_told(firn_ws_open(firn_os_default(), path, &given, out, err), err);
+    return api_check_told(fi_ws_open(fi_os_default(), path, &given, out, err), err);
 }
 
 void
@@ -77,40 +77,40 @@ firn_workspace_close(firn_workspace *workspace)
 {
     if (api_process_may_close(workspace)) {
         if (workspace != NULL) {
-            FIRN_IGNORE(firn_ws_group_end(workspace, false, NULL));
+            FI_IGNORE(fi_ws_group_end(workspace, false, NULL));
         }
-        firn_ws_close(workspace);
+        fi_ws_close(workspace);
     }
 }
 
 const char *
 firn_workspace_root(const firn_workspace *workspace)
 {
-    return !api_process_may_use(workspace) ? "" : firn_ws_root(workspace);
+    return !api_process_may_use(workspace) ? "" : fi_ws_root(workspace);
 }
 
 const char *
 firn_workspace_store_path(const firn_workspace *workspace)
 {
-    return !api_process_may_use(workspace) ? "" : firn_ws_store_path(workspace);
+    return !api_process_may_use(workspace) ? "" : fi_ws_store_path(workspace);
 }
 
 const char *
 firn_workspace_subpath(const firn_workspace *workspace)
 {
-    return !api_process_may_use(workspace) ? "" : firn_ws_subpath(workspace);
+    return !api_process_may_use(workspace) ? "" : fi_ws_subpath(workspace);
 }
 
 const char *
 firn_workspace_moved_from(const firn_workspace *workspace)
 {
-    return !api_process_may_use(workspace) ? NULL : firn_ws_moved_from(workspace);
+    return !api_process_may_use(workspace) ? NULL : fi_ws_moved_from(workspace);
 }
 
 const char *
 firn_workspace_unread_store(const firn_workspace *workspace)
 {
-    return !api_process_may_use(workspace) ? NULL : firn_ws_unread_store(workspace);
+    return !api_process_may_use(workspace) ? NULL : fi_ws_unread_store(workspace);
 }
 
 int
@@ -118,7 +118,7 @@ firn_workspace_adopt(firn_workspace *workspace, const char *old_root, firn_error
 {
     API_ANY_ERROR(err);
     API_OWN(workspace, "workspace", err);
-    return api_check_told(firn_ws_workspaces_adopt(workspace, old_root, err), err);
+    return api_check_told(fi_ws_workspaces_adopt(workspace, old_root, err), err);
 }
 
 int
@@ -127,7 +127,7 @@ firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *er
     API_ANY_ERROR(err);
     API_OWN(workspace, "workspace", err);
     bool ignored;
-    int rc = firn_ws_init(workspace, out_created == NULL ? &ignored : out_created, err);
+    int rc = fi_ws_init(workspace, out_created == NULL ? &ignored : out_created, err);
     return api_check_told(rc, err);
 }
 
@@ -136,7 +136,7 @@ firn_config_size(const char *text, uint64_t *out, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(text != NULL && out != NULL, err, "text and out must not be NULL");
-    return api_check_told(firn_place_config_size(text, out, err), err);
+    return api_check_told(fi_place_config_size(text, out, err), err);
 }
 
 int
@@ -147,9 +147,9 @@ firn_config_list(firn_workspace *workspace,
     API_ANY_ERROR(err);
     API_REQUIRE(on_setting != NULL, err, "on_setting must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
-    int rc = firn_place_config_list(firn_os_default(),
-                                    workspace == NULL ? NULL : firn_ws_store_path(workspace),
-                                    on_setting, ctx, err);
+    int rc = fi_place_config_list(fi_os_default(),
+                                  workspace == NULL ? NULL : fi_ws_store_path(workspace),
+                                  on_setting, ctx, err);
     return api_check_told(rc, err);
 }
 
@@ -162,9 +162,9 @@ firn_config_list_readable(firn_workspace *workspace,
     API_ANY_ERROR(err);
     API_REQUIRE(on_setting != NULL, err, "on_setting must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
-    int rc = firn_place_config_list_readable(
-        firn_os_default(), workspace == NULL ? NULL : firn_ws_store_path(workspace), on_setting,
-        on_notice, ctx, err);
+    int rc = fi_place_config_list_readable(fi_os_default(),
+                                           workspace == NULL ? NULL : fi_ws_store_path(workspace),
+                                           on_setting, on_notice, ctx, err);
     return api_check_told(rc, err);
 }
 
@@ -174,9 +174,8 @@ firn_config_set(firn_workspace *workspace, const char *key, const char *value, f
     API_ANY_ERROR(err);
     API_REQUIRE(key != NULL, err, "key must not be NULL");
     API_OWN_IF_ANY(workspace, "workspace", err);
-    int rc = firn_place_config_set(firn_os_default(),
-                                   workspace == NULL ? NULL : firn_ws_store_path(workspace), key,
-                                   value, err);
+    int rc = fi_place_config_set(
+        fi_os_default(), workspace == NULL ? NULL : fi_ws_store_path(workspace), key, value, err);
     return api_check_told(rc, err);
 }
 
@@ -188,7 +187,7 @@ firn_workspaces_list(const char *store_path,
     API_ANY_ERROR(err);
     API_REQUIRE(on_workspace != NULL, err, "on_workspace must not be NULL");
     return api_check_told(
-        firn_ws_workspaces_list(firn_os_default(), store_path, on_workspace, ctx, err), err);
+        fi_ws_workspaces_list(fi_os_default(), store_path, on_workspace, ctx, err), err);
 }
 
 int
@@ -198,13 +197,13 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
     firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
     API_REQUIRE(root != NULL, err, "root must not be NULL");
     API_READ_OPTIONS(given, options, err);
-    return api_check_told(firn_ws_workspaces_remove(firn_os_default(), root, &given, err), err);
+    return api_check_told(fi_ws_workspaces_remove(fi_os_default(), root, &given, err), err);
 }
 
 const char *
 firn_workspace_too_broad(const firn_workspace *workspace)
 {
-    return api_process_may_use(workspace) ? firn_ws_broad_why(workspace) : NULL;
+    return api_process_may_use(workspace) ? fi_ws_broad_why(workspace) : NULL;
 }
 
 int
@@ -213,7 +212,7 @@ firn_trust_find(const char *path, int (*on_store)(void *ctx, const firn_trust_in
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && on_store != NULL, err, "path and on_store must not be NULL");
-    return api_check_told(firn_trust_list_find(firn_os_default(), path, on_store, ctx, err), err);
+    return api_check_told(fi_trust_list_find(fi_os_default(), path, on_store, ctx, err), err);
 }
 
 int
@@ -221,7 +220,7 @@ firn_trust_add(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    return api_check_told(firn_trust_list_add(firn_os_default(), path, err), err);
+    return api_check_told(fi_trust_list_add(fi_os_default(), path, err), err);
 }
 
 int
@@ -229,7 +228,7 @@ firn_trust_remove(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    return api_check_told(firn_trust_list_remove(firn_os_default(), path, err), err);
+    return api_check_told(fi_trust_list_remove(fi_os_default(), path, err), err);
 }
 
 int
@@ -237,7 +236,7 @@ firn_trust_list(int (*on_store)(void *ctx, const firn_trust_info *info), void *c
 {
     API_ANY_ERROR(err);
     API_REQUIRE(on_store != NULL, err, "on_store must not be NULL");
-    return api_check_told(firn_trust_list_visit(firn_os_default(), on_store, ctx, err), err);
+    return api_check_told(fi_trust_list_visit(fi_os_default(), on_store, ctx, err), err);
 }
 
 int
@@ -248,8 +247,8 @@ firn_trust_foreign_files(const char *store_path,
     API_ANY_ERROR(err);
     API_REQUIRE(store_path != NULL && on_file != NULL, err,
                 "store_path and on_file must not be NULL");
-    return api_check_told(
-        firn_trust_files_foreign(firn_os_default(), store_path, on_file, ctx, err), err);
+    return api_check_told(fi_trust_files_foreign(fi_os_default(), store_path, on_file, ctx, err),
+                          err);
 }
 
 int
@@ -263,7 +262,7 @@ firn_workspace_save(firn_workspace *workspace, const firn_workspace_save_options
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.created_ns >= 0, err, "created_ns must not be negative");
-    int rc = firn_ws_save(workspace, &given, &result, err);
+    int rc = fi_ws_save(workspace, &given, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
 }
 
@@ -272,13 +271,13 @@ firn_workspace_group_begin(firn_workspace *workspace, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_OWN(workspace, "workspace", err);
-    return api_check_told(firn_ws_group_begin(workspace, err), err);
+    return api_check_told(fi_ws_group_begin(workspace, err), err);
 }
 
 bool
 firn_workspace_group_is_full(const firn_workspace *workspace)
 {
-    return workspace != NULL && api_process_may_use(workspace) && firn_ws_group_is_full(workspace);
+    return workspace != NULL && api_process_may_use(workspace) && fi_ws_group_is_full(workspace);
 }
 
 int
@@ -286,7 +285,7 @@ firn_workspace_group_end(firn_workspace *workspace, bool keep, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_OWN(workspace, "workspace", err);
-    return api_check_told(firn_ws_group_end(workspace, keep, err), err);
+    return api_check_told(fi_ws_group_end(workspace, keep, err), err);
 }
 
 int
@@ -303,9 +302,9 @@ firn_workspace_watch(firn_workspace *workspace, const firn_workspace_watch_optio
     API_REQUIRE(given.rescan_ms > 0, err, "rescan_ms must be positive");
     save.message = firn_str("watch");
     int rc =
-        given.save == NULL ? FIRN_OK : firn_api_options_read(&save, sizeof save, given.save, err);
+        given.save == NULL ? FIRN_OK : fi_api_options_read(&save, sizeof save, given.save, err);
     given.save = &save;
-    rc = rc == FIRN_OK ? firn_watch(workspace, &given, err) : rc;
+    rc = rc == FIRN_OK ? fi_watch(workspace, &given, err) : rc;
     return api_check_told(rc, err);
 }
 
@@ -318,7 +317,7 @@ firn_workspace_watch_look(firn_workspace *workspace, firn_workspace_watch_info *
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
     BEGIN_RESULT(out, firn_workspace_watch_info, size, err);
     API_OWN(workspace, "workspace", err);
-    int rc = firn_watch_look(workspace, &info, err);
+    int rc = fi_watch_look(workspace, &info, err);
     return give_result(workspace, rc, out, &info, sizeof info, NULL, NULL);
 }
 
@@ -330,7 +329,7 @@ firn_workspace_watch_stop(firn_workspace *workspace, firn_workspace_watch_info *
     firn_workspace_watch_info info;
     BEGIN_RESULT(out, firn_workspace_watch_info, size, err);
     API_OWN(workspace, "workspace", err);
-    int rc = firn_watch_stop(workspace, &info, err);
+    int rc = fi_watch_stop(workspace, &info, err);
     return give_result(workspace, rc, out, &info, sizeof info, NULL, NULL);
 }
 
@@ -345,7 +344,7 @@ firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options
                 "workspace and on_checkpoint must not be NULL");
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
-    return api_check_told(firn_ws_list(workspace, &given, on_checkpoint, ctx, err), err);
+    return api_check_told(fi_ws_list(workspace, &given, on_checkpoint, ctx, err), err);
 }
 
 int
@@ -360,7 +359,7 @@ firn_workspace_find(firn_workspace *workspace, const char *reference,
     API_REQUIRE(workspace != NULL && reference != NULL, err,
                 "workspace and reference must not be NULL");
     API_OWN(workspace, "workspace", err);
-    int rc = firn_ws_find(workspace, reference, &found, err);
+    int rc = fi_ws_find(workspace, reference, &found, err);
     return give_checkpoint(workspace, rc, out, found);
 }
 
@@ -376,7 +375,7 @@ firn_workspace_tag_set(firn_workspace *workspace, const char *name, const char *
     API_REQUIRE(workspace != NULL && name != NULL && reference != NULL, err,
                 "workspace, name and reference must not be NULL");
     API_OWN(workspace, "workspace", err);
-    int rc = firn_ws_tag_set(workspace, name, reference, may_replace, &tagged, err);
+    int rc = fi_ws_tag_set(workspace, name, reference, may_replace, &tagged, err);
     return give_checkpoint(workspace, rc, out, tagged);
 }
 
@@ -386,7 +385,7 @@ firn_workspace_tag_delete(firn_workspace *workspace, const char *name, firn_erro
     API_ANY_ERROR(err);
     API_REQUIRE(workspace != NULL && name != NULL, err, "workspace and name must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return api_check_told(firn_ws_tag_delete(workspace, name, err), err);
+    return api_check_told(fi_ws_tag_delete(workspace, name, err), err);
 }
 
 int
@@ -397,13 +396,13 @@ firn_workspace_tag_list(firn_workspace *workspace,
     API_ANY_ERROR(err);
     API_REQUIRE(workspace != NULL && on_tag != NULL, err, "workspace and on_tag must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return api_check_told(firn_ws_tag_list(workspace, on_tag, ctx, err), err);
+    return api_check_told(fi_ws_tag_list(workspace, on_tag, ctx, err), err);
 }
 
 bool
 firn_workspace_xattrs_next(firn_slice *xattrs, firn_slice *out_name, firn_slice *out_value)
 {
-    return firn_tree_xattrs_next(xattrs, out_name, out_value);
+    return fi_tree_xattrs_next(xattrs, out_name, out_value);
 }
 
 int
@@ -415,7 +414,7 @@ firn_workspace_entries(firn_workspace *workspace, const char *reference,
     API_REQUIRE(workspace != NULL && reference != NULL && on_entry != NULL, err,
                 "workspace, reference and on_entry must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return api_check_told(firn_ws_entries(workspace, reference, on_entry, ctx, err), err);
+    return api_check_told(fi_ws_entries(workspace, reference, on_entry, ctx, err), err);
 }
 
 int
@@ -430,7 +429,7 @@ firn_workspace_status(firn_workspace *workspace, const firn_workspace_status_opt
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
-    int rc = firn_ws_status(workspace, &given, on_change, ctx, &result, err);
+    int rc = fi_ws_status(workspace, &given, on_change, ctx, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
 }
 
@@ -450,7 +449,7 @@ firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options
                 "before and against_previous or against_nothing exclude each other");
     API_REQUIRE(given.algorithm == FIRN_DIFF_MYERS || given.algorithm == FIRN_DIFF_PATIENCE, err,
                 "algorithm must be one of firn_diff_algorithm");
-    int rc = firn_ws_difference(workspace, &given, on_difference, ctx, &result, err);
+    int rc = fi_ws_difference(workspace, &given, on_difference, ctx, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.before, result.after);
 }
 
@@ -468,7 +467,7 @@ firn_workspace_log(firn_workspace *workspace, const firn_workspace_log_options *
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     API_REQUIRE(given.algorithm == FIRN_DIFF_MYERS || given.algorithm == FIRN_DIFF_PATIENCE, err,
                 "algorithm must be one of firn_diff_algorithm");
-    return api_check_told(firn_ws_difference_log(workspace, &given, on_compared, ctx, err), err);
+    return api_check_told(fi_ws_difference_log(workspace, &given, on_compared, ctx, err), err);
 }
 
 int
@@ -485,12 +484,12 @@ firn_workspace_cat(firn_workspace *workspace, const char *reference, firn_slice 
     API_OWN(workspace, "workspace", err);
     API_REQUIRE(path.size == 0 || path.data != NULL, err, "path must not be NULL");
     struct api_check_stream to = {.write = write, .ctx = ctx};
-    int rc = firn_ws_cat(workspace, reference, path, api_check_write, &to, &entry, err);
+    int rc = fi_ws_cat(workspace, reference, path, api_check_write, &to, &entry, err);
     if (rc == FIRN_OK && out != NULL) {
-        firn_ws_given_take(workspace, entry);
+        fi_ws_given_take(workspace, entry);
         *out = entry;
     }
-    firn_ws_given_release(workspace);
+    fi_ws_given_release(workspace);
     return api_check_told(rc, err);
 }
 
@@ -501,14 +500,14 @@ firn_workspace_reader_open(firn_workspace *workspace, firn_workspace_reader **ou
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
     *out = NULL;
     API_OWN(workspace, "workspace", err);
-    return api_check_told(firn_ws_reader_open(workspace, out, err), err);
+    return api_check_told(fi_ws_reader_open(workspace, out, err), err);
 }
 
 void
 firn_workspace_reader_close(firn_workspace_reader *reader)
 {
     if (api_process_may_close(reader)) {
-        firn_ws_reader_close(reader);
+        fi_ws_reader_close(reader);
     }
 }
 
@@ -521,7 +520,7 @@ firn_workspace_reader_entries(firn_workspace_reader *reader, const firn_hash *di
     API_REQUIRE(reader != NULL && directory != NULL && on_entry != NULL, err,
                 "reader, directory and on_entry must not be NULL");
     API_OWN(reader, "reader", err);
-    return api_check_told(firn_ws_reader_entries(reader, directory, on_entry, ctx, err), err);
+    return api_check_told(fi_ws_reader_entries(reader, directory, on_entry, ctx, err), err);
 }
 
 int
@@ -533,7 +532,7 @@ firn_workspace_reader_cat(firn_workspace_reader *reader, const firn_hash *file, 
                 "reader, file and write must not be NULL");
     API_OWN(reader, "reader", err);
     struct api_check_stream to = {.write = write, .ctx = ctx};
-    return api_check_told(firn_ws_reader_cat(reader, file, size_bytes, api_check_write, &to, err),
+    return api_check_told(fi_ws_reader_cat(reader, file, size_bytes, api_check_write, &to, err),
                           err);
 }
 
@@ -548,7 +547,7 @@ firn_workspace_reader_part(firn_workspace_reader *reader, const firn_hash *file,
     API_OWN(reader, "reader", err);
     struct api_check_stream to = {.write = write, .ctx = ctx};
     return api_check_told(
-        firn_ws_reader_part(reader, file, size_bytes, offset, length, api_check_write, &to, err),
+        fi_ws_reader_part(reader, file, size_bytes, offset, length, api_check_write, &to, err),
         err);
 }
 
@@ -564,7 +563,7 @@ firn_workspace_steps(firn_workspace *workspace, const firn_workspace_steps_optio
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
     given.limit = on_step != NULL ? given.limit : 0;
-    int rc = firn_ws_steps_list(workspace, &given, on_step, ctx, &result, err);
+    int rc = fi_ws_steps_list(workspace, &given, on_step, ctx, &result, err);
     return api_check_told(
         give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL), err);
 }
@@ -593,7 +592,7 @@ run_undo(struct firn_ws *ws, const char *reference, const firn_workspace_restore
          firn_workspace_restore_result *out, firn_error *err)
 {
     (void)reference;
-    return firn_ws_restore_undo(ws, options, out, err);
+    return fi_ws_restore_undo(ws, options, out, err);
 }
 
 static int
@@ -601,7 +600,7 @@ run_redo(struct firn_ws *ws, const char *reference, const firn_workspace_restore
          firn_workspace_restore_result *out, firn_error *err)
 {
     (void)reference;
-    return firn_ws_restore_redo(ws, options, out, err);
+    return fi_ws_restore_redo(ws, options, out, err);
 }
 
 static int
@@ -609,7 +608,7 @@ run_resume(struct firn_ws *ws, const char *reference, const firn_workspace_resto
            firn_workspace_restore_result *out, firn_error *err)
 {
     (void)reference;
-    return firn_ws_restore_resume(ws, options, out, err);
+    return fi_ws_restore_resume(ws, options, out, err);
 }
 
 static int
@@ -619,7 +618,7 @@ run_reference(struct firn_ws *ws, const char *reference,
 {
     out->checkpoint = NULL;
     API_REQUIRE(reference != NULL, err, "reference must not be NULL");
-    return firn_ws_restore(ws, reference, options, out, err);
+    return fi_ws_restore(ws, reference, options, out, err);
 }
 
 int
@@ -666,9 +665,9 @@ firn_workspace_revert(firn_workspace *workspace, const firn_workspace_revert_opt
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
-    int rc = firn_ws_revert(workspace, &given, &result, err);
+    int rc = fi_ws_revert(workspace, &given, &result, err);
     if (rc != FIRN_OK && out != NULL) { /* only the number of conflicts */
-        firn_api_options_write(out, &result, sizeof result);
+        fi_api_options_write(out, &result, sizeof result);
     }
     return give_result(workspace, rc, out, &result, sizeof result, result.after, result.before);
 }
@@ -682,7 +681,7 @@ firn_workspace_pending(firn_workspace *workspace, firn_workspace_pending_restore
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
     BEGIN_RESULT(out, firn_workspace_pending_restore, size, err);
     API_OWN(workspace, "workspace", err);
-    int rc = firn_ws_restore_pending(workspace, &pending, err);
+    int rc = fi_ws_restore_pending(workspace, &pending, err);
     return give_result(workspace, rc, out, &pending, sizeof pending, NULL, NULL);
 }
 
@@ -707,7 +706,7 @@ firn_workspace_pin_set(firn_workspace *workspace, const char *const *references,
     int rc = require_references(references, count, err);
     rc = rc != FIRN_OK
              ? rc
-             : firn_ws_pin_set(workspace, references, count, is_pinned, on_checkpoint, ctx, err);
+             : fi_ws_pin_set(workspace, references, count, is_pinned, on_checkpoint, ctx, err);
     return api_check_told(rc, err);
 }
 
@@ -719,7 +718,7 @@ firn_workspace_pin_list(firn_workspace *workspace,
     API_ANY_ERROR(err);
     API_REQUIRE(workspace != NULL && on_pin != NULL, err, "workspace and on_pin must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return api_check_told(firn_ws_pin_list(workspace, on_pin, ctx, err), err);
+    return api_check_told(fi_ws_pin_list(workspace, on_pin, ctx, err), err);
 }
 
 int
@@ -730,9 +729,8 @@ firn_workspace_expire(firn_workspace *workspace, const firn_workspace_expire_opt
     API_ANY_ERROR(err);
     firn_workspace_expire_options given = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     API_OWN(workspace, "workspace", err);
-    int rc = firn_api_options_read(&given, sizeof given, options, err);
-    rc = rc != FIRN_OK ? rc
-                       : firn_reclaim_expire_request(workspace, &given, on_checkpoint, ctx, err);
+    int rc = fi_api_options_read(&given, sizeof given, options, err);
+    rc = rc != FIRN_OK ? rc : fi_reclaim_expire_request(workspace, &given, on_checkpoint, ctx, err);
     return api_check_told(rc, err);
 }
 
@@ -747,11 +745,11 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
     API_OWN(workspace, "workspace", err);
     int rc = require_references(references, count, err);
     if (rc == FIRN_OK) {
-        rc = firn_api_options_read(&given, sizeof given, options, err);
+        rc = fi_api_options_read(&given, sizeof given, options, err);
     }
     rc = rc != FIRN_OK
              ? rc
-             : firn_reclaim_delete(workspace, references, count, &given, on_checkpoint, ctx, err);
+             : fi_reclaim_delete(workspace, references, count, &given, on_checkpoint, ctx, err);
     return api_check_told(rc, err);
 }
 
@@ -766,7 +764,7 @@ firn_workspace_undelete(firn_workspace *workspace, const char *const *references
     int rc = count == 0 ? FIRN_OK : require_references(references, count, err);
     rc = rc != FIRN_OK
              ? rc
-             : firn_reclaim_delete_take_back(workspace, references, count, on_checkpoint, ctx, err);
+             : fi_reclaim_delete_take_back(workspace, references, count, on_checkpoint, ctx, err);
     return api_check_told(rc, err);
 }
 
@@ -785,7 +783,7 @@ firn_workspace_forget(firn_workspace *workspace, const firn_workspace_forget_opt
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.paths != NULL && given.path_count > 0, err,
                 "at least one path must be given");
-    int rc = firn_ws_forget(workspace, &given, on_forgotten, ctx, &result, err);
+    int rc = fi_ws_forget(workspace, &given, on_forgotten, ctx, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, NULL, NULL);
 }
 
@@ -801,18 +799,18 @@ firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *op
     API_READ_OPTIONS(given, options, err);
     if (given.recompress_level != 0 && (given.recompress_level < FIRN_GC_LEVEL_MIN ||
                                         given.recompress_level > FIRN_GC_LEVEL_MAX)) {
-        return firn_error_set(err, FIRN_INVALID, "cannot recompress at level %d: %d to %d",
-                              given.recompress_level, FIRN_GC_LEVEL_MIN, FIRN_GC_LEVEL_MAX);
+        return fi_error_set(err, FIRN_INVALID, "cannot recompress at level %d: %d to %d",
+                            given.recompress_level, FIRN_GC_LEVEL_MIN, FIRN_GC_LEVEL_MAX);
     }
     if (given.automatic && (given.full || given.now || given.recompress_level != 0)) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "an automatic collection is neither full nor ends deletions nor "
-                              "recompresses");
+        return fi_error_set(err, FIRN_INVALID,
+                            "an automatic collection is neither full nor ends deletions nor "
+                            "recompresses");
     }
     /* It may be called while a watch reports a save, whose results are not touched. */
-    int rc = firn_reclaim(workspace, &given, &result, err);
+    int rc = fi_reclaim(workspace, &given, &result, err);
     if (rc == FIRN_OK && out != NULL) {
-        firn_api_options_write(out, &result, sizeof result);
+        fi_api_options_write(out, &result, sizeof result);
     }
     return api_check_told(rc, err);
 }
@@ -827,9 +825,9 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
     BEGIN_RESULT(out, firn_workspace_check_result, size, err);
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
-    int rc = firn_repair_check(workspace, &given, &result, err);
+    int rc = fi_repair_check(workspace, &given, &result, err);
     if (out != NULL) { /* even after a failure: it says what is damaged */
-        firn_api_options_write(out, &result, sizeof result);
+        fi_api_options_write(out, &result, sizeof result);
     }
     return api_check_told(rc, err);
 }
@@ -844,6 +842,6 @@ firn_workspace_repair(firn_workspace *workspace, const firn_workspace_repair_opt
     BEGIN_RESULT(out, firn_workspace_repair_result, damaged_path, err);
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
-    int rc = firn_repair(workspace, &given, &result, err);
+    int rc = fi_repair(workspace, &given, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.damaged_path, NULL);
 }

@@ -54,7 +54,7 @@ static struct ws_plant_entry
 folder_of(const struct ws_plant *planting, const char *name, firn_hash hash)
 {
     return (struct ws_plant_entry){.name = name,
-                                   .kind = FIRN_TREE_DIR,
+                                   .kind = FI_TREE_DIR,
                                    .mode = 0755,
                                    .uid = planting->uid,
                                    .gid = planting->gid,
@@ -181,7 +181,7 @@ make_modest(struct ws_plant *planting, const char *text)
 /* A file with nearly a MiB of attributes. */
 static struct ws_plant_entry
 file_with_attributes(struct ws_plant *planting, const char *name, const char *text,
-                     struct firn_buf *attributes)
+                     struct fi_buf *attributes)
 {
     enum { SIZE = 1000 << 10 };
     struct ws_plant_entry file = ws_plant_file(planting, name, text);
@@ -189,10 +189,9 @@ file_with_attributes(struct ws_plant *planting, const char *name, const char *te
     if (value == NULL) {
         exit(1);
     }
-    must(planting,
-         firn_tree_xattrs_append(attributes, firn_str("user.a"), firn_bytes(value, SIZE)));
+    must(planting, fi_tree_xattrs_append(attributes, firn_str("user.a"), firn_bytes(value, SIZE)));
     free(value);
-    file.xattrs = firn_buf_slice(attributes);
+    file.xattrs = fi_buf_slice(attributes);
     return file;
 }
 
@@ -200,7 +199,7 @@ static firn_hash
 make_deep(struct ws_plant *planting, const char *text)
 {
     enum { DEPTH = 70 };
-    struct firn_buf attributes = {0};
+    struct fi_buf attributes = {0};
     struct ws_plant_entry entries[3];
     entries[1] = file_with_attributes(planting, "b", text, &attributes);
     entries[2] = entries[1];
@@ -210,21 +209,21 @@ make_deep(struct ws_plant *planting, const char *text)
         entries[0] = folder_of(planting, "a", below);
         below = ws_plant_dir(planting, entries, 3);
     }
-    firn_buf_deinit(&attributes);
+    fi_buf_deinit(&attributes);
     return below;
 }
 
 static firn_hash
 make_rich(struct ws_plant *planting, const char *text)
 {
-    struct firn_buf attributes = {0};
+    struct fi_buf attributes = {0};
     struct ws_plant_entry files[3];
     files[0] = file_with_attributes(planting, "a", text, &attributes);
     files[1] = files[2] = files[0];
     files[1].name = "b";
     files[2].name = "c";
     firn_hash below = ws_plant_dir(planting, files, 3);
-    firn_buf_deinit(&attributes);
+    fi_buf_deinit(&attributes);
     return name_often(planting, folder_of(planting, "", below), 1000);
 }
 
@@ -238,7 +237,7 @@ make_piece(struct ws_plant *planting, const char *text, size_t size)
         exit(1);
     }
     memcpy(bytes, text, strlen(text));
-    firn_hash hash = ws_plant_object(planting, FIRN_PACKFILE_BLOB, firn_bytes(bytes, size),
+    firn_hash hash = ws_plant_object(planting, FI_PACKFILE_BLOB, firn_bytes(bytes, size),
                                      ws_plant_hash_of(bytes, size));
     free(bytes);
     return hash;
@@ -248,17 +247,17 @@ static firn_hash
 make_list(struct ws_plant *planting, firn_hash piece, uint64_t piece_size, size_t count,
           firn_hash name)
 {
-    struct firn_packfile_piece *pieces = calloc(count, sizeof *pieces);
-    struct firn_buf list = {0};
+    struct fi_packfile_piece *pieces = calloc(count, sizeof *pieces);
+    struct fi_buf list = {0};
     if (pieces == NULL) {
         exit(1);
     }
     for (size_t i = 0; i < count; i++) {
-        pieces[i] = (struct firn_packfile_piece){.size = piece_size, .hash = piece};
+        pieces[i] = (struct fi_packfile_piece){.size = piece_size, .hash = piece};
     }
-    must(planting, firn_packfile_encode_pieces(pieces, count, &list));
-    firn_hash hash = ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), name);
-    firn_buf_deinit(&list);
+    must(planting, fi_packfile_encode_pieces(pieces, count, &list));
+    firn_hash hash = ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
+    fi_buf_deinit(&list);
     free(pieces);
     return hash;
 }
@@ -295,30 +294,30 @@ make_pieces(struct ws_plant *planting, const char *text)
 static firn_hash
 make_cells(struct ws_plant *planting, unsigned level, uint64_t size, firn_hash item, size_t count)
 {
-    struct firn_buf list = {0};
+    struct fi_buf list = {0};
     firn_hash name;
-    must(planting, firn_buf_append_u8(&list, 0));
-    must(planting, firn_buf_append_u8(&list, 1));
-    must(planting, firn_buf_append_u8(&list, (uint8_t)level));
-    must(planting, firn_buf_append_varint(&list, size));
+    must(planting, fi_buf_append_u8(&list, 0));
+    must(planting, fi_buf_append_u8(&list, 1));
+    must(planting, fi_buf_append_u8(&list, (uint8_t)level));
+    must(planting, fi_buf_append_varint(&list, size));
     for (size_t i = 0; i < count; i++) {
-        must(planting, firn_buf_append_varint(&list, 0));
-        must(planting, firn_buf_append(&list, item.bytes, sizeof item.bytes));
+        must(planting, fi_buf_append_varint(&list, 0));
+        must(planting, fi_buf_append(&list, item.bytes, sizeof item.bytes));
     }
-    firn_packfile_cells_name(firn_buf_slice(&list), &name);
-    (void)ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), name);
-    firn_buf_deinit(&list);
+    fi_packfile_cells_name(fi_buf_slice(&list), &name);
+    (void)ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
+    fi_buf_deinit(&list);
     return name;
 }
 
 static struct ws_plant_entry
 file_of_cells(struct ws_plant *planting, const char *name, const char *text)
 {
-    enum { IN_LIST = FIRN_PACKFILE_CELLS_IN_LIST, TOP = 2 };
-    const uint64_t low = (uint64_t)FIRN_PACKFILE_CELLS_SIZE * IN_LIST;
+    enum { IN_LIST = FI_PACKFILE_CELLS_IN_LIST, TOP = 2 };
+    const uint64_t low = (uint64_t)FI_PACKFILE_CELLS_SIZE * IN_LIST;
     const uint64_t middle = low * IN_LIST;
     struct ws_plant_entry file = ws_plant_file(planting, name, text);
-    firn_hash hash = make_piece(planting, text, FIRN_PACKFILE_CELLS_SIZE);
+    firn_hash hash = make_piece(planting, text, FI_PACKFILE_CELLS_SIZE);
     hash = make_cells(planting, 0, low, hash, IN_LIST);
     hash = make_cells(planting, 1, middle, hash, IN_LIST);
     file.size = middle * TOP;
@@ -339,18 +338,18 @@ make_hole(struct ws_plant *planting, const char *text)
 {
     const uint64_t size = (UINT64_C(16) << 30) - PIECE_SIZE;
     const firn_hash end = make_piece(planting, text, PIECE_SIZE);
-    const struct firn_packfile_piece pieces[] = {{.size = size - PIECE_SIZE, .is_hole = true},
-                                                 {.size = PIECE_SIZE, .hash = end}};
+    const struct fi_packfile_piece pieces[] = {{.size = size - PIECE_SIZE, .is_hole = true},
+                                               {.size = PIECE_SIZE, .hash = end}};
     struct ws_plant_entry entries[] = {ws_plant_file(planting, "a", text),
                                        ws_plant_file(planting, "b", text)};
-    struct firn_buf list = {0};
-    must(planting, firn_packfile_encode_pieces(pieces, 2, &list));
-    entries[0].hash = ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list),
+    struct fi_buf list = {0};
+    must(planting, fi_packfile_encode_pieces(pieces, 2, &list));
+    entries[0].hash = ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list),
                                       ws_plant_hash_of(&size, sizeof size));
     entries[0].size = size;
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
 
-    const uint64_t low = (uint64_t)FIRN_PACKFILE_CELLS_SIZE * FIRN_PACKFILE_CELLS_IN_LIST;
+    const uint64_t low = (uint64_t)FI_PACKFILE_CELLS_SIZE * FI_PACKFILE_CELLS_IN_LIST;
     entries[1].size = UINT64_C(17) << 30;
     firn_hash first = make_cells(planting, 0, low, end, 1);
     entries[1].hash = make_cells(planting, 1, entries[1].size, first, 1);
@@ -373,7 +372,7 @@ make_bombs(struct ws_plant *planting, const char *text)
         entries[i] = ws_plant_file(planting, names[i], text);
         entries[i].size = LARGE_PIECE_SIZE;
         entries[i].hash =
-            ws_plant_object(planting, FIRN_PACKFILE_BLOB, firn_bytes(bytes, LARGE_PIECE_SIZE),
+            ws_plant_object(planting, FI_PACKFILE_BLOB, firn_bytes(bytes, LARGE_PIECE_SIZE),
                             ws_plant_hash_of(bytes, LARGE_PIECE_SIZE));
     }
     free(bytes);
@@ -442,11 +441,11 @@ main(int argc, char **argv)
         return 2;
     }
     options.store_path = argv[3];
-    must(&planting, firn_ws_open(firn_os_default(), argv[2], &options, &world->ws, &world->err));
+    must(&planting, fi_ws_open(fi_os_default(), argv[2], &options, &world->ws, &world->err));
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(argv[1], kinds[i].name) == 0) {
             make(&planting, &kinds[i]);
-            firn_ws_close(world->ws);
+            fi_ws_close(world->ws);
             return 0;
         }
     }

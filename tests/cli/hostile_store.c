@@ -35,13 +35,13 @@ plant(struct ws_plant *planting, const char *text)
 static int
 plant_tag(struct ws_world *world, const char *name)
 {
-    struct firn_ws_opened opened;
-    struct firn_catalog_tags_tag tag = {.order = 2};
-    int rc = firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err);
+    struct fi_ws_opened opened;
+    struct fi_catalog_tags_tag tag = {.order = 2};
+    int rc = fi_ws_opened_open(world->ws, FI_WS_WRITE, &opened, &world->err);
     if (rc == FIRN_OK) {
-        rc = firn_catalog_tags_put(opened.catalog, opened.workspace.number, firn_str(name), &tag,
-                                   &world->err);
-        int close_rc = firn_ws_opened_close(world->ws, &opened, rc != FIRN_OK, &world->err);
+        rc = fi_catalog_tags_put(opened.catalog, opened.workspace.number, firn_str(name), &tag,
+                                 &world->err);
+        int close_rc = fi_ws_opened_close(world->ws, &opened, rc != FIRN_OK, &world->err);
         rc = rc == FIRN_OK ? close_rc : rc;
     }
     return rc;
@@ -59,7 +59,7 @@ main(int argc, char **argv)
         return 2;
     }
     options.store_path = argv[2];
-    if (firn_ws_open(firn_os_default(), argv[1], &options, &world->ws, &world->err) != FIRN_OK) {
+    if (fi_ws_open(fi_os_default(), argv[1], &options, &world->ws, &world->err) != FIRN_OK) {
         (void)fprintf(stderr, "hostile_store: %s\n", world->err.text);
         return 1;
     }
@@ -70,6 +70,6 @@ main(int argc, char **argv)
     if (rc != FIRN_OK) {
         (void)fprintf(stderr, "hostile_store: %s\n", world->err.text);
     }
-    firn_ws_close(world->ws);
+    fi_ws_close(world->ws);
     return rc == FIRN_OK ? 0 : 1;
 }

@@ -83,11 +83,11 @@ read_image(void *ctx, uint64_t offset, uint8_t *data, size_t size)
 }
 
 static int
-keep(void *ctx, const struct firn_migrate_version *version, firn_error *err)
+keep(void *ctx, const struct fi_migrate_version *version, firn_error *err)
 {
     struct found *found = ctx;
     if (found->count + 1 == found->stop_at) {
-        return firn_migrate_fail(err, STOPPED, "it was stopped");
+        return fi_migrate_fail(err, STOPPED, "it was stopped");
     }
     assert_true(found->count < VERSIONS_MAX);
     assert_true(!version->is_deleted || version->value.size == 0);
@@ -117,17 +117,17 @@ read_all(struct image *image, struct found *found)
 {
     firn_error err;
     uint64_t tables;
-    const struct firn_migrate_span span = {read_image, image, 0, image->size};
-    const struct firn_migrate_taker taker = {keep, tell, found};
+    const struct fi_migrate_span span = {read_image, image, 0, image->size};
+    const struct fi_migrate_taker taker = {keep, tell, found};
     const char *ending = strrchr(image->name, '.');
     uint64_t limit = image->size > 32 ? image->size - 16 : 0;
     found->count = found->told = 0;
-    int code = strcmp(ending, ".sst") == 0   ? firn_migrate_table_read(&span, &taker, NULL, &err)
-               : strcmp(ending, ".wal") == 0 ? firn_migrate_wal_read(&span, 0, &taker, &err)
-               : strcmp(ending, ".log") == 0 ? firn_migrate_journal_read(&span, &taker, &err)
+    int code = strcmp(ending, ".sst") == 0   ? fi_migrate_table_read(&span, &taker, NULL, &err)
+               : strcmp(ending, ".wal") == 0 ? fi_migrate_wal_read(&span, 0, &taker, &err)
+               : strcmp(ending, ".log") == 0 ? fi_migrate_journal_read(&span, &taker, &err)
                : strcmp(ending, ".alxs") == 0
-                   ? firn_migrate_alxs_read(&span, limit, NULL, &taker, &err)
-                   : firn_migrate_container_read(&span, &taker, &tables, &err);
+                   ? fi_migrate_alxs_read(&span, limit, NULL, &taker, &err)
+                   : fi_migrate_container_read(&span, &taker, &tables, &err);
     qsort(found->versions, found->count, TEXT_SIZE, compare);
     assert_true(code == FIRN_OK || err.code == code);
     return code;
@@ -323,7 +323,7 @@ key_of(int i, uint8_t out[KEYS])
 }
 
 static int
-put_versions(struct firn_migrate_versions *versions, struct newest model[KEYS], firn_error *err)
+put_versions(struct fi_migrate_versions *versions, struct newest model[KEYS], firn_error *err)
 {
     struct test_random random = {7};
     int code = FIRN_OK;
@@ -334,13 +334,13 @@ put_versions(struct firn_migrate_versions *versions, struct newest model[KEYS], 
                              .sequence = (uint64_t)i,
                              .is_there = true,
                              .value = test_random_below(&random, 4) == 0 ? -1 : i};
-        struct firn_migrate_version version = {
+        struct fi_migrate_version version = {
             .key = key_of(key, bytes),
             .value = firn_bytes((const uint8_t *)&now.value, now.value < 0 ? 0 : sizeof(int)),
             .is_deleted = now.value < 0,
             .timestamp = now.timestamp,
             .sequence = now.sequence};
-        code = firn_migrate_versions_put(versions, &version, err);
+        code = fi_migrate_versions_put(versions, &version, err);
         if (!model[key].is_there || now.timestamp >= model[key].timestamp) {
             model[key] = now;
         }
@@ -352,12 +352,12 @@ put_versions(struct firn_migrate_versions *versions, struct newest model[KEYS], 
 static int
 compare_versions(firn_error *err)
 {
-    struct firn_migrate_versions *versions = NULL;
+    struct fi_migrate_versions *versions = NULL;
     struct newest model[KEYS] = {{0}};
     bool is_end = false;
-    int code = firn_migrate_versions_create(&versions, err);
+    int code = fi_migrate_versions_create(&versions, err);
     code = code == FIRN_OK ? put_versions(versions, model, err) : code;
-    code = code == FIRN_OK ? firn_migrate_versions_sort(versions, err) : code;
+    code = code == FIRN_OK ? fi_migrate_versions_sort(versions, err) : code;
     size_t given = 0;
     size_t wanted = 0;
     while (code == FIRN_OK) {
@@ -365,7 +365,7 @@ compare_versions(firn_error *err)
         int key = 0;
         firn_slice found_key;
         firn_slice value;
-        code = firn_migrate_versions_next(versions, &found_key, &value, &is_end, err);
+        code = fi_migrate_versions_next(versions, &found_key, &value, &is_end, err);
         if (code != FIRN_OK || is_end) {
             break;
         }
@@ -381,7 +381,7 @@ compare_versions(firn_error *err)
         wanted += model[i].is_there && model[i].value >= 0;
     }
     assert_true(code != FIRN_OK || given == wanted);
-    firn_migrate_versions_destroy(versions);
+    fi_migrate_versions_destroy(versions);
     return code;
 }
 

@@ -66,15 +66,15 @@ __wrap_realloc(void *memory, size_t size)
 /* ---- cells ---- */
 
 static void
-check_cells(const struct firn_browse_cells *cells)
+check_cells(const struct fi_browse_cells *cells)
 {
     for (size_t row = 0; row < cells->rows; row++) {
-        const struct firn_browse_cell *at = &cells->at[row * cells->columns];
+        const struct fi_browse_cell *at = &cells->at[row * cells->columns];
         for (size_t column = 0; column < cells->columns; column++) {
             bool is_half = at[column].width == 0;
             assert_true(at[column].width <= 2);
             assert_int_equal(is_half, column > 0 && at[column - 1].width == 2);
-            assert_true(is_half || !firn_term_text_is_control(at[column].points[0]));
+            assert_true(is_half || !fi_term_text_is_control(at[column].points[0]));
         }
         assert_true(cells->columns == 0 || at[cells->columns - 1].width != 2);
     }
@@ -82,12 +82,12 @@ check_cells(const struct firn_browse_cells *cells)
 
 /* A row as text: only for characters of ASCII; others are '#', and what combines is not shown. */
 static const char *
-row_of(const struct firn_browse_cells *cells, size_t row)
+row_of(const struct fi_browse_cells *cells, size_t row)
 {
     static char text[1024];
     size_t size = 0;
     for (size_t column = 0; column < cells->columns; column++) {
-        const struct firn_browse_cell *cell = &cells->at[row * cells->columns + column];
+        const struct fi_browse_cell *cell = &cells->at[row * cells->columns + column];
         if (cell->width > 0) {
             text[size++] = (char)(cell->points[0] < 0x80 ? cell->points[0] : '#');
         }
@@ -100,10 +100,10 @@ row_of(const struct firn_browse_cells *cells, size_t row)
 }
 
 static size_t
-put(struct firn_browse_cells *cells, size_t column, size_t columns, const char *text, size_t skip)
+put(struct fi_browse_cells *cells, size_t column, size_t columns, const char *text, size_t skip)
 {
-    const struct firn_browse_spot spot = {0, column, columns, FIRN_BROWSE_PLAIN};
-    size_t written = firn_browse_cells_put(cells, spot, firn_str(text), skip);
+    const struct fi_browse_spot spot = {0, column, columns, FI_BROWSE_PLAIN};
+    size_t written = fi_browse_cells_put(cells, spot, firn_str(text), skip);
     check_cells(cells);
     return written;
 }
@@ -112,8 +112,8 @@ static void
 texts_are_cut_at_their_spot(void **state)
 {
     (void)state;
-    struct firn_browse_cells cells = {NULL, 0, 0};
-    assert_true(firn_browse_cells_resize(&cells, 1, 10));
+    struct fi_browse_cells cells = {NULL, 0, 0};
+    assert_true(fi_browse_cells_resize(&cells, 1, 10));
     assert_int_equal(put(&cells, 2, 5, "abcdefgh", 0), 5);
     assert_string_equal(row_of(&cells, 0), "  abcde");
     assert_int_equal(put(&cells, 8, 100, "xyz", 0), 2);
@@ -122,24 +122,24 @@ texts_are_cut_at_their_spot(void **state)
     assert_int_equal(put(&cells, 0, 0, "no room", 0), 0);
     assert_int_equal(put(&cells, 0, 10, "0123456789", 4), 6);
     assert_string_equal(row_of(&cells, 0), "456789e xy");
-    firn_browse_cells_clear(&cells);
+    fi_browse_cells_clear(&cells);
     assert_int_equal(put(&cells, 0, 10, "a\tb\n\x1b[", 0), 10);
     assert_string_equal(row_of(&cells, 0), "a       b?");
-    firn_browse_cells_clear(&cells);
+    fi_browse_cells_clear(&cells);
     assert_int_equal(put(&cells, 0, 10, "a\tb", 3), 6);
     assert_string_equal(row_of(&cells, 0), "     b");
     assert_int_equal(put(&cells, 0, 10, "\xFF\xFE", 0), 2);
     assert_string_equal(row_of(&cells, 0), "??   b");
-    firn_browse_cells_deinit(&cells);
+    fi_browse_cells_deinit(&cells);
 }
 
 static void
 wide_characters_are_never_halved(void **state)
 {
     (void)state;
-    struct firn_browse_cells cells = {NULL, 0, 0};
+    struct fi_browse_cells cells = {NULL, 0, 0};
     static const char wide[] = "\xE6\x97\xA5\xE6\x9C\xAC"; /* two characters of two columns each */
-    assert_true(firn_browse_cells_resize(&cells, 1, 10));
+    assert_true(fi_browse_cells_resize(&cells, 1, 10));
     assert_int_equal(put(&cells, 0, 3, wide, 0), 2);
     assert_string_equal(row_of(&cells, 0), "#");
     assert_int_equal(put(&cells, 0, 4, wide, 0), 4);
@@ -147,19 +147,19 @@ wide_characters_are_never_halved(void **state)
     assert_string_equal(row_of(&cells, 0), " x#");
     assert_int_equal(put(&cells, 2, 1, "y", 0), 1);
     assert_string_equal(row_of(&cells, 0), " xy");
-    firn_browse_cells_clear(&cells);
+    fi_browse_cells_clear(&cells);
     assert_int_equal(put(&cells, 0, 10, wide, 1), 3);
     assert_string_equal(row_of(&cells, 0), " #");
-    firn_browse_cells_clear(&cells);
+    fi_browse_cells_clear(&cells);
     assert_int_equal(put(&cells, 0, 10, "e\xCC\x81\xCC\x82\xCC\x83x", 0), 2);
     assert_int_equal(cells.at[0].points[1], 0x301);
     assert_int_equal(cells.at[0].points[2], 0x302); /* there is no room for the third */
     assert_int_equal(put(&cells, 9, 1, wide, 0), 0);
-    const struct firn_browse_spot spot = {0, 0, 20, FIRN_BROWSE_BAR};
-    firn_browse_cells_fill(&cells, spot);
+    const struct fi_browse_spot spot = {0, 0, 20, FI_BROWSE_BAR};
+    fi_browse_cells_fill(&cells, spot);
     check_cells(&cells);
     assert_string_equal(row_of(&cells, 0), "");
-    firn_browse_cells_deinit(&cells);
+    fi_browse_cells_deinit(&cells);
 }
 
 /* ---- lists ---- */
@@ -171,21 +171,21 @@ what_is_chosen_stays_on_the_screen(void **state)
     struct test_random random;
     test_random_init(&random, __func__, 1);
     for (int round = 0; round < 2000; round++) {
-        struct firn_browse_list list = {.scrolls = round % 2 == 1};
+        struct fi_browse_list list = {.scrolls = round % 2 == 1};
         for (int i = 0; i < 50; i++) {
             ptrdiff_t by = (ptrdiff_t)(test_random_below(&random, 40)) - 20;
             switch (test_random_below(&random, 4)) {
             case 0:
-                firn_browse_list_recount(&list, test_random_below(&random, 30));
+                fi_browse_list_recount(&list, test_random_below(&random, 30));
                 break;
             case 1:
-                firn_browse_list_resize(&list, test_random_below(&random, 12));
+                fi_browse_list_resize(&list, test_random_below(&random, 12));
                 break;
             case 2:
-                firn_browse_list_choose(&list, test_random_below(&random, 40));
+                fi_browse_list_choose(&list, test_random_below(&random, 40));
                 break;
             default:
-                firn_browse_list_move(&list, by);
+                fi_browse_list_move(&list, by);
                 break;
             }
             assert_true(list.count == 0 ? list.chosen == 0 : list.chosen < list.count);
@@ -194,13 +194,13 @@ what_is_chosen_stays_on_the_screen(void **state)
             assert_true(list.rows == 0 || list.top == 0 || list.count - list.top >= list.rows);
         }
     }
-    struct firn_browse_list list = {.count = 100, .rows = 10};
-    firn_browse_list_move(&list, PTRDIFF_MAX / 2);
+    struct fi_browse_list list = {.count = 100, .rows = 10};
+    fi_browse_list_move(&list, PTRDIFF_MAX / 2);
     assert_int_equal(list.chosen, 99);
     assert_int_equal(list.top, 90);
-    firn_browse_list_move(&list, -1);
+    fi_browse_list_move(&list, -1);
     assert_int_equal(list.top, 90);
-    firn_browse_list_move(&list, -(PTRDIFF_MAX / 2));
+    fi_browse_list_move(&list, -(PTRDIFF_MAX / 2));
     assert_int_equal(list.chosen, 0);
 }
 
@@ -210,101 +210,101 @@ static void
 lines_have_the_style_of_their_colour(void **state)
 {
     (void)state;
-    struct firn_browse_text text = {.bytes = NULL};
+    struct fi_browse_text text = {.bytes = NULL};
     static const char printed[] = "\033[1mdiff\033[m\n\033[36m@@\033[m\n\033[31m-a\033[m\n"
                                   "\033[32m+b\033[m\n c\n\nlast";
-    static const enum firn_browse_style styles[] = {
-        FIRN_BROWSE_STRONG, FIRN_BROWSE_RANGE, FIRN_BROWSE_REMOVED, FIRN_BROWSE_ADDED,
-        FIRN_BROWSE_PLAIN,  FIRN_BROWSE_PLAIN, FIRN_BROWSE_PLAIN};
+    static const enum fi_browse_style styles[] = {
+        FI_BROWSE_STRONG, FI_BROWSE_RANGE, FI_BROWSE_REMOVED, FI_BROWSE_ADDED,
+        FI_BROWSE_PLAIN,  FI_BROWSE_PLAIN, FI_BROWSE_PLAIN};
     static const char *const lines[] = {"diff", "@@", "-a", "+b", " c", "", "last"};
-    assert_true(firn_browse_text_set(&text, firn_str(printed)));
+    assert_true(fi_browse_text_set(&text, firn_str(printed)));
     assert_int_equal(text.count, 7);
     for (size_t i = 0; i < text.count; i++) {
-        firn_slice line = firn_browse_text_line(&text, i);
+        firn_slice line = fi_browse_text_line(&text, i);
         assert_int_equal(line.size, strlen(lines[i]));
         assert_memory_equal(line.data, lines[i], line.size);
         assert_int_equal(text.lines[i].style, styles[i]);
     }
-    assert_true(firn_browse_text_set(&text, firn_str("")));
+    assert_true(fi_browse_text_set(&text, firn_str("")));
     assert_int_equal(text.count, 0);
-    firn_browse_text_deinit(&text);
+    fi_browse_text_deinit(&text);
 }
 
 static void
 lines_are_wrapped_between_words(void **state)
 {
     (void)state;
-    struct firn_browse_text text = {.bytes = NULL};
+    struct fi_browse_text text = {.bytes = NULL};
     static const char *const lines[] = {
         "one two ",    "three", "abcdefghi",
         "jkl",         "",      "\xE6\x97\xA5\xE6\x97\xA5\xE6\x97\xA5\xE6\x97\xA5",
         "\xE6\x97\xA5"};
-    assert_true(firn_browse_text_set(
+    assert_true(fi_browse_text_set(
         &text, firn_str("one two three\nabcdefghijkl\n\n"
                         "\xE6\x97\xA5\xE6\x97\xA5\xE6\x97\xA5\xE6\x97\xA5\xE6\x97\xA5\n")));
-    assert_true(firn_browse_text_wrap(&text, 9));
+    assert_true(fi_browse_text_wrap(&text, 9));
     assert_int_equal(text.count, sizeof(lines) / sizeof(lines[0]));
     for (size_t i = 0; i < text.count; i++) {
-        firn_slice line = firn_browse_text_line(&text, i);
+        firn_slice line = fi_browse_text_line(&text, i);
         assert_int_equal(line.size, strlen(lines[i]));
         assert_memory_equal(line.data, lines[i], line.size);
     }
-    assert_true(firn_browse_text_wrap(&text, 1)); /* a wide character takes a line, too */
-    assert_true(firn_browse_text_wrap(&text, 0));
+    assert_true(fi_browse_text_wrap(&text, 1)); /* a wide character takes a line, too */
+    assert_true(fi_browse_text_wrap(&text, 0));
     assert_int_equal(text.count, 4);
-    firn_browse_text_deinit(&text);
+    fi_browse_text_deinit(&text);
 }
 
 /* ---- a model ---- */
 
 static bool
-add_row(struct firn_browse_model *model, unsigned number, const char *title)
+add_row(struct fi_browse_model *model, unsigned number, const char *title)
 {
-    struct firn_browse_row row = {.number = number};
+    struct fi_browse_row row = {.number = number};
     (void)snprintf(row.id, sizeof(row.id), "kkkkkkkkkkkkkkkkkkkkkkkkkk%06u", number);
     row.title = strdup(title);
-    return row.title != NULL && firn_browse_model_add_row(model, &row);
+    return row.title != NULL && fi_browse_model_add_row(model, &row);
 }
 
 static bool
-add_change(struct firn_browse_model *model, const char *name)
+add_change(struct fi_browse_model *model, const char *name)
 {
-    struct firn_browse_change change = {.name = strdup(name), .path = strdup(name + 2)};
+    struct fi_browse_change change = {.name = strdup(name), .path = strdup(name + 2)};
     change.path_size = strlen(name + 2);
     change.has_lines = true;
     change.added = 3;
-    return firn_browse_model_add_change(model, &change);
+    return fi_browse_model_add_change(model, &change);
 }
 
 static bool
-read_changes(struct firn_browse_model *model)
+read_changes(struct fi_browse_model *model)
 {
     static const char *const names[] = {"M a.c", "A b/with a rather long name.c", "D c"};
     for (size_t i = 0; i < 3; i++) {
         if (!add_change(model, names[i])) {
-            firn_browse_model_drop_changes(model);
+            fi_browse_model_drop_changes(model);
             return false;
         }
     }
     (void)snprintf(model->names, sizeof(model->names), "12  kkkkkkkk");
     (void)snprintf(model->title, sizeof(model->title), "a title");
     (void)snprintf(model->counts, sizeof(model->counts), "3 files");
-    firn_browse_model_finish_changes(model);
+    fi_browse_model_finish_changes(model);
     return true;
 }
 
 static bool
-read_patch(struct firn_browse_model *model)
+read_patch(struct fi_browse_model *model)
 {
-    bool is_read = firn_browse_text_set(
+    bool is_read = fi_browse_text_set(
         &model->patch, firn_str("\033[1mdiff\033[m\n\033[31m-one\033[m\n\033[32m+two\033[m\n x\n"
                                 " y\n z\n 1\n 2\n 3\n 4\n 5\n 6\n 7\n 8\n last\n"));
-    firn_browse_model_finish_patch(model);
+    fi_browse_model_finish_patch(model);
     return is_read;
 }
 
 static bool
-fill(struct firn_browse_model *model, unsigned count)
+fill(struct fi_browse_model *model, unsigned count)
 {
     bool is_whole = true;
     for (unsigned i = count; i > 0; i--) {
@@ -316,15 +316,15 @@ fill(struct firn_browse_model *model, unsigned count)
     return is_whole && model->changes_list.count > 0 && read_patch(model);
 }
 
-static enum firn_browse_want
-type(struct firn_browse_model *model, const char *keys)
+static enum fi_browse_want
+type(struct fi_browse_model *model, const char *keys)
 {
-    enum firn_browse_want want = FIRN_BROWSE_WANT_NOTHING;
+    enum fi_browse_want want = FI_BROWSE_WANT_NOTHING;
     for (; *keys != '\0'; keys++) {
-        uint32_t key = *keys == '\t'   ? FIRN_BROWSE_KEY_TAB
-                       : *keys == '\n' ? FIRN_BROWSE_KEY_ENTER
+        uint32_t key = *keys == '\t'   ? FI_BROWSE_KEY_TAB
+                       : *keys == '\n' ? FI_BROWSE_KEY_ENTER
                                        : (uint32_t)*keys;
-        want = firn_browse_model_press(model, key);
+        want = fi_browse_model_press(model, key);
     }
     return want;
 }
@@ -333,87 +333,87 @@ static void
 keys_move_mark_and_ask(void **state)
 {
     (void)state;
-    struct firn_browse_model model;
-    firn_browse_model_init(&model, false);
-    firn_browse_model_resize(&model, 24, 80);
-    assert_int_equal(type(&model, "jkG\tjaau"), FIRN_BROWSE_WANT_UNDO);
-    assert_null(firn_browse_model_row(&model));
-    assert_int_equal(type(&model, "\n"), FIRN_BROWSE_WANT_NOTHING);
-    firn_browse_model_deinit(&model);
+    struct fi_browse_model model;
+    fi_browse_model_init(&model, false);
+    fi_browse_model_resize(&model, 24, 80);
+    assert_int_equal(type(&model, "jkG\tjaau"), FI_BROWSE_WANT_UNDO);
+    assert_null(fi_browse_model_row(&model));
+    assert_int_equal(type(&model, "\n"), FI_BROWSE_WANT_NOTHING);
+    fi_browse_model_deinit(&model);
 
-    firn_browse_model_init(&model, false);
-    firn_browse_model_resize(&model, 24, 80);
+    fi_browse_model_init(&model, false);
+    fi_browse_model_resize(&model, 24, 80);
     assert_true(fill(&model, 50));
-    assert_int_equal(type(&model, "\t  "), FIRN_BROWSE_WANT_NOTHING);
+    assert_int_equal(type(&model, "\t  "), FI_BROWSE_WANT_NOTHING);
     assert_int_equal(model.marked, 2);
     assert_true(model.changes[0].is_marked && model.changes[1].is_marked);
-    assert_int_equal(type(&model, "a"), FIRN_BROWSE_WANT_NOTHING);
+    assert_int_equal(type(&model, "a"), FI_BROWSE_WANT_NOTHING);
     assert_int_equal(model.marked, 3);
-    assert_int_equal(type(&model, "a "), FIRN_BROWSE_WANT_NOTHING);
+    assert_int_equal(type(&model, "a "), FI_BROWSE_WANT_NOTHING);
     assert_int_equal(model.marked, 1);
-    assert_int_equal(type(&model, "\n"), FIRN_BROWSE_WANT_RESTORE);
-    assert_true(firn_browse_text_set(&model.page, firn_str("what would change\n")));
-    firn_browse_model_show_page(&model, FIRN_BROWSE_CONFIRM);
-    assert_int_equal(type(&model, "\nxjk"), FIRN_BROWSE_WANT_NOTHING); /* only y is yes */
-    assert_int_equal(model.mode, FIRN_BROWSE_CONFIRM);
-    assert_int_equal(type(&model, "n"), FIRN_BROWSE_WANT_NOTHING);
-    assert_int_equal(model.mode, FIRN_BROWSE_LOOK);
-    firn_browse_model_show_page(&model, FIRN_BROWSE_CONFIRM);
-    assert_int_equal(type(&model, "y"), FIRN_BROWSE_WANT_PERFORM);
+    assert_int_equal(type(&model, "\n"), FI_BROWSE_WANT_RESTORE);
+    assert_true(fi_browse_text_set(&model.page, firn_str("what would change\n")));
+    fi_browse_model_show_page(&model, FI_BROWSE_CONFIRM);
+    assert_int_equal(type(&model, "\nxjk"), FI_BROWSE_WANT_NOTHING); /* only y is yes */
+    assert_int_equal(model.mode, FI_BROWSE_CONFIRM);
+    assert_int_equal(type(&model, "n"), FI_BROWSE_WANT_NOTHING);
+    assert_int_equal(model.mode, FI_BROWSE_LOOK);
+    fi_browse_model_show_page(&model, FI_BROWSE_CONFIRM);
+    assert_int_equal(type(&model, "y"), FI_BROWSE_WANT_PERFORM);
     assert_int_equal(model.marked, 1);
-    assert_int_equal(type(&model, "\t\tj"), FIRN_BROWSE_WANT_NOTHING);
-    assert_int_equal(model.focus, FIRN_BROWSE_HISTORY);
+    assert_int_equal(type(&model, "\t\tj"), FI_BROWSE_WANT_NOTHING);
+    assert_int_equal(model.focus, FI_BROWSE_HISTORY);
     assert_false(model.has_changes); /* another checkpoint: other files, and no marks */
     assert_int_equal(model.marked, 0);
-    assert_int_equal(type(&model, "q"), FIRN_BROWSE_WANT_QUIT);
-    assert_int_equal(type(&model, "?"), FIRN_BROWSE_WANT_HELP);
-    assert_int_equal(type(&model, "U"), FIRN_BROWSE_WANT_REDO);
-    firn_browse_model_deinit(&model);
+    assert_int_equal(type(&model, "q"), FI_BROWSE_WANT_QUIT);
+    assert_int_equal(type(&model, "?"), FI_BROWSE_WANT_HELP);
+    assert_int_equal(type(&model, "U"), FI_BROWSE_WANT_REDO);
+    fi_browse_model_deinit(&model);
 }
 
 static void
 searching_wraps_around(void **state)
 {
     (void)state;
-    struct firn_browse_model model;
-    firn_browse_model_init(&model, false);
-    firn_browse_model_resize(&model, 24, 80);
+    struct fi_browse_model model;
+    fi_browse_model_init(&model, false);
+    fi_browse_model_resize(&model, 24, 80);
     assert_true(fill(&model, 50));
-    assert_int_equal(type(&model, "/TITLE 7\n"), FIRN_BROWSE_WANT_NOTHING);
+    assert_int_equal(type(&model, "/TITLE 7\n"), FI_BROWSE_WANT_NOTHING);
     assert_string_equal(model.status, "not found: TITLE 7"); /* capital letters are meant */
-    assert_int_equal(type(&model, "/title 7\n"), FIRN_BROWSE_WANT_NOTHING);
-    assert_int_equal(firn_browse_model_row(&model)->number, 7);
-    assert_int_equal(type(&model, "n"), FIRN_BROWSE_WANT_NOTHING); /* it is the only one */
-    assert_int_equal(firn_browse_model_row(&model)->number, 7);
-    assert_int_equal(type(&model, "/title 4\n"), FIRN_BROWSE_WANT_NOTHING);
-    assert_int_equal(firn_browse_model_row(&model)->number, 4);
-    assert_int_equal(type(&model, "n"), FIRN_BROWSE_WANT_NOTHING);
-    assert_int_equal(firn_browse_model_row(&model)->number, 49);
+    assert_int_equal(type(&model, "/title 7\n"), FI_BROWSE_WANT_NOTHING);
+    assert_int_equal(fi_browse_model_row(&model)->number, 7);
+    assert_int_equal(type(&model, "n"), FI_BROWSE_WANT_NOTHING); /* it is the only one */
+    assert_int_equal(fi_browse_model_row(&model)->number, 7);
+    assert_int_equal(type(&model, "/title 4\n"), FI_BROWSE_WANT_NOTHING);
+    assert_int_equal(fi_browse_model_row(&model)->number, 4);
+    assert_int_equal(type(&model, "n"), FI_BROWSE_WANT_NOTHING);
+    assert_int_equal(fi_browse_model_row(&model)->number, 49);
     assert_string_equal(model.status, "from the beginning again");
-    assert_int_equal(type(&model, "N"), FIRN_BROWSE_WANT_NOTHING);
-    assert_int_equal(firn_browse_model_row(&model)->number, 4);
+    assert_int_equal(type(&model, "N"), FI_BROWSE_WANT_NOTHING);
+    assert_int_equal(fi_browse_model_row(&model)->number, 4);
     model.has_older = true; /* all of it is read first */
-    assert_int_equal(type(&model, "n"), FIRN_BROWSE_WANT_ALL);
-    assert_int_equal(type(&model, "G"), FIRN_BROWSE_WANT_ALL);
-    assert_int_equal(type(&model, "/x\n"), FIRN_BROWSE_WANT_ALL);
+    assert_int_equal(type(&model, "n"), FI_BROWSE_WANT_ALL);
+    assert_int_equal(type(&model, "G"), FI_BROWSE_WANT_ALL);
+    assert_int_equal(type(&model, "/x\n"), FI_BROWSE_WANT_ALL);
     model.has_older = false;
-    assert_int_equal(type(&model, "\n"), FIRN_BROWSE_WANT_NOTHING);
+    assert_int_equal(type(&model, "\n"), FI_BROWSE_WANT_NOTHING);
     assert_string_equal(model.status, "not found: x");
     assert_true(read_changes(&model) && read_patch(&model));
-    assert_int_equal(type(&model, "\t/long\n"), FIRN_BROWSE_WANT_NOTHING);
+    assert_int_equal(type(&model, "\t/long\n"), FI_BROWSE_WANT_NOTHING);
     assert_int_equal(model.changes_list.chosen, 1);
     assert_false(model.has_patch);
     assert_true(read_patch(&model));
-    assert_int_equal(type(&model, "\t/LAST\x7F\n"), FIRN_BROWSE_WANT_NOTHING);
+    assert_int_equal(type(&model, "\t/LAST\x7F\n"), FI_BROWSE_WANT_NOTHING);
     for (int i = 0; i < 200; i++) {
-        (void)firn_browse_model_press(&model, i == 0 ? '/' : 0x1F600);
+        (void)fi_browse_model_press(&model, i == 0 ? '/' : 0x1F600);
     }
     assert_true(model.typed_size < sizeof(model.typed));
     for (int i = 0; i < 200; i++) {
-        (void)firn_browse_model_press(&model, FIRN_BROWSE_KEY_ERASE);
+        (void)fi_browse_model_press(&model, FI_BROWSE_KEY_ERASE);
     }
-    assert_int_equal(model.mode, FIRN_BROWSE_LOOK);
-    firn_browse_model_deinit(&model);
+    assert_int_equal(model.mode, FI_BROWSE_LOOK);
+    fi_browse_model_deinit(&model);
 }
 
 /* What another process saves comes in above; what was chosen, and its marks, stay. */
@@ -421,30 +421,30 @@ static void
 rows_are_replaced_under_the_chosen_one(void **state)
 {
     (void)state;
-    struct firn_browse_model model;
-    firn_browse_model_init(&model, false);
-    firn_browse_model_resize(&model, 10, 80);
+    struct fi_browse_model model;
+    fi_browse_model_init(&model, false);
+    fi_browse_model_resize(&model, 10, 80);
     assert_true(fill(&model, 30));
     (void)type(&model, "jjj");
     assert_true(read_changes(&model));
     (void)type(&model, "\t ");
-    assert_int_equal(firn_browse_model_row(&model)->number, 27);
+    assert_int_equal(fi_browse_model_row(&model)->number, 27);
     size_t before = model.history_list.count;
     for (unsigned i = 32; i > 0; i--) {
         assert_true(add_row(&model, i, "again"));
     }
-    firn_browse_model_replace_rows(&model, before);
+    fi_browse_model_replace_rows(&model, before);
     assert_int_equal(model.history_list.count, 32);
-    assert_int_equal(firn_browse_model_row(&model)->number, 27);
+    assert_int_equal(fi_browse_model_row(&model)->number, 27);
     assert_int_equal(model.marked, 1);
     before = model.history_list.count;
     assert_true(add_row(&model, 3, "almost all were deleted"));
-    firn_browse_model_replace_rows(&model, before);
-    assert_int_equal(firn_browse_model_row(&model)->number, 3);
+    fi_browse_model_replace_rows(&model, before);
+    assert_int_equal(fi_browse_model_row(&model)->number, 3);
     assert_int_equal(model.marked, 0);
-    firn_browse_model_replace_rows(&model, 1);
-    assert_null(firn_browse_model_row(&model));
-    firn_browse_model_deinit(&model);
+    fi_browse_model_replace_rows(&model, 1);
+    assert_null(fi_browse_model_row(&model));
+    fi_browse_model_deinit(&model);
 }
 
 /* Its row comes and goes above the checkpoints, of which the chosen one stays. */
@@ -452,77 +452,77 @@ static void
 what_is_not_saved_has_a_row(void **state)
 {
     (void)state;
-    struct firn_browse_model model;
-    struct firn_browse_cells cells = {NULL, 0, 0};
-    firn_browse_model_init(&model, false);
-    assert_true(firn_browse_cells_resize(&cells, 10, 80));
-    firn_browse_model_resize(&model, 10, 80);
+    struct fi_browse_model model;
+    struct fi_browse_cells cells = {NULL, 0, 0};
+    fi_browse_model_init(&model, false);
+    assert_true(fi_browse_cells_resize(&cells, 10, 80));
+    fi_browse_model_resize(&model, 10, 80);
     assert_true(fill(&model, 30));
-    assert_true(firn_browse_model_set_unsaved(&model, true));
-    assert_true(firn_browse_model_set_unsaved(&model, true));
+    assert_true(fi_browse_model_set_unsaved(&model, true));
+    assert_true(fi_browse_model_set_unsaved(&model, true));
     assert_int_equal(model.history_list.count, 31);
-    assert_int_equal(firn_browse_model_row(&model)->number, 30);
+    assert_int_equal(fi_browse_model_row(&model)->number, 30);
     assert_true(model.has_changes && model.has_patch); /* they are still those of the chosen one */
-    assert_int_equal(type(&model, "\n"), FIRN_BROWSE_WANT_RESTORE);
-    firn_browse_draw(&model, &cells);
+    assert_int_equal(type(&model, "\n"), FI_BROWSE_WANT_RESTORE);
+    fi_browse_draw(&model, &cells);
     assert_non_null(strstr(row_of(&cells, 0), "1 of 30"));
     assert_non_null(strstr(row_of(&cells, 1), "not saved yet"));
-    assert_int_equal(type(&model, "k"), FIRN_BROWSE_WANT_NOTHING);
-    assert_true(firn_browse_model_is_unsaved(&model) && !model.has_changes);
+    assert_int_equal(type(&model, "k"), FI_BROWSE_WANT_NOTHING);
+    assert_true(fi_browse_model_is_unsaved(&model) && !model.has_changes);
     assert_true(read_changes(&model) && read_patch(&model));
-    assert_int_equal(type(&model, "i"), FIRN_BROWSE_WANT_NOTHING);
-    assert_int_equal(type(&model, "\n"), FIRN_BROWSE_WANT_NOTHING);
-    assert_int_equal(model.focus, FIRN_BROWSE_CHANGES);
-    assert_int_equal(type(&model, "\n\n"), FIRN_BROWSE_WANT_NOTHING);
-    assert_int_equal(model.focus, FIRN_BROWSE_PATCH);
-    assert_int_equal(type(&model, " \n"), FIRN_BROWSE_WANT_RESTORE); /* of what is marked */
-    assert_true(firn_browse_model_set_unsaved(&model, false));
-    assert_int_equal(firn_browse_model_row(&model)->number, 30);
+    assert_int_equal(type(&model, "i"), FI_BROWSE_WANT_NOTHING);
+    assert_int_equal(type(&model, "\n"), FI_BROWSE_WANT_NOTHING);
+    assert_int_equal(model.focus, FI_BROWSE_CHANGES);
+    assert_int_equal(type(&model, "\n\n"), FI_BROWSE_WANT_NOTHING);
+    assert_int_equal(model.focus, FI_BROWSE_PATCH);
+    assert_int_equal(type(&model, " \n"), FI_BROWSE_WANT_RESTORE); /* of what is marked */
+    assert_true(fi_browse_model_set_unsaved(&model, false));
+    assert_int_equal(fi_browse_model_row(&model)->number, 30);
     assert_true(!model.has_changes && model.marked == 0);
     (void)type(&model, "\tG");
     const size_t seen = model.history_list.chosen - model.history_list.top;
-    assert_true(firn_browse_model_set_unsaved(&model, true));
-    assert_int_equal(firn_browse_model_row(&model)->number, 1);
+    assert_true(fi_browse_model_set_unsaved(&model, true));
+    assert_int_equal(fi_browse_model_row(&model)->number, 1);
     assert_int_equal(model.history_list.chosen - model.history_list.top, seen);
-    assert_int_equal(type(&model, "/0\n"), FIRN_BROWSE_WANT_NOTHING);
-    assert_int_equal(firn_browse_model_row(&model)->number, 30); /* it has no number */
-    firn_browse_cells_deinit(&cells);
-    firn_browse_model_deinit(&model);
+    assert_int_equal(type(&model, "/0\n"), FI_BROWSE_WANT_NOTHING);
+    assert_int_equal(fi_browse_model_row(&model)->number, 30); /* it has no number */
+    fi_browse_cells_deinit(&cells);
+    fi_browse_model_deinit(&model);
 }
 
 /* ---- all sizes, random keys, no memory ---- */
 
 static void
-press_randomly(struct firn_browse_model *model, struct firn_browse_cells *cells,
+press_randomly(struct fi_browse_model *model, struct fi_browse_cells *cells,
                struct test_random *random)
 {
     static const uint32_t keys[] = {'j', 'k', 'g', 'G', ' ', 'a', 'd',    '/',  'n',  'N',
                                     'x', 'h', 'l', 'i', 's', 'y', 0x65E5, '\\', 0x7F, 0x1F600};
     uint32_t key = test_random_below(random, 3) == 0
-                       ? FIRN_BROWSE_KEY_NONE + (uint32_t)test_random_below(random, 16)
+                       ? FI_BROWSE_KEY_NONE + (uint32_t)test_random_below(random, 16)
                        : keys[test_random_below(random, sizeof(keys) / sizeof(keys[0]))];
-    enum firn_browse_want want = firn_browse_model_press(model, key);
+    enum fi_browse_want want = fi_browse_model_press(model, key);
     if (model->history_list.count > 0 && test_random_below(random, 8) == 0) {
-        (void)firn_browse_model_set_unsaved(model, !firn_browse_model_has_unsaved(model));
+        (void)fi_browse_model_set_unsaved(model, !fi_browse_model_has_unsaved(model));
     }
-    if (want == FIRN_BROWSE_WANT_DETAILS || want == FIRN_BROWSE_WANT_RESTORE) {
-        if (firn_browse_text_set(&model->page, firn_str("a page of words and\nlines\n\n"))) {
-            firn_browse_model_show_page(
-                model, want == FIRN_BROWSE_WANT_RESTORE ? FIRN_BROWSE_CONFIRM : FIRN_BROWSE_PAGE);
+    if (want == FI_BROWSE_WANT_DETAILS || want == FI_BROWSE_WANT_RESTORE) {
+        if (fi_browse_text_set(&model->page, firn_str("a page of words and\nlines\n\n"))) {
+            fi_browse_model_show_page(model, want == FI_BROWSE_WANT_RESTORE ? FI_BROWSE_CONFIRM
+                                                                            : FI_BROWSE_PAGE);
         }
-    } else if (want == FIRN_BROWSE_WANT_ALL) {
+    } else if (want == FI_BROWSE_WANT_ALL) {
         model->has_older = false;
-    } else if (want == FIRN_BROWSE_WANT_REFRESH) {
+    } else if (want == FI_BROWSE_WANT_REFRESH) {
         size_t before = model->history_list.count;
         for (unsigned i = 20; i > 0 && add_row(model, i, "read again"); i--) {
         }
-        firn_browse_model_replace_rows(model, before);
-    } else if (firn_browse_model_row(model) != NULL && !model->has_changes) {
+        fi_browse_model_replace_rows(model, before);
+    } else if (fi_browse_model_row(model) != NULL && !model->has_changes) {
         (void)read_changes(model);
-    } else if (firn_browse_model_change(model) != NULL && !model->has_patch) {
+    } else if (fi_browse_model_change(model) != NULL && !model->has_patch) {
         (void)read_patch(model);
     }
-    firn_browse_draw(model, cells);
+    fi_browse_draw(model, cells);
     check_cells(cells);
 }
 
@@ -532,26 +532,26 @@ every_size_of_a_screen_can_be_drawn(void **state)
     (void)state;
     struct test_random random;
     test_random_init(&random, __func__, 2);
-    struct firn_browse_cells cells = {NULL, 0, 0};
+    struct fi_browse_cells cells = {NULL, 0, 0};
     for (unsigned round = 0; round < 300; round++) {
-        struct firn_browse_model model;
-        firn_browse_model_init(&model, round % 4 == 0);
+        struct fi_browse_model model;
+        fi_browse_model_init(&model, round % 4 == 0);
         model.root = "/a/directory/\xE6\x97\xA5";
         assert_true(fill(&model, 1 + (unsigned)test_random_below(&random, 40)));
         for (int i = 0; i < 60; i++) {
             if (i % 10 == 0) {
                 size_t rows = test_random_below(&random, i % 20 == 0 ? 40 : 6);
                 size_t columns = test_random_below(&random, i % 20 == 0 ? 130 : 12);
-                assert_true(firn_browse_cells_resize(&cells, rows, columns));
-                firn_browse_model_resize(&model, cells.rows, cells.columns);
+                assert_true(fi_browse_cells_resize(&cells, rows, columns));
+                fi_browse_model_resize(&model, cells.rows, cells.columns);
             }
             press_randomly(&model, &cells, &random);
         }
-        firn_browse_model_deinit(&model);
+        fi_browse_model_deinit(&model);
     }
-    assert_true(firn_browse_cells_resize(&cells, SIZE_MAX, SIZE_MAX));
-    assert_int_equal(cells.rows, FIRN_BROWSE_CELLS_ROWS_MAX);
-    firn_browse_cells_deinit(&cells);
+    assert_true(fi_browse_cells_resize(&cells, SIZE_MAX, SIZE_MAX));
+    assert_int_equal(cells.rows, FI_BROWSE_CELLS_ROWS_MAX);
+    fi_browse_cells_deinit(&cells);
 }
 
 /* The same keys, while each allocation fails once. */
@@ -562,24 +562,24 @@ memory_may_run_out_at_any_key(void **state)
     size_t calls = 0;
     for (size_t n = 0; n == 0 || n <= calls; n++) {
         struct test_random random = {3};
-        struct firn_browse_cells cells = {NULL, 0, 0};
-        struct firn_browse_model model;
-        assert_true(firn_browse_cells_resize(&cells, 20, 70));
-        firn_browse_model_init(&model, false);
-        firn_browse_model_resize(&model, cells.rows, cells.columns);
+        struct fi_browse_cells cells = {NULL, 0, 0};
+        struct fi_browse_model model;
+        assert_true(fi_browse_cells_resize(&cells, 20, 70));
+        fi_browse_model_init(&model, false);
+        fi_browse_model_resize(&model, cells.rows, cells.columns);
         allocations = 0;
         fail_at = n;
         (void)fill(&model, 100);
         for (int i = 0; i < 100; i++) {
-            if (i == 50 && firn_browse_cells_resize(&cells, 24, 80)) {
-                firn_browse_model_resize(&model, cells.rows, cells.columns);
+            if (i == 50 && fi_browse_cells_resize(&cells, 24, 80)) {
+                fi_browse_model_resize(&model, cells.rows, cells.columns);
             }
             press_randomly(&model, &cells, &random);
         }
         calls = n == 0 ? allocations : calls;
         fail_at = 0;
-        firn_browse_model_deinit(&model);
-        firn_browse_cells_deinit(&cells);
+        fi_browse_model_deinit(&model);
+        fi_browse_cells_deinit(&cells);
     }
     assert_true(calls > 20);
 }
@@ -607,7 +607,7 @@ run_firn(const char *const *words)
         count++;
     }
     arguments[count] = NULL;
-    int exit_code = firn_command_main(&firn_cli_table, count, arguments);
+    int exit_code = fi_command_main(&fi_cli_table, count, arguments);
     for (int i = 0; i < count; i++) {
         free(arguments[i]);
     }
@@ -646,7 +646,7 @@ browse_in_child(int terminal, struct shared *shared, size_t n)
     for (int fd = 0; fd < 3; fd++) {
         (void)dup2(terminal, fd);
     }
-    firn_term_signals_setup();
+    fi_term_signals_setup();
     const char *const words[] = {"firn", "-C", tree, "browse", NULL};
     allocations = 0;
     fail_at = n;

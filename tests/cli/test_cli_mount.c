@@ -158,8 +158,8 @@ close_scene(struct scene *scene)
 /* ---- a kernel ---- */
 
 struct kernel {
-    struct firn_mount_tree *tree;
-    struct firn_mount_content *content;
+    struct fi_mount_tree *tree;
+    struct fi_mount_content *content;
     uint64_t files, stale;
     char letter; /* of the small files of one checkpoint; 0: none yet */
     bool is_out_of_memory;
@@ -179,14 +179,14 @@ is_fine(struct kernel *kernel, int failure)
 }
 
 static void
-read_file(struct kernel *kernel, const struct firn_mount_node *file)
+read_file(struct kernel *kernel, const struct fi_mount_node *file)
 {
     static const size_t whole = 1 << 16;
     uint8_t *bytes = __real_malloc(whole);
     size_t got = 0;
     bool is_large = file->size_bytes == LARGE_SIZE;
     uint64_t offset = is_large ? file->size_bytes - 100 : 0;
-    int failure = firn_mount_content_read(kernel->content, file, offset, whole, bytes, &got);
+    int failure = fi_mount_content_read(kernel->content, file, offset, whole, bytes, &got);
     if (is_fine(kernel, failure)) {
         char letter = is_large ? 'L' : kernel->letter == 0 ? (char)bytes[0] : kernel->letter;
         assert_int_equal(got, file->size_bytes - offset);
@@ -196,16 +196,16 @@ read_file(struct kernel *kernel, const struct firn_mount_node *file)
         kernel->letter = is_large ? kernel->letter : letter;
         kernel->files++;
         /* A part in the middle. */
-        failure = firn_mount_content_read(kernel->content, file, offset + 10, 50, bytes, &got);
+        failure = fi_mount_content_read(kernel->content, file, offset + 10, 50, bytes, &got);
         assert_true(!is_fine(kernel, failure) || (got == 50 && bytes[49] == (uint8_t)letter));
     }
     free(bytes);
 }
 
 static bool
-take_one(void *ctx, struct firn_mount_node *child)
+take_one(void *ctx, struct fi_mount_node *child)
 {
-    struct firn_mount_node **out = ctx;
+    struct fi_mount_node **out = ctx;
     if (*out != NULL) {
         return false;
     }
@@ -213,19 +213,19 @@ take_one(void *ctx, struct firn_mount_node *child)
     return true;
 }
 
-static void walk(struct kernel *kernel, struct firn_mount_node *directory, unsigned depth);
+static void walk(struct kernel *kernel, struct fi_mount_node *directory, unsigned depth);
 
 static void
-look_at(struct kernel *kernel, struct firn_mount_node *directory, struct firn_mount_node *child,
+look_at(struct kernel *kernel, struct fi_mount_node *directory, struct fi_mount_node *child,
         unsigned depth)
 {
-    struct firn_mount_node *again;
-    int failure = firn_mount_tree_lookup(kernel->tree, directory, child->name, &again);
+    struct fi_mount_node *again;
+    int failure = fi_mount_tree_lookup(kernel->tree, directory, child->name, &again);
     if (is_fine(kernel, failure)) {
-        firn_mount_tree_forget(kernel->tree, again, 1);
+        fi_mount_tree_forget(kernel->tree, again, 1);
     }
     if (child->type == FIRN_ENTRY_DIRECTORY) {
-        kernel->letter = directory->place == FIRN_MOUNT_NUMBERS ? 0 : kernel->letter;
+        kernel->letter = directory->place == FI_MOUNT_NUMBERS ? 0 : kernel->letter;
         walk(kernel, child, depth + 1);
     } else if (child->type == FIRN_ENTRY_FILE) {
         read_file(kernel, child);
@@ -237,34 +237,34 @@ look_at(struct kernel *kernel, struct firn_mount_node *directory, struct firn_mo
 /* Reads everything below a directory. It is read entry by entry, as if each were all that the kernel has room
  * for: what was listed stays in its place meanwhile. */
 static void
-walk(struct kernel *kernel, struct firn_mount_node *directory, unsigned depth)
+walk(struct kernel *kernel, struct fi_mount_node *directory, unsigned depth)
 {
-    struct firn_mount_listing *listing;
+    struct fi_mount_listing *listing;
     char before[256] = "";
     assert_true(depth < DEPTH_MAX);
-    if (!is_fine(kernel, firn_mount_tree_list(kernel->tree, directory, &listing))) {
+    if (!is_fine(kernel, fi_mount_tree_list(kernel->tree, directory, &listing))) {
         assert_null(listing);
         return;
     }
     for (size_t i = 0;; i++) {
-        struct firn_mount_node *child = NULL;
-        firn_mount_tree_visit(kernel->tree, listing, i, true, take_one, &child);
+        struct fi_mount_node *child = NULL;
+        fi_mount_tree_visit(kernel->tree, listing, i, true, take_one, &child);
         if (child == NULL) {
             break;
         }
         assert_true(strcmp(before, child->name) < 0);
         (void)snprintf(before, sizeof before, "%s", child->name);
         look_at(kernel, directory, child, depth);
-        firn_mount_tree_forget(kernel->tree, child, 1);
+        fi_mount_tree_forget(kernel->tree, child, 1);
     }
-    firn_mount_tree_list_close(kernel->tree, listing);
+    fi_mount_tree_list_close(kernel->tree, listing);
 }
 
 static void
 walk_all(struct kernel *kernel)
 {
     kernel->letter = 0;
-    walk(kernel, firn_mount_tree_root(kernel->tree), 0);
+    walk(kernel, fi_mount_tree_root(kernel->tree), 0);
 }
 
 /* ---- threads ---- */
@@ -294,12 +294,12 @@ threads_read_beside_saves_and_collections(void **state)
     struct beside readers[READERS];
     pthread_t threads[READERS];
     atomic_bool is_over;
-    struct firn_mount_tree *tree;
+    struct fi_mount_tree *tree;
     open_scene(&scene);
     firn_workspace *workspace = open_workspace(&scene), *writer = open_workspace(&scene);
     save(&scene, writer);
-    assert_int_equal(firn_mount_tree_create(workspace, &tree, &scene.err), FIRN_OK);
-    struct firn_mount_content *content = firn_mount_content_create(tree);
+    assert_int_equal(fi_mount_tree_create(workspace, &tree, &scene.err), FIRN_OK);
+    struct fi_mount_content *content = fi_mount_content_create(tree);
     assert_non_null(content);
     atomic_init(&is_over, false);
     for (int i = 0; i < READERS; i++) {
@@ -330,9 +330,9 @@ threads_read_beside_saves_and_collections(void **state)
     assert_true(files > FILES);
     printf("count: %llu files read through mounts beside collections\n", (unsigned long long)files);
     /* Everything was forgotten: only the lists are held. */
-    assert_int_equal(firn_mount_tree_root(tree)->held_count, 4);
-    firn_mount_content_destroy(content);
-    firn_mount_tree_destroy(tree);
+    assert_int_equal(fi_mount_tree_root(tree)->held_count, 4);
+    fi_mount_content_destroy(content);
+    fi_mount_tree_destroy(tree);
     firn_workspace_close(workspace);
     firn_workspace_close(writer);
     close_scene(&scene);
@@ -370,7 +370,7 @@ everything_listed_can_be_read_after_deletions(void **state)
 {
     (void)state;
     struct scene scene;
-    struct firn_mount_tree *tree;
+    struct fi_mount_tree *tree;
     open_scene(&scene);
     firn_workspace *workspace = open_workspace(&scene), *writer = open_workspace(&scene);
     struct deletions deletions = {.scene = &scene, .writer = writer, .first = 1};
@@ -381,17 +381,17 @@ everything_listed_can_be_read_after_deletions(void **state)
     before_reader = delete_oldest;
     before_reader_ctx = &deletions;
     deletions.left = 2;
-    assert_int_equal(firn_mount_tree_create(workspace, &tree, &scene.err), FIRN_OK);
+    assert_int_equal(fi_mount_tree_create(workspace, &tree, &scene.err), FIRN_OK);
     assert_int_equal(deletions.left, 0);
-    struct kernel kernel = {.tree = tree, .content = firn_mount_content_create(tree)};
+    struct kernel kernel = {.tree = tree, .content = fi_mount_content_create(tree)};
     assert_non_null(kernel.content);
     walk_all(&kernel);
     assert_int_equal(kernel.stale, 0);
     assert_int_equal(kernel.files, 4 * (FILES + 1));
-    firn_mount_content_destroy(kernel.content);
-    firn_mount_tree_destroy(tree);
+    fi_mount_content_destroy(kernel.content);
+    fi_mount_tree_destroy(tree);
     deletions.left = 1000; /* it never stops */
-    assert_int_equal(firn_mount_tree_create(workspace, &tree, &scene.err), FIRN_BUSY);
+    assert_int_equal(fi_mount_tree_create(workspace, &tree, &scene.err), FIRN_BUSY);
     assert_null(tree);
     assert_true(deletions.left > 900);
     before_reader = NULL;
@@ -406,15 +406,15 @@ enum { MANY = 120, BIG_AT = 50, EMPTY_AT = 70 };
 
 /* A kernel that has listed a directory and reads its files. */
 struct reading {
-    struct firn_mount_tree *tree;
-    struct firn_mount_node *nodes[MANY];
+    struct fi_mount_tree *tree;
+    struct fi_mount_node *nodes[MANY];
     size_t count;
     bool is_cached[MANY]; /* read, or given */
     size_t asked;
 };
 
 static bool
-keep_node(void *ctx, struct firn_mount_node *child)
+keep_node(void *ctx, struct fi_mount_node *child)
 {
     struct reading *reading = ctx;
     assert_true(reading->count < MANY);
@@ -426,14 +426,14 @@ keep_node(void *ctx, struct firn_mount_node *child)
 static size_t
 read_one(struct reading *reading, size_t i, size_t max, bool may_give)
 {
-    struct firn_mount_node *ahead[FIRN_MOUNT_AHEAD_MAX];
+    struct fi_mount_node *ahead[FI_MOUNT_AHEAD_MAX];
     size_t last = i;
     if (reading->is_cached[i]) {
         return 0;
     }
     reading->asked++;
     reading->is_cached[i] = true;
-    const size_t count = firn_mount_tree_ahead(reading->tree, reading->nodes[i], max, ahead);
+    const size_t count = fi_mount_tree_ahead(reading->tree, reading->nodes[i], max, ahead);
     assert_true(count <= max);
     for (size_t k = 0; k < count; k++) {
         size_t at = last + 1;
@@ -442,12 +442,12 @@ read_one(struct reading *reading, size_t i, size_t max, bool may_give)
         }
         assert_true(at < reading->count); /* it follows */
         assert_true(ahead[k]->size_bytes > 0);
-        assert_true(ahead[k]->size_bytes <= FIRN_MOUNT_AHEAD_SIZE_MAX);
+        assert_true(ahead[k]->size_bytes <= FI_MOUNT_AHEAD_SIZE_MAX);
         last = at;
         const bool is_next = k == 0 && at == i + 1;
-        assert_int_equal(firn_mount_tree_is_ahead(reading->tree, ahead[k]), !is_next);
+        assert_int_equal(fi_mount_tree_is_ahead(reading->tree, ahead[k]), !is_next);
         reading->is_cached[at] = reading->is_cached[at] || may_give;
-        firn_mount_tree_forget(reading->tree, ahead[k], 1);
+        fi_mount_tree_forget(reading->tree, ahead[k], 1);
     }
     return count;
 }
@@ -470,15 +470,15 @@ small_files_are_given_to_a_reader_of_one_after_the_other(void **state)
 {
     (void)state;
     struct scene scene;
-    struct firn_mount_tree *tree;
-    struct firn_mount_node *latest, *top, *directory;
-    struct firn_mount_listing *listing;
+    struct fi_mount_tree *tree;
+    struct fi_mount_node *latest, *top, *directory;
+    struct fi_mount_listing *listing;
     open_scene(&scene);
     for (unsigned i = 0; i < MANY; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "d/e/many%03u", i);
         put_file(&scene, name,
-                 i == BIG_AT     ? FIRN_MOUNT_AHEAD_SIZE_MAX + 1
+                 i == BIG_AT     ? FI_MOUNT_AHEAD_SIZE_MAX + 1
                  : i == EMPTY_AT ? 0
                                  : i,
                  'm');
@@ -490,45 +490,45 @@ small_files_are_given_to_a_reader_of_one_after_the_other(void **state)
     }
     firn_workspace *workspace = open_workspace(&scene);
     save(&scene, workspace);
-    assert_int_equal(firn_mount_tree_create(workspace, &tree, &scene.err), FIRN_OK);
-    struct firn_mount_node *root = firn_mount_tree_root(tree), *numbers;
-    assert_int_equal(firn_mount_tree_lookup(tree, root, "number", &numbers), 0);
-    assert_int_equal(firn_mount_tree_lookup(tree, numbers, "1", &latest), 0);
-    assert_int_equal(firn_mount_tree_lookup(tree, latest, "d", &top), 0);
-    assert_int_equal(firn_mount_tree_lookup(tree, top, "e", &directory), 0);
-    assert_int_equal(firn_mount_tree_list(tree, directory, &listing), 0);
+    assert_int_equal(fi_mount_tree_create(workspace, &tree, &scene.err), FIRN_OK);
+    struct fi_mount_node *root = fi_mount_tree_root(tree), *numbers;
+    assert_int_equal(fi_mount_tree_lookup(tree, root, "number", &numbers), 0);
+    assert_int_equal(fi_mount_tree_lookup(tree, numbers, "1", &latest), 0);
+    assert_int_equal(fi_mount_tree_lookup(tree, latest, "d", &top), 0);
+    assert_int_equal(fi_mount_tree_lookup(tree, top, "e", &directory), 0);
+    assert_int_equal(fi_mount_tree_list(tree, directory, &listing), 0);
     struct reading reading = {.tree = tree};
-    firn_mount_tree_visit(tree, listing, 0, true, keep_node, &reading);
-    firn_mount_tree_list_close(tree, listing);
+    fi_mount_tree_visit(tree, listing, 0, true, keep_node, &reading);
+    fi_mount_tree_list_close(tree, listing);
     assert_int_equal(reading.count, MANY);
 
     const size_t readable = MANY - 2; /* number 0 is empty, too */
-    assert_true(read_in_order(&reading, FIRN_MOUNT_AHEAD_MAX, true) < readable / 8);
+    assert_true(read_in_order(&reading, FI_MOUNT_AHEAD_MAX, true) < readable / 8);
     for (size_t i = 0; i < reading.count; i++) {
         assert_true(reading.is_cached[i] || reading.nodes[i]->size_bytes == 0);
     }
     /* Nothing may be given: all are asked for. */
     assert_int_equal(read_in_order(&reading, 0, true), readable);
     /* A reader that is always faster asks for all of them, and is left alone while it does. */
-    assert_int_equal(read_in_order(&reading, FIRN_MOUNT_AHEAD_MAX, false), readable);
+    assert_int_equal(read_in_order(&reading, FI_MOUNT_AHEAD_MAX, false), readable);
     /* One that goes back, or jumps. */
     memset(reading.is_cached, 0, sizeof reading.is_cached);
-    (void)read_one(&reading, MANY - 1, FIRN_MOUNT_AHEAD_MAX, true);
+    (void)read_one(&reading, MANY - 1, FI_MOUNT_AHEAD_MAX, true);
     for (size_t i = MANY - 1; i-- > EMPTY_AT + 1;) {
-        assert_int_equal(read_one(&reading, i, FIRN_MOUNT_AHEAD_MAX, true), 0);
+        assert_int_equal(read_one(&reading, i, FI_MOUNT_AHEAD_MAX, true), 0);
     }
     memset(reading.is_cached, 0, sizeof reading.is_cached);
     for (size_t i = 1; i + 9 < EMPTY_AT; i += 9) {
-        assert_true(i == 1 || read_one(&reading, i, FIRN_MOUNT_AHEAD_MAX, true) == 0);
+        assert_true(i == 1 || read_one(&reading, i, FI_MOUNT_AHEAD_MAX, true) == 0);
     }
     for (size_t i = 0; i < reading.count; i++) {
-        firn_mount_tree_forget(tree, reading.nodes[i], 1);
+        fi_mount_tree_forget(tree, reading.nodes[i], 1);
     }
-    firn_mount_tree_forget(tree, directory, 1);
-    firn_mount_tree_forget(tree, top, 1);
-    firn_mount_tree_forget(tree, latest, 1);
-    firn_mount_tree_forget(tree, numbers, 1);
-    firn_mount_tree_destroy(tree);
+    fi_mount_tree_forget(tree, directory, 1);
+    fi_mount_tree_forget(tree, top, 1);
+    fi_mount_tree_forget(tree, latest, 1);
+    fi_mount_tree_forget(tree, numbers, 1);
+    fi_mount_tree_destroy(tree);
     firn_workspace_close(workspace);
     close_scene(&scene);
 }
@@ -552,9 +552,9 @@ memory_that_runs_out_is_an_error_and_no_leak(void **state)
         struct kernel kernel = {0};
         allocations = 0;
         fail_at = n;
-        int code = firn_mount_tree_create(workspace, &kernel.tree, &scene.err);
+        int code = fi_mount_tree_create(workspace, &kernel.tree, &scene.err);
         if (code == FIRN_OK) {
-            kernel.content = firn_mount_content_create(kernel.tree);
+            kernel.content = fi_mount_content_create(kernel.tree);
             if (kernel.content != NULL) {
                 walk_all(&kernel);
             }
@@ -568,10 +568,10 @@ memory_that_runs_out_is_an_error_and_no_leak(void **state)
             uint64_t before = kernel.files;
             walk_all(&kernel); /* as if nothing had happened */
             assert_true(kernel.files - before >= 2 * (FILES + 1));
-            assert_int_equal(firn_mount_tree_root(kernel.tree)->held_count, 4);
+            assert_int_equal(fi_mount_tree_root(kernel.tree)->held_count, 4);
         }
-        firn_mount_content_destroy(kernel.content);
-        firn_mount_tree_destroy(kernel.tree);
+        fi_mount_content_destroy(kernel.content);
+        fi_mount_tree_destroy(kernel.tree);
         if (!was_reached) {
             break;
         }
@@ -589,7 +589,7 @@ struct named {
 };
 
 static bool
-note_entry(void *ctx, const char *name, const char *target, const struct firn_mount_item *item)
+note_entry(void *ctx, const char *name, const char *target, const struct fi_mount_item *item)
 {
     struct named *named = ctx;
     size_t at = strlen(named->text);
@@ -600,12 +600,12 @@ note_entry(void *ctx, const char *name, const char *target, const struct firn_mo
 
 /* What a directory of a mount contains, if the store has these items. */
 static void
-require_entries(struct firn_mount_item *items, size_t count, enum firn_mount_place place,
+require_entries(struct fi_mount_item *items, size_t count, enum fi_mount_place place,
                 const char *expected)
 {
-    const struct firn_mount_list list = {.items = items, .count = count};
+    const struct fi_mount_list list = {.items = items, .count = count};
     struct named named = {""};
-    assert_true(firn_mount_list_entries(&list, place, note_entry, &named));
+    assert_true(fi_mount_list_entries(&list, place, note_entry, &named));
     assert_string_equal(named.text, expected);
 }
 
@@ -617,7 +617,7 @@ equal_local_times_get_names_of_their_own(void **state)
     static const int64_t second = 1000000000;
     /* 2026-10-25 02:30:00, in summer time and an hour later in winter time; and a time before 1970 */
     const int64_t summer = 1792888200 * second, winter = summer + HOUR * second;
-    struct firn_mount_item items[] = {
+    struct fi_mount_item items[] = {
         {.number = 7, .created_ns = winter + second},
         {.number = 6, .created_ns = winter + second / 2},
         {.number = 5, .created_ns = winter},
@@ -630,17 +630,17 @@ equal_local_times_get_names_of_their_own(void **state)
     const size_t count = sizeof items / sizeof items[0];
     assert_int_equal(setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1), 0);
     tzset();
-    require_entries(items, count, FIRN_MOUNT_TIMES,
+    require_entries(items, count, FI_MOUNT_TIMES,
                     "1970-01-01T00:59:59>../number/3 3 2026-10-25T02:30:00>../number/4 4 "
                     "2026-10-25T02:30:00-2>../number/5 5 2026-10-25T02:30:00-3>../number/6 6 "
                     "2026-10-25T02:30:01>../number/7 7 ");
-    require_entries(items, count, FIRN_MOUNT_NUMBERS, "7> 7 6> 6 5> 5 4> 4 3> 3 ");
-    require_entries(items, count, FIRN_MOUNT_SAFETY, "safe> 0 ");
-    require_entries(items, count, FIRN_MOUNT_TAGS,
+    require_entries(items, count, FI_MOUNT_NUMBERS, "7> 7 6> 6 5> 5 4> 4 3> 3 ");
+    require_entries(items, count, FI_MOUNT_SAFETY, "safe> 0 ");
+    require_entries(items, count, FI_MOUNT_TAGS,
                     "rel%2F1%2Fa>../number/4 4 kept>../safety/safe 0 ");
-    require_entries(items, count, FIRN_MOUNT_ROOT, "latest>number/7 7 ");
-    require_entries(items, 0, FIRN_MOUNT_ROOT, "");
-    require_entries(items, 0, FIRN_MOUNT_TIMES, "");
+    require_entries(items, count, FI_MOUNT_ROOT, "latest>number/7 7 ");
+    require_entries(items, 0, FI_MOUNT_ROOT, "");
+    require_entries(items, 0, FI_MOUNT_TIMES, "");
     assert_int_equal(unsetenv("TZ"), 0);
     tzset();
 }

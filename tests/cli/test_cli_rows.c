@@ -21,7 +21,7 @@
 
 enum { ROWS = 40, SIZE_MAX_OF_FIELD = 300 };
 
-static struct firn_cli cli;
+static struct fi_cli cli;
 static char folder[TEST_TEMP_SIZE];
 static char path[TEST_TEMP_SIZE + 8];
 static FILE *file;
@@ -50,11 +50,11 @@ put(const void *data, size_t size)
 }
 
 static void
-put_field(firn_slice bytes, enum firn_data_rows_form form)
+put_field(firn_slice bytes, enum fi_data_rows_form form)
 {
-    if (form == FIRN_DATA_ROWS_TEXT) {
-        firn_term_text_escape(bytes, put);
-    } else if (form == FIRN_DATA_ROWS_HEX) {
+    if (form == FI_DATA_ROWS_TEXT) {
+        fi_term_text_escape(bytes, put);
+    } else if (form == FI_DATA_ROWS_HEX) {
         for (size_t i = 0; i < bytes.size; i++) {
             assert_int_equal(fprintf(file, i % 2 == 0 ? "%02x" : "%02X", bytes.data[i]), 2);
         }
@@ -78,7 +78,7 @@ is_text(firn_slice bytes)
     uint32_t point;
     size_t size = 1;
     for (size_t at = 0; at < bytes.size && size > 0; at += size) {
-        size = firn_term_text_decode(firn_bytes(bytes.data + at, bytes.size - at), &point);
+        size = fi_term_text_decode(firn_bytes(bytes.data + at, bytes.size - at), &point);
     }
     return size > 0;
 }
@@ -115,23 +115,23 @@ put_json(firn_slice key, firn_slice value)
 }
 
 static void
-put_row(firn_slice key, firn_slice value, enum firn_data_rows_form form, bool is_last)
+put_row(firn_slice key, firn_slice value, enum fi_data_rows_form form, bool is_last)
 {
-    if (form == FIRN_DATA_ROWS_JSON) {
+    if (form == FI_DATA_ROWS_JSON) {
         put_json(key, value);
         return;
     }
-    if (form == FIRN_DATA_ROWS_BINARY) {
+    if (form == FI_DATA_ROWS_BINARY) {
         put_size(key.size);
         put_size(value.size);
     }
     put_field(key, form);
-    if (form != FIRN_DATA_ROWS_BINARY) {
+    if (form != FI_DATA_ROWS_BINARY) {
         put("\t", 1);
     }
     put_field(value, form);
     /* The last line need not end. */
-    if (form != FIRN_DATA_ROWS_BINARY && !is_last) {
+    if (form != FI_DATA_ROWS_BINARY && !is_last) {
         put("\n", 1);
     }
 }
@@ -149,7 +149,7 @@ random_bytes(struct test_random *random, uint8_t *out)
 }
 
 static void
-expect_equal(const struct firn_data_bytes *found, firn_slice expected)
+expect_equal(const struct fi_data_bytes *found, firn_slice expected)
 {
     assert_int_equal(found->size, expected.size);
     if (expected.size > 0) {
@@ -158,14 +158,14 @@ expect_equal(const struct firn_data_bytes *found, firn_slice expected)
 }
 
 static void
-round_trip(enum firn_data_rows_form form, uint64_t seed)
+round_trip(enum fi_data_rows_form form, uint64_t seed)
 {
     static uint8_t keys[ROWS][SIZE_MAX_OF_FIELD];
     static uint8_t values[ROWS][SIZE_MAX_OF_FIELD];
     firn_slice key[ROWS];
     firn_slice value[ROWS];
     struct test_random random;
-    struct firn_data_rows rows;
+    struct fi_data_rows rows;
     bool is_end;
     test_random_init(&random, "cli_rows", seed);
     for (size_t i = 0; i < ROWS; i++) {
@@ -174,64 +174,64 @@ round_trip(enum firn_data_rows_form form, uint64_t seed)
         put_row(key[i], value[i], form, i + 1 == ROWS);
     }
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(firn_data_rows_open(&cli, path, form, &rows), FIRN_EXIT_OK);
+    assert_int_equal(fi_data_rows_open(&cli, path, form, &rows), FI_EXIT_OK);
     for (size_t i = 0; i < ROWS; i++) {
-        assert_int_equal(firn_data_rows_next(&rows, &is_end), FIRN_EXIT_OK);
+        assert_int_equal(fi_data_rows_next(&rows, &is_end), FI_EXIT_OK);
         assert_false(is_end);
         assert_int_equal(rows.number, i + 1);
         expect_equal(&rows.key, key[i]);
         expect_equal(&rows.value, value[i]);
     }
-    assert_int_equal(firn_data_rows_next(&rows, &is_end), FIRN_EXIT_OK);
+    assert_int_equal(fi_data_rows_next(&rows, &is_end), FI_EXIT_OK);
     assert_true(is_end);
-    firn_data_rows_close(&rows);
+    fi_data_rows_close(&rows);
 }
 
 static void
 text_is_read_as_it_was_printed(void **state)
 {
     (void)state;
-    round_trip(FIRN_DATA_ROWS_TEXT, 61);
+    round_trip(FI_DATA_ROWS_TEXT, 61);
 }
 
 static void
 digits_are_read_as_they_were_printed(void **state)
 {
     (void)state;
-    round_trip(FIRN_DATA_ROWS_HEX, 62);
+    round_trip(FI_DATA_ROWS_HEX, 62);
 }
 
 static void
 binary_rows_are_read_as_they_were_written(void **state)
 {
     (void)state;
-    round_trip(FIRN_DATA_ROWS_BINARY, 63);
+    round_trip(FI_DATA_ROWS_BINARY, 63);
 }
 
 static void
 json_rows_are_read_as_they_were_written(void **state)
 {
     (void)state;
-    round_trip(FIRN_DATA_ROWS_JSON, 65);
+    round_trip(FI_DATA_ROWS_JSON, 65);
 }
 
 /* Reads one line; returns the exit code. */
 static int
-read_line(const char *line, struct firn_data_rows *rows)
+read_line(const char *line, struct fi_data_rows *rows)
 {
     bool is_end;
     assert_non_null(file = freopen(path, "w", file));
     put(line, strlen(line));
     assert_int_equal(fflush(file), 0);
-    assert_int_equal(firn_data_rows_open(&cli, path, FIRN_DATA_ROWS_JSON, rows), FIRN_EXIT_OK);
-    return firn_data_rows_next(rows, &is_end);
+    assert_int_equal(fi_data_rows_open(&cli, path, FI_DATA_ROWS_JSON, rows), FI_EXIT_OK);
+    return fi_data_rows_next(rows, &is_end);
 }
 
 static void
 json_rows_mean_what_json_means(void **state)
 {
     (void)state;
-    struct firn_data_rows rows;
+    struct fi_data_rows rows;
     static const struct {
         const char *line;
         const char *value; /* NULL: it is refused */
@@ -285,14 +285,14 @@ json_rows_mean_what_json_means(void **state)
     assert_non_null(freopen("/dev/null", "w", stderr));
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         int exit_code = read_line(lines[i].line, &rows);
-        assert_int_equal(exit_code, lines[i].value != NULL ? FIRN_EXIT_OK : FIRN_EXIT_USAGE);
+        assert_int_equal(exit_code, lines[i].value != NULL ? FI_EXIT_OK : FI_EXIT_USAGE);
         if (lines[i].value != NULL) {
             expect_equal(&rows.key, firn_str("k"));
             expect_equal(&rows.value, firn_str(lines[i].value));
             bool expires = strstr(lines[i].line, "expires") != NULL;
             assert_true(expires == (rows.expires_ms == 77 || rows.expires_ms == UINT64_MAX));
         }
-        firn_data_rows_close(&rows);
+        fi_data_rows_close(&rows);
     }
     /* Text may be too long where it is only there to be read by people. */
     for (size_t size_max = 2; size_max <= 4; size_max++) {
@@ -303,13 +303,12 @@ json_rows_mean_what_json_means(void **state)
         for (size_t i = 0; i < 3; i++) {
             bool is_end;
             (void)read_line(both[i], &rows);
-            firn_data_rows_close(&rows);
-            assert_int_equal(firn_data_rows_open(&cli, path, FIRN_DATA_ROWS_JSON, &rows),
-                             FIRN_EXIT_OK);
+            fi_data_rows_close(&rows);
+            assert_int_equal(fi_data_rows_open(&cli, path, FI_DATA_ROWS_JSON, &rows), FI_EXIT_OK);
             rows.value_size_max = size_max;
-            assert_int_equal(firn_data_rows_next(&rows, &is_end),
-                             i < 2 || size_max >= 3 ? FIRN_EXIT_OK : FIRN_EXIT_FAILED);
-            firn_data_rows_close(&rows);
+            assert_int_equal(fi_data_rows_next(&rows, &is_end),
+                             i < 2 || size_max >= 3 ? FI_EXIT_OK : FI_EXIT_FAILED);
+            fi_data_rows_close(&rows);
         }
     }
     assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
@@ -322,31 +321,31 @@ large_rows_are_read_across_the_input(void **state)
 {
     (void)state;
     enum { SIZE = 200000 };
-    struct firn_data_rows rows;
+    struct fi_data_rows rows;
     bool is_end;
     uint8_t *bytes = malloc(SIZE);
     assert_non_null(bytes);
     for (size_t i = 0; i < SIZE; i++) {
         bytes[i] = (uint8_t)(i * 7);
     }
-    put_row(firn_str("key"), firn_bytes(bytes, SIZE), FIRN_DATA_ROWS_TEXT, false);
+    put_row(firn_str("key"), firn_bytes(bytes, SIZE), FI_DATA_ROWS_TEXT, false);
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(firn_data_rows_open(&cli, path, FIRN_DATA_ROWS_TEXT, &rows), FIRN_EXIT_OK);
-    assert_int_equal(firn_data_rows_next(&rows, &is_end), FIRN_EXIT_OK);
+    assert_int_equal(fi_data_rows_open(&cli, path, FI_DATA_ROWS_TEXT, &rows), FI_EXIT_OK);
+    assert_int_equal(fi_data_rows_next(&rows, &is_end), FI_EXIT_OK);
     expect_equal(&rows.value, firn_bytes(bytes, SIZE));
-    firn_data_rows_close(&rows);
+    fi_data_rows_close(&rows);
     /* Limits are exact. */
     for (size_t less = 0; less < 2; less++) {
-        assert_int_equal(firn_data_rows_open(&cli, path, FIRN_DATA_ROWS_TEXT, &rows), FIRN_EXIT_OK);
+        assert_int_equal(fi_data_rows_open(&cli, path, FI_DATA_ROWS_TEXT, &rows), FI_EXIT_OK);
         rows.value_size_max = SIZE - less;
-        assert_int_equal(firn_data_rows_next(&rows, &is_end),
-                         less == 0 ? FIRN_EXIT_OK : FIRN_EXIT_FAILED);
-        firn_data_rows_close(&rows);
-        assert_int_equal(firn_data_rows_open(&cli, path, FIRN_DATA_ROWS_TEXT, &rows), FIRN_EXIT_OK);
+        assert_int_equal(fi_data_rows_next(&rows, &is_end),
+                         less == 0 ? FI_EXIT_OK : FI_EXIT_FAILED);
+        fi_data_rows_close(&rows);
+        assert_int_equal(fi_data_rows_open(&cli, path, FI_DATA_ROWS_TEXT, &rows), FI_EXIT_OK);
         rows.key_size_max = 3 - less;
-        assert_int_equal(firn_data_rows_next(&rows, &is_end),
-                         less == 0 ? FIRN_EXIT_OK : FIRN_EXIT_FAILED);
-        firn_data_rows_close(&rows);
+        assert_int_equal(fi_data_rows_next(&rows, &is_end),
+                         less == 0 ? FI_EXIT_OK : FI_EXIT_FAILED);
+        fi_data_rows_close(&rows);
     }
     free(bytes);
 }
@@ -357,7 +356,7 @@ anything_else_is_an_error_or_rows(void **state)
     (void)state;
     static const char alphabet[] = "\\\\\t\t\n\nabt0137f\001\377{\"\":,}";
     struct test_random random;
-    struct firn_data_rows rows;
+    struct fi_data_rows rows;
     test_random_init(&random, "cli_rows_garbage", 64);
     /* Every mistake is reported. */
     int saved = dup(STDERR_FILENO);
@@ -371,18 +370,18 @@ anything_else_is_an_error_or_rows(void **state)
                 fputc(alphabet[test_random_below(&random, sizeof alphabet - 1)], file), EOF);
         }
         assert_int_equal(fflush(file), 0);
-        enum firn_data_rows_form form = (enum firn_data_rows_form)(round % 4);
-        assert_int_equal(firn_data_rows_open(&cli, path, form, &rows), FIRN_EXIT_OK);
+        enum fi_data_rows_form form = (enum fi_data_rows_form)(round % 4);
+        assert_int_equal(fi_data_rows_open(&cli, path, form, &rows), FI_EXIT_OK);
         bool is_end = false;
-        int exit_code = FIRN_EXIT_OK;
-        while (exit_code == FIRN_EXIT_OK && !is_end) {
-            exit_code = firn_data_rows_next(&rows, &is_end);
+        int exit_code = FI_EXIT_OK;
+        while (exit_code == FI_EXIT_OK && !is_end) {
+            exit_code = fi_data_rows_next(&rows, &is_end);
             assert_true(rows.key.size + rows.value.size <= size);
         }
-        assert_true(exit_code == FIRN_EXIT_OK || exit_code == FIRN_EXIT_USAGE ||
-                    exit_code == FIRN_EXIT_FAILED);
-        wrong += exit_code == FIRN_EXIT_OK ? 0 : 1;
-        firn_data_rows_close(&rows);
+        assert_true(exit_code == FI_EXIT_OK || exit_code == FI_EXIT_USAGE ||
+                    exit_code == FI_EXIT_FAILED);
+        wrong += exit_code == FI_EXIT_OK ? 0 : 1;
+        fi_data_rows_close(&rows);
     }
     assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
     assert_int_equal(close(saved), 0);

@@ -36,7 +36,7 @@ escape(const void *data, size_t size)
 {
     escaped_size = 0;
     escaped[0] = '\0';
-    firn_term_text_escape(firn_bytes(data, size), collect);
+    fi_term_text_escape(firn_bytes(data, size), collect);
     return escaped;
 }
 
@@ -44,10 +44,10 @@ escape(const void *data, size_t size)
 static bool
 is_utf8(firn_slice bytes)
 {
-    struct firn_term_writer writer = {.put = NULL};
-    firn_term_writer_bytes(&writer, "k", bytes);
+    struct fi_term_writer writer = {.put = NULL};
+    fi_term_writer_bytes(&writer, "k", bytes);
     bool has_hex = memmem(writer.data, writer.size, "\"k_hex\":", 8) != NULL;
-    firn_term_writer_deinit(&writer);
+    fi_term_writer_deinit(&writer);
     return !has_hex;
 }
 
@@ -68,7 +68,7 @@ cut(const char *text, size_t columns)
 {
     escaped_size = 0;
     escaped[0] = '\0';
-    firn_term_text_cut(firn_str(text), columns, collect);
+    fi_term_text_cut(firn_str(text), columns, collect);
     return escaped;
 }
 
@@ -111,7 +111,7 @@ control_characters_and_broken_utf8_are_escaped(void **state)
     assert_string_equal(ESCAPE("\xE2\x82"), "\\342\\202"); /* cut short */
 }
 
-/* Turns what firn_term_text_escape gave back into bytes. */
+/* Turns what fi_term_text_escape gave back into bytes. */
 static size_t
 unescape(const char *text, uint8_t *out)
 {
@@ -182,7 +182,7 @@ what_is_plain_or_text_is_told_at_every_place(void **state)
                 uint8_t bytes[SIZE];
                 memset(bytes, (int)before, SIZE);
                 bytes[at] = (uint8_t)byte;
-                assert_int_equal(firn_term_text_plain(firn_bytes(bytes, SIZE)),
+                assert_int_equal(fi_term_text_plain(firn_bytes(bytes, SIZE)),
                                  is_plain((uint8_t)byte) ? SIZE : at);
                 assert_int_equal(is_utf8(firn_bytes(bytes, SIZE)), byte < 0x80);
                 bytes[at] = 'a';
@@ -190,7 +190,7 @@ what_is_plain_or_text_is_told_at_every_place(void **state)
                     bytes[at] = 0xC3;
                     bytes[at + 1] = (uint8_t)byte;
                     assert_int_equal(is_utf8(firn_bytes(bytes, SIZE)), (byte & 0xC0) == 0x80);
-                    assert_int_equal(firn_term_text_plain(firn_bytes(bytes, SIZE)), at);
+                    assert_int_equal(fi_term_text_plain(firn_bytes(bytes, SIZE)), at);
                 }
             }
         }
@@ -201,12 +201,12 @@ static void
 numbers_have_commas(void **state)
 {
     (void)state;
-    char out[FIRN_TERM_TEXT_NUMBER_SIZE];
-    assert_string_equal(firn_term_text_number(0, out), "0");
-    assert_string_equal(firn_term_text_number(999, out), "999");
-    assert_string_equal(firn_term_text_number(1000, out), "1,000");
-    assert_string_equal(firn_term_text_number(78635, out), "78,635");
-    assert_string_equal(firn_term_text_number(UINT64_MAX, out), "18,446,744,073,709,551,615");
+    char out[FI_TERM_TEXT_NUMBER_SIZE];
+    assert_string_equal(fi_term_text_number(0, out), "0");
+    assert_string_equal(fi_term_text_number(999, out), "999");
+    assert_string_equal(fi_term_text_number(1000, out), "1,000");
+    assert_string_equal(fi_term_text_number(78635, out), "78,635");
+    assert_string_equal(fi_term_text_number(UINT64_MAX, out), "18,446,744,073,709,551,615");
 }
 
 static void
@@ -234,8 +234,8 @@ sizes_keep_three_places_at_most_and_never_show_1000(void **state)
         {UINT64_MAX, "18.45 EB"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char out[FIRN_TERM_TEXT_SIZE_SIZE];
-        assert_string_equal(firn_term_text_size(cases[i].bytes, out), cases[i].text);
+        char out[FI_TERM_TEXT_SIZE_SIZE];
+        assert_string_equal(fi_term_text_size(cases[i].bytes, out), cases[i].text);
     }
 }
 
@@ -243,16 +243,16 @@ static void
 times_are_local_back_to_before_the_epoch(void **state)
 {
     (void)state;
-    char out[FIRN_TERM_TEXT_TIME_SIZE];
+    char out[FI_TERM_TEXT_TIME_SIZE];
     assert_int_equal(setenv("TZ", "UTC", 1), 0);
     tzset();
-    assert_string_equal(firn_term_text_time(0, out), "1970-01-01 00:00:00");
-    assert_string_equal(firn_term_text_rfc3339(978307200123456789, out),
+    assert_string_equal(fi_term_text_time(0, out), "1970-01-01 00:00:00");
+    assert_string_equal(fi_term_text_rfc3339(978307200123456789, out),
                         "2001-01-01T00:00:00.123456789Z");
-    assert_string_equal(firn_term_text_rfc3339(-1, out), "1969-12-31T23:59:59.999999999Z");
-    assert_string_equal(firn_term_text_rfc3339(INT64_MIN, out), "1677-09-21T00:12:43.145224192Z");
-    assert_string_equal(firn_term_text_rfc3339(INT64_MAX, out), "2262-04-11T23:47:16.854775807Z");
-    assert_string_equal(firn_term_text_zone(0, out), "+00:00");
+    assert_string_equal(fi_term_text_rfc3339(-1, out), "1969-12-31T23:59:59.999999999Z");
+    assert_string_equal(fi_term_text_rfc3339(INT64_MIN, out), "1677-09-21T00:12:43.145224192Z");
+    assert_string_equal(fi_term_text_rfc3339(INT64_MAX, out), "2262-04-11T23:47:16.854775807Z");
+    assert_string_equal(fi_term_text_zone(0, out), "+00:00");
     static const struct {
         const char *zone;
         const char *local;
@@ -266,8 +266,8 @@ times_are_local_back_to_before_the_epoch(void **state)
     for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
         assert_int_equal(setenv("TZ", local[i].zone, 1), 0);
         tzset();
-        assert_string_equal(firn_term_text_time(979610400000000001, out), local[i].local);
-        assert_string_equal(firn_term_text_rfc3339(979610400000000001, out), local[i].exact);
+        assert_string_equal(fi_term_text_time(979610400000000001, out), local[i].local);
+        assert_string_equal(fi_term_text_rfc3339(979610400000000001, out), local[i].exact);
     }
     assert_int_equal(setenv("TZ", "UTC", 1), 0);
     tzset();
@@ -292,17 +292,17 @@ only_plain_decimal_numbers_within_bounds_are_read(void **state)
                                       "18446744073709551616"};
     uint64_t value = 7;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_false(firn_command_number(bad[i], 255, &value));
+        assert_false(fi_command_number(bad[i], 255, &value));
         assert_int_equal(value, 7);
     }
-    assert_true(firn_command_number("255", 255, &value));
+    assert_true(fi_command_number("255", 255, &value));
     assert_int_equal(value, 255);
-    assert_true(firn_command_number("000", 255, &value));
+    assert_true(fi_command_number("000", 255, &value));
     assert_int_equal(value, 0);
-    assert_true(firn_command_number("18446744073709551615", UINT64_MAX, &value));
+    assert_true(fi_command_number("18446744073709551615", UINT64_MAX, &value));
     assert_true(value == UINT64_MAX);
-    assert_false(firn_command_number("18446744073709551616", UINT64_MAX, &value));
-    assert_false(firn_command_number("99999999999999999999", UINT64_MAX, &value));
+    assert_false(fi_command_number("18446744073709551616", UINT64_MAX, &value));
+    assert_false(fi_command_number("99999999999999999999", UINT64_MAX, &value));
 }
 
 /* ---- how wide texts are ---- */
@@ -310,7 +310,7 @@ only_plain_decimal_numbers_within_bounds_are_read(void **state)
 static size_t
 width(const char *text)
 {
-    return firn_term_width_of(firn_str(text));
+    return fi_term_width_of(firn_str(text));
 }
 
 static void
@@ -363,13 +363,13 @@ a_text_is_cut_by_its_columns(void **state)
     (void)state;
     const char *text = "\xE6\xBC\xA2\xE5\xAD\x97\xE6\xBC\xA2"; /* six columns */
     escaped_size = 0;
-    firn_term_text_cut(firn_str(text), 6, collect);
+    fi_term_text_cut(firn_str(text), 6, collect);
     assert_string_equal(escaped, text);
     escaped_size = 0;
-    firn_term_text_cut(firn_str(text), 5, collect);
+    fi_term_text_cut(firn_str(text), 5, collect);
     assert_string_equal(escaped, "\xE6\xBC\xA2\xE5\xAD\x97\xE2\x80\xA6");
     escaped_size = 0;
-    firn_term_text_cut(firn_str(text), 4, collect);
+    fi_term_text_cut(firn_str(text), 4, collect);
     assert_string_equal(escaped, "\xE6\xBC\xA2\xE2\x80\xA6");
 }
 

@@ -62,7 +62,7 @@ must(int rc, const firn_error *err)
 
 /* Changes bytes as foreign numbers, lengths and names are changed. May make them longer or shorter. */
 static void
-change_bytes(struct firn_buf *bytes, bool may_resize)
+change_bytes(struct fi_buf *bytes, bool may_resize)
 {
     static const uint8_t odd[] = {0, 1, 0x7f, 0x80, 0xff, '/', '.', 0xfe};
     size_t times = 1 + below(3);
@@ -74,7 +74,7 @@ change_bytes(struct firn_buf *bytes, bool may_resize)
             random[j] = below(3) == 0 ? odd[below(sizeof odd)] : (uint8_t)next();
         }
         if (bytes->size == 0 || kind == 7) {
-            CHECK(firn_buf_append(bytes, random, 1 + below(sizeof random)) == FIRN_OK);
+            CHECK(fi_buf_append(bytes, random, 1 + below(sizeof random)) == FIRN_OK);
         } else if (kind <= 1) {
             bytes->data[at] = random[0];
         } else if (kind == 2) {
@@ -115,43 +115,43 @@ note_name(void *ctx, const char *name)
 
 /* One entry of the keyspace; false if it has none. */
 static bool
-pick_entry(struct firn_db_keyspace *keyspace, struct firn_buf *key, struct firn_buf *value)
+pick_entry(struct firn_db_keyspace *keyspace, struct fi_buf *key, struct fi_buf *value)
 {
-    const struct firn_db_cursor_options all = {.keys_only = false};
+    const struct fi_db_cursor_options all = {.keys_only = false};
     struct firn_db_cursor *cursor;
     firn_error err;
-    must(firn_db_cursor_open(keyspace, &all, &cursor, &err), &err);
-    must(firn_db_cursor_first(cursor, &err), &err);
+    must(fi_db_cursor_open(keyspace, &all, &cursor, &err), &err);
+    must(fi_db_cursor_first(cursor, &err), &err);
     bool found = false;
-    for (size_t i = 0; firn_db_cursor_valid(cursor) && i < ENTRIES_SEEN; i++) {
+    for (size_t i = 0; fi_db_cursor_valid(cursor) && i < ENTRIES_SEEN; i++) {
         if (below(i + 1) == 0) { /* each with the same chance */
-            firn_buf_clear(key);
-            firn_buf_clear(value);
-            CHECK(firn_buf_append_slice(key, firn_db_cursor_key(cursor)) == FIRN_OK);
-            CHECK(firn_buf_append_slice(value, firn_db_cursor_value(cursor)) == FIRN_OK);
+            fi_buf_clear(key);
+            fi_buf_clear(value);
+            CHECK(fi_buf_append_slice(key, fi_db_cursor_key(cursor)) == FIRN_OK);
+            CHECK(fi_buf_append_slice(value, fi_db_cursor_value(cursor)) == FIRN_OK);
             found = true;
         }
-        must(firn_db_cursor_next(cursor, &err), &err);
+        must(fi_db_cursor_next(cursor, &err), &err);
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return found;
 }
 
 static void
 change_entry(const char *store)
 {
-    static const struct firn_db_options options = {.memory_bytes = 8 << 20, .threads = 1};
+    static const struct fi_db_options options = {.memory_bytes = 8 << 20, .threads = 1};
     static struct names names;
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
     struct firn_db *db;
     struct firn_db_keyspace *keyspace = NULL;
     firn_error err = {0};
-    must(firn_db_path_open(firn_os_default(), store, &options, &db, &err), &err);
-    must(firn_db_keyspace_list(db, note_name, &names, &err), &err);
+    must(fi_db_path_open(fi_os_default(), store, &options, &db, &err), &err);
+    must(fi_db_keyspace_list(db, note_name, &names, &err), &err);
     for (size_t i = 0; i < 64 && key.size == 0; i++) {
         const char *name = names.name[below(names.count)];
-        must(firn_db_keyspace_open_existing(db, name, &keyspace, &err), &err);
+        must(fi_db_keyspace_open_existing(db, name, &keyspace, &err), &err);
         if (pick_entry(keyspace, &key, &value)) {
             (void)printf("%s: ", name);
         }
@@ -160,36 +160,36 @@ change_entry(const char *store)
         give_up(store, "has no entries");
     }
     size_t kind = below(8);
-    firn_slice old = firn_buf_slice(&key);
+    firn_slice old = fi_buf_slice(&key);
     int rc;
     if (kind == 0) {
         (void)printf("an entry is deleted\n");
-        rc = firn_db_delete(keyspace, old, FIRN_DURABILITY_DEFAULT, &err);
+        rc = fi_db_delete(keyspace, old, FIRN_DURABILITY_DEFAULT, &err);
     } else if (kind == 1) {
         (void)printf("a key is changed\n");
         change_bytes(&key, true);
         rc = key.size == 0 ? FIRN_OK
-                           : firn_db_put(keyspace, firn_buf_slice(&key), firn_buf_slice(&value),
-                                         FIRN_DURABILITY_DEFAULT, &err);
+                           : fi_db_put(keyspace, fi_buf_slice(&key), fi_buf_slice(&value),
+                                       FIRN_DURABILITY_DEFAULT, &err);
     } else if (kind == 2) {
-        struct firn_buf other_key = {0};
-        struct firn_buf other = {0};
+        struct fi_buf other_key = {0};
+        struct fi_buf other = {0};
         (void)printf("a value gets another key's\n");
         (void)pick_entry(keyspace, &other_key, &other);
-        rc = firn_db_put(keyspace, old, firn_buf_slice(&other), FIRN_DURABILITY_DEFAULT, &err);
-        firn_buf_deinit(&other_key);
-        firn_buf_deinit(&other);
+        rc = fi_db_put(keyspace, old, fi_buf_slice(&other), FIRN_DURABILITY_DEFAULT, &err);
+        fi_buf_deinit(&other_key);
+        fi_buf_deinit(&other);
     } else {
         (void)printf("a value is changed\n");
         change_bytes(&value, true);
-        rc = firn_db_put(keyspace, old, firn_buf_slice(&value), FIRN_DURABILITY_DEFAULT, &err);
+        rc = fi_db_put(keyspace, old, fi_buf_slice(&value), FIRN_DURABILITY_DEFAULT, &err);
     }
     if (rc != FIRN_OK) {
         (void)printf("refused: %s\n", err.text); /* a table's rows have their own check */
     }
-    must(firn_db_close(db, &err), &err);
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
+    must(fi_db_close(db, &err), &err);
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
 }
 
 /* ---- files ---- */
@@ -229,7 +229,7 @@ list_files(const char *directory, struct files *files)
 }
 
 static void
-read_file(const char *path, struct firn_buf *out)
+read_file(const char *path, struct fi_buf *out)
 {
     uint8_t piece[4096];
     FILE *file = fopen(path, "rb");
@@ -237,13 +237,13 @@ read_file(const char *path, struct firn_buf *out)
         give_up(path, "cannot be opened");
     }
     for (size_t size; (size = fread(piece, 1, sizeof piece, file)) > 0;) {
-        CHECK(firn_buf_append(out, piece, size) == FIRN_OK);
+        CHECK(fi_buf_append(out, piece, size) == FIRN_OK);
     }
     (void)fclose(file);
 }
 
 static void
-write_file(const char *path, const struct firn_buf *bytes)
+write_file(const char *path, const struct fi_buf *bytes)
 {
     FILE *file = fopen(path, "wb");
     if (file == NULL || fwrite(bytes->data, 1, bytes->size, file) != bytes->size ||
@@ -253,7 +253,7 @@ write_file(const char *path, const struct firn_buf *bytes)
 }
 
 static bool
-is_sealed(const struct firn_buf *bytes)
+is_sealed(const struct fi_buf *bytes)
 {
     return bytes->size >= 256 && bytes->data[128] == 0xb1 && bytes->data[129] == 0x0c;
 }
@@ -262,7 +262,7 @@ static void
 change_file(const char *store, bool wants_sealed)
 {
     static struct files files;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     list_files(store, &files);
     qsort(files.path, files.count, sizeof files.path[0], compare_paths);
     if (files.count == 0) {
@@ -271,7 +271,7 @@ change_file(const char *store, bool wants_sealed)
     const char *path = NULL;
     for (size_t i = 0; i < 64; i++) {
         path = files.path[below(files.count)];
-        firn_buf_clear(&bytes);
+        fi_buf_clear(&bytes);
         read_file(path, &bytes);
         if (is_sealed(&bytes) == wants_sealed) {
             break;
@@ -284,7 +284,7 @@ change_file(const char *store, bool wants_sealed)
         test_seal(bytes.data, bytes.size);
     }
     write_file(path, &bytes);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 }
 
 /* ---- a tree ---- */
@@ -317,7 +317,7 @@ make_entry(struct ws_plant *planting, unsigned depth)
 {
     static const char *const targets[] = {"a", "..",   "../canary",    "/",
                                           "",  "link", "../../../etc", "\n+x"};
-    static const unsigned kinds[] = {FIRN_TREE_FILE, FIRN_TREE_SYMLINK, FIRN_TREE_DIR, 0, 9, 255};
+    static const unsigned kinds[] = {FI_TREE_FILE, FI_TREE_SYMLINK, FI_TREE_DIR, 0, 9, 255};
     const char *name =
         names_of_entries[below(sizeof names_of_entries / sizeof names_of_entries[0])];
     struct ws_plant_entry entry = ws_plant_file(planting, name, "content\n");
@@ -330,7 +330,7 @@ make_entry(struct ws_plant *planting, unsigned depth)
         }
         entry = ws_plant_folder(planting, name, inner, count);
     } else if (kind == 3) {
-        entry.kind = FIRN_TREE_SYMLINK;
+        entry.kind = FI_TREE_SYMLINK;
         entry.target = targets[below(sizeof targets / sizeof targets[0])];
     } else if (kind == 4) {
         entry.kind = kinds[below(sizeof kinds / sizeof kinds[0])];
@@ -357,10 +357,10 @@ plant_tree(char *root, const char *store)
 {
     struct ws_plant planting = {.world = {.root_path = root}, .uid = geteuid(), .gid = getegid()};
     struct ws_world *world = &planting.world;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = store;
-    must(firn_ws_open(firn_os_default(), root, &options, &world->ws, &world->err), &world->err);
+    must(fi_ws_open(fi_os_default(), root, &options, &world->ws, &world->err), &world->err);
     ws_plant_begin(&planting);
     size_t count = 1 + below(6);
     for (size_t i = 0; i < count; i++) {
@@ -371,12 +371,12 @@ plant_tree(char *root, const char *store)
     if (changes) {
         change_bytes(&bytes, true);
     }
-    enum firn_packfile_kind kind = below(16) == 0 ? FIRN_PACKFILE_BLOB : FIRN_PACKFILE_TREE;
-    firn_hash hash = ws_plant_object(&planting, kind, firn_buf_slice(&bytes),
+    enum fi_packfile_kind kind = below(16) == 0 ? FI_PACKFILE_BLOB : FI_PACKFILE_TREE;
+    firn_hash hash = ws_plant_object(&planting, kind, fi_buf_slice(&bytes),
                                      ws_plant_hash_of(bytes.data, bytes.size));
     ws_plant_end(&planting, &hash);
-    firn_ws_close(world->ws);
-    firn_buf_deinit(&bytes);
+    fi_ws_close(world->ws);
+    fi_buf_deinit(&bytes);
     (void)printf("a tree of %zu entries%s becomes a checkpoint\n", count,
                  changes ? ", changed," : "");
 }

@@ -36,14 +36,14 @@ read_file(void *ctx, uint64_t offset, uint8_t *data, size_t size)
 }
 
 static int
-keep(void *ctx, const struct firn_migrate_version *version, firn_error *err)
+keep(void *ctx, const struct fi_migrate_version *version, firn_error *err)
 {
     struct file *file = ctx;
     CHECK(!version->is_deleted || version->value.size == 0);
-    file->sum = firn_migrate_span_crc_of(file->sum, version->key.data, version->key.size);
-    file->sum = firn_migrate_span_crc_of(file->sum, version->value.data, version->value.size);
+    file->sum = fi_migrate_span_crc_of(file->sum, version->key.data, version->key.size);
+    file->sum = fi_migrate_span_crc_of(file->sum, version->value.data, version->value.size);
     if (++file->count == file->stop_at) {
-        return firn_migrate_fail(err, STOPPED, "stopped");
+        return fi_migrate_fail(err, STOPPED, "stopped");
     }
     return FIRN_OK;
 }
@@ -59,7 +59,7 @@ tell(void *ctx, const char *text)
 static void
 put_crc(struct file *file, uint64_t at, uint64_t size, uint64_t to)
 {
-    uint32_t crc = firn_migrate_span_crc_of(0, file->data + at, (size_t)size);
+    uint32_t crc = fi_migrate_span_crc_of(0, file->data + at, (size_t)size);
     for (size_t i = 0; i < 4; i++) {
         file->data[to + i] = (uint8_t)(crc >> 8 * i);
     }
@@ -73,7 +73,7 @@ mend(struct file *file, bool is_log)
     size_t at = is_log ? LOG_HEADER : TABLE_HEADER;
     while (at < file->size && file->size - at >= head + 4) {
         uint64_t size =
-            firn_migrate_span_u32(file->data + at + head - 4) + (is_log ? 0 : UINT64_C(4));
+            fi_migrate_span_u32(file->data + at + head - 4) + (is_log ? 0 : UINT64_C(4));
         if (size < 4 || size > file->size - at - head) {
             break;
         }
@@ -90,7 +90,7 @@ static void
 mend_journal(struct file *file)
 {
     for (size_t at = 0; file->size - at >= 8;) {
-        size_t size = firn_migrate_span_u32(file->data + at);
+        size_t size = fi_migrate_span_u32(file->data + at);
         if (size > file->size - at - 8) {
             break;
         }
@@ -104,14 +104,14 @@ read_as(int reader, struct file *file)
 {
     firn_error err;
     uint64_t end = 0;
-    const struct firn_migrate_span span = {read_file, file, 0, file->size};
-    const struct firn_migrate_taker taker = {keep, tell, file};
+    const struct fi_migrate_span span = {read_file, file, 0, file->size};
+    const struct fi_migrate_taker taker = {keep, tell, file};
     file->sum = file->count = file->told = 0;
-    int code = reader == 0   ? firn_migrate_table_read(&span, &taker, &end, &err)
-               : reader == 1 ? firn_migrate_wal_read(&span, 0, &taker, &err)
-               : reader == 2 ? firn_migrate_container_read(&span, &taker, &end, &err)
-               : reader == 4 ? firn_migrate_journal_read(&span, &taker, &err)
-                             : firn_migrate_alxs_read(&span, file->size, NULL, &taker, &err);
+    int code = reader == 0   ? fi_migrate_table_read(&span, &taker, &end, &err)
+               : reader == 1 ? fi_migrate_wal_read(&span, 0, &taker, &err)
+               : reader == 2 ? fi_migrate_container_read(&span, &taker, &end, &err)
+               : reader == 4 ? fi_migrate_journal_read(&span, &taker, &err)
+                             : fi_migrate_alxs_read(&span, file->size, NULL, &taker, &err);
     CHECK(code == FIRN_OK || code == err.code);
     CHECK(reader != 0 || code != FIRN_OK || end <= file->size);
     return code;

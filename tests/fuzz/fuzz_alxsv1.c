@@ -26,37 +26,36 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { FLAG_FORGE = 1, FLAG_SMALL_INDEX = 2, FLAG_LIMITS = 4, LOOKED_UP_MAX = 200 };
 
 static void
-write_file(struct firn_os_dir *dir, const char *name, firn_slice bytes)
+write_file(struct fi_os_dir *dir, const char *name, firn_slice bytes)
 {
-    struct firn_os_file *file;
-    CHECK(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, NULL) ==
-          FIRN_OK);
+    struct fi_os_file *file;
+    CHECK(fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE, 0600, &file, NULL) == FIRN_OK);
     if (bytes.size > 0) {
-        CHECK(firn_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
+        CHECK(fi_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
 }
 
 /* Counts records from the front, as far as they make sense, and lets header and footer say so. */
 static void
 forge(uint8_t *bytes, size_t size)
 {
-    if (size < FIRN_ALXSV1_FILE_SIZE_MIN) {
+    if (size < FI_ALXSV1_FILE_SIZE_MIN) {
         return;
     }
     uint64_t count = 0;
-    size_t end = size - FIRN_ALXSV1_FOOTER_SIZE;
-    for (size_t at = FIRN_ALXSV1_HEADER_SIZE; end - at >= FIRN_ALXSV1_RECORD_HEAD_SIZE; count++) {
-        uint64_t record_size = firn_alxsv1_format_record_size(bytes + at);
+    size_t end = size - FI_ALXSV1_FOOTER_SIZE;
+    for (size_t at = FI_ALXSV1_HEADER_SIZE; end - at >= FI_ALXSV1_RECORD_HEAD_SIZE; count++) {
+        uint64_t record_size = fi_alxsv1_format_record_size(bytes + at);
         if (record_size > end - at) {
             break;
         }
         at += (size_t)record_size;
     }
-    firn_alxsv1_format_put_header(bytes, count);
-    firn_alxsv1_format_put_footer(
+    fi_alxsv1_format_put_header(bytes, count);
+    fi_alxsv1_format_put_footer(
         bytes + end, count,
-        firn_crc32(0, bytes + FIRN_ALXSV1_HEADER_SIZE, end - FIRN_ALXSV1_HEADER_SIZE));
+        fi_crc32(0, bytes + FI_ALXSV1_HEADER_SIZE, end - FI_ALXSV1_HEADER_SIZE));
 }
 
 static bool
@@ -72,16 +71,16 @@ look_up(struct firn_alxsv1 *table, const struct firn_alxsv1_cursor *cursor)
     uint8_t *value;
     size_t size;
     struct firn_alxsv1_cursor *other;
-    firn_slice key = firn_alxsv1_cursor_key(cursor);
-    CHECK(firn_alxsv1_get(table, key, &value, &size, NULL) == FIRN_OK);
-    firn_free(value);
-    CHECK(firn_alxsv1_cursor_open(table, &other, NULL) == FIRN_OK);
-    CHECK(firn_alxsv1_cursor_seek(other, key, NULL) == FIRN_OK);
-    CHECK(is_equal(firn_alxsv1_cursor_key(other), key));
-    CHECK(firn_alxsv1_cursor_seek_before(other, key, NULL) == FIRN_OK);
-    CHECK(!firn_alxsv1_cursor_valid(other) ||
-          firn_alxsv1_format_compare(firn_alxsv1_cursor_key(other), key) < 0);
-    firn_alxsv1_cursor_close(other);
+    firn_slice key = fi_alxsv1_cursor_key(cursor);
+    CHECK(fi_alxsv1_get(table, key, &value, &size, NULL) == FIRN_OK);
+    fi_free(value);
+    CHECK(fi_alxsv1_cursor_open(table, &other, NULL) == FIRN_OK);
+    CHECK(fi_alxsv1_cursor_seek(other, key, NULL) == FIRN_OK);
+    CHECK(is_equal(fi_alxsv1_cursor_key(other), key));
+    CHECK(fi_alxsv1_cursor_seek_before(other, key, NULL) == FIRN_OK);
+    CHECK(!fi_alxsv1_cursor_valid(other) ||
+          fi_alxsv1_format_compare(fi_alxsv1_cursor_key(other), key) < 0);
+    fi_alxsv1_cursor_close(other);
 }
 
 /* Walks forwards, and copies everything into a new table. */
@@ -90,18 +89,18 @@ walk_forwards(struct firn_alxsv1 *table, struct firn_alxsv1_writer *writer)
 {
     uint64_t count = 0;
     struct firn_alxsv1_cursor *cursor;
-    CHECK(firn_alxsv1_cursor_open(table, &cursor, NULL) == FIRN_OK);
-    CHECK(firn_alxsv1_cursor_first(cursor, NULL) == FIRN_OK);
-    for (; firn_alxsv1_cursor_valid(cursor); count++) {
+    CHECK(fi_alxsv1_cursor_open(table, &cursor, NULL) == FIRN_OK);
+    CHECK(fi_alxsv1_cursor_first(cursor, NULL) == FIRN_OK);
+    for (; fi_alxsv1_cursor_valid(cursor); count++) {
         if (count < LOOKED_UP_MAX) {
             look_up(table, cursor);
         }
-        CHECK(firn_alxsv1_writer_append(writer, firn_alxsv1_cursor_key(cursor),
-                                        firn_alxsv1_cursor_value(cursor), NULL) == FIRN_OK);
-        CHECK(firn_alxsv1_cursor_next(cursor, NULL) == FIRN_OK);
+        CHECK(fi_alxsv1_writer_append(writer, fi_alxsv1_cursor_key(cursor),
+                                      fi_alxsv1_cursor_value(cursor), NULL) == FIRN_OK);
+        CHECK(fi_alxsv1_cursor_next(cursor, NULL) == FIRN_OK);
     }
     CHECK(count == table->info.count);
-    firn_alxsv1_cursor_close(cursor);
+    fi_alxsv1_cursor_close(cursor);
 }
 
 static void
@@ -109,59 +108,59 @@ walk_backwards(struct firn_alxsv1 *table)
 {
     uint64_t count = 0;
     struct firn_alxsv1_cursor *cursor;
-    CHECK(firn_alxsv1_cursor_open(table, &cursor, NULL) == FIRN_OK);
-    CHECK(firn_alxsv1_cursor_last(cursor, NULL) == FIRN_OK);
-    for (; firn_alxsv1_cursor_valid(cursor); count++) {
-        CHECK(firn_alxsv1_cursor_prev(cursor, NULL) == FIRN_OK);
+    CHECK(fi_alxsv1_cursor_open(table, &cursor, NULL) == FIRN_OK);
+    CHECK(fi_alxsv1_cursor_last(cursor, NULL) == FIRN_OK);
+    for (; fi_alxsv1_cursor_valid(cursor); count++) {
+        CHECK(fi_alxsv1_cursor_prev(cursor, NULL) == FIRN_OK);
     }
     CHECK(count == table->info.count);
-    firn_alxsv1_cursor_close(cursor);
+    fi_alxsv1_cursor_close(cursor);
 }
 
 static void
-copy_and_compare(struct firn_os_dir *dir, struct firn_alxsv1 *table, firn_slice bytes)
+copy_and_compare(struct fi_os_dir *dir, struct firn_alxsv1 *table, firn_slice bytes)
 {
     uint32_t checksum;
     size_t size;
     struct firn_alxsv1_writer *writer;
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     const firn_alxs_writer_options options = FIRN_ALXS_WRITER_OPTIONS_INIT;
-    CHECK(firn_alxsv1_writer_create(dir, "copy", &options, &writer, NULL) == FIRN_OK);
+    CHECK(fi_alxsv1_writer_create(dir, "copy", &options, &writer, NULL) == FIRN_OK);
     walk_forwards(table, writer);
-    CHECK(firn_alxsv1_writer_finish(writer, &checksum, NULL) == FIRN_OK);
+    CHECK(fi_alxsv1_writer_finish(writer, &checksum, NULL) == FIRN_OK);
     CHECK(checksum == table->info.checksum);
-    firn_alxsv1_writer_destroy(writer);
+    fi_alxsv1_writer_destroy(writer);
     uint8_t *copy = malloc(bytes.size + 1);
     CHECK(copy != NULL);
-    CHECK(firn_os_file_open(dir, "copy", FIRN_OS_READ, 0, &file, NULL) == FIRN_OK);
-    CHECK(firn_os_file_read(file, 0, copy, bytes.size + 1, &size, NULL) == FIRN_OK);
+    CHECK(fi_os_file_open(dir, "copy", FI_OS_READ, 0, &file, NULL) == FIRN_OK);
+    CHECK(fi_os_file_read(file, 0, copy, bytes.size + 1, &size, NULL) == FIRN_OK);
     CHECK(is_equal(firn_bytes(copy, size), bytes));
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     free(copy);
 }
 
 static void
-read_table(struct firn_os_dir *dir, firn_slice bytes, const firn_alxs_options *options)
+read_table(struct fi_os_dir *dir, firn_slice bytes, const firn_alxs_options *options)
 {
     firn_error err;
     firn_alxs_info info;
     struct firn_alxsv1 *table;
-    int rc = firn_alxsv1_open(dir, "t", options, &table, &err);
-    int verify_rc = firn_alxsv1_verify(dir, "t", options, NULL, NULL, NULL, &info, &err);
+    int rc = fi_alxsv1_open(dir, "t", options, &table, &err);
+    int verify_rc = fi_alxsv1_verify(dir, "t", options, NULL, NULL, NULL, &info, &err);
     CHECK(verify_rc == rc || (rc == FIRN_LIMIT && verify_rc == FIRN_OK) ||
           (rc != FIRN_OK && verify_rc != FIRN_OK));
     if (rc == FIRN_OK) {
         walk_backwards(table);
         copy_and_compare(dir, table, bytes);
     }
-    firn_alxsv1_close(table);
+    fi_alxsv1_close(table);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
     firn_alxs_options options = FIRN_ALXS_OPTIONS_INIT;
     if (size < 1) {
         return 0;
@@ -181,12 +180,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         options.key_size_max = 8;
         options.value_size_max = 64;
     }
-    CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
-    CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
+    CHECK(fi_sim_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(fi_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
     write_file(dir, "t", firn_bytes(bytes, size));
     read_table(dir, firn_bytes(bytes, size), &options);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
     free(bytes);
     return 0;
 }

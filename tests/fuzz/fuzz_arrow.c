@@ -426,14 +426,14 @@ static uint64_t
 count_rows(struct firn_table *table)
 {
     uint64_t lines = 0;
-    const struct firn_transfer_sink sink = {count_lines, &lines};
-    const struct firn_rows_read all = {.txn = NULL};
-    struct firn_storefile_progress progress = {0};
+    const struct fi_transfer_sink sink = {count_lines, &lines};
+    const struct fi_rows_read all = {.txn = NULL};
+    struct fi_storefile_progress progress = {0};
     firn_export_statistics statistics = FIRN_EXPORT_STATISTICS_INIT;
     firn_text_form form = FIRN_TEXT_FORM_INIT;
     firn_error err;
     form.kind = FIRN_TEXT_JSON_LINES;
-    CHECK(firn_transfer_export(table, &sink, &form, &all, &progress, &statistics, &err) == FIRN_OK);
+    CHECK(fi_transfer_export(table, &sink, &form, &all, &progress, &statistics, &err) == FIRN_OK);
     return lines;
 }
 
@@ -443,24 +443,24 @@ make_table(struct producer *producer, struct firn_db *db)
 {
     static const char other[] = "a i64, b text, c decimal(9, 2), d vector(2), e timestamp, f f64, "
                                 "row i64 auto primary key";
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     firn_table_def *def = NULL;
     struct firn_table *table = NULL;
     firn_error err = {0};
-    int rc = firn_arrow_import_definition(&producer->schema, NULL, 0, &text, &err);
+    int rc = fi_arrow_import_definition(&producer->schema, NULL, 0, &text, &err);
     CHECK(rc == FIRN_OK || (rc == err.code && err.text[0] != '\0'));
     if (rc == FIRN_OK && !rarely(producer, 8)) {
-        CHECK(firn_buf_append(&text, "", 1) == FIRN_OK);
+        CHECK(fi_buf_append(&text, "", 1) == FIRN_OK);
         rc = firn_table_def_parse((const char *)text.data, &def, &err);
         CHECK(rc == FIRN_OK || rc == FIRN_INVALID || rc == FIRN_LIMIT);
     }
     if (def == NULL) {
         CHECK(firn_table_def_parse(other, &def, NULL) == FIRN_OK);
     }
-    rc = firn_rows_create(db, "t", def, &table, &err);
+    rc = fi_rows_create(db, "t", def, &table, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_INVALID || rc == FIRN_LIMIT || rc == FIRN_EXISTS);
-    firn_free(def);
-    firn_buf_deinit(&text);
+    fi_free(def);
+    fi_buf_deinit(&text);
     return table;
 }
 
@@ -469,7 +469,7 @@ try_import(struct producer *producer, struct firn_db *db)
 {
     struct ArrowArrayStream stream = {get_schema, get_next, get_last_error, release_stream,
                                       producer};
-    struct firn_storefile_progress progress = {0};
+    struct fi_storefile_progress progress = {0};
     uint64_t rows = 0;
     uint64_t wanted = 0;
     firn_error err = {0};
@@ -478,7 +478,7 @@ try_import(struct producer *producer, struct firn_db *db)
         return;
     }
     producer->schema.release = release_schema;
-    int rc = firn_arrow_import(table, &stream, &progress, &rows, &err);
+    int rc = fi_arrow_import(table, &stream, &progress, &rows, &err);
     for (size_t i = 0; i < producer->array_count; i++) {
         wanted += producer->arrays[i].length > 0 ? (uint64_t)producer->arrays[i].length : 0;
     }
@@ -494,10 +494,9 @@ try_import(struct producer *producer, struct firn_db *db)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct firn_db_options create = {.create_if_missing = true,
-                                                  .memory_bytes = 1 << 20};
+    static const struct fi_db_options create = {.create_if_missing = true, .memory_bytes = 1 << 20};
     struct producer producer = {.at = data, .end = data + size};
-    struct firn_os *os;
+    struct fi_os *os;
     struct firn_db *db;
     if (size < 4 || size > 4096) {
         return 0;
@@ -508,11 +507,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < producer.array_count; i++) {
         make_rows(&producer, &producer.arrays[i]);
     }
-    CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
-    CHECK(firn_db_path_open(os, "/store", &create, &db, NULL) == FIRN_OK);
+    CHECK(fi_sim_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(fi_db_path_open(os, "/store", &create, &db, NULL) == FIRN_OK);
     try_import(&producer, db);
-    CHECK(firn_db_close(db, NULL) == FIRN_OK);
-    firn_sim_memory_destroy(os);
+    CHECK(fi_db_close(db, NULL) == FIRN_OK);
+    fi_sim_memory_destroy(os);
     for (size_t i = 0; i < producer.piece_count; i++) {
         free(producer.pieces[i]);
     }

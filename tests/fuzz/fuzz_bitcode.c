@@ -17,23 +17,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static bool
 is_decoded(const uint8_t *data, size_t size, size_t hash_size)
 {
-    struct firn_import_bitcode decoded;
+    struct fi_import_bitcode decoded;
     firn_error err;
     uint8_t *copy = malloc(size + 1); /* so that a read beyond the end is noticed */
     CHECK(copy != NULL);
     memcpy(copy, data, size);
-    int code = firn_import_bitcode_read(firn_bytes(copy, size), hash_size, &decoded, &err);
+    int code = fi_import_bitcode_read(firn_bytes(copy, size), hash_size, &decoded, &err);
     CHECK(code == FIRN_OK || (code == FIRN_CORRUPT && decoded.entries == NULL));
     if (code == FIRN_OK) {
         CHECK(decoded.count <= 8 * size);
         for (size_t i = 0; i < decoded.count; i++) {
-            const struct firn_import_bitcode_entry *entry = &decoded.entries[i];
+            const struct fi_import_bitcode_entry *entry = &decoded.entries[i];
             CHECK(entry->kind < 3 && entry->hash == decoded.hashes + i * hash_size);
             CHECK(entry->name.size == 0 ||
                   (entry->name.data >= copy && entry->name.data + entry->name.size <= copy + size));
         }
     }
-    firn_import_bitcode_deinit(&decoded);
+    fi_import_bitcode_deinit(&decoded);
     free(copy);
     return code == FIRN_OK;
 }

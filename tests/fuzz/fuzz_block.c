@@ -22,29 +22,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { FLAG_SEAL = 1, SECTIONS_READ_MAX = 8, BLOCKS_READ_MAX = 64 };
 
 struct walk {
-    struct firn_block_reader *reader; /* NULL where the file does not open */
-    struct firn_compress *compress;
-    struct firn_buf raw;
+    struct fi_block_reader *reader; /* NULL where the file does not open */
+    struct fi_compress *compress;
+    struct fi_buf raw;
     unsigned read_count;
     uint64_t end; /* of the block before */
 };
 
 /* A block that salvage finds is one that the reader reads, unless only decoding fails. */
 static int
-visit(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec, firn_slice stored,
+visit(void *ctx, const struct fi_block_ref *ref, enum fi_codec codec, firn_slice stored,
       firn_error *err)
 {
     struct walk *walk = ctx;
     CHECK(ref->offset >= walk->end && stored.size == ref->stored_size);
-    walk->end = ref->offset + FIRN_BLOCK_FORMAT_PREFIX_SIZE + stored.size;
+    walk->end = ref->offset + FI_BLOCK_FORMAT_PREFIX_SIZE + stored.size;
     if (walk->reader == NULL || walk->read_count++ >= BLOCKS_READ_MAX ||
-        walk->end > firn_block_reader_body_end(walk->reader)) {
+        walk->end > fi_block_reader_body_end(walk->reader)) {
         return FIRN_OK;
     }
-    int rc = firn_block_reader_read(walk->reader, ref, walk->compress, &walk->raw, err);
+    int rc = fi_block_reader_read(walk->reader, ref, walk->compress, &walk->raw, err);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
-    if (rc == FIRN_OK && codec == FIRN_CODEC_NONE) {
-        CHECK(firn_slice_equal(stored, firn_buf_slice(&walk->raw)));
+    if (rc == FIRN_OK && codec == FI_CODEC_NONE) {
+        CHECK(fi_slice_equal(stored, fi_buf_slice(&walk->raw)));
     }
     return FIRN_OK;
 }
@@ -52,12 +52,12 @@ visit(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec, firn_s
 static void
 read_sections(struct walk *walk)
 {
-    size_t count = firn_block_reader_section_count(walk->reader);
+    size_t count = fi_block_reader_section_count(walk->reader);
     for (size_t i = 0; i < count && i < SECTIONS_READ_MAX; i++) {
         firn_error err;
-        const struct firn_block_section *section = firn_block_reader_section(walk->reader, i);
+        const struct fi_block_section *section = fi_block_reader_section(walk->reader, i);
         int rc =
-            firn_block_reader_read(walk->reader, &section->ref, walk->compress, &walk->raw, &err);
+            fi_block_reader_read(walk->reader, &section->ref, walk->compress, &walk->raw, &err);
         CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         CHECK(rc != FIRN_OK || walk->raw.size == section->ref.raw_size);
     }
@@ -71,7 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     firn_error err;
     struct walk walk = {0};
-    struct firn_os_dir *dir = fuzz_machine_open()->dir;
+    struct fi_os_dir *dir = fuzz_machine_open()->dir;
     uint8_t *file = malloc(size);
     CHECK(file != NULL);
     memcpy(file, data + 1, size - 1);
@@ -80,18 +80,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     fuzz_machine_write("f", file, size - 1);
     free(file);
-    CHECK(firn_compress_create(&walk.compress, NULL) == FIRN_OK);
-    int rc = firn_block_reader_open(dir, "f", FIRN_BLOCK_FILE_ROW, &walk.reader, &err);
+    CHECK(fi_compress_create(&walk.compress, NULL) == FIRN_OK);
+    int rc = fi_block_reader_open(dir, "f", FI_BLOCK_FILE_ROW, &walk.reader, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
     if (rc == FIRN_OK) {
         read_sections(&walk);
-        rc = firn_block_reader_verify_body(walk.reader, &err);
+        rc = fi_block_reader_verify_body(walk.reader, &err);
         CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
     }
-    rc = firn_block_salvage(dir, "f", FIRN_BLOCK_FILE_ROW, visit, &walk, &err);
+    rc = fi_block_salvage(dir, "f", FI_BLOCK_FILE_ROW, visit, &walk, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
-    firn_block_reader_close(walk.reader);
-    firn_compress_destroy(walk.compress);
-    firn_buf_deinit(&walk.raw);
+    fi_block_reader_close(walk.reader);
+    fi_compress_destroy(walk.compress);
+    fi_buf_deinit(&walk.raw);
     return 0;
 }

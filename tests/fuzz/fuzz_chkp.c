@@ -34,77 +34,76 @@ struct found {
 };
 
 static void
-write_file(struct firn_os_dir *dir, const char *name, firn_slice bytes)
+write_file(struct fi_os_dir *dir, const char *name, firn_slice bytes)
 {
-    struct firn_os_file *file;
-    CHECK(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, NULL) ==
-          FIRN_OK);
+    struct fi_os_file *file;
+    CHECK(fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE, 0600, &file, NULL) == FIRN_OK);
     if (bytes.size > 0) {
-        CHECK(firn_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
+        CHECK(fi_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
 }
 
 static void
 name_content(firn_slice dat, char name[FIRN_CHKP_NAME_SIZE])
 {
     firn_hash hash;
-    struct firn_blake3_hash state;
-    if (dat.size < FIRN_CHKPV1_HEADER_SIZE) {
+    struct fi_blake3_hash state;
+    if (dat.size < FI_CHKPV1_HEADER_SIZE) {
         return;
     }
-    firn_blake3_hash_init(&state);
-    firn_blake3_hash_update(&state, dat.data + FIRN_CHKPV1_HEADER_SIZE,
-                            dat.size - FIRN_CHKPV1_HEADER_SIZE);
-    firn_blake3_hash_update(&state, dat.data, FIRN_CHKPV1_HEADER_SIZE);
-    firn_blake3_hash_final(&state, &hash);
-    firn_hex_encode(hash.bytes, FIRN_CHKPV1_NAME_DIGITS / 2, name);
+    fi_blake3_hash_init(&state);
+    fi_blake3_hash_update(&state, dat.data + FI_CHKPV1_HEADER_SIZE,
+                          dat.size - FI_CHKPV1_HEADER_SIZE);
+    fi_blake3_hash_update(&state, dat.data, FI_CHKPV1_HEADER_SIZE);
+    fi_blake3_hash_final(&state, &hash);
+    fi_hex_encode(hash.bytes, FI_CHKPV1_NAME_DIGITS / 2, name);
 }
 
 static int
-read_entry(void *ctx, const struct firn_chkpv1_entry *entry)
+read_entry(void *ctx, const struct fi_chkpv1_entry *entry)
 {
     struct found *found = ctx;
-    struct firn_chkpv1_entry again;
+    struct fi_chkpv1_entry again;
     uint8_t *data;
     size_t size;
     firn_hash hash;
     /* Of an object that is listed twice the first entry is found. */
-    CHECK(firn_chkpv1_locate(found->pack, &entry->hash, &again, NULL) == FIRN_OK);
-    int rc = firn_chkpv1_read(found->pack, &entry->hash, SIZE_MAX, &data, &size, NULL);
+    CHECK(fi_chkpv1_locate(found->pack, &entry->hash, &again, NULL) == FIRN_OK);
+    int rc = fi_chkpv1_read(found->pack, &entry->hash, SIZE_MAX, &data, &size, NULL);
     CHECK(rc == FIRN_OK || !found->is_verified);
     if (rc == FIRN_OK) {
-        firn_blake3_hash_of(data, size, &hash);
-        CHECK(firn_hash_equal(&hash, &entry->hash));
-        firn_free(data);
+        fi_blake3_hash_of(data, size, &hash);
+        CHECK(fi_hash_equal(&hash, &entry->hash));
+        fi_free(data);
     }
     return ++found->count < LISTED_MAX ? FIRN_OK : FIRN_CANCELLED;
 }
 
 static void
-read_pack(struct firn_os_dir *dir, const char *name, const firn_chkp_options *options)
+read_pack(struct fi_os_dir *dir, const char *name, const firn_chkp_options *options)
 {
     firn_error err;
     bool is_there = true;
     struct found found = {NULL, false, 0};
     static const firn_hash absent = {{1, 2, 3}};
-    if (firn_chkpv1_open(dir, name, options, &found.pack, &err) != FIRN_OK) {
+    if (fi_chkpv1_open(dir, name, options, &found.pack, &err) != FIRN_OK) {
         return;
     }
-    found.is_verified = firn_chkpv1_verify(found.pack, NULL, NULL, NULL, &err) == FIRN_OK;
-    int rc = firn_chkpv1_contains(found.pack, &absent, &is_there, &err);
+    found.is_verified = fi_chkpv1_verify(found.pack, NULL, NULL, NULL, &err) == FIRN_OK;
+    int rc = fi_chkpv1_contains(found.pack, &absent, &is_there, &err);
     CHECK(rc == FIRN_OK || !found.is_verified);
-    rc = firn_chkpv1_list(found.pack, read_entry, &found, &err);
+    rc = fi_chkpv1_list(found.pack, read_entry, &found, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_CANCELLED || !found.is_verified);
-    firn_chkpv1_close(found.pack);
+    fi_chkpv1_close(found.pack);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char name[FIRN_CHKP_NAME_SIZE] = "153248292f8297b9";
-    struct firn_os *os;
-    struct firn_os_dir *dir;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
     firn_chkp_options options = FIRN_CHKP_OPTIONS_INIT;
     options.object_size_max = 1 << 20;
     options.index_memory_max = 1 << 20;
@@ -112,28 +111,28 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     unsigned flags = data[0];
-    size_t dat_size = firn_load_le32(data + 1);
+    size_t dat_size = fi_load_le32(data + 1);
     if (dat_size > size - INPUT_HEAD_SIZE) {
         dat_size = size - INPUT_HEAD_SIZE;
     }
     firn_slice dat = firn_bytes(data + INPUT_HEAD_SIZE, dat_size);
     firn_slice idx = firn_bytes(dat.data + dat_size, size - INPUT_HEAD_SIZE - dat_size);
-    CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
-    CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
+    CHECK(fi_sim_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(fi_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
     if (flags & FLAG_NAME) {
         name_content(dat, name);
     }
-    write_file(dir, firn_chkpv1_format_dat_name(name).text, dat);
+    write_file(dir, fi_chkpv1_format_dat_name(name).text, dat);
     if ((flags & FLAG_NO_INDEX) == 0) {
-        write_file(dir, firn_chkpv1_format_idx_name(name).text, idx);
+        write_file(dir, fi_chkpv1_format_idx_name(name).text, idx);
     }
     if (flags & FLAG_INDEX) {
-        FIRN_IGNORE(firn_chkpv1_rebuild_index(dir, name, &options, NULL));
+        FI_IGNORE(fi_chkpv1_rebuild_index(dir, name, &options, NULL));
     }
     read_pack(dir, name, &options);
     options.ignore_index = true;
     read_pack(dir, name, &options);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
     return 0;
 }

@@ -22,8 +22,8 @@ enum { VALUES_MAX = 3000 };
 static void
 read_chunk(unsigned byte, const uint8_t *data, size_t size)
 {
-    enum firn_physical kind = (enum firn_physical)(1 + byte % 5);
-    uint32_t count = size < 8 ? 1 : firn_load_le32(data + 4);
+    enum fi_physical kind = (enum fi_physical)(1 + byte % 5);
+    uint32_t count = size < 8 ? 1 : fi_load_le32(data + 4);
     /* Of exactly this size, so that a sanitizer sees a read beyond it. */
     uint8_t *memory = malloc(size + (size == 0));
     CHECK(memory != NULL);
@@ -33,34 +33,34 @@ read_chunk(unsigned byte, const uint8_t *data, size_t size)
 }
 
 static void
-encode_and_read(const struct firn_chunk_values *values, unsigned encoding)
+encode_and_read(const struct fi_chunk_values *values, unsigned encoding)
 {
-    struct firn_buf out = {0};
-    struct firn_chunk chunk;
-    struct firn_chunk_values read;
-    struct firn_chunk_scratch scratch = {0};
+    struct fi_buf out = {0};
+    struct fi_chunk chunk;
+    struct fi_chunk_values read;
+    struct fi_chunk_scratch scratch = {0};
     int rc = encoding == 0
-                 ? firn_chunk_encode(values, &out, NULL, NULL)
-                 : firn_chunk_encode_as(values, (enum firn_encoding)encoding, &out, NULL, NULL);
+                 ? fi_chunk_encode(values, &out, NULL, NULL)
+                 : fi_chunk_encode_as(values, (enum fi_encoding)encoding, &out, NULL, NULL);
     CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && encoding != 0));
     if (rc == FIRN_OK) {
-        CHECK(firn_chunk_open(firn_buf_slice(&out), values->kind, 0, (uint32_t)values->count,
-                              &chunk, NULL) == FIRN_OK);
+        CHECK(fi_chunk_open(fi_buf_slice(&out), values->kind, 0, (uint32_t)values->count, &chunk,
+                            NULL) == FIRN_OK);
         for (size_t i = 0; i < values->count; i++) {
-            if (i % FIRN_CHUNK_BLOCK == 0) {
-                CHECK(firn_chunk_read_block(&chunk, i / FIRN_CHUNK_BLOCK, NULL, &scratch, &read,
-                                            NULL) == FIRN_OK);
-                encoding_walk_block(&chunk, i / FIRN_CHUNK_BLOCK, &scratch);
-                CHECK(firn_chunk_read_block(&chunk, i / FIRN_CHUNK_BLOCK, NULL, &scratch, &read,
-                                            NULL) == FIRN_OK);
+            if (i % FI_CHUNK_BLOCK == 0) {
+                CHECK(fi_chunk_read_block(&chunk, i / FI_CHUNK_BLOCK, NULL, &scratch, &read,
+                                          NULL) == FIRN_OK);
+                encoding_walk_block(&chunk, i / FI_CHUNK_BLOCK, &scratch);
+                CHECK(fi_chunk_read_block(&chunk, i / FI_CHUNK_BLOCK, NULL, &scratch, &read,
+                                          NULL) == FIRN_OK);
             }
-            struct firn_cell a = encoding_walk_cell(values, i);
-            struct firn_cell b = encoding_walk_cell(&read, i % FIRN_CHUNK_BLOCK);
+            struct fi_cell a = encoding_walk_cell(values, i);
+            struct fi_cell b = encoding_walk_cell(&read, i % FI_CHUNK_BLOCK);
             encoding_walk_compare(&a, &b);
         }
     }
-    firn_chunk_scratch_deinit(&scratch);
-    firn_buf_deinit(&out);
+    fi_chunk_scratch_deinit(&scratch);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -68,9 +68,9 @@ encode_values(unsigned byte, const uint8_t *data, size_t size)
 {
     static uint64_t numbers[VALUES_MAX];
     static firn_slice slices[VALUES_MAX];
-    struct firn_chunk_values values = {.kind = (enum firn_physical)(1 + byte % 5)};
+    struct fi_chunk_values values = {.kind = (enum fi_physical)(1 + byte % 5)};
     const uint8_t *end = data + size;
-    if (values.kind == FIRN_PHYSICAL_BYTES) {
+    if (values.kind == FI_PHYSICAL_BYTES) {
         values.as.bytes = slices;
         while (data < end && values.count < VALUES_MAX) {
             const uint8_t *zero = memchr(data, 0, (size_t)(end - data));
@@ -79,12 +79,12 @@ encode_values(unsigned byte, const uint8_t *data, size_t size)
             data = zero + (zero < end);
         }
     } else {
-        size_t number_size = firn_chunk_number_size(values.kind);
+        size_t number_size = fi_chunk_number_size(values.kind);
         values.count = size / number_size < VALUES_MAX ? size / number_size : VALUES_MAX;
         memcpy(numbers, data, values.count * number_size);
         values.as.u64 = numbers;
     }
-    for (unsigned encoding = 0; values.count > 0 && encoding <= FIRN_ENCODING_FRONT; encoding++) {
+    for (unsigned encoding = 0; values.count > 0 && encoding <= FI_ENCODING_FRONT; encoding++) {
         encode_and_read(&values, encoding);
     }
 }

@@ -21,22 +21,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 read_index(firn_slice raw)
 {
-    struct firn_column_index index;
-    struct firn_column_owned layout;
-    int rc = firn_column_index_open(raw, &index, &layout, NULL);
+    struct fi_column_index index;
+    struct fi_column_owned layout;
+    int rc = fi_column_index_open(raw, &index, &layout, NULL);
     CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
     for (size_t i = 0; rc == FIRN_OK && i < index.group_count; i++) {
-        struct firn_column_index_group group;
-        firn_column_index_group(&index, i, &group);
-        CHECK(firn_column_index_find(&index, group.lower, group.sequence_first) == i + 1);
+        struct fi_column_index_group group;
+        fi_column_index_group(&index, i, &group);
+        CHECK(fi_column_index_find(&index, group.lower, group.sequence_first) == i + 1);
         for (size_t slot = 0; slot < index.slot_count; slot++) {
-            struct firn_column_shape shape = firn_column_layout_shape(&layout.layout, slot);
-            struct firn_column_index_chunk chunk;
-            firn_column_index_chunk(&index, i, slot, &shape, &chunk);
+            struct fi_column_shape shape = fi_column_layout_shape(&layout.layout, slot);
+            struct fi_column_index_chunk chunk;
+            fi_column_index_chunk(&index, i, slot, &shape, &chunk);
         }
     }
-    CHECK(rc != FIRN_OK || firn_column_layout_check(&layout.layout, NULL) == FIRN_OK);
-    firn_column_layout_deinit(&layout);
+    CHECK(rc != FIRN_OK || fi_column_layout_check(&layout.layout, NULL) == FIRN_OK);
+    fi_column_layout_deinit(&layout);
 }
 
 static void

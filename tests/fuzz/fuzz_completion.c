@@ -35,14 +35,14 @@ give_names(void (*put)(firn_slice name))
 }
 
 static void
-give_references(struct firn_cli *cli, void (*put)(firn_slice reference))
+give_references(struct fi_cli *cli, void (*put)(firn_slice reference))
 {
     (void)cli;
     give_names(put);
 }
 
 static bool
-give_paths(struct firn_cli *cli, const char *reference, const char *word,
+give_paths(struct fi_cli *cli, const char *reference, const char *word,
            void (*put)(firn_slice path))
 {
     (void)cli;
@@ -59,38 +59,38 @@ give_tables(const char *path, bool with_keyspaces, void (*put)(firn_slice name))
     give_names(put);
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"delete", 'd', NULL, "delete it"}, {"to", 0, "DIR", "where"}, {"at", 0, "REF", "a checkpoint"},
     {"mode", 0, "MODE", "how"},         {NULL, 0, NULL, NULL},
 };
-static const struct firn_command cat = {
+static const struct fi_command cat = {
     .name = "cat", .summary = "a file", .arguments = "[REF] PATH...", .options = options};
-static const struct firn_command restore = {.name = "restore",
-                                            .summary = "a checkpoint",
-                                            .arguments = "[REF] [PATH...]",
-                                            .options = options};
-static const struct firn_command tag = {
+static const struct fi_command restore = {.name = "restore",
+                                          .summary = "a checkpoint",
+                                          .arguments = "[REF] [PATH...]",
+                                          .options = options};
+static const struct fi_command tag = {
     .name = "tag", .summary = "a tag", .arguments = "NAME [REF]", .options = options};
-static const struct firn_command config = {
+static const struct fi_command config = {
     .name = "config", .summary = "a setting", .arguments = "[SETTING [VALUE]]", .options = options};
-static const struct firn_command show = {
+static const struct fi_command show = {
     .name = "table show", .summary = "a table", .arguments = "STORE TABLE", .options = options};
-static const struct firn_command scan = {
+static const struct fi_command scan = {
     .name = "scan", .summary = "a keyspace", .arguments = "STORE KEYSPACE", .options = options};
-static const struct firn_command *const members[] = {&scan, &show, NULL};
-static const struct firn_command db = {.name = "db", .summary = "data", .members = members};
-static const struct firn_command *const commands[] = {&cat, &restore, &tag, &config, &db, NULL};
-static const struct firn_command_global globals[] = {
+static const struct fi_command *const members[] = {&scan, &show, NULL};
+static const struct fi_command db = {.name = "db", .summary = "data", .members = members};
+static const struct fi_command *const commands[] = {&cat, &restore, &tag, &config, &db, NULL};
+static const struct fi_command_global globals[] = {
     {{"directory", 'C', "DIR", "run there"}, 0},
     {{"store", 0, "DIR", "the store"}, 0},
     {{"help", 'h', NULL, "print help"}, 0},
     {{NULL, 0, NULL, NULL}, 0},
 };
-static const struct firn_command_program program = {.commands = commands,
-                                                    .globals = globals,
-                                                    .references = give_references,
-                                                    .paths = give_paths,
-                                                    .tables = give_tables};
+static const struct fi_command_program program = {.commands = commands,
+                                                  .globals = globals,
+                                                  .references = give_references,
+                                                  .paths = give_paths,
+                                                  .tables = give_tables};
 
 static void
 check_answer(const char *text, bool has_dashes)
@@ -130,11 +130,11 @@ answer(int count, char *const *words, bool has_dashes)
         CHECK(file != NULL && home >= 0);
     }
     CHECK(ftruncate(fileno(file), 0) == 0 && lseek(fileno(file), 0, SEEK_SET) == 0);
-    firn_term_out_divert(fileno(file));
-    struct firn_cli cli = {.program = &program};
-    CHECK(firn_command_completion_answer(&cli, count, words) == FIRN_EXIT_OK);
-    firn_term_out_flush();
-    firn_term_out_divert(STDOUT_FILENO);
+    fi_term_out_divert(fileno(file));
+    struct fi_cli cli = {.program = &program};
+    CHECK(fi_command_completion_answer(&cli, count, words) == FI_EXIT_OK);
+    fi_term_out_flush();
+    fi_term_out_divert(STDOUT_FILENO);
     free(cli.directory);
     CHECK(fchdir(home) == 0);
     const ssize_t size = pread(fileno(file), text, sizeof text - 1, 0);

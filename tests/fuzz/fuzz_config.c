@@ -19,14 +19,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-walk(const struct firn_catalog_keep *keep)
+walk(const struct fi_catalog_keep *keep)
 {
     static const int64_t times[] = {INT64_MAX, 1700000000000000000, 1699990000000000000, 0, 5,
                                     -1,        INT64_MIN,           INT64_MAX,           0};
-    struct firn_catalog_keep_walk step;
-    firn_catalog_keep_begin(&step, keep);
+    struct fi_catalog_keep_walk step;
+    fi_catalog_keep_begin(&step, keep);
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        bool is_kept = firn_catalog_keep_next(&step, times[i]);
+        bool is_kept = fi_catalog_keep_next(&step, times[i]);
         CHECK(is_kept || !keep->is_forever);
         CHECK(is_kept || i >= keep->last);
     }
@@ -35,9 +35,9 @@ walk(const struct firn_catalog_keep *keep)
 static void
 read_policy(firn_slice text)
 {
-    struct firn_catalog_keep keep;
+    struct fi_catalog_keep keep;
     firn_error err;
-    int rc = firn_catalog_keep_read(text, &keep, &err);
+    int rc = fi_catalog_keep_read(text, &keep, &err);
     CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && err.code == rc));
     if (rc == FIRN_OK) {
         walk(&keep);
@@ -45,10 +45,9 @@ read_policy(firn_slice text)
 }
 
 static void
-check_same(const struct firn_place_config_text *a, const struct firn_place_config_text *b,
-           unsigned but)
+check_same(const struct fi_place_config_text *a, const struct fi_place_config_text *b, unsigned but)
 {
-    for (unsigned key = 0; key < FIRN_PLACE_CONFIG_KEYS; key++) {
+    for (unsigned key = 0; key < FI_PLACE_CONFIG_KEYS; key++) {
         if (key != but) {
             CHECK(a->is_set[key] == b->is_set[key] && a->values[key] == b->values[key]);
             CHECK(strcmp(a->texts[key], b->texts[key]) == 0);
@@ -58,25 +57,25 @@ check_same(const struct firn_place_config_text *a, const struct firn_place_confi
 
 /* Sets each setting to what it is by default, and removes it. */
 static void
-change_all(firn_slice text, const struct firn_place_config_text *before)
+change_all(firn_slice text, const struct fi_place_config_text *before)
 {
-    for (unsigned key = 0; key < FIRN_PLACE_CONFIG_KEYS; key++) {
+    for (unsigned key = 0; key < FI_PLACE_CONFIG_KEYS; key++) {
         for (unsigned removes = 0; removes <= 1; removes++) {
-            struct firn_place_config_text none = {.is_set = {false}};
-            struct firn_place_config_text after;
-            struct firn_buf changed = {0};
-            char value[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE];
+            struct fi_place_config_text none = {.is_set = {false}};
+            struct fi_place_config_text after;
+            struct fi_buf changed = {0};
+            char value[FI_PLACE_CONFIG_TEXT_VALUE_SIZE];
             firn_error err;
-            firn_place_config_text_show(&none, (enum firn_place_config_key)key, value);
-            int rc = firn_place_config_text_change(text, (enum firn_place_config_key)key,
-                                                   removes == 1 ? NULL : value, &changed);
+            fi_place_config_text_show(&none, (enum fi_place_config_key)key, value);
+            int rc = fi_place_config_text_change(text, (enum fi_place_config_key)key,
+                                                 removes == 1 ? NULL : value, &changed);
             CHECK(rc == FIRN_OK);
-            if (changed.size <= FIRN_PLACE_CONFIG_TEXT_SIZE_MAX) {
-                rc = firn_place_config_text_read(firn_buf_slice(&changed), &after, &err);
+            if (changed.size <= FI_PLACE_CONFIG_TEXT_SIZE_MAX) {
+                rc = fi_place_config_text_read(fi_buf_slice(&changed), &after, &err);
                 CHECK(rc == FIRN_OK && after.is_set[key] == (removes == 0));
                 check_same(before, &after, key);
             }
-            firn_buf_deinit(&changed);
+            fi_buf_deinit(&changed);
         }
     }
 }
@@ -84,31 +83,30 @@ change_all(firn_slice text, const struct firn_place_config_text *before)
 static void
 read_settings(firn_slice text)
 {
-    struct firn_place_config_text config;
-    struct firn_place_config_text repaired;
-    struct firn_buf once = {0};
-    struct firn_buf twice = {0};
+    struct fi_place_config_text config;
+    struct fi_place_config_text repaired;
+    struct fi_buf once = {0};
+    struct fi_buf twice = {0};
     firn_error err;
-    int rc = firn_place_config_text_read(text, &config, &err);
+    int rc = fi_place_config_text_read(text, &config, &err);
     CHECK(rc == FIRN_OK || ((rc == FIRN_INVALID || rc == FIRN_LIMIT) && err.code == rc));
-    CHECK(firn_place_config_text_repair(text, &once) == FIRN_OK);
-    if (once.size <= FIRN_PLACE_CONFIG_TEXT_SIZE_MAX) {
-        CHECK(firn_place_config_text_read(firn_buf_slice(&once), &repaired, &err) == FIRN_OK);
-        CHECK(
-            repaired.is_set[FIRN_PLACE_CONFIG_KEEP]); /* nothing expires because of a wrong line */
+    CHECK(fi_place_config_text_repair(text, &once) == FIRN_OK);
+    if (once.size <= FI_PLACE_CONFIG_TEXT_SIZE_MAX) {
+        CHECK(fi_place_config_text_read(fi_buf_slice(&once), &repaired, &err) == FIRN_OK);
+        CHECK(repaired.is_set[FI_PLACE_CONFIG_KEEP]); /* nothing expires because of a wrong line */
         if (rc == FIRN_OK) {
             check_same(&config, &repaired,
-                       config.is_set[FIRN_PLACE_CONFIG_KEEP] ? FIRN_PLACE_CONFIG_KEYS
-                                                             : FIRN_PLACE_CONFIG_KEEP);
+                       config.is_set[FI_PLACE_CONFIG_KEEP] ? FI_PLACE_CONFIG_KEYS
+                                                           : FI_PLACE_CONFIG_KEEP);
         }
-        CHECK(firn_place_config_text_repair(firn_buf_slice(&once), &twice) == FIRN_OK);
-        CHECK(firn_slice_equal(firn_buf_slice(&once), firn_buf_slice(&twice)));
+        CHECK(fi_place_config_text_repair(fi_buf_slice(&once), &twice) == FIRN_OK);
+        CHECK(fi_slice_equal(fi_buf_slice(&once), fi_buf_slice(&twice)));
     }
     if (rc == FIRN_OK) {
         change_all(text, &config);
     }
-    firn_buf_deinit(&once);
-    firn_buf_deinit(&twice);
+    fi_buf_deinit(&once);
+    fi_buf_deinit(&twice);
 }
 
 static void
@@ -123,7 +121,7 @@ read_size(firn_slice text)
         memcpy(line, text.data, used);
     }
     line[used] = '\0';
-    int rc = firn_place_config_size(line, &size, &err);
+    int rc = fi_place_config_size(line, &size, &err);
     CHECK(rc == FIRN_OK || err.code == rc);
 }
 

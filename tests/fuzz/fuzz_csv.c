@@ -31,10 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The text up to a line end is the pattern. */
 static void
-try_pattern(struct firn_value_text_type type, firn_slice text)
+try_pattern(struct fi_value_text_type type, firn_slice text)
 {
     const uint8_t *end = text.size > 0 ? memchr(text.data, '\n', text.size) : NULL;
-    struct firn_buf memory = {0};
+    struct fi_buf memory = {0};
     firn_value value;
     firn_error err = {0};
     if (end == NULL) {
@@ -42,135 +42,134 @@ try_pattern(struct firn_value_text_type type, firn_slice text)
     }
     type.pattern = firn_bytes(text.data, (size_t)(end - text.data));
     text = firn_bytes(end + 1, text.size - type.pattern.size - 1);
-    if (type.pattern.size > 0 && firn_time_pattern_defect(type.pattern) == NULL) {
-        int rc = firn_value_text_read(&type, text, &memory, &value, &err);
+    if (type.pattern.size > 0 && fi_time_pattern_defect(type.pattern) == NULL) {
+        int rc = fi_value_text_read(&type, text, &memory, &value, &err);
         CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && firn_is_null(value)));
     }
-    firn_buf_deinit(&memory);
+    fi_buf_deinit(&memory);
 }
 
 static void
 try_value(unsigned choice, firn_slice text)
 {
-    struct firn_value_text_type type = {.type = 1 + choice % FIRN_TYPE_MAX};
-    type.precision = (uint8_t)(1 + choice % FIRN_VALUE_TEXT_DIGITS_MAX);
+    struct fi_value_text_type type = {.type = 1 + choice % FIRN_TYPE_MAX};
+    type.precision = (uint8_t)(1 + choice % FI_VALUE_TEXT_DIGITS_MAX);
     type.scale = (uint8_t)(choice % (type.precision + 1u));
     type.dimensions = 1 + choice % 3;
     if (choice % 2 == 1 && (type.type == FIRN_TYPE_DATE || type.type == FIRN_TYPE_TIMESTAMP)) {
         try_pattern(type, text);
     }
-    struct firn_buf memory = {0};
-    struct firn_buf again = {0};
-    struct firn_buf first = {0};
-    struct firn_buf second = {0};
+    struct fi_buf memory = {0};
+    struct fi_buf again = {0};
+    struct fi_buf first = {0};
+    struct fi_buf second = {0};
     firn_value value;
     firn_error err = {0};
-    int rc = firn_value_text_read(&type, text, &memory, &value, &err);
+    int rc = fi_value_text_read(&type, text, &memory, &value, &err);
     if (rc != FIRN_OK) {
         CHECK(rc == FIRN_INVALID && err.code == rc && firn_is_null(value));
     } else {
-        CHECK(value.type == type.type && memory.size <= text.size * FIRN_VALUE_TEXT_ROOM);
-        CHECK(firn_value_text_append(&type, value, &first) == FIRN_OK);
-        CHECK(firn_value_text_read(&type, firn_buf_slice(&first), &again, &value, &err) == FIRN_OK);
-        CHECK(firn_value_text_append(&type, value, &second) == FIRN_OK);
-        CHECK(firn_slice_equal(firn_buf_slice(&first), firn_buf_slice(&second)));
-        CHECK(firn_slice_equal(firn_buf_slice(&memory), firn_buf_slice(&again)));
+        CHECK(value.type == type.type && memory.size <= text.size * FI_VALUE_TEXT_ROOM);
+        CHECK(fi_value_text_append(&type, value, &first) == FIRN_OK);
+        CHECK(fi_value_text_read(&type, fi_buf_slice(&first), &again, &value, &err) == FIRN_OK);
+        CHECK(fi_value_text_append(&type, value, &second) == FIRN_OK);
+        CHECK(fi_slice_equal(fi_buf_slice(&first), fi_buf_slice(&second)));
+        CHECK(fi_slice_equal(fi_buf_slice(&memory), fi_buf_slice(&again)));
     }
-    firn_buf_deinit(&memory);
-    firn_buf_deinit(&again);
-    firn_buf_deinit(&first);
-    firn_buf_deinit(&second);
+    fi_buf_deinit(&memory);
+    fi_buf_deinit(&again);
+    fi_buf_deinit(&first);
+    fi_buf_deinit(&second);
 }
 
 /* ---- CSV ---- */
 
 struct trace {
-    struct firn_buf bytes; /* all that was given */
-    struct firn_csv_infer *infer;
+    struct fi_buf bytes; /* all that was given */
+    struct fi_csv_infer *infer;
 };
 
 static void
-check_writes_back(const struct firn_csv_reader_options *options,
-                  const struct firn_csv_record *record)
+check_writes_back(const struct fi_csv_reader_options *options, const struct fi_csv_record *record)
 {
-    struct firn_value_text_column *columns = calloc(record->count, sizeof *columns);
+    struct fi_value_text_column *columns = calloc(record->count, sizeof *columns);
     firn_value *values = calloc(record->count, sizeof *values);
-    struct firn_buf line = {0};
-    struct firn_csv_reader *reader;
-    struct firn_csv_record back;
+    struct fi_buf line = {0};
+    struct fi_csv_reader *reader;
+    struct fi_csv_record back;
     CHECK(columns != NULL && values != NULL);
     for (uint32_t i = 0; i < record->count; i++) {
         columns[i].type.type = FIRN_TYPE_TEXT;
         values[i] =
             record->fields[i].is_null ? firn_null() : firn_text_bytes(record->fields[i].text);
     }
-    int rc = firn_csv_writer_row(&options->format, columns, values, record->count, &line, NULL);
+    int rc = fi_csv_writer_row(&options->format, columns, values, record->count, &line, NULL);
     CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && options->format.has_no_quotes));
     if (rc == FIRN_OK) {
-        struct firn_csv_reader_options same = {.format = options->format, .fields = record->count};
+        struct fi_csv_reader_options same = {.format = options->format, .fields = record->count};
         same.format.other_null_count = 0; /* nulls are written as null_text */
-        CHECK(firn_csv_reader_create(&same, &reader, NULL) == FIRN_OK);
-        firn_csv_reader_feed(reader, firn_buf_slice(&line));
-        CHECK(firn_csv_reader_next(reader, &back, NULL) == FIRN_OK && back.count == record->count);
+        CHECK(fi_csv_reader_create(&same, &reader, NULL) == FIRN_OK);
+        fi_csv_reader_feed(reader, fi_buf_slice(&line));
+        CHECK(fi_csv_reader_next(reader, &back, NULL) == FIRN_OK && back.count == record->count);
         for (uint32_t i = 0; i < record->count; i++) {
             CHECK(back.fields[i].is_null == record->fields[i].is_null);
             CHECK(back.fields[i].is_null ||
-                  firn_slice_equal(back.fields[i].text, record->fields[i].text));
+                  fi_slice_equal(back.fields[i].text, record->fields[i].text));
         }
-        firn_csv_reader_destroy(reader);
+        fi_csv_reader_destroy(reader);
     }
-    firn_buf_deinit(&line);
+    fi_buf_deinit(&line);
     free(columns);
     free(values);
 }
 
 static void
-note(struct trace *trace, const struct firn_csv_reader_options *options, int rc,
-     const struct firn_csv_record *record, const firn_error *err)
+note(struct trace *trace, const struct fi_csv_reader_options *options, int rc,
+     const struct fi_csv_record *record, const firn_error *err)
 {
-    struct firn_buf *out = &trace->bytes;
-    CHECK(firn_buf_append_le64(out, (uint64_t)rc) == FIRN_OK);
-    CHECK(firn_buf_append_le64(out, record->line) == FIRN_OK);
-    CHECK(firn_buf_append_sized(out, record->raw) == FIRN_OK);
+    struct fi_buf *out = &trace->bytes;
+    CHECK(fi_buf_append_le64(out, (uint64_t)rc) == FIRN_OK);
+    CHECK(fi_buf_append_le64(out, record->line) == FIRN_OK);
+    CHECK(fi_buf_append_sized(out, record->raw) == FIRN_OK);
     if (rc != FIRN_OK) {
         CHECK(err->code == rc && record->count == 0);
-        CHECK(firn_buf_append_str(out, err->text) == FIRN_OK);
+        CHECK(fi_buf_append_str(out, err->text) == FIRN_OK);
     }
     for (uint32_t i = 0; i < record->count; i++) {
-        const struct firn_csv_field *field = &record->fields[i];
-        CHECK(firn_buf_append_sized(out, field->text) == FIRN_OK);
-        CHECK(firn_buf_append_u8(out, (uint8_t)(field->is_null + 2 * field->is_quoted)) == FIRN_OK);
+        const struct fi_csv_field *field = &record->fields[i];
+        CHECK(fi_buf_append_sized(out, field->text) == FIRN_OK);
+        CHECK(fi_buf_append_u8(out, (uint8_t)(field->is_null + 2 * field->is_quoted)) == FIRN_OK);
         CHECK(!field->is_null || !field->is_quoted);
     }
     if (trace->infer != NULL && record->count > 0) {
         bool is_enough;
         check_writes_back(options, record);
-        CHECK(firn_csv_infer_add(trace->infer, record, &is_enough, NULL) == FIRN_OK);
+        CHECK(fi_csv_infer_add(trace->infer, record, &is_enough, NULL) == FIRN_OK);
     }
 }
 
 static void
-read_all(struct trace *trace, const struct firn_csv_reader_options *options, firn_slice text,
+read_all(struct trace *trace, const struct fi_csv_reader_options *options, firn_slice text,
          size_t piece_size)
 {
-    struct firn_csv_reader *reader;
-    struct firn_csv_record record;
+    struct fi_csv_reader *reader;
+    struct fi_csv_record record;
     firn_error err = {0};
     int rc = FIRN_OK;
-    CHECK(firn_csv_reader_create(options, &reader, NULL) == FIRN_OK);
+    CHECK(fi_csv_reader_create(options, &reader, NULL) == FIRN_OK);
     for (size_t at = 0; at <= text.size && rc != FIRN_LIMIT;) {
         size_t left = text.size - at;
         size_t size = left < piece_size ? left : piece_size;
         uint8_t *piece = malloc(size > 0 ? size : 1);
         CHECK(piece != NULL);
         if (size == 0) {
-            firn_csv_reader_finish(reader);
+            fi_csv_reader_finish(reader);
         } else {
             memcpy(piece, text.data + at, size);
-            firn_csv_reader_feed(reader, firn_bytes(piece, size));
+            fi_csv_reader_feed(reader, firn_bytes(piece, size));
         }
         do {
-            rc = firn_csv_reader_next(reader, &record, &err);
+            rc = fi_csv_reader_next(reader, &record, &err);
             if (rc != FIRN_OK || record.count > 0) {
                 note(trace, options, rc, &record, &err);
             }
@@ -178,26 +177,26 @@ read_all(struct trace *trace, const struct firn_csv_reader_options *options, fir
         free(piece);
         at += size > 0 ? size : 1;
     }
-    firn_csv_reader_destroy(reader);
+    fi_csv_reader_destroy(reader);
 }
 
 /* The values of the sample are of the types that were guessed. */
 static void
-check_guess(struct firn_csv_infer *infer, const struct firn_csv_reader_options *options,
+check_guess(struct fi_csv_infer *infer, const struct fi_csv_reader_options *options,
             firn_slice text)
 {
-    struct firn_csv_infer_result result;
-    CHECK(firn_csv_infer_finish(infer, &result, NULL) == FIRN_OK);
+    struct fi_csv_infer_result result;
+    CHECK(fi_csv_infer_finish(infer, &result, NULL) == FIRN_OK);
     CHECK(result.rows + result.has_header > 0 || result.count == 0);
-    struct firn_csv_reader *reader;
-    struct firn_csv_record record;
-    struct firn_buf memory = {0};
+    struct fi_csv_reader *reader;
+    struct fi_csv_record record;
+    struct fi_buf memory = {0};
     firn_value *values = calloc(result.count + 1, sizeof *values);
     bool is_header = result.has_header;
-    CHECK(values != NULL && firn_csv_reader_create(options, &reader, NULL) == FIRN_OK);
-    firn_csv_reader_feed(reader, text);
+    CHECK(values != NULL && fi_csv_reader_create(options, &reader, NULL) == FIRN_OK);
+    fi_csv_reader_feed(reader, text);
     for (;;) {
-        int rc = firn_csv_reader_next(reader, &record, NULL);
+        int rc = fi_csv_reader_next(reader, &record, NULL);
         if (rc == FIRN_LIMIT || (rc == FIRN_OK && record.count == 0)) {
             break;
         }
@@ -206,16 +205,15 @@ check_guess(struct firn_csv_infer *infer, const struct firn_csv_reader_options *
             for (uint32_t i = 0; i < result.count; i++) {
                 CHECK(!record.fields[i].is_null || result.is_nullable[i]);
                 is_bad |= result.columns[i].type.type == FIRN_TYPE_TEXT &&
-                          !record.fields[i].is_null && !firn_utf8_is_valid(record.fields[i].text);
+                          !record.fields[i].is_null && !fi_utf8_is_valid(record.fields[i].text);
             }
             int expected = is_bad ? FIRN_INVALID : FIRN_OK;
-            CHECK(firn_csv_reader_values(&record, result.columns, &memory, values, NULL) ==
-                  expected);
+            CHECK(fi_csv_reader_values(&record, result.columns, &memory, values, NULL) == expected);
         }
         is_header = is_header && rc != FIRN_OK;
     }
-    firn_csv_reader_destroy(reader);
-    firn_buf_deinit(&memory);
+    fi_csv_reader_destroy(reader);
+    fi_buf_deinit(&memory);
     free(values);
 }
 
@@ -223,36 +221,36 @@ check_guess(struct firn_csv_infer *infer, const struct firn_csv_reader_options *
 static void
 try_form(unsigned choice, size_t piece_size, firn_slice text)
 {
-    struct firn_csv_sniff sniff = {.sample = text,
-                                   .is_whole = (choice & 1) != 0,
-                                   .wants_delimiter = (choice & 2) != 0,
-                                   .wants_quote = (choice & 4) != 0,
-                                   .wants_header = (choice & 8) != 0,
-                                   .wants_skip = (choice & 16) != 0,
-                                   .skip = choice % 5};
+    struct fi_csv_sniff sniff = {.sample = text,
+                                 .is_whole = (choice & 1) != 0,
+                                 .wants_delimiter = (choice & 2) != 0,
+                                 .wants_quote = (choice & 4) != 0,
+                                 .wants_header = (choice & 8) != 0,
+                                 .wants_skip = (choice & 16) != 0,
+                                 .skip = choice % 5};
     sniff.format.quote = (choice & 32) != 0 ? ';' : 0;
     sniff.format.null_text = (choice & 64) != 0 ? firn_str("x|y") : firn_bytes("", 0);
-    struct firn_csv_sniff_skip whole = {.left = choice % 5};
-    struct firn_csv_sniff_skip pieces = whole;
-    struct firn_buf found = {0};
+    struct fi_csv_sniff_skip whole = {.left = choice % 5};
+    struct fi_csv_sniff_skip pieces = whole;
+    struct fi_buf found = {0};
     firn_error err = {0};
-    int rc = firn_csv_sniff(&sniff, &err);
+    int rc = fi_csv_sniff(&sniff, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_INVALID); /* the text names a delimiter that cannot be */
-    CHECK((firn_csv_format_defect(&sniff.format) == NULL) == (rc == FIRN_OK));
-    const firn_slice rest = firn_csv_sniff_skip_lines(&whole, text);
+    CHECK((fi_csv_format_defect(&sniff.format) == NULL) == (rc == FIRN_OK));
+    const firn_slice rest = fi_csv_sniff_skip_lines(&whole, text);
     for (size_t at = 0; at < text.size; at += piece_size) {
         size_t left = text.size - at;
         const firn_slice piece = firn_bytes(text.data + at, left < piece_size ? left : piece_size);
-        CHECK(firn_buf_append_slice(&found, firn_csv_sniff_skip_lines(&pieces, piece)) == FIRN_OK);
+        CHECK(fi_buf_append_slice(&found, fi_csv_sniff_skip_lines(&pieces, piece)) == FIRN_OK);
     }
-    CHECK(firn_slice_equal(firn_buf_slice(&found), rest));
-    firn_buf_deinit(&found);
+    CHECK(fi_slice_equal(fi_buf_slice(&found), rest));
+    fi_buf_deinit(&found);
 }
 
 static void
 try_csv(unsigned choice, size_t piece_size, firn_slice text)
 {
-    struct firn_csv_reader_options options = {0};
+    struct fi_csv_reader_options options = {0};
     options.format.delimiter = (choice & 1) != 0 ? ';' : 0;
     options.format.quote = (choice & 2) != 0 ? '\'' : 0;
     options.format.has_no_quotes = (choice & 4) != 0;
@@ -263,18 +261,18 @@ try_csv(unsigned choice, size_t piece_size, firn_slice text)
     options.fields = (choice & 16) != 0 ? 1 + choice % 3 : 0;
     options.field_size_max = (choice & 32) != 0 ? 16 : 0;
     options.record_size_max = (choice & 64) != 0 ? 40 : 0;
-    const struct firn_csv_infer_options infer = {.header = choice % 3};
+    const struct fi_csv_infer_options infer = {.header = choice % 3};
     struct trace whole = {0};
     struct trace pieces = {0};
-    CHECK(firn_csv_infer_create(&infer, &whole.infer, NULL) == FIRN_OK);
+    CHECK(fi_csv_infer_create(&infer, &whole.infer, NULL) == FIRN_OK);
     read_all(&whole, &options, text, text.size + 1);
     read_all(&pieces, &options, text, piece_size);
-    CHECK(firn_slice_equal(firn_buf_slice(&whole.bytes), firn_buf_slice(&pieces.bytes)));
+    CHECK(fi_slice_equal(fi_buf_slice(&whole.bytes), fi_buf_slice(&pieces.bytes)));
     check_guess(whole.infer, &options, text);
     try_form(choice, piece_size, text);
-    firn_csv_infer_destroy(whole.infer);
-    firn_buf_deinit(&whole.bytes);
-    firn_buf_deinit(&pieces.bytes);
+    fi_csv_infer_destroy(whole.infer);
+    fi_buf_deinit(&whole.bytes);
+    fi_buf_deinit(&pieces.bytes);
 }
 
 int

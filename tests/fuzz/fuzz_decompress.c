@@ -19,23 +19,23 @@ static int
 collect(void *ctx, firn_slice data, firn_error *err)
 {
     (void)err;
-    return firn_buf_append_slice(ctx, data);
+    return fi_buf_append_slice(ctx, data);
 }
 
 static int
-decode_stream(firn_slice input, size_t piece_size, size_t raw_size_max, struct firn_buf *out)
+decode_stream(firn_slice input, size_t piece_size, size_t raw_size_max, struct fi_buf *out)
 {
-    struct firn_compress_stream *stream = NULL;
-    int rc = firn_compress_stream_create(raw_size_max, &stream, NULL);
+    struct fi_compress_stream *stream = NULL;
+    int rc = fi_compress_stream_create(raw_size_max, &stream, NULL);
     for (size_t at = 0; rc == FIRN_OK && at < input.size; at += piece_size) {
         size_t left = input.size - at;
         firn_slice piece = firn_bytes(input.data + at, left < piece_size ? left : piece_size);
-        rc = firn_compress_stream_feed(stream, piece, collect, out, NULL);
+        rc = fi_compress_stream_feed(stream, piece, collect, out, NULL);
     }
     if (rc == FIRN_OK) {
-        rc = firn_compress_stream_finish(stream, NULL);
+        rc = fi_compress_stream_finish(stream, NULL);
     }
-    firn_compress_stream_destroy(stream);
+    fi_compress_stream_destroy(stream);
     CHECK(out->size <= raw_size_max);
     return rc;
 }
@@ -74,19 +74,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 3) {
         return 0;
     }
-    enum firn_codec codec = (enum firn_codec)(data[0] % 3);
+    enum fi_codec codec = (enum fi_codec)(data[0] % 3);
     size_t piece_size = 1 + data[0] / 3;
     size_t raw_size = (size_t)data[1] | (size_t)data[2] << 8;
     firn_slice input = firn_bytes(data + 3, size - 3);
-    struct firn_compress *context = NULL;
-    CHECK(firn_compress_create(&context, NULL) == FIRN_OK);
+    struct fi_compress *context = NULL;
+    CHECK(fi_compress_create(&context, NULL) == FIRN_OK);
     uint8_t *raw = malloc(raw_size == 0 ? 1 : raw_size);
     CHECK(raw != NULL);
-    int rc = firn_compress_decode(context, codec, input, raw, raw_size, NULL);
+    int rc = fi_compress_decode(context, codec, input, raw, raw_size, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
-    if (codec == FIRN_CODEC_ZSTD) {
+    if (codec == FI_CODEC_ZSTD) {
         /* What the stream accepts, one call accepts too (with one exception), with the same bytes. */
-        struct firn_buf out = {0};
+        struct fi_buf out = {0};
         int stream_rc = decode_stream(input, piece_size, raw_size, &out);
         CHECK(stream_rc == FIRN_OK || stream_rc == FIRN_CORRUPT || stream_rc == FIRN_LIMIT);
         if (stream_rc == FIRN_OK && out.size == raw_size) {
@@ -95,9 +95,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (stream_rc == FIRN_OK && rc == FIRN_OK && out.size == raw_size) {
             CHECK(raw_size == 0 || memcmp(out.data, raw, raw_size) == 0);
         }
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
     }
     free(raw);
-    firn_compress_destroy(context);
+    fi_compress_destroy(context);
     return 0;
 }

@@ -19,43 +19,43 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { SIZE_MAX_TRIED = 1 << 20 };
 
 static void
-read_hostile(struct firn_compress *compress, firn_slice base, firn_slice encoded)
+read_hostile(struct fi_compress *compress, firn_slice base, firn_slice encoded)
 {
-    struct firn_packfile_delta delta;
-    int rc = firn_packfile_delta_decode(encoded, &delta, NULL);
+    struct fi_packfile_delta delta;
+    int rc = fi_packfile_delta_decode(encoded, &delta, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
     if (rc != FIRN_OK || base.size == 0 || delta.size > SIZE_MAX_TRIED) {
         return;
     }
     uint8_t *out = malloc(delta.size);
     CHECK(out != NULL);
-    rc = firn_compress_delta_decode(compress, base, delta.frame, out, delta.size, NULL);
+    rc = fi_compress_delta_decode(compress, base, delta.frame, out, delta.size, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
     free(out);
 }
 
 static void
-round_trip(struct firn_compress *compress, firn_slice base, firn_slice content)
+round_trip(struct fi_compress *compress, firn_slice base, firn_slice content)
 {
-    struct firn_packfile_delta_base against = {.content = base};
-    struct firn_packfile_delta delta;
-    struct firn_buf encoded = {0};
+    struct fi_packfile_delta_base against = {.content = base};
+    struct fi_packfile_delta delta;
+    struct fi_buf encoded = {0};
     bool fits;
     if (base.size == 0 || content.size == 0) {
         return;
     }
-    CHECK(firn_packfile_delta_encode(compress, &against, FIRN_PACKFILE_BLOB, content,
-                                     content.size + 200, &encoded, &fits, NULL) == FIRN_OK);
+    CHECK(fi_packfile_delta_encode(compress, &against, FI_PACKFILE_BLOB, content,
+                                   content.size + 200, &encoded, &fits, NULL) == FIRN_OK);
     CHECK(fits);
-    CHECK(firn_packfile_delta_decode(firn_buf_slice(&encoded), &delta, NULL) == FIRN_OK);
-    CHECK(delta.size == content.size && delta.kind == FIRN_PACKFILE_BLOB);
+    CHECK(fi_packfile_delta_decode(fi_buf_slice(&encoded), &delta, NULL) == FIRN_OK);
+    CHECK(delta.size == content.size && delta.kind == FI_PACKFILE_BLOB);
     uint8_t *out = malloc(content.size);
     CHECK(out != NULL);
-    CHECK(firn_compress_delta_decode(compress, base, delta.frame, out, content.size, NULL) ==
+    CHECK(fi_compress_delta_decode(compress, base, delta.frame, out, content.size, NULL) ==
           FIRN_OK);
     CHECK(memcmp(out, content.data, content.size) == 0);
     free(out);
-    firn_buf_deinit(&encoded);
+    fi_buf_deinit(&encoded);
 }
 
 int
@@ -68,12 +68,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (base_size > size - 2) {
         return 0;
     }
-    struct firn_compress *compress;
-    CHECK(firn_compress_create(&compress, NULL) == FIRN_OK);
+    struct fi_compress *compress;
+    CHECK(fi_compress_create(&compress, NULL) == FIRN_OK);
     firn_slice base = firn_bytes(data + 2, base_size);
     firn_slice rest = firn_bytes(data + 2 + base_size, size - 2 - base_size);
     read_hostile(compress, base, rest);
     round_trip(compress, base, rest);
-    firn_compress_destroy(compress);
+    fi_compress_destroy(compress);
     return 0;
 }

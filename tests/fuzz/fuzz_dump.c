@@ -52,31 +52,31 @@ static int
 load(const char *path, firn_slice text)
 {
     const char *const arguments[] = {path};
-    struct firn_cli cli = {.arguments = arguments, .argument_count = 1, .quiet = true};
+    struct fi_cli cli = {.arguments = arguments, .argument_count = 1, .quiet = true};
     int input = make_file();
     CHECK(text.size == 0 || write(input, text.data, text.size) == (ssize_t)text.size);
     CHECK(lseek(input, 0, SEEK_SET) == 0);
     CHECK(dup2(input, STDIN_FILENO) == STDIN_FILENO);
     (void)close(input);
-    return firn_data_dump_load(&cli);
+    return fi_data_dump_load(&cli);
 }
 
 /* Runs firn db dump; *out is to be freed by the caller. */
 static void
-dump(const char *path, struct firn_buf *out)
+dump(const char *path, struct fi_buf *out)
 {
-    struct firn_cli cli = {.quiet = true};
+    struct fi_cli cli = {.quiet = true};
     firn_store *store;
     firn_snapshot *view;
     const int output = make_file();
     CHECK(firn_store_open(path, NULL, &store, NULL) == FIRN_OK);
     CHECK(firn_snapshot_open(store, NULL, &view, NULL) == FIRN_OK);
-    firn_term_out_divert(output);
-    CHECK(firn_data_dump(&cli, store, view, NULL) == FIRN_EXIT_OK);
-    firn_term_out_flush();
-    firn_term_out_divert(STDOUT_FILENO);
+    fi_term_out_divert(output);
+    CHECK(fi_data_dump(&cli, store, view, NULL) == FI_EXIT_OK);
+    fi_term_out_flush();
+    fi_term_out_divert(STDOUT_FILENO);
     const off_t size = lseek(output, 0, SEEK_END);
-    CHECK(size > 0 && firn_buf_set_size(out, (size_t)size) == FIRN_OK);
+    CHECK(size > 0 && fi_buf_set_size(out, (size_t)size) == FIRN_OK);
     CHECK(pread(output, out->data, out->size, 0) == (ssize_t)out->size);
     (void)close(output);
     firn_snapshot_close(view);
@@ -102,25 +102,25 @@ has_times(firn_slice text)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct firn_buf once = {0};
-    struct firn_buf twice = {0};
+    struct fi_buf once = {0};
+    struct fi_buf twice = {0};
     char first[PATH_SIZE];
     char second[PATH_SIZE];
     begin();
     (void)snprintf(first, sizeof first, "%s/first", directory);
     (void)snprintf(second, sizeof second, "%s/second", directory);
-    if (load(first, firn_bytes(data, size)) == FIRN_EXIT_OK) {
+    if (load(first, firn_bytes(data, size)) == FI_EXIT_OK) {
         dump(first, &once);
-        if (!has_times(firn_buf_slice(&once))) {
-            CHECK(load(second, firn_buf_slice(&once)) == FIRN_EXIT_OK);
+        if (!has_times(fi_buf_slice(&once))) {
+            CHECK(load(second, fi_buf_slice(&once)) == FI_EXIT_OK);
             dump(second, &twice);
-            CHECK(firn_slice_equal(firn_buf_slice(&once), firn_buf_slice(&twice)));
+            CHECK(fi_slice_equal(fi_buf_slice(&once), fi_buf_slice(&twice)));
             CHECK(firn_store_destroy(second, NULL) == FIRN_OK);
         }
     }
     int rc = firn_store_destroy(first, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
-    firn_buf_deinit(&once);
-    firn_buf_deinit(&twice);
+    fi_buf_deinit(&once);
+    fi_buf_deinit(&twice);
     return 0;
 }

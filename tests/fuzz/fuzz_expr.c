@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { ROWS = 5, COLUMNS = 10 };
 
 struct input {
-    struct firn_schema *schema;
-    struct firn_chunk_values columns[COLUMNS];
+    struct fi_schema *schema;
+    struct fi_chunk_values columns[COLUMNS];
 };
 
 static const struct input *
@@ -32,30 +32,30 @@ fixed_input(void)
     static const uint64_t bools[ROWS] = {1, 0, 0, 1, 0};
     static const uint64_t naturals[ROWS] = {0, 1, 0, UINT64_MAX, 7};
     static const float reals[ROWS] = {-0.0F, -1.5F, 0, __builtin_nanf(""), 3e30F};
-    static const uint64_t valid[FIRN_CHUNK_MASK_WORDS] = {0x1b};
+    static const uint64_t valid[FI_CHUNK_MASK_WORDS] = {0x1b};
     static firn_slice texts[ROWS];
     static struct input input;
     if (input.schema == NULL) {
         firn_table_def *def = NULL;
         CHECK(firn_table_def_parse(text, &def, NULL) == FIRN_OK);
-        CHECK(firn_schema_def_create(def, &input.schema, NULL) == FIRN_OK);
-        firn_free(def);
+        CHECK(fi_schema_def_create(def, &input.schema, NULL) == FIRN_OK);
+        fi_free(def);
         texts[0] = firn_str("");
         texts[1] = firn_str("abc");
         texts[2] = firn_str("");
         texts[3] = firn_str("\xc3\xa9%_");
         texts[4] = firn_str("12");
         for (size_t i = 0; i < COLUMNS; i++) {
-            struct firn_chunk_values *values = &input.columns[i];
-            values->kind = firn_physical_of(input.schema->columns[i].type);
+            struct fi_chunk_values *values = &input.columns[i];
+            values->kind = fi_physical_of(input.schema->columns[i].type);
             values->count = ROWS;
             values->valid = i > 0 ? valid : NULL;
             values->as.i64 = numbers;
-            if (values->kind == FIRN_PHYSICAL_BYTES) {
+            if (values->kind == FI_PHYSICAL_BYTES) {
                 values->as.bytes = texts;
-            } else if (values->kind == FIRN_PHYSICAL_F32) {
+            } else if (values->kind == FI_PHYSICAL_F32) {
                 values->as.f32 = reals;
-            } else if (values->kind == FIRN_PHYSICAL_U64) {
+            } else if (values->kind == FI_PHYSICAL_U64) {
                 values->as.u64 = i == 1 ? bools : naturals;
             }
         }
@@ -65,22 +65,22 @@ fixed_input(void)
 
 /* Looks at every byte of the values. */
 static void
-use_values(const struct firn_chunk_values *values, const uint64_t *wanted)
+use_values(const struct fi_chunk_values *values, const uint64_t *wanted)
 {
     static volatile uint8_t sink;
     CHECK(values->count == ROWS);
     for (size_t row = 0; row < ROWS; row++) {
         bool is_wanted = (wanted[0] >> row & 1) != 0;
         bool is_null = values->valid != NULL && (values->valid[0] >> row & 1) == 0;
-        if (values->kind == FIRN_PHYSICAL_BYTES && is_wanted) {
+        if (values->kind == FI_PHYSICAL_BYTES && is_wanted) {
             firn_slice bytes = values->as.bytes[row];
             CHECK(!is_null || bytes.size == 0);
             for (size_t i = 0; i < bytes.size; i++) {
                 sink = bytes.data[i];
             }
-        } else if (values->kind == FIRN_PHYSICAL_F32) {
+        } else if (values->kind == FI_PHYSICAL_F32) {
             sink = values->as.f32[row] > 0;
-        } else if (values->kind != FIRN_PHYSICAL_BYTES) {
+        } else if (values->kind != FI_PHYSICAL_BYTES) {
             CHECK(!is_wanted || !is_null || values->as.u64[row] == 0);
         }
     }
@@ -88,102 +88,101 @@ use_values(const struct firn_chunk_values *values, const uint64_t *wanted)
 }
 
 static int
-filter(const struct firn_expr *expr, uint64_t *mask)
+filter(const struct fi_expr *expr, uint64_t *mask)
 {
-    struct firn_expr_eval *eval = NULL;
-    struct firn_expr_batch batch = {
-        .count = ROWS, .wanted = mask, .columns = fixed_input()->columns};
+    struct fi_expr_eval *eval = NULL;
+    struct fi_expr_batch batch = {.count = ROWS, .wanted = mask, .columns = fixed_input()->columns};
     firn_error err;
-    int rc = firn_expr_eval_create(&expr, 1, &eval, &err);
+    int rc = fi_expr_eval_create(&expr, 1, &eval, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_LIMIT);
     if (rc == FIRN_OK) {
-        firn_expr_eval_begin(eval, &batch);
-        rc = firn_expr_eval_filter(eval, 0, mask, &err);
+        fi_expr_eval_begin(eval, &batch);
+        rc = fi_expr_eval_filter(eval, 0, mask, &err);
         CHECK(rc == FIRN_OK || rc == FIRN_LIMIT || rc == FIRN_INVALID);
     }
-    firn_expr_eval_destroy(eval);
+    fi_expr_eval_destroy(eval);
     return rc;
 }
 
 static void
-use_condition(const struct firn_expr *expr)
+use_condition(const struct fi_expr *expr)
 {
-    uint64_t whole[FIRN_CHUNK_MASK_WORDS] = {0x1f};
-    uint64_t parts[FIRN_CHUNK_MASK_WORDS] = {0x1f};
-    struct firn_expr_where where;
+    uint64_t whole[FI_CHUNK_MASK_WORDS] = {0x1f};
+    uint64_t parts[FI_CHUNK_MASK_WORDS] = {0x1f};
+    struct fi_expr_where where;
     firn_error err;
     int rc = filter(expr, whole);
-    CHECK(firn_expr_split(expr, &where, &err) == FIRN_OK);
+    CHECK(fi_expr_split(expr, &where, &err) == FIRN_OK);
     for (size_t i = 0; i < where.count; i++) {
-        const struct firn_chunk_values *values = &fixed_input()->columns[where.conditions[i].place];
-        struct firn_chunk_scratch scratch = {.numbers = {.data = NULL}};
-        struct firn_buf bytes = {.data = NULL};
-        struct firn_chunk chunk;
-        CHECK(firn_chunk_encode(values, &bytes, NULL, &err) == FIRN_OK);
-        CHECK(firn_chunk_open(firn_buf_slice(&bytes), values->kind, values->fixed_size, ROWS,
-                              &chunk, &err) == FIRN_OK);
-        CHECK(firn_chunk_filter_block(&chunk, 0, &where.conditions[i].predicate, &scratch, parts,
-                                      &err) == FIRN_OK);
-        firn_chunk_scratch_deinit(&scratch);
-        firn_buf_deinit(&bytes);
+        const struct fi_chunk_values *values = &fixed_input()->columns[where.conditions[i].place];
+        struct fi_chunk_scratch scratch = {.numbers = {.data = NULL}};
+        struct fi_buf bytes = {.data = NULL};
+        struct fi_chunk chunk;
+        CHECK(fi_chunk_encode(values, &bytes, NULL, &err) == FIRN_OK);
+        CHECK(fi_chunk_open(fi_buf_slice(&bytes), values->kind, values->fixed_size, ROWS, &chunk,
+                            &err) == FIRN_OK);
+        CHECK(fi_chunk_filter_block(&chunk, 0, &where.conditions[i].predicate, &scratch, parts,
+                                    &err) == FIRN_OK);
+        fi_chunk_scratch_deinit(&scratch);
+        fi_buf_deinit(&bytes);
     }
     parts[0] = where.is_never ? 0 : parts[0];
     int rest_rc = where.rest != NULL ? filter(where.rest, parts) : FIRN_OK;
     CHECK(rc != FIRN_OK || rest_rc != FIRN_OK || whole[0] == parts[0]);
-    firn_expr_where_deinit(&where);
+    fi_expr_where_deinit(&where);
 }
 
 static void
-use_expression(const struct firn_expr *expr)
+use_expression(const struct fi_expr *expr)
 {
     static const uint64_t masks[] = {0x1f, 0x0a, 0};
-    struct firn_expr_eval *eval = NULL;
+    struct fi_expr_eval *eval = NULL;
     firn_error err;
-    if (firn_expr_has_aggregates(expr)) {
+    if (fi_expr_has_aggregates(expr)) {
         return;
     }
-    int rc = firn_expr_eval_create(&expr, 1, &eval, &err);
+    int rc = fi_expr_eval_create(&expr, 1, &eval, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_LIMIT);
     for (size_t i = 0; i < sizeof masks / sizeof masks[0] && rc == FIRN_OK; i++) {
-        uint64_t wanted[FIRN_CHUNK_MASK_WORDS] = {masks[i]};
-        struct firn_chunk_values values;
-        struct firn_expr_batch batch = {
+        uint64_t wanted[FI_CHUNK_MASK_WORDS] = {masks[i]};
+        struct fi_chunk_values values;
+        struct fi_expr_batch batch = {
             .count = ROWS, .wanted = wanted, .columns = fixed_input()->columns};
-        firn_expr_eval_begin(eval, &batch);
-        int code = firn_expr_eval_values(eval, 0, &values, &err);
+        fi_expr_eval_begin(eval, &batch);
+        int code = fi_expr_eval_values(eval, 0, &values, &err);
         CHECK(code == FIRN_OK || code == FIRN_LIMIT || code == FIRN_INVALID);
         CHECK(code == FIRN_OK || err.text[0] != '\0');
         if (code == FIRN_OK) {
             use_values(&values, wanted);
         }
     }
-    firn_expr_eval_destroy(eval);
-    if (firn_expr_type_of(expr)->type == FIRN_TYPE_BOOL) {
+    fi_expr_eval_destroy(eval);
+    if (fi_expr_type_of(expr)->type == FIRN_TYPE_BOOL) {
         use_condition(expr);
     }
 }
 
 static void
-use_list(const struct firn_expr_list *list)
+use_list(const struct fi_expr_list *list)
 {
-    const struct firn_expr *exprs[16];
+    const struct fi_expr *exprs[16];
     size_t count = list->count < 16 ? list->count : 16;
-    struct firn_expr_groups groups;
+    struct fi_expr_groups groups;
     firn_error err;
     for (size_t i = 0; i < count; i++) {
         exprs[i] = list->items[i].expr;
-        CHECK(list->items[i].name.size <= FIRN_EXPR_NAME_SIZE_MAX);
+        CHECK(list->items[i].name.size <= FI_EXPR_NAME_SIZE_MAX);
         CHECK(list->items[i].name.data[list->items[i].name.size] == 0);
-        CHECK(firn_expr_equal(exprs[i], exprs[i]));
+        CHECK(fi_expr_equal(exprs[i], exprs[i]));
         use_expression(exprs[i]);
     }
-    struct firn_expr_group_input input = {.exprs = exprs,
-                                          .expr_count = count,
-                                          .keys = exprs,
-                                          .key_count = firn_expr_has_aggregates(exprs[0]) ? 0 : 1};
-    int rc = firn_expr_group(&input, &groups, &err);
+    struct fi_expr_group_input input = {.exprs = exprs,
+                                        .expr_count = count,
+                                        .keys = exprs,
+                                        .key_count = fi_expr_has_aggregates(exprs[0]) ? 0 : 1};
+    int rc = fi_expr_group(&input, &groups, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_INVALID || rc == FIRN_LIMIT);
-    firn_expr_groups_deinit(&groups);
+    fi_expr_groups_deinit(&groups);
 }
 
 int
@@ -191,12 +190,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     firn_value parameters[] = {firn_i64(3), firn_text("abc"), firn_null(),
                                firn_typed_i64(FIRN_TYPE_DECIMAL, 125)};
-    struct firn_expr_env env = {.schema = fixed_input()->schema,
-                                .parameters = parameters,
-                                .parameter_count = 4,
-                                .of = "fuzz"};
-    struct firn_expr *expr = NULL;
-    struct firn_expr_list list;
+    struct fi_expr_env env = {.schema = fixed_input()->schema,
+                              .parameters = parameters,
+                              .parameter_count = 4,
+                              .of = "fuzz"};
+    struct fi_expr *expr = NULL;
+    struct fi_expr_list list;
     firn_error err;
     err.text[0] = '\0';
     if (size < 1) {
@@ -205,17 +204,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     firn_slice text = firn_bytes(data + 1, size - 1);
     int rc;
     if (data[0] % 2 == 0) {
-        rc = firn_expr_create(text, &env, &expr, &err);
+        rc = fi_expr_create(text, &env, &expr, &err);
         if (rc == FIRN_OK) {
             use_expression(expr);
         }
-        firn_expr_destroy(expr);
+        fi_expr_destroy(expr);
     } else {
-        rc = firn_expr_list_create(text, FIRN_EXPR_SELECT, &env, &list, &err);
+        rc = fi_expr_list_create(text, FI_EXPR_SELECT, &env, &list, &err);
         if (rc == FIRN_OK) {
             use_list(&list);
         }
-        firn_expr_list_deinit(&list);
+        fi_expr_list_deinit(&list);
     }
     CHECK(rc == FIRN_OK || ((rc == FIRN_INVALID || rc == FIRN_LIMIT || rc == FIRN_NOT_FOUND) &&
                             err.text[0] != '\0'));

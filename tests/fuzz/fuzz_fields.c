@@ -21,39 +21,39 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 check_keyspace_entry(firn_slice bytes)
 {
-    struct firn_keyspace_entry entry;
-    struct firn_buf again = {0};
+    struct fi_keyspace_entry entry;
+    struct fi_buf again = {0};
     const char *what = NULL;
-    int rc = firn_keyspace_entry_decode(bytes, &entry, &what);
+    int rc = fi_keyspace_entry_decode(bytes, &entry, &what);
     if (rc == FIRN_OK) {
-        CHECK(firn_keyspace_entry_encode(&entry, &again) == FIRN_OK);
-        CHECK(firn_keyspace_entry_decode(firn_buf_slice(&again), &entry, &what) == FIRN_OK);
+        CHECK(fi_keyspace_entry_encode(&entry, &again) == FIRN_OK);
+        CHECK(fi_keyspace_entry_decode(fi_buf_slice(&again), &entry, &what) == FIRN_OK);
     } else {
         CHECK((rc == FIRN_CORRUPT || rc == FIRN_NEWER) && what != NULL);
     }
-    firn_buf_deinit(&again);
+    fi_buf_deinit(&again);
 }
 
 static void
 check_cell(firn_slice bytes)
 {
-    struct firn_value_file_reference reference;
-    CHECK(!firn_value_cell_decode(bytes, &reference) || bytes.size >= FIRN_VALUE_CELL_HEAD_SIZE);
+    struct fi_value_file_reference reference;
+    CHECK(!fi_value_cell_decode(bytes, &reference) || bytes.size >= FI_VALUE_CELL_HEAD_SIZE);
 }
 
 static void
 check_keep(firn_slice text)
 {
-    struct firn_catalog_keep keep;
+    struct fi_catalog_keep keep;
     firn_error err = {0};
-    int rc = firn_catalog_keep_read(text, &keep, &err);
+    int rc = fi_catalog_keep_read(text, &keep, &err);
     CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && err.code == rc && err.text[0] != '\0'));
     if (rc == FIRN_OK) {
-        struct firn_catalog_keep_walk walk;
-        firn_catalog_keep_begin(&walk, &keep);
-        CHECK(firn_catalog_keep_next(&walk, INT64_MAX) || !keep.is_forever);
-        CHECK(firn_catalog_keep_next(&walk, 0) || !keep.is_forever);
-        CHECK(firn_catalog_keep_next(&walk, INT64_MIN) || !keep.is_forever);
+        struct fi_catalog_keep_walk walk;
+        fi_catalog_keep_begin(&walk, &keep);
+        CHECK(fi_catalog_keep_next(&walk, INT64_MAX) || !keep.is_forever);
+        CHECK(fi_catalog_keep_next(&walk, 0) || !keep.is_forever);
+        CHECK(fi_catalog_keep_next(&walk, INT64_MIN) || !keep.is_forever);
     }
 }
 
@@ -62,11 +62,11 @@ check_date(firn_slice text)
 {
     int64_t days;
     int64_t again;
-    char written[FIRN_TIME_TEXT_SIZE_MAX];
-    if (firn_time_text_read_date(text, &days) == NULL) {
-        size_t size = firn_time_text_write_date(days, written);
+    char written[FI_TIME_TEXT_SIZE_MAX];
+    if (fi_time_text_read_date(text, &days) == NULL) {
+        size_t size = fi_time_text_write_date(days, written);
         CHECK(size <= sizeof written);
-        CHECK(firn_time_text_read_date(firn_bytes(written, size), &again) == NULL && again == days);
+        CHECK(fi_time_text_read_date(firn_bytes(written, size), &again) == NULL && again == days);
     }
 }
 
@@ -75,11 +75,11 @@ check_timestamp(firn_slice text)
 {
     int64_t us;
     int64_t again;
-    char written[FIRN_TIME_TEXT_SIZE_MAX];
-    if (firn_time_text_read_timestamp(text, &us) == NULL) {
-        size_t size = firn_time_text_write_timestamp(us, written);
+    char written[FI_TIME_TEXT_SIZE_MAX];
+    if (fi_time_text_read_timestamp(text, &us) == NULL) {
+        size_t size = fi_time_text_write_timestamp(us, written);
         CHECK(size <= sizeof written);
-        CHECK(firn_time_text_read_timestamp(firn_bytes(written, size), &again) == NULL &&
+        CHECK(fi_time_text_read_timestamp(firn_bytes(written, size), &again) == NULL &&
               again == us);
     }
 }

@@ -32,27 +32,26 @@ mend_checksums(uint8_t *data, size_t size)
         }
         if (end - at > CRC_LETTERS + 1) {
             const uint8_t *rest = at + CRC_LETTERS + 1;
-            (void)snprintf(crc, sizeof crc, "%08" PRIx32,
-                           firn_crc32c(0, rest, (size_t)(end - rest)));
+            (void)snprintf(crc, sizeof crc, "%08" PRIx32, fi_crc32c(0, rest, (size_t)(end - rest)));
             memcpy(at, crc, CRC_LETTERS);
         }
         at = end + 1;
     }
 }
 
-static const struct firn_os_known_list_entry *
-entry_at(const struct firn_os_known_list *list, size_t i)
+static const struct fi_os_known_list_entry *
+entry_at(const struct fi_os_known_list *list, size_t i)
 {
-    return *(struct firn_os_known_list_entry **)firn_hash_map_at(&list->entries, i);
+    return *(struct fi_os_known_list_entry **)fi_hash_map_at(&list->entries, i);
 }
 
 static void
-check_same(const struct firn_os_known_list *list, const struct firn_os_known_list *again)
+check_same(const struct fi_os_known_list *list, const struct fi_os_known_list *again)
 {
     for (size_t i = 0; i < list->entries.count; i++) {
-        const struct firn_os_known_list_entry *entry = entry_at(list, i);
-        const struct firn_os_known_list_entry *other = firn_os_known_list_find(again, entry->path);
-        CHECK(entry->id_count <= FIRN_OS_KNOWN_LIST_IDS);
+        const struct fi_os_known_list_entry *entry = entry_at(list, i);
+        const struct fi_os_known_list_entry *other = fi_os_known_list_find(again, entry->path);
+        CHECK(entry->id_count <= FI_OS_KNOWN_LIST_IDS);
         CHECK(entry->id_count == (other == NULL ? 0 : other->id_count));
         for (unsigned k = 0; k < entry->id_count; k++) {
             CHECK(entry->ids[k].inode == other->ids[k].inode &&
@@ -65,29 +64,29 @@ check_same(const struct firn_os_known_list *list, const struct firn_os_known_lis
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct firn_os_known_list list;
-    struct firn_os_known_list again;
-    struct firn_buf bytes = {0};
+    struct fi_os_known_list list;
+    struct fi_os_known_list again;
+    struct fi_buf bytes = {0};
     if (size == 0) {
         return 0;
     }
-    CHECK(firn_buf_append(&bytes, data + 1, size - 1) == FIRN_OK);
+    CHECK(fi_buf_append(&bytes, data + 1, size - 1) == FIRN_OK);
     /* The head has no checksum. */
     uint8_t *feed = bytes.size > 0 ? memchr(bytes.data, '\n', bytes.size) : NULL;
     if (data[0] % 2 == 1 && feed != NULL) {
         mend_checksums(feed + 1, bytes.size - (size_t)(feed + 1 - bytes.data));
     }
-    firn_os_known_list_init(&list);
-    firn_os_known_list_init(&again);
-    CHECK(firn_os_known_list_read(&list, firn_buf_slice(&bytes)));
+    fi_os_known_list_init(&list);
+    fi_os_known_list_init(&again);
+    CHECK(fi_os_known_list_read(&list, fi_buf_slice(&bytes)));
     CHECK(list.end <= bytes.size && list.next > 0);
-    firn_buf_clear(&bytes);
-    CHECK(firn_os_known_list_write_all(&list, &bytes) == FIRN_OK);
-    CHECK(firn_os_known_list_read(&again, firn_buf_slice(&bytes)));
-    CHECK(firn_os_known_list_is_sound(&again) && again.end == bytes.size);
+    fi_buf_clear(&bytes);
+    CHECK(fi_os_known_list_write_all(&list, &bytes) == FIRN_OK);
+    CHECK(fi_os_known_list_read(&again, fi_buf_slice(&bytes)));
+    CHECK(fi_os_known_list_is_sound(&again) && again.end == bytes.size);
     check_same(&list, &again);
-    firn_os_known_list_deinit(&list);
-    firn_os_known_list_deinit(&again);
-    firn_buf_deinit(&bytes);
+    fi_os_known_list_deinit(&list);
+    fi_os_known_list_deinit(&again);
+    fi_buf_deinit(&bytes);
     return 0;
 }

@@ -32,11 +32,11 @@ static const char *const files[][2] = {
 };
 
 static void
-put(struct firn_os *os, const char *folder, const char *name, firn_slice bytes)
+put(struct fi_os *os, const char *folder, const char *name, firn_slice bytes)
 {
     char path[64];
-    struct firn_os_dir *dir;
-    struct firn_os_file *file;
+    struct fi_os_dir *dir;
+    struct fi_os_file *file;
     for (const char *at = folder + 1; at != NULL;
          at = strchr(at, '/') != NULL ? strchr(at, '/') + 1 : NULL) {
         const char *end = strchr(at, '/');
@@ -44,27 +44,26 @@ put(struct firn_os *os, const char *folder, const char *name, firn_slice bytes)
         size_t size = end != NULL ? (size_t)(end - at) : strlen(at);
         memcpy(path, folder, above);
         path[above] = '\0';
-        CHECK(firn_os_dir_open_path(os, path, &dir, NULL) == FIRN_OK);
+        CHECK(fi_os_dir_open_path(os, path, &dir, NULL) == FIRN_OK);
         memcpy(path, at, size);
         path[size] = '\0';
-        int rc = firn_os_make_dir(dir, path, 0755, NULL);
+        int rc = fi_os_make_dir(dir, path, 0755, NULL);
         CHECK(rc == FIRN_OK || rc == FIRN_EXISTS);
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
     }
-    CHECK(firn_os_dir_open_path(os, folder, &dir, NULL) == FIRN_OK);
-    CHECK(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0644, &file, NULL) ==
-          FIRN_OK);
-    CHECK(firn_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
+    CHECK(fi_os_dir_open_path(os, folder, &dir, NULL) == FIRN_OK);
+    CHECK(fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE, 0644, &file, NULL) == FIRN_OK);
+    CHECK(fi_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
 }
 
 static void
-check(struct firn_os *os, const char *root)
+check(struct fi_os *os, const char *root)
 {
     firn_workspace_git git;
     memset(&git, 'x', sizeof git);
-    firn_place_git_read(os, root, &git);
+    fi_place_git_read(os, root, &git);
     CHECK(memchr(git.branch, '\0', sizeof git.branch) != NULL);
     CHECK(memchr(git.commit, '\0', sizeof git.commit) != NULL);
     size_t commit = strlen(git.commit);
@@ -75,43 +74,43 @@ check(struct firn_os *os, const char *root)
     }
     CHECK(strstr(git.branch, "..") == NULL);
 
-    struct firn_catalog_record record = {.order = 1,
-                                         .number = 1,
-                                         .created_ns = 1,
-                                         .workspace_path = firn_str("/w"),
-                                         .root = {.kind = FIRN_TREE_DIR, .mode = 0755},
-                                         .git = git};
-    struct firn_catalog_record read;
-    struct firn_buf bytes = {0};
-    CHECK(firn_catalog_record_encode(&record, &bytes) == FIRN_OK);
-    CHECK(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, NULL) == FIRN_OK);
+    struct fi_catalog_record record = {.order = 1,
+                                       .number = 1,
+                                       .created_ns = 1,
+                                       .workspace_path = firn_str("/w"),
+                                       .root = {.kind = FI_TREE_DIR, .mode = 0755},
+                                       .git = git};
+    struct fi_catalog_record read;
+    struct fi_buf bytes = {0};
+    CHECK(fi_catalog_record_encode(&record, &bytes) == FIRN_OK);
+    CHECK(fi_catalog_record_decode(fi_buf_slice(&bytes), &read, NULL) == FIRN_OK);
     CHECK(strcmp(read.git.branch, git.branch) == 0 && strcmp(read.git.commit, git.commit) == 0);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 }
 
 /* Whatever the index is: it is read the same way twice, and what is tracked below a directory stands in it. */
 static void
-check_index(struct firn_os *os)
+check_index(struct fi_os *os)
 {
-    struct firn_os_dir *repository;
-    bool is_tracked = firn_place_git_tracks(os, "/w", ".firn");
-    CHECK(is_tracked == firn_place_git_tracks(os, "/w", ".firn"));
-    (void)firn_place_git_tracks(os, "/w/below", ".firn");
-    if (firn_os_dir_open_path(os, "/w/.git", &repository, NULL) == FIRN_OK) {
-        CHECK(!is_tracked || firn_place_git_index_has(repository, firn_str(".firn/")));
-        (void)firn_place_git_index_has(repository, firn_str("a/"));
-        firn_os_dir_close(repository);
+    struct fi_os_dir *repository;
+    bool is_tracked = fi_place_git_tracks(os, "/w", ".firn");
+    CHECK(is_tracked == fi_place_git_tracks(os, "/w", ".firn"));
+    (void)fi_place_git_tracks(os, "/w/below", ".firn");
+    if (fi_os_dir_open_path(os, "/w/.git", &repository, NULL) == FIRN_OK) {
+        CHECK(!is_tracked || fi_place_git_index_has(repository, firn_str(".firn/")));
+        (void)fi_place_git_index_has(repository, firn_str("a/"));
+        fi_os_dir_close(repository);
     }
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct firn_os *os;
+    struct fi_os *os;
     if (size > SIZE_MAX_OF_INPUT) {
         return 0;
     }
-    CHECK(firn_os_ram_create(LIMIT_BYTES, &os, NULL) == FIRN_OK);
+    CHECK(fi_os_ram_create(LIMIT_BYTES, &os, NULL) == FIRN_OK);
     put(os, "/w/below", "file", firn_str("content"));
     for (size_t i = 0; i < sizeof files / sizeof files[0] && size > 0; i++) {
         bool is_last = i + 1 == sizeof files / sizeof files[0];
@@ -127,6 +126,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(os, "/w");
     check(os, "/w/below");
     check_index(os);
-    firn_os_ram_destroy(os);
+    fi_os_ram_destroy(os);
     return 0;
 }

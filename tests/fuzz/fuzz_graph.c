@@ -21,24 +21,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { WANTED = 12, ROWS_SEARCHED = 1 << 16, DIMENSIONS_SEARCHED = 4096 };
 
-static struct firn_graph_scratch *
+static struct fi_graph_scratch *
 open_scratch(void)
 {
-    static struct firn_graph_scratch *scratch;
+    static struct fi_graph_scratch *scratch;
     if (scratch == NULL) {
-        CHECK(firn_graph_search_scratch_create(&scratch, NULL) == FIRN_OK);
+        CHECK(fi_graph_search_scratch_create(&scratch, NULL) == FIRN_OK);
     }
     return scratch;
 }
 
 static void
-check_found(const struct firn_graph *graph, const uint64_t *allowed,
-            const struct firn_graph_candidate *found, size_t count)
+check_found(const struct fi_graph *graph, const uint64_t *allowed,
+            const struct fi_graph_candidate *found, size_t count)
 {
     CHECK(count <= WANTED);
     for (size_t i = 0; i < count; i++) {
         uint64_t row = found[i].row;
-        CHECK(row < firn_graph_search_rows(graph) &&
+        CHECK(row < fi_graph_search_rows(graph) &&
               (allowed == NULL || (allowed[row / 64] >> row % 64 & 1) != 0));
         for (size_t j = 0; j < i; j++) {
             CHECK(found[j].row != row);
@@ -47,50 +47,50 @@ check_found(const struct firn_graph *graph, const uint64_t *allowed,
 }
 
 static void
-search(const struct firn_graph *graph, const uint64_t *allowed)
+search(const struct fi_graph *graph, const uint64_t *allowed)
 {
     static float query[DIMENSIONS_SEARCHED];
-    struct firn_graph_candidate found[WANTED];
+    struct fi_graph_candidate found[WANTED];
     double distances[WANTED];
-    struct firn_graph_search_counts counts;
+    struct fi_graph_search_counts counts;
     uint64_t judged;
     size_t count;
-    uint64_t rows = firn_graph_search_rows(graph);
+    uint64_t rows = fi_graph_search_rows(graph);
     uint64_t allowed_count = 0;
     for (uint64_t row = 0; allowed != NULL && row < rows; row++) {
         allowed_count += allowed[row / 64] >> row % 64 & 1;
     }
-    const struct firn_graph_search_options options = {
+    const struct fi_graph_search_options options = {
         .wanted = WANTED, .ef = 20, .allowed = allowed, .allowed_count = allowed_count};
     for (size_t i = 0; i < DIMENSIONS_SEARCHED; i++) {
         query[i] = (float)(i % 7) - 3;
     }
-    int rc = firn_graph_search(graph, query, &options, open_scratch(), found, &count, NULL, NULL);
+    int rc = fi_graph_search(graph, query, &options, open_scratch(), found, &count, NULL, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     CHECK(rc == FIRN_OK || count == 0);
     check_found(graph, allowed, found, count);
-    const size_t width = firn_graph_recall_width(graph, WANTED, 0.9);
-    CHECK(width == 0 || (width >= WANTED && width <= FIRN_GRAPH_EF_MAX));
-    const struct firn_graph_search_options recalling = {.wanted = WANTED,
-                                                        .ef = width,
-                                                        .recall = 0.9,
-                                                        .allowed = allowed,
-                                                        .allowed_count = allowed_count};
-    rc = firn_graph_search(graph, query, &recalling, open_scratch(), found, &count, NULL, NULL);
+    const size_t width = fi_graph_recall_width(graph, WANTED, 0.9);
+    CHECK(width == 0 || (width >= WANTED && width <= FI_GRAPH_EF_MAX));
+    const struct fi_graph_search_options recalling = {.wanted = WANTED,
+                                                      .ef = width,
+                                                      .recall = 0.9,
+                                                      .allowed = allowed,
+                                                      .allowed_count = allowed_count};
+    rc = fi_graph_search(graph, query, &recalling, open_scratch(), found, &count, NULL, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     CHECK(rc == FIRN_OK || count == 0);
     check_found(graph, allowed, found, count);
-    rc = firn_graph_read_judge(graph, query, found, count, distances, NULL);
+    rc = fi_graph_read_judge(graph, query, found, count, distances, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     const size_t had = count;
-    rc = firn_graph_exact_rank(graph, query, &options, open_scratch(), found, distances, &count,
-                               &judged, NULL);
+    rc = fi_graph_exact_rank(graph, query, &options, open_scratch(), found, distances, &count,
+                             &judged, NULL);
     CHECK(rc == FIRN_OK ? judged <= had : fuzz_machine_is_refusal(rc));
     if (rc == FIRN_OK) {
         check_found(graph, allowed, found, count);
     }
-    rc = firn_graph_exact(graph, query, &options, open_scratch(), found, distances, &count, &counts,
-                          NULL);
+    rc = fi_graph_exact(graph, query, &options, open_scratch(), found, distances, &count, &counts,
+                        NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     if (rc == FIRN_OK) {
         check_found(graph, allowed, found, count);
@@ -120,12 +120,12 @@ read_rows(void *ctx, uint64_t first, size_t count, const uint8_t **out, firn_err
 
 /* All vectors that can be read, but each 16th is another one. */
 static void
-take_rows(const struct firn_graph *graph, struct rows *rows)
+take_rows(const struct fi_graph *graph, struct rows *rows)
 {
     for (uint32_t block = 0; block < graph->vectors.blocks; block++) {
-        struct firn_block_pin pin;
-        if (firn_graph_read_pinned(graph, &graph->vectors, block, FIRN_BLOCK_CACHE_SCAN, &pin,
-                                   NULL) != FIRN_OK) {
+        struct fi_block_pin pin;
+        if (fi_graph_read_pinned(graph, &graph->vectors, block, FI_BLOCK_CACHE_SCAN, &pin, NULL) !=
+            FIRN_OK) {
             continue;
         }
         for (size_t at = 0; at < pin.size; at += rows->size) {
@@ -134,48 +134,48 @@ take_rows(const struct firn_graph *graph, struct rows *rows)
             own[0] = rows->count % 16 == 5 ? (uint8_t)(own[0] + 1) : own[0];
             rows->count++;
         }
-        firn_block_cache_unpin(graph->cache, &pin);
+        fi_block_cache_unpin(graph->cache, &pin);
     }
 }
 
 static void
-check_list(const struct firn_graph *graph, uint32_t node, uint32_t level)
+check_list(const struct fi_graph *graph, uint32_t node, uint32_t level)
 {
     const uint8_t *links;
     size_t width;
-    CHECK(firn_graph_walk_links(graph, node, level, NULL, &links, &width, NULL) == FIRN_OK);
-    for (size_t k = 0; k < width && firn_graph_link(links, k) != FIRN_GRAPH_NONE; k++) {
-        uint32_t link = firn_graph_link(links, k);
+    CHECK(fi_graph_walk_links(graph, node, level, NULL, &links, &width, NULL) == FIRN_OK);
+    for (size_t k = 0; k < width && fi_graph_link(links, k) != FI_GRAPH_NONE; k++) {
+        uint32_t link = fi_graph_link(links, k);
         CHECK(link < graph->count && link != node);
-        CHECK(level == 0 || firn_graph_walk_level_of(graph, link) >= level);
+        CHECK(level == 0 || fi_graph_walk_level_of(graph, link) >= level);
         for (size_t j = 0; j < k; j++) {
-            CHECK(firn_graph_link(links, j) != link);
+            CHECK(fi_graph_link(links, j) != link);
         }
     }
 }
 
 static void
-merge(const struct firn_graph *old)
+merge(const struct fi_graph *old)
 {
     struct rows rows = {.size = 4 * (size_t)old->parameters.dimensions};
-    struct firn_graph *built = NULL;
+    struct fi_graph *built = NULL;
     rows.vectors = calloc((size_t)old->count + 1, rows.size);
     CHECK(rows.vectors != NULL);
     take_rows(old, &rows);
-    const struct firn_graph_source source = {&rows, rows.count, read_rows};
-    struct firn_graph_build_options options = {
-        .parameters = old->parameters, .os = firn_os_default(), .threads = 1, .old = old};
+    const struct fi_graph_source source = {&rows, rows.count, read_rows};
+    struct fi_graph_build_options options = {
+        .parameters = old->parameters, .os = fi_os_default(), .threads = 1, .old = old};
     options.parameters.seed++;
-    int rc = firn_graph_build(&source, &options, &built, NULL);
+    int rc = fi_graph_build(&source, &options, &built, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_INVALID);
     for (uint32_t node = 0; rc == FIRN_OK && node < built->count; node++) {
-        uint32_t levels = firn_graph_walk_level_of(built, node);
-        CHECK(levels <= built->top_level && built->top_level <= FIRN_GRAPH_LEVEL_MAX);
+        uint32_t levels = fi_graph_walk_level_of(built, node);
+        CHECK(levels <= built->top_level && built->top_level <= FI_GRAPH_LEVEL_MAX);
         for (uint32_t level = 0; level <= levels; level++) {
             check_list(built, node, level);
         }
     }
-    firn_graph_build_destroy(built);
+    fi_graph_build_destroy(built);
     free(rows.vectors);
 }
 
@@ -190,16 +190,16 @@ static void
 walk_file(void)
 {
     static uint64_t allowed[ROWS_SEARCHED / 64 + 1];
-    struct firn_run *run;
+    struct fi_run *run;
     size_t damage = 0;
-    int rc = firn_graph_read_kind.open(fuzz_machine_open(), "g", &run, NULL);
+    int rc = fi_graph_read_kind.open(fuzz_machine_open(), "g", &run, NULL);
     if (rc != FIRN_OK) {
         CHECK(fuzz_machine_is_refusal(rc));
         return;
     }
-    const struct firn_graph *graph = firn_graph_read_of(run);
-    if (firn_graph_search_rows(graph) <= ROWS_SEARCHED &&
-        firn_graph_search_parameters(graph)->dimensions <= DIMENSIONS_SEARCHED) {
+    const struct fi_graph *graph = fi_graph_read_of(run);
+    if (fi_graph_search_rows(graph) <= ROWS_SEARCHED &&
+        fi_graph_search_parameters(graph)->dimensions <= DIMENSIONS_SEARCHED) {
         search(graph, NULL);
         memset(allowed, 0xa5, sizeof allowed);
         search(graph, allowed);
@@ -208,9 +208,9 @@ walk_file(void)
         graph->parameters.ef_construction <= MERGED_MAX) {
         merge(graph);
     }
-    rc = firn_graph_read_kind.check(run, count_damage, &damage, NULL, NULL);
+    rc = fi_graph_read_kind.check(run, count_damage, &damage, NULL, NULL);
     CHECK((rc == FIRN_OK) == (damage == 0));
-    firn_graph_read_kind.close(run);
+    fi_graph_read_kind.close(run);
 }
 
 int

@@ -18,42 +18,42 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 check_record(firn_slice bytes)
 {
-    struct firn_history_record record;
-    struct firn_buf again = {0};
+    struct fi_history_record record;
+    struct fi_buf again = {0};
     const char *what = NULL;
-    int rc = firn_history_format_get_record(bytes, &record, &what);
+    int rc = fi_history_format_get_record(bytes, &record, &what);
     if (rc == FIRN_OK) {
-        CHECK(firn_history_format_put_record(&record, &again) == FIRN_OK);
-        CHECK(firn_slice_equal(firn_buf_slice(&again), bytes));
+        CHECK(fi_history_format_put_record(&record, &again) == FIRN_OK);
+        CHECK(fi_slice_equal(fi_buf_slice(&again), bytes));
     } else {
         CHECK((rc == FIRN_CORRUPT || rc == FIRN_NEWER) && what != NULL);
     }
-    firn_buf_deinit(&again);
+    fi_buf_deinit(&again);
 }
 
 static void
-check_view(struct firn_view view)
+check_view(struct fi_view view)
 {
     CHECK(view.count > 0);
     for (size_t i = 0; i < view.count; i++) {
-        struct firn_view_interval interval = firn_view_at(&view, i);
+        struct fi_view_interval interval = fi_view_at(&view, i);
         CHECK(interval.first > 0 && interval.first <= interval.last);
-        CHECK(i == 0 || interval.first - 1 > firn_view_at(&view, i - 1).last);
+        CHECK(i == 0 || interval.first - 1 > fi_view_at(&view, i - 1).last);
     }
 }
 
 static void
-check_history(struct firn_history *history)
+check_history(struct fi_history *history)
 {
     uint64_t sequence = 0;
-    check_view(firn_history_view(history->now, UINT64_MAX));
-    for (size_t i = 0; i < firn_history_count(history); i++) {
-        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i);
+    check_view(fi_history_view(history->now, UINT64_MAX));
+    for (size_t i = 0; i < fi_history_count(history); i++) {
+        const struct fi_db_checkpoint *checkpoint = fi_history_at(history, i);
         CHECK(checkpoint->sequence >= sequence && checkpoint->sequence >= checkpoint->line->begin);
         CHECK(checkpoint->number < history->next_number);
-        CHECK(firn_history_ref(checkpoint->line, NULL) == FIRN_OK);
-        check_view(firn_history_view(checkpoint->line, checkpoint->sequence));
-        firn_history_unref(history, checkpoint->line);
+        CHECK(fi_history_ref(checkpoint->line, NULL) == FIRN_OK);
+        check_view(fi_history_view(checkpoint->line, checkpoint->sequence));
+        fi_history_unref(history, checkpoint->line);
         sequence = checkpoint->sequence;
     }
 }
@@ -61,23 +61,23 @@ check_history(struct firn_history *history)
 static void
 check_bytes(firn_slice bytes, unsigned depth)
 {
-    struct firn_history history = {0};
-    struct firn_buf again = {0};
+    struct fi_history history = {0};
+    struct fi_buf again = {0};
     firn_error err;
-    int rc = firn_history_format_get(bytes, &history, &err);
+    int rc = fi_history_format_get(bytes, &history, &err);
     if (rc == FIRN_OK) {
         check_history(&history);
-        CHECK(firn_history_format_put(&history, &again) == FIRN_OK);
+        CHECK(fi_history_format_put(&history, &again) == FIRN_OK);
         if (depth == 0) {
-            check_bytes(firn_buf_slice(&again), 1);
+            check_bytes(fi_buf_slice(&again), 1);
         } else {
-            CHECK(firn_slice_equal(firn_buf_slice(&again), bytes));
+            CHECK(fi_slice_equal(fi_buf_slice(&again), bytes));
         }
     } else {
         CHECK(depth == 0 && (rc == FIRN_CORRUPT || rc == FIRN_NEWER) && err.text[0] != '\0');
     }
-    firn_history_deinit(&history);
-    firn_buf_deinit(&again);
+    fi_history_deinit(&history);
+    fi_buf_deinit(&again);
 }
 
 int

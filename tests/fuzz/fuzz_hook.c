@@ -17,16 +17,16 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct edit {
-    const struct firn_hook_agent *agent; /* NULL: nothing is changed */
+    const struct fi_hook_agent *agent; /* NULL: nothing is changed */
     bool installs;
     bool has_tools;
 };
 
 static int
-install(json_t *settings, const struct firn_hook_agent *agent, bool has_tools, firn_error *err)
+install(json_t *settings, const struct fi_hook_agent *agent, bool has_tools, firn_error *err)
 {
-    const struct firn_hook_agent_wish wish = {agent, "firn hook run x", "", has_tools};
-    return firn_hook_settings_install(settings, &wish, err);
+    const struct fi_hook_agent_wish wish = {agent, "firn hook run x", "", has_tools};
+    return fi_hook_settings_install(settings, &wish, err);
 }
 
 static int
@@ -37,23 +37,23 @@ change(void *ctx, json_t *settings, firn_error *err)
         return FIRN_OK;
     }
     return edit->installs ? install(settings, edit->agent, edit->has_tools, err)
-                          : firn_hook_settings_remove(settings, edit->agent, err);
+                          : fi_hook_settings_remove(settings, edit->agent, err);
 }
 
 /* The text after a change: what is written is what the settings became; where nothing changed it is
  * the text as it was. NULL if the change is refused. To be freed. */
 static char *
-changed_text(firn_slice text, const struct firn_hook_agent *agent, bool installs, bool has_tools)
+changed_text(firn_slice text, const struct fi_hook_agent *agent, bool installs, bool has_tools)
 {
     struct edit edit = {agent, installs, has_tools};
-    struct firn_hook_settings_changed changed;
+    struct fi_hook_settings_changed changed;
     firn_error err;
     json_t *again = NULL;
-    if (firn_hook_settings_change(text, "file", change, &edit, &changed, &err) != FIRN_OK) {
+    if (fi_hook_settings_change(text, "file", change, &edit, &changed, &err) != FIRN_OK) {
         CHECK(changed.text == NULL && err.code == FIRN_INVALID);
         return NULL;
     }
-    CHECK(firn_hook_settings_read(firn_str(changed.text), "again", &again, &err) == FIRN_OK);
+    CHECK(fi_hook_settings_read(firn_str(changed.text), "again", &again, &err) == FIRN_OK);
     CHECK(json_equal(changed.settings, again));
     if (!changed.has_changed && memchr(text.data, '{', text.size) != NULL) {
         CHECK(strlen(changed.text) == text.size && memcmp(changed.text, text.data, text.size) == 0);
@@ -61,12 +61,12 @@ changed_text(firn_slice text, const struct firn_hook_agent *agent, bool installs
     json_decref(again);
     char *out = strdup(changed.text);
     CHECK(out != NULL);
-    firn_hook_settings_changed_deinit(&changed);
+    fi_hook_settings_changed_deinit(&changed);
     return out;
 }
 
 static void
-check_texts(firn_slice text, const struct firn_hook_agent *agent, bool has_tools)
+check_texts(firn_slice text, const struct fi_hook_agent *agent, bool has_tools)
 {
     char *plain = changed_text(text, NULL, false, false);
     char *with = changed_text(text, agent, true, has_tools);
@@ -84,12 +84,12 @@ check_texts(firn_slice text, const struct firn_hook_agent *agent, bool has_tools
 }
 
 static void
-check_install(json_t *settings, const struct firn_hook_agent *agent, bool has_tools)
+check_install(json_t *settings, const struct fi_hook_agent *agent, bool has_tools)
 {
     firn_error err;
     json_t *bare = json_deep_copy(settings);
     CHECK(bare != NULL);
-    int code = firn_hook_settings_remove(bare, agent, &err);
+    int code = fi_hook_settings_remove(bare, agent, &err);
     CHECK(install(settings, agent, has_tools, &err) == code);
     if (code != FIRN_OK) {
         CHECK(code == FIRN_INVALID && json_equal(bare, settings));
@@ -99,7 +99,7 @@ check_install(json_t *settings, const struct firn_hook_agent *agent, bool has_to
     json_t *once = json_deep_copy(settings);
     CHECK(install(settings, agent, has_tools, &err) == FIRN_OK);
     CHECK(json_equal(once, settings));
-    CHECK(firn_hook_settings_remove(settings, agent, &err) == FIRN_OK);
+    CHECK(fi_hook_settings_remove(settings, agent, &err) == FIRN_OK);
     if (json_object_get(bare, "version") == NULL) {
         (void)json_object_del(settings, "version"); /* stays, for hooks that may come */
     }
@@ -108,8 +108,8 @@ check_install(json_t *settings, const struct firn_hook_agent *agent, bool has_to
         (void)json_object_del(settings, "hooks");
     }
     json_t *hooks = json_object_get(bare, "hooks");
-    for (unsigned when = 0; when < FIRN_HOOK_AGENT_WHENS; when++) {
-        for (size_t i = 0; i < FIRN_HOOK_AGENT_EVENTS_MAX && agent->events[when][i] != NULL; i++) {
+    for (unsigned when = 0; when < FI_HOOK_AGENT_WHENS; when++) {
+        for (size_t i = 0; i < FI_HOOK_AGENT_EVENTS_MAX && agent->events[when][i] != NULL; i++) {
             const char *event = agent->events[when][i];
             if (json_array_size(json_object_get(hooks, event)) == 0) {
                 (void)json_object_del(hooks, event); /* so may an event's list */
@@ -137,12 +137,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     json_object_seed(1);
-    int code = firn_hook_settings_read(firn_bytes(data + 1, size - 1), "file", &settings, &err);
+    int code = fi_hook_settings_read(firn_bytes(data + 1, size - 1), "file", &settings, &err);
     if (code != FIRN_OK) {
         CHECK(code == FIRN_INVALID && err.code == code && settings == NULL);
         return 0;
     }
-    const struct firn_hook_agent *agent = firn_hook_agent_find(names[data[0] % 6]);
+    const struct fi_hook_agent *agent = fi_hook_agent_find(names[data[0] % 6]);
     bool has_tools = data[0] / 6 % 2 == 1;
     check_texts(firn_bytes(data + 1, size - 1), agent, has_tools);
     check_install(settings, agent, has_tools);

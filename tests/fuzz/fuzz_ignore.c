@@ -24,11 +24,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { GLOB_SIZE_MAX = 96, TEXT_SIZE_MAX = 96 };
 
 static bool
-read_part(struct firn_reader *reader, size_t size_max, firn_slice *out)
+read_part(struct fi_reader *reader, size_t size_max, firn_slice *out)
 {
     uint8_t size;
-    return firn_reader_u8(reader, &size) && size <= size_max &&
-           firn_reader_bytes(reader, size, out);
+    return fi_reader_u8(reader, &size) && size <= size_max && fi_reader_bytes(reader, size, out);
 }
 
 /* ---- globs: every way is tried, and what did not lead on is remembered ---- */
@@ -50,8 +49,7 @@ token_size(firn_slice glob, size_t g)
         return 2;
     }
     size_t size = 1;
-    while (glob.data[g] == '[' &&
-           firn_ignore_glob_defect(firn_bytes(glob.data + g, size)) != NULL) {
+    while (glob.data[g] == '[' && fi_ignore_glob_defect(firn_bytes(glob.data + g, size)) != NULL) {
         size++;
     }
     return size;
@@ -67,9 +65,9 @@ follow_token(struct reference *reference, size_t g, size_t t)
     }
     size_t size = token_size(glob, g);
     bool is_equal =
-        firn_ignore_glob_matches(firn_bytes(glob.data + g, size),
-                                 reference->is_path ? FIRN_IGNORE_GLOB_PATH : FIRN_IGNORE_GLOB_NAME,
-                                 firn_bytes(reference->text.data + t, 1));
+        fi_ignore_glob_matches(firn_bytes(glob.data + g, size),
+                               reference->is_path ? FI_IGNORE_GLOB_PATH : FI_IGNORE_GLOB_NAME,
+                               firn_bytes(reference->text.data + t, 1));
     return is_equal && reach(reference, g + size, t + 1);
 }
 
@@ -115,7 +113,7 @@ reach(struct reference *reference, size_t g, size_t t)
 }
 
 static void
-try_glob(struct firn_reader *reader)
+try_glob(struct fi_reader *reader)
 {
     static struct reference reference;
     firn_slice glob;
@@ -123,13 +121,13 @@ try_glob(struct firn_reader *reader)
     if (!read_part(reader, GLOB_SIZE_MAX, &glob) || !read_part(reader, TEXT_SIZE_MAX, &text)) {
         return;
     }
-    bool has_defect = firn_ignore_glob_defect(glob) != NULL;
-    size_t literal = firn_ignore_glob_literal_size(glob);
+    bool has_defect = fi_ignore_glob_defect(glob) != NULL;
+    size_t literal = fi_ignore_glob_literal_size(glob);
     for (unsigned is_path = 0; is_path < 2; is_path++) {
-        bool matches = firn_ignore_glob_matches(
-            glob, is_path != 0 ? FIRN_IGNORE_GLOB_PATH : FIRN_IGNORE_GLOB_NAME, text);
+        bool matches = fi_ignore_glob_matches(
+            glob, is_path != 0 ? FI_IGNORE_GLOB_PATH : FI_IGNORE_GLOB_NAME, text);
         CHECK(!matches || !has_defect);
-        CHECK(!matches || firn_slice_has_prefix(text, firn_bytes(glob.data, literal)));
+        CHECK(!matches || fi_slice_has_prefix(text, firn_bytes(glob.data, literal)));
         if (!has_defect) {
             memset(&reference, 0, sizeof reference);
             reference.glob = glob;
@@ -153,11 +151,11 @@ note_bad(void *ctx, uint32_t line, const char *defect)
 /* Every line is read by itself, and its number counted: returns that of the last rule that
  * matches. */
 static uint32_t
-last_match(firn_slice content, const struct firn_ignore_pattern_entry *entry)
+last_match(firn_slice content, const struct fi_ignore_pattern_entry *entry)
 {
     uint32_t found = 0;
     static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
-    size_t at = firn_slice_has_prefix(content, firn_bytes(mark, sizeof mark)) ? sizeof mark : 0;
+    size_t at = fi_slice_has_prefix(content, firn_bytes(mark, sizeof mark)) ? sizeof mark : 0;
     for (uint32_t line = 1; at < content.size; line++) {
         size_t end = at;
         while (end < content.size && content.data[end] != '\n') {
@@ -165,12 +163,12 @@ last_match(firn_slice content, const struct firn_ignore_pattern_entry *entry)
         }
         size_t size = end - at;
         size -= size > 0 && content.data[end - 1] == '\r' ? 1 : 0;
-        struct firn_ignore_pattern pattern;
+        struct fi_ignore_pattern pattern;
         const char *defect;
-        enum firn_ignore_pattern_line read =
-            firn_ignore_pattern_read(firn_bytes(content.data + at, size), &pattern, &defect);
-        CHECK((read == FIRN_IGNORE_PATTERN_BAD) == (defect != NULL));
-        if (read == FIRN_IGNORE_PATTERN_RULE && firn_ignore_pattern_matches(&pattern, entry)) {
+        enum fi_ignore_pattern_line read =
+            fi_ignore_pattern_read(firn_bytes(content.data + at, size), &pattern, &defect);
+        CHECK((read == FI_IGNORE_PATTERN_BAD) == (defect != NULL));
+        if (read == FI_IGNORE_PATTERN_RULE && fi_ignore_pattern_matches(&pattern, entry)) {
             found = line;
         }
         at = end + 1;
@@ -179,70 +177,70 @@ last_match(firn_slice content, const struct firn_ignore_pattern_entry *entry)
 }
 
 static void
-try_file(struct firn_reader *reader)
+try_file(struct fi_reader *reader)
 {
     firn_slice path;
     firn_slice content;
     if (!read_part(reader, 255, &path) || path.size == 0) {
         return;
     }
-    CHECK(firn_reader_bytes(reader, firn_reader_left(reader), &content));
+    CHECK(fi_reader_bytes(reader, fi_reader_left(reader), &content));
     size_t name = path.size;
     while (name > 0 && path.data[name - 1] != '/') {
         name--;
     }
-    if (content.size > FIRN_IGNORE_FILE_SIZE_MAX || name == path.size) {
+    if (content.size > FI_IGNORE_FILE_SIZE_MAX || name == path.size) {
         return;
     }
-    struct firn_ignore_file *file;
+    struct fi_ignore_file *file;
     uint32_t last_bad = 0;
-    CHECK(firn_ignore_file_create(content, note_bad, &last_bad, &file, NULL) == FIRN_OK);
-    CHECK(firn_slice_equal(firn_ignore_file_content(file), content));
-    struct firn_ignore_pattern_entry entry = {
-        .name = firn_bytes(path.data + name, path.size - name), .path = path};
+    CHECK(fi_ignore_file_create(content, note_bad, &last_bad, &file, NULL) == FIRN_OK);
+    CHECK(fi_slice_equal(fi_ignore_file_content(file), content));
+    struct fi_ignore_pattern_entry entry = {.name = firn_bytes(path.data + name, path.size - name),
+                                            .path = path};
     for (unsigned is_dir = 0; is_dir < 2; is_dir++) {
         entry.is_dir = is_dir != 0;
-        const struct firn_ignore_pattern *pattern = firn_ignore_file_find(file, &entry);
-        CHECK(pattern == NULL || firn_ignore_pattern_matches(pattern, &entry));
+        const struct fi_ignore_pattern *pattern = fi_ignore_file_find(file, &entry);
+        CHECK(pattern == NULL || fi_ignore_pattern_matches(pattern, &entry));
         CHECK((pattern != NULL ? pattern->line : 0) == last_match(content, &entry));
     }
-    firn_ignore_file_destroy(file);
+    fi_ignore_file_destroy(file);
 }
 
 /* ---- rules objects ---- */
 
 static void
-try_rules(struct firn_reader *reader)
+try_rules(struct fi_reader *reader)
 {
     firn_slice bytes;
-    struct firn_ignore_rules rules = {0};
+    struct fi_ignore_rules rules = {0};
     firn_error err = {0};
-    CHECK(firn_reader_bytes(reader, firn_reader_left(reader), &bytes));
-    int rc = firn_ignore_rules_decode(bytes, &rules, &err);
+    CHECK(fi_reader_bytes(reader, fi_reader_left(reader), &bytes));
+    int rc = fi_ignore_rules_decode(bytes, &rules, &err);
     if (rc == FIRN_OK) {
-        struct firn_buf again = {0};
+        struct fi_buf again = {0};
         for (size_t i = 0; i < rules.set_count; i++) {
-            const struct firn_ignore_rules_set *set = &rules.sets[i];
+            const struct fi_ignore_rules_set *set = &rules.sets[i];
             for (size_t k = 0; k < set->file_count; k++) {
                 firn_slice dir = set->files[k].dir;
                 CHECK(dir.size == 0 || (dir.data[0] != '/' && dir.data[dir.size - 1] != '/'));
             }
         }
-        CHECK(firn_ignore_rules_encode(&rules, &again, NULL) == FIRN_OK);
-        CHECK(firn_slice_equal(firn_buf_slice(&again), bytes));
-        firn_buf_deinit(&again);
+        CHECK(fi_ignore_rules_encode(&rules, &again, NULL) == FIRN_OK);
+        CHECK(fi_slice_equal(fi_buf_slice(&again), bytes));
+        fi_buf_deinit(&again);
     } else {
         CHECK(err.code == rc && (rc == FIRN_CORRUPT || rc == FIRN_NEWER));
     }
-    firn_ignore_rules_deinit(&rules);
+    fi_ignore_rules_deinit(&rules);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct firn_reader reader = firn_reader_of(firn_bytes(data, size));
+    struct fi_reader reader = fi_reader_of(firn_bytes(data, size));
     uint8_t kind;
-    if (!firn_reader_u8(&reader, &kind)) {
+    if (!fi_reader_u8(&reader, &kind)) {
         return 0;
     }
     if (kind % 3 == 0) {

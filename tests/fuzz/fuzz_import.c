@@ -45,8 +45,7 @@ read_text(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error
 static int
 write_text(void *ctx, firn_slice bytes, firn_error *err)
 {
-    return firn_buf_append_slice(ctx, bytes) == FIRN_OK ? FIRN_OK
-                                                        : firn_error_no_memory(err, "a text");
+    return fi_buf_append_slice(ctx, bytes) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a text");
 }
 
 static int
@@ -78,19 +77,19 @@ make_table(struct firn_db *db, const char *name)
     def.key_count = 1;
     def.indexes = &index;
     def.index_count = 1;
-    CHECK(firn_rows_create(db, name, &def, &table, NULL) == FIRN_OK);
+    CHECK(fi_rows_create(db, name, &def, &table, NULL) == FIRN_OK);
     return table;
 }
 
 static void
-export_table(struct firn_table *table, const firn_text_form *form, struct firn_buf *out)
+export_table(struct firn_table *table, const firn_text_form *form, struct fi_buf *out)
 {
-    const struct firn_transfer_sink sink = {write_text, out};
-    const struct firn_rows_read all = {.txn = NULL};
-    struct firn_storefile_progress progress = {0};
+    const struct fi_transfer_sink sink = {write_text, out};
+    const struct fi_rows_read all = {.txn = NULL};
+    struct fi_storefile_progress progress = {0};
     firn_export_statistics statistics = FIRN_EXPORT_STATISTICS_INIT;
     firn_error err;
-    CHECK(firn_transfer_export(table, &sink, form, &all, &progress, &statistics, &err) == FIRN_OK);
+    CHECK(fi_transfer_export(table, &sink, form, &all, &progress, &statistics, &err) == FIRN_OK);
     CHECK(statistics.bytes == out->size);
 }
 
@@ -99,11 +98,11 @@ import_text(struct firn_table *table, firn_slice bytes, size_t piece,
             const firn_import_options *options, uint64_t *out_rows)
 {
     struct text text = {.left = bytes, .piece = piece};
-    const struct firn_transfer_source source = {read_text, &text};
-    struct firn_storefile_progress progress = {0};
+    const struct fi_transfer_source source = {read_text, &text};
+    struct fi_storefile_progress progress = {0};
     firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
     firn_error err = {0};
-    int rc = firn_transfer_import(table, &source, options, &progress, &statistics, &err);
+    int rc = fi_transfer_import(table, &source, options, &progress, &statistics, &err);
     CHECK(rc == FIRN_OK ||
           (err.code == rc && (rc == FIRN_INVALID || rc == FIRN_LIMIT || rc == FIRN_EXISTS)));
     *out_rows = rc == FIRN_OK ? statistics.rows : 0;
@@ -115,8 +114,8 @@ try_import(struct firn_db *db, const firn_import_options *options, size_t piece,
 {
     struct firn_table *first = make_table(db, "first");
     struct firn_table *second = make_table(db, "second");
-    struct firn_buf before = {0};
-    struct firn_buf after = {0};
+    struct fi_buf before = {0};
+    struct fi_buf after = {0};
     firn_import_options strict = *options;
     uint64_t rows;
     uint64_t rejected = 0;
@@ -134,48 +133,47 @@ try_import(struct firn_db *db, const firn_import_options *options, size_t piece,
     CHECK(rejected == 0 || strict_rc != FIRN_OK);
     export_table(first, &lines, &after);
     if (strict_rc == FIRN_OK) {
-        CHECK(firn_slice_equal(firn_buf_slice(&before), firn_buf_slice(&after)));
+        CHECK(fi_slice_equal(fi_buf_slice(&before), fi_buf_slice(&after)));
     }
     if (rc == FIRN_OK) {
         struct firn_table *third = make_table(db, "third");
         uint64_t again;
         firn_import_options plain = FIRN_IMPORT_OPTIONS_INIT;
         plain.form = lines;
-        CHECK(import_text(third, firn_buf_slice(&after), 7, &plain, &again) == FIRN_OK);
+        CHECK(import_text(third, fi_buf_slice(&after), 7, &plain, &again) == FIRN_OK);
         CHECK(again == rows);
-        firn_buf_clear(&before);
+        fi_buf_clear(&before);
         export_table(third, &lines, &before);
-        CHECK(firn_slice_equal(firn_buf_slice(&before), firn_buf_slice(&after)));
+        CHECK(fi_slice_equal(fi_buf_slice(&before), fi_buf_slice(&after)));
     }
-    firn_buf_deinit(&before);
-    firn_buf_deinit(&after);
+    fi_buf_deinit(&before);
+    fi_buf_deinit(&after);
 }
 
 static void
 try_guess(const firn_text_form *form, size_t piece, firn_slice bytes)
 {
     struct text text = {.left = bytes, .piece = piece};
-    const struct firn_transfer_source source = {read_text, &text};
+    const struct fi_transfer_source source = {read_text, &text};
     firn_guess_options options = FIRN_GUESS_OPTIONS_INIT;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     firn_error err = {0};
     options.form = *form;
-    int rc = firn_transfer_guess(&source, &options, &out, &err);
+    int rc = fi_transfer_guess(&source, &options, &out, &err);
     if (rc == FIRN_OK) {
         firn_table_def *def = NULL;
-        CHECK(firn_buf_append(&out, "", 1) == FIRN_OK);
+        CHECK(fi_buf_append(&out, "", 1) == FIRN_OK);
         CHECK(firn_table_def_parse((const char *)out.data, &def, &err) == FIRN_OK);
-        firn_free(def);
+        fi_free(def);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char delimiters[] = {'\0', ';', '\t', '|'};
-    static const struct firn_db_options create = {.create_if_missing = true,
-                                                  .memory_bytes = 1 << 20};
+    static const struct fi_db_options create = {.create_if_missing = true, .memory_bytes = 1 << 20};
     if (size < 2 || size > 4096) {
         return 0;
     }
@@ -188,13 +186,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.ignore_unknown = (data[0] & 64) != 0;
     size_t piece = (size_t)data[1] + 1;
     firn_slice text = firn_bytes(data + 2, size - 2);
-    struct firn_os *os;
+    struct fi_os *os;
     struct firn_db *db;
-    CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
-    CHECK(firn_db_path_open(os, "/store", &create, &db, NULL) == FIRN_OK);
+    CHECK(fi_sim_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(fi_db_path_open(os, "/store", &create, &db, NULL) == FIRN_OK);
     try_import(db, &options, piece, text);
     try_guess(&options.form, piece, text);
-    CHECK(firn_db_close(db, NULL) == FIRN_OK);
-    firn_sim_memory_destroy(os);
+    CHECK(fi_db_close(db, NULL) == FIRN_OK);
+    fi_sim_memory_destroy(os);
     return 0;
 }

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     {                                             \
         (const uint8_t *)(text), sizeof(text) - 1 \
     }
-static const struct firn_value_text_column columns[] = {
+static const struct fi_value_text_column columns[] = {
     {NAME("i"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
     {NAME("t"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
     {NAME("d"), {FIRN_TYPE_DECIMAL, 9, 2, 0, {NULL, 0}}},
@@ -34,71 +34,71 @@ static const struct firn_value_text_column columns[] = {
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
 static void
-write_row(const firn_value *values, struct firn_buf *out)
+write_row(const firn_value *values, struct fi_buf *out)
 {
     firn_error err;
-    CHECK(firn_json_writer_row(columns, values, COLUMNS, out, &err) == FIRN_OK);
+    CHECK(fi_json_writer_row(columns, values, COLUMNS, out, &err) == FIRN_OK);
 }
 
 static void
-check_writes_back(const struct firn_json_record *record)
+check_writes_back(const struct fi_json_record *record)
 {
-    const struct firn_json_reader_options options = {.columns = columns, .count = COLUMNS};
-    struct firn_buf first = {0};
-    struct firn_buf second = {0};
-    struct firn_json_reader *reader;
-    struct firn_json_record back;
+    const struct fi_json_reader_options options = {.columns = columns, .count = COLUMNS};
+    struct fi_buf first = {0};
+    struct fi_buf second = {0};
+    struct fi_json_reader *reader;
+    struct fi_json_record back;
     write_row(record->values, &first);
-    CHECK(firn_json_reader_create(&options, &reader, NULL) == FIRN_OK);
-    firn_json_reader_feed(reader, firn_buf_slice(&first));
-    CHECK(firn_json_reader_next(reader, &back, NULL) == FIRN_OK && back.values != NULL);
+    CHECK(fi_json_reader_create(&options, &reader, NULL) == FIRN_OK);
+    fi_json_reader_feed(reader, fi_buf_slice(&first));
+    CHECK(fi_json_reader_next(reader, &back, NULL) == FIRN_OK && back.values != NULL);
     write_row(back.values, &second);
-    CHECK(firn_slice_equal(firn_buf_slice(&first), firn_buf_slice(&second)));
+    CHECK(fi_slice_equal(fi_buf_slice(&first), fi_buf_slice(&second)));
     for (size_t i = 0; i < COLUMNS; i++) {
         CHECK(back.is_given[i] && back.values[i].type == record->values[i].type);
     }
-    firn_json_reader_destroy(reader);
-    firn_buf_deinit(&first);
-    firn_buf_deinit(&second);
+    fi_json_reader_destroy(reader);
+    fi_buf_deinit(&first);
+    fi_buf_deinit(&second);
 }
 
 static void
-note(struct firn_buf *out, int rc, const struct firn_json_record *record, const firn_error *err)
+note(struct fi_buf *out, int rc, const struct fi_json_record *record, const firn_error *err)
 {
-    CHECK(firn_buf_append_le64(out, (uint64_t)rc) == FIRN_OK);
-    CHECK(firn_buf_append_le64(out, record->line) == FIRN_OK);
-    CHECK(firn_buf_append_sized(out, record->raw) == FIRN_OK);
+    CHECK(fi_buf_append_le64(out, (uint64_t)rc) == FIRN_OK);
+    CHECK(fi_buf_append_le64(out, record->line) == FIRN_OK);
+    CHECK(fi_buf_append_sized(out, record->raw) == FIRN_OK);
     if (rc != FIRN_OK) {
         CHECK(err->code == rc && record->values == NULL);
-        CHECK(firn_buf_append_str(out, err->text) == FIRN_OK);
+        CHECK(fi_buf_append_str(out, err->text) == FIRN_OK);
         return;
     }
     write_row(record->values, out);
-    CHECK(firn_buf_append(out, record->is_given, COLUMNS * sizeof *record->is_given) == FIRN_OK);
+    CHECK(fi_buf_append(out, record->is_given, COLUMNS * sizeof *record->is_given) == FIRN_OK);
 }
 
 static void
-read_all(struct firn_buf *out, const struct firn_json_reader_options *options, firn_slice text,
+read_all(struct fi_buf *out, const struct fi_json_reader_options *options, firn_slice text,
          size_t piece_size, bool is_checked)
 {
-    struct firn_json_reader *reader;
-    struct firn_json_record record;
+    struct fi_json_reader *reader;
+    struct fi_json_record record;
     firn_error err = {0};
     int rc = FIRN_OK;
-    CHECK(firn_json_reader_create(options, &reader, NULL) == FIRN_OK);
+    CHECK(fi_json_reader_create(options, &reader, NULL) == FIRN_OK);
     for (size_t at = 0; at <= text.size && rc != FIRN_LIMIT;) {
         size_t left = text.size - at;
         size_t size = left < piece_size ? left : piece_size;
         uint8_t *piece = malloc(size > 0 ? size : 1);
         CHECK(piece != NULL);
         if (size == 0) {
-            firn_json_reader_finish(reader);
+            fi_json_reader_finish(reader);
         } else {
             memcpy(piece, text.data + at, size);
-            firn_json_reader_feed(reader, firn_bytes(piece, size));
+            fi_json_reader_feed(reader, firn_bytes(piece, size));
         }
         do {
-            rc = firn_json_reader_next(reader, &record, &err);
+            rc = fi_json_reader_next(reader, &record, &err);
             if (rc != FIRN_OK || record.values != NULL) {
                 note(out, rc, &record, &err);
             }
@@ -109,7 +109,7 @@ read_all(struct firn_buf *out, const struct firn_json_reader_options *options, f
         free(piece);
         at += size > 0 ? size : 1;
     }
-    firn_json_reader_destroy(reader);
+    fi_json_reader_destroy(reader);
 }
 
 int
@@ -119,16 +119,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     firn_slice text = firn_bytes(data + 2, size - 2);
-    const struct firn_json_reader_options options = {.columns = columns,
-                                                     .count = COLUMNS,
-                                                     .ignores_unknown = data[0] % 2 == 1,
-                                                     .line_size_max = data[0] % 4 == 2 ? 60 : 0};
-    struct firn_buf whole = {0};
-    struct firn_buf pieces = {0};
+    const struct fi_json_reader_options options = {.columns = columns,
+                                                   .count = COLUMNS,
+                                                   .ignores_unknown = data[0] % 2 == 1,
+                                                   .line_size_max = data[0] % 4 == 2 ? 60 : 0};
+    struct fi_buf whole = {0};
+    struct fi_buf pieces = {0};
     read_all(&whole, &options, text, text.size + 1, true);
     read_all(&pieces, &options, text, 1 + (size_t)data[1], false);
-    CHECK(firn_slice_equal(firn_buf_slice(&whole), firn_buf_slice(&pieces)));
-    firn_buf_deinit(&whole);
-    firn_buf_deinit(&pieces);
+    CHECK(fi_slice_equal(fi_buf_slice(&whole), fi_buf_slice(&pieces)));
+    fi_buf_deinit(&whole);
+    fi_buf_deinit(&pieces);
     return 0;
 }

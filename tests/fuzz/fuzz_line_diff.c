@@ -52,14 +52,14 @@ longest_common(const struct lines *a, const struct lines *b)
         now[0] = 0;
         for (size_t j = 1; j <= b->count; j++) {
             size_t longer = last[j] > now[j - 1] ? last[j] : now[j - 1];
-            now[j] = firn_slice_equal(a->line[i - 1], b->line[j - 1]) ? last[j - 1] + 1 : longer;
+            now[j] = fi_slice_equal(a->line[i - 1], b->line[j - 1]) ? last[j - 1] + 1 : longer;
         }
     }
     return row[a->count % 2][b->count];
 }
 
 static void
-check_hunks(const struct firn_line_diff *diff, const struct lines *a, const struct lines *b)
+check_hunks(const struct fi_line_diff *diff, const struct lines *a, const struct lines *b)
 {
     size_t i = 0;
     size_t j = 0;
@@ -67,7 +67,7 @@ check_hunks(const struct firn_line_diff *diff, const struct lines *a, const stru
         size_t to = h < diff->hunk_count ? diff->hunks[h].before_at : a->count;
         CHECK(to <= a->count);
         for (; i < to; i++, j++) {
-            CHECK(j < b->count && firn_slice_equal(a->line[i], b->line[j]));
+            CHECK(j < b->count && fi_slice_equal(a->line[i], b->line[j]));
         }
         if (h < diff->hunk_count) {
             CHECK(diff->hunks[h].after_at == j);
@@ -83,8 +83,8 @@ check_by(firn_diff_algorithm algorithm, firn_slice before, firn_slice after, uin
 {
     static struct lines a;
     static struct lines b;
-    struct firn_line_diff diff;
-    CHECK(firn_line_diff_init_by(&diff, before, after, algorithm, work, NULL) == FIRN_OK);
+    struct fi_line_diff diff;
+    CHECK(fi_line_diff_init_by(&diff, before, after, algorithm, work, NULL) == FIRN_OK);
     CHECK(diff.is_minimal || work != UINT64_MAX || algorithm != FIRN_DIFF_MYERS);
     if (split(before, &a) && split(after, &b)) {
         check_hunks(&diff, &a, &b);
@@ -92,7 +92,7 @@ check_by(firn_diff_algorithm algorithm, firn_slice before, firn_slice after, uin
         CHECK(!diff.is_minimal ||
               (diff.removed == a.count - common && diff.added == b.count - common));
     }
-    firn_line_diff_deinit(&diff);
+    fi_line_diff_deinit(&diff);
 }
 
 int

@@ -25,23 +25,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { SEGMENTS_MAX = 4, FILE_SIZE_MAX = 1 << 16 };
 
 static void
-put_file(struct firn_os_dir *dir, uint64_t number, firn_slice bytes)
+put_file(struct fi_os_dir *dir, uint64_t number, firn_slice bytes)
 {
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name("wal", number, name);
-    struct firn_os_file *file = NULL;
-    CHECK(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, NULL) ==
-          FIRN_OK);
-    CHECK(bytes.size == 0 || firn_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
-    firn_os_file_close(file);
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name("wal", number, name);
+    struct fi_os_file *file = NULL;
+    CHECK(fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE, 0600, &file, NULL) == FIRN_OK);
+    CHECK(bytes.size == 0 || fi_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
+    fi_os_file_close(file);
 }
 
 /* ---- the program that writes segments ---- */
 
 struct maker {
-    struct firn_reader program;
-    struct firn_log_format_segment segment;
-    struct firn_buf bytes;
+    struct fi_reader program;
+    struct fi_log_format_segment segment;
+    struct fi_buf bytes;
     uint64_t durable; /* a mark that some operations use */
 };
 
@@ -49,7 +48,7 @@ static uint8_t
 next_byte(struct maker *maker)
 {
     uint8_t byte = 0;
-    (void)firn_reader_u8(&maker->program, &byte);
+    (void)fi_reader_u8(&maker->program, &byte);
     return byte;
 }
 
@@ -57,57 +56,57 @@ static void
 add_record(struct maker *maker, uint8_t type, uint64_t durable, size_t length)
 {
     uint64_t offset = maker->bytes.size;
-    size_t room = (size_t)firn_log_format_record_room(length);
-    CHECK(firn_buf_set_size(&maker->bytes, (size_t)offset + room) == FIRN_OK);
+    size_t room = (size_t)fi_log_format_record_room(length);
+    CHECK(fi_buf_set_size(&maker->bytes, (size_t)offset + room) == FIRN_OK);
     uint8_t *record = maker->bytes.data + offset;
     memset(record, (int)length, room);
-    struct firn_log_format_record header = {.length = (uint32_t)length,
-                                            .durable = durable < offset ? durable : offset,
-                                            .type = type == 0 ? 1 : type};
-    firn_log_format_put_record(&header, maker->segment.salt, offset, record);
+    struct fi_log_format_record header = {.length = (uint32_t)length,
+                                          .durable = durable < offset ? durable : offset,
+                                          .type = type == 0 ? 1 : type};
+    fi_log_format_put_record(&header, maker->segment.salt, offset, record);
 }
 
 static void
 add_bytes(struct maker *maker, uint8_t value, size_t size)
 {
     size_t start = maker->bytes.size;
-    CHECK(firn_buf_set_size(&maker->bytes, start + size) == FIRN_OK);
+    CHECK(fi_buf_set_size(&maker->bytes, start + size) == FIRN_OK);
     memset(maker->bytes.data + start, value, size);
 }
 
 static void
 begin_segment(struct maker *maker, uint8_t flags)
 {
-    uint8_t header[FIRN_LOG_FORMAT_SEGMENT_SIZE];
-    maker->segment.flags = flags & FIRN_LOG_FORMAT_RECYCLED;
-    firn_log_format_put_segment(&maker->segment, header);
-    firn_buf_clear(&maker->bytes);
-    CHECK(firn_buf_append(&maker->bytes, header, sizeof header) == FIRN_OK);
-    maker->durable = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    uint8_t header[FI_LOG_FORMAT_SEGMENT_SIZE];
+    maker->segment.flags = flags & FI_LOG_FORMAT_RECYCLED;
+    fi_log_format_put_segment(&maker->segment, header);
+    fi_buf_clear(&maker->bytes);
+    CHECK(fi_buf_append(&maker->bytes, header, sizeof header) == FIRN_OK);
+    maker->durable = FI_LOG_FORMAT_SEGMENT_SIZE;
 }
 
 static void
-next_segment(struct maker *maker, struct firn_os_dir *dir, uint8_t argument)
+next_segment(struct maker *maker, struct fi_os_dir *dir, uint8_t argument)
 {
     uint64_t end = maker->bytes.size;
-    put_file(dir, maker->segment.number, firn_buf_slice(&maker->bytes));
+    put_file(dir, maker->segment.number, fi_buf_slice(&maker->bytes));
     uint64_t salt = maker->segment.salt;
     uint64_t number = maker->segment.number + 1;
-    maker->segment = (struct firn_log_format_segment){.number = number,
-                                                      .salt = salt + 1,
-                                                      .previous_salt = salt + (argument >> 7),
-                                                      .previous_end = end - (argument % 4) * 8,
-                                                      .oldest = 1 + (argument >> 2 & 3) % number};
+    maker->segment = (struct fi_log_format_segment){.number = number,
+                                                    .salt = salt + 1,
+                                                    .previous_salt = salt + (argument >> 7),
+                                                    .previous_end = end - (argument % 4) * 8,
+                                                    .oldest = 1 + (argument >> 2 & 3) % number};
     begin_segment(maker, argument >> 4);
 }
 
 static void
-run_program(struct firn_os_dir *dir, firn_slice program)
+run_program(struct fi_os_dir *dir, firn_slice program)
 {
-    struct maker maker = {.program = firn_reader_of(program),
+    struct maker maker = {.program = fi_reader_of(program),
                           .segment = {.number = 1, .salt = 3, .oldest = 1}};
     begin_segment(&maker, next_byte(&maker));
-    while (firn_reader_left(&maker.program) > 0 && maker.bytes.size < FILE_SIZE_MAX) {
+    while (fi_reader_left(&maker.program) > 0 && maker.bytes.size < FILE_SIZE_MAX) {
         uint8_t operation = next_byte(&maker);
         uint8_t argument = next_byte(&maker);
         switch (operation % 10) {
@@ -119,10 +118,10 @@ run_program(struct firn_os_dir *dir, firn_slice program)
             maker.durable = maker.bytes.size;
             break;
         case 3:
-            add_record(&maker, FIRN_LOG_FORMAT_END, UINT64_MAX, 0);
+            add_record(&maker, FI_LOG_FORMAT_END, UINT64_MAX, 0);
             break;
         case 4:
-            add_record(&maker, FIRN_LOG_FORMAT_NEXT, UINT64_MAX, 0);
+            add_record(&maker, FI_LOG_FORMAT_NEXT, UINT64_MAX, 0);
             break;
         case 5:
             add_record(&maker, argument, maker.durable, operation);
@@ -140,14 +139,14 @@ run_program(struct firn_os_dir *dir, firn_slice program)
             }
             break;
         default: /* a piece cut off */
-            if (maker.bytes.size > FIRN_LOG_FORMAT_SEGMENT_SIZE + (size_t)argument) {
+            if (maker.bytes.size > FI_LOG_FORMAT_SEGMENT_SIZE + (size_t)argument) {
                 maker.bytes.size -= argument & ~7U;
             }
             break;
         }
     }
-    put_file(dir, maker.segment.number, firn_buf_slice(&maker.bytes));
-    firn_buf_deinit(&maker.bytes);
+    put_file(dir, maker.segment.number, fi_buf_slice(&maker.bytes));
+    fi_buf_deinit(&maker.bytes);
 }
 
 /* ---- reading ---- */
@@ -158,25 +157,24 @@ struct seen {
 };
 
 static int
-visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
-      firn_error *err)
+visit(void *ctx, uint8_t type, firn_slice record, struct fi_log_position position, firn_error *err)
 {
     (void)position;
     (void)err;
-    CHECK(type >= FIRN_LOG_TYPE_USER);
+    CHECK(type >= FI_LOG_TYPE_USER);
     struct seen *seen = ctx;
     seen->count++;
-    seen->hash = firn_xxh3(record.data, record.size, seen->hash + type);
+    seen->hash = fi_xxh3(record.data, record.size, seen->hash + type);
     return FIRN_OK;
 }
 
 static int
-read_log(struct firn_os_dir *dir, bool is_read_only, struct firn_log **out, struct seen *seen,
-         struct firn_log_recovery *recovery)
+read_log(struct fi_os_dir *dir, bool is_read_only, struct fi_log **out, struct seen *seen,
+         struct fi_log_recovery *recovery)
 {
-    struct firn_log_options options = {.prefix = "wal", .read_only = is_read_only};
+    struct fi_log_options options = {.prefix = "wal", .read_only = is_read_only};
     *seen = (struct seen){0};
-    return firn_log_open(dir, &options, visit, seen, out, recovery, NULL);
+    return fi_log_open(dir, &options, visit, seen, out, recovery, NULL);
 }
 
 int
@@ -185,36 +183,36 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0 || size > FILE_SIZE_MAX) {
         return 0;
     }
-    struct firn_os *os = NULL;
-    struct firn_os_dir *dir = NULL;
-    CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
-    CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
+    struct fi_os *os = NULL;
+    struct fi_os_dir *dir = NULL;
+    CHECK(fi_sim_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(fi_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
     firn_slice rest = firn_bytes(data + 1, size - 1);
     if (data[0] % 2 == 0) {
         put_file(dir, 1, rest);
     } else {
         run_program(dir, rest);
     }
-    struct firn_log *log = NULL;
-    struct firn_log_recovery recovery;
+    struct fi_log *log = NULL;
+    struct fi_log_recovery recovery;
     struct seen first;
     struct seen second;
     struct seen third;
     int rc = read_log(dir, true, &log, &first, &recovery);
-    firn_log_abandon(log);
+    fi_log_abandon(log);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
     CHECK(read_log(dir, false, &log, &second, &recovery) == rc);
     CHECK(first.count == second.count && first.hash == second.hash);
     if (rc == FIRN_OK) {
         firn_slice part = firn_str("one more");
-        CHECK(firn_log_append(log, 77, &part, 1, NULL, NULL) == FIRN_OK);
-        CHECK(firn_log_close(log, NULL) == FIRN_OK);
+        CHECK(fi_log_append(log, 77, &part, 1, NULL, NULL) == FIRN_OK);
+        CHECK(fi_log_close(log, NULL) == FIRN_OK);
         CHECK(read_log(dir, true, &log, &third, &recovery) == FIRN_OK);
         CHECK(third.count == first.count + 1);
-        CHECK(third.hash == firn_xxh3(part.data, part.size, first.hash + 77));
-        firn_log_abandon(log);
+        CHECK(third.hash == fi_xxh3(part.data, part.size, first.hash + 77));
+        fi_log_abandon(log);
     }
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
     return 0;
 }

@@ -11,15 +11,15 @@
 #include "run/run_kind.h"
 #include "sim/sim_memory.h"
 
-static inline const struct firn_run_env *
+static inline const struct fi_run_env *
 fuzz_machine_open(void)
 {
-    static struct firn_os *os;
-    static struct firn_run_env env;
+    static struct fi_os *os;
+    static struct fi_run_env env;
     if (os == NULL) {
-        CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
-        CHECK(firn_os_dir_open_path(os, "/", &env.dir, NULL) == FIRN_OK);
-        CHECK(firn_block_cache_create(os, 1 << 20, &env.cache, NULL) == FIRN_OK);
+        CHECK(fi_sim_memory_create(1, &os, NULL) == FIRN_OK);
+        CHECK(fi_os_dir_open_path(os, "/", &env.dir, NULL) == FIRN_OK);
+        CHECK(fi_block_cache_create(os, 1 << 20, &env.cache, NULL) == FIRN_OK);
     }
     return &env;
 }
@@ -28,13 +28,13 @@ fuzz_machine_open(void)
 static inline void
 fuzz_machine_write(const char *name, const uint8_t *data, size_t size)
 {
-    struct firn_os_file *file;
-    const unsigned flags = FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE;
-    CHECK(firn_os_file_open(fuzz_machine_open()->dir, name, flags, 0600, &file, NULL) == FIRN_OK);
+    struct fi_os_file *file;
+    const unsigned flags = FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE;
+    CHECK(fi_os_file_open(fuzz_machine_open()->dir, name, flags, 0600, &file, NULL) == FIRN_OK);
     if (size > 0) {
-        CHECK(firn_os_file_write(file, 0, data, size, NULL) == FIRN_OK);
+        CHECK(fi_os_file_write(file, 0, data, size, NULL) == FIRN_OK);
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
 }
 
 static inline bool

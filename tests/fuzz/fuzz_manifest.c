@@ -21,30 +21,30 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-check_same_bytes(const struct firn_manifest_edit *edit, firn_slice record)
+check_same_bytes(const struct fi_manifest_edit *edit, firn_slice record)
 {
-    struct firn_buf bytes = {0};
-    CHECK(firn_manifest_edit_encode(edit, &bytes) == FIRN_OK);
-    CHECK(firn_slice_equal(firn_buf_slice(&bytes), record));
-    firn_buf_deinit(&bytes);
+    struct fi_buf bytes = {0};
+    CHECK(fi_manifest_edit_encode(edit, &bytes) == FIRN_OK);
+    CHECK(fi_slice_equal(fi_buf_slice(&bytes), record));
+    fi_buf_deinit(&bytes);
 }
 
 static void
-check_state(const struct firn_manifest_state *state)
+check_state(const struct fi_manifest_state *state)
 {
     for (size_t i = 0; i < state->tree_count; i++) {
-        const struct firn_manifest_state_tree *tree = &state->trees[i];
+        const struct fi_manifest_state_tree *tree = &state->trees[i];
         CHECK(i == 0 || tree->id > state->trees[i - 1].id);
         CHECK(tree->flushed <= state->sequence);
         for (size_t j = 0; j < tree->run_count; j++) {
-            const struct firn_manifest_run *run = tree->runs[j];
+            const struct fi_manifest_run *run = tree->runs[j];
             CHECK(j == 0 || run->number > tree->runs[j - 1]->number);
             CHECK(run->number > 0 && run->number < state->next_number);
             CHECK(run->kind > 0 && run->kind == tree->kind);
-            CHECK(run->level < FIRN_VERSION_LEVELS);
+            CHECK(run->level < FI_VERSION_LEVELS);
             CHECK(run->sequence_min > 0 && run->sequence_min <= run->sequence_max);
             CHECK(run->sequence_max <= state->sequence);
-            CHECK(firn_slice_compare(run->lower, run->upper) < 0);
+            CHECK(fi_slice_compare(run->lower, run->upper) < 0);
         }
     }
 }
@@ -52,39 +52,39 @@ check_state(const struct firn_manifest_state *state)
 static void
 check_log_end(firn_slice record)
 {
-    struct firn_buf bytes = {0};
-    struct firn_log_position end;
+    struct fi_buf bytes = {0};
+    struct fi_log_position end;
     firn_error err;
-    if (firn_manifest_edit_decode_log_end(record, &end, &err) == FIRN_OK) {
-        CHECK(firn_manifest_edit_encode_log_end(end, &bytes) == FIRN_OK);
-        CHECK(firn_slice_equal(firn_buf_slice(&bytes), record));
+    if (fi_manifest_edit_decode_log_end(record, &end, &err) == FIRN_OK) {
+        CHECK(fi_manifest_edit_encode_log_end(end, &bytes) == FIRN_OK);
+        CHECK(fi_slice_equal(fi_buf_slice(&bytes), record));
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct firn_reader reader = firn_reader_of(firn_bytes(data, size));
-    struct firn_manifest_state state = {0};
+    struct fi_reader reader = fi_reader_of(firn_bytes(data, size));
+    struct fi_manifest_state state = {0};
     uint8_t type;
     uint16_t length;
     firn_slice record;
     int rc = FIRN_OK;
-    while (rc == FIRN_OK && firn_reader_u8(&reader, &type) && firn_reader_le16(&reader, &length) &&
-           firn_reader_bytes(&reader, length, &record)) {
-        struct firn_arena arena = {0};
-        struct firn_manifest_edit edit;
+    while (rc == FIRN_OK && fi_reader_u8(&reader, &type) && fi_reader_le16(&reader, &length) &&
+           fi_reader_bytes(&reader, length, &record)) {
+        struct fi_arena arena = {0};
+        struct fi_manifest_edit edit;
         firn_error err;
         if ((type & 2) != 0) {
             check_log_end(record);
             continue;
         }
-        uint8_t record_type = type & 1 ? FIRN_MANIFEST_EDIT : FIRN_MANIFEST_SNAPSHOT;
-        rc = firn_manifest_edit_decode(record_type, record, &arena, &edit, &err);
+        uint8_t record_type = type & 1 ? FI_MANIFEST_EDIT : FI_MANIFEST_SNAPSHOT;
+        rc = fi_manifest_edit_decode(record_type, record, &arena, &edit, &err);
         if (rc == FIRN_OK) {
             check_same_bytes(&edit, record);
-            rc = firn_manifest_state_apply(&state, &edit, &err);
+            rc = fi_manifest_state_apply(&state, &edit, &err);
         }
         if (rc == FIRN_OK) {
             check_state(&state);
@@ -92,8 +92,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             CHECK(rc == FIRN_CORRUPT || rc == FIRN_NEWER);
             CHECK(err.text[0] != '\0');
         }
-        firn_arena_deinit(&arena);
+        fi_arena_deinit(&arena);
     }
-    firn_manifest_state_deinit(&state);
+    fi_manifest_state_deinit(&state);
     return 0;
 }

@@ -17,7 +17,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct peer {
-    struct firn_mcp_server *server;
+    struct fi_mcp_server *server;
     size_t lines;
     size_t answers;
 };
@@ -45,7 +45,7 @@ send_line(void *ctx, const char *data, size_t size)
     json_t *value = json_loadb(data, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     CHECK(value != NULL);
     if (json_is_array(value)) {
-        CHECK(json_array_size(value) > 0 && json_array_size(value) <= FIRN_MCP_SERVER_BATCH_MAX);
+        CHECK(json_array_size(value) > 0 && json_array_size(value) <= FI_MCP_SERVER_BATCH_MAX);
         for (size_t i = 0; i < json_array_size(value); i++) {
             check_message(json_array_get(value, i));
         }
@@ -65,16 +65,15 @@ is_stopping(void *ctx)
 }
 
 static int
-run_tool(const struct firn_mcp_tool *tool, struct firn_mcp_call *call)
+run_tool(const struct fi_mcp_tool *tool, struct fi_mcp_call *call)
 {
-    const char *path = firn_mcp_arguments_string(call->arguments, "workspace_path");
+    const char *path = fi_mcp_arguments_string(call->arguments, "workspace_path");
     CHECK(path != NULL);
-    if (tool->is_destructive && firn_mcp_arguments_bool(call->arguments, "dry_run", false)) {
-        return firn_mcp_call_fail(call, FIRN_NOT_FOUND, "no %.900s", path);
+    if (tool->is_destructive && fi_mcp_arguments_bool(call->arguments, "dry_run", false)) {
+        return fi_mcp_call_fail(call, FIRN_NOT_FOUND, "no %.900s", path);
     }
-    firn_term_writer_bytes(&call->result, "path", firn_str(path));
-    firn_term_writer_u64(&call->result, "limit",
-                         firn_mcp_arguments_count(call->arguments, "limit", 7));
+    fi_term_writer_bytes(&call->result, "path", firn_str(path));
+    fi_term_writer_u64(&call->result, "limit", fi_mcp_arguments_count(call->arguments, "limit", 7));
     return FIRN_OK;
 }
 
@@ -83,7 +82,7 @@ static void
 check_uri(firn_slice line)
 {
     char *uri = strndup(line.size > 0 ? (const char *)line.data : "", line.size);
-    char *path = uri != NULL ? firn_mcp_roots_path(uri) : NULL;
+    char *path = uri != NULL ? fi_mcp_roots_path(uri) : NULL;
     CHECK(path == NULL || (path[0] == '/' && strlen(path) < strlen(uri)));
     free(path);
     free(uri);
@@ -95,9 +94,9 @@ take_line(void *ctx, firn_slice line, bool is_cut)
     struct peer *peer = ctx;
     peer->lines++;
     check_uri(line);
-    firn_mcp_server_take(peer->server, line, is_cut);
+    fi_mcp_server_take(peer->server, line, is_cut);
     if (peer->lines % 3 == 0) {
-        firn_mcp_server_work(peer->server, false);
+        fi_mcp_server_work(peer->server, false);
     }
 }
 
@@ -105,27 +104,27 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct peer peer = {NULL, 0, 0};
-    struct firn_mcp_server_options options = {.allows_delete = true,
-                                              .send = send_line,
-                                              .is_stopping = is_stopping,
-                                              .run = run_tool,
-                                              .ctx = &peer};
-    struct firn_mcp_line line = {0};
+    struct fi_mcp_server_options options = {.allows_delete = true,
+                                            .send = send_line,
+                                            .is_stopping = is_stopping,
+                                            .run = run_tool,
+                                            .ctx = &peer};
+    struct fi_mcp_line line = {0};
     if (size == 0) {
         return 0;
     }
     json_object_seed(1);
-    peer.server = firn_mcp_server_create(&options);
+    peer.server = fi_mcp_server_create(&options);
     CHECK(peer.server != NULL);
     size_t piece = (size_t)data[0] + 1;
     for (size_t at = 1; at < size; at += piece) {
         size_t left = size - at;
-        firn_mcp_line_feed(&line, firn_bytes(data + at, left < piece ? left : piece), take_line,
-                           &peer);
+        fi_mcp_line_feed(&line, firn_bytes(data + at, left < piece ? left : piece), take_line,
+                         &peer);
     }
-    firn_mcp_line_feed(&line, firn_str("\n"), take_line, &peer);
-    firn_mcp_server_work(peer.server, false);
-    firn_mcp_server_destroy(peer.server);
-    firn_mcp_line_deinit(&line);
+    fi_mcp_line_feed(&line, firn_str("\n"), take_line, &peer);
+    fi_mcp_server_work(peer.server, false);
+    fi_mcp_server_destroy(peer.server);
+    fi_mcp_line_deinit(&line);
     return 0;
 }

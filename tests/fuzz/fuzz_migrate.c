@@ -31,7 +31,7 @@ read_source(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error 
     part = part < size ? part : size;
     part = part < source->piece ? part : source->piece;
     if (part == 0) {
-        return firn_migrate_fail(err, ENDED, "there is no more");
+        return fi_migrate_fail(err, ENDED, "there is no more");
     }
     memcpy(data, source->data + source->at, part);
     source->at += part;
@@ -86,13 +86,13 @@ static int
 expect_text(struct model *model, uint64_t kind, uint64_t flag, uint64_t size)
 {
     const uint8_t *text = model->data + model->at;
-    if (size > FIRN_MIGRATE_NAME_SIZE_MAX) {
+    if (size > FI_MIGRATE_NAME_SIZE_MAX) {
         return FIRN_CORRUPT;
     }
     if (!skip(model, size)) {
         return ENDED;
     }
-    if (kind == FIRN_MIGRATE_ERROR) {
+    if (kind == FI_MIGRATE_ERROR) {
         return code_of_error(flag);
     }
     return size > 0 && memchr(text, '\0', (size_t)size) != NULL ? FIRN_CORRUPT : FIRN_OK;
@@ -111,45 +111,44 @@ expect(struct model *model, const uint8_t **out_header)
     uint64_t flag = number(header + 4, 4);
     uint64_t first = number(header + 8, 8);
     uint64_t second = number(header + 16, 8);
-    bool is_right = (kind == FIRN_MIGRATE_OPENED && model->state == 'n') ||
-                    (kind == FIRN_MIGRATE_KEYSPACE && model->state == 'b') ||
-                    (kind == FIRN_MIGRATE_ENTRY && model->state == 'i') ||
-                    (kind == FIRN_MIGRATE_END && model->state == 'i') ||
-                    (kind == FIRN_MIGRATE_DONE && model->state == 'b') ||
-                    kind == FIRN_MIGRATE_ERROR;
+    bool is_right = (kind == FI_MIGRATE_OPENED && model->state == 'n') ||
+                    (kind == FI_MIGRATE_KEYSPACE && model->state == 'b') ||
+                    (kind == FI_MIGRATE_ENTRY && model->state == 'i') ||
+                    (kind == FI_MIGRATE_END && model->state == 'i') ||
+                    (kind == FI_MIGRATE_DONE && model->state == 'b') || kind == FI_MIGRATE_ERROR;
     if (!is_right) {
         return FIRN_CORRUPT;
     }
-    if (kind == FIRN_MIGRATE_ENTRY) {
+    if (kind == FI_MIGRATE_ENTRY) {
         return expect_entry(model, first, second);
     }
     if (second > 0) {
         return FIRN_CORRUPT;
     }
-    if (kind == FIRN_MIGRATE_KEYSPACE || kind == FIRN_MIGRATE_ERROR) {
+    if (kind == FI_MIGRATE_KEYSPACE || kind == FI_MIGRATE_ERROR) {
         model->state = 'i';
         return expect_text(model, kind, flag, first);
     }
     model->state = 'b';
-    return kind == FIRN_MIGRATE_END || first == 0 ? FIRN_OK : FIRN_CORRUPT;
+    return kind == FI_MIGRATE_END || first == 0 ? FIRN_OK : FIRN_CORRUPT;
 }
 
 /* ---- what both say ---- */
 
 static void
-check_frame(const struct firn_migrate_frame *frame, const uint8_t *header)
+check_frame(const struct fi_migrate_frame *frame, const uint8_t *header)
 {
     uint64_t first = number(header + 8, 8);
     const uint8_t *body = header + HEADER_SIZE;
     CHECK(frame->kind == number(header, 4));
     CHECK(frame->is_set == (number(header + 4, 4) != 0));
-    if (frame->kind == FIRN_MIGRATE_KEYSPACE) {
+    if (frame->kind == FI_MIGRATE_KEYSPACE) {
         CHECK(strlen(frame->name) == first && memcmp(frame->name, body, (size_t)first) == 0);
-    } else if (frame->kind == FIRN_MIGRATE_ENTRY) {
+    } else if (frame->kind == FI_MIGRATE_ENTRY) {
         CHECK(frame->key.size == first && frame->value.size == number(header + 16, 8));
         CHECK(memcmp(frame->key.data, body, frame->key.size) == 0);
         CHECK(memcmp(frame->value.data, body + first, frame->value.size) == 0);
-    } else if (frame->kind == FIRN_MIGRATE_END) {
+    } else if (frame->kind == FI_MIGRATE_END) {
         CHECK(frame->count == first);
     }
 }
@@ -163,22 +162,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct source source = {data + 1, size - 1, 0, 1 + (size_t)data[0] * data[0]};
     struct model model = {data + 1, size - 1, 0, 'n'};
-    struct firn_migrate_frames frames = {.buffer = NULL};
-    CHECK(firn_migrate_frames_init(&frames, read_source, &source, &err) == FIRN_OK);
+    struct fi_migrate_frames frames = {.buffer = NULL};
+    CHECK(fi_migrate_frames_init(&frames, read_source, &source, &err) == FIRN_OK);
     for (int code = FIRN_OK; code == FIRN_OK;) {
-        struct firn_migrate_frame frame;
+        struct fi_migrate_frame frame;
         const uint8_t *header = NULL;
         int expected = expect(&model, &header);
-        code = firn_migrate_frames_next(&frames, &frame, &err);
+        code = fi_migrate_frames_next(&frames, &frame, &err);
         CHECK(code == expected && (code == FIRN_OK || err.code == code));
         CHECK(frames.body_capacity <= 2 * size + SPARE);
         if (code == FIRN_OK) {
             check_frame(&frame, header);
-            if (frame.kind == FIRN_MIGRATE_DONE) {
+            if (frame.kind == FI_MIGRATE_DONE) {
                 break;
             }
         }
     }
-    firn_migrate_frames_deinit(&frames);
+    fi_migrate_frames_deinit(&frames);
     return 0;
 }

@@ -32,60 +32,59 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
     SIZE_MAX_OF_NOTE = 16384,
-    ID_LETTERS = 2 * FIRN_STOREFILE_ID_SIZE,
+    ID_LETTERS = 2 * FI_STOREFILE_ID_SIZE,
     LOCK_NOTE_OFFSET = 64,
     LOCK_RECORD_SIZE = 72,
     LOCK_FILE_SIZE = LOCK_NOTE_OFFSET + LOCK_RECORD_SIZE
 };
 
-static const uint8_t TAG[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {0x7b, 0x87, 0xf8, 0x8e,
-                                                           0xbf, 0xba, 1,    2};
+static const uint8_t TAG[FI_CATALOG_JOURNAL_TAG_SIZE] = {0x7b, 0x87, 0xf8, 0x8e, 0xbf, 0xba, 1, 2};
 static const char TAG_HEX[] = "7b87f88ebfba0102";
 static const char SETTINGS[] = "keep = forever\n";
 
 /* A machine with the workspace "/w", whose store is in it, trusted and open. */
 struct machine {
-    struct firn_os *os;
+    struct fi_os *os;
     struct firn_ws *ws;
-    struct firn_ws_opened opened;
-    struct firn_os_file *lock; /* held as by another writer */
-    struct firn_os_stat stat;  /* of the store's directory */
+    struct fi_ws_opened opened;
+    struct fi_os_file *lock; /* held as by another writer */
+    struct fi_os_stat stat;  /* of the store's directory */
     char id[ID_LETTERS + 1];
-    char trust_name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    char begun_name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    char root_name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    char settings_name[FIRN_TRUST_PRIVATE_NAME_SIZE + 16];
+    char trust_name[FI_TRUST_PRIVATE_NAME_SIZE];
+    char begun_name[FI_TRUST_PRIVATE_NAME_SIZE];
+    char root_name[FI_TRUST_PRIVATE_NAME_SIZE];
+    char settings_name[FI_TRUST_PRIVATE_NAME_SIZE + 16];
     char settings_hash[2 * sizeof(firn_hash) + 1];
 };
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 open_dir(const struct machine *machine, const char *path)
 {
-    struct firn_os_dir *dir;
-    CHECK(firn_os_dir_open_path(machine->os, path, &dir, NULL) == FIRN_OK);
+    struct fi_os_dir *dir;
+    CHECK(fi_os_dir_open_path(machine->os, path, &dir, NULL) == FIRN_OK);
     return dir;
 }
 
 static void
 put(const struct machine *machine, const char *folder, const char *name, firn_slice bytes)
 {
-    struct firn_os_dir *dir = open_dir(machine, folder);
-    struct firn_os_file *file;
-    CHECK(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE, 0600,
-                            &file, NULL) == FIRN_OK);
-    CHECK(firn_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_dir(machine, folder);
+    struct fi_os_file *file;
+    CHECK(fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE, 0600, &file,
+                          NULL) == FIRN_OK);
+    CHECK(fi_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
 }
 
 static int
-keep_name(void *ctx, const struct firn_os_dirent *entry)
+keep_name(void *ctx, const struct fi_os_dirent *entry)
 {
     if (strchr(entry->name, '.') != NULL) { /* what belongs to a note */
         return FIRN_OK;
     }
-    CHECK(entry->name_size == FIRN_TRUST_PRIVATE_NAME_SIZE - 1);
-    memcpy(ctx, entry->name, FIRN_TRUST_PRIVATE_NAME_SIZE);
+    CHECK(entry->name_size == FI_TRUST_PRIVATE_NAME_SIZE - 1);
+    memcpy(ctx, entry->name, FI_TRUST_PRIVATE_NAME_SIZE);
     return FIRN_OK;
 }
 
@@ -93,9 +92,9 @@ keep_name(void *ctx, const struct firn_os_dirent *entry)
 static void
 find_name(const struct machine *machine, const char *folder, char *out)
 {
-    struct firn_os_dir *dir = open_dir(machine, folder);
-    CHECK(firn_os_dir_list(dir, keep_name, out, NULL) == FIRN_OK);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_dir(machine, folder);
+    CHECK(fi_os_dir_list(dir, keep_name, out, NULL) == FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
 static void
@@ -104,74 +103,74 @@ prepare(struct machine *machine)
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_workspace_save_result result;
-    const struct firn_catalog_journal none = {.state = FIRN_CATALOG_JOURNAL_NONE};
-    CHECK(firn_sim_memory_create(1, &machine->os, NULL) == FIRN_OK);
-    struct firn_os_dir *top = open_dir(machine, "/");
-    CHECK(firn_os_make_dir(top, "w", 0700, NULL) == FIRN_OK);
-    firn_os_dir_close(top);
+    const struct fi_catalog_journal none = {.state = FI_CATALOG_JOURNAL_NONE};
+    CHECK(fi_sim_memory_create(1, &machine->os, NULL) == FIRN_OK);
+    struct fi_os_dir *top = open_dir(machine, "/");
+    CHECK(fi_os_make_dir(top, "w", 0700, NULL) == FIRN_OK);
+    fi_os_dir_close(top);
     options.store_path = "/w/.firn";
     save.threads = 1;
-    CHECK(firn_ws_open(machine->os, "/w", &options, &machine->ws, NULL) == FIRN_OK);
-    CHECK(firn_ws_save(machine->ws, &save, &result, NULL) == FIRN_OK); /* and trusts it */
-    CHECK(firn_ws_opened_open(machine->ws, FIRN_WS_READ, &machine->opened, NULL) == FIRN_OK);
-    CHECK(firn_trust_store_enter(machine->os, "/w", NULL) == FIRN_OK);
-    CHECK(firn_ws_begun_note(machine->ws, &machine->opened, TAG, &none, NULL) == FIRN_OK);
-    const struct firn_trust_root root = {.store_id = firn_db_id(machine->opened.db), .path = "/w"};
-    CHECK(firn_trust_root_note(machine->os, &root, NULL) == FIRN_OK);
+    CHECK(fi_ws_open(machine->os, "/w", &options, &machine->ws, NULL) == FIRN_OK);
+    CHECK(fi_ws_save(machine->ws, &save, &result, NULL) == FIRN_OK); /* and trusts it */
+    CHECK(fi_ws_opened_open(machine->ws, FI_WS_READ, &machine->opened, NULL) == FIRN_OK);
+    CHECK(fi_trust_store_enter(machine->os, "/w", NULL) == FIRN_OK);
+    CHECK(fi_ws_begun_note(machine->ws, &machine->opened, TAG, &none, NULL) == FIRN_OK);
+    const struct fi_trust_root root = {.store_id = fi_db_id(machine->opened.db), .path = "/w"};
+    CHECK(fi_trust_root_note(machine->os, &root, NULL) == FIRN_OK);
     find_name(machine, "/data/firn/.trusted", machine->trust_name);
     find_name(machine, "/data/firn/.roots", machine->root_name);
     (void)snprintf(machine->settings_name, sizeof machine->settings_name, "%s.settings",
                    machine->trust_name);
     firn_hash hash;
-    firn_blake3_hash_of(SETTINGS, sizeof SETTINGS - 1, &hash);
-    firn_hex_encode(hash.bytes, sizeof hash.bytes, machine->settings_hash);
+    fi_blake3_hash_of(SETTINGS, sizeof SETTINGS - 1, &hash);
+    fi_hex_encode(hash.bytes, sizeof hash.bytes, machine->settings_hash);
     find_name(machine, "/data/firn/.restoring", machine->begun_name);
-    firn_hex_encode(firn_db_id(machine->opened.db), FIRN_STOREFILE_ID_SIZE, machine->id);
-    struct firn_os_dir *store = open_dir(machine, "/w/.firn");
-    CHECK(firn_os_dir_stat(store, &machine->stat, NULL) == FIRN_OK);
+    fi_hex_encode(fi_db_id(machine->opened.db), FI_STOREFILE_ID_SIZE, machine->id);
+    struct fi_os_dir *store = open_dir(machine, "/w/.firn");
+    CHECK(fi_os_dir_stat(store, &machine->stat, NULL) == FIRN_OK);
     CHECK(machine->stat.btime_ns != 0); /* otherwise the root counts too */
-    CHECK(firn_os_file_open(store, "LOCK", FIRN_OS_READ | FIRN_OS_WRITE, 0, &machine->lock, NULL) ==
+    CHECK(fi_os_file_open(store, "LOCK", FI_OS_READ | FI_OS_WRITE, 0, &machine->lock, NULL) ==
           FIRN_OK);
-    CHECK(firn_os_file_lock_range(machine->lock, FIRN_OS_LOCK_EXCLUSIVE, 0, 1, NULL) == FIRN_OK);
-    firn_os_dir_close(store);
+    CHECK(fi_os_file_lock_range(machine->lock, FI_OS_LOCK_EXCLUSIVE, 0, 1, NULL) == FIRN_OK);
+    fi_os_dir_close(store);
 }
 
 /* Appends the input with what its small bytes stand for. */
 static void
-expand(const struct machine *machine, firn_slice bytes, struct firn_buf *out)
+expand(const struct machine *machine, firn_slice bytes, struct fi_buf *out)
 {
     for (size_t i = 0; i < bytes.size; i++) {
         int rc;
         switch (bytes.data[i]) {
         case 1:
-            rc = firn_buf_append_str(out, machine->id);
+            rc = fi_buf_append_str(out, machine->id);
             break;
         case 2:
-            rc = firn_buf_append_format(out, "%" PRIu32, machine->stat.uid);
+            rc = fi_buf_append_format(out, "%" PRIu32, machine->stat.uid);
             break;
         case 3:
-            rc = firn_buf_append_format(out, "%" PRIu64, machine->stat.inode);
+            rc = fi_buf_append_format(out, "%" PRIu64, machine->stat.inode);
             break;
         case 4:
-            rc = firn_buf_append_format(out, "%" PRId64, machine->stat.btime_ns);
+            rc = fi_buf_append_format(out, "%" PRId64, machine->stat.btime_ns);
             break;
         case 5:
-            rc = firn_buf_append_str(out, TAG_HEX);
+            rc = fi_buf_append_str(out, TAG_HEX);
             break;
         case 6:
-            rc = firn_buf_append_format(out, "%" PRIu32, machine->opened.workspace.number);
+            rc = fi_buf_append_format(out, "%" PRIu32, machine->opened.workspace.number);
             break;
         case 7: /* a long one */
             rc = FIRN_OK;
             for (unsigned n = 0; n < SIZE_MAX_OF_NOTE / 2 && rc == FIRN_OK; n++) {
-                rc = firn_buf_append_u8(out, 'x');
+                rc = fi_buf_append_u8(out, 'x');
             }
             break;
         case 8:
-            rc = firn_buf_append_str(out, machine->settings_hash);
+            rc = fi_buf_append_str(out, machine->settings_hash);
             break;
         default:
-            rc = firn_buf_append_u8(out, bytes.data[i]);
+            rc = fi_buf_append_u8(out, bytes.data[i]);
         }
         CHECK(rc == FIRN_OK);
     }
@@ -217,13 +216,13 @@ check_listed(void *ctx, const firn_trust_info *info)
 static void
 trust(const struct machine *machine, firn_slice bytes)
 {
-    struct firn_trust_store_look look;
+    struct fi_trust_store_look look;
     firn_error err;
     bool is_exact = is_trust(machine, bytes);
     put(machine, "/data/firn/.trusted", machine->trust_name, bytes);
-    CHECK(firn_trust_store_look(machine->os, "/w", &look, &err) == FIRN_OK);
+    CHECK(fi_trust_store_look(machine->os, "/w", &look, &err) == FIRN_OK);
     CHECK(look.has_store && look.is_trusted == is_exact);
-    int rc = firn_trust_list_visit(machine->os, check_listed, &is_exact, &err);
+    int rc = fi_trust_list_visit(machine->os, check_listed, &is_exact, &err);
     CHECK(rc == FIRN_OK); /* what cannot be read is told */
 }
 
@@ -260,12 +259,12 @@ is_begun(const struct machine *machine, firn_slice bytes)
 static void
 begun(const struct machine *machine, firn_slice bytes)
 {
-    struct firn_catalog_journal journal = {.state = FIRN_CATALOG_JOURNAL_BEGUN};
+    struct fi_catalog_journal journal = {.state = FI_CATALOG_JOURNAL_BEGUN};
     bool is_foreign;
     firn_error err;
     memcpy(journal.tag, TAG, sizeof journal.tag);
     put(machine, "/data/firn/.restoring", machine->begun_name, bytes);
-    CHECK(firn_ws_begun_is_foreign(machine->ws, &machine->opened, &journal, &is_foreign, &err) ==
+    CHECK(fi_ws_begun_is_foreign(machine->ws, &machine->opened, &journal, &is_foreign, &err) ==
           FIRN_OK);
     CHECK(is_foreign == !is_begun(machine, bytes));
 }
@@ -275,15 +274,15 @@ begun(const struct machine *machine, firn_slice bytes)
 static void
 root(const struct machine *machine, firn_slice bytes)
 {
-    const struct firn_trust_root root = {.store_id = firn_db_id(machine->opened.db), .path = "/w"};
+    const struct fi_trust_root root = {.store_id = fi_db_id(machine->opened.db), .path = "/w"};
     char note[128];
     firn_error err;
     bool is_noted;
     int size =
         snprintf(note, sizeof note, "firn root 1\nstore %s\nmachine -\nroot /w", machine->id);
     put(machine, "/data/firn/.roots", machine->root_name, bytes);
-    CHECK(firn_trust_root_is_noted(machine->os, &root, &is_noted, &err) == FIRN_OK);
-    CHECK(is_noted == firn_slice_equal(bytes, firn_bytes(note, (size_t)size)));
+    CHECK(fi_trust_root_is_noted(machine->os, &root, &is_noted, &err) == FIRN_OK);
+    CHECK(is_noted == fi_slice_equal(bytes, firn_bytes(note, (size_t)size)));
 }
 
 /* ---- settings ---- */
@@ -324,9 +323,9 @@ settings(const struct machine *machine, firn_slice bytes)
                    machine->id, machine->stat.uid, machine->stat.inode, machine->stat.btime_ns);
     put(machine, "/data/firn/.trusted", machine->trust_name, firn_str(note));
     put(machine, "/data/firn/.trusted", machine->settings_name, bytes);
-    struct firn_os_dir *store = open_dir(machine, "/w/.firn");
-    CHECK(firn_trust_settings_is_known(store, firn_str(SETTINGS), &is_known, &err) == FIRN_OK);
-    firn_os_dir_close(store);
+    struct fi_os_dir *store = open_dir(machine, "/w/.firn");
+    CHECK(fi_trust_settings_is_known(store, firn_str(SETTINGS), &is_known, &err) == FIRN_OK);
+    fi_os_dir_close(store);
     CHECK(is_known == is_settings(machine, bytes));
 }
 
@@ -338,32 +337,32 @@ hold(const struct machine *machine, firn_slice bytes, bool is_sealed)
     uint8_t file[LOCK_FILE_SIZE] = {0};
     uint8_t *record = file + LOCK_NOTE_OFFSET;
     size_t size = bytes.size < sizeof file ? bytes.size : sizeof file;
-    struct firn_db_holder holder;
-    struct firn_ws_running running;
+    struct fi_db_holder holder;
+    struct fi_ws_running running;
     bool is_running;
     firn_error err;
     if (size > 0) {
         memcpy(file, bytes.data, size);
     }
-    uint32_t crc = firn_crc32c(firn_crc32c(0, record, 4), record + 8, LOCK_RECORD_SIZE - 8);
+    uint32_t crc = fi_crc32c(fi_crc32c(0, record, 4), record + 8, LOCK_RECORD_SIZE - 8);
     if (is_sealed) {
-        firn_store_le32(record + 4, crc);
+        fi_store_le32(record + 4, crc);
         size = sizeof file;
     }
     put(machine, "/w/.firn", "LOCK", firn_bytes(file, size));
-    CHECK(firn_db_holder_ask(machine->opened.db, &holder, &err) == FIRN_OK);
-    uint32_t note_size = firn_load_le32(record);
-    bool is_note = size == sizeof file && firn_load_le32(record + 4) == crc &&
-                   note_size <= FIRN_DB_HOLDER_NOTE_SIZE_MAX;
+    CHECK(fi_db_holder_ask(machine->opened.db, &holder, &err) == FIRN_OK);
+    uint32_t note_size = fi_load_le32(record);
+    bool is_note = size == sizeof file && fi_load_le32(record + 4) == crc &&
+                   note_size <= FI_DB_HOLDER_NOTE_SIZE_MAX;
     CHECK(holder.is_held);
     CHECK(holder.size == (is_note ? note_size : 0));
     CHECK(holder.size == 0 || memcmp(holder.note, record + 8, holder.size) == 0);
     for (uint32_t workspace = 1; workspace <= 2; workspace++) {
-        CHECK(firn_ws_running_ask(machine->opened.db, workspace, &running, &is_running, &err) ==
+        CHECK(fi_ws_running_ask(machine->opened.db, workspace, &running, &is_running, &err) ==
               FIRN_OK);
         CHECK(!is_running ||
               (holder.size == 48 && running.workspace == workspace &&
-               running.kind >= FIRN_WS_RUNNING_RESTORE && running.kind <= FIRN_WS_RUNNING_REDO &&
+               running.kind >= FI_WS_RUNNING_RESTORE && running.kind <= FI_WS_RUNNING_REDO &&
                running.phase != NULL && running.process == holder.process));
     }
 }
@@ -372,7 +371,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct machine machine;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     if (machine.os == NULL) {
         prepare(&machine);
     }
@@ -383,26 +382,26 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     switch (data[0] % 6) {
     case 0:
         expand(&machine, rest, &bytes);
-        trust(&machine, firn_buf_slice(&bytes));
+        trust(&machine, fi_buf_slice(&bytes));
         break;
     case 1:
         expand(&machine, rest, &bytes);
-        begun(&machine, firn_buf_slice(&bytes));
+        begun(&machine, fi_buf_slice(&bytes));
         break;
     case 2:
         hold(&machine, rest, false);
         break;
     case 4:
         expand(&machine, rest, &bytes);
-        root(&machine, firn_buf_slice(&bytes));
+        root(&machine, fi_buf_slice(&bytes));
         break;
     case 5:
         expand(&machine, rest, &bytes);
-        settings(&machine, firn_buf_slice(&bytes));
+        settings(&machine, fi_buf_slice(&bytes));
         break;
     default:
         hold(&machine, rest, true);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return 0;
 }

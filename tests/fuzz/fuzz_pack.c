@@ -27,7 +27,7 @@ enum { FLAG_SEAL = 1, FLAG_PIECES = 2, FLAG_CELLS = 4, LISTED_MAX = 500 };
 static const uint64_t streamed_size_max = 4 << 20;
 
 struct whole {
-    struct firn_blake3_hash state;
+    struct fi_blake3_hash state;
     uint64_t size;
 };
 
@@ -36,14 +36,14 @@ take(void *ctx, firn_slice data, firn_error *err)
 {
     (void)err;
     struct whole *whole = ctx;
-    firn_blake3_hash_update(&whole->state, data.data, data.size);
+    fi_blake3_hash_update(&whole->state, data.data, data.size);
     whole->size += data.size;
     return FIRN_OK;
 }
 
 struct looking {
     struct firn_packfile *pack;
-    struct firn_packfile_scratch *scratch;
+    struct fi_packfile_scratch *scratch;
     size_t count;
     bool is_readable; /* all that was listed */
     bool is_long;     /* something was too long to be streamed */
@@ -52,76 +52,76 @@ struct looking {
 /* A list of cells has not the name of the content. */
 static bool
 is_list_of_cells(struct looking *looking, const firn_hash *hash,
-                 const struct firn_packfile_location *at)
+                 const struct fi_packfile_location *at)
 {
     firn_slice stored;
     firn_hash name;
-    if (at->kind != FIRN_PACKFILE_PIECES ||
-        firn_packfile_read(looking->pack, looking->scratch, hash, at, &stored, NULL) != FIRN_OK ||
-        !firn_packfile_cells_is_list(stored)) {
+    if (at->kind != FI_PACKFILE_PIECES ||
+        fi_packfile_read(looking->pack, looking->scratch, hash, at, &stored, NULL) != FIRN_OK ||
+        !fi_packfile_cells_is_list(stored)) {
         return false;
     }
-    firn_packfile_cells_name(stored, &name);
-    CHECK(firn_hash_equal(&name, hash));
+    fi_packfile_cells_name(stored, &name);
+    CHECK(fi_hash_equal(&name, hash));
     return true;
 }
 
 /* What is listed is found, at the same place; what is streamed has its name and size. */
 static int
-look(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at, firn_error *err)
+look(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at, firn_error *err)
 {
     struct looking *looking = ctx;
-    struct firn_packfile_location found;
+    struct fi_packfile_location found;
     if (looking->count++ >= LISTED_MAX) {
         return FIRN_CANCELLED;
     }
-    CHECK(firn_packfile_find(looking->pack, looking->scratch, hash, &found, err) == FIRN_OK);
+    CHECK(fi_packfile_find(looking->pack, looking->scratch, hash, &found, err) == FIRN_OK);
     CHECK(found.frame == at->frame && found.offset == at->offset && found.size == at->size &&
           found.kind == at->kind);
     uint64_t size;
-    int rc = firn_packfile_stream_size(looking->pack, looking->scratch, hash, &size, err);
+    int rc = fi_packfile_stream_size(looking->pack, looking->scratch, hash, &size, err);
     if (rc == FIRN_OK && size > streamed_size_max) {
         looking->is_long = true;
         return FIRN_OK;
     }
     struct whole whole = {.size = 0};
-    firn_blake3_hash_init(&whole.state);
+    fi_blake3_hash_init(&whole.state);
     if (rc == FIRN_OK) {
-        rc = firn_packfile_stream_read(looking->pack, looking->scratch, hash, take, &whole, err);
+        rc = fi_packfile_stream_read(looking->pack, looking->scratch, hash, take, &whole, err);
     }
     if (rc == FIRN_OK) {
         firn_hash name;
-        firn_blake3_hash_final(&whole.state, &name);
+        fi_blake3_hash_final(&whole.state, &name);
         CHECK(whole.size == size);
-        CHECK(firn_hash_equal(&name, hash) || is_list_of_cells(looking, hash, at));
+        CHECK(fi_hash_equal(&name, hash) || is_list_of_cells(looking, hash, at));
     } else {
         CHECK(rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         /* Pieces and bases may be elsewhere: that is no damage of this pack. */
-        looking->is_readable &= firn_packfile_kind_is_named(at->kind);
+        looking->is_readable &= fi_packfile_kind_is_named(at->kind);
     }
     return FIRN_OK;
 }
 
 static int
-salvage(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_slice content,
+salvage(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice content,
         firn_error *err)
 {
     (void)err;
     firn_hash name;
     uint64_t total;
-    struct firn_packfile_delta delta;
+    struct fi_packfile_delta delta;
     ++*(size_t *)ctx;
-    if (kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(content)) {
-        CHECK(firn_packfile_cells_decode(content, &total, NULL, NULL, NULL) == FIRN_OK);
-        firn_packfile_cells_name(content, &name);
-        CHECK(firn_hash_equal(&name, hash));
-    } else if (kind == FIRN_PACKFILE_PIECES) {
-        CHECK(firn_packfile_decode_pieces(content, &total, NULL, NULL, NULL) == FIRN_OK);
-    } else if (kind == FIRN_PACKFILE_DELTA) {
-        CHECK(firn_packfile_delta_decode(content, &delta, NULL) == FIRN_OK);
+    if (kind == FI_PACKFILE_PIECES && fi_packfile_cells_is_list(content)) {
+        CHECK(fi_packfile_cells_decode(content, &total, NULL, NULL, NULL) == FIRN_OK);
+        fi_packfile_cells_name(content, &name);
+        CHECK(fi_hash_equal(&name, hash));
+    } else if (kind == FI_PACKFILE_PIECES) {
+        CHECK(fi_packfile_decode_pieces(content, &total, NULL, NULL, NULL) == FIRN_OK);
+    } else if (kind == FI_PACKFILE_DELTA) {
+        CHECK(fi_packfile_delta_decode(content, &delta, NULL) == FIRN_OK);
     } else {
-        firn_blake3_hash_of(content.data, content.size, &name);
-        CHECK(firn_hash_equal(&name, hash));
+        fi_blake3_hash_of(content.data, content.size, &name);
+        CHECK(fi_hash_equal(&name, hash));
     }
     return FIRN_OK;
 }
@@ -131,27 +131,27 @@ read_pack(struct firn_packfile *pack)
 {
     firn_error err;
     struct looking looking = {.pack = pack, .is_readable = true};
-    CHECK(firn_packfile_scratch_create(2, &looking.scratch, NULL) == FIRN_OK);
-    int rc = firn_packfile_list(pack, looking.scratch, look, &looking, &err);
+    CHECK(fi_packfile_scratch_create(2, &looking.scratch, NULL) == FIRN_OK);
+    int rc = fi_packfile_list(pack, looking.scratch, look, &looking, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_CANCELLED);
     if (!looking.is_long && rc != FIRN_CANCELLED) {
-        int verified = firn_packfile_verify(pack, looking.scratch, NULL, NULL, &err);
+        int verified = fi_packfile_verify(pack, looking.scratch, NULL, NULL, &err);
         CHECK(verified == FIRN_OK || verified == FIRN_CORRUPT || verified == FIRN_NEWER);
         CHECK(verified != FIRN_OK ||
-              (rc == FIRN_OK && looking.is_readable && looking.count == firn_packfile_count(pack)));
+              (rc == FIRN_OK && looking.is_readable && looking.count == fi_packfile_count(pack)));
     }
-    firn_packfile_scratch_destroy(looking.scratch);
+    fi_packfile_scratch_destroy(looking.scratch);
 }
 
 struct pieces {
     uint64_t sum;
-    struct firn_buf again;
-    struct firn_packfile_piece list[1024];
+    struct fi_buf again;
+    struct fi_packfile_piece list[1024];
     size_t count;
 };
 
 static int
-visit_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+visit_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     (void)err;
     struct pieces *pieces = ctx;
@@ -170,14 +170,14 @@ read_pieces(firn_slice encoded)
     uint64_t total;
     static struct pieces pieces;
     pieces = (struct pieces){0};
-    int rc = firn_packfile_decode_pieces(encoded, &total, visit_piece, &pieces, NULL);
+    int rc = fi_packfile_decode_pieces(encoded, &total, visit_piece, &pieces, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
     if (rc == FIRN_OK && pieces.count < 1024) {
         CHECK(pieces.sum == total);
-        CHECK(firn_packfile_encode_pieces(pieces.list, pieces.count, &pieces.again) == FIRN_OK);
-        CHECK(firn_slice_equal(firn_buf_slice(&pieces.again), encoded));
+        CHECK(fi_packfile_encode_pieces(pieces.list, pieces.count, &pieces.again) == FIRN_OK);
+        CHECK(fi_slice_equal(fi_buf_slice(&pieces.again), encoded));
     }
-    firn_buf_deinit(&pieces.again);
+    fi_buf_deinit(&pieces.again);
 }
 
 /* The list that a builder makes of the items of another. */
@@ -186,7 +186,7 @@ compare_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
 {
     (void)hash;
     (void)err;
-    CHECK(firn_slice_equal(list, *(const firn_slice *)ctx));
+    CHECK(fi_slice_equal(list, *(const firn_slice *)ctx));
     return FIRN_OK;
 }
 
@@ -195,26 +195,26 @@ read_cells(firn_slice list)
 {
     uint64_t total;
     static struct pieces pieces;
-    struct firn_packfile_cells cells;
-    struct firn_packfile_cells_item item;
-    struct firn_packfile_cells_builder builder;
+    struct fi_packfile_cells cells;
+    struct fi_packfile_cells_item item;
+    struct fi_packfile_cells_builder builder;
     firn_hash name;
     pieces = (struct pieces){0};
-    int rc = firn_packfile_cells_decode(list, &total, visit_piece, &pieces, NULL);
+    int rc = fi_packfile_cells_decode(list, &total, visit_piece, &pieces, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
-    CHECK((firn_packfile_cells_open(list, &cells, NULL) == FIRN_OK) == (rc == FIRN_OK));
+    CHECK((fi_packfile_cells_open(list, &cells, NULL) == FIRN_OK) == (rc == FIRN_OK));
     if (rc != FIRN_OK) {
         return;
     }
     CHECK(pieces.sum == total && cells.size == total);
     if (cells.level == 0) {
-        firn_packfile_cells_builder_init(&builder, total, compare_list, &list);
-        while (firn_packfile_cells_next(&cells, &item)) {
-            CHECK(firn_packfile_cells_builder_add(&builder, item.offset / FIRN_PACKFILE_CELLS_SIZE,
-                                                  &item.hash, NULL) == FIRN_OK);
+        fi_packfile_cells_builder_init(&builder, total, compare_list, &list);
+        while (fi_packfile_cells_next(&cells, &item)) {
+            CHECK(fi_packfile_cells_builder_add(&builder, item.offset / FI_PACKFILE_CELLS_SIZE,
+                                                &item.hash, NULL) == FIRN_OK);
         }
-        CHECK(firn_packfile_cells_builder_finish(&builder, &name, NULL) == FIRN_OK);
-        firn_packfile_cells_builder_deinit(&builder);
+        CHECK(fi_packfile_cells_builder_finish(&builder, &name, NULL) == FIRN_OK);
+        fi_packfile_cells_builder_deinit(&builder);
     }
 }
 
@@ -233,7 +233,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     firn_error err;
-    struct firn_os_dir *dir = fuzz_machine_open()->dir;
+    struct fi_os_dir *dir = fuzz_machine_open()->dir;
     uint8_t *file = malloc(size);
     CHECK(file != NULL);
     memcpy(file, data + 1, size - 1);
@@ -243,14 +243,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_machine_write("f", file, size - 1);
     free(file);
     struct firn_packfile *pack;
-    int rc = firn_packfile_open(dir, "f", &pack, &err);
+    int rc = fi_packfile_open(dir, "f", &pack, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
     if (rc == FIRN_OK) {
         read_pack(pack);
-        firn_packfile_close(pack);
+        fi_packfile_close(pack);
     }
     size_t count = 0;
-    rc = firn_packfile_salvage(dir, "f", salvage, &count, &err);
+    rc = fi_packfile_salvage(dir, "f", salvage, &count, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
     return 0;
 }

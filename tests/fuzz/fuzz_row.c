@@ -27,9 +27,9 @@ enum { STEPS_MAX = 3000, LARGE_MAX = 4 << 20 };
 
 /* The whole key of an entry, or of a separator. */
 static firn_slice
-join(firn_slice prefix, firn_slice rest, uint8_t buffer[FIRN_ENTRY_KEY_SIZE_MAX])
+join(firn_slice prefix, firn_slice rest, uint8_t buffer[FI_ENTRY_KEY_SIZE_MAX])
 {
-    CHECK(prefix.size + rest.size <= FIRN_ENTRY_KEY_SIZE_MAX);
+    CHECK(prefix.size + rest.size <= FI_ENTRY_KEY_SIZE_MAX);
     memcpy(buffer, prefix.data, prefix.size);
     memcpy(buffer + prefix.size, rest.data, rest.size);
     return firn_bytes(buffer, prefix.size + rest.size);
@@ -38,24 +38,24 @@ join(firn_slice prefix, firn_slice rest, uint8_t buffer[FIRN_ENTRY_KEY_SIZE_MAX]
 static void
 read_block(firn_slice raw)
 {
-    static uint8_t buffer[FIRN_ENTRY_KEY_SIZE_MAX];
-    if (firn_row_block_check(raw, NULL) != FIRN_OK) {
+    static uint8_t buffer[FI_ENTRY_KEY_SIZE_MAX];
+    if (fi_row_block_check(raw, NULL) != FIRN_OK) {
         return;
     }
-    struct firn_row_block block;
-    firn_row_block_init(&block, raw);
+    struct fi_row_block block;
+    fi_row_block_init(&block, raw);
     for (size_t i = 0; i < block.count; i++) {
-        struct firn_row_slot slot;
-        struct firn_row_slot found;
-        firn_row_block_slot(&block, i, &slot);
+        struct fi_row_slot slot;
+        struct fi_row_slot found;
+        fi_row_block_slot(&block, i, &slot);
         firn_slice key = join(block.prefix, slot.rest, buffer);
-        CHECK(firn_row_block_lower_bound(&block, key, slot.sequence) == i);
+        CHECK(fi_row_block_lower_bound(&block, key, slot.sequence) == i);
         CHECK(slot.sequence == 0 ||
-              firn_row_block_lower_bound(&block, key, slot.sequence - 1) == i + 1);
+              fi_row_block_lower_bound(&block, key, slot.sequence - 1) == i + 1);
         /* By its own tag, right or wrong: the first of the key that has it. */
-        uint8_t tag = raw.data[FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + i];
-        size_t at = firn_row_block_find(&block, key, tag, &found);
-        CHECK(at <= i && firn_slice_equal(found.rest, slot.rest));
+        uint8_t tag = raw.data[FI_ROW_FORMAT_BLOCK_HEADER_SIZE + i];
+        size_t at = fi_row_block_find(&block, key, tag, &found);
+        CHECK(at <= i && fi_slice_equal(found.rest, slot.rest));
         CHECK(found.sequence >= slot.sequence);
     }
 }
@@ -63,96 +63,96 @@ read_block(firn_slice raw)
 static void
 read_index(firn_slice raw)
 {
-    static uint8_t buffer[FIRN_ENTRY_KEY_SIZE_MAX];
-    if (firn_row_index_check(raw, NULL) != FIRN_OK) {
+    static uint8_t buffer[FI_ENTRY_KEY_SIZE_MAX];
+    if (fi_row_index_check(raw, NULL) != FIRN_OK) {
         return;
     }
-    struct firn_row_index index;
-    firn_row_index_init(&index, raw);
+    struct fi_row_index index;
+    fi_row_index_init(&index, raw);
     for (size_t i = 0; i < index.block_count; i++) {
-        struct firn_row_index_separator separator;
-        firn_row_index_separator(&index, i, &separator);
+        struct fi_row_index_separator separator;
+        fi_row_index_separator(&index, i, &separator);
         firn_slice key = join(index.prefix, separator.rest, buffer);
-        CHECK(firn_row_index_find(&index, key, separator.sequence) == i + 1);
+        CHECK(fi_row_index_find(&index, key, separator.sequence) == i + 1);
         CHECK(separator.sequence == UINT64_MAX ||
-              firn_row_index_find(&index, key, separator.sequence + 1) == i);
+              fi_row_index_find(&index, key, separator.sequence + 1) == i);
     }
 }
 
 static void
 read_summary(firn_slice raw)
 {
-    struct firn_run_summary summary = {0};
-    struct firn_buf again = {0};
+    struct fi_run_summary summary = {0};
+    struct fi_buf again = {0};
     uint32_t version;
-    int rc = firn_run_summary_decode(raw, FIRN_ROW_FORMAT_VERSION, &version, &summary, NULL);
+    int rc = fi_run_summary_decode(raw, FI_ROW_FORMAT_VERSION, &version, &summary, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     if (rc == FIRN_OK) {
-        CHECK(firn_run_summary_encode(&summary, version, &again) == FIRN_OK);
-        CHECK(firn_slice_equal(firn_buf_slice(&again), raw));
+        CHECK(fi_run_summary_encode(&summary, version, &again) == FIRN_OK);
+        CHECK(fi_slice_equal(fi_buf_slice(&again), raw));
     }
-    firn_buf_deinit(&again);
-    firn_run_summary_deinit(&summary);
+    fi_buf_deinit(&again);
+    fi_run_summary_deinit(&summary);
 }
 
 static int
-encode_again(void *ctx, const struct firn_range *range, firn_error *err)
+encode_again(void *ctx, const struct fi_range *range, firn_error *err)
 {
     (void)err;
-    CHECK(firn_slice_compare(range->lower, range->upper) < 0);
-    CHECK(firn_run_summary_encode_range(range, ctx) == FIRN_OK);
+    CHECK(fi_slice_compare(range->lower, range->upper) < 0);
+    CHECK(fi_run_summary_encode_range(range, ctx) == FIRN_OK);
     return FIRN_OK;
 }
 
 static void
 read_ranges(firn_slice raw)
 {
-    struct firn_buf again = {0};
-    int rc = firn_run_summary_decode_ranges(raw, encode_again, &again, NULL);
+    struct fi_buf again = {0};
+    int rc = fi_run_summary_decode_ranges(raw, encode_again, &again, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
-    CHECK(rc != FIRN_OK || firn_slice_equal(firn_buf_slice(&again), raw));
-    firn_buf_deinit(&again);
+    CHECK(rc != FIRN_OK || fi_slice_equal(fi_buf_slice(&again), raw));
+    fi_buf_deinit(&again);
 }
 
 static void
 read_origin(firn_slice raw)
 {
-    struct firn_run_origin origin;
-    struct firn_buf numbers = {0};
-    struct firn_buf again = {0};
-    int rc = firn_run_origin_decode(raw, &numbers, &origin, NULL);
+    struct fi_run_origin origin;
+    struct fi_buf numbers = {0};
+    struct fi_buf again = {0};
+    int rc = fi_run_origin_decode(raw, &numbers, &origin, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     if (rc == FIRN_OK) {
-        CHECK(firn_run_origin_encode(&origin, &again) == FIRN_OK);
-        CHECK(firn_slice_equal(firn_buf_slice(&again), raw));
+        CHECK(fi_run_origin_encode(&origin, &again) == FIRN_OK);
+        CHECK(fi_slice_equal(fi_buf_slice(&again), raw));
     }
-    firn_buf_deinit(&again);
-    firn_buf_deinit(&numbers);
+    fi_buf_deinit(&again);
+    fi_buf_deinit(&numbers);
 }
 
 /* ---- files ---- */
 
 static void
-get_one(struct firn_run *run, firn_slice key, uint64_t sequence)
+get_one(struct fi_run *run, firn_slice key, uint64_t sequence)
 {
-    struct firn_buf value = {0};
-    struct firn_view_interval intervals[] = {{0, sequence / 2}, {sequence, sequence}};
-    struct firn_view view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0, NULL};
-    struct firn_run_hit hit;
-    int rc = firn_row_kind.get(run, key, &view, &hit, &value, NULL);
+    struct fi_buf value = {0};
+    struct fi_view_interval intervals[] = {{0, sequence / 2}, {sequence, sequence}};
+    struct fi_view view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0, NULL};
+    struct fi_run_hit hit;
+    int rc = fi_row_kind.get(run, key, &view, &hit, &value, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || fuzz_machine_is_refusal(rc));
-    CHECK(rc != FIRN_OK || firn_view_sees(&view, hit.sequence));
-    firn_buf_deinit(&value);
+    CHECK(rc != FIRN_OK || fi_view_sees(&view, hit.sequence));
+    fi_buf_deinit(&value);
 }
 
 static void
-walk(struct firn_run *run, bool is_sequential, bool is_backward)
+walk(struct fi_run *run, bool is_sequential, bool is_backward)
 {
-    struct firn_run_cursor *cursor;
-    struct firn_run_cursor_options options = {.is_sequential = is_sequential};
-    CHECK(firn_row_kind.cursor_create(run, &options, &cursor, NULL) == FIRN_OK);
-    int rc = is_backward ? firn_row_kind.cursor_last(cursor, NULL)
-                         : firn_row_kind.cursor_first(cursor, NULL);
+    struct fi_run_cursor *cursor;
+    struct fi_run_cursor_options options = {.is_sequential = is_sequential};
+    CHECK(fi_row_kind.cursor_create(run, &options, &cursor, NULL) == FIRN_OK);
+    int rc = is_backward ? fi_row_kind.cursor_last(cursor, NULL)
+                         : fi_row_kind.cursor_first(cursor, NULL);
     for (size_t step = 0; rc == FIRN_OK && cursor->is_valid && step < STEPS_MAX; step++) {
         if (step % 16 == 0) {
             get_one(run, cursor->entry.key, cursor->entry.sequence);
@@ -161,14 +161,14 @@ walk(struct firn_run *run, bool is_sequential, bool is_backward)
         if (cursor->entry.value.size > LARGE_MAX) {
             break;
         }
-        rc = is_backward ? firn_row_kind.cursor_prev(cursor, NULL)
-                         : firn_row_kind.cursor_next(cursor, NULL);
+        rc = is_backward ? fi_row_kind.cursor_prev(cursor, NULL)
+                         : fi_row_kind.cursor_next(cursor, NULL);
     }
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     CHECK(rc == FIRN_OK || !cursor->is_valid);
-    rc = firn_row_kind.cursor_seek(cursor, firn_str("key"), 5, NULL);
+    rc = fi_row_kind.cursor_seek(cursor, firn_str("key"), 5, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
-    firn_row_kind.cursor_destroy(cursor);
+    fi_row_kind.cursor_destroy(cursor);
 }
 
 static void
@@ -189,8 +189,8 @@ read_file(const uint8_t *data, size_t size, bool seals)
     }
     fuzz_machine_write("f", file, size);
     free(file);
-    struct firn_run *run;
-    int rc = firn_row_kind.open(fuzz_machine_open(), "f", &run, NULL);
+    struct fi_run *run;
+    int rc = fi_row_kind.open(fuzz_machine_open(), "f", &run, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     if (rc != FIRN_OK) {
         return;
@@ -199,16 +199,16 @@ read_file(const uint8_t *data, size_t size, bool seals)
         walk(run, way % 2 != 0, way / 2 != 0);
     }
     get_one(run, firn_bytes(NULL, 0), 7);
-    struct firn_run_origin origin;
-    struct firn_buf numbers = {0};
-    rc = firn_row_kind.origin(run, &numbers, &origin, NULL);
+    struct fi_run_origin origin;
+    struct fi_buf numbers = {0};
+    rc = fi_row_kind.origin(run, &numbers, &origin, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || fuzz_machine_is_refusal(rc));
-    firn_buf_deinit(&numbers);
+    fi_buf_deinit(&numbers);
     size_t count = 0;
-    rc = firn_row_kind.check(run, count_damage, &count, NULL, NULL);
+    rc = fi_row_kind.check(run, count_damage, &count, NULL, NULL);
     /* What a newer firn made is neither sound nor damaged. */
     CHECK(rc == FIRN_OK ? count == 0 : rc == FIRN_NEWER || (rc == FIRN_CORRUPT && count > 0));
-    firn_row_kind.close(run);
+    fi_row_kind.close(run);
 }
 
 int

@@ -59,15 +59,15 @@ read_all(const uint8_t *data, size_t size, size_t piece)
 {
     firn_error err;
     struct source source = {data, size, piece};
-    struct firn_import_snapshots snapshots = {.list = NULL};
-    struct firn_import_snapshot snapshot;
-    int code = firn_import_snapshots_read(&snapshots, read_source, &source, &err);
+    struct fi_import_snapshots snapshots = {.list = NULL};
+    struct fi_import_snapshot snapshot;
+    int code = fi_import_snapshots_read(&snapshots, read_source, &source, &err);
     uint64_t hash = add(1, &code, sizeof(code));
     CHECK(code == FIRN_OK || (code == FIRN_CORRUPT && err.code == code && snapshots.count == 0));
     /* The shortest has two ids. */
     CHECK(snapshots.count <= size / 128);
     for (size_t i = 0; i < snapshots.count; i++) {
-        firn_import_snapshots_get(&snapshots, i, &snapshot);
+        fi_import_snapshots_get(&snapshots, i, &snapshot);
         check_id(snapshot.id);
         check_id(snapshot.tree);
         CHECK(memchr(snapshot.message, '\0', sizeof(snapshot.message)) != NULL);
@@ -79,7 +79,7 @@ read_all(const uint8_t *data, size_t size, size_t piece)
             hash = add(hash, snapshot.path, strlen(snapshot.path) + 1);
         }
     }
-    firn_import_snapshots_deinit(&snapshots);
+    fi_import_snapshots_deinit(&snapshots);
     return hash;
 }
 

@@ -120,7 +120,7 @@ fixed_rig(void)
         ticks_left = STEPS_MAX;
         CHECK(sqlite3_open(":memory:", &rig.firn) == SQLITE_OK &&
               sqlite3_open(":memory:", &rig.plain) == SQLITE_OK);
-        CHECK(firn_sql_register(rig.firn) == SQLITE_OK);
+        CHECK(fi_sql_register(rig.firn) == SQLITE_OK);
         CHECK(sqlite3_exec(rig.firn, "SELECT firn_attach(':memory:')", NULL, NULL, NULL) ==
               SQLITE_OK);
         char *call = sqlite3_mprintf("SELECT firn_create(%Q)", definition);
@@ -198,8 +198,8 @@ is_vague(const char *text)
 static void
 answer_statement(const struct rig *rig, const char *text)
 {
-    struct firn_sql_query_reason reason;
-    struct firn_sql_query *query = NULL;
+    struct fi_sql_query_reason reason;
+    struct fi_sql_query *query = NULL;
     sqlite3_stmt *mine = NULL;
     sqlite3_stmt *theirs = NULL;
     const char *rest = NULL;
@@ -208,18 +208,18 @@ answer_statement(const struct rig *rig, const char *text)
     if (rc == SQLITE_OK && mine != NULL && sqlite3_stmt_readonly(mine) &&
         sqlite3_stmt_isexplain(mine) == 0 && sqlite3_bind_parameter_count(mine) == 0 &&
         rest[0] == '\0' && sqlite3_column_count(mine) > 0) {
-        rc = firn_sql_query_open(rig->firn, mine, &query, &reason);
+        rc = fi_sql_query_open(rig->firn, mine, &query, &reason);
         CHECK(rc == SQLITE_OK || rc == SQLITE_NOMEM);
     }
     if (query != NULL) {
-        char *what = firn_sql_query_describe(query);
+        char *what = fi_sql_query_describe(query);
         CHECK(what != NULL);
         sqlite3_free(what);
         CHECK(sqlite3_prepare_v2(rig->plain, text, -1, &theirs, NULL) == SQLITE_OK);
         ticks_left = STEPS_MAX;
-        struct answer ours = read_answer(firn_sql_query_statement(query));
-        bool is_declined = ours.code != SQLITE_DONE && ours.code != SQLITE_ROW &&
-                           firn_sql_query_is_declined(query);
+        struct answer ours = read_answer(fi_sql_query_statement(query));
+        bool is_declined =
+            ours.code != SQLITE_DONE && ours.code != SQLITE_ROW && fi_sql_query_is_declined(query);
         ticks_left = STEPS_MAX;
         struct answer right = read_answer(theirs);
         bool is_stopped =
@@ -230,7 +230,7 @@ answer_statement(const struct rig *rig, const char *text)
                   (ours.row_count == right.row_count && ours.sum == right.sum));
         }
     }
-    firn_sql_query_close(query);
+    fi_sql_query_close(query);
     (void)sqlite3_finalize(mine);
     (void)sqlite3_finalize(theirs);
 }
@@ -240,22 +240,22 @@ use_statement(const char *text, size_t size)
 {
     const struct rig *rig = fixed_rig();
     static const char *const names[] = {"a", "b", "c", "d"};
-    struct firn_sql_query_reason reason;
-    struct firn_sqlparse_from from = {.schema = NULL};
-    struct firn_sqlparse_query query = {.select = NULL};
+    struct fi_sql_query_reason reason;
+    struct fi_sqlparse_from from = {.schema = NULL};
+    struct fi_sqlparse_query query = {.select = NULL};
     reason.text[0] = '\0';
     ticks_left = STEPS_MAX;
-    bool has_table = firn_sqlparse_find_table(text, &from, reason.text);
+    bool has_table = fi_sqlparse_find_table(text, &from, reason.text);
     CHECK(!has_table || from.table != NULL);
     CHECK(has_table || reason.text[0] != '\0');
-    firn_sqlparse_from_deinit(&from);
+    fi_sqlparse_from_deinit(&from);
     reason.text[0] = '\0';
     bool is_known =
-        firn_sqlparse_statement(rig->plain, text, rig->def, names, 4, &query, reason.text);
+        fi_sqlparse_statement(rig->plain, text, rig->def, names, 4, &query, reason.text);
     CHECK(is_known || reason.text[0] != '\0');
     CHECK(!is_known || (query.select != NULL && query.outer != NULL &&
-                        query.value_count <= FIRN_SQLPARSE_VALUES_MAX));
-    firn_sqlparse_deinit(&query);
+                        query.value_count <= FI_SQLPARSE_VALUES_MAX));
+    fi_sqlparse_deinit(&query);
     if (size <= ANSWERED_SIZE_MAX) {
         answer_statement(rig, text);
     }
@@ -264,25 +264,25 @@ use_statement(const char *text, size_t size)
 static void
 use_definition(const char *text)
 {
-    struct firn_sqlcreate create;
+    struct fi_sqlcreate create;
     firn_error err;
     err.text[0] = '\0';
     memset(&create, 0, sizeof create);
-    int rc = firn_sqlcreate_parse(text, &create, &err);
+    int rc = fi_sqlcreate_parse(text, &create, &err);
     CHECK(rc == FIRN_OK || err.text[0] != '\0');
     if (rc == FIRN_OK) {
         CHECK(create.table != NULL && create.column_count <= FIRN_TABLE_KEY_COLUMNS_MAX);
-        CHECK(create.kind != FIRN_SQLCREATE_INDEX ||
+        CHECK(create.kind != FI_SQLCREATE_INDEX ||
               (create.name != NULL && create.column_count > 0));
-        if (create.kind == FIRN_SQLCREATE_TABLE) {
+        if (create.kind == FI_SQLCREATE_TABLE) {
             firn_table_def *def = NULL;
             CHECK(create.definition != NULL);
             rc = firn_table_def_parse(create.definition, &def, &err);
             CHECK((rc == FIRN_OK) == (def != NULL));
-            firn_free(def);
+            fi_free(def);
         }
     }
-    firn_sqlcreate_deinit(&create);
+    fi_sqlcreate_deinit(&create);
 }
 
 int

@@ -20,7 +20,7 @@ enum { ROOTS = 4 };
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct firn_sqlitefile_pages *pages;
+    struct fi_sqlitefile_pages *pages;
     firn_error err;
     FILE *file = tmpfile();
     CHECK(file != NULL);
@@ -29,15 +29,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const int copy = dup(fileno(file));
     CHECK(copy >= 0);
     (void)fclose(file);
-    int code = firn_sqlitefile_pages_open(copy, &pages, &err);
+    int code = fi_sqlitefile_pages_open(copy, &pages, &err);
     CHECK((code == FIRN_OK) == (pages != NULL));
     for (uint32_t root = 1; code == FIRN_OK && root <= ROOTS; root++) {
-        const int walked = firn_sqlitefile_pages_walk(pages, root, &err);
+        const int walked = fi_sqlitefile_pages_walk(pages, root, &err);
         CHECK(walked == FIRN_OK || walked == FIRN_CORRUPT);
         if (walked == FIRN_OK) {
-            CHECK(firn_sqlitefile_pages_walk(pages, root, &err) == FIRN_CORRUPT);
+            CHECK(fi_sqlitefile_pages_walk(pages, root, &err) == FIRN_CORRUPT);
         }
     }
-    firn_sqlitefile_pages_close(pages);
+    fi_sqlitefile_pages_close(pages);
     return 0;
 }

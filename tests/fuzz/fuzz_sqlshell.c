@@ -37,16 +37,16 @@ check_statement(char *text, size_t from, size_t to, bool is_end)
 static void
 divide(char *text, size_t size, size_t step)
 {
-    struct firn_sqltext_split split = {0};
+    struct fi_sqltext_split split = {0};
     size_t from = 0;
     for (size_t at = 0; at < size;) {
         bool is_end;
         const size_t piece = size - at < step ? size - at : step;
-        const size_t used = firn_sqltext_split_feed(&split, text + at, piece, &is_end);
+        const size_t used = fi_sqltext_split_feed(&split, text + at, piece, &is_end);
         CHECK(used > 0 && used <= piece && (is_end || used == piece));
         at += used;
         if (is_end) {
-            CHECK(text[at - 1] == ';' && firn_sqltext_split_is_idle(&split));
+            CHECK(text[at - 1] == ';' && fi_sqltext_split_is_idle(&split));
             check_statement(text, from, at, true);
             from = at;
         }
@@ -57,16 +57,16 @@ divide(char *text, size_t size, size_t step)
 static void
 read_words(const char *line)
 {
-    struct firn_sqlshell_words words;
-    struct firn_sqlshell_words again;
-    const char *wrong = firn_sqlshell_words_split(line, &words);
-    CHECK(words.count <= FIRN_SQLSHELL_WORDS_MAX);
+    struct fi_sqlshell_words words;
+    struct fi_sqlshell_words again;
+    const char *wrong = fi_sqlshell_words_split(line, &words);
+    CHECK(words.count <= FI_SQLSHELL_WORDS_MAX);
     size_t total = 0;
     for (size_t i = 0; wrong == NULL && i < words.count; i++) {
         const char *word = words.items[i];
         total += strlen(word);
         if (word[0] != '\0' && strpbrk(word, " \t\r\n;'\"") == NULL) {
-            CHECK(firn_sqlshell_words_split(word, &again) == NULL && again.count == 1);
+            CHECK(fi_sqlshell_words_split(word, &again) == NULL && again.count == 1);
             CHECK(strcmp(again.items[0], word) == 0);
             free(again.memory);
         }

@@ -29,56 +29,55 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 write_again(firn_slice record)
 {
-    struct firn_storefile_commit commit;
-    struct firn_storefile_op op;
-    struct firn_storefile_place place;
+    struct fi_storefile_commit commit;
+    struct fi_storefile_op op;
+    struct fi_storefile_place place;
     const char *what = NULL;
-    struct firn_buf out = {0};
-    int rc = firn_storefile_get_header(record, &commit, &what);
+    struct fi_buf out = {0};
+    int rc = fi_storefile_get_header(record, &commit, &what);
     if (rc == FIRN_OK) {
-        uint8_t header[FIRN_STOREFILE_HEADER_MAX];
-        size_t size = firn_storefile_put_header(commit.sequence, commit.count, header);
-        CHECK(firn_buf_append(&out, header, size) == FIRN_OK);
+        uint8_t header[FI_STOREFILE_HEADER_MAX];
+        size_t size = fi_storefile_put_header(commit.sequence, commit.count, header);
+        CHECK(fi_buf_append(&out, header, size) == FIRN_OK);
     }
     while (rc == FIRN_OK && commit.count > 0) {
-        rc = firn_storefile_get_op(&commit, &op, &what);
+        rc = fi_storefile_get_op(&commit, &op, &what);
         if (rc == FIRN_OK) {
-            CHECK(firn_storefile_append_op(&out, &op, &place) == FIRN_OK);
+            CHECK(fi_storefile_append_op(&out, &op, &place) == FIRN_OK);
         }
     }
     CHECK(rc == FIRN_OK || (what != NULL && (rc == FIRN_CORRUPT || rc == FIRN_NEWER)));
-    CHECK(rc != FIRN_OK || firn_slice_equal(firn_buf_slice(&out), record));
-    firn_buf_deinit(&out);
+    CHECK(rc != FIRN_OK || fi_slice_equal(fi_buf_slice(&out), record));
+    fi_buf_deinit(&out);
 }
 
 static void
-append_records(struct firn_os_dir *dir, struct firn_reader reader)
+append_records(struct fi_os_dir *dir, struct fi_reader reader)
 {
-    struct firn_log *log;
-    const struct firn_log_options options = {.prefix = "wal"};
-    CHECK(firn_log_open(dir, &options, NULL, NULL, &log, NULL, NULL) == FIRN_OK);
+    struct fi_log *log;
+    const struct fi_log_options options = {.prefix = "wal"};
+    CHECK(fi_log_open(dir, &options, NULL, NULL, &log, NULL, NULL) == FIRN_OK);
     uint8_t type;
     uint16_t record_size;
-    while (firn_reader_u8(&reader, &type) && firn_reader_le16(&reader, &record_size)) {
-        size_t left = firn_reader_left(&reader);
+    while (fi_reader_u8(&reader, &type) && fi_reader_le16(&reader, &record_size)) {
+        size_t left = fi_reader_left(&reader);
         firn_slice record;
-        CHECK(firn_reader_bytes(&reader, record_size < left ? record_size : left, &record));
-        type = type < FIRN_LOG_TYPE_USER ? FIRN_LOG_TYPE_USER : type;
+        CHECK(fi_reader_bytes(&reader, record_size < left ? record_size : left, &record));
+        type = type < FI_LOG_TYPE_USER ? FI_LOG_TYPE_USER : type;
         write_again(record);
-        CHECK(firn_log_append(log, type, &record, 1, NULL, NULL) == FIRN_OK);
+        CHECK(fi_log_append(log, type, &record, 1, NULL, NULL) == FIRN_OK);
     }
-    CHECK(firn_log_close(log, NULL) == FIRN_OK);
+    CHECK(fi_log_close(log, NULL) == FIRN_OK);
 }
 
 static void
-write_identity(struct firn_os_dir *dir, struct firn_reader reader)
+write_identity(struct fi_os_dir *dir, struct fi_reader reader)
 {
-    struct firn_os_file *file;
-    CHECK(firn_os_file_open(dir, "FIRN", FIRN_OS_WRITE | FIRN_OS_TRUNCATE, 0600, &file, NULL) ==
-          FIRN_OK);
-    size_t left = firn_reader_left(&reader);
-    CHECK(left == 0 || firn_os_file_write(file, 0, reader.at, left, NULL) == FIRN_OK);
-    firn_os_file_close(file);
+    struct fi_os_file *file;
+    CHECK(fi_os_file_open(dir, "FIRN", FI_OS_WRITE | FI_OS_TRUNCATE, 0600, &file, NULL) == FIRN_OK);
+    size_t left = fi_reader_left(&reader);
+    CHECK(left == 0 || fi_os_file_write(file, 0, reader.at, left, NULL) == FIRN_OK);
+    fi_os_file_close(file);
 }
 
 static int
@@ -87,18 +86,18 @@ walk_keyspace(void *ctx, const char *name)
     struct firn_db *db = ctx;
     struct firn_db_keyspace *keyspace;
     struct firn_db_cursor *cursor;
-    struct firn_buf value = {0};
-    CHECK(firn_db_keyspace_open(db, name, &keyspace, NULL) == FIRN_OK);
-    CHECK(firn_db_cursor_open(keyspace, NULL, &cursor, NULL) == FIRN_OK);
-    int rc = firn_db_cursor_last(cursor, NULL);
-    while (rc == FIRN_OK && firn_db_cursor_valid(cursor)) {
-        CHECK(firn_db_get(keyspace, firn_db_cursor_key(cursor), &value, NULL) == FIRN_OK);
-        CHECK(firn_slice_equal(firn_buf_slice(&value), firn_db_cursor_value(cursor)));
-        rc = firn_db_cursor_prev(cursor, NULL);
+    struct fi_buf value = {0};
+    CHECK(fi_db_keyspace_open(db, name, &keyspace, NULL) == FIRN_OK);
+    CHECK(fi_db_cursor_open(keyspace, NULL, &cursor, NULL) == FIRN_OK);
+    int rc = fi_db_cursor_last(cursor, NULL);
+    while (rc == FIRN_OK && fi_db_cursor_valid(cursor)) {
+        CHECK(fi_db_get(keyspace, fi_db_cursor_key(cursor), &value, NULL) == FIRN_OK);
+        CHECK(fi_slice_equal(fi_buf_slice(&value), fi_db_cursor_value(cursor)));
+        rc = fi_db_cursor_prev(cursor, NULL);
     }
     CHECK(rc == FIRN_OK);
-    firn_db_cursor_close(cursor);
-    firn_buf_deinit(&value);
+    fi_db_cursor_close(cursor);
+    fi_buf_deinit(&value);
     return FIRN_OK;
 }
 
@@ -111,69 +110,69 @@ is_not_k(void *ctx, const char *name)
 
 /* Opens, looks at everything, and abandons; *out_added commits have been made. */
 static int
-open_and_walk(struct firn_os_dir *dir, bool read_only, firn_store_check_result *report,
+open_and_walk(struct fi_os_dir *dir, bool read_only, firn_store_check_result *report,
               uint64_t *out_added)
 {
     *out_added = 0;
-    const struct firn_db_options options = {.read_only = read_only, .memory_bytes = 1 << 20};
+    const struct fi_db_options options = {.read_only = read_only, .memory_bytes = 1 << 20};
     struct firn_db *db;
     firn_error err = {0};
-    int rc = firn_db_open(dir, &options, &db, &err);
+    int rc = fi_db_open(dir, &options, &db, &err);
     if (rc != FIRN_OK) {
         /* The limit: more keyspaces than fit into the memory. */
         CHECK(db == NULL && err.code == rc &&
               (rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_LIMIT));
         return rc;
     }
-    CHECK(firn_db_check(db, NULL, report, NULL) == FIRN_OK);
-    CHECK(firn_db_keyspace_list(db, walk_keyspace, db, NULL) == FIRN_OK);
+    CHECK(fi_db_check(db, NULL, report, NULL) == FIRN_OK);
+    CHECK(fi_db_keyspace_list(db, walk_keyspace, db, NULL) == FIRN_OK);
     if (!read_only) {
         struct firn_db_keyspace *keyspace = NULL;
-        uint64_t added = firn_db_keyspace_list(db, is_not_k, NULL, NULL) == FIRN_OK ? 1 : 0;
-        rc = firn_db_keyspace_open(db, "k", &keyspace, NULL);
+        uint64_t added = fi_db_keyspace_list(db, is_not_k, NULL, NULL) == FIRN_OK ? 1 : 0;
+        rc = fi_db_keyspace_open(db, "k", &keyspace, NULL);
         if (rc == FIRN_OK) {
             *out_added = added;
-            rc = firn_db_put(keyspace, firn_str("after"), firn_str("1"), FIRN_DURABILITY_OS, NULL);
+            rc = fi_db_put(keyspace, firn_str("after"), firn_str("1"), FIRN_DURABILITY_OS, NULL);
         }
         /* Where the log has used the last sequence there is none for another commit. */
         CHECK(rc == FIRN_OK || rc == FIRN_LIMIT);
         *out_added += rc == FIRN_OK ? 1 : 0;
     }
-    firn_db_abandon(db);
+    fi_db_abandon(db);
     return FIRN_OK;
 }
 
 /* A machine with a store that has one keyspace and one commit; made once. */
-static struct firn_os *
+static struct fi_os *
 make_template(void)
 {
-    struct firn_os *os;
+    struct fi_os *os;
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
-    const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = 1 << 20};
-    CHECK(firn_sim_memory_create(1, &os, NULL) == FIRN_OK);
-    CHECK(firn_db_path_open(os, "/store", &options, &db, NULL) == FIRN_OK);
-    CHECK(firn_db_keyspace_open(db, "k", &keyspace, NULL) == FIRN_OK);
-    CHECK(firn_db_put(keyspace, firn_str("a"), firn_str("1"), FIRN_DURABILITY_OS, NULL) == FIRN_OK);
-    CHECK(firn_db_close(db, NULL) == FIRN_OK);
+    const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 1 << 20};
+    CHECK(fi_sim_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(fi_db_path_open(os, "/store", &options, &db, NULL) == FIRN_OK);
+    CHECK(fi_db_keyspace_open(db, "k", &keyspace, NULL) == FIRN_OK);
+    CHECK(fi_db_put(keyspace, firn_str("a"), firn_str("1"), FIRN_DURABILITY_OS, NULL) == FIRN_OK);
+    CHECK(fi_db_close(db, NULL) == FIRN_OK);
     return os;
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct firn_os *template;
+    static struct fi_os *template;
     if (template == NULL) {
         template = make_template();
     }
     if (size == 0) {
         return 0;
     }
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    CHECK(firn_sim_memory_clone(template, &os, NULL) == FIRN_OK);
-    CHECK(firn_os_dir_open_path(os, "/store", &dir, NULL) == FIRN_OK);
-    struct firn_reader rest = firn_reader_of(firn_bytes(data + 1, size - 1));
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    CHECK(fi_sim_memory_clone(template, &os, NULL) == FIRN_OK);
+    CHECK(fi_os_dir_open_path(os, "/store", &dir, NULL) == FIRN_OK);
+    struct fi_reader rest = fi_reader_of(firn_bytes(data + 1, size - 1));
     if (data[0] % 2 == 0) {
         append_records(dir, rest);
     } else {
@@ -189,7 +188,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(open_and_walk(dir, true, &second, &(uint64_t){0}) == FIRN_OK);
         CHECK(second.log_records == first.log_records + added);
     }
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
     return 0;
 }

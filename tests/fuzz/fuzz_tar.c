@@ -47,7 +47,7 @@ tell_source(void *ctx, firn_slice path, const char *text)
 }
 
 static void
-check_segments(const struct firn_import_tar *tar, const struct firn_import_tar_entry *entry)
+check_segments(const struct fi_import_tar *tar, const struct fi_import_tar_entry *entry)
 {
     uint64_t end = 0;
     uint64_t sum = 0;
@@ -73,41 +73,41 @@ static uint64_t
 read_all(const uint8_t *data, size_t size, size_t piece, uint64_t *out_count)
 {
     struct source source = {data, size, piece, 0};
-    struct firn_import_tar tar = {.read = read_source, .tell = tell_source, .ctx = &source};
+    struct fi_import_tar tar = {.read = read_source, .tell = tell_source, .ctx = &source};
     uint64_t hash = 1;
     bool is_end = false;
     *out_count = 0;
     for (;;) {
-        struct firn_import_tar_entry entry;
+        struct fi_import_tar_entry entry;
         firn_error err;
         uint8_t chunk[777];
         size_t got = 0;
         uint64_t read = 0;
-        int code = firn_import_tar_next(&tar, &entry, &is_end, &err);
+        int code = fi_import_tar_next(&tar, &entry, &is_end, &err);
         CHECK(code == FIRN_OK || code == FIRN_CORRUPT || code == FIRN_LIMIT);
         if (code != FIRN_OK || is_end) {
             hash = add(hash, &code, sizeof(code));
             break;
         }
-        CHECK(entry.path.size > 0 || entry.type == FIRN_IMPORT_DIRECTORY);
+        CHECK(entry.path.size > 0 || entry.type == FI_IMPORT_DIRECTORY);
         if (entry.is_sparse) {
             check_segments(&tar, &entry);
         }
         *out_count += 1;
-        CHECK(*out_count <= size / FIRN_IMPORT_TAR_BLOCK);
+        CHECK(*out_count <= size / FI_IMPORT_TAR_BLOCK);
         hash = add(hash, entry.path.data, entry.path.size);
         hash = add(hash, entry.target.data, entry.target.size);
         hash = add(hash, entry.attributes.xattrs.data, entry.attributes.xattrs.size);
         hash = add(hash, &entry.attributes.mtime_ns, sizeof(entry.attributes.mtime_ns));
         hash = add(hash, &entry.size, sizeof(entry.size));
         do {
-            CHECK(firn_import_tar_read(&tar, chunk, sizeof(chunk), &got, &err) == FIRN_OK);
+            CHECK(fi_import_tar_read(&tar, chunk, sizeof(chunk), &got, &err) == FIRN_OK);
             read += got;
             hash = add(hash, chunk, got);
         } while (got > 0);
         CHECK(read <= entry.size);
     }
-    firn_import_tar_deinit(&tar);
+    fi_import_tar_deinit(&tar);
     return add(hash, &source.told, sizeof(source.told));
 }
 
@@ -115,13 +115,13 @@ read_all(const uint8_t *data, size_t size, size_t piece, uint64_t *out_count)
 static void
 mend(uint8_t *archive, size_t size)
 {
-    for (size_t at = 0; size - at >= FIRN_IMPORT_TAR_BLOCK; at += FIRN_IMPORT_TAR_BLOCK) {
+    for (size_t at = 0; size - at >= FI_IMPORT_TAR_BLOCK; at += FI_IMPORT_TAR_BLOCK) {
         uint8_t *block = archive + at;
         unsigned sum = 0;
         char text[8];
         if (memcmp(block + 257, "ustar", 5) == 0) {
             memset(block + 148, ' ', 8);
-            for (size_t i = 0; i < FIRN_IMPORT_TAR_BLOCK; i++) {
+            for (size_t i = 0; i < FI_IMPORT_TAR_BLOCK; i++) {
                 sum += block[i];
             }
             (void)snprintf(text, sizeof(text), "%06o", sum);

@@ -24,29 +24,29 @@ zone(int64_t since_epoch_s)
     return since_epoch_s / 100000 % 2 == 0 ? -39600 : 50400;
 }
 
-static const struct firn_reference_clock typed_at = {INT64_C(1795183205250000000), zone};
+static const struct fi_reference_clock typed_at = {INT64_C(1795183205250000000), zone};
 
 static void
 read_reference(firn_slice bytes)
 {
     char *text = malloc(bytes.size + 1);
-    struct firn_reference read;
+    struct fi_reference read;
     firn_error err = {0};
     CHECK(text != NULL);
     memcpy(text, bytes.data, bytes.size);
     text[bytes.size] = '\0';
-    int rc = firn_reference_read(text, &typed_at, &read, &err);
-    bool is_name = firn_reference_is_name(firn_str(text));
+    int rc = fi_reference_read(text, &typed_at, &read, &err);
+    bool is_name = fi_reference_is_name(firn_str(text));
     if (rc != FIRN_OK) {
         CHECK(rc == FIRN_INVALID && err.code == rc && !is_name);
     } else if (strchr(text, '~') == NULL) {
-        CHECK(is_name == (read.kind == FIRN_REFERENCE_NAME) && read.back == 0);
+        CHECK(is_name == (read.kind == FI_REFERENCE_NAME) && read.back == 0);
     }
-    if (rc == FIRN_OK && read.kind == FIRN_REFERENCE_ID) {
+    if (rc == FIRN_OK && read.kind == FI_REFERENCE_ID) {
         CHECK(read.id_size >= 4 && read.id_size < sizeof read.id &&
               strlen(read.id) == read.id_size);
     }
-    if (rc == FIRN_OK && read.kind == FIRN_REFERENCE_NUMBER) {
+    if (rc == FIRN_OK && read.kind == FI_REFERENCE_NUMBER) {
         CHECK(read.number > 0);
     }
     CHECK(rc != FIRN_OK || read.time_ns >= 0);
@@ -54,56 +54,56 @@ read_reference(firn_slice bytes)
 }
 
 static void
-check_change(firn_slice text, const struct firn_place_config_text *config,
-             enum firn_place_config_key key, const char *value)
+check_change(firn_slice text, const struct fi_place_config_text *config,
+             enum fi_place_config_key key, const char *value)
 {
-    struct firn_buf changed = {0};
-    struct firn_place_config_text again;
+    struct fi_buf changed = {0};
+    struct fi_place_config_text again;
     firn_error err = {0};
-    CHECK(firn_place_config_text_change(text, key, value, &changed) == FIRN_OK);
-    int rc = firn_place_config_text_read(firn_buf_slice(&changed), &again, &err);
-    if (changed.size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX) {
+    CHECK(fi_place_config_text_change(text, key, value, &changed) == FIRN_OK);
+    int rc = fi_place_config_text_read(fi_buf_slice(&changed), &again, &err);
+    if (changed.size > FI_PLACE_CONFIG_TEXT_SIZE_MAX) {
         CHECK(rc == FIRN_LIMIT);
     } else {
         CHECK(rc == FIRN_OK);
-        for (unsigned i = 0; i < FIRN_PLACE_CONFIG_KEYS; i++) {
+        for (unsigned i = 0; i < FI_PLACE_CONFIG_KEYS; i++) {
             bool is_key = i == (unsigned)key;
             CHECK(again.is_set[i] == (is_key ? value != NULL : config->is_set[i]));
             CHECK(is_key || again.values[i] == config->values[i]);
         }
     }
-    firn_buf_deinit(&changed);
+    fi_buf_deinit(&changed);
 }
 
 /* What is mended can be read. */
 static void
 check_mended(firn_slice text)
 {
-    struct firn_buf mended = {0};
-    struct firn_place_config_text config;
+    struct fi_buf mended = {0};
+    struct fi_place_config_text config;
     firn_error err = {0};
-    CHECK(firn_place_config_text_repair(text, &mended) == FIRN_OK);
-    int rc = firn_place_config_text_read(firn_buf_slice(&mended), &config, &err);
-    CHECK(rc == (mended.size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX ? FIRN_LIMIT : FIRN_OK));
-    CHECK(rc != FIRN_OK || config.is_set[FIRN_PLACE_CONFIG_KEEP]);
-    firn_buf_deinit(&mended);
+    CHECK(fi_place_config_text_repair(text, &mended) == FIRN_OK);
+    int rc = fi_place_config_text_read(fi_buf_slice(&mended), &config, &err);
+    CHECK(rc == (mended.size > FI_PLACE_CONFIG_TEXT_SIZE_MAX ? FIRN_LIMIT : FIRN_OK));
+    CHECK(rc != FIRN_OK || config.is_set[FI_PLACE_CONFIG_KEEP]);
+    fi_buf_deinit(&mended);
 }
 
 static void
 read_settings(firn_slice text)
 {
-    struct firn_place_config_text config;
+    struct fi_place_config_text config;
     firn_error err = {0};
-    int rc = firn_place_config_text_read(text, &config, &err);
+    int rc = fi_place_config_text_read(text, &config, &err);
     if (rc != FIRN_OK) {
         CHECK(err.code == rc && (rc == FIRN_INVALID || rc == FIRN_LIMIT));
         check_mended(text);
         return;
     }
-    for (unsigned i = 0; i < FIRN_PLACE_CONFIG_KEYS; i++) {
-        enum firn_place_config_key key = (enum firn_place_config_key)i;
-        char value[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE];
-        firn_place_config_text_show(&config, key, value);
+    for (unsigned i = 0; i < FI_PLACE_CONFIG_KEYS; i++) {
+        enum fi_place_config_key key = (enum fi_place_config_key)i;
+        char value[FI_PLACE_CONFIG_TEXT_VALUE_SIZE];
+        fi_place_config_text_show(&config, key, value);
         check_change(text, &config, key, value);
         check_change(text, &config, key, NULL);
     }

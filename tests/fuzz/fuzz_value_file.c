@@ -22,38 +22,37 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-read_value(struct firn_run *file, const struct firn_value_file_reference *reference)
+read_value(struct fi_run *file, const struct fi_value_file_reference *reference)
 {
-    struct firn_buf first = {0};
-    struct firn_buf again = {0};
-    int rc = firn_value_file_read(file, reference, FIRN_BLOCK_CACHE_DATA, &first, NULL);
+    struct fi_buf first = {0};
+    struct fi_buf again = {0};
+    int rc = fi_value_file_read(file, reference, FI_BLOCK_CACHE_DATA, &first, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     CHECK(first.size == (rc == FIRN_OK ? reference->value_size : 0));
-    CHECK(firn_value_file_read(file, reference, FIRN_BLOCK_CACHE_SCAN, &again, NULL) == rc);
-    CHECK(firn_slice_equal(firn_buf_slice(&first), firn_buf_slice(&again)));
-    CHECK(firn_value_file_read(file, reference, FIRN_BLOCK_CACHE_SCAN, NULL, NULL) == rc);
-    firn_buf_deinit(&first);
-    firn_buf_deinit(&again);
+    CHECK(fi_value_file_read(file, reference, FI_BLOCK_CACHE_SCAN, &again, NULL) == rc);
+    CHECK(fi_slice_equal(fi_buf_slice(&first), fi_buf_slice(&again)));
+    CHECK(fi_value_file_read(file, reference, FI_BLOCK_CACHE_SCAN, NULL, NULL) == rc);
+    fi_buf_deinit(&first);
+    fi_buf_deinit(&again);
 }
 
 static void
-seal_reference(struct firn_run *file, bool is_wanted, const uint8_t *bytes,
-               struct firn_value_file_reference *reference)
+seal_reference(struct fi_run *file, bool is_wanted, const uint8_t *bytes,
+               struct fi_value_file_reference *reference)
 {
-    const struct firn_run_summary *summary = firn_value_file_kind.summary(file);
+    const struct fi_run_summary *summary = fi_value_file_kind.summary(file);
     if (is_wanted && summary->is_bare && reference->is_bare &&
-        firn_range_inside(reference->offset, reference->value_size, summary->file_bytes)) {
+        fi_range_inside(reference->offset, reference->value_size, summary->file_bytes)) {
         firn_slice value = firn_bytes(bytes + reference->offset, (size_t)reference->value_size);
-        reference->checksum =
-            firn_value_file_checksum(value, reference->offset) ^ summary->identity;
-        CHECK(firn_value_file_read(file, reference, FIRN_BLOCK_CACHE_DATA, NULL, NULL) == FIRN_OK);
+        reference->checksum = fi_value_file_checksum(value, reference->offset) ^ summary->identity;
+        CHECK(fi_value_file_read(file, reference, FI_BLOCK_CACHE_DATA, NULL, NULL) == FIRN_OK);
     }
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct firn_value_file_reference reference;
+    struct fi_value_file_reference reference;
     if (size < 2 || size - 2 < data[1]) {
         return 0;
     }
@@ -69,17 +68,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         test_seal(file, file_size);
     }
     fuzz_machine_write("v", file, file_size);
-    struct firn_run *run;
-    int rc = firn_value_file_kind.open(fuzz_machine_open(), "v", &run, NULL);
+    struct fi_run *run;
+    int rc = fi_value_file_kind.open(fuzz_machine_open(), "v", &run, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
-    bool is_reference = firn_value_file_decode(firn_bytes(bytes, reference_size), &reference);
+    bool is_reference = fi_value_file_decode(firn_bytes(bytes, reference_size), &reference);
     if (rc == FIRN_OK) {
-        CHECK(firn_value_file_kind.summary(run)->file_bytes == file_size);
+        CHECK(fi_value_file_kind.summary(run)->file_bytes == file_size);
         if (is_reference) {
             seal_reference(run, data[0] == 1, file, &reference);
             read_value(run, &reference);
         }
-        firn_value_file_kind.close(run);
+        fi_value_file_kind.close(run);
     }
     free(bytes);
     free(file);

@@ -18,30 +18,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Returns a code; the vectors are in out. */
 static int
 read_all(firn_vectors_kind kind, size_t dimensions, firn_slice bytes, size_t piece,
-         struct firn_buf *out)
+         struct fi_buf *out)
 {
-    struct firn_vector_reader *reader;
+    struct fi_vector_reader *reader;
     firn_error err = {.code = FIRN_OK};
     bool is_over = false;
-    int rc = firn_vector_reader_create(kind, dimensions, &reader, &err);
+    int rc = fi_vector_reader_create(kind, dimensions, &reader, &err);
     while (rc == FIRN_OK && !is_over) {
         const size_t next = bytes.size < piece ? bytes.size : piece;
         is_over = next == 0;
-        CHECK(firn_vector_reader_feed(reader, firn_bytes(bytes.data, next), &err) == FIRN_OK);
+        CHECK(fi_vector_reader_feed(reader, firn_bytes(bytes.data, next), &err) == FIRN_OK);
         bytes = firn_bytes(bytes.data + next, bytes.size - next);
         for (;;) {
             const float *vector;
             size_t count;
-            rc = firn_vector_reader_next(reader, &vector, &count, &err);
+            rc = fi_vector_reader_next(reader, &vector, &count, &err);
             if (rc != FIRN_OK || vector == NULL) {
                 break;
             }
             CHECK(count > 0 && count <= FIRN_TABLE_DIMENSIONS_MAX);
             CHECK(dimensions == 0 || count == dimensions);
-            CHECK(firn_buf_append(out, vector, count * sizeof *vector) == FIRN_OK);
+            CHECK(fi_buf_append(out, vector, count * sizeof *vector) == FIRN_OK);
         }
     }
-    firn_vector_reader_destroy(reader);
+    fi_vector_reader_destroy(reader);
     CHECK(rc == FIRN_OK || (err.code == rc && (rc == FIRN_INVALID || rc == FIRN_UNSUPPORTED)));
     return rc;
 }
@@ -49,8 +49,8 @@ read_all(firn_vectors_kind kind, size_t dimensions, firn_slice bytes, size_t pie
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct firn_buf whole = {0};
-    struct firn_buf cut = {0};
+    struct fi_buf whole = {0};
+    struct fi_buf cut = {0};
     if (size < 3 || size > 65536) {
         return 0;
     }
@@ -60,7 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(read_all(kind, data[2], bytes, (size_t)data[1] + 1, &cut) == rc);
     CHECK(whole.size == cut.size &&
           (whole.size == 0 || memcmp(whole.data, cut.data, whole.size) == 0));
-    firn_buf_deinit(&whole);
-    firn_buf_deinit(&cut);
+    fi_buf_deinit(&whole);
+    fi_buf_deinit(&cut);
     return 0;
 }

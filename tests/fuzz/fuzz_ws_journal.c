@@ -23,24 +23,24 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     firn_slice bytes = firn_bytes(data, size);
-    struct firn_catalog_journal journal = {0};
-    struct firn_buf out = {0};
+    struct fi_catalog_journal journal = {0};
+    struct fi_buf out = {0};
     firn_error err = {0};
-    int rc = firn_catalog_journal_decode(bytes, &journal, &err);
+    int rc = fi_catalog_journal_decode(bytes, &journal, &err);
     if (rc == FIRN_OK) {
-        CHECK(journal.state != FIRN_CATALOG_JOURNAL_NONE);
+        CHECK(journal.state != FI_CATALOG_JOURNAL_NONE);
         for (size_t i = 0; i < journal.path_count; i++) {
             CHECK(journal.paths[i].size > 0);
             check_inside(journal.paths[i], bytes);
         }
         check_inside(journal.previous, bytes);
-        CHECK(firn_catalog_journal_encode(&journal, &out) == FIRN_OK);
-        CHECK(firn_slice_equal(firn_buf_slice(&out), bytes));
+        CHECK(fi_catalog_journal_encode(&journal, &out) == FIRN_OK);
+        CHECK(fi_slice_equal(fi_buf_slice(&out), bytes));
     } else {
         CHECK(rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         CHECK(err.code == rc);
     }
-    firn_buf_deinit(&out);
-    firn_catalog_journal_deinit(&journal);
+    fi_buf_deinit(&out);
+    fi_catalog_journal_deinit(&journal);
     return 0;
 }

@@ -23,11 +23,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     firn_slice bytes = firn_bytes(data, size);
-    struct firn_catalog_record record;
-    struct firn_buf out = {0};
-    struct firn_buf again = {0};
+    struct fi_catalog_record record;
+    struct fi_buf out = {0};
+    struct fi_buf again = {0};
     firn_error err = {0};
-    int rc = firn_catalog_record_decode(bytes, &record, &err);
+    int rc = fi_catalog_record_decode(bytes, &record, &err);
     if (rc == FIRN_OK) {
         const firn_slice parts[] = {record.workspace_path, record.message,    record.root.xattrs,
                                     record.forgotten,      record.turn.agent, record.turn.session,
@@ -35,15 +35,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
             check_inside(parts[i], bytes);
         }
-        CHECK(firn_catalog_record_encode(&record, &out) == FIRN_OK);
-        CHECK(firn_catalog_record_decode(firn_buf_slice(&out), &record, &err) == FIRN_OK);
-        CHECK(firn_catalog_record_encode(&record, &again) == FIRN_OK);
-        CHECK(firn_slice_equal(firn_buf_slice(&out), firn_buf_slice(&again)));
+        CHECK(fi_catalog_record_encode(&record, &out) == FIRN_OK);
+        CHECK(fi_catalog_record_decode(fi_buf_slice(&out), &record, &err) == FIRN_OK);
+        CHECK(fi_catalog_record_encode(&record, &again) == FIRN_OK);
+        CHECK(fi_slice_equal(fi_buf_slice(&out), fi_buf_slice(&again)));
     } else {
         CHECK(rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         CHECK(err.code == rc);
     }
-    firn_buf_deinit(&out);
-    firn_buf_deinit(&again);
+    fi_buf_deinit(&out);
+    fi_buf_deinit(&again);
     return 0;
 }

@@ -13,11 +13,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int
-add(void *ctx, struct firn_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
+add(void *ctx, struct fi_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
 {
     (void)dir;
     (void)err;
-    CHECK(path.size == 0 || firn_tree_path_is_valid(path));
+    CHECK(path.size == 0 || fi_tree_path_is_valid(path));
     *out_id = (*(int *)ctx)++;
     return FIRN_OK;
 }
@@ -29,30 +29,30 @@ forget(void *ctx, int id)
 }
 
 static int
-check_passed(void *ctx, const struct firn_watch_passed *passed, firn_error *err)
+check_passed(void *ctx, const struct fi_watch_passed *passed, firn_error *err)
 {
     (void)ctx;
     (void)err;
-    CHECK(passed->parent.size == 0 || firn_tree_path_is_valid(passed->parent));
-    CHECK(firn_tree_name_is_valid(passed->name));
+    CHECK(passed->parent.size == 0 || fi_tree_path_is_valid(passed->parent));
+    CHECK(fi_tree_name_is_valid(passed->name));
     return FIRN_OK;
 }
 
 /* An answer that makes sense: what a set says of itself. */
 static uint64_t
-ask(struct firn_watch_set *set)
+ask(struct fi_watch_set *set)
 {
-    const struct firn_watch_question question = {.will_report = true};
-    struct firn_buf answer = {0};
+    const struct fi_watch_question question = {.will_report = true};
+    struct fi_buf answer = {0};
     firn_error err;
     uint64_t token;
     int64_t begun_ns;
-    CHECK(firn_watch_set_ask(set, &question, &answer, &err) == FIRN_OK);
-    struct firn_reader reader = firn_reader_of(firn_buf_slice(&answer));
-    CHECK(firn_watchlink_wire_get_token(&reader, &token, &err) == FIRN_OK);
-    CHECK(firn_watchlink_wire_get_begun(&reader, &begun_ns, &err) == FIRN_OK);
-    CHECK(firn_watchlink_wire_get_passed(&reader, check_passed, NULL, &err) == FIRN_OK);
-    firn_buf_deinit(&answer);
+    CHECK(fi_watch_set_ask(set, &question, &answer, &err) == FIRN_OK);
+    struct fi_reader reader = fi_reader_of(fi_buf_slice(&answer));
+    CHECK(fi_watchlink_wire_get_token(&reader, &token, &err) == FIRN_OK);
+    CHECK(fi_watchlink_wire_get_begun(&reader, &begun_ns, &err) == FIRN_OK);
+    CHECK(fi_watchlink_wire_get_passed(&reader, check_passed, NULL, &err) == FIRN_OK);
+    fi_buf_deinit(&answer);
     return token;
 }
 
@@ -62,52 +62,52 @@ report(firn_slice bytes)
 {
     int ids = 0;
     firn_error err;
-    struct firn_watch_set *set;
-    const struct firn_watch_kernel kernel = {add, forget, &ids};
-    CHECK(firn_watch_set_create(firn_os_default(), &kernel, &set, &err) == FIRN_OK);
+    struct fi_watch_set *set;
+    const struct fi_watch_kernel kernel = {add, forget, &ids};
+    CHECK(fi_watch_set_create(fi_os_default(), &kernel, &set, &err) == FIRN_OK);
     for (int round = 0; round < 3; round++) {
-        struct firn_buf message = {0};
-        const struct firn_watch_base base = {.key = {0}};
-        CHECK(firn_watchlink_wire_put_token(&message, ask(set)) == FIRN_OK);
-        CHECK(firn_watchlink_wire_put_begun(&message, round) == FIRN_OK);
-        CHECK(firn_watchlink_wire_put_base(&message, &base) == FIRN_OK);
-        CHECK(firn_buf_append_slice(&message, bytes) == FIRN_OK);
-        int rc = firn_watch_set_tell(set, firn_buf_slice(&message), &err);
+        struct fi_buf message = {0};
+        const struct fi_watch_base base = {.key = {0}};
+        CHECK(fi_watchlink_wire_put_token(&message, ask(set)) == FIRN_OK);
+        CHECK(fi_watchlink_wire_put_begun(&message, round) == FIRN_OK);
+        CHECK(fi_watchlink_wire_put_base(&message, &base) == FIRN_OK);
+        CHECK(fi_buf_append_slice(&message, bytes) == FIRN_OK);
+        int rc = fi_watch_set_tell(set, fi_buf_slice(&message), &err);
         CHECK(rc == FIRN_OK || rc == FIRN_INVALID || rc == FIRN_NOT_FOUND);
-        firn_buf_deinit(&message);
+        fi_buf_deinit(&message);
         bytes.size /= 2;
     }
     (void)ask(set);
-    firn_watch_set_destroy(set);
+    fi_watch_set_destroy(set);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     firn_error err = {0};
-    struct firn_watch_question question;
-    enum firn_watchlink_wire_kind kind;
+    struct fi_watch_question question;
+    enum fi_watchlink_wire_kind kind;
     size_t announced;
     if (size == 0) {
         return 0;
     }
     firn_slice bytes = firn_bytes(data + 1, size - 1);
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     int rc = FIRN_OK;
     switch (data[0] % 4) {
     case 0:
-        rc = firn_watchlink_wire_get_question(bytes, &question, &err);
+        rc = fi_watchlink_wire_get_question(bytes, &question, &err);
         break;
     case 1:
-        rc = firn_watchlink_wire_get_passed(&reader, check_passed, NULL, &err);
+        rc = fi_watchlink_wire_get_passed(&reader, check_passed, NULL, &err);
         break;
     case 2:
         report(bytes);
         break;
     default:
-        if (bytes.size >= FIRN_WATCHLINK_WIRE_HEADER_SIZE) {
-            rc = firn_watchlink_wire_parse_header(bytes.data, &kind, &announced, &err);
-            CHECK(rc != FIRN_OK || announced <= FIRN_WATCHLINK_WIRE_SIZE_MAX);
+        if (bytes.size >= FI_WATCHLINK_WIRE_HEADER_SIZE) {
+            rc = fi_watchlink_wire_parse_header(bytes.data, &kind, &announced, &err);
+            CHECK(rc != FIRN_OK || announced <= FI_WATCHLINK_WIRE_SIZE_MAX);
         }
     }
     CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && err.code == rc));

@@ -84,18 +84,18 @@ lines_are_cut_out_of_any_pieces(void **state)
     static const char text[] = "one\n\ntwo\r\n\rthree\nrest";
     (void)state;
     for (size_t piece = 1; piece < sizeof(text); piece++) {
-        struct firn_mcp_line line = {0};
+        struct fi_mcp_line line = {0};
         struct lines lines = {.count = 0};
         for (size_t at = 0; at < sizeof(text) - 1; at += piece) {
             size_t left = sizeof(text) - 1 - at;
-            firn_mcp_line_feed(&line, firn_bytes(text + at, left < piece ? left : piece), take_line,
-                               &lines);
+            fi_mcp_line_feed(&line, firn_bytes(text + at, left < piece ? left : piece), take_line,
+                             &lines);
         }
         assert_string_equal(lines.text, "one||two|\rthree|");
         assert_int_equal(lines.count, 4);
         assert_int_equal(lines.cut, 0);
         assert_int_equal(line.size, 4);
-        firn_mcp_line_deinit(&line);
+        fi_mcp_line_deinit(&line);
     }
 }
 
@@ -104,27 +104,27 @@ a_line_takes_no_more_memory_than_its_limit(void **state)
 {
     enum { PIECE = 65536 };
     static char piece[PIECE];
-    struct firn_mcp_line line = {0};
+    struct fi_mcp_line line = {0};
     struct lines lines = {.count = 0};
     (void)state;
     memset(piece, 'x', sizeof(piece));
-    for (int i = 0; i < FIRN_MCP_LINE_SIZE_MAX / PIECE; i++) {
-        firn_mcp_line_feed(&line, firn_bytes(piece, PIECE), take_line, &lines);
+    for (int i = 0; i < FI_MCP_LINE_SIZE_MAX / PIECE; i++) {
+        fi_mcp_line_feed(&line, firn_bytes(piece, PIECE), take_line, &lines);
     }
     assert_false(line.is_cut);
-    firn_mcp_line_feed(&line, firn_str("\n"), take_line, &lines);
-    assert_int_equal(lines.size, FIRN_MCP_LINE_SIZE_MAX);
+    fi_mcp_line_feed(&line, firn_str("\n"), take_line, &lines);
+    assert_int_equal(lines.size, FI_MCP_LINE_SIZE_MAX);
     assert_int_equal(lines.cut, 0);
     for (int i = 0; i < 160; i++) {
-        firn_mcp_line_feed(&line, firn_bytes(piece, PIECE), take_line, &lines);
-        assert_true(line.capacity <= FIRN_MCP_LINE_SIZE_MAX);
+        fi_mcp_line_feed(&line, firn_bytes(piece, PIECE), take_line, &lines);
+        assert_true(line.capacity <= FI_MCP_LINE_SIZE_MAX);
     }
-    firn_mcp_line_feed(&line, firn_str("\nok\n"), take_line, &lines);
+    fi_mcp_line_feed(&line, firn_str("\nok\n"), take_line, &lines);
     assert_int_equal(lines.count, 3);
     assert_int_equal(lines.cut, 1);
     assert_string_equal(lines.text, "ok|");
     assert_true(line.capacity <= PIECE); /* what a large line took is given back */
-    firn_mcp_line_deinit(&line);
+    fi_mcp_line_deinit(&line);
 }
 
 /* ---- no memory ---- */
@@ -160,23 +160,23 @@ is_stopping(void *ctx)
 
 /* In place of a tool's work: a result, progress, or a failure. */
 static int
-run_tool(const struct firn_mcp_tool *tool, struct firn_mcp_call *call)
+run_tool(const struct fi_mcp_tool *tool, struct fi_mcp_call *call)
 {
-    firn_callbacks callbacks = firn_mcp_call_callbacks(call);
+    firn_callbacks callbacks = fi_mcp_call_callbacks(call);
     firn_notice notice = {.kind = FIRN_NOTICE_SPECIAL, .path = firn_str("p\xff"), .text = "a fifo"};
     firn_progress progress = {"read", 1, 2, 3, 4, false};
     if (strcmp(tool->name, "checkpoint_delete") == 0) {
         call->hint = "a hint";
-        return firn_mcp_call_fail(call, FIRN_NOT_FOUND, "nothing is called so");
+        return fi_mcp_call_fail(call, FIRN_NOT_FOUND, "nothing is called so");
     }
     call->told_ms -= 10000;
     callbacks.on_notice(callbacks.ctx, &notice);
     int code = callbacks.on_progress(callbacks.ctx, &progress);
     call->told_ms -= 10000; /* the same again is not told again */
     code = code == FIRN_OK ? callbacks.on_progress(callbacks.ctx, &progress) : code;
-    firn_term_writer_string(&call->result, "snapshot_id", "kkkk");
-    firn_term_writer_bytes(&call->result, "path", firn_str("x\xff\n\"\\\x7f\x01"));
-    firn_mcp_call_write_notices(call);
+    fi_term_writer_string(&call->result, "snapshot_id", "kkkk");
+    fi_term_writer_bytes(&call->result, "path", firn_str("x\xff\n\"\\\x7f\x01"));
+    fi_mcp_call_write_notices(call);
     return code;
 }
 
@@ -254,42 +254,42 @@ check_answers(struct peer *peer)
 static void
 serve_messages(struct peer *peer)
 {
-    struct firn_mcp_server_options options = {.allows_delete = true,
-                                              .send = send_line,
-                                              .is_stopping = is_stopping,
-                                              .run = run_tool,
-                                              .ctx = peer};
-    struct firn_mcp_server *server = firn_mcp_server_create(&options);
+    struct fi_mcp_server_options options = {.allows_delete = true,
+                                            .send = send_line,
+                                            .is_stopping = is_stopping,
+                                            .run = run_tool,
+                                            .ctx = peer};
+    struct fi_mcp_server *server = fi_mcp_server_create(&options);
     assert_non_null(server);
     for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
-        firn_mcp_server_take(server, firn_bytes(messages[i], strlen(messages[i]) - 1), false);
-        firn_mcp_server_work(server, false);
+        fi_mcp_server_take(server, firn_bytes(messages[i], strlen(messages[i]) - 1), false);
+        fi_mcp_server_work(server, false);
     }
-    firn_mcp_server_close(server);
-    firn_mcp_server_work(server, true);
-    firn_mcp_server_destroy(server);
+    fi_mcp_server_close(server);
+    fi_mcp_server_work(server, true);
+    fi_mcp_server_destroy(server);
 }
 
 /* The server itself is made before memory gets short. */
 static void
 serve_without_memory(struct peer *peer, long at, bool onward)
 {
-    struct firn_mcp_server_options options = {.allows_delete = true,
-                                              .send = send_line,
-                                              .is_stopping = is_stopping,
-                                              .run = run_tool,
-                                              .ctx = peer};
-    struct firn_mcp_server *server = firn_mcp_server_create(&options);
+    struct fi_mcp_server_options options = {.allows_delete = true,
+                                            .send = send_line,
+                                            .is_stopping = is_stopping,
+                                            .run = run_tool,
+                                            .ctx = peer};
+    struct fi_mcp_server *server = fi_mcp_server_create(&options);
     assert_non_null(server);
     allocations = 0;
     fail_at = at;
     fails_onward = onward;
     for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
-        firn_mcp_server_take(server, firn_bytes(messages[i], strlen(messages[i]) - 1), false);
-        firn_mcp_server_work(server, false);
+        fi_mcp_server_take(server, firn_bytes(messages[i], strlen(messages[i]) - 1), false);
+        fi_mcp_server_work(server, false);
     }
     fail_at = 0;
-    firn_mcp_server_destroy(server);
+    fi_mcp_server_destroy(server);
 }
 
 static void
@@ -318,15 +318,15 @@ static void
 a_server_that_cannot_be_made_is_null(void **state)
 {
     struct peer peer = {.count = 0};
-    struct firn_mcp_server_options options = {
+    struct fi_mcp_server_options options = {
         .allows_delete = true, .send = send_line, .is_stopping = is_stopping, .ctx = &peer};
     (void)state;
     allocations = 0;
     fail_at = 1;
     fails_onward = true;
-    assert_null(firn_mcp_server_create(&options));
+    assert_null(fi_mcp_server_create(&options));
     fail_at = 0;
-    firn_mcp_server_destroy(NULL);
+    fi_mcp_server_destroy(NULL);
 }
 
 /* ---- cancelling ---- */
@@ -348,23 +348,23 @@ a_call_that_waits_can_be_cancelled(void **state)
         "cancelled\",\"params\":{\"requestId\":\"a\"}}",
     };
     struct peer peer = {.count = 0};
-    struct firn_mcp_server_options options = {.allows_delete = true,
-                                              .send = send_line,
-                                              .is_stopping = is_stopping,
-                                              .run = run_tool,
-                                              .ctx = &peer};
-    struct firn_mcp_server *server = firn_mcp_server_create(&options);
+    struct fi_mcp_server_options options = {.allows_delete = true,
+                                            .send = send_line,
+                                            .is_stopping = is_stopping,
+                                            .run = run_tool,
+                                            .ctx = &peer};
+    struct fi_mcp_server *server = fi_mcp_server_create(&options);
     (void)state;
     assert_non_null(server);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        firn_mcp_server_take(server, firn_str(lines[i]), false);
+        fi_mcp_server_take(server, firn_str(lines[i]), false);
     }
-    firn_mcp_server_work(server, false);
+    fi_mcp_server_work(server, false);
     assert_int_equal(peer.count, 1); /* only 2: "2" is another id */
     assert_non_null(strstr(peer.sent[0], "\"id\":2,"));
     free(peer.sent[0]);
-    firn_mcp_server_take(server, firn_str(lines[0]), false);
-    firn_mcp_server_destroy(server); /* what waits is forgotten */
+    fi_mcp_server_take(server, firn_str(lines[0]), false);
+    fi_mcp_server_destroy(server); /* what waits is forgotten */
     assert_int_equal(peer.count, 1);
 }
 

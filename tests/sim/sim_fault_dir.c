@@ -9,123 +9,122 @@
 #include "sim/sim_fault_ops.h"
 
 /* Prepares the inner handle of a directory that is being opened. */
-static struct firn_os_dir *
-fill_inner(struct firn_os_dir *dir)
+static struct fi_os_dir *
+fill_inner(struct fi_os_dir *dir)
 {
-    struct firn_os_dir *inner = firn_sim_fault_inner_dir(dir);
-    inner->os = firn_sim_fault_inner_os(dir->os);
-    inner->parent = firn_sim_fault_inner_dir(dir->parent);
+    struct fi_os_dir *inner = fi_sim_fault_inner_dir(dir);
+    inner->os = fi_sim_fault_inner_os(dir->os);
+    inner->parent = fi_sim_fault_inner_dir(dir->parent);
     inner->name = dir->name;
     return inner;
 }
 
 int
-firn_sim_fault_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir)
+fi_sim_fault_dir_open_path(struct fi_os *os, const char *path, struct fi_os_dir *dir)
 {
-    int error_number = firn_sim_fault_before(os, FIRN_SIM_FAULT_OPENS, "dir_open_path", path);
+    int error_number = fi_sim_fault_before(os, FI_SIM_FAULT_OPENS, "dir_open_path", path);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(os)->dir_open_path(firn_sim_fault_inner_os(os), path,
-                                                       fill_inner(dir));
+    return fi_sim_fault_inner_ops(os)->dir_open_path(fi_sim_fault_inner_os(os), path,
+                                                     fill_inner(dir));
 }
 
 int
-firn_sim_fault_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir)
+fi_sim_fault_dir_open(struct fi_os_dir *parent, const char *name, struct fi_os_dir *dir)
 {
-    int error_number = firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_OPENS, "dir_open", name);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_OPENS, "dir_open", name);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->dir_open(firn_sim_fault_inner_dir(parent), name,
-                                                       fill_inner(dir));
+    return fi_sim_fault_inner_ops(dir->os)->dir_open(fi_sim_fault_inner_dir(parent), name,
+                                                     fill_inner(dir));
 }
 
 int
-firn_sim_fault_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
-                                struct firn_os_dir *dir)
+fi_sim_fault_dir_open_beneath(struct fi_os_dir *root, const char *relative_path,
+                              struct fi_os_dir *dir)
 {
     int error_number =
-        firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_OPENS, "dir_open_beneath", relative_path);
+        fi_sim_fault_before(dir->os, FI_SIM_FAULT_OPENS, "dir_open_beneath", relative_path);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->dir_open_beneath(firn_sim_fault_inner_dir(root),
-                                                               relative_path, fill_inner(dir));
+    return fi_sim_fault_inner_ops(dir->os)->dir_open_beneath(fi_sim_fault_inner_dir(root),
+                                                             relative_path, fill_inner(dir));
 }
 
 void
-firn_sim_fault_dir_close(struct firn_os_dir *dir)
+fi_sim_fault_dir_close(struct fi_os_dir *dir)
 {
-    firn_sim_fault_inner_ops(dir->os)->dir_close(firn_sim_fault_inner_dir(dir));
+    fi_sim_fault_inner_ops(dir->os)->dir_close(fi_sim_fault_inner_dir(dir));
 }
 
 int
-firn_sim_fault_dir_sync_filesystem(struct firn_os_dir *dir)
+fi_sim_fault_dir_sync_filesystem(struct fi_os_dir *dir)
 {
-    const struct firn_os_ops *inner = firn_sim_fault_inner_ops(dir->os);
+    const struct fi_os_ops *inner = fi_sim_fault_inner_ops(dir->os);
     int error_number =
-        firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_SYNCS, "dir_sync_filesystem", NULL);
+        fi_sim_fault_before(dir->os, FI_SIM_FAULT_SYNCS, "dir_sync_filesystem", NULL);
     if (error_number == 0) {
-        return inner->dir_sync_filesystem(firn_sim_fault_inner_dir(dir));
+        return inner->dir_sync_filesystem(fi_sim_fault_inner_dir(dir));
     }
     if (inner->dir_lose_unsynced != NULL) {
-        inner->dir_lose_unsynced(firn_sim_fault_inner_dir(dir));
+        inner->dir_lose_unsynced(fi_sim_fault_inner_dir(dir));
     }
     return error_number;
 }
 
 int
-firn_sim_fault_dir_list(struct firn_os_dir *dir,
-                        int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
-                        int *out_visited)
+fi_sim_fault_dir_list(struct fi_os_dir *dir,
+                      int (*visit)(void *ctx, const struct fi_os_dirent *entry), void *ctx,
+                      int *out_visited)
 {
-    int error_number = firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_READS, "dir_list", NULL);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_READS, "dir_list", NULL);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->dir_list(firn_sim_fault_inner_dir(dir), visit, ctx,
-                                                       out_visited);
+    return fi_sim_fault_inner_ops(dir->os)->dir_list(fi_sim_fault_inner_dir(dir), visit, ctx,
+                                                     out_visited);
 }
 
 int
-firn_sim_fault_dir_sync(struct firn_os_dir *dir)
+fi_sim_fault_dir_sync(struct fi_os_dir *dir)
 {
-    int error_number = firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_SYNCS, "dir_sync", NULL);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_SYNCS, "dir_sync", NULL);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->dir_sync(firn_sim_fault_inner_dir(dir));
+    return fi_sim_fault_inner_ops(dir->os)->dir_sync(fi_sim_fault_inner_dir(dir));
 }
 
 int
-firn_sim_fault_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
+fi_sim_fault_dir_real_path(struct fi_os_dir *dir, struct fi_buf *out)
 {
-    int error_number = firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_READS, "dir_real_path", NULL);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_READS, "dir_real_path", NULL);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->dir_real_path(firn_sim_fault_inner_dir(dir), out);
+    return fi_sim_fault_inner_ops(dir->os)->dir_real_path(fi_sim_fault_inner_dir(dir), out);
 }
 
 int
-firn_sim_fault_dir_check_names(struct firn_os_dir *dir)
+fi_sim_fault_dir_check_names(struct fi_os_dir *dir)
 {
-    const struct firn_os_ops *inner = firn_sim_fault_inner_ops(dir->os);
-    int error_number =
-        firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_READS, "dir_check_names", NULL);
+    const struct fi_os_ops *inner = fi_sim_fault_inner_ops(dir->os);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_READS, "dir_check_names", NULL);
     if (error_number != 0 || inner->dir_check_names == NULL) {
         return error_number;
     }
-    return inner->dir_check_names(firn_sim_fault_inner_dir(dir));
+    return inner->dir_check_names(fi_sim_fault_inner_dir(dir));
 }
 
 int
-firn_sim_fault_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
+fi_sim_fault_dir_free_bytes(struct fi_os_dir *dir, uint64_t *out)
 {
-    int error_number = firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_READS, "dir_free_bytes", NULL);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_READS, "dir_free_bytes", NULL);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->dir_free_bytes(firn_sim_fault_inner_dir(dir), out);
+    return fi_sim_fault_inner_ops(dir->os)->dir_free_bytes(fi_sim_fault_inner_dir(dir), out);
 }

@@ -6,100 +6,95 @@
 #include "sim/sim_fault_ops.h"
 
 int
-firn_sim_fault_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode)
+fi_sim_fault_name_make_dir(struct fi_os_dir *dir, const char *name, uint32_t mode)
 {
-    int error_number = firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_METADATA, "make_dir", name);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_METADATA, "make_dir", name);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->make_dir(firn_sim_fault_inner_dir(dir), name, mode);
+    return fi_sim_fault_inner_ops(dir->os)->make_dir(fi_sim_fault_inner_dir(dir), name, mode);
 }
 
 int
-firn_sim_fault_name_remove_file(struct firn_os_dir *dir, const char *name)
+fi_sim_fault_name_remove_file(struct fi_os_dir *dir, const char *name)
 {
-    int error_number = firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_METADATA, "remove_file", name);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_METADATA, "remove_file", name);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->remove_file(firn_sim_fault_inner_dir(dir), name);
+    return fi_sim_fault_inner_ops(dir->os)->remove_file(fi_sim_fault_inner_dir(dir), name);
 }
 
 int
-firn_sim_fault_name_remove_dir(struct firn_os_dir *dir, const char *name)
+fi_sim_fault_name_remove_dir(struct fi_os_dir *dir, const char *name)
 {
-    int error_number = firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_METADATA, "remove_dir", name);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_METADATA, "remove_dir", name);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->remove_dir(firn_sim_fault_inner_dir(dir), name);
+    return fi_sim_fault_inner_ops(dir->os)->remove_dir(fi_sim_fault_inner_dir(dir), name);
 }
 
 int
-firn_sim_fault_name_rename(struct firn_os_dir *from_dir, const char *from,
-                           struct firn_os_dir *to_dir, const char *to,
-                           enum firn_os_rename_mode mode)
+fi_sim_fault_name_rename(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir,
+                         const char *to, enum fi_os_rename_mode mode)
 {
-    int error_number = firn_sim_fault_before(from_dir->os, FIRN_SIM_FAULT_METADATA, "rename", from);
+    int error_number = fi_sim_fault_before(from_dir->os, FI_SIM_FAULT_METADATA, "rename", from);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(from_dir->os)
-        ->rename(firn_sim_fault_inner_dir(from_dir), from, firn_sim_fault_inner_dir(to_dir), to,
-                 mode);
+    return fi_sim_fault_inner_ops(from_dir->os)
+        ->rename(fi_sim_fault_inner_dir(from_dir), from, fi_sim_fault_inner_dir(to_dir), to, mode);
 }
 
 int
-firn_sim_fault_name_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-                         const char *to)
+fi_sim_fault_name_link(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir,
+                       const char *to)
 {
-    int error_number = firn_sim_fault_before(from_dir->os, FIRN_SIM_FAULT_METADATA, "link", from);
+    int error_number = fi_sim_fault_before(from_dir->os, FI_SIM_FAULT_METADATA, "link", from);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(from_dir->os)
-        ->link(firn_sim_fault_inner_dir(from_dir), from, firn_sim_fault_inner_dir(to_dir), to);
+    return fi_sim_fault_inner_ops(from_dir->os)
+        ->link(fi_sim_fault_inner_dir(from_dir), from, fi_sim_fault_inner_dir(to_dir), to);
 }
 
 int
-firn_sim_fault_name_make_symlink(struct firn_os_dir *dir, const char *name, const char *target)
+fi_sim_fault_name_make_symlink(struct fi_os_dir *dir, const char *name, const char *target)
 {
-    int error_number =
-        firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_METADATA, "make_symlink", name);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_METADATA, "make_symlink", name);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->make_symlink(firn_sim_fault_inner_dir(dir), name,
-                                                           target);
+    return fi_sim_fault_inner_ops(dir->os)->make_symlink(fi_sim_fault_inner_dir(dir), name, target);
 }
 
 int
-firn_sim_fault_name_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+fi_sim_fault_name_read_symlink(struct fi_os_dir *dir, const char *name, struct fi_buf *out)
 {
-    int error_number = firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_READS, "read_symlink", name);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_READS, "read_symlink", name);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->read_symlink(firn_sim_fault_inner_dir(dir), name,
-                                                           out);
+    return fi_sim_fault_inner_ops(dir->os)->read_symlink(fi_sim_fault_inner_dir(dir), name, out);
 }
 
 int
-firn_sim_fault_name_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode)
+fi_sim_fault_name_make_fifo(struct fi_os_dir *dir, const char *name, uint32_t mode)
 {
-    int error_number = firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_METADATA, "make_fifo", name);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_METADATA, "make_fifo", name);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->make_fifo(firn_sim_fault_inner_dir(dir), name, mode);
+    return fi_sim_fault_inner_ops(dir->os)->make_fifo(fi_sim_fault_inner_dir(dir), name, mode);
 }
 
 int
-firn_sim_fault_name_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out)
+fi_sim_fault_name_stat(struct fi_os_dir *dir, const char *name, struct fi_os_stat *out)
 {
-    int error_number = firn_sim_fault_before(dir->os, FIRN_SIM_FAULT_READS, "stat", name);
+    int error_number = fi_sim_fault_before(dir->os, FI_SIM_FAULT_READS, "stat", name);
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(dir->os)->stat(firn_sim_fault_inner_dir(dir), name, out);
+    return fi_sim_fault_inner_ops(dir->os)->stat(fi_sim_fault_inner_dir(dir), name, out);
 }

@@ -5,108 +5,102 @@
  */
 #include "sim/sim_fault_ops.h"
 
-static struct firn_os *
-node_os(struct firn_os_node node)
+static struct fi_os *
+node_os(struct fi_os_node node)
 {
     return node.file != NULL ? node.file->os : node.dir->os;
 }
 
 static const char *
-node_name(struct firn_os_node node)
+node_name(struct fi_os_node node)
 {
     return node.file != NULL ? node.file->name : node.name;
 }
 
-static struct firn_os_node
-inner_node(struct firn_os_node node)
+static struct fi_os_node
+inner_node(struct fi_os_node node)
 {
-    return (struct firn_os_node){
-        .dir = firn_sim_fault_inner_dir(node.dir),
+    return (struct fi_os_node){
+        .dir = fi_sim_fault_inner_dir(node.dir),
         .name = node.name,
-        .file = firn_sim_fault_inner_file(node.file),
+        .file = fi_sim_fault_inner_file(node.file),
     };
 }
 
 int
-firn_sim_fault_node_set_mode(struct firn_os_node node, uint32_t mode)
+fi_sim_fault_node_set_mode(struct fi_os_node node, uint32_t mode)
 {
-    struct firn_os *os = node_os(node);
-    int error_number =
-        firn_sim_fault_before(os, FIRN_SIM_FAULT_METADATA, "set_mode", node_name(node));
+    struct fi_os *os = node_os(node);
+    int error_number = fi_sim_fault_before(os, FI_SIM_FAULT_METADATA, "set_mode", node_name(node));
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(os)->set_mode(inner_node(node), mode);
+    return fi_sim_fault_inner_ops(os)->set_mode(inner_node(node), mode);
 }
 
 int
-firn_sim_fault_node_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid)
+fi_sim_fault_node_set_owner(struct fi_os_node node, uint32_t uid, uint32_t gid)
 {
-    struct firn_os *os = node_os(node);
-    int error_number =
-        firn_sim_fault_before(os, FIRN_SIM_FAULT_METADATA, "set_owner", node_name(node));
+    struct fi_os *os = node_os(node);
+    int error_number = fi_sim_fault_before(os, FI_SIM_FAULT_METADATA, "set_owner", node_name(node));
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(os)->set_owner(inner_node(node), uid, gid);
+    return fi_sim_fault_inner_ops(os)->set_owner(inner_node(node), uid, gid);
 }
 
 int
-firn_sim_fault_node_set_mtime(struct firn_os_node node, int64_t mtime_ns)
+fi_sim_fault_node_set_mtime(struct fi_os_node node, int64_t mtime_ns)
 {
-    struct firn_os *os = node_os(node);
-    int error_number =
-        firn_sim_fault_before(os, FIRN_SIM_FAULT_METADATA, "set_mtime", node_name(node));
+    struct fi_os *os = node_os(node);
+    int error_number = fi_sim_fault_before(os, FI_SIM_FAULT_METADATA, "set_mtime", node_name(node));
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(os)->set_mtime(inner_node(node), mtime_ns);
+    return fi_sim_fault_inner_ops(os)->set_mtime(inner_node(node), mtime_ns);
 }
 
 int
-firn_sim_fault_node_xattr_list(struct firn_os_node node, struct firn_buf *out)
+fi_sim_fault_node_xattr_list(struct fi_os_node node, struct fi_buf *out)
 {
-    struct firn_os *os = node_os(node);
-    int error_number =
-        firn_sim_fault_before(os, FIRN_SIM_FAULT_READS, "xattr_list", node_name(node));
+    struct fi_os *os = node_os(node);
+    int error_number = fi_sim_fault_before(os, FI_SIM_FAULT_READS, "xattr_list", node_name(node));
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(os)->xattr_list(inner_node(node), out);
+    return fi_sim_fault_inner_ops(os)->xattr_list(inner_node(node), out);
 }
 
 int
-firn_sim_fault_node_xattr_get(struct firn_os_node node, const char *attribute, struct firn_buf *out)
+fi_sim_fault_node_xattr_get(struct fi_os_node node, const char *attribute, struct fi_buf *out)
 {
-    struct firn_os *os = node_os(node);
-    int error_number =
-        firn_sim_fault_before(os, FIRN_SIM_FAULT_READS, "xattr_get", node_name(node));
+    struct fi_os *os = node_os(node);
+    int error_number = fi_sim_fault_before(os, FI_SIM_FAULT_READS, "xattr_get", node_name(node));
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(os)->xattr_get(inner_node(node), attribute, out);
+    return fi_sim_fault_inner_ops(os)->xattr_get(inner_node(node), attribute, out);
 }
 
 int
-firn_sim_fault_node_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value)
+fi_sim_fault_node_xattr_set(struct fi_os_node node, const char *attribute, firn_slice value)
 {
-    struct firn_os *os = node_os(node);
-    int error_number =
-        firn_sim_fault_before(os, FIRN_SIM_FAULT_METADATA, "xattr_set", node_name(node));
+    struct fi_os *os = node_os(node);
+    int error_number = fi_sim_fault_before(os, FI_SIM_FAULT_METADATA, "xattr_set", node_name(node));
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(os)->xattr_set(inner_node(node), attribute, value);
+    return fi_sim_fault_inner_ops(os)->xattr_set(inner_node(node), attribute, value);
 }
 
 int
-firn_sim_fault_node_xattr_remove(struct firn_os_node node, const char *attribute)
+fi_sim_fault_node_xattr_remove(struct fi_os_node node, const char *attribute)
 {
-    struct firn_os *os = node_os(node);
+    struct fi_os *os = node_os(node);
     int error_number =
-        firn_sim_fault_before(os, FIRN_SIM_FAULT_METADATA, "xattr_remove", node_name(node));
+        fi_sim_fault_before(os, FI_SIM_FAULT_METADATA, "xattr_remove", node_name(node));
     if (error_number != 0) {
         return error_number;
     }
-    return firn_sim_fault_inner_ops(os)->xattr_remove(inner_node(node), attribute);
+    return fi_sim_fault_inner_ops(os)->xattr_remove(inner_node(node), attribute);
 }

@@ -33,58 +33,57 @@
 #include "base/mem.h"
 #include "sim/sim_memory_fs.h"
 
-enum { SECTORS = FIRN_SIM_MEMORY_BLOCK_SIZE / FIRN_SIM_MEMORY_SECTOR_SIZE };
+enum { SECTORS = FI_SIM_MEMORY_BLOCK_SIZE / FI_SIM_MEMORY_SECTOR_SIZE };
 
-struct firn_sim_memory_block firn_sim_memory_data_reserved = {.refs = 1};
+struct fi_sim_memory_block fi_sim_memory_data_reserved = {.refs = 1};
 
-static struct firn_sim_memory_block *
-ref(struct firn_sim_memory_block *block)
+static struct fi_sim_memory_block *
+ref(struct fi_sim_memory_block *block)
 {
-    if (block != NULL && block != &firn_sim_memory_data_reserved) {
+    if (block != NULL && block != &fi_sim_memory_data_reserved) {
         block->refs++;
     }
     return block;
 }
 
 static void
-unref(struct firn_sim_memory_block *block)
+unref(struct fi_sim_memory_block *block)
 {
-    if (block != NULL && block != &firn_sim_memory_data_reserved && --block->refs == 0) {
-        firn_free(block);
+    if (block != NULL && block != &fi_sim_memory_data_reserved && --block->refs == 0) {
+        fi_free(block);
     }
 }
 
 static bool
-has_contents(const struct firn_sim_memory_block *block)
+has_contents(const struct fi_sim_memory_block *block)
 {
-    return block != NULL && block != &firn_sim_memory_data_reserved;
+    return block != NULL && block != &fi_sim_memory_data_reserved;
 }
 
 void
-firn_sim_memory_data_init(struct firn_sim_memory_inode *file)
+fi_sim_memory_data_init(struct fi_sim_memory_inode *file)
 {
-    file->contents = (struct firn_sim_memory_contents){.truncated_to = UINT64_MAX};
+    file->contents = (struct fi_sim_memory_contents){.truncated_to = UINT64_MAX};
 }
 
 void
-firn_sim_memory_data_deinit(struct firn_sim_memory_inode *file)
+fi_sim_memory_data_deinit(struct fi_sim_memory_inode *file)
 {
-    struct firn_sim_memory_contents *contents = &file->contents;
+    struct fi_sim_memory_contents *contents = &file->contents;
     for (size_t i = 0; i < contents->slot_count; i++) {
         unref(contents->slots[i].cache);
         unref(contents->slots[i].media);
     }
-    file->fs->used_bytes -= contents->cached_blocks * FIRN_SIM_MEMORY_BLOCK_SIZE;
-    firn_free(contents->slots);
-    firn_sim_memory_data_init(file);
+    file->fs->used_bytes -= contents->cached_blocks * FI_SIM_MEMORY_BLOCK_SIZE;
+    fi_free(contents->slots);
+    fi_sim_memory_data_init(file);
 }
 
 int
-firn_sim_memory_data_copy(const struct firn_sim_memory_inode *from,
-                          struct firn_sim_memory_inode *to)
+fi_sim_memory_data_copy(const struct fi_sim_memory_inode *from, struct fi_sim_memory_inode *to)
 {
     size_t count = from->contents.slot_count;
-    struct firn_sim_memory_slot *slots = firn_alloc_array(count, sizeof *slots);
+    struct fi_sim_memory_slot *slots = fi_alloc_array(count, sizeof *slots);
     if (slots == NULL) {
         return ENOMEM;
     }
@@ -95,12 +94,12 @@ firn_sim_memory_data_copy(const struct firn_sim_memory_inode *from,
         (void)ref(slots[i].cache);
         (void)ref(slots[i].media);
     }
-    to->fs->used_bytes += to->contents.cached_blocks * FIRN_SIM_MEMORY_BLOCK_SIZE;
+    to->fs->used_bytes += to->contents.cached_blocks * FI_SIM_MEMORY_BLOCK_SIZE;
     return 0;
 }
 
 static void
-mark_dirty(struct firn_sim_memory_contents *contents, size_t from, size_t to)
+mark_dirty(struct fi_sim_memory_contents *contents, size_t from, size_t to)
 {
     if (contents->dirty_from == contents->dirty_to) {
         contents->dirty_from = from;
@@ -112,17 +111,16 @@ mark_dirty(struct firn_sim_memory_contents *contents, size_t from, size_t to)
 }
 
 static int
-reserve_slots(struct firn_sim_memory_contents *contents, uint64_t count)
+reserve_slots(struct fi_sim_memory_contents *contents, uint64_t count)
 {
     if (count <= contents->slot_count) {
         return 0;
     }
-    if (count > FIRN_SIM_MEMORY_SLOTS_MAX) {
+    if (count > FI_SIM_MEMORY_SLOTS_MAX) {
         return EFBIG;
     }
     size_t capacity = (size_t)count + contents->slot_count / 2;
-    struct firn_sim_memory_slot *slots =
-        firn_resize_array(contents->slots, capacity, sizeof *slots);
+    struct fi_sim_memory_slot *slots = fi_resize_array(contents->slots, capacity, sizeof *slots);
     if (slots == NULL) {
         return ENOMEM;
     }
@@ -134,13 +132,13 @@ reserve_slots(struct firn_sim_memory_contents *contents, uint64_t count)
 
 /* A block of one's own with the same bytes; gives the old reference back. NULL, and nothing
  * changed, without memory. */
-static struct firn_sim_memory_block *
-own_block(struct firn_sim_memory_block *block)
+static struct fi_sim_memory_block *
+own_block(struct fi_sim_memory_block *block)
 {
     if (has_contents(block) && block->refs == 1) {
         return block;
     }
-    struct firn_sim_memory_block *own = firn_alloc(sizeof *own);
+    struct fi_sim_memory_block *own = fi_alloc(sizeof *own);
     if (own == NULL) {
         return NULL;
     }
@@ -155,42 +153,42 @@ own_block(struct firn_sim_memory_block *block)
 }
 
 static bool
-space_for_a_block(const struct firn_sim_memory *fs)
+space_for_a_block(const struct fi_sim_memory *fs)
 {
-    return fs->space_bytes >= FIRN_SIM_MEMORY_BLOCK_SIZE &&
-           fs->used_bytes <= fs->space_bytes - FIRN_SIM_MEMORY_BLOCK_SIZE;
+    return fs->space_bytes >= FI_SIM_MEMORY_BLOCK_SIZE &&
+           fs->used_bytes <= fs->space_bytes - FI_SIM_MEMORY_BLOCK_SIZE;
 }
 
 static void
-count_cached_block(struct firn_sim_memory_inode *file)
+count_cached_block(struct fi_sim_memory_inode *file)
 {
     file->contents.cached_blocks++;
-    file->fs->used_bytes += FIRN_SIM_MEMORY_BLOCK_SIZE;
+    file->fs->used_bytes += FI_SIM_MEMORY_BLOCK_SIZE;
 }
 
 static void
-drop_cached(struct firn_sim_memory_inode *file, size_t index)
+drop_cached(struct fi_sim_memory_inode *file, size_t index)
 {
-    struct firn_sim_memory_slot *slot = &file->contents.slots[index];
+    struct fi_sim_memory_slot *slot = &file->contents.slots[index];
     if (slot->cache != NULL) {
         unref(slot->cache);
         slot->cache = NULL;
         slot->lost = false;
         file->contents.cached_blocks--;
-        file->fs->used_bytes -= FIRN_SIM_MEMORY_BLOCK_SIZE;
+        file->fs->used_bytes -= FI_SIM_MEMORY_BLOCK_SIZE;
     }
 }
 
 /* Makes the cached block of a slot one that may be written. */
 static int
-writable_block(struct firn_sim_memory_inode *file, size_t index, struct firn_sim_memory_block **out)
+writable_block(struct fi_sim_memory_inode *file, size_t index, struct fi_sim_memory_block **out)
 {
-    struct firn_sim_memory_slot *slot = &file->contents.slots[index];
+    struct fi_sim_memory_slot *slot = &file->contents.slots[index];
     bool new_space = slot->cache == NULL;
     if (new_space && !space_for_a_block(file->fs)) {
         return ENOSPC;
     }
-    struct firn_sim_memory_block *block = own_block(slot->cache);
+    struct fi_sim_memory_block *block = own_block(slot->cache);
     if (block == NULL) {
         return ENOMEM;
     }
@@ -205,21 +203,21 @@ writable_block(struct firn_sim_memory_inode *file, size_t index, struct firn_sim
 }
 
 size_t
-firn_sim_memory_data_read(const struct firn_sim_memory_inode *file, uint64_t offset, uint8_t *data,
-                          size_t size)
+fi_sim_memory_data_read(const struct fi_sim_memory_inode *file, uint64_t offset, uint8_t *data,
+                        size_t size)
 {
-    const struct firn_sim_memory_contents *contents = &file->contents;
+    const struct fi_sim_memory_contents *contents = &file->contents;
     if (offset >= contents->cache_size) {
         return 0;
     }
     uint64_t left = contents->cache_size - offset;
     size = size < left ? size : (size_t)left;
     for (size_t done = 0; done < size;) {
-        uint64_t index = (offset + done) / FIRN_SIM_MEMORY_BLOCK_SIZE;
-        size_t start = (size_t)((offset + done) % FIRN_SIM_MEMORY_BLOCK_SIZE);
-        size_t part = FIRN_SIM_MEMORY_BLOCK_SIZE - start;
+        uint64_t index = (offset + done) / FI_SIM_MEMORY_BLOCK_SIZE;
+        size_t start = (size_t)((offset + done) % FI_SIM_MEMORY_BLOCK_SIZE);
+        size_t part = FI_SIM_MEMORY_BLOCK_SIZE - start;
         part = part < size - done ? part : size - done;
-        const struct firn_sim_memory_block *block =
+        const struct fi_sim_memory_block *block =
             index < contents->slot_count ? contents->slots[index].cache : NULL;
         if (has_contents(block)) {
             memcpy(data + done, block->bytes + start, part);
@@ -232,20 +230,19 @@ firn_sim_memory_data_read(const struct firn_sim_memory_inode *file, uint64_t off
 }
 
 int
-firn_sim_memory_data_write(struct firn_sim_memory_inode *file, uint64_t offset, const uint8_t *data,
-                           size_t size, size_t *out_size)
+fi_sim_memory_data_write(struct fi_sim_memory_inode *file, uint64_t offset, const uint8_t *data,
+                         size_t size, size_t *out_size)
 {
-    struct firn_sim_memory_contents *contents = &file->contents;
-    uint64_t end_slot =
-        (offset + size + FIRN_SIM_MEMORY_BLOCK_SIZE - 1) / FIRN_SIM_MEMORY_BLOCK_SIZE;
+    struct fi_sim_memory_contents *contents = &file->contents;
+    uint64_t end_slot = (offset + size + FI_SIM_MEMORY_BLOCK_SIZE - 1) / FI_SIM_MEMORY_BLOCK_SIZE;
     int error_number = reserve_slots(contents, end_slot);
     size_t done = 0;
     while (error_number == 0 && done < size) {
-        size_t index = (size_t)((offset + done) / FIRN_SIM_MEMORY_BLOCK_SIZE);
-        size_t start = (size_t)((offset + done) % FIRN_SIM_MEMORY_BLOCK_SIZE);
-        size_t part = FIRN_SIM_MEMORY_BLOCK_SIZE - start;
+        size_t index = (size_t)((offset + done) / FI_SIM_MEMORY_BLOCK_SIZE);
+        size_t start = (size_t)((offset + done) % FI_SIM_MEMORY_BLOCK_SIZE);
+        size_t part = FI_SIM_MEMORY_BLOCK_SIZE - start;
         part = part < size - done ? part : size - done;
-        struct firn_sim_memory_block *block;
+        struct fi_sim_memory_block *block;
         error_number = writable_block(file, index, &block);
         if (error_number == 0) {
             memcpy(block->bytes + start, data + done, part);
@@ -260,36 +257,36 @@ firn_sim_memory_data_write(struct firn_sim_memory_inode *file, uint64_t offset, 
 }
 
 static size_t
-slot_after(const struct firn_sim_memory_contents *contents, uint64_t size)
+slot_after(const struct fi_sim_memory_contents *contents, uint64_t size)
 {
-    uint64_t index = size / FIRN_SIM_MEMORY_BLOCK_SIZE + (size % FIRN_SIM_MEMORY_BLOCK_SIZE != 0);
+    uint64_t index = size / FI_SIM_MEMORY_BLOCK_SIZE + (size % FI_SIM_MEMORY_BLOCK_SIZE != 0);
     return index < contents->slot_count ? (size_t)index : contents->slot_count;
 }
 
 /* Zeroes the bytes of the block in *slot from size on, if size lies inside it. False without
  * memory. */
 static bool
-zero_tail(struct firn_sim_memory_block **slot, uint64_t size)
+zero_tail(struct fi_sim_memory_block **slot, uint64_t size)
 {
-    size_t start = (size_t)(size % FIRN_SIM_MEMORY_BLOCK_SIZE);
+    size_t start = (size_t)(size % FI_SIM_MEMORY_BLOCK_SIZE);
     if (start == 0 || !has_contents(*slot)) {
         return true;
     }
-    struct firn_sim_memory_block *block = own_block(*slot);
+    struct fi_sim_memory_block *block = own_block(*slot);
     if (block == NULL) {
         return false;
     }
-    memset(block->bytes + start, 0, FIRN_SIM_MEMORY_BLOCK_SIZE - start);
+    memset(block->bytes + start, 0, FI_SIM_MEMORY_BLOCK_SIZE - start);
     *slot = block;
     return true;
 }
 
 int
-firn_sim_memory_data_truncate(struct firn_sim_memory_inode *file, uint64_t size)
+fi_sim_memory_data_truncate(struct fi_sim_memory_inode *file, uint64_t size)
 {
-    struct firn_sim_memory_contents *contents = &file->contents;
+    struct fi_sim_memory_contents *contents = &file->contents;
     size_t first_beyond = slot_after(contents, size);
-    uint64_t last = size / FIRN_SIM_MEMORY_BLOCK_SIZE;
+    uint64_t last = size / FI_SIM_MEMORY_BLOCK_SIZE;
     if (size < contents->cache_size) {
         if (last < contents->slot_count) {
             if (!zero_tail(&contents->slots[last].cache, size)) {
@@ -312,16 +309,16 @@ firn_sim_memory_data_truncate(struct firn_sim_memory_inode *file, uint64_t size)
 }
 
 int
-firn_sim_memory_data_allocate(struct firn_sim_memory_inode *file, uint64_t size)
+fi_sim_memory_data_allocate(struct fi_sim_memory_inode *file, uint64_t size)
 {
-    uint64_t end = (size + FIRN_SIM_MEMORY_BLOCK_SIZE - 1) / FIRN_SIM_MEMORY_BLOCK_SIZE;
+    uint64_t end = (size + FI_SIM_MEMORY_BLOCK_SIZE - 1) / FI_SIM_MEMORY_BLOCK_SIZE;
     int error_number = reserve_slots(&file->contents, end);
     for (size_t i = 0; error_number == 0 && i < end; i++) {
         if (file->contents.slots[i].cache == NULL) {
             if (!space_for_a_block(file->fs)) {
                 return ENOSPC;
             }
-            file->contents.slots[i].cache = &firn_sim_memory_data_reserved;
+            file->contents.slots[i].cache = &fi_sim_memory_data_reserved;
             mark_dirty(&file->contents, i, i + 1);
             count_cached_block(file);
         }
@@ -330,16 +327,15 @@ firn_sim_memory_data_allocate(struct firn_sim_memory_inode *file, uint64_t size)
 }
 
 bool
-firn_sim_memory_data_is_written(const struct firn_sim_memory_inode *file, uint64_t offset,
-                                uint64_t size)
+fi_sim_memory_data_is_written(const struct fi_sim_memory_inode *file, uint64_t offset,
+                              uint64_t size)
 {
-    const struct firn_sim_memory_contents *contents = &file->contents;
+    const struct fi_sim_memory_contents *contents = &file->contents;
     if (offset > contents->cache_size || size > contents->cache_size - offset) {
         return false;
     }
     uint64_t end = offset + size;
-    for (uint64_t i = offset / FIRN_SIM_MEMORY_BLOCK_SIZE; i * FIRN_SIM_MEMORY_BLOCK_SIZE < end;
-         i++) {
+    for (uint64_t i = offset / FI_SIM_MEMORY_BLOCK_SIZE; i * FI_SIM_MEMORY_BLOCK_SIZE < end; i++) {
         if (i >= contents->slot_count || !has_contents(contents->slots[i].cache)) {
             return false;
         }
@@ -348,42 +344,42 @@ firn_sim_memory_data_is_written(const struct firn_sim_memory_inode *file, uint64
 }
 
 void
-firn_sim_memory_data_next(const struct firn_sim_memory_inode *file, uint64_t offset,
-                          uint64_t *out_start, uint64_t *out_end)
+fi_sim_memory_data_next(const struct fi_sim_memory_inode *file, uint64_t offset,
+                        uint64_t *out_start, uint64_t *out_end)
 {
-    const struct firn_sim_memory_contents *contents = &file->contents;
+    const struct fi_sim_memory_contents *contents = &file->contents;
     *out_start = contents->cache_size;
     *out_end = contents->cache_size;
     if (offset >= contents->cache_size) {
         return;
     }
     size_t end_slot = slot_after(contents, contents->cache_size);
-    uint64_t index = offset / FIRN_SIM_MEMORY_BLOCK_SIZE;
+    uint64_t index = offset / FI_SIM_MEMORY_BLOCK_SIZE;
     while (index < end_slot && !has_contents(contents->slots[index].cache)) {
         index++;
     }
     if (index >= end_slot) {
         return;
     }
-    uint64_t start = index * FIRN_SIM_MEMORY_BLOCK_SIZE;
+    uint64_t start = index * FI_SIM_MEMORY_BLOCK_SIZE;
     *out_start = start > offset ? start : offset;
     while (index < end_slot && has_contents(contents->slots[index].cache)) {
         index++;
     }
-    uint64_t end = index * FIRN_SIM_MEMORY_BLOCK_SIZE;
+    uint64_t end = index * FI_SIM_MEMORY_BLOCK_SIZE;
     *out_end = end < contents->cache_size ? end : contents->cache_size;
 }
 
 /* ---- durability ---- */
 
 bool
-firn_sim_memory_data_toss(struct firn_os_prng *prng, struct firn_sim_memory_share share)
+fi_sim_memory_data_toss(struct fi_os_prng *prng, struct fi_sim_memory_share share)
 {
-    return firn_os_prng_below(prng, share.of) < share.keep;
+    return fi_os_prng_below(prng, share.of) < share.keep;
 }
 
 static void
-set_media(struct firn_sim_memory_slot *slot, struct firn_sim_memory_block *block)
+set_media(struct fi_sim_memory_slot *slot, struct fi_sim_memory_block *block)
 {
     (void)ref(block);
     unref(slot->media);
@@ -391,11 +387,11 @@ set_media(struct firn_sim_memory_slot *slot, struct firn_sim_memory_block *block
 }
 
 void
-firn_sim_memory_data_flush_all(struct firn_sim_memory_inode *file)
+fi_sim_memory_data_flush_all(struct fi_sim_memory_inode *file)
 {
-    struct firn_sim_memory_contents *contents = &file->contents;
+    struct fi_sim_memory_contents *contents = &file->contents;
     for (size_t i = contents->dirty_from; i < contents->dirty_to; i++) {
-        struct firn_sim_memory_slot *slot = &contents->slots[i];
+        struct fi_sim_memory_slot *slot = &contents->slots[i];
         if (!slot->lost && slot->media != slot->cache) {
             set_media(slot, slot->cache);
         }
@@ -408,10 +404,10 @@ firn_sim_memory_data_flush_all(struct firn_sim_memory_inode *file)
 /* Lets the truncation reach the disk: media ends there. False, and nothing changed, without
  * memory. */
 static bool
-flush_truncation(struct firn_sim_memory_contents *contents)
+flush_truncation(struct fi_sim_memory_contents *contents)
 {
     uint64_t size = contents->truncated_to;
-    uint64_t last = size / FIRN_SIM_MEMORY_BLOCK_SIZE;
+    uint64_t last = size / FI_SIM_MEMORY_BLOCK_SIZE;
     if (last < contents->slot_count && !zero_tail(&contents->slots[last].media, size)) {
         return false;
     }
@@ -424,62 +420,61 @@ flush_truncation(struct firn_sim_memory_contents *contents)
 }
 
 static const uint8_t *
-sector_of(const struct firn_sim_memory_block *block, unsigned sector)
+sector_of(const struct fi_sim_memory_block *block, unsigned sector)
 {
-    static const uint8_t zeros[FIRN_SIM_MEMORY_SECTOR_SIZE];
-    return has_contents(block) ? block->bytes + (size_t)sector * FIRN_SIM_MEMORY_SECTOR_SIZE
-                               : zeros;
+    static const uint8_t zeros[FI_SIM_MEMORY_SECTOR_SIZE];
+    return has_contents(block) ? block->bytes + (size_t)sector * FI_SIM_MEMORY_SECTOR_SIZE : zeros;
 }
 
 /* Copies those sectors of the cache that the toss keeps and that end at or before limit, an
  * offset in the block. */
 static void
-flush_sectors(struct firn_sim_memory_slot *slot, uint64_t limit, struct firn_os_prng *prng,
-              struct firn_sim_memory_share share)
+flush_sectors(struct fi_sim_memory_slot *slot, uint64_t limit, struct fi_os_prng *prng,
+              struct fi_sim_memory_share share)
 {
     for (unsigned i = 0; i < SECTORS; i++) {
         const uint8_t *cached = sector_of(slot->cache, i);
-        if ((i + 1) * (uint64_t)FIRN_SIM_MEMORY_SECTOR_SIZE > limit ||
-            memcmp(cached, sector_of(slot->media, i), FIRN_SIM_MEMORY_SECTOR_SIZE) == 0 ||
-            !firn_sim_memory_data_toss(prng, share)) {
+        if ((i + 1) * (uint64_t)FI_SIM_MEMORY_SECTOR_SIZE > limit ||
+            memcmp(cached, sector_of(slot->media, i), FI_SIM_MEMORY_SECTOR_SIZE) == 0 ||
+            !fi_sim_memory_data_toss(prng, share)) {
             continue;
         }
-        struct firn_sim_memory_block *media = own_block(slot->media);
+        struct fi_sim_memory_block *media = own_block(slot->media);
         if (media == NULL) {
             return; /* what is not copied is not kept */
         }
         slot->media = media;
-        memcpy(media->bytes + (size_t)i * FIRN_SIM_MEMORY_SECTOR_SIZE, cached,
-               FIRN_SIM_MEMORY_SECTOR_SIZE);
+        memcpy(media->bytes + (size_t)i * FI_SIM_MEMORY_SECTOR_SIZE, cached,
+               FI_SIM_MEMORY_SECTOR_SIZE);
     }
 }
 
 static void
-flush_size(struct firn_sim_memory_contents *contents, struct firn_os_prng *prng,
-           struct firn_sim_memory_share share)
+flush_size(struct fi_sim_memory_contents *contents, struct fi_os_prng *prng,
+           struct fi_sim_memory_share share)
 {
-    if (contents->media_size >= contents->cache_size || !firn_sim_memory_data_toss(prng, share)) {
+    if (contents->media_size >= contents->cache_size || !fi_sim_memory_data_toss(prng, share)) {
         return;
     }
     uint64_t grown = contents->cache_size - contents->media_size;
-    if (share.keep < share.of && firn_os_prng_below(prng, 2) == 0) {
-        grown = firn_os_prng_below(prng, grown) + 1;
+    if (share.keep < share.of && fi_os_prng_below(prng, 2) == 0) {
+        grown = fi_os_prng_below(prng, grown) + 1;
     }
     contents->media_size += grown;
 }
 
 void
-firn_sim_memory_data_flush_some(struct firn_sim_memory_inode *file, struct firn_os_prng *prng,
-                                struct firn_sim_memory_share share)
+fi_sim_memory_data_flush_some(struct fi_sim_memory_inode *file, struct fi_os_prng *prng,
+                              struct fi_sim_memory_share share)
 {
-    struct firn_sim_memory_contents *contents = &file->contents;
-    if (contents->truncated_to != UINT64_MAX && firn_sim_memory_data_toss(prng, share)) {
+    struct fi_sim_memory_contents *contents = &file->contents;
+    if (contents->truncated_to != UINT64_MAX && fi_sim_memory_data_toss(prng, share)) {
         (void)flush_truncation(contents);
     }
     uint64_t limit = contents->truncated_to; /* (I3) */
     for (size_t i = contents->dirty_from; i < contents->dirty_to; i++) {
-        struct firn_sim_memory_slot *slot = &contents->slots[i];
-        uint64_t start = (uint64_t)i * FIRN_SIM_MEMORY_BLOCK_SIZE;
+        struct fi_sim_memory_slot *slot = &contents->slots[i];
+        uint64_t start = (uint64_t)i * FI_SIM_MEMORY_BLOCK_SIZE;
         if (start >= limit) {
             break;
         }
@@ -493,16 +488,16 @@ firn_sim_memory_data_flush_some(struct firn_sim_memory_inode *file, struct firn_
 }
 
 void
-firn_sim_memory_data_lose(struct firn_sim_memory_inode *file)
+fi_sim_memory_data_lose(struct fi_sim_memory_inode *file)
 {
-    struct firn_sim_memory_contents *contents = &file->contents;
-    struct firn_os_prng *prng = &file->fs->prng;
+    struct fi_sim_memory_contents *contents = &file->contents;
+    struct fi_os_prng *prng = &file->fs->prng;
     if (contents->truncated_to != UINT64_MAX && !flush_truncation(contents)) {
         return;
     }
-    firn_sim_memory_data_flush_some(file, prng, (struct firn_sim_memory_share){1, 4});
+    fi_sim_memory_data_flush_some(file, prng, (struct fi_sim_memory_share){1, 4});
     for (size_t i = contents->dirty_from; i < contents->dirty_to; i++) {
-        struct firn_sim_memory_slot *slot = &contents->slots[i];
+        struct fi_sim_memory_slot *slot = &contents->slots[i];
         if (slot->cache == slot->media) {
             continue;
         }
@@ -511,7 +506,7 @@ firn_sim_memory_data_lose(struct firn_sim_memory_inode *file)
             continue;
         }
         slot->lost = true;
-        if (firn_os_prng_below(prng, 2) == 0 && has_contents(slot->media)) {
+        if (fi_os_prng_below(prng, 2) == 0 && has_contents(slot->media)) {
             unref(slot->cache);
             slot->cache = ref(slot->media);
         }
@@ -520,18 +515,18 @@ firn_sim_memory_data_lose(struct firn_sim_memory_inode *file)
 }
 
 void
-firn_sim_memory_data_forget_cache(struct firn_sim_memory_inode *file)
+fi_sim_memory_data_forget_cache(struct fi_sim_memory_inode *file)
 {
-    struct firn_sim_memory_contents *contents = &file->contents;
+    struct fi_sim_memory_contents *contents = &file->contents;
     uint64_t size = contents->media_size;
-    uint64_t last = size / FIRN_SIM_MEMORY_BLOCK_SIZE;
+    uint64_t last = size / FI_SIM_MEMORY_BLOCK_SIZE;
     if (last < contents->slot_count) {
         bool zeroed = zero_tail(&contents->slots[last].media, size);
         CHECK(zeroed); /* out of memory at a simulated power cut */
     }
     size_t first_beyond = slot_after(contents, size);
     for (size_t i = 0; i < contents->slot_count; i++) {
-        struct firn_sim_memory_slot *slot = &contents->slots[i];
+        struct fi_sim_memory_slot *slot = &contents->slots[i];
         if (i >= first_beyond) {
             set_media(slot, NULL);
         }

@@ -17,9 +17,9 @@
 enum { LINKS_FOLLOWED_MAX = 40 };
 
 static void
-fill_handle(struct firn_os_dir *dir, struct firn_sim_memory_inode *inode)
+fill_handle(struct fi_os_dir *dir, struct fi_sim_memory_inode *inode)
 {
-    struct firn_sim_memory_dir *self = (struct firn_sim_memory_dir *)dir;
+    struct fi_sim_memory_dir *self = (struct fi_sim_memory_dir *)dir;
     self->inode = inode;
     self->epoch = inode->fs->epoch;
     inode->handles++;
@@ -28,23 +28,23 @@ fill_handle(struct firn_os_dir *dir, struct firn_sim_memory_inode *inode)
 
 /* Ends an opening. */
 static int
-open_inode(struct firn_sim_memory_inode *inode, struct firn_os_dir *dir)
+open_inode(struct fi_sim_memory_inode *inode, struct fi_os_dir *dir)
 {
     if (inode == NULL) {
         return ENOENT;
     }
-    if (inode->kind != FIRN_OS_DIR) {
+    if (inode->kind != FI_OS_DIR) {
         return ENOTDIR;
     }
-    if (!firn_sim_memory_may(inode, FIRN_SIM_MEMORY_MAY_READ)) {
+    if (!fi_sim_memory_may(inode, FI_SIM_MEMORY_MAY_READ)) {
         return EACCES;
     }
     fill_handle(dir, inode);
     return 0;
 }
 
-static struct firn_sim_memory_inode *
-parent_of(struct firn_sim_memory_inode *dir)
+static struct fi_sim_memory_inode *
+parent_of(struct fi_sim_memory_inode *dir)
 {
     return dir->cache_names != NULL ? dir->cache_names->dir : dir;
 }
@@ -60,12 +60,12 @@ static bool
 follow(struct path_rest *rest, const char *target)
 {
     size_t size = strlen(target) + 1 + strlen(rest->at) + 1;
-    char *memory = firn_alloc(size);
+    char *memory = fi_alloc(size);
     if (memory == NULL) {
         return false;
     }
     (void)snprintf(memory, size, "%s/%s", target, rest->at);
-    firn_free(rest->memory);
+    fi_free(rest->memory);
     rest->memory = rest->at = memory;
     return true;
 }
@@ -88,12 +88,12 @@ next_component(struct path_rest *rest)
 }
 
 static int
-resolve(struct firn_sim_memory *fs, struct path_rest *rest, struct firn_sim_memory_inode **out)
+resolve(struct fi_sim_memory *fs, struct path_rest *rest, struct fi_sim_memory_inode **out)
 {
-    struct firn_sim_memory_inode *here = fs->root;
+    struct fi_sim_memory_inode *here = fs->root;
     unsigned links = 0;
     for (char *name = next_component(rest); name != NULL; name = next_component(rest)) {
-        if (here->kind != FIRN_OS_DIR) {
+        if (here->kind != FI_OS_DIR) {
             return ENOTDIR;
         }
         if (strcmp(name, ".") == 0) {
@@ -103,11 +103,11 @@ resolve(struct firn_sim_memory *fs, struct path_rest *rest, struct firn_sim_memo
             here = parent_of(here);
             continue;
         }
-        struct firn_sim_memory_inode *next = firn_sim_memory_tree_lookup(here, name);
+        struct fi_sim_memory_inode *next = fi_sim_memory_tree_lookup(here, name);
         if (next == NULL) {
             return ENOENT;
         }
-        if (next->kind != FIRN_OS_SYMLINK) {
+        if (next->kind != FI_OS_SYMLINK) {
             here = next;
             continue;
         }
@@ -124,9 +124,9 @@ resolve(struct firn_sim_memory *fs, struct path_rest *rest, struct firn_sim_memo
 }
 
 int
-firn_sim_memory_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir)
+fi_sim_memory_dir_open_path(struct fi_os *os, const char *path, struct fi_os_dir *dir)
 {
-    struct firn_sim_memory *fs = (struct firn_sim_memory *)os;
+    struct fi_sim_memory *fs = (struct fi_sim_memory *)os;
     if (fs->off) {
         return EIO;
     }
@@ -134,81 +134,81 @@ firn_sim_memory_dir_open_path(struct firn_os *os, const char *path, struct firn_
         return ENOENT;
     }
     struct path_rest rest;
-    rest.memory = rest.at = firn_strdup(path);
+    rest.memory = rest.at = fi_strdup(path);
     if (rest.memory == NULL) {
         return ENOMEM;
     }
-    struct firn_sim_memory_inode *inode = NULL;
+    struct fi_sim_memory_inode *inode = NULL;
     int error_number = resolve(fs, &rest, &inode);
-    firn_free(rest.memory);
+    fi_free(rest.memory);
     return error_number != 0 ? error_number : open_inode(inode, dir);
 }
 
 int
-firn_sim_memory_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir)
+fi_sim_memory_dir_open(struct fi_os_dir *parent, const char *name, struct fi_os_dir *dir)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = firn_sim_memory_begin_dir(parent, FIRN_SIM_MEMORY_ASKS, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = fi_sim_memory_begin_dir(parent, FI_SIM_MEMORY_ASKS, &inode);
     return error_number != 0 ? error_number
-                             : open_inode(firn_sim_memory_tree_lookup(inode, name), dir);
+                             : open_inode(fi_sim_memory_tree_lookup(inode, name), dir);
 }
 
 int
-firn_sim_memory_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
-                                 struct firn_os_dir *dir)
+fi_sim_memory_dir_open_beneath(struct fi_os_dir *root, const char *relative_path,
+                               struct fi_os_dir *dir)
 {
-    struct firn_sim_memory_inode *here;
-    int error_number = firn_sim_memory_begin_dir(root, FIRN_SIM_MEMORY_ASKS, &here);
+    struct fi_sim_memory_inode *here;
+    int error_number = fi_sim_memory_begin_dir(root, FI_SIM_MEMORY_ASKS, &here);
     if (error_number != 0) {
         return error_number;
     }
     struct path_rest rest;
-    rest.memory = rest.at = firn_strdup(relative_path);
+    rest.memory = rest.at = fi_strdup(relative_path);
     if (rest.memory == NULL) {
         return ENOMEM;
     }
     for (char *name = next_component(&rest); here != NULL && name != NULL;
          name = next_component(&rest)) {
-        here = here->kind == FIRN_OS_DIR ? firn_sim_memory_tree_lookup(here, name) : NULL;
+        here = here->kind == FI_OS_DIR ? fi_sim_memory_tree_lookup(here, name) : NULL;
     }
-    firn_free(rest.memory);
+    fi_free(rest.memory);
     return open_inode(here, dir);
 }
 
 void
-firn_sim_memory_dir_close(struct firn_os_dir *dir)
+fi_sim_memory_dir_close(struct fi_os_dir *dir)
 {
-    struct firn_sim_memory_inode *inode = ((struct firn_sim_memory_dir *)dir)->inode;
-    struct firn_sim_memory *fs = inode->fs;
+    struct fi_sim_memory_inode *inode = ((struct fi_sim_memory_dir *)dir)->inode;
+    struct fi_sim_memory *fs = inode->fs;
     inode->handles--;
     fs->handles--;
-    firn_sim_memory_tree_doom(inode);
-    firn_sim_memory_tree_sweep(fs);
+    fi_sim_memory_tree_doom(inode);
+    fi_sim_memory_tree_sweep(fs);
 }
 
 /* One entry of a list that was taken: in a buffer, each after the last. */
 struct listed {
     uint64_t inode;
-    enum firn_os_kind kind;
+    enum fi_os_kind kind;
     size_t name_size;
 };
 
 static int
-take_list(const struct firn_sim_memory_inode *dir, struct firn_buf *out)
+take_list(const struct fi_sim_memory_inode *dir, struct fi_buf *out)
 {
     for (size_t i = 0; i < dir->names.bucket_count; i++) {
-        for (const struct firn_sim_memory_entry *entry = dir->names.buckets[i]; entry != NULL;
+        for (const struct fi_sim_memory_entry *entry = dir->names.buckets[i]; entry != NULL;
              entry = entry->next_in_bucket) {
             if (entry->cache == NULL) {
                 continue;
             }
             struct listed listed = {
                 .inode = entry->cache->number,
-                .kind = dir->fs->hide_kinds ? FIRN_OS_UNKNOWN : entry->cache->kind,
+                .kind = dir->fs->hide_kinds ? FI_OS_UNKNOWN : entry->cache->kind,
                 .name_size = strlen(entry->name),
             };
-            if (firn_buf_append(out, &listed, sizeof listed) != FIRN_OK ||
-                firn_buf_append(out, entry->name, listed.name_size + 1) != FIRN_OK) {
+            if (fi_buf_append(out, &listed, sizeof listed) != FIRN_OK ||
+                fi_buf_append(out, entry->name, listed.name_size + 1) != FIRN_OK) {
                 return ENOMEM;
             }
         }
@@ -217,24 +217,24 @@ take_list(const struct firn_sim_memory_inode *dir, struct firn_buf *out)
 }
 
 int
-firn_sim_memory_dir_list(struct firn_os_dir *dir,
-                         int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
-                         int *out_visited)
+fi_sim_memory_dir_list(struct fi_os_dir *dir,
+                       int (*visit)(void *ctx, const struct fi_os_dirent *entry), void *ctx,
+                       int *out_visited)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_ASKS, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = fi_sim_memory_begin_dir(dir, FI_SIM_MEMORY_ASKS, &inode);
     if (error_number != 0) {
         return error_number;
     }
     if (inode->cache_names == NULL && inode != inode->fs->root) {
         return ENOENT; /* it was removed */
     }
-    struct firn_buf list = {0};
+    struct fi_buf list = {0};
     error_number = take_list(inode, &list);
     for (size_t at = 0; error_number == 0 && *out_visited == FIRN_OK && at < list.size;) {
         struct listed listed;
         memcpy(&listed, list.data + at, sizeof listed);
-        struct firn_os_dirent entry = {
+        struct fi_os_dirent entry = {
             .name = (const char *)list.data + at + sizeof listed,
             .name_size = listed.name_size,
             .kind = listed.kind,
@@ -243,52 +243,52 @@ firn_sim_memory_dir_list(struct firn_os_dir *dir,
         at += sizeof listed + listed.name_size + 1;
         *out_visited = visit(ctx, &entry);
     }
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
     return error_number;
 }
 
 int
-firn_sim_memory_dir_sync(struct firn_os_dir *dir)
+fi_sim_memory_dir_sync(struct fi_os_dir *dir)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_SYNCS, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = fi_sim_memory_begin_dir(dir, FI_SIM_MEMORY_SYNCS, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    firn_sim_memory_tree_flush_dir(inode);
-    firn_sim_memory_node_copy_attrs(&inode->media, &inode->cache);
-    firn_sim_memory_tree_sweep(inode->fs);
+    fi_sim_memory_tree_flush_dir(inode);
+    fi_sim_memory_node_copy_attrs(&inode->media, &inode->cache);
+    fi_sim_memory_tree_sweep(inode->fs);
     return 0;
 }
 
 int
-firn_sim_memory_dir_sync_filesystem(struct firn_os_dir *dir)
+fi_sim_memory_dir_sync_filesystem(struct fi_os_dir *dir)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_SYNCS, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = fi_sim_memory_begin_dir(dir, FI_SIM_MEMORY_SYNCS, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    struct firn_sim_memory *fs = inode->fs;
-    firn_sim_memory_tree_flush_all(fs);
+    struct fi_sim_memory *fs = inode->fs;
+    fi_sim_memory_tree_flush_all(fs);
     for (inode = fs->inodes; inode != NULL; inode = inode->next) {
-        firn_sim_memory_data_flush_all(inode);
-        firn_sim_memory_node_copy_attrs(&inode->media, &inode->cache);
+        fi_sim_memory_data_flush_all(inode);
+        fi_sim_memory_node_copy_attrs(&inode->media, &inode->cache);
     }
-    firn_sim_memory_tree_sweep(fs);
+    fi_sim_memory_tree_sweep(fs);
     return 0;
 }
 
 int
-firn_sim_memory_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
+fi_sim_memory_dir_real_path(struct fi_os_dir *dir, struct fi_buf *out)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_ASKS, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = fi_sim_memory_begin_dir(dir, FI_SIM_MEMORY_ASKS, &inode);
     if (error_number != 0) {
         return error_number;
     }
     size_t size = 0;
-    struct firn_sim_memory_inode *at = inode;
+    struct fi_sim_memory_inode *at = inode;
     for (; at->cache_names != NULL; at = at->cache_names->dir) {
         size += 1 + strlen(at->cache_names->name);
     }
@@ -296,10 +296,10 @@ firn_sim_memory_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
         return ENOENT; /* it was removed */
     }
     if (size == 0) {
-        return firn_buf_append_str(out, "/") == FIRN_OK ? 0 : ENOMEM;
+        return fi_buf_append_str(out, "/") == FIRN_OK ? 0 : ENOMEM;
     }
     size_t start = out->size;
-    if (firn_buf_set_size(out, start + size) != FIRN_OK) {
+    if (fi_buf_set_size(out, start + size) != FIRN_OK) {
         return ENOMEM;
     }
     char *end = (char *)out->data + out->size;
@@ -313,26 +313,26 @@ firn_sim_memory_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
 }
 
 int
-firn_sim_memory_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
+fi_sim_memory_dir_free_bytes(struct fi_os_dir *dir, uint64_t *out)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_ASKS, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = fi_sim_memory_begin_dir(dir, FI_SIM_MEMORY_ASKS, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    const struct firn_sim_memory *fs = inode->fs;
+    const struct fi_sim_memory *fs = inode->fs;
     *out = fs->space_bytes > fs->used_bytes ? fs->space_bytes - fs->used_bytes : 0;
     return 0;
 }
 
 void
-firn_sim_memory_dir_lose_unsynced(struct firn_os_dir *dir)
+fi_sim_memory_dir_lose_unsynced(struct fi_os_dir *dir)
 {
-    struct firn_sim_memory_inode *inode;
-    if (firn_sim_memory_begin_dir(dir, FIRN_SIM_MEMORY_ASKS, &inode) != 0) {
+    struct fi_sim_memory_inode *inode;
+    if (fi_sim_memory_begin_dir(dir, FI_SIM_MEMORY_ASKS, &inode) != 0) {
         return;
     }
     for (inode = inode->fs->inodes; inode != NULL; inode = inode->next) {
-        firn_sim_memory_data_lose(inode);
+        fi_sim_memory_data_lose(inode);
     }
 }

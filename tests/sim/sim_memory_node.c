@@ -18,17 +18,17 @@
 enum { NAME_SIZE_MAX = 255, VALUE_SIZE_MAX = 64 << 10 };
 
 static void
-free_xattrs(struct firn_sim_memory_xattrs *xattrs)
+free_xattrs(struct fi_sim_memory_xattrs *xattrs)
 {
     for (size_t i = 0; i < xattrs->count; i++) {
-        firn_free(xattrs->items[i].name);
-        firn_free(xattrs->items[i].value);
+        fi_free(xattrs->items[i].name);
+        fi_free(xattrs->items[i].value);
     }
-    firn_free(xattrs);
+    fi_free(xattrs);
 }
 
 void
-firn_sim_memory_node_deinit_attrs(struct firn_sim_memory_attrs *attrs)
+fi_sim_memory_node_deinit_attrs(struct fi_sim_memory_attrs *attrs)
 {
     if (attrs->xattrs != NULL && --attrs->xattrs->refs == 0) {
         free_xattrs(attrs->xattrs);
@@ -37,28 +37,28 @@ firn_sim_memory_node_deinit_attrs(struct firn_sim_memory_attrs *attrs)
 }
 
 void
-firn_sim_memory_node_copy_attrs(struct firn_sim_memory_attrs *to,
-                                const struct firn_sim_memory_attrs *from)
+fi_sim_memory_node_copy_attrs(struct fi_sim_memory_attrs *to,
+                              const struct fi_sim_memory_attrs *from)
 {
     if (from->xattrs != NULL) {
         from->xattrs->refs++; /* before the old ones go: the two may be the same */
     }
-    firn_sim_memory_node_deinit_attrs(to);
+    fi_sim_memory_node_deinit_attrs(to);
     *to = *from;
 }
 
 void
-firn_sim_memory_node_fill_stat(const struct firn_sim_memory_inode *inode, struct firn_os_stat *out)
+fi_sim_memory_node_fill_stat(const struct fi_sim_memory_inode *inode, struct fi_os_stat *out)
 {
-    bool is_dir = inode->kind == FIRN_OS_DIR;
-    *out = (struct firn_os_stat){
+    bool is_dir = inode->kind == FI_OS_DIR;
+    *out = (struct fi_os_stat){
         .kind = inode->kind,
         .mode = inode->cache.mode,
         .uid = inode->cache.uid,
         .gid = inode->cache.gid,
         .nlink = is_dir ? 2 + inode->names.cache_subdirs : inode->cache_name_count,
         .size_bytes = inode->contents.cache_size,
-        .allocated_bytes = inode->contents.cached_blocks * FIRN_SIM_MEMORY_BLOCK_SIZE,
+        .allocated_bytes = inode->contents.cached_blocks * FI_SIM_MEMORY_BLOCK_SIZE,
         .device = 1,
         .inode = inode->number,
         .mtime_ns = inode->cache.mtime_ns,
@@ -66,62 +66,61 @@ firn_sim_memory_node_fill_stat(const struct firn_sim_memory_inode *inode, struct
         .btime_ns = inode->fs->hide_births ? 0 : inode->btime_ns,
     };
     if (is_dir) {
-        out->size_bytes = FIRN_SIM_MEMORY_BLOCK_SIZE;
-    } else if (inode->kind == FIRN_OS_SYMLINK) {
+        out->size_bytes = FI_SIM_MEMORY_BLOCK_SIZE;
+    } else if (inode->kind == FI_OS_SYMLINK) {
         out->size_bytes = strlen(inode->target);
     }
 }
 
 /* Begins a call on a node. ENOENT where its name leads to nothing. */
 static int
-begin_node(struct firn_os_node node, enum firn_sim_memory_call call,
-           struct firn_sim_memory_inode **out)
+begin_node(struct fi_os_node node, enum fi_sim_memory_call call, struct fi_sim_memory_inode **out)
 {
     if (node.file != NULL) {
-        return firn_sim_memory_begin_file(node.file, call, out);
+        return fi_sim_memory_begin_file(node.file, call, out);
     }
-    int error_number = firn_sim_memory_begin_dir(node.dir, call, out);
+    int error_number = fi_sim_memory_begin_dir(node.dir, call, out);
     if (error_number != 0 || node.name == NULL) {
         return error_number;
     }
-    *out = firn_sim_memory_tree_lookup(*out, node.name);
+    *out = fi_sim_memory_tree_lookup(*out, node.name);
     return *out != NULL ? 0 : ENOENT;
 }
 
 static bool
-owned(const struct firn_sim_memory_inode *inode)
+owned(const struct fi_sim_memory_inode *inode)
 {
     return inode->fs->uid == 0 || inode->fs->uid == inode->cache.uid;
 }
 
 int
-firn_sim_memory_node_set_mode(struct firn_os_node node, uint32_t mode)
+fi_sim_memory_node_set_mode(struct fi_os_node node, uint32_t mode)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_SIM_MEMORY_CHANGES, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = begin_node(node, FI_SIM_MEMORY_CHANGES, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    if (inode->kind == FIRN_OS_SYMLINK) {
+    if (inode->kind == FI_OS_SYMLINK) {
         return EOPNOTSUPP;
     }
     if (!owned(inode)) {
         return EPERM;
     }
     inode->cache.mode = mode;
-    inode->cache.ctime_ns = firn_sim_memory_stamp(inode->fs);
+    inode->cache.ctime_ns = fi_sim_memory_stamp(inode->fs);
     return 0;
 }
 
 int
-firn_sim_memory_node_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid)
+fi_sim_memory_node_set_owner(struct fi_os_node node, uint32_t uid, uint32_t gid)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_SIM_MEMORY_CHANGES, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = begin_node(node, FI_SIM_MEMORY_CHANGES, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    struct firn_sim_memory_attrs *attrs = &inode->cache;
+    struct fi_sim_memory_attrs *attrs = &inode->cache;
     bool changes =
         (uid != UINT32_MAX && uid != attrs->uid) || (gid != UINT32_MAX && gid != attrs->gid);
     if (inode->fs->uid != 0 && (changes || !owned(inode))) {
@@ -129,19 +128,19 @@ firn_sim_memory_node_set_owner(struct firn_os_node node, uint32_t uid, uint32_t 
     }
     attrs->uid = uid != UINT32_MAX ? uid : attrs->uid;
     attrs->gid = gid != UINT32_MAX ? gid : attrs->gid;
-    if (inode->kind == FIRN_OS_FILE) {
+    if (inode->kind == FI_OS_FILE) {
         attrs->mode &= ~UINT32_C(04000);
         attrs->mode &= attrs->mode & 010 ? ~UINT32_C(02000) : ~UINT32_C(0);
     }
-    attrs->ctime_ns = firn_sim_memory_stamp(inode->fs);
+    attrs->ctime_ns = fi_sim_memory_stamp(inode->fs);
     return 0;
 }
 
 int
-firn_sim_memory_node_set_mtime(struct firn_os_node node, int64_t mtime_ns)
+fi_sim_memory_node_set_mtime(struct fi_os_node node, int64_t mtime_ns)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_SIM_MEMORY_CHANGES, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = begin_node(node, FI_SIM_MEMORY_CHANGES, &inode);
     if (error_number != 0) {
         return error_number;
     }
@@ -149,14 +148,14 @@ firn_sim_memory_node_set_mtime(struct firn_os_node node, int64_t mtime_ns)
         return EPERM;
     }
     inode->cache.mtime_ns = mtime_ns;
-    inode->cache.ctime_ns = firn_sim_memory_stamp(inode->fs);
+    inode->cache.ctime_ns = fi_sim_memory_stamp(inode->fs);
     return 0;
 }
 
 /* ---- extended attributes ---- */
 
-static const struct firn_sim_memory_xattr *
-find_xattr(const struct firn_sim_memory_xattrs *xattrs, const char *attribute)
+static const struct fi_sim_memory_xattr *
+find_xattr(const struct fi_sim_memory_xattrs *xattrs, const char *attribute)
 {
     for (size_t i = 0; xattrs != NULL && i < xattrs->count; i++) {
         if (strcmp(xattrs->items[i].name, attribute) == 0) {
@@ -167,18 +166,18 @@ find_xattr(const struct firn_sim_memory_xattrs *xattrs, const char *attribute)
 }
 
 int
-firn_sim_memory_node_xattr_list(struct firn_os_node node, struct firn_buf *out)
+fi_sim_memory_node_xattr_list(struct fi_os_node node, struct fi_buf *out)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_SIM_MEMORY_ASKS, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = begin_node(node, FI_SIM_MEMORY_ASKS, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    const struct firn_sim_memory_xattrs *xattrs = inode->cache.xattrs;
+    const struct fi_sim_memory_xattrs *xattrs = inode->cache.xattrs;
     size_t size_before = out->size;
     for (size_t i = 0; xattrs != NULL && i < xattrs->count; i++) {
         const char *name = xattrs->items[i].name;
-        if (firn_buf_append(out, name, strlen(name) + 1) != FIRN_OK) {
+        if (fi_buf_append(out, name, strlen(name) + 1) != FIRN_OK) {
             out->size = size_before;
             return ENOMEM;
         }
@@ -187,19 +186,18 @@ firn_sim_memory_node_xattr_list(struct firn_os_node node, struct firn_buf *out)
 }
 
 int
-firn_sim_memory_node_xattr_get(struct firn_os_node node, const char *attribute,
-                               struct firn_buf *out)
+fi_sim_memory_node_xattr_get(struct fi_os_node node, const char *attribute, struct fi_buf *out)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_SIM_MEMORY_ASKS, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = begin_node(node, FI_SIM_MEMORY_ASKS, &inode);
     if (error_number != 0) {
         return error_number;
     }
-    const struct firn_sim_memory_xattr *xattr = find_xattr(inode->cache.xattrs, attribute);
+    const struct fi_sim_memory_xattr *xattr = find_xattr(inode->cache.xattrs, attribute);
     if (xattr == NULL) {
         return ENODATA;
     }
-    return firn_buf_append(out, xattr->value, xattr->value_size) == FIRN_OK ? 0 : ENOMEM;
+    return fi_buf_append(out, xattr->value, xattr->value_size) == FIRN_OK ? 0 : ENOMEM;
 }
 
 static bool
@@ -210,38 +208,38 @@ has_namespace(const char *attribute, const char *name_space)
 }
 
 static int
-may_change_xattr(const struct firn_sim_memory_inode *inode, const char *attribute)
+may_change_xattr(const struct fi_sim_memory_inode *inode, const char *attribute)
 {
     bool of_users = has_namespace(attribute, "user.");
     if (!of_users && !has_namespace(attribute, "trusted.") &&
         !has_namespace(attribute, "security.") && !has_namespace(attribute, "system.")) {
         return EOPNOTSUPP;
     }
-    if (of_users && inode->kind != FIRN_OS_FILE && inode->kind != FIRN_OS_DIR) {
+    if (of_users && inode->kind != FI_OS_FILE && inode->kind != FI_OS_DIR) {
         return EPERM;
     }
     return owned(inode) && (of_users || inode->fs->uid == 0) ? 0 : EPERM;
 }
 
 /* A copy without the named attribute and with room for one more; NULL when memory is out. */
-static struct firn_sim_memory_xattrs *
-copy_xattrs_without(const struct firn_sim_memory_xattrs *from, const char *attribute)
+static struct fi_sim_memory_xattrs *
+copy_xattrs_without(const struct fi_sim_memory_xattrs *from, const char *attribute)
 {
     size_t count = from != NULL ? from->count : 0;
-    struct firn_sim_memory_xattrs *copy =
-        firn_alloc_zeroed(sizeof *copy + (count + 1) * sizeof copy->items[0]);
+    struct fi_sim_memory_xattrs *copy =
+        fi_alloc_zeroed(sizeof *copy + (count + 1) * sizeof copy->items[0]);
     if (copy == NULL) {
         return NULL;
     }
     copy->refs = 1;
     for (size_t i = 0; i < count; i++) {
-        const struct firn_sim_memory_xattr *item = &from->items[i];
+        const struct fi_sim_memory_xattr *item = &from->items[i];
         if (strcmp(item->name, attribute) == 0) {
             continue;
         }
-        struct firn_sim_memory_xattr *own = &copy->items[copy->count++];
-        own->name = firn_strdup(item->name);
-        own->value = firn_memdup(item->value, item->value_size);
+        struct fi_sim_memory_xattr *own = &copy->items[copy->count++];
+        own->name = fi_strdup(item->name);
+        own->value = fi_memdup(item->value, item->value_size);
         own->value_size = item->value_size;
         if (own->name == NULL || own->value == NULL) {
             free_xattrs(copy);
@@ -252,18 +250,18 @@ copy_xattrs_without(const struct firn_sim_memory_xattrs *from, const char *attri
 }
 
 static void
-replace_xattrs(struct firn_sim_memory_inode *inode, struct firn_sim_memory_xattrs *xattrs)
+replace_xattrs(struct fi_sim_memory_inode *inode, struct fi_sim_memory_xattrs *xattrs)
 {
-    firn_sim_memory_node_deinit_attrs(&inode->cache);
+    fi_sim_memory_node_deinit_attrs(&inode->cache);
     inode->cache.xattrs = xattrs;
-    inode->cache.ctime_ns = firn_sim_memory_stamp(inode->fs);
+    inode->cache.ctime_ns = fi_sim_memory_stamp(inode->fs);
 }
 
 int
-firn_sim_memory_node_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value)
+fi_sim_memory_node_xattr_set(struct fi_os_node node, const char *attribute, firn_slice value)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_SIM_MEMORY_CHANGES, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = begin_node(node, FI_SIM_MEMORY_CHANGES, &inode);
     if (error_number == 0) {
         error_number = may_change_xattr(inode, attribute);
     }
@@ -276,13 +274,13 @@ firn_sim_memory_node_xattr_set(struct firn_os_node node, const char *attribute, 
     if (error_number != 0) {
         return error_number;
     }
-    struct firn_sim_memory_xattrs *xattrs = copy_xattrs_without(inode->cache.xattrs, attribute);
+    struct fi_sim_memory_xattrs *xattrs = copy_xattrs_without(inode->cache.xattrs, attribute);
     if (xattrs == NULL) {
         return ENOMEM;
     }
-    struct firn_sim_memory_xattr *item = &xattrs->items[xattrs->count++];
-    item->name = firn_strdup(attribute);
-    item->value = firn_memdup(value.data, value.size);
+    struct fi_sim_memory_xattr *item = &xattrs->items[xattrs->count++];
+    item->name = fi_strdup(attribute);
+    item->value = fi_memdup(value.data, value.size);
     item->value_size = value.size;
     if (item->name == NULL || item->value == NULL) {
         free_xattrs(xattrs);
@@ -293,10 +291,10 @@ firn_sim_memory_node_xattr_set(struct firn_os_node node, const char *attribute, 
 }
 
 int
-firn_sim_memory_node_xattr_remove(struct firn_os_node node, const char *attribute)
+fi_sim_memory_node_xattr_remove(struct fi_os_node node, const char *attribute)
 {
-    struct firn_sim_memory_inode *inode;
-    int error_number = begin_node(node, FIRN_SIM_MEMORY_CHANGES, &inode);
+    struct fi_sim_memory_inode *inode;
+    int error_number = begin_node(node, FI_SIM_MEMORY_CHANGES, &inode);
     if (error_number == 0) {
         error_number = may_change_xattr(inode, attribute);
     }
@@ -306,7 +304,7 @@ firn_sim_memory_node_xattr_remove(struct firn_os_node node, const char *attribut
     if (error_number != 0) {
         return error_number;
     }
-    struct firn_sim_memory_xattrs *xattrs = copy_xattrs_without(inode->cache.xattrs, attribute);
+    struct fi_sim_memory_xattrs *xattrs = copy_xattrs_without(inode->cache.xattrs, attribute);
     if (xattrs == NULL) {
         return ENOMEM;
     }

@@ -34,18 +34,18 @@
 
 /* ---- inodes ---- */
 
-struct firn_sim_memory_inode *
-firn_sim_memory_tree_new_inode(struct firn_sim_memory *fs, enum firn_os_kind kind, uint32_t mode)
+struct fi_sim_memory_inode *
+fi_sim_memory_tree_new_inode(struct fi_sim_memory *fs, enum fi_os_kind kind, uint32_t mode)
 {
-    struct firn_sim_memory_inode *inode = firn_alloc_zeroed(sizeof *inode);
+    struct fi_sim_memory_inode *inode = fi_alloc_zeroed(sizeof *inode);
     if (inode == NULL) {
         return NULL;
     }
     inode->fs = fs;
     inode->kind = kind;
     inode->number = fs->next_number++;
-    inode->btime_ns = firn_sim_memory_stamp(fs);
-    inode->cache = (struct firn_sim_memory_attrs){
+    inode->btime_ns = fi_sim_memory_stamp(fs);
+    inode->cache = (struct fi_sim_memory_attrs){
         .mode = mode,
         .uid = fs->uid,
         .gid = fs->uid,
@@ -53,7 +53,7 @@ firn_sim_memory_tree_new_inode(struct firn_sim_memory *fs, enum firn_os_kind kin
         .ctime_ns = inode->btime_ns,
     };
     inode->media = inode->cache;
-    firn_sim_memory_data_init(inode);
+    fi_sim_memory_data_init(inode);
     inode->next = fs->inodes;
     if (fs->inodes != NULL) {
         fs->inodes->prev = inode;
@@ -63,7 +63,7 @@ firn_sim_memory_tree_new_inode(struct firn_sim_memory *fs, enum firn_os_kind kin
 }
 
 void
-firn_sim_memory_tree_doom(struct firn_sim_memory_inode *inode)
+fi_sim_memory_tree_doom(struct fi_sim_memory_inode *inode)
 {
     if (!inode->doomed && inode->cache_names == NULL && inode->media_names == NULL &&
         inode->handles == 0 && inode != inode->fs->root) {
@@ -74,9 +74,9 @@ firn_sim_memory_tree_doom(struct firn_sim_memory_inode *inode)
 }
 
 static void
-free_inode(struct firn_sim_memory_inode *inode)
+free_inode(struct fi_sim_memory_inode *inode)
 {
-    struct firn_sim_memory *fs = inode->fs;
+    struct fi_sim_memory *fs = inode->fs;
     if (inode->prev != NULL) {
         inode->prev->next = inode->next;
     } else {
@@ -85,32 +85,32 @@ free_inode(struct firn_sim_memory_inode *inode)
     if (inode->next != NULL) {
         inode->next->prev = inode->prev;
     }
-    firn_sim_memory_data_deinit(inode);
-    firn_sim_memory_node_deinit_attrs(&inode->cache);
-    firn_sim_memory_node_deinit_attrs(&inode->media);
-    firn_free(inode->names.buckets);
-    firn_free(inode->target);
-    firn_free(inode);
+    fi_sim_memory_data_deinit(inode);
+    fi_sim_memory_node_deinit_attrs(&inode->cache);
+    fi_sim_memory_node_deinit_attrs(&inode->media);
+    fi_free(inode->names.buckets);
+    fi_free(inode->target);
+    fi_free(inode);
 }
 
 static void
-drop_all_entries(struct firn_sim_memory_inode *dir)
+drop_all_entries(struct fi_sim_memory_inode *dir)
 {
     for (size_t i = 0; i < dir->names.bucket_count; i++) {
         while (dir->names.buckets[i] != NULL) {
-            struct firn_sim_memory_entry *entry = dir->names.buckets[i];
-            firn_sim_memory_tree_set_cache(entry, NULL);
-            firn_sim_memory_tree_set_media(entry, NULL);
-            firn_sim_memory_tree_drop_if_empty(entry);
+            struct fi_sim_memory_entry *entry = dir->names.buckets[i];
+            fi_sim_memory_tree_set_cache(entry, NULL);
+            fi_sim_memory_tree_set_media(entry, NULL);
+            fi_sim_memory_tree_drop_if_empty(entry);
         }
     }
 }
 
 void
-firn_sim_memory_tree_sweep(struct firn_sim_memory *fs)
+fi_sim_memory_tree_sweep(struct fi_sim_memory *fs)
 {
     while (fs->doomed != NULL) {
-        struct firn_sim_memory_inode *inode = fs->doomed;
+        struct fi_sim_memory_inode *inode = fs->doomed;
         fs->doomed = inode->next_doomed;
         inode->doomed = false;
         if (inode->cache_names == NULL && inode->media_names == NULL && inode->handles == 0) {
@@ -121,14 +121,14 @@ firn_sim_memory_tree_sweep(struct firn_sim_memory *fs)
 }
 
 void
-firn_sim_memory_tree_free_all(struct firn_sim_memory *fs)
+fi_sim_memory_tree_free_all(struct fi_sim_memory *fs)
 {
-    for (struct firn_sim_memory_inode *inode = fs->inodes; inode != NULL; inode = inode->next) {
+    for (struct fi_sim_memory_inode *inode = fs->inodes; inode != NULL; inode = inode->next) {
         for (size_t i = 0; i < inode->names.bucket_count; i++) {
-            struct firn_sim_memory_entry *entry = inode->names.buckets[i];
+            struct fi_sim_memory_entry *entry = inode->names.buckets[i];
             while (entry != NULL) {
-                struct firn_sim_memory_entry *next = entry->next_in_bucket;
-                firn_free(entry);
+                struct fi_sim_memory_entry *next = entry->next_in_bucket;
+                fi_free(entry);
                 entry = next;
             }
         }
@@ -150,63 +150,63 @@ hash_of(const char *name)
     return hash;
 }
 
-static struct firn_sim_memory_entry **
-bucket_of(const struct firn_sim_memory_inode *dir, const char *name)
+static struct fi_sim_memory_entry **
+bucket_of(const struct fi_sim_memory_inode *dir, const char *name)
 {
     return &dir->names.buckets[hash_of(name) & (dir->names.bucket_count - 1)];
 }
 
-struct firn_sim_memory_entry *
-firn_sim_memory_tree_find(const struct firn_sim_memory_inode *dir, const char *name)
+struct fi_sim_memory_entry *
+fi_sim_memory_tree_find(const struct fi_sim_memory_inode *dir, const char *name)
 {
     if (dir->names.bucket_count == 0) {
         return NULL;
     }
-    struct firn_sim_memory_entry *entry = *bucket_of(dir, name);
+    struct fi_sim_memory_entry *entry = *bucket_of(dir, name);
     while (entry != NULL && strcmp(entry->name, name) != 0) {
         entry = entry->next_in_bucket;
     }
     return entry;
 }
 
-struct firn_sim_memory_inode *
-firn_sim_memory_tree_lookup(const struct firn_sim_memory_inode *dir, const char *name)
+struct fi_sim_memory_inode *
+fi_sim_memory_tree_lookup(const struct fi_sim_memory_inode *dir, const char *name)
 {
-    const struct firn_sim_memory_entry *entry = firn_sim_memory_tree_find(dir, name);
+    const struct fi_sim_memory_entry *entry = fi_sim_memory_tree_find(dir, name);
     return entry != NULL ? entry->cache : NULL;
 }
 
 /* Doubles the buckets. Without memory the chains just grow longer. */
 static bool
-grow_buckets(struct firn_sim_memory_inode *dir)
+grow_buckets(struct fi_sim_memory_inode *dir)
 {
-    struct firn_sim_memory_names *names = &dir->names;
+    struct fi_sim_memory_names *names = &dir->names;
     size_t old_count = names->bucket_count;
     size_t count = old_count == 0 ? 8 : 2 * old_count;
-    struct firn_sim_memory_entry **old = names->buckets;
-    struct firn_sim_memory_entry **buckets = firn_alloc_zeroed(count * sizeof(void *));
+    struct fi_sim_memory_entry **old = names->buckets;
+    struct fi_sim_memory_entry **buckets = fi_alloc_zeroed(count * sizeof(void *));
     if (buckets == NULL) {
         return old_count > 0;
     }
     names->buckets = buckets;
     names->bucket_count = count;
     for (size_t i = 0; i < old_count; i++) {
-        for (struct firn_sim_memory_entry *entry = old[i]; entry != NULL;) {
-            struct firn_sim_memory_entry *next = entry->next_in_bucket;
-            struct firn_sim_memory_entry **bucket = bucket_of(dir, entry->name);
+        for (struct fi_sim_memory_entry *entry = old[i]; entry != NULL;) {
+            struct fi_sim_memory_entry *next = entry->next_in_bucket;
+            struct fi_sim_memory_entry **bucket = bucket_of(dir, entry->name);
             entry->next_in_bucket = *bucket;
             *bucket = entry;
             entry = next;
         }
     }
-    firn_free(old);
+    fi_free(old);
     return true;
 }
 
-struct firn_sim_memory_entry *
-firn_sim_memory_tree_ensure(struct firn_sim_memory_inode *dir, const char *name)
+struct fi_sim_memory_entry *
+fi_sim_memory_tree_ensure(struct fi_sim_memory_inode *dir, const char *name)
 {
-    struct firn_sim_memory_entry *entry = firn_sim_memory_tree_find(dir, name);
+    struct fi_sim_memory_entry *entry = fi_sim_memory_tree_find(dir, name);
     if (entry != NULL) {
         return entry;
     }
@@ -214,13 +214,13 @@ firn_sim_memory_tree_ensure(struct firn_sim_memory_inode *dir, const char *name)
         return NULL;
     }
     size_t name_size = strlen(name) + 1;
-    entry = firn_alloc_zeroed(sizeof *entry + name_size);
+    entry = fi_alloc_zeroed(sizeof *entry + name_size);
     if (entry == NULL) {
         return NULL;
     }
     memcpy(entry->name, name, name_size);
     entry->dir = dir;
-    struct firn_sim_memory_entry **bucket = bucket_of(dir, name);
+    struct fi_sim_memory_entry **bucket = bucket_of(dir, name);
     entry->next_in_bucket = *bucket;
     *bucket = entry;
     dir->names.entry_count++;
@@ -228,26 +228,26 @@ firn_sim_memory_tree_ensure(struct firn_sim_memory_inode *dir, const char *name)
 }
 
 void
-firn_sim_memory_tree_drop_if_empty(struct firn_sim_memory_entry *entry)
+fi_sim_memory_tree_drop_if_empty(struct fi_sim_memory_entry *entry)
 {
     if (entry->cache != NULL || entry->media != NULL) {
         return;
     }
-    struct firn_sim_memory_entry **link = bucket_of(entry->dir, entry->name);
+    struct fi_sim_memory_entry **link = bucket_of(entry->dir, entry->name);
     while (*link != entry) {
         link = &(*link)->next_in_bucket;
     }
     *link = entry->next_in_bucket;
     entry->dir->names.entry_count--;
-    firn_free(entry);
+    fi_free(entry);
 }
 
 /* Puts the entry into its directory's list of dirty ones, or takes it out, as its targets ask. */
 static void
-set_dirty(struct firn_sim_memory_entry *entry, bool was_dirty)
+set_dirty(struct fi_sim_memory_entry *entry, bool was_dirty)
 {
     bool is_dirty = entry->cache != entry->media;
-    struct firn_sim_memory_names *names = &entry->dir->names;
+    struct fi_sim_memory_names *names = &entry->dir->names;
     if (is_dirty && !was_dirty) {
         entry->dirty_prev = NULL;
         entry->dirty_next = names->dirty;
@@ -268,9 +268,9 @@ set_dirty(struct firn_sim_memory_entry *entry, bool was_dirty)
 }
 
 static void
-unlink_cache(struct firn_sim_memory_entry *entry)
+unlink_cache(struct fi_sim_memory_entry *entry)
 {
-    struct firn_sim_memory_inode *target = entry->cache;
+    struct fi_sim_memory_inode *target = entry->cache;
     if (entry->cache_prev != NULL) {
         entry->cache_prev->cache_next = entry->cache_next;
     } else {
@@ -281,13 +281,12 @@ unlink_cache(struct firn_sim_memory_entry *entry)
     }
     target->cache_name_count--;
     entry->dir->names.cache_count--;
-    entry->dir->names.cache_subdirs -= target->kind == FIRN_OS_DIR;
-    firn_sim_memory_tree_doom(target);
+    entry->dir->names.cache_subdirs -= target->kind == FI_OS_DIR;
+    fi_sim_memory_tree_doom(target);
 }
 
 void
-firn_sim_memory_tree_set_cache(struct firn_sim_memory_entry *entry,
-                               struct firn_sim_memory_inode *target)
+fi_sim_memory_tree_set_cache(struct fi_sim_memory_entry *entry, struct fi_sim_memory_inode *target)
 {
     bool was_dirty = entry->cache != entry->media;
     if (entry->cache != NULL) {
@@ -303,15 +302,15 @@ firn_sim_memory_tree_set_cache(struct firn_sim_memory_entry *entry,
         target->cache_names = entry;
         target->cache_name_count++;
         entry->dir->names.cache_count++;
-        entry->dir->names.cache_subdirs += target->kind == FIRN_OS_DIR;
+        entry->dir->names.cache_subdirs += target->kind == FI_OS_DIR;
     }
     set_dirty(entry, was_dirty);
 }
 
 static void
-unlink_media(struct firn_sim_memory_entry *entry)
+unlink_media(struct fi_sim_memory_entry *entry)
 {
-    struct firn_sim_memory_inode *target = entry->media;
+    struct fi_sim_memory_inode *target = entry->media;
     if (entry->media_prev != NULL) {
         entry->media_prev->media_next = entry->media_next;
     } else {
@@ -320,12 +319,11 @@ unlink_media(struct firn_sim_memory_entry *entry)
     if (entry->media_next != NULL) {
         entry->media_next->media_prev = entry->media_prev;
     }
-    firn_sim_memory_tree_doom(target);
+    fi_sim_memory_tree_doom(target);
 }
 
 void
-firn_sim_memory_tree_set_media(struct firn_sim_memory_entry *entry,
-                               struct firn_sim_memory_inode *target)
+fi_sim_memory_tree_set_media(struct fi_sim_memory_entry *entry, struct fi_sim_memory_inode *target)
 {
     bool was_dirty = entry->cache != entry->media;
     if (entry->media != NULL) {
@@ -346,19 +344,19 @@ firn_sim_memory_tree_set_media(struct firn_sim_memory_entry *entry,
 /* ---- durability ---- */
 
 static bool
-was_removed(const struct firn_sim_memory_inode *inode)
+was_removed(const struct fi_sim_memory_inode *inode)
 {
-    return inode->kind == FIRN_OS_DIR && inode->cache_names == NULL;
+    return inode->kind == FI_OS_DIR && inode->cache_names == NULL;
 }
 
 /* Whether media leads to it from the root. */
 static bool
-is_on_media(const struct firn_sim_memory_inode *inode)
+is_on_media(const struct fi_sim_memory_inode *inode)
 {
     if (inode == inode->fs->root) {
         return true;
     }
-    const struct firn_sim_memory_entry *entry = inode->media_names;
+    const struct fi_sim_memory_entry *entry = inode->media_names;
     while (entry != NULL && !is_on_media(entry->dir)) {
         entry = entry->media_next;
     }
@@ -367,73 +365,73 @@ is_on_media(const struct firn_sim_memory_inode *inode)
 
 /* Brings a directory and all its parents to their present places on media. */
 static void
-flush_parents(struct firn_sim_memory_inode *dir)
+flush_parents(struct fi_sim_memory_inode *dir)
 {
     while (dir->cache_names != NULL) {
-        struct firn_sim_memory_entry *entry = dir->cache_names;
+        struct fi_sim_memory_entry *entry = dir->cache_names;
         dir = entry->dir;
-        firn_sim_memory_tree_flush_entry(entry); /* its target is there still, so it is not freed */
+        fi_sim_memory_tree_flush_entry(entry); /* its target is there still, so it is not freed */
     }
 }
 
 /* Makes the old names of a directory go from media, now that entry names it there. */
 static void
-flush_other_names(const struct firn_sim_memory_entry *entry)
+flush_other_names(const struct fi_sim_memory_entry *entry)
 {
-    struct firn_sim_memory_inode *dir = entry->media;
-    struct firn_sim_memory_entry *other = dir->media_names;
+    struct fi_sim_memory_inode *dir = entry->media;
+    struct fi_sim_memory_entry *other = dir->media_names;
     while (other != NULL) {
         if (other == entry) {
             other = other->media_next;
             continue;
         }
-        firn_sim_memory_tree_flush_entry(other);
+        fi_sim_memory_tree_flush_entry(other);
         other = dir->media_names;
     }
 }
 
 void
-firn_sim_memory_tree_flush_entry(struct firn_sim_memory_entry *entry)
+fi_sim_memory_tree_flush_entry(struct fi_sim_memory_entry *entry)
 {
-    struct firn_sim_memory_inode *before = entry->media;
-    struct firn_sim_memory_inode *now = entry->cache;
+    struct fi_sim_memory_inode *before = entry->media;
+    struct fi_sim_memory_inode *now = entry->cache;
     if (before == now) {
         return;
     }
-    bool moves_dir = now != NULL && now->kind == FIRN_OS_DIR && now->media_names != NULL;
+    bool moves_dir = now != NULL && now->kind == FI_OS_DIR && now->media_names != NULL;
     if (moves_dir) {
         flush_parents(entry->dir);
     }
     if (entry->media == now) {
         return; /* it came along with the parents */
     }
-    firn_sim_memory_tree_set_media(entry, now);
+    fi_sim_memory_tree_set_media(entry, now);
     if (moves_dir) {
         flush_other_names(entry);
     }
     if (before != NULL && was_removed(before)) {
-        firn_sim_memory_tree_flush_dir(before);
+        fi_sim_memory_tree_flush_dir(before);
     }
     if (before != NULL && before->cache_names != NULL && !is_on_media(before)) {
-        struct firn_sim_memory_entry *new_name = before->cache_names;
+        struct fi_sim_memory_entry *new_name = before->cache_names;
         flush_parents(new_name->dir);
-        firn_sim_memory_tree_flush_entry(new_name);
+        fi_sim_memory_tree_flush_entry(new_name);
     }
-    firn_sim_memory_tree_drop_if_empty(entry);
+    fi_sim_memory_tree_drop_if_empty(entry);
 }
 
 void
-firn_sim_memory_tree_flush_dir(struct firn_sim_memory_inode *dir)
+fi_sim_memory_tree_flush_dir(struct fi_sim_memory_inode *dir)
 {
     while (dir->names.dirty != NULL) {
-        firn_sim_memory_tree_flush_entry(dir->names.dirty);
+        fi_sim_memory_tree_flush_entry(dir->names.dirty);
     }
 }
 
 void
-firn_sim_memory_tree_flush_all(struct firn_sim_memory *fs)
+fi_sim_memory_tree_flush_all(struct fi_sim_memory *fs)
 {
-    for (struct firn_sim_memory_inode *inode = fs->inodes; inode != NULL; inode = inode->next) {
-        firn_sim_memory_tree_flush_dir(inode);
+    for (struct fi_sim_memory_inode *inode = fs->inodes; inode != NULL; inode = inode->next) {
+        fi_sim_memory_tree_flush_dir(inode);
     }
 }

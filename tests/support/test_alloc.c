@@ -61,17 +61,17 @@ counting_release(void *ctx, void *memory)
 void
 test_alloc_install(void)
 {
-    static const struct firn_allocator counting = {counting_resize, counting_release, NULL,
-                                                   counting_zeroed};
+    static const struct fi_allocator counting = {counting_resize, counting_release, NULL,
+                                                 counting_zeroed};
     atomic_store(&alive, 0);
     test_alloc_fail_at(0, false);
-    firn_mem_set_allocator(&counting);
+    fi_mem_set_allocator(&counting);
 }
 
 void
 test_alloc_uninstall(void)
 {
-    firn_mem_set_allocator(NULL);
+    fi_mem_set_allocator(NULL);
 }
 
 void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * support/test_file.h: whole files of a struct firn_os, for tests that damage them; and files of
+ * support/test_file.h: whole files of a struct fi_os, for tests that damage them; and files of
  * the source tree, for golden ones. Every function asserts. The test links folders base and os.
  */
 #ifndef FIRN_TEST_FILE_H
@@ -20,44 +20,44 @@
 
 /* Replaces the contents of out. */
 static inline void
-test_file_read(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+test_file_read(struct fi_os_dir *dir, const char *name, struct fi_buf *out)
 {
     firn_error err;
-    struct firn_os_stat stat;
-    struct firn_os_file *file;
-    assert_int_equal(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, &err), FIRN_OK);
-    assert_int_equal(firn_os_file_stat(file, &stat, &err), FIRN_OK);
-    assert_int_equal(firn_buf_set_size(out, (size_t)stat.size_bytes), FIRN_OK);
-    assert_int_equal(firn_os_file_read_exact(file, 0, out->data, out->size, &err), FIRN_OK);
-    firn_os_file_close(file);
+    struct fi_os_stat stat;
+    struct fi_os_file *file;
+    assert_int_equal(fi_os_file_open(dir, name, FI_OS_READ, 0, &file, &err), FIRN_OK);
+    assert_int_equal(fi_os_file_stat(file, &stat, &err), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(out, (size_t)stat.size_bytes), FIRN_OK);
+    assert_int_equal(fi_os_file_read_exact(file, 0, out->data, out->size, &err), FIRN_OK);
+    fi_os_file_close(file);
 }
 
 /* Creates or replaces; nothing is synced. */
 static inline void
-test_file_write(struct firn_os_dir *dir, const char *name, const void *data, size_t size)
+test_file_write(struct fi_os_dir *dir, const char *name, const void *data, size_t size)
 {
     firn_error err;
-    struct firn_os_file *file;
-    assert_int_equal(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE,
-                                       0600, &file, &err),
-                     FIRN_OK);
+    struct fi_os_file *file;
+    assert_int_equal(
+        fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE, 0600, &file, &err),
+        FIRN_OK);
     if (size > 0) {
-        assert_int_equal(firn_os_file_write(file, 0, data, size, &err), FIRN_OK);
+        assert_int_equal(fi_os_file_write(file, 0, data, size, &err), FIRN_OK);
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
 }
 
 static inline bool
-test_file_exists(struct firn_os_dir *dir, const char *name)
+test_file_exists(struct fi_os_dir *dir, const char *name)
 {
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(dir, name, &stat, NULL);
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(dir, name, &stat, NULL);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     return rc == FIRN_OK;
 }
 
 static inline int
-test_file_count_visit(void *ctx, const struct firn_os_dirent *entry)
+test_file_count_visit(void *ctx, const struct fi_os_dirent *entry)
 {
     (void)entry;
     ++*(size_t *)ctx;
@@ -66,10 +66,10 @@ test_file_count_visit(void *ctx, const struct firn_os_dirent *entry)
 
 /* Number of names in a directory. */
 static inline size_t
-test_file_count(struct firn_os_dir *dir)
+test_file_count(struct fi_os_dir *dir)
 {
     size_t count = 0;
-    assert_int_equal(firn_os_dir_list(dir, test_file_count_visit, &count, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_list(dir, test_file_count_visit, &count, NULL), FIRN_OK);
     return count;
 }
 

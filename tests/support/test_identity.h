@@ -9,7 +9,7 @@
 #include "os/os_ops.h"
 
 static inline int
-test_identity_random(struct firn_os *os, void *out, size_t size)
+test_identity_random(struct fi_os *os, void *out, size_t size)
 {
     (void)os;
     for (size_t i = 0; i < size; i++) {
@@ -20,7 +20,7 @@ test_identity_random(struct firn_os *os, void *out, size_t size)
 
 /* ops is the caller's memory and must live as long as os is used. */
 static inline void
-test_identity_fix(struct firn_os *os, struct firn_os_ops *ops)
+test_identity_fix(struct fi_os *os, struct fi_os_ops *ops)
 {
     *ops = *os->ops;
     ops->random = test_identity_random;

@@ -33,104 +33,104 @@ test_os_ok(int rc, const firn_error *err, const char *expression, const char *fi
     }
 }
 
-struct firn_os_dir *
+struct fi_os_dir *
 test_os_temp_dir(void)
 {
     char path[TEST_TEMP_SIZE];
     test_temp_make(path, sizeof path);
     firn_error err;
-    struct firn_os_dir *dir;
-    TEST_OK(firn_os_dir_open_path(firn_os_default(), path, &dir, &err), &err);
+    struct fi_os_dir *dir;
+    TEST_OK(fi_os_dir_open_path(fi_os_default(), path, &dir, &err), &err);
     return dir;
 }
 
 void
-test_os_temp_dir_remove(struct firn_os_dir *dir)
+test_os_temp_dir_remove(struct fi_os_dir *dir)
 {
     test_os_empty_dir(dir);
-    const char *path = firn_os_dir_path(dir);
+    const char *path = fi_os_dir_path(dir);
     assert_int_equal(remove(path), 0);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
-struct firn_os_dir *
-test_os_root(struct firn_os *os)
+struct fi_os_dir *
+test_os_root(struct fi_os *os)
 {
     firn_error err;
-    struct firn_os_dir *dir;
-    TEST_OK(firn_os_dir_open_path(os, "/", &dir, &err), &err);
+    struct fi_os_dir *dir;
+    TEST_OK(fi_os_dir_open_path(os, "/", &dir, &err), &err);
     return dir;
 }
 
 static int
-remove_entry(void *ctx, const struct firn_os_dirent *entry)
+remove_entry(void *ctx, const struct fi_os_dirent *entry)
 {
-    struct firn_os_dir *dir = ctx;
+    struct fi_os_dir *dir = ctx;
     firn_error err;
-    struct firn_os_stat stat;
-    TEST_OK(firn_os_stat(dir, entry->name, &stat, &err), &err);
-    if (stat.kind != FIRN_OS_DIR) {
-        TEST_OK(firn_os_remove_file(dir, entry->name, &err), &err);
+    struct fi_os_stat stat;
+    TEST_OK(fi_os_stat(dir, entry->name, &stat, &err), &err);
+    if (stat.kind != FI_OS_DIR) {
+        TEST_OK(fi_os_remove_file(dir, entry->name, &err), &err);
         return FIRN_OK;
     }
-    struct firn_os_node node = {.dir = dir, .name = entry->name};
-    TEST_OK(firn_os_set_mode(node, 0700, &err), &err);
-    struct firn_os_dir *child;
-    TEST_OK(firn_os_dir_open(dir, entry->name, &child, &err), &err);
+    struct fi_os_node node = {.dir = dir, .name = entry->name};
+    TEST_OK(fi_os_set_mode(node, 0700, &err), &err);
+    struct fi_os_dir *child;
+    TEST_OK(fi_os_dir_open(dir, entry->name, &child, &err), &err);
     test_os_empty_dir(child);
-    firn_os_dir_close(child);
-    TEST_OK(firn_os_remove_dir(dir, entry->name, &err), &err);
+    fi_os_dir_close(child);
+    TEST_OK(fi_os_remove_dir(dir, entry->name, &err), &err);
     return FIRN_OK;
 }
 
 void
-test_os_empty_dir(struct firn_os_dir *dir)
+test_os_empty_dir(struct fi_os_dir *dir)
 {
     firn_error err;
     do {
-        TEST_OK(firn_os_dir_list(dir, remove_entry, dir, &err), &err);
+        TEST_OK(fi_os_dir_list(dir, remove_entry, dir, &err), &err);
     } while (test_os_count(dir) > 0);
 }
 
 void
-test_os_put(struct firn_os_dir *dir, const char *name, const void *data, size_t size)
+test_os_put(struct fi_os_dir *dir, const char *name, const void *data, size_t size)
 {
     firn_error err;
-    struct firn_os_file *file;
-    unsigned flags = FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE;
-    TEST_OK(firn_os_file_open(dir, name, flags, 0644, &file, &err), &err);
-    TEST_OK(firn_os_file_write(file, 0, data, size, &err), &err);
-    firn_os_file_close(file);
+    struct fi_os_file *file;
+    unsigned flags = FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE;
+    TEST_OK(fi_os_file_open(dir, name, flags, 0644, &file, &err), &err);
+    TEST_OK(fi_os_file_write(file, 0, data, size, &err), &err);
+    fi_os_file_close(file);
 }
 
 char *
-test_os_get(struct firn_os_dir *dir, const char *name, size_t *out_size)
+test_os_get(struct fi_os_dir *dir, const char *name, size_t *out_size)
 {
     firn_error err;
-    struct firn_os_file *file;
-    struct firn_os_stat stat;
-    int rc = firn_os_file_open_stat(dir, name, FIRN_OS_READ, 0, &file, &stat, &err);
+    struct fi_os_file *file;
+    struct fi_os_stat stat;
+    int rc = fi_os_file_open_stat(dir, name, FI_OS_READ, 0, &file, &stat, &err);
     if (rc == FIRN_NOT_FOUND) {
         return NULL;
     }
     TEST_OK(rc, &err);
-    char *data = firn_alloc((size_t)stat.size_bytes + 1);
+    char *data = fi_alloc((size_t)stat.size_bytes + 1);
     assert_non_null(data);
-    TEST_OK(firn_os_file_read_exact(file, 0, data, (size_t)stat.size_bytes, &err), &err);
+    TEST_OK(fi_os_file_read_exact(file, 0, data, (size_t)stat.size_bytes, &err), &err);
     data[stat.size_bytes] = '\0';
     if (out_size != NULL) {
         *out_size = (size_t)stat.size_bytes;
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return data;
 }
 
 bool
-test_os_has(struct firn_os_dir *dir, const char *name)
+test_os_has(struct fi_os_dir *dir, const char *name)
 {
     firn_error err;
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(dir, name, &stat, &err);
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(dir, name, &stat, &err);
     if (rc == FIRN_NOT_FOUND) {
         return false;
     }
@@ -139,7 +139,7 @@ test_os_has(struct firn_os_dir *dir, const char *name)
 }
 
 static int
-count_entry(void *ctx, const struct firn_os_dirent *entry)
+count_entry(void *ctx, const struct fi_os_dirent *entry)
 {
     (void)entry;
     ++*(size_t *)ctx;
@@ -147,11 +147,11 @@ count_entry(void *ctx, const struct firn_os_dirent *entry)
 }
 
 size_t
-test_os_count(struct firn_os_dir *dir)
+test_os_count(struct fi_os_dir *dir)
 {
     firn_error err;
     size_t count = 0;
-    TEST_OK(firn_os_dir_list(dir, count_entry, &count, &err), &err);
+    TEST_OK(fi_os_dir_list(dir, count_entry, &count, &err), &err);
     return count;
 }
 
@@ -175,13 +175,13 @@ test_os_may_use_fanotify(void)
         struct file_handle head;
         uint8_t bytes[MAX_HANDLE_SZ];
     } handle = {.head.handle_bytes = MAX_HANDLE_SZ};
-    struct firn_os_dir *dir = test_os_temp_dir();
+    struct fi_os_dir *dir = test_os_temp_dir();
     int mount_id;
     (void)test_os_admin(true);
     int fd = fanotify_init(FAN_REPORT_DFID_NAME | FAN_UNLIMITED_QUEUE, O_RDONLY);
     bool may = fd >= 0 &&
-               fanotify_mark(fd, FAN_MARK_ADD, FAN_CREATE, AT_FDCWD, firn_os_dir_path(dir)) == 0 &&
-               name_to_handle_at(AT_FDCWD, firn_os_dir_path(dir), &handle.head, &mount_id, 0) == 0;
+               fanotify_mark(fd, FAN_MARK_ADD, FAN_CREATE, AT_FDCWD, fi_os_dir_path(dir)) == 0 &&
+               name_to_handle_at(AT_FDCWD, fi_os_dir_path(dir), &handle.head, &mount_id, 0) == 0;
     if (fd >= 0) {
         assert_int_equal(close(fd), 0);
     }

@@ -10,25 +10,25 @@
 #include "os/os.h"
 
 /* A new empty directory on the real disk, under TMPDIR or /tmp. */
-struct firn_os_dir *test_os_temp_dir(void);
+struct fi_os_dir *test_os_temp_dir(void);
 /* Removes such a directory with all that is in it, and closes it. */
-void test_os_temp_dir_remove(struct firn_os_dir *dir);
+void test_os_temp_dir_remove(struct fi_os_dir *dir);
 
 /* Opens "/" of a machine in memory. */
-struct firn_os_dir *test_os_root(struct firn_os *os);
+struct fi_os_dir *test_os_root(struct fi_os *os);
 
 /* Removes all that is in a directory, whatever its modes. */
-void test_os_empty_dir(struct firn_os_dir *dir);
+void test_os_empty_dir(struct fi_os_dir *dir);
 
 /* Creates or replaces a file with these bytes; nothing is synced. */
-void test_os_put(struct firn_os_dir *dir, const char *name, const void *data, size_t size);
-/* The bytes of a file, with a NUL after them, to be freed by firn_free; NULL where there is no
+void test_os_put(struct fi_os_dir *dir, const char *name, const void *data, size_t size);
+/* The bytes of a file, with a NUL after them, to be freed by fi_free; NULL where there is no
  * such file. */
-char *test_os_get(struct firn_os_dir *dir, const char *name, size_t *out_size);
+char *test_os_get(struct fi_os_dir *dir, const char *name, size_t *out_size);
 /* Whether the directory has the name. */
-bool test_os_has(struct firn_os_dir *dir, const char *name);
+bool test_os_has(struct fi_os_dir *dir, const char *name);
 /* How many names the directory has. */
-size_t test_os_count(struct firn_os_dir *dir);
+size_t test_os_count(struct fi_os_dir *dir);
 
 /* Takes CAP_SYS_ADMIN from this thread and those that it starts, or gives it back; whether the thread
  * has it now. */

@@ -54,17 +54,17 @@ release(void *ctx, void *memory)
 void
 test_peak_install(void)
 {
-    static const struct firn_allocator counting = {resize, release, NULL, NULL};
+    static const struct fi_allocator counting = {resize, release, NULL, NULL};
     atomic_store(&in_use, 0);
     atomic_store(&peak, 0);
-    firn_mem_set_allocator(&counting);
+    fi_mem_set_allocator(&counting);
 }
 
 void
 test_peak_uninstall(void)
 {
     assert_int_equal(test_peak_in_use(), 0);
-    firn_mem_set_allocator(NULL);
+    fi_mem_set_allocator(NULL);
 }
 
 size_t

@@ -21,8 +21,8 @@ static inline void
 test_seal_edges(uint8_t *data, size_t size)
 {
     if (size >= 256) {
-        firn_store_le64(data + 120, firn_xxh3(data, 120, 0));
-        firn_store_le64(data + size - 8, firn_xxh3(data + size - 128, 120, 0));
+        fi_store_le64(data + 120, fi_xxh3(data, 120, 0));
+        fi_store_le64(data + size - 8, fi_xxh3(data + size - 128, 120, 0));
     }
 }
 
@@ -33,10 +33,10 @@ test_seal_toc_place(const uint8_t *data, size_t size, uint64_t *out_offset, uint
     if (size < 256) {
         return false;
     }
-    *out_offset = firn_load_le64(data + size - 128 + 32);
-    *out_size = firn_load_le64(data + size - 128 + 40);
-    return *out_offset >= 128 && firn_range_inside(*out_offset, *out_size, size - 128) &&
-           *out_size >= FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE;
+    *out_offset = fi_load_le64(data + size - 128 + 32);
+    *out_size = fi_load_le64(data + size - 128 + 40);
+    return *out_offset >= 128 && fi_range_inside(*out_offset, *out_size, size - 128) &&
+           *out_size >= FI_BLOCK_FORMAT_TOC_HEADER_SIZE;
 }
 
 /* The table of contents: the hashes of the body's chunks in it, and its own in the footer. */
@@ -48,20 +48,20 @@ test_seal_toc(uint8_t *data, size_t size)
     if (!test_seal_toc_place(data, size, &toc_offset, &toc_size)) {
         return;
     }
-    uint64_t hashes = FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE +
-                      firn_load_le32(data + toc_offset) * (uint64_t)FIRN_BLOCK_FORMAT_SECTION_SIZE;
-    uint64_t count = firn_block_format_chunk_count(toc_offset);
-    for (uint64_t i = 0; i < count && firn_range_inside(hashes, (i + 1) * 32, toc_size); i++) {
-        uint64_t start = i * FIRN_BLOCK_FORMAT_CHUNK_SIZE;
+    uint64_t hashes = FI_BLOCK_FORMAT_TOC_HEADER_SIZE +
+                      fi_load_le32(data + toc_offset) * (uint64_t)FI_BLOCK_FORMAT_SECTION_SIZE;
+    uint64_t count = fi_block_format_chunk_count(toc_offset);
+    for (uint64_t i = 0; i < count && fi_range_inside(hashes, (i + 1) * 32, toc_size); i++) {
+        uint64_t start = i * FI_BLOCK_FORMAT_CHUNK_SIZE;
         uint64_t left = toc_offset - start;
         size_t chunk =
-            left < FIRN_BLOCK_FORMAT_CHUNK_SIZE ? (size_t)left : FIRN_BLOCK_FORMAT_CHUNK_SIZE;
+            left < FI_BLOCK_FORMAT_CHUNK_SIZE ? (size_t)left : FI_BLOCK_FORMAT_CHUNK_SIZE;
         firn_hash hash;
-        firn_blake3_hash_of(data + start, chunk, &hash);
+        fi_blake3_hash_of(data + start, chunk, &hash);
         memcpy(data + toc_offset + hashes + i * 32, hash.bytes, 32);
     }
     firn_hash toc_hash;
-    firn_blake3_hash_of(data + toc_offset, (size_t)toc_size, &toc_hash);
+    fi_blake3_hash_of(data + toc_offset, (size_t)toc_size, &toc_hash);
     memcpy(data + size - 128 + 56, toc_hash.bytes, 32);
 }
 
@@ -69,20 +69,20 @@ test_seal_toc(uint8_t *data, size_t size)
 static inline void
 test_seal_blocks(uint8_t *data, size_t size)
 {
-    struct firn_block_file_id id;
+    struct fi_block_file_id id;
     if (size < 256) {
         return;
     }
     memcpy(id.bytes, data + 16, 16);
-    for (uint64_t at = 128; firn_range_inside(at, FIRN_BLOCK_FORMAT_PREFIX_SIZE, size - 128);) {
-        uint32_t stored_size = firn_load_le32(data + at + 8);
+    for (uint64_t at = 128; fi_range_inside(at, FI_BLOCK_FORMAT_PREFIX_SIZE, size - 128);) {
+        uint32_t stored_size = fi_load_le32(data + at + 8);
         if (data[at] != 0xb1 || data[at + 1] != 0x0c ||
-            !firn_range_inside(at, firn_block_format_span(stored_size), size - 128)) {
+            !fi_range_inside(at, fi_block_format_span(stored_size), size - 128)) {
             return;
         }
-        firn_slice stored = firn_bytes(data + at + FIRN_BLOCK_FORMAT_PREFIX_SIZE, stored_size);
-        firn_block_format_seal_prefix(&id, at, stored, data + at);
-        at += firn_block_format_span(stored_size);
+        firn_slice stored = firn_bytes(data + at + FI_BLOCK_FORMAT_PREFIX_SIZE, stored_size);
+        fi_block_format_seal_prefix(&id, at, stored, data + at);
+        at += fi_block_format_span(stored_size);
     }
 }
 

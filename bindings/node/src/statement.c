@@ -11,11 +11,11 @@
  * row is a handle below the connection, and what other statements do between two of its batches is what SQLite allows within
  * one connection.
  *
- * CREATE TABLE and the like go to firn_create (firn_sql_prepare), as in the shell.
+ * CREATE TABLE and the like go to firn_create (fi_sql_prepare), as in the shell.
  *
- * Aggregates that firn recognises are answered by a scan of firn, as in the shell (firn_sql_query_open).
+ * Aggregates that firn recognises are answered by a scan of firn, as in the shell (fi_sql_query_open).
  *
- * A connection is confined (firn_sql_confine): a statement may attach stores that the program has open, and opens none by a path.
+ * A connection is confined (fi_sql_confine): a statement may attach stores that the program has open, and opens none by a path.
  *
  * Failures keep SQLite's text, and get the code of firn that SQLite's code stands for.
  *
@@ -55,7 +55,7 @@ struct sql_connection {
 
 struct sql_statement {
     sqlite3_stmt *statement;
-    struct firn_sql_query *query; /* a scan that answers it; NULL: SQLite does */
+    struct fi_sql_query *query; /* a scan that answers it; NULL: SQLite does */
     bool has_rows;
 };
 
@@ -77,7 +77,7 @@ fail(firn_error *err, int code, const char *format, ...)
     return code;
 }
 
-/* The inverse of firn_sql_code, where there is one. */
+/* The inverse of fi_sql_code, where there is one. */
 static int
 code_of(int extended)
 {
@@ -148,7 +148,7 @@ sql_connection_close(struct sql_connection *connection)
 int
 sql_take_back(firn_store *store, firn_error *err)
 {
-    return firn_sql_store_take_back(store) == FIRN_OK
+    return fi_sql_store_take_back(store) == FIRN_OK
                ? FIRN_OK
                : fail(err, FIRN_BUSY, "the store is in use: SQL of another store has it attached");
 }
@@ -172,7 +172,7 @@ connect_parse(struct args *args, struct call *call)
     }
     (void)snprintf(self->path, sizeof(self->path), "/dev/null/firn-node-%p", self->store->object);
     if (!self->store->is_lent) {
-        int code = firn_sql_store_lend(self->store->object, self->path, self->read_only);
+        int code = fi_sql_store_lend(self->store->object, self->path, self->read_only);
         if (code != FIRN_OK) {
             return throw_error(args->instance, code, 0, NULL);
         }
@@ -233,8 +233,8 @@ connect_run(struct call *call, firn_error *err)
     if (sqlite3_open_v2(":memory:", &connection->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
                         NULL) != SQLITE_OK ||
-        firn_sql_register(connection->db) != SQLITE_OK ||
-        firn_sql_confine(connection->db, self->path) != SQLITE_OK ||
+        fi_sql_register(connection->db) != SQLITE_OK ||
+        fi_sql_confine(connection->db, self->path) != SQLITE_OK ||
         sqlite3_prepare_v2(connection->db, attach, -1, &connection->attach, NULL) != SQLITE_OK ||
         sqlite3_bind_text(connection->attach, 1, self->path, -1, SQLITE_TRANSIENT) != SQLITE_OK) {
         code = fail_sqlite(err, connection);
@@ -296,7 +296,7 @@ prepare_parse(struct args *args, struct prepare_call *self)
 void
 sql_statement_close(struct sql_statement *statement)
 {
-    firn_sql_query_close(statement->query);
+    fi_sql_query_close(statement->query);
     (void)sqlite3_finalize(statement->statement);
     free(statement);
 }
@@ -432,7 +432,7 @@ prepare(struct prepare_call *self, firn_error *err)
 {
     struct sql_connection *connection = self->connection->object;
     struct sql_statement *made;
-    struct firn_sql_query_reason reason;
+    struct fi_sql_query_reason reason;
     const char *tail = NULL;
     bool is_definition;
     int rc;
@@ -444,19 +444,19 @@ prepare(struct prepare_call *self, firn_error *err)
     if (made == NULL) {
         return FIRN_NO_MEMORY;
     }
-    rc = firn_sql_prepare(connection->db, self->text, &made->statement, &tail, &is_definition);
+    rc = fi_sql_prepare(connection->db, self->text, &made->statement, &tail, &is_definition);
     if (rc == SQLITE_ERROR) { /* it may need a virtual table that SQL has dropped */
         connection->shown = 0;
         code = refresh(connection, err);
-        rc = code == FIRN_OK ? firn_sql_prepare(connection->db, self->text, &made->statement, &tail,
-                                                &is_definition)
+        rc = code == FIRN_OK ? fi_sql_prepare(connection->db, self->text, &made->statement, &tail,
+                                              &is_definition)
                              : rc;
     }
     if (code != FIRN_OK) {
         /* err has it */
     } else if (rc == SQLITE_TOOBIG) {
         code = fail(err, FIRN_LIMIT, "the statement is longer than %d MiB",
-                    FIRN_SQL_STATEMENT_MAX >> 20);
+                    FI_SQL_STATEMENT_MAX >> 20);
     } else if (rc != SQLITE_OK) {
         code = fail_sqlite(err, connection);
     } else if (made->statement == NULL) {
@@ -468,7 +468,7 @@ prepare(struct prepare_call *self, firn_error *err)
     }
     if (code == FIRN_OK && !is_definition && sqlite3_stmt_readonly(made->statement) != 0 &&
         sqlite3_stmt_isexplain(made->statement) == 0 && !has_fraction(self) &&
-        firn_sql_query_open(connection->db, made->statement, &made->query, &reason) != SQLITE_OK) {
+        fi_sql_query_open(connection->db, made->statement, &made->query, &reason) != SQLITE_OK) {
         code = FIRN_NO_MEMORY;
     }
     if (code != FIRN_OK) {
@@ -577,12 +577,12 @@ keep_row(struct arena *arena, sqlite3_stmt *stepped, struct rows *rows)
 static int
 step(struct sql_statement *statement)
 {
-    sqlite3_stmt *stepped = statement->query != NULL ? firn_sql_query_statement(statement->query)
-                                                     : statement->statement;
+    sqlite3_stmt *stepped =
+        statement->query != NULL ? fi_sql_query_statement(statement->query) : statement->statement;
     int rc = sqlite3_step(stepped);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE && statement->query != NULL && !statement->has_rows &&
-        firn_sql_query_is_declined(statement->query)) {
-        firn_sql_query_close(statement->query);
+        fi_sql_query_is_declined(statement->query)) {
+        fi_sql_query_close(statement->query);
         statement->query = NULL;
         rc = sqlite3_step(statement->statement);
     }
@@ -607,9 +607,8 @@ read_until(struct call *call, const struct sql_connection *connection,
 {
     while (rows->count < rows_max && rows->bytes < bytes_max) {
         int rc = step(statement);
-        sqlite3_stmt *stepped = statement->query != NULL
-                                    ? firn_sql_query_statement(statement->query)
-                                    : statement->statement;
+        sqlite3_stmt *stepped = statement->query != NULL ? fi_sql_query_statement(statement->query)
+                                                         : statement->statement;
         int code;
         if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
             return fail_sqlite(err, connection);

@@ -84,7 +84,7 @@ fp_sql_lend(PyObject *object, PyObject *ignored)
     int code = bytes == NULL ? FIRN_INVALID
                : self->is_lent
                    ? FIRN_OK
-                   : firn_sql_store_lend(store, PyBytes_AsString(bytes), self->is_read_only);
+                   : fi_sql_store_lend(store, PyBytes_AsString(bytes), self->is_read_only);
     fp_leave(self, NULL);
     Py_XDECREF(bytes);
     if (code != FIRN_OK) {
@@ -101,7 +101,7 @@ fp_sql_take_back(fp_store *store)
     if (!store->is_lent) {
         return true;
     }
-    int code = firn_sql_store_take_back(store->core->store);
+    int code = fi_sql_store_take_back(store->core->store);
     if (code != FIRN_OK) {
         fp_raise_text(FIRN_MISUSE, "the store is in use: a connection of sqlite3 has it attached");
         return false;
@@ -119,7 +119,7 @@ release_core(void *ctx)
 void
 fp_sql_leave(struct fp_core *core)
 {
-    firn_sql_store_leave(core->store, release_core, core);
+    fi_sql_store_leave(core->store, release_core, core);
 }
 
 #else

@@ -51,55 +51,55 @@
 enum { KEPT_MAX = 8, KEPT_BUFFER_MAX = 256 << 10 };
 
 static void
-destroy(struct firn_block_cache_scratch *scratch)
+destroy(struct fi_block_cache_scratch *scratch)
 {
-    firn_compress_destroy(scratch->compress);
-    firn_buf_deinit(&scratch->stored);
-    firn_buf_deinit(&scratch->raw);
-    firn_free(scratch);
+    fi_compress_destroy(scratch->compress);
+    fi_buf_deinit(&scratch->stored);
+    fi_buf_deinit(&scratch->raw);
+    fi_free(scratch);
 }
 
 static void
-cache_pool_init(struct firn_os *os, struct firn_block_cache_pool *pool)
+cache_pool_init(struct fi_os *os, struct fi_block_cache_pool *pool)
 {
-    *pool = (struct firn_block_cache_pool){.first = NULL};
-    firn_os_mutex_init(os, &pool->mutex, FIRN_LOCK_BLOCK_CACHE);
+    *pool = (struct fi_block_cache_pool){.first = NULL};
+    fi_os_mutex_init(os, &pool->mutex, FI_LOCK_BLOCK_CACHE);
 }
 
 static void
-cache_pool_deinit(struct firn_block_cache_pool *pool)
+cache_pool_deinit(struct fi_block_cache_pool *pool)
 {
     while (pool->first != NULL) {
-        struct firn_block_cache_scratch *scratch = pool->first;
+        struct fi_block_cache_scratch *scratch = pool->first;
         pool->first = scratch->next;
         destroy(scratch);
     }
-    firn_os_mutex_deinit(&pool->mutex);
+    fi_os_mutex_deinit(&pool->mutex);
 }
 
 static int
-cache_pool_take(struct firn_block_cache_pool *pool, struct firn_block_cache_scratch **out,
+cache_pool_take(struct fi_block_cache_pool *pool, struct fi_block_cache_scratch **out,
                 firn_error *err)
 {
-    firn_os_mutex_lock(&pool->mutex);
-    struct firn_block_cache_scratch *scratch = pool->first;
+    fi_os_mutex_lock(&pool->mutex);
+    struct fi_block_cache_scratch *scratch = pool->first;
     DCHECK((scratch != NULL) == (pool->count > 0));
     if (scratch != NULL) {
         pool->first = scratch->next;
         pool->count--;
     }
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
     *out = scratch;
     if (scratch != NULL) {
         return FIRN_OK;
     }
-    scratch = firn_alloc_zeroed(sizeof *scratch);
+    scratch = fi_alloc_zeroed(sizeof *scratch);
     if (scratch == NULL) {
-        return firn_error_no_memory(err, "what a block is read with");
+        return fi_error_no_memory(err, "what a block is read with");
     }
-    int rc = firn_compress_create(&scratch->compress, err);
+    int rc = fi_compress_create(&scratch->compress, err);
     if (rc != FIRN_OK) {
-        firn_free(scratch);
+        fi_free(scratch);
         return rc;
     }
     *out = scratch;
@@ -107,19 +107,19 @@ cache_pool_take(struct firn_block_cache_pool *pool, struct firn_block_cache_scra
 }
 
 static void
-trim(struct firn_buf *buffer)
+trim(struct fi_buf *buffer)
 {
     if (buffer->capacity > KEPT_BUFFER_MAX) {
-        firn_buf_deinit(buffer);
+        fi_buf_deinit(buffer);
     }
 }
 
 static void
-cache_pool_give(struct firn_block_cache_pool *pool, struct firn_block_cache_scratch *scratch)
+cache_pool_give(struct fi_block_cache_pool *pool, struct fi_block_cache_scratch *scratch)
 {
     trim(&scratch->stored);
     trim(&scratch->raw);
-    firn_os_mutex_lock(&pool->mutex);
+    fi_os_mutex_lock(&pool->mutex);
     DCHECK(pool->count <= KEPT_MAX && scratch != pool->first);
     bool is_kept = pool->count < KEPT_MAX;
     if (is_kept) {
@@ -127,14 +127,14 @@ cache_pool_give(struct firn_block_cache_pool *pool, struct firn_block_cache_scra
         pool->first = scratch;
         pool->count++;
     }
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
     if (!is_kept) {
         destroy(scratch);
     }
 }
 
 enum {
-    FRAME_SIZE = FIRN_BLOCK_CACHE_FRAME_SIZE,
+    FRAME_SIZE = FI_BLOCK_CACHE_FRAME_SIZE,
     LARGE_SLABS_FROM_BYTES = 64 << 20, /* a budget from which slabs are large pages */
     SLABS_MIN = 32,                    /* that a smaller budget is cut into, if frames allow it */
     FRAMES_MAX = 1 << 28,
@@ -181,10 +181,10 @@ plan_for(uint32_t frame_count, uint32_t slab_frames)
     uint32_t all = frame_count + plan.large_count;
     plan.part_size =
         frame_count == 0 ? 0 : (uint32_t)((uint64_t)all * 3 / 2 / plan.shard_count) + 8;
-    size_t end = sizeof(struct firn_block_cache);
-    plan.shards_at = place(&end, plan.shard_count, sizeof(struct firn_block_cache_shard));
-    plan.slabs_at = place(&end, frame_count / slab_frames, sizeof(struct firn_block_cache_slab));
-    plan.frames_at = place(&end, all, sizeof(struct firn_block_cache_frame));
+    size_t end = sizeof(struct fi_block_cache);
+    plan.shards_at = place(&end, plan.shard_count, sizeof(struct fi_block_cache_shard));
+    plan.slabs_at = place(&end, frame_count / slab_frames, sizeof(struct fi_block_cache_slab));
+    plan.frames_at = place(&end, all, sizeof(struct fi_block_cache_frame));
     plan.entries_at = place(&end, (size_t)plan.shard_count * plan.part_size, sizeof(uint64_t));
     plan.owners_at = place(&end, all, sizeof(uint32_t));
     plan.size = end;
@@ -199,7 +199,7 @@ plan_for(uint32_t frame_count, uint32_t slab_frames)
 static struct plan
 plan_of(size_t budget_bytes)
 {
-    uint32_t slab_frames = FIRN_OS_PAGES_LARGE_SIZE / FRAME_SIZE;
+    uint32_t slab_frames = FI_OS_PAGES_LARGE_SIZE / FRAME_SIZE;
     while (slab_frames > 1 && budget_bytes < LARGE_SLABS_FROM_BYTES &&
            slab_frames > budget_bytes / SLABS_MIN / FRAME_SIZE) {
         slab_frames /= 2;
@@ -208,8 +208,8 @@ plan_of(size_t budget_bytes)
     uint32_t slabs = (uint32_t)((most < FRAMES_MAX ? most : FRAMES_MAX) / slab_frames);
     for (;;) {
         struct plan plan = plan_for(slabs * slab_frames, slab_frames);
-        size_t total = firn_os_pages_cost_bytes(plan.size) +
-                       slabs * firn_os_pages_cost_bytes((size_t)slab_frames * FRAME_SIZE);
+        size_t total = fi_os_pages_cost_bytes(plan.size) +
+                       slabs * fi_os_pages_cost_bytes((size_t)slab_frames * FRAME_SIZE);
         if (slabs == 0 || total <= budget_bytes) {
             return plan;
         }
@@ -219,7 +219,7 @@ plan_of(size_t budget_bytes)
 }
 
 static void
-place_tables(struct firn_block_cache *cache, const struct plan *plan)
+place_tables(struct fi_block_cache *cache, const struct plan *plan)
 {
     uint8_t *base = cache->pages.data;
     DCHECK(plan->size <= cache->pages.size);
@@ -237,26 +237,26 @@ place_tables(struct firn_block_cache *cache, const struct plan *plan)
 }
 
 int
-firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_block_cache **out,
-                        firn_error *err)
+fi_block_cache_create(struct fi_os *os, size_t budget_bytes, struct fi_block_cache **out,
+                      firn_error *err)
 {
     *out = NULL;
     struct plan plan = plan_of(budget_bytes);
-    struct firn_os_pages pages;
-    FIRN_TRY_RETURN(firn_os_pages_map(os, plan.size, &pages, err));
-    struct firn_block_cache *cache = (void *)pages.data;
+    struct fi_os_pages pages;
+    FI_TRY_RETURN(fi_os_pages_map(os, plan.size, &pages, err));
+    struct fi_block_cache *cache = (void *)pages.data;
     cache->os = os;
     cache->budget_bytes = budget_bytes;
     cache->pages = pages;
     place_tables(cache, &plan);
     atomic_init(&cache->memory.used_bytes,
-                plan.frame_count > 0 ? firn_os_pages_cost_bytes(plan.size) : 0);
+                plan.frame_count > 0 ? fi_os_pages_cost_bytes(plan.size) : 0);
     DCHECK(atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) <=
            budget_bytes); /* (I1) */
     cache->memory.kept_bytes = budget_bytes / 4;
-    firn_os_mutex_init(os, &cache->memory.mutex, FIRN_LOCK_BLOCK_CACHE);
+    fi_os_mutex_init(os, &cache->memory.mutex, FI_LOCK_BLOCK_CACHE);
     for (uint32_t i = 0; i < cache->shard_count; i++) {
-        firn_os_mutex_init(os, &cache->shards[i].mutex, FIRN_LOCK_BLOCK_CACHE);
+        fi_os_mutex_init(os, &cache->shards[i].mutex, FI_LOCK_BLOCK_CACHE);
     }
     cache_pool_init(os, &cache->pool);
     *out = cache;
@@ -264,13 +264,13 @@ firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_blo
 }
 
 static bool
-has_pins(struct firn_block_cache *cache)
+has_pins(struct fi_block_cache *cache)
 {
     uint32_t first;
     uint32_t end = 0;
-    while (firn_block_cache_memory_next_frames(cache, &first, &end)) {
+    while (fi_block_cache_memory_next_frames(cache, &first, &end)) {
         for (uint32_t i = first; i < end; i++) {
-            if (firn_block_cache_frame_is_pinned(&cache->frames[i])) {
+            if (fi_block_cache_frame_is_pinned(&cache->frames[i])) {
                 return true;
             }
         }
@@ -279,7 +279,7 @@ has_pins(struct firn_block_cache *cache)
 }
 
 void
-firn_block_cache_destroy(struct firn_block_cache *cache)
+fi_block_cache_destroy(struct fi_block_cache *cache)
 {
     if (cache == NULL) {
         return;
@@ -287,18 +287,18 @@ firn_block_cache_destroy(struct firn_block_cache *cache)
     CHECK(atomic_load_explicit(&cache->beyond_bytes, memory_order_relaxed) == 0);
     CHECK(atomic_load_explicit(&cache->held_bytes, memory_order_relaxed) == 0);
     DCHECK(!has_pins(cache));
-    firn_block_cache_memory_deinit(cache);
+    fi_block_cache_memory_deinit(cache);
     cache_pool_deinit(&cache->pool);
     for (uint32_t i = 0; i < cache->shard_count; i++) {
-        firn_os_mutex_deinit(&cache->shards[i].mutex);
+        fi_os_mutex_deinit(&cache->shards[i].mutex);
     }
-    firn_os_mutex_deinit(&cache->memory.mutex);
-    struct firn_os_pages pages = cache->pages;
-    firn_os_pages_unmap(&pages);
+    fi_os_mutex_deinit(&cache->memory.mutex);
+    struct fi_os_pages pages = cache->pages;
+    fi_os_pages_unmap(&pages);
 }
 
 size_t
-firn_block_cache_budget_bytes(const struct firn_block_cache *cache)
+fi_block_cache_budget_bytes(const struct fi_block_cache *cache)
 {
     return cache->budget_bytes;
 }
@@ -306,43 +306,43 @@ firn_block_cache_budget_bytes(const struct firn_block_cache *cache)
 /* ---- hits ---- */
 
 bool
-firn_block_cache_find(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
-                      enum firn_block_cache_use use, struct firn_block_pin *out)
+fi_block_cache_find(struct fi_block_cache *cache, uint64_t file, uint64_t offset,
+                    enum fi_block_cache_use use, struct fi_block_pin *out)
 {
-    *out = (struct firn_block_pin){.data = NULL};
+    *out = (struct fi_block_pin){.data = NULL};
     if (cache->shard_count == 0) {
         return false;
     }
-    struct firn_block_cache_frame *frame =
-        firn_block_cache_table_find(cache, firn_block_cache_table_hash(file, offset), file, offset);
+    struct fi_block_cache_frame *frame =
+        fi_block_cache_table_find(cache, fi_block_cache_table_hash(file, offset), file, offset);
     if (frame == NULL) {
         return false;
     }
-    firn_block_cache_frame_touch(frame, firn_block_cache_used_max(use));
-    firn_block_cache_fill_pin(frame, out);
+    fi_block_cache_frame_touch(frame, fi_block_cache_used_max(use));
+    fi_block_cache_fill_pin(frame, out);
     return true;
 }
 
 bool
-firn_block_cache_was_found(const struct firn_block_pin *pin)
+fi_block_cache_was_found(const struct fi_block_pin *pin)
 {
-    const struct firn_block_cache_frame *frame = pin->frame;
+    const struct fi_block_cache_frame *frame = pin->frame;
     /* This pin is one of the hits. */
     return frame != NULL && atomic_load_explicit(&frame->hits, memory_order_relaxed) > 1;
 }
 
 /* Relaxed: a note speaks of bytes that do not change, and a thread that has a pin sees those. */
 uint32_t
-firn_block_cache_note(const struct firn_block_pin *pin)
+fi_block_cache_note(const struct fi_block_pin *pin)
 {
-    const struct firn_block_cache_frame *frame = pin->frame;
+    const struct fi_block_cache_frame *frame = pin->frame;
     return frame != NULL ? atomic_load_explicit(&frame->note, memory_order_relaxed) : 0;
 }
 
 void
-firn_block_cache_set_note(const struct firn_block_pin *pin, uint32_t note)
+fi_block_cache_set_note(const struct fi_block_pin *pin, uint32_t note)
 {
-    struct firn_block_cache_frame *frame = pin->frame;
+    struct fi_block_cache_frame *frame = pin->frame;
     DCHECK(frame != NULL);
     atomic_store_explicit(&frame->note, note, memory_order_relaxed);
 }
@@ -352,40 +352,40 @@ firn_block_cache_set_note(const struct firn_block_pin *pin, uint32_t note)
 /* A block, where it comes from, and how it is wanted. */
 struct request {
     uint64_t file;
-    struct firn_block_reader *reader;
-    const struct firn_block_ref *ref;
+    struct fi_block_reader *reader;
+    const struct fi_block_ref *ref;
     const uint8_t *stored; /* what the file has there; NULL: to be read */
-    enum firn_block_cache_use use;
-    firn_block_cache_check check;
+    enum fi_block_cache_use use;
+    fi_block_cache_check check;
 };
 
 /* Looks again, where nothing can be missed; counts the miss. */
-static struct firn_block_cache_frame *
-find_under_mutex(struct firn_block_cache *cache, const struct request *request)
+static struct fi_block_cache_frame *
+find_under_mutex(struct fi_block_cache *cache, const struct request *request)
 {
-    uint64_t hash = firn_block_cache_table_hash(request->file, request->ref->offset);
-    struct firn_block_cache_shard *shard = firn_block_cache_table_shard(cache, hash);
-    firn_os_mutex_lock(&shard->mutex);
-    struct firn_block_cache_frame *frame =
-        firn_block_cache_table_find(cache, hash, request->file, request->ref->offset);
+    uint64_t hash = fi_block_cache_table_hash(request->file, request->ref->offset);
+    struct fi_block_cache_shard *shard = fi_block_cache_table_shard(cache, hash);
+    fi_os_mutex_lock(&shard->mutex);
+    struct fi_block_cache_frame *frame =
+        fi_block_cache_table_find(cache, hash, request->file, request->ref->offset);
     shard->misses += frame == NULL;
-    firn_os_mutex_unlock(&shard->mutex);
+    fi_os_mutex_unlock(&shard->mutex);
     return frame;
 }
 
 /* Copies a block that was verified into a frame and publishes it; NULL where it finds no room. */
-static struct firn_block_cache_frame *
-keep(struct firn_block_cache *cache, const struct request *request, firn_slice raw)
+static struct fi_block_cache_frame *
+keep(struct fi_block_cache *cache, const struct request *request, firn_slice raw)
 {
-    DCHECK(request->file != 0 && raw.size <= FIRN_BLOCK_SIZE_MAX);
-    if (request->use == FIRN_BLOCK_CACHE_SCAN) {
+    DCHECK(request->file != 0 && raw.size <= FI_BLOCK_SIZE_MAX);
+    if (request->use == FI_BLOCK_CACHE_SCAN) {
         return NULL;
     }
-    struct firn_block_cache_frame *frame = firn_block_cache_memory_take(cache, (uint32_t)raw.size);
+    struct fi_block_cache_frame *frame = fi_block_cache_memory_take(cache, (uint32_t)raw.size);
     if (frame == NULL) {
         return NULL;
     }
-    DCHECK(firn_block_cache_frame_is_owned(frame) && frame->size == raw.size);
+    DCHECK(fi_block_cache_frame_is_owned(frame) && frame->size == raw.size);
     if (raw.size > 0) {
         memcpy(frame->data, raw.data, raw.size);
     }
@@ -394,22 +394,22 @@ keep(struct firn_block_cache *cache, const struct request *request, firn_slice r
     atomic_store_explicit(&frame->hits, 0, memory_order_relaxed);
     atomic_store_explicit(&frame->note, 0, memory_order_relaxed);
     atomic_store_explicit(&frame->used,
-                          request->use == FIRN_BLOCK_CACHE_INDEX ? FIRN_BLOCK_CACHE_USED_INDEX_FIRST
-                                                                 : FIRN_BLOCK_CACHE_USED_DATA_FIRST,
+                          request->use == FI_BLOCK_CACHE_INDEX ? FI_BLOCK_CACHE_USED_INDEX_FIRST
+                                                               : FI_BLOCK_CACHE_USED_DATA_FIRST,
                           memory_order_relaxed);
-    struct firn_block_cache_frame *visible = firn_block_cache_table_publish(cache, frame);
+    struct fi_block_cache_frame *visible = fi_block_cache_table_publish(cache, frame);
     if (visible != frame) {
-        firn_block_cache_memory_give(cache, frame);
+        fi_block_cache_memory_give(cache, frame);
     }
     return visible;
 }
 
 static void
-keep_unpinned(struct firn_block_cache *cache, const struct request *request, firn_slice raw)
+keep_unpinned(struct fi_block_cache *cache, const struct request *request, firn_slice raw)
 {
-    struct firn_block_cache_frame *frame = keep(cache, request, raw);
+    struct fi_block_cache_frame *frame = keep(cache, request, raw);
     if (frame != NULL) {
-        firn_block_cache_frame_unpin(frame);
+        fi_block_cache_frame_unpin(frame);
     }
 }
 
@@ -417,80 +417,79 @@ keep_unpinned(struct firn_block_cache *cache, const struct request *request, fir
 static size_t
 beyond_size(size_t size)
 {
-    return sizeof(struct firn_block_cache_frame) + FIRN_BLOCK_CACHE_ALIGNMENT +
-           FIRN_BLOCK_CACHE_LEASE_SIZE + size;
+    return sizeof(struct fi_block_cache_frame) + FI_BLOCK_CACHE_ALIGNMENT +
+           FI_BLOCK_CACHE_LEASE_SIZE + size;
 }
 
 static int
-copy_beyond(struct firn_block_cache *cache, firn_slice raw, struct firn_block_pin *out,
-            firn_error *err)
+copy_beyond(struct fi_block_cache *cache, firn_slice raw, struct fi_block_pin *out, firn_error *err)
 {
-    uint8_t *memory = firn_alloc(beyond_size(raw.size));
+    uint8_t *memory = fi_alloc(beyond_size(raw.size));
     if (memory == NULL) {
-        return firn_error_no_memory(err, "a block");
+        return fi_error_no_memory(err, "a block");
     }
     uint8_t *aligned = memory + (64 - (uintptr_t)memory % 64) % 64;
-    struct firn_block_cache_frame *frame = (void *)aligned;
-    *frame = (struct firn_block_cache_frame){.size = (uint32_t)raw.size, .is_beyond = true};
-    firn_block_cache_place(frame, memory, (uint8_t *)(frame + 1), 0);
+    struct fi_block_cache_frame *frame = (void *)aligned;
+    *frame = (struct fi_block_cache_frame){.size = (uint32_t)raw.size, .is_beyond = true};
+    fi_block_cache_place(frame, memory, (uint8_t *)(frame + 1), 0);
     if (raw.size > 0) {
         memcpy(frame->data, raw.data, raw.size);
     }
     atomic_fetch_add_explicit(&cache->beyond_bytes, beyond_size(raw.size), memory_order_relaxed);
-    firn_block_cache_fill_pin(frame, out);
+    fi_block_cache_fill_pin(frame, out);
     return FIRN_OK;
 }
 
 /* Reads, verifies and decodes the block; *out lies in scratch. */
 static int
-read_block(const struct request *request, struct firn_block_cache_scratch *scratch, firn_slice *out,
+read_block(const struct request *request, struct fi_block_cache_scratch *scratch, firn_slice *out,
            firn_error *err)
 {
     int rc;
-    const struct firn_block_ref *ref = request->ref;
-    uint64_t span = firn_block_reader_span(ref);
-    if (!firn_range_inside(ref->offset, span, firn_block_reader_body_end(request->reader))) {
+    const struct fi_block_ref *ref = request->ref;
+    uint64_t span = fi_block_reader_span(ref);
+    if (!fi_range_inside(ref->offset, span, fi_block_reader_body_end(request->reader))) {
         /* Nothing is reserved by a number that is not believed; this says what is wrong. */
-        rc = firn_block_reader_read(request->reader, ref, scratch->compress, &scratch->raw, err);
-        *out = firn_buf_slice(&scratch->raw);
+        rc = fi_block_reader_read(request->reader, ref, scratch->compress, &scratch->raw, err);
+        *out = fi_buf_slice(&scratch->raw);
         return rc;
     }
     const uint8_t *stored = request->stored;
     if (stored == NULL) {
-        if (firn_buf_set_size(&scratch->stored, (size_t)span) != FIRN_OK) {
-            return firn_error_no_memory(err, "a block");
+        if (fi_buf_set_size(&scratch->stored, (size_t)span) != FIRN_OK) {
+            return fi_error_no_memory(err, "a block");
         }
-        FIRN_TRY_RETURN(firn_block_reader_read_span(request->reader, ref->offset, (size_t)span,
-                                                    scratch->stored.data, err));
+        FI_TRY_RETURN(fi_block_reader_read_span(request->reader, ref->offset, (size_t)span,
+                                                scratch->stored.data, err));
         stored = scratch->stored.data;
     }
-    return firn_block_reader_decode(request->reader, ref, stored, scratch->compress, &scratch->raw,
-                                    out, err);
+    return fi_block_reader_decode(request->reader, ref, stored, scratch->compress, &scratch->raw,
+                                  out, err);
 }
 
 static int
-read_and_keep(struct firn_block_cache *cache, const struct request *request,
-              struct firn_block_pin *out, firn_error *err)
+read_and_keep(struct fi_block_cache *cache, const struct request *request, struct fi_block_pin *out,
+              firn_error *err)
 {
-    struct firn_block_cache_scratch *scratch;
+    struct fi_block_cache_scratch *scratch;
     int rc = cache_pool_take(&cache->pool, &scratch, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     firn_slice raw;
-    FIRN_TRY(read_block(request, scratch, &raw, err));
+    FI_TRY(read_block(request, scratch, &raw, err));
     DCHECK(raw.size == request->ref->raw_size); /* (I2) */
     if (request->check != NULL) {
-        FIRN_TRY(request->check(raw, err));
+        FI_TRY(request->check(raw, err));
     }
-    struct firn_block_cache_frame *frame = keep(cache, request, raw);
+    struct fi_block_cache_frame *frame = keep(cache, request, raw);
     if (frame != NULL && frame->size == raw.size) {
-        firn_block_cache_fill_pin(frame, out);
+        fi_block_cache_fill_pin(frame, out);
     } else {
         if (frame != NULL) {
-            firn_block_cache_frame_unpin(frame);
+            fi_block_cache_frame_unpin(frame);
         }
-        FIRN_TRY(copy_beyond(cache, raw, out, err));
+        FI_TRY(copy_beyond(cache, raw, out, err));
     }
 out:
     cache_pool_give(&cache->pool, scratch);
@@ -498,38 +497,36 @@ out:
 }
 
 void
-firn_block_cache_add(struct firn_block_cache *cache, uint64_t file, uint64_t offset, firn_slice raw)
+fi_block_cache_add(struct fi_block_cache *cache, uint64_t file, uint64_t offset, firn_slice raw)
 {
-    const struct firn_block_ref ref = {.offset = offset};
-    const struct request request = {.file = file, .ref = &ref, .use = FIRN_BLOCK_CACHE_DATA};
+    const struct fi_block_ref ref = {.offset = offset};
+    const struct request request = {.file = file, .ref = &ref, .use = FI_BLOCK_CACHE_DATA};
     if (cache->shard_count > 0) {
         keep_unpinned(cache, &request, raw);
     }
 }
 
 int
-firn_block_cache_read(struct firn_block_cache *cache, uint64_t file,
-                      struct firn_block_reader *reader, const struct firn_block_ref *ref,
-                      enum firn_block_cache_use use, firn_block_cache_check check,
-                      struct firn_block_pin *out, firn_error *err)
+fi_block_cache_read(struct fi_block_cache *cache, uint64_t file, struct fi_block_reader *reader,
+                    const struct fi_block_ref *ref, enum fi_block_cache_use use,
+                    fi_block_cache_check check, struct fi_block_pin *out, firn_error *err)
 {
-    return firn_block_cache_read_from(cache, file, reader, ref, NULL, use, check, out, err);
+    return fi_block_cache_read_from(cache, file, reader, ref, NULL, use, check, out, err);
 }
 
 int
-firn_block_cache_read_from(struct firn_block_cache *cache, uint64_t file,
-                           struct firn_block_reader *reader, const struct firn_block_ref *ref,
-                           const uint8_t *stored, enum firn_block_cache_use use,
-                           firn_block_cache_check check, struct firn_block_pin *out,
-                           firn_error *err)
+fi_block_cache_read_from(struct fi_block_cache *cache, uint64_t file,
+                         struct fi_block_reader *reader, const struct fi_block_ref *ref,
+                         const uint8_t *stored, enum fi_block_cache_use use,
+                         fi_block_cache_check check, struct fi_block_pin *out, firn_error *err)
 {
     const struct request request = {file, reader, ref, stored, use, check};
-    *out = (struct firn_block_pin){.data = NULL};
+    *out = (struct fi_block_pin){.data = NULL};
     if (cache->shard_count == 0) {
         return read_and_keep(cache, &request, out, err);
     }
-    struct firn_block_cache_frame *frame = firn_block_cache_table_find(
-        cache, firn_block_cache_table_hash(file, ref->offset), file, ref->offset);
+    struct fi_block_cache_frame *frame = fi_block_cache_table_find(
+        cache, fi_block_cache_table_hash(file, ref->offset), file, ref->offset);
     if (frame == NULL) {
         frame = find_under_mutex(cache, &request);
         if (frame == NULL) {
@@ -537,76 +534,76 @@ firn_block_cache_read_from(struct firn_block_cache *cache, uint64_t file,
         }
     }
     if (frame->size != ref->raw_size) { /* (I2) */
-        firn_block_cache_frame_unpin(frame);
+        fi_block_cache_frame_unpin(frame);
         return read_and_keep(cache, &request, out, err);
     }
-    firn_block_cache_frame_touch(frame, firn_block_cache_used_max(use));
-    firn_block_cache_fill_pin(frame, out);
+    fi_block_cache_frame_touch(frame, fi_block_cache_used_max(use));
+    fi_block_cache_fill_pin(frame, out);
     return FIRN_OK;
 }
 
 void
-firn_block_cache_keep(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
-                      firn_slice raw, enum firn_block_cache_use use)
+fi_block_cache_keep(struct fi_block_cache *cache, uint64_t file, uint64_t offset, firn_slice raw,
+                    enum fi_block_cache_use use)
 {
-    const struct firn_block_ref ref = {.offset = offset};
+    const struct fi_block_ref ref = {.offset = offset};
     const struct request request = {.file = file, .ref = &ref, .use = use};
     if (cache->shard_count == 0) {
         return;
     }
-    struct firn_block_cache_frame *frame = find_under_mutex(cache, &request);
+    struct fi_block_cache_frame *frame = find_under_mutex(cache, &request);
     if (frame == NULL) {
         keep_unpinned(cache, &request, raw);
     } else {
-        firn_block_cache_frame_unpin(frame);
+        fi_block_cache_frame_unpin(frame);
     }
 }
 
 void
-firn_block_cache_unpin(struct firn_block_cache *cache, struct firn_block_pin *pin)
+fi_block_cache_unpin(struct fi_block_cache *cache, struct fi_block_pin *pin)
 {
-    struct firn_block_cache_frame *frame = pin->frame;
-    *pin = (struct firn_block_pin){.data = NULL};
+    struct fi_block_cache_frame *frame = pin->frame;
+    *pin = (struct fi_block_pin){.data = NULL};
     if (frame == NULL) {
         return;
     }
     if (!frame->is_beyond) {
-        DCHECK(firn_block_cache_has_frame(cache, frame));
-        firn_block_cache_frame_unpin(frame);
+        DCHECK(fi_block_cache_has_frame(cache, frame));
+        fi_block_cache_frame_unpin(frame);
         return;
     }
     uint64_t beyond = atomic_fetch_sub_explicit(&cache->beyond_bytes, beyond_size(frame->size),
                                                 memory_order_relaxed);
     DCHECK(beyond_size(frame->size) <= beyond);
-    firn_block_cache_lease_unref(firn_block_cache_lease_of(frame));
+    fi_block_cache_lease_unref(fi_block_cache_lease_of(frame));
 }
 
 /* ---- files ---- */
 
 uint64_t
-firn_block_cache_add_file(struct firn_block_cache *cache)
+fi_block_cache_add_file(struct fi_block_cache *cache)
 {
     return atomic_fetch_add_explicit(&cache->next_file, 1, memory_order_relaxed) + 1;
 }
 
 /* Drops what the frame holds if that is of the file. */
 static void
-drop_frame(struct firn_block_cache *cache, struct firn_block_cache_frame *frame, uint64_t file)
+drop_frame(struct fi_block_cache *cache, struct fi_block_cache_frame *frame, uint64_t file)
 {
     uint64_t before =
-        atomic_fetch_add_explicit(&frame->state, FIRN_BLOCK_CACHE_FRAME_PIN, memory_order_acquire);
-    if (!(before & FIRN_BLOCK_CACHE_FRAME_VISIBLE) || frame->file != file) {
-        firn_block_cache_frame_unpin(frame);
+        atomic_fetch_add_explicit(&frame->state, FI_BLOCK_CACHE_FRAME_PIN, memory_order_acquire);
+    if (!(before & FI_BLOCK_CACHE_FRAME_VISIBLE) || frame->file != file) {
+        fi_block_cache_frame_unpin(frame);
         return;
     }
-    firn_block_cache_table_remove(cache, frame, false);
-    if (firn_block_cache_frame_abandon(frame)) {
-        firn_block_cache_memory_give(cache, frame);
+    fi_block_cache_table_remove(cache, frame, false);
+    if (fi_block_cache_frame_abandon(frame)) {
+        fi_block_cache_memory_give(cache, frame);
     }
 }
 
 void
-firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file)
+fi_block_cache_drop_file(struct fi_block_cache *cache, uint64_t file)
 {
     uint32_t first;
     uint32_t end = 0;
@@ -614,7 +611,7 @@ firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file)
         return;
     }
     DCHECK(file <= atomic_load_explicit(&cache->next_file, memory_order_relaxed));
-    while (firn_block_cache_memory_next_frames(cache, &first, &end)) {
+    while (fi_block_cache_memory_next_frames(cache, &first, &end)) {
         for (uint32_t i = first; i < end; i++) {
             /* Relaxed: the thread that filled a block of this file handed the file on to the
              * caller. */
@@ -628,16 +625,16 @@ firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file)
 /* ---- statistics ---- */
 
 static uint64_t
-hits_of_visible(struct firn_block_cache *cache)
+hits_of_visible(struct fi_block_cache *cache)
 {
     uint64_t hits = 0;
     uint32_t first;
     uint32_t end = 0;
-    while (firn_block_cache_memory_next_frames(cache, &first, &end)) {
+    while (fi_block_cache_memory_next_frames(cache, &first, &end)) {
         for (uint32_t i = first; i < end; i++) {
-            struct firn_block_cache_frame *frame = &cache->frames[i];
+            struct fi_block_cache_frame *frame = &cache->frames[i];
             if (atomic_load_explicit(&frame->state, memory_order_relaxed) &
-                FIRN_BLOCK_CACHE_FRAME_VISIBLE) {
+                FI_BLOCK_CACHE_FRAME_VISIBLE) {
                 hits += atomic_load_explicit(&frame->hits, memory_order_relaxed);
             }
         }
@@ -646,25 +643,25 @@ hits_of_visible(struct firn_block_cache *cache)
 }
 
 void
-firn_block_cache_stats(struct firn_block_cache *cache, struct firn_block_cache_stats *out)
+fi_block_cache_stats(struct fi_block_cache *cache, struct fi_block_cache_stats *out)
 {
-    *out = (struct firn_block_cache_stats){0};
+    *out = (struct fi_block_cache_stats){0};
     for (uint32_t i = 0; i < cache->shard_count; i++) {
-        struct firn_block_cache_shard *shard = &cache->shards[i];
-        firn_os_mutex_lock(&shard->mutex);
+        struct fi_block_cache_shard *shard = &cache->shards[i];
+        fi_os_mutex_lock(&shard->mutex);
         out->hits += shard->hits_of_gone;
         out->misses += shard->misses;
         out->evictions += shard->evictions;
         out->blocks += shard->count;
-        firn_os_mutex_unlock(&shard->mutex);
+        fi_os_mutex_unlock(&shard->mutex);
     }
     out->hits += hits_of_visible(cache);
-    firn_os_mutex_lock(&cache->memory.mutex);
+    fi_os_mutex_lock(&cache->memory.mutex);
     out->lent_bytes = atomic_load_explicit(&cache->memory.lent_bytes, memory_order_relaxed);
     out->used_bytes =
         atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) - out->lent_bytes;
     out->has_large_pages = cache->memory.has_large_pages;
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     out->beyond_bytes = atomic_load_explicit(&cache->beyond_bytes, memory_order_relaxed);
 }
 
@@ -687,7 +684,7 @@ firn_block_cache_stats(struct firn_block_cache *cache, struct firn_block_cache_s
  */
 
 static bool
-hold(struct firn_block_cache *cache, size_t bytes, size_t most)
+hold(struct fi_block_cache *cache, size_t bytes, size_t most)
 {
     /* Relaxed: a count, by which nothing is published. */
     size_t held = atomic_load_explicit(&cache->held_bytes, memory_order_relaxed);
@@ -702,50 +699,49 @@ hold(struct firn_block_cache *cache, size_t bytes, size_t most)
 }
 
 bool
-firn_block_cache_hold(struct firn_block_cache *cache, size_t bytes)
+fi_block_cache_hold(struct fi_block_cache *cache, size_t bytes)
 {
     return hold(cache, bytes, cache->budget_bytes / 2);
 }
 
 bool
-firn_block_cache_hold_graph(struct firn_block_cache *cache, size_t bytes)
+fi_block_cache_hold_graph(struct fi_block_cache *cache, size_t bytes)
 {
     return hold(cache, bytes, cache->budget_bytes / 8 * 7);
 }
 
 void
-firn_block_cache_hold_release(struct firn_block_cache *cache, size_t bytes)
+fi_block_cache_hold_release(struct fi_block_cache *cache, size_t bytes)
 {
     size_t held = atomic_fetch_sub_explicit(&cache->held_bytes, bytes, memory_order_relaxed);
     DCHECK(bytes <= held); /* else (I4) would not hold any more */
 }
 
 bool
-firn_block_cache_hold_take(struct firn_block_cache *cache, size_t size,
-                           struct firn_block_memory *out)
+fi_block_cache_hold_take(struct fi_block_cache *cache, size_t size, struct fi_block_memory *out)
 {
-    struct firn_block_cache_frame *frame = NULL;
-    *out = (struct firn_block_memory){NULL, NULL};
-    if (size <= FIRN_BLOCK_SIZE_MAX) {
-        frame = firn_block_cache_memory_take(cache, (uint32_t)size);
+    struct fi_block_cache_frame *frame = NULL;
+    *out = (struct fi_block_memory){NULL, NULL};
+    if (size <= FI_BLOCK_SIZE_MAX) {
+        frame = fi_block_cache_memory_take(cache, (uint32_t)size);
     }
     if (frame == NULL) {
         return false;
     }
     memset(frame->data, 0, size);
-    *out = (struct firn_block_memory){frame->data, frame};
+    *out = (struct fi_block_memory){frame->data, frame};
     return true;
 }
 
 void
-firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_memory *memory)
+fi_block_cache_hold_give(struct fi_block_cache *cache, struct fi_block_memory *memory)
 {
     if (memory->frame != NULL) {
-        DCHECK(firn_block_cache_has_frame(cache, memory->frame));
-        DCHECK(firn_block_cache_frame_is_owned(memory->frame));
-        firn_block_cache_memory_give(cache, memory->frame);
+        DCHECK(fi_block_cache_has_frame(cache, memory->frame));
+        DCHECK(fi_block_cache_frame_is_owned(memory->frame));
+        fi_block_cache_memory_give(cache, memory->frame);
     }
-    *memory = (struct firn_block_memory){NULL, NULL};
+    *memory = (struct fi_block_memory){NULL, NULL};
 }
 
 /* ==== blocks that stay when the cache has gone ====
@@ -763,15 +759,15 @@ firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_mem
 /* Relaxed, as all counts here: nothing is published by it. */
 static _Atomic size_t leased_bytes;
 
-struct firn_block_lease *
-firn_block_cache_lease(const struct firn_block_cache *cache, const struct firn_block_pin *pin)
+struct fi_block_lease *
+fi_block_cache_lease(const struct fi_block_cache *cache, const struct fi_block_pin *pin)
 {
-    const struct firn_block_cache_frame *frame = pin->frame;
+    const struct fi_block_cache_frame *frame = pin->frame;
     DCHECK(frame != NULL);
     if (frame->memory == NULL) {
         return NULL;
     }
-    struct firn_block_lease *lease = firn_block_cache_lease_of(frame);
+    struct fi_block_lease *lease = fi_block_cache_lease_of(frame);
     size_t counted = lease->counted_bytes;
     size_t before = atomic_fetch_add_explicit(&leased_bytes, counted, memory_order_relaxed);
     if (counted > 0 && before + counted > cache->budget_bytes / 2) {
@@ -786,13 +782,13 @@ firn_block_cache_lease(const struct firn_block_cache *cache, const struct firn_b
 }
 
 void
-firn_block_cache_lease_end(struct firn_block_lease *lease)
+fi_block_cache_lease_end(struct fi_block_lease *lease)
 {
     if (lease != NULL) {
         size_t counted = lease->counted_bytes;
         size_t before = atomic_fetch_sub_explicit(&leased_bytes, counted, memory_order_relaxed);
         DCHECK(counted <= before);
         (void)before;
-        firn_block_cache_lease_unref(lease);
+        fi_block_cache_lease_unref(lease);
     }
 }

@@ -24,49 +24,49 @@ enum {
 };
 
 bool
-firn_block_cache_guide_follow(struct firn_block_cache *cache, const struct firn_block_guide *guide,
-                              uint64_t file, const struct firn_block_ref *ref,
-                              enum firn_block_cache_use use, struct firn_block_pin *out)
+fi_block_cache_guide_follow(struct fi_block_cache *cache, const struct fi_block_guide *guide,
+                            uint64_t file, const struct fi_block_ref *ref,
+                            enum fi_block_cache_use use, struct fi_block_pin *out)
 {
     /* Relaxed: the frame's own word says what it holds. */
     uint32_t place = atomic_load_explicit(&guide->place, memory_order_relaxed);
     uint64_t offset = ref->offset;
     uint32_t size = ref->raw_size;
-    *out = (struct firn_block_pin){.data = NULL};
+    *out = (struct fi_block_pin){.data = NULL};
     if (place == 0) {
         return false;
     }
-    struct firn_block_cache_frame *frame = cache->frames + place - 1;
-    DCHECK(firn_block_cache_has_frame(cache, frame)); /* (I1) */
-    if (!firn_block_cache_frame_pin(frame, file, offset)) {
+    struct fi_block_cache_frame *frame = cache->frames + place - 1;
+    DCHECK(fi_block_cache_has_frame(cache, frame)); /* (I1) */
+    if (!fi_block_cache_frame_pin(frame, file, offset)) {
         return false;
     }
-    if (frame->size != size) { /* as in firn_block_cache_read */
-        firn_block_cache_frame_unpin(frame);
+    if (frame->size != size) { /* as in fi_block_cache_read */
+        fi_block_cache_frame_unpin(frame);
         return false;
     }
-    firn_block_cache_frame_touch(frame, firn_block_cache_used_max(use));
-    firn_block_cache_fill_pin(frame, out);
+    fi_block_cache_frame_touch(frame, fi_block_cache_used_max(use));
+    fi_block_cache_fill_pin(frame, out);
     return true;
 }
 
 void
-firn_block_cache_guide_note(const struct firn_block_cache *cache, const struct firn_block_pin *pin,
-                            struct firn_block_guide *guide)
+fi_block_cache_guide_note(const struct fi_block_cache *cache, const struct fi_block_pin *pin,
+                          struct fi_block_guide *guide)
 {
-    const struct firn_block_cache_frame *frame = pin->frame;
+    const struct fi_block_cache_frame *frame = pin->frame;
     DCHECK(frame != NULL);
     if (!frame->is_beyond) {
-        DCHECK(firn_block_cache_has_frame(cache, frame)); /* (I1) */
-        DCHECK(firn_block_cache_frame_is_pinned(frame));
-        atomic_store_explicit(&guide->place, firn_block_cache_index_of(cache, frame) + 1,
+        DCHECK(fi_block_cache_has_frame(cache, frame)); /* (I1) */
+        DCHECK(fi_block_cache_frame_is_pinned(frame));
+        atomic_store_explicit(&guide->place, fi_block_cache_index_of(cache, frame) + 1,
                               memory_order_relaxed);
     }
 }
 
 void
-firn_block_cache_guide_prefetch(const struct firn_block_cache *cache,
-                                const struct firn_block_guide *guide)
+fi_block_cache_guide_prefetch(const struct fi_block_cache *cache,
+                              const struct fi_block_guide *guide)
 {
     uint32_t place = atomic_load_explicit(&guide->place, memory_order_relaxed);
     if (place == 0) {
@@ -79,7 +79,7 @@ firn_block_cache_guide_prefetch(const struct firn_block_cache *cache,
         const uint8_t *data = atomic_load_explicit(&cache->slabs[i / cache->slab_frames].last_data,
                                                    memory_order_relaxed);
         if (data != NULL) {
-            data += (size_t)(i % cache->slab_frames) * FIRN_BLOCK_CACHE_FRAME_SIZE;
+            data += (size_t)(i % cache->slab_frames) * FI_BLOCK_CACHE_FRAME_SIZE;
             for (unsigned line = 0; line < LINES; line++) {
                 __builtin_prefetch(data + (size_t)line * LINE_SIZE);
             }

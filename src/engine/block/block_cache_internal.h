@@ -46,13 +46,13 @@
  * continue both chains.
  */
 
-#define FIRN_BLOCK_CACHE_FRAME_PIN UINT64_C(1)
-#define FIRN_BLOCK_CACHE_FRAME_PINS UINT64_C(0xffffffff)
-#define FIRN_BLOCK_CACHE_FRAME_VISIBLE (UINT64_C(1) << 32)
-#define FIRN_BLOCK_CACHE_FRAME_DROPPED (UINT64_C(1) << 33)
-#define FIRN_BLOCK_CACHE_FRAME_VERSION (UINT64_C(1) << 34)
+#define FI_BLOCK_CACHE_FRAME_PIN UINT64_C(1)
+#define FI_BLOCK_CACHE_FRAME_PINS UINT64_C(0xffffffff)
+#define FI_BLOCK_CACHE_FRAME_VISIBLE (UINT64_C(1) << 32)
+#define FI_BLOCK_CACHE_FRAME_DROPPED (UINT64_C(1) << 33)
+#define FI_BLOCK_CACHE_FRAME_VERSION (UINT64_C(1) << 34)
 
-struct firn_block_cache_frame {
+struct fi_block_cache_frame {
     _Alignas(64) _Atomic uint64_t state;
     uint64_t file;
     uint64_t offset;
@@ -63,100 +63,99 @@ struct firn_block_cache_frame {
     uint32_t next_free;
     _Atomic uint8_t used;  /* rounds of the clock that it may stay without a hit */
     bool is_beyond;        /* not the cache's: goes with its only pin */
-    _Atomic uint32_t note; /* firn_block_cache_note */
+    _Atomic uint32_t note; /* fi_block_cache_note */
 };
 
 /* Neither visible nor dropped: one thread's, or free. Others may pin it for an instant (I1). */
 static inline bool
-firn_block_cache_frame_is_owned(const struct firn_block_cache_frame *frame)
+fi_block_cache_frame_is_owned(const struct fi_block_cache_frame *frame)
 {
     return !(atomic_load_explicit(&frame->state, memory_order_relaxed) &
-             (FIRN_BLOCK_CACHE_FRAME_VISIBLE | FIRN_BLOCK_CACHE_FRAME_DROPPED));
+             (FI_BLOCK_CACHE_FRAME_VISIBLE | FI_BLOCK_CACHE_FRAME_DROPPED));
 }
 
 static inline bool
-firn_block_cache_frame_is_pinned(const struct firn_block_cache_frame *frame)
+fi_block_cache_frame_is_pinned(const struct fi_block_cache_frame *frame)
 {
     return (atomic_load_explicit(&frame->state, memory_order_relaxed) &
-            FIRN_BLOCK_CACHE_FRAME_PINS) != 0;
+            FI_BLOCK_CACHE_FRAME_PINS) != 0;
 }
 
 /* Pins what the frame holds if that is this block; one atomic operation where it is. */
 static inline bool
-firn_block_cache_frame_pin(struct firn_block_cache_frame *frame, uint64_t file, uint64_t offset)
+fi_block_cache_frame_pin(struct fi_block_cache_frame *frame, uint64_t file, uint64_t offset)
 {
     /* Acquire: pairs with publish. */
     uint64_t before =
-        atomic_fetch_add_explicit(&frame->state, FIRN_BLOCK_CACHE_FRAME_PIN, memory_order_acquire);
-    DCHECK((before & FIRN_BLOCK_CACHE_FRAME_PINS) != FIRN_BLOCK_CACHE_FRAME_PINS);
-    if ((before & FIRN_BLOCK_CACHE_FRAME_VISIBLE) && frame->file == file &&
-        frame->offset == offset) {
+        atomic_fetch_add_explicit(&frame->state, FI_BLOCK_CACHE_FRAME_PIN, memory_order_acquire);
+    DCHECK((before & FI_BLOCK_CACHE_FRAME_PINS) != FI_BLOCK_CACHE_FRAME_PINS);
+    if ((before & FI_BLOCK_CACHE_FRAME_VISIBLE) && frame->file == file && frame->offset == offset) {
         return true;
     }
     /* Release: the fields were read above; pairs with claim. */
-    atomic_fetch_sub_explicit(&frame->state, FIRN_BLOCK_CACHE_FRAME_PIN, memory_order_release);
+    atomic_fetch_sub_explicit(&frame->state, FI_BLOCK_CACHE_FRAME_PIN, memory_order_release);
     return false;
 }
 
 static inline void
-firn_block_cache_frame_unpin(struct firn_block_cache_frame *frame)
+fi_block_cache_frame_unpin(struct fi_block_cache_frame *frame)
 {
     /* Release: what was read under the pin; pairs with claim. */
     uint64_t before =
-        atomic_fetch_sub_explicit(&frame->state, FIRN_BLOCK_CACHE_FRAME_PIN, memory_order_release);
-    DCHECK((before & FIRN_BLOCK_CACHE_FRAME_PINS) > 0); /* (I1) */
+        atomic_fetch_sub_explicit(&frame->state, FI_BLOCK_CACHE_FRAME_PIN, memory_order_release);
+    DCHECK((before & FI_BLOCK_CACHE_FRAME_PINS) > 0); /* (I1) */
 }
 
 /* Makes what the owner wrote visible, and keeps one pin. */
 static inline void
-firn_block_cache_frame_publish(struct firn_block_cache_frame *frame)
+fi_block_cache_frame_publish(struct fi_block_cache_frame *frame)
 {
-    DCHECK(firn_block_cache_frame_is_owned(frame)); /* (I2) */
+    DCHECK(fi_block_cache_frame_is_owned(frame)); /* (I2) */
     /* Release: the fields; pairs with pin. */
     atomic_fetch_add_explicit(&frame->state,
-                              FIRN_BLOCK_CACHE_FRAME_VERSION + FIRN_BLOCK_CACHE_FRAME_VISIBLE +
-                                  FIRN_BLOCK_CACHE_FRAME_PIN,
+                              FI_BLOCK_CACHE_FRAME_VERSION + FI_BLOCK_CACHE_FRAME_VISIBLE +
+                                  FI_BLOCK_CACHE_FRAME_PIN,
                               memory_order_release);
 }
 
-enum firn_block_cache_claim {
-    FIRN_BLOCK_CACHE_CLAIM_NONE,    /* it is pinned, free, or another's */
-    FIRN_BLOCK_CACHE_CLAIM_VISIBLE, /* the caller's now; its entry is still in the table */
-    FIRN_BLOCK_CACHE_CLAIM_DROPPED  /* the caller's now; the table does not know it */
+enum fi_block_cache_claim {
+    FI_BLOCK_CACHE_CLAIM_NONE,    /* it is pinned, free, or another's */
+    FI_BLOCK_CACHE_CLAIM_VISIBLE, /* the caller's now; its entry is still in the table */
+    FI_BLOCK_CACHE_CLAIM_DROPPED  /* the caller's now; the table does not know it */
 };
 
 /* Takes an unpinned frame for the caller. */
-static inline enum firn_block_cache_claim
-firn_block_cache_frame_claim(struct firn_block_cache_frame *frame)
+static inline enum fi_block_cache_claim
+fi_block_cache_frame_claim(struct fi_block_cache_frame *frame)
 {
-    const uint64_t bits = FIRN_BLOCK_CACHE_FRAME_VISIBLE | FIRN_BLOCK_CACHE_FRAME_DROPPED;
+    const uint64_t bits = FI_BLOCK_CACHE_FRAME_VISIBLE | FI_BLOCK_CACHE_FRAME_DROPPED;
     uint64_t seen = atomic_load_explicit(&frame->state, memory_order_relaxed);
-    if (!(seen & bits) || (seen & FIRN_BLOCK_CACHE_FRAME_PINS)) {
-        return FIRN_BLOCK_CACHE_CLAIM_NONE;
+    if (!(seen & bits) || (seen & FI_BLOCK_CACHE_FRAME_PINS)) {
+        return FI_BLOCK_CACHE_CLAIM_NONE;
     }
     /* Acquire: pairs with unpin. */
     if (!atomic_compare_exchange_strong_explicit(&frame->state, &seen, seen & ~bits,
                                                  memory_order_acquire, memory_order_relaxed)) {
-        return FIRN_BLOCK_CACHE_CLAIM_NONE;
+        return FI_BLOCK_CACHE_CLAIM_NONE;
     }
-    return seen & FIRN_BLOCK_CACHE_FRAME_VISIBLE ? FIRN_BLOCK_CACHE_CLAIM_VISIBLE
-                                                 : FIRN_BLOCK_CACHE_CLAIM_DROPPED;
+    return seen & FI_BLOCK_CACHE_FRAME_VISIBLE ? FI_BLOCK_CACHE_CLAIM_VISIBLE
+                                               : FI_BLOCK_CACHE_CLAIM_DROPPED;
 }
 
 /* Turns the caller's pin on a visible frame into ownership where it is the only one, else into
  * "dropped", which leaves the frame to the thread that claims it when the others have gone. Whether
  * the caller owns it. The table must not know it any more. */
 static inline bool
-firn_block_cache_frame_abandon(struct firn_block_cache_frame *frame)
+fi_block_cache_frame_abandon(struct fi_block_cache_frame *frame)
 {
     uint64_t seen = atomic_load_explicit(&frame->state, memory_order_relaxed);
     uint64_t wanted;
     bool is_mine;
-    DCHECK((seen & FIRN_BLOCK_CACHE_FRAME_VISIBLE) && (seen & FIRN_BLOCK_CACHE_FRAME_PINS));
+    DCHECK((seen & FI_BLOCK_CACHE_FRAME_VISIBLE) && (seen & FI_BLOCK_CACHE_FRAME_PINS));
     do {
-        is_mine = (seen & FIRN_BLOCK_CACHE_FRAME_PINS) == FIRN_BLOCK_CACHE_FRAME_PIN;
-        wanted = (seen & ~FIRN_BLOCK_CACHE_FRAME_VISIBLE) - FIRN_BLOCK_CACHE_FRAME_PIN;
-        wanted |= is_mine ? 0 : FIRN_BLOCK_CACHE_FRAME_DROPPED;
+        is_mine = (seen & FI_BLOCK_CACHE_FRAME_PINS) == FI_BLOCK_CACHE_FRAME_PIN;
+        wanted = (seen & ~FI_BLOCK_CACHE_FRAME_VISIBLE) - FI_BLOCK_CACHE_FRAME_PIN;
+        wanted |= is_mine ? 0 : FI_BLOCK_CACHE_FRAME_DROPPED;
         /* Acquire: where it becomes the caller's, as claim. Release: as unpin. */
     } while (!atomic_compare_exchange_weak_explicit(&frame->state, &seen, wanted,
                                                     memory_order_acq_rel, memory_order_relaxed));
@@ -166,9 +165,9 @@ firn_block_cache_frame_abandon(struct firn_block_cache_frame *frame)
 /* Counts a hit, and lets the frame stay for one more round of the clock, up to used_max. Under a
  * pin. */
 static inline void
-firn_block_cache_frame_touch(struct firn_block_cache_frame *frame, uint8_t used_max)
+fi_block_cache_frame_touch(struct fi_block_cache_frame *frame, uint8_t used_max)
 {
-    DCHECK(firn_block_cache_frame_is_pinned(frame));
+    DCHECK(fi_block_cache_frame_is_pinned(frame));
     /* Relaxed, load and store apart: a lost count does no harm, and the line is this thread's
      * already, since the pin was written to it. */
     uint64_t hits = atomic_load_explicit(&frame->hits, memory_order_relaxed);
@@ -181,33 +180,31 @@ firn_block_cache_frame_touch(struct firn_block_cache_frame *frame, uint8_t used_
 
 /* Directly before the data of a frame that has memory of its own: counts the users of that
  * memory. */
-struct firn_block_lease {
+struct fi_block_lease {
     _Atomic size_t refs;  /* the frame's, and one for each lease */
     size_t counted_bytes; /* by each lease; 0: the cache does not keep it */
     void *memory;
 };
-enum { FIRN_BLOCK_CACHE_ALIGNMENT = 64 };
+enum { FI_BLOCK_CACHE_ALIGNMENT = 64 };
 /* What the memory of such a frame has beyond the data. */
-enum {
-    FIRN_BLOCK_CACHE_LEASE_SIZE = sizeof(struct firn_block_lease) + FIRN_BLOCK_CACHE_ALIGNMENT - 1
-};
+enum { FI_BLOCK_CACHE_LEASE_SIZE = sizeof(struct fi_block_lease) + FI_BLOCK_CACHE_ALIGNMENT - 1 };
 
-static inline struct firn_block_lease *
-firn_block_cache_lease_of(const struct firn_block_cache_frame *frame)
+static inline struct fi_block_lease *
+fi_block_cache_lease_of(const struct fi_block_cache_frame *frame)
 {
     DCHECK(frame->memory != NULL);
-    return (struct firn_block_lease *)(void *)(frame->data - sizeof(struct firn_block_lease));
+    return (struct fi_block_lease *)(void *)(frame->data - sizeof(struct fi_block_lease));
 }
 
 /* Places the data of a frame in its new memory, from `at` on. */
 static inline void
-firn_block_cache_place(struct firn_block_cache_frame *frame, void *memory, uint8_t *at,
-                       size_t counted_bytes)
+fi_block_cache_place(struct fi_block_cache_frame *frame, void *memory, uint8_t *at,
+                     size_t counted_bytes)
 {
-    at += sizeof(struct firn_block_lease);
+    at += sizeof(struct fi_block_lease);
     frame->memory = memory;
-    frame->data = at + (0 - (uintptr_t)at) % FIRN_BLOCK_CACHE_ALIGNMENT;
-    struct firn_block_lease *lease = firn_block_cache_lease_of(frame);
+    frame->data = at + (0 - (uintptr_t)at) % FI_BLOCK_CACHE_ALIGNMENT;
+    struct fi_block_lease *lease = fi_block_cache_lease_of(frame);
     atomic_init(&lease->refs, 1);
     lease->counted_bytes = counted_bytes;
     lease->memory = memory;
@@ -215,32 +212,32 @@ firn_block_cache_place(struct firn_block_cache_frame *frame, void *memory, uint8
 
 /* Gives a share of the memory up. */
 static inline void
-firn_block_cache_lease_unref(struct firn_block_lease *lease)
+fi_block_cache_lease_unref(struct fi_block_lease *lease)
 {
     /* Release: what was read; acquire: what others read before the memory goes. */
     if (atomic_fetch_sub_explicit(&lease->refs, 1, memory_order_acq_rel) == 1) {
-        firn_free(lease->memory);
+        fi_free(lease->memory);
     }
 }
 
 /* What one thread reads a block with. */
-struct firn_block_cache_scratch {
-    struct firn_compress *compress;
-    struct firn_buf stored;
-    struct firn_buf raw;
-    struct firn_block_cache_scratch *next;
+struct fi_block_cache_scratch {
+    struct fi_compress *compress;
+    struct fi_buf stored;
+    struct fi_buf raw;
+    struct fi_block_cache_scratch *next;
 };
 
 /* Idle ones. */
-struct firn_block_cache_pool {
-    struct firn_os_mutex mutex;
-    struct firn_block_cache_scratch *first;
+struct fi_block_cache_pool {
+    struct fi_os_mutex mutex;
+    struct fi_block_cache_scratch *first;
     unsigned count;
 };
 
 /* The writing side of a part of the table; entries themselves lie in cache->entries. */
-struct firn_block_cache_shard {
-    _Alignas(64) struct firn_os_mutex mutex;
+struct fi_block_cache_shard {
+    _Alignas(64) struct fi_os_mutex mutex;
     uint64_t count; /* of entries */
     uint64_t misses;
     uint64_t evictions;
@@ -248,8 +245,8 @@ struct firn_block_cache_shard {
 };
 
 /* Memory for cache->slab_frames frames. */
-struct firn_block_cache_slab {
-    struct firn_os_pages pages;
+struct fi_block_cache_slab {
+    struct fi_os_pages pages;
     uint32_t first_free; /* index of a frame + 1 */
     uint32_t free_count;
     bool is_changing;     /* being taken or given back: not for others */
@@ -259,12 +256,12 @@ struct firn_block_cache_slab {
 };
 
 /* How fast a clock goes: see block_cache_memory.c. */
-struct firn_block_cache_pace {
+struct fi_block_cache_pace {
     _Atomic uint64_t looked;        /* at so many blocks, lately */
     _Atomic uint64_t evicted_bytes; /* since memory of the other kind was looked at */
 };
 
-struct firn_block_cache {
+struct fi_block_cache {
     /* What a hit reads, in one cache line that no thread writes.
      *
      * The table: shard_count parts of part_size entries: tag << 32 | index of a frame + 1, or 0.
@@ -274,32 +271,32 @@ struct firn_block_cache {
     uint32_t part_size;
     uint32_t shard_count; /* a power of two; 0 where nothing is kept */
     /* First frame_count that lie in slabs, then large_count with memory of their own. */
-    struct firn_block_cache_frame *frames;
-    struct firn_block_cache_shard *shards;
-    struct firn_block_cache_slab *slabs;
+    struct fi_block_cache_frame *frames;
+    struct fi_block_cache_shard *shards;
+    struct fi_block_cache_slab *slabs;
     /* Of each frame the lower half of its file's number: what drop_file looks through. */
     _Atomic uint32_t *owners;
-    struct firn_os *os;
+    struct fi_os *os;
     size_t budget_bytes;
 
-    struct firn_os_pages pages; /* this struct and all tables */
+    struct fi_os_pages pages; /* this struct and all tables */
     uint32_t frame_count;
     uint32_t large_count;
     uint32_t slab_count;
     uint32_t slab_frames;
-    struct firn_block_cache_pace large_pace;
-    struct firn_block_cache_pool pool;
+    struct fi_block_cache_pace large_pace;
+    struct fi_block_cache_pool pool;
 
     _Alignas(64) _Atomic uint64_t next_file;
     _Atomic uint64_t beyond_bytes;
     _Atomic size_t held_bytes;
     _Atomic uint64_t frame_hand; /* of the clock */
     _Atomic uint64_t large_hand;
-    struct firn_block_cache_pace frame_pace;
+    struct fi_block_cache_pace frame_pace;
 
     /* block_cache_memory.c; all but the mutex is written under it. */
     struct {
-        _Alignas(64) struct firn_os_mutex mutex;
+        _Alignas(64) struct fi_os_mutex mutex;
         _Atomic size_t used_bytes;  /* with what is lent; read without the mutex as a hint */
         _Atomic size_t lent_bytes;  /* likewise */
         _Atomic size_t extra_bytes; /* likewise; added to the budget */
@@ -319,43 +316,43 @@ struct firn_block_cache {
 /* How many rounds of the clock a block may stay without a hit: at first, and at most. A block of
  * data that is not read again is evicted in its first round. */
 enum {
-    FIRN_BLOCK_CACHE_USED_DATA_FIRST = 0,
-    FIRN_BLOCK_CACHE_USED_DATA_MAX = 3,
-    FIRN_BLOCK_CACHE_USED_INDEX_FIRST = 4,
-    FIRN_BLOCK_CACHE_USED_INDEX_MAX = 8
+    FI_BLOCK_CACHE_USED_DATA_FIRST = 0,
+    FI_BLOCK_CACHE_USED_DATA_MAX = 3,
+    FI_BLOCK_CACHE_USED_INDEX_FIRST = 4,
+    FI_BLOCK_CACHE_USED_INDEX_MAX = 8
 };
 
 static inline uint8_t
-firn_block_cache_used_max(enum firn_block_cache_use use)
+fi_block_cache_used_max(enum fi_block_cache_use use)
 {
     switch (use) {
-    case FIRN_BLOCK_CACHE_DATA:
-        return FIRN_BLOCK_CACHE_USED_DATA_MAX;
-    case FIRN_BLOCK_CACHE_INDEX:
-        return FIRN_BLOCK_CACHE_USED_INDEX_MAX;
-    case FIRN_BLOCK_CACHE_SCAN:
+    case FI_BLOCK_CACHE_DATA:
+        return FI_BLOCK_CACHE_USED_DATA_MAX;
+    case FI_BLOCK_CACHE_INDEX:
+        return FI_BLOCK_CACHE_USED_INDEX_MAX;
+    case FI_BLOCK_CACHE_SCAN:
         break;
     }
     return 0;
 }
 
 static inline void
-firn_block_cache_fill_pin(struct firn_block_cache_frame *frame, struct firn_block_pin *out)
+fi_block_cache_fill_pin(struct fi_block_cache_frame *frame, struct fi_block_pin *out)
 {
-    *out = (struct firn_block_pin){.data = frame->data, .size = frame->size, .frame = frame};
+    *out = (struct fi_block_pin){.data = frame->data, .size = frame->size, .frame = frame};
 }
 
 static inline uint32_t
-firn_block_cache_index_of(const struct firn_block_cache *cache,
-                          const struct firn_block_cache_frame *frame)
+fi_block_cache_index_of(const struct fi_block_cache *cache,
+                        const struct fi_block_cache_frame *frame)
 {
     return (uint32_t)(frame - cache->frames);
 }
 
 /* Whether a frame is one of the cache's tables: not another cache's, nor beyond the budget. */
 static inline bool
-firn_block_cache_has_frame(const struct firn_block_cache *cache,
-                           const struct firn_block_cache_frame *frame)
+fi_block_cache_has_frame(const struct fi_block_cache *cache,
+                         const struct fi_block_cache_frame *frame)
 {
     return frame >= cache->frames &&
            frame < cache->frames + cache->frame_count + cache->large_count;
@@ -364,24 +361,24 @@ firn_block_cache_has_frame(const struct firn_block_cache *cache,
 /* ---- block_cache_table.c ---- */
 
 static inline uint64_t
-firn_block_cache_table_hash(uint64_t file, uint64_t offset)
+fi_block_cache_table_hash(uint64_t file, uint64_t offset)
 {
     uint64_t h = (file * UINT64_C(0x9e3779b97f4a7c15)) ^ (offset * UINT64_C(0xd6e8feb86659fd93));
     h = (h ^ (h >> 32)) * UINT64_C(0xff51afd7ed558ccd);
     return h ^ (h >> 29);
 }
 
-static inline struct firn_block_cache_shard *
-firn_block_cache_table_shard(const struct firn_block_cache *cache, uint64_t hash)
+static inline struct fi_block_cache_shard *
+fi_block_cache_table_shard(const struct fi_block_cache *cache, uint64_t hash)
 {
     return cache->shards + (hash & (cache->shard_count - 1));
 }
 
 /* The block's frame, pinned, or NULL. Without a mutex a block may be missed whose entry is just
  * being moved; under the shard's it cannot be. */
-static inline struct firn_block_cache_frame *
-firn_block_cache_table_find(const struct firn_block_cache *cache, uint64_t hash, uint64_t file,
-                            uint64_t offset)
+static inline struct fi_block_cache_frame *
+fi_block_cache_table_find(const struct fi_block_cache *cache, uint64_t hash, uint64_t file,
+                          uint64_t offset)
 {
     uint32_t part_size = cache->part_size;
     const _Atomic uint64_t *part =
@@ -394,8 +391,8 @@ firn_block_cache_table_find(const struct firn_block_cache *cache, uint64_t hash,
             return NULL;
         }
         if ((uint32_t)(entry >> 32) == (uint32_t)hash) {
-            struct firn_block_cache_frame *frame = cache->frames + (uint32_t)entry - 1;
-            if (firn_block_cache_frame_pin(frame, file, offset)) {
+            struct fi_block_cache_frame *frame = cache->frames + (uint32_t)entry - 1;
+            if (fi_block_cache_frame_pin(frame, file, offset)) {
                 return frame;
             }
         }
@@ -407,30 +404,29 @@ firn_block_cache_table_find(const struct firn_block_cache *cache, uint64_t hash,
 /* Publishes the caller's frame, unless the block is visible already or its part of the table is
  * full. The frame by which the block is visible, pinned for the caller; NULL where none is. A frame
  * that is not published stays the caller's. */
-struct firn_block_cache_frame *firn_block_cache_table_publish(struct firn_block_cache *cache,
-                                                              struct firn_block_cache_frame *frame);
+struct fi_block_cache_frame *fi_block_cache_table_publish(struct fi_block_cache *cache,
+                                                          struct fi_block_cache_frame *frame);
 /* Takes out the entry of a frame that the caller owns or has pinned. */
-void firn_block_cache_table_remove(struct firn_block_cache *cache,
-                                   struct firn_block_cache_frame *frame, bool is_eviction);
+void fi_block_cache_table_remove(struct fi_block_cache *cache, struct fi_block_cache_frame *frame,
+                                 bool is_eviction);
 
 /* ---- block_cache_memory.c ---- */
 
 /* The caller's frame with room for size bytes, its memory taken from what is free, or from blocks
  * that are evicted; NULL where there is no room. */
-struct firn_block_cache_frame *firn_block_cache_memory_take(struct firn_block_cache *cache,
-                                                            uint32_t size);
+struct fi_block_cache_frame *fi_block_cache_memory_take(struct fi_block_cache *cache,
+                                                        uint32_t size);
 /* Gives back a frame that the caller owns and the table does not know. */
-void firn_block_cache_memory_give(struct firn_block_cache *cache,
-                                  struct firn_block_cache_frame *frame);
+void fi_block_cache_memory_give(struct fi_block_cache *cache, struct fi_block_cache_frame *frame);
 /* Frames that may hold blocks lie in [*first, *end), to begin with *end 0; false when there are no
  * more. */
-bool firn_block_cache_memory_next_frames(struct firn_block_cache *cache, uint32_t *first,
-                                         uint32_t *end);
+bool fi_block_cache_memory_next_frames(struct fi_block_cache *cache, uint32_t *first,
+                                       uint32_t *end);
 /* Frees the memory of all frames. */
 /* Evicts until what is used is within the budget and what was added to it, or the rest is
  * pinned. */
-void firn_block_cache_memory_shrink(struct firn_block_cache *cache);
-void firn_block_cache_memory_deinit(struct firn_block_cache *cache);
+void fi_block_cache_memory_shrink(struct fi_block_cache *cache);
+void fi_block_cache_memory_deinit(struct fi_block_cache *cache);
 
 /* ---- block_cache.c ---- */
 

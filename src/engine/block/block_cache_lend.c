@@ -20,20 +20,20 @@
 /* ==== what is added to the budget ==== */
 
 void
-firn_block_cache_lend_set_extra(struct firn_block_cache *cache, size_t bytes)
+fi_block_cache_lend_set_extra(struct fi_block_cache *cache, size_t bytes)
 {
     DCHECK(bytes <= SIZE_MAX - cache->budget_bytes);
-    firn_os_mutex_lock(&cache->memory.mutex);
-    bool has_less = bytes < firn_block_cache_lend_extra_bytes(cache);
+    fi_os_mutex_lock(&cache->memory.mutex);
+    bool has_less = bytes < fi_block_cache_lend_extra_bytes(cache);
     atomic_store_explicit(&cache->memory.extra_bytes, bytes, memory_order_relaxed);
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     if (has_less) {
-        firn_block_cache_memory_shrink(cache);
+        fi_block_cache_memory_shrink(cache);
     }
 }
 
 size_t
-firn_block_cache_lend_extra_bytes(const struct firn_block_cache *cache)
+fi_block_cache_lend_extra_bytes(const struct fi_block_cache *cache)
 {
     return atomic_load_explicit(&cache->memory.extra_bytes, memory_order_relaxed);
 }
@@ -41,35 +41,35 @@ firn_block_cache_lend_extra_bytes(const struct firn_block_cache *cache)
 /* ==== what is lent ==== */
 
 size_t
-firn_block_cache_lend(struct firn_block_cache *cache, size_t wanted_bytes)
+fi_block_cache_lend(struct fi_block_cache *cache, size_t wanted_bytes)
 {
-    firn_os_mutex_lock(&cache->memory.mutex);
-    size_t lent = firn_block_cache_lend_bytes(cache);
+    fi_os_mutex_lock(&cache->memory.mutex);
+    size_t lent = fi_block_cache_lend_bytes(cache);
     size_t own = atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) - lent;
     size_t kept = own > cache->memory.kept_bytes ? own : cache->memory.kept_bytes;
     size_t left = kept < cache->budget_bytes ? cache->budget_bytes - kept : 0;
-    size_t most = firn_block_cache_lend_is_recalled(cache) || left < lent ? lent : left;
+    size_t most = fi_block_cache_lend_is_recalled(cache) || left < lent ? lent : left;
     DCHECK(most == lent || own + most <= cache->budget_bytes); /* no block has to give way */
     lent = wanted_bytes < most ? wanted_bytes : most;
     atomic_store_explicit(&cache->memory.used_bytes, own + lent, memory_order_relaxed);
     atomic_store_explicit(&cache->memory.lent_bytes, lent, memory_order_relaxed);
-    if (lent == 0 && firn_block_cache_lend_is_recalled(cache)) {
+    if (lent == 0 && fi_block_cache_lend_is_recalled(cache)) {
         kept = own + cache->budget_bytes / 4;
         cache->memory.kept_bytes = kept < cache->budget_bytes ? kept : cache->budget_bytes;
         atomic_store_explicit(&cache->memory.is_recalled, false, memory_order_relaxed);
     }
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     return lent;
 }
 
 size_t
-firn_block_cache_lend_bytes(const struct firn_block_cache *cache)
+fi_block_cache_lend_bytes(const struct fi_block_cache *cache)
 {
     return atomic_load_explicit(&cache->memory.lent_bytes, memory_order_relaxed);
 }
 
 bool
-firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache)
+fi_block_cache_lend_is_recalled(const struct fi_block_cache *cache)
 {
     return atomic_load_explicit(&cache->memory.is_recalled, memory_order_relaxed);
 }

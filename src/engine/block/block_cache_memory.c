@@ -3,13 +3,13 @@
  * block/block_cache_memory.c: eviction, and the budget.
  *
  * Two kinds of memory share the budget with the tables: slabs, cut into frames of
- * FIRN_BLOCK_CACHE_FRAME_SIZE bytes, and the memory of larger blocks, allocated one by one. Both
+ * FI_BLOCK_CACHE_FRAME_SIZE bytes, and the memory of larger blocks, allocated one by one. Both
  * are allocated only when there are blocks for them, so a cache with few blocks uses little memory.
  *
  * A frame is found in this order: a free one; one of a new slab, while the budget has room; the
  * next one that the clock releases. The clock goes round all frames: a frame that was hit since the
  * last round stays and its mark is lowered; a frame whose mark reaches zero is evicted. Hits set
- * marks (firn_block_cache_frame_touch), higher ones for blocks of indexes. The longer the hand
+ * marks (fi_block_cache_frame_touch), higher ones for blocks of indexes. The longer the hand
  * searches, the more it lowers marks, so no search goes round and round. In the steady state none
  * of this takes the mutex: the hand is an atomic counter, and a frame is claimed by its own word.
  *
@@ -50,11 +50,11 @@
 #include "base/mem.h"
 
 enum {
-    FRAME_SIZE = FIRN_BLOCK_CACHE_FRAME_SIZE,
+    FRAME_SIZE = FI_BLOCK_CACHE_FRAME_SIZE,
     ALIGNMENT = 64,
     LOOKED_MAX = 4096,
     LOOKED_PER_MARK = 64, /* each so many frames looked at in vain, marks fall by one more */
-    ROUNDS_MAX = FIRN_BLOCK_CACHE_USED_INDEX_MAX + 2, /* after which only pins can be the reason */
+    ROUNDS_MAX = FI_BLOCK_CACHE_USED_INDEX_MAX + 2, /* after which only pins can be the reason */
     LARGE_TRIES_MAX = 1024,
     SLABS_IN_SMALL_PAGES = 2, /* a small cache does not take whole large pages */
     ROUNDS_KNOWN = 4,         /* of a clock; then what is known of both paces is halved */
@@ -66,7 +66,7 @@ enum {
 
 /* Claims the frame if its time has come, and takes it out of the table. */
 static bool
-claim_if_due(struct firn_block_cache *cache, struct firn_block_cache_frame *frame, unsigned looked)
+claim_if_due(struct fi_block_cache *cache, struct fi_block_cache_frame *frame, unsigned looked)
 {
     unsigned fall = 1 + looked / LOOKED_PER_MARK;
     uint8_t used = atomic_load_explicit(&frame->used, memory_order_relaxed);
@@ -75,11 +75,11 @@ claim_if_due(struct firn_block_cache *cache, struct firn_block_cache_frame *fram
                               memory_order_relaxed);
         return false;
     }
-    enum firn_block_cache_claim claim = firn_block_cache_frame_claim(frame);
-    if (claim == FIRN_BLOCK_CACHE_CLAIM_VISIBLE) {
-        firn_block_cache_table_remove(cache, frame, true);
+    enum fi_block_cache_claim claim = fi_block_cache_frame_claim(frame);
+    if (claim == FI_BLOCK_CACHE_CLAIM_VISIBLE) {
+        fi_block_cache_table_remove(cache, frame, true);
     }
-    return claim != FIRN_BLOCK_CACHE_CLAIM_NONE;
+    return claim != FI_BLOCK_CACHE_CLAIM_NONE;
 }
 
 /* How many frames a search looks at. */
@@ -91,7 +91,7 @@ looked_max(uint32_t count)
 
 /* Moves the hand after the slab of frame i, if it is still before that. */
 static void
-skip_slab(struct firn_block_cache *cache, uint64_t hand)
+skip_slab(struct fi_block_cache *cache, uint64_t hand)
 {
     uint64_t to = hand - hand % cache->slab_frames + cache->slab_frames;
     uint64_t seen = hand + 1;
@@ -101,13 +101,13 @@ skip_slab(struct firn_block_cache *cache, uint64_t hand)
 
 /* So many blocks were looked at to evict something. */
 static void
-count_looked(struct firn_block_cache_pace *pace, uint64_t looked)
+count_looked(struct fi_block_cache_pace *pace, uint64_t looked)
 {
     atomic_fetch_add_explicit(&pace->looked, looked, memory_order_relaxed);
 }
 
-static struct firn_block_cache_frame *
-evict_frame(struct firn_block_cache *cache)
+static struct fi_block_cache_frame *
+evict_frame(struct fi_block_cache *cache)
 {
     unsigned limit = looked_max(cache->frame_count) + cache->slab_count;
     unsigned skipped = 0;
@@ -129,20 +129,20 @@ evict_frame(struct firn_block_cache *cache)
 /* ---- the budget ---- */
 
 static size_t
-used_bytes(const struct firn_block_cache *cache)
+used_bytes(const struct fi_block_cache *cache)
 {
     return atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed);
 }
 
 /* The budget with what was added to it. */
 static size_t
-limit_bytes(const struct firn_block_cache *cache)
+limit_bytes(const struct fi_block_cache *cache)
 {
-    return cache->budget_bytes + firn_block_cache_lend_extra_bytes(cache);
+    return cache->budget_bytes + fi_block_cache_lend_extra_bytes(cache);
 }
 
 static size_t
-room_bytes(const struct firn_block_cache *cache)
+room_bytes(const struct fi_block_cache *cache)
 {
     size_t used = used_bytes(cache);
     size_t limit = limit_bytes(cache);
@@ -151,17 +151,17 @@ room_bytes(const struct firn_block_cache *cache)
 
 /* A block found no room: what is lent is recalled. */
 static void
-want_back(struct firn_block_cache *cache)
+want_back(struct fi_block_cache *cache)
 {
-    if (firn_block_cache_lend_bytes(cache) > 0 && !firn_block_cache_lend_is_recalled(cache)) {
+    if (fi_block_cache_lend_bytes(cache) > 0 && !fi_block_cache_lend_is_recalled(cache)) {
         atomic_store_explicit(&cache->memory.is_recalled, true, memory_order_relaxed);
     }
 }
 
 static bool
-charge_locked(struct firn_block_cache *cache, size_t size)
+charge_locked(struct fi_block_cache *cache, size_t size)
 {
-    firn_os_mutex_assert_held(&cache->memory.mutex);
+    fi_os_mutex_assert_held(&cache->memory.mutex);
     size_t used = used_bytes(cache);
     if (size > room_bytes(cache)) { /* else (I1) would not hold */
         want_back(cache);
@@ -172,18 +172,18 @@ charge_locked(struct firn_block_cache *cache, size_t size)
 }
 
 static void
-uncharge_locked(struct firn_block_cache *cache, size_t size)
+uncharge_locked(struct fi_block_cache *cache, size_t size)
 {
-    firn_os_mutex_assert_held(&cache->memory.mutex);
+    fi_os_mutex_assert_held(&cache->memory.mutex);
     DCHECK(size <= used_bytes(cache)); /* (I1) */
     atomic_store_explicit(&cache->memory.used_bytes, used_bytes(cache) - size,
                           memory_order_relaxed);
 }
 
 static void
-add_free_frames_locked(struct firn_block_cache *cache, uint32_t more)
+add_free_frames_locked(struct fi_block_cache *cache, uint32_t more)
 {
-    firn_os_mutex_assert_held(&cache->memory.mutex);
+    fi_os_mutex_assert_held(&cache->memory.mutex);
     uint32_t free_frames =
         atomic_load_explicit(&cache->memory.free_frames, memory_order_relaxed) + more;
     DCHECK(free_frames <= cache->frame_count);
@@ -191,26 +191,26 @@ add_free_frames_locked(struct firn_block_cache *cache, uint32_t more)
 }
 
 static size_t
-slab_size(const struct firn_block_cache *cache)
+slab_size(const struct fi_block_cache *cache)
 {
     return (size_t)cache->slab_frames * FRAME_SIZE;
 }
 
 static size_t
-slab_cost(const struct firn_block_cache *cache)
+slab_cost(const struct fi_block_cache *cache)
 {
-    return firn_os_pages_cost_bytes(slab_size(cache));
+    return fi_os_pages_cost_bytes(slab_size(cache));
 }
 
 /* ---- slabs ---- */
 
 static void
-push_free_locked(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
+push_free_locked(struct fi_block_cache *cache, struct fi_block_cache_frame *frame)
 {
-    firn_os_mutex_assert_held(&cache->memory.mutex);
-    uint32_t i = firn_block_cache_index_of(cache, frame);
-    DCHECK(i < cache->frame_count && firn_block_cache_frame_is_owned(frame));
-    struct firn_block_cache_slab *slab = &cache->slabs[i / cache->slab_frames];
+    fi_os_mutex_assert_held(&cache->memory.mutex);
+    uint32_t i = fi_block_cache_index_of(cache, frame);
+    DCHECK(i < cache->frame_count && fi_block_cache_frame_is_owned(frame));
+    struct fi_block_cache_slab *slab = &cache->slabs[i / cache->slab_frames];
     DCHECK(slab->free_count < cache->slab_frames);
     frame->next_free = slab->first_free;
     slab->first_free = i + 1;
@@ -218,14 +218,14 @@ push_free_locked(struct firn_block_cache *cache, struct firn_block_cache_frame *
     add_free_frames_locked(cache, 1);
 }
 
-static struct firn_block_cache_frame *
-pop_free_locked(struct firn_block_cache *cache, struct firn_block_cache_slab *slab)
+static struct fi_block_cache_frame *
+pop_free_locked(struct fi_block_cache *cache, struct fi_block_cache_slab *slab)
 {
-    firn_os_mutex_assert_held(&cache->memory.mutex);
+    fi_os_mutex_assert_held(&cache->memory.mutex);
     DCHECK(slab->first_free != 0 && slab->free_count > 0 && !slab->is_changing);
     DCHECK(slab->first_free - 1 - (uint32_t)(slab - cache->slabs) * cache->slab_frames <
            cache->slab_frames); /* it is one of the slab's */
-    struct firn_block_cache_frame *frame = &cache->frames[slab->first_free - 1];
+    struct fi_block_cache_frame *frame = &cache->frames[slab->first_free - 1];
     slab->first_free = frame->next_free;
     slab->free_count--;
     add_free_frames_locked(cache, UINT32_MAX);
@@ -233,14 +233,14 @@ pop_free_locked(struct firn_block_cache *cache, struct firn_block_cache_slab *sl
 }
 
 /* A frame that lies free. */
-static struct firn_block_cache_frame *
-take_free(struct firn_block_cache *cache)
+static struct fi_block_cache_frame *
+take_free(struct fi_block_cache *cache)
 {
     if (atomic_load_explicit(&cache->memory.free_frames, memory_order_relaxed) == 0) {
         return NULL;
     }
-    struct firn_block_cache_frame *frame = NULL;
-    firn_os_mutex_lock(&cache->memory.mutex);
+    struct fi_block_cache_frame *frame = NULL;
+    fi_os_mutex_lock(&cache->memory.mutex);
     for (uint32_t n = 0; frame == NULL && n < cache->slab_count; n++) {
         uint32_t i = (cache->memory.slab_hint + n) % cache->slab_count;
         if (cache->slabs[i].free_count > 0 && !cache->slabs[i].is_changing) {
@@ -248,42 +248,42 @@ take_free(struct firn_block_cache *cache)
             cache->memory.slab_hint = i;
         }
     }
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     return frame;
 }
 
 /* A slab that has no memory, charged; NULL where there is none or the budget has no room. */
-static struct firn_block_cache_slab *
-begin_slab(struct firn_block_cache *cache)
+static struct fi_block_cache_slab *
+begin_slab(struct fi_block_cache *cache)
 {
-    struct firn_block_cache_slab *slab = NULL;
+    struct fi_block_cache_slab *slab = NULL;
     if (slab_cost(cache) > room_bytes(cache)) {
         want_back(cache);
         return NULL;
     }
-    firn_os_mutex_lock(&cache->memory.mutex);
+    fi_os_mutex_lock(&cache->memory.mutex);
     for (uint32_t i = 0; slab == NULL && i < cache->slab_count; i++) {
-        struct firn_block_cache_slab *one = &cache->slabs[i];
+        struct fi_block_cache_slab *one = &cache->slabs[i];
         bool is_taken = atomic_load_explicit(&one->is_taken, memory_order_relaxed);
         if (!is_taken && !one->is_changing && charge_locked(cache, slab_cost(cache))) {
             one->is_changing = true;
             slab = one;
         }
     }
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     return slab;
 }
 
 /* The slab's memory is there. Its frames lie free, but for the first, which is returned. */
-static struct firn_block_cache_frame *
-open_slab(struct firn_block_cache *cache, struct firn_block_cache_slab *slab,
-          const struct firn_os_pages *pages)
+static struct fi_block_cache_frame *
+open_slab(struct fi_block_cache *cache, struct fi_block_cache_slab *slab,
+          const struct fi_os_pages *pages)
 {
     uint32_t first = (uint32_t)(slab - cache->slabs) * cache->slab_frames;
     for (uint32_t i = 0; i < cache->slab_frames; i++) {
         cache->frames[first + i].data = pages->data + (size_t)i * FRAME_SIZE;
     }
-    firn_os_mutex_lock(&cache->memory.mutex);
+    fi_os_mutex_lock(&cache->memory.mutex);
     DCHECK(slab->is_changing && slab->pages.data == NULL && slab->free_count == 0);
     slab->pages = *pages;
     slab->is_changing = false;
@@ -294,48 +294,48 @@ open_slab(struct firn_block_cache *cache, struct firn_block_cache_slab *slab,
         push_free_locked(cache, &cache->frames[first + i - 1]);
     }
     cache->memory.slab_hint = (uint32_t)(slab - cache->slabs);
-    struct firn_block_cache_frame *frame = pop_free_locked(cache, slab);
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    struct fi_block_cache_frame *frame = pop_free_locked(cache, slab);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     return frame;
 }
 
 static void
-cancel_slab(struct firn_block_cache *cache, struct firn_block_cache_slab *slab)
+cancel_slab(struct fi_block_cache *cache, struct fi_block_cache_slab *slab)
 {
-    firn_os_mutex_lock(&cache->memory.mutex);
+    fi_os_mutex_lock(&cache->memory.mutex);
     DCHECK(slab->is_changing && slab->pages.data == NULL); /* (I1): its memory has gone */
     slab->is_changing = false;
     uncharge_locked(cache, slab_cost(cache));
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
 }
 
 static void
-prefer_large_pages(struct firn_block_cache *cache, const struct firn_block_cache_slab *slab,
-                   const struct firn_os_pages *pages)
+prefer_large_pages(struct fi_block_cache *cache, const struct fi_block_cache_slab *slab,
+                   const struct fi_os_pages *pages)
 {
     uint32_t number = (uint32_t)(slab - cache->slabs);
-    if (number < SLABS_IN_SMALL_PAGES || pages->size % FIRN_OS_PAGES_LARGE_SIZE != 0) {
+    if (number < SLABS_IN_SMALL_PAGES || pages->size % FI_OS_PAGES_LARGE_SIZE != 0) {
         return;
     }
-    bool agreed = firn_os_pages_prefer_large(pages);
+    bool agreed = fi_os_pages_prefer_large(pages);
     if (number == SLABS_IN_SMALL_PAGES) { /* the cache is going to be large: its tables too */
-        agreed = firn_os_pages_prefer_large(&cache->pages) && agreed;
+        agreed = fi_os_pages_prefer_large(&cache->pages) && agreed;
     }
-    firn_os_mutex_lock(&cache->memory.mutex);
+    fi_os_mutex_lock(&cache->memory.mutex);
     cache->memory.has_large_pages = agreed;
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
 }
 
 /* A frame of a new slab. */
-static struct firn_block_cache_frame *
-take_from_new_slab(struct firn_block_cache *cache)
+static struct fi_block_cache_frame *
+take_from_new_slab(struct fi_block_cache *cache)
 {
-    struct firn_block_cache_slab *slab = begin_slab(cache);
+    struct fi_block_cache_slab *slab = begin_slab(cache);
     if (slab == NULL) {
         return NULL;
     }
-    struct firn_os_pages pages;
-    if (firn_os_pages_map(cache->os, slab_size(cache), &pages, NULL) != FIRN_OK) {
+    struct fi_os_pages pages;
+    if (fi_os_pages_map(cache->os, slab_size(cache), &pages, NULL) != FIRN_OK) {
         cancel_slab(cache, slab);
         return NULL;
     }
@@ -344,47 +344,47 @@ take_from_new_slab(struct firn_block_cache *cache)
 }
 
 /* Chooses a slab to be freed; its free frames cannot be taken from now on. */
-static struct firn_block_cache_slab *
-begin_closing(struct firn_block_cache *cache)
+static struct fi_block_cache_slab *
+begin_closing(struct fi_block_cache *cache)
 {
-    struct firn_block_cache_slab *slab = NULL;
-    firn_os_mutex_lock(&cache->memory.mutex);
+    struct fi_block_cache_slab *slab = NULL;
+    fi_os_mutex_lock(&cache->memory.mutex);
     for (uint32_t n = 0; slab == NULL && n < cache->slab_count; n++) {
         cache->memory.slab_hand = (cache->memory.slab_hand + 1) % cache->slab_count;
-        struct firn_block_cache_slab *one = &cache->slabs[cache->memory.slab_hand];
+        struct fi_block_cache_slab *one = &cache->slabs[cache->memory.slab_hand];
         if (atomic_load_explicit(&one->is_taken, memory_order_relaxed) && !one->is_changing) {
             one->is_changing = true;
             slab = one;
         }
     }
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     return slab;
 }
 
 /* Evicts all that is not pinned from the slab. */
 static void
-empty_slab(struct firn_block_cache *cache, struct firn_block_cache_slab *slab)
+empty_slab(struct fi_block_cache *cache, struct fi_block_cache_slab *slab)
 {
     uint32_t first = (uint32_t)(slab - cache->slabs) * cache->slab_frames;
     for (uint32_t i = first; i < first + cache->slab_frames; i++) {
         atomic_store_explicit(&cache->frames[i].used, 0, memory_order_relaxed);
         if (claim_if_due(cache, &cache->frames[i], 0)) {
-            firn_block_cache_memory_give(cache, &cache->frames[i]);
+            fi_block_cache_memory_give(cache, &cache->frames[i]);
         }
     }
 }
 
 /* Gives the slab's memory back if all its frames lie free. */
 static bool
-finish_closing(struct firn_block_cache *cache, struct firn_block_cache_slab *slab)
+finish_closing(struct fi_block_cache *cache, struct fi_block_cache_slab *slab)
 {
-    struct firn_os_pages pages = {0};
-    firn_os_mutex_lock(&cache->memory.mutex);
+    struct fi_os_pages pages = {0};
+    fi_os_mutex_lock(&cache->memory.mutex);
     DCHECK(slab->is_changing && slab->free_count <= cache->slab_frames);
     bool is_empty = slab->free_count == cache->slab_frames;
     if (is_empty) {
         pages = slab->pages;
-        slab->pages = (struct firn_os_pages){0};
+        slab->pages = (struct fi_os_pages){0};
         slab->first_free = 0;
         slab->free_count = 0;
         add_free_frames_locked(cache, 0 - cache->slab_frames);
@@ -394,18 +394,18 @@ finish_closing(struct firn_block_cache *cache, struct firn_block_cache_slab *sla
     } else {
         slab->is_changing = false;
     }
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     if (is_empty) {
-        firn_os_pages_unmap(&pages);
+        fi_os_pages_unmap(&pages);
         cancel_slab(cache, slab);
     }
     return is_empty;
 }
 
 static bool
-close_a_slab(struct firn_block_cache *cache)
+close_a_slab(struct fi_block_cache *cache)
 {
-    struct firn_block_cache_slab *slab = begin_closing(cache);
+    struct fi_block_cache_slab *slab = begin_closing(cache);
     if (slab == NULL) {
         return false;
     }
@@ -418,26 +418,26 @@ close_a_slab(struct firn_block_cache *cache)
 static size_t
 charge_of(uint32_t size)
 {
-    return (size_t)size + FIRN_BLOCK_CACHE_LEASE_SIZE;
+    return (size_t)size + FI_BLOCK_CACHE_LEASE_SIZE;
 }
 
 static void
-push_free_large_locked(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
+push_free_large_locked(struct fi_block_cache *cache, struct fi_block_cache_frame *frame)
 {
-    firn_os_mutex_assert_held(&cache->memory.mutex);
-    DCHECK(frame->memory == NULL && firn_block_cache_frame_is_owned(frame));
+    fi_os_mutex_assert_held(&cache->memory.mutex);
+    DCHECK(frame->memory == NULL && fi_block_cache_frame_is_owned(frame));
     frame->next_free = cache->memory.first_free_large;
-    cache->memory.first_free_large = firn_block_cache_index_of(cache, frame) + 1;
+    cache->memory.first_free_large = fi_block_cache_index_of(cache, frame) + 1;
 }
 
-static struct firn_block_cache_frame *
-pop_free_large_locked(struct firn_block_cache *cache)
+static struct fi_block_cache_frame *
+pop_free_large_locked(struct fi_block_cache *cache)
 {
-    firn_os_mutex_assert_held(&cache->memory.mutex);
+    fi_os_mutex_assert_held(&cache->memory.mutex);
     if (cache->memory.first_free_large != 0) {
-        struct firn_block_cache_frame *frame = &cache->frames[cache->memory.first_free_large - 1];
+        struct fi_block_cache_frame *frame = &cache->frames[cache->memory.first_free_large - 1];
         cache->memory.first_free_large = frame->next_free;
-        DCHECK(frame->memory == NULL && firn_block_cache_frame_is_owned(frame));
+        DCHECK(frame->memory == NULL && fi_block_cache_frame_is_owned(frame));
         return frame;
     }
     if (cache->memory.large_high < cache->large_count) {
@@ -448,32 +448,32 @@ pop_free_large_locked(struct firn_block_cache *cache)
 
 /* Releases the memory of a large frame that the caller owns. */
 static void
-give_large(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
+give_large(struct fi_block_cache *cache, struct fi_block_cache_frame *frame)
 {
     size_t charge = charge_of(frame->size);
     if (frame->memory != NULL) {
-        firn_block_cache_lease_unref(firn_block_cache_lease_of(frame));
+        fi_block_cache_lease_unref(fi_block_cache_lease_of(frame));
         frame->memory = NULL;
     }
-    firn_os_mutex_lock(&cache->memory.mutex);
+    fi_os_mutex_lock(&cache->memory.mutex);
     DCHECK(charge <= cache->memory.large_bytes && cache->memory.large_bytes <= used_bytes(cache));
     uncharge_locked(cache, charge);
     cache->memory.large_bytes -= charge;
     push_free_large_locked(cache, frame);
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
 }
 
 /* The bytes of the block that was evicted; 0: none. */
 static size_t
-evict_large(struct firn_block_cache *cache)
+evict_large(struct fi_block_cache *cache)
 {
-    firn_os_mutex_lock(&cache->memory.mutex);
+    fi_os_mutex_lock(&cache->memory.mutex);
     uint32_t count = cache->memory.large_high;
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     unsigned limit = looked_max(count);
     for (unsigned looked = 0; looked < limit; looked++) {
         uint64_t hand = atomic_fetch_add_explicit(&cache->large_hand, 1, memory_order_relaxed);
-        struct firn_block_cache_frame *frame = &cache->frames[cache->frame_count + hand % count];
+        struct fi_block_cache_frame *frame = &cache->frames[cache->frame_count + hand % count];
         if (claim_if_due(cache, frame, looked)) {
             size_t bytes = charge_of(frame->size);
             give_large(cache, frame);
@@ -500,13 +500,13 @@ is_faster(const struct speed *speed, const struct speed *other)
 }
 
 static void
-get_speeds(struct firn_block_cache *cache, struct speed *frames, struct speed *large)
+get_speeds(struct fi_block_cache *cache, struct speed *frames, struct speed *large)
 {
-    firn_os_mutex_lock(&cache->memory.mutex);
+    fi_os_mutex_lock(&cache->memory.mutex);
     frames->bytes = cache->memory.slabs_taken * (uint64_t)slab_size(cache);
     large->bytes = cache->memory.large_bytes;
     uint32_t large_count = cache->memory.large_high;
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     frames->looked = atomic_load_explicit(&cache->frame_pace.looked, memory_order_relaxed);
     large->looked = atomic_load_explicit(&cache->large_pace.looked, memory_order_relaxed);
     if (frames->looked > ROUNDS_KNOWN * (uint64_t)cache->frame_count ||
@@ -519,7 +519,7 @@ get_speeds(struct firn_block_cache *cache, struct speed *frames, struct speed *l
 
 /* Whether a slab's worth was evicted since this was last so. */
 static bool
-is_time(struct firn_block_cache *cache, struct firn_block_cache_pace *pace, size_t evicted)
+is_time(struct fi_block_cache *cache, struct fi_block_cache_pace *pace, size_t evicted)
 {
     uint64_t bytes =
         atomic_fetch_add_explicit(&pace->evicted_bytes, evicted, memory_order_relaxed) + evicted;
@@ -533,16 +533,16 @@ is_time(struct firn_block_cache *cache, struct firn_block_cache_pace *pace, size
 /* Marks the blocks of a slab down, as the hand that goes by. Whether the slab may go: nothing in it
  * is pinned, and few of its blocks were marked. */
 static bool
-look_at_slab(struct firn_block_cache *cache, const struct firn_block_cache_slab *slab)
+look_at_slab(struct fi_block_cache *cache, const struct fi_block_cache_slab *slab)
 {
     uint32_t first = (uint32_t)(slab - cache->slabs) * cache->slab_frames;
     uint32_t marked = 0;
     bool has_pins = false;
     for (uint32_t i = first; i < first + cache->slab_frames; i++) {
-        struct firn_block_cache_frame *frame = &cache->frames[i];
+        struct fi_block_cache_frame *frame = &cache->frames[i];
         uint8_t used = atomic_load_explicit(&frame->used, memory_order_relaxed);
-        has_pins |= firn_block_cache_frame_is_pinned(frame);
-        if (used > 0 && !firn_block_cache_frame_is_owned(frame)) {
+        has_pins |= fi_block_cache_frame_is_pinned(frame);
+        if (used > 0 && !fi_block_cache_frame_is_owned(frame)) {
             marked++;
             atomic_store_explicit(&frame->used, (uint8_t)(used - 1), memory_order_relaxed);
         }
@@ -553,7 +553,7 @@ look_at_slab(struct firn_block_cache *cache, const struct firn_block_cache_slab 
 
 /* Larger blocks have evicted so many bytes of their own: perhaps a slab is needed less. */
 static void
-balance_for_large(struct firn_block_cache *cache, size_t evicted)
+balance_for_large(struct fi_block_cache *cache, size_t evicted)
 {
     struct speed frames;
     struct speed large;
@@ -561,7 +561,7 @@ balance_for_large(struct firn_block_cache *cache, size_t evicted)
         return;
     }
     get_speeds(cache, &frames, &large);
-    struct firn_block_cache_slab *slab = is_faster(&large, &frames) ? begin_closing(cache) : NULL;
+    struct fi_block_cache_slab *slab = is_faster(&large, &frames) ? begin_closing(cache) : NULL;
     if (slab != NULL) {
         if (look_at_slab(cache, slab)) {
             empty_slab(cache, slab);
@@ -573,7 +573,7 @@ balance_for_large(struct firn_block_cache *cache, size_t evicted)
 /* Frames have evicted one of theirs: perhaps larger blocks are needed less. The hand of their clock
  * goes on by some slabs' worth, until what it lets go has room for a slab. */
 static void
-balance_for_frames(struct firn_block_cache *cache)
+balance_for_frames(struct fi_block_cache *cache)
 {
     enum { SLABS_LOOKED_AT = 2 };
     struct speed frames;
@@ -585,14 +585,14 @@ balance_for_frames(struct firn_block_cache *cache)
     if (large.bytes == 0 || !is_faster(&frames, &large)) {
         return;
     }
-    firn_os_mutex_lock(&cache->memory.mutex);
+    fi_os_mutex_lock(&cache->memory.mutex);
     uint32_t count = cache->memory.large_high;
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     uint64_t limit = SLABS_LOOKED_AT * (uint64_t)slab_size(cache) * count / large.bytes + 1;
     uint64_t looked = 0;
     for (; looked < limit && slab_cost(cache) > room_bytes(cache); looked++) {
         uint64_t hand = atomic_fetch_add_explicit(&cache->large_hand, 1, memory_order_relaxed);
-        struct firn_block_cache_frame *frame = &cache->frames[cache->frame_count + hand % count];
+        struct fi_block_cache_frame *frame = &cache->frames[cache->frame_count + hand % count];
         if (claim_if_due(cache, frame, 0)) {
             give_large(cache, frame);
         }
@@ -601,12 +601,12 @@ balance_for_frames(struct firn_block_cache *cache)
 }
 
 /* A large frame without memory, charged for size bytes; NULL where there is no room now. */
-static struct firn_block_cache_frame *
-begin_large(struct firn_block_cache *cache, uint32_t size, bool *out_few)
+static struct fi_block_cache_frame *
+begin_large(struct fi_block_cache *cache, uint32_t size, bool *out_few)
 {
     size_t charge = charge_of(size);
-    struct firn_block_cache_frame *frame = NULL;
-    firn_os_mutex_lock(&cache->memory.mutex);
+    struct fi_block_cache_frame *frame = NULL;
+    fi_os_mutex_lock(&cache->memory.mutex);
     size_t held = atomic_load_explicit(&cache->held_bytes, memory_order_relaxed);
     *out_few = cache->memory.large_bytes + charge <= limit_bytes(cache) / 4 + held;
     if (charge_locked(cache, charge)) {
@@ -617,14 +617,14 @@ begin_large(struct firn_block_cache *cache, uint32_t size, bool *out_few)
             uncharge_locked(cache, charge);
         }
     }
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     return frame;
 }
 
-static struct firn_block_cache_frame *
-take_large(struct firn_block_cache *cache, uint32_t size)
+static struct fi_block_cache_frame *
+take_large(struct fi_block_cache *cache, uint32_t size)
 {
-    struct firn_block_cache_frame *frame = NULL;
+    struct fi_block_cache_frame *frame = NULL;
     if (charge_of(size) > cache->budget_bytes / 4) {
         return NULL;
     }
@@ -647,23 +647,23 @@ take_large(struct firn_block_cache *cache, uint32_t size)
         balance_for_large(cache, evicted);
     }
     frame->size = size;
-    uint8_t *memory = firn_alloc(charge_of(size));
+    uint8_t *memory = fi_alloc(charge_of(size));
     if (memory == NULL) {
         give_large(cache, frame);
         return NULL;
     }
-    firn_block_cache_place(frame, memory, memory, size);
+    fi_block_cache_place(frame, memory, memory, size);
     DCHECK(frame->data + size <= (uint8_t *)frame->memory + charge_of(size));
     return frame;
 }
 
 /* Takes a slab's worth from the larger blocks where they hold more than half of the budget. */
 static bool
-shrink_large(struct firn_block_cache *cache)
+shrink_large(struct fi_block_cache *cache)
 {
-    firn_os_mutex_lock(&cache->memory.mutex);
+    fi_os_mutex_lock(&cache->memory.mutex);
     bool many = cache->memory.large_bytes > limit_bytes(cache) / 2;
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
     if (!many) {
         return false;
     }
@@ -679,30 +679,30 @@ shrink_large(struct firn_block_cache *cache)
 /* Larger blocks give way until they hold no more than half of the limit, then slabs without pins
  * and larger blocks in turn. */
 void
-firn_block_cache_memory_shrink(struct firn_block_cache *cache)
+fi_block_cache_memory_shrink(struct fi_block_cache *cache)
 {
     bool goes_on = true;
     while (goes_on && used_bytes(cache) > limit_bytes(cache)) {
-        firn_os_mutex_lock(&cache->memory.mutex);
+        fi_os_mutex_lock(&cache->memory.mutex);
         bool many = cache->memory.large_bytes > limit_bytes(cache) / 2;
-        firn_os_mutex_unlock(&cache->memory.mutex);
+        fi_os_mutex_unlock(&cache->memory.mutex);
         goes_on = (!many && close_a_slab(cache)) || evict_large(cache) > 0;
     }
 }
 
 /* ---- what the others call ---- */
 
-struct firn_block_cache_frame *
-firn_block_cache_memory_take(struct firn_block_cache *cache, uint32_t size)
+struct fi_block_cache_frame *
+fi_block_cache_memory_take(struct fi_block_cache *cache, uint32_t size)
 {
-    DCHECK(size <= FIRN_BLOCK_SIZE_MAX);
+    DCHECK(size <= FI_BLOCK_SIZE_MAX);
     if (cache->frame_count == 0) {
         return NULL;
     }
     if (size > FRAME_SIZE) {
         return take_large(cache, size);
     }
-    struct firn_block_cache_frame *frame = take_free(cache);
+    struct fi_block_cache_frame *frame = take_free(cache);
     if (frame == NULL) {
         frame = take_from_new_slab(cache);
     }
@@ -722,20 +722,20 @@ firn_block_cache_memory_take(struct firn_block_cache *cache, uint32_t size)
 }
 
 void
-firn_block_cache_memory_give(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
+fi_block_cache_memory_give(struct fi_block_cache *cache, struct fi_block_cache_frame *frame)
 {
-    DCHECK(firn_block_cache_has_frame(cache, frame));
-    if (firn_block_cache_index_of(cache, frame) >= cache->frame_count) {
+    DCHECK(fi_block_cache_has_frame(cache, frame));
+    if (fi_block_cache_index_of(cache, frame) >= cache->frame_count) {
         give_large(cache, frame);
         return;
     }
-    firn_os_mutex_lock(&cache->memory.mutex);
+    fi_os_mutex_lock(&cache->memory.mutex);
     push_free_locked(cache, frame);
-    firn_os_mutex_unlock(&cache->memory.mutex);
+    fi_os_mutex_unlock(&cache->memory.mutex);
 }
 
 bool
-firn_block_cache_memory_next_frames(struct firn_block_cache *cache, uint32_t *first, uint32_t *end)
+fi_block_cache_memory_next_frames(struct fi_block_cache *cache, uint32_t *first, uint32_t *end)
 {
     *first = *end;
     /* Relaxed: a thread that knows of a block learned of it after its slab was taken. */
@@ -746,23 +746,23 @@ firn_block_cache_memory_next_frames(struct firn_block_cache *cache, uint32_t *fi
     }
     *end = *first + cache->slab_frames;
     if (*first == cache->frame_count) {
-        firn_os_mutex_lock(&cache->memory.mutex);
+        fi_os_mutex_lock(&cache->memory.mutex);
         *end = *first + cache->memory.large_high;
-        firn_os_mutex_unlock(&cache->memory.mutex);
+        fi_os_mutex_unlock(&cache->memory.mutex);
     }
     return *first <= cache->frame_count && *first < *end;
 }
 
 void
-firn_block_cache_memory_deinit(struct firn_block_cache *cache)
+fi_block_cache_memory_deinit(struct fi_block_cache *cache)
 {
     for (uint32_t i = 0; i < cache->memory.large_high; i++) {
-        const struct firn_block_cache_frame *frame = &cache->frames[cache->frame_count + i];
+        const struct fi_block_cache_frame *frame = &cache->frames[cache->frame_count + i];
         if (frame->memory != NULL) {
-            firn_block_cache_lease_unref(firn_block_cache_lease_of(frame));
+            fi_block_cache_lease_unref(fi_block_cache_lease_of(frame));
         }
     }
     for (uint32_t i = 0; i < cache->slab_count; i++) {
-        firn_os_pages_unmap(&cache->slabs[i].pages);
+        fi_os_pages_unmap(&cache->slabs[i].pages);
     }
 }

@@ -22,19 +22,19 @@
 #include "block/block_cache_internal.h"
 
 static uint32_t
-next_place(const struct firn_block_cache *cache, uint32_t at)
+next_place(const struct fi_block_cache *cache, uint32_t at)
 {
     return at + 1 < cache->part_size ? at + 1 : 0;
 }
 
 static uint32_t
-place_of_hash(const struct firn_block_cache *cache, uint64_t hash)
+place_of_hash(const struct fi_block_cache *cache, uint64_t hash)
 {
     return (uint32_t)(((hash >> 32) * cache->part_size) >> 32);
 }
 
 static _Atomic uint64_t *
-part_of(const struct firn_block_cache *cache, uint64_t hash)
+part_of(const struct fi_block_cache *cache, uint64_t hash)
 {
     return cache->entries + (hash & (cache->shard_count - 1)) * (uint64_t)cache->part_size;
 }
@@ -53,12 +53,12 @@ store(_Atomic uint64_t *entry, uint64_t value)
 }
 
 static void
-insert_locked(struct firn_block_cache *cache, uint64_t hash, uint32_t index)
+insert_locked(struct fi_block_cache *cache, uint64_t hash, uint32_t index)
 {
     _Atomic uint64_t *part = part_of(cache, hash);
     uint32_t at = place_of_hash(cache, hash);
-    const struct firn_block_cache_shard *shard = firn_block_cache_table_shard(cache, hash);
-    firn_os_mutex_assert_held(&shard->mutex);
+    const struct fi_block_cache_shard *shard = fi_block_cache_table_shard(cache, hash);
+    fi_os_mutex_assert_held(&shard->mutex);
     DCHECK(shard->count + 1 < cache->part_size); /* (I1) */
     while (load(&part[at]) != 0) {
         at = next_place(cache, at);
@@ -66,34 +66,34 @@ insert_locked(struct firn_block_cache *cache, uint64_t hash, uint32_t index)
     store(&part[at], hash << 32 | (index + 1));
 }
 
-struct firn_block_cache_frame *
-firn_block_cache_table_publish(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
+struct fi_block_cache_frame *
+fi_block_cache_table_publish(struct fi_block_cache *cache, struct fi_block_cache_frame *frame)
 {
-    uint64_t hash = firn_block_cache_table_hash(frame->file, frame->offset);
-    struct firn_block_cache_shard *shard = firn_block_cache_table_shard(cache, hash);
-    uint32_t index = firn_block_cache_index_of(cache, frame);
-    DCHECK(firn_block_cache_has_frame(cache, frame) &&
-           firn_block_cache_frame_is_owned(frame)); /* (I2) */
-    firn_os_mutex_lock(&shard->mutex);
-    struct firn_block_cache_frame *found =
-        firn_block_cache_table_find(cache, hash, frame->file, frame->offset);
+    uint64_t hash = fi_block_cache_table_hash(frame->file, frame->offset);
+    struct fi_block_cache_shard *shard = fi_block_cache_table_shard(cache, hash);
+    uint32_t index = fi_block_cache_index_of(cache, frame);
+    DCHECK(fi_block_cache_has_frame(cache, frame) &&
+           fi_block_cache_frame_is_owned(frame)); /* (I2) */
+    fi_os_mutex_lock(&shard->mutex);
+    struct fi_block_cache_frame *found =
+        fi_block_cache_table_find(cache, hash, frame->file, frame->offset);
     if (found == NULL && shard->count + 1 < cache->part_size) { /* (I1) */
         atomic_store_explicit(&cache->owners[index], (uint32_t)frame->file, memory_order_relaxed);
-        firn_block_cache_frame_publish(frame);
+        fi_block_cache_frame_publish(frame);
         insert_locked(cache, hash, index);
         shard->count++;
         found = frame;
     }
-    firn_os_mutex_unlock(&shard->mutex);
+    fi_os_mutex_unlock(&shard->mutex);
     return found;
 }
 
 /* The place that the entry at `at` wants, which lies at or before it. */
 static uint32_t
-home_of(const struct firn_block_cache *cache, uint64_t entry)
+home_of(const struct fi_block_cache *cache, uint64_t entry)
 {
-    const struct firn_block_cache_frame *frame = cache->frames + (uint32_t)entry - 1;
-    return place_of_hash(cache, firn_block_cache_table_hash(frame->file, frame->offset));
+    const struct fi_block_cache_frame *frame = cache->frames + (uint32_t)entry - 1;
+    return place_of_hash(cache, fi_block_cache_table_hash(frame->file, frame->offset));
 }
 
 /* Whether going on from `from` one comes to `to` before `end`. */
@@ -105,11 +105,11 @@ is_on_the_way(uint32_t from, uint32_t to, uint32_t end)
 
 /* Closes the gap at `gap`: an entry after it whose home does not lie between moves up. */
 static void
-close_gap_locked(const struct firn_block_cache *cache, uint64_t hash, uint32_t gap)
+close_gap_locked(const struct fi_block_cache *cache, uint64_t hash, uint32_t gap)
 {
     _Atomic uint64_t *part = part_of(cache, hash);
     uint32_t at = next_place(cache, gap);
-    firn_os_mutex_assert_held(&firn_block_cache_table_shard(cache, hash)->mutex);
+    fi_os_mutex_assert_held(&fi_block_cache_table_shard(cache, hash)->mutex);
     for (uint64_t entry = load(&part[at]); entry != 0; entry = load(&part[at])) {
         uint32_t home = home_of(cache, entry);
         if (!is_on_the_way(next_place(cache, gap), home, next_place(cache, at))) {
@@ -122,15 +122,15 @@ close_gap_locked(const struct firn_block_cache *cache, uint64_t hash, uint32_t g
 }
 
 void
-firn_block_cache_table_remove(struct firn_block_cache *cache, struct firn_block_cache_frame *frame,
-                              bool is_eviction)
+fi_block_cache_table_remove(struct fi_block_cache *cache, struct fi_block_cache_frame *frame,
+                            bool is_eviction)
 {
-    uint64_t hash = firn_block_cache_table_hash(frame->file, frame->offset);
-    struct firn_block_cache_shard *shard = firn_block_cache_table_shard(cache, hash);
-    uint64_t wanted = hash << 32 | (firn_block_cache_index_of(cache, frame) + 1);
+    uint64_t hash = fi_block_cache_table_hash(frame->file, frame->offset);
+    struct fi_block_cache_shard *shard = fi_block_cache_table_shard(cache, hash);
+    uint64_t wanted = hash << 32 | (fi_block_cache_index_of(cache, frame) + 1);
     _Atomic uint64_t *part = part_of(cache, hash);
-    DCHECK(firn_block_cache_frame_is_owned(frame) || firn_block_cache_frame_is_pinned(frame));
-    firn_os_mutex_lock(&shard->mutex);
+    DCHECK(fi_block_cache_frame_is_owned(frame) || fi_block_cache_frame_is_pinned(frame));
+    fi_os_mutex_lock(&shard->mutex);
     uint32_t at = place_of_hash(cache, hash);
     while (load(&part[at]) != wanted) {
         CHECK(load(&part[at]) != 0); /* (I2) */
@@ -141,5 +141,5 @@ firn_block_cache_table_remove(struct firn_block_cache *cache, struct firn_block_
     shard->count--;
     shard->evictions += is_eviction;
     shard->hits_of_gone += atomic_load_explicit(&frame->hits, memory_order_relaxed);
-    firn_os_mutex_unlock(&shard->mutex);
+    fi_os_mutex_unlock(&shard->mutex);
 }

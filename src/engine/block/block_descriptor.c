@@ -46,14 +46,14 @@
  * read shrinks. */
 enum { CLOSED_AT_ONCE_MAX = 4 };
 
-struct firn_block_descriptor {
-    struct firn_block_descriptors *all; /* NULL: it stays open */
-    struct firn_os_dir *dir;
-    struct firn_os_file *file; /* unless CLOSED */
+struct fi_block_descriptor {
+    struct fi_block_descriptors *all; /* NULL: it stays open */
+    struct fi_os_dir *dir;
+    struct fi_os_file *file; /* unless CLOSED */
     _Atomic uint64_t uses;
     _Atomic bool was_used; /* since it was opened, or the hand passed */
-    struct firn_block_descriptor *ring_next;
-    struct firn_block_descriptor *ring_prev;
+    struct fi_block_descriptor *ring_next;
+    struct fi_block_descriptor *ring_prev;
     const char *name; /* the end of path */
     char path[];
 };
@@ -61,25 +61,24 @@ struct firn_block_descriptor {
 /* ---- the ring ---- */
 
 void
-firn_block_descriptor_init_all(struct firn_block_descriptors *all, struct firn_os *os,
-                               size_t open_max)
+fi_block_descriptor_init_all(struct fi_block_descriptors *all, struct fi_os *os, size_t open_max)
 {
     DCHECK(open_max > 0);
-    *all = (struct firn_block_descriptors){.open_max = open_max};
-    firn_os_mutex_init(os, &all->mutex, FIRN_LOCK_BLOCK_FILES);
+    *all = (struct fi_block_descriptors){.open_max = open_max};
+    fi_os_mutex_init(os, &all->mutex, FI_LOCK_BLOCK_FILES);
 }
 
 void
-firn_block_descriptor_deinit_all(struct firn_block_descriptors *all)
+fi_block_descriptor_deinit_all(struct fi_block_descriptors *all)
 {
     CHECK(all->open_count == 0 && all->hand == NULL);
-    firn_os_mutex_deinit(&all->mutex);
+    fi_os_mutex_deinit(&all->mutex);
 }
 
 static void
-enter_ring_locked(struct firn_block_descriptors *all, struct firn_block_descriptor *descriptor)
+enter_ring_locked(struct fi_block_descriptors *all, struct fi_block_descriptor *descriptor)
 {
-    firn_os_mutex_assert_held(&all->mutex);
+    fi_os_mutex_assert_held(&all->mutex);
     DCHECK(descriptor->ring_next == NULL && (all->hand == NULL) == (all->open_count == 0));
     if (all->hand == NULL) {
         descriptor->ring_next = descriptor;
@@ -96,9 +95,9 @@ enter_ring_locked(struct firn_block_descriptors *all, struct firn_block_descript
 }
 
 static void
-leave_ring_locked(struct firn_block_descriptors *all, struct firn_block_descriptor *descriptor)
+leave_ring_locked(struct fi_block_descriptors *all, struct fi_block_descriptor *descriptor)
 {
-    firn_os_mutex_assert_held(&all->mutex);
+    fi_os_mutex_assert_held(&all->mutex);
     DCHECK(descriptor->ring_next != NULL && all->open_count > 0); /* (I3) */
     descriptor->ring_prev->ring_next = descriptor->ring_next;
     descriptor->ring_next->ring_prev = descriptor->ring_prev;
@@ -111,19 +110,19 @@ leave_ring_locked(struct firn_block_descriptors *all, struct firn_block_descript
 }
 
 /* Takes the file of the next descriptor that may be closed; NULL: there is none. */
-static struct firn_os_file *
-take_one_locked(struct firn_block_descriptors *all)
+static struct fi_os_file *
+take_one_locked(struct fi_block_descriptors *all)
 {
-    firn_os_mutex_assert_held(&all->mutex);
+    fi_os_mutex_assert_held(&all->mutex);
     for (size_t i = 0; i < 2 * all->open_count; i++) {
-        struct firn_block_descriptor *descriptor = all->hand;
+        struct fi_block_descriptor *descriptor = all->hand;
         uint64_t unused = 0;
         all->hand = descriptor->ring_next;
         /* (I1). Pairs with the end of reads. */
         if (!atomic_exchange_explicit(&descriptor->was_used, false, memory_order_relaxed) &&
             atomic_compare_exchange_strong_explicit(&descriptor->uses, &unused, CLOSED,
                                                     memory_order_acquire, memory_order_relaxed)) {
-            struct firn_os_file *file = descriptor->file;
+            struct fi_os_file *file = descriptor->file;
             descriptor->file = NULL;
             leave_ring_locked(all, descriptor);
             return file;
@@ -134,16 +133,16 @@ take_one_locked(struct firn_block_descriptors *all)
 
 /* Files that are to be closed without the mutex. */
 struct taken {
-    struct firn_os_file *files[CLOSED_AT_ONCE_MAX];
+    struct fi_os_file *files[CLOSED_AT_ONCE_MAX];
     size_t count;
 };
 
 static void
-take_above_locked(struct firn_block_descriptors *all, size_t keep, struct taken *taken)
+take_above_locked(struct fi_block_descriptors *all, size_t keep, struct taken *taken)
 {
-    firn_os_mutex_assert_held(&all->mutex);
+    fi_os_mutex_assert_held(&all->mutex);
     while (all->open_count > keep && taken->count < CLOSED_AT_ONCE_MAX) {
-        struct firn_os_file *file = take_one_locked(all);
+        struct fi_os_file *file = take_one_locked(all);
         if (file == NULL) {
             break;
         }
@@ -155,7 +154,7 @@ static void
 close_taken(struct taken *taken)
 {
     for (size_t i = 0; i < taken->count; i++) {
-        firn_os_file_close(taken->files[i]);
+        fi_os_file_close(taken->files[i]);
     }
 }
 
@@ -163,39 +162,39 @@ close_taken(struct taken *taken)
 
 /* Closes some that could stay open otherwise; false if none can be closed. */
 static bool
-give_way(struct firn_block_descriptors *all)
+give_way(struct fi_block_descriptors *all)
 {
     struct taken taken = {.count = 0};
-    firn_os_mutex_lock(&all->mutex);
+    fi_os_mutex_lock(&all->mutex);
     take_above_locked(all, 0, &taken);
-    firn_os_mutex_unlock(&all->mutex);
+    fi_os_mutex_unlock(&all->mutex);
     close_taken(&taken);
     return taken.count > 0;
 }
 
 static int
-open_file(const struct firn_block_descriptor *descriptor, struct firn_os_stat *out_stat,
-          struct firn_os_file **out, firn_error *err)
+open_file(const struct fi_block_descriptor *descriptor, struct fi_os_stat *out_stat,
+          struct fi_os_file **out, firn_error *err)
 {
     firn_error local;
     firn_error *filled = err != NULL ? err : &local;
-    int rc = firn_os_file_open_stat(descriptor->dir, descriptor->name, FIRN_OS_READ, 0, out,
-                                    out_stat, filled);
+    int rc = fi_os_file_open_stat(descriptor->dir, descriptor->name, FI_OS_READ, 0, out, out_stat,
+                                  filled);
     if (rc != FIRN_OK && (filled->os_errno == EMFILE || filled->os_errno == ENFILE) &&
         descriptor->all != NULL && give_way(descriptor->all)) {
-        rc = firn_os_file_open_stat(descriptor->dir, descriptor->name, FIRN_OS_READ, 0, out,
-                                    out_stat, filled);
+        rc = fi_os_file_open_stat(descriptor->dir, descriptor->name, FI_OS_READ, 0, out, out_stat,
+                                  filled);
     }
     return rc;
 }
 
 /* Gives the file, which was just opened, to the descriptor if it has none; else closes it. */
 static void
-attach(struct firn_block_descriptor *descriptor, struct firn_os_file *file)
+attach(struct fi_block_descriptor *descriptor, struct fi_os_file *file)
 {
-    struct firn_block_descriptors *all = descriptor->all;
+    struct fi_block_descriptors *all = descriptor->all;
     struct taken taken = {.count = 0};
-    firn_os_mutex_lock(&all->mutex);
+    fi_os_mutex_lock(&all->mutex);
     if ((atomic_load_explicit(&descriptor->uses, memory_order_relaxed) & CLOSED) != 0) {
         DCHECK(descriptor->file == NULL); /* (I2) */
         take_above_locked(all, all->open_max - 1, &taken);
@@ -205,25 +204,25 @@ attach(struct firn_block_descriptor *descriptor, struct firn_os_file *file)
         /* (I2). Pairs with the beginning of reads. */
         (void)atomic_fetch_and_explicit(&descriptor->uses, ~CLOSED, memory_order_release);
     }
-    firn_os_mutex_unlock(&all->mutex);
-    firn_os_file_close(file);
+    fi_os_mutex_unlock(&all->mutex);
+    fi_os_file_close(file);
     close_taken(&taken);
 }
 
 int
-firn_block_descriptor_open(struct firn_block_descriptors *all, struct firn_os_dir *dir,
-                           const char *name, struct firn_os_stat *out_stat,
-                           struct firn_block_descriptor **out, firn_error *err)
+fi_block_descriptor_open(struct fi_block_descriptors *all, struct fi_os_dir *dir, const char *name,
+                         struct fi_os_stat *out_stat, struct fi_block_descriptor **out,
+                         firn_error *err)
 {
-    const char *dir_path = firn_os_dir_path(dir);
+    const char *dir_path = fi_os_dir_path(dir);
     size_t dir_size = strlen(dir_path);
     size_t name_size = strlen(name);
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     *out = NULL;
-    struct firn_block_descriptor *descriptor =
-        firn_alloc_zeroed(sizeof *descriptor + dir_size + 1 + name_size + 1);
+    struct fi_block_descriptor *descriptor =
+        fi_alloc_zeroed(sizeof *descriptor + dir_size + 1 + name_size + 1);
     if (descriptor == NULL) {
-        return firn_error_no_memory(err, "an open file");
+        return fi_error_no_memory(err, "an open file");
     }
     memcpy(descriptor->path, dir_path, dir_size);
     descriptor->path[dir_size] = '/';
@@ -232,7 +231,7 @@ firn_block_descriptor_open(struct firn_block_descriptors *all, struct firn_os_di
     descriptor->dir = dir;
     int rc = open_file(descriptor, out_stat, &file, err);
     if (rc != FIRN_OK) {
-        firn_free(descriptor);
+        fi_free(descriptor);
         return rc;
     }
     if (all != NULL) {
@@ -246,27 +245,27 @@ firn_block_descriptor_open(struct firn_block_descriptors *all, struct firn_os_di
 }
 
 void
-firn_block_descriptor_close(struct firn_block_descriptor *descriptor)
+fi_block_descriptor_close(struct fi_block_descriptor *descriptor)
 {
     if (descriptor == NULL) {
         return;
     }
-    struct firn_block_descriptors *all = descriptor->all;
+    struct fi_block_descriptors *all = descriptor->all;
     if (all != NULL) {
-        firn_os_mutex_lock(&all->mutex);
+        fi_os_mutex_lock(&all->mutex);
         uint64_t uses = atomic_load_explicit(&descriptor->uses, memory_order_acquire);
         DCHECK((uses & ~CLOSED) == 0);
         if (uses == 0) {
             leave_ring_locked(all, descriptor);
         }
-        firn_os_mutex_unlock(&all->mutex);
+        fi_os_mutex_unlock(&all->mutex);
     }
-    firn_os_file_close(descriptor->file);
-    firn_free(descriptor);
+    fi_os_file_close(descriptor->file);
+    fi_free(descriptor);
 }
 
 const char *
-firn_block_descriptor_path(const struct firn_block_descriptor *descriptor)
+fi_block_descriptor_path(const struct fi_block_descriptor *descriptor)
 {
     return descriptor->path;
 }
@@ -275,10 +274,10 @@ firn_block_descriptor_path(const struct firn_block_descriptor *descriptor)
 
 /* Of a descriptor that was closed when this read was counted. */
 static int
-open_again(struct firn_block_descriptor *descriptor, firn_error *err)
+open_again(struct fi_block_descriptor *descriptor, firn_error *err)
 {
-    struct firn_os_file *file;
-    struct firn_os_stat stat;
+    struct fi_os_file *file;
+    struct fi_os_stat stat;
     int rc = open_file(descriptor, &stat, &file, err);
     if (rc == FIRN_OK) {
         attach(descriptor, file);
@@ -287,8 +286,8 @@ open_again(struct firn_block_descriptor *descriptor, firn_error *err)
 }
 
 int
-firn_block_descriptor_read(struct firn_block_descriptor *descriptor, uint64_t offset, void *data,
-                           size_t size, firn_error *err)
+fi_block_descriptor_read(struct fi_block_descriptor *descriptor, uint64_t offset, void *data,
+                         size_t size, firn_error *err)
 {
     int rc = FIRN_OK;
     /* Pairs with attach. */
@@ -299,7 +298,7 @@ firn_block_descriptor_read(struct firn_block_descriptor *descriptor, uint64_t of
         atomic_store_explicit(&descriptor->was_used, true, memory_order_relaxed);
     }
     if (rc == FIRN_OK) {
-        rc = firn_os_file_read_exact(descriptor->file, offset, data, size, err);
+        rc = fi_os_file_read_exact(descriptor->file, offset, data, size, err);
     }
     /* Pairs with take_one_locked. */
     before = atomic_fetch_sub_explicit(&descriptor->uses, 1, memory_order_release);

@@ -15,36 +15,36 @@
 #include "threads/os_thread.h"
 
 /* A file that can be read. Its descriptor may be closed between two reads. */
-struct firn_block_descriptor;
+struct fi_block_descriptor;
 
 /* Those that share a budget. In the caller's memory. */
-struct firn_block_descriptors {
+struct fi_block_descriptors {
     size_t open_max; /* at least 1 */
-    struct firn_os_mutex mutex;
-    struct firn_block_descriptor *hand; /* the clock's; NULL: none is open */
+    struct fi_os_mutex mutex;
+    struct fi_block_descriptor *hand; /* the clock's; NULL: none is open */
     size_t open_count;
 };
 
-void firn_block_descriptor_init_all(struct firn_block_descriptors *all, struct firn_os *os,
-                                    size_t open_max);
+void fi_block_descriptor_init_all(struct fi_block_descriptors *all, struct fi_os *os,
+                                  size_t open_max);
 /* Requires: all are closed. */
-void firn_block_descriptor_deinit_all(struct firn_block_descriptors *all);
+void fi_block_descriptor_deinit_all(struct fi_block_descriptors *all);
 
 /* Opens a file for reading; *out_stat is its state. If `all` is NULL, its descriptor stays open and
  * `dir` is not needed after this. Otherwise both are borrowed until close; and the name must stay
  * that of the file: one that replaces it would be read instead, so what is read must be verified by
  * something that belongs to this file. */
-FIRN_MUST_CHECK int firn_block_descriptor_open(struct firn_block_descriptors *all,
-                                               struct firn_os_dir *dir, const char *name,
-                                               struct firn_os_stat *out_stat,
-                                               struct firn_block_descriptor **out, firn_error *err);
+FIRN_MUST_CHECK int fi_block_descriptor_open(struct fi_block_descriptors *all,
+                                             struct fi_os_dir *dir, const char *name,
+                                             struct fi_os_stat *out_stat,
+                                             struct fi_block_descriptor **out, firn_error *err);
 /* Requires: nobody reads. NULL is fine. */
-void firn_block_descriptor_close(struct firn_block_descriptor *descriptor);
+void fi_block_descriptor_close(struct fi_block_descriptor *descriptor);
 /* Valid until close. */
-const char *firn_block_descriptor_path(const struct firn_block_descriptor *descriptor);
-/* As firn_os_file_read_exact; also fails as opening a file does. */
-FIRN_MUST_CHECK int firn_block_descriptor_read(struct firn_block_descriptor *descriptor,
-                                               uint64_t offset, void *data, size_t size,
-                                               firn_error *err);
+const char *fi_block_descriptor_path(const struct fi_block_descriptor *descriptor);
+/* As fi_os_file_read_exact; also fails as opening a file does. */
+FIRN_MUST_CHECK int fi_block_descriptor_read(struct fi_block_descriptor *descriptor,
+                                             uint64_t offset, void *data, size_t size,
+                                             firn_error *err);
 
 #endif

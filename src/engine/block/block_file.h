@@ -21,26 +21,26 @@
 #include "os/os.h"
 
 /* The kind of a file; on disk. A reader refuses a file of another kind than it asked for. */
-enum firn_block_file_kind {
-    FIRN_BLOCK_FILE_ROW = 1,
-    FIRN_BLOCK_FILE_COLUMN = 2,
-    FIRN_BLOCK_FILE_VECTOR = 3,
-    FIRN_BLOCK_FILE_PACK = 4,
-    FIRN_BLOCK_FILE_STAT_CACHE = 5,
-    FIRN_BLOCK_FILE_VALUES = 6
+enum fi_block_file_kind {
+    FI_BLOCK_FILE_ROW = 1,
+    FI_BLOCK_FILE_COLUMN = 2,
+    FI_BLOCK_FILE_VECTOR = 3,
+    FI_BLOCK_FILE_PACK = 4,
+    FI_BLOCK_FILE_STAT_CACHE = 5,
+    FI_BLOCK_FILE_VALUES = 6
 };
 
 /* 128 random bits, made when the file is written: the file's identity wherever it is linked or
  * copied. */
-struct firn_block_file_id {
+struct fi_block_file_id {
     uint8_t bytes[16];
 };
 
 /* The largest raw and the largest stored size of one block. */
-enum { FIRN_BLOCK_SIZE_MAX = 64 << 20 };
+enum { FI_BLOCK_SIZE_MAX = 64 << 20 };
 
 /* The place of a block. raw_size is its decoded size. */
-struct firn_block_ref {
+struct fi_block_ref {
     uint64_t offset; /* of the block's header in the file */
     uint32_t stored_size;
     uint32_t raw_size;
@@ -48,128 +48,126 @@ struct firn_block_ref {
 
 /* A named part of the file, recorded in the table of contents. Kinds are the owner's (a pack's
  * object table, …). */
-struct firn_block_section {
+struct fi_block_section {
     uint32_t kind;
-    struct firn_block_ref ref;
+    struct fi_block_ref ref;
 };
-enum { FIRN_BLOCK_SECTIONS_MAX = 1 << 16 };
+enum { FI_BLOCK_SECTIONS_MAX = 1 << 16 };
 
 /* On disk, in the table of contents: features of a kind of file that its first readers did not
  * have. Readers without a feature refuse the file as one of a newer firn. */
 enum {
-    FIRN_BLOCK_NEEDS_CELLS = 1 /* a pack: lists of cells (pack/packfile_cells.h) */
+    FI_BLOCK_NEEDS_CELLS = 1 /* a pack: lists of cells (pack/packfile_cells.h) */
 };
 
 /* ---- writing (block_writer.c) ---- */
 
-struct firn_block_writer;
-struct firn_block_publisher;
+struct fi_block_writer;
+struct fi_block_publisher;
 
 /* Creates <name> + ".tmp" in dir (borrowed until destroy), mode 0600, or takes over one that a
  * crash left there; FIRN_BUSY while another writer holds it. FIRN_EXISTS if `name` is taken now;
  * finish checks again. */
-FIRN_MUST_CHECK int firn_block_writer_create(struct firn_os_dir *dir, const char *name,
-                                             enum firn_block_file_kind kind,
-                                             struct firn_block_writer **out, firn_error *err);
-const struct firn_block_file_id *firn_block_writer_id(const struct firn_block_writer *writer);
+FIRN_MUST_CHECK int fi_block_writer_create(struct fi_os_dir *dir, const char *name,
+                                           enum fi_block_file_kind kind,
+                                           struct fi_block_writer **out, firn_error *err);
+const struct fi_block_file_id *fi_block_writer_id(const struct fi_block_writer *writer);
 
 /* Writes one block whose bytes are already encoded with codec. Safe from several threads at once: a
  * place is reserved under a lock, and written outside it. After a failure in any thread all later
  * calls return FIRN_FAILED. */
-FIRN_MUST_CHECK int firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec,
-                                          firn_slice stored, uint32_t raw_size,
-                                          struct firn_block_ref *out, firn_error *err);
+FIRN_MUST_CHECK int fi_block_writer_add(struct fi_block_writer *writer, enum fi_codec codec,
+                                        firn_slice stored, uint32_t raw_size,
+                                        struct fi_block_ref *out, firn_error *err);
 /* Names a block that was added, in the table of contents. One thread. */
-FIRN_MUST_CHECK int firn_block_writer_add_section(struct firn_block_writer *writer, uint32_t kind,
-                                                  const struct firn_block_ref *ref,
-                                                  firn_error *err);
+FIRN_MUST_CHECK int fi_block_writer_add_section(struct fi_block_writer *writer, uint32_t kind,
+                                                const struct fi_block_ref *ref, firn_error *err);
 /* Sets which features a reader needs for this file, as recorded in the table of contents: bits of
  * FIRN_BLOCK_NEEDS_*. One thread. */
-void firn_block_writer_set_needs(struct firn_block_writer *writer, uint32_t needs);
+void fi_block_writer_set_needs(struct fi_block_writer *writer, uint32_t needs);
 /* Bytes of the file so far. Any thread. */
-uint64_t firn_block_writer_size_bytes(struct firn_block_writer *writer);
+uint64_t fi_block_writer_size_bytes(struct fi_block_writer *writer);
 
 /* Table of contents, footer, sync, rename (never over an existing file: FIRN_EXISTS), directory
  * sync. After success the file is durable under its name; after failure nothing is left under
  * either name. No thread may be adding. The writer can only be destroyed afterwards. out_size may
  * be NULL. */
-FIRN_MUST_CHECK int firn_block_writer_finish(struct firn_block_writer *writer, uint64_t *out_size,
-                                             firn_error *err);
-/* Like firn_block_writer_finish, but sync and name are left to the publisher's next run, in the
+FIRN_MUST_CHECK int fi_block_writer_finish(struct fi_block_writer *writer, uint64_t *out_size,
+                                           firn_error *err);
+/* Like fi_block_writer_finish, but sync and name are left to the publisher's next run, in the
  * same directory. NULL: as above. */
-FIRN_MUST_CHECK int firn_block_writer_finish_later(struct firn_block_writer *writer,
-                                                   struct firn_block_publisher *publisher,
-                                                   uint64_t *out_size, firn_error *err);
+FIRN_MUST_CHECK int fi_block_writer_finish_later(struct fi_block_writer *writer,
+                                                 struct fi_block_publisher *publisher,
+                                                 uint64_t *out_size, firn_error *err);
 /* Removes the temporary file unless finished. NULL is fine. */
-void firn_block_writer_destroy(struct firn_block_writer *writer);
+void fi_block_writer_destroy(struct fi_block_writer *writer);
 
 /* ---- reading (block_reader.c) ---- */
 
-struct firn_block_reader;
-struct firn_block_descriptors;
+struct fi_block_reader;
+struct fi_block_descriptors;
 
 /* Checks header, footer and table of contents. FIRN_CORRUPT names file and offset; FIRN_NEWER the
  * version it saw. dir is not needed after this. */
-FIRN_MUST_CHECK int firn_block_reader_open(struct firn_os_dir *dir, const char *name,
-                                           enum firn_block_file_kind kind,
-                                           struct firn_block_reader **out, firn_error *err);
+FIRN_MUST_CHECK int fi_block_reader_open(struct fi_os_dir *dir, const char *name,
+                                         enum fi_block_file_kind kind, struct fi_block_reader **out,
+                                         firn_error *err);
 /* The same within a budget of descriptors (block_descriptor.h), which is borrowed until close, as
  * dir and the name of the file are. NULL: as above. */
-FIRN_MUST_CHECK int firn_block_reader_open_in(struct firn_block_descriptors *descriptors,
-                                              struct firn_os_dir *dir, const char *name,
-                                              enum firn_block_file_kind kind,
-                                              struct firn_block_reader **out, firn_error *err);
-void firn_block_reader_close(struct firn_block_reader *reader);
-const struct firn_block_file_id *firn_block_reader_id(const struct firn_block_reader *reader);
-const char *firn_block_reader_path(const struct firn_block_reader *reader);
+FIRN_MUST_CHECK int fi_block_reader_open_in(struct fi_block_descriptors *descriptors,
+                                            struct fi_os_dir *dir, const char *name,
+                                            enum fi_block_file_kind kind,
+                                            struct fi_block_reader **out, firn_error *err);
+void fi_block_reader_close(struct fi_block_reader *reader);
+const struct fi_block_file_id *fi_block_reader_id(const struct fi_block_reader *reader);
+const char *fi_block_reader_path(const struct fi_block_reader *reader);
 /* Bits of FIRN_BLOCK_NEEDS_*. */
-uint32_t firn_block_reader_needs(const struct firn_block_reader *reader);
-uint64_t firn_block_reader_size_bytes(const struct firn_block_reader *reader);
+uint32_t fi_block_reader_needs(const struct fi_block_reader *reader);
+uint64_t fi_block_reader_size_bytes(const struct fi_block_reader *reader);
 
-size_t firn_block_reader_section_count(const struct firn_block_reader *reader);
-const struct firn_block_section *firn_block_reader_section(const struct firn_block_reader *reader,
-                                                           size_t i);
+size_t fi_block_reader_section_count(const struct fi_block_reader *reader);
+const struct fi_block_section *fi_block_reader_section(const struct fi_block_reader *reader,
+                                                       size_t i);
 
 /* Where the body ends and the table of contents begins. Blocks are contiguous from
- * FIRN_BLOCK_BODY_START to here: each takes up firn_block_reader_span of its ref. */
-uint64_t firn_block_reader_body_end(const struct firn_block_reader *reader);
-uint64_t firn_block_reader_span(const struct firn_block_ref *ref);
-enum { FIRN_BLOCK_BODY_START = 128 };
+ * FI_BLOCK_BODY_START to here: each takes up fi_block_reader_span of its ref. */
+uint64_t fi_block_reader_body_end(const struct fi_block_reader *reader);
+uint64_t fi_block_reader_span(const struct fi_block_ref *ref);
+enum { FI_BLOCK_BODY_START = 128 };
 /* Whether a file with these first bytes begins as a sealed file does; the rest may be damaged. */
-bool firn_block_format_is_header(const uint8_t bytes[FIRN_BLOCK_BODY_START]);
+bool fi_block_format_is_header(const uint8_t bytes[FI_BLOCK_BODY_START]);
 
 /* Reads, verifies and decodes one block; replaces the contents of out, which also holds the stored
  * bytes meanwhile. ref is not trusted: FIRN_CORRUPT if it does not name a block of this file. Any
  * thread, each with its own context and buf. */
-FIRN_MUST_CHECK int firn_block_reader_read(struct firn_block_reader *reader,
-                                           const struct firn_block_ref *ref,
-                                           struct firn_compress *context, struct firn_buf *out,
-                                           firn_error *err);
-/* Like firn_block_reader_read without decoding: *out, the verified stored bytes, is borrowed from
+FIRN_MUST_CHECK int fi_block_reader_read(struct fi_block_reader *reader,
+                                         const struct fi_block_ref *ref,
+                                         struct fi_compress *context, struct fi_buf *out,
+                                         firn_error *err);
+/* Like fi_block_reader_read without decoding: *out, the verified stored bytes, is borrowed from
  * buf. */
-FIRN_MUST_CHECK int firn_block_reader_read_stored(struct firn_block_reader *reader,
-                                                  const struct firn_block_ref *ref,
-                                                  struct firn_buf *buf, enum firn_codec *out_codec,
-                                                  firn_slice *out, firn_error *err);
+FIRN_MUST_CHECK int fi_block_reader_read_stored(struct fi_block_reader *reader,
+                                                const struct fi_block_ref *ref, struct fi_buf *buf,
+                                                enum fi_codec *out_codec, firn_slice *out,
+                                                firn_error *err);
 /* The same in two steps, to read adjacent blocks at once. The first reads bytes of the body without
  * verifying them; the second verifies and decodes one block: bytes are all the span of ref. *out is
  * borrowed from bytes if the block is not compressed, else from buffer, whose contents are
  * replaced. */
-FIRN_MUST_CHECK int firn_block_reader_read_span(struct firn_block_reader *reader, uint64_t offset,
-                                                size_t size, uint8_t *out, firn_error *err);
-FIRN_MUST_CHECK int firn_block_reader_decode(struct firn_block_reader *reader,
-                                             const struct firn_block_ref *ref, const uint8_t *bytes,
-                                             struct firn_compress *context, struct firn_buf *buffer,
-                                             firn_slice *out, firn_error *err);
+FIRN_MUST_CHECK int fi_block_reader_read_span(struct fi_block_reader *reader, uint64_t offset,
+                                              size_t size, uint8_t *out, firn_error *err);
+FIRN_MUST_CHECK int fi_block_reader_decode(struct fi_block_reader *reader,
+                                           const struct fi_block_ref *ref, const uint8_t *bytes,
+                                           struct fi_compress *context, struct fi_buf *buffer,
+                                           firn_slice *out, firn_error *err);
 /* Compares every MiB of the body with the table of contents, for a transfer or a scrub.
  * FIRN_CORRUPT names the first bad range. */
-FIRN_MUST_CHECK int firn_block_reader_verify_body(struct firn_block_reader *reader,
-                                                  firn_error *err);
-/* The same for one MiB, i < firn_block_reader_chunk_count. So a reader of all blocks in order can
+FIRN_MUST_CHECK int fi_block_reader_verify_body(struct fi_block_reader *reader, firn_error *err);
+/* The same for one MiB, i < fi_block_reader_chunk_count. So a reader of all blocks in order can
  * verify each range while it is still in the page cache. buffer is working memory. */
-uint64_t firn_block_reader_chunk_count(const struct firn_block_reader *reader);
-FIRN_MUST_CHECK int firn_block_reader_verify_chunk(struct firn_block_reader *reader, uint64_t i,
-                                                   struct firn_buf *buffer, firn_error *err);
+uint64_t fi_block_reader_chunk_count(const struct fi_block_reader *reader);
+FIRN_MUST_CHECK int fi_block_reader_verify_chunk(struct fi_block_reader *reader, uint64_t i,
+                                                 struct fi_buf *buffer, firn_error *err);
 
 /* ---- salvage (block_salvage.c) ---- */
 
@@ -180,10 +178,10 @@ FIRN_MUST_CHECK int firn_block_reader_verify_chunk(struct firn_block_reader *rea
  * than FIRN_OK ends the walk and is returned. FIRN_CORRUPT only if neither header nor footer has
  * the file's identity, without which no block can be verified. */
 FIRN_MUST_CHECK int
-firn_block_salvage(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
-                   int (*visit)(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec,
-                                firn_slice stored, firn_error *err),
-                   void *ctx, firn_error *err);
+fi_block_salvage(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind kind,
+                 int (*visit)(void *ctx, const struct fi_block_ref *ref, enum fi_codec codec,
+                              firn_slice stored, firn_error *err),
+                 void *ctx, firn_error *err);
 
 /* ==== making many block files durable at once ====
  *
@@ -191,33 +189,32 @@ firn_block_salvage(struct firn_os_dir *dir, const char *name, enum firn_block_fi
  */
 
 /* Maximum number of finished files that wait; each keeps a file descriptor. */
-enum { FIRN_BLOCK_PUBLISHER_FILES_MAX = 128 };
+enum { FI_BLOCK_PUBLISHER_FILES_MAX = 128 };
 
-struct firn_block_publisher_file {
-    struct firn_os_file *file;
+struct fi_block_publisher_file {
+    struct fi_os_file *file;
     char *temp_name;
     char *name;
 };
 
 /* In the caller's memory. */
-struct firn_block_publisher {
-    struct firn_os_dir *dir;
-    struct firn_block_publisher_file files[FIRN_BLOCK_PUBLISHER_FILES_MAX];
+struct fi_block_publisher {
+    struct fi_os_dir *dir;
+    struct fi_block_publisher_file files[FI_BLOCK_PUBLISHER_FILES_MAX];
     size_t count;
     size_t renamed; /* number of files that have their names */
 };
 
-void firn_block_publisher_init(struct firn_block_publisher *publisher, struct firn_os_dir *dir);
+void fi_block_publisher_init(struct fi_block_publisher *publisher, struct fi_os_dir *dir);
 /* Takes over *file, which is complete: it is not durable, and does not have `name`, before the next
  * run. Runs first if too many files wait. A failure leaves *file with the caller. */
-FIRN_MUST_CHECK int firn_block_publisher_add(struct firn_block_publisher *publisher,
-                                             const struct firn_block_publisher_file *file,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_block_publisher_add(struct fi_block_publisher *publisher,
+                                           const struct fi_block_publisher_file *file,
+                                           firn_error *err);
 /* Makes all waiting files durable under their names: their contents, then the names, then the
  * directory, once. After a failure none of them is left under either name. */
-FIRN_MUST_CHECK int firn_block_publisher_run(struct firn_block_publisher *publisher,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_block_publisher_run(struct fi_block_publisher *publisher, firn_error *err);
 /* Removes the waiting files. */
-void firn_block_publisher_deinit(struct firn_block_publisher *publisher);
+void fi_block_publisher_deinit(struct fi_block_publisher *publisher);
 
 #endif

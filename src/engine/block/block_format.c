@@ -33,45 +33,45 @@ static const uint8_t header_magic[8] = {0xf1, 'f', 'i', 'r', 'n', '\r', '\n', 0x
 static const uint8_t footer_magic[8] = {0xf1, 'f', 'i', 'r', 'n', 'e', 'n', 'd'};
 static const uint8_t prefix_magic[2] = {0xb1, 0x0c};
 
-enum { EDGE_SIZE = FIRN_BLOCK_FORMAT_HEADER_SIZE, EDGE_CHECKSUM_AT = 120, PLACE_SIZE = 36 };
-_Static_assert((int)FIRN_BLOCK_FORMAT_HEADER_SIZE == (int)FIRN_BLOCK_FORMAT_FOOTER_SIZE,
+enum { EDGE_SIZE = FI_BLOCK_FORMAT_HEADER_SIZE, EDGE_CHECKSUM_AT = 120, PLACE_SIZE = 36 };
+_Static_assert((int)FI_BLOCK_FORMAT_HEADER_SIZE == (int)FI_BLOCK_FORMAT_FOOTER_SIZE,
                "header and footer are sealed alike");
 
 /* ---- header and footer ---- */
 
 static void
-encode_edge(const uint8_t magic[8], enum firn_block_file_kind kind,
-            const struct firn_block_file_id *id, uint8_t out[EDGE_SIZE])
+encode_edge(const uint8_t magic[8], enum fi_block_file_kind kind, const struct fi_block_file_id *id,
+            uint8_t out[EDGE_SIZE])
 {
-    DCHECK(kind >= FIRN_BLOCK_FILE_ROW && kind <= FIRN_BLOCK_FILE_VALUES);
+    DCHECK(kind >= FI_BLOCK_FILE_ROW && kind <= FI_BLOCK_FILE_VALUES);
     memset(out, 0, EDGE_SIZE);
     memcpy(out, magic, 8);
-    firn_store_le32(out + 8, FIRN_BLOCK_FORMAT_VERSION);
-    firn_store_le32(out + 12, (uint32_t)kind);
+    fi_store_le32(out + 8, FI_BLOCK_FORMAT_VERSION);
+    fi_store_le32(out + 12, (uint32_t)kind);
     memcpy(out + 16, id->bytes, sizeof id->bytes);
 }
 
 static void
 seal_edge(uint8_t bytes[EDGE_SIZE])
 {
-    firn_store_le64(bytes + EDGE_CHECKSUM_AT, firn_xxh3(bytes, EDGE_CHECKSUM_AT, 0));
+    fi_store_le64(bytes + EDGE_CHECKSUM_AT, fi_xxh3(bytes, EDGE_CHECKSUM_AT, 0));
 }
 
 static const char *
 kind_name(uint32_t kind)
 {
     switch (kind) {
-    case FIRN_BLOCK_FILE_ROW:
+    case FI_BLOCK_FILE_ROW:
         return "a row run";
-    case FIRN_BLOCK_FILE_COLUMN:
+    case FI_BLOCK_FILE_COLUMN:
         return "a column run";
-    case FIRN_BLOCK_FILE_VECTOR:
+    case FI_BLOCK_FILE_VECTOR:
         return "a vector structure";
-    case FIRN_BLOCK_FILE_PACK:
+    case FI_BLOCK_FILE_PACK:
         return "a pack";
-    case FIRN_BLOCK_FILE_STAT_CACHE:
+    case FI_BLOCK_FILE_STAT_CACHE:
         return "a stat cache";
-    case FIRN_BLOCK_FILE_VALUES:
+    case FI_BLOCK_FILE_VALUES:
         return "a file of values";
     default:
         return "a file of unknown kind";
@@ -81,101 +81,101 @@ kind_name(uint32_t kind)
 /* What header and footer have in common; `edge` is the name of the one at hand. */
 static int
 decode_edge(const uint8_t bytes[EDGE_SIZE], const uint8_t magic[8], const char *edge,
-            enum firn_block_file_kind kind, const char *path, firn_error *err)
+            enum fi_block_file_kind kind, const char *path, firn_error *err)
 {
     if (memcmp(bytes, magic, 8) != 0) {
-        return firn_error_set(err, FIRN_CORRUPT, "'%s': no %s of a firn block file", path, edge);
+        return fi_error_set(err, FIRN_CORRUPT, "'%s': no %s of a firn block file", path, edge);
     }
-    uint64_t expected = firn_load_le64(bytes + EDGE_CHECKSUM_AT);
-    uint64_t found = firn_xxh3(bytes, EDGE_CHECKSUM_AT, 0);
+    uint64_t expected = fi_load_le64(bytes + EDGE_CHECKSUM_AT);
+    uint64_t found = fi_xxh3(bytes, EDGE_CHECKSUM_AT, 0);
     if (expected != found) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s': checksum of the %s is %016llx, expected %016llx", path, edge,
-                              (unsigned long long)found, (unsigned long long)expected);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s': checksum of the %s is %016llx, expected %016llx", path, edge,
+                            (unsigned long long)found, (unsigned long long)expected);
     }
-    uint32_t version = firn_load_le32(bytes + 8);
-    if (version != FIRN_BLOCK_FORMAT_VERSION) {
-        return firn_error_set(err, version == 0 ? FIRN_CORRUPT : FIRN_NEWER,
-                              "'%s': the %s says block format %u, this version reads %d", path,
-                              edge, version, FIRN_BLOCK_FORMAT_VERSION);
+    uint32_t version = fi_load_le32(bytes + 8);
+    if (version != FI_BLOCK_FORMAT_VERSION) {
+        return fi_error_set(err, version == 0 ? FIRN_CORRUPT : FIRN_NEWER,
+                            "'%s': the %s says block format %u, this version reads %d", path, edge,
+                            version, FI_BLOCK_FORMAT_VERSION);
     }
-    uint32_t found_kind = firn_load_le32(bytes + 12);
+    uint32_t found_kind = fi_load_le32(bytes + 12);
     if (found_kind != (uint32_t)kind) {
-        return firn_error_set(err, FIRN_CORRUPT, "'%s': the %s says %s (%u), expected %s", path,
-                              edge, kind_name(found_kind), found_kind, kind_name((uint32_t)kind));
+        return fi_error_set(err, FIRN_CORRUPT, "'%s': the %s says %s (%u), expected %s", path, edge,
+                            kind_name(found_kind), found_kind, kind_name((uint32_t)kind));
     }
     return FIRN_OK;
 }
 
 bool
-firn_block_format_is_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE])
+fi_block_format_is_header(const uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE])
 {
     return memcmp(bytes, header_magic, sizeof header_magic) == 0;
 }
 
 void
-firn_block_format_encode_header(enum firn_block_file_kind kind, const struct firn_block_file_id *id,
-                                uint8_t out[FIRN_BLOCK_FORMAT_HEADER_SIZE])
+fi_block_format_encode_header(enum fi_block_file_kind kind, const struct fi_block_file_id *id,
+                              uint8_t out[FI_BLOCK_FORMAT_HEADER_SIZE])
 {
     encode_edge(header_magic, kind, id, out);
     seal_edge(out);
 }
 
 int
-firn_block_format_decode_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE],
-                                enum firn_block_file_kind kind, const char *path,
-                                struct firn_block_file_id *out_id, firn_error *err)
+fi_block_format_decode_header(const uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE],
+                              enum fi_block_file_kind kind, const char *path,
+                              struct fi_block_file_id *out_id, firn_error *err)
 {
-    FIRN_TRY_RETURN(decode_edge(bytes, header_magic, "header", kind, path, err));
-    uint32_t flags = firn_load_le32(bytes + 32);
-    uint32_t tag_size = firn_load_le32(bytes + 36);
-    if (tag_size != 0 || !firn_bytes_are_zero(bytes + 40, 16)) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "'%s': blocks carry tags of %u bytes (encryption), which this "
-                              "version cannot read",
-                              path, tag_size);
+    FI_TRY_RETURN(decode_edge(bytes, header_magic, "header", kind, path, err));
+    uint32_t flags = fi_load_le32(bytes + 32);
+    uint32_t tag_size = fi_load_le32(bytes + 36);
+    if (tag_size != 0 || !fi_bytes_are_zero(bytes + 40, 16)) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "'%s': blocks carry tags of %u bytes (encryption), which this "
+                            "version cannot read",
+                            path, tag_size);
     }
-    if (flags != 0 || !firn_bytes_are_zero(bytes + 56, EDGE_CHECKSUM_AT - 56)) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "'%s': the header uses features (flags %08x) that this version "
-                              "cannot read",
-                              path, flags);
+    if (flags != 0 || !fi_bytes_are_zero(bytes + 56, EDGE_CHECKSUM_AT - 56)) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "'%s': the header uses features (flags %08x) that this version "
+                            "cannot read",
+                            path, flags);
     }
     memcpy(out_id->bytes, bytes + 16, sizeof out_id->bytes);
     return FIRN_OK;
 }
 
 void
-firn_block_format_encode_footer(const struct firn_block_format_footer *footer,
-                                uint8_t out[FIRN_BLOCK_FORMAT_FOOTER_SIZE])
+fi_block_format_encode_footer(const struct fi_block_format_footer *footer,
+                              uint8_t out[FI_BLOCK_FORMAT_FOOTER_SIZE])
 {
-    DCHECK(footer->toc_offset >= FIRN_BLOCK_BODY_START &&
-           footer->toc_offset % FIRN_BLOCK_FORMAT_ALIGNMENT == 0);
-    DCHECK(footer->toc_offset + footer->toc_size + FIRN_BLOCK_FORMAT_FOOTER_SIZE ==
+    DCHECK(footer->toc_offset >= FI_BLOCK_BODY_START &&
+           footer->toc_offset % FI_BLOCK_FORMAT_ALIGNMENT == 0);
+    DCHECK(footer->toc_offset + footer->toc_size + FI_BLOCK_FORMAT_FOOTER_SIZE ==
            footer->file_size);
     encode_edge(footer_magic, footer->kind, &footer->id, out);
-    firn_store_le64(out + 32, footer->toc_offset);
-    firn_store_le64(out + 40, footer->toc_size);
-    firn_store_le64(out + 48, footer->file_size);
+    fi_store_le64(out + 32, footer->toc_offset);
+    fi_store_le64(out + 40, footer->toc_size);
+    fi_store_le64(out + 48, footer->file_size);
     memcpy(out + 56, footer->toc_hash.bytes, sizeof footer->toc_hash.bytes);
     seal_edge(out);
 }
 
 int
-firn_block_format_decode_footer(const uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZE],
-                                enum firn_block_file_kind kind, const char *path,
-                                struct firn_block_format_footer *out, firn_error *err)
+fi_block_format_decode_footer(const uint8_t bytes[FI_BLOCK_FORMAT_FOOTER_SIZE],
+                              enum fi_block_file_kind kind, const char *path,
+                              struct fi_block_format_footer *out, firn_error *err)
 {
-    FIRN_TRY_RETURN(decode_edge(bytes, footer_magic, "footer", kind, path, err));
-    if (!firn_bytes_are_zero(bytes + 88, EDGE_CHECKSUM_AT - 88)) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "'%s': the footer uses fields that this version cannot read", path);
+    FI_TRY_RETURN(decode_edge(bytes, footer_magic, "footer", kind, path, err));
+    if (!fi_bytes_are_zero(bytes + 88, EDGE_CHECKSUM_AT - 88)) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "'%s': the footer uses fields that this version cannot read", path);
     }
     out->kind = kind;
     memcpy(out->id.bytes, bytes + 16, sizeof out->id.bytes);
-    out->toc_offset = firn_load_le64(bytes + 32);
-    out->toc_size = firn_load_le64(bytes + 40);
-    out->file_size = firn_load_le64(bytes + 48);
+    out->toc_offset = fi_load_le64(bytes + 32);
+    out->toc_size = fi_load_le64(bytes + 40);
+    out->file_size = fi_load_le64(bytes + 48);
     memcpy(out->toc_hash.bytes, bytes + 56, sizeof out->toc_hash.bytes);
     return FIRN_OK;
 }
@@ -184,11 +184,11 @@ firn_block_format_decode_footer(const uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZ
 
 /* Fills the first PLACE_SIZE bytes of out. */
 static void
-form_place(const struct firn_block_file_id *id, uint64_t offset,
-           const uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE], uint8_t out[PLACE_SIZE + 8])
+form_place(const struct fi_block_file_id *id, uint64_t offset,
+           const uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE], uint8_t out[PLACE_SIZE + 8])
 {
     memcpy(out, id->bytes, 16);
-    firn_store_le64(out + 16, offset);
+    fi_store_le64(out + 16, offset);
     memcpy(out + 24, prefix, 4);
     memcpy(out + 28, prefix + 8, 8);
 }
@@ -196,70 +196,69 @@ form_place(const struct firn_block_file_id *id, uint64_t offset,
 static uint64_t
 checksum_of(const uint8_t place[PLACE_SIZE], firn_slice stored)
 {
-    return firn_xxh3(stored.data, stored.size, firn_xxh3(place, PLACE_SIZE, 0));
+    return fi_xxh3(stored.data, stored.size, fi_xxh3(place, PLACE_SIZE, 0));
 }
 
 static uint32_t
 check_of(uint8_t place[PLACE_SIZE + 8], uint64_t checksum)
 {
-    firn_store_le64(place + PLACE_SIZE, checksum);
-    return (uint32_t)firn_xxh3(place, PLACE_SIZE + 8, 0);
+    fi_store_le64(place + PLACE_SIZE, checksum);
+    return (uint32_t)fi_xxh3(place, PLACE_SIZE + 8, 0);
 }
 
 void
-firn_block_format_encode_prefix(const struct firn_block_file_id *id, uint64_t offset,
-                                enum firn_codec codec, firn_slice stored, uint32_t raw_size,
-                                uint8_t out[FIRN_BLOCK_FORMAT_PREFIX_SIZE])
+fi_block_format_encode_prefix(const struct fi_block_file_id *id, uint64_t offset,
+                              enum fi_codec codec, firn_slice stored, uint32_t raw_size,
+                              uint8_t out[FI_BLOCK_FORMAT_PREFIX_SIZE])
 {
-    DCHECK(stored.size <= FIRN_BLOCK_SIZE_MAX && raw_size <= FIRN_BLOCK_SIZE_MAX);
-    DCHECK(offset % FIRN_BLOCK_FORMAT_ALIGNMENT == 0 && codec <= FIRN_CODEC_ZSTD);
+    DCHECK(stored.size <= FI_BLOCK_SIZE_MAX && raw_size <= FI_BLOCK_SIZE_MAX);
+    DCHECK(offset % FI_BLOCK_FORMAT_ALIGNMENT == 0 && codec <= FI_CODEC_ZSTD);
     memcpy(out, prefix_magic, 2);
     out[2] = (uint8_t)codec;
     out[3] = 0;
-    firn_store_le32(out + 8, (uint32_t)stored.size);
-    firn_store_le32(out + 12, raw_size);
-    firn_block_format_seal_prefix(id, offset, stored, out);
+    fi_store_le32(out + 8, (uint32_t)stored.size);
+    fi_store_le32(out + 12, raw_size);
+    fi_block_format_seal_prefix(id, offset, stored, out);
 }
 
 void
-firn_block_format_seal_prefix(const struct firn_block_file_id *id, uint64_t offset,
-                              firn_slice stored, uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE])
+fi_block_format_seal_prefix(const struct fi_block_file_id *id, uint64_t offset, firn_slice stored,
+                            uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE])
 {
     uint8_t place[PLACE_SIZE + 8];
     form_place(id, offset, prefix, place);
     uint64_t checksum = checksum_of(place, stored);
-    firn_store_le64(prefix + 16, checksum);
-    firn_store_le32(prefix + 4, check_of(place, checksum));
+    fi_store_le64(prefix + 16, checksum);
+    fi_store_le32(prefix + 4, check_of(place, checksum));
 }
 
 bool
-firn_block_format_decode_prefix(const struct firn_block_file_id *id, uint64_t offset,
-                                const uint8_t bytes[FIRN_BLOCK_FORMAT_PREFIX_SIZE],
-                                struct firn_block_format_prefix *out)
+fi_block_format_decode_prefix(const struct fi_block_file_id *id, uint64_t offset,
+                              const uint8_t bytes[FI_BLOCK_FORMAT_PREFIX_SIZE],
+                              struct fi_block_format_prefix *out)
 {
     if (memcmp(bytes, prefix_magic, 2) != 0) {
         return false;
     }
-    uint64_t checksum = firn_load_le64(bytes + 16);
+    uint64_t checksum = fi_load_le64(bytes + 16);
     uint8_t place[PLACE_SIZE + 8];
     form_place(id, offset, bytes, place);
-    if (check_of(place, checksum) != firn_load_le32(bytes + 4)) {
+    if (check_of(place, checksum) != fi_load_le32(bytes + 4)) {
         return false;
     }
-    *out = (struct firn_block_format_prefix){.codec = bytes[2],
-                                             .flags = bytes[3],
-                                             .stored_size = firn_load_le32(bytes + 8),
-                                             .raw_size = firn_load_le32(bytes + 12),
-                                             .checksum = checksum};
+    *out = (struct fi_block_format_prefix){.codec = bytes[2],
+                                           .flags = bytes[3],
+                                           .stored_size = fi_load_le32(bytes + 8),
+                                           .raw_size = fi_load_le32(bytes + 12),
+                                           .checksum = checksum};
     return true;
 }
 
 bool
-firn_block_format_stored_matches(const struct firn_block_file_id *id, uint64_t offset,
-                                 const uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE],
-                                 firn_slice stored)
+fi_block_format_stored_matches(const struct fi_block_file_id *id, uint64_t offset,
+                               const uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE], firn_slice stored)
 {
     uint8_t place[PLACE_SIZE + 8];
     form_place(id, offset, prefix, place);
-    return checksum_of(place, stored) == firn_load_le64(prefix + 16);
+    return checksum_of(place, stored) == fi_load_le64(prefix + 16);
 }

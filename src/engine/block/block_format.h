@@ -21,34 +21,33 @@
 #include "block/block_file.h"
 
 enum {
-    FIRN_BLOCK_FORMAT_VERSION = 1,
-    FIRN_BLOCK_FORMAT_HEADER_SIZE = 128,
-    FIRN_BLOCK_FORMAT_FOOTER_SIZE = 128,
-    FIRN_BLOCK_FORMAT_PREFIX_SIZE = 24, /* precedes the stored bytes of a block */
-    FIRN_BLOCK_FORMAT_ALIGNMENT = 8,
-    FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE = 16,
-    FIRN_BLOCK_FORMAT_SECTION_SIZE = 24,
-    FIRN_BLOCK_FORMAT_CHUNK_SIZE = 1 << 20 /* of the body, for each BLAKE3 in the contents */
+    FI_BLOCK_FORMAT_VERSION = 1,
+    FI_BLOCK_FORMAT_HEADER_SIZE = 128,
+    FI_BLOCK_FORMAT_FOOTER_SIZE = 128,
+    FI_BLOCK_FORMAT_PREFIX_SIZE = 24, /* precedes the stored bytes of a block */
+    FI_BLOCK_FORMAT_ALIGNMENT = 8,
+    FI_BLOCK_FORMAT_TOC_HEADER_SIZE = 16,
+    FI_BLOCK_FORMAT_SECTION_SIZE = 24,
+    FI_BLOCK_FORMAT_CHUNK_SIZE = 1 << 20 /* of the body, for each BLAKE3 in the contents */
 };
 
 /* Bytes that a block with so many stored bytes takes up in the file. */
 static inline uint64_t
-firn_block_format_span(uint32_t stored_size)
+fi_block_format_span(uint32_t stored_size)
 {
-    return ((uint64_t)FIRN_BLOCK_FORMAT_PREFIX_SIZE + stored_size + 7) & ~UINT64_C(7);
+    return ((uint64_t)FI_BLOCK_FORMAT_PREFIX_SIZE + stored_size + 7) & ~UINT64_C(7);
 }
 
 /* Number of BLAKE3 hashes for a body that ends at toc_offset. */
 static inline uint64_t
-firn_block_format_chunk_count(uint64_t toc_offset)
+fi_block_format_chunk_count(uint64_t toc_offset)
 {
-    return toc_offset / FIRN_BLOCK_FORMAT_CHUNK_SIZE +
-           (toc_offset % FIRN_BLOCK_FORMAT_CHUNK_SIZE != 0);
+    return toc_offset / FI_BLOCK_FORMAT_CHUNK_SIZE + (toc_offset % FI_BLOCK_FORMAT_CHUNK_SIZE != 0);
 }
 
-struct firn_block_format_footer {
-    enum firn_block_file_kind kind;
-    struct firn_block_file_id id;
+struct fi_block_format_footer {
+    enum fi_block_file_kind kind;
+    struct fi_block_file_id id;
     uint64_t toc_offset;
     uint64_t toc_size;
     uint64_t file_size;
@@ -56,7 +55,7 @@ struct firn_block_format_footer {
 };
 
 /* The fields of a block's prefix. */
-struct firn_block_format_prefix {
+struct fi_block_format_prefix {
     uint8_t codec; /* possibly unknown to this version */
     uint8_t flags;
     uint32_t stored_size;
@@ -64,41 +63,38 @@ struct firn_block_format_prefix {
     uint64_t checksum;
 };
 
-void firn_block_format_encode_header(enum firn_block_file_kind kind,
-                                     const struct firn_block_file_id *id,
-                                     uint8_t out[FIRN_BLOCK_FORMAT_HEADER_SIZE]);
+void fi_block_format_encode_header(enum fi_block_file_kind kind, const struct fi_block_file_id *id,
+                                   uint8_t out[FI_BLOCK_FORMAT_HEADER_SIZE]);
 /* FIRN_CORRUPT, or FIRN_NEWER, naming path and what was found. *out_id is filled only on
  * success. */
-FIRN_MUST_CHECK int
-firn_block_format_decode_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE],
-                                enum firn_block_file_kind kind, const char *path,
-                                struct firn_block_file_id *out_id, firn_error *err);
+FIRN_MUST_CHECK int fi_block_format_decode_header(const uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE],
+                                                  enum fi_block_file_kind kind, const char *path,
+                                                  struct fi_block_file_id *out_id, firn_error *err);
 
-void firn_block_format_encode_footer(const struct firn_block_format_footer *footer,
-                                     uint8_t out[FIRN_BLOCK_FORMAT_FOOTER_SIZE]);
+void fi_block_format_encode_footer(const struct fi_block_format_footer *footer,
+                                   uint8_t out[FI_BLOCK_FORMAT_FOOTER_SIZE]);
 /* Checks only the footer; the reader checks its places against the file. */
-FIRN_MUST_CHECK int
-firn_block_format_decode_footer(const uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZE],
-                                enum firn_block_file_kind kind, const char *path,
-                                struct firn_block_format_footer *out, firn_error *err);
+FIRN_MUST_CHECK int fi_block_format_decode_footer(const uint8_t bytes[FI_BLOCK_FORMAT_FOOTER_SIZE],
+                                                  enum fi_block_file_kind kind, const char *path,
+                                                  struct fi_block_format_footer *out,
+                                                  firn_error *err);
 
 /* Fills the prefix of a block of file `id` at `offset`, checksums included. */
-void firn_block_format_encode_prefix(const struct firn_block_file_id *id, uint64_t offset,
-                                     enum firn_codec codec, firn_slice stored, uint32_t raw_size,
-                                     uint8_t out[FIRN_BLOCK_FORMAT_PREFIX_SIZE]);
+void fi_block_format_encode_prefix(const struct fi_block_file_id *id, uint64_t offset,
+                                   enum fi_codec codec, firn_slice stored, uint32_t raw_size,
+                                   uint8_t out[FI_BLOCK_FORMAT_PREFIX_SIZE]);
 /* Fills in both checksums of a prefix whose other fields are set. */
-void firn_block_format_seal_prefix(const struct firn_block_file_id *id, uint64_t offset,
-                                   firn_slice stored,
-                                   uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE]);
+void fi_block_format_seal_prefix(const struct fi_block_file_id *id, uint64_t offset,
+                                 firn_slice stored, uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE]);
 /* Whether these bytes are the prefix of a block of this file at this place. Its lengths can then be
  * believed, except against malice; _stored_matches verifies the stored bytes. */
+FIRN_MUST_CHECK bool fi_block_format_decode_prefix(const struct fi_block_file_id *id,
+                                                   uint64_t offset,
+                                                   const uint8_t bytes[FI_BLOCK_FORMAT_PREFIX_SIZE],
+                                                   struct fi_block_format_prefix *out);
 FIRN_MUST_CHECK bool
-firn_block_format_decode_prefix(const struct firn_block_file_id *id, uint64_t offset,
-                                const uint8_t bytes[FIRN_BLOCK_FORMAT_PREFIX_SIZE],
-                                struct firn_block_format_prefix *out);
-FIRN_MUST_CHECK bool
-firn_block_format_stored_matches(const struct firn_block_file_id *id, uint64_t offset,
-                                 const uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE],
-                                 firn_slice stored);
+fi_block_format_stored_matches(const struct fi_block_file_id *id, uint64_t offset,
+                               const uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE],
+                               firn_slice stored);
 
 #endif

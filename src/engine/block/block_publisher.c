@@ -20,7 +20,7 @@
 #include "base/mem.h"
 
 void
-firn_block_publisher_init(struct firn_block_publisher *publisher, struct firn_os_dir *dir)
+fi_block_publisher_init(struct fi_block_publisher *publisher, struct fi_os_dir *dir)
 {
     publisher->dir = dir;
     publisher->count = 0;
@@ -29,44 +29,44 @@ firn_block_publisher_init(struct firn_block_publisher *publisher, struct firn_os
 
 /* Closes all; gone: they lose their names too. */
 static void
-clear(struct firn_block_publisher *publisher, bool gone)
+clear(struct fi_block_publisher *publisher, bool gone)
 {
     DCHECK(publisher->renamed <= publisher->count);
     for (size_t i = 0; i < publisher->count; i++) {
-        struct firn_block_publisher_file *file = &publisher->files[i];
+        struct fi_block_publisher_file *file = &publisher->files[i];
         if (gone) {
             /* Nothing more can be done where even this fails. */
-            FIRN_IGNORE(firn_os_remove_file(
+            FI_IGNORE(fi_os_remove_file(
                 publisher->dir, i < publisher->renamed ? file->name : file->temp_name, NULL));
         }
-        firn_os_file_close(file->file);
-        firn_free(file->temp_name);
-        firn_free(file->name);
+        fi_os_file_close(file->file);
+        fi_free(file->temp_name);
+        fi_free(file->name);
     }
     publisher->count = 0;
     publisher->renamed = 0;
 }
 
 static int
-publish(struct firn_block_publisher *publisher, firn_error *err)
+publish(struct fi_block_publisher *publisher, firn_error *err)
 {
-    struct firn_os_file *files[FIRN_BLOCK_PUBLISHER_FILES_MAX];
+    struct fi_os_file *files[FI_BLOCK_PUBLISHER_FILES_MAX];
     DCHECK(publisher->renamed == 0); /* (I1) */
     for (size_t i = 0; i < publisher->count; i++) {
         files[i] = publisher->files[i].file;
     }
-    FIRN_TRY_RETURN(firn_os_file_sync_several(files, publisher->count, err));
+    FI_TRY_RETURN(fi_os_file_sync_several(files, publisher->count, err));
     for (size_t i = 0; i < publisher->count; i++) {
-        const struct firn_block_publisher_file *file = &publisher->files[i];
-        FIRN_TRY_RETURN(firn_os_rename(publisher->dir, file->temp_name, publisher->dir, file->name,
-                                       FIRN_OS_RENAME_NO_REPLACE, err));
+        const struct fi_block_publisher_file *file = &publisher->files[i];
+        FI_TRY_RETURN(fi_os_rename(publisher->dir, file->temp_name, publisher->dir, file->name,
+                                   FI_OS_RENAME_NO_REPLACE, err));
         publisher->renamed++;
     }
-    return firn_os_dir_sync(publisher->dir, err);
+    return fi_os_dir_sync(publisher->dir, err);
 }
 
 int
-firn_block_publisher_run(struct firn_block_publisher *publisher, firn_error *err)
+fi_block_publisher_run(struct fi_block_publisher *publisher, firn_error *err)
 {
     if (publisher->count == 0) {
         return FIRN_OK;
@@ -78,23 +78,23 @@ firn_block_publisher_run(struct firn_block_publisher *publisher, firn_error *err
 }
 
 int
-firn_block_publisher_add(struct firn_block_publisher *publisher,
-                         const struct firn_block_publisher_file *file, firn_error *err)
+fi_block_publisher_add(struct fi_block_publisher *publisher,
+                       const struct fi_block_publisher_file *file, firn_error *err)
 {
-    if (publisher->count == FIRN_BLOCK_PUBLISHER_FILES_MAX) {
-        int rc = firn_block_publisher_run(publisher, err);
+    if (publisher->count == FI_BLOCK_PUBLISHER_FILES_MAX) {
+        int rc = fi_block_publisher_run(publisher, err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
-    DCHECK(publisher->count < FIRN_BLOCK_PUBLISHER_FILES_MAX && publisher->renamed == 0);
+    DCHECK(publisher->count < FI_BLOCK_PUBLISHER_FILES_MAX && publisher->renamed == 0);
     DCHECK(file->file != NULL && file->temp_name != NULL && file->name != NULL);
     publisher->files[publisher->count++] = *file;
     return FIRN_OK;
 }
 
 void
-firn_block_publisher_deinit(struct firn_block_publisher *publisher)
+fi_block_publisher_deinit(struct fi_block_publisher *publisher)
 {
     clear(publisher, true);
 }

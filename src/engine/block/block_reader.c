@@ -13,8 +13,8 @@
  * bytes as the prefix declares. The stored bytes are read into the tail of the output buffer, after
  * the room for the decoded ones, so that one buffer serves both.
  *
- * (I1) Memory that numbers from the file can demand: for each block, at most FIRN_BLOCK_SIZE_MAX
- *      decoded and what the file holds stored; at most FIRN_BLOCK_SECTIONS_MAX sections. The hashes
+ * (I1) Memory that numbers from the file can demand: for each block, at most FI_BLOCK_SIZE_MAX
+ *      decoded and what the file holds stored; at most FI_BLOCK_SECTIONS_MAX sections. The hashes
  *      in the table of contents are not kept.
  *
  * Threads: the reader is unchanged after open, its descriptor aside (block_descriptor.c); any
@@ -34,48 +34,48 @@
 #include "codec/blake3_hash.h"
 
 enum {
-    PREFIX_SIZE = FIRN_BLOCK_FORMAT_PREFIX_SIZE,
-    CHUNK_SIZE = FIRN_BLOCK_FORMAT_CHUNK_SIZE,
+    PREFIX_SIZE = FI_BLOCK_FORMAT_PREFIX_SIZE,
+    CHUNK_SIZE = FI_BLOCK_FORMAT_CHUNK_SIZE,
     TOC_PIECE_SIZE = 64 << 10, /* the table of contents is read in such pieces */
-    FILE_SIZE_MIN = FIRN_BLOCK_FORMAT_HEADER_SIZE + FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE +
-                    (int)sizeof(firn_hash) + FIRN_BLOCK_FORMAT_FOOTER_SIZE
+    FILE_SIZE_MIN = FI_BLOCK_FORMAT_HEADER_SIZE + FI_BLOCK_FORMAT_TOC_HEADER_SIZE +
+                    (int)sizeof(firn_hash) + FI_BLOCK_FORMAT_FOOTER_SIZE
 };
-_Static_assert((int)FIRN_BLOCK_BODY_START == (int)FIRN_BLOCK_FORMAT_HEADER_SIZE,
+_Static_assert((int)FI_BLOCK_BODY_START == (int)FI_BLOCK_FORMAT_HEADER_SIZE,
                "the body's blocks begin after the header");
 
-struct firn_block_reader {
-    struct firn_block_descriptor *descriptor;
-    enum firn_block_file_kind kind;
-    struct firn_block_format_footer footer;
-    struct firn_block_section *sections;
+struct fi_block_reader {
+    struct fi_block_descriptor *descriptor;
+    enum fi_block_file_kind kind;
+    struct fi_block_format_footer footer;
+    struct fi_block_section *sections;
     size_t section_count;
     uint32_t needs; /* FIRN_BLOCK_NEEDS_* */
 };
 
-static int open_file(struct firn_block_reader *reader, struct firn_block_descriptors *descriptors,
-                     struct firn_os_dir *dir, const char *name, firn_error *err);
+static int open_file(struct fi_block_reader *reader, struct fi_block_descriptors *descriptors,
+                     struct fi_os_dir *dir, const char *name, firn_error *err);
 
 int
-firn_block_reader_open(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
-                       struct firn_block_reader **out, firn_error *err)
+fi_block_reader_open(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind kind,
+                     struct fi_block_reader **out, firn_error *err)
 {
-    return firn_block_reader_open_in(NULL, dir, name, kind, out, err);
+    return fi_block_reader_open_in(NULL, dir, name, kind, out, err);
 }
 
 int
-firn_block_reader_open_in(struct firn_block_descriptors *descriptors, struct firn_os_dir *dir,
-                          const char *name, enum firn_block_file_kind kind,
-                          struct firn_block_reader **out, firn_error *err)
+fi_block_reader_open_in(struct fi_block_descriptors *descriptors, struct fi_os_dir *dir,
+                        const char *name, enum fi_block_file_kind kind,
+                        struct fi_block_reader **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_block_reader *reader = firn_alloc_zeroed(sizeof *reader);
+    struct fi_block_reader *reader = fi_alloc_zeroed(sizeof *reader);
     if (reader == NULL) {
-        return firn_error_no_memory(err, "a block file reader");
+        return fi_error_no_memory(err, "a block file reader");
     }
     reader->kind = kind;
     int rc = open_file(reader, descriptors, dir, name, err);
     if (rc != FIRN_OK) {
-        firn_block_reader_close(reader);
+        fi_block_reader_close(reader);
         return rc;
     }
     *out = reader;
@@ -83,165 +83,165 @@ firn_block_reader_open_in(struct firn_block_descriptors *descriptors, struct fir
 }
 
 void
-firn_block_reader_close(struct firn_block_reader *reader)
+fi_block_reader_close(struct fi_block_reader *reader)
 {
     if (reader == NULL) {
         return;
     }
-    firn_block_descriptor_close(reader->descriptor);
-    firn_free(reader->sections);
-    firn_free(reader);
+    fi_block_descriptor_close(reader->descriptor);
+    fi_free(reader->sections);
+    fi_free(reader);
 }
 
-const struct firn_block_file_id *
-firn_block_reader_id(const struct firn_block_reader *reader)
+const struct fi_block_file_id *
+fi_block_reader_id(const struct fi_block_reader *reader)
 {
     return &reader->footer.id;
 }
 
 const char *
-firn_block_reader_path(const struct firn_block_reader *reader)
+fi_block_reader_path(const struct fi_block_reader *reader)
 {
-    return firn_block_descriptor_path(reader->descriptor);
+    return fi_block_descriptor_path(reader->descriptor);
 }
 
 uint32_t
-firn_block_reader_needs(const struct firn_block_reader *reader)
+fi_block_reader_needs(const struct fi_block_reader *reader)
 {
     return reader->needs;
 }
 
 uint64_t
-firn_block_reader_size_bytes(const struct firn_block_reader *reader)
+fi_block_reader_size_bytes(const struct fi_block_reader *reader)
 {
     return reader->footer.file_size;
 }
 
 size_t
-firn_block_reader_section_count(const struct firn_block_reader *reader)
+fi_block_reader_section_count(const struct fi_block_reader *reader)
 {
     return reader->section_count;
 }
 
-const struct firn_block_section *
-firn_block_reader_section(const struct firn_block_reader *reader, size_t i)
+const struct fi_block_section *
+fi_block_reader_section(const struct fi_block_reader *reader, size_t i)
 {
     DCHECK(i < reader->section_count);
     return &reader->sections[i];
 }
 
 uint64_t
-firn_block_reader_body_end(const struct firn_block_reader *reader)
+fi_block_reader_body_end(const struct fi_block_reader *reader)
 {
     return reader->footer.toc_offset;
 }
 
 uint64_t
-firn_block_reader_span(const struct firn_block_ref *ref)
+fi_block_reader_span(const struct fi_block_ref *ref)
 {
-    return firn_block_format_span(ref->stored_size);
+    return fi_block_format_span(ref->stored_size);
 }
 
 /* ---- opening ---- */
 
 /* Whether header and footer are both sound, agree, and describe a file of this size. */
 static int
-read_edges(struct firn_block_reader *reader, uint64_t size, firn_error *err)
+read_edges(struct fi_block_reader *reader, uint64_t size, firn_error *err)
 {
-    const char *path = firn_block_descriptor_path(reader->descriptor);
-    struct firn_block_file_id id;
-    struct firn_block_format_footer *footer = &reader->footer;
-    uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE];
-    FIRN_TRY_RETURN(firn_block_descriptor_read(reader->descriptor, 0, bytes, sizeof bytes, err));
-    FIRN_TRY_RETURN(firn_block_format_decode_header(bytes, reader->kind, path, &id, err));
-    FIRN_TRY_RETURN(firn_block_descriptor_read(
-        reader->descriptor, size - FIRN_BLOCK_FORMAT_FOOTER_SIZE, bytes, sizeof bytes, err));
-    FIRN_TRY_RETURN(firn_block_format_decode_footer(bytes, reader->kind, path, footer, err));
+    const char *path = fi_block_descriptor_path(reader->descriptor);
+    struct fi_block_file_id id;
+    struct fi_block_format_footer *footer = &reader->footer;
+    uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE];
+    FI_TRY_RETURN(fi_block_descriptor_read(reader->descriptor, 0, bytes, sizeof bytes, err));
+    FI_TRY_RETURN(fi_block_format_decode_header(bytes, reader->kind, path, &id, err));
+    FI_TRY_RETURN(fi_block_descriptor_read(reader->descriptor, size - FI_BLOCK_FORMAT_FOOTER_SIZE,
+                                           bytes, sizeof bytes, err));
+    FI_TRY_RETURN(fi_block_format_decode_footer(bytes, reader->kind, path, footer, err));
     if (memcmp(id.bytes, footer->id.bytes, sizeof id.bytes) != 0) {
-        return firn_error_set(err, FIRN_CORRUPT, "'%s': header and footer are of different files",
-                              path);
+        return fi_error_set(err, FIRN_CORRUPT, "'%s': header and footer are of different files",
+                            path);
     }
-    uint64_t end = size - FIRN_BLOCK_FORMAT_FOOTER_SIZE;
-    if (footer->file_size != size || footer->toc_offset < FIRN_BLOCK_FORMAT_HEADER_SIZE ||
-        footer->toc_offset % FIRN_BLOCK_FORMAT_ALIGNMENT != 0 || footer->toc_offset > end ||
+    uint64_t end = size - FI_BLOCK_FORMAT_FOOTER_SIZE;
+    if (footer->file_size != size || footer->toc_offset < FI_BLOCK_FORMAT_HEADER_SIZE ||
+        footer->toc_offset % FI_BLOCK_FORMAT_ALIGNMENT != 0 || footer->toc_offset > end ||
         footer->toc_size != end - footer->toc_offset) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s': the file has %llu bytes; its footer says %llu, with the "
-                              "table of contents at %llu, %llu long",
-                              path, (unsigned long long)size, (unsigned long long)footer->file_size,
-                              (unsigned long long)footer->toc_offset,
-                              (unsigned long long)footer->toc_size);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s': the file has %llu bytes; its footer says %llu, with the "
+                            "table of contents at %llu, %llu long",
+                            path, (unsigned long long)size, (unsigned long long)footer->file_size,
+                            (unsigned long long)footer->toc_offset,
+                            (unsigned long long)footer->toc_size);
     }
     return FIRN_OK;
 }
 
 /* Hashes the table of contents as it is on disk. */
 static int
-check_toc(struct firn_block_reader *reader, firn_error *err)
+check_toc(struct fi_block_reader *reader, firn_error *err)
 {
-    const struct firn_block_format_footer *footer = &reader->footer;
-    uint8_t *piece = firn_alloc(TOC_PIECE_SIZE);
+    const struct fi_block_format_footer *footer = &reader->footer;
+    uint8_t *piece = fi_alloc(TOC_PIECE_SIZE);
     if (piece == NULL) {
-        return firn_error_no_memory(err, "a piece of a table of contents");
+        return fi_error_no_memory(err, "a piece of a table of contents");
     }
     int rc = FIRN_OK;
-    struct firn_blake3_hash state;
-    firn_blake3_hash_init(&state);
+    struct fi_blake3_hash state;
+    fi_blake3_hash_init(&state);
     for (uint64_t at = 0; at < footer->toc_size;) {
         uint64_t left = footer->toc_size - at;
         size_t size = left < TOC_PIECE_SIZE ? (size_t)left : TOC_PIECE_SIZE;
-        FIRN_TRY(firn_block_descriptor_read(reader->descriptor, footer->toc_offset + at, piece,
-                                            size, err));
-        firn_blake3_hash_update(&state, piece, size);
+        FI_TRY(fi_block_descriptor_read(reader->descriptor, footer->toc_offset + at, piece, size,
+                                        err));
+        fi_blake3_hash_update(&state, piece, size);
         at += size;
     }
     firn_hash hash;
-    firn_blake3_hash_final(&state, &hash);
+    fi_blake3_hash_final(&state, &hash);
     if (memcmp(hash.bytes, footer->toc_hash.bytes, sizeof hash.bytes) != 0) {
-        rc = firn_error_set(
+        rc = fi_error_set(
             err, FIRN_CORRUPT, "'%s': the table of contents at %llu does not match its checksum",
-            firn_block_descriptor_path(reader->descriptor), (unsigned long long)footer->toc_offset);
+            fi_block_descriptor_path(reader->descriptor), (unsigned long long)footer->toc_offset);
     }
 out:
-    firn_free(piece);
+    fi_free(piece);
     return rc;
 }
 
 /* Whether a ref can name a block of this file. */
 static bool
-is_inside(const struct firn_block_reader *reader, const struct firn_block_ref *ref)
+is_inside(const struct fi_block_reader *reader, const struct fi_block_ref *ref)
 {
-    return ref->stored_size <= FIRN_BLOCK_SIZE_MAX && ref->raw_size <= FIRN_BLOCK_SIZE_MAX &&
-           ref->offset >= FIRN_BLOCK_FORMAT_HEADER_SIZE &&
-           ref->offset % FIRN_BLOCK_FORMAT_ALIGNMENT == 0 &&
-           firn_range_inside(ref->offset, firn_block_format_span(ref->stored_size),
-                             reader->footer.toc_offset);
+    return ref->stored_size <= FI_BLOCK_SIZE_MAX && ref->raw_size <= FI_BLOCK_SIZE_MAX &&
+           ref->offset >= FI_BLOCK_FORMAT_HEADER_SIZE &&
+           ref->offset % FI_BLOCK_FORMAT_ALIGNMENT == 0 &&
+           fi_range_inside(ref->offset, fi_block_format_span(ref->stored_size),
+                           reader->footer.toc_offset);
 }
 
 /* (I1): what one block needs at most, decoded and stored together. */
 static bool
-is_bounded(const struct firn_block_ref *ref)
+is_bounded(const struct fi_block_ref *ref)
 {
-    return ref->raw_size + firn_block_format_span(ref->stored_size) <=
-           2 * (uint64_t)FIRN_BLOCK_SIZE_MAX + PREFIX_SIZE + FIRN_BLOCK_FORMAT_ALIGNMENT;
+    return ref->raw_size + fi_block_format_span(ref->stored_size) <=
+           2 * (uint64_t)FI_BLOCK_SIZE_MAX + PREFIX_SIZE + FI_BLOCK_FORMAT_ALIGNMENT;
 }
 
 static int
-decode_section(struct firn_block_reader *reader, const uint8_t *bytes, firn_error *err)
+decode_section(struct fi_block_reader *reader, const uint8_t *bytes, firn_error *err)
 {
-    struct firn_block_section *section = &reader->sections[reader->section_count];
-    section->kind = firn_load_le32(bytes);
-    section->ref.offset = firn_load_le64(bytes + 8);
-    section->ref.stored_size = firn_load_le32(bytes + 16);
-    section->ref.raw_size = firn_load_le32(bytes + 20);
-    const char *path = firn_block_descriptor_path(reader->descriptor);
-    if (firn_load_le32(bytes + 4) != 0) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "'%s': section %u uses fields that this version cannot read", path,
-                              section->kind);
+    struct fi_block_section *section = &reader->sections[reader->section_count];
+    section->kind = fi_load_le32(bytes);
+    section->ref.offset = fi_load_le64(bytes + 8);
+    section->ref.stored_size = fi_load_le32(bytes + 16);
+    section->ref.raw_size = fi_load_le32(bytes + 20);
+    const char *path = fi_block_descriptor_path(reader->descriptor);
+    if (fi_load_le32(bytes + 4) != 0) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "'%s': section %u uses fields that this version cannot read", path,
+                            section->kind);
     }
     if (!is_inside(reader, &section->ref)) {
-        return firn_error_set(
+        return fi_error_set(
             err, FIRN_CORRUPT, "'%s': section %u at %llu, %u bytes, lies outside the body", path,
             section->kind, (unsigned long long)section->ref.offset, section->ref.stored_size);
     }
@@ -250,128 +250,128 @@ decode_section(struct firn_block_reader *reader, const uint8_t *bytes, firn_erro
 }
 
 static uint32_t
-known_needs(enum firn_block_file_kind kind)
+known_needs(enum fi_block_file_kind kind)
 {
-    return kind == FIRN_BLOCK_FILE_PACK ? FIRN_BLOCK_NEEDS_CELLS : 0;
+    return kind == FI_BLOCK_FILE_PACK ? FI_BLOCK_NEEDS_CELLS : 0;
 }
 
 /* The table of contents has the size that follows from the counts in it. */
 static int
-read_toc_counts(struct firn_block_reader *reader, size_t *out_section_count, firn_error *err)
+read_toc_counts(struct fi_block_reader *reader, size_t *out_section_count, firn_error *err)
 {
-    const struct firn_block_format_footer *footer = &reader->footer;
-    uint8_t head[FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE];
-    FIRN_TRY_RETURN(
-        firn_block_descriptor_read(reader->descriptor, footer->toc_offset, head, sizeof head, err));
-    const char *path = firn_block_descriptor_path(reader->descriptor);
-    reader->needs = firn_load_le32(head + 4);
+    const struct fi_block_format_footer *footer = &reader->footer;
+    uint8_t head[FI_BLOCK_FORMAT_TOC_HEADER_SIZE];
+    FI_TRY_RETURN(
+        fi_block_descriptor_read(reader->descriptor, footer->toc_offset, head, sizeof head, err));
+    const char *path = fi_block_descriptor_path(reader->descriptor);
+    reader->needs = fi_load_le32(head + 4);
     if ((reader->needs & ~known_needs(footer->kind)) != 0) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "'%s': the table of contents has flags %08x, which this version "
-                              "cannot read",
-                              path, reader->needs);
+        return fi_error_set(err, FIRN_NEWER,
+                            "'%s': the table of contents has flags %08x, which this version "
+                            "cannot read",
+                            path, reader->needs);
     }
-    uint64_t section_count = firn_load_le32(head);
-    uint64_t chunk_count = firn_load_le64(head + 8);
+    uint64_t section_count = fi_load_le32(head);
+    uint64_t chunk_count = fi_load_le64(head + 8);
     /* No product overflows: both counts are bounded before they are multiplied. */
-    if (section_count > FIRN_BLOCK_SECTIONS_MAX ||
-        chunk_count != firn_block_format_chunk_count(footer->toc_offset) ||
-        footer->toc_size != FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE +
-                                section_count * FIRN_BLOCK_FORMAT_SECTION_SIZE +
+    if (section_count > FI_BLOCK_SECTIONS_MAX ||
+        chunk_count != fi_block_format_chunk_count(footer->toc_offset) ||
+        footer->toc_size != FI_BLOCK_FORMAT_TOC_HEADER_SIZE +
+                                section_count * FI_BLOCK_FORMAT_SECTION_SIZE +
                                 chunk_count * sizeof(firn_hash)) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s': a table of contents of %llu bytes cannot hold %llu sections "
-                              "and %llu checksums for a body of %llu bytes",
-                              path, (unsigned long long)footer->toc_size,
-                              (unsigned long long)section_count, (unsigned long long)chunk_count,
-                              (unsigned long long)footer->toc_offset);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s': a table of contents of %llu bytes cannot hold %llu sections "
+                            "and %llu checksums for a body of %llu bytes",
+                            path, (unsigned long long)footer->toc_size,
+                            (unsigned long long)section_count, (unsigned long long)chunk_count,
+                            (unsigned long long)footer->toc_offset);
     }
     *out_section_count = (size_t)section_count;
     return FIRN_OK;
 }
 
 static int
-read_sections(struct firn_block_reader *reader, firn_error *err)
+read_sections(struct fi_block_reader *reader, firn_error *err)
 {
     size_t count = 0;
     uint8_t *bytes = NULL;
     int rc;
-    FIRN_TRY(read_toc_counts(reader, &count, err));
-    DCHECK(count <= FIRN_BLOCK_SECTIONS_MAX); /* (I1) */
-    size_t size = count * FIRN_BLOCK_FORMAT_SECTION_SIZE;
-    bytes = firn_alloc(size);
-    reader->sections = firn_alloc_array(count, sizeof reader->sections[0]);
+    FI_TRY(read_toc_counts(reader, &count, err));
+    DCHECK(count <= FI_BLOCK_SECTIONS_MAX); /* (I1) */
+    size_t size = count * FI_BLOCK_FORMAT_SECTION_SIZE;
+    bytes = fi_alloc(size);
+    reader->sections = fi_alloc_array(count, sizeof reader->sections[0]);
     if (bytes == NULL || reader->sections == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "the sections of a file"));
+        FI_TRY(fi_error_no_memory(err, "the sections of a file"));
     }
-    FIRN_TRY(firn_block_descriptor_read(
-        reader->descriptor, reader->footer.toc_offset + FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE, bytes,
-        size, err));
+    FI_TRY(fi_block_descriptor_read(reader->descriptor,
+                                    reader->footer.toc_offset + FI_BLOCK_FORMAT_TOC_HEADER_SIZE,
+                                    bytes, size, err));
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY(decode_section(reader, bytes + i * FIRN_BLOCK_FORMAT_SECTION_SIZE, err));
+        FI_TRY(decode_section(reader, bytes + i * FI_BLOCK_FORMAT_SECTION_SIZE, err));
     }
 out:
-    firn_free(bytes);
+    fi_free(bytes);
     return rc;
 }
 
 static int
-open_file(struct firn_block_reader *reader, struct firn_block_descriptors *descriptors,
-          struct firn_os_dir *dir, const char *name, firn_error *err)
+open_file(struct fi_block_reader *reader, struct fi_block_descriptors *descriptors,
+          struct fi_os_dir *dir, const char *name, firn_error *err)
 {
-    struct firn_os_stat stat;
-    FIRN_TRY_RETURN(
-        firn_block_descriptor_open(descriptors, dir, name, &stat, &reader->descriptor, err));
+    struct fi_os_stat stat;
+    FI_TRY_RETURN(
+        fi_block_descriptor_open(descriptors, dir, name, &stat, &reader->descriptor, err));
     if (stat.size_bytes < FILE_SIZE_MIN) {
-        return firn_error_set(
-            err, FIRN_CORRUPT, "'%s': %llu bytes are too few for a firn block file",
-            firn_block_descriptor_path(reader->descriptor), (unsigned long long)stat.size_bytes);
+        return fi_error_set(err, FIRN_CORRUPT, "'%s': %llu bytes are too few for a firn block file",
+                            fi_block_descriptor_path(reader->descriptor),
+                            (unsigned long long)stat.size_bytes);
     }
-    FIRN_TRY_RETURN(read_edges(reader, stat.size_bytes, err));
-    FIRN_TRY_RETURN(check_toc(reader, err));
+    FI_TRY_RETURN(read_edges(reader, stat.size_bytes, err));
+    FI_TRY_RETURN(check_toc(reader, err));
     return read_sections(reader, err);
 }
 
 /* ---- blocks ---- */
 
 static int
-block_corrupt(const struct firn_block_reader *reader, uint64_t offset, const char *what,
+block_corrupt(const struct fi_block_reader *reader, uint64_t offset, const char *what,
               firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "'%s': block at %llu: %s",
-                          firn_block_descriptor_path(reader->descriptor),
-                          (unsigned long long)offset, what);
+    return fi_error_set(err, FIRN_CORRUPT, "'%s': block at %llu: %s",
+                        fi_block_descriptor_path(reader->descriptor), (unsigned long long)offset,
+                        what);
 }
 
 /* Judges the bytes of a block, prefix to padding, against its ref. */
 static int
-check_block(const struct firn_block_reader *reader, const struct firn_block_ref *ref,
-            const uint8_t *bytes, struct firn_block_format_prefix *out, firn_error *err)
+check_block(const struct fi_block_reader *reader, const struct fi_block_ref *ref,
+            const uint8_t *bytes, struct fi_block_format_prefix *out, firn_error *err)
 {
-    const struct firn_block_file_id *id = &reader->footer.id;
+    const struct fi_block_file_id *id = &reader->footer.id;
     DCHECK(is_inside(reader, ref));
-    if (!firn_block_format_decode_prefix(id, ref->offset, bytes, out)) {
+    if (!fi_block_format_decode_prefix(id, ref->offset, bytes, out)) {
         return block_corrupt(reader, ref->offset, "its prefix does not match its checksum", err);
     }
     if (out->stored_size != ref->stored_size || out->raw_size != ref->raw_size) {
         return block_corrupt(reader, ref->offset, "it has other lengths than expected", err);
     }
     firn_slice stored = firn_bytes(bytes + PREFIX_SIZE, ref->stored_size);
-    if (!firn_block_format_stored_matches(id, ref->offset, bytes, stored)) {
+    if (!fi_block_format_stored_matches(id, ref->offset, bytes, stored)) {
         return block_corrupt(reader, ref->offset, "its bytes do not match their checksum", err);
     }
     for (uint64_t i = PREFIX_SIZE + (uint64_t)ref->stored_size;
-         i < firn_block_format_span(ref->stored_size); i++) {
+         i < fi_block_format_span(ref->stored_size); i++) {
         if (bytes[i] != 0) {
             return block_corrupt(reader, ref->offset, "its padding is not zero", err);
         }
     }
-    if (out->flags != 0 || out->codec > FIRN_CODEC_ZSTD) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "'%s': block at %llu has codec %u, flags %02x, which this version "
-                              "cannot read",
-                              firn_block_descriptor_path(reader->descriptor),
-                              (unsigned long long)ref->offset, out->codec, out->flags);
+    if (out->flags != 0 || out->codec > FI_CODEC_ZSTD) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "'%s': block at %llu has codec %u, flags %02x, which this version "
+                            "cannot read",
+                            fi_block_descriptor_path(reader->descriptor),
+                            (unsigned long long)ref->offset, out->codec, out->flags);
     }
     return FIRN_OK;
 }
@@ -379,113 +379,112 @@ check_block(const struct firn_block_reader *reader, const struct firn_block_ref 
 /* Decodes a block that was checked, whose prefix and content are `bytes`, into the memory that out
  * has reserved. */
 static int
-decode(struct firn_block_reader *reader, const struct firn_block_ref *ref, const uint8_t *bytes,
-       uint8_t codec, struct firn_compress *context, struct firn_buf *out, firn_error *err)
+decode(struct fi_block_reader *reader, const struct fi_block_ref *ref, const uint8_t *bytes,
+       uint8_t codec, struct fi_compress *context, struct fi_buf *out, firn_error *err)
 {
     DCHECK(out->capacity >= ref->raw_size);
-    int rc = firn_compress_decode(context, (enum firn_codec)codec,
-                                  firn_bytes(bytes + PREFIX_SIZE, ref->stored_size), out->data,
-                                  ref->raw_size, err);
+    int rc = fi_compress_decode(context, (enum fi_codec)codec,
+                                firn_bytes(bytes + PREFIX_SIZE, ref->stored_size), out->data,
+                                ref->raw_size, err);
     if (rc == FIRN_OK) {
         out->size = ref->raw_size;
     } else {
-        (void)firn_error_prefix(err, "'%s': block at %llu",
-                                firn_block_descriptor_path(reader->descriptor),
-                                (unsigned long long)ref->offset);
+        (void)fi_error_prefix(err, "'%s': block at %llu",
+                              fi_block_descriptor_path(reader->descriptor),
+                              (unsigned long long)ref->offset);
     }
     return rc;
 }
 
 int
-firn_block_reader_read(struct firn_block_reader *reader, const struct firn_block_ref *ref,
-                       struct firn_compress *context, struct firn_buf *out, firn_error *err)
+fi_block_reader_read(struct fi_block_reader *reader, const struct fi_block_ref *ref,
+                     struct fi_compress *context, struct fi_buf *out, firn_error *err)
 {
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     if (!is_inside(reader, ref)) {
         return block_corrupt(reader, ref->offset, "it lies outside the body", err);
     }
-    size_t span = (size_t)firn_block_format_span(ref->stored_size);
+    size_t span = (size_t)fi_block_format_span(ref->stored_size);
     DCHECK(is_bounded(ref)); /* (I1) */
-    if (firn_buf_reserve(out, ref->raw_size + span) != FIRN_OK) {
-        return firn_error_no_memory(err, "a block");
+    if (fi_buf_reserve(out, ref->raw_size + span) != FIRN_OK) {
+        return fi_error_no_memory(err, "a block");
     }
     uint8_t *bytes = out->data + ref->raw_size;
-    struct firn_block_format_prefix prefix;
-    FIRN_TRY_RETURN(firn_block_descriptor_read(reader->descriptor, ref->offset, bytes, span, err));
-    FIRN_TRY_RETURN(check_block(reader, ref, bytes, &prefix, err));
+    struct fi_block_format_prefix prefix;
+    FI_TRY_RETURN(fi_block_descriptor_read(reader->descriptor, ref->offset, bytes, span, err));
+    FI_TRY_RETURN(check_block(reader, ref, bytes, &prefix, err));
     return decode(reader, ref, bytes, prefix.codec, context, out, err);
 }
 
 int
-firn_block_reader_read_stored(struct firn_block_reader *reader, const struct firn_block_ref *ref,
-                              struct firn_buf *buf, enum firn_codec *out_codec, firn_slice *out,
-                              firn_error *err)
+fi_block_reader_read_stored(struct fi_block_reader *reader, const struct fi_block_ref *ref,
+                            struct fi_buf *buf, enum fi_codec *out_codec, firn_slice *out,
+                            firn_error *err)
 {
-    struct firn_block_format_prefix prefix;
+    struct fi_block_format_prefix prefix;
     if (!is_inside(reader, ref)) {
         return block_corrupt(reader, ref->offset, "it lies outside the body", err);
     }
-    size_t span = (size_t)firn_block_format_span(ref->stored_size);
+    size_t span = (size_t)fi_block_format_span(ref->stored_size);
     DCHECK(is_bounded(ref)); /* (I1) */
-    if (firn_buf_set_size(buf, span) != FIRN_OK) {
-        return firn_error_no_memory(err, "a block");
+    if (fi_buf_set_size(buf, span) != FIRN_OK) {
+        return fi_error_no_memory(err, "a block");
     }
-    FIRN_TRY_RETURN(
-        firn_block_descriptor_read(reader->descriptor, ref->offset, buf->data, span, err));
-    FIRN_TRY_RETURN(check_block(reader, ref, buf->data, &prefix, err));
-    *out_codec = (enum firn_codec)prefix.codec;
+    FI_TRY_RETURN(fi_block_descriptor_read(reader->descriptor, ref->offset, buf->data, span, err));
+    FI_TRY_RETURN(check_block(reader, ref, buf->data, &prefix, err));
+    *out_codec = (enum fi_codec)prefix.codec;
     *out = firn_bytes(buf->data + PREFIX_SIZE, ref->stored_size);
     return FIRN_OK;
 }
 
 int
-firn_block_reader_read_span(struct firn_block_reader *reader, uint64_t offset, size_t size,
-                            uint8_t *out, firn_error *err)
+fi_block_reader_read_span(struct fi_block_reader *reader, uint64_t offset, size_t size,
+                          uint8_t *out, firn_error *err)
 {
-    if (!firn_range_inside(offset, size, reader->footer.toc_offset)) {
-        return firn_error_set(err, FIRN_CORRUPT, "'%s': %zu bytes at %llu lie outside the body",
-                              firn_block_descriptor_path(reader->descriptor), size,
-                              (unsigned long long)offset);
+    if (!fi_range_inside(offset, size, reader->footer.toc_offset)) {
+        return fi_error_set(err, FIRN_CORRUPT, "'%s': %zu bytes at %llu lie outside the body",
+                            fi_block_descriptor_path(reader->descriptor), size,
+                            (unsigned long long)offset);
     }
-    return firn_block_descriptor_read(reader->descriptor, offset, out, size, err);
+    return fi_block_descriptor_read(reader->descriptor, offset, out, size, err);
 }
 
 int
-firn_block_reader_decode(struct firn_block_reader *reader, const struct firn_block_ref *ref,
-                         const uint8_t *bytes, struct firn_compress *context,
-                         struct firn_buf *buffer, firn_slice *out, firn_error *err)
+fi_block_reader_decode(struct fi_block_reader *reader, const struct fi_block_ref *ref,
+                       const uint8_t *bytes, struct fi_compress *context, struct fi_buf *buffer,
+                       firn_slice *out, firn_error *err)
 {
-    struct firn_block_format_prefix prefix;
+    struct fi_block_format_prefix prefix;
     firn_slice stored = firn_bytes(bytes + PREFIX_SIZE, ref->stored_size);
     if (!is_inside(reader, ref)) {
         return block_corrupt(reader, ref->offset, "it lies outside the body", err);
     }
-    FIRN_TRY_RETURN(check_block(reader, ref, bytes, &prefix, err));
-    if (prefix.codec == FIRN_CODEC_NONE && ref->stored_size == ref->raw_size) {
+    FI_TRY_RETURN(check_block(reader, ref, bytes, &prefix, err));
+    if (prefix.codec == FI_CODEC_NONE && ref->stored_size == ref->raw_size) {
         *out = stored;
         return FIRN_OK;
     }
     DCHECK(is_bounded(ref)); /* (I1) */
-    firn_buf_clear(buffer);
-    if (firn_buf_reserve(buffer, ref->raw_size) != FIRN_OK) {
-        return firn_error_no_memory(err, "a block");
+    fi_buf_clear(buffer);
+    if (fi_buf_reserve(buffer, ref->raw_size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a block");
     }
-    FIRN_TRY_RETURN(decode(reader, ref, bytes, prefix.codec, context, buffer, err));
-    *out = firn_buf_slice(buffer);
+    FI_TRY_RETURN(decode(reader, ref, bytes, prefix.codec, context, buffer, err));
+    *out = fi_buf_slice(buffer);
     return FIRN_OK;
 }
 
 /* ---- the body as a whole ---- */
 
 uint64_t
-firn_block_reader_chunk_count(const struct firn_block_reader *reader)
+fi_block_reader_chunk_count(const struct fi_block_reader *reader)
 {
-    return firn_block_format_chunk_count(reader->footer.toc_offset);
+    return fi_block_format_chunk_count(reader->footer.toc_offset);
 }
 
 int
-firn_block_reader_verify_chunk(struct firn_block_reader *reader, uint64_t i,
-                               struct firn_buf *buffer, firn_error *err)
+fi_block_reader_verify_chunk(struct fi_block_reader *reader, uint64_t i, struct fi_buf *buffer,
+                             firn_error *err)
 {
     int rc;
     firn_hash expected;
@@ -493,38 +492,35 @@ firn_block_reader_verify_chunk(struct firn_block_reader *reader, uint64_t i,
     uint64_t start = i * CHUNK_SIZE;
     uint64_t left = reader->footer.toc_offset - start;
     size_t size = left < CHUNK_SIZE ? (size_t)left : CHUNK_SIZE;
-    uint64_t hash_at = reader->footer.toc_offset + FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE +
-                       reader->section_count * FIRN_BLOCK_FORMAT_SECTION_SIZE +
-                       i * sizeof(firn_hash);
-    DCHECK(i < firn_block_reader_chunk_count(reader));
-    DCHECK(firn_range_inside(hash_at, sizeof(firn_hash),
-                             reader->footer.toc_offset + reader->footer.toc_size));
-    firn_buf_clear(buffer);
-    if (firn_buf_reserve(buffer, size) != FIRN_OK) {
-        return firn_error_no_memory(err, "a chunk of a file");
+    uint64_t hash_at = reader->footer.toc_offset + FI_BLOCK_FORMAT_TOC_HEADER_SIZE +
+                       reader->section_count * FI_BLOCK_FORMAT_SECTION_SIZE + i * sizeof(firn_hash);
+    DCHECK(i < fi_block_reader_chunk_count(reader));
+    DCHECK(fi_range_inside(hash_at, sizeof(firn_hash),
+                           reader->footer.toc_offset + reader->footer.toc_size));
+    fi_buf_clear(buffer);
+    if (fi_buf_reserve(buffer, size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a chunk of a file");
     }
-    FIRN_TRY(
-        firn_block_descriptor_read(reader->descriptor, hash_at, &expected, sizeof expected, err));
-    FIRN_TRY(firn_block_descriptor_read(reader->descriptor, start, buffer->data, size, err));
-    firn_blake3_hash_of(buffer->data, size, &found);
+    FI_TRY(fi_block_descriptor_read(reader->descriptor, hash_at, &expected, sizeof expected, err));
+    FI_TRY(fi_block_descriptor_read(reader->descriptor, start, buffer->data, size, err));
+    fi_blake3_hash_of(buffer->data, size, &found);
     if (memcmp(found.bytes, expected.bytes, sizeof found.bytes) != 0) {
-        rc = firn_error_set(err, FIRN_CORRUPT,
-                            "'%s': bytes %llu to %llu do not match their checksum",
-                            firn_block_descriptor_path(reader->descriptor),
-                            (unsigned long long)start, (unsigned long long)(start + size));
+        rc = fi_error_set(err, FIRN_CORRUPT, "'%s': bytes %llu to %llu do not match their checksum",
+                          fi_block_descriptor_path(reader->descriptor), (unsigned long long)start,
+                          (unsigned long long)(start + size));
     }
 out:
     return rc;
 }
 
 int
-firn_block_reader_verify_body(struct firn_block_reader *reader, firn_error *err)
+fi_block_reader_verify_body(struct fi_block_reader *reader, firn_error *err)
 {
-    struct firn_buf buffer = {0};
+    struct fi_buf buffer = {0};
     int rc = check_toc(reader, err);
-    for (uint64_t i = 0; rc == FIRN_OK && i < firn_block_reader_chunk_count(reader); i++) {
-        rc = firn_block_reader_verify_chunk(reader, i, &buffer, err);
+    for (uint64_t i = 0; rc == FIRN_OK && i < fi_block_reader_chunk_count(reader); i++) {
+        rc = fi_block_reader_verify_chunk(reader, i, &buffer, err);
     }
-    firn_buf_deinit(&buffer);
+    fi_buf_deinit(&buffer);
     return rc;
 }

@@ -28,64 +28,64 @@
 enum {
     WINDOW_SIZE = 64 << 10,
     UNREADABLE_STEP = 4 << 10,
-    PREFIX_SIZE = FIRN_BLOCK_FORMAT_PREFIX_SIZE
+    PREFIX_SIZE = FI_BLOCK_FORMAT_PREFIX_SIZE
 };
 
 struct walk {
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     uint64_t file_size;
-    struct firn_block_file_id id;
+    struct fi_block_file_id id;
     uint64_t at;       /* always a multiple of 8 */
     uint64_t data_end; /* of the run of data that the walk has come to */
     uint64_t window_at;
     size_t window_size;
     uint8_t *window;
-    struct firn_buf stored;
+    struct fi_buf stored;
     int unreadable; /* the first I/O error, or FIRN_OK */
     firn_error *err;
-    int (*visit)(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec,
-                 firn_slice stored, firn_error *err);
+    int (*visit)(void *ctx, const struct fi_block_ref *ref, enum fi_codec codec, firn_slice stored,
+                 firn_error *err);
     void *ctx;
 };
 
-static int find_identity(struct walk *walk, enum firn_block_file_kind kind);
+static int find_identity(struct walk *walk, enum fi_block_file_kind kind);
 static int skip_hole(struct walk *walk);
 static int step(struct walk *walk);
 
 int
-firn_block_salvage(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
-                   int (*visit)(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec,
-                                firn_slice stored, firn_error *err),
-                   void *ctx, firn_error *err)
+fi_block_salvage(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind kind,
+                 int (*visit)(void *ctx, const struct fi_block_ref *ref, enum fi_codec codec,
+                              firn_slice stored, firn_error *err),
+                 void *ctx, firn_error *err)
 {
     int rc;
     firn_error local;
-    struct firn_os_stat stat;
-    struct walk walk = {.at = FIRN_BLOCK_FORMAT_HEADER_SIZE,
+    struct fi_os_stat stat;
+    struct walk walk = {.at = FI_BLOCK_FORMAT_HEADER_SIZE,
                         .visit = visit,
                         .ctx = ctx,
                         .err = err != NULL ? err : &local};
-    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &walk.file, walk.err));
-    FIRN_TRY(firn_os_file_stat(walk.file, &stat, walk.err));
+    FI_TRY(fi_os_file_open(dir, name, FI_OS_READ, 0, &walk.file, walk.err));
+    FI_TRY(fi_os_file_stat(walk.file, &stat, walk.err));
     walk.file_size = stat.size_bytes;
-    FIRN_TRY(find_identity(&walk, kind));
-    walk.window = firn_alloc(WINDOW_SIZE);
+    FI_TRY(find_identity(&walk, kind));
+    walk.window = fi_alloc(WINDOW_SIZE);
     if (walk.window == NULL) {
-        FIRN_TRY(firn_error_no_memory(walk.err, "a window on a file"));
+        FI_TRY(fi_error_no_memory(walk.err, "a window on a file"));
     }
-    while (firn_range_inside(walk.at, PREFIX_SIZE, walk.file_size)) {
+    while (fi_range_inside(walk.at, PREFIX_SIZE, walk.file_size)) {
         uint64_t before = walk.at;
-        FIRN_TRY(skip_hole(&walk));
-        if (firn_range_inside(walk.at, PREFIX_SIZE, walk.file_size)) {
-            FIRN_TRY(step(&walk));
+        FI_TRY(skip_hole(&walk));
+        if (fi_range_inside(walk.at, PREFIX_SIZE, walk.file_size)) {
+            FI_TRY(step(&walk));
             DCHECK(walk.at > before); /* else it would never end */
         }
     }
     rc = walk.unreadable;
 out:
-    firn_buf_deinit(&walk.stored);
-    firn_free(walk.window);
-    firn_os_file_close(walk.file);
+    fi_buf_deinit(&walk.stored);
+    fi_free(walk.window);
+    fi_os_file_close(walk.file);
     return rc;
 }
 
@@ -93,26 +93,26 @@ out:
 
 /* From the header, else from the footer; the error is the header's. */
 static int
-find_identity(struct walk *walk, enum firn_block_file_kind kind)
+find_identity(struct walk *walk, enum fi_block_file_kind kind)
 {
-    const char *path = firn_os_file_path(walk->file);
-    uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE];
+    const char *path = fi_os_file_path(walk->file);
+    uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE];
     if (walk->file_size < sizeof bytes) {
-        return firn_error_set(walk->err, FIRN_CORRUPT,
-                              "'%s': %llu bytes are too few for a firn block file", path,
-                              (unsigned long long)walk->file_size);
+        return fi_error_set(walk->err, FIRN_CORRUPT,
+                            "'%s': %llu bytes are too few for a firn block file", path,
+                            (unsigned long long)walk->file_size);
     }
-    int rc = firn_os_file_read_exact(walk->file, 0, bytes, sizeof bytes, walk->err);
+    int rc = fi_os_file_read_exact(walk->file, 0, bytes, sizeof bytes, walk->err);
     if (rc == FIRN_OK) {
-        rc = firn_block_format_decode_header(bytes, kind, path, &walk->id, walk->err);
+        rc = fi_block_format_decode_header(bytes, kind, path, &walk->id, walk->err);
     }
     if (rc == FIRN_OK || rc == FIRN_NEWER) {
         return rc;
     }
-    struct firn_block_format_footer footer;
-    if (firn_os_file_read_exact(walk->file, walk->file_size - FIRN_BLOCK_FORMAT_FOOTER_SIZE, bytes,
-                                sizeof bytes, NULL) == FIRN_OK &&
-        firn_block_format_decode_footer(bytes, kind, path, &footer, NULL) == FIRN_OK) {
+    struct fi_block_format_footer footer;
+    if (fi_os_file_read_exact(walk->file, walk->file_size - FI_BLOCK_FORMAT_FOOTER_SIZE, bytes,
+                              sizeof bytes, NULL) == FIRN_OK &&
+        fi_block_format_decode_footer(bytes, kind, path, &footer, NULL) == FIRN_OK) {
         walk->id = footer.id;
         rc = FIRN_OK;
     }
@@ -147,7 +147,7 @@ skip_hole(struct walk *walk)
     uint64_t start;
     uint64_t end;
     firn_error err;
-    int rc = firn_os_file_next_data(walk->file, walk->at, &start, &end, &err);
+    int rc = fi_os_file_next_data(walk->file, walk->at, &start, &end, &err);
     if (rc != FIRN_OK) {
         walk->data_end = walk->file_size;
         uint64_t at = walk->at;
@@ -157,10 +157,10 @@ skip_hole(struct walk *walk)
     }
     walk->data_end = end;
     if (start >= end) {
-        walk->at = walk->file_size - walk->file_size % FIRN_BLOCK_FORMAT_ALIGNMENT;
+        walk->at = walk->file_size - walk->file_size % FI_BLOCK_FORMAT_ALIGNMENT;
         walk->data_end = walk->file_size;
-    } else if (start - start % FIRN_BLOCK_FORMAT_ALIGNMENT > walk->at) {
-        walk->at = start - start % FIRN_BLOCK_FORMAT_ALIGNMENT;
+    } else if (start - start % FI_BLOCK_FORMAT_ALIGNMENT > walk->at) {
+        walk->at = start - start % FI_BLOCK_FORMAT_ALIGNMENT;
     }
     return FIRN_OK;
 }
@@ -171,18 +171,18 @@ static int
 look(struct walk *walk, const uint8_t **out)
 {
     *out = NULL;
-    DCHECK(walk->at % FIRN_BLOCK_FORMAT_ALIGNMENT == 0);
-    DCHECK(firn_range_inside(walk->at, PREFIX_SIZE, walk->file_size));
+    DCHECK(walk->at % FI_BLOCK_FORMAT_ALIGNMENT == 0);
+    DCHECK(fi_range_inside(walk->at, PREFIX_SIZE, walk->file_size));
     uint64_t window_end = walk->window_at + walk->window_size;
     if (walk->at < walk->window_at || walk->at + PREFIX_SIZE > window_end) {
         firn_error err;
         uint64_t left = walk->file_size - walk->at;
         size_t size = left < WINDOW_SIZE ? (size_t)left : WINDOW_SIZE;
         walk->window_size = 0;
-        int rc = firn_os_file_read_exact(walk->file, walk->at, walk->window, size, &err);
+        int rc = fi_os_file_read_exact(walk->file, walk->at, walk->window, size, &err);
         if (rc == FIRN_IO && size > UNREADABLE_STEP) {
             size = UNREADABLE_STEP;
-            rc = firn_os_file_read_exact(walk->file, walk->at, walk->window, size, &err);
+            rc = fi_os_file_read_exact(walk->file, walk->at, walk->window, size, &err);
         }
         if (rc != FIRN_OK) {
             return step_over_unreadable(walk, rc, &err);
@@ -196,50 +196,50 @@ look(struct walk *walk, const uint8_t **out)
 }
 
 static int
-read_block(struct walk *walk, const uint8_t *bytes, const struct firn_block_format_prefix *prefix)
+read_block(struct walk *walk, const uint8_t *bytes, const struct fi_block_format_prefix *prefix)
 {
     uint64_t offset = walk->at;
     uint8_t kept[PREFIX_SIZE];
     memcpy(kept, bytes, sizeof kept);
-    walk->at += firn_block_format_span(prefix->stored_size);
-    if (prefix->stored_size > FIRN_BLOCK_SIZE_MAX || prefix->raw_size > FIRN_BLOCK_SIZE_MAX ||
-        !firn_range_inside(offset + PREFIX_SIZE, prefix->stored_size, walk->file_size)) {
+    walk->at += fi_block_format_span(prefix->stored_size);
+    if (prefix->stored_size > FI_BLOCK_SIZE_MAX || prefix->raw_size > FI_BLOCK_SIZE_MAX ||
+        !fi_range_inside(offset + PREFIX_SIZE, prefix->stored_size, walk->file_size)) {
         return FIRN_OK; /* cut off, or lengths that no writer wrote */
     }
-    firn_buf_clear(&walk->stored);
-    if (firn_buf_set_size(&walk->stored, prefix->stored_size) != FIRN_OK) {
-        return firn_error_no_memory(walk->err, "a block");
+    fi_buf_clear(&walk->stored);
+    if (fi_buf_set_size(&walk->stored, prefix->stored_size) != FIRN_OK) {
+        return fi_error_no_memory(walk->err, "a block");
     }
     firn_error err;
-    int rc = firn_os_file_read_exact(walk->file, offset + PREFIX_SIZE, walk->stored.data,
-                                     prefix->stored_size, &err);
+    int rc = fi_os_file_read_exact(walk->file, offset + PREFIX_SIZE, walk->stored.data,
+                                   prefix->stored_size, &err);
     if (rc != FIRN_OK) {
         uint64_t next = walk->at;
         rc = step_over_unreadable(walk, rc, &err);
         walk->at = next;
         return rc;
     }
-    firn_slice stored = firn_buf_slice(&walk->stored);
-    if (prefix->flags != 0 || prefix->codec > FIRN_CODEC_ZSTD ||
-        !firn_block_format_stored_matches(&walk->id, offset, kept, stored)) {
+    firn_slice stored = fi_buf_slice(&walk->stored);
+    if (prefix->flags != 0 || prefix->codec > FI_CODEC_ZSTD ||
+        !fi_block_format_stored_matches(&walk->id, offset, kept, stored)) {
         return FIRN_OK;
     }
-    struct firn_block_ref ref = {offset, prefix->stored_size, prefix->raw_size};
-    return walk->visit(walk->ctx, &ref, (enum firn_codec)prefix->codec, stored, walk->err);
+    struct fi_block_ref ref = {offset, prefix->stored_size, prefix->raw_size};
+    return walk->visit(walk->ctx, &ref, (enum fi_codec)prefix->codec, stored, walk->err);
 }
 
 static int
 step(struct walk *walk)
 {
     const uint8_t *bytes;
-    struct firn_block_format_prefix prefix;
+    struct fi_block_format_prefix prefix;
     int rc = look(walk, &bytes);
     if (rc != FIRN_OK || bytes == NULL) {
         return rc;
     }
-    if (firn_block_format_decode_prefix(&walk->id, walk->at, bytes, &prefix)) {
+    if (fi_block_format_decode_prefix(&walk->id, walk->at, bytes, &prefix)) {
         return read_block(walk, bytes, &prefix);
     }
-    walk->at += FIRN_BLOCK_FORMAT_ALIGNMENT;
+    walk->at += FI_BLOCK_FORMAT_ALIGNMENT;
     return FIRN_OK;
 }

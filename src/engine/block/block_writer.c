@@ -29,7 +29,7 @@
  * holds the lock of the file with the temporary name owns it. A leftover that belongs to another
  * user or has other links is not touched.
  *
- * Locking: FIRN_LOCK_BLOCK_WRITER guards end, adders, open, spare, chunk_hashes and failure. No I/O
+ * Locking: FI_LOCK_BLOCK_WRITER guards end, adders, open, spare, chunk_hashes and failure. No I/O
  * happens under it.
  *
  * Failure: the first failure of any thread is kept; later calls return FIRN_FAILED with its text,
@@ -46,7 +46,7 @@
 #include "threads/os_thread.h"
 
 enum {
-    CHUNK_SIZE = FIRN_BLOCK_FORMAT_CHUNK_SIZE,
+    CHUNK_SIZE = FI_BLOCK_FORMAT_CHUNK_SIZE,
     SPARE_COUNT_MAX = 4,
     WRITEBACK_CHUNKS = 8, /* write-back is started for so many at a time: long extents, few calls */
     FILE_MODE = 0600
@@ -60,17 +60,17 @@ struct chunk {
     uint8_t data[CHUNK_SIZE];
 };
 
-struct firn_block_writer {
-    struct firn_os_dir *dir;
-    struct firn_os_file *file;
+struct fi_block_writer {
+    struct fi_os_dir *dir;
+    struct fi_os_file *file;
     char *name;
     char *temp_name;
-    enum firn_block_file_kind kind;
-    struct firn_block_file_id id;
+    enum fi_block_file_kind kind;
+    struct fi_block_file_id id;
     bool has_temp; /* a file of ours bears temp_name */
     bool is_finished;
 
-    struct firn_os_mutex mutex;
+    struct fi_os_mutex mutex;
     uint64_t end; /* bytes reserved */
     unsigned adders;
     struct chunk *open; /* (I2) */
@@ -80,7 +80,7 @@ struct firn_block_writer {
     size_t chunk_hash_capacity;
     firn_error failure; /* code FIRN_OK: none */
 
-    struct firn_buf sections; /* encoded; for the one thread that adds sections and finishes */
+    struct fi_buf sections; /* encoded; for the one thread that adds sections and finishes */
     uint32_t section_count;
     uint32_t needs; /* FIRN_BLOCK_NEEDS_* */
 };
@@ -92,128 +92,128 @@ struct span {
     uint64_t size; /* of all: head, stored, zeros */
 };
 
-static int start_file(struct firn_block_writer *writer, firn_error *err);
-static int put(struct firn_block_writer *writer, uint64_t offset, const struct span *span,
+static int start_file(struct fi_block_writer *writer, firn_error *err);
+static int put(struct fi_block_writer *writer, uint64_t offset, const struct span *span,
                firn_error *err);
-static int reserve(struct firn_block_writer *writer, uint64_t size, uint64_t *out_offset,
+static int reserve(struct fi_block_writer *writer, uint64_t size, uint64_t *out_offset,
                    firn_error *err);
-static void release(struct firn_block_writer *writer, int rc, const firn_error *err);
+static void release(struct fi_block_writer *writer, int rc, const firn_error *err);
 
 int
-firn_block_writer_create(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
-                         struct firn_block_writer **out, firn_error *err)
+fi_block_writer_create(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind kind,
+                       struct fi_block_writer **out, firn_error *err)
 {
     *out = NULL;
     firn_error local;
     if (err == NULL) {
         err = &local;
     }
-    struct firn_block_writer *writer = firn_alloc_zeroed(sizeof *writer);
+    struct fi_block_writer *writer = fi_alloc_zeroed(sizeof *writer);
     if (writer == NULL) {
-        return firn_error_no_memory(err, "a block file writer");
+        return fi_error_no_memory(err, "a block file writer");
     }
     writer->dir = dir;
     writer->kind = kind;
-    firn_os_mutex_init(firn_os_dir_os(dir), &writer->mutex, FIRN_LOCK_BLOCK_WRITER);
+    fi_os_mutex_init(fi_os_dir_os(dir), &writer->mutex, FI_LOCK_BLOCK_WRITER);
     size_t name_size = strlen(name);
-    writer->name = firn_strdup(name);
-    writer->temp_name = firn_alloc(name_size + sizeof temp_suffix);
+    writer->name = fi_strdup(name);
+    writer->temp_name = fi_alloc(name_size + sizeof temp_suffix);
     int rc;
     if (writer->name == NULL || writer->temp_name == NULL) {
-        rc = firn_error_no_memory(err, "a file name");
+        rc = fi_error_no_memory(err, "a file name");
     } else {
         memcpy(writer->temp_name, name, name_size);
         memcpy(writer->temp_name + name_size, temp_suffix, sizeof temp_suffix);
         rc = start_file(writer, err);
     }
     if (rc != FIRN_OK) {
-        firn_block_writer_destroy(writer);
+        fi_block_writer_destroy(writer);
         return rc;
     }
     *out = writer;
     return FIRN_OK;
 }
 
-const struct firn_block_file_id *
-firn_block_writer_id(const struct firn_block_writer *writer)
+const struct fi_block_file_id *
+fi_block_writer_id(const struct fi_block_writer *writer)
 {
     return &writer->id;
 }
 
 int
-firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec, firn_slice stored,
-                      uint32_t raw_size, struct firn_block_ref *out, firn_error *err)
+fi_block_writer_add(struct fi_block_writer *writer, enum fi_codec codec, firn_slice stored,
+                    uint32_t raw_size, struct fi_block_ref *out, firn_error *err)
 {
     firn_error local;
     if (err == NULL) {
         err = &local;
     }
-    if (stored.size > FIRN_BLOCK_SIZE_MAX || raw_size > FIRN_BLOCK_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "a block of %zu bytes (%u decoded) is larger than the %d allowed",
-                              stored.size, raw_size, FIRN_BLOCK_SIZE_MAX);
+    if (stored.size > FI_BLOCK_SIZE_MAX || raw_size > FI_BLOCK_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "a block of %zu bytes (%u decoded) is larger than the %d allowed",
+                            stored.size, raw_size, FI_BLOCK_SIZE_MAX);
     }
-    if (codec == FIRN_CODEC_NONE && stored.size != raw_size) {
-        return firn_error_set(err, FIRN_INVALID, "a plain block of %zu bytes cannot decode to %u",
-                              stored.size, raw_size);
+    if (codec == FI_CODEC_NONE && stored.size != raw_size) {
+        return fi_error_set(err, FIRN_INVALID, "a plain block of %zu bytes cannot decode to %u",
+                            stored.size, raw_size);
     }
     uint64_t offset;
-    uint64_t size = firn_block_format_span((uint32_t)stored.size);
-    FIRN_TRY_RETURN(reserve(writer, size, &offset, err));
-    uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE];
-    firn_block_format_encode_prefix(&writer->id, offset, codec, stored, raw_size, prefix);
+    uint64_t size = fi_block_format_span((uint32_t)stored.size);
+    FI_TRY_RETURN(reserve(writer, size, &offset, err));
+    uint8_t prefix[FI_BLOCK_FORMAT_PREFIX_SIZE];
+    fi_block_format_encode_prefix(&writer->id, offset, codec, stored, raw_size, prefix);
     struct span span = {firn_bytes(prefix, sizeof prefix), stored, size};
     int rc = put(writer, offset, &span, err);
     release(writer, rc, err);
     if (rc == FIRN_OK) {
-        DCHECK(offset >= FIRN_BLOCK_BODY_START);
-        *out = (struct firn_block_ref){offset, (uint32_t)stored.size, raw_size};
+        DCHECK(offset >= FI_BLOCK_BODY_START);
+        *out = (struct fi_block_ref){offset, (uint32_t)stored.size, raw_size};
     }
     return rc;
 }
 
 void
-firn_block_writer_set_needs(struct firn_block_writer *writer, uint32_t needs)
+fi_block_writer_set_needs(struct fi_block_writer *writer, uint32_t needs)
 {
     writer->needs = needs;
 }
 
 /* Whether a block lies in what was reserved so far. */
 static bool
-is_in_body(struct firn_block_writer *writer, const struct firn_block_ref *ref)
+is_in_body(struct fi_block_writer *writer, const struct fi_block_ref *ref)
 {
-    return ref->offset >= FIRN_BLOCK_BODY_START &&
-           firn_range_inside(ref->offset, firn_block_format_span(ref->stored_size),
-                             firn_block_writer_size_bytes(writer));
+    return ref->offset >= FI_BLOCK_BODY_START &&
+           fi_range_inside(ref->offset, fi_block_format_span(ref->stored_size),
+                           fi_block_writer_size_bytes(writer));
 }
 
 int
-firn_block_writer_add_section(struct firn_block_writer *writer, uint32_t kind,
-                              const struct firn_block_ref *ref, firn_error *err)
+fi_block_writer_add_section(struct fi_block_writer *writer, uint32_t kind,
+                            const struct fi_block_ref *ref, firn_error *err)
 {
-    if (writer->section_count == FIRN_BLOCK_SECTIONS_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "a block file has at most %d sections",
-                              FIRN_BLOCK_SECTIONS_MAX);
+    if (writer->section_count == FI_BLOCK_SECTIONS_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "a block file has at most %d sections",
+                            FI_BLOCK_SECTIONS_MAX);
     }
     DCHECK(is_in_body(writer, ref));
-    uint8_t bytes[FIRN_BLOCK_FORMAT_SECTION_SIZE] = {0};
-    firn_store_le32(bytes, kind);
-    firn_store_le64(bytes + 8, ref->offset);
-    firn_store_le32(bytes + 16, ref->stored_size);
-    firn_store_le32(bytes + 20, ref->raw_size);
-    if (firn_buf_append(&writer->sections, bytes, sizeof bytes) != FIRN_OK) {
-        return firn_error_no_memory(err, "the list of sections");
+    uint8_t bytes[FI_BLOCK_FORMAT_SECTION_SIZE] = {0};
+    fi_store_le32(bytes, kind);
+    fi_store_le64(bytes + 8, ref->offset);
+    fi_store_le32(bytes + 16, ref->stored_size);
+    fi_store_le32(bytes + 20, ref->raw_size);
+    if (fi_buf_append(&writer->sections, bytes, sizeof bytes) != FIRN_OK) {
+        return fi_error_no_memory(err, "the list of sections");
     }
     writer->section_count++;
     return FIRN_OK;
 }
 
 uint64_t
-firn_block_writer_size_bytes(struct firn_block_writer *writer)
+fi_block_writer_size_bytes(struct fi_block_writer *writer)
 {
-    firn_os_mutex_lock(&writer->mutex);
+    fi_os_mutex_lock(&writer->mutex);
     uint64_t end = writer->end;
-    firn_os_mutex_unlock(&writer->mutex);
+    fi_os_mutex_unlock(&writer->mutex);
     return end;
 }
 
@@ -221,16 +221,15 @@ firn_block_writer_size_bytes(struct firn_block_writer *writer)
 
 /* Opens the file of the temporary name: a new one, or what a crash left there. */
 static int
-open_temp(struct firn_block_writer *writer, firn_error *err)
+open_temp(struct fi_block_writer *writer, firn_error *err)
 {
-    const unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE;
-    int rc = firn_os_file_open(writer->dir, writer->temp_name,
-                               flags | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE,
-                               FILE_MODE, &writer->file, err);
+    const unsigned flags = FI_OS_READ | FI_OS_WRITE;
+    int rc = fi_os_file_open(writer->dir, writer->temp_name,
+                             flags | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE, FILE_MODE,
+                             &writer->file, err);
     writer->has_temp = rc == FIRN_OK;
     if (rc == FIRN_EXISTS) {
-        rc =
-            firn_os_file_open(writer->dir, writer->temp_name, flags, FILE_MODE, &writer->file, err);
+        rc = fi_os_file_open(writer->dir, writer->temp_name, flags, FILE_MODE, &writer->file, err);
     }
     return rc;
 }
@@ -238,28 +237,28 @@ open_temp(struct firn_block_writer *writer, firn_error *err)
 /* Whether a file is our own, or, for the superuser, that of the directory's owner, to whom what is
  * made there belongs. */
 static int
-check_owner(struct firn_block_writer *writer, uint32_t uid, bool *out_is_ours, firn_error *err)
+check_owner(struct fi_block_writer *writer, uint32_t uid, bool *out_is_ours, firn_error *err)
 {
-    uint32_t user = firn_os_user_id(firn_os_dir_os(writer->dir));
-    struct firn_os_stat dir;
+    uint32_t user = fi_os_user_id(fi_os_dir_os(writer->dir));
+    struct fi_os_stat dir;
     *out_is_ours = uid == user;
     if (*out_is_ours || user != 0) {
         return FIRN_OK;
     }
-    int rc = firn_os_dir_stat(writer->dir, &dir, err);
+    int rc = fi_os_dir_stat(writer->dir, &dir, err);
     *out_is_ours = rc == FIRN_OK && uid == dir.uid;
     return rc;
 }
 
 /* Whether the file that we locked has the temporary name, and is ours alone. */
 static int
-check_is_ours(struct firn_block_writer *writer, uint64_t *out_size, firn_error *err)
+check_is_ours(struct fi_block_writer *writer, uint64_t *out_size, firn_error *err)
 {
-    struct firn_os_stat named;
-    struct firn_os_stat opened;
-    int rc = firn_os_file_stat(writer->file, &opened, err);
+    struct fi_os_stat named;
+    struct fi_os_stat opened;
+    int rc = fi_os_file_stat(writer->file, &opened, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_stat(writer->dir, writer->temp_name, &named, err);
+        rc = fi_os_stat(writer->dir, writer->temp_name, &named, err);
     }
     bool is_ours = false;
     if (rc == FIRN_OK) {
@@ -268,13 +267,13 @@ check_is_ours(struct firn_block_writer *writer, uint64_t *out_size, firn_error *
     if (rc != FIRN_OK) {
         return rc;
     }
-    const char *path = firn_os_file_path(writer->file);
+    const char *path = fi_os_file_path(writer->file);
     if (named.device != opened.device || named.inode != opened.inode) {
-        return firn_error_set(err, FIRN_BUSY, "'%s' is being written by another", path);
+        return fi_error_set(err, FIRN_BUSY, "'%s' is being written by another", path);
     }
     if (opened.nlink != 1 || !is_ours) {
-        return firn_error_set(err, FIRN_EXISTS,
-                              "'%s' exists and belongs to another user or has other names", path);
+        return fi_error_set(err, FIRN_EXISTS,
+                            "'%s' exists and belongs to another user or has other names", path);
     }
     *out_size = opened.size_bytes;
     return FIRN_OK;
@@ -282,12 +281,12 @@ check_is_ours(struct firn_block_writer *writer, uint64_t *out_size, firn_error *
 
 /* Makes the file of the temporary name ours alone, and empty. */
 static int
-take_temp(struct firn_block_writer *writer, firn_error *err)
+take_temp(struct fi_block_writer *writer, firn_error *err)
 {
     uint64_t leftover_size = 0;
     int rc = open_temp(writer, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_file_lock(writer->file, FIRN_OS_LOCK_EXCLUSIVE, err);
+        rc = fi_os_file_lock(writer->file, FI_OS_LOCK_EXCLUSIVE, err);
     }
     if (rc == FIRN_OK) {
         rc = check_is_ours(writer, &leftover_size, err);
@@ -299,35 +298,35 @@ take_temp(struct firn_block_writer *writer, firn_error *err)
         return rc;
     }
     writer->has_temp = true;
-    return leftover_size == 0 ? FIRN_OK : firn_os_file_truncate(writer->file, 0, err);
+    return leftover_size == 0 ? FIRN_OK : fi_os_file_truncate(writer->file, 0, err);
 }
 
 /* Early, so that work is not done in vain; rename has the last word. Judges the name itself,
  * too. */
 static int
-check_name_is_free(struct firn_block_writer *writer, firn_error *err)
+check_name_is_free(struct fi_block_writer *writer, firn_error *err)
 {
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(writer->dir, writer->name, &stat, err);
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(writer->dir, writer->name, &stat, err);
     if (rc == FIRN_OK) {
-        return firn_error_set(err, FIRN_EXISTS, "'%s/%s' exists", firn_os_dir_path(writer->dir),
-                              writer->name);
+        return fi_error_set(err, FIRN_EXISTS, "'%s/%s' exists", fi_os_dir_path(writer->dir),
+                            writer->name);
     }
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 static int
-start_file(struct firn_block_writer *writer, firn_error *err)
+start_file(struct fi_block_writer *writer, firn_error *err)
 {
-    struct firn_os *os = firn_os_dir_os(writer->dir);
-    FIRN_TRY_RETURN(check_name_is_free(writer, err));
-    FIRN_TRY_RETURN(firn_os_random(os, writer->id.bytes, sizeof writer->id.bytes, err));
-    FIRN_TRY_RETURN(take_temp(writer, err));
+    struct fi_os *os = fi_os_dir_os(writer->dir);
+    FI_TRY_RETURN(check_name_is_free(writer, err));
+    FI_TRY_RETURN(fi_os_random(os, writer->id.bytes, sizeof writer->id.bytes, err));
+    FI_TRY_RETURN(take_temp(writer, err));
     uint64_t offset;
-    uint8_t header[FIRN_BLOCK_FORMAT_HEADER_SIZE];
-    firn_block_format_encode_header(writer->kind, &writer->id, header);
+    uint8_t header[FI_BLOCK_FORMAT_HEADER_SIZE];
+    fi_block_format_encode_header(writer->kind, &writer->id, header);
     struct span span = {firn_bytes(header, sizeof header), firn_bytes(NULL, 0), sizeof header};
-    FIRN_TRY_RETURN(reserve(writer, sizeof header, &offset, err));
+    FI_TRY_RETURN(reserve(writer, sizeof header, &offset, err));
     int rc = put(writer, offset, &span, err);
     release(writer, rc, err);
     return rc;
@@ -336,27 +335,27 @@ start_file(struct firn_block_writer *writer, firn_error *err)
 /* ---- the body ---- */
 
 static int
-fail_again(const struct firn_block_writer *writer, firn_error *err)
+fail_again(const struct fi_block_writer *writer, firn_error *err)
 {
-    return firn_error_set(err, FIRN_FAILED, "an earlier write failed: %s", writer->failure.text);
+    return fi_error_set(err, FIRN_FAILED, "an earlier write failed: %s", writer->failure.text);
 }
 
 static int
-reserve_locked(struct firn_block_writer *writer, uint64_t size, firn_error *err)
+reserve_locked(struct fi_block_writer *writer, uint64_t size, firn_error *err)
 {
-    firn_os_mutex_assert_held(&writer->mutex);
-    DCHECK(size > 0 && size % FIRN_BLOCK_FORMAT_ALIGNMENT == 0); /* (I1) */
+    fi_os_mutex_assert_held(&writer->mutex);
+    DCHECK(size > 0 && size % FI_BLOCK_FORMAT_ALIGNMENT == 0); /* (I1) */
     if (writer->failure.code != FIRN_OK) {
         return fail_again(writer, err);
     }
     if (writer->is_finished) {
-        return firn_error_set(err, FIRN_MISUSE, "the file is finished");
+        return fi_error_set(err, FIRN_MISUSE, "the file is finished");
     }
-    size_t wanted = (size_t)firn_block_format_chunk_count(writer->end + size);
-    firn_hash *hashes = firn_grow_array(writer->chunk_hashes, wanted, &writer->chunk_hash_capacity,
-                                        sizeof writer->chunk_hashes[0]);
+    size_t wanted = (size_t)fi_block_format_chunk_count(writer->end + size);
+    firn_hash *hashes = fi_grow_array(writer->chunk_hashes, wanted, &writer->chunk_hash_capacity,
+                                      sizeof writer->chunk_hashes[0]);
     if (hashes == NULL) {
-        return firn_error_no_memory(err, "checksums of a file");
+        return fi_error_no_memory(err, "checksums of a file");
     }
     writer->chunk_hashes = hashes;
     return FIRN_OK;
@@ -364,37 +363,36 @@ reserve_locked(struct firn_block_writer *writer, uint64_t size, firn_error *err)
 
 /* Takes the next `size` bytes of the file; to be followed by put and release. */
 static int
-reserve(struct firn_block_writer *writer, uint64_t size, uint64_t *out_offset, firn_error *err)
+reserve(struct fi_block_writer *writer, uint64_t size, uint64_t *out_offset, firn_error *err)
 {
-    firn_os_mutex_lock(&writer->mutex);
+    fi_os_mutex_lock(&writer->mutex);
     int rc = reserve_locked(writer, size, err);
     if (rc == FIRN_OK) {
         *out_offset = writer->end;
         writer->end += size;
         writer->adders++;
-        DCHECK(firn_block_format_chunk_count(writer->end) <=
-               writer->chunk_hash_capacity); /* (I4) */
+        DCHECK(fi_block_format_chunk_count(writer->end) <= writer->chunk_hash_capacity); /* (I4) */
     }
-    firn_os_mutex_unlock(&writer->mutex);
+    fi_os_mutex_unlock(&writer->mutex);
     return rc;
 }
 
 static void
-release(struct firn_block_writer *writer, int rc, const firn_error *err)
+release(struct fi_block_writer *writer, int rc, const firn_error *err)
 {
-    firn_os_mutex_lock(&writer->mutex);
+    fi_os_mutex_lock(&writer->mutex);
     DCHECK(writer->adders > 0);
     writer->adders--;
     if (rc != FIRN_OK && writer->failure.code == FIRN_OK) {
         writer->failure = *err;
     }
-    firn_os_mutex_unlock(&writer->mutex);
+    fi_os_mutex_unlock(&writer->mutex);
 }
 
 static bool
-is_open_locked(const struct firn_block_writer *writer, uint64_t index)
+is_open_locked(const struct fi_block_writer *writer, uint64_t index)
 {
-    firn_os_mutex_assert_held(&writer->mutex);
+    fi_os_mutex_assert_held(&writer->mutex);
     const struct chunk *chunk = writer->open;
     while (chunk != NULL && chunk->index != index) {
         chunk = chunk->next;
@@ -404,9 +402,9 @@ is_open_locked(const struct firn_block_writer *writer, uint64_t index)
 
 /* The open chunk of this index, made if it is not there; NULL when memory is out. */
 static struct chunk *
-open_chunk_locked(struct firn_block_writer *writer, uint64_t index)
+open_chunk_locked(struct fi_block_writer *writer, uint64_t index)
 {
-    firn_os_mutex_assert_held(&writer->mutex);
+    fi_os_mutex_assert_held(&writer->mutex);
     for (struct chunk *chunk = writer->open; chunk != NULL; chunk = chunk->next) {
         if (chunk->index == index) {
             return chunk;
@@ -417,7 +415,7 @@ open_chunk_locked(struct firn_block_writer *writer, uint64_t index)
         writer->spare = chunk->next;
         writer->spare_count--;
     } else {
-        chunk = firn_alloc(sizeof *chunk);
+        chunk = fi_alloc(sizeof *chunk);
         if (chunk == NULL) {
             return NULL;
         }
@@ -430,9 +428,9 @@ open_chunk_locked(struct firn_block_writer *writer, uint64_t index)
 }
 
 static void
-close_chunk_locked(struct firn_block_writer *writer, struct chunk *chunk)
+close_chunk_locked(struct fi_block_writer *writer, struct chunk *chunk)
 {
-    firn_os_mutex_assert_held(&writer->mutex);
+    fi_os_mutex_assert_held(&writer->mutex);
     DCHECK(is_open_locked(writer, chunk->index) && chunk->filled == CHUNK_SIZE); /* (I2) */
     struct chunk **link = &writer->open;
     while (*link != chunk) {
@@ -444,20 +442,20 @@ close_chunk_locked(struct firn_block_writer *writer, struct chunk *chunk)
 /* Hashes and writes a chunk that is no longer in `open`, of which `size` bytes are the file's;
  * releases it. */
 static int
-write_chunk(struct firn_block_writer *writer, struct chunk *chunk, size_t size, firn_error *err)
+write_chunk(struct fi_block_writer *writer, struct chunk *chunk, size_t size, firn_error *err)
 {
     firn_hash hash;
     CHECK(chunk->filled == size); /* (I1) no hole is hashed and written */
-    firn_blake3_hash_of(chunk->data, size, &hash);
+    fi_blake3_hash_of(chunk->data, size, &hash);
     uint64_t index = chunk->index;
-    int rc = firn_os_file_write(writer->file, index * CHUNK_SIZE, chunk->data, size, err);
+    int rc = fi_os_file_write(writer->file, index * CHUNK_SIZE, chunk->data, size, err);
     if (rc == FIRN_OK && index % WRITEBACK_CHUNKS == WRITEBACK_CHUNKS - 1) {
-        firn_os_file_start_writeback(writer->file,
-                                     (index - (WRITEBACK_CHUNKS - 1)) * (uint64_t)CHUNK_SIZE,
-                                     (uint64_t)WRITEBACK_CHUNKS * CHUNK_SIZE);
+        fi_os_file_start_writeback(writer->file,
+                                   (index - (WRITEBACK_CHUNKS - 1)) * (uint64_t)CHUNK_SIZE,
+                                   (uint64_t)WRITEBACK_CHUNKS * CHUNK_SIZE);
     }
     struct chunk *surplus = chunk;
-    firn_os_mutex_lock(&writer->mutex);
+    fi_os_mutex_lock(&writer->mutex);
     CHECK(index < writer->chunk_hash_capacity); /* (I4) */
     DCHECK(!is_open_locked(writer, index));     /* (I2) */
     writer->chunk_hashes[index] = hash;
@@ -467,8 +465,8 @@ write_chunk(struct firn_block_writer *writer, struct chunk *chunk, size_t size, 
         writer->spare_count++;
         surplus = NULL;
     }
-    firn_os_mutex_unlock(&writer->mutex);
-    firn_free(surplus);
+    fi_os_mutex_unlock(&writer->mutex);
+    fi_free(surplus);
     return rc;
 }
 
@@ -486,10 +484,10 @@ copy_part(firn_slice part, uint64_t part_at, uint64_t from, size_t size, uint8_t
 static void
 copy_span(const struct span *span, uint64_t from, size_t size, uint8_t *out)
 {
-    static const uint8_t zeros[FIRN_BLOCK_FORMAT_ALIGNMENT];
+    static const uint8_t zeros[FI_BLOCK_FORMAT_ALIGNMENT];
     uint64_t pad_at = span->head.size + span->stored.size;
-    DCHECK(firn_range_inside(from, size, span->size));
-    DCHECK(span->size - pad_at < FIRN_BLOCK_FORMAT_ALIGNMENT);
+    DCHECK(fi_range_inside(from, size, span->size));
+    DCHECK(span->size - pad_at < FI_BLOCK_FORMAT_ALIGNMENT);
     copy_part(span->head, 0, from, size, out);
     copy_part(span->stored, span->head.size, from, size, out);
     copy_part(firn_bytes(zeros, (size_t)(span->size - pad_at)), pad_at, from, size, out);
@@ -497,7 +495,7 @@ copy_span(const struct span *span, uint64_t from, size_t size, uint8_t *out)
 
 /* Copies a span to its reserved place; writes the chunks that this fills. */
 static int
-put(struct firn_block_writer *writer, uint64_t offset, const struct span *span, firn_error *err)
+put(struct fi_block_writer *writer, uint64_t offset, const struct span *span, firn_error *err)
 {
     for (uint64_t at = 0; at < span->size;) {
         size_t in_chunk = (size_t)((offset + at) % CHUNK_SIZE);
@@ -505,21 +503,21 @@ put(struct firn_block_writer *writer, uint64_t offset, const struct span *span, 
         if (size > span->size - at) {
             size = (size_t)(span->size - at);
         }
-        firn_os_mutex_lock(&writer->mutex);
+        fi_os_mutex_lock(&writer->mutex);
         struct chunk *chunk = open_chunk_locked(writer, (offset + at) / CHUNK_SIZE);
-        firn_os_mutex_unlock(&writer->mutex);
+        fi_os_mutex_unlock(&writer->mutex);
         if (chunk == NULL) {
-            return firn_error_no_memory(err, "a chunk of a file");
+            return fi_error_no_memory(err, "a chunk of a file");
         }
         copy_span(span, at, size, chunk->data + in_chunk);
-        firn_os_mutex_lock(&writer->mutex);
+        fi_os_mutex_lock(&writer->mutex);
         chunk->filled += size;
         DCHECK(chunk->filled <= CHUNK_SIZE); /* (I1) */
         bool is_full = chunk->filled == CHUNK_SIZE;
         if (is_full) {
             close_chunk_locked(writer, chunk);
         }
-        firn_os_mutex_unlock(&writer->mutex);
+        fi_os_mutex_unlock(&writer->mutex);
         if (is_full) {
             int rc = write_chunk(writer, chunk, CHUNK_SIZE, err);
             if (rc != FIRN_OK) {
@@ -535,7 +533,7 @@ put(struct firn_block_writer *writer, uint64_t offset, const struct span *span, 
 
 /* Writes what is left in the one open chunk. */
 static int
-flush_body(struct firn_block_writer *writer, firn_error *err)
+flush_body(struct fi_block_writer *writer, firn_error *err)
 {
     struct chunk *last = writer->open;
     if (last == NULL) {
@@ -549,55 +547,55 @@ flush_body(struct firn_block_writer *writer, firn_error *err)
 }
 
 static int
-append_toc(const struct firn_block_writer *writer, struct firn_buf *out)
+append_toc(const struct fi_block_writer *writer, struct fi_buf *out)
 {
-    uint64_t chunk_count = firn_block_format_chunk_count(writer->end);
+    uint64_t chunk_count = fi_block_format_chunk_count(writer->end);
     DCHECK(chunk_count <= writer->chunk_hash_capacity); /* (I4) */
-    DCHECK(writer->sections.size == writer->section_count * (size_t)FIRN_BLOCK_FORMAT_SECTION_SIZE);
-    FIRN_TRY_RETURN(firn_buf_append_le32(out, writer->section_count));
-    FIRN_TRY_RETURN(firn_buf_append_le32(out, writer->needs));
-    FIRN_TRY_RETURN(firn_buf_append_le64(out, chunk_count));
-    FIRN_TRY_RETURN(firn_buf_append_slice(out, firn_buf_slice(&writer->sections)));
-    return firn_buf_append(out, writer->chunk_hashes,
-                           (size_t)chunk_count * sizeof writer->chunk_hashes[0]);
+    DCHECK(writer->sections.size == writer->section_count * (size_t)FI_BLOCK_FORMAT_SECTION_SIZE);
+    FI_TRY_RETURN(fi_buf_append_le32(out, writer->section_count));
+    FI_TRY_RETURN(fi_buf_append_le32(out, writer->needs));
+    FI_TRY_RETURN(fi_buf_append_le64(out, chunk_count));
+    FI_TRY_RETURN(fi_buf_append_slice(out, fi_buf_slice(&writer->sections)));
+    return fi_buf_append(out, writer->chunk_hashes,
+                         (size_t)chunk_count * sizeof writer->chunk_hashes[0]);
 }
 
 /* Writes table of contents and footer after the body. */
 static int
-write_end(struct firn_block_writer *writer, uint64_t *out_size, firn_error *err)
+write_end(struct fi_block_writer *writer, uint64_t *out_size, firn_error *err)
 {
-    struct firn_buf end = {0};
+    struct fi_buf end = {0};
     DCHECK(writer->open == NULL && writer->adders == 0); /* the body is written */
     int rc = append_toc(writer, &end);
-    struct firn_block_format_footer footer = {.kind = writer->kind,
-                                              .id = writer->id,
-                                              .toc_offset = writer->end,
-                                              .toc_size = end.size,
-                                              .file_size = writer->end + end.size +
-                                                           FIRN_BLOCK_FORMAT_FOOTER_SIZE};
+    struct fi_block_format_footer footer = {.kind = writer->kind,
+                                            .id = writer->id,
+                                            .toc_offset = writer->end,
+                                            .toc_size = end.size,
+                                            .file_size = writer->end + end.size +
+                                                         FI_BLOCK_FORMAT_FOOTER_SIZE};
     if (rc == FIRN_OK) {
-        uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZE];
-        firn_blake3_hash_of(end.data, end.size, &footer.toc_hash);
-        firn_block_format_encode_footer(&footer, bytes);
-        rc = firn_buf_append(&end, bytes, sizeof bytes);
+        uint8_t bytes[FI_BLOCK_FORMAT_FOOTER_SIZE];
+        fi_blake3_hash_of(end.data, end.size, &footer.toc_hash);
+        fi_block_format_encode_footer(&footer, bytes);
+        rc = fi_buf_append(&end, bytes, sizeof bytes);
     }
     if (rc != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a table of contents");
+        rc = fi_error_no_memory(err, "a table of contents");
     } else {
-        rc = firn_os_file_write(writer->file, writer->end, end.data, end.size, err);
+        rc = fi_os_file_write(writer->file, writer->end, end.data, end.size, err);
     }
-    firn_buf_deinit(&end);
+    fi_buf_deinit(&end);
     *out_size = footer.file_size;
     return rc;
 }
 
 static void
-remove_temp(struct firn_block_writer *writer)
+remove_temp(struct fi_block_writer *writer)
 {
     if (writer->has_temp) {
         /* Nothing more can be done where even this fails; the next writer of the name takes it
          * over. */
-        int ignored = firn_os_remove_file(writer->dir, writer->temp_name, NULL);
+        int ignored = fi_os_remove_file(writer->dir, writer->temp_name, NULL);
         (void)ignored;
         writer->has_temp = false;
     }
@@ -605,14 +603,14 @@ remove_temp(struct firn_block_writer *writer)
 
 /* Gives the synced file its name, durably. */
 static int
-publish(struct firn_block_writer *writer, firn_error *err)
+publish(struct fi_block_writer *writer, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_os_rename(writer->dir, writer->temp_name, writer->dir, writer->name,
-                                   FIRN_OS_RENAME_NO_REPLACE, err));
+    FI_TRY_RETURN(fi_os_rename(writer->dir, writer->temp_name, writer->dir, writer->name,
+                               FI_OS_RENAME_NO_REPLACE, err));
     writer->has_temp = false;
-    int rc = firn_os_dir_sync(writer->dir, err);
+    int rc = fi_os_dir_sync(writer->dir, err);
     if (rc != FIRN_OK) {
-        int ignored = firn_os_remove_file(writer->dir, writer->name, NULL); /* (I3) */
+        int ignored = fi_os_remove_file(writer->dir, writer->name, NULL); /* (I3) */
         (void)ignored;
     }
     return rc;
@@ -620,11 +618,11 @@ publish(struct firn_block_writer *writer, firn_error *err)
 
 /* Hands the file, which is written whole, to the publisher. */
 static int
-leave_to(struct firn_block_writer *writer, struct firn_block_publisher *publisher, firn_error *err)
+leave_to(struct fi_block_writer *writer, struct fi_block_publisher *publisher, firn_error *err)
 {
-    const struct firn_block_publisher_file file = {writer->file, writer->temp_name, writer->name};
+    const struct fi_block_publisher_file file = {writer->file, writer->temp_name, writer->name};
     DCHECK(writer->has_temp && publisher->dir == writer->dir);
-    int rc = firn_block_publisher_add(publisher, &file, err);
+    int rc = fi_block_publisher_add(publisher, &file, err);
     if (rc == FIRN_OK) {
         writer->has_temp = false;
         writer->file = NULL;
@@ -635,39 +633,38 @@ leave_to(struct firn_block_writer *writer, struct firn_block_publisher *publishe
 }
 
 int
-firn_block_writer_finish(struct firn_block_writer *writer, uint64_t *out_size, firn_error *err)
+fi_block_writer_finish(struct fi_block_writer *writer, uint64_t *out_size, firn_error *err)
 {
-    return firn_block_writer_finish_later(writer, NULL, out_size, err);
+    return fi_block_writer_finish_later(writer, NULL, out_size, err);
 }
 
 int
-firn_block_writer_finish_later(struct firn_block_writer *writer,
-                               struct firn_block_publisher *publisher, uint64_t *out_size,
-                               firn_error *err)
+fi_block_writer_finish_later(struct fi_block_writer *writer, struct fi_block_publisher *publisher,
+                             uint64_t *out_size, firn_error *err)
 {
     firn_error local;
     if (err == NULL) {
         err = &local;
     }
-    firn_os_mutex_lock(&writer->mutex);
+    fi_os_mutex_lock(&writer->mutex);
     bool has_failed = writer->failure.code != FIRN_OK;
     bool is_busy = writer->adders != 0 || writer->is_finished;
-    firn_os_mutex_unlock(&writer->mutex);
+    fi_os_mutex_unlock(&writer->mutex);
     if (has_failed) {
         return fail_again(writer, err);
     }
     if (is_busy) {
-        return firn_error_set(err, FIRN_MISUSE, "the file is finished, or a block is being added");
+        return fi_error_set(err, FIRN_MISUSE, "the file is finished, or a block is being added");
     }
     int rc;
     uint64_t size;
-    FIRN_TRY(flush_body(writer, err));
-    FIRN_TRY(write_end(writer, &size, err));
+    FI_TRY(flush_body(writer, err));
+    FI_TRY(write_end(writer, &size, err));
     if (publisher != NULL) {
-        FIRN_TRY(leave_to(writer, publisher, err));
+        FI_TRY(leave_to(writer, publisher, err));
     } else {
-        FIRN_TRY(firn_os_file_sync(writer->file, err));
-        FIRN_TRY(publish(writer, err));
+        FI_TRY(fi_os_file_sync(writer->file, err));
+        FI_TRY(publish(writer, err));
     }
     writer->is_finished = true;
     if (out_size != NULL) {
@@ -686,26 +683,26 @@ free_chunks(struct chunk *chunk)
 {
     while (chunk != NULL) {
         struct chunk *next = chunk->next;
-        firn_free(chunk);
+        fi_free(chunk);
         chunk = next;
     }
 }
 
 void
-firn_block_writer_destroy(struct firn_block_writer *writer)
+fi_block_writer_destroy(struct fi_block_writer *writer)
 {
     if (writer == NULL) {
         return;
     }
     CHECK(writer->adders == 0);
     remove_temp(writer);
-    firn_os_file_close(writer->file);
+    fi_os_file_close(writer->file);
     free_chunks(writer->open);
     free_chunks(writer->spare);
-    firn_free(writer->chunk_hashes);
-    firn_buf_deinit(&writer->sections);
-    firn_os_mutex_deinit(&writer->mutex);
-    firn_free(writer->name);
-    firn_free(writer->temp_name);
-    firn_free(writer);
+    fi_free(writer->chunk_hashes);
+    fi_buf_deinit(&writer->sections);
+    fi_os_mutex_deinit(&writer->mutex);
+    fi_free(writer->name);
+    fi_free(writer->temp_name);
+    fi_free(writer);
 }

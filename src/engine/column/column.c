@@ -24,41 +24,41 @@
 
 /* Moves the index into memory of the cache, if there is room for it. */
 static void
-hold_index(struct firn_column_run *run)
+hold_index(struct fi_column_run *run)
 {
     size_t size = run->index_bytes.size;
-    if (!firn_block_cache_hold(run->cache, size)) {
+    if (!fi_block_cache_hold(run->cache, size)) {
         return;
     }
-    if (!firn_block_cache_hold_take(run->cache, size, &run->memory)) {
-        firn_block_cache_hold_release(run->cache, size);
+    if (!fi_block_cache_hold_take(run->cache, size, &run->memory)) {
+        fi_block_cache_hold_release(run->cache, size);
         return;
     }
     run->held_bytes = size;
     memcpy(run->memory.data, run->index_bytes.data, size);
-    firn_buf_deinit(&run->index_bytes);
+    fi_buf_deinit(&run->index_bytes);
 }
 
 static firn_slice
-index_bytes(const struct firn_column_run *run)
+index_bytes(const struct fi_column_run *run)
 {
     return run->held_bytes > 0 ? firn_bytes(run->memory.data, run->held_bytes)
-                               : firn_buf_slice(&run->index_bytes);
+                               : fi_buf_slice(&run->index_bytes);
 }
 
 /* What the index says of all groups against the summary; and what only it says. */
 static int
-compare(struct firn_column_run *run, firn_error *err)
+compare(struct fi_column_run *run, firn_error *err)
 {
-    const struct firn_column_layout *layout = &run->layout.layout;
+    const struct fi_column_layout *layout = &run->layout.layout;
     uint64_t content_bytes = 0;
     for (size_t i = 0; i < run->index.group_count; i++) {
         for (size_t slot = 0; slot < run->index.slot_count; slot++) {
-            struct firn_column_shape shape = firn_column_layout_shape(layout, slot);
-            struct firn_column_index_chunk chunk;
-            firn_column_index_chunk(&run->index, i, slot, &shape, &chunk);
-            bool is_operand = slot == firn_column_layout_hidden(layout, FIRN_COLUMN_OPERAND);
-            bool is_expires = slot == firn_column_layout_hidden(layout, FIRN_COLUMN_EXPIRES);
+            struct fi_column_shape shape = fi_column_layout_shape(layout, slot);
+            struct fi_column_index_chunk chunk;
+            fi_column_index_chunk(&run->index, i, slot, &shape, &chunk);
+            bool is_operand = slot == fi_column_layout_hidden(layout, FI_COLUMN_OPERAND);
+            bool is_expires = slot == fi_column_layout_hidden(layout, FI_COLUMN_EXPIRES);
             bool has_references = chunk.ref.offset != 0 && chunk.has_references;
             run->summary.has_heads |=
                 has_references || (chunk.ref.offset != 0 && (is_operand || is_expires));
@@ -68,82 +68,81 @@ compare(struct firn_column_run *run, firn_error *err)
     }
     return run->index.entry_count == run->summary.entry_count &&
                    run->summary.has_references ==
-                       (run->sections.version == FIRN_COLUMN_FORMAT_VERSION) &&
+                       (run->sections.version == FI_COLUMN_FORMAT_VERSION) &&
                    content_bytes == run->summary.content_bytes
                ? FIRN_OK
-               : firn_error_set(err, FIRN_CORRUPT,
-                                "'%s': the index does not add up to what the summary says",
-                                firn_block_reader_path(run->reader));
+               : fi_error_set(err, FIRN_CORRUPT,
+                              "'%s': the index does not add up to what the summary says",
+                              fi_block_reader_path(run->reader));
 }
 
 static int
-read_index(struct firn_column_run *run, firn_error *err)
+read_index(struct fi_column_run *run, firn_error *err)
 {
-    struct firn_compress *compress = NULL;
+    struct fi_compress *compress = NULL;
     int rc;
-    FIRN_TRY(firn_compress_create(&compress, err));
-    FIRN_TRY(firn_block_reader_read(run->reader, &run->sections.index, compress, &run->index_bytes,
-                                    err));
+    FI_TRY(fi_compress_create(&compress, err));
+    FI_TRY(
+        fi_block_reader_read(run->reader, &run->sections.index, compress, &run->index_bytes, err));
     hold_index(run);
-    FIRN_TRY(firn_column_index_open(index_bytes(run), &run->index, &run->layout, err));
-    FIRN_TRY(compare(run, err));
-    rc = firn_column_filter_load(run, compress, err);
+    FI_TRY(fi_column_index_open(index_bytes(run), &run->index, &run->layout, err));
+    FI_TRY(compare(run, err));
+    rc = fi_column_filter_load(run, compress, err);
 out:
-    firn_compress_destroy(compress);
-    if (rc != FIRN_OK && err != NULL && firn_run_text_is_loss(rc)) {
-        (void)firn_run_text_place(run->reader, &run->sections.index, err);
-        (void)firn_error_prefix(err, "no key of the run can be read");
+    fi_compress_destroy(compress);
+    if (rc != FIRN_OK && err != NULL && fi_run_text_is_loss(rc)) {
+        (void)fi_run_text_place(run->reader, &run->sections.index, err);
+        (void)fi_error_prefix(err, "no key of the run can be read");
     }
     return rc;
 }
 
 static void
-column_close(struct firn_run *base)
+column_close(struct fi_run *base)
 {
     if (base == NULL) {
         return;
     }
-    struct firn_column_run *run = firn_column_read_run(base);
-    firn_block_cache_drop_file(run->cache, run->file);
-    firn_block_cache_drop_file(run->cache, run->file_of_sections);
-    firn_block_cache_hold_give(run->cache, &run->memory);
-    firn_block_cache_hold_release(run->cache, run->held_bytes);
-    firn_buf_deinit(&run->index_bytes);
-    firn_buf_deinit(&run->filters);
-    firn_free(run->guides);
-    firn_column_layout_deinit(&run->layout);
-    firn_range_set_deinit(&run->ranges);
-    firn_run_summary_deinit(&run->summary);
-    firn_block_reader_close(run->reader);
-    firn_free(run);
+    struct fi_column_run *run = fi_column_read_run(base);
+    fi_block_cache_drop_file(run->cache, run->file);
+    fi_block_cache_drop_file(run->cache, run->file_of_sections);
+    fi_block_cache_hold_give(run->cache, &run->memory);
+    fi_block_cache_hold_release(run->cache, run->held_bytes);
+    fi_buf_deinit(&run->index_bytes);
+    fi_buf_deinit(&run->filters);
+    fi_free(run->guides);
+    fi_column_layout_deinit(&run->layout);
+    fi_range_set_deinit(&run->ranges);
+    fi_run_summary_deinit(&run->summary);
+    fi_block_reader_close(run->reader);
+    fi_free(run);
 }
 
 static int
-column_open(const struct firn_run_env *env, const char *name, struct firn_run **out,
-            firn_error *err)
+column_open(const struct fi_run_env *env, const char *name, struct fi_run **out, firn_error *err)
 {
-    static const struct firn_run_values nowhere = {.ctx = NULL};
+    static const struct fi_run_values nowhere = {.ctx = NULL};
     *out = NULL;
-    struct firn_column_run *run = firn_alloc_zeroed(sizeof *run);
+    struct fi_column_run *run = fi_alloc_zeroed(sizeof *run);
     if (run == NULL) {
-        firn_block_cache_drop_file(env->cache, env->cache_file);
-        return firn_error_no_memory(err, "a run");
+        fi_block_cache_drop_file(env->cache, env->cache_file);
+        return fi_error_no_memory(err, "a run");
     }
-    run->base.kind = &firn_column_kind;
+    run->base.kind = &fi_column_kind;
     run->cache = env->cache;
     run->values = env->values != NULL ? env->values : &nowhere;
-    run->file = env->cache_file != 0 ? env->cache_file : firn_block_cache_add_file(env->cache);
-    run->file_of_sections = firn_block_cache_add_file(env->cache);
+    run->file = env->cache_file != 0 ? env->cache_file : fi_block_cache_add_file(env->cache);
+    run->file_of_sections = fi_block_cache_add_file(env->cache);
     int rc;
-    FIRN_TRY(firn_block_reader_open_in(env->descriptors, env->dir, name, FIRN_BLOCK_FILE_COLUMN,
-                                       &run->reader, err));
-    FIRN_TRY(firn_run_sections_read(run->reader, FIRN_COLUMN_FORMAT_VERSION, &run->sections,
-                                    &run->summary, &run->ranges, err));
-    FIRN_TRY(read_index(run, err));
-    run->guides = firn_alloc_zeroed((run->index.group_count * run->index.slot_count + 1) *
-                                    sizeof *run->guides);
+    FI_TRY(fi_block_reader_open_in(env->descriptors, env->dir, name, FI_BLOCK_FILE_COLUMN,
+                                   &run->reader, err));
+    FI_TRY(fi_run_sections_read(run->reader, FI_COLUMN_FORMAT_VERSION, &run->sections,
+                                &run->summary, &run->ranges, err));
+    FI_TRY(read_index(run, err));
+    run->guides =
+        fi_alloc_zeroed((run->index.group_count * run->index.slot_count + 1) * sizeof *run->guides);
     if (run->guides == NULL) {
-        rc = firn_error_no_memory(err, "a run");
+        rc = fi_error_no_memory(err, "a run");
     }
 out:
     if (rc != FIRN_OK) {
@@ -155,11 +154,10 @@ out:
 }
 
 static int
-origin(struct firn_run *base, struct firn_buf *numbers, struct firn_run_origin *out,
-       firn_error *err)
+origin(struct fi_run *base, struct fi_buf *numbers, struct fi_run_origin *out, firn_error *err)
 {
-    const struct firn_column_run *run = firn_column_read_run(base);
-    return firn_run_sections_origin(run->reader, &run->sections, numbers, out, err);
+    const struct fi_column_run *run = fi_column_read_run(base);
+    return fi_run_sections_origin(run->reader, &run->sections, numbers, out, err);
 }
 
 /* ==== the newest version of a key that a view sees ====
@@ -178,37 +176,36 @@ enum {
 };
 
 struct search {
-    struct firn_column_run *run;
+    struct fi_column_run *run;
     firn_slice key;
-    const struct firn_run_projection *columns; /* NULL: all */
-    struct firn_run_walk walk;
-    struct firn_column_keys keys;
-    struct firn_column_slot slot; /* of one hidden column after the other */
-    struct firn_column_slot slots[AHEAD];
-    struct firn_run_hit *out;
-    struct firn_buf *value;
-    struct firn_buf memory;
+    const struct fi_run_projection *columns; /* NULL: all */
+    struct fi_run_walk walk;
+    struct fi_column_keys keys;
+    struct fi_column_slot slot; /* of one hidden column after the other */
+    struct fi_column_slot slots[AHEAD];
+    struct fi_run_hit *out;
+    struct fi_buf *value;
+    struct fi_buf memory;
     uint8_t key_memory[VALUE_MEMORY];
     uint8_t value_memory[AHEAD][VALUE_MEMORY];
 };
 
 /* Whether the run can hold the key. true too where the filter is damaged: it only saves work. */
 static int
-ask_filter(struct firn_column_run *run, firn_slice key, bool *out, firn_error *err)
+ask_filter(struct fi_column_run *run, firn_slice key, bool *out, firn_error *err)
 {
-    struct firn_block_pin pin = {0};
+    struct fi_block_pin pin = {0};
     firn_error local;
     *out = true;
     if (run->sections.filter.stored_size == 0) {
         return FIRN_OK;
     }
     int rc =
-        firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->sections.filter,
-                              FIRN_BLOCK_CACHE_INDEX, firn_run_filter_check, &pin, &local);
+        fi_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->sections.filter,
+                            FI_BLOCK_CACHE_INDEX, fi_run_filter_check, &pin, &local);
     if (rc == FIRN_OK) {
-        *out =
-            firn_run_filter_may_contain(firn_bytes(pin.data, pin.size), firn_run_filter_hash(key));
-        firn_block_cache_unpin(run->cache, &pin);
+        *out = fi_run_filter_may_contain(firn_bytes(pin.data, pin.size), fi_run_filter_hash(key));
+        fi_block_cache_unpin(run->cache, &pin);
     } else if (rc == FIRN_CORRUPT) {
         rc = FIRN_OK;
     } else if (err != NULL) {
@@ -219,26 +216,25 @@ ask_filter(struct firn_column_run *run, firn_slice key, bool *out, firn_error *e
 
 /* The value of a column in a row; borrowed until the next call. */
 static int
-read_cell(struct search *search, size_t number, uint32_t row, struct firn_cell *out,
-          firn_error *err)
+read_cell(struct search *search, size_t number, uint32_t row, struct fi_cell *out, firn_error *err)
 {
-    struct firn_column_slot *slot = &search->slot;
-    firn_column_read_close(slot);
-    int rc = firn_column_read_open(search->run, search->keys.group, number, FIRN_BLOCK_CACHE_DATA,
-                                   slot, err);
-    return rc != FIRN_OK ? rc : firn_column_read_cell(search->run, slot, row, out, err);
+    struct fi_column_slot *slot = &search->slot;
+    fi_column_read_close(slot);
+    int rc = fi_column_read_open(search->run, search->keys.group, number, FI_BLOCK_CACHE_DATA, slot,
+                                 err);
+    return rc != FIRN_OK ? rc : fi_column_read_cell(search->run, slot, row, out, err);
 }
 
 static int
 read_hidden(struct search *search, uint32_t column, size_t size_min, uint32_t row,
-            struct firn_cell *out, firn_error *err)
+            struct fi_cell *out, firn_error *err)
 {
-    size_t number = firn_column_layout_hidden(&search->run->layout.layout, column);
+    size_t number = fi_column_layout_hidden(&search->run->layout.layout, column);
     int rc = read_cell(search, number, row, out, err);
-    if (rc == FIRN_OK && (out->kind == FIRN_PHYSICAL_NONE ||
-                          (out->kind == FIRN_PHYSICAL_BYTES && out->as.bytes.size < size_min))) {
-        rc = firn_column_read_refuse(search->run, search->keys.group, number,
-                                     "an entry lacks a part that its kind has", err);
+    if (rc == FIRN_OK && (out->kind == FI_PHYSICAL_NONE ||
+                          (out->kind == FI_PHYSICAL_BYTES && out->as.bytes.size < size_min))) {
+        rc = fi_column_read_refuse(search->run, search->keys.group, number,
+                                   "an entry lacks a part that its kind has", err);
     }
     return rc;
 }
@@ -247,10 +243,10 @@ read_hidden(struct search *search, uint32_t column, size_t size_min, uint32_t ro
 static bool
 is_wanted(const struct search *search, size_t slot)
 {
-    const struct firn_column_owned *layout = &search->run->layout;
+    const struct fi_column_owned *layout = &search->run->layout;
     return !layout->is_key[slot] &&
            (search->columns == NULL ||
-            firn_column_layout_wants(search->columns, layout->layout.columns[slot].id));
+            fi_column_layout_wants(search->columns, layout->layout.columns[slot].id));
 }
 
 /* Pins the blocks of up to AHEAD columns from *slot on, and moves it on; a value in pieces is left
@@ -258,22 +254,22 @@ is_wanted(const struct search *search, size_t slot)
 static int
 fetch_ahead(struct search *search, size_t *slot, size_t *out_count, firn_error *err)
 {
-    struct firn_column_run *run = search->run;
-    const struct firn_column_owned *layout = &run->layout;
+    struct fi_column_run *run = search->run;
+    const struct fi_column_owned *layout = &run->layout;
     int rc = FIRN_OK;
     *out_count = 0;
     for (; rc == FIRN_OK && *slot < layout->layout.count && *out_count < AHEAD; (*slot)++) {
-        struct firn_column_slot *fetched = &search->slots[*out_count];
+        struct fi_column_slot *fetched = &search->slots[*out_count];
         if (!is_wanted(search, *slot)) {
             continue;
         }
-        firn_column_read_init(fetched);
-        fetched->scratch.bytes = firn_buf_borrowed(search->value_memory[*out_count], VALUE_MEMORY);
+        fi_column_read_init(fetched);
+        fetched->scratch.bytes = fi_buf_borrowed(search->value_memory[*out_count], VALUE_MEMORY);
         fetched->number = *slot;
         (*out_count)++;
-        if (!firn_column_read_is_in_pieces(run, search->keys.group, *slot)) {
-            rc = firn_column_read_fetch(run, search->keys.group, *slot, FIRN_BLOCK_CACHE_DATA,
-                                        fetched, err);
+        if (!fi_column_read_is_in_pieces(run, search->keys.group, *slot)) {
+            rc = fi_column_read_fetch(run, search->keys.group, *slot, FI_BLOCK_CACHE_DATA, fetched,
+                                      err);
         }
     }
     return rc;
@@ -286,18 +282,18 @@ open_ahead(struct search *search, uint32_t row, size_t count, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        struct firn_column_slot *slot = &search->slots[i];
+        struct fi_column_slot *slot = &search->slots[i];
         if (slot->is_fetched) {
-            rc = firn_column_read_open(search->run, search->keys.group, slot->number,
-                                       FIRN_BLOCK_CACHE_DATA, slot, err);
+            rc = fi_column_read_open(search->run, search->keys.group, slot->number,
+                                     FI_BLOCK_CACHE_DATA, slot, err);
         }
         if (slot->is_open) {
-            firn_chunk_prefetch_place(&slot->pin.chunk, row);
+            fi_chunk_prefetch_place(&slot->pin.chunk, row);
         }
     }
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
         if (search->slots[i].is_open) {
-            firn_chunk_prefetch(&search->slots[i].pin.chunk, row);
+            fi_chunk_prefetch(&search->slots[i].pin.chunk, row);
         }
     }
     return rc;
@@ -308,55 +304,55 @@ open_ahead(struct search *search, uint32_t row, size_t count, firn_error *err)
 static int
 add_tuple(struct search *search, uint32_t row, firn_error *err)
 {
-    struct firn_tuple_writer writer;
-    struct firn_column_run *run = search->run;
+    struct fi_tuple_writer writer;
+    struct fi_column_run *run = search->run;
     int rc = FIRN_OK;
-    firn_tuple_begin(&writer, search->value);
+    fi_tuple_begin(&writer, search->value);
     for (size_t slot = 0; rc == FIRN_OK && slot < run->layout.layout.count;) {
         size_t count;
         rc = fetch_ahead(search, &slot, &count, err);
         rc = rc == FIRN_OK ? open_ahead(search, row, count, err) : rc;
         for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-            struct firn_cell cell;
-            struct firn_column_slot *opened = &search->slots[i];
-            rc = firn_column_read_open(run, search->keys.group, opened->number,
-                                       FIRN_BLOCK_CACHE_DATA, opened, err);
-            rc = rc == FIRN_OK ? firn_column_read_cell(run, opened, row, &cell, err) : rc;
+            struct fi_cell cell;
+            struct fi_column_slot *opened = &search->slots[i];
+            rc = fi_column_read_open(run, search->keys.group, opened->number, FI_BLOCK_CACHE_DATA,
+                                     opened, err);
+            rc = rc == FIRN_OK ? fi_column_read_cell(run, opened, row, &cell, err) : rc;
             if (rc == FIRN_OK) {
-                firn_tuple_add(&writer, run->layout.columns[opened->number].id, &cell);
+                fi_tuple_add(&writer, run->layout.columns[opened->number].id, &cell);
             }
         }
         for (size_t i = 0; i < count; i++) {
-            firn_column_read_deinit(&search->slots[i]);
+            fi_column_read_deinit(&search->slots[i]);
         }
     }
-    return rc == FIRN_OK && firn_tuple_end(&writer) != FIRN_OK ? firn_error_no_memory(err, "a row")
-                                                               : rc;
+    return rc == FIRN_OK && fi_tuple_end(&writer) != FIRN_OK ? fi_error_no_memory(err, "a row")
+                                                             : rc;
 }
 
 /* Takes a row for the answer. */
 static int
 take(struct search *search, uint32_t row, uint64_t sequence, firn_error *err)
 {
-    struct firn_cell cell;
-    enum firn_entry_kind kind;
-    FIRN_TRY_RETURN(firn_column_keys_kind(&search->keys, row, &kind, err));
-    *search->out = (struct firn_run_hit){kind, sequence};
-    if (search->value == NULL || kind == FIRN_ENTRY_DELETE) {
+    struct fi_cell cell;
+    enum fi_entry_kind kind;
+    FI_TRY_RETURN(fi_column_keys_kind(&search->keys, row, &kind, err));
+    *search->out = (struct fi_run_hit){kind, sequence};
+    if (search->value == NULL || kind == FI_ENTRY_DELETE) {
         return FIRN_OK;
     }
-    firn_buf_clear(search->value);
-    if (kind == FIRN_ENTRY_MERGE) {
-        FIRN_TRY_RETURN(
-            read_hidden(search, FIRN_COLUMN_OPERAND, FIRN_ENTRY_MERGE_HEAD_SIZE, row, &cell, err));
-        return firn_buf_append_slice(search->value, cell.as.bytes) == FIRN_OK
+    fi_buf_clear(search->value);
+    if (kind == FI_ENTRY_MERGE) {
+        FI_TRY_RETURN(
+            read_hidden(search, FI_COLUMN_OPERAND, FI_ENTRY_MERGE_HEAD_SIZE, row, &cell, err));
+        return fi_buf_append_slice(search->value, cell.as.bytes) == FIRN_OK
                    ? FIRN_OK
-                   : firn_error_no_memory(err, "a value");
+                   : fi_error_no_memory(err, "a value");
     }
-    if (kind == FIRN_ENTRY_EXPIRING) {
-        FIRN_TRY_RETURN(read_hidden(search, FIRN_COLUMN_EXPIRES, 0, row, &cell, err));
-        if (firn_buf_append_le64(search->value, cell.as.u64) != FIRN_OK) {
-            return firn_error_no_memory(err, "a value");
+    if (kind == FI_ENTRY_EXPIRING) {
+        FI_TRY_RETURN(read_hidden(search, FI_COLUMN_EXPIRES, 0, row, &cell, err));
+        if (fi_buf_append_le64(search->value, cell.as.u64) != FIRN_OK) {
+            return fi_error_no_memory(err, "a value");
         }
     }
     return add_tuple(search, row, err);
@@ -370,16 +366,16 @@ search_group(struct search *search, bool *out_goes_on, firn_error *err)
     int order;
     uint32_t row;
     uint64_t sequence;
-    struct firn_column_keys *keys = &search->keys;
+    struct fi_column_keys *keys = &search->keys;
     *out_goes_on = false;
-    int rc = firn_column_keys_find(keys, search->key, search->walk.at, &search->memory, &row, err);
+    int rc = fi_column_keys_find(keys, search->key, search->walk.at, &search->memory, &row, err);
     for (; rc == FIRN_OK && row < keys->info.rows; row++) {
-        FIRN_TRY(firn_column_keys_compare(keys, row, search->key, &search->memory, &order, err));
+        FI_TRY(fi_column_keys_compare(keys, row, search->key, &search->memory, &order, err));
         if (order != 0) {
             return FIRN_NOT_FOUND;
         }
-        FIRN_TRY(firn_column_keys_sequence(keys, row, &sequence, err));
-        if (!firn_run_walk_below(&search->walk, sequence)) {
+        FI_TRY(fi_column_keys_sequence(keys, row, &sequence, err));
+        if (!fi_run_walk_below(&search->walk, sequence)) {
             return FIRN_NOT_FOUND;
         }
         if (sequence <= search->walk.at) {
@@ -395,24 +391,24 @@ out:
 /* Whether versions of the key, or the first of them, can be in the i-th group, where no row before
  * it is the answer. */
 static bool
-reaches(const struct search *search, size_t i, struct firn_column_index_group *out)
+reaches(const struct search *search, size_t i, struct fi_column_index_group *out)
 {
     if (i >= search->run->index.group_count) {
         return false;
     }
-    firn_column_index_group(&search->run->index, i, out);
-    return firn_slice_compare(out->lower, search->key) <= 0 &&
-           firn_slice_compare(search->key, out->upper) <= 0;
+    fi_column_index_group(&search->run->index, i, out);
+    return fi_slice_compare(out->lower, search->key) <= 0 &&
+           fi_slice_compare(search->key, out->upper) <= 0;
 }
 
 /* What the values of a row in this group will need first comes while the key is searched. */
 static void
 prefetch_values(const struct search *search, size_t group)
 {
-    const struct firn_column_owned *layout = &search->run->layout;
+    const struct fi_column_owned *layout = &search->run->layout;
     for (size_t slot = 0; search->value != NULL && slot < layout->layout.count; slot++) {
         if (is_wanted(search, slot)) {
-            firn_column_read_prefetch(search->run, group, slot);
+            fi_column_read_prefetch(search->run, group, slot);
         }
     }
 }
@@ -420,8 +416,8 @@ prefetch_values(const struct search *search, size_t group)
 static int
 search_groups(struct search *search, firn_error *err)
 {
-    size_t count = firn_column_index_find(&search->run->index, search->key, search->walk.at);
-    struct firn_column_index_group info;
+    size_t count = fi_column_index_find(&search->run->index, search->key, search->walk.at);
+    struct fi_column_index_group info;
     bool goes_on = true;
     for (size_t i = count == 0 ? 0 : count - 1; goes_on; i++) {
         bool is_here = reaches(search, i, &info);
@@ -429,11 +425,11 @@ search_groups(struct search *search, firn_error *err)
             break;
         }
         if (!is_here ||
-            !firn_run_walk_sees_any(&search->walk, info.sequence_min, info.sequence_max)) {
+            !fi_run_walk_sees_any(&search->walk, info.sequence_min, info.sequence_max)) {
             continue;
         }
         prefetch_values(search, i);
-        int rc = firn_column_keys_open(&search->keys, i, err);
+        int rc = fi_column_keys_open(&search->keys, i, err);
         if (rc == FIRN_OK) {
             rc = search_group(search, &goes_on, err);
         }
@@ -445,40 +441,40 @@ search_groups(struct search *search, firn_error *err)
 }
 
 static int
-get_columns(struct firn_run *base, firn_slice key, const struct firn_view *view,
-            const struct firn_run_projection *columns, struct firn_run_hit *out,
-            struct firn_buf *value, firn_error *err)
+get_columns(struct fi_run *base, firn_slice key, const struct fi_view *view,
+            const struct fi_run_projection *columns, struct fi_run_hit *out, struct fi_buf *value,
+            firn_error *err)
 {
-    struct firn_column_run *run = firn_column_read_run(base);
+    struct fi_column_run *run = fi_column_read_run(base);
     struct search search; /* not zeroed: slots are large */
     bool may_contain = true;
     int rc = FIRN_OK;
     search.run = run;
-    search.key = firn_run_key(key);
+    search.key = fi_run_key(key);
     search.columns = columns;
     search.out = out;
     search.value = value;
-    search.memory = firn_buf_borrowed(search.key_memory, VALUE_MEMORY);
+    search.memory = fi_buf_borrowed(search.key_memory, VALUE_MEMORY);
     if (columns == NULL || !columns->expects_row) {
-        FIRN_TRY(ask_filter(run, search.key, &may_contain, err));
+        FI_TRY(ask_filter(run, search.key, &may_contain, err));
     }
-    if (!may_contain || !firn_run_walk_init(&search.walk, view)) {
-        return firn_run_not_found(err);
+    if (!may_contain || !fi_run_walk_init(&search.walk, view)) {
+        return fi_run_not_found(err);
     }
-    firn_column_keys_init(&search.keys, run, FIRN_BLOCK_CACHE_DATA);
-    firn_column_read_init(&search.slot);
+    fi_column_keys_init(&search.keys, run, FI_BLOCK_CACHE_DATA);
+    fi_column_read_init(&search.slot);
     rc = search_groups(&search, err);
-    firn_column_keys_deinit(&search.keys);
-    firn_column_read_deinit(&search.slot);
-    firn_buf_deinit(&search.memory);
-    rc = rc == FIRN_NOT_FOUND ? firn_run_not_found(err) : rc;
+    fi_column_keys_deinit(&search.keys);
+    fi_column_read_deinit(&search.slot);
+    fi_buf_deinit(&search.memory);
+    rc = rc == FIRN_NOT_FOUND ? fi_run_not_found(err) : rc;
 out:
     return rc;
 }
 
 static int
-get(struct firn_run *base, firn_slice key, const struct firn_view *view, struct firn_run_hit *out,
-    struct firn_buf *value, firn_error *err)
+get(struct fi_run *base, firn_slice key, const struct fi_view *view, struct fi_run_hit *out,
+    struct fi_buf *value, firn_error *err)
 {
     return get_columns(base, key, view, NULL, out, value, err);
 }
@@ -486,17 +482,17 @@ get(struct firn_run *base, firn_slice key, const struct firn_view *view, struct 
 /* ==== what others see of a run (column/column.h) ==== */
 
 size_t
-firn_column_group_count(const struct firn_run *run)
+fi_column_group_count(const struct fi_run *run)
 {
-    return firn_column_read_const(run)->index.group_count;
+    return fi_column_read_const(run)->index.group_count;
 }
 
 void
-firn_column_group_at(const struct firn_run *run, size_t i, struct firn_column_group *out)
+fi_column_group_at(const struct fi_run *run, size_t i, struct fi_column_group *out)
 {
-    struct firn_column_index_group info;
-    firn_column_index_group(&firn_column_read_const(run)->index, i, &info);
-    *out = (struct firn_column_group){
+    struct fi_column_index_group info;
+    fi_column_index_group(&fi_column_read_const(run)->index, i, &info);
+    *out = (struct fi_column_group){
         .rows = info.rows,
         .lower = info.lower,
         .upper = info.upper,
@@ -506,37 +502,36 @@ firn_column_group_at(const struct firn_run *run, size_t i, struct firn_column_gr
     };
 }
 
-const struct firn_column_layout *
-firn_column_layout_of(const struct firn_run *run)
+const struct fi_column_layout *
+fi_column_layout_of(const struct fi_run *run)
 {
-    return &firn_column_read_const(run)->layout.layout;
+    return &fi_column_read_const(run)->layout.layout;
 }
 
 /* The slot of a column that the group has a chunk of; SIZE_MAX: there is none. */
 static size_t
-slot_of(const struct firn_column_run *run, size_t group, uint32_t column)
+slot_of(const struct fi_column_run *run, size_t group, uint32_t column)
 {
-    size_t slot = firn_column_layout_slot(&run->layout.layout, column);
-    return slot != SIZE_MAX && firn_column_index_ref(&run->index, group, slot).offset != 0
-               ? slot
-               : SIZE_MAX;
+    size_t slot = fi_column_layout_slot(&run->layout.layout, column);
+    return slot != SIZE_MAX && fi_column_index_ref(&run->index, group, slot).offset != 0 ? slot
+                                                                                         : SIZE_MAX;
 }
 
 int
-firn_column_info_of(const struct firn_run *base, size_t group, uint32_t column,
-                    struct firn_column_info *out)
+fi_column_info_of(const struct fi_run *base, size_t group, uint32_t column,
+                  struct fi_column_info *out)
 {
-    const struct firn_column_run *run = firn_column_read_const(base);
+    const struct fi_column_run *run = fi_column_read_const(base);
     size_t slot = slot_of(run, group, column);
     if (slot == SIZE_MAX) {
         return FIRN_NOT_FOUND;
     }
-    struct firn_column_shape shape = firn_column_layout_shape(&run->layout.layout, slot);
-    struct firn_column_index_chunk chunk;
-    firn_column_index_chunk(&run->index, group, slot, &shape, &chunk);
-    *out = (struct firn_column_info){
+    struct fi_column_shape shape = fi_column_layout_shape(&run->layout.layout, slot);
+    struct fi_column_index_chunk chunk;
+    fi_column_index_chunk(&run->index, group, slot, &shape, &chunk);
+    *out = (struct fi_column_info){
         .encoding = chunk.encoding,
-        .stored_bytes = firn_block_reader_span(&chunk.ref),
+        .stored_bytes = fi_block_reader_span(&chunk.ref),
         .raw_bytes = chunk.value_bytes,
         .bounds = chunk.bounds,
     };
@@ -544,98 +539,98 @@ firn_column_info_of(const struct firn_run *base, size_t group, uint32_t column,
 }
 
 int
-firn_column_pin_chunk(struct firn_run *base, size_t group, uint32_t column,
-                      enum firn_block_cache_use use, struct firn_column_pin *out, firn_error *err)
+fi_column_pin_chunk(struct fi_run *base, size_t group, uint32_t column, enum fi_block_cache_use use,
+                    struct fi_column_pin *out, firn_error *err)
 {
-    struct firn_column_run *run = firn_column_read_run(base);
+    struct fi_column_run *run = fi_column_read_run(base);
     size_t slot = slot_of(run, group, column);
-    *out = (struct firn_column_pin){.cache = NULL};
+    *out = (struct fi_column_pin){.cache = NULL};
     if (slot == SIZE_MAX) {
-        return firn_error_set_named(err, FIRN_NOT_FOUND, "", "", "");
+        return fi_error_set_named(err, FIRN_NOT_FOUND, "", "", "");
     }
-    if (firn_column_read_is_in_pieces(run, group, slot)) {
-        return firn_error_set(err, FIRN_LIMIT, "a value of column %u is too large for a chunk",
-                              column);
+    if (fi_column_read_is_in_pieces(run, group, slot)) {
+        return fi_error_set(err, FIRN_LIMIT, "a value of column %u is too large for a chunk",
+                            column);
     }
-    return firn_column_index_has_references(&run->index, group, slot)
-               ? firn_column_values_pin(run, group, slot, use, out, err)
-               : firn_column_read_pin(run, group, slot, use, out, err);
+    return fi_column_index_has_references(&run->index, group, slot)
+               ? fi_column_values_pin(run, group, slot, use, out, err)
+               : fi_column_read_pin(run, group, slot, use, out, err);
 }
 
 int
-firn_column_explain(const struct firn_run *base, size_t group, uint32_t column, firn_error *err)
+fi_column_explain(const struct fi_run *base, size_t group, uint32_t column, firn_error *err)
 {
-    const struct firn_column_run *run = firn_column_read_const(base);
-    size_t slot = firn_column_layout_slot(&run->layout.layout, column);
+    const struct fi_column_run *run = fi_column_read_const(base);
+    size_t slot = fi_column_layout_slot(&run->layout.layout, column);
     DCHECK(slot != SIZE_MAX && err->code != FIRN_OK);
-    return firn_column_read_explain(run, group, slot, err);
+    return fi_column_read_explain(run, group, slot, err);
 }
 
 void
-firn_column_unpin(struct firn_column_pin *pin)
+fi_column_unpin(struct fi_column_pin *pin)
 {
     if (pin->cache != NULL) {
-        firn_block_cache_unpin(pin->cache, &pin->pin);
+        fi_block_cache_unpin(pin->cache, &pin->pin);
         pin->cache = NULL;
     }
-    firn_free(pin->made);
+    fi_free(pin->made);
     pin->made = NULL;
 }
 
 int
-firn_column_read_large(struct firn_run *base, size_t group, uint32_t column, struct firn_buf *out,
-                       firn_error *err)
+fi_column_read_large(struct fi_run *base, size_t group, uint32_t column, struct fi_buf *out,
+                     firn_error *err)
 {
-    struct firn_column_run *run = firn_column_read_run(base);
+    struct fi_column_run *run = fi_column_read_run(base);
     size_t slot = slot_of(run, group, column);
-    return slot == SIZE_MAX || !firn_column_read_is_in_pieces(run, group, slot)
-               ? firn_error_set(err, FIRN_NOT_FOUND,
-                                "row group %zu has no large value in column %u", group, column)
-               : firn_column_read_pieces(run, group, slot, false, FIRN_BLOCK_CACHE_SCAN, out, err);
+    return slot == SIZE_MAX || !fi_column_read_is_in_pieces(run, group, slot)
+               ? fi_error_set(err, FIRN_NOT_FOUND, "row group %zu has no large value in column %u",
+                              group, column)
+               : fi_column_read_pieces(run, group, slot, false, FI_BLOCK_CACHE_SCAN, out, err);
 }
 
 /* ---- the rest ---- */
 
 /* As exact as row groups are. */
 static int
-place(struct firn_run *base, firn_slice key, struct firn_run_place *out, firn_error *err)
+place(struct fi_run *base, firn_slice key, struct fi_run_place *out, firn_error *err)
 {
-    const struct firn_column_run *run = firn_column_read_run(base);
-    struct firn_column_index_group info;
-    key = firn_run_key(key);
-    size_t i = firn_column_index_find(&run->index, key, UINT64_MAX);
-    *out = (struct firn_run_place){0};
+    const struct fi_column_run *run = fi_column_read_run(base);
+    struct fi_column_index_group info;
+    key = fi_run_key(key);
+    size_t i = fi_column_index_find(&run->index, key, UINT64_MAX);
+    *out = (struct fi_run_place){0};
     (void)err;
     /* It lies in the group before, unless that ends before it. */
     if (i > 0) {
-        firn_column_index_group(&run->index, i - 1, &info);
-        i -= i == run->index.group_count || firn_slice_compare(key, info.upper) <= 0;
+        fi_column_index_group(&run->index, i - 1, &info);
+        i -= i == run->index.group_count || fi_slice_compare(key, info.upper) <= 0;
     }
     if (i > 0) {
-        firn_column_index_group(&run->index, i, &info);
-        out->offset = firn_column_index_ref(&run->index, i, 0).offset;
+        fi_column_index_group(&run->index, i, &info);
+        out->offset = fi_column_index_ref(&run->index, i, 0).offset;
         out->entries = info.rows_before;
     }
     return FIRN_OK;
 }
 
-static const struct firn_run_summary *
-summary(const struct firn_run *run)
+static const struct fi_run_summary *
+summary(const struct fi_run *run)
 {
-    return &firn_column_read_const(run)->summary;
+    return &fi_column_read_const(run)->summary;
 }
 
-static const struct firn_range_set *
-ranges(const struct firn_run *run)
+static const struct fi_range_set *
+ranges(const struct fi_run *run)
 {
-    return &firn_column_read_const(run)->ranges;
+    return &fi_column_read_const(run)->ranges;
 }
 
-static const struct firn_run_kind *const attachment_kinds[] = {&firn_graph_read_kind, NULL};
+static const struct fi_run_kind *const attachment_kinds[] = {&fi_graph_read_kind, NULL};
 
-const struct firn_run_kind firn_column_kind = {
+const struct fi_run_kind fi_column_kind = {
     .name = "column",
-    .file_kind = FIRN_BLOCK_FILE_COLUMN,
+    .file_kind = FI_BLOCK_FILE_COLUMN,
     .attachment_kinds = attachment_kinds,
     .has_layout = true,
     .open = column_open,
@@ -646,24 +641,24 @@ const struct firn_run_kind firn_column_kind = {
     .get = get,
     .get_columns = get_columns,
     .place = place,
-    .check = firn_column_check,
-    .mend = firn_column_mend,
-    .cursor_create = firn_column_cursor_create,
-    .cursor_destroy = firn_column_cursor_destroy,
-    .cursor_seek = firn_column_cursor_seek,
-    .cursor_seek_before = firn_column_cursor_seek_before,
-    .cursor_first = firn_column_cursor_first,
-    .cursor_last = firn_column_cursor_last,
-    .cursor_next = firn_column_cursor_next,
-    .cursor_prev = firn_column_cursor_prev,
-    .cursor_batch = firn_column_cursor_batch,
-    .builder_create = firn_column_builder_create,
-    .builder_add = firn_column_builder_add,
-    .builder_add_from = firn_column_intake_add_from,
-    .builder_add_columns = firn_column_intake_add_columns,
-    .builder_add_range = firn_column_builder_add_range,
-    .builder_set_origin = firn_column_builder_set_origin,
-    .builder_size_bytes = firn_column_builder_size_bytes,
-    .builder_finish = firn_column_builder_finish,
-    .builder_destroy = firn_column_builder_destroy,
+    .check = fi_column_check,
+    .mend = fi_column_mend,
+    .cursor_create = fi_column_cursor_create,
+    .cursor_destroy = fi_column_cursor_destroy,
+    .cursor_seek = fi_column_cursor_seek,
+    .cursor_seek_before = fi_column_cursor_seek_before,
+    .cursor_first = fi_column_cursor_first,
+    .cursor_last = fi_column_cursor_last,
+    .cursor_next = fi_column_cursor_next,
+    .cursor_prev = fi_column_cursor_prev,
+    .cursor_batch = fi_column_cursor_batch,
+    .builder_create = fi_column_builder_create,
+    .builder_add = fi_column_builder_add,
+    .builder_add_from = fi_column_intake_add_from,
+    .builder_add_columns = fi_column_intake_add_columns,
+    .builder_add_range = fi_column_builder_add_range,
+    .builder_set_origin = fi_column_builder_set_origin,
+    .builder_size_bytes = fi_column_builder_size_bytes,
+    .builder_finish = fi_column_builder_finish,
+    .builder_destroy = fi_column_builder_destroy,
 };

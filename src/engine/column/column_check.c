@@ -22,38 +22,38 @@
 
 /* A chunk, read past the cache. */
 struct column {
-    struct firn_buf raw;
+    struct fi_buf raw;
     bool is_good;
 };
 
 struct checking {
-    struct firn_column_run *run;
-    struct firn_run_check check;
+    struct fi_column_run *run;
+    struct fi_run_check check;
     size_t group;
-    struct firn_column_index_group info;
-    struct firn_column_keys keys; /* its slots have the chunks below */
-    struct firn_column_slot expires;
-    struct firn_column_slot operand;
-    struct firn_column_slot other; /* of one value column after the other */
-    struct column parts[FIRN_COLUMN_KEY_MAX];
+    struct fi_column_index_group info;
+    struct fi_column_keys keys; /* its slots have the chunks below */
+    struct fi_column_slot expires;
+    struct fi_column_slot operand;
+    struct fi_column_slot other; /* of one value column after the other */
+    struct column parts[FI_COLUMN_KEY_MAX];
     struct column sequence_column;
     struct column kind_column;
     struct column expires_column;
     struct column operand_column;
     struct column other_column;
 
-    struct firn_buf filter; /* of the chunk's values; empty where there is none, or a bad one */
+    struct fi_buf filter; /* of the chunk's values; empty where there is none, or a bad one */
 
-    struct firn_buf last_key;
+    struct fi_buf last_key;
     uint64_t last_sequence;
     bool has_last; /* the row before is known */
-    struct firn_buf key;
+    struct fi_buf key;
 };
 
 static int
 refuse(const char *what, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "%s", what);
+    return fi_error_set(err, FIRN_CORRUPT, "%s", what);
 }
 
 /* ==== chunks ==== */
@@ -66,51 +66,51 @@ struct counts {
 
 /* Whether bounds say that there is no such value. */
 static bool
-excludes(const struct firn_chunk_bounds *bounds, size_t count, const struct firn_cell *cell)
+excludes(const struct fi_chunk_bounds *bounds, size_t count, const struct fi_cell *cell)
 {
-    struct firn_chunk_predicate predicate = {.test = FIRN_CHUNK_EQUAL, .a = *cell};
-    return firn_chunk_judge(bounds, count, &predicate) == FIRN_CHUNK_NONE;
+    struct fi_chunk_predicate predicate = {.test = FI_CHUNK_EQUAL, .a = *cell};
+    return fi_chunk_judge(bounds, count, &predicate) == FI_CHUNK_NONE;
 }
 
 /* Whether bounds can be judged by: of a chunk with that kind. */
 static bool
-is_whole(const struct firn_chunk_bounds *bounds, enum firn_physical kind)
+is_whole(const struct fi_chunk_bounds *bounds, enum fi_physical kind)
 {
     return bounds->is_empty || (bounds->min.kind == kind && bounds->max.kind == kind);
 }
 
 /* Reads a value of a slot with references. What the cache may have is read past it first. */
 static int
-read_tagged(struct checking *checking, struct firn_column_slot *slot, struct firn_cell *cell,
+read_tagged(struct checking *checking, struct fi_column_slot *slot, struct fi_cell *cell,
             firn_error *err)
 {
-    struct firn_value_file_reference reference = {.file = 0};
+    struct fi_value_file_reference reference = {.file = 0};
     firn_slice bytes = cell->as.bytes;
-    if (cell->kind == FIRN_PHYSICAL_BYTES && bytes.size > 0 &&
-        bytes.data[0] == FIRN_COLUMN_FORMAT_TAG_REFERENCE) {
+    if (cell->kind == FI_PHYSICAL_BYTES && bytes.size > 0 &&
+        bytes.data[0] == FI_COLUMN_FORMAT_TAG_REFERENCE) {
         bytes = firn_bytes(bytes.data + 1, bytes.size - 1);
-        if (firn_value_cell_decode(bytes, &reference) &&
-            reference.value_size <= FIRN_VALUE_FILE_CACHED_MAX) {
-            FIRN_TRY_RETURN(firn_value_cell_read(checking->run->values, bytes,
-                                                 FIRN_BLOCK_CACHE_SCAN, NULL, err));
+        if (fi_value_cell_decode(bytes, &reference) &&
+            reference.value_size <= FI_VALUE_FILE_CACHED_MAX) {
+            FI_TRY_RETURN(
+                fi_value_cell_read(checking->run->values, bytes, FI_BLOCK_CACHE_SCAN, NULL, err));
         }
         checking->check.untold_bytes += reference.value_size;
     }
-    return firn_column_values_untag(checking->run, slot, cell, err);
+    return fi_column_values_untag(checking->run, slot, cell, err);
 }
 
 /* The values of the block that is decoded in the slot; those that lie in value files are read. */
 static int
-check_values(struct checking *checking, struct firn_column_slot *slot,
-             const struct firn_column_shape *shape, const struct firn_chunk_bounds *block,
-             const struct firn_column_index_chunk *record, struct counts *counts, firn_error *err)
+check_values(struct checking *checking, struct fi_column_slot *slot,
+             const struct fi_column_shape *shape, const struct fi_chunk_bounds *block,
+             const struct fi_column_index_chunk *record, struct counts *counts, firn_error *err)
 {
-    const struct firn_chunk_values *values = &slot->values;
-    const firn_slice filter = firn_buf_slice(&checking->filter);
+    const struct fi_chunk_values *values = &slot->values;
+    const firn_slice filter = fi_buf_slice(&checking->filter);
     uint64_t nulls = 0;
     for (size_t i = 0; i < values->count; i++) {
-        struct firn_cell cell = firn_column_read_value(values, i);
-        bool is_null = cell.kind == FIRN_PHYSICAL_NONE;
+        struct fi_cell cell = fi_column_read_value(values, i);
+        bool is_null = cell.kind == FI_PHYSICAL_NONE;
         bool is_outside = !is_null && excludes(block, values->count, &cell);
         if (slot->has_references) {
             int rc = read_tagged(checking, slot, &cell, err);
@@ -119,12 +119,12 @@ check_values(struct checking *checking, struct firn_column_slot *slot,
             }
         }
         nulls += is_null;
-        counts->value_bytes += firn_column_gather_cost(
-            shape, cell.kind == FIRN_PHYSICAL_BYTES ? cell.as.bytes.size : 0);
+        counts->value_bytes +=
+            fi_column_gather_cost(shape, cell.kind == FI_PHYSICAL_BYTES ? cell.as.bytes.size : 0);
         if (!is_null && (is_outside || excludes(&record->bounds, slot->rows, &cell))) {
             return refuse("a value is outside of its bounds", err);
         }
-        if (!is_null && filter.size > 0 && !firn_column_filter_has(filter, &cell)) {
+        if (!is_null && filter.size > 0 && !fi_column_filter_has(filter, &cell)) {
             return refuse("its Bloom filter does not know a value", err);
         }
     }
@@ -137,44 +137,43 @@ check_values(struct checking *checking, struct firn_column_slot *slot,
 static int
 read_filter(struct checking *checking, size_t slot, firn_error *err)
 {
-    const struct firn_column_run *run = checking->run;
-    struct firn_block_ref ref;
-    firn_buf_clear(&checking->filter);
+    const struct fi_column_run *run = checking->run;
+    struct fi_block_ref ref;
+    fi_buf_clear(&checking->filter);
     if (slot >= run->layout.layout.count ||
-        !firn_column_filter_find(run, checking->group, run->layout.layout.columns[slot].id, &ref)) {
+        !fi_column_filter_find(run, checking->group, run->layout.layout.columns[slot].id, &ref)) {
         return FIRN_OK;
     }
     int rc =
-        firn_block_reader_read(run->reader, &ref, checking->check.compress, &checking->filter, err);
-    rc = rc == FIRN_OK ? firn_run_filter_check(firn_buf_slice(&checking->filter), err) : rc;
+        fi_block_reader_read(run->reader, &ref, checking->check.compress, &checking->filter, err);
+    rc = rc == FIRN_OK ? fi_run_filter_check(fi_buf_slice(&checking->filter), err) : rc;
     if (rc != FIRN_OK) {
-        firn_buf_clear(&checking->filter);
-        rc = firn_run_check_report_block(&checking->check, &ref,
-                                         "scans for single values are slower", err);
+        fi_buf_clear(&checking->filter);
+        rc = fi_run_check_report_block(&checking->check, &ref, "scans for single values are slower",
+                                       err);
     }
     return rc;
 }
 
 /* A chunk that is open in the slot against what the index says of it. */
 static int
-check_chunk(struct checking *checking, struct firn_column_slot *slot,
-            const struct firn_column_index_chunk *record, firn_error *err)
+check_chunk(struct checking *checking, struct fi_column_slot *slot,
+            const struct fi_column_index_chunk *record, firn_error *err)
 {
     struct counts counts = {0};
-    const struct firn_chunk *chunk = &slot->pin.chunk;
-    struct firn_column_shape shape =
-        firn_column_layout_shape(&checking->run->layout.layout, slot->number);
+    const struct fi_chunk *chunk = &slot->pin.chunk;
+    struct fi_column_shape shape =
+        fi_column_layout_shape(&checking->run->layout.layout, slot->number);
     if (chunk->encoding != record->encoding || !is_whole(&record->bounds, shape.kind)) {
         return refuse("it is not encoded as the index says", err);
     }
-    FIRN_TRY_RETURN(read_filter(checking, slot->number, err));
-    for (size_t block = 0; block < firn_chunk_block_count(chunk); block++) {
-        struct firn_chunk_bounds bounds;
-        firn_chunk_block_bounds(chunk, block, &bounds);
+    FI_TRY_RETURN(read_filter(checking, slot->number, err));
+    for (size_t block = 0; block < fi_chunk_block_count(chunk); block++) {
+        struct fi_chunk_bounds bounds;
+        fi_chunk_block_bounds(chunk, block, &bounds);
         slot->block = SIZE_MAX;
-        FIRN_TRY_RETURN(
-            firn_chunk_read_block(chunk, block, NULL, &slot->scratch, &slot->values, err));
-        FIRN_TRY_RETURN(check_values(checking, slot, &shape, &bounds, record, &counts, err));
+        FI_TRY_RETURN(fi_chunk_read_block(chunk, block, NULL, &slot->scratch, &slot->values, err));
+        FI_TRY_RETURN(check_values(checking, slot, &shape, &bounds, record, &counts, err));
     }
     if (counts.nulls != record->bounds.null_count || counts.value_bytes != record->value_bytes) {
         return refuse("it has other nulls or bytes than the index says", err);
@@ -182,7 +181,7 @@ check_chunk(struct checking *checking, struct firn_column_slot *slot,
     checking->check.found.content_bytes +=
         slot->number < checking->run->layout.layout.count ||
                 slot->number ==
-                    firn_column_layout_hidden(&checking->run->layout.layout, FIRN_COLUMN_OPERAND)
+                    fi_column_layout_hidden(&checking->run->layout.layout, FI_COLUMN_OPERAND)
             ? counts.value_bytes
             : 0;
     return FIRN_OK;
@@ -190,27 +189,27 @@ check_chunk(struct checking *checking, struct firn_column_slot *slot,
 
 /* A value in pieces, whose locator is in raw. */
 static int
-check_pieces(struct checking *checking, struct firn_column_slot *slot, const struct column *column,
-             const struct firn_column_index_chunk *record, firn_error *err)
+check_pieces(struct checking *checking, struct fi_column_slot *slot, const struct column *column,
+             const struct fi_column_index_chunk *record, firn_error *err)
 {
-    struct firn_run_locator locator = {0};
-    firn_slice raw = firn_buf_slice(&column->raw);
+    struct fi_run_locator locator = {0};
+    firn_slice raw = fi_buf_slice(&column->raw);
     if (record->has_references) {
-        FIRN_TRY_RETURN(firn_column_read_pieces(checking->run, checking->group, slot->number, false,
-                                                FIRN_BLOCK_CACHE_SCAN, &slot->large, err));
+        FI_TRY_RETURN(fi_column_read_pieces(checking->run, checking->group, slot->number, false,
+                                            FI_BLOCK_CACHE_SCAN, &slot->large, err));
         checking->check.untold_bytes += slot->large.size;
     } else {
-        FIRN_TRY_RETURN(firn_run_pieces_check_locator(raw, err));
-        firn_run_pieces_locator(raw, &locator);
+        FI_TRY_RETURN(fi_run_pieces_check_locator(raw, err));
+        fi_run_pieces_locator(raw, &locator);
         checking->check.untold_bytes += locator.value_size;
-        FIRN_TRY_RETURN(firn_run_pieces_read(checking->run->reader, raw, &slot->large, err));
+        FI_TRY_RETURN(fi_run_pieces_read(checking->run->reader, raw, &slot->large, err));
     }
     slot->is_constant = true;
     slot->constant =
-        (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_buf_slice(&slot->large)};
-    struct firn_column_shape shape =
-        firn_column_layout_shape(&checking->run->layout.layout, slot->number);
-    uint64_t bytes = firn_column_gather_cost(&shape, slot->large.size);
+        (struct fi_cell){.kind = FI_PHYSICAL_BYTES, .as.bytes = fi_buf_slice(&slot->large)};
+    struct fi_column_shape shape =
+        fi_column_layout_shape(&checking->run->layout.layout, slot->number);
+    uint64_t bytes = fi_column_gather_cost(&shape, slot->large.size);
     if (record->bounds.null_count != 0 || record->value_bytes != bytes ||
         excludes(&record->bounds, 1, &slot->constant)) {
         return refuse("a value in pieces is not as the index says", err);
@@ -221,18 +220,18 @@ check_pieces(struct checking *checking, struct firn_column_slot *slot, const str
 
 /* Reads the chunk of a slot and opens it there. */
 static int
-load(struct checking *checking, struct firn_column_slot *slot, struct column *column,
-     const struct firn_column_index_chunk *record, firn_error *err)
+load(struct checking *checking, struct fi_column_slot *slot, struct column *column,
+     const struct fi_column_index_chunk *record, firn_error *err)
 {
-    struct firn_column_shape shape =
-        firn_column_layout_shape(&checking->run->layout.layout, slot->number);
-    FIRN_TRY_RETURN(firn_block_reader_read(checking->run->reader, &record->ref,
-                                           checking->check.compress, &column->raw, err));
-    if (record->encoding == FIRN_COLUMN_FORMAT_IN_PIECES) {
+    struct fi_column_shape shape =
+        fi_column_layout_shape(&checking->run->layout.layout, slot->number);
+    FI_TRY_RETURN(fi_block_reader_read(checking->run->reader, &record->ref,
+                                       checking->check.compress, &column->raw, err));
+    if (record->encoding == FI_COLUMN_FORMAT_IN_PIECES) {
         return check_pieces(checking, slot, column, record, err);
     }
-    FIRN_TRY_RETURN(firn_chunk_open(firn_buf_slice(&column->raw), shape.kind, shape.fixed_size,
-                                    slot->rows, &slot->pin.chunk, err));
+    FI_TRY_RETURN(fi_chunk_open(fi_buf_slice(&column->raw), shape.kind, shape.fixed_size,
+                                slot->rows, &slot->pin.chunk, err));
     return check_chunk(checking, slot, record, err);
 }
 
@@ -240,43 +239,40 @@ load(struct checking *checking, struct firn_column_slot *slot, struct column *co
 static int
 report(struct checking *checking, size_t number, firn_error *err)
 {
-    struct firn_block_ref ref =
-        firn_column_index_ref(&checking->run->index, checking->group, number);
+    struct fi_block_ref ref = fi_column_index_ref(&checking->run->index, checking->group, number);
     checking->check.is_incomplete = true;
-    (void)firn_column_read_explain(checking->run, checking->group, number, err);
-    return firn_run_check_report(&checking->check, ref.offset, firn_block_reader_span(&ref), err);
+    (void)fi_column_read_explain(checking->run, checking->group, number, err);
+    return fi_run_check_report(&checking->check, ref.offset, fi_block_reader_span(&ref), err);
 }
 
 /* Reads and checks the chunk of a slot, and tells of damage. */
 static int
-check_slot(struct checking *checking, size_t number, struct firn_column_slot *slot,
+check_slot(struct checking *checking, size_t number, struct fi_column_slot *slot,
            struct column *column, firn_error *err)
 {
     int rc;
-    struct firn_column_run *run = checking->run;
-    struct firn_column_shape shape = firn_column_layout_shape(&run->layout.layout, number);
-    struct firn_column_index_chunk record;
-    firn_column_index_chunk(&run->index, checking->group, number, &shape, &record);
-    firn_column_read_close(slot);
+    struct fi_column_run *run = checking->run;
+    struct fi_column_shape shape = fi_column_layout_shape(&run->layout.layout, number);
+    struct fi_column_index_chunk record;
+    fi_column_index_chunk(&run->index, checking->group, number, &shape, &record);
+    fi_column_read_close(slot);
     column->is_good = true;
     if (record.ref.offset == 0) { /* what stands for it is found without reading */
-        return firn_column_read_open(run, checking->group, number, FIRN_BLOCK_CACHE_SCAN, slot,
-                                     err);
+        return fi_column_read_open(run, checking->group, number, FI_BLOCK_CACHE_SCAN, slot, err);
     }
-    slot->pin = (struct firn_column_pin){.cache = NULL};
+    slot->pin = (struct fi_column_pin){.cache = NULL};
     slot->is_open = true;
     slot->is_constant = false;
     slot->has_references = record.has_references;
-    slot->use = FIRN_BLOCK_CACHE_SCAN;
+    slot->use = FI_BLOCK_CACHE_SCAN;
     checking->check.found.has_references |= record.has_references;
     checking->check.found.has_heads |= record.has_references;
     slot->rows = checking->info.rows;
     slot->number = number;
     slot->group = checking->group;
     slot->block = SIZE_MAX;
-    FIRN_TRY(firn_step_tell(checking->check.step, 0,
-                            firn_block_reader_span(&record.ref) + checking->check.untold_bytes,
-                            err));
+    FI_TRY(fi_step_tell(checking->check.step, 0,
+                        fi_block_reader_span(&record.ref) + checking->check.untold_bytes, err));
     checking->check.untold_bytes = 0;
     rc = load(checking, slot, column, &record, err);
     if (rc != FIRN_OK) {
@@ -290,30 +286,30 @@ out:
 /* ==== rows ==== */
 
 static bool
-is_null(const struct firn_cell *cell)
+is_null(const struct fi_cell *cell)
 {
-    return cell->kind == FIRN_PHYSICAL_NONE;
+    return cell->kind == FI_PHYSICAL_NONE;
 }
 
 /* What a kind asks of the other hidden columns. */
 static int
-check_kind(struct checking *checking, uint32_t row, enum firn_entry_kind kind, firn_error *err)
+check_kind(struct checking *checking, uint32_t row, enum fi_entry_kind kind, firn_error *err)
 {
-    struct firn_cell expires;
-    struct firn_cell operand;
-    FIRN_TRY_RETURN(firn_column_read_cell(checking->run, &checking->expires, row, &expires, err));
-    FIRN_TRY_RETURN(firn_column_read_cell(checking->run, &checking->operand, row, &operand, err));
-    if (is_null(&expires) == (kind == FIRN_ENTRY_EXPIRING) ||
-        is_null(&operand) == (kind == FIRN_ENTRY_MERGE) ||
-        (kind == FIRN_ENTRY_MERGE && operand.as.bytes.size < FIRN_ENTRY_MERGE_HEAD_SIZE)) {
+    struct fi_cell expires;
+    struct fi_cell operand;
+    FI_TRY_RETURN(fi_column_read_cell(checking->run, &checking->expires, row, &expires, err));
+    FI_TRY_RETURN(fi_column_read_cell(checking->run, &checking->operand, row, &operand, err));
+    if (is_null(&expires) == (kind == FI_ENTRY_EXPIRING) ||
+        is_null(&operand) == (kind == FI_ENTRY_MERGE) ||
+        (kind == FI_ENTRY_MERGE && operand.as.bytes.size < FI_ENTRY_MERGE_HEAD_SIZE)) {
         return refuse("a row has an end of life or an operand that its kind does not have", err);
     }
-    if (checking->info.is_plain && kind != FIRN_ENTRY_PUT) {
+    if (checking->info.is_plain && kind != FI_ENTRY_PUT) {
         return refuse("a plain row group has other rows than puts", err);
     }
-    struct firn_run_summary *found = &checking->check.found;
-    found->tombstone_count += kind == FIRN_ENTRY_DELETE;
-    found->has_heads |= firn_entry_head_size(kind) > 0;
+    struct fi_run_summary *found = &checking->check.found;
+    found->tombstone_count += kind == FI_ENTRY_DELETE;
+    found->has_heads |= fi_entry_head_size(kind) > 0;
     return FIRN_OK;
 }
 
@@ -321,36 +317,35 @@ check_kind(struct checking *checking, uint32_t row, enum firn_entry_kind kind, f
 static int
 check_place(struct checking *checking, uint32_t row, uint64_t sequence, firn_error *err)
 {
-    firn_slice key = firn_buf_slice(&checking->key);
-    firn_slice last = firn_buf_slice(&checking->last_key);
-    if (checking->has_last &&
-        firn_entry_compare(last, checking->last_sequence, key, sequence) >= 0) {
+    firn_slice key = fi_buf_slice(&checking->key);
+    firn_slice last = fi_buf_slice(&checking->last_key);
+    if (checking->has_last && fi_entry_compare(last, checking->last_sequence, key, sequence) >= 0) {
         return refuse("its rows are out of order", err);
     }
-    bool is_same = checking->has_last && firn_slice_equal(last, key);
+    bool is_same = checking->has_last && fi_slice_equal(last, key);
     if (is_same && checking->info.is_plain) {
         return refuse("a plain row group has a key twice", err);
     }
-    if (row == 0 && (!firn_slice_equal(key, checking->info.lower) ||
-                     sequence != checking->info.sequence_first)) {
+    if (row == 0 &&
+        (!fi_slice_equal(key, checking->info.lower) || sequence != checking->info.sequence_first)) {
         return refuse("its first row is not that of the index", err);
     }
-    if (row + 1 == checking->info.rows && !firn_slice_equal(key, checking->info.upper)) {
+    if (row + 1 == checking->info.rows && !fi_slice_equal(key, checking->info.upper)) {
         return refuse("its last row is not that of the index", err);
     }
-    return firn_run_check_key(&checking->check, firn_run_filter_hash(firn_run_key(key)), err);
+    return fi_run_check_key(&checking->check, fi_run_filter_hash(fi_run_key(key)), err);
 }
 
 static int
 check_row(struct checking *checking, uint32_t row, uint64_t *out_sequence, firn_error *err)
 {
-    enum firn_entry_kind kind;
-    FIRN_TRY_RETURN(firn_column_keys_key(&checking->keys, row, &checking->key, err));
-    FIRN_TRY_RETURN(firn_column_keys_sequence(&checking->keys, row, out_sequence, err));
-    FIRN_TRY_RETURN(firn_column_keys_kind(&checking->keys, row, &kind, err));
-    FIRN_TRY_RETURN(check_place(checking, row, *out_sequence, err));
-    FIRN_TRY_RETURN(check_kind(checking, row, kind, err));
-    struct firn_buf key = checking->last_key;
+    enum fi_entry_kind kind;
+    FI_TRY_RETURN(fi_column_keys_key(&checking->keys, row, &checking->key, err));
+    FI_TRY_RETURN(fi_column_keys_sequence(&checking->keys, row, out_sequence, err));
+    FI_TRY_RETURN(fi_column_keys_kind(&checking->keys, row, &kind, err));
+    FI_TRY_RETURN(check_place(checking, row, *out_sequence, err));
+    FI_TRY_RETURN(check_kind(checking, row, kind, err));
+    struct fi_buf key = checking->last_key;
     checking->last_key = checking->key;
     checking->key = key;
     checking->last_sequence = *out_sequence;
@@ -363,11 +358,11 @@ check_row(struct checking *checking, uint32_t row, uint64_t *out_sequence, firn_
 static int
 decode(struct checking *checking, uint32_t row, firn_error *err)
 {
-    int rc = firn_column_keys_decode(&checking->keys, row, err);
-    struct firn_column_slot *slots[] = {&checking->expires, &checking->operand};
+    int rc = fi_column_keys_decode(&checking->keys, row, err);
+    struct fi_column_slot *slots[] = {&checking->expires, &checking->operand};
     for (size_t i = 0; rc == FIRN_OK && i < 2; i++) {
         if (!slots[i]->is_constant) {
-            rc = firn_column_read_block(checking->run, slots[i], row / FIRN_CHUNK_BLOCK, err);
+            rc = fi_column_read_block(checking->run, slots[i], row / FI_CHUNK_BLOCK, err);
         }
     }
     return rc;
@@ -380,17 +375,17 @@ check_rows(struct checking *checking, firn_error *err)
     uint64_t max = 0;
     for (uint32_t row = 0; row < checking->info.rows; row++) {
         uint64_t sequence;
-        if (row % FIRN_CHUNK_BLOCK == 0) {
-            FIRN_TRY_RETURN(decode(checking, row, err));
+        if (row % FI_CHUNK_BLOCK == 0) {
+            FI_TRY_RETURN(decode(checking, row, err));
         }
-        FIRN_TRY_RETURN(check_row(checking, row, &sequence, err));
+        FI_TRY_RETURN(check_row(checking, row, &sequence, err));
         min = sequence < min ? sequence : min;
         max = sequence > max ? sequence : max;
     }
     if (min != checking->info.sequence_min || max != checking->info.sequence_max) {
         return refuse("its sequences are not those of the index", err);
     }
-    struct firn_run_summary *found = &checking->check.found;
+    struct fi_run_summary *found = &checking->check.found;
     bool is_first = found->sequence_min == 0 && found->sequence_max == 0;
     found->sequence_min = is_first || min < found->sequence_min ? min : found->sequence_min;
     found->sequence_max = max > found->sequence_max ? max : found->sequence_max;
@@ -403,21 +398,21 @@ check_rows(struct checking *checking, firn_error *err)
 static int
 check_key_columns(struct checking *checking, bool *out_are_good, firn_error *err)
 {
-    const struct firn_column_owned *layout = &checking->run->layout;
+    const struct fi_column_owned *layout = &checking->run->layout;
     size_t hidden = layout->layout.count;
     *out_are_good = true;
     for (size_t i = 0; i < layout->layout.key_count; i++) {
-        FIRN_TRY_RETURN(check_slot(checking, layout->key_slots[i], &checking->keys.parts[i],
-                                   &checking->parts[i], err));
+        FI_TRY_RETURN(check_slot(checking, layout->key_slots[i], &checking->keys.parts[i],
+                                 &checking->parts[i], err));
         *out_are_good &= checking->parts[i].is_good;
     }
-    FIRN_TRY_RETURN(
+    FI_TRY_RETURN(
         check_slot(checking, hidden, &checking->keys.sequence, &checking->sequence_column, err));
-    FIRN_TRY_RETURN(
+    FI_TRY_RETURN(
         check_slot(checking, hidden + 1, &checking->keys.kind, &checking->kind_column, err));
-    FIRN_TRY_RETURN(
+    FI_TRY_RETURN(
         check_slot(checking, hidden + 2, &checking->expires, &checking->expires_column, err));
-    FIRN_TRY_RETURN(
+    FI_TRY_RETURN(
         check_slot(checking, hidden + 3, &checking->operand, &checking->operand_column, err));
     *out_are_good &= checking->sequence_column.is_good && checking->kind_column.is_good &&
                      checking->expires_column.is_good && checking->operand_column.is_good;
@@ -429,11 +424,11 @@ check_group(struct checking *checking, firn_error *err)
 {
     int rc;
     bool are_good;
-    const struct firn_column_owned *layout = &checking->run->layout;
-    FIRN_TRY(check_key_columns(checking, &are_good, err));
+    const struct fi_column_owned *layout = &checking->run->layout;
+    FI_TRY(check_key_columns(checking, &are_good, err));
     for (size_t slot = 0; slot < layout->layout.count; slot++) {
         if (!layout->is_key[slot]) {
-            FIRN_TRY(check_slot(checking, slot, &checking->other, &checking->other_column, err));
+            FI_TRY(check_slot(checking, slot, &checking->other, &checking->other_column, err));
         }
     }
     checking->keys.is_open = are_good;
@@ -452,11 +447,11 @@ out:
 static int
 check_groups(struct checking *checking, firn_error *err)
 {
-    const struct firn_column_index *index = &checking->run->index;
+    const struct fi_column_index *index = &checking->run->index;
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < index->group_count; i++) {
         checking->group = i;
-        firn_column_index_group(index, i, &checking->info);
+        fi_column_index_group(index, i, &checking->info);
         rc = check_group(checking, err);
     }
     return rc;
@@ -466,52 +461,52 @@ check_groups(struct checking *checking, firn_error *err)
 static int
 check_index(struct checking *checking, firn_error *err)
 {
-    const struct firn_column_run *run = checking->run;
-    int rc = firn_block_reader_read(run->reader, &run->sections.index, checking->check.compress,
-                                    &checking->check.raw, err);
-    if (rc == FIRN_OK && !firn_slice_equal(firn_buf_slice(&checking->check.raw), run->index.raw)) {
+    const struct fi_column_run *run = checking->run;
+    int rc = fi_block_reader_read(run->reader, &run->sections.index, checking->check.compress,
+                                  &checking->check.raw, err);
+    if (rc == FIRN_OK && !fi_slice_equal(fi_buf_slice(&checking->check.raw), run->index.raw)) {
         rc = refuse("the index has changed", err);
     }
     return rc == FIRN_OK ? FIRN_OK
-                         : firn_run_check_report_block(&checking->check, &run->sections.index,
-                                                       "no key of the run can be read", err);
+                         : fi_run_check_report_block(&checking->check, &run->sections.index,
+                                                     "no key of the run can be read", err);
 }
 
 /* The list of Bloom filters, which is not used where it is damaged. */
 static int
 check_filters(struct checking *checking, firn_error *err)
 {
-    const struct firn_column_run *run = checking->run;
-    const struct firn_block_ref *ref = &run->sections.filters;
+    const struct fi_column_run *run = checking->run;
+    const struct fi_block_ref *ref = &run->sections.filters;
     if (ref->stored_size == 0) {
         return FIRN_OK;
     }
-    int rc = firn_block_reader_read(run->reader, ref, checking->check.compress,
-                                    &checking->check.raw, err);
-    rc = rc == FIRN_OK ? firn_column_filter_check(firn_buf_slice(&checking->check.raw), err) : rc;
+    int rc =
+        fi_block_reader_read(run->reader, ref, checking->check.compress, &checking->check.raw, err);
+    rc = rc == FIRN_OK ? fi_column_filter_check(fi_buf_slice(&checking->check.raw), err) : rc;
     return rc == FIRN_OK ? FIRN_OK
-                         : firn_run_check_report_block(&checking->check, ref,
-                                                       "scans for single values are slower", err);
+                         : fi_run_check_report_block(&checking->check, ref,
+                                                     "scans for single values are slower", err);
 }
 
 static int
 check_parts(struct checking *checking, firn_error *err)
 {
-    const struct firn_column_run *run = checking->run;
-    FIRN_TRY_RETURN(firn_run_check_init(&checking->check, err));
-    FIRN_TRY_RETURN(check_index(checking, err));
-    FIRN_TRY_RETURN(
-        firn_run_check_sections(&checking->check, &run->sections, FIRN_COLUMN_FORMAT_VERSION, err));
-    FIRN_TRY_RETURN(check_filters(checking, err));
-    FIRN_TRY_RETURN(check_groups(checking, err));
+    const struct fi_column_run *run = checking->run;
+    FI_TRY_RETURN(fi_run_check_init(&checking->check, err));
+    FI_TRY_RETURN(check_index(checking, err));
+    FI_TRY_RETURN(
+        fi_run_check_sections(&checking->check, &run->sections, FI_COLUMN_FORMAT_VERSION, err));
+    FI_TRY_RETURN(check_filters(checking, err));
+    FI_TRY_RETURN(check_groups(checking, err));
     firn_slice first_key = firn_bytes(NULL, 0);
     if (run->index.group_count > 0) {
-        struct firn_column_index_group info;
-        firn_column_index_group(&run->index, 0, &info);
+        struct fi_column_index_group info;
+        fi_column_index_group(&run->index, 0, &info);
         first_key = info.lower;
     }
-    return firn_run_check_end(&checking->check, &run->sections, &run->summary, first_key,
-                              firn_buf_slice(&checking->last_key), err);
+    return fi_run_check_end(&checking->check, &run->sections, &run->summary, first_key,
+                            fi_buf_slice(&checking->last_key), err);
 }
 
 static void
@@ -520,33 +515,33 @@ deinit(struct checking *checking)
     struct column *columns[] = {&checking->sequence_column, &checking->kind_column,
                                 &checking->expires_column, &checking->operand_column,
                                 &checking->other_column};
-    firn_column_keys_deinit(&checking->keys);
-    firn_column_read_deinit(&checking->expires);
-    firn_column_read_deinit(&checking->operand);
-    firn_column_read_deinit(&checking->other);
-    for (size_t i = 0; i < FIRN_COLUMN_KEY_MAX; i++) {
-        firn_buf_deinit(&checking->parts[i].raw);
+    fi_column_keys_deinit(&checking->keys);
+    fi_column_read_deinit(&checking->expires);
+    fi_column_read_deinit(&checking->operand);
+    fi_column_read_deinit(&checking->other);
+    for (size_t i = 0; i < FI_COLUMN_KEY_MAX; i++) {
+        fi_buf_deinit(&checking->parts[i].raw);
     }
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
-        firn_buf_deinit(&columns[i]->raw);
+        fi_buf_deinit(&columns[i]->raw);
     }
-    firn_buf_deinit(&checking->filter);
-    firn_buf_deinit(&checking->last_key);
-    firn_buf_deinit(&checking->key);
-    firn_run_check_deinit(&checking->check);
+    fi_buf_deinit(&checking->filter);
+    fi_buf_deinit(&checking->last_key);
+    fi_buf_deinit(&checking->key);
+    fi_run_check_deinit(&checking->check);
 }
 
 int
-firn_column_check(struct firn_run *base, void (*on_damage)(void *ctx, const char *text), void *ctx,
-                  const struct firn_step *step, firn_error *err)
+fi_column_check(struct fi_run *base, void (*on_damage)(void *ctx, const char *text), void *ctx,
+                const struct fi_step *step, firn_error *err)
 {
     firn_error local;
-    struct firn_column_run *run = firn_column_read_run(base);
+    struct fi_column_run *run = fi_column_read_run(base);
     DCHECK(on_damage != NULL);
     struct checking checking = {
         .run = run,
         .check = {.reader = run->reader, .on_damage = on_damage, .ctx = ctx, .step = step}};
-    firn_column_keys_init(&checking.keys, run, FIRN_BLOCK_CACHE_SCAN);
+    fi_column_keys_init(&checking.keys, run, FI_BLOCK_CACHE_SCAN);
     int rc = check_parts(&checking, err == NULL ? &local : err);
     deinit(&checking);
     return rc;

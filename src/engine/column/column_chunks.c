@@ -34,23 +34,23 @@
 
 /* What a slot has become. */
 struct made {
-    struct firn_buf bytes; /* as they are stored; empty: the group has no chunk of that slot */
-    enum firn_codec codec;
+    struct fi_buf bytes; /* as they are stored; empty: the group has no chunk of that slot */
+    enum fi_codec codec;
     size_t raw_size;
-    bool is_locator;        /* of a value in pieces */
-    struct firn_buf filter; /* empty: there is none */
-    struct firn_column_index_chunk record;
+    bool is_locator;      /* of a value in pieces */
+    struct fi_buf filter; /* empty: there is none */
+    struct fi_column_index_chunk record;
 };
 
 /* A thread that makes chunks. */
 struct worker {
-    struct firn_column_chunks *chunks;
-    struct firn_compress *compress;
-    struct firn_buf slices;
-    struct firn_buf tagged; /* values among which there are references */
-    struct firn_buf chunk;
-    struct firn_buf stored;
-    struct firn_buf hashes; /* for a Bloom filter */
+    struct fi_column_chunks *chunks;
+    struct fi_compress *compress;
+    struct fi_buf slices;
+    struct fi_buf tagged; /* values among which there are references */
+    struct fi_buf chunk;
+    struct fi_buf stored;
+    struct fi_buf hashes; /* for a Bloom filter */
     int rc;
     size_t failed_slot;
     firn_error error;
@@ -61,9 +61,9 @@ struct turn {
     size_t slot;
 };
 
-struct firn_column_chunks {
-    const struct firn_column_builder *builder;
-    struct firn_os_jobs *helpers;
+struct fi_column_chunks {
+    const struct fi_column_builder *builder;
+    struct fi_os_jobs *helpers;
     size_t worker_count;
     struct worker *workers; /* the first one is the caller's */
     struct made *made;      /* of each slot; without helpers the first one of all */
@@ -76,18 +76,18 @@ struct firn_column_chunks {
 
 /* Whether a hidden column says of its rows what is meant where it is not there. */
 static bool
-may_lack(const struct firn_column_builder *builder, size_t slot)
+may_lack(const struct fi_column_builder *builder, size_t slot)
 {
-    const struct firn_column_gather *gather = &builder->gathers[slot];
+    const struct fi_column_gather *gather = &builder->gathers[slot];
     if (slot < builder->layout.layout.count) {
         return false;
     }
-    if (slot == firn_column_builder_hidden(builder, FIRN_COLUMN_SEQUENCE)) {
+    if (slot == fi_column_builder_hidden(builder, FI_COLUMN_SEQUENCE)) {
         return builder->sequence_min == builder->sequence_max;
     }
-    if (slot == firn_column_builder_hidden(builder, FIRN_COLUMN_KIND)) {
+    if (slot == fi_column_builder_hidden(builder, FI_COLUMN_KIND)) {
         for (size_t i = 0; i < gather->count; i++) {
-            if (firn_load_le64(gather->numbers.data + 8 * i) != FIRN_ENTRY_PUT) {
+            if (fi_load_le64(gather->numbers.data + 8 * i) != FI_ENTRY_PUT) {
                 return false;
             }
         }
@@ -97,18 +97,18 @@ may_lack(const struct firn_column_builder *builder, size_t slot)
 }
 
 static void
-swap(struct firn_buf *a, struct firn_buf *b)
+swap(struct fi_buf *a, struct fi_buf *b)
 {
-    struct firn_buf other = *a;
+    struct fi_buf other = *a;
     *a = *b;
     *b = other;
 }
 
 /* Whether the layout asks for Bloom filters of a slot's values. */
 static bool
-wants_filter(const struct firn_column_builder *builder, size_t slot)
+wants_filter(const struct fi_column_builder *builder, size_t slot)
 {
-    const struct firn_column_layout *layout = &builder->layout.layout;
+    const struct fi_column_layout *layout = &builder->layout.layout;
     return slot < layout->count && layout->columns[slot].has_filter;
 }
 
@@ -116,41 +116,41 @@ wants_filter(const struct firn_column_builder *builder, size_t slot)
 static int
 make_values(struct worker *worker, size_t slot, struct made *out, firn_error *err)
 {
-    const struct firn_column_gather *gather = &worker->chunks->builder->gathers[slot];
-    const struct firn_column_builder *builder = worker->chunks->builder;
-    struct firn_chunk_values values;
-    struct firn_chunk chunk;
-    if (firn_column_gather_values(gather, &worker->slices, &values) != FIRN_OK) {
-        return firn_error_no_memory(err, "a chunk");
+    const struct fi_column_gather *gather = &worker->chunks->builder->gathers[slot];
+    const struct fi_column_builder *builder = worker->chunks->builder;
+    struct fi_chunk_values values;
+    struct fi_chunk chunk;
+    if (fi_column_gather_values(gather, &worker->slices, &values) != FIRN_OK) {
+        return fi_error_no_memory(err, "a chunk");
     }
-    out->record.has_references = firn_column_gather_has_references(gather);
+    out->record.has_references = fi_column_gather_has_references(gather);
     if (out->record.has_references) {
-        firn_column_values_cut(&worker->slices); /* for the bounds */
+        fi_column_values_cut(&worker->slices); /* for the bounds */
     }
-    firn_buf_clear(&worker->chunk);
-    FIRN_TRY_RETURN(firn_chunk_encode(&values, &worker->chunk, &out->record.bounds, err));
+    fi_buf_clear(&worker->chunk);
+    FI_TRY_RETURN(fi_chunk_encode(&values, &worker->chunk, &out->record.bounds, err));
     if (out->is_locator) {
         return FIRN_OK;
     }
     if (out->record.has_references) {
-        if (firn_column_values_tag(gather, &worker->slices, &worker->tagged) != FIRN_OK) {
-            return firn_error_no_memory(err, "a chunk");
+        if (fi_column_values_tag(gather, &worker->slices, &worker->tagged) != FIRN_OK) {
+            return fi_error_no_memory(err, "a chunk");
         }
-        firn_buf_clear(&worker->chunk);
-        FIRN_TRY_RETURN(firn_chunk_encode(&values, &worker->chunk, NULL, err));
+        fi_buf_clear(&worker->chunk);
+        FI_TRY_RETURN(fi_chunk_encode(&values, &worker->chunk, NULL, err));
     }
     out->raw_size = worker->chunk.size;
-    FIRN_TRY_RETURN(firn_chunk_open(firn_buf_slice(&worker->chunk), gather->shape.kind,
-                                    gather->shape.fixed_size, builder->rows, &chunk, err));
+    FI_TRY_RETURN(fi_chunk_open(fi_buf_slice(&worker->chunk), gather->shape.kind,
+                                gather->shape.fixed_size, builder->rows, &chunk, err));
     out->record.encoding = chunk.encoding;
     out->record.value_bytes = gather->value_bytes;
-    FIRN_TRY_RETURN(firn_run_output_pack(&builder->output, worker->compress,
-                                         firn_buf_slice(&worker->chunk), &worker->stored,
-                                         &out->codec, err));
-    swap(&out->bytes, out->codec == FIRN_CODEC_NONE ? &worker->chunk : &worker->stored);
+    FI_TRY_RETURN(fi_run_output_pack(&builder->output, worker->compress,
+                                     fi_buf_slice(&worker->chunk), &worker->stored, &out->codec,
+                                     err));
+    swap(&out->bytes, out->codec == FI_CODEC_NONE ? &worker->chunk : &worker->stored);
     if (wants_filter(builder, slot) && !out->record.has_references) {
-        FIRN_TRY_RETURN(firn_column_filter_build(&values, out->bytes.size / 2, &worker->hashes,
-                                                 &out->filter, err));
+        FI_TRY_RETURN(fi_column_filter_build(&values, out->bytes.size / 2, &worker->hashes,
+                                             &out->filter, err));
     }
     return FIRN_OK;
 }
@@ -158,13 +158,13 @@ make_values(struct worker *worker, size_t slot, struct made *out, firn_error *er
 static int
 make(struct worker *worker, size_t slot, struct made *out, firn_error *err)
 {
-    const struct firn_column_builder *builder = worker->chunks->builder;
-    const struct firn_column_gather *gather = &builder->gathers[slot];
-    const struct firn_column_large *large = &builder->larges[slot];
-    const struct firn_buf *locator = &large->locator;
-    firn_buf_clear(&out->bytes);
-    firn_buf_clear(&out->filter);
-    out->record = (struct firn_column_index_chunk){.ref = {0}};
+    const struct fi_column_builder *builder = worker->chunks->builder;
+    const struct fi_column_gather *gather = &builder->gathers[slot];
+    const struct fi_column_large *large = &builder->larges[slot];
+    const struct fi_buf *locator = &large->locator;
+    fi_buf_clear(&out->bytes);
+    fi_buf_clear(&out->filter);
+    out->record = (struct fi_column_index_chunk){.ref = {0}};
     if (may_lack(builder, slot)) {
         return FIRN_OK;
     }
@@ -172,15 +172,14 @@ make(struct worker *worker, size_t slot, struct made *out, firn_error *err)
     int rc = make_values(worker, slot, out, err);
     if (rc == FIRN_OK && out->is_locator) {
         DCHECK(builder->rows == 1);
-        out->codec = FIRN_CODEC_NONE;
+        out->codec = FI_CODEC_NONE;
         out->raw_size = locator->size;
-        out->record.encoding = FIRN_COLUMN_FORMAT_IN_PIECES;
+        out->record.encoding = FI_COLUMN_FORMAT_IN_PIECES;
         out->record.has_references = large->is_reference;
-        out->record.value_bytes =
-            firn_column_gather_cost(&gather->shape, (size_t)large->value_size);
-        rc = firn_buf_assign(&out->bytes, firn_buf_slice(locator)) == FIRN_OK
+        out->record.value_bytes = fi_column_gather_cost(&gather->shape, (size_t)large->value_size);
+        rc = fi_buf_assign(&out->bytes, fi_buf_slice(locator)) == FIRN_OK
                  ? FIRN_OK
-                 : firn_error_no_memory(err, "a chunk");
+                 : fi_error_no_memory(err, "a chunk");
     }
     DCHECK(rc != FIRN_OK || out->bytes.size > 0);
     return rc;
@@ -188,12 +187,12 @@ make(struct worker *worker, size_t slot, struct made *out, firn_error *err)
 
 /* Adds it to the file; what the index says of it goes to the builder. */
 static int
-write(struct firn_column_builder *builder, size_t slot, struct made *made, firn_error *err)
+write(struct fi_column_builder *builder, size_t slot, struct made *made, firn_error *err)
 {
     int rc = FIRN_OK;
     if (made->bytes.size > 0) {
-        rc = firn_run_output_add_packed(&builder->output, made->codec, firn_buf_slice(&made->bytes),
-                                        made->raw_size, &made->record.ref, err);
+        rc = fi_run_output_add_packed(&builder->output, made->codec, fi_buf_slice(&made->bytes),
+                                      made->raw_size, &made->record.ref, err);
     }
     builder->chunks[slot] = made->record;
     return rc;
@@ -201,19 +200,19 @@ write(struct firn_column_builder *builder, size_t slot, struct made *made, firn_
 
 /* Adds the Bloom filter of a column of the group. */
 static int
-write_filter(struct firn_column_builder *builder, size_t slot, const struct firn_buf *filter,
+write_filter(struct fi_column_builder *builder, size_t slot, const struct fi_buf *filter,
              firn_error *err)
 {
-    struct firn_block_ref ref;
+    struct fi_block_ref ref;
     const uint32_t column = builder->layout.layout.columns[slot].id;
-    int rc = firn_run_output_add_packed(&builder->output, FIRN_CODEC_NONE, firn_buf_slice(filter),
-                                        filter->size, &ref, err);
+    int rc = fi_run_output_add_packed(&builder->output, FI_CODEC_NONE, fi_buf_slice(filter),
+                                      filter->size, &ref, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return firn_column_filter_add(&builder->filters, builder->group_count, column, &ref) == FIRN_OK
+    return fi_column_filter_add(&builder->filters, builder->group_count, column, &ref) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a Bloom filter");
+               : fi_error_no_memory(err, "a Bloom filter");
 }
 
 /* ---- all chunks of a group ---- */
@@ -234,7 +233,7 @@ static void
 work(void *arg)
 {
     struct worker *worker = arg;
-    struct firn_column_chunks *chunks = worker->chunks;
+    struct fi_column_chunks *chunks = worker->chunks;
     size_t count = chunks->builder->slot_count;
     /* Relaxed: which slot it is follows from the number; submitting and waiting order the rest. */
     while (!atomic_load_explicit(&chunks->has_failed, memory_order_relaxed)) {
@@ -253,7 +252,7 @@ work(void *arg)
 
 /* The failure of the first slot, if there is any. */
 static int
-outcome(const struct firn_column_chunks *chunks, firn_error *err)
+outcome(const struct fi_column_chunks *chunks, firn_error *err)
 {
     const struct worker *first = NULL;
     for (size_t i = 0; i < chunks->worker_count; i++) {
@@ -270,48 +269,48 @@ outcome(const struct firn_column_chunks *chunks, firn_error *err)
 
 /* With helpers: all slots are made. */
 static int
-make_all(struct firn_column_chunks *chunks, firn_error *err)
+make_all(struct fi_column_chunks *chunks, firn_error *err)
 {
-    const struct firn_column_builder *builder = chunks->builder;
+    const struct fi_column_builder *builder = chunks->builder;
     int rc = FIRN_OK;
     for (size_t slot = 0; slot < builder->slot_count; slot++) {
         chunks->turns[slot] = (struct turn){builder->gathers[slot].value_bytes, slot};
     }
-    firn_sort(chunks->turns, builder->slot_count, sizeof chunks->turns[0], compare_turns);
+    fi_sort(chunks->turns, builder->slot_count, sizeof chunks->turns[0], compare_turns);
     atomic_store_explicit(&chunks->next, 0, memory_order_relaxed);
     atomic_store_explicit(&chunks->has_failed, false, memory_order_relaxed);
     for (size_t i = 0; i < chunks->worker_count; i++) {
         chunks->workers[i].rc = FIRN_OK;
     }
     for (size_t i = 1; i < chunks->worker_count && rc == FIRN_OK; i++) {
-        rc = firn_os_jobs_submit(chunks->helpers, work, &chunks->workers[i], err);
+        rc = fi_os_jobs_submit(chunks->helpers, work, &chunks->workers[i], err);
     }
     if (rc == FIRN_OK) {
         work(&chunks->workers[0]);
     } else {
         atomic_store_explicit(&chunks->has_failed, true, memory_order_relaxed);
     }
-    firn_os_jobs_wait(chunks->helpers); /* (I2) */
+    fi_os_jobs_wait(chunks->helpers); /* (I2) */
     return rc == FIRN_OK ? outcome(chunks, err) : rc;
 }
 
 int
-firn_column_chunks_write(struct firn_column_builder *builder, firn_error *err)
+fi_column_chunks_write(struct fi_column_builder *builder, firn_error *err)
 {
-    struct firn_column_chunks *chunks = builder->makes;
+    struct fi_column_chunks *chunks = builder->makes;
     bool is_helped = chunks->worker_count > 1;
     DCHECK(builder->rows > 0 && chunks->builder == builder);
     if (is_helped) {
-        FIRN_TRY_RETURN(make_all(chunks, err));
+        FI_TRY_RETURN(make_all(chunks, err));
     }
     for (size_t slot = 0; slot < builder->slot_count; slot++) { /* (I1) */
         struct made *made = &chunks->made[is_helped ? slot : 0];
         if (!is_helped) {
-            FIRN_TRY_RETURN(make(&chunks->workers[0], slot, made, err));
+            FI_TRY_RETURN(make(&chunks->workers[0], slot, made, err));
         }
-        FIRN_TRY_RETURN(write(builder, slot, made, err));
+        FI_TRY_RETURN(write(builder, slot, made, err));
         if (made->filter.size > 0) {
-            FIRN_TRY_RETURN(write_filter(builder, slot, &made->filter, err));
+            FI_TRY_RETURN(write_filter(builder, slot, &made->filter, err));
         }
     }
     return FIRN_OK;
@@ -320,31 +319,31 @@ firn_column_chunks_write(struct firn_column_builder *builder, firn_error *err)
 /* ---- making and destroying ---- */
 
 static int
-create_parts(struct firn_column_chunks *chunks, firn_error *err)
+create_parts(struct fi_column_chunks *chunks, firn_error *err)
 {
     size_t slots = chunks->worker_count > 1 ? chunks->builder->slot_count : 1;
-    chunks->workers = firn_alloc_zeroed(chunks->worker_count * sizeof chunks->workers[0]);
-    chunks->made = firn_alloc_zeroed(slots * sizeof chunks->made[0]);
-    chunks->turns = firn_alloc_zeroed(slots * sizeof chunks->turns[0]);
+    chunks->workers = fi_alloc_zeroed(chunks->worker_count * sizeof chunks->workers[0]);
+    chunks->made = fi_alloc_zeroed(slots * sizeof chunks->made[0]);
+    chunks->turns = fi_alloc_zeroed(slots * sizeof chunks->turns[0]);
     if (chunks->workers == NULL || chunks->made == NULL || chunks->turns == NULL) {
-        return firn_error_no_memory(err, "the builder of a run");
+        return fi_error_no_memory(err, "the builder of a run");
     }
     for (size_t i = 0; i < chunks->worker_count; i++) {
         chunks->workers[i].chunks = chunks;
-        FIRN_TRY_RETURN(firn_compress_create(&chunks->workers[i].compress, err));
+        FI_TRY_RETURN(fi_compress_create(&chunks->workers[i].compress, err));
     }
     return FIRN_OK;
 }
 
 int
-firn_column_chunks_create(const struct firn_column_builder *builder,
-                          const struct firn_run_builder_options *options,
-                          struct firn_column_chunks **out, firn_error *err)
+fi_column_chunks_create(const struct fi_column_builder *builder,
+                        const struct fi_run_builder_options *options, struct fi_column_chunks **out,
+                        firn_error *err)
 {
-    struct firn_column_chunks *chunks = firn_alloc_zeroed(sizeof *chunks);
+    struct fi_column_chunks *chunks = fi_alloc_zeroed(sizeof *chunks);
     *out = chunks;
     if (chunks == NULL) {
-        return firn_error_no_memory(err, "the builder of a run");
+        return fi_error_no_memory(err, "the builder of a run");
     }
     DCHECK(builder->slot_count > 0 && (options->helpers != NULL || options->helper_count == 0));
     chunks->builder = builder;
@@ -354,7 +353,7 @@ firn_column_chunks_create(const struct firn_column_builder *builder,
 }
 
 void
-firn_column_chunks_destroy(struct firn_column_chunks *chunks)
+fi_column_chunks_destroy(struct fi_column_chunks *chunks)
 {
     if (chunks == NULL) {
         return;
@@ -362,19 +361,19 @@ firn_column_chunks_destroy(struct firn_column_chunks *chunks)
     size_t slots = chunks->worker_count > 1 ? chunks->builder->slot_count : 1;
     for (size_t i = 0; chunks->workers != NULL && i < chunks->worker_count; i++) {
         struct worker *worker = &chunks->workers[i];
-        firn_compress_destroy(worker->compress);
-        firn_buf_deinit(&worker->slices);
-        firn_buf_deinit(&worker->tagged);
-        firn_buf_deinit(&worker->chunk);
-        firn_buf_deinit(&worker->stored);
-        firn_buf_deinit(&worker->hashes);
+        fi_compress_destroy(worker->compress);
+        fi_buf_deinit(&worker->slices);
+        fi_buf_deinit(&worker->tagged);
+        fi_buf_deinit(&worker->chunk);
+        fi_buf_deinit(&worker->stored);
+        fi_buf_deinit(&worker->hashes);
     }
     for (size_t i = 0; chunks->made != NULL && i < slots; i++) {
-        firn_buf_deinit(&chunks->made[i].bytes);
-        firn_buf_deinit(&chunks->made[i].filter);
+        fi_buf_deinit(&chunks->made[i].bytes);
+        fi_buf_deinit(&chunks->made[i].filter);
     }
-    firn_free(chunks->workers);
-    firn_free(chunks->made);
-    firn_free(chunks->turns);
-    firn_free(chunks);
+    fi_free(chunks->workers);
+    fi_free(chunks->made);
+    fi_free(chunks->turns);
+    fi_free(chunks);
 }

@@ -38,44 +38,44 @@ enum {
 }; /* memory for large values that a cursor keeps for the next one */
 
 struct cursor {
-    struct firn_run_cursor base; /* first */
-    struct firn_column_run *run;
-    const struct firn_view *only; /* NULL: everything */
+    struct fi_run_cursor base; /* first */
+    struct fi_column_run *run;
+    const struct fi_view *only; /* NULL: everything */
     bool is_projected;
     bool keeps_references;
     bool has_cells;  /* the row that is shown has some */
     bool is_walking; /* the last move was a step: blocks are decoded */
     uint32_t row;
-    struct firn_column_keys keys;
-    struct firn_column_slot expires;
-    struct firn_column_slot operand;
-    struct firn_column_slot *values; /* of the columns that are shown, by ascending slot */
+    struct fi_column_keys keys;
+    struct fi_column_slot expires;
+    struct fi_column_slot operand;
+    struct fi_column_slot *values; /* of the columns that are shown, by ascending slot */
     size_t value_count;
-    struct firn_buf key;
-    struct firn_buf last_key; /* of a batch */
-    struct firn_buf other;    /* a key to compare with */
-    struct firn_buf value;
+    struct fi_buf key;
+    struct fi_buf last_key; /* of a batch */
+    struct fi_buf other;    /* a key to compare with */
+    struct fi_buf value;
 };
 
 static struct cursor *
-cursor_of(struct firn_run_cursor *base)
+cursor_of(struct fi_run_cursor *base)
 {
-    DCHECK(base->kind == &firn_column_kind);
+    DCHECK(base->kind == &fi_column_kind);
     return (struct cursor *)base;
 }
 
 /* Numbers the slots of the columns that are shown. */
 static int
-choose_columns(struct cursor *cursor, const struct firn_run_projection *projection, firn_error *err)
+choose_columns(struct cursor *cursor, const struct fi_run_projection *projection, firn_error *err)
 {
-    const struct firn_column_owned *layout = &cursor->run->layout;
-    cursor->values = firn_alloc_zeroed((layout->value_count + 1) * sizeof cursor->values[0]);
+    const struct fi_column_owned *layout = &cursor->run->layout;
+    cursor->values = fi_alloc_zeroed((layout->value_count + 1) * sizeof cursor->values[0]);
     if (cursor->values == NULL) {
-        return firn_error_no_memory(err, "a cursor");
+        return fi_error_no_memory(err, "a cursor");
     }
     for (size_t slot = 0; slot < layout->layout.count; slot++) {
         if (!layout->is_key[slot] &&
-            firn_column_layout_wants(projection, layout->layout.columns[slot].id)) {
+            fi_column_layout_wants(projection, layout->layout.columns[slot].id)) {
             cursor->values[cursor->value_count].keeps_references = cursor->keeps_references;
             cursor->values[cursor->value_count++].number = slot;
         }
@@ -84,26 +84,26 @@ choose_columns(struct cursor *cursor, const struct firn_run_projection *projecti
 }
 
 int
-firn_column_cursor_create(struct firn_run *run, const struct firn_run_cursor_options *options,
-                          struct firn_run_cursor **out, firn_error *err)
+fi_column_cursor_create(struct fi_run *run, const struct fi_run_cursor_options *options,
+                        struct fi_run_cursor **out, firn_error *err)
 {
     *out = NULL;
-    struct cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    struct cursor *cursor = fi_alloc_zeroed(sizeof *cursor);
     if (cursor == NULL) {
-        return firn_error_no_memory(err, "a cursor");
+        return fi_error_no_memory(err, "a cursor");
     }
-    cursor->base.kind = &firn_column_kind;
-    cursor->run = firn_column_read_run(run);
-    firn_column_keys_init(&cursor->keys, cursor->run,
-                          options != NULL && options->is_sequential ? FIRN_BLOCK_CACHE_SCAN
-                                                                    : FIRN_BLOCK_CACHE_DATA);
+    cursor->base.kind = &fi_column_kind;
+    cursor->run = fi_column_read_run(run);
+    fi_column_keys_init(&cursor->keys, cursor->run,
+                        options != NULL && options->is_sequential ? FI_BLOCK_CACHE_SCAN
+                                                                  : FI_BLOCK_CACHE_DATA);
     cursor->only = options != NULL ? options->only : NULL;
     cursor->keeps_references = options != NULL && options->keeps_references;
-    const struct firn_run_projection *projection = options != NULL ? options->projection : NULL;
+    const struct fi_run_projection *projection = options != NULL ? options->projection : NULL;
     cursor->is_projected = projection != NULL;
     int rc = choose_columns(cursor, projection, err);
     if (rc != FIRN_OK) {
-        firn_column_cursor_destroy(&cursor->base);
+        fi_column_cursor_destroy(&cursor->base);
         return rc;
     }
     *out = &cursor->base;
@@ -115,34 +115,34 @@ static void
 leave(struct cursor *cursor)
 {
     cursor->base.is_valid = false;
-    firn_column_keys_close(&cursor->keys);
-    firn_column_read_close(&cursor->expires);
-    firn_column_read_close(&cursor->operand);
+    fi_column_keys_close(&cursor->keys);
+    fi_column_read_close(&cursor->expires);
+    fi_column_read_close(&cursor->operand);
     for (size_t i = 0; i < cursor->value_count; i++) {
-        firn_column_read_close(&cursor->values[i]);
+        fi_column_read_close(&cursor->values[i]);
     }
 }
 
 void
-firn_column_cursor_destroy(struct firn_run_cursor *base)
+fi_column_cursor_destroy(struct fi_run_cursor *base)
 {
     if (base == NULL) {
         return;
     }
     struct cursor *cursor = cursor_of(base);
     leave(cursor);
-    firn_column_keys_deinit(&cursor->keys);
-    firn_column_read_deinit(&cursor->expires);
-    firn_column_read_deinit(&cursor->operand);
+    fi_column_keys_deinit(&cursor->keys);
+    fi_column_read_deinit(&cursor->expires);
+    fi_column_read_deinit(&cursor->operand);
     for (size_t i = 0; i < cursor->value_count; i++) {
-        firn_column_read_deinit(&cursor->values[i]);
+        fi_column_read_deinit(&cursor->values[i]);
     }
-    firn_free(cursor->values);
-    firn_buf_deinit(&cursor->key);
-    firn_buf_deinit(&cursor->last_key);
-    firn_buf_deinit(&cursor->other);
-    firn_buf_deinit(&cursor->value);
-    firn_free(cursor);
+    fi_free(cursor->values);
+    fi_buf_deinit(&cursor->key);
+    fi_buf_deinit(&cursor->last_key);
+    fi_buf_deinit(&cursor->other);
+    fi_buf_deinit(&cursor->value);
+    fi_free(cursor);
 }
 
 /* Enters a group. */
@@ -153,36 +153,35 @@ enter(struct cursor *cursor, size_t group, firn_error *err)
     if (!cursor->keys.is_open || cursor->keys.group != group) {
         leave(cursor);
     }
-    return firn_column_keys_open(&cursor->keys, group, err);
+    return fi_column_keys_open(&cursor->keys, group, err);
 }
 
 /* ==== entries ==== */
 
 /* The value of a slot in the row, of a block that is decoded where the cursor walks. */
 static int
-read_slot(struct cursor *cursor, struct firn_column_slot *slot, size_t number,
-          struct firn_cell *out, firn_error *err)
+read_slot(struct cursor *cursor, struct fi_column_slot *slot, size_t number, struct fi_cell *out,
+          firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_column_read_open(cursor->run, cursor->keys.group, number, cursor->keys.use,
-                                          slot, err));
+    FI_TRY_RETURN(
+        fi_column_read_open(cursor->run, cursor->keys.group, number, cursor->keys.use, slot, err));
     if (cursor->is_walking && !slot->is_constant) {
-        FIRN_TRY_RETURN(
-            firn_column_read_block(cursor->run, slot, cursor->row / FIRN_CHUNK_BLOCK, err));
+        FI_TRY_RETURN(fi_column_read_block(cursor->run, slot, cursor->row / FI_CHUNK_BLOCK, err));
     }
-    return firn_column_read_cell(cursor->run, slot, cursor->row, out, err);
+    return fi_column_read_cell(cursor->run, slot, cursor->row, out, err);
 }
 
 /* The same of a hidden column that must have a value of so many bytes at least. */
 static int
-read_hidden(struct cursor *cursor, struct firn_column_slot *slot, uint32_t column, size_t size_min,
-            struct firn_cell *out, firn_error *err)
+read_hidden(struct cursor *cursor, struct fi_column_slot *slot, uint32_t column, size_t size_min,
+            struct fi_cell *out, firn_error *err)
 {
-    size_t number = firn_column_layout_hidden(&cursor->run->layout.layout, column);
+    size_t number = fi_column_layout_hidden(&cursor->run->layout.layout, column);
     int rc = read_slot(cursor, slot, number, out, err);
-    if (rc == FIRN_OK && (out->kind == FIRN_PHYSICAL_NONE ||
-                          (out->kind == FIRN_PHYSICAL_BYTES && out->as.bytes.size < size_min))) {
-        rc = firn_column_read_refuse(cursor->run, cursor->keys.group, number,
-                                     "an entry lacks a part that its kind has", err);
+    if (rc == FIRN_OK && (out->kind == FI_PHYSICAL_NONE ||
+                          (out->kind == FI_PHYSICAL_BYTES && out->as.bytes.size < size_min))) {
+        rc = fi_column_read_refuse(cursor->run, cursor->keys.group, number,
+                                   "an entry lacks a part that its kind has", err);
     }
     return rc;
 }
@@ -191,45 +190,45 @@ read_hidden(struct cursor *cursor, struct firn_column_slot *slot, uint32_t colum
 static int
 add_tuple(struct cursor *cursor, firn_error *err)
 {
-    struct firn_tuple_writer writer;
-    const struct firn_column_def *columns = cursor->run->layout.columns;
+    struct fi_tuple_writer writer;
+    const struct fi_column_def *columns = cursor->run->layout.columns;
     int rc = FIRN_OK;
-    firn_tuple_begin(&writer, &cursor->value);
+    fi_tuple_begin(&writer, &cursor->value);
     for (size_t i = 0; rc == FIRN_OK && i < cursor->value_count; i++) {
-        struct firn_cell cell;
-        struct firn_column_slot *slot = &cursor->values[i];
+        struct fi_cell cell;
+        struct fi_column_slot *slot = &cursor->values[i];
         rc = read_slot(cursor, slot, slot->number, &cell, err);
         if (rc == FIRN_OK) {
-            firn_tuple_add(&writer, columns[slot->number].id, &cell);
-            cursor->has_cells |= cell.kind == FIRN_PHYSICAL_REFERENCE;
+            fi_tuple_add(&writer, columns[slot->number].id, &cell);
+            cursor->has_cells |= cell.kind == FI_PHYSICAL_REFERENCE;
         }
     }
-    return rc == FIRN_OK && firn_tuple_end(&writer) != FIRN_OK ? firn_error_no_memory(err, "a row")
-                                                               : rc;
+    return rc == FIRN_OK && fi_tuple_end(&writer) != FIRN_OK ? fi_error_no_memory(err, "a row")
+                                                             : rc;
 }
 
 /* Makes the value of the row. */
 static int
-make_value(struct cursor *cursor, enum firn_entry_kind kind, firn_error *err)
+make_value(struct cursor *cursor, enum fi_entry_kind kind, firn_error *err)
 {
-    struct firn_cell cell;
+    struct fi_cell cell;
     if (cursor->value.capacity > VALUE_KEPT_MAX) {
-        firn_buf_deinit(&cursor->value);
+        fi_buf_deinit(&cursor->value);
     }
-    firn_buf_clear(&cursor->value);
+    fi_buf_clear(&cursor->value);
     switch (kind) {
-    case FIRN_ENTRY_DELETE:
+    case FI_ENTRY_DELETE:
         return FIRN_OK;
-    case FIRN_ENTRY_MERGE:
-        FIRN_TRY_RETURN(read_hidden(cursor, &cursor->operand, FIRN_COLUMN_OPERAND,
-                                    FIRN_ENTRY_MERGE_HEAD_SIZE, &cell, err));
-        return firn_buf_append_slice(&cursor->value, cell.as.bytes) == FIRN_OK
+    case FI_ENTRY_MERGE:
+        FI_TRY_RETURN(read_hidden(cursor, &cursor->operand, FI_COLUMN_OPERAND,
+                                  FI_ENTRY_MERGE_HEAD_SIZE, &cell, err));
+        return fi_buf_append_slice(&cursor->value, cell.as.bytes) == FIRN_OK
                    ? FIRN_OK
-                   : firn_error_no_memory(err, "a value");
-    case FIRN_ENTRY_EXPIRING:
-        FIRN_TRY_RETURN(read_hidden(cursor, &cursor->expires, FIRN_COLUMN_EXPIRES, 0, &cell, err));
-        if (firn_buf_append_le64(&cursor->value, cell.as.u64) != FIRN_OK) {
-            return firn_error_no_memory(err, "a value");
+                   : fi_error_no_memory(err, "a value");
+    case FI_ENTRY_EXPIRING:
+        FI_TRY_RETURN(read_hidden(cursor, &cursor->expires, FI_COLUMN_EXPIRES, 0, &cell, err));
+        if (fi_buf_append_le64(&cursor->value, cell.as.u64) != FIRN_OK) {
+            return fi_error_no_memory(err, "a value");
         }
         break;
     default:
@@ -244,22 +243,22 @@ show(struct cursor *cursor, uint32_t row, firn_error *err)
 {
     int rc;
     uint64_t sequence;
-    enum firn_entry_kind kind;
-    struct firn_column_keys *keys = &cursor->keys;
+    enum fi_entry_kind kind;
+    struct fi_column_keys *keys = &cursor->keys;
     DCHECK(keys->is_open && row < keys->info.rows);
     cursor->base.is_valid = false;
     cursor->row = row;
     if (cursor->is_walking) {
-        FIRN_TRY(firn_column_keys_decode(keys, row, err));
+        FI_TRY(fi_column_keys_decode(keys, row, err));
     }
-    FIRN_TRY(firn_column_keys_key(keys, row, &cursor->key, err));
-    FIRN_TRY(firn_column_keys_sequence(keys, row, &sequence, err));
-    FIRN_TRY(firn_column_keys_kind(keys, row, &kind, err));
+    FI_TRY(fi_column_keys_key(keys, row, &cursor->key, err));
+    FI_TRY(fi_column_keys_sequence(keys, row, &sequence, err));
+    FI_TRY(fi_column_keys_kind(keys, row, &kind, err));
     cursor->has_cells = false;
-    FIRN_TRY(make_value(cursor, kind, err));
-    cursor->base.entry = (struct firn_entry){
-        .key = firn_buf_slice(&cursor->key),
-        .value = firn_buf_slice(&cursor->value),
+    FI_TRY(make_value(cursor, kind, err));
+    cursor->base.entry = (struct fi_entry){
+        .key = fi_buf_slice(&cursor->key),
+        .value = fi_buf_slice(&cursor->value),
         .sequence = sequence,
         .kind = kind,
         .values = cursor->has_cells ? cursor->run->values : NULL,
@@ -279,12 +278,12 @@ out:
 static int
 show_first_from(struct cursor *cursor, size_t group, firn_error *err)
 {
-    const struct firn_column_index *index = &cursor->run->index;
+    const struct fi_column_index *index = &cursor->run->index;
     for (; group < index->group_count; group++) {
-        struct firn_column_index_group info;
-        firn_column_index_group(index, group, &info);
+        struct fi_column_index_group info;
+        fi_column_index_group(index, group, &info);
         if (cursor->only == NULL ||
-            firn_view_sees_any(cursor->only, info.sequence_min, info.sequence_max)) {
+            fi_view_sees_any(cursor->only, info.sequence_min, info.sequence_max)) {
             int rc = enter(cursor, group, err);
             return rc != FIRN_OK ? rc : show(cursor, 0, err);
         }
@@ -309,8 +308,8 @@ show_last_before(struct cursor *cursor, size_t group, firn_error *err)
 static int
 seek(struct cursor *cursor, firn_slice key, uint64_t sequence, bool is_before, firn_error *err)
 {
-    key = firn_run_key(key);
-    size_t count = firn_column_index_find(&cursor->run->index, key, sequence);
+    key = fi_run_key(key);
+    size_t count = fi_column_index_find(&cursor->run->index, key, sequence);
     cursor->is_walking = false;
     cursor->base.is_valid = false;
     if (count == 0) {
@@ -318,8 +317,8 @@ seek(struct cursor *cursor, firn_slice key, uint64_t sequence, bool is_before, f
     }
     uint32_t row;
     int rc;
-    FIRN_TRY(enter(cursor, count - 1, err));
-    FIRN_TRY(firn_column_keys_find(&cursor->keys, key, sequence, &cursor->other, &row, err));
+    FI_TRY(enter(cursor, count - 1, err));
+    FI_TRY(fi_column_keys_find(&cursor->keys, key, sequence, &cursor->other, &row, err));
     if (is_before) {
         rc = row == 0 ? show_last_before(cursor, count - 1, err) : show(cursor, row - 1, err);
     } else {
@@ -334,37 +333,37 @@ out:
 }
 
 int
-firn_column_cursor_seek(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
-                        firn_error *err)
+fi_column_cursor_seek(struct fi_run_cursor *base, firn_slice key, uint64_t sequence,
+                      firn_error *err)
 {
     return seek(cursor_of(base), key, sequence, false, err);
 }
 
 int
-firn_column_cursor_seek_before(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
-                               firn_error *err)
+fi_column_cursor_seek_before(struct fi_run_cursor *base, firn_slice key, uint64_t sequence,
+                             firn_error *err)
 {
     return seek(cursor_of(base), key, sequence, true, err);
 }
 
 int
-firn_column_cursor_first(struct firn_run_cursor *base, firn_error *err)
+fi_column_cursor_first(struct fi_run_cursor *base, firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
-    cursor->is_walking = cursor->keys.use == FIRN_BLOCK_CACHE_SCAN;
+    cursor->is_walking = cursor->keys.use == FI_BLOCK_CACHE_SCAN;
     return show_first_from(cursor, 0, err);
 }
 
 int
-firn_column_cursor_last(struct firn_run_cursor *base, firn_error *err)
+fi_column_cursor_last(struct fi_run_cursor *base, firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
-    cursor->is_walking = cursor->keys.use == FIRN_BLOCK_CACHE_SCAN;
+    cursor->is_walking = cursor->keys.use == FI_BLOCK_CACHE_SCAN;
     return show_last_before(cursor, cursor->run->index.group_count, err);
 }
 
 int
-firn_column_cursor_enter(struct firn_run_cursor *base, size_t group, firn_error *err)
+fi_column_cursor_enter(struct fi_run_cursor *base, size_t group, firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
     cursor->is_walking = true;
@@ -391,7 +390,7 @@ go_on(struct cursor *cursor, uint64_t rows, firn_error *err)
 }
 
 int
-firn_column_cursor_next(struct firn_run_cursor *base, firn_error *err)
+fi_column_cursor_next(struct fi_run_cursor *base, firn_error *err)
 {
     CHECK(base->is_valid);
     int rc = go_on(cursor_of(base), 1, err);
@@ -400,7 +399,7 @@ firn_column_cursor_next(struct firn_run_cursor *base, firn_error *err)
 }
 
 int
-firn_column_cursor_prev(struct firn_run_cursor *base, firn_error *err)
+fi_column_cursor_prev(struct fi_run_cursor *base, firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
     CHECK(base->is_valid);
@@ -417,9 +416,9 @@ static int
 has_same_key(struct cursor *cursor, uint32_t row, bool *out, firn_error *err)
 {
     DCHECK(row > 0);
-    FIRN_TRY_RETURN(firn_column_keys_key(&cursor->keys, row - 1, &cursor->other, err));
-    FIRN_TRY_RETURN(firn_column_keys_key(&cursor->keys, row, &cursor->last_key, err));
-    *out = firn_slice_equal(firn_buf_slice(&cursor->other), firn_buf_slice(&cursor->last_key));
+    FI_TRY_RETURN(fi_column_keys_key(&cursor->keys, row - 1, &cursor->other, err));
+    FI_TRY_RETURN(fi_column_keys_key(&cursor->keys, row, &cursor->last_key, err));
+    *out = fi_slice_equal(fi_buf_slice(&cursor->other), fi_buf_slice(&cursor->last_key));
     return FIRN_OK;
 }
 
@@ -430,19 +429,19 @@ static int
 find_end(struct cursor *cursor, uint32_t end, uint32_t *out, firn_error *err)
 {
     bool is_same = false;
-    struct firn_column_keys *keys = &cursor->keys;
+    struct fi_column_keys *keys = &cursor->keys;
     uint32_t row = cursor->row;
     DCHECK(row < end && end <= keys->info.rows);
     *out = row;
-    if (row % FIRN_CHUNK_BLOCK == 0) {
+    if (row % FI_CHUNK_BLOCK == 0) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(has_same_key(cursor, row, &is_same, err));
+    FI_TRY_RETURN(has_same_key(cursor, row, &is_same, err));
     while (!is_same && row + 1 < end) {
-        enum firn_entry_kind kind;
-        FIRN_TRY_RETURN(firn_column_keys_kind(keys, row, &kind, err));
-        FIRN_TRY_RETURN(has_same_key(cursor, row + 1, &is_same, err));
-        if (is_same || kind != FIRN_ENTRY_PUT) {
+        enum fi_entry_kind kind;
+        FI_TRY_RETURN(fi_column_keys_kind(keys, row, &kind, err));
+        FI_TRY_RETURN(has_same_key(cursor, row + 1, &is_same, err));
+        if (is_same || kind != FI_ENTRY_PUT) {
             break;
         }
         *out = ++row;
@@ -458,8 +457,8 @@ find_limit(struct cursor *cursor, firn_slice limit, uint32_t low, uint32_t high,
     DCHECK(low <= high && high <= cursor->keys.info.rows);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        FIRN_TRY_RETURN(firn_column_keys_key(&cursor->keys, middle, &cursor->other, err));
-        if (firn_slice_compare(firn_buf_slice(&cursor->other), limit) < 0) {
+        FI_TRY_RETURN(fi_column_keys_key(&cursor->keys, middle, &cursor->other, err));
+        if (fi_slice_compare(fi_buf_slice(&cursor->other), limit) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -474,13 +473,13 @@ find_limit(struct cursor *cursor, firn_slice limit, uint32_t low, uint32_t high,
 static bool
 has_large(const struct cursor *cursor)
 {
-    const struct firn_column_run *run = cursor->run;
+    const struct fi_column_run *run = cursor->run;
     size_t group = cursor->keys.group;
     bool is_alone = cursor->keys.info.rows == 1;
     bool may_refer = run->summary.has_references;
     for (size_t slot = 0; (is_alone || may_refer) && slot < run->index.slot_count; slot++) {
-        if ((is_alone && firn_column_read_is_in_pieces(run, group, slot)) ||
-            (may_refer && firn_column_index_has_references(&run->index, group, slot))) {
+        if ((is_alone && fi_column_read_is_in_pieces(run, group, slot)) ||
+            (may_refer && fi_column_index_has_references(&run->index, group, slot))) {
             return true;
         }
     }
@@ -489,17 +488,17 @@ has_large(const struct cursor *cursor)
 
 /* Fills in what a batch says of the rows from the cursor's on, up to end. */
 static int
-describe(struct cursor *cursor, uint32_t end, struct firn_run_batch *out, firn_error *err)
+describe(struct cursor *cursor, uint32_t end, struct fi_run_batch *out, firn_error *err)
 {
     uint64_t sequence;
-    const struct firn_run_summary *summary = &cursor->run->summary;
+    const struct fi_run_summary *summary = &cursor->run->summary;
     DCHECK(cursor->row < end && end <= cursor->keys.info.rows);
     DCHECK(summary->entry_count > 0); /* as the index says, with which it was compared */
-    FIRN_TRY_RETURN(firn_column_keys_key(&cursor->keys, end - 1, &cursor->last_key, err));
+    FI_TRY_RETURN(fi_column_keys_key(&cursor->keys, end - 1, &cursor->last_key, err));
     uint64_t min = UINT64_MAX;
     uint64_t max = 0;
     for (uint32_t row = cursor->row; row < end; row++) {
-        FIRN_TRY_RETURN(firn_column_keys_sequence(&cursor->keys, row, &sequence, err));
+        FI_TRY_RETURN(fi_column_keys_sequence(&cursor->keys, row, &sequence, err));
         min = sequence < min ? sequence : min;
         max = sequence > max ? sequence : max;
     }
@@ -508,59 +507,59 @@ describe(struct cursor *cursor, uint32_t end, struct firn_run_batch *out, firn_e
     out->content_bytes = summary->content_bytes / summary->entry_count * out->count;
     out->sequence_min = min;
     out->sequence_max = max;
-    out->last_key = firn_buf_slice(&cursor->last_key);
+    out->last_key = fi_buf_slice(&cursor->last_key);
     return FIRN_OK;
 }
 
 int
-firn_column_cursor_batch(struct firn_run_cursor *base, const firn_slice *limit, uint64_t max,
-                         struct firn_run_batch *out, firn_error *err)
+fi_column_cursor_batch(struct fi_run_cursor *base, const firn_slice *limit, uint64_t max,
+                       struct fi_run_batch *out, firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
-    struct firn_column_keys *keys = &cursor->keys;
-    *out = (struct firn_run_batch){.cursor = NULL};
+    struct fi_column_keys *keys = &cursor->keys;
+    *out = (struct fi_run_batch){.cursor = NULL};
     CHECK(base->is_valid);
     if (cursor->is_projected || has_large(cursor)) {
         return FIRN_OK;
     }
-    uint32_t end = (cursor->row / FIRN_CHUNK_BLOCK + 1) * FIRN_CHUNK_BLOCK;
+    uint32_t end = (cursor->row / FI_CHUNK_BLOCK + 1) * FI_CHUNK_BLOCK;
     end = end < keys->info.rows ? end : keys->info.rows;
-    FIRN_TRY_RETURN(firn_column_keys_decode(keys, cursor->row, err));
+    FI_TRY_RETURN(fi_column_keys_decode(keys, cursor->row, err));
     if (!keys->info.is_plain) {
-        FIRN_TRY_RETURN(find_end(cursor, end, &end, err));
+        FI_TRY_RETURN(find_end(cursor, end, &end, err));
     }
     if (end - cursor->row > max) {
         end = cursor->row + (uint32_t)max;
     }
     if (limit != NULL) {
-        FIRN_TRY_RETURN(find_limit(cursor, firn_run_key(*limit), cursor->row, end, &end, err));
+        FI_TRY_RETURN(find_limit(cursor, fi_run_key(*limit), cursor->row, end, &end, err));
     }
     if (end > cursor->row) {
-        FIRN_TRY_RETURN(describe(cursor, end, out, err));
+        FI_TRY_RETURN(describe(cursor, end, out, err));
     }
     return FIRN_OK;
 }
 
-const struct firn_column_run *
-firn_column_cursor_run(const struct firn_run_cursor *base)
+const struct fi_column_run *
+fi_column_cursor_run(const struct fi_run_cursor *base)
 {
-    DCHECK(base->kind == &firn_column_kind);
+    DCHECK(base->kind == &fi_column_kind);
     return ((const struct cursor *)base)->run;
 }
 
 /* The cursor's own slot of that number. */
-static struct firn_column_slot *
+static struct fi_column_slot *
 find_slot(struct cursor *cursor, size_t number)
 {
-    const struct firn_column_owned *layout = &cursor->run->layout;
-    DCHECK(number < firn_column_layout_slot_count(&layout->layout));
+    const struct fi_column_owned *layout = &cursor->run->layout;
+    DCHECK(number < fi_column_layout_slot_count(&layout->layout));
     if (number >= layout->layout.count) {
-        switch (FIRN_COLUMN_SEQUENCE + (number - layout->layout.count)) {
-        case FIRN_COLUMN_SEQUENCE:
+        switch (FI_COLUMN_SEQUENCE + (number - layout->layout.count)) {
+        case FI_COLUMN_SEQUENCE:
             return &cursor->keys.sequence;
-        case FIRN_COLUMN_KIND:
+        case FI_COLUMN_KIND:
             return &cursor->keys.kind;
-        case FIRN_COLUMN_EXPIRES:
+        case FI_COLUMN_EXPIRES:
             return &cursor->expires;
         default:
             return &cursor->operand;
@@ -573,43 +572,41 @@ find_slot(struct cursor *cursor, size_t number)
     }
     size_t low = 0;
     size_t high = cursor->value_count;
-    FIRN_SEARCH_FIRST(low, high, middle, cursor->values[middle].number < number)
+    FI_SEARCH_FIRST(low, high, middle, cursor->values[middle].number < number)
     DCHECK(low < cursor->value_count && cursor->values[low].number == number);
     return &cursor->values[low];
 }
 
 int
-firn_column_cursor_values(struct firn_run_cursor *base, size_t number,
-                          struct firn_chunk_values *out, size_t *out_first,
-                          struct firn_cell *out_constant, firn_error *err)
+fi_column_cursor_values(struct fi_run_cursor *base, size_t number, struct fi_chunk_values *out,
+                        size_t *out_first, struct fi_cell *out_constant, firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
-    struct firn_column_slot *slot = find_slot(cursor, number);
+    struct fi_column_slot *slot = find_slot(cursor, number);
     DCHECK(base->is_valid);
-    *out = (struct firn_chunk_values){.count = 0};
-    *out_first = cursor->row % FIRN_CHUNK_BLOCK;
-    FIRN_TRY_RETURN(firn_column_read_open(cursor->run, cursor->keys.group, number, cursor->keys.use,
-                                          slot, err));
+    *out = (struct fi_chunk_values){.count = 0};
+    *out_first = cursor->row % FI_CHUNK_BLOCK;
+    FI_TRY_RETURN(
+        fi_column_read_open(cursor->run, cursor->keys.group, number, cursor->keys.use, slot, err));
     if (slot->is_constant) {
         *out_constant = slot->constant;
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_column_read_block(cursor->run, slot, cursor->row / FIRN_CHUNK_BLOCK, err));
+    FI_TRY_RETURN(fi_column_read_block(cursor->run, slot, cursor->row / FI_CHUNK_BLOCK, err));
     *out = slot->values;
     return FIRN_OK;
 }
 
 int
-firn_column_cursor_key(struct firn_run_cursor *base, size_t i, struct firn_buf *out,
-                       firn_error *err)
+fi_column_cursor_key(struct fi_run_cursor *base, size_t i, struct fi_buf *out, firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
     DCHECK(base->is_valid && i < cursor->keys.info.rows - cursor->row);
-    return firn_column_keys_key(&cursor->keys, cursor->row + (uint32_t)i, out, err);
+    return fi_column_keys_key(&cursor->keys, cursor->row + (uint32_t)i, out, err);
 }
 
 int
-firn_column_cursor_skip(struct firn_run_cursor *base, uint64_t count, firn_error *err)
+fi_column_cursor_skip(struct fi_run_cursor *base, uint64_t count, firn_error *err)
 {
     CHECK(base->is_valid);
     return go_on(cursor_of(base), count, err);

@@ -28,21 +28,21 @@
 #include "base/mem.h"
 #include "base/sort.h"
 
-enum { ENTRY_SIZE = FIRN_COLUMN_FORMAT_FILTER_SIZE };
+enum { ENTRY_SIZE = FI_COLUMN_FORMAT_FILTER_SIZE };
 
 /* ---- hashes ---- */
 
 static uint64_t
-hash_of(const struct firn_cell *cell)
+hash_of(const struct fi_cell *cell)
 {
     uint64_t number = 0;
-    DCHECK(cell->kind != FIRN_PHYSICAL_NONE);
+    DCHECK(cell->kind != FI_PHYSICAL_NONE);
     switch (cell->kind) {
-    case FIRN_PHYSICAL_BYTES:
-        return firn_run_filter_hash(firn_run_key(cell->as.bytes));
-    case FIRN_PHYSICAL_F32:
-    case FIRN_PHYSICAL_F64: {
-        const double value = cell->kind == FIRN_PHYSICAL_F32 ? (double)cell->as.f32 : cell->as.f64;
+    case FI_PHYSICAL_BYTES:
+        return fi_run_filter_hash(fi_run_key(cell->as.bytes));
+    case FI_PHYSICAL_F32:
+    case FI_PHYSICAL_F64: {
+        const double value = cell->kind == FI_PHYSICAL_F32 ? (double)cell->as.f32 : cell->as.f64;
         if (value != value) {
             number = UINT64_MAX;
         } else if (value != 0) {
@@ -55,8 +55,8 @@ hash_of(const struct firn_cell *cell)
         break;
     }
     uint8_t bytes[8];
-    firn_store_le64(bytes, number);
-    return firn_run_filter_hash(firn_bytes(bytes, sizeof bytes));
+    fi_store_le64(bytes, number);
+    return fi_run_filter_hash(firn_bytes(bytes, sizeof bytes));
 }
 
 static int
@@ -70,52 +70,52 @@ compare_hashes(const void *a, const void *b)
 /* ---- building ---- */
 
 int
-firn_column_filter_build(const struct firn_chunk_values *values, size_t bytes_max,
-                         struct firn_buf *hashes, struct firn_buf *out, firn_error *err)
+fi_column_filter_build(const struct fi_chunk_values *values, size_t bytes_max,
+                       struct fi_buf *hashes, struct fi_buf *out, firn_error *err)
 {
     size_t count = 0;
     size_t kept = 0;
-    firn_buf_clear(out);
-    if (firn_buf_set_size(hashes, values->count * sizeof(uint64_t)) != FIRN_OK) {
-        return firn_error_no_memory(err, "a Bloom filter");
+    fi_buf_clear(out);
+    if (fi_buf_set_size(hashes, values->count * sizeof(uint64_t)) != FIRN_OK) {
+        return fi_error_no_memory(err, "a Bloom filter");
     }
     uint64_t *numbers = (uint64_t *)(void *)hashes->data;
     for (size_t i = 0; i < values->count; i++) {
-        const struct firn_cell cell = firn_column_read_value(values, i);
-        if (cell.kind != FIRN_PHYSICAL_NONE) {
+        const struct fi_cell cell = fi_column_read_value(values, i);
+        if (cell.kind != FI_PHYSICAL_NONE) {
             numbers[count++] = hash_of(&cell);
         }
     }
-    firn_sort(numbers, count, sizeof *numbers, compare_hashes);
+    fi_sort(numbers, count, sizeof *numbers, compare_hashes);
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || numbers[i] != numbers[i - 1]) {
             numbers[kept++] = numbers[i];
         }
     }
-    DCHECK(kept <= count && count <= FIRN_CHUNK_VALUES_MAX);
-    if (firn_run_filter_size_bytes(kept) > bytes_max) {
+    DCHECK(kept <= count && count <= FI_CHUNK_VALUES_MAX);
+    if (fi_run_filter_size_bytes(kept) > bytes_max) {
         return FIRN_OK;
     }
-    return firn_run_filter_encode(numbers, kept, out) == FIRN_OK
+    return fi_run_filter_encode(numbers, kept, out) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a Bloom filter");
+               : fi_error_no_memory(err, "a Bloom filter");
 }
 
 int
-firn_column_filter_add(struct firn_buf *filters, size_t group, uint32_t column,
-                       const struct firn_block_ref *ref)
+fi_column_filter_add(struct fi_buf *filters, size_t group, uint32_t column,
+                     const struct fi_block_ref *ref)
 {
     size_t at = filters->size;
     DCHECK(at % ENTRY_SIZE == 0 && group <= UINT32_MAX);
-    if (firn_buf_set_size(filters, at + ENTRY_SIZE) != FIRN_OK) {
+    if (fi_buf_set_size(filters, at + ENTRY_SIZE) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     uint8_t *entry = filters->data + at;
-    firn_store_le32(entry, (uint32_t)group);
-    firn_store_le32(entry + 4, column);
-    firn_store_le64(entry + 8, ref->offset);
-    firn_store_le32(entry + 16, ref->stored_size);
-    firn_store_le32(entry + 20, ref->raw_size);
+    fi_store_le32(entry, (uint32_t)group);
+    fi_store_le32(entry + 4, column);
+    fi_store_le64(entry + 8, ref->offset);
+    fi_store_le32(entry + 16, ref->stored_size);
+    fi_store_le32(entry + 20, ref->raw_size);
     return FIRN_OK;
 }
 
@@ -125,33 +125,32 @@ firn_column_filter_add(struct firn_buf *filters, size_t group, uint32_t column,
 static uint64_t
 place_of(const uint8_t *entry)
 {
-    return (uint64_t)firn_load_le32(entry) << 32 | firn_load_le32(entry + 4);
+    return (uint64_t)fi_load_le32(entry) << 32 | fi_load_le32(entry + 4);
 }
 
 int
-firn_column_filter_check(firn_slice raw, firn_error *err)
+fi_column_filter_check(firn_slice raw, firn_error *err)
 {
     bool is_good = raw.size > 0 && raw.size % ENTRY_SIZE == 0;
     for (size_t at = ENTRY_SIZE; is_good && at < raw.size; at += ENTRY_SIZE) {
         is_good = place_of(raw.data + at - ENTRY_SIZE) < place_of(raw.data + at);
     }
     return is_good ? FIRN_OK
-                   : firn_error_set(err, FIRN_CORRUPT, "the list of Bloom filters is out of order");
+                   : fi_error_set(err, FIRN_CORRUPT, "the list of Bloom filters is out of order");
 }
 
 int
-firn_column_filter_load(struct firn_column_run *run, struct firn_compress *compress,
-                        firn_error *err)
+fi_column_filter_load(struct fi_column_run *run, struct fi_compress *compress, firn_error *err)
 {
     firn_error local;
     if (run->sections.filters.stored_size == 0) {
         return FIRN_OK;
     }
-    int rc = firn_block_reader_read(run->reader, &run->sections.filters, compress, &run->filters,
-                                    &local);
-    rc = rc == FIRN_OK ? firn_column_filter_check(firn_buf_slice(&run->filters), &local) : rc;
+    int rc =
+        fi_block_reader_read(run->reader, &run->sections.filters, compress, &run->filters, &local);
+    rc = rc == FIRN_OK ? fi_column_filter_check(fi_buf_slice(&run->filters), &local) : rc;
     if (rc == FIRN_CORRUPT) {
-        firn_buf_clear(&run->filters);
+        fi_buf_clear(&run->filters);
         rc = FIRN_OK;
     }
     if (rc != FIRN_OK && err != NULL) {
@@ -161,8 +160,8 @@ firn_column_filter_load(struct firn_column_run *run, struct firn_compress *compr
 }
 
 bool
-firn_column_filter_find(const struct firn_column_run *run, size_t group, uint32_t column,
-                        struct firn_block_ref *out)
+fi_column_filter_find(const struct fi_column_run *run, size_t group, uint32_t column,
+                      struct fi_block_ref *out)
 {
     const uint8_t *entries = run->filters.data;
     const uint64_t place = (uint64_t)group << 32 | column;
@@ -183,41 +182,40 @@ firn_column_filter_find(const struct firn_column_run *run, size_t group, uint32_
     if (place_of(entry) != place) {
         return false;
     }
-    *out = (struct firn_block_ref){.offset = firn_load_le64(entry + 8),
-                                   .stored_size = firn_load_le32(entry + 16),
-                                   .raw_size = firn_load_le32(entry + 20)};
+    *out = (struct fi_block_ref){.offset = fi_load_le64(entry + 8),
+                                 .stored_size = fi_load_le32(entry + 16),
+                                 .raw_size = fi_load_le32(entry + 20)};
     return true;
 }
 
 bool
-firn_column_filter_has(firn_slice filter, const struct firn_cell *cell)
+fi_column_filter_has(firn_slice filter, const struct fi_cell *cell)
 {
-    DCHECK(filter.size > 0 && filter.size % FIRN_RUN_FILTER_LINE_SIZE == 0);
-    return firn_run_filter_may_contain(filter, hash_of(cell));
+    DCHECK(filter.size > 0 && filter.size % FI_RUN_FILTER_LINE_SIZE == 0);
+    return fi_run_filter_may_contain(filter, hash_of(cell));
 }
 
 int
-firn_column_filter_may_have(struct firn_run *base, size_t group, uint32_t column,
-                            const struct firn_cell *values, size_t count, bool *out,
-                            firn_error *err)
+fi_column_filter_may_have(struct fi_run *base, size_t group, uint32_t column,
+                          const struct fi_cell *values, size_t count, bool *out, firn_error *err)
 {
-    struct firn_column_run *run = firn_column_read_run(base);
-    struct firn_block_ref ref;
-    struct firn_block_pin pin;
+    struct fi_column_run *run = fi_column_read_run(base);
+    struct fi_block_ref ref;
+    struct fi_block_pin pin;
     firn_error local;
     DCHECK(group < run->index.group_count);
     *out = true;
-    if (!firn_column_filter_find(run, group, column, &ref)) {
+    if (!fi_column_filter_find(run, group, column, &ref)) {
         return FIRN_OK;
     }
-    int rc = firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &ref,
-                                   FIRN_BLOCK_CACHE_DATA, firn_run_filter_check, &pin, &local);
+    int rc = fi_block_cache_read(run->cache, run->file_of_sections, run->reader, &ref,
+                                 FI_BLOCK_CACHE_DATA, fi_run_filter_check, &pin, &local);
     if (rc == FIRN_OK) {
         *out = false;
         for (size_t i = 0; i < count && !*out; i++) {
-            *out = firn_column_filter_has(firn_bytes(pin.data, pin.size), &values[i]);
+            *out = fi_column_filter_has(firn_bytes(pin.data, pin.size), &values[i]);
         }
-        firn_block_cache_unpin(run->cache, &pin);
+        fi_block_cache_unpin(run->cache, &pin);
     } else if (rc == FIRN_CORRUPT) {
         rc = FIRN_OK;
     } else if (err != NULL) {

@@ -36,42 +36,42 @@
 #include "column/column.h"
 
 enum {
-    FIRN_COLUMN_FORMAT_VERSION_PLAIN = 1,
-    FIRN_COLUMN_FORMAT_VERSION = 2 /* chunks with references to value files among the others */
+    FI_COLUMN_FORMAT_VERSION_PLAIN = 1,
+    FI_COLUMN_FORMAT_VERSION = 2 /* chunks with references to value files among the others */
 };
 
 enum {
-    FIRN_COLUMN_FORMAT_HEADER_SIZE = 64,
-    FIRN_COLUMN_FORMAT_COLUMN_SIZE = 24,
-    FIRN_COLUMN_FORMAT_GROUP_SIZE = 64,
-    FIRN_COLUMN_FORMAT_CHUNK_SIZE = 64,
-    FIRN_COLUMN_FORMAT_FILTER_SIZE = 24,
-    FIRN_COLUMN_FORMAT_HIDDEN = 4, /* sequence, kind, end of life, operand */
+    FI_COLUMN_FORMAT_HEADER_SIZE = 64,
+    FI_COLUMN_FORMAT_COLUMN_SIZE = 24,
+    FI_COLUMN_FORMAT_GROUP_SIZE = 64,
+    FI_COLUMN_FORMAT_CHUNK_SIZE = 64,
+    FI_COLUMN_FORMAT_FILTER_SIZE = 24,
+    FI_COLUMN_FORMAT_HIDDEN = 4, /* sequence, kind, end of life, operand */
 
-    FIRN_COLUMN_FORMAT_PLAIN = 1, /* flag of a group: is_plain */
+    FI_COLUMN_FORMAT_PLAIN = 1, /* flag of a group: is_plain */
 
     /* Flags of a chunk. */
-    FIRN_COLUMN_FORMAT_EMPTY = 1,
-    FIRN_COLUMN_FORMAT_NAN = 2,
-    FIRN_COLUMN_FORMAT_CUT = 4, /* there may be values above the largest one, which begin with it */
-    FIRN_COLUMN_FORMAT_REFERENCES = 8, /* values are tagged: see below */
-    FIRN_COLUMN_FORMAT_CHUNK_FLAGS = 15,
+    FI_COLUMN_FORMAT_EMPTY = 1,
+    FI_COLUMN_FORMAT_NAN = 2,
+    FI_COLUMN_FORMAT_CUT = 4, /* there may be values above the largest one, which begin with it */
+    FI_COLUMN_FORMAT_REFERENCES = 8, /* values are tagged: see below */
+    FI_COLUMN_FORMAT_CHUNK_FLAGS = 15,
 
     /* First byte of each value of such a chunk that is not null. */
-    FIRN_COLUMN_FORMAT_TAG_INLINE = 0,    /* the value follows */
-    FIRN_COLUMN_FORMAT_TAG_REFERENCE = 1, /* a cell that refers to it, as in run/value_file.h */
+    FI_COLUMN_FORMAT_TAG_INLINE = 0,    /* the value follows */
+    FI_COLUMN_FORMAT_TAG_REFERENCE = 1, /* a cell that refers to it, as in run/value_file.h */
 
-    FIRN_COLUMN_FORMAT_IN_PIECES = 0, /* in the place of an encoding */
+    FI_COLUMN_FORMAT_IN_PIECES = 0, /* in the place of an encoding */
 
     /* A group has at most so many bytes of values, or one row. Texts and blobs of more than SHORT
      * bytes count LONG_WEIGHT times, because reading one of them reads its chunk. Those of LARGE
      * bytes do not, because most of them are in value files. */
-    FIRN_COLUMN_FORMAT_GROUP_BYTES = 8 << 20,
-    FIRN_COLUMN_FORMAT_SHORT = 64,
-    FIRN_COLUMN_FORMAT_LARGE = 4096,
-    FIRN_COLUMN_FORMAT_LONG_WEIGHT = 4,
+    FI_COLUMN_FORMAT_GROUP_BYTES = 8 << 20,
+    FI_COLUMN_FORMAT_SHORT = 64,
+    FI_COLUMN_FORMAT_LARGE = 4096,
+    FI_COLUMN_FORMAT_LONG_WEIGHT = 4,
     /* A row with a larger value is a group of its own, and the value is stored in pieces. */
-    FIRN_COLUMN_FORMAT_CELL_MAX = 4 << 20
+    FI_COLUMN_FORMAT_CELL_MAX = 4 << 20
 };
 
 #endif

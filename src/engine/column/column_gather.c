@@ -16,49 +16,49 @@
 enum { WORD_BITS = 64, SIZE_SIZE = 4 };
 
 void
-firn_column_gather_deinit(struct firn_column_gather *gather)
+fi_column_gather_deinit(struct fi_column_gather *gather)
 {
-    firn_buf_deinit(&gather->numbers);
-    firn_buf_deinit(&gather->bytes);
-    firn_buf_deinit(&gather->valid);
-    firn_buf_deinit(&gather->references);
+    fi_buf_deinit(&gather->numbers);
+    fi_buf_deinit(&gather->bytes);
+    fi_buf_deinit(&gather->valid);
+    fi_buf_deinit(&gather->references);
 }
 
 void
-firn_column_gather_clear(struct firn_column_gather *gather)
+fi_column_gather_clear(struct fi_column_gather *gather)
 {
     gather->count = 0;
     gather->null_count = 0;
     gather->value_bytes = 0;
-    firn_buf_clear(&gather->numbers);
-    firn_buf_clear(&gather->bytes);
-    firn_buf_clear(&gather->valid);
-    firn_buf_clear(&gather->references);
+    fi_buf_clear(&gather->numbers);
+    fi_buf_clear(&gather->bytes);
+    fi_buf_clear(&gather->valid);
+    fi_buf_clear(&gather->references);
 }
 
 /* Bytes of a number, or of the size of bytes. */
 static size_t
-width_of(const struct firn_column_shape *shape)
+width_of(const struct fi_column_shape *shape)
 {
-    return shape->kind == FIRN_PHYSICAL_F32 || shape->kind == FIRN_PHYSICAL_BYTES ? SIZE_SIZE : 8;
+    return shape->kind == FI_PHYSICAL_F32 || shape->kind == FI_PHYSICAL_BYTES ? SIZE_SIZE : 8;
 }
 
 static uint64_t *
-words_of(const struct firn_column_gather *gather)
+words_of(const struct fi_column_gather *gather)
 {
     return (uint64_t *)(void *)gather->valid.data;
 }
 
 /* Makes room for n more, and their bits, which say null. */
 static int
-reserve(struct firn_column_gather *gather, size_t n)
+reserve(struct fi_column_gather *gather, size_t n)
 {
     size_t words = (gather->count + n + WORD_BITS - 1) / WORD_BITS;
     size_t before = gather->valid.size;
-    int rc = firn_buf_reserve(&gather->numbers, n * width_of(&gather->shape));
-    DCHECK(gather->count + n <= FIRN_CHUNK_VALUES_MAX);
+    int rc = fi_buf_reserve(&gather->numbers, n * width_of(&gather->shape));
+    DCHECK(gather->count + n <= FI_CHUNK_VALUES_MAX);
     if (rc == FIRN_OK && words * sizeof(uint64_t) > before) {
-        rc = firn_buf_set_size(&gather->valid, words * sizeof(uint64_t));
+        rc = fi_buf_set_size(&gather->valid, words * sizeof(uint64_t));
         if (rc == FIRN_OK) {
             memset(gather->valid.data + before, 0, gather->valid.size - before);
         }
@@ -67,7 +67,7 @@ reserve(struct firn_column_gather *gather, size_t n)
 }
 
 static void
-set_valid(struct firn_column_gather *gather, size_t i)
+set_valid(struct fi_column_gather *gather, size_t i)
 {
     DCHECK(i / WORD_BITS < gather->valid.size / sizeof(uint64_t)); /* reserve */
     words_of(gather)[i / WORD_BITS] |= UINT64_C(1) << i % WORD_BITS;
@@ -75,10 +75,10 @@ set_valid(struct firn_column_gather *gather, size_t i)
 
 /* Notes that the value that comes next refers. */
 static int
-set_reference(struct firn_column_gather *gather)
+set_reference(struct fi_column_gather *gather)
 {
-    if (!firn_column_gather_has_references(gather)) {
-        if (firn_buf_set_size(&gather->references, FIRN_CHUNK_VALUES_MAX / 8) != FIRN_OK) {
+    if (!fi_column_gather_has_references(gather)) {
+        if (fi_buf_set_size(&gather->references, FI_CHUNK_VALUES_MAX / 8) != FIRN_OK) {
             return FIRN_NO_MEMORY;
         }
         memset(gather->references.data, 0, gather->references.size);
@@ -90,22 +90,22 @@ set_reference(struct firn_column_gather *gather)
 
 /* Appends one value. Requires: there is room, except for its bytes. */
 static int
-put(struct firn_column_gather *gather, const struct firn_cell *cell)
+put(struct fi_column_gather *gather, const struct fi_cell *cell)
 {
     uint8_t *at = gather->numbers.data + gather->numbers.size;
-    bool is_bytes = gather->shape.kind == FIRN_PHYSICAL_BYTES;
-    bool is_null = cell->kind == FIRN_PHYSICAL_NONE;
+    bool is_bytes = gather->shape.kind == FI_PHYSICAL_BYTES;
+    bool is_null = cell->kind == FI_PHYSICAL_NONE;
     size_t size = is_bytes && !is_null ? cell->as.bytes.size : 0;
     DCHECK(is_null || cell->kind == gather->shape.kind ||
-           (is_bytes && cell->kind == FIRN_PHYSICAL_REFERENCE));
-    if (cell->kind == FIRN_PHYSICAL_REFERENCE && set_reference(gather) != FIRN_OK) {
+           (is_bytes && cell->kind == FI_PHYSICAL_REFERENCE));
+    if (cell->kind == FI_PHYSICAL_REFERENCE && set_reference(gather) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
-    if (size > 0 && firn_buf_append_slice(&gather->bytes, cell->as.bytes) != FIRN_OK) {
+    if (size > 0 && fi_buf_append_slice(&gather->bytes, cell->as.bytes) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     if (is_bytes) {
-        firn_store_le32(at, (uint32_t)size);
+        fi_store_le32(at, (uint32_t)size);
     } else if (is_null) {
         memset(at, 0, width_of(&gather->shape));
     } else {
@@ -119,13 +119,13 @@ put(struct firn_column_gather *gather, const struct firn_cell *cell)
     }
     gather->count++;
     DCHECK(gather->numbers.size == gather->count * width_of(&gather->shape));
-    gather->value_bytes += firn_column_gather_cost(&gather->shape, firn_column_gather_size(cell));
+    gather->value_bytes += fi_column_gather_cost(&gather->shape, fi_column_gather_size(cell));
     return FIRN_OK;
 }
 
 /* Says of the n last values, for which the bits are 0, that they are none. */
 static void
-set_valid_all(struct firn_column_gather *gather, size_t n)
+set_valid_all(struct fi_column_gather *gather, size_t n)
 {
     size_t begin = gather->count;
     size_t end = begin + n;
@@ -143,10 +143,10 @@ set_valid_all(struct firn_column_gather *gather, size_t n)
 
 /* Nulls, or numbers of 8 bytes. */
 static void
-put_same(struct firn_column_gather *gather, const struct firn_cell *cell, size_t n)
+put_same(struct fi_column_gather *gather, const struct fi_cell *cell, size_t n)
 {
     uint8_t *at = gather->numbers.data + gather->numbers.size;
-    bool is_null = cell->kind == FIRN_PHYSICAL_NONE;
+    bool is_null = cell->kind == FI_PHYSICAL_NONE;
     DCHECK(is_null || width_of(&gather->shape) == 8);
     if (is_null) {
         memset(at, 0, n * width_of(&gather->shape));
@@ -159,18 +159,17 @@ put_same(struct firn_column_gather *gather, const struct firn_cell *cell, size_t
     }
     gather->numbers.size += n * width_of(&gather->shape);
     gather->count += n;
-    gather->value_bytes += n * firn_column_gather_cost(&gather->shape, 0);
+    gather->value_bytes += n * fi_column_gather_cost(&gather->shape, 0);
 }
 
 int
-firn_column_gather_add_column(struct firn_column_gather *gather,
-                              const struct firn_run_column *column, size_t first, size_t n,
-                              firn_slice bytes)
+fi_column_gather_add_column(struct fi_column_gather *gather, const struct fi_run_column *column,
+                            size_t first, size_t n, firn_slice bytes)
 {
     size_t width = width_of(&gather->shape);
     int rc = reserve(gather, n);
     if (rc == FIRN_OK && bytes.size > 0) {
-        rc = firn_buf_append_slice(&gather->bytes, bytes);
+        rc = fi_buf_append_slice(&gather->bytes, bytes);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -191,19 +190,19 @@ firn_column_gather_add_column(struct firn_column_gather *gather,
     gather->count += n;
     DCHECK(gather->null_count <= gather->count);
     /* A null of a fixed size counts as one. */
-    gather->value_bytes += n * firn_column_gather_cost(&gather->shape, 0) +
+    gather->value_bytes += n * fi_column_gather_cost(&gather->shape, 0) +
                            (gather->shape.fixed_size == 0 ? bytes.size : 0);
     return FIRN_OK;
 }
 
 int
-firn_column_gather_add(struct firn_column_gather *gather, const struct firn_cell *cell, size_t n)
+fi_column_gather_add(struct fi_column_gather *gather, const struct fi_cell *cell, size_t n)
 {
     int rc = reserve(gather, n);
-    bool is_plain = cell->kind == FIRN_PHYSICAL_NONE ||
-                    (cell->kind != FIRN_PHYSICAL_BYTES && cell->kind != FIRN_PHYSICAL_F32);
+    bool is_plain = cell->kind == FI_PHYSICAL_NONE ||
+                    (cell->kind != FI_PHYSICAL_BYTES && cell->kind != FI_PHYSICAL_F32);
     if (rc == FIRN_OK && n > 1 && is_plain) {
-        DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == gather->shape.kind);
+        DCHECK(cell->kind == FI_PHYSICAL_NONE || cell->kind == gather->shape.kind);
         put_same(gather, cell, n);
         return FIRN_OK;
     }
@@ -214,30 +213,30 @@ firn_column_gather_add(struct firn_column_gather *gather, const struct firn_cell
 }
 
 static bool
-is_valid(const struct firn_chunk_values *values, size_t i)
+is_valid(const struct fi_chunk_values *values, size_t i)
 {
     return values->valid == NULL || (values->valid[i / WORD_BITS] >> i % WORD_BITS & 1) != 0;
 }
 
 static int
-put_slices(struct firn_column_gather *gather, const struct firn_chunk_values *values, size_t first,
+put_slices(struct fi_column_gather *gather, const struct fi_chunk_values *values, size_t first,
            size_t n)
 {
     int rc = FIRN_OK;
     for (size_t i = first; rc == FIRN_OK && i < first + n; i++) {
-        struct firn_cell cell = firn_column_read_value(values, i);
+        struct fi_cell cell = fi_column_read_value(values, i);
         rc = put(gather, &cell);
     }
     return rc;
 }
 
 int
-firn_column_gather_add_values(struct firn_column_gather *gather,
-                              const struct firn_chunk_values *values, size_t first, size_t n)
+fi_column_gather_add_values(struct fi_column_gather *gather, const struct fi_chunk_values *values,
+                            size_t first, size_t n)
 {
     DCHECK(first + n <= values->count && values->kind == gather->shape.kind);
     int rc = reserve(gather, n);
-    if (rc != FIRN_OK || gather->shape.kind == FIRN_PHYSICAL_BYTES) {
+    if (rc != FIRN_OK || gather->shape.kind == FI_PHYSICAL_BYTES) {
         return rc != FIRN_OK ? rc : put_slices(gather, values, first, n);
     }
     size_t width = width_of(&gather->shape);
@@ -253,33 +252,33 @@ firn_column_gather_add_values(struct firn_column_gather *gather,
         }
     }
     gather->count += n;
-    gather->value_bytes += n * firn_column_gather_cost(&gather->shape, 0);
+    gather->value_bytes += n * fi_column_gather_cost(&gather->shape, 0);
     return FIRN_OK;
 }
 
 int
-firn_column_gather_values(const struct firn_column_gather *gather, struct firn_buf *slices,
-                          struct firn_chunk_values *out)
+fi_column_gather_values(const struct fi_column_gather *gather, struct fi_buf *slices,
+                        struct fi_chunk_values *out)
 {
-    *out = (struct firn_chunk_values){
+    *out = (struct fi_chunk_values){
         .kind = gather->shape.kind,
         .fixed_size = gather->shape.fixed_size,
         .count = gather->count,
         .valid = gather->null_count > 0 ? words_of(gather) : NULL,
     };
     out->as.u64 = (const uint64_t *)(const void *)gather->numbers.data;
-    if (gather->shape.kind != FIRN_PHYSICAL_BYTES) {
+    if (gather->shape.kind != FI_PHYSICAL_BYTES) {
         return FIRN_OK;
     }
-    firn_buf_clear(slices);
-    if (firn_buf_set_size(slices, gather->count * sizeof(firn_slice)) != FIRN_OK) {
+    fi_buf_clear(slices);
+    if (fi_buf_set_size(slices, gather->count * sizeof(firn_slice)) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     firn_slice *slice = (firn_slice *)(void *)slices->data;
-    firn_slice all = firn_run_key(firn_buf_slice(&gather->bytes));
+    firn_slice all = fi_run_key(fi_buf_slice(&gather->bytes));
     size_t at = 0;
     for (size_t i = 0; i < gather->count; i++) {
-        slice[i] = firn_bytes(all.data + at, firn_load_le32(gather->numbers.data + i * SIZE_SIZE));
+        slice[i] = firn_bytes(all.data + at, fi_load_le32(gather->numbers.data + i * SIZE_SIZE));
         at += slice[i].size;
     }
     DCHECK(at == gather->bytes.size);

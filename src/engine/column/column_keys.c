@@ -22,35 +22,35 @@
 /* ---- opening a group ---- */
 
 static int
-open_parts(struct firn_column_keys *keys, size_t group, firn_error *err)
+open_parts(struct fi_column_keys *keys, size_t group, firn_error *err)
 {
-    const struct firn_column_owned *layout = &keys->run->layout;
+    const struct fi_column_owned *layout = &keys->run->layout;
     for (size_t i = 0; i < layout->layout.key_count; i++) {
-        FIRN_TRY_RETURN(firn_column_read_open(keys->run, group, layout->key_slots[i], keys->use,
-                                              &keys->parts[i], err));
+        FI_TRY_RETURN(fi_column_read_open(keys->run, group, layout->key_slots[i], keys->use,
+                                          &keys->parts[i], err));
     }
-    FIRN_TRY_RETURN(firn_column_read_open(
-        keys->run, group, firn_column_layout_hidden(&layout->layout, FIRN_COLUMN_SEQUENCE),
-        keys->use, &keys->sequence, err));
-    return firn_column_read_open(keys->run, group,
-                                 firn_column_layout_hidden(&layout->layout, FIRN_COLUMN_KIND),
-                                 keys->use, &keys->kind, err);
+    FI_TRY_RETURN(fi_column_read_open(keys->run, group,
+                                      fi_column_layout_hidden(&layout->layout, FI_COLUMN_SEQUENCE),
+                                      keys->use, &keys->sequence, err));
+    return fi_column_read_open(keys->run, group,
+                               fi_column_layout_hidden(&layout->layout, FI_COLUMN_KIND), keys->use,
+                               &keys->kind, err);
 }
 
 int
-firn_column_keys_open(struct firn_column_keys *keys, size_t group, firn_error *err)
+fi_column_keys_open(struct fi_column_keys *keys, size_t group, firn_error *err)
 {
     DCHECK(group < keys->run->index.group_count);
     if (keys->is_open && keys->group == group) {
         return FIRN_OK;
     }
-    firn_column_keys_close(keys);
+    fi_column_keys_close(keys);
     int rc = open_parts(keys, group, err);
     if (rc != FIRN_OK) {
-        firn_column_keys_close(keys);
+        fi_column_keys_close(keys);
         return rc;
     }
-    firn_column_index_group(&keys->run->index, group, &keys->info);
+    fi_column_index_group(&keys->run->index, group, &keys->info);
     keys->group = group;
     keys->is_open = true;
     return FIRN_OK;
@@ -58,9 +58,9 @@ firn_column_keys_open(struct firn_column_keys *keys, size_t group, firn_error *e
 
 /* Of those that the layout has: the others are never looked at. */
 static void
-each_slot(struct firn_column_keys *keys, void (*act)(struct firn_column_slot *slot))
+each_slot(struct fi_column_keys *keys, void (*act)(struct fi_column_slot *slot))
 {
-    DCHECK(keys->run->layout.layout.key_count <= FIRN_COLUMN_KEY_MAX);
+    DCHECK(keys->run->layout.layout.key_count <= FI_COLUMN_KEY_MAX);
     for (size_t i = 0; i < keys->run->layout.layout.key_count; i++) {
         act(&keys->parts[i]);
     }
@@ -69,74 +69,72 @@ each_slot(struct firn_column_keys *keys, void (*act)(struct firn_column_slot *sl
 }
 
 void
-firn_column_keys_init(struct firn_column_keys *keys, struct firn_column_run *run,
-                      enum firn_block_cache_use use)
+fi_column_keys_init(struct fi_column_keys *keys, struct fi_column_run *run,
+                    enum fi_block_cache_use use)
 {
     keys->run = run;
     keys->use = use;
     keys->is_open = false;
-    keys->equal = (struct firn_column_rows){0, 0};
-    each_slot(keys, firn_column_read_init);
+    keys->equal = (struct fi_column_rows){0, 0};
+    each_slot(keys, fi_column_read_init);
 }
 
 void
-firn_column_keys_close(struct firn_column_keys *keys)
+fi_column_keys_close(struct fi_column_keys *keys)
 {
-    each_slot(keys, firn_column_read_close);
+    each_slot(keys, fi_column_read_close);
     keys->is_open = false;
 }
 
 void
-firn_column_keys_deinit(struct firn_column_keys *keys)
+fi_column_keys_deinit(struct fi_column_keys *keys)
 {
-    each_slot(keys, firn_column_read_deinit);
+    each_slot(keys, fi_column_read_deinit);
     keys->is_open = false;
 }
 
 static int
-decode_slot(struct firn_column_keys *keys, struct firn_column_slot *slot, uint32_t row,
-            firn_error *err)
+decode_slot(struct fi_column_keys *keys, struct fi_column_slot *slot, uint32_t row, firn_error *err)
 {
     return slot->is_constant ? FIRN_OK
-                             : firn_column_read_block(keys->run, slot, row / FIRN_CHUNK_BLOCK, err);
+                             : fi_column_read_block(keys->run, slot, row / FI_CHUNK_BLOCK, err);
 }
 
 int
-firn_column_keys_decode(struct firn_column_keys *keys, uint32_t row, firn_error *err)
+fi_column_keys_decode(struct fi_column_keys *keys, uint32_t row, firn_error *err)
 {
     DCHECK(keys->is_open && row < keys->info.rows);
     for (size_t i = 0; i < keys->run->layout.layout.key_count; i++) {
-        FIRN_TRY_RETURN(decode_slot(keys, &keys->parts[i], row, err));
+        FI_TRY_RETURN(decode_slot(keys, &keys->parts[i], row, err));
     }
-    FIRN_TRY_RETURN(decode_slot(keys, &keys->sequence, row, err));
+    FI_TRY_RETURN(decode_slot(keys, &keys->sequence, row, err));
     return decode_slot(keys, &keys->kind, row, err);
 }
 
 /* ---- one row ---- */
 
 int
-firn_column_keys_key(struct firn_column_keys *keys, uint32_t row, struct firn_buf *out,
-                     firn_error *err)
+fi_column_keys_key(struct fi_column_keys *keys, uint32_t row, struct fi_buf *out, firn_error *err)
 {
-    struct firn_column_run *run = keys->run;
-    const struct firn_column_layout *layout = &run->layout.layout;
+    struct fi_column_run *run = keys->run;
+    const struct fi_column_layout *layout = &run->layout.layout;
     DCHECK(keys->is_open && row < keys->info.rows);
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     for (size_t i = 0; i < layout->key_count; i++) {
-        struct firn_cell cell;
+        struct fi_cell cell;
         size_t slot = run->layout.key_slots[i];
-        int rc = firn_column_read_cell(run, &keys->parts[i], row, &cell, err);
+        int rc = fi_column_read_cell(run, &keys->parts[i], row, &cell, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        if (cell.kind == FIRN_PHYSICAL_NONE) {
-            return firn_column_read_refuse(run, keys->group, slot, "a key has a null", err);
+        if (cell.kind == FI_PHYSICAL_NONE) {
+            return fi_column_read_refuse(run, keys->group, slot, "a key has a null", err);
         }
-        if (firn_tuple_key_add(out, layout->columns[slot].type, false, &cell) != FIRN_OK) {
-            return firn_error_no_memory(err, "a key");
+        if (fi_tuple_key_add(out, layout->columns[slot].type, false, &cell) != FIRN_OK) {
+            return fi_error_no_memory(err, "a key");
         }
-        if (out->size > FIRN_ENTRY_KEY_SIZE_MAX) {
-            return firn_column_read_refuse(run, keys->group, slot, "a key is too large", err);
+        if (out->size > FI_ENTRY_KEY_SIZE_MAX) {
+            return fi_column_read_refuse(run, keys->group, slot, "a key is too large", err);
         }
     }
     return FIRN_OK;
@@ -144,43 +142,42 @@ firn_column_keys_key(struct firn_column_keys *keys, uint32_t row, struct firn_bu
 
 /* A number of a hidden column. */
 static int
-hidden_number(struct firn_column_keys *keys, struct firn_column_slot *slot, uint32_t row,
-              uint64_t *out, firn_error *err)
+hidden_number(struct fi_column_keys *keys, struct fi_column_slot *slot, uint32_t row, uint64_t *out,
+              firn_error *err)
 {
-    struct firn_cell cell;
+    struct fi_cell cell;
     DCHECK(keys->is_open && slot->group == keys->group);
-    int rc = firn_column_read_cell(keys->run, slot, row, &cell, err);
-    if (rc == FIRN_OK && cell.kind == FIRN_PHYSICAL_NONE) {
-        rc = firn_column_read_refuse(keys->run, keys->group, slot->number, "it has a null", err);
+    int rc = fi_column_read_cell(keys->run, slot, row, &cell, err);
+    if (rc == FIRN_OK && cell.kind == FI_PHYSICAL_NONE) {
+        rc = fi_column_read_refuse(keys->run, keys->group, slot->number, "it has a null", err);
     }
     *out = rc == FIRN_OK ? cell.as.u64 : 0;
     return rc;
 }
 
 int
-firn_column_keys_sequence(struct firn_column_keys *keys, uint32_t row, uint64_t *out,
-                          firn_error *err)
+fi_column_keys_sequence(struct fi_column_keys *keys, uint32_t row, uint64_t *out, firn_error *err)
 {
     int rc = hidden_number(keys, &keys->sequence, row, out, err);
     if (rc == FIRN_OK && (*out < keys->info.sequence_min || *out > keys->info.sequence_max)) {
-        rc = firn_column_read_refuse(keys->run, keys->group, keys->sequence.number,
-                                     "a sequence is not among those of the index", err);
+        rc = fi_column_read_refuse(keys->run, keys->group, keys->sequence.number,
+                                   "a sequence is not among those of the index", err);
     }
     return rc;
 }
 
 int
-firn_column_keys_kind(struct firn_column_keys *keys, uint32_t row, enum firn_entry_kind *out,
-                      firn_error *err)
+fi_column_keys_kind(struct fi_column_keys *keys, uint32_t row, enum fi_entry_kind *out,
+                    firn_error *err)
 {
     uint64_t kind;
     int rc = hidden_number(keys, &keys->kind, row, &kind, err);
-    if (rc == FIRN_OK && kind != FIRN_ENTRY_PUT && kind != FIRN_ENTRY_DELETE &&
-        kind != FIRN_ENTRY_MERGE && kind != FIRN_ENTRY_EXPIRING) {
-        rc = firn_column_read_refuse(keys->run, keys->group, keys->kind.number,
-                                     "a kind is not that of an entry", err);
+    if (rc == FIRN_OK && kind != FI_ENTRY_PUT && kind != FI_ENTRY_DELETE &&
+        kind != FI_ENTRY_MERGE && kind != FI_ENTRY_EXPIRING) {
+        rc = fi_column_read_refuse(keys->run, keys->group, keys->kind.number,
+                                   "a kind is not that of an entry", err);
     }
-    *out = (enum firn_entry_kind)kind;
+    *out = (enum fi_entry_kind)kind;
     return rc;
 }
 
@@ -189,107 +186,106 @@ firn_column_keys_kind(struct firn_column_keys *keys, uint32_t row, enum firn_ent
 enum { DECODED_MIN = 16 }; /* rows that are left, below which a block is not decoded for them */
 
 static bool
-is_one_block(const struct firn_column_rows *rows)
+is_one_block(const struct fi_column_rows *rows)
 {
     return rows->low < rows->high &&
-           rows->low / FIRN_CHUNK_BLOCK == (rows->high - 1) / FIRN_CHUNK_BLOCK;
+           rows->low / FI_CHUNK_BLOCK == (rows->high - 1) / FI_CHUNK_BLOCK;
 }
 
 /* Whether all values of a block of the first key column fulfil a test. */
 static bool
-is_whole_block(const struct firn_chunk *chunk, size_t block, enum firn_chunk_test test,
-               const struct firn_cell *cell)
+is_whole_block(const struct fi_chunk *chunk, size_t block, enum fi_chunk_test test,
+               const struct fi_cell *cell)
 {
-    struct firn_chunk_bounds bounds;
-    struct firn_chunk_predicate predicate = {.test = test, .a = *cell};
-    firn_chunk_block_bounds(chunk, block, &bounds);
-    return firn_chunk_judge(&bounds, firn_chunk_block_size(chunk, block), &predicate) ==
-           FIRN_CHUNK_ALL;
+    struct fi_chunk_bounds bounds;
+    struct fi_chunk_predicate predicate = {.test = test, .a = *cell};
+    fi_chunk_block_bounds(chunk, block, &bounds);
+    return fi_chunk_judge(&bounds, fi_chunk_block_size(chunk, block), &predicate) == FI_CHUNK_ALL;
 }
 
 /* By the bounds of blocks, or by numbers where they lie. Sets the equal rows of keys, if it finds
  * them. */
-static struct firn_column_rows
-narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
+static struct fi_column_rows
+narrow(struct fi_column_keys *keys, firn_slice key, struct fi_buf *memory)
 {
-    struct firn_column_slot *slot = &keys->parts[0];
-    const struct firn_column_owned *layout = &keys->run->layout;
-    struct firn_column_rows found = {0, keys->info.rows};
-    struct firn_cell cell;
-    firn_buf_clear(memory);
+    struct fi_column_slot *slot = &keys->parts[0];
+    const struct fi_column_owned *layout = &keys->run->layout;
+    struct fi_column_rows found = {0, keys->info.rows};
+    struct fi_cell cell;
+    fi_buf_clear(memory);
     if (slot->is_constant ||
-        firn_tuple_key_read(&key, layout->layout.columns[layout->key_slots[0]].type, false, memory,
-                            &cell) != FIRN_OK) {
+        fi_tuple_key_read(&key, layout->layout.columns[layout->key_slots[0]].type, false, memory,
+                          &cell) != FIRN_OK) {
         return found;
     }
-    const struct firn_chunk *chunk = &slot->pin.chunk;
+    const struct fi_chunk *chunk = &slot->pin.chunk;
     size_t first;
     size_t end;
     bool is_exact;
-    if (firn_chunk_get_place(chunk, &cell, &first, &end, &is_exact)) {
+    if (fi_chunk_get_place(chunk, &cell, &first, &end, &is_exact)) {
         if (is_exact && layout->layout.key_count == 1 && key.size == 0) {
-            keys->equal = (struct firn_column_rows){(uint32_t)first, (uint32_t)end};
+            keys->equal = (struct fi_column_rows){(uint32_t)first, (uint32_t)end};
         }
-        return (struct firn_column_rows){(uint32_t)first, (uint32_t)end};
+        return (struct fi_column_rows){(uint32_t)first, (uint32_t)end};
     }
     size_t low = 0;
-    size_t high = firn_chunk_block_count(chunk);
+    size_t high = fi_chunk_block_count(chunk);
     while (low < high) { /* the first block with a value that is not smaller */
         size_t middle = low + (high - low) / 2;
-        if (is_whole_block(chunk, middle, FIRN_CHUNK_LESS, &cell)) {
+        if (is_whole_block(chunk, middle, FI_CHUNK_LESS, &cell)) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
     first = low;
-    high = firn_chunk_block_count(chunk);
+    high = fi_chunk_block_count(chunk);
     while (low < high) { /* the first block all of whose values are larger */
         size_t middle = low + (high - low) / 2;
-        if (!is_whole_block(chunk, middle, FIRN_CHUNK_GREATER, &cell)) {
+        if (!is_whole_block(chunk, middle, FI_CHUNK_GREATER, &cell)) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    if (first * FIRN_CHUNK_BLOCK < found.high) {
-        found.low = (uint32_t)(first * FIRN_CHUNK_BLOCK);
+    if (first * FI_CHUNK_BLOCK < found.high) {
+        found.low = (uint32_t)(first * FI_CHUNK_BLOCK);
     } else { /* all rows lie before it */
         found.low = found.high;
     }
-    if (low < firn_chunk_block_count(chunk)) {
-        found.high = (uint32_t)(low * FIRN_CHUNK_BLOCK);
+    if (low < fi_chunk_block_count(chunk)) {
+        found.high = (uint32_t)(low * FI_CHUNK_BLOCK);
     }
     DCHECK(found.low <= keys->info.rows && found.high <= keys->info.rows);
     return found;
 }
 
 int
-firn_column_keys_compare(struct firn_column_keys *keys, uint32_t row, firn_slice key,
-                         struct firn_buf *memory, int *out_order, firn_error *err)
+fi_column_keys_compare(struct fi_column_keys *keys, uint32_t row, firn_slice key,
+                       struct fi_buf *memory, int *out_order, firn_error *err)
 {
     *out_order = 0;
     DCHECK(keys->is_open && row < keys->info.rows);
     if (row >= keys->equal.low && row < keys->equal.high) {
         return FIRN_OK;
     }
-    int rc = firn_column_keys_key(keys, row, memory, err);
+    int rc = fi_column_keys_key(keys, row, memory, err);
     if (rc == FIRN_OK) {
-        *out_order = firn_slice_compare(firn_buf_slice(memory), key);
+        *out_order = fi_slice_compare(fi_buf_slice(memory), key);
     }
     return rc;
 }
 
 /* Whether a row lies before (key, sequence). */
 static int
-lies_before(struct firn_column_keys *keys, uint32_t row, firn_slice key, uint64_t sequence,
-            struct firn_buf *memory, bool *out, firn_error *err)
+lies_before(struct fi_column_keys *keys, uint32_t row, firn_slice key, uint64_t sequence,
+            struct fi_buf *memory, bool *out, firn_error *err)
 {
     int order;
     uint64_t found = 0;
-    int rc = firn_column_keys_compare(keys, row, key, memory, &order, err);
+    int rc = fi_column_keys_compare(keys, row, key, memory, &order, err);
     if (rc == FIRN_OK && order == 0) {
-        rc = firn_column_keys_sequence(keys, row, &found, err);
+        rc = fi_column_keys_sequence(keys, row, &found, err);
     }
     *out = order < 0 || (order == 0 && found > sequence);
     return rc;
@@ -297,30 +293,30 @@ lies_before(struct firn_column_keys *keys, uint32_t row, firn_slice key, uint64_
 
 /* Decodes the one block of numbers that is left. */
 static int
-decode_narrowed(struct firn_column_keys *keys, const struct firn_column_rows *left, firn_error *err)
+decode_narrowed(struct fi_column_keys *keys, const struct fi_column_rows *left, firn_error *err)
 {
-    const struct firn_column_layout *layout = &keys->run->layout.layout;
+    const struct fi_column_layout *layout = &keys->run->layout.layout;
     if (!is_one_block(left) || left->high - left->low < DECODED_MIN) {
         return FIRN_OK;
     }
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < layout->key_count; i++) {
-        struct firn_column_slot *slot = &keys->parts[i];
-        if (!slot->is_constant && slot->pin.chunk.kind != FIRN_PHYSICAL_BYTES &&
-            slot->pin.chunk.encoding == FIRN_ENCODING_DELTA) {
-            rc = firn_column_read_block(keys->run, slot, left->low / FIRN_CHUNK_BLOCK, err);
+        struct fi_column_slot *slot = &keys->parts[i];
+        if (!slot->is_constant && slot->pin.chunk.kind != FI_PHYSICAL_BYTES &&
+            slot->pin.chunk.encoding == FI_ENCODING_DELTA) {
+            rc = fi_column_read_block(keys->run, slot, left->low / FI_CHUNK_BLOCK, err);
         }
     }
     return rc;
 }
 
 int
-firn_column_keys_find(struct firn_column_keys *keys, firn_slice key, uint64_t sequence,
-                      struct firn_buf *memory, uint32_t *out, firn_error *err)
+fi_column_keys_find(struct fi_column_keys *keys, firn_slice key, uint64_t sequence,
+                    struct fi_buf *memory, uint32_t *out, firn_error *err)
 {
     DCHECK(keys->is_open);
-    keys->equal = (struct firn_column_rows){0, 0};
-    struct firn_column_rows left = narrow(keys, key, memory);
+    keys->equal = (struct fi_column_rows){0, 0};
+    struct fi_column_rows left = narrow(keys, key, memory);
     int rc = decode_narrowed(keys, &left, err);
     while (rc == FIRN_OK && left.low < left.high) {
         uint32_t middle = left.low + (left.high - left.low) / 2;

@@ -8,7 +8,7 @@
  *
  * (I1) Columns ascend by id and are below the hidden ones; each has a type, and the fixed size that
  *      its type has: that of a UUID is 16, that of a VECTOR a positive multiple of 4.
- * (I2) The key has 1 to FIRN_COLUMN_KEY_MAX columns of the layout, none twice, of types that a key
+ * (I2) The key has 1 to FI_COLUMN_KEY_MAX columns of the layout, none twice, of types that a key
  *      may have.
  * (I3) An initial value is null or of its column's kind and size.
  */
@@ -20,27 +20,27 @@
 enum { UUID_SIZE = 16, DIMENSION_SIZE = 4, FIXED_SIZE_MAX = 1 << 20 };
 
 size_t
-firn_column_layout_slot(const struct firn_column_layout *layout, uint32_t column)
+fi_column_layout_slot(const struct fi_column_layout *layout, uint32_t column)
 {
-    if (column >= FIRN_COLUMN_SEQUENCE) {
-        return column <= FIRN_COLUMN_OPERAND ? firn_column_layout_hidden(layout, column) : SIZE_MAX;
+    if (column >= FI_COLUMN_SEQUENCE) {
+        return column <= FI_COLUMN_OPERAND ? fi_column_layout_hidden(layout, column) : SIZE_MAX;
     }
     size_t low = 0;
     size_t high = layout->count;
-    FIRN_SEARCH_FIRST(low, high, middle, layout->columns[middle].id < column)
+    FI_SEARCH_FIRST(low, high, middle, layout->columns[middle].id < column)
     return low < layout->count && layout->columns[low].id == column ? low : SIZE_MAX;
 }
 
-struct firn_column_shape
-firn_column_layout_shape(const struct firn_column_layout *layout, size_t slot)
+struct fi_column_shape
+fi_column_layout_shape(const struct fi_column_layout *layout, size_t slot)
 {
-    DCHECK(slot < firn_column_layout_slot_count(layout));
+    DCHECK(slot < fi_column_layout_slot_count(layout));
     if (slot < layout->count) {
-        const struct firn_column_def *column = &layout->columns[slot];
-        return (struct firn_column_shape){firn_physical_of(column->type), column->fixed_size};
+        const struct fi_column_def *column = &layout->columns[slot];
+        return (struct fi_column_shape){fi_physical_of(column->type), column->fixed_size};
     }
-    bool is_operand = slot == firn_column_layout_hidden(layout, FIRN_COLUMN_OPERAND);
-    return (struct firn_column_shape){is_operand ? FIRN_PHYSICAL_BYTES : FIRN_PHYSICAL_U64, 0};
+    bool is_operand = slot == fi_column_layout_hidden(layout, FI_COLUMN_OPERAND);
+    return (struct fi_column_shape){is_operand ? FI_PHYSICAL_BYTES : FI_PHYSICAL_U64, 0};
 }
 
 /* ---- what a layout may say ---- */
@@ -60,28 +60,27 @@ is_fixed_size(firn_type type, uint32_t size)
 
 /* (I3) */
 static bool
-is_initial(const struct firn_column_def *column)
+is_initial(const struct fi_column_def *column)
 {
-    const struct firn_cell *cell = &column->initial;
-    return cell->kind == FIRN_PHYSICAL_NONE ||
-           (cell->kind == firn_physical_of(column->type) &&
+    const struct fi_cell *cell = &column->initial;
+    return cell->kind == FI_PHYSICAL_NONE ||
+           (cell->kind == fi_physical_of(column->type) &&
             (column->fixed_size == 0 || cell->as.bytes.size == column->fixed_size) &&
-            (cell->kind != FIRN_PHYSICAL_BYTES ||
-             cell->as.bytes.size <= FIRN_COLUMN_FORMAT_CELL_MAX));
+            (cell->kind != FI_PHYSICAL_BYTES || cell->as.bytes.size <= FI_COLUMN_FORMAT_CELL_MAX));
 }
 
 static int
 refuse(uint32_t column, const char *what, firn_error *err)
 {
-    return firn_error_set(err, FIRN_INVALID, "column %u of a layout %s", column, what);
+    return fi_error_set(err, FIRN_INVALID, "column %u of a layout %s", column, what);
 }
 
 /* (I1) */
 static int
-check_column(const struct firn_column_layout *layout, size_t i, firn_error *err)
+check_column(const struct fi_column_layout *layout, size_t i, firn_error *err)
 {
-    const struct firn_column_def *column = &layout->columns[i];
-    if (column->id >= FIRN_TUPLE_COLUMN_LIMIT || (i > 0 && column[-1].id >= column->id)) {
+    const struct fi_column_def *column = &layout->columns[i];
+    if (column->id >= FI_TUPLE_COLUMN_LIMIT || (i > 0 && column[-1].id >= column->id)) {
         return refuse(column->id, "is out of order", err);
     }
     if ((unsigned)column->type < 1 || (unsigned)column->type > FIRN_TYPE_MAX) {
@@ -96,16 +95,16 @@ check_column(const struct firn_column_layout *layout, size_t i, firn_error *err)
 
 /* (I2) */
 static int
-check_key(const struct firn_column_layout *layout, firn_error *err)
+check_key(const struct fi_column_layout *layout, firn_error *err)
 {
-    if (layout->key_count == 0 || layout->key_count > FIRN_COLUMN_KEY_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "the key of a layout has %zu columns",
-                              layout->key_count);
+    if (layout->key_count == 0 || layout->key_count > FI_COLUMN_KEY_MAX) {
+        return fi_error_set(err, FIRN_INVALID, "the key of a layout has %zu columns",
+                            layout->key_count);
     }
     for (size_t i = 0; i < layout->key_count; i++) {
         uint32_t id = layout->key[i];
-        size_t slot = firn_column_layout_slot(layout, id);
-        if (slot >= layout->count || !firn_tuple_key_is_allowed(layout->columns[slot].type)) {
+        size_t slot = fi_column_layout_slot(layout, id);
+        if (slot >= layout->count || !fi_tuple_key_is_allowed(layout->columns[slot].type)) {
             return refuse(id, "cannot be in its key", err);
         }
         for (size_t j = 0; j < i; j++) {
@@ -118,10 +117,10 @@ check_key(const struct firn_column_layout *layout, firn_error *err)
 }
 
 int
-firn_column_layout_check(const struct firn_column_layout *layout, firn_error *err)
+fi_column_layout_check(const struct fi_column_layout *layout, firn_error *err)
 {
-    if (layout->count > FIRN_COLUMN_COUNT_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "a layout has %zu columns", layout->count);
+    if (layout->count > FI_COLUMN_COUNT_MAX) {
+        return fi_error_set(err, FIRN_INVALID, "a layout has %zu columns", layout->count);
     }
     for (size_t i = 0; i < layout->count; i++) {
         int rc = check_column(layout, i, err);
@@ -136,19 +135,19 @@ firn_column_layout_check(const struct firn_column_layout *layout, firn_error *er
 
 /* Moves the bytes of initial values into memory of the copy. */
 static int
-copy_initial(struct firn_column_owned *out)
+copy_initial(struct fi_column_owned *out)
 {
     size_t size = 0;
     for (size_t i = 0; i < out->layout.count; i++) {
-        const struct firn_cell *cell = &out->columns[i].initial;
-        size += cell->kind == FIRN_PHYSICAL_BYTES ? cell->as.bytes.size : 0;
+        const struct fi_cell *cell = &out->columns[i].initial;
+        size += cell->kind == FI_PHYSICAL_BYTES ? cell->as.bytes.size : 0;
     }
-    FIRN_TRY_RETURN(firn_buf_reserve(&out->initial, size + 1));
+    FI_TRY_RETURN(fi_buf_reserve(&out->initial, size + 1));
     for (size_t i = 0; i < out->layout.count; i++) {
-        struct firn_cell *cell = &out->columns[i].initial;
-        if (cell->kind == FIRN_PHYSICAL_BYTES) {
+        struct fi_cell *cell = &out->columns[i].initial;
+        if (cell->kind == FI_PHYSICAL_BYTES) {
             size_t at = out->initial.size;
-            FIRN_TRY_RETURN(firn_buf_append_slice(&out->initial, cell->as.bytes));
+            FI_TRY_RETURN(fi_buf_append_slice(&out->initial, cell->as.bytes));
             cell->as.bytes.data = out->initial.data + at;
         }
     }
@@ -158,10 +157,10 @@ copy_initial(struct firn_column_owned *out)
 
 /* What follows from the layout. */
 static void
-note_key(struct firn_column_owned *out)
+note_key(struct fi_column_owned *out)
 {
     for (size_t i = 0; i < out->layout.key_count; i++) {
-        size_t slot = firn_column_layout_slot(&out->layout, out->key[i]);
+        size_t slot = fi_column_layout_slot(&out->layout, out->key[i]);
         DCHECK(slot < out->layout.count && !out->is_key[slot]); /* (I2) */
         out->key_slots[i] = (uint32_t)slot;
         out->is_key[slot] = true;
@@ -170,18 +169,18 @@ note_key(struct firn_column_owned *out)
 }
 
 int
-firn_column_layout_copy(const struct firn_column_layout *layout, struct firn_column_owned *out,
-                        firn_error *err)
+fi_column_layout_copy(const struct fi_column_layout *layout, struct fi_column_owned *out,
+                      firn_error *err)
 {
-    *out = (struct firn_column_owned){.layout = *layout};
-    DCHECK(firn_column_layout_check(layout, NULL) == FIRN_OK);
-    out->columns = firn_memdup(layout->columns, layout->count * sizeof layout->columns[0]);
-    out->key = firn_memdup(layout->key, layout->key_count * sizeof layout->key[0]);
-    out->key_slots = firn_alloc_array(layout->key_count, sizeof out->key_slots[0]);
-    out->is_key = firn_alloc_zeroed(firn_column_layout_slot_count(layout));
+    *out = (struct fi_column_owned){.layout = *layout};
+    DCHECK(fi_column_layout_check(layout, NULL) == FIRN_OK);
+    out->columns = fi_memdup(layout->columns, layout->count * sizeof layout->columns[0]);
+    out->key = fi_memdup(layout->key, layout->key_count * sizeof layout->key[0]);
+    out->key_slots = fi_alloc_array(layout->key_count, sizeof out->key_slots[0]);
+    out->is_key = fi_alloc_zeroed(fi_column_layout_slot_count(layout));
     if (out->columns == NULL || out->key == NULL || out->key_slots == NULL || out->is_key == NULL ||
         copy_initial(out) != FIRN_OK) {
-        return firn_error_no_memory(err, "the columns of a run");
+        return fi_error_no_memory(err, "the columns of a run");
     }
     out->layout.columns = out->columns;
     out->layout.key = out->key;
@@ -192,18 +191,18 @@ firn_column_layout_copy(const struct firn_column_layout *layout, struct firn_col
 }
 
 void
-firn_column_layout_deinit(struct firn_column_owned *owned)
+fi_column_layout_deinit(struct fi_column_owned *owned)
 {
-    firn_free(owned->columns);
-    firn_free(owned->key);
-    firn_free(owned->key_slots);
-    firn_free(owned->is_key);
-    firn_buf_deinit(&owned->initial);
-    *owned = (struct firn_column_owned){0};
+    fi_free(owned->columns);
+    fi_free(owned->key);
+    fi_free(owned->key_slots);
+    fi_free(owned->is_key);
+    fi_buf_deinit(&owned->initial);
+    *owned = (struct fi_column_owned){0};
 }
 
 bool
-firn_column_layout_wants(const struct firn_run_projection *projection, uint32_t column)
+fi_column_layout_wants(const struct fi_run_projection *projection, uint32_t column)
 {
     size_t low = 0;
     size_t high = projection != NULL ? projection->count : 0;
@@ -222,10 +221,10 @@ firn_column_layout_wants(const struct firn_run_projection *projection, uint32_t 
 }
 
 bool
-firn_column_layout_may_refer(const struct firn_column_layout *layout, size_t slot)
+fi_column_layout_may_refer(const struct fi_column_layout *layout, size_t slot)
 {
-    struct firn_column_shape shape = firn_column_layout_shape(layout, slot);
-    bool may = slot < layout->count && shape.kind == FIRN_PHYSICAL_BYTES && shape.fixed_size == 0;
+    struct fi_column_shape shape = fi_column_layout_shape(layout, slot);
+    bool may = slot < layout->count && shape.kind == FI_PHYSICAL_BYTES && shape.fixed_size == 0;
     for (size_t i = 0; may && i < layout->key_count; i++) {
         may = layout->key[i] != layout->columns[slot].id;
     }

@@ -24,9 +24,9 @@
 #include "base/slice.h"
 
 struct mending {
-    struct firn_column_run *run;
-    struct firn_run_builder *builder;
-    struct firn_run_mend *how;
+    struct fi_column_run *run;
+    struct fi_run_builder *builder;
+    struct fi_run_mend *how;
     uint32_t *columns; /* of the value, which can be read in a group */
     size_t column_count;
 };
@@ -43,25 +43,25 @@ tell(const struct mending *mending, size_t group, const char *what, uint32_t col
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     char name[32] = "";
-    struct firn_column_index_group info;
-    firn_column_index_group(&mending->run->index, group, &info);
+    struct fi_column_index_group info;
+    fi_column_index_group(&mending->run->index, group, &info);
     if (column != 0) {
         (void)snprintf(name, sizeof name, " of column %u", column);
     }
     (void)snprintf(text, sizeof text, "'%s': row group %zu: %u %s%s",
-                   firn_block_reader_path(mending->run->reader), group, info.rows, what, name);
+                   fi_block_reader_path(mending->run->reader), group, info.rows, what, name);
     mending->how->on_damage(mending->how->ctx, text);
     mending->how->is_whole = false;
 }
 
 /* Whether the values of a block that lie in value files can be read. */
 static int
-probe_values(const struct mending *mending, struct firn_column_slot *slot, firn_error *err)
+probe_values(const struct mending *mending, struct fi_column_slot *slot, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < slot->values.count && rc == FIRN_OK; i++) {
-        struct firn_cell cell = firn_column_read_value(&slot->values, i);
-        rc = firn_column_values_untag(mending->run, slot, &cell, err);
+        struct fi_cell cell = fi_column_read_value(&slot->values, i);
+        rc = fi_column_values_untag(mending->run, slot, &cell, err);
     }
     return rc;
 }
@@ -70,17 +70,17 @@ probe_values(const struct mending *mending, struct firn_column_slot *slot, firn_
 static int
 probe(const struct mending *mending, size_t group, size_t number, bool *out, firn_error *err)
 {
-    struct firn_column_slot slot = {.is_open = false};
-    firn_column_read_init(&slot);
-    int rc = firn_column_read_open(mending->run, group, number, FIRN_BLOCK_CACHE_SCAN, &slot, err);
+    struct fi_column_slot slot = {.is_open = false};
+    fi_column_read_init(&slot);
+    int rc = fi_column_read_open(mending->run, group, number, FI_BLOCK_CACHE_SCAN, &slot, err);
     if (rc == FIRN_OK && !slot.is_constant) {
-        size_t count = firn_chunk_block_count(&slot.pin.chunk);
+        size_t count = fi_chunk_block_count(&slot.pin.chunk);
         for (size_t block = 0; block < count && rc == FIRN_OK; block++) {
-            rc = firn_column_read_block(mending->run, &slot, block, err);
+            rc = fi_column_read_block(mending->run, &slot, block, err);
             rc = rc == FIRN_OK && slot.has_references ? probe_values(mending, &slot, err) : rc;
         }
     }
-    firn_column_read_deinit(&slot);
+    fi_column_read_deinit(&slot);
     *out = rc == FIRN_OK;
     return is_loss(rc) ? FIRN_OK : rc;
 }
@@ -89,7 +89,7 @@ probe(const struct mending *mending, size_t group, size_t number, bool *out, fir
 static int
 choose_columns(struct mending *mending, size_t group, bool *out_has_rows, firn_error *err)
 {
-    const struct firn_column_owned *layout = &mending->run->layout;
+    const struct fi_column_owned *layout = &mending->run->layout;
     int rc = FIRN_OK;
     *out_has_rows = true;
     mending->column_count = 0;
@@ -108,7 +108,7 @@ choose_columns(struct mending *mending, size_t group, bool *out_has_rows, firn_e
 static void
 tell_lost_columns(const struct mending *mending, size_t group)
 {
-    const struct firn_column_owned *layout = &mending->run->layout;
+    const struct fi_column_owned *layout = &mending->run->layout;
     size_t next = 0;
     for (size_t slot = 0; slot < layout->layout.count; slot++) {
         uint32_t id = layout->layout.columns[slot].id;
@@ -126,24 +126,24 @@ tell_lost_columns(const struct mending *mending, size_t group)
 static int
 copy_rows(const struct mending *mending, size_t group, firn_error *err)
 {
-    struct firn_column_index_group info;
-    const struct firn_run_projection projection = {.columns = mending->columns,
-                                                   .count = mending->column_count};
-    const struct firn_run_cursor_options options = {
+    struct fi_column_index_group info;
+    const struct fi_run_projection projection = {.columns = mending->columns,
+                                                 .count = mending->column_count};
+    const struct fi_run_cursor_options options = {
         .is_sequential = true, .projection = &projection, .keeps_references = true};
-    struct firn_run_cursor *cursor;
+    struct fi_run_cursor *cursor;
     int rc;
-    firn_column_index_group(&mending->run->index, group, &info);
-    FIRN_TRY(firn_column_cursor_create(&mending->run->base, &options, &cursor, err));
-    rc = firn_column_cursor_enter(cursor, group, err);
+    fi_column_index_group(&mending->run->index, group, &info);
+    FI_TRY(fi_column_cursor_create(&mending->run->base, &options, &cursor, err));
+    rc = fi_column_cursor_enter(cursor, group, err);
     for (uint32_t row = 0; row < info.rows && rc == FIRN_OK; row++) {
         DCHECK(cursor->is_valid);
-        rc = firn_column_builder_add(mending->builder, &cursor->entry, err);
+        rc = fi_column_builder_add(mending->builder, &cursor->entry, err);
         if (rc == FIRN_OK && row + 1 < info.rows) {
-            rc = firn_column_cursor_next(cursor, err);
+            rc = fi_column_cursor_next(cursor, err);
         }
     }
-    firn_column_cursor_destroy(cursor);
+    fi_column_cursor_destroy(cursor);
 out:
     return rc;
 }
@@ -163,65 +163,64 @@ copy_group(struct mending *mending, size_t group, firn_error *err)
 }
 
 static int
-add_range(void *ctx, const struct firn_range *range, firn_error *err)
+add_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
-    return firn_column_builder_add_range(ctx, range, err);
+    return fi_column_builder_add_range(ctx, range, err);
 }
 
 /* A run without an origin is one as well. */
 static int
 copy_origin(const struct mending *mending, firn_error *err)
 {
-    const struct firn_column_run *run = mending->run;
-    struct firn_buf numbers = {0};
-    struct firn_run_origin origin;
-    int rc = firn_run_sections_origin(run->reader, &run->sections, &numbers, &origin, err);
+    const struct fi_column_run *run = mending->run;
+    struct fi_buf numbers = {0};
+    struct fi_run_origin origin;
+    int rc = fi_run_sections_origin(run->reader, &run->sections, &numbers, &origin, err);
     if (rc == FIRN_OK) {
-        rc = firn_column_builder_set_origin(mending->builder, &origin, err);
+        rc = fi_column_builder_set_origin(mending->builder, &origin, err);
     } else if (is_loss(rc)) {
         rc = FIRN_OK;
     }
-    firn_buf_deinit(&numbers);
+    fi_buf_deinit(&numbers);
     return rc;
 }
 
 static int
-copy_all(struct mending *mending, struct firn_run_summary *out, firn_error *err)
+copy_all(struct mending *mending, struct fi_run_summary *out, firn_error *err)
 {
-    const struct firn_column_run *run = mending->run;
-    FIRN_TRY_RETURN(
-        firn_range_set_visit(&run->ranges, NULL, NULL, add_range, mending->builder, err));
-    FIRN_TRY_RETURN(copy_origin(mending, err));
+    const struct fi_column_run *run = mending->run;
+    FI_TRY_RETURN(fi_range_set_visit(&run->ranges, NULL, NULL, add_range, mending->builder, err));
+    FI_TRY_RETURN(copy_origin(mending, err));
     for (size_t group = 0; group < run->index.group_count; group++) {
-        FIRN_TRY_RETURN(copy_group(mending, group, err));
+        FI_TRY_RETURN(copy_group(mending, group, err));
     }
-    return firn_column_builder_finish(mending->builder, out, err);
+    return fi_column_builder_finish(mending->builder, out, err);
 }
 
 int
-firn_column_mend(struct firn_run *base, struct firn_run_mend *how, struct firn_run_summary *out,
-                 firn_error *err)
+fi_column_mend(struct fi_run *base, struct fi_run_mend *how, struct fi_run_summary *out,
+               firn_error *err)
 {
-    struct firn_column_run *run = firn_column_read_run(base);
+    struct fi_column_run *run = fi_column_read_run(base);
     struct mending mending = {.run = run, .how = how};
-    const struct firn_run_builder_options options = {.codec = how->codec,
-                                                     .layout = &run->layout.layout};
+    const struct fi_run_builder_options options = {.codec = how->codec,
+                                                   .layout = &run->layout.layout};
     int rc;
     DCHECK(how->on_damage != NULL);
     how->is_whole = true;
-    *out = (struct firn_run_summary){0};
-    mending.columns = firn_alloc_array(run->layout.layout.count + 1, sizeof *mending.columns);
+    *out = (struct fi_run_summary){0};
+    mending.columns = fi_alloc_array(run->layout.layout.count + 1, sizeof *mending.columns);
     if (mending.columns == NULL) {
-        return firn_error_no_memory(err, "a run");
+        return fi_error_no_memory(err, "a run");
     }
-    FIRN_TRY(firn_column_builder_create(&how->env, how->name, &options, &mending.builder, err));
+    FI_TRY(fi_column_builder_create(&how->env, how->name, &options, &mending.builder, err));
     rc = copy_all(&mending, out, err);
-    firn_column_builder_destroy(mending.builder);
+    fi_column_builder_destroy(mending.builder);
     /* Its rows are out of order, or none that can be; none is left. */
     if (rc == FIRN_INVALID || rc == FIRN_LIMIT || rc == FIRN_MISUSE) {
         err->code = rc = FIRN_CORRUPT;
     }
 out:
-    firn_free(mending.columns);
+    fi_free(mending.columns);
     return rc;
 }

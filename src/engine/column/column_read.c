@@ -29,58 +29,57 @@ enum {
 /* ---- messages ---- */
 
 int
-firn_column_read_explain(const struct firn_column_run *run, size_t group, size_t slot,
-                         firn_error *err)
+fi_column_read_explain(const struct fi_column_run *run, size_t group, size_t slot, firn_error *err)
 {
-    static const char *const hidden[FIRN_COLUMN_FORMAT_HIDDEN] = {"sequence", "kind", "end of life",
-                                                                  "operand"};
-    const struct firn_column_layout *layout = &run->layout.layout;
+    static const char *const hidden[FI_COLUMN_FORMAT_HIDDEN] = {"sequence", "kind", "end of life",
+                                                                "operand"};
+    const struct fi_column_layout *layout = &run->layout.layout;
     char name[32];
-    char from[FIRN_RUN_TEXT_SIZE];
-    char to[FIRN_RUN_TEXT_SIZE];
-    struct firn_column_index_group info;
-    if (!firn_run_text_is_loss(err->code) || strncmp(err->text, "column ", 7) == 0 ||
+    char from[FI_RUN_TEXT_SIZE];
+    char to[FI_RUN_TEXT_SIZE];
+    struct fi_column_index_group info;
+    if (!fi_run_text_is_loss(err->code) || strncmp(err->text, "column ", 7) == 0 ||
         strncmp(err->text, "hidden column ", 14) == 0) { /* or said already */
         return err->code;
     }
-    struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
-    firn_column_index_group(&run->index, group, &info);
+    struct fi_block_ref ref = fi_column_index_ref(&run->index, group, slot);
+    fi_column_index_group(&run->index, group, &info);
     if (slot < layout->count) {
         (void)snprintf(name, sizeof name, "column %u", layout->columns[slot].id);
     } else {
         (void)snprintf(name, sizeof name, "hidden column '%s'", hidden[slot - layout->count]);
     }
-    (void)firn_run_text_place(run->reader, &ref, err);
-    return firn_error_prefix(err, "%s of row group %zu, keys '%s' to '%s', cannot be read", name,
-                             group, firn_run_text_key(info.lower, from),
-                             firn_run_text_key(info.upper, to));
+    (void)fi_run_text_place(run->reader, &ref, err);
+    return fi_error_prefix(err, "%s of row group %zu, keys '%s' to '%s', cannot be read", name,
+                           group, fi_run_text_key(info.lower, from),
+                           fi_run_text_key(info.upper, to));
 }
 
 int
-firn_column_read_refuse(const struct firn_column_run *run, size_t group, size_t slot,
-                        const char *what, firn_error *err)
+fi_column_read_refuse(const struct fi_column_run *run, size_t group, size_t slot, const char *what,
+                      firn_error *err)
 {
-    int rc = firn_error_set(err, FIRN_CORRUPT, "%s", what);
-    return err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
+    int rc = fi_error_set(err, FIRN_CORRUPT, "%s", what);
+    return err == NULL ? rc : fi_column_read_explain(run, group, slot, err);
 }
 
 /* ---- chunks ---- */
 
-static struct firn_block_guide *
-guide_of(const struct firn_column_run *run, size_t group, size_t slot)
+static struct fi_block_guide *
+guide_of(const struct fi_column_run *run, size_t group, size_t slot)
 {
     DCHECK(group < run->index.group_count && slot < run->index.slot_count);
     return &run->guides[group * run->index.slot_count + slot];
 }
 
 static int
-pin_block(struct firn_column_run *run, const struct firn_block_ref *ref,
-          enum firn_block_cache_use use, struct firn_block_pin *out, firn_error *err)
+pin_block(struct fi_column_run *run, const struct fi_block_ref *ref, enum fi_block_cache_use use,
+          struct fi_block_pin *out, firn_error *err)
 {
-    int rc = firn_block_cache_read(run->cache, run->file, run->reader, ref, use, NULL, out, err);
+    int rc = fi_block_cache_read(run->cache, run->file, run->reader, ref, use, NULL, out, err);
     if (rc == FIRN_OK && out->size != ref->raw_size) { /* two chunks that claim one place */
-        firn_block_cache_unpin(run->cache, out);
-        rc = firn_error_set(err, FIRN_CORRUPT, "its block has another size");
+        fi_block_cache_unpin(run->cache, out);
+        rc = fi_error_set(err, FIRN_CORRUPT, "its block has another size");
     }
     return rc;
 }
@@ -88,10 +87,10 @@ pin_block(struct firn_column_run *run, const struct firn_block_ref *ref,
 /* What is noted of a block in the cache that was opened as a chunk of this shape; 0: that does not
  * fit. */
 static uint32_t
-note_of(const struct firn_column_shape *shape, uint32_t rows)
+note_of(const struct fi_column_shape *shape, uint32_t rows)
 {
     DCHECK((unsigned)shape->kind > 0 && (unsigned)shape->kind < 8);
-    DCHECK(rows > 0 && rows <= FIRN_CHUNK_VALUES_MAX);
+    DCHECK(rows > 0 && rows <= FI_CHUNK_VALUES_MAX);
     return shape->fixed_size < NOTED_SIZE_LIMIT
                ? (uint32_t)shape->kind << 29 | shape->fixed_size << 16 | (rows - 1)
                : 0;
@@ -100,60 +99,60 @@ note_of(const struct firn_column_shape *shape, uint32_t rows)
 /* Several threads may do so at once. Two refs that claim one place may have two shapes: that is one
  * check after the other, and each with its own. */
 static int
-open_chunk(const struct firn_block_pin *pin, const struct firn_column_shape *shape, uint32_t rows,
-           struct firn_chunk *out, firn_error *err)
+open_chunk(const struct fi_block_pin *pin, const struct fi_column_shape *shape, uint32_t rows,
+           struct fi_chunk *out, firn_error *err)
 {
     firn_slice bytes = firn_bytes(pin->data, pin->size);
     uint32_t note = note_of(shape, rows);
-    if (note != 0 && firn_block_cache_note(pin) == note) {
-        return firn_chunk_reopen(bytes, shape->kind, shape->fixed_size, rows, out, err);
+    if (note != 0 && fi_block_cache_note(pin) == note) {
+        return fi_chunk_reopen(bytes, shape->kind, shape->fixed_size, rows, out, err);
     }
-    int rc = firn_chunk_open(bytes, shape->kind, shape->fixed_size, rows, out, err);
+    int rc = fi_chunk_open(bytes, shape->kind, shape->fixed_size, rows, out, err);
     if (rc == FIRN_OK) {
-        firn_block_cache_set_note(pin, note);
+        fi_block_cache_set_note(pin, note);
     }
     return rc;
 }
 
 /* Pins the block of a chunk: where it was seen last, or where the cache finds it. */
 static int
-pin_chunk(struct firn_column_run *run, size_t group, size_t slot, enum firn_block_cache_use use,
-          struct firn_block_pin *out, firn_error *err)
+pin_chunk(struct fi_column_run *run, size_t group, size_t slot, enum fi_block_cache_use use,
+          struct fi_block_pin *out, firn_error *err)
 {
-    struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
-    struct firn_block_guide *guide = guide_of(run, group, slot);
+    struct fi_block_ref ref = fi_column_index_ref(&run->index, group, slot);
+    struct fi_block_guide *guide = guide_of(run, group, slot);
     int rc = FIRN_OK;
-    if (use != FIRN_BLOCK_CACHE_DATA) {
+    if (use != FI_BLOCK_CACHE_DATA) {
         rc = pin_block(run, &ref, use, out, err);
-    } else if (!firn_block_cache_guide_follow(run->cache, guide, run->file, &ref, use, out)) {
+    } else if (!fi_block_cache_guide_follow(run->cache, guide, run->file, &ref, use, out)) {
         rc = pin_block(run, &ref, use, out, err);
         if (rc == FIRN_OK) {
-            firn_block_cache_guide_note(run->cache, out, guide);
+            fi_block_cache_guide_note(run->cache, out, guide);
         }
     }
-    return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
+    return rc == FIRN_OK || err == NULL ? rc : fi_column_read_explain(run, group, slot, err);
 }
 
 /* Opens the chunk in the block that is pinned; unpins it where that fails. */
 static int
-open_pinned(struct firn_column_run *run, size_t group, size_t slot, struct firn_column_pin *pin,
+open_pinned(struct fi_column_run *run, size_t group, size_t slot, struct fi_column_pin *pin,
             firn_error *err)
 {
-    struct firn_column_shape shape = firn_column_layout_shape(&run->layout.layout, slot);
-    struct firn_column_index_group info;
-    firn_column_index_group(&run->index, group, &info);
+    struct fi_column_shape shape = fi_column_layout_shape(&run->layout.layout, slot);
+    struct fi_column_index_group info;
+    fi_column_index_group(&run->index, group, &info);
     int rc = open_chunk(&pin->pin, &shape, info.rows, &pin->chunk, err);
     if (rc != FIRN_OK) {
-        firn_column_unpin(pin);
+        fi_column_unpin(pin);
     }
-    return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
+    return rc == FIRN_OK || err == NULL ? rc : fi_column_read_explain(run, group, slot, err);
 }
 
 int
-firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
-                     enum firn_block_cache_use use, struct firn_column_pin *out, firn_error *err)
+fi_column_read_pin(struct fi_column_run *run, size_t group, size_t slot,
+                   enum fi_block_cache_use use, struct fi_column_pin *out, firn_error *err)
 {
-    DCHECK(!firn_column_read_is_in_pieces(run, group, slot));
+    DCHECK(!fi_column_read_is_in_pieces(run, group, slot));
     out->cache = NULL;
     out->made = NULL;
     int rc = pin_chunk(run, group, slot, use, &out->pin, err);
@@ -165,65 +164,63 @@ firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
 }
 
 bool
-firn_column_read_is_in_pieces(const struct firn_column_run *run, size_t group, size_t slot)
+fi_column_read_is_in_pieces(const struct fi_column_run *run, size_t group, size_t slot)
 {
-    return firn_column_index_ref(&run->index, group, slot).offset != 0 &&
-           firn_column_index_encoding(&run->index, group, slot) == FIRN_COLUMN_FORMAT_IN_PIECES;
+    return fi_column_index_ref(&run->index, group, slot).offset != 0 &&
+           fi_column_index_encoding(&run->index, group, slot) == FI_COLUMN_FORMAT_IN_PIECES;
 }
 
 int
-firn_column_read_pieces(struct firn_column_run *run, size_t group, size_t slot,
-                        bool keeps_references, enum firn_block_cache_use use, struct firn_buf *out,
-                        firn_error *err)
+fi_column_read_pieces(struct fi_column_run *run, size_t group, size_t slot, bool keeps_references,
+                      enum fi_block_cache_use use, struct fi_buf *out, firn_error *err)
 {
-    struct firn_block_ref ref = firn_column_index_ref(&run->index, group, slot);
-    struct firn_block_pin pin = {0};
+    struct fi_block_ref ref = fi_column_index_ref(&run->index, group, slot);
+    struct fi_block_pin pin = {0};
     int rc;
-    DCHECK(firn_column_read_is_in_pieces(run, group, slot));
-    FIRN_TRY(pin_block(run, &ref, use, &pin, err));
-    if (firn_column_index_has_references(&run->index, group, slot)) {
-        rc = firn_column_values_read(run, firn_bytes(pin.data, pin.size), keeps_references, use,
-                                     out, err);
+    DCHECK(fi_column_read_is_in_pieces(run, group, slot));
+    FI_TRY(pin_block(run, &ref, use, &pin, err));
+    if (fi_column_index_has_references(&run->index, group, slot)) {
+        rc = fi_column_values_read(run, firn_bytes(pin.data, pin.size), keeps_references, use, out,
+                                   err);
         goto out;
     }
-    FIRN_TRY(firn_run_pieces_check_locator(firn_bytes(pin.data, pin.size), err));
-    FIRN_TRY(firn_run_pieces_read(run->reader, firn_bytes(pin.data, pin.size), out, err));
+    FI_TRY(fi_run_pieces_check_locator(firn_bytes(pin.data, pin.size), err));
+    FI_TRY(fi_run_pieces_read(run->reader, firn_bytes(pin.data, pin.size), out, err));
 out:
-    firn_block_cache_unpin(run->cache, &pin);
-    return rc == FIRN_OK || err == NULL ? rc : firn_column_read_explain(run, group, slot, err);
+    fi_block_cache_unpin(run->cache, &pin);
+    return rc == FIRN_OK || err == NULL ? rc : fi_column_read_explain(run, group, slot, err);
 }
 
 /* ---- slots ---- */
 
 /* What the rows of a group have in a hidden column that is not there. */
-static struct firn_cell
-absent(const struct firn_column_run *run, size_t group, size_t number)
+static struct fi_cell
+absent(const struct fi_column_run *run, size_t group, size_t number)
 {
-    const struct firn_column_layout *layout = &run->layout.layout;
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
+    const struct fi_column_layout *layout = &run->layout.layout;
+    struct fi_cell cell = {.kind = FI_PHYSICAL_NONE};
     DCHECK(number >= layout->count);
-    if (number == firn_column_layout_hidden(layout, FIRN_COLUMN_SEQUENCE)) {
-        struct firn_column_index_group info;
-        firn_column_index_group(&run->index, group, &info);
-        cell.kind = FIRN_PHYSICAL_U64;
+    if (number == fi_column_layout_hidden(layout, FI_COLUMN_SEQUENCE)) {
+        struct fi_column_index_group info;
+        fi_column_index_group(&run->index, group, &info);
+        cell.kind = FI_PHYSICAL_U64;
         cell.as.u64 = info.sequence_min;
-    } else if (number == firn_column_layout_hidden(layout, FIRN_COLUMN_KIND)) {
-        cell.kind = FIRN_PHYSICAL_U64;
-        cell.as.u64 = FIRN_ENTRY_PUT;
+    } else if (number == fi_column_layout_hidden(layout, FI_COLUMN_KIND)) {
+        cell.kind = FI_PHYSICAL_U64;
+        cell.as.u64 = FI_ENTRY_PUT;
     }
     return cell;
 }
 
 void
-firn_column_read_prefetch(const struct firn_column_run *run, size_t group, size_t number)
+fi_column_read_prefetch(const struct fi_column_run *run, size_t group, size_t number)
 {
-    firn_block_cache_guide_prefetch(run->cache, guide_of(run, group, number));
+    fi_block_cache_guide_prefetch(run->cache, guide_of(run, group, number));
 }
 
 int
-firn_column_read_fetch(struct firn_column_run *run, size_t group, size_t number,
-                       enum firn_block_cache_use use, struct firn_column_slot *slot,
-                       firn_error *err)
+fi_column_read_fetch(struct fi_column_run *run, size_t group, size_t number,
+                     enum fi_block_cache_use use, struct fi_column_slot *slot, firn_error *err)
 {
     DCHECK(!slot->is_open && !slot->is_fetched);
     slot->number = number;
@@ -239,79 +236,79 @@ firn_column_read_fetch(struct firn_column_run *run, size_t group, size_t number,
 }
 
 int
-firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
-                      enum firn_block_cache_use use, struct firn_column_slot *slot, firn_error *err)
+fi_column_read_open(struct fi_column_run *run, size_t group, size_t number,
+                    enum fi_block_cache_use use, struct fi_column_slot *slot, firn_error *err)
 {
-    struct firn_column_index_group info;
+    struct fi_column_index_group info;
     if (slot->is_open) {
         DCHECK(slot->group == group && slot->number == number);
         return FIRN_OK;
     }
-    firn_column_index_group(&run->index, group, &info);
-    DCHECK(info.rows > 0 && info.rows <= FIRN_CHUNK_VALUES_MAX); /* (I2) of column_index.c */
+    fi_column_index_group(&run->index, group, &info);
+    DCHECK(info.rows > 0 && info.rows <= FI_CHUNK_VALUES_MAX); /* (I2) of column_index.c */
     slot->number = number;
     slot->group = group;
     slot->rows = info.rows;
     slot->block = SIZE_MAX;
     slot->is_constant = false;
     slot->use = use;
-    slot->has_references = firn_column_index_has_references(&run->index, group, number);
+    slot->has_references = fi_column_index_has_references(&run->index, group, number);
     int rc = FIRN_OK;
     if (slot->is_fetched) {
         slot->is_fetched = false;
         rc = open_pinned(run, group, number, &slot->pin, err);
-    } else if (firn_column_index_ref(&run->index, group, number).offset == 0) {
+    } else if (fi_column_index_ref(&run->index, group, number).offset == 0) {
         slot->is_constant = true;
         slot->constant = absent(run, group, number);
-    } else if (firn_column_read_is_in_pieces(run, group, number)) {
+    } else if (fi_column_read_is_in_pieces(run, group, number)) {
         bool is_kept = slot->has_references && slot->keeps_references;
-        rc = firn_column_read_pieces(run, group, number, is_kept, use, &slot->large, err);
+        rc = fi_column_read_pieces(run, group, number, is_kept, use, &slot->large, err);
         slot->is_constant = true;
         slot->constant =
-            (struct firn_cell){.kind = is_kept ? FIRN_PHYSICAL_REFERENCE : FIRN_PHYSICAL_BYTES,
-                               .as.bytes = firn_buf_slice(&slot->large)};
+            (struct fi_cell){.kind = is_kept ? FI_PHYSICAL_REFERENCE : FI_PHYSICAL_BYTES,
+                             .as.bytes = fi_buf_slice(&slot->large)};
     } else {
-        rc = firn_column_read_pin(run, group, number, use, &slot->pin, err);
+        rc = fi_column_read_pin(run, group, number, use, &slot->pin, err);
     }
     slot->is_open = rc == FIRN_OK;
     return rc;
 }
 
 void
-firn_column_read_close(struct firn_column_slot *slot)
+fi_column_read_close(struct fi_column_slot *slot)
 {
     if (slot->is_fetched || (slot->is_open && !slot->is_constant)) {
-        firn_column_unpin(&slot->pin);
+        fi_column_unpin(&slot->pin);
     }
     if (slot->large.capacity > LARGE_KEPT_MAX) {
-        firn_buf_deinit(&slot->large);
+        fi_buf_deinit(&slot->large);
     }
     slot->is_open = slot->is_fetched = false;
     slot->block = SIZE_MAX;
 }
 
 void
-firn_column_read_deinit(struct firn_column_slot *slot)
+fi_column_read_deinit(struct fi_column_slot *slot)
 {
-    firn_column_read_close(slot);
-    firn_buf_deinit(&slot->large);
-    firn_chunk_scratch_deinit(&slot->scratch);
+    fi_column_read_close(slot);
+    fi_buf_deinit(&slot->large);
+    fi_chunk_scratch_deinit(&slot->scratch);
 }
 
-struct firn_cell
-firn_column_read_value(const struct firn_chunk_values *values, size_t i)
+struct fi_cell
+fi_column_read_value(const struct fi_chunk_values *values, size_t i)
 {
-    struct firn_cell cell = {.kind = values->kind};
+    struct fi_cell cell = {.kind = values->kind};
     DCHECK(i < values->count);
     if (values->valid != NULL && (values->valid[i / 64] >> i % 64 & 1) == 0) {
-        cell.kind = FIRN_PHYSICAL_NONE;
+        cell.kind = FI_PHYSICAL_NONE;
         return cell;
     }
     switch (values->kind) {
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         cell.as.f32 = values->as.f32[i];
         break;
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         cell.as.bytes = values->as.bytes[i];
         break;
     default:
@@ -322,42 +319,41 @@ firn_column_read_value(const struct firn_chunk_values *values, size_t i)
 }
 
 int
-firn_column_read_block(struct firn_column_run *run, struct firn_column_slot *slot, size_t block,
-                       firn_error *err)
+fi_column_read_block(struct fi_column_run *run, struct fi_column_slot *slot, size_t block,
+                     firn_error *err)
 {
     DCHECK(slot->is_open && !slot->is_constant);
     if (slot->block == block) {
         return FIRN_OK;
     }
     slot->block = SIZE_MAX;
-    int rc =
-        firn_chunk_read_block(&slot->pin.chunk, block, NULL, &slot->scratch, &slot->values, err);
+    int rc = fi_chunk_read_block(&slot->pin.chunk, block, NULL, &slot->scratch, &slot->values, err);
     if (rc == FIRN_OK) {
         slot->block = block;
-        DCHECK(slot->values.count == firn_chunk_block_size(&slot->pin.chunk, block));
+        DCHECK(slot->values.count == fi_chunk_block_size(&slot->pin.chunk, block));
     } else if (err != NULL) {
-        rc = firn_column_read_explain(run, slot->group, slot->number, err);
+        rc = fi_column_read_explain(run, slot->group, slot->number, err);
     }
     return rc;
 }
 
 int
-firn_column_read_cell(struct firn_column_run *run, struct firn_column_slot *slot, uint32_t row,
-                      struct firn_cell *out, firn_error *err)
+fi_column_read_cell(struct fi_column_run *run, struct fi_column_slot *slot, uint32_t row,
+                    struct fi_cell *out, firn_error *err)
 {
     DCHECK(slot->is_open && row < slot->rows);
     if (slot->is_constant) {
         *out = slot->constant;
         return FIRN_OK;
     }
-    if (slot->block == row / FIRN_CHUNK_BLOCK) {
-        *out = firn_column_read_value(&slot->values, row % FIRN_CHUNK_BLOCK);
+    if (slot->block == row / FI_CHUNK_BLOCK) {
+        *out = fi_column_read_value(&slot->values, row % FI_CHUNK_BLOCK);
     } else {
         slot->block = SIZE_MAX; /* what was decoded goes with the scratch */
-        int rc = firn_chunk_get(&slot->pin.chunk, row, &slot->scratch, out, err);
+        int rc = fi_chunk_get(&slot->pin.chunk, row, &slot->scratch, out, err);
         if (rc != FIRN_OK) {
-            return err == NULL ? rc : firn_column_read_explain(run, slot->group, slot->number, err);
+            return err == NULL ? rc : fi_column_read_explain(run, slot->group, slot->number, err);
         }
     }
-    return slot->has_references ? firn_column_values_untag(run, slot, out, err) : FIRN_OK;
+    return slot->has_references ? fi_column_values_untag(run, slot, out, err) : FIRN_OK;
 }

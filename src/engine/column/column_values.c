@@ -12,101 +12,101 @@
  *
  * Memory: the values of a row group, for a moment twice. A run that claims more is damaged.
  *
- * Failure: as firn_column_read_pin. If a value cannot be read, neither can the column of the row
+ * Failure: as fi_column_read_pin. If a value cannot be read, neither can the column of the row
  * group, and the message names both files.
  */
 #include "column/column_internal.h"
 
 #include "base/mem.h"
 
-enum { WORD_BITS = 64, SIZE_SIZE = 4, CUT_SIZE = FIRN_CHUNK_BOUND_SIZE + 1 };
+enum { WORD_BITS = 64, SIZE_SIZE = 4, CUT_SIZE = FI_CHUNK_BOUND_SIZE + 1 };
 
-_Static_assert((int)CUT_SIZE == (int)FIRN_VALUE_CELL_HEAD_SIZE,
+_Static_assert((int)CUT_SIZE == (int)FI_VALUE_CELL_HEAD_SIZE,
                "a cell that refers begins with what bounds need");
 
 /* ==== single values ==== */
 
 int
-firn_column_values_read(struct firn_column_run *run, firn_slice cell, bool keeps_reference,
-                        enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+fi_column_values_read(struct fi_column_run *run, firn_slice cell, bool keeps_reference,
+                      enum fi_block_cache_use use, struct fi_buf *out, firn_error *err)
 {
-    struct firn_value_file_reference reference;
-    firn_buf_clear(out);
-    if (!firn_value_cell_decode(cell, &reference)) {
-        return firn_error_set(err, FIRN_CORRUPT, "a reference to a value file is malformed");
+    struct fi_value_file_reference reference;
+    fi_buf_clear(out);
+    if (!fi_value_cell_decode(cell, &reference)) {
+        return fi_error_set(err, FIRN_CORRUPT, "a reference to a value file is malformed");
     }
     if (!keeps_reference) {
-        return firn_value_cell_read(run->values, cell, use, out, err);
+        return fi_value_cell_read(run->values, cell, use, out, err);
     }
-    return firn_buf_assign(out, cell) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a row");
+    return fi_buf_assign(out, cell) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a row");
 }
 
 int
-firn_column_values_untag(struct firn_column_run *run, struct firn_column_slot *slot,
-                         struct firn_cell *cell, firn_error *err)
+fi_column_values_untag(struct fi_column_run *run, struct fi_column_slot *slot, struct fi_cell *cell,
+                       firn_error *err)
 {
-    struct firn_value_file_reference reference;
+    struct fi_value_file_reference reference;
     firn_slice bytes = cell->as.bytes;
     int rc;
     DCHECK(slot->is_open && slot->has_references && !slot->is_constant);
-    if (cell->kind == FIRN_PHYSICAL_NONE) {
+    if (cell->kind == FI_PHYSICAL_NONE) {
         return FIRN_OK;
     }
-    DCHECK(cell->kind == FIRN_PHYSICAL_BYTES);
-    if (bytes.size == 0 || bytes.data[0] > FIRN_COLUMN_FORMAT_TAG_REFERENCE) {
-        return firn_column_read_refuse(run, slot->group, slot->number, "a value has an unknown tag",
-                                       err);
+    DCHECK(cell->kind == FI_PHYSICAL_BYTES);
+    if (bytes.size == 0 || bytes.data[0] > FI_COLUMN_FORMAT_TAG_REFERENCE) {
+        return fi_column_read_refuse(run, slot->group, slot->number, "a value has an unknown tag",
+                                     err);
     }
     cell->as.bytes = firn_bytes(bytes.data + 1, bytes.size - 1);
-    if (bytes.data[0] == FIRN_COLUMN_FORMAT_TAG_INLINE) {
+    if (bytes.data[0] == FI_COLUMN_FORMAT_TAG_INLINE) {
         return FIRN_OK;
     }
-    if (!firn_value_cell_decode(cell->as.bytes, &reference) ||
-        reference.value_size > FIRN_COLUMN_FORMAT_CELL_MAX) {
-        return firn_column_read_refuse(run, slot->group, slot->number,
-                                       "a reference to a value file is malformed", err);
+    if (!fi_value_cell_decode(cell->as.bytes, &reference) ||
+        reference.value_size > FI_COLUMN_FORMAT_CELL_MAX) {
+        return fi_column_read_refuse(run, slot->group, slot->number,
+                                     "a reference to a value file is malformed", err);
     }
     if (slot->keeps_references) {
-        cell->kind = FIRN_PHYSICAL_REFERENCE;
+        cell->kind = FI_PHYSICAL_REFERENCE;
         return FIRN_OK;
     }
-    rc = firn_column_values_read(run, cell->as.bytes, false, slot->use, &slot->large, err);
-    cell->as.bytes = firn_buf_slice(&slot->large);
+    rc = fi_column_values_read(run, cell->as.bytes, false, slot->use, &slot->large, err);
+    cell->as.bytes = fi_buf_slice(&slot->large);
     return rc == FIRN_OK || err == NULL
                ? rc
-               : firn_column_read_explain(run, slot->group, slot->number, err);
+               : fi_column_read_explain(run, slot->group, slot->number, err);
 }
 
 /* ==== chunks that are made of values in their places ==== */
 
 struct making {
-    struct firn_column_run *run;
-    struct firn_column_slot slot;
-    struct firn_column_gather gather;
-    struct firn_buf slices;
-    struct firn_buf bytes;
+    struct fi_column_run *run;
+    struct fi_column_slot slot;
+    struct fi_column_gather gather;
+    struct fi_buf slices;
+    struct fi_buf bytes;
 };
 
 /* What the values of the chunk are, into the gather. */
 static int
 gather(struct making *making, firn_error *err)
 {
-    struct firn_column_slot *slot = &making->slot;
+    struct fi_column_slot *slot = &making->slot;
     int rc = FIRN_OK;
     for (uint32_t row = 0; row < slot->rows && rc == FIRN_OK; row++) {
-        struct firn_cell cell;
-        if (row % FIRN_CHUNK_BLOCK == 0) {
-            FIRN_TRY(firn_column_read_block(making->run, slot, row / FIRN_CHUNK_BLOCK, err));
+        struct fi_cell cell;
+        if (row % FI_CHUNK_BLOCK == 0) {
+            FI_TRY(fi_column_read_block(making->run, slot, row / FI_CHUNK_BLOCK, err));
         }
-        FIRN_TRY(firn_column_read_cell(making->run, slot, row, &cell, err));
-        DCHECK(cell.kind == FIRN_PHYSICAL_NONE || cell.kind == FIRN_PHYSICAL_BYTES);
-        if (making->gather.bytes.size + firn_column_gather_size(&cell) > FIRN_CHUNK_BYTES_MAX) {
-            return firn_column_read_refuse(making->run, slot->group, slot->number,
-                                           "its values have more bytes than a row group has", err);
+        FI_TRY(fi_column_read_cell(making->run, slot, row, &cell, err));
+        DCHECK(cell.kind == FI_PHYSICAL_NONE || cell.kind == FI_PHYSICAL_BYTES);
+        if (making->gather.bytes.size + fi_column_gather_size(&cell) > FI_CHUNK_BYTES_MAX) {
+            return fi_column_read_refuse(making->run, slot->group, slot->number,
+                                         "its values have more bytes than a row group has", err);
         }
-        rc = firn_column_gather_add(&making->gather, &cell, 1) == FIRN_OK
+        rc = fi_column_gather_add(&making->gather, &cell, 1) == FIRN_OK
                  ? FIRN_OK
-                 : firn_error_no_memory(err, "a chunk");
+                 : fi_error_no_memory(err, "a chunk");
     }
 out:
     return rc;
@@ -114,51 +114,51 @@ out:
 
 /* Makes the chunk, which takes the memory of making->bytes with it. */
 static int
-make(struct making *making, struct firn_column_pin *out, firn_error *err)
+make(struct making *making, struct fi_column_pin *out, firn_error *err)
 {
-    struct firn_chunk_values values;
-    if (firn_column_gather_values(&making->gather, &making->slices, &values) != FIRN_OK) {
-        return firn_error_no_memory(err, "a chunk");
+    struct fi_chunk_values values;
+    if (fi_column_gather_values(&making->gather, &making->slices, &values) != FIRN_OK) {
+        return fi_error_no_memory(err, "a chunk");
     }
-    FIRN_TRY_RETURN(firn_chunk_encode_plain(&values, &making->bytes, err));
-    FIRN_TRY_RETURN(firn_chunk_open(firn_buf_slice(&making->bytes), values.kind, values.fixed_size,
-                                    making->slot.rows, &out->chunk, err));
+    FI_TRY_RETURN(fi_chunk_encode_plain(&values, &making->bytes, err));
+    FI_TRY_RETURN(fi_chunk_open(fi_buf_slice(&making->bytes), values.kind, values.fixed_size,
+                                making->slot.rows, &out->chunk, err));
     out->made = making->bytes.data;
-    making->bytes = (struct firn_buf){.data = NULL};
+    making->bytes = (struct fi_buf){.data = NULL};
     return FIRN_OK;
 }
 
 int
-firn_column_values_pin(struct firn_column_run *run, size_t group, size_t slot,
-                       enum firn_block_cache_use use, struct firn_column_pin *out, firn_error *err)
+fi_column_values_pin(struct fi_column_run *run, size_t group, size_t slot,
+                     enum fi_block_cache_use use, struct fi_column_pin *out, firn_error *err)
 {
-    struct making making = {
-        .run = run, .gather = {.shape = firn_column_layout_shape(&run->layout.layout, slot)}};
+    struct making making = {.run = run,
+                            .gather = {.shape = fi_column_layout_shape(&run->layout.layout, slot)}};
     int rc;
-    DCHECK(firn_column_index_has_references(&run->index, group, slot));
-    *out = (struct firn_column_pin){.cache = NULL};
-    firn_column_read_init(&making.slot);
-    FIRN_TRY(firn_column_read_open(run, group, slot, use, &making.slot, err));
-    FIRN_TRY(gather(&making, err));
+    DCHECK(fi_column_index_has_references(&run->index, group, slot));
+    *out = (struct fi_column_pin){.cache = NULL};
+    fi_column_read_init(&making.slot);
+    FI_TRY(fi_column_read_open(run, group, slot, use, &making.slot, err));
+    FI_TRY(gather(&making, err));
     rc = make(&making, out, err);
 out:
-    firn_column_read_deinit(&making.slot);
-    firn_column_gather_deinit(&making.gather);
-    firn_buf_deinit(&making.slices);
-    firn_buf_deinit(&making.bytes);
+    fi_column_read_deinit(&making.slot);
+    fi_column_gather_deinit(&making.gather);
+    fi_buf_deinit(&making.slices);
+    fi_buf_deinit(&making.bytes);
     return rc;
 }
 
 /* ==== chunks with references ==== */
 
 static bool
-has_bit(const struct firn_buf *words, size_t i)
+has_bit(const struct fi_buf *words, size_t i)
 {
     return (((const uint64_t *)(const void *)words->data)[i / WORD_BITS] >> i % WORD_BITS & 1) != 0;
 }
 
 void
-firn_column_values_cut(struct firn_buf *slices)
+fi_column_values_cut(struct fi_buf *slices)
 {
     firn_slice *slice = (firn_slice *)(void *)slices->data;
     for (size_t i = 0; i < slices->size / sizeof *slice; i++) {
@@ -167,26 +167,26 @@ firn_column_values_cut(struct firn_buf *slices)
 }
 
 int
-firn_column_values_tag(const struct firn_column_gather *gather, struct firn_buf *slices,
-                       struct firn_buf *memory)
+fi_column_values_tag(const struct fi_column_gather *gather, struct fi_buf *slices,
+                     struct fi_buf *memory)
 {
     firn_slice *slice = (firn_slice *)(void *)slices->data;
     const uint8_t *from = gather->bytes.data;
-    DCHECK(firn_column_gather_has_references(gather) &&
+    DCHECK(fi_column_gather_has_references(gather) &&
            slices->size == gather->count * sizeof *slice);
-    if (firn_buf_set_size(memory, gather->bytes.size + gather->count) != FIRN_OK) {
+    if (fi_buf_set_size(memory, gather->bytes.size + gather->count) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     uint8_t *at = memory->data;
     for (size_t i = 0; i < gather->count; i++) {
-        size_t size = firn_load_le32(gather->numbers.data + i * SIZE_SIZE);
+        size_t size = fi_load_le32(gather->numbers.data + i * SIZE_SIZE);
         if (!has_bit(&gather->valid, i)) {
             slice[i] = firn_bytes(at, 0);
             continue;
         }
         slice[i] = firn_bytes(at, 1 + size);
-        *at++ = has_bit(&gather->references, i) ? FIRN_COLUMN_FORMAT_TAG_REFERENCE
-                                                : FIRN_COLUMN_FORMAT_TAG_INLINE;
+        *at++ = has_bit(&gather->references, i) ? FI_COLUMN_FORMAT_TAG_REFERENCE
+                                                : FI_COLUMN_FORMAT_TAG_INLINE;
         if (size > 0) {
             memcpy(at, from, size);
         }

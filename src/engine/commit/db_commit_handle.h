@@ -10,15 +10,15 @@
 
 /* ---- db_write.c ---- */
 
-/* As firn_db_write, for a batch of this store that is not empty. */
-FIRN_MUST_CHECK int firn_db_write_checked(struct firn_db *db, const struct firn_db_batch *batch,
-                                          const struct firn_db_write_check *check,
-                                          firn_durability durability, firn_error *err);
+/* As fi_db_write, for a batch of this store that is not empty. */
+FIRN_MUST_CHECK int fi_db_write_checked(struct firn_db *db, const struct firn_db_batch *batch,
+                                        const struct fi_db_write_check *check,
+                                        firn_durability durability, firn_error *err);
 /* Waits until all commits that are queued now have ended; those that succeeded are then published.
  * Never fails: refused commits have ended too. Requires: the handle may write. */
-void firn_db_write_barrier(struct firn_db *db);
-/* As firn_db_write, for a batch that names or drops a tree. */
-FIRN_MUST_CHECK int firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
-                                       const struct firn_db_write_change *change, firn_error *err);
+void fi_db_write_barrier(struct firn_db *db);
+/* As fi_db_write, for a batch that names or drops a tree. */
+FIRN_MUST_CHECK int fi_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
+                                     const struct fi_db_write_change *change, firn_error *err);
 
 #endif

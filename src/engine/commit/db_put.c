@@ -7,43 +7,43 @@
 #include "base/check.h"
 
 int
-firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
-            firn_durability durability, firn_error *err)
+fi_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
+          firn_durability durability, firn_error *err)
 {
     enum { SMALL = 512 };
-    uint8_t body[SMALL + FIRN_STOREFILE_OP_FRAME_MAX];
-    struct firn_db_op op;
+    uint8_t body[SMALL + FI_STOREFILE_OP_FRAME_MAX];
+    struct fi_db_op op;
     struct firn_db_batch batch = {0};
     /* A small entry needs no allocation: the batch borrows memory for it. */
     bool is_small = key.size <= SMALL && value.size <= SMALL - key.size;
     int rc;
     if (is_small) {
-        batch.body = firn_buf_borrowed(body, sizeof body);
-        batch.ops = firn_buf_borrowed(&op, sizeof op);
+        batch.body = fi_buf_borrowed(body, sizeof body);
+        batch.ops = fi_buf_borrowed(&op, sizeof op);
     }
-    FIRN_TRY(firn_db_batch_put(&batch, keyspace, key, value, err));
-    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
+    FI_TRY(fi_db_batch_put(&batch, keyspace, key, value, err));
+    FI_TRY(fi_db_write(keyspace->db, &batch, durability, err));
 out:
     /* Neither has outgrown its borrowed memory. */
     DCHECK(!is_small || (batch.body.is_borrowed && batch.ops.is_borrowed));
     if (!is_small) {
-        firn_db_batch_deinit(&batch);
+        fi_db_batch_deinit(&batch);
     }
     return rc;
 }
 
 int
-firn_db_put_ttl(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
-                uint64_t ttl_ms, firn_durability durability, firn_error *err)
+fi_db_put_ttl(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value, uint64_t ttl_ms,
+              firn_durability durability, firn_error *err)
 {
     if (ttl_ms == 0) {
-        return firn_db_put(keyspace, key, value, durability, err);
+        return fi_db_put(keyspace, key, value, durability, err);
     }
     struct firn_db_batch batch = {0};
     int rc;
-    FIRN_TRY(firn_db_batch_put_ttl(&batch, keyspace, key, value, ttl_ms, err));
-    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
+    FI_TRY(fi_db_batch_put_ttl(&batch, keyspace, key, value, ttl_ms, err));
+    FI_TRY(fi_db_write(keyspace->db, &batch, durability, err));
 out:
-    firn_db_batch_deinit(&batch);
+    fi_db_batch_deinit(&batch);
     return rc;
 }

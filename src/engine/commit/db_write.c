@@ -8,7 +8,7 @@
  * and without holding a mutex, the leader
  *   1. waits until the trees can accept that much (db_pace.c), or gets an error,
  *   2. reserves memory for the group's entries in the memtables,
- *   3. checks each commit of a transaction for conflicts (firn_db_write_check), gives each commit
+ *   3. checks each commit of a transaction for conflicts (fi_db_write_check), gives each commit
  *      the next sequence, appends it to the log and applies it to the trees,
  *   4. syncs the log, if any commit of the group wants that,
  *   5. publishes the sequences of the commits, in order, also to readers in other processes, which
@@ -18,9 +18,9 @@
  *
  * Some other operations must not run beside a commit: freezing everything for a flush, removing
  * dropped trees, removing old segments of the log. They take the leader's place without a commit
- * (firn_db_lead_begin); heads that would lead let them go first.
+ * (fi_db_lead_begin); heads that would lead let them go first.
  *
- * A barrier (firn_db_write_barrier) is a commit without operations. It waits for its turn as others
+ * A barrier (fi_db_write_barrier) is a commit without operations. It waits for its turn as others
  * do, and then changes nothing: it gets no sequence and no record.
  *
  * Invariants.
@@ -80,17 +80,17 @@ enum { WAIT_NS_MAX = 20000 };
 static void
 gather_wait_locked(struct firn_db *db)
 {
-    firn_os_mutex_assert_held(&db->commits.mutex);
+    fi_os_mutex_assert_held(&db->commits.mutex);
     DCHECK(db->commits.is_leading);
-    struct firn_db_gather *gather = &db->commits.gather;
+    struct fi_db_gather *gather = &db->commits.gather;
     if (gather->queued == 0 || gather->expected < 2 || gather->queued >= gather->expected) {
         return;
     }
-    int64_t end = firn_os_monotonic_ns(db->os) + WAIT_NS_MAX;
-    while (gather->queued < gather->expected && firn_os_monotonic_ns(db->os) < end) {
-        firn_os_mutex_unlock(&db->commits.mutex);
-        bool has_others = firn_os_yield(db->os);
-        firn_os_mutex_lock(&db->commits.mutex);
+    int64_t end = fi_os_monotonic_ns(db->os) + WAIT_NS_MAX;
+    while (gather->queued < gather->expected && fi_os_monotonic_ns(db->os) < end) {
+        fi_os_mutex_unlock(&db->commits.mutex);
+        bool has_others = fi_os_yield(db->os);
+        fi_os_mutex_lock(&db->commits.mutex);
         if (!has_others) {
             return;
         }
@@ -101,7 +101,7 @@ gather_wait_locked(struct firn_db *db)
 static void
 gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced)
 {
-    firn_os_mutex_assert_held(&db->commits.mutex);
+    fi_os_mutex_assert_held(&db->commits.mutex);
     DCHECK(db->commits.is_leading && commits > 0);
     db->commits.gather.expected = was_synced ? commits + db->commits.gather.queued : 0;
 }
@@ -112,30 +112,30 @@ enum { GROUP_BYTES_MAX = 1 << 20 };
 
 /* Commits that are led together: from first to last, linked by next. */
 struct group {
-    struct firn_db_write *first;
-    struct firn_db_write *last;
+    struct fi_db_write *first;
+    struct fi_db_write *last;
     size_t bytes;
     unsigned count; /* without barriers */
     bool wants_sync;
-    struct firn_db_tree *touched; /* linked by next_touched */
+    struct fi_db_tree *touched; /* linked by next_touched */
 };
 
 static bool
-is_barrier(const struct firn_db_write *commit)
+is_barrier(const struct fi_db_write *commit)
 {
-    return firn_db_batch_op_count(commit->batch) == 0;
+    return fi_db_batch_op_count(commit->batch) == 0;
 }
 
-static struct firn_db_write *
-next_of(const struct group *group, const struct firn_db_write *commit)
+static struct fi_db_write *
+next_of(const struct group *group, const struct fi_db_write *commit)
 {
     return commit == group->last ? NULL : commit->next;
 }
 
 static void
-enqueue_locked(struct firn_db *db, struct firn_db_write *commit)
+enqueue_locked(struct firn_db *db, struct fi_db_write *commit)
 {
-    firn_os_mutex_assert_held(&db->commits.mutex);
+    fi_os_mutex_assert_held(&db->commits.mutex);
     DCHECK(commit->next == NULL && !commit->is_done && !commit->is_waiting);
     DCHECK((db->commits.head == NULL) == (db->commits.tail == NULL));
     if (db->commits.tail == NULL) {
@@ -150,9 +150,9 @@ enqueue_locked(struct firn_db *db, struct firn_db_write *commit)
 static void
 take_group_locked(struct firn_db *db, struct group *out)
 {
-    firn_os_mutex_assert_held(&db->commits.mutex);
+    fi_os_mutex_assert_held(&db->commits.mutex);
     DCHECK(db->commits.is_leading && db->commits.head != NULL);
-    struct firn_db_write *commit = db->commits.head;
+    struct fi_db_write *commit = db->commits.head;
     *out = (struct group){.first = commit};
     do {
         out->bytes += commit->batch->body.size;
@@ -173,15 +173,15 @@ take_group_locked(struct firn_db *db, struct group *out)
 
 /* Adds an operation to the counts of its tree. */
 static void
-count_op(const struct firn_db_op *op, struct firn_db_tree **touched)
+count_op(const struct fi_db_op *op, struct fi_db_tree **touched)
 {
-    struct firn_db_tree *tree = op->tree;
+    struct fi_db_tree *tree = op->tree;
     if (tree->pending_count == 0 && tree->pending_range_count == 0) {
         tree->next_touched = *touched;
         *touched = tree;
     }
     size_t bytes = (size_t)op->key_size + op->value_size;
-    if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+    if (op->kind == FI_ENTRY_RANGE_DELETE) {
         tree->pending_range_count++;
         tree->pending_range_bytes += bytes;
     } else {
@@ -191,30 +191,30 @@ count_op(const struct firn_db_op *op, struct firn_db_tree **touched)
 }
 
 /* Counts what each tree will get; returns the list of trees that get anything. */
-static struct firn_db_tree *
+static struct fi_db_tree *
 count_pending(const struct group *group)
 {
-    struct firn_db_tree *touched = NULL;
-    for (struct firn_db_write *commit = group->first; commit != NULL;
+    struct fi_db_tree *touched = NULL;
+    for (struct fi_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
-        size_t count = firn_db_batch_op_count(commit->batch);
+        size_t count = fi_db_batch_op_count(commit->batch);
         for (size_t i = 0; i < count; i++) {
-            count_op(firn_db_batch_op(commit->batch, i), &touched);
+            count_op(fi_db_batch_op(commit->batch, i), &touched);
         }
     }
     return touched;
 }
 
 static int
-reserve_tree(struct firn_db_tree *tree, firn_error *err)
+reserve_tree(struct fi_db_tree *tree, firn_error *err)
 {
     int rc = FIRN_OK;
     if (tree->pending_count > 0) {
-        rc = firn_lsm_tree_reserve(tree->lsm_tree, tree->pending_count, tree->pending_bytes, err);
+        rc = fi_lsm_tree_reserve(tree->lsm_tree, tree->pending_count, tree->pending_bytes, err);
     }
     if (rc == FIRN_OK && tree->pending_range_count > 0) {
-        rc = firn_lsm_tree_reserve_ranges(tree->lsm_tree, tree->pending_range_count,
-                                          tree->pending_range_bytes, err);
+        rc = fi_lsm_tree_reserve_ranges(tree->lsm_tree, tree->pending_range_count,
+                                        tree->pending_range_bytes, err);
     }
     return rc;
 }
@@ -223,13 +223,13 @@ reserve_tree(struct firn_db_tree *tree, firn_error *err)
 static int
 make_room(struct firn_db *db, firn_error *err)
 {
-    DCHECK(firn_db_is_led(db));
-    if (firn_db_segments_has_room(firn_db_image(db))) {
+    DCHECK(fi_db_is_led(db));
+    if (fi_db_segments_has_room(fi_db_image(db))) {
         return FIRN_OK;
     }
-    firn_os_mutex_lock(&db->commits.mutex);
-    int rc = firn_db_segments_make_room(firn_db_image(db), err);
-    firn_os_mutex_unlock(&db->commits.mutex);
+    fi_os_mutex_lock(&db->commits.mutex);
+    int rc = fi_db_segments_make_room(fi_db_image(db), err);
+    fi_os_mutex_unlock(&db->commits.mutex);
     return rc;
 }
 
@@ -238,7 +238,7 @@ reserve(struct firn_db *db, struct group *group, firn_error *err)
 {
     int rc = make_room(db, err);
     group->touched = count_pending(group);
-    for (struct firn_db_tree *tree = group->touched; tree != NULL; tree = tree->next_touched) {
+    for (struct fi_db_tree *tree = group->touched; tree != NULL; tree = tree->next_touched) {
         /* A tree that has been removed needs nothing: its commits are refused. */
         if (rc == FIRN_OK && !tree->is_removed) {
             rc = reserve_tree(tree, err);
@@ -252,47 +252,47 @@ reserve(struct firn_db *db, struct group *group, firn_error *err)
 }
 
 static int
-append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
+append(struct firn_db *db, struct fi_db_write *commit, firn_error *err)
 {
-    if (commit->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
-                              firn_os_dir_path(db->dir));
+    if (commit->sequence > FI_STOREFILE_SEQUENCE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
+                            fi_os_dir_path(db->dir));
     }
-    CHECK(commit->sequence > firn_db_published(db)); /* (I4) */
+    CHECK(commit->sequence > fi_db_published(db)); /* (I4) */
     CHECK(commit->batch->gap_bytes == 0);
-    uint8_t header[FIRN_STOREFILE_HEADER_MAX];
+    uint8_t header[FI_STOREFILE_HEADER_MAX];
     size_t size =
-        firn_storefile_put_header(commit->sequence, firn_db_batch_op_count(commit->batch), header);
-    const firn_slice parts[] = {firn_bytes(header, size), firn_buf_slice(&commit->batch->body)};
-    struct firn_log_position position;
-    int rc = firn_log_append(db->log, FIRN_LOG_TYPE_USER, parts, 2, &position, err);
+        fi_storefile_put_header(commit->sequence, fi_db_batch_op_count(commit->batch), header);
+    const firn_slice parts[] = {firn_bytes(header, size), fi_buf_slice(&commit->batch->body)};
+    struct fi_log_position position;
+    int rc = fi_log_append(db->log, FI_LOG_TYPE_USER, parts, 2, &position, err);
     if (rc == FIRN_OK) {
         DCHECK(position.segment >= db->lead.log_floor);
         commit->segment = position.segment;
-        commit->body_offset = position.offset + FIRN_LOG_RECORD_HEAD_SIZE + size;
-        firn_db_count(&db->counters.log_bytes, size + commit->batch->body.size);
+        commit->body_offset = position.offset + FI_LOG_RECORD_HEAD_SIZE + size;
+        fi_db_count(&db->counters.log_bytes, size + commit->batch->body.size);
     }
     return rc;
 }
 
 /* Whether the commit leaves less free space in the end. firn's own keyspaces are few. */
 static bool
-needs_space(const struct firn_db_write *commit)
+needs_space(const struct fi_db_write *commit)
 {
-    const struct firn_db_write_change *change = &commit->change;
+    const struct fi_db_write_change *change = &commit->change;
     return commit->batch->has_puts && !commit->batch->frees_space && change->drops == NULL &&
            (change->creates == NULL || !change->creates->is_system);
 }
 
 /* On a full disk the reserve is freed for commits that only delete. */
 static int
-append_if_there_is_space(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
+append_if_there_is_space(struct firn_db *db, struct fi_db_write *commit, firn_error *err)
 {
     bool has_puts = needs_space(commit);
     int rc;
-    FIRN_TRY(firn_db_full_admit(db, has_puts, commit->is_urgent, commit->batch->body.size, err));
+    FI_TRY(fi_db_full_admit(db, has_puts, commit->is_urgent, commit->batch->body.size, err));
     rc = append(db, commit, err);
-    if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) && firn_db_space_give_up(db) &&
+    if (rc == FIRN_NO_SPACE && !fi_log_has_failed(db->log) && fi_db_space_give_up(db) &&
         !has_puts) {
         rc = append(db, commit, err);
     }
@@ -303,22 +303,22 @@ out:
 /* Checks (I5). A transaction writes only to keyspaces that existed when it wrote, so a missing one
  * was dropped after the transaction began. */
 static int
-check_trees(const struct firn_db_write *commit, firn_error *err)
+check_trees(const struct fi_db_write *commit, firn_error *err)
 {
-    size_t count = firn_db_batch_op_count(commit->batch);
+    size_t count = fi_db_batch_op_count(commit->batch);
     bool is_transaction = commit->check != NULL;
     for (size_t i = 0; i < count; i++) {
-        if (firn_db_batch_op(commit->batch, i)->tree->is_dropping) {
-            return firn_error_set(err, is_transaction ? FIRN_CONFLICT : FIRN_MISUSE,
-                                  "a keyspace into which the commit writes was dropped%s",
-                                  is_transaction ? " since the transaction began" : "");
+        if (fi_db_batch_op(commit->batch, i)->tree->is_dropping) {
+            return fi_error_set(err, is_transaction ? FIRN_CONFLICT : FIRN_MISUSE,
+                                "a keyspace into which the commit writes was dropped%s",
+                                is_transaction ? " since the transaction began" : "");
         }
     }
     return FIRN_OK;
 }
 
 static void
-refuse(struct firn_db_write *commit, int rc, const firn_error *err)
+refuse(struct fi_db_write *commit, int rc, const firn_error *err)
 {
     DCHECK(rc != FIRN_OK);
     commit->rc = rc;
@@ -329,29 +329,29 @@ refuse(struct firn_db_write *commit, int rc, const firn_error *err)
 }
 
 static void
-refuse_from(const struct group *group, struct firn_db_write *commit, int rc, const firn_error *err)
+refuse_from(const struct group *group, struct fi_db_write *commit, int rc, const firn_error *err)
 {
     for (; commit != NULL; commit = next_of(group, commit)) {
         refuse(commit, rc, err);
     }
 }
 
-static struct firn_db_apply
-what_to_apply(const struct firn_db_write *commit)
+static struct fi_db_apply
+what_to_apply(const struct fi_db_write *commit)
 {
     const struct firn_db_batch *batch = commit->batch;
-    return (struct firn_db_apply){.ops = firn_db_batch_op(batch, 0),
-                                  .count = firn_db_batch_op_count(batch),
-                                  .body = batch->body.data,
-                                  .ranges = &batch->ranges,
-                                  .sequence = commit->sequence,
-                                  .segment = commit->segment,
-                                  .body_offset = commit->body_offset};
+    return (struct fi_db_apply){.ops = fi_db_batch_op(batch, 0),
+                                .count = fi_db_batch_op_count(batch),
+                                .body = batch->body.data,
+                                .ranges = &batch->ranges,
+                                .sequence = commit->sequence,
+                                .segment = commit->segment,
+                                .body_offset = commit->body_offset};
 }
 
 /* Whether the commit is allowed. Requires: earlier commits of its group have been applied. */
 static int
-check(struct firn_db *db, const struct firn_db_write *commit, firn_error *err)
+check(struct firn_db *db, const struct fi_db_write *commit, firn_error *err)
 {
     int rc = check_trees(commit, err);
     if (rc == FIRN_OK && commit->check != NULL) {
@@ -366,12 +366,12 @@ static int
 take_in(struct firn_db *db, const struct group *group, firn_error *err)
 {
     uint64_t sequence = db->commits.last_sequence;
-    DCHECK(db->commits.is_leading && firn_db_segments_has_room(firn_db_image(db))); /* (I2) */
-    int vouch_rc = firn_db_lead_vouch(db, err);
-    if (vouch_rc != FIRN_OK && firn_log_has_failed(db->log)) {
+    DCHECK(db->commits.is_leading && fi_db_segments_has_room(fi_db_image(db))); /* (I2) */
+    int vouch_rc = fi_db_lead_vouch(db, err);
+    if (vouch_rc != FIRN_OK && fi_log_has_failed(db->log)) {
         return vouch_rc;
     }
-    for (struct firn_db_write *commit = group->first; commit != NULL;
+    for (struct fi_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
         if (is_barrier(commit)) {
             continue;
@@ -379,11 +379,11 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
         commit->sequence = sequence + 1;
         int rc = check(db, commit, err);
         if (rc == FIRN_OK) {
-            const struct firn_db_apply what = what_to_apply(commit);
-            firn_db_apply_prepare(&what);
+            const struct fi_db_apply what = what_to_apply(commit);
+            fi_db_apply_prepare(&what);
             rc = append_if_there_is_space(db, commit, err);
         }
-        if (rc != FIRN_OK && firn_log_has_failed(db->log)) {
+        if (rc != FIRN_OK && fi_log_has_failed(db->log)) {
             return rc;
         }
         if (rc != FIRN_OK) {
@@ -395,8 +395,8 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
             DCHECK(!commit->change.drops->is_dropping); /* (I5) */
             commit->change.drops->is_dropping = true;
         }
-        const struct firn_db_apply what = what_to_apply(commit);
-        rc = firn_db_apply(&what, err);
+        const struct fi_db_apply what = what_to_apply(commit);
+        rc = fi_db_apply(&what, err);
         if (rc != FIRN_OK) {
             return rc; /* (I2) */
         }
@@ -405,23 +405,23 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
 }
 
 static void
-publish(struct firn_db *db, struct firn_db_write *commit)
+publish(struct firn_db *db, struct fi_db_write *commit)
 {
-    const struct firn_db_write_change *change = &commit->change;
-    DCHECK(commit->sequence > firn_db_published(db)); /* (I1) */
+    const struct fi_db_write_change *change = &commit->change;
+    DCHECK(commit->sequence > fi_db_published(db)); /* (I1) */
     if (change->creates != NULL) {
         change->creates->created_at = commit->sequence;
     }
     if (change->drops != NULL) {
         /* Reads at this commit or later do not find the keyspace. */
-        firn_db_apply_end(change->drops, change->end, commit->sequence);
+        fi_db_apply_end(change->drops, change->end, commit->sequence);
         atomic_store_explicit(&change->drops->is_out, true, memory_order_release);
         db->lead.out_count++;
     }
     commit->rc = FIRN_OK;
-    firn_db_count(&db->counters.commits, 1);
-    firn_db_count(&db->counters.commit_bytes, commit->batch->body.size);
-    /* Pairs with the acquire load in firn_db_published: a reader that sees it finds the entries. */
+    fi_db_count(&db->counters.commits, 1);
+    fi_db_count(&db->counters.commit_bytes, commit->batch->body.size);
+    /* Pairs with the acquire load in fi_db_published: a reader that sees it finds the entries. */
     atomic_store_explicit(&db->published, commit->sequence, memory_order_release);
 }
 
@@ -430,8 +430,8 @@ static uint64_t
 publish_group(struct firn_db *db, const struct group *group)
 {
     uint64_t last = db->commits.last_sequence;
-    DCHECK(!group->wants_sync || firn_log_unsynced_bytes(db->log) == 0); /* (I1) */
-    for (struct firn_db_write *commit = group->first; commit != NULL;
+    DCHECK(!group->wants_sync || fi_log_unsynced_bytes(db->log) == 0); /* (I1) */
+    for (struct fi_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
         if (commit->sequence != 0) {
             publish(db, commit);
@@ -446,7 +446,7 @@ publish_group(struct firn_db *db, const struct group *group)
 static uint64_t
 lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err)
 {
-    int rc = firn_db_pace_admit(db, group->bytes, err);
+    int rc = fi_db_pace_admit(db, group->bytes, err);
     if (rc == FIRN_OK) {
         rc = reserve(db, group, err);
     }
@@ -456,11 +456,11 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
         return db->commits.last_sequence;
     }
     if (group->wants_sync) {
-        firn_db_log_fence_raise(db);
+        fi_db_log_fence_raise(db);
     }
     rc = take_in(db, group, err);
     if (rc == FIRN_OK && group->wants_sync) {
-        rc = firn_log_sync(db->log, err);
+        rc = fi_log_sync(db->log, err);
     }
     if (rc != FIRN_OK) {
         *out_latched = true;
@@ -468,8 +468,8 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
         return db->commits.last_sequence;
     }
     uint64_t last = publish_group(db, group);
-    firn_db_log_fence_lower(db, group->wants_sync);
-    firn_db_pace_follow_up(db, group->touched);
+    fi_db_log_fence_lower(db, group->wants_sync);
+    fi_db_pace_follow_up(db, group->touched);
     return last;
 }
 
@@ -479,12 +479,12 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
 static void
 note_segments_locked(struct firn_db *db, const struct group *group)
 {
-    firn_os_mutex_assert_held(&db->commits.mutex);
-    for (const struct firn_db_write *commit = group->first; commit != NULL;
+    fi_os_mutex_assert_held(&db->commits.mutex);
+    for (const struct fi_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
         if (commit->sequence != 0) {
             DCHECK(commit->rc == FIRN_OK);
-            firn_db_segments_note_commit(firn_db_image(db), commit->segment);
+            fi_db_segments_note_commit(fi_db_image(db), commit->segment);
         }
     }
 }
@@ -493,7 +493,7 @@ note_segments_locked(struct firn_db *db, const struct group *group)
 static void
 lead_locked(struct firn_db *db)
 {
-    firn_os_mutex_assert_held(&db->commits.mutex);
+    fi_os_mutex_assert_held(&db->commits.mutex);
     DCHECK(!db->commits.is_leading && db->commits.exclusive_waiting == 0);
     struct group group;
     bool is_latched = false;
@@ -502,12 +502,12 @@ lead_locked(struct firn_db *db)
     gather_wait_locked(db);
     take_group_locked(db, &group);
     if (db->commits.has_failed) {
-        int rc = firn_db_lead_refuse_failed_locked(db, &err);
+        int rc = fi_db_lead_refuse_failed_locked(db, &err);
         refuse_from(&group, group.first, rc, &err);
     } else if (group.bytes > 0) { /* otherwise there are only barriers */
-        firn_os_mutex_unlock(&db->commits.mutex);
+        fi_os_mutex_unlock(&db->commits.mutex);
         uint64_t last = lead(db, &group, &is_latched, &err);
-        firn_os_mutex_lock(&db->commits.mutex);
+        fi_os_mutex_lock(&db->commits.mutex);
         CHECK(last >= db->commits.last_sequence);
         DCHECK(!is_latched ||
                last == db->commits.last_sequence); /* (I3): nothing was acknowledged */
@@ -515,51 +515,51 @@ lead_locked(struct firn_db *db)
         note_segments_locked(db, &group);
     }
     if (is_latched) {
-        firn_db_lead_latch_locked(db, &err);
+        fi_db_lead_latch_locked(db, &err);
     }
     DCHECK((group.count > 0) == (group.bytes > 0));
     if (group.count > 0) {
         gather_note_locked(db, group.count, group.wants_sync);
     }
-    struct firn_db_write *commit = group.first;
+    struct fi_db_write *commit = group.first;
     while (commit != NULL) {
         /* A commit that is done may be freed as soon as the mutex is free. */
-        struct firn_db_write *next = next_of(&group, commit);
+        struct fi_db_write *next = next_of(&group, commit);
         commit->is_done = true;
-        firn_db_lead_wake(commit);
+        fi_db_lead_wake(commit);
         commit = next;
     }
-    firn_db_lead_end_locked(db);
+    fi_db_lead_end_locked(db);
 }
 
 static bool
-may_lead_locked(const struct firn_db *db, const struct firn_db_write *commit)
+may_lead_locked(const struct firn_db *db, const struct fi_db_write *commit)
 {
-    firn_os_mutex_assert_held(&db->commits.mutex);
+    fi_os_mutex_assert_held(&db->commits.mutex);
     return !db->commits.is_leading && db->commits.exclusive_waiting == 0 &&
            db->commits.head == commit;
 }
 
 /* Queues the commit and waits until it is done, leading if it comes first. */
 static void
-commit_once(struct firn_db *db, struct firn_db_write *commit)
+commit_once(struct firn_db *db, struct fi_db_write *commit)
 {
-    firn_os_mutex_lock(&db->commits.mutex);
+    fi_os_mutex_lock(&db->commits.mutex);
     enqueue_locked(db, commit);
     while (!commit->is_done && !may_lead_locked(db, commit)) {
         if (!commit->is_waiting) {
-            firn_os_cond_init(db->os, &commit->woken);
+            fi_os_cond_init(db->os, &commit->woken);
             commit->is_waiting = true;
         }
-        firn_os_cond_wait(&commit->woken, &db->commits.mutex);
+        fi_os_cond_wait(&commit->woken, &db->commits.mutex);
     }
     if (!commit->is_done) {
         lead_locked(db);
         DCHECK(commit->is_done);
     }
-    firn_os_mutex_unlock(&db->commits.mutex);
+    fi_os_mutex_unlock(&db->commits.mutex);
     if (commit->is_waiting) {
-        firn_os_cond_deinit(&commit->woken);
+        fi_os_cond_deinit(&commit->woken);
     }
 }
 
@@ -570,14 +570,14 @@ static void
 let_background_end(struct firn_db *db)
 {
     enum { WAITS_MAX = 1000 };
-    for (int i = 0; i < WAITS_MAX && firn_db_jobs_wait(db); i++) {
+    for (int i = 0; i < WAITS_MAX && fi_db_jobs_wait(db); i++) {
     }
 }
 
 /* On a full disk, deletes wait until the space of earlier deletes has been freed. If there is
  * nothing to free, they use what is left: it may be enough, and they are what frees more. */
 static void
-commit_one(struct firn_db *db, struct firn_db_write *commit)
+commit_one(struct firn_db *db, struct fi_db_write *commit)
 {
     enum { TRIES = 3 };
     commit_once(db, commit);
@@ -585,7 +585,7 @@ commit_one(struct firn_db *db, struct firn_db_write *commit)
         if (i > 0) {
             let_background_end(db);
         }
-        firn_db_full_drain(db, i > 0);
+        fi_db_full_drain(db, i > 0);
         commit->is_urgent = true;
         commit->is_waiting = false;
         commit->is_done = false;
@@ -600,7 +600,7 @@ write_batch(struct firn_db *db, const struct firn_db_batch *batch, firn_durabili
             firn_error *err)
 {
     firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
-    struct firn_db_write commit = {
+    struct fi_db_write commit = {
         .batch = batch, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
     commit_one(db, &commit);
     return commit.rc;
@@ -613,60 +613,60 @@ write_copy(struct firn_db *db, const struct firn_db_batch *batch, firn_durabilit
 {
     struct firn_db_batch closed_up = {0};
     int rc;
-    FIRN_TRY(firn_db_batch_copy_to_commit(&closed_up, batch, err));
-    FIRN_TRY(write_batch(db, &closed_up, durability, err));
+    FI_TRY(fi_db_batch_copy_to_commit(&closed_up, batch, err));
+    FI_TRY(write_batch(db, &closed_up, durability, err));
 out:
-    firn_db_batch_deinit(&closed_up);
+    fi_db_batch_deinit(&closed_up);
     return rc;
 }
 
 int
-firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durability durability,
-              firn_error *err)
+fi_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durability durability,
+            firn_error *err)
 {
     if (db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
-    if (firn_db_batch_op_count(batch) == 0) {
+    if (fi_db_batch_op_count(batch) == 0) {
         return FIRN_OK;
     }
-    if (!firn_db_batch_is_of(batch, db)) {
-        return firn_error_set(err, FIRN_INVALID, "the batch was made for another store");
+    if (!fi_db_batch_is_of(batch, db)) {
+        return fi_error_set(err, FIRN_INVALID, "the batch was made for another store");
     }
     return batch->gap_bytes > 0 ? write_copy(db, batch, durability, err)
                                 : write_batch(db, batch, durability, err);
 }
 
 void
-firn_db_write_barrier(struct firn_db *db)
+fi_db_write_barrier(struct firn_db *db)
 {
     static const struct firn_db_batch nothing;
-    struct firn_db_write commit = {.batch = &nothing};
+    struct fi_db_write commit = {.batch = &nothing};
     DCHECK(!db->is_read_only && is_barrier(&commit));
     commit_once(db, &commit);
 }
 
 int
-firn_db_write_checked(struct firn_db *db, const struct firn_db_batch *batch,
-                      const struct firn_db_write_check *check, firn_durability durability,
-                      firn_error *err)
+fi_db_write_checked(struct firn_db *db, const struct firn_db_batch *batch,
+                    const struct fi_db_write_check *check, firn_durability durability,
+                    firn_error *err)
 {
     firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
-    struct firn_db_write commit = {
+    struct fi_db_write commit = {
         .batch = batch, .check = check, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
-    DCHECK(!db->is_read_only && firn_db_batch_is_of(commit.batch, db));
+    DCHECK(!db->is_read_only && fi_db_batch_is_of(commit.batch, db));
     commit_one(db, &commit);
     return commit.rc;
 }
 
 int
-firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
-                   const struct firn_db_write_change *change, firn_error *err)
+fi_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
+                 const struct fi_db_write_change *change, firn_error *err)
 {
-    struct firn_db_write commit = {.batch = batch,
-                                   .change = *change,
-                                   .wants_sync = db->durability == FIRN_DURABILITY_FULL,
-                                   .err = err};
+    struct fi_db_write commit = {.batch = batch,
+                                 .change = *change,
+                                 .wants_sync = db->durability == FIRN_DURABILITY_FULL,
+                                 .err = err};
     DCHECK(db->is_changing_list && (change->drops == NULL) == (change->end == NULL));
     commit_one(db, &commit);
     return commit.rc;

@@ -35,16 +35,16 @@
 #include "block/block_file.h"
 #include "compaction/compaction_internal.h"
 
-struct firn_bulk_load {
-    struct firn_lsm_tree *tree;
-    struct firn_run_writer run;
-    struct firn_lsm_origin origin;
-    struct firn_compaction_values values;
-    struct firn_os_jobs *helpers; /* of builders; NULL: none */
+struct fi_bulk_load {
+    struct fi_lsm_tree *tree;
+    struct fi_run_writer run;
+    struct fi_lsm_origin origin;
+    struct fi_compaction_values values;
+    struct fi_os_jobs *helpers; /* of builders; NULL: none */
     unsigned helper_count;
-    struct firn_compaction_output
+    struct fi_compaction_output
         output; /* filled; durable under their names once publisher has run */
-    struct firn_block_publisher publisher;
+    struct fi_block_publisher publisher;
     size_t upper_begin; /* runs from here on may overlap those before */
     bool is_installed;  /* or that is unknown: the files stay */
 };
@@ -52,28 +52,27 @@ struct firn_bulk_load {
 /* ---- filling ---- */
 
 int
-firn_bulk_load_create(struct firn_lsm_tree *tree, struct firn_bulk_load **out, firn_error *err)
+fi_bulk_load_create(struct fi_lsm_tree *tree, struct fi_bulk_load **out, firn_error *err)
 {
-    *out = firn_alloc_zeroed(sizeof **out);
+    *out = fi_alloc_zeroed(sizeof **out);
     if (*out == NULL) {
-        return firn_error_no_memory(err, "a load");
+        return fi_error_no_memory(err, "a load");
     }
     (*out)->tree = tree;
-    firn_block_publisher_init(&(*out)->publisher, tree->lsm->runs_dir);
-    firn_lsm_origin_begin(&(*out)->origin, tree, FIRN_RUN_ORIGIN_LOAD);
-    const struct firn_compaction_values_options values = {
+    fi_block_publisher_init(&(*out)->publisher, tree->lsm->runs_dir);
+    fi_lsm_origin_begin(&(*out)->origin, tree, FI_RUN_ORIGIN_LOAD);
+    const struct fi_compaction_values_options values = {
         .lsm = tree->lsm,
         .separates = atomic_load_explicit(&tree->separates, memory_order_relaxed),
         .is_of_cells = tree->kind->has_layout,
         .codec = tree->lsm->options.codec_bottom,
         .publisher = &(*out)->publisher};
-    firn_compaction_values_begin(&(*out)->values, &values);
+    fi_compaction_values_begin(&(*out)->values, &values);
     return FIRN_OK;
 }
 
 void
-firn_bulk_load_set_helpers(struct firn_bulk_load *bulk, struct firn_os_jobs *helpers,
-                           unsigned count)
+fi_bulk_load_set_helpers(struct fi_bulk_load *bulk, struct fi_os_jobs *helpers, unsigned count)
 {
     DCHECK(bulk->run.builder == NULL && (helpers != NULL || count == 0));
     bulk->helpers = helpers;
@@ -81,98 +80,97 @@ firn_bulk_load_set_helpers(struct firn_bulk_load *bulk, struct firn_os_jobs *hel
 }
 
 static int
-begin_run(struct firn_bulk_load *bulk, firn_error *err)
+begin_run(struct fi_bulk_load *bulk, firn_error *err)
 {
     DCHECK(!bulk->is_installed);
-    struct firn_lsm *lsm = bulk->tree->lsm;
-    const struct firn_run_builder_options options = {.codec = lsm->options.codec_bottom,
-                                                     .publisher = &bulk->publisher,
-                                                     .placer = &bulk->values.placer,
-                                                     .helpers = bulk->helpers,
-                                                     .helper_count = bulk->helper_count};
-    return firn_run_writer_begin(&bulk->run, lsm, bulk->tree->kind, bulk->tree, &options, err);
+    struct fi_lsm *lsm = bulk->tree->lsm;
+    const struct fi_run_builder_options options = {.codec = lsm->options.codec_bottom,
+                                                   .publisher = &bulk->publisher,
+                                                   .placer = &bulk->values.placer,
+                                                   .helpers = bulk->helpers,
+                                                   .helper_count = bulk->helper_count};
+    return fi_run_writer_begin(&bulk->run, lsm, bulk->tree->kind, bulk->tree, &options, err);
 }
 
 static int
-end_run(struct firn_bulk_load *bulk, bool is_last, firn_error *err)
+end_run(struct fi_bulk_load *bulk, bool is_last, firn_error *err)
 {
-    struct firn_run_summary summary = {0};
-    struct firn_manifest_run info;
+    struct fi_run_summary summary = {0};
+    struct fi_manifest_run info;
     int rc;
-    FIRN_TRY(firn_run_writer_reserve(&bulk->output, err));
-    FIRN_TRY(firn_run_writer_end(&bulk->run, &bulk->origin, is_last, &summary, err));
+    FI_TRY(fi_run_writer_reserve(&bulk->output, err));
+    FI_TRY(fi_run_writer_end(&bulk->run, &bulk->origin, is_last, &summary, err));
     /* There are only puts of one commit. */
     CHECK(summary.tombstone_count == 0 && summary.range_count == 0);
     DCHECK(summary.sequence_min == summary.sequence_max);
-    info = firn_run_writer_info(&bulk->run, &summary);
-    rc = firn_run_writer_take(&bulk->run, &info, summary.cache_file, &bulk->values, &bulk->output,
-                              err);
+    info = fi_run_writer_info(&bulk->run, &summary);
+    rc = fi_run_writer_take(&bulk->run, &info, summary.cache_file, &bulk->values, &bulk->output,
+                            err);
     if (rc != FIRN_OK) {
-        firn_run_writer_discard(&bulk->run, &summary);
+        fi_run_writer_discard(&bulk->run, &summary);
     }
 out:
-    firn_run_summary_deinit(&summary);
+    fi_run_summary_deinit(&summary);
     return rc;
 }
 
 /* Ensures that a run with room is open. */
 static int
-open_room(struct firn_bulk_load *bulk, firn_error *err)
+open_room(struct fi_bulk_load *bulk, firn_error *err)
 {
-    if (firn_run_writer_is_full(&bulk->run, bulk->tree->lsm->options.run_bytes_target)) {
-        FIRN_TRY_RETURN(end_run(bulk, false, err));
+    if (fi_run_writer_is_full(&bulk->run, bulk->tree->lsm->options.run_bytes_target)) {
+        FI_TRY_RETURN(end_run(bulk, false, err));
     }
     if (bulk->run.builder == NULL) {
-        FIRN_TRY_RETURN(begin_run(bulk, err));
+        FI_TRY_RETURN(begin_run(bulk, err));
     }
     return FIRN_OK;
 }
 
 bool
-firn_bulk_load_takes_columns(const struct firn_bulk_load *bulk)
+fi_bulk_load_takes_columns(const struct fi_bulk_load *bulk)
 {
     return bulk->tree->kind->builder_add_columns != NULL;
 }
 
 int
-firn_bulk_load_add_columns(struct firn_bulk_load *bulk, const struct firn_run_columns *columns,
-                           firn_error *err)
+fi_bulk_load_add_columns(struct fi_bulk_load *bulk, const struct fi_run_columns *columns,
+                         firn_error *err)
 {
     int rc = open_room(bulk, err);
-    return rc == FIRN_OK ? firn_run_writer_add_columns(&bulk->run, columns, err) : rc;
+    return rc == FIRN_OK ? fi_run_writer_add_columns(&bulk->run, columns, err) : rc;
 }
 
 int
-firn_bulk_load_add(struct firn_bulk_load *bulk, const struct firn_entry *entry, firn_error *err)
+fi_bulk_load_add(struct fi_bulk_load *bulk, const struct fi_entry *entry, firn_error *err)
 {
-    struct firn_entry placed;
-    FIRN_TRY_RETURN(open_room(bulk, err));
-    FIRN_TRY_RETURN(firn_compaction_values_place(&bulk->values, entry, &placed, err));
-    return firn_run_writer_add(&bulk->run, entry, &placed, err);
+    struct fi_entry placed;
+    FI_TRY_RETURN(open_room(bulk, err));
+    FI_TRY_RETURN(fi_compaction_values_place(&bulk->values, entry, &placed, err));
+    return fi_run_writer_add(&bulk->run, entry, &placed, err);
 }
 
 int
-firn_bulk_load_finish(struct firn_bulk_load *bulk, firn_error *err)
+fi_bulk_load_finish(struct fi_bulk_load *bulk, firn_error *err)
 {
     int rc = bulk->run.builder == NULL ? FIRN_OK : end_run(bulk, true, err);
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     bulk->upper_begin = bulk->output.count;
-    FIRN_TRY(
-        firn_compaction_values_finish(&bulk->values, bulk->output.runs, bulk->output.count, err));
-    rc = firn_block_publisher_run(&bulk->publisher, err);
+    FI_TRY(fi_compaction_values_finish(&bulk->values, bulk->output.runs, bulk->output.count, err));
+    rc = fi_block_publisher_run(&bulk->publisher, err);
 out:
     return rc;
 }
 
 int
-firn_bulk_load_join(struct firn_bulk_load *bulk, struct firn_bulk_load *upper, firn_error *err)
+fi_bulk_load_join(struct fi_bulk_load *bulk, struct fi_bulk_load *upper, firn_error *err)
 {
     DCHECK(bulk->tree == upper->tree && bulk->run.builder == NULL && upper->run.builder == NULL);
     DCHECK(bulk->upper_begin == bulk->output.count);
     DCHECK(bulk->publisher.count == 0 && upper->publisher.count == 0);
     int rc = FIRN_OK;
     for (size_t i = 0; i < upper->output.count; i++) {
-        FIRN_TRY(firn_run_writer_reserve(&bulk->output, err));
+        FI_TRY(fi_run_writer_reserve(&bulk->output, err));
         bulk->output.runs[bulk->output.count++] = upper->output.runs[i];
     }
     upper->output.count = 0; /* with the references */
@@ -183,50 +181,50 @@ out:
 
 /* ---- reading the keys back ---- */
 
-struct firn_bulk_load_keys {
-    const struct firn_bulk_load *bulk;
-    struct firn_run_file_handle *handle; /* of the run that is read */
-    struct firn_run_cursor *cursor;
+struct fi_bulk_load_keys {
+    const struct fi_bulk_load *bulk;
+    struct fi_run_file_handle *handle; /* of the run that is read */
+    struct fi_run_cursor *cursor;
     size_t next; /* the run after it */
     size_t end;
 };
 
 static void
-close_run(struct firn_bulk_load_keys *keys)
+close_run(struct fi_bulk_load_keys *keys)
 {
     if (keys->cursor != NULL) {
         keys->cursor->kind->cursor_destroy(keys->cursor);
         keys->cursor = NULL;
     }
     if (keys->handle != NULL) {
-        firn_run_file_unpin(keys->handle);
+        fi_run_file_unpin(keys->handle);
         keys->handle = NULL;
     }
 }
 
 static int
-open_run(struct firn_bulk_load_keys *keys, firn_error *err)
+open_run(struct fi_bulk_load_keys *keys, firn_error *err)
 {
-    static const struct firn_run_projection nothing = {.columns = NULL, .count = 0};
-    static const struct firn_run_cursor_options options = {
+    static const struct fi_run_projection nothing = {.columns = NULL, .count = 0};
+    static const struct fi_run_cursor_options options = {
         .is_sequential = true, .keeps_references = true, .projection = &nothing};
     close_run(keys);
     DCHECK(keys->next < keys->end);
-    int rc = firn_run_file_pin(keys->bulk->output.runs[keys->next++].file, &keys->handle, err);
+    int rc = fi_run_file_pin(keys->bulk->output.runs[keys->next++].file, &keys->handle, err);
     if (rc == FIRN_OK) {
-        struct firn_run *run = keys->handle->run;
+        struct fi_run *run = keys->handle->run;
         rc = run->kind->cursor_create(run, &options, &keys->cursor, err);
     }
     return rc;
 }
 
 int
-firn_bulk_load_keys_open(const struct firn_bulk_load *bulk, struct firn_bulk_load_keys **out,
-                         firn_error *err)
+fi_bulk_load_keys_open(const struct fi_bulk_load *bulk, struct fi_bulk_load_keys **out,
+                       firn_error *err)
 {
-    *out = firn_alloc_zeroed(sizeof **out);
+    *out = fi_alloc_zeroed(sizeof **out);
     if (*out == NULL) {
-        return firn_error_no_memory(err, "the keys of a load");
+        return fi_error_no_memory(err, "the keys of a load");
     }
     (*out)->bulk = bulk;
     (*out)->end = bulk->upper_begin;
@@ -235,16 +233,16 @@ firn_bulk_load_keys_open(const struct firn_bulk_load *bulk, struct firn_bulk_loa
 
 /* Whether the run, or its upper bound, may have a key at or after this one. */
 static bool
-reaches(const struct firn_version_added *run, firn_slice key)
+reaches(const struct fi_version_added *run, firn_slice key)
 {
-    return firn_slice_compare(run->file->info.upper, key) > 0;
+    return fi_slice_compare(run->file->info.upper, key) > 0;
 }
 
 int
-firn_bulk_load_keys_seek(struct firn_bulk_load_keys *keys, firn_slice key, const firn_slice **out,
-                         firn_error *err)
+fi_bulk_load_keys_seek(struct fi_bulk_load_keys *keys, firn_slice key, const firn_slice **out,
+                       firn_error *err)
 {
-    const struct firn_version_added *runs = keys->bulk->output.runs;
+    const struct fi_version_added *runs = keys->bulk->output.runs;
     *out = NULL;
     if (keys->cursor == NULL || !reaches(&runs[keys->next - 1], key)) {
         while (keys->next < keys->end && !reaches(&runs[keys->next], key)) {
@@ -254,71 +252,70 @@ firn_bulk_load_keys_seek(struct firn_bulk_load_keys *keys, firn_slice key, const
             close_run(keys);
             return FIRN_OK;
         }
-        FIRN_TRY_RETURN(open_run(keys, err));
+        FI_TRY_RETURN(open_run(keys, err));
     }
-    FIRN_TRY_RETURN(keys->cursor->kind->cursor_seek(keys->cursor, key, UINT64_MAX, err));
+    FI_TRY_RETURN(keys->cursor->kind->cursor_seek(keys->cursor, key, UINT64_MAX, err));
     /* The upper bound of the run is not one of its keys, but there is no key between it and the
      * last one. */
     if (keys->cursor->is_valid) {
         *out = &keys->cursor->entry.key;
     } else if (keys->next < keys->end) {
-        FIRN_TRY_RETURN(open_run(keys, err));
-        FIRN_TRY_RETURN(keys->cursor->kind->cursor_first(keys->cursor, err));
+        FI_TRY_RETURN(open_run(keys, err));
+        FI_TRY_RETURN(keys->cursor->kind->cursor_first(keys->cursor, err));
         *out = keys->cursor->is_valid ? &keys->cursor->entry.key : NULL;
     }
     return FIRN_OK;
 }
 
 void
-firn_bulk_load_keys_close(struct firn_bulk_load_keys *keys)
+fi_bulk_load_keys_close(struct fi_bulk_load_keys *keys)
 {
     if (keys != NULL) {
         close_run(keys);
-        firn_free(keys);
+        fi_free(keys);
     }
 }
 
 int
-firn_bulk_load_find_common(const struct firn_bulk_load *one, const struct firn_bulk_load *other,
-                           int (*visit)(void *ctx, firn_slice key, firn_error *err), void *ctx,
-                           firn_error *err)
+fi_bulk_load_find_common(const struct fi_bulk_load *one, const struct fi_bulk_load *other,
+                         int (*visit)(void *ctx, firn_slice key, firn_error *err), void *ctx,
+                         firn_error *err)
 {
-    struct firn_bulk_load_keys *a = NULL;
-    struct firn_bulk_load_keys *b = NULL;
-    struct firn_buf key = {0};
+    struct fi_bulk_load_keys *a = NULL;
+    struct fi_bulk_load_keys *b = NULL;
+    struct fi_buf key = {0};
     const firn_slice *found = NULL;
     firn_slice lower;
     firn_slice upper;
     int rc;
     DCHECK(one != other);
-    FIRN_TRY(firn_bulk_load_keys_open(one, &a, err));
-    FIRN_TRY(firn_bulk_load_keys_open(other, &b, err));
-    firn_bulk_load_bounds(other, &lower, &upper);
-    FIRN_TRY(firn_bulk_load_keys_seek(a, lower, &found, err));
+    FI_TRY(fi_bulk_load_keys_open(one, &a, err));
+    FI_TRY(fi_bulk_load_keys_open(other, &b, err));
+    fi_bulk_load_bounds(other, &lower, &upper);
+    FI_TRY(fi_bulk_load_keys_seek(a, lower, &found, err));
     while (found != NULL) {
-        if (firn_buf_assign(&key, *found) != FIRN_OK) {
-            rc = firn_error_no_memory(err, "a load");
+        if (fi_buf_assign(&key, *found) != FIRN_OK) {
+            rc = fi_error_no_memory(err, "a load");
             goto out;
         }
-        FIRN_TRY(firn_bulk_load_keys_seek(b, firn_buf_slice(&key), &found, err));
-        if (found != NULL && firn_slice_equal(*found, firn_buf_slice(&key))) {
+        FI_TRY(fi_bulk_load_keys_seek(b, fi_buf_slice(&key), &found, err));
+        if (found != NULL && fi_slice_equal(*found, fi_buf_slice(&key))) {
             rc = visit(ctx, *found, err);
             goto out;
         }
-        struct firn_bulk_load_keys *swapped = a;
+        struct fi_bulk_load_keys *swapped = a;
         a = b;
         b = swapped;
     }
 out:
-    firn_bulk_load_keys_close(a);
-    firn_bulk_load_keys_close(b);
-    firn_buf_deinit(&key);
+    fi_bulk_load_keys_close(a);
+    fi_bulk_load_keys_close(b);
+    fi_buf_deinit(&key);
     return rc;
 }
 
 void
-firn_bulk_load_bounds(const struct firn_bulk_load *bulk, firn_slice *out_lower,
-                      firn_slice *out_upper)
+fi_bulk_load_bounds(const struct fi_bulk_load *bulk, firn_slice *out_lower, firn_slice *out_upper)
 {
     size_t count = bulk->upper_begin;
     *out_lower = count > 0 ? bulk->output.runs[0].file->info.lower : firn_bytes(NULL, 0);
@@ -328,53 +325,53 @@ firn_bulk_load_bounds(const struct firn_bulk_load *bulk, firn_slice *out_lower,
 /* ---- installing ---- */
 
 void
-firn_bulk_load_hold(struct firn_bulk_load *bulk)
+fi_bulk_load_hold(struct fi_bulk_load *bulk)
 {
-    struct firn_lsm *lsm = bulk->tree->lsm;
-    firn_os_mutex_lock(&lsm->mutex);
+    struct fi_lsm *lsm = bulk->tree->lsm;
+    fi_os_mutex_lock(&lsm->mutex);
     DCHECK(!bulk->tree->is_held);
     bulk->tree->is_held = true;
     while (bulk->tree->works != NULL) {
-        firn_os_cond_wait(&lsm->changed, &lsm->mutex);
+        fi_os_cond_wait(&lsm->changed, &lsm->mutex);
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
 }
 
 void
-firn_bulk_load_release(struct firn_bulk_load *bulk)
+fi_bulk_load_release(struct fi_bulk_load *bulk)
 {
-    firn_os_mutex_lock(&bulk->tree->lsm->mutex);
+    fi_os_mutex_lock(&bulk->tree->lsm->mutex);
     DCHECK(bulk->tree->is_held && bulk->tree->works == NULL); /* (I2) */
     bulk->tree->is_held = false;
-    firn_os_mutex_unlock(&bulk->tree->lsm->mutex);
+    fi_os_mutex_unlock(&bulk->tree->lsm->mutex);
 }
 
 bool
-firn_bulk_load_is_clear(const struct firn_bulk_load *bulk)
+fi_bulk_load_is_clear(const struct fi_bulk_load *bulk)
 {
-    struct firn_lsm_state *state = firn_lsm_state_of(bulk->tree);
+    struct fi_lsm_state *state = fi_lsm_state_of(bulk->tree);
     bool is_clear = true;
     for (size_t i = 0; i < state->memtable_count; i++) {
-        const struct firn_memtable *table = state->memtables[i]->table;
-        is_clear = is_clear && firn_memtable_entry_count(table) == 0 &&
-                   firn_range_set_is_empty(firn_memtable_ranges(table));
+        const struct fi_memtable *table = state->memtables[i]->table;
+        is_clear = is_clear && fi_memtable_entry_count(table) == 0 &&
+                   fi_range_set_is_empty(fi_memtable_ranges(table));
     }
-    firn_lsm_state_unref(state);
+    fi_lsm_state_unref(state);
     return is_clear;
 }
 
 static bool
-overlaps_level(const struct firn_version_level *level, unsigned number, const firn_slice *lower,
+overlaps_level(const struct fi_version_level *level, unsigned number, const firn_slice *lower,
                const firn_slice *upper)
 {
     size_t begin = 0;
     size_t end = 0;
     if (number > 0) {
-        firn_version_overlap(level, lower, upper, &begin, &end);
+        fi_version_overlap(level, lower, upper, &begin, &end);
         return begin < end;
     }
     for (size_t i = 0; i < level->count; i++) {
-        if (firn_version_run_overlaps(&level->runs[i], lower, upper)) {
+        if (fi_version_run_overlaps(&level->runs[i], lower, upper)) {
             return true;
         }
     }
@@ -383,10 +380,10 @@ overlaps_level(const struct firn_version_level *level, unsigned number, const fi
 
 /* (I1) The deepest level such that nothing in it or above it overlaps the run's keys. */
 static unsigned
-level_of(const struct firn_version *version, const struct firn_manifest_run *info)
+level_of(const struct firn_version *version, const struct fi_manifest_run *info)
 {
     unsigned level = 0;
-    while (level < FIRN_VERSION_LEVELS &&
+    while (level < FI_VERSION_LEVELS &&
            !overlaps_level(&version->levels[level], level, &info->lower, &info->upper)) {
         level++;
     }
@@ -395,9 +392,9 @@ level_of(const struct firn_version *version, const struct firn_manifest_run *inf
 
 /* (I1) */
 static bool
-is_above_all(const struct firn_version *version, const struct firn_manifest_run *info)
+is_above_all(const struct firn_version *version, const struct fi_manifest_run *info)
 {
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         if (version->levels[number].sequence_max >= info->sequence_min) {
             return false;
         }
@@ -407,80 +404,79 @@ is_above_all(const struct firn_version *version, const struct firn_manifest_run 
 
 /* Chooses the levels of the runs of one load. */
 static void
-place_runs(struct firn_bulk_load *bulk)
+place_runs(struct fi_bulk_load *bulk)
 {
-    struct firn_lsm_state *state = firn_lsm_state_of(bulk->tree);
-    struct firn_version_added *runs = bulk->output.runs;
+    struct fi_lsm_state *state = fi_lsm_state_of(bulk->tree);
+    struct fi_version_added *runs = bulk->output.runs;
     CHECK(bulk->tree->is_held && bulk->run.builder == NULL);
-    DCHECK(firn_bulk_load_is_clear(bulk)); /* (I1) */
+    DCHECK(fi_bulk_load_is_clear(bulk)); /* (I1) */
     for (size_t i = 0; i < bulk->output.count; i++) {
-        const struct firn_manifest_run *info = &runs[i].file->info;
+        const struct fi_manifest_run *info = &runs[i].file->info;
         DCHECK(is_above_all(state->version, info));
         runs[i].level = level_of(state->version, info);
         for (size_t j = 0; i >= bulk->upper_begin && j < bulk->upper_begin; j++) {
-            const struct firn_manifest_run *below = &runs[j].file->info;
-            bool overlaps = firn_slice_compare(info->lower, below->upper) < 0 &&
-                            firn_slice_compare(below->lower, info->upper) < 0;
+            const struct fi_manifest_run *below = &runs[j].file->info;
+            bool overlaps = fi_slice_compare(info->lower, below->upper) < 0 &&
+                            fi_slice_compare(below->lower, info->upper) < 0;
             if (overlaps && runs[i].level >= runs[j].level) {
                 runs[i].level = runs[j].level > 0 ? runs[j].level - 1 : 0;
             }
         }
     }
-    firn_lsm_state_unref(state);
+    fi_lsm_state_unref(state);
 }
 
 int
-firn_bulk_load_install(struct firn_bulk_load *const *loads, size_t count, bool *out_is_certain,
-                       firn_error *err)
+fi_bulk_load_install(struct fi_bulk_load *const *loads, size_t count, bool *out_is_certain,
+                     firn_error *err)
 {
     size_t used = 0;
     DCHECK(count > 0);
     *out_is_certain = true;
-    struct firn_lsm_install_change *changes = firn_alloc_zeroed(count * sizeof *changes);
+    struct fi_lsm_install_change *changes = fi_alloc_zeroed(count * sizeof *changes);
     if (changes == NULL) {
-        return firn_error_no_memory(err, "a load");
+        return fi_error_no_memory(err, "a load");
     }
     for (size_t i = 0; i < count; i++) {
         place_runs(loads[i]);
         if (loads[i]->output.count > 0) {
-            changes[used++] =
-                (struct firn_lsm_install_change){.tree = loads[i]->tree,
-                                                 .added = loads[i]->output.runs,
-                                                 .added_count = loads[i]->output.count};
+            changes[used++] = (struct fi_lsm_install_change){.tree = loads[i]->tree,
+                                                             .added = loads[i]->output.runs,
+                                                             .added_count = loads[i]->output.count};
         }
     }
     CHECK(used > 0);
-    int rc = firn_lsm_install_all(loads[0]->tree->lsm, changes, used, out_is_certain, err);
+    int rc = fi_lsm_install_all(loads[0]->tree->lsm, changes, used, out_is_certain, err);
     for (size_t i = 0; i < count; i++) {
         loads[i]->is_installed = rc == FIRN_OK || !*out_is_certain;
     }
-    firn_free(changes);
+    fi_free(changes);
     return rc;
 }
 
 void
-firn_bulk_load_destroy(struct firn_bulk_load *bulk)
+fi_bulk_load_destroy(struct fi_bulk_load *bulk)
 {
     if (bulk == NULL) {
         return;
     }
-    struct firn_lsm *lsm = bulk->tree->lsm;
-    firn_run_writer_abandon(&bulk->run);
-    firn_block_publisher_deinit(&bulk->publisher);
-    firn_os_mutex_lock(&lsm->mutex);
+    struct fi_lsm *lsm = bulk->tree->lsm;
+    fi_run_writer_abandon(&bulk->run);
+    fi_block_publisher_deinit(&bulk->publisher);
+    fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < bulk->output.count; i++) {
         if (!bulk->is_installed) { /* else the tree owns it, and may have removed it by now */
             bulk->output.runs[i].file->is_gone = true;
-            firn_lsm_origin_note_gone_locked(lsm, bulk->output.runs[i].file->info.number);
+            fi_lsm_origin_note_gone_locked(lsm, bulk->output.runs[i].file->info.number);
         }
-        firn_run_file_unref(bulk->output.runs[i].file);
+        fi_run_file_unref(bulk->output.runs[i].file);
     }
-    firn_os_mutex_unlock(&lsm->mutex);
-    firn_compaction_values_end(&bulk->values);
-    firn_lsm_origin_deinit(&bulk->origin);
+    fi_os_mutex_unlock(&lsm->mutex);
+    fi_compaction_values_end(&bulk->values);
+    fi_lsm_origin_deinit(&bulk->origin);
     if (!bulk->is_installed) {
-        firn_lsm_collect(lsm);
+        fi_lsm_collect(lsm);
     }
-    firn_free(bulk->output.runs);
-    firn_free(bulk);
+    fi_free(bulk->output.runs);
+    fi_free(bulk);
 }

@@ -35,13 +35,13 @@ enum { FAN_IN = 32, RANK_MAX = 12, FILES_MAX = FAN_IN * RANK_MAX };
 struct sorted_file {
     uint64_t number;
     unsigned rank;
-    struct firn_run *run; /* NULL: not opened yet */
+    struct fi_run *run; /* NULL: not opened yet */
 };
 
-struct firn_bulk_sort {
-    struct firn_lsm *lsm;
+struct fi_bulk_sort {
+    struct fi_lsm *lsm;
     size_t memory_bytes;
-    struct firn_memtable *table;
+    struct fi_memtable *table;
     uint64_t taken; /* entries so far; also the number of the last one */
     struct sorted_file files[FILES_MAX];
     size_t file_count;
@@ -51,8 +51,8 @@ struct firn_bulk_sort {
 };
 
 /* The tree's runs may be of any kind. */
-static const struct firn_run_kind *
-scratch_kind(const struct firn_bulk_sort *sort)
+static const struct fi_run_kind *
+scratch_kind(const struct fi_bulk_sort *sort)
 {
     return sort->lsm->options.kinds[0];
 }
@@ -60,86 +60,86 @@ scratch_kind(const struct firn_bulk_sort *sort)
 /* ---- merging ---- */
 
 struct walk {
-    const struct firn_bulk_sort *sort;
+    const struct fi_bulk_sort *sort;
     struct firn_merge *merge;
-    struct firn_buf key; /* of the entry before */
+    struct fi_buf key; /* of the entry before */
     bool has_key;
 };
 
 static int
-open_file(struct firn_bulk_sort *sort, struct sorted_file *file, firn_error *err)
+open_file(struct fi_bulk_sort *sort, struct sorted_file *file, firn_error *err)
 {
     DCHECK(file->run == NULL && file->number > 0);
-    const struct firn_run_kind *kind = scratch_kind(sort);
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    firn_run_file_name(file->number, kind, name);
+    const struct fi_run_kind *kind = scratch_kind(sort);
+    char name[FI_RUN_FILE_NAME_SIZE];
+    fi_run_file_name(file->number, kind, name);
     return kind->open(&sort->lsm->files.env, name, &file->run, err);
 }
 
 /* The files from `begin` on, and the memtable. */
 static int
-begin_walk(struct firn_bulk_sort *sort, size_t begin, struct walk *walk, firn_error *err)
+begin_walk(struct fi_bulk_sort *sort, size_t begin, struct walk *walk, firn_error *err)
 {
     DCHECK(begin <= sort->file_count && walk->merge == NULL);
-    static const struct firn_run_cursor_options options = {.is_sequential = true};
-    struct firn_merge_source *source;
-    FIRN_TRY_RETURN(firn_merge_create(&walk->merge, err));
+    static const struct fi_run_cursor_options options = {.is_sequential = true};
+    struct fi_merge_source *source;
+    FI_TRY_RETURN(fi_merge_create(&walk->merge, err));
     for (size_t i = begin; i < sort->file_count; i++) {
         struct sorted_file *file = &sort->files[i];
-        FIRN_TRY_RETURN(open_file(sort, file, err));
-        FIRN_TRY_RETURN(
-            firn_merge_source_create_run(file->run, "a part of a load", &options, &source, err));
-        FIRN_TRY_RETURN(firn_merge_add(walk->merge, source, err));
+        FI_TRY_RETURN(open_file(sort, file, err));
+        FI_TRY_RETURN(
+            fi_merge_source_create_run(file->run, "a part of a load", &options, &source, err));
+        FI_TRY_RETURN(fi_merge_add(walk->merge, source, err));
     }
-    FIRN_TRY_RETURN(firn_merge_source_create_memtable(sort->table, UINT64_MAX, &source, err));
-    FIRN_TRY_RETURN(firn_merge_add(walk->merge, source, err));
-    return firn_merge_first(walk->merge, err);
+    FI_TRY_RETURN(fi_merge_source_create_memtable(sort->table, UINT64_MAX, &source, err));
+    FI_TRY_RETURN(fi_merge_add(walk->merge, source, err));
+    return fi_merge_first(walk->merge, err);
 }
 
 static void
 end_walk(struct walk *walk)
 {
-    firn_merge_destroy(walk->merge);
-    firn_buf_deinit(&walk->key);
+    fi_merge_destroy(walk->merge);
+    fi_buf_deinit(&walk->key);
 }
 
 /* The first entry of the next key; NULL at the end. */
 static int
-next_key(struct walk *walk, const struct firn_entry **out, firn_error *err)
+next_key(struct walk *walk, const struct fi_entry **out, firn_error *err)
 {
-    const struct firn_entry *entry;
+    const struct fi_entry *entry;
     bool is_given = walk->has_key; /* the merge's current entry */
-    while ((entry = firn_merge_entry(walk->merge)) != NULL && walk->has_key &&
-           firn_slice_equal(entry->key, firn_buf_slice(&walk->key))) {
+    while ((entry = fi_merge_entry(walk->merge)) != NULL && walk->has_key &&
+           fi_slice_equal(entry->key, fi_buf_slice(&walk->key))) {
         if (walk->sort->refuse != NULL && !is_given) {
             return walk->sort->refuse(walk->sort->refuse_ctx, entry->key, err);
         }
         is_given = false;
-        int rc = firn_merge_next(walk->merge, err);
+        int rc = fi_merge_next(walk->merge, err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
     *out = entry;
     walk->has_key = true;
-    return entry == NULL || firn_buf_assign(&walk->key, entry->key) == FIRN_OK
+    return entry == NULL || fi_buf_assign(&walk->key, entry->key) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a key of a load");
+               : fi_error_no_memory(err, "a key of a load");
 }
 
 static int
-give_all(struct firn_bulk_sort *sort, size_t begin,
-         int (*give)(void *ctx, const struct firn_entry *entry, firn_error *err), void *ctx,
+give_all(struct fi_bulk_sort *sort, size_t begin,
+         int (*give)(void *ctx, const struct fi_entry *entry, firn_error *err), void *ctx,
          firn_error *err)
 {
     struct walk walk = {.sort = sort};
-    const struct firn_entry *entry = NULL;
+    const struct fi_entry *entry = NULL;
     int rc;
-    FIRN_TRY(begin_walk(sort, begin, &walk, err));
-    FIRN_TRY(next_key(&walk, &entry, err));
+    FI_TRY(begin_walk(sort, begin, &walk, err));
+    FI_TRY(next_key(&walk, &entry, err));
     while (entry != NULL) {
-        FIRN_TRY(give(ctx, entry, err));
-        FIRN_TRY(next_key(&walk, &entry, err));
+        FI_TRY(give(ctx, entry, err));
+        FI_TRY(next_key(&walk, &entry, err));
     }
 out:
     end_walk(&walk);
@@ -149,17 +149,17 @@ out:
 /* ---- files ---- */
 
 static void
-remove_file(struct firn_bulk_sort *sort, struct sorted_file *file)
+remove_file(struct fi_bulk_sort *sort, struct sorted_file *file)
 {
-    const struct firn_run_kind *kind = scratch_kind(sort);
+    const struct fi_run_kind *kind = scratch_kind(sort);
     if (file->run != NULL) {
         kind->close(file->run);
     }
-    firn_run_writer_remove(sort->lsm, kind, file->number);
+    fi_run_writer_remove(sort->lsm, kind, file->number);
 }
 
 static void
-remove_files(struct firn_bulk_sort *sort, size_t begin)
+remove_files(struct fi_bulk_sort *sort, size_t begin)
 {
     while (sort->file_count > begin) {
         remove_file(sort, &sort->files[--sort->file_count]);
@@ -167,36 +167,36 @@ remove_files(struct firn_bulk_sort *sort, size_t begin)
 }
 
 static int
-add_to_run(void *ctx, const struct firn_entry *entry, firn_error *err)
+add_to_run(void *ctx, const struct fi_entry *entry, firn_error *err)
 {
-    return firn_run_writer_add(ctx, entry, entry, err);
+    return fi_run_writer_add(ctx, entry, entry, err);
 }
 
 /* Merges the files from `begin` on, and the memtable, into one file that replaces them. */
 static int
-write_file(struct firn_bulk_sort *sort, size_t begin, unsigned rank, firn_error *err)
+write_file(struct fi_bulk_sort *sort, size_t begin, unsigned rank, firn_error *err)
 {
     DCHECK(begin <= sort->file_count && rank < RANK_MAX);
-    static const struct firn_run_builder_options options = {
-        .codec = FIRN_CODEC_NONE, .is_scratch = true, .without_filter = true};
-    struct firn_run_writer writer = {.builder = NULL};
-    struct firn_run_summary summary = {0};
+    static const struct fi_run_builder_options options = {
+        .codec = FI_CODEC_NONE, .is_scratch = true, .without_filter = true};
+    struct fi_run_writer writer = {.builder = NULL};
+    struct fi_run_summary summary = {0};
     int rc;
-    FIRN_TRY(firn_run_writer_begin(&writer, sort->lsm, scratch_kind(sort), NULL, &options, err));
-    FIRN_TRY(give_all(sort, begin, add_to_run, &writer, err));
-    FIRN_TRY(firn_run_writer_end(&writer, NULL, true, &summary, err));
+    FI_TRY(fi_run_writer_begin(&writer, sort->lsm, scratch_kind(sort), NULL, &options, err));
+    FI_TRY(give_all(sort, begin, add_to_run, &writer, err));
+    FI_TRY(fi_run_writer_end(&writer, NULL, true, &summary, err));
     remove_files(sort, begin);
     CHECK(sort->file_count < FILES_MAX);
     sort->files[sort->file_count++] = (struct sorted_file){.number = writer.number, .rank = rank};
 out:
-    firn_run_summary_deinit(&summary);
-    firn_run_writer_abandon(&writer);
+    fi_run_summary_deinit(&summary);
+    fi_run_writer_abandon(&writer);
     return rc;
 }
 
 /* The first of the last FAN_IN files if all have that rank; else the end of the files. */
 static size_t
-full_rank(const struct firn_bulk_sort *sort, unsigned rank)
+full_rank(const struct fi_bulk_sort *sort, unsigned rank)
 {
     size_t begin = sort->file_count;
     while (begin > 0 && sort->files[begin - 1].rank == rank) {
@@ -206,25 +206,25 @@ full_rank(const struct firn_bulk_sort *sort, unsigned rank)
 }
 
 static int
-empty_table(struct firn_bulk_sort *sort, firn_error *err)
+empty_table(struct fi_bulk_sort *sort, firn_error *err)
 {
-    firn_memtable_destroy(sort->table);
+    fi_memtable_destroy(sort->table);
     sort->table = NULL;
-    return firn_memtable_create(&sort->table, err);
+    return fi_memtable_create(&sort->table, err);
 }
 
 /* Makes room in memory. */
 static int
-spill(struct firn_bulk_sort *sort, firn_error *err)
+spill(struct fi_bulk_sort *sort, firn_error *err)
 {
-    FIRN_TRY_RETURN(write_file(sort, sort->file_count, 0, err));
-    FIRN_TRY_RETURN(empty_table(sort, err));
+    FI_TRY_RETURN(write_file(sort, sort->file_count, 0, err));
+    FI_TRY_RETURN(empty_table(sort, err));
     for (unsigned rank = 0; rank + 1 < RANK_MAX; rank++) {
         size_t begin = full_rank(sort, rank);
         if (begin == sort->file_count) {
             break;
         }
-        FIRN_TRY_RETURN(write_file(sort, begin, rank + 1, err));
+        FI_TRY_RETURN(write_file(sort, begin, rank + 1, err));
     }
     return FIRN_OK;
 }
@@ -232,28 +232,28 @@ spill(struct firn_bulk_sort *sort, firn_error *err)
 /* ---- all of it ---- */
 
 int
-firn_bulk_sort_create(struct firn_lsm *lsm, size_t memory_bytes, struct firn_bulk_sort **out,
-                      firn_error *err)
+fi_bulk_sort_create(struct fi_lsm *lsm, size_t memory_bytes, struct fi_bulk_sort **out,
+                    firn_error *err)
 {
     int rc = FIRN_OK;
     *out = NULL;
-    struct firn_bulk_sort *sort = firn_alloc_zeroed(sizeof *sort);
+    struct fi_bulk_sort *sort = fi_alloc_zeroed(sizeof *sort);
     if (sort == NULL) {
-        return firn_error_no_memory(err, "a load");
+        return fi_error_no_memory(err, "a load");
     }
     sort->lsm = lsm;
     sort->memory_bytes = memory_bytes;
-    FIRN_TRY(firn_memtable_create(&sort->table, err));
+    FI_TRY(fi_memtable_create(&sort->table, err));
     *out = sort;
     sort = NULL;
 out:
-    firn_bulk_sort_destroy(sort);
+    fi_bulk_sort_destroy(sort);
     return rc;
 }
 
 void
-firn_bulk_sort_refuse_twice(struct firn_bulk_sort *sort,
-                            int (*refuse)(void *ctx, firn_slice key, firn_error *err), void *ctx)
+fi_bulk_sort_refuse_twice(struct fi_bulk_sort *sort,
+                          int (*refuse)(void *ctx, firn_slice key, firn_error *err), void *ctx)
 {
     DCHECK(sort->refuse == NULL);
     sort->refuse = refuse;
@@ -261,34 +261,34 @@ firn_bulk_sort_refuse_twice(struct firn_bulk_sort *sort,
 }
 
 int
-firn_bulk_sort_add(struct firn_bulk_sort *sort, const struct firn_entry *entry, firn_error *err)
+fi_bulk_sort_add(struct fi_bulk_sort *sort, const struct fi_entry *entry, firn_error *err)
 {
-    struct firn_entry numbered = *entry;
-    if (firn_memtable_entry_count(sort->table) > 0 &&
-        firn_memtable_size_bytes(sort->table) >= sort->memory_bytes) {
-        FIRN_TRY_RETURN(spill(sort, err));
+    struct fi_entry numbered = *entry;
+    if (fi_memtable_entry_count(sort->table) > 0 &&
+        fi_memtable_size_bytes(sort->table) >= sort->memory_bytes) {
+        FI_TRY_RETURN(spill(sort, err));
     }
     DCHECK(sort->table != NULL && sort->taken < UINT64_MAX);
     numbered.sequence = ++sort->taken;
-    int rc = firn_memtable_add(sort->table, &numbered, err);
+    int rc = fi_memtable_add(sort->table, &numbered, err);
     DCHECK(rc != FIRN_EXISTS); /* (I1) */
     return rc;
 }
 
 int
-firn_bulk_sort_finish(struct firn_bulk_sort *sort,
-                      int (*give)(void *ctx, const struct firn_entry *entry, firn_error *err),
-                      void *ctx, firn_error *err)
+fi_bulk_sort_finish(struct fi_bulk_sort *sort,
+                    int (*give)(void *ctx, const struct fi_entry *entry, firn_error *err),
+                    void *ctx, firn_error *err)
 {
     return give_all(sort, 0, give, ctx, err);
 }
 
 void
-firn_bulk_sort_destroy(struct firn_bulk_sort *sort)
+fi_bulk_sort_destroy(struct fi_bulk_sort *sort)
 {
     if (sort != NULL) {
         remove_files(sort, 0);
-        firn_memtable_destroy(sort->table);
-        firn_free(sort);
+        fi_memtable_destroy(sort->table);
+        fi_free(sort);
     }
 }

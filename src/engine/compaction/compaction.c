@@ -61,31 +61,30 @@
  */
 
 struct running {
-    struct firn_lsm *lsm;
-    struct firn_compaction_work *first;
-    struct firn_compaction_result *outputs; /* of the works, in their order */
-    struct firn_lsm_install_change *changes;
+    struct fi_lsm *lsm;
+    struct fi_compaction_work *first;
+    struct fi_compaction_result *outputs; /* of the works, in their order */
+    struct fi_lsm_install_change *changes;
     size_t count;
     size_t written; /* how many of them */
-    struct firn_block_publisher publisher;
+    struct fi_block_publisher publisher;
 };
 
-static int flush_write(struct firn_compaction_work *work, struct firn_block_publisher *publisher,
-                       struct firn_compaction_result *out, firn_error *err);
-static void flush_count_locked(const struct firn_compaction_work *work,
-                               const struct firn_compaction_result *output);
-static void count_locked(const struct firn_compaction_work *work,
-                         const struct firn_compaction_result *output);
-static int compaction_write(struct firn_compaction_work *work,
-                            struct firn_block_publisher *publisher,
-                            struct firn_compaction_result *out, firn_error *err);
+static int flush_write(struct fi_compaction_work *work, struct fi_block_publisher *publisher,
+                       struct fi_compaction_result *out, firn_error *err);
+static void flush_count_locked(const struct fi_compaction_work *work,
+                               const struct fi_compaction_result *output);
+static void count_locked(const struct fi_compaction_work *work,
+                         const struct fi_compaction_result *output);
+static int compaction_write(struct fi_compaction_work *work, struct fi_block_publisher *publisher,
+                            struct fi_compaction_result *out, firn_error *err);
 
 /* Whether works that run together are of one kind, and of different trees. */
 static bool
-go_together(const struct firn_compaction_work *first)
+go_together(const struct fi_compaction_work *first)
 {
-    for (const struct firn_compaction_work *work = first; work != NULL; work = work->also) {
-        for (const struct firn_compaction_work *other = work->also; other != NULL;
+    for (const struct fi_compaction_work *work = first; work != NULL; work = work->also) {
+        for (const struct fi_compaction_work *other = work->also; other != NULL;
              other = other->also) {
             if (other->tree == work->tree || other->kind != work->kind) {
                 return false;
@@ -96,37 +95,37 @@ go_together(const struct firn_compaction_work *first)
 }
 
 static int
-begin(struct firn_compaction_work *work, struct running *running, firn_error *err)
+begin(struct fi_compaction_work *work, struct running *running, firn_error *err)
 {
     DCHECK(go_together(work));
     *running = (struct running){.lsm = work->lsm, .first = work};
-    firn_block_publisher_init(&running->publisher, work->lsm->runs_dir);
+    fi_block_publisher_init(&running->publisher, work->lsm->runs_dir);
     for (; work != NULL; work = work->also) {
         running->count++;
     }
-    running->outputs = firn_alloc_zeroed(running->count * sizeof *running->outputs);
-    running->changes = firn_alloc_zeroed(running->count * sizeof *running->changes);
+    running->outputs = fi_alloc_zeroed(running->count * sizeof *running->outputs);
+    running->changes = fi_alloc_zeroed(running->count * sizeof *running->changes);
     return running->outputs != NULL && running->changes != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "background work");
+               : fi_error_no_memory(err, "background work");
 }
 
 static int
-write_one(struct running *running, struct firn_compaction_work *work,
-          struct firn_compaction_result *out, firn_error *err)
+write_one(struct running *running, struct fi_compaction_work *work,
+          struct fi_compaction_result *out, firn_error *err)
 {
-    struct firn_block_publisher *publisher = running->count > 1 ? &running->publisher : NULL;
-    return work->kind == FIRN_COMPACTION_WORK_FLUSH ? flush_write(work, publisher, out, err)
-                                                    : compaction_write(work, publisher, out, err);
+    struct fi_block_publisher *publisher = running->count > 1 ? &running->publisher : NULL;
+    return work->kind == FI_COMPACTION_WORK_FLUSH ? flush_write(work, publisher, out, err)
+                                                  : compaction_write(work, publisher, out, err);
 }
 
 static int
 write_all(struct running *running, firn_error *err)
 {
-    const struct firn_lsm_host *host = &running->lsm->options.host;
-    struct firn_compaction_work *work = running->first;
-    int rc = firn_lsm_install_may_change(running->lsm, err);
-    if (rc == FIRN_OK && work->kind == FIRN_COMPACTION_WORK_FLUSH) {
+    const struct fi_lsm_host *host = &running->lsm->options.host;
+    struct fi_compaction_work *work = running->first;
+    int rc = fi_lsm_install_may_change(running->lsm, err);
+    if (rc == FIRN_OK && work->kind == FI_COMPACTION_WORK_FLUSH) {
         rc = host->sync_log(host->ctx, err);
     }
     for (; work != NULL && rc == FIRN_OK; work = work->also) {
@@ -143,16 +142,16 @@ write_all(struct running *running, firn_error *err)
 static void
 count_all(const struct running *running)
 {
-    const struct firn_compaction_work *work = running->first;
-    firn_os_mutex_lock(&running->lsm->mutex);
+    const struct fi_compaction_work *work = running->first;
+    fi_os_mutex_lock(&running->lsm->mutex);
     for (size_t i = 0; i < running->written; i++, work = work->also) {
-        if (work->kind == FIRN_COMPACTION_WORK_FLUSH) {
+        if (work->kind == FI_COMPACTION_WORK_FLUSH) {
             flush_count_locked(work, &running->outputs[i]);
         } else {
             count_locked(work, &running->outputs[i]);
         }
     }
-    firn_os_mutex_unlock(&running->lsm->mutex);
+    fi_os_mutex_unlock(&running->lsm->mutex);
 }
 
 /* Installs the outputs that are written. */
@@ -161,17 +160,16 @@ install_all(struct running *running, firn_error *err)
 {
     DCHECK(running->written > 0);
     bool is_certain = true;
-    int rc = firn_block_publisher_run(&running->publisher, err); /* (I1) */
+    int rc = fi_block_publisher_run(&running->publisher, err); /* (I1) */
     if (rc == FIRN_OK) {
         CHECK(running->publisher.count == 0); /* (I1) */
-        rc = firn_lsm_install_all(running->lsm, running->changes, running->written, &is_certain,
-                                  err);
+        rc = fi_lsm_install_all(running->lsm, running->changes, running->written, &is_certain, err);
     }
     if (rc == FIRN_OK) {
         count_all(running);
     }
     for (size_t i = 0; i < running->written && rc != FIRN_OK && is_certain; i++) {
-        firn_compaction_output_remove(running->lsm, &running->outputs[i].runs);
+        fi_compaction_output_remove(running->lsm, &running->outputs[i].runs);
     }
     return rc;
 }
@@ -179,20 +177,20 @@ install_all(struct running *running, firn_error *err)
 static void
 end(struct running *running)
 {
-    firn_block_publisher_deinit(&running->publisher);
+    fi_block_publisher_deinit(&running->publisher);
     for (size_t i = 0; i < running->count && running->outputs != NULL; i++) {
-        firn_compaction_output_deinit(&running->outputs[i].runs);
-        firn_free(running->outputs[i].removed);
-        firn_free(running->outputs[i].moved);
+        fi_compaction_output_deinit(&running->outputs[i].runs);
+        fi_free(running->outputs[i].removed);
+        fi_free(running->outputs[i].moved);
     }
-    firn_free(running->outputs);
-    firn_free(running->changes);
+    fi_free(running->outputs);
+    fi_free(running->changes);
 }
 
 int
-firn_compaction_run(struct firn_compaction_work *work, firn_error *err)
+fi_compaction_run(struct fi_compaction_work *work, firn_error *err)
 {
-    struct firn_lsm *lsm = work->lsm;
+    struct fi_lsm *lsm = work->lsm;
     struct running running;
     int rc = begin(work, &running, err);
     if (rc == FIRN_OK) {
@@ -203,8 +201,8 @@ firn_compaction_run(struct firn_compaction_work *work, firn_error *err)
         rc = rc == FIRN_OK ? install_rc : rc;
     }
     end(&running);
-    firn_compaction_work_discard(work);
-    firn_lsm_collect(lsm);
+    fi_compaction_work_discard(work);
+    fi_lsm_collect(lsm);
     return rc;
 }
 
@@ -236,34 +234,34 @@ firn_compaction_run(struct firn_compaction_work *work, firn_error *err)
 /* What a flush reads. */
 struct flush_inputs {
     struct firn_merge *merge;
-    const struct firn_range_set **ranges; /* one for each memtable */
-    struct firn_compaction_span *older;
+    const struct fi_range_set **ranges; /* one for each memtable */
+    struct fi_compaction_span *older;
     size_t older_count;
 };
 
 static void
 flush_deinit_inputs(struct flush_inputs *flush_inputs)
 {
-    firn_merge_destroy(flush_inputs->merge);
-    firn_free(flush_inputs->ranges);
-    firn_free(flush_inputs->older);
+    fi_merge_destroy(flush_inputs->merge);
+    fi_free(flush_inputs->ranges);
+    fi_free(flush_inputs->older);
 }
 
 static int
-add_memtables(const struct firn_compaction_work *work, struct flush_inputs *flush_inputs,
+add_memtables(const struct fi_compaction_work *work, struct flush_inputs *flush_inputs,
               firn_error *err)
 {
-    flush_inputs->ranges = firn_alloc_array(work->memtable_count, sizeof(struct firn_range_set *));
+    flush_inputs->ranges = fi_alloc_array(work->memtable_count, sizeof(struct fi_range_set *));
     if (flush_inputs->ranges == NULL) {
-        return firn_error_no_memory(err, "a flush");
+        return fi_error_no_memory(err, "a flush");
     }
-    FIRN_TRY_RETURN(firn_merge_create(&flush_inputs->merge, err));
+    FI_TRY_RETURN(fi_merge_create(&flush_inputs->merge, err));
     for (size_t i = 0; i < work->memtable_count; i++) {
-        const struct firn_memtable *table = work->memtables[i]->table;
-        struct firn_merge_source *source;
-        flush_inputs->ranges[i] = firn_memtable_ranges(table);
-        FIRN_TRY_RETURN(firn_merge_source_create_memtable(table, UINT64_MAX, &source, err));
-        FIRN_TRY_RETURN(firn_merge_add(flush_inputs->merge, source, err));
+        const struct fi_memtable *table = work->memtables[i]->table;
+        struct fi_merge_source *source;
+        flush_inputs->ranges[i] = fi_memtable_ranges(table);
+        FI_TRY_RETURN(fi_merge_source_create_memtable(table, UINT64_MAX, &source, err));
+        FI_TRY_RETURN(fi_merge_add(flush_inputs->merge, source, err));
     }
     return FIRN_OK;
 }
@@ -273,15 +271,15 @@ static int
 flush_add_older(const struct firn_version *version, struct flush_inputs *flush_inputs,
                 firn_error *err)
 {
-    flush_inputs->older = firn_alloc_array(version->run_count, sizeof *flush_inputs->older);
+    flush_inputs->older = fi_alloc_array(version->run_count, sizeof *flush_inputs->older);
     if (flush_inputs->older == NULL) {
-        return firn_error_no_memory(err, "a flush");
+        return fi_error_no_memory(err, "a flush");
     }
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
-        const struct firn_version_level *level = &version->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
+        const struct fi_version_level *level = &version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
             flush_inputs->older[flush_inputs->older_count++] =
-                (struct firn_compaction_span){level->runs[i].lower, level->runs[i].upper};
+                (struct fi_compaction_span){level->runs[i].lower, level->runs[i].upper};
         }
     }
     DCHECK(flush_inputs->older_count == version->run_count);
@@ -289,25 +287,25 @@ flush_add_older(const struct firn_version *version, struct flush_inputs *flush_i
 }
 
 static int
-write_run(struct firn_compaction_work *work, const struct firn_version *version,
-          const struct firn_merge_view_map *views, struct firn_block_publisher *publisher,
-          struct firn_compaction_output *output, firn_error *err)
+write_run(struct fi_compaction_work *work, const struct firn_version *version,
+          const struct fi_merge_view_map *views, struct fi_block_publisher *publisher,
+          struct fi_compaction_output *output, firn_error *err)
 {
     int rc = FIRN_OK;
     struct flush_inputs flush_inputs = {0};
-    struct firn_compaction_adopt adopt = {.count = 0};
-    struct firn_lsm_origin origin;
-    firn_lsm_origin_begin(&origin, work->tree, FIRN_RUN_ORIGIN_FLUSH);
+    struct fi_compaction_adopt adopt = {.count = 0};
+    struct fi_lsm_origin origin;
+    fi_lsm_origin_begin(&origin, work->tree, FI_RUN_ORIGIN_FLUSH);
     for (size_t i = 0; i < work->memtable_count; i++) {
         uint64_t sequence =
             atomic_load_explicit(&work->memtables[i]->sequence_max, memory_order_relaxed);
         origin.flushed = sequence > origin.flushed ? sequence : origin.flushed;
     }
     DCHECK(origin.flushed > atomic_load_explicit(&work->tree->flushed, memory_order_relaxed));
-    FIRN_TRY(add_memtables(work, &flush_inputs, err));
-    FIRN_TRY(flush_add_older(version, &flush_inputs, err));
-    firn_compaction_adopt_begin(work, &adopt);
-    struct firn_compaction_output_options options = {
+    FI_TRY(add_memtables(work, &flush_inputs, err));
+    FI_TRY(flush_add_older(version, &flush_inputs, err));
+    fi_compaction_adopt_begin(work, &adopt);
+    struct fi_compaction_output_options options = {
         .lsm = work->lsm,
         .kind = work->tree->kind,
         .origin = &origin,
@@ -322,10 +320,10 @@ write_run(struct firn_compaction_work *work, const struct firn_version *version,
         .adopt = &adopt,
         .publisher = publisher,
     };
-    FIRN_TRY(firn_compaction_output_write(&options, output, err));
+    FI_TRY(fi_compaction_output_write(&options, output, err));
 out:
-    firn_compaction_adopt_end(&adopt);
-    firn_lsm_origin_deinit(&origin);
+    fi_compaction_adopt_end(&adopt);
+    fi_lsm_origin_deinit(&origin);
     flush_deinit_inputs(&flush_inputs);
     return rc;
 }
@@ -334,16 +332,16 @@ out:
  * the files durable; if it is NULL, they are durable already. After a failure out is empty.
  * Requires: the log is durable up to everything that was applied. */
 static int
-flush_write(struct firn_compaction_work *work, struct firn_block_publisher *publisher,
-            struct firn_compaction_result *out, firn_error *err)
+flush_write(struct fi_compaction_work *work, struct fi_block_publisher *publisher,
+            struct fi_compaction_result *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    DCHECK(work->kind == FIRN_COMPACTION_WORK_FLUSH && work->memtable_count > 0);
-    struct firn_compaction_work_views views = {0};
-    struct firn_lsm_state *state = firn_lsm_state_of(work->tree);
-    FIRN_TRY(firn_compaction_work_take_views(work, &views, err));
-    FIRN_TRY(write_run(work, state->version, &views.map, publisher, &out->runs, err));
-    out->change = (struct firn_lsm_install_change){
+    DCHECK(work->kind == FI_COMPACTION_WORK_FLUSH && work->memtable_count > 0);
+    struct fi_compaction_work_views views = {0};
+    struct fi_lsm_state *state = fi_lsm_state_of(work->tree);
+    FI_TRY(fi_compaction_work_take_views(work, &views, err));
+    FI_TRY(write_run(work, state->version, &views.map, publisher, &out->runs, err));
+    out->change = (struct fi_lsm_install_change){
         .tree = work->tree,
         .memtables = work->memtables,
         .memtable_count = work->memtable_count,
@@ -351,19 +349,18 @@ flush_write(struct firn_compaction_work *work, struct firn_block_publisher *publ
         .added_count = out->runs.count,
     };
 out:
-    firn_compaction_work_release_views(work, &views);
-    firn_lsm_state_unref(state);
+    fi_compaction_work_release_views(work, &views);
+    fi_lsm_state_unref(state);
     return rc;
 }
 
 /* It was installed. */
 static void
-flush_count_locked(const struct firn_compaction_work *work,
-                   const struct firn_compaction_result *output)
+flush_count_locked(const struct fi_compaction_work *work, const struct fi_compaction_result *output)
 {
-    firn_os_mutex_assert_held(&work->lsm->mutex);
+    fi_os_mutex_assert_held(&work->lsm->mutex);
     DCHECK(output->change.tree == work->tree && output->change.removed_count == 0);
-    struct firn_lsm_stats *counters = &work->lsm->counters;
+    struct fi_lsm_stats *counters = &work->lsm->counters;
     counters->flushes++;
     counters->flush_bytes += output->runs.bytes;
     counters->versions_dropped += output->runs.versions_dropped;
@@ -374,30 +371,30 @@ flush_count_locked(const struct firn_compaction_work *work,
 /* In the last level nearly every get finds its key, so filters there serve only the gets of keys
  * that do not exist. They are worth their memory only if they take a small part of the cache. */
 static bool
-is_filter_too_dear(const struct firn_compaction_work *work)
+is_filter_too_dear(const struct fi_compaction_work *work)
 {
     enum { FILTER_BITS = 10, SHARE_OF_CACHE = 8 };
     uint64_t entries = 0;
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS; number++) {
-        const struct firn_version_level *level = &work->version->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS; number++) {
+        const struct fi_version_level *level = &work->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            entries += firn_version_file(level, i)->info.entry_count;
+            entries += fi_version_file(level, i)->info.entry_count;
         }
     }
-    size_t budget = firn_block_cache_budget_bytes(work->lsm->options.cache);
-    return work->plan.to == FIRN_VERSION_LEVELS - 1 &&
+    size_t budget = fi_block_cache_budget_bytes(work->lsm->options.cache);
+    return work->plan.to == FI_VERSION_LEVELS - 1 &&
            entries / 8 * FILTER_BITS > budget / SHARE_OF_CACHE;
 }
 
 static int
-write_runs(const struct firn_compaction_work *work, struct firn_compaction_inputs *inputs,
-           const struct firn_merge_view_map *views, struct firn_block_publisher *publisher,
-           struct firn_compaction_output *output, firn_error *err)
+write_runs(const struct fi_compaction_work *work, struct fi_compaction_inputs *inputs,
+           const struct fi_merge_view_map *views, struct fi_block_publisher *publisher,
+           struct fi_compaction_output *output, firn_error *err)
 {
     unsigned to = work->plan.to;
-    struct firn_lsm_origin origin;
-    firn_lsm_origin_begin(&origin, work->tree, FIRN_RUN_ORIGIN_COMPACTION);
-    struct firn_compaction_output_options options = {
+    struct fi_lsm_origin origin;
+    fi_lsm_origin_begin(&origin, work->tree, FI_RUN_ORIGIN_COMPACTION);
+    struct fi_compaction_output_options options = {
         .lsm = work->lsm,
         .kind = work->tree->kind,
         .origin = &origin,
@@ -420,13 +417,13 @@ write_runs(const struct firn_compaction_work *work, struct firn_compaction_input
         .found = &inputs->found,
         /* A merge of small history runs makes one that is not small. */
         .run_bytes_target =
-            work->lsm->options.run_bytes_target * (to == FIRN_VERSION_HISTORY ? 2 : 1),
-        .next_level = to + 1 < FIRN_VERSION_LEVELS ? &work->version->levels[to + 1] : NULL,
+            work->lsm->options.run_bytes_target * (to == FI_VERSION_HISTORY ? 2 : 1),
+        .next_level = to + 1 < FI_VERSION_LEVELS ? &work->version->levels[to + 1] : NULL,
         .publisher = publisher,
     };
-    int rc = firn_lsm_origin_set_inputs(&origin, inputs->files, inputs->file_count, err);
-    rc = rc == FIRN_OK ? firn_compaction_output_write(&options, output, err) : rc;
-    firn_lsm_origin_deinit(&origin);
+    int rc = fi_lsm_origin_set_inputs(&origin, inputs->files, inputs->file_count, err);
+    rc = rc == FIRN_OK ? fi_compaction_output_write(&options, output, err) : rc;
+    fi_lsm_origin_deinit(&origin);
     return rc;
 }
 
@@ -441,22 +438,22 @@ ignore_damage(void *ctx, const char *text)
 
 /* Marks the inputs that cannot be read. For that each input is read again whole, once. */
 static void
-mark_damaged(struct firn_lsm *lsm, const struct firn_compaction_inputs *inputs)
+mark_damaged(struct fi_lsm *lsm, const struct fi_compaction_inputs *inputs)
 {
     for (size_t i = 0; i < inputs->file_count; i++) {
-        struct firn_run_file *file = inputs->files[i];
-        struct firn_run_file_handle *pin = NULL;
-        int rc = firn_run_file_pin(file, &pin, NULL);
+        struct fi_run_file *file = inputs->files[i];
+        struct fi_run_file_handle *pin = NULL;
+        int rc = fi_run_file_pin(file, &pin, NULL);
         if (rc == FIRN_OK) {
             rc = pin->run->kind->check(pin->run, ignore_damage, NULL, NULL, NULL);
         }
-        firn_run_file_unpin(pin);
-        atomic_store_explicit(&file->is_damaged, firn_compaction_inputs_is_damage(rc),
+        fi_run_file_unpin(pin);
+        atomic_store_explicit(&file->is_damaged, fi_compaction_inputs_is_damage(rc),
                               memory_order_relaxed);
     }
-    firn_os_mutex_lock(&lsm->mutex);
-    firn_lsm_measure_locked(lsm);
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
+    fi_lsm_measure_locked(lsm);
+    fi_os_mutex_unlock(&lsm->mutex);
 }
 
 /* ---- both kinds ---- */
@@ -464,16 +461,16 @@ mark_damaged(struct firn_lsm *lsm, const struct firn_compaction_inputs *inputs)
 /* Learns for compaction_pick.c how many of the entries from above replaced another, which was
  * dropped or went to history. */
 static void
-learn_locked(const struct firn_compaction_work *work, const struct firn_compaction_result *output)
+learn_locked(const struct fi_compaction_work *work, const struct fi_compaction_result *output)
 {
-    firn_os_mutex_assert_held(&work->lsm->mutex);
+    fi_os_mutex_assert_held(&work->lsm->mutex);
     uint64_t left = 0;
-    if (work->plan.to != FIRN_VERSION_LEVELS - 1 || output->entries_above == 0 ||
+    if (work->plan.to != FI_VERSION_LEVELS - 1 || output->entries_above == 0 ||
         work->plan.history_count > 0) {
         return;
     }
     for (size_t i = 0; i < output->runs.count; i++) {
-        const struct firn_version_added *run = &output->runs.runs[i];
+        const struct fi_version_added *run = &output->runs.runs[i];
         left += run->level == work->plan.to ? run->file->info.entry_count : 0;
     }
     uint64_t replaced = output->entries > left ? output->entries - left : 0;
@@ -484,11 +481,11 @@ learn_locked(const struct firn_compaction_work *work, const struct firn_compacti
 
 /* It was installed. */
 static void
-count_locked(const struct firn_compaction_work *work, const struct firn_compaction_result *output)
+count_locked(const struct fi_compaction_work *work, const struct fi_compaction_result *output)
 {
-    firn_os_mutex_assert_held(&work->lsm->mutex);
+    fi_os_mutex_assert_held(&work->lsm->mutex);
     DCHECK(!(work->plan.is_move || work->plan.is_removal) || output->runs.count == 0);
-    struct firn_lsm_stats *counters = &work->lsm->counters;
+    struct fi_lsm_stats *counters = &work->lsm->counters;
     counters->compactions++;
     if (work->plan.is_move) {
         counters->moves++;
@@ -502,15 +499,15 @@ count_locked(const struct firn_compaction_work *work, const struct firn_compacti
 
 /* The installed runs replace the inputs, which belong to the output from here on. */
 static void
-take_inputs(struct firn_compaction_work *work, struct firn_compaction_inputs *inputs,
-            struct firn_compaction_result *out)
+take_inputs(struct fi_compaction_work *work, struct fi_compaction_inputs *inputs,
+            struct fi_compaction_result *out)
 {
     DCHECK(out->removed == NULL && inputs->files != NULL);
     out->removed = inputs->files;
     out->read_bytes = inputs->bytes;
     out->entries = inputs->entries;
     out->entries_above = inputs->entries_above;
-    out->change = (struct firn_lsm_install_change){
+    out->change = (struct fi_lsm_install_change){
         .tree = work->tree,
         .removed = out->removed,
         .removed_count = inputs->file_count,
@@ -521,78 +518,77 @@ take_inputs(struct firn_compaction_work *work, struct firn_compaction_inputs *in
 }
 
 static int
-write_merge(struct firn_compaction_work *work, const struct firn_merge_view_map *views,
-            struct firn_block_publisher *publisher, struct firn_compaction_result *out,
-            firn_error *err)
+write_merge(struct fi_compaction_work *work, const struct fi_merge_view_map *views,
+            struct fi_block_publisher *publisher, struct fi_compaction_result *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_compaction_inputs inputs = {0};
+    struct fi_compaction_inputs inputs = {0};
     if (work->plan.is_removal) {
-        DCHECK(work->plan.from == FIRN_VERSION_HISTORY && work->plan.to == FIRN_VERSION_HISTORY);
-        FIRN_TRY(firn_compaction_inputs_list(work, &inputs, err));
+        DCHECK(work->plan.from == FI_VERSION_HISTORY && work->plan.to == FI_VERSION_HISTORY);
+        FI_TRY(fi_compaction_inputs_list(work, &inputs, err));
         inputs.bytes = 0;
     } else {
-        FIRN_TRY(firn_compaction_inputs_open(work, views, &inputs, err));
-        FIRN_TRY(write_runs(work, &inputs, views, publisher, &out->runs, err));
-        firn_compaction_graph_inherit(work->lsm, inputs.files, inputs.file_count, &out->runs);
+        FI_TRY(fi_compaction_inputs_open(work, views, &inputs, err));
+        FI_TRY(write_runs(work, &inputs, views, publisher, &out->runs, err));
+        fi_compaction_graph_inherit(work->lsm, inputs.files, inputs.file_count, &out->runs);
     }
     take_inputs(work, &inputs, out);
 out:
-    if (firn_compaction_inputs_is_damage(rc)) {
+    if (fi_compaction_inputs_is_damage(rc)) {
         mark_damaged(work->lsm, &inputs);
     }
-    firn_compaction_inputs_deinit(&inputs);
+    fi_compaction_inputs_deinit(&inputs);
     return rc;
 }
 
 static int
-write_move(struct firn_compaction_work *work, struct firn_compaction_result *out, firn_error *err)
+write_move(struct fi_compaction_work *work, struct fi_compaction_result *out, firn_error *err)
 {
     DCHECK(work->plan.from < work->plan.to && work->plan.history_count == 0);
     int rc = FIRN_OK;
-    struct firn_compaction_inputs inputs = {0};
-    FIRN_TRY(firn_compaction_inputs_list(work, &inputs, err));
-    out->moved = firn_alloc_array(inputs.file_count, sizeof *out->moved);
+    struct fi_compaction_inputs inputs = {0};
+    FI_TRY(fi_compaction_inputs_list(work, &inputs, err));
+    out->moved = fi_alloc_array(inputs.file_count, sizeof *out->moved);
     if (out->moved == NULL) {
-        rc = firn_error_no_memory(err, "the inputs of a compaction");
+        rc = fi_error_no_memory(err, "the inputs of a compaction");
         goto out;
     }
     for (size_t i = 0; i < inputs.file_count; i++) {
-        out->moved[i] = (struct firn_version_added){inputs.files[i], work->plan.to};
+        out->moved[i] = (struct fi_version_added){inputs.files[i], work->plan.to};
     }
     take_inputs(work, &inputs, out);
     out->change.added = out->moved;
     out->change.added_count = inputs.file_count;
 out:
-    firn_compaction_inputs_deinit(&inputs);
+    fi_compaction_inputs_deinit(&inputs);
     return rc;
 }
 
 static void
-note_gaps(struct firn_lsm_tree *tree, const struct firn_merge_view_map *views)
+note_gaps(struct fi_lsm_tree *tree, const struct fi_merge_view_map *views)
 {
     if (views->now != NULL && views->now->count > 1) {
-        firn_os_mutex_lock(&tree->lsm->mutex);
+        fi_os_mutex_lock(&tree->lsm->mutex);
         tree->has_gaps = true;
-        firn_os_mutex_unlock(&tree->lsm->mutex);
+        fi_os_mutex_unlock(&tree->lsm->mutex);
     }
 }
 
 /* Writes the output of a work of kind COMPACTION; as flush_write. */
 static int
-compaction_write(struct firn_compaction_work *work, struct firn_block_publisher *publisher,
-                 struct firn_compaction_result *out, firn_error *err)
+compaction_write(struct fi_compaction_work *work, struct fi_block_publisher *publisher,
+                 struct fi_compaction_result *out, firn_error *err)
 {
-    DCHECK(work->kind == FIRN_COMPACTION_WORK_COMPACTION && work->version != NULL);
+    DCHECK(work->kind == FI_COMPACTION_WORK_COMPACTION && work->version != NULL);
     if (work->plan.is_move) {
         return write_move(work, out, err);
     }
-    struct firn_compaction_work_views views;
-    int rc = firn_compaction_work_take_views(work, &views, err);
+    struct fi_compaction_work_views views;
+    int rc = fi_compaction_work_take_views(work, &views, err);
     if (rc == FIRN_OK) {
         note_gaps(work->tree, &views.map);
         rc = write_merge(work, &views.map, publisher, out, err);
-        firn_compaction_work_release_views(work, &views);
+        fi_compaction_work_release_views(work, &views);
     }
     return rc;
 }

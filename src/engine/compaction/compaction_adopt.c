@@ -41,28 +41,28 @@ enum { SAMPLES_MAX = 16, SAMPLE_SIZE_MAX = 16 << 10 };
 
 /* The large values in the memtables of a flush. */
 struct survey {
-    struct firn_compaction_adopt *adopt;
-    enum firn_codec codec;
-    struct firn_compress *compress; /* NULL: nothing is to be compressed */
-    struct firn_buf compressed;
+    struct fi_compaction_adopt *adopt;
+    enum fi_codec codec;
+    struct fi_compress *compress; /* NULL: nothing is to be compressed */
+    struct fi_buf compressed;
     unsigned sample_count;
     size_t sampled_bytes;
     size_t compressed_bytes;
     bool has_failed;
 };
 
-static struct firn_compaction_adopt_segment *
-find_segment(struct firn_compaction_adopt *adopt, uint64_t number)
+static struct fi_compaction_adopt_segment *
+find_segment(struct fi_compaction_adopt *adopt, uint64_t number)
 {
     for (size_t i = 0; i < adopt->count; i++) {
         if (adopt->segments[i].number == number) {
             return &adopt->segments[i];
         }
     }
-    if (adopt->count == FIRN_COMPACTION_ADOPT_SEGMENTS_MAX) {
+    if (adopt->count == FI_COMPACTION_ADOPT_SEGMENTS_MAX) {
         return NULL;
     }
-    adopt->segments[adopt->count] = (struct firn_compaction_adopt_segment){.number = number};
+    adopt->segments[adopt->count] = (struct fi_compaction_adopt_segment){.number = number};
     return &adopt->segments[adopt->count++];
 }
 
@@ -76,7 +76,7 @@ sample(struct survey *survey, firn_slice value)
     firn_slice piece =
         firn_bytes(value.data, value.size < SAMPLE_SIZE_MAX ? value.size : SAMPLE_SIZE_MAX);
     int rc =
-        firn_compress_encode(survey->compress, survey->codec, 0, piece, &survey->compressed, NULL);
+        fi_compress_encode(survey->compress, survey->codec, 0, piece, &survey->compressed, NULL);
     survey->has_failed = rc != FIRN_OK;
     survey->sample_count++;
     survey->sampled_bytes += piece.size;
@@ -85,12 +85,12 @@ sample(struct survey *survey, firn_slice value)
 }
 
 static void
-look_at_entry(struct survey *survey, const struct firn_entry *entry)
+look_at_entry(struct survey *survey, const struct fi_entry *entry)
 {
-    struct firn_memtable_logged logged;
-    if (firn_memtable_logged_decode(entry, &logged)) {
-        struct firn_compaction_adopt_segment *segment = find_segment(survey->adopt, logged.segment);
-        size_t head = firn_entry_head_size(entry->kind);
+    struct fi_memtable_logged logged;
+    if (fi_memtable_logged_decode(entry, &logged)) {
+        struct fi_compaction_adopt_segment *segment = find_segment(survey->adopt, logged.segment);
+        size_t head = fi_entry_head_size(entry->kind);
         firn_slice value = firn_bytes(entry->value.data + head, entry->value.size - head);
         if (segment != NULL) {
             segment->bytes += value.size;
@@ -101,14 +101,14 @@ look_at_entry(struct survey *survey, const struct firn_entry *entry)
 
 /* Adds up the values without a newer version in the memtable. */
 static void
-look_at_memtable(struct survey *survey, const struct firn_memtable *table)
+look_at_memtable(struct survey *survey, const struct fi_memtable *table)
 {
-    struct firn_memtable_cursor cursor;
+    struct fi_memtable_cursor cursor;
     firn_slice last = firn_bytes(NULL, 0);
     bool has_last = false;
-    firn_memtable_cursor_init(&cursor, table);
-    for (firn_memtable_cursor_first(&cursor); cursor.is_valid; firn_memtable_cursor_next(&cursor)) {
-        if (!has_last || !firn_slice_equal(last, cursor.entry.key)) {
+    fi_memtable_cursor_init(&cursor, table);
+    for (fi_memtable_cursor_first(&cursor); cursor.is_valid; fi_memtable_cursor_next(&cursor)) {
+        if (!has_last || !fi_slice_equal(last, cursor.entry.key)) {
             look_at_entry(survey, &cursor.entry);
         }
         last = cursor.entry.key; /* lives as long as the memtable */
@@ -118,31 +118,30 @@ look_at_memtable(struct survey *survey, const struct firn_memtable *table)
 
 /* Looks at memtables that may hold enough; returns whether their values may stay as they are. */
 static bool
-look(const struct firn_compaction_work *work, struct firn_compaction_adopt *adopt)
+look(const struct fi_compaction_work *work, struct fi_compaction_adopt *adopt)
 {
     struct survey survey = {.adopt = adopt, .codec = work->lsm->options.codec};
-    if (survey.codec != FIRN_CODEC_NONE &&
-        firn_compress_create(&survey.compress, NULL) != FIRN_OK) {
+    if (survey.codec != FI_CODEC_NONE && fi_compress_create(&survey.compress, NULL) != FIRN_OK) {
         return false;
     }
     for (size_t i = 0; i < work->memtable_count; i++) {
-        const struct firn_tree_memtable *memtable = work->memtables[i];
+        const struct fi_tree_memtable *memtable = work->memtables[i];
         size_t logged = atomic_load_explicit(&memtable->logged_bytes, memory_order_relaxed);
-        if (logged >= firn_memtable_size_bytes(memtable->table) / 4) {
+        if (logged >= fi_memtable_size_bytes(memtable->table) / 4) {
             look_at_memtable(&survey, memtable->table);
         }
     }
     DCHECK(survey.compressed_bytes <= survey.sampled_bytes);
     size_t saved = survey.sampled_bytes - survey.compressed_bytes;
-    firn_compress_destroy(survey.compress);
-    firn_buf_deinit(&survey.compressed);
+    fi_compress_destroy(survey.compress);
+    fi_buf_deinit(&survey.compressed);
     return !survey.has_failed && saved <= survey.sampled_bytes / 32;
 }
 
 /* ---- adopting ---- */
 
 static bool
-is_worth_it(const struct firn_lsm_host *host, const struct firn_compaction_adopt_segment *segment,
+is_worth_it(const struct fi_lsm_host *host, const struct fi_compaction_adopt_segment *segment,
             uint64_t *out_bytes)
 {
     *out_bytes = host->log_segment_bytes(host->ctx, segment->number);
@@ -151,49 +150,48 @@ is_worth_it(const struct firn_lsm_host *host, const struct firn_compaction_adopt
 
 /* The identity in the file. */
 static int
-read_identity(struct firn_lsm *lsm, const char *name, uint64_t *out)
+read_identity(struct fi_lsm *lsm, const char *name, uint64_t *out)
 {
-    struct firn_run *run;
-    int rc = firn_value_file_kind.open(&lsm->files.env, name, &run, NULL);
+    struct fi_run *run;
+    int rc = fi_value_file_kind.open(&lsm->files.env, name, &run, NULL);
     if (rc == FIRN_OK) {
-        *out = firn_value_file_kind.summary(run)->identity;
-        firn_value_file_kind.close(run);
+        *out = fi_value_file_kind.summary(run)->identity;
+        fi_value_file_kind.close(run);
     }
     return rc;
 }
 
 static void
-adopt_segment(struct firn_lsm *lsm, struct firn_compaction_adopt_segment *segment)
+adopt_segment(struct fi_lsm *lsm, struct fi_compaction_adopt_segment *segment)
 {
     DCHECK(segment->file == NULL && segment->bytes > 0);
-    const struct firn_lsm_host *host = &lsm->options.host;
-    struct firn_manifest_reference reference = {0};
-    char name[FIRN_RUN_FILE_NAME_SIZE];
+    const struct fi_lsm_host *host = &lsm->options.host;
+    struct fi_manifest_reference reference = {0};
+    char name[FI_RUN_FILE_NAME_SIZE];
     int rc;
     if (!is_worth_it(host, segment, &reference.total_bytes)) {
         return;
     }
-    reference.number = firn_lsm_take_number(lsm);
-    firn_run_file_name(reference.number, &firn_value_file_kind, name);
+    reference.number = fi_lsm_take_number(lsm);
+    fi_run_file_name(reference.number, &fi_value_file_kind, name);
     rc = host->lend_log_segment(host->ctx, segment->number, lsm->runs_dir, name, NULL);
     bool is_lent = rc == FIRN_OK;
     if (rc == FIRN_OK) {
         rc = read_identity(lsm, name, &reference.identity);
     }
     if (rc == FIRN_OK) {
-        segment->file = firn_run_file_create_values(&lsm->files, &reference);
+        segment->file = fi_run_file_create_values(&lsm->files, &reference);
     }
     if (is_lent && segment->file == NULL) {
-        FIRN_IGNORE(firn_os_remove_file(lsm->runs_dir, name, NULL));
+        FI_IGNORE(fi_os_remove_file(lsm->runs_dir, name, NULL));
     }
 }
 
 void
-firn_compaction_adopt_begin(const struct firn_compaction_work *work,
-                            struct firn_compaction_adopt *out)
+fi_compaction_adopt_begin(const struct fi_compaction_work *work, struct fi_compaction_adopt *out)
 {
-    DCHECK(work->kind == FIRN_COMPACTION_WORK_FLUSH);
-    struct firn_lsm *lsm = work->lsm;
+    DCHECK(work->kind == FI_COMPACTION_WORK_FLUSH);
+    struct fi_lsm *lsm = work->lsm;
     out->count = 0;
     if (!atomic_load_explicit(&work->tree->separates, memory_order_relaxed) ||
         work->tree->kind->has_layout || /* values are parts of what the log has */
@@ -206,9 +204,9 @@ firn_compaction_adopt_begin(const struct firn_compaction_work *work,
     }
 }
 
-struct firn_run_file *
-firn_compaction_adopt_find(const struct firn_compaction_adopt *adopt,
-                           const struct firn_memtable_logged *logged)
+struct fi_run_file *
+fi_compaction_adopt_find(const struct fi_compaction_adopt *adopt,
+                         const struct fi_memtable_logged *logged)
 {
     for (size_t i = 0; i < adopt->count; i++) {
         if (adopt->segments[i].number == logged->segment) {
@@ -219,11 +217,11 @@ firn_compaction_adopt_find(const struct firn_compaction_adopt *adopt,
 }
 
 void
-firn_compaction_adopt_end(struct firn_compaction_adopt *adopt)
+fi_compaction_adopt_end(struct fi_compaction_adopt *adopt)
 {
     for (size_t i = 0; i < adopt->count; i++) {
         if (adopt->segments[i].file != NULL) {
-            firn_run_file_unref(adopt->segments[i].file);
+            fi_run_file_unref(adopt->segments[i].file);
         }
     }
     adopt->count = 0;

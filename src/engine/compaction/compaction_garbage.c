@@ -58,43 +58,43 @@
 enum { SIZE_BITS = 3 }; /* sizes of one class differ by a factor of two to that */
 
 struct search {
-    struct firn_lsm_tree *tree;
+    struct fi_lsm_tree *tree;
     const struct firn_version *version;
-    const struct firn_version_level *history;
-    enum firn_compaction_pick_mode mode;
-    const struct firn_merge_view_map *views;
-    struct firn_compaction_plan *plan;
+    const struct fi_version_level *history;
+    enum fi_compaction_pick_mode mode;
+    const struct fi_merge_view_map *views;
+    struct fi_compaction_plan *plan;
 };
 
 static void
 begin_plan(struct search *search, unsigned level)
 {
-    *search->plan = (struct firn_compaction_plan){.from = level, .to = level};
+    *search->plan = (struct fi_compaction_plan){.from = level, .to = level};
 }
 
 static void
 add_run(struct search *search, size_t i)
 {
-    struct firn_compaction_plan *plan = search->plan;
-    CHECK(plan->history_count < FIRN_COMPACTION_HISTORY_MAX);
+    struct fi_compaction_plan *plan = search->plan;
+    CHECK(plan->history_count < FI_COMPACTION_HISTORY_MAX);
     DCHECK(i < search->history->count);
     plan->history[plan->history_count++] = (uint32_t)i;
-    firn_compaction_pick_extend(plan, &search->history->runs[i]);
+    fi_compaction_pick_extend(plan, &search->history->runs[i]);
 }
 
 static bool
 may_run(const struct search *search)
 {
     return search->plan->history_count > 0 &&
-           firn_compaction_pick_may_run_locked(search->tree, search->version, search->mode,
-                                               search->plan);
+           fi_compaction_pick_may_run_locked(search->tree, search->version, search->mode,
+                                             search->plan);
 }
 
 /* Whether the run, by itself, may be taken. */
 static bool
 is_free(struct search *search, size_t i)
 {
-    begin_plan(search, FIRN_VERSION_HISTORY);
+    begin_plan(search, FI_VERSION_HISTORY);
     add_run(search, i);
     return may_run(search);
 }
@@ -105,13 +105,13 @@ is_free(struct search *search, size_t i)
 static bool
 find_removal(struct search *search)
 {
-    struct firn_compaction_plan *plan = search->plan;
-    struct firn_compaction_plan found = {
-        .from = FIRN_VERSION_HISTORY, .to = FIRN_VERSION_HISTORY, .is_removal = true};
+    struct fi_compaction_plan *plan = search->plan;
+    struct fi_compaction_plan found = {
+        .from = FI_VERSION_HISTORY, .to = FI_VERSION_HISTORY, .is_removal = true};
     for (size_t i = 0; i < search->history->count; i++) {
-        struct firn_run_file *file = firn_version_file(search->history, i);
-        if (found.history_count < FIRN_COMPACTION_HISTORY_MAX &&
-            !firn_run_history_is_needed_locked(file, &search->tree->lsm->mutex, search->views) &&
+        struct fi_run_file *file = fi_version_file(search->history, i);
+        if (found.history_count < FI_COMPACTION_HISTORY_MAX &&
+            !fi_run_history_is_needed_locked(file, &search->tree->lsm->mutex, search->views) &&
             is_free(search, i)) {
             *plan = found;
             add_run(search, i);
@@ -125,7 +125,7 @@ find_removal(struct search *search)
 /* ---- recall ---- */
 
 static bool
-is_in_plan(const struct firn_compaction_plan *plan, size_t i)
+is_in_plan(const struct fi_compaction_plan *plan, size_t i)
 {
     for (unsigned j = 0; j < plan->history_count; j++) {
         if (plan->history[j] == i) {
@@ -147,42 +147,42 @@ compare_places(const void *a, const void *b)
 static void
 gather_overlapping(struct search *search)
 {
-    struct firn_compaction_plan *plan = search->plan;
+    struct fi_compaction_plan *plan = search->plan;
     bool has_grown = true;
     while (has_grown) {
         has_grown = false;
         for (size_t i = 0; i < search->history->count; i++) {
-            if (plan->history_count < FIRN_COMPACTION_HISTORY_MAX && !is_in_plan(plan, i) &&
-                firn_version_run_overlaps(&search->history->runs[i], &plan->lower, &plan->upper) &&
-                !firn_run_history_is_file_skipped(firn_version_file(search->history, i),
-                                                  search->views->now)) {
+            if (plan->history_count < FI_COMPACTION_HISTORY_MAX && !is_in_plan(plan, i) &&
+                fi_version_run_overlaps(&search->history->runs[i], &plan->lower, &plan->upper) &&
+                !fi_run_history_is_file_skipped(fi_version_file(search->history, i),
+                                                search->views->now)) {
                 add_run(search, i);
                 has_grown = true;
             }
         }
     }
-    firn_sort(plan->history, plan->history_count, sizeof plan->history[0], compare_places);
+    fi_sort(plan->history, plan->history_count, sizeof plan->history[0], compare_places);
 }
 
 /* All overlapping runs of the levels are included: recalled versions may be newer. */
 static void
 plan_recall(struct search *search, size_t i)
 {
-    const struct firn_version_level *levels = search->version->levels;
-    struct firn_compaction_plan *plan = search->plan;
+    const struct fi_version_level *levels = search->version->levels;
+    struct fi_compaction_plan *plan = search->plan;
     begin_plan(search, 0);
-    plan->to = FIRN_VERSION_LEVELS - 1;
+    plan->to = FI_VERSION_LEVELS - 1;
     add_run(search, i);
     gather_overlapping(search);
     DCHECK(is_in_plan(plan, i));
     plan->end[0] = levels[0].count;
     for (unsigned level = 0; level <= plan->to; level++) {
         if (level > 0) {
-            firn_version_overlap(&levels[level], &plan->lower, &plan->upper, &plan->begin[level],
-                                 &plan->end[level]);
+            fi_version_overlap(&levels[level], &plan->lower, &plan->upper, &plan->begin[level],
+                               &plan->end[level]);
         }
         for (size_t j = plan->begin[level]; j < plan->end[level]; j++) {
-            firn_compaction_pick_extend(plan, &levels[level].runs[j]);
+            fi_compaction_pick_extend(plan, &levels[level].runs[j]);
         }
     }
 }
@@ -191,8 +191,8 @@ static bool
 find_recall(struct search *search)
 {
     for (size_t i = 0; i < search->history->count; i++) {
-        struct firn_run_file *file = firn_version_file(search->history, i);
-        if (!firn_run_history_is_file_skipped(file, search->views->now)) {
+        struct fi_run_file *file = fi_version_file(search->history, i);
+        if (!fi_run_history_is_file_skipped(file, search->views->now)) {
             plan_recall(search, i);
             if (may_run(search)) {
                 return true;
@@ -217,30 +217,30 @@ class_of(uint64_t bytes)
 static uint64_t
 bytes_of(const struct search *search, size_t i)
 {
-    return firn_version_file(search->history, i)->info.file_bytes;
+    return fi_version_file(search->history, i)->info.file_bytes;
 }
 
 /* From the oldest run on: small ones, of this class or a lower one. */
 static bool
 find_merge_of(struct search *search, unsigned class)
 {
-    const struct firn_lsm_options *options = &search->tree->lsm->options;
-    struct firn_compaction_plan found = {.from = FIRN_VERSION_HISTORY, .to = FIRN_VERSION_HISTORY};
-    struct firn_compaction_plan *plan = search->plan;
+    const struct fi_lsm_options *options = &search->tree->lsm->options;
+    struct fi_compaction_plan found = {.from = FI_VERSION_HISTORY, .to = FI_VERSION_HISTORY};
+    struct fi_compaction_plan *plan = search->plan;
     for (size_t i = search->history->count; i > 0; i--) {
-        struct firn_run_file *file = firn_version_file(search->history, i - 1);
+        struct fi_run_file *file = fi_version_file(search->history, i - 1);
         uint64_t bytes = bytes_of(search, i - 1);
-        if (found.history_count < FIRN_COMPACTION_HISTORY_MAX &&
+        if (found.history_count < FI_COMPACTION_HISTORY_MAX &&
             bytes < options->run_bytes_target / 2 && class_of(bytes) <= class &&
-            firn_run_history_is_file_skipped(file, search->views->now) && is_free(search, i - 1)) {
+            fi_run_history_is_file_skipped(file, search->views->now) && is_free(search, i - 1)) {
             *plan = found;
             add_run(search, i - 1);
             found = *plan;
         }
     }
     *plan = found;
-    firn_sort(plan->history, plan->history_count, sizeof plan->history[0], compare_places);
-    DCHECK(plan->from == FIRN_VERSION_HISTORY || plan->history_count == 0);
+    fi_sort(plan->history, plan->history_count, sizeof plan->history[0], compare_places);
+    DCHECK(plan->from == FI_VERSION_HISTORY || plan->history_count == 0);
     return plan->history_count >= options->history_runs_target && plan->history_count >= 2 &&
            may_run(search);
 }
@@ -263,10 +263,10 @@ static int
 find_rewriting(struct search *search, bool *out_found, firn_error *err)
 {
     for (size_t i = 0; i < search->history->count && !*out_found; i++) {
-        const struct firn_manifest_run *info = &firn_version_file(search->history, i)->info;
+        const struct fi_manifest_run *info = &fi_version_file(search->history, i)->info;
         uint64_t mark;
-        int rc = firn_merge_view_mark_of(search->views, info->sequence_min, info->sequence_max,
-                                         &mark, err);
+        int rc = fi_merge_view_mark_of(search->views, info->sequence_min, info->sequence_max, &mark,
+                                       err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -281,17 +281,17 @@ find_rewriting(struct search *search, bool *out_found, firn_error *err)
  * the last level; merging small runs; and, if no work is urgent, rewriting a run that has something
  * to free. It may run beside the tree's works. The mutex is held. */
 static int
-history_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                    const struct firn_merge_view_map *views, struct firn_compaction_plan *out,
+history_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
+                    const struct fi_merge_view_map *views, struct fi_compaction_plan *out,
                     bool *out_found, firn_error *err)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     struct search search = {
         .tree = tree,
         .version = version,
-        .history = &version->levels[FIRN_VERSION_HISTORY],
+        .history = &version->levels[FI_VERSION_HISTORY],
         .mode = mode,
         .views = views,
         .plan = out,
@@ -302,7 +302,7 @@ history_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode m
     }
     *out_found = find_removal(&search) || find_recall(&search) || find_merge(&search);
     DCHECK(!*out_found || out->history_count > 0);
-    return *out_found || mode == FIRN_COMPACTION_PICK_DEMANDED
+    return *out_found || mode == FI_COMPACTION_PICK_DEMANDED
                ? FIRN_OK
                : find_rewriting(&search, out_found, err);
 }
@@ -310,16 +310,15 @@ history_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode m
 /* Whether a history run that one of the views may read overlaps that run. Runs that no view reads
  * are about to be removed, and compactions ignore them too. The mutex is held. */
 static bool
-history_is_beside_locked(const struct firn_lsm_tree *tree, const struct firn_version *version,
-                         const struct firn_manifest_run *info,
-                         const struct firn_merge_view_map *views)
+history_is_beside_locked(const struct fi_lsm_tree *tree, const struct firn_version *version,
+                         const struct fi_manifest_run *info, const struct fi_merge_view_map *views)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_version_level *history = &version->levels[FIRN_VERSION_HISTORY];
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct fi_version_level *history = &version->levels[FI_VERSION_HISTORY];
     for (size_t i = 0; i < history->count; i++) {
-        if (firn_version_run_overlaps(&history->runs[i], &info->lower, &info->upper) &&
-            firn_run_history_is_needed_locked(firn_version_file(history, i), &tree->lsm->mutex,
-                                              views)) {
+        if (fi_version_run_overlaps(&history->runs[i], &info->lower, &info->upper) &&
+            fi_run_history_is_needed_locked(fi_version_file(history, i), &tree->lsm->mutex,
+                                            views)) {
             return true;
         }
     }
@@ -329,72 +328,72 @@ history_is_beside_locked(const struct firn_lsm_tree *tree, const struct firn_ver
 /* ==== what rewriting a run of the last level would free ==== */
 
 enum {
-    LEVEL_LAST = FIRN_VERSION_LEVELS - 1,
+    LEVEL_LAST = FI_VERSION_LEVELS - 1,
     DENSE_COUNT_MIN = 1024 /* less garbage is not worth a compaction of its own */
 };
 
 /* How many entries have certainly expired. */
 static uint64_t
-expired_of(const struct firn_manifest_run *info, uint64_t time_ms)
+expired_of(const struct fi_manifest_run *info, uint64_t time_ms)
 {
     return info->expires_last_ms <= time_ms ? info->expiring_count : 0;
 }
 
 /* If unhurried, any garbage is enough, else half of the run. */
 static bool
-has_enough_garbage(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode,
+has_enough_garbage(const struct fi_manifest_run *info, enum fi_compaction_pick_mode mode,
                    uint64_t time_ms)
 {
-    uint64_t garbage = firn_compaction_pick_garbage_of(info) + expired_of(info, time_ms);
-    return mode != FIRN_COMPACTION_PICK_DEMANDED
+    uint64_t garbage = fi_compaction_pick_garbage_of(info) + expired_of(info, time_ms);
+    return mode != FI_COMPACTION_PICK_DEMANDED
                ? garbage > 0
                : garbage >= DENSE_COUNT_MIN && 2 * garbage >= info->entry_count + info->range_count;
 }
 
 /* Whether a rewriting frees something by time alone, under the same views. */
 static bool
-expires_enough(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode,
+expires_enough(const struct fi_manifest_run *info, enum fi_compaction_pick_mode mode,
                uint64_t time_ms)
 {
-    return mode != FIRN_COMPACTION_PICK_DEMANDED
+    return mode != FI_COMPACTION_PICK_DEMANDED
                ? info->expiring_count > 0 && info->expires_first_ms <= time_ms
                : expired_of(info, time_ms) > 0 && has_enough_garbage(info, mode, time_ms);
 }
 
 bool
-firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
-                                         enum firn_compaction_pick_mode mode)
+fi_compaction_garbage_is_likely_locked(const struct fi_lsm_tree *tree,
+                                       enum fi_compaction_pick_mode mode)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    const struct firn_version_level *level = &version->levels[LEVEL_LAST];
-    if (version->levels[FIRN_VERSION_HISTORY].count > 0 || tree->has_gaps ||
-        mode != FIRN_COMPACTION_PICK_DEMANDED) {
+    const struct fi_version_level *level = &version->levels[LEVEL_LAST];
+    if (version->levels[FI_VERSION_HISTORY].count > 0 || tree->has_gaps ||
+        mode != FI_COMPACTION_PICK_DEMANDED) {
         /* Versions that no view sees any more need not look like garbage. */
-        return level->count + version->levels[FIRN_VERSION_HISTORY].count > 0;
+        return level->count + version->levels[FI_VERSION_HISTORY].count > 0;
     }
     for (size_t i = 0; i < level->count; i++) {
-        if (has_enough_garbage(&firn_version_file(level, i)->info, mode, UINT64_MAX)) {
+        if (has_enough_garbage(&fi_version_file(level, i)->info, mode, UINT64_MAX)) {
             return true;
         }
     }
-    return firn_compaction_garbage_has_joint_locked(tree);
+    return fi_compaction_garbage_has_joint_locked(tree);
 }
 
 /* Whether now does not see at least half of the run's sequences; if no work is urgent, any of
  * them. */
 static bool
-is_unseen(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode,
-          const struct firn_view *now)
+is_unseen(const struct fi_manifest_run *info, enum fi_compaction_pick_mode mode,
+          const struct fi_view *now)
 {
-    if (now == NULL || firn_view_sees_all(now, info->sequence_min, info->sequence_max)) {
+    if (now == NULL || fi_view_sees_all(now, info->sequence_min, info->sequence_max)) {
         return false;
     }
     uint64_t seen = 0;
-    size_t from = firn_view_count_from(now, info->sequence_min);
+    size_t from = fi_view_count_from(now, info->sequence_min);
     for (size_t i = from > 0 ? from - 1 : 0; i < now->count; i++) {
-        struct firn_view_interval interval = firn_view_at(now, i);
+        struct fi_view_interval interval = fi_view_at(now, i);
         uint64_t first = interval.first > info->sequence_min ? interval.first : info->sequence_min;
         uint64_t last = interval.last < info->sequence_max ? interval.last : info->sequence_max;
         if (interval.first > info->sequence_max) {
@@ -403,22 +402,22 @@ is_unseen(const struct firn_manifest_run *info, enum firn_compaction_pick_mode m
         seen += first <= last ? last - first + 1 : 0;
     }
     DCHECK(seen <= info->sequence_max - info->sequence_min + 1);
-    return mode != FIRN_COMPACTION_PICK_DEMANDED ||
+    return mode != FI_COMPACTION_PICK_DEMANDED ||
            seen <= (info->sequence_max - info->sequence_min + 1) / 2;
 }
 
 /* Whether rewriting a suspect run is worthwhile. */
 static int
-find_use_locked(const struct firn_lsm_tree *tree, const struct firn_version *version,
-                const struct firn_run_file *file, bool has_expired,
-                const struct firn_merge_view_map *views, bool *out, firn_error *err)
+find_use_locked(const struct fi_lsm_tree *tree, const struct firn_version *version,
+                const struct fi_run_file *file, bool has_expired,
+                const struct fi_merge_view_map *views, bool *out, firn_error *err)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_manifest_run *info = &file->info;
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct fi_manifest_run *info = &file->info;
     uint64_t mark;
-    int rc = firn_merge_view_mark_of(views, info->sequence_min, info->sequence_max, &mark, err);
+    int rc = fi_merge_view_mark_of(views, info->sequence_min, info->sequence_max, &mark, err);
     if (history_is_beside_locked(tree, version, info, views)) {
-        mark = firn_merge_view_mark_beside_history(mark);
+        mark = fi_merge_view_mark_beside_history(mark);
     }
     *out = rc == FIRN_OK && (mark != info->views || has_expired);
     return rc;
@@ -426,37 +425,37 @@ find_use_locked(const struct firn_lsm_tree *tree, const struct firn_version *ver
 
 /* Whether rewriting the run may be worthwhile, as far as is cheap to find out. */
 static bool
-is_suspect(const struct firn_run_file *file, enum firn_compaction_pick_mode mode,
-           const struct firn_merge_view_map *views)
+is_suspect(const struct fi_run_file *file, enum fi_compaction_pick_mode mode,
+           const struct fi_merge_view_map *views)
 {
     return has_enough_garbage(&file->info, mode, UINT64_MAX) ||
-           mode != FIRN_COMPACTION_PICK_DEMANDED ||
+           mode != FI_COMPACTION_PICK_DEMANDED ||
            (is_unseen(&file->info, mode, views->now) &&
-            file->useless_for != firn_view_at(views->now, views->now->count - 1).first);
+            file->useless_for != fi_view_at(views->now, views->now->count - 1).first);
 }
 
 static int
-judge_run_locked(const struct firn_lsm_tree *tree, const struct firn_version *version,
-                 struct firn_run_file *file, enum firn_compaction_pick_mode mode,
-                 const struct firn_merge_view_map *views, bool *out, firn_error *err)
+judge_run_locked(const struct fi_lsm_tree *tree, const struct firn_version *version,
+                 struct fi_run_file *file, enum fi_compaction_pick_mode mode,
+                 const struct fi_merge_view_map *views, bool *out, firn_error *err)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_manifest_run *info = &file->info;
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct fi_manifest_run *info = &file->info;
     *out = false;
     if (!is_suspect(file, mode, views)) {
         return FIRN_OK;
     }
-    bool is_seen = firn_merge_view_mark_sees_all(views, info->sequence_min, info->sequence_max);
-    uint64_t time_ms = firn_merge_view_mark_time_ms(views, info->sequence_min, info->sequence_max);
+    bool is_seen = fi_merge_view_mark_sees_all(views, info->sequence_min, info->sequence_max);
+    uint64_t time_ms = fi_merge_view_mark_time_ms(views, info->sequence_min, info->sequence_max);
     bool has_expired = expires_enough(info, mode, time_ms);
     bool may_leave = is_unseen(info, mode, views->now);
     if (!has_enough_garbage(info, mode, time_ms) && !has_expired && !may_leave &&
-        (is_seen || mode == FIRN_COMPACTION_PICK_DEMANDED)) {
+        (is_seen || mode == FI_COMPACTION_PICK_DEMANDED)) {
         return FIRN_OK;
     }
     int rc = find_use_locked(tree, version, file, has_expired, views, out, err);
     if (rc == FIRN_OK && !*out && may_leave) {
-        file->useless_for = firn_view_at(views->now, views->now->count - 1).first;
+        file->useless_for = fi_view_at(views->now, views->now->count - 1).first;
     }
     return rc;
 }
@@ -465,19 +464,19 @@ judge_run_locked(const struct firn_lsm_tree *tree, const struct firn_version *ve
 
 /* Whether runs with that many bytes and rows together may be merged. */
 static bool
-may_be_one_locked(const struct firn_lsm_tree *tree, uint64_t bytes, uint64_t rows)
+may_be_one_locked(const struct fi_lsm_tree *tree, uint64_t bytes, uint64_t rows)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     return bytes <= tree->graph_limits.bytes && rows <= tree->graph_limits.rows;
 }
 
 /* The first neighbours, up to *out_end, that should be merged into one run; false: there are
  * none. */
 static bool
-find_joint_locked(const struct firn_lsm_tree *tree, const struct firn_version_level *level,
-                  enum firn_compaction_pick_mode mode, size_t *out_begin, size_t *out_end)
+find_joint_locked(const struct fi_lsm_tree *tree, const struct fi_version_level *level,
+                  enum fi_compaction_pick_mode mode, size_t *out_begin, size_t *out_end)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     bool is_found = false;
     for (size_t i = 0; i < level->count && tree->graph_limits.rows > 0 && !is_found; i++) {
         uint64_t bytes = 0;
@@ -485,7 +484,7 @@ find_joint_locked(const struct firn_lsm_tree *tree, const struct firn_version_le
         uint64_t largest = 0;
         size_t end = i;
         for (; end < level->count; end++) {
-            const struct firn_run_file *file = firn_version_file(level, end);
+            const struct fi_run_file *file = fi_version_file(level, end);
             if (atomic_load_explicit(&file->is_damaged, memory_order_relaxed) ||
                 !may_be_one_locked(tree, bytes + file->info.file_bytes,
                                    rows + file->info.entry_count)) {
@@ -495,9 +494,8 @@ find_joint_locked(const struct firn_lsm_tree *tree, const struct firn_version_le
             rows += file->info.entry_count;
             largest = largest > file->info.file_bytes ? largest : file->info.file_bytes;
         }
-        is_found =
-            end >= i + 2 && (mode == FIRN_COMPACTION_PICK_DEMANDED ? bytes >= 2 * largest
-                                                                   : 2 * bytes >= 3 * largest);
+        is_found = end >= i + 2 && (mode == FI_COMPACTION_PICK_DEMANDED ? bytes >= 2 * largest
+                                                                        : 2 * bytes >= 3 * largest);
         *out_begin = i;
         *out_end = end;
     }
@@ -505,37 +503,36 @@ find_joint_locked(const struct firn_lsm_tree *tree, const struct firn_version_le
 }
 
 bool
-firn_compaction_garbage_has_joint_locked(const struct firn_lsm_tree *tree)
+fi_compaction_garbage_has_joint_locked(const struct fi_lsm_tree *tree)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     size_t begin;
     size_t end;
-    return find_joint_locked(tree, &version->levels[LEVEL_LAST], FIRN_COMPACTION_PICK_DEMANDED,
+    return find_joint_locked(tree, &version->levels[LEVEL_LAST], FI_COMPACTION_PICK_DEMANDED,
                              &begin, &end);
 }
 
 int
-firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                                    const struct firn_merge_view_map *views,
-                                    struct firn_compaction_plan *out, bool *out_found,
-                                    firn_error *err)
+fi_compaction_garbage_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
+                                  const struct fi_merge_view_map *views,
+                                  struct fi_compaction_plan *out, bool *out_found, firn_error *err)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    const struct firn_version_level *level = &version->levels[LEVEL_LAST];
+    const struct fi_version_level *level = &version->levels[LEVEL_LAST];
     *out_found = false;
     for (size_t i = 0; i < level->count && !*out_found; i++) {
-        int rc = judge_run_locked(tree, version, firn_version_file(level, i), mode, views,
-                                  out_found, err);
+        int rc =
+            judge_run_locked(tree, version, fi_version_file(level, i), mode, views, out_found, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         if (*out_found) {
-            firn_compaction_pick_plan(version, LEVEL_LAST, i, i + 1, LEVEL_LAST, out);
-            *out_found = firn_compaction_pick_may_run_locked(tree, version, mode, out);
+            fi_compaction_pick_plan(version, LEVEL_LAST, i, i + 1, LEVEL_LAST, out);
+            *out_found = fi_compaction_pick_may_run_locked(tree, version, mode, out);
         }
     }
     if (!*out_found) {
@@ -547,8 +544,8 @@ firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree, enum firn_compac
     size_t begin;
     size_t end;
     if (!*out_found && find_joint_locked(tree, level, mode, &begin, &end)) {
-        firn_compaction_pick_plan(version, LEVEL_LAST, begin, end, LEVEL_LAST, out);
-        *out_found = firn_compaction_pick_may_run_locked(tree, version, mode, out);
+        fi_compaction_pick_plan(version, LEVEL_LAST, begin, end, LEVEL_LAST, out);
+        *out_found = fi_compaction_pick_may_run_locked(tree, version, mode, out);
     }
     return FIRN_OK;
 }

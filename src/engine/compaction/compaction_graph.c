@@ -17,7 +17,7 @@
  * If a compaction takes the run meanwhile, the graph is abandoned: the compaction's output gets a
  * graph later. Dropping the tree, or a load into it, cancels the building at its next step.
  *
- * The table's schema says which graphs a run should have (struct firn_column_layout). A run gets
+ * The table's schema says which graphs a run should have (struct fi_column_layout). A run gets
  * them if it has at least ROWS_MIN rows; reading a smaller run is faster than a walk. History runs
  * have none. An attached graph stays as long as its run, even if its index is dropped. A run that
  * has all its graphs is marked with a hash of the graphs that the schema wants, so that it is not
@@ -65,12 +65,12 @@ enum {
 
 /* What is to be built. */
 struct graph_work {
-    struct firn_lsm *lsm;
-    struct firn_compaction_work
+    struct fi_lsm *lsm;
+    struct fi_compaction_work
         *work; /* one of the tree's works, with a version; NULL: there is none */
-    struct firn_column_layout *layout;
-    struct firn_run_file *file; /* in the version; NULL: nothing is to be built */
-    const struct firn_column_graph *graph;
+    struct fi_column_layout *layout;
+    struct fi_run_file *file; /* in the version; NULL: nothing is to be built */
+    const struct fi_column_graph *graph;
     bool is_over;   /* the run or its tree has gone meanwhile */
     bool has_joint; /* of a tree that was looked at, runs should be merged first */
 };
@@ -78,18 +78,17 @@ struct graph_work {
 /* ---- which graphs a run has ---- */
 
 static uint64_t
-hash_of(const struct firn_column_layout *layout)
+hash_of(const struct fi_column_layout *layout)
 {
-    uint64_t hash =
-        firn_xxh3(layout->graphs, layout->graph_count * sizeof *layout->graphs, ROWS_MIN);
+    uint64_t hash = fi_xxh3(layout->graphs, layout->graph_count * sizeof *layout->graphs, ROWS_MIN);
     return hash == 0 ? 1 : hash;
 }
 
 static bool
-is_graph(const struct firn_run *attachment, const struct firn_column_graph *wanted)
+is_graph(const struct fi_run *attachment, const struct fi_column_graph *wanted)
 {
-    const struct firn_graph_parameters *parameters =
-        firn_graph_search_parameters(firn_graph_read_of(attachment));
+    const struct fi_graph_parameters *parameters =
+        fi_graph_search_parameters(fi_graph_read_of(attachment));
     return parameters->column == wanted->column && (uint32_t)parameters->metric == wanted->metric &&
            parameters->m == wanted->m && parameters->ef_construction == wanted->ef_construction;
 }
@@ -97,20 +96,20 @@ is_graph(const struct firn_run *attachment, const struct firn_column_graph *want
 /* Pins the graph of the run, if it has one that can be opened, and no search has found damaged;
  * else NULL. */
 static int
-pin_graph(const struct firn_run_file *file, const struct firn_column_graph *wanted,
-          struct firn_run_file_handle **out, bool *out_is_damaged, firn_error *err)
+pin_graph(const struct fi_run_file *file, const struct fi_column_graph *wanted,
+          struct fi_run_file_handle **out, bool *out_is_damaged, firn_error *err)
 {
     *out = NULL;
     for (size_t i = 0; i < file->info.attachment_count && *out == NULL; i++) {
         int rc = atomic_load_explicit(&file->attachments[i]->is_damaged, memory_order_relaxed)
                      ? FIRN_CORRUPT
-                     : firn_run_file_pin(file->attachments[i], out, err);
+                     : fi_run_file_pin(file->attachments[i], out, err);
         if (rc == FIRN_CORRUPT) {
             *out_is_damaged = true;
         } else if (rc != FIRN_OK) {
             return rc;
-        } else if ((*out)->run->kind != &firn_graph_read_kind || !is_graph((*out)->run, wanted)) {
-            firn_run_file_unpin(*out);
+        } else if ((*out)->run->kind != &fi_graph_read_kind || !is_graph((*out)->run, wanted)) {
+            fi_run_file_unpin(*out);
             *out = NULL;
         }
     }
@@ -118,27 +117,27 @@ pin_graph(const struct firn_run_file *file, const struct firn_column_graph *want
 }
 
 static int
-has_graph(const struct firn_run_file *file, const struct firn_column_graph *wanted, bool *out,
+has_graph(const struct fi_run_file *file, const struct fi_column_graph *wanted, bool *out,
           firn_error *err)
 {
-    struct firn_run_file_handle *pin;
+    struct fi_run_file_handle *pin;
     bool is_damaged;
     int rc = pin_graph(file, wanted, &pin, &is_damaged, err);
     *out = pin != NULL;
-    firn_run_file_unpin(pin);
+    fi_run_file_unpin(pin);
     return rc;
 }
 
 /* Sets *out to the first graph that the run lacks; NULL: none. */
 static int
-find_lacking(const struct firn_run_file *file, const struct firn_column_layout *layout,
-             const struct firn_column_graph **out, firn_error *err)
+find_lacking(const struct fi_run_file *file, const struct fi_column_layout *layout,
+             const struct fi_column_graph **out, firn_error *err)
 {
     *out = NULL;
     for (size_t i = 0; i < layout->graph_count && *out == NULL; i++) {
         bool has;
-        FIRN_TRY_RETURN(has_graph(file, &layout->graphs[i], &has, err));
-        if (!has && file->info.attachment_count < FIRN_RUN_ATTACHMENTS_MAX) {
+        FI_TRY_RETURN(has_graph(file, &layout->graphs[i], &has, err));
+        if (!has && file->info.attachment_count < FI_RUN_ATTACHMENTS_MAX) {
             *out = &layout->graphs[i];
         }
     }
@@ -148,7 +147,7 @@ find_lacking(const struct firn_run_file *file, const struct firn_column_layout *
 /* ---- how large runs may be ---- */
 
 static uint32_t
-dimensions_of(const struct firn_column_layout *layout, uint32_t column)
+dimensions_of(const struct fi_column_layout *layout, uint32_t column)
 {
     uint32_t size = 0;
     for (size_t i = 0; i < layout->count; i++) {
@@ -157,110 +156,108 @@ dimensions_of(const struct firn_column_layout *layout, uint32_t column)
     return size / 4;
 }
 
-struct firn_lsm_graph_limits
-firn_compaction_graph_limits_of(const struct firn_lsm *lsm, const struct firn_column_layout *layout)
+struct fi_lsm_graph_limits
+fi_compaction_graph_limits_of(const struct fi_lsm *lsm, const struct fi_column_layout *layout)
 {
-    const uint64_t budget = firn_block_cache_budget_bytes(lsm->options.cache);
+    const uint64_t budget = fi_block_cache_budget_bytes(lsm->options.cache);
     uint64_t open = 0;
     uint64_t building = 0;
     for (size_t i = 0; i < layout->graph_count; i++) {
-        const struct firn_graph_parameters parameters = {
+        const struct fi_graph_parameters parameters = {
             .dimensions = dimensions_of(layout, layout->graphs[i].column),
             .m = layout->graphs[i].m};
-        const uint64_t own = firn_graph_build_bytes(&parameters, SAMPLE);
-        open += firn_graph_read_bytes_of(&parameters, SAMPLE);
+        const uint64_t own = fi_graph_build_bytes(&parameters, SAMPLE);
+        open += fi_graph_read_bytes_of(&parameters, SAMPLE);
         building = building < own ? own : building;
     }
     const uint64_t row = (open + building + SAMPLE - 1) / SAMPLE;
     const uint64_t rows = row == 0 ? 0 : budget / 8 * 7 / row;
-    return (struct firn_lsm_graph_limits){.rows = rows < ROWS_MIN              ? 0
-                                                  : rows > FIRN_GRAPH_ROWS_MAX ? FIRN_GRAPH_ROWS_MAX
-                                                                               : rows,
-                                          .bytes = BUDGET_FACTOR * budget};
+    return (struct fi_lsm_graph_limits){.rows = rows < ROWS_MIN            ? 0
+                                                : rows > FI_GRAPH_ROWS_MAX ? FI_GRAPH_ROWS_MAX
+                                                                           : rows,
+                                        .bytes = BUDGET_FACTOR * budget};
 }
 
 /* ---- which run lacks one ---- */
 
 static bool
-may_have_graphs(const struct firn_run_file *file)
+may_have_graphs(const struct fi_run_file *file)
 {
-    return file->info.entry_count >= ROWS_MIN && file->info.entry_count <= FIRN_GRAPH_ROWS_MAX &&
+    return file->info.entry_count >= ROWS_MIN && file->info.entry_count <= FI_GRAPH_ROWS_MAX &&
            !atomic_load_explicit(&file->is_damaged, memory_order_relaxed);
 }
 
 /* Whether the newest version has a run that may lack a graph, or small runs that may be merged into
  * one that may. */
 static bool
-is_suspect_locked(const struct firn_lsm_tree *tree)
+is_suspect_locked(const struct fi_lsm_tree *tree)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
+    for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
-            if (may_have_graphs(firn_version_file(&version->levels[level], i))) {
+            if (may_have_graphs(fi_version_file(&version->levels[level], i))) {
                 return true;
             }
         }
     }
-    return version->levels[FIRN_VERSION_LEVELS - 1].count >= 2;
+    return version->levels[FI_VERSION_LEVELS - 1].count >= 2;
 }
 
 /* The first tree with a number from *id on that has such a run, as a work; *id is advanced. */
 static int
-take_tree(struct graph_work *graph, const struct firn_lsm_tree *wanted, uint64_t *id,
-          firn_error *err)
+take_tree(struct graph_work *graph, const struct fi_lsm_tree *wanted, uint64_t *id, firn_error *err)
 {
-    struct firn_lsm *lsm = graph->lsm;
+    struct fi_lsm *lsm = graph->lsm;
     int rc = FIRN_OK;
     DCHECK(graph->work == NULL);
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count && graph->work == NULL && rc == FIRN_OK; i++) {
-        struct firn_lsm_tree *tree = lsm->trees[i];
-        if (tree->id < *id || tree->is_dropping || tree->is_held ||
-            tree->kind != &firn_column_kind || (wanted != NULL && tree != wanted) ||
-            !is_suspect_locked(tree)) {
+        struct fi_lsm_tree *tree = lsm->trees[i];
+        if (tree->id < *id || tree->is_dropping || tree->is_held || tree->kind != &fi_column_kind ||
+            (wanted != NULL && tree != wanted) || !is_suspect_locked(tree)) {
             continue;
         }
         *id = (uint64_t)tree->id + 1;
-        graph->work = firn_compaction_work_make_locked(tree);
+        graph->work = fi_compaction_work_make_locked(tree);
         if (graph->work == NULL) {
-            rc = firn_error_no_memory(err, "a graph");
+            rc = fi_error_no_memory(err, "a graph");
         } else {
             graph->work->version =
                 atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-            firn_version_ref(graph->work->version);
+            fi_version_ref(graph->work->version);
         }
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     return rc;
 }
 
 static void
 let_go(struct graph_work *graph)
 {
-    firn_compaction_work_discard(graph->work);
-    firn_free(graph->layout);
+    fi_compaction_work_discard(graph->work);
+    fi_free(graph->layout);
     *graph = (struct graph_work){.lsm = graph->lsm, .has_joint = graph->has_joint};
 }
 
 /* Makes a plan of the run alone in the newest version; false: it is not there, or a compaction has
  * it. */
 static bool
-plan_locked(const struct graph_work *graph, struct firn_compaction_plan *out)
+plan_locked(const struct graph_work *graph, struct fi_compaction_plan *out)
 {
-    struct firn_lsm_tree *tree = graph->work->tree;
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    struct fi_lsm_tree *tree = graph->work->tree;
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
+    for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
-            if (firn_version_file(&version->levels[level], i) == graph->file) {
-                *out = (struct firn_compaction_plan){.from = level, .to = level};
+            if (fi_version_file(&version->levels[level], i) == graph->file) {
+                *out = (struct fi_compaction_plan){.from = level, .to = level};
                 out->begin[level] = i;
                 out->end[level] = i + 1;
-                firn_compaction_pick_extend(out, &version->levels[level].runs[i]);
-                return !firn_compaction_pick_is_blocked_locked(tree, out);
+                fi_compaction_pick_extend(out, &version->levels[level].runs[i]);
+                return !fi_compaction_pick_is_blocked_locked(tree, out);
             }
         }
     }
@@ -270,82 +267,82 @@ plan_locked(const struct graph_work *graph, struct firn_compaction_plan *out)
 static bool
 is_there(const struct graph_work *graph)
 {
-    struct firn_compaction_plan plan;
-    firn_os_mutex_lock(&graph->lsm->mutex);
+    struct fi_compaction_plan plan;
+    fi_os_mutex_lock(&graph->lsm->mutex);
     bool is_there = plan_locked(graph, &plan);
-    firn_os_mutex_unlock(&graph->lsm->mutex);
+    fi_os_mutex_unlock(&graph->lsm->mutex);
     return is_there;
 }
 
 /* ---- what a run inherits ---- */
 
 void
-firn_compaction_graph_inherit(struct firn_lsm *lsm, struct firn_run_file *const *inputs,
-                              size_t input_count, const struct firn_compaction_output *output)
+fi_compaction_graph_inherit(struct fi_lsm *lsm, struct fi_run_file *const *inputs,
+                            size_t input_count, const struct fi_compaction_output *output)
 {
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < output->count; i++) {
-        struct firn_run_file *file = output->runs[i].file;
-        const struct firn_manifest_run *info = &file->info;
-        struct firn_run_file *best = NULL;
+        struct fi_run_file *file = output->runs[i].file;
+        const struct fi_manifest_run *info = &file->info;
+        struct fi_run_file *best = NULL;
         for (size_t j = 0; j < input_count && may_have_graphs(file); j++) {
-            struct firn_run_file *input = inputs[j];
+            struct fi_run_file *input = inputs[j];
             input = input->info.attachment_count > 0 ? input : input->forerunner;
             /* If the input was cut into pieces, too many of its nodes are gone. */
             if (input != NULL && input->info.entry_count / 2 <= info->entry_count &&
-                firn_slice_compare(input->info.lower, info->upper) < 0 &&
-                firn_slice_compare(info->lower, input->info.upper) < 0 &&
+                fi_slice_compare(input->info.lower, info->upper) < 0 &&
+                fi_slice_compare(info->lower, input->info.upper) < 0 &&
                 (best == NULL || input->info.entry_count > best->info.entry_count)) {
                 best = input;
             }
         }
-        if (best != NULL && output->runs[i].level < FIRN_VERSION_LEVELS) {
+        if (best != NULL && output->runs[i].level < FI_VERSION_LEVELS) {
             DCHECK(file->forerunner == NULL && best != file);
-            firn_run_file_ref(best);
+            fi_run_file_ref(best);
             file->forerunner = best;
         }
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
 }
 
-static struct firn_run_file *
-take_forerunner(struct firn_lsm *lsm, struct firn_run_file *file)
+static struct fi_run_file *
+take_forerunner(struct fi_lsm *lsm, struct fi_run_file *file)
 {
-    firn_os_mutex_lock(&lsm->mutex);
-    struct firn_run_file *forerunner = file->forerunner;
+    fi_os_mutex_lock(&lsm->mutex);
+    struct fi_run_file *forerunner = file->forerunner;
     file->forerunner = NULL;
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     return forerunner;
 }
 
 static void
-drop_forerunner(struct firn_lsm *lsm, struct firn_run_file *file)
+drop_forerunner(struct fi_lsm *lsm, struct fi_run_file *file)
 {
-    struct firn_run_file *forerunner = take_forerunner(lsm, file);
+    struct fi_run_file *forerunner = take_forerunner(lsm, file);
     if (forerunner != NULL) {
-        firn_run_file_unref(forerunner);
+        fi_run_file_unref(forerunner);
     }
 }
 
 /* If one graph cannot be built, as on a full disk, no run may keep its forerunner. */
 static void
-drop_forerunners(struct firn_lsm *lsm)
+drop_forerunners(struct fi_lsm *lsm)
 {
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count; i++) {
         const struct firn_version *version =
             atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed)->version;
-        for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
+        for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
             for (size_t k = 0; k < version->levels[level].count; k++) {
-                struct firn_run_file *file = firn_version_file(&version->levels[level], k);
+                struct fi_run_file *file = fi_version_file(&version->levels[level], k);
                 if (file->forerunner != NULL) {
-                    firn_run_file_unref(file->forerunner);
+                    fi_run_file_unref(file->forerunner);
                     file->forerunner = NULL;
                 }
             }
         }
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
 }
 
 static void
@@ -361,15 +358,15 @@ find_run(struct graph_work *graph, firn_error *err)
 {
     const struct firn_version *version = graph->work->version;
     uint64_t hash = hash_of(graph->layout);
-    for (unsigned level = FIRN_VERSION_LEVELS; level-- > 0 && graph->graph == NULL;) {
+    for (unsigned level = FI_VERSION_LEVELS; level-- > 0 && graph->graph == NULL;) {
         for (size_t i = 0; i < version->levels[level].count && graph->graph == NULL; i++) {
-            graph->file = firn_version_file(&version->levels[level], i);
+            graph->file = fi_version_file(&version->levels[level], i);
             if (!may_have_graphs(graph->file) ||
                 atomic_load_explicit(&graph->file->graphs_seen, memory_order_relaxed) == hash ||
                 !is_there(graph)) {
                 continue;
             }
-            FIRN_TRY_RETURN(find_lacking(graph->file, graph->layout, &graph->graph, err));
+            FI_TRY_RETURN(find_lacking(graph->file, graph->layout, &graph->graph, err));
             if (graph->graph == NULL) {
                 note_seen(graph);
             }
@@ -385,32 +382,32 @@ find_run(struct graph_work *graph, firn_error *err)
 static void
 note_layout(struct graph_work *graph)
 {
-    struct firn_lsm_tree *tree = graph->work->tree;
-    const struct firn_lsm_graph_limits limits =
-        firn_compaction_graph_limits_of(graph->lsm, graph->layout);
-    firn_os_mutex_lock(&graph->lsm->mutex);
+    struct fi_lsm_tree *tree = graph->work->tree;
+    const struct fi_lsm_graph_limits limits =
+        fi_compaction_graph_limits_of(graph->lsm, graph->layout);
+    fi_os_mutex_lock(&graph->lsm->mutex);
     tree->graph_limits = limits;
-    graph->has_joint = graph->has_joint || firn_compaction_garbage_has_joint_locked(tree);
-    firn_os_mutex_unlock(&graph->lsm->mutex);
+    graph->has_joint = graph->has_joint || fi_compaction_garbage_has_joint_locked(tree);
+    fi_os_mutex_unlock(&graph->lsm->mutex);
 }
 
 /* Finds a graph to build; graph->work is NULL if there is none. */
 static int
-find(struct graph_work *graph, const struct firn_lsm_tree *wanted, firn_error *err)
+find(struct graph_work *graph, const struct fi_lsm_tree *wanted, firn_error *err)
 {
-    const struct firn_lsm_host *host = &graph->lsm->options.host;
+    const struct fi_lsm_host *host = &graph->lsm->options.host;
     uint64_t id = 0;
     int rc;
-    FIRN_TRY(take_tree(graph, wanted, &id, err));
+    FI_TRY(take_tree(graph, wanted, &id, err));
     while (graph->work != NULL) {
-        FIRN_TRY(host->take_layout(host->ctx, graph->work->tree->id, &graph->layout, err));
+        FI_TRY(host->take_layout(host->ctx, graph->work->tree->id, &graph->layout, err));
         note_layout(graph);
-        FIRN_TRY(find_run(graph, err));
+        FI_TRY(find_run(graph, err));
         if (graph->graph != NULL) {
             return FIRN_OK;
         }
         let_go(graph);
-        FIRN_TRY(take_tree(graph, wanted, &id, err));
+        FI_TRY(take_tree(graph, wanted, &id, err));
     }
 out:
     if (rc != FIRN_OK) {
@@ -420,7 +417,7 @@ out:
 }
 
 int
-firn_compaction_graph_is_due(struct firn_lsm *lsm, bool *out, firn_error *err)
+fi_compaction_graph_is_due(struct fi_lsm *lsm, bool *out, firn_error *err)
 {
     struct graph_work graph = {.lsm = lsm};
     *out = false;
@@ -437,79 +434,79 @@ firn_compaction_graph_is_due(struct firn_lsm *lsm, bool *out, firn_error *err)
 
 struct watch {
     struct graph_work *graph;
-    const struct firn_step *step;
+    const struct fi_step *step;
 };
 
 static int
 watch_told(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
 {
     struct watch *watch = ctx;
-    const struct firn_lsm_tree *tree = watch->graph->work->tree;
-    firn_os_mutex_lock(&tree->lsm->mutex);
+    const struct fi_lsm_tree *tree = watch->graph->work->tree;
+    fi_os_mutex_lock(&tree->lsm->mutex);
     bool is_wanted = !tree->is_dropping && !tree->is_held;
-    firn_os_mutex_unlock(&tree->lsm->mutex);
+    fi_os_mutex_unlock(&tree->lsm->mutex);
     (void)files;
     if (!is_wanted || !is_there(watch->graph)) {
         watch->graph->is_over = true;
-        return firn_error_set(err, FIRN_CANCELLED, "the run of a graph goes");
+        return fi_error_set(err, FIRN_CANCELLED, "the run of a graph goes");
     }
-    return firn_step_tell(watch->step, 0, bytes, err);
+    return fi_step_tell(watch->step, 0, bytes, err);
 }
 
 static void
-note_build(struct firn_lsm *lsm, const struct firn_graph_build_counts *counts)
+note_build(struct fi_lsm *lsm, const struct fi_graph_build_counts *counts)
 {
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     lsm->counters.graphs++;
     lsm->counters.graphs_merged += counts->kept > 0 ? 1 : 0;
     lsm->counters.graphs_damaged += counts->is_damaged ? 1 : 0;
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
 }
 
 static int
-write_graph(const struct graph_work *graph, const struct firn_graph_source *source,
-            const struct firn_graph_build_options *options, struct firn_run_attachment *out,
+write_graph(const struct graph_work *graph, const struct fi_graph_source *source,
+            const struct fi_graph_build_options *options, struct fi_run_attachment *out,
             firn_error *err)
 {
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    struct firn_graph *built = NULL;
+    char name[FI_RUN_FILE_NAME_SIZE];
+    struct fi_graph *built = NULL;
     int rc;
-    FIRN_TRY(firn_graph_build(source, options, &built, err));
-    out->number = firn_lsm_take_number(graph->lsm);
-    out->kind = (uint8_t)firn_graph_read_kind.file_kind;
-    firn_run_file_name(out->number, &firn_graph_read_kind, name);
-    rc = firn_graph_write(built, source, graph->lsm->runs_dir, name, &out->file_bytes,
-                          &out->identity, err);
-    note_build(graph->lsm, firn_graph_build_counts_of(built));
+    FI_TRY(fi_graph_build(source, options, &built, err));
+    out->number = fi_lsm_take_number(graph->lsm);
+    out->kind = (uint8_t)fi_graph_read_kind.file_kind;
+    fi_run_file_name(out->number, &fi_graph_read_kind, name);
+    rc = fi_graph_write(built, source, graph->lsm->runs_dir, name, &out->file_bytes, &out->identity,
+                        err);
+    note_build(graph->lsm, fi_graph_build_counts_of(built));
 out:
-    firn_graph_build_destroy(built);
+    fi_graph_build_destroy(built);
     return rc;
 }
 
 /* The graph whose links may be taken over: *out is valid until *out_pin is unpinned and the file
  * released. */
 static int
-pin_old(const struct graph_work *graph, struct firn_run_file **out_file,
-        struct firn_run_file_handle **out_pin, const struct firn_graph **out, firn_error *err)
+pin_old(const struct graph_work *graph, struct fi_run_file **out_file,
+        struct fi_run_file_handle **out_pin, const struct fi_graph **out, firn_error *err)
 {
-    struct firn_lsm *lsm = graph->lsm;
+    struct fi_lsm *lsm = graph->lsm;
     bool is_damaged = false;
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     *out_file = graph->file->forerunner;
     if (*out_file != NULL) {
-        firn_run_file_ref(*out_file);
+        fi_run_file_ref(*out_file);
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     if (*out_file == NULL) {
         return FIRN_OK;
     }
     int rc = pin_graph(*out_file, graph->graph, out_pin, &is_damaged, err);
     if (rc == FIRN_OK && *out_pin != NULL) {
-        *out = firn_graph_read_of((*out_pin)->run);
+        *out = fi_graph_read_of((*out_pin)->run);
     } else if (rc == FIRN_OK && is_damaged) {
-        firn_os_mutex_lock(&lsm->mutex);
+        fi_os_mutex_lock(&lsm->mutex);
         lsm->counters.graphs_damaged++;
-        firn_os_mutex_unlock(&lsm->mutex);
+        fi_os_mutex_unlock(&lsm->mutex);
     }
     return rc;
 }
@@ -518,39 +515,39 @@ pin_old(const struct graph_work *graph, struct firn_run_file **out_file,
 static bool
 hold(const struct graph_work *graph, uint64_t bytes)
 {
-    struct firn_block_cache *cache = graph->lsm->files.env.cache;
-    if (bytes > SIZE_MAX || firn_block_cache_hold_graph(cache, (size_t)bytes)) {
+    struct fi_block_cache *cache = graph->lsm->files.env.cache;
+    if (bytes > SIZE_MAX || fi_block_cache_hold_graph(cache, (size_t)bytes)) {
         return bytes <= SIZE_MAX;
     }
     drop_forerunner(graph->lsm, graph->file);
-    firn_lsm_collect(graph->lsm);
-    return firn_block_cache_hold_graph(cache, (size_t)bytes);
+    fi_lsm_collect(graph->lsm);
+    return fi_block_cache_hold_graph(cache, (size_t)bytes);
 }
 
 /* Builds and writes the graph; out->number is 0 if the run cannot have one. */
 static int
-make_graph(struct graph_work *graph, const struct firn_compaction_graph_options *options,
-           struct firn_run_attachment *out, firn_error *err)
+make_graph(struct graph_work *graph, const struct fi_compaction_graph_options *options,
+           struct fi_run_attachment *out, firn_error *err)
 {
-    struct firn_block_cache *cache = graph->lsm->files.env.cache;
+    struct fi_block_cache *cache = graph->lsm->files.env.cache;
     struct watch watch = {.graph = graph, .step = options->step};
-    const struct firn_step step = {watch_told, &watch};
-    struct firn_run_file_handle *pin = NULL;
-    struct firn_run_file *old = NULL;
-    struct firn_run_file_handle *old_pin = NULL;
-    struct firn_lsm_vectors vectors = {.run = NULL};
+    const struct fi_step step = {watch_told, &watch};
+    struct fi_run_file_handle *pin = NULL;
+    struct fi_run_file *old = NULL;
+    struct fi_run_file_handle *old_pin = NULL;
+    struct fi_lsm_vectors vectors = {.run = NULL};
     size_t held = 0;
     int rc;
-    *out = (struct firn_run_attachment){.number = 0};
-    FIRN_TRY(firn_run_file_pin(graph->file, &pin, err));
-    rc = firn_lsm_vectors_init(&vectors, pin->run, graph->graph->column, err);
+    *out = (struct fi_run_attachment){.number = 0};
+    FI_TRY(fi_run_file_pin(graph->file, &pin, err));
+    rc = fi_lsm_vectors_init(&vectors, pin->run, graph->graph->column, err);
     if (rc != FIRN_OK) {
         rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* the run is older than the column */
         goto out;
     }
-    const struct firn_graph_source source = firn_lsm_vectors_source(&vectors);
-    struct firn_graph_build_options build = {
-        .parameters = {.metric = (enum firn_vector_metric)graph->graph->metric,
+    const struct fi_graph_source source = fi_lsm_vectors_source(&vectors);
+    struct fi_graph_build_options build = {
+        .parameters = {.metric = (enum fi_vector_metric)graph->graph->metric,
                        .dimensions = vectors.size / 4,
                        .column = graph->graph->column,
                        .m = graph->graph->m,
@@ -559,12 +556,12 @@ make_graph(struct graph_work *graph, const struct firn_compaction_graph_options 
         .os = graph->lsm->os,
         .threads = options->threads,
         .step = &step};
-    uint64_t bytes = firn_graph_build_bytes(&build.parameters, source.rows);
+    uint64_t bytes = fi_graph_build_bytes(&build.parameters, source.rows);
     if (!hold(graph, bytes)) {
         goto out;
     }
     held = (size_t)bytes;
-    FIRN_TRY(pin_old(graph, &old, &old_pin, &build.old, err));
+    FI_TRY(pin_old(graph, &old, &old_pin, &build.old, err));
     rc = write_graph(graph, &source, &build, out, err);
     if (rc == FIRN_CANCELLED && graph->is_over) {
         rc = FIRN_OK;
@@ -573,14 +570,14 @@ out:
     if (rc != FIRN_OK) {
         out->number = 0;
     }
-    firn_lsm_vectors_deinit(&vectors);
-    firn_run_file_unpin(pin);
-    firn_run_file_unpin(old_pin);
+    fi_lsm_vectors_deinit(&vectors);
+    fi_run_file_unpin(pin);
+    fi_run_file_unpin(old_pin);
     if (old != NULL) {
-        firn_run_file_unref(old);
+        fi_run_file_unref(old);
     }
     if (held > 0) {
-        firn_block_cache_hold_release(cache, held);
+        fi_block_cache_hold_release(cache, held);
     }
     return rc;
 }
@@ -590,13 +587,13 @@ out:
 static bool
 take_run(const struct graph_work *graph)
 {
-    struct firn_compaction_plan plan;
-    firn_os_mutex_lock(&graph->lsm->mutex);
+    struct fi_compaction_plan plan;
+    fi_os_mutex_lock(&graph->lsm->mutex);
     bool is_there = plan_locked(graph, &plan);
     if (is_there) {
         graph->work->plan = plan; /* (I2) */
     }
-    firn_os_mutex_unlock(&graph->lsm->mutex);
+    fi_os_mutex_unlock(&graph->lsm->mutex);
     return is_there;
 }
 
@@ -605,78 +602,76 @@ static bool
 is_at_its_level(const struct graph_work *graph)
 {
     bool is_found = false;
-    firn_os_mutex_lock(&graph->lsm->mutex);
-    const struct firn_lsm_state *state =
+    fi_os_mutex_lock(&graph->lsm->mutex);
+    const struct fi_lsm_state *state =
         atomic_load_explicit(&graph->work->tree->state, memory_order_relaxed);
-    const struct firn_version_level *level = &state->version->levels[graph->work->plan.from];
+    const struct fi_version_level *level = &state->version->levels[graph->work->plan.from];
     for (size_t i = 0; i < level->count && !is_found; i++) {
-        is_found = firn_version_file(level, i) == graph->file;
+        is_found = fi_version_file(level, i) == graph->file;
     }
-    firn_os_mutex_unlock(&graph->lsm->mutex);
+    fi_os_mutex_unlock(&graph->lsm->mutex);
     return is_found;
 }
 
 static int
-install(const struct graph_work *graph, struct firn_run_file *attached, bool *out_is_certain,
+install(const struct graph_work *graph, struct fi_run_file *attached, bool *out_is_certain,
         firn_error *err)
 {
-    struct firn_run_file *const removed[1] = {graph->file};
-    const struct firn_version_added added[1] = {{attached, graph->work->plan.from}};
-    const struct firn_lsm_install_change change = {.tree = graph->work->tree,
-                                                   .removed = removed,
-                                                   .removed_count = 1,
-                                                   .added = added,
-                                                   .added_count = 1,
-                                                   .keeps_files = true};
+    struct fi_run_file *const removed[1] = {graph->file};
+    const struct fi_version_added added[1] = {{attached, graph->work->plan.from}};
+    const struct fi_lsm_install_change change = {.tree = graph->work->tree,
+                                                 .removed = removed,
+                                                 .removed_count = 1,
+                                                 .added = added,
+                                                 .added_count = 1,
+                                                 .keeps_files = true};
     DCHECK(is_at_its_level(graph)); /* (I2) */
-    return firn_lsm_install(graph->lsm, &change, out_is_certain, err);
+    return fi_lsm_install(graph->lsm, &change, out_is_certain, err);
 }
 
 static int
-attach(const struct graph_work *graph, const struct firn_run_attachment *attachment,
-       firn_error *err)
+attach(const struct graph_work *graph, const struct fi_run_attachment *attachment, firn_error *err)
 {
-    struct firn_run_file *attached = NULL;
+    struct fi_run_file *attached = NULL;
     bool is_certain = true;
     bool is_attached = false;
     int rc = FIRN_OK;
     if (!take_run(graph)) {
         goto out;
     }
-    attached = firn_run_file_create_attached(graph->file, attachment);
+    attached = fi_run_file_create_attached(graph->file, attachment);
     if (attached == NULL) {
-        rc = firn_error_no_memory(err, "a graph");
+        rc = fi_error_no_memory(err, "a graph");
         goto out;
     }
     attached->forerunner = take_forerunner(graph->lsm, graph->file); /* for other graphs */
     rc = install(graph, attached, &is_certain, err);
     is_attached = rc == FIRN_OK;
     if (is_attached) {
-        firn_run_file_succeed(graph->file, attached);
+        fi_run_file_succeed(graph->file, attached);
     }
 out:
     if (!is_attached && is_certain) {
-        firn_run_writer_remove(graph->lsm, &firn_graph_read_kind, attachment->number);
+        fi_run_writer_remove(graph->lsm, &fi_graph_read_kind, attachment->number);
     }
     if (attached != NULL) {
-        firn_run_file_unref(attached);
+        fi_run_file_unref(attached);
     }
     return rc;
 }
 
 int
-firn_compaction_graph_build(struct firn_lsm *lsm,
-                            const struct firn_compaction_graph_options *options, bool *out_did,
-                            firn_error *err)
+fi_compaction_graph_build(struct fi_lsm *lsm, const struct fi_compaction_graph_options *options,
+                          bool *out_did, firn_error *err)
 {
     struct graph_work graph = {.lsm = lsm};
-    struct firn_run_attachment attachment;
+    struct fi_run_attachment attachment;
     int rc;
     *out_did = false;
     if (lsm->options.is_read_only || lsm->options.host.take_layout == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(find(&graph, options->tree, err));
+    FI_TRY(find(&graph, options->tree, err));
     if (graph.work == NULL) {
         goto out;
     }
@@ -692,6 +687,6 @@ firn_compaction_graph_build(struct firn_lsm *lsm,
     }
 out:
     let_go(&graph);
-    firn_lsm_collect(lsm);
+    fi_lsm_collect(lsm);
     return rc;
 }

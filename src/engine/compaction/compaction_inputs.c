@@ -32,48 +32,48 @@
 enum { COVERING_MAX = 64 }; /* range deletes that are asked whether they cover a run */
 
 void
-firn_compaction_inputs_deinit(struct firn_compaction_inputs *inputs)
+fi_compaction_inputs_deinit(struct fi_compaction_inputs *inputs)
 {
-    firn_merge_destroy(inputs->merge);
+    fi_merge_destroy(inputs->merge);
     for (size_t i = 0; i < inputs->range_set_count; i++) {
-        firn_run_file_unpin(inputs->pins[i]);
+        fi_run_file_unpin(inputs->pins[i]);
     }
-    firn_free(inputs->sources);
-    firn_free(inputs->files);
-    firn_free(inputs->pins);
-    firn_free(inputs->ranges);
-    firn_free(inputs->unread);
-    firn_free(inputs->covered);
-    firn_free(inputs->older);
-    firn_free(inputs->between);
+    fi_free(inputs->sources);
+    fi_free(inputs->files);
+    fi_free(inputs->pins);
+    fi_free(inputs->ranges);
+    fi_free(inputs->unread);
+    fi_free(inputs->covered);
+    fi_free(inputs->older);
+    fi_free(inputs->between);
 }
 
 int
-firn_compaction_inputs_list(const struct firn_compaction_work *work,
-                            struct firn_compaction_inputs *inputs, firn_error *err)
+fi_compaction_inputs_list(const struct fi_compaction_work *work,
+                          struct fi_compaction_inputs *inputs, firn_error *err)
 {
-    DCHECK(work->plan.from <= work->plan.to && work->plan.to < FIRN_VERSION_LEVELS_ALL);
-    const struct firn_compaction_plan *plan = &work->plan;
-    const struct firn_version_level *history = &work->version->levels[FIRN_VERSION_HISTORY];
+    DCHECK(work->plan.from <= work->plan.to && work->plan.to < FI_VERSION_LEVELS_ALL);
+    const struct fi_compaction_plan *plan = &work->plan;
+    const struct fi_version_level *history = &work->version->levels[FI_VERSION_HISTORY];
     size_t count = plan->history_count;
     for (unsigned level = plan->from; level <= plan->to; level++) {
         count += plan->end[level] - plan->begin[level];
     }
-    inputs->files = firn_alloc_array(count, sizeof(struct firn_run_file *));
-    inputs->sources = firn_alloc_array(count, sizeof *inputs->sources);
-    inputs->pins = firn_alloc_array(count, sizeof(struct firn_run_file_handle *));
-    inputs->ranges = firn_alloc_array(count, sizeof(struct firn_range_set *));
-    inputs->unread = firn_alloc_array(count, sizeof(struct firn_run_file *));
-    inputs->covered = firn_alloc_array(count, sizeof(struct firn_run_file *));
+    inputs->files = fi_alloc_array(count, sizeof(struct fi_run_file *));
+    inputs->sources = fi_alloc_array(count, sizeof *inputs->sources);
+    inputs->pins = fi_alloc_array(count, sizeof(struct fi_run_file_handle *));
+    inputs->ranges = fi_alloc_array(count, sizeof(struct fi_range_set *));
+    inputs->unread = fi_alloc_array(count, sizeof(struct fi_run_file *));
+    inputs->covered = fi_alloc_array(count, sizeof(struct fi_run_file *));
     if (inputs->files == NULL || inputs->sources == NULL || inputs->pins == NULL ||
         inputs->ranges == NULL || inputs->unread == NULL || inputs->covered == NULL) {
-        return firn_error_no_memory(err, "the inputs of a compaction");
+        return fi_error_no_memory(err, "the inputs of a compaction");
     }
     for (unsigned level = plan->from; level <= plan->to; level++) {
         for (size_t i = plan->begin[level]; i < plan->end[level]; i++) {
-            struct firn_run_file *file = firn_version_file(&work->version->levels[level], i);
+            struct fi_run_file *file = fi_version_file(&work->version->levels[level], i);
             inputs->files[inputs->file_count++] = file;
-            inputs->bytes += firn_manifest_run_bytes(&file->info);
+            inputs->bytes += fi_manifest_run_bytes(&file->info);
             inputs->entries += file->info.entry_count;
             inputs->entries_above += level < plan->to ? file->info.entry_count : 0;
         }
@@ -82,9 +82,9 @@ firn_compaction_inputs_list(const struct firn_compaction_work *work,
     for (unsigned i = 0; i < plan->history_count; i++) {
         DCHECK(plan->history[i] < history->count);
         DCHECK(i == 0 || plan->history[i - 1] < plan->history[i]);
-        struct firn_run_file *file = firn_version_file(history, plan->history[i]);
+        struct fi_run_file *file = fi_version_file(history, plan->history[i]);
         inputs->files[inputs->file_count++] = file;
-        inputs->bytes += firn_manifest_run_bytes(&file->info);
+        inputs->bytes += fi_manifest_run_bytes(&file->info);
     }
     CHECK(inputs->file_count == count && count > 0);
     return FIRN_OK;
@@ -93,10 +93,10 @@ firn_compaction_inputs_list(const struct firn_compaction_work *work,
 /* ---- range deletes, and what they cover ---- */
 
 static int
-add_ranges_of(struct firn_compaction_inputs *inputs, struct firn_run_file *file, firn_error *err)
+add_ranges_of(struct fi_compaction_inputs *inputs, struct fi_run_file *file, firn_error *err)
 {
-    struct firn_run_file_handle *pin;
-    int rc = firn_run_file_pin(file, &pin, err);
+    struct fi_run_file_handle *pin;
+    int rc = fi_run_file_pin(file, &pin, err);
     if (rc == FIRN_OK) {
         inputs->pins[inputs->range_set_count] = pin;
         inputs->ranges[inputs->range_set_count++] = pin->run->kind->ranges(pin->run);
@@ -106,13 +106,13 @@ add_ranges_of(struct firn_compaction_inputs *inputs, struct firn_run_file *file,
 
 /* Of all inputs but those that are damaged, which are noted. */
 static int
-add_ranges(struct firn_compaction_inputs *inputs, firn_error *err)
+add_ranges(struct fi_compaction_inputs *inputs, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < inputs->file_count; i++) {
-        struct firn_run_file *file = inputs->files[i];
+        struct fi_run_file *file = inputs->files[i];
         rc = file->info.range_count > 0 ? add_ranges_of(inputs, file, err) : FIRN_OK;
-        if (firn_compaction_inputs_is_damage(rc)) {
+        if (fi_compaction_inputs_is_damage(rc)) {
             inputs->unread[inputs->unread_count++] = file;
             rc = FIRN_OK;
         }
@@ -125,18 +125,18 @@ add_ranges(struct firn_compaction_inputs *inputs, firn_error *err)
 
 /* Range deletes that make a run superfluous, as spans of keys. */
 struct covering {
-    const struct firn_manifest_run *run;
-    const struct firn_merge_view_map *views;
-    struct firn_compaction_span spans[COVERING_MAX];
+    const struct fi_manifest_run *run;
+    const struct fi_merge_view_map *views;
+    struct fi_compaction_span spans[COVERING_MAX];
     size_t count;
 };
 
 /* All views that see anything of the run must see the range delete. */
 static int
-note_range(void *ctx, const struct firn_range *range, firn_error *err)
+note_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
     struct covering *covering = ctx;
-    const struct firn_manifest_group superseded = {
+    const struct fi_manifest_group superseded = {
         .first = covering->run->sequence_min,
         .last = covering->run->sequence_max,
         .newer_first = range->sequence,
@@ -144,23 +144,23 @@ note_range(void *ctx, const struct firn_range *range, firn_error *err)
     };
     (void)err;
     if (range->sequence <= covering->run->sequence_max ||
-        firn_run_history_is_group_needed(&superseded, covering->views)) {
+        fi_run_history_is_group_needed(&superseded, covering->views)) {
         return FIRN_OK;
     }
     if (covering->count == COVERING_MAX) {
         return FIRN_LIMIT;
     }
     DCHECK(covering->run->sequence_max < range->sequence); /* (I1) */
-    covering->spans[covering->count++] = (struct firn_compaction_span){range->lower, range->upper};
+    covering->spans[covering->count++] = (struct fi_compaction_span){range->lower, range->upper};
     return FIRN_OK;
 }
 
 static int
 compare_spans(const void *a, const void *b)
 {
-    const struct firn_compaction_span *x = a;
-    const struct firn_compaction_span *y = b;
-    return firn_slice_compare(x->lower, y->lower);
+    const struct fi_compaction_span *x = a;
+    const struct fi_compaction_span *y = b;
+    return fi_slice_compare(x->lower, y->lower);
 }
 
 /* Whether the spans, together, contain all keys of the run. */
@@ -168,44 +168,44 @@ static bool
 covers(struct covering *covering)
 {
     firn_slice at = covering->run->lower; /* they contain the keys of the run before it */
-    firn_sort(covering->spans, covering->count, sizeof *covering->spans, compare_spans);
+    fi_sort(covering->spans, covering->count, sizeof *covering->spans, compare_spans);
     for (size_t i = 0; i < covering->count; i++) {
-        const struct firn_compaction_span *span = &covering->spans[i];
-        if (firn_slice_compare(span->lower, at) > 0) {
+        const struct fi_compaction_span *span = &covering->spans[i];
+        if (fi_slice_compare(span->lower, at) > 0) {
             return false;
         }
-        at = firn_slice_compare(span->upper, at) > 0 ? span->upper : at;
+        at = fi_slice_compare(span->upper, at) > 0 ? span->upper : at;
     }
-    return firn_slice_compare(at, covering->run->upper) >= 0;
+    return fi_slice_compare(at, covering->run->upper) >= 0;
 }
 
 static int
-find_covered(struct firn_compaction_inputs *inputs, const struct firn_merge_view_map *views,
+find_covered(struct fi_compaction_inputs *inputs, const struct fi_merge_view_map *views,
              firn_error *err)
 {
     for (size_t i = 0; inputs->range_set_count > 0 && i < inputs->file_count; i++) {
-        const struct firn_manifest_run *run = &inputs->files[i]->info;
+        const struct fi_manifest_run *run = &inputs->files[i]->info;
         struct covering covering = {.run = run, .views = views};
         int rc = FIRN_OK;
         for (size_t set = 0; set < inputs->range_set_count && rc == FIRN_OK; set++) {
-            rc = firn_range_set_visit(inputs->ranges[set], &run->lower, &run->upper, note_range,
-                                      &covering, err);
+            rc = fi_range_set_visit(inputs->ranges[set], &run->lower, &run->upper, note_range,
+                                    &covering, err);
         }
         if (rc != FIRN_OK && rc != FIRN_LIMIT) {
             return rc;
         }
         if (covers(&covering)) {
             inputs->covered[inputs->covered_count++] = inputs->files[i];
-            inputs->bytes -= firn_manifest_run_bytes(run);
+            inputs->bytes -= fi_manifest_run_bytes(run);
         }
     }
     return FIRN_OK;
 }
 
 static bool
-is_covered(void *ctx, const struct firn_run_file *file)
+is_covered(void *ctx, const struct fi_run_file *file)
 {
-    const struct firn_compaction_inputs *inputs = ctx;
+    const struct fi_compaction_inputs *inputs = ctx;
     for (size_t i = 0; i < inputs->covered_count; i++) {
         if (inputs->covered[i] == file) {
             return true;
@@ -216,7 +216,7 @@ is_covered(void *ctx, const struct firn_run_file *file)
 
 /* The range deletes that could not be read matter unless they are covered as well. */
 static int
-add_unread(struct firn_compaction_inputs *inputs, firn_error *err)
+add_unread(struct fi_compaction_inputs *inputs, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < inputs->unread_count && rc == FIRN_OK; i++) {
@@ -229,24 +229,24 @@ add_unread(struct firn_compaction_inputs *inputs, firn_error *err)
 /* ---- entries ---- */
 
 static int
-add_source(const struct firn_version_source_runs *runs, struct firn_compaction_inputs *inputs,
+add_source(const struct fi_version_source_runs *runs, struct fi_compaction_inputs *inputs,
            firn_error *err)
 {
     DCHECK(inputs->source_count < inputs->file_count);
-    struct firn_version_source *state = &inputs->sources[inputs->source_count++];
-    *state = (struct firn_version_source){.is_unwanted = is_covered, .ctx = inputs};
-    return firn_version_source_add(state, runs, inputs->merge, err);
+    struct fi_version_source *state = &inputs->sources[inputs->source_count++];
+    *state = (struct fi_version_source){.is_unwanted = is_covered, .ctx = inputs};
+    return fi_version_source_add(state, runs, inputs->merge, err);
 }
 
 static int
-add_history(const struct firn_compaction_work *work, struct firn_compaction_inputs *inputs,
+add_history(const struct fi_compaction_work *work, struct fi_compaction_inputs *inputs,
             firn_error *err)
 {
     int rc = FIRN_OK;
     for (unsigned i = 0; i < work->plan.history_count && rc == FIRN_OK; i++) {
-        const struct firn_version_source_runs runs = {
+        const struct fi_version_source_runs runs = {
             .version = work->version,
-            .level = FIRN_VERSION_HISTORY,
+            .level = FI_VERSION_HISTORY,
             .begin = work->plan.history[i],
             .end = work->plan.history[i] + 1,
             .is_sequential = true,
@@ -259,13 +259,13 @@ add_history(const struct firn_compaction_work *work, struct firn_compaction_inpu
 
 /* Runs of level 0 overlap: each is a separate source. */
 static int
-add_level(const struct firn_compaction_work *work, unsigned level,
-          struct firn_compaction_inputs *inputs, firn_error *err)
+add_level(const struct fi_compaction_work *work, unsigned level,
+          struct fi_compaction_inputs *inputs, firn_error *err)
 {
-    const struct firn_compaction_plan *plan = &work->plan;
+    const struct fi_compaction_plan *plan = &work->plan;
     size_t begin = plan->begin[level];
     while (begin < plan->end[level]) {
-        struct firn_version_source_runs runs = {
+        struct fi_version_source_runs runs = {
             .version = work->version,
             .level = level,
             .begin = begin,
@@ -285,28 +285,28 @@ add_level(const struct firn_compaction_work *work, unsigned level,
 /* The history runs that may overlap the output; for an output into history, all of them. They count
  * as below the output. Runs that no view reads are ignored, as they are about to be removed. */
 static void
-add_between_locked(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
-                   struct firn_compaction_inputs *inputs)
+add_between_locked(const struct fi_compaction_work *work, const struct fi_merge_view_map *views,
+                   struct fi_compaction_inputs *inputs)
 {
-    firn_os_mutex_assert_held(&work->lsm->mutex);
-    const struct firn_compaction_plan *plan = &work->plan;
-    const struct firn_version_level *history = &work->version->levels[FIRN_VERSION_HISTORY];
+    fi_os_mutex_assert_held(&work->lsm->mutex);
+    const struct fi_compaction_plan *plan = &work->plan;
+    const struct fi_version_level *history = &work->version->levels[FI_VERSION_HISTORY];
     unsigned at = 0;
-    if (plan->to == FIRN_VERSION_HISTORY) {
+    if (plan->to == FI_VERSION_HISTORY) {
         inputs->between[inputs->between_count++] =
-            (struct firn_compaction_between){{plan->lower, plan->upper}, UINT64_MAX};
+            (struct fi_compaction_between){{plan->lower, plan->upper}, UINT64_MAX};
     }
-    for (size_t i = 0; i < history->count && plan->to < FIRN_VERSION_HISTORY; i++) {
-        const struct firn_merge_level_run *run = &history->runs[i];
+    for (size_t i = 0; i < history->count && plan->to < FI_VERSION_HISTORY; i++) {
+        const struct fi_merge_level_run *run = &history->runs[i];
         if (at < plan->history_count && plan->history[at] == i) {
             at++;
-        } else if (firn_version_run_overlaps(run, &plan->lower, &plan->upper) &&
-                   firn_run_history_is_needed_locked(run->run, &work->lsm->mutex, views)) {
+        } else if (fi_version_run_overlaps(run, &plan->lower, &plan->upper) &&
+                   fi_run_history_is_needed_locked(run->run, &work->lsm->mutex, views)) {
             inputs->between[inputs->between_count++] =
-                (struct firn_compaction_between){{run->lower, run->upper}, run->sequence_max};
+                (struct fi_compaction_between){{run->lower, run->upper}, run->sequence_max};
         }
     }
-    DCHECK(plan->to == FIRN_VERSION_HISTORY || at == plan->history_count);
+    DCHECK(plan->to == FI_VERSION_HISTORY || at == plan->history_count);
     for (size_t i = 0; i < inputs->between_count; i++) {
         inputs->older[inputs->older_count++] = inputs->between[i].span;
     }
@@ -314,27 +314,27 @@ add_between_locked(const struct firn_compaction_work *work, const struct firn_me
 
 /* The runs below the output. */
 static int
-add_older(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
-          struct firn_compaction_inputs *inputs, firn_error *err)
+add_older(const struct fi_compaction_work *work, const struct fi_merge_view_map *views,
+          struct fi_compaction_inputs *inputs, firn_error *err)
 {
-    const struct firn_compaction_plan *plan = &work->plan;
-    inputs->older = firn_alloc_array(work->version->run_count + 1, sizeof *inputs->older);
-    inputs->between = firn_alloc_array(work->version->levels[FIRN_VERSION_HISTORY].count + 1,
-                                       sizeof *inputs->between);
+    const struct fi_compaction_plan *plan = &work->plan;
+    inputs->older = fi_alloc_array(work->version->run_count + 1, sizeof *inputs->older);
+    inputs->between = fi_alloc_array(work->version->levels[FI_VERSION_HISTORY].count + 1,
+                                     sizeof *inputs->between);
     if (inputs->older == NULL || inputs->between == NULL) {
-        return firn_error_no_memory(err, "the inputs of a compaction");
+        return fi_error_no_memory(err, "the inputs of a compaction");
     }
-    firn_os_mutex_lock(&work->lsm->mutex);
+    fi_os_mutex_lock(&work->lsm->mutex);
     add_between_locked(work, views, inputs);
-    firn_os_mutex_unlock(&work->lsm->mutex);
-    for (unsigned number = plan->to + 1; number < FIRN_VERSION_LEVELS; number++) {
-        const struct firn_version_level *level = &work->version->levels[number];
+    fi_os_mutex_unlock(&work->lsm->mutex);
+    for (unsigned number = plan->to + 1; number < FI_VERSION_LEVELS; number++) {
+        const struct fi_version_level *level = &work->version->levels[number];
         size_t begin;
         size_t end;
-        firn_version_overlap(level, &plan->lower, &plan->upper, &begin, &end);
+        fi_version_overlap(level, &plan->lower, &plan->upper, &begin, &end);
         for (size_t i = begin; i < end; i++) {
             inputs->older[inputs->older_count++] =
-                (struct firn_compaction_span){level->runs[i].lower, level->runs[i].upper};
+                (struct fi_compaction_span){level->runs[i].lower, level->runs[i].upper};
         }
     }
     DCHECK(inputs->older_count <= work->version->run_count + 1);
@@ -342,18 +342,18 @@ add_older(const struct firn_compaction_work *work, const struct firn_merge_view_
 }
 
 int
-firn_compaction_inputs_open(const struct firn_compaction_work *work,
-                            const struct firn_merge_view_map *views,
-                            struct firn_compaction_inputs *inputs, firn_error *err)
+fi_compaction_inputs_open(const struct fi_compaction_work *work,
+                          const struct fi_merge_view_map *views,
+                          struct fi_compaction_inputs *inputs, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_compaction_inputs_list(work, inputs, err));
-    FIRN_TRY_RETURN(add_ranges(inputs, err));
-    FIRN_TRY_RETURN(find_covered(inputs, views, err));
-    FIRN_TRY_RETURN(add_unread(inputs, err));
-    FIRN_TRY_RETURN(add_older(work, views, inputs, err));
-    FIRN_TRY_RETURN(firn_merge_create(&inputs->merge, err));
+    FI_TRY_RETURN(fi_compaction_inputs_list(work, inputs, err));
+    FI_TRY_RETURN(add_ranges(inputs, err));
+    FI_TRY_RETURN(find_covered(inputs, views, err));
+    FI_TRY_RETURN(add_unread(inputs, err));
+    FI_TRY_RETURN(add_older(work, views, inputs, err));
+    FI_TRY_RETURN(fi_merge_create(&inputs->merge, err));
     for (unsigned level = work->plan.from; level <= work->plan.to; level++) {
-        FIRN_TRY_RETURN(add_level(work, level, inputs, err));
+        FI_TRY_RETURN(add_level(work, level, inputs, err));
     }
     return add_history(work, inputs, err);
 }

@@ -13,181 +13,179 @@
 #include "run/value_file.h"
 
 /* At most this many history runs go into one compaction. */
-enum { FIRN_COMPACTION_HISTORY_MAX = 64 };
+enum { FI_COMPACTION_HISTORY_MAX = 64 };
 
 /* At most this many value files are emptied together if space is short. */
-enum { FIRN_COMPACTION_LEAVING_MAX = 64 };
+enum { FI_COMPACTION_LEAVING_MAX = 64 };
 
 /* The value files that values may leave: any, or those listed, which may be none. */
-struct firn_compaction_leaving {
-    enum { FIRN_COMPACTION_LEAVE_ANY, FIRN_COMPACTION_LEAVE_LISTED } from;
+struct fi_compaction_leaving {
+    enum { FI_COMPACTION_LEAVE_ANY, FI_COMPACTION_LEAVE_LISTED } from;
     unsigned count; /* of listed ones */
-    uint64_t numbers[FIRN_COMPACTION_LEAVING_MAX];
+    uint64_t numbers[FI_COMPACTION_LEAVING_MAX];
 };
 
 /* For each level l of a version with from <= l <= to, the runs [begin[l], end[l]) go to level `to`;
  * if `to` is the last level or history, some history runs too. */
-struct firn_compaction_plan {
+struct fi_compaction_plan {
     unsigned from;
     unsigned to;
-    size_t begin[FIRN_VERSION_LEVELS_ALL];
-    size_t end[FIRN_VERSION_LEVELS_ALL];
-    uint32_t history[FIRN_COMPACTION_HISTORY_MAX]; /* indexes in the level, ascending */
+    size_t begin[FI_VERSION_LEVELS_ALL];
+    size_t end[FI_VERSION_LEVELS_ALL];
+    uint32_t history[FI_COMPACTION_HISTORY_MAX]; /* indexes in the level, ascending */
     unsigned history_count;
     bool is_removal;  /* of history runs that no view reads: nothing needs to be written */
     firn_slice lower; /* of all of them; the bytes belong to their files */
     firn_slice upper;
     bool is_move;     /* nothing needs to be written */
     bool is_thorough; /* values leave every value file that has garbage: see compaction_work.c */
-    struct firn_compaction_leaving leaving;
+    struct fi_compaction_leaving leaving;
 };
 
 /* A flush or a compaction that has been picked. */
-struct firn_compaction_work {
-    enum firn_compaction_work_kind kind;
-    struct firn_lsm *lsm;
-    struct firn_lsm_tree *tree;
-    struct firn_compaction_work *next; /* of the tree's works */
-    struct firn_compaction_work
+struct fi_compaction_work {
+    enum fi_compaction_work_kind kind;
+    struct fi_lsm *lsm;
+    struct fi_lsm_tree *tree;
+    struct fi_compaction_work *next; /* of the tree's works */
+    struct fi_compaction_work
         *also; /* of another tree, to be run together with this one; or NULL */
 
     /* A flush: frozen memtables, the newest first; the work has a reference to each. */
-    struct firn_tree_memtable **memtables;
+    struct fi_tree_memtable **memtables;
     size_t memtable_count;
 
     /* A compaction: the plan, and its version, to which the work has a reference. */
     struct firn_version *version;
-    struct firn_compaction_plan plan;
-    const struct firn_step *step; /* the wish's */
+    struct fi_compaction_plan plan;
+    const struct fi_step *step; /* the wish's */
 };
 
 /* A work without a plan, which conflicts with no other: it prevents the tree from being dropped.
  * NULL: memory is out. The mutex is held. */
-struct firn_compaction_work *firn_compaction_work_make_locked(struct firn_lsm_tree *tree)
+struct fi_compaction_work *fi_compaction_work_make_locked(struct fi_lsm_tree *tree)
     __attribute__((warn_unused_result));
 
-struct firn_column_layout;
-struct firn_lsm_graph_limits
-firn_compaction_graph_limits_of(const struct firn_lsm *lsm,
-                                const struct firn_column_layout *layout);
+struct fi_column_layout;
+struct fi_lsm_graph_limits fi_compaction_graph_limits_of(const struct fi_lsm *lsm,
+                                                         const struct fi_column_layout *layout);
 /* Whether neighbours of the last level should be merged, so that they have one graph. The mutex is
  * held. */
-bool firn_compaction_garbage_has_joint_locked(const struct firn_lsm_tree *tree);
+bool fi_compaction_garbage_has_joint_locked(const struct fi_lsm_tree *tree);
 /* For runs that are not installed yet: notes for each the input whose graphs may be taken over. */
-struct firn_compaction_output;
-void firn_compaction_graph_inherit(struct firn_lsm *lsm, struct firn_run_file *const *inputs,
-                                   size_t input_count, const struct firn_compaction_output *output);
+struct fi_compaction_output;
+void fi_compaction_graph_inherit(struct fi_lsm *lsm, struct fi_run_file *const *inputs,
+                                 size_t input_count, const struct fi_compaction_output *output);
 
 /* The live views, for one work. Zeroed: none are taken. */
-struct firn_compaction_work_views {
-    struct firn_view_list list; /* the host's */
-    struct firn_merge_view_map map;
+struct fi_compaction_work_views {
+    struct fi_view_list list; /* the host's */
+    struct fi_merge_view_map map;
     bool is_taken;
 };
-FIRN_MUST_CHECK int firn_compaction_work_take_views(const struct firn_compaction_work *work,
-                                                    struct firn_compaction_work_views *out,
-                                                    firn_error *err);
-void firn_compaction_work_release_views(const struct firn_compaction_work *work,
-                                        struct firn_compaction_work_views *views);
+FIRN_MUST_CHECK int fi_compaction_work_take_views(const struct fi_compaction_work *work,
+                                                  struct fi_compaction_work_views *out,
+                                                  firn_error *err);
+void fi_compaction_work_release_views(const struct fi_compaction_work *work,
+                                      struct fi_compaction_work_views *views);
 
 /* The target sizes of levels. */
-struct firn_compaction_pick_targets {
+struct fi_compaction_pick_targets {
     unsigned base; /* the level that level 0 is merged into; levels between are empty */
     uint64_t
-        bytes[FIRN_VERSION_LEVELS]; /* of levels from 1 on; 0 for those above the first that should
+        bytes[FI_VERSION_LEVELS]; /* of levels from 1 on; 0 for those above the first that should
                                         have something */
 };
-void firn_compaction_pick_targets_of(const struct firn_version *version,
-                                     const struct firn_lsm_options *options,
-                                     struct firn_compaction_pick_targets *out);
+void fi_compaction_pick_targets_of(const struct firn_version *version,
+                                   const struct fi_lsm_options *options,
+                                   struct fi_compaction_pick_targets *out);
 
-struct firn_compaction_pick {
-    struct firn_lsm_tree *tree; /* NULL: nothing found so far */
+struct fi_compaction_pick {
+    struct fi_lsm_tree *tree; /* NULL: nothing found so far */
     uint64_t urgency;
-    struct firn_compaction_plan plan;
+    struct fi_compaction_plan plan;
 };
 
-enum firn_compaction_pick_mode {
-    FIRN_COMPACTION_PICK_DEMANDED,
-    FIRN_COMPACTION_PICK_UNHURRIED,
-    FIRN_COMPACTION_PICK_DAMAGED /* unhurried, and runs that could not be read before are tried */
+enum fi_compaction_pick_mode {
+    FI_COMPACTION_PICK_DEMANDED,
+    FI_COMPACTION_PICK_UNHURRIED,
+    FI_COMPACTION_PICK_DAMAGED /* unhurried, and runs that could not be read before are tried */
 };
 
 /* Puts the tree's most urgent compaction that can run beside its works into *pick, if it is more
  * urgent than the one there. If room_bytes is not 0, only compactions that read no more than that,
  * and unhurried ones go down one level at a time. The mutex of lsm is held. */
-void firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                                 uint64_t room_bytes, struct firn_compaction_pick *pick);
+void fi_compaction_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
+                               uint64_t room_bytes, struct fi_compaction_pick *pick);
 /* The same for optional compactions, of runs that overlap a range. */
-void firn_compaction_pick_range_locked(struct firn_lsm_tree *tree,
-                                       enum firn_compaction_pick_mode mode,
-                                       const struct firn_lsm_range *range, uint64_t room_bytes,
-                                       struct firn_compaction_pick *pick);
+void fi_compaction_pick_range_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
+                                     const struct fi_lsm_range *range, uint64_t room_bytes,
+                                     struct fi_compaction_pick *pick);
 
 /* The same for the compaction that makes a small tree one run, however little was added. */
-void firn_compaction_pick_one_locked(struct firn_lsm_tree *tree, uint64_t room_bytes,
-                                     struct firn_compaction_pick *pick);
+void fi_compaction_pick_one_locked(struct fi_lsm_tree *tree, uint64_t room_bytes,
+                                   struct fi_compaction_pick *pick);
 
 /* A plan that rewrites a run of a level other than 0 in its place; false if it cannot run beside
  * the tree's works. The mutex is held. */
-bool firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,
-                                         enum firn_compaction_pick_mode mode, unsigned level,
-                                         size_t i, struct firn_compaction_plan *out);
+bool fi_compaction_pick_rewrite_locked(const struct fi_lsm_tree *tree,
+                                       enum fi_compaction_pick_mode mode, unsigned level, size_t i,
+                                       struct fi_compaction_plan *out);
 
 /* Whether the plan can run beside the tree's works, and reads no run that could not be read before,
  * unless the mode asks for these. The mutex is held. */
-bool firn_compaction_pick_may_run_locked(const struct firn_lsm_tree *tree,
-                                         const struct firn_version *version,
-                                         enum firn_compaction_pick_mode mode,
-                                         const struct firn_compaction_plan *plan);
+bool fi_compaction_pick_may_run_locked(const struct fi_lsm_tree *tree,
+                                       const struct firn_version *version,
+                                       enum fi_compaction_pick_mode mode,
+                                       const struct fi_compaction_plan *plan);
 /* Whether a compaction that was picked conflicts with the plan. The mutex is held. */
-bool firn_compaction_pick_is_blocked_locked(const struct firn_lsm_tree *tree,
-                                            const struct firn_compaction_plan *plan);
+bool fi_compaction_pick_is_blocked_locked(const struct fi_lsm_tree *tree,
+                                          const struct fi_compaction_plan *plan);
 /* Extends the plan's bounds to include a run. */
-void firn_compaction_pick_extend(struct firn_compaction_plan *plan,
-                                 const struct firn_merge_level_run *run);
+void fi_compaction_pick_extend(struct fi_compaction_plan *plan,
+                               const struct fi_merge_level_run *run);
 
 /* How many bytes of files the plan reads. */
-uint64_t firn_compaction_pick_bytes(const struct firn_version *version,
-                                    const struct firn_compaction_plan *plan);
+uint64_t fi_compaction_pick_bytes(const struct firn_version *version,
+                                  const struct fi_compaction_plan *plan);
 
 /* Takes the runs [begin, end) of level `from`, and all runs that must be included of the levels
  * down to `to`. */
-void firn_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,
-                               size_t end, unsigned to, struct firn_compaction_plan *out);
+void fi_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,
+                             size_t end, unsigned to, struct fi_compaction_plan *out);
 /* How many entries rewriting at the bottom may drop: tombstones and superseded versions. */
 static inline uint64_t
-firn_compaction_pick_garbage_of(const struct firn_manifest_run *info)
+fi_compaction_pick_garbage_of(const struct fi_manifest_run *info)
 {
     return info->tombstone_count + info->range_count + info->older_count;
 }
 
 /* segments of the log that a flush makes value files, instead of writing their values again. */
 
-enum { FIRN_COMPACTION_ADOPT_SEGMENTS_MAX = 16 };
+enum { FI_COMPACTION_ADOPT_SEGMENTS_MAX = 16 };
 
-struct firn_compaction_adopt_segment {
-    uint64_t number;            /* of the segment */
-    uint64_t bytes;             /* of its values that a run may refer to, as far as counted */
-    struct firn_run_file *file; /* NULL: it was not adopted */
+struct fi_compaction_adopt_segment {
+    uint64_t number;          /* of the segment */
+    uint64_t bytes;           /* of its values that a run may refer to, as far as counted */
+    struct fi_run_file *file; /* NULL: it was not adopted */
 };
 
 /* In the caller's memory. */
-struct firn_compaction_adopt {
-    struct firn_compaction_adopt_segment segments[FIRN_COMPACTION_ADOPT_SEGMENTS_MAX];
+struct fi_compaction_adopt {
+    struct fi_compaction_adopt_segment segments[FI_COMPACTION_ADOPT_SEGMENTS_MAX];
     size_t count;
 };
 
 /* Adopts the worthwhile ones of the segments with large values of a flush's memtables. Their names
  * are durable when that of a later run is; the next collection removes files that no run refers to.
  * Requires: the log is synced up to the end of the memtables. */
-void firn_compaction_adopt_begin(const struct firn_compaction_work *work,
-                                 struct firn_compaction_adopt *out);
+void fi_compaction_adopt_begin(const struct fi_compaction_work *work,
+                               struct fi_compaction_adopt *out);
 /* The file that a value's segment has become; NULL: none. */
-struct firn_run_file *firn_compaction_adopt_find(const struct firn_compaction_adopt *adopt,
-                                                 const struct firn_memtable_logged *logged);
+struct fi_run_file *fi_compaction_adopt_find(const struct fi_compaction_adopt *adopt,
+                                             const struct fi_memtable_logged *logged);
 /* Releases the files. */
-void firn_compaction_adopt_end(struct firn_compaction_adopt *adopt);
+void fi_compaction_adopt_end(struct fi_compaction_adopt *adopt);
 
 /* ==== the large values of runs that are being written, and the references to them ====
  *
@@ -195,56 +193,56 @@ void firn_compaction_adopt_end(struct firn_compaction_adopt *adopt);
  * is finished; finish when all runs are; end in any case.
  */
 
-struct firn_compaction_values_options {
-    struct firn_lsm *lsm;
+struct fi_compaction_values_options {
+    struct fi_lsm *lsm;
     bool separates;   /* large values go to value files */
     bool is_of_cells; /* those of cells of rows: builders get the placer */
     bool is_thorough; /* live values leave every file with garbage */
-    const struct firn_compaction_leaving *leaving; /* outlives this; NULL: any */
-    enum firn_codec codec;
-    const struct firn_compaction_adopt *adopt; /* of a flush; may be NULL */
-    struct firn_block_publisher *publisher;    /* as in struct firn_run_builder_options */
+    const struct fi_compaction_leaving *leaving; /* outlives this; NULL: any */
+    enum fi_codec codec;
+    const struct fi_compaction_adopt *adopt; /* of a flush; may be NULL */
+    struct fi_block_publisher *publisher;    /* as in struct fi_run_builder_options */
 };
 
 /* In the caller's memory. */
-struct firn_compaction_values {
-    struct firn_compaction_values_options options;
-    struct firn_run_placer placer;    /* has the address of this */
-    struct firn_value_writer *writer; /* NULL: no file is open */
-    struct firn_run_file *file;       /* that it writes */
-    struct firn_hash_map tallies;     /* of all files referred to; see compaction_values.c */
-    struct firn_buf written;          /* of struct firn_run_file *, each counted: own files */
-    struct firn_buf references;       /* of struct firn_manifest_reference, for list */
-    struct firn_buf stored;           /* the value of the last placed entry */
-    struct firn_buf moved;
+struct fi_compaction_values {
+    struct fi_compaction_values_options options;
+    struct fi_run_placer placer;    /* has the address of this */
+    struct fi_value_writer *writer; /* NULL: no file is open */
+    struct fi_run_file *file;       /* that it writes */
+    struct fi_hash_map tallies;     /* of all files referred to; see compaction_values.c */
+    struct fi_buf written;          /* of struct fi_run_file *, each counted: own files */
+    struct fi_buf references;       /* of struct fi_manifest_reference, for list */
+    struct fi_buf stored;           /* the value of the last placed entry */
+    struct fi_buf moved;
     uint64_t bytes; /* of finished files */
 };
 
-void firn_compaction_values_begin(struct firn_compaction_values *output,
-                                  const struct firn_compaction_values_options *options);
+void fi_compaction_values_begin(struct fi_compaction_values *output,
+                                const struct fi_compaction_values_options *options);
 /* Puts the value of an entry into a file, if it belongs there: *out is the entry for the run,
  * borrowed until the next call. Counts the run's references. */
-FIRN_MUST_CHECK int firn_compaction_values_place(struct firn_compaction_values *output,
-                                                 const struct firn_entry *entry,
-                                                 struct firn_entry *out, firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_values_place(struct fi_compaction_values *output,
+                                               const struct fi_entry *entry, struct fi_entry *out,
+                                               firn_error *err);
 /* Adds the references of the entries since the last hold to *info; borrowed until the next call. */
-FIRN_MUST_CHECK int firn_compaction_values_list(struct firn_compaction_values *output,
-                                                struct firn_manifest_run *info, firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_values_list(struct fi_compaction_values *output,
+                                              struct fi_manifest_run *info, firn_error *err);
 /* Gives the run's file, which was made with that info, its value files. */
-void firn_compaction_values_hold(struct firn_compaction_values *output, struct firn_run_file *run);
+void fi_compaction_values_hold(struct fi_compaction_values *output, struct fi_run_file *run);
 /* Makes all value files durable, or leaves that to the publisher. Records the contents of the files
  * in the runs, which no edit names yet. */
-FIRN_MUST_CHECK int firn_compaction_values_finish(struct firn_compaction_values *output,
-                                                  const struct firn_version_added *runs,
-                                                  size_t count, firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_values_finish(struct fi_compaction_values *output,
+                                                const struct fi_version_added *runs, size_t count,
+                                                firn_error *err);
 /* Releases the files: those that no run refers to, even an unfinished one, are removed. */
-void firn_compaction_values_end(struct firn_compaction_values *output);
+void fi_compaction_values_end(struct fi_compaction_values *output);
 
 /* ==== run_writer.c: writing a run, until it can be installed ==== */
 
 /* Runs that were written and are not installed yet. In the caller's memory; zeroed at first. */
-struct firn_compaction_output {
-    struct firn_version_added *runs; /* each with a reference of the caller's */
+struct fi_compaction_output {
+    struct fi_version_added *runs; /* each with a reference of the caller's */
     size_t count;
     size_t capacity;
     uint64_t bytes;
@@ -252,152 +250,146 @@ struct firn_compaction_output {
 };
 
 /* Zeroed: no run is open. One thread. Must not be moved in memory while a run is open. */
-struct firn_run_writer {
-    struct firn_lsm *lsm;
-    const struct firn_run_kind *kind;
-    struct firn_run_builder *builder;          /* NULL: no run is open */
-    struct firn_run_attacher attacher;         /* the builder's */
-    uint64_t number;                           /* of its file */
-    uint64_t entry_count;                      /* in it */
-    struct firn_lsm_graph_limits graph_limits; /* of the run */
-    struct firn_manifest_run expiry;           /* of its expiring puts, and nothing else */
+struct fi_run_writer {
+    struct fi_lsm *lsm;
+    const struct fi_run_kind *kind;
+    struct fi_run_builder *builder;          /* NULL: no run is open */
+    struct fi_run_attacher attacher;         /* the builder's */
+    uint64_t number;                         /* of its file */
+    uint64_t entry_count;                    /* in it */
+    struct fi_lsm_graph_limits graph_limits; /* of the run */
+    struct fi_manifest_run expiry;           /* of its expiring puts, and nothing else */
 };
 
 /* Opens a file with the next number for a run of that kind. tree: the tree that the run is for;
  * NULL: none, and the kind has no layout. Requires: no run is open. */
-FIRN_MUST_CHECK int firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
-                                          const struct firn_run_kind *kind,
-                                          const struct firn_lsm_tree *tree,
-                                          const struct firn_run_builder_options *options,
-                                          firn_error *err);
+FIRN_MUST_CHECK int fi_run_writer_begin(struct fi_run_writer *writer, struct fi_lsm *lsm,
+                                        const struct fi_run_kind *kind,
+                                        const struct fi_lsm_tree *tree,
+                                        const struct fi_run_builder_options *options,
+                                        firn_error *err);
 /* Whether the open run should end before the next entry; false if no run is open. */
-bool firn_run_writer_is_full(const struct firn_run_writer *writer, uint64_t bytes_target);
+bool fi_run_writer_is_full(const struct fi_run_writer *writer, uint64_t bytes_target);
 /* Adds a placed entry to the open run: its value may be in a value file. */
-FIRN_MUST_CHECK int firn_run_writer_add(struct firn_run_writer *writer,
-                                        const struct firn_entry *entry,
-                                        const struct firn_entry *placed, firn_error *err);
+FIRN_MUST_CHECK int fi_run_writer_add(struct fi_run_writer *writer, const struct fi_entry *entry,
+                                      const struct fi_entry *placed, firn_error *err);
 /* Adds rows to the open run. Requires: its kind takes them. */
-FIRN_MUST_CHECK int firn_run_writer_add_columns(struct firn_run_writer *writer,
-                                                const struct firn_run_columns *columns,
-                                                firn_error *err);
+FIRN_MUST_CHECK int fi_run_writer_add_columns(struct fi_run_writer *writer,
+                                              const struct fi_run_columns *columns,
+                                              firn_error *err);
 /* Adds a batch to the open run and moves the batch's cursor past it. Requires: run and cursor are
  * of one kind. */
-FIRN_MUST_CHECK int firn_run_writer_add_from(struct firn_run_writer *writer,
-                                             const struct firn_run_batch *batch, firn_error *err);
+FIRN_MUST_CHECK int fi_run_writer_add_from(struct fi_run_writer *writer,
+                                           const struct fi_run_batch *batch, firn_error *err);
 /* Records the origin in the open run (NULL: it belongs to no tree) and finishes the run. The caller
  * deinits *out, which must be zeroed before. After a failure the run is still open. */
-FIRN_MUST_CHECK int firn_run_writer_end(struct firn_run_writer *writer,
-                                        struct firn_lsm_origin *origin, bool is_last,
-                                        struct firn_run_summary *out, firn_error *err);
+FIRN_MUST_CHECK int fi_run_writer_end(struct fi_run_writer *writer, struct fi_lsm_origin *origin,
+                                      bool is_last, struct fi_run_summary *out, firn_error *err);
 /* Removes the open run, if any. */
-void firn_run_writer_abandon(struct firn_run_writer *writer);
+void fi_run_writer_abandon(struct fi_run_writer *writer);
 /* What MANIFEST will say about the run that was finished last, as far as its builder knows: the
  * caller adds the level and what else the tree knows. Borrows the bounds of the summary. */
-struct firn_manifest_run firn_run_writer_info(const struct firn_run_writer *writer,
-                                              const struct firn_run_summary *summary);
+struct fi_manifest_run fi_run_writer_info(const struct fi_run_writer *writer,
+                                          const struct fi_run_summary *summary);
 /* Room for one more run in the output. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_run_writer_reserve(struct firn_compaction_output *out, firn_error *err);
+FIRN_MUST_CHECK int fi_run_writer_reserve(struct fi_compaction_output *out, firn_error *err);
 /* Adds the finished run, with its references, to the output. Requires: the output has room. */
-FIRN_MUST_CHECK int firn_run_writer_take(const struct firn_run_writer *writer,
-                                         struct firn_manifest_run *info, uint64_t cache_file,
-                                         struct firn_compaction_values *values,
-                                         struct firn_compaction_output *out, firn_error *err);
+FIRN_MUST_CHECK int fi_run_writer_take(const struct fi_run_writer *writer,
+                                       struct fi_manifest_run *info, uint64_t cache_file,
+                                       struct fi_compaction_values *values,
+                                       struct fi_compaction_output *out, firn_error *err);
 /* Removes the finished run and its attachments, which no edit names. */
-void firn_run_writer_discard(const struct firn_run_writer *writer,
-                             const struct firn_run_summary *summary);
+void fi_run_writer_discard(const struct fi_run_writer *writer,
+                           const struct fi_run_summary *summary);
 /* Removes a finished file that no edit names. */
-void firn_run_writer_remove(struct firn_lsm *lsm, const struct firn_run_kind *kind,
-                            uint64_t number);
+void fi_run_writer_remove(struct fi_lsm *lsm, const struct fi_run_kind *kind, uint64_t number);
 
 /* ==== what a compaction reads (compaction_inputs.c) ==== */
 
-struct firn_compaction_inputs {
+struct fi_compaction_inputs {
     struct firn_merge *merge;
-    struct firn_version_source *sources; /* at most one for each input */
+    struct fi_version_source *sources; /* at most one for each input */
     size_t source_count;
-    struct firn_run_file **files;
+    struct fi_run_file **files;
     size_t file_count;
     uint64_t bytes;
     uint64_t entries;       /* of levels, history left out */
     uint64_t entries_above; /* of levels above the output's */
-    uint64_t found;         /* what readers look for: see struct firn_run_builder_options */
+    uint64_t found;         /* what readers look for: see struct fi_run_builder_options */
     /* Pins of the runs with range deletes, and their range deletes. */
-    struct firn_run_file_handle **pins;
-    const struct firn_range_set **ranges;
+    struct fi_run_file_handle **pins;
+    const struct fi_range_set **ranges;
     size_t range_set_count;
-    struct firn_run_file **unread; /* of files: range deletes of these could not be read at first */
+    struct fi_run_file **unread; /* of files: range deletes of these could not be read at first */
     size_t unread_count;
-    const struct firn_run_file **covered; /* of files: nothing of these is kept */
+    const struct fi_run_file **covered; /* of files: nothing of these is kept */
     size_t covered_count;
-    struct firn_compaction_span *older;
+    struct fi_compaction_span *older;
     size_t older_count;
-    struct firn_compaction_between *between;
+    struct fi_compaction_between *between;
     size_t between_count;
-    struct firn_run_file **history; /* the last of files, which are history runs */
+    struct fi_run_file **history; /* the last of files, which are history runs */
 };
 /* Whether an error means that a file cannot be read. A file that is another than the one that was
  * made (os/os_guard.h) cannot be read either. */
 static inline bool
-firn_compaction_inputs_is_damage(int rc)
+fi_compaction_inputs_is_damage(int rc)
 {
     return rc == FIRN_CORRUPT || rc == FIRN_UNTRUSTED;
 }
 /* Lists the files of the plan. Requires: *inputs is zeroed; the caller must deinit it, even on
  * failure. */
-FIRN_MUST_CHECK int firn_compaction_inputs_list(const struct firn_compaction_work *work,
-                                                struct firn_compaction_inputs *inputs,
-                                                firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_inputs_list(const struct fi_compaction_work *work,
+                                              struct fi_compaction_inputs *inputs, firn_error *err);
 /* Likewise, and makes the merge. */
-FIRN_MUST_CHECK int firn_compaction_inputs_open(const struct firn_compaction_work *work,
-                                                const struct firn_merge_view_map *views,
-                                                struct firn_compaction_inputs *inputs,
-                                                firn_error *err);
-void firn_compaction_inputs_deinit(struct firn_compaction_inputs *inputs);
+FIRN_MUST_CHECK int fi_compaction_inputs_open(const struct fi_compaction_work *work,
+                                              const struct fi_merge_view_map *views,
+                                              struct fi_compaction_inputs *inputs, firn_error *err);
+void fi_compaction_inputs_deinit(struct fi_compaction_inputs *inputs);
 
 /* ==== writing the kept versions of a flush or a compaction to new runs ==== */
 
-struct firn_compaction_output_options {
-    struct firn_lsm *lsm;
-    const struct firn_run_kind *kind; /* of the runs: that of their tree */
-    struct firn_lsm_origin *origin;   /* of all runs that are written */
+struct fi_compaction_output_options {
+    struct fi_lsm *lsm;
+    const struct fi_run_kind *kind; /* of the runs: that of their tree */
+    struct fi_lsm_origin *origin;   /* of all runs that are written */
     /* What goes into the runs: the stream's options without the rule, which follows from views. */
-    struct firn_merge_stream_options stream;
-    const struct firn_merge_view_map *views;
+    struct fi_merge_stream_options stream;
+    const struct fi_merge_view_map *views;
     /* The level of the runs; versions that now does not read go to history instead. If it is
      * history: together the runs replace `history`. */
     unsigned level;
-    struct firn_run_file *const *history;
+    struct fi_run_file *const *history;
     size_t history_count;
     bool without_filter;
-    uint64_t *found;                               /* as in struct firn_run_builder_options */
-    bool separates;                                /* large values go to value files */
-    const struct firn_compaction_adopt *adopt;     /* where they are already; may be NULL */
-    bool is_thorough;                              /* as in struct firn_compaction_plan */
-    const struct firn_compaction_leaving *leaving; /* likewise */
+    uint64_t *found;                             /* as in struct fi_run_builder_options */
+    bool separates;                              /* large values go to value files */
+    const struct fi_compaction_adopt *adopt;     /* where they are already; may be NULL */
+    bool is_thorough;                            /* as in struct fi_compaction_plan */
+    const struct fi_compaction_leaving *leaving; /* likewise */
     uint64_t run_bytes_target; /* a new run starts above this; 0: there is one run */
     /* The level below the output's: a run ends before it overlaps too much there. NULL: none. */
-    const struct firn_version_level *next_level;
-    struct firn_block_publisher *publisher; /* makes the files durable, later; NULL: at once */
+    const struct fi_version_level *next_level;
+    struct fi_block_publisher *publisher; /* makes the files durable, later; NULL: at once */
 };
 
 /* Writes everything; there may be nothing to write. After a failure out is empty, and the next
  * collection removes the files. */
-FIRN_MUST_CHECK int
-firn_compaction_output_write(const struct firn_compaction_output_options *options,
-                             struct firn_compaction_output *out, firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_output_write(const struct fi_compaction_output_options *options,
+                                               struct fi_compaction_output *out, firn_error *err);
 /* Releases the references; the next collection removes the files. */
-void firn_compaction_output_remove(struct firn_lsm *lsm, struct firn_compaction_output *output);
+void fi_compaction_output_remove(struct fi_lsm *lsm, struct fi_compaction_output *output);
 /* Releases the references; the files stay. */
-void firn_compaction_output_deinit(struct firn_compaction_output *output);
+void fi_compaction_output_deinit(struct fi_compaction_output *output);
 
 /* ==== the output of a flush or a compaction, until it is installed ==== */
 
 /* In the caller's memory; zeroed at first. */
-struct firn_compaction_result {
-    struct firn_compaction_output runs;
-    struct firn_run_file **removed;        /* owned; the files are those of the work's version */
-    struct firn_version_added *moved;      /* owned; likewise */
-    struct firn_lsm_install_change change; /* refers to these and to the work */
+struct fi_compaction_result {
+    struct fi_compaction_output runs;
+    struct fi_run_file **removed;        /* owned; the files are those of the work's version */
+    struct fi_version_added *moved;      /* owned; likewise */
+    struct fi_lsm_install_change change; /* refers to these and to the work */
     /* Of a compaction: what it read. */
     uint64_t read_bytes;
     uint64_t entries;       /* of levels, history left out */
@@ -408,15 +400,15 @@ struct firn_compaction_result {
 
 /* Whether rewriting some run of the last level, or of history, may free anything, as far as is
  * known without the views. The mutex is held. */
-bool firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
-                                              enum firn_compaction_pick_mode mode);
+bool fi_compaction_garbage_is_likely_locked(const struct fi_lsm_tree *tree,
+                                            enum fi_compaction_pick_mode mode);
 /* Picks the first run of the last level whose rewriting frees something under these views, or moves
  * something to history; else work on history (compaction_garbage.c). It may run beside the tree's
  * works. *out_found says whether there is one. The mutex is held. */
-FIRN_MUST_CHECK int firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree,
-                                                        enum firn_compaction_pick_mode mode,
-                                                        const struct firn_merge_view_map *views,
-                                                        struct firn_compaction_plan *out,
-                                                        bool *out_found, firn_error *err);
+FIRN_MUST_CHECK int fi_compaction_garbage_pick_locked(struct fi_lsm_tree *tree,
+                                                      enum fi_compaction_pick_mode mode,
+                                                      const struct fi_merge_view_map *views,
+                                                      struct fi_compaction_plan *out,
+                                                      bool *out_found, firn_error *err);
 
 #endif

@@ -57,7 +57,7 @@
 #include "base/slice.h"
 
 enum {
-    LEVEL_LAST = FIRN_VERSION_LEVELS - 1,
+    LEVEL_LAST = FI_VERSION_LEVELS - 1,
     LEVEL0_INPUTS_MAX = 64,
     INPUT_FACTOR_MAX = 25, /* neighbours may add up to this many times a run's target */
     MOVE_OVERLAP_MAX = 10, /* the same for the overlap of a moved run in the next level */
@@ -76,11 +76,11 @@ enum {
 /* ---- sizes ---- */
 
 void
-firn_compaction_pick_targets_of(const struct firn_version *version,
-                                const struct firn_lsm_options *options,
-                                struct firn_compaction_pick_targets *out)
+fi_compaction_pick_targets_of(const struct firn_version *version,
+                              const struct fi_lsm_options *options,
+                              struct fi_compaction_pick_targets *out)
 {
-    *out = (struct firn_compaction_pick_targets){0};
+    *out = (struct fi_compaction_pick_targets){0};
     uint64_t largest = options->level_bytes_base;
     unsigned first_used = LEVEL_LAST;
     for (unsigned level = LEVEL_LAST; level >= 1; level--) {
@@ -106,19 +106,19 @@ firn_compaction_pick_targets_of(const struct firn_version *version,
 /* ---- plans ---- */
 
 static bool
-keys_meet(const struct firn_compaction_plan *a, const struct firn_compaction_plan *b)
+keys_meet(const struct fi_compaction_plan *a, const struct fi_compaction_plan *b)
 {
-    return firn_slice_compare(a->lower, b->upper) < 0 && firn_slice_compare(b->lower, a->upper) < 0;
+    return fi_slice_compare(a->lower, b->upper) < 0 && fi_slice_compare(b->lower, a->upper) < 0;
 }
 
 /* (I2). */
 static bool
-is_blocked(const struct firn_lsm_tree *tree, const struct firn_compaction_plan *plan)
+is_blocked(const struct fi_lsm_tree *tree, const struct fi_compaction_plan *plan)
 {
-    for (const struct firn_compaction_work *work = tree->works; work != NULL; work = work->next) {
+    for (const struct fi_compaction_work *work = tree->works; work != NULL; work = work->next) {
         bool levels_meet = (work->plan.from <= plan->to && plan->from <= work->plan.to) ||
                            (work->plan.history_count > 0 && plan->history_count > 0);
-        if (work->kind == FIRN_COMPACTION_WORK_COMPACTION && levels_meet &&
+        if (work->kind == FI_COMPACTION_WORK_COMPACTION && levels_meet &&
             keys_meet(&work->plan, plan)) {
             return true;
         }
@@ -127,25 +127,25 @@ is_blocked(const struct firn_lsm_tree *tree, const struct firn_compaction_plan *
 }
 
 bool
-firn_compaction_pick_is_blocked_locked(const struct firn_lsm_tree *tree,
-                                       const struct firn_compaction_plan *plan)
+fi_compaction_pick_is_blocked_locked(const struct fi_lsm_tree *tree,
+                                     const struct fi_compaction_plan *plan)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     return is_blocked(tree, plan);
 }
 
 /* Whether a run could not be read: a compaction would fail again. */
 static bool
-is_damaged(const struct firn_version_level *level, size_t i)
+is_damaged(const struct fi_version_level *level, size_t i)
 {
-    return atomic_load_explicit(&firn_version_file(level, i)->is_damaged, memory_order_relaxed);
+    return atomic_load_explicit(&fi_version_file(level, i)->is_damaged, memory_order_relaxed);
 }
 
 static bool
-has_damaged(const struct firn_version *version, const struct firn_compaction_plan *plan)
+has_damaged(const struct firn_version *version, const struct fi_compaction_plan *plan)
 {
     for (unsigned i = 0; i < plan->history_count && !plan->is_removal; i++) {
-        if (is_damaged(&version->levels[FIRN_VERSION_HISTORY], plan->history[i])) {
+        if (is_damaged(&version->levels[FI_VERSION_HISTORY], plan->history[i])) {
             return true;
         }
     }
@@ -161,105 +161,103 @@ has_damaged(const struct firn_version *version, const struct firn_compaction_pla
 
 /* (I1), and no run of level 0 that is older than an input stays. */
 static bool
-is_whole(const struct firn_version *version, const struct firn_compaction_plan *plan)
+is_whole(const struct firn_version *version, const struct fi_compaction_plan *plan)
 {
-    struct firn_compaction_plan above = {.from = plan->from};
+    struct fi_compaction_plan above = {.from = plan->from};
     for (unsigned i = 0; i < plan->history_count; i++) {
-        firn_compaction_pick_extend(&above,
-                                    &version->levels[FIRN_VERSION_HISTORY].runs[plan->history[i]]);
+        fi_compaction_pick_extend(&above,
+                                  &version->levels[FI_VERSION_HISTORY].runs[plan->history[i]]);
     }
     for (unsigned number = plan->from; number <= plan->to; number++) {
-        const struct firn_version_level *level = &version->levels[number];
+        const struct fi_version_level *level = &version->levels[number];
         size_t begin = plan->begin[number];
         size_t end = plan->end[number];
         if (number > plan->from && above.upper.size > 0) {
-            firn_version_overlap(level, &above.lower, &above.upper, &begin, &end);
+            fi_version_overlap(level, &above.lower, &above.upper, &begin, &end);
         }
         if (begin < end && (begin < plan->begin[number] || end > plan->end[number])) {
             return false;
         }
         for (size_t i = plan->begin[number]; i < plan->end[number]; i++) {
-            firn_compaction_pick_extend(&above, &level->runs[i]);
+            fi_compaction_pick_extend(&above, &level->runs[i]);
         }
     }
     return plan->from > 0 || plan->end[0] == version->levels[0].count;
 }
 
 bool
-firn_compaction_pick_may_run_locked(const struct firn_lsm_tree *tree,
-                                    const struct firn_version *version,
-                                    enum firn_compaction_pick_mode mode,
-                                    const struct firn_compaction_plan *plan)
+fi_compaction_pick_may_run_locked(const struct fi_lsm_tree *tree,
+                                  const struct firn_version *version,
+                                  enum fi_compaction_pick_mode mode,
+                                  const struct fi_compaction_plan *plan)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     DCHECK(is_whole(version, plan)); /* (I1) */
     return !is_blocked(tree, plan) &&
-           (mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(version, plan));
+           (mode == FI_COMPACTION_PICK_DAMAGED || !has_damaged(version, plan));
 }
 
 void
-firn_compaction_pick_extend(struct firn_compaction_plan *plan,
-                            const struct firn_merge_level_run *run)
+fi_compaction_pick_extend(struct fi_compaction_plan *plan, const struct fi_merge_level_run *run)
 {
     bool is_first = plan->upper.size == 0;
-    if (is_first || firn_slice_compare(run->lower, plan->lower) < 0) {
+    if (is_first || fi_slice_compare(run->lower, plan->lower) < 0) {
         plan->lower = run->lower;
     }
-    if (is_first || firn_slice_compare(run->upper, plan->upper) > 0) {
+    if (is_first || fi_slice_compare(run->upper, plan->upper) > 0) {
         plan->upper = run->upper;
     }
-    DCHECK(firn_slice_compare(plan->lower, plan->upper) < 0);
+    DCHECK(fi_slice_compare(plan->lower, plan->upper) < 0);
 }
 
 static uint64_t
-bytes_of(const struct firn_version_level *level, size_t begin, size_t end)
+bytes_of(const struct fi_version_level *level, size_t begin, size_t end)
 {
     DCHECK(begin <= end && end <= level->count);
     uint64_t bytes = 0;
     for (size_t i = begin; i < end; i++) {
-        bytes += firn_version_file(level, i)->info.file_bytes;
+        bytes += fi_version_file(level, i)->info.file_bytes;
     }
     return bytes;
 }
 
 uint64_t
-firn_compaction_pick_bytes(const struct firn_version *version,
-                           const struct firn_compaction_plan *plan)
+fi_compaction_pick_bytes(const struct firn_version *version, const struct fi_compaction_plan *plan)
 {
     uint64_t bytes = 0;
     for (unsigned level = plan->from; level <= plan->to; level++) {
         bytes += bytes_of(&version->levels[level], plan->begin[level], plan->end[level]);
     }
     for (unsigned i = 0; i < plan->history_count; i++) {
-        bytes += firn_version_file(&version->levels[FIRN_VERSION_HISTORY], plan->history[i])
+        bytes += fi_version_file(&version->levels[FI_VERSION_HISTORY], plan->history[i])
                      ->info.file_bytes;
     }
     return bytes;
 }
 
 void
-firn_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,
-                          size_t end, unsigned to, struct firn_compaction_plan *out)
+fi_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin, size_t end,
+                        unsigned to, struct fi_compaction_plan *out)
 {
-    DCHECK(from <= to && to < FIRN_VERSION_LEVELS);
+    DCHECK(from <= to && to < FI_VERSION_LEVELS);
     DCHECK(begin < end && end <= version->levels[from].count);
-    *out = (struct firn_compaction_plan){.from = from, .to = to};
+    *out = (struct fi_compaction_plan){.from = from, .to = to};
     out->begin[from] = begin;
     out->end[from] = end;
     for (size_t i = begin; i < end; i++) {
-        firn_compaction_pick_extend(out, &version->levels[from].runs[i]);
+        fi_compaction_pick_extend(out, &version->levels[from].runs[i]);
     }
     for (unsigned level = from + 1; level <= to; level++) {
-        const struct firn_version_level *below = &version->levels[level];
-        firn_version_overlap(below, &out->lower, &out->upper, &out->begin[level], &out->end[level]);
+        const struct fi_version_level *below = &version->levels[level];
+        fi_version_overlap(below, &out->lower, &out->upper, &out->begin[level], &out->end[level]);
         for (size_t i = out->begin[level]; i < out->end[level]; i++) {
-            firn_compaction_pick_extend(out, &below->runs[i]);
+            fi_compaction_pick_extend(out, &below->runs[i]);
         }
     }
 }
 
 static bool
-has_inputs_below(const struct firn_compaction_plan *plan)
+has_inputs_below(const struct fi_compaction_plan *plan)
 {
     for (unsigned level = plan->from + 1; level <= plan->to; level++) {
         if (plan->begin[level] < plan->end[level]) {
@@ -271,12 +269,12 @@ has_inputs_below(const struct firn_compaction_plan *plan)
 
 /* Whether there is anything below the output in the range of the inputs. */
 static bool
-has_older(const struct firn_version *version, const struct firn_compaction_plan *plan)
+has_older(const struct firn_version *version, const struct fi_compaction_plan *plan)
 {
-    for (unsigned level = plan->to + 1; level < FIRN_VERSION_LEVELS; level++) {
+    for (unsigned level = plan->to + 1; level < FI_VERSION_LEVELS; level++) {
         size_t begin;
         size_t end;
-        firn_version_overlap(&version->levels[level], &plan->lower, &plan->upper, &begin, &end);
+        fi_version_overlap(&version->levels[level], &plan->lower, &plan->upper, &begin, &end);
         if (begin < end) {
             return true;
         }
@@ -286,12 +284,12 @@ has_older(const struct firn_version *version, const struct firn_compaction_plan 
 
 /* Runs of level 0 may overlap each other. */
 static bool
-overlap_each_other(const struct firn_version_level *level, size_t begin, size_t end)
+overlap_each_other(const struct fi_version_level *level, size_t begin, size_t end)
 {
     for (size_t i = begin; i < end; i++) {
         for (size_t j = i + 1; j < end; j++) {
-            if (firn_version_run_overlaps(&level->runs[i], &level->runs[j].lower,
-                                          &level->runs[j].upper)) {
+            if (fi_version_run_overlaps(&level->runs[i], &level->runs[j].lower,
+                                        &level->runs[j].upper)) {
                 return true;
             }
         }
@@ -300,29 +298,29 @@ overlap_each_other(const struct firn_version_level *level, size_t begin, size_t 
 }
 
 static bool
-may_run_move(const struct firn_version *version, const struct firn_lsm_options *options,
-             const struct firn_compaction_plan *plan, size_t i)
+may_run_move(const struct firn_version *version, const struct fi_lsm_options *options,
+             const struct fi_compaction_plan *plan, size_t i)
 {
     DCHECK(plan->from < plan->to && plan->to <= LEVEL_LAST);
-    const struct firn_merge_level_run *run = &version->levels[plan->from].runs[i];
-    const struct firn_manifest_run *info = &((const struct firn_run_file *)run->run)->info;
+    const struct fi_merge_level_run *run = &version->levels[plan->from].runs[i];
+    const struct fi_manifest_run *info = &((const struct fi_run_file *)run->run)->info;
     size_t begin = 0;
     size_t end = 0;
     if (info->file_bytes < options->run_bytes_target / 4 ||
-        (firn_compaction_pick_garbage_of(info) > 0 && !has_older(version, plan))) {
+        (fi_compaction_pick_garbage_of(info) > 0 && !has_older(version, plan))) {
         return false;
     }
     if (plan->to == LEVEL_LAST) {
         return options->codec == options->codec_bottom;
     }
-    const struct firn_version_level *next = &version->levels[plan->to + 1];
-    firn_version_overlap(next, &run->lower, &run->upper, &begin, &end);
+    const struct fi_version_level *next = &version->levels[plan->to + 1];
+    fi_version_overlap(next, &run->lower, &run->upper, &begin, &end);
     return bytes_of(next, begin, end) <= MOVE_OVERLAP_MAX * (uint64_t)options->run_bytes_target;
 }
 
 static bool
-may_move(const struct firn_version *version, const struct firn_lsm_options *options,
-         const struct firn_compaction_plan *plan)
+may_move(const struct firn_version *version, const struct fi_lsm_options *options,
+         const struct fi_compaction_plan *plan)
 {
     size_t begin = plan->begin[plan->from];
     size_t end = plan->end[plan->from];
@@ -341,24 +339,24 @@ may_move(const struct firn_version *version, const struct firn_lsm_options *opti
 /* ---- candidates ---- */
 
 struct search {
-    struct firn_lsm_tree *tree;
+    struct fi_lsm_tree *tree;
     const struct firn_version *version;
-    const struct firn_lsm_options *options;
-    enum firn_compaction_pick_mode mode;
+    const struct fi_lsm_options *options;
+    enum fi_compaction_pick_mode mode;
     uint64_t room_bytes; /* 0: no limit */
-    struct firn_compaction_pick_targets targets;
-    struct firn_compaction_pick *pick;
+    struct fi_compaction_pick_targets targets;
+    struct fi_compaction_pick *pick;
 };
 
 static bool
-may_run(const struct search *search, const struct firn_compaction_plan *plan)
+may_run(const struct search *search, const struct fi_compaction_plan *plan)
 {
-    return firn_compaction_pick_may_run_locked(search->tree, search->version, search->mode, plan);
+    return fi_compaction_pick_may_run_locked(search->tree, search->version, search->mode, plan);
 }
 
 /* Whether there is space for what the plan may write: as much as it reads, or nothing for moves. */
 static bool
-has_room(const struct search *search, const struct firn_compaction_plan *plan)
+has_room(const struct search *search, const struct fi_compaction_plan *plan)
 {
     uint64_t bytes = 0;
     for (unsigned level = plan->from; level <= plan->to; level++) {
@@ -370,24 +368,24 @@ has_room(const struct search *search, const struct firn_compaction_plan *plan)
 
 /* True if the plan was taken. */
 static bool
-offer(struct search *search, uint64_t urgency, const struct firn_compaction_plan *plan)
+offer(struct search *search, uint64_t urgency, const struct fi_compaction_plan *plan)
 {
     DCHECK(urgency > 0);
     if ((search->pick->tree != NULL && urgency <= search->pick->urgency) ||
         !has_room(search, plan) || !may_run(search, plan)) {
         return false;
     }
-    *search->pick = (struct firn_compaction_pick){search->tree, urgency, *plan};
+    *search->pick = (struct fi_compaction_pick){search->tree, urgency, *plan};
     search->pick->plan.is_move = may_move(search->version, search->options, plan);
     /* If space is short, values stay where they are: moving them takes space
      * (compaction_work.c). */
     search->pick->plan.leaving.from =
-        search->room_bytes == 0 ? FIRN_COMPACTION_LEAVE_ANY : FIRN_COMPACTION_LEAVE_LISTED;
+        search->room_bytes == 0 ? FI_COMPACTION_LEAVE_ANY : FI_COMPACTION_LEAVE_LISTED;
     return true;
 }
 
 static uint64_t
-small_bytes_max(const struct firn_lsm_options *options)
+small_bytes_max(const struct fi_lsm_options *options)
 {
     return options->memtable_bytes_target > 0
                ? options->memtable_bytes_target / SMALL_PART_OF_MEMTABLE
@@ -396,11 +394,11 @@ small_bytes_max(const struct firn_lsm_options *options)
 
 /* Whether the whole tree is so small that it should be one run, and is not. */
 static bool
-should_be_one(const struct firn_version *version, const struct firn_lsm_options *options,
-              const struct firn_compaction_pick_targets *targets)
+should_be_one(const struct firn_version *version, const struct fi_lsm_options *options,
+              const struct fi_compaction_pick_targets *targets)
 {
-    const struct firn_version_level *first = &version->levels[0];
-    const struct firn_version_level *last = &version->levels[LEVEL_LAST];
+    const struct fi_version_level *first = &version->levels[0];
+    const struct fi_version_level *last = &version->levels[LEVEL_LAST];
     return targets->base == LEVEL_LAST && first->count > 0 && first->count + last->count > 1 &&
            first->bytes + last->bytes <= small_bytes_max(options);
 }
@@ -426,21 +424,21 @@ offer_level0(struct search *search, uint64_t urgency)
 {
     size_t count = search->version->levels[0].count;
     size_t begin = count > LEVEL0_INPUTS_MAX ? count - LEVEL0_INPUTS_MAX : 0;
-    struct firn_compaction_plan plan;
+    struct fi_compaction_plan plan;
     if (count == 0) {
         return false;
     }
-    firn_compaction_pick_plan(search->version, 0, begin, count, search->targets.base, &plan);
+    fi_compaction_pick_plan(search->version, 0, begin, count, search->targets.base, &plan);
     while (begin + 1 < count && !has_room(search, &plan)) {
         begin++;
-        firn_compaction_pick_plan(search->version, 0, begin, count, search->targets.base, &plan);
+        fi_compaction_pick_plan(search->version, 0, begin, count, search->targets.base, &plan);
     }
     if (is_scattered(search) && begin == 0) {
-        const struct firn_version_level *last = &search->version->levels[LEVEL_LAST];
+        const struct fi_version_level *last = &search->version->levels[LEVEL_LAST];
         plan.begin[LEVEL_LAST] = 0;
         plan.end[LEVEL_LAST] = last->count;
         for (size_t i = 0; i < last->count; i++) {
-            firn_compaction_pick_extend(&plan, &last->runs[i]);
+            fi_compaction_pick_extend(&plan, &last->runs[i]);
         }
     }
     return offer(search, urgency, &plan);
@@ -448,7 +446,7 @@ offer_level0(struct search *search, uint64_t urgency)
 
 /* The cost of moving the run down, in thousandths: the overlap to its own size. */
 static uint64_t
-cost_of(const struct firn_manifest_run *info, uint64_t overlap_bytes)
+cost_of(const struct fi_manifest_run *info, uint64_t overlap_bytes)
 {
     uint64_t versions = info->entry_count + info->range_count;
     DCHECK(versions > 0 && info->file_bytes > 0);
@@ -459,19 +457,19 @@ cost_of(const struct firn_manifest_run *info, uint64_t overlap_bytes)
 
 /* Includes neighbours that add no overlap below. */
 static void
-widen(const struct search *search, struct firn_compaction_plan *plan)
+widen(const struct search *search, struct fi_compaction_plan *plan)
 {
-    const struct firn_version_level *level = &search->version->levels[plan->from];
+    const struct fi_version_level *level = &search->version->levels[plan->from];
     uint64_t bytes =
         bytes_of(level, plan->begin[plan->from], plan->end[plan->from]) +
         bytes_of(&search->version->levels[plan->to], plan->begin[plan->to], plan->end[plan->to]);
     uint64_t bytes_max = INPUT_FACTOR_MAX * (uint64_t)search->options->run_bytes_target;
     while (plan->end[plan->from] < level->count) {
-        struct firn_compaction_plan wider;
+        struct fi_compaction_plan wider;
         size_t end = plan->end[plan->from] + 1;
         bytes += bytes_of(level, end - 1, end);
-        firn_compaction_pick_plan(search->version, plan->from, plan->begin[plan->from], end,
-                                  plan->to, &wider);
+        fi_compaction_pick_plan(search->version, plan->from, plan->begin[plan->from], end, plan->to,
+                                &wider);
         if (bytes > bytes_max || !has_room(search, &wider) ||
             wider.begin[plan->to] != plan->begin[plan->to] ||
             wider.end[plan->to] != plan->end[plan->to] || !may_run(search, &wider)) {
@@ -486,15 +484,15 @@ static bool
 offer_level(struct search *search, unsigned number, uint64_t urgency)
 {
     DCHECK(number > 0 && number < LEVEL_LAST);
-    const struct firn_version_level *level = &search->version->levels[number];
-    const struct firn_version_level *below = &search->version->levels[number + 1];
+    const struct fi_version_level *level = &search->version->levels[number];
+    const struct fi_version_level *below = &search->version->levels[number + 1];
     uint64_t cost_min = UINT64_MAX;
-    struct firn_compaction_plan best;
+    struct fi_compaction_plan best;
     bool has_best = false;
     for (size_t i = 0; i < level->count; i++) {
-        struct firn_compaction_plan plan;
-        firn_compaction_pick_plan(search->version, number, i, i + 1, number + 1, &plan);
-        uint64_t cost = cost_of(&firn_version_file(level, i)->info,
+        struct fi_compaction_plan plan;
+        fi_compaction_pick_plan(search->version, number, i, i + 1, number + 1, &plan);
+        uint64_t cost = cost_of(&fi_version_file(level, i)->info,
                                 bytes_of(below, plan.begin[number + 1], plan.end[number + 1]));
         if ((!has_best || cost < cost_min) && has_room(search, &plan) && may_run(search, &plan)) {
             best = plan;
@@ -516,11 +514,11 @@ offer_level(struct search *search, unsigned number, uint64_t urgency)
 
 /* A work is installed some time before it ends: then it removes nothing more. */
 static bool
-still_has(const struct firn_version_level *level, const struct firn_run_file *file)
+still_has(const struct fi_version_level *level, const struct fi_run_file *file)
 {
     bool is_there = false;
     for (size_t i = 0; i < level->count && !is_there; i++) {
-        is_there = firn_version_file(level, i) == file;
+        is_there = fi_version_file(level, i) == file;
     }
     return is_there;
 }
@@ -529,17 +527,17 @@ still_has(const struct firn_version_level *level, const struct firn_run_file *fi
 static void
 measure_level(const struct search *search, unsigned number, uint64_t *out_runs, uint64_t *out_bytes)
 {
-    const struct firn_version_level *level = &search->version->levels[number];
+    const struct fi_version_level *level = &search->version->levels[number];
     *out_runs = level->count;
     *out_bytes = level->bytes;
-    for (const struct firn_compaction_work *work = search->tree->works; work != NULL;
+    for (const struct fi_compaction_work *work = search->tree->works; work != NULL;
          work = work->next) {
-        if (work->kind == FIRN_COMPACTION_WORK_COMPACTION && number >= work->plan.from &&
+        if (work->kind == FI_COMPACTION_WORK_COMPACTION && number >= work->plan.from &&
             number < work->plan.to) {
             size_t begin = work->plan.begin[number];
             size_t end = work->plan.end[number];
-            const struct firn_version_level *taken = &work->version->levels[number];
-            if (begin < end && still_has(level, firn_version_file(taken, begin))) {
+            const struct fi_version_level *taken = &work->version->levels[number];
+            if (begin < end && still_has(level, fi_version_file(taken, begin))) {
                 uint64_t bytes = bytes_of(taken, begin, end);
                 DCHECK(*out_runs >= end - begin && *out_bytes >= bytes);
                 *out_runs -= end - begin;
@@ -605,13 +603,13 @@ search_by_size(struct search *search)
 
 static uint64_t
 bytes_below(const struct firn_version *version, unsigned number,
-            const struct firn_merge_level_run *run)
+            const struct fi_merge_level_run *run)
 {
     uint64_t bytes = 0;
-    for (unsigned below = number + 1; below < FIRN_VERSION_LEVELS; below++) {
+    for (unsigned below = number + 1; below < FI_VERSION_LEVELS; below++) {
         size_t begin;
         size_t end;
-        firn_version_overlap(&version->levels[below], &run->lower, &run->upper, &begin, &end);
+        fi_version_overlap(&version->levels[below], &run->lower, &run->upper, &begin, &end);
         bytes += bytes_of(&version->levels[below], begin, end);
     }
     return bytes;
@@ -621,8 +619,8 @@ bytes_below(const struct firn_version *version, unsigned number,
 static bool
 is_dense(const struct search *search, unsigned number, size_t i)
 {
-    const struct firn_version_level *level = &search->version->levels[number];
-    const struct firn_manifest_run *info = &firn_version_file(level, i)->info;
+    const struct fi_version_level *level = &search->version->levels[number];
+    const struct fi_manifest_run *info = &fi_version_file(level, i)->info;
     uint64_t deletes = info->tombstone_count + info->range_count;
     if (2 * deletes < info->entry_count + info->range_count) {
         return false;
@@ -640,12 +638,12 @@ search_by_tombstones(struct search *search)
             if (!is_dense(search, number, i)) {
                 continue;
             }
-            struct firn_compaction_plan plan;
+            struct fi_compaction_plan plan;
             if (number == 0) {
                 (void)offer_level0(search, TOMBSTONES);
                 break;
             }
-            firn_compaction_pick_plan(search->version, number, i, i + 1, number + 1, &plan);
+            fi_compaction_pick_plan(search->version, number, i, i + 1, number + 1, &plan);
             if (offer(search, TOMBSTONES, &plan)) {
                 return;
             }
@@ -656,13 +654,13 @@ search_by_tombstones(struct search *search)
 /* ---- unhurried ---- */
 
 static bool
-reaches_into(const struct firn_version_level *level, size_t i, const struct firn_lsm_range *range)
+reaches_into(const struct fi_version_level *level, size_t i, const struct fi_lsm_range *range)
 {
-    return firn_version_run_overlaps(&level->runs[i], &range->lower, range->upper);
+    return fi_version_run_overlaps(&level->runs[i], &range->lower, range->upper);
 }
 
 static bool
-any_reaches_into(const struct firn_version_level *level, const struct firn_lsm_range *range)
+any_reaches_into(const struct fi_version_level *level, const struct fi_lsm_range *range)
 {
     bool is_found = false;
     for (size_t i = 0; i < level->count && !is_found; i++) {
@@ -685,19 +683,19 @@ search_within_room(struct search *search)
 }
 
 static void
-search_unhurried(struct search *search, const struct firn_lsm_range *range)
+search_unhurried(struct search *search, const struct fi_lsm_range *range)
 {
     if (any_reaches_into(&search->version->levels[0], range) && offer_level0(search, UNHURRIED)) {
         return;
     }
     for (unsigned number = 1; number < LEVEL_LAST; number++) {
-        const struct firn_version_level *level = &search->version->levels[number];
+        const struct fi_version_level *level = &search->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            struct firn_compaction_plan plan;
+            struct fi_compaction_plan plan;
             if (!reaches_into(level, i, range)) {
                 continue;
             }
-            firn_compaction_pick_plan(search->version, number, i, i + 1, LEVEL_LAST, &plan);
+            fi_compaction_pick_plan(search->version, number, i, i + 1, LEVEL_LAST, &plan);
             if (offer(search, UNHURRIED, &plan)) {
                 return;
             }
@@ -706,8 +704,8 @@ search_unhurried(struct search *search, const struct firn_lsm_range *range)
 }
 
 static struct search
-begin_search(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode, uint64_t room_bytes,
-             struct firn_compaction_pick *pick)
+begin_search(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode, uint64_t room_bytes,
+             struct fi_compaction_pick *pick)
 {
     struct search search = {
         .tree = tree,
@@ -717,43 +715,43 @@ begin_search(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode, ui
         .room_bytes = room_bytes,
         .pick = pick,
     };
-    firn_compaction_pick_targets_of(search.version, search.options, &search.targets);
+    fi_compaction_pick_targets_of(search.version, search.options, &search.targets);
     return search;
 }
 
 void
-firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                            uint64_t room_bytes, struct firn_compaction_pick *pick)
+fi_compaction_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
+                          uint64_t room_bytes, struct fi_compaction_pick *pick)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_lsm_range everything = {firn_str(""), NULL};
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct fi_lsm_range everything = {firn_str(""), NULL};
     struct search search = begin_search(tree, mode, room_bytes, pick);
     search_by_size(&search);
     search_by_tombstones(&search);
-    if (mode != FIRN_COMPACTION_PICK_DEMANDED && room_bytes != 0) {
+    if (mode != FI_COMPACTION_PICK_DEMANDED && room_bytes != 0) {
         search_within_room(&search);
-    } else if (mode != FIRN_COMPACTION_PICK_DEMANDED) {
+    } else if (mode != FI_COMPACTION_PICK_DEMANDED) {
         search_unhurried(&search, &everything);
     }
 }
 
 void
-firn_compaction_pick_range_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                                  const struct firn_lsm_range *range, uint64_t room_bytes,
-                                  struct firn_compaction_pick *pick)
+fi_compaction_pick_range_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
+                                const struct fi_lsm_range *range, uint64_t room_bytes,
+                                struct fi_compaction_pick *pick)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    DCHECK(mode != FIRN_COMPACTION_PICK_DEMANDED);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    DCHECK(mode != FI_COMPACTION_PICK_DEMANDED);
     struct search search = begin_search(tree, mode, room_bytes, pick);
     search_unhurried(&search, range);
 }
 
 void
-firn_compaction_pick_one_locked(struct firn_lsm_tree *tree, uint64_t room_bytes,
-                                struct firn_compaction_pick *pick)
+fi_compaction_pick_one_locked(struct fi_lsm_tree *tree, uint64_t room_bytes,
+                              struct fi_compaction_pick *pick)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    struct search search = begin_search(tree, FIRN_COMPACTION_PICK_DEMANDED, room_bytes, pick);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    struct search search = begin_search(tree, FI_COMPACTION_PICK_DEMANDED, room_bytes, pick);
     if (is_scattered(&search)) {
         (void)offer_level0(&search, DEMANDED);
     }
@@ -762,20 +760,19 @@ firn_compaction_pick_one_locked(struct firn_lsm_tree *tree, uint64_t room_bytes,
 /* ---- values ---- */
 
 bool
-firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,
-                                    enum firn_compaction_pick_mode mode, unsigned level, size_t i,
-                                    struct firn_compaction_plan *out)
+fi_compaction_pick_rewrite_locked(const struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
+                                  unsigned level, size_t i, struct fi_compaction_plan *out)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    DCHECK(level > 0 && level < FIRN_VERSION_LEVELS_ALL && i < version->levels[level].count);
-    if (level == FIRN_VERSION_HISTORY) {
-        *out = (struct firn_compaction_plan){
+    DCHECK(level > 0 && level < FI_VERSION_LEVELS_ALL && i < version->levels[level].count);
+    if (level == FI_VERSION_HISTORY) {
+        *out = (struct fi_compaction_plan){
             .from = level, .to = level, .history = {(uint32_t)i}, .history_count = 1};
-        firn_compaction_pick_extend(out, &version->levels[level].runs[i]);
+        fi_compaction_pick_extend(out, &version->levels[level].runs[i]);
     } else {
-        firn_compaction_pick_plan(version, level, i, i + 1, level, out);
+        fi_compaction_pick_plan(version, level, i, i + 1, level, out);
     }
-    return firn_compaction_pick_may_run_locked(tree, version, mode, out);
+    return fi_compaction_pick_may_run_locked(tree, version, mode, out);
 }

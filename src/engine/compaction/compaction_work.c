@@ -46,12 +46,11 @@
  */
 
 static bool
-refers_to_sparse_locked(const struct firn_lsm *lsm, const struct firn_run_file *run,
-                        bool is_thorough)
+refers_to_sparse_locked(const struct fi_lsm *lsm, const struct fi_run_file *run, bool is_thorough)
 {
-    firn_os_mutex_assert_held(&lsm->mutex);
+    fi_os_mutex_assert_held(&lsm->mutex);
     for (size_t i = 0; i < run->info.reference_count; i++) {
-        if (firn_lsm_collect_is_worth_moving_locked(lsm, run->value_files[i], is_thorough)) {
+        if (fi_lsm_collect_is_worth_moving_locked(lsm, run->value_files[i], is_thorough)) {
             return true;
         }
     }
@@ -60,12 +59,12 @@ refers_to_sparse_locked(const struct firn_lsm *lsm, const struct firn_run_file *
 
 /* Value files in ascending order of their live bytes. */
 struct emptiest {
-    const struct firn_run_file *files[FIRN_COMPACTION_LEAVING_MAX];
+    const struct fi_run_file *files[FI_COMPACTION_LEAVING_MAX];
     unsigned count;
 };
 
 static bool
-has_file(const struct emptiest *emptiest, const struct firn_run_file *file)
+has_file(const struct emptiest *emptiest, const struct fi_run_file *file)
 {
     bool is_there = false;
     for (unsigned i = 0; i < emptiest->count && !is_there; i++) {
@@ -76,10 +75,10 @@ has_file(const struct emptiest *emptiest, const struct firn_run_file *file)
 
 /* Takes the file in if it is among the emptiest. */
 static void
-offer_file(struct emptiest *emptiest, const struct firn_run_file *file)
+offer_file(struct emptiest *emptiest, const struct fi_run_file *file)
 {
     unsigned at = emptiest->count;
-    if (at == FIRN_COMPACTION_LEAVING_MAX) {
+    if (at == FI_COMPACTION_LEAVING_MAX) {
         if (file->live_bytes >= emptiest->files[at - 1]->live_bytes) {
             return;
         }
@@ -95,17 +94,17 @@ offer_file(struct emptiest *emptiest, const struct firn_run_file *file)
 
 /* The files with the fewest live bytes among those worth emptying. */
 static void
-find_emptiest_locked(const struct firn_lsm *lsm, const struct firn_version *version,
-                     bool is_thorough, struct emptiest *out)
+find_emptiest_locked(const struct fi_lsm *lsm, const struct firn_version *version, bool is_thorough,
+                     struct emptiest *out)
 {
-    firn_os_mutex_assert_held(&lsm->mutex);
+    fi_os_mutex_assert_held(&lsm->mutex);
     out->count = 0;
-    for (unsigned level = 1; level < FIRN_VERSION_LEVELS_ALL; level++) {
+    for (unsigned level = 1; level < FI_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
-            const struct firn_run_file *run = firn_version_file(&version->levels[level], i);
+            const struct fi_run_file *run = fi_version_file(&version->levels[level], i);
             for (size_t j = 0; j < run->info.reference_count; j++) {
-                const struct firn_run_file *values = run->value_files[j];
-                if (firn_lsm_collect_is_worth_moving_locked(lsm, values, is_thorough) &&
+                const struct fi_run_file *values = run->value_files[j];
+                if (fi_lsm_collect_is_worth_moving_locked(lsm, values, is_thorough) &&
                     !has_file(out, values)) {
                     offer_file(out, values);
                 }
@@ -130,7 +129,7 @@ keep_fitting(struct emptiest *emptiest, uint64_t room_bytes)
 }
 
 static bool
-refers_to_any(const struct firn_run_file *run, const struct emptiest *emptiest)
+refers_to_any(const struct fi_run_file *run, const struct emptiest *emptiest)
 {
     for (size_t i = 0; i < run->info.reference_count; i++) {
         if (has_file(emptiest, run->value_files[i])) {
@@ -141,24 +140,24 @@ refers_to_any(const struct firn_run_file *run, const struct emptiest *emptiest)
 }
 
 static bool
-pick_within_room_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                        uint64_t room_bytes, struct firn_compaction_plan *out)
+pick_within_room_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
+                        uint64_t room_bytes, struct fi_compaction_plan *out)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     DCHECK(room_bytes != 0);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    bool is_thorough = mode != FIRN_COMPACTION_PICK_DEMANDED;
+    bool is_thorough = mode != FI_COMPACTION_PICK_DEMANDED;
     struct emptiest emptiest;
     find_emptiest_locked(tree->lsm, version, is_thorough, &emptiest);
     keep_fitting(&emptiest, room_bytes);
-    for (unsigned level = 1; level < FIRN_VERSION_LEVELS_ALL; level++) {
+    for (unsigned level = 1; level < FI_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
-            const struct firn_run_file *run = firn_version_file(&version->levels[level], i);
+            const struct fi_run_file *run = fi_version_file(&version->levels[level], i);
             if (refers_to_any(run, &emptiest) && run->info.file_bytes <= room_bytes &&
-                firn_compaction_pick_rewrite_locked(tree, mode, level, i, out)) {
+                fi_compaction_pick_rewrite_locked(tree, mode, level, i, out)) {
                 out->is_thorough = is_thorough;
-                out->leaving.from = FIRN_COMPACTION_LEAVE_LISTED;
+                out->leaving.from = FI_COMPACTION_LEAVE_LISTED;
                 for (unsigned k = 0; k < emptiest.count; k++) {
                     out->leaving.numbers[out->leaving.count++] = emptiest.files[k]->info.number;
                 }
@@ -172,13 +171,13 @@ pick_within_room_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mo
 /* Picks a compaction that rewrites a run in place for that; false: there is none to run now. If
  * room_bytes is not 0, it empties a few files, with at most that many live bytes. */
 static bool
-sparse_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                   uint64_t room_bytes, struct firn_compaction_plan *out)
+sparse_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode, uint64_t room_bytes,
+                   struct fi_compaction_plan *out)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    bool is_thorough = mode != FIRN_COMPACTION_PICK_DEMANDED;
+    bool is_thorough = mode != FI_COMPACTION_PICK_DEMANDED;
     bool is_any = false;
     if (!atomic_load_explicit(&tree->separates, memory_order_relaxed) ||
         (!tree->may_have_sparse && !is_thorough)) {
@@ -187,14 +186,14 @@ sparse_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mo
     if (room_bytes != 0) {
         return pick_within_room_locked(tree, mode, room_bytes, out);
     }
-    for (unsigned level = 1; level < FIRN_VERSION_LEVELS_ALL; level++) {
+    for (unsigned level = 1; level < FI_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
-            if (!refers_to_sparse_locked(tree->lsm, firn_version_file(&version->levels[level], i),
+            if (!refers_to_sparse_locked(tree->lsm, fi_version_file(&version->levels[level], i),
                                          is_thorough)) {
                 continue;
             }
             is_any = true;
-            if (firn_compaction_pick_rewrite_locked(tree, mode, level, i, out)) {
+            if (fi_compaction_pick_rewrite_locked(tree, mode, level, i, out)) {
                 out->is_thorough = is_thorough;
                 return true;
             }
@@ -215,18 +214,18 @@ enum { SHARED_WORKS_MAX = 128 };
 enum { SHARED_COMPACTION_BYTES_MAX = 1 << 20, SHARED_COMPACTIONS_BYTES_MAX = 4 << 20 };
 
 static bool
-is_wanted_locked(const struct firn_lsm_tree *tree, const struct firn_compaction_work_wish *wish)
+is_wanted_locked(const struct fi_lsm_tree *tree, const struct fi_compaction_work_wish *wish)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     return !tree->is_dropping && !tree->is_held && (wish->tree == NULL || wish->tree == tree);
 }
 
-static struct firn_compaction_work *
-make_work_locked(struct firn_lsm_tree *tree, enum firn_compaction_work_kind kind)
+static struct fi_compaction_work *
+make_work_locked(struct fi_lsm_tree *tree, enum fi_compaction_work_kind kind)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     DCHECK(!tree->is_dropping && !tree->is_held);
-    struct firn_compaction_work *work = firn_alloc_zeroed(sizeof *work);
+    struct fi_compaction_work *work = fi_alloc_zeroed(sizeof *work);
     if (work != NULL) {
         work->kind = kind;
         work->lsm = tree->lsm;
@@ -237,34 +236,33 @@ make_work_locked(struct firn_lsm_tree *tree, enum firn_compaction_work_kind kind
     return work;
 }
 
-struct firn_compaction_work *
-firn_compaction_work_make_locked(struct firn_lsm_tree *tree)
+struct fi_compaction_work *
+fi_compaction_work_make_locked(struct fi_lsm_tree *tree)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    return make_work_locked(tree, FIRN_COMPACTION_WORK_COMPACTION);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    return make_work_locked(tree, FI_COMPACTION_WORK_COMPACTION);
 }
 
 /* ---- flushes ---- */
 
 static bool
-may_flush_locked(const struct firn_lsm_tree *tree, const struct firn_compaction_work_wish *wish)
+may_flush_locked(const struct fi_lsm_tree *tree, const struct fi_compaction_work_wish *wish)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
     return is_wanted_locked(tree, wish) && !tree->is_flushing && state->memtable_count >= 2;
 }
 
 /* The tree that has waited longest for a flush; NULL if none does. */
-static struct firn_lsm_tree *
-find_flush_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish)
+static struct fi_lsm_tree *
+find_flush_locked(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish)
 {
-    firn_os_mutex_assert_held(&lsm->mutex);
-    struct firn_lsm_tree *found = NULL;
+    fi_os_mutex_assert_held(&lsm->mutex);
+    struct fi_lsm_tree *found = NULL;
     uint64_t oldest = UINT64_MAX;
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        struct firn_lsm_tree *tree = lsm->trees[i];
-        const struct firn_lsm_state *state =
-            atomic_load_explicit(&tree->state, memory_order_relaxed);
+        struct fi_lsm_tree *tree = lsm->trees[i];
+        const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
         if (!may_flush_locked(tree, wish)) {
             continue;
         }
@@ -278,25 +276,24 @@ find_flush_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish *
 }
 
 static int
-make_flush_locked(struct firn_lsm_tree *tree, struct firn_compaction_work **out, firn_error *err)
+make_flush_locked(struct fi_lsm_tree *tree, struct fi_compaction_work **out, firn_error *err)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
     DCHECK(!tree->is_flushing && state->memtable_count >= 2); /* (I1) */
     size_t frozen = state->memtable_count - 1;
     size_t count = frozen < FLUSH_MEMTABLES_MAX ? frozen : FLUSH_MEMTABLES_MAX;
-    struct firn_tree_memtable **memtables =
-        firn_alloc_array(count, sizeof(struct firn_tree_memtable *));
-    struct firn_compaction_work *work =
-        memtables == NULL ? NULL : make_work_locked(tree, FIRN_COMPACTION_WORK_FLUSH);
+    struct fi_tree_memtable **memtables = fi_alloc_array(count, sizeof(struct fi_tree_memtable *));
+    struct fi_compaction_work *work =
+        memtables == NULL ? NULL : make_work_locked(tree, FI_COMPACTION_WORK_FLUSH);
     if (work == NULL) {
-        firn_free(memtables);
-        return firn_error_no_memory(err, "a flush");
+        fi_free(memtables);
+        return fi_error_no_memory(err, "a flush");
     }
     for (size_t i = 0; i < count; i++) {
         memtables[i] = state->memtables[state->memtable_count - count + i];
         DCHECK(memtables[i]->freeze_number > 0);
-        firn_lsm_state_ref_memtable(memtables[i]);
+        fi_lsm_state_ref_memtable(memtables[i]);
     }
     work->memtables = memtables;
     work->memtable_count = count;
@@ -306,7 +303,7 @@ make_flush_locked(struct firn_lsm_tree *tree, struct firn_compaction_work **out,
 }
 
 static size_t
-bytes_of_flush(const struct firn_compaction_work *work)
+bytes_of_flush(const struct fi_compaction_work *work)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < work->memtable_count; i++) {
@@ -317,23 +314,23 @@ bytes_of_flush(const struct firn_compaction_work *work)
 
 /* The flush of the tree that has waited longest; if it is small, those of others too (I3). */
 static int
-pick_flushes_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
-                    struct firn_compaction_work **out, firn_error *err)
+pick_flushes_locked(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
+                    struct fi_compaction_work **out, firn_error *err)
 {
-    firn_os_mutex_assert_held(&lsm->mutex);
+    fi_os_mutex_assert_held(&lsm->mutex);
     DCHECK(*out == NULL);
-    struct firn_lsm_tree *tree = find_flush_locked(lsm, wish);
+    struct fi_lsm_tree *tree = find_flush_locked(lsm, wish);
     int rc = tree == NULL ? FIRN_OK : make_flush_locked(tree, out, err);
     if (rc != FIRN_OK || *out == NULL) {
         return rc;
     }
-    struct firn_compaction_work *last = *out;
+    struct fi_compaction_work *last = *out;
     size_t bytes = bytes_of_flush(last);
     size_t count = 1;
     for (size_t i = 0; i < lsm->tree_count && count < SHARED_WORKS_MAX &&
                        bytes < lsm->options.memtable_bytes_target;
          i++) {
-        struct firn_compaction_work *also;
+        struct fi_compaction_work *also;
         if (!may_flush_locked(lsm->trees[i], wish)) {
             continue;
         }
@@ -352,27 +349,26 @@ pick_flushes_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish
 
 /* (I2) */
 static bool
-meets_no_work_locked(const struct firn_lsm_tree *tree, const struct firn_compaction_plan *plan)
+meets_no_work_locked(const struct fi_lsm_tree *tree, const struct fi_compaction_plan *plan)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    return firn_compaction_pick_may_run_locked(tree, version, FIRN_COMPACTION_PICK_DAMAGED, plan);
+    return fi_compaction_pick_may_run_locked(tree, version, FI_COMPACTION_PICK_DAMAGED, plan);
 }
 
 static int
-make_compaction_locked(const struct firn_compaction_pick *pick, struct firn_compaction_work **out,
+make_compaction_locked(const struct fi_compaction_pick *pick, struct fi_compaction_work **out,
                        firn_error *err)
 {
-    firn_os_mutex_assert_held(&pick->tree->lsm->mutex);
+    fi_os_mutex_assert_held(&pick->tree->lsm->mutex);
     CHECK(meets_no_work_locked(pick->tree, &pick->plan));
-    struct firn_compaction_work *work =
-        make_work_locked(pick->tree, FIRN_COMPACTION_WORK_COMPACTION);
+    struct fi_compaction_work *work = make_work_locked(pick->tree, FI_COMPACTION_WORK_COMPACTION);
     if (work == NULL) {
-        return firn_error_no_memory(err, "a compaction");
+        return fi_error_no_memory(err, "a compaction");
     }
     work->version = atomic_load_explicit(&pick->tree->state, memory_order_relaxed)->version;
-    firn_version_ref(work->version);
+    fi_version_ref(work->version);
     work->plan = pick->plan;
     *out = work;
     return FIRN_OK;
@@ -380,46 +376,46 @@ make_compaction_locked(const struct firn_compaction_pick *pick, struct firn_comp
 
 /* Picks what the wish asks for in a tree, if that is more urgent than what was found. */
 static void
-pick_in_tree_locked(struct firn_lsm_tree *tree, const struct firn_compaction_work_wish *wish,
-                    enum firn_compaction_pick_mode mode, struct firn_compaction_pick *pick)
+pick_in_tree_locked(struct fi_lsm_tree *tree, const struct fi_compaction_work_wish *wish,
+                    enum fi_compaction_pick_mode mode, struct fi_compaction_pick *pick)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     if (!is_wanted_locked(tree, wish)) {
         return;
     }
     if (wish->is_brief) {
-        firn_compaction_pick_one_locked(tree, wish->room_bytes, pick);
+        fi_compaction_pick_one_locked(tree, wish->room_bytes, pick);
     } else if (wish->range != NULL) {
-        firn_compaction_pick_range_locked(tree, mode, wish->range, wish->room_bytes, pick);
+        fi_compaction_pick_range_locked(tree, mode, wish->range, wish->room_bytes, pick);
     } else {
-        firn_compaction_pick_locked(tree, mode, wish->room_bytes, pick);
+        fi_compaction_pick_locked(tree, mode, wish->room_bytes, pick);
     }
 }
 
 /* Whether it may share a work with others (I3): no progress is reported, and room is not
  * limited. */
 static bool
-may_share(const struct firn_compaction_work_wish *wish, enum firn_compaction_pick_mode mode)
+may_share(const struct fi_compaction_work_wish *wish, enum fi_compaction_pick_mode mode)
 {
     return wish->tree == NULL && wish->range == NULL && wish->step == NULL &&
-           wish->room_bytes == 0 && mode == FIRN_COMPACTION_PICK_DEMANDED;
+           wish->room_bytes == 0 && mode == FI_COMPACTION_PICK_DEMANDED;
 }
 
 /* Adds other small compactions. */
 static void
-share_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
-             enum firn_compaction_pick_mode mode, struct firn_compaction_work *last)
+share_locked(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
+             enum fi_compaction_pick_mode mode, struct fi_compaction_work *last)
 {
-    firn_os_mutex_assert_held(&lsm->mutex);
+    fi_os_mutex_assert_held(&lsm->mutex);
     DCHECK(last->also == NULL);
-    uint64_t bytes = firn_compaction_pick_bytes(last->version, &last->plan);
+    uint64_t bytes = fi_compaction_pick_bytes(last->version, &last->plan);
     size_t count = 1;
     if (!may_share(wish, mode) || bytes > SHARED_COMPACTION_BYTES_MAX) {
         return;
     }
     for (size_t i = 0; i < lsm->tree_count && count < SHARED_WORKS_MAX; i++) {
-        struct firn_compaction_pick pick = {0};
-        struct firn_lsm_tree *tree = lsm->trees[i];
+        struct fi_compaction_pick pick = {0};
+        struct fi_lsm_tree *tree = lsm->trees[i];
         if (tree->works == NULL) {
             pick_in_tree_locked(tree, wish, mode, &pick);
         }
@@ -428,7 +424,7 @@ share_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
         }
         const struct firn_version *version =
             atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-        uint64_t more = firn_compaction_pick_bytes(version, &pick.plan);
+        uint64_t more = fi_compaction_pick_bytes(version, &pick.plan);
         if (more > SHARED_COMPACTION_BYTES_MAX || bytes + more > SHARED_COMPACTIONS_BYTES_MAX) {
             continue;
         }
@@ -442,13 +438,12 @@ share_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
 }
 
 static int
-pick_compaction(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
-                enum firn_compaction_pick_mode mode, struct firn_compaction_work **out,
-                firn_error *err)
+pick_compaction(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
+                enum fi_compaction_pick_mode mode, struct fi_compaction_work **out, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_compaction_pick pick = {0};
-    firn_os_mutex_lock(&lsm->mutex);
+    struct fi_compaction_pick pick = {0};
+    fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count; i++) {
         pick_in_tree_locked(lsm->trees[i], wish, mode, &pick);
     }
@@ -458,7 +453,7 @@ pick_compaction(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wi
     if (pick.tree != NULL && rc == FIRN_OK) {
         share_locked(lsm, wish, mode, *out);
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     return rc;
 }
 
@@ -466,89 +461,87 @@ pick_compaction(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wi
  * without a plan, which conflicts with no other: it prevents the tree from being dropped. *id is
  * advanced. */
 static int
-pick_suspect(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
-             enum firn_compaction_pick_mode mode, uint64_t *id, struct firn_compaction_work **out,
+pick_suspect(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
+             enum fi_compaction_pick_mode mode, uint64_t *id, struct fi_compaction_work **out,
              firn_error *err)
 {
     int rc = FIRN_OK;
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count && *out == NULL && rc == FIRN_OK; i++) {
-        struct firn_lsm_tree *tree = lsm->trees[i];
+        struct fi_lsm_tree *tree = lsm->trees[i];
         if (tree->id < *id || !is_wanted_locked(tree, wish) ||
-            !firn_compaction_garbage_is_likely_locked(tree, mode)) {
+            !fi_compaction_garbage_is_likely_locked(tree, mode)) {
             continue;
         }
         *id = (uint64_t)tree->id + 1;
-        *out = make_work_locked(tree, FIRN_COMPACTION_WORK_COMPACTION);
+        *out = make_work_locked(tree, FI_COMPACTION_WORK_COMPACTION);
         if (*out == NULL) {
-            rc = firn_error_no_memory(err, "a compaction");
+            rc = fi_error_no_memory(err, "a compaction");
         }
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     return rc;
 }
 
 /* Gives the suspect a plan, if it has something to free. */
 static int
-plan_suspect(struct firn_compaction_work *work, enum firn_compaction_pick_mode mode,
-             bool *out_found, firn_error *err)
+plan_suspect(struct fi_compaction_work *work, enum fi_compaction_pick_mode mode, bool *out_found,
+             firn_error *err)
 {
-    struct firn_lsm *lsm = work->lsm;
-    struct firn_compaction_work_views views;
-    struct firn_compaction_plan plan;
+    struct fi_lsm *lsm = work->lsm;
+    struct fi_compaction_work_views views;
+    struct fi_compaction_plan plan;
     *out_found = false;
-    FIRN_TRY_RETURN(firn_compaction_work_take_views(work, &views, err));
-    firn_os_mutex_lock(&lsm->mutex);
-    int rc =
-        firn_compaction_garbage_pick_locked(work->tree, mode, &views.map, &plan, out_found, err);
+    FI_TRY_RETURN(fi_compaction_work_take_views(work, &views, err));
+    fi_os_mutex_lock(&lsm->mutex);
+    int rc = fi_compaction_garbage_pick_locked(work->tree, mode, &views.map, &plan, out_found, err);
     if (rc == FIRN_OK && *out_found) {
         CHECK(meets_no_work_locked(work->tree, &plan));
         work->plan = plan;
         work->version = atomic_load_explicit(&work->tree->state, memory_order_relaxed)->version;
-        firn_version_ref(work->version);
+        fi_version_ref(work->version);
     }
-    firn_os_mutex_unlock(&lsm->mutex);
-    firn_compaction_work_release_views(work, &views);
+    fi_os_mutex_unlock(&lsm->mutex);
+    fi_compaction_work_release_views(work, &views);
     return rc;
 }
 
 static int
-pick_garbage(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
-             enum firn_compaction_pick_mode mode, struct firn_compaction_work **out,
-             firn_error *err)
+pick_garbage(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
+             enum fi_compaction_pick_mode mode, struct fi_compaction_work **out, firn_error *err)
 {
     int rc = FIRN_OK;
     uint64_t id = 0;
-    struct firn_compaction_work *suspect = NULL;
-    FIRN_TRY(pick_suspect(lsm, wish, mode, &id, &suspect, err));
+    struct fi_compaction_work *suspect = NULL;
+    FI_TRY(pick_suspect(lsm, wish, mode, &id, &suspect, err));
     while (suspect != NULL) {
         bool is_found;
-        FIRN_TRY(plan_suspect(suspect, mode, &is_found, err));
+        FI_TRY(plan_suspect(suspect, mode, &is_found, err));
         if (is_found) {
             suspect->plan.leaving.from =
-                wish->room_bytes == 0 ? FIRN_COMPACTION_LEAVE_ANY : FIRN_COMPACTION_LEAVE_LISTED;
+                wish->room_bytes == 0 ? FI_COMPACTION_LEAVE_ANY : FI_COMPACTION_LEAVE_LISTED;
             *out = suspect;
             return FIRN_OK;
         }
-        firn_compaction_work_discard(suspect);
+        fi_compaction_work_discard(suspect);
         suspect = NULL;
-        FIRN_TRY(pick_suspect(lsm, wish, mode, &id, &suspect, err));
+        FI_TRY(pick_suspect(lsm, wish, mode, &id, &suspect, err));
     }
 out:
-    firn_compaction_work_discard(suspect);
+    fi_compaction_work_discard(suspect);
     return rc;
 }
 
 /* Picks a compaction that frees space in value files. */
 static int
-pick_values(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
-            enum firn_compaction_pick_mode mode, struct firn_compaction_work **out, firn_error *err)
+pick_values(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
+            enum fi_compaction_pick_mode mode, struct fi_compaction_work **out, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_compaction_pick pick = {0};
-    firn_os_mutex_lock(&lsm->mutex);
+    struct fi_compaction_pick pick = {0};
+    fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count && pick.tree == NULL; i++) {
-        struct firn_lsm_tree *tree = lsm->trees[i];
+        struct fi_lsm_tree *tree = lsm->trees[i];
         if (is_wanted_locked(tree, wish) &&
             sparse_pick_locked(tree, mode, wish->room_bytes, &pick.plan)) {
             pick.tree = tree;
@@ -557,20 +550,19 @@ pick_values(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
     if (pick.tree != NULL) {
         rc = make_compaction_locked(&pick, out, err);
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     return rc;
 }
 
 static int
-pick_any_compaction(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
-                    struct firn_compaction_work **out, firn_error *err)
+pick_any_compaction(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
+                    struct fi_compaction_work **out, firn_error *err)
 {
     DCHECK(wish->range == NULL || wish->is_unhurried);
     int rc = FIRN_OK;
-    unsigned mode =
-        wish->is_unhurried ? FIRN_COMPACTION_PICK_UNHURRIED : FIRN_COMPACTION_PICK_DEMANDED;
+    unsigned mode = wish->is_unhurried ? FI_COMPACTION_PICK_UNHURRIED : FI_COMPACTION_PICK_DEMANDED;
     bool is_all = !wish->is_brief && wish->range == NULL;
-    unsigned last = wish->is_unhurried ? FIRN_COMPACTION_PICK_DAMAGED : mode;
+    unsigned last = wish->is_unhurried ? FI_COMPACTION_PICK_DAMAGED : mode;
     for (; rc == FIRN_OK && *out == NULL && mode <= last; mode++) {
         rc = pick_compaction(lsm, wish, mode, out, err);
         if (rc == FIRN_OK && *out == NULL && is_all) {
@@ -584,8 +576,8 @@ pick_any_compaction(struct firn_lsm *lsm, const struct firn_compaction_work_wish
 }
 
 int
-firn_compaction_work_pick(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
-                          struct firn_compaction_work **out, firn_error *err)
+fi_compaction_work_pick(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
+                        struct fi_compaction_work **out, firn_error *err)
 {
     int rc = FIRN_OK;
     *out = NULL;
@@ -593,9 +585,9 @@ firn_compaction_work_pick(struct firn_lsm *lsm, const struct firn_compaction_wor
         return FIRN_OK;
     }
     if (wish->flushes) {
-        firn_os_mutex_lock(&lsm->mutex);
+        fi_os_mutex_lock(&lsm->mutex);
         rc = pick_flushes_locked(lsm, wish, out, err);
-        firn_os_mutex_unlock(&lsm->mutex);
+        fi_os_mutex_unlock(&lsm->mutex);
     }
     if (rc == FIRN_OK && *out == NULL && wish->compactions) {
         rc = pick_any_compaction(lsm, wish, out, err);
@@ -603,7 +595,7 @@ firn_compaction_work_pick(struct firn_lsm *lsm, const struct firn_compaction_wor
     if (rc == FIRN_OK && *out == NULL && wish->compactions && wish->is_unhurried &&
         wish->room_bytes != 0) {
         /* A compaction that reads much may write little. */
-        struct firn_compaction_work_wish daring = *wish;
+        struct fi_compaction_work_wish daring = *wish;
         daring.room_bytes = 0;
         rc = pick_any_compaction(lsm, &daring, out, err);
     }
@@ -616,14 +608,14 @@ firn_compaction_work_pick(struct firn_lsm *lsm, const struct firn_compaction_wor
 /* ---- views ---- */
 
 int
-firn_compaction_work_take_views(const struct firn_compaction_work *work,
-                                struct firn_compaction_work_views *out, firn_error *err)
+fi_compaction_work_take_views(const struct fi_compaction_work *work,
+                              struct fi_compaction_work_views *out, firn_error *err)
 {
-    const struct firn_lsm_host *host = &work->lsm->options.host;
-    *out = (struct firn_compaction_work_views){.is_taken = false};
-    FIRN_TRY_RETURN(host->take_views(host->ctx, work->tree->id, &out->list, err));
+    const struct fi_lsm_host *host = &work->lsm->options.host;
+    *out = (struct fi_compaction_work_views){.is_taken = false};
+    FI_TRY_RETURN(host->take_views(host->ctx, work->tree->id, &out->list, err));
     DCHECK(out->list.place_count > 0); /* now, at least */
-    int rc = firn_merge_view_map_init(&out->map, &out->list, err);
+    int rc = fi_merge_view_map_init(&out->map, &out->list, err);
     out->is_taken = rc == FIRN_OK;
     if (rc != FIRN_OK) {
         host->release_views(host->ctx, &out->list);
@@ -632,12 +624,12 @@ firn_compaction_work_take_views(const struct firn_compaction_work *work,
 }
 
 void
-firn_compaction_work_release_views(const struct firn_compaction_work *work,
-                                   struct firn_compaction_work_views *views)
+fi_compaction_work_release_views(const struct fi_compaction_work *work,
+                                 struct fi_compaction_work_views *views)
 {
-    const struct firn_lsm_host *host = &work->lsm->options.host;
+    const struct fi_lsm_host *host = &work->lsm->options.host;
     if (views->is_taken) {
-        firn_merge_view_map_deinit(&views->map);
+        fi_merge_view_map_deinit(&views->map);
         host->release_views(host->ctx, &views->list);
         views->is_taken = false;
     }
@@ -645,43 +637,43 @@ firn_compaction_work_release_views(const struct firn_compaction_work *work,
 
 /* ---- the end ---- */
 
-enum firn_compaction_work_kind
-firn_compaction_work_kind(const struct firn_compaction_work *work)
+enum fi_compaction_work_kind
+fi_compaction_work_kind(const struct fi_compaction_work *work)
 {
     return work->kind;
 }
 
 static void
-unlink_work_locked(struct firn_compaction_work *work)
+unlink_work_locked(struct fi_compaction_work *work)
 {
-    firn_os_mutex_assert_held(&work->lsm->mutex);
-    DCHECK(work->kind != FIRN_COMPACTION_WORK_FLUSH || work->tree->is_flushing); /* (I1) */
-    struct firn_compaction_work **link = &work->tree->works;
+    fi_os_mutex_assert_held(&work->lsm->mutex);
+    DCHECK(work->kind != FI_COMPACTION_WORK_FLUSH || work->tree->is_flushing); /* (I1) */
+    struct fi_compaction_work **link = &work->tree->works;
     while (*link != work) {
         link = &(*link)->next;
     }
     *link = work->next;
-    if (work->kind == FIRN_COMPACTION_WORK_FLUSH) {
+    if (work->kind == FI_COMPACTION_WORK_FLUSH) {
         work->tree->is_flushing = false;
     }
 }
 
 void
-firn_compaction_work_discard(struct firn_compaction_work *work)
+fi_compaction_work_discard(struct fi_compaction_work *work)
 {
     while (work != NULL) {
-        struct firn_lsm *lsm = work->lsm;
-        struct firn_compaction_work *also = work->also;
-        firn_os_mutex_lock(&lsm->mutex);
+        struct fi_lsm *lsm = work->lsm;
+        struct fi_compaction_work *also = work->also;
+        fi_os_mutex_lock(&lsm->mutex);
         unlink_work_locked(work);
-        firn_os_cond_broadcast(&lsm->changed);
-        firn_os_mutex_unlock(&lsm->mutex);
+        fi_os_cond_broadcast(&lsm->changed);
+        fi_os_mutex_unlock(&lsm->mutex);
         for (size_t i = 0; i < work->memtable_count; i++) {
-            firn_lsm_state_unref_memtable(work->memtables[i]);
+            fi_lsm_state_unref_memtable(work->memtables[i]);
         }
-        firn_free(work->memtables);
-        firn_version_unref(work->version);
-        firn_free(work);
+        fi_free(work->memtables);
+        fi_version_unref(work->version);
+        fi_free(work);
         work = also;
     }
 }

@@ -20,47 +20,46 @@
 #include "base/mem.h"
 #include "column/column.h"
 
-/* For struct firn_run_attacher. */
+/* For struct fi_run_attacher. */
 static uint64_t
-take_attachment(void *ctx, const struct firn_run_kind *kind, char out_name[FIRN_RUN_FILE_NAME_SIZE])
+take_attachment(void *ctx, const struct fi_run_kind *kind, char out_name[FI_RUN_FILE_NAME_SIZE])
 {
-    uint64_t number = firn_lsm_take_number(ctx);
-    firn_run_file_name(number, kind, out_name);
+    uint64_t number = fi_lsm_take_number(ctx);
+    fi_run_file_name(number, kind, out_name);
     return number;
 }
 
 int
-firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
-                      const struct firn_run_kind *kind, const struct firn_lsm_tree *tree,
-                      const struct firn_run_builder_options *options, firn_error *err)
+fi_run_writer_begin(struct fi_run_writer *writer, struct fi_lsm *lsm,
+                    const struct fi_run_kind *kind, const struct fi_lsm_tree *tree,
+                    const struct fi_run_builder_options *options, firn_error *err)
 {
     DCHECK(writer->builder == NULL && (tree != NULL || !kind->has_layout));
-    const struct firn_lsm_host *host = &lsm->options.host;
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    struct firn_column_layout *layout = NULL;
+    const struct fi_lsm_host *host = &lsm->options.host;
+    char name[FI_RUN_FILE_NAME_SIZE];
+    struct fi_column_layout *layout = NULL;
     int rc;
-    *writer =
-        (struct firn_run_writer){.lsm = lsm, .kind = kind, .number = firn_lsm_take_number(lsm)};
-    struct firn_run_builder_options own = *options;
-    writer->attacher = (struct firn_run_attacher){lsm, take_attachment};
+    *writer = (struct fi_run_writer){.lsm = lsm, .kind = kind, .number = fi_lsm_take_number(lsm)};
+    struct fi_run_builder_options own = *options;
+    writer->attacher = (struct fi_run_attacher){lsm, take_attachment};
     bool may_attach = kind->attachment_kinds != NULL && !options->is_scratch;
     own.attacher = may_attach ? &writer->attacher : NULL;
-    firn_run_file_name(writer->number, kind, name);
+    fi_run_file_name(writer->number, kind, name);
     if (kind->has_layout) {
-        FIRN_TRY(host->take_layout(host->ctx, tree->id, &layout, err));
+        FI_TRY(host->take_layout(host->ctx, tree->id, &layout, err));
         own.layout = layout;
-        writer->graph_limits = firn_compaction_graph_limits_of(lsm, layout);
+        writer->graph_limits = fi_compaction_graph_limits_of(lsm, layout);
     }
-    FIRN_TRY(kind->builder_create(&lsm->files.env, name, &own, &writer->builder, err));
+    FI_TRY(kind->builder_create(&lsm->files.env, name, &own, &writer->builder, err));
 out:
-    firn_free(layout);
+    fi_free(layout);
     return rc;
 }
 
 bool
-firn_run_writer_is_full(const struct firn_run_writer *writer, uint64_t bytes_target)
+fi_run_writer_is_full(const struct fi_run_writer *writer, uint64_t bytes_target)
 {
-    const struct firn_lsm_graph_limits *limits = &writer->graph_limits;
+    const struct fi_lsm_graph_limits *limits = &writer->graph_limits;
     if (writer->builder == NULL) {
         return false;
     }
@@ -73,20 +72,20 @@ firn_run_writer_is_full(const struct firn_run_writer *writer, uint64_t bytes_tar
 }
 
 int
-firn_run_writer_add(struct firn_run_writer *writer, const struct firn_entry *entry,
-                    const struct firn_entry *placed, firn_error *err)
+fi_run_writer_add(struct fi_run_writer *writer, const struct fi_entry *entry,
+                  const struct fi_entry *placed, firn_error *err)
 {
-    FIRN_TRY_RETURN(writer->builder->kind->builder_add(writer->builder, placed, err));
+    FI_TRY_RETURN(writer->builder->kind->builder_add(writer->builder, placed, err));
     writer->entry_count++;
-    if (entry->kind == FIRN_ENTRY_EXPIRING) {
-        firn_manifest_run_note_expiry(&writer->expiry, firn_entry_expires_ms(entry->value));
+    if (entry->kind == FI_ENTRY_EXPIRING) {
+        fi_manifest_run_note_expiry(&writer->expiry, fi_entry_expires_ms(entry->value));
     }
     return FIRN_OK;
 }
 
 int
-firn_run_writer_add_columns(struct firn_run_writer *writer, const struct firn_run_columns *columns,
-                            firn_error *err)
+fi_run_writer_add_columns(struct fi_run_writer *writer, const struct fi_run_columns *columns,
+                          firn_error *err)
 {
     DCHECK(writer->kind->builder_add_columns != NULL);
     int rc = writer->kind->builder_add_columns(writer->builder, columns, err);
@@ -95,8 +94,8 @@ firn_run_writer_add_columns(struct firn_run_writer *writer, const struct firn_ru
 }
 
 int
-firn_run_writer_add_from(struct firn_run_writer *writer, const struct firn_run_batch *batch,
-                         firn_error *err)
+fi_run_writer_add_from(struct fi_run_writer *writer, const struct fi_run_batch *batch,
+                       firn_error *err)
 {
     DCHECK(batch->count > 0 && batch->cursor->kind == writer->kind);
     int rc = writer->kind->builder_add_from(writer->builder, batch, err);
@@ -105,35 +104,35 @@ firn_run_writer_add_from(struct firn_run_writer *writer, const struct firn_run_b
 }
 
 static size_t
-attachment_count(const struct firn_run_summary *summary)
+attachment_count(const struct fi_run_summary *summary)
 {
-    return summary->attachments.size / sizeof(struct firn_run_attachment);
+    return summary->attachments.size / sizeof(struct fi_run_attachment);
 }
 
-static const struct firn_run_attachment *
-attachments_of(const struct firn_run_summary *summary)
+static const struct fi_run_attachment *
+attachments_of(const struct fi_run_summary *summary)
 {
-    return (const struct firn_run_attachment *)(const void *)summary->attachments.data;
+    return (const struct fi_run_attachment *)(const void *)summary->attachments.data;
 }
 
 int
-firn_run_writer_end(struct firn_run_writer *writer, struct firn_lsm_origin *origin, bool is_last,
-                    struct firn_run_summary *out, firn_error *err)
+fi_run_writer_end(struct fi_run_writer *writer, struct fi_lsm_origin *origin, bool is_last,
+                  struct fi_run_summary *out, firn_error *err)
 {
     int rc = origin == NULL
-                 ? firn_lsm_origin_tell_scratch(writer->builder, err)
-                 : firn_lsm_origin_tell(origin, writer->builder, writer->number, is_last, err);
-    FIRN_TRY(rc);
-    FIRN_TRY(writer->builder->kind->builder_finish(writer->builder, out, err));
+                 ? fi_lsm_origin_tell_scratch(writer->builder, err)
+                 : fi_lsm_origin_tell(origin, writer->builder, writer->number, is_last, err);
+    FI_TRY(rc);
+    FI_TRY(writer->builder->kind->builder_finish(writer->builder, out, err));
     CHECK(out->entry_count == writer->entry_count);
-    CHECK(attachment_count(out) <= FIRN_RUN_ATTACHMENTS_MAX);
-    firn_run_writer_abandon(writer);
+    CHECK(attachment_count(out) <= FI_RUN_ATTACHMENTS_MAX);
+    fi_run_writer_abandon(writer);
 out:
     return rc;
 }
 
 void
-firn_run_writer_abandon(struct firn_run_writer *writer)
+fi_run_writer_abandon(struct fi_run_writer *writer)
 {
     if (writer->builder != NULL) {
         writer->builder->kind->builder_destroy(writer->builder);
@@ -141,10 +140,10 @@ firn_run_writer_abandon(struct firn_run_writer *writer)
     }
 }
 
-struct firn_manifest_run
-firn_run_writer_info(const struct firn_run_writer *writer, const struct firn_run_summary *summary)
+struct fi_manifest_run
+fi_run_writer_info(const struct fi_run_writer *writer, const struct fi_run_summary *summary)
 {
-    return (struct firn_manifest_run){
+    return (struct fi_manifest_run){
         .number = writer->number,
         .kind = (uint8_t)writer->kind->file_kind,
         .file_bytes = summary->file_bytes,
@@ -159,60 +158,59 @@ firn_run_writer_info(const struct firn_run_writer *writer, const struct firn_run
         .expires_last_ms = writer->expiry.expires_last_ms,
         .attachments = attachments_of(summary),
         .attachment_count = attachment_count(summary),
-        .lower = firn_buf_slice(&summary->lower),
-        .upper = firn_buf_slice(&summary->upper),
+        .lower = fi_buf_slice(&summary->lower),
+        .upper = fi_buf_slice(&summary->upper),
     };
 }
 
 int
-firn_run_writer_reserve(struct firn_compaction_output *out, firn_error *err)
+fi_run_writer_reserve(struct fi_compaction_output *out, firn_error *err)
 {
-    struct firn_version_added *runs =
-        firn_grow_array(out->runs, out->count + 1, &out->capacity, sizeof *runs);
+    struct fi_version_added *runs =
+        fi_grow_array(out->runs, out->count + 1, &out->capacity, sizeof *runs);
     if (runs == NULL) {
-        return firn_error_no_memory(err, "the list of new runs");
+        return fi_error_no_memory(err, "the list of new runs");
     }
     out->runs = runs;
     return FIRN_OK;
 }
 
 int
-firn_run_writer_take(const struct firn_run_writer *writer, struct firn_manifest_run *info,
-                     uint64_t cache_file, struct firn_compaction_values *values,
-                     struct firn_compaction_output *out, firn_error *err)
+fi_run_writer_take(const struct fi_run_writer *writer, struct fi_manifest_run *info,
+                   uint64_t cache_file, struct fi_compaction_values *values,
+                   struct fi_compaction_output *out, firn_error *err)
 {
-    struct firn_lsm *lsm = writer->lsm;
+    struct fi_lsm *lsm = writer->lsm;
     DCHECK(writer->builder == NULL && out->count < out->capacity);
-    FIRN_TRY_RETURN(firn_compaction_values_list(values, info, err));
-    struct firn_run_file *file = firn_run_file_create(&lsm->files, writer->kind, info);
+    FI_TRY_RETURN(fi_compaction_values_list(values, info, err));
+    struct fi_run_file *file = fi_run_file_create(&lsm->files, writer->kind, info);
     if (file == NULL) {
-        return firn_error_no_memory(err, "a run");
+        return fi_error_no_memory(err, "a run");
     }
-    firn_run_file_set_cache_file(file, cache_file);
-    firn_compaction_values_hold(values, file);
-    out->runs[out->count++] = (struct firn_version_added){file, info->level};
-    out->bytes += firn_manifest_run_bytes(info);
+    fi_run_file_set_cache_file(file, cache_file);
+    fi_compaction_values_hold(values, file);
+    out->runs[out->count++] = (struct fi_version_added){file, info->level};
+    out->bytes += fi_manifest_run_bytes(info);
     return FIRN_OK;
 }
 
 void
-firn_run_writer_discard(const struct firn_run_writer *writer,
-                        const struct firn_run_summary *summary)
+fi_run_writer_discard(const struct fi_run_writer *writer, const struct fi_run_summary *summary)
 {
     DCHECK(writer->builder == NULL);
-    firn_run_writer_remove(writer->lsm, writer->kind, writer->number);
+    fi_run_writer_remove(writer->lsm, writer->kind, writer->number);
     for (size_t i = 0; i < attachment_count(summary); i++) {
-        const struct firn_run_attachment *attachment = &attachments_of(summary)[i];
-        firn_run_writer_remove(writer->lsm,
-                               firn_run_kind_find(writer->kind->attachment_kinds, attachment->kind),
-                               attachment->number);
+        const struct fi_run_attachment *attachment = &attachments_of(summary)[i];
+        fi_run_writer_remove(writer->lsm,
+                             fi_run_kind_find(writer->kind->attachment_kinds, attachment->kind),
+                             attachment->number);
     }
 }
 
 void
-firn_run_writer_remove(struct firn_lsm *lsm, const struct firn_run_kind *kind, uint64_t number)
+fi_run_writer_remove(struct fi_lsm *lsm, const struct fi_run_kind *kind, uint64_t number)
 {
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    firn_run_file_name(number, kind, name);
-    FIRN_IGNORE(firn_os_remove_file(lsm->runs_dir, name, NULL));
+    char name[FI_RUN_FILE_NAME_SIZE];
+    fi_run_file_name(number, kind, name);
+    FI_IGNORE(fi_os_remove_file(lsm->runs_dir, name, NULL));
 }

@@ -12,11 +12,11 @@
 
 /* Makes a store of the directory, which must be empty or what an earlier attempt left; durable on
  * return. FIRN_EXISTS if there is a store already. progress (may be NULL) gets the files. */
-FIRN_MUST_CHECK int firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
-                                    struct firn_storefile_progress *progress, firn_error *err);
+FIRN_MUST_CHECK int fi_copy_clone(struct firn_db *db, struct fi_os_dir *to,
+                                  struct fi_storefile_progress *progress, firn_error *err);
 /* The same for the directory at a user's path, whose last component is created if necessary. */
-FIRN_MUST_CHECK int firn_copy_clone_path(struct firn_db *db, struct firn_os *os, const char *path,
-                                         struct firn_storefile_progress *progress, firn_error *err);
+FIRN_MUST_CHECK int fi_copy_clone_path(struct firn_db *db, struct fi_os *os, const char *path,
+                                       struct fi_storefile_progress *progress, firn_error *err);
 
 /* ==== exports and imports ====
  *
@@ -24,21 +24,21 @@ FIRN_MUST_CHECK int firn_copy_clone_path(struct firn_db *db, struct firn_os *os,
  * in a directory of such a file. One thread; other commits and reads continue meanwhile.
  */
 
-struct firn_copy_export_target {
-    struct firn_os *os;
+struct fi_copy_export_target {
+    struct fi_os *os;
     const char *path;      /* of the file; its directory must exist */
     bool replace_existing; /* replace a file of that name; else FIRN_EXISTS */
 };
 /* Writes what a checkpoint (NULL: now) sees. On FIRN_OK the file exists, complete and durable;
  * otherwise what was there before is unchanged. */
-FIRN_MUST_CHECK int firn_copy_export(struct firn_db *db, const char *reference,
-                                     const struct firn_copy_export_target *target,
-                                     struct firn_storefile_progress *progress, firn_error *err);
+FIRN_MUST_CHECK int fi_copy_export(struct firn_db *db, const char *reference,
+                                   const struct fi_copy_export_target *target,
+                                   struct fi_storefile_progress *progress, firn_error *err);
 
 /* Makes a store of the file in the directory `path`, which is created if necessary. *out is the
  * checkpoint in the file. FIRN_EXISTS if there is a store already. */
-FIRN_MUST_CHECK int firn_copy_import(struct firn_os *os, const char *file, const char *path,
-                                     struct firn_storefile_progress *progress,
-                                     struct firn_db_checkpoint_info *out, firn_error *err);
+FIRN_MUST_CHECK int fi_copy_import(struct fi_os *os, const char *file, const char *path,
+                                   struct fi_storefile_progress *progress,
+                                   struct fi_db_checkpoint_info *out, firn_error *err);
 
 #endif

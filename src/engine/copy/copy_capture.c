@@ -51,68 +51,68 @@
 #include "store/db_store_handle.h"
 #include "version/manifest.h"
 
-_Static_assert((int)FIRN_COPY_CAPTURE_HEAD_SIZE == (int)FIRN_LOG_FORMAT_SEGMENT_SIZE,
+_Static_assert((int)FI_COPY_CAPTURE_HEAD_SIZE == (int)FI_LOG_FORMAT_SEGMENT_SIZE,
                "a segment is known by its header");
 
 enum { ATTEMPTS_MAX = 10, ATTEMPTS_FOR_LOADS = 5, PAUSE_NS = 2000000 };
 
-struct firn_copy_capture {
-    struct firn_os_dir *dir;
-    struct firn_os_file *lock;
-    struct firn_buf log;      /* of struct firn_log_capture_segment */
-    struct firn_buf manifest; /* likewise */
-    char missing[FIRN_LSM_CAPTURE_MISSING_SIZE];
+struct fi_copy_capture {
+    struct fi_os_dir *dir;
+    struct fi_os_file *lock;
+    struct fi_buf log;      /* of struct fi_log_capture_segment */
+    struct fi_buf manifest; /* likewise */
+    char missing[FI_LSM_CAPTURE_MISSING_SIZE];
 };
 
 /* ---- names ---- */
 
 bool
-firn_copy_capture_is_identity(const char *name)
+fi_copy_capture_is_identity(const char *name)
 {
-    return strcmp(name, FIRN_STOREFILE_IDENTITY_NAME) == 0;
+    return strcmp(name, FI_STOREFILE_IDENTITY_NAME) == 0;
 }
 
 bool
-firn_copy_capture_is_log(const char *name)
+fi_copy_capture_is_log(const char *name)
 {
-    return firn_db_log_is_name(name);
+    return fi_db_log_is_name(name);
 }
 
 bool
-firn_copy_capture_is_lock(const char *name)
+fi_copy_capture_is_lock(const char *name)
 {
-    return strcmp(name, FIRN_STOREFILE_LOCK_NAME) == 0;
+    return strcmp(name, FI_STOREFILE_LOCK_NAME) == 0;
 }
 
 bool
-firn_copy_capture_is_own(const char *name)
+fi_copy_capture_is_own(const char *name)
 {
-    return strncmp(name, FIRN_STOREFILE_IDENTITY_NAME, strlen(FIRN_STOREFILE_IDENTITY_NAME)) == 0 ||
-           strcmp(name, "config") == 0 || strcmp(name, FIRN_STOREFILE_RESERVE_NAME) == 0 ||
-           firn_copy_capture_is_lock(name) || firn_copy_capture_has_folder(name) ||
-           firn_db_log_is_name(name) || firn_lsm_is_name(name);
+    return strncmp(name, FI_STOREFILE_IDENTITY_NAME, strlen(FI_STOREFILE_IDENTITY_NAME)) == 0 ||
+           strcmp(name, "config") == 0 || strcmp(name, FI_STOREFILE_RESERVE_NAME) == 0 ||
+           fi_copy_capture_is_lock(name) || fi_copy_capture_has_folder(name) ||
+           fi_db_log_is_name(name) || fi_lsm_is_name(name);
 }
 
 int
-firn_copy_capture_is_claimed(struct firn_os_dir *dir, bool *out, firn_error *err)
+fi_copy_capture_is_claimed(struct fi_os_dir *dir, bool *out, firn_error *err)
 {
-    uint8_t head[FIRN_STOREFILE_IDENTITY_SIZE];
+    uint8_t head[FI_STOREFILE_IDENTITY_SIZE];
     size_t size = 0;
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     *out = false;
-    int rc = firn_os_file_open(dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err);
+    int rc = fi_os_file_open(dir, FI_STOREFILE_IDENTITY_NAME, FI_OS_READ, 0, &file, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_file_read(file, 0, head, sizeof head, &size, err);
-        *out = rc == FIRN_OK && firn_storefile_is_identity(firn_bytes(head, size));
-        firn_os_file_close(file);
+        rc = fi_os_file_read(file, 0, head, sizeof head, &size, err);
+        *out = rc == FIRN_OK && fi_storefile_is_identity(firn_bytes(head, size));
+        fi_os_file_close(file);
     }
     return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
 }
 
 bool
-firn_copy_capture_has_folder(const char *name)
+fi_copy_capture_has_folder(const char *name)
 {
-    return strcmp(name, "runs") == 0 || strcmp(name, FIRN_STOREFILE_PACKS_NAME) == 0;
+    return strcmp(name, "runs") == 0 || strcmp(name, FI_STOREFILE_PACKS_NAME) == 0;
 }
 
 static bool
@@ -154,19 +154,19 @@ is_segment(const char *name)
 
 /* ---- classifying entries ---- */
 
-static const struct firn_log_capture_segment *
-segments_of(const struct firn_buf *buf, size_t *out_count)
+static const struct fi_log_capture_segment *
+segments_of(const struct fi_buf *buf, size_t *out_count)
 {
-    DCHECK(buf->size % sizeof(struct firn_log_capture_segment) == 0);
-    *out_count = buf->size / sizeof(struct firn_log_capture_segment);
-    return (const struct firn_log_capture_segment *)(const void *)buf->data;
+    DCHECK(buf->size % sizeof(struct fi_log_capture_segment) == 0);
+    *out_count = buf->size / sizeof(struct fi_log_capture_segment);
+    return (const struct fi_log_capture_segment *)(const void *)buf->data;
 }
 
 static bool
-are_consecutive(const struct firn_buf *buf)
+are_consecutive(const struct fi_buf *buf)
 {
     size_t count;
-    const struct firn_log_capture_segment *segment = segments_of(buf, &count);
+    const struct fi_log_capture_segment *segment = segments_of(buf, &count);
     for (size_t i = 1; i < count; i++) {
         if (segment[i].number != segment[i - 1].number + 1) {
             return false;
@@ -186,27 +186,27 @@ is_older(const char *name, const char *than)
 
 /* Classifies an entry whose name begins like that of a log's segments. Segments that are older than
  * the log are no part of it and do no harm; newer ones would. */
-static struct firn_copy_capture_file
-judge_segment(const struct firn_buf *segments, const char *prefix, const char *name)
+static struct fi_copy_capture_file
+judge_segment(const struct fi_buf *segments, const char *prefix, const char *name)
 {
-    struct firn_copy_capture_file file = {.kind = FIRN_COPY_CAPTURE_FOREIGN};
+    struct fi_copy_capture_file file = {.kind = FI_COPY_CAPTURE_FOREIGN};
     size_t count;
-    const struct firn_log_capture_segment *segment = segments_of(segments, &count);
+    const struct fi_log_capture_segment *segment = segments_of(segments, &count);
     if (!is_segment(name)) {
-        file.kind = is_unfinished(name) ? FIRN_COPY_CAPTURE_LEFT_OUT : FIRN_COPY_CAPTURE_FOREIGN;
+        file.kind = is_unfinished(name) ? FI_COPY_CAPTURE_LEFT_OUT : FI_COPY_CAPTURE_FOREIGN;
         return file;
     }
-    file.kind = FIRN_COPY_CAPTURE_LEFT_OUT;
+    file.kind = FI_COPY_CAPTURE_LEFT_OUT;
     for (size_t i = 0; i < count; i++) {
-        char own[FIRN_LOG_SEGMENT_NAME_SIZE];
-        firn_log_segment_name(prefix, segment[i].number, own);
+        char own[FI_LOG_SEGMENT_NAME_SIZE];
+        fi_log_segment_name(prefix, segment[i].number, own);
         if (strcmp(own, name) == 0) {
-            DCHECK(segment[i].size_bytes >= FIRN_COPY_CAPTURE_HEAD_SIZE);
-            file = (struct firn_copy_capture_file){.kind = FIRN_COPY_CAPTURE_CUT,
-                                                   .size_bytes = segment[i].size_bytes,
-                                                   .head = segment[i].header};
+            DCHECK(segment[i].size_bytes >= FI_COPY_CAPTURE_HEAD_SIZE);
+            file = (struct fi_copy_capture_file){.kind = FI_COPY_CAPTURE_CUT,
+                                                 .size_bytes = segment[i].size_bytes,
+                                                 .head = segment[i].header};
         } else if (i == 0 && is_older(name, own)) {
-            file.kind = FIRN_COPY_CAPTURE_WHOLE;
+            file.kind = FI_COPY_CAPTURE_WHOLE;
         }
     }
     return file;
@@ -214,32 +214,32 @@ judge_segment(const struct firn_buf *segments, const char *prefix, const char *n
 
 /* "000012.row.tmp", "00000003.pack.tmp". No other name is a writer's: what makes a directory a
  * store may have been put beside a user's own files, which are saved. */
-struct firn_copy_capture_file
-firn_copy_capture_judge_in_folder(const char *name)
+struct fi_copy_capture_file
+fi_copy_capture_judge_in_folder(const char *name)
 {
     size_t digits = count_digits(name);
     const char *suffix = name + digits + (name[digits] == '.' ? 1 : 0);
     size_t letters = strspn(suffix, "abcdefghijklmnopqrstuvwxyz");
     bool is_writers = digits >= 6 && suffix > name + digits && letters > 0 &&
                       strcmp(suffix + letters, ".tmp") == 0;
-    return (struct firn_copy_capture_file){.kind = is_writers ? FIRN_COPY_CAPTURE_LEFT_OUT
-                                                              : FIRN_COPY_CAPTURE_WHOLE};
+    return (struct fi_copy_capture_file){.kind = is_writers ? FI_COPY_CAPTURE_LEFT_OUT
+                                                            : FI_COPY_CAPTURE_WHOLE};
 }
 
-struct firn_copy_capture_file
-firn_copy_capture_judge(const struct firn_copy_capture *capture, const char *name)
+struct fi_copy_capture_file
+fi_copy_capture_judge(const struct fi_copy_capture *capture, const char *name)
 {
-    struct firn_copy_capture_file file = {.kind = FIRN_COPY_CAPTURE_FOREIGN};
-    if (strcmp(name, FIRN_STOREFILE_IDENTITY_NAME) == 0 || strcmp(name, "config") == 0 ||
-        firn_copy_capture_has_folder(name)) {
-        file.kind = FIRN_COPY_CAPTURE_WHOLE;
-    } else if (firn_copy_capture_is_lock(name) || strcmp(name, FIRN_STOREFILE_RESERVE_NAME) == 0 ||
-               strcmp(name, FIRN_STOREFILE_IDENTITY_TMP_NAME) == 0 || is_socket(name)) {
-        file.kind = FIRN_COPY_CAPTURE_LEFT_OUT;
-    } else if (firn_db_log_is_name(name)) {
-        file = judge_segment(&capture->log, firn_db_log_options(true).prefix, name);
-    } else if (firn_lsm_is_name(name)) {
-        file = judge_segment(&capture->manifest, FIRN_MANIFEST_NAME, name);
+    struct fi_copy_capture_file file = {.kind = FI_COPY_CAPTURE_FOREIGN};
+    if (strcmp(name, FI_STOREFILE_IDENTITY_NAME) == 0 || strcmp(name, "config") == 0 ||
+        fi_copy_capture_has_folder(name)) {
+        file.kind = FI_COPY_CAPTURE_WHOLE;
+    } else if (fi_copy_capture_is_lock(name) || strcmp(name, FI_STOREFILE_RESERVE_NAME) == 0 ||
+               strcmp(name, FI_STOREFILE_IDENTITY_TMP_NAME) == 0 || is_socket(name)) {
+        file.kind = FI_COPY_CAPTURE_LEFT_OUT;
+    } else if (fi_db_log_is_name(name)) {
+        file = judge_segment(&capture->log, fi_db_log_options(true).prefix, name);
+    } else if (fi_lsm_is_name(name)) {
+        file = judge_segment(&capture->manifest, FI_MANIFEST_NAME, name);
     }
     return file;
 }
@@ -248,7 +248,7 @@ firn_copy_capture_judge(const struct firn_copy_capture *capture, const char *nam
 
 /* The log while it is read. */
 struct reading {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     uint64_t version;  /* of the MANIFEST */
     uint64_t named;    /* the newest in the MANIFEST */
     uint64_t sequence; /* of the last record */
@@ -259,60 +259,58 @@ struct reading {
 static int
 stop_after_manifest(const struct reading *reading, uint64_t version, firn_error *err)
 {
-    struct firn_os_dir *own;
+    struct fi_os_dir *own;
     uint64_t now = 0;
     if (version <= reading->version) {
         return FIRN_OK;
     }
-    int rc = firn_os_dir_open_beneath(reading->dir, "", &own, err);
+    int rc = fi_os_dir_open_beneath(reading->dir, "", &own, err);
     if (rc == FIRN_OK) {
-        rc = firn_lsm_read_version(own, &now, err);
-        firn_os_dir_close(own);
+        rc = fi_lsm_read_version(own, &now, err);
+        fi_os_dir_close(own);
     }
-    return rc == FIRN_OK && now >= version ? FIRN_LOG_STOP : rc;
+    return rc == FIRN_OK && now >= version ? FI_LOG_STOP : rc;
 }
 
 static int
-visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
-      firn_error *err)
+visit(void *ctx, uint8_t type, firn_slice record, struct fi_log_position position, firn_error *err)
 {
     struct reading *reading = ctx;
     (void)position;
     if (record.size < 8) {
         return FIRN_OK; /* damage, which is copied as it is */
     }
-    if (type == FIRN_STOREFILE_TYPE_VOUCH) {
-        return stop_after_manifest(reading, firn_load_le64(record.data), err);
+    if (type == FI_STOREFILE_TYPE_VOUCH) {
+        return stop_after_manifest(reading, fi_load_le64(record.data), err);
     }
-    uint64_t sequence = firn_load_le64(record.data);
+    uint64_t sequence = fi_load_le64(record.data);
     uint64_t before = reading->sequence > reading->named ? reading->sequence : reading->named;
-    reading->lacks_load = reading->lacks_load || firn_db_log_lacks_load(before, sequence);
+    reading->lacks_load = reading->lacks_load || fi_db_log_lacks_load(before, sequence);
     reading->sequence = sequence;
     return FIRN_OK;
 }
 
 /* One attempt. */
 static int
-look(struct firn_copy_capture *capture, bool may_lack_manifest, bool *out_lacks_load,
-     firn_error *err)
+look(struct fi_copy_capture *capture, bool may_lack_manifest, bool *out_lacks_load, firn_error *err)
 {
     DCHECK(capture->lock != NULL); /* (I2), (I3) */
-    const struct firn_log_options options = firn_db_log_options(true);
+    const struct fi_log_options options = fi_db_log_options(true);
     struct reading reading = {.dir = capture->dir};
-    int rc = firn_lsm_capture(capture->dir, firn_db_image_kinds, &capture->manifest,
-                              &reading.version, &reading.named, capture->missing, err);
+    int rc = fi_lsm_capture(capture->dir, fi_db_image_kinds, &capture->manifest, &reading.version,
+                            &reading.named, capture->missing, err);
     if (rc == FIRN_NOT_FOUND && may_lack_manifest) {
         rc = FIRN_OK;
     } else if (rc == FIRN_NOT_FOUND) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "the MANIFEST of the store '%s' is missing",
-                            firn_os_dir_path(capture->dir));
+        rc = fi_error_set(err, FIRN_CORRUPT, "the MANIFEST of the store '%s' is missing",
+                          fi_os_dir_path(capture->dir));
     }
     if (rc == FIRN_OK) {
-        rc = firn_log_capture(capture->dir, &options, visit, &reading, &capture->log, err);
+        rc = fi_log_capture(capture->dir, &options, visit, &reading, &capture->log, err);
     }
     if (rc == FIRN_NOT_FOUND) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
-                            firn_os_dir_path(capture->dir));
+        rc = fi_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
+                          fi_os_dir_path(capture->dir));
     }
     DCHECK(are_consecutive(&capture->manifest)); /* (I1) */
     DCHECK(rc != FIRN_OK || (capture->log.size > 0 && are_consecutive(&capture->log)));
@@ -321,13 +319,13 @@ look(struct firn_copy_capture *capture, bool may_lack_manifest, bool *out_lacks_
 }
 
 static int
-look_until_it_fits(struct firn_copy_capture *capture, bool may_lack_manifest, firn_error *err)
+look_until_it_fits(struct fi_copy_capture *capture, bool may_lack_manifest, firn_error *err)
 {
     bool lacks_load = false;
     int rc = FIRN_BUSY;
     for (int i = 0; i < ATTEMPTS_MAX && (rc == FIRN_BUSY || lacks_load); i++) {
         if (i > 0) {
-            firn_os_sleep_ns(firn_os_dir_os(capture->dir), PAUSE_NS);
+            fi_os_sleep_ns(fi_os_dir_os(capture->dir), PAUSE_NS);
         }
         rc = look(capture, may_lack_manifest, &lacks_load, err);
         lacks_load = lacks_load && i + 1 < ATTEMPTS_FOR_LOADS;
@@ -337,82 +335,82 @@ look_until_it_fits(struct firn_copy_capture *capture, bool may_lack_manifest, fi
 
 /* A repair replaces the files of the store and keeps their names. */
 static int
-refuse_repair(struct firn_os_dir *dir, firn_error *err)
+refuse_repair(struct fi_os_dir *dir, firn_error *err)
 {
-    struct firn_os_stat stat;
-    return firn_os_stat(dir, "REPAIRING", &stat, NULL) == FIRN_OK
-               ? firn_error_set(err, FIRN_BUSY, "the store '%s' is being repaired",
-                                firn_os_dir_path(dir))
+    struct fi_os_stat stat;
+    return fi_os_stat(dir, "REPAIRING", &stat, NULL) == FIRN_OK
+               ? fi_error_set(err, FIRN_BUSY, "the store '%s' is being repaired",
+                              fi_os_dir_path(dir))
                : FIRN_OK;
 }
 
 int
-firn_copy_capture_open(struct firn_os_dir *dir, struct firn_copy_capture **out, firn_error *err)
+fi_copy_capture_open(struct fi_os_dir *dir, struct fi_copy_capture **out, firn_error *err)
 {
-    struct firn_storefile_identity identity;
-    struct firn_copy_capture *capture = firn_alloc_zeroed(sizeof *capture);
+    struct fi_storefile_identity identity;
+    struct fi_copy_capture *capture = fi_alloc_zeroed(sizeof *capture);
     int rc;
     *out = NULL;
     if (capture == NULL) {
-        return firn_error_no_memory(err, "the state of a store");
+        return fi_error_no_memory(err, "the state of a store");
     }
     /* A handle of its own: others may be listing the caller's. */
-    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &capture->dir, err));
-    FIRN_TRY(firn_db_create_read_identity(capture->dir, &identity, err));
-    FIRN_TRY(refuse_repair(capture->dir, err));
-    FIRN_TRY(firn_db_reader_lock_all(capture->dir, &capture->lock, err));
-    FIRN_TRY(look_until_it_fits(capture, identity.version == FIRN_STOREFILE_VERSION_LOG, err));
+    FI_TRY(fi_os_dir_open_beneath(dir, "", &capture->dir, err));
+    FI_TRY(fi_db_create_read_identity(capture->dir, &identity, err));
+    FI_TRY(refuse_repair(capture->dir, err));
+    FI_TRY(fi_db_reader_lock_all(capture->dir, &capture->lock, err));
+    FI_TRY(look_until_it_fits(capture, identity.version == FI_STOREFILE_VERSION_LOG, err));
     *out = capture;
     capture = NULL;
 out:
-    firn_copy_capture_close(capture);
+    fi_copy_capture_close(capture);
     return rc;
 }
 
 uint64_t
-firn_copy_capture_print(const struct firn_copy_capture *capture)
+fi_copy_capture_print(const struct fi_copy_capture *capture)
 {
-    uint64_t log = firn_xxh3(capture->log.data, capture->log.size, 0);
-    return firn_xxh3(capture->manifest.data, capture->manifest.size, log);
+    uint64_t log = fi_xxh3(capture->log.data, capture->log.size, 0);
+    return fi_xxh3(capture->manifest.data, capture->manifest.size, log);
 }
 
 const char *
-firn_copy_capture_missing(const struct firn_copy_capture *capture)
+fi_copy_capture_missing(const struct fi_copy_capture *capture)
 {
     return capture->missing[0] == '\0' ? NULL : capture->missing;
 }
 
 void
-firn_copy_capture_let_go(struct firn_copy_capture *capture)
+fi_copy_capture_let_go(struct fi_copy_capture *capture)
 {
-    firn_os_file_close(capture->lock);
-    firn_os_dir_close(capture->dir);
+    fi_os_file_close(capture->lock);
+    fi_os_dir_close(capture->dir);
     capture->lock = NULL;
     capture->dir = NULL;
 }
 
 void
-firn_copy_capture_close(struct firn_copy_capture *capture)
+fi_copy_capture_close(struct fi_copy_capture *capture)
 {
     if (capture != NULL) {
-        firn_copy_capture_let_go(capture);
-        firn_buf_deinit(&capture->log);
-        firn_buf_deinit(&capture->manifest);
-        firn_free(capture);
+        fi_copy_capture_let_go(capture);
+        fi_buf_deinit(&capture->log);
+        fi_buf_deinit(&capture->manifest);
+        fi_free(capture);
     }
 }
 
 /* ---- writers ---- */
 
 int
-firn_copy_capture_keep_writers_out(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
-                                   struct firn_storefile_lock **out, firn_error *err)
+fi_copy_capture_keep_writers_out(struct fi_os_dir *dir, bool may_create, int64_t timeout_ms,
+                                 struct fi_storefile_lock **out, firn_error *err)
 {
-    return firn_storefile_lock_hold(dir, may_create, timeout_ms, out, err);
+    return fi_storefile_lock_hold(dir, may_create, timeout_ms, out, err);
 }
 
 int
-firn_copy_capture_remove_lock(struct firn_os_dir *dir, firn_error *err)
+fi_copy_capture_remove_lock(struct fi_os_dir *dir, firn_error *err)
 {
-    return firn_os_remove_file(dir, FIRN_STOREFILE_LOCK_NAME, err);
+    return fi_os_remove_file(dir, FI_STOREFILE_LOCK_NAME, err);
 }

@@ -28,96 +28,94 @@
 /* ---- packs ---- */
 
 struct packs {
-    struct firn_buf names; /* each with its NUL */
+    struct fi_buf names; /* each with its NUL */
 };
 
 static int
-keep_name(void *ctx, const struct firn_os_dirent *entry)
+keep_name(void *ctx, const struct fi_os_dirent *entry)
 {
     struct packs *packs = ctx;
     bool is_unfinished =
         entry->name_size > 4 && strcmp(entry->name + entry->name_size - 4, ".tmp") == 0;
-    bool is_file = entry->kind == FIRN_OS_FILE || entry->kind == FIRN_OS_UNKNOWN;
+    bool is_file = entry->kind == FI_OS_FILE || entry->kind == FI_OS_UNKNOWN;
     return is_file && !is_unfinished
-               ? firn_buf_append(&packs->names, entry->name, entry->name_size + 1)
+               ? fi_buf_append(&packs->names, entry->name, entry->name_size + 1)
                : FIRN_OK;
 }
 
 static int
-clone_names(const struct packs *packs, struct firn_os_dir *from, struct firn_os_dir *to,
-            const struct firn_step *step, firn_error *err)
+clone_names(const struct packs *packs, struct fi_os_dir *from, struct fi_os_dir *to,
+            const struct fi_step *step, firn_error *err)
 {
     for (size_t at = 0; at < packs->names.size;) {
         const char *name = (const char *)packs->names.data + at;
-        int rc = firn_os_clone_file(from, to, name, err);
+        int rc = fi_os_clone_file(from, to, name, err);
         /* Garbage collection may have removed an unneeded file meanwhile. */
         rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-        rc = rc == FIRN_OK ? firn_step_tell(step, 1, 0, err) : rc;
+        rc = rc == FIRN_OK ? fi_step_tell(step, 1, 0, err) : rc;
         if (rc != FIRN_OK) {
             return rc;
         }
         at += strlen(name) + 1;
     }
-    return firn_os_dir_sync(to, err);
+    return fi_os_dir_sync(to, err);
 }
 
 static int
-clone_packs(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *step,
-            firn_error *err)
+clone_packs(struct firn_db *db, struct fi_os_dir *to, const struct fi_step *step, firn_error *err)
 {
     struct packs packs = {{0}};
-    struct firn_os_dir *from_packs = NULL;
-    struct firn_os_dir *to_packs = NULL;
-    int rc = firn_os_dir_open(db->dir, FIRN_STOREFILE_PACKS_NAME, &from_packs, err);
+    struct fi_os_dir *from_packs = NULL;
+    struct fi_os_dir *to_packs = NULL;
+    int rc = fi_os_dir_open(db->dir, FI_STOREFILE_PACKS_NAME, &from_packs, err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
-    FIRN_TRY(rc);
-    rc = firn_os_dir_list(from_packs, keep_name, &packs, err);
+    FI_TRY(rc);
+    rc = fi_os_dir_list(from_packs, keep_name, &packs, err);
     if (rc == FIRN_NO_MEMORY) {
-        rc = firn_error_no_memory(err, "the names of packs");
+        rc = fi_error_no_memory(err, "the names of packs");
     }
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_os_make_dir_for_owner(to, FIRN_STOREFILE_PACKS_NAME, to, 0700, err));
-    FIRN_TRY(firn_os_dir_open(to, FIRN_STOREFILE_PACKS_NAME, &to_packs, err));
-    FIRN_TRY(clone_names(&packs, from_packs, to_packs, step, err));
+    FI_TRY(rc);
+    FI_TRY(fi_os_make_dir_for_owner(to, FI_STOREFILE_PACKS_NAME, to, 0700, err));
+    FI_TRY(fi_os_dir_open(to, FI_STOREFILE_PACKS_NAME, &to_packs, err));
+    FI_TRY(clone_names(&packs, from_packs, to_packs, step, err));
 out:
-    firn_buf_deinit(&packs.names);
-    firn_os_dir_close(from_packs);
-    firn_os_dir_close(to_packs);
+    fi_buf_deinit(&packs.names);
+    fi_os_dir_close(from_packs);
+    fi_os_dir_close(to_packs);
     return rc;
 }
 
 /* ---- the trees ---- */
 
 static int
-clone_trees(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *step,
-            firn_error *err)
+clone_trees(struct firn_db *db, struct fi_os_dir *to, const struct fi_step *step, firn_error *err)
 {
-    struct firn_db_image *image = firn_db_image(db);
-    struct firn_buf history = {0};
+    struct fi_db_image *image = fi_db_image(db);
+    struct fi_buf history = {0};
     int rc;
-    DCHECK(firn_db_is_led(db) && db->commits.last_sequence == firn_db_published(db));
-    FIRN_TRY(firn_db_history_encode(db, &history, err));
-    const struct firn_lsm_clone clone = {.dir = to,
-                                         .history = firn_buf_slice(&history),
-                                         .sequence = db->commits.last_sequence,
-                                         .step = step};
-    FIRN_TRY(firn_lsm_clone(image->lsm, &clone, err));
+    DCHECK(fi_db_is_led(db) && db->commits.last_sequence == fi_db_published(db));
+    FI_TRY(fi_db_history_encode(db, &history, err));
+    const struct fi_lsm_clone clone = {.dir = to,
+                                       .history = fi_buf_slice(&history),
+                                       .sequence = db->commits.last_sequence,
+                                       .step = step};
+    FI_TRY(fi_lsm_clone(image->lsm, &clone, err));
 out:
-    firn_buf_deinit(&history);
+    fi_buf_deinit(&history);
     return rc;
 }
 
 static int
-make_log(struct firn_os_dir *to, firn_error *err)
+make_log(struct fi_os_dir *to, firn_error *err)
 {
-    struct firn_log_options options = firn_db_log_options(false);
-    struct firn_log *log;
+    struct fi_log_options options = fi_db_log_options(false);
+    struct fi_log *log;
     /* The clone's MANIFEST has one version (db_replay.c). */
-    options.note = FIRN_LSM_CLONE_VERSION;
-    int rc = firn_log_create(to, &options, &log, err);
-    return rc == FIRN_OK ? firn_log_close(log, err) : rc;
+    options.note = FI_LSM_CLONE_VERSION;
+    int rc = fi_log_create(to, &options, &log, err);
+    return rc == FIRN_OK ? fi_log_close(log, err) : rc;
 }
 
 /* ---- the whole store ---- */
@@ -126,13 +124,13 @@ make_log(struct firn_os_dir *to, firn_error *err)
 static bool
 is_flushed(struct firn_db *db)
 {
-    const struct firn_db_image *image = firn_db_image(db);
+    const struct fi_db_image *image = fi_db_image(db);
     bool is_flushed = true;
-    firn_os_mutex_lock(&db->state_mutex);
-    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
-        is_flushed = is_flushed && firn_db_trees_at(image, i)->first_segment == 0;
+    fi_os_mutex_lock(&db->state_mutex);
+    for (size_t i = 0; i < fi_db_trees_count(image); i++) {
+        is_flushed = is_flushed && fi_db_trees_at(image, i)->first_segment == 0;
     }
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     return is_flushed;
 }
 
@@ -140,61 +138,61 @@ is_flushed(struct firn_db *db)
 static int
 flush_rest(struct firn_db *db, firn_error *err)
 {
-    const struct firn_compaction_work_wish wish = {.flushes = true};
-    DCHECK(firn_db_is_led(db));
-    FIRN_TRY_RETURN(firn_db_lead_refuse_failed(db, err));
-    FIRN_TRY_RETURN(firn_db_turn_freeze_all(db, err));
-    return firn_db_jobs_finish(db, &wish, err);
+    const struct fi_compaction_work_wish wish = {.flushes = true};
+    DCHECK(fi_db_is_led(db));
+    FI_TRY_RETURN(fi_db_lead_refuse_failed(db, err));
+    FI_TRY_RETURN(fi_db_turn_freeze_all(db, err));
+    return fi_db_jobs_finish(db, &wish, err);
 }
 
 static int
-fill(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *step, firn_error *err)
+fill(struct firn_db *db, struct fi_os_dir *to, const struct fi_step *step, firn_error *err)
 {
-    struct firn_storefile_identity identity;
-    FIRN_TRY_RETURN(flush_rest(db, err));
+    struct fi_storefile_identity identity;
+    FI_TRY_RETURN(flush_rest(db, err));
     DCHECK(is_flushed(db));
-    FIRN_TRY_RETURN(firn_db_create_begin(to, &identity, err));
-    FIRN_TRY_RETURN(make_log(to, err));
-    FIRN_TRY_RETURN(clone_packs(db, to, step, err));
-    FIRN_TRY_RETURN(clone_trees(db, to, step, err));
-    return firn_db_create_end(to, err);
+    FI_TRY_RETURN(fi_db_create_begin(to, &identity, err));
+    FI_TRY_RETURN(make_log(to, err));
+    FI_TRY_RETURN(clone_packs(db, to, step, err));
+    FI_TRY_RETURN(clone_trees(db, to, step, err));
+    return fi_db_create_end(to, err);
 }
 
 int
-firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
-                struct firn_storefile_progress *progress, firn_error *err)
+fi_copy_clone(struct firn_db *db, struct fi_os_dir *to, struct fi_storefile_progress *progress,
+              firn_error *err)
 {
-    struct firn_storefile_lock *lock = NULL;
-    const struct firn_step *step;
+    struct fi_storefile_lock *lock = NULL;
+    const struct fi_step *step;
     int rc;
     if (db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
-    FIRN_TRY(firn_db_create_may(to, err));
-    FIRN_TRY(firn_storefile_lock_acquire(to, 0, &lock, err));
-    FIRN_TRY(firn_db_create_may(to, err));
-    FIRN_TRY(firn_db_maintain_flush(db, err));
-    FIRN_TRY(firn_storefile_progress_begin_steps(progress, "write", 0, 0, &step, err));
-    firn_db_lead_begin(db);
+    FI_TRY(fi_db_create_may(to, err));
+    FI_TRY(fi_storefile_lock_acquire(to, 0, &lock, err));
+    FI_TRY(fi_db_create_may(to, err));
+    FI_TRY(fi_db_maintain_flush(db, err));
+    FI_TRY(fi_storefile_progress_begin_steps(progress, "write", 0, 0, &step, err));
+    fi_db_lead_begin(db);
     rc = fill(db, to, step, err);
-    firn_db_lead_end(db);
+    fi_db_lead_end(db);
 out:
-    firn_storefile_lock_release(lock);
+    fi_storefile_lock_release(lock);
     return rc;
 }
 
 int
-firn_copy_clone_path(struct firn_db *db, struct firn_os *os, const char *path,
-                     struct firn_storefile_progress *progress, firn_error *err)
+fi_copy_clone_path(struct firn_db *db, struct fi_os *os, const char *path,
+                   struct fi_storefile_progress *progress, firn_error *err)
 {
-    struct firn_os_dir *to;
+    struct fi_os_dir *to;
     if (db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
-    int rc = firn_db_path_make(os, path, &to, err);
+    int rc = fi_db_path_make(os, path, &to, err);
     if (rc == FIRN_OK) {
-        rc = firn_copy_clone(db, to, progress, err);
-        firn_os_dir_close(to);
+        rc = fi_copy_clone(db, to, progress, err);
+        fi_os_dir_close(to);
     }
     return rc;
 }

@@ -31,12 +31,12 @@
 
 #define TEMPLATE static inline __attribute__((always_inline))
 
-enum { LANES = 32, WIDE_LANES = 16, WIDE_ROWS = FIRN_BIT_PACK_FULL / WIDE_LANES };
+enum { LANES = 32, WIDE_LANES = 16, WIDE_ROWS = FI_BIT_PACK_FULL / WIDE_LANES };
 
 static uint64_t
 low_bits(unsigned width)
 {
-    DCHECK(width <= FIRN_BIT_PACK_WIDTH_MAX);
+    DCHECK(width <= FI_BIT_PACK_WIDTH_MAX);
     return width == 0 ? 0 : UINT64_MAX >> (64 - width);
 }
 
@@ -66,7 +66,7 @@ get_bits(const uint8_t *packed, size_t size, size_t bit, unsigned width)
     }
     DCHECK(bit + width <= 8 * size);
     if (size - at >= 8) {
-        low = firn_load_le64(packed + at);
+        low = fi_load_le64(packed + at);
     } else {
         memcpy(&low, packed + at, size - at);
     }
@@ -78,42 +78,42 @@ get_bits(const uint8_t *packed, size_t size, size_t bit, unsigned width)
 }
 
 uint64_t
-firn_bit_pack_get(const uint8_t *packed, size_t count, unsigned width, size_t i)
+fi_bit_pack_get(const uint8_t *packed, size_t count, unsigned width, size_t i)
 {
-    DCHECK(i < count && width <= FIRN_BIT_PACK_WIDTH_MAX);
-    if (count != FIRN_BIT_PACK_FULL) {
-        return get_bits(packed, firn_bit_pack_size(count, width), i * width, width);
+    DCHECK(i < count && width <= FI_BIT_PACK_WIDTH_MAX);
+    if (count != FI_BIT_PACK_FULL) {
+        return get_bits(packed, fi_bit_pack_size(count, width), i * width, width);
     }
     if (width == 0) {
         return 0;
     }
     unsigned bits = width <= 32 ? 32 : 64;
-    size_t lanes = FIRN_BIT_PACK_FULL / bits;
+    size_t lanes = FI_BIT_PACK_FULL / bits;
     size_t bit = i / lanes * width;
     unsigned shift = (unsigned)(bit % bits);
     size_t word = bit / bits * lanes + i % lanes;
     uint64_t number;
     if (bits == 32) {
-        number = firn_load_le32(packed + 4 * word) >> shift;
+        number = fi_load_le32(packed + 4 * word) >> shift;
         if (shift + width > 32) {
-            number |= (uint64_t)firn_load_le32(packed + 4 * (word + lanes)) << (32 - shift);
+            number |= (uint64_t)fi_load_le32(packed + 4 * (word + lanes)) << (32 - shift);
         }
     } else {
-        number = firn_load_le64(packed + 8 * word) >> shift;
+        number = fi_load_le64(packed + 8 * word) >> shift;
         if (shift + width > 64) {
-            number |= firn_load_le64(packed + 8 * (word + lanes)) << (64 - shift);
+            number |= fi_load_le64(packed + 8 * (word + lanes)) << (64 - shift);
         }
     }
     return number & low_bits(width);
 }
 
 void
-firn_bit_pack_get_list(const uint8_t *packed, size_t count, unsigned width, const uint16_t *places,
-                       size_t place_count, uint64_t base, uint64_t factor, uint64_t *out)
+fi_bit_pack_get_list(const uint8_t *packed, size_t count, unsigned width, const uint16_t *places,
+                     size_t place_count, uint64_t base, uint64_t factor, uint64_t *out)
 {
-    if (count != FIRN_BIT_PACK_FULL || width == 0 || width > 32) {
+    if (count != FI_BIT_PACK_FULL || width == 0 || width > 32) {
         for (size_t k = 0; k < place_count; k++) {
-            out[k] = base + factor * firn_bit_pack_get(packed, count, width, places[k]);
+            out[k] = base + factor * fi_bit_pack_get(packed, count, width, places[k]);
         }
         return;
     }
@@ -124,7 +124,7 @@ firn_bit_pack_get_list(const uint8_t *packed, size_t count, unsigned width, cons
         DCHECK(places[k] < count);
         const uint8_t *word = packed + (size_t)4 * (bit / 32 * LANES + places[k] % LANES);
         const uint8_t *next = word + (shift + width > 32 ? 4 * LANES : 0);
-        const uint64_t pair = firn_load_le32(word) | (uint64_t)firn_load_le32(next) << 32;
+        const uint64_t pair = fi_load_le32(word) | (uint64_t)fi_load_le32(next) << 32;
         out[k] = base + factor * (pair >> shift & bits);
     }
 }
@@ -156,21 +156,21 @@ encode_narrow(const uint64_t *numbers, unsigned width, uint8_t *packed)
 }
 
 void
-firn_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width, uint8_t *packed)
+fi_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width, uint8_t *packed)
 {
-    CHECK(count <= FIRN_BIT_PACK_FULL && width <= FIRN_BIT_PACK_WIDTH_MAX);
+    CHECK(count <= FI_BIT_PACK_FULL && width <= FI_BIT_PACK_WIDTH_MAX);
     if (width == 0) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
         DCHECK(numbers[i] <= low_bits(width));
     }
-    if (count == FIRN_BIT_PACK_FULL && width <= 32) {
+    if (count == FI_BIT_PACK_FULL && width <= 32) {
         encode_narrow(numbers, width, packed);
         return;
     }
-    memset(packed, 0, firn_bit_pack_size(count, width));
-    if (count != FIRN_BIT_PACK_FULL) {
+    memset(packed, 0, fi_bit_pack_size(count, width));
+    if (count != FI_BIT_PACK_FULL) {
         for (size_t i = 0; i < count; i++) {
             put_bits(packed, i * width, width, numbers[i]);
         }
@@ -180,10 +180,10 @@ firn_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width, uint
         size_t bit = i / WIDE_LANES * width;
         unsigned shift = (unsigned)(bit % 64);
         uint8_t *at = packed + 8 * (bit / 64 * WIDE_LANES + i % WIDE_LANES);
-        firn_store_le64(at, firn_load_le64(at) | numbers[i] << shift);
+        fi_store_le64(at, fi_load_le64(at) | numbers[i] << shift);
         if (shift + width > 64) {
             at += (size_t)8 * WIDE_LANES;
-            firn_store_le64(at, firn_load_le64(at) | numbers[i] >> (64 - shift));
+            fi_store_le64(at, fi_load_le64(at) | numbers[i] >> (64 - shift));
         }
     }
 }
@@ -201,8 +201,8 @@ unpack_row_wide(const uint8_t *packed, unsigned width, unsigned row, uint64_t *o
     const uint8_t *next = words + (shift + width > 64 ? 8 * WIDE_LANES : 0);
     uint64_t bits = low_bits(width);
     for (size_t l = 0; l < WIDE_LANES; l++) {
-        uint64_t low = firn_load_le64(words + 8 * l) >> shift;
-        uint64_t high = firn_load_le64(next + 8 * l) << 1 << (63 - shift);
+        uint64_t low = fi_load_le64(words + 8 * l) >> shift;
+        uint64_t high = fi_load_le64(next + 8 * l) << 1 << (63 - shift);
         out[l] = (low | high) & bits;
     }
 }
@@ -210,17 +210,17 @@ unpack_row_wide(const uint8_t *packed, unsigned width, unsigned row, uint64_t *o
 static __attribute__((noinline)) void
 decode_other(const uint8_t *packed, size_t count, unsigned width, uint64_t *out)
 {
-    size_t size = firn_bit_pack_size(count, width);
-    DCHECK(count <= FIRN_BIT_PACK_FULL);
+    size_t size = fi_bit_pack_size(count, width);
+    DCHECK(count <= FI_BIT_PACK_FULL);
     if (width == 0) {
         memset(out, 0, count * sizeof *out);
         return;
     }
-    if (count != FIRN_BIT_PACK_FULL) {
+    if (count != FI_BIT_PACK_FULL) {
         size_t i = 0;
         /* Numbers that lie in eight bytes which are all there. */
         for (size_t bit = 0; width <= 56 && bit / 8 + 8 <= size && i < count; bit += width) {
-            out[i++] = firn_load_le64(packed + bit / 8) >> bit % 8 & low_bits(width);
+            out[i++] = fi_load_le64(packed + bit / 8) >> bit % 8 & low_bits(width);
         }
         for (; i < count; i++) {
             out[i] = get_bits(packed, size, i * width, width);
@@ -232,10 +232,10 @@ decode_other(const uint8_t *packed, size_t count, unsigned width, uint64_t *out)
     }
 }
 
-static __attribute__((noinline)) firn_bit_pack_sum128
+static __attribute__((noinline)) fi_bit_pack_sum128
 sum_other(const uint8_t *packed, size_t count, unsigned width, const uint64_t *mask)
 {
-    uint64_t numbers[FIRN_BIT_PACK_FULL];
+    uint64_t numbers[FI_BIT_PACK_FULL];
     uint64_t low = 0;
     uint64_t high = 0;
     if (width == 0) {
@@ -247,14 +247,14 @@ sum_other(const uint8_t *packed, size_t count, unsigned width, const uint64_t *m
         low += numbers[i] & bits & UINT32_MAX;
         high += (numbers[i] & bits) >> 32;
     }
-    return (firn_bit_pack_sum128)low + ((firn_bit_pack_sum128)high << 32);
+    return (fi_bit_pack_sum128)low + ((fi_bit_pack_sum128)high << 32);
 }
 
 static __attribute__((noinline)) void
 range_other(const uint8_t *packed, size_t count, unsigned width, uint64_t low, uint64_t high,
             uint64_t *out)
 {
-    uint64_t numbers[FIRN_BIT_PACK_FULL];
+    uint64_t numbers[FI_BIT_PACK_FULL];
     memset(out, 0, (count + 63) / 64 * 8);
     decode_other(packed, count, width, numbers);
     for (size_t i = 0; i < count; i++) {
@@ -267,7 +267,7 @@ range_other(const uint8_t *packed, size_t count, unsigned width, uint64_t low, u
 static bool
 is_narrow(size_t count, unsigned width)
 {
-    return count == FIRN_BIT_PACK_FULL && width > 0 && width <= 32;
+    return count == FI_BIT_PACK_FULL && width > 0 && width <= 32;
 }
 
 static const uint32_t lane_bits[LANES] = {
@@ -287,8 +287,8 @@ unpack_row(const uint8_t *packed, unsigned width, unsigned row, uint32_t *out)
     const uint8_t *next = words + (shift + width > 32 ? 4 * LANES : 0);
     uint32_t bits = (uint32_t)low_bits(width);
     for (size_t l = 0; l < LANES; l++) {
-        uint32_t low = firn_load_le32(words + 4 * l) >> shift;
-        uint32_t high = firn_load_le32(next + 4 * l) << 1 << (31 - shift);
+        uint32_t low = fi_load_le32(words + 4 * l) >> shift;
+        uint32_t high = fi_load_le32(next + 4 * l) << 1 << (31 - shift);
         out[l] = (low | high) & bits;
     }
 }
@@ -431,7 +431,7 @@ range_hardware(const uint8_t *packed, unsigned width, uint32_t low, uint32_t spa
 static bool
 has_hardware(void)
 {
-    return firn_cpu_has(FIRN_CPU_AVX2);
+    return fi_cpu_has(FI_CPU_AVX2);
 }
 
 /* ---- for those with AVX-512 ---- */
@@ -441,7 +441,7 @@ has_hardware(void)
 static bool
 has_wide(void)
 {
-    return firn_cpu_has(FIRN_CPU_VNNI);
+    return fi_cpu_has(FI_CPU_VNNI);
 }
 
 /* A row: two times 16 numbers. */
@@ -564,7 +564,7 @@ range_wide(const uint8_t *packed, unsigned width, uint32_t low, uint32_t span, u
         const __m512i b = _mm512_sub_epi32(numbers.half[1], lows);
         const uint32_t in = (uint32_t)_mm512_cmple_epu32_mask(a, spans) |
                             (uint32_t)_mm512_cmple_epu32_mask(b, spans) << 16;
-        firn_store_le32((uint8_t *)out + (size_t)4 * row, in);
+        fi_store_le32((uint8_t *)out + (size_t)4 * row, in);
     }
 }
 
@@ -593,25 +593,23 @@ has_hardware(void)
 
 /* ---- all of them ---- */
 
-enum firn_bit_pack_kernels
-firn_bit_pack_kernels_here(void)
+enum fi_bit_pack_kernels
+fi_bit_pack_kernels_here(void)
 {
-    return has_wide()       ? FIRN_BIT_PACK_512
-           : has_hardware() ? FIRN_BIT_PACK_256
-                            : FIRN_BIT_PACK_PLAIN;
+    return has_wide() ? FI_BIT_PACK_512 : has_hardware() ? FI_BIT_PACK_256 : FI_BIT_PACK_PLAIN;
 }
 
 void
-firn_bit_pack_decode_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed, size_t count,
-                          unsigned width, uint64_t base, uint64_t factor, uint64_t *out)
+fi_bit_pack_decode_with(enum fi_bit_pack_kernels kernels, const uint8_t *packed, size_t count,
+                        unsigned width, uint64_t base, uint64_t factor, uint64_t *out)
 {
-    DCHECK(count <= FIRN_BIT_PACK_FULL && width <= FIRN_BIT_PACK_WIDTH_MAX);
+    DCHECK(count <= FI_BIT_PACK_FULL && width <= FI_BIT_PACK_WIDTH_MAX);
     const bool is_direct = is_narrow(count, width) && factor <= UINT32_MAX;
     if (is_narrow(count, width)) {
-        (kernels == FIRN_BIT_PACK_PLAIN ? decode_plain
-         : kernels == FIRN_BIT_PACK_256 ? decode_hardware
-                                        : decode_wide)(packed, width, is_direct ? base : 0,
-                                                       is_direct ? (uint32_t)factor : 1, out);
+        (kernels == FI_BIT_PACK_PLAIN ? decode_plain
+         : kernels == FI_BIT_PACK_256 ? decode_hardware
+                                      : decode_wide)(packed, width, is_direct ? base : 0,
+                                                     is_direct ? (uint32_t)factor : 1, out);
         if (is_direct) {
             return;
         }
@@ -624,15 +622,15 @@ firn_bit_pack_decode_with(enum firn_bit_pack_kernels kernels, const uint8_t *pac
 }
 
 uint64_t
-firn_bit_pack_decode_narrow_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed,
-                                 size_t count, unsigned width, uint32_t base, uint32_t *out)
+fi_bit_pack_decode_narrow_with(enum fi_bit_pack_kernels kernels, const uint8_t *packed,
+                               size_t count, unsigned width, uint32_t base, uint32_t *out)
 {
-    uint64_t numbers[FIRN_BIT_PACK_FULL];
+    uint64_t numbers[FI_BIT_PACK_FULL];
     uint64_t most = 0;
-    DCHECK(count <= FIRN_BIT_PACK_FULL && width <= FIRN_BIT_PACK_WIDTH_MAX);
+    DCHECK(count <= FI_BIT_PACK_FULL && width <= FI_BIT_PACK_WIDTH_MAX);
     if (is_narrow(count, width)) {
-        return (kernels == FIRN_BIT_PACK_512 ? decode_narrow_wide
-                                             : decode_narrow_plain)(packed, width, base, out);
+        return (kernels == FI_BIT_PACK_512 ? decode_narrow_wide
+                                           : decode_narrow_plain)(packed, width, base, out);
     }
     decode_other(packed, count, width, numbers);
     for (size_t i = 0; i < count; i++) {
@@ -643,82 +641,81 @@ firn_bit_pack_decode_narrow_with(enum firn_bit_pack_kernels kernels, const uint8
 }
 
 /* Where there are rows, those after the first ones are not looked at. */
-static firn_bit_pack_sum128
-sum_rows(enum firn_bit_pack_kernels kernels, const uint8_t *packed, size_t count, unsigned width,
+static fi_bit_pack_sum128
+sum_rows(enum fi_bit_pack_kernels kernels, const uint8_t *packed, size_t count, unsigned width,
          const uint64_t *mask, unsigned rows)
 {
-    DCHECK(count <= FIRN_BIT_PACK_FULL && width <= FIRN_BIT_PACK_WIDTH_MAX);
+    DCHECK(count <= FI_BIT_PACK_FULL && width <= FI_BIT_PACK_WIDTH_MAX);
     if (is_narrow(count, width)) {
-        return (kernels == FIRN_BIT_PACK_PLAIN ? sum_plain
-                : kernels == FIRN_BIT_PACK_256 ? sum_hardware
-                                               : sum_wide)(packed, width, mask, rows);
+        return (kernels == FI_BIT_PACK_PLAIN ? sum_plain
+                : kernels == FI_BIT_PACK_256 ? sum_hardware
+                                             : sum_wide)(packed, width, mask, rows);
     }
     return sum_other(packed, count, width, mask);
 }
 
-firn_bit_pack_sum128
-firn_bit_pack_sum_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed, size_t count,
-                       unsigned width, const uint64_t *mask)
+fi_bit_pack_sum128
+fi_bit_pack_sum_with(enum fi_bit_pack_kernels kernels, const uint8_t *packed, size_t count,
+                     unsigned width, const uint64_t *mask)
 {
     return sum_rows(kernels, packed, count, width, mask, LANES);
 }
 
 void
-firn_bit_pack_range_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed, size_t count,
-                         unsigned width, uint64_t low, uint64_t high, uint64_t *out)
+fi_bit_pack_range_with(enum fi_bit_pack_kernels kernels, const uint8_t *packed, size_t count,
+                       unsigned width, uint64_t low, uint64_t high, uint64_t *out)
 {
-    DCHECK(count <= FIRN_BIT_PACK_FULL && width <= FIRN_BIT_PACK_WIDTH_MAX && low <= high);
+    DCHECK(count <= FI_BIT_PACK_FULL && width <= FI_BIT_PACK_WIDTH_MAX && low <= high);
     if (!is_narrow(count, width)) {
         range_other(packed, count, width, low, high, out);
     } else if (low > UINT32_MAX) {
-        memset(out, 0, FIRN_BIT_PACK_FULL / 8);
+        memset(out, 0, FI_BIT_PACK_FULL / 8);
     } else {
         uint32_t most = high > UINT32_MAX ? UINT32_MAX : (uint32_t)high;
-        (kernels == FIRN_BIT_PACK_PLAIN ? range_plain
-         : kernels == FIRN_BIT_PACK_256
+        (kernels == FI_BIT_PACK_PLAIN ? range_plain
+         : kernels == FI_BIT_PACK_256
              ? range_hardware
              : range_wide)(packed, width, (uint32_t)low, most - (uint32_t)low, out);
     }
 }
 
 void
-firn_bit_pack_decode(const uint8_t *packed, size_t count, unsigned width, uint64_t base,
-                     uint64_t factor, uint64_t *out)
+fi_bit_pack_decode(const uint8_t *packed, size_t count, unsigned width, uint64_t base,
+                   uint64_t factor, uint64_t *out)
 {
-    firn_bit_pack_decode_with(firn_bit_pack_kernels_here(), packed, count, width, base, factor,
-                              out);
+    fi_bit_pack_decode_with(fi_bit_pack_kernels_here(), packed, count, width, base, factor, out);
 }
 
 uint64_t
-firn_bit_pack_decode_narrow(const uint8_t *packed, size_t count, unsigned width, uint32_t base,
-                            uint32_t *out)
+fi_bit_pack_decode_narrow(const uint8_t *packed, size_t count, unsigned width, uint32_t base,
+                          uint32_t *out)
 {
-    return firn_bit_pack_decode_narrow_with(firn_bit_pack_kernels_here(), packed, count, width,
-                                            base, out);
+    return fi_bit_pack_decode_narrow_with(fi_bit_pack_kernels_here(), packed, count, width, base,
+                                          out);
 }
 
-firn_bit_pack_sum128
-firn_bit_pack_sum(const uint8_t *packed, size_t count, unsigned width, const uint64_t *mask)
+fi_bit_pack_sum128
+fi_bit_pack_sum(const uint8_t *packed, size_t count, unsigned width, const uint64_t *mask)
 {
-    return firn_bit_pack_sum_with(firn_bit_pack_kernels_here(), packed, count, width, mask);
+    return fi_bit_pack_sum_with(fi_bit_pack_kernels_here(), packed, count, width, mask);
 }
 
 void
-firn_bit_pack_range(const uint8_t *packed, size_t count, unsigned width, uint64_t low,
-                    uint64_t high, uint64_t *out)
+fi_bit_pack_range(const uint8_t *packed, size_t count, unsigned width, uint64_t low, uint64_t high,
+                  uint64_t *out)
 {
-    firn_bit_pack_range_with(firn_bit_pack_kernels_here(), packed, count, width, low, high, out);
+    fi_bit_pack_range_with(fi_bit_pack_kernels_here(), packed, count, width, low, high, out);
 }
 
-firn_bit_pack_sum128
-firn_bit_pack_sum_first_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed,
-                             size_t count, unsigned width, size_t first)
+fi_bit_pack_sum128
+fi_bit_pack_sum_first_with(enum fi_bit_pack_kernels kernels, const uint8_t *packed, size_t count,
+                           unsigned width, size_t first)
 {
     DCHECK(first <= count);
     if (first == 0 || width == 0) {
         return 0;
     }
-    uint64_t mask[FIRN_BIT_PACK_FULL / 64] = {0};
+    uint64_t mask[FI_BIT_PACK_FULL / 64] = {0};
     for (size_t i = 0; i < first / 64; i++) {
         mask[i] = UINT64_MAX;
     }
@@ -728,8 +725,8 @@ firn_bit_pack_sum_first_with(enum firn_bit_pack_kernels kernels, const uint8_t *
     return sum_rows(kernels, packed, count, width, mask, (unsigned)((first + LANES - 1) / LANES));
 }
 
-firn_bit_pack_sum128
-firn_bit_pack_sum_first(const uint8_t *packed, size_t count, unsigned width, size_t first)
+fi_bit_pack_sum128
+fi_bit_pack_sum_first(const uint8_t *packed, size_t count, unsigned width, size_t first)
 {
-    return firn_bit_pack_sum_first_with(firn_bit_pack_kernels_here(), packed, count, width, first);
+    return fi_bit_pack_sum_first_with(fi_bit_pack_kernels_here(), packed, count, width, first);
 }

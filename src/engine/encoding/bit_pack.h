@@ -10,74 +10,70 @@
 #include <stdint.h>
 
 enum {
-    FIRN_BIT_PACK_FULL = 1024, /* that many are interleaved; fewer lie one after the other */
-    FIRN_BIT_PACK_WIDTH_MAX = 64
+    FI_BIT_PACK_FULL = 1024, /* that many are interleaved; fewer lie one after the other */
+    FI_BIT_PACK_WIDTH_MAX = 64
 };
 
-__extension__ typedef unsigned __int128 firn_bit_pack_sum128;
+__extension__ typedef unsigned __int128 fi_bit_pack_sum128;
 
 /* How many bits a number takes: 0 of 0. */
 static inline unsigned
-firn_bit_pack_width(uint64_t number)
+fi_bit_pack_width(uint64_t number)
 {
     return number == 0 ? 0 : 64 - (unsigned)__builtin_clzll(number);
 }
 
 /* How many bytes they take. */
 static inline size_t
-firn_bit_pack_size(size_t count, unsigned width)
+fi_bit_pack_size(size_t count, unsigned width)
 {
     return (count * width + 7) / 8;
 }
 
-/* In all of these: count is at most FIRN_BIT_PACK_FULL, width at most FIRN_BIT_PACK_WIDTH_MAX, and
- * `packed` has firn_bit_pack_size(count, width) bytes, at any address. */
+/* In all of these: count is at most FI_BIT_PACK_FULL, width at most FI_BIT_PACK_WIDTH_MAX, and
+ * `packed` has fi_bit_pack_size(count, width) bytes, at any address. */
 
 /* Packs numbers below 2^width. */
-void firn_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width, uint8_t *packed);
+void fi_bit_pack_encode(const uint64_t *numbers, size_t count, unsigned width, uint8_t *packed);
 /* out[i] = base + factor * number i, modulo 2^64. */
-void firn_bit_pack_decode(const uint8_t *packed, size_t count, unsigned width, uint64_t base,
-                          uint64_t factor, uint64_t *out);
+void fi_bit_pack_decode(const uint8_t *packed, size_t count, unsigned width, uint64_t base,
+                        uint64_t factor, uint64_t *out);
 /* out[i] = base + number i, modulo 2^32. Returns the largest number, before base is added and in 64
  * bits. */
-uint64_t firn_bit_pack_decode_narrow(const uint8_t *packed, size_t count, unsigned width,
-                                     uint32_t base, uint32_t *out);
+uint64_t fi_bit_pack_decode_narrow(const uint8_t *packed, size_t count, unsigned width,
+                                   uint32_t base, uint32_t *out);
 /* Number i. */
-uint64_t firn_bit_pack_get(const uint8_t *packed, size_t count, unsigned width, size_t i);
+uint64_t fi_bit_pack_get(const uint8_t *packed, size_t count, unsigned width, size_t i);
 /* out[k] = base + factor * number places[k], modulo 2^64. */
-void firn_bit_pack_get_list(const uint8_t *packed, size_t count, unsigned width,
-                            const uint16_t *places, size_t place_count, uint64_t base,
-                            uint64_t factor, uint64_t *out);
+void fi_bit_pack_get_list(const uint8_t *packed, size_t count, unsigned width,
+                          const uint16_t *places, size_t place_count, uint64_t base,
+                          uint64_t factor, uint64_t *out);
 /* The sum of those whose bits are set in mask (NULL: of all). */
-firn_bit_pack_sum128 firn_bit_pack_sum(const uint8_t *packed, size_t count, unsigned width,
-                                       const uint64_t *mask);
+fi_bit_pack_sum128 fi_bit_pack_sum(const uint8_t *packed, size_t count, unsigned width,
+                                   const uint64_t *mask);
 /* The sum of the first ones. Requires: first <= count. */
-firn_bit_pack_sum128 firn_bit_pack_sum_first(const uint8_t *packed, size_t count, unsigned width,
-                                             size_t first);
+fi_bit_pack_sum128 fi_bit_pack_sum_first(const uint8_t *packed, size_t count, unsigned width,
+                                         size_t first);
 /* Sets the bits of those from low to high in out, which has a bit for each, filled up with zeros to
  * whole words. Requires: low <= high. */
-void firn_bit_pack_range(const uint8_t *packed, size_t count, unsigned width, uint64_t low,
-                         uint64_t high, uint64_t *out);
+void fi_bit_pack_range(const uint8_t *packed, size_t count, unsigned width, uint64_t low,
+                       uint64_t high, uint64_t *out);
 
 /* The same with code for some processors, for tests. Requires: kernels <=
- * firn_bit_pack_kernels_here(). */
-enum firn_bit_pack_kernels { FIRN_BIT_PACK_PLAIN, FIRN_BIT_PACK_256, FIRN_BIT_PACK_512 };
+ * fi_bit_pack_kernels_here(). */
+enum fi_bit_pack_kernels { FI_BIT_PACK_PLAIN, FI_BIT_PACK_256, FI_BIT_PACK_512 };
 /* What runs here: plain code, AVX2, or AVX-512. */
-enum firn_bit_pack_kernels firn_bit_pack_kernels_here(void);
-void firn_bit_pack_decode_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed,
-                               size_t count, unsigned width, uint64_t base, uint64_t factor,
-                               uint64_t *out);
-uint64_t firn_bit_pack_decode_narrow_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed,
-                                          size_t count, unsigned width, uint32_t base,
-                                          uint32_t *out);
-firn_bit_pack_sum128 firn_bit_pack_sum_with(enum firn_bit_pack_kernels kernels,
-                                            const uint8_t *packed, size_t count, unsigned width,
-                                            const uint64_t *mask);
-firn_bit_pack_sum128 firn_bit_pack_sum_first_with(enum firn_bit_pack_kernels kernels,
-                                                  const uint8_t *packed, size_t count,
-                                                  unsigned width, size_t first);
-void firn_bit_pack_range_with(enum firn_bit_pack_kernels kernels, const uint8_t *packed,
-                              size_t count, unsigned width, uint64_t low, uint64_t high,
-                              uint64_t *out);
+enum fi_bit_pack_kernels fi_bit_pack_kernels_here(void);
+void fi_bit_pack_decode_with(enum fi_bit_pack_kernels kernels, const uint8_t *packed, size_t count,
+                             unsigned width, uint64_t base, uint64_t factor, uint64_t *out);
+uint64_t fi_bit_pack_decode_narrow_with(enum fi_bit_pack_kernels kernels, const uint8_t *packed,
+                                        size_t count, unsigned width, uint32_t base, uint32_t *out);
+fi_bit_pack_sum128 fi_bit_pack_sum_with(enum fi_bit_pack_kernels kernels, const uint8_t *packed,
+                                        size_t count, unsigned width, const uint64_t *mask);
+fi_bit_pack_sum128 fi_bit_pack_sum_first_with(enum fi_bit_pack_kernels kernels,
+                                              const uint8_t *packed, size_t count, unsigned width,
+                                              size_t first);
+void fi_bit_pack_range_with(enum fi_bit_pack_kernels kernels, const uint8_t *packed, size_t count,
+                            unsigned width, uint64_t low, uint64_t high, uint64_t *out);
 
 #endif

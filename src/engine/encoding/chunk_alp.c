@@ -53,10 +53,10 @@ to_integer(double number)
 }
 
 static inline uint64_t
-bits_of(enum firn_physical kind, double number)
+bits_of(enum fi_physical kind, double number)
 {
     uint64_t bits;
-    if (kind == FIRN_PHYSICAL_F32) {
+    if (kind == FI_PHYSICAL_F32) {
         float narrow = (float)number;
         uint32_t low;
         memcpy(&low, &narrow, sizeof low);
@@ -67,18 +67,17 @@ bits_of(enum firn_physical kind, double number)
 }
 
 static inline double
-number_of(enum firn_physical kind, uint64_t bits)
+number_of(enum fi_physical kind, uint64_t bits)
 {
-    struct firn_cell cell = firn_chunk_cell_of(kind, bits);
-    return kind == FIRN_PHYSICAL_F32 ? (double)cell.as.f32 : cell.as.f64;
+    struct fi_cell cell = fi_chunk_cell_of(kind, bits);
+    return kind == FI_PHYSICAL_F32 ? (double)cell.as.f32 : cell.as.f64;
 }
 
 /* ---- writing ---- */
 
 /* The integer of a number; false for an exception. */
 static bool
-encode_one(enum firn_physical kind, uint64_t bits, struct firn_chunk_alp_powers powers,
-           uint64_t *out)
+encode_one(enum fi_physical kind, uint64_t bits, struct fi_chunk_alp_powers powers, uint64_t *out)
 {
     double scaled = number_of(kind, bits) * powers_up[powers.exponent] * powers_down[powers.factor];
     if (!(scaled >= -INTEGER_MAX && scaled <= INTEGER_MAX)) {
@@ -115,26 +114,26 @@ width_of(const struct integers *integers)
 {
     return integers->count == 0
                ? 0
-               : firn_bit_pack_width((uint64_t)integers->max - (uint64_t)integers->min);
+               : fi_bit_pack_width((uint64_t)integers->max - (uint64_t)integers->min);
 }
 
 static size_t
-cost_of(enum firn_physical kind, const struct integers *integers, size_t count)
+cost_of(enum fi_physical kind, const struct integers *integers, size_t count)
 {
-    return 1 + HEAD_SIZE + firn_bit_pack_size(count, width_of(integers)) +
-           integers->exceptions * (2 + firn_chunk_number_size(kind));
+    return 1 + HEAD_SIZE + fi_bit_pack_size(count, width_of(integers)) +
+           integers->exceptions * (2 + fi_chunk_number_size(kind));
 }
 
 static bool
-is_valid(const struct firn_chunk_values *values, size_t i)
+is_valid(const struct fi_chunk_values *values, size_t i)
 {
-    return values->valid == NULL || firn_chunk_has_bit(values->valid, i);
+    return values->valid == NULL || fi_chunk_has_bit(values->valid, i);
 }
 
 /* Every step-th value from start to start + count. */
 static struct integers
-encode_some(const struct firn_chunk_values *values, struct firn_chunk_alp_powers powers,
-            size_t start, size_t count, size_t step)
+encode_some(const struct fi_chunk_values *values, struct fi_chunk_alp_powers powers, size_t start,
+            size_t count, size_t step)
 {
     struct integers integers = {0};
     for (size_t i = start; i < start + count; i += step) {
@@ -142,7 +141,7 @@ encode_some(const struct firn_chunk_values *values, struct firn_chunk_alp_powers
         if (!is_valid(values, i)) {
             continue;
         }
-        if (encode_one(values->kind, firn_chunk_value_bits(values, i), powers, &integer)) {
+        if (encode_one(values->kind, fi_chunk_value_bits(values, i), powers, &integer)) {
             add_integer(&integers, (int64_t)integer);
         } else {
             integers.exceptions++;
@@ -152,14 +151,14 @@ encode_some(const struct firn_chunk_values *values, struct firn_chunk_alp_powers
 }
 
 void
-firn_chunk_alp_choose(const struct firn_chunk_values *values,
-                      struct firn_chunk_alp_powers *out_powers, size_t *out_cost)
+fi_chunk_alp_choose(const struct fi_chunk_values *values, struct fi_chunk_alp_powers *out_powers,
+                    size_t *out_cost)
 {
     size_t step = (values->count + SAMPLE - 1) / SAMPLE;
     size_t best = SIZE_MAX;
     for (unsigned exponent = 0; exponent <= EXPONENT_MAX; exponent++) {
         for (unsigned factor = 0; factor <= exponent; factor++) {
-            struct firn_chunk_alp_powers powers = {(uint8_t)exponent, (uint8_t)factor};
+            struct fi_chunk_alp_powers powers = {(uint8_t)exponent, (uint8_t)factor};
             struct integers integers = encode_some(values, powers, 0, values->count, step);
             size_t cost = cost_of(values->kind, &integers, SAMPLE);
             if (cost < best) {
@@ -169,23 +168,23 @@ firn_chunk_alp_choose(const struct firn_chunk_values *values,
         }
     }
     *out_cost = 2;
-    for (size_t start = 0; start < values->count; start += FIRN_CHUNK_BLOCK) {
+    for (size_t start = 0; start < values->count; start += FI_CHUNK_BLOCK) {
         size_t left = values->count - start;
-        size_t count = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;
+        size_t count = left < FI_CHUNK_BLOCK ? left : FI_CHUNK_BLOCK;
         struct integers integers = encode_some(values, *out_powers, start, count, 1);
         *out_cost += cost_of(values->kind, &integers, count);
     }
 }
 
 int
-firn_chunk_alp_put(const struct firn_chunk_values *values, struct firn_chunk_alp_powers powers,
-                   size_t start, size_t count, unsigned *out_width, struct firn_buf *out)
+fi_chunk_alp_put(const struct fi_chunk_values *values, struct fi_chunk_alp_powers powers,
+                 size_t start, size_t count, unsigned *out_width, struct fi_buf *out)
 {
-    uint64_t packed[FIRN_CHUNK_BLOCK];
-    uint8_t places[2 * FIRN_CHUNK_BLOCK];
-    uint8_t exceptions[8 * FIRN_CHUNK_BLOCK];
+    uint64_t packed[FI_CHUNK_BLOCK];
+    uint8_t places[2 * FI_CHUNK_BLOCK];
+    uint8_t exceptions[8 * FI_CHUNK_BLOCK];
     uint8_t head[HEAD_SIZE];
-    size_t number_size = firn_chunk_number_size(values->kind);
+    size_t number_size = fi_chunk_number_size(values->kind);
     size_t found = 0;
     struct integers integers = encode_some(values, powers, start, count, 1);
     for (size_t i = 0; i < count; i++) {
@@ -194,28 +193,28 @@ firn_chunk_alp_put(const struct firn_chunk_values *values, struct firn_chunk_alp
         if (!is_valid(values, start + i)) {
             continue;
         }
-        uint64_t bits = firn_chunk_value_bits(values, start + i);
+        uint64_t bits = fi_chunk_value_bits(values, start + i);
         if (encode_one(values->kind, bits, powers, &integer)) {
             packed[i] = integer - (uint64_t)integers.min;
         } else {
-            firn_store_le16(places + 2 * found, (uint16_t)i);
+            fi_store_le16(places + 2 * found, (uint16_t)i);
             memcpy(exceptions + number_size * found, &bits, number_size);
             found++;
         }
     }
     *out_width = width_of(&integers);
-    firn_store_le64(head, (uint64_t)integers.min);
-    firn_store_le16(head + 8, (uint16_t)found);
-    int rc = firn_buf_append(out, head, sizeof head);
-    rc = rc == FIRN_OK ? firn_chunk_encode_packed(out, packed, count, *out_width) : rc;
-    rc = rc == FIRN_OK ? firn_buf_append(out, places, 2 * found) : rc;
-    return rc == FIRN_OK ? firn_buf_append(out, exceptions, number_size * found) : rc;
+    fi_store_le64(head, (uint64_t)integers.min);
+    fi_store_le16(head + 8, (uint16_t)found);
+    int rc = fi_buf_append(out, head, sizeof head);
+    rc = rc == FIRN_OK ? fi_chunk_encode_packed(out, packed, count, *out_width) : rc;
+    rc = rc == FIRN_OK ? fi_buf_append(out, places, 2 * found) : rc;
+    return rc == FIRN_OK ? fi_buf_append(out, exceptions, number_size * found) : rc;
 }
 
 /* ---- reading ---- */
 
 bool
-firn_chunk_alp_open(struct firn_chunk *chunk, size_t *at)
+fi_chunk_alp_open(struct fi_chunk *chunk, size_t *at)
 {
     if (chunk->bytes.size - *at < 2) {
         return false;
@@ -238,24 +237,24 @@ struct parts {
 };
 
 static bool
-take_apart(const struct firn_chunk *chunk, const struct firn_chunk_block *view, struct parts *out)
+take_apart(const struct fi_chunk *chunk, const struct fi_chunk_block *view, struct parts *out)
 {
     const uint8_t *at = view->data.data;
     const uint8_t *powers = chunk->bytes.data + chunk->parts.part;
-    size_t packed_size = firn_bit_pack_size(view->count, view->width);
+    size_t packed_size = fi_bit_pack_size(view->count, view->width);
     if (view->data.size < HEAD_SIZE) {
         return false;
     }
-    *out = (struct parts){.min = firn_load_le64(at),
+    *out = (struct parts){.min = fi_load_le64(at),
                           .packed = at + HEAD_SIZE,
-                          .found = firn_load_le16(at + 8),
+                          .found = fi_load_le16(at + 8),
                           .places = at + HEAD_SIZE + packed_size,
                           .up = powers_up[powers[1]],
                           .down = powers_down[powers[0]]};
     out->exceptions = out->places + 2 * out->found;
     return out->found <= view->count &&
            view->data.size ==
-               HEAD_SIZE + packed_size + out->found * (2 + firn_chunk_number_size(chunk->kind));
+               HEAD_SIZE + packed_size + out->found * (2 + fi_chunk_number_size(chunk->kind));
 }
 
 static void
@@ -268,47 +267,47 @@ decode_integers(const struct parts *parts, size_t count, uint64_t *numbers)
 }
 
 int
-firn_chunk_alp_read(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-                    uint64_t *out, firn_error *err)
+fi_chunk_alp_read(const struct fi_chunk *chunk, const struct fi_chunk_block *view, uint64_t *out,
+                  firn_error *err)
 {
     struct parts parts;
-    size_t number_size = firn_chunk_number_size(chunk->kind);
+    size_t number_size = fi_chunk_number_size(chunk->kind);
     if (!take_apart(chunk, view, &parts)) {
-        return firn_chunk_corrupt(err, "a block of decimal numbers has another size than these");
+        return fi_chunk_corrupt(err, "a block of decimal numbers has another size than these");
     }
-    firn_bit_pack_decode(parts.packed, view->count, view->width, parts.min, 1, out);
+    fi_bit_pack_decode(parts.packed, view->count, view->width, parts.min, 1, out);
     decode_integers(&parts, view->count, out);
-    if (chunk->kind == FIRN_PHYSICAL_F32) {
+    if (chunk->kind == FI_PHYSICAL_F32) {
         for (size_t i = 0; i < view->count; i++) {
-            out[i] = bits_of(FIRN_PHYSICAL_F32, number_of(FIRN_PHYSICAL_F64, out[i]));
+            out[i] = bits_of(FI_PHYSICAL_F32, number_of(FI_PHYSICAL_F64, out[i]));
         }
     }
     for (size_t i = 0; i < parts.found; i++) {
-        size_t place = firn_load_le16(parts.places + 2 * i);
+        size_t place = fi_load_le16(parts.places + 2 * i);
         if (place >= view->count) {
-            return firn_chunk_corrupt(err, "an exception lies after its block");
+            return fi_chunk_corrupt(err, "an exception lies after its block");
         }
-        out[place] = firn_chunk_load_bits(chunk->kind, parts.exceptions + number_size * i);
+        out[place] = fi_chunk_load_bits(chunk->kind, parts.exceptions + number_size * i);
     }
     return FIRN_OK;
 }
 
 bool
-firn_chunk_alp_get(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
-                   uint64_t *out)
+fi_chunk_alp_get(const struct fi_chunk *chunk, const struct fi_chunk_block *view, size_t i,
+                 uint64_t *out)
 {
     struct parts parts;
-    size_t number_size = firn_chunk_number_size(chunk->kind);
+    size_t number_size = fi_chunk_number_size(chunk->kind);
     if (!take_apart(chunk, view, &parts)) {
         return false;
     }
     for (size_t k = parts.found; k-- > 0;) {
-        if (firn_load_le16(parts.places + 2 * k) == i) {
-            *out = firn_chunk_load_bits(chunk->kind, parts.exceptions + number_size * k);
+        if (fi_load_le16(parts.places + 2 * k) == i) {
+            *out = fi_chunk_load_bits(chunk->kind, parts.exceptions + number_size * k);
             return true;
         }
     }
-    uint64_t integer = parts.min + firn_bit_pack_get(parts.packed, view->count, view->width, i);
+    uint64_t integer = parts.min + fi_bit_pack_get(parts.packed, view->count, view->width, i);
     *out = bits_of(chunk->kind, to_real(integer) * parts.up * parts.down);
     return true;
 }

@@ -9,21 +9,21 @@
 
 /* The exponent and the factor of a chunk, chosen on a sample of its values; then what all blocks
  * take. */
-void firn_chunk_alp_choose(const struct firn_chunk_values *values,
-                           struct firn_chunk_alp_powers *out_powers, size_t *out_cost);
+void fi_chunk_alp_choose(const struct fi_chunk_values *values,
+                         struct fi_chunk_alp_powers *out_powers, size_t *out_cost);
 /* Appends the data of a block of count values from start on; sets *out_width. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_chunk_alp_put(const struct firn_chunk_values *values,
-                                       struct firn_chunk_alp_powers powers, size_t start,
-                                       size_t count, unsigned *out_width, struct firn_buf *out);
+FIRN_MUST_CHECK int fi_chunk_alp_put(const struct fi_chunk_values *values,
+                                     struct fi_chunk_alp_powers powers, size_t start, size_t count,
+                                     unsigned *out_width, struct fi_buf *out);
 
 /* Finds the powers in a chunk that is being opened and moves *at on; false where they are wrong. */
-bool firn_chunk_alp_open(struct firn_chunk *chunk, size_t *at);
+bool fi_chunk_alp_open(struct fi_chunk *chunk, size_t *at);
 /* Decodes a block to the bits of its numbers, 64 of each kind. FIRN_CORRUPT. */
-FIRN_MUST_CHECK int firn_chunk_alp_read(const struct firn_chunk *chunk,
-                                        const struct firn_chunk_block *view, uint64_t *out,
-                                        firn_error *err);
+FIRN_MUST_CHECK int fi_chunk_alp_read(const struct fi_chunk *chunk,
+                                      const struct fi_chunk_block *view, uint64_t *out,
+                                      firn_error *err);
 /* The bits of value i of a block; false where the block is damaged. */
-bool firn_chunk_alp_get(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-                        size_t i, uint64_t *out);
+bool fi_chunk_alp_get(const struct fi_chunk *chunk, const struct fi_chunk_block *view, size_t i,
+                      uint64_t *out);
 
 #endif

@@ -8,10 +8,10 @@
 #include "encoding/encoding_internal.h"
 
 static uint64_t
-bits_at(const struct firn_chunk_values *values, size_t i)
+bits_at(const struct fi_chunk_values *values, size_t i)
 {
     DCHECK(i < values->count);
-    if (values->kind == FIRN_PHYSICAL_F32) {
+    if (values->kind == FI_PHYSICAL_F32) {
         uint32_t bits;
         memcpy(&bits, &values->as.f32[i], sizeof bits);
         return bits;
@@ -22,38 +22,38 @@ bits_at(const struct firn_chunk_values *values, size_t i)
 }
 
 static void
-bounds_of_numbers(const struct firn_chunk_values *values, size_t start, size_t count,
-                  struct firn_chunk_bounds *out)
+bounds_of_numbers(const struct fi_chunk_values *values, size_t start, size_t count,
+                  struct fi_chunk_bounds *out)
 {
-    enum firn_physical kind = values->kind;
+    enum fi_physical kind = values->kind;
     uint64_t low = UINT64_MAX;
     uint64_t high = 0;
     for (size_t i = start; i < start + count; i++) {
-        if (values->valid != NULL && !firn_chunk_has_bit(values->valid, i)) {
+        if (values->valid != NULL && !fi_chunk_has_bit(values->valid, i)) {
             out->null_count++;
             continue;
         }
         uint64_t bits = bits_at(values, i);
-        if (firn_chunk_is_nan(kind, bits)) {
+        if (fi_chunk_is_nan(kind, bits)) {
             out->has_nan = true;
             continue;
         }
-        uint64_t rank = firn_chunk_rank(kind, bits);
+        uint64_t rank = fi_chunk_rank(kind, bits);
         low = rank < low ? rank : low;
         high = rank > high ? rank : high;
         out->is_empty = false;
     }
     DCHECK(out->is_empty || low <= high);
     if (!out->is_empty) {
-        out->min = firn_chunk_cell_of(kind, firn_chunk_unorder(kind, low));
-        out->max = firn_chunk_cell_of(kind, firn_chunk_unorder(kind, high));
+        out->min = fi_chunk_cell_of(kind, fi_chunk_unorder(kind, low));
+        out->max = fi_chunk_cell_of(kind, fi_chunk_unorder(kind, high));
     }
 }
 
 static firn_slice
 cut(firn_slice bytes)
 {
-    bytes.size = bytes.size < FIRN_CHUNK_BOUND_SIZE ? bytes.size : FIRN_CHUNK_BOUND_SIZE;
+    bytes.size = bytes.size < FI_CHUNK_BOUND_SIZE ? bytes.size : FI_CHUNK_BOUND_SIZE;
     return bytes;
 }
 
@@ -63,8 +63,8 @@ static inline uint64_t
 head_of(firn_slice bytes)
 {
     return bytes.size >= sizeof(uint64_t)
-               ? firn_load_be64(bytes.data)
-               : __builtin_bswap64(firn_chunk_load_field(bytes.data, bytes.size));
+               ? fi_load_be64(bytes.data)
+               : __builtin_bswap64(fi_chunk_load_field(bytes.data, bytes.size));
 }
 
 static inline uint64_t
@@ -81,8 +81,8 @@ begins_before(uint64_t a, uint64_t a_second, uint64_t b, uint64_t b_second)
 }
 
 static void
-bounds_of_bytes(const struct firn_chunk_values *values, size_t start, size_t count,
-                struct firn_chunk_bounds *out)
+bounds_of_bytes(const struct fi_chunk_values *values, size_t start, size_t count,
+                struct fi_chunk_bounds *out)
 {
     firn_slice low = {0};
     firn_slice high = {0};
@@ -91,7 +91,7 @@ bounds_of_bytes(const struct firn_chunk_values *values, size_t start, size_t cou
     uint64_t high_head = 0;
     uint64_t high_second = 0;
     for (size_t i = start; i < start + count; i++) {
-        if (values->valid != NULL && !firn_chunk_has_bit(values->valid, i)) {
+        if (values->valid != NULL && !fi_chunk_has_bit(values->valid, i)) {
             out->null_count++;
             continue;
         }
@@ -99,35 +99,35 @@ bounds_of_bytes(const struct firn_chunk_values *values, size_t start, size_t cou
         uint64_t head = head_of(value);
         uint64_t second = second_of(value);
         if (begins_before(head, second, low_head, low_second) &&
-            (out->is_empty || firn_slice_compare(value, low) < 0)) {
+            (out->is_empty || fi_slice_compare(value, low) < 0)) {
             low = value;
             low_head = head;
             low_second = second;
         }
         if (begins_before(high_head, high_second, head, second) &&
-            (out->is_empty || firn_slice_compare(value, high) > 0)) {
+            (out->is_empty || fi_slice_compare(value, high) > 0)) {
             high = value;
             high_head = head;
             high_second = second;
         }
         out->is_empty = false;
     }
-    DCHECK(out->is_empty || firn_slice_compare(low, high) <= 0);
+    DCHECK(out->is_empty || fi_slice_compare(low, high) <= 0);
     if (!out->is_empty) {
-        out->min.kind = out->max.kind = FIRN_PHYSICAL_BYTES;
+        out->min.kind = out->max.kind = FI_PHYSICAL_BYTES;
         out->min.as.bytes = cut(low);
         out->max.as.bytes = cut(high);
-        out->max_is_cut = high.size > FIRN_CHUNK_BOUND_SIZE;
+        out->max_is_cut = high.size > FI_CHUNK_BOUND_SIZE;
     }
 }
 
 void
-firn_chunk_bounds_of(const struct firn_chunk_values *values, size_t start, size_t count,
-                     struct firn_chunk_bounds *out)
+fi_chunk_bounds_of(const struct fi_chunk_values *values, size_t start, size_t count,
+                   struct fi_chunk_bounds *out)
 {
-    *out = (struct firn_chunk_bounds){.is_empty = true};
+    *out = (struct fi_chunk_bounds){.is_empty = true};
     DCHECK(start <= values->count && count <= values->count - start);
-    if (values->kind == FIRN_PHYSICAL_BYTES) {
+    if (values->kind == FI_PHYSICAL_BYTES) {
         bounds_of_bytes(values, start, count, out);
     } else {
         bounds_of_numbers(values, start, count, out);
@@ -136,17 +136,17 @@ firn_chunk_bounds_of(const struct firn_chunk_values *values, size_t start, size_
 }
 
 void
-firn_chunk_bounds_sizes(const struct firn_chunk_values *values, struct firn_chunk_sizes *out)
+fi_chunk_bounds_sizes(const struct fi_chunk_values *values, struct fi_chunk_sizes *out)
 {
-    DCHECK(values->kind == FIRN_PHYSICAL_BYTES && values->count > 0);
-    *out = (struct firn_chunk_sizes){.is_fixed = true};
-    for (size_t start = 0; start < values->count; start += FIRN_CHUNK_BLOCK) {
+    DCHECK(values->kind == FI_PHYSICAL_BYTES && values->count > 0);
+    *out = (struct fi_chunk_sizes){.is_fixed = true};
+    for (size_t start = 0; start < values->count; start += FI_CHUNK_BLOCK) {
         const size_t left = values->count - start;
-        const size_t count = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;
+        const size_t count = left < FI_CHUNK_BLOCK ? left : FI_CHUNK_BLOCK;
         size_t min = SIZE_MAX;
         size_t max = 0;
         for (size_t i = start; i < start + count; i++) {
-            const bool is_null = values->valid != NULL && !firn_chunk_has_bit(values->valid, i);
+            const bool is_null = values->valid != NULL && !fi_chunk_has_bit(values->valid, i);
             const size_t size = is_null ? 0 : values->as.bytes[i].size;
             min = size < min ? size : min;
             max = size > max ? size : max;
@@ -154,7 +154,7 @@ firn_chunk_bounds_sizes(const struct firn_chunk_values *values, struct firn_chun
             out->filled += size > 0;
             out->is_fixed = out->is_fixed && (is_null || size == values->fixed_size);
         }
-        out->cost += 4 + firn_bit_pack_size(count, firn_bit_pack_width(max - min));
+        out->cost += 4 + fi_bit_pack_size(count, fi_bit_pack_width(max - min));
     }
     out->total = values->fixed_size != 0 ? values->count * values->fixed_size : out->total;
 }

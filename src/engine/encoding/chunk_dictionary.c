@@ -25,14 +25,13 @@
 /* ---- reading ---- */
 
 static size_t
-entry_size(const struct firn_chunk *chunk)
+entry_size(const struct fi_chunk *chunk)
 {
-    return chunk->kind == FIRN_PHYSICAL_BYTES ? chunk->fixed_size
-                                              : firn_chunk_number_size(chunk->kind);
+    return chunk->kind == FI_PHYSICAL_BYTES ? chunk->fixed_size : fi_chunk_number_size(chunk->kind);
 }
 
 bool
-firn_chunk_dictionary_open(struct firn_chunk *chunk, size_t *at)
+fi_chunk_dictionary_open(struct fi_chunk *chunk, size_t *at)
 {
     size_t left = chunk->bytes.size - *at;
     const uint8_t *part = chunk->bytes.data + *at;
@@ -40,12 +39,12 @@ firn_chunk_dictionary_open(struct firn_chunk *chunk, size_t *at)
     if (left < 4) {
         return false;
     }
-    uint64_t count = firn_load_le32(part);
+    uint64_t count = fi_load_le32(part);
     uint64_t size = 4 + count * entry_size(chunk);
     chunk->parts.entry_count = (uint32_t)count;
     chunk->parts.entry_bytes = (uint32_t)(*at + 4);
     chunk->parts.divisor = 1;
-    if (count == 0 || count > FIRN_CHUNK_VALUES_MAX) {
+    if (count == 0 || count > FI_CHUNK_VALUES_MAX) {
         return false;
     }
     if (entry_size(chunk) == 0) {
@@ -56,7 +55,7 @@ firn_chunk_dictionary_open(struct firn_chunk *chunk, size_t *at)
         chunk->parts.entry_ends = (uint32_t)(*at + 9);
         size = 9 + count * part[8];
         chunk->parts.entry_bytes = (uint32_t)(*at + size);
-        chunk->parts.entry_size = firn_load_le32(part + 4);
+        chunk->parts.entry_size = fi_load_le32(part + 4);
         size += chunk->parts.entry_size;
     }
     if (size > left) {
@@ -67,15 +66,15 @@ firn_chunk_dictionary_open(struct firn_chunk *chunk, size_t *at)
 }
 
 uint64_t
-firn_chunk_dictionary_bits(const struct firn_chunk *chunk, size_t code)
+fi_chunk_dictionary_bits(const struct fi_chunk *chunk, size_t code)
 {
     DCHECK(code < chunk->parts.entry_count);
-    return firn_chunk_load_bits(chunk->kind, chunk->bytes.data + chunk->parts.entry_bytes +
-                                                 code * firn_chunk_number_size(chunk->kind));
+    return fi_chunk_load_bits(chunk->kind, chunk->bytes.data + chunk->parts.entry_bytes +
+                                               code * fi_chunk_number_size(chunk->kind));
 }
 
 bool
-firn_chunk_dictionary_bytes(const struct firn_chunk *chunk, size_t code, firn_slice *out)
+fi_chunk_dictionary_bytes(const struct fi_chunk *chunk, size_t code, firn_slice *out)
 {
     const uint8_t *bytes = chunk->bytes.data + chunk->parts.entry_bytes;
     DCHECK(code < chunk->parts.entry_count);
@@ -85,8 +84,8 @@ firn_chunk_dictionary_bytes(const struct firn_chunk *chunk, size_t code, firn_sl
     }
     size_t width = chunk->parts.entry_width;
     const uint8_t *ends = chunk->bytes.data + chunk->parts.entry_ends;
-    uint64_t start = code == 0 ? 0 : firn_chunk_load_field(ends + (code - 1) * width, width);
-    uint64_t end = firn_chunk_load_field(ends + code * width, width);
+    uint64_t start = code == 0 ? 0 : fi_chunk_load_field(ends + (code - 1) * width, width);
+    uint64_t end = fi_chunk_load_field(ends + code * width, width);
     if (start > end || end > chunk->parts.entry_size) {
         *out = firn_bytes("", 0);
         return false;
@@ -97,75 +96,74 @@ firn_chunk_dictionary_bytes(const struct firn_chunk *chunk, size_t code, firn_sl
 
 /* Whether an entry lies before all (is_after: or at the end of those) that a predicate names. */
 static bool
-lies_before(const struct firn_chunk *chunk, size_t code, const struct firn_cell *cell,
-            bool is_after, bool is_prefix)
+lies_before(const struct fi_chunk *chunk, size_t code, const struct fi_cell *cell, bool is_after,
+            bool is_prefix)
 {
     DCHECK(cell->kind == chunk->kind);
-    if (chunk->kind != FIRN_PHYSICAL_BYTES) {
-        uint64_t rank = firn_chunk_rank(chunk->kind, firn_chunk_dictionary_bits(chunk, code));
-        uint64_t other = firn_chunk_rank(cell->kind, firn_chunk_cell_bits(cell));
+    if (chunk->kind != FI_PHYSICAL_BYTES) {
+        uint64_t rank = fi_chunk_rank(chunk->kind, fi_chunk_dictionary_bits(chunk, code));
+        uint64_t other = fi_chunk_rank(cell->kind, fi_chunk_cell_bits(cell));
         return is_after ? rank <= other : rank < other;
     }
     firn_slice entry;
     /* Entries that lie outside are empty here, and damage when a value is read. */
-    (void)firn_chunk_dictionary_bytes(chunk, code, &entry);
-    int order = firn_slice_compare(entry, cell->as.bytes);
-    return order < 0 || (is_after && (order == 0 ||
-                                      (is_prefix && firn_slice_has_prefix(entry, cell->as.bytes))));
+    (void)fi_chunk_dictionary_bytes(chunk, code, &entry);
+    int order = fi_slice_compare(entry, cell->as.bytes);
+    return order < 0 ||
+           (is_after && (order == 0 || (is_prefix && fi_slice_has_prefix(entry, cell->as.bytes))));
 }
 
 static size_t
-find(const struct firn_chunk *chunk, const struct firn_cell *cell, bool is_after, bool is_prefix)
+find(const struct fi_chunk *chunk, const struct fi_cell *cell, bool is_after, bool is_prefix)
 {
     size_t low = 0;
     size_t high = chunk->parts.entry_count;
-    FIRN_SEARCH_FIRST(low, high, middle, lies_before(chunk, middle, cell, is_after, is_prefix))
+    FI_SEARCH_FIRST(low, high, middle, lies_before(chunk, middle, cell, is_after, is_prefix))
     DCHECK(low <= chunk->parts.entry_count);
     return low;
 }
 
 bool
-firn_chunk_dictionary_find(const struct firn_chunk *chunk,
-                           const struct firn_chunk_predicate *predicate, size_t *out_low,
-                           size_t *out_high)
+fi_chunk_dictionary_find(const struct fi_chunk *chunk, const struct fi_chunk_predicate *predicate,
+                         size_t *out_low, size_t *out_high)
 {
-    const struct firn_cell *a = &predicate->a;
+    const struct fi_cell *a = &predicate->a;
     *out_low = 0;
     *out_high = chunk->parts.entry_count;
     switch (predicate->test) {
-    case FIRN_CHUNK_LESS:
+    case FI_CHUNK_LESS:
         *out_high = find(chunk, a, false, false);
         break;
-    case FIRN_CHUNK_LESS_EQUAL:
+    case FI_CHUNK_LESS_EQUAL:
         *out_high = find(chunk, a, true, false);
         break;
-    case FIRN_CHUNK_GREATER:
+    case FI_CHUNK_GREATER:
         *out_low = find(chunk, a, true, false);
         break;
-    case FIRN_CHUNK_GREATER_EQUAL:
+    case FI_CHUNK_GREATER_EQUAL:
         *out_low = find(chunk, a, false, false);
         break;
-    case FIRN_CHUNK_BETWEEN:
+    case FI_CHUNK_BETWEEN:
         *out_low = find(chunk, a, false, false);
         *out_high = find(chunk, &predicate->b, true, false);
         break;
     default:
-        DCHECK(predicate->test != FIRN_CHUNK_IN);
+        DCHECK(predicate->test != FI_CHUNK_IN);
         *out_low = find(chunk, a, false, false);
-        *out_high = find(chunk, a, true, predicate->test == FIRN_CHUNK_PREFIX);
+        *out_high = find(chunk, a, true, predicate->test == FI_CHUNK_PREFIX);
         break;
     }
     *out_high = *out_high < *out_low ? *out_low : *out_high;
     DCHECK(*out_high <= chunk->parts.entry_count);
-    return predicate->test == FIRN_CHUNK_NOT_EQUAL;
+    return predicate->test == FI_CHUNK_NOT_EQUAL;
 }
 
 /* ---- writing ---- */
 
 static inline bool
-is_valid(const struct firn_chunk_values *values, size_t i)
+is_valid(const struct fi_chunk_values *values, size_t i)
 {
-    return values->valid == NULL || firn_chunk_has_bit(values->valid, i);
+    return values->valid == NULL || fi_chunk_has_bit(values->valid, i);
 }
 
 static inline uint64_t
@@ -176,19 +174,19 @@ mix(uint64_t a, uint64_t b)
 }
 
 static inline uint64_t
-hash_of(const struct firn_chunk_values *values, size_t i)
+hash_of(const struct fi_chunk_values *values, size_t i)
 {
     DCHECK(is_valid(values, i));
-    if (values->kind != FIRN_PHYSICAL_BYTES) {
-        return mix(firn_chunk_value_bits(values, i), 0);
+    if (values->kind != FI_PHYSICAL_BYTES) {
+        return mix(fi_chunk_value_bits(values, i), 0);
     }
     const firn_slice bytes = values->as.bytes[i];
     if (bytes.size > 16) {
-        return firn_xxh3(bytes.data, bytes.size, 0);
+        return fi_xxh3(bytes.data, bytes.size, 0);
     }
-    return bytes.size < 8 ? mix(firn_chunk_load_field(bytes.data, bytes.size), bytes.size)
-                          : mix(firn_load_le64(bytes.data),
-                                firn_load_le64(bytes.data + bytes.size - 8) + bytes.size);
+    return bytes.size < 8 ? mix(fi_chunk_load_field(bytes.data, bytes.size), bytes.size)
+                          : mix(fi_load_le64(bytes.data),
+                                fi_load_le64(bytes.data + bytes.size - 8) + bytes.size);
 }
 
 /* Most are short: two words tell of up to 16 bytes. */
@@ -199,19 +197,19 @@ are_same(firn_slice a, firn_slice b)
         return false;
     }
     if (a.size < 8) {
-        return firn_chunk_load_field(a.data, a.size) == firn_chunk_load_field(b.data, b.size);
+        return fi_chunk_load_field(a.data, a.size) == fi_chunk_load_field(b.data, b.size);
     }
-    return firn_load_le64(a.data) == firn_load_le64(b.data) &&
-           firn_load_le64(a.data + a.size - 8) == firn_load_le64(b.data + b.size - 8) &&
+    return fi_load_le64(a.data) == fi_load_le64(b.data) &&
+           fi_load_le64(a.data + a.size - 8) == fi_load_le64(b.data + b.size - 8) &&
            (a.size <= 16 || memcmp(a.data, b.data, a.size) == 0);
 }
 
 static inline bool
-are_equal(const struct firn_chunk_values *values, size_t i, size_t k)
+are_equal(const struct fi_chunk_values *values, size_t i, size_t k)
 {
-    return values->kind == FIRN_PHYSICAL_BYTES
+    return values->kind == FI_PHYSICAL_BYTES
                ? are_same(values->as.bytes[i], values->as.bytes[k])
-               : firn_chunk_value_bits(values, i) == firn_chunk_value_bits(values, k);
+               : fi_chunk_value_bits(values, i) == fi_chunk_value_bits(values, k);
 }
 
 /* An entry while they are sorted. */
@@ -246,16 +244,16 @@ compare_bytes(const void *a, const void *b)
 {
     const struct entry *x = a;
     const struct entry *y = b;
-    return firn_slice_compare(x->as.bytes, y->as.bytes);
+    return fi_slice_compare(x->as.bytes, y->as.bytes);
 }
 
-enum { SLOTS = 2 * FIRN_CHUNK_VALUES_MAX, EARLY = 4096, EARLY_ENTRIES = 3072 };
+enum { SLOTS = 2 * FI_CHUNK_VALUES_MAX, EARLY = 4096, EARLY_ENTRIES = 3072 };
 
 /* Numbers entries in the order in which they come; false where there are too many. Codes of nulls
  * are left alone. slots have zeros. */
 static bool
-collect(const struct firn_chunk_values *values, size_t entries_max, uint32_t *slots,
-        struct firn_chunk_dictionary *out)
+collect(const struct fi_chunk_values *values, size_t entries_max, uint32_t *slots,
+        struct fi_chunk_dictionary *out)
 {
     size_t seen = 0;
     for (size_t i = 0; i < values->count; i++) {
@@ -281,10 +279,10 @@ collect(const struct firn_chunk_values *values, size_t entries_max, uint32_t *sl
 
 /* Sorts the entries; number_of has the new number of each. */
 static void
-sort_entries(const struct firn_chunk_values *values, struct entry *sorted, uint32_t *number_of,
-             struct firn_chunk_dictionary *out)
+sort_entries(const struct fi_chunk_values *values, struct entry *sorted, uint32_t *number_of,
+             struct fi_chunk_dictionary *out)
 {
-    bool is_bytes = values->kind == FIRN_PHYSICAL_BYTES;
+    bool is_bytes = values->kind == FI_PHYSICAL_BYTES;
     DCHECK(out->bytes_size == 0 && out->count <= SLOTS);
     for (size_t i = 0; i < out->count; i++) {
         uint32_t place = out->entries[i];
@@ -293,12 +291,12 @@ sort_entries(const struct firn_chunk_values *values, struct entry *sorted, uint3
             sorted[i].as.bytes = values->as.bytes[place];
             out->bytes_size += values->as.bytes[place].size;
         } else {
-            uint64_t bits = firn_chunk_value_bits(values, place);
-            sorted[i].as.number.rank = firn_chunk_rank(values->kind, bits);
-            sorted[i].as.number.order = firn_chunk_order(values->kind, bits);
+            uint64_t bits = fi_chunk_value_bits(values, place);
+            sorted[i].as.number.rank = fi_chunk_rank(values->kind, bits);
+            sorted[i].as.number.order = fi_chunk_order(values->kind, bits);
         }
     }
-    firn_sort(sorted, out->count, sizeof *sorted, is_bytes ? compare_bytes : compare_numbers);
+    fi_sort(sorted, out->count, sizeof *sorted, is_bytes ? compare_bytes : compare_numbers);
     for (size_t i = 0; i < out->count; i++) {
         number_of[sorted[i].number] = (uint32_t)i;
         out->entries[i] = sorted[i].place;
@@ -306,17 +304,17 @@ sort_entries(const struct firn_chunk_values *values, struct entry *sorted, uint3
 }
 
 int
-firn_chunk_dictionary_build(const struct firn_chunk_values *values, size_t entries_max,
-                            struct firn_chunk_dictionary *out)
+fi_chunk_dictionary_build(const struct fi_chunk_values *values, size_t entries_max,
+                          struct fi_chunk_dictionary *out)
 {
     int rc = FIRN_NO_MEMORY;
-    DCHECK(values->count > 0 && values->count <= FIRN_CHUNK_VALUES_MAX);
-    uint32_t *slots = firn_alloc_zeroed((size_t)SLOTS * sizeof *slots);
+    DCHECK(values->count > 0 && values->count <= FI_CHUNK_VALUES_MAX);
+    uint32_t *slots = fi_alloc_zeroed((size_t)SLOTS * sizeof *slots);
     struct entry *sorted = NULL;
-    *out = (struct firn_chunk_dictionary){0};
+    *out = (struct fi_chunk_dictionary){0};
     entries_max = entries_max < values->count ? entries_max : values->count;
-    out->codes = firn_alloc_array(values->count, sizeof *out->codes);
-    out->entries = firn_alloc_array(entries_max, sizeof *out->entries);
+    out->codes = fi_alloc_array(values->count, sizeof *out->codes);
+    out->entries = fi_alloc_array(entries_max, sizeof *out->entries);
     if (slots == NULL || out->codes == NULL || out->entries == NULL) {
         goto out;
     }
@@ -325,7 +323,7 @@ firn_chunk_dictionary_build(const struct firn_chunk_values *values, size_t entri
         out->count = 0;
         goto out;
     }
-    sorted = firn_alloc_array(out->count, sizeof *sorted);
+    sorted = fi_alloc_array(out->count, sizeof *sorted);
     if (sorted == NULL) {
         rc = FIRN_NO_MEMORY;
         goto out;
@@ -336,10 +334,10 @@ firn_chunk_dictionary_build(const struct firn_chunk_values *values, size_t entri
             out->codes[i] = slots[out->codes[i]];
         }
     }
-    firn_chunk_fill_nulls(values, 0, out->codes);
+    fi_chunk_fill_nulls(values, 0, out->codes);
 out:
-    firn_free(sorted);
-    firn_free(slots);
+    fi_free(sorted);
+    fi_free(slots);
     return rc;
 }
 
@@ -354,7 +352,7 @@ has_too_many(size_t count, size_t early, size_t entries_max)
 
 /* Marks the codes that there are; returns how many. */
 static size_t
-mark_codes(const struct firn_chunk_values *values, const uint64_t *codes, size_t code_count,
+mark_codes(const struct fi_chunk_values *values, const uint64_t *codes, size_t code_count,
            uint8_t *marks, size_t *out_early)
 {
     size_t seen = 0;
@@ -379,26 +377,26 @@ mark_codes(const struct firn_chunk_values *values, const uint64_t *codes, size_t
 
 /* What codes take that are the ranks of those that there were. */
 static size_t
-ranks_cost(const struct firn_chunk_encode_codes_cost *cost, const uint16_t *ranks, size_t count)
+ranks_cost(const struct fi_chunk_encode_codes_cost *cost, const uint16_t *ranks, size_t count)
 {
-    const size_t record = 1 + 2 * firn_chunk_field_size(ranks[cost->high]);
+    const size_t record = 1 + 2 * fi_chunk_field_size(ranks[cost->high]);
     size_t bytes = 0;
-    for (size_t start = 0; start < count; start += FIRN_CHUNK_BLOCK) {
-        const struct firn_chunk_encode_codes_stats *stats = &cost->stats[start / FIRN_CHUNK_BLOCK];
+    for (size_t start = 0; start < count; start += FI_CHUNK_BLOCK) {
+        const struct fi_chunk_encode_codes_stats *stats = &cost->stats[start / FI_CHUNK_BLOCK];
         const size_t left = count - start;
-        const size_t block = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;
+        const size_t block = left < FI_CHUNK_BLOCK ? left : FI_CHUNK_BLOCK;
         const unsigned apart = (unsigned)ranks[stats->high] - ranks[stats->low];
-        bytes += record + firn_bit_pack_size(block, firn_bit_pack_width(apart));
+        bytes += record + fi_bit_pack_size(block, fi_bit_pack_width(apart));
     }
     return bytes;
 }
 
 static int
-fill_from_codes(const struct firn_chunk_values *values, const uint64_t *codes,
-                const uint16_t *ranks, size_t count, struct firn_chunk_dictionary *out)
+fill_from_codes(const struct fi_chunk_values *values, const uint64_t *codes, const uint16_t *ranks,
+                size_t count, struct fi_chunk_dictionary *out)
 {
-    out->codes = firn_alloc_array(values->count, sizeof *out->codes);
-    out->entries = firn_alloc_array(count, sizeof *out->entries);
+    out->codes = fi_alloc_array(values->count, sizeof *out->codes);
+    out->entries = fi_alloc_array(count, sizeof *out->entries);
     if (out->codes == NULL || out->entries == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -413,17 +411,17 @@ fill_from_codes(const struct firn_chunk_values *values, const uint64_t *codes,
 }
 
 int
-firn_chunk_dictionary_of_codes(const struct firn_chunk_values *values, const uint64_t *codes,
-                               const struct firn_chunk_encode_codes_cost *cost, size_t entries_max,
-                               size_t bytes_max, struct firn_chunk_dictionary *out)
+fi_chunk_dictionary_of_codes(const struct fi_chunk_values *values, const uint64_t *codes,
+                             const struct fi_chunk_encode_codes_cost *cost, size_t entries_max,
+                             size_t bytes_max, struct fi_chunk_dictionary *out)
 {
     const size_t code_count = (size_t)cost->high + 1;
     size_t early;
     int rc = FIRN_OK;
-    DCHECK(code_count <= FIRN_CHUNK_DICTIONARY_CODES_MAX);
-    *out = (struct firn_chunk_dictionary){.codes = NULL};
-    uint8_t *marks = firn_alloc(code_count);
-    uint16_t *ranks = firn_alloc_array(code_count, sizeof *ranks);
+    DCHECK(code_count <= FI_CHUNK_DICTIONARY_CODES_MAX);
+    *out = (struct fi_chunk_dictionary){.codes = NULL};
+    uint8_t *marks = fi_alloc(code_count);
+    uint16_t *ranks = fi_alloc_array(code_count, sizeof *ranks);
     if (marks == NULL || ranks == NULL) {
         rc = FIRN_NO_MEMORY;
         goto out;
@@ -437,59 +435,59 @@ firn_chunk_dictionary_of_codes(const struct firn_chunk_values *values, const uin
         ranks[i] = (uint16_t)rank;
         rank += marks[i];
     }
-    const size_t entries = 4 + count * firn_chunk_number_size(values->kind);
+    const size_t entries = 4 + count * fi_chunk_number_size(values->kind);
     if (entries + ranks_cost(cost, ranks, values->count) < bytes_max) {
         rc = fill_from_codes(values, codes, ranks, count, out);
     }
 out:
-    firn_free(ranks);
-    firn_free(marks);
+    fi_free(ranks);
+    fi_free(marks);
     return rc;
 }
 
 void
-firn_chunk_dictionary_deinit(struct firn_chunk_dictionary *dictionary)
+fi_chunk_dictionary_deinit(struct fi_chunk_dictionary *dictionary)
 {
-    firn_free(dictionary->codes);
-    firn_free(dictionary->entries);
-    *dictionary = (struct firn_chunk_dictionary){0};
+    fi_free(dictionary->codes);
+    fi_free(dictionary->entries);
+    *dictionary = (struct fi_chunk_dictionary){0};
 }
 
 static size_t
-end_width(const struct firn_chunk_dictionary *dictionary)
+end_width(const struct fi_chunk_dictionary *dictionary)
 {
-    return firn_chunk_field_size(dictionary->bytes_size);
+    return fi_chunk_field_size(dictionary->bytes_size);
 }
 
 size_t
-firn_chunk_dictionary_size(const struct firn_chunk_values *values,
-                           const struct firn_chunk_dictionary *dictionary)
+fi_chunk_dictionary_size(const struct fi_chunk_values *values,
+                         const struct fi_chunk_dictionary *dictionary)
 {
-    if (values->kind != FIRN_PHYSICAL_BYTES) {
-        return 4 + dictionary->count * firn_chunk_number_size(values->kind);
+    if (values->kind != FI_PHYSICAL_BYTES) {
+        return 4 + dictionary->count * fi_chunk_number_size(values->kind);
     }
     return 4 + dictionary->bytes_size +
            (values->fixed_size == 0 ? 5 + dictionary->count * end_width(dictionary) : 0);
 }
 
 int
-firn_chunk_dictionary_put(const struct firn_chunk_values *values,
-                          const struct firn_chunk_dictionary *dictionary, struct firn_buf *out)
+fi_chunk_dictionary_put(const struct fi_chunk_values *values,
+                        const struct fi_chunk_dictionary *dictionary, struct fi_buf *out)
 {
-    size_t size = firn_chunk_dictionary_size(values, dictionary);
+    size_t size = fi_chunk_dictionary_size(values, dictionary);
     size_t start = out->size;
-    DCHECK(dictionary->count > 0 && dictionary->count <= FIRN_CHUNK_VALUES_MAX);
-    int rc = firn_buf_set_size(out, start + size);
+    DCHECK(dictionary->count > 0 && dictionary->count <= FI_CHUNK_VALUES_MAX);
+    int rc = fi_buf_set_size(out, start + size);
     if (rc != FIRN_OK) {
         return rc;
     }
     uint8_t *at = out->data + start;
-    firn_store_le32(at, (uint32_t)dictionary->count);
+    fi_store_le32(at, (uint32_t)dictionary->count);
     at += 4;
-    if (values->kind != FIRN_PHYSICAL_BYTES) {
+    if (values->kind != FI_PHYSICAL_BYTES) {
         for (size_t i = 0; i < dictionary->count; i++) {
-            uint64_t bits = firn_chunk_value_bits(values, dictionary->entries[i]);
-            size_t number_size = firn_chunk_number_size(values->kind);
+            uint64_t bits = fi_chunk_value_bits(values, dictionary->entries[i]);
+            size_t number_size = fi_chunk_number_size(values->kind);
             memcpy(at, &bits, number_size);
             at += number_size;
         }
@@ -499,7 +497,7 @@ firn_chunk_dictionary_put(const struct firn_chunk_values *values,
     size_t width = end_width(dictionary);
     if (values->fixed_size == 0) {
         uint64_t end = 0;
-        firn_store_le32(at, (uint32_t)dictionary->bytes_size);
+        fi_store_le32(at, (uint32_t)dictionary->bytes_size);
         at[4] = (uint8_t)width;
         at += 5;
         for (size_t i = 0; i < dictionary->count; i++) {

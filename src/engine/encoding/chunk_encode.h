@@ -9,14 +9,14 @@
 #include "encoding/encoding_internal.h"
 
 /* Of ALP: an exponent and a factor of ten. */
-struct firn_chunk_alp_powers {
+struct fi_chunk_alp_powers {
     uint8_t exponent;
     uint8_t factor;
 };
 
 /* The codes of a block: the smallest and the largest one, those of the differences of neighbours (0
  * and 0 of a single code), how many runs of equal ones there are. */
-struct firn_chunk_encode_codes_stats {
+struct fi_chunk_encode_codes_stats {
     uint64_t low;
     uint64_t high;
     int64_t step_low;
@@ -24,51 +24,49 @@ struct firn_chunk_encode_codes_stats {
     size_t runs;
 };
 /* What the codes of a chunk would take, and the statistics of its blocks that say so. */
-struct firn_chunk_encode_codes_cost {
+struct fi_chunk_encode_codes_cost {
     size_t frame;
     size_t delta;
     size_t rle;
     uint64_t high; /* the largest code */
-    struct firn_chunk_encode_codes_stats stats[FIRN_CHUNK_BLOCKS_MAX];
+    struct fi_chunk_encode_codes_stats stats[FI_CHUNK_BLOCKS_MAX];
 };
 
-struct firn_chunk_fsst;
+struct fi_chunk_fsst;
 
-struct firn_chunk_encoder {
-    const struct firn_chunk_values *values;
-    struct firn_buf *out;
-    struct firn_chunk chunk; /* what is being written, as it will be read */
-    struct firn_chunk_bounds all;
-    struct firn_chunk_bounds bounds[FIRN_CHUNK_BLOCKS_MAX];
-    struct firn_chunk_sizes sizes; /* of BYTES */
-    uint64_t *codes; /* of numbers, nulls filled: (order - chunk's minimum) / divisor */
-    struct firn_chunk_encode_codes_cost codes_cost;
-    struct firn_chunk_dictionary dictionary;
-    struct firn_chunk_encode_codes_cost dictionary_cost; /* of its codes */
-    struct firn_chunk_alp_powers powers;
-    struct firn_chunk_fsst *table;
+struct fi_chunk_encoder {
+    const struct fi_chunk_values *values;
+    struct fi_buf *out;
+    struct fi_chunk chunk; /* what is being written, as it will be read */
+    struct fi_chunk_bounds all;
+    struct fi_chunk_bounds bounds[FI_CHUNK_BLOCKS_MAX];
+    struct fi_chunk_sizes sizes; /* of BYTES */
+    uint64_t *codes;             /* of numbers, nulls filled: (order - chunk's minimum) / divisor */
+    struct fi_chunk_encode_codes_cost codes_cost;
+    struct fi_chunk_dictionary dictionary;
+    struct fi_chunk_encode_codes_cost dictionary_cost; /* of its codes */
+    struct fi_chunk_alp_powers powers;
+    struct fi_chunk_fsst *table;
 };
 
 /* Packs numbers after the contents. FIRN_NO_MEMORY, as all below. */
-FIRN_MUST_CHECK int firn_chunk_encode_packed(struct firn_buf *out, const uint64_t *numbers,
-                                             size_t count, unsigned width);
+FIRN_MUST_CHECK int fi_chunk_encode_packed(struct fi_buf *out, const uint64_t *numbers,
+                                           size_t count, unsigned width);
 
 /* The same of sizes: the smallest one, then what the others have more. Changes sizes. */
-FIRN_MUST_CHECK int firn_chunk_encode_sizes(struct firn_buf *out, uint64_t *sizes, size_t count,
-                                            unsigned *out_width);
+FIRN_MUST_CHECK int fi_chunk_encode_sizes(struct fi_buf *out, uint64_t *sizes, size_t count,
+                                          unsigned *out_width);
 
 /* ---- chunk_encode_codes.c: FRAME, DELTA, RLE, and the codes of DICTIONARY ---- */
 
 /* Makes the codes of numbers that are not all null; sets the chunk's minimum and divisor. */
-FIRN_MUST_CHECK int firn_chunk_encode_codes_make(struct firn_chunk_encoder *encoder);
+FIRN_MUST_CHECK int fi_chunk_encode_codes_make(struct fi_chunk_encoder *encoder);
 /* What count codes would take. */
-void firn_chunk_encode_codes_cost(const uint64_t *codes, size_t count,
-                                  struct firn_chunk_encode_codes_cost *out);
+void fi_chunk_encode_codes_cost(const uint64_t *codes, size_t count,
+                                struct fi_chunk_encode_codes_cost *out);
 /* Appends the data of a block with the chunk's encoding; fills width, low and high. */
-FIRN_MUST_CHECK int firn_chunk_encode_codes_block(const struct firn_chunk *chunk,
-                                                  const uint64_t *codes,
-                                                  const struct firn_chunk_encode_codes_stats *stats,
-                                                  struct firn_chunk_block *view,
-                                                  struct firn_buf *out);
+FIRN_MUST_CHECK int fi_chunk_encode_codes_block(const struct fi_chunk *chunk, const uint64_t *codes,
+                                                const struct fi_chunk_encode_codes_stats *stats,
+                                                struct fi_chunk_block *view, struct fi_buf *out);
 
 #endif

@@ -34,7 +34,7 @@ enum { STRETCH = 64 };
 static bool
 has_wide(void)
 {
-    return firn_bit_pack_kernels_here() == FIRN_BIT_PACK_512;
+    return fi_bit_pack_kernels_here() == FI_BIT_PACK_512;
 }
 
 /* ---- codes ---- */
@@ -51,9 +51,9 @@ common_divisor(uint64_t a, uint64_t b)
 }
 
 static bool
-is_valid(const struct firn_chunk_values *values, size_t i)
+is_valid(const struct fi_chunk_values *values, size_t i)
 {
-    return values->valid == NULL || firn_chunk_has_bit(values->valid, i);
+    return values->valid == NULL || fi_chunk_has_bit(values->valid, i);
 }
 
 /* Dividing by multiplication: the product with the inverse of a divisor's odd part (modulo 2^64),
@@ -88,19 +88,19 @@ quotient_of(struct divider divider, uint64_t number)
 
 /* Orders of the values, and the smallest that is none of a null. */
 TEMPLATE uint64_t
-take_orders(const struct firn_chunk_values *values, uint64_t *out)
+take_orders(const struct fi_chunk_values *values, uint64_t *out)
 {
     uint64_t minimum = UINT64_MAX;
-    if (values->valid == NULL && !firn_chunk_is_float(values->kind)) {
-        const uint64_t sign = firn_chunk_order(values->kind, 0);
+    if (values->valid == NULL && !fi_chunk_is_float(values->kind)) {
+        const uint64_t sign = fi_chunk_order(values->kind, 0);
         for (size_t i = 0; i < values->count; i++) {
-            out[i] = firn_load_le64((const uint8_t *)values->as.u64 + 8 * i) ^ sign;
+            out[i] = fi_load_le64((const uint8_t *)values->as.u64 + 8 * i) ^ sign;
             minimum = out[i] < minimum ? out[i] : minimum;
         }
         return minimum;
     }
     for (size_t i = 0; i < values->count; i++) {
-        out[i] = firn_chunk_order(values->kind, firn_chunk_value_bits(values, i));
+        out[i] = fi_chunk_order(values->kind, fi_chunk_value_bits(values, i));
         minimum = is_valid(values, i) && out[i] < minimum ? out[i] : minimum;
     }
     return minimum;
@@ -108,7 +108,7 @@ take_orders(const struct firn_chunk_values *values, uint64_t *out)
 
 /* The largest number that divides all orders above the minimum; 1 where they are the same. */
 TEMPLATE uint64_t
-find_divisor(const struct firn_chunk_values *values, const uint64_t *orders, uint64_t minimum)
+find_divisor(const struct fi_chunk_values *values, const uint64_t *orders, uint64_t minimum)
 {
     uint64_t divisor = 0;
     struct divider divider = {.most = 0};
@@ -132,7 +132,7 @@ find_divisor(const struct firn_chunk_values *values, const uint64_t *orders, uin
 }
 
 TEMPLATE void
-make_template(const struct firn_chunk_values *values, uint64_t *codes, struct firn_chunk *out)
+make_template(const struct fi_chunk_values *values, uint64_t *codes, struct fi_chunk *out)
 {
     const uint64_t minimum = take_orders(values, codes);
     const uint64_t divisor = find_divisor(values, codes, minimum);
@@ -145,37 +145,37 @@ make_template(const struct firn_chunk_values *values, uint64_t *codes, struct fi
 }
 
 static void
-make_plain(const struct firn_chunk_values *values, uint64_t *codes, struct firn_chunk *out)
+make_plain(const struct fi_chunk_values *values, uint64_t *codes, struct fi_chunk *out)
 {
     make_template(values, codes, out);
 }
 
 WIDE static void
-make_wide(const struct firn_chunk_values *values, uint64_t *codes, struct firn_chunk *out)
+make_wide(const struct fi_chunk_values *values, uint64_t *codes, struct fi_chunk *out)
 {
     make_template(values, codes, out);
 }
 
 int
-firn_chunk_encode_codes_make(struct firn_chunk_encoder *encoder)
+fi_chunk_encode_codes_make(struct fi_chunk_encoder *encoder)
 {
-    const struct firn_chunk_values *values = encoder->values;
-    CHECK(values->kind != FIRN_PHYSICAL_BYTES && encoder->codes == NULL);
-    uint64_t *codes = firn_alloc_array(values->count, sizeof *codes);
+    const struct fi_chunk_values *values = encoder->values;
+    CHECK(values->kind != FI_PHYSICAL_BYTES && encoder->codes == NULL);
+    uint64_t *codes = fi_alloc_array(values->count, sizeof *codes);
     if (codes == NULL) {
         return FIRN_NO_MEMORY;
     }
     encoder->codes = codes;
     (has_wide() ? make_wide : make_plain)(values, codes, &encoder->chunk);
     DCHECK(encoder->chunk.parts.divisor > 0);
-    firn_chunk_fill_nulls(values, 0, codes);
+    fi_chunk_fill_nulls(values, 0, codes);
     return FIRN_OK;
 }
 
 /* ---- what a block takes ---- */
 
 TEMPLATE void
-find_stats_template(const uint64_t *codes, size_t count, struct firn_chunk_encode_codes_stats *out)
+find_stats_template(const uint64_t *codes, size_t count, struct fi_chunk_encode_codes_stats *out)
 {
     uint64_t low = codes[0];
     uint64_t high = codes[0];
@@ -190,97 +190,97 @@ find_stats_template(const uint64_t *codes, size_t count, struct firn_chunk_encod
         step_high = step > step_high ? step : step_high;
         runs += step != 0;
     }
-    *out = (struct firn_chunk_encode_codes_stats){low, high, step_low, step_high, runs};
+    *out = (struct fi_chunk_encode_codes_stats){low, high, step_low, step_high, runs};
 }
 
 static void
-find_stats_plain(const uint64_t *codes, size_t count, struct firn_chunk_encode_codes_stats *out)
+find_stats_plain(const uint64_t *codes, size_t count, struct fi_chunk_encode_codes_stats *out)
 {
     find_stats_template(codes, count, out);
 }
 
 WIDE static void
-find_stats_wide(const uint64_t *codes, size_t count, struct firn_chunk_encode_codes_stats *out)
+find_stats_wide(const uint64_t *codes, size_t count, struct fi_chunk_encode_codes_stats *out)
 {
     find_stats_template(codes, count, out);
 }
 
 static unsigned
-step_width(const struct firn_chunk_encode_codes_stats *stats)
+step_width(const struct fi_chunk_encode_codes_stats *stats)
 {
     DCHECK(stats->step_low <= stats->step_high);
-    return firn_bit_pack_width((uint64_t)stats->step_high - (uint64_t)stats->step_low);
+    return fi_bit_pack_width((uint64_t)stats->step_high - (uint64_t)stats->step_low);
 }
 
 void
-firn_chunk_encode_codes_cost(const uint64_t *codes, size_t count,
-                             struct firn_chunk_encode_codes_cost *out)
+fi_chunk_encode_codes_cost(const uint64_t *codes, size_t count,
+                           struct fi_chunk_encode_codes_cost *out)
 {
     const bool is_wide = has_wide();
     out->frame = out->delta = out->rle = 0;
     out->high = 0;
-    DCHECK(count > 0 && count <= FIRN_CHUNK_VALUES_MAX);
-    for (size_t start = 0; start < count; start += FIRN_CHUNK_BLOCK) {
-        struct firn_chunk_encode_codes_stats *stats = &out->stats[start / FIRN_CHUNK_BLOCK];
+    DCHECK(count > 0 && count <= FI_CHUNK_VALUES_MAX);
+    for (size_t start = 0; start < count; start += FI_CHUNK_BLOCK) {
+        struct fi_chunk_encode_codes_stats *stats = &out->stats[start / FI_CHUNK_BLOCK];
         size_t left = count - start;
-        const size_t block = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;
+        const size_t block = left < FI_CHUNK_BLOCK ? left : FI_CHUNK_BLOCK;
         (is_wide ? find_stats_wide : find_stats_plain)(codes + start, block, stats);
         DCHECK(stats->low <= stats->high && stats->runs <= block);
         out->high = stats->high > out->high ? stats->high : out->high;
     }
-    size_t field_size = firn_chunk_field_size(out->high);
-    for (size_t start = 0; start < count; start += FIRN_CHUNK_BLOCK) {
-        const struct firn_chunk_encode_codes_stats *stats = &out->stats[start / FIRN_CHUNK_BLOCK];
+    size_t field_size = fi_chunk_field_size(out->high);
+    for (size_t start = 0; start < count; start += FI_CHUNK_BLOCK) {
+        const struct fi_chunk_encode_codes_stats *stats = &out->stats[start / FI_CHUNK_BLOCK];
         size_t left = count - start;
-        size_t block = left < FIRN_CHUNK_BLOCK ? left : FIRN_CHUNK_BLOCK;
+        size_t block = left < FI_CHUNK_BLOCK ? left : FI_CHUNK_BLOCK;
         size_t record = 1 + 2 * field_size;
-        unsigned width = firn_bit_pack_width(stats->high - stats->low);
-        out->frame += record + firn_bit_pack_size(block, width);
-        out->delta += record + field_size + 8 + firn_bit_pack_size(block, step_width(stats));
-        out->rle += record + 2 + firn_bit_pack_size(stats->runs, width) +
-                    firn_bit_pack_size(stats->runs, FIRN_CHUNK_FORMAT_END_WIDTH);
+        unsigned width = fi_bit_pack_width(stats->high - stats->low);
+        out->frame += record + fi_bit_pack_size(block, width);
+        out->delta += record + field_size + 8 + fi_bit_pack_size(block, step_width(stats));
+        out->rle += record + 2 + fi_bit_pack_size(stats->runs, width) +
+                    fi_bit_pack_size(stats->runs, FI_CHUNK_FORMAT_END_WIDTH);
     }
 }
 
 /* ---- writing a block ---- */
 
 static int
-put_frame(const uint64_t *codes, const struct firn_chunk_encode_codes_stats *stats,
-          struct firn_chunk_block *view, struct firn_buf *out)
+put_frame(const uint64_t *codes, const struct fi_chunk_encode_codes_stats *stats,
+          struct fi_chunk_block *view, struct fi_buf *out)
 {
-    uint64_t packed[FIRN_CHUNK_BLOCK];
-    view->width = firn_bit_pack_width(stats->high - stats->low);
+    uint64_t packed[FI_CHUNK_BLOCK];
+    view->width = fi_bit_pack_width(stats->high - stats->low);
     for (size_t i = 0; i < view->count; i++) {
         packed[i] = codes[i] - stats->low;
     }
-    return firn_chunk_encode_packed(out, packed, view->count, view->width);
+    return fi_chunk_encode_packed(out, packed, view->count, view->width);
 }
 
 static int
-put_delta(const uint64_t *codes, const struct firn_chunk_encode_codes_stats *stats,
-          size_t field_size, struct firn_chunk_block *view, struct firn_buf *out)
+put_delta(const uint64_t *codes, const struct fi_chunk_encode_codes_stats *stats, size_t field_size,
+          struct fi_chunk_block *view, struct fi_buf *out)
 {
-    uint64_t packed[FIRN_CHUNK_BLOCK];
-    DCHECK(field_size <= 8 && firn_chunk_field_size(codes[0]) <= field_size);
+    uint64_t packed[FI_CHUNK_BLOCK];
+    DCHECK(field_size <= 8 && fi_chunk_field_size(codes[0]) <= field_size);
     view->width = step_width(stats);
     packed[0] = 0;
     for (size_t i = 1; i < view->count; i++) {
         packed[i] = codes[i] - codes[i - 1] - (uint64_t)stats->step_low;
     }
-    int rc = firn_buf_append(out, codes, field_size);
-    rc = rc == FIRN_OK ? firn_buf_append_le64(out, (uint64_t)stats->step_low) : rc;
-    return rc == FIRN_OK ? firn_chunk_encode_packed(out, packed, view->count, view->width) : rc;
+    int rc = fi_buf_append(out, codes, field_size);
+    rc = rc == FIRN_OK ? fi_buf_append_le64(out, (uint64_t)stats->step_low) : rc;
+    return rc == FIRN_OK ? fi_chunk_encode_packed(out, packed, view->count, view->width) : rc;
 }
 
 static int
-put_runs(const uint64_t *codes, const struct firn_chunk_encode_codes_stats *stats,
-         struct firn_chunk_block *view, struct firn_buf *out)
+put_runs(const uint64_t *codes, const struct fi_chunk_encode_codes_stats *stats,
+         struct fi_chunk_block *view, struct fi_buf *out)
 {
-    uint64_t numbers[FIRN_CHUNK_BLOCK];
-    uint64_t ends[FIRN_CHUNK_BLOCK];
+    uint64_t numbers[FI_CHUNK_BLOCK];
+    uint64_t ends[FI_CHUNK_BLOCK];
     uint8_t head[2];
     size_t runs = 0;
-    view->width = firn_bit_pack_width(stats->high - stats->low);
+    view->width = fi_bit_pack_width(stats->high - stats->low);
     for (size_t i = 0; i < view->count; i++) {
         if (i > 0 && codes[i] != codes[i - 1]) {
             runs++;
@@ -290,25 +290,24 @@ put_runs(const uint64_t *codes, const struct firn_chunk_encode_codes_stats *stat
     }
     runs++;
     CHECK(runs == stats->runs);
-    firn_store_le16(head, (uint16_t)runs);
-    int rc = firn_buf_append(out, head, sizeof head);
-    rc = rc == FIRN_OK ? firn_chunk_encode_packed(out, numbers, runs, view->width) : rc;
-    return rc == FIRN_OK ? firn_chunk_encode_packed(out, ends, runs, FIRN_CHUNK_FORMAT_END_WIDTH)
-                         : rc;
+    fi_store_le16(head, (uint16_t)runs);
+    int rc = fi_buf_append(out, head, sizeof head);
+    rc = rc == FIRN_OK ? fi_chunk_encode_packed(out, numbers, runs, view->width) : rc;
+    return rc == FIRN_OK ? fi_chunk_encode_packed(out, ends, runs, FI_CHUNK_FORMAT_END_WIDTH) : rc;
 }
 
 int
-firn_chunk_encode_codes_block(const struct firn_chunk *chunk, const uint64_t *codes,
-                              const struct firn_chunk_encode_codes_stats *stats,
-                              struct firn_chunk_block *view, struct firn_buf *out)
+fi_chunk_encode_codes_block(const struct fi_chunk *chunk, const uint64_t *codes,
+                            const struct fi_chunk_encode_codes_stats *stats,
+                            struct fi_chunk_block *view, struct fi_buf *out)
 {
     view->low = stats->low;
     view->high = stats->high;
-    DCHECK(firn_chunk_field_size(stats->high) <= chunk->parts.field_size);
+    DCHECK(fi_chunk_field_size(stats->high) <= chunk->parts.field_size);
     switch (chunk->encoding) {
-    case FIRN_ENCODING_DELTA:
+    case FI_ENCODING_DELTA:
         return put_delta(codes, stats, chunk->parts.field_size, view, out);
-    case FIRN_ENCODING_RLE:
+    case FI_ENCODING_RLE:
         return put_runs(codes, stats, view, out);
     default:
         return put_frame(codes, stats, view, out);

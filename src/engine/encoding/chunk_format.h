@@ -29,14 +29,14 @@
 #define FIRN_ENCODING_CHUNK_FORMAT_H
 
 enum {
-    FIRN_CHUNK_FORMAT_HEADER_SIZE = 8,
-    FIRN_CHUNK_FORMAT_ALIGNMENT = 8,
-    FIRN_CHUNK_FORMAT_NULLS = 1,    /* flags: some values are null */
-    FIRN_CHUNK_FORMAT_ALL_NULL = 2, /* all are; CONSTANT */
-    FIRN_CHUNK_FORMAT_EMPTY = 1,    /* float flags: nothing but nulls and NaNs */
-    FIRN_CHUNK_FORMAT_NAN = 2,
-    FIRN_CHUNK_FORMAT_CUT = 128,
-    FIRN_CHUNK_FORMAT_END_WIDTH = 10 /* of the place of a run's last value in its block */
+    FI_CHUNK_FORMAT_HEADER_SIZE = 8,
+    FI_CHUNK_FORMAT_ALIGNMENT = 8,
+    FI_CHUNK_FORMAT_NULLS = 1,    /* flags: some values are null */
+    FI_CHUNK_FORMAT_ALL_NULL = 2, /* all are; CONSTANT */
+    FI_CHUNK_FORMAT_EMPTY = 1,    /* float flags: nothing but nulls and NaNs */
+    FI_CHUNK_FORMAT_NAN = 2,
+    FI_CHUNK_FORMAT_CUT = 128,
+    FI_CHUNK_FORMAT_END_WIDTH = 10 /* of the place of a run's last value in its block */
 };
 
 #endif

@@ -35,13 +35,13 @@ static inline size_t
 bucket_of(uint64_t word)
 {
     return (uint32_t)((uint32_t)word << 8) * UINT32_C(0x9e3779b1) >>
-           (32 - FIRN_CHUNK_FSST_BUCKET_BITS);
+           (32 - FI_CHUNK_FSST_BUCKET_BITS);
 }
 
 static inline uint16_t
 code_and_size(size_t code, size_t size)
 {
-    DCHECK(code <= ESCAPE && size > 0 && size <= FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX);
+    DCHECK(code <= ESCAPE && size > 0 && size <= FI_CHUNK_FSST_SYMBOL_SIZE_MAX);
     return (uint16_t)(code | size << 8);
 }
 
@@ -61,7 +61,7 @@ bytes_after(size_t left)
 }
 
 static inline __attribute__((always_inline)) bool
-begins_with(const struct firn_chunk_fsst_long *symbol, uint64_t word, uint64_t after)
+begins_with(const struct fi_chunk_fsst_long *symbol, uint64_t word, uint64_t after)
 {
     return (((word & symbol->mask) ^ symbol->symbol) | (after & symbol->mask)) == 0;
 }
@@ -69,16 +69,16 @@ begins_with(const struct firn_chunk_fsst_long *symbol, uint64_t word, uint64_t a
 /* Code and size of the longest symbol with which the first `left` bytes of a word begin; an escape
  * if there is none. left > 0. */
 static inline __attribute__((always_inline)) uint64_t
-find_symbol(const struct firn_chunk_fsst *table, uint64_t word, size_t left)
+find_symbol(const struct fi_chunk_fsst *table, uint64_t word, size_t left)
 {
     const unsigned bucket = table->buckets[bucket_of(word)];
-    const struct firn_chunk_fsst_long *first = &table->longs[bucket & 0xff];
+    const struct fi_chunk_fsst_long *first = &table->longs[bucket & 0xff];
     const uint64_t after = bytes_after(left);
     const uint64_t pair = table->pairs[word & 0xffff];
     uint64_t found = table->singles[word & 0xff];
     DCHECK(left > 0);
     found = choose((pair != 0) & (left > 1), found, pair);
-    for (const struct firn_chunk_fsst_long *last = first + (bucket >> 8); first < last; first++) {
+    for (const struct fi_chunk_fsst_long *last = first + (bucket >> 8); first < last; first++) {
         if (begins_with(first, word, after)) {
             return first->found;
         }
@@ -105,10 +105,10 @@ struct stream {
 /* Encodes what one code stands for; raw has 8 bytes after the last value. The value goes on, or the
  * next one begins: no branch depends on that, nor on the code. */
 static inline __attribute__((always_inline)) void
-encode_next(const struct firn_chunk_fsst *table, const uint8_t *raw, struct stream *stream,
+encode_next(const struct fi_chunk_fsst *table, const uint8_t *raw, struct stream *stream,
             uint8_t *out)
 {
-    const uint64_t word = firn_load_le64(raw + stream->at);
+    const uint64_t word = fi_load_le64(raw + stream->at);
     const uint32_t end = stream->place->end;
     const uint64_t found = find_symbol(table, word, end - stream->at);
     out[stream->to] = (uint8_t)found;
@@ -123,7 +123,7 @@ encode_next(const struct firn_chunk_fsst *table, const uint8_t *raw, struct stre
  * size, and one. Two halves are encoded at once, so that neither waits for the other. Returns the
  * size. */
 static size_t
-encode_values(const struct firn_chunk_fsst *table, const uint8_t *raw, struct place *places,
+encode_values(const struct fi_chunk_fsst *table, const uint8_t *raw, struct place *places,
               size_t count, uint8_t *out)
 {
     const size_t half = count / 2;
@@ -172,15 +172,15 @@ struct training {
 };
 
 static inline firn_slice
-bytes_at(const struct firn_chunk_values *values, size_t i)
+bytes_at(const struct fi_chunk_values *values, size_t i)
 {
-    bool is_valid = values->valid == NULL || firn_chunk_has_bit(values->valid, i);
+    bool is_valid = values->valid == NULL || fi_chunk_has_bit(values->valid, i);
     return is_valid ? values->as.bytes[i] : firn_bytes("", 0);
 }
 
 /* Beginnings of values from all over the chunk, which has that many bytes. */
 static void
-take_sample(const struct firn_chunk_values *values, size_t raw, struct training *training)
+take_sample(const struct fi_chunk_values *values, size_t raw, struct training *training)
 {
     size_t most = raw / SAMPLE_PART < SAMPLE_SIZE_MIN ? SAMPLE_SIZE_MIN : raw / SAMPLE_PART;
     most = most < SAMPLE_SIZE ? most : SAMPLE_SIZE;
@@ -204,7 +204,7 @@ take_sample(const struct firn_chunk_values *values, size_t raw, struct training 
 }
 
 static void
-count_units(const struct firn_chunk_fsst *table, struct training *training)
+count_units(const struct fi_chunk_fsst *table, struct training *training)
 {
     uint16_t *pairs = training->pairs[0];
     for (size_t i = 0; i < training->pairs_count; i++) {
@@ -216,7 +216,7 @@ count_units(const struct firn_chunk_fsst *table, struct training *training)
     for (size_t i = 0; i < training->sample_count; i++) {
         size_t before = UNITS;
         while (at < training->places[i].end) {
-            uint64_t found = find_symbol(table, firn_load_le64(training->sample + at),
+            uint64_t found = find_symbol(table, fi_load_le64(training->sample + at),
                                          training->places[i].end - at);
             size_t unit = found & 0xff;
             if (unit == ESCAPE) {
@@ -235,14 +235,14 @@ count_units(const struct firn_chunk_fsst *table, struct training *training)
 }
 
 static uint64_t
-unit_symbol(const struct firn_chunk_fsst *table, size_t unit)
+unit_symbol(const struct fi_chunk_fsst *table, size_t unit)
 {
     DCHECK(unit != ESCAPE);
     return unit < 256 ? table->symbols[unit] : unit - 256;
 }
 
 static uint32_t
-unit_size(const struct firn_chunk_fsst *table, size_t unit)
+unit_size(const struct fi_chunk_fsst *table, size_t unit)
 {
     DCHECK(unit != ESCAPE);
     return unit < 256 ? table->sizes[unit] : 1;
@@ -250,7 +250,7 @@ unit_size(const struct firn_chunk_fsst *table, size_t unit)
 
 /* Symbols that occur, and pairs of them; at most as many as the sample has bytes, and units. */
 static size_t
-find_candidates(const struct firn_chunk_fsst *table, struct training *training)
+find_candidates(const struct fi_chunk_fsst *table, struct training *training)
 {
     size_t count = 0;
     for (size_t a = 0; a < UNITS; a++) {
@@ -266,12 +266,11 @@ find_candidates(const struct firn_chunk_fsst *table, struct training *training)
         const size_t a = training->pairs_seen[i] / UNITS;
         const size_t b = training->pairs_seen[i] % UNITS;
         const uint32_t size = unit_size(table, a);
-        if (training->pairs[a][b] < PAIRS_MIN || size == FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX) {
+        if (training->pairs[a][b] < PAIRS_MIN || size == FI_CHUNK_FSST_SYMBOL_SIZE_MAX) {
             continue;
         }
         uint32_t joined = size + unit_size(table, b);
-        joined =
-            joined < FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX ? joined : FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX;
+        joined = joined < FI_CHUNK_FSST_SYMBOL_SIZE_MAX ? joined : FI_CHUNK_FSST_SYMBOL_SIZE_MAX;
         uint64_t both = unit_symbol(table, a) | unit_symbol(table, b) << 8 * size;
         training->candidates[count++] =
             (struct candidate){both, (uint64_t)joined * training->pairs[a][b], joined};
@@ -320,7 +319,7 @@ compare_places(const void *a, const void *b)
 }
 
 static void
-clear_table(struct firn_chunk_fsst *table)
+clear_table(struct fi_chunk_fsst *table)
 {
     memset(table, 0, sizeof *table);
     for (size_t i = 0; i < 256; i++) {
@@ -333,10 +332,10 @@ clear_table(struct firn_chunk_fsst *table)
 
 /* Symbols of three bytes or more by bucket, in the order of their codes. */
 static void
-fill_buckets(struct firn_chunk_fsst *table)
+fill_buckets(struct fi_chunk_fsst *table)
 {
-    uint8_t counts[1 << FIRN_CHUNK_FSST_BUCKET_BITS] = {0};
-    uint8_t nexts[1 << FIRN_CHUNK_FSST_BUCKET_BITS];
+    uint8_t counts[1 << FI_CHUNK_FSST_BUCKET_BITS] = {0};
+    uint8_t nexts[1 << FI_CHUNK_FSST_BUCKET_BITS];
     size_t total = 0;
     for (size_t i = 0; i < table->count; i++) {
         if (table->sizes[i] > 2) {
@@ -352,20 +351,20 @@ fill_buckets(struct firn_chunk_fsst *table)
     for (size_t i = 0; i < table->count; i++) {
         if (table->sizes[i] > 2) {
             table->longs[nexts[bucket_of(table->symbols[i])]++] =
-                (struct firn_chunk_fsst_long){.symbol = table->symbols[i],
-                                              .mask = UINT64_MAX >> (64 - 8 * table->sizes[i]),
-                                              .found = code_and_size(i, table->sizes[i])};
+                (struct fi_chunk_fsst_long){.symbol = table->symbols[i],
+                                            .mask = UINT64_MAX >> (64 - 8 * table->sizes[i]),
+                                            .found = code_and_size(i, table->sizes[i])};
         }
     }
-    DCHECK(total <= FIRN_CHUNK_FSST_SYMBOLS_MAX);
+    DCHECK(total <= FI_CHUNK_FSST_SYMBOLS_MAX);
 }
 
 /* The best candidates become the table. */
 static void
-choose_symbols(struct firn_chunk_fsst *table, struct candidate *candidates, size_t count)
+choose_symbols(struct fi_chunk_fsst *table, struct candidate *candidates, size_t count)
 {
     size_t kept = 0;
-    firn_sort(candidates, count, sizeof *candidates, compare_symbols);
+    fi_sort(candidates, count, sizeof *candidates, compare_symbols);
     for (size_t i = 0; i < count; i++) {
         if (kept > 0 && compare_symbols(&candidates[kept - 1], &candidates[i]) == 0) {
             candidates[kept - 1].gain += candidates[i].gain;
@@ -373,12 +372,12 @@ choose_symbols(struct firn_chunk_fsst *table, struct candidate *candidates, size
             candidates[kept++] = candidates[i];
         }
     }
-    if (kept > FIRN_CHUNK_FSST_SYMBOLS_MAX) {
-        firn_sort(candidates, kept, sizeof *candidates, compare_gains);
-        kept = FIRN_CHUNK_FSST_SYMBOLS_MAX;
+    if (kept > FI_CHUNK_FSST_SYMBOLS_MAX) {
+        fi_sort(candidates, kept, sizeof *candidates, compare_gains);
+        kept = FI_CHUNK_FSST_SYMBOLS_MAX;
     }
-    firn_sort(candidates, kept, sizeof *candidates, compare_places);
-    DCHECK(kept <= FIRN_CHUNK_FSST_SYMBOLS_MAX);
+    fi_sort(candidates, kept, sizeof *candidates, compare_places);
+    DCHECK(kept <= FI_CHUNK_FSST_SYMBOLS_MAX);
     clear_table(table);
     table->count = kept;
     for (size_t i = 0; i < kept; i++) {
@@ -395,10 +394,10 @@ choose_symbols(struct firn_chunk_fsst *table, struct candidate *candidates, size
 }
 
 int
-firn_chunk_fsst_train(const struct firn_chunk_values *values, struct firn_chunk_fsst *out,
-                      size_t *out_cost)
+fi_chunk_fsst_train(const struct fi_chunk_values *values, struct fi_chunk_fsst *out,
+                    size_t *out_cost)
 {
-    struct training *training = firn_alloc(sizeof *training);
+    struct training *training = fi_alloc(sizeof *training);
     if (training == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -412,7 +411,7 @@ firn_chunk_fsst_train(const struct firn_chunk_values *values, struct firn_chunk_
     memset(training->pairs, 0, sizeof training->pairs);
     take_sample(values, raw, training);
     memset(training->sample + training->sample_size, 0, 8);
-    DCHECK(values->kind == FIRN_PHYSICAL_BYTES && training->sample_size <= SAMPLE_SIZE);
+    DCHECK(values->kind == FI_PHYSICAL_BYTES && training->sample_size <= SAMPLE_SIZE);
     clear_table(out);
     for (unsigned round = 0; round < ROUNDS; round++) {
         count_units(out, training);
@@ -422,37 +421,37 @@ firn_chunk_fsst_train(const struct firn_chunk_values *values, struct firn_chunk_
                                    training->encoded);
     size_t in_sample = training->sample_size == 0 ? 1 : training->sample_size;
     *out_cost = 1 + 9 * out->count + (size_t)((uint64_t)raw * encoded / in_sample);
-    firn_free(training);
+    fi_free(training);
     return FIRN_OK;
 }
 
 /* ---- writing ---- */
 
 int
-firn_chunk_fsst_put_table(const struct firn_chunk_fsst *table, struct firn_buf *out)
+fi_chunk_fsst_put_table(const struct fi_chunk_fsst *table, struct fi_buf *out)
 {
-    int rc = firn_buf_append_u8(out, (uint8_t)table->count);
+    int rc = fi_buf_append_u8(out, (uint8_t)table->count);
     for (size_t i = 0; rc == FIRN_OK && i < table->count; i++) {
-        rc = firn_buf_append_le64(out, table->symbols[i]);
+        rc = fi_buf_append_le64(out, table->symbols[i]);
     }
-    return rc == FIRN_OK ? firn_buf_append(out, table->sizes, table->count) : rc;
+    return rc == FIRN_OK ? fi_buf_append(out, table->sizes, table->count) : rc;
 }
 
 int
-firn_chunk_fsst_put(const struct firn_chunk_values *values, const struct firn_chunk_fsst *table,
-                    size_t start, size_t count, unsigned *out_width, struct firn_buf *out)
+fi_chunk_fsst_put(const struct fi_chunk_values *values, const struct fi_chunk_fsst *table,
+                  size_t start, size_t count, unsigned *out_width, struct fi_buf *out)
 {
     int rc;
-    uint64_t sizes[FIRN_CHUNK_BLOCK];
-    struct place places[FIRN_CHUNK_BLOCK] = {{.end = 0}};
-    struct firn_buf memory = {0};
+    uint64_t sizes[FI_CHUNK_BLOCK];
+    struct place places[FI_CHUNK_BLOCK] = {{.end = 0}};
+    struct fi_buf memory = {0};
     size_t raw = 0;
     size_t filled = 0;
     for (size_t i = 0; i < count; i++) {
         raw += bytes_at(values, start + i).size;
     }
-    DCHECK(count <= FIRN_CHUNK_BLOCK && raw <= FIRN_CHUNK_BYTES_MAX);
-    FIRN_TRY(firn_buf_set_size(&memory, 3 * raw + 8 + 1));
+    DCHECK(count <= FI_CHUNK_BLOCK && raw <= FI_CHUNK_BYTES_MAX);
+    FI_TRY(fi_buf_set_size(&memory, 3 * raw + 8 + 1));
     uint8_t *encoded = memory.data + raw + 8;
     raw = 0;
     for (size_t i = 0; i < count; i++) {
@@ -473,18 +472,18 @@ firn_chunk_fsst_put(const struct firn_chunk_values *values, const struct firn_ch
         before = is_filled ? places[filled].out_end : before;
         filled += is_filled;
     }
-    FIRN_TRY(firn_buf_append_le32(out, (uint32_t)raw));
-    FIRN_TRY(firn_chunk_encode_sizes(out, sizes, count, out_width));
-    FIRN_TRY(firn_buf_append(out, encoded, size));
+    FI_TRY(fi_buf_append_le32(out, (uint32_t)raw));
+    FI_TRY(fi_chunk_encode_sizes(out, sizes, count, out_width));
+    FI_TRY(fi_buf_append(out, encoded, size));
 out:
-    firn_buf_deinit(&memory);
+    fi_buf_deinit(&memory);
     return rc;
 }
 
 /* ---- reading ---- */
 
 bool
-firn_chunk_fsst_open(struct firn_chunk *chunk, size_t *at)
+fi_chunk_fsst_open(struct fi_chunk *chunk, size_t *at)
 {
     size_t left = chunk->bytes.size - *at;
     if (left < 1 || left - 1 < (size_t)9 * chunk->bytes.data[*at]) {
@@ -498,12 +497,12 @@ firn_chunk_fsst_open(struct firn_chunk *chunk, size_t *at)
 }
 
 bool
-firn_chunk_fsst_check(const struct firn_chunk *chunk)
+fi_chunk_fsst_check(const struct fi_chunk *chunk)
 {
     const uint8_t *sizes = chunk->bytes.data + chunk->parts.entry_ends;
-    DCHECK(chunk->encoding == FIRN_ENCODING_FSST);
+    DCHECK(chunk->encoding == FI_ENCODING_FSST);
     for (size_t i = 0; i < chunk->parts.entry_count; i++) {
-        if (sizes[i] == 0 || sizes[i] > FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX) {
+        if (sizes[i] == 0 || sizes[i] > FI_CHUNK_FSST_SYMBOL_SIZE_MAX) {
             return false;
         }
     }
@@ -512,7 +511,7 @@ firn_chunk_fsst_check(const struct firn_chunk *chunk)
 
 /* has_room: also for the longest symbols. */
 static inline __attribute__((always_inline)) bool
-decode_codes(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, size_t room,
+decode_codes(const struct fi_chunk *chunk, firn_slice codes, uint8_t *out, size_t room,
              bool has_room, size_t *out_size)
 {
     const uint8_t *symbols = chunk->bytes.data + chunk->parts.entry_bytes;
@@ -540,10 +539,10 @@ decode_codes(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, siz
 /* Decodes a value to out, which has room for room bytes and 8 more. False where it is longer, or
  * has codes that there are not. */
 static bool
-decode_value(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, size_t room,
+decode_value(const struct fi_chunk *chunk, firn_slice codes, uint8_t *out, size_t room,
              size_t *out_size)
 {
-    return codes.size <= room / FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX
+    return codes.size <= room / FI_CHUNK_FSST_SYMBOL_SIZE_MAX
                ? decode_codes(chunk, codes, out, room, true, out_size)
                : decode_codes(chunk, codes, out, room, false, out_size);
 }
@@ -557,27 +556,27 @@ struct parts {
 };
 
 static int
-take_apart(const struct firn_chunk_block *view, struct parts *out, firn_error *err)
+take_apart(const struct fi_chunk_block *view, struct parts *out, firn_error *err)
 {
-    size_t head = HEAD_SIZE + firn_bit_pack_size(view->count, view->width);
+    size_t head = HEAD_SIZE + fi_bit_pack_size(view->count, view->width);
     *out = (struct parts){0};
-    if (view->data.size < head || firn_load_le32(view->data.data) > FIRN_CHUNK_BYTES_MAX) {
-        return firn_chunk_corrupt(err, "sizes of values are cut, or too large");
+    if (view->data.size < head || fi_load_le32(view->data.data) > FI_CHUNK_BYTES_MAX) {
+        return fi_chunk_corrupt(err, "sizes of values are cut, or too large");
     }
-    out->raw = firn_load_le32(view->data.data);
-    out->min = firn_load_le32(view->data.data + 4);
+    out->raw = fi_load_le32(view->data.data);
+    out->min = fi_load_le32(view->data.data + 4);
     out->sizes = view->data.data + HEAD_SIZE;
     out->bytes = firn_bytes(view->data.data + head, view->data.size - head);
     return FIRN_OK;
 }
 
 static int
-make_room(struct firn_chunk_scratch *scratch, size_t size, firn_error *err)
+make_room(struct fi_chunk_scratch *scratch, size_t size, firn_error *err)
 {
-    firn_buf_clear(&scratch->bytes);
-    return firn_buf_set_size(&scratch->bytes, size + 8) == FIRN_OK
+    fi_buf_clear(&scratch->bytes);
+    return fi_buf_set_size(&scratch->bytes, size + 8) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "decoded values");
+               : fi_error_no_memory(err, "decoded values");
 }
 
 /* How many values a block has up to the last one that is wanted. */
@@ -597,12 +596,12 @@ end_of_wanted(const uint64_t *wanted, size_t count)
 }
 
 int
-firn_chunk_fsst_read(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-                     const uint64_t *wanted, struct firn_chunk_scratch *scratch, firn_slice *out,
-                     firn_error *err)
+fi_chunk_fsst_read(const struct fi_chunk *chunk, const struct fi_chunk_block *view,
+                   const uint64_t *wanted, struct fi_chunk_scratch *scratch, firn_slice *out,
+                   firn_error *err)
 {
     struct parts parts;
-    uint64_t sizes[FIRN_CHUNK_BLOCK];
+    uint64_t sizes[FI_CHUNK_BLOCK];
     size_t from = 0;
     size_t to = 0;
     int rc = take_apart(view, &parts, err);
@@ -610,18 +609,18 @@ firn_chunk_fsst_read(const struct firn_chunk *chunk, const struct firn_chunk_blo
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_bit_pack_decode(parts.sizes, view->count, view->width, parts.min, 1, sizes);
+    fi_bit_pack_decode(parts.sizes, view->count, view->width, parts.min, 1, sizes);
     const size_t end = end_of_wanted(wanted, view->count);
     for (size_t i = 0; i < end; i++) {
         size_t size = 0;
         uint8_t *at = scratch->bytes.data + to;
         if (sizes[i] > parts.bytes.size - from) {
-            return firn_chunk_corrupt(err, "values are longer than their block");
+            return fi_chunk_corrupt(err, "values are longer than their block");
         }
-        if ((wanted == NULL || firn_chunk_has_bit(wanted, i)) &&
+        if ((wanted == NULL || fi_chunk_has_bit(wanted, i)) &&
             !decode_value(chunk, firn_bytes(parts.bytes.data + from, (size_t)sizes[i]), at,
                           parts.raw - to, &size)) {
-            return firn_chunk_corrupt(err, "a value has codes that are not, or too many");
+            return fi_chunk_corrupt(err, "a value has codes that are not, or too many");
         }
         out[i] = firn_bytes(at, size);
         from += sizes[i];
@@ -632,12 +631,12 @@ firn_chunk_fsst_read(const struct firn_chunk *chunk, const struct firn_chunk_blo
     }
     return end < view->count || (from == parts.bytes.size && (wanted != NULL || to == parts.raw))
                ? FIRN_OK
-               : firn_chunk_corrupt(err, "values are shorter than their block");
+               : fi_chunk_corrupt(err, "values are shorter than their block");
 }
 
 int
-firn_chunk_fsst_get(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
-                    struct firn_chunk_scratch *scratch, firn_slice *out, firn_error *err)
+fi_chunk_fsst_get(const struct fi_chunk *chunk, const struct fi_chunk_block *view, size_t i,
+                  struct fi_chunk_scratch *scratch, firn_slice *out, firn_error *err)
 {
     struct parts parts;
     size_t decoded = 0;
@@ -645,20 +644,20 @@ firn_chunk_fsst_get(const struct firn_chunk *chunk, const struct firn_chunk_bloc
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_bit_pack_sum128 start = firn_bit_pack_sum_first(parts.sizes, view->count, view->width, i) +
-                                 (firn_bit_pack_sum128)parts.min * i;
-    firn_bit_pack_sum128 size = (firn_bit_pack_sum128)parts.min +
-                                firn_bit_pack_get(parts.sizes, view->count, view->width, i);
+    fi_bit_pack_sum128 start = fi_bit_pack_sum_first(parts.sizes, view->count, view->width, i) +
+                               (fi_bit_pack_sum128)parts.min * i;
+    fi_bit_pack_sum128 size =
+        (fi_bit_pack_sum128)parts.min + fi_bit_pack_get(parts.sizes, view->count, view->width, i);
     if (start + size > parts.bytes.size) {
-        return firn_chunk_corrupt(err, "values are longer than their block");
+        return fi_chunk_corrupt(err, "values are longer than their block");
     }
     firn_slice codes = firn_bytes(parts.bytes.data + (size_t)start, (size_t)size);
-    size_t room = codes.size < parts.raw / FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX
-                      ? codes.size * FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX
+    size_t room = codes.size < parts.raw / FI_CHUNK_FSST_SYMBOL_SIZE_MAX
+                      ? codes.size * FI_CHUNK_FSST_SYMBOL_SIZE_MAX
                       : parts.raw;
     rc = make_room(scratch, room, err);
     if (rc == FIRN_OK && !decode_value(chunk, codes, scratch->bytes.data, room, &decoded)) {
-        return firn_chunk_corrupt(err, "a value has codes that are not, or too many");
+        return fi_chunk_corrupt(err, "a value has codes that are not, or too many");
     }
     *out = rc == FIRN_OK ? firn_bytes(scratch->bytes.data, decoded) : firn_bytes("", 0);
     return rc;

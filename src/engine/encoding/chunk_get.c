@@ -22,79 +22,76 @@ enum {
 /* ---- codes ---- */
 
 static bool
-get_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
-          uint64_t *out)
+get_delta(const struct fi_chunk *chunk, const struct fi_chunk_block *view, size_t i, uint64_t *out)
 {
     size_t head = chunk->parts.field_size + (size_t)8;
     const uint8_t *at = view->data.data;
-    if (view->data.size != head + firn_bit_pack_size(view->count, view->width)) {
+    if (view->data.size != head + fi_bit_pack_size(view->count, view->width)) {
         return false;
     }
-    uint64_t first = firn_bit_pack_get(at + head, view->count, view->width, 0);
-    *out = firn_chunk_load_field(at, chunk->parts.field_size) + i * firn_load_le64(at + head - 8) +
-           (uint64_t)firn_bit_pack_sum_first(at + head, view->count, view->width, i + 1) - first;
+    uint64_t first = fi_bit_pack_get(at + head, view->count, view->width, 0);
+    *out = fi_chunk_load_field(at, chunk->parts.field_size) + i * fi_load_le64(at + head - 8) +
+           (uint64_t)fi_bit_pack_sum_first(at + head, view->count, view->width, i + 1) - first;
     return true;
 }
 
 /* The first run that ends at i or after it. */
 static bool
-get_run(const struct firn_chunk_block *view, size_t i, uint64_t *out)
+get_run(const struct fi_chunk_block *view, size_t i, uint64_t *out)
 {
     const uint8_t *at = view->data.data;
-    size_t count = view->data.size < 2 ? 0 : firn_load_le16(at);
-    size_t codes_size = count > view->count ? 0 : firn_bit_pack_size(count, view->width);
+    size_t count = view->data.size < 2 ? 0 : fi_load_le16(at);
+    size_t codes_size = count > view->count ? 0 : fi_bit_pack_size(count, view->width);
     if (count == 0 || count > view->count ||
-        view->data.size !=
-            2 + codes_size + firn_bit_pack_size(count, FIRN_CHUNK_FORMAT_END_WIDTH)) {
+        view->data.size != 2 + codes_size + fi_bit_pack_size(count, FI_CHUNK_FORMAT_END_WIDTH)) {
         return false;
     }
     const uint8_t *ends = at + 2 + codes_size;
     size_t low = 0;
     size_t high = count;
-    FIRN_SEARCH_FIRST(low, high, middle,
-                      firn_bit_pack_get(ends, count, FIRN_CHUNK_FORMAT_END_WIDTH, middle) < i)
+    FI_SEARCH_FIRST(low, high, middle,
+                    fi_bit_pack_get(ends, count, FI_CHUNK_FORMAT_END_WIDTH, middle) < i)
     if (low == count) {
         return false;
     }
-    *out = view->low + firn_bit_pack_get(at + 2, count, view->width, low);
+    *out = view->low + fi_bit_pack_get(at + 2, count, view->width, low);
     return true;
 }
 
 static bool
-get_code(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
-         uint64_t *out)
+get_code(const struct fi_chunk *chunk, const struct fi_chunk_block *view, size_t i, uint64_t *out)
 {
     switch (chunk->encoding) {
-    case FIRN_ENCODING_DELTA:
+    case FI_ENCODING_DELTA:
         return get_delta(chunk, view, i, out);
-    case FIRN_ENCODING_RLE:
+    case FI_ENCODING_RLE:
         return get_run(view, i, out);
     default:
-        if (view->data.size != firn_bit_pack_size(view->count, view->width)) {
+        if (view->data.size != fi_bit_pack_size(view->count, view->width)) {
             return false;
         }
-        *out = view->low + firn_bit_pack_get(view->data.data, view->count, view->width, i);
-        return chunk->encoding != FIRN_ENCODING_DICTIONARY || *out <= view->high;
+        *out = view->low + fi_bit_pack_get(view->data.data, view->count, view->width, i);
+        return chunk->encoding != FI_ENCODING_DICTIONARY || *out <= view->high;
     }
 }
 
 /* ---- plain values ---- */
 
 static bool
-get_plain_number(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
-                 struct firn_cell *out)
+get_plain_number(const struct fi_chunk *chunk, const struct fi_chunk_block *view, size_t i,
+                 struct fi_cell *out)
 {
-    size_t size = firn_chunk_number_size(chunk->kind);
+    size_t size = fi_chunk_number_size(chunk->kind);
     if (view->data.size != view->count * size) {
         return false;
     }
-    *out = firn_chunk_cell_of(chunk->kind,
-                              firn_chunk_load_bits(chunk->kind, view->data.data + i * size));
+    *out =
+        fi_chunk_cell_of(chunk->kind, fi_chunk_load_bits(chunk->kind, view->data.data + i * size));
     return true;
 }
 
 static bool
-get_plain_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
+get_plain_bytes(const struct fi_chunk *chunk, const struct fi_chunk_block *view, size_t i,
                 firn_slice *out)
 {
     const uint8_t *at = view->data.data;
@@ -102,15 +99,15 @@ get_plain_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *v
         *out = firn_bytes(at + i * chunk->fixed_size, chunk->fixed_size);
         return view->data.size == view->count * chunk->fixed_size;
     }
-    size_t head = 4 + firn_bit_pack_size(view->count, view->width);
+    size_t head = 4 + fi_bit_pack_size(view->count, view->width);
     if (view->data.size < head) {
         return false;
     }
-    uint64_t min = firn_load_le32(at);
-    firn_bit_pack_sum128 start = firn_bit_pack_sum_first(at + 4, view->count, view->width, i) +
-                                 (firn_bit_pack_sum128)min * i;
-    firn_bit_pack_sum128 size =
-        (firn_bit_pack_sum128)min + firn_bit_pack_get(at + 4, view->count, view->width, i);
+    uint64_t min = fi_load_le32(at);
+    fi_bit_pack_sum128 start =
+        fi_bit_pack_sum_first(at + 4, view->count, view->width, i) + (fi_bit_pack_sum128)min * i;
+    fi_bit_pack_sum128 size =
+        (fi_bit_pack_sum128)min + fi_bit_pack_get(at + 4, view->count, view->width, i);
     if (start + size > view->data.size - head) {
         return false;
     }
@@ -122,7 +119,7 @@ get_plain_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *v
 
 /* A block whose i-th value's order is base + step * i + factor * packed number i. */
 struct line {
-    const struct firn_chunk_block *view;
+    const struct fi_chunk_block *view;
     const uint8_t *packed; /* NULL: there are none */
     uint64_t base;
     uint64_t step;
@@ -132,27 +129,27 @@ struct line {
 static inline uint64_t
 order_on(const struct line *line, size_t i)
 {
-    uint64_t number = line->packed == NULL ? 0
-                                           : firn_bit_pack_get(line->packed, line->view->count,
-                                                               line->view->width, i);
+    uint64_t number = line->packed == NULL
+                          ? 0
+                          : fi_bit_pack_get(line->packed, line->view->count, line->view->width, i);
     return line->base + line->step * i + line->factor * number;
 }
 
 /* false: the block is none, or not sound. */
 static bool
-find_line(const struct firn_chunk *chunk, const struct firn_chunk_block *view, struct line *out)
+find_line(const struct fi_chunk *chunk, const struct fi_chunk_block *view, struct line *out)
 {
     size_t head = chunk->parts.field_size + (size_t)8;
     uint64_t divisor = chunk->parts.divisor;
     *out = (struct line){.view = view, .base = chunk->parts.minimum, .factor = divisor};
-    if (chunk->encoding == FIRN_ENCODING_DELTA && view->width == 0 && view->data.size == head) {
+    if (chunk->encoding == FI_ENCODING_DELTA && view->width == 0 && view->data.size == head) {
         const uint8_t *at = view->data.data;
-        out->base += divisor * firn_chunk_load_field(at, chunk->parts.field_size);
-        out->step = divisor * firn_load_le64(at + head - 8);
+        out->base += divisor * fi_chunk_load_field(at, chunk->parts.field_size);
+        out->step = divisor * fi_load_le64(at + head - 8);
         return true;
     }
-    if (chunk->encoding == FIRN_ENCODING_FRAME &&
-        view->data.size == firn_bit_pack_size(view->count, view->width)) {
+    if (chunk->encoding == FI_ENCODING_FRAME &&
+        view->data.size == fi_bit_pack_size(view->count, view->width)) {
         out->base += divisor * view->low;
         out->packed = view->data.data;
         return true;
@@ -163,18 +160,18 @@ find_line(const struct firn_chunk *chunk, const struct firn_chunk_block *view, s
 /* The difference of value i of a block from the one before it, in the order. Requires: i > 0; the
  * block is sound. */
 static inline uint64_t
-step_to(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i)
+step_to(const struct fi_chunk *chunk, const struct fi_chunk_block *view, size_t i)
 {
     const uint8_t *packed = view->data.data + chunk->parts.field_size + 8;
     return chunk->parts.divisor *
-           (firn_load_le64(packed - 8) + firn_bit_pack_get(packed, view->count, view->width, i));
+           (fi_load_le64(packed - 8) + fi_bit_pack_get(packed, view->count, view->width, i));
 }
 
 /* Among the values of a block of differences that ascend: looks where the number would be if all
  * differences were the same, and a few steps around that place. false: only adding them up
  * tells. */
 static bool
-guess_in_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t wanted,
+guess_in_delta(const struct fi_chunk *chunk, const struct fi_chunk_block *view, uint64_t wanted,
                size_t *out_first, size_t *out_end)
 {
     const uint64_t divisor = chunk->parts.divisor;
@@ -214,21 +211,21 @@ guess_in_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *vi
 /* Among the values of a block of differences, which are added up until they reach the number.
  * false: the block is not sound. */
 static bool
-find_in_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t wanted,
+find_in_delta(const struct fi_chunk *chunk, const struct fi_chunk_block *view, uint64_t wanted,
               size_t *out_first, size_t *out_end)
 {
-    uint64_t steps[FIRN_CHUNK_BLOCK];
+    uint64_t steps[FI_CHUNK_BLOCK];
     size_t head = chunk->parts.field_size + (size_t)8;
     uint64_t divisor = chunk->parts.divisor;
     const uint8_t *at = view->data.data;
-    DCHECK(chunk->encoding == FIRN_ENCODING_DELTA && view->count <= FIRN_CHUNK_BLOCK);
-    if (view->data.size != head + firn_bit_pack_size(view->count, view->width)) {
+    DCHECK(chunk->encoding == FI_ENCODING_DELTA && view->count <= FI_CHUNK_BLOCK);
+    if (view->data.size != head + fi_bit_pack_size(view->count, view->width)) {
         return false;
     }
     uint64_t number =
-        chunk->parts.minimum + divisor * firn_chunk_load_field(at, chunk->parts.field_size);
-    firn_bit_pack_decode(at + head, view->count, view->width,
-                         divisor * firn_load_le64(at + head - 8), divisor, steps);
+        chunk->parts.minimum + divisor * fi_chunk_load_field(at, chunk->parts.field_size);
+    fi_bit_pack_decode(at + head, view->count, view->width, divisor * fi_load_le64(at + head - 8),
+                       divisor, steps);
     size_t i = 0;
     for (; i + STEPS < view->count; i += STEPS) { /* over those that it lies after */
         uint64_t sum = 0;
@@ -254,16 +251,16 @@ find_in_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *vie
 
 /* Among the values of one block; false: only decoding tells. */
 static bool
-find_in_block(const struct firn_chunk *chunk, size_t block, uint64_t wanted, size_t *out_first,
+find_in_block(const struct fi_chunk *chunk, size_t block, uint64_t wanted, size_t *out_first,
               size_t *out_end)
 {
-    struct firn_chunk_block view;
+    struct fi_chunk_block view;
     struct line line;
-    if (firn_chunk_block_at(chunk, block, &view, NULL) != FIRN_OK) {
+    if (fi_chunk_block_at(chunk, block, &view, NULL) != FIRN_OK) {
         return false;
     }
     if (!find_line(chunk, &view, &line)) {
-        return chunk->encoding == FIRN_ENCODING_DELTA &&
+        return chunk->encoding == FI_ENCODING_DELTA &&
                (guess_in_delta(chunk, &view, wanted, out_first, out_end) ||
                 find_in_delta(chunk, &view, wanted, out_first, out_end));
     }
@@ -287,12 +284,12 @@ find_in_block(const struct firn_chunk *chunk, size_t block, uint64_t wanted, siz
 
 /* The first block, from low on, whose smallest or largest value is not below an order. */
 static size_t
-find_block(const struct firn_chunk *chunk, size_t low, bool by_largest, uint64_t wanted)
+find_block(const struct fi_chunk *chunk, size_t low, bool by_largest, uint64_t wanted)
 {
-    for (size_t high = firn_chunk_block_count(chunk); low < high;) {
+    for (size_t high = fi_chunk_block_count(chunk); low < high;) {
         size_t middle = low + (high - low) / 2;
         uint64_t codes[2];
-        firn_chunk_block_codes(chunk, middle, &codes[0], &codes[1]);
+        fi_chunk_block_codes(chunk, middle, &codes[0], &codes[1]);
         if (chunk->parts.minimum + chunk->parts.divisor * codes[by_largest ? 1 : 0] < wanted) {
             low = middle + 1;
         } else {
@@ -303,24 +300,24 @@ find_block(const struct firn_chunk *chunk, size_t low, bool by_largest, uint64_t
 }
 
 bool
-firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell *number,
-                     size_t *out_first, size_t *out_end, bool *out_is_exact)
+fi_chunk_get_place(const struct fi_chunk *chunk, const struct fi_cell *number, size_t *out_first,
+                   size_t *out_end, bool *out_is_exact)
 {
     *out_is_exact = false;
-    bool has_order = chunk->encoding == FIRN_ENCODING_FRAME ||
-                     chunk->encoding == FIRN_ENCODING_DELTA || chunk->encoding == FIRN_ENCODING_RLE;
+    bool has_order = chunk->encoding == FI_ENCODING_FRAME || chunk->encoding == FI_ENCODING_DELTA ||
+                     chunk->encoding == FI_ENCODING_RLE;
     if (!has_order || chunk->parts.has_nulls || number->kind != chunk->kind ||
-        firn_chunk_is_float(chunk->kind)) {
+        fi_chunk_is_float(chunk->kind)) {
         return false;
     }
-    uint64_t wanted = firn_chunk_order(chunk->kind, firn_chunk_cell_bits(number));
+    uint64_t wanted = fi_chunk_order(chunk->kind, fi_chunk_cell_bits(number));
     size_t count = chunk->count;
     size_t block = find_block(chunk, 0, true, wanted);
-    size_t after = wanted == UINT64_MAX ? firn_chunk_block_count(chunk)
+    size_t after = wanted == UINT64_MAX ? fi_chunk_block_count(chunk)
                                         : find_block(chunk, block, false, wanted + 1);
-    size_t start = block * FIRN_CHUNK_BLOCK;
+    size_t start = block * FI_CHUNK_BLOCK;
     *out_first = start < count ? start : count;
-    *out_end = after * FIRN_CHUNK_BLOCK < count ? after * FIRN_CHUNK_BLOCK : count;
+    *out_end = after * FI_CHUNK_BLOCK < count ? after * FI_CHUNK_BLOCK : count;
     if (after == block + 1 && find_in_block(chunk, block, wanted, out_first, out_end)) {
         *out_first += start;
         *out_end += start;
@@ -333,73 +330,73 @@ firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell *num
 /* ---- all encodings ---- */
 
 static bool
-get_by_code(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i,
-            struct firn_cell *out)
+get_by_code(const struct fi_chunk *chunk, const struct fi_chunk_block *view, size_t i,
+            struct fi_cell *out)
 {
     uint64_t code;
     if (!get_code(chunk, view, i, &code)) {
         return false;
     }
-    if (chunk->encoding == FIRN_ENCODING_DICTIONARY) {
-        return firn_chunk_code_value(chunk, (uint32_t)code, NULL, out, NULL) == FIRN_OK;
+    if (chunk->encoding == FI_ENCODING_DICTIONARY) {
+        return fi_chunk_code_value(chunk, (uint32_t)code, NULL, out, NULL) == FIRN_OK;
     }
     uint64_t order = chunk->parts.minimum + chunk->parts.divisor * code;
-    *out = firn_chunk_cell_of(chunk->kind, firn_chunk_unorder(chunk->kind, order));
+    *out = fi_chunk_cell_of(chunk->kind, fi_chunk_unorder(chunk->kind, order));
     return true;
 }
 
 int
-firn_chunk_get(const struct firn_chunk *chunk, size_t i, struct firn_chunk_scratch *scratch,
-               struct firn_cell *out, firn_error *err)
+fi_chunk_get(const struct fi_chunk *chunk, size_t i, struct fi_chunk_scratch *scratch,
+             struct fi_cell *out, firn_error *err)
 {
-    struct firn_chunk_block view;
-    size_t in_block = i % FIRN_CHUNK_BLOCK;
+    struct fi_chunk_block view;
+    size_t in_block = i % FI_CHUNK_BLOCK;
     bool is_sound = true;
     uint64_t bits;
     CHECK(i < chunk->count);
-    *out = (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
-    int rc = firn_chunk_block_at(chunk, i / FIRN_CHUNK_BLOCK, &view, err);
+    *out = (struct fi_cell){.kind = FI_PHYSICAL_NONE};
+    int rc = fi_chunk_block_at(chunk, i / FI_CHUNK_BLOCK, &view, err);
     if (rc != FIRN_OK || view.null_count == view.count ||
         (view.mask != NULL && (view.mask[in_block / 8] >> in_block % 8 & 1) == 0)) {
         return rc;
     }
     switch (chunk->encoding) {
-    case FIRN_ENCODING_CONSTANT:
-        *out = firn_chunk_constant(chunk);
+    case FI_ENCODING_CONSTANT:
+        *out = fi_chunk_constant(chunk);
         break;
-    case FIRN_ENCODING_PLAIN:
-        if (chunk->kind == FIRN_PHYSICAL_BYTES) {
+    case FI_ENCODING_PLAIN:
+        if (chunk->kind == FI_PHYSICAL_BYTES) {
             is_sound = get_plain_bytes(chunk, &view, in_block, &out->as.bytes);
-            out->kind = FIRN_PHYSICAL_BYTES;
+            out->kind = FI_PHYSICAL_BYTES;
         } else {
             is_sound = get_plain_number(chunk, &view, in_block, out);
         }
         break;
-    case FIRN_ENCODING_FRAME:
-    case FIRN_ENCODING_DELTA:
-    case FIRN_ENCODING_RLE:
-    case FIRN_ENCODING_DICTIONARY:
+    case FI_ENCODING_FRAME:
+    case FI_ENCODING_DELTA:
+    case FI_ENCODING_RLE:
+    case FI_ENCODING_DICTIONARY:
         is_sound = get_by_code(chunk, &view, in_block, out);
         break;
-    case FIRN_ENCODING_ALP:
-        is_sound = firn_chunk_alp_get(chunk, &view, in_block, &bits);
-        *out = firn_chunk_cell_of(chunk->kind, is_sound ? bits : 0);
+    case FI_ENCODING_ALP:
+        is_sound = fi_chunk_alp_get(chunk, &view, in_block, &bits);
+        *out = fi_chunk_cell_of(chunk->kind, is_sound ? bits : 0);
         break;
-    case FIRN_ENCODING_FSST:
-        out->kind = FIRN_PHYSICAL_BYTES;
-        rc = firn_chunk_fsst_get(chunk, &view, in_block, scratch, &out->as.bytes, err);
+    case FI_ENCODING_FSST:
+        out->kind = FI_PHYSICAL_BYTES;
+        rc = fi_chunk_fsst_get(chunk, &view, in_block, scratch, &out->as.bytes, err);
         break;
     default:
-        DCHECK(chunk->encoding == FIRN_ENCODING_FRONT);
-        out->kind = FIRN_PHYSICAL_BYTES;
-        rc = firn_chunk_front_get(&view, in_block, scratch, &out->as.bytes, err);
+        DCHECK(chunk->encoding == FI_ENCODING_FRONT);
+        out->kind = FI_PHYSICAL_BYTES;
+        rc = fi_chunk_front_get(&view, in_block, scratch, &out->as.bytes, err);
         break;
     }
     if (!is_sound) {
-        rc = firn_chunk_corrupt(err, "a block does not have what its record says");
+        rc = fi_chunk_corrupt(err, "a block does not have what its record says");
     }
     if (rc != FIRN_OK) {
-        *out = (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
+        *out = (struct fi_cell){.kind = FI_PHYSICAL_NONE};
     }
     return rc;
 }

@@ -4,7 +4,7 @@
  *
  * Numbers are decoded as orders and converted to values in place. Plain ones are read in place if
  * they are aligned. Each decoder checks that its block's data has exactly the required size, which
- * bounds what it reads and writes, together with FIRN_CHUNK_BYTES_MAX.
+ * bounds what it reads and writes, together with FI_CHUNK_BYTES_MAX.
  */
 #include "base/check.h"
 #include "encoding/bit_pack.h"
@@ -18,51 +18,49 @@ enum { ENTRIES_MAX = 256 }; /* of a dictionary, that a block may have to be foun
 
 /* Room for `size` bytes, contents undefined. */
 static int
-make_room(struct firn_buf *buf, size_t size, firn_error *err)
+make_room(struct fi_buf *buf, size_t size, firn_error *err)
 {
-    firn_buf_clear(buf);
-    return firn_buf_set_size(buf, size) == FIRN_OK ? FIRN_OK
-                                                   : firn_error_no_memory(err, "decoded values");
+    fi_buf_clear(buf);
+    return fi_buf_set_size(buf, size) == FIRN_OK ? FIRN_OK
+                                                 : fi_error_no_memory(err, "decoded values");
 }
 
 /* ---- codes ---- */
 
 int
-firn_chunk_read_runs(const struct firn_chunk_block *view, struct firn_chunk_runs *out,
-                     firn_error *err)
+fi_chunk_read_runs(const struct fi_chunk_block *view, struct fi_chunk_runs *out, firn_error *err)
 {
     const uint8_t *at = view->data.data;
-    DCHECK(view->count > 0 && view->count <= FIRN_CHUNK_BLOCK);
-    size_t count = view->data.size < 2 ? 0 : firn_load_le16(at);
+    DCHECK(view->count > 0 && view->count <= FI_CHUNK_BLOCK);
+    size_t count = view->data.size < 2 ? 0 : fi_load_le16(at);
     out->count = 0;
     if (count == 0 || count > view->count) {
-        return firn_chunk_corrupt(err, "a block has no runs, or more than values");
+        return fi_chunk_corrupt(err, "a block has no runs, or more than values");
     }
-    size_t codes_size = firn_bit_pack_size(count, view->width);
-    if (view->data.size !=
-        2 + codes_size + firn_bit_pack_size(count, FIRN_CHUNK_FORMAT_END_WIDTH)) {
-        return firn_chunk_corrupt(err, "a block of runs has another size than these");
+    size_t codes_size = fi_bit_pack_size(count, view->width);
+    if (view->data.size != 2 + codes_size + fi_bit_pack_size(count, FI_CHUNK_FORMAT_END_WIDTH)) {
+        return fi_chunk_corrupt(err, "a block of runs has another size than these");
     }
-    firn_bit_pack_decode(at + 2, count, view->width, 0, 1, out->codes);
-    firn_bit_pack_decode(at + 2 + codes_size, count, FIRN_CHUNK_FORMAT_END_WIDTH, 1, 1, out->ends);
+    fi_bit_pack_decode(at + 2, count, view->width, 0, 1, out->codes);
+    fi_bit_pack_decode(at + 2 + codes_size, count, FI_CHUNK_FORMAT_END_WIDTH, 1, 1, out->ends);
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && out->ends[i] <= out->ends[i - 1]) {
-            return firn_chunk_corrupt(err, "runs of a block do not follow each other");
+            return fi_chunk_corrupt(err, "runs of a block do not follow each other");
         }
     }
     if (out->ends[count - 1] != view->count) {
-        return firn_chunk_corrupt(err, "runs are longer or shorter than their block");
+        return fi_chunk_corrupt(err, "runs are longer or shorter than their block");
     }
     out->count = count;
     return FIRN_OK;
 }
 
 static int
-read_runs(const struct firn_chunk_block *view, uint64_t base, uint64_t factor, uint64_t *out,
+read_runs(const struct fi_chunk_block *view, uint64_t base, uint64_t factor, uint64_t *out,
           firn_error *err)
 {
-    struct firn_chunk_runs runs;
-    int rc = firn_chunk_read_runs(view, &runs, err);
+    struct fi_chunk_runs runs;
+    int rc = fi_chunk_read_runs(view, &runs, err);
     size_t i = 0;
     for (size_t run = 0; rc == FIRN_OK && run < runs.count; run++) {
         uint64_t number = base + factor * runs.codes[run];
@@ -75,18 +73,18 @@ read_runs(const struct firn_chunk_block *view, uint64_t base, uint64_t factor, u
 }
 
 static int
-read_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t base,
+read_delta(const struct fi_chunk *chunk, const struct fi_chunk_block *view, uint64_t base,
            uint64_t factor, uint64_t *out, firn_error *err)
 {
     size_t head = chunk->parts.field_size + (size_t)8;
     const uint8_t *at = view->data.data;
     DCHECK(view->count > 0 && chunk->parts.field_size <= 8);
-    if (view->data.size != head + firn_bit_pack_size(view->count, view->width)) {
-        return firn_chunk_corrupt(err, "a block of differences has another size than these");
+    if (view->data.size != head + fi_bit_pack_size(view->count, view->width)) {
+        return fi_chunk_corrupt(err, "a block of differences has another size than these");
     }
-    uint64_t number = base + factor * firn_chunk_load_field(at, chunk->parts.field_size);
-    uint64_t step = firn_load_le64(at + head - 8);
-    firn_bit_pack_decode(at + head, view->count, view->width, factor * step, factor, out);
+    uint64_t number = base + factor * fi_chunk_load_field(at, chunk->parts.field_size);
+    uint64_t step = fi_load_le64(at + head - 8);
+    fi_bit_pack_decode(at + head, view->count, view->width, factor * step, factor, out);
     out[0] = number;
     for (size_t i = 1; i < view->count; i++) {
         out[i] = number += out[i];
@@ -96,39 +94,39 @@ read_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, 
 
 /* Whether a block of packed numbers has as many as its record says. */
 static int
-check_packed(const struct firn_chunk_block *view, firn_error *err)
+check_packed(const struct fi_chunk_block *view, firn_error *err)
 {
-    DCHECK(view->count > 0 && view->count <= FIRN_CHUNK_BLOCK);
-    return view->data.size == firn_bit_pack_size(view->count, view->width)
+    DCHECK(view->count > 0 && view->count <= FI_CHUNK_BLOCK);
+    return view->data.size == fi_bit_pack_size(view->count, view->width)
                ? FIRN_OK
-               : firn_chunk_corrupt(err, "a block of packed numbers has another size than these");
+               : fi_chunk_corrupt(err, "a block of packed numbers has another size than these");
 }
 
 /* Decodes a block of FRAME, DELTA, RLE or DICTIONARY to numbers: base + factor * code, modulo
  * 2^64. */
 static int
-decode_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t base,
+decode_numbers(const struct fi_chunk *chunk, const struct fi_chunk_block *view, uint64_t base,
                uint64_t factor, uint64_t *out, firn_error *err)
 {
     switch (chunk->encoding) {
-    case FIRN_ENCODING_RLE:
+    case FI_ENCODING_RLE:
         return read_runs(view, base + factor * view->low, factor, out, err);
-    case FIRN_ENCODING_DELTA:
+    case FI_ENCODING_DELTA:
         return read_delta(chunk, view, base, factor, out, err);
     default:
         break;
     }
     int rc = check_packed(view, err);
     if (rc == FIRN_OK) {
-        firn_bit_pack_decode(view->data.data, view->count, view->width, base + factor * view->low,
-                             factor, out);
+        fi_bit_pack_decode(view->data.data, view->count, view->width, base + factor * view->low,
+                           factor, out);
     }
     return rc;
 }
 
 /* The codes of a block of a DICTIONARY chunk, nulls' too. */
 static int
-read_codes(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t *out,
+read_codes(const struct fi_chunk *chunk, const struct fi_chunk_block *view, uint64_t *out,
            firn_error *err)
 {
     uint64_t above = 0;
@@ -137,29 +135,29 @@ read_codes(const struct firn_chunk *chunk, const struct firn_chunk_block *view, 
     for (size_t i = 0; rc == FIRN_OK && i < view->count; i++) {
         above |= (view->high - out[i]) | out[i];
     }
-    return above >> 63 == 0 ? rc : firn_chunk_corrupt(err, "a code is above its block's largest");
+    return above >> 63 == 0 ? rc : fi_chunk_corrupt(err, "a code is above its block's largest");
 }
 
 int
-firn_chunk_read_codes(const struct firn_chunk *chunk, size_t block, uint32_t *out, firn_error *err)
+fi_chunk_read_codes(const struct fi_chunk *chunk, size_t block, uint32_t *out, firn_error *err)
 {
-    struct firn_chunk_block view;
-    uint64_t valid[FIRN_CHUNK_MASK_WORDS];
-    CHECK(chunk->encoding == FIRN_ENCODING_DICTIONARY);
-    DCHECK(block < firn_chunk_block_count(chunk));
-    int rc = firn_chunk_block_at(chunk, block, &view, err);
+    struct fi_chunk_block view;
+    uint64_t valid[FI_CHUNK_MASK_WORDS];
+    CHECK(chunk->encoding == FI_ENCODING_DICTIONARY);
+    DCHECK(block < fi_chunk_block_count(chunk));
+    int rc = fi_chunk_block_at(chunk, block, &view, err);
     rc = rc == FIRN_OK ? check_packed(&view, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (firn_bit_pack_decode_narrow(view.data.data, view.count, view.width, (uint32_t)view.low,
-                                    out) > view.high - view.low) {
-        return firn_chunk_corrupt(err, "a code is above its block's largest");
+    if (fi_bit_pack_decode_narrow(view.data.data, view.count, view.width, (uint32_t)view.low, out) >
+        view.high - view.low) {
+        return fi_chunk_corrupt(err, "a code is above its block's largest");
     }
     if (view.null_count > 0) {
-        rc = firn_chunk_block_valid(&view, valid, err);
+        rc = fi_chunk_block_valid(&view, valid, err);
         for (size_t i = 0; rc == FIRN_OK && i < view.count; i++) {
-            out[i] = firn_chunk_has_bit(valid, i) ? out[i] : chunk->parts.entry_count;
+            out[i] = fi_chunk_has_bit(valid, i) ? out[i] : chunk->parts.entry_count;
         }
     }
     return rc;
@@ -169,51 +167,51 @@ firn_chunk_read_codes(const struct firn_chunk *chunk, size_t block, uint32_t *ou
 
 /* The floating-point numbers whose orders these are. */
 static void
-unorder(enum firn_physical kind, uint64_t *numbers, size_t count)
+unorder(enum fi_physical kind, uint64_t *numbers, size_t count)
 {
-    DCHECK(firn_chunk_is_float(kind));
+    DCHECK(fi_chunk_is_float(kind));
     for (size_t i = 0; i < count; i++) {
-        numbers[i] = firn_chunk_unorder(kind, numbers[i]);
+        numbers[i] = fi_chunk_unorder(kind, numbers[i]);
     }
 }
 
 /* Makes nulls 0, and moves the bits of F32 together. */
 static void
-finish(enum firn_physical kind, const uint64_t *valid, uint64_t *numbers, size_t count)
+finish(enum fi_physical kind, const uint64_t *valid, uint64_t *numbers, size_t count)
 {
-    DCHECK(kind != FIRN_PHYSICAL_BYTES && count <= FIRN_CHUNK_BLOCK);
+    DCHECK(kind != FI_PHYSICAL_BYTES && count <= FI_CHUNK_BLOCK);
     if (valid != NULL) {
         for (size_t i = 0; i < count; i++) {
             numbers[i] &= 0 - (valid[i / 64] >> i % 64 & 1);
         }
     }
-    if (kind == FIRN_PHYSICAL_F32) {
+    if (kind == FI_PHYSICAL_F32) {
         uint8_t *bytes = (uint8_t *)numbers;
         for (size_t i = 0; i < count; i++) {
-            firn_store_le32(bytes + 4 * i, firn_load_le32(bytes + 8 * i));
+            fi_store_le32(bytes + 4 * i, fi_load_le32(bytes + 8 * i));
         }
     }
 }
 
 static int
-read_entries(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t *numbers,
+read_entries(const struct fi_chunk *chunk, const struct fi_chunk_block *view, uint64_t *numbers,
              firn_error *err)
 {
     int rc = read_codes(chunk, view, numbers, err);
     for (size_t i = 0; rc == FIRN_OK && i < view->count; i++) {
-        numbers[i] = firn_chunk_dictionary_bits(chunk, (size_t)numbers[i]);
+        numbers[i] = fi_chunk_dictionary_bits(chunk, (size_t)numbers[i]);
     }
     return rc;
 }
 
 static int
-read_plain_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-                   struct firn_chunk_scratch *scratch, const void **out, firn_error *err)
+read_plain_numbers(const struct fi_chunk *chunk, const struct fi_chunk_block *view,
+                   struct fi_chunk_scratch *scratch, const void **out, firn_error *err)
 {
-    size_t size = view->count * firn_chunk_number_size(chunk->kind);
-    DCHECK(chunk->kind != FIRN_PHYSICAL_BYTES);
+    size_t size = view->count * fi_chunk_number_size(chunk->kind);
+    DCHECK(chunk->kind != FI_PHYSICAL_BYTES);
     if (view->data.size != size) {
-        return firn_chunk_corrupt(err, "a block of plain values has another size than these");
+        return fi_chunk_corrupt(err, "a block of plain values has another size than these");
     }
     if ((uintptr_t)view->data.data % 8 == 0) {
         *out = view->data.data;
@@ -228,15 +226,15 @@ read_plain_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block
 }
 
 static void
-fill_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t bits,
+fill_numbers(const struct fi_chunk *chunk, const struct fi_chunk_block *view, uint64_t bits,
              const uint64_t *valid, void *out)
 {
     uint64_t *wide = out;
     uint32_t *narrow = out;
-    DCHECK(view->count <= FIRN_CHUNK_BLOCK);
+    DCHECK(view->count <= FI_CHUNK_BLOCK);
     for (size_t i = 0; i < view->count; i++) {
-        uint64_t number = valid == NULL || firn_chunk_has_bit(valid, i) ? bits : 0;
-        if (chunk->kind == FIRN_PHYSICAL_F32) {
+        uint64_t number = valid == NULL || fi_chunk_has_bit(valid, i) ? bits : 0;
+        if (chunk->kind == FI_PHYSICAL_F32) {
             narrow[i] = (uint32_t)number;
         } else {
             wide[i] = number;
@@ -245,12 +243,11 @@ fill_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view
 }
 
 static int
-read_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-             const uint64_t *valid, struct firn_chunk_scratch *scratch, const void **out,
-             firn_error *err)
+read_numbers(const struct fi_chunk *chunk, const struct fi_chunk_block *view, const uint64_t *valid,
+             struct fi_chunk_scratch *scratch, const void **out, firn_error *err)
 {
     DCHECK((valid == NULL) == (view->null_count == 0));
-    if (chunk->encoding == FIRN_ENCODING_PLAIN) {
+    if (chunk->encoding == FI_ENCODING_PLAIN) {
         return read_plain_numbers(chunk, view, scratch, out, err);
     }
     int rc = make_room(&scratch->numbers, view->count * 8, err);
@@ -260,26 +257,26 @@ read_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view
     *out = scratch->numbers.data;
     uint64_t *numbers = (uint64_t *)(void *)scratch->numbers.data;
     switch (chunk->encoding) {
-    case FIRN_ENCODING_CONSTANT: {
-        struct firn_cell cell = {0};
+    case FI_ENCODING_CONSTANT: {
+        struct fi_cell cell = {0};
         if (view->null_count < view->count) {
-            cell = firn_chunk_constant(chunk);
+            cell = fi_chunk_constant(chunk);
         }
-        fill_numbers(chunk, view, firn_chunk_cell_bits(&cell), valid, numbers);
+        fill_numbers(chunk, view, fi_chunk_cell_bits(&cell), valid, numbers);
         return FIRN_OK;
     }
-    case FIRN_ENCODING_DICTIONARY:
+    case FI_ENCODING_DICTIONARY:
         rc = read_entries(chunk, view, numbers, err);
         break;
-    case FIRN_ENCODING_ALP:
-        rc = firn_chunk_alp_read(chunk, view, numbers, err);
+    case FI_ENCODING_ALP:
+        rc = fi_chunk_alp_read(chunk, view, numbers, err);
         break;
     default: {
         /* Adding 2^63 is what makes a signed number of its order. */
-        uint64_t sign = chunk->kind == FIRN_PHYSICAL_I64 ? FIRN_CHUNK_SIGN64 : 0;
+        uint64_t sign = chunk->kind == FI_PHYSICAL_I64 ? FI_CHUNK_SIGN64 : 0;
         rc = decode_numbers(chunk, view, chunk->parts.minimum + sign, chunk->parts.divisor, numbers,
                             err);
-        if (rc == FIRN_OK && firn_chunk_is_float(chunk->kind)) {
+        if (rc == FIRN_OK && fi_chunk_is_float(chunk->kind)) {
             unorder(chunk->kind, numbers, view->count);
         }
         break;
@@ -294,77 +291,77 @@ read_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view
 /* ---- bytes ---- */
 
 static int
-read_plain_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-                 firn_slice *out, firn_error *err)
+read_plain_bytes(const struct fi_chunk *chunk, const struct fi_chunk_block *view, firn_slice *out,
+                 firn_error *err)
 {
     const uint8_t *at = view->data.data;
     if (chunk->fixed_size != 0) {
         if (view->data.size != view->count * chunk->fixed_size) {
-            return firn_chunk_corrupt(err, "a block of plain values has another size than these");
+            return fi_chunk_corrupt(err, "a block of plain values has another size than these");
         }
         for (size_t i = 0; i < view->count; i++) {
             out[i] = firn_bytes(at + i * chunk->fixed_size, chunk->fixed_size);
         }
         return FIRN_OK;
     }
-    size_t packed_size = firn_bit_pack_size(view->count, view->width);
-    uint64_t sizes[FIRN_CHUNK_BLOCK];
+    size_t packed_size = fi_bit_pack_size(view->count, view->width);
+    uint64_t sizes[FI_CHUNK_BLOCK];
     if (view->data.size < 4 + packed_size) {
-        return firn_chunk_corrupt(err, "sizes of values are cut");
+        return fi_chunk_corrupt(err, "sizes of values are cut");
     }
     size_t left = view->data.size - 4 - packed_size;
-    firn_bit_pack_decode(at + 4, view->count, view->width, firn_load_le32(at), 1, sizes);
+    fi_bit_pack_decode(at + 4, view->count, view->width, fi_load_le32(at), 1, sizes);
     at += 4 + packed_size;
     for (size_t i = 0; i < view->count; i++) {
         if (sizes[i] > left) {
-            return firn_chunk_corrupt(err, "values are longer than their block");
+            return fi_chunk_corrupt(err, "values are longer than their block");
         }
         out[i] = firn_bytes(at, (size_t)sizes[i]);
         at += sizes[i];
         left -= sizes[i];
     }
-    return left == 0 ? FIRN_OK : firn_chunk_corrupt(err, "values are shorter than their block");
+    return left == 0 ? FIRN_OK : fi_chunk_corrupt(err, "values are shorter than their block");
 }
 
 /* Entries lie after each other, with their ends in a list: those of a block are found once, and not
  * for each value. */
 static int
-read_slices(const struct firn_chunk *chunk, const struct firn_chunk_block *view, firn_slice *out,
+read_slices(const struct fi_chunk *chunk, const struct fi_chunk_block *view, firn_slice *out,
             firn_error *err)
 {
     firn_slice entries[ENTRIES_MAX];
-    uint32_t codes[FIRN_CHUNK_BLOCK];
+    uint32_t codes[FI_CHUNK_BLOCK];
     const size_t low = (size_t)view->low;
     const size_t span = (size_t)(view->high - view->low);
     bool is_inside = true;
     DCHECK(view->low <= view->high && view->high < chunk->parts.entry_count);
     int rc = check_packed(view, err);
     if (rc == FIRN_OK &&
-        firn_bit_pack_decode_narrow(view->data.data, view->count, view->width, 0, codes) > span) {
-        rc = firn_chunk_corrupt(err, "a code is above its block's largest");
+        fi_bit_pack_decode_narrow(view->data.data, view->count, view->width, 0, codes) > span) {
+        rc = fi_chunk_corrupt(err, "a code is above its block's largest");
     }
     if (rc != FIRN_OK) {
         return rc;
     }
     if (span >= ENTRIES_MAX) {
         for (size_t i = 0; i < view->count; i++) {
-            is_inside &= firn_chunk_dictionary_bytes(chunk, low + codes[i], &out[i]);
+            is_inside &= fi_chunk_dictionary_bytes(chunk, low + codes[i], &out[i]);
         }
     } else {
         for (size_t i = 0; i <= span; i++) {
-            is_inside &= firn_chunk_dictionary_bytes(chunk, low + i, &entries[i]);
+            is_inside &= fi_chunk_dictionary_bytes(chunk, low + i, &entries[i]);
         }
         for (size_t i = 0; i < view->count; i++) {
             out[i] = entries[codes[i]];
         }
     }
-    return is_inside ? FIRN_OK : firn_chunk_corrupt(err, "an entry of its dictionary lies outside");
+    return is_inside ? FIRN_OK : fi_chunk_corrupt(err, "an entry of its dictionary lies outside");
 }
 
 static int
-read_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-           const uint64_t *valid, const uint64_t *wanted, struct firn_chunk_scratch *scratch,
-           const void **out, firn_error *err)
+read_bytes(const struct fi_chunk *chunk, const struct fi_chunk_block *view, const uint64_t *valid,
+           const uint64_t *wanted, struct fi_chunk_scratch *scratch, const void **out,
+           firn_error *err)
 {
     firn_slice value = {0};
     DCHECK((valid == NULL) == (view->null_count == 0));
@@ -375,22 +372,22 @@ read_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
     firn_slice *slices = (firn_slice *)(void *)scratch->numbers.data;
     *out = slices;
     switch (chunk->encoding) {
-    case FIRN_ENCODING_PLAIN:
+    case FI_ENCODING_PLAIN:
         rc = read_plain_bytes(chunk, view, slices, err);
         break;
-    case FIRN_ENCODING_DICTIONARY:
+    case FI_ENCODING_DICTIONARY:
         rc = read_slices(chunk, view, slices, err);
         break;
-    case FIRN_ENCODING_FSST:
-        rc = firn_chunk_fsst_read(chunk, view, wanted, scratch, slices, err);
+    case FI_ENCODING_FSST:
+        rc = fi_chunk_fsst_read(chunk, view, wanted, scratch, slices, err);
         break;
-    case FIRN_ENCODING_FRONT:
-        rc = firn_chunk_front_read(view, wanted, scratch, slices, err);
+    case FI_ENCODING_FRONT:
+        rc = fi_chunk_front_read(view, wanted, scratch, slices, err);
         break;
     default:
-        DCHECK(chunk->encoding == FIRN_ENCODING_CONSTANT);
+        DCHECK(chunk->encoding == FI_ENCODING_CONSTANT);
         if (view->null_count < view->count) {
-            value = firn_chunk_constant(chunk).as.bytes;
+            value = fi_chunk_constant(chunk).as.bytes;
         }
         for (size_t i = 0; i < view->count; i++) {
             slices[i] = value;
@@ -399,7 +396,7 @@ read_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
     }
     if (rc == FIRN_OK && valid != NULL) {
         for (size_t i = 0; i < view->count; i++) {
-            if (!firn_chunk_has_bit(valid, i)) {
+            if (!fi_chunk_has_bit(valid, i)) {
                 slices[i] = firn_bytes("", 0);
             }
         }
@@ -408,27 +405,26 @@ read_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
 }
 
 int
-firn_chunk_read_block(const struct firn_chunk *chunk, size_t block, const uint64_t *wanted,
-                      struct firn_chunk_scratch *scratch, struct firn_chunk_values *out,
-                      firn_error *err)
+fi_chunk_read_block(const struct fi_chunk *chunk, size_t block, const uint64_t *wanted,
+                    struct fi_chunk_scratch *scratch, struct fi_chunk_values *out, firn_error *err)
 {
-    struct firn_chunk_block view;
+    struct fi_chunk_block view;
     const uint64_t *valid = NULL;
     const void *values = NULL;
-    DCHECK(block < firn_chunk_block_count(chunk));
-    int rc = firn_chunk_block_at(chunk, block, &view, err);
-    *out = (struct firn_chunk_values){.kind = chunk->kind, .fixed_size = chunk->fixed_size};
+    DCHECK(block < fi_chunk_block_count(chunk));
+    int rc = fi_chunk_block_at(chunk, block, &view, err);
+    *out = (struct fi_chunk_values){.kind = chunk->kind, .fixed_size = chunk->fixed_size};
     if (rc == FIRN_OK && view.null_count > 0) {
         valid = scratch->valid;
-        rc = firn_chunk_block_valid(&view, scratch->valid, err);
+        rc = fi_chunk_block_valid(&view, scratch->valid, err);
     }
     if (rc == FIRN_OK) {
-        rc = chunk->kind == FIRN_PHYSICAL_BYTES
+        rc = chunk->kind == FI_PHYSICAL_BYTES
                  ? read_bytes(chunk, &view, valid, wanted, scratch, &values, err)
                  : read_numbers(chunk, &view, valid, scratch, &values, err);
     }
     if (rc == FIRN_OK) {
-        DCHECK(view.count == firn_chunk_block_size(chunk, block));
+        DCHECK(view.count == fi_chunk_block_size(chunk, block));
         out->count = view.count;
         out->valid = valid;
         out->as.u64 = values;
@@ -443,13 +439,13 @@ firn_chunk_read_block(const struct firn_chunk *chunk, size_t block, const uint64
 
 /* So many values are found one by one for less than their block is decoded for. */
 static size_t
-few_of(const struct firn_chunk *chunk)
+few_of(const struct fi_chunk *chunk)
 {
     switch (chunk->encoding) {
-    case FIRN_ENCODING_DELTA:
+    case FI_ENCODING_DELTA:
         return 4; /* those before each are added up */
-    case FIRN_ENCODING_RLE:
-    case FIRN_ENCODING_ALP:
+    case FI_ENCODING_RLE:
+    case FI_ENCODING_ALP:
         return 16;
     default:
         return 0;
@@ -457,30 +453,30 @@ few_of(const struct firn_chunk *chunk)
 }
 
 static int
-get_each(const struct firn_chunk *chunk, size_t block, const uint16_t *rows, size_t count,
-         struct firn_chunk_scratch *scratch, uint64_t *out, firn_error *err)
+get_each(const struct fi_chunk *chunk, size_t block, const uint16_t *rows, size_t count,
+         struct fi_chunk_scratch *scratch, uint64_t *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    DCHECK(count <= few_of(chunk) && chunk->kind != FIRN_PHYSICAL_BYTES);
+    DCHECK(count <= few_of(chunk) && chunk->kind != FI_PHYSICAL_BYTES);
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        struct firn_cell cell;
-        rc = firn_chunk_get(chunk, block * FIRN_CHUNK_BLOCK + rows[i], scratch, &cell, err);
-        out[i] = firn_chunk_cell_bits(&cell);
+        struct fi_cell cell;
+        rc = fi_chunk_get(chunk, block * FI_CHUNK_BLOCK + rows[i], scratch, &cell, err);
+        out[i] = fi_chunk_cell_bits(&cell);
     }
     return rc;
 }
 
 /* Looks up values of a block without nulls where they lie; *out: that can be done. */
 static int
-look_up(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t block,
-        const uint16_t *rows, size_t count, struct firn_chunk_scratch *scratch, bool *out,
+look_up(const struct fi_chunk *chunk, const struct fi_chunk_block *view, size_t block,
+        const uint16_t *rows, size_t count, struct fi_chunk_scratch *scratch, bool *out,
         firn_error *err)
 {
-    const bool is_dictionary = chunk->encoding == FIRN_ENCODING_DICTIONARY;
-    const bool is_bytes = chunk->kind == FIRN_PHYSICAL_BYTES;
+    const bool is_dictionary = chunk->encoding == FI_ENCODING_DICTIONARY;
+    const bool is_bytes = chunk->kind == FI_PHYSICAL_BYTES;
     const bool is_few = count <= few_of(chunk);
-    *out = (is_dictionary || is_few || chunk->encoding == FIRN_ENCODING_FRAME) &&
-           view->null_count == 0 && chunk->kind != FIRN_PHYSICAL_F32;
+    *out = (is_dictionary || is_few || chunk->encoding == FI_ENCODING_FRAME) &&
+           view->null_count == 0 && chunk->kind != FI_PHYSICAL_F32;
     if (!*out) {
         return FIRN_OK;
     }
@@ -491,33 +487,33 @@ look_up(const struct firn_chunk *chunk, const struct firn_chunk_block *view, siz
     if (rc != FIRN_OK) {
         return rc;
     }
-    uint64_t codes[FIRN_CHUNK_BLOCK];
+    uint64_t codes[FI_CHUNK_BLOCK];
     uint64_t *numbers = (uint64_t *)(void *)scratch->numbers.data;
     if (is_few) {
         return get_each(chunk, block, rows, count, scratch, numbers, err);
     }
     if (!is_dictionary) {
-        const uint64_t sign = chunk->kind == FIRN_PHYSICAL_I64 ? FIRN_CHUNK_SIGN64 : 0;
+        const uint64_t sign = chunk->kind == FI_PHYSICAL_I64 ? FI_CHUNK_SIGN64 : 0;
         const uint64_t factor = chunk->parts.divisor;
         const uint64_t base = chunk->parts.minimum + sign;
-        firn_bit_pack_get_list(view->data.data, view->count, view->width, rows, count,
-                               base + factor * view->low, factor, numbers);
-        if (chunk->kind == FIRN_PHYSICAL_F64) {
+        fi_bit_pack_get_list(view->data.data, view->count, view->width, rows, count,
+                             base + factor * view->low, factor, numbers);
+        if (chunk->kind == FI_PHYSICAL_F64) {
             unorder(chunk->kind, numbers, count);
         }
         return rc;
     }
-    firn_bit_pack_get_list(view->data.data, view->count, view->width, rows, count, view->low, 1,
-                           codes);
+    fi_bit_pack_get_list(view->data.data, view->count, view->width, rows, count, view->low, 1,
+                         codes);
     for (size_t i = 0; i < count; i++) {
         if (codes[i] > view->high) {
-            return firn_chunk_corrupt(err, "a code is above its block's largest");
+            return fi_chunk_corrupt(err, "a code is above its block's largest");
         }
         if (!is_bytes) {
-            numbers[i] = firn_chunk_dictionary_bits(chunk, (size_t)codes[i]);
-        } else if (!firn_chunk_dictionary_bytes(chunk, (size_t)codes[i],
-                                                (firn_slice *)(void *)scratch->numbers.data + i)) {
-            return firn_chunk_corrupt(err, "an entry of its dictionary lies outside");
+            numbers[i] = fi_chunk_dictionary_bits(chunk, (size_t)codes[i]);
+        } else if (!fi_chunk_dictionary_bytes(chunk, (size_t)codes[i],
+                                              (firn_slice *)(void *)scratch->numbers.data + i)) {
+            return fi_chunk_corrupt(err, "an entry of its dictionary lies outside");
         }
     }
     return FIRN_OK;
@@ -526,11 +522,11 @@ look_up(const struct firn_chunk *chunk, const struct firn_chunk_block *view, siz
 /* Moves values of a decoded block together. Rows ascend, so what is still to be moved lies after
  * what is written. */
 static int
-move_together(const struct firn_chunk *chunk, const uint16_t *rows, size_t count,
-              struct firn_chunk_scratch *scratch, struct firn_chunk_values *values, firn_error *err)
+move_together(const struct fi_chunk *chunk, const uint16_t *rows, size_t count,
+              struct fi_chunk_scratch *scratch, struct fi_chunk_values *values, firn_error *err)
 {
-    const size_t size = chunk->kind == FIRN_PHYSICAL_BYTES ? sizeof(firn_slice)
-                                                           : firn_chunk_number_size(chunk->kind);
+    const size_t size =
+        chunk->kind == FI_PHYSICAL_BYTES ? sizeof(firn_slice) : fi_chunk_number_size(chunk->kind);
     const uint8_t *from = (const uint8_t *)values->as.u64;
     if (from != scratch->numbers.data) { /* they are borrowed from the chunk */
         int rc = make_room(&scratch->numbers, count * size, err);
@@ -543,9 +539,9 @@ move_together(const struct firn_chunk *chunk, const uint16_t *rows, size_t count
         memmove(to + i * size, from + rows[i] * size, size);
     }
     if (values->valid != NULL) {
-        uint64_t valid[FIRN_CHUNK_MASK_WORDS] = {0};
+        uint64_t valid[FI_CHUNK_MASK_WORDS] = {0};
         for (size_t i = 0; i < count; i++) {
-            valid[i / 64] |= (uint64_t)firn_chunk_has_bit(values->valid, rows[i]) << i % 64;
+            valid[i / 64] |= (uint64_t)fi_chunk_has_bit(values->valid, rows[i]) << i % 64;
         }
         memcpy(scratch->valid, valid, sizeof valid);
     }
@@ -554,15 +550,15 @@ move_together(const struct firn_chunk *chunk, const uint16_t *rows, size_t count
 }
 
 int
-firn_chunk_read_list(const struct firn_chunk *chunk, size_t block, const uint16_t *rows,
-                     size_t count, const uint64_t *wanted, struct firn_chunk_scratch *scratch,
-                     struct firn_chunk_values *out, firn_error *err)
+fi_chunk_read_list(const struct fi_chunk *chunk, size_t block, const uint16_t *rows, size_t count,
+                   const uint64_t *wanted, struct fi_chunk_scratch *scratch,
+                   struct fi_chunk_values *out, firn_error *err)
 {
-    struct firn_chunk_block view;
+    struct fi_chunk_block view;
     bool is_done = false;
-    DCHECK(block < firn_chunk_block_count(chunk));
-    DCHECK(count > 0 && rows[count - 1] < firn_chunk_block_size(chunk, block));
-    int rc = firn_chunk_block_at(chunk, block, &view, err);
+    DCHECK(block < fi_chunk_block_count(chunk));
+    DCHECK(count > 0 && rows[count - 1] < fi_chunk_block_size(chunk, block));
+    int rc = fi_chunk_block_at(chunk, block, &view, err);
     if (rc == FIRN_OK) {
         rc = look_up(chunk, &view, block, rows, count, scratch, &is_done, err);
     }
@@ -570,15 +566,15 @@ firn_chunk_read_list(const struct firn_chunk *chunk, size_t block, const uint16_
         return rc;
     }
     if (is_done) {
-        *out = (struct firn_chunk_values){.kind = chunk->kind, .fixed_size = chunk->fixed_size};
+        *out = (struct fi_chunk_values){.kind = chunk->kind, .fixed_size = chunk->fixed_size};
         out->as.u64 = (const uint64_t *)(const void *)scratch->numbers.data;
     } else {
-        rc = firn_chunk_read_block(chunk, block, wanted, scratch, out, err);
+        rc = fi_chunk_read_block(chunk, block, wanted, scratch, out, err);
         rc = rc == FIRN_OK ? move_together(chunk, rows, count, scratch, out, err) : rc;
     }
     if (rc == FIRN_OK) {
         out->count = count;
-        __asm__ volatile("" : : "r"(out->as.u64) : "memory"); /* as in firn_chunk_read_block */
+        __asm__ volatile("" : : "r"(out->as.u64) : "memory"); /* as in fi_chunk_read_block */
     }
     return rc;
 }

@@ -19,7 +19,7 @@ __extension__ typedef unsigned __int128 u128;
 static bool
 is_chosen(const uint64_t *chosen, size_t i)
 {
-    return chosen == NULL || firn_chunk_has_bit(chosen, i);
+    return chosen == NULL || fi_chunk_has_bit(chosen, i);
 }
 
 /* Signed numbers are added with 2^63 more, so that all are positive. */
@@ -68,16 +68,16 @@ sum_f32(const float *numbers, size_t count, const uint64_t *chosen)
 /* What mask and nulls leave, and how many; false where that is all of the block. */
 static bool
 choose(size_t count, const uint64_t *valid, const uint64_t *mask,
-       uint64_t chosen[FIRN_CHUNK_MASK_WORDS], uint64_t *out_count)
+       uint64_t chosen[FI_CHUNK_MASK_WORDS], uint64_t *out_count)
 {
     *out_count = count;
     if (mask == NULL && valid == NULL) {
         return false;
     }
-    for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
+    for (size_t i = 0; i < FI_CHUNK_MASK_WORDS; i++) {
         chosen[i] = (mask == NULL ? UINT64_MAX : mask[i]) & (valid == NULL ? UINT64_MAX : valid[i]);
     }
-    *out_count = firn_chunk_filter_mask_count(chosen);
+    *out_count = fi_chunk_filter_mask_count(chosen);
     DCHECK(*out_count <= count);
     return *out_count < count;
 }
@@ -86,22 +86,22 @@ choose(size_t count, const uint64_t *valid, const uint64_t *mask,
 
 /* What codes add up to; false where they must be decoded. */
 static bool
-sum_codes(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-          const uint64_t *chosen, u128 *out)
+sum_codes(const struct fi_chunk *chunk, const struct fi_chunk_block *view, const uint64_t *chosen,
+          u128 *out)
 {
     *out = 0;
-    if (chunk->encoding == FIRN_ENCODING_FRAME) {
-        if (view->data.size != firn_bit_pack_size(view->count, view->width)) {
+    if (chunk->encoding == FI_ENCODING_FRAME) {
+        if (view->data.size != fi_bit_pack_size(view->count, view->width)) {
             return false;
         }
-        *out = firn_bit_pack_sum(view->data.data, view->count, view->width, chosen);
+        *out = fi_bit_pack_sum(view->data.data, view->count, view->width, chosen);
         return true;
     }
-    if (chunk->encoding != FIRN_ENCODING_RLE || chosen != NULL) {
+    if (chunk->encoding != FI_ENCODING_RLE || chosen != NULL) {
         return false;
     }
-    struct firn_chunk_runs runs;
-    if (firn_chunk_read_runs(view, &runs, NULL) != FIRN_OK) {
+    struct fi_chunk_runs runs;
+    if (fi_chunk_read_runs(view, &runs, NULL) != FIRN_OK) {
         return false;
     }
     uint64_t start = 0;
@@ -113,61 +113,60 @@ sum_codes(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
 }
 
 static bool
-sum_encoded(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
-            const uint64_t *chosen, uint64_t count, struct firn_chunk_sum *sum)
+sum_encoded(const struct fi_chunk *chunk, const struct fi_chunk_block *view, const uint64_t *chosen,
+            uint64_t count, struct fi_chunk_sum *sum)
 {
     u128 codes;
-    uint64_t sign = chunk->kind == FIRN_PHYSICAL_I64 ? FIRN_CHUNK_SIGN64 : 0;
-    if (firn_chunk_is_float(chunk->kind) || !sum_codes(chunk, view, chosen, &codes)) {
+    uint64_t sign = chunk->kind == FI_PHYSICAL_I64 ? FI_CHUNK_SIGN64 : 0;
+    if (fi_chunk_is_float(chunk->kind) || !sum_codes(chunk, view, chosen, &codes)) {
         return false;
     }
     DCHECK(count > 0 && count <= view->count && chunk->parts.divisor > 0);
     uint64_t base = chunk->parts.minimum + chunk->parts.divisor * view->low;
     u128 total = codes * chunk->parts.divisor + (u128)base * count - (u128)sign * count;
-    sum->integer = (firn_chunk_int128)((u128)sum->integer + total);
+    sum->integer = (fi_chunk_int128)((u128)sum->integer + total);
     sum->count += count;
     return true;
 }
 
 static void
-sum_values(const struct firn_chunk_values *values, const uint64_t *chosen, uint64_t count,
-           struct firn_chunk_sum *sum)
+sum_values(const struct fi_chunk_values *values, const uint64_t *chosen, uint64_t count,
+           struct fi_chunk_sum *sum)
 {
     u128 total = 0;
     DCHECK(count > 0 && count <= values->count);
     sum->count += count;
     switch (values->kind) {
-    case FIRN_PHYSICAL_I64:
-        total = sum_integers(values->as.u64, values->count, FIRN_CHUNK_SIGN64, chosen, count);
+    case FI_PHYSICAL_I64:
+        total = sum_integers(values->as.u64, values->count, FI_CHUNK_SIGN64, chosen, count);
         break;
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         total = sum_integers(values->as.u64, values->count, 0, chosen, count);
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         sum->real += sum_f32(values->as.f32, values->count, chosen);
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         sum->real += sum_f64(values->as.f64, values->count, chosen);
         break;
     default:
         break;
     }
-    sum->integer = (firn_chunk_int128)((u128)sum->integer + total);
+    sum->integer = (fi_chunk_int128)((u128)sum->integer + total);
 }
 
 int
-firn_chunk_sum_block(const struct firn_chunk *chunk, size_t block, const uint64_t *mask,
-                     struct firn_chunk_scratch *scratch, struct firn_chunk_sum *sum,
-                     firn_error *err)
+fi_chunk_sum_block(const struct fi_chunk *chunk, size_t block, const uint64_t *mask,
+                   struct fi_chunk_scratch *scratch, struct fi_chunk_sum *sum, firn_error *err)
 {
-    struct firn_chunk_block view;
-    struct firn_chunk_values values;
-    uint64_t memory[FIRN_CHUNK_MASK_WORDS];
+    struct fi_chunk_block view;
+    struct fi_chunk_values values;
+    uint64_t memory[FI_CHUNK_MASK_WORDS];
     uint64_t count;
-    DCHECK(block < firn_chunk_block_count(chunk));
-    int rc = firn_chunk_block_at(chunk, block, &view, err);
+    DCHECK(block < fi_chunk_block_count(chunk));
+    int rc = fi_chunk_block_at(chunk, block, &view, err);
     if (rc == FIRN_OK && view.null_count > 0) {
-        rc = firn_chunk_block_valid(&view, scratch->valid, err);
+        rc = fi_chunk_block_valid(&view, scratch->valid, err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -177,7 +176,7 @@ firn_chunk_sum_block(const struct firn_chunk *chunk, size_t block, const uint64_
     if (count == 0 || sum_encoded(chunk, &view, chosen, count, sum)) {
         return FIRN_OK;
     }
-    rc = firn_chunk_read_block(chunk, block, chosen, scratch, &values, err);
+    rc = fi_chunk_read_block(chunk, block, chosen, scratch, &values, err);
     if (rc == FIRN_OK) {
         sum_values(&values, chosen, count, sum);
     }

@@ -5,7 +5,7 @@
 #include "encoding/encoding.h"
 
 const char *
-firn_encoding_name(unsigned encoding)
+fi_encoding_name(unsigned encoding)
 {
     static const char *const names[] = {NULL,    "plain", "constant", "rle",  "dictionary",
                                         "frame", "delta", "alp",      "fsst", "front"};

@@ -3,12 +3,12 @@
  * encoding/encoding.h: the values of one column as bytes: a chunk. docs/formats/chunk.md is the
  * prose twin.
  *
- * A chunk has up to FIRN_CHUNK_VALUES_MAX values of one kind, some of them null, in blocks of
- * FIRN_CHUNK_BLOCK values (the last one may be shorter). It records its encoding; each block has
+ * A chunk has up to FI_CHUNK_VALUES_MAX values of one kind, some of them null, in blocks of
+ * FI_CHUNK_BLOCK values (the last one may be shorter). It records its encoding; each block has
  * its own parameters and its smallest and largest value. The smallest encoding is computed from one
  * pass of statistics, never by trying.
  *
- * Chunks are read in place. Their bytes are not trusted. After firn_chunk_open has checked them,
+ * Chunks are read in place. Their bytes are not trusted. After fi_chunk_open has checked them,
  * reading is memory-safe without further checks; damage that is noticed only while reading gives
  * FIRN_CORRUPT.
  *
@@ -26,15 +26,15 @@
 #include "tuple/tuple.h"
 
 enum {
-    FIRN_CHUNK_BLOCK = 1024,           /* values of a block */
-    FIRN_CHUNK_VALUES_MAX = 64 * 1024, /* of a chunk */
-    FIRN_CHUNK_BLOCKS_MAX = FIRN_CHUNK_VALUES_MAX / FIRN_CHUNK_BLOCK,
-    FIRN_CHUNK_MASK_WORDS = FIRN_CHUNK_BLOCK / 64
+    FI_CHUNK_BLOCK = 1024,           /* values of a block */
+    FI_CHUNK_VALUES_MAX = 64 * 1024, /* of a chunk */
+    FI_CHUNK_BLOCKS_MAX = FI_CHUNK_VALUES_MAX / FI_CHUNK_BLOCK,
+    FI_CHUNK_MASK_WORDS = FI_CHUNK_BLOCK / 64
 };
 
 /* An array of values. If valid says null, the value is 0 or empty. */
-struct firn_chunk_values {
-    enum firn_physical kind;
+struct fi_chunk_values {
+    enum fi_physical kind;
     uint32_t fixed_size; /* for BYTES that all have one size; else 0 */
     size_t count;
     const uint64_t *valid; /* bit i % 64 of word i / 64: value i is not null. NULL: none is null */
@@ -48,41 +48,41 @@ struct firn_chunk_values {
 };
 
 /* The smallest and the largest of some values, without nulls and NaNs. For bytes, their first
- * FIRN_CHUNK_BOUND_SIZE: no value is below min, and none is above all values that begin with
+ * FI_CHUNK_BOUND_SIZE: no value is below min, and none is above all values that begin with
  * max. Unless max_is_cut is set, none is above max itself. For floating-point numbers, -0 counts
  * as 0. */
-enum { FIRN_CHUNK_BOUND_SIZE = 16 };
-struct firn_chunk_bounds {
+enum { FI_CHUNK_BOUND_SIZE = 16 };
+struct fi_chunk_bounds {
     uint64_t null_count;
     bool is_empty; /* all values are nulls or NaNs */
     bool has_nan;
     bool max_is_cut;
-    struct firn_cell min; /* bytes are borrowed from the chunk, or from the values; empty: null */
-    struct firn_cell max;
+    struct fi_cell min; /* bytes are borrowed from the chunk, or from the values; empty: null */
+    struct fi_cell max;
 };
 
 /* ---- writing ---- */
 
-/* Appends the chunk of 1 to FIRN_CHUNK_VALUES_MAX values to out. *out_bounds (may be NULL) gets the
+/* Appends the chunk of 1 to FI_CHUNK_VALUES_MAX values to out. *out_bounds (may be NULL) gets the
  * bounds of all values; their bytes are borrowed from those of `values`. FIRN_NO_MEMORY; FIRN_LIMIT
- * if the values have more than FIRN_CHUNK_BYTES_MAX bytes. */
-enum { FIRN_CHUNK_BYTES_MAX = 32 << 20 };
-FIRN_MUST_CHECK int firn_chunk_encode(const struct firn_chunk_values *values, struct firn_buf *out,
-                                      struct firn_chunk_bounds *out_bounds, firn_error *err);
+ * if the values have more than FI_CHUNK_BYTES_MAX bytes. */
+enum { FI_CHUNK_BYTES_MAX = 32 << 20 };
+FIRN_MUST_CHECK int fi_chunk_encode(const struct fi_chunk_values *values, struct fi_buf *out,
+                                    struct fi_chunk_bounds *out_bounds, firn_error *err);
 
-/* Like firn_chunk_encode, but always plain, or constant if all values are null. For chunks that are
+/* Like fi_chunk_encode, but always plain, or constant if all values are null. For chunks that are
  * read once. */
-FIRN_MUST_CHECK int firn_chunk_encode_plain(const struct firn_chunk_values *values,
-                                            struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int fi_chunk_encode_plain(const struct fi_chunk_values *values, struct fi_buf *out,
+                                          firn_error *err);
 
 /* ---- reading ---- */
 
-struct firn_chunk {
+struct fi_chunk {
     firn_slice bytes; /* borrowed */
-    enum firn_physical kind;
+    enum fi_physical kind;
     uint32_t fixed_size;
     uint32_t count;
-    uint8_t encoding; /* enum firn_encoding */
+    uint8_t encoding; /* enum fi_encoding */
     /* For this room alone: positions in bytes, as in chunk_format.h. */
     struct {
         bool has_nulls;
@@ -103,150 +103,147 @@ struct firn_chunk {
 };
 
 /* Names of encodings, for statistics; on disk. */
-enum firn_encoding {
-    FIRN_ENCODING_PLAIN = 1,
-    FIRN_ENCODING_CONSTANT = 2,
-    FIRN_ENCODING_RLE = 3,
-    FIRN_ENCODING_DICTIONARY = 4,
-    FIRN_ENCODING_FRAME = 5, /* frame of reference and bit packing, with a common divisor */
-    FIRN_ENCODING_DELTA = 6, /* the same for the differences between neighbours */
-    FIRN_ENCODING_ALP = 7,
-    FIRN_ENCODING_FSST = 8,
-    FIRN_ENCODING_FRONT = 9
+enum fi_encoding {
+    FI_ENCODING_PLAIN = 1,
+    FI_ENCODING_CONSTANT = 2,
+    FI_ENCODING_RLE = 3,
+    FI_ENCODING_DICTIONARY = 4,
+    FI_ENCODING_FRAME = 5, /* frame of reference and bit packing, with a common divisor */
+    FI_ENCODING_DELTA = 6, /* the same for the differences between neighbours */
+    FI_ENCODING_ALP = 7,
+    FI_ENCODING_FSST = 8,
+    FI_ENCODING_FRONT = 9
 };
 /* "plain", …; NULL for an unknown number. */
-const char *firn_encoding_name(unsigned encoding);
+const char *fi_encoding_name(unsigned encoding);
 
 /* Checks the bytes of a chunk that should have that kind, size and count; reads each block's head.
  * FIRN_CORRUPT says what is wrong, FIRN_NEWER names an unknown encoding. */
-FIRN_MUST_CHECK int firn_chunk_open(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size,
-                                    uint32_t count, struct firn_chunk *out, firn_error *err);
-/* The same for bytes that firn_chunk_open has accepted with the same kind, size and count, and that
+FIRN_MUST_CHECK int fi_chunk_open(firn_slice bytes, enum fi_physical kind, uint32_t fixed_size,
+                                  uint32_t count, struct fi_chunk *out, firn_error *err);
+/* The same for bytes that fi_chunk_open has accepted with the same kind, size and count, and that
  * have not changed since: does not read the blocks' heads. */
-FIRN_MUST_CHECK int firn_chunk_reopen(firn_slice bytes, enum firn_physical kind,
-                                      uint32_t fixed_size, uint32_t count, struct firn_chunk *out,
-                                      firn_error *err);
-size_t firn_chunk_block_count(const struct firn_chunk *chunk);
-/* The number of values in a block: FIRN_CHUNK_BLOCK, or fewer in the last one. */
-size_t firn_chunk_block_size(const struct firn_chunk *chunk, size_t block);
-void firn_chunk_block_bounds(const struct firn_chunk *chunk, size_t block,
-                             struct firn_chunk_bounds *out);
+FIRN_MUST_CHECK int fi_chunk_reopen(firn_slice bytes, enum fi_physical kind, uint32_t fixed_size,
+                                    uint32_t count, struct fi_chunk *out, firn_error *err);
+size_t fi_chunk_block_count(const struct fi_chunk *chunk);
+/* The number of values in a block: FI_CHUNK_BLOCK, or fewer in the last one. */
+size_t fi_chunk_block_size(const struct fi_chunk *chunk, size_t block);
+void fi_chunk_block_bounds(const struct fi_chunk *chunk, size_t block, struct fi_chunk_bounds *out);
 
-/* The number of bits that are set in FIRN_CHUNK_MASK_WORDS words. */
-size_t firn_chunk_filter_mask_count(const uint64_t *mask);
+/* The number of bits that are set in FI_CHUNK_MASK_WORDS words. */
+size_t fi_chunk_filter_mask_count(const uint64_t *mask);
 
 /* The caller's memory for decoding one block: zeroed at first, allocated as needed. Values that
  * were read with it are invalid after the next read of a block of the same chunk. */
-struct firn_chunk_scratch {
-    struct firn_buf numbers; /* i64, u64, f32, f64 or slices */
-    struct firn_buf bytes;
-    uint64_t valid[FIRN_CHUNK_MASK_WORDS];
+struct fi_chunk_scratch {
+    struct fi_buf numbers; /* i64, u64, f32, f64 or slices */
+    struct fi_buf bytes;
+    uint64_t valid[FI_CHUNK_MASK_WORDS];
 };
-void firn_chunk_scratch_deinit(struct firn_chunk_scratch *scratch);
+void fi_chunk_scratch_deinit(struct fi_chunk_scratch *scratch);
 
 /* Decodes a block: *out is borrowed from the scratch and the chunk. wanted (NULL: all) has a bit
  * for each value that is needed; the others are undefined. FIRN_CORRUPT, FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_chunk_read_block(const struct firn_chunk *chunk, size_t block,
-                                          const uint64_t *wanted,
-                                          struct firn_chunk_scratch *scratch,
-                                          struct firn_chunk_values *out, firn_error *err);
+FIRN_MUST_CHECK int fi_chunk_read_block(const struct fi_chunk *chunk, size_t block,
+                                        const uint64_t *wanted, struct fi_chunk_scratch *scratch,
+                                        struct fi_chunk_values *out, firn_error *err);
 /* Decodes some values of a block into a dense array: those of its `count` rows whose bits are set
  * in wanted, ascending. Cheaper than decoding all if they are few. Otherwise like
- * firn_chunk_read_block. */
-FIRN_MUST_CHECK int firn_chunk_read_list(const struct firn_chunk *chunk, size_t block,
-                                         const uint16_t *rows, size_t count, const uint64_t *wanted,
-                                         struct firn_chunk_scratch *scratch,
-                                         struct firn_chunk_values *out, firn_error *err);
+ * fi_chunk_read_block. */
+FIRN_MUST_CHECK int fi_chunk_read_list(const struct fi_chunk *chunk, size_t block,
+                                       const uint16_t *rows, size_t count, const uint64_t *wanted,
+                                       struct fi_chunk_scratch *scratch,
+                                       struct fi_chunk_values *out, firn_error *err);
 /* One value; bytes are borrowed from the scratch or the chunk. */
-FIRN_MUST_CHECK int firn_chunk_get(const struct firn_chunk *chunk, size_t i,
-                                   struct firn_chunk_scratch *scratch, struct firn_cell *out,
-                                   firn_error *err);
+FIRN_MUST_CHECK int fi_chunk_get(const struct fi_chunk *chunk, size_t i,
+                                 struct fi_chunk_scratch *scratch, struct fi_cell *out,
+                                 firn_error *err);
 
 /* The range that may contain a number, among ascending values of I64 or U64: all before *out_first
  * are below it, all from *out_end on above it; if *out_is_exact, all in it are equal to it. At most
  * one block is read. If the values do not ascend, these are any positions in the chunk, in order,
  * but those of an exact range are equal to the number. false: not known for this chunk. */
-bool firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell *number,
-                          size_t *out_first, size_t *out_end, bool *out_is_exact);
+bool fi_chunk_get_place(const struct fi_chunk *chunk, const struct fi_cell *number,
+                        size_t *out_first, size_t *out_end, bool *out_is_exact);
 
-/* Starts to prefetch into the processor's cache what firn_chunk_get of a value will read, as far as
+/* Starts to prefetch into the processor's cache what fi_chunk_get of a value will read, as far as
  * that is known without reading it. The first call fetches what has the value's position; the
  * second waits for that. */
-void firn_chunk_prefetch_place(const struct firn_chunk *chunk, size_t i);
-void firn_chunk_prefetch(const struct firn_chunk *chunk, size_t i);
+void fi_chunk_prefetch_place(const struct fi_chunk *chunk, size_t i);
+void fi_chunk_prefetch(const struct fi_chunk *chunk, size_t i);
 /* The same for some values of a block, still unknown, that will be read in place. */
-void firn_chunk_prefetch_block(const struct firn_chunk *chunk, size_t block);
+void fi_chunk_prefetch_block(const struct fi_chunk *chunk, size_t block);
 
 /* A condition on each value of a block; a null fulfils only IS_NULL. Floating-point numbers compare
  * as in keys: -0 equals 0, a NaN is larger than all others and equal to itself. */
-enum firn_chunk_test {
-    FIRN_CHUNK_EQUAL = 1,
-    FIRN_CHUNK_NOT_EQUAL,
-    FIRN_CHUNK_LESS,
-    FIRN_CHUNK_LESS_EQUAL,
-    FIRN_CHUNK_GREATER,
-    FIRN_CHUNK_GREATER_EQUAL,
-    FIRN_CHUNK_BETWEEN, /* a <= value <= b */
-    FIRN_CHUNK_IN,      /* one of list; Requires: it ascends, without duplicates */
-    FIRN_CHUNK_PREFIX,  /* of BYTES */
-    FIRN_CHUNK_IS_NULL,
-    FIRN_CHUNK_IS_NOT_NULL
+enum fi_chunk_test {
+    FI_CHUNK_EQUAL = 1,
+    FI_CHUNK_NOT_EQUAL,
+    FI_CHUNK_LESS,
+    FI_CHUNK_LESS_EQUAL,
+    FI_CHUNK_GREATER,
+    FI_CHUNK_GREATER_EQUAL,
+    FI_CHUNK_BETWEEN, /* a <= value <= b */
+    FI_CHUNK_IN,      /* one of list; Requires: it ascends, without duplicates */
+    FI_CHUNK_PREFIX,  /* of BYTES */
+    FI_CHUNK_IS_NULL,
+    FI_CHUNK_IS_NOT_NULL
 };
-struct firn_chunk_predicate {
-    enum firn_chunk_test test;
-    struct firn_cell a; /* of the chunk's kind */
-    struct firn_cell b;
-    const struct firn_cell *list;
+struct fi_chunk_predicate {
+    enum fi_chunk_test test;
+    struct fi_cell a; /* of the chunk's kind */
+    struct fi_cell b;
+    const struct fi_cell *list;
     size_t list_count;
 };
 /* What follows from bounds: no value of the block fulfils it, all do, or the values must be
  * read. */
-enum firn_chunk_verdict { FIRN_CHUNK_NONE, FIRN_CHUNK_ALL, FIRN_CHUNK_SOME };
-enum firn_chunk_verdict firn_chunk_judge(const struct firn_chunk_bounds *bounds, size_t count,
-                                         const struct firn_chunk_predicate *predicate);
+enum fi_chunk_verdict { FI_CHUNK_NONE, FI_CHUNK_ALL, FI_CHUNK_SOME };
+enum fi_chunk_verdict fi_chunk_judge(const struct fi_chunk_bounds *bounds, size_t count,
+                                     const struct fi_chunk_predicate *predicate);
 /* Clears the bits of mask whose values do not fulfil the predicate. Works on the encoded values if
  * possible. Requires: bits at and after the block's size are 0. */
-FIRN_MUST_CHECK int firn_chunk_filter_block(const struct firn_chunk *chunk, size_t block,
-                                            const struct firn_chunk_predicate *predicate,
-                                            struct firn_chunk_scratch *scratch, uint64_t *mask,
-                                            firn_error *err);
+FIRN_MUST_CHECK int fi_chunk_filter_block(const struct fi_chunk *chunk, size_t block,
+                                          const struct fi_chunk_predicate *predicate,
+                                          struct fi_chunk_scratch *scratch, uint64_t *mask,
+                                          firn_error *err);
 
 /* A predicate on all blocks of a chunk. What depends only on the chunk is determined once. */
-struct firn_chunk_filter {
-    const struct firn_chunk_predicate *predicate; /* borrowed */
-    bool by_codes;                                /* it asks for codes from low to high, */
-    bool is_negated;                              /* or for all others */
-    bool is_empty;                                /* from low to high there are none */
+struct fi_chunk_filter {
+    const struct fi_chunk_predicate *predicate; /* borrowed */
+    bool by_codes;                              /* it asks for codes from low to high, */
+    bool is_negated;                            /* or for all others */
+    bool is_empty;                              /* from low to high there are none */
     uint64_t low;
     uint64_t high;
 };
-void firn_chunk_filter_init(struct firn_chunk_filter *filter, const struct firn_chunk *chunk,
-                            const struct firn_chunk_predicate *predicate);
-/* Like firn_chunk_filter_block. *out_verdict is what follows from the block's bounds alone for its
+void fi_chunk_filter_init(struct fi_chunk_filter *filter, const struct fi_chunk *chunk,
+                          const struct fi_chunk_predicate *predicate);
+/* Like fi_chunk_filter_block. *out_verdict is what follows from the block's bounds alone for its
  * values that are not null. Requires: the filter is of this chunk. */
-FIRN_MUST_CHECK int firn_chunk_filter_apply(const struct firn_chunk_filter *filter,
-                                            const struct firn_chunk *chunk, size_t block,
-                                            struct firn_chunk_scratch *scratch, uint64_t *mask,
-                                            enum firn_chunk_verdict *out_verdict, firn_error *err);
+FIRN_MUST_CHECK int fi_chunk_filter_apply(const struct fi_chunk_filter *filter,
+                                          const struct fi_chunk *chunk, size_t block,
+                                          struct fi_chunk_scratch *scratch, uint64_t *mask,
+                                          enum fi_chunk_verdict *out_verdict, firn_error *err);
 
 /* Adds the values of a block whose bits are set (NULL: all) and that are not null. Integers: exact.
  * Floating-point numbers are added in the order that docs/formats/chunk.md states. */
-__extension__ typedef __int128 firn_chunk_int128;
-struct firn_chunk_sum {
-    firn_chunk_int128 integer; /* of I64 and U64 */
-    double real;               /* of F32 and F64 */
+__extension__ typedef __int128 fi_chunk_int128;
+struct fi_chunk_sum {
+    fi_chunk_int128 integer; /* of I64 and U64 */
+    double real;             /* of F32 and F64 */
     uint64_t count;
 };
-FIRN_MUST_CHECK int firn_chunk_sum_block(const struct firn_chunk *chunk, size_t block,
-                                         const uint64_t *mask, struct firn_chunk_scratch *scratch,
-                                         struct firn_chunk_sum *sum, firn_error *err);
+FIRN_MUST_CHECK int fi_chunk_sum_block(const struct fi_chunk *chunk, size_t block,
+                                       const uint64_t *mask, struct fi_chunk_scratch *scratch,
+                                       struct fi_chunk_sum *sum, firn_error *err);
 /* For a DICTIONARY chunk: the code of each value of a block (nulls: code_count), and the value of a
  * code. For grouping without decoding. */
-size_t firn_chunk_code_count(const struct firn_chunk *chunk); /* 0: the chunk has no codes */
-FIRN_MUST_CHECK int firn_chunk_read_codes(const struct firn_chunk *chunk, size_t block,
-                                          uint32_t *out, firn_error *err);
-FIRN_MUST_CHECK int firn_chunk_code_value(const struct firn_chunk *chunk, uint32_t code,
-                                          struct firn_chunk_scratch *scratch, struct firn_cell *out,
-                                          firn_error *err);
+size_t fi_chunk_code_count(const struct fi_chunk *chunk); /* 0: the chunk has no codes */
+FIRN_MUST_CHECK int fi_chunk_read_codes(const struct fi_chunk *chunk, size_t block, uint32_t *out,
+                                        firn_error *err);
+FIRN_MUST_CHECK int fi_chunk_code_value(const struct fi_chunk *chunk, uint32_t code,
+                                        struct fi_chunk_scratch *scratch, struct fi_cell *out,
+                                        firn_error *err);
 
 #endif

@@ -27,23 +27,23 @@
 #include "run/run_kind.h"
 #include "vector/vector_distance.h"
 
-struct firn_graph;
+struct fi_graph;
 
 enum {
-    FIRN_GRAPH_M_MIN = 4,
-    FIRN_GRAPH_M_MAX = 64,
-    FIRN_GRAPH_M_DEFAULT = 16,
-    FIRN_GRAPH_EF_CONSTRUCTION_MAX = 2000,
-    FIRN_GRAPH_EF_CONSTRUCTION_DEFAULT = 200,
-    FIRN_GRAPH_EF_MAX = 1 << 20
+    FI_GRAPH_M_MIN = 4,
+    FI_GRAPH_M_MAX = 64,
+    FI_GRAPH_M_DEFAULT = 16,
+    FI_GRAPH_EF_CONSTRUCTION_MAX = 2000,
+    FI_GRAPH_EF_CONSTRUCTION_DEFAULT = 200,
+    FI_GRAPH_EF_MAX = 1 << 20
 };
 /* Maximum number of rows of a run that has a graph. */
-#define FIRN_GRAPH_ROWS_MAX (UINT32_C(1) << 30)
+#define FI_GRAPH_ROWS_MAX (UINT32_C(1) << 30)
 
 /* The parameters of a graph. Two graphs with the same parameters over the same rows have the same
  * nodes. */
-struct firn_graph_parameters {
-    enum firn_vector_metric metric;
+struct fi_graph_parameters {
+    enum fi_vector_metric metric;
     uint32_t dimensions;
     uint32_t column; /* its number in the run */
     uint32_t m;      /* links of a node, and of level 0 twice as many, at most */
@@ -54,87 +54,85 @@ struct firn_graph_parameters {
 /* ---- building (graph_build.c) ---- */
 
 /* Where the vectors come from. One thread. */
-struct firn_graph_source {
+struct fi_graph_source {
     void *ctx;
-    uint64_t rows; /* of the run; at most FIRN_GRAPH_ROWS_MAX */
-    /* The vectors of the rows from `first` on, count <= FIRN_GRAPH_READ_MAX of them, each of 4
+    uint64_t rows; /* of the run; at most FI_GRAPH_ROWS_MAX */
+    /* The vectors of the rows from `first` on, count <= FI_GRAPH_READ_MAX of them, each of 4
      * bytes a dimension at any address; NULL: the row has none. Borrowed until the next call.
      * Called for all rows in order, each time. */
     int (*read)(void *ctx, uint64_t first, size_t count, const uint8_t **out, firn_error *err);
 };
-enum { FIRN_GRAPH_READ_MAX = 1024 };
+enum { FI_GRAPH_READ_MAX = 1024 };
 
-struct firn_graph_build_options {
-    struct firn_graph_parameters parameters;
-    struct firn_os *os; /* borrowed while this works */
-    unsigned threads;   /* 0: 1. The graph is the same with any number */
-    const struct firn_step
-        *step; /* told of nodes that are linked, as files; may be NULL. Borrowed */
+struct fi_graph_build_options {
+    struct fi_graph_parameters parameters;
+    struct fi_os *os;           /* borrowed while this works */
+    unsigned threads;           /* 0: 1. The graph is the same with any number */
+    const struct fi_step *step; /* told of nodes that are linked, as files; may be NULL. Borrowed */
     /* An open graph of a run whose rows are partly the same: its links are kept, if that pays
      * (graph_merge.c). NULL: there is none. Borrowed */
-    const struct firn_graph *old;
+    const struct fi_graph *old;
 };
 /* How a graph was built. */
-struct firn_graph_build_counts {
+struct fi_graph_build_counts {
     uint32_t kept;     /* nodes of the old graph */
     uint64_t compared; /* distances of codes that were computed */
     bool is_damaged;   /* the old graph was */
 };
 /* The approximate memory that building a graph over so many rows takes, and that the graph takes
  * when it is open. */
-uint64_t firn_graph_build_bytes(const struct firn_graph_parameters *parameters, uint64_t rows);
-uint64_t firn_graph_read_bytes_of(const struct firn_graph_parameters *parameters, uint64_t rows);
+uint64_t fi_graph_build_bytes(const struct fi_graph_parameters *parameters, uint64_t rows);
+uint64_t fi_graph_read_bytes_of(const struct fi_graph_parameters *parameters, uint64_t rows);
 /* A graph in memory. FIRN_INVALID for parameters beyond the limits; or the error of read or step. A
  * vector with a number that is not finite, and under COSINE a zero vector, is left out. */
-FIRN_MUST_CHECK int firn_graph_build(const struct firn_graph_source *source,
-                                     const struct firn_graph_build_options *options,
-                                     struct firn_graph **out, firn_error *err);
-const struct firn_graph_build_counts *firn_graph_build_counts_of(const struct firn_graph *graph);
+FIRN_MUST_CHECK int fi_graph_build(const struct fi_graph_source *source,
+                                   const struct fi_graph_build_options *options,
+                                   struct fi_graph **out, firn_error *err);
+const struct fi_graph_build_counts *fi_graph_build_counts_of(const struct fi_graph *graph);
 /* Frees a graph that was built. NULL is allowed. */
-void firn_graph_build_destroy(struct firn_graph *graph);
+void fi_graph_build_destroy(struct fi_graph *graph);
 
 /* ---- the file (graph_write.c, graph_read.c) ---- */
 
 /* Writes a graph that was built as the file `name` in dir, durably, with the vectors of its source,
  * which are read once more. *out_identity: the beginning of the file's. */
-FIRN_MUST_CHECK int firn_graph_write(const struct firn_graph *graph,
-                                     const struct firn_graph_source *source,
-                                     struct firn_os_dir *dir, const char *name, uint64_t *out_bytes,
-                                     uint64_t *out_identity, firn_error *err);
+FIRN_MUST_CHECK int fi_graph_write(const struct fi_graph *graph,
+                                   const struct fi_graph_source *source, struct fi_os_dir *dir,
+                                   const char *name, uint64_t *out_bytes, uint64_t *out_identity,
+                                   firn_error *err);
 
 /* The kind of a graph as an attachment of a run. Open reads the header and the upper levels. Codes
  * and links are read into the cache when a search first uses them. They stay there while the graph
  * is open, if they fit into the part of the budget that may be held; otherwise they may be evicted.
  * check reads the whole file. */
-extern const struct firn_run_kind firn_graph_read_kind;
+extern const struct fi_run_kind fi_graph_read_kind;
 
 /* An attachment of that kind as a graph, while it is open. */
-const struct firn_graph *firn_graph_read_of(const struct firn_run *run);
+const struct fi_graph *fi_graph_read_of(const struct fi_run *run);
 
-const struct firn_graph_parameters *firn_graph_search_parameters(const struct firn_graph *graph);
+const struct fi_graph_parameters *fi_graph_search_parameters(const struct fi_graph *graph);
 /* The number of rows of the run that it was built for. */
-uint64_t firn_graph_search_rows(const struct firn_graph *graph);
+uint64_t fi_graph_search_rows(const struct fi_graph *graph);
 /* The number of rows that it has: all except those that were left out. */
-uint32_t firn_graph_search_count(const struct firn_graph *graph);
+uint32_t fi_graph_search_count(const struct fi_graph *graph);
 /* The bytes of memory that it takes once all of it was read. */
-uint64_t firn_graph_read_bytes(const struct firn_graph *graph);
+uint64_t fi_graph_read_bytes(const struct fi_graph *graph);
 
 /* ---- searching (graph_search.c) ---- */
 
 /* Memory for searching. One thread at a time; for any graph. */
-struct firn_graph_scratch;
-FIRN_MUST_CHECK int firn_graph_search_scratch_create(struct firn_graph_scratch **out,
-                                                     firn_error *err);
+struct fi_graph_scratch;
+FIRN_MUST_CHECK int fi_graph_search_scratch_create(struct fi_graph_scratch **out, firn_error *err);
 /* NULL is allowed. */
-void firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch);
+void fi_graph_search_scratch_destroy(struct fi_graph_scratch *scratch);
 
 /* The width (ef) of a walk that finds that fraction of the `wanted` nearest rows, on average of
  * queries that are like the rows; 0: no walk that was measured finds so much, or it is 1.
  * (graph_recall.c) */
-size_t firn_graph_recall_width(const struct firn_graph *graph, size_t wanted, double recall);
+size_t fi_graph_recall_width(const struct fi_graph *graph, size_t wanted, double recall);
 
-struct firn_graph_memo; /* see below */
-struct firn_graph_search_options {
+struct fi_graph_memo; /* see below */
+struct fi_graph_search_options {
     size_t wanted; /* rows: with a filter no fewer are found, if there are as many */
     size_t most;   /* candidates, at most; 0: as many as are wanted */
     size_t ef;     /* how many of the nearest nodes a walk keeps, at least as many as either */
@@ -146,16 +144,16 @@ struct firn_graph_search_options {
     uint64_t allowed_count; /* bits that are set; only with `allowed` */
     /* What `allowed` is the bits of, if it is a memo's: the search may keep the codes of its rows
      * side by side for the next one. NULL: it is none. */
-    const struct firn_graph_memo *memo;
+    const struct fi_graph_memo *memo;
 };
 /* A candidate. */
-struct firn_graph_candidate {
+struct fi_graph_candidate {
     uint64_t row;
     uint32_t node;  /* the graph's own */
     float distance; /* between codes; only good for comparing candidates of one search */
 };
 /* How a search went. */
-struct firn_graph_search_counts {
+struct fi_graph_search_counts {
     uint64_t evaluated; /* codes that were compared */
     uint64_t expanded;  /* nodes whose links were followed */
     bool
@@ -165,29 +163,29 @@ struct firn_graph_search_counts {
 /* Finds rows near a query, of 4 bytes a dimension at any address, all numbers finite. Writes
  * *out_count of them to out, the nearest first; out has room for `most`. Deterministic.
  * out_counts may be NULL. FIRN_CORRUPT if the file is damaged; FIRN_NO_MEMORY, FIRN_IO. */
-FIRN_MUST_CHECK int firn_graph_search(const struct firn_graph *graph, const void *query,
-                                      const struct firn_graph_search_options *options,
-                                      struct firn_graph_scratch *scratch,
-                                      struct firn_graph_candidate *out, size_t *out_count,
-                                      struct firn_graph_search_counts *out_counts, firn_error *err);
+FIRN_MUST_CHECK int fi_graph_search(const struct fi_graph *graph, const void *query,
+                                    const struct fi_graph_search_options *options,
+                                    struct fi_graph_scratch *scratch,
+                                    struct fi_graph_candidate *out, size_t *out_count,
+                                    struct fi_graph_search_counts *out_counts, firn_error *err);
 
 /* ---- conditions (graph_memo.c) ---- */
 
 /* Which rows of the run fulfil a condition. */
-struct firn_graph_memo {
+struct fi_graph_memo {
     const uint64_t *bits; /* of each row, and zeros up to the end of word rows / 64 */
     uint64_t count;       /* that are set */
 };
 /* The result of find is valid until leave, which is passed the result of enter. Any thread;
  * nests. */
-size_t firn_graph_memo_enter(const struct firn_graph *graph);
-void firn_graph_memo_leave(const struct firn_graph *graph, size_t slot);
+size_t fi_graph_memo_enter(const struct fi_graph *graph);
+void fi_graph_memo_leave(const struct fi_graph *graph, size_t slot);
 /* The memo of that key; NULL if there is none. */
-const struct firn_graph_memo *firn_graph_memo_find(const struct firn_graph *graph, firn_slice key);
+const struct fi_graph_memo *fi_graph_memo_find(const struct fi_graph *graph, firn_slice key);
 /* Keeps a copy of the bits, rows / 64 + 1 words, if there is memory. The key must contain
  * everything that the bits depend on, except the run. Any thread. */
-void firn_graph_memo_keep(const struct firn_graph *graph, firn_slice key, const uint64_t *bits,
-                          uint64_t count);
+void fi_graph_memo_keep(const struct fi_graph *graph, firn_slice key, const uint64_t *bits,
+                        uint64_t count);
 
 /* ---- exact search (graph_exact.c) ---- */
 
@@ -196,30 +194,28 @@ void firn_graph_memo_keep(const struct firn_graph *graph, firn_slice key, const 
  * `wanted`. All codes are compared, and only vectors that these do not exclude are read: `expanded`
  * counts them. options->ef is ignored. *out_count is 0 if codes exclude too little: comparing all
  * vectors is better then. Requires: the graph is open. Fails as a search does. */
-FIRN_MUST_CHECK int firn_graph_exact(const struct firn_graph *graph, const void *query,
-                                     const struct firn_graph_search_options *options,
-                                     struct firn_graph_scratch *scratch,
-                                     struct firn_graph_candidate *out, double *distances,
-                                     size_t *out_count, struct firn_graph_search_counts *out_counts,
-                                     firn_error *err);
+FIRN_MUST_CHECK int fi_graph_exact(const struct fi_graph *graph, const void *query,
+                                   const struct fi_graph_search_options *options,
+                                   struct fi_graph_scratch *scratch, struct fi_graph_candidate *out,
+                                   double *distances, size_t *out_count,
+                                   struct fi_graph_search_counts *out_counts, firn_error *err);
 
 /* Of the candidates that a search with the same options found, finds the `wanted` nearest by the
- * exact distances, as firn_graph_exact does: none is left out whose code does not exclude it. They
+ * exact distances, as fi_graph_exact does: none is left out whose code does not exclude it. They
  * replace the *count candidates, and their distances are written; both have room for as many as
  * there are of either. *out_judged: vectors that were read. Requires: the graph is open. Fails as a
  * search does. */
-FIRN_MUST_CHECK int firn_graph_exact_rank(const struct firn_graph *graph, const void *query,
-                                          const struct firn_graph_search_options *options,
-                                          struct firn_graph_scratch *scratch,
-                                          struct firn_graph_candidate *candidates,
-                                          double *distances, size_t *count, uint64_t *out_judged,
-                                          firn_error *err);
+FIRN_MUST_CHECK int fi_graph_exact_rank(const struct fi_graph *graph, const void *query,
+                                        const struct fi_graph_search_options *options,
+                                        struct fi_graph_scratch *scratch,
+                                        struct fi_graph_candidate *candidates, double *distances,
+                                        size_t *count, uint64_t *out_judged, firn_error *err);
 
-/* Writes the exact distances of candidates to the query (firn_vector_distance_exact) to out, from
+/* Writes the exact distances of candidates to the query (fi_vector_distance_exact) to out, from
  * the vectors in the file. Requires: the graph is open, and the candidates are from it. Fails as a
  * search does. */
-FIRN_MUST_CHECK int firn_graph_read_judge(const struct firn_graph *graph, const void *query,
-                                          const struct firn_graph_candidate *candidates,
-                                          size_t count, double *out, firn_error *err);
+FIRN_MUST_CHECK int fi_graph_read_judge(const struct fi_graph *graph, const void *query,
+                                        const struct fi_graph_candidate *candidates, size_t count,
+                                        double *out, firn_error *err);
 
 #endif

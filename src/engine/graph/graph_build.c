@@ -51,20 +51,20 @@ struct build;
 struct worker {
     struct build *build;
     unsigned number;
-    struct firn_graph_scratch *scratch;
+    struct fi_graph_scratch *scratch;
     uint64_t *list; /* for pruning: items */
     int rc;
     firn_error err;
 };
 
 struct build {
-    struct firn_graph *graph;
-    const struct firn_graph_build_options *options;
+    struct fi_graph *graph;
+    const struct fi_graph_build_options *options;
     uint32_t *order; /* in which nodes come into the graph */
     uint8_t *counts; /* links of level 0 of each node */
-    struct firn_graph_merge merge;
-    struct firn_graph_measure *measure; /* NULL: there are too few nodes */
-    uint32_t first;                     /* node of those that are compared with its queries */
+    struct fi_graph_merge merge;
+    struct fi_graph_measure *measure; /* NULL: there are too few nodes */
+    uint32_t first;                   /* node of those that are compared with its queries */
     const uint8_t **vectors;
     size_t vector_count;
     uint32_t kept;   /* nodes of the merge that others lead to: they come first in order */
@@ -73,19 +73,19 @@ struct build {
     uint32_t end;
     _Atomic uint32_t next; /* node of the batch, or of all */
     void (*task)(struct worker *worker);
-    struct firn_os_jobs *jobs; /* NULL: one thread */
+    struct fi_os_jobs *jobs; /* NULL: one thread */
     unsigned threads;
     struct worker workers[THREADS_MAX];
 };
 
 static uint8_t *
-record_of(const struct firn_graph *graph, uint32_t node)
+record_of(const struct fi_graph *graph, uint32_t node)
 {
     return graph->code_pages.data + (size_t)node * graph->codes.stride;
 }
 
 static uint32_t *
-list_of(const struct firn_graph *graph, uint32_t node)
+list_of(const struct fi_graph *graph, uint32_t node)
 {
     return (uint32_t *)(void *)graph->link_pages.data + (size_t)node * graph->link_width;
 }
@@ -111,13 +111,13 @@ run_all(struct build *build, void (*task)(struct worker *worker), bool is_alone,
     unsigned threads = is_alone || build->jobs == NULL ? 1 : build->threads;
     for (unsigned i = 1; i < threads; i++) {
         struct worker *worker = &build->workers[i];
-        if (firn_os_jobs_submit(build->jobs, run_worker, worker, NULL) != FIRN_OK) {
+        if (fi_os_jobs_submit(build->jobs, run_worker, worker, NULL) != FIRN_OK) {
             run_worker(worker);
         }
     }
     run_worker(&build->workers[0]);
     if (threads > 1) {
-        firn_os_jobs_wait(build->jobs);
+        fi_os_jobs_wait(build->jobs);
     }
     for (unsigned i = 0; i < threads && rc == FIRN_OK; i++) {
         rc = build->workers[i].rc;
@@ -152,60 +152,60 @@ forward_most(size_t m)
 static uint32_t *
 found_of(const struct build *build, uint32_t i, uint32_t level)
 {
-    const struct firn_graph *graph = build->graph;
+    const struct fi_graph *graph = build->graph;
     size_t list = (size_t)i * (graph->top_level + 1) + level;
     return build->found + list * forward_most(graph->parameters.m);
 }
 
 /* One that was kept, but that nothing led to, may find itself. */
 static void
-leave_out(struct firn_graph_pool *pool, uint32_t node)
+leave_out(struct fi_graph_pool *pool, uint32_t node)
 {
     size_t count = 0;
     for (size_t i = 0; i < pool->count; i++) {
         pool->items[count] = pool->items[i];
-        count += firn_graph_item_node(pool->items[i]) != node ? 1 : 0;
+        count += fi_graph_item_node(pool->items[i]) != node ? 1 : 0;
     }
     pool->count = count;
 }
 
 /* Of one level, from where the pool's nearest node is. */
 static int
-find_neighbours(const struct build *build, struct firn_graph_scratch *scratch, uint32_t own,
+find_neighbours(const struct build *build, struct fi_graph_scratch *scratch, uint32_t own,
                 uint32_t level, uint32_t *out, firn_error *err)
 {
-    const struct firn_graph *graph = build->graph;
+    const struct fi_graph *graph = build->graph;
     uint32_t m = graph->parameters.m;
-    uint32_t node = firn_graph_item_node(scratch->pool.items[0]);
+    uint32_t node = fi_graph_item_node(scratch->pool.items[0]);
     size_t count = 0;
-    firn_graph_walk_begin(scratch, graph->parameters.ef_construction);
-    FIRN_TRY_RETURN(firn_graph_walk_enter(graph, scratch, node, err));
-    FIRN_TRY_RETURN(firn_graph_walk(graph, scratch, level, UINT64_MAX, err));
+    fi_graph_walk_begin(scratch, graph->parameters.ef_construction);
+    FI_TRY_RETURN(fi_graph_walk_enter(graph, scratch, node, err));
+    FI_TRY_RETURN(fi_graph_walk(graph, scratch, level, UINT64_MAX, err));
     size_t most = level == 0 ? forward_most(m) : m;
     leave_out(&scratch->pool, own);
-    FIRN_TRY_RETURN(firn_graph_walk_select(graph, scratch, scratch->pool.items, scratch->pool.count,
-                                           most, &count, err));
+    FI_TRY_RETURN(fi_graph_walk_select(graph, scratch, scratch->pool.items, scratch->pool.count,
+                                       most, &count, err));
     for (size_t k = 0; k < forward_most(m); k++) {
-        out[k] = k < count ? firn_graph_item_node(scratch->chosen[k]) : FIRN_GRAPH_NONE;
+        out[k] = k < count ? fi_graph_item_node(scratch->chosen[k]) : FI_GRAPH_NONE;
     }
     return FIRN_OK;
 }
 
 static int
-find_of_node(const struct build *build, struct firn_graph_scratch *scratch, uint32_t i,
+find_of_node(const struct build *build, struct fi_graph_scratch *scratch, uint32_t i,
              firn_error *err)
 {
-    const struct firn_graph *graph = build->graph;
+    const struct fi_graph *graph = build->graph;
     uint32_t node = build->order[build->begin + i];
-    uint32_t level = firn_graph_walk_level_of(graph, node);
-    firn_graph_code_query_of(graph, record_of(graph, node), &scratch->query);
+    uint32_t level = fi_graph_walk_level_of(graph, node);
+    fi_graph_code_query_of(graph, record_of(graph, node), &scratch->query);
     for (; level > graph->top_level; level--) { /* the new entry, on levels of its own */
         memset(found_of(build, i, level), 0xff,
                forward_most(graph->parameters.m) * sizeof(uint32_t));
     }
-    FIRN_TRY_RETURN(firn_graph_walk_descend(graph, scratch, graph->top_level, level, err));
+    FI_TRY_RETURN(fi_graph_walk_descend(graph, scratch, graph->top_level, level, err));
     for (uint32_t at = level + 1; at-- > 0;) {
-        FIRN_TRY_RETURN(find_neighbours(build, scratch, node, at, found_of(build, i, at), err));
+        FI_TRY_RETURN(find_neighbours(build, scratch, node, at, found_of(build, i, at), err));
     }
     return FIRN_OK;
 }
@@ -225,22 +225,22 @@ find_task(struct worker *worker)
 
 /* ---- writing links ---- */
 
-/* Chooses `most` of the links of a list and one more (FIRN_GRAPH_NONE: none), and writes them;
+/* Chooses `most` of the links of a list and one more (FI_GRAPH_NONE: none), and writes them;
  * returns how many. */
 static size_t
 prune(struct worker *worker, uint32_t node, uint32_t *list, size_t count, uint32_t more,
       size_t most)
 {
-    const struct firn_graph *graph = worker->build->graph;
-    struct firn_graph_scratch *scratch = worker->scratch;
+    const struct fi_graph *graph = worker->build->graph;
+    struct fi_graph_scratch *scratch = worker->scratch;
     uint64_t *items = worker->list;
     size_t total = 0;
     size_t chosen = 0;
-    firn_graph_code_query_of(graph, record_of(graph, node), &scratch->query);
+    fi_graph_code_query_of(graph, record_of(graph, node), &scratch->query);
     for (size_t k = 0; k < count; k++) {
         __builtin_prefetch(record_of(graph, list[k]));
     }
-    const size_t all = count + (more != FIRN_GRAPH_NONE);
+    const size_t all = count + (more != FI_GRAPH_NONE);
     while (total < all) {
         uint32_t others[4];
         const uint8_t *records[4];
@@ -250,16 +250,16 @@ prune(struct worker *worker, uint32_t node, uint32_t *list, size_t count, uint32
             others[k] = at < count ? list[at] : more;
             records[k] = record_of(graph, others[k]);
         }
-        firn_graph_code_measure_four(graph, &scratch->query, records, distances);
+        fi_graph_code_measure_four(graph, &scratch->query, records, distances);
         for (size_t k = 0; k < 4 && total < all; k++) {
-            items[total++] = firn_graph_item(distances[k], others[k]);
+            items[total++] = fi_graph_item(distances[k], others[k]);
         }
     }
     scratch->evaluated += total;
-    firn_sort_u64(items, total);
-    worker->rc = firn_graph_walk_select(graph, scratch, items, total, most, &chosen, &worker->err);
+    fi_sort_u64(items, total);
+    worker->rc = fi_graph_walk_select(graph, scratch, items, total, most, &chosen, &worker->err);
     for (size_t k = 0; k < chosen; k++) {
-        list[k] = firn_graph_item_node(scratch->chosen[k]);
+        list[k] = fi_graph_item_node(scratch->chosen[k]);
     }
     return chosen;
 }
@@ -278,7 +278,7 @@ static void
 add_link(struct worker *worker, uint32_t node, uint32_t level, uint32_t to)
 {
     struct build *build = worker->build;
-    const struct firn_graph *graph = build->graph;
+    const struct fi_graph *graph = build->graph;
     uint32_t m = graph->parameters.m;
     DCHECK(node != to);                              /* (I2) */
     DCHECK(node % build->threads == worker->number); /* (I1) */
@@ -297,9 +297,9 @@ add_link(struct worker *worker, uint32_t node, uint32_t level, uint32_t to)
         build->counts[node] = (uint8_t)count;
         return;
     }
-    uint32_t *list = firn_graph_walk_upper_list(graph, node, level);
+    uint32_t *list = fi_graph_walk_upper_list(graph, node, level);
     size_t count = 0;
-    while (count < m && list[count] != FIRN_GRAPH_NONE) {
+    while (count < m && list[count] != FI_GRAPH_NONE) {
         count++;
     }
     if (has_link(list, count, to)) {
@@ -318,14 +318,14 @@ static void
 link_task(struct worker *worker)
 {
     struct build *build = worker->build;
-    const struct firn_graph *graph = build->graph;
+    const struct fi_graph *graph = build->graph;
     for (uint32_t i = 0; i < build->end - build->begin && worker->rc == FIRN_OK; i++) {
         uint32_t node = build->order[build->begin + i];
-        uint32_t levels = firn_graph_walk_level_of(graph, node) + 1;
+        uint32_t levels = fi_graph_walk_level_of(graph, node) + 1;
         for (uint32_t level = 0; level < levels; level++) {
             const uint32_t *found = found_of(build, i, level);
-            for (size_t k = 0; k < forward_most(graph->parameters.m) &&
-                               found[k] != FIRN_GRAPH_NONE && worker->rc == FIRN_OK;
+            for (size_t k = 0; k < forward_most(graph->parameters.m) && found[k] != FI_GRAPH_NONE &&
+                               worker->rc == FIRN_OK;
                  k++) {
                 if (node % build->threads == worker->number) { /* (I1) */
                     add_link(worker, node, level, found[k]);
@@ -353,7 +353,7 @@ static void
 trim_task(struct worker *worker)
 {
     struct build *build = worker->build;
-    const struct firn_graph *graph = build->graph;
+    const struct fi_graph *graph = build->graph;
     size_t most = 2 * (size_t)graph->parameters.m;
     uint32_t node;
     uint32_t end;
@@ -362,7 +362,7 @@ trim_task(struct worker *worker)
             size_t count = build->counts[node];
             if (count > most) {
                 uint32_t *list = list_of(graph, node);
-                count = prune(worker, node, list, count, FIRN_GRAPH_NONE, most);
+                count = prune(worker, node, list, count, FI_GRAPH_NONE, most);
                 memset(list + count, 0xff, (graph->link_width - count) * sizeof *list);
                 build->counts[node] = (uint8_t)count;
             }
@@ -383,17 +383,17 @@ static int
 link_batch(struct build *build, uint32_t size, firn_error *err)
 {
     bool is_alone = size < ALONE_NODES;
-    FIRN_TRY_RETURN(firn_step_tell(build->options->step, size, 0, err));
+    FI_TRY_RETURN(fi_step_tell(build->options->step, size, 0, err));
     build->begin = build->end;
     build->end += size;
-    FIRN_TRY_RETURN(run_all(build, find_task, is_alone, err));
+    FI_TRY_RETURN(run_all(build, find_task, is_alone, err));
     return run_all(build, is_alone ? link_alone_task : link_task, is_alone, err);
 }
 
 static int
 link_all(struct build *build, firn_error *err)
 {
-    struct firn_graph *graph = build->graph;
+    struct fi_graph *graph = build->graph;
     const uint32_t entry = graph->entry;
     const uint32_t top_level = graph->top_level;
     int rc = FIRN_OK;
@@ -409,11 +409,11 @@ link_all(struct build *build, firn_error *err)
         graph->entry = entry;
         graph->top_level = top_level;
     }
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     while (build->end < graph->count) {
-        FIRN_TRY(link_batch(build, batch_size(build), err));
+        FI_TRY(link_batch(build, batch_size(build), err));
     }
-    FIRN_TRY(run_all(build, trim_task, false, err));
+    FI_TRY(run_all(build, trim_task, false, err));
 out:
     return rc;
 }
@@ -425,14 +425,14 @@ static void
 look_task(struct worker *worker)
 {
     struct build *build = worker->build;
-    const struct firn_graph *graph = build->graph;
+    const struct fi_graph *graph = build->graph;
     uint32_t i;
     uint32_t end;
     while (worker->rc == FIRN_OK && take_step(build, graph->upper_count, &i, &end)) {
         for (; i < end && worker->rc == FIRN_OK; i++) {
             bool is_found = false;
-            worker->rc = firn_graph_connect_look(graph, worker->scratch, graph->upper_nodes[i],
-                                                 &is_found, &worker->err);
+            worker->rc = fi_graph_connect_look(graph, worker->scratch, graph->upper_nodes[i],
+                                               &is_found, &worker->err);
             build->counts[i] = is_found;
         }
     }
@@ -441,16 +441,16 @@ look_task(struct worker *worker)
 static int
 connect_all(struct build *build, firn_error *err)
 {
-    struct firn_graph *graph = build->graph;
-    const bool is_dot = graph->parameters.metric == FIRN_VECTOR_DOT;
+    struct fi_graph *graph = build->graph;
+    const bool is_dot = graph->parameters.metric == FI_VECTOR_DOT;
     for (int round = 0; round < CONNECT_ROUNDS && !is_dot; round++) {
         uint32_t missing = 0;
-        FIRN_TRY_RETURN(run_all(build, look_task, false, err));
+        FI_TRY_RETURN(run_all(build, look_task, false, err));
         for (uint32_t i = 0; i < graph->upper_count; i++) {
             if (build->counts[i] == 0) {
                 missing++;
-                FIRN_TRY_RETURN(firn_graph_connect(graph, build->workers[0].scratch,
-                                                   graph->upper_nodes[i], err));
+                FI_TRY_RETURN(
+                    fi_graph_connect(graph, build->workers[0].scratch, graph->upper_nodes[i], err));
             }
         }
         if (missing == 0) {
@@ -468,10 +468,10 @@ compare_task(struct worker *worker)
     struct build *build = worker->build;
     uint32_t i;
     uint32_t end;
-    while (take_step(build, firn_graph_measure_count(build->measure), &i, &end)) {
+    while (take_step(build, fi_graph_measure_count(build->measure), &i, &end)) {
         for (; i < end; i++) {
-            firn_graph_measure_compare(build->measure, i, build->first, build->vectors,
-                                       build->vector_count);
+            fi_graph_measure_compare(build->measure, i, build->first, build->vectors,
+                                     build->vector_count);
         }
     }
 }
@@ -482,9 +482,9 @@ settle_task(struct worker *worker)
     struct build *build = worker->build;
     uint32_t i;
     uint32_t end;
-    while (take_step(build, firn_graph_measure_count(build->measure), &i, &end)) {
+    while (take_step(build, fi_graph_measure_count(build->measure), &i, &end)) {
         for (; i < end; i++) {
-            firn_graph_measure_settle(build->measure, i);
+            fi_graph_measure_settle(build->measure, i);
         }
     }
 }
@@ -495,26 +495,26 @@ walk_task(struct worker *worker)
     struct build *build = worker->build;
     uint32_t i;
     uint32_t end;
-    while (take_step(build, firn_graph_measure_count(build->measure), &i, &end)) {
+    while (take_step(build, fi_graph_measure_count(build->measure), &i, &end)) {
         for (; i < end && worker->rc == FIRN_OK; i++) {
-            worker->rc = firn_graph_measure_walk(build->measure, i, worker->scratch, &worker->err);
+            worker->rc = fi_graph_measure_walk(build->measure, i, worker->scratch, &worker->err);
         }
     }
 }
 
 /* Compares the queries with the vectors of all nodes. */
 static int
-compare_all(struct build *build, const struct firn_graph_source *source, firn_error *err)
+compare_all(struct build *build, const struct fi_graph_source *source, firn_error *err)
 {
-    const struct firn_graph *graph = build->graph;
-    const uint8_t *vectors[FIRN_GRAPH_READ_MAX];
+    const struct fi_graph *graph = build->graph;
+    const uint8_t *vectors[FI_GRAPH_READ_MAX];
     uint32_t node = 0;
     int rc = FIRN_OK;
     build->vectors = vectors;
     for (uint64_t first = 0; first < source->rows;) {
-        const size_t count = firn_graph_step(graph, source->rows - first);
-        FIRN_TRY(firn_step_tell(build->options->step, 0, 0, err));
-        FIRN_TRY(source->read(source->ctx, first, count, vectors, err));
+        const size_t count = fi_graph_step(graph, source->rows - first);
+        FI_TRY(fi_step_tell(build->options->step, 0, 0, err));
+        FI_TRY(source->read(source->ctx, first, count, vectors, err));
         build->first = node;
         build->vector_count = 0;
         for (size_t i = 0; i < count && node < graph->count; i++) {
@@ -524,28 +524,28 @@ compare_all(struct build *build, const struct firn_graph_source *source, firn_er
                 node++;
             }
         }
-        FIRN_TRY(run_all(build, compare_task, build->vector_count < ALONE_NODES, err));
+        FI_TRY(run_all(build, compare_task, build->vector_count < ALONE_NODES, err));
         first += count;
     }
     CHECK(node == graph->count);
-    FIRN_TRY(run_all(build, settle_task, false, err));
+    FI_TRY(run_all(build, settle_task, false, err));
 out:
     build->vectors = NULL;
     return rc;
 }
 
 static int
-measure_all(struct build *build, const struct firn_graph_source *source, firn_error *err)
+measure_all(struct build *build, const struct fi_graph_source *source, firn_error *err)
 {
     build->graph->widths.is_measured = true;
     if (build->measure == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(compare_all(build, source, err));
+    FI_TRY_RETURN(compare_all(build, source, err));
     do {
-        FIRN_TRY_RETURN(firn_step_tell(build->options->step, 0, 0, err));
-        FIRN_TRY_RETURN(run_all(build, walk_task, false, err));
-    } while (firn_graph_measure_next(build->measure, build->graph));
+        FI_TRY_RETURN(fi_step_tell(build->options->step, 0, 0, err));
+        FI_TRY_RETURN(run_all(build, walk_task, false, err));
+    } while (fi_graph_measure_next(build->measure, build->graph));
     return FIRN_OK;
 }
 
@@ -554,32 +554,31 @@ measure_all(struct build *build, const struct firn_graph_source *source, firn_er
 static int
 open_build(struct build *build, firn_error *err)
 {
-    struct firn_graph *graph = build->graph;
-    const struct firn_graph_parameters *parameters = &graph->parameters;
+    struct fi_graph *graph = build->graph;
+    const struct fi_graph_parameters *parameters = &graph->parameters;
     size_t lists = (size_t)BATCH_NODES_MAX * (graph->top_level + 1);
-    build->order = firn_alloc_array((size_t)graph->count + 1, sizeof *build->order);
-    build->counts = firn_alloc_zeroed((size_t)graph->count + 1);
-    build->found = firn_alloc_array(lists * forward_most(parameters->m), sizeof *build->found);
+    build->order = fi_alloc_array((size_t)graph->count + 1, sizeof *build->order);
+    build->counts = fi_alloc_zeroed((size_t)graph->count + 1);
+    build->found = fi_alloc_array(lists * forward_most(parameters->m), sizeof *build->found);
     if (build->order == NULL || build->counts == NULL || build->found == NULL) {
-        return firn_error_no_memory(err, "a graph");
+        return fi_error_no_memory(err, "a graph");
     }
     for (unsigned i = 0; i < build->threads; i++) {
         struct worker *worker = &build->workers[i];
         worker->build = build;
         worker->number = i;
-        FIRN_TRY_RETURN(firn_graph_search_scratch_create(&worker->scratch, err));
-        FIRN_TRY_RETURN(firn_graph_code_prepare(graph, worker->scratch, err));
-        FIRN_TRY_RETURN(
-            firn_graph_walk_prepare(graph, worker->scratch, parameters->ef_construction, err));
-        worker->list = firn_alloc_array((size_t)graph->link_width + 1, sizeof *worker->list);
+        FI_TRY_RETURN(fi_graph_search_scratch_create(&worker->scratch, err));
+        FI_TRY_RETURN(fi_graph_code_prepare(graph, worker->scratch, err));
+        FI_TRY_RETURN(
+            fi_graph_walk_prepare(graph, worker->scratch, parameters->ef_construction, err));
+        worker->list = fi_alloc_array((size_t)graph->link_width + 1, sizeof *worker->list);
         if (worker->list == NULL) {
-            return firn_error_no_memory(err, "a graph");
+            return fi_error_no_memory(err, "a graph");
         }
     }
     if (build->threads > 1) {
-        FIRN_TRY_RETURN(
-            firn_os_jobs_create(build->options->os, build->threads - 1, &build->jobs, err));
-        firn_os_jobs_step_back(build->jobs);
+        FI_TRY_RETURN(fi_os_jobs_create(build->options->os, build->threads - 1, &build->jobs, err));
+        fi_os_jobs_step_back(build->jobs);
     }
     return FIRN_OK;
 }
@@ -587,33 +586,33 @@ open_build(struct build *build, firn_error *err)
 static void
 close_build(struct build *build)
 {
-    firn_os_jobs_destroy(build->jobs);
+    fi_os_jobs_destroy(build->jobs);
     for (unsigned i = 0; i < build->threads; i++) {
-        firn_graph_search_scratch_destroy(build->workers[i].scratch);
-        firn_free(build->workers[i].list);
+        fi_graph_search_scratch_destroy(build->workers[i].scratch);
+        fi_free(build->workers[i].list);
     }
-    firn_free(build->order);
-    firn_free(build->counts);
-    firn_free(build->found);
-    firn_graph_merge_forget(&build->merge);
-    firn_graph_measure_destroy(build->measure);
+    fi_free(build->order);
+    fi_free(build->counts);
+    fi_free(build->found);
+    fi_graph_merge_forget(&build->merge);
+    fi_graph_measure_destroy(build->measure);
 }
 
 /* ---- what is kept of an older graph ---- */
 
 static int
-adopt_node(const struct build *build, struct firn_graph_scratch *scratch, uint32_t node,
+adopt_node(const struct build *build, struct fi_graph_scratch *scratch, uint32_t node,
            firn_error *err)
 {
-    const struct firn_graph *graph = build->graph;
+    const struct fi_graph *graph = build->graph;
     size_t count;
-    FIRN_TRY_RETURN(firn_graph_merge_links(&build->merge, graph, scratch, node, 0,
-                                           list_of(graph, node), &count, err));
+    FI_TRY_RETURN(fi_graph_merge_links(&build->merge, graph, scratch, node, 0, list_of(graph, node),
+                                       &count, err));
     build->counts[node] = (uint8_t)count;
-    for (uint32_t level = firn_graph_walk_level_of(graph, node); level > 0; level--) {
-        FIRN_TRY_RETURN(firn_graph_merge_links(&build->merge, graph, scratch, node, level,
-                                               firn_graph_walk_upper_list(graph, node, level),
-                                               &count, err));
+    for (uint32_t level = fi_graph_walk_level_of(graph, node); level > 0; level--) {
+        FI_TRY_RETURN(fi_graph_merge_links(&build->merge, graph, scratch, node, level,
+                                           fi_graph_walk_upper_list(graph, node, level), &count,
+                                           err));
     }
     return FIRN_OK;
 }
@@ -627,7 +626,7 @@ adopt_task(struct worker *worker)
     uint32_t end;
     while (worker->rc == FIRN_OK && take_step(build, build->graph->count, &node, &end)) {
         for (; node < end && worker->rc == FIRN_OK; node++) {
-            if (build->merge.old_of[node] != FIRN_GRAPH_NONE) {
+            if (build->merge.old_of[node] != FI_GRAPH_NONE) {
                 worker->rc = adopt_node(build, worker->scratch, node, &worker->err);
             }
         }
@@ -637,7 +636,7 @@ adopt_task(struct worker *worker)
 static int
 adopt(struct build *build, firn_error *err)
 {
-    const struct firn_graph *graph = build->graph;
+    const struct fi_graph *graph = build->graph;
     if (build->merge.old == NULL) {
         return FIRN_OK;
     }
@@ -654,7 +653,7 @@ adopt(struct build *build, firn_error *err)
            (size_t)graph->upper_starts[graph->upper_count] * graph->parameters.m * 4);
     memset(build->counts, 0, graph->count);
     build->merge.is_damaged = true;
-    firn_graph_merge_forget(&build->merge);
+    fi_graph_merge_forget(&build->merge);
     return FIRN_OK;
 }
 
@@ -663,7 +662,7 @@ adopt(struct build *build, firn_error *err)
 static void
 reach(struct build *build, uint8_t *was_seen)
 {
-    const struct firn_graph *graph = build->graph;
+    const struct fi_graph *graph = build->graph;
     uint32_t head = 0;
     was_seen[build->merge.entry] = 1;
     build->order[build->kept++] = build->merge.entry;
@@ -686,10 +685,10 @@ reach(struct build *build, uint8_t *was_seen)
 static int
 make_order(struct build *build, firn_error *err)
 {
-    struct firn_graph *graph = build->graph;
-    uint8_t *was_seen = firn_alloc_zeroed((size_t)graph->count + 1);
+    struct fi_graph *graph = build->graph;
+    uint8_t *was_seen = fi_alloc_zeroed((size_t)graph->count + 1);
     if (was_seen == NULL) {
-        return firn_error_no_memory(err, "a graph");
+        return fi_error_no_memory(err, "a graph");
     }
     if (build->merge.old != NULL) {
         reach(build, was_seen);
@@ -706,10 +705,10 @@ make_order(struct build *build, firn_error *err)
             }
         }
     }
-    firn_free(was_seen);
+    fi_free(was_seen);
     DCHECK(at == graph->count);
     for (uint32_t i = graph->count - first; i > 1; i--) {
-        uint32_t j = first + (uint32_t)(firn_graph_mix(~graph->parameters.seed, i) % i);
+        uint32_t j = first + (uint32_t)(fi_graph_mix(~graph->parameters.seed, i) % i);
         uint32_t node = build->order[first + i - 1];
         build->order[first + i - 1] = build->order[j];
         build->order[j] = node;
@@ -728,18 +727,18 @@ make_order(struct build *build, firn_error *err)
 }
 
 static int
-check_options(const struct firn_graph_source *source,
-              const struct firn_graph_parameters *parameters, firn_error *err)
+check_options(const struct fi_graph_source *source, const struct fi_graph_parameters *parameters,
+              firn_error *err)
 {
-    bool is_fine = parameters->metric >= FIRN_VECTOR_L2 &&
-                   parameters->metric <= FIRN_VECTOR_METRIC_MAX && parameters->dimensions > 0 &&
-                   parameters->dimensions <= FIRN_VECTOR_DIMENSIONS_MAX &&
-                   parameters->m >= FIRN_GRAPH_M_MIN && parameters->m <= FIRN_GRAPH_M_MAX &&
+    bool is_fine = parameters->metric >= FI_VECTOR_L2 &&
+                   parameters->metric <= FI_VECTOR_METRIC_MAX && parameters->dimensions > 0 &&
+                   parameters->dimensions <= FI_VECTOR_DIMENSIONS_MAX &&
+                   parameters->m >= FI_GRAPH_M_MIN && parameters->m <= FI_GRAPH_M_MAX &&
                    parameters->ef_construction > 0 &&
-                   parameters->ef_construction <= FIRN_GRAPH_EF_CONSTRUCTION_MAX &&
-                   source->rows <= FIRN_GRAPH_ROWS_MAX;
+                   parameters->ef_construction <= FI_GRAPH_EF_CONSTRUCTION_MAX &&
+                   source->rows <= FI_GRAPH_ROWS_MAX;
     return is_fine ? FIRN_OK
-                   : firn_error_set(err, FIRN_INVALID, "a graph cannot have these parameters");
+                   : fi_error_set(err, FIRN_INVALID, "a graph cannot have these parameters");
 }
 
 static uint32_t
@@ -749,21 +748,21 @@ width_while_building(uint32_t m)
 }
 
 uint64_t
-firn_graph_build_bytes(const struct firn_graph_parameters *parameters, uint64_t rows)
+fi_graph_build_bytes(const struct fi_graph_parameters *parameters, uint64_t rows)
 {
-    size_t stride = firn_graph_code_stride(parameters->dimensions);
+    size_t stride = fi_graph_code_stride(parameters->dimensions);
     return rows * (stride + 4 * (uint64_t)width_while_building(parameters->m) + 24);
 }
 
-const struct firn_graph_build_counts *
-firn_graph_build_counts_of(const struct firn_graph *graph)
+const struct fi_graph_build_counts *
+fi_graph_build_counts_of(const struct fi_graph *graph)
 {
     return &graph->counts;
 }
 
 /* Whether links of the old graph can be kept. */
 static bool
-fits(const struct firn_graph_parameters *parameters, const struct firn_graph *old)
+fits(const struct fi_graph_parameters *parameters, const struct fi_graph *old)
 {
     return old != NULL && old->parameters.metric == parameters->metric &&
            old->parameters.dimensions == parameters->dimensions &&
@@ -772,75 +771,74 @@ fits(const struct firn_graph_parameters *parameters, const struct firn_graph *ol
 }
 
 int
-firn_graph_build(const struct firn_graph_source *source,
-                 const struct firn_graph_build_options *options, struct firn_graph **out,
-                 firn_error *err)
+fi_graph_build(const struct fi_graph_source *source, const struct fi_graph_build_options *options,
+               struct fi_graph **out, firn_error *err)
 {
-    const struct firn_graph_parameters *parameters = &options->parameters;
+    const struct fi_graph_parameters *parameters = &options->parameters;
     struct build *build = NULL;
-    struct firn_graph *graph = NULL;
+    struct fi_graph *graph = NULL;
     int rc;
     *out = NULL;
-    FIRN_TRY(check_options(source, parameters, err));
-    graph = firn_alloc_zeroed(sizeof *graph);
-    build = firn_alloc_zeroed(sizeof *build);
+    FI_TRY(check_options(source, parameters, err));
+    graph = fi_alloc_zeroed(sizeof *graph);
+    build = fi_alloc_zeroed(sizeof *build);
     if (graph == NULL || build == NULL) {
-        rc = firn_error_no_memory(err, "a graph");
+        rc = fi_error_no_memory(err, "a graph");
         goto out;
     }
     graph->parameters = *parameters;
     graph->rows = source->rows;
     graph->numbers = parameters->dimensions;
     graph->link_width = width_while_building(parameters->m);
-    firn_graph_read_array_set(&graph->codes, firn_graph_code_stride(graph->numbers), 0);
-    graph->measured = firn_graph_measured(graph->numbers, graph->codes.stride);
+    fi_graph_read_array_set(&graph->codes, fi_graph_code_stride(graph->numbers), 0);
+    graph->measured = fi_graph_measured(graph->numbers, graph->codes.stride);
     build->graph = graph;
     build->options = options;
     /* In simulation jobs run inside of waits, others' too: there one thread does all. */
-    build->threads = options->threads == 0 || !firn_os_has_threads(options->os) ? 1
-                     : options->threads > THREADS_MAX                           ? THREADS_MAX
-                                                                                : options->threads;
+    build->threads = options->threads == 0 || !fi_os_has_threads(options->os) ? 1
+                     : options->threads > THREADS_MAX                         ? THREADS_MAX
+                                                                              : options->threads;
     build->merge.old = fits(parameters, options->old) ? options->old : NULL;
-    FIRN_TRY(firn_graph_nodes_make(source, options, graph, &build->merge, &build->measure, err));
-    FIRN_TRY(open_build(build, err));
-    FIRN_TRY(adopt(build, err));
-    FIRN_TRY(make_order(build, err));
-    FIRN_TRY(link_all(build, err));
-    FIRN_TRY(connect_all(build, err));
+    FI_TRY(fi_graph_nodes_make(source, options, graph, &build->merge, &build->measure, err));
+    FI_TRY(open_build(build, err));
+    FI_TRY(adopt(build, err));
+    FI_TRY(make_order(build, err));
+    FI_TRY(link_all(build, err));
+    FI_TRY(connect_all(build, err));
     graph->counts.kept = build->kept;
     graph->counts.is_damaged = build->merge.is_damaged;
     for (unsigned i = 0; i < build->threads; i++) {
         graph->counts.compared += build->workers[i].scratch->evaluated;
     }
-    FIRN_TRY(measure_all(build, source, err));
+    FI_TRY(measure_all(build, source, err));
     *out = graph;
     graph = NULL;
 out:
     if (build != NULL) {
         close_build(build);
     }
-    firn_free(build);
-    firn_graph_build_destroy(graph);
+    fi_free(build);
+    fi_graph_build_destroy(graph);
     return rc;
 }
 
 void
-firn_graph_build_destroy(struct firn_graph *graph)
+fi_graph_build_destroy(struct fi_graph *graph)
 {
     if (graph == NULL) {
         return;
     }
     DCHECK(graph->reader == NULL);
-    firn_free(graph->mean);
-    firn_free(graph->rows_of);
-    firn_free(graph->twin_nodes);
-    firn_free(graph->twin_rows);
-    firn_free(graph->upper_nodes);
-    firn_free(graph->upper_starts);
-    firn_free(graph->upper_links);
-    firn_free((void *)(uintptr_t)graph->codes.place);
-    firn_free((void *)(uintptr_t)graph->links.place);
-    firn_os_pages_unmap(&graph->code_pages);
-    firn_os_pages_unmap(&graph->link_pages);
-    firn_free(graph);
+    fi_free(graph->mean);
+    fi_free(graph->rows_of);
+    fi_free(graph->twin_nodes);
+    fi_free(graph->twin_rows);
+    fi_free(graph->upper_nodes);
+    fi_free(graph->upper_starts);
+    fi_free(graph->upper_links);
+    fi_free((void *)(uintptr_t)graph->codes.place);
+    fi_free((void *)(uintptr_t)graph->links.place);
+    fi_os_pages_unmap(&graph->code_pages);
+    fi_os_pages_unmap(&graph->link_pages);
+    fi_free(graph);
 }

@@ -47,10 +47,10 @@ number_at(const uint8_t *vector, size_t i)
 static double
 norm_of(const uint8_t *vector, uint32_t dimensions)
 {
-    return firn_vector_distance_root(firn_vector_distance_squares(vector, dimensions));
+    return fi_vector_distance_root(fi_vector_distance_squares(vector, dimensions));
 }
 
-FIRN_GRAPH_SMALL static double
+FI_GRAPH_SMALL static double
 largest_of(const uint8_t *vector, uint32_t dimensions)
 {
     double largest = 0;
@@ -64,26 +64,26 @@ largest_of(const uint8_t *vector, uint32_t dimensions)
 
 /* ---- what all vectors say ---- */
 
-FIRN_GRAPH_SMALL bool
-firn_graph_code_accepts(const struct firn_graph_parameters *parameters, const uint8_t *vector)
+FI_GRAPH_SMALL bool
+fi_graph_code_accepts(const struct fi_graph_parameters *parameters, const uint8_t *vector)
 {
-    return firn_vector_distance_is_finite(vector, parameters->dimensions) &&
-           (parameters->metric != FIRN_VECTOR_COSINE ||
+    return fi_vector_distance_is_finite(vector, parameters->dimensions) &&
+           (parameters->metric != FI_VECTOR_COSINE ||
             largest_of(vector, parameters->dimensions) > 0);
 }
 
-FIRN_GRAPH_SMALL void
-firn_graph_code_survey(const struct firn_graph_parameters *parameters,
-                       struct firn_graph_survey *survey, const uint8_t *vector)
+FI_GRAPH_SMALL void
+fi_graph_code_survey(const struct fi_graph_parameters *parameters, struct fi_graph_survey *survey,
+                     const uint8_t *vector)
 {
     uint32_t dimensions = parameters->dimensions;
     double largest;
-    DCHECK(firn_graph_code_accepts(parameters, vector));
-    if (parameters->metric == FIRN_VECTOR_DOT) {
+    DCHECK(fi_graph_code_accepts(parameters, vector));
+    if (parameters->metric == FI_VECTOR_DOT) {
         largest = norm_of(vector, dimensions);
     } else {
         double factor =
-            parameters->metric == FIRN_VECTOR_COSINE ? 1 / norm_of(vector, dimensions) : 1;
+            parameters->metric == FI_VECTOR_COSINE ? 1 / norm_of(vector, dimensions) : 1;
         for (uint32_t i = 0; i < dimensions; i++) {
             survey->sums[i] += (double)number_at(vector, i) * factor;
         }
@@ -93,11 +93,11 @@ firn_graph_code_survey(const struct firn_graph_parameters *parameters,
     survey->count++;
 }
 
-FIRN_GRAPH_SMALL void
-firn_graph_code_set_scale(struct firn_graph *graph, const struct firn_graph_survey *survey)
+FI_GRAPH_SMALL void
+fi_graph_code_set_scale(struct fi_graph *graph, const struct fi_graph_survey *survey)
 {
     double count = survey->count > 0 ? (double)survey->count : 1;
-    bool is_scaled = graph->parameters.metric != FIRN_VECTOR_COSINE && survey->largest > 0;
+    bool is_scaled = graph->parameters.metric != FI_VECTOR_COSINE && survey->largest > 0;
     /* Smaller ones count as 0: a factor beyond this would not be finite in single precision. */
     double largest = survey->largest < 1e-37 ? 1e-37 : survey->largest;
     graph->scale = is_scaled ? 1 / largest : 1;
@@ -141,7 +141,7 @@ choose(int32x4 mask, float32x4 a, float32x4 b)
 
 /* out = factor * vector - mean. */
 static void
-transform(const struct firn_graph *graph, const uint8_t *vector, double factor, float *out)
+transform(const struct fi_graph *graph, const uint8_t *vector, double factor, float *out)
 {
     const float32x4 far = {FAR, FAR, FAR, FAR};
     for (uint32_t i = 0; i < graph->numbers; i += 4) {
@@ -204,7 +204,7 @@ quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
     const float inverse = scale > 1e-30F ? 1 / scale : 0;
     int32x4 sums = {0};
     int32x4 squares = {0}; /* at most 127^2 times a quarter of the dimensions each */
-    DCHECK(count > 0 && count <= FIRN_VECTOR_DIMENSIONS_MAX);
+    DCHECK(count > 0 && count <= FI_VECTOR_DIMENSIONS_MAX);
     for (size_t i = 0; i < count; i += 4) {
         uint8_t codes[4];
         quantise4(load(numbers + i, count - i), inverse, offset, &sums, &squares, codes);
@@ -219,46 +219,46 @@ quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
                               sums[0] + sums[1] + sums[2] + sums[3]};
 }
 
-FIRN_GRAPH_SMALL void
-firn_graph_code_write(const struct firn_graph *graph, const uint8_t *vector, float *transformed,
-                      uint8_t *record)
+FI_GRAPH_SMALL void
+fi_graph_code_write(const struct fi_graph *graph, const uint8_t *vector, float *transformed,
+                    uint8_t *record)
 {
-    const struct firn_graph_parameters *parameters = &graph->parameters;
+    const struct fi_graph_parameters *parameters = &graph->parameters;
     size_t stride = graph->codes.stride;
     double factor = graph->scale;
-    DCHECK(firn_graph_code_accepts(parameters, vector));
-    if (parameters->metric == FIRN_VECTOR_COSINE) {
+    DCHECK(fi_graph_code_accepts(parameters, vector));
+    if (parameters->metric == FI_VECTOR_COSINE) {
         factor = 1 / norm_of(vector, parameters->dimensions);
     }
     transform(graph, vector, factor, transformed);
     struct quantised code = quantise(transformed, graph->numbers, 128, record);
-    code.norm = parameters->metric == FIRN_VECTOR_DOT ? 1 : code.norm;
+    code.norm = parameters->metric == FI_VECTOR_DOT ? 1 : code.norm;
     memset(record + graph->numbers, 0, stride - graph->numbers);
     memcpy(record + stride - 8, &code.scale, 4);
     memcpy(record + stride - 4, &code.norm, 4);
 }
 
-FIRN_GRAPH_SMALL int
-firn_graph_code_prepare(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
-                        firn_error *err)
+FI_GRAPH_SMALL int
+fi_graph_code_prepare(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
+                      firn_error *err)
 {
     size_t room = graph->measured;
-    scratch->query.kernels = firn_vector_distance_kernels();
+    scratch->query.kernels = fi_vector_distance_kernels();
     scratch->other.kernels = scratch->query.kernels;
     if (scratch->query_room < room) {
-        int8_t *one = firn_resize(scratch->query.codes, room);
+        int8_t *one = fi_resize(scratch->query.codes, room);
         scratch->query.codes = one != NULL ? one : scratch->query.codes;
-        int8_t *two = firn_resize(scratch->other.codes, room);
+        int8_t *two = fi_resize(scratch->other.codes, room);
         scratch->other.codes = two != NULL ? two : scratch->other.codes;
         if (one == NULL || two == NULL) {
-            return firn_error_no_memory(err, "a search among vectors");
+            return fi_error_no_memory(err, "a search among vectors");
         }
         scratch->query_room = room;
     }
     if (scratch->transformed_room < graph->numbers) {
-        float *numbers = firn_resize_array(scratch->transformed, graph->numbers, sizeof *numbers);
+        float *numbers = fi_resize_array(scratch->transformed, graph->numbers, sizeof *numbers);
         if (numbers == NULL) {
-            return firn_error_no_memory(err, "a search among vectors");
+            return fi_error_no_memory(err, "a search among vectors");
         }
         scratch->transformed = numbers;
         scratch->transformed_room = graph->numbers;
@@ -267,18 +267,18 @@ firn_graph_code_prepare(const struct firn_graph *graph, struct firn_graph_scratc
 }
 
 int
-firn_graph_code_query(const struct firn_graph *graph, const uint8_t *vector,
-                      struct firn_graph_scratch *scratch, firn_error *err)
+fi_graph_code_query(const struct fi_graph *graph, const uint8_t *vector,
+                    struct fi_graph_scratch *scratch, firn_error *err)
 {
-    const struct firn_graph_parameters *parameters = &graph->parameters;
-    struct firn_graph_query *query = &scratch->query;
+    const struct fi_graph_parameters *parameters = &graph->parameters;
+    struct fi_graph_query *query = &scratch->query;
     double factor = graph->scale;
-    int rc = firn_graph_code_prepare(graph, scratch, err);
+    int rc = fi_graph_code_prepare(graph, scratch, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     DCHECK(graph->measured >= graph->numbers && scratch->query_room >= graph->measured);
-    if (parameters->metric != FIRN_VECTOR_L2) {
+    if (parameters->metric != FI_VECTOR_L2) {
         double norm = norm_of(vector, parameters->dimensions);
         factor = norm > 0 ? 1 / norm : 0;
     }
@@ -287,7 +287,7 @@ firn_graph_code_query(const struct firn_graph *graph, const uint8_t *vector,
         quantise(scratch->transformed, graph->numbers, 0, (uint8_t *)query->codes);
     memset(query->codes + graph->numbers, 0, graph->measured - graph->numbers);
     query->scale = code.scale;
-    query->norm = parameters->metric == FIRN_VECTOR_DOT ? 1 : code.norm;
+    query->norm = parameters->metric == FI_VECTOR_DOT ? 1 : code.norm;
     query->bias = 128 * code.sum;
     return FIRN_OK;
 }
@@ -302,8 +302,8 @@ fold(uint64_t sums)
 }
 
 void
-firn_graph_code_query_of(const struct firn_graph *graph, const uint8_t *record,
-                         struct firn_graph_query *out)
+fi_graph_code_query_of(const struct fi_graph *graph, const uint8_t *record,
+                       struct fi_graph_query *out)
 {
     /* Eight codes at once, as the build does this for each vector that it holds against others: 128
      * + c becomes c where the upper bit changes. */
@@ -338,10 +338,10 @@ firn_graph_code_query_of(const struct firn_graph *graph, const uint8_t *record,
 /* ---- measuring ---- */
 
 void
-firn_graph_code_measure_four(const struct firn_graph *graph, const struct firn_graph_query *query,
-                             const uint8_t *const records[4], float out[4])
+fi_graph_code_measure_four(const struct fi_graph *graph, const struct fi_graph_query *query,
+                           const uint8_t *const records[4], float out[4])
 {
-    const size_t tail = graph->codes.stride - FIRN_GRAPH_CODE_TAIL;
+    const size_t tail = graph->codes.stride - FI_GRAPH_CODE_TAIL;
     int32x4 products;
     float32x4 scale;
     float32x4 norm;

@@ -24,47 +24,47 @@
 
 /* Descends to a node: the pool has what is nearest to it on the level. */
 static int
-find(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t node,
-     uint32_t level, bool *out_is_found, firn_error *err)
+find(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node, uint32_t level,
+     bool *out_is_found, firn_error *err)
 {
-    const uint8_t *record = firn_graph_array_at(&graph->codes, node);
-    firn_graph_code_query_of(graph, record, &scratch->query);
-    FIRN_TRY_RETURN(firn_graph_walk_descend(graph, scratch, graph->top_level, level - 1, err));
+    const uint8_t *record = fi_graph_array_at(&graph->codes, node);
+    fi_graph_code_query_of(graph, record, &scratch->query);
+    FI_TRY_RETURN(fi_graph_walk_descend(graph, scratch, graph->top_level, level - 1, err));
     /* Another with the same code is as good. */
-    const uint32_t nearest = firn_graph_item_node(scratch->pool.items[0]);
+    const uint32_t nearest = fi_graph_item_node(scratch->pool.items[0]);
     *out_is_found =
-        firn_graph_walk_was_visited(scratch, node) ||
-        memcmp(firn_graph_array_at(&graph->codes, nearest), record, graph->codes.stride) == 0;
+        fi_graph_walk_was_visited(scratch, node) ||
+        memcmp(fi_graph_array_at(&graph->codes, nearest), record, graph->codes.stride) == 0;
     return FIRN_OK;
 }
 
 int
-firn_graph_connect_look(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
-                        uint32_t node, bool *out_is_found, firn_error *err)
+fi_graph_connect_look(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node,
+                      bool *out_is_found, firn_error *err)
 {
     *out_is_found = true;
-    for (uint32_t level = firn_graph_walk_level_of(graph, node); level > 0 && *out_is_found;
+    for (uint32_t level = fi_graph_walk_level_of(graph, node); level > 0 && *out_is_found;
          level--) {
-        FIRN_TRY_RETURN(find(graph, scratch, node, level, out_is_found, err));
+        FI_TRY_RETURN(find(graph, scratch, node, level, out_is_found, err));
     }
     return FIRN_OK;
 }
 
 int
-firn_graph_connect(struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t node,
-                   firn_error *err)
+fi_graph_connect(struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node,
+                 firn_error *err)
 {
     const uint32_t m = graph->parameters.m;
-    for (uint32_t level = firn_graph_walk_level_of(graph, node); level > 0; level--) {
+    for (uint32_t level = fi_graph_walk_level_of(graph, node); level > 0; level--) {
         bool is_found;
-        FIRN_TRY_RETURN(find(graph, scratch, node, level, &is_found, err));
+        FI_TRY_RETURN(find(graph, scratch, node, level, &is_found, err));
         if (is_found) {
             continue;
         }
-        const uint32_t nearest = firn_graph_item_node(scratch->pool.items[0]);
-        uint32_t *list = firn_graph_walk_upper_list(graph, nearest, level);
+        const uint32_t nearest = fi_graph_item_node(scratch->pool.items[0]);
+        uint32_t *list = fi_graph_walk_upper_list(graph, nearest, level);
         uint32_t place = m - 1 - node % (m / 2); /* not always the same one */
-        for (uint32_t k = m; k-- > 0 && list[k] == FIRN_GRAPH_NONE;) {
+        for (uint32_t k = m; k-- > 0 && list[k] == FI_GRAPH_NONE;) {
             place = k;
         }
         for (uint32_t k = 0; k < m; k++) {

@@ -30,7 +30,7 @@
  * The judge's own error, at most (n / 4 + 8) 2^-52 of what it adds up, is below 2e-10 for all n; v
  * is raised by it.
  *
- * The candidates of a walk are ranked likewise (firn_graph_exact_rank): however many of their codes
+ * The candidates of a walk are ranked likewise (fi_graph_exact_rank): however many of their codes
  * are too near to each other to tell which is nearer, the vectors decide.
  *
  * So v <= limit implies d <= a + b scale + c scale^2 with coefficients that depend on the limit
@@ -62,9 +62,9 @@ typedef int32_t int32x4 __attribute__((vector_size(16)));
 #define JUDGE 2e-10
 
 struct exact {
-    const struct firn_graph *graph;
-    const struct firn_graph_search_options *options;
-    struct firn_graph_scratch *scratch;
+    const struct fi_graph *graph;
+    const struct fi_graph_search_options *options;
+    struct fi_graph_scratch *scratch;
     bool is_dot;
     double height;  /* h */
     double query;   /* e_q */
@@ -95,7 +95,7 @@ upward(double value)
     return value < 3e38 ? (float)(value * (1 + 0x1p-20)) : __builtin_inff();
 }
 
-FIRN_GRAPH_SMALL static void
+FI_GRAPH_SMALL static void
 set_limit(struct exact *exact, double limit)
 {
     const double h = exact->height;
@@ -119,9 +119,9 @@ v_of(const struct exact *exact, double distance)
     if (exact->is_dot) {
         return 2 + distance * exact->to_v + JUDGE;
     }
-    bool is_cosine = exact->graph->parameters.metric == FIRN_VECTOR_COSINE;
+    bool is_cosine = exact->graph->parameters.metric == FI_VECTOR_COSINE;
     double square = distance * exact->to_v * (1 + JUDGE) + (is_cosine ? JUDGE : 0);
-    return firn_vector_distance_root(square) * (1 + JUDGE);
+    return fi_vector_distance_root(square) * (1 + JUDGE);
 }
 
 /* ---- the ends ---- */
@@ -178,7 +178,7 @@ drop_far(struct exact *exact)
 {
     size_t kept = 0;
     for (size_t i = 0; i < exact->near_count; i++) {
-        if ((double)firn_graph_item_distance(exact->near[i]) <= exact->limit) {
+        if ((double)fi_graph_item_distance(exact->near[i]) <= exact->limit) {
             exact->near[kept++] = exact->near[i];
         }
     }
@@ -211,8 +211,8 @@ keep(struct exact *exact, uint32_t node, double d, double scale, double norms)
         to = d + reach;
     } else {
         const double low = d - wrong;
-        from = firn_vector_distance_root(low > 0 ? low : 0) - e - exact->query;
-        to = firn_vector_distance_root(d + wrong) + e + exact->query;
+        from = fi_vector_distance_root(low > 0 ? low : 0) - e - exact->query;
+        to = fi_vector_distance_root(d + wrong) + e + exact->query;
     }
     if (put_end(exact, (struct end){.value = to, .row = node})) {
         set_limit(exact, exact->ends[0].value * (1 + 0x1p-40));
@@ -223,7 +223,7 @@ keep(struct exact *exact, uint32_t node, double d, double scale, double norms)
             return false;
         }
     }
-    exact->near[exact->near_count++] = firn_graph_item(begin_of(from), node);
+    exact->near[exact->near_count++] = fi_graph_item(begin_of(from), node);
     return true;
 }
 
@@ -231,9 +231,9 @@ keep(struct exact *exact, uint32_t node, double d, double scale, double norms)
 static __attribute__((noinline)) bool
 measure(struct exact *exact, size_t count)
 {
-    const struct firn_graph_query *query = &exact->scratch->query;
-    const struct firn_graph *graph = exact->graph;
-    const size_t tail = graph->codes.stride - FIRN_GRAPH_CODE_TAIL;
+    const struct fi_graph_query *query = &exact->scratch->query;
+    const struct fi_graph *graph = exact->graph;
+    const size_t tail = graph->codes.stride - FI_GRAPH_CODE_TAIL;
     int32x4 products;
     float32x4 scale;
     float32x4 norms;
@@ -290,7 +290,7 @@ add(struct exact *exact, uint32_t node, const uint8_t *record)
 
 /* The first node from `node` on that is allowed. */
 static uint32_t
-next_allowed(const struct firn_graph *graph, const uint64_t *allowed, uint32_t node)
+next_allowed(const struct fi_graph *graph, const uint64_t *allowed, uint32_t node)
 {
     bool is_plain = graph->rows_of == NULL && graph->twin_count == 0;
     while (node < graph->count) {
@@ -301,7 +301,7 @@ next_allowed(const struct firn_graph *graph, const uint64_t *allowed, uint32_t n
                 break;
             }
             node = (node / 64 + 1) * 64;
-        } else if (firn_graph_walk_is_allowed(graph, allowed, node)) {
+        } else if (fi_graph_walk_is_allowed(graph, allowed, node)) {
             break;
         } else {
             node++;
@@ -315,7 +315,7 @@ next_allowed(const struct firn_graph *graph, const uint64_t *allowed, uint32_t n
 static __attribute__((noinline, hot)) bool
 compare_block(struct exact *exact, uint32_t block, const uint8_t *place, uint32_t end)
 {
-    const struct firn_graph_array *codes = &exact->graph->codes;
+    const struct fi_graph_array *codes = &exact->graph->codes;
     const size_t stride = codes->stride;
     /* Pairs with graph_read.c. */
     const uint8_t *later =
@@ -345,21 +345,21 @@ compare_block(struct exact *exact, uint32_t block, const uint8_t *place, uint32_
 static int
 compare_codes(struct exact *exact, bool *out_is_over, firn_error *err)
 {
-    const struct firn_graph *graph = exact->graph;
-    const struct firn_graph_array *codes = &graph->codes;
+    const struct fi_graph *graph = exact->graph;
+    const struct fi_graph_array *codes = &graph->codes;
     const uint64_t *allowed = exact->options->allowed;
-    struct firn_block_pin pin = {.data = NULL};
+    struct fi_block_pin pin = {.data = NULL};
     uint32_t node = allowed != NULL ? next_allowed(graph, allowed, 0) : 0;
     bool is_fine = true;
     int rc = FIRN_OK;
     while (node < graph->count && is_fine) {
-        const uint32_t block = firn_graph_array_block(codes, node);
+        const uint32_t block = fi_graph_array_block(codes, node);
         const uint32_t first = block * codes->per_block;
         const uint32_t end =
             graph->count - first < codes->per_block ? graph->count : first + codes->per_block;
-        const uint8_t *place = firn_graph_array_at(codes, first);
+        const uint8_t *place = fi_graph_array_at(codes, first);
         if (place == NULL) {
-            FIRN_TRY(firn_graph_read_block(graph, codes, block, &pin, &place, err));
+            FI_TRY(fi_graph_read_block(graph, codes, block, &pin, &place, err));
         }
         if (allowed == NULL) {
             is_fine = compare_block(exact, block, place, end);
@@ -372,7 +372,7 @@ compare_codes(struct exact *exact, bool *out_is_over, firn_error *err)
         }
         if (pin.data != NULL) {
             is_fine = is_fine && flush(exact);
-            firn_block_cache_unpin(graph->cache, &pin);
+            fi_block_cache_unpin(graph->cache, &pin);
         }
     }
     is_fine = is_fine && flush(exact);
@@ -387,9 +387,9 @@ out:
 static void
 take(struct exact *exact, uint32_t node, double distance)
 {
-    const struct firn_graph *graph = exact->graph;
+    const struct fi_graph *graph = exact->graph;
     const uint64_t *allowed = exact->options->allowed;
-    size_t twin = graph->twin_count == 0 ? 0 : firn_graph_walk_first_twin(graph, node);
+    size_t twin = graph->twin_count == 0 ? 0 : fi_graph_walk_first_twin(graph, node);
     uint64_t row = graph->rows_of == NULL ? node : graph->rows_of[node];
     for (bool has_more = true; has_more;) {
         if ((allowed == NULL || (allowed[row / 64] >> row % 64 & 1) != 0) &&
@@ -402,26 +402,25 @@ take(struct exact *exact, uint32_t node, double distance)
 }
 
 /* Measures what remains exactly. */
-FIRN_GRAPH_SMALL static int
+FI_GRAPH_SMALL static int
 judge(struct exact *exact, const void *query, uint64_t *out_judged, firn_error *err)
 {
-    struct firn_graph_candidate candidates[JUDGED];
+    struct fi_graph_candidate candidates[JUDGED];
     double distances[JUDGED];
     exact->end_count = 0;
     exact->limit = __builtin_inf();
     for (size_t i = 0; i < exact->near_count;) {
         size_t count = 0;
         for (; count < JUDGED && i < exact->near_count &&
-               (double)firn_graph_item_distance(exact->near[i]) <= exact->limit;
+               (double)fi_graph_item_distance(exact->near[i]) <= exact->limit;
              i++) {
             candidates[count++] =
-                (struct firn_graph_candidate){.node = firn_graph_item_node(exact->near[i])};
+                (struct fi_graph_candidate){.node = fi_graph_item_node(exact->near[i])};
         }
         if (count == 0) {
             break;
         }
-        FIRN_TRY_RETURN(
-            firn_graph_read_judge(exact->graph, query, candidates, count, distances, err));
+        FI_TRY_RETURN(fi_graph_read_judge(exact->graph, query, candidates, count, distances, err));
         *out_judged += count;
         for (size_t j = 0; j < count; j++) {
             take(exact, candidates[j].node, distances[j]);
@@ -433,11 +432,11 @@ judge(struct exact *exact, const void *query, uint64_t *out_judged, firn_error *
 /* ---- the search ---- */
 
 /* Sets what depends on the query. false: bounds would not help. */
-FIRN_GRAPH_SMALL static bool
+FI_GRAPH_SMALL static bool
 prepare(struct exact *exact, const uint8_t *vector)
 {
-    const struct firn_graph *graph = exact->graph;
-    const struct firn_graph_scratch *scratch = exact->scratch;
+    const struct fi_graph *graph = exact->graph;
+    const struct fi_graph_scratch *scratch = exact->scratch;
     double rest = 0;
     double squares = 0;
     double mean = 0;
@@ -451,22 +450,22 @@ prepare(struct exact *exact, const uint8_t *vector)
     if (!(squares < 1e12) || !(mean < 1e12)) {
         return false;
     }
-    const double length = firn_vector_distance_root(
-        firn_vector_distance_squares(vector, graph->parameters.dimensions));
-    exact->is_dot = graph->parameters.metric == FIRN_VECTOR_DOT;
-    exact->height = firn_vector_distance_root(graph->numbers) * (0.5 + 0x1p-13);
+    const double length =
+        fi_vector_distance_root(fi_vector_distance_squares(vector, graph->parameters.dimensions));
+    exact->is_dot = graph->parameters.metric == FI_VECTOR_DOT;
+    exact->height = fi_vector_distance_root(graph->numbers) * (0.5 + 0x1p-13);
     exact->query =
-        firn_vector_distance_root(rest) * (1 + 1e-9) +
-        0x1p-21 * (firn_vector_distance_root(squares) + 2 * firn_vector_distance_root(mean) + 1);
-    exact->to_v = graph->parameters.metric == FIRN_VECTOR_COSINE ? 2
-                  : exact->is_dot                                ? 2 * graph->scale / length
-                                                                 : graph->scale * graph->scale;
+        fi_vector_distance_root(rest) * (1 + 1e-9) +
+        0x1p-21 * (fi_vector_distance_root(squares) + 2 * fi_vector_distance_root(mean) + 1);
+    exact->to_v = graph->parameters.metric == FI_VECTOR_COSINE ? 2
+                  : exact->is_dot                              ? 2 * graph->scale / length
+                                                               : graph->scale * graph->scale;
     set_limit(exact, __builtin_inf());
-    return graph->parameters.metric == FIRN_VECTOR_L2 || length > 0;
+    return graph->parameters.metric == FI_VECTOR_L2 || length > 0;
 }
 
-FIRN_GRAPH_SMALL static size_t
-room_of(const struct firn_graph *graph, size_t wanted)
+FI_GRAPH_SMALL static size_t
+room_of(const struct fi_graph *graph, size_t wanted)
 {
     const size_t room = graph->count / NEAR_PART + NEAR_TIMES * wanted + NEAR_LEAST;
     return room < graph->count ? room : (size_t)graph->count + 1;
@@ -474,12 +473,12 @@ room_of(const struct firn_graph *graph, size_t wanted)
 
 /* Writes the nearest rows, which are known, in order; the ends are used up. */
 static void
-give(struct exact *exact, struct firn_graph_candidate *out, double *distances, size_t *out_count)
+give(struct exact *exact, struct fi_graph_candidate *out, double *distances, size_t *out_count)
 {
     *out_count = exact->end_count;
     for (size_t left = exact->end_count; left > 0; left--) {
         out[left - 1] =
-            (struct firn_graph_candidate){.row = exact->ends[0].row, .node = exact->ends[0].node};
+            (struct fi_graph_candidate){.row = exact->ends[0].row, .node = exact->ends[0].node};
         distances[left - 1] = exact->ends[0].value;
         exact->ends[0] = exact->ends[left - 1];
         sift_down(exact->ends, left - 1);
@@ -491,45 +490,44 @@ static int
 open_exact(struct exact *exact, size_t room, firn_error *err)
 {
     exact->near_room = room;
-    exact->near = firn_alloc_array(room, sizeof *exact->near);
-    exact->ends = firn_alloc_array(exact->options->wanted, sizeof *exact->ends);
+    exact->near = fi_alloc_array(room, sizeof *exact->near);
+    exact->ends = fi_alloc_array(exact->options->wanted, sizeof *exact->ends);
     return exact->near != NULL && exact->ends != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "a search among vectors");
+               : fi_error_no_memory(err, "a search among vectors");
 }
 
 int
-firn_graph_exact(const struct firn_graph *graph, const void *query,
-                 const struct firn_graph_search_options *options,
-                 struct firn_graph_scratch *scratch, struct firn_graph_candidate *out,
-                 double *distances, size_t *out_count, struct firn_graph_search_counts *out_counts,
-                 firn_error *err)
+fi_graph_exact(const struct fi_graph *graph, const void *query,
+               const struct fi_graph_search_options *options, struct fi_graph_scratch *scratch,
+               struct fi_graph_candidate *out, double *distances, size_t *out_count,
+               struct fi_graph_search_counts *out_counts, firn_error *err)
 {
     struct exact exact = {.graph = graph, .options = options, .scratch = scratch};
     uint64_t judged = 0;
     bool is_over = true;
     int rc = FIRN_OK;
     *out_count = 0;
-    *out_counts = (struct firn_graph_search_counts){.evaluated = 0};
+    *out_counts = (struct fi_graph_search_counts){.evaluated = 0};
     if (graph->count == 0 || options->wanted == 0) {
         goto out;
     }
-    FIRN_TRY(firn_graph_code_query(graph, query, scratch, err));
-    FIRN_TRY(open_exact(&exact, 2 * room_of(graph, options->wanted), err));
+    FI_TRY(fi_graph_code_query(graph, query, scratch, err));
+    FI_TRY(open_exact(&exact, 2 * room_of(graph, options->wanted), err));
     scratch->evaluated = 0;
     if (prepare(&exact, query)) {
-        FIRN_TRY(compare_codes(&exact, &is_over, err));
+        FI_TRY(compare_codes(&exact, &is_over, err));
     }
     if (!is_over) {
         drop_far(&exact);
-        firn_sort_u64(exact.near, exact.near_count);
-        FIRN_TRY(judge(&exact, query, &judged, err));
+        fi_sort_u64(exact.near, exact.near_count);
+        FI_TRY(judge(&exact, query, &judged, err));
         give(&exact, out, distances, out_count);
     }
-    *out_counts = (struct firn_graph_search_counts){scratch->evaluated, judged, true};
+    *out_counts = (struct fi_graph_search_counts){scratch->evaluated, judged, true};
 out:
-    firn_free(exact.near);
-    firn_free(exact.ends);
+    fi_free(exact.near);
+    fi_free(exact.ends);
     return rc;
 }
 
@@ -538,25 +536,25 @@ out:
 /* Keeps the node of a candidate with the interval of its code; without bounds, with one that
  * excludes nothing. */
 static int
-keep_candidate(struct exact *exact, const struct firn_graph_candidate *candidate, bool has_bounds,
+keep_candidate(struct exact *exact, const struct fi_graph_candidate *candidate, bool has_bounds,
                firn_error *err)
 {
-    const struct firn_graph_array *codes = &exact->graph->codes;
-    const uint32_t block = firn_graph_array_block(codes, candidate->node);
-    const uint8_t *record = firn_graph_array_at(codes, candidate->node);
-    struct firn_block_pin pin = {.data = NULL};
+    const struct fi_graph_array *codes = &exact->graph->codes;
+    const uint32_t block = fi_graph_array_block(codes, candidate->node);
+    const uint8_t *record = fi_graph_array_at(codes, candidate->node);
+    struct fi_block_pin pin = {.data = NULL};
     float tail[2]; /* scale and norm */
     int rc = FIRN_OK;
     if (!has_bounds) {
-        exact->near[exact->near_count++] = firn_graph_item(0, candidate->node);
+        exact->near[exact->near_count++] = fi_graph_item(0, candidate->node);
         return FIRN_OK;
     }
     if (record == NULL) {
         const uint8_t *place;
-        FIRN_TRY(firn_graph_read_block(exact->graph, codes, block, &pin, &place, err));
+        FI_TRY(fi_graph_read_block(exact->graph, codes, block, &pin, &place, err));
         record = place + (size_t)(candidate->node - block * codes->per_block) * codes->stride;
     }
-    memcpy(tail, record + codes->stride - FIRN_GRAPH_CODE_TAIL, sizeof tail);
+    memcpy(tail, record + codes->stride - FI_GRAPH_CODE_TAIL, sizeof tail);
     const float norms = tail[1] + exact->scratch->query.norm;
     /* As in measure: most are too far, and this costs less than their interval. */
     const float most = exact->bound[0] + tail[0] * (exact->bound[1] + tail[0] * exact->bound[2]);
@@ -566,15 +564,15 @@ keep_candidate(struct exact *exact, const struct firn_graph_candidate *candidate
         CHECK(is_kept); /* there is room for all */
     }
 out:
-    firn_block_cache_unpin(exact->graph->cache, &pin);
+    fi_block_cache_unpin(exact->graph->cache, &pin);
     return rc;
 }
 
 int
-firn_graph_exact_rank(const struct firn_graph *graph, const void *query,
-                      const struct firn_graph_search_options *options,
-                      struct firn_graph_scratch *scratch, struct firn_graph_candidate *candidates,
-                      double *distances, size_t *count, uint64_t *out_judged, firn_error *err)
+fi_graph_exact_rank(const struct fi_graph *graph, const void *query,
+                    const struct fi_graph_search_options *options, struct fi_graph_scratch *scratch,
+                    struct fi_graph_candidate *candidates, double *distances, size_t *count,
+                    uint64_t *out_judged, firn_error *err)
 {
     struct exact exact = {.graph = graph, .options = options, .scratch = scratch};
     int rc = FIRN_OK;
@@ -583,27 +581,26 @@ firn_graph_exact_rank(const struct firn_graph *graph, const void *query,
         *count = 0;
         goto out;
     }
-    FIRN_TRY(firn_graph_code_query(graph, query, scratch, err));
-    FIRN_TRY(open_exact(&exact, *count + 1, err));
+    FI_TRY(fi_graph_code_query(graph, query, scratch, err));
+    FI_TRY(open_exact(&exact, *count + 1, err));
     const bool has_bounds = prepare(&exact, query);
     for (size_t i = 0; i < *count; i++) {
-        const struct firn_graph_candidate *later =
-            &candidates[i + RANKED < *count ? i + RANKED : i];
-        const uint8_t *record = firn_graph_array_at(&graph->codes, later->node);
+        const struct fi_graph_candidate *later = &candidates[i + RANKED < *count ? i + RANKED : i];
+        const uint8_t *record = fi_graph_array_at(&graph->codes, later->node);
         if (record != NULL) {
-            __builtin_prefetch(record + graph->codes.stride - FIRN_GRAPH_CODE_TAIL);
+            __builtin_prefetch(record + graph->codes.stride - FI_GRAPH_CODE_TAIL);
         }
         /* The rows of a node follow each other. */
         if (i == 0 || candidates[i].node != candidates[i - 1].node) {
-            FIRN_TRY(keep_candidate(&exact, &candidates[i], has_bounds, err));
+            FI_TRY(keep_candidate(&exact, &candidates[i], has_bounds, err));
         }
     }
     drop_far(&exact);
-    firn_sort_u64(exact.near, exact.near_count);
-    FIRN_TRY(judge(&exact, query, out_judged, err));
+    fi_sort_u64(exact.near, exact.near_count);
+    FI_TRY(judge(&exact, query, out_judged, err));
     give(&exact, candidates, distances, count);
 out:
-    firn_free(exact.near);
-    firn_free(exact.ends);
+    fi_free(exact.near);
+    fi_free(exact.ends);
     return rc;
 }

@@ -6,8 +6,8 @@
  *
  *   HEADER   one block:
  *     0      4  version, 2; or 1, without what follows the mean
- *     4      1  metric: enum firn_vector_metric
- *     5      1  the highest level, at most FIRN_GRAPH_LEVEL_MAX
+ *     4      1  metric: enum fi_vector_metric
+ *     5      1  the highest level, at most FI_GRAPH_LEVEL_MAX
  *     6      2  m
  *     8      4  dimensions
  *     12     4  column
@@ -27,12 +27,12 @@
  *     88     8  offset of the first block of links
  *     96     8  offset of the first block of vectors
  *     104    4  f32 for each dimension: the mean
- *            4  number of measured widths, at most FIRN_GRAPH_WIDTHS_MAX
+ *            4  number of measured widths, at most FI_GRAPH_WIDTHS_MAX
  *            16 for each of them, ascending: the width ef, u32; how many codes such walks compare,
  *               u32; their recall for the nearest 10, 100 and 1,000, u16 each, in parts of 65,535,
  *               none smaller than that of the width before; u16 0
  *
- *   UPPER    blocks of up to FIRN_GRAPH_PART_SIZE bytes, one stream: the nodes above level 0, ascending, u32 each;
+ *   UPPER    blocks of up to FI_GRAPH_PART_SIZE bytes, one stream: the nodes above level 0, ascending, u32 each;
  *            their levels, u8 each, from 1 on; then for each of them and each of its levels from 1
  *            on a list of m links, u32 each
  *   ROWS     likewise, with flag 1 alone: the row of each node, ascending, u32 each
@@ -40,12 +40,12 @@
  *            rows, u32 each
  *
  * Codes, links and vectors are blocks of no section. Each has as many records as go into
- * FIRN_GRAPH_BLOCK_SIZE bytes, one at least, and the last one the rest; they lie side by side from
+ * FI_GRAPH_BLOCK_SIZE bytes, one at least, and the last one the rest; they lie side by side from
  * the offsets above on, uncompressed.
  *
  *   code:  one byte for each dimension, 128 + n for n in -127 to 127; zeros; f32 scale; f32 norm
  *   vector: as the run has it: f32 for each dimension
- *   links: 2 m numbers of nodes, u32 each, none twice; FIRN_GRAPH_NONE in unused places, at the end
+ *   links: 2 m numbers of nodes, u32 each, none twice; FI_GRAPH_NONE in unused places, at the end
  */
 #ifndef FIRN_GRAPH_GRAPH_FORMAT_H
 #define FIRN_GRAPH_GRAPH_FORMAT_H
@@ -54,41 +54,41 @@
 #include <stdint.h>
 
 enum {
-    FIRN_GRAPH_SECTION_HEADER = 1,
-    FIRN_GRAPH_SECTION_UPPER = 2,
-    FIRN_GRAPH_SECTION_ROWS = 3,
-    FIRN_GRAPH_SECTION_TWINS = 4
+    FI_GRAPH_SECTION_HEADER = 1,
+    FI_GRAPH_SECTION_UPPER = 2,
+    FI_GRAPH_SECTION_ROWS = 3,
+    FI_GRAPH_SECTION_TWINS = 4
 };
 enum {
-    FIRN_GRAPH_VERSION = 2,
-    FIRN_GRAPH_VERSION_UNMEASURED = 1,
-    FIRN_GRAPH_HEADER_SIZE = 104,
-    FIRN_GRAPH_FLAG_ROWS = 1,
-    FIRN_GRAPH_LEVEL_MAX = 15,
-    FIRN_GRAPH_BLOCK_SIZE = 4096,
-    FIRN_GRAPH_PART_SIZE = 1 << 20,
-    FIRN_GRAPH_CODE_TAIL = 8,   /* scale and norm */
-    FIRN_GRAPH_WIDTHS_MAX = 17, /* from 16 on, each twice the one before, up to FIRN_GRAPH_EF_MAX */
-    FIRN_GRAPH_RECALLS = 3      /* for 10, 100 and 1,000 */
+    FI_GRAPH_VERSION = 2,
+    FI_GRAPH_VERSION_UNMEASURED = 1,
+    FI_GRAPH_HEADER_SIZE = 104,
+    FI_GRAPH_FLAG_ROWS = 1,
+    FI_GRAPH_LEVEL_MAX = 15,
+    FI_GRAPH_BLOCK_SIZE = 4096,
+    FI_GRAPH_PART_SIZE = 1 << 20,
+    FI_GRAPH_CODE_TAIL = 8,   /* scale and norm */
+    FI_GRAPH_WIDTHS_MAX = 17, /* from 16 on, each twice the one before, up to FI_GRAPH_EF_MAX */
+    FI_GRAPH_RECALLS = 3      /* for 10, 100 and 1,000 */
 };
-#define FIRN_GRAPH_NONE UINT32_MAX
+#define FI_GRAPH_NONE UINT32_MAX
 
 /* Bytes of the record of a code: a multiple of a cache line, unless more records go into a block
  * without. */
 static inline size_t
-firn_graph_code_stride(size_t numbers)
+fi_graph_code_stride(size_t numbers)
 {
-    size_t packed = (numbers + FIRN_GRAPH_CODE_TAIL + 7) / 8 * 8;
-    size_t aligned = (numbers + FIRN_GRAPH_CODE_TAIL + 63) / 64 * 64;
-    size_t most = FIRN_GRAPH_BLOCK_SIZE / packed;
-    size_t fewer = FIRN_GRAPH_BLOCK_SIZE / aligned;
+    size_t packed = (numbers + FI_GRAPH_CODE_TAIL + 7) / 8 * 8;
+    size_t aligned = (numbers + FI_GRAPH_CODE_TAIL + 63) / 64 * 64;
+    size_t most = FI_GRAPH_BLOCK_SIZE / packed;
+    size_t fewer = FI_GRAPH_BLOCK_SIZE / aligned;
     return most * 5 > fewer * 6 ? packed : aligned;
 }
 
 static inline size_t
-firn_graph_per_block(size_t stride)
+fi_graph_per_block(size_t stride)
 {
-    return stride > FIRN_GRAPH_BLOCK_SIZE ? 1 : FIRN_GRAPH_BLOCK_SIZE / stride;
+    return stride > FI_GRAPH_BLOCK_SIZE ? 1 : FI_GRAPH_BLOCK_SIZE / stride;
 }
 
 #endif

@@ -49,15 +49,15 @@ struct query {
     uint8_t *vector;
     uint64_t *near; /* distances and nodes, ascending; once settled, nodes and places, ascending */
     size_t count;
-    uint32_t most;                   /* distances below it are kept */
-    size_t last[FIRN_GRAPH_RECALLS]; /* places before it are as near as the last that is wanted */
-    size_t hits[FIRN_GRAPH_RECALLS];
+    uint32_t most;                 /* distances below it are kept */
+    size_t last[FI_GRAPH_RECALLS]; /* places before it are as near as the last that is wanted */
+    size_t hits[FI_GRAPH_RECALLS];
     uint64_t evaluated;
 };
 
-struct firn_graph_measure {
-    const struct firn_graph *graph;
-    const struct firn_vector_kernels *kernels;
+struct fi_graph_measure {
+    const struct fi_graph *graph;
+    const struct fi_vector_kernels *kernels;
     uint8_t *vectors; /* of all queries */
     uint64_t *near;
     size_t near_most; /* of a query; as many again are kept until they are sorted */
@@ -67,33 +67,32 @@ struct firn_graph_measure {
 };
 
 int
-firn_graph_measure_create(const struct firn_graph *graph, struct firn_graph_measure **out,
-                          firn_error *err)
+fi_graph_measure_create(const struct fi_graph *graph, struct fi_graph_measure **out,
+                        firn_error *err)
 {
     const size_t size = 4 * (size_t)graph->parameters.dimensions;
     *out = NULL;
     if (graph->count < NODES_MIN) {
         return FIRN_OK;
     }
-    struct firn_graph_measure *measure = firn_alloc_zeroed(sizeof *measure);
+    struct fi_graph_measure *measure = fi_alloc_zeroed(sizeof *measure);
     if (measure == NULL) {
-        return firn_error_no_memory(err, "a graph");
+        return fi_error_no_memory(err, "a graph");
     }
     measure->graph = graph;
-    measure->kernels = firn_vector_distance_kernels();
+    measure->kernels = fi_vector_distance_kernels();
     measure->ef = FIRST_WIDTH;
     measure->near_most = graph->count < FEW_NODES ? NEAR_FEW : NEAR_MAX;
-    measure->vectors = firn_alloc_array(QUERIES, size);
-    measure->near =
-        firn_alloc_array((size_t)QUERIES * 2 * measure->near_most, sizeof *measure->near);
+    measure->vectors = fi_alloc_array(QUERIES, size);
+    measure->near = fi_alloc_array((size_t)QUERIES * 2 * measure->near_most, sizeof *measure->near);
     if (measure->vectors == NULL || measure->near == NULL) {
-        firn_graph_measure_destroy(measure);
-        return firn_error_no_memory(err, "a graph");
+        fi_graph_measure_destroy(measure);
+        return fi_error_no_memory(err, "a graph");
     }
     const uint32_t part = graph->count / QUERIES;
     for (uint32_t i = 0; i < QUERIES; i++) {
         struct query *query = &measure->queries[i];
-        query->node = i * part + (uint32_t)(firn_graph_mix(graph->parameters.seed, i) % part);
+        query->node = i * part + (uint32_t)(fi_graph_mix(graph->parameters.seed, i) % part);
         query->most = UINT32_MAX;
         query->vector = measure->vectors + (size_t)i * size;
         query->near = measure->near + (size_t)i * 2 * measure->near_most;
@@ -103,25 +102,25 @@ firn_graph_measure_create(const struct firn_graph *graph, struct firn_graph_meas
 }
 
 void
-firn_graph_measure_destroy(struct firn_graph_measure *measure)
+fi_graph_measure_destroy(struct fi_graph_measure *measure)
 {
     if (measure == NULL) {
         return;
     }
-    firn_free(measure->vectors);
-    firn_free(measure->near);
-    firn_free(measure);
+    fi_free(measure->vectors);
+    fi_free(measure->near);
+    fi_free(measure);
 }
 
 uint32_t
-firn_graph_measure_count(const struct firn_graph_measure *measure)
+fi_graph_measure_count(const struct fi_graph_measure *measure)
 {
     (void)measure;
     return QUERIES;
 }
 
 void
-firn_graph_measure_note(struct firn_graph_measure *measure, uint32_t node, const uint8_t *vector)
+fi_graph_measure_note(struct fi_graph_measure *measure, uint32_t node, const uint8_t *vector)
 {
     if (measure != NULL && measure->noted < QUERIES &&
         measure->queries[measure->noted].node == node) {
@@ -143,19 +142,19 @@ order_of(float distance)
 
 /* Something that grows with the distances of four vectors. */
 static void
-measure_four(const struct firn_graph_measure *measure, const struct query *query,
+measure_four(const struct fi_graph_measure *measure, const struct query *query,
              const void *const rows[4], float out[4])
 {
-    const struct firn_graph_parameters *parameters = &measure->graph->parameters;
+    const struct fi_graph_parameters *parameters = &measure->graph->parameters;
     float norms[4];
-    if (parameters->metric == FIRN_VECTOR_L2) {
+    if (parameters->metric == FI_VECTOR_L2) {
         measure->kernels->l2_four(query->vector, rows, parameters->dimensions, out);
         return;
     }
     measure->kernels->dot_norm_four(query->vector, rows, parameters->dimensions, out, norms);
     for (size_t j = 0; j < 4; j++) {
-        const bool is_cosine = parameters->metric == FIRN_VECTOR_COSINE;
-        const double length = is_cosine ? firn_vector_distance_root((double)norms[j]) : 1;
+        const bool is_cosine = parameters->metric == FI_VECTOR_COSINE;
+        const double length = is_cosine ? fi_vector_distance_root((double)norms[j]) : 1;
         out[j] = length > 0 ? (float)(-(double)out[j] / length) : 0;
     }
 }
@@ -163,7 +162,7 @@ measure_four(const struct firn_graph_measure *measure, const struct query *query
 static void
 keep_nearest(struct query *query, size_t most)
 {
-    firn_sort_u64(query->near, query->count);
+    fi_sort_u64(query->near, query->count);
     if (query->count > most) {
         query->count = most;
         query->most = (uint32_t)(query->near[most - 1] >> 32);
@@ -171,8 +170,8 @@ keep_nearest(struct query *query, size_t most)
 }
 
 void
-firn_graph_measure_compare(struct firn_graph_measure *measure, uint32_t i, uint32_t first,
-                           const uint8_t *const *vectors, size_t count)
+fi_graph_measure_compare(struct fi_graph_measure *measure, uint32_t i, uint32_t first,
+                         const uint8_t *const *vectors, size_t count)
 {
     struct query *query = &measure->queries[i];
     for (size_t at = 0; at < count; at += 4) {
@@ -197,13 +196,13 @@ firn_graph_measure_compare(struct firn_graph_measure *measure, uint32_t i, uint3
 }
 
 void
-firn_graph_measure_settle(struct firn_graph_measure *measure, uint32_t i)
+fi_graph_measure_settle(struct fi_graph_measure *measure, uint32_t i)
 {
     struct query *query = &measure->queries[i];
     keep_nearest(query, measure->near_most);
-    for (size_t r = 0; r < FIRN_GRAPH_RECALLS; r++) {
+    for (size_t r = 0; r < FI_GRAPH_RECALLS; r++) {
         /* Others at the same distance as the last one are as good. */
-        size_t last = firn_graph_recall_wanted(r);
+        size_t last = fi_graph_recall_wanted(r);
         while (last < query->count && query->near[last] >> 32 == query->near[last - 1] >> 32) {
             last++;
         }
@@ -212,7 +211,7 @@ firn_graph_measure_settle(struct firn_graph_measure *measure, uint32_t i)
     for (size_t place = 0; place < query->count; place++) {
         query->near[place] = query->near[place] << 32 | place;
     }
-    firn_sort_u64(query->near, query->count);
+    fi_sort_u64(query->near, query->count);
 }
 
 /* ---- walking ---- */
@@ -236,14 +235,14 @@ place_of(const struct query *query, uint32_t node)
 }
 
 static void
-count_hits(struct query *query, const struct firn_graph_candidate *found, size_t count)
+count_hits(struct query *query, const struct fi_graph_candidate *found, size_t count)
 {
     memset(query->hits, 0, sizeof query->hits);
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || found[i].node != found[i - 1].node) { /* rows of a node follow each other */
             const size_t place = place_of(query, found[i].node);
             DCHECK(found[i].node != query->node); /* (I1) */
-            for (size_t r = 0; r < FIRN_GRAPH_RECALLS; r++) {
+            for (size_t r = 0; r < FI_GRAPH_RECALLS; r++) {
                 query->hits[r] += place < query->last[r] && place < NEAR_MAX;
             }
         }
@@ -251,27 +250,27 @@ count_hits(struct query *query, const struct firn_graph_candidate *found, size_t
 }
 
 int
-firn_graph_measure_walk(struct firn_graph_measure *measure, uint32_t i,
-                        struct firn_graph_scratch *scratch, firn_error *err)
+fi_graph_measure_walk(struct fi_graph_measure *measure, uint32_t i,
+                      struct fi_graph_scratch *scratch, firn_error *err)
 {
     struct query *query = &measure->queries[i];
     if (query->node == measure->graph->entry) {
         return FIRN_OK; /* without it there is no walk */
     }
-    const struct firn_graph_search_options options = {.wanted = measure->ef, .ef = measure->ef};
-    struct firn_graph_search_counts counts;
+    const struct fi_graph_search_options options = {.wanted = measure->ef, .ef = measure->ef};
+    struct fi_graph_search_counts counts;
     size_t count;
     int rc;
-    struct firn_graph_candidate *found =
-        firn_grow_array(scratch->found, measure->ef, &scratch->found_room, sizeof *found);
+    struct fi_graph_candidate *found =
+        fi_grow_array(scratch->found, measure->ef, &scratch->found_room, sizeof *found);
     if (found == NULL) {
-        return firn_error_no_memory(err, "a graph");
+        return fi_error_no_memory(err, "a graph");
     }
     scratch->found = found;
     DCHECK(measure->noted == QUERIES);
     scratch->left_out = query->node + 1; /* (I1) */
-    rc = firn_graph_search(measure->graph, query->vector, &options, scratch, found, &count, &counts,
-                           err);
+    rc = fi_graph_search(measure->graph, query->vector, &options, scratch, found, &count, &counts,
+                         err);
     scratch->left_out = 0;
     if (rc == FIRN_OK) {
         count_hits(query, found, count);
@@ -284,9 +283,9 @@ firn_graph_measure_walk(struct firn_graph_measure *measure, uint32_t i,
 
 /* (I3) */
 static double
-recall_of(const struct firn_graph_measure *measure, size_t r)
+recall_of(const struct fi_graph_measure *measure, size_t r)
 {
-    const double wanted = (double)firn_graph_recall_wanted(r);
+    const double wanted = (double)fi_graph_recall_wanted(r);
     double sum = 0;
     double squares = 0;
     uint32_t walks = 0;
@@ -302,29 +301,29 @@ recall_of(const struct firn_graph_measure *measure, size_t r)
     }
     const double mean = sum / walks;
     const double variance = squares / walks - mean * mean;
-    const double wrong = variance > 0 ? firn_vector_distance_root(variance / (walks - 1)) : 0;
+    const double wrong = variance > 0 ? fi_vector_distance_root(variance / (walks - 1)) : 0;
     const double recall = mean - wrong;
     return recall > RECALL_MOST ? RECALL_MOST : recall > 0 ? recall : 0;
 }
 
 bool
-firn_graph_measure_next(struct firn_graph_measure *measure, struct firn_graph *graph)
+fi_graph_measure_next(struct fi_graph_measure *measure, struct fi_graph *graph)
 {
-    struct firn_graph_widths *widths = &graph->widths;
-    struct firn_graph_width *width = &widths->all[widths->count];
+    struct fi_graph_widths *widths = &graph->widths;
+    struct fi_graph_width *width = &widths->all[widths->count];
     uint64_t evaluated = 0;
     bool is_all = true;
     for (uint32_t i = 0; i < QUERIES; i++) {
         evaluated += measure->queries[i].evaluated;
     }
-    const uint64_t most = (uint64_t)graph->count * QUERIES / FIRN_GRAPH_CODES_PART;
+    const uint64_t most = (uint64_t)graph->count * QUERIES / FI_GRAPH_CODES_PART;
     if (evaluated > most) {
         return false;
     }
-    *width = (struct firn_graph_width){.ef = (uint32_t)measure->ef,
-                                       .compared = (uint32_t)(evaluated / QUERIES)};
-    for (size_t r = 0; r < FIRN_GRAPH_RECALLS; r++) {
-        const size_t wanted = firn_graph_recall_wanted(r);
+    *width = (struct fi_graph_width){.ef = (uint32_t)measure->ef,
+                                     .compared = (uint32_t)(evaluated / QUERIES)};
+    for (size_t r = 0; r < FI_GRAPH_RECALLS; r++) {
+        const size_t wanted = fi_graph_recall_wanted(r);
         if (wanted <= measure->queries[0].count) {
             const double recall = recall_of(measure, r);
             DCHECK(recall >= 0 && recall <= RECALL_MOST); /* (I3) */
@@ -337,6 +336,6 @@ firn_graph_measure_next(struct firn_graph_measure *measure, struct firn_graph *g
     widths->count++;
     measure->ef *= 2;
     /* Twice as wide, a walk compares more than half as many codes again. */
-    return !is_all && evaluated + evaluated / 2 <= most && widths->count < FIRN_GRAPH_WIDTHS_MAX &&
+    return !is_all && evaluated + evaluated / 2 <= most && widths->count < FI_GRAPH_WIDTHS_MAX &&
            measure->ef < graph->count;
 }

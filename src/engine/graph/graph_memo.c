@@ -11,7 +11,7 @@
  *
  * Codes of few rows lie far from each other in the graph, and comparing all of them waits for
  * memory most of the time. So the second search that compares those of a memo copies them side by
- * side (firn_graph_memo_gather), for those after it. All memos of a graph together have copies of
+ * side (fi_graph_memo_gather), for those after it. All memos of a graph together have copies of
  * at most a sixteenth of its codes.
  *
  * (I1) A memo never changes after its slot leads to it, except for is_found, and for the copies,
@@ -23,7 +23,7 @@
  * it, when all threads that may look at it have left (base/epoch.h). Several searches may copy the
  * codes of one memo at once: the copies of the first that ends are kept.
  *
- * Memory: at most as many bytes as the run has rows, and the copies. firn_graph_read_bytes counts
+ * Memory: at most as many bytes as the run has rows, and the copies. fi_graph_read_bytes counts
  * both. A graph whose blocks are not kept keeps no memos either.
  */
 #include "graph/graph_internal.h"
@@ -34,48 +34,48 @@
 enum { SLOTS = 8, KEY_MAX = 2048, GATHERED_PART = 16, CACHE_LINE = 64 };
 
 struct memo {
-    struct firn_graph_memo base; /* first */
-    struct firn_epoch_node node;
+    struct fi_graph_memo base; /* first */
+    struct fi_epoch_node node;
     atomic_bool is_found; /* relaxed: it only says what is worth keeping */
-    struct firn_graph_memos *memos;
-    _Atomic(struct firn_graph_gathered *)
+    struct fi_graph_memos *memos;
+    _Atomic(struct fi_graph_gathered *)
         gathered; /* release, acquire: what it leads to is whole. NULL: nothing */
     size_t key_size;
     uint64_t data[]; /* the bits, then the key */
 };
 
-struct firn_graph_memos {
-    struct firn_epoch epoch;
+struct fi_graph_memos {
+    struct fi_epoch epoch;
     _Atomic(struct memo *) slots[SLOTS];
     atomic_uint hand;
     _Atomic uint64_t gathered_nodes;
 };
 
 uint64_t
-firn_graph_memo_bytes(uint64_t rows, size_t stride)
+fi_graph_memo_bytes(uint64_t rows, size_t stride)
 {
-    return sizeof(struct firn_graph_memos) +
+    return sizeof(struct fi_graph_memos) +
            SLOTS * (rows / 8 + 8 + sizeof(struct memo) + KEY_MAX + CACHE_LINE +
-                    sizeof(struct firn_graph_gathered)) +
+                    sizeof(struct fi_graph_gathered)) +
            rows / GATHERED_PART * (stride + sizeof(uint32_t));
 }
 
-struct firn_graph_memos *
-firn_graph_memo_create(void)
+struct fi_graph_memos *
+fi_graph_memo_create(void)
 {
-    struct firn_graph_memos *memos = firn_alloc_zeroed(sizeof *memos);
+    struct fi_graph_memos *memos = fi_alloc_zeroed(sizeof *memos);
     if (memos != NULL) {
-        firn_epoch_init(&memos->epoch);
+        fi_epoch_init(&memos->epoch);
     }
     return memos;
 }
 
 static void
-free_gathered(struct firn_graph_memos *memos, struct firn_graph_gathered *gathered)
+free_gathered(struct fi_graph_memos *memos, struct fi_graph_gathered *gathered)
 {
     if (gathered != NULL) {
         const size_t room = gathered->room;
-        firn_free(gathered);
+        fi_free(gathered);
         (void)atomic_fetch_sub_explicit(&memos->gathered_nodes, room, memory_order_relaxed);
     }
 }
@@ -85,50 +85,50 @@ free_memo(struct memo *memo)
 {
     if (memo != NULL) {
         free_gathered(memo->memos, atomic_load(&memo->gathered));
-        firn_free(memo);
+        fi_free(memo);
     }
 }
 
 void
-firn_graph_memo_destroy(struct firn_graph_memos *memos)
+fi_graph_memo_destroy(struct fi_graph_memos *memos)
 {
     if (memos != NULL) {
         for (size_t i = 0; i < SLOTS; i++) {
             free_memo(atomic_load(&memos->slots[i]));
         }
-        firn_epoch_deinit(&memos->epoch);
-        firn_free(memos);
+        fi_epoch_deinit(&memos->epoch);
+        fi_free(memos);
     }
 }
 
 static void
-release(struct firn_epoch_node *node)
+release(struct fi_epoch_node *node)
 {
     free_memo((struct memo *)(void *)((char *)node - offsetof(struct memo, node)));
 }
 
 size_t
-firn_graph_memo_enter(const struct firn_graph *graph)
+fi_graph_memo_enter(const struct fi_graph *graph)
 {
-    return graph->memos == NULL ? 0 : firn_epoch_enter(&graph->memos->epoch);
+    return graph->memos == NULL ? 0 : fi_epoch_enter(&graph->memos->epoch);
 }
 
 void
-firn_graph_memo_leave(const struct firn_graph *graph, size_t slot)
+fi_graph_memo_leave(const struct fi_graph *graph, size_t slot)
 {
     if (graph->memos != NULL) {
-        firn_epoch_leave(&graph->memos->epoch, slot);
+        fi_epoch_leave(&graph->memos->epoch, slot);
     }
 }
 
 static size_t
-words_of(const struct firn_graph *graph)
+words_of(const struct fi_graph *graph)
 {
     return (size_t)(graph->rows / 64 + 1);
 }
 
-const struct firn_graph_memo *
-firn_graph_memo_find(const struct firn_graph *graph, firn_slice key)
+const struct fi_graph_memo *
+fi_graph_memo_find(const struct fi_graph *graph, firn_slice key)
 {
     for (size_t i = 0; graph->memos != NULL && i < SLOTS; i++) {
         struct memo *memo = atomic_load(&graph->memos->slots[i]); /* pairs with keep */
@@ -142,27 +142,27 @@ firn_graph_memo_find(const struct firn_graph *graph, firn_slice key)
 }
 
 void
-firn_graph_memo_keep(const struct firn_graph *graph, firn_slice key, const uint64_t *bits,
-                     uint64_t count)
+fi_graph_memo_keep(const struct fi_graph *graph, firn_slice key, const uint64_t *bits,
+                   uint64_t count)
 {
-    struct firn_graph_memos *memos = graph->memos;
+    struct fi_graph_memos *memos = graph->memos;
     const size_t words = words_of(graph);
     DCHECK(count <= graph->rows);
     if (memos == NULL || key.size > KEY_MAX) {
         return;
     }
-    struct memo *memo = firn_alloc(sizeof *memo + words * sizeof *bits + key.size);
+    struct memo *memo = fi_alloc(sizeof *memo + words * sizeof *bits + key.size);
     if (memo == NULL) {
         return;
     }
-    memo->base = (struct firn_graph_memo){.bits = memo->data, .count = count};
+    memo->base = (struct fi_graph_memo){.bits = memo->data, .count = count};
     atomic_init(&memo->is_found, false);
     atomic_init(&memo->gathered, NULL);
     memo->memos = memos;
     memo->key_size = key.size;
     memcpy(memo->data, bits, words * sizeof *bits);
     memcpy(memo->data + words, key.data, key.size);
-    const size_t slot = firn_epoch_enter(&memos->epoch);
+    const size_t slot = fi_epoch_enter(&memos->epoch);
     for (size_t passed = 0;; passed++) {
         _Atomic(struct memo *) *place =
             &memos->slots[atomic_fetch_add_explicit(&memos->hand, 1, memory_order_relaxed) % SLOTS];
@@ -171,41 +171,41 @@ firn_graph_memo_keep(const struct firn_graph *graph, firn_slice key, const uint6
             !atomic_exchange_explicit(&old->is_found, false, memory_order_relaxed)) {
             old = atomic_exchange(place, memo); /* pairs with find, (I1) */
             if (old != NULL) {
-                firn_epoch_retire(&memos->epoch, &old->node, release);
+                fi_epoch_retire(&memos->epoch, &old->node, release);
             }
             break;
         }
     }
-    firn_epoch_leave(&memos->epoch, slot);
-    firn_epoch_reclaim(&memos->epoch);
+    fi_epoch_leave(&memos->epoch, slot);
+    fi_epoch_reclaim(&memos->epoch);
 }
 
 /* ---- codes side by side ---- */
 
 static struct memo *
-memo_of(const struct firn_graph_memo *base)
+memo_of(const struct fi_graph_memo *base)
 {
     return (struct memo *)(uintptr_t)base;
 }
 
-const struct firn_graph_gathered *
-firn_graph_memo_gathered(const struct firn_graph_memo *memo)
+const struct fi_graph_gathered *
+fi_graph_memo_gathered(const struct fi_graph_memo *memo)
 {
     return atomic_load_explicit(&memo_of(memo)->gathered, memory_order_acquire);
 }
 
-struct firn_graph_gathered *
-firn_graph_memo_gather(const struct firn_graph *graph, const struct firn_graph_memo *memo)
+struct fi_graph_gathered *
+fi_graph_memo_gather(const struct fi_graph *graph, const struct fi_graph_memo *memo)
 {
-    struct firn_graph_memos *memos = memo_of(memo)->memos;
+    struct fi_graph_memos *memos = memo_of(memo)->memos;
     const size_t room = (size_t)memo->count;
     DCHECK(memos == graph->memos);
     const uint64_t before =
         atomic_fetch_add_explicit(&memos->gathered_nodes, room, memory_order_relaxed);
-    struct firn_graph_gathered *gathered = NULL;
+    struct fi_graph_gathered *gathered = NULL;
     if (before + room <= graph->rows / GATHERED_PART) {
-        gathered = firn_alloc(sizeof *gathered + room * (sizeof(uint32_t) + graph->codes.stride) +
-                              CACHE_LINE);
+        gathered = fi_alloc(sizeof *gathered + room * (sizeof(uint32_t) + graph->codes.stride) +
+                            CACHE_LINE);
     }
     if (gathered == NULL) {
         (void)atomic_fetch_sub_explicit(&memos->gathered_nodes, room, memory_order_relaxed);
@@ -213,16 +213,16 @@ firn_graph_memo_gather(const struct firn_graph *graph, const struct firn_graph_m
     }
     uint8_t *codes = (uint8_t *)((uint32_t *)(void *)(gathered + 1) + room);
     codes += -(uintptr_t)codes % CACHE_LINE;
-    *gathered = (struct firn_graph_gathered){
+    *gathered = (struct fi_graph_gathered){
         .room = room, .nodes = (uint32_t *)(void *)(gathered + 1), .codes = codes};
     return gathered;
 }
 
 void
-firn_graph_memo_gather_end(const struct firn_graph *graph, const struct firn_graph_memo *memo,
-                           struct firn_graph_gathered *gathered, bool is_whole)
+fi_graph_memo_gather_end(const struct fi_graph *graph, const struct fi_graph_memo *memo,
+                         struct fi_graph_gathered *gathered, bool is_whole)
 {
-    struct firn_graph_gathered *none = NULL;
+    struct fi_graph_gathered *none = NULL;
     DCHECK(memo_of(memo)->memos == graph->memos && gathered->count <= gathered->room);
     if (!is_whole ||
         !atomic_compare_exchange_strong_explicit(&memo_of(memo)->gathered, &none, gathered,

@@ -36,65 +36,62 @@ enum {
 };
 
 static int
-refuse(const struct firn_graph *graph, const char *what, firn_error *err)
+refuse(const struct fi_graph *graph, const char *what, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "'%s': %s", firn_block_reader_path(graph->reader),
-                          what);
+    return fi_error_set(err, FIRN_CORRUPT, "'%s': %s", fi_block_reader_path(graph->reader), what);
 }
 
 /* ---- blocks ---- */
 
 void
-firn_graph_read_array_set(struct firn_graph_array *array, size_t stride, uint32_t count)
+fi_graph_read_array_set(struct fi_graph_array *array, size_t stride, uint32_t count)
 {
-    size_t per_block = firn_graph_per_block(stride);
+    size_t per_block = fi_graph_per_block(stride);
     array->stride = (uint32_t)stride;
     array->per_block = (uint32_t)per_block;
     array->reciprocal = per_block == 1 ? 0 : UINT64_MAX / per_block + 1;
     array->blocks = (uint32_t)(((size_t)count + per_block - 1) / per_block);
 }
 
-static struct firn_block_ref
-ref_of(const struct firn_graph *graph, const struct firn_graph_array *array, uint32_t block)
+static struct fi_block_ref
+ref_of(const struct fi_graph *graph, const struct fi_graph_array *array, uint32_t block)
 {
     const uint32_t full = array->per_block * array->stride;
-    const struct firn_block_ref first = {array->offset, full, full};
+    const struct fi_block_ref first = {array->offset, full, full};
     uint32_t left = graph->count - block * array->per_block;
     uint32_t size = (left < array->per_block ? left : array->per_block) * array->stride;
-    return (struct firn_block_ref){array->offset + block * firn_block_reader_span(&first), size,
-                                   size};
+    return (struct fi_block_ref){array->offset + block * fi_block_reader_span(&first), size, size};
 }
 
 int
-firn_graph_read_pinned(const struct firn_graph *graph, const struct firn_graph_array *array,
-                       uint32_t block, enum firn_block_cache_use use, struct firn_block_pin *out,
-                       firn_error *err)
+fi_graph_read_pinned(const struct fi_graph *graph, const struct fi_graph_array *array,
+                     uint32_t block, enum fi_block_cache_use use, struct fi_block_pin *out,
+                     firn_error *err)
 {
-    const struct firn_block_ref ref = ref_of(graph, array, block);
-    int rc = firn_block_cache_read(graph->cache, graph->cache_file, graph->reader, &ref, use, NULL,
-                                   out, err);
+    const struct fi_block_ref ref = ref_of(graph, array, block);
+    int rc = fi_block_cache_read(graph->cache, graph->cache_file, graph->reader, &ref, use, NULL,
+                                 out, err);
     if (rc == FIRN_OK && out->size != ref.raw_size) {
-        firn_block_cache_unpin(graph->cache, out);
+        fi_block_cache_unpin(graph->cache, out);
         rc = refuse(graph, "a block of a graph has another size", err);
     }
     return rc;
 }
 
 int
-firn_graph_read_block(const struct firn_graph *graph, const struct firn_graph_array *array,
-                      uint32_t block, struct firn_block_pin *pin, const uint8_t **out,
-                      firn_error *err)
+fi_graph_read_block(const struct fi_graph *graph, const struct fi_graph_array *array,
+                    uint32_t block, struct fi_block_pin *pin, const uint8_t **out, firn_error *err)
 {
-    struct firn_block_pin own = {.data = NULL};
+    struct fi_block_pin own = {.data = NULL};
     const uint8_t *nothing = NULL;
     int rc;
     DCHECK(block < array->blocks && graph->reader != NULL);
     if (graph->held == 0) {
-        rc = firn_graph_read_pinned(graph, array, block, FIRN_BLOCK_CACHE_DATA, pin, err);
+        rc = fi_graph_read_pinned(graph, array, block, FI_BLOCK_CACHE_DATA, pin, err);
         *out = pin->data;
         return rc;
     }
-    rc = firn_graph_read_pinned(graph, array, block, FIRN_BLOCK_CACHE_INDEX, &own, err);
+    rc = fi_graph_read_pinned(graph, array, block, FI_BLOCK_CACHE_INDEX, &own, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -105,7 +102,7 @@ firn_graph_read_block(const struct firn_graph *graph, const struct firn_graph_ar
         *out = own.data;
     } else {
         *out = nothing; /* another thread's */
-        firn_block_cache_unpin(graph->cache, &own);
+        fi_block_cache_unpin(graph->cache, &own);
     }
     return FIRN_OK;
 }
@@ -114,21 +111,21 @@ firn_graph_read_block(const struct firn_graph *graph, const struct firn_graph_ar
 
 /* Where the vector of a node lies: it is pinned, and on its way from memory. */
 static int
-pin_vector(const struct firn_graph *graph, uint32_t node, struct firn_block_pin *pin,
+pin_vector(const struct fi_graph *graph, uint32_t node, struct fi_block_pin *pin,
            const uint8_t **out, firn_error *err)
 {
-    const struct firn_graph_array *array = &graph->vectors;
-    uint32_t block = firn_graph_array_block(array, node);
-    const struct firn_block_ref ref = ref_of(graph, array, block);
+    const struct fi_graph_array *array = &graph->vectors;
+    uint32_t block = fi_graph_array_block(array, node);
+    const struct fi_block_ref ref = ref_of(graph, array, block);
     int rc = FIRN_OK;
     CHECK(node < graph->count);
-    if (!firn_block_cache_guide_follow(graph->cache, &graph->guides[block], graph->cache_file, &ref,
-                                       FIRN_BLOCK_CACHE_DATA, pin)) {
-        rc = firn_graph_read_pinned(graph, array, block, FIRN_BLOCK_CACHE_DATA, pin, err);
+    if (!fi_block_cache_guide_follow(graph->cache, &graph->guides[block], graph->cache_file, &ref,
+                                     FI_BLOCK_CACHE_DATA, pin)) {
+        rc = fi_graph_read_pinned(graph, array, block, FI_BLOCK_CACHE_DATA, pin, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        firn_block_cache_guide_note(graph->cache, pin, &graph->guides[block]);
+        fi_block_cache_guide_note(graph->cache, pin, &graph->guides[block]);
     }
     *out = pin->data + (size_t)(node - block * array->per_block) * array->stride;
     for (size_t at = 0; at < array->stride && at < PREFETCHED; at += CACHE_LINE) {
@@ -137,27 +134,26 @@ pin_vector(const struct firn_graph *graph, uint32_t node, struct firn_block_pin 
     return rc;
 }
 
-/* As firn_graph_read_judge, of as many as are pinned at once. */
+/* As fi_graph_read_judge, of as many as are pinned at once. */
 static int
-judge_some(const struct firn_graph *graph, const void *query, double squares,
-           const struct firn_graph_candidate *candidates, size_t count, double *out,
-           firn_error *err)
+judge_some(const struct fi_graph *graph, const void *query, double squares,
+           const struct fi_graph_candidate *candidates, size_t count, double *out, firn_error *err)
 {
-    struct firn_block_pin pins[JUDGED_MAX];
+    struct fi_block_pin pins[JUDGED_MAX];
     const uint8_t *vectors[JUDGED_MAX];
     size_t pinned = 0;
     int rc = FIRN_OK;
     DCHECK(count <= JUDGED_MAX);
     for (size_t i = 0; i < count; i++) {
-        uint32_t block = firn_graph_array_block(&graph->vectors, candidates[i].node);
-        firn_block_cache_guide_prefetch(graph->cache, &graph->guides[block]);
+        uint32_t block = fi_graph_array_block(&graph->vectors, candidates[i].node);
+        fi_block_cache_guide_prefetch(graph->cache, &graph->guides[block]);
     }
     for (; pinned < count; pinned++) {
-        FIRN_TRY(pin_vector(graph, candidates[pinned].node, &pins[pinned], &vectors[pinned], err));
+        FI_TRY(pin_vector(graph, candidates[pinned].node, &pins[pinned], &vectors[pinned], err));
     }
     for (size_t i = 0; i < count; i++) {
-        out[i] = firn_vector_distance_exact_to(graph->parameters.metric, query, squares, vectors[i],
-                                               graph->parameters.dimensions);
+        out[i] = fi_vector_distance_exact_to(graph->parameters.metric, query, squares, vectors[i],
+                                             graph->parameters.dimensions);
         /* Numbers that are not finite come through. */
         if (!(out[i] >= -(double)__DBL_MAX__ && out[i] <= (double)__DBL_MAX__)) {
             rc = refuse(graph, "a vector of a graph is no number", err);
@@ -165,17 +161,17 @@ judge_some(const struct firn_graph *graph, const void *query, double squares,
     }
 out:
     while (pinned > 0) {
-        firn_block_cache_unpin(graph->cache, &pins[--pinned]);
+        fi_block_cache_unpin(graph->cache, &pins[--pinned]);
     }
     return rc;
 }
 
 int
-firn_graph_read_judge(const struct firn_graph *graph, const void *query,
-                      const struct firn_graph_candidate *candidates, size_t count, double *out,
-                      firn_error *err)
+fi_graph_read_judge(const struct fi_graph *graph, const void *query,
+                    const struct fi_graph_candidate *candidates, size_t count, double *out,
+                    firn_error *err)
 {
-    double squares = firn_vector_distance_squares(query, graph->parameters.dimensions);
+    double squares = fi_vector_distance_squares(query, graph->parameters.dimensions);
     int rc = FIRN_OK;
     DCHECK(graph->reader != NULL);
     for (size_t i = 0; rc == FIRN_OK && i < count; i += JUDGED_MAX) {
@@ -188,9 +184,9 @@ firn_graph_read_judge(const struct firn_graph *graph, const void *query,
 /* ---- opening ---- */
 
 static bool
-get_f64(struct firn_reader *reader, double *out)
+get_f64(struct fi_reader *reader, double *out)
 {
-    return firn_reader_copy(reader, out, sizeof *out);
+    return fi_reader_copy(reader, out, sizeof *out);
 }
 
 static bool
@@ -205,53 +201,52 @@ struct header {
 };
 
 static bool
-get_header(struct firn_reader *reader, struct firn_graph *graph, struct header *out)
+get_header(struct fi_reader *reader, struct fi_graph *graph, struct header *out)
 {
-    struct firn_graph_parameters *parameters = &graph->parameters;
+    struct fi_graph_parameters *parameters = &graph->parameters;
     uint8_t metric;
     uint8_t top;
     uint16_t m;
     uint32_t stride;
     uint64_t zero;
     bool is_whole =
-        firn_reader_u8(reader, &metric) && firn_reader_u8(reader, &top) &&
-        firn_reader_le16(reader, &m) && firn_reader_le32(reader, &parameters->dimensions) &&
-        firn_reader_le32(reader, &parameters->column) &&
-        firn_reader_le32(reader, &parameters->ef_construction) &&
-        firn_reader_le32(reader, &graph->count) && firn_reader_le64(reader, &parameters->seed) &&
-        firn_reader_le64(reader, &graph->rows) && firn_reader_le32(reader, &graph->entry) &&
-        firn_reader_le32(reader, &graph->upper_count) &&
-        firn_reader_le32(reader, &out->upper_lists) && firn_reader_le32(reader, &out->flags) &&
-        firn_reader_le32(reader, &stride) && firn_reader_le32(reader, &graph->twin_count) &&
-        get_f64(reader, &graph->scale) && firn_reader_le64(reader, &zero) &&
-        firn_reader_le64(reader, &graph->codes.offset) &&
-        firn_reader_le64(reader, &graph->links.offset) &&
-        firn_reader_le64(reader, &graph->vectors.offset);
-    if (!is_whole || metric < FIRN_VECTOR_L2 || metric > FIRN_VECTOR_METRIC_MAX) {
+        fi_reader_u8(reader, &metric) && fi_reader_u8(reader, &top) && fi_reader_le16(reader, &m) &&
+        fi_reader_le32(reader, &parameters->dimensions) &&
+        fi_reader_le32(reader, &parameters->column) &&
+        fi_reader_le32(reader, &parameters->ef_construction) &&
+        fi_reader_le32(reader, &graph->count) && fi_reader_le64(reader, &parameters->seed) &&
+        fi_reader_le64(reader, &graph->rows) && fi_reader_le32(reader, &graph->entry) &&
+        fi_reader_le32(reader, &graph->upper_count) && fi_reader_le32(reader, &out->upper_lists) &&
+        fi_reader_le32(reader, &out->flags) && fi_reader_le32(reader, &stride) &&
+        fi_reader_le32(reader, &graph->twin_count) && get_f64(reader, &graph->scale) &&
+        fi_reader_le64(reader, &zero) && fi_reader_le64(reader, &graph->codes.offset) &&
+        fi_reader_le64(reader, &graph->links.offset) &&
+        fi_reader_le64(reader, &graph->vectors.offset);
+    if (!is_whole || metric < FI_VECTOR_L2 || metric > FI_VECTOR_METRIC_MAX) {
         return false;
     }
-    parameters->metric = (enum firn_vector_metric)metric;
+    parameters->metric = (enum fi_vector_metric)metric;
     parameters->m = m;
     graph->top_level = top;
     graph->codes.stride = stride;
-    return zero == 0 && out->flags <= FIRN_GRAPH_FLAG_ROWS;
+    return zero == 0 && out->flags <= FI_GRAPH_FLAG_ROWS;
 }
 
 /* Whether the numbers of the header fit each other. */
 static bool
-makes_sense(const struct firn_graph *graph, const struct header *header)
+makes_sense(const struct fi_graph *graph, const struct header *header)
 {
-    const struct firn_graph_parameters *parameters = &graph->parameters;
-    bool has_rows = (header->flags & FIRN_GRAPH_FLAG_ROWS) != 0;
-    if (parameters->dimensions == 0 || parameters->dimensions > FIRN_VECTOR_DIMENSIONS_MAX ||
-        parameters->m < FIRN_GRAPH_M_MIN || parameters->m > FIRN_GRAPH_M_MAX ||
-        graph->rows > FIRN_GRAPH_ROWS_MAX || graph->count > graph->rows ||
+    const struct fi_graph_parameters *parameters = &graph->parameters;
+    bool has_rows = (header->flags & FI_GRAPH_FLAG_ROWS) != 0;
+    if (parameters->dimensions == 0 || parameters->dimensions > FI_VECTOR_DIMENSIONS_MAX ||
+        parameters->m < FI_GRAPH_M_MIN || parameters->m > FI_GRAPH_M_MAX ||
+        graph->rows > FI_GRAPH_ROWS_MAX || graph->count > graph->rows ||
         graph->twin_count > graph->rows - graph->count ||
         has_rows != (graph->count < graph->rows)) {
         return false;
     }
-    return graph->codes.stride == firn_graph_code_stride(parameters->dimensions) &&
-           graph->top_level <= FIRN_GRAPH_LEVEL_MAX && graph->upper_count <= graph->count &&
+    return graph->codes.stride == fi_graph_code_stride(parameters->dimensions) &&
+           graph->top_level <= FI_GRAPH_LEVEL_MAX && graph->upper_count <= graph->count &&
            header->upper_lists >= graph->upper_count &&
            header->upper_lists <= (uint64_t)graph->upper_count * graph->top_level &&
            (graph->count == 0 ? graph->entry == 0 : graph->entry < graph->count) &&
@@ -260,32 +255,32 @@ makes_sense(const struct firn_graph *graph, const struct header *header)
 
 /* Whether all blocks of an array lie in the body. */
 static bool
-lies_inside(const struct firn_graph *graph, const struct firn_graph_array *array)
+lies_inside(const struct fi_graph *graph, const struct fi_graph_array *array)
 {
     if (array->blocks == 0) {
         return true;
     }
     const uint32_t full = array->per_block * array->stride;
-    const struct firn_block_ref first = {array->offset, full, full};
+    const struct fi_block_ref first = {array->offset, full, full};
     const uint32_t rest = (graph->count - (array->blocks - 1) * array->per_block) * array->stride;
-    const struct firn_block_ref last = {array->offset, rest, rest};
+    const struct fi_block_ref last = {array->offset, rest, rest};
     uint64_t size;
-    return firn_mul_u64(firn_block_reader_span(&first), array->blocks - 1, &size) &&
-           firn_add_u64(size, firn_block_reader_span(&last), &size) &&
-           firn_range_inside(array->offset, size, firn_block_reader_body_end(graph->reader));
+    return fi_mul_u64(fi_block_reader_span(&first), array->blocks - 1, &size) &&
+           fi_add_u64(size, fi_block_reader_span(&last), &size) &&
+           fi_range_inside(array->offset, size, fi_block_reader_body_end(graph->reader));
 }
 
 /* The blocks of a section's kind, as one stream that should have `size` bytes. */
 static int
-read_stream(const struct firn_graph *graph, uint32_t kind, uint64_t size, struct firn_buf *out,
+read_stream(const struct fi_graph *graph, uint32_t kind, uint64_t size, struct fi_buf *out,
             firn_error *err)
 {
     uint64_t total = 0;
     int rc = FIRN_OK;
-    size_t count = firn_block_reader_section_count(graph->reader);
-    firn_buf_clear(out);
+    size_t count = fi_block_reader_section_count(graph->reader);
+    fi_buf_clear(out);
     for (size_t i = 0; i < count; i++) {
-        const struct firn_block_section *section = firn_block_reader_section(graph->reader, i);
+        const struct fi_block_section *section = fi_block_reader_section(graph->reader, i);
         if (section->kind == kind) {
             /* Uncompressed: so there is no more than the file has. */
             if (section->ref.raw_size > section->ref.stored_size) {
@@ -294,22 +289,22 @@ read_stream(const struct firn_graph *graph, uint32_t kind, uint64_t size, struct
             total += section->ref.raw_size;
         }
     }
-    if (total != size || firn_buf_reserve(out, (size_t)size) != FIRN_OK) {
+    if (total != size || fi_buf_reserve(out, (size_t)size) != FIRN_OK) {
         return total != size ? refuse(graph, "a part of a graph has another size", err)
-                             : firn_error_no_memory(err, "a graph");
+                             : fi_error_no_memory(err, "a graph");
     }
     for (size_t i = 0; i < count; i++) {
-        const struct firn_block_section *section = firn_block_reader_section(graph->reader, i);
-        struct firn_block_pin pin;
+        const struct fi_block_section *section = fi_block_reader_section(graph->reader, i);
+        struct fi_block_pin pin;
         if (section->kind == kind) {
-            FIRN_TRY(firn_block_cache_read(graph->cache, graph->cache_file, graph->reader,
-                                           &section->ref, FIRN_BLOCK_CACHE_SCAN, NULL, &pin, err));
-            rc = out->size + pin.size <= size ? firn_buf_append(out, pin.data, pin.size)
+            FI_TRY(fi_block_cache_read(graph->cache, graph->cache_file, graph->reader,
+                                       &section->ref, FI_BLOCK_CACHE_SCAN, NULL, &pin, err));
+            rc = out->size + pin.size <= size ? fi_buf_append(out, pin.data, pin.size)
                                               : FIRN_CORRUPT;
-            firn_block_cache_unpin(graph->cache, &pin);
+            fi_block_cache_unpin(graph->cache, &pin);
             if (rc != FIRN_OK) {
                 return rc == FIRN_CORRUPT ? refuse(graph, "a part of a graph is too large", err)
-                                          : firn_error_no_memory(err, "a graph");
+                                          : fi_error_no_memory(err, "a graph");
             }
         }
     }
@@ -322,50 +317,49 @@ out:
 
 /* Widths must ascend, and with them what they find. */
 static bool
-get_widths(struct firn_reader *reader, struct firn_graph_widths *widths)
+get_widths(struct fi_reader *reader, struct fi_graph_widths *widths)
 {
-    bool is_fine =
-        firn_reader_le32(reader, &widths->count) && widths->count <= FIRN_GRAPH_WIDTHS_MAX;
+    bool is_fine = fi_reader_le32(reader, &widths->count) && widths->count <= FI_GRAPH_WIDTHS_MAX;
     for (uint32_t i = 0; is_fine && i < widths->count; i++) {
-        struct firn_graph_width *width = &widths->all[i];
+        struct fi_graph_width *width = &widths->all[i];
         uint16_t zero = 0;
-        is_fine = firn_reader_le32(reader, &width->ef) && width->ef <= FIRN_GRAPH_EF_MAX &&
+        is_fine = fi_reader_le32(reader, &width->ef) && width->ef <= FI_GRAPH_EF_MAX &&
                   width->ef > (i > 0 ? width[-1].ef : 0) &&
-                  firn_reader_le32(reader, &width->compared);
-        for (size_t r = 0; is_fine && r < FIRN_GRAPH_RECALLS; r++) {
-            is_fine = firn_reader_le16(reader, &width->recalls[r]) &&
+                  fi_reader_le32(reader, &width->compared);
+        for (size_t r = 0; is_fine && r < FI_GRAPH_RECALLS; r++) {
+            is_fine = fi_reader_le16(reader, &width->recalls[r]) &&
                       (i == 0 || width->recalls[r] >= width[-1].recalls[r]);
         }
-        is_fine = is_fine && firn_reader_le16(reader, &zero) && zero == 0;
+        is_fine = is_fine && fi_reader_le16(reader, &zero) && zero == 0;
     }
     widths->is_measured = is_fine;
     return is_fine;
 }
 
 static int
-read_header(struct firn_graph *graph, struct header *header, firn_error *err)
+read_header(struct fi_graph *graph, struct header *header, firn_error *err)
 {
-    const struct firn_block_section *section = NULL;
-    struct firn_buf bytes = {0};
+    const struct fi_block_section *section = NULL;
+    struct fi_buf bytes = {0};
     uint32_t version;
     int rc = FIRN_OK;
-    for (size_t i = 0; i < firn_block_reader_section_count(graph->reader) && section == NULL; i++) {
-        const struct firn_block_section *other = firn_block_reader_section(graph->reader, i);
-        section = other->kind == FIRN_GRAPH_SECTION_HEADER ? other : NULL;
+    for (size_t i = 0; i < fi_block_reader_section_count(graph->reader) && section == NULL; i++) {
+        const struct fi_block_section *other = fi_block_reader_section(graph->reader, i);
+        section = other->kind == FI_GRAPH_SECTION_HEADER ? other : NULL;
     }
     if (section == NULL) {
         return refuse(graph, "a graph has no header", err);
     }
-    FIRN_TRY(read_stream(graph, FIRN_GRAPH_SECTION_HEADER, section->ref.raw_size, &bytes, err));
-    struct firn_reader reader = firn_reader_of(firn_buf_slice(&bytes));
-    if (!firn_reader_le32(&reader, &version)) {
+    FI_TRY(read_stream(graph, FI_GRAPH_SECTION_HEADER, section->ref.raw_size, &bytes, err));
+    struct fi_reader reader = fi_reader_of(fi_buf_slice(&bytes));
+    if (!fi_reader_le32(&reader, &version)) {
         rc = refuse(graph, "the header of a graph is too short", err);
         goto out;
     }
-    if (version < FIRN_GRAPH_VERSION_UNMEASURED || version > FIRN_GRAPH_VERSION) {
-        rc = firn_error_set(err, version == 0 ? FIRN_CORRUPT : FIRN_NEWER,
-                            "'%s': version %u of a graph is not known",
-                            firn_block_reader_path(graph->reader), version);
+    if (version < FI_GRAPH_VERSION_UNMEASURED || version > FI_GRAPH_VERSION) {
+        rc = fi_error_set(err, version == 0 ? FIRN_CORRUPT : FIRN_NEWER,
+                          "'%s': version %u of a graph is not known",
+                          fi_block_reader_path(graph->reader), version);
         goto out;
     }
     if (!get_header(&reader, graph, header) || !makes_sense(graph, header)) {
@@ -373,28 +367,28 @@ read_header(struct firn_graph *graph, struct header *header, firn_error *err)
         goto out;
     }
     graph->numbers = graph->parameters.dimensions;
-    graph->measured = firn_graph_measured(graph->numbers, graph->codes.stride);
+    graph->measured = fi_graph_measured(graph->numbers, graph->codes.stride);
     graph->link_width = 2 * graph->parameters.m;
-    graph->mean = firn_alloc_array(graph->numbers, sizeof *graph->mean);
+    graph->mean = fi_alloc_array(graph->numbers, sizeof *graph->mean);
     if (graph->mean == NULL) {
-        rc = firn_error_no_memory(err, "a graph");
-    } else if (!firn_reader_copy(&reader, graph->mean, graph->numbers * sizeof *graph->mean)) {
+        rc = fi_error_no_memory(err, "a graph");
+    } else if (!fi_reader_copy(&reader, graph->mean, graph->numbers * sizeof *graph->mean)) {
         rc = refuse(graph, "the header of a graph is too short", err);
-    } else if (!firn_vector_distance_is_finite(graph->mean, graph->numbers)) {
+    } else if (!fi_vector_distance_is_finite(graph->mean, graph->numbers)) {
         rc = refuse(graph, "the mean of a graph is no number", err);
-    } else if (version > FIRN_GRAPH_VERSION_UNMEASURED && !get_widths(&reader, &graph->widths)) {
+    } else if (version > FI_GRAPH_VERSION_UNMEASURED && !get_widths(&reader, &graph->widths)) {
         rc = refuse(graph, "the measured widths of a graph make no sense", err);
-    } else if (firn_reader_left(&reader) != 0) {
+    } else if (fi_reader_left(&reader) != 0) {
         rc = refuse(graph, "the header of a graph is too long", err);
     }
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 /* Nodes must ascend, and the lists be as many as the header says. */
 static int
-take_upper(struct firn_graph *graph, const struct header *header, const struct firn_buf *bytes,
+take_upper(struct fi_graph *graph, const struct header *header, const struct fi_buf *bytes,
            firn_error *err)
 {
     uint32_t count = graph->upper_count;
@@ -402,7 +396,7 @@ take_upper(struct firn_graph *graph, const struct header *header, const struct f
     uint32_t starts = 0;
     uint32_t top = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t node = firn_load_le32(bytes->data + 4 * (size_t)i);
+        uint32_t node = fi_load_le32(bytes->data + 4 * (size_t)i);
         if (node >= graph->count || (i > 0 && node <= graph->upper_nodes[i - 1]) ||
             levels[i] == 0 || levels[i] > header->upper_lists - starts) {
             return refuse(graph, "a node above level 0 makes no sense", err);
@@ -422,19 +416,19 @@ take_upper(struct firn_graph *graph, const struct header *header, const struct f
 }
 
 static int
-read_upper(struct firn_graph *graph, const struct header *header, firn_error *err)
+read_upper(struct fi_graph *graph, const struct header *header, firn_error *err)
 {
     size_t count = graph->upper_count;
     size_t links = (size_t)header->upper_lists * graph->parameters.m;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     int rc;
-    FIRN_TRY(read_stream(graph, FIRN_GRAPH_SECTION_UPPER, 5 * (uint64_t)count + 4 * (uint64_t)links,
-                         &bytes, err));
-    graph->upper_nodes = firn_alloc_array(count + 1, sizeof *graph->upper_nodes);
-    graph->upper_starts = firn_alloc_array(count + 1, sizeof *graph->upper_starts);
-    graph->upper_links = firn_alloc_array(links + 1, sizeof *graph->upper_links);
+    FI_TRY(read_stream(graph, FI_GRAPH_SECTION_UPPER, 5 * (uint64_t)count + 4 * (uint64_t)links,
+                       &bytes, err));
+    graph->upper_nodes = fi_alloc_array(count + 1, sizeof *graph->upper_nodes);
+    graph->upper_starts = fi_alloc_array(count + 1, sizeof *graph->upper_starts);
+    graph->upper_links = fi_alloc_array(links + 1, sizeof *graph->upper_links);
     if (graph->upper_nodes == NULL || graph->upper_starts == NULL || graph->upper_links == NULL) {
-        rc = firn_error_no_memory(err, "a graph");
+        rc = fi_error_no_memory(err, "a graph");
         goto out;
     }
     graph->upper_starts[0] = 0;
@@ -442,28 +436,28 @@ read_upper(struct firn_graph *graph, const struct header *header, firn_error *er
          : graph->top_level == 0 ? FIRN_OK
                                  : refuse(graph, "the levels of a graph make no sense", err);
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 static int
-read_rows(struct firn_graph *graph, const struct header *header, firn_error *err)
+read_rows(struct fi_graph *graph, const struct header *header, firn_error *err)
 {
-    struct firn_buf bytes = {0};
-    bool has_rows = (header->flags & FIRN_GRAPH_FLAG_ROWS) != 0;
+    struct fi_buf bytes = {0};
+    bool has_rows = (header->flags & FI_GRAPH_FLAG_ROWS) != 0;
     int rc;
-    FIRN_TRY(read_stream(graph, FIRN_GRAPH_SECTION_ROWS, has_rows ? 4 * (uint64_t)graph->count : 0,
-                         &bytes, err));
+    FI_TRY(read_stream(graph, FI_GRAPH_SECTION_ROWS, has_rows ? 4 * (uint64_t)graph->count : 0,
+                       &bytes, err));
     if (!has_rows) {
         goto out;
     }
-    graph->rows_of = firn_alloc_array((size_t)graph->count + 1, sizeof *graph->rows_of);
+    graph->rows_of = fi_alloc_array((size_t)graph->count + 1, sizeof *graph->rows_of);
     if (graph->rows_of == NULL) {
-        rc = firn_error_no_memory(err, "a graph");
+        rc = fi_error_no_memory(err, "a graph");
         goto out;
     }
     for (uint32_t i = 0; i < graph->count; i++) {
-        uint32_t row = firn_load_le32(bytes.data + 4 * (size_t)i);
+        uint32_t row = fi_load_le32(bytes.data + 4 * (size_t)i);
         if (row >= graph->rows || (i > 0 && row <= graph->rows_of[i - 1])) {
             rc = refuse(graph, "the rows of a graph make no sense", err);
             goto out;
@@ -471,13 +465,13 @@ read_rows(struct firn_graph *graph, const struct header *header, firn_error *err
         graph->rows_of[i] = row;
     }
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 /* Sets the bit of a row; false: it is set, or no row of the run. */
 static bool
-mark_row(const struct firn_graph *graph, uint64_t *marks, uint32_t row)
+mark_row(const struct fi_graph *graph, uint64_t *marks, uint32_t row)
 {
     bool is_new = row < graph->rows && (marks[row / 64] >> row % 64 & 1) == 0;
     if (is_new) {
@@ -488,15 +482,15 @@ mark_row(const struct firn_graph *graph, uint64_t *marks, uint32_t row)
 
 /* Twins must ascend, and no row be there twice. */
 static bool
-take_twins(struct firn_graph *graph, const struct firn_buf *bytes, uint64_t *marks)
+take_twins(struct fi_graph *graph, const struct fi_buf *bytes, uint64_t *marks)
 {
     bool is_fine = true;
     for (uint32_t i = 0; i < graph->count && is_fine; i++) {
         is_fine = mark_row(graph, marks, graph->rows_of == NULL ? i : graph->rows_of[i]);
     }
     for (uint32_t i = 0; i < graph->twin_count && is_fine; i++) {
-        graph->twin_nodes[i] = firn_load_le32(bytes->data + 4 * (size_t)i);
-        graph->twin_rows[i] = firn_load_le32(bytes->data + 4 * ((size_t)graph->twin_count + i));
+        graph->twin_nodes[i] = fi_load_le32(bytes->data + 4 * (size_t)i);
+        graph->twin_rows[i] = fi_load_le32(bytes->data + 4 * ((size_t)graph->twin_count + i));
         is_fine = graph->twin_nodes[i] < graph->count &&
                   (i == 0 || graph->twin_nodes[i] >= graph->twin_nodes[i - 1]) &&
                   mark_row(graph, marks, graph->twin_rows[i]);
@@ -505,21 +499,21 @@ take_twins(struct firn_graph *graph, const struct firn_buf *bytes, uint64_t *mar
 }
 
 static int
-read_twins(struct firn_graph *graph, firn_error *err)
+read_twins(struct fi_graph *graph, firn_error *err)
 {
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     uint64_t *marks = NULL;
     int rc;
-    FIRN_TRY(
-        read_stream(graph, FIRN_GRAPH_SECTION_TWINS, 8 * (uint64_t)graph->twin_count, &bytes, err));
+    FI_TRY(
+        read_stream(graph, FI_GRAPH_SECTION_TWINS, 8 * (uint64_t)graph->twin_count, &bytes, err));
     if (graph->twin_count == 0) {
         goto out;
     }
-    graph->twin_nodes = firn_alloc_array(graph->twin_count, sizeof *graph->twin_nodes);
-    graph->twin_rows = firn_alloc_array(graph->twin_count, sizeof *graph->twin_rows);
-    marks = firn_alloc_zeroed((size_t)(graph->rows / 64 + 1) * sizeof *marks);
+    graph->twin_nodes = fi_alloc_array(graph->twin_count, sizeof *graph->twin_nodes);
+    graph->twin_rows = fi_alloc_array(graph->twin_count, sizeof *graph->twin_rows);
+    marks = fi_alloc_zeroed((size_t)(graph->rows / 64 + 1) * sizeof *marks);
     if (graph->twin_nodes == NULL || graph->twin_rows == NULL || marks == NULL) {
-        rc = firn_error_no_memory(err, "a graph");
+        rc = fi_error_no_memory(err, "a graph");
     } else if (!take_twins(graph, &bytes, marks)) {
         rc = refuse(graph, "the twins of a graph make no sense", err);
     } else {
@@ -532,19 +526,19 @@ read_twins(struct firn_graph *graph, firn_error *err)
         marks = NULL;
     }
 out:
-    firn_free(marks);
-    firn_buf_deinit(&bytes);
+    fi_free(marks);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 static int
-open_array(struct firn_graph *graph, struct firn_graph_array *array, firn_error *err)
+open_array(struct fi_graph *graph, struct fi_graph_array *array, firn_error *err)
 {
     size_t blocks = (size_t)array->blocks + 1;
-    array->place = firn_alloc_array(blocks, sizeof *array->place);
-    array->pin = firn_alloc_zeroed(blocks * sizeof *array->pin);
+    array->place = fi_alloc_array(blocks, sizeof *array->place);
+    array->pin = fi_alloc_zeroed(blocks * sizeof *array->pin);
     if (array->place == NULL || array->pin == NULL) {
-        return firn_error_no_memory(err, "a graph");
+        return fi_error_no_memory(err, "a graph");
     }
     for (size_t i = 0; i < blocks; i++) {
         atomic_init(&array->place[i], NULL);
@@ -556,162 +550,162 @@ open_array(struct firn_graph *graph, struct firn_graph_array *array, firn_error 
 
 /* What a block takes up in the cache, with what is known of it here. */
 static uint64_t
-array_bytes(const struct firn_graph_array *array)
+array_bytes(const struct fi_graph_array *array)
 {
     uint64_t block = (uint64_t)array->per_block * array->stride;
-    block = block < FIRN_BLOCK_CACHE_FRAME_SIZE ? FIRN_BLOCK_CACHE_FRAME_SIZE : block;
+    block = block < FI_BLOCK_CACHE_FRAME_SIZE ? FI_BLOCK_CACHE_FRAME_SIZE : block;
     return array->blocks * (block + sizeof *array->place + sizeof *array->pin);
 }
 
-/* As firn_graph_read_bytes, for graphs without twins. A node is in one list above level 0 with the
+/* As fi_graph_read_bytes, for graphs without twins. A node is in one list above level 0 with the
  * chance 1 / m or less. */
 uint64_t
-firn_graph_read_bytes_of(const struct firn_graph_parameters *parameters, uint64_t rows)
+fi_graph_read_bytes_of(const struct fi_graph_parameters *parameters, uint64_t rows)
 {
-    struct firn_graph_array codes = {.place = NULL};
-    struct firn_graph_array links = {.place = NULL};
-    struct firn_graph_array vectors = {.place = NULL};
-    const uint64_t counted = rows < FIRN_GRAPH_ROWS_MAX ? rows : FIRN_GRAPH_ROWS_MAX;
+    struct fi_graph_array codes = {.place = NULL};
+    struct fi_graph_array links = {.place = NULL};
+    struct fi_graph_array vectors = {.place = NULL};
+    const uint64_t counted = rows < FI_GRAPH_ROWS_MAX ? rows : FI_GRAPH_ROWS_MAX;
     const uint32_t count = (uint32_t)counted;
-    firn_graph_read_array_set(&codes, firn_graph_code_stride(parameters->dimensions), count);
-    firn_graph_read_array_set(&links, 8 * (size_t)parameters->m, count);
-    firn_graph_read_array_set(&vectors, 4 * (size_t)parameters->dimensions, count);
+    fi_graph_read_array_set(&codes, fi_graph_code_stride(parameters->dimensions), count);
+    fi_graph_read_array_set(&links, 8 * (size_t)parameters->m, count);
+    fi_graph_read_array_set(&vectors, 4 * (size_t)parameters->dimensions, count);
     return array_bytes(&codes) + array_bytes(&links) +
-           vectors.blocks * sizeof(struct firn_block_guide) + 8 * counted / parameters->m +
+           vectors.blocks * sizeof(struct fi_block_guide) + 8 * counted / parameters->m +
            4 * counted + 4 * (uint64_t)parameters->dimensions +
-           firn_graph_memo_bytes(counted, codes.stride);
+           fi_graph_memo_bytes(counted, codes.stride);
 }
 
 uint64_t
-firn_graph_read_bytes(const struct firn_graph *graph)
+fi_graph_read_bytes(const struct fi_graph *graph)
 {
     uint64_t lists = graph->upper_starts[graph->upper_count];
     return array_bytes(&graph->codes) + array_bytes(&graph->links) +
            graph->vectors.blocks * sizeof *graph->guides + 8 * (uint64_t)graph->upper_count +
            4 * lists * graph->parameters.m + 4 * (uint64_t)graph->numbers +
            8 * (uint64_t)graph->twin_count + (graph->twin_count == 0 ? 0 : graph->rows / 8) +
-           firn_graph_memo_bytes(graph->rows, graph->codes.stride) +
+           fi_graph_memo_bytes(graph->rows, graph->codes.stride) +
            (graph->rows_of == NULL ? 0 : 4 * (uint64_t)graph->count);
 }
 
 static void
-close_array(const struct firn_graph *graph, struct firn_graph_array *array)
+close_array(const struct fi_graph *graph, struct fi_graph_array *array)
 {
     for (uint32_t i = 0; array->pin != NULL && i < array->blocks; i++) {
-        firn_block_cache_unpin(graph->cache, &array->pin[i]);
+        fi_block_cache_unpin(graph->cache, &array->pin[i]);
     }
-    firn_free((void *)(uintptr_t)array->place);
-    firn_free(array->pin);
+    fi_free((void *)(uintptr_t)array->place);
+    fi_free(array->pin);
 }
 
 static void
-graph_close(struct firn_run *run)
+graph_close(struct fi_run *run)
 {
-    struct firn_graph *graph = (struct firn_graph *)run;
+    struct fi_graph *graph = (struct fi_graph *)run;
     if (graph == NULL) {
         return;
     }
     close_array(graph, &graph->codes);
     close_array(graph, &graph->links);
     if (graph->held > 0) {
-        firn_block_cache_hold_release(graph->cache, graph->held);
+        fi_block_cache_hold_release(graph->cache, graph->held);
     }
-    firn_block_cache_drop_file(graph->cache, graph->cache_file);
-    firn_block_reader_close(graph->reader);
-    firn_graph_memo_destroy(graph->memos);
-    firn_free(graph->guides);
-    firn_free(graph->mean);
-    firn_free(graph->rows_of);
-    firn_free(graph->twin_nodes);
-    firn_free(graph->twin_rows);
-    firn_free(graph->twin_marks);
-    firn_free(graph->upper_nodes);
-    firn_free(graph->upper_starts);
-    firn_free(graph->upper_links);
-    firn_free(graph);
+    fi_block_cache_drop_file(graph->cache, graph->cache_file);
+    fi_block_reader_close(graph->reader);
+    fi_graph_memo_destroy(graph->memos);
+    fi_free(graph->guides);
+    fi_free(graph->mean);
+    fi_free(graph->rows_of);
+    fi_free(graph->twin_nodes);
+    fi_free(graph->twin_rows);
+    fi_free(graph->twin_marks);
+    fi_free(graph->upper_nodes);
+    fi_free(graph->upper_starts);
+    fi_free(graph->upper_links);
+    fi_free(graph);
 }
 
 static int
-graph_open(const struct firn_run_env *env, const char *name, struct firn_run **out, firn_error *err)
+graph_open(const struct fi_run_env *env, const char *name, struct fi_run **out, firn_error *err)
 {
     struct header header;
     int rc;
     *out = NULL;
-    struct firn_graph *graph = firn_alloc_zeroed(sizeof *graph);
+    struct fi_graph *graph = fi_alloc_zeroed(sizeof *graph);
     if (graph == NULL) {
-        return firn_error_no_memory(err, "a graph");
+        return fi_error_no_memory(err, "a graph");
     }
-    graph->base.kind = &firn_graph_read_kind;
+    graph->base.kind = &fi_graph_read_kind;
     graph->cache = env->cache;
-    FIRN_TRY(firn_block_reader_open_in(env->descriptors, env->dir, name, FIRN_BLOCK_FILE_VECTOR,
-                                       &graph->reader, err));
-    graph->cache_file = firn_block_cache_add_file(env->cache);
-    graph->summary.file_bytes = firn_block_reader_size_bytes(graph->reader);
-    graph->summary.identity = firn_load_le64(firn_block_reader_id(graph->reader)->bytes);
-    FIRN_TRY(read_header(graph, &header, err));
-    firn_graph_read_array_set(&graph->codes, graph->codes.stride, graph->count);
-    firn_graph_read_array_set(&graph->links, 4 * (size_t)graph->link_width, graph->count);
-    firn_graph_read_array_set(&graph->vectors, 4 * (size_t)graph->parameters.dimensions,
-                              graph->count);
+    FI_TRY(fi_block_reader_open_in(env->descriptors, env->dir, name, FI_BLOCK_FILE_VECTOR,
+                                   &graph->reader, err));
+    graph->cache_file = fi_block_cache_add_file(env->cache);
+    graph->summary.file_bytes = fi_block_reader_size_bytes(graph->reader);
+    graph->summary.identity = fi_load_le64(fi_block_reader_id(graph->reader)->bytes);
+    FI_TRY(read_header(graph, &header, err));
+    fi_graph_read_array_set(&graph->codes, graph->codes.stride, graph->count);
+    fi_graph_read_array_set(&graph->links, 4 * (size_t)graph->link_width, graph->count);
+    fi_graph_read_array_set(&graph->vectors, 4 * (size_t)graph->parameters.dimensions,
+                            graph->count);
     if (!lies_inside(graph, &graph->codes) || !lies_inside(graph, &graph->links) ||
         !lies_inside(graph, &graph->vectors)) {
         rc = refuse(graph, "blocks of a graph lie outside of the file", err);
         goto out;
     }
-    FIRN_TRY(open_array(graph, &graph->codes, err));
-    FIRN_TRY(open_array(graph, &graph->links, err));
-    graph->guides = firn_alloc_zeroed(((size_t)graph->vectors.blocks + 1) * sizeof *graph->guides);
+    FI_TRY(open_array(graph, &graph->codes, err));
+    FI_TRY(open_array(graph, &graph->links, err));
+    graph->guides = fi_alloc_zeroed(((size_t)graph->vectors.blocks + 1) * sizeof *graph->guides);
     if (graph->guides == NULL) {
-        rc = firn_error_no_memory(err, "a graph");
+        rc = fi_error_no_memory(err, "a graph");
         goto out;
     }
-    FIRN_TRY(read_upper(graph, &header, err));
-    FIRN_TRY(read_rows(graph, &header, err));
-    FIRN_TRY(read_twins(graph, err));
-    uint64_t bytes = firn_graph_read_bytes(graph);
-    if (bytes <= SIZE_MAX && firn_block_cache_hold_graph(graph->cache, (size_t)bytes)) {
+    FI_TRY(read_upper(graph, &header, err));
+    FI_TRY(read_rows(graph, &header, err));
+    FI_TRY(read_twins(graph, err));
+    uint64_t bytes = fi_graph_read_bytes(graph);
+    if (bytes <= SIZE_MAX && fi_block_cache_hold_graph(graph->cache, (size_t)bytes)) {
         graph->held = (size_t)bytes;
-        graph->memos = firn_graph_memo_create();
+        graph->memos = fi_graph_memo_create();
     }
     *out = &graph->base;
     graph = NULL;
 out:
-    graph_close((struct firn_run *)graph);
+    graph_close((struct fi_run *)graph);
     return rc;
 }
 
-static const struct firn_run_summary *
-graph_summary(const struct firn_run *run)
+static const struct fi_run_summary *
+graph_summary(const struct fi_run *run)
 {
-    return &((const struct firn_graph *)run)->summary;
+    return &((const struct fi_graph *)run)->summary;
 }
 
-const struct firn_graph *
-firn_graph_read_of(const struct firn_run *run)
+const struct fi_graph *
+fi_graph_read_of(const struct fi_run *run)
 {
-    CHECK(run->kind == &firn_graph_read_kind);
-    return (const struct firn_graph *)run;
+    CHECK(run->kind == &fi_graph_read_kind);
+    return (const struct fi_graph *)run;
 }
 
 /* ---- verifying ---- */
 
 struct checking {
-    const struct firn_graph *graph;
+    const struct fi_graph *graph;
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
-    const struct firn_step *step;
+    const struct fi_step *step;
     int rc;
 };
 
 static bool
-are_links_fine(const struct firn_graph *graph, const uint8_t *list, size_t width)
+are_links_fine(const struct fi_graph *graph, const uint8_t *list, size_t width)
 {
     bool is_end = false;
     bool is_fine = true;
     for (size_t k = 0; k < width; k++) {
-        uint32_t node = firn_graph_link(list, k);
-        is_fine = is_fine && (node == FIRN_GRAPH_NONE || (node < graph->count && !is_end));
-        is_end = is_end || node == FIRN_GRAPH_NONE;
+        uint32_t node = fi_graph_link(list, k);
+        is_fine = is_fine && (node == FI_GRAPH_NONE || (node < graph->count && !is_end));
+        is_end = is_end || node == FI_GRAPH_NONE;
     }
     return is_fine;
 }
@@ -727,29 +721,29 @@ tell(struct checking *checking, int rc, const firn_error *found)
 
 /* FIRN_OK too if there is damage, which is reported. */
 static int
-check_array(struct checking *checking, const struct firn_graph_array *array, bool are_links,
+check_array(struct checking *checking, const struct fi_graph_array *array, bool are_links,
             firn_error *err)
 {
-    const struct firn_graph *graph = checking->graph;
+    const struct fi_graph *graph = checking->graph;
     for (uint32_t block = 0; block < array->blocks; block++) {
-        struct firn_block_pin pin;
+        struct fi_block_pin pin;
         firn_error found;
-        int rc = firn_graph_read_pinned(graph, array, block, FIRN_BLOCK_CACHE_SCAN, &pin, &found);
+        int rc = fi_graph_read_pinned(graph, array, block, FI_BLOCK_CACHE_SCAN, &pin, &found);
         if (rc == FIRN_OK) {
             for (size_t at = 0; are_links && rc == FIRN_OK && at < pin.size; at += array->stride) {
                 if (!are_links_fine(graph, pin.data + at, graph->link_width)) {
                     rc = refuse(graph, "a link of a graph leads nowhere", &found);
                 }
             }
-            int told = firn_step_tell(checking->step, pin.size, 0, err);
-            firn_block_cache_unpin(graph->cache, &pin);
+            int told = fi_step_tell(checking->step, pin.size, 0, err);
+            fi_block_cache_unpin(graph->cache, &pin);
             if (told != FIRN_OK) {
                 return told;
             }
         }
         tell(checking, rc, &found);
         if (rc == FIRN_NO_MEMORY) {
-            return firn_error_no_memory(err, "a graph");
+            return fi_error_no_memory(err, "a graph");
         }
     }
     return FIRN_OK;
@@ -758,15 +752,15 @@ check_array(struct checking *checking, const struct firn_graph_array *array, boo
 static void
 check_upper(struct checking *checking)
 {
-    const struct firn_graph *graph = checking->graph;
+    const struct fi_graph *graph = checking->graph;
     firn_error found;
     for (uint32_t i = 0; i < graph->upper_count; i++) {
         for (uint32_t list = graph->upper_starts[i]; list < graph->upper_starts[i + 1]; list++) {
             const uint32_t *links = graph->upper_links + (size_t)list * graph->parameters.m;
             uint32_t level = list - graph->upper_starts[i] + 1;
             bool is_fine = are_links_fine(graph, (const uint8_t *)links, graph->parameters.m);
-            for (size_t k = 0; k < graph->parameters.m && links[k] != FIRN_GRAPH_NONE; k++) {
-                uint32_t place = firn_graph_walk_find_upper(graph, links[k]);
+            for (size_t k = 0; k < graph->parameters.m && links[k] != FI_GRAPH_NONE; k++) {
+                uint32_t place = fi_graph_walk_find_upper(graph, links[k]);
                 is_fine = is_fine && place < graph->upper_count &&
                           graph->upper_starts[place + 1] - graph->upper_starts[place] >= level;
             }
@@ -779,27 +773,27 @@ check_upper(struct checking *checking)
 }
 
 static int
-graph_check(struct firn_run *run, void (*on_damage)(void *ctx, const char *text), void *ctx,
-            const struct firn_step *step, firn_error *err)
+graph_check(struct fi_run *run, void (*on_damage)(void *ctx, const char *text), void *ctx,
+            const struct fi_step *step, firn_error *err)
 {
-    struct checking checking = {firn_graph_read_of(run), on_damage, ctx, step, FIRN_OK};
+    struct checking checking = {fi_graph_read_of(run), on_damage, ctx, step, FIRN_OK};
     int rc;
-    FIRN_TRY(check_array(&checking, &checking.graph->codes, false, err));
-    FIRN_TRY(check_array(&checking, &checking.graph->links, true, err));
-    FIRN_TRY(check_array(&checking, &checking.graph->vectors, false, err));
+    FI_TRY(check_array(&checking, &checking.graph->codes, false, err));
+    FI_TRY(check_array(&checking, &checking.graph->links, true, err));
+    FI_TRY(check_array(&checking, &checking.graph->vectors, false, err));
     check_upper(&checking);
     rc = checking.rc;
     if (rc != FIRN_OK) {
-        rc = firn_error_set(err, rc, "'%s': a graph is damaged",
-                            firn_block_reader_path(checking.graph->reader));
+        rc = fi_error_set(err, rc, "'%s': a graph is damaged",
+                          fi_block_reader_path(checking.graph->reader));
     }
 out:
     return rc;
 }
 
-const struct firn_run_kind firn_graph_read_kind = {
+const struct fi_run_kind fi_graph_read_kind = {
     .name = "graph",
-    .file_kind = FIRN_BLOCK_FILE_VECTOR,
+    .file_kind = FI_BLOCK_FILE_VECTOR,
     .open = graph_open,
     .close = graph_close,
     .summary = graph_summary,

@@ -13,12 +13,12 @@
  */
 #include "graph/graph_internal.h"
 
-static const uint32_t WANTED[FIRN_GRAPH_RECALLS] = {10, 100, 1000};
+static const uint32_t WANTED[FI_GRAPH_RECALLS] = {10, 100, 1000};
 
 size_t
-firn_graph_recall_wanted(size_t i)
+fi_graph_recall_wanted(size_t i)
 {
-    DCHECK(i < FIRN_GRAPH_RECALLS);
+    DCHECK(i < FI_GRAPH_RECALLS);
     return WANTED[i];
 }
 
@@ -39,7 +39,7 @@ usual_width(size_t wanted, double recall)
 
 /* For one of the numbers of rows that was measured; 0: no width is enough. */
 static double
-measured_width(const struct firn_graph_widths *widths, size_t r, double recall)
+measured_width(const struct fi_graph_widths *widths, size_t r, double recall)
 {
     double before = 0;
     double ef = 0;
@@ -56,7 +56,7 @@ measured_width(const struct firn_graph_widths *widths, size_t r, double recall)
 }
 
 size_t
-firn_graph_recall_width(const struct firn_graph *graph, size_t wanted, double recall)
+fi_graph_recall_width(const struct fi_graph *graph, size_t wanted, double recall)
 {
     double width;
     if (recall >= 1) {
@@ -66,7 +66,7 @@ firn_graph_recall_width(const struct firn_graph *graph, size_t wanted, double re
         width = usual_width(wanted, recall);
     } else {
         size_t r = 0;
-        while (r + 1 < FIRN_GRAPH_RECALLS && WANTED[r] < wanted) {
+        while (r + 1 < FI_GRAPH_RECALLS && WANTED[r] < wanted) {
             r++;
         }
         width = measured_width(&graph->widths, r, recall);
@@ -86,18 +86,18 @@ firn_graph_recall_width(const struct firn_graph *graph, size_t wanted, double re
     /* A file may name a width beyond the number of rows, and is not believed. */
     const size_t most = wanted > graph->rows ? wanted : (size_t)graph->rows;
     width = width < (double)most ? width : (double)most;
-    const size_t whole = width < FIRN_GRAPH_EF_MAX ? (size_t)width : FIRN_GRAPH_EF_MAX;
+    const size_t whole = width < FI_GRAPH_EF_MAX ? (size_t)width : FI_GRAPH_EF_MAX;
     return (double)whole < width ? whole + 1 : whole;
 }
 
 uint64_t
-firn_graph_recall_compared(const struct firn_graph *graph, size_t ef)
+fi_graph_recall_compared(const struct fi_graph *graph, size_t ef)
 {
-    const struct firn_graph_widths *widths = &graph->widths;
+    const struct fi_graph_widths *widths = &graph->widths;
     if (widths->count == 0) {
         return (uint64_t)ef * graph->parameters.m;
     }
-    const struct firn_graph_width *width = widths->all;
+    const struct fi_graph_width *width = widths->all;
     while (width + 1 < widths->all + widths->count && width->ef < ef) {
         width++;
     }

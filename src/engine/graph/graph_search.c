@@ -30,50 +30,50 @@ enum {
 };
 
 int
-firn_graph_search_scratch_create(struct firn_graph_scratch **out, firn_error *err)
+fi_graph_search_scratch_create(struct fi_graph_scratch **out, firn_error *err)
 {
-    *out = firn_alloc_zeroed(sizeof **out);
-    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a search among vectors");
+    *out = fi_alloc_zeroed(sizeof **out);
+    return *out != NULL ? FIRN_OK : fi_error_no_memory(err, "a search among vectors");
 }
 
 void
-firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch)
+fi_graph_search_scratch_destroy(struct fi_graph_scratch *scratch)
 {
     if (scratch == NULL) {
         return;
     }
     DCHECK(scratch->pin_count == 0);
-    firn_free(scratch->pool.items);
-    firn_free(scratch->query.codes);
-    firn_free(scratch->other.codes);
-    firn_free(scratch->transformed);
-    firn_free(scratch->visited);
-    firn_free(scratch->touched);
-    firn_free(scratch->chosen);
-    firn_free(scratch->found);
-    firn_free(scratch);
+    fi_free(scratch->pool.items);
+    fi_free(scratch->query.codes);
+    fi_free(scratch->other.codes);
+    fi_free(scratch->transformed);
+    fi_free(scratch->visited);
+    fi_free(scratch->touched);
+    fi_free(scratch->chosen);
+    fi_free(scratch->found);
+    fi_free(scratch);
 }
 
-const struct firn_graph_parameters *
-firn_graph_search_parameters(const struct firn_graph *graph)
+const struct fi_graph_parameters *
+fi_graph_search_parameters(const struct fi_graph *graph)
 {
     return &graph->parameters;
 }
 
 uint64_t
-firn_graph_search_rows(const struct firn_graph *graph)
+fi_graph_search_rows(const struct fi_graph *graph)
 {
     return graph->rows;
 }
 
 uint32_t
-firn_graph_search_count(const struct firn_graph *graph)
+fi_graph_search_count(const struct fi_graph *graph)
 {
     return graph->count + graph->twin_count;
 }
 
 static uint64_t
-row_of(const struct firn_graph *graph, uint32_t node)
+row_of(const struct fi_graph *graph, uint32_t node)
 {
     DCHECK(node < graph->count);
     return graph->rows_of == NULL ? node : graph->rows_of[node];
@@ -87,7 +87,7 @@ has_bit(const uint64_t *bits, uint64_t i)
 
 /* How many candidates there is room for. */
 static size_t
-most_of(const struct firn_graph_search_options *options)
+most_of(const struct fi_graph_search_options *options)
 {
     return options->most > options->wanted ? options->most : options->wanted;
 }
@@ -96,21 +96,21 @@ most_of(const struct firn_graph_search_options *options)
 
 /* Nodes whose codes are measured together. */
 struct batch {
-    const struct firn_graph *graph;
-    struct firn_graph_scratch *scratch;
+    const struct fi_graph *graph;
+    struct fi_graph_scratch *scratch;
     uint32_t nodes[BATCH + 64]; /* those of a word of bits may go beyond a full batch */
     size_t count;
-    struct firn_graph_gathered *gathered; /* gets copies; NULL: nobody wants them */
+    struct fi_graph_gathered *gathered; /* gets copies; NULL: nobody wants them */
 };
 
-FIRN_GRAPH_SMALL static void
+FI_GRAPH_SMALL static void
 gather(const struct batch *batch, size_t count)
 {
-    struct firn_graph_gathered *into = batch->gathered;
+    struct fi_graph_gathered *into = batch->gathered;
     const size_t stride = batch->graph->codes.stride;
     DCHECK(count <= into->room - into->count);
     for (size_t i = 0; i < count; i++) {
-        const uint8_t *record = firn_graph_array_at(&batch->graph->codes, batch->nodes[i]);
+        const uint8_t *record = fi_graph_array_at(&batch->graph->codes, batch->nodes[i]);
         CHECK(record != NULL); /* measured before; and a graph that has memos keeps its blocks */
         memcpy(into->codes + into->count * stride, record, stride);
         into->nodes[into->count++] = batch->nodes[i];
@@ -123,7 +123,7 @@ flush(struct batch *batch, firn_error *err)
     const size_t count = batch->count;
     DCHECK(count <= sizeof batch->nodes / sizeof batch->nodes[0]);
     batch->count = 0;
-    int rc = firn_graph_walk_measure_all(batch->graph, batch->scratch, batch->nodes, count, err);
+    int rc = fi_graph_walk_measure_all(batch->graph, batch->scratch, batch->nodes, count, err);
     if (rc == FIRN_OK && batch->gathered != NULL) {
         gather(batch, count);
     }
@@ -160,7 +160,7 @@ add_bits(struct batch *batch, uint32_t base, uint64_t bits, firn_error *err)
 static int
 add_rows(struct batch *batch, const uint64_t *allowed, firn_error *err)
 {
-    const struct firn_graph *graph = batch->graph;
+    const struct fi_graph *graph = batch->graph;
     uint64_t before =
         0; /* rows without a node of their own, up to the last one; they only become more */
     for (uint64_t word = 0; word * 64 < graph->rows; word++) {
@@ -169,7 +169,7 @@ add_rows(struct batch *batch, const uint64_t *allowed, firn_error *err)
         const uint64_t mask = left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
         uint64_t bits = allowed[word] & mask;
         if (graph->rows_of == NULL) {
-            FIRN_TRY_RETURN(add_bits(batch, (uint32_t)(word * 64), bits, err));
+            FI_TRY_RETURN(add_bits(batch, (uint32_t)(word * 64), bits, err));
             continue;
         }
         for (; bits != 0; bits &= bits - 1) {
@@ -181,7 +181,7 @@ add_rows(struct batch *batch, const uint64_t *allowed, firn_error *err)
             }
             before = row - node;
             if (node < graph->count && graph->rows_of[node] == row) {
-                FIRN_TRY_RETURN(add(batch, (uint32_t)node, err));
+                FI_TRY_RETURN(add(batch, (uint32_t)node, err));
             }
         }
     }
@@ -192,14 +192,14 @@ add_rows(struct batch *batch, const uint64_t *allowed, firn_error *err)
 static int
 add_twins(struct batch *batch, const uint64_t *allowed, firn_error *err)
 {
-    const struct firn_graph *graph = batch->graph;
-    uint32_t last = FIRN_GRAPH_NONE;
+    const struct fi_graph *graph = batch->graph;
+    uint32_t last = FI_GRAPH_NONE;
     for (uint32_t i = 0; i < graph->twin_count; i++) {
         const uint32_t node = graph->twin_nodes[i];
         if (node != last && has_bit(allowed, graph->twin_rows[i]) &&
             !has_bit(allowed, row_of(graph, node))) {
             last = node;
-            FIRN_TRY_RETURN(add(batch, node, err));
+            FI_TRY_RETURN(add(batch, node, err));
         }
     }
     return FIRN_OK;
@@ -207,71 +207,70 @@ add_twins(struct batch *batch, const uint64_t *allowed, firn_error *err)
 
 /* Measures the codes of all rows that are allowed. */
 static int
-measure_allowed(const struct firn_graph *graph, const struct firn_graph_search_options *options,
-                struct firn_graph_scratch *scratch, firn_error *err)
+measure_allowed(const struct fi_graph *graph, const struct fi_graph_search_options *options,
+                struct fi_graph_scratch *scratch, firn_error *err)
 {
     struct batch batch = {.graph = graph, .scratch = scratch, .count = 0};
-    struct firn_graph_gathered *gathered = NULL;
+    struct fi_graph_gathered *gathered = NULL;
     int rc = FIRN_OK;
-    firn_graph_walk_begin(scratch, most_of(options));
+    fi_graph_walk_begin(scratch, most_of(options));
     if (options->memo != NULL) {
         DCHECK(options->allowed == options->memo->bits);
-        const struct firn_graph_gathered *copies = firn_graph_memo_gathered(options->memo);
+        const struct fi_graph_gathered *copies = fi_graph_memo_gathered(options->memo);
         if (copies != NULL) {
-            firn_graph_walk_measure_gathered(graph, scratch, copies);
+            fi_graph_walk_measure_gathered(graph, scratch, copies);
             return FIRN_OK;
         }
-        gathered = firn_graph_memo_gather(graph, options->memo);
+        gathered = fi_graph_memo_gather(graph, options->memo);
         batch.gathered = gathered;
     }
     if (options->allowed != NULL) {
-        FIRN_TRY(add_rows(&batch, options->allowed, err));
-        FIRN_TRY(add_twins(&batch, options->allowed, err));
+        FI_TRY(add_rows(&batch, options->allowed, err));
+        FI_TRY(add_twins(&batch, options->allowed, err));
     }
     for (uint32_t node = 0; options->allowed == NULL && node < graph->count; node++) {
-        FIRN_TRY(add(&batch, node, err));
+        FI_TRY(add(&batch, node, err));
     }
     rc = flush(&batch, err);
 out:
     if (gathered != NULL) {
-        firn_graph_memo_gather_end(graph, options->memo, gathered, rc == FIRN_OK);
+        fi_graph_memo_gather_end(graph, options->memo, gathered, rc == FIRN_OK);
     }
     return rc;
 }
 
 static int
-walk(const struct firn_graph *graph, size_t limit, uint64_t evaluated_max,
-     struct firn_graph_scratch *scratch, firn_error *err)
+walk(const struct fi_graph *graph, size_t limit, uint64_t evaluated_max,
+     struct fi_graph_scratch *scratch, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_graph_walk_prepare(graph, scratch, limit, err));
-    FIRN_TRY_RETURN(firn_graph_walk_descend(graph, scratch, graph->top_level, 0, err));
+    FI_TRY_RETURN(fi_graph_walk_prepare(graph, scratch, limit, err));
+    FI_TRY_RETURN(fi_graph_walk_descend(graph, scratch, graph->top_level, 0, err));
     DCHECK(scratch->pool.count > 0);
-    uint32_t node = firn_graph_item_node(scratch->pool.items[0]);
-    firn_graph_walk_begin(scratch, limit);
-    FIRN_TRY_RETURN(firn_graph_walk_enter(graph, scratch, node, err));
-    return firn_graph_walk(graph, scratch, 0, evaluated_max, err);
+    uint32_t node = fi_graph_item_node(scratch->pool.items[0]);
+    fi_graph_walk_begin(scratch, limit);
+    FI_TRY_RETURN(fi_graph_walk_enter(graph, scratch, node, err));
+    return fi_graph_walk(graph, scratch, 0, evaluated_max, err);
 }
 
 /* Takes the rows of the first `nodes` of the pool's nodes that are allowed, up to `most`; out may
  * be NULL. */
 static size_t
-collect(const struct firn_graph *graph, const struct firn_graph_search_options *options,
-        const struct firn_graph_pool *pool, size_t nodes, size_t most,
-        struct firn_graph_candidate *out)
+collect(const struct fi_graph *graph, const struct fi_graph_search_options *options,
+        const struct fi_graph_pool *pool, size_t nodes, size_t most, struct fi_graph_candidate *out)
 {
     size_t count = 0;
     DCHECK(pool->count <= pool->limit);
     nodes = nodes < pool->count ? nodes : pool->count;
     for (size_t i = 0; i < nodes && count < most; i++) {
-        uint32_t node = firn_graph_item_node(pool->items[i]);
-        size_t twin = graph->twin_count == 0 ? 0 : firn_graph_walk_first_twin(graph, node);
+        uint32_t node = fi_graph_item_node(pool->items[i]);
+        size_t twin = graph->twin_count == 0 ? 0 : fi_graph_walk_first_twin(graph, node);
         uint64_t row = row_of(graph, node);
         bool has_more = true;
         while (has_more && count < most) {
             if (options->allowed == NULL || has_bit(options->allowed, row)) {
                 if (out != NULL) {
-                    out[count] = (struct firn_graph_candidate){
-                        row, node, firn_graph_item_distance(pool->items[i])};
+                    out[count] = (struct fi_graph_candidate){
+                        row, node, fi_graph_item_distance(pool->items[i])};
                 }
                 count++;
             }
@@ -293,31 +292,31 @@ struct filtered {
 static size_t
 multiplied(size_t value, uint64_t rows, uint64_t allowed)
 {
-    DCHECK(value <= FIRN_GRAPH_EF_MAX && allowed > 0 && allowed <= rows);
+    DCHECK(value <= FI_GRAPH_EF_MAX && allowed > 0 && allowed <= rows);
     const uint64_t wide = value * rows / allowed + 1;
-    return wide < FIRN_GRAPH_EF_MAX ? (size_t)wide : FIRN_GRAPH_EF_MAX;
+    return wide < FI_GRAPH_EF_MAX ? (size_t)wide : FI_GRAPH_EF_MAX;
 }
 
 /* Sets the width. false: comparing what is allowed costs less. */
 static bool
-plan(const struct firn_graph *graph, const struct firn_graph_search_options *options, size_t ef,
+plan(const struct fi_graph *graph, const struct fi_graph_search_options *options, size_t ef,
      size_t wanted, uint64_t spent, struct filtered *filtered)
 {
     const uint64_t allowed = options->allowed_count;
     filtered->limit = options->recall > 0
-                          ? firn_graph_recall_width(graph, filtered->nearest, options->recall)
+                          ? fi_graph_recall_width(graph, filtered->nearest, options->recall)
                           : multiplied(ef, filtered->nearest, wanted);
     if (filtered->limit == 0 || filtered->limit >= graph->count) {
         return false;
     }
-    spent += firn_graph_recall_compared(graph, filtered->limit);
-    return spent < allowed / FIRN_GRAPH_CODES_PART;
+    spent += fi_graph_recall_compared(graph, filtered->limit);
+    return spent < allowed / FI_GRAPH_CODES_PART;
 }
 
 /* Walks until enough is found; *out_is_over: comparing what is allowed costs less. */
 static int
-walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_options *options,
-              size_t ef, struct firn_graph_scratch *scratch, bool *out_is_over, firn_error *err)
+walk_filtered(const struct fi_graph *graph, const struct fi_graph_search_options *options,
+              size_t ef, struct fi_graph_scratch *scratch, bool *out_is_over, firn_error *err)
 {
     const size_t wanted =
         options->allowed_count < options->wanted ? (size_t)options->allowed_count : options->wanted;
@@ -325,7 +324,7 @@ walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_opt
      * width accepts that. */
     const size_t spare = options->recall > 0 ? wanted / 4 + 1 : 0;
     const size_t expected =
-        wanted + spare < FIRN_GRAPH_EF_MAX ? wanted + spare : (size_t)FIRN_GRAPH_EF_MAX;
+        wanted + spare < FI_GRAPH_EF_MAX ? wanted + spare : (size_t)FI_GRAPH_EF_MAX;
     struct filtered filtered = {.nearest =
                                     multiplied(expected, graph->rows, options->allowed_count)};
     for (;;) {
@@ -333,34 +332,34 @@ walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_opt
         if (*out_is_over) {
             break;
         }
-        FIRN_TRY_RETURN(walk(graph, filtered.limit, options->allowed_count, scratch, err));
+        FI_TRY_RETURN(walk(graph, filtered.limit, options->allowed_count, scratch, err));
         const size_t found =
             collect(graph, options, &scratch->pool, filtered.nearest, wanted, NULL);
         if (found >= wanted) {
             break;
         }
-        *out_is_over = filtered.nearest == FIRN_GRAPH_EF_MAX;
+        *out_is_over = filtered.nearest == FI_GRAPH_EF_MAX;
         if (*out_is_over) {
             break;
         }
         size_t wider = multiplied(filtered.nearest, wanted + 1, found + 1);
         wider = wider < WIDER * filtered.nearest ? WIDER * filtered.nearest : wider;
         wider = wider > WIDER_MAX * filtered.nearest ? WIDER_MAX * filtered.nearest : wider;
-        filtered.nearest = wider < FIRN_GRAPH_EF_MAX ? wider : FIRN_GRAPH_EF_MAX;
+        filtered.nearest = wider < FI_GRAPH_EF_MAX ? wider : FI_GRAPH_EF_MAX;
     }
     return FIRN_OK;
 }
 
 static int
-search_filtered(const struct firn_graph *graph, const struct firn_graph_search_options *options,
-                size_t ef, struct firn_graph_scratch *scratch, bool *out_is_exhaustive,
+search_filtered(const struct fi_graph *graph, const struct fi_graph_search_options *options,
+                size_t ef, struct fi_graph_scratch *scratch, bool *out_is_exhaustive,
                 firn_error *err)
 {
     int rc;
     DCHECK(options->allowed != NULL && options->allowed_count > 0);
-    FIRN_TRY(walk_filtered(graph, options, ef, scratch, out_is_exhaustive, err));
+    FI_TRY(walk_filtered(graph, options, ef, scratch, out_is_exhaustive, err));
     if (*out_is_exhaustive) {
-        FIRN_TRY(firn_graph_walk_prepare_pool(scratch, most_of(options), err));
+        FI_TRY(fi_graph_walk_prepare_pool(scratch, most_of(options), err));
         rc = measure_allowed(graph, options, scratch, err);
     }
 out:
@@ -368,31 +367,31 @@ out:
 }
 
 int
-firn_graph_search(const struct firn_graph *graph, const void *query,
-                  const struct firn_graph_search_options *options,
-                  struct firn_graph_scratch *scratch, struct firn_graph_candidate *out,
-                  size_t *out_count, struct firn_graph_search_counts *out_counts, firn_error *err)
+fi_graph_search(const struct fi_graph *graph, const void *query,
+                const struct fi_graph_search_options *options, struct fi_graph_scratch *scratch,
+                struct fi_graph_candidate *out, size_t *out_count,
+                struct fi_graph_search_counts *out_counts, firn_error *err)
 {
     const size_t most = most_of(options);
     size_t ef = options->ef < most ? most : options->ef;
     bool is_exhaustive = graph->count == 0;
     int rc = FIRN_OK;
-    DCHECK(most <= FIRN_GRAPH_EF_MAX);
+    DCHECK(most <= FI_GRAPH_EF_MAX);
     *out_count = 0;
-    ef = ef > FIRN_GRAPH_EF_MAX ? FIRN_GRAPH_EF_MAX : ef;
+    ef = ef > FI_GRAPH_EF_MAX ? FI_GRAPH_EF_MAX : ef;
     scratch->evaluated = 0;
     scratch->expanded = 0;
     if (graph->count > 0 && options->wanted > 0 &&
         (options->allowed == NULL || options->allowed_count > 0)) {
-        FIRN_TRY(firn_graph_code_query(graph, query, scratch, err));
+        FI_TRY(fi_graph_code_query(graph, query, scratch, err));
         if (options->allowed != NULL) {
-            FIRN_TRY(search_filtered(graph, options, ef, scratch, &is_exhaustive, err));
+            FI_TRY(search_filtered(graph, options, ef, scratch, &is_exhaustive, err));
         } else if (ef >= graph->count) {
-            FIRN_TRY(firn_graph_walk_prepare_pool(scratch, most, err));
-            FIRN_TRY(measure_allowed(graph, options, scratch, err));
+            FI_TRY(fi_graph_walk_prepare_pool(scratch, most, err));
+            FI_TRY(measure_allowed(graph, options, scratch, err));
             is_exhaustive = true;
         } else {
-            FIRN_TRY(walk(graph, ef, UINT64_MAX, scratch, err));
+            FI_TRY(walk(graph, ef, UINT64_MAX, scratch, err));
         }
         *out_count = collect(graph, options, &scratch->pool, SIZE_MAX, most, out);
         /* (I1) */
@@ -401,7 +400,7 @@ firn_graph_search(const struct firn_graph *graph, const void *query,
 out:
     if (out_counts != NULL) {
         *out_counts =
-            (struct firn_graph_search_counts){scratch->evaluated, scratch->expanded, is_exhaustive};
+            (struct fi_graph_search_counts){scratch->evaluated, scratch->expanded, is_exhaustive};
     }
     return rc;
 }

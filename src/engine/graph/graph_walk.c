@@ -47,7 +47,7 @@ enum {
 static int
 grow_u64(uint64_t **array, size_t *room, size_t wanted)
 {
-    uint64_t *grown = firn_grow_array(*array, wanted, room, sizeof *grown);
+    uint64_t *grown = fi_grow_array(*array, wanted, room, sizeof *grown);
     if (grown == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -55,30 +55,30 @@ grow_u64(uint64_t **array, size_t *room, size_t wanted)
     return FIRN_OK;
 }
 
-FIRN_GRAPH_SMALL static int
-grow_visited(const struct firn_graph *graph, struct firn_graph_scratch *scratch)
+FI_GRAPH_SMALL static int
+grow_visited(const struct fi_graph *graph, struct fi_graph_scratch *scratch)
 {
     size_t words = ((size_t)graph->count + 63) / 64;
     if (words > scratch->visited_words) {
-        uint64_t *bits = firn_alloc_zeroed(words * sizeof *bits);
+        uint64_t *bits = fi_alloc_zeroed(words * sizeof *bits);
         if (bits == NULL) {
             return FIRN_NO_MEMORY;
         }
-        firn_free(scratch->visited);
+        fi_free(scratch->visited);
         scratch->visited = bits;
         scratch->visited_words = words;
         scratch->touched_count = 0; /* (I1) */
     }
     /* One more than words: mark writes beyond the numbers that count. */
     if (words >= scratch->touched_room) {
-        uint32_t *touched = firn_alloc_array(words + 1, sizeof *touched);
+        uint32_t *touched = fi_alloc_array(words + 1, sizeof *touched);
         if (touched == NULL) {
             return FIRN_NO_MEMORY;
         }
         if (scratch->touched_count > 0) {
             memcpy(touched, scratch->touched, scratch->touched_count * sizeof *touched);
         }
-        firn_free(scratch->touched);
+        fi_free(scratch->touched);
         scratch->touched = touched;
         scratch->touched_room = words + 1;
     }
@@ -86,32 +86,32 @@ grow_visited(const struct firn_graph *graph, struct firn_graph_scratch *scratch)
 }
 
 int
-firn_graph_walk_prepare_pool(struct firn_graph_scratch *scratch, size_t limit, firn_error *err)
+fi_graph_walk_prepare_pool(struct fi_graph_scratch *scratch, size_t limit, firn_error *err)
 {
     DCHECK(limit > 0);
     return grow_u64(&scratch->pool.items, &scratch->pool.room, limit) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a search among vectors");
+               : fi_error_no_memory(err, "a search among vectors");
 }
 
-FIRN_GRAPH_SMALL int
-firn_graph_walk_prepare(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
-                        size_t limit, firn_error *err)
+FI_GRAPH_SMALL int
+fi_graph_walk_prepare(const struct fi_graph *graph, struct fi_graph_scratch *scratch, size_t limit,
+                      firn_error *err)
 {
     int rc = FIRN_OK;
     size_t chosen = (size_t)graph->link_width + 1;
     chosen = chosen > graph->parameters.m ? chosen : graph->parameters.m;
     DCHECK(limit > 0);
     limit = limit > DESCENT ? limit : DESCENT;
-    FIRN_TRY(grow_visited(graph, scratch));
-    FIRN_TRY(grow_u64(&scratch->pool.items, &scratch->pool.room, limit));
-    FIRN_TRY(grow_u64(&scratch->chosen, &scratch->chosen_room, chosen));
+    FI_TRY(grow_visited(graph, scratch));
+    FI_TRY(grow_u64(&scratch->pool.items, &scratch->pool.room, limit));
+    FI_TRY(grow_u64(&scratch->chosen, &scratch->chosen_room, chosen));
 out:
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a search among vectors");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a search among vectors");
 }
 
 void
-firn_graph_walk_begin(struct firn_graph_scratch *scratch, size_t limit)
+fi_graph_walk_begin(struct fi_graph_scratch *scratch, size_t limit)
 {
     DCHECK(limit <= scratch->pool.room);
     for (size_t i = 0; i < scratch->touched_count; i++) {
@@ -143,14 +143,14 @@ mark(uint64_t *visited, uint32_t *touched, size_t *touched_count, uint32_t node)
 }
 
 static inline bool
-visit(struct firn_graph_scratch *scratch, uint32_t node)
+visit(struct fi_graph_scratch *scratch, uint32_t node)
 {
     DCHECK(scratch->touched_count < scratch->touched_room); /* (I1) */
     return mark(scratch->visited, scratch->touched, &scratch->touched_count, node);
 }
 
 bool
-firn_graph_walk_visit(struct firn_graph_scratch *scratch, uint32_t node)
+fi_graph_walk_visit(struct fi_graph_scratch *scratch, uint32_t node)
 {
     return visit(scratch, node);
 }
@@ -158,7 +158,7 @@ firn_graph_walk_visit(struct firn_graph_scratch *scratch, uint32_t node)
 /* ---- the pool ---- */
 
 static inline void
-pool_offer(struct firn_graph_pool *pool, uint64_t item)
+pool_offer(struct fi_graph_pool *pool, uint64_t item)
 {
     size_t low = 0;
     if (pool->count == pool->limit && item >= pool->items[pool->count - 1]) {
@@ -179,22 +179,22 @@ pool_offer(struct firn_graph_pool *pool, uint64_t item)
 /* ---- measuring ---- */
 
 static void
-release_pins(const struct firn_graph *graph, struct firn_graph_scratch *scratch)
+release_pins(const struct fi_graph *graph, struct fi_graph_scratch *scratch)
 {
     for (size_t i = 0; i < scratch->pin_count; i++) {
-        firn_block_cache_unpin(graph->cache, &scratch->pins[i]);
+        fi_block_cache_unpin(graph->cache, &scratch->pins[i]);
     }
     scratch->pin_count = 0;
 }
 
 /* Reads the block of record i of an array. */
 static int
-fetch(const struct firn_graph *graph, const struct firn_graph_array *array, uint32_t i,
-      struct firn_block_pin *pin, const uint8_t **out, firn_error *err)
+fetch(const struct fi_graph *graph, const struct fi_graph_array *array, uint32_t i,
+      struct fi_block_pin *pin, const uint8_t **out, firn_error *err)
 {
     const uint8_t *place;
-    uint32_t block = firn_graph_array_block(array, i);
-    int rc = firn_graph_read_block(graph, array, block, pin, &place, err);
+    uint32_t block = fi_graph_array_block(array, i);
+    int rc = fi_graph_read_block(graph, array, block, pin, &place, err);
     *out = rc == FIRN_OK ? place + (size_t)(i - block * array->per_block) * array->stride : NULL;
     return rc;
 }
@@ -210,44 +210,44 @@ prefetch(const uint8_t *record, size_t size)
 
 /* The records of nodes; on their way from memory. */
 static int
-locate(const struct firn_graph *graph, struct firn_graph_scratch *scratch, const uint32_t *nodes,
+locate(const struct fi_graph *graph, struct fi_graph_scratch *scratch, const uint32_t *nodes,
        size_t count, const uint8_t **out, firn_error *err)
 {
     DCHECK(scratch->pin_count == 0);
     for (size_t i = 0; i < count; i++) {
-        out[i] = firn_graph_array_at(&graph->codes, nodes[i]);
+        out[i] = fi_graph_array_at(&graph->codes, nodes[i]);
         if (out[i] != NULL) {
             prefetch(out[i], graph->codes.stride);
             continue;
         }
-        struct firn_block_pin *pin = &scratch->pins[scratch->pin_count];
-        *pin = (struct firn_block_pin){.data = NULL};
-        FIRN_TRY_RETURN(fetch(graph, &graph->codes, nodes[i], pin, &out[i], err));
+        struct fi_block_pin *pin = &scratch->pins[scratch->pin_count];
+        *pin = (struct fi_block_pin){.data = NULL};
+        FI_TRY_RETURN(fetch(graph, &graph->codes, nodes[i], pin, &out[i], err));
         scratch->pin_count += pin->data != NULL ? 1 : 0;
     }
     return FIRN_OK;
 }
 
 int
-firn_graph_walk_measure(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
-                        const uint32_t *nodes, size_t count, firn_error *err)
+fi_graph_walk_measure(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
+                      const uint32_t *nodes, size_t count, firn_error *err)
 {
-    const uint8_t *records[FIRN_GRAPH_BATCH_MAX + 3];
+    const uint8_t *records[FI_GRAPH_BATCH_MAX + 3];
     int rc = FIRN_OK;
-    DCHECK(count <= FIRN_GRAPH_BATCH_MAX);
+    DCHECK(count <= FI_GRAPH_BATCH_MAX);
     if (count == 0) {
         return FIRN_OK;
     }
-    FIRN_TRY(locate(graph, scratch, nodes, count, records, err));
+    FI_TRY(locate(graph, scratch, nodes, count, records, err));
     for (size_t i = count; i < count + 3; i++) {
         records[i] = records[count - 1];
     }
     for (size_t i = 0; i < count; i += 4) {
         float distances[4];
         size_t four = count - i < 4 ? count - i : 4;
-        firn_graph_code_measure_four(graph, &scratch->query, &records[i], distances);
+        fi_graph_code_measure_four(graph, &scratch->query, &records[i], distances);
         for (size_t j = 0; j < four; j++) {
-            pool_offer(&scratch->pool, firn_graph_item(distances[j], nodes[i + j]));
+            pool_offer(&scratch->pool, fi_graph_item(distances[j], nodes[i + j]));
         }
     }
     scratch->evaluated += count;
@@ -259,11 +259,11 @@ out:
 /* Where the records of four nodes lie; they are on their way from memory. The first is NULL if one
  * of them was not read. */
 static inline void
-locate_four(const struct firn_graph *graph, const uint32_t *nodes, size_t count,
+locate_four(const struct fi_graph *graph, const uint32_t *nodes, size_t count,
             const uint8_t *out[4])
 {
     for (size_t k = 0; k < 4; k++) {
-        out[k] = firn_graph_array_at(&graph->codes, nodes[k < count ? k : 0]);
+        out[k] = fi_graph_array_at(&graph->codes, nodes[k < count ? k : 0]);
         if (out[k] != NULL) {
             prefetch(out[k], graph->codes.stride);
         } else {
@@ -275,22 +275,22 @@ locate_four(const struct firn_graph *graph, const uint32_t *nodes, size_t count,
 /* Offers the first n of four. None is before the last one, in most fours: one branch, which is
  * foreseen. */
 static inline void
-offer_four(struct firn_graph_pool *pool, const float distances[4], const uint32_t *nodes, size_t n)
+offer_four(struct fi_graph_pool *pool, const float distances[4], const uint32_t *nodes, size_t n)
 {
     const float last = pool->count == pool->limit
-                           ? firn_graph_item_distance(pool->items[pool->count - 1])
+                           ? fi_graph_item_distance(pool->items[pool->count - 1])
                            : __builtin_inff();
     if (!((distances[0] > last) & (distances[1] > last) & (distances[2] > last) &
           (distances[3] > last))) {
         for (size_t k = 0; k < n; k++) {
-            pool_offer(pool, firn_graph_item(distances[k], nodes[k]));
+            pool_offer(pool, fi_graph_item(distances[k], nodes[k]));
         }
     }
 }
 
 void
-firn_graph_walk_measure_gathered(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
-                                 const struct firn_graph_gathered *gathered)
+fi_graph_walk_measure_gathered(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
+                               const struct fi_graph_gathered *gathered)
 {
     const size_t stride = graph->codes.stride;
     const uint8_t *code = gathered->codes;
@@ -301,7 +301,7 @@ firn_graph_walk_measure_gathered(const struct firn_graph *graph, struct firn_gra
         for (size_t k = 0; k < 4; k++) {
             four[k] = k < n ? code + k * stride : code;
         }
-        firn_graph_code_measure_four(graph, &scratch->query, four, distances);
+        fi_graph_code_measure_four(graph, &scratch->query, four, distances);
         offer_four(&scratch->pool, distances, gathered->nodes + i, n);
         code += 4 * stride;
     }
@@ -309,8 +309,8 @@ firn_graph_walk_measure_gathered(const struct firn_graph *graph, struct firn_gra
 }
 
 int
-firn_graph_walk_measure_all(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
-                            const uint32_t *nodes, size_t count, firn_error *err)
+fi_graph_walk_measure_all(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
+                          const uint32_t *nodes, size_t count, firn_error *err)
 {
     enum { LEAD = 4 }; /* fours that are on their way */
     const uint8_t *records[LEAD][4];
@@ -322,9 +322,9 @@ firn_graph_walk_measure_all(const struct firn_graph *graph, struct firn_graph_sc
             const size_t n = count - 4 * (i - LEAD) < 4 ? count - 4 * (i - LEAD) : 4;
             float distances[4];
             if (four[0] == NULL) {
-                FIRN_TRY_RETURN(firn_graph_walk_measure(graph, scratch, measured, n, err));
+                FI_TRY_RETURN(fi_graph_walk_measure(graph, scratch, measured, n, err));
             } else {
-                firn_graph_code_measure_four(graph, &scratch->query, four, distances);
+                fi_graph_code_measure_four(graph, &scratch->query, four, distances);
                 scratch->evaluated += n;
                 offer_four(&scratch->pool, distances, measured, n);
             }
@@ -338,71 +338,70 @@ firn_graph_walk_measure_all(const struct firn_graph *graph, struct firn_graph_sc
 
 /* Measures what was gathered. */
 static int
-measure_batch(const struct firn_graph *graph, struct firn_graph_scratch *scratch, firn_error *err)
+measure_batch(const struct fi_graph *graph, struct fi_graph_scratch *scratch, firn_error *err)
 {
     size_t count = scratch->batch_count;
     scratch->batch_count = 0;
-    return firn_graph_walk_measure(graph, scratch, scratch->batch, count, err);
+    return fi_graph_walk_measure(graph, scratch, scratch->batch, count, err);
 }
 
 int
-firn_graph_walk_enter(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
-                      uint32_t node, firn_error *err)
+fi_graph_walk_enter(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node,
+                    firn_error *err)
 {
     DCHECK(node < graph->count);
-    return visit(scratch, node) ? firn_graph_walk_measure(graph, scratch, &node, 1, err) : FIRN_OK;
+    return visit(scratch, node) ? fi_graph_walk_measure(graph, scratch, &node, 1, err) : FIRN_OK;
 }
 
 /* ---- links ---- */
 
 static int
-refuse_link(const struct firn_graph *graph, firn_error *err)
+refuse_link(const struct fi_graph *graph, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "'%s': a link of a graph leads nowhere",
-                          graph->reader == NULL ? "a graph"
-                                                : firn_block_reader_path(graph->reader));
+    return fi_error_set(err, FIRN_CORRUPT, "'%s': a link of a graph leads nowhere",
+                        graph->reader == NULL ? "a graph" : fi_block_reader_path(graph->reader));
 }
 
 uint32_t
-firn_graph_walk_find_upper(const struct firn_graph *graph, uint32_t node)
+fi_graph_walk_find_upper(const struct fi_graph *graph, uint32_t node)
 {
     size_t low = 0;
     size_t high = graph->upper_count;
-    FIRN_SEARCH_FIRST(low, high, middle, graph->upper_nodes[middle] < node);
+    FI_SEARCH_FIRST(low, high, middle, graph->upper_nodes[middle] < node);
     return low < graph->upper_count && graph->upper_nodes[low] == node ? (uint32_t)low
                                                                        : graph->upper_count;
 }
 
-FIRN_GRAPH_SMALL uint32_t *
-firn_graph_walk_upper_list(const struct firn_graph *graph, uint32_t node, uint32_t level)
+FI_GRAPH_SMALL uint32_t *
+fi_graph_walk_upper_list(const struct fi_graph *graph, uint32_t node, uint32_t level)
 {
-    const uint32_t place = firn_graph_walk_find_upper(graph, node);
+    const uint32_t place = fi_graph_walk_find_upper(graph, node);
     DCHECK(level > 0 && place < graph->upper_count &&
            graph->upper_starts[place + 1] - graph->upper_starts[place] >= level);
     return graph->upper_links +
            ((size_t)graph->upper_starts[place] + level - 1) * graph->parameters.m;
 }
 
-FIRN_GRAPH_SMALL uint32_t
-firn_graph_walk_level_of(const struct firn_graph *graph, uint32_t node)
+FI_GRAPH_SMALL uint32_t
+fi_graph_walk_level_of(const struct fi_graph *graph, uint32_t node)
 {
-    uint32_t place = firn_graph_walk_find_upper(graph, node);
+    uint32_t place = fi_graph_walk_find_upper(graph, node);
     return place == graph->upper_count
                ? 0
                : graph->upper_starts[place + 1] - graph->upper_starts[place];
 }
 
 int
-firn_graph_walk_links(const struct firn_graph *graph, uint32_t node, uint32_t level,
-                      struct firn_block_pin *pin, const uint8_t **out, size_t *out_width,
-                      firn_error *err)
+fi_graph_walk_links(const struct fi_graph *graph, uint32_t node, uint32_t level,
+                    struct fi_block_pin *pin, const uint8_t **out, size_t *out_width,
+                    firn_error *err)
 {
     if (level == 0) {
         *out_width = graph->link_width;
-        *out = firn_graph_array_at(&graph->links, node);
+        *out = fi_graph_array_at(&graph->links, node);
         return *out != NULL ? FIRN_OK : fetch(graph, &graph->links, node, pin, out, err);
     }
-    uint32_t place = firn_graph_walk_find_upper(graph, node);
+    uint32_t place = fi_graph_walk_find_upper(graph, node);
     if (place == graph->upper_count ||
         graph->upper_starts[place + 1] - graph->upper_starts[place] < level) {
         return refuse_link(graph, err); /* (I2) */
@@ -414,26 +413,26 @@ firn_graph_walk_links(const struct firn_graph *graph, uint32_t node, uint32_t le
 }
 
 size_t
-firn_graph_walk_first_twin(const struct firn_graph *graph, uint32_t node)
+fi_graph_walk_first_twin(const struct fi_graph *graph, uint32_t node)
 {
     size_t low = 0;
     size_t high = graph->twin_count;
     if (graph->twin_marks != NULL && (graph->twin_marks[node / 64] >> node % 64 & 1) == 0) {
         return graph->twin_count;
     }
-    FIRN_SEARCH_FIRST(low, high, middle, graph->twin_nodes[middle] < node);
+    FI_SEARCH_FIRST(low, high, middle, graph->twin_nodes[middle] < node);
     return low;
 }
 
 bool
-firn_graph_walk_is_allowed(const struct firn_graph *graph, const uint64_t *allowed, uint32_t node)
+fi_graph_walk_is_allowed(const struct fi_graph *graph, const uint64_t *allowed, uint32_t node)
 {
     uint32_t row = graph->rows_of == NULL ? node : graph->rows_of[node];
     bool is_allowed = (allowed[row / 64] >> row % 64 & 1) != 0;
     if (is_allowed || graph->twin_count == 0) {
         return is_allowed;
     }
-    for (size_t i = firn_graph_walk_first_twin(graph, node);
+    for (size_t i = fi_graph_walk_first_twin(graph, node);
          i < graph->twin_count && graph->twin_nodes[i] == node && !is_allowed; i++) {
         row = graph->twin_rows[i];
         is_allowed = (allowed[row / 64] >> row % 64 & 1) != 0;
@@ -443,7 +442,7 @@ firn_graph_walk_is_allowed(const struct firn_graph *graph, const uint64_t *allow
 
 /* Gathers the neighbours of a node that were not seen yet. */
 static int
-gather_all(const struct firn_graph *graph, struct firn_graph_scratch *scratch, const uint8_t *links,
+gather_all(const struct fi_graph *graph, struct fi_graph_scratch *scratch, const uint8_t *links,
            size_t width, firn_error *err)
 {
     int rc = FIRN_OK;
@@ -451,8 +450,8 @@ gather_all(const struct firn_graph *graph, struct firn_graph_scratch *scratch, c
     size_t touched_count = scratch->touched_count;
     size_t count = scratch->batch_count;
     for (size_t k = 0; k < width; k++) {
-        uint32_t node = firn_graph_link(links, k);
-        if (node == FIRN_GRAPH_NONE) {
+        uint32_t node = fi_graph_link(links, k);
+        if (node == FI_GRAPH_NONE) {
             break;
         }
         if (node >= graph->count) {
@@ -462,9 +461,9 @@ gather_all(const struct firn_graph *graph, struct firn_graph_scratch *scratch, c
         DCHECK(touched_count < scratch->touched_room); /* (I1) */
         scratch->batch[count] = node;
         count += mark(scratch->visited, scratch->touched, &touched_count, node);
-        if (count == FIRN_GRAPH_BATCH_MAX) {
+        if (count == FI_GRAPH_BATCH_MAX) {
             scratch->batch_count = count;
-            FIRN_TRY(measure_batch(graph, scratch, err));
+            FI_TRY(measure_batch(graph, scratch, err));
             count = 0;
         }
     }
@@ -477,13 +476,13 @@ out:
 /* ---- walking ---- */
 
 static void
-prefetch_next(const struct firn_graph *graph, const struct firn_graph_scratch *scratch)
+prefetch_next(const struct fi_graph *graph, const struct fi_graph_scratch *scratch)
 {
-    const struct firn_graph_pool *pool = &scratch->pool;
+    const struct fi_graph_pool *pool = &scratch->pool;
     for (size_t i = pool->next; i < pool->count && i < pool->next + 4; i++) {
         if ((pool->items[i] & 1) == 0) {
             const uint8_t *links =
-                firn_graph_array_at(&graph->links, firn_graph_item_node(pool->items[i]));
+                fi_graph_array_at(&graph->links, fi_graph_item_node(pool->items[i]));
             if (links != NULL) {
                 prefetch(links, 4 * (size_t)graph->link_width);
             }
@@ -493,50 +492,49 @@ prefetch_next(const struct firn_graph *graph, const struct firn_graph_scratch *s
 }
 
 static int
-follow(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t node,
+follow(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node,
        uint32_t level, firn_error *err)
 {
     const uint8_t *links = NULL;
     size_t width = 0;
     int rc;
-    FIRN_TRY(
-        firn_graph_walk_links(graph, node, level, &scratch->link_pins[0], &links, &width, err));
+    FI_TRY(fi_graph_walk_links(graph, node, level, &scratch->link_pins[0], &links, &width, err));
     if (level == 0) {
         prefetch_next(graph, scratch);
     }
-    FIRN_TRY(gather_all(graph, scratch, links, width, err));
-    FIRN_TRY(measure_batch(graph, scratch, err));
+    FI_TRY(gather_all(graph, scratch, links, width, err));
+    FI_TRY(measure_batch(graph, scratch, err));
     scratch->expanded++;
 out:
-    firn_block_cache_unpin(graph->cache, &scratch->link_pins[0]);
+    fi_block_cache_unpin(graph->cache, &scratch->link_pins[0]);
     return rc;
 }
 
 int
-firn_graph_walk(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t level,
-                uint64_t evaluated_max, firn_error *err)
+fi_graph_walk(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t level,
+              uint64_t evaluated_max, firn_error *err)
 {
-    struct firn_graph_pool *pool = &scratch->pool;
+    struct fi_graph_pool *pool = &scratch->pool;
     while (pool->next < pool->count && scratch->evaluated < evaluated_max) {
         uint64_t *item = &pool->items[pool->next++];
         if ((*item & 1) == 0) {
             *item |= 1;
-            FIRN_TRY_RETURN(follow(graph, scratch, firn_graph_item_node(*item), level, err));
+            FI_TRY_RETURN(follow(graph, scratch, fi_graph_item_node(*item), level, err));
         }
     }
     return FIRN_OK;
 }
 
 int
-firn_graph_walk_descend(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
-                        uint32_t from, uint32_t level, firn_error *err)
+fi_graph_walk_descend(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t from,
+                      uint32_t level, firn_error *err)
 {
     uint32_t node = graph->entry;
     DCHECK(graph->count > 0 && from <= graph->top_level);
-    firn_graph_walk_begin(scratch, DESCENT);
-    FIRN_TRY_RETURN(firn_graph_walk_enter(graph, scratch, node, err));
+    fi_graph_walk_begin(scratch, DESCENT);
+    FI_TRY_RETURN(fi_graph_walk_enter(graph, scratch, node, err));
     for (uint32_t at = from; at > level; at--) {
-        FIRN_TRY_RETURN(firn_graph_walk(graph, scratch, at, UINT64_MAX, err));
+        FI_TRY_RETURN(fi_graph_walk(graph, scratch, at, UINT64_MAX, err));
         for (size_t i = 0; i < scratch->pool.count; i++) {
             scratch->pool.items[i] &= ~UINT64_C(1);
         }
@@ -550,7 +548,7 @@ firn_graph_walk_descend(const struct firn_graph *graph, struct firn_graph_scratc
 
 /* Whether one that was chosen is as near to the other query as `limit`. */
 static bool
-lies_behind(const struct firn_graph *graph, struct firn_graph_scratch *scratch, size_t chosen,
+lies_behind(const struct fi_graph *graph, struct fi_graph_scratch *scratch, size_t chosen,
             float limit)
 {
     const uint8_t *records[4];
@@ -559,9 +557,9 @@ lies_behind(const struct firn_graph *graph, struct firn_graph_scratch *scratch, 
         size_t four = chosen - i < 4 ? chosen - i : 4;
         for (size_t j = 0; j < 4; j++) {
             uint64_t item = scratch->chosen[i + (j < four ? j : 0)];
-            records[j] = firn_graph_array_at(&graph->codes, firn_graph_item_node(item));
+            records[j] = fi_graph_array_at(&graph->codes, fi_graph_item_node(item));
         }
-        firn_graph_code_measure_four(graph, &scratch->other, records, distances);
+        fi_graph_code_measure_four(graph, &scratch->other, records, distances);
         scratch->evaluated += four;
         for (size_t j = 0; j < four; j++) {
             if (distances[j] <= limit) {
@@ -574,29 +572,28 @@ lies_behind(const struct firn_graph *graph, struct firn_graph_scratch *scratch, 
 
 /* Requires: the graph is being built: all codes are in memory. */
 int
-firn_graph_walk_select(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
-                       const uint64_t *candidates, size_t count, size_t most, size_t *out_count,
-                       firn_error *err)
+fi_graph_walk_select(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
+                     const uint64_t *candidates, size_t count, size_t most, size_t *out_count,
+                     firn_error *err)
 {
     size_t chosen = *out_count;
     size_t others = 0;
-    uint64_t kept[FIRN_GRAPH_M_MAX];
+    uint64_t kept[FI_GRAPH_M_MAX];
     if (grow_u64(&scratch->chosen, &scratch->chosen_room, most) != FIRN_OK) {
-        return firn_error_no_memory(err, "a graph");
+        return fi_error_no_memory(err, "a graph");
     }
-    DCHECK(most <= (size_t)2 * FIRN_GRAPH_M_MAX && chosen <= most);
+    DCHECK(most <= (size_t)2 * FI_GRAPH_M_MAX && chosen <= most);
     for (size_t i = 0; i < count && chosen < most; i++) {
-        const uint8_t *record =
-            firn_graph_array_at(&graph->codes, firn_graph_item_node(candidates[i]));
-        float own = firn_graph_item_distance(candidates[i]);
-        firn_graph_code_query_of(graph, record, &scratch->other);
+        const uint8_t *record = fi_graph_array_at(&graph->codes, fi_graph_item_node(candidates[i]));
+        float own = fi_graph_item_distance(candidates[i]);
+        fi_graph_code_query_of(graph, record, &scratch->other);
         if (i + 1 < count) {
-            uint32_t next = firn_graph_item_node(candidates[i + 1]);
-            prefetch(firn_graph_array_at(&graph->codes, next), graph->codes.stride);
+            uint32_t next = fi_graph_item_node(candidates[i + 1]);
+            prefetch(fi_graph_array_at(&graph->codes, next), graph->codes.stride);
         }
         if (!lies_behind(graph, scratch, chosen, own)) {
             scratch->chosen[chosen++] = candidates[i];
-        } else if (others < FIRN_GRAPH_M_MAX) {
+        } else if (others < FI_GRAPH_M_MAX) {
             kept[others++] = candidates[i];
         }
     }

@@ -63,16 +63,16 @@ enum { BY_ID, BY_NUMBER, BY_NAME, BUCKETS_MIN = 16 };
 static uint64_t
 hash_of_name(firn_slice name)
 {
-    return firn_xxh3(name.data, name.size, BY_NAME);
+    return fi_xxh3(name.data, name.size, BY_NAME);
 }
 
 /* False if the checkpoint is not in that table. */
 static bool
-hash_of(const struct firn_db_checkpoint *checkpoint, unsigned by, uint64_t *out)
+hash_of(const struct fi_db_checkpoint *checkpoint, unsigned by, uint64_t *out)
 {
     switch (by) {
     case BY_ID:
-        *out = firn_load_le64(checkpoint->id);
+        *out = fi_load_le64(checkpoint->id);
         return true;
     case BY_NUMBER:
         *out = checkpoint->number;
@@ -83,8 +83,8 @@ hash_of(const struct firn_db_checkpoint *checkpoint, unsigned by, uint64_t *out)
     }
 }
 
-static struct firn_db_checkpoint **
-bucket_of(const struct firn_history *history, unsigned by, uint64_t hash)
+static struct fi_db_checkpoint **
+bucket_of(const struct fi_history *history, unsigned by, uint64_t hash)
 {
     DCHECK(history->bucket_count > 0 && (history->bucket_count & (history->bucket_count - 1)) == 0);
     /* The ids of tests differ in any of their bytes. */
@@ -94,12 +94,12 @@ bucket_of(const struct firn_history *history, unsigned by, uint64_t hash)
 }
 
 static void
-hang(struct firn_history *history, struct firn_db_checkpoint *checkpoint)
+hang(struct fi_history *history, struct fi_db_checkpoint *checkpoint)
 {
-    for (unsigned by = 0; by < FIRN_HISTORY_CHAINS; by++) {
+    for (unsigned by = 0; by < FI_HISTORY_CHAINS; by++) {
         uint64_t hash;
         if (hash_of(checkpoint, by, &hash)) {
-            struct firn_db_checkpoint **bucket = bucket_of(history, by, hash);
+            struct fi_db_checkpoint **bucket = bucket_of(history, by, hash);
             checkpoint->next[by] = *bucket;
             *bucket = checkpoint;
         }
@@ -107,7 +107,7 @@ hang(struct firn_history *history, struct firn_db_checkpoint *checkpoint)
 }
 
 void
-firn_history_find_add(struct firn_history *history, struct firn_db_checkpoint *checkpoint)
+fi_history_find_add(struct fi_history *history, struct fi_db_checkpoint *checkpoint)
 {
     CHECK(history->found_count < history->bucket_count);
     history->found_count++;
@@ -115,14 +115,14 @@ firn_history_find_add(struct firn_history *history, struct firn_db_checkpoint *c
 }
 
 static void
-find_remove(struct firn_history *history, struct firn_db_checkpoint *checkpoint)
+find_remove(struct fi_history *history, struct fi_db_checkpoint *checkpoint)
 {
-    for (unsigned by = 0; by < FIRN_HISTORY_CHAINS; by++) {
+    for (unsigned by = 0; by < FI_HISTORY_CHAINS; by++) {
         uint64_t hash;
         if (!hash_of(checkpoint, by, &hash)) {
             continue;
         }
-        struct firn_db_checkpoint **link = bucket_of(history, by, hash);
+        struct fi_db_checkpoint **link = bucket_of(history, by, hash);
         while (*link != checkpoint) {
             CHECK(*link != NULL);
             link = &(*link)->next[by];
@@ -134,32 +134,32 @@ find_remove(struct firn_history *history, struct firn_db_checkpoint *checkpoint)
 }
 
 int
-firn_history_find_reserve(struct firn_history *history)
+fi_history_find_reserve(struct fi_history *history)
 {
-    DCHECK(history->found_count == firn_history_count(history));
+    DCHECK(history->found_count == fi_history_count(history));
     if (history->found_count < history->bucket_count) {
         return FIRN_OK;
     }
     size_t count = history->bucket_count == 0 ? BUCKETS_MIN : 2 * history->bucket_count;
-    struct firn_db_checkpoint **buckets =
-        firn_alloc_zeroed(FIRN_HISTORY_CHAINS * count * sizeof(struct firn_db_checkpoint *));
+    struct fi_db_checkpoint **buckets =
+        fi_alloc_zeroed(FI_HISTORY_CHAINS * count * sizeof(struct fi_db_checkpoint *));
     if (buckets == NULL) {
         return FIRN_NO_MEMORY;
     }
-    firn_free(history->buckets);
+    fi_free(history->buckets);
     history->buckets = buckets;
     history->bucket_count = count;
     /* The newest last, so that it is found first. */
-    for (size_t i = 0; i < firn_history_count(history); i++) {
-        hang(history, firn_history_at(history, i));
+    for (size_t i = 0; i < fi_history_count(history); i++) {
+        hang(history, fi_history_at(history, i));
     }
     return FIRN_OK;
 }
 
 static void
-find_deinit(struct firn_history *history)
+find_deinit(struct fi_history *history)
 {
-    firn_free(history->buckets);
+    fi_free(history->buckets);
     history->buckets = NULL;
     history->bucket_count = 0;
     history->found_count = 0;
@@ -167,38 +167,38 @@ find_deinit(struct firn_history *history)
 
 /* ---- lookup ---- */
 
-static struct firn_db_checkpoint *
-first_of(const struct firn_history *history, unsigned by, uint64_t hash)
+static struct fi_db_checkpoint *
+first_of(const struct fi_history *history, unsigned by, uint64_t hash)
 {
     return history->bucket_count > 0 ? *bucket_of(history, by, hash) : NULL;
 }
 
-struct firn_db_checkpoint *
-firn_history_find(const struct firn_history *history, const uint8_t id[FIRN_HISTORY_ID_SIZE])
+struct fi_db_checkpoint *
+fi_history_find(const struct fi_history *history, const uint8_t id[FI_HISTORY_ID_SIZE])
 {
-    struct firn_db_checkpoint *at = first_of(history, BY_ID, firn_load_le64(id));
-    while (at != NULL && memcmp(at->id, id, FIRN_HISTORY_ID_SIZE) != 0) {
+    struct fi_db_checkpoint *at = first_of(history, BY_ID, fi_load_le64(id));
+    while (at != NULL && memcmp(at->id, id, FI_HISTORY_ID_SIZE) != 0) {
         at = at->next[BY_ID];
     }
     return at;
 }
 
-struct firn_db_checkpoint *
-firn_history_find_name(const struct firn_history *history, firn_slice name)
+struct fi_db_checkpoint *
+fi_history_find_name(const struct fi_history *history, firn_slice name)
 {
     DCHECK(name.size > 0);
-    struct firn_db_checkpoint *at = first_of(history, BY_NAME, hash_of_name(name));
-    while (at != NULL && !firn_slice_equal(firn_str(at->name), name)) {
+    struct fi_db_checkpoint *at = first_of(history, BY_NAME, hash_of_name(name));
+    while (at != NULL && !fi_slice_equal(firn_str(at->name), name)) {
         at = at->next[BY_NAME];
     }
     return at;
 }
 
-struct firn_db_checkpoint *
-firn_history_find_number(const struct firn_history *history, uint64_t number)
+struct fi_db_checkpoint *
+fi_history_find_number(const struct fi_history *history, uint64_t number)
 {
     DCHECK(number != 0);
-    struct firn_db_checkpoint *at = first_of(history, BY_NUMBER, number);
+    struct fi_db_checkpoint *at = first_of(history, BY_NUMBER, number);
     while (at != NULL && at->number != number) {
         at = at->next[BY_NUMBER];
     }
@@ -207,14 +207,13 @@ firn_history_find_number(const struct firn_history *history, uint64_t number)
 
 /* Sequences do not descend (I3), and few are equal. */
 size_t
-firn_history_find_place(const struct firn_history *history,
-                        const struct firn_db_checkpoint *checkpoint)
+fi_history_find_place(const struct fi_history *history, const struct fi_db_checkpoint *checkpoint)
 {
     size_t low = 0;
-    size_t high = firn_history_count(history);
-    FIRN_SEARCH_FIRST(low, high, middle,
-                      firn_history_at(history, middle)->sequence < checkpoint->sequence);
-    while (firn_history_at(history, low) != checkpoint) {
+    size_t high = fi_history_count(history);
+    FI_SEARCH_FIRST(low, high, middle,
+                    fi_history_at(history, middle)->sequence < checkpoint->sequence);
+    while (fi_history_at(history, low) != checkpoint) {
         low++;
     }
     return low;
@@ -223,73 +222,73 @@ firn_history_find_place(const struct firn_history *history,
 /* ---- lookup ---- */
 
 size_t
-firn_history_count(const struct firn_history *history)
+fi_history_count(const struct fi_history *history)
 {
-    return history->checkpoints.size / sizeof(struct firn_db_checkpoint *);
+    return history->checkpoints.size / sizeof(struct fi_db_checkpoint *);
 }
 
-struct firn_db_checkpoint *
-firn_history_at(const struct firn_history *history, size_t i)
+struct fi_db_checkpoint *
+fi_history_at(const struct fi_history *history, size_t i)
 {
-    DCHECK(i < firn_history_count(history));
-    return ((struct firn_db_checkpoint **)(void *)history->checkpoints.data)[i];
+    DCHECK(i < fi_history_count(history));
+    return ((struct fi_db_checkpoint **)(void *)history->checkpoints.data)[i];
 }
 
-struct firn_view
-firn_history_view_of(const struct firn_db_intervals *intervals, uint64_t sequence)
+struct fi_view
+fi_history_view_of(const struct fi_db_intervals *intervals, uint64_t sequence)
 {
-    static const struct firn_view_interval everything = {1, UINT64_MAX};
-    static const struct firn_view_interval nothing = {UINT64_MAX, UINT64_MAX};
+    static const struct fi_view_interval everything = {1, UINT64_MAX};
+    static const struct fi_view_interval nothing = {UINT64_MAX, UINT64_MAX};
     if (intervals != NULL) {
         uint64_t last = sequence > intervals->begin ? sequence : intervals->begin;
-        return (struct firn_view){intervals->intervals, intervals->count, last, intervals->guide};
+        return (struct fi_view){intervals->intervals, intervals->count, last, intervals->guide};
     }
-    return sequence > 0 ? (struct firn_view){&everything, 1, sequence, NULL}
-                        : (struct firn_view){&nothing, 1, 0, NULL};
+    return sequence > 0 ? (struct fi_view){&everything, 1, sequence, NULL}
+                        : (struct fi_view){&nothing, 1, 0, NULL};
 }
 
 /* Whether it sees everything: the first line does, as long as nothing was joined to it. */
 static bool
-sees_everything(const struct firn_db_line *line)
+sees_everything(const struct fi_db_line *line)
 {
     return line->begin <= 1;
 }
 
-struct firn_view
-firn_history_view(const struct firn_db_line *line, uint64_t sequence)
+struct fi_view
+fi_history_view(const struct fi_db_line *line, uint64_t sequence)
 {
     CHECK(line == NULL || line->intervals != NULL || sees_everything(line));
-    return firn_history_view_of(line != NULL ? line->intervals : NULL, sequence);
+    return fi_history_view_of(line != NULL ? line->intervals : NULL, sequence);
 }
 
 size_t
-firn_history_line_count(const struct firn_history *history)
+fi_history_line_count(const struct fi_history *history)
 {
-    return history->lines.size / sizeof(struct firn_db_line *);
+    return history->lines.size / sizeof(struct fi_db_line *);
 }
 
-static struct firn_db_line **
-line_at(const struct firn_history *history, size_t i)
+static struct fi_db_line **
+line_at(const struct fi_history *history, size_t i)
 {
-    return (struct firn_db_line **)(void *)history->lines.data + i;
+    return (struct fi_db_line **)(void *)history->lines.data + i;
 }
 
-struct firn_db_line *
-firn_history_line(const struct firn_history *history, size_t i)
+struct fi_db_line *
+fi_history_line(const struct fi_history *history, size_t i)
 {
-    DCHECK(i < firn_history_line_count(history));
+    DCHECK(i < fi_history_line_count(history));
     return *line_at(history, i);
 }
 
 /* ---- intervals ---- */
 
-static struct firn_db_intervals *
-make_intervals(const struct firn_db_line *line)
+static struct fi_db_intervals *
+make_intervals(const struct fi_db_line *line)
 {
     size_t at = line->count;
     uint64_t last = UINT64_MAX;
-    struct firn_db_intervals *made = firn_alloc_zeroed(
-        sizeof *made + at * sizeof made->intervals[0] + firn_view_guide_size_bytes(line->count));
+    struct fi_db_intervals *made = fi_alloc_zeroed(sizeof *made + at * sizeof made->intervals[0] +
+                                                   fi_view_guide_size_bytes(line->count));
     if (made == NULL) {
         return NULL;
     }
@@ -298,36 +297,36 @@ make_intervals(const struct firn_db_line *line)
     for (; line != NULL; line = line->parent) {
         if (line->parent == NULL || line->fork + 1 < line->first) {
             CHECK(at > 0);
-            made->intervals[--at] = (struct firn_view_interval){line->first, last};
+            made->intervals[--at] = (struct fi_view_interval){line->first, last};
             last = line->fork;
         }
     }
     CHECK(at == 0);
-    if (firn_view_guide_size_bytes(made->count) > 0) {
+    if (fi_view_guide_size_bytes(made->count) > 0) {
         made->guide = (void *)(made->intervals + made->count);
-        firn_view_guide_init(made->guide, made->intervals, made->count);
+        fi_view_guide_init(made->guide, made->intervals, made->count);
     }
     return made;
 }
 
 static void
-release_intervals(struct firn_epoch_node *node)
+release_intervals(struct fi_epoch_node *node)
 {
-    firn_free((char *)node - offsetof(struct firn_db_intervals, retired));
+    fi_free((char *)node - offsetof(struct fi_db_intervals, retired));
 }
 
 /* (I5) */
 static void
-retire_intervals(struct firn_history *history, struct firn_db_line *line)
+retire_intervals(struct fi_history *history, struct fi_db_line *line)
 {
     /* (I5) */
     DCHECK(line->views == 0);
     DCHECK(line->intervals == NULL || atomic_load(&history->now_intervals) != line->intervals);
     if (line->intervals != NULL && history->epoch != NULL) {
-        firn_epoch_retire(history->epoch, &line->intervals->retired, release_intervals);
-        firn_epoch_reclaim(history->epoch);
+        fi_epoch_retire(history->epoch, &line->intervals->retired, release_intervals);
+        fi_epoch_reclaim(history->epoch);
     } else {
-        firn_free(line->intervals);
+        fi_free(line->intervals);
     }
     line->intervals = NULL;
 }
@@ -336,13 +335,13 @@ retire_intervals(struct firn_history *history, struct firn_db_line *line)
 
 /* The number of intervals of a line with this parent, fork and first. */
 static size_t
-count_intervals(const struct firn_db_line *line)
+count_intervals(const struct fi_db_line *line)
 {
     return line->parent == NULL ? 1 : line->parent->count + (line->fork + 1 < line->first);
 }
 
 static bool
-is_unused(const struct firn_db_line *line)
+is_unused(const struct fi_db_line *line)
 {
     return line->checkpoints == 0 && line->views == 0;
 }
@@ -350,9 +349,9 @@ is_unused(const struct firn_db_line *line)
 /* (I4) Joins a line to its parent if only this line needs the parent, and continues right where it
  *      ends. */
 static void
-join_parents(struct firn_db_line *line)
+join_parents(struct fi_db_line *line)
 {
-    struct firn_db_line *parent = line->parent;
+    struct fi_db_line *parent = line->parent;
     while (parent != NULL && is_unused(parent) && parent->children == 1 &&
            line->fork + 1 == line->first) {
         DCHECK(parent->first <= line->fork);
@@ -367,21 +366,21 @@ join_parents(struct firn_db_line *line)
 
 /* From the last line to the first, so that all that need a line are known when its turn comes. */
 void
-firn_history_release_lines(struct firn_history *history)
+fi_history_release_lines(struct fi_history *history)
 {
-    size_t count = firn_history_line_count(history);
+    size_t count = fi_history_line_count(history);
     size_t kept = count;
     DCHECK(history->now == NULL || history->now->views > 0);
     for (size_t i = count; i-- > 0;) {
-        struct firn_db_line *line = *line_at(history, i);
+        struct fi_db_line *line = *line_at(history, i);
         if (is_unused(line) && line->children == 0) {
             DCHECK(line != history->now); /* (I4) */
             if (line->parent != NULL) {
                 DCHECK(line->parent->children > 0);
                 line->parent->children--;
             }
-            firn_free(line->intervals);
-            firn_free(line);
+            fi_free(line->intervals);
+            fi_free(line);
         } else {
             join_parents(line);
             *line_at(history, --kept) = line;
@@ -389,27 +388,27 @@ firn_history_release_lines(struct firn_history *history)
     }
     if (kept > 0) {
         memmove(line_at(history, 0), line_at(history, kept),
-                (count - kept) * sizeof(struct firn_db_line *));
-        history->lines.size = (count - kept) * sizeof(struct firn_db_line *);
+                (count - kept) * sizeof(struct fi_db_line *));
+        history->lines.size = (count - kept) * sizeof(struct fi_db_line *);
     }
 }
 
 static void
-release_line(struct firn_history *history, const struct firn_db_line *line)
+release_line(struct fi_history *history, const struct fi_db_line *line)
 {
     if (is_unused(line) && line->children <= 1) {
-        firn_history_release_lines(history);
+        fi_history_release_lines(history);
     }
 }
 
 int
-firn_history_ref(struct firn_db_line *line, firn_error *err)
+fi_history_ref(struct fi_db_line *line, firn_error *err)
 {
     DCHECK(line->views == 0 || line->intervals != NULL || sees_everything(line));
     if (line->intervals == NULL && !sees_everything(line)) {
         line->intervals = make_intervals(line);
         if (line->intervals == NULL) {
-            return firn_error_no_memory(err, "a snapshot");
+            return fi_error_no_memory(err, "a snapshot");
         }
     }
     line->views++;
@@ -417,7 +416,7 @@ firn_history_ref(struct firn_db_line *line, firn_error *err)
 }
 
 void
-firn_history_unref(struct firn_history *history, struct firn_db_line *line)
+fi_history_unref(struct fi_history *history, struct fi_db_line *line)
 {
     CHECK(line->views > 0);
     line->views--;
@@ -429,26 +428,25 @@ firn_history_unref(struct firn_history *history, struct firn_db_line *line)
 
 /* Whether a line may follow the existing ones (I1). */
 static bool
-may_follow(const struct firn_history *history, const struct firn_db_line *line)
+may_follow(const struct fi_history *history, const struct fi_db_line *line)
 {
-    size_t count = firn_history_line_count(history);
-    const struct firn_db_line *parent = line->parent;
-    bool is_last = count == 0 || firn_history_line(history, count - 1)->begin < line->first;
+    size_t count = fi_history_line_count(history);
+    const struct fi_db_line *parent = line->parent;
+    bool is_last = count == 0 || fi_history_line(history, count - 1)->begin < line->first;
     return is_last && line->first <= line->begin &&
            (parent == NULL ? line->first == 1
                            : parent->first <= line->fork && line->fork < line->first);
 }
 
 int
-firn_history_add_line(struct firn_history *history, const struct firn_db_line *line,
-                      firn_error *err)
+fi_history_add_line(struct fi_history *history, const struct fi_db_line *line, firn_error *err)
 {
     DCHECK(may_follow(history, line));
-    struct firn_db_line *added = firn_alloc(sizeof *added);
+    struct fi_db_line *added = fi_alloc(sizeof *added);
     if (added == NULL ||
-        firn_buf_append(&history->lines, &added, sizeof(struct firn_db_line *)) != FIRN_OK) {
-        firn_free(added);
-        return firn_error_no_memory(err, "the history of a store");
+        fi_buf_append(&history->lines, &added, sizeof(struct fi_db_line *)) != FIRN_OK) {
+        fi_free(added);
+        return fi_error_no_memory(err, "the history of a store");
     }
     *added = *line;
     added->count = count_intervals(line);
@@ -459,10 +457,10 @@ firn_history_add_line(struct firn_history *history, const struct firn_db_line *l
 }
 
 int
-firn_history_begin_now(struct firn_history *history, struct firn_db_line *line, firn_error *err)
+fi_history_begin_now(struct fi_history *history, struct fi_db_line *line, firn_error *err)
 {
     DCHECK(history->now == NULL);
-    int rc = firn_history_ref(line, err);
+    int rc = fi_history_ref(line, err);
     if (rc == FIRN_OK) {
         history->now = line;
         atomic_init(&history->now_intervals, line->intervals);
@@ -473,20 +471,19 @@ firn_history_begin_now(struct firn_history *history, struct firn_db_line *line, 
 /* ---- memory ---- */
 
 uint64_t
-firn_history_memory_bytes(const struct firn_history *history)
+fi_history_memory_bytes(const struct fi_history *history)
 {
-    uint64_t bytes =
-        history->bucket_count * FIRN_HISTORY_CHAINS * sizeof(struct firn_db_checkpoint *);
-    for (size_t i = 0; i < firn_history_count(history); i++) {
-        bytes += sizeof(struct firn_db_checkpoint *) + sizeof(struct firn_db_checkpoint) +
-                 strlen(firn_history_at(history, i)->name) + 1;
+    uint64_t bytes = history->bucket_count * FI_HISTORY_CHAINS * sizeof(struct fi_db_checkpoint *);
+    for (size_t i = 0; i < fi_history_count(history); i++) {
+        bytes += sizeof(struct fi_db_checkpoint *) + sizeof(struct fi_db_checkpoint) +
+                 strlen(fi_history_at(history, i)->name) + 1;
     }
-    for (size_t i = 0; i < firn_history_line_count(history); i++) {
-        const struct firn_db_line *line = firn_history_line(history, i);
-        bytes += sizeof(struct firn_db_line *) + sizeof *line;
+    for (size_t i = 0; i < fi_history_line_count(history); i++) {
+        const struct fi_db_line *line = fi_history_line(history, i);
+        bytes += sizeof(struct fi_db_line *) + sizeof *line;
         if (line->intervals != NULL) {
             bytes += sizeof *line->intervals + line->count * sizeof line->intervals->intervals[0] +
-                     firn_view_guide_size_bytes(line->count);
+                     fi_view_guide_size_bytes(line->count);
         }
     }
     return bytes;
@@ -495,40 +492,40 @@ firn_history_memory_bytes(const struct firn_history *history)
 /* ---- beginning and end ---- */
 
 int
-firn_history_init(struct firn_history *history, firn_error *err)
+fi_history_init(struct fi_history *history, firn_error *err)
 {
-    const struct firn_db_line line = {.first = 1, .begin = 1};
-    *history = (struct firn_history){.next_number = 1};
+    const struct fi_db_line line = {.first = 1, .begin = 1};
+    *history = (struct fi_history){.next_number = 1};
     atomic_init(&history->now_intervals, NULL);
-    int rc = firn_history_add_line(history, &line, err);
-    return rc != FIRN_OK ? rc : firn_history_begin_now(history, firn_history_line(history, 0), err);
+    int rc = fi_history_add_line(history, &line, err);
+    return rc != FIRN_OK ? rc : fi_history_begin_now(history, fi_history_line(history, 0), err);
 }
 
 void
-firn_history_deinit(struct firn_history *history)
+fi_history_deinit(struct fi_history *history)
 {
-    for (size_t i = 0; i < firn_history_count(history); i++) {
-        firn_free(firn_history_at(history, i));
+    for (size_t i = 0; i < fi_history_count(history); i++) {
+        fi_free(fi_history_at(history, i));
     }
-    for (size_t i = 0; i < firn_history_line_count(history); i++) {
-        firn_free((*line_at(history, i))->intervals);
-        firn_free(*line_at(history, i));
+    for (size_t i = 0; i < fi_history_line_count(history); i++) {
+        fi_free((*line_at(history, i))->intervals);
+        fi_free(*line_at(history, i));
     }
     find_deinit(history);
-    firn_buf_deinit(&history->checkpoints);
-    firn_buf_deinit(&history->lines);
+    fi_buf_deinit(&history->checkpoints);
+    fi_buf_deinit(&history->lines);
     history->now = NULL;
     atomic_init(&history->now_intervals, NULL);
 }
 
 /* ---- preparing changes ---- */
 
-static struct firn_db_checkpoint *
-make_checkpoint(const uint8_t *id, const struct firn_history_record *record, firn_slice name)
+static struct fi_db_checkpoint *
+make_checkpoint(const uint8_t *id, const struct fi_history_record *record, firn_slice name)
 {
-    struct firn_db_checkpoint *checkpoint = firn_alloc_zeroed(sizeof *checkpoint + name.size + 1);
+    struct fi_db_checkpoint *checkpoint = fi_alloc_zeroed(sizeof *checkpoint + name.size + 1);
     if (checkpoint != NULL) {
-        memcpy(checkpoint->id, id, FIRN_HISTORY_ID_SIZE);
+        memcpy(checkpoint->id, id, FI_HISTORY_ID_SIZE);
         checkpoint->created_ns = record->created_ns;
         if (name.size > 0) {
             memcpy(checkpoint->name, name.data, name.size);
@@ -539,57 +536,57 @@ make_checkpoint(const uint8_t *id, const struct firn_history_record *record, fir
 
 /* Makes room for one more checkpoint and line. */
 static int
-reserve(struct firn_history *history, firn_error *err)
+reserve(struct fi_history *history, firn_error *err)
 {
-    if (firn_history_count(history) >= FIRN_HISTORY_CHECKPOINTS_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "there are %d checkpoints: no more are allowed",
-                              FIRN_HISTORY_CHECKPOINTS_MAX);
+    if (fi_history_count(history) >= FI_HISTORY_CHECKPOINTS_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "there are %d checkpoints: no more are allowed",
+                            FI_HISTORY_CHECKPOINTS_MAX);
     }
-    if (firn_buf_reserve(&history->checkpoints, sizeof(struct firn_db_checkpoint *)) != FIRN_OK ||
-        firn_buf_reserve(&history->lines, sizeof(struct firn_db_line *)) != FIRN_OK ||
-        firn_history_find_reserve(history) != FIRN_OK) {
-        return firn_error_no_memory(err, "a checkpoint");
+    if (fi_buf_reserve(&history->checkpoints, sizeof(struct fi_db_checkpoint *)) != FIRN_OK ||
+        fi_buf_reserve(&history->lines, sizeof(struct fi_db_line *)) != FIRN_OK ||
+        fi_history_find_reserve(history) != FIRN_OK) {
+        return fi_error_no_memory(err, "a checkpoint");
     }
     return FIRN_OK;
 }
 
 static int
-refuse_taken(const struct firn_history *history, const uint8_t *id, firn_error *err)
+refuse_taken(const struct fi_history *history, const uint8_t *id, firn_error *err)
 {
-    return firn_history_find(history, id) == NULL
+    return fi_history_find(history, id) == NULL
                ? FIRN_OK
-               : firn_error_set(err, FIRN_EXISTS, "there is a checkpoint with that id already");
+               : fi_error_set(err, FIRN_EXISTS, "there is a checkpoint with that id already");
 }
 
 static int
-prepare_create(struct firn_history *history, struct firn_history_change *change, firn_error *err)
+prepare_create(struct fi_history *history, struct fi_history_change *change, firn_error *err)
 {
-    const struct firn_history_record *record = &change->record;
-    if (record->name.size > FIRN_HISTORY_NAME_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the name of a checkpoint has %zu bytes; at most %d are allowed",
-                              record->name.size, FIRN_HISTORY_NAME_SIZE_MAX);
+    const struct fi_history_record *record = &change->record;
+    if (record->name.size > FI_HISTORY_NAME_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the name of a checkpoint has %zu bytes; at most %d are allowed",
+                            record->name.size, FI_HISTORY_NAME_SIZE_MAX);
     }
-    FIRN_TRY_RETURN(reserve(history, err));
-    FIRN_TRY_RETURN(refuse_taken(history, record->id, err));
+    FI_TRY_RETURN(reserve(history, err));
+    FI_TRY_RETURN(refuse_taken(history, record->id, err));
     change->added = make_checkpoint(record->id, record, record->name);
     if (change->added == NULL) {
-        return firn_error_no_memory(err, "a checkpoint");
+        return fi_error_no_memory(err, "a checkpoint");
     }
-    if (record->name.size > 0 && firn_history_find_name(history, record->name) != NULL) {
-        return firn_error_set(err, FIRN_EXISTS, "there is a checkpoint '%s' already",
-                              change->added->name);
+    if (record->name.size > 0 && fi_history_find_name(history, record->name) != NULL) {
+        return fi_error_set(err, FIRN_EXISTS, "there is a checkpoint '%s' already",
+                            change->added->name);
     }
     return FIRN_OK;
 }
 
 /* A line of what a checkpoint sees, plus everything from begin on. */
-static struct firn_db_line *
-continue_line(const struct firn_db_checkpoint *checkpoint, uint64_t begin)
+static struct fi_db_line *
+continue_line(const struct fi_db_checkpoint *checkpoint, uint64_t begin)
 {
     DCHECK(checkpoint->sequence >= checkpoint->line->begin &&
            checkpoint->sequence < begin); /* (I2) */
-    struct firn_db_line *line = firn_alloc_zeroed(sizeof *line);
+    struct fi_db_line *line = fi_alloc_zeroed(sizeof *line);
     if (line != NULL) {
         line->parent = checkpoint->line;
         line->fork = checkpoint->sequence;
@@ -602,43 +599,43 @@ continue_line(const struct firn_db_checkpoint *checkpoint, uint64_t begin)
 }
 
 static int
-prepare_restore(struct firn_history *history, struct firn_history_change *change, firn_error *err)
+prepare_restore(struct fi_history *history, struct fi_history_change *change, firn_error *err)
 {
-    const struct firn_history_record *record = &change->record;
-    const struct firn_db_checkpoint *target = firn_history_find(history, record->id);
+    const struct fi_history_record *record = &change->record;
+    const struct fi_db_checkpoint *target = fi_history_find(history, record->id);
     if (target == NULL) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "there is no such checkpoint");
+        return fi_error_set(err, FIRN_NOT_FOUND, "there is no such checkpoint");
     }
-    if (target->line->count >= FIRN_HISTORY_INTERVALS_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the checkpoint was made after a chain of %d restores; a chain "
-                              "cannot be longer",
-                              FIRN_HISTORY_INTERVALS_MAX);
+    if (target->line->count >= FI_HISTORY_INTERVALS_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the checkpoint was made after a chain of %d restores; a chain "
+                            "cannot be longer",
+                            FI_HISTORY_INTERVALS_MAX);
     }
-    FIRN_TRY_RETURN(reserve(history, err));
-    FIRN_TRY_RETURN(refuse_taken(history, record->safety, err));
+    FI_TRY_RETURN(reserve(history, err));
+    FI_TRY_RETURN(refuse_taken(history, record->safety, err));
     change->added = make_checkpoint(record->safety, record, firn_bytes(NULL, 0));
     change->line = continue_line(target, record->sequence);
     if (change->added == NULL || change->line == NULL || change->line->intervals == NULL) {
-        return firn_error_no_memory(err, "a restore");
+        return fi_error_no_memory(err, "a restore");
     }
-    memcpy(change->added->restored, record->id, FIRN_HISTORY_ID_SIZE);
+    memcpy(change->added->restored, record->id, FI_HISTORY_ID_SIZE);
     return FIRN_OK;
 }
 
 /* Checks that all exist, and none is named twice: those found so far are marked. */
 static int
-mark_deleted(const struct firn_history *history, const struct firn_history_record *record,
+mark_deleted(const struct fi_history *history, const struct fi_history_record *record,
              size_t *out_marked, firn_error *err)
 {
     for (size_t *i = out_marked; *i < record->deleted_count; ++*i) {
-        struct firn_db_checkpoint *checkpoint =
-            firn_history_find(history, record->deleted + *i * FIRN_HISTORY_ID_SIZE);
+        struct fi_db_checkpoint *checkpoint =
+            fi_history_find(history, record->deleted + *i * FI_HISTORY_ID_SIZE);
         if (checkpoint == NULL) {
-            return firn_error_set(err, FIRN_NOT_FOUND, "there is no such checkpoint");
+            return fi_error_set(err, FIRN_NOT_FOUND, "there is no such checkpoint");
         }
         if (checkpoint->is_leaving) {
-            return firn_error_set(err, FIRN_INVALID, "a checkpoint is deleted twice");
+            return fi_error_set(err, FIRN_INVALID, "a checkpoint is deleted twice");
         }
         checkpoint->is_leaving = true;
     }
@@ -646,44 +643,44 @@ mark_deleted(const struct firn_history *history, const struct firn_history_recor
 }
 
 static int
-check_deleted(const struct firn_history *history, const struct firn_history_record *record,
+check_deleted(const struct fi_history *history, const struct fi_history_record *record,
               firn_error *err)
 {
     size_t marked = 0;
     int rc = mark_deleted(history, record, &marked, err);
     for (size_t i = 0; i < marked; i++) {
-        const uint8_t *id = record->deleted + i * FIRN_HISTORY_ID_SIZE;
-        firn_history_find(history, id)->is_leaving = false;
+        const uint8_t *id = record->deleted + i * FI_HISTORY_ID_SIZE;
+        fi_history_find(history, id)->is_leaving = false;
     }
     return rc;
 }
 
 int
-firn_history_prepare(struct firn_history *history, const struct firn_history_record *record,
-                     struct firn_history_change *out, firn_error *err)
+fi_history_prepare(struct fi_history *history, const struct fi_history_record *record,
+                   struct fi_history_change *out, firn_error *err)
 {
     int rc;
-    *out = (struct firn_history_change){.record = *record};
-    FIRN_TRY(check_deleted(history, record, err));
-    if (record->kind == FIRN_HISTORY_CREATE) {
-        FIRN_TRY(prepare_create(history, out, err));
-    } else if (record->kind == FIRN_HISTORY_RESTORE) {
-        FIRN_TRY(prepare_restore(history, out, err));
+    *out = (struct fi_history_change){.record = *record};
+    FI_TRY(check_deleted(history, record, err));
+    if (record->kind == FI_HISTORY_CREATE) {
+        FI_TRY(prepare_create(history, out, err));
+    } else if (record->kind == FI_HISTORY_RESTORE) {
+        FI_TRY(prepare_restore(history, out, err));
     }
 out:
     if (rc != FIRN_OK) {
-        firn_history_discard(out);
+        fi_history_discard(out);
     }
     return rc;
 }
 
 void
-firn_history_discard(struct firn_history_change *change)
+fi_history_discard(struct fi_history_change *change)
 {
-    firn_free(change->added);
+    fi_free(change->added);
     if (change->line != NULL) {
-        firn_free(change->line->intervals);
-        firn_free(change->line);
+        fi_free(change->line->intervals);
+        fi_free(change->line);
     }
     change->added = NULL;
     change->line = NULL;
@@ -693,17 +690,17 @@ firn_history_discard(struct firn_history_change *change)
 
 /* One pass over all, however many are deleted. */
 static void
-delete_all(struct firn_history *history, const struct firn_history_record *record)
+delete_all(struct fi_history *history, const struct fi_history_record *record)
 {
-    struct firn_db_checkpoint **all = (void *)history->checkpoints.data;
-    size_t count = firn_history_count(history);
+    struct fi_db_checkpoint **all = (void *)history->checkpoints.data;
+    size_t count = fi_history_count(history);
     size_t kept = 0;
     for (size_t i = 0; i < record->deleted_count; i++) {
-        const uint8_t *id = record->deleted + i * FIRN_HISTORY_ID_SIZE;
-        firn_history_find(history, id)->is_leaving = true;
+        const uint8_t *id = record->deleted + i * FI_HISTORY_ID_SIZE;
+        fi_history_find(history, id)->is_leaving = true;
     }
     for (size_t i = 0; i < count; i++) {
-        struct firn_db_checkpoint *checkpoint = all[i];
+        struct fi_db_checkpoint *checkpoint = all[i];
         if (!checkpoint->is_leaving) {
             all[kept++] = checkpoint;
             continue;
@@ -711,58 +708,58 @@ delete_all(struct firn_history *history, const struct firn_history_record *recor
         find_remove(history, checkpoint);
         CHECK(checkpoint->line->checkpoints > 0);
         checkpoint->line->checkpoints--;
-        firn_free(checkpoint);
+        fi_free(checkpoint);
     }
-    history->checkpoints.size = kept * sizeof(struct firn_db_checkpoint *);
+    history->checkpoints.size = kept * sizeof(struct fi_db_checkpoint *);
 }
 
 static void
-add_checkpoint(struct firn_history *history, struct firn_db_checkpoint *added, uint64_t sequence)
+add_checkpoint(struct fi_history *history, struct fi_db_checkpoint *added, uint64_t sequence)
 {
-    size_t count = firn_history_count(history);
-    CHECK(sequence >= history->now->begin);                                         /* (I2) */
-    CHECK(count == 0 || firn_history_at(history, count - 1)->sequence <= sequence); /* (I3) */
+    size_t count = fi_history_count(history);
+    CHECK(sequence >= history->now->begin);                                       /* (I2) */
+    CHECK(count == 0 || fi_history_at(history, count - 1)->sequence <= sequence); /* (I3) */
     added->line = history->now;
     added->sequence = sequence;
     added->line->checkpoints++;
-    CHECK(firn_buf_append(&history->checkpoints, &added, sizeof(struct firn_db_checkpoint *)) ==
+    CHECK(fi_buf_append(&history->checkpoints, &added, sizeof(struct fi_db_checkpoint *)) ==
           FIRN_OK);
-    firn_history_find_add(history, added);
+    fi_history_find_add(history, added);
 }
 
 /* Makes a line now. The previous one has the safety checkpoint. */
 static void
-begin_line(struct firn_history *history, struct firn_db_line *line)
+begin_line(struct fi_history *history, struct fi_db_line *line)
 {
-    struct firn_db_line *before = history->now;
+    struct fi_db_line *before = history->now;
     DCHECK(may_follow(history, line) && before != line);
-    CHECK(firn_buf_append(&history->lines, &line, sizeof(struct firn_db_line *)) == FIRN_OK);
+    CHECK(fi_buf_append(&history->lines, &line, sizeof(struct fi_db_line *)) == FIRN_OK);
     line->parent->children++;
     line->views = 1;
     history->now = line;
     /* Before the old intervals are retired; pairs with the loads in db_view.c. */
     atomic_store_explicit(&history->now_intervals, line->intervals, memory_order_seq_cst);
-    firn_history_unref(history, before);
+    fi_history_unref(history, before);
 }
 
 void
-firn_history_apply(struct firn_history *history, struct firn_history_change *change)
+fi_history_apply(struct fi_history *history, struct fi_history_change *change)
 {
-    const struct firn_history_record *record = &change->record;
+    const struct fi_history_record *record = &change->record;
     DCHECK(record->sequence > history->sequence);
-    DCHECK((change->added != NULL) == (record->kind != FIRN_HISTORY_DELETE));
-    if (record->kind == FIRN_HISTORY_CREATE) {
+    DCHECK((change->added != NULL) == (record->kind != FI_HISTORY_DELETE));
+    if (record->kind == FI_HISTORY_CREATE) {
         change->added->number = history->next_number++;
         add_checkpoint(history, change->added, record->sequence);
-    } else if (record->kind == FIRN_HISTORY_RESTORE) {
+    } else if (record->kind == FI_HISTORY_RESTORE) {
         add_checkpoint(history, change->added, record->sequence - 1);
         begin_line(history, change->line);
         history->has_undo = true;
-        memcpy(history->undo, record->safety, FIRN_HISTORY_ID_SIZE);
+        memcpy(history->undo, record->safety, FI_HISTORY_ID_SIZE);
     }
     if (record->deleted_count > 0) {
         delete_all(history, record);
-        firn_history_release_lines(history);
+        fi_history_release_lines(history);
     }
     history->sequence = record->sequence;
     change->added = NULL;

@@ -28,117 +28,116 @@
 #include "codec/utf8.h"
 #include "storefile/storefile.h"
 
-enum { HAS_UNDO = 1, LINE_SIZE_MIN = 3, CHECKPOINT_SIZE_MIN = FIRN_HISTORY_ID_SIZE + 12 };
+enum { HAS_UNDO = 1, LINE_SIZE_MIN = 3, CHECKPOINT_SIZE_MIN = FI_HISTORY_ID_SIZE + 12 };
 
 /* ---- changes ---- */
 
 static int
-put_deleted(const struct firn_history_record *record, struct firn_buf *out)
+put_deleted(const struct fi_history_record *record, struct fi_buf *out)
 {
-    int rc = firn_buf_append_varint(out, record->deleted_count);
-    return rc != FIRN_OK ? rc
-                         : firn_buf_append(out, record->deleted,
-                                           record->deleted_count * FIRN_HISTORY_ID_SIZE);
+    int rc = fi_buf_append_varint(out, record->deleted_count);
+    return rc != FIRN_OK
+               ? rc
+               : fi_buf_append(out, record->deleted, record->deleted_count * FI_HISTORY_ID_SIZE);
 }
 
 int
-firn_history_format_put_record(const struct firn_history_record *record, struct firn_buf *out)
+fi_history_format_put_record(const struct fi_history_record *record, struct fi_buf *out)
 {
-    DCHECK(record->sequence > 0 && record->sequence <= FIRN_STOREFILE_SEQUENCE_MAX);
-    DCHECK(record->kind != FIRN_HISTORY_DELETE || record->deleted_count > 0);
-    DCHECK(record->kind != FIRN_HISTORY_CREATE || record->deleted_count == 0);
-    firn_buf_clear(out);
-    FIRN_TRY_RETURN(firn_buf_append_le64(out, record->sequence));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, 0));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)record->kind));
-    if (record->kind != FIRN_HISTORY_DELETE) {
-        FIRN_TRY_RETURN(firn_buf_append(out, record->id, FIRN_HISTORY_ID_SIZE));
+    DCHECK(record->sequence > 0 && record->sequence <= FI_STOREFILE_SEQUENCE_MAX);
+    DCHECK(record->kind != FI_HISTORY_DELETE || record->deleted_count > 0);
+    DCHECK(record->kind != FI_HISTORY_CREATE || record->deleted_count == 0);
+    fi_buf_clear(out);
+    FI_TRY_RETURN(fi_buf_append_le64(out, record->sequence));
+    FI_TRY_RETURN(fi_buf_append_u8(out, 0));
+    FI_TRY_RETURN(fi_buf_append_u8(out, (uint8_t)record->kind));
+    if (record->kind != FI_HISTORY_DELETE) {
+        FI_TRY_RETURN(fi_buf_append(out, record->id, FI_HISTORY_ID_SIZE));
     }
-    if (record->kind == FIRN_HISTORY_RESTORE) {
-        FIRN_TRY_RETURN(firn_buf_append(out, record->safety, FIRN_HISTORY_ID_SIZE));
+    if (record->kind == FI_HISTORY_RESTORE) {
+        FI_TRY_RETURN(fi_buf_append(out, record->safety, FI_HISTORY_ID_SIZE));
     }
-    if (record->kind != FIRN_HISTORY_DELETE) {
-        FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)record->created_ns));
+    if (record->kind != FI_HISTORY_DELETE) {
+        FI_TRY_RETURN(fi_buf_append_le64(out, (uint64_t)record->created_ns));
     }
-    return record->kind == FIRN_HISTORY_CREATE ? firn_buf_append_sized(out, record->name)
-                                               : put_deleted(record, out);
+    return record->kind == FI_HISTORY_CREATE ? fi_buf_append_sized(out, record->name)
+                                             : put_deleted(record, out);
 }
 
 static bool
-get_id(struct firn_reader *reader, uint8_t out[FIRN_HISTORY_ID_SIZE])
+get_id(struct fi_reader *reader, uint8_t out[FI_HISTORY_ID_SIZE])
 {
-    return firn_reader_copy(reader, out, FIRN_HISTORY_ID_SIZE);
+    return fi_reader_copy(reader, out, FI_HISTORY_ID_SIZE);
 }
 
 static bool
-get_time(struct firn_reader *reader, int64_t *out)
+get_time(struct fi_reader *reader, int64_t *out)
 {
     uint64_t bits;
-    bool is_there = firn_reader_le64(reader, &bits);
+    bool is_there = fi_reader_le64(reader, &bits);
     *out = is_there ? (int64_t)bits : 0;
     return is_there;
 }
 
 static bool
-get_name(struct firn_reader *reader, firn_slice *out)
+get_name(struct fi_reader *reader, firn_slice *out)
 {
-    return firn_reader_sized(reader, FIRN_HISTORY_NAME_SIZE_MAX, out) &&
-           (out->size == 0 || memchr(out->data, 0, out->size) == NULL) && firn_utf8_is_valid(*out);
+    return fi_reader_sized(reader, FI_HISTORY_NAME_SIZE_MAX, out) &&
+           (out->size == 0 || memchr(out->data, 0, out->size) == NULL) && fi_utf8_is_valid(*out);
 }
 
 static bool
-get_deleted(struct firn_reader *reader, struct firn_history_record *out)
+get_deleted(struct fi_reader *reader, struct fi_history_record *out)
 {
     uint64_t count;
     firn_slice ids;
-    if (!firn_reader_varint_max(reader, firn_reader_left(reader) / FIRN_HISTORY_ID_SIZE, &count) ||
-        !firn_reader_bytes(reader, (size_t)count * FIRN_HISTORY_ID_SIZE, &ids)) {
+    if (!fi_reader_varint_max(reader, fi_reader_left(reader) / FI_HISTORY_ID_SIZE, &count) ||
+        !fi_reader_bytes(reader, (size_t)count * FI_HISTORY_ID_SIZE, &ids)) {
         return false;
     }
     out->deleted = ids.data;
     out->deleted_count = (size_t)count;
-    return out->kind == FIRN_HISTORY_RESTORE || count > 0;
+    return out->kind == FI_HISTORY_RESTORE || count > 0;
 }
 
 static bool
-get_content(struct firn_reader *reader, struct firn_history_record *out)
+get_content(struct fi_reader *reader, struct fi_history_record *out)
 {
     switch (out->kind) {
-    case FIRN_HISTORY_CREATE:
+    case FI_HISTORY_CREATE:
         return get_id(reader, out->id) && get_time(reader, &out->created_ns) &&
                get_name(reader, &out->name);
-    case FIRN_HISTORY_RESTORE:
+    case FI_HISTORY_RESTORE:
         return get_id(reader, out->id) && get_id(reader, out->safety) &&
                get_time(reader, &out->created_ns) && get_deleted(reader, out);
-    case FIRN_HISTORY_DELETE:
+    case FI_HISTORY_DELETE:
     default:
         return get_deleted(reader, out);
     }
 }
 
 int
-firn_history_format_get_record(firn_slice record, struct firn_history_record *out,
-                               const char **what)
+fi_history_format_get_record(firn_slice record, struct fi_history_record *out, const char **what)
 {
-    struct firn_reader reader = firn_reader_of(record);
+    struct fi_reader reader = fi_reader_of(record);
     uint8_t flags;
     uint8_t kind;
-    *out = (struct firn_history_record){0};
-    if (!firn_reader_le64(&reader, &out->sequence) || !firn_reader_u8(&reader, &flags) ||
-        !firn_reader_u8(&reader, &kind)) {
+    *out = (struct fi_history_record){0};
+    if (!fi_reader_le64(&reader, &out->sequence) || !fi_reader_u8(&reader, &flags) ||
+        !fi_reader_u8(&reader, &kind)) {
         *what = "is too short for a change of checkpoints";
         return FIRN_CORRUPT;
     }
-    if (flags != 0 || kind == 0 || kind > FIRN_HISTORY_DELETE) {
+    if (flags != 0 || kind == 0 || kind > FI_HISTORY_DELETE) {
         *what = "is a change of checkpoints of a kind that this firn does not know";
         return FIRN_NEWER;
     }
-    out->kind = (enum firn_history_kind)kind;
-    if (out->sequence == 0 || out->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
+    out->kind = (enum fi_history_kind)kind;
+    if (out->sequence == 0 || out->sequence > FI_STOREFILE_SEQUENCE_MAX) {
         *what = "is a change of checkpoints with an impossible sequence";
         return FIRN_CORRUPT;
     }
-    if (!get_content(&reader, out) || firn_reader_left(&reader) > 0) {
+    if (!get_content(&reader, out) || fi_reader_left(&reader) > 0) {
         *what = "is a change of checkpoints with an impossible content";
         return FIRN_CORRUPT;
     }
@@ -148,7 +147,7 @@ firn_history_format_get_record(firn_slice record, struct firn_history_record *ou
 /* ---- the whole history, to bytes ---- */
 
 static int
-put_line(const struct firn_db_line *before, const struct firn_db_line *line, struct firn_buf *out)
+put_line(const struct fi_db_line *before, const struct fi_db_line *line, struct fi_buf *out)
 {
     int rc;
     uint64_t above = before == NULL ? 0 : before->begin;
@@ -157,61 +156,61 @@ put_line(const struct firn_db_line *before, const struct firn_db_line *line, str
     DCHECK((line->parent == NULL) == (before == NULL));
     DCHECK(line->parent == NULL || (line->parent->index < line->index &&
                                     line->parent->first <= line->fork && line->fork < line->first));
-    FIRN_TRY(firn_buf_append_varint(out, line->begin - above));
-    FIRN_TRY(firn_buf_append_varint(out, line->begin - line->first));
-    FIRN_TRY(firn_buf_append_varint(out, back));
+    FI_TRY(fi_buf_append_varint(out, line->begin - above));
+    FI_TRY(fi_buf_append_varint(out, line->begin - line->first));
+    FI_TRY(fi_buf_append_varint(out, back));
     if (line->parent != NULL) {
-        rc = firn_buf_append_varint(out, line->fork - line->parent->first);
+        rc = fi_buf_append_varint(out, line->fork - line->parent->first);
     }
 out:
     return rc;
 }
 
 static int
-put_lines(const struct firn_history *history, struct firn_buf *out)
+put_lines(const struct fi_history *history, struct fi_buf *out)
 {
-    size_t count = firn_history_line_count(history);
+    size_t count = fi_history_line_count(history);
     for (size_t i = 0; i < count; i++) {
-        firn_history_line(history, i)->index = i;
+        fi_history_line(history, i)->index = i;
     }
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, count));
+    FI_TRY_RETURN(fi_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY_RETURN(put_line(i == 0 ? NULL : firn_history_line(history, i - 1),
-                                 firn_history_line(history, i), out));
+        FI_TRY_RETURN(put_line(i == 0 ? NULL : fi_history_line(history, i - 1),
+                               fi_history_line(history, i), out));
     }
     return FIRN_OK;
 }
 
 static int
-put_checkpoint(const struct firn_db_checkpoint *checkpoint, struct firn_buf *out)
+put_checkpoint(const struct fi_db_checkpoint *checkpoint, struct fi_buf *out)
 {
     DCHECK(checkpoint->sequence >= checkpoint->line->begin);
-    FIRN_TRY_RETURN(firn_buf_append(out, checkpoint->id, FIRN_HISTORY_ID_SIZE));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, checkpoint->number));
-    FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)checkpoint->created_ns));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, checkpoint->line->index));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, checkpoint->sequence - checkpoint->line->begin));
-    if (firn_history_is_safety(checkpoint)) {
-        FIRN_TRY_RETURN(firn_buf_append(out, checkpoint->restored, FIRN_HISTORY_ID_SIZE));
+    FI_TRY_RETURN(fi_buf_append(out, checkpoint->id, FI_HISTORY_ID_SIZE));
+    FI_TRY_RETURN(fi_buf_append_varint(out, checkpoint->number));
+    FI_TRY_RETURN(fi_buf_append_le64(out, (uint64_t)checkpoint->created_ns));
+    FI_TRY_RETURN(fi_buf_append_varint(out, checkpoint->line->index));
+    FI_TRY_RETURN(fi_buf_append_varint(out, checkpoint->sequence - checkpoint->line->begin));
+    if (fi_history_is_safety(checkpoint)) {
+        FI_TRY_RETURN(fi_buf_append(out, checkpoint->restored, FI_HISTORY_ID_SIZE));
     }
-    return firn_buf_append_sized(out, firn_str(checkpoint->name));
+    return fi_buf_append_sized(out, firn_str(checkpoint->name));
 }
 
 int
-firn_history_format_put(const struct firn_history *history, struct firn_buf *out)
+fi_history_format_put(const struct fi_history *history, struct fi_buf *out)
 {
     DCHECK(history->now != NULL && history->next_number > 0);
-    firn_buf_clear(out);
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, FIRN_HISTORY_FORMAT_VERSION));
-    FIRN_TRY_RETURN(firn_buf_append_le64(out, history->sequence));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, history->has_undo ? HAS_UNDO : 0));
-    FIRN_TRY_RETURN(firn_buf_append(out, history->undo, FIRN_HISTORY_ID_SIZE));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, history->next_number));
-    FIRN_TRY_RETURN(put_lines(history, out));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, history->now->index));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, firn_history_count(history)));
-    for (size_t i = 0; i < firn_history_count(history); i++) {
-        FIRN_TRY_RETURN(put_checkpoint(firn_history_at(history, i), out));
+    fi_buf_clear(out);
+    FI_TRY_RETURN(fi_buf_append_u8(out, FI_HISTORY_FORMAT_VERSION));
+    FI_TRY_RETURN(fi_buf_append_le64(out, history->sequence));
+    FI_TRY_RETURN(fi_buf_append_u8(out, history->has_undo ? HAS_UNDO : 0));
+    FI_TRY_RETURN(fi_buf_append(out, history->undo, FI_HISTORY_ID_SIZE));
+    FI_TRY_RETURN(fi_buf_append_varint(out, history->next_number));
+    FI_TRY_RETURN(put_lines(history, out));
+    FI_TRY_RETURN(fi_buf_append_varint(out, history->now->index));
+    FI_TRY_RETURN(fi_buf_append_varint(out, fi_history_count(history)));
+    for (size_t i = 0; i < fi_history_count(history); i++) {
+        FI_TRY_RETURN(put_checkpoint(fi_history_at(history, i), out));
     }
     return FIRN_OK;
 }
@@ -219,46 +218,46 @@ firn_history_format_put(const struct firn_history *history, struct firn_buf *out
 /* ---- the whole history, from bytes ---- */
 
 struct decoder {
-    struct firn_reader reader;
-    struct firn_history *history;
+    struct fi_reader reader;
+    struct fi_history *history;
     uint8_t version;
-    struct firn_buf told; /* of struct firn_db_line *: the lines in the order of the bytes */
+    struct fi_buf told; /* of struct fi_db_line *: the lines in the order of the bytes */
     firn_error *err;
 };
 
 static int
 refuse(struct decoder *decoder, const char *what)
 {
-    return firn_error_set(decoder->err, FIRN_CORRUPT, "the list of checkpoints has a bad %s", what);
+    return fi_error_set(decoder->err, FIRN_CORRUPT, "the list of checkpoints has a bad %s", what);
 }
 
 static int
 refuse_memory(struct decoder *decoder)
 {
-    return firn_error_no_memory(decoder->err, "the history of a store");
+    return fi_error_no_memory(decoder->err, "the history of a store");
 }
 
 static size_t
 count_told(const struct decoder *decoder)
 {
-    return decoder->told.size / sizeof(struct firn_db_line *);
+    return decoder->told.size / sizeof(struct fi_db_line *);
 }
 
-static struct firn_db_line *
+static struct fi_db_line *
 told_line(const struct decoder *decoder, uint64_t i)
 {
     DCHECK(i < count_told(decoder));
-    return ((struct firn_db_line **)(void *)decoder->told.data)[i];
+    return ((struct fi_db_line **)(void *)decoder->told.data)[i];
 }
 
 /* Registers the line that was added last as the next listed one. */
 static int
 tell_last(struct decoder *decoder)
 {
-    const struct firn_history *history = decoder->history;
-    struct firn_db_line *line = firn_history_line(history, firn_history_line_count(history) - 1);
-    line->index = firn_history_line_count(history) - 1;
-    return firn_buf_append(&decoder->told, &line, sizeof(struct firn_db_line *)) == FIRN_OK
+    const struct fi_history *history = decoder->history;
+    struct fi_db_line *line = fi_history_line(history, fi_history_line_count(history) - 1);
+    line->index = fi_history_line_count(history) - 1;
+    return fi_buf_append(&decoder->told, &line, sizeof(struct fi_db_line *)) == FIRN_OK
                ? FIRN_OK
                : refuse_memory(decoder);
 }
@@ -271,11 +270,11 @@ sequence_max(const struct decoder *decoder)
 
 /* The final end of a line's own sequences: before the next line's first. */
 static uint64_t
-end_of(const struct firn_history *history, const struct firn_db_line *line)
+end_of(const struct fi_history *history, const struct fi_db_line *line)
 {
-    DCHECK(line->index < firn_history_line_count(history));
-    return line->index + 1 < firn_history_line_count(history)
-               ? firn_history_line(history, (size_t)line->index + 1)->first - 1
+    DCHECK(line->index < fi_history_line_count(history));
+    return line->index + 1 < fi_history_line_count(history)
+               ? fi_history_line(history, (size_t)line->index + 1)->first - 1
                : UINT64_MAX;
 }
 
@@ -284,22 +283,22 @@ end_of(const struct firn_history *history, const struct firn_db_line *line)
 static int
 get_line(struct decoder *decoder)
 {
-    const struct firn_history *history = decoder->history;
-    struct firn_reader *reader = &decoder->reader;
+    const struct fi_history *history = decoder->history;
+    struct fi_reader *reader = &decoder->reader;
     size_t place = count_told(decoder);
-    const struct firn_db_line *before = place > 0 ? told_line(decoder, place - 1) : NULL;
+    const struct fi_db_line *before = place > 0 ? told_line(decoder, place - 1) : NULL;
     uint64_t last = before != NULL ? before->begin : 0;
-    struct firn_db_line line = {0};
+    struct fi_db_line line = {0};
     uint64_t gap;
     uint64_t joined;
     uint64_t back;
     uint64_t fork = 0;
     if (last >= sequence_max(decoder) ||
-        !firn_reader_varint_max(reader, sequence_max(decoder) - last, &gap) || gap == 0 ||
-        !firn_reader_varint_max(reader, gap - 1, &joined) ||
-        !firn_reader_varint_max(reader, place, &back) || (back == 0) != (place == 0) ||
+        !fi_reader_varint_max(reader, sequence_max(decoder) - last, &gap) || gap == 0 ||
+        !fi_reader_varint_max(reader, gap - 1, &joined) ||
+        !fi_reader_varint_max(reader, place, &back) || (back == 0) != (place == 0) ||
         (place == 0 && joined + 1 != gap) ||
-        (place > 0 && !firn_reader_varint_max(reader, FIRN_STOREFILE_SEQUENCE_MAX, &fork))) {
+        (place > 0 && !fi_reader_varint_max(reader, FI_STOREFILE_SEQUENCE_MAX, &fork))) {
         return refuse(decoder, "line");
     }
     line.begin = last + gap;
@@ -312,11 +311,11 @@ get_line(struct decoder *decoder)
         }
         uint64_t end = end_of(history, line.parent);
         if (line.fork >= line.first || line.fork > end ||
-            line.parent->count + (line.fork + 1 < line.first) > FIRN_HISTORY_INTERVALS_MAX) {
+            line.parent->count + (line.fork + 1 < line.first) > FI_HISTORY_INTERVALS_MAX) {
             return refuse(decoder, "line");
         }
     }
-    int rc = firn_history_add_line(decoder->history, &line, decoder->err);
+    int rc = fi_history_add_line(decoder->history, &line, decoder->err);
     return rc == FIRN_OK ? tell_last(decoder) : rc;
 }
 
@@ -331,7 +330,7 @@ struct found_line {
 
 /* Reads the intervals of a line from number `common` on; only the last one has no end. */
 static bool
-get_intervals(struct firn_reader *reader, struct firn_view_interval *intervals, size_t common,
+get_intervals(struct fi_reader *reader, struct fi_view_interval *intervals, size_t common,
               size_t count)
 {
     DCHECK(intervals != NULL);
@@ -339,37 +338,36 @@ get_intervals(struct firn_reader *reader, struct firn_view_interval *intervals, 
         uint64_t end = i == 0 ? 0 : intervals[i - 1].last;
         uint64_t gap;
         uint64_t length;
-        if (!firn_reader_varint_max(reader, FIRN_STOREFILE_SEQUENCE_MAX - end, &gap) ||
-            gap < (i == 0 ? 1 : 2) || !firn_reader_varint(reader, &length)) {
+        if (!fi_reader_varint_max(reader, FI_STOREFILE_SEQUENCE_MAX - end, &gap) ||
+            gap < (i == 0 ? 1 : 2) || !fi_reader_varint(reader, &length)) {
             return false;
         }
         uint64_t first = end + gap;
         bool is_open = i + 1 == count;
-        if (is_open ? length != 0 : length == 0 || length > FIRN_STOREFILE_SEQUENCE_MAX - first) {
+        if (is_open ? length != 0 : length == 0 || length > FI_STOREFILE_SEQUENCE_MAX - first) {
             return false;
         }
-        intervals[i] =
-            (struct firn_view_interval){first, is_open ? UINT64_MAX : first + length - 1};
+        intervals[i] = (struct fi_view_interval){first, is_open ? UINT64_MAX : first + length - 1};
     }
     return true;
 }
 
 /* Collects the lines that the intervals of one line imply, from number `common` on. */
 static int
-find_lines(struct decoder *decoder, const struct firn_buf *intervals, size_t common, uint64_t begin,
-           struct firn_buf *found)
+find_lines(struct decoder *decoder, const struct fi_buf *intervals, size_t common, uint64_t begin,
+           struct fi_buf *found)
 {
-    const struct firn_view_interval *of = (const void *)intervals->data;
+    const struct fi_view_interval *of = (const void *)intervals->data;
     size_t count = intervals->size / sizeof *of;
     for (size_t i = common; i < count; i++) {
         const struct found_line line = {of[i].first, i == 0 ? 0 : of[i - 1].last,
                                         i + 1 == count && of[i].first == begin};
-        if (firn_buf_append(found, &line, sizeof line) != FIRN_OK) {
+        if (fi_buf_append(found, &line, sizeof line) != FIRN_OK) {
             return refuse_memory(decoder);
         }
     }
     const struct found_line joined = {begin, begin - 1, true};
-    if (of[count - 1].first < begin && firn_buf_append(found, &joined, sizeof joined) != FIRN_OK) {
+    if (of[count - 1].first < begin && fi_buf_append(found, &joined, sizeof joined) != FIRN_OK) {
         return refuse_memory(decoder);
     }
     return FIRN_OK;
@@ -377,27 +375,27 @@ find_lines(struct decoder *decoder, const struct firn_buf *intervals, size_t com
 
 /* Reads one line; intervals has those of the previous line. */
 static int
-get_old_line(struct decoder *decoder, uint64_t *begin_before, struct firn_buf *intervals,
-             struct firn_buf *found)
+get_old_line(struct decoder *decoder, uint64_t *begin_before, struct fi_buf *intervals,
+             struct fi_buf *found)
 {
-    struct firn_reader *reader = &decoder->reader;
-    size_t before = intervals->size / sizeof(struct firn_view_interval);
+    struct fi_reader *reader = &decoder->reader;
+    size_t before = intervals->size / sizeof(struct fi_view_interval);
     uint64_t begin;
     uint64_t common;
     uint64_t others;
-    if (!firn_reader_varint_max(reader, sequence_max(decoder), &begin) || begin <= *begin_before ||
-        !firn_reader_varint_max(reader, before > 0 ? before - 1 : 0, &common) ||
-        !firn_reader_varint_max(reader, firn_reader_left(reader) / 2, &others) || others == 0 ||
-        common + others > FIRN_HISTORY_INTERVALS_MAX) {
+    if (!fi_reader_varint_max(reader, sequence_max(decoder), &begin) || begin <= *begin_before ||
+        !fi_reader_varint_max(reader, before > 0 ? before - 1 : 0, &common) ||
+        !fi_reader_varint_max(reader, fi_reader_left(reader) / 2, &others) || others == 0 ||
+        common + others > FI_HISTORY_INTERVALS_MAX) {
         return refuse(decoder, "line");
     }
     size_t count = (size_t)(common + others);
-    size_t size = count * sizeof(struct firn_view_interval);
-    if (size > intervals->size && firn_buf_reserve(intervals, size - intervals->size) != FIRN_OK) {
+    size_t size = count * sizeof(struct fi_view_interval);
+    if (size > intervals->size && fi_buf_reserve(intervals, size - intervals->size) != FIRN_OK) {
         return refuse_memory(decoder);
     }
     intervals->size = size;
-    struct firn_view_interval *of = (void *)intervals->data;
+    struct fi_view_interval *of = (void *)intervals->data;
     DCHECK(of != NULL && count > 0); /* others > 0 */
     if (!get_intervals(reader, of, (size_t)common, count) || of[count - 1].first > begin ||
         of[0].first != 1) {
@@ -416,23 +414,23 @@ compare_found(const void *a, const void *b)
 }
 
 /* The line whose own sequences contain this one. */
-static struct firn_db_line *
-find_owner(const struct firn_history *history, uint64_t sequence)
+static struct fi_db_line *
+find_owner(const struct fi_history *history, uint64_t sequence)
 {
     size_t low = 1;
-    size_t high = firn_history_line_count(history);
-    DCHECK(high > 0 && firn_history_line(history, 0)->first <= sequence);
-    FIRN_SEARCH_FIRST(low, high, middle, firn_history_line(history, middle)->first <= sequence);
-    return firn_history_line(history, low - 1);
+    size_t high = fi_history_line_count(history);
+    DCHECK(high > 0 && fi_history_line(history, 0)->first <= sequence);
+    FI_SEARCH_FIRST(low, high, middle, fi_history_line(history, middle)->first <= sequence);
+    return fi_history_line(history, low - 1);
 }
 
 /* Adds lines for all that were found; several intervals may begin with the same one. */
 static int
-add_found(struct decoder *decoder, struct firn_buf *found)
+add_found(struct decoder *decoder, struct fi_buf *found)
 {
     struct found_line *all = (void *)found->data;
     size_t count = found->size / sizeof *all;
-    firn_sort(all, count, sizeof *all, compare_found);
+    fi_sort(all, count, sizeof *all, compare_found);
     for (size_t i = 0; i < count; i++) {
         bool is_told = all[i].is_told;
         for (; i + 1 < count && all[i + 1].first == all[i].first; i++) {
@@ -441,12 +439,12 @@ add_found(struct decoder *decoder, struct firn_buf *found)
                 return refuse(decoder, "line");
             }
         }
-        struct firn_db_line line = {.first = all[i].first, .begin = all[i].first};
+        struct fi_db_line line = {.first = all[i].first, .begin = all[i].first};
         if (all[i].below > 0) {
             line.parent = find_owner(decoder->history, all[i].below);
             line.fork = all[i].below;
         }
-        int rc = firn_history_add_line(decoder->history, &line, decoder->err);
+        int rc = fi_history_add_line(decoder->history, &line, decoder->err);
         if (rc == FIRN_OK && is_told) {
             rc = tell_last(decoder);
         }
@@ -460,44 +458,44 @@ add_found(struct decoder *decoder, struct firn_buf *found)
 static int
 get_old_lines(struct decoder *decoder, uint64_t count)
 {
-    struct firn_buf intervals = {0};
-    struct firn_buf found = {0};
+    struct fi_buf intervals = {0};
+    struct fi_buf found = {0};
     uint64_t begin = 0;
     int rc = FIRN_OK;
     for (uint64_t i = 0; i < count; i++) {
-        FIRN_TRY(get_old_line(decoder, &begin, &intervals, &found));
+        FI_TRY(get_old_line(decoder, &begin, &intervals, &found));
     }
-    FIRN_TRY(add_found(decoder, &found));
-    for (size_t i = 0; i < firn_history_line_count(decoder->history); i++) {
-        firn_history_line(decoder->history, i)->index = i;
+    FI_TRY(add_found(decoder, &found));
+    for (size_t i = 0; i < fi_history_line_count(decoder->history); i++) {
+        fi_history_line(decoder->history, i)->index = i;
     }
     CHECK(count_told(decoder) == count);
 out:
-    firn_buf_deinit(&intervals);
-    firn_buf_deinit(&found);
+    fi_buf_deinit(&intervals);
+    fi_buf_deinit(&found);
     return rc;
 }
 
 static int
 get_lines(struct decoder *decoder)
 {
-    struct firn_reader *reader = &decoder->reader;
+    struct fi_reader *reader = &decoder->reader;
     uint64_t count;
     uint64_t now;
-    if (!firn_reader_varint_max(reader, firn_reader_left(reader) / LINE_SIZE_MIN, &count) ||
+    if (!fi_reader_varint_max(reader, fi_reader_left(reader) / LINE_SIZE_MIN, &count) ||
         count == 0) {
         return refuse(decoder, "count of lines");
     }
     if (decoder->version == 1) {
-        FIRN_TRY_RETURN(get_old_lines(decoder, count));
+        FI_TRY_RETURN(get_old_lines(decoder, count));
     }
     for (uint64_t i = 0; i < count && decoder->version > 1; i++) {
-        FIRN_TRY_RETURN(get_line(decoder));
+        FI_TRY_RETURN(get_line(decoder));
     }
-    if (!firn_reader_varint_max(reader, count - 1, &now)) {
+    if (!fi_reader_varint_max(reader, count - 1, &now)) {
         return refuse(decoder, "line of now");
     }
-    return firn_history_begin_now(decoder->history, told_line(decoder, now), decoder->err);
+    return fi_history_begin_now(decoder->history, told_line(decoder, now), decoder->err);
 }
 
 /* ---- checkpoints ---- */
@@ -505,18 +503,18 @@ get_lines(struct decoder *decoder)
 static int
 get_checkpoint(struct decoder *decoder, uint64_t sequence_min)
 {
-    struct firn_history *history = decoder->history;
-    struct firn_reader *reader = &decoder->reader;
-    struct firn_db_checkpoint read = {0};
+    struct fi_history *history = decoder->history;
+    struct fi_reader *reader = &decoder->reader;
+    struct fi_db_checkpoint read = {0};
     uint64_t place;
     uint64_t above;
     firn_slice name;
     if (!get_id(reader, read.id) ||
-        !firn_reader_varint_max(reader, history->next_number - 1, &read.number) ||
+        !fi_reader_varint_max(reader, history->next_number - 1, &read.number) ||
         !get_time(reader, &read.created_ns) ||
-        !firn_reader_varint_max(reader, count_told(decoder) - 1, &place) ||
-        !firn_reader_varint_max(reader, UINT64_MAX - told_line(decoder, place)->begin, &above) ||
-        (firn_history_is_safety(&read) && !get_id(reader, read.restored)) ||
+        !fi_reader_varint_max(reader, count_told(decoder) - 1, &place) ||
+        !fi_reader_varint_max(reader, UINT64_MAX - told_line(decoder, place)->begin, &above) ||
+        (fi_history_is_safety(&read) && !get_id(reader, read.restored)) ||
         !get_name(reader, &name)) {
         return refuse(decoder, "checkpoint");
     }
@@ -526,11 +524,11 @@ get_checkpoint(struct decoder *decoder, uint64_t sequence_min)
         read.sequence > end_of(history, read.line)) {
         return refuse(decoder, "sequence of a checkpoint");
     }
-    struct firn_db_checkpoint *checkpoint = firn_alloc_zeroed(sizeof *checkpoint + name.size + 1);
-    if (checkpoint == NULL || firn_history_find_reserve(history) != FIRN_OK ||
-        firn_buf_append(&history->checkpoints, &checkpoint, sizeof(struct firn_db_checkpoint *)) !=
+    struct fi_db_checkpoint *checkpoint = fi_alloc_zeroed(sizeof *checkpoint + name.size + 1);
+    if (checkpoint == NULL || fi_history_find_reserve(history) != FIRN_OK ||
+        fi_buf_append(&history->checkpoints, &checkpoint, sizeof(struct fi_db_checkpoint *)) !=
             FIRN_OK) {
-        firn_free(checkpoint);
+        fi_free(checkpoint);
         return refuse_memory(decoder);
     }
     *checkpoint = read;
@@ -538,18 +536,18 @@ get_checkpoint(struct decoder *decoder, uint64_t sequence_min)
         memcpy(checkpoint->name, name.data, name.size);
     }
     checkpoint->line->checkpoints++;
-    firn_history_find_add(history, checkpoint);
+    fi_history_find_add(history, checkpoint);
     return FIRN_OK;
 }
 
 static int
 get_checkpoints(struct decoder *decoder)
 {
-    struct firn_reader *reader = &decoder->reader;
+    struct fi_reader *reader = &decoder->reader;
     uint64_t count;
     uint64_t sequence = 0;
-    if (!firn_reader_varint_max(reader, firn_reader_left(reader) / CHECKPOINT_SIZE_MIN, &count) ||
-        count > FIRN_HISTORY_CHECKPOINTS_MAX) {
+    if (!fi_reader_varint_max(reader, fi_reader_left(reader) / CHECKPOINT_SIZE_MIN, &count) ||
+        count > FI_HISTORY_CHECKPOINTS_MAX) {
         return refuse(decoder, "count of checkpoints");
     }
     for (uint64_t i = 0; i < count; i++) {
@@ -557,7 +555,7 @@ get_checkpoints(struct decoder *decoder)
         if (rc != FIRN_OK) {
             return rc;
         }
-        sequence = firn_history_at(decoder->history, (size_t)i)->sequence;
+        sequence = fi_history_at(decoder->history, (size_t)i)->sequence;
     }
     return FIRN_OK;
 }
@@ -565,13 +563,13 @@ get_checkpoints(struct decoder *decoder)
 static int
 get_header(struct decoder *decoder)
 {
-    struct firn_history *history = decoder->history;
-    struct firn_reader *reader = &decoder->reader;
+    struct fi_history *history = decoder->history;
+    struct fi_reader *reader = &decoder->reader;
     uint8_t flags;
-    if (!firn_reader_le64(reader, &history->sequence) ||
-        history->sequence > FIRN_STOREFILE_SEQUENCE_MAX || !firn_reader_u8(reader, &flags) ||
+    if (!fi_reader_le64(reader, &history->sequence) ||
+        history->sequence > FI_STOREFILE_SEQUENCE_MAX || !fi_reader_u8(reader, &flags) ||
         flags > HAS_UNDO || !get_id(reader, history->undo) ||
-        !firn_reader_varint(reader, &history->next_number) || history->next_number == 0) {
+        !fi_reader_varint(reader, &history->next_number) || history->next_number == 0) {
         return refuse(decoder, "header");
     }
     history->has_undo = flags == HAS_UNDO;
@@ -580,26 +578,26 @@ get_header(struct decoder *decoder)
 }
 
 int
-firn_history_format_get(firn_slice bytes, struct firn_history *out, firn_error *err)
+fi_history_format_get(firn_slice bytes, struct fi_history *out, firn_error *err)
 {
-    struct decoder decoder = {.reader = firn_reader_of(bytes), .history = out, .err = err};
+    struct decoder decoder = {.reader = fi_reader_of(bytes), .history = out, .err = err};
     int rc;
-    if (!firn_reader_u8(&decoder.reader, &decoder.version) || decoder.version == 0) {
+    if (!fi_reader_u8(&decoder.reader, &decoder.version) || decoder.version == 0) {
         return refuse(&decoder, "version");
     }
-    if (decoder.version > FIRN_HISTORY_FORMAT_VERSION) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "the list of checkpoints has format version %u; this firn reads "
-                              "versions up to %d",
-                              decoder.version, FIRN_HISTORY_FORMAT_VERSION);
+    if (decoder.version > FI_HISTORY_FORMAT_VERSION) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "the list of checkpoints has format version %u; this firn reads "
+                            "versions up to %d",
+                            decoder.version, FI_HISTORY_FORMAT_VERSION);
     }
-    FIRN_TRY(get_header(&decoder));
-    FIRN_TRY(get_lines(&decoder));
-    FIRN_TRY(get_checkpoints(&decoder));
-    FIRN_TRY(firn_reader_left(&decoder.reader) > 0 ? refuse(&decoder, "length") : FIRN_OK);
-    firn_history_release_lines(out);
-    DCHECK(out->now != NULL && out->found_count == firn_history_count(out));
+    FI_TRY(get_header(&decoder));
+    FI_TRY(get_lines(&decoder));
+    FI_TRY(get_checkpoints(&decoder));
+    FI_TRY(fi_reader_left(&decoder.reader) > 0 ? refuse(&decoder, "length") : FIRN_OK);
+    fi_history_release_lines(out);
+    DCHECK(out->now != NULL && out->found_count == fi_history_count(out));
 out:
-    firn_buf_deinit(&decoder.told);
+    fi_buf_deinit(&decoder.told);
     return rc;
 }

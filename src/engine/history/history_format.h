@@ -43,23 +43,21 @@
 
 #include "history/history.h"
 
-enum { FIRN_HISTORY_FORMAT_TYPE = 17, FIRN_HISTORY_FORMAT_VERSION = 2 };
+enum { FI_HISTORY_FORMAT_TYPE = 17, FI_HISTORY_FORMAT_VERSION = 2 };
 
 /* Replaces the contents of out. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_history_format_put_record(const struct firn_history_record *record,
-                                                   struct firn_buf *out);
+FIRN_MUST_CHECK int fi_history_format_put_record(const struct fi_history_record *record,
+                                                 struct fi_buf *out);
 /* Trusts nothing. FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what names in a few words what is wrong
  * with the record. The names in *out are borrowed from the record. */
-FIRN_MUST_CHECK int firn_history_format_get_record(firn_slice record,
-                                                   struct firn_history_record *out,
-                                                   const char **what);
+FIRN_MUST_CHECK int fi_history_format_get_record(firn_slice record, struct fi_history_record *out,
+                                                 const char **what);
 
 /* Replaces the contents of out with the whole history. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_history_format_put(const struct firn_history *history,
-                                            struct firn_buf *out);
+FIRN_MUST_CHECK int fi_history_format_put(const struct fi_history *history, struct fi_buf *out);
 /* Decodes a history into *out, which must be zeroed. FIRN_CORRUPT, FIRN_NEWER or FIRN_NO_MEMORY.
  * The caller deinits *out, also after a failure. */
-FIRN_MUST_CHECK int firn_history_format_get(firn_slice bytes, struct firn_history *out,
-                                            firn_error *err);
+FIRN_MUST_CHECK int fi_history_format_get(firn_slice bytes, struct fi_history *out,
+                                          firn_error *err);
 
 #endif

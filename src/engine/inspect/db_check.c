@@ -28,12 +28,12 @@
 
 struct check {
     struct firn_db *db;
-    struct firn_storefile_progress *progress; /* may be NULL */
-    const struct firn_step *step;             /* of the phase; likewise */
-    struct firn_db_image *image;
-    uint64_t last_sequence;  /* when the check began */
-    struct firn_buf counted; /* of struct firn_db_segment, as counted by the handle; likewise */
-    struct firn_buf found;   /* as read */
+    struct fi_storefile_progress *progress; /* may be NULL */
+    const struct fi_step *step;             /* of the phase; likewise */
+    struct fi_db_image *image;
+    uint64_t last_sequence; /* when the check began */
+    struct fi_buf counted;  /* of struct fi_db_segment, as counted by the handle; likewise */
+    struct fi_buf found;    /* as read */
     uint64_t read_sequence;
     uint64_t read_count;
     bool is_complete; /* everything up to last_sequence was read */
@@ -68,7 +68,7 @@ restart(void *ctx, firn_error *err)
     (void)err;
     check->read_sequence = 0;
     check->read_count = 0;
-    firn_buf_clear(&check->found);
+    fi_buf_clear(&check->found);
     return FIRN_OK;
 }
 
@@ -95,14 +95,14 @@ pass_sequence(struct check *check, uint64_t sequence, const char **what)
 static int
 read_commit(struct check *check, firn_slice record, const char **what)
 {
-    struct firn_storefile_commit commit;
-    int rc = firn_storefile_get_header(record, &commit, what);
+    struct fi_storefile_commit commit;
+    int rc = fi_storefile_get_header(record, &commit, what);
     if (rc == FIRN_OK) {
         rc = pass_sequence(check, commit.sequence, what);
     }
     while (rc == FIRN_OK && !check->is_complete && commit.count > 0) {
-        struct firn_storefile_op op;
-        rc = firn_storefile_get_op(&commit, &op, what);
+        struct fi_storefile_op op;
+        rc = fi_storefile_get_op(&commit, &op, what);
     }
     return rc;
 }
@@ -110,22 +110,22 @@ read_commit(struct check *check, firn_slice record, const char **what)
 static int
 read_history(struct check *check, firn_slice record, const char **what)
 {
-    struct firn_history_record change;
-    int rc = firn_history_format_get_record(record, &change, what);
+    struct fi_history_record change;
+    int rc = fi_history_format_get_record(record, &change, what);
     return rc == FIRN_OK ? pass_sequence(check, change.sequence, what) : rc;
 }
 
 static size_t
-segment_count(const struct firn_buf *segments)
+segment_count(const struct fi_buf *segments)
 {
-    return segments->size / sizeof(struct firn_db_segment);
+    return segments->size / sizeof(struct fi_db_segment);
 }
 
-static struct firn_db_segment *
-segment_at(const struct firn_buf *segments, size_t i)
+static struct fi_db_segment *
+segment_at(const struct fi_buf *segments, size_t i)
 {
     DCHECK(i < segment_count(segments));
-    return (struct firn_db_segment *)(void *)segments->data + i;
+    return (struct fi_db_segment *)(void *)segments->data + i;
 }
 
 static int
@@ -134,9 +134,9 @@ note_found(struct check *check, uint64_t number, firn_error *err)
     size_t count = segment_count(&check->found);
     DCHECK(count == 0 || segment_at(&check->found, count - 1)->number <= number);
     if (count == 0 || segment_at(&check->found, count - 1)->number != number) {
-        const struct firn_db_segment added = {number, 0};
-        if (firn_buf_append(&check->found, &added, sizeof added) != FIRN_OK) {
-            return firn_error_no_memory(err, "a check");
+        const struct fi_db_segment added = {number, 0};
+        if (fi_buf_append(&check->found, &added, sizeof added) != FIRN_OK) {
+            return fi_error_no_memory(err, "a check");
         }
         count++;
     }
@@ -145,32 +145,32 @@ note_found(struct check *check, uint64_t number, firn_error *err)
 }
 
 static int
-visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+visit_record(void *ctx, uint8_t type, firn_slice record, struct fi_log_position position,
              firn_error *err)
 {
     struct check *check = ctx;
     const char *what = "has a type that this firn does not know";
     int rc = FIRN_NEWER;
-    if (type == FIRN_STOREFILE_TYPE_VOUCH) {
+    if (type == FI_STOREFILE_TYPE_VOUCH) {
         return FIRN_OK;
     }
-    if (type == FIRN_LOG_TYPE_USER) {
+    if (type == FI_LOG_TYPE_USER) {
         rc = read_commit(check, record, &what);
-    } else if (type == FIRN_HISTORY_FORMAT_TYPE) {
+    } else if (type == FI_HISTORY_FORMAT_TYPE) {
         rc = read_history(check, record, &what);
     }
     if (rc != FIRN_OK) {
-        return firn_db_log_error(err, rc, check->db->dir, position, what);
+        return fi_db_log_error(err, rc, check->db->dir, position, what);
     }
     if (check->is_complete) {
         return FIRN_CANCELLED;
     }
-    rc = firn_step_tell(check->step, 0, record.size, err);
+    rc = fi_step_tell(check->step, 0, record.size, err);
     return rc == FIRN_OK ? note_found(check, position.segment, err) : rc;
 }
 
 static uint64_t
-count_in(const struct firn_buf *segments, uint64_t number)
+count_in(const struct fi_buf *segments, uint64_t number)
 {
     for (size_t i = 0; i < segment_count(segments); i++) {
         if (segment_at(segments, i)->number == number) {
@@ -185,27 +185,27 @@ static uint64_t
 oldest_kept(struct firn_db *db)
 {
     DCHECK(!db->is_read_only);
-    firn_os_mutex_lock(&db->commits.mutex);
-    const struct firn_buf *segments = &firn_db_image(db)->segments;
+    fi_os_mutex_lock(&db->commits.mutex);
+    const struct fi_buf *segments = &fi_db_image(db)->segments;
     uint64_t oldest = segment_count(segments) == 0 ? UINT64_MAX : segment_at(segments, 0)->number;
-    firn_os_mutex_unlock(&db->commits.mutex);
+    fi_os_mutex_unlock(&db->commits.mutex);
     return oldest;
 }
 
 /* The oldest segment that the log has now, according to its newest one. */
 static int
-read_oldest(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
+read_oldest(struct fi_os_dir *dir, uint64_t *out, firn_error *err)
 {
-    const char *prefix = firn_db_log_options(true).prefix;
-    struct firn_log_format_segment segment;
-    struct firn_os_file *file = NULL;
+    const char *prefix = fi_db_log_options(true).prefix;
+    struct fi_log_format_segment segment;
+    struct fi_os_file *file = NULL;
     uint64_t newest;
     int rc;
-    FIRN_TRY(firn_log_segment_newest(dir, prefix, &newest, err));
-    FIRN_TRY(firn_log_segment_open(dir, prefix, newest, FIRN_OS_READ, &file, &segment, err));
+    FI_TRY(fi_log_segment_newest(dir, prefix, &newest, err));
+    FI_TRY(fi_log_segment_open(dir, prefix, newest, FI_OS_READ, &file, &segment, err));
     *out = segment.oldest;
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
@@ -218,11 +218,11 @@ find_oldest(const struct check *check, uint64_t *out, firn_error *err)
         return FIRN_OK;
     }
     /* A handle of its own: others may be listing the caller's. */
-    struct firn_os_dir *own;
-    int rc = firn_os_dir_open_beneath(check->db->dir, "", &own, err);
+    struct fi_os_dir *own;
+    int rc = fi_os_dir_open_beneath(check->db->dir, "", &own, err);
     if (rc == FIRN_OK) {
         rc = read_oldest(own, out, err);
-        firn_os_dir_close(own);
+        fi_os_dir_close(own);
     }
     return rc;
 }
@@ -233,14 +233,14 @@ compare_counts(struct check *check, firn_error *err)
     uint64_t oldest = 0;
     int rc = find_oldest(check, &oldest, err);
     for (size_t i = 0; i < segment_count(&check->counted) && rc == FIRN_OK; i++) {
-        const struct firn_db_segment *counted = segment_at(&check->counted, i);
+        const struct fi_db_segment *counted = segment_at(&check->counted, i);
         uint64_t found = count_in(&check->found, counted->number);
         if (counted->number >= oldest && found != counted->commit_count) {
-            rc = firn_error_set(err, FIRN_CORRUPT,
-                                "segment %" PRIu64 " of the log of '%s' holds %" PRIu64
-                                " commits, but %" PRIu64 " were made",
-                                counted->number, firn_os_dir_path(check->db->dir), found,
-                                counted->commit_count);
+            rc = fi_error_set(err, FIRN_CORRUPT,
+                              "segment %" PRIu64 " of the log of '%s' holds %" PRIu64
+                              " commits, but %" PRIu64 " were made",
+                              counted->number, fi_os_dir_path(check->db->dir), found,
+                              counted->commit_count);
         }
     }
     return rc;
@@ -250,16 +250,16 @@ static int
 check_log(struct check *check, firn_error *err)
 {
     DCHECK(!check->is_complete && check->found.size == 0);
-    const struct firn_db_log_visitor visitor = {
+    const struct fi_db_log_visitor visitor = {
         .restart = restart, .visit = visit_record, .ctx = check};
-    int rc = firn_storefile_progress_begin_steps(check->progress, "read", 0, 0, &check->step, err);
-    rc = rc == FIRN_OK ? firn_db_log_read(check->db->dir, &visitor, err) : rc;
+    int rc = fi_storefile_progress_begin_steps(check->progress, "read", 0, 0, &check->step, err);
+    rc = rc == FIRN_OK ? fi_db_log_read(check->db->dir, &visitor, err) : rc;
     if (rc == FIRN_CANCELLED && check->is_complete) {
         rc = FIRN_OK;
     }
     if (rc == FIRN_NOT_FOUND) {
-        return firn_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
-                              firn_os_dir_path(check->db->dir));
+        return fi_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
+                            fi_os_dir_path(check->db->dir));
     }
     return rc == FIRN_OK ? compare_counts(check, err) : rc;
 }
@@ -270,12 +270,12 @@ begin(struct check *check, firn_error *err)
 {
     struct firn_db *db = check->db;
     DCHECK(check->counted.size == 0);
-    firn_os_mutex_lock(&db->commits.mutex);
+    fi_os_mutex_lock(&db->commits.mutex);
     check->last_sequence =
         db->is_read_only ? check->image->last_sequence : db->commits.last_sequence;
-    int rc = firn_buf_append_slice(&check->counted, firn_buf_slice(&check->image->segments));
-    firn_os_mutex_unlock(&db->commits.mutex);
-    return rc == FIRN_OK ? rc : firn_error_no_memory(err, "a check");
+    int rc = fi_buf_append_slice(&check->counted, fi_buf_slice(&check->image->segments));
+    fi_os_mutex_unlock(&db->commits.mutex);
+    return rc == FIRN_OK ? rc : fi_error_no_memory(err, "a check");
 }
 
 /* ---- the rest ---- */
@@ -283,21 +283,21 @@ begin(struct check *check, firn_error *err)
 static int
 check_identity(struct firn_db *db, firn_error *err)
 {
-    struct firn_storefile_identity identity;
-    int rc = firn_db_create_read_identity(db->dir, &identity, err);
+    struct fi_storefile_identity identity;
+    int rc = fi_db_create_read_identity(db->dir, &identity, err);
     if (rc == FIRN_OK && memcmp(identity.id, db->identity.id, sizeof identity.id) != 0) {
-        return firn_error_set(err, FIRN_CORRUPT, "'%s/%s' names another store than it did before",
-                              firn_os_dir_path(db->dir), FIRN_STOREFILE_IDENTITY_NAME);
+        return fi_error_set(err, FIRN_CORRUPT, "'%s/%s' names another store than it did before",
+                            fi_os_dir_path(db->dir), FI_STOREFILE_IDENTITY_NAME);
     }
     if (rc == FIRN_NOT_FOUND) {
-        return firn_error_set(err, FIRN_CORRUPT, "'%s/%s' is missing", firn_os_dir_path(db->dir),
-                              FIRN_STOREFILE_IDENTITY_NAME);
+        return fi_error_set(err, FIRN_CORRUPT, "'%s/%s' is missing", fi_os_dir_path(db->dir),
+                            FI_STOREFILE_IDENTITY_NAME);
     }
     return rc;
 }
 
 struct counting {
-    const struct firn_step *step; /* may be NULL */
+    const struct fi_step *step; /* may be NULL */
     struct firn_db_view *view;
     firn_store_check_result *report;
     struct damage *damage;
@@ -321,21 +321,21 @@ note(struct damage *damage, int rc, const firn_error *found, firn_error *err)
 static int
 count_keyspace(struct counting *counting, const char *name, firn_error *err)
 {
-    const struct firn_db_cursor_options options = {.view = counting->view, .keys_only = true};
+    const struct fi_db_cursor_options options = {.view = counting->view, .keys_only = true};
     struct firn_db_keyspace *keyspace;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_keyspace_open_in(counting->view, name, &keyspace, err));
-    FIRN_TRY(firn_db_cursor_open(keyspace, &options, &cursor, err));
-    FIRN_TRY(firn_db_cursor_first(cursor, err));
-    while (firn_db_cursor_valid(cursor)) {
+    FI_TRY(fi_db_keyspace_open_in(counting->view, name, &keyspace, err));
+    FI_TRY(fi_db_cursor_open(keyspace, &options, &cursor, err));
+    FI_TRY(fi_db_cursor_first(cursor, err));
+    while (fi_db_cursor_valid(cursor)) {
         counting->report->entries++;
-        FIRN_TRY(firn_step_tell(counting->step, 0, firn_db_cursor_key(cursor).size, err));
-        FIRN_TRY(firn_db_cursor_next(cursor, err));
+        FI_TRY(fi_step_tell(counting->step, 0, fi_db_cursor_key(cursor).size, err));
+        FI_TRY(fi_db_cursor_next(cursor, err));
     }
     counting->report->keyspaces++;
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
@@ -359,12 +359,11 @@ count_entries(struct check *check, firn_store_check_result *report, struct damag
 {
     struct counting counting = {.report = report, .damage = damage, .err = err};
     int rc;
-    FIRN_TRY(
-        firn_storefile_progress_begin_steps(check->progress, "count", 0, 0, &counting.step, err));
-    FIRN_TRY(firn_db_view_open(check->db, &counting.view, err));
-    FIRN_TRY(firn_db_keyspace_list_in(counting.view, visit_name, &counting, err));
+    FI_TRY(fi_storefile_progress_begin_steps(check->progress, "count", 0, 0, &counting.step, err));
+    FI_TRY(fi_db_view_open(check->db, &counting.view, err));
+    FI_TRY(fi_db_keyspace_list_in(counting.view, visit_name, &counting, err));
 out:
-    firn_db_view_close(counting.view);
+    fi_db_view_close(counting.view);
     return rc;
 }
 
@@ -373,7 +372,7 @@ on_run_damage(void *ctx, const char *text)
 {
     struct damage *damage = ctx;
     firn_error found;
-    (void)firn_error_set(&found, FIRN_CORRUPT, "%s", text);
+    (void)fi_error_set(&found, FIRN_CORRUPT, "%s", text);
     report_damage(damage, &found);
 }
 
@@ -381,16 +380,16 @@ on_run_damage(void *ctx, const char *text)
 static int
 begin_trees(struct check *check, firn_error *err)
 {
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     uint64_t files = 0;
-    firn_lsm_stats(check->image->lsm, NULL, &stats);
+    fi_lsm_stats(check->image->lsm, NULL, &stats);
     uint64_t bytes = stats.values.live_bytes;
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
+    for (unsigned level = 0; level < FI_VERSION_LEVELS_ALL; level++) {
         files += stats.levels[level].runs;
         bytes += stats.levels[level].bytes;
     }
-    return firn_storefile_progress_begin_steps(check->progress, "check", files, bytes, &check->step,
-                                               err);
+    return fi_storefile_progress_begin_steps(check->progress, "check", files, bytes, &check->step,
+                                             err);
 }
 
 static int
@@ -400,7 +399,7 @@ check_trees(struct check *check, struct damage *damage, firn_error *err)
     firn_error found;
     int rc = begin_trees(check, &found);
     if (rc == FIRN_OK) {
-        rc = firn_lsm_check(check->image->lsm, on_run_damage, damage, check->step, &found);
+        rc = fi_lsm_check(check->image->lsm, on_run_damage, damage, check->step, &found);
     }
     /* Damage that was reported in detail is not reported again as a whole. */
     if (rc == FIRN_CORRUPT && damage->count > before) {
@@ -414,15 +413,15 @@ check_trees(struct check *check, struct damage *damage, firn_error *err)
 static int
 check_archive(struct check *check, struct damage *damage, firn_error *err)
 {
-    struct firn_archive *archive = check->db->archive;
+    struct fi_archive *archive = check->db->archive;
     firn_error found;
     if (archive == NULL || damage->count > 0) {
         return FIRN_OK;
     }
     int rc =
-        firn_storefile_progress_begin_steps(check->progress, "check", 0, 0, &check->step, &found);
+        fi_storefile_progress_begin_steps(check->progress, "check", 0, 0, &check->step, &found);
     if (rc == FIRN_OK) {
-        rc = firn_archive_check(archive, on_run_damage, damage, check->step, &found);
+        rc = fi_archive_check(archive, on_run_damage, damage, check->step, &found);
     }
     return rc == FIRN_CORRUPT ? FIRN_OK : note(damage, rc, &found, err);
 }
@@ -433,40 +432,40 @@ check_all(struct check *check, struct damage *damage, firn_store_check_result *r
 {
     firn_error found;
     int rc;
-    FIRN_TRY(begin(check, err));
-    FIRN_TRY(note(damage, check_identity(check->db, &found), &found, err));
-    FIRN_TRY(note(damage, check_log(check, &found), &found, err));
-    FIRN_TRY(check_trees(check, damage, err));
-    FIRN_TRY(count_entries(check, report, damage, err));
-    FIRN_TRY(check_archive(check, damage, err));
+    FI_TRY(begin(check, err));
+    FI_TRY(note(damage, check_identity(check->db, &found), &found, err));
+    FI_TRY(note(damage, check_log(check, &found), &found, err));
+    FI_TRY(check_trees(check, damage, err));
+    FI_TRY(count_entries(check, report, damage, err));
+    FI_TRY(check_archive(check, damage, err));
     DCHECK(check->read_sequence <= check->last_sequence);
     report->log_records = check->read_count;
     report->damaged_count = damage->count;
     if (damage->count > 0) {
         rc = FIRN_CORRUPT;
-        firn_error_copy(err, &damage->first);
+        fi_error_copy(err, &damage->first);
     }
 out:
     return rc;
 }
 
 int
-firn_db_check(struct firn_db *db, const struct firn_db_check_options *options,
-              firn_store_check_result *report, firn_error *err)
+fi_db_check(struct firn_db *db, const struct fi_db_check_options *options,
+            firn_store_check_result *report, firn_error *err)
 {
-    static const struct firn_db_check_options none = {0};
+    static const struct fi_db_check_options none = {0};
     options = options != NULL ? options : &none;
     struct check check = {.db = db, .progress = options->progress};
     struct damage damage = {.on_damage = options->on_damage, .ctx = options->ctx};
-    struct firn_db_view_node node = {0};
+    struct fi_db_view_node node = {0};
     report->keyspaces = 0;
     report->entries = 0;
     /* This keeps the image, and what it sees. */
-    firn_db_view_register(db, &node, NULL, false);
+    fi_db_view_register(db, &node, NULL, false);
     check.image = node.image;
     int rc = check_all(&check, &damage, report, err);
-    firn_db_view_unregister(db, &node);
-    firn_buf_deinit(&check.counted);
-    firn_buf_deinit(&check.found);
+    fi_db_view_unregister(db, &node);
+    fi_buf_deinit(&check.counted);
+    fi_buf_deinit(&check.found);
     return rc;
 }

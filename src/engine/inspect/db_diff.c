@@ -27,15 +27,15 @@
 
 struct side {
     struct firn_db_view *view;
-    struct firn_buf names; /* each with its NUL, in byte order */
+    struct fi_buf names; /* each with its NUL, in byte order */
 };
 
 struct comparison {
     uint64_t time_ms;
     struct side before;
     struct side after;
-    const struct firn_db_diff_visitor *visitor;
-    const struct firn_step *step; /* may be NULL */
+    const struct fi_db_diff_visitor *visitor;
+    const struct fi_step *step; /* may be NULL */
 };
 
 /* ---- names ---- */
@@ -43,22 +43,22 @@ struct comparison {
 static int
 keep_name(void *ctx, const char *name)
 {
-    struct firn_buf *names = ctx;
-    bool is_own = firn_db_is_system_name(firn_str(name)) ||
-                  strncmp(name, FIRN_DB_TABLE_PREFIX, sizeof FIRN_DB_TABLE_PREFIX - 1) == 0;
-    return is_own ? FIRN_OK : firn_buf_append(names, name, strlen(name) + 1);
+    struct fi_buf *names = ctx;
+    bool is_own = fi_db_is_system_name(firn_str(name)) ||
+                  strncmp(name, FI_DB_TABLE_PREFIX, sizeof FI_DB_TABLE_PREFIX - 1) == 0;
+    return is_own ? FIRN_OK : fi_buf_append(names, name, strlen(name) + 1);
 }
 
 static int
 read_names(struct side *side, firn_error *err)
 {
-    int rc = firn_db_keyspace_list_in(side->view, keep_name, &side->names, err);
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a comparison") : rc;
+    int rc = fi_db_keyspace_list_in(side->view, keep_name, &side->names, err);
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "a comparison") : rc;
 }
 
 /* Whether names are in byte order, which the walk over both lists requires. */
 static bool
-are_ascending(const struct firn_buf *names)
+are_ascending(const struct fi_buf *names)
 {
     const char *before = "";
     for (size_t at = 0; at < names->size; at += strlen(before) + 1) {
@@ -82,70 +82,70 @@ name_at(const struct side *side, size_t at)
 
 /* What a view has of a keyspace; *out->tree is NULL if it has nothing. */
 static int
-side_of(const struct firn_db_diff_side *side, uint64_t time_ms, struct firn_lsm_diff_side *out,
+side_of(const struct fi_db_diff_side *side, uint64_t time_ms, struct fi_lsm_diff_side *out,
         firn_error *err)
 {
-    struct firn_db_tree *tree = NULL;
-    const struct firn_db_view_node *node = &side->view->node;
+    struct fi_db_tree *tree = NULL;
+    const struct fi_db_view_node *node = &side->view->node;
     DCHECK(side->view != NULL);
-    *out = (struct firn_lsm_diff_side){.view = &node->view, .time_ms = time_ms};
+    *out = (struct fi_lsm_diff_side){.view = &node->view, .time_ms = time_ms};
     if (side->keyspace == NULL) {
         return FIRN_OK;
     }
-    int rc = firn_db_get_tree(side->keyspace, node->image, &node->view, &tree, err);
+    int rc = fi_db_get_tree(side->keyspace, node->image, &node->view, &tree, err);
     if (rc == FIRN_OK && tree != NULL) {
         out->tree = tree->lsm_tree;
     }
     return rc;
 }
 
-static struct firn_db_diff_key
-key_of(const struct firn_lsm_difference *found)
+static struct fi_db_diff_key
+key_of(const struct fi_lsm_difference *found)
 {
     DCHECK(found->is_before || found->is_after);
-    return (struct firn_db_diff_key){.key = found->key,
-                                     .is_before = found->is_before,
-                                     .is_after = found->is_after,
-                                     .before = found->before,
-                                     .after = found->after};
+    return (struct fi_db_diff_key){.key = found->key,
+                                   .is_before = found->is_before,
+                                   .is_after = found->is_after,
+                                   .before = found->before,
+                                   .after = found->after};
 }
 
 /* The keyspace of a name in a view; NULL if there is none. */
 static int
-find_keyspace(const struct side *side, const char *name, struct firn_db_diff_side *out,
+find_keyspace(const struct side *side, const char *name, struct fi_db_diff_side *out,
               firn_error *err)
 {
     DCHECK(side->view != NULL);
-    *out = (struct firn_db_diff_side){.view = side->view};
-    int rc = firn_db_keyspace_open_in(side->view, name, &out->keyspace, err);
+    *out = (struct fi_db_diff_side){.view = side->view};
+    int rc = fi_db_keyspace_open_in(side->view, name, &out->keyspace, err);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 static int
 compare_keyspace(const struct comparison *comparison, const char *name, firn_error *err)
 {
-    const struct firn_db_diff_visitor *visitor = comparison->visitor;
-    struct firn_db_diff_side found_before;
-    struct firn_db_diff_side found_after;
-    struct firn_lsm_diff_side before;
-    struct firn_lsm_diff_side after;
-    struct firn_lsm_diff *diff = NULL;
-    struct firn_lsm_difference found;
+    const struct fi_db_diff_visitor *visitor = comparison->visitor;
+    struct fi_db_diff_side found_before;
+    struct fi_db_diff_side found_after;
+    struct fi_lsm_diff_side before;
+    struct fi_lsm_diff_side after;
+    struct fi_lsm_diff *diff = NULL;
+    struct fi_lsm_difference found;
     bool is_found = true;
     int rc;
-    FIRN_TRY(find_keyspace(&comparison->before, name, &found_before, err));
-    FIRN_TRY(find_keyspace(&comparison->after, name, &found_after, err));
-    FIRN_TRY(side_of(&found_before, comparison->time_ms, &before, err));
-    FIRN_TRY(side_of(&found_after, comparison->time_ms, &after, err));
-    FIRN_TRY(firn_lsm_diff_create(&before, &after, comparison->step, &diff, err));
-    FIRN_TRY(firn_lsm_diff_next(diff, &found, &is_found, err));
+    FI_TRY(find_keyspace(&comparison->before, name, &found_before, err));
+    FI_TRY(find_keyspace(&comparison->after, name, &found_after, err));
+    FI_TRY(side_of(&found_before, comparison->time_ms, &before, err));
+    FI_TRY(side_of(&found_after, comparison->time_ms, &after, err));
+    FI_TRY(fi_lsm_diff_create(&before, &after, comparison->step, &diff, err));
+    FI_TRY(fi_lsm_diff_next(diff, &found, &is_found, err));
     while (is_found) {
-        const struct firn_db_diff_key key = key_of(&found);
-        FIRN_TRY(visitor->visit(visitor->ctx, name, &key));
-        FIRN_TRY(firn_lsm_diff_next(diff, &found, &is_found, err));
+        const struct fi_db_diff_key key = key_of(&found);
+        FI_TRY(visitor->visit(visitor->ctx, name, &key));
+        FI_TRY(fi_lsm_diff_next(diff, &found, &is_found, err));
     }
 out:
-    firn_lsm_diff_destroy(diff);
+    fi_lsm_diff_destroy(diff);
     return rc;
 }
 
@@ -153,7 +153,7 @@ static int
 visit_keyspace(const struct comparison *comparison, const char *name, bool is_before, bool is_after,
                firn_error *err)
 {
-    const struct firn_db_diff_visitor *visitor = comparison->visitor;
+    const struct fi_db_diff_visitor *visitor = comparison->visitor;
     DCHECK(is_before || is_after);
     if (visitor->keyspace != NULL && strcmp(visitor->keyspace, name) != 0) {
         return FIRN_OK;
@@ -192,80 +192,79 @@ static int
 open_side(struct firn_db *db, const char *reference, struct side *side, firn_error *err)
 {
     DCHECK(side->view == NULL);
-    int rc = reference != NULL ? firn_db_checkpoint_view(db, reference, &side->view, err)
-                               : firn_db_view_open(db, &side->view, err);
+    int rc = reference != NULL ? fi_db_checkpoint_view(db, reference, &side->view, err)
+                               : fi_db_view_open(db, &side->view, err);
     return rc == FIRN_OK ? read_names(side, err) : rc;
 }
 
 static void
 close_side(struct side *side)
 {
-    firn_db_view_close(side->view);
-    firn_buf_deinit(&side->names);
+    fi_db_view_close(side->view);
+    fi_buf_deinit(&side->names);
 }
 
 int
-firn_db_diff(struct firn_db *db, const char *before, const char *after,
-             const struct firn_db_diff_visitor *visitor, firn_error *err)
+fi_db_diff(struct firn_db *db, const char *before, const char *after,
+           const struct fi_db_diff_visitor *visitor, firn_error *err)
 {
-    struct comparison comparison = {.time_ms = firn_db_time_ms(db), .visitor = visitor};
+    struct comparison comparison = {.time_ms = fi_db_time_ms(db), .visitor = visitor};
     int rc;
     DCHECK(visitor->visit != NULL);
-    FIRN_TRY(open_side(db, before, &comparison.before, err));
-    FIRN_TRY(open_side(db, after, &comparison.after, err));
-    FIRN_TRY(firn_storefile_progress_begin_steps(visitor->progress, "read", 0, 0, &comparison.step,
-                                                 err));
-    FIRN_TRY(compare_all(&comparison, err));
+    FI_TRY(open_side(db, before, &comparison.before, err));
+    FI_TRY(open_side(db, after, &comparison.after, err));
+    FI_TRY(
+        fi_storefile_progress_begin_steps(visitor->progress, "read", 0, 0, &comparison.step, err));
+    FI_TRY(compare_all(&comparison, err));
 out:
     close_side(&comparison.before);
     close_side(&comparison.after);
-    firn_db_jobs_wake_collection(db);
+    fi_db_jobs_wake_collection(db);
     return rc;
 }
 
 /* ---- one keyspace, at the caller's pace ---- */
 
-struct firn_db_diff_walk {
-    struct firn_lsm_diff *diff;
-    const struct firn_step *step;
+struct fi_db_diff_walk {
+    struct fi_lsm_diff *diff;
+    const struct fi_step *step;
 };
 
 int
-firn_db_diff_walk_open(struct firn_db *db, const struct firn_db_diff_side *before,
-                       const struct firn_db_diff_side *after,
-                       struct firn_storefile_progress *progress, struct firn_db_diff_walk **out,
-                       firn_error *err)
+fi_db_diff_walk_open(struct firn_db *db, const struct fi_db_diff_side *before,
+                     const struct fi_db_diff_side *after, struct fi_storefile_progress *progress,
+                     struct fi_db_diff_walk **out, firn_error *err)
 {
-    uint64_t time_ms = firn_db_time_ms(db);
-    struct firn_db_diff_walk *walk = firn_alloc_zeroed(sizeof *walk);
-    struct firn_lsm_diff_side sides[2];
+    uint64_t time_ms = fi_db_time_ms(db);
+    struct fi_db_diff_walk *walk = fi_alloc_zeroed(sizeof *walk);
+    struct fi_lsm_diff_side sides[2];
     int rc;
     *out = NULL;
     if (walk == NULL) {
-        return firn_error_no_memory(err, "a comparison");
+        return fi_error_no_memory(err, "a comparison");
     }
     if (before->view->db != db || after->view->db != db) {
-        rc = firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
+        rc = fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
         goto out;
     }
-    FIRN_TRY(side_of(before, time_ms, &sides[0], err));
-    FIRN_TRY(side_of(after, time_ms, &sides[1], err));
-    FIRN_TRY(firn_storefile_progress_begin_steps(progress, "read", 0, 0, &walk->step, err));
-    FIRN_TRY(firn_lsm_diff_create(&sides[0], &sides[1], walk->step, &walk->diff, err));
+    FI_TRY(side_of(before, time_ms, &sides[0], err));
+    FI_TRY(side_of(after, time_ms, &sides[1], err));
+    FI_TRY(fi_storefile_progress_begin_steps(progress, "read", 0, 0, &walk->step, err));
+    FI_TRY(fi_lsm_diff_create(&sides[0], &sides[1], walk->step, &walk->diff, err));
     *out = walk;
     walk = NULL;
 out:
-    firn_db_diff_walk_close(walk);
+    fi_db_diff_walk_close(walk);
     return rc;
 }
 
 int
-firn_db_diff_walk_next(struct firn_db_diff_walk *walk, struct firn_db_diff_key *out,
-                       bool *out_found, firn_error *err)
+fi_db_diff_walk_next(struct fi_db_diff_walk *walk, struct fi_db_diff_key *out, bool *out_found,
+                     firn_error *err)
 {
-    struct firn_lsm_difference found;
+    struct fi_lsm_difference found;
     DCHECK(walk->diff != NULL);
-    int rc = firn_lsm_diff_next(walk->diff, &found, out_found, err);
+    int rc = fi_lsm_diff_next(walk->diff, &found, out_found, err);
     if (rc == FIRN_OK && *out_found) {
         *out = key_of(&found);
     }
@@ -273,10 +272,10 @@ firn_db_diff_walk_next(struct firn_db_diff_walk *walk, struct firn_db_diff_key *
 }
 
 void
-firn_db_diff_walk_close(struct firn_db_diff_walk *walk)
+fi_db_diff_walk_close(struct fi_db_diff_walk *walk)
 {
     if (walk != NULL) {
-        firn_lsm_diff_destroy(walk->diff);
-        firn_free(walk);
+        fi_lsm_diff_destroy(walk->diff);
+        fi_free(walk);
     }
 }

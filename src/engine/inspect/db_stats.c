@@ -29,7 +29,7 @@ read_counter(const _Atomic uint64_t *counter)
 }
 
 static firn_store_level
-level_of(const struct firn_lsm_level_stats *stats)
+level_of(const struct fi_lsm_level_stats *stats)
 {
     return (firn_store_level){.files = stats->runs,
                               .bytes = stats->bytes,
@@ -38,16 +38,16 @@ level_of(const struct firn_lsm_level_stats *stats)
 }
 
 static void
-gather_trees(struct firn_lsm *lsm, firn_store_statistics *out)
+gather_trees(struct fi_lsm *lsm, firn_store_statistics *out)
 {
-    struct firn_lsm_stats stats;
-    firn_lsm_stats(lsm, NULL, &stats);
-    for (size_t i = 0; i < FIRN_VERSION_LEVELS; i++) {
+    struct fi_lsm_stats stats;
+    fi_lsm_stats(lsm, NULL, &stats);
+    for (size_t i = 0; i < FI_VERSION_LEVELS; i++) {
         out->levels[i] = level_of(&stats.levels[i]);
         out->file_bytes += stats.levels[i].bytes;
     }
-    out->history = level_of(&stats.levels[FIRN_VERSION_HISTORY]);
-    out->file_bytes += stats.levels[FIRN_VERSION_HISTORY].bytes;
+    out->history = level_of(&stats.levels[FI_VERSION_HISTORY]);
+    out->file_bytes += stats.levels[FI_VERSION_HISTORY].bytes;
     out->value_files = stats.values.files;
     out->value_bytes = stats.values.bytes;
     out->value_live_bytes = stats.values.live_bytes;
@@ -71,8 +71,8 @@ gather_trees(struct firn_lsm *lsm, firn_store_statistics *out)
 static void
 gather_cache(struct firn_db *db, firn_store_statistics *out)
 {
-    struct firn_block_cache_stats stats;
-    firn_block_cache_stats(db->cache, &stats);
+    struct fi_block_cache_stats stats;
+    fi_block_cache_stats(db->cache, &stats);
     out->cache_bytes = stats.used_bytes + stats.beyond_bytes;
     out->cache_hits = stats.hits;
     out->cache_misses = stats.misses;
@@ -82,19 +82,19 @@ gather_cache(struct firn_db *db, firn_store_statistics *out)
 static void
 gather_jobs(struct firn_db *db, firn_store_statistics *out)
 {
-    struct firn_db_jobs *jobs = &db->jobs;
-    firn_os_mutex_lock(&jobs->mutex);
+    struct fi_db_jobs *jobs = &db->jobs;
+    fi_os_mutex_lock(&jobs->mutex);
     out->background_failures = jobs->failure_count;
     out->background_code = jobs->last_code;
     memcpy(out->background_error, jobs->last_text, sizeof out->background_error);
-    firn_os_mutex_unlock(&jobs->mutex);
+    fi_os_mutex_unlock(&jobs->mutex);
     out->is_full = atomic_load(&db->space.is_full);
 }
 
 static void
 gather_counters(const struct firn_db *db, firn_store_statistics *out)
 {
-    const struct firn_db_counters *counters = &db->counters;
+    const struct fi_db_counters *counters = &db->counters;
     out->commits = read_counter(&counters->commits);
     out->commit_bytes = read_counter(&counters->commit_bytes);
     out->log_written_bytes = read_counter(&counters->log_bytes);
@@ -106,17 +106,17 @@ gather_counters(const struct firn_db *db, firn_store_statistics *out)
 }
 
 static void
-gather_keyspaces(struct firn_db *db, const struct firn_db_image *image, firn_store_statistics *out)
+gather_keyspaces(struct firn_db *db, const struct fi_db_image *image, firn_store_statistics *out)
 {
-    firn_os_mutex_lock(&db->state_mutex);
-    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
-        const struct firn_db_tree *tree = firn_db_trees_at(image, i);
-        bool is_there = tree->id != FIRN_DB_KEYSPACE_LIST && tree->id < image->next_id &&
+    fi_os_mutex_lock(&db->state_mutex);
+    for (size_t i = 0; i < fi_db_trees_count(image); i++) {
+        const struct fi_db_tree *tree = fi_db_trees_at(image, i);
+        bool is_there = tree->id != FI_DB_KEYSPACE_LIST && tree->id < image->next_id &&
                         !atomic_load_explicit(&tree->is_out, memory_order_relaxed);
         out->keyspaces += is_there ? 1 : 0;
     }
     out->snapshots = db->view_count;
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
 }
 
 /* ---- the disk ---- */
@@ -125,11 +125,11 @@ gather_keyspaces(struct firn_db *db, const struct firn_db_image *image, firn_sto
 enum { DEPTH_MAX = 3 };
 
 struct disk {
-    struct firn_os_dir *dir; /* the listed one */
-    uint64_t *into;          /* NULL: chosen by the name */
+    struct fi_os_dir *dir; /* the listed one */
+    uint64_t *into;        /* NULL: chosen by the name */
     firn_store_disk *out;
     uint64_t log_files;
-    struct firn_buf folders; /* names, each with its NUL */
+    struct fi_buf folders; /* names, each with its NUL */
 };
 
 static bool
@@ -145,27 +145,27 @@ static uint64_t *
 place_of(struct disk *disk, const char *name)
 {
     DCHECK(disk->into == NULL);
-    if (firn_db_log_is_name(name)) {
+    if (fi_db_log_is_name(name)) {
         return &disk->log_files;
     }
-    if (firn_lsm_is_name(name)) {
+    if (fi_lsm_is_name(name)) {
         return &disk->out->manifest_bytes;
     }
-    return strcmp(name, FIRN_STOREFILE_RESERVE_NAME) == 0 ? &disk->out->reserve_bytes
-                                                          : &disk->out->other_bytes;
+    return strcmp(name, FI_STOREFILE_RESERVE_NAME) == 0 ? &disk->out->reserve_bytes
+                                                        : &disk->out->other_bytes;
 }
 
 static int
-add_file(void *ctx, const struct firn_os_dirent *entry)
+add_file(void *ctx, const struct fi_os_dirent *entry)
 {
     struct disk *disk = ctx;
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     DCHECK(disk->dir != NULL);
-    if (firn_os_stat(disk->dir, entry->name, &stat, NULL) != FIRN_OK) {
+    if (fi_os_stat(disk->dir, entry->name, &stat, NULL) != FIRN_OK) {
         return FIRN_OK; /* it was removed meanwhile */
     }
-    if (stat.kind == FIRN_OS_DIR) {
-        return firn_buf_append(&disk->folders, entry->name, entry->name_size + 1);
+    if (stat.kind == FI_OS_DIR) {
+        return fi_buf_append(&disk->folders, entry->name, entry->name_size + 1);
     }
     uint64_t *into = disk->into == NULL                    ? place_of(disk, entry->name)
                      : disk->into != &disk->out->run_bytes ? disk->into
@@ -182,22 +182,22 @@ folder_of(const struct disk *disk, const char *name)
     if (disk->into != NULL) {
         return disk->into;
     }
-    return strcmp(name, FIRN_STOREFILE_PACKS_NAME) == 0 ? &disk->out->pack_bytes
-           : firn_lsm_is_name(name)                     ? &disk->out->run_bytes
-                                                        : &disk->out->other_bytes;
+    return strcmp(name, FI_STOREFILE_PACKS_NAME) == 0 ? &disk->out->pack_bytes
+           : fi_lsm_is_name(name)                     ? &disk->out->run_bytes
+                                                      : &disk->out->other_bytes;
 }
 
 static int
-add_folder(struct disk *disk, struct firn_os_dir *parent, const char *name, unsigned depth,
+add_folder(struct disk *disk, struct fi_os_dir *parent, const char *name, unsigned depth,
            firn_error *err)
 {
     DCHECK(depth <= DEPTH_MAX);
     struct disk inner = {.out = disk->out, .into = disk->into};
-    int rc = firn_os_dir_open_beneath(parent, name, &inner.dir, err);
+    int rc = fi_os_dir_open_beneath(parent, name, &inner.dir, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    rc = firn_os_dir_list(inner.dir, add_file, &inner, err);
+    rc = fi_os_dir_list(inner.dir, add_file, &inner, err);
     for (size_t at = 0; at < inner.folders.size && rc == FIRN_OK && depth < DEPTH_MAX;) {
         const char *folder = (const char *)inner.folders.data + at;
         struct disk deeper = {.out = disk->out, .into = folder_of(&inner, folder)};
@@ -205,9 +205,9 @@ add_folder(struct disk *disk, struct firn_os_dir *parent, const char *name, unsi
         at += strlen(folder) + 1;
     }
     disk->log_files += inner.log_files;
-    firn_buf_deinit(&inner.folders);
-    firn_os_dir_close(inner.dir);
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of files") : rc;
+    fi_buf_deinit(&inner.folders);
+    fi_os_dir_close(inner.dir);
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "the names of files") : rc;
 }
 
 /* If the directory cannot be read now, its numbers are unknown; the others are still reported. */
@@ -225,21 +225,21 @@ gather_disk(struct firn_db *db, firn_store_statistics *out)
 }
 
 int
-firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err)
+fi_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err)
 {
     const char *missing;
     (void)err;
     *out = (firn_store_statistics){.size = sizeof *out};
-    size_t slot = firn_epoch_enter(&db->epoch);
-    const struct firn_db_image *image = firn_db_image(db);
+    size_t slot = fi_epoch_enter(&db->epoch);
+    const struct fi_db_image *image = fi_db_image(db);
     gather_trees(image->lsm, out);
     gather_keyspaces(db, image, out);
-    out->log_bytes = db->log != NULL ? firn_log_size_bytes(db->log) : image->log_bytes;
-    firn_os_mutex_lock(&db->state_mutex);
-    out->checkpoint_memory_bytes = firn_history_memory_bytes(&image->history);
-    firn_os_mutex_unlock(&db->state_mutex);
-    out->missing_files = firn_lsm_missing_files(image->lsm, &missing);
-    firn_epoch_leave(&db->epoch, slot);
+    out->log_bytes = db->log != NULL ? fi_log_size_bytes(db->log) : image->log_bytes;
+    fi_os_mutex_lock(&db->state_mutex);
+    out->checkpoint_memory_bytes = fi_history_memory_bytes(&image->history);
+    fi_os_mutex_unlock(&db->state_mutex);
+    out->missing_files = fi_lsm_missing_files(image->lsm, &missing);
+    fi_epoch_leave(&db->epoch, slot);
     gather_cache(db, out);
     gather_jobs(db, out);
     gather_counters(db, out);
@@ -252,40 +252,40 @@ firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err)
 
 /* Text as a JSON string; bytes that are not UTF-8 appear as '?'. */
 static int
-append_text(struct firn_buf *out, const char *text)
+append_text(struct fi_buf *out, const char *text)
 {
-    bool is_utf8 = firn_utf8_is_valid(firn_str(text));
-    int rc = firn_buf_append_u8(out, '"');
+    bool is_utf8 = fi_utf8_is_valid(firn_str(text));
+    int rc = fi_buf_append_u8(out, '"');
     for (const char *at = text; *at != '\0' && rc == FIRN_OK; at++) {
         unsigned char byte = (unsigned char)*at;
         if (byte == '"' || byte == '\\') {
-            rc = firn_buf_append_format(out, "\\%c", byte);
+            rc = fi_buf_append_format(out, "\\%c", byte);
         } else if (byte < 0x20 || byte == 0x7f) {
-            rc = firn_buf_append_format(out, "\\u%04x", byte);
+            rc = fi_buf_append_format(out, "\\u%04x", byte);
         } else {
-            rc = firn_buf_append_u8(out, byte >= 0x80 && !is_utf8 ? '?' : byte);
+            rc = fi_buf_append_u8(out, byte >= 0x80 && !is_utf8 ? '?' : byte);
         }
     }
-    return rc == FIRN_OK ? firn_buf_append_u8(out, '"') : rc;
+    return rc == FIRN_OK ? fi_buf_append_u8(out, '"') : rc;
 }
 
 static int
-append_level(const firn_store_level *level, struct firn_buf *out)
+append_level(const firn_store_level *level, struct fi_buf *out)
 {
-    return firn_buf_append_format(out,
-                                  "{\"files\":%" PRIu64 ",\"bytes\":%" PRIu64
-                                  ",\"entries\":%" PRIu64 ",\"tombstones\":%" PRIu64 "}",
-                                  level->files, level->bytes, level->entries, level->tombstones);
+    return fi_buf_append_format(out,
+                                "{\"files\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"entries\":%" PRIu64
+                                ",\"tombstones\":%" PRIu64 "}",
+                                level->files, level->bytes, level->entries, level->tombstones);
 }
 
 static int
-append_levels(const firn_store_statistics *stats, struct firn_buf *out)
+append_levels(const firn_store_statistics *stats, struct fi_buf *out)
 {
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
-        FIRN_TRY_RETURN(firn_buf_append_str(out, i == 0 ? "{\"levels\":[" : ","));
-        FIRN_TRY_RETURN(append_level(&stats->levels[i], out));
+        FI_TRY_RETURN(fi_buf_append_str(out, i == 0 ? "{\"levels\":[" : ","));
+        FI_TRY_RETURN(append_level(&stats->levels[i], out));
     }
-    FIRN_TRY_RETURN(firn_buf_append_str(out, "],\"history\":"));
+    FI_TRY_RETURN(fi_buf_append_str(out, "],\"history\":"));
     return append_level(&stats->history, out);
 }
 
@@ -295,7 +295,7 @@ struct number {
 };
 
 static int
-append_numbers(const firn_store_statistics *stats, struct firn_buf *out)
+append_numbers(const firn_store_statistics *stats, struct fi_buf *out)
 {
     const struct number numbers[] = {
         {"keyspaces", stats->keyspaces},
@@ -346,7 +346,7 @@ append_numbers(const firn_store_statistics *stats, struct firn_buf *out)
     };
     int rc = FIRN_OK;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && rc == FIRN_OK; i++) {
-        rc = firn_buf_append_format(out, ",\"%s\":%" PRIu64, numbers[i].name, numbers[i].value);
+        rc = fi_buf_append_format(out, ",\"%s\":%" PRIu64, numbers[i].name, numbers[i].value);
     }
     return rc;
 }
@@ -359,15 +359,15 @@ hundredths(uint64_t a, uint64_t b)
 }
 
 static int
-append_quotient(struct firn_buf *out, const char *name, uint64_t a, uint64_t b)
+append_quotient(struct fi_buf *out, const char *name, uint64_t a, uint64_t b)
 {
     uint64_t value = hundredths(a, b);
-    return firn_buf_append_format(out, ",\"%s\":%" PRIu64 ".%02" PRIu64, name, value / 100,
-                                  value % 100);
+    return fi_buf_append_format(out, ",\"%s\":%" PRIu64 ".%02" PRIu64, name, value / 100,
+                                value % 100);
 }
 
 static int
-append_amplifications(const firn_store_statistics *stats, struct firn_buf *out)
+append_amplifications(const firn_store_statistics *stats, struct fi_buf *out)
 {
     uint64_t largest = 0;
     uint64_t sorted = stats->levels[0].files;
@@ -382,41 +382,41 @@ append_amplifications(const firn_store_statistics *stats, struct firn_buf *out)
     rc = rc == FIRN_OK ? append_quotient(out, "space_amplification", stats->file_bytes,
                                          largest + stats->value_live_bytes)
                        : rc;
-    return rc == FIRN_OK ? firn_buf_append_format(out, ",\"read_amplification\":%" PRIu64, sorted)
+    return rc == FIRN_OK ? fi_buf_append_format(out, ",\"read_amplification\":%" PRIu64, sorted)
                          : rc;
 }
 
 static int
-append_state(const firn_store_statistics *stats, struct firn_buf *out)
+append_state(const firn_store_statistics *stats, struct fi_buf *out)
 {
     int rc;
-    FIRN_TRY(firn_buf_append_format(
+    FI_TRY(fi_buf_append_format(
         out, ",\"is_full\":%s,\"background_error\":", stats->is_full ? "true" : "false"));
     if (stats->background_failures == 0) {
-        return firn_buf_append_str(out, "null}");
+        return fi_buf_append_str(out, "null}");
     }
-    rc = firn_buf_append_format(
+    rc = fi_buf_append_format(
         out, "{\"code\":\"%s\",\"message\":", firn_code_name(stats->background_code));
     rc = rc == FIRN_OK ? append_text(out, stats->background_error) : rc;
-    rc = rc == FIRN_OK ? firn_buf_append_str(out, "}}") : rc;
+    rc = rc == FIRN_OK ? fi_buf_append_str(out, "}}") : rc;
 out:
     return rc;
 }
 
 int
-firn_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
-                    const firn_slice *upper, firn_keyspace_size *out, firn_error *err)
+fi_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
+                  const firn_slice *upper, firn_keyspace_size *out, firn_error *err)
 {
-    const struct firn_lsm_range bounds = {lower.data == NULL ? firn_str("") : lower, upper};
-    struct firn_lsm_size found = {0};
+    const struct fi_lsm_range bounds = {lower.data == NULL ? firn_str("") : lower, upper};
+    struct fi_lsm_size found = {0};
     struct firn_db_view *view = NULL;
-    struct firn_db_tree *tree;
+    struct fi_db_tree *tree;
     int rc;
     *out = (firn_keyspace_size){.size = sizeof *out};
-    FIRN_TRY(firn_db_view_open(keyspace->db, &view, err));
-    FIRN_TRY(firn_db_get_tree(keyspace, view->node.image, &view->node.view, &tree, err));
+    FI_TRY(fi_db_view_open(keyspace->db, &view, err));
+    FI_TRY(fi_db_get_tree(keyspace, view->node.image, &view->node.view, &tree, err));
     if (tree != NULL) {
-        FIRN_TRY(firn_lsm_tree_size(tree->lsm_tree, &bounds, &found, err));
+        FI_TRY(fi_lsm_tree_size(tree->lsm_tree, &bounds, &found, err));
     }
     out->file_bytes = found.file_bytes;
     out->file_entries = found.file_entries;
@@ -424,41 +424,40 @@ firn_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
     out->memory_bytes = found.memory_bytes;
     out->memory_entries = found.memory_entries;
 out:
-    firn_db_view_close(view);
+    fi_db_view_close(view);
     return rc;
 }
 
 int
-firn_db_stats_visit_parts(const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
-                          int (*visit)(void *ctx, const struct firn_lsm_part *part,
-                                       firn_error *err),
-                          void *ctx, firn_error *err)
+fi_db_stats_visit_parts(const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                        int (*visit)(void *ctx, const struct fi_lsm_part *part, firn_error *err),
+                        void *ctx, firn_error *err)
 {
     struct firn_db_view *own = NULL;
-    struct firn_db_tree *tree;
+    struct fi_db_tree *tree;
     int rc;
     if (view != NULL && view->db != keyspace->db) {
-        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
+        return fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
     if (view == NULL) {
-        FIRN_TRY(firn_db_view_open(keyspace->db, &own, err));
+        FI_TRY(fi_db_view_open(keyspace->db, &own, err));
         view = own;
     }
-    FIRN_TRY(firn_db_get_tree(keyspace, view->node.image, &view->node.view, &tree, err));
+    FI_TRY(fi_db_get_tree(keyspace, view->node.image, &view->node.view, &tree, err));
     if (tree != NULL) {
-        FIRN_TRY(firn_lsm_tree_visit_parts(tree->lsm_tree, &view->node.view, visit, ctx, err));
+        FI_TRY(fi_lsm_tree_visit_parts(tree->lsm_tree, &view->node.view, visit, ctx, err));
     }
 out:
-    firn_db_view_close(own);
+    fi_db_view_close(own);
     return rc;
 }
 
 int
-firn_db_stats_json(const firn_store_statistics *stats, struct firn_buf *out, firn_error *err)
+fi_db_stats_json(const firn_store_statistics *stats, struct fi_buf *out, firn_error *err)
 {
     int rc = append_levels(stats, out);
     rc = rc == FIRN_OK ? append_numbers(stats, out) : rc;
     rc = rc == FIRN_OK ? append_amplifications(stats, out) : rc;
     rc = rc == FIRN_OK ? append_state(stats, out) : rc;
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "statistics");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "statistics");
 }

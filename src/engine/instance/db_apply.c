@@ -32,27 +32,27 @@
  * at a time.
  */
 
-struct firn_db_ranges_set {
-    struct firn_db_tree *tree;
-    struct firn_range_set set;
+struct fi_db_ranges_set {
+    struct fi_db_tree *tree;
+    struct fi_range_set set;
 };
 
 static size_t
-set_count(const struct firn_db_ranges *ranges)
+set_count(const struct fi_db_ranges *ranges)
 {
-    return ranges->sets.size / sizeof(struct firn_db_ranges_set *);
+    return ranges->sets.size / sizeof(struct fi_db_ranges_set *);
 }
 
-static struct firn_db_ranges_set *
-set_at(const struct firn_db_ranges *ranges, size_t i)
+static struct fi_db_ranges_set *
+set_at(const struct fi_db_ranges *ranges, size_t i)
 {
     DCHECK(i < set_count(ranges));
-    return ((struct firn_db_ranges_set **)(void *)ranges->sets.data)[i];
+    return ((struct fi_db_ranges_set **)(void *)ranges->sets.data)[i];
 }
 
 /* In batches for a read-only handle, which will be refused, there are no trees. */
 static uint64_t
-place_number(const struct firn_db_tree *tree)
+place_number(const struct fi_db_tree *tree)
 {
     return tree == NULL ? 0 : (uint64_t)tree->id + 1;
 }
@@ -60,18 +60,18 @@ place_number(const struct firn_db_tree *tree)
 /* Where the set of a tree is or belongs: they are in the order of the trees' numbers. A commit may
  * delete ranges of very many trees. */
 static size_t
-place_of(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree)
+place_of(const struct fi_db_ranges *ranges, const struct fi_db_tree *tree)
 {
     size_t low = 0;
     size_t high = set_count(ranges);
-    FIRN_SEARCH_FIRST(low, high, middle,
-                      place_number(set_at(ranges, middle)->tree) < place_number(tree));
+    FI_SEARCH_FIRST(low, high, middle,
+                    place_number(set_at(ranges, middle)->tree) < place_number(tree));
     return low;
 }
 
 /* NULL if there is none. */
-static struct firn_db_ranges_set *
-find_set(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree)
+static struct fi_db_ranges_set *
+find_set(const struct fi_db_ranges *ranges, const struct fi_db_tree *tree)
 {
     size_t place = place_of(ranges, tree);
     return place < set_count(ranges) && set_at(ranges, place)->tree == tree ? set_at(ranges, place)
@@ -79,22 +79,22 @@ find_set(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree)
 }
 
 /* The set of a tree, created if necessary; NULL if there is no memory. */
-static struct firn_db_ranges_set *
-set_of(struct firn_db_ranges *ranges, struct firn_db_tree *tree)
+static struct fi_db_ranges_set *
+set_of(struct fi_db_ranges *ranges, struct fi_db_tree *tree)
 {
-    struct firn_db_ranges_set *set = find_set(ranges, tree);
+    struct fi_db_ranges_set *set = find_set(ranges, tree);
     if (set != NULL) {
         return set;
     }
-    if (firn_buf_reserve(&ranges->sets, sizeof(void *)) == FIRN_OK) {
-        set = firn_alloc_zeroed(sizeof *set);
+    if (fi_buf_reserve(&ranges->sets, sizeof(void *)) == FIRN_OK) {
+        set = fi_alloc_zeroed(sizeof *set);
     }
     if (set != NULL) {
         size_t place = place_of(ranges, tree);
         size_t after = set_count(ranges) - place;
         set->tree = tree;
-        CHECK(firn_buf_append(&ranges->sets, &set, sizeof(void *)) == FIRN_OK);
-        struct firn_db_ranges_set **sets = (void *)ranges->sets.data;
+        CHECK(fi_buf_append(&ranges->sets, &set, sizeof(void *)) == FIRN_OK);
+        struct fi_db_ranges_set **sets = (void *)ranges->sets.data;
         memmove(sets + place + 1, sets + place, after * sizeof(void *));
         sets[place] = set;
     }
@@ -103,36 +103,36 @@ set_of(struct firn_db_ranges *ranges, struct firn_db_tree *tree)
 }
 
 int
-firn_db_apply_ranges_add(struct firn_db_ranges *ranges, struct firn_db_tree *tree, firn_slice lower,
-                         firn_slice upper, size_t index, firn_error *err)
+fi_db_apply_ranges_add(struct fi_db_ranges *ranges, struct fi_db_tree *tree, firn_slice lower,
+                       firn_slice upper, size_t index, firn_error *err)
 {
-    const struct firn_range range = {lower, upper, (uint64_t)index + 1};
-    DCHECK(firn_slice_compare(lower, upper) < 0);
-    struct firn_db_ranges_set *set = set_of(ranges, tree);
-    return set == NULL ? firn_error_no_memory(err, "a batch")
-                       : firn_range_set_add(&set->set, &range, err);
+    const struct fi_range range = {lower, upper, (uint64_t)index + 1};
+    DCHECK(fi_slice_compare(lower, upper) < 0);
+    struct fi_db_ranges_set *set = set_of(ranges, tree);
+    return set == NULL ? fi_error_no_memory(err, "a batch")
+                       : fi_range_set_add(&set->set, &range, err);
 }
 
 void
-firn_db_apply_ranges_deinit(struct firn_db_ranges *ranges)
+fi_db_apply_ranges_deinit(struct fi_db_ranges *ranges)
 {
     for (size_t i = 0; i < set_count(ranges); i++) {
-        firn_range_set_deinit(&set_at(ranges, i)->set);
-        firn_free(set_at(ranges, i));
+        fi_range_set_deinit(&set_at(ranges, i)->set);
+        fi_free(set_at(ranges, i));
     }
-    firn_buf_deinit(&ranges->sets);
+    fi_buf_deinit(&ranges->sets);
 }
 
-const struct firn_range_set *
-firn_db_apply_ranges_of(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree)
+const struct fi_range_set *
+fi_db_apply_ranges_of(const struct fi_db_ranges *ranges, const struct fi_db_tree *tree)
 {
-    const struct firn_db_ranges_set *found = find_set(ranges, tree);
+    const struct fi_db_ranges_set *found = find_set(ranges, tree);
     return found != NULL ? &found->set : NULL;
 }
 
 /* ranges_covers may be called between begin and end. For the leader only. */
 static void
-ranges_begin(const struct firn_db_ranges *ranges)
+ranges_begin(const struct fi_db_ranges *ranges)
 {
     for (size_t i = 0; i < set_count(ranges); i++) {
         DCHECK(set_at(ranges, i)->tree->later == NULL);
@@ -141,7 +141,7 @@ ranges_begin(const struct firn_db_ranges *ranges)
 }
 
 static void
-ranges_end(const struct firn_db_ranges *ranges)
+ranges_end(const struct fi_db_ranges *ranges)
 {
     for (size_t i = 0; i < set_count(ranges); i++) {
         DCHECK(set_at(ranges, i)->tree->later == &set_at(ranges, i)->set);
@@ -151,71 +151,71 @@ ranges_end(const struct firn_db_ranges *ranges)
 
 /* Whether a range delete whose number is larger than `above` covers the key. */
 static bool
-covers_above(const struct firn_range_set *set, firn_slice key, uint64_t number)
+covers_above(const struct fi_range_set *set, firn_slice key, uint64_t number)
 {
-    static const struct firn_view_interval everything = {1, UINT64_MAX};
-    static const struct firn_view all = {&everything, 1, 0, NULL};
-    return firn_range_set_covering(set, key, &all, number) != 0;
+    static const struct fi_view_interval everything = {1, UINT64_MAX};
+    static const struct fi_view all = {&everything, 1, 0, NULL};
+    return fi_range_set_covering(set, key, &all, number) != 0;
 }
 
 /* Whether an operation after number `index` deletes a range that contains the key. */
 static bool
-ranges_covers(const struct firn_db_tree *tree, firn_slice key, size_t index)
+ranges_covers(const struct fi_db_tree *tree, firn_slice key, size_t index)
 {
     return tree->later != NULL && covers_above(tree->later, key, (uint64_t)index + 1);
 }
 
 bool
-firn_db_apply_ranges_deletes(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree,
-                             firn_slice key, size_t index)
+fi_db_apply_ranges_deletes(const struct fi_db_ranges *ranges, const struct fi_db_tree *tree,
+                           firn_slice key, size_t index)
 {
-    const struct firn_db_ranges_set *found = find_set(ranges, tree);
+    const struct fi_db_ranges_set *found = find_set(ranges, tree);
     return found != NULL && covers_above(&found->set, key, (uint64_t)index);
 }
 
-static struct firn_entry
-entry_of(const struct firn_db_op *op, const struct firn_db_apply *commit)
+static struct fi_entry
+entry_of(const struct fi_db_op *op, const struct fi_db_apply *commit)
 {
     const uint8_t *body = commit->body;
-    return (struct firn_entry){.key = firn_bytes(body + op->key_offset, op->key_size),
-                               .value = firn_bytes(body + op->value_offset, op->value_size),
-                               .sequence = commit->sequence,
-                               .kind = (enum firn_entry_kind)op->kind};
+    return (struct fi_entry){.key = firn_bytes(body + op->key_offset, op->key_size),
+                             .value = firn_bytes(body + op->value_offset, op->value_size),
+                             .sequence = commit->sequence,
+                             .kind = (enum fi_entry_kind)op->kind};
 }
 
 static bool
-is_left_out(const struct firn_db_apply *commit, size_t i, const struct firn_entry *entry)
+is_left_out(const struct fi_db_apply *commit, size_t i, const struct fi_entry *entry)
 {
-    const struct firn_db_tree *tree = commit->ops[i].tree;
-    if (commit->is_replay && commit->sequence <= firn_lsm_tree_flushed(tree->lsm_tree)) {
+    const struct fi_db_tree *tree = commit->ops[i].tree;
+    if (commit->is_replay && commit->sequence <= fi_lsm_tree_flushed(tree->lsm_tree)) {
         return true;
     }
-    return entry->kind != FIRN_ENTRY_RANGE_DELETE && ranges_covers(tree, entry->key, i);
+    return entry->kind != FI_ENTRY_RANGE_DELETE && ranges_covers(tree, entry->key, i);
 }
 
 static void
-prepare(const struct firn_db_apply *commit, const struct firn_db_op *op)
+prepare(const struct fi_db_apply *commit, const struct fi_db_op *op)
 {
-    if (op->kind != FIRN_ENTRY_RANGE_DELETE) {
-        firn_lsm_tree_prepare(op->tree->lsm_tree, entry_of(op, commit).key, commit->sequence);
+    if (op->kind != FI_ENTRY_RANGE_DELETE) {
+        fi_lsm_tree_prepare(op->tree->lsm_tree, entry_of(op, commit).key, commit->sequence);
     }
 }
 
 static int
-apply_all(const struct firn_db_apply *commit, firn_error *err)
+apply_all(const struct fi_db_apply *commit, firn_error *err)
 {
     for (size_t i = commit->count; i > 0; i--) {
-        struct firn_db_tree *tree = commit->ops[i - 1].tree;
-        struct firn_entry entry = entry_of(&commit->ops[i - 1], commit);
+        struct fi_db_tree *tree = commit->ops[i - 1].tree;
+        struct fi_entry entry = entry_of(&commit->ops[i - 1], commit);
         if (i > 1) {
             prepare(commit, &commit->ops[i - 2]);
         }
         if (is_left_out(commit, i - 1, &entry)) {
             continue;
         }
-        const struct firn_lsm_place place = {commit->segment,
-                                             commit->body_offset + commit->ops[i - 1].value_offset};
-        int rc = firn_lsm_tree_apply(tree->lsm_tree, &entry, &place, err);
+        const struct fi_lsm_place place = {commit->segment,
+                                           commit->body_offset + commit->ops[i - 1].value_offset};
+        int rc = fi_lsm_tree_apply(tree->lsm_tree, &entry, &place, err);
         DCHECK(rc != FIRN_EXISTS || i < commit->count); /* (I1) */
         if (rc != FIRN_OK && !(rc == FIRN_EXISTS && i < commit->count)) {
             return rc;
@@ -231,7 +231,7 @@ apply_all(const struct firn_db_apply *commit, firn_error *err)
 }
 
 void
-firn_db_apply_prepare(const struct firn_db_apply *commit)
+fi_db_apply_prepare(const struct fi_db_apply *commit)
 {
     DCHECK(commit->count > 0);
     prepare(commit, &commit->ops[commit->count - 1]);
@@ -240,16 +240,16 @@ firn_db_apply_prepare(const struct firn_db_apply *commit)
 /* Checks the first operation, which stands for all: the tree has the range deletes of the commit
  * (I2), and its runs do not have the commit already, except in a replay (I3). */
 static bool
-is_prepared(const struct firn_db_apply *commit)
+is_prepared(const struct fi_db_apply *commit)
 {
-    const struct firn_db_tree *tree = commit->count > 0 ? commit->ops[0].tree : NULL;
+    const struct fi_db_tree *tree = commit->count > 0 ? commit->ops[0].tree : NULL;
     return tree == NULL ||
-           (tree->later == firn_db_apply_ranges_of(commit->ranges, tree) &&
-            (commit->is_replay || commit->sequence > firn_lsm_tree_flushed(tree->lsm_tree)));
+           (tree->later == fi_db_apply_ranges_of(commit->ranges, tree) &&
+            (commit->is_replay || commit->sequence > fi_lsm_tree_flushed(tree->lsm_tree)));
 }
 
 int
-firn_db_apply(const struct firn_db_apply *commit, firn_error *err)
+fi_db_apply(const struct fi_db_apply *commit, firn_error *err)
 {
     DCHECK(commit->sequence > 0 && commit->segment > 0);
     ranges_begin(commit->ranges);
@@ -260,11 +260,11 @@ firn_db_apply(const struct firn_db_apply *commit, firn_error *err)
 }
 
 void
-firn_db_apply_end(struct firn_db_tree *tree, struct firn_db_name_end *end, uint64_t sequence)
+fi_db_apply_end(struct fi_db_tree *tree, struct fi_db_name_end *end, uint64_t sequence)
 {
     DCHECK(end->sequence == 0 && sequence > 0);
-    _Atomic(struct firn_db_name_end *) *link = &tree->ends;
-    struct firn_db_name_end *next;
+    _Atomic(struct fi_db_name_end *) *link = &tree->ends;
+    struct fi_db_name_end *next;
     end->sequence = sequence;
     while ((next = atomic_load_explicit(link, memory_order_relaxed)) != NULL) {
         link = &next->newer;

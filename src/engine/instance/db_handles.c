@@ -32,70 +32,70 @@ has_id(const void *record, const void *key)
 }
 
 void
-firn_db_handles_init(struct firn_db *db)
+fi_db_handles_init(struct firn_db *db)
 {
-    firn_hash_map_init(&db->keyspaces, sizeof(struct firn_db_keyspace *), hash_record, has_id);
+    fi_hash_map_init(&db->keyspaces, sizeof(struct firn_db_keyspace *), hash_record, has_id);
 }
 
 void
-firn_db_handles_discard(struct firn_db_keyspace *keyspace)
+fi_db_handles_discard(struct firn_db_keyspace *keyspace)
 {
     if (keyspace != NULL) {
         if (keyspace->attached != NULL) {
             keyspace->destroy_attached(keyspace->attached);
         }
-        firn_free(keyspace->name);
-        firn_free(keyspace);
+        fi_free(keyspace->name);
+        fi_free(keyspace);
     }
 }
 
 void
-firn_db_handles_destroy_all(struct firn_db *db)
+fi_db_handles_destroy_all(struct firn_db *db)
 {
     for (size_t i = 0; i < db->keyspaces.count; i++) {
-        firn_db_handles_discard(*(struct firn_db_keyspace **)firn_hash_map_at(&db->keyspaces, i));
+        fi_db_handles_discard(*(struct firn_db_keyspace **)fi_hash_map_at(&db->keyspaces, i));
     }
-    firn_hash_map_deinit(&db->keyspaces);
+    fi_hash_map_deinit(&db->keyspaces);
 }
 
 const char *
-firn_db_handles_name_of(struct firn_db *db, uint32_t id)
+fi_db_handles_name_of(struct firn_db *db, uint32_t id)
 {
-    firn_os_mutex_lock(&db->state_mutex);
-    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &id);
+    fi_os_mutex_lock(&db->state_mutex);
+    struct firn_db_keyspace **found = fi_hash_map_find(&db->keyspaces, hash_id(id), &id);
     const char *name = found != NULL ? (*found)->name : "";
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     return name;
 }
 
 struct firn_db_keyspace *
-firn_db_handles_find(struct firn_db *db, uint32_t id)
+fi_db_handles_find(struct firn_db *db, uint32_t id)
 {
-    firn_os_mutex_lock(&db->state_mutex);
-    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &id);
+    fi_os_mutex_lock(&db->state_mutex);
+    struct firn_db_keyspace **found = fi_hash_map_find(&db->keyspaces, hash_id(id), &id);
     struct firn_db_keyspace *keyspace = found != NULL ? *found : NULL;
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     return keyspace;
 }
 
 /* A handle that is not in the map yet. */
 static struct firn_db_keyspace *
-prepare(struct firn_db *db, struct firn_db_tree *tree, const char *name)
+prepare(struct firn_db *db, struct fi_db_tree *tree, const char *name)
 {
-    struct firn_db_keyspace *keyspace = firn_alloc_zeroed(sizeof *keyspace);
+    struct firn_db_keyspace *keyspace = fi_alloc_zeroed(sizeof *keyspace);
     if (keyspace == NULL) {
         return NULL;
     }
-    firn_os_process_init_mark(&keyspace->mark);
+    fi_os_process_init_mark(&keyspace->mark);
     keyspace->db = db;
     keyspace->id = tree->id;
     keyspace->tree = db->is_read_only ? NULL : tree; /* (I2) */
     keyspace->type = tree->type;
     keyspace->schema = tree->schema;
-    keyspace->is_system = firn_db_is_system_name(firn_str(name));
-    keyspace->name = firn_strdup(name);
+    keyspace->is_system = fi_db_is_system_name(firn_str(name));
+    keyspace->name = fi_strdup(name);
     if (keyspace->name == NULL) {
-        firn_db_handles_discard(keyspace);
+        fi_db_handles_discard(keyspace);
         return NULL;
     }
     return keyspace;
@@ -105,58 +105,58 @@ prepare(struct firn_db *db, struct firn_db_tree *tree, const char *name)
 enum { KEPT_FREE = 1 };
 
 static struct firn_db_keyspace *
-make_locked(struct firn_db *db, struct firn_db_tree *tree, const char *name)
+make_locked(struct firn_db *db, struct fi_db_tree *tree, const char *name)
 {
-    firn_os_mutex_assert_held(&db->state_mutex);
+    fi_os_mutex_assert_held(&db->state_mutex);
     const uint32_t id = tree->id;
-    DCHECK(firn_hash_map_find(&db->keyspaces, hash_id(id), &id) == NULL); /* (I1) */
-    if (!firn_hash_map_reserve(&db->keyspaces, 1 + KEPT_FREE)) {
+    DCHECK(fi_hash_map_find(&db->keyspaces, hash_id(id), &id) == NULL); /* (I1) */
+    if (!fi_hash_map_reserve(&db->keyspaces, 1 + KEPT_FREE)) {
         return NULL;
     }
     struct firn_db_keyspace *keyspace = prepare(db, tree, name);
     if (keyspace != NULL) {
-        CHECK(firn_hash_map_insert(&db->keyspaces, hash_id(id), &keyspace) != NULL);
+        CHECK(fi_hash_map_insert(&db->keyspaces, hash_id(id), &keyspace) != NULL);
     }
     return keyspace;
 }
 
 struct firn_db_keyspace *
-firn_db_handles_prepare_locked(struct firn_db *db, struct firn_db_tree *tree, const char *name)
+fi_db_handles_prepare_locked(struct firn_db *db, struct fi_db_tree *tree, const char *name)
 {
-    firn_os_mutex_assert_held(&db->state_mutex);
-    return firn_hash_map_reserve(&db->keyspaces, KEPT_FREE) ? prepare(db, tree, name) : NULL;
+    fi_os_mutex_assert_held(&db->state_mutex);
+    return fi_hash_map_reserve(&db->keyspaces, KEPT_FREE) ? prepare(db, tree, name) : NULL;
 }
 
 struct firn_db_keyspace *
-firn_db_handles_publish_locked(struct firn_db *db, struct firn_db_keyspace *prepared)
+fi_db_handles_publish_locked(struct firn_db *db, struct firn_db_keyspace *prepared)
 {
-    firn_os_mutex_assert_held(&db->state_mutex);
+    fi_os_mutex_assert_held(&db->state_mutex);
     const uint32_t id = prepared->id;
     DCHECK(db->is_changing_list && prepared->attached == NULL);
     DCHECK(db->is_read_only || prepared->tree != NULL); /* (I2) */
-    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &id);
+    struct firn_db_keyspace **found = fi_hash_map_find(&db->keyspaces, hash_id(id), &id);
     if (found != NULL) {
-        firn_db_handles_discard(prepared); /* (I1) */
+        fi_db_handles_discard(prepared); /* (I1) */
         return *found;
     }
-    CHECK(firn_hash_map_insert(&db->keyspaces, hash_id(id), &prepared) != NULL);
+    CHECK(fi_hash_map_insert(&db->keyspaces, hash_id(id), &prepared) != NULL);
     return prepared;
 }
 
 int
-firn_db_handles_get_locked(struct firn_db *db, struct firn_db_image *image, uint64_t id,
-                           const char *name, struct firn_db_keyspace **out, firn_error *err)
+fi_db_handles_get_locked(struct firn_db *db, struct fi_db_image *image, uint64_t id,
+                         const char *name, struct firn_db_keyspace **out, firn_error *err)
 {
-    firn_os_mutex_assert_held(&db->state_mutex);
-    struct firn_db_tree *tree = firn_db_trees_find(image, id);
+    fi_os_mutex_assert_held(&db->state_mutex);
+    struct fi_db_tree *tree = fi_db_trees_find(image, id);
     uint32_t key = (uint32_t)id;
     if (id > UINT32_MAX || tree == NULL) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s': the list of keyspaces names one that does not exist",
-                              firn_os_dir_path(db->dir));
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s': the list of keyspaces names one that does not exist",
+                            fi_os_dir_path(db->dir));
     }
-    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &key);
+    struct firn_db_keyspace **found = fi_hash_map_find(&db->keyspaces, hash_id(id), &key);
     *out = found != NULL ? *found : make_locked(db, tree, name);
     DCHECK(*out == NULL || (*out)->id == key);
-    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a keyspace");
+    return *out != NULL ? FIRN_OK : fi_error_no_memory(err, "a keyspace");
 }

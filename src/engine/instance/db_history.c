@@ -10,31 +10,31 @@
 #include "instance/db_handle.h"
 
 int
-firn_db_history_encode(struct firn_db *db, struct firn_buf *out, firn_error *err)
+fi_db_history_encode(struct firn_db *db, struct fi_buf *out, firn_error *err)
 {
-    firn_os_mutex_lock(&db->state_mutex);
-    int rc = firn_history_format_put(&firn_db_image(db)->history, out);
-    firn_os_mutex_unlock(&db->state_mutex);
-    return rc == FIRN_OK ? rc : firn_error_no_memory(err, "the history of a store");
+    fi_os_mutex_lock(&db->state_mutex);
+    int rc = fi_history_format_put(&fi_db_image(db)->history, out);
+    fi_os_mutex_unlock(&db->state_mutex);
+    return rc == FIRN_OK ? rc : fi_error_no_memory(err, "the history of a store");
 }
 
 int
-firn_db_history_save_before(struct firn_db *db, uint64_t segment, firn_error *err)
+fi_db_history_save_before(struct firn_db *db, uint64_t segment, firn_error *err)
 {
-    struct firn_db_image *image = firn_db_image(db);
-    struct firn_history *history = &image->history;
-    struct firn_buf bytes = {0};
+    struct fi_db_image *image = fi_db_image(db);
+    struct fi_history *history = &image->history;
+    struct fi_buf bytes = {0};
     int rc;
-    DCHECK(firn_db_is_led(db) && history->saved_sequence <= history->sequence);
+    DCHECK(fi_db_is_led(db) && history->saved_sequence <= history->sequence);
     if (history->first_segment == 0 || history->first_segment >= segment) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_db_history_encode(db, &bytes, err));
+    FI_TRY(fi_db_history_encode(db, &bytes, err));
     DCHECK(bytes.size > 0); /* for MANIFEST, empty means no history */
-    FIRN_TRY(firn_lsm_install_history(image->lsm, firn_buf_slice(&bytes), history->sequence, err));
+    FI_TRY(fi_lsm_install_history(image->lsm, fi_buf_slice(&bytes), history->sequence, err));
     history->saved_sequence = history->sequence;
     history->first_segment = 0;
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }

@@ -8,9 +8,9 @@
  * compaction after another until lsm/ has no more. A request submits a job if none runs; if one
  * runs, the request makes it look once more before it ends:
  *
- * (I1) After firn_db_jobs_wake there is a job that has yet to ask lsm/ for work, or that will ask
+ * (I1) After fi_db_jobs_wake there is a job that has yet to ask lsm/ for work, or that will ask
  *      again. So nothing that could be done is left undone.
- * (I2) A job that fails notes its failure and ends; firn_db_pace_admit returns each failure to one
+ * (I2) A job that fails notes its failure and ends; fi_db_pace_admit returns each failure to one
  *      commit. That commit asks for flushes again, so a flush that cannot be done refuses every
  *      commit, with its reason, until it can. Compactions are asked for when a flush has ended: one
  *      that cannot be done, because a run is damaged, costs one commit for each memtable, until
@@ -41,16 +41,16 @@
  * that ends soon after it has written leaves its compactions to the next one. */
 enum { LEVEL0_BUSY = 2 };
 
-static const struct firn_compaction_work_wish flush_wish = {.flushes = true};
-static const struct firn_compaction_work_wish compaction_wish = {.compactions = true};
+static const struct fi_compaction_work_wish flush_wish = {.flushes = true};
+static const struct fi_compaction_work_wish compaction_wish = {.compactions = true};
 
 /* ---- failures ---- */
 
-/* For firn_db_stats. */
+/* For fi_db_stats. */
 static void
-record_failure_locked(struct firn_db_jobs *jobs, const firn_error *err)
+record_failure_locked(struct fi_db_jobs *jobs, const firn_error *err)
 {
-    firn_os_mutex_assert_held(&jobs->mutex);
+    fi_os_mutex_assert_held(&jobs->mutex);
     DCHECK(err->code != FIRN_OK);
     jobs->failure_count++;
     jobs->last_code = err->code;
@@ -61,41 +61,41 @@ record_failure_locked(struct firn_db_jobs *jobs, const firn_error *err)
 }
 
 static void
-note_failure_locked(struct firn_db_jobs *jobs, const firn_error *err)
+note_failure_locked(struct fi_db_jobs *jobs, const firn_error *err)
 {
-    firn_os_mutex_assert_held(&jobs->mutex);
+    fi_os_mutex_assert_held(&jobs->mutex);
     record_failure_locked(jobs, err);
     if (!jobs->has_failure) {
         jobs->has_failure = true;
         jobs->failure = *err;
     }
-    firn_os_cond_broadcast(&jobs->changed);
+    fi_os_cond_broadcast(&jobs->changed);
 }
 
 void
-firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err)
+fi_db_jobs_note_failure(struct firn_db *db, const firn_error *err)
 {
-    firn_os_mutex_lock(&db->jobs.mutex);
+    fi_os_mutex_lock(&db->jobs.mutex);
     note_failure_locked(&db->jobs, err);
-    firn_os_mutex_unlock(&db->jobs.mutex);
+    fi_os_mutex_unlock(&db->jobs.mutex);
 }
 
 int
-firn_db_jobs_take_failure(struct firn_db *db, firn_error *err)
+fi_db_jobs_take_failure(struct firn_db *db, firn_error *err)
 {
-    struct firn_db_jobs *jobs = &db->jobs;
+    struct fi_db_jobs *jobs = &db->jobs;
     int rc = FIRN_OK;
     DCHECK(err != NULL);
     if (!atomic_load(&jobs->has_failure)) {
         return FIRN_OK;
     }
-    firn_os_mutex_lock(&jobs->mutex);
+    fi_os_mutex_lock(&jobs->mutex);
     if (jobs->has_failure) {
         jobs->has_failure = false;
         *err = jobs->failure;
-        rc = firn_error_prefix(err, "background work of '%s' failed", firn_os_dir_path(db->dir));
+        rc = fi_error_prefix(err, "background work of '%s' failed", fi_os_dir_path(db->dir));
     }
-    firn_os_mutex_unlock(&jobs->mutex);
+    fi_os_mutex_unlock(&jobs->mutex);
     return rc;
 }
 
@@ -103,24 +103,24 @@ firn_db_jobs_take_failure(struct firn_db *db, firn_error *err)
 
 /* Does one flush or compaction, if there is any. */
 static int
-do_work(struct firn_db *db, const struct firn_compaction_work_wish *wish, bool *out_did,
+do_work(struct firn_db *db, const struct fi_compaction_work_wish *wish, bool *out_did,
         firn_error *err)
 {
     DCHECK(!db->is_read_only && (wish->flushes || wish->compactions));
-    struct firn_compaction_work *work;
-    struct firn_compaction_work_wish within = *wish;
-    within.room_bytes = firn_db_space_room(db);
-    int rc = firn_compaction_work_pick(firn_db_image(db)->lsm, &within, &work, err);
+    struct fi_compaction_work *work;
+    struct fi_compaction_work_wish within = *wish;
+    within.room_bytes = fi_db_space_room(db);
+    int rc = fi_compaction_work_pick(fi_db_image(db)->lsm, &within, &work, err);
     *out_did = rc == FIRN_OK && work != NULL;
     if (*out_did) {
-        bool is_flush = firn_compaction_work_kind(work) == FIRN_COMPACTION_WORK_FLUSH;
-        rc = firn_compaction_run(work, err);
-        firn_db_space_sync_removals(db);
+        bool is_flush = fi_compaction_work_kind(work) == FI_COMPACTION_WORK_FLUSH;
+        rc = fi_compaction_run(work, err);
+        fi_db_space_sync_removals(db);
         if (is_flush) {
-            firn_db_memory_borrow(db);
+            fi_db_memory_borrow(db);
         }
         if (is_flush && rc == FIRN_OK) {
-            firn_db_space_keep(db);
+            fi_db_space_keep(db);
         }
     }
     return rc;
@@ -129,38 +129,38 @@ do_work(struct firn_db *db, const struct firn_compaction_work_wish *wish, bool *
 static bool
 is_closing(struct firn_db *db)
 {
-    firn_os_mutex_lock(&db->jobs.mutex);
+    fi_os_mutex_lock(&db->jobs.mutex);
     bool is_closing = db->jobs.is_closing;
-    firn_os_mutex_unlock(&db->jobs.mutex);
+    fi_os_mutex_unlock(&db->jobs.mutex);
     return is_closing;
 }
 
 static void
 announce(struct firn_db *db)
 {
-    firn_os_mutex_lock(&db->jobs.mutex);
-    firn_os_cond_broadcast(&db->jobs.changed);
-    firn_os_mutex_unlock(&db->jobs.mutex);
+    fi_os_mutex_lock(&db->jobs.mutex);
+    fi_os_cond_broadcast(&db->jobs.changed);
+    fi_os_mutex_unlock(&db->jobs.mutex);
 }
 
 /* Repeats this until there is none, one fails, or the store is closing. */
 static int
-do_works(struct firn_db *db, const struct firn_compaction_work_wish *wish, firn_error *err)
+do_works(struct firn_db *db, const struct fi_compaction_work_wish *wish, firn_error *err)
 {
     bool did = true;
     int rc = FIRN_OK;
     while (rc == FIRN_OK && did && !is_closing(db)) {
         rc = do_work(db, wish, &did, err);
-        if (rc == FIRN_NO_SPACE && firn_db_space_give_up(db)) {
+        if (rc == FIRN_NO_SPACE && fi_db_space_give_up(db)) {
             /* Once: most of the reserve is gone afterwards. */
             rc = FIRN_OK;
             did = true;
         }
         if (rc == FIRN_OK && did && wish->flushes) {
-            firn_db_jobs_wake_compactions(db);
+            fi_db_jobs_wake_compactions(db);
         }
         if (rc == FIRN_OK && did) {
-            firn_db_jobs_wake_graphs(db);
+            fi_db_jobs_wake_graphs(db);
         }
         announce(db);
     }
@@ -171,7 +171,7 @@ do_works(struct firn_db *db, const struct firn_compaction_work_wish *wish, firn_
 static bool
 ends_locked(struct firn_db *db, int rc, const firn_error *err, bool has_new_wish)
 {
-    firn_os_mutex_assert_held(&db->jobs.mutex);
+    fi_os_mutex_assert_held(&db->jobs.mutex);
     if (rc == FIRN_NO_SPACE) {
         record_failure_locked(&db->jobs, err);
     } else if (rc != FIRN_OK) {
@@ -184,22 +184,22 @@ static void
 run_flushes(void *arg)
 {
     struct firn_db *db = arg;
-    struct firn_db_jobs *jobs = &db->jobs;
+    struct fi_db_jobs *jobs = &db->jobs;
     bool is_over = false;
     while (!is_over) {
         firn_error err;
-        firn_os_mutex_lock(&jobs->mutex);
+        fi_os_mutex_lock(&jobs->mutex);
         uint64_t wishes = jobs->flush_wishes;
-        firn_os_mutex_unlock(&jobs->mutex);
+        fi_os_mutex_unlock(&jobs->mutex);
         int rc = do_works(db, &flush_wish, &err);
-        firn_os_mutex_lock(&jobs->mutex);
+        fi_os_mutex_lock(&jobs->mutex);
         is_over = ends_locked(db, rc, &err, jobs->flush_wishes != wishes);
         DCHECK(jobs->is_flushing); /* (I1) */
         if (is_over) {
             jobs->is_flushing = false;
-            firn_os_cond_broadcast(&jobs->changed);
+            fi_os_cond_broadcast(&jobs->changed);
         }
-        firn_os_mutex_unlock(&jobs->mutex);
+        fi_os_mutex_unlock(&jobs->mutex);
     }
 }
 
@@ -207,23 +207,23 @@ static void
 run_compactions(void *arg)
 {
     struct firn_db *db = arg;
-    struct firn_db_jobs *jobs = &db->jobs;
+    struct fi_db_jobs *jobs = &db->jobs;
     bool is_over = false;
     while (!is_over) {
         firn_error err;
-        firn_os_mutex_lock(&jobs->mutex);
+        fi_os_mutex_lock(&jobs->mutex);
         uint64_t wishes = jobs->compaction_wishes;
-        firn_os_mutex_unlock(&jobs->mutex);
+        fi_os_mutex_unlock(&jobs->mutex);
         int rc = do_works(db, &compaction_wish, &err);
-        firn_lsm_collect(firn_db_image(db)->lsm);
-        firn_os_mutex_lock(&jobs->mutex);
+        fi_lsm_collect(fi_db_image(db)->lsm);
+        fi_os_mutex_lock(&jobs->mutex);
         is_over = ends_locked(db, rc, &err, jobs->compaction_wishes != wishes);
         DCHECK(jobs->compacting > 0 && jobs->compacting <= jobs->compaction_threads); /* (I1) */
         if (is_over) {
             jobs->compacting--;
-            firn_os_cond_broadcast(&jobs->changed);
+            fi_os_cond_broadcast(&jobs->changed);
         }
-        firn_os_mutex_unlock(&jobs->mutex);
+        fi_os_mutex_unlock(&jobs->mutex);
     }
 }
 
@@ -234,7 +234,7 @@ tell_closing(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
 {
     (void)files;
     (void)bytes;
-    return is_closing(ctx) ? firn_error_set(err, FIRN_CANCELLED, "the store is being closed")
+    return is_closing(ctx) ? fi_error_set(err, FIRN_CANCELLED, "the store is being closed")
                            : FIRN_OK;
 }
 
@@ -242,20 +242,20 @@ tell_closing(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
 static void
 build_graphs(struct firn_db *db)
 {
-    const struct firn_step step = {tell_closing, db};
-    const struct firn_compaction_graph_options options = {
+    const struct fi_step step = {tell_closing, db};
+    const struct fi_compaction_graph_options options = {
         .threads = db->threads > 1 ? db->threads : 1, .step = &step};
     bool did = true;
     int rc = FIRN_OK;
     while (rc == FIRN_OK && did && !is_closing(db)) {
         firn_error err;
-        rc = firn_compaction_graph_build(firn_db_image(db)->lsm, &options, &did, &err);
-        firn_os_mutex_lock(&db->jobs.mutex);
+        rc = fi_compaction_graph_build(fi_db_image(db)->lsm, &options, &did, &err);
+        fi_os_mutex_lock(&db->jobs.mutex);
         if (rc != FIRN_OK && rc != FIRN_CANCELLED) {
             record_failure_locked(&db->jobs, &err);
         }
-        firn_os_cond_broadcast(&db->jobs.changed);
-        firn_os_mutex_unlock(&db->jobs.mutex);
+        fi_os_cond_broadcast(&db->jobs.changed);
+        fi_os_mutex_unlock(&db->jobs.mutex);
     }
 }
 
@@ -263,149 +263,148 @@ static void
 run_graphs(void *arg)
 {
     struct firn_db *db = arg;
-    struct firn_db_jobs *jobs = &db->jobs;
+    struct fi_db_jobs *jobs = &db->jobs;
     bool is_over = false;
     while (!is_over) {
-        firn_os_mutex_lock(&jobs->mutex);
+        fi_os_mutex_lock(&jobs->mutex);
         uint64_t wishes = jobs->graph_wishes;
-        firn_os_mutex_unlock(&jobs->mutex);
+        fi_os_mutex_unlock(&jobs->mutex);
         build_graphs(db);
-        firn_os_mutex_lock(&jobs->mutex);
+        fi_os_mutex_lock(&jobs->mutex);
         is_over = jobs->is_closing || jobs->graph_wishes == wishes;
         DCHECK(jobs->is_graphing); /* (I1) */
         if (is_over) {
             jobs->is_graphing = false;
-            firn_os_cond_broadcast(&jobs->changed);
+            fi_os_cond_broadcast(&jobs->changed);
         }
-        firn_os_mutex_unlock(&jobs->mutex);
+        fi_os_mutex_unlock(&jobs->mutex);
     }
 }
 
 /* ---- requests ---- */
 
 static void
-submit(struct firn_db *db, struct firn_os_jobs *pool, void (*run)(void *arg))
+submit(struct firn_db *db, struct fi_os_jobs *pool, void (*run)(void *arg))
 {
     DCHECK(pool != NULL);
-    if (firn_os_jobs_submit(pool, run, db, NULL) != FIRN_OK) {
+    if (fi_os_jobs_submit(pool, run, db, NULL) != FIRN_OK) {
         run(db);
     }
 }
 
 void
-firn_db_jobs_wake_compactions(struct firn_db *db)
+fi_db_jobs_wake_compactions(struct firn_db *db)
 {
-    struct firn_db_jobs *jobs = &db->jobs;
-    firn_os_mutex_lock(&jobs->mutex);
+    struct fi_db_jobs *jobs = &db->jobs;
+    fi_os_mutex_lock(&jobs->mutex);
     jobs->compaction_wishes++;
     bool is_wanted = !jobs->is_closing && jobs->compacting < jobs->compaction_threads;
     jobs->compacting += is_wanted ? 1 : 0;
     DCHECK(jobs->is_closing || jobs->compacting > 0); /* (I1) */
-    firn_os_mutex_unlock(&jobs->mutex);
+    fi_os_mutex_unlock(&jobs->mutex);
     if (is_wanted) {
         submit(db, jobs->compaction_pool, run_compactions);
     }
 }
 
 void
-firn_db_jobs_wake_graphs(struct firn_db *db)
+fi_db_jobs_wake_graphs(struct firn_db *db)
 {
-    struct firn_db_jobs *jobs = &db->jobs;
+    struct fi_db_jobs *jobs = &db->jobs;
     bool is_due = false;
     /* If a file cannot be read now, the next run makes us look again. */
-    int rc = firn_compaction_graph_is_due(firn_db_image(db)->lsm, &is_due, NULL);
+    int rc = fi_compaction_graph_is_due(fi_db_image(db)->lsm, &is_due, NULL);
     if (rc != FIRN_OK || !is_due) {
         return;
     }
-    firn_os_mutex_lock(&jobs->mutex);
+    fi_os_mutex_lock(&jobs->mutex);
     jobs->graph_wishes++;
     bool is_wanted = !jobs->is_closing && !jobs->is_graphing;
     jobs->is_graphing = jobs->is_graphing || is_wanted;
-    firn_os_mutex_unlock(&jobs->mutex);
+    fi_os_mutex_unlock(&jobs->mutex);
     if (is_wanted) {
-        firn_db_jobs_wake_compactions(db); /* small runs should be merged first */
+        fi_db_jobs_wake_compactions(db); /* small runs should be merged first */
     }
-    if (is_wanted && firn_os_jobs_submit(jobs->graph_pool, run_graphs, db, NULL) != FIRN_OK) {
-        firn_os_mutex_lock(&jobs->mutex);
+    if (is_wanted && fi_os_jobs_submit(jobs->graph_pool, run_graphs, db, NULL) != FIRN_OK) {
+        fi_os_mutex_lock(&jobs->mutex);
         jobs->is_graphing = false; /* another request will try again */
-        firn_os_cond_broadcast(&jobs->changed);
-        firn_os_mutex_unlock(&jobs->mutex);
+        fi_os_cond_broadcast(&jobs->changed);
+        fi_os_mutex_unlock(&jobs->mutex);
     }
 }
 
 int
-firn_db_jobs_finish_graphs(struct firn_db *db, const struct firn_lsm_tree *tree,
-                           const struct firn_step *step, firn_error *err)
+fi_db_jobs_finish_graphs(struct firn_db *db, const struct fi_lsm_tree *tree,
+                         const struct fi_step *step, firn_error *err)
 {
-    const struct firn_compaction_graph_options options = {
+    const struct fi_compaction_graph_options options = {
         .tree = tree, .threads = db->threads > 1 ? db->threads : 1, .step = step};
-    struct firn_db_jobs *jobs = &db->jobs;
+    struct fi_db_jobs *jobs = &db->jobs;
     bool did = true;
     int rc = FIRN_OK;
-    firn_os_mutex_lock(&jobs->mutex);
+    fi_os_mutex_lock(&jobs->mutex);
     while (jobs->is_graphing && !jobs->is_closing) {
-        firn_os_cond_wait(&jobs->changed, &jobs->mutex);
+        fi_os_cond_wait(&jobs->changed, &jobs->mutex);
     }
-    firn_os_mutex_unlock(&jobs->mutex);
+    fi_os_mutex_unlock(&jobs->mutex);
     while (rc == FIRN_OK && did) {
-        rc = firn_compaction_graph_build(firn_db_image(db)->lsm, &options, &did, err);
+        rc = fi_compaction_graph_build(fi_db_image(db)->lsm, &options, &did, err);
     }
     return rc;
 }
 
 void
-firn_db_jobs_wake_collection(struct firn_db *db)
+fi_db_jobs_wake_collection(struct firn_db *db)
 {
-    if (!db->is_read_only && firn_lsm_collect_is_due(firn_db_image(db)->lsm)) {
-        firn_db_jobs_wake_compactions(db);
+    if (!db->is_read_only && fi_lsm_collect_is_due(fi_db_image(db)->lsm)) {
+        fi_db_jobs_wake_compactions(db);
     }
 }
 
 void
-firn_db_jobs_wake(struct firn_db *db)
+fi_db_jobs_wake(struct firn_db *db)
 {
-    struct firn_db_jobs *jobs = &db->jobs;
-    firn_os_mutex_lock(&jobs->mutex);
+    struct fi_db_jobs *jobs = &db->jobs;
+    fi_os_mutex_lock(&jobs->mutex);
     jobs->flush_wishes++;
     bool is_wanted = !jobs->is_closing && !jobs->is_flushing;
     jobs->is_flushing = jobs->is_flushing || is_wanted;
     DCHECK(jobs->is_closing || jobs->is_flushing); /* (I1) */
-    firn_os_mutex_unlock(&jobs->mutex);
+    fi_os_mutex_unlock(&jobs->mutex);
     if (is_wanted) {
         submit(db, jobs->flush_pool, run_flushes);
     }
 }
 
 bool
-firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg))
+fi_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg))
 {
-    return !is_closing(db) && firn_os_jobs_submit(db->jobs.log_pool, run, db, NULL) == FIRN_OK;
+    return !is_closing(db) && fi_os_jobs_submit(db->jobs.log_pool, run, db, NULL) == FIRN_OK;
 }
 
 void
-firn_db_jobs_watch_rest(struct firn_db *db)
+fi_db_jobs_watch_rest(struct firn_db *db)
 {
-    struct firn_db_rest *rest = &db->rest;
-    if (!firn_os_has_threads(db->os) || atomic_load(&rest->is_giving_back) ||
+    struct fi_db_rest *rest = &db->rest;
+    if (!fi_os_has_threads(db->os) || atomic_load(&rest->is_giving_back) ||
         atomic_load(&rest->is_watching) || atomic_exchange(&rest->is_watching, true)) {
         return;
     }
-    if (is_closing(db) ||
-        firn_os_jobs_submit(db->jobs.rest_pool, rest->watch, db, NULL) != FIRN_OK) {
+    if (is_closing(db) || fi_os_jobs_submit(db->jobs.rest_pool, rest->watch, db, NULL) != FIRN_OK) {
         atomic_store(&rest->is_watching, false);
     }
 }
 
 bool
-firn_db_jobs_wait(struct firn_db *db)
+fi_db_jobs_wait(struct firn_db *db)
 {
-    struct firn_db_jobs *jobs = &db->jobs;
-    firn_os_mutex_lock(&jobs->mutex);
+    struct fi_db_jobs *jobs = &db->jobs;
+    fi_os_mutex_lock(&jobs->mutex);
     bool is_working = jobs->is_flushing || jobs->compacting > 0;
     if (is_working) {
-        firn_os_cond_wait(&jobs->changed, &jobs->mutex);
+        fi_os_cond_wait(&jobs->changed, &jobs->mutex);
     }
-    firn_os_mutex_unlock(&jobs->mutex);
+    fi_os_mutex_unlock(&jobs->mutex);
     return is_working;
 }
 
@@ -414,7 +413,7 @@ static int
 own_failure(struct firn_db *db, firn_error *err)
 {
     firn_error found;
-    int rc = firn_db_jobs_take_failure(db, &found);
+    int rc = fi_db_jobs_take_failure(db, &found);
     if (rc != FIRN_OK && err != NULL) {
         *err = found;
     }
@@ -422,21 +421,20 @@ own_failure(struct firn_db *db, firn_error *err)
 }
 
 int
-firn_db_jobs_finish(struct firn_db *db, const struct firn_compaction_work_wish *wish,
-                    firn_error *err)
+fi_db_jobs_finish(struct firn_db *db, const struct fi_compaction_work_wish *wish, firn_error *err)
 {
     bool did = true;
     int rc = FIRN_OK;
     while (rc == FIRN_OK && did) {
         rc = do_work(db, wish, &did, err);
-        if (rc == FIRN_NO_SPACE && firn_db_space_give_up(db)) {
+        if (rc == FIRN_NO_SPACE && fi_db_space_give_up(db)) {
             rc = FIRN_OK;
             did = true;
         } else if (rc == FIRN_OK && !did) {
             /* When others have finished, there may be more to do. */
-            did = firn_db_jobs_wait(db);
+            did = fi_db_jobs_wait(db);
             rc = own_failure(db, err);
-            rc = rc == FIRN_OK ? firn_step_tell(wish->step, 0, 0, err) : rc;
+            rc = rc == FIRN_OK ? fi_step_tell(wish->step, 0, 0, err) : rc;
         }
     }
     return rc;
@@ -445,69 +443,68 @@ firn_db_jobs_finish(struct firn_db *db, const struct firn_compaction_work_wish *
 /* ---- starting and stopping ---- */
 
 int
-firn_db_jobs_open(struct firn_db *db, firn_error *err)
+fi_db_jobs_open(struct firn_db *db, firn_error *err)
 {
-    struct firn_db_jobs *jobs = &db->jobs;
+    struct fi_db_jobs *jobs = &db->jobs;
     unsigned frozen;
     unsigned level0;
     DCHECK(jobs->flush_pool == NULL && !jobs->is_closing);
     jobs->compaction_threads = db->threads > 1 ? db->threads - 1 : 1;
-    FIRN_TRY_RETURN(firn_os_jobs_create(db->os, 1, &jobs->flush_pool, err));
-    FIRN_TRY_RETURN(
-        firn_os_jobs_create(db->os, jobs->compaction_threads, &jobs->compaction_pool, err));
-    FIRN_TRY_RETURN(firn_os_jobs_create(db->os, 1, &jobs->log_pool, err));
-    FIRN_TRY_RETURN(firn_os_jobs_create(db->os, 1, &jobs->rest_pool, err));
-    FIRN_TRY_RETURN(firn_os_jobs_create(db->os, 1, &jobs->graph_pool, err));
-    firn_os_jobs_step_back(jobs->compaction_pool);
-    firn_os_jobs_step_back(jobs->graph_pool);
-    firn_lsm_pressure(firn_db_image(db)->lsm, &frozen, &level0);
+    FI_TRY_RETURN(fi_os_jobs_create(db->os, 1, &jobs->flush_pool, err));
+    FI_TRY_RETURN(fi_os_jobs_create(db->os, jobs->compaction_threads, &jobs->compaction_pool, err));
+    FI_TRY_RETURN(fi_os_jobs_create(db->os, 1, &jobs->log_pool, err));
+    FI_TRY_RETURN(fi_os_jobs_create(db->os, 1, &jobs->rest_pool, err));
+    FI_TRY_RETURN(fi_os_jobs_create(db->os, 1, &jobs->graph_pool, err));
+    fi_os_jobs_step_back(jobs->compaction_pool);
+    fi_os_jobs_step_back(jobs->graph_pool);
+    fi_lsm_pressure(fi_db_image(db)->lsm, &frozen, &level0);
     if (level0 >= LEVEL0_BUSY) {
-        firn_db_jobs_wake_compactions(db);
+        fi_db_jobs_wake_compactions(db);
     }
-    firn_db_jobs_wake_graphs(db);
+    fi_db_jobs_wake_graphs(db);
     return FIRN_OK;
 }
 
 void
-firn_db_jobs_stop(struct firn_db *db)
+fi_db_jobs_stop(struct firn_db *db)
 {
-    struct firn_db_jobs *jobs = &db->jobs;
-    firn_os_mutex_lock(&jobs->mutex);
+    struct fi_db_jobs *jobs = &db->jobs;
+    fi_os_mutex_lock(&jobs->mutex);
     jobs->is_closing = true;
-    firn_os_cond_broadcast(&jobs->closing);
-    firn_os_mutex_unlock(&jobs->mutex);
+    fi_os_cond_broadcast(&jobs->closing);
+    fi_os_mutex_unlock(&jobs->mutex);
     if (jobs->rest_pool != NULL) {
-        firn_os_jobs_wait(jobs->rest_pool);
+        fi_os_jobs_wait(jobs->rest_pool);
     }
     if (jobs->flush_pool != NULL) {
-        firn_os_jobs_wait(jobs->flush_pool);
+        fi_os_jobs_wait(jobs->flush_pool);
     }
     if (jobs->compaction_pool != NULL) {
-        firn_os_jobs_wait(jobs->compaction_pool);
+        fi_os_jobs_wait(jobs->compaction_pool);
     }
     if (jobs->graph_pool != NULL) {
-        firn_os_jobs_wait(jobs->graph_pool);
+        fi_os_jobs_wait(jobs->graph_pool);
     }
     if (jobs->log_pool != NULL) {
-        firn_os_jobs_wait(jobs->log_pool);
+        fi_os_jobs_wait(jobs->log_pool);
     }
-    firn_os_mutex_lock(&jobs->mutex);
+    fi_os_mutex_lock(&jobs->mutex);
     DCHECK(!jobs->is_flushing && jobs->compacting == 0 && !jobs->is_graphing);
-    firn_os_mutex_unlock(&jobs->mutex);
+    fi_os_mutex_unlock(&jobs->mutex);
 }
 
 void
-firn_db_jobs_close(struct firn_db *db)
+fi_db_jobs_close(struct firn_db *db)
 {
-    firn_db_jobs_stop(db);
-    firn_os_jobs_destroy(db->jobs.flush_pool);
-    firn_os_jobs_destroy(db->jobs.compaction_pool);
+    fi_db_jobs_stop(db);
+    fi_os_jobs_destroy(db->jobs.flush_pool);
+    fi_os_jobs_destroy(db->jobs.compaction_pool);
     db->jobs.flush_pool = NULL;
-    firn_os_jobs_destroy(db->jobs.log_pool);
+    fi_os_jobs_destroy(db->jobs.log_pool);
     db->jobs.compaction_pool = NULL;
     db->jobs.log_pool = NULL;
-    firn_os_jobs_destroy(db->jobs.rest_pool);
+    fi_os_jobs_destroy(db->jobs.rest_pool);
     db->jobs.rest_pool = NULL;
-    firn_os_jobs_destroy(db->jobs.graph_pool);
+    fi_os_jobs_destroy(db->jobs.graph_pool);
     db->jobs.graph_pool = NULL;
 }

@@ -59,14 +59,14 @@ enum { FENCE_OFFSET = 32, FENCE_SIZE = 24, CHECKED_SIZE = 20, READS_MAX = 100 };
 /* Whether the fence may be moved there: it moves forward only, unless its present place is
  * unknown. */
 static bool
-is_further(struct firn_log_position from, struct firn_log_position to)
+is_further(struct fi_log_position from, struct fi_log_position to)
 {
     return to.segment == 0 || from.segment == UINT64_MAX || to.segment > from.segment ||
            (to.segment == from.segment && to.offset >= from.offset);
 }
 
 static void
-set(struct firn_db *db, struct firn_log_position position)
+set(struct firn_db *db, struct fi_log_position position)
 {
     uint8_t bytes[FENCE_SIZE] = {0};
     /* No other process can read a store in memory. */
@@ -75,37 +75,37 @@ set(struct firn_db *db, struct firn_log_position position)
         return;
     }
     DCHECK(db->lock != NULL && is_further(db->lead.fence, position)); /* (I2) */
-    firn_store_le64(bytes, position.segment);
-    firn_store_le64(bytes + 8, position.offset);
-    firn_store_le32(bytes + CHECKED_SIZE, firn_crc32c(0, bytes, CHECKED_SIZE));
-    int rc = firn_os_file_write(firn_storefile_lock_file(db->lock), FENCE_OFFSET, bytes,
-                                sizeof bytes, NULL);
+    fi_store_le64(bytes, position.segment);
+    fi_store_le64(bytes + 8, position.offset);
+    fi_store_le32(bytes + CHECKED_SIZE, fi_crc32c(0, bytes, CHECKED_SIZE));
+    int rc =
+        fi_os_file_write(fi_storefile_lock_file(db->lock), FENCE_OFFSET, bytes, sizeof bytes, NULL);
     /* After a failure the contents of the file are unknown: the next call writes. */
-    db->lead.fence = rc == FIRN_OK ? position : (struct firn_log_position){UINT64_MAX, UINT64_MAX};
+    db->lead.fence = rc == FIRN_OK ? position : (struct fi_log_position){UINT64_MAX, UINT64_MAX};
 }
 
 void
-firn_db_log_fence_raise(struct firn_db *db)
+fi_db_log_fence_raise(struct firn_db *db)
 {
-    DCHECK(firn_db_is_led(db));
-    set(db, firn_log_end(db->log));
+    DCHECK(fi_db_is_led(db));
+    set(db, fi_log_end(db->log));
 }
 
 void
-firn_db_log_fence_lower(struct firn_db *db, bool was_synced)
+fi_db_log_fence_lower(struct firn_db *db, bool was_synced)
 {
-    DCHECK(firn_db_is_led(db));
-    DCHECK(!was_synced || firn_log_unsynced_bytes(db->log) == 0); /* (I1) */
-    set(db, was_synced ? firn_log_end(db->log) : (struct firn_log_position){0});
+    DCHECK(fi_db_is_led(db));
+    DCHECK(!was_synced || fi_log_unsynced_bytes(db->log) == 0); /* (I1) */
+    set(db, was_synced ? fi_log_end(db->log) : (struct fi_log_position){0});
 }
 
 /* ---- readers ---- */
 
 /* Opens the file with the fence for reading; NULL if there is none. */
 static int
-fence_open(struct firn_os_dir *dir, struct firn_os_file **out, firn_error *err)
+fence_open(struct fi_os_dir *dir, struct fi_os_file **out, firn_error *err)
 {
-    int rc = firn_os_file_open(dir, FIRN_STOREFILE_LOCK_NAME, FIRN_OS_READ, 0, out, err);
+    int rc = fi_os_file_open(dir, FI_STOREFILE_LOCK_NAME, FI_OS_READ, 0, out, err);
     /* A store without this file (a copy, or one in a single file) has no writer; a user who may not
      * read it gets no answer. */
     return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
@@ -113,19 +113,19 @@ fence_open(struct firn_os_dir *dir, struct firn_os_file **out, firn_error *err)
 
 /* False if there is no fence. */
 static int
-read_record(struct firn_os_file *lock, struct firn_log_position *out, bool *out_is_there,
+read_record(struct fi_os_file *lock, struct fi_log_position *out, bool *out_is_there,
             firn_error *err)
 {
     uint8_t bytes[FENCE_SIZE];
     *out_is_there = false;
     for (unsigned i = 0; i < READS_MAX; i++) {
         size_t size;
-        int rc = firn_os_file_read(lock, FENCE_OFFSET, bytes, sizeof bytes, &size, err);
+        int rc = fi_os_file_read(lock, FENCE_OFFSET, bytes, sizeof bytes, &size, err);
         if (rc != FIRN_OK || size < sizeof bytes) {
             return rc;
         }
-        if (firn_load_le32(bytes + CHECKED_SIZE) == firn_crc32c(0, bytes, CHECKED_SIZE)) {
-            *out = (struct firn_log_position){firn_load_le64(bytes), firn_load_le64(bytes + 8)};
+        if (fi_load_le32(bytes + CHECKED_SIZE) == fi_crc32c(0, bytes, CHECKED_SIZE)) {
+            *out = (struct fi_log_position){fi_load_le64(bytes), fi_load_le64(bytes + 8)};
             *out_is_there = out->segment != 0;
             return FIRN_OK;
         }
@@ -133,41 +133,41 @@ read_record(struct firn_os_file *lock, struct firn_log_position *out, bool *out_
     return FIRN_OK;
 }
 
-/* For struct firn_log_fence; ctx is that file. */
+/* For struct fi_log_fence; ctx is that file. */
 static int
-fence_ask(void *ctx, struct firn_log_position *out, bool *out_is_there, firn_error *err)
+fence_ask(void *ctx, struct fi_log_position *out, bool *out_is_there, firn_error *err)
 {
-    struct firn_os_file *lock = ctx;
+    struct fi_os_file *lock = ctx;
     int rc = read_record(lock, out, out_is_there, err);
     if (rc == FIRN_OK && *out_is_there) {
         /* (I3) */
-        rc = firn_os_file_is_range_held(lock, 0, 1, out_is_there, err);
+        rc = fi_os_file_is_range_held(lock, 0, 1, out_is_there, err);
     }
     return rc;
 }
 
 /* The same for a reader that has no such file open; ctx is the directory. */
 static int
-fence_open_and_ask(void *ctx, struct firn_log_position *out, bool *out_is_there, firn_error *err)
+fence_open_and_ask(void *ctx, struct fi_log_position *out, bool *out_is_there, firn_error *err)
 {
-    struct firn_os_file *lock = NULL;
+    struct fi_os_file *lock = NULL;
     *out_is_there = false;
     int rc = fence_open(ctx, &lock, err);
     if (rc == FIRN_OK && lock != NULL) {
         rc = fence_ask(lock, out, out_is_there, err);
     }
-    firn_os_file_close(lock);
+    fi_os_file_close(lock);
     return rc;
 }
 
 bool
-firn_db_log_is_unchanged(struct firn_db *db, const struct firn_log_watch *watch)
+fi_db_log_is_unchanged(struct firn_db *db, const struct fi_log_watch *watch)
 {
-    struct firn_log_fence fence = {NULL, NULL};
+    struct fi_log_fence fence = {NULL, NULL};
     if (!db->shows_pending) {
-        fence = (struct firn_log_fence){fence_open_and_ask, db->dir};
+        fence = (struct fi_log_fence){fence_open_and_ask, db->dir};
     }
-    return firn_log_watch_is_unchanged(watch, &fence);
+    return fi_log_watch_is_unchanged(watch, &fence);
 }
 
 /* ==== the store's log: its name, its options, and reading it beside a writer ==== */
@@ -179,16 +179,16 @@ enum { ATTEMPTS_MAX = 10, PAUSE_NS = 5000000 };
 
 static const char prefix[] = "wal";
 
-struct firn_log_options
-firn_db_log_options(bool read_only)
+struct fi_log_options
+fi_db_log_options(bool read_only)
 {
-    return (struct firn_log_options){
+    return (struct fi_log_options){
         .prefix = prefix, .segment_size_bytes = SEGMENT_SIZE, .read_only = read_only};
 }
 
 /* "wal-<digits>.log", the same with ".tmp", or "wal-spare.tmp". */
 bool
-firn_db_log_is_name(const char *name)
+fi_db_log_is_name(const char *name)
 {
     size_t size = sizeof prefix - 1;
     if (strncmp(name, prefix, size) != 0 || name[size] != '-') {
@@ -205,21 +205,21 @@ firn_db_log_is_name(const char *name)
 }
 
 bool
-firn_db_log_lacks_load(uint64_t known, uint64_t sequence)
+fi_db_log_lacks_load(uint64_t known, uint64_t sequence)
 {
-    uint64_t load = sequence - sequence % FIRN_DB_LOAD_STEP;
+    uint64_t load = sequence - sequence % FI_DB_LOAD_STEP;
     return known < load && load < sequence;
 }
 
 int
-firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
-                  struct firn_log_position position, const char *what)
+fi_db_log_error(firn_error *err, int code, struct fi_os_dir *dir, struct fi_log_position position,
+                const char *what)
 {
     DCHECK(code != FIRN_OK && position.segment > 0);
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name(prefix, position.segment, name);
-    return firn_error_set(err, code, "%s/%s: offset %" PRIu64 ": the record %s",
-                          firn_os_dir_path(dir), name, position.offset, what);
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name(prefix, position.segment, name);
+    return fi_error_set(err, code, "%s/%s: offset %" PRIu64 ": the record %s", fi_os_dir_path(dir),
+                        name, position.offset, what);
 }
 
 /* Whether the writer may have removed what the reader wanted. */
@@ -230,60 +230,59 @@ has_moved_on(int rc)
 }
 
 int
-firn_db_log_read(struct firn_os_dir *dir, const struct firn_db_log_visitor *visitor,
-                 firn_error *err)
+fi_db_log_read(struct fi_os_dir *dir, const struct fi_db_log_visitor *visitor, firn_error *err)
 {
-    struct firn_log_options options = firn_db_log_options(true);
-    struct firn_os_dir *own = NULL;
-    struct firn_os_file *lock = NULL;
+    struct fi_log_options options = fi_db_log_options(true);
+    struct fi_os_dir *own = NULL;
+    struct fi_os_file *lock = NULL;
     int rc = FIRN_OK;
     options.judge = visitor->judge;
     options.judge_ctx = visitor->judge_ctx;
-    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &own, err));
+    FI_TRY(fi_os_dir_open_beneath(dir, "", &own, err));
     if (visitor->is_fenced) {
-        FIRN_TRY(fence_open(own, &lock, err));
+        FI_TRY(fence_open(own, &lock, err));
     }
     if (lock != NULL) {
-        options.fence = (struct firn_log_fence){fence_ask, lock};
+        options.fence = (struct fi_log_fence){fence_ask, lock};
     }
     rc = FIRN_BUSY;
     for (unsigned attempt = 0; has_moved_on(rc) && attempt < ATTEMPTS_MAX; attempt++) {
-        struct firn_log *log = NULL;
+        struct fi_log *log = NULL;
         if (attempt > 0) {
-            firn_os_sleep_ns(firn_os_dir_os(dir), PAUSE_NS);
+            fi_os_sleep_ns(fi_os_dir_os(dir), PAUSE_NS);
         }
         rc = visitor->restart(visitor->ctx, err);
         if (rc == FIRN_OK) {
-            rc = firn_log_open(own, &options, visitor->visit, visitor->ctx, &log, NULL, err);
+            rc = fi_log_open(own, &options, visitor->visit, visitor->ctx, &log, NULL, err);
         }
         if (rc == FIRN_OK && visitor->log_bytes != NULL) {
-            *visitor->log_bytes = firn_log_size_bytes(log);
+            *visitor->log_bytes = fi_log_size_bytes(log);
         }
         if (rc == FIRN_OK && visitor->watch != NULL) {
-            firn_log_watch_begin(log, dir, visitor->watch);
+            fi_log_watch_begin(log, dir, visitor->watch);
         }
-        firn_log_abandon(log);
+        fi_log_abandon(log);
     }
 out:
-    firn_os_file_close(lock);
-    firn_os_dir_close(own);
+    fi_os_file_close(lock);
+    fi_os_dir_close(own);
     return rc;
 }
 
 /* ---- on request ---- */
 
 int
-firn_db_log_sync(struct firn_db *db, firn_error *err)
+fi_db_log_sync(struct firn_db *db, firn_error *err)
 {
     if (db->is_read_only) {
         return FIRN_OK;
     }
     firn_error found;
-    FIRN_TRY_RETURN(firn_db_lead_refuse_failed(db, err));
-    int rc = firn_log_sync(db->log, &found);
+    FI_TRY_RETURN(fi_db_lead_refuse_failed(db, err));
+    int rc = fi_log_sync(db->log, &found);
     if (rc != FIRN_OK) {
-        firn_db_lead_latch(db, &found);
-        firn_error_copy(err, &found);
+        fi_db_lead_latch(db, &found);
+        fi_error_copy(err, &found);
     }
     return rc;
 }

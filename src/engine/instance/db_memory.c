@@ -25,11 +25,11 @@ to_size(uint64_t bytes)
     return bytes > SIZE_MAX / 16 ? SIZE_MAX / 16 : (size_t)bytes;
 }
 
-struct firn_db_limits
-firn_db_memory_divide(uint64_t memory)
+struct fi_db_limits
+fi_db_memory_divide(uint64_t memory)
 {
     enum { MEMTABLE_MIN = 64 << 10, MEMTABLE_MAX = 64 << 20, LOG_MIN = 1 << 20 };
-    struct firn_db_limits limits = {.memory = memory};
+    struct fi_db_limits limits = {.memory = memory};
     size_t eighth = to_size(memory / 8);
     limits.memtable = eighth < MEMTABLE_MIN   ? MEMTABLE_MIN
                       : eighth > MEMTABLE_MAX ? MEMTABLE_MAX
@@ -48,28 +48,28 @@ firn_db_memory_divide(uint64_t memory)
 
 /* Amounts change in steps of a quarter of a memtable. */
 static size_t
-next_step(const struct firn_db_limits *limits, size_t bytes)
+next_step(const struct fi_db_limits *limits, size_t bytes)
 {
     size_t step = limits->memtable / 4;
     return bytes / step * step + step;
 }
 
 void
-firn_db_memory_borrow(struct firn_db *db)
+fi_db_memory_borrow(struct firn_db *db)
 {
-    const struct firn_db_limits *limits = &db->limits;
-    struct firn_lsm *lsm = firn_db_image(db)->lsm;
-    size_t bytes = firn_lsm_memtable_excess(lsm);
-    size_t borrowed = firn_block_cache_lend_bytes(db->cache);
+    const struct fi_db_limits *limits = &db->limits;
+    struct fi_lsm *lsm = fi_db_image(db)->lsm;
+    size_t bytes = fi_lsm_memtable_excess(lsm);
+    size_t borrowed = fi_block_cache_lend_bytes(db->cache);
     size_t wanted = bytes <= limits->memtables ? 0 : next_step(limits, bytes - limits->memtables);
     unsigned frozen;
     unsigned level0;
-    firn_lsm_pressure(lsm, &frozen, &level0);
+    fi_lsm_pressure(lsm, &frozen, &level0);
     if (frozen > 0 && wanted > borrowed) {
         return; /* more would only make more memtables wait for a flush */
     }
     if (wanted != borrowed && limits->disk_bytes == UINT64_MAX) {
-        (void)firn_block_cache_lend(db->cache, wanted);
+        (void)fi_block_cache_lend(db->cache, wanted);
     }
 }
 
@@ -78,32 +78,31 @@ firn_db_memory_borrow(struct firn_db *db)
 static size_t
 left_by_memtables(struct firn_db *db)
 {
-    const struct firn_db_limits *limits = &db->limits;
-    size_t taken = next_step(limits, firn_lsm_memtable_excess(firn_db_image(db)->lsm));
+    const struct fi_db_limits *limits = &db->limits;
+    size_t taken = next_step(limits, fi_lsm_memtable_excess(fi_db_image(db)->lsm));
     return taken < limits->spare ? limits->spare - taken : 0;
 }
 
 void
-firn_db_memory_settle(struct firn_db *db)
+fi_db_memory_settle(struct firn_db *db)
 {
-    firn_os_mutex_lock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
     bool has_load = db->bulk != NULL;
-    firn_os_mutex_unlock(&db->state_mutex);
-    size_t slot =
-        firn_epoch_enter(&db->epoch); /* the image of a read-only handle may be replaced */
+    fi_os_mutex_unlock(&db->state_mutex);
+    size_t slot = fi_epoch_enter(&db->epoch); /* the image of a read-only handle may be replaced */
     size_t left = left_by_memtables(db);
-    firn_epoch_leave(&db->epoch, slot);
-    firn_block_cache_lend_set_extra(db->cache, has_load ? 0 : left);
+    fi_epoch_leave(&db->epoch, slot);
+    fi_block_cache_lend_set_extra(db->cache, has_load ? 0 : left);
 }
 
 bool
-firn_db_memory_take_back(struct firn_db *db)
+fi_db_memory_take_back(struct firn_db *db)
 {
-    size_t extra = firn_block_cache_lend_extra_bytes(db->cache);
-    size_t bytes = firn_lsm_memtable_excess(firn_db_image(db)->lsm);
+    size_t extra = fi_block_cache_lend_extra_bytes(db->cache);
+    size_t bytes = fi_lsm_memtable_excess(fi_db_image(db)->lsm);
     if (extra == 0 || bytes <= db->limits.spare - extra) {
         return false;
     }
-    firn_block_cache_lend_set_extra(db->cache, left_by_memtables(db));
+    fi_block_cache_lend_set_extra(db->cache, left_by_memtables(db));
     return true;
 }

@@ -42,54 +42,54 @@ byte_of(uint64_t version)
 }
 
 int
-firn_db_reader_lock_all(struct firn_os_dir *dir, struct firn_os_file **out, firn_error *err)
+fi_db_reader_lock_all(struct fi_os_dir *dir, struct fi_os_file **out, firn_error *err)
 {
-    struct firn_os_file *file = NULL;
+    struct fi_os_file *file = NULL;
     int rc;
     *out = NULL;
-    FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
-    FIRN_TRY(firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, FIRST_BYTE, 1, err));
+    FI_TRY(fi_os_file_open(dir, FI_STOREFILE_IDENTITY_NAME, FI_OS_READ, 0, &file, err));
+    FI_TRY(fi_os_file_lock_range(file, FI_OS_LOCK_SHARED, FIRST_BYTE, 1, err));
     *out = file;
     file = NULL;
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
 int
-firn_db_reader_lock_version(struct firn_os_file *file, uint64_t version, firn_error *err)
+fi_db_reader_lock_version(struct fi_os_file *file, uint64_t version, firn_error *err)
 {
     DCHECK(file != NULL);
     if (version == 0) {
         return FIRN_OK;
     }
-    int rc = firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, byte_of(version), 1, err);
+    int rc = fi_os_file_lock_range(file, FI_OS_LOCK_SHARED, byte_of(version), 1, err);
     if (rc == FIRN_OK) {
-        firn_os_file_unlock_range(file, FIRST_BYTE, 1);
+        fi_os_file_unlock_range(file, FIRST_BYTE, 1);
     }
     return rc;
 }
 
 uint64_t
-firn_db_reader_version(struct firn_db *db)
+fi_db_reader_version(struct firn_db *db)
 {
-    return firn_lsm_version(firn_db_image(db)->lsm);
+    return fi_lsm_version(fi_db_image(db)->lsm);
 }
 
 int
-firn_db_reader_is_any(struct firn_os_dir *dir, bool *out, firn_error *err)
+fi_db_reader_is_any(struct fi_os_dir *dir, bool *out, firn_error *err)
 {
-    struct firn_os_file *file = NULL;
+    struct fi_os_file *file = NULL;
     int rc;
-    FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
-    FIRN_TRY(firn_os_file_is_range_held(file, FIRST_BYTE, VERSION_MAX, out, err));
+    FI_TRY(fi_os_file_open(dir, FI_STOREFILE_IDENTITY_NAME, FI_OS_READ, 0, &file, err));
+    FI_TRY(fi_os_file_is_range_held(file, FIRST_BYTE, VERSION_MAX, out, err));
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
 bool
-firn_db_reader_none_below(void *ctx, uint64_t version)
+fi_db_reader_none_below(void *ctx, uint64_t version)
 {
     const struct firn_db *db = ctx;
     bool is_locked = true;
@@ -97,19 +97,19 @@ firn_db_reader_none_below(void *ctx, uint64_t version)
         /* Without the file FIRN there is no store to read. */
         return true;
     }
-    int rc = firn_os_file_is_range_held(db->readers, FIRST_BYTE, byte_of(version) - FIRST_BYTE,
-                                        &is_locked, NULL);
+    int rc = fi_os_file_is_range_held(db->readers, FIRST_BYTE, byte_of(version) - FIRST_BYTE,
+                                      &is_locked, NULL);
     return rc == FIRN_OK && !is_locked;
 }
 
 static bool
 may_remove(void *ctx)
 {
-    return firn_db_reader_none_below(ctx, 1);
+    return fi_db_reader_none_below(ctx, 1);
 }
 
-struct firn_log_gate
-firn_db_reader_gate(struct firn_db *db)
+struct fi_log_gate
+fi_db_reader_gate(struct firn_db *db)
 {
-    return (struct firn_log_gate){.may_remove = may_remove, .ctx = db};
+    return (struct fi_log_gate){.may_remove = may_remove, .ctx = db};
 }

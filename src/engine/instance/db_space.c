@@ -64,48 +64,47 @@ static const char runs_name[] = "runs";
 /* ---- how large the store can become ---- */
 
 struct survey {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     bool (*counts)(const char *name);
     uint64_t bytes;
 };
 
 static int
-add_file(void *ctx, const struct firn_os_dirent *entry)
+add_file(void *ctx, const struct fi_os_dirent *entry)
 {
     struct survey *survey = ctx;
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     if ((survey->counts == NULL || survey->counts(entry->name)) &&
-        firn_os_stat(survey->dir, entry->name, &stat, NULL) == FIRN_OK &&
-        stat.kind == FIRN_OS_FILE) {
+        fi_os_stat(survey->dir, entry->name, &stat, NULL) == FIRN_OK && stat.kind == FI_OS_FILE) {
         survey->bytes += stat.allocated_bytes;
     }
     return FIRN_OK;
 }
 
 uint64_t
-firn_db_space_of(struct firn_os_dir *parent, const char *name, bool (*counts)(const char *name))
+fi_db_space_of(struct fi_os_dir *parent, const char *name, bool (*counts)(const char *name))
 {
     struct survey survey = {.counts = counts};
-    if (firn_os_dir_open_beneath(parent, name, &survey.dir, NULL) == FIRN_OK) {
-        FIRN_IGNORE(firn_os_dir_list(survey.dir, add_file, &survey, NULL));
+    if (fi_os_dir_open_beneath(parent, name, &survey.dir, NULL) == FIRN_OK) {
+        FI_IGNORE(fi_os_dir_list(survey.dir, add_file, &survey, NULL));
     }
-    firn_os_dir_close(survey.dir);
+    fi_os_dir_close(survey.dir);
     return survey.bytes;
 }
 
 void
-firn_db_space_fit(struct firn_db *db)
+fi_db_space_fit(struct firn_db *db)
 {
     DCHECK(db->jobs.flush_pool == NULL);
-    struct firn_db_limits *limits = &db->limits;
+    struct fi_db_limits *limits = &db->limits;
     uint64_t free_bytes;
     uint64_t enough = (uint64_t)MEMTABLE_PART * limits->memtable;
     enough = enough < UINT64_C(2) << 30 ? UINT64_C(2) << 30 : enough;
-    if (firn_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK || free_bytes >= enough) {
+    if (fi_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK || free_bytes >= enough) {
         return;
     }
-    uint64_t most = free_bytes + firn_db_space_of(db->dir, "", NULL) +
-                    firn_db_space_of(db->dir, runs_name, NULL);
+    uint64_t most =
+        free_bytes + fi_db_space_of(db->dir, "", NULL) + fi_db_space_of(db->dir, runs_name, NULL);
     size_t memtable =
         most / MEMTABLE_PART < MEMTABLE_LEAST ? MEMTABLE_LEAST : (size_t)(most / MEMTABLE_PART);
     limits->disk_bytes = most;
@@ -123,42 +122,42 @@ firn_db_space_fit(struct firn_db *db)
 /* ---- the file ---- */
 
 void
-firn_db_space_look(struct firn_db *db)
+fi_db_space_look(struct firn_db *db)
 {
-    struct firn_os_stat stat;
-    if (firn_os_stat(db->dir, FIRN_STOREFILE_RESERVE_NAME, &stat, NULL) == FIRN_OK) {
+    struct fi_os_stat stat;
+    if (fi_os_stat(db->dir, FI_STOREFILE_RESERVE_NAME, &stat, NULL) == FIRN_OK) {
         db->space.reserve_bytes = stat.size_bytes;
     }
     db->space.next_look_bytes = RESERVE_FROM;
     if (atomic_load(&db->space.is_full)) {
-        firn_log_rotate_keep_spares(db->log, false);
+        fi_log_rotate_keep_spares(db->log, false);
     }
 }
 
 /* For file systems that cannot reserve space: writes the bytes. */
 static int
-write_zeros(struct firn_os_file *file, uint64_t size)
+write_zeros(struct fi_os_file *file, uint64_t size)
 {
     int rc = FIRN_OK;
-    for (uint64_t at = 0; at < size && rc == FIRN_OK; at += FIRN_ZEROS_SIZE) {
-        size_t piece = size - at < FIRN_ZEROS_SIZE ? (size_t)(size - at) : FIRN_ZEROS_SIZE;
-        rc = firn_os_file_write(file, at, firn_zeros(), piece, NULL);
+    for (uint64_t at = 0; at < size && rc == FIRN_OK; at += FI_ZEROS_SIZE) {
+        size_t piece = size - at < FI_ZEROS_SIZE ? (size_t)(size - at) : FI_ZEROS_SIZE;
+        rc = fi_os_file_write(file, at, fi_zeros(), piece, NULL);
     }
     return rc;
 }
 
 /* Grows or shrinks the file to this size. On failure it is unchanged. */
 static int
-resize_file(struct firn_os_file *file, uint64_t had, uint64_t size)
+resize_file(struct fi_os_file *file, uint64_t had, uint64_t size)
 {
-    int rc = firn_os_file_allocate(file, size, NULL);
+    int rc = fi_os_file_allocate(file, size, NULL);
     if (rc == FIRN_UNSUPPORTED) {
         rc = write_zeros(file, size);
     }
     if (rc == FIRN_OK) {
-        rc = firn_os_file_truncate(file, size, NULL);
+        rc = fi_os_file_truncate(file, size, NULL);
     } else {
-        FIRN_IGNORE(firn_os_file_truncate(file, had, NULL));
+        FI_IGNORE(fi_os_file_truncate(file, had, NULL));
     }
     return rc;
 }
@@ -168,18 +167,17 @@ resize_file(struct firn_os_file *file, uint64_t had, uint64_t size)
 static uint64_t
 resize(struct firn_db *db, uint64_t size)
 {
-    struct firn_os_file *file = NULL;
+    struct fi_os_file *file = NULL;
     uint64_t had = db->space.reserve_bytes;
     DCHECK(db->space.is_busy && size > 0);
-    int rc =
-        firn_os_file_open(db->dir, FIRN_STOREFILE_RESERVE_NAME,
-                          FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER, 0600, &file, NULL);
+    int rc = fi_os_file_open(db->dir, FI_STOREFILE_RESERVE_NAME,
+                             FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER, 0600, &file, NULL);
     if (rc == FIRN_OK) {
         rc = resize_file(file, had, size);
-        firn_os_file_close(file);
+        fi_os_file_close(file);
     }
     if (rc != FIRN_OK && had == 0) {
-        FIRN_IGNORE(firn_os_remove_file(db->dir, FIRN_STOREFILE_RESERVE_NAME, NULL));
+        FI_IGNORE(fi_os_remove_file(db->dir, FI_STOREFILE_RESERVE_NAME, NULL));
     }
     return rc == FIRN_OK ? size : had;
 }
@@ -189,7 +187,7 @@ static uint64_t
 remove_file(struct firn_db *db)
 {
     DCHECK(db->space.is_busy);
-    int rc = firn_os_remove_file(db->dir, FIRN_STOREFILE_RESERVE_NAME, NULL);
+    int rc = fi_os_remove_file(db->dir, FI_STOREFILE_RESERVE_NAME, NULL);
     return rc == FIRN_OK ? 0 : db->space.reserve_bytes;
 }
 
@@ -198,10 +196,10 @@ remove_file(struct firn_db *db)
 static uint64_t
 store_bytes(struct firn_db *db)
 {
-    struct firn_lsm_stats stats;
-    uint64_t bytes = firn_log_size_bytes(db->log);
-    firn_lsm_stats(firn_db_image(db)->lsm, NULL, &stats);
-    for (size_t i = 0; i < FIRN_VERSION_LEVELS_ALL; i++) {
+    struct fi_lsm_stats stats;
+    uint64_t bytes = fi_log_size_bytes(db->log);
+    fi_lsm_stats(fi_db_image(db)->lsm, NULL, &stats);
+    for (size_t i = 0; i < FI_VERSION_LEVELS_ALL; i++) {
         bytes += stats.levels[i].bytes;
     }
     return bytes + stats.values.bytes;
@@ -238,17 +236,17 @@ wanted_for_store(struct firn_db *db)
 }
 
 uint64_t
-firn_db_space_wanted(struct firn_db *db)
+fi_db_space_wanted(struct firn_db *db)
 {
     return wanted_for_store(db) + wanted_for_beside(db);
 }
 
 void
-firn_db_space_beside(struct firn_db *db, uint64_t bytes)
+fi_db_space_beside(struct firn_db *db, uint64_t bytes)
 {
     DCHECK(!db->is_read_only);
     atomic_store(&db->space.beside_bytes, bytes);
-    firn_db_space_keep(db);
+    fi_db_space_keep(db);
 }
 
 /* ---- the token ---- */
@@ -256,31 +254,31 @@ firn_db_space_beside(struct firn_db *db, uint64_t bytes)
 static bool
 begin(struct firn_db *db)
 {
-    firn_os_mutex_lock(&db->jobs.mutex);
+    fi_os_mutex_lock(&db->jobs.mutex);
     bool is_mine = !db->space.is_busy;
     if (is_mine) { /* or else it is read: by the thread that has the token, without the mutex */
         db->space.is_busy = true;
     }
-    firn_os_mutex_unlock(&db->jobs.mutex);
+    fi_os_mutex_unlock(&db->jobs.mutex);
     return is_mine;
 }
 
 static void
 end(struct firn_db *db, uint64_t reserve_bytes)
 {
-    firn_os_mutex_lock(&db->jobs.mutex);
+    fi_os_mutex_lock(&db->jobs.mutex);
     DCHECK(db->space.is_busy);
     db->space.reserve_bytes = reserve_bytes;
     db->space.is_busy = false;
-    firn_os_mutex_unlock(&db->jobs.mutex);
+    fi_os_mutex_unlock(&db->jobs.mutex);
 }
 
 static uint64_t
 reserve_bytes(struct firn_db *db)
 {
-    firn_os_mutex_lock(&db->jobs.mutex);
+    fi_os_mutex_lock(&db->jobs.mutex);
     uint64_t bytes = db->space.reserve_bytes;
-    firn_os_mutex_unlock(&db->jobs.mutex);
+    fi_os_mutex_unlock(&db->jobs.mutex);
     return bytes;
 }
 
@@ -291,7 +289,7 @@ what_can_be_had(struct firn_db *db, uint64_t has, uint64_t wanted)
 {
     uint64_t free_bytes;
     DCHECK(wanted > has);
-    if (firn_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK ||
+    if (fi_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK ||
         free_bytes / 2 >= wanted - has) {
         return wanted;
     }
@@ -299,10 +297,10 @@ what_can_be_had(struct firn_db *db, uint64_t has, uint64_t wanted)
 }
 
 void
-firn_db_space_keep(struct firn_db *db)
+fi_db_space_keep(struct firn_db *db)
 {
     uint64_t has = reserve_bytes(db);
-    uint64_t wanted = firn_db_space_wanted(db);
+    uint64_t wanted = fi_db_space_wanted(db);
     uint64_t least = has + has / GROWTH_PART + 1;
     if (atomic_load(&db->space.is_full) || wanted < least) {
         return;
@@ -316,10 +314,10 @@ firn_db_space_keep(struct firn_db *db)
 }
 
 void
-firn_db_space_trim(struct firn_db *db)
+fi_db_space_trim(struct firn_db *db)
 {
     uint64_t has = reserve_bytes(db);
-    uint64_t wanted = firn_db_space_wanted(db);
+    uint64_t wanted = fi_db_space_wanted(db);
     if (has > wanted && begin(db)) {
         end(db, wanted == 0 ? remove_file(db) : resize(db, wanted));
     }
@@ -331,7 +329,7 @@ static bool
 give_up(struct firn_db *db, uint64_t left)
 {
     bool is_news = !atomic_exchange(&db->space.is_full, true);
-    firn_log_rotate_keep_spares(db->log, false);
+    fi_log_rotate_keep_spares(db->log, false);
     if (!begin(db)) {
         return is_news;
     }
@@ -344,62 +342,62 @@ give_up(struct firn_db *db, uint64_t left)
         has = remove_file(db);
     }
     end(db, has);
-    firn_db_space_sync_removals(db);
+    fi_db_space_sync_removals(db);
     return is_news || had > has;
 }
 
 bool
-firn_db_space_give_up(struct firn_db *db)
+fi_db_space_give_up(struct firn_db *db)
 {
     return give_up(db, LAST_BYTES);
 }
 
 bool
-firn_db_space_give_up_all(struct firn_db *db)
+fi_db_space_give_up_all(struct firn_db *db)
 {
     return give_up(db, 0);
 }
 
 bool
-firn_db_space_give_up_at_open(struct firn_db *db)
+fi_db_space_give_up_at_open(struct firn_db *db)
 {
     DCHECK(db->jobs.flush_pool == NULL && db->log == NULL);
     atomic_store(&db->space.is_full, true);
-    if (firn_os_remove_file(db->dir, FIRN_STOREFILE_RESERVE_NAME, NULL) != FIRN_OK) {
+    if (fi_os_remove_file(db->dir, FI_STOREFILE_RESERVE_NAME, NULL) != FIRN_OK) {
         return false;
     }
-    firn_db_space_sync_removals(db);
+    fi_db_space_sync_removals(db);
     return true;
 }
 
 void
-firn_db_space_sync_removals(struct firn_db *db)
+fi_db_space_sync_removals(struct firn_db *db)
 {
     if (atomic_load(&db->space.is_full)) {
-        FIRN_IGNORE(firn_os_dir_sync_filesystem(db->dir, NULL));
+        FI_IGNORE(fi_os_dir_sync_filesystem(db->dir, NULL));
     }
 }
 
 /* ---- flushes and compactions ---- */
 
 uint64_t
-firn_db_space_left(struct firn_db *db)
+fi_db_space_left(struct firn_db *db)
 {
     uint64_t free_bytes;
-    uint64_t needed = firn_lsm_memtable_bytes(firn_db_image(db)->lsm);
-    if (firn_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK || free_bytes <= needed) {
+    uint64_t needed = fi_lsm_memtable_bytes(fi_db_image(db)->lsm);
+    if (fi_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK || free_bytes <= needed) {
         return 0;
     }
     return free_bytes - needed;
 }
 
 uint64_t
-firn_db_space_room(struct firn_db *db)
+fi_db_space_room(struct firn_db *db)
 {
     if (!atomic_load(&db->space.is_full)) {
         return 0;
     }
-    uint64_t bytes = firn_db_space_left(db);
+    uint64_t bytes = fi_db_space_left(db);
     uint64_t ends = bytes / ENDS_PART + ENDS_LEAST;
     return bytes > ends ? bytes - ends : 1;
 }
@@ -407,20 +405,20 @@ firn_db_space_room(struct firn_db *db)
 /* ---- commits ---- */
 
 bool
-firn_db_space_is_back(struct firn_db *db, size_t bytes)
+fi_db_space_is_back(struct firn_db *db, size_t bytes)
 {
-    uint64_t wanted = firn_db_space_wanted(db);
+    uint64_t wanted = fi_db_space_wanted(db);
     uint64_t has = reserve_bytes(db);
     uint64_t free_bytes;
-    int rc = firn_os_dir_free_bytes(db->dir, &free_bytes, NULL);
-    if (rc != FIRN_OK || free_bytes + has < wanted + bytes + FIRN_DB_SPACE_SLACK || !begin(db)) {
+    int rc = fi_os_dir_free_bytes(db->dir, &free_bytes, NULL);
+    if (rc != FIRN_OK || free_bytes + has < wanted + bytes + FI_DB_SPACE_SLACK || !begin(db)) {
         return false;
     }
     has = wanted == 0 ? db->space.reserve_bytes : resize(db, wanted);
     bool is_made = has >= wanted;
     end(db, has);
     if (is_made) {
-        firn_log_rotate_keep_spares(db->log, true);
+        fi_log_rotate_keep_spares(db->log, true);
         atomic_store(&db->space.is_full, false);
     }
     return is_made;

@@ -55,13 +55,13 @@ run_ready(void *arg)
     firn_error err;
     int rc;
     unsigned syncs = 0;
-    firn_log_rotate_prepare(db->log);
+    fi_log_rotate_prepare(db->log);
     do {
-        rc = firn_log_sync(db->log, &err);
+        rc = fi_log_sync(db->log, &err);
     } while (rc == FIRN_OK && ++syncs < READY_SYNCS_MAX &&
-             firn_log_unsynced_bytes(db->log) > QUICK_BYTES_MAX);
+             fi_log_unsynced_bytes(db->log) > QUICK_BYTES_MAX);
     if (rc != FIRN_OK) {
-        firn_db_jobs_note_failure(db, &err);
+        fi_db_jobs_note_failure(db, &err);
     }
     int expected = PHASE_READYING;
     (void)atomic_compare_exchange_strong(&db->lead.rotate_phase, &expected, PHASE_READY);
@@ -72,19 +72,19 @@ run_finish(void *arg)
 {
     struct firn_db *db = arg;
     firn_error err;
-    if (firn_log_sync(db->log, &err) != FIRN_OK) {
-        firn_db_jobs_note_failure(db, &err);
+    if (fi_log_sync(db->log, &err) != FIRN_OK) {
+        fi_db_jobs_note_failure(db, &err);
     }
 }
 
 bool
-firn_db_turn_may_begin(struct firn_db *db, bool is_urgent)
+fi_db_turn_may_begin(struct firn_db *db, bool is_urgent)
 {
-    DCHECK(firn_db_is_led(db));
+    DCHECK(fi_db_is_led(db));
     int phase = atomic_load(&db->lead.rotate_phase);
     DCHECK(phase >= PHASE_IDLE && phase <= PHASE_READY);
-    uint64_t unsynced = firn_log_unsynced_bytes(db->log);
-    if (!is_urgent && firn_log_is_syncing(db->log)) {
+    uint64_t unsynced = fi_log_unsynced_bytes(db->log);
+    if (!is_urgent && fi_log_is_syncing(db->log)) {
         return false;
     }
     if (is_urgent || (phase == PHASE_IDLE && unsynced <= QUICK_BYTES_MAX) ||
@@ -93,7 +93,7 @@ firn_db_turn_may_begin(struct firn_db *db, bool is_urgent)
     }
     if (phase != PHASE_READYING) {
         atomic_store(&db->lead.rotate_phase, PHASE_READYING);
-        if (!firn_db_jobs_submit_log(db, run_ready)) {
+        if (!fi_db_jobs_submit_log(db, run_ready)) {
             atomic_store(&db->lead.rotate_phase, PHASE_READY);
         }
     }
@@ -104,31 +104,31 @@ firn_db_turn_may_begin(struct firn_db *db, bool is_urgent)
 static int
 rotate_begin(struct firn_db *db, firn_error *err)
 {
-    DCHECK(firn_db_is_led(db));
-    int rc = firn_log_rotate_begin(db->log, err);
+    DCHECK(fi_db_is_led(db));
+    int rc = fi_log_rotate_begin(db->log, err);
     atomic_store(&db->lead.rotate_phase, PHASE_IDLE);
     if (rc == FIRN_OK) {
-        firn_db_jobs_watch_rest(db);
+        fi_db_jobs_watch_rest(db);
     }
     return rc;
 }
 
 void
-firn_db_turn_end(struct firn_db *db)
+fi_db_turn_end(struct firn_db *db)
 {
     /* If it cannot be submitted, the next sync does it. */
-    (void)firn_db_jobs_submit_log(db, run_finish);
+    (void)fi_db_jobs_submit_log(db, run_finish);
 }
 
 /* ---- freezing ---- */
 
 static int
-freeze(struct firn_db_tree *tree, bool *has_frozen, firn_error *err)
+freeze(struct fi_db_tree *tree, bool *has_frozen, firn_error *err)
 {
     DCHECK(tree->first_segment == 0 || !tree->is_removed);
     int rc = FIRN_OK;
     if (tree->first_segment != 0) {
-        rc = firn_lsm_tree_freeze(tree->lsm_tree, err);
+        rc = fi_lsm_tree_freeze(tree->lsm_tree, err);
         if (rc == FIRN_OK) {
             tree->first_segment = 0;
             *has_frozen = true;
@@ -139,17 +139,17 @@ freeze(struct firn_db_tree *tree, bool *has_frozen, firn_error *err)
 
 /* The size of a memtable that can be frozen; 0 if it is small. */
 static size_t
-active_bytes(const struct firn_db_tree *tree)
+active_bytes(const struct fi_db_tree *tree)
 {
-    return tree->first_segment == 0 ? 0 : firn_lsm_tree_active_excess(tree->lsm_tree);
+    return tree->first_segment == 0 ? 0 : fi_lsm_tree_active_excess(tree->lsm_tree);
 }
 
 static size_t
-find_largest_bytes(const struct firn_db_image *image)
+find_largest_bytes(const struct fi_db_image *image)
 {
     size_t most = 0;
-    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
-        size_t bytes = active_bytes(firn_db_trees_at(image, i));
+    for (size_t i = 0; i < fi_db_trees_count(image); i++) {
+        size_t bytes = active_bytes(fi_db_trees_at(image, i));
         most = bytes > most ? bytes : most;
     }
     return most;
@@ -157,19 +157,19 @@ find_largest_bytes(const struct firn_db_image *image)
 
 /* Freezes memtables, roughly the largest first, until they have this many bytes or none is left. */
 static int
-freeze_bytes_locked(const struct firn_db_image *image, size_t wanted, bool *has_frozen,
+freeze_bytes_locked(const struct fi_db_image *image, size_t wanted, bool *has_frozen,
                     firn_error *err)
 {
-    firn_os_mutex_assert_held(&image->db->state_mutex);
+    fi_os_mutex_assert_held(&image->db->state_mutex);
     size_t frozen = 0;
     size_t least = find_largest_bytes(image);
     while (least > 0 && frozen < wanted) {
         least -= least / 4 + 1;
-        for (size_t i = 0; i < firn_db_trees_count(image) && frozen < wanted; i++) {
-            struct firn_db_tree *tree = firn_db_trees_at(image, i);
+        for (size_t i = 0; i < fi_db_trees_count(image) && frozen < wanted; i++) {
+            struct fi_db_tree *tree = fi_db_trees_at(image, i);
             size_t bytes = active_bytes(tree);
             if (bytes > least) {
-                FIRN_TRY_RETURN(freeze(tree, has_frozen, err));
+                FI_TRY_RETURN(freeze(tree, has_frozen, err));
                 frozen += bytes;
             }
         }
@@ -178,38 +178,38 @@ freeze_bytes_locked(const struct firn_db_image *image, size_t wanted, bool *has_
 }
 
 int
-firn_db_turn_freeze_bytes(struct firn_db *db, size_t wanted, bool *has_frozen, firn_error *err)
+fi_db_turn_freeze_bytes(struct firn_db *db, size_t wanted, bool *has_frozen, firn_error *err)
 {
-    firn_os_mutex_lock(&db->state_mutex);
-    int rc = freeze_bytes_locked(firn_db_image(db), wanted, has_frozen, err);
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
+    int rc = freeze_bytes_locked(fi_db_image(db), wanted, has_frozen, err);
+    fi_os_mutex_unlock(&db->state_mutex);
     return rc;
 }
 
 int
-firn_db_turn_freeze_up_to(struct firn_db *db, uint64_t segment, bool *has_frozen, firn_error *err)
+fi_db_turn_freeze_up_to(struct firn_db *db, uint64_t segment, bool *has_frozen, firn_error *err)
 {
-    const struct firn_db_image *image = firn_db_image(db);
+    const struct fi_db_image *image = fi_db_image(db);
     int rc = FIRN_OK;
-    firn_os_mutex_lock(&db->state_mutex);
-    for (size_t i = 0; i < firn_db_trees_count(image) && rc == FIRN_OK; i++) {
-        struct firn_db_tree *tree = firn_db_trees_at(image, i);
+    fi_os_mutex_lock(&db->state_mutex);
+    for (size_t i = 0; i < fi_db_trees_count(image) && rc == FIRN_OK; i++) {
+        struct fi_db_tree *tree = fi_db_trees_at(image, i);
         if (tree->first_segment <= segment) {
             rc = freeze(tree, has_frozen, err);
         }
     }
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     return rc;
 }
 
 int
-firn_db_turn_freeze_grown(struct firn_db *db, struct firn_db_tree *touched, bool *has_frozen,
-                          firn_error *err)
+fi_db_turn_freeze_grown(struct firn_db *db, struct fi_db_tree *touched, bool *has_frozen,
+                        firn_error *err)
 {
     int rc = FIRN_OK;
-    for (struct firn_db_tree *tree = touched; tree != NULL && rc == FIRN_OK;
+    for (struct fi_db_tree *tree = touched; tree != NULL && rc == FIRN_OK;
          tree = tree->next_touched) {
-        if (firn_lsm_tree_active_bytes(tree->lsm_tree) >= db->limits.memtable) {
+        if (fi_lsm_tree_active_bytes(tree->lsm_tree) >= db->limits.memtable) {
             rc = freeze(tree, has_frozen, err);
         }
     }
@@ -217,18 +217,18 @@ firn_db_turn_freeze_grown(struct firn_db *db, struct firn_db_tree *touched, bool
 }
 
 uint64_t
-firn_db_turn_oldest_segment(struct firn_db *db)
+fi_db_turn_oldest_segment(struct firn_db *db)
 {
-    const struct firn_db_image *image = firn_db_image(db);
+    const struct fi_db_image *image = fi_db_image(db);
     uint64_t oldest = 0;
-    firn_os_mutex_lock(&db->state_mutex);
-    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
-        uint64_t segment = firn_db_trees_at(image, i)->first_segment;
+    fi_os_mutex_lock(&db->state_mutex);
+    for (size_t i = 0; i < fi_db_trees_count(image); i++) {
+        uint64_t segment = fi_db_trees_at(image, i)->first_segment;
         if (segment != 0 && (oldest == 0 || segment < oldest)) {
             oldest = segment;
         }
     }
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     return oldest;
 }
 
@@ -238,58 +238,58 @@ firn_db_turn_oldest_segment(struct firn_db *db)
 static bool
 is_needless_before(struct firn_db *db, uint64_t floor)
 {
-    uint64_t oldest = firn_db_turn_oldest_segment(db);
+    uint64_t oldest = fi_db_turn_oldest_segment(db);
     return oldest == 0 || floor <= oldest;
 }
 
 int
-firn_db_turn_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
+fi_db_turn_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
 {
-    DCHECK(firn_db_is_led(db));
-    struct firn_lsm *lsm = firn_db_image(db)->lsm;
-    struct firn_log_position end = firn_log_end(db->log);
-    uint64_t floor = firn_lsm_log_floor(lsm);
+    DCHECK(fi_db_is_led(db));
+    struct fi_lsm *lsm = fi_db_image(db)->lsm;
+    struct fi_log_position end = fi_log_end(db->log);
+    uint64_t floor = fi_lsm_log_floor(lsm);
     *out_has_more = false;
-    FIRN_TRY_RETURN(firn_db_history_save_before(db, floor, err));
+    FI_TRY_RETURN(fi_db_history_save_before(db, floor, err));
     /* Asked after the floor: at this version the floor was valid. */
-    uint64_t version = firn_lsm_version(lsm);
+    uint64_t version = fi_lsm_version(lsm);
     if (floor > end.segment) {
         /* No segment is needed; an empty log has none to remove. */
-        bool is_empty = !firn_db_segments_has_commits(firn_db_image(db)) &&
-                        firn_log_oldest(db->log) == end.segment;
+        bool is_empty =
+            !fi_db_segments_has_commits(fi_db_image(db)) && fi_log_oldest(db->log) == end.segment;
         floor = is_empty ? end.segment : end.segment + 1;
     }
-    if (floor <= db->lead.log_floor || !firn_db_reader_none_below(db, version)) {
+    if (floor <= db->lead.log_floor || !fi_db_reader_none_below(db, version)) {
         return FIRN_OK;
     }
     CHECK(floor <= end.segment + 1 && floor > 0);
     DCHECK(is_needless_before(db, floor));
-    int rc = firn_log_remove_before(db->log, floor, err);
+    int rc = fi_log_remove_before(db->log, floor, err);
     if (rc == FIRN_OK) {
-        firn_log_set_note(db->log, version);
+        fi_log_set_note(db->log, version);
         db->lead.log_floor = floor;
         *out_has_more = true;
-        firn_os_mutex_lock(&db->commits.mutex);
-        firn_db_segments_remove(firn_db_image(db), floor);
-        firn_os_mutex_unlock(&db->commits.mutex);
+        fi_os_mutex_lock(&db->commits.mutex);
+        fi_db_segments_remove(fi_db_image(db), floor);
+        fi_os_mutex_unlock(&db->commits.mutex);
     }
     return rc;
 }
 
 int
-firn_db_turn_begin(struct firn_db *db, firn_error *err)
+fi_db_turn_begin(struct firn_db *db, firn_error *err)
 {
-    DCHECK(firn_db_is_led(db));
+    DCHECK(fi_db_is_led(db));
     bool has_more;
     int rc;
-    FIRN_TRY(firn_db_lead_check_lock(db, err));
-    rc = firn_db_turn_trim(db, &has_more, err);
+    FI_TRY(fi_db_lead_check_lock(db, err));
+    rc = fi_db_turn_trim(db, &has_more, err);
     if (rc == FIRN_OK) {
         rc = rotate_begin(db, err);
     }
-    if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log)) {
+    if (rc == FIRN_NO_SPACE && !fi_log_has_failed(db->log)) {
         /* The present segment stays in use. */
-        (void)firn_db_space_give_up(db);
+        (void)fi_db_space_give_up(db);
         return FIRN_OK;
     }
 out:
@@ -297,23 +297,23 @@ out:
 }
 
 int
-firn_db_turn_freeze_all(struct firn_db *db, firn_error *err)
+fi_db_turn_freeze_all(struct firn_db *db, firn_error *err)
 {
-    DCHECK(firn_db_is_led(db));
+    DCHECK(fi_db_is_led(db));
     bool has_frozen = false;
-    int rc = firn_db_turn_freeze_up_to(db, UINT64_MAX, &has_frozen, err);
-    return rc == FIRN_OK && has_frozen ? firn_db_turn_begin(db, err) : rc;
+    int rc = fi_db_turn_freeze_up_to(db, UINT64_MAX, &has_frozen, err);
+    return rc == FIRN_OK && has_frozen ? fi_db_turn_begin(db, err) : rc;
 }
 
 bool
-firn_db_turn_flush_pays(struct firn_db *db)
+fi_db_turn_flush_pays(struct firn_db *db)
 {
-    const struct firn_db_image *image = firn_db_image(db);
+    const struct fi_db_image *image = fi_db_image(db);
     uint64_t runs = 0;
-    firn_os_mutex_lock(&db->state_mutex);
-    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
-        runs += firn_db_trees_at(image, i)->first_segment != 0;
+    fi_os_mutex_lock(&db->state_mutex);
+    for (size_t i = 0; i < fi_db_trees_count(image); i++) {
+        runs += fi_db_trees_at(image, i)->first_segment != 0;
     }
-    firn_os_mutex_unlock(&db->state_mutex);
-    return firn_log_size_bytes(db->log) >= runs * FIRN_DB_TURN_LOG_PER_RUN;
+    fi_os_mutex_unlock(&db->state_mutex);
+    return fi_log_size_bytes(db->log) >= runs * FI_DB_TURN_LOG_PER_RUN;
 }

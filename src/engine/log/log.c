@@ -43,7 +43,7 @@
  * power cut brings them back. The log is also unchanged if a new segment could not be begun,
  * provided that no sync failed and the segment's name cannot exist. Every other failure latches.
  *
- * Limits: a record has at most FIRN_LOG_RECORD_SIZE_MAX bytes; a new segment begins at 16 GiB at
+ * Limits: a record has at most FI_LOG_RECORD_SIZE_MAX bytes; a new segment begins at 16 GiB at
  * the latest.
  */
 #include "log/log.h"
@@ -62,109 +62,108 @@
 /* ---- the latch and the token ---- */
 
 static int
-refuse_failed(const struct firn_log *log, firn_error *err)
+refuse_failed(const struct fi_log *log, firn_error *err)
 {
-    return firn_error_set(err, FIRN_FAILED, "the log '%s' failed earlier and must be opened again",
-                          log->prefix);
+    return fi_error_set(err, FIRN_FAILED, "the log '%s' failed earlier and must be opened again",
+                        log->prefix);
 }
 
 void
-firn_log_latch(struct firn_log *log)
+fi_log_latch(struct fi_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     log->has_failed = true;
-    firn_os_cond_broadcast(&log->sync_ended);
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_cond_broadcast(&log->sync_ended);
+    fi_os_mutex_unlock(&log->mutex);
 }
 
 bool
-firn_log_has_failed(struct firn_log *log)
+fi_log_has_failed(struct fi_log *log)
 {
     return atomic_load(&log->has_failed);
 }
 
 int
-firn_log_check_writable(struct firn_log *log, firn_error *err)
+fi_log_check_writable(struct fi_log *log, firn_error *err)
 {
     if (log->is_read_only) {
-        return firn_error_set(err, FIRN_READ_ONLY, "the log '%s' was opened read-only",
-                              log->prefix);
+        return fi_error_set(err, FIRN_READ_ONLY, "the log '%s' was opened read-only", log->prefix);
     }
-    return firn_log_has_failed(log) ? refuse_failed(log, err) : FIRN_OK;
+    return fi_log_has_failed(log) ? refuse_failed(log, err) : FIRN_OK;
 }
 
 bool
-firn_log_may_remove(const struct firn_log *log)
+fi_log_may_remove(const struct fi_log *log)
 {
     return log->gate.may_remove == NULL || log->gate.may_remove(log->gate.ctx);
 }
 
 void
-firn_log_take_token(struct firn_log *log)
+fi_log_take_token(struct fi_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     while (log->is_syncing) {
-        firn_os_cond_wait(&log->sync_ended, &log->mutex);
+        fi_os_cond_wait(&log->sync_ended, &log->mutex);
     }
     log->is_syncing = true;
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_unlock(&log->mutex);
 }
 
 bool
-firn_log_has_token(struct firn_log *log)
+fi_log_has_token(struct fi_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     bool has_token = log->is_syncing;
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_unlock(&log->mutex);
     return has_token;
 }
 
 void
-firn_log_give_token(struct firn_log *log)
+fi_log_give_token(struct fi_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     DCHECK(log->is_syncing);
     log->is_syncing = false;
-    firn_os_cond_broadcast(&log->sync_ended);
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_cond_broadcast(&log->sync_ended);
+    fi_os_mutex_unlock(&log->mutex);
 }
 
 /* ---- appending ---- */
 
 int
-firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, size_t part_count,
-                struct firn_log_position *out, firn_error *err)
+fi_log_append(struct fi_log *log, uint8_t type, const firn_slice *parts, size_t part_count,
+              struct fi_log_position *out, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_log_check_writable(log, err));
-    if (type < FIRN_LOG_TYPE_USER) {
-        return firn_error_set(err, FIRN_INVALID, "log records of type %u are the log's own", type);
+    FI_TRY_RETURN(fi_log_check_writable(log, err));
+    if (type < FI_LOG_TYPE_USER) {
+        return fi_error_set(err, FIRN_INVALID, "log records of type %u are the log's own", type);
     }
-    bool is_full = log->end >= log->segment_size_bytes && log->end > FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    bool is_full = log->end >= log->segment_size_bytes && log->end > FI_LOG_FORMAT_SEGMENT_SIZE;
     /* Nothing is added to a segment that was given up. */
     if (is_full || log->oldest_wanted > log->segment.number) {
-        FIRN_TRY_RETURN(firn_log_rotate(log, err));
+        FI_TRY_RETURN(fi_log_rotate(log, err));
     }
     /* The newest segment changes in this thread only. */
-    struct firn_log_writer_place place = {
+    struct fi_log_writer_place place = {
         .file = log->file, .salt = log->segment.salt, .offset = log->end, .durable = log->durable};
-    DCHECK(place.durable <= place.offset && place.offset >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
-    FIRN_TRY_RETURN(firn_log_writer_prepare(&log->writer, &place, type, parts, part_count, err));
+    DCHECK(place.durable <= place.offset && place.offset >= FI_LOG_FORMAT_SEGMENT_SIZE);
+    FI_TRY_RETURN(fi_log_writer_prepare(&log->writer, &place, type, parts, part_count, err));
     uint64_t end;
-    int rc = firn_log_writer_write(&log->writer, &place, &end, err);
+    int rc = fi_log_writer_write(&log->writer, &place, &end, err);
     if (rc != FIRN_OK) {
-        bool is_undone = rc == FIRN_NO_SPACE && firn_log_writer_trim(&log->writer, place.file,
-                                                                     place.offset, NULL) == FIRN_OK;
+        bool is_undone = rc == FIRN_NO_SPACE && fi_log_writer_trim(&log->writer, place.file,
+                                                                   place.offset, NULL) == FIRN_OK;
         if (!is_undone) {
-            firn_log_latch(log);
+            fi_log_latch(log);
         }
         return rc;
     }
-    DCHECK(end % 8 == 0 && end > place.offset && end < FIRN_LOG_FORMAT_OFFSET_MAX);
+    DCHECK(end % 8 == 0 && end > place.offset && end < FI_LOG_FORMAT_OFFSET_MAX);
     log->has_end_record = false;
     /* Pairs with the load of the thread that syncs: the bytes are in the file. */
     atomic_store_explicit(&log->end, end, memory_order_release);
     if (out != NULL) {
-        *out = (struct firn_log_position){log->segment.number, place.offset};
+        *out = (struct fi_log_position){log->segment.number, place.offset};
     }
     return rc;
 }
@@ -172,59 +171,59 @@ firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, siz
 /* ---- syncing ---- */
 
 int
-firn_log_sync_with_token(struct firn_log *log, firn_error *err)
+fi_log_sync_with_token(struct fi_log *log, firn_error *err)
 {
-    DCHECK(firn_log_has_token(log));
-    int rc = firn_log_rotate_finish_with_token(log, err);
+    DCHECK(fi_log_has_token(log));
+    int rc = fi_log_rotate_finish_with_token(log, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     uint64_t end = log->end;
     DCHECK(log->old_file == NULL); /* (I11) */
-    struct firn_os_file *file = log->file;
+    struct fi_os_file *file = log->file;
     bool is_needed = log->durable < end;
-    firn_os_mutex_unlock(&log->mutex);
-    rc = is_needed ? firn_os_file_sync(file, err) : FIRN_OK;
+    fi_os_mutex_unlock(&log->mutex);
+    rc = is_needed ? fi_os_file_sync(file, err) : FIRN_OK;
     if (rc != FIRN_OK) {
-        firn_log_latch(log);
+        fi_log_latch(log);
         return rc;
     }
     CHECK(log->durable <= end && end <= log->end); /* (I4) */
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     log->durable = end;
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_unlock(&log->mutex);
     return FIRN_OK;
 }
 
 /* Whether everything up to target in the segment is durable. One that is no longer the newest was
  * synced before it got its successor (I5), and its own turn finished before that (I11). */
 static bool
-is_durable_locked(const struct firn_log *log, struct firn_log_position target)
+is_durable_locked(const struct fi_log *log, struct fi_log_position target)
 {
-    firn_os_mutex_assert_held(&log->mutex);
+    fi_os_mutex_assert_held(&log->mutex);
     DCHECK(target.segment <= log->segment.number);
     return log->segment.number != target.segment ||
            (log->durable >= target.offset && log->old_file == NULL);
 }
 
 int
-firn_log_sync(struct firn_log *log, firn_error *err)
+fi_log_sync(struct fi_log *log, firn_error *err)
 {
     int rc;
-    FIRN_TRY_RETURN(firn_log_check_writable(log, err));
-    firn_os_mutex_lock(&log->mutex);
-    struct firn_log_position target = {log->segment.number, log->end};
+    FI_TRY_RETURN(fi_log_check_writable(log, err));
+    fi_os_mutex_lock(&log->mutex);
+    struct fi_log_position target = {log->segment.number, log->end};
     while (log->is_syncing && !log->has_failed && !is_durable_locked(log, target)) {
-        firn_os_cond_wait(&log->sync_ended, &log->mutex);
+        fi_os_cond_wait(&log->sync_ended, &log->mutex);
     }
     bool has_failed = log->has_failed;
     bool is_mine = !has_failed && !is_durable_locked(log, target);
     log->is_syncing = log->is_syncing || is_mine;
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_unlock(&log->mutex);
     if (is_mine) {
-        rc = firn_log_sync_with_token(log, err);
-        firn_log_give_token(log);
+        rc = fi_log_sync_with_token(log, err);
+        fi_log_give_token(log);
         return rc;
     }
     return has_failed ? refuse_failed(log, err) : FIRN_OK;
@@ -233,14 +232,14 @@ firn_log_sync(struct firn_log *log, firn_error *err)
 /* ---- segments ---- */
 
 int
-firn_log_remove_before(struct firn_log *log, uint64_t first_segment, firn_error *err)
+fi_log_remove_before(struct fi_log *log, uint64_t first_segment, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_log_check_writable(log, err));
+    FI_TRY_RETURN(fi_log_check_writable(log, err));
     if (first_segment > log->segment.number + 1) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "cannot remove up to segment %" PRIu64
-                              " of a log that ends in %" PRIu64,
-                              first_segment, log->segment.number);
+        return fi_error_set(err, FIRN_INVALID,
+                            "cannot remove up to segment %" PRIu64
+                            " of a log that ends in %" PRIu64,
+                            first_segment, log->segment.number);
     }
     DCHECK(log->oldest_wanted >= log->segment.oldest);
     if (first_segment > log->oldest_wanted) {
@@ -250,66 +249,66 @@ firn_log_remove_before(struct firn_log *log, uint64_t first_segment, firn_error 
 }
 
 void
-firn_log_set_note(struct firn_log *log, uint64_t note)
+fi_log_set_note(struct fi_log *log, uint64_t note)
 {
     log->note = note;
 }
 
 /* ---- positions ---- */
 
-struct firn_log_position
-firn_log_end(struct firn_log *log)
+struct fi_log_position
+fi_log_end(struct fi_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
-    struct firn_log_position position = {log->segment.number, log->end};
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
+    struct fi_log_position position = {log->segment.number, log->end};
+    fi_os_mutex_unlock(&log->mutex);
     return position;
 }
 
-struct firn_log_position
-firn_log_durable(struct firn_log *log)
+struct fi_log_position
+fi_log_durable(struct fi_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
-    struct firn_log_position position = {log->segment.number, log->durable};
+    fi_os_mutex_lock(&log->mutex);
+    struct fi_log_position position = {log->segment.number, log->durable};
     DCHECK(log->durable <= log->end);
     if (log->old_file != NULL) {
         /* The turn is not finished (I11). */
-        position = (struct firn_log_position){log->segment.number - 1, log->old_end};
+        position = (struct fi_log_position){log->segment.number - 1, log->old_end};
     }
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_unlock(&log->mutex);
     return position;
 }
 
 uint64_t
-firn_log_oldest(struct firn_log *log)
+fi_log_oldest(struct fi_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     uint64_t oldest = log->segment.oldest;
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_unlock(&log->mutex);
     return oldest;
 }
 
 uint64_t
-firn_log_unsynced_bytes(struct firn_log *log)
+fi_log_unsynced_bytes(struct fi_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     DCHECK(log->durable <= log->end);
     uint64_t bytes = log->end - log->durable;
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_unlock(&log->mutex);
     return bytes;
 }
 
 bool
-firn_log_is_syncing(struct firn_log *log)
+fi_log_is_syncing(struct fi_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     bool is_syncing = log->is_syncing;
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_unlock(&log->mutex);
     return is_syncing;
 }
 
 uint64_t
-firn_log_size_bytes(struct firn_log *log)
+fi_log_size_bytes(struct fi_log *log)
 {
     return log->older_size_bytes + log->end;
 }
@@ -317,20 +316,20 @@ firn_log_size_bytes(struct firn_log *log)
 /* ---- opening and closing ---- */
 
 static int
-check_options(const struct firn_log_options *options, firn_error *err)
+check_options(const struct fi_log_options *options, firn_error *err)
 {
     if (options->segment_size_bytes > SEGMENT_SIZE_MAX) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "cannot use log segments of %" PRIu64 " bytes, at most %" PRIu64,
-                              options->segment_size_bytes, SEGMENT_SIZE_MAX);
+        return fi_error_set(err, FIRN_INVALID,
+                            "cannot use log segments of %" PRIu64 " bytes, at most %" PRIu64,
+                            options->segment_size_bytes, SEGMENT_SIZE_MAX);
     }
-    return firn_log_segment_check_prefix(options->prefix, err);
+    return fi_log_segment_check_prefix(options->prefix, err);
 }
 
-static struct firn_log *
-allocate(struct firn_os_dir *dir, const struct firn_log_options *options)
+static struct fi_log *
+allocate(struct fi_os_dir *dir, const struct fi_log_options *options)
 {
-    struct firn_log *log = firn_alloc_zeroed(sizeof *log);
+    struct fi_log *log = fi_alloc_zeroed(sizeof *log);
     if (log != NULL) {
         log->dir = dir;
         log->prefix = options->prefix;
@@ -340,81 +339,80 @@ allocate(struct firn_os_dir *dir, const struct firn_log_options *options)
             options->ready_after_bytes != 0 ? options->ready_after_bytes : READY_AFTER_DEFAULT;
         log->is_read_only = options->read_only;
         log->gate = options->gate;
-        firn_os_mutex_init(firn_os_dir_os(dir), &log->mutex, FIRN_LOCK_LOG);
-        firn_os_cond_init(firn_os_dir_os(dir), &log->sync_ended);
+        fi_os_mutex_init(fi_os_dir_os(dir), &log->mutex, FI_LOCK_LOG);
+        fi_os_cond_init(fi_os_dir_os(dir), &log->sync_ended);
     }
     return log;
 }
 
 void
-firn_log_abandon(struct firn_log *log)
+fi_log_abandon(struct fi_log *log)
 {
     if (log == NULL) {
         return;
     }
-    firn_log_writer_deinit(&log->writer);
-    firn_os_file_close(log->old_file);
-    firn_os_file_close(log->file);
-    firn_buf_deinit(&log->older_ends);
-    firn_os_cond_deinit(&log->sync_ended);
-    firn_os_mutex_deinit(&log->mutex);
-    firn_free(log);
+    fi_log_writer_deinit(&log->writer);
+    fi_os_file_close(log->old_file);
+    fi_os_file_close(log->file);
+    fi_buf_deinit(&log->older_ends);
+    fi_os_cond_deinit(&log->sync_ended);
+    fi_os_mutex_deinit(&log->mutex);
+    fi_free(log);
 }
 
 int
-firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
-                struct firn_log **out, firn_error *err)
+fi_log_create(struct fi_os_dir *dir, const struct fi_log_options *options, struct fi_log **out,
+              firn_error *err)
 {
     *out = NULL;
     int rc = FIRN_OK;
-    struct firn_log *log = NULL;
-    FIRN_TRY(check_options(options, err));
+    struct fi_log *log = NULL;
+    FI_TRY(check_options(options, err));
     uint64_t newest;
-    FIRN_TRY(firn_log_segment_newest(dir, options->prefix, &newest, err));
+    FI_TRY(fi_log_segment_newest(dir, options->prefix, &newest, err));
     if (newest != 0) {
-        rc = firn_error_set(err, FIRN_EXISTS, "%s: there is a log '%s' already",
-                            firn_os_dir_path(dir), options->prefix);
+        rc = fi_error_set(err, FIRN_EXISTS, "%s: there is a log '%s' already", fi_os_dir_path(dir),
+                          options->prefix);
         goto out;
     }
     log = allocate(dir, options);
     if (log == NULL) {
-        rc = firn_error_no_memory(err, "a log");
+        rc = fi_error_no_memory(err, "a log");
         goto out;
     }
-    log->segment =
-        (struct firn_log_format_segment){.number = 1, .oldest = 1, .note = options->note};
+    log->segment = (struct fi_log_format_segment){.number = 1, .oldest = 1, .note = options->note};
     log->note = options->note;
     log->oldest_wanted = 1;
     log->first_file = 1;
     log->kept_file = 1;
-    log->end = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    log->end = FI_LOG_FORMAT_SEGMENT_SIZE;
     log->durable = log->end;
     bool is_harmless;
-    FIRN_TRY(firn_log_segment_create(dir, options->prefix, &log->segment, &log->file, &is_harmless,
-                                     err));
-    FIRN_TRY(firn_os_dir_sync(dir, err));
-    DCHECK(firn_log_knows_ends(log) && log->file != NULL);
+    FI_TRY(
+        fi_log_segment_create(dir, options->prefix, &log->segment, &log->file, &is_harmless, err));
+    FI_TRY(fi_os_dir_sync(dir, err));
+    DCHECK(fi_log_knows_ends(log) && log->file != NULL);
     *out = log;
     log = NULL;
 out:
-    firn_log_abandon(log);
+    fi_log_abandon(log);
     return rc;
 }
 
 /* Makes durable what recovery has shown (I8). */
 static int
-sync_recovered(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
+sync_recovered(struct fi_log *log, bool was_closed_cleanly, firn_error *err)
 {
     DCHECK(log->durable <= log->end);
     if (was_closed_cleanly) {
         return FIRN_OK;
     }
     /* The process that made the segment may have died before its name was durable (I11). */
-    FIRN_TRY_RETURN(firn_os_dir_sync(log->dir, err));
-    if (log->end > FIRN_LOG_FORMAT_SEGMENT_SIZE) {
-        uint64_t start = log->durable > FIRN_LOG_FORMAT_SEGMENT_SIZE ? log->durable
-                                                                     : FIRN_LOG_FORMAT_SEGMENT_SIZE;
-        FIRN_TRY_RETURN(firn_log_writer_rewrite(&log->writer, log->file, start, log->end, err));
+    FI_TRY_RETURN(fi_os_dir_sync(log->dir, err));
+    if (log->end > FI_LOG_FORMAT_SEGMENT_SIZE) {
+        uint64_t start =
+            log->durable > FI_LOG_FORMAT_SEGMENT_SIZE ? log->durable : FI_LOG_FORMAT_SEGMENT_SIZE;
+        FI_TRY_RETURN(fi_log_writer_rewrite(&log->writer, log->file, start, log->end, err));
     }
     log->durable = log->end;
     return FIRN_OK;
@@ -422,27 +420,27 @@ sync_recovered(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
 
 /* Prepares a log for appending. Requires: no other thread knows the log. */
 static int
-prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered, firn_error *err)
+prepare_to_append(struct fi_log *log, const struct fi_log_recover *recovered, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_log_format_segment segment;
-    FIRN_TRY(firn_log_segment_open(log->dir, log->prefix, log->segment.number,
-                                   FIRN_OS_READ | FIRN_OS_WRITE, &log->file, &segment, err));
-    FIRN_TRY(sync_recovered(log, recovered->found.was_closed_cleanly, err));
+    struct fi_log_format_segment segment;
+    FI_TRY(fi_log_segment_open(log->dir, log->prefix, log->segment.number, FI_OS_READ | FI_OS_WRITE,
+                               &log->file, &segment, err));
+    FI_TRY(sync_recovered(log, recovered->found.was_closed_cleanly, err));
     /* Not before: the header that excludes segments may have had no durable name yet (I9). */
-    uint64_t stale = firn_log_may_remove(log) ? log->segment.oldest : 0;
-    FIRN_TRY(firn_log_segment_tidy(log->dir, log->prefix, stale, err));
+    uint64_t stale = fi_log_may_remove(log) ? log->segment.oldest : 0;
+    FI_TRY(fi_log_segment_tidy(log->dir, log->prefix, stale, err));
     /* (I8); after a clean close END follows what is durable. */
     DCHECK(log->durable == log->end || recovered->found.was_closed_cleanly);
-    DCHECK(log->first_file == log->segment.oldest && firn_log_knows_ends(log));
+    DCHECK(log->first_file == log->segment.oldest && fi_log_knows_ends(log));
     log->has_end_record = recovered->found.was_closed_cleanly;
     if (recovered->needs_new_segment) {
         bool is_harmless;
-        firn_log_take_token(log);
-        rc = firn_log_rotate_now(log, &is_harmless, err);
-        firn_log_give_token(log);
+        fi_log_take_token(log);
+        rc = fi_log_rotate_now(log, &is_harmless, err);
+        fi_log_give_token(log);
     } else {
-        firn_log_writer_enter(&log->writer, recovered->file_size_bytes);
+        fi_log_writer_enter(&log->writer, recovered->file_size_bytes);
     }
     DCHECK(rc != FIRN_OK || !recovered->needs_new_segment ||
            log->segment.number == recovered->last.number + 1); /* (I7) */
@@ -451,25 +449,25 @@ out:
 }
 
 int
-firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
-              int (*visit)(void *ctx, uint8_t type, firn_slice record,
-                           struct firn_log_position position, firn_error *err),
-              void *ctx, struct firn_log **out, struct firn_log_recovery *recovery, firn_error *err)
+fi_log_open(struct fi_os_dir *dir, const struct fi_log_options *options,
+            int (*visit)(void *ctx, uint8_t type, firn_slice record,
+                         struct fi_log_position position, firn_error *err),
+            void *ctx, struct fi_log **out, struct fi_log_recovery *recovery, firn_error *err)
 {
     *out = NULL;
     int rc = FIRN_OK;
-    struct firn_log_recover recovered = {0};
-    struct firn_log *log = NULL;
-    FIRN_TRY(check_options(options, err));
-    FIRN_TRY(firn_log_recover_run(dir, options, visit, ctx, &recovered, err));
+    struct fi_log_recover recovered = {0};
+    struct fi_log *log = NULL;
+    FI_TRY(check_options(options, err));
+    FI_TRY(fi_log_recover_run(dir, options, visit, ctx, &recovered, err));
     if (options->judge != NULL) {
-        const struct firn_log_found found = {.note = recovered.last.note,
-                                             .end = {recovered.last.number, recovered.end}};
-        FIRN_TRY(options->judge(options->judge_ctx, &found, err));
+        const struct fi_log_found found = {.note = recovered.last.note,
+                                           .end = {recovered.last.number, recovered.end}};
+        FI_TRY(options->judge(options->judge_ctx, &found, err));
     }
     log = allocate(dir, options);
     if (log == NULL) {
-        rc = firn_error_no_memory(err, "a log");
+        rc = fi_error_no_memory(err, "a log");
         goto out;
     }
     log->segment = recovered.last;
@@ -484,9 +482,9 @@ firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
     log->hidden_from = recovered.hidden_from;
     log->older_size_bytes = recovered.older_size_bytes;
     log->older_ends = recovered.older_ends;
-    recovered.older_ends = (struct firn_buf){0};
+    recovered.older_ends = (struct fi_buf){0};
     if (!options->read_only) {
-        FIRN_TRY(prepare_to_append(log, &recovered, err));
+        FI_TRY(prepare_to_append(log, &recovered, err));
     }
     if (recovery != NULL) {
         *recovery = recovered.found;
@@ -494,26 +492,26 @@ firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
     *out = log;
     log = NULL;
 out:
-    firn_log_abandon(log);
-    firn_log_recover_deinit(&recovered);
+    fi_log_abandon(log);
+    fi_log_recover_deinit(&recovered);
     return rc;
 }
 
 /* A disk that is full keeps the log as it is; nothing is lost by that. */
 static int
-forgive_no_space(struct firn_log *log, int rc)
+forgive_no_space(struct fi_log *log, int rc)
 {
-    return rc == FIRN_NO_SPACE && !firn_log_has_failed(log) ? FIRN_OK : rc;
+    return rc == FIRN_NO_SPACE && !fi_log_has_failed(log) ? FIRN_OK : rc;
 }
 
 /* Without END the log looks as after a crash, with everything durable. */
 static int
-write_end(struct firn_log *log, firn_error *err)
+write_end(struct fi_log *log, firn_error *err)
 {
     CHECK(log->durable == log->end && log->old_file == NULL); /* (I6) */
-    int rc = firn_log_writer_seal(log->file, log->segment.salt, log->end, FIRN_LOG_FORMAT_END, err);
+    int rc = fi_log_writer_seal(log->file, log->segment.salt, log->end, FI_LOG_FORMAT_END, err);
     if (rc == FIRN_NO_SPACE) {
-        FIRN_IGNORE(firn_log_writer_trim(&log->writer, log->file, log->end, NULL));
+        FI_IGNORE(fi_log_writer_trim(&log->writer, log->file, log->end, NULL));
         rc = FIRN_OK;
     }
     return rc;
@@ -522,38 +520,38 @@ write_end(struct firn_log *log, firn_error *err)
 /* Space that was prepared for records that did not come is released; if that fails, the file is
  * only longer. */
 static void
-trim(struct firn_log *log)
+trim(struct fi_log *log)
 {
     if (log->writer.ready_end > log->end) {
-        FIRN_IGNORE(firn_log_writer_trim(&log->writer, log->file, log->end, NULL));
+        FI_IGNORE(fi_log_writer_trim(&log->writer, log->file, log->end, NULL));
     }
 }
 
 /* Writes the closing record, unless nothing was written since the last one. */
 static int
-finish(struct firn_log *log, firn_error *err)
+finish(struct fi_log *log, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_log_check_writable(log, err));
+    FI_TRY_RETURN(fi_log_check_writable(log, err));
     if (log->oldest_wanted > log->segment.oldest) {
-        FIRN_TRY_RETURN(forgive_no_space(log, firn_log_rotate(log, err)));
-        FIRN_TRY_RETURN(firn_os_dir_sync(log->dir, err));
+        FI_TRY_RETURN(forgive_no_space(log, fi_log_rotate(log, err)));
+        FI_TRY_RETURN(fi_os_dir_sync(log->dir, err));
     }
     if (!log->has_end_record) {
-        FIRN_TRY_RETURN(firn_log_sync(log, err));
+        FI_TRY_RETURN(fi_log_sync(log, err));
         trim(log);
-        FIRN_TRY_RETURN(write_end(log, err));
+        FI_TRY_RETURN(write_end(log, err));
     }
     return FIRN_OK;
 }
 
 int
-firn_log_close(struct firn_log *log, firn_error *err)
+fi_log_close(struct fi_log *log, firn_error *err)
 {
     int rc = FIRN_OK;
     if (log != NULL && !log->is_read_only) {
         rc = finish(log, err);
-        firn_log_rotate_drop_spare(log);
+        fi_log_rotate_drop_spare(log);
     }
-    firn_log_abandon(log);
+    fi_log_abandon(log);
     return rc;
 }

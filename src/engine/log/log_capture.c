@@ -24,23 +24,23 @@ struct chain {
 };
 
 static int
-refuse_changed(struct firn_os_dir *dir, const char *prefix, uint64_t number, firn_error *err)
+refuse_changed(struct fi_os_dir *dir, const char *prefix, uint64_t number, firn_error *err)
 {
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name(prefix, number, name);
-    return firn_error_set(err, FIRN_BUSY, "%s/%s changed while it was read", firn_os_dir_path(dir),
-                          name);
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name(prefix, number, name);
+    return fi_error_set(err, FIRN_BUSY, "%s/%s changed while it was read", fi_os_dir_path(dir),
+                        name);
 }
 
 /* Whether the segment continues the chain, and has all of its bytes. */
 static int
-check_segment(struct firn_log *log, const struct firn_log_format_segment *header,
-              struct firn_os_file *file, uint64_t end, const struct chain *before, firn_error *err)
+check_segment(struct fi_log *log, const struct fi_log_format_segment *header,
+              struct fi_os_file *file, uint64_t end, const struct chain *before, firn_error *err)
 {
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     bool is_first = header->number == log->segment.oldest;
     bool is_last = header->number == log->segment.number;
-    int rc = firn_os_file_stat(file, &stat, err);
+    int rc = fi_os_file_stat(file, &stat, err);
     if (rc == FIRN_OK && (stat.size_bytes < end || (is_last && header->salt != log->segment.salt) ||
                           (!is_first && (header->previous_salt != before->salt ||
                                          header->previous_end != before->end)))) {
@@ -50,51 +50,50 @@ check_segment(struct firn_log *log, const struct firn_log_format_segment *header
 }
 
 static int
-add_segment(struct firn_log *log, uint64_t number, struct chain *chain, struct firn_buf *out,
+add_segment(struct fi_log *log, uint64_t number, struct chain *chain, struct fi_buf *out,
             firn_error *err)
 {
-    struct firn_log_capture_segment found = {.number = number};
-    struct firn_log_format_segment header;
-    struct firn_os_file *file = NULL;
+    struct fi_log_capture_segment found = {.number = number};
+    struct fi_log_format_segment header;
+    struct fi_os_file *file = NULL;
     DCHECK(log->is_read_only && number <= log->segment.number);
-    int rc =
-        firn_log_segment_open(log->dir, log->prefix, number, FIRN_OS_READ, &file, &header, err);
+    int rc = fi_log_segment_open(log->dir, log->prefix, number, FI_OS_READ, &file, &header, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = refuse_changed(log->dir, log->prefix, number, err);
     }
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     found.size_bytes = number == log->segment.number
                            ? log->end
-                           : FIRN_LOG_FORMAT_SEGMENT_SIZE + firn_log_lend_bytes(log, number);
-    FIRN_TRY(check_segment(log, &header, file, found.size_bytes, chain, err));
-    DCHECK(found.size_bytes >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
-    firn_log_format_put_segment(&header, found.header);
+                           : FI_LOG_FORMAT_SEGMENT_SIZE + fi_log_lend_bytes(log, number);
+    FI_TRY(check_segment(log, &header, file, found.size_bytes, chain, err));
+    DCHECK(found.size_bytes >= FI_LOG_FORMAT_SEGMENT_SIZE);
+    fi_log_format_put_segment(&header, found.header);
     *chain = (struct chain){.salt = header.salt, .end = found.size_bytes};
-    if (firn_buf_append(out, &found, sizeof found) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a log's segments");
+    if (fi_buf_append(out, &found, sizeof found) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a log's segments");
     }
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
 int
-firn_log_capture(struct firn_os_dir *dir, const struct firn_log_options *options,
-                 int (*visit)(void *ctx, uint8_t type, firn_slice record,
-                              struct firn_log_position position, firn_error *err),
-                 void *ctx, struct firn_buf *out, firn_error *err)
+fi_log_capture(struct fi_os_dir *dir, const struct fi_log_options *options,
+               int (*visit)(void *ctx, uint8_t type, firn_slice record,
+                            struct fi_log_position position, firn_error *err),
+               void *ctx, struct fi_buf *out, firn_error *err)
 {
-    struct firn_log_options reading = *options;
-    struct firn_log *log = NULL;
+    struct fi_log_options reading = *options;
+    struct fi_log *log = NULL;
     struct chain chain = {0};
     int rc;
     reading.read_only = true;
-    firn_buf_clear(out);
-    FIRN_TRY(firn_log_open(dir, &reading, visit, ctx, &log, NULL, err));
+    fi_buf_clear(out);
+    FI_TRY(fi_log_open(dir, &reading, visit, ctx, &log, NULL, err));
     for (uint64_t number = log->segment.oldest; number <= log->segment.number; number++) {
-        FIRN_TRY(add_segment(log, number, &chain, out, err));
+        FI_TRY(add_segment(log, number, &chain, out, err));
     }
 out:
-    firn_log_abandon(log);
+    fi_log_abandon(log);
     return rc;
 }

@@ -40,24 +40,24 @@
 #include "firn/types.h"
 
 enum {
-    FIRN_LOG_FORMAT_VERSION_PLAIN = 1, /* of a segment without a note */
-    FIRN_LOG_FORMAT_VERSION = 2,
-    FIRN_LOG_FORMAT_SEGMENT_SIZE = 128, /* of a segment's header */
-    FIRN_LOG_FORMAT_RECORD_SIZE = 16,   /* of a record's header */
-    FIRN_LOG_FORMAT_RECYCLED = 1        /* flag of a segment */
+    FI_LOG_FORMAT_VERSION_PLAIN = 1, /* of a segment without a note */
+    FI_LOG_FORMAT_VERSION = 2,
+    FI_LOG_FORMAT_SEGMENT_SIZE = 128, /* of a segment's header */
+    FI_LOG_FORMAT_RECORD_SIZE = 16,   /* of a record's header */
+    FI_LOG_FORMAT_RECYCLED = 1        /* flag of a segment */
 };
 
 /* Records begin and end before this offset: marks have 32 bits and count 8 bytes. */
-#define FIRN_LOG_FORMAT_OFFSET_MAX (UINT64_C(32) << 30)
+#define FI_LOG_FORMAT_OFFSET_MAX (UINT64_C(32) << 30)
 
 /* The log's own types of records. Both have no payload, and their durable mark is their own
  * offset. */
 enum {
-    FIRN_LOG_FORMAT_END = 1, /* the log was closed here */
-    FIRN_LOG_FORMAT_NEXT = 2 /* the log continues in the next segment, which exists */
+    FI_LOG_FORMAT_END = 1, /* the log was closed here */
+    FI_LOG_FORMAT_NEXT = 2 /* the log continues in the next segment, which exists */
 };
 
-struct firn_log_format_segment {
+struct fi_log_format_segment {
     uint32_t flags;
     uint64_t number;
     uint64_t salt;
@@ -67,7 +67,7 @@ struct firn_log_format_segment {
     uint64_t note;
 };
 
-struct firn_log_format_record {
+struct fi_log_format_record {
     uint32_t length;
     uint64_t durable; /* in bytes */
     uint8_t type;
@@ -75,34 +75,32 @@ struct firn_log_format_record {
 
 /* The space that a record with such a payload takes. */
 static inline uint64_t
-firn_log_format_record_room(uint64_t length)
+fi_log_format_record_room(uint64_t length)
 {
-    return (FIRN_LOG_FORMAT_RECORD_SIZE + length + 7) & ~UINT64_C(7);
+    return (FI_LOG_FORMAT_RECORD_SIZE + length + 7) & ~UINT64_C(7);
 }
 
 /* Writes all 128 bytes. */
-void firn_log_format_put_segment(const struct firn_log_format_segment *segment, uint8_t *out);
+void fi_log_format_put_segment(const struct fi_log_format_segment *segment, uint8_t *out);
 /* Reads and checks 128 bytes. FIRN_CORRUPT or FIRN_NEWER, naming path. */
-FIRN_MUST_CHECK int firn_log_format_get_segment(const uint8_t *bytes, const char *path,
-                                                struct firn_log_format_segment *out,
-                                                firn_error *err);
+FIRN_MUST_CHECK int fi_log_format_get_segment(const uint8_t *bytes, const char *path,
+                                              struct fi_log_format_segment *out, firn_error *err);
 
 /* Writes the header of a record before its payload, and the zeros after the payload:
- * firn_log_format_record_room(record->length) bytes in all. */
-void firn_log_format_put_record(const struct firn_log_format_record *record, uint64_t salt,
-                                uint64_t offset, uint8_t *bytes);
+ * fi_log_format_record_room(record->length) bytes in all. */
+void fi_log_format_put_record(const struct fi_log_format_record *record, uint64_t salt,
+                              uint64_t offset, uint8_t *bytes);
 /* Writes only the header, 16 bytes, of a record whose payload consists of these parts. */
-void firn_log_format_put_header(const struct firn_log_format_record *record, uint64_t salt,
-                                uint64_t offset, const firn_slice *parts, size_t part_count,
-                                uint8_t *out);
+void fi_log_format_put_header(const struct fi_log_format_record *record, uint64_t salt,
+                              uint64_t offset, const firn_slice *parts, size_t part_count,
+                              uint8_t *out);
 /* Reads the 16 bytes of a header. False if they cannot begin a record of this segment: a wrong
  * check, no type, a reserved byte that is not zero, a mark after the record. */
-bool firn_log_format_get_record(const uint8_t *bytes, uint64_t salt, uint64_t offset,
-                                struct firn_log_format_record *out);
+bool fi_log_format_get_record(const uint8_t *bytes, uint64_t salt, uint64_t offset,
+                              struct fi_log_format_record *out);
 /* Whether a whole record is at bytes, checksum and zeros included:
- * firn_log_format_record_room(length) bytes. */
-bool firn_log_format_verify_record(const uint8_t *bytes,
-                                   const struct firn_log_format_record *record, uint64_t salt,
-                                   uint64_t offset);
+ * fi_log_format_record_room(length) bytes. */
+bool fi_log_format_verify_record(const uint8_t *bytes, const struct fi_log_format_record *record,
+                                 uint64_t salt, uint64_t offset);
 
 #endif

@@ -23,9 +23,9 @@
 /* The place of a segment's end among older_ends; false where it has none. The caller holds the
  * token. */
 static bool
-find_older(struct firn_log *log, uint64_t segment, size_t *out)
+find_older(struct fi_log *log, uint64_t segment, size_t *out)
 {
-    DCHECK(firn_log_has_token(log));
+    DCHECK(fi_log_has_token(log));
     if (segment < log->first_file || segment >= log->segment.number) {
         return false;
     }
@@ -35,65 +35,65 @@ find_older(struct firn_log *log, uint64_t segment, size_t *out)
 }
 
 uint64_t
-firn_log_lend_bytes(struct firn_log *log, uint64_t segment)
+fi_log_lend_bytes(struct fi_log *log, uint64_t segment)
 {
     size_t i;
     uint64_t bytes = 0;
-    firn_log_take_token(log);
+    fi_log_take_token(log);
     if (find_older(log, segment, &i)) {
-        bytes = firn_load_le64(log->older_ends.data + 8 * i) - FIRN_LOG_FORMAT_SEGMENT_SIZE;
-        DCHECK(bytes <= FIRN_LOG_FORMAT_OFFSET_MAX);
+        bytes = fi_load_le64(log->older_ends.data + 8 * i) - FI_LOG_FORMAT_SEGMENT_SIZE;
+        DCHECK(bytes <= FI_LOG_FORMAT_OFFSET_MAX);
     }
-    firn_log_give_token(log);
+    fi_log_give_token(log);
     return bytes;
 }
 
 /* Bytes after NEXT mean nothing, and would be kept with the file. */
 static int
-cut_off_rest(struct firn_log *log, uint64_t segment, uint64_t end, firn_error *err)
+cut_off_rest(struct fi_log *log, uint64_t segment, uint64_t end, firn_error *err)
 {
-    DCHECK(segment < log->segment.number && end >= FIRN_LOG_FORMAT_SEGMENT_SIZE); /* (I14) */
-    struct firn_os_file *file = NULL;
-    struct firn_log_format_segment header;
-    struct firn_os_stat stat;
-    uint64_t size_bytes = end + FIRN_LOG_FORMAT_RECORD_SIZE;
+    DCHECK(segment < log->segment.number && end >= FI_LOG_FORMAT_SEGMENT_SIZE); /* (I14) */
+    struct fi_os_file *file = NULL;
+    struct fi_log_format_segment header;
+    struct fi_os_stat stat;
+    uint64_t size_bytes = end + FI_LOG_FORMAT_RECORD_SIZE;
     int rc;
-    FIRN_TRY(firn_log_segment_open(log->dir, log->prefix, segment, FIRN_OS_READ | FIRN_OS_WRITE,
-                                   &file, &header, err));
-    FIRN_TRY(firn_os_file_stat(file, &stat, err));
+    FI_TRY(fi_log_segment_open(log->dir, log->prefix, segment, FI_OS_READ | FI_OS_WRITE, &file,
+                               &header, err));
+    FI_TRY(fi_os_file_stat(file, &stat, err));
     if (stat.size_bytes > size_bytes) {
-        FIRN_TRY(firn_os_file_truncate(file, size_bytes, err));
+        FI_TRY(fi_os_file_truncate(file, size_bytes, err));
     }
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
 static int
-lend_with_token(struct firn_log *log, uint64_t segment, struct firn_os_dir *to_dir, const char *to,
+lend_with_token(struct fi_log *log, uint64_t segment, struct fi_os_dir *to_dir, const char *to,
                 firn_error *err)
 {
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
     size_t i;
-    FIRN_TRY_RETURN(firn_log_check_writable(log, err));
-    FIRN_TRY_RETURN(firn_log_rotate_finish_with_token(log, err)); /* (I14) */
+    FI_TRY_RETURN(fi_log_check_writable(log, err));
+    FI_TRY_RETURN(fi_log_rotate_finish_with_token(log, err)); /* (I14) */
     DCHECK(log->old_file == NULL && !log->is_read_only);
     if (!find_older(log, segment, &i)) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "the log '%s' has no whole segment %llu",
-                              log->prefix, (unsigned long long)segment);
+        return fi_error_set(err, FIRN_NOT_FOUND, "the log '%s' has no whole segment %llu",
+                            log->prefix, (unsigned long long)segment);
     }
-    FIRN_TRY_RETURN(cut_off_rest(log, segment, firn_load_le64(log->older_ends.data + 8 * i), err));
+    FI_TRY_RETURN(cut_off_rest(log, segment, fi_load_le64(log->older_ends.data + 8 * i), err));
     log->lent_last = segment > log->lent_last ? segment : log->lent_last;
-    firn_log_segment_name(log->prefix, segment, name);
-    return firn_os_link(log->dir, name, to_dir, to, err);
+    fi_log_segment_name(log->prefix, segment, name);
+    return fi_os_link(log->dir, name, to_dir, to, err);
 }
 
 int
-firn_log_lend(struct firn_log *log, uint64_t segment, struct firn_os_dir *to_dir, const char *to,
-              firn_error *err)
+fi_log_lend(struct fi_log *log, uint64_t segment, struct fi_os_dir *to_dir, const char *to,
+            firn_error *err)
 {
-    firn_log_take_token(log);
+    fi_log_take_token(log);
     int rc = lend_with_token(log, segment, to_dir, to, err);
-    firn_log_give_token(log);
+    fi_log_give_token(log);
     return rc;
 }

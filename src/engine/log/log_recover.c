@@ -73,11 +73,11 @@ struct search {
     uint64_t data_end;       /* of the run that the search has come to */
 };
 
-static int recover_reader_open(struct firn_log_reader *reader, struct firn_os_dir *dir,
+static int recover_reader_open(struct fi_log_reader *reader, struct fi_os_dir *dir,
                                const char *prefix, uint64_t number, firn_error *err);
-static void recover_reader_close(struct firn_log_reader *reader);
-static int recover_reader_find(struct firn_log_reader *reader, uint64_t *offset,
-                               struct search *search, struct firn_log_reader_record *out,
+static void recover_reader_close(struct fi_log_reader *reader);
+static int recover_reader_find(struct fi_log_reader *reader, uint64_t *offset,
+                               struct search *search, struct fi_log_reader_record *out,
                                bool *out_is_found, firn_error *err);
 
 /* Failures that lie in the file, not in the machine. */
@@ -88,20 +88,20 @@ is_of_file(int rc)
 }
 
 static int
-salvage_segment(struct firn_log_reader *reader,
+salvage_segment(struct fi_log_reader *reader,
                 int (*visit)(void *ctx, uint8_t type, firn_slice record, firn_error *err),
                 void *ctx, firn_error *err)
 {
-    uint64_t offset = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    uint64_t offset = FI_LOG_FORMAT_SEGMENT_SIZE;
     struct search search = {.vain_bytes_max = VAIN_BYTES_MIN};
     for (;;) {
-        struct firn_log_reader_record record;
+        struct fi_log_reader_record record;
         bool is_found;
         int rc = recover_reader_find(reader, &offset, &search, &record, &is_found, err);
         if (rc != FIRN_OK || !is_found) {
             return is_of_file(rc) ? FIRN_OK : rc;
         }
-        if (record.header.type >= FIRN_LOG_TYPE_USER) {
+        if (record.header.type >= FI_LOG_TYPE_USER) {
             rc = visit(ctx, record.header.type, record.payload, err);
             if (rc != FIRN_OK) {
                 return rc;
@@ -111,14 +111,14 @@ salvage_segment(struct firn_log_reader *reader,
 }
 
 int
-firn_log_recover_salvage(struct firn_os_dir *dir, const char *prefix,
-                         int (*visit)(void *ctx, uint8_t type, firn_slice record, firn_error *err),
-                         void *ctx, firn_error *err)
+fi_log_recover_salvage(struct fi_os_dir *dir, const char *prefix,
+                       int (*visit)(void *ctx, uint8_t type, firn_slice record, firn_error *err),
+                       void *ctx, firn_error *err)
 {
-    struct firn_buf numbers = {0};
-    int rc = firn_log_segment_list(dir, prefix, &numbers, err);
+    struct fi_buf numbers = {0};
+    int rc = fi_log_segment_list(dir, prefix, &numbers, err);
     for (size_t at = 0; rc == FIRN_OK && at < numbers.size; at += sizeof(uint64_t)) {
-        struct firn_log_reader reader = {0};
+        struct fi_log_reader reader = {0};
         uint64_t number;
         memcpy(&number, numbers.data + at, sizeof number);
         rc = recover_reader_open(&reader, dir, prefix, number, err);
@@ -129,7 +129,7 @@ firn_log_recover_salvage(struct firn_os_dir *dir, const char *prefix,
         }
         recover_reader_close(&reader);
     }
-    firn_buf_deinit(&numbers);
+    fi_buf_deinit(&numbers);
     return rc;
 }
 
@@ -162,18 +162,18 @@ firn_log_recover_salvage(struct firn_os_dir *dir, const char *prefix,
 
 enum { WINDOW_SIZE = 256 << 10 };
 
-static int reader_refresh(struct firn_log_reader *reader, firn_error *err);
+static int reader_refresh(struct fi_log_reader *reader, firn_error *err);
 
 /* Opens a segment for reading. FIRN_NOT_FOUND where there is none. */
 static int
-recover_reader_open(struct firn_log_reader *reader, struct firn_os_dir *dir, const char *prefix,
+recover_reader_open(struct fi_log_reader *reader, struct fi_os_dir *dir, const char *prefix,
                     uint64_t number, firn_error *err)
 {
-    *reader = (struct firn_log_reader){0};
+    *reader = (struct fi_log_reader){0};
     int rc = FIRN_OK;
-    FIRN_TRY(firn_log_segment_open(dir, prefix, number, FIRN_OS_READ, &reader->file,
-                                   &reader->segment, err));
-    FIRN_TRY(reader_refresh(reader, err));
+    FI_TRY(
+        fi_log_segment_open(dir, prefix, number, FI_OS_READ, &reader->file, &reader->segment, err));
+    FI_TRY(reader_refresh(reader, err));
 out:
     if (rc != FIRN_OK) {
         recover_reader_close(reader);
@@ -182,20 +182,20 @@ out:
 }
 
 static void
-recover_reader_close(struct firn_log_reader *reader)
+recover_reader_close(struct fi_log_reader *reader)
 {
-    firn_os_file_close(reader->file);
-    firn_buf_deinit(&reader->window);
-    *reader = (struct firn_log_reader){0};
+    fi_os_file_close(reader->file);
+    fi_buf_deinit(&reader->window);
+    *reader = (struct fi_log_reader){0};
 }
 
 /* Discards what was read and asks for the file's size again: another process may be appending. */
 static int
-reader_refresh(struct firn_log_reader *reader, firn_error *err)
+reader_refresh(struct fi_log_reader *reader, firn_error *err)
 {
-    firn_buf_clear(&reader->window);
-    struct firn_os_stat stat;
-    int rc = firn_os_file_stat(reader->file, &stat, err);
+    fi_buf_clear(&reader->window);
+    struct fi_os_stat stat;
+    int rc = fi_os_file_stat(reader->file, &stat, err);
     if (rc == FIRN_OK) {
         reader->size_bytes = stat.size_bytes;
     }
@@ -205,15 +205,15 @@ reader_refresh(struct firn_log_reader *reader, firn_error *err)
 /* Whether the file is still that segment: another process may have given up the segment and reused
  * its file for a later one. */
 static int
-reader_is_current(struct firn_log_reader *reader, bool *out, firn_error *err)
+reader_is_current(struct fi_log_reader *reader, bool *out, firn_error *err)
 {
-    uint8_t bytes[FIRN_LOG_FORMAT_SEGMENT_SIZE];
-    struct firn_log_format_segment segment;
+    uint8_t bytes[FI_LOG_FORMAT_SEGMENT_SIZE];
+    struct fi_log_format_segment segment;
     size_t got;
     firn_error ignored;
-    int rc = firn_os_file_read(reader->file, 0, bytes, sizeof bytes, &got, err);
+    int rc = fi_os_file_read(reader->file, 0, bytes, sizeof bytes, &got, err);
     *out = rc == FIRN_OK && got == sizeof bytes &&
-           firn_log_format_get_segment(bytes, "", &segment, &ignored) == FIRN_OK &&
+           fi_log_format_get_segment(bytes, "", &segment, &ignored) == FIRN_OK &&
            segment.salt == reader->segment.salt;
     return rc;
 }
@@ -221,23 +221,22 @@ reader_is_current(struct firn_log_reader *reader, bool *out, firn_error *err)
 /* Reads [offset, offset + size), which is inside the file, into the window and returns those bytes.
  * The slice is shorter if the file has become shorter since its size was asked. */
 static int
-load(struct firn_log_reader *reader, uint64_t offset, uint64_t size, firn_slice *out,
-     firn_error *err)
+load(struct fi_log_reader *reader, uint64_t offset, uint64_t size, firn_slice *out, firn_error *err)
 {
-    DCHECK(firn_range_inside(offset, size, reader->size_bytes));
+    DCHECK(fi_range_inside(offset, size, reader->size_bytes));
     *out = firn_bytes(NULL, 0);
-    struct firn_buf *window = &reader->window;
+    struct fi_buf *window = &reader->window;
     bool is_there = offset >= reader->window_offset &&
-                    firn_range_inside(offset - reader->window_offset, size, window->size);
+                    fi_range_inside(offset - reader->window_offset, size, window->size);
     if (!is_there) {
         uint64_t left = reader->size_bytes - offset;
         uint64_t wanted = size > WINDOW_SIZE ? size : left < WINDOW_SIZE ? left : WINDOW_SIZE;
-        firn_buf_clear(window);
-        if (firn_buf_reserve(window, (size_t)wanted) != FIRN_OK) {
-            return firn_error_no_memory(err, "reading a log");
+        fi_buf_clear(window);
+        if (fi_buf_reserve(window, (size_t)wanted) != FIRN_OK) {
+            return fi_error_no_memory(err, "reading a log");
         }
-        int rc = firn_os_file_read(reader->file, offset, window->data, (size_t)wanted,
-                                   &window->size, err);
+        int rc =
+            fi_os_file_read(reader->file, offset, window->data, (size_t)wanted, &window->size, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -253,7 +252,7 @@ load(struct firn_log_reader *reader, uint64_t offset, uint64_t size, firn_slice 
 /* Reads the record at an offset that is a multiple of 8. If there is no whole, verified record of
  * this segment, *out_is_valid is false and *out undefined; that is not an error. */
 static int
-reader_read(struct firn_log_reader *reader, uint64_t offset, struct firn_log_reader_record *out,
+reader_read(struct fi_log_reader *reader, uint64_t offset, struct fi_log_reader_record *out,
             bool *out_is_valid, firn_error *err)
 {
     DCHECK(offset % 8 == 0);
@@ -261,27 +260,27 @@ reader_read(struct firn_log_reader *reader, uint64_t offset, struct firn_log_rea
     int rc = FIRN_OK;
     uint64_t salt = reader->segment.salt;
     firn_slice bytes;
-    if (!firn_range_inside(offset, FIRN_LOG_FORMAT_RECORD_SIZE, reader->size_bytes)) {
+    if (!fi_range_inside(offset, FI_LOG_FORMAT_RECORD_SIZE, reader->size_bytes)) {
         goto out;
     }
-    FIRN_TRY(load(reader, offset, FIRN_LOG_FORMAT_RECORD_SIZE, &bytes, err));
-    struct firn_log_format_record header;
-    if (bytes.size < FIRN_LOG_FORMAT_RECORD_SIZE ||
-        !firn_log_format_get_record(bytes.data, salt, offset, &header) ||
-        header.length > FIRN_LOG_RECORD_SIZE_MAX) {
+    FI_TRY(load(reader, offset, FI_LOG_FORMAT_RECORD_SIZE, &bytes, err));
+    struct fi_log_format_record header;
+    if (bytes.size < FI_LOG_FORMAT_RECORD_SIZE ||
+        !fi_log_format_get_record(bytes.data, salt, offset, &header) ||
+        header.length > FI_LOG_RECORD_SIZE_MAX) {
         goto out;
     }
-    uint64_t room = firn_log_format_record_room(header.length);
-    if (!firn_range_inside(offset, room, reader->size_bytes) ||
-        offset + room >= FIRN_LOG_FORMAT_OFFSET_MAX) {
+    uint64_t room = fi_log_format_record_room(header.length);
+    if (!fi_range_inside(offset, room, reader->size_bytes) ||
+        offset + room >= FI_LOG_FORMAT_OFFSET_MAX) {
         goto out;
     }
-    FIRN_TRY(load(reader, offset, room, &bytes, err));
-    if (bytes.size < room || !firn_log_format_verify_record(bytes.data, &header, salt, offset)) {
+    FI_TRY(load(reader, offset, room, &bytes, err));
+    if (bytes.size < room || !fi_log_format_verify_record(bytes.data, &header, salt, offset)) {
         goto out;
     }
     out->header = header;
-    out->payload = firn_bytes(bytes.data + FIRN_LOG_FORMAT_RECORD_SIZE, header.length);
+    out->payload = firn_bytes(bytes.data + FI_LOG_FORMAT_RECORD_SIZE, header.length);
     out->end = offset + room;
     *out_is_valid = true;
 out:
@@ -299,11 +298,11 @@ is_zero(firn_slice bytes)
 
 /* Whether a record of this segment begins here, according to its header. */
 static bool
-has_header(const struct firn_log_reader *reader, uint64_t offset, firn_slice bytes)
+has_header(const struct fi_log_reader *reader, uint64_t offset, firn_slice bytes)
 {
-    struct firn_log_format_record header;
-    return bytes.size >= FIRN_LOG_FORMAT_RECORD_SIZE &&
-           firn_log_format_get_record(bytes.data, reader->segment.salt, offset, &header);
+    struct fi_log_format_record header;
+    return bytes.size >= FI_LOG_FORMAT_RECORD_SIZE &&
+           fi_log_format_get_record(bytes.data, reader->segment.salt, offset, &header);
 }
 
 /* The first offset at or after `offset`, in steps of 8 and inside the slice, where a header may be;
@@ -312,9 +311,9 @@ static uint64_t
 next_candidate(uint64_t salt, uint64_t offset, firn_slice bytes, bool *out_found)
 {
     *out_found = false;
-    for (size_t at = 0; at + FIRN_LOG_FORMAT_RECORD_SIZE <= bytes.size; at += 8, offset += 8) {
-        struct firn_log_format_record header;
-        if (firn_log_format_get_record(bytes.data + at, salt, offset, &header)) {
+    for (size_t at = 0; at + FI_LOG_FORMAT_RECORD_SIZE <= bytes.size; at += 8, offset += 8) {
+        struct fi_log_format_record header;
+        if (fi_log_format_get_record(bytes.data + at, salt, offset, &header)) {
             *out_found = true;
             break;
         }
@@ -326,14 +325,14 @@ next_candidate(uint64_t salt, uint64_t offset, firn_slice bytes, bool *out_found
  * 8 bytes may be zeros, the 8 bytes after them are not: it may begin that much before a run of
  * data. */
 static int
-skip_hole(struct firn_log_reader *reader, uint64_t *offset, struct search *search, firn_error *err)
+skip_hole(struct fi_log_reader *reader, uint64_t *offset, struct search *search, firn_error *err)
 {
     if (*offset < search->data_end) {
         return FIRN_OK;
     }
     uint64_t start;
     uint64_t end;
-    int rc = firn_os_file_next_data(reader->file, *offset, &start, &end, err);
+    int rc = fi_os_file_next_data(reader->file, *offset, &start, &end, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -352,12 +351,12 @@ skip_hole(struct firn_log_reader *reader, uint64_t *offset, struct search *searc
 
 /* Tries the candidate at offset; the search continues at *out_next. */
 static int
-try_candidate(struct firn_log_reader *reader, uint64_t offset, struct search *search,
-              struct firn_log_reader_tail *tail, uint64_t *out_next, firn_error *err)
+try_candidate(struct fi_log_reader *reader, uint64_t offset, struct search *search,
+              struct fi_log_reader_tail *tail, uint64_t *out_next, firn_error *err)
 {
-    struct firn_log_reader_record record;
+    struct fi_log_reader_record record;
     bool is_valid = false;
-    FIRN_TRY_RETURN(reader_read(reader, offset, &record, &is_valid, err));
+    FI_TRY_RETURN(reader_read(reader, offset, &record, &is_valid, err));
     if (is_valid) {
         tail->has_later_record = true;
         if (record.header.durable > tail->durable) {
@@ -368,15 +367,15 @@ try_candidate(struct firn_log_reader *reader, uint64_t offset, struct search *se
     }
     *out_next = offset + 8;
     firn_slice bytes;
-    int rc = load(reader, offset, FIRN_LOG_FORMAT_RECORD_SIZE, &bytes, err);
-    if (rc == FIRN_OK && bytes.size == FIRN_LOG_FORMAT_RECORD_SIZE) {
-        uint64_t room = firn_log_format_record_room(firn_load_le32(bytes.data + 4));
-        search->vain_bytes += firn_range_inside(offset, room, reader->size_bytes) ? room : 0;
+    int rc = load(reader, offset, FI_LOG_FORMAT_RECORD_SIZE, &bytes, err);
+    if (rc == FIRN_OK && bytes.size == FI_LOG_FORMAT_RECORD_SIZE) {
+        uint64_t room = fi_log_format_record_room(fi_load_le32(bytes.data + 4));
+        search->vain_bytes += fi_range_inside(offset, room, reader->size_bytes) ? room : 0;
     }
     if (rc == FIRN_OK && search->vain_bytes > search->vain_bytes_max) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "%s: offset %" PRIu64 ": bad bytes with too many false records",
-                              firn_os_file_path(reader->file), offset);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "%s: offset %" PRIu64 ": bad bytes with too many false records",
+                            fi_os_file_path(reader->file), offset);
     }
     return rc;
 }
@@ -384,22 +383,22 @@ try_candidate(struct firn_log_reader *reader, uint64_t offset, struct search *se
 /* Searches everything from offset to the end of the file. FIRN_CORRUPT if the bytes are such that
  * finding records among them would take unreasonably long. */
 static int
-reader_tail(struct firn_log_reader *reader, uint64_t offset, struct firn_log_reader_tail *out,
+reader_tail(struct fi_log_reader *reader, uint64_t offset, struct fi_log_reader_tail *out,
             firn_error *err)
 {
     DCHECK(offset % 8 == 0);
-    *out = (struct firn_log_reader_tail){.is_blank = true};
+    *out = (struct fi_log_reader_tail){.is_blank = true};
     const uint64_t start = offset;
     struct search search = {.vain_bytes_max = VAIN_BYTES_MIN};
     bool has_header_first = false;
     while (offset < reader->size_bytes) {
-        FIRN_TRY_RETURN(skip_hole(reader, &offset, &search, err));
+        FI_TRY_RETURN(skip_hole(reader, &offset, &search, err));
         if (offset >= reader->size_bytes) {
             break;
         }
         uint64_t left = reader->size_bytes - offset;
         firn_slice bytes;
-        FIRN_TRY_RETURN(
+        FI_TRY_RETURN(
             load(reader, offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
         out->is_blank = out->is_blank && is_zero(bytes);
         has_header_first =
@@ -407,7 +406,7 @@ reader_tail(struct firn_log_reader *reader, uint64_t offset, struct firn_log_rea
         bool is_found;
         uint64_t next = next_candidate(reader->segment.salt, offset, bytes, &is_found);
         if (is_found) {
-            FIRN_TRY_RETURN(try_candidate(reader, next, &search, out, &next, err));
+            FI_TRY_RETURN(try_candidate(reader, next, &search, out, &next, err));
         }
         DCHECK(next % 8 == 0 && next >= offset); /* (I5) */
         if (next == offset) {
@@ -417,7 +416,7 @@ reader_tail(struct firn_log_reader *reader, uint64_t offset, struct firn_log_rea
     }
     /* Unused space is all zeros; in a recycled file it has any contents, and only a header shows
      * that it was used. */
-    bool is_recycled = (reader->segment.flags & FIRN_LOG_FORMAT_RECYCLED) != 0;
+    bool is_recycled = (reader->segment.flags & FI_LOG_FORMAT_RECYCLED) != 0;
     out->has_torn_record = is_recycled ? has_header_first : !out->is_blank;
     return FIRN_OK;
 }
@@ -426,29 +425,29 @@ reader_tail(struct firn_log_reader *reader, uint64_t offset, struct firn_log_rea
  * *out_is_found is false if there is none. *search, kept for the whole segment, counts bytes read
  * in vain: FIRN_CORRUPT when there are unreasonably many. */
 static int
-recover_reader_find(struct firn_log_reader *reader, uint64_t *offset, struct search *search,
-                    struct firn_log_reader_record *out, bool *out_is_found, firn_error *err)
+recover_reader_find(struct fi_log_reader *reader, uint64_t *offset, struct search *search,
+                    struct fi_log_reader_record *out, bool *out_is_found, firn_error *err)
 {
     DCHECK(*offset % 8 == 0);
-    struct firn_log_reader_tail tail = {0};
+    struct fi_log_reader_tail tail = {0};
     *out_is_found = false;
     while (*offset < reader->size_bytes && !*out_is_found) {
-        FIRN_TRY_RETURN(skip_hole(reader, offset, search, err));
+        FI_TRY_RETURN(skip_hole(reader, offset, search, err));
         if (*offset >= reader->size_bytes) {
             break;
         }
         uint64_t left = reader->size_bytes - *offset;
         firn_slice bytes;
         bool is_candidate;
-        FIRN_TRY_RETURN(
+        FI_TRY_RETURN(
             load(reader, *offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
         uint64_t at = next_candidate(reader->segment.salt, *offset, bytes, &is_candidate);
         uint64_t next = at;
         if (is_candidate) {
-            FIRN_TRY_RETURN(try_candidate(reader, at, search, &tail, &next, err));
+            FI_TRY_RETURN(try_candidate(reader, at, search, &tail, &next, err));
         }
         if (tail.has_later_record) {
-            FIRN_TRY_RETURN(reader_read(reader, at, out, out_is_found, err));
+            FI_TRY_RETURN(reader_read(reader, at, out, out_is_found, err));
         }
         DCHECK(next % 8 == 0 && next >= *offset); /* (I5) */
         if (next == *offset) {
@@ -464,55 +463,55 @@ recover_reader_find(struct firn_log_reader *reader, uint64_t *offset, struct sea
 enum { ATTEMPTS_MAX = 8 };
 
 struct walk {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     const char *prefix;
-    int (*visit)(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+    int (*visit)(void *ctx, uint8_t type, firn_slice record, struct fi_log_position position,
                  firn_error *err);
     void *ctx;
-    struct firn_log_reader reader; /* of the segment that is being read */
-    struct firn_log_fence fence;
+    struct fi_log_reader reader; /* of the segment that is being read */
+    struct fi_log_fence fence;
     uint64_t shown_end; /* fence hides nothing that was read in this segment before here */
     bool is_hidden;     /* the fence was reached */
-    struct firn_log_position fence_at; /* what the fence said last, if it was there */
-    struct firn_log_position shown;    /* the last record that visit was shown */
-    struct firn_log_recover *out;
+    struct fi_log_position fence_at; /* what the fence said last, if it was there */
+    struct fi_log_position shown;    /* the last record that visit was shown */
+    struct fi_log_recover *out;
 };
 
 /* ---- records ---- */
 
 /* A bad place in a file that has meanwhile become another segment is not damage. */
 static int
-check_current(struct firn_log_reader *reader, firn_error *err)
+check_current(struct fi_log_reader *reader, firn_error *err)
 {
     bool is_current;
     int rc = reader_is_current(reader, &is_current, err);
     if (rc == FIRN_OK && !is_current) {
-        return firn_error_set(err, FIRN_BUSY, "%s was given up while the log was read",
-                              firn_os_file_path(reader->file));
+        return fi_error_set(err, FIRN_BUSY, "%s was given up while the log was read",
+                            fi_os_file_path(reader->file));
     }
     return rc;
 }
 
 static int
-damage(const struct firn_log_reader *reader, uint64_t offset, const char *what, firn_error *err)
+damage(const struct fi_log_reader *reader, uint64_t offset, const char *what, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "%s: offset %" PRIu64 ": %s",
-                          firn_os_file_path(reader->file), offset, what);
+    return fi_error_set(err, FIRN_CORRUPT, "%s: offset %" PRIu64 ": %s",
+                        fi_os_file_path(reader->file), offset, what);
 }
 
 /* Checks that a verified record is one that this version can have written. */
 static int
-check_record(const struct firn_log_reader *reader, uint64_t offset,
-             const struct firn_log_reader_record *record, firn_error *err)
+check_record(const struct fi_log_reader *reader, uint64_t offset,
+             const struct fi_log_reader_record *record, firn_error *err)
 {
-    const struct firn_log_format_record *header = &record->header;
-    bool is_own = header->type < FIRN_LOG_TYPE_USER;
-    bool is_known = header->type == FIRN_LOG_FORMAT_END || header->type == FIRN_LOG_FORMAT_NEXT;
+    const struct fi_log_format_record *header = &record->header;
+    bool is_own = header->type < FI_LOG_TYPE_USER;
+    bool is_known = header->type == FI_LOG_FORMAT_END || header->type == FI_LOG_FORMAT_NEXT;
     if (is_own && !is_known) {
-        return firn_error_set(
+        return fi_error_set(
             err, FIRN_NEWER,
             "%s: offset %" PRIu64 ": a record of type %u, unknown to format version %d",
-            firn_os_file_path(reader->file), offset, header->type, FIRN_LOG_FORMAT_VERSION);
+            fi_os_file_path(reader->file), offset, header->type, FI_LOG_FORMAT_VERSION);
     }
     if (is_own && (header->length != 0 || header->durable != offset)) {
         return damage(reader, offset, "a closing record that contradicts itself", err);
@@ -527,12 +526,12 @@ pass_fence(struct walk *walk, uint64_t end, firn_error *err)
     if (walk->fence.ask == NULL || walk->is_hidden || end <= walk->shown_end) {
         return FIRN_OK;
     }
-    const struct firn_log_reader *reader = &walk->reader;
+    const struct fi_log_reader *reader = &walk->reader;
     DCHECK(end <= reader->window_offset + reader->window.size);
     uint64_t number = reader->segment.number;
-    struct firn_log_position at;
+    struct fi_log_position at;
     bool is_there;
-    FIRN_TRY_RETURN(walk->fence.ask(walk->fence.ctx, &at, &is_there, err));
+    FI_TRY_RETURN(walk->fence.ask(walk->fence.ctx, &at, &is_there, err));
     if (!is_there) {
         walk->shown_end = reader->window_offset + reader->window.size;
     } else if (at.segment != number) {
@@ -546,16 +545,16 @@ pass_fence(struct walk *walk, uint64_t end, firn_error *err)
 }
 
 static bool
-is_after(struct firn_log_position a, struct firn_log_position b)
+is_after(struct fi_log_position a, struct fi_log_position b)
 {
     return a.segment > b.segment || (a.segment == b.segment && a.offset > b.offset);
 }
 
 static int
-show_record(struct walk *walk, uint64_t offset, const struct firn_log_reader_record *record,
+show_record(struct walk *walk, uint64_t offset, const struct fi_log_reader_record *record,
             firn_error *err)
 {
-    if (record->header.type < FIRN_LOG_TYPE_USER) {
+    if (record->header.type < FI_LOG_TYPE_USER) {
         return FIRN_OK;
     }
     int rc = pass_fence(walk, record->end, err);
@@ -563,14 +562,14 @@ show_record(struct walk *walk, uint64_t offset, const struct firn_log_reader_rec
         return rc;
     }
     walk->out->found.record_count++;
-    struct firn_log_position position = {walk->reader.segment.number, offset};
+    struct fi_log_position position = {walk->reader.segment.number, offset};
     DCHECK(is_after(position, walk->shown)); /* (I3) */
     walk->shown = position;
     if (walk->visit == NULL) {
         return FIRN_OK;
     }
     rc = walk->visit(walk->ctx, record->header.type, record->payload, position, err);
-    if (rc == FIRN_LOG_STOP) {
+    if (rc == FI_LOG_STOP) {
         walk->out->found.record_count--;
         walk->out->last = walk->reader.segment;
         walk->out->end = offset;
@@ -583,10 +582,10 @@ show_record(struct walk *walk, uint64_t offset, const struct firn_log_reader_rec
 static int
 note_end(struct walk *walk, uint64_t end, firn_error *err)
 {
-    DCHECK(end >= FIRN_LOG_FORMAT_SEGMENT_SIZE && end % 8 == 0);
+    DCHECK(end >= FI_LOG_FORMAT_SEGMENT_SIZE && end % 8 == 0);
     walk->out->older_size_bytes += end;
-    if (firn_buf_append_le64(&walk->out->older_ends, end) != FIRN_OK) {
-        return firn_error_no_memory(err, "a log's segments");
+    if (fi_buf_append_le64(&walk->out->older_ends, end) != FIRN_OK) {
+        return fi_error_no_memory(err, "a log's segments");
     }
     return FIRN_OK;
 }
@@ -596,20 +595,20 @@ note_end(struct walk *walk, uint64_t end, firn_error *err)
 static int
 read_closed_segment(struct walk *walk, uint64_t end, firn_error *err)
 {
-    uint64_t offset = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    uint64_t offset = FI_LOG_FORMAT_SEGMENT_SIZE;
     while (offset < end) {
-        struct firn_log_reader_record record;
+        struct fi_log_reader_record record;
         bool is_valid;
-        FIRN_TRY_RETURN(reader_read(&walk->reader, offset, &record, &is_valid, err));
+        FI_TRY_RETURN(reader_read(&walk->reader, offset, &record, &is_valid, err));
         if (!is_valid) {
-            FIRN_TRY_RETURN(check_current(&walk->reader, err));
+            FI_TRY_RETURN(check_current(&walk->reader, err));
             return damage(&walk->reader, offset, "bad bytes where a durable record stood", err);
         }
-        FIRN_TRY_RETURN(check_record(&walk->reader, offset, &record, err));
-        if (record.header.type == FIRN_LOG_FORMAT_NEXT || record.end > end) {
+        FI_TRY_RETURN(check_record(&walk->reader, offset, &record, err));
+        if (record.header.type == FI_LOG_FORMAT_NEXT || record.end > end) {
             return damage(&walk->reader, offset, "a record across the segment's end", err);
         }
-        FIRN_TRY_RETURN(show_record(walk, offset, &record, err));
+        FI_TRY_RETURN(show_record(walk, offset, &record, err));
         offset = record.end;
     }
     return FIRN_OK;
@@ -619,32 +618,32 @@ read_closed_segment(struct walk *walk, uint64_t end, firn_error *err)
 
 /* Reads the record at offset; if it looks bad, reads it again from the file as it is now. */
 static int
-read_with_second_look(struct walk *walk, uint64_t offset, struct firn_log_reader_record *record,
-                      bool *out_is_valid, struct firn_log_reader_tail *out_tail, firn_error *err)
+read_with_second_look(struct walk *walk, uint64_t offset, struct fi_log_reader_record *record,
+                      bool *out_is_valid, struct fi_log_reader_tail *out_tail, firn_error *err)
 {
-    FIRN_TRY_RETURN(reader_read(&walk->reader, offset, record, out_is_valid, err));
+    FI_TRY_RETURN(reader_read(&walk->reader, offset, record, out_is_valid, err));
     if (!*out_is_valid) {
-        FIRN_TRY_RETURN(reader_refresh(&walk->reader, err));
-        FIRN_TRY_RETURN(reader_tail(&walk->reader, offset, out_tail, err));
-        FIRN_TRY_RETURN(reader_refresh(&walk->reader, err));
-        FIRN_TRY_RETURN(reader_read(&walk->reader, offset, record, out_is_valid, err));
+        FI_TRY_RETURN(reader_refresh(&walk->reader, err));
+        FI_TRY_RETURN(reader_tail(&walk->reader, offset, out_tail, err));
+        FI_TRY_RETURN(reader_refresh(&walk->reader, err));
+        FI_TRY_RETURN(reader_read(&walk->reader, offset, record, out_is_valid, err));
     }
     return FIRN_OK;
 }
 
 /* Decides whether the place after the last whole record is damage, a cut, or the end. */
 static int
-judge_end(struct walk *walk, uint64_t end, const struct firn_log_reader_tail *tail, firn_error *err)
+judge_end(struct walk *walk, uint64_t end, const struct fi_log_reader_tail *tail, firn_error *err)
 {
-    struct firn_log_recover *out = walk->out;
+    struct fi_log_recover *out = walk->out;
     uint64_t durable = tail->durable > out->durable ? tail->durable : out->durable;
     if (durable > end) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "%s: offset %" PRIu64
-                              ": bad bytes, in a part that was durable up to offset %" PRIu64,
-                              firn_os_file_path(walk->reader.file), end, durable);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "%s: offset %" PRIu64
+                            ": bad bytes, in a part that was durable up to offset %" PRIu64,
+                            fi_os_file_path(walk->reader.file), end, durable);
     }
-    DCHECK(end % 8 == 0 && end >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
+    DCHECK(end % 8 == 0 && end >= FI_LOG_FORMAT_SEGMENT_SIZE);
     out->end = end;
     out->file_size_bytes = walk->reader.size_bytes;
     /* After a crash, pages of a torn record may be among old bytes in a recycled segment: these are
@@ -654,7 +653,7 @@ judge_end(struct walk *walk, uint64_t end, const struct firn_log_reader_tail *ta
         out->needs_new_segment = true;
         out->found.was_cut = true;
         out->found.was_closed_cleanly = false;
-        out->found.cut = (struct firn_log_position){out->last.number, end};
+        out->found.cut = (struct fi_log_position){out->last.number, end};
         out->found.cut_bytes = walk->reader.size_bytes > end ? walk->reader.size_bytes - end : 0;
     }
     return FIRN_OK;
@@ -665,24 +664,24 @@ static int
 read_newest_segment(struct walk *walk, bool *out_goes_on, uint64_t *out_end, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_log_recover *out = walk->out;
-    uint64_t offset = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    struct fi_log_recover *out = walk->out;
+    uint64_t offset = FI_LOG_FORMAT_SEGMENT_SIZE;
     *out_goes_on = false;
     out->last = walk->reader.segment;
     out->durable = 0;
     out->found.was_closed_cleanly = false;
     for (;;) {
-        struct firn_log_reader_record record;
-        struct firn_log_reader_tail tail;
+        struct fi_log_reader_record record;
+        struct fi_log_reader_tail tail;
         bool is_valid;
-        FIRN_TRY(read_with_second_look(walk, offset, &record, &is_valid, &tail, err));
+        FI_TRY(read_with_second_look(walk, offset, &record, &is_valid, &tail, err));
         if (!is_valid) {
-            FIRN_TRY(check_current(&walk->reader, err));
+            FI_TRY(check_current(&walk->reader, err));
             rc = judge_end(walk, offset, &tail, err);
             goto out;
         }
-        FIRN_TRY(check_record(&walk->reader, offset, &record, err));
-        if (record.header.type == FIRN_LOG_FORMAT_NEXT) {
+        FI_TRY(check_record(&walk->reader, offset, &record, err));
+        if (record.header.type == FI_LOG_FORMAT_NEXT) {
             *out_goes_on = true;
             *out_end = offset;
             goto out;
@@ -690,8 +689,8 @@ read_newest_segment(struct walk *walk, bool *out_goes_on, uint64_t *out_end, fir
         if (record.header.durable > out->durable) {
             out->durable = record.header.durable;
         }
-        out->found.was_closed_cleanly = record.header.type == FIRN_LOG_FORMAT_END;
-        FIRN_TRY(show_record(walk, offset, &record, err));
+        out->found.was_closed_cleanly = record.header.type == FI_LOG_FORMAT_END;
+        FI_TRY(show_record(walk, offset, &record, err));
         offset = record.end;
     }
 out:
@@ -702,11 +701,11 @@ out:
 
 /* Opens the segment after the one being read and checks that it continues it. */
 static int
-open_successor(struct walk *walk, struct firn_log_reader *next, firn_error *err)
+open_successor(struct walk *walk, struct fi_log_reader *next, firn_error *err)
 {
-    const struct firn_log_format_segment *segment = &walk->reader.segment;
+    const struct fi_log_format_segment *segment = &walk->reader.segment;
     int rc;
-    FIRN_TRY(recover_reader_open(next, walk->dir, walk->prefix, segment->number + 1, err));
+    FI_TRY(recover_reader_open(next, walk->dir, walk->prefix, segment->number + 1, err));
     if (next->segment.previous_salt != segment->salt || next->segment.oldest < segment->oldest) {
         rc = damage(next, 32, "this segment does not continue the one before it", err);
         recover_reader_close(next);
@@ -716,13 +715,13 @@ out:
 }
 
 static void
-step_to(struct walk *walk, struct firn_log_reader *next)
+step_to(struct walk *walk, struct fi_log_reader *next)
 {
     DCHECK(next->segment.number == walk->reader.segment.number + 1);
     recover_reader_close(&walk->reader);
     walk->reader = *next;
     walk->shown_end = 0;
-    *next = (struct firn_log_reader){0};
+    *next = (struct fi_log_reader){0};
 }
 
 /* A segment is missing: another process that still writes has removed it, or it was lost. */
@@ -730,20 +729,20 @@ static int
 missing_segment(struct walk *walk, uint64_t number, firn_error *err)
 {
     uint64_t newest = 0;
-    struct firn_log_reader reader = {0};
+    struct fi_log_reader reader = {0};
     int rc = FIRN_OK;
-    FIRN_TRY(firn_log_segment_newest(walk->dir, walk->prefix, &newest, err));
+    FI_TRY(fi_log_segment_newest(walk->dir, walk->prefix, &newest, err));
     if (newest > number) {
-        FIRN_TRY(recover_reader_open(&reader, walk->dir, walk->prefix, newest, err));
+        FI_TRY(recover_reader_open(&reader, walk->dir, walk->prefix, newest, err));
     }
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name(walk->prefix, number, name);
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name(walk->prefix, number, name);
     if (newest > number && reader.segment.oldest > number) {
-        rc = firn_error_set(err, FIRN_BUSY, "%s/%s was removed while the log was read",
-                            firn_os_dir_path(walk->dir), name);
+        rc = fi_error_set(err, FIRN_BUSY, "%s/%s was removed while the log was read",
+                          fi_os_dir_path(walk->dir), name);
     } else {
-        rc = firn_error_set(err, FIRN_CORRUPT, "%s/%s is missing, and the log needs it",
-                            firn_os_dir_path(walk->dir), name);
+        rc = fi_error_set(err, FIRN_CORRUPT, "%s/%s is missing, and the log needs it",
+                          fi_os_dir_path(walk->dir), name);
     }
 out:
     recover_reader_close(&reader);
@@ -755,7 +754,7 @@ static int
 walk_chain(struct walk *walk, uint64_t newest, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_log_reader next = {0};
+    struct fi_log_reader next = {0};
     bool goes_on = true;
     while (goes_on) {
         uint64_t number = walk->reader.segment.number;
@@ -763,21 +762,21 @@ walk_chain(struct walk *walk, uint64_t newest, firn_error *err)
         uint64_t end = 0;
         bool is_read = number == newest;
         if (is_read) {
-            FIRN_TRY(read_newest_segment(walk, &goes_on, &end, err));
+            FI_TRY(read_newest_segment(walk, &goes_on, &end, err));
         }
         if (goes_on) {
             rc = open_successor(walk, &next, err);
             if (rc == FIRN_NOT_FOUND) {
                 rc = missing_segment(walk, number + 1, err);
             }
-            FIRN_TRY(rc);
+            FI_TRY(rc);
             if (!is_read) {
-                FIRN_TRY(read_closed_segment(walk, next.segment.previous_end, err));
+                FI_TRY(read_closed_segment(walk, next.segment.previous_end, err));
             } else if (next.segment.previous_end != end) {
                 rc = damage(&next, 40, "the segment before ends elsewhere", err);
                 goto out;
             }
-            FIRN_TRY(note_end(walk, next.segment.previous_end, err));
+            FI_TRY(note_end(walk, next.segment.previous_end, err));
             newest = number + 1 > newest ? number + 1 : newest;
             step_to(walk, &next);
         }
@@ -808,30 +807,30 @@ attempt(struct walk *walk, firn_error *err)
     int rc = FIRN_OK;
     walk->shown_end = 0;
     walk->is_hidden = false;
-    walk->shown = (struct firn_log_position){0};
-    FIRN_TRY(firn_log_segment_newest(walk->dir, walk->prefix, &newest, err));
+    walk->shown = (struct fi_log_position){0};
+    FI_TRY(fi_log_segment_newest(walk->dir, walk->prefix, &newest, err));
     if (newest == 0) {
-        FIRN_TRY(firn_log_segment_refuse_foreign(walk->dir, walk->prefix, err));
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "%s: there is no log '%s'",
-                            firn_os_dir_path(walk->dir), walk->prefix);
+        FI_TRY(fi_log_segment_refuse_foreign(walk->dir, walk->prefix, err));
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "%s: there is no log '%s'",
+                          fi_os_dir_path(walk->dir), walk->prefix);
         goto out;
     }
-    FIRN_TRY(open_oldest(walk, newest, err));
+    FI_TRY(open_oldest(walk, newest, err));
     rc = walk_chain(walk, newest, err);
     /* For the visitor the log ends before the record that it was shown. */
-    rc = rc == FIRN_LOG_STOP ? FIRN_OK : rc;
+    rc = rc == FI_LOG_STOP ? FIRN_OK : rc;
 out:
     recover_reader_close(&walk->reader);
     return rc;
 }
 
 int
-firn_log_recover_run(struct firn_os_dir *dir, const struct firn_log_options *options,
-                     int (*visit)(void *ctx, uint8_t type, firn_slice record,
-                                  struct firn_log_position position, firn_error *err),
-                     void *ctx, struct firn_log_recover *out, firn_error *err)
+fi_log_recover_run(struct fi_os_dir *dir, const struct fi_log_options *options,
+                   int (*visit)(void *ctx, uint8_t type, firn_slice record,
+                                struct fi_log_position position, firn_error *err),
+                   void *ctx, struct fi_log_recover *out, firn_error *err)
 {
-    *out = (struct firn_log_recover){0};
+    *out = (struct fi_log_recover){0};
     struct walk walk = {.dir = dir,
                         .prefix = options->prefix,
                         .visit = visit,
@@ -840,7 +839,7 @@ firn_log_recover_run(struct firn_os_dir *dir, const struct firn_log_options *opt
                         .fence = options->fence};
     int rc = FIRN_BUSY;
     for (int i = 0; i < ATTEMPTS_MAX && rc == FIRN_BUSY && out->found.record_count == 0; i++) {
-        firn_log_recover_deinit(out);
+        fi_log_recover_deinit(out);
         rc = attempt(&walk, err);
     }
     if (walk.is_hidden) {
@@ -850,8 +849,8 @@ firn_log_recover_run(struct firn_os_dir *dir, const struct firn_log_options *opt
 }
 
 void
-firn_log_recover_deinit(struct firn_log_recover *recover)
+fi_log_recover_deinit(struct fi_log_recover *recover)
 {
-    firn_buf_deinit(&recover->older_ends);
-    *recover = (struct firn_log_recover){0};
+    fi_buf_deinit(&recover->older_ends);
+    *recover = (struct fi_log_recover){0};
 }

@@ -39,7 +39,7 @@
  *       file systems cannot reserve.)
  *
  * On a full disk the store needs the space of a spare. Its owner has the spare removed, and none is
- * made until the owner allows it again (firn_log_rotate_keep_spares).
+ * made until the owner allows it again (fi_log_rotate_keep_spares).
  *
  * Failure. A spare that cannot be made is done without. In the first half, a failure before the
  * header is synced leaves the log unchanged, and so does a full disk at the rename; every other one
@@ -55,75 +55,75 @@ enum { RECYCLED_SIZE_MAX = 256 << 20 };
 
 /* Whether the caller must make one. */
 static bool
-begin_spare(struct firn_log *log)
+begin_spare(struct fi_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
-    bool is_wanted = log->spare == FIRN_LOG_NO_SPARE && !log->is_making_spare && !log->has_failed &&
+    fi_os_mutex_lock(&log->mutex);
+    bool is_wanted = log->spare == FI_LOG_NO_SPARE && !log->is_making_spare && !log->has_failed &&
                      !log->is_without_spares;
     log->is_making_spare = log->is_making_spare || is_wanted;
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_unlock(&log->mutex);
     return is_wanted;
 }
 
 static void
-end_spare(struct firn_log *log, enum firn_log_spare spare)
+end_spare(struct fi_log *log, enum fi_log_spare spare)
 {
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     /* (I13) */
-    DCHECK(log->is_making_spare || (log->is_syncing && log->spare != FIRN_LOG_NO_SPARE));
+    DCHECK(log->is_making_spare || (log->is_syncing && log->spare != FI_LOG_NO_SPARE));
     log->spare = spare;
     log->is_making_spare = false;
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_unlock(&log->mutex);
 }
 
-static enum firn_log_spare
-spare_of(struct firn_log *log)
+static enum fi_log_spare
+spare_of(struct fi_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
-    enum firn_log_spare spare = log->spare;
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
+    enum fi_log_spare spare = log->spare;
+    fi_os_mutex_unlock(&log->mutex);
     return spare;
 }
 
 void
-firn_log_rotate_prepare(struct firn_log *log)
+fi_log_rotate_prepare(struct fi_log *log)
 {
     if (!log->is_read_only && begin_spare(log)) {
-        int rc = firn_log_segment_make_spare(log->dir, log->prefix,
-                                             (size_t)firn_log_writer_ready_step(&log->writer));
-        end_spare(log, rc == FIRN_OK ? FIRN_LOG_FRESH_SPARE : FIRN_LOG_NO_SPARE);
+        int rc = fi_log_segment_make_spare(log->dir, log->prefix,
+                                           (size_t)fi_log_writer_ready_step(&log->writer));
+        end_spare(log, rc == FIRN_OK ? FI_LOG_FRESH_SPARE : FI_LOG_NO_SPARE);
     }
 }
 
 void
-firn_log_rotate_drop_spare(struct firn_log *log)
+fi_log_rotate_drop_spare(struct fi_log *log)
 {
-    if (spare_of(log) != FIRN_LOG_NO_SPARE) {
-        firn_log_segment_remove_spare(log->dir, log->prefix);
+    if (spare_of(log) != FI_LOG_NO_SPARE) {
+        fi_log_segment_remove_spare(log->dir, log->prefix);
     }
 }
 
 void
-firn_log_rotate_keep_spares(struct firn_log *log, bool keeps)
+fi_log_rotate_keep_spares(struct fi_log *log, bool keeps)
 {
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     log->is_without_spares = !keeps;
-    firn_os_mutex_unlock(&log->mutex);
-    if (!keeps && spare_of(log) != FIRN_LOG_NO_SPARE) {
+    fi_os_mutex_unlock(&log->mutex);
+    if (!keeps && spare_of(log) != FI_LOG_NO_SPARE) {
         /* (I13) */
-        firn_log_take_token(log);
-        if (spare_of(log) != FIRN_LOG_NO_SPARE) {
-            firn_log_segment_remove_spare(log->dir, log->prefix);
-            end_spare(log, FIRN_LOG_NO_SPARE);
+        fi_log_take_token(log);
+        if (spare_of(log) != FI_LOG_NO_SPARE) {
+            fi_log_segment_remove_spare(log->dir, log->prefix);
+            end_spare(log, FI_LOG_NO_SPARE);
         }
-        firn_log_give_token(log);
+        fi_log_give_token(log);
     }
 }
 
 /* Makes the segment's file the spare, if one is wanted and this one is suitable. It is not if the
  * log is hardly written to, or if the file is so large that it would take up much space. */
 static bool
-recycle(struct firn_log *log, uint64_t number, uint64_t size_bytes)
+recycle(struct fi_log *log, uint64_t number, uint64_t size_bytes)
 {
     DCHECK(number < log->segment.oldest && log->old_file == NULL); /* (I12) */
     bool will_do = size_bytes / 4 >= log->writer.ready_after && size_bytes <= RECYCLED_SIZE_MAX &&
@@ -131,8 +131,8 @@ recycle(struct firn_log *log, uint64_t number, uint64_t size_bytes)
     if (!will_do || !begin_spare(log)) {
         return false;
     }
-    int rc = firn_log_segment_recycle(log->dir, log->prefix, number);
-    end_spare(log, rc == FIRN_OK ? FIRN_LOG_RECYCLED_SPARE : FIRN_LOG_NO_SPARE);
+    int rc = fi_log_segment_recycle(log->dir, log->prefix, number);
+    end_spare(log, rc == FIRN_OK ? FI_LOG_RECYCLED_SPARE : FI_LOG_NO_SPARE);
     return rc == FIRN_OK;
 }
 
@@ -140,35 +140,35 @@ recycle(struct firn_log *log, uint64_t number, uint64_t size_bytes)
 
 /* Makes the file of the next segment: from the spare, else a new one. */
 static int
-make_file(struct firn_log *log, struct firn_log_format_segment *segment, struct firn_os_file **out,
+make_file(struct fi_log *log, struct fi_log_format_segment *segment, struct fi_os_file **out,
           bool *out_is_harmless, firn_error *err)
 {
-    DCHECK(firn_log_has_token(log)); /* (I13) */
-    enum firn_log_spare spare = spare_of(log);
-    if (spare != FIRN_LOG_NO_SPARE) {
-        segment->flags = spare == FIRN_LOG_RECYCLED_SPARE ? FIRN_LOG_FORMAT_RECYCLED : 0;
+    DCHECK(fi_log_has_token(log)); /* (I13) */
+    enum fi_log_spare spare = spare_of(log);
+    if (spare != FI_LOG_NO_SPARE) {
+        segment->flags = spare == FI_LOG_RECYCLED_SPARE ? FI_LOG_FORMAT_RECYCLED : 0;
         int rc =
-            firn_log_segment_use_spare(log->dir, log->prefix, segment, out, out_is_harmless, err);
-        end_spare(log, FIRN_LOG_NO_SPARE);
+            fi_log_segment_use_spare(log->dir, log->prefix, segment, out, out_is_harmless, err);
+        end_spare(log, FI_LOG_NO_SPARE);
         if (rc == FIRN_OK || !*out_is_harmless) {
             return rc;
         }
-        firn_log_segment_remove_spare(log->dir, log->prefix);
+        fi_log_segment_remove_spare(log->dir, log->prefix);
     }
     segment->flags = 0;
-    return firn_log_segment_create(log->dir, log->prefix, segment, out, out_is_harmless, err);
+    return fi_log_segment_create(log->dir, log->prefix, segment, out, out_is_harmless, err);
 }
 
 /* (I15) On a file system that cannot reserve, NEXT may later find no space, which latches. */
 static int
-make_room_for_next(struct firn_log *log, firn_error *err)
+make_room_for_next(struct fi_log *log, firn_error *err)
 {
     firn_error found;
-    uint64_t end = log->end + FIRN_LOG_FORMAT_RECORD_SIZE;
+    uint64_t end = log->end + FI_LOG_FORMAT_RECORD_SIZE;
     if (log->writer.ready_end >= end) {
         return FIRN_OK;
     }
-    int rc = firn_os_file_allocate(log->file, end, &found);
+    int rc = fi_os_file_allocate(log->file, end, &found);
     if (rc == FIRN_NO_SPACE && err != NULL) {
         *err = found;
     }
@@ -176,10 +176,10 @@ make_room_for_next(struct firn_log *log, firn_error *err)
 }
 
 static int
-begin_turn(struct firn_log *log, bool *out_is_harmless, firn_error *err)
+begin_turn(struct fi_log *log, bool *out_is_harmless, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_log_format_segment segment = {
+    struct fi_log_format_segment segment = {
         .number = log->segment.number + 1,
         .previous_salt = log->segment.salt,
         .previous_end = log->end,
@@ -187,58 +187,58 @@ begin_turn(struct firn_log *log, bool *out_is_harmless, firn_error *err)
         .note = log->note,
     };
     CHECK(log->durable == log->end && log->old_file == NULL); /* (I5) */
-    DCHECK(firn_log_has_token(log) && firn_log_knows_ends(log));
+    DCHECK(fi_log_has_token(log) && fi_log_knows_ends(log));
     DCHECK(log->oldest_wanted >= log->segment.oldest && log->oldest_wanted <= segment.number);
-    struct firn_os_file *file = NULL;
-    struct firn_os_stat stat;
+    struct fi_os_file *file = NULL;
+    struct fi_os_stat stat;
     *out_is_harmless = true;
-    if (firn_buf_reserve(&log->older_ends, 8) != FIRN_OK) {
-        return firn_error_no_memory(err, "a log's segments");
+    if (fi_buf_reserve(&log->older_ends, 8) != FIRN_OK) {
+        return fi_error_no_memory(err, "a log's segments");
     }
-    FIRN_TRY(make_room_for_next(log, err));
-    FIRN_TRY(make_file(log, &segment, &file, out_is_harmless, err));
+    FI_TRY(make_room_for_next(log, err));
+    FI_TRY(make_file(log, &segment, &file, out_is_harmless, err));
     *out_is_harmless = false;
-    FIRN_TRY(firn_os_file_stat(file, &stat, err));
-    FIRN_TRY(firn_buf_append_le64(&log->older_ends, log->end));
-    firn_log_writer_leave(&log->writer);
-    firn_log_writer_enter(&log->writer, stat.size_bytes);
+    FI_TRY(fi_os_file_stat(file, &stat, err));
+    FI_TRY(fi_buf_append_le64(&log->older_ends, log->end));
+    fi_log_writer_leave(&log->writer);
+    fi_log_writer_enter(&log->writer, stat.size_bytes);
     log->old_salt = log->segment.salt;
     log->old_end = log->end;
-    firn_os_mutex_lock(&log->mutex);
+    fi_os_mutex_lock(&log->mutex);
     log->old_file = log->file;
     log->file = file;
     log->segment = segment;
     log->older_size_bytes += log->end;
-    log->end = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    log->end = FI_LOG_FORMAT_SEGMENT_SIZE;
     log->durable = log->end;
-    firn_os_mutex_unlock(&log->mutex);
-    DCHECK(firn_log_knows_ends(log));
+    fi_os_mutex_unlock(&log->mutex);
+    DCHECK(fi_log_knows_ends(log));
     log->has_end_record = false;
     file = NULL;
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
 int
-firn_log_rotate_begin(struct firn_log *log, firn_error *err)
+fi_log_rotate_begin(struct fi_log *log, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_log_check_writable(log, err));
-    firn_log_take_token(log);
+    FI_TRY(fi_log_check_writable(log, err));
+    fi_log_take_token(log);
     /* A sync that this waited for may have failed. */
-    rc = firn_log_check_writable(log, err);
+    rc = fi_log_check_writable(log, err);
     if (rc == FIRN_OK) {
-        rc = firn_log_sync_with_token(log, err);
+        rc = fi_log_sync_with_token(log, err);
     }
     if (rc == FIRN_OK) {
         bool is_harmless;
         rc = begin_turn(log, &is_harmless, err);
         if (rc != FIRN_OK && !is_harmless) {
-            firn_log_latch(log);
+            fi_log_latch(log);
         }
     }
-    firn_log_give_token(log);
+    fi_log_give_token(log);
 out:
     return rc;
 }
@@ -248,87 +248,86 @@ out:
 /* Removes the files of the segments that the newest header has excluded, and those that had to stay
  * earlier (I9). */
 static int
-remove_files(struct firn_log *log, firn_error *err)
+remove_files(struct fi_log *log, firn_error *err)
 {
     CHECK(log->segment.oldest <= log->segment.number && log->old_file == NULL); /* (I9) */
     DCHECK(log->kept_file <= log->first_file && log->first_file <= log->segment.oldest);
     int rc = FIRN_OK;
-    if (log->kept_file == log->segment.oldest || !firn_log_may_remove(log)) {
+    if (log->kept_file == log->segment.oldest || !fi_log_may_remove(log)) {
         return FIRN_OK;
     }
     for (uint64_t number = log->kept_file; number < log->segment.oldest && rc == FIRN_OK;
          number++) {
         size_t i = (size_t)(number - log->first_file);
         bool is_spare = number >= log->first_file &&
-                        recycle(log, number, firn_load_le64(log->older_ends.data + 8 * i));
-        rc = is_spare ? FIRN_OK : firn_log_segment_remove(log->dir, log->prefix, number, err);
+                        recycle(log, number, fi_load_le64(log->older_ends.data + 8 * i));
+        rc = is_spare ? FIRN_OK : fi_log_segment_remove(log->dir, log->prefix, number, err);
     }
     log->kept_file = log->segment.oldest;
     return rc;
 }
 
 static int
-give_up_excluded(struct firn_log *log, firn_error *err)
+give_up_excluded(struct fi_log *log, firn_error *err)
 {
     uint64_t removed_bytes = 0;
     size_t count = (size_t)(log->segment.oldest - log->first_file);
     int rc = remove_files(log, err);
     CHECK(8 * count <= log->older_ends.size);
     for (size_t i = 0; i < count; i++) {
-        removed_bytes += firn_load_le64(log->older_ends.data + 8 * i);
+        removed_bytes += fi_load_le64(log->older_ends.data + 8 * i);
     }
     memmove(log->older_ends.data, log->older_ends.data + 8 * count,
             log->older_ends.size - 8 * count);
     log->older_ends.size -= 8 * count;
     log->first_file += count;
-    DCHECK(firn_log_knows_ends(log));
-    firn_os_mutex_lock(&log->mutex);
+    DCHECK(fi_log_knows_ends(log));
+    fi_os_mutex_lock(&log->mutex);
     DCHECK(log->older_size_bytes >= removed_bytes);
     log->older_size_bytes -= removed_bytes;
-    firn_os_mutex_unlock(&log->mutex);
+    fi_os_mutex_unlock(&log->mutex);
     return rc;
 }
 
 int
-firn_log_rotate_finish_with_token(struct firn_log *log, firn_error *err)
+fi_log_rotate_finish_with_token(struct fi_log *log, firn_error *err)
 {
     int rc = FIRN_OK;
-    DCHECK(firn_log_has_token(log));
+    DCHECK(fi_log_has_token(log));
     if (log->old_file == NULL) {
         return FIRN_OK;
     }
     /* (I5) */
     CHECK(log->segment.previous_end == log->old_end && log->segment.previous_salt == log->old_salt);
-    FIRN_TRY(firn_os_dir_sync(log->dir, err));
-    FIRN_TRY(firn_log_writer_seal(log->old_file, log->old_salt, log->old_end, FIRN_LOG_FORMAT_NEXT,
-                                  err));
-    firn_os_mutex_lock(&log->mutex);
-    struct firn_os_file *old_file = log->old_file;
+    FI_TRY(fi_os_dir_sync(log->dir, err));
+    FI_TRY(fi_log_writer_seal(log->old_file, log->old_salt, log->old_end, FI_LOG_FORMAT_NEXT, err));
+    fi_os_mutex_lock(&log->mutex);
+    struct fi_os_file *old_file = log->old_file;
     log->old_file = NULL;
-    firn_os_mutex_unlock(&log->mutex);
-    firn_os_file_close(old_file);
-    FIRN_TRY(give_up_excluded(log, err));
+    fi_os_mutex_unlock(&log->mutex);
+    fi_os_file_close(old_file);
+    FI_TRY(give_up_excluded(log, err));
 out:
     if (rc != FIRN_OK) {
-        firn_log_latch(log);
+        fi_log_latch(log);
     }
     return rc;
 }
 
 int
-firn_log_rotate_now(struct firn_log *log, bool *out_is_harmless, firn_error *err)
+fi_log_rotate_now(struct fi_log *log, bool *out_is_harmless, firn_error *err)
 {
     int rc = begin_turn(log, out_is_harmless, err);
     if (rc == FIRN_OK) {
         *out_is_harmless = false;
-        rc = firn_log_rotate_finish_with_token(log, err);
+        rc = fi_log_rotate_finish_with_token(log, err);
     }
     return rc;
 }
 
 int
-firn_log_rotate(struct firn_log *log, firn_error *err)
+fi_log_rotate(struct fi_log *log, firn_error *err)
 {
-    int rc = firn_log_rotate_begin(log, err);
-    return rc == FIRN_OK ? firn_log_sync(log, err) : rc;
+    int rc = fi_log_rotate_begin(log, err);
+    return rc == FIRN_OK ? fi_log_sync(log, err) : rc;
 }

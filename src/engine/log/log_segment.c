@@ -34,12 +34,12 @@ static const char spare_suffix[] = "-spare.tmp";
 /* ---- names ---- */
 
 int
-firn_log_segment_check_prefix(const char *prefix, firn_error *err)
+fi_log_segment_check_prefix(const char *prefix, firn_error *err)
 {
     size_t size = strlen(prefix);
-    if (size == 0 || size > FIRN_LOG_SEGMENT_PREFIX_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "a log's prefix has 1 to %d bytes, not %zu",
-                              FIRN_LOG_SEGMENT_PREFIX_MAX, size);
+    if (size == 0 || size > FI_LOG_SEGMENT_PREFIX_MAX) {
+        return fi_error_set(err, FIRN_INVALID, "a log's prefix has 1 to %d bytes, not %zu",
+                            FI_LOG_SEGMENT_PREFIX_MAX, size);
     }
     return FIRN_OK;
 }
@@ -47,14 +47,14 @@ firn_log_segment_check_prefix(const char *prefix, firn_error *err)
 static void
 name_with_suffix(const char *prefix, uint64_t number, const char *end, char *out)
 {
-    DCHECK(strlen(prefix) <= FIRN_LOG_SEGMENT_PREFIX_MAX);
-    int size = snprintf(out, FIRN_LOG_SEGMENT_NAME_SIZE, "%s-%0*" PRIu64 "%s", prefix,
+    DCHECK(strlen(prefix) <= FI_LOG_SEGMENT_PREFIX_MAX);
+    int size = snprintf(out, FI_LOG_SEGMENT_NAME_SIZE, "%s-%0*" PRIu64 "%s", prefix,
                         NUMBER_DIGITS_MIN, number, end);
-    CHECK(size > 0 && size < FIRN_LOG_SEGMENT_NAME_SIZE);
+    CHECK(size > 0 && size < FI_LOG_SEGMENT_NAME_SIZE);
 }
 
 void
-firn_log_segment_name(const char *prefix, uint64_t number, char *out)
+fi_log_segment_name(const char *prefix, uint64_t number, char *out)
 {
     name_with_suffix(prefix, number, suffix, out);
 }
@@ -74,7 +74,7 @@ parse_name(const char *name, const char *prefix, const char *end)
             return 0;
         }
     }
-    char expected[FIRN_LOG_SEGMENT_NAME_SIZE];
+    char expected[FI_LOG_SEGMENT_NAME_SIZE];
     name_with_suffix(prefix, number, end, expected);
     return strcmp(name, expected) == 0 ? number : 0;
 }
@@ -82,16 +82,16 @@ parse_name(const char *name, const char *prefix, const char *end)
 /* ---- what is there ---- */
 
 struct scan {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     const char *prefix;
     uint64_t newest;
     uint64_t oldest;
     bool has_stale; /* a name that tidying would remove */
-    char stale[FIRN_LOG_SEGMENT_NAME_SIZE];
+    char stale[FI_LOG_SEGMENT_NAME_SIZE];
 };
 
 static int
-visit_newest(void *ctx, const struct firn_os_dirent *entry)
+visit_newest(void *ctx, const struct fi_os_dirent *entry)
 {
     struct scan *scan = ctx;
     uint64_t number = parse_name(entry->name, scan->prefix, suffix);
@@ -102,10 +102,10 @@ visit_newest(void *ctx, const struct firn_os_dirent *entry)
 }
 
 int
-firn_log_segment_newest(struct firn_os_dir *dir, const char *prefix, uint64_t *out, firn_error *err)
+fi_log_segment_newest(struct fi_os_dir *dir, const char *prefix, uint64_t *out, firn_error *err)
 {
     struct scan scan = {.prefix = prefix};
-    int rc = firn_os_dir_list(dir, visit_newest, &scan, err);
+    int rc = fi_os_dir_list(dir, visit_newest, &scan, err);
     *out = rc == FIRN_OK ? scan.newest : 0;
     return rc;
 }
@@ -117,44 +117,43 @@ is_segment(const void *prefix, const char *name)
 }
 
 int
-firn_log_segment_refuse_foreign(struct firn_os_dir *dir, const char *prefix, firn_error *err)
+fi_log_segment_refuse_foreign(struct fi_os_dir *dir, const char *prefix, firn_error *err)
 {
-    return firn_os_dir_refuse_foreign(dir, is_segment, prefix, err);
+    return fi_os_dir_refuse_foreign(dir, is_segment, prefix, err);
 }
 
 struct listing {
     const char *prefix;
-    struct firn_buf *out;
+    struct fi_buf *out;
 };
 
 static int
-visit_number(void *ctx, const struct firn_os_dirent *entry)
+visit_number(void *ctx, const struct fi_os_dirent *entry)
 {
     struct listing *listing = ctx;
     uint64_t number = parse_name(entry->name, listing->prefix, suffix);
-    return number == 0 ? FIRN_OK : firn_buf_append(listing->out, &number, sizeof number);
+    return number == 0 ? FIRN_OK : fi_buf_append(listing->out, &number, sizeof number);
 }
 
 int
-firn_log_segment_list(struct firn_os_dir *dir, const char *prefix, struct firn_buf *out,
-                      firn_error *err)
+fi_log_segment_list(struct fi_os_dir *dir, const char *prefix, struct fi_buf *out, firn_error *err)
 {
     struct listing listing = {.prefix = prefix, .out = out};
     size_t before = out->size;
     DCHECK(before % sizeof(uint64_t) == 0);
-    int rc = firn_os_dir_list(dir, visit_number, &listing, err);
+    int rc = fi_os_dir_list(dir, visit_number, &listing, err);
     if (rc == FIRN_NO_MEMORY) {
-        return firn_error_no_memory(err, "the list of a log's segments");
+        return fi_error_no_memory(err, "the list of a log's segments");
     }
     size_t count = (out->size - before) / sizeof(uint64_t);
     if (rc == FIRN_OK && count > 0) {
-        firn_sort_u64((uint64_t *)(void *)(out->data + before), count);
+        fi_sort_u64((uint64_t *)(void *)(out->data + before), count);
     }
     return rc;
 }
 
 static int
-visit_stale(void *ctx, const struct firn_os_dirent *entry)
+visit_stale(void *ctx, const struct fi_os_dirent *entry)
 {
     struct scan *scan = ctx;
     uint64_t number = parse_name(entry->name, scan->prefix, suffix);
@@ -172,10 +171,10 @@ visit_stale(void *ctx, const struct firn_os_dirent *entry)
 }
 
 static int
-remove_if_there(struct firn_os_dir *dir, const char *name, firn_error *err)
+remove_if_there(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
     firn_error local;
-    int rc = firn_os_remove_file(dir, name, &local);
+    int rc = fi_os_remove_file(dir, name, &local);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
@@ -186,7 +185,7 @@ remove_if_there(struct firn_os_dir *dir, const char *name, firn_error *err)
 }
 
 int
-firn_log_segment_tidy(struct firn_os_dir *dir, const char *prefix, uint64_t oldest, firn_error *err)
+fi_log_segment_tidy(struct fi_os_dir *dir, const char *prefix, uint64_t oldest, firn_error *err)
 {
     /* One at a time: there is hardly ever one, and a directory is not changed while it is
      * listed. */
@@ -194,7 +193,7 @@ firn_log_segment_tidy(struct firn_os_dir *dir, const char *prefix, uint64_t olde
     int rc;
     do {
         scan.has_stale = false;
-        rc = firn_os_dir_list(dir, visit_stale, &scan, err);
+        rc = fi_os_dir_list(dir, visit_stale, &scan, err);
         if (rc == FIRN_CANCELLED && scan.has_stale) {
             rc = remove_if_there(dir, scan.stale, err);
         }
@@ -203,28 +202,27 @@ firn_log_segment_tidy(struct firn_os_dir *dir, const char *prefix, uint64_t olde
 }
 
 int
-firn_log_segment_remove(struct firn_os_dir *dir, const char *prefix, uint64_t number,
-                        firn_error *err)
+fi_log_segment_remove(struct fi_os_dir *dir, const char *prefix, uint64_t number, firn_error *err)
 {
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name(prefix, number, name);
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name(prefix, number, name);
     return remove_if_there(dir, name, err);
 }
 
 /* ---- opening one ---- */
 
 static int
-read_header(struct firn_os_file *file, uint64_t number, struct firn_log_format_segment *out,
+read_header(struct fi_os_file *file, uint64_t number, struct fi_log_format_segment *out,
             firn_error *err)
 {
     int rc;
-    uint8_t bytes[FIRN_LOG_FORMAT_SEGMENT_SIZE];
-    FIRN_TRY(firn_os_file_read_exact(file, 0, bytes, sizeof bytes, err));
-    FIRN_TRY(firn_log_format_get_segment(bytes, firn_os_file_path(file), out, err));
+    uint8_t bytes[FI_LOG_FORMAT_SEGMENT_SIZE];
+    FI_TRY(fi_os_file_read_exact(file, 0, bytes, sizeof bytes, err));
+    FI_TRY(fi_log_format_get_segment(bytes, fi_os_file_path(file), out, err));
     if (out->number != number) {
-        rc = firn_error_set(err, FIRN_CORRUPT,
-                            "%s: offset 16: this is segment %" PRIu64 " under another's name",
-                            firn_os_file_path(file), out->number);
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "%s: offset 16: this is segment %" PRIu64 " under another's name",
+                          fi_os_file_path(file), out->number);
     }
 out:
     return rc;
@@ -233,90 +231,90 @@ out:
 /* Whether a file that was opened a moment ago has lost its name. It may have any header then (I12
  * of log_rotate.c). */
 static bool
-is_gone(struct firn_os_dir *dir, const char *name)
+is_gone(struct fi_os_dir *dir, const char *name)
 {
-    struct firn_os_stat stat;
-    return firn_os_stat(dir, name, &stat, NULL) == FIRN_NOT_FOUND;
+    struct fi_os_stat stat;
+    return fi_os_stat(dir, name, &stat, NULL) == FIRN_NOT_FOUND;
 }
 
 int
-firn_log_segment_open(struct firn_os_dir *dir, const char *prefix, uint64_t number, unsigned flags,
-                      struct firn_os_file **out_file, struct firn_log_format_segment *out,
-                      firn_error *err)
+fi_log_segment_open(struct fi_os_dir *dir, const char *prefix, uint64_t number, unsigned flags,
+                    struct fi_os_file **out_file, struct fi_log_format_segment *out,
+                    firn_error *err)
 {
     *out_file = NULL;
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name(prefix, number, name);
-    struct firn_os_file *file = NULL;
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name(prefix, number, name);
+    struct fi_os_file *file = NULL;
     int rc = FIRN_OK;
-    FIRN_TRY(firn_os_file_open(dir, name, flags, 0, &file, err));
+    FI_TRY(fi_os_file_open(dir, name, flags, 0, &file, err));
     rc = read_header(file, number, out, err);
     if (rc == FIRN_CORRUPT && is_gone(dir, name)) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "%s was given up", firn_os_file_path(file));
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "%s was given up", fi_os_file_path(file));
     }
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     *out_file = file;
     file = NULL;
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
 /* ---- making one ---- */
 
 /* Writes the header of a segment into a file that does not belong to the log yet. *out_is_harmless
- * as for firn_log_segment_create. */
+ * as for fi_log_segment_create. */
 static int
-write_header(struct firn_os_dir *dir, const char *name, unsigned flags,
-             const struct firn_log_format_segment *segment, bool *out_is_harmless, firn_error *err)
+write_header(struct fi_os_dir *dir, const char *name, unsigned flags,
+             const struct fi_log_format_segment *segment, bool *out_is_harmless, firn_error *err)
 {
-    uint8_t bytes[FIRN_LOG_FORMAT_SEGMENT_SIZE];
-    firn_log_format_put_segment(segment, bytes);
-    struct firn_os_file *file = NULL;
+    uint8_t bytes[FI_LOG_FORMAT_SEGMENT_SIZE];
+    fi_log_format_put_segment(segment, bytes);
+    struct fi_os_file *file = NULL;
     int rc = FIRN_OK;
-    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_WRITE | flags, 0600, &file, err));
-    FIRN_TRY(firn_os_file_write(file, 0, bytes, sizeof bytes, err));
+    FI_TRY(fi_os_file_open(dir, name, FI_OS_WRITE | flags, 0600, &file, err));
+    FI_TRY(fi_os_file_write(file, 0, bytes, sizeof bytes, err));
     *out_is_harmless = false;
-    FIRN_TRY(firn_os_file_sync(file, err));
+    FI_TRY(fi_os_file_sync(file, err));
     *out_is_harmless = true;
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
 /* Gives a file the header and the name of a segment. */
 static int
-turn_into_segment(struct firn_os_dir *dir, const char *prefix, const char *temporary,
-                  unsigned flags, struct firn_log_format_segment *segment,
-                  struct firn_os_file **out, bool *out_is_harmless, firn_error *err)
+turn_into_segment(struct fi_os_dir *dir, const char *prefix, const char *temporary, unsigned flags,
+                  struct fi_log_format_segment *segment, struct fi_os_file **out,
+                  bool *out_is_harmless, firn_error *err)
 {
     /* (I1) */
     CHECK(segment->number > 0 && segment->oldest > 0 && segment->oldest <= segment->number);
-    DCHECK(segment->number == 1 || segment->previous_end >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name(prefix, segment->number, name);
-    FIRN_TRY_RETURN(firn_os_random(firn_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
-    FIRN_TRY_RETURN(write_header(dir, temporary, flags, segment, out_is_harmless, err));
-    int rc = firn_os_rename(dir, temporary, dir, name, FIRN_OS_RENAME_NO_REPLACE, err);
+    DCHECK(segment->number == 1 || segment->previous_end >= FI_LOG_FORMAT_SEGMENT_SIZE);
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name(prefix, segment->number, name);
+    FI_TRY_RETURN(fi_os_random(fi_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
+    FI_TRY_RETURN(write_header(dir, temporary, flags, segment, out_is_harmless, err));
+    int rc = fi_os_rename(dir, temporary, dir, name, FI_OS_RENAME_NO_REPLACE, err);
     /* A rename may have taken effect even though it failed otherwise. */
     *out_is_harmless = rc == FIRN_NO_SPACE;
-    FIRN_TRY_RETURN(rc);
-    return firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, out, err);
+    FI_TRY_RETURN(rc);
+    return fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE, 0, out, err);
 }
 
 int
-firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
-                        struct firn_log_format_segment *segment, struct firn_os_file **out,
-                        bool *out_is_harmless, firn_error *err)
+fi_log_segment_create(struct fi_os_dir *dir, const char *prefix,
+                      struct fi_log_format_segment *segment, struct fi_os_file **out,
+                      bool *out_is_harmless, firn_error *err)
 {
     *out = NULL;
     *out_is_harmless = true;
-    char temporary[FIRN_LOG_SEGMENT_NAME_SIZE];
+    char temporary[FI_LOG_SEGMENT_NAME_SIZE];
     name_with_suffix(prefix, segment->number, temporary_suffix, temporary);
-    FIRN_TRY_RETURN(remove_if_there(dir, temporary, err));
-    int rc = turn_into_segment(dir, prefix, temporary,
-                               FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE, segment, out,
-                               out_is_harmless, err);
+    FI_TRY_RETURN(remove_if_there(dir, temporary, err));
+    int rc =
+        turn_into_segment(dir, prefix, temporary, FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE,
+                          segment, out, out_is_harmless, err);
     if (rc != FIRN_OK && *out_is_harmless) {
         (void)remove_if_there(dir, temporary, NULL);
     }
@@ -328,69 +326,69 @@ firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
 static void
 name_of_spare(const char *prefix, char *out)
 {
-    int size = snprintf(out, FIRN_LOG_SEGMENT_NAME_SIZE, "%s%s", prefix, spare_suffix);
-    CHECK(size > 0 && size < FIRN_LOG_SEGMENT_NAME_SIZE);
+    int size = snprintf(out, FI_LOG_SEGMENT_NAME_SIZE, "%s%s", prefix, spare_suffix);
+    CHECK(size > 0 && size < FI_LOG_SEGMENT_NAME_SIZE);
 }
 
 void
-firn_log_segment_remove_spare(struct firn_os_dir *dir, const char *prefix)
+fi_log_segment_remove_spare(struct fi_os_dir *dir, const char *prefix)
 {
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
     name_of_spare(prefix, name);
-    FIRN_IGNORE(remove_if_there(dir, name, NULL));
+    FI_IGNORE(remove_if_there(dir, name, NULL));
 }
 
 static int
-write_zeros(struct firn_os_dir *dir, const char *name, size_t size_bytes)
+write_zeros(struct fi_os_dir *dir, const char *name, size_t size_bytes)
 {
-    struct firn_os_file *file = NULL;
+    struct fi_os_file *file = NULL;
     int rc;
-    FIRN_TRY(firn_os_file_open(
-        dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE, 0600,
-        &file, NULL));
-    for (size_t at = 0; at < size_bytes; at += FIRN_ZEROS_SIZE) {
-        size_t piece = size_bytes - at < FIRN_ZEROS_SIZE ? size_bytes - at : FIRN_ZEROS_SIZE;
-        FIRN_TRY(firn_os_file_write(file, at, firn_zeros(), piece, NULL));
+    FI_TRY(fi_os_file_open(dir, name,
+                           FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE, 0600,
+                           &file, NULL));
+    for (size_t at = 0; at < size_bytes; at += FI_ZEROS_SIZE) {
+        size_t piece = size_bytes - at < FI_ZEROS_SIZE ? size_bytes - at : FI_ZEROS_SIZE;
+        FI_TRY(fi_os_file_write(file, at, fi_zeros(), piece, NULL));
     }
-    FIRN_TRY(firn_os_file_sync(file, NULL));
+    FI_TRY(fi_os_file_sync(file, NULL));
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
 int
-firn_log_segment_make_spare(struct firn_os_dir *dir, const char *prefix, size_t size_bytes)
+fi_log_segment_make_spare(struct fi_os_dir *dir, const char *prefix, size_t size_bytes)
 {
     DCHECK(size_bytes > 0);
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
     name_of_spare(prefix, name);
     int rc = remove_if_there(dir, name, NULL);
     rc = rc == FIRN_OK ? write_zeros(dir, name, size_bytes) : rc;
     if (rc != FIRN_OK) {
-        firn_log_segment_remove_spare(dir, prefix);
+        fi_log_segment_remove_spare(dir, prefix);
     }
     return rc;
 }
 
 int
-firn_log_segment_recycle(struct firn_os_dir *dir, const char *prefix, uint64_t number)
+fi_log_segment_recycle(struct fi_os_dir *dir, const char *prefix, uint64_t number)
 {
     DCHECK(number > 0);
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    char spare[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name(prefix, number, name);
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    char spare[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name(prefix, number, name);
     name_of_spare(prefix, spare);
-    return firn_os_rename(dir, name, dir, spare, FIRN_OS_RENAME_REPLACE, NULL);
+    return fi_os_rename(dir, name, dir, spare, FI_OS_RENAME_REPLACE, NULL);
 }
 
 int
-firn_log_segment_use_spare(struct firn_os_dir *dir, const char *prefix,
-                           struct firn_log_format_segment *segment, struct firn_os_file **out,
-                           bool *out_is_harmless, firn_error *err)
+fi_log_segment_use_spare(struct fi_os_dir *dir, const char *prefix,
+                         struct fi_log_format_segment *segment, struct fi_os_file **out,
+                         bool *out_is_harmless, firn_error *err)
 {
     *out = NULL;
     *out_is_harmless = true;
-    char spare[FIRN_LOG_SEGMENT_NAME_SIZE];
+    char spare[FI_LOG_SEGMENT_NAME_SIZE];
     name_of_spare(prefix, spare);
     return turn_into_segment(dir, prefix, spare, 0, segment, out, out_is_harmless, err);
 }

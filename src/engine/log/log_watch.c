@@ -24,35 +24,34 @@
 #include "log/log_internal.h"
 
 void
-firn_log_watch_begin(const struct firn_log *log, struct firn_os_dir *dir,
-                     struct firn_log_watch *out)
+fi_log_watch_begin(const struct fi_log *log, struct fi_os_dir *dir, struct fi_log_watch *out)
 {
-    struct firn_log_format_segment found;
+    struct fi_log_format_segment found;
     DCHECK(log->is_read_only);
-    *out = (struct firn_log_watch){.dir = dir,
-                                   .number = log->segment.number,
-                                   .salt = log->segment.salt,
-                                   .end = log->end,
-                                   .hidden_from = log->hidden_from};
-    firn_log_segment_name(log->prefix, out->number, out->name);
-    firn_log_segment_name(log->prefix, out->number + 1, out->next_name);
-    int rc = firn_log_segment_open(dir, log->prefix, out->number, FIRN_OS_READ, &out->file, &found,
-                                   NULL);
+    *out = (struct fi_log_watch){.dir = dir,
+                                 .number = log->segment.number,
+                                 .salt = log->segment.salt,
+                                 .end = log->end,
+                                 .hidden_from = log->hidden_from};
+    fi_log_segment_name(log->prefix, out->number, out->name);
+    fi_log_segment_name(log->prefix, out->number + 1, out->next_name);
+    int rc =
+        fi_log_segment_open(dir, log->prefix, out->number, FI_OS_READ, &out->file, &found, NULL);
     if (rc != FIRN_OK || found.salt != out->salt) {
-        firn_log_watch_end(out);
+        fi_log_watch_end(out);
     }
 }
 
 void
-firn_log_watch_end(struct firn_log_watch *watch)
+fi_log_watch_end(struct fi_log_watch *watch)
 {
-    firn_os_file_close(watch->file);
+    fi_os_file_close(watch->file);
     watch->file = NULL;
 }
 
 /* Whether the fence is there, at *out. */
 static bool
-ask_fence(const struct firn_log_fence *fence, struct firn_log_position *out)
+ask_fence(const struct fi_log_fence *fence, struct fi_log_position *out)
 {
     bool is_there = false;
     return fence->ask != NULL && fence->ask(fence->ctx, out, &is_there, NULL) == FIRN_OK &&
@@ -61,21 +60,21 @@ ask_fence(const struct firn_log_fence *fence, struct firn_log_position *out)
 
 /* Whether there is no record at the end, or one that the fence excludes. */
 static bool
-shows_no_record(const struct firn_log_watch *watch, const struct firn_log_fence *fence)
+shows_no_record(const struct fi_log_watch *watch, const struct fi_log_fence *fence)
 {
-    uint8_t header[FIRN_LOG_FORMAT_RECORD_SIZE];
-    struct firn_log_format_record record;
-    struct firn_log_position at;
+    uint8_t header[FI_LOG_FORMAT_RECORD_SIZE];
+    struct fi_log_format_record record;
+    struct fi_log_position at;
     size_t size;
     if (watch->hidden_from.segment != 0) {
         return ask_fence(fence, &at) && at.segment == watch->hidden_from.segment &&
                at.offset == watch->hidden_from.offset;
     }
-    if (firn_os_file_read(watch->file, watch->end, header, sizeof header, &size, NULL) != FIRN_OK) {
+    if (fi_os_file_read(watch->file, watch->end, header, sizeof header, &size, NULL) != FIRN_OK) {
         return false;
     }
     if (size < sizeof header ||
-        !firn_log_format_get_record(header, watch->salt, watch->end, &record)) {
+        !fi_log_format_get_record(header, watch->salt, watch->end, &record)) {
         return true;
     }
     return ask_fence(fence, &at) &&
@@ -83,10 +82,10 @@ shows_no_record(const struct firn_log_watch *watch, const struct firn_log_fence 
 }
 
 bool
-firn_log_watch_is_unchanged(const struct firn_log_watch *watch, const struct firn_log_fence *fence)
+fi_log_watch_is_unchanged(const struct fi_log_watch *watch, const struct fi_log_fence *fence)
 {
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     return watch->file != NULL && shows_no_record(watch, fence) &&
-           firn_os_stat(watch->dir, watch->next_name, &stat, NULL) == FIRN_NOT_FOUND &&
-           firn_os_stat(watch->dir, watch->name, &stat, NULL) == FIRN_OK; /* (I16) */
+           fi_os_stat(watch->dir, watch->next_name, &stat, NULL) == FIRN_NOT_FOUND &&
+           fi_os_stat(watch->dir, watch->name, &stat, NULL) == FIRN_OK; /* (I16) */
 }

@@ -48,25 +48,25 @@
  */
 
 /* Records that take so much room, and more. */
-enum { FIRN_LOG_DIRECT_ROOM_MIN = 32 << 10 };
+enum { FI_LOG_DIRECT_ROOM_MIN = 32 << 10 };
 
 enum { HEAD_MAX = 64 };
 
 /* Writes everything that comes after the head. */
 static int
-write_rest(const struct firn_log_writer_place *place, uint64_t at, uint64_t end,
+write_rest(const struct fi_log_writer_place *place, uint64_t at, uint64_t end,
            const firn_slice *parts, size_t part_count, firn_error *err)
 {
     static const uint8_t zeros[8];
     for (size_t i = 0; i < part_count; i++) {
         if (parts[i].size > 0) {
-            FIRN_TRY_RETURN(firn_os_file_write(place->file, at, parts[i].data, parts[i].size, err));
+            FI_TRY_RETURN(fi_os_file_write(place->file, at, parts[i].data, parts[i].size, err));
             at += parts[i].size;
         }
     }
     CHECK(at <= end && end - at < sizeof zeros);
     if (at < end) {
-        FIRN_TRY_RETURN(firn_os_file_write(place->file, at, zeros, (size_t)(end - at), err));
+        FI_TRY_RETURN(fi_os_file_write(place->file, at, zeros, (size_t)(end - at), err));
     }
     return FIRN_OK;
 }
@@ -74,68 +74,68 @@ write_rest(const struct firn_log_writer_place *place, uint64_t at, uint64_t end,
 /* Writes a record of these parts at its place. A failure may leave a part of it there, but no
  * record. */
 static int
-direct_write(const struct firn_log_writer_place *place, const struct firn_log_format_record *record,
+direct_write(const struct fi_log_writer_place *place, const struct fi_log_format_record *record,
              const firn_slice *parts, size_t part_count, firn_error *err)
 {
     uint8_t head[HEAD_MAX];
-    size_t head_size = FIRN_LOG_FORMAT_RECORD_SIZE;
+    size_t head_size = FI_LOG_FORMAT_RECORD_SIZE;
     size_t in_head = 0; /* parts */
     DCHECK(place->durable <= place->offset);
-    firn_log_format_put_header(record, place->salt, place->offset, parts, part_count, head);
+    fi_log_format_put_header(record, place->salt, place->offset, parts, part_count, head);
     if (part_count > 0 && parts[0].size > 0 && parts[0].size <= HEAD_MAX - head_size) {
         memcpy(head + head_size, parts[0].data, parts[0].size);
         head_size += parts[0].size;
         in_head = 1;
     }
-    FIRN_TRY_RETURN(write_rest(place, place->offset + head_size,
-                               place->offset + firn_log_format_record_room(record->length),
-                               parts + in_head, part_count - in_head, err));
-    return firn_os_file_write(place->file, place->offset, head, head_size, err);
+    FI_TRY_RETURN(write_rest(place, place->offset + head_size,
+                             place->offset + fi_log_format_record_room(record->length),
+                             parts + in_head, part_count - in_head, err));
+    return fi_os_file_write(place->file, place->offset, head, head_size, err);
 }
 
 /* ==== assembling records, and writing them into a segment ==== */
 
 enum {
     SETTLE_PIECE_SIZE = 1 << 20,
-    READY_STEP_MIN = FIRN_OS_WINDOW_ALIGNMENT,
+    READY_STEP_MIN = FI_OS_WINDOW_ALIGNMENT,
     READY_STEP_MAX = 256 << 10,
     WINDOW_SIZE_MAX = 1 << 20
 };
 
 void
-firn_log_writer_deinit(struct firn_log_writer *writer)
+fi_log_writer_deinit(struct fi_log_writer *writer)
 {
-    firn_os_window_close(&writer->window);
-    firn_buf_deinit(&writer->buffer);
+    fi_os_window_close(&writer->window);
+    fi_buf_deinit(&writer->buffer);
 }
 
 void
-firn_log_writer_leave(struct firn_log_writer *writer)
+fi_log_writer_leave(struct fi_log_writer *writer)
 {
-    firn_os_window_close(&writer->window);
+    fi_os_window_close(&writer->window);
     writer->ready_end = 0;
     writer->has_no_windows = false;
 }
 
 void
-firn_log_writer_enter(struct firn_log_writer *writer, uint64_t ready_end)
+fi_log_writer_enter(struct fi_log_writer *writer, uint64_t ready_end)
 {
-    firn_log_writer_leave(writer);
+    fi_log_writer_leave(writer);
     writer->ready_end = ready_end;
 }
 
 int
-firn_log_writer_trim(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t end,
-                     firn_error *err)
+fi_log_writer_trim(struct fi_log_writer *writer, struct fi_os_file *file, uint64_t end,
+                   firn_error *err)
 {
-    firn_log_writer_leave(writer);
-    return firn_os_file_truncate(file, end, err);
+    fi_log_writer_leave(writer);
+    return fi_os_file_truncate(file, end, err);
 }
 
 /* ---- preparing space ---- */
 
 uint64_t
-firn_log_writer_ready_step(const struct firn_log_writer *writer)
+fi_log_writer_ready_step(const struct fi_log_writer *writer)
 {
     if (writer->ready_after >= READY_STEP_MAX / 4) {
         return READY_STEP_MAX;
@@ -145,35 +145,34 @@ firn_log_writer_ready_step(const struct firn_log_writer *writer)
 
 /* Writes zeros from `from` to the multiple of a step at or after `to`. */
 static int
-write_zeros(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t from, uint64_t to)
+write_zeros(struct fi_log_writer *writer, struct fi_os_file *file, uint64_t from, uint64_t to)
 {
     DCHECK(from < to && from >= writer->ready_end);
-    uint64_t step = firn_log_writer_ready_step(writer);
+    uint64_t step = fi_log_writer_ready_step(writer);
     uint64_t end = (to + step - 1) / step * step;
     int rc = FIRN_OK;
-    for (uint64_t at = from; at < end && rc == FIRN_OK; at += FIRN_ZEROS_SIZE) {
-        size_t piece = end - at < FIRN_ZEROS_SIZE ? (size_t)(end - at) : FIRN_ZEROS_SIZE;
-        rc = firn_os_file_write(file, at, firn_zeros(), piece, NULL);
+    for (uint64_t at = from; at < end && rc == FIRN_OK; at += FI_ZEROS_SIZE) {
+        size_t piece = end - at < FI_ZEROS_SIZE ? (size_t)(end - at) : FI_ZEROS_SIZE;
+        rc = fi_os_file_write(file, at, fi_zeros(), piece, NULL);
     }
     if (rc == FIRN_OK) {
         writer->ready_end = end;
     } else {
         /* The zeros that were written have no meaning, and do no harm if they stay. */
-        FIRN_IGNORE(firn_os_file_truncate(file, from, NULL));
+        FI_IGNORE(fi_os_file_truncate(file, from, NULL));
     }
     return rc;
 }
 
 static void
-open_window(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t offset)
+open_window(struct fi_log_writer *writer, struct fi_os_file *file, uint64_t offset)
 {
     DCHECK(offset < writer->ready_end);
-    uint64_t start = offset / FIRN_OS_WINDOW_ALIGNMENT * FIRN_OS_WINDOW_ALIGNMENT;
+    uint64_t start = offset / FI_OS_WINDOW_ALIGNMENT * FI_OS_WINDOW_ALIGNMENT;
     uint64_t size = writer->ready_end - start;
-    firn_os_window_close(&writer->window);
-    int rc =
-        firn_os_window_open(file, start, size < WINDOW_SIZE_MAX ? (size_t)size : WINDOW_SIZE_MAX,
-                            &writer->window, NULL);
+    fi_os_window_close(&writer->window);
+    int rc = fi_os_window_open(file, start, size < WINDOW_SIZE_MAX ? (size_t)size : WINDOW_SIZE_MAX,
+                               &writer->window, NULL);
     writer->has_no_windows = rc != FIRN_OK;
     /* (I10) */
     DCHECK(rc != FIRN_OK || writer->window.offset + writer->window.size <= writer->ready_end);
@@ -181,12 +180,12 @@ open_window(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t 
 
 /* Opens or moves the window so that the record fits in it, if that pays and is possible. */
 static void
-get_ready(struct firn_log_writer *writer, const struct firn_log_writer_place *place, uint64_t room)
+get_ready(struct fi_log_writer *writer, const struct fi_log_writer_place *place, uint64_t room)
 {
     uint64_t end = place->offset + room;
     writer->load_bytes += room;
     if (writer->load_bytes < writer->ready_after || writer->has_no_windows ||
-        end >= FIRN_LOG_FORMAT_OFFSET_MAX) {
+        end >= FI_LOG_FORMAT_OFFSET_MAX) {
         return;
     }
     if (writer->ready_end < end) {
@@ -196,7 +195,7 @@ get_ready(struct firn_log_writer *writer, const struct firn_log_writer_place *pl
             return;
         }
     }
-    if (firn_os_window_at(&writer->window, place->offset, (size_t)room) == NULL) {
+    if (fi_os_window_at(&writer->window, place->offset, (size_t)room) == NULL) {
         open_window(writer, place->file, place->offset);
     }
 }
@@ -208,10 +207,9 @@ total_size(const firn_slice *parts, size_t part_count, size_t *out, firn_error *
 {
     size_t total = 0;
     for (size_t i = 0; i < part_count; i++) {
-        if (!firn_add_size(total, parts[i].size, &total) || total > FIRN_LOG_RECORD_SIZE_MAX) {
-            return firn_error_set(err, FIRN_LIMIT,
-                                  "cannot write a log record of more than %d bytes",
-                                  FIRN_LOG_RECORD_SIZE_MAX);
+        if (!fi_add_size(total, parts[i].size, &total) || total > FI_LOG_RECORD_SIZE_MAX) {
+            return fi_error_set(err, FIRN_LIMIT, "cannot write a log record of more than %d bytes",
+                                FI_LOG_RECORD_SIZE_MAX);
         }
     }
     *out = total;
@@ -220,25 +218,25 @@ total_size(const firn_slice *parts, size_t part_count, size_t *out, firn_error *
 
 /* Finds memory for a record of so many bytes: its place in the window, else the buffer. */
 static int
-find_memory(struct firn_log_writer *writer, uint64_t offset, size_t size, firn_error *err)
+find_memory(struct fi_log_writer *writer, uint64_t offset, size_t size, firn_error *err)
 {
     writer->record_size = size;
-    writer->record = firn_os_window_at(&writer->window, offset, size);
+    writer->record = fi_os_window_at(&writer->window, offset, size);
     DCHECK(writer->record == NULL || offset + size <= writer->ready_end); /* (I10) */
     if (writer->record != NULL) {
         return FIRN_OK;
     }
-    firn_buf_clear(&writer->buffer);
-    if (firn_buf_set_size(&writer->buffer, size) != FIRN_OK) {
-        return firn_error_no_memory(err, "a log record");
+    fi_buf_clear(&writer->buffer);
+    if (fi_buf_set_size(&writer->buffer, size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a log record");
     }
     writer->record = writer->buffer.data;
     return FIRN_OK;
 }
 
 int
-firn_log_writer_prepare(struct firn_log_writer *writer, const struct firn_log_writer_place *place,
-                        uint8_t type, const firn_slice *parts, size_t part_count, firn_error *err)
+fi_log_writer_prepare(struct fi_log_writer *writer, const struct fi_log_writer_place *place,
+                      uint8_t type, const firn_slice *parts, size_t part_count, firn_error *err)
 {
     size_t length;
     int rc = total_size(parts, part_count, &length, err);
@@ -246,11 +244,11 @@ firn_log_writer_prepare(struct firn_log_writer *writer, const struct firn_log_wr
     if (rc != FIRN_OK) {
         return rc;
     }
-    uint64_t room = firn_log_format_record_room(length);
-    struct firn_log_format_record record = {
+    uint64_t room = fi_log_format_record_room(length);
+    struct fi_log_format_record record = {
         .length = (uint32_t)length, .durable = place->durable, .type = type};
     writer->direct_parts = NULL;
-    if (room >= FIRN_LOG_DIRECT_ROOM_MIN) {
+    if (room >= FI_LOG_DIRECT_ROOM_MIN) {
         writer->load_bytes += room;
         writer->direct_parts = parts;
         writer->direct_part_count = part_count;
@@ -262,65 +260,65 @@ firn_log_writer_prepare(struct firn_log_writer *writer, const struct firn_log_wr
     if (rc != FIRN_OK) {
         return rc;
     }
-    uint8_t *at = writer->record + FIRN_LOG_FORMAT_RECORD_SIZE;
+    uint8_t *at = writer->record + FI_LOG_FORMAT_RECORD_SIZE;
     for (size_t i = 0; i < part_count; i++) {
         if (parts[i].size > 0) {
             memcpy(at, parts[i].data, parts[i].size);
             at += parts[i].size;
         }
     }
-    DCHECK(at == writer->record + FIRN_LOG_FORMAT_RECORD_SIZE + length);
-    firn_log_format_put_record(&record, place->salt, place->offset, writer->record);
+    DCHECK(at == writer->record + FI_LOG_FORMAT_RECORD_SIZE + length);
+    fi_log_format_put_record(&record, place->salt, place->offset, writer->record);
     return FIRN_OK;
 }
 
 int
-firn_log_writer_write(struct firn_log_writer *writer, const struct firn_log_writer_place *place,
-                      uint64_t *out_end, firn_error *err)
+fi_log_writer_write(struct fi_log_writer *writer, const struct fi_log_writer_place *place,
+                    uint64_t *out_end, firn_error *err)
 {
-    struct firn_buf *buffer = &writer->buffer;
+    struct fi_buf *buffer = &writer->buffer;
     if (writer->direct_parts != NULL) {
-        *out_end = place->offset + firn_log_format_record_room(writer->direct_record.length);
+        *out_end = place->offset + fi_log_format_record_room(writer->direct_record.length);
         return direct_write(place, &writer->direct_record, writer->direct_parts,
                             writer->direct_part_count, err);
     }
     DCHECK(writer->record != NULL && writer->record_size % 8 == 0);
     *out_end = place->offset + writer->record_size;
     if (writer->record != buffer->data) {
-        return firn_os_window_commit(&writer->window, place->offset, writer->record_size, err);
+        return fi_os_window_commit(&writer->window, place->offset, writer->record_size, err);
     }
     CHECK(buffer->size == writer->record_size);
-    return firn_os_file_write(place->file, place->offset, buffer->data, buffer->size, err);
+    return fi_os_file_write(place->file, place->offset, buffer->data, buffer->size, err);
 }
 
 int
-firn_log_writer_seal(struct firn_os_file *file, uint64_t salt, uint64_t offset, uint8_t type,
-                     firn_error *err)
+fi_log_writer_seal(struct fi_os_file *file, uint64_t salt, uint64_t offset, uint8_t type,
+                   firn_error *err)
 {
-    DCHECK(type == FIRN_LOG_FORMAT_END || type == FIRN_LOG_FORMAT_NEXT);
-    uint8_t bytes[FIRN_LOG_FORMAT_RECORD_SIZE];
-    const struct firn_log_format_record record = {.durable = offset, .type = type};
-    firn_log_format_put_record(&record, salt, offset, bytes);
-    int rc = firn_os_file_write(file, offset, bytes, sizeof bytes, err);
-    return rc == FIRN_OK ? firn_os_file_sync(file, err) : rc;
+    DCHECK(type == FI_LOG_FORMAT_END || type == FI_LOG_FORMAT_NEXT);
+    uint8_t bytes[FI_LOG_FORMAT_RECORD_SIZE];
+    const struct fi_log_format_record record = {.durable = offset, .type = type};
+    fi_log_format_put_record(&record, salt, offset, bytes);
+    int rc = fi_os_file_write(file, offset, bytes, sizeof bytes, err);
+    return rc == FIRN_OK ? fi_os_file_sync(file, err) : rc;
 }
 
 int
-firn_log_writer_rewrite(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t start,
-                        uint64_t end, firn_error *err)
+fi_log_writer_rewrite(struct fi_log_writer *writer, struct fi_os_file *file, uint64_t start,
+                      uint64_t end, firn_error *err)
 {
-    DCHECK(start >= FIRN_LOG_FORMAT_SEGMENT_SIZE && start <= end);
-    struct firn_buf *piece = &writer->buffer;
+    DCHECK(start >= FI_LOG_FORMAT_SEGMENT_SIZE && start <= end);
+    struct fi_buf *piece = &writer->buffer;
     while (start < end) {
         uint64_t left = end - start;
-        firn_buf_clear(piece);
-        if (firn_buf_set_size(piece, left < SETTLE_PIECE_SIZE ? (size_t)left : SETTLE_PIECE_SIZE) !=
+        fi_buf_clear(piece);
+        if (fi_buf_set_size(piece, left < SETTLE_PIECE_SIZE ? (size_t)left : SETTLE_PIECE_SIZE) !=
             FIRN_OK) {
-            return firn_error_no_memory(err, "opening a log");
+            return fi_error_no_memory(err, "opening a log");
         }
-        FIRN_TRY_RETURN(firn_os_file_read_exact(file, start, piece->data, piece->size, err));
-        FIRN_TRY_RETURN(firn_os_file_write(file, start, piece->data, piece->size, err));
+        FI_TRY_RETURN(fi_os_file_read_exact(file, start, piece->data, piece->size, err));
+        FI_TRY_RETURN(fi_os_file_write(file, start, piece->data, piece->size, err));
         start += piece->size;
     }
-    return firn_os_file_sync(file, err);
+    return fi_os_file_sync(file, err);
 }

@@ -57,15 +57,15 @@
  */
 
 static void
-add_version(const struct firn_version *version, struct firn_lsm_stats *out)
+add_version(const struct firn_version *version, struct fi_lsm_stats *out)
 {
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
-        const struct firn_version_level *level = &version->levels[number];
-        struct firn_lsm_level_stats *stats = &out->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
+        const struct fi_version_level *level = &version->levels[number];
+        struct fi_lsm_level_stats *stats = &out->levels[number];
         stats->runs += level->count;
         stats->bytes += level->bytes;
         for (size_t i = 0; i < level->count; i++) {
-            const struct firn_manifest_run *info = &firn_version_file(level, i)->info;
+            const struct fi_manifest_run *info = &fi_version_file(level, i)->info;
             stats->entries += info->entry_count;
             stats->tombstones += info->tombstone_count + info->range_count;
             out->attachments.files += info->attachment_count;
@@ -77,10 +77,10 @@ add_version(const struct firn_version *version, struct firn_lsm_stats *out)
 }
 
 static void
-add_tree_locked(const struct firn_lsm_tree *tree, struct firn_lsm_stats *out)
+add_tree_locked(const struct fi_lsm_tree *tree, struct fi_lsm_stats *out)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
     add_version(state->version, out);
     out->values.files += tree->values.files;
     out->values.bytes += tree->values.bytes;
@@ -94,9 +94,9 @@ add_tree_locked(const struct firn_lsm_tree *tree, struct firn_lsm_stats *out)
 }
 
 void
-firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree, struct firn_lsm_stats *out)
+fi_lsm_stats(struct fi_lsm *lsm, const struct fi_lsm_tree *tree, struct fi_lsm_stats *out)
 {
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     *out = lsm->counters;
     out->waiting_files = lsm->waiting_count;
     if (tree != NULL) {
@@ -106,7 +106,7 @@ firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree, struct fi
             add_tree_locked(lsm->trees[i], out);
         }
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
 }
 
 /* ==== opening, closing, numbers ==== */
@@ -125,10 +125,10 @@ skip_digits(const char *text)
 }
 
 bool
-firn_lsm_is_name(const char *name)
+fi_lsm_is_name(const char *name)
 {
-    static const char PREFIX[] = FIRN_MANIFEST_NAME "-";
-    if (strcmp(name, FIRN_LSM_RUNS) == 0) {
+    static const char PREFIX[] = FI_MANIFEST_NAME "-";
+    if (strcmp(name, FI_LSM_RUNS) == 0) {
         return true;
     }
     if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) {
@@ -141,7 +141,7 @@ firn_lsm_is_name(const char *name)
 
 /* The number in "<number>.<letters>" or "<number>.<letters>.tmp"; 0 for names that are not ours. */
 uint64_t
-firn_lsm_number_in_name(const char *name)
+fi_lsm_number_in_name(const char *name)
 {
     uint64_t number = 0;
     const char *rest = skip_digits(name);
@@ -156,11 +156,11 @@ firn_lsm_number_in_name(const char *name)
         rest++;
     }
     bool is_whole = *rest == '\0' || strcmp(rest, ".tmp") == 0;
-    return rest > suffix && is_whole && strlen(name) < FIRN_RUN_FILE_NAME_SIZE ? number : 0;
+    return rest > suffix && is_whole && strlen(name) < FI_RUN_FILE_NAME_SIZE ? number : 0;
 }
 
 static bool
-has_kind(const char *name, const struct firn_run_kind *kind)
+has_kind(const char *name, const struct fi_run_kind *kind)
 {
     const char *suffix = strchr(name, '.') + 1;
     size_t size = strlen(kind->name);
@@ -169,14 +169,14 @@ has_kind(const char *name, const struct firn_run_kind *kind)
 }
 
 bool
-firn_lsm_is_run_name(const char *name, const struct firn_run_kind *const *kinds)
+fi_lsm_is_run_name(const char *name, const struct fi_run_kind *const *kinds)
 {
-    if (firn_lsm_number_in_name(name) == 0) {
+    if (fi_lsm_number_in_name(name) == 0) {
         return false;
     }
-    bool is_known = has_kind(name, &firn_value_file_kind);
-    const struct firn_run_kind *kind;
-    for (size_t i = 0; !is_known && (kind = firn_run_kind_at(kinds, i)) != NULL; i++) {
+    bool is_known = has_kind(name, &fi_value_file_kind);
+    const struct fi_run_kind *kind;
+    for (size_t i = 0; !is_known && (kind = fi_run_kind_at(kinds, i)) != NULL; i++) {
         is_known = has_kind(name, kind);
     }
     return is_known;
@@ -185,7 +185,7 @@ firn_lsm_is_run_name(const char *name, const struct firn_run_kind *const *kinds)
 /* ---- opening ---- */
 
 static void
-set_options(struct firn_lsm *lsm, const struct firn_lsm_options *options)
+set_options(struct fi_lsm *lsm, const struct fi_lsm_options *options)
 {
     /* lsm.h: both or neither. */
     DCHECK((options->host.log_segment_bytes == NULL) == (options->host.lend_log_segment == NULL));
@@ -220,17 +220,17 @@ set_options(struct firn_lsm *lsm, const struct firn_lsm_options *options)
     }
 }
 
-static struct firn_lsm *
-make_handle(struct firn_os_dir *dir, const struct firn_lsm_options *options)
+static struct fi_lsm *
+make_handle(struct fi_os_dir *dir, const struct fi_lsm_options *options)
 {
-    struct firn_lsm *lsm = firn_alloc_zeroed(sizeof *lsm);
+    struct fi_lsm *lsm = fi_alloc_zeroed(sizeof *lsm);
     if (lsm != NULL) {
-        lsm->os = firn_os_dir_os(dir);
+        lsm->os = fi_os_dir_os(dir);
         lsm->dir = dir;
         set_options(lsm, options);
-        firn_epoch_init(&lsm->epoch);
-        firn_memtable_pool_init(&lsm->memtable_pool, lsm->os);
-        firn_run_file_init_all(&lsm->files, lsm->os);
+        fi_epoch_init(&lsm->epoch);
+        fi_memtable_pool_init(&lsm->memtable_pool, lsm->os);
+        fi_run_file_init_all(&lsm->files, lsm->os);
         lsm->files.epoch = &lsm->epoch;
         lsm->files.open_max = OPEN_RUNS_MAX;
         lsm->files.env.cache = options->cache;
@@ -240,49 +240,49 @@ make_handle(struct firn_os_dir *dir, const struct firn_lsm_options *options)
         atomic_init(&lsm->sequence, 0);
         atomic_init(&lsm->frozen_max, 0);
         atomic_init(&lsm->level0_max, 0);
-        firn_os_mutex_init(lsm->os, &lsm->mutex, FIRN_LOCK_LSM);
-        firn_os_cond_init(lsm->os, &lsm->changed);
+        fi_os_mutex_init(lsm->os, &lsm->mutex, FI_LOCK_LSM);
+        fi_os_cond_init(lsm->os, &lsm->changed);
     }
     return lsm;
 }
 
 static void
-destroy(struct firn_lsm *lsm)
+destroy(struct fi_lsm *lsm)
 {
     if (lsm == NULL) {
         return;
     }
     DCHECK(lsm->manifest == NULL && !lsm->is_editing && !lsm->is_collecting);
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        firn_lsm_tree_destroy(lsm->trees[i]);
+        fi_lsm_tree_destroy(lsm->trees[i]);
     }
     for (size_t i = 0; i < lsm->dropped_count; i++) {
-        firn_lsm_tree_destroy(lsm->dropped[i]);
+        fi_lsm_tree_destroy(lsm->dropped[i]);
     }
-    firn_free(lsm->trees);
-    firn_free(lsm->dropped);
-    firn_epoch_deinit(&lsm->epoch);
-    firn_memtable_pool_deinit(&lsm->memtable_pool);
-    firn_lsm_collect_memory(lsm);
-    firn_version_unref(lsm->no_runs);
-    firn_run_file_deinit_all(&lsm->files);
-    firn_free(lsm->strays);
-    firn_log_watch_end(&lsm->manifest_watch);
-    firn_buf_deinit(&lsm->history);
-    firn_buf_deinit(&lsm->gone);
-    firn_os_dir_close(lsm->runs_dir);
-    firn_os_cond_deinit(&lsm->changed);
-    firn_os_mutex_deinit(&lsm->mutex);
-    firn_free(lsm);
+    fi_free(lsm->trees);
+    fi_free(lsm->dropped);
+    fi_epoch_deinit(&lsm->epoch);
+    fi_memtable_pool_deinit(&lsm->memtable_pool);
+    fi_lsm_collect_memory(lsm);
+    fi_version_unref(lsm->no_runs);
+    fi_run_file_deinit_all(&lsm->files);
+    fi_free(lsm->strays);
+    fi_log_watch_end(&lsm->manifest_watch);
+    fi_buf_deinit(&lsm->history);
+    fi_buf_deinit(&lsm->gone);
+    fi_os_dir_close(lsm->runs_dir);
+    fi_os_cond_deinit(&lsm->changed);
+    fi_os_mutex_deinit(&lsm->mutex);
+    fi_free(lsm);
 }
 
 /* Counts names that are ours, in a store that has no MANIFEST. */
 static int
-count_run(void *ctx, const struct firn_os_dirent *entry)
+count_run(void *ctx, const struct fi_os_dirent *entry)
 {
     bool is_unfinished =
         entry->name_size > 4 && strcmp(entry->name + entry->name_size - 4, ".tmp") == 0;
-    if (firn_lsm_number_in_name(entry->name) > 0 && !is_unfinished) {
+    if (fi_lsm_number_in_name(entry->name) > 0 && !is_unfinished) {
         ++*(uint64_t *)ctx;
     }
     return FIRN_OK;
@@ -290,30 +290,30 @@ count_run(void *ctx, const struct firn_os_dirent *entry)
 
 /* A store that lost its MANIFEST must not be taken for an empty one: its runs would be removed. */
 static int
-check_no_runs(struct firn_lsm *lsm, firn_error *err)
+check_no_runs(struct fi_lsm *lsm, firn_error *err)
 {
     uint64_t count = 0;
-    int rc = firn_os_dir_list(lsm->runs_dir, count_run, &count, err);
+    int rc = fi_os_dir_list(lsm->runs_dir, count_run, &count, err);
     if (rc == FIRN_OK && count > 0) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s' has no MANIFEST, but %" PRIu64 " runs: its files are missing",
-                              firn_os_dir_path(lsm->dir), count);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s' has no MANIFEST, but %" PRIu64 " runs: its files are missing",
+                            fi_os_dir_path(lsm->dir), count);
     }
     return rc;
 }
 
 /* The directory of runs; a writer makes it where it is missing. */
 static int
-open_runs_dir(struct firn_lsm *lsm, firn_error *err)
+open_runs_dir(struct fi_lsm *lsm, firn_error *err)
 {
-    int rc = firn_os_dir_open(lsm->dir, FIRN_LSM_RUNS, &lsm->runs_dir, err);
+    int rc = fi_os_dir_open(lsm->dir, FI_LSM_RUNS, &lsm->runs_dir, err);
     if (rc == FIRN_NOT_FOUND && lsm->options.is_read_only) {
         return FIRN_OK;
     }
     if (rc == FIRN_NOT_FOUND) {
-        FIRN_TRY(firn_os_make_dir_for_owner(lsm->dir, FIRN_LSM_RUNS, lsm->dir, 0700, err));
-        FIRN_TRY(firn_os_dir_sync(lsm->dir, err));
-        FIRN_TRY(firn_os_dir_open(lsm->dir, FIRN_LSM_RUNS, &lsm->runs_dir, err));
+        FI_TRY(fi_os_make_dir_for_owner(lsm->dir, FI_LSM_RUNS, lsm->dir, 0700, err));
+        FI_TRY(fi_os_dir_sync(lsm->dir, err));
+        FI_TRY(fi_os_dir_open(lsm->dir, FI_LSM_RUNS, &lsm->runs_dir, err));
     }
     lsm->files.env.dir = lsm->runs_dir;
 out:
@@ -325,7 +325,7 @@ out:
 static bool
 may_remove(void *ctx)
 {
-    const struct firn_lsm_host *host = &((struct firn_lsm *)ctx)->options.host;
+    const struct fi_lsm_host *host = &((struct fi_lsm *)ctx)->options.host;
     return host->no_reader_below(host->ctx, 1);
 }
 
@@ -338,19 +338,19 @@ is_none(int rc)
 }
 
 static int
-open_manifest(struct firn_lsm *lsm, bool create, struct firn_manifest_state *state, firn_error *err)
+open_manifest(struct fi_lsm *lsm, bool create, struct fi_manifest_state *state, firn_error *err)
 {
-    const struct firn_log_gate gate = {.may_remove = may_remove, .ctx = lsm};
+    const struct fi_log_gate gate = {.may_remove = may_remove, .ctx = lsm};
     int rc;
     if (lsm->options.is_read_only) {
-        rc = firn_manifest_read_watched(lsm->dir, state, &lsm->manifest_watch, err);
+        rc = fi_manifest_read_watched(lsm->dir, state, &lsm->manifest_watch, err);
         return is_none(rc) && create ? FIRN_OK : rc;
     }
-    rc = firn_manifest_open(lsm->dir, &gate, state, &lsm->manifest, err);
+    rc = fi_manifest_open(lsm->dir, &gate, state, &lsm->manifest, err);
     if (is_none(rc) && create) {
-        FIRN_TRY(open_runs_dir(lsm, err));
-        FIRN_TRY(check_no_runs(lsm, err));
-        FIRN_TRY(firn_manifest_create(lsm->dir, &gate, &lsm->manifest, err));
+        FI_TRY(open_runs_dir(lsm, err));
+        FI_TRY(check_no_runs(lsm, err));
+        FI_TRY(fi_manifest_create(lsm->dir, &gate, &lsm->manifest, err));
     }
 out:
     return rc;
@@ -360,178 +360,176 @@ out:
 
 /* The kind with that number; FIRN_NEWER where there is none. */
 static int
-find_kind(const struct firn_run_kind *const *kinds, const char *what, uint64_t number,
-          unsigned file_kind, const struct firn_run_kind **out, firn_error *err)
+find_kind(const struct fi_run_kind *const *kinds, const char *what, uint64_t number,
+          unsigned file_kind, const struct fi_run_kind **out, firn_error *err)
 {
-    *out = kinds == NULL ? NULL : firn_run_kind_find(kinds, file_kind);
+    *out = kinds == NULL ? NULL : fi_run_kind_find(kinds, file_kind);
     return *out != NULL
                ? FIRN_OK
-               : firn_error_set(err, FIRN_NEWER,
-                                "%s %" PRIu64 " is of kind %u, which this program does not know",
-                                what, number, file_kind);
+               : fi_error_set(err, FIRN_NEWER,
+                              "%s %" PRIu64 " is of kind %u, which this program does not know",
+                              what, number, file_kind);
 }
 
 static int
-make_version(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
-             struct firn_version_values *values, struct firn_version **out, firn_error *err)
+make_version(struct fi_lsm *lsm, const struct fi_manifest_state_tree *named,
+             struct fi_version_values *values, struct firn_version **out, firn_error *err)
 {
     int rc = FIRN_OK;
     size_t count = 0;
-    struct firn_version_added *added = firn_alloc_array(named->run_count, sizeof *added);
+    struct fi_version_added *added = fi_alloc_array(named->run_count, sizeof *added);
     if (added == NULL) {
-        return firn_error_no_memory(err, "the runs of a tree");
+        return fi_error_no_memory(err, "the runs of a tree");
     }
     while (count < named->run_count) {
-        const struct firn_manifest_run *info = named->runs[count];
-        const struct firn_run_kind *kind;
-        FIRN_TRY(find_kind(lsm->options.kinds, "run", info->number, info->kind, &kind, err));
+        const struct fi_manifest_run *info = named->runs[count];
+        const struct fi_run_kind *kind;
+        FI_TRY(find_kind(lsm->options.kinds, "run", info->number, info->kind, &kind, err));
         DCHECK(kind != NULL);
         for (size_t i = 0; i < info->attachment_count; i++) {
-            const struct firn_run_kind *attached;
-            FIRN_TRY(find_kind(kind->attachment_kinds, "attachment", info->attachments[i].number,
-                               info->attachments[i].kind, &attached, err));
+            const struct fi_run_kind *attached;
+            FI_TRY(find_kind(kind->attachment_kinds, "attachment", info->attachments[i].number,
+                             info->attachments[i].kind, &attached, err));
         }
         added[count].level = info->level;
-        added[count].file = firn_run_file_create(&lsm->files, kind, info);
+        added[count].file = fi_run_file_create(&lsm->files, kind, info);
         if (added[count].file == NULL) {
-            rc = firn_error_no_memory(err, "a run of a tree");
+            rc = fi_error_no_memory(err, "a run of a tree");
             goto out;
         }
-        FIRN_TRY(firn_version_values_link(values, added[count++].file, err));
+        FI_TRY(fi_version_values_link(values, added[count++].file, err));
     }
-    struct firn_version_change change = {.added = added, .added_count = count};
-    FIRN_TRY(firn_version_create(&change, out, err));
+    struct fi_version_change change = {.added = added, .added_count = count};
+    FI_TRY(fi_version_create(&change, out, err));
 out:
     for (size_t i = 0; i < count; i++) {
-        firn_run_file_unref(added[i].file);
+        fi_run_file_unref(added[i].file);
     }
-    firn_free(added);
+    fi_free(added);
     return rc;
 }
 
 static void
-count_values(struct firn_lsm_tree *tree, const struct firn_version *version)
+count_values(struct fi_lsm_tree *tree, const struct firn_version *version)
 {
-    firn_os_mutex_lock(&tree->lsm->mutex);
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+    fi_os_mutex_lock(&tree->lsm->mutex);
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
-            firn_lsm_collect_add_values_locked(tree,
-                                               firn_version_file(&version->levels[number], i));
+            fi_lsm_collect_add_values_locked(tree, fi_version_file(&version->levels[number], i));
         }
     }
-    firn_os_mutex_unlock(&tree->lsm->mutex);
+    fi_os_mutex_unlock(&tree->lsm->mutex);
 }
 
 static int
-add_named_tree(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
-               struct firn_version_values *values, firn_error *err)
+add_named_tree(struct fi_lsm *lsm, const struct fi_manifest_state_tree *named,
+               struct fi_version_values *values, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_version *version = NULL;
-    struct firn_lsm_tree *tree = NULL;
-    const struct firn_run_kind *kind;
-    FIRN_TRY(find_kind(lsm->options.kinds, "tree", named->id, named->kind, &kind, err));
-    FIRN_TRY(make_version(lsm, named, values, &version, err));
-    FIRN_TRY(firn_lsm_tree_create(lsm, named->id, kind, version, &tree, err));
+    struct fi_lsm_tree *tree = NULL;
+    const struct fi_run_kind *kind;
+    FI_TRY(find_kind(lsm->options.kinds, "tree", named->id, named->kind, &kind, err));
+    FI_TRY(make_version(lsm, named, values, &version, err));
+    FI_TRY(fi_lsm_tree_create(lsm, named->id, kind, version, &tree, err));
     count_values(tree, version);
     tree->is_named = true;
     atomic_store_explicit(&tree->flushed, named->flushed, memory_order_relaxed);
 out:
-    firn_version_unref(version);
+    fi_version_unref(version);
     return rc;
 }
 
 /* Before memory is taken for them. */
 static int
-check_tree_count(const struct firn_lsm *lsm, const struct firn_manifest_state *state,
-                 firn_error *err)
+check_tree_count(const struct fi_lsm *lsm, const struct fi_manifest_state *state, firn_error *err)
 {
     uint64_t max = lsm->options.trees_max;
     return max == 0 || state->tree_count <= max
                ? FIRN_OK
-               : firn_error_set(
+               : fi_error_set(
                      err, FIRN_LIMIT,
                      "the MANIFEST of '%s' names %zu trees, too many for the memory that the "
                      "store was opened with: open it with more memory",
-                     firn_os_dir_path(lsm->dir), state->tree_count);
+                     fi_os_dir_path(lsm->dir), state->tree_count);
 }
 
 static int
-add_named_trees(struct firn_lsm *lsm, const struct firn_manifest_state *state, firn_error *err)
+add_named_trees(struct fi_lsm *lsm, const struct fi_manifest_state *state, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_version_values values;
+    struct fi_version_values values;
     DCHECK(lsm->tree_count == 0 && lsm->history.size == 0);
-    firn_version_values_init(&values, &lsm->files);
+    fi_version_values_init(&values, &lsm->files);
     for (size_t i = 0; i < state->tree_count && rc == FIRN_OK; i++) {
         rc = add_named_tree(lsm, &state->trees[i], &values, err);
     }
-    firn_version_values_deinit(&values);
-    FIRN_TRY(rc);
+    fi_version_values_deinit(&values);
+    FI_TRY(rc);
     atomic_store_explicit(&lsm->version, state->version, memory_order_relaxed);
     atomic_store_explicit(&lsm->sequence, state->sequence, memory_order_relaxed);
-    if (firn_buf_assign(&lsm->history, firn_buf_slice(&state->history)) != FIRN_OK) {
-        return firn_error_no_memory(err, "the history of a store");
+    if (fi_buf_assign(&lsm->history, fi_buf_slice(&state->history)) != FIRN_OK) {
+        return fi_error_no_memory(err, "the history of a store");
     }
     lsm->next_number = state->next_number > 0 ? state->next_number : 1;
     lsm->log_end = state->log_end;
-    firn_os_mutex_lock(&lsm->mutex);
-    firn_lsm_measure_locked(lsm);
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
+    fi_lsm_measure_locked(lsm);
+    fi_os_mutex_unlock(&lsm->mutex);
 out:
     return rc;
 }
 
 int
-firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options, bool create,
-              struct firn_lsm **out, firn_error *err)
+fi_lsm_open(struct fi_os_dir *dir, const struct fi_lsm_options *options, bool create,
+            struct fi_lsm **out, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_manifest_state state = {0};
-    struct firn_lsm *lsm = make_handle(dir, options);
+    struct fi_manifest_state state = {0};
+    struct fi_lsm *lsm = make_handle(dir, options);
     *out = NULL;
     if (lsm == NULL) {
-        return firn_error_no_memory(err, "the trees of a store");
+        return fi_error_no_memory(err, "the trees of a store");
     }
-    FIRN_TRY(firn_version_create(&(struct firn_version_change){0}, &lsm->no_runs, err));
-    FIRN_TRY(open_manifest(lsm, create, &state, err));
+    FI_TRY(fi_version_create(&(struct fi_version_change){0}, &lsm->no_runs, err));
+    FI_TRY(open_manifest(lsm, create, &state, err));
     if (lsm->runs_dir == NULL) {
-        FIRN_TRY(open_runs_dir(lsm, err));
+        FI_TRY(open_runs_dir(lsm, err));
     }
-    FIRN_TRY(check_tree_count(lsm, &state, err));
-    FIRN_TRY(add_named_trees(lsm, &state, err));
-    FIRN_TRY(firn_lsm_compare_files(lsm, &state, err));
+    FI_TRY(check_tree_count(lsm, &state, err));
+    FI_TRY(add_named_trees(lsm, &state, err));
+    FI_TRY(fi_lsm_compare_files(lsm, &state, err));
     DCHECK((lsm->manifest == NULL) == lsm->options.is_read_only);
     *out = lsm;
     lsm = NULL;
 out:
-    firn_manifest_state_deinit(&state);
-    firn_lsm_abandon(lsm);
+    fi_manifest_state_deinit(&state);
+    fi_lsm_abandon(lsm);
     return rc;
 }
 
 /* ---- closing ---- */
 
 int
-firn_lsm_close(struct firn_lsm *lsm, firn_error *err)
+fi_lsm_close(struct fi_lsm *lsm, firn_error *err)
 {
     if (lsm == NULL) {
         return FIRN_OK;
     }
     if (!lsm->options.is_read_only) {
-        firn_lsm_collect(lsm);
+        fi_lsm_collect(lsm);
     }
-    int rc = firn_manifest_close(lsm->manifest, err);
+    int rc = fi_manifest_close(lsm->manifest, err);
     lsm->manifest = NULL;
     destroy(lsm);
     return rc;
 }
 
 void
-firn_lsm_abandon(struct firn_lsm *lsm)
+fi_lsm_abandon(struct fi_lsm *lsm)
 {
     if (lsm != NULL) {
-        firn_manifest_abandon(lsm->manifest);
+        fi_manifest_abandon(lsm->manifest);
         lsm->manifest = NULL;
         destroy(lsm);
     }
@@ -540,88 +538,88 @@ firn_lsm_abandon(struct firn_lsm *lsm)
 /* ---- numbers ---- */
 
 uint64_t
-firn_lsm_sequence(const struct firn_lsm *lsm)
+fi_lsm_sequence(const struct fi_lsm *lsm)
 {
     return atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
 }
 
 bool
-firn_lsm_is_newest(const struct firn_lsm *lsm)
+fi_lsm_is_newest(const struct fi_lsm *lsm)
 {
-    static const struct firn_log_fence none = {NULL, NULL};
+    static const struct fi_log_fence none = {NULL, NULL};
     DCHECK(lsm->options.is_read_only);
-    return firn_log_watch_is_unchanged(&lsm->manifest_watch, &none);
+    return fi_log_watch_is_unchanged(&lsm->manifest_watch, &none);
 }
 
-struct firn_log_position
-firn_lsm_log_end(const struct firn_lsm *lsm)
+struct fi_log_position
+fi_lsm_log_end(const struct fi_lsm *lsm)
 {
     return lsm->log_end;
 }
 
 uint64_t
-firn_lsm_missing_files(const struct firn_lsm *lsm, const char **out_name)
+fi_lsm_missing_files(const struct fi_lsm *lsm, const char **out_name)
 {
     *out_name = lsm->missing_name;
     return lsm->missing_count;
 }
 
 int
-firn_lsm_read_version(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
+fi_lsm_read_version(struct fi_os_dir *dir, uint64_t *out, firn_error *err)
 {
-    struct firn_manifest_state state = {0};
-    int rc = firn_manifest_read(dir, &state, err);
+    struct fi_manifest_state state = {0};
+    int rc = fi_manifest_read(dir, &state, err);
     *out = state.version;
-    firn_manifest_state_deinit(&state);
+    fi_manifest_state_deinit(&state);
     return rc;
 }
 
 firn_slice
-firn_lsm_history(const struct firn_lsm *lsm)
+fi_lsm_history(const struct fi_lsm *lsm)
 {
-    return firn_buf_slice(&lsm->history);
+    return fi_buf_slice(&lsm->history);
 }
 
 uint64_t
-firn_lsm_version(struct firn_lsm *lsm)
+fi_lsm_version(struct fi_lsm *lsm)
 {
     /* Pairs with the release in publish_locked (lsm_install.c). */
     return atomic_load_explicit(&lsm->version, memory_order_acquire);
 }
 
 uint64_t
-firn_lsm_take_number(struct firn_lsm *lsm)
+fi_lsm_take_number(struct fi_lsm *lsm)
 {
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     DCHECK(lsm->next_number > 0 && !lsm->options.is_read_only);
     uint64_t number = lsm->next_number++;
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     return number;
 }
 
-struct firn_os_dir *
-firn_lsm_scratch_dir(const struct firn_lsm *lsm)
+struct fi_os_dir *
+fi_lsm_scratch_dir(const struct fi_lsm *lsm)
 {
     return lsm->options.is_read_only ? NULL : lsm->runs_dir;
 }
 
 /* Named like an unfinished run, which belongs to nothing and is no sign of damage. */
 void
-firn_lsm_scratch_name(struct firn_lsm *lsm, char out[FIRN_RUN_FILE_NAME_SIZE])
+fi_lsm_scratch_name(struct fi_lsm *lsm, char out[FI_RUN_FILE_NAME_SIZE])
 {
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    firn_run_file_name(firn_lsm_take_number(lsm), lsm->options.kinds[0], name);
-    int size = snprintf(out, FIRN_RUN_FILE_NAME_SIZE, "%s.tmp", name);
-    CHECK(size > 0 && size < FIRN_RUN_FILE_NAME_SIZE);
+    char name[FI_RUN_FILE_NAME_SIZE];
+    fi_run_file_name(fi_lsm_take_number(lsm), lsm->options.kinds[0], name);
+    int size = snprintf(out, FI_RUN_FILE_NAME_SIZE, "%s.tmp", name);
+    CHECK(size > 0 && size < FI_RUN_FILE_NAME_SIZE);
 }
 
 uint64_t
-firn_lsm_log_floor(struct firn_lsm *lsm)
+fi_lsm_log_floor(struct fi_lsm *lsm)
 {
     uint64_t floor = UINT64_MAX;
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        const struct firn_lsm_state *state =
+        const struct fi_lsm_state *state =
             atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed);
         for (size_t j = 0; j < state->memtable_count; j++) {
             uint64_t segment =
@@ -629,18 +627,18 @@ firn_lsm_log_floor(struct firn_lsm *lsm)
             floor = segment != 0 && segment < floor ? segment : floor;
         }
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     return floor;
 }
 
 size_t
-firn_lsm_memtable_bytes(const struct firn_lsm *lsm)
+fi_lsm_memtable_bytes(const struct fi_lsm *lsm)
 {
     return atomic_load_explicit(&lsm->memtables.bytes, memory_order_relaxed);
 }
 
 size_t
-firn_lsm_memtable_excess(const struct firn_lsm *lsm)
+fi_lsm_memtable_excess(const struct fi_lsm *lsm)
 {
     size_t small = atomic_load_explicit(&lsm->memtables.small_bytes, memory_order_relaxed);
     size_t bytes = atomic_load_explicit(&lsm->memtables.bytes, memory_order_relaxed);
@@ -648,33 +646,33 @@ firn_lsm_memtable_excess(const struct firn_lsm *lsm)
 }
 
 bool
-firn_lsm_wants_memory(const struct firn_lsm *lsm)
+fi_lsm_wants_memory(const struct fi_lsm *lsm)
 {
-    return firn_memtable_pool_is_low(&lsm->memtable_pool);
+    return fi_memtable_pool_is_low(&lsm->memtable_pool);
 }
 
 void
-firn_lsm_prepare_memory(struct firn_lsm *lsm)
+fi_lsm_prepare_memory(struct fi_lsm *lsm)
 {
-    firn_memtable_pool_fill(&lsm->memtable_pool);
+    fi_memtable_pool_fill(&lsm->memtable_pool);
 }
 
 /* ---- pressure ---- */
 
 void
-firn_lsm_measure_locked(struct firn_lsm *lsm)
+fi_lsm_measure_locked(struct fi_lsm *lsm)
 {
-    firn_os_mutex_assert_held(&lsm->mutex);
+    fi_os_mutex_assert_held(&lsm->mutex);
     size_t frozen = 0;
     size_t level0 = 0;
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        const struct firn_lsm_state *state =
+        const struct fi_lsm_state *state =
             atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed);
         DCHECK(state->memtable_count > 0 || lsm->trees[i]->is_dropping);
         if (state->memtable_count > frozen + 1) {
             frozen = state->memtable_count - 1;
         }
-        size_t runs = firn_version_waiting_runs(state->version);
+        size_t runs = fi_version_waiting_runs(state->version);
         level0 = runs > level0 ? runs : level0;
     }
     atomic_store_explicit(&lsm->frozen_max, (unsigned)frozen, memory_order_relaxed);
@@ -682,20 +680,20 @@ firn_lsm_measure_locked(struct firn_lsm *lsm)
 }
 
 void
-firn_lsm_pressure(struct firn_lsm *lsm, unsigned *out_frozen, unsigned *out_level0_runs)
+fi_lsm_pressure(struct fi_lsm *lsm, unsigned *out_frozen, unsigned *out_level0_runs)
 {
     *out_frozen = atomic_load_explicit(&lsm->frozen_max, memory_order_relaxed);
     *out_level0_runs = atomic_load_explicit(&lsm->level0_max, memory_order_relaxed);
 }
 
-struct firn_lsm_state *
-firn_lsm_state_of(struct firn_lsm_tree *tree)
+struct fi_lsm_state *
+fi_lsm_state_of(struct fi_lsm_tree *tree)
 {
-    struct firn_epoch *epoch = &tree->lsm->epoch;
-    size_t slot = firn_epoch_enter(epoch);
-    /* Pairs with the store in publish_tree_locked (lsm_install.c) and in firn_lsm_tree_freeze. */
-    struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
-    firn_lsm_state_ref(state);
-    firn_epoch_leave(epoch, slot);
+    struct fi_epoch *epoch = &tree->lsm->epoch;
+    size_t slot = fi_epoch_enter(epoch);
+    /* Pairs with the store in publish_tree_locked (lsm_install.c) and in fi_lsm_tree_freeze. */
+    struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
+    fi_lsm_state_ref(state);
+    fi_epoch_leave(epoch, slot);
     return state;
 }

@@ -33,53 +33,52 @@ struct found {
 };
 
 struct search {
-    const struct firn_run_kind *const *kinds;
-    struct firn_os_dir *dir; /* of runs; NULL: there is none */
-    struct firn_buf found;   /* of struct found, ascending once all are there */
+    const struct fi_run_kind *const *kinds;
+    struct fi_os_dir *dir; /* of runs; NULL: there is none */
+    struct fi_buf found;   /* of struct found, ascending once all are there */
     char *missing;
 };
 
-static const struct firn_run_kind *
-find_kind(const struct firn_run_kind *const *kinds, unsigned file_kind)
+static const struct fi_run_kind *
+find_kind(const struct fi_run_kind *const *kinds, unsigned file_kind)
 {
     size_t i = 0;
-    while (firn_run_kind_at(kinds, i) != NULL &&
-           firn_run_kind_at(kinds, i)->file_kind != file_kind) {
+    while (fi_run_kind_at(kinds, i) != NULL && fi_run_kind_at(kinds, i)->file_kind != file_kind) {
         i++;
     }
-    return firn_run_kind_at(kinds, i);
+    return fi_run_kind_at(kinds, i);
 }
 
 /* NULL: the kind is unknown. */
-static const struct firn_run_kind *
+static const struct fi_run_kind *
 kind_of(const struct search *search, unsigned file_kind)
 {
-    return file_kind == FIRN_BLOCK_FILE_VALUES ? &firn_value_file_kind
-                                               : find_kind(search->kinds, file_kind);
+    return file_kind == FI_BLOCK_FILE_VALUES ? &fi_value_file_kind
+                                             : find_kind(search->kinds, file_kind);
 }
 
 static bool
-is_named_by(const char *name, uint64_t number, const struct firn_run_kind *kind)
+is_named_by(const char *name, uint64_t number, const struct fi_run_kind *kind)
 {
-    char own[FIRN_RUN_FILE_NAME_SIZE];
-    firn_run_file_name(number, kind, own);
+    char own[FI_RUN_FILE_NAME_SIZE];
+    fi_run_file_name(number, kind, own);
     return strcmp(own, name) == 0;
 }
 
 static int
-add_file(void *ctx, const struct firn_os_dirent *entry)
+add_file(void *ctx, const struct fi_os_dirent *entry)
 {
     struct search *search = ctx;
-    uint64_t number = firn_lsm_number_in_name(entry->name); /* 18 digits at most */
-    const struct firn_run_kind *kind = &firn_value_file_kind;
+    uint64_t number = fi_lsm_number_in_name(entry->name); /* 18 digits at most */
+    const struct fi_run_kind *kind = &fi_value_file_kind;
     for (size_t i = 0; number > 0 && kind != NULL && !is_named_by(entry->name, number, kind); i++) {
-        kind = firn_run_kind_at(search->kinds, i);
+        kind = fi_run_kind_at(search->kinds, i);
     }
     if (number == 0 || kind == NULL) {
         return FIRN_OK;
     }
     const struct found found = {number, kind->file_kind};
-    return firn_buf_append(&search->found, &found, sizeof found);
+    return fi_buf_append(&search->found, &found, sizeof found);
 }
 
 static int
@@ -98,7 +97,7 @@ is_found(const struct search *search, const struct found *file)
     size_t count = search->found.size / sizeof *all;
     size_t low = 0;
     size_t high = count;
-    FIRN_SEARCH_FIRST(low, high, middle, compare_found(&all[middle], file) < 0);
+    FI_SEARCH_FIRST(low, high, middle, compare_found(&all[middle], file) < 0);
     return low < count && compare_found(&all[low], file) == 0;
 }
 
@@ -106,28 +105,28 @@ is_found(const struct search *search, const struct found *file)
 static bool
 misses(const struct search *search, uint64_t number, unsigned file_kind)
 {
-    const struct firn_run_kind *kind = kind_of(search, file_kind);
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    struct firn_os_stat stat;
+    const struct fi_run_kind *kind = kind_of(search, file_kind);
+    char name[FI_RUN_FILE_NAME_SIZE];
+    struct fi_os_stat stat;
     if (kind == NULL || is_found(search, &(struct found){number, file_kind})) {
         return false;
     }
-    firn_run_file_name(number, kind, name);
-    if (search->dir != NULL && firn_os_stat(search->dir, name, &stat, NULL) != FIRN_NOT_FOUND) {
+    fi_run_file_name(number, kind, name);
+    if (search->dir != NULL && fi_os_stat(search->dir, name, &stat, NULL) != FIRN_NOT_FOUND) {
         return false;
     }
-    (void)snprintf(search->missing, FIRN_LSM_CAPTURE_MISSING_SIZE, FIRN_LSM_RUNS "/%s", name);
+    (void)snprintf(search->missing, FI_LSM_CAPTURE_MISSING_SIZE, FI_LSM_RUNS "/%s", name);
     return true;
 }
 
 static bool
-misses_of_run(const struct search *search, const struct firn_manifest_run *run)
+misses_of_run(const struct search *search, const struct fi_manifest_run *run)
 {
     if (misses(search, run->number, run->kind)) {
         return true;
     }
     for (size_t i = 0; i < run->reference_count; i++) {
-        if (misses(search, run->references[i].number, FIRN_BLOCK_FILE_VALUES)) {
+        if (misses(search, run->references[i].number, FI_BLOCK_FILE_VALUES)) {
             return true;
         }
     }
@@ -135,7 +134,7 @@ misses_of_run(const struct search *search, const struct firn_manifest_run *run)
 }
 
 static bool
-misses_attachment(const struct search *search, const struct firn_manifest_run *run)
+misses_attachment(const struct search *search, const struct fi_manifest_run *run)
 {
     for (size_t i = 0; i < run->attachment_count; i++) {
         if (misses(search, run->attachments[i].number, run->attachments[i].kind)) {
@@ -148,10 +147,10 @@ misses_attachment(const struct search *search, const struct firn_manifest_run *r
 /* Reads can do without attachments, in a copy as in the store: a missing one is named only if
  * nothing worse is missing. */
 static void
-find_missing(const struct search *search, const struct firn_manifest_state *state)
+find_missing(const struct search *search, const struct fi_manifest_state *state)
 {
     bool (*const looks[])(const struct search *,
-                          const struct firn_manifest_run *) = {misses_of_run, misses_attachment};
+                          const struct fi_manifest_run *) = {misses_of_run, misses_attachment};
     for (size_t look = 0; look < sizeof looks / sizeof looks[0]; look++) {
         for (size_t i = 0; i < state->tree_count; i++) {
             for (size_t j = 0; j < state->trees[i].run_count; j++) {
@@ -165,37 +164,37 @@ find_missing(const struct search *search, const struct firn_manifest_state *stat
 
 /* Lists what is there, and looks for what is named. Only FIRN_NO_MEMORY is a failure. */
 static int
-check_files(struct firn_os_dir *dir, struct search *search, const struct firn_manifest_state *state,
+check_files(struct fi_os_dir *dir, struct search *search, const struct fi_manifest_state *state,
             firn_error *err)
 {
-    int rc = firn_os_dir_open(dir, FIRN_LSM_RUNS, &search->dir, err);
+    int rc = fi_os_dir_open(dir, FI_LSM_RUNS, &search->dir, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_dir_list(search->dir, add_file, search, err);
+        rc = fi_os_dir_list(search->dir, add_file, search, err);
     }
     if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
-        firn_sort(search->found.data, search->found.size / sizeof(struct found),
-                  sizeof(struct found), compare_found);
+        fi_sort(search->found.data, search->found.size / sizeof(struct found), sizeof(struct found),
+                compare_found);
         find_missing(search, state);
     }
-    firn_os_dir_close(search->dir);
-    firn_buf_deinit(&search->found);
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of runs") : FIRN_OK;
+    fi_os_dir_close(search->dir);
+    fi_buf_deinit(&search->found);
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "the names of runs") : FIRN_OK;
 }
 
 int
-firn_lsm_capture(struct firn_os_dir *dir, const struct firn_run_kind *const *kinds,
-                 struct firn_buf *out, uint64_t *out_version, uint64_t *out_sequence,
-                 char out_missing[FIRN_LSM_CAPTURE_MISSING_SIZE], firn_error *err)
+fi_lsm_capture(struct fi_os_dir *dir, const struct fi_run_kind *const *kinds, struct fi_buf *out,
+               uint64_t *out_version, uint64_t *out_sequence,
+               char out_missing[FI_LSM_CAPTURE_MISSING_SIZE], firn_error *err)
 {
-    struct firn_manifest_state state = {0};
+    struct fi_manifest_state state = {0};
     struct search search = {.kinds = kinds, .missing = out_missing};
     out_missing[0] = '\0';
-    int rc = firn_manifest_capture(dir, &state, out, err);
+    int rc = fi_manifest_capture(dir, &state, out, err);
     if (rc == FIRN_OK) {
         rc = check_files(dir, &search, &state, err);
     }
     *out_version = state.version;
     *out_sequence = state.sequence;
-    firn_manifest_state_deinit(&state);
+    fi_manifest_state_deinit(&state);
     return rc;
 }

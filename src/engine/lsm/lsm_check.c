@@ -21,10 +21,10 @@
 #include "lsm/lsm_internal.h"
 
 struct checking {
-    struct firn_lsm *lsm;
+    struct fi_lsm *lsm;
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
-    const struct firn_step *step;
+    const struct fi_step *step;
     bool is_damaged;
     uint32_t tree; /* of columns, whose run is checked */
 };
@@ -41,25 +41,25 @@ note(struct checking *checking, int rc, const firn_error *local, firn_error *err
         checking->on_damage(checking->ctx, local->text);
         return FIRN_OK;
     }
-    firn_error_copy(err, local);
+    fi_error_copy(err, local);
     return rc;
 }
 
 /* ---- MANIFEST ---- */
 
 static size_t
-count_runs(const struct firn_lsm_tree *tree)
+count_runs(const struct fi_lsm_tree *tree)
 {
     return atomic_load_explicit(&tree->state, memory_order_relaxed)->version->run_count;
 }
 
 static bool
-has_run(const struct firn_version *version, const struct firn_manifest_run *run)
+has_run(const struct firn_version *version, const struct fi_manifest_run *run)
 {
-    DCHECK(run->level < FIRN_VERSION_LEVELS_ALL);
-    const struct firn_version_level *level = &version->levels[run->level];
+    DCHECK(run->level < FI_VERSION_LEVELS_ALL);
+    const struct fi_version_level *level = &version->levels[run->level];
     for (size_t i = 0; i < level->count; i++) {
-        if (firn_version_file(level, i)->info.number == run->number) {
+        if (fi_version_file(level, i)->info.number == run->number) {
             return true;
         }
     }
@@ -67,7 +67,7 @@ has_run(const struct firn_version *version, const struct firn_manifest_run *run)
 }
 
 static bool
-is_same_tree(const struct firn_lsm_tree *tree, const struct firn_manifest_state_tree *named)
+is_same_tree(const struct fi_lsm_tree *tree, const struct fi_manifest_state_tree *named)
 {
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
@@ -82,12 +82,12 @@ is_same_tree(const struct firn_lsm_tree *tree, const struct firn_manifest_state_
 
 /* The mutex is held. */
 static bool
-is_same_locked(const struct firn_lsm *lsm, const struct firn_manifest_state *state)
+is_same_locked(const struct fi_lsm *lsm, const struct fi_manifest_state *state)
 {
-    firn_os_mutex_assert_held(&lsm->mutex);
+    fi_os_mutex_assert_held(&lsm->mutex);
     size_t at = 0;
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        const struct firn_lsm_tree *tree = lsm->trees[i];
+        const struct fi_lsm_tree *tree = lsm->trees[i];
         bool is_next = at < state->tree_count && state->trees[at].id == tree->id;
         if (is_next ? !is_same_tree(tree, &state->trees[at]) : count_runs(tree) > 0) {
             return false;
@@ -100,26 +100,26 @@ is_same_locked(const struct firn_lsm *lsm, const struct firn_manifest_state *sta
 static int
 check_manifest(struct checking *checking, firn_error *err)
 {
-    struct firn_lsm *lsm = checking->lsm;
-    struct firn_manifest_state state = {0};
+    struct fi_lsm *lsm = checking->lsm;
+    struct fi_manifest_state state = {0};
     firn_error local;
-    int rc = firn_manifest_read(lsm->dir, &state, &local);
+    int rc = fi_manifest_read(lsm->dir, &state, &local);
     bool is_read = rc == FIRN_OK;
-    bool is_none = rc == FIRN_NOT_FOUND && firn_lsm_version(lsm) == 0;
+    bool is_none = rc == FIRN_NOT_FOUND && fi_lsm_version(lsm) == 0;
     rc = is_none ? FIRN_OK : note(checking, rc, &local, err);
     if (is_read) {
-        firn_os_mutex_lock(&lsm->mutex);
-        bool is_wrong = state.version == firn_lsm_version(lsm) && !is_same_locked(lsm, &state);
-        firn_os_mutex_unlock(&lsm->mutex);
+        fi_os_mutex_lock(&lsm->mutex);
+        bool is_wrong = state.version == fi_lsm_version(lsm) && !is_same_locked(lsm, &state);
+        fi_os_mutex_unlock(&lsm->mutex);
         if (is_wrong) {
-            int code = firn_error_set(&local, FIRN_CORRUPT,
-                                      "'%s': MANIFEST does not name the files in use at version "
-                                      "%" PRIu64,
-                                      firn_os_dir_path(lsm->dir), state.version);
+            int code = fi_error_set(&local, FIRN_CORRUPT,
+                                    "'%s': MANIFEST does not name the files in use at version "
+                                    "%" PRIu64,
+                                    fi_os_dir_path(lsm->dir), state.version);
             rc = note(checking, code, &local, err);
         }
     }
-    firn_manifest_state_deinit(&state);
+    fi_manifest_state_deinit(&state);
     return rc;
 }
 
@@ -131,21 +131,21 @@ tell_of_columns(void *ctx, const char *text)
 {
     const struct checking *checking = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
-    (void)snprintf(named, sizeof named, FIRN_LSM_DAMAGE_KEYSPACE "%" PRIu32 ": %s", checking->tree,
+    (void)snprintf(named, sizeof named, FI_LSM_DAMAGE_KEYSPACE "%" PRIu32 ": %s", checking->tree,
                    text);
     checking->on_damage(checking->ctx, named);
 }
 
 static int
-check_file(struct checking *checking, struct firn_run_file *file, firn_error *err)
+check_file(struct checking *checking, struct fi_run_file *file, firn_error *err)
 {
     firn_error local;
-    struct firn_run_file_handle *pin = NULL;
-    int rc = firn_run_file_pin(file, &pin, &local);
+    struct fi_run_file_handle *pin = NULL;
+    int rc = fi_run_file_pin(file, &pin, &local);
     if (rc != FIRN_OK) {
         return note(checking, rc, &local, err);
     }
-    bool is_of_columns = pin->run->kind->file_kind == FIRN_BLOCK_FILE_COLUMN;
+    bool is_of_columns = pin->run->kind->file_kind == FI_BLOCK_FILE_COLUMN;
     rc = pin->run->kind->check(pin->run, is_of_columns ? tell_of_columns : checking->on_damage,
                                is_of_columns ? checking : checking->ctx, checking->step, &local);
     if (rc == FIRN_CORRUPT) {
@@ -155,28 +155,28 @@ check_file(struct checking *checking, struct firn_run_file *file, firn_error *er
     } else if (rc != FIRN_OK && err != NULL) {
         *err = local;
     }
-    firn_run_file_unpin(pin);
+    fi_run_file_unpin(pin);
     return rc;
 }
 
 static int
-check_tree(struct checking *checking, struct firn_lsm_tree *tree, firn_error *err)
+check_tree(struct checking *checking, struct fi_lsm_tree *tree, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_lsm_state *state = firn_lsm_state_of(tree);
+    struct fi_lsm_state *state = fi_lsm_state_of(tree);
     checking->tree = tree->id;
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
-        const struct firn_version_level *level = &state->version->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
+        const struct fi_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            const struct firn_run_file *file = firn_version_file(level, i);
-            FIRN_TRY(check_file(checking, firn_version_file(level, i), err));
+            const struct fi_run_file *file = fi_version_file(level, i);
+            FI_TRY(check_file(checking, fi_version_file(level, i), err));
             for (size_t j = 0; j < file->info.attachment_count; j++) {
-                FIRN_TRY(check_file(checking, file->attachments[j], err));
+                FI_TRY(check_file(checking, file->attachments[j], err));
             }
         }
     }
 out:
-    firn_lsm_state_unref(state);
+    fi_lsm_state_unref(state);
     return rc;
 }
 
@@ -184,21 +184,21 @@ static int
 check_tree_of(void *ctx, uint32_t id, firn_error *err)
 {
     struct checking *checking = ctx;
-    struct firn_lsm_tree *tree = firn_lsm_tree_find(checking->lsm, id);
+    struct fi_lsm_tree *tree = fi_lsm_tree_find(checking->lsm, id);
     return tree == NULL ? FIRN_OK : check_tree(checking, tree, err);
 }
 
 int
-firn_lsm_check(struct firn_lsm *lsm, void (*on_damage)(void *ctx, const char *text), void *ctx,
-               const struct firn_step *step, firn_error *err)
+fi_lsm_check(struct fi_lsm *lsm, void (*on_damage)(void *ctx, const char *text), void *ctx,
+             const struct fi_step *step, firn_error *err)
 {
     int rc = FIRN_OK;
     struct checking checking = {.lsm = lsm, .on_damage = on_damage, .ctx = ctx, .step = step};
-    FIRN_TRY(check_manifest(&checking, err));
-    FIRN_TRY(firn_lsm_tree_list(lsm, check_tree_of, &checking, err));
+    FI_TRY(check_manifest(&checking, err));
+    FI_TRY(fi_lsm_tree_list(lsm, check_tree_of, &checking, err));
     if (checking.is_damaged) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': the trees are damaged",
-                            firn_os_dir_path(lsm->dir));
+        rc = fi_error_set(err, FIRN_CORRUPT, "'%s': the trees are damaged",
+                          fi_os_dir_path(lsm->dir));
     }
 out:
     return rc;

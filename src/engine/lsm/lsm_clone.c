@@ -19,11 +19,11 @@
 
 /* What is cloned: trees by ascending id, and the state of each. */
 struct cloning {
-    struct firn_lsm *lsm;
-    struct firn_os_dir *runs_dir; /* the clone's */
-    const struct firn_step *step;
-    struct firn_manifest_tree *trees;
-    struct firn_lsm_state **states;
+    struct fi_lsm *lsm;
+    struct fi_os_dir *runs_dir; /* the clone's */
+    const struct fi_step *step;
+    struct fi_manifest_tree *trees;
+    struct fi_lsm_state **states;
     size_t count;
 };
 
@@ -33,40 +33,40 @@ static int
 add_tree(void *ctx, uint32_t id, firn_error *err)
 {
     struct cloning *cloning = ctx;
-    struct firn_lsm_tree *tree = firn_lsm_tree_find(cloning->lsm, id);
+    struct fi_lsm_tree *tree = fi_lsm_tree_find(cloning->lsm, id);
     size_t count = cloning->count;
     if (tree == NULL) {
         return FIRN_OK;
     }
-    struct firn_manifest_tree *trees = firn_resize_array(cloning->trees, count + 1, sizeof *trees);
+    struct fi_manifest_tree *trees = fi_resize_array(cloning->trees, count + 1, sizeof *trees);
     cloning->trees = trees != NULL ? trees : cloning->trees;
-    struct firn_lsm_state **states =
-        firn_resize_array(cloning->states, count + 1, sizeof(struct firn_lsm_state *));
+    struct fi_lsm_state **states =
+        fi_resize_array(cloning->states, count + 1, sizeof(struct fi_lsm_state *));
     cloning->states = states != NULL ? states : cloning->states;
     if (trees == NULL || states == NULL) {
-        return firn_error_no_memory(err, "a clone");
+        return fi_error_no_memory(err, "a clone");
     }
     DCHECK(count == 0 || trees[count - 1].id < id);
-    trees[count] = (struct firn_manifest_tree){
-        .id = id, .kind = (uint8_t)tree->kind->file_kind, .flushed = firn_lsm_tree_flushed(tree)};
-    states[count] = firn_lsm_state_of(tree);
+    trees[count] = (struct fi_manifest_tree){
+        .id = id, .kind = (uint8_t)tree->kind->file_kind, .flushed = fi_lsm_tree_flushed(tree)};
+    states[count] = fi_lsm_state_of(tree);
     cloning->count++;
     return FIRN_OK;
 }
 
 static int
-clone_file(const struct cloning *cloning, const struct firn_run_file *file, firn_error *err)
+clone_file(const struct cloning *cloning, const struct fi_run_file *file, firn_error *err)
 {
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    firn_run_file_name(file->info.number, file->kind, name);
-    int rc = firn_os_clone_file(cloning->lsm->runs_dir, cloning->runs_dir, name, err);
-    return rc == FIRN_OK ? firn_step_tell(cloning->step, 1, file->info.file_bytes, err) : rc;
+    char name[FI_RUN_FILE_NAME_SIZE];
+    fi_run_file_name(file->info.number, file->kind, name);
+    int rc = fi_os_clone_file(cloning->lsm->runs_dir, cloning->runs_dir, name, err);
+    return rc == FIRN_OK ? fi_step_tell(cloning->step, 1, file->info.file_bytes, err) : rc;
 }
 
 /* Several runs may refer to one value file. If it exists already, an earlier run brought it, since
  * the directory was empty. */
 static int
-clone_values(const struct cloning *cloning, const struct firn_run_file *run, firn_error *err)
+clone_values(const struct cloning *cloning, const struct fi_run_file *run, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < run->info.reference_count && rc == FIRN_OK; i++) {
@@ -78,13 +78,13 @@ clone_values(const struct cloning *cloning, const struct firn_run_file *run, fir
 }
 
 static bool
-has_all_attachments(const struct cloning *cloning, const struct firn_run_file *run)
+has_all_attachments(const struct cloning *cloning, const struct fi_run_file *run)
 {
     for (size_t i = 0; i < run->info.attachment_count; i++) {
-        char name[FIRN_RUN_FILE_NAME_SIZE];
-        struct firn_os_stat stat;
-        firn_run_file_name(run->info.attachments[i].number, run->attachments[i]->kind, name);
-        if (firn_os_stat(cloning->lsm->runs_dir, name, &stat, NULL) == FIRN_NOT_FOUND) {
+        char name[FI_RUN_FILE_NAME_SIZE];
+        struct fi_os_stat stat;
+        fi_run_file_name(run->info.attachments[i].number, run->attachments[i]->kind, name);
+        if (fi_os_stat(cloning->lsm->runs_dir, name, &stat, NULL) == FIRN_NOT_FOUND) {
             return false;
         }
     }
@@ -94,8 +94,8 @@ has_all_attachments(const struct cloning *cloning, const struct firn_run_file *r
 /* If an attachment of a run is missing, the clone of the run has no attachments: the run itself has
  * all their information. */
 static int
-clone_attachments(const struct cloning *cloning, const struct firn_run_file *run,
-                  struct firn_manifest_run *info, firn_error *err)
+clone_attachments(const struct cloning *cloning, const struct fi_run_file *run,
+                  struct fi_manifest_run *info, firn_error *err)
 {
     int rc = FIRN_OK;
     if (!has_all_attachments(cloning, run)) {
@@ -113,16 +113,16 @@ static int
 clone_tree(struct cloning *cloning, size_t i, firn_error *err)
 {
     const struct firn_version *version = cloning->states[i]->version;
-    struct firn_manifest_run *runs = firn_alloc_array(version->run_count, sizeof *runs);
+    struct fi_manifest_run *runs = fi_alloc_array(version->run_count, sizeof *runs);
     size_t count = 0;
     if (runs == NULL) {
-        return firn_error_no_memory(err, "a clone");
+        return fi_error_no_memory(err, "a clone");
     }
     cloning->trees[i].added = runs;
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
-        const struct firn_version_level *level = &version->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
+        const struct fi_version_level *level = &version->levels[number];
         for (size_t j = 0; j < level->count; j++) {
-            const struct firn_run_file *file = firn_version_file(level, j);
+            const struct fi_run_file *file = fi_version_file(level, j);
             runs[count] = file->info;
             int rc = clone_file(cloning, file, err);
             rc = rc == FIRN_OK ? clone_values(cloning, file, err) : rc;
@@ -135,60 +135,60 @@ clone_tree(struct cloning *cloning, size_t i, firn_error *err)
     }
     CHECK(count == version->run_count);
     cloning->trees[i].added_count = count;
-    firn_sort(runs, count, sizeof *runs, firn_manifest_edit_compare_runs);
+    fi_sort(runs, count, sizeof *runs, fi_manifest_edit_compare_runs);
     return FIRN_OK;
 }
 
 /* ---- the clone ---- */
 
 static int
-write_manifest(const struct cloning *cloning, const struct firn_lsm_clone *clone, firn_error *err)
+write_manifest(const struct cloning *cloning, const struct fi_lsm_clone *clone, firn_error *err)
 {
-    struct firn_manifest *manifest = NULL;
-    struct firn_lsm *lsm = cloning->lsm;
-    uint64_t known = firn_lsm_sequence(lsm);
+    struct fi_manifest *manifest = NULL;
+    struct fi_lsm *lsm = cloning->lsm;
+    uint64_t known = fi_lsm_sequence(lsm);
     int rc;
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     uint64_t next_number = lsm->next_number;
-    firn_os_mutex_unlock(&lsm->mutex);
-    const struct firn_manifest_edit edit = {
-        .version = FIRN_LSM_CLONE_VERSION,
+    fi_os_mutex_unlock(&lsm->mutex);
+    const struct fi_manifest_edit edit = {
+        .version = FI_LSM_CLONE_VERSION,
         .next_number = next_number,
         .sequence = clone->sequence > known ? clone->sequence : known,
         .trees = cloning->trees,
         .tree_count = cloning->count,
         .history = clone->history,
     };
-    FIRN_TRY(firn_manifest_create(clone->dir, NULL, &manifest, err));
-    FIRN_TRY(firn_manifest_append(manifest, &edit, err));
-    rc = firn_manifest_close(manifest, err);
+    FI_TRY(fi_manifest_create(clone->dir, NULL, &manifest, err));
+    FI_TRY(fi_manifest_append(manifest, &edit, err));
+    rc = fi_manifest_close(manifest, err);
     manifest = NULL;
 out:
-    firn_manifest_abandon(manifest);
+    fi_manifest_abandon(manifest);
     return rc;
 }
 
 int
-firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_clone *clone, firn_error *err)
+fi_lsm_clone(struct fi_lsm *lsm, const struct fi_lsm_clone *clone, firn_error *err)
 {
     struct cloning cloning = {.lsm = lsm, .step = clone->step};
     int rc;
-    FIRN_TRY(firn_lsm_tree_list(lsm, add_tree, &cloning, err));
-    FIRN_TRY(firn_os_make_dir_for_owner(clone->dir, FIRN_LSM_RUNS, clone->dir, 0700, err));
-    FIRN_TRY(firn_os_dir_open(clone->dir, FIRN_LSM_RUNS, &cloning.runs_dir, err));
+    FI_TRY(fi_lsm_tree_list(lsm, add_tree, &cloning, err));
+    FI_TRY(fi_os_make_dir_for_owner(clone->dir, FI_LSM_RUNS, clone->dir, 0700, err));
+    FI_TRY(fi_os_dir_open(clone->dir, FI_LSM_RUNS, &cloning.runs_dir, err));
     for (size_t i = 0; i < cloning.count; i++) {
-        FIRN_TRY(clone_tree(&cloning, i, err));
+        FI_TRY(clone_tree(&cloning, i, err));
     }
-    FIRN_TRY(firn_os_dir_sync(cloning.runs_dir, err));
-    FIRN_TRY(write_manifest(&cloning, clone, err));
-    FIRN_TRY(firn_os_dir_sync(clone->dir, err));
+    FI_TRY(fi_os_dir_sync(cloning.runs_dir, err));
+    FI_TRY(write_manifest(&cloning, clone, err));
+    FI_TRY(fi_os_dir_sync(clone->dir, err));
 out:
     for (size_t i = 0; i < cloning.count; i++) {
-        firn_lsm_state_unref(cloning.states[i]);
-        firn_free((void *)(uintptr_t)cloning.trees[i].added);
+        fi_lsm_state_unref(cloning.states[i]);
+        fi_free((void *)(uintptr_t)cloning.trees[i].added);
     }
-    firn_free(cloning.states);
-    firn_free(cloning.trees);
-    firn_os_dir_close(cloning.runs_dir);
+    fi_free(cloning.states);
+    fi_free(cloning.trees);
+    fi_os_dir_close(cloning.runs_dir);
     return rc;
 }

@@ -24,7 +24,7 @@
 
 /* What the host said about readers. */
 struct readers {
-    struct firn_lsm *lsm;
+    struct fi_lsm *lsm;
     uint64_t free_below; /* no reader below this version */
     uint64_t held_below; /* some reader below this one */
 };
@@ -39,7 +39,7 @@ is_free(struct readers *readers, uint64_t version)
     if (version >= readers->held_below) {
         return false;
     }
-    const struct firn_lsm_host *host = &readers->lsm->options.host;
+    const struct fi_lsm_host *host = &readers->lsm->options.host;
     bool answer = host->no_reader_below(host->ctx, version);
     if (answer) {
         readers->free_below = version;
@@ -51,31 +51,31 @@ is_free(struct readers *readers, uint64_t version)
 
 /* True if the file is gone. */
 static bool
-remove_file(struct firn_lsm *lsm, const char *name)
+remove_file(struct fi_lsm *lsm, const char *name)
 {
-    int rc = firn_os_remove_file(lsm->runs_dir, name, NULL);
+    int rc = fi_os_remove_file(lsm->runs_dir, name, NULL);
     bool is_removed = rc == FIRN_OK || rc == FIRN_NOT_FOUND;
     if (is_removed) {
-        firn_lsm_origin_note_removed(lsm, firn_lsm_number_in_name(name));
+        fi_lsm_origin_note_removed(lsm, fi_lsm_number_in_name(name));
     }
     return is_removed;
 }
 
 /* Removes the files of a list that it can; returns the others. */
-static struct firn_run_file *
-remove_files(struct readers *readers, struct firn_run_file *file, uint64_t *out_left)
+static struct fi_run_file *
+remove_files(struct readers *readers, struct fi_run_file *file, uint64_t *out_left)
 {
-    struct firn_run_file *left = NULL;
+    struct fi_run_file *left = NULL;
     *out_left = 0;
     while (file != NULL) {
-        struct firn_run_file *next = file->next_unused;
-        char name[FIRN_RUN_FILE_NAME_SIZE];
-        firn_run_file_name(file->info.number, file->kind, name);
+        struct fi_run_file *next = file->next_unused;
+        char name[FI_RUN_FILE_NAME_SIZE];
+        fi_run_file_name(file->info.number, file->kind, name);
         /* (I5) of lsm.c */
         CHECK(atomic_load_explicit(&file->refs, memory_order_relaxed) == 0);
         if (!file->is_gone ||
             (is_free(readers, file->gone_version) && remove_file(readers->lsm, name))) {
-            firn_run_file_destroy(file);
+            fi_run_file_destroy(file);
         } else {
             file->next_unused = left;
             left = file;
@@ -89,7 +89,7 @@ remove_files(struct readers *readers, struct firn_run_file *file, uint64_t *out_
 static void
 remove_strays(struct readers *readers)
 {
-    struct firn_lsm *lsm = readers->lsm;
+    struct fi_lsm *lsm = readers->lsm;
     size_t left = 0;
     if (lsm->stray_count == 0 || !is_free(readers, lsm->stray_version)) {
         return;
@@ -103,11 +103,11 @@ remove_strays(struct readers *readers)
 }
 
 /* Both lists as one. */
-static struct firn_run_file *
-join(struct firn_run_file *a, struct firn_run_file *b)
+static struct fi_run_file *
+join(struct fi_run_file *a, struct fi_run_file *b)
 {
     while (a != NULL) {
-        struct firn_run_file *next = a->next_unused;
+        struct fi_run_file *next = a->next_unused;
         a->next_unused = b;
         b = a;
         a = next;
@@ -116,22 +116,22 @@ join(struct firn_run_file *a, struct firn_run_file *b)
 }
 
 void
-firn_lsm_collect(struct firn_lsm *lsm)
+fi_lsm_collect(struct fi_lsm *lsm)
 {
-    firn_run_file_shrink(&lsm->files);
+    fi_run_file_shrink(&lsm->files);
     if (lsm->options.is_read_only) {
         return;
     }
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     bool is_mine = !lsm->is_collecting;
     lsm->is_collecting = true;
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     if (!is_mine) {
         return;
     }
     struct readers readers = {.lsm = lsm, .held_below = UINT64_MAX};
     uint64_t waiting_count = 0;
-    struct firn_run_file *files = join(firn_run_file_take_unused(&lsm->files), lsm->waiting);
+    struct fi_run_file *files = join(fi_run_file_take_unused(&lsm->files), lsm->waiting);
     lsm->waiting = NULL;
     while (files != NULL) {
         uint64_t left;
@@ -140,32 +140,32 @@ firn_lsm_collect(struct firn_lsm *lsm)
         waiting_count += left;
         /* Attachments of these runs, their replacements, and value files that only these runs
          * referred to. */
-        files = firn_run_file_take_unused(&lsm->files);
+        files = fi_run_file_take_unused(&lsm->files);
     }
     remove_strays(&readers);
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     lsm->waiting_count = waiting_count;
     lsm->is_collecting = false;
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
 }
 
 bool
-firn_lsm_collect_is_due(const struct firn_lsm *lsm)
+fi_lsm_collect_is_due(const struct fi_lsm *lsm)
 {
     return atomic_load_explicit(&lsm->files.unused, memory_order_relaxed) != NULL;
 }
 
 void
-firn_lsm_collect_memory(struct firn_lsm *lsm)
+fi_lsm_collect_memory(struct fi_lsm *lsm)
 {
     DCHECK(!lsm->is_collecting);
-    struct firn_run_file *file = join(firn_run_file_take_unused(&lsm->files), lsm->waiting);
+    struct fi_run_file *file = join(fi_run_file_take_unused(&lsm->files), lsm->waiting);
     lsm->waiting = NULL;
     while (file != NULL) {
-        struct firn_run_file *next = file->next_unused;
-        firn_run_file_destroy(file);
+        struct fi_run_file *next = file->next_unused;
+        fi_run_file_destroy(file);
         /* Runs have released value files. */
-        file = next != NULL ? next : firn_run_file_take_unused(&lsm->files);
+        file = next != NULL ? next : fi_run_file_take_unused(&lsm->files);
     }
 }
 
@@ -177,13 +177,13 @@ firn_lsm_collect_memory(struct firn_lsm *lsm)
  */
 
 void
-firn_lsm_collect_add_values_locked(struct firn_lsm_tree *tree, const struct firn_run_file *run)
+fi_lsm_collect_add_values_locked(struct fi_lsm_tree *tree, const struct fi_run_file *run)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    struct firn_lsm_value_stats *stats = &tree->values;
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    struct fi_lsm_value_stats *stats = &tree->values;
     for (size_t i = 0; i < run->info.reference_count; i++) {
-        struct firn_run_file *values = run->value_files[i];
-        DCHECK(values->info.kind == FIRN_BLOCK_FILE_VALUES);
+        struct fi_run_file *values = run->value_files[i];
+        DCHECK(values->info.kind == FI_BLOCK_FILE_VALUES);
         DCHECK(values->live_runs > 0 || values->live_bytes == 0);
         if (values->live_runs++ == 0) {
             stats->files++;
@@ -195,12 +195,12 @@ firn_lsm_collect_add_values_locked(struct firn_lsm_tree *tree, const struct firn
 }
 
 void
-firn_lsm_collect_remove_values_locked(struct firn_lsm_tree *tree, const struct firn_run_file *run)
+fi_lsm_collect_remove_values_locked(struct fi_lsm_tree *tree, const struct fi_run_file *run)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    struct firn_lsm_value_stats *stats = &tree->values;
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    struct fi_lsm_value_stats *stats = &tree->values;
     for (size_t i = 0; i < run->info.reference_count; i++) {
-        struct firn_run_file *values = run->value_files[i];
+        struct fi_run_file *values = run->value_files[i];
         CHECK(values->live_runs > 0 && values->live_bytes >= run->info.references[i].bytes);
         DCHECK(stats->live_bytes >= run->info.references[i].bytes);
         values->live_bytes -= run->info.references[i].bytes;
@@ -215,10 +215,10 @@ firn_lsm_collect_remove_values_locked(struct firn_lsm_tree *tree, const struct f
 }
 
 bool
-firn_lsm_collect_is_worth_moving_locked(const struct firn_lsm *lsm,
-                                        const struct firn_run_file *values, bool is_thorough)
+fi_lsm_collect_is_worth_moving_locked(const struct fi_lsm *lsm, const struct fi_run_file *values,
+                                      bool is_thorough)
 {
-    firn_os_mutex_assert_held(&lsm->mutex);
+    fi_os_mutex_assert_held(&lsm->mutex);
     uint64_t total = values->info.content_bytes;
     return is_thorough ? values->live_bytes < total : values->live_bytes < total - total / 2;
 }

@@ -38,17 +38,17 @@
 /* A file that MANIFEST names. */
 struct named {
     uint64_t number;
-    const struct firn_run_kind *kind;
+    const struct fi_run_kind *kind;
     bool is_attachment; /* reads can do without it */
     bool is_present;    /* it was found */
 };
 
 struct comparison {
-    struct firn_lsm *lsm;
-    struct firn_buf named;  /* of struct named, by ascending number, none twice */
-    struct firn_buf strays; /* of struct firn_lsm_stray */
-    uint64_t needed;        /* missing files that are not attachments */
-    uint64_t finished;      /* strays that are finished files */
+    struct fi_lsm *lsm;
+    struct fi_buf named;  /* of struct named, by ascending number, none twice */
+    struct fi_buf strays; /* of struct fi_lsm_stray */
+    uint64_t needed;      /* missing files that are not attachments */
+    uint64_t finished;    /* strays that are finished files */
     uint64_t number_max;
 };
 
@@ -80,7 +80,7 @@ sort_and_unite(struct comparison *comparison)
 {
     size_t count = named_count(comparison);
     size_t kept = 0;
-    firn_sort(comparison->named.data, count, sizeof(struct named), compare_named);
+    fi_sort(comparison->named.data, count, sizeof(struct named), compare_named);
     for (size_t i = 0; i < count; i++) {
         if (kept == 0 ||
             named_at(comparison, kept - 1)->number != named_at(comparison, i)->number) {
@@ -91,32 +91,31 @@ sort_and_unite(struct comparison *comparison)
 }
 
 static int
-list_file(struct comparison *comparison, uint64_t number, const struct firn_run_kind *kind,
+list_file(struct comparison *comparison, uint64_t number, const struct fi_run_kind *kind,
           bool is_attachment)
 {
     const struct named named = {.number = number, .kind = kind, .is_attachment = is_attachment};
     DCHECK(number > 0 && kind != NULL); /* unknown kinds were refused */
-    return firn_buf_append(&comparison->named, &named, sizeof named);
+    return fi_buf_append(&comparison->named, &named, sizeof named);
 }
 
 static int
-list_run(struct comparison *comparison, const struct firn_manifest_run *run)
+list_run(struct comparison *comparison, const struct fi_manifest_run *run)
 {
-    const struct firn_run_kind *kind =
-        firn_run_kind_find(comparison->lsm->options.kinds, run->kind);
+    const struct fi_run_kind *kind = fi_run_kind_find(comparison->lsm->options.kinds, run->kind);
     int rc = list_file(comparison, run->number, kind, false);
     for (size_t i = 0; i < run->reference_count && rc == FIRN_OK; i++) {
-        rc = list_file(comparison, run->references[i].number, &firn_value_file_kind, false);
+        rc = list_file(comparison, run->references[i].number, &fi_value_file_kind, false);
     }
     for (size_t i = 0; i < run->attachment_count && rc == FIRN_OK; i++) {
         rc = list_file(comparison, run->attachments[i].number,
-                       firn_run_kind_find(kind->attachment_kinds, run->attachments[i].kind), true);
+                       fi_run_kind_find(kind->attachment_kinds, run->attachments[i].kind), true);
     }
     return rc;
 }
 
 static int
-list_named(struct comparison *comparison, const struct firn_manifest_state *state)
+list_named(struct comparison *comparison, const struct fi_manifest_state *state)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < state->tree_count; i++) {
@@ -134,26 +133,26 @@ list_named(struct comparison *comparison, const struct firn_manifest_state *stat
 static bool
 note_named(struct comparison *comparison, const char *name, uint64_t number)
 {
-    char own[FIRN_RUN_FILE_NAME_SIZE];
+    char own[FI_RUN_FILE_NAME_SIZE];
     size_t low = 0;
     size_t high = named_count(comparison);
-    FIRN_SEARCH_FIRST(low, high, middle, named_at(comparison, middle)->number < number);
+    FI_SEARCH_FIRST(low, high, middle, named_at(comparison, middle)->number < number);
     if (low == named_count(comparison) || named_at(comparison, low)->number != number) {
         return false;
     }
-    firn_run_file_name(number, named_at(comparison, low)->kind, own);
+    fi_run_file_name(number, named_at(comparison, low)->kind, own);
     bool is_named = strcmp(name, own) == 0;
     named_at(comparison, low)->is_present |= is_named;
     return is_named;
 }
 
 static int
-visit_file(void *ctx, const struct firn_os_dirent *entry)
+visit_file(void *ctx, const struct fi_os_dirent *entry)
 {
     struct comparison *comparison = ctx;
-    uint64_t number = firn_lsm_number_in_name(entry->name);
+    uint64_t number = fi_lsm_number_in_name(entry->name);
     size_t size = strlen(entry->name);
-    struct firn_lsm_stray stray = {{0}};
+    struct fi_lsm_stray stray = {{0}};
     if (number == 0) {
         return FIRN_OK;
     }
@@ -164,7 +163,7 @@ visit_file(void *ctx, const struct firn_os_dirent *entry)
     CHECK(size < sizeof stray.name);
     memcpy(stray.name, entry->name, size);
     comparison->finished += size < 4 || strcmp(entry->name + size - 4, ".tmp") != 0;
-    return firn_buf_append(&comparison->strays, &stray, sizeof stray);
+    return fi_buf_append(&comparison->strays, &stray, sizeof stray);
 }
 
 /* Counts missing files, and keeps the name of the first one that is needed, or else of the first
@@ -172,7 +171,7 @@ visit_file(void *ctx, const struct firn_os_dirent *entry)
 static void
 find_missing(struct comparison *comparison)
 {
-    struct firn_lsm *lsm = comparison->lsm;
+    struct fi_lsm *lsm = comparison->lsm;
     for (size_t i = 0; i < named_count(comparison); i++) {
         const struct named *named = named_at(comparison, i);
         if (named->is_present) {
@@ -181,7 +180,7 @@ find_missing(struct comparison *comparison)
         bool is_first = lsm->missing_count == 0;
         bool is_first_needed = !named->is_attachment && comparison->needed == 0;
         if (is_first || is_first_needed) {
-            firn_run_file_name(named->number, named->kind, lsm->missing_name);
+            fi_run_file_name(named->number, named->kind, lsm->missing_name);
         }
         lsm->missing_count++;
         comparison->needed += !named->is_attachment;
@@ -194,53 +193,52 @@ find_missing(struct comparison *comparison)
 static int
 judge(const struct comparison *comparison, firn_error *err)
 {
-    const struct firn_lsm *lsm = comparison->lsm;
+    const struct fi_lsm *lsm = comparison->lsm;
     DCHECK(comparison->needed <= lsm->missing_count);
     if (comparison->needed == 0 || comparison->finished == 0 || lsm->options.may_miss) {
         return FIRN_OK;
     }
-    return firn_error_set(err, FIRN_CORRUPT,
-                          "the MANIFEST of '%s' is older than its runs: %" PRIu64
-                          " files that it names are missing (" FIRN_LSM_RUNS "/%s), and %" PRIu64
-                          " are there that it does not name",
-                          firn_os_dir_path(lsm->dir), comparison->needed, lsm->missing_name,
-                          comparison->finished);
+    return fi_error_set(err, FIRN_CORRUPT,
+                        "the MANIFEST of '%s' is older than its runs: %" PRIu64
+                        " files that it names are missing (" FI_LSM_RUNS "/%s), and %" PRIu64
+                        " are there that it does not name",
+                        fi_os_dir_path(lsm->dir), comparison->needed, lsm->missing_name,
+                        comparison->finished);
 }
 
 /* New files get numbers above those of all existing files. */
 static void
 take_strays(struct comparison *comparison, uint64_t version)
 {
-    struct firn_lsm *lsm = comparison->lsm;
+    struct fi_lsm *lsm = comparison->lsm;
     DCHECK(lsm->strays == NULL && lsm->gone.size == 0);
     /* (I2) */
     DCHECK(comparison->needed == 0 || comparison->finished == 0 || lsm->options.may_miss);
     if (comparison->number_max >= lsm->next_number) {
         lsm->next_number = comparison->number_max + 1;
     }
-    lsm->strays = (struct firn_lsm_stray *)(void *)comparison->strays.data;
-    lsm->stray_count = comparison->strays.size / sizeof(struct firn_lsm_stray);
+    lsm->strays = (struct fi_lsm_stray *)(void *)comparison->strays.data;
+    lsm->stray_count = comparison->strays.size / sizeof(struct fi_lsm_stray);
     lsm->stray_version = version;
-    comparison->strays = (struct firn_buf){0};
-    firn_os_mutex_lock(&lsm->mutex);
+    comparison->strays = (struct fi_buf){0};
+    fi_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->stray_count; i++) {
-        firn_lsm_origin_note_gone_locked(lsm, firn_lsm_number_in_name(lsm->strays[i].name));
+        fi_lsm_origin_note_gone_locked(lsm, fi_lsm_number_in_name(lsm->strays[i].name));
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
 }
 
 int
-firn_lsm_compare_files(struct firn_lsm *lsm, const struct firn_manifest_state *state,
-                       firn_error *err)
+fi_lsm_compare_files(struct fi_lsm *lsm, const struct fi_manifest_state *state, firn_error *err)
 {
     DCHECK(lsm->missing_count == 0 && lsm->stray_count == 0);
     struct comparison comparison = {.lsm = lsm};
     int rc = list_named(&comparison, state);
     if (rc == FIRN_OK && lsm->runs_dir != NULL) {
-        rc = firn_os_dir_list(lsm->runs_dir, visit_file, &comparison, err);
+        rc = fi_os_dir_list(lsm->runs_dir, visit_file, &comparison, err);
     }
     if (rc == FIRN_NO_MEMORY) {
-        rc = firn_error_no_memory(err, "the names of runs");
+        rc = fi_error_no_memory(err, "the names of runs");
     }
     if (rc == FIRN_OK) {
         find_missing(&comparison);
@@ -249,7 +247,7 @@ firn_lsm_compare_files(struct firn_lsm *lsm, const struct firn_manifest_state *s
     if (rc == FIRN_OK && !lsm->options.is_read_only) {
         take_strays(&comparison, state->version);
     }
-    firn_buf_deinit(&comparison.named);
-    firn_buf_deinit(&comparison.strays);
+    fi_buf_deinit(&comparison.named);
+    fi_buf_deinit(&comparison.strays);
     return rc;
 }

@@ -31,51 +31,51 @@
 #include "base/mem.h"
 #include "base/slice.h"
 
-struct firn_lsm_cursor {
-    struct firn_lsm_state *state;
+struct fi_lsm_cursor {
+    struct fi_lsm_state *state;
     struct firn_merge *merge;
-    struct firn_merge_resolve *resolve;
-    const struct firn_entry *entry;
-    const struct firn_view *view; /* NULL: of a cursor over versions */
-    const struct firn_view *only; /* of a cursor over versions: others may be left out; or NULL */
-    const struct firn_run_projection *projection;
-    struct firn_buf lower; /* copies of the bounds */
-    struct firn_buf upper;
+    struct fi_merge_resolve *resolve;
+    const struct fi_entry *entry;
+    const struct fi_view *view; /* NULL: of a cursor over versions */
+    const struct fi_view *only; /* of a cursor over versions: others may be left out; or NULL */
+    const struct fi_run_projection *projection;
+    struct fi_buf lower; /* copies of the bounds */
+    struct fi_buf upper;
     firn_slice lower_slice;
     firn_slice upper_slice;
     const firn_slice *lower_bound; /* NULL: none */
     const firn_slice *upper_bound;
 
-    struct firn_version_source *sources;
+    struct fi_version_source *sources;
     size_t source_count;
     /* Of the sources with range deletes, and pins of those that are runs. */
-    const struct firn_range_set **ranges;
+    const struct fi_range_set **ranges;
     size_t range_set_count;
-    struct firn_run_file_handle **pins;
+    struct fi_run_file_handle **pins;
     size_t pin_count;
-    struct firn_version_source_refused refused;
+    struct fi_version_source_refused refused;
 };
 
 /* ---- bounds ---- */
 
 static int
-copy_bound(const firn_slice *bound, struct firn_buf *copy, firn_slice *slice,
-           const firn_slice **out, firn_error *err)
+copy_bound(const firn_slice *bound, struct fi_buf *copy, firn_slice *slice, const firn_slice **out,
+           firn_error *err)
 {
     DCHECK(copy->size == 0);
     if (bound == NULL) {
         return FIRN_OK;
     }
-    if (firn_buf_append_slice(copy, *bound) != FIRN_OK) {
-        return firn_error_no_memory(err, "the bounds of a cursor");
+    if (fi_buf_append_slice(copy, *bound) != FIRN_OK) {
+        return fi_error_no_memory(err, "the bounds of a cursor");
     }
-    *slice = firn_buf_slice(copy);
+    *slice = fi_buf_slice(copy);
     *out = slice;
     return FIRN_OK;
 }
 
 static int
-copy_bounds(struct firn_lsm_cursor *cursor, const struct firn_lsm_cursor_options *options,
+copy_bounds(struct fi_lsm_cursor *cursor, const struct fi_lsm_cursor_options *options,
             firn_error *err)
 {
     int rc =
@@ -89,26 +89,26 @@ copy_bounds(struct firn_lsm_cursor *cursor, const struct firn_lsm_cursor_options
 
 /* Whether the range deletes cover all versions in a run for the view. */
 static bool
-is_covered(void *ctx, const struct firn_run_file *file)
+is_covered(void *ctx, const struct fi_run_file *file)
 {
     enum { STRETCHES_MAX = 64 };
-    const struct firn_lsm_cursor *cursor = ctx;
+    const struct fi_lsm_cursor *cursor = ctx;
     firn_slice at = file->info.lower; /* the keys before it are covered */
     for (unsigned step = 0; step < STRETCHES_MAX; step++) {
-        struct firn_range_stretch stretch;
+        struct fi_range_stretch stretch;
         bool is_covered = false;
         for (size_t i = 0; i < cursor->range_set_count && !is_covered; i++) {
-            is_covered = firn_range_set_covered(cursor->ranges[i], at, cursor->view,
-                                                file->info.sequence_max, &stretch);
+            is_covered = fi_range_set_covered(cursor->ranges[i], at, cursor->view,
+                                              file->info.sequence_max, &stretch);
         }
         if (!is_covered) {
             return false;
         }
         DCHECK(stretch.sequence > file->info.sequence_max);
-        if (!stretch.has_upper || firn_slice_compare(stretch.upper, file->info.upper) >= 0) {
+        if (!stretch.has_upper || fi_slice_compare(stretch.upper, file->info.upper) >= 0) {
             return true;
         }
-        DCHECK(firn_slice_compare(at, stretch.upper) < 0);
+        DCHECK(fi_slice_compare(at, stretch.upper) < 0);
         at = stretch.upper;
     }
     return false;
@@ -117,34 +117,34 @@ is_covered(void *ctx, const struct firn_run_file *file)
 /* ---- sources ---- */
 
 static int
-add_memtables(struct firn_lsm_cursor *cursor, firn_error *err)
+add_memtables(struct fi_lsm_cursor *cursor, firn_error *err)
 {
-    const struct firn_lsm_state *state = cursor->state;
+    const struct fi_lsm_state *state = cursor->state;
     for (size_t i = 0; i < state->memtable_count; i++) {
-        struct firn_tree_memtable *memtable = state->memtables[i];
-        struct firn_merge_source *source;
+        struct fi_tree_memtable *memtable = state->memtables[i];
+        struct fi_merge_source *source;
         /* The active memtable takes writes beside the cursor. */
         uint64_t sequence_max =
             i == 0 ? UINT64_MAX
                    : atomic_load_explicit(&memtable->sequence_max, memory_order_relaxed);
-        int rc = firn_merge_source_create_memtable(memtable->table, sequence_max, &source, err);
+        int rc = fi_merge_source_create_memtable(memtable->table, sequence_max, &source, err);
         if (rc == FIRN_OK) {
-            rc = firn_merge_add(cursor->merge, source, err);
+            rc = fi_merge_add(cursor->merge, source, err);
         }
         if (rc != FIRN_OK) {
             return rc;
         }
-        cursor->ranges[cursor->range_set_count++] = firn_memtable_ranges(memtable->table);
+        cursor->ranges[cursor->range_set_count++] = fi_memtable_ranges(memtable->table);
     }
     return FIRN_OK;
 }
 
 /* A run with range deletes, which are needed from the beginning. */
 static int
-add_ranges(struct firn_lsm_cursor *cursor, struct firn_run_file *file, firn_error *err)
+add_ranges(struct fi_lsm_cursor *cursor, struct fi_run_file *file, firn_error *err)
 {
-    struct firn_run_file_handle *pin;
-    int rc = firn_run_file_pin(file, &pin, err);
+    struct fi_run_file_handle *pin;
+    int rc = fi_run_file_pin(file, &pin, err);
     if (rc == FIRN_CORRUPT) {
         cursor->refused.files[cursor->refused.count++] = file;
         return FIRN_OK;
@@ -157,75 +157,73 @@ add_ranges(struct firn_lsm_cursor *cursor, struct firn_run_file *file, firn_erro
 }
 
 static int
-add_runs(struct firn_lsm_cursor *cursor, unsigned level, size_t begin, size_t end, firn_error *err)
+add_runs(struct fi_lsm_cursor *cursor, unsigned level, size_t begin, size_t end, firn_error *err)
 {
     DCHECK(begin < end && end <= cursor->state->version->levels[level].count);
     const struct firn_version *version = cursor->state->version;
     for (size_t i = begin; i < end && version->levels[level].with_ranges > 0; i++) {
-        struct firn_run_file *file = firn_version_file(&version->levels[level], i);
+        struct fi_run_file *file = fi_version_file(&version->levels[level], i);
         if (file->info.range_count > 0) {
-            FIRN_TRY_RETURN(add_ranges(cursor, file, err));
+            FI_TRY_RETURN(add_ranges(cursor, file, err));
         }
     }
-    const struct firn_version_source_runs runs = {.version = version,
-                                                  .level = level,
-                                                  .begin = begin,
-                                                  .end = end,
-                                                  .only = cursor->only,
-                                                  .projection = cursor->projection};
-    struct firn_version_source *source = &cursor->sources[cursor->source_count++];
+    const struct fi_version_source_runs runs = {.version = version,
+                                                .level = level,
+                                                .begin = begin,
+                                                .end = end,
+                                                .only = cursor->only,
+                                                .projection = cursor->projection};
+    struct fi_version_source *source = &cursor->sources[cursor->source_count++];
     source->refused = &cursor->refused;
     source->is_unwanted = cursor->view != NULL ? is_covered : NULL;
     source->ctx = cursor;
-    return firn_version_source_add(source, &runs, cursor->merge, err);
+    return fi_version_source_add(source, &runs, cursor->merge, err);
 }
 
 static bool
-is_skipped(const struct firn_lsm_cursor *cursor, const struct firn_view *view,
-           struct firn_run_file *file)
+is_skipped(const struct fi_lsm_cursor *cursor, const struct fi_view *view, struct fi_run_file *file)
 {
     if (view != NULL) {
-        return firn_run_history_is_file_skipped(file, view);
+        return fi_run_history_is_file_skipped(file, view);
     }
     return cursor->only != NULL &&
-           !firn_view_sees_any(cursor->only, file->info.sequence_min, file->info.sequence_max);
+           !fi_view_sees_any(cursor->only, file->info.sequence_min, file->info.sequence_max);
 }
 
 static int
-add_history(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_error *err)
+add_history(struct fi_lsm_cursor *cursor, const struct fi_view *view, firn_error *err)
 {
     struct firn_version *version = cursor->state->version;
-    const struct firn_version_level *history = &version->levels[FIRN_VERSION_HISTORY];
-    if (view != NULL && firn_run_history_is_all_skipped(version, view)) {
+    const struct fi_version_level *history = &version->levels[FI_VERSION_HISTORY];
+    if (view != NULL && fi_run_history_is_all_skipped(version, view)) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < history->count; i++) {
-        if (firn_version_run_overlaps(&history->runs[i], cursor->lower_bound,
-                                      cursor->upper_bound) &&
-            !is_skipped(cursor, view, firn_version_file(history, i))) {
-            FIRN_TRY_RETURN(add_runs(cursor, FIRN_VERSION_HISTORY, i, i + 1, err));
+        if (fi_version_run_overlaps(&history->runs[i], cursor->lower_bound, cursor->upper_bound) &&
+            !is_skipped(cursor, view, fi_version_file(history, i))) {
+            FI_TRY_RETURN(add_runs(cursor, FI_VERSION_HISTORY, i, i + 1, err));
         }
     }
     return FIRN_OK;
 }
 
 static int
-add_version(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_error *err)
+add_version(struct fi_lsm_cursor *cursor, const struct fi_view *view, firn_error *err)
 {
     const struct firn_version *version = cursor->state->version;
     for (size_t i = 0; i < version->levels[0].count; i++) {
-        if (firn_version_run_overlaps(&version->levels[0].runs[i], cursor->lower_bound,
-                                      cursor->upper_bound)) {
-            FIRN_TRY_RETURN(add_runs(cursor, 0, i, i + 1, err));
+        if (fi_version_run_overlaps(&version->levels[0].runs[i], cursor->lower_bound,
+                                    cursor->upper_bound)) {
+            FI_TRY_RETURN(add_runs(cursor, 0, i, i + 1, err));
         }
     }
-    for (unsigned level = 1; level < FIRN_VERSION_LEVELS; level++) {
+    for (unsigned level = 1; level < FI_VERSION_LEVELS; level++) {
         size_t begin;
         size_t end;
-        firn_version_overlap(&version->levels[level], cursor->lower_bound, cursor->upper_bound,
-                             &begin, &end);
+        fi_version_overlap(&version->levels[level], cursor->lower_bound, cursor->upper_bound,
+                           &begin, &end);
         if (begin < end) {
-            FIRN_TRY_RETURN(add_runs(cursor, level, begin, end, err));
+            FI_TRY_RETURN(add_runs(cursor, level, begin, end, err));
         }
     }
     return add_history(cursor, view, err);
@@ -236,24 +234,24 @@ static size_t
 count_with_ranges(const struct firn_version *version)
 {
     size_t count = 0;
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         count += version->levels[number].with_ranges;
     }
     return count;
 }
 
 /* A cursor and its arrays, long enough for all sources of the state, in one piece of memory. */
-static struct firn_lsm_cursor *
-allocate(const struct firn_lsm_state *state)
+static struct fi_lsm_cursor *
+allocate(const struct fi_lsm_state *state)
 {
     /* Runs and memtables are in memory themselves, so this does not overflow. */
-    const struct firn_version_level *levels = state->version->levels;
-    size_t sources = levels[0].count + FIRN_VERSION_LEVELS + levels[FIRN_VERSION_HISTORY].count;
+    const struct fi_version_level *levels = state->version->levels;
+    size_t sources = levels[0].count + FI_VERSION_LEVELS + levels[FI_VERSION_HISTORY].count;
     size_t with_ranges = count_with_ranges(state->version);
     size_t sets = state->memtable_count + with_ranges;
     size_t pointers = sets + 2 * with_ranges;
-    struct firn_lsm_cursor *cursor = firn_alloc_zeroed(
-        sizeof *cursor + sources * sizeof(struct firn_version_source) + pointers * sizeof(void *));
+    struct fi_lsm_cursor *cursor = fi_alloc_zeroed(
+        sizeof *cursor + sources * sizeof(struct fi_version_source) + pointers * sizeof(void *));
     if (cursor != NULL) {
         cursor->sources = (void *)(cursor + 1);
         cursor->ranges = (void *)(cursor->sources + sources);
@@ -264,194 +262,192 @@ allocate(const struct firn_lsm_state *state)
 }
 
 static int
-make_resolve(struct firn_lsm_cursor *cursor, const struct firn_lsm_cursor_options *given,
-             struct firn_os *os, firn_error *err)
+make_resolve(struct fi_lsm_cursor *cursor, const struct fi_lsm_cursor_options *given,
+             struct fi_os *os, firn_error *err)
 {
-    struct firn_merge_resolve_options options = {
+    struct fi_merge_resolve_options options = {
         .merge = cursor->merge,
         .ranges = cursor->ranges,
         .range_set_count = cursor->range_set_count,
         .view = given->view,
-        .time_ms = given->time_ms == FIRN_LSM_TIME_NOW ? (uint64_t)(firn_os_now_ns(os) / 1000000)
-                                                       : given->time_ms,
+        .time_ms = given->time_ms == FI_LSM_TIME_NOW ? (uint64_t)(fi_os_now_ns(os) / 1000000)
+                                                     : given->time_ms,
         .lower = cursor->lower_bound,
         .upper = cursor->upper_bound,
         .keys_only = given->keys_only,
     };
-    return firn_merge_resolve_create(&options, &cursor->resolve, err);
+    return fi_merge_resolve_create(&options, &cursor->resolve, err);
 }
 
 /* ---- life ---- */
 
 int
-firn_lsm_cursor_create(struct firn_lsm_tree *tree, const struct firn_lsm_cursor_options *options,
-                       struct firn_lsm_cursor **out, firn_error *err)
+fi_lsm_cursor_create(struct fi_lsm_tree *tree, const struct fi_lsm_cursor_options *options,
+                     struct fi_lsm_cursor **out, firn_error *err)
 {
-    return firn_lsm_cursor_create_in(firn_lsm_state_of(tree), tree->lsm->os, options, out, err);
+    return fi_lsm_cursor_create_in(fi_lsm_state_of(tree), tree->lsm->os, options, out, err);
 }
 
 int
-firn_lsm_cursor_create_in(struct firn_lsm_state *state, struct firn_os *os,
-                          const struct firn_lsm_cursor_options *options,
-                          struct firn_lsm_cursor **out, firn_error *err)
+fi_lsm_cursor_create_in(struct fi_lsm_state *state, struct fi_os *os,
+                        const struct fi_lsm_cursor_options *options, struct fi_lsm_cursor **out,
+                        firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_lsm_cursor *cursor = allocate(state);
+    struct fi_lsm_cursor *cursor = allocate(state);
     *out = NULL;
     if (cursor == NULL) {
-        firn_lsm_state_unref(state);
-        return firn_error_no_memory(err, "a cursor");
+        fi_lsm_state_unref(state);
+        return fi_error_no_memory(err, "a cursor");
     }
     cursor->state = state;
     cursor->view = options->view;
     cursor->only = options->only;
     cursor->projection = options->projection;
-    FIRN_TRY(copy_bounds(cursor, options, err));
-    FIRN_TRY(firn_merge_create(&cursor->merge, err));
-    FIRN_TRY(add_memtables(cursor, err));
-    FIRN_TRY(add_version(cursor, options->view, err));
+    FI_TRY(copy_bounds(cursor, options, err));
+    FI_TRY(fi_merge_create(&cursor->merge, err));
+    FI_TRY(add_memtables(cursor, err));
+    FI_TRY(add_version(cursor, options->view, err));
     /* allocate() made room for so many. */
     CHECK(cursor->range_set_count + cursor->refused.count <=
           state->memtable_count + count_with_ranges(state->version));
     DCHECK(cursor->source_count <= state->version->run_count);
     if (options->view != NULL) {
-        FIRN_TRY(make_resolve(cursor, options, os, err));
+        FI_TRY(make_resolve(cursor, options, os, err));
     }
     *out = cursor;
     cursor = NULL;
 out:
-    firn_lsm_cursor_destroy(cursor);
+    fi_lsm_cursor_destroy(cursor);
     return rc;
 }
 
 void
-firn_lsm_cursor_destroy(struct firn_lsm_cursor *cursor)
+fi_lsm_cursor_destroy(struct fi_lsm_cursor *cursor)
 {
     if (cursor == NULL) {
         return;
     }
-    firn_merge_resolve_destroy(cursor->resolve);
-    firn_merge_destroy(cursor->merge);
+    fi_merge_resolve_destroy(cursor->resolve);
+    fi_merge_destroy(cursor->merge);
     for (size_t i = 0; i < cursor->pin_count; i++) {
-        firn_run_file_unpin(cursor->pins[i]);
+        fi_run_file_unpin(cursor->pins[i]);
     }
-    firn_lsm_state_unref(cursor->state);
-    firn_buf_deinit(&cursor->lower);
-    firn_buf_deinit(&cursor->upper);
-    firn_free(cursor);
+    fi_lsm_state_unref(cursor->state);
+    fi_buf_deinit(&cursor->lower);
+    fi_buf_deinit(&cursor->upper);
+    fi_free(cursor);
 }
 
 /* ---- moves ---- */
 
 static int
-show(struct firn_lsm_cursor *cursor, int rc)
+show(struct fi_lsm_cursor *cursor, int rc)
 {
-    cursor->entry = rc == FIRN_OK ? firn_merge_resolve_entry(cursor->resolve) : NULL;
+    cursor->entry = rc == FIRN_OK ? fi_merge_resolve_entry(cursor->resolve) : NULL;
     return rc;
 }
 
 /* The same for a cursor over all versions. */
 static int
-show_version(struct firn_lsm_cursor *cursor, int rc)
+show_version(struct fi_lsm_cursor *cursor, int rc)
 {
-    const struct firn_entry *entry = rc == FIRN_OK ? firn_merge_entry(cursor->merge) : NULL;
+    const struct fi_entry *entry = rc == FIRN_OK ? fi_merge_entry(cursor->merge) : NULL;
     bool is_inside = entry != NULL && (cursor->upper_bound == NULL ||
-                                       firn_slice_compare(entry->key, *cursor->upper_bound) < 0);
+                                       fi_slice_compare(entry->key, *cursor->upper_bound) < 0);
     cursor->entry = is_inside ? entry : NULL;
     return rc;
 }
 
 static int
-first_version(struct firn_lsm_cursor *cursor, firn_error *err)
+first_version(struct fi_lsm_cursor *cursor, firn_error *err)
 {
-    return show_version(
-        cursor, cursor->lower_bound == NULL
-                    ? firn_merge_first(cursor->merge, err)
-                    : firn_merge_seek(cursor->merge, *cursor->lower_bound, UINT64_MAX, err));
+    return show_version(cursor,
+                        cursor->lower_bound == NULL
+                            ? fi_merge_first(cursor->merge, err)
+                            : fi_merge_seek(cursor->merge, *cursor->lower_bound, UINT64_MAX, err));
 }
 
 static int
-seek_version(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
+seek_version(struct fi_lsm_cursor *cursor, firn_slice key, firn_error *err)
 {
-    if (cursor->lower_bound != NULL && firn_slice_compare(key, *cursor->lower_bound) < 0) {
+    if (cursor->lower_bound != NULL && fi_slice_compare(key, *cursor->lower_bound) < 0) {
         key = *cursor->lower_bound;
     }
-    return show_version(cursor, firn_merge_seek(cursor->merge, key, UINT64_MAX, err));
+    return show_version(cursor, fi_merge_seek(cursor->merge, key, UINT64_MAX, err));
 }
 
 int
-firn_lsm_cursor_first(struct firn_lsm_cursor *cursor, firn_error *err)
+fi_lsm_cursor_first(struct fi_lsm_cursor *cursor, firn_error *err)
 {
-    return cursor->resolve != NULL ? show(cursor, firn_merge_resolve_first(cursor->resolve, err))
+    return cursor->resolve != NULL ? show(cursor, fi_merge_resolve_first(cursor->resolve, err))
                                    : first_version(cursor, err);
 }
 
 int
-firn_lsm_cursor_last(struct firn_lsm_cursor *cursor, firn_error *err)
+fi_lsm_cursor_last(struct fi_lsm_cursor *cursor, firn_error *err)
 {
     DCHECK(cursor->resolve != NULL);
-    return show(cursor, firn_merge_resolve_last(cursor->resolve, err));
+    return show(cursor, fi_merge_resolve_last(cursor->resolve, err));
 }
 
 int
-firn_lsm_cursor_seek(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
+fi_lsm_cursor_seek(struct fi_lsm_cursor *cursor, firn_slice key, firn_error *err)
 {
-    return cursor->resolve != NULL
-               ? show(cursor, firn_merge_resolve_seek(cursor->resolve, key, err))
-               : seek_version(cursor, key, err);
+    return cursor->resolve != NULL ? show(cursor, fi_merge_resolve_seek(cursor->resolve, key, err))
+                                   : seek_version(cursor, key, err);
 }
 
 int
-firn_lsm_cursor_seek_before(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
+fi_lsm_cursor_seek_before(struct fi_lsm_cursor *cursor, firn_slice key, firn_error *err)
 {
     DCHECK(cursor->resolve != NULL);
-    return show(cursor, firn_merge_resolve_seek_before(cursor->resolve, key, err));
+    return show(cursor, fi_merge_resolve_seek_before(cursor->resolve, key, err));
 }
 
 int
-firn_lsm_cursor_next(struct firn_lsm_cursor *cursor, firn_error *err)
+fi_lsm_cursor_next(struct fi_lsm_cursor *cursor, firn_error *err)
 {
     DCHECK(cursor->entry != NULL);
-    return cursor->resolve != NULL ? show(cursor, firn_merge_resolve_next(cursor->resolve, err))
-                                   : show_version(cursor, firn_merge_next(cursor->merge, err));
+    return cursor->resolve != NULL ? show(cursor, fi_merge_resolve_next(cursor->resolve, err))
+                                   : show_version(cursor, fi_merge_next(cursor->merge, err));
 }
 
 int
-firn_lsm_cursor_prev(struct firn_lsm_cursor *cursor, firn_error *err)
+fi_lsm_cursor_prev(struct fi_lsm_cursor *cursor, firn_error *err)
 {
     DCHECK(cursor->resolve != NULL && cursor->entry != NULL);
-    return show(cursor, firn_merge_resolve_prev(cursor->resolve, err));
+    return show(cursor, fi_merge_resolve_prev(cursor->resolve, err));
 }
 
 bool
-firn_lsm_cursor_valid(const struct firn_lsm_cursor *cursor)
+fi_lsm_cursor_valid(const struct fi_lsm_cursor *cursor)
 {
     return cursor->entry != NULL;
 }
 
-const struct firn_entry *
-firn_lsm_cursor_entry(const struct firn_lsm_cursor *cursor)
+const struct fi_entry *
+fi_lsm_cursor_entry(const struct fi_lsm_cursor *cursor)
 {
     return cursor->entry;
 }
 
 int
-firn_lsm_cursor_read_value(const struct firn_lsm_cursor *cursor, struct firn_buf *out,
-                           firn_error *err)
+fi_lsm_cursor_read_value(const struct fi_lsm_cursor *cursor, struct fi_buf *out, firn_error *err)
 {
     DCHECK(cursor->entry != NULL && cursor->resolve == NULL);
-    const struct firn_entry *entry = cursor->entry;
+    const struct fi_entry *entry = cursor->entry;
     firn_slice value = entry->value;
-    size_t here = entry->values == NULL ? value.size : firn_entry_head_size(entry->kind);
-    if (firn_buf_assign(out, firn_bytes(value.data, here)) != FIRN_OK) {
-        return firn_error_no_memory(err, "a value");
+    size_t here = entry->values == NULL ? value.size : fi_entry_head_size(entry->kind);
+    if (fi_buf_assign(out, firn_bytes(value.data, here)) != FIRN_OK) {
+        return fi_error_no_memory(err, "a value");
     }
     return entry->values == NULL ? FIRN_OK
-                                 : firn_value_cell_resolve(entry, FIRN_BLOCK_CACHE_SCAN, out, err);
+                                 : fi_value_cell_resolve(entry, FI_BLOCK_CACHE_SCAN, out, err);
 }
 
 uint64_t
-firn_lsm_cursor_expires_ms(const struct firn_lsm_cursor *cursor)
+fi_lsm_cursor_expires_ms(const struct fi_lsm_cursor *cursor)
 {
-    return cursor->entry == NULL ? 0 : firn_merge_resolve_expires_ms(cursor->resolve);
+    return cursor->entry == NULL ? 0 : fi_merge_resolve_expires_ms(cursor->resolve);
 }

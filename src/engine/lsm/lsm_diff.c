@@ -39,23 +39,23 @@ struct stretch {
 };
 
 struct side {
-    struct firn_lsm_cursor *cursor; /* NULL: there is nothing */
+    struct fi_lsm_cursor *cursor; /* NULL: there is nothing */
     bool is_placed;
 };
 
-struct firn_lsm_diff {
+struct fi_lsm_diff {
     struct side before;
     struct side after;
-    const struct firn_step *step;
-    struct firn_lsm_cursor *changes; /* over versions in the set; NULL between two trees */
-    struct firn_view set;
-    struct firn_view_interval *intervals;
+    const struct fi_step *step;
+    struct fi_lsm_cursor *changes; /* over versions in the set; NULL between two trees */
+    struct fi_view set;
+    struct fi_view_interval *intervals;
     /* From range deletes; the bounds are borrowed from the pins and the state. */
-    struct firn_buf stretches; /* of struct stretch, ascending, apart */
+    struct fi_buf stretches; /* of struct stretch, ascending, apart */
     size_t next_stretch;
-    struct firn_lsm_state *state;
-    struct firn_buf pins; /* of struct firn_run_file_handle * */
-    struct firn_buf from;
+    struct fi_lsm_state *state;
+    struct fi_buf pins; /* of struct fi_run_file_handle * */
+    struct fi_buf from;
 };
 
 /* ---- the set ---- */
@@ -76,10 +76,10 @@ compare_ends(const void *a, const void *b)
 }
 
 static void
-add_ends(const struct firn_view *view, struct ends *ends)
+add_ends(const struct fi_view *view, struct ends *ends)
 {
     for (size_t i = 0; i < view->count; i++) {
-        struct firn_view_interval interval = firn_view_at(view, i);
+        struct fi_view_interval interval = fi_view_at(view, i);
         ends->at[ends->count++] = interval.first;
         if (interval.last < UINT64_MAX) {
             ends->at[ends->count++] = interval.last + 1;
@@ -89,87 +89,86 @@ add_ends(const struct firn_view *view, struct ends *ends)
 
 /* Extends the previous interval if the two are adjacent. */
 static void
-add_interval(struct firn_lsm_diff *diff, uint64_t first, uint64_t last)
+add_interval(struct fi_lsm_diff *diff, uint64_t first, uint64_t last)
 {
-    struct firn_view_interval *before =
+    struct fi_view_interval *before =
         diff->set.count > 0 ? &diff->intervals[diff->set.count - 1] : NULL;
     DCHECK(first <= last && (before == NULL || before->last < first));
     if (before != NULL && before->last + 1 == first) {
         before->last = last;
     } else {
-        diff->intervals[diff->set.count++] = (struct firn_view_interval){first, last};
+        diff->intervals[diff->set.count++] = (struct fi_view_interval){first, last};
     }
 }
 
 static int
-make_set(struct firn_lsm_diff *diff, const struct firn_view *before, const struct firn_view *after,
+make_set(struct fi_lsm_diff *diff, const struct fi_view *before, const struct fi_view *after,
          firn_error *err)
 {
     size_t room = 2 * (before->count + after->count);
-    struct ends ends = {.at = firn_alloc_array(room, sizeof *ends.at)};
-    diff->intervals = firn_alloc_array(room, sizeof *diff->intervals);
+    struct ends ends = {.at = fi_alloc_array(room, sizeof *ends.at)};
+    diff->intervals = fi_alloc_array(room, sizeof *diff->intervals);
     if (ends.at == NULL || diff->intervals == NULL) {
-        firn_free(ends.at);
-        return firn_error_no_memory(err, "a comparison");
+        fi_free(ends.at);
+        return fi_error_no_memory(err, "a comparison");
     }
     add_ends(before, &ends);
     add_ends(after, &ends);
     CHECK(ends.count <= room);
-    firn_sort(ends.at, ends.count, sizeof *ends.at, compare_ends);
+    fi_sort(ends.at, ends.count, sizeof *ends.at, compare_ends);
     for (size_t i = 0; i < ends.count; i++) {
         uint64_t first = ends.at[i];
         uint64_t last = i + 1 < ends.count ? ends.at[i + 1] - 1 : UINT64_MAX;
-        if (first <= last && firn_view_sees(before, first) != firn_view_sees(after, first)) {
+        if (first <= last && fi_view_sees(before, first) != fi_view_sees(after, first)) {
             add_interval(diff, first, last);
         }
     }
     CHECK(diff->set.count <= room);
     diff->set.intervals = diff->intervals;
-    firn_free(ends.at);
+    fi_free(ends.at);
     return FIRN_OK;
 }
 
 /* ---- range deletes ---- */
 
 static int
-keep_range(void *ctx, const struct firn_range *range, firn_error *err)
+keep_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
-    struct firn_lsm_diff *diff = ctx;
+    struct fi_lsm_diff *diff = ctx;
     const struct stretch stretch = {range->lower, range->upper, true};
-    if (!firn_view_sees(&diff->set, range->sequence)) {
+    if (!fi_view_sees(&diff->set, range->sequence)) {
         return FIRN_OK;
     }
-    return firn_buf_append(&diff->stretches, &stretch, sizeof stretch) == FIRN_OK
+    return fi_buf_append(&diff->stretches, &stretch, sizeof stretch) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a comparison");
+               : fi_error_no_memory(err, "a comparison");
 }
 
 static int
-keep_ranges_of_run(struct firn_lsm_diff *diff, struct firn_run_file *file, firn_error *err)
+keep_ranges_of_run(struct fi_lsm_diff *diff, struct fi_run_file *file, firn_error *err)
 {
-    struct firn_run_file_handle *pin;
-    const struct firn_manifest_run *info = &file->info;
+    struct fi_run_file_handle *pin;
+    const struct fi_manifest_run *info = &file->info;
     if (info->range_count == 0 ||
-        !firn_view_sees_any(&diff->set, info->sequence_min, info->sequence_max)) {
+        !fi_view_sees_any(&diff->set, info->sequence_min, info->sequence_max)) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_run_file_pin(file, &pin, err));
-    if (firn_buf_append(&diff->pins, &pin, sizeof(struct firn_run_file_handle *)) != FIRN_OK) {
-        firn_run_file_unpin(pin);
-        return firn_error_no_memory(err, "a comparison");
+    FI_TRY_RETURN(fi_run_file_pin(file, &pin, err));
+    if (fi_buf_append(&diff->pins, &pin, sizeof(struct fi_run_file_handle *)) != FIRN_OK) {
+        fi_run_file_unpin(pin);
+        return fi_error_no_memory(err, "a comparison");
     }
-    return firn_range_set_visit(pin->run->kind->ranges(pin->run), NULL, NULL, keep_range, diff,
-                                err);
+    return fi_range_set_visit(pin->run->kind->ranges(pin->run), NULL, NULL, keep_range, diff, err);
 }
 
 static size_t
-stretch_count(const struct firn_lsm_diff *diff)
+stretch_count(const struct fi_lsm_diff *diff)
 {
     return diff->stretches.size / sizeof(struct stretch);
 }
 
 static struct stretch *
-stretch_at(const struct firn_lsm_diff *diff, size_t i)
+stretch_at(const struct fi_lsm_diff *diff, size_t i)
 {
     DCHECK(i < stretch_count(diff));
     return (struct stretch *)(void *)diff->stretches.data + i;
@@ -178,22 +177,21 @@ stretch_at(const struct firn_lsm_diff *diff, size_t i)
 static int
 compare_stretches(const void *a, const void *b)
 {
-    return firn_slice_compare(((const struct stretch *)a)->lower,
-                              ((const struct stretch *)b)->lower);
+    return fi_slice_compare(((const struct stretch *)a)->lower, ((const struct stretch *)b)->lower);
 }
 
 /* Joins stretches that touch. */
 static void
-join_stretches(struct firn_lsm_diff *diff)
+join_stretches(struct fi_lsm_diff *diff)
 {
     size_t kept = 0;
-    firn_sort(diff->stretches.data, stretch_count(diff), sizeof(struct stretch), compare_stretches);
+    fi_sort(diff->stretches.data, stretch_count(diff), sizeof(struct stretch), compare_stretches);
     for (size_t i = 0; i < stretch_count(diff); i++) {
         struct stretch stretch = *stretch_at(diff, i);
         struct stretch *before = kept > 0 ? stretch_at(diff, kept - 1) : NULL;
-        if (before == NULL || firn_slice_compare(before->upper, stretch.lower) < 0) {
+        if (before == NULL || fi_slice_compare(before->upper, stretch.lower) < 0) {
             *stretch_at(diff, kept++) = stretch;
-        } else if (firn_slice_compare(before->upper, stretch.upper) < 0) {
+        } else if (fi_slice_compare(before->upper, stretch.upper) < 0) {
             before->upper = stretch.upper;
         }
     }
@@ -201,17 +199,17 @@ join_stretches(struct firn_lsm_diff *diff)
 }
 
 static int
-find_stretches(struct firn_lsm_diff *diff, firn_error *err)
+find_stretches(struct fi_lsm_diff *diff, firn_error *err)
 {
-    const struct firn_lsm_state *state = diff->state;
+    const struct fi_lsm_state *state = diff->state;
     for (size_t i = 0; i < state->memtable_count; i++) {
-        FIRN_TRY_RETURN(firn_range_set_visit(firn_memtable_ranges(state->memtables[i]->table), NULL,
-                                             NULL, keep_range, diff, err));
+        FI_TRY_RETURN(fi_range_set_visit(fi_memtable_ranges(state->memtables[i]->table), NULL, NULL,
+                                         keep_range, diff, err));
     }
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
-        const struct firn_version_level *level = &state->version->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
+        const struct fi_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            FIRN_TRY_RETURN(keep_ranges_of_run(diff, firn_version_file(level, i), err));
+            FI_TRY_RETURN(keep_ranges_of_run(diff, fi_version_file(level, i), err));
         }
     }
     join_stretches(diff);
@@ -221,94 +219,91 @@ find_stretches(struct firn_lsm_diff *diff, firn_error *err)
 /* ---- creation ---- */
 
 static int
-open_side(const struct firn_lsm_diff_side *options, struct side *side, firn_error *err)
+open_side(const struct fi_lsm_diff_side *options, struct side *side, firn_error *err)
 {
-    const struct firn_lsm_cursor_options cursor = {.view = options->view,
-                                                   .time_ms = options->time_ms};
-    return options->tree == NULL
-               ? FIRN_OK
-               : firn_lsm_cursor_create(options->tree, &cursor, &side->cursor, err);
+    const struct fi_lsm_cursor_options cursor = {.view = options->view,
+                                                 .time_ms = options->time_ms};
+    return options->tree == NULL ? FIRN_OK
+                                 : fi_lsm_cursor_create(options->tree, &cursor, &side->cursor, err);
 }
 
 static int
-open_same(struct firn_lsm_diff *diff, const struct firn_lsm_diff_side *before,
-          const struct firn_lsm_diff_side *after, firn_error *err)
+open_same(struct fi_lsm_diff *diff, const struct fi_lsm_diff_side *before,
+          const struct fi_lsm_diff_side *after, firn_error *err)
 {
     DCHECK(before->tree == after->tree && before->time_ms == after->time_ms);
-    FIRN_TRY_RETURN(make_set(diff, before->view, after->view, err));
-    diff->state = firn_lsm_state_of(before->tree);
-    FIRN_TRY_RETURN(find_stretches(diff, err));
-    const struct firn_lsm_cursor_options options = {.only = &diff->set};
-    FIRN_TRY_RETURN(firn_lsm_cursor_create(before->tree, &options, &diff->changes, err));
-    return firn_lsm_cursor_first(diff->changes, err);
+    FI_TRY_RETURN(make_set(diff, before->view, after->view, err));
+    diff->state = fi_lsm_state_of(before->tree);
+    FI_TRY_RETURN(find_stretches(diff, err));
+    const struct fi_lsm_cursor_options options = {.only = &diff->set};
+    FI_TRY_RETURN(fi_lsm_cursor_create(before->tree, &options, &diff->changes, err));
+    return fi_lsm_cursor_first(diff->changes, err);
 }
 
 static int
-open_different(struct firn_lsm_diff *diff, firn_error *err)
+open_different(struct fi_lsm_diff *diff, firn_error *err)
 {
     static const struct stretch everything = {.has_upper = false};
-    return firn_buf_append(&diff->stretches, &everything, sizeof everything) == FIRN_OK
+    return fi_buf_append(&diff->stretches, &everything, sizeof everything) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a comparison");
+               : fi_error_no_memory(err, "a comparison");
 }
 
 int
-firn_lsm_diff_create(const struct firn_lsm_diff_side *before,
-                     const struct firn_lsm_diff_side *after, const struct firn_step *step,
-                     struct firn_lsm_diff **out, firn_error *err)
+fi_lsm_diff_create(const struct fi_lsm_diff_side *before, const struct fi_lsm_diff_side *after,
+                   const struct fi_step *step, struct fi_lsm_diff **out, firn_error *err)
 {
     int rc;
-    struct firn_lsm_diff *diff = firn_alloc_zeroed(sizeof *diff);
+    struct fi_lsm_diff *diff = fi_alloc_zeroed(sizeof *diff);
     *out = NULL;
     if (diff == NULL) {
-        return firn_error_no_memory(err, "a comparison");
+        return fi_error_no_memory(err, "a comparison");
     }
     diff->step = step;
-    FIRN_TRY(open_side(before, &diff->before, err));
-    FIRN_TRY(open_side(after, &diff->after, err));
-    FIRN_TRY(before->tree == after->tree && before->tree != NULL
-                 ? open_same(diff, before, after, err)
-                 : open_different(diff, err));
+    FI_TRY(open_side(before, &diff->before, err));
+    FI_TRY(open_side(after, &diff->after, err));
+    FI_TRY(before->tree == after->tree && before->tree != NULL ? open_same(diff, before, after, err)
+                                                               : open_different(diff, err));
     *out = diff;
     diff = NULL;
 out:
-    firn_lsm_diff_destroy(diff);
+    fi_lsm_diff_destroy(diff);
     return rc;
 }
 
 void
-firn_lsm_diff_destroy(struct firn_lsm_diff *diff)
+fi_lsm_diff_destroy(struct fi_lsm_diff *diff)
 {
     if (diff == NULL) {
         return;
     }
-    firn_lsm_cursor_destroy(diff->before.cursor);
-    firn_lsm_cursor_destroy(diff->after.cursor);
-    firn_lsm_cursor_destroy(diff->changes);
-    for (size_t i = 0; i < diff->pins.size / sizeof(struct firn_run_file_handle *); i++) {
-        firn_run_file_unpin(((struct firn_run_file_handle **)(void *)diff->pins.data)[i]);
+    fi_lsm_cursor_destroy(diff->before.cursor);
+    fi_lsm_cursor_destroy(diff->after.cursor);
+    fi_lsm_cursor_destroy(diff->changes);
+    for (size_t i = 0; i < diff->pins.size / sizeof(struct fi_run_file_handle *); i++) {
+        fi_run_file_unpin(((struct fi_run_file_handle **)(void *)diff->pins.data)[i]);
     }
-    firn_lsm_state_unref(diff->state);
-    firn_buf_deinit(&diff->pins);
-    firn_buf_deinit(&diff->stretches);
-    firn_buf_deinit(&diff->from);
-    firn_free(diff->intervals);
-    firn_free(diff);
+    fi_lsm_state_unref(diff->state);
+    fi_buf_deinit(&diff->pins);
+    fi_buf_deinit(&diff->stretches);
+    fi_buf_deinit(&diff->from);
+    fi_free(diff->intervals);
+    fi_free(diff);
 }
 
 /* ---- walking ---- */
 
-static const struct firn_entry *
+static const struct fi_entry *
 entry_of(const struct side *side)
 {
-    bool is_valid = side->cursor != NULL && side->is_placed && firn_lsm_cursor_valid(side->cursor);
-    return is_valid ? firn_lsm_cursor_entry(side->cursor) : NULL;
+    bool is_valid = side->cursor != NULL && side->is_placed && fi_lsm_cursor_valid(side->cursor);
+    return is_valid ? fi_lsm_cursor_entry(side->cursor) : NULL;
 }
 
 static bool
-is_below(const struct firn_entry *entry, firn_slice key)
+is_below(const struct fi_entry *entry, firn_slice key)
 {
-    return entry != NULL && firn_slice_compare(entry->key, key) < 0;
+    return entry != NULL && fi_slice_compare(entry->key, key) < 0;
 }
 
 /* To the first key of the side that is not below key. */
@@ -320,10 +315,10 @@ advance(struct side *side, firn_slice key, firn_error *err)
         return FIRN_OK;
     }
     for (unsigned i = 0; i < STEPS_MAX && rc == FIRN_OK && is_below(entry_of(side), key); i++) {
-        rc = firn_lsm_cursor_next(side->cursor, err);
+        rc = fi_lsm_cursor_next(side->cursor, err);
     }
     if (rc == FIRN_OK && (!side->is_placed || is_below(entry_of(side), key))) {
-        rc = firn_lsm_cursor_seek(side->cursor, key, err);
+        rc = fi_lsm_cursor_seek(side->cursor, key, err);
         side->is_placed = rc == FIRN_OK;
     }
     return rc;
@@ -331,28 +326,28 @@ advance(struct side *side, firn_slice key, firn_error *err)
 
 /* Everything up to key, key included, has been dealt with. */
 static int
-pass(struct firn_lsm_diff *diff, firn_slice key, firn_error *err)
+pass(struct fi_lsm_diff *diff, firn_slice key, firn_error *err)
 {
-    int rc = firn_buf_assign(&diff->from, key);
+    int rc = fi_buf_assign(&diff->from, key);
     if (rc == FIRN_OK) {
-        rc = firn_buf_append_u8(&diff->from, 0);
+        rc = fi_buf_append_u8(&diff->from, 0);
     }
-    return rc == FIRN_OK ? rc : firn_error_no_memory(err, "a comparison");
+    return rc == FIRN_OK ? rc : fi_error_no_memory(err, "a comparison");
 }
 
 static bool
-is_at(const struct firn_entry *entry, firn_slice key)
+is_at(const struct fi_entry *entry, firn_slice key)
 {
-    return entry != NULL && firn_slice_equal(entry->key, key);
+    return entry != NULL && fi_slice_equal(entry->key, key);
 }
 
 /* Whether the sides, which are at or after key, differ in it. */
 static bool
-compare(const struct firn_lsm_diff *diff, firn_slice key, struct firn_lsm_difference *out)
+compare(const struct fi_lsm_diff *diff, firn_slice key, struct fi_lsm_difference *out)
 {
-    const struct firn_entry *before = entry_of(&diff->before);
-    const struct firn_entry *after = entry_of(&diff->after);
-    *out = (struct firn_lsm_difference){
+    const struct fi_entry *before = entry_of(&diff->before);
+    const struct fi_entry *after = entry_of(&diff->after);
+    *out = (struct fi_lsm_difference){
         .key = key, .is_before = is_at(before, key), .is_after = is_at(after, key)};
     if (out->is_before) {
         out->before = before->value;
@@ -361,15 +356,15 @@ compare(const struct firn_lsm_diff *diff, firn_slice key, struct firn_lsm_differ
         out->after = after->value;
     }
     return out->is_before != out->is_after ||
-           (out->is_before && !firn_slice_equal(out->before, out->after));
+           (out->is_before && !fi_slice_equal(out->before, out->after));
 }
 
 /* The smaller of the two sides' keys; false if both are at their end. */
 static bool
-smaller_key(const struct firn_lsm_diff *diff, firn_slice *out)
+smaller_key(const struct fi_lsm_diff *diff, firn_slice *out)
 {
-    const struct firn_entry *before = entry_of(&diff->before);
-    const struct firn_entry *after = entry_of(&diff->after);
+    const struct fi_entry *before = entry_of(&diff->before);
+    const struct fi_entry *after = entry_of(&diff->after);
     if (before == NULL && after == NULL) {
         return false;
     }
@@ -380,30 +375,30 @@ smaller_key(const struct firn_lsm_diff *diff, firn_slice *out)
 
 /* The version in the set at or after `from`; NULL if there is none. */
 static int
-find_change(struct firn_lsm_diff *diff, const struct firn_entry **out, firn_error *err)
+find_change(struct fi_lsm_diff *diff, const struct fi_entry **out, firn_error *err)
 {
-    const firn_slice from = firn_buf_slice(&diff->from);
+    const firn_slice from = fi_buf_slice(&diff->from);
     int rc = FIRN_OK;
     *out = NULL;
-    while (rc == FIRN_OK && diff->changes != NULL && firn_lsm_cursor_valid(diff->changes)) {
-        const struct firn_entry *entry = firn_lsm_cursor_entry(diff->changes);
-        if (!is_below(entry, from) && firn_view_sees(&diff->set, entry->sequence)) {
+    while (rc == FIRN_OK && diff->changes != NULL && fi_lsm_cursor_valid(diff->changes)) {
+        const struct fi_entry *entry = fi_lsm_cursor_entry(diff->changes);
+        if (!is_below(entry, from) && fi_view_sees(&diff->set, entry->sequence)) {
             *out = entry;
             break;
         }
-        rc = firn_lsm_cursor_next(diff->changes, err);
+        rc = fi_lsm_cursor_next(diff->changes, err);
     }
     return rc;
 }
 
 /* The stretch that ends after `from`; NULL if there is none. */
 static const struct stretch *
-find_stretch(struct firn_lsm_diff *diff)
+find_stretch(struct fi_lsm_diff *diff)
 {
-    const firn_slice from = firn_buf_slice(&diff->from);
+    const firn_slice from = fi_buf_slice(&diff->from);
     while (diff->next_stretch < stretch_count(diff)) {
         const struct stretch *stretch = stretch_at(diff, diff->next_stretch);
-        if (!stretch->has_upper || firn_slice_compare(from, stretch->upper) < 0) {
+        if (!stretch->has_upper || fi_slice_compare(from, stretch->upper) < 0) {
             return stretch;
         }
         diff->next_stretch++;
@@ -413,26 +408,26 @@ find_stretch(struct firn_lsm_diff *diff)
 
 /* Looks for a difference in a stretch, from `from` on; without one, moves `from` past it. */
 static int
-look_in_stretch(struct firn_lsm_diff *diff, const struct stretch *stretch,
-                struct firn_lsm_difference *out, bool *out_found, firn_error *err)
+look_in_stretch(struct fi_lsm_diff *diff, const struct stretch *stretch,
+                struct fi_lsm_difference *out, bool *out_found, firn_error *err)
 {
     DCHECK(stretch == stretch_at(diff, diff->next_stretch));
     int rc = FIRN_OK;
-    firn_slice key = firn_buf_slice(&diff->from);
-    if (firn_slice_compare(key, stretch->lower) < 0) {
+    firn_slice key = fi_buf_slice(&diff->from);
+    if (fi_slice_compare(key, stretch->lower) < 0) {
         key = stretch->lower;
     }
-    FIRN_TRY(advance(&diff->before, key, err));
-    FIRN_TRY(advance(&diff->after, key, err));
+    FI_TRY(advance(&diff->before, key, err));
+    FI_TRY(advance(&diff->after, key, err));
     bool is_inside = smaller_key(diff, &key) &&
-                     (!stretch->has_upper || firn_slice_compare(key, stretch->upper) < 0);
+                     (!stretch->has_upper || fi_slice_compare(key, stretch->upper) < 0);
     if (is_inside) {
         *out_found = compare(diff, key, out);
-        FIRN_TRY(pass(diff, key, err));
+        FI_TRY(pass(diff, key, err));
     } else {
         diff->next_stretch++;
-        if (stretch->has_upper && firn_buf_assign(&diff->from, stretch->upper) != FIRN_OK) {
-            rc = firn_error_no_memory(err, "a comparison");
+        if (stretch->has_upper && fi_buf_assign(&diff->from, stretch->upper) != FIRN_OK) {
+            rc = fi_error_no_memory(err, "a comparison");
         }
     }
 out:
@@ -440,31 +435,31 @@ out:
 }
 
 static int
-look_at_key(struct firn_lsm_diff *diff, firn_slice key, struct firn_lsm_difference *out,
+look_at_key(struct fi_lsm_diff *diff, firn_slice key, struct fi_lsm_difference *out,
             bool *out_found, firn_error *err)
 {
-    DCHECK(firn_slice_compare(firn_buf_slice(&diff->from), key) <= 0);
-    FIRN_TRY_RETURN(advance(&diff->before, key, err));
-    FIRN_TRY_RETURN(advance(&diff->after, key, err));
+    DCHECK(fi_slice_compare(fi_buf_slice(&diff->from), key) <= 0);
+    FI_TRY_RETURN(advance(&diff->before, key, err));
+    FI_TRY_RETURN(advance(&diff->after, key, err));
     *out_found = compare(diff, key, out);
     return pass(diff, key, err);
 }
 
 int
-firn_lsm_diff_next(struct firn_lsm_diff *diff, struct firn_lsm_difference *out, bool *out_found,
-                   firn_error *err)
+fi_lsm_diff_next(struct fi_lsm_diff *diff, struct fi_lsm_difference *out, bool *out_found,
+                 firn_error *err)
 {
     *out_found = false;
     while (!*out_found) {
-        const struct firn_entry *change;
-        FIRN_TRY_RETURN(firn_step_tell(diff->step, 0, diff->from.size, err));
-        FIRN_TRY_RETURN(find_change(diff, &change, err));
+        const struct fi_entry *change;
+        FI_TRY_RETURN(fi_step_tell(diff->step, 0, diff->from.size, err));
+        FI_TRY_RETURN(find_change(diff, &change, err));
         const struct stretch *stretch = find_stretch(diff);
         if (stretch != NULL &&
-            (change == NULL || firn_slice_compare(stretch->lower, change->key) <= 0)) {
-            FIRN_TRY_RETURN(look_in_stretch(diff, stretch, out, out_found, err));
+            (change == NULL || fi_slice_compare(stretch->lower, change->key) <= 0)) {
+            FI_TRY_RETURN(look_in_stretch(diff, stretch, out, out_found, err));
         } else if (change != NULL) {
-            FIRN_TRY_RETURN(look_at_key(diff, change->key, out, out_found, err));
+            FI_TRY_RETURN(look_at_key(diff, change->key, out, out_found, err));
         } else {
             break;
         }

@@ -14,7 +14,7 @@
  *   6. give the token back
  *
  * (I1) After step 3 has succeeded step 4 follows: what is durable is also seen. (Not checked: in
- *      firn_lsm_install_all one line follows the other.)
+ *      fi_lsm_install_all one line follows the other.)
  * (I2) Freezing is possible during step 3 and makes states with more memtables. The tree has the
  *      memory for the new state meanwhile (`spare`), and a freeze that makes it too small replaces
  *      it with a larger one, or fails (lsm_tree.c). So step 4 has room.
@@ -34,57 +34,57 @@
 /* ---- the token ---- */
 
 int
-firn_lsm_install_may_change(const struct firn_lsm *lsm, firn_error *err)
+fi_lsm_install_may_change(const struct fi_lsm *lsm, firn_error *err)
 {
-    const struct firn_lsm_host *host = &lsm->options.host;
+    const struct fi_lsm_host *host = &lsm->options.host;
     return host->may_change != NULL ? host->may_change(host->ctx, err) : FIRN_OK;
 }
 
 static int
-take_token(struct firn_lsm *lsm, firn_error *err)
+take_token(struct fi_lsm *lsm, firn_error *err)
 {
-    int rc = firn_lsm_install_may_change(lsm, err);
+    int rc = fi_lsm_install_may_change(lsm, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     while (lsm->is_editing) {
-        firn_os_cond_wait(&lsm->changed, &lsm->mutex);
+        fi_os_cond_wait(&lsm->changed, &lsm->mutex);
     }
     bool has_failed = lsm->has_failed;
     lsm->is_editing = !has_failed;
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     if (has_failed) {
-        return firn_error_set(err, FIRN_FAILED,
-                              "MANIFEST failed earlier: close the store and open it again");
+        return fi_error_set(err, FIRN_FAILED,
+                            "MANIFEST failed earlier: close the store and open it again");
     }
     return FIRN_OK;
 }
 
 static void
-give_token(struct firn_lsm *lsm)
+give_token(struct fi_lsm *lsm)
 {
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     DCHECK(lsm->is_editing);
-    lsm->has_failed = firn_manifest_has_failed(lsm->manifest);
+    lsm->has_failed = fi_manifest_has_failed(lsm->manifest);
     lsm->is_editing = false;
-    firn_os_cond_broadcast(&lsm->changed);
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_cond_broadcast(&lsm->changed);
+    fi_os_mutex_unlock(&lsm->mutex);
 }
 
 /* ---- the edit ---- */
 
 /* How far the log is durable now. */
-static struct firn_log_position
-log_durable(const struct firn_lsm *lsm)
+static struct fi_log_position
+log_durable(const struct fi_lsm *lsm)
 {
-    const struct firn_lsm_host *host = &lsm->options.host;
-    return host->log_durable != NULL ? host->log_durable(host->ctx) : (struct firn_log_position){0};
+    const struct fi_lsm_host *host = &lsm->options.host;
+    return host->log_durable != NULL ? host->log_durable(host->ctx) : (struct fi_log_position){0};
 }
 
 /* MANIFEST has recorded it. Requires: the token. */
 static void
-note_log_end(struct firn_lsm *lsm, const struct firn_manifest_edit *record)
+note_log_end(struct fi_lsm *lsm, const struct fi_manifest_edit *record)
 {
     DCHECK(lsm->is_editing);
     if (record->log_end.segment > 0) {
@@ -94,19 +94,19 @@ note_log_end(struct firn_lsm *lsm, const struct firn_manifest_edit *record)
 
 /* Of one tree. */
 struct edit {
-    const struct firn_lsm_install_change *change;
+    const struct fi_lsm_install_change *change;
     struct firn_version *version; /* the new one */
     uint64_t flushed;             /* of the tree, afterwards */
     uint64_t *removed;
-    struct firn_manifest_run *added;
-    bool is_written;            /* else MANIFEST need not change */
-    struct firn_lsm_state *old; /* the state that was replaced */
+    struct fi_manifest_run *added;
+    bool is_written;          /* else MANIFEST need not change */
+    struct fi_lsm_state *old; /* the state that was replaced */
 };
 
 /* The whole change, by ascending tree. */
 struct edits {
     struct edit *all;
-    struct firn_manifest_tree *trees; /* of those that are written */
+    struct fi_manifest_tree *trees; /* of those that are written */
     size_t count;
     size_t tree_count;
     uint64_t sequence; /* of the MANIFEST, afterwards */
@@ -121,21 +121,21 @@ compare_trees(const void *a, const void *b)
 }
 
 static int
-init_edits(struct edits *edits, const struct firn_lsm_install_change *changes, size_t count,
+init_edits(struct edits *edits, const struct fi_lsm_install_change *changes, size_t count,
            firn_error *err)
 {
     DCHECK(count > 0);
     *edits = (struct edits){.count = count};
-    edits->all = firn_alloc_zeroed(count * sizeof *edits->all);
-    edits->trees = firn_alloc_zeroed(count * sizeof *edits->trees);
+    edits->all = fi_alloc_zeroed(count * sizeof *edits->all);
+    edits->trees = fi_alloc_zeroed(count * sizeof *edits->trees);
     if (edits->all == NULL || edits->trees == NULL) {
         edits->count = 0;
-        return firn_error_no_memory(err, "an edit of MANIFEST");
+        return fi_error_no_memory(err, "an edit of MANIFEST");
     }
     for (size_t i = 0; i < count; i++) {
         edits->all[i].change = &changes[i];
     }
-    firn_sort(edits->all, count, sizeof *edits->all, compare_trees);
+    fi_sort(edits->all, count, sizeof *edits->all, compare_trees);
     return FIRN_OK;
 }
 
@@ -143,56 +143,55 @@ static void
 deinit_edits(struct edits *edits)
 {
     for (size_t i = 0; i < edits->count; i++) {
-        firn_version_unref(edits->all[i].version);
-        firn_free(edits->all[i].removed);
-        firn_free(edits->all[i].added);
+        fi_version_unref(edits->all[i].version);
+        fi_free(edits->all[i].removed);
+        fi_free(edits->all[i].added);
     }
-    firn_free(edits->all);
-    firn_free(edits->trees);
+    fi_free(edits->all);
+    fi_free(edits->trees);
 }
 
 static int
 list_runs(struct edit *edit, uint64_t *sequence, firn_error *err)
 {
-    const struct firn_lsm_install_change *change = edit->change;
-    edit->removed = firn_alloc_array(change->removed_count, sizeof *edit->removed);
-    edit->added = firn_alloc_array(change->added_count, sizeof *edit->added);
+    const struct fi_lsm_install_change *change = edit->change;
+    edit->removed = fi_alloc_array(change->removed_count, sizeof *edit->removed);
+    edit->added = fi_alloc_array(change->added_count, sizeof *edit->added);
     if (edit->removed == NULL || edit->added == NULL) {
-        return firn_error_no_memory(err, "an edit of MANIFEST");
+        return fi_error_no_memory(err, "an edit of MANIFEST");
     }
     for (size_t i = 0; i < change->removed_count; i++) {
         edit->removed[i] = change->removed[i]->info.number;
     }
     for (size_t i = 0; i < change->added_count; i++) {
         edit->added[i] = change->added[i].file->info;
-        DCHECK(change->added[i].level < FIRN_VERSION_LEVELS_ALL);
+        DCHECK(change->added[i].level < FI_VERSION_LEVELS_ALL);
         edit->added[i].level = (uint8_t)change->added[i].level;
         if (edit->added[i].sequence_max > *sequence) {
             *sequence = edit->added[i].sequence_max;
         }
     }
-    firn_sort_u64(edit->removed, change->removed_count);
-    firn_sort(edit->added, change->added_count, sizeof *edit->added,
-              firn_manifest_edit_compare_runs);
+    fi_sort_u64(edit->removed, change->removed_count);
+    fi_sort(edit->added, change->added_count, sizeof *edit->added, fi_manifest_edit_compare_runs);
     return FIRN_OK;
 }
 
 /* The newest version of a tree stays while the token is held, even if newer states come. */
 static struct firn_version *
-newest_version(struct firn_lsm_tree *tree)
+newest_version(struct fi_lsm_tree *tree)
 {
     DCHECK(tree->lsm->is_editing);
-    firn_os_mutex_lock(&tree->lsm->mutex);
+    fi_os_mutex_lock(&tree->lsm->mutex);
     struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    firn_os_mutex_unlock(&tree->lsm->mutex);
+    fi_os_mutex_unlock(&tree->lsm->mutex);
     return version;
 }
 
 static int
 prepare_edit(struct edit *edit, uint64_t *sequence, firn_error *err)
 {
-    const struct firn_lsm_install_change *change = edit->change;
+    const struct fi_lsm_install_change *change = edit->change;
     DCHECK(!change->drops_tree || (change->memtable_count == 0 && change->added_count == 0));
     edit->is_written = !change->drops_tree || change->tree->is_named;
     edit->flushed = atomic_load_explicit(&change->tree->flushed, memory_order_relaxed);
@@ -204,20 +203,20 @@ prepare_edit(struct edit *edit, uint64_t *sequence, firn_error *err)
         edit->flushed = newest > edit->flushed ? newest : edit->flushed;
     }
     *sequence = edit->flushed > *sequence ? edit->flushed : *sequence;
-    FIRN_TRY_RETURN(list_runs(edit, sequence, err));
-    struct firn_version_change version_change = {
+    FI_TRY_RETURN(list_runs(edit, sequence, err));
+    struct fi_version_change version_change = {
         .base = change->drops_tree ? NULL : newest_version(change->tree),
         .removed = change->removed,
         .removed_count = change->drops_tree ? 0 : change->removed_count,
         .added = change->added,
         .added_count = change->added_count,
     };
-    return firn_version_create(&version_change, &edit->version, err);
+    return fi_version_create(&version_change, &edit->version, err);
 }
 
 /* Whether the flushed memtables are the oldest of the state, and all frozen. */
 static bool
-flushes_oldest(const struct firn_lsm_install_change *change, const struct firn_lsm_state *state)
+flushes_oldest(const struct fi_lsm_install_change *change, const struct fi_lsm_state *state)
 {
     size_t count = change->memtable_count;
     for (size_t i = 0; i < count && count < state->memtable_count; i++) {
@@ -230,41 +229,41 @@ flushes_oldest(const struct firn_lsm_install_change *change, const struct firn_l
 
 /* Puts the memory for the state that will be installed into tree->spare (I2). */
 static int
-prepare_state(const struct firn_lsm_install_change *change, firn_error *err)
+prepare_state(const struct fi_lsm_install_change *change, firn_error *err)
 {
-    struct firn_lsm_tree *tree = change->tree;
-    struct firn_lsm *lsm = tree->lsm;
-    firn_os_mutex_lock(&lsm->mutex);
-    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    struct fi_lsm_tree *tree = change->tree;
+    struct fi_lsm *lsm = tree->lsm;
+    fi_os_mutex_lock(&lsm->mutex);
+    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
     CHECK(flushes_oldest(change, state)); /* (I4) of lsm.c */
     DCHECK(!change->drops_tree || change->removed_count == state->version->run_count);
     CHECK(tree->spare == NULL);
-    tree->spare = firn_lsm_state_create(state->memtable_count);
+    tree->spare = fi_lsm_state_create(state->memtable_count);
     bool has_spare = tree->spare != NULL;
-    firn_os_mutex_unlock(&lsm->mutex);
-    return has_spare ? FIRN_OK : firn_error_no_memory(err, "a state of a tree");
+    fi_os_mutex_unlock(&lsm->mutex);
+    return has_spare ? FIRN_OK : fi_error_no_memory(err, "a state of a tree");
 }
 
 static void
-drop_spare(struct firn_lsm_tree *tree)
+drop_spare(struct fi_lsm_tree *tree)
 {
-    firn_os_mutex_lock(&tree->lsm->mutex);
-    struct firn_lsm_state *spare = tree->spare;
+    fi_os_mutex_lock(&tree->lsm->mutex);
+    struct fi_lsm_state *spare = tree->spare;
     tree->spare = NULL;
-    firn_os_mutex_unlock(&tree->lsm->mutex);
-    firn_lsm_state_unref(spare);
+    fi_os_mutex_unlock(&tree->lsm->mutex);
+    fi_lsm_state_unref(spare);
 }
 
 /* All steps that can fail without harm. */
 static int
-prepare(struct firn_lsm *lsm, struct edits *edits, firn_error *err)
+prepare(struct fi_lsm *lsm, struct edits *edits, firn_error *err)
 {
     edits->sequence = atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
     for (size_t i = 0; i < edits->count; i++) {
         struct edit *edit = &edits->all[i];
         CHECK(i == 0 || edits->all[i - 1].change->tree != edit->change->tree);
-        FIRN_TRY_RETURN(prepare_edit(edit, &edits->sequence, err));
-        FIRN_TRY_RETURN(prepare_state(edit->change, err));
+        FI_TRY_RETURN(prepare_edit(edit, &edits->sequence, err));
+        FI_TRY_RETURN(prepare_state(edit->change, err));
     }
     return FIRN_OK;
 }
@@ -275,11 +274,11 @@ list_edits(struct edits *edits)
     DCHECK(edits->tree_count == 0);
     for (size_t i = 0; i < edits->count; i++) {
         const struct edit *edit = &edits->all[i];
-        const struct firn_lsm_install_change *change = edit->change;
+        const struct fi_lsm_install_change *change = edit->change;
         if (!edit->is_written) {
             continue;
         }
-        struct firn_manifest_tree tree = {.id = change->tree->id, .is_dropped = change->drops_tree};
+        struct fi_manifest_tree tree = {.id = change->tree->id, .is_dropped = change->drops_tree};
         if (!change->drops_tree) {
             tree.kind = (uint8_t)change->tree->kind->file_kind;
             tree.flushed = edit->flushed;
@@ -293,17 +292,17 @@ list_edits(struct edits *edits)
 }
 
 static int
-write_edits(struct firn_lsm *lsm, struct edits *edits, firn_error *err)
+write_edits(struct fi_lsm *lsm, struct edits *edits, firn_error *err)
 {
     DCHECK(lsm->is_editing);
     list_edits(edits);
     if (edits->tree_count == 0) {
         return FIRN_OK;
     }
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     uint64_t next_number = lsm->next_number;
-    firn_os_mutex_unlock(&lsm->mutex);
-    struct firn_manifest_edit record = {
+    fi_os_mutex_unlock(&lsm->mutex);
+    struct fi_manifest_edit record = {
         .version = atomic_load_explicit(&lsm->version, memory_order_relaxed) + 1,
         .next_number = next_number,
         .sequence = edits->sequence,
@@ -311,7 +310,7 @@ write_edits(struct firn_lsm *lsm, struct edits *edits, firn_error *err)
         .tree_count = edits->tree_count,
         .log_end = log_durable(lsm),
     };
-    int rc = firn_manifest_append(lsm->manifest, &record, err);
+    int rc = fi_manifest_append(lsm->manifest, &record, err);
     if (rc == FIRN_OK) {
         note_log_end(lsm, &record);
     }
@@ -321,7 +320,7 @@ write_edits(struct firn_lsm *lsm, struct edits *edits, firn_error *err)
 /* ---- publishing ---- */
 
 static bool
-is_flushed(const struct firn_lsm_install_change *change, const struct firn_tree_memtable *memtable)
+is_flushed(const struct fi_lsm_install_change *change, const struct fi_tree_memtable *memtable)
 {
     for (size_t i = 0; i < change->memtable_count; i++) {
         if (change->memtables[i] == memtable) {
@@ -332,7 +331,7 @@ is_flushed(const struct firn_lsm_install_change *change, const struct firn_tree_
 }
 
 static bool
-is_added(const struct firn_lsm_install_change *change, const struct firn_run_file *file)
+is_added(const struct fi_lsm_install_change *change, const struct fi_run_file *file)
 {
     for (size_t i = 0; i < change->added_count; i++) {
         if (change->added[i].file == file) {
@@ -344,7 +343,7 @@ is_added(const struct firn_lsm_install_change *change, const struct firn_run_fil
 
 /* Whether files that leave the tree are marked as gone, and new or moved files are not (I3). */
 static bool
-is_marked(const struct firn_lsm_install_change *change)
+is_marked(const struct fi_lsm_install_change *change)
 {
     for (size_t i = 0; i < change->removed_count; i++) {
         if (!change->removed[i]->is_gone && !is_added(change, change->removed[i]) &&
@@ -362,10 +361,9 @@ is_marked(const struct firn_lsm_install_change *change)
 
 /* (I3). */
 static void
-mark_gone_locked(struct firn_lsm *lsm, const struct firn_lsm_install_change *change,
-                 uint64_t version)
+mark_gone_locked(struct fi_lsm *lsm, const struct fi_lsm_install_change *change, uint64_t version)
 {
-    firn_os_mutex_assert_held(&change->tree->lsm->mutex);
+    fi_os_mutex_assert_held(&change->tree->lsm->mutex);
     if (change->keeps_files) {
         return;
     }
@@ -379,7 +377,7 @@ mark_gone_locked(struct firn_lsm *lsm, const struct firn_lsm_install_change *cha
     }
     for (size_t i = 0; i < change->removed_count; i++) {
         if (change->removed[i]->is_gone) {
-            firn_lsm_origin_note_gone_locked(lsm, change->removed[i]->info.number);
+            fi_lsm_origin_note_gone_locked(lsm, change->removed[i]->info.number);
         }
     }
 }
@@ -387,14 +385,14 @@ mark_gone_locked(struct firn_lsm *lsm, const struct firn_lsm_install_change *cha
 /* Added before removed: a run that moves to another level keeps its value files alive
  * throughout. */
 static void
-count_values_locked(const struct firn_lsm_install_change *change)
+count_values_locked(const struct fi_lsm_install_change *change)
 {
-    firn_os_mutex_assert_held(&change->tree->lsm->mutex);
+    fi_os_mutex_assert_held(&change->tree->lsm->mutex);
     for (size_t i = 0; i < change->added_count; i++) {
-        firn_lsm_collect_add_values_locked(change->tree, change->added[i].file);
+        fi_lsm_collect_add_values_locked(change->tree, change->added[i].file);
     }
     for (size_t i = 0; i < change->removed_count; i++) {
-        firn_lsm_collect_remove_values_locked(change->tree, change->removed[i]);
+        fi_lsm_collect_remove_values_locked(change->tree, change->removed[i]);
     }
 }
 
@@ -402,8 +400,8 @@ count_values_locked(const struct firn_lsm_install_change *change)
 static void
 update_tree_locked(const struct edit *edit, uint64_t version)
 {
-    firn_os_mutex_assert_held(&edit->change->tree->lsm->mutex);
-    struct firn_lsm_tree *tree = edit->change->tree;
+    fi_os_mutex_assert_held(&edit->change->tree->lsm->mutex);
+    struct fi_lsm_tree *tree = edit->change->tree;
     DCHECK(edit->flushed >= atomic_load_explicit(&tree->flushed, memory_order_relaxed));
     mark_gone_locked(tree->lsm, edit->change, version);
     count_values_locked(edit->change);
@@ -414,33 +412,33 @@ update_tree_locked(const struct edit *edit, uint64_t version)
 static void
 publish_tree_locked(struct edit *edit)
 {
-    firn_os_mutex_assert_held(&edit->change->tree->lsm->mutex);
-    struct firn_lsm_tree *tree = edit->change->tree;
-    struct firn_lsm_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
-    struct firn_lsm_state *new = tree->spare;
+    fi_os_mutex_assert_held(&edit->change->tree->lsm->mutex);
+    struct fi_lsm_tree *tree = edit->change->tree;
+    struct fi_lsm_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    struct fi_lsm_state *new = tree->spare;
     CHECK(new != NULL);
     CHECK(new->memtable_capacity >= old->memtable_count); /* (I2) */
     DCHECK(is_marked(edit->change));                      /* (I3) */
     tree->spare = NULL;
     for (size_t i = 0; i < old->memtable_count; i++) {
         if (!edit->change->drops_tree && !is_flushed(edit->change, old->memtables[i])) {
-            firn_lsm_state_add_memtable(new, old->memtables[i]);
+            fi_lsm_state_add_memtable(new, old->memtables[i]);
         }
     }
-    firn_lsm_state_set_version(new, edit->version);
+    fi_lsm_state_set_version(new, edit->version);
     /* (I2) of lsm.c: memtables leave with the run that has their content. */
     DCHECK(edit->change->drops_tree ||
            new->memtable_count + edit->change->memtable_count == old->memtable_count);
-    DCHECK(firn_lsm_state_is_sound(new)); /* (I1) of lsm.c */
+    DCHECK(fi_lsm_state_is_sound(new)); /* (I1) of lsm.c */
     edit->old = old;
     /* Pairs with the loads of readers (lsm_state.c, I1). */
     atomic_store_explicit(&tree->state, new, memory_order_seq_cst);
 }
 
 static void
-publish_locked(struct firn_lsm *lsm, struct edits *edits)
+publish_locked(struct fi_lsm *lsm, struct edits *edits)
 {
-    firn_os_mutex_assert_held(&lsm->mutex);
+    fi_os_mutex_assert_held(&lsm->mutex);
     DCHECK(lsm->is_editing);
     DCHECK(edits->sequence >= atomic_load_explicit(&lsm->sequence, memory_order_relaxed));
     uint64_t version =
@@ -449,36 +447,36 @@ publish_locked(struct firn_lsm *lsm, struct edits *edits)
         update_tree_locked(&edits->all[i], version);
     }
     atomic_store_explicit(&lsm->sequence, edits->sequence, memory_order_relaxed);
-    /* Release pairs with the acquire in firn_lsm_version: a thread that knows the version finds the
+    /* Release pairs with the acquire in fi_lsm_version: a thread that knows the version finds the
      * rest. */
     atomic_store_explicit(&lsm->version, version, memory_order_release);
     for (size_t i = 0; i < edits->count; i++) {
         publish_tree_locked(&edits->all[i]);
     }
-    firn_lsm_measure_locked(lsm);
+    fi_lsm_measure_locked(lsm);
 }
 
 /* ---- snapshots ---- */
 
 /* The runs of a version, by ascending number. */
 static int
-list_version(const struct firn_version *version, struct firn_arena *arena,
-             struct firn_manifest_tree *out)
+list_version(const struct firn_version *version, struct fi_arena *arena,
+             struct fi_manifest_tree *out)
 {
-    struct firn_manifest_run *runs = firn_arena_alloc(arena, version->run_count * sizeof *runs);
+    struct fi_manifest_run *runs = fi_arena_alloc(arena, version->run_count * sizeof *runs);
     if (runs == NULL) {
         return FIRN_NO_MEMORY;
     }
     size_t count = 0;
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
-        const struct firn_version_level *level = &version->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
+        const struct fi_version_level *level = &version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            runs[count] = firn_version_file(level, i)->info;
+            runs[count] = fi_version_file(level, i)->info;
             runs[count++].level = (uint8_t)number;
         }
     }
     CHECK(count == version->run_count);
-    firn_sort(runs, count, sizeof *runs, firn_manifest_edit_compare_runs);
+    fi_sort(runs, count, sizeof *runs, fi_manifest_edit_compare_runs);
     out->added = runs;
     out->added_count = count;
     return FIRN_OK;
@@ -486,119 +484,118 @@ list_version(const struct firn_version *version, struct firn_arena *arena,
 
 /* All named trees as one edit, in arena. */
 static int
-list_trees(struct firn_lsm *lsm, struct firn_arena *arena, struct firn_manifest_edit *out)
+list_trees(struct fi_lsm *lsm, struct fi_arena *arena, struct fi_manifest_edit *out)
 {
     int rc = FIRN_OK;
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     size_t count = 0;
-    struct firn_manifest_tree *trees = firn_arena_alloc(arena, lsm->tree_count * sizeof *trees);
+    struct fi_manifest_tree *trees = fi_arena_alloc(arena, lsm->tree_count * sizeof *trees);
     if (trees == NULL) {
         rc = FIRN_NO_MEMORY;
         goto out;
     }
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        struct firn_lsm_tree *tree = lsm->trees[i];
+        struct fi_lsm_tree *tree = lsm->trees[i];
         if (tree->is_named) {
-            trees[count] = (struct firn_manifest_tree){
+            trees[count] = (struct fi_manifest_tree){
                 .id = tree->id,
                 .kind = (uint8_t)tree->kind->file_kind,
                 .flushed = atomic_load_explicit(&tree->flushed, memory_order_relaxed),
             };
-            const struct firn_lsm_state *state =
+            const struct fi_lsm_state *state =
                 atomic_load_explicit(&tree->state, memory_order_relaxed);
-            FIRN_TRY(list_version(state->version, arena, &trees[count++]));
+            FI_TRY(list_version(state->version, arena, &trees[count++]));
         }
     }
-    *out = (struct firn_manifest_edit){
+    *out = (struct fi_manifest_edit){
         .is_snapshot = true,
         .version = atomic_load_explicit(&lsm->version, memory_order_relaxed),
         .next_number = lsm->next_number,
         .sequence = atomic_load_explicit(&lsm->sequence, memory_order_relaxed),
         .trees = trees,
         .tree_count = count,
-        .history = firn_buf_slice(&lsm->history),
+        .history = fi_buf_slice(&lsm->history),
         .log_end = lsm->log_end,
     };
 out:
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     return rc;
 }
 
 static void
-write_snapshot(struct firn_lsm *lsm)
+write_snapshot(struct fi_lsm *lsm)
 {
     DCHECK(lsm->is_editing);
-    struct firn_arena arena = {0};
-    struct firn_manifest_edit snapshot;
+    struct fi_arena arena = {0};
+    struct fi_manifest_edit snapshot;
     if (list_trees(lsm, &arena, &snapshot) == FIRN_OK) {
-        FIRN_IGNORE(firn_manifest_snapshot(lsm->manifest, &snapshot, NULL));
+        FI_IGNORE(fi_manifest_snapshot(lsm->manifest, &snapshot, NULL));
     }
-    firn_arena_deinit(&arena);
+    fi_arena_deinit(&arena);
 }
 
 /* ---- the store's history ---- */
 
 /* The version grows, as with every edit: a reader that locks it has read the history too. */
 static int
-write_history(struct firn_lsm *lsm, firn_slice history, uint64_t sequence, firn_error *err)
+write_history(struct fi_lsm *lsm, firn_slice history, uint64_t sequence, firn_error *err)
 {
     DCHECK(lsm->is_editing);
     uint64_t known = atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
     uint64_t version = atomic_load_explicit(&lsm->version, memory_order_relaxed) + 1;
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     uint64_t next_number = lsm->next_number;
-    firn_os_mutex_unlock(&lsm->mutex);
-    struct firn_manifest_edit record = {
+    fi_os_mutex_unlock(&lsm->mutex);
+    struct fi_manifest_edit record = {
         .version = version,
         .next_number = next_number,
         .sequence = sequence > known ? sequence : known,
         .history = history,
         .log_end = log_durable(lsm),
     };
-    int rc = firn_manifest_append(lsm->manifest, &record, err);
+    int rc = fi_manifest_append(lsm->manifest, &record, err);
     if (rc == FIRN_OK) {
         note_log_end(lsm, &record);
         atomic_store_explicit(&lsm->sequence, record.sequence, memory_order_relaxed);
-        /* Pairs with the acquire in firn_lsm_version. */
+        /* Pairs with the acquire in fi_lsm_version. */
         atomic_store_explicit(&lsm->version, version, memory_order_release);
     }
     return rc;
 }
 
 int
-firn_lsm_install_history(struct firn_lsm *lsm, firn_slice history, uint64_t sequence,
-                         firn_error *err)
+fi_lsm_install_history(struct fi_lsm *lsm, firn_slice history, uint64_t sequence, firn_error *err)
 {
     int rc = take_token(lsm, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_buf copy = {0};
-    if (firn_buf_assign(&copy, history) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the history of a store");
+    struct fi_buf copy = {0};
+    if (fi_buf_assign(&copy, history) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "the history of a store");
         goto out;
     }
-    FIRN_TRY(write_history(lsm, history, sequence, err));
-    firn_buf_deinit(&lsm->history);
+    FI_TRY(write_history(lsm, history, sequence, err));
+    fi_buf_deinit(&lsm->history);
     lsm->history = copy;
-    copy = (struct firn_buf){0};
-    if (firn_manifest_wants_snapshot(lsm->manifest)) {
+    copy = (struct fi_buf){0};
+    if (fi_manifest_wants_snapshot(lsm->manifest)) {
         write_snapshot(lsm);
     }
 out:
     give_token(lsm);
-    firn_buf_deinit(&copy);
+    fi_buf_deinit(&copy);
     return rc;
 }
 
 int
-firn_lsm_install_log_end(struct firn_lsm *lsm, firn_error *err)
+fi_lsm_install_log_end(struct fi_lsm *lsm, firn_error *err)
 {
-    FIRN_TRY_RETURN(take_token(lsm, err));
-    const struct firn_log_position log_end = log_durable(lsm);
-    int rc = firn_manifest_append_log_end(lsm->manifest, log_end, err);
+    FI_TRY_RETURN(take_token(lsm, err));
+    const struct fi_log_position log_end = log_durable(lsm);
+    int rc = fi_manifest_append_log_end(lsm->manifest, log_end, err);
     lsm->log_end = rc == FIRN_OK ? log_end : lsm->log_end;
-    if (rc == FIRN_OK && firn_manifest_wants_snapshot(lsm->manifest)) {
+    if (rc == FIRN_OK && fi_manifest_wants_snapshot(lsm->manifest)) {
         write_snapshot(lsm);
     }
     give_token(lsm);
@@ -608,8 +605,8 @@ firn_lsm_install_log_end(struct firn_lsm *lsm, firn_error *err)
 /* ---- all of it ---- */
 
 int
-firn_lsm_install_all(struct firn_lsm *lsm, const struct firn_lsm_install_change *changes,
-                     size_t count, bool *out_is_certain, firn_error *err)
+fi_lsm_install_all(struct fi_lsm *lsm, const struct fi_lsm_install_change *changes, size_t count,
+                   bool *out_is_certain, firn_error *err)
 {
     struct edits edits = {0};
     *out_is_certain = true;
@@ -617,16 +614,16 @@ firn_lsm_install_all(struct firn_lsm *lsm, const struct firn_lsm_install_change 
     if (rc != FIRN_OK) {
         return rc;
     }
-    FIRN_TRY(init_edits(&edits, changes, count, err));
-    FIRN_TRY(prepare(lsm, &edits, err));
-    FIRN_TRY(write_edits(lsm, &edits, err));
-    firn_os_mutex_lock(&lsm->mutex);
+    FI_TRY(init_edits(&edits, changes, count, err));
+    FI_TRY(prepare(lsm, &edits, err));
+    FI_TRY(write_edits(lsm, &edits, err));
+    fi_os_mutex_lock(&lsm->mutex);
     publish_locked(lsm, &edits);
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     for (size_t i = 0; i < edits.count; i++) {
-        firn_lsm_state_retire(&lsm->epoch, edits.all[i].old);
+        fi_lsm_state_retire(&lsm->epoch, edits.all[i].old);
     }
-    if (firn_manifest_wants_snapshot(lsm->manifest)) {
+    if (fi_manifest_wants_snapshot(lsm->manifest)) {
         write_snapshot(lsm);
     }
 out:
@@ -634,7 +631,7 @@ out:
         for (size_t i = 0; i < count; i++) {
             drop_spare(changes[i].tree);
         }
-        *out_is_certain = !firn_manifest_has_failed(lsm->manifest);
+        *out_is_certain = !fi_manifest_has_failed(lsm->manifest);
     }
     give_token(lsm);
     deinit_edits(&edits);
@@ -642,8 +639,8 @@ out:
 }
 
 int
-firn_lsm_install(struct firn_lsm *lsm, const struct firn_lsm_install_change *change,
-                 bool *out_is_certain, firn_error *err)
+fi_lsm_install(struct fi_lsm *lsm, const struct fi_lsm_install_change *change, bool *out_is_certain,
+               firn_error *err)
 {
-    return firn_lsm_install_all(lsm, change, 1, out_is_certain, err);
+    return fi_lsm_install_all(lsm, change, 1, out_is_certain, err);
 }

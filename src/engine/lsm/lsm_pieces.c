@@ -45,33 +45,33 @@
 #include "graph/graph.h"
 #include "lsm/lsm_group.h"
 
-enum { CUT_ROWS = FIRN_CHUNK_VALUES_MAX };
+enum { CUT_ROWS = FI_CHUNK_VALUES_MAX };
 
 /* ---- parts ---- */
 
 /* Whether any key in [lower, upper] may lie within the bounds. */
 static bool
-reaches_in(const struct firn_lsm_pieces *pieces, firn_slice lower, firn_slice upper)
+reaches_in(const struct fi_lsm_pieces *pieces, firn_slice lower, firn_slice upper)
 {
-    return (!pieces->has_lower || firn_slice_compare(upper, pieces->lower) >= 0) &&
-           (!pieces->has_upper || firn_slice_compare(lower, pieces->upper) < 0);
+    return (!pieces->has_lower || fi_slice_compare(upper, pieces->lower) >= 0) &&
+           (!pieces->has_upper || fi_slice_compare(lower, pieces->upper) < 0);
 }
 
 static int
-add_part(struct firn_lsm_pieces *pieces, const struct firn_lsm_pieces_part *part, firn_error *err)
+add_part(struct fi_lsm_pieces *pieces, const struct fi_lsm_pieces_part *part, firn_error *err)
 {
-    DCHECK(firn_slice_compare(part->lower, part->upper) <= 0);
-    return firn_buf_append(&pieces->parts, part, sizeof *part) == FIRN_OK
+    DCHECK(fi_slice_compare(part->lower, part->upper) <= 0);
+    return fi_buf_append(&pieces->parts, part, sizeof *part) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "the pieces of a scan");
+               : fi_error_no_memory(err, "the pieces of a scan");
 }
 
 /* A run as a whole. Its upper bound is not one of its keys, which does no harm. */
 static int
-add_closed(struct firn_lsm_pieces *pieces, const struct firn_run_file *file, firn_error *err)
+add_closed(struct fi_lsm_pieces *pieces, const struct fi_run_file *file, firn_error *err)
 {
-    const struct firn_manifest_run *info = &file->info;
-    const struct firn_lsm_pieces_part part = {
+    const struct fi_manifest_run *info = &file->info;
+    const struct fi_lsm_pieces_part part = {
         .lower = info->lower,
         .upper = info->upper,
         .rows = info->entry_count < UINT32_MAX ? (uint32_t)info->entry_count : UINT32_MAX,
@@ -82,15 +82,15 @@ add_closed(struct firn_lsm_pieces *pieces, const struct firn_run_file *file, fir
 
 /* How many groups end before the lower bound. */
 static size_t
-first_group(const struct firn_lsm_pieces *pieces, const struct firn_run *run)
+first_group(const struct fi_lsm_pieces *pieces, const struct fi_run *run)
 {
     size_t low = 0;
-    size_t high = pieces->has_lower ? firn_column_group_count(run) : 0;
+    size_t high = pieces->has_lower ? fi_column_group_count(run) : 0;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        struct firn_column_group group;
-        firn_column_group_at(run, middle, &group);
-        if (firn_slice_compare(group.upper, pieces->lower) < 0) {
+        struct fi_column_group group;
+        fi_column_group_at(run, middle, &group);
+        if (fi_slice_compare(group.upper, pieces->lower) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -100,19 +100,19 @@ first_group(const struct firn_lsm_pieces *pieces, const struct firn_run *run)
 }
 
 static int
-add_groups(struct firn_lsm_pieces *pieces, struct firn_run *run, firn_error *err)
+add_groups(struct fi_lsm_pieces *pieces, struct fi_run *run, firn_error *err)
 {
-    size_t count = firn_column_group_count(run);
+    size_t count = fi_column_group_count(run);
     for (size_t i = first_group(pieces, run); i < count; i++) {
-        struct firn_column_group group;
-        firn_column_group_at(run, i, &group);
+        struct fi_column_group group;
+        fi_column_group_at(run, i, &group);
         if (!reaches_in(pieces, group.lower, group.upper)) {
             break;
         }
-        if (!firn_view_sees_any(pieces->view, group.sequence_min, group.sequence_max)) {
+        if (!fi_view_sees_any(pieces->view, group.sequence_min, group.sequence_max)) {
             continue;
         }
-        const struct firn_lsm_pieces_part part = {
+        const struct fi_lsm_pieces_part part = {
             .run = run,
             .group = (uint32_t)i,
             .rows = group.rows,
@@ -121,62 +121,61 @@ add_groups(struct firn_lsm_pieces *pieces, struct firn_run *run, firn_error *err
             .sequence_min = group.sequence_min,
             .sequence_max = group.sequence_max,
             .is_plain = group.is_plain,
-            .is_all_seen =
-                firn_view_sees_all(pieces->view, group.sequence_min, group.sequence_max)};
-        FIRN_TRY_RETURN(add_part(pieces, &part, err));
+            .is_all_seen = fi_view_sees_all(pieces->view, group.sequence_min, group.sequence_max)};
+        FI_TRY_RETURN(add_part(pieces, &part, err));
     }
     return FIRN_OK;
 }
 
 static void
-add_ranges(struct firn_lsm_pieces *pieces, const struct firn_range_set *set)
+add_ranges(struct fi_lsm_pieces *pieces, const struct fi_range_set *set)
 {
-    if (!firn_range_set_is_empty(set)) {
+    if (!fi_range_set_is_empty(set)) {
         pieces->ranges[pieces->range_count++] = set;
     }
 }
 
 static int
-add_run(struct firn_lsm_pieces *pieces, struct firn_run_file *file, firn_error *err)
+add_run(struct fi_lsm_pieces *pieces, struct fi_run_file *file, firn_error *err)
 {
-    struct firn_run_file_handle *pin;
+    struct fi_run_file_handle *pin;
     int rc;
-    if (!firn_view_sees_any(pieces->view, file->info.sequence_min, file->info.sequence_max)) {
+    if (!fi_view_sees_any(pieces->view, file->info.sequence_min, file->info.sequence_max)) {
         return FIRN_OK;
     }
-    rc = firn_run_file_pin(file, &pin, err);
+    rc = fi_run_file_pin(file, &pin, err);
     if (rc == FIRN_CORRUPT) {
         return add_closed(pieces, file, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (firn_buf_append(&pieces->pins, &pin, sizeof(struct firn_run_file_handle *)) != FIRN_OK) {
-        firn_run_file_unpin(pin);
-        return firn_error_no_memory(err, "the pieces of a scan");
+    if (fi_buf_append(&pieces->pins, &pin, sizeof(struct fi_run_file_handle *)) != FIRN_OK) {
+        fi_run_file_unpin(pin);
+        return fi_error_no_memory(err, "the pieces of a scan");
     }
-    if (firn_buf_append(&pieces->files, &file, sizeof(struct firn_run_file *)) != FIRN_OK) {
-        return firn_error_no_memory(err, "the pieces of a scan");
+    if (fi_buf_append(&pieces->files, &file, sizeof(struct fi_run_file *)) != FIRN_OK) {
+        return fi_error_no_memory(err, "the pieces of a scan");
     }
     add_ranges(pieces, pin->run->kind->ranges(pin->run));
-    return pin->run->kind == &firn_column_kind ? add_groups(pieces, pin->run, err)
-                                               : add_closed(pieces, file, err);
+    return pin->run->kind == &fi_column_kind ? add_groups(pieces, pin->run, err)
+                                             : add_closed(pieces, file, err);
 }
 
 static int
-add_runs(struct firn_lsm_pieces *pieces, firn_error *err)
+add_runs(struct fi_lsm_pieces *pieces, firn_error *err)
 {
     const struct firn_version *version = pieces->state->version;
     const firn_slice *lower = pieces->has_lower ? &pieces->lower : NULL;
     const firn_slice *upper = pieces->has_upper ? &pieces->upper : NULL;
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
-        const struct firn_version_level *level = &version->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
+        const struct fi_version_level *level = &version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            struct firn_run_file *file = firn_version_file(level, i);
-            if (firn_version_run_overlaps(&level->runs[i], lower, upper) &&
-                (number != FIRN_VERSION_HISTORY ||
-                 !firn_run_history_is_file_skipped(file, pieces->view))) {
-                FIRN_TRY_RETURN(add_run(pieces, file, err));
+            struct fi_run_file *file = fi_version_file(level, i);
+            if (fi_version_run_overlaps(&level->runs[i], lower, upper) &&
+                (number != FI_VERSION_HISTORY ||
+                 !fi_run_history_is_file_skipped(file, pieces->view))) {
+                FI_TRY_RETURN(add_run(pieces, file, err));
             }
         }
     }
@@ -186,21 +185,21 @@ add_runs(struct firn_lsm_pieces *pieces, firn_error *err)
 static int
 compare_parts(const void *a, const void *b)
 {
-    const struct firn_lsm_pieces_part *left = a;
-    const struct firn_lsm_pieces_part *right = b;
-    int order = firn_slice_compare(left->lower, right->lower);
-    return order != 0 ? order : firn_slice_compare(left->upper, right->upper);
+    const struct fi_lsm_pieces_part *left = a;
+    const struct fi_lsm_pieces_part *right = b;
+    int order = fi_slice_compare(left->lower, right->lower);
+    return order != 0 ? order : fi_slice_compare(left->upper, right->upper);
 }
 
 /* Most tables have one level. */
 static void
-sort_parts(struct firn_lsm_pieces *pieces)
+sort_parts(struct fi_lsm_pieces *pieces)
 {
-    struct firn_lsm_pieces_part *parts = (void *)pieces->parts.data;
-    size_t count = firn_lsm_pieces_part_count(pieces);
+    struct fi_lsm_pieces_part *parts = (void *)pieces->parts.data;
+    size_t count = fi_lsm_pieces_part_count(pieces);
     for (size_t i = 1; i < count; i++) {
         if (compare_parts(&parts[i - 1], &parts[i]) > 0) {
-            firn_sort(parts, count, sizeof *parts, compare_parts);
+            fi_sort(parts, count, sizeof *parts, compare_parts);
             return;
         }
     }
@@ -210,22 +209,21 @@ sort_parts(struct firn_lsm_pieces *pieces)
 
 /* Requires: the ranges of keys that are asked for ascend. */
 struct sweep {
-    struct firn_memtable_cursor cursor;
+    struct fi_memtable_cursor cursor;
     bool is_placed;
 };
 
 /* Moves on to the first version at or after key that the view sees. */
 static void
-place(struct sweep *sweep, const struct firn_view *view, firn_slice key)
+place(struct sweep *sweep, const struct fi_view *view, firn_slice key)
 {
-    struct firn_memtable_cursor *cursor = &sweep->cursor;
-    if (sweep->is_placed &&
-        (!cursor->is_valid || firn_slice_compare(cursor->entry.key, key) >= 0)) {
+    struct fi_memtable_cursor *cursor = &sweep->cursor;
+    if (sweep->is_placed && (!cursor->is_valid || fi_slice_compare(cursor->entry.key, key) >= 0)) {
         return;
     }
-    firn_memtable_cursor_seek(cursor, key, UINT64_MAX);
-    while (cursor->is_valid && !firn_view_sees(view, cursor->entry.sequence)) {
-        firn_memtable_cursor_next(cursor);
+    fi_memtable_cursor_seek(cursor, key, UINT64_MAX);
+    while (cursor->is_valid && !fi_view_sees(view, cursor->entry.sequence)) {
+        fi_memtable_cursor_next(cursor);
     }
     sweep->is_placed = true;
 }
@@ -244,22 +242,22 @@ is_beyond(const struct stretch *stretch, firn_slice key)
     if (!stretch->has_upper) {
         return false;
     }
-    int order = firn_slice_compare(key, stretch->upper);
+    int order = fi_slice_compare(key, stretch->upper);
     return stretch->is_closed ? order > 0 : order >= 0;
 }
 
 /* How many entries the memtables have that have a version in the stretch that the view sees; 0:
  * none. */
 static uint64_t
-count_in_memtables(const struct firn_lsm_pieces *pieces, struct sweep *sweeps,
+count_in_memtables(const struct fi_lsm_pieces *pieces, struct sweep *sweeps,
                    const struct stretch *stretch)
 {
     uint64_t count = 0;
     for (size_t i = 0; i < pieces->state->memtable_count; i++) {
         place(&sweeps[i], pieces->view, stretch->lower);
-        const struct firn_memtable_cursor *cursor = &sweeps[i].cursor;
+        const struct fi_memtable_cursor *cursor = &sweeps[i].cursor;
         if (cursor->is_valid && !is_beyond(stretch, cursor->entry.key)) {
-            count += firn_memtable_entry_count(cursor->table);
+            count += fi_memtable_entry_count(cursor->table);
         }
     }
     return count;
@@ -269,13 +267,13 @@ count_in_memtables(const struct firn_lsm_pieces *pieces, struct sweep *sweeps,
 
 /* (I4) */
 static bool
-is_reached_by_range(const struct firn_lsm_pieces *pieces, const struct firn_lsm_pieces_part *part)
+is_reached_by_range(const struct fi_lsm_pieces *pieces, const struct fi_lsm_pieces_part *part)
 {
     for (size_t i = 0; i < pieces->range_count; i++) {
-        struct firn_range_stretch stretch = {.has_lower = false};
-        if (!firn_range_set_free(pieces->ranges[i], part->lower, pieces->view, part->sequence_min,
-                                 &stretch) ||
-            (stretch.has_upper && firn_slice_compare(stretch.upper, part->upper) <= 0)) {
+        struct fi_range_stretch stretch = {.has_lower = false};
+        if (!fi_range_set_free(pieces->ranges[i], part->lower, pieces->view, part->sequence_min,
+                               &stretch) ||
+            (stretch.has_upper && fi_slice_compare(stretch.upper, part->upper) <= 0)) {
             return true;
         }
     }
@@ -290,20 +288,20 @@ struct reach {
 
 /* All conditions but the search in memtables. */
 static bool
-may_be_direct(const struct firn_lsm_pieces *pieces, size_t i, const struct reach *before)
+may_be_direct(const struct fi_lsm_pieces *pieces, size_t i, const struct reach *before)
 {
-    const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
-    bool is_last = i + 1 == firn_lsm_pieces_part_count(pieces);
+    const struct fi_lsm_pieces_part *part = fi_lsm_pieces_part_at(pieces, i);
+    bool is_last = i + 1 == fi_lsm_pieces_part_count(pieces);
     return part->run != NULL && part->is_plain && part->is_all_seen && /* (I1) */
-           (!before->is_set || firn_slice_compare(before->upper, part->lower) < 0) &&
-           (is_last || firn_slice_compare(part->upper, part[1].lower) < 0) && /* (I2) */
+           (!before->is_set || fi_slice_compare(before->upper, part->lower) < 0) &&
+           (is_last || fi_slice_compare(part->upper, part[1].lower) < 0) && /* (I2) */
            !is_reached_by_range(pieces, part);
 }
 
 static void
 extend(struct reach *reach, firn_slice upper)
 {
-    if (!reach->is_set || firn_slice_compare(reach->upper, upper) < 0) {
+    if (!reach->is_set || fi_slice_compare(reach->upper, upper) < 0) {
         reach->upper = upper;
         reach->is_set = true;
     }
@@ -312,7 +310,7 @@ extend(struct reach *reach, firn_slice upper)
 /* ---- pieces ---- */
 
 struct plan {
-    struct firn_lsm_pieces *pieces;
+    struct fi_lsm_pieces *pieces;
     struct sweep *sweeps;       /* between direct groups: one for each memtable */
     struct sweep *group_sweeps; /* for groups */
     firn_slice at;              /* all keys before it have their pieces */
@@ -320,13 +318,13 @@ struct plan {
 };
 
 static int
-add_piece(struct plan *plan, const struct firn_lsm_piece *piece, firn_error *err)
+add_piece(struct plan *plan, const struct fi_lsm_piece *piece, firn_error *err)
 {
-    DCHECK(!piece->has_upper || firn_slice_compare(piece->lower, piece->upper) < 0);
+    DCHECK(!piece->has_upper || fi_slice_compare(piece->lower, piece->upper) < 0);
     plan->at = piece->upper;
-    return firn_buf_append(&plan->pieces->list, piece, sizeof *piece) == FIRN_OK
+    return fi_buf_append(&plan->pieces->list, piece, sizeof *piece) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "the pieces of a scan");
+               : fi_error_no_memory(err, "the pieces of a scan");
 }
 
 /* The keys from plan->at up to the stretch's end are to be merged, if there are any. parts: those
@@ -334,9 +332,9 @@ add_piece(struct plan *plan, const struct firn_lsm_piece *piece, firn_error *err
 static int
 add_merged(struct plan *plan, const struct stretch *stretch, size_t end, firn_error *err)
 {
-    struct firn_lsm_pieces *pieces = plan->pieces;
+    struct fi_lsm_pieces *pieces = plan->pieces;
     uint64_t rows = 0;
-    if (stretch->has_upper && firn_slice_compare(stretch->lower, stretch->upper) >= 0) {
+    if (stretch->has_upper && fi_slice_compare(stretch->lower, stretch->upper) >= 0) {
         return FIRN_OK;
     }
     uint64_t in_memory = count_in_memtables(pieces, plan->sweeps, stretch);
@@ -345,31 +343,31 @@ add_merged(struct plan *plan, const struct stretch *stretch, size_t end, firn_er
         return FIRN_OK;
     }
     for (size_t i = plan->first_part; i < end; i++) {
-        const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
-        if (rows >= CUT_ROWS && firn_slice_compare(part->lower, plan->at) > 0) {
-            const struct firn_lsm_piece piece = {.rows_max = rows + in_memory,
-                                                 .lower = plan->at,
-                                                 .upper = part->lower,
-                                                 .has_upper = true};
-            FIRN_TRY_RETURN(add_piece(plan, &piece, err));
+        const struct fi_lsm_pieces_part *part = fi_lsm_pieces_part_at(pieces, i);
+        if (rows >= CUT_ROWS && fi_slice_compare(part->lower, plan->at) > 0) {
+            const struct fi_lsm_piece piece = {.rows_max = rows + in_memory,
+                                               .lower = plan->at,
+                                               .upper = part->lower,
+                                               .has_upper = true};
+            FI_TRY_RETURN(add_piece(plan, &piece, err));
             rows = 0;
         }
         rows += part->rows;
     }
-    const struct firn_lsm_piece piece = {.rows_max = rows + in_memory,
-                                         .lower = plan->at,
-                                         .upper = stretch->upper,
-                                         .has_upper = stretch->has_upper};
+    const struct fi_lsm_piece piece = {.rows_max = rows + in_memory,
+                                       .lower = plan->at,
+                                       .upper = stretch->upper,
+                                       .has_upper = stretch->has_upper};
     return add_piece(plan, &piece, err);
 }
 
 /* The smallest key that is larger than another one. */
 static int
-copy_after(struct firn_lsm_pieces *pieces, firn_slice key, firn_slice *out, firn_error *err)
+copy_after(struct fi_lsm_pieces *pieces, firn_slice key, firn_slice *out, firn_error *err)
 {
-    uint8_t *bytes = firn_arena_alloc(&pieces->arena, key.size + 1);
+    uint8_t *bytes = fi_arena_alloc(&pieces->arena, key.size + 1);
     if (bytes == NULL) {
-        return firn_error_no_memory(err, "the pieces of a scan");
+        return fi_error_no_memory(err, "the pieces of a scan");
     }
     if (key.size > 0) {
         memcpy(bytes, key.data, key.size);
@@ -380,13 +378,13 @@ copy_after(struct firn_lsm_pieces *pieces, firn_slice key, firn_slice *out, firn
 }
 
 static void
-clamp(const struct firn_lsm_pieces *pieces, struct firn_lsm_piece *piece)
+clamp(const struct fi_lsm_pieces *pieces, struct fi_lsm_piece *piece)
 {
     DCHECK(piece->has_upper);
-    if (pieces->has_lower && firn_slice_compare(piece->lower, pieces->lower) < 0) {
+    if (pieces->has_lower && fi_slice_compare(piece->lower, pieces->lower) < 0) {
         piece->lower = pieces->lower;
     }
-    if (pieces->has_upper && firn_slice_compare(pieces->upper, piece->upper) < 0) {
+    if (pieces->has_upper && fi_slice_compare(pieces->upper, piece->upper) < 0) {
         piece->upper = pieces->upper;
     }
 }
@@ -394,18 +392,18 @@ clamp(const struct firn_lsm_pieces *pieces, struct firn_lsm_piece *piece)
 static int
 add_direct(struct plan *plan, size_t i, firn_error *err)
 {
-    struct firn_lsm_pieces *pieces = plan->pieces;
-    const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
-    struct firn_lsm_piece piece = {.run = part->run,
-                                   .group = part->group,
-                                   .rows_max = part->rows,
-                                   .lower = part->lower,
-                                   .has_upper = true};
+    struct fi_lsm_pieces *pieces = plan->pieces;
+    const struct fi_lsm_pieces_part *part = fi_lsm_pieces_part_at(pieces, i);
+    struct fi_lsm_piece piece = {.run = part->run,
+                                 .group = part->group,
+                                 .rows_max = part->rows,
+                                 .lower = part->lower,
+                                 .has_upper = true};
     struct stretch before = {.lower = plan->at, .upper = part->lower, .has_upper = true};
-    FIRN_TRY_RETURN(add_merged(plan, &before, i, err));
-    FIRN_TRY_RETURN(copy_after(pieces, part->upper, &piece.upper, err));
+    FI_TRY_RETURN(add_merged(plan, &before, i, err));
+    FI_TRY_RETURN(copy_after(pieces, part->upper, &piece.upper, err));
     clamp(pieces, &piece);
-    FIRN_TRY_RETURN(add_piece(plan, &piece, err));
+    FI_TRY_RETURN(add_piece(plan, &piece, err));
     plan->first_part = i + 1;
     return FIRN_OK;
 }
@@ -414,7 +412,7 @@ add_direct(struct plan *plan, size_t i, firn_error *err)
 static bool
 is_direct(struct plan *plan, size_t i, const struct reach *before)
 {
-    const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(plan->pieces, i);
+    const struct fi_lsm_pieces_part *part = fi_lsm_pieces_part_at(plan->pieces, i);
     const struct stretch own = {
         .lower = part->lower, .upper = part->upper, .has_upper = true, .is_closed = true};
     return may_be_direct(plan->pieces, i, before) &&
@@ -425,40 +423,40 @@ is_direct(struct plan *plan, size_t i, const struct reach *before)
 static int
 make_loose_pieces(struct plan *plan, firn_error *err)
 {
-    struct firn_lsm_pieces *pieces = plan->pieces;
+    struct fi_lsm_pieces *pieces = plan->pieces;
     struct reach reach = {.is_set = false};
     const struct stretch all = {
         .lower = plan->at, .upper = pieces->upper, .has_upper = pieces->has_upper};
     uint64_t in_memory = count_in_memtables(pieces, plan->sweeps, &all);
     if (in_memory > 0) {
-        const struct firn_lsm_piece memory = {.rows_max = in_memory,
-                                              .lower = all.lower,
-                                              .upper = all.upper,
-                                              .has_upper = all.has_upper};
-        FIRN_TRY_RETURN(add_piece(plan, &memory, err));
+        const struct fi_lsm_piece memory = {.rows_max = in_memory,
+                                            .lower = all.lower,
+                                            .upper = all.upper,
+                                            .has_upper = all.has_upper};
+        FI_TRY_RETURN(add_piece(plan, &memory, err));
     }
-    for (size_t i = 0; i < firn_lsm_pieces_part_count(pieces); i++) {
-        const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
-        struct firn_lsm_piece piece = {.run = part->run,
-                                       .group = part->group,
-                                       .rows_max = part->rows,
-                                       .lower = part->lower,
-                                       .has_upper = true,
-                                       .is_loose = !is_direct(plan, i, &reach)};
+    for (size_t i = 0; i < fi_lsm_pieces_part_count(pieces); i++) {
+        const struct fi_lsm_pieces_part *part = fi_lsm_pieces_part_at(pieces, i);
+        struct fi_lsm_piece piece = {.run = part->run,
+                                     .group = part->group,
+                                     .rows_max = part->rows,
+                                     .lower = part->lower,
+                                     .has_upper = true,
+                                     .is_loose = !is_direct(plan, i, &reach)};
         extend(&reach, part->upper);
-        FIRN_TRY_RETURN(copy_after(pieces, part->upper, &piece.upper, err));
+        FI_TRY_RETURN(copy_after(pieces, part->upper, &piece.upper, err));
         clamp(pieces, &piece);
-        FIRN_TRY_RETURN(add_piece(plan, &piece, err));
+        FI_TRY_RETURN(add_piece(plan, &piece, err));
     }
     return FIRN_OK;
 }
 
 static bool
-may_be_loose(const struct firn_lsm_pieces *pieces)
+may_be_loose(const struct fi_lsm_pieces *pieces)
 {
     bool is_open = true;
-    for (size_t i = 0; i < firn_lsm_pieces_part_count(pieces); i++) {
-        is_open = is_open && firn_lsm_pieces_part_at(pieces, i)->run != NULL;
+    for (size_t i = 0; i < fi_lsm_pieces_part_count(pieces); i++) {
+        is_open = is_open && fi_lsm_pieces_part_at(pieces, i)->run != NULL;
     }
     return is_open;
 }
@@ -466,15 +464,15 @@ may_be_loose(const struct firn_lsm_pieces *pieces)
 static int
 make_pieces(struct plan *plan, firn_error *err)
 {
-    struct firn_lsm_pieces *pieces = plan->pieces;
+    struct fi_lsm_pieces *pieces = plan->pieces;
     struct reach reach = {.is_set = false};
-    size_t count = firn_lsm_pieces_part_count(pieces);
+    size_t count = fi_lsm_pieces_part_count(pieces);
     for (size_t i = 0; i < count; i++) {
-        const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
+        const struct fi_lsm_pieces_part *part = fi_lsm_pieces_part_at(pieces, i);
         bool is_alone = is_direct(plan, i, &reach);
         extend(&reach, part->upper);
         if (is_alone) {
-            FIRN_TRY_RETURN(add_direct(plan, i, err));
+            FI_TRY_RETURN(add_direct(plan, i, err));
         }
     }
     const struct stretch rest = {
@@ -485,17 +483,17 @@ make_pieces(struct plan *plan, firn_error *err)
 /* ---- the primary key ---- */
 
 static int
-set_key(struct firn_lsm_pieces *pieces, const struct firn_column_layout *layout, firn_error *err)
+set_key(struct fi_lsm_pieces *pieces, const struct fi_column_layout *layout, firn_error *err)
 {
-    if (layout->key_count > FIRN_COLUMN_KEY_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT, "a key has too many columns");
+    if (layout->key_count > FI_COLUMN_KEY_MAX) {
+        return fi_error_set(err, FIRN_CORRUPT, "a key has too many columns");
     }
     for (size_t i = 0; i < layout->key_count; i++) {
         for (size_t j = 0; j < layout->count; j++) {
             if (layout->columns[j].id == layout->key[i]) {
                 pieces->key[pieces->key_count] = layout->columns[j];
                 pieces->key[pieces->key_count++].initial =
-                    (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
+                    (struct fi_cell){.kind = FI_PHYSICAL_NONE};
             }
         }
     }
@@ -504,26 +502,26 @@ set_key(struct firn_lsm_pieces *pieces, const struct firn_column_layout *layout,
 
 /* The key of a table never changes, so any run knows it. */
 static int
-find_key(struct firn_lsm_pieces *pieces, struct firn_lsm_tree *tree,
-         const struct firn_column_layout *known, firn_error *err)
+find_key(struct fi_lsm_pieces *pieces, struct fi_lsm_tree *tree,
+         const struct fi_column_layout *known, firn_error *err)
 {
-    const struct firn_lsm_host *host = &tree->lsm->options.host;
-    struct firn_column_layout *layout;
+    const struct fi_lsm_host *host = &tree->lsm->options.host;
+    struct fi_column_layout *layout;
     if (known != NULL) {
         return set_key(pieces, known, err);
     }
-    for (size_t i = 0; i < firn_lsm_pieces_part_count(pieces); i++) {
-        const struct firn_lsm_pieces_part *part = firn_lsm_pieces_part_at(pieces, i);
+    for (size_t i = 0; i < fi_lsm_pieces_part_count(pieces); i++) {
+        const struct fi_lsm_pieces_part *part = fi_lsm_pieces_part_at(pieces, i);
         if (part->run != NULL) {
-            return set_key(pieces, firn_column_layout_of(part->run), err);
+            return set_key(pieces, fi_column_layout_of(part->run), err);
         }
     }
     if (!tree->kind->has_layout || host->take_layout == NULL || pieces->list.size == 0) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(host->take_layout(host->ctx, tree->id, &layout, err));
+    FI_TRY_RETURN(host->take_layout(host->ctx, tree->id, &layout, err));
     int rc = set_key(pieces, layout, err);
-    firn_free(layout);
+    fi_free(layout);
     return rc;
 }
 
@@ -531,13 +529,13 @@ find_key(struct firn_lsm_pieces *pieces, struct firn_lsm_tree *tree,
 
 /* Whether a run has a newer version of the key that the view sees. */
 static int
-has_newer(const struct firn_lsm_pieces *pieces, struct firn_run *run,
-          const struct firn_manifest_run *info, firn_slice key, uint64_t sequence, bool *out,
+has_newer(const struct fi_lsm_pieces *pieces, struct fi_run *run,
+          const struct fi_manifest_run *info, firn_slice key, uint64_t sequence, bool *out,
           firn_error *err)
 {
-    struct firn_run_hit hit = {.sequence = 0};
-    if (info->sequence_max <= sequence || firn_slice_compare(key, info->lower) < 0 ||
-        firn_slice_compare(key, info->upper) >= 0) {
+    struct fi_run_hit hit = {.sequence = 0};
+    if (info->sequence_max <= sequence || fi_slice_compare(key, info->lower) < 0 ||
+        fi_slice_compare(key, info->upper) >= 0) {
         return FIRN_OK;
     }
     int rc = run->kind->get(run, key, pieces->view, &hit, NULL, err);
@@ -546,34 +544,33 @@ has_newer(const struct firn_lsm_pieces *pieces, struct firn_run *run,
 }
 
 int
-firn_lsm_pieces_shows(struct firn_lsm_pieces *pieces, struct firn_lsm_group *group, uint32_t row,
-                      firn_slice key, bool *out, firn_error *err)
+fi_lsm_pieces_shows(struct fi_lsm_pieces *pieces, struct fi_lsm_group *group, uint32_t row,
+                    firn_slice key, bool *out, firn_error *err)
 {
-    struct firn_lsm_group_row version;
-    size_t count = pieces->files.size / sizeof(struct firn_run_file *);
+    struct fi_lsm_group_row version;
+    size_t count = pieces->files.size / sizeof(struct fi_run_file *);
     bool is_hidden = false;
     *out = false;
-    FIRN_TRY_RETURN(firn_lsm_group_row(group, row, &version, err));
-    if ((version.kind != FIRN_ENTRY_PUT && version.kind != FIRN_ENTRY_EXPIRING) ||
-        !firn_view_sees(pieces->view, version.sequence) ||
+    FI_TRY_RETURN(fi_lsm_group_row(group, row, &version, err));
+    if ((version.kind != FI_ENTRY_PUT && version.kind != FI_ENTRY_EXPIRING) ||
+        !fi_view_sees(pieces->view, version.sequence) ||
         (version.expires_ms != 0 && version.expires_ms <= pieces->time_ms)) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < pieces->state->memtable_count && !is_hidden; i++) {
-        struct firn_entry entry;
+        struct fi_entry entry;
         is_hidden =
-            firn_memtable_get(pieces->state->memtables[i]->table, key, pieces->view, &entry) &&
+            fi_memtable_get(pieces->state->memtables[i]->table, key, pieces->view, &entry) &&
             entry.sequence > version.sequence;
     }
     for (size_t i = 0; i < pieces->range_count && !is_hidden; i++) {
         is_hidden =
-            firn_range_set_covering(pieces->ranges[i], key, pieces->view, version.sequence) != 0;
+            fi_range_set_covering(pieces->ranges[i], key, pieces->view, version.sequence) != 0;
     }
     for (size_t i = 0; i < count && !is_hidden; i++) {
-        const struct firn_run_file *file = ((struct firn_run_file **)(void *)pieces->files.data)[i];
-        struct firn_run *run = ((struct firn_run_file_handle **)(void *)pieces->pins.data)[i]->run;
-        FIRN_TRY_RETURN(
-            has_newer(pieces, run, &file->info, key, version.sequence, &is_hidden, err));
+        const struct fi_run_file *file = ((struct fi_run_file **)(void *)pieces->files.data)[i];
+        struct fi_run *run = ((struct fi_run_file_handle **)(void *)pieces->pins.data)[i]->run;
+        FI_TRY_RETURN(has_newer(pieces, run, &file->info, key, version.sequence, &is_hidden, err));
     }
     *out = !is_hidden;
     return FIRN_OK;
@@ -583,17 +580,17 @@ firn_lsm_pieces_shows(struct firn_lsm_pieces *pieces, struct firn_lsm_group *gro
 
 /* Pins the graph of a run; *out is NULL if it has none. */
 static int
-pin_graph(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t metric,
-          struct firn_lsm_pieces_graph *out, uint64_t *damaged, firn_error *err)
+pin_graph(struct fi_lsm_pieces *pieces, uint32_t column, uint32_t metric,
+          struct fi_lsm_pieces_graph *out, uint64_t *damaged, firn_error *err)
 {
-    const struct firn_run_file *file = out->run_file;
+    const struct fi_run_file *file = out->run_file;
     uint64_t unreadable = 0;
     for (size_t i = 0; i < file->info.attachment_count && out->graph == NULL; i++) {
-        struct firn_run_file_handle *pin;
+        struct fi_run_file_handle *pin;
         out->graph_file = file->attachments[i];
         int rc = atomic_load_explicit(&out->graph_file->is_damaged, memory_order_relaxed)
                      ? FIRN_CORRUPT
-                     : firn_run_file_pin(out->graph_file, &pin, err);
+                     : fi_run_file_pin(out->graph_file, &pin, err);
         if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
             unreadable++;
             continue;
@@ -601,19 +598,18 @@ pin_graph(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t metric,
         if (rc != FIRN_OK) {
             return rc;
         }
-        bool is_graph = pin->run->kind == &firn_graph_read_kind;
-        const struct firn_graph *graph = is_graph ? firn_graph_read_of(pin->run) : NULL;
-        const struct firn_graph_parameters *parameters =
-            is_graph ? firn_graph_search_parameters(graph) : NULL;
+        bool is_graph = pin->run->kind == &fi_graph_read_kind;
+        const struct fi_graph *graph = is_graph ? fi_graph_read_of(pin->run) : NULL;
+        const struct fi_graph_parameters *parameters =
+            is_graph ? fi_graph_search_parameters(graph) : NULL;
         if (!is_graph || parameters->column != column || (uint32_t)parameters->metric != metric ||
-            firn_graph_search_rows(graph) != file->info.entry_count) {
-            firn_run_file_unpin(pin);
+            fi_graph_search_rows(graph) != file->info.entry_count) {
+            fi_run_file_unpin(pin);
             continue;
         }
-        if (firn_buf_append(&pieces->pins, &pin, sizeof(struct firn_run_file_handle *)) !=
-            FIRN_OK) {
-            firn_run_file_unpin(pin);
-            return firn_error_no_memory(err, "the pieces of a scan");
+        if (fi_buf_append(&pieces->pins, &pin, sizeof(struct fi_run_file_handle *)) != FIRN_OK) {
+            fi_run_file_unpin(pin);
+            return fi_error_no_memory(err, "the pieces of a scan");
         }
         out->graph = graph;
     }
@@ -622,7 +618,7 @@ pin_graph(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t metric,
 }
 
 void
-firn_lsm_pieces_graph_spoil(const struct firn_lsm_pieces_graph *graph)
+fi_lsm_pieces_graph_spoil(const struct fi_lsm_pieces_graph *graph)
 {
     /* Read by pin_graph, and by compaction_graph.c: which of two threads comes first does not
      * matter. */
@@ -631,22 +627,22 @@ firn_lsm_pieces_graph_spoil(const struct firn_lsm_pieces_graph *graph)
 }
 
 int
-firn_lsm_pieces_graphs(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t metric,
-                       struct firn_buf *out, uint64_t *out_damaged, firn_error *err)
+fi_lsm_pieces_graphs(struct fi_lsm_pieces *pieces, uint32_t column, uint32_t metric,
+                     struct fi_buf *out, uint64_t *out_damaged, firn_error *err)
 {
-    size_t count = pieces->files.size / sizeof(struct firn_run_file *);
+    size_t count = pieces->files.size / sizeof(struct fi_run_file *);
     *out_damaged = 0;
     DCHECK(pieces->pins.size >= pieces->files.size);
     for (size_t i = 0; i < count; i++) {
-        struct firn_lsm_pieces_graph found = {
-            .run = ((struct firn_run_file_handle **)(void *)pieces->pins.data)[i]->run,
-            .run_file = ((struct firn_run_file **)(void *)pieces->files.data)[i]};
-        if (found.run->kind != &firn_column_kind) {
+        struct fi_lsm_pieces_graph found = {
+            .run = ((struct fi_run_file_handle **)(void *)pieces->pins.data)[i]->run,
+            .run_file = ((struct fi_run_file **)(void *)pieces->files.data)[i]};
+        if (found.run->kind != &fi_column_kind) {
             continue;
         }
-        FIRN_TRY_RETURN(pin_graph(pieces, column, metric, &found, out_damaged, err));
-        if (found.graph != NULL && firn_buf_append(out, &found, sizeof found) != FIRN_OK) {
-            return firn_error_no_memory(err, "the pieces of a scan");
+        FI_TRY_RETURN(pin_graph(pieces, column, metric, &found, out_damaged, err));
+        if (found.graph != NULL && fi_buf_append(out, &found, sizeof found) != FIRN_OK) {
+            return fi_error_no_memory(err, "the pieces of a scan");
         }
     }
     return FIRN_OK;
@@ -655,15 +651,15 @@ firn_lsm_pieces_graphs(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t
 /* ---- life ---- */
 
 static int
-copy_bound(struct firn_lsm_pieces *pieces, const firn_slice *bound, bool *out_has, firn_slice *out,
+copy_bound(struct fi_lsm_pieces *pieces, const firn_slice *bound, bool *out_has, firn_slice *out,
            firn_error *err)
 {
     if (bound == NULL) {
         return FIRN_OK;
     }
-    const uint8_t *copy = firn_arena_copy(&pieces->arena, bound->data, bound->size);
+    const uint8_t *copy = fi_arena_copy(&pieces->arena, bound->data, bound->size);
     if (copy == NULL) {
-        return firn_error_no_memory(err, "the pieces of a scan");
+        return fi_error_no_memory(err, "the pieces of a scan");
     }
     *out = firn_bytes(copy, bound->size);
     *out_has = true;
@@ -671,151 +667,150 @@ copy_bound(struct firn_lsm_pieces *pieces, const firn_slice *bound, bool *out_ha
 }
 
 static int
-make_plan(struct firn_lsm_pieces *pieces, firn_error *err)
+make_plan(struct fi_lsm_pieces *pieces, firn_error *err)
 {
     size_t count = pieces->state->memtable_count;
     struct plan plan = {.pieces = pieces,
-                        .sweeps = firn_alloc_zeroed((2 * count + 1) * sizeof *plan.sweeps)};
+                        .sweeps = fi_alloc_zeroed((2 * count + 1) * sizeof *plan.sweeps)};
     if (plan.sweeps == NULL) {
-        return firn_error_no_memory(err, "the pieces of a scan");
+        return fi_error_no_memory(err, "the pieces of a scan");
     }
     plan.group_sweeps = plan.sweeps + count;
     for (size_t i = 0; i < 2 * count; i++) {
-        firn_memtable_cursor_init(&plan.sweeps[i].cursor,
-                                  pieces->state->memtables[i % count]->table);
+        fi_memtable_cursor_init(&plan.sweeps[i].cursor, pieces->state->memtables[i % count]->table);
     }
     pieces->is_loose = pieces->is_loose && may_be_loose(pieces);
     plan.at = pieces->has_lower ? pieces->lower : firn_bytes(NULL, 0);
     int rc = pieces->is_loose ? make_loose_pieces(&plan, err) : make_pieces(&plan, err);
-    firn_free(plan.sweeps);
+    fi_free(plan.sweeps);
     return rc;
 }
 
 static size_t
-count_range_sets(const struct firn_lsm_state *state)
+count_range_sets(const struct fi_lsm_state *state)
 {
     size_t count = state->memtable_count;
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         count += state->version->levels[number].count;
     }
     return count;
 }
 
 int
-firn_lsm_pieces_open(struct firn_lsm_tree *tree, const struct firn_lsm_pieces_options *options,
-                     struct firn_lsm_pieces **out, firn_error *err)
+fi_lsm_pieces_open(struct fi_lsm_tree *tree, const struct fi_lsm_pieces_options *options,
+                   struct fi_lsm_pieces **out, firn_error *err)
 {
-    struct firn_lsm_pieces *pieces = firn_alloc_zeroed(sizeof *pieces);
+    struct fi_lsm_pieces *pieces = fi_alloc_zeroed(sizeof *pieces);
     int rc = FIRN_OK;
     *out = NULL;
     if (pieces == NULL) {
-        return firn_error_no_memory(err, "the pieces of a scan");
+        return fi_error_no_memory(err, "the pieces of a scan");
     }
     pieces->os = tree->lsm->os;
     pieces->view = options->view;
     pieces->is_loose = options->is_loose;
-    pieces->time_ms = options->time_ms == FIRN_LSM_TIME_NOW
-                          ? (uint64_t)(firn_os_now_ns(pieces->os) / 1000000)
+    pieces->time_ms = options->time_ms == FI_LSM_TIME_NOW
+                          ? (uint64_t)(fi_os_now_ns(pieces->os) / 1000000)
                           : options->time_ms;
-    FIRN_TRY(copy_bound(pieces, options->lower, &pieces->has_lower, &pieces->lower, err));
-    FIRN_TRY(copy_bound(pieces, options->upper, &pieces->has_upper, &pieces->upper, err));
-    pieces->state = firn_lsm_state_of(tree);
-    pieces->ranges = firn_alloc_zeroed((count_range_sets(pieces->state) + 1) *
-                                       sizeof(const struct firn_range_set *));
+    FI_TRY(copy_bound(pieces, options->lower, &pieces->has_lower, &pieces->lower, err));
+    FI_TRY(copy_bound(pieces, options->upper, &pieces->has_upper, &pieces->upper, err));
+    pieces->state = fi_lsm_state_of(tree);
+    pieces->ranges = fi_alloc_zeroed((count_range_sets(pieces->state) + 1) *
+                                     sizeof(const struct fi_range_set *));
     if (pieces->ranges == NULL) {
-        rc = firn_error_no_memory(err, "the pieces of a scan");
+        rc = fi_error_no_memory(err, "the pieces of a scan");
         goto out;
     }
     for (size_t i = 0; i < pieces->state->memtable_count; i++) {
-        add_ranges(pieces, firn_memtable_ranges(pieces->state->memtables[i]->table));
+        add_ranges(pieces, fi_memtable_ranges(pieces->state->memtables[i]->table));
     }
     if (!pieces->has_lower || !pieces->has_upper ||
-        firn_slice_compare(pieces->lower, pieces->upper) < 0) {
-        FIRN_TRY(add_runs(pieces, err));
+        fi_slice_compare(pieces->lower, pieces->upper) < 0) {
+        FI_TRY(add_runs(pieces, err));
         sort_parts(pieces);
-        FIRN_TRY(make_plan(pieces, err));
+        FI_TRY(make_plan(pieces, err));
     }
-    FIRN_TRY(find_key(pieces, tree, options->layout, err));
+    FI_TRY(find_key(pieces, tree, options->layout, err));
     *out = pieces;
     pieces = NULL;
 out:
-    firn_lsm_pieces_close(pieces);
+    fi_lsm_pieces_close(pieces);
     return rc;
 }
 
 void
-firn_lsm_pieces_close(struct firn_lsm_pieces *pieces)
+fi_lsm_pieces_close(struct fi_lsm_pieces *pieces)
 {
     if (pieces == NULL) {
         return;
     }
-    struct firn_run_file_handle **pins = (void *)pieces->pins.data;
-    for (size_t i = 0; i < pieces->pins.size / sizeof(struct firn_run_file_handle *); i++) {
-        firn_run_file_unpin(pins[i]);
+    struct fi_run_file_handle **pins = (void *)pieces->pins.data;
+    for (size_t i = 0; i < pieces->pins.size / sizeof(struct fi_run_file_handle *); i++) {
+        fi_run_file_unpin(pins[i]);
     }
-    firn_lsm_state_unref(pieces->state);
-    firn_buf_deinit(&pieces->pins);
-    firn_buf_deinit(&pieces->files);
-    firn_buf_deinit(&pieces->parts);
-    firn_buf_deinit(&pieces->list);
-    firn_free(pieces->ranges);
-    firn_arena_deinit(&pieces->arena);
-    firn_free(pieces);
+    fi_lsm_state_unref(pieces->state);
+    fi_buf_deinit(&pieces->pins);
+    fi_buf_deinit(&pieces->files);
+    fi_buf_deinit(&pieces->parts);
+    fi_buf_deinit(&pieces->list);
+    fi_free(pieces->ranges);
+    fi_arena_deinit(&pieces->arena);
+    fi_free(pieces);
 }
 
 /* ---- looking ---- */
 
 size_t
-firn_lsm_pieces_count(const struct firn_lsm_pieces *pieces)
+fi_lsm_pieces_count(const struct fi_lsm_pieces *pieces)
 {
-    return pieces->list.size / sizeof(struct firn_lsm_piece);
+    return pieces->list.size / sizeof(struct fi_lsm_piece);
 }
 
 void
-firn_lsm_pieces_at(const struct firn_lsm_pieces *pieces, size_t i, struct firn_lsm_piece *out)
+fi_lsm_pieces_at(const struct fi_lsm_pieces *pieces, size_t i, struct fi_lsm_piece *out)
 {
-    DCHECK(i < firn_lsm_pieces_count(pieces));
-    *out = ((const struct firn_lsm_piece *)(const void *)pieces->list.data)[i];
+    DCHECK(i < fi_lsm_pieces_count(pieces));
+    *out = ((const struct fi_lsm_piece *)(const void *)pieces->list.data)[i];
 }
 
 int
-firn_lsm_pieces_rows(struct firn_lsm_pieces *pieces, size_t i, uint32_t *out_first,
-                     uint32_t *out_count, firn_error *err)
+fi_lsm_pieces_rows(struct fi_lsm_pieces *pieces, size_t i, uint32_t *out_first, uint32_t *out_count,
+                   firn_error *err)
 {
-    struct firn_lsm_piece piece;
-    struct firn_column_group info;
-    struct firn_lsm_group *group = NULL;
-    struct firn_buf memory = {0};
+    struct fi_lsm_piece piece;
+    struct fi_column_group info;
+    struct fi_lsm_group *group = NULL;
+    struct fi_buf memory = {0};
     uint32_t first = 0;
     int rc = FIRN_OK;
     *out_first = 0;
     *out_count = 0;
-    firn_lsm_pieces_at(pieces, i, &piece);
+    fi_lsm_pieces_at(pieces, i, &piece);
     DCHECK(piece.run != NULL);
-    firn_column_group_at(piece.run, piece.group, &info);
+    fi_column_group_at(piece.run, piece.group, &info);
     uint32_t end = info.rows;
-    bool is_cut_below = firn_slice_compare(info.lower, piece.lower) < 0;
-    bool is_cut_above = firn_slice_compare(info.upper, piece.upper) >= 0;
+    bool is_cut_below = fi_slice_compare(info.lower, piece.lower) < 0;
+    bool is_cut_above = fi_slice_compare(info.upper, piece.upper) >= 0;
     if (is_cut_below || is_cut_above) {
-        group = firn_alloc_zeroed(sizeof *group);
+        group = fi_alloc_zeroed(sizeof *group);
         if (group == NULL) {
-            return firn_error_no_memory(err, "a row group");
+            return fi_error_no_memory(err, "a row group");
         }
-        FIRN_TRY(firn_lsm_group_open(group, piece.run, piece.group, err));
+        FI_TRY(fi_lsm_group_open(group, piece.run, piece.group, err));
     }
     if (is_cut_below) {
-        FIRN_TRY(firn_lsm_group_find(group, piece.lower, 0, end, &memory, &first, err));
+        FI_TRY(fi_lsm_group_find(group, piece.lower, 0, end, &memory, &first, err));
     }
     if (is_cut_above) {
-        FIRN_TRY(firn_lsm_group_find(group, piece.upper, first, end, &memory, &end, err));
+        FI_TRY(fi_lsm_group_find(group, piece.upper, first, end, &memory, &end, err));
     }
     *out_first = first;
     *out_count = end - first;
 out:
     if (group != NULL) {
-        firn_lsm_group_deinit(group);
-        firn_free(group);
+        fi_lsm_group_deinit(group);
+        fi_free(group);
     }
-    firn_buf_deinit(&memory);
+    fi_buf_deinit(&memory);
     return rc;
 }

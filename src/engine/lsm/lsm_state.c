@@ -24,21 +24,21 @@
 static size_t
 small_part(size_t bytes)
 {
-    return bytes < FIRN_LSM_SMALL_BYTES ? bytes : FIRN_LSM_SMALL_BYTES;
+    return bytes < FI_LSM_SMALL_BYTES ? bytes : FI_LSM_SMALL_BYTES;
 }
 
 int
-firn_lsm_state_create_memtable(struct firn_lsm_totals *totals, struct firn_tree_memtable **out,
-                               firn_error *err)
+fi_lsm_state_create_memtable(struct fi_lsm_totals *totals, struct fi_tree_memtable **out,
+                             firn_error *err)
 {
-    struct firn_tree_memtable *memtable = firn_alloc_zeroed(sizeof *memtable);
+    struct fi_tree_memtable *memtable = fi_alloc_zeroed(sizeof *memtable);
     *out = NULL;
     if (memtable == NULL) {
-        return firn_error_no_memory(err, "a memtable");
+        return fi_error_no_memory(err, "a memtable");
     }
-    int rc = firn_memtable_create(&memtable->table, err);
+    int rc = fi_memtable_create(&memtable->table, err);
     if (rc != FIRN_OK) {
-        firn_free(memtable);
+        fi_free(memtable);
         return rc;
     }
     atomic_init(&memtable->refs, 1);
@@ -47,22 +47,22 @@ firn_lsm_state_create_memtable(struct firn_lsm_totals *totals, struct firn_tree_
     atomic_init(&memtable->logged_bytes, 0);
     atomic_init(&memtable->counted_bytes, 0);
     memtable->totals = totals;
-    firn_lsm_state_count_memtable(memtable);
+    fi_lsm_state_count_memtable(memtable);
     *out = memtable;
     return FIRN_OK;
 }
 
 void
-firn_lsm_state_count_memtable(struct firn_tree_memtable *memtable)
+fi_lsm_state_count_memtable(struct fi_tree_memtable *memtable)
 {
     /* Relaxed: these are counts, which publish nothing. Memtables never shrink. */
-    size_t bytes = firn_memtable_size_bytes(memtable->table);
+    size_t bytes = fi_memtable_size_bytes(memtable->table);
     size_t counted = atomic_load_explicit(&memtable->counted_bytes, memory_order_relaxed);
     DCHECK(bytes >= counted);
     if (bytes != counted) {
         atomic_store_explicit(&memtable->counted_bytes, bytes, memory_order_relaxed);
         atomic_fetch_add_explicit(&memtable->totals->bytes, bytes - counted, memory_order_relaxed);
-        if (counted < FIRN_LSM_SMALL_BYTES) {
+        if (counted < FI_LSM_SMALL_BYTES) {
             atomic_fetch_add_explicit(&memtable->totals->small_bytes, small_part(bytes) - counted,
                                       memory_order_relaxed);
         }
@@ -70,14 +70,14 @@ firn_lsm_state_count_memtable(struct firn_tree_memtable *memtable)
 }
 
 void
-firn_lsm_state_ref_memtable(struct firn_tree_memtable *memtable)
+fi_lsm_state_ref_memtable(struct fi_tree_memtable *memtable)
 {
     size_t before = atomic_fetch_add_explicit(&memtable->refs, 1, memory_order_relaxed);
     DCHECK(before > 0);
 }
 
 void
-firn_lsm_state_unref_memtable(struct firn_tree_memtable *memtable)
+fi_lsm_state_unref_memtable(struct fi_tree_memtable *memtable)
 {
     if (memtable == NULL) {
         return;
@@ -93,15 +93,15 @@ firn_lsm_state_unref_memtable(struct firn_tree_memtable *memtable)
     atomic_fetch_sub_explicit(&memtable->totals->small_bytes, small_part(counted),
                               memory_order_relaxed);
     DCHECK(total >= counted);
-    firn_memtable_destroy(memtable->table);
-    firn_free(memtable);
+    fi_memtable_destroy(memtable->table);
+    fi_free(memtable);
 }
 
-struct firn_lsm_state *
-firn_lsm_state_create(size_t memtable_capacity)
+struct fi_lsm_state *
+fi_lsm_state_create(size_t memtable_capacity)
 {
-    struct firn_lsm_state *state =
-        firn_alloc_zeroed(sizeof *state + memtable_capacity * sizeof(struct firn_tree_memtable *));
+    struct fi_lsm_state *state =
+        fi_alloc_zeroed(sizeof *state + memtable_capacity * sizeof(struct fi_tree_memtable *));
     if (state != NULL) {
         atomic_init(&state->refs, 1);
         state->memtable_capacity = memtable_capacity;
@@ -110,28 +110,27 @@ firn_lsm_state_create(size_t memtable_capacity)
 }
 
 void
-firn_lsm_state_add_memtable(struct firn_lsm_state *state, struct firn_tree_memtable *memtable)
+fi_lsm_state_add_memtable(struct fi_lsm_state *state, struct fi_tree_memtable *memtable)
 {
     DCHECK(atomic_load_explicit(&state->refs, memory_order_relaxed) == 1); /* (I3) */
     CHECK(state->memtable_count < state->memtable_capacity);
-    firn_lsm_state_ref_memtable(memtable);
+    fi_lsm_state_ref_memtable(memtable);
     state->memtables[state->memtable_count++] = memtable;
 }
 
 void
-firn_lsm_state_set_version(struct firn_lsm_state *state, struct firn_version *version)
+fi_lsm_state_set_version(struct fi_lsm_state *state, struct firn_version *version)
 {
     DCHECK(atomic_load_explicit(&state->refs, memory_order_relaxed) == 1); /* (I3) */
     CHECK(state->version == NULL);
-    firn_version_ref(version);
+    fi_version_ref(version);
     state->version = version;
 }
 
 /* (I1) of lsm.c: what is in a newer memtable is newer. The first one is not frozen, and may be
  * empty. */
 static bool
-is_behind(const struct firn_tree_memtable *newer, const struct firn_tree_memtable *older,
-          bool is_first)
+is_behind(const struct fi_tree_memtable *newer, const struct fi_tree_memtable *older, bool is_first)
 {
     uint64_t newest = atomic_load_explicit(&newer->sequence_max, memory_order_relaxed);
     uint64_t oldest = atomic_load_explicit(&older->sequence_max, memory_order_relaxed);
@@ -141,7 +140,7 @@ is_behind(const struct firn_tree_memtable *newer, const struct firn_tree_memtabl
 }
 
 bool
-firn_lsm_state_is_sound(const struct firn_lsm_state *state)
+fi_lsm_state_is_sound(const struct fi_lsm_state *state)
 {
     for (size_t i = 1; i < state->memtable_count; i++) {
         if (!is_behind(state->memtables[i - 1], state->memtables[i], i == 1)) {
@@ -152,14 +151,14 @@ firn_lsm_state_is_sound(const struct firn_lsm_state *state)
 }
 
 void
-firn_lsm_state_ref(struct firn_lsm_state *state)
+fi_lsm_state_ref(struct fi_lsm_state *state)
 {
     size_t before = atomic_fetch_add_explicit(&state->refs, 1, memory_order_relaxed);
     DCHECK(before > 0); /* (I2) */
 }
 
 void
-firn_lsm_state_unref(struct firn_lsm_state *state)
+fi_lsm_state_unref(struct fi_lsm_state *state)
 {
     if (state == NULL) {
         return;
@@ -171,22 +170,22 @@ firn_lsm_state_unref(struct firn_lsm_state *state)
         return;
     }
     for (size_t i = 0; i < state->memtable_count; i++) {
-        firn_lsm_state_unref_memtable(state->memtables[i]);
+        fi_lsm_state_unref_memtable(state->memtables[i]);
     }
-    firn_version_unref(state->version);
-    firn_free(state);
+    fi_version_unref(state->version);
+    fi_free(state);
 }
 
 static void
-release_state(struct firn_epoch_node *node)
+release_state(struct fi_epoch_node *node)
 {
     /* The node is the state's first member. */
-    firn_lsm_state_unref((struct firn_lsm_state *)(void *)node);
+    fi_lsm_state_unref((struct fi_lsm_state *)(void *)node);
 }
 
 void
-firn_lsm_state_retire(struct firn_epoch *epoch, struct firn_lsm_state *state)
+fi_lsm_state_retire(struct fi_epoch *epoch, struct fi_lsm_state *state)
 {
     DCHECK(atomic_load_explicit(&state->refs, memory_order_relaxed) > 0); /* (I2) */
-    firn_epoch_retire(epoch, &state->node, release_state);
+    fi_epoch_retire(epoch, &state->node, release_state);
 }

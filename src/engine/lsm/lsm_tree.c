@@ -45,46 +45,45 @@
  */
 
 static void
-add_memtable(const struct firn_memtable *table, const struct firn_lsm_range *bounds,
-             struct firn_lsm_size *out)
+add_memtable(const struct fi_memtable *table, const struct fi_lsm_range *bounds,
+             struct fi_lsm_size *out)
 {
-    struct firn_memtable_cursor cursor;
-    firn_memtable_cursor_init(&cursor, table);
-    firn_memtable_cursor_seek(&cursor, bounds->lower, UINT64_MAX);
+    struct fi_memtable_cursor cursor;
+    fi_memtable_cursor_init(&cursor, table);
+    fi_memtable_cursor_seek(&cursor, bounds->lower, UINT64_MAX);
     while (cursor.is_valid &&
-           (bounds->upper == NULL || firn_slice_compare(cursor.entry.key, *bounds->upper) < 0)) {
+           (bounds->upper == NULL || fi_slice_compare(cursor.entry.key, *bounds->upper) < 0)) {
         out->memory_entries++;
         out->memory_bytes += cursor.entry.key.size + cursor.entry.value.size;
-        firn_memtable_cursor_next(&cursor);
+        fi_memtable_cursor_next(&cursor);
     }
 }
 
 /* Where a bound lies in a run; NULL: after its end. */
 static int
-place_of(struct firn_run_file *file, const firn_slice *key, struct firn_run_place *out,
-         firn_error *err)
+place_of(struct fi_run_file *file, const firn_slice *key, struct fi_run_place *out, firn_error *err)
 {
-    struct firn_run_file_handle *pin = NULL;
+    struct fi_run_file_handle *pin = NULL;
     *out =
-        (struct firn_run_place){.offset = file->info.file_bytes, .entries = file->info.entry_count};
-    if (key == NULL || firn_slice_compare(*key, file->info.upper) >= 0) {
+        (struct fi_run_place){.offset = file->info.file_bytes, .entries = file->info.entry_count};
+    if (key == NULL || fi_slice_compare(*key, file->info.upper) >= 0) {
         return FIRN_OK;
     }
-    if (firn_slice_compare(*key, file->info.lower) <= 0) {
-        *out = (struct firn_run_place){0};
+    if (fi_slice_compare(*key, file->info.lower) <= 0) {
+        *out = (struct fi_run_place){0};
         return FIRN_OK;
     }
-    int rc = firn_run_file_pin(file, &pin, err);
+    int rc = fi_run_file_pin(file, &pin, err);
     if (rc == FIRN_OK) {
         rc = pin->run->kind->place(pin->run, *key, out, err);
     }
-    firn_run_file_unpin(pin);
+    fi_run_file_unpin(pin);
     return rc;
 }
 
 /* The bytes in value files that the run refers to. */
 static uint64_t
-value_bytes_of(const struct firn_run_file *file)
+value_bytes_of(const struct fi_run_file *file)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < file->info.reference_count; i++) {
@@ -95,43 +94,43 @@ value_bytes_of(const struct firn_run_file *file)
 
 /* Corrects the share of a run that crosses an end of the range, if it has large values. */
 static int
-weigh(struct firn_run_file *file, const struct firn_lsm_range *bounds,
-      struct firn_run_weight *inout, firn_error *err)
+weigh(struct fi_run_file *file, const struct fi_lsm_range *bounds, struct fi_run_weight *inout,
+      firn_error *err)
 {
-    const struct firn_run_bounds within = {bounds->lower, bounds->upper};
-    struct firn_run_file_handle *pin = NULL;
+    const struct fi_run_bounds within = {bounds->lower, bounds->upper};
+    struct fi_run_file_handle *pin = NULL;
     int rc;
-    FIRN_TRY(firn_run_file_pin(file, &pin, err));
-    *inout = (struct firn_run_weight){file->info.entry_count, value_bytes_of(file)};
+    FI_TRY(fi_run_file_pin(file, &pin, err));
+    *inout = (struct fi_run_weight){file->info.entry_count, value_bytes_of(file)};
     rc = pin->run->kind->weigh(pin->run, &within, inout, err);
 out:
-    firn_run_file_unpin(pin);
+    fi_run_file_unpin(pin);
     return rc;
 }
 
 static bool
-is_inside(const struct firn_run_file *file, const struct firn_lsm_range *bounds)
+is_inside(const struct fi_run_file *file, const struct fi_lsm_range *bounds)
 {
-    return firn_slice_compare(bounds->lower, file->info.lower) <= 0 &&
-           (bounds->upper == NULL || firn_slice_compare(*bounds->upper, file->info.upper) >= 0);
+    return fi_slice_compare(bounds->lower, file->info.lower) <= 0 &&
+           (bounds->upper == NULL || fi_slice_compare(*bounds->upper, file->info.upper) >= 0);
 }
 
 static int
-add_run(struct firn_run_file *file, const struct firn_lsm_range *bounds, struct firn_lsm_size *out,
+add_run(struct fi_run_file *file, const struct fi_lsm_range *bounds, struct fi_lsm_size *out,
         firn_error *err)
 {
-    struct firn_run_place lower;
-    struct firn_run_place upper;
-    struct firn_run_weight weight = {.entries = 0};
-    FIRN_TRY_RETURN(place_of(file, &bounds->lower, &lower, err));
-    FIRN_TRY_RETURN(place_of(file, bounds->upper, &upper, err));
+    struct fi_run_place lower;
+    struct fi_run_place upper;
+    struct fi_run_weight weight = {.entries = 0};
+    FI_TRY_RETURN(place_of(file, &bounds->lower, &lower, err));
+    FI_TRY_RETURN(place_of(file, bounds->upper, &upper, err));
     weight.entries = upper.entries > lower.entries ? upper.entries - lower.entries : 0;
     if (file->info.entry_count > 0) {
         double part = (double)weight.entries / (double)file->info.entry_count;
         weight.value_bytes = (uint64_t)(part * (double)value_bytes_of(file));
     }
     if (file->info.reference_count > 0 && file->kind->weigh != NULL && !is_inside(file, bounds)) {
-        FIRN_TRY_RETURN(weigh(file, bounds, &weight, err));
+        FI_TRY_RETURN(weigh(file, bounds, &weight, err));
     }
     out->file_entries += weight.entries;
     out->file_bytes += upper.offset > lower.offset ? upper.offset - lower.offset : 0;
@@ -140,67 +139,67 @@ add_run(struct firn_run_file *file, const struct firn_lsm_range *bounds, struct 
 }
 
 int
-firn_lsm_tree_size(struct firn_lsm_tree *tree, const struct firn_lsm_range *bounds,
-                   struct firn_lsm_size *out, firn_error *err)
+fi_lsm_tree_size(struct fi_lsm_tree *tree, const struct fi_lsm_range *bounds,
+                 struct fi_lsm_size *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_lsm_state *state = firn_lsm_state_of(tree);
-    *out = (struct firn_lsm_size){0};
+    struct fi_lsm_state *state = fi_lsm_state_of(tree);
+    *out = (struct fi_lsm_size){0};
     for (size_t i = 0; i < state->memtable_count; i++) {
         add_memtable(state->memtables[i]->table, bounds, out);
     }
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS; number++) {
-        const struct firn_version_level *level = &state->version->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS; number++) {
+        const struct fi_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            if (firn_version_run_overlaps(&level->runs[i], &bounds->lower, bounds->upper)) {
-                FIRN_TRY(add_run(firn_version_file(level, i), bounds, out, err));
+            if (fi_version_run_overlaps(&level->runs[i], &bounds->lower, bounds->upper)) {
+                FI_TRY(add_run(fi_version_file(level, i), bounds, out, err));
             }
         }
     }
 out:
-    firn_lsm_state_unref(state);
+    fi_lsm_state_unref(state);
     return rc;
 }
 
 /* ---- making ---- */
 
 static int
-create_memtable(struct firn_lsm *lsm, struct firn_tree_memtable **out, firn_error *err)
+create_memtable(struct fi_lsm *lsm, struct fi_tree_memtable **out, firn_error *err)
 {
-    int rc = firn_lsm_state_create_memtable(&lsm->memtables, out, err);
+    int rc = fi_lsm_state_create_memtable(&lsm->memtables, out, err);
     if (rc == FIRN_OK) {
-        firn_memtable_use_pool((*out)->table, &lsm->memtable_pool);
-        firn_memtable_expect((*out)->table, lsm->options.memtable_bytes_target);
+        fi_memtable_use_pool((*out)->table, &lsm->memtable_pool);
+        fi_memtable_expect((*out)->table, lsm->options.memtable_bytes_target);
     }
     return rc;
 }
 
 static size_t
-place_of_locked(const struct firn_lsm *lsm, uint32_t id)
+place_of_locked(const struct fi_lsm *lsm, uint32_t id)
 {
-    firn_os_mutex_assert_held(&lsm->mutex);
+    fi_os_mutex_assert_held(&lsm->mutex);
     size_t low = 0;
     size_t high = lsm->tree_count;
-    FIRN_SEARCH_FIRST(low, high, middle, lsm->trees[middle]->id < id);
+    FI_SEARCH_FIRST(low, high, middle, lsm->trees[middle]->id < id);
     return low;
 }
 
 static int
-make_tree(struct firn_lsm *lsm, uint32_t id, const struct firn_run_kind *kind,
-          struct firn_version *version, struct firn_lsm_tree **out, firn_error *err)
+make_tree(struct fi_lsm *lsm, uint32_t id, const struct fi_run_kind *kind,
+          struct firn_version *version, struct fi_lsm_tree **out, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_tree_memtable *memtable = NULL;
-    struct firn_lsm_state *state = firn_lsm_state_create(1);
-    struct firn_lsm_tree *tree = firn_alloc_zeroed(sizeof *tree);
+    struct fi_tree_memtable *memtable = NULL;
+    struct fi_lsm_state *state = fi_lsm_state_create(1);
+    struct fi_lsm_tree *tree = fi_alloc_zeroed(sizeof *tree);
     if (tree == NULL || state == NULL) {
-        rc = firn_error_no_memory(err, "a tree");
+        rc = fi_error_no_memory(err, "a tree");
         goto out;
     }
-    FIRN_TRY(create_memtable(lsm, &memtable, err));
-    firn_lsm_state_add_memtable(state, memtable);
-    firn_lsm_state_set_version(state,
-                               version != NULL && version->run_count > 0 ? version : lsm->no_runs);
+    FI_TRY(create_memtable(lsm, &memtable, err));
+    fi_lsm_state_add_memtable(state, memtable);
+    fi_lsm_state_set_version(state,
+                             version != NULL && version->run_count > 0 ? version : lsm->no_runs);
     tree->lsm = lsm;
     tree->id = id;
     tree->kind = kind;
@@ -213,47 +212,47 @@ make_tree(struct firn_lsm *lsm, uint32_t id, const struct firn_run_kind *kind,
     tree = NULL;
     state = NULL;
 out:
-    firn_lsm_state_unref_memtable(memtable);
-    firn_lsm_state_unref(state);
-    firn_free(tree);
+    fi_lsm_state_unref_memtable(memtable);
+    fi_lsm_state_unref(state);
+    fi_free(tree);
     return rc;
 }
 
 /* Room for one more tree, and for its handle once it has been dropped. */
 static int
-reserve_tree_locked(struct firn_lsm *lsm, firn_error *err)
+reserve_tree_locked(struct fi_lsm *lsm, firn_error *err)
 {
-    firn_os_mutex_assert_held(&lsm->mutex);
+    fi_os_mutex_assert_held(&lsm->mutex);
     size_t needed = lsm->tree_count + lsm->dropped_count + 1;
     if (needed <= lsm->tree_capacity) {
         return FIRN_OK;
     }
     size_t capacity = lsm->tree_capacity == 0 ? 8 : 2 * lsm->tree_capacity;
-    struct firn_lsm_tree **trees = firn_alloc_array(capacity, sizeof(struct firn_lsm_tree *));
-    struct firn_lsm_tree **dropped =
-        firn_resize_array(lsm->dropped, capacity, sizeof(struct firn_lsm_tree *));
+    struct fi_lsm_tree **trees = fi_alloc_array(capacity, sizeof(struct fi_lsm_tree *));
+    struct fi_lsm_tree **dropped =
+        fi_resize_array(lsm->dropped, capacity, sizeof(struct fi_lsm_tree *));
     lsm->dropped = dropped != NULL ? dropped : lsm->dropped;
     if (trees == NULL || dropped == NULL) {
-        firn_free(trees);
-        return firn_error_no_memory(err, "the list of trees");
+        fi_free(trees);
+        return fi_error_no_memory(err, "the list of trees");
     }
     if (lsm->tree_count > 0) {
-        memcpy(trees, lsm->trees, lsm->tree_count * sizeof(struct firn_lsm_tree *));
+        memcpy(trees, lsm->trees, lsm->tree_count * sizeof(struct fi_lsm_tree *));
     }
-    firn_free(lsm->trees);
+    fi_free(lsm->trees);
     lsm->trees = trees;
     lsm->tree_capacity = capacity;
     return FIRN_OK;
 }
 
 int
-firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, const struct firn_run_kind *kind,
-                     struct firn_version *version, struct firn_lsm_tree **out, firn_error *err)
+fi_lsm_tree_create(struct fi_lsm *lsm, uint32_t id, const struct fi_run_kind *kind,
+                   struct firn_version *version, struct fi_lsm_tree **out, firn_error *err)
 {
-    DCHECK(firn_run_kind_find(lsm->options.kinds, kind->file_kind) == kind);
-    struct firn_lsm_tree *tree = NULL;
-    FIRN_TRY_RETURN(make_tree(lsm, id, kind, version, &tree, err));
-    firn_os_mutex_lock(&lsm->mutex);
+    DCHECK(fi_run_kind_find(lsm->options.kinds, kind->file_kind) == kind);
+    struct fi_lsm_tree *tree = NULL;
+    FI_TRY_RETURN(make_tree(lsm, id, kind, version, &tree, err));
+    fi_os_mutex_lock(&lsm->mutex);
     int rc = reserve_tree_locked(lsm, err);
     if (rc == FIRN_OK) {
         size_t place = place_of_locked(lsm, id);
@@ -261,90 +260,90 @@ firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, const struct firn_run_ki
         CHECK(lsm->tree_count + lsm->dropped_count < lsm->tree_capacity);
         DCHECK(place == 0 || lsm->trees[place - 1]->id < id);
         memmove(lsm->trees + place + 1, lsm->trees + place,
-                (lsm->tree_count - place) * sizeof(struct firn_lsm_tree *));
+                (lsm->tree_count - place) * sizeof(struct fi_lsm_tree *));
         lsm->trees[place] = tree;
         lsm->tree_count++;
         *out = tree;
         tree = NULL;
     }
-    firn_os_mutex_unlock(&lsm->mutex);
-    firn_lsm_tree_destroy(tree);
+    fi_os_mutex_unlock(&lsm->mutex);
+    fi_lsm_tree_destroy(tree);
     return rc;
 }
 
 void
-firn_lsm_tree_destroy(struct firn_lsm_tree *tree)
+fi_lsm_tree_destroy(struct fi_lsm_tree *tree)
 {
     if (tree != NULL) {
         CHECK(tree->works == NULL && tree->spare == NULL);
-        firn_lsm_state_unref(atomic_load_explicit(&tree->state, memory_order_relaxed));
-        firn_free(tree);
+        fi_lsm_state_unref(atomic_load_explicit(&tree->state, memory_order_relaxed));
+        fi_free(tree);
     }
 }
 
-struct firn_lsm_tree *
-firn_lsm_tree_find(struct firn_lsm *lsm, uint32_t id)
+struct fi_lsm_tree *
+fi_lsm_tree_find(struct fi_lsm *lsm, uint32_t id)
 {
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     size_t place = place_of_locked(lsm, id);
     bool is_there = place < lsm->tree_count && lsm->trees[place]->id == id;
-    struct firn_lsm_tree *tree = is_there ? lsm->trees[place] : NULL;
-    firn_os_mutex_unlock(&lsm->mutex);
+    struct fi_lsm_tree *tree = is_there ? lsm->trees[place] : NULL;
+    fi_os_mutex_unlock(&lsm->mutex);
     return tree;
 }
 
 /* Whether nothing has come into the tree, so that it may still be of any kind. */
 static bool
-is_new_locked(const struct firn_lsm_tree *tree)
+is_new_locked(const struct fi_lsm_tree *tree)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
     return !tree->is_named && state->memtable_count == 1 && tree->works == NULL &&
-           firn_memtable_entry_count(tree->active->table) == 0 &&
-           firn_range_set_is_empty(firn_memtable_ranges(tree->active->table));
+           fi_memtable_entry_count(tree->active->table) == 0 &&
+           fi_range_set_is_empty(fi_memtable_ranges(tree->active->table));
 }
 
 int
-firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id, const struct firn_run_kind *kind,
-                   struct firn_lsm_tree **out, firn_error *err)
+fi_lsm_tree_open(struct fi_lsm *lsm, uint32_t id, const struct fi_run_kind *kind,
+                 struct fi_lsm_tree **out, firn_error *err)
 {
-    struct firn_lsm_tree *tree = firn_lsm_tree_find(lsm, id);
+    struct fi_lsm_tree *tree = fi_lsm_tree_find(lsm, id);
     *out = NULL;
     if (tree == NULL) {
-        return firn_lsm_tree_create(lsm, id, kind != NULL ? kind : lsm->options.kinds[0], NULL, out,
-                                    err);
+        return fi_lsm_tree_create(lsm, id, kind != NULL ? kind : lsm->options.kinds[0], NULL, out,
+                                  err);
     }
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     if (kind != NULL && is_new_locked(tree)) {
         tree->kind = kind;
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     if (kind != NULL && kind != tree->kind) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s': tree %" PRIu32 " has runs of the kind '%s', not '%s'",
-                              firn_os_dir_path(lsm->dir), id, tree->kind->name, kind->name);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s': tree %" PRIu32 " has runs of the kind '%s', not '%s'",
+                            fi_os_dir_path(lsm->dir), id, tree->kind->name, kind->name);
     }
     *out = tree;
     return FIRN_OK;
 }
 
 int
-firn_lsm_tree_list(struct firn_lsm *lsm, int (*visit)(void *ctx, uint32_t id, firn_error *err),
-                   void *ctx, firn_error *err)
+fi_lsm_tree_list(struct fi_lsm *lsm, int (*visit)(void *ctx, uint32_t id, firn_error *err),
+                 void *ctx, firn_error *err)
 {
     bool has_more = true;
     uint32_t next = 0;
     while (has_more) {
         uint32_t id = 0;
         has_more = false;
-        firn_os_mutex_lock(&lsm->mutex);
+        fi_os_mutex_lock(&lsm->mutex);
         for (size_t i = place_of_locked(lsm, next); i < lsm->tree_count && !has_more; i++) {
             has_more = lsm->trees[i]->is_named;
             id = lsm->trees[i]->id;
         }
-        firn_os_mutex_unlock(&lsm->mutex);
+        fi_os_mutex_unlock(&lsm->mutex);
         if (has_more) {
-            FIRN_TRY_RETURN(visit(ctx, id, err));
+            FI_TRY_RETURN(visit(ctx, id, err));
             has_more = id < UINT32_MAX;
             next = id + 1;
         }
@@ -355,79 +354,79 @@ firn_lsm_tree_list(struct firn_lsm *lsm, int (*visit)(void *ctx, uint32_t id, fi
 /* ---- writing ---- */
 
 void
-firn_lsm_tree_separate_values(struct firn_lsm_tree *tree, bool separates)
+fi_lsm_tree_separate_values(struct fi_lsm_tree *tree, bool separates)
 {
     /* Relaxed: a work that starts with the old answer does no harm. */
     atomic_store_explicit(&tree->separates, separates, memory_order_relaxed);
 }
 
 uint64_t
-firn_lsm_tree_flushed(const struct firn_lsm_tree *tree)
+fi_lsm_tree_flushed(const struct fi_lsm_tree *tree)
 {
     return atomic_load_explicit(&tree->flushed, memory_order_relaxed);
 }
 
 int
-firn_lsm_tree_reserve(struct firn_lsm_tree *tree, size_t entry_count, size_t content_bytes,
-                      firn_error *err)
+fi_lsm_tree_reserve(struct fi_lsm_tree *tree, size_t entry_count, size_t content_bytes,
+                    firn_error *err)
 {
-    struct firn_tree_memtable *memtable = tree->active;
+    struct fi_tree_memtable *memtable = tree->active;
     /* At most this many entries have a note after their values. */
     size_t large_max = content_bytes / tree->lsm->options.value_size_min;
     large_max = large_max < entry_count ? large_max : entry_count;
-    int rc = firn_memtable_reserve(memtable->table, entry_count,
-                                   content_bytes + large_max * FIRN_ENTRY_LOGGED_SIZE, err);
-    firn_lsm_state_count_memtable(memtable);
+    int rc = fi_memtable_reserve(memtable->table, entry_count,
+                                 content_bytes + large_max * FI_ENTRY_LOGGED_SIZE, err);
+    fi_lsm_state_count_memtable(memtable);
     return rc;
 }
 
 int
-firn_lsm_tree_reserve_ranges(struct firn_lsm_tree *tree, size_t range_count, size_t content_bytes,
-                             firn_error *err)
+fi_lsm_tree_reserve_ranges(struct fi_lsm_tree *tree, size_t range_count, size_t content_bytes,
+                           firn_error *err)
 {
-    struct firn_tree_memtable *memtable = tree->active;
-    int rc = firn_memtable_reserve_ranges(memtable->table, range_count, content_bytes, err);
-    firn_lsm_state_count_memtable(memtable);
+    struct fi_tree_memtable *memtable = tree->active;
+    int rc = fi_memtable_reserve_ranges(memtable->table, range_count, content_bytes, err);
+    fi_lsm_state_count_memtable(memtable);
     return rc;
 }
 
 void
-firn_lsm_tree_prepare(struct firn_lsm_tree *tree, firn_slice key, uint64_t sequence)
+fi_lsm_tree_prepare(struct fi_lsm_tree *tree, firn_slice key, uint64_t sequence)
 {
     if (tree->active != NULL) {
-        firn_memtable_prepare(tree->active->table, key, sequence);
+        fi_memtable_prepare(tree->active->table, key, sequence);
     }
 }
 
 /* Notes where in the log a large value is, for compaction_adopt.c. Returns its size, or 0. */
 static size_t
-note_logged(const struct firn_lsm_tree *tree, const struct firn_entry *entry,
-            const struct firn_lsm_place *place, uint8_t *out)
+note_logged(const struct fi_lsm_tree *tree, const struct fi_entry *entry,
+            const struct fi_lsm_place *place, uint8_t *out)
 {
-    bool is_value = entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_EXPIRING;
+    bool is_value = entry->kind == FI_ENTRY_PUT || entry->kind == FI_ENTRY_EXPIRING;
     if (!is_value || place->value_offset == 0 || tree->kind->has_layout ||
         entry->value.size < tree->lsm->options.value_size_min ||
         !atomic_load_explicit(&tree->separates, memory_order_relaxed)) {
         return 0;
     }
-    size_t head = firn_entry_head_size(entry->kind);
+    size_t head = fi_entry_head_size(entry->kind);
     firn_slice value = firn_bytes(entry->value.data + head, entry->value.size - head);
     if (value.size < tree->lsm->options.value_size_min) {
         return 0;
     }
     uint64_t offset = place->value_offset + head;
-    const struct firn_memtable_logged logged = {
+    const struct fi_memtable_logged logged = {
         .segment = place->segment,
         .offset = offset,
-        .checksum = firn_value_file_checksum(value, offset),
+        .checksum = fi_value_file_checksum(value, offset),
     };
-    firn_memtable_logged_encode(&logged, out);
+    fi_memtable_logged_encode(&logged, out);
     return value.size;
 }
 
 /* Only the thread that writes changes these; others read them only as statistics. */
 static void
-note_applied(struct firn_tree_memtable *memtable, uint64_t sequence, uint64_t segment,
+note_applied(struct fi_tree_memtable *memtable, uint64_t sequence, uint64_t segment,
              size_t logged_bytes)
 {
     DCHECK(sequence > 0);
@@ -444,22 +443,22 @@ note_applied(struct firn_tree_memtable *memtable, uint64_t sequence, uint64_t se
 }
 
 int
-firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
-                    const struct firn_lsm_place *place, firn_error *err)
+fi_lsm_tree_apply(struct fi_lsm_tree *tree, const struct fi_entry *entry,
+                  const struct fi_lsm_place *place, firn_error *err)
 {
-    struct firn_tree_memtable *memtable = tree->active;
+    struct fi_tree_memtable *memtable = tree->active;
     /* (I4) of lsm.c: what is flushed comes once. */
     DCHECK(entry->sequence > atomic_load_explicit(&tree->flushed, memory_order_relaxed));
-    uint8_t logged[FIRN_ENTRY_LOGGED_SIZE];
-    struct firn_entry noted;
+    uint8_t logged[FI_ENTRY_LOGGED_SIZE];
+    struct fi_entry noted;
     size_t logged_bytes = note_logged(tree, entry, place, logged);
     if (logged_bytes > 0) {
         noted = *entry;
         noted.logged = logged;
         entry = &noted;
     }
-    int rc = firn_memtable_add(memtable->table, entry, err);
-    firn_lsm_state_count_memtable(memtable);
+    int rc = fi_memtable_add(memtable->table, entry, err);
+    fi_lsm_state_count_memtable(memtable);
     if (rc == FIRN_OK) {
         note_applied(memtable, entry->sequence, place->segment, logged_bytes);
     }
@@ -467,7 +466,7 @@ firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
 }
 
 size_t
-firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree)
+fi_lsm_tree_active_bytes(const struct fi_lsm_tree *tree)
 {
     return tree->active == NULL
                ? 0
@@ -475,53 +474,53 @@ firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree)
 }
 
 size_t
-firn_lsm_tree_active_excess(const struct firn_lsm_tree *tree)
+fi_lsm_tree_active_excess(const struct fi_lsm_tree *tree)
 {
-    size_t bytes = firn_lsm_tree_active_bytes(tree);
-    return bytes > FIRN_LSM_SMALL_BYTES ? bytes - FIRN_LSM_SMALL_BYTES : 0;
+    size_t bytes = fi_lsm_tree_active_bytes(tree);
+    return bytes > FI_LSM_SMALL_BYTES ? bytes - FI_LSM_SMALL_BYTES : 0;
 }
 
 /* ---- freezing ---- */
 
 /* Makes tree->spare large enough. */
 static int
-enlarge_spare_locked(struct firn_lsm_tree *tree, size_t count, firn_error *err)
+enlarge_spare_locked(struct fi_lsm_tree *tree, size_t count, firn_error *err)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
     if (tree->spare == NULL || tree->spare->memtable_capacity >= count) {
         return FIRN_OK;
     }
-    struct firn_lsm_state *larger = firn_lsm_state_create(2 * count);
+    struct fi_lsm_state *larger = fi_lsm_state_create(2 * count);
     if (larger == NULL) {
-        return firn_error_no_memory(err, "a state of a tree");
+        return fi_error_no_memory(err, "a state of a tree");
     }
-    firn_lsm_state_unref(tree->spare);
+    fi_lsm_state_unref(tree->spare);
     tree->spare = larger;
     return FIRN_OK;
 }
 
 /* Puts memtable in front of the tree's memtables; *out_old is the replaced state. */
 static int
-put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memtable,
-                    struct firn_lsm_state **out_old, firn_error *err)
+put_in_front_locked(struct fi_lsm_tree *tree, struct fi_tree_memtable *memtable,
+                    struct fi_lsm_state **out_old, firn_error *err)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    struct firn_lsm *lsm = tree->lsm;
-    struct firn_lsm_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    struct fi_lsm *lsm = tree->lsm;
+    struct fi_lsm_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
     size_t count = old->memtable_count + 1;
-    FIRN_TRY_RETURN(enlarge_spare_locked(tree, count, err));
+    FI_TRY_RETURN(enlarge_spare_locked(tree, count, err));
     DCHECK(old->memtables[0] == tree->active && old->memtables[0]->freeze_number == 0);
-    struct firn_lsm_state *new = firn_lsm_state_create(count);
+    struct fi_lsm_state *new = fi_lsm_state_create(count);
     if (new == NULL) {
-        return firn_error_no_memory(err, "a state of a tree");
+        return fi_error_no_memory(err, "a state of a tree");
     }
-    firn_lsm_state_add_memtable(new, memtable);
+    fi_lsm_state_add_memtable(new, memtable);
     for (size_t i = 0; i < old->memtable_count; i++) {
-        firn_lsm_state_add_memtable(new, old->memtables[i]);
+        fi_lsm_state_add_memtable(new, old->memtables[i]);
     }
-    firn_lsm_state_set_version(new, old->version);
+    fi_lsm_state_set_version(new, old->version);
     old->memtables[0]->freeze_number = ++lsm->freeze_count;
-    DCHECK(firn_lsm_state_is_sound(new)); /* (I1) of lsm.c */
+    DCHECK(fi_lsm_state_is_sound(new)); /* (I1) of lsm.c */
     /* Pairs with the loads of readers (lsm_state.c, I1). */
     atomic_store_explicit(&tree->state, new, memory_order_seq_cst);
     if (count - 1 > atomic_load_explicit(&lsm->frozen_max, memory_order_relaxed)) {
@@ -532,25 +531,25 @@ put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memta
 }
 
 int
-firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
+fi_lsm_tree_freeze(struct fi_lsm_tree *tree, firn_error *err)
 {
-    struct firn_lsm *lsm = tree->lsm;
-    struct firn_tree_memtable *memtable = NULL;
-    struct firn_lsm_state *old = NULL;
+    struct fi_lsm *lsm = tree->lsm;
+    struct fi_tree_memtable *memtable = NULL;
+    struct fi_lsm_state *old = NULL;
     if (atomic_load_explicit(&tree->active->sequence_max, memory_order_relaxed) == 0) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(create_memtable(lsm, &memtable, err));
-    firn_os_mutex_lock(&lsm->mutex);
+    FI_TRY_RETURN(create_memtable(lsm, &memtable, err));
+    fi_os_mutex_lock(&lsm->mutex);
     int rc = put_in_front_locked(tree, memtable, &old, err);
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
     if (rc == FIRN_OK) {
         tree->active = memtable;
     }
-    firn_lsm_state_unref_memtable(memtable);
+    fi_lsm_state_unref_memtable(memtable);
     if (rc == FIRN_OK) {
-        firn_lsm_state_retire(&lsm->epoch, old);
-        firn_epoch_reclaim(&lsm->epoch);
+        fi_lsm_state_retire(&lsm->epoch, old);
+        fi_epoch_reclaim(&lsm->epoch);
     }
     return rc;
 }
@@ -559,17 +558,16 @@ firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
 
 /* All runs of a version, to be freed. */
 static int
-list_files(const struct firn_version *version, struct firn_run_file ***out, firn_error *err)
+list_files(const struct firn_version *version, struct fi_run_file ***out, firn_error *err)
 {
     size_t count = 0;
-    struct firn_run_file **files =
-        firn_alloc_array(version->run_count, sizeof(struct firn_run_file *));
+    struct fi_run_file **files = fi_alloc_array(version->run_count, sizeof(struct fi_run_file *));
     if (files == NULL) {
-        return firn_error_no_memory(err, "the runs of a tree");
+        return fi_error_no_memory(err, "the runs of a tree");
     }
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
-            files[count++] = firn_version_file(&version->levels[number], i);
+            files[count++] = fi_version_file(&version->levels[number], i);
         }
     }
     DCHECK(count == version->run_count);
@@ -579,67 +577,67 @@ list_files(const struct firn_version *version, struct firn_run_file ***out, firn
 
 /* Prevents new works on the tree and waits for those that run. */
 static void
-stop_works(struct firn_lsm_tree *tree)
+stop_works(struct fi_lsm_tree *tree)
 {
-    struct firn_lsm *lsm = tree->lsm;
-    firn_os_mutex_lock(&lsm->mutex);
+    struct fi_lsm *lsm = tree->lsm;
+    fi_os_mutex_lock(&lsm->mutex);
     tree->is_dropping = true;
     while (tree->works != NULL) {
-        firn_os_cond_wait(&lsm->changed, &lsm->mutex);
+        fi_os_cond_wait(&lsm->changed, &lsm->mutex);
     }
-    firn_os_mutex_unlock(&lsm->mutex);
+    fi_os_mutex_unlock(&lsm->mutex);
 }
 
 static void
-move_to_dropped_locked(struct firn_lsm_tree *tree)
+move_to_dropped_locked(struct fi_lsm_tree *tree)
 {
-    firn_os_mutex_assert_held(&tree->lsm->mutex);
-    struct firn_lsm *lsm = tree->lsm;
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    struct fi_lsm *lsm = tree->lsm;
     size_t place = place_of_locked(lsm, tree->id);
     CHECK(lsm->trees[place] == tree);
     DCHECK(tree->works == NULL && tree->is_dropping && !tree->is_named);
     CHECK(lsm->dropped_count < lsm->tree_capacity);
     lsm->tree_count--;
     memmove(lsm->trees + place, lsm->trees + place + 1,
-            (lsm->tree_count - place) * sizeof(struct firn_lsm_tree *));
+            (lsm->tree_count - place) * sizeof(struct fi_lsm_tree *));
     lsm->dropped[lsm->dropped_count++] = tree;
-    firn_lsm_measure_locked(lsm);
+    fi_lsm_measure_locked(lsm);
 }
 
 int
-firn_lsm_tree_drop(struct firn_lsm_tree *tree, firn_error *err)
+fi_lsm_tree_drop(struct fi_lsm_tree *tree, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_lsm *lsm = tree->lsm;
-    struct firn_run_file **files = NULL;
-    struct firn_lsm_state *state = NULL;
+    struct fi_lsm *lsm = tree->lsm;
+    struct fi_run_file **files = NULL;
+    struct fi_lsm_state *state = NULL;
     bool is_certain;
     if (lsm->options.is_read_only) {
-        return firn_error_set(err, FIRN_READ_ONLY, "the store was opened read-only");
+        return fi_error_set(err, FIRN_READ_ONLY, "the store was opened read-only");
     }
     stop_works(tree);
-    state = firn_lsm_state_of(tree);
-    FIRN_TRY(list_files(state->version, &files, err));
-    struct firn_lsm_install_change change = {
+    state = fi_lsm_state_of(tree);
+    FI_TRY(list_files(state->version, &files, err));
+    struct fi_lsm_install_change change = {
         .tree = tree,
         .drops_tree = true,
         .removed = files,
         .removed_count = state->version->run_count,
     };
-    FIRN_TRY(firn_lsm_install(lsm, &change, &is_certain, err));
+    FI_TRY(fi_lsm_install(lsm, &change, &is_certain, err));
 out:
-    firn_os_mutex_lock(&lsm->mutex);
+    fi_os_mutex_lock(&lsm->mutex);
     if (rc == FIRN_OK) {
         tree->active = NULL;
         move_to_dropped_locked(tree);
     } else {
         tree->is_dropping = false;
     }
-    firn_os_mutex_unlock(&lsm->mutex);
-    firn_lsm_state_unref(state);
-    firn_free(files);
+    fi_os_mutex_unlock(&lsm->mutex);
+    fi_lsm_state_unref(state);
+    fi_free(files);
     if (rc == FIRN_OK) {
-        firn_lsm_collect(lsm);
+        fi_lsm_collect(lsm);
     }
     return rc;
 }
@@ -647,62 +645,61 @@ out:
 /* ==== what a tree reads, part by part ==== */
 
 static int
-visit_run(struct firn_run_file *file, unsigned level,
-          int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,
+visit_run(struct fi_run_file *file, unsigned level,
+          int (*visit)(void *ctx, const struct fi_lsm_part *part, firn_error *err), void *ctx,
           firn_error *err)
 {
-    struct firn_run_file_handle *pin;
-    int rc = firn_run_file_pin(file, &pin, err);
+    struct fi_run_file_handle *pin;
+    int rc = fi_run_file_pin(file, &pin, err);
     if (rc == FIRN_OK) {
-        const struct firn_lsm_part part = {.run = pin->run, .file = file, .level = level};
+        const struct fi_lsm_part part = {.run = pin->run, .file = file, .level = level};
         rc = visit(ctx, &part, err);
-        firn_run_file_unpin(pin);
+        fi_run_file_unpin(pin);
     }
     return rc;
 }
 
 /* Whether the view can see nothing of the run. */
 static bool
-is_unseen(const struct firn_run_file *file, unsigned level, const struct firn_view *view)
+is_unseen(const struct fi_run_file *file, unsigned level, const struct fi_view *view)
 {
     bool is_newer =
-        view->count == 0 || firn_view_at(view, view->count - 1).last < file->info.sequence_min;
+        view->count == 0 || fi_view_at(view, view->count - 1).last < file->info.sequence_min;
     return is_newer ||
-           (level == FIRN_VERSION_HISTORY && firn_run_history_is_skipped(&file->info, view));
+           (level == FI_VERSION_HISTORY && fi_run_history_is_skipped(&file->info, view));
 }
 
 int
-firn_lsm_tree_visit_parts(struct firn_lsm_tree *tree, const struct firn_view *view,
-                          int (*visit)(void *ctx, const struct firn_lsm_part *part,
-                                       firn_error *err),
-                          void *ctx, firn_error *err)
+fi_lsm_tree_visit_parts(struct fi_lsm_tree *tree, const struct fi_view *view,
+                        int (*visit)(void *ctx, const struct fi_lsm_part *part, firn_error *err),
+                        void *ctx, firn_error *err)
 {
-    struct firn_lsm_state *state = firn_lsm_state_of(tree);
+    struct fi_lsm_state *state = fi_lsm_state_of(tree);
     int rc = FIRN_OK;
     for (size_t i = 0; i < state->memtable_count; i++) {
-        const struct firn_lsm_part part = {.memtable = state->memtables[i]->table};
-        FIRN_TRY(visit(ctx, &part, err));
+        const struct fi_lsm_part part = {.memtable = state->memtables[i]->table};
+        FI_TRY(visit(ctx, &part, err));
     }
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
-        const struct firn_version_level *level = &state->version->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
+        const struct fi_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            struct firn_run_file *file = firn_version_file(level, i);
+            struct fi_run_file *file = fi_version_file(level, i);
             if (view == NULL || !is_unseen(file, number, view)) {
-                FIRN_TRY(visit_run(file, number, visit, ctx, err));
+                FI_TRY(visit_run(file, number, visit, ctx, err));
             }
         }
     }
 out:
-    firn_lsm_state_unref(state);
+    fi_lsm_state_unref(state);
     return rc;
 }
 
 int
-firn_lsm_tree_pin_attachment(const struct firn_lsm_part *part, size_t i, struct firn_run **out,
-                             struct firn_run_file_handle **out_pin, firn_error *err)
+fi_lsm_tree_pin_attachment(const struct fi_lsm_part *part, size_t i, struct fi_run **out,
+                           struct fi_run_file_handle **out_pin, firn_error *err)
 {
     DCHECK(part->file != NULL && i < part->file->info.attachment_count);
-    int rc = firn_run_file_pin(part->file->attachments[i], out_pin, err);
+    int rc = fi_run_file_pin(part->file->attachments[i], out_pin, err);
     if (rc == FIRN_OK) {
         *out = (*out_pin)->run;
     }

@@ -43,18 +43,18 @@ enum answer {
 
 struct query {
     firn_slice key;
-    const struct firn_view *view;
-    const struct firn_view *live;   /* the whole view: while operands are gathered, view is cut */
-    struct firn_buf *out;           /* NULL: the value is not wanted */
-    struct firn_run_pinned *pinned; /* NULL: the value is copied */
-    const struct firn_run_projection *columns; /* that the value needs; NULL: all */
+    const struct fi_view *view;
+    const struct fi_view *live;   /* the whole view: while operands are gathered, view is cut */
+    struct fi_buf *out;           /* NULL: the value is not wanted */
+    struct fi_run_pinned *pinned; /* NULL: the value is copied */
+    const struct fi_run_projection *columns; /* that the value needs; NULL: all */
     firn_error *err;
     uint64_t sequence; /* of the version that was found last */
 };
 
 /* From a version (sequence 0: none) and the newest range delete above it; the view sees both. */
 static enum answer
-judge(enum firn_entry_kind kind, uint64_t sequence, uint64_t covered_by)
+judge(enum fi_entry_kind kind, uint64_t sequence, uint64_t covered_by)
 {
     if (sequence == 0 && covered_by == 0) {
         return ANSWER_NOTHING;
@@ -63,14 +63,14 @@ judge(enum firn_entry_kind kind, uint64_t sequence, uint64_t covered_by)
         return ANSWER_DELETED;
     }
     switch (kind) {
-    case FIRN_ENTRY_PUT:
+    case FI_ENTRY_PUT:
         return ANSWER_VALUE;
-    case FIRN_ENTRY_EXPIRING:
+    case FI_ENTRY_EXPIRING:
         return ANSWER_EXPIRING;
-    case FIRN_ENTRY_MERGE:
+    case FI_ENTRY_MERGE:
         return ANSWER_OPERAND;
-    case FIRN_ENTRY_DELETE:
-    case FIRN_ENTRY_RANGE_DELETE:
+    case FI_ENTRY_DELETE:
+    case FI_ENTRY_RANGE_DELETE:
         break;
     }
     return ANSWER_DELETED;
@@ -79,50 +79,50 @@ judge(enum firn_entry_kind kind, uint64_t sequence, uint64_t covered_by)
 static int
 take_value(const struct query *query, firn_slice value)
 {
-    return query->out == NULL || firn_buf_assign(query->out, value) == FIRN_OK
+    return query->out == NULL || fi_buf_assign(query->out, value) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(query->err, "a value");
+               : fi_error_no_memory(query->err, "a value");
 }
 
 static uint64_t
-covered_by(const struct query *query, const struct firn_range_set *ranges, uint64_t above)
+covered_by(const struct query *query, const struct fi_range_set *ranges, uint64_t above)
 {
-    return firn_range_set_is_empty(ranges)
+    return fi_range_set_is_empty(ranges)
                ? 0
-               : firn_range_set_covering(ranges, query->key, query->view, above);
+               : fi_range_set_covering(ranges, query->key, query->view, above);
 }
 
 static int
-ask_memtable(const struct query *query, const struct firn_memtable *table, enum answer *out)
+ask_memtable(const struct query *query, const struct fi_memtable *table, enum answer *out)
 {
-    struct firn_entry entry;
-    bool is_found = firn_memtable_get(table, query->key, query->view, &entry);
+    struct fi_entry entry;
+    bool is_found = fi_memtable_get(table, query->key, query->view, &entry);
     uint64_t sequence = is_found ? entry.sequence : 0;
-    uint64_t covered = covered_by(query, firn_memtable_ranges(table), sequence);
-    *out = judge(is_found ? entry.kind : FIRN_ENTRY_DELETE, sequence, covered);
+    uint64_t covered = covered_by(query, fi_memtable_ranges(table), sequence);
+    *out = judge(is_found ? entry.kind : FI_ENTRY_DELETE, sequence, covered);
     return *out > ANSWER_DELETED ? take_value(query, entry.value) : FIRN_OK;
 }
 
 /* is_last: if not here, the row is nowhere. */
 static int
-ask_run(const struct query *query, struct firn_run *run, bool is_last, struct firn_run_hit *out,
-        struct firn_buf *value)
+ask_run(const struct query *query, struct fi_run *run, bool is_last, struct fi_run_hit *out,
+        struct fi_buf *value)
 {
-    const struct firn_run_kind *kind = run->kind;
+    const struct fi_run_kind *kind = run->kind;
     if (query->columns == NULL || kind->get_columns == NULL) {
         return kind->get(run, query->key, query->view, out, value, query->err);
     }
-    struct firn_run_projection columns = *query->columns;
+    struct fi_run_projection columns = *query->columns;
     columns.expects_row = columns.expects_row && is_last;
     return kind->get_columns(run, query->key, query->view, &columns, out, value, query->err);
 }
 
 static int
-ask_file(struct query *query, struct firn_run_file *file, bool is_last, enum answer *out)
+ask_file(struct query *query, struct fi_run_file *file, bool is_last, enum answer *out)
 {
-    struct firn_run *run;
-    struct firn_run_hit hit = {.kind = FIRN_ENTRY_DELETE};
-    int rc = firn_run_file_open(file, &run, query->err);
+    struct fi_run *run;
+    struct fi_run_hit hit = {.kind = FI_ENTRY_DELETE};
+    int rc = fi_run_file_open(file, &run, query->err);
     if (rc == FIRN_OK && query->pinned != NULL && run->kind->get_pinned != NULL) {
         rc = run->kind->get_pinned(run, query->key, query->view, &hit, query->pinned, query->out,
                                    query->err);
@@ -141,16 +141,16 @@ ask_file(struct query *query, struct firn_run_file *file, bool is_last, enum ans
 }
 
 static bool
-may_hold(const struct firn_merge_level_run *run, firn_slice key)
+may_hold(const struct fi_merge_level_run *run, firn_slice key)
 {
-    return firn_slice_compare(run->lower, key) <= 0 && firn_slice_compare(key, run->upper) < 0;
+    return fi_slice_compare(run->lower, key) <= 0 && fi_slice_compare(key, run->upper) < 0;
 }
 
 /* The runs that may hold the key: those of level 0 whose bounds include it, and one of each deeper
  * level. */
 struct candidates {
-    const struct firn_version_level *newest;
-    struct firn_run_file *deeper[FIRN_VERSION_LEVELS]; /* count of them, the newest first */
+    const struct fi_version_level *newest;
+    struct fi_run_file *deeper[FI_VERSION_LEVELS]; /* count of them, the newest first */
     size_t count;
 };
 
@@ -159,20 +159,20 @@ find_candidates(const struct firn_version *version, firn_slice key, struct candi
 {
     out->newest = &version->levels[0];
     out->count = 0;
-    for (unsigned level = 1; level < FIRN_VERSION_LEVELS; level++) {
-        const struct firn_version_level *runs = &version->levels[level];
-        struct firn_run_file *file = runs->count > 0 ? firn_version_find(runs, key) : NULL;
+    for (unsigned level = 1; level < FI_VERSION_LEVELS; level++) {
+        const struct fi_version_level *runs = &version->levels[level];
+        struct fi_run_file *file = runs->count > 0 ? fi_version_find(runs, key) : NULL;
         if (file != NULL) {
-            DCHECK(firn_slice_compare(file->info.lower, key) <= 0);
+            DCHECK(fi_slice_compare(file->info.lower, key) <= 0);
             out->deeper[out->count++] = file;
         }
     }
 }
 
 static void
-prefetch_file(const struct firn_run_file *file, firn_slice key, unsigned step)
+prefetch_file(const struct fi_run_file *file, firn_slice key, unsigned step)
 {
-    const struct firn_run *run = firn_run_file_peek(file);
+    const struct fi_run *run = fi_run_file_peek(file);
     if (run != NULL && run->kind->get_prefetch != NULL) {
         run->kind->get_prefetch(run, key, step);
     }
@@ -182,10 +182,10 @@ prefetch_file(const struct firn_run_file *file, firn_slice key, unsigned step)
 static void
 prefetch(const struct candidates *candidates, firn_slice key, unsigned step)
 {
-    const struct firn_version_level *newest = candidates->newest;
+    const struct fi_version_level *newest = candidates->newest;
     for (size_t i = 0; i < newest->count; i++) {
         if (may_hold(&newest->runs[i], key)) {
-            prefetch_file(firn_version_file(newest, i), key, step);
+            prefetch_file(fi_version_file(newest, i), key, step);
         }
     }
     for (size_t i = 0; i < candidates->count; i++) {
@@ -197,17 +197,17 @@ prefetch(const struct candidates *candidates, firn_slice key, unsigned step)
 
 /* The newest version and the newest range delete so far; 0: none. */
 struct newest {
-    struct firn_run_hit hit;
+    struct fi_run_hit hit;
     uint64_t covered;
-    struct firn_buf value; /* of the last one found, not of the newest */
+    struct fi_buf value; /* of the last one found, not of the newest */
 };
 
 static int
-look_into(const struct query *query, struct firn_run_file *file, struct newest *newest)
+look_into(const struct query *query, struct fi_run_file *file, struct newest *newest)
 {
-    struct firn_run *run;
-    struct firn_run_hit hit;
-    int rc = firn_run_file_open(file, &run, query->err);
+    struct fi_run *run;
+    struct fi_run_hit hit;
+    int rc = fi_run_file_open(file, &run, query->err);
     if (rc == FIRN_OK) {
         rc = ask_run(query, run, false, &hit, query->out != NULL ? &newest->value : NULL);
     }
@@ -216,7 +216,7 @@ look_into(const struct query *query, struct firn_run_file *file, struct newest *
     }
     if (rc == FIRN_OK && hit.sequence > newest->hit.sequence) {
         if (query->out != NULL) {
-            struct firn_buf value = *query->out;
+            struct fi_buf value = *query->out;
             *query->out = newest->value;
             newest->value = value;
         }
@@ -236,7 +236,7 @@ has_any(const struct newest *newest)
 
 /* Whether all in a run is older than what was found. */
 static bool
-is_newer(const struct newest *newest, const struct firn_merge_level_run *run)
+is_newer(const struct newest *newest, const struct fi_merge_level_run *run)
 {
     return newest->hit.sequence > run->sequence_max || newest->covered > run->sequence_max;
 }
@@ -246,29 +246,29 @@ __attribute__((noinline)) static int
 ask_history_too(struct query *query, const struct firn_version *version,
                 const struct candidates *candidates, enum answer *out)
 {
-    const struct firn_version_level *level0 = candidates->newest;
-    const struct firn_version_level *history = &version->levels[FIRN_VERSION_HISTORY];
-    struct newest newest = {.hit = {.kind = FIRN_ENTRY_DELETE}};
+    const struct fi_version_level *level0 = candidates->newest;
+    const struct fi_version_level *history = &version->levels[FI_VERSION_HISTORY];
+    struct newest newest = {.hit = {.kind = FI_ENTRY_DELETE}};
     int rc = FIRN_OK;
     for (size_t i = 0; i < level0->count && !has_any(&newest); i++) {
         if (may_hold(&level0->runs[i], query->key)) {
-            FIRN_TRY(look_into(query, firn_version_file(level0, i), &newest));
+            FI_TRY(look_into(query, fi_version_file(level0, i), &newest));
         }
     }
     for (size_t i = 0; i < candidates->count && !has_any(&newest); i++) {
-        FIRN_TRY(look_into(query, candidates->deeper[i], &newest));
+        FI_TRY(look_into(query, candidates->deeper[i], &newest));
     }
     for (size_t i = 0; i < history->count; i++) {
-        struct firn_run_file *file = firn_version_file(history, i);
+        struct fi_run_file *file = fi_version_file(history, i);
         if (may_hold(&history->runs[i], query->key) && !is_newer(&newest, &history->runs[i]) &&
-            !firn_run_history_is_file_skipped(file, query->live)) {
-            FIRN_TRY(look_into(query, file, &newest));
+            !fi_run_history_is_file_skipped(file, query->live)) {
+            FI_TRY(look_into(query, file, &newest));
         }
     }
     query->sequence = newest.hit.sequence;
     *out = judge(newest.hit.kind, newest.hit.sequence, newest.covered);
 out:
-    firn_buf_deinit(&newest.value);
+    fi_buf_deinit(&newest.value);
     return rc;
 }
 
@@ -280,34 +280,34 @@ ask_version(struct query *query, struct firn_version *version, enum answer *out)
 {
     struct candidates candidates;
     find_candidates(version, query->key, &candidates);
-    const struct firn_version_level *newest = candidates.newest;
+    const struct fi_version_level *newest = candidates.newest;
     if (newest->count + candidates.count >= 2) {
         prefetch(&candidates, query->key, 0);
     }
-    if (version->levels[FIRN_VERSION_HISTORY].count > 0 &&
-        !firn_run_history_is_all_skipped(version, query->live)) {
+    if (version->levels[FI_VERSION_HISTORY].count > 0 &&
+        !fi_run_history_is_all_skipped(version, query->live)) {
         return ask_history_too(query, version, &candidates, out);
     }
     for (size_t i = 0; i < newest->count && *out == ANSWER_NOTHING; i++) {
         if (may_hold(&newest->runs[i], query->key)) {
-            FIRN_TRY_RETURN(ask_file(query, firn_version_file(newest, i), false, out));
+            FI_TRY_RETURN(ask_file(query, fi_version_file(newest, i), false, out));
         }
     }
     for (size_t i = 0; i < candidates.count && *out == ANSWER_NOTHING; i++) {
-        FIRN_TRY_RETURN(ask_file(query, candidates.deeper[i], i == candidates.count - 1, out));
+        FI_TRY_RETURN(ask_file(query, candidates.deeper[i], i == candidates.count - 1, out));
     }
     return FIRN_OK;
 }
 
 static int
-ask_state(struct query *query, const struct firn_lsm_state *state, enum answer *out)
+ask_state(struct query *query, const struct fi_lsm_state *state, enum answer *out)
 {
     *out = ANSWER_NOTHING;
     for (size_t i = 0; i < state->memtable_count && *out == ANSWER_NOTHING; i++) {
-        FIRN_TRY_RETURN(ask_memtable(query, state->memtables[i]->table, out));
+        FI_TRY_RETURN(ask_memtable(query, state->memtables[i]->table, out));
     }
     if (*out == ANSWER_NOTHING) {
-        FIRN_TRY_RETURN(ask_version(query, state->version, out));
+        FI_TRY_RETURN(ask_version(query, state->version, out));
     }
     return FIRN_OK;
 }
@@ -317,24 +317,24 @@ ask_state(struct query *query, const struct firn_lsm_state *state, enum answer *
 /* Operands of a key, and the view cut below what has been gathered. */
 struct folding {
     struct query query; /* its view is below */
-    struct firn_view below;
-    struct firn_view_interval *intervals; /* of below, the last of which gets shorter */
-    struct firn_merge_fold operands;
+    struct fi_view below;
+    struct fi_view_interval *intervals; /* of below, the last of which gets shorter */
+    struct fi_merge_fold operands;
 };
 
 static int
 open_folding(const struct query *query, struct folding *folding)
 {
     DCHECK(query->view->count > 0);
-    const struct firn_view *view = query->view;
-    folding->intervals = firn_alloc_array(view->count, sizeof *folding->intervals);
+    const struct fi_view *view = query->view;
+    folding->intervals = fi_alloc_array(view->count, sizeof *folding->intervals);
     if (folding->intervals == NULL) {
-        return firn_error_no_memory(query->err, "merge operands");
+        return fi_error_no_memory(query->err, "merge operands");
     }
     for (size_t i = 0; i < view->count; i++) {
-        folding->intervals[i] = firn_view_at(view, i);
+        folding->intervals[i] = fi_view_at(view, i);
     }
-    folding->below = (struct firn_view){folding->intervals, view->count, 0, NULL};
+    folding->below = (struct fi_view){folding->intervals, view->count, 0, NULL};
     folding->query = *query;
     folding->query.pinned = NULL;
     folding->query.columns = NULL; /* operands are applied to whole values */
@@ -347,8 +347,8 @@ static int
 gather(struct folding *folding, firn_slice operand, uint64_t sequence)
 {
     DCHECK(sequence > 0);
-    struct firn_view *below = &folding->below;
-    int rc = firn_merge_fold_push(&folding->operands, operand, folding->query.err);
+    struct fi_view *below = &folding->below;
+    int rc = fi_merge_fold_push(&folding->operands, operand, folding->query.err);
     while (below->count > 0 && folding->intervals[below->count - 1].first >= sequence) {
         below->count--;
     }
@@ -360,24 +360,24 @@ gather(struct folding *folding, firn_slice operand, uint64_t sequence)
 
 /* All operands of the key in a memtable. *out is never ANSWER_OPERAND. */
 static int
-gather_memtable(struct folding *folding, const struct firn_memtable *table, enum answer *out)
+gather_memtable(struct folding *folding, const struct fi_memtable *table, enum answer *out)
 {
     const struct query *query = &folding->query;
-    const struct firn_range_set *ranges = firn_memtable_ranges(table);
-    struct firn_memtable_cursor cursor;
+    const struct fi_range_set *ranges = fi_memtable_ranges(table);
+    struct fi_memtable_cursor cursor;
     int rc = FIRN_OK;
-    firn_memtable_cursor_init(&cursor, table);
-    firn_memtable_cursor_seek(&cursor, query->key, UINT64_MAX);
-    while (rc == FIRN_OK && cursor.is_valid && firn_slice_equal(cursor.entry.key, query->key)) {
-        const struct firn_entry *entry = &cursor.entry;
-        if (firn_view_sees(query->view, entry->sequence)) {
+    fi_memtable_cursor_init(&cursor, table);
+    fi_memtable_cursor_seek(&cursor, query->key, UINT64_MAX);
+    while (rc == FIRN_OK && cursor.is_valid && fi_slice_equal(cursor.entry.key, query->key)) {
+        const struct fi_entry *entry = &cursor.entry;
+        if (fi_view_sees(query->view, entry->sequence)) {
             *out = judge(entry->kind, entry->sequence, covered_by(query, ranges, entry->sequence));
             if (*out != ANSWER_OPERAND) {
                 return *out > ANSWER_DELETED ? take_value(query, entry->value) : FIRN_OK;
             }
             rc = gather(folding, entry->value, entry->sequence);
         }
-        firn_memtable_cursor_next(&cursor);
+        fi_memtable_cursor_next(&cursor);
     }
     *out = covered_by(query, ranges, 0) != 0 ? ANSWER_DELETED : ANSWER_NOTHING;
     return rc;
@@ -385,19 +385,19 @@ gather_memtable(struct folding *folding, const struct firn_memtable *table, enum
 
 /* From the newest version down to the first that is not an operand. */
 __attribute__((noinline)) static int
-gather_state(struct folding *folding, const struct firn_lsm_state *state, enum answer *out)
+gather_state(struct folding *folding, const struct fi_lsm_state *state, enum answer *out)
 {
     struct query *query = &folding->query;
     *out = ANSWER_NOTHING;
     for (size_t i = 0; i < state->memtable_count && *out == ANSWER_NOTHING; i++) {
-        FIRN_TRY_RETURN(gather_memtable(folding, state->memtables[i]->table, out));
+        FI_TRY_RETURN(gather_memtable(folding, state->memtables[i]->table, out));
     }
     while (*out == ANSWER_NOTHING && folding->below.count > 0) {
-        FIRN_TRY_RETURN(ask_version(query, state->version, out));
+        FI_TRY_RETURN(ask_version(query, state->version, out));
         if (*out != ANSWER_OPERAND) {
             break;
         }
-        FIRN_TRY_RETURN(gather(folding, firn_buf_slice(query->out), query->sequence));
+        FI_TRY_RETURN(gather(folding, fi_buf_slice(query->out), query->sequence));
         *out = ANSWER_NOTHING;
     }
     return FIRN_OK;
@@ -407,21 +407,20 @@ gather_state(struct folding *folding, const struct firn_lsm_state *state, enum a
 
 /* Strips the head of a value that has not expired; an expired one counts as no value. */
 static void
-judge_expiring(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
-               enum answer *answer)
+judge_expiring(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query, enum answer *answer)
 {
-    struct firn_buf *out = query->out;
+    struct fi_buf *out = query->out;
     if (*answer != ANSWER_EXPIRING) {
         return;
     }
     /* Checks of runs and batches ensure that it has a head. */
-    CHECK(out->data != NULL && out->size >= FIRN_ENTRY_EXPIRING_HEAD_SIZE);
-    if (time_ms == FIRN_LSM_TIME_NOW) {
-        time_ms = (uint64_t)(firn_os_now_ns(lsm->os) / 1000000);
+    CHECK(out->data != NULL && out->size >= FI_ENTRY_EXPIRING_HEAD_SIZE);
+    if (time_ms == FI_LSM_TIME_NOW) {
+        time_ms = (uint64_t)(fi_os_now_ns(lsm->os) / 1000000);
     }
     *answer = ANSWER_DELETED;
-    if (firn_entry_expires_ms(firn_buf_slice(out)) > time_ms) {
-        firn_slice value = firn_entry_expiring_value(firn_buf_slice(out));
+    if (fi_entry_expires_ms(fi_buf_slice(out)) > time_ms) {
+        firn_slice value = fi_entry_expiring_value(fi_buf_slice(out));
         memmove(out->data, value.data, value.size);
         out->size = value.size;
         *answer = ANSWER_VALUE;
@@ -430,33 +429,33 @@ judge_expiring(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query
 
 /* The newest version is an operand: folds it with the versions below it. */
 static int
-fold(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
-     const struct firn_lsm_state *state)
+fold(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query,
+     const struct fi_lsm_state *state)
 {
     struct folding folding = {.intervals = NULL};
-    struct firn_buf base = {0};
+    struct fi_buf base = {0};
     firn_slice value;
     enum answer answer;
     int rc;
-    FIRN_TRY(open_folding(query, &folding));
+    FI_TRY(open_folding(query, &folding));
     folding.query.out = &base;
-    FIRN_TRY(gather_state(&folding, state, &answer));
+    FI_TRY(gather_state(&folding, state, &answer));
     judge_expiring(lsm, time_ms, &folding.query, &answer);
     DCHECK(answer <= ANSWER_VALUE);
-    value = firn_buf_slice(&base);
-    FIRN_TRY(firn_merge_fold_apply(&folding.operands, answer == ANSWER_VALUE ? &value : NULL,
-                                   query->out, query->err));
+    value = fi_buf_slice(&base);
+    FI_TRY(fi_merge_fold_apply(&folding.operands, answer == ANSWER_VALUE ? &value : NULL,
+                               query->out, query->err));
 out:
-    firn_merge_fold_deinit(&folding.operands);
-    firn_free(folding.intervals);
-    firn_buf_deinit(&base);
+    fi_merge_fold_deinit(&folding.operands);
+    fi_free(folding.intervals);
+    fi_buf_deinit(&base);
     return rc;
 }
 
 /* The newest version alone does not give the value. Few gets come here. */
 __attribute__((noinline)) static int
-resolve(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
-        const struct firn_lsm_state *state, enum answer *answer)
+resolve(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query,
+        const struct fi_lsm_state *state, enum answer *answer)
 {
     DCHECK(*answer > ANSWER_VALUE);
     if (*answer == ANSWER_OPERAND) {
@@ -471,44 +470,44 @@ resolve(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
  * value, unless the result is too long, which only a full read finds out; an expiring value is
  * judged by its head. */
 __attribute__((noinline)) static int
-resolve_unwanted(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
-                 const struct firn_lsm_state *state, enum answer *answer)
+resolve_unwanted(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query,
+                 const struct fi_lsm_state *state, enum answer *answer)
 {
-    struct firn_buf unwanted = {0};
+    struct fi_buf unwanted = {0};
     struct query again = *query;
     again.out = &unwanted;
     int rc = ask_state(&again, state, answer);
     if (rc == FIRN_OK && *answer > ANSWER_VALUE) {
         rc = resolve(lsm, time_ms, &again, state, answer);
     }
-    firn_buf_deinit(&unwanted);
+    fi_buf_deinit(&unwanted);
     return rc;
 }
 
 static inline int
-get(struct firn_lsm_tree *tree, uint64_t time_ms, struct query *query)
+get(struct fi_lsm_tree *tree, uint64_t time_ms, struct query *query)
 {
-    struct firn_lsm *lsm = tree->lsm;
+    struct fi_lsm *lsm = tree->lsm;
     enum answer answer;
-    size_t slot = firn_epoch_enter(&lsm->epoch);
+    size_t slot = fi_epoch_enter(&lsm->epoch);
     /* Pairs with the stores in publish_tree_locked (lsm_install.c) and put_in_front_locked
      * (lsm_tree.c). */
-    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
+    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
     int rc = ask_state(query, state, &answer);
     if (rc == FIRN_OK && answer > ANSWER_VALUE) {
         rc = query->out != NULL ? resolve(lsm, time_ms, query, state, &answer)
                                 : resolve_unwanted(lsm, time_ms, query, state, &answer);
     }
     DCHECK(rc != FIRN_OK || answer <= ANSWER_VALUE);
-    firn_epoch_leave(&lsm->epoch, slot);
+    fi_epoch_leave(&lsm->epoch, slot);
     /* Without a text: asking for missing keys is common, and formatting is expensive. */
     return rc == FIRN_OK && answer != ANSWER_VALUE ? FIRN_NOT_FOUND : rc;
 }
 
 int
-firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
-                     uint64_t time_ms, const struct firn_run_projection *columns,
-                     struct firn_buf *out, firn_error *err)
+fi_lsm_tree_get_at(struct fi_lsm_tree *tree, firn_slice key, const struct fi_view *view,
+                   uint64_t time_ms, const struct fi_run_projection *columns, struct fi_buf *out,
+                   firn_error *err)
 {
     struct query query = {
         .key = key, .view = view, .live = view, .out = out, .columns = columns, .err = err};
@@ -516,9 +515,9 @@ firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct fi
 }
 
 int
-firn_lsm_tree_get_pinned(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
-                         uint64_t time_ms, struct firn_run_pinned *pinned, struct firn_buf *out,
-                         firn_error *err)
+fi_lsm_tree_get_pinned(struct fi_lsm_tree *tree, firn_slice key, const struct fi_view *view,
+                       uint64_t time_ms, struct fi_run_pinned *pinned, struct fi_buf *out,
+                       firn_error *err)
 {
     struct query query = {
         .key = key, .view = view, .live = view, .out = out, .pinned = pinned, .err = err};
@@ -526,34 +525,34 @@ firn_lsm_tree_get_pinned(struct firn_lsm_tree *tree, firn_slice key, const struc
     int rc = get(tree, time_ms, &query);
     if (rc != FIRN_OK) {
         /* A range delete may cover what was found. */
-        firn_block_cache_unpin(tree->lsm->options.cache, &pinned->pin);
+        fi_block_cache_unpin(tree->lsm->options.cache, &pinned->pin);
     }
     return rc;
 }
 
 int
-firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
-                  struct firn_buf *out, firn_error *err)
+fi_lsm_tree_get(struct fi_lsm_tree *tree, firn_slice key, const struct fi_view *view,
+                struct fi_buf *out, firn_error *err)
 {
-    return firn_lsm_tree_get_at(tree, key, view, FIRN_LSM_TIME_NOW, NULL, out, err);
+    return fi_lsm_tree_get_at(tree, key, view, FI_LSM_TIME_NOW, NULL, out, err);
 }
 
 void
-firn_lsm_tree_get_prefetch(struct firn_lsm_tree *tree, const firn_slice *keys, size_t count)
+fi_lsm_tree_get_prefetch(struct fi_lsm_tree *tree, const firn_slice *keys, size_t count)
 {
-    struct candidates candidates[FIRN_LSM_PREFETCH_MAX];
-    CHECK(count <= FIRN_LSM_PREFETCH_MAX);
-    struct firn_epoch *epoch = &tree->lsm->epoch;
-    size_t slot = firn_epoch_enter(epoch);
-    /* As in firn_lsm_tree_get. */
-    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
+    struct candidates candidates[FI_LSM_PREFETCH_MAX];
+    CHECK(count <= FI_LSM_PREFETCH_MAX);
+    struct fi_epoch *epoch = &tree->lsm->epoch;
+    size_t slot = fi_epoch_enter(epoch);
+    /* As in fi_lsm_tree_get. */
+    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
     for (size_t i = 0; i < count; i++) {
         find_candidates(state->version, keys[i], &candidates[i]);
     }
-    for (unsigned step = 0; step < FIRN_RUN_GET_STEPS; step++) {
+    for (unsigned step = 0; step < FI_RUN_GET_STEPS; step++) {
         for (size_t i = 0; i < count; i++) {
             prefetch(&candidates[i], keys[i], step);
         }
     }
-    firn_epoch_leave(epoch, slot);
+    fi_epoch_leave(epoch, slot);
 }

@@ -26,9 +26,9 @@
 struct question {
     firn_slice lower;        /* the key itself, where it is about one */
     const firn_slice *upper; /* NULL: no bound */
-    const struct firn_view_interval *written;
-    struct firn_view view; /* written alone */
-    struct firn_buf *key;  /* for what was found, or NULL */
+    const struct fi_view_interval *written;
+    struct fi_view view; /* written alone */
+    struct fi_buf *key;  /* for what was found, or NULL */
     bool is_found;
     firn_error *err;
 };
@@ -41,7 +41,7 @@ before(const struct question *question)
 }
 
 static bool
-may_hold(const struct firn_tree_memtable *memtable, const struct question *question)
+may_hold(const struct fi_tree_memtable *memtable, const struct question *question)
 {
     return atomic_load_explicit(&memtable->sequence_max, memory_order_relaxed) > before(question);
 }
@@ -49,28 +49,28 @@ may_hold(const struct firn_tree_memtable *memtable, const struct question *quest
 /* ---- one key ---- */
 
 static bool
-is_key_covered(const struct question *question, const struct firn_range_set *ranges)
+is_key_covered(const struct question *question, const struct fi_range_set *ranges)
 {
-    return !firn_range_set_is_empty(ranges) &&
-           firn_range_set_covering(ranges, question->lower, &question->view, before(question)) != 0;
+    return !fi_range_set_is_empty(ranges) &&
+           fi_range_set_covering(ranges, question->lower, &question->view, before(question)) != 0;
 }
 
 static void
-ask_memtable_for_key(struct question *question, const struct firn_tree_memtable *memtable)
+ask_memtable_for_key(struct question *question, const struct fi_tree_memtable *memtable)
 {
-    struct firn_entry entry;
+    struct fi_entry entry;
     question->is_found =
         may_hold(memtable, question) &&
-        (firn_memtable_get(memtable->table, question->lower, &question->view, &entry) ||
-         is_key_covered(question, firn_memtable_ranges(memtable->table)));
+        (fi_memtable_get(memtable->table, question->lower, &question->view, &entry) ||
+         is_key_covered(question, fi_memtable_ranges(memtable->table)));
 }
 
 static int
-ask_file_for_key(struct question *question, struct firn_run_file *file)
+ask_file_for_key(struct question *question, struct fi_run_file *file)
 {
-    struct firn_run *run;
-    struct firn_run_hit hit;
-    int rc = firn_run_file_open(file, &run, question->err);
+    struct fi_run *run;
+    struct fi_run_hit hit;
+    int rc = fi_run_file_open(file, &run, question->err);
     if (rc == FIRN_OK) {
         rc = run->kind->get(run, question->lower, &question->view, &hit, NULL, question->err);
     }
@@ -87,15 +87,15 @@ ask_file_for_key(struct question *question, struct firn_run_file *file)
 }
 
 static int
-ask_overlapping_for_key(struct question *question, const struct firn_version_level *level)
+ask_overlapping_for_key(struct question *question, const struct fi_version_level *level)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < level->count && rc == FIRN_OK && !question->is_found; i++) {
-        const struct firn_merge_level_run *run = &level->runs[i];
+        const struct fi_merge_level_run *run = &level->runs[i];
         if (run->sequence_max > before(question) &&
-            firn_slice_compare(run->lower, question->lower) <= 0 &&
-            firn_slice_compare(question->lower, run->upper) < 0) {
-            rc = ask_file_for_key(question, firn_version_file(level, i));
+            fi_slice_compare(run->lower, question->lower) <= 0 &&
+            fi_slice_compare(question->lower, run->upper) < 0) {
+            rc = ask_file_for_key(question, fi_version_file(level, i));
         }
     }
     return rc;
@@ -106,16 +106,16 @@ ask_version_for_key(struct question *question, const struct firn_version *versio
 {
     int rc = FIRN_OK;
     for (unsigned number = 0;
-         number < FIRN_VERSION_LEVELS_ALL && rc == FIRN_OK && !question->is_found; number++) {
-        const struct firn_version_level *level = &version->levels[number];
+         number < FI_VERSION_LEVELS_ALL && rc == FIRN_OK && !question->is_found; number++) {
+        const struct fi_version_level *level = &version->levels[number];
         if (level->sequence_max <= before(question)) {
             continue;
         }
-        if (number == 0 || number == FIRN_VERSION_HISTORY) {
+        if (number == 0 || number == FI_VERSION_HISTORY) {
             rc = ask_overlapping_for_key(question, level);
             continue;
         }
-        struct firn_run_file *file = firn_version_find(level, question->lower);
+        struct fi_run_file *file = fi_version_find(level, question->lower);
         if (file != NULL && file->info.sequence_max > before(question)) {
             rc = ask_file_for_key(question, file);
         }
@@ -124,21 +124,21 @@ ask_version_for_key(struct question *question, const struct firn_version *versio
 }
 
 int
-firn_lsm_tree_newer_key(struct firn_lsm_tree *tree, firn_slice key,
-                        const struct firn_view_interval *written, bool *out, firn_error *err)
+fi_lsm_tree_newer_key(struct fi_lsm_tree *tree, firn_slice key,
+                      const struct fi_view_interval *written, bool *out, firn_error *err)
 {
     DCHECK(written->first <= written->last);
     struct question question = {
         .lower = key, .written = written, .view = {written, 1, 0, NULL}, .err = err};
-    struct firn_epoch *epoch = &tree->lsm->epoch;
-    size_t slot = firn_epoch_enter(epoch);
-    /* Pairs as in firn_lsm_tree_get. */
-    const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
+    struct fi_epoch *epoch = &tree->lsm->epoch;
+    size_t slot = fi_epoch_enter(epoch);
+    /* Pairs as in fi_lsm_tree_get. */
+    const struct fi_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
     for (size_t i = 0; i < state->memtable_count && !question.is_found; i++) {
         ask_memtable_for_key(&question, state->memtables[i]);
     }
     int rc = question.is_found ? FIRN_OK : ask_version_for_key(&question, state->version);
-    firn_epoch_leave(epoch, slot);
+    fi_epoch_leave(epoch, slot);
     *out = rc == FIRN_OK && question.is_found;
     return rc;
 }
@@ -148,7 +148,7 @@ firn_lsm_tree_newer_key(struct firn_lsm_tree *tree, firn_slice key,
 static bool
 is_beyond(const struct question *question, firn_slice key)
 {
-    return question->upper != NULL && firn_slice_compare(key, *question->upper) >= 0;
+    return question->upper != NULL && fi_slice_compare(key, *question->upper) >= 0;
 }
 
 static int
@@ -156,24 +156,24 @@ found(struct question *question, firn_slice key)
 {
     DCHECK(!question->is_found && !is_beyond(question, key));
     question->is_found = true;
-    if (question->key != NULL && firn_buf_assign(question->key, key) != FIRN_OK) {
-        return firn_error_no_memory(question->err, "a key");
+    if (question->key != NULL && fi_buf_assign(question->key, key) != FIRN_OK) {
+        return fi_error_no_memory(question->err, "a key");
     }
     return FIRN_OK;
 }
 
 /* Whether a range delete of the interval overlaps the range. */
 static int
-ask_ranges(struct question *question, const struct firn_range_set *ranges)
+ask_ranges(struct question *question, const struct fi_range_set *ranges)
 {
     firn_slice at = question->lower;
-    bool is_free = !firn_range_set_is_empty(ranges);
+    bool is_free = !fi_range_set_is_empty(ranges);
     while (is_free) {
-        struct firn_range_stretch stretch = {.lower = at, .has_lower = true};
-        if (!firn_range_set_free(ranges, at, &question->view, before(question), &stretch)) {
+        struct fi_range_stretch stretch = {.lower = at, .has_lower = true};
+        if (!fi_range_set_free(ranges, at, &question->view, before(question), &stretch)) {
             return found(question, at);
         }
-        DCHECK(!stretch.has_upper || firn_slice_compare(at, stretch.upper) < 0);
+        DCHECK(!stretch.has_upper || fi_slice_compare(at, stretch.upper) < 0);
         is_free = stretch.has_upper && !is_beyond(question, stretch.upper);
         at = stretch.upper;
     }
@@ -181,29 +181,29 @@ ask_ranges(struct question *question, const struct firn_range_set *ranges)
 }
 
 static int
-ask_memtable_for_range(struct question *question, const struct firn_tree_memtable *memtable)
+ask_memtable_for_range(struct question *question, const struct fi_tree_memtable *memtable)
 {
-    struct firn_memtable_cursor cursor;
+    struct fi_memtable_cursor cursor;
     if (!may_hold(memtable, question)) {
         return FIRN_OK;
     }
-    firn_memtable_cursor_init(&cursor, memtable->table);
-    firn_memtable_cursor_seek(&cursor, question->lower, UINT64_MAX);
+    fi_memtable_cursor_init(&cursor, memtable->table);
+    fi_memtable_cursor_seek(&cursor, question->lower, UINT64_MAX);
     while (cursor.is_valid && !is_beyond(question, cursor.entry.key)) {
-        if (firn_view_sees(&question->view, cursor.entry.sequence)) {
+        if (fi_view_sees(&question->view, cursor.entry.sequence)) {
             return found(question, cursor.entry.key);
         }
-        firn_memtable_cursor_next(&cursor);
+        fi_memtable_cursor_next(&cursor);
     }
-    return ask_ranges(question, firn_memtable_ranges(memtable->table));
+    return ask_ranges(question, fi_memtable_ranges(memtable->table));
 }
 
 static int
-walk_run(struct question *question, struct firn_run_cursor *cursor)
+walk_run(struct question *question, struct fi_run_cursor *cursor)
 {
     int rc = cursor->kind->cursor_seek(cursor, question->lower, UINT64_MAX, question->err);
     while (rc == FIRN_OK && cursor->is_valid && !is_beyond(question, cursor->entry.key)) {
-        if (firn_view_sees(&question->view, cursor->entry.sequence)) {
+        if (fi_view_sees(&question->view, cursor->entry.sequence)) {
             return found(question, cursor->entry.key);
         }
         rc = cursor->kind->cursor_next(cursor, question->err);
@@ -212,49 +212,49 @@ walk_run(struct question *question, struct firn_run_cursor *cursor)
 }
 
 static int
-ask_file_for_range(struct question *question, struct firn_run_file *file)
+ask_file_for_range(struct question *question, struct fi_run_file *file)
 {
-    static const struct firn_run_cursor_options options = {.is_sequential = true,
-                                                           .keeps_references = true};
-    struct firn_run_file_handle *pin = NULL;
-    struct firn_run_cursor *cursor = NULL;
+    static const struct fi_run_cursor_options options = {.is_sequential = true,
+                                                         .keeps_references = true};
+    struct fi_run_file_handle *pin = NULL;
+    struct fi_run_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_run_file_pin(file, &pin, question->err));
-    const struct firn_run_kind *kind = pin->run->kind;
-    FIRN_TRY(ask_ranges(question, kind->ranges(pin->run)));
+    FI_TRY(fi_run_file_pin(file, &pin, question->err));
+    const struct fi_run_kind *kind = pin->run->kind;
+    FI_TRY(ask_ranges(question, kind->ranges(pin->run)));
     if (!question->is_found) {
-        FIRN_TRY(kind->cursor_create(pin->run, &options, &cursor, question->err));
+        FI_TRY(kind->cursor_create(pin->run, &options, &cursor, question->err));
         rc = walk_run(question, cursor);
         kind->cursor_destroy(cursor);
     }
 out:
-    firn_run_file_unpin(pin);
+    fi_run_file_unpin(pin);
     return rc;
 }
 
 static int
-ask_level_for_range(struct question *question, const struct firn_version_level *level)
+ask_level_for_range(struct question *question, const struct fi_version_level *level)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < level->count && rc == FIRN_OK && !question->is_found; i++) {
         if (level->runs[i].sequence_max > before(question) &&
-            firn_version_run_overlaps(&level->runs[i], &question->lower, question->upper)) {
-            rc = ask_file_for_range(question, firn_version_file(level, i));
+            fi_version_run_overlaps(&level->runs[i], &question->lower, question->upper)) {
+            rc = ask_file_for_range(question, fi_version_file(level, i));
         }
     }
     return rc;
 }
 
 static int
-ask_state_for_range(struct question *question, const struct firn_lsm_state *state)
+ask_state_for_range(struct question *question, const struct fi_lsm_state *state)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < state->memtable_count && rc == FIRN_OK && !question->is_found; i++) {
         rc = ask_memtable_for_range(question, state->memtables[i]);
     }
     for (unsigned number = 0;
-         number < FIRN_VERSION_LEVELS_ALL && rc == FIRN_OK && !question->is_found; number++) {
-        const struct firn_version_level *level = &state->version->levels[number];
+         number < FI_VERSION_LEVELS_ALL && rc == FIRN_OK && !question->is_found; number++) {
+        const struct fi_version_level *level = &state->version->levels[number];
         if (level->sequence_max > before(question)) {
             rc = ask_level_for_range(question, level);
         }
@@ -263,9 +263,9 @@ ask_state_for_range(struct question *question, const struct firn_lsm_state *stat
 }
 
 int
-firn_lsm_tree_newer_range(struct firn_lsm_tree *tree, const struct firn_lsm_range *bounds,
-                          const struct firn_view_interval *written, struct firn_buf *out_key,
-                          bool *out, firn_error *err)
+fi_lsm_tree_newer_range(struct fi_lsm_tree *tree, const struct fi_lsm_range *bounds,
+                        const struct fi_view_interval *written, struct fi_buf *out_key, bool *out,
+                        firn_error *err)
 {
     DCHECK(written->first <= written->last);
     struct question question = {.lower = bounds->lower,
@@ -278,9 +278,9 @@ firn_lsm_tree_newer_range(struct firn_lsm_tree *tree, const struct firn_lsm_rang
     if (is_beyond(&question, question.lower)) {
         return FIRN_OK;
     }
-    struct firn_lsm_state *state = firn_lsm_state_of(tree);
+    struct fi_lsm_state *state = fi_lsm_state_of(tree);
     int rc = ask_state_for_range(&question, state);
-    firn_lsm_state_unref(state);
+    fi_lsm_state_unref(state);
     *out = rc == FIRN_OK && question.is_found;
     return rc;
 }

@@ -14,17 +14,17 @@
 #include "graph/graph.h"
 
 /* One column of the row group. */
-struct firn_lsm_vectors_column {
-    struct firn_column_pin pin;
-    struct firn_chunk_scratch scratch;
+struct fi_lsm_vectors_column {
+    struct fi_column_pin pin;
+    struct fi_chunk_scratch scratch;
     bool has_chunk;
     size_t block; /* the block that values has; SIZE_MAX: none */
-    struct firn_chunk_values values;
+    struct fi_chunk_values values;
 };
 
 /* In the caller's memory. */
-struct firn_lsm_vectors {
-    struct firn_run *run;
+struct fi_lsm_vectors {
+    struct fi_run *run;
     uint32_t column;
     uint32_t size; /* bytes of a vector */
     uint64_t rows; /* of the run */
@@ -33,19 +33,19 @@ struct firn_lsm_vectors {
     uint32_t group_rows;
     bool is_open; /* the group is */
     bool is_large;
-    struct firn_lsm_vectors_column vectors;
-    struct firn_lsm_vectors_column kinds;
-    struct firn_buf large;
-    struct firn_buf bytes;
+    struct fi_lsm_vectors_column vectors;
+    struct fi_lsm_vectors_column kinds;
+    struct fi_buf large;
+    struct fi_buf bytes;
 };
 
 /* FIRN_NOT_FOUND, without a text, where the run has no such column of vectors. The caller deinits
  * it then, too. */
-FIRN_MUST_CHECK int firn_lsm_vectors_init(struct firn_lsm_vectors *vectors, struct firn_run *run,
-                                          uint32_t column, firn_error *err);
-void firn_lsm_vectors_deinit(struct firn_lsm_vectors *vectors);
+FIRN_MUST_CHECK int fi_lsm_vectors_init(struct fi_lsm_vectors *vectors, struct fi_run *run,
+                                        uint32_t column, firn_error *err);
+void fi_lsm_vectors_deinit(struct fi_lsm_vectors *vectors);
 /* Row i of the source is row i of the run, over all groups. Rows that are no puts, or whose vector
  * is null, have none. */
-struct firn_graph_source firn_lsm_vectors_source(struct firn_lsm_vectors *vectors);
+struct fi_graph_source fi_lsm_vectors_source(struct fi_lsm_vectors *vectors);
 
 #endif

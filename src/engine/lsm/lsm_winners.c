@@ -49,15 +49,15 @@ enum {
 };
 
 /* A row group or a memtable that the merge has reached. */
-struct firn_lsm_winners_source {
-    const struct firn_lsm_pieces_part *part; /* NULL: a memtable */
+struct fi_lsm_winners_source {
+    const struct fi_lsm_pieces_part *part; /* NULL: a memtable */
     uint32_t part_number;
     uint32_t row;
     uint32_t end;
     uint64_t row_bytes; /* of a row group: average size of the values of a row */
-    struct firn_lsm_group *group;
-    struct firn_memtable_cursor cursor;
-    struct firn_buf memory;
+    struct fi_lsm_group *group;
+    struct fi_memtable_cursor cursor;
+    struct fi_buf memory;
     firn_slice key; /* where it stands */
 };
 
@@ -65,17 +65,17 @@ struct firn_lsm_winners_source {
 struct version {
     bool is_there;
     uint64_t sequence;
-    enum firn_entry_kind kind;
+    enum fi_entry_kind kind;
     uint64_t expires_ms;
-    struct firn_lsm_winner winner;
+    struct fi_lsm_winner winner;
 };
 
 void
-firn_lsm_winners_scratch_deinit(struct firn_lsm_winners_scratch *scratch)
+fi_lsm_winners_scratch_deinit(struct fi_lsm_winners_scratch *scratch)
 {
-    firn_buf_deinit(&scratch->numbers);
-    firn_buf_deinit(&scratch->bytes);
-    firn_chunk_scratch_deinit(&scratch->chunk);
+    fi_buf_deinit(&scratch->numbers);
+    fi_buf_deinit(&scratch->bytes);
+    fi_chunk_scratch_deinit(&scratch->chunk);
 }
 
 /* ==== the merge of keys ==== */
@@ -83,31 +83,31 @@ firn_lsm_winners_scratch_deinit(struct firn_lsm_winners_scratch *scratch)
 /* ---- sources ---- */
 
 static void
-destroy_source(struct firn_lsm_winners_source *source)
+destroy_source(struct fi_lsm_winners_source *source)
 {
     if (source == NULL) {
         return;
     }
     if (source->group != NULL) {
-        firn_lsm_group_deinit(source->group);
-        firn_free(source->group);
+        fi_lsm_group_deinit(source->group);
+        fi_free(source->group);
     }
-    firn_buf_deinit(&source->memory);
-    firn_free(source);
+    fi_buf_deinit(&source->memory);
+    fi_free(source);
 }
 
-static struct firn_lsm_winners_source *
-make_source(struct firn_lsm_winners *winners, bool has_group)
+static struct fi_lsm_winners_source *
+make_source(struct fi_lsm_winners *winners, bool has_group)
 {
-    struct firn_lsm_winners_source *source = winners->spare_count > 0
-                                                 ? winners->spare[--winners->spare_count]
-                                                 : firn_alloc_zeroed(sizeof *source);
+    struct fi_lsm_winners_source *source = winners->spare_count > 0
+                                               ? winners->spare[--winners->spare_count]
+                                               : fi_alloc_zeroed(sizeof *source);
     if (source == NULL) {
         return NULL;
     }
     source->part = NULL;
     if (has_group && source->group == NULL) {
-        source->group = firn_alloc_zeroed(sizeof *source->group);
+        source->group = fi_alloc_zeroed(sizeof *source->group);
         if (source->group == NULL) {
             destroy_source(source);
             return NULL;
@@ -118,50 +118,49 @@ make_source(struct firn_lsm_winners *winners, bool has_group)
 
 /* Reads the key of the source's current row. */
 static int
-read_key(struct firn_lsm_winners_source *source, firn_error *err)
+read_key(struct fi_lsm_winners_source *source, firn_error *err)
 {
     DCHECK(source->row < source->end);
-    int rc = firn_lsm_group_key(source->group, source->row, &source->memory, err);
-    source->key = firn_buf_slice(&source->memory);
+    int rc = fi_lsm_group_key(source->group, source->row, &source->memory, err);
+    source->key = fi_buf_slice(&source->memory);
     return rc;
 }
 
 static bool
-is_in_piece(const struct firn_lsm_winners *winners, firn_slice key)
+is_in_piece(const struct fi_lsm_winners *winners, firn_slice key)
 {
-    return !winners->piece.has_upper || firn_slice_compare(key, winners->piece.upper) < 0;
+    return !winners->piece.has_upper || fi_slice_compare(key, winners->piece.upper) < 0;
 }
 
 /* Closes the i-th open source. */
 static void
-close_source(struct firn_lsm_winners *winners, size_t i)
+close_source(struct fi_lsm_winners *winners, size_t i)
 {
-    struct firn_lsm_winners_source *source = winners->open[i];
+    struct fi_lsm_winners_source *source = winners->open[i];
     winners->open[i] = winners->open[--winners->open_count];
     if (source->group != NULL) {
-        firn_lsm_group_close(source->group);
+        fi_lsm_group_close(source->group);
     }
     winners->spare[winners->spare_count++] = source;
 }
 
 /* Opens the rows of a part that are in the piece. */
 static int
-place_part(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *source,
-           firn_error *err)
+place_part(struct fi_lsm_winners *winners, struct fi_lsm_winners_source *source, firn_error *err)
 {
-    const struct firn_lsm_pieces_part *part = source->part;
-    const struct firn_lsm_piece *piece = &winners->piece;
+    const struct fi_lsm_pieces_part *part = source->part;
+    const struct fi_lsm_piece *piece = &winners->piece;
     int rc;
     source->row = 0;
     source->end = part->rows;
-    FIRN_TRY(firn_lsm_group_open(source->group, part->run, part->group, err));
-    if (firn_slice_compare(part->lower, piece->lower) < 0) {
-        FIRN_TRY(firn_lsm_group_find(source->group, piece->lower, 0, source->end, &source->memory,
-                                     &source->row, err));
+    FI_TRY(fi_lsm_group_open(source->group, part->run, part->group, err));
+    if (fi_slice_compare(part->lower, piece->lower) < 0) {
+        FI_TRY(fi_lsm_group_find(source->group, piece->lower, 0, source->end, &source->memory,
+                                 &source->row, err));
     }
     if (!is_in_piece(winners, part->upper)) {
-        FIRN_TRY(firn_lsm_group_find(source->group, piece->upper, source->row, source->end,
-                                     &source->memory, &source->end, err));
+        FI_TRY(fi_lsm_group_find(source->group, piece->upper, source->row, source->end,
+                                 &source->memory, &source->end, err));
     }
     if (source->row < source->end) {
         rc = read_key(source, err);
@@ -172,13 +171,13 @@ out:
 
 /* The average size of the values of a row of a group, in bytes. */
 static uint64_t
-row_bytes_of(const struct firn_lsm_pieces_part *part)
+row_bytes_of(const struct fi_lsm_pieces_part *part)
 {
-    const struct firn_column_layout *layout = firn_column_layout_of(part->run);
+    const struct fi_column_layout *layout = fi_column_layout_of(part->run);
     uint64_t bytes = 0;
     for (size_t i = 0; i < layout->count; i++) {
-        struct firn_column_info info;
-        if (firn_column_info_of(part->run, part->group, layout->columns[i].id, &info) == FIRN_OK) {
+        struct fi_column_info info;
+        if (fi_column_info_of(part->run, part->group, layout->columns[i].id, &info) == FIRN_OK) {
             bytes += info.raw_bytes;
         }
     }
@@ -186,13 +185,13 @@ row_bytes_of(const struct firn_lsm_pieces_part *part)
 }
 
 static int
-open_part(struct firn_lsm_winners *winners, uint32_t number, firn_error *err)
+open_part(struct fi_lsm_winners *winners, uint32_t number, firn_error *err)
 {
-    struct firn_lsm_winners_source *source = make_source(winners, true);
+    struct fi_lsm_winners_source *source = make_source(winners, true);
     if (source == NULL) {
-        return firn_error_no_memory(err, "a row group");
+        return fi_error_no_memory(err, "a row group");
     }
-    source->part = firn_lsm_pieces_part_at(winners->pieces, number);
+    source->part = fi_lsm_pieces_part_at(winners->pieces, number);
     source->part_number = number;
     source->row_bytes = row_bytes_of(source->part);
     winners->open[winners->open_count++] = source;
@@ -204,14 +203,14 @@ open_part(struct firn_lsm_winners *winners, uint32_t number, firn_error *err)
 }
 
 static int
-open_memtable(struct firn_lsm_winners *winners, const struct firn_memtable *table, firn_error *err)
+open_memtable(struct fi_lsm_winners *winners, const struct fi_memtable *table, firn_error *err)
 {
-    struct firn_lsm_winners_source *source = make_source(winners, false);
+    struct fi_lsm_winners_source *source = make_source(winners, false);
     if (source == NULL) {
-        return firn_error_no_memory(err, "a memtable's cursor");
+        return fi_error_no_memory(err, "a memtable's cursor");
     }
-    firn_memtable_cursor_init(&source->cursor, table);
-    firn_memtable_cursor_seek(&source->cursor, winners->piece.lower, UINT64_MAX);
+    fi_memtable_cursor_init(&source->cursor, table);
+    fi_memtable_cursor_seek(&source->cursor, winners->piece.lower, UINT64_MAX);
     winners->open[winners->open_count++] = source;
     source->key = source->cursor.entry.key;
     if (!source->cursor.is_valid || !is_in_piece(winners, source->key)) {
@@ -222,12 +221,12 @@ open_memtable(struct firn_lsm_winners *winners, const struct firn_memtable *tabl
 
 /* Moves the i-th source by some rows, and closes it at its end. */
 static int
-advance(struct firn_lsm_winners *winners, size_t i, uint32_t rows, firn_error *err)
+advance(struct fi_lsm_winners *winners, size_t i, uint32_t rows, firn_error *err)
 {
-    struct firn_lsm_winners_source *source = winners->open[i];
+    struct fi_lsm_winners_source *source = winners->open[i];
     if (source->part == NULL) {
         DCHECK(rows == 1);
-        firn_memtable_cursor_next(&source->cursor);
+        fi_memtable_cursor_next(&source->cursor);
         source->key = source->cursor.entry.key;
         if (!source->cursor.is_valid || !is_in_piece(winners, source->key)) {
             close_source(winners, i);
@@ -246,17 +245,17 @@ advance(struct firn_lsm_winners *winners, size_t i, uint32_t rows, firn_error *e
 /* ---- which source comes next ---- */
 
 /* The next part that overlaps the piece; NULL: there is none. */
-static const struct firn_lsm_pieces_part *
-peek_part(struct firn_lsm_winners *winners)
+static const struct fi_lsm_pieces_part *
+peek_part(struct fi_lsm_winners *winners)
 {
-    size_t count = winners->pieces->is_loose ? 0 : firn_lsm_pieces_part_count(winners->pieces);
+    size_t count = winners->pieces->is_loose ? 0 : fi_lsm_pieces_part_count(winners->pieces);
     while (winners->next_part < count) {
-        const struct firn_lsm_pieces_part *part =
-            firn_lsm_pieces_part_at(winners->pieces, winners->next_part);
+        const struct fi_lsm_pieces_part *part =
+            fi_lsm_pieces_part_at(winners->pieces, winners->next_part);
         if (!is_in_piece(winners, part->lower)) {
             break;
         }
-        if (firn_slice_compare(part->upper, winners->piece.lower) >= 0) {
+        if (fi_slice_compare(part->upper, winners->piece.lower) >= 0) {
             return part;
         }
         winners->next_part++;
@@ -272,17 +271,17 @@ struct choice {
 };
 
 static struct choice
-choose_open(const struct firn_lsm_winners *winners)
+choose_open(const struct fi_lsm_winners *winners)
 {
     struct choice choice = {.first = SIZE_MAX, .limit = NULL};
     for (size_t i = 0; i < winners->open_count; i++) {
         const firn_slice *key = &winners->open[i]->key;
         if (choice.first == SIZE_MAX) {
             choice.first = i;
-        } else if (firn_slice_compare(*key, winners->open[choice.first]->key) < 0) {
+        } else if (fi_slice_compare(*key, winners->open[choice.first]->key) < 0) {
             choice.limit = &winners->open[choice.first]->key;
             choice.first = i;
-        } else if (choice.limit == NULL || firn_slice_compare(*key, *choice.limit) < 0) {
+        } else if (choice.limit == NULL || fi_slice_compare(*key, *choice.limit) < 0) {
             choice.limit = key;
         }
     }
@@ -291,17 +290,17 @@ choose_open(const struct firn_lsm_winners *winners)
 
 /* Opens the parts that begin at or before the smallest key. */
 static int
-choose(struct firn_lsm_winners *winners, struct choice *out, firn_error *err)
+choose(struct fi_lsm_winners *winners, struct choice *out, firn_error *err)
 {
     for (;;) {
         *out = choose_open(winners);
-        const struct firn_lsm_pieces_part *part = peek_part(winners);
+        const struct fi_lsm_pieces_part *part = peek_part(winners);
         if (part == NULL) {
             return FIRN_OK;
         }
         if (out->first != SIZE_MAX &&
-            firn_slice_compare(part->lower, winners->open[out->first]->key) > 0) {
-            if (out->limit == NULL || firn_slice_compare(part->lower, *out->limit) < 0) {
+            fi_slice_compare(part->lower, winners->open[out->first]->key) > 0) {
+            if (out->limit == NULL || fi_slice_compare(part->lower, *out->limit) < 0) {
                 out->limit = &part->lower;
             }
             return FIRN_OK;
@@ -317,7 +316,7 @@ choose(struct firn_lsm_winners *winners, struct choice *out, firn_error *err)
 
 /* How many rows, from the source's current one on and at most max, have keys before *limit. */
 static int
-count_before(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *source,
+count_before(struct fi_lsm_winners *winners, struct fi_lsm_winners_source *source,
              const firn_slice *limit, uint32_t max, uint32_t *out, firn_error *err)
 {
     uint32_t known = 1; /* this many are certain */
@@ -328,10 +327,10 @@ count_before(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *s
     }
     while (known < max) {
         uint32_t row = source->row + (known + step < max ? known + step : max) - 1;
-        FIRN_TRY_RETURN(firn_lsm_group_key(source->group, row, &winners->other, err));
-        if (firn_slice_compare(firn_buf_slice(&winners->other), *limit) >= 0) {
-            FIRN_TRY_RETURN(firn_lsm_group_find(source->group, *limit, source->row + known, row,
-                                                &winners->other, &row, err));
+        FI_TRY_RETURN(fi_lsm_group_key(source->group, row, &winners->other, err));
+        if (fi_slice_compare(fi_buf_slice(&winners->other), *limit) >= 0) {
+            FI_TRY_RETURN(fi_lsm_group_find(source->group, *limit, source->row + known, row,
+                                            &winners->other, &row, err));
             known = row - source->row;
             break;
         }
@@ -344,14 +343,14 @@ count_before(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *s
 
 /* Room for winners, and for BATCH_BYTES of values. */
 struct room {
-    struct firn_lsm_winner *at;
+    struct fi_lsm_winner *at;
     size_t count;
     size_t max;
     uint64_t bytes;
 };
 
 static void
-add_winner(struct room *room, const struct firn_lsm_winner *winner)
+add_winner(struct room *room, const struct fi_lsm_winner *winner)
 {
     DCHECK(room->count < room->max);
     room->at[room->count++] = *winner;
@@ -359,20 +358,20 @@ add_winner(struct room *room, const struct firn_lsm_winner *winner)
 }
 
 static bool
-may_stretch(const struct firn_lsm_winners *winners, const struct choice *choice)
+may_stretch(const struct fi_lsm_winners *winners, const struct choice *choice)
 {
-    const struct firn_lsm_winners_source *source = winners->open[choice->first];
+    const struct fi_lsm_winners_source *source = winners->open[choice->first];
     return source->part != NULL && source->part->is_plain && source->part->is_all_seen &&
            winners->pieces->range_count == 0 &&
-           (choice->limit == NULL || firn_slice_compare(source->key, *choice->limit) < 0);
+           (choice->limit == NULL || fi_slice_compare(source->key, *choice->limit) < 0);
 }
 
 static int
-take_stretch(struct firn_lsm_winners *winners, const struct choice *choice, struct room *room,
+take_stretch(struct fi_lsm_winners *winners, const struct choice *choice, struct room *room,
              firn_error *err)
 {
-    struct firn_lsm_winners_source *source = winners->open[choice->first];
-    uint32_t max = FIRN_CHUNK_BLOCK - source->row % FIRN_CHUNK_BLOCK;
+    struct fi_lsm_winners_source *source = winners->open[choice->first];
+    uint32_t max = FI_CHUNK_BLOCK - source->row % FI_CHUNK_BLOCK;
     max = max < source->end - source->row ? max : source->end - source->row;
     max = max < room->max - room->count ? max : (uint32_t)(room->max - room->count);
     uint32_t rows;
@@ -381,9 +380,9 @@ take_stretch(struct firn_lsm_winners *winners, const struct choice *choice, stru
         max = (uint32_t)((BATCH_BYTES - room->bytes) / source->row_bytes) + 1;
     }
     DCHECK(max > 0);
-    FIRN_TRY_RETURN(count_before(winners, source, choice->limit, max, &rows, err));
+    FI_TRY_RETURN(count_before(winners, source, choice->limit, max, &rows, err));
     for (uint32_t i = 0; i < rows; i++) {
-        const struct firn_lsm_winner winner = {
+        const struct fi_lsm_winner winner = {
             .part = source->part_number, .row = source->row + i, .tuple.size = source->row_bytes};
         add_winner(room, &winner);
     }
@@ -393,47 +392,47 @@ take_stretch(struct firn_lsm_winners *winners, const struct choice *choice, stru
 /* ---- one key ---- */
 
 static int
-version_at(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *source,
+version_at(struct fi_lsm_winners *winners, struct fi_lsm_winners_source *source,
            struct version *out, firn_error *err)
 {
     *out = (struct version){.is_there = true};
     if (source->part != NULL) {
-        struct firn_lsm_group_row row;
-        int rc = firn_lsm_group_row(source->group, source->row, &row, err);
+        struct fi_lsm_group_row row;
+        int rc = fi_lsm_group_row(source->group, source->row, &row, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         out->sequence = row.sequence;
         out->kind = row.kind;
         out->expires_ms = row.expires_ms;
-        out->winner = (struct firn_lsm_winner){
+        out->winner = (struct fi_lsm_winner){
             .part = source->part_number, .row = source->row, .tuple.size = source->row_bytes};
     } else {
-        const struct firn_entry *entry = &source->cursor.entry;
+        const struct fi_entry *entry = &source->cursor.entry;
         out->sequence = entry->sequence;
         out->kind = entry->kind;
-        out->winner = (struct firn_lsm_winner){
-            .part = FIRN_LSM_WINNERS_NO_PART, .key = entry->key, .tuple = entry->value};
-        if (entry->kind == FIRN_ENTRY_EXPIRING) {
-            out->expires_ms = firn_entry_expires_ms(entry->value);
-            out->winner.tuple = firn_entry_expiring_value(entry->value);
+        out->winner = (struct fi_lsm_winner){
+            .part = FI_LSM_WINNERS_NO_PART, .key = entry->key, .tuple = entry->value};
+        if (entry->kind == FI_ENTRY_EXPIRING) {
+            out->expires_ms = fi_entry_expires_ms(entry->value);
+            out->winner.tuple = fi_entry_expiring_value(entry->value);
         }
     }
-    out->is_there = firn_view_sees(winners->pieces->view, out->sequence);
+    out->is_there = fi_view_sees(winners->pieces->view, out->sequence);
     return FIRN_OK;
 }
 
 /* Passes all versions of winners->key in the i-th source; *best is the newest of all sources. */
 static int
-pass_versions(struct firn_lsm_winners *winners, size_t i, struct version *best, firn_error *err)
+pass_versions(struct fi_lsm_winners *winners, size_t i, struct version *best, firn_error *err)
 {
-    const struct firn_lsm_winners_source *source = winners->open[i];
+    const struct fi_lsm_winners_source *source = winners->open[i];
     bool is_found = false;
     while (i < winners->open_count && winners->open[i] == source &&
-           firn_slice_equal(source->key, firn_buf_slice(&winners->key))) {
+           fi_slice_equal(source->key, fi_buf_slice(&winners->key))) {
         struct version version = {.is_there = false};
         if (!is_found) {
-            FIRN_TRY_RETURN(version_at(winners, winners->open[i], &version, err));
+            FI_TRY_RETURN(version_at(winners, winners->open[i], &version, err));
         }
         if (version.is_there) {
             is_found = true;
@@ -442,18 +441,18 @@ pass_versions(struct firn_lsm_winners *winners, size_t i, struct version *best, 
                 *best = version;
             }
         }
-        FIRN_TRY_RETURN(advance(winners, i, 1, err));
+        FI_TRY_RETURN(advance(winners, i, 1, err));
     }
     return FIRN_OK;
 }
 
 static bool
-is_covered(const struct firn_lsm_winners *winners, uint64_t sequence)
+is_covered(const struct fi_lsm_winners *winners, uint64_t sequence)
 {
-    const struct firn_lsm_pieces *pieces = winners->pieces;
+    const struct fi_lsm_pieces *pieces = winners->pieces;
     for (size_t i = 0; i < pieces->range_count; i++) {
-        if (firn_range_set_covering(pieces->ranges[i], firn_buf_slice(&winners->key), pieces->view,
-                                    sequence) != 0) {
+        if (fi_range_set_covering(pieces->ranges[i], fi_buf_slice(&winners->key), pieces->view,
+                                  sequence) != 0) {
             return true;
         }
     }
@@ -461,22 +460,22 @@ is_covered(const struct firn_lsm_winners *winners, uint64_t sequence)
 }
 
 static int
-take_key(struct firn_lsm_winners *winners, const struct choice *choice, struct room *room,
+take_key(struct fi_lsm_winners *winners, const struct choice *choice, struct room *room,
          firn_error *err)
 {
     struct version best = {.is_there = false};
-    if (firn_buf_assign(&winners->key, winners->open[choice->first]->key) != FIRN_OK) {
-        return firn_error_no_memory(err, "a key");
+    if (fi_buf_assign(&winners->key, winners->open[choice->first]->key) != FIRN_OK) {
+        return fi_error_no_memory(err, "a key");
     }
     /* Closing a source moves the last one to its place. */
     for (size_t i = 0; i < winners->open_count;) {
-        const struct firn_lsm_winners_source *source = winners->open[i];
-        FIRN_TRY_RETURN(pass_versions(winners, i, &best, err));
+        const struct fi_lsm_winners_source *source = winners->open[i];
+        FI_TRY_RETURN(pass_versions(winners, i, &best, err));
         i += i < winners->open_count && winners->open[i] == source;
     }
-    winners->needs_cursor |= best.is_there && best.kind == FIRN_ENTRY_MERGE;
-    if (best.is_there && !winners->needs_cursor && best.kind != FIRN_ENTRY_DELETE &&
-        (best.kind != FIRN_ENTRY_EXPIRING || best.expires_ms > winners->pieces->time_ms) &&
+    winners->needs_cursor |= best.is_there && best.kind == FI_ENTRY_MERGE;
+    if (best.is_there && !winners->needs_cursor && best.kind != FI_ENTRY_DELETE &&
+        (best.kind != FI_ENTRY_EXPIRING || best.expires_ms > winners->pieces->time_ms) &&
         !is_covered(winners, best.sequence)) {
         add_winner(room, &best.winner);
     }
@@ -485,17 +484,17 @@ take_key(struct firn_lsm_winners *winners, const struct choice *choice, struct r
 
 /* Fills the room, but stops at the end or at a key that needs a cursor. */
 static int
-merge(struct firn_lsm_winners *winners, struct room *room, firn_error *err)
+merge(struct fi_lsm_winners *winners, struct room *room, firn_error *err)
 {
     struct choice choice;
     while (room->count < room->max && room->bytes < BATCH_BYTES && !winners->needs_cursor) {
-        FIRN_TRY_RETURN(choose(winners, &choice, err));
+        FI_TRY_RETURN(choose(winners, &choice, err));
         if (choice.first == SIZE_MAX) {
             winners->is_at_end = true;
             break;
         }
-        FIRN_TRY_RETURN(may_stretch(winners, &choice) ? take_stretch(winners, &choice, room, err)
-                                                      : take_key(winners, &choice, room, err));
+        FI_TRY_RETURN(may_stretch(winners, &choice) ? take_stretch(winners, &choice, room, err)
+                                                    : take_key(winners, &choice, room, err));
     }
     return FIRN_OK;
 }
@@ -503,75 +502,74 @@ merge(struct firn_lsm_winners *winners, struct room *room, firn_error *err)
 /* ==== the walk of a cursor ==== */
 
 static int
-begin_walk(struct firn_lsm_winners *winners, firn_error *err)
+begin_walk(struct fi_lsm_winners *winners, firn_error *err)
 {
-    struct firn_lsm_pieces *pieces = winners->pieces;
-    const struct firn_lsm_piece *piece = &winners->piece;
-    const firn_slice from = firn_buf_slice(&winners->key);
+    struct fi_lsm_pieces *pieces = winners->pieces;
+    const struct fi_lsm_piece *piece = &winners->piece;
+    const firn_slice from = fi_buf_slice(&winners->key);
     bool is_begun = winners->key.size > 0 && !winners->is_descending;
-    const struct firn_lsm_cursor_options options = {.view = pieces->view,
-                                                    .lower = is_begun ? &from : &piece->lower,
-                                                    .upper =
-                                                        piece->has_upper ? &piece->upper : NULL,
-                                                    .time_ms = pieces->time_ms};
+    const struct fi_lsm_cursor_options options = {.view = pieces->view,
+                                                  .lower = is_begun ? &from : &piece->lower,
+                                                  .upper = piece->has_upper ? &piece->upper : NULL,
+                                                  .time_ms = pieces->time_ms};
     DCHECK(winners->cursor == NULL);
     if (pieces->is_loose) { /* a cursor would show rows of runs too */
-        return firn_error_set(err, FIRN_UNSUPPORTED, "rows of memtables cannot be read alone");
+        return fi_error_set(err, FIRN_UNSUPPORTED, "rows of memtables cannot be read alone");
     }
-    firn_lsm_state_ref(pieces->state);
-    FIRN_TRY_RETURN(
-        firn_lsm_cursor_create_in(pieces->state, pieces->os, &options, &winners->cursor, err));
+    fi_lsm_state_ref(pieces->state);
+    FI_TRY_RETURN(
+        fi_lsm_cursor_create_in(pieces->state, pieces->os, &options, &winners->cursor, err));
     winners->is_walking = true;
-    return winners->is_descending ? firn_lsm_cursor_last(winners->cursor, err)
-                                  : firn_lsm_cursor_first(winners->cursor, err);
+    return winners->is_descending ? fi_lsm_cursor_last(winners->cursor, err)
+                                  : fi_lsm_cursor_first(winners->cursor, err);
 }
 
 /* Copies the cursor's row. Pointers to its bytes are set at the end. */
 static int
-copy_row(struct firn_lsm_winners *winners, firn_error *err)
+copy_row(struct fi_lsm_winners *winners, firn_error *err)
 {
-    const struct firn_entry *entry = firn_lsm_cursor_entry(winners->cursor);
-    if (firn_buf_append_slice(&winners->bytes, entry->key) != FIRN_OK ||
-        firn_buf_append_slice(&winners->bytes, entry->value) != FIRN_OK) {
-        return firn_error_no_memory(err, "a row");
+    const struct fi_entry *entry = fi_lsm_cursor_entry(winners->cursor);
+    if (fi_buf_append_slice(&winners->bytes, entry->key) != FIRN_OK ||
+        fi_buf_append_slice(&winners->bytes, entry->value) != FIRN_OK) {
+        return fi_error_no_memory(err, "a row");
     }
     winners->batch[winners->count++] =
-        (struct firn_lsm_winner){.part = FIRN_LSM_WINNERS_NO_PART,
-                                 .key = firn_bytes(NULL, entry->key.size),
-                                 .tuple = firn_bytes(NULL, entry->value.size)};
+        (struct fi_lsm_winner){.part = FI_LSM_WINNERS_NO_PART,
+                               .key = firn_bytes(NULL, entry->key.size),
+                               .tuple = firn_bytes(NULL, entry->value.size)};
     return FIRN_OK;
 }
 
 static int
-walk(struct firn_lsm_winners *winners, firn_error *err)
+walk(struct fi_lsm_winners *winners, firn_error *err)
 {
     if (!winners->is_walking) {
-        FIRN_TRY_RETURN(begin_walk(winners, err));
+        FI_TRY_RETURN(begin_walk(winners, err));
     }
-    firn_buf_clear(&winners->bytes);
-    while (winners->count < FIRN_LSM_WINNERS_MAX && winners->bytes.size < BATCH_BYTES &&
-           firn_lsm_cursor_valid(winners->cursor)) {
-        FIRN_TRY_RETURN(copy_row(winners, err));
-        FIRN_TRY_RETURN(winners->is_descending ? firn_lsm_cursor_prev(winners->cursor, err)
-                                               : firn_lsm_cursor_next(winners->cursor, err));
+    fi_buf_clear(&winners->bytes);
+    while (winners->count < FI_LSM_WINNERS_MAX && winners->bytes.size < BATCH_BYTES &&
+           fi_lsm_cursor_valid(winners->cursor)) {
+        FI_TRY_RETURN(copy_row(winners, err));
+        FI_TRY_RETURN(winners->is_descending ? fi_lsm_cursor_prev(winners->cursor, err)
+                                             : fi_lsm_cursor_next(winners->cursor, err));
     }
     const uint8_t *at = winners->bytes.data;
     for (size_t i = 0; i < winners->count; i++) {
-        struct firn_lsm_winner *winner = &winners->batch[i];
+        struct fi_lsm_winner *winner = &winners->batch[i];
         winner->key.data = at;
         winner->tuple.data = at + winner->key.size;
         at += winner->key.size + winner->tuple.size;
     }
-    winners->is_at_end = !firn_lsm_cursor_valid(winners->cursor);
+    winners->is_at_end = !fi_lsm_cursor_valid(winners->cursor);
     return FIRN_OK;
 }
 
 /* ==== life ==== */
 
 static int
-open_sources(struct firn_lsm_winners *winners, firn_error *err)
+open_sources(struct fi_lsm_winners *winners, firn_error *err)
 {
-    struct firn_lsm_pieces *pieces = winners->pieces;
+    struct fi_lsm_pieces *pieces = winners->pieces;
     size_t parts = 0;
     uint64_t entries = 0;
     while (peek_part(winners) != NULL) {
@@ -581,45 +579,45 @@ open_sources(struct firn_lsm_winners *winners, firn_error *err)
     }
     winners->next_part = 0;
     size_t max = parts + pieces->state->memtable_count + 1;
-    winners->open = firn_alloc_array(max, sizeof(struct firn_lsm_winners_source *));
-    winners->spare = firn_alloc_array(max, sizeof(struct firn_lsm_winners_source *));
+    winners->open = fi_alloc_array(max, sizeof(struct fi_lsm_winners_source *));
+    winners->spare = fi_alloc_array(max, sizeof(struct fi_lsm_winners_source *));
     if (winners->open == NULL || winners->spare == NULL) {
-        return firn_error_no_memory(err, "the rows of a scan");
+        return fi_error_no_memory(err, "the rows of a scan");
     }
     for (size_t i = 0; i < pieces->state->memtable_count && !winners->needs_cursor; i++) {
-        const struct firn_memtable *table = pieces->state->memtables[i]->table;
+        const struct fi_memtable *table = pieces->state->memtables[i]->table;
         size_t before = winners->open_count;
-        FIRN_TRY_RETURN(open_memtable(winners, table, err));
-        entries += winners->open_count > before ? firn_memtable_entry_count(table) : 0;
+        FI_TRY_RETURN(open_memtable(winners, table, err));
+        entries += winners->open_count > before ? fi_memtable_entry_count(table) : 0;
     }
     winners->needs_cursor |= winners->is_descending && entries > BACKWARDS_ENTRIES;
     return FIRN_OK;
 }
 
 int
-firn_lsm_winners_open(struct firn_lsm_pieces *pieces, size_t i, bool is_descending,
-                      struct firn_lsm_winners **out, firn_error *err)
+fi_lsm_winners_open(struct fi_lsm_pieces *pieces, size_t i, bool is_descending,
+                    struct fi_lsm_winners **out, firn_error *err)
 {
-    struct firn_lsm_winners *winners = firn_alloc_zeroed(sizeof *winners);
+    struct fi_lsm_winners *winners = fi_alloc_zeroed(sizeof *winners);
     int rc;
     *out = NULL;
     if (winners == NULL) {
-        return firn_error_no_memory(err, "the rows of a scan");
+        return fi_error_no_memory(err, "the rows of a scan");
     }
     winners->pieces = pieces;
     winners->is_descending = is_descending;
-    winners->key_part = FIRN_LSM_WINNERS_NO_PART;
-    firn_lsm_pieces_at(pieces, i, &winners->piece);
-    FIRN_TRY(open_sources(winners, err));
+    winners->key_part = FI_LSM_WINNERS_NO_PART;
+    fi_lsm_pieces_at(pieces, i, &winners->piece);
+    FI_TRY(open_sources(winners, err));
     *out = winners;
     winners = NULL;
 out:
-    firn_lsm_winners_close(winners);
+    fi_lsm_winners_close(winners);
     return rc;
 }
 
 void
-firn_lsm_winners_close(struct firn_lsm_winners *winners)
+fi_lsm_winners_close(struct fi_lsm_winners *winners)
 {
     if (winners == NULL) {
         return;
@@ -630,53 +628,52 @@ firn_lsm_winners_close(struct firn_lsm_winners *winners)
     for (size_t i = 0; i < winners->spare_count; i++) {
         destroy_source(winners->spare[i]);
     }
-    firn_free(winners->open);
-    firn_free(winners->spare);
-    firn_lsm_cursor_destroy(winners->cursor);
+    fi_free(winners->open);
+    fi_free(winners->spare);
+    fi_lsm_cursor_destroy(winners->cursor);
     if (winners->key_group != NULL) {
-        firn_lsm_group_deinit(winners->key_group);
-        firn_free(winners->key_group);
+        fi_lsm_group_deinit(winners->key_group);
+        fi_free(winners->key_group);
     }
-    firn_buf_deinit(&winners->key);
-    firn_buf_deinit(&winners->other);
-    firn_buf_deinit(&winners->bytes);
-    firn_buf_deinit(&winners->all);
-    firn_buf_deinit(&winners->key_memory);
-    firn_free(winners);
+    fi_buf_deinit(&winners->key);
+    fi_buf_deinit(&winners->other);
+    fi_buf_deinit(&winners->bytes);
+    fi_buf_deinit(&winners->all);
+    fi_buf_deinit(&winners->key_memory);
+    fi_free(winners);
 }
 
 /* ==== batches ==== */
 
 /* All winners of the piece. */
 static int
-gather(struct firn_lsm_winners *winners, firn_error *err)
+gather(struct fi_lsm_winners *winners, firn_error *err)
 {
     while (!winners->is_at_end && !winners->needs_cursor) {
-        struct room room = {.at = winners->batch, .max = FIRN_LSM_WINNERS_MAX};
-        FIRN_TRY_RETURN(merge(winners, &room, err));
-        if (firn_buf_append(&winners->all, winners->batch,
-                            room.count * sizeof(struct firn_lsm_winner)) != FIRN_OK) {
-            return firn_error_no_memory(err, "the rows of a scan");
+        struct room room = {.at = winners->batch, .max = FI_LSM_WINNERS_MAX};
+        FI_TRY_RETURN(merge(winners, &room, err));
+        if (fi_buf_append(&winners->all, winners->batch,
+                          room.count * sizeof(struct fi_lsm_winner)) != FIRN_OK) {
+            return fi_error_no_memory(err, "the rows of a scan");
         }
     }
     winners->is_gathered = true;
-    winners->left = winners->all.size / sizeof(struct firn_lsm_winner);
+    winners->left = winners->all.size / sizeof(struct fi_lsm_winner);
     return FIRN_OK;
 }
 
 static int
-next_backwards(struct firn_lsm_winners *winners, firn_error *err)
+next_backwards(struct fi_lsm_winners *winners, firn_error *err)
 {
     if (!winners->is_gathered) {
-        FIRN_TRY_RETURN(gather(winners, err));
+        FI_TRY_RETURN(gather(winners, err));
     }
     if (winners->needs_cursor) {
-        firn_buf_deinit(&winners->all);
+        fi_buf_deinit(&winners->all);
         return walk(winners, err);
     }
-    const struct firn_lsm_winner *all =
-        (const struct firn_lsm_winner *)(const void *)winners->all.data;
-    struct room room = {.at = winners->batch, .max = FIRN_LSM_WINNERS_MAX};
+    const struct fi_lsm_winner *all = (const struct fi_lsm_winner *)(const void *)winners->all.data;
+    struct room room = {.at = winners->batch, .max = FI_LSM_WINNERS_MAX};
     while (winners->left > 0 && room.count < room.max && room.bytes < BATCH_BYTES) {
         add_winner(&room, &all[--winners->left]);
     }
@@ -685,10 +682,10 @@ next_backwards(struct firn_lsm_winners *winners, firn_error *err)
 }
 
 static int
-next_forwards(struct firn_lsm_winners *winners, firn_error *err)
+next_forwards(struct fi_lsm_winners *winners, firn_error *err)
 {
     if (!winners->needs_cursor) {
-        struct room room = {.at = winners->batch, .max = FIRN_LSM_WINNERS_MAX};
+        struct room room = {.at = winners->batch, .max = FI_LSM_WINNERS_MAX};
         int rc = merge(winners, &room, err);
         winners->count = room.count;
         if (rc != FIRN_OK || room.count > 0 || !winners->needs_cursor) {
@@ -699,12 +696,12 @@ next_forwards(struct firn_lsm_winners *winners, firn_error *err)
 }
 
 int
-firn_lsm_winners_next(struct firn_lsm_winners *winners, size_t *out_count, firn_error *err)
+fi_lsm_winners_next(struct fi_lsm_winners *winners, size_t *out_count, firn_error *err)
 {
     *out_count = 0;
     winners->count = 0;
     if (winners->failure != FIRN_OK) {
-        return firn_error_set(err, winners->failure, "the scan has failed before");
+        return fi_error_set(err, winners->failure, "the scan has failed before");
     }
     winners->failure =
         winners->is_descending ? next_backwards(winners, err) : next_forwards(winners, err);
@@ -717,28 +714,28 @@ firn_lsm_winners_next(struct firn_lsm_winners *winners, size_t *out_count, firn_
 }
 
 int
-firn_lsm_winners_key(struct firn_lsm_winners *winners, size_t k, firn_slice *out, firn_error *err)
+fi_lsm_winners_key(struct fi_lsm_winners *winners, size_t k, firn_slice *out, firn_error *err)
 {
     DCHECK(k < winners->count);
-    const struct firn_lsm_winner *winner = &winners->batch[k];
-    if (winner->part == FIRN_LSM_WINNERS_NO_PART) {
+    const struct fi_lsm_winner *winner = &winners->batch[k];
+    if (winner->part == FI_LSM_WINNERS_NO_PART) {
         *out = winner->key;
         return FIRN_OK;
     }
     if (winners->key_group == NULL) {
-        winners->key_group = firn_alloc_zeroed(sizeof *winners->key_group);
+        winners->key_group = fi_alloc_zeroed(sizeof *winners->key_group);
         if (winners->key_group == NULL) {
-            return firn_error_no_memory(err, "a row group");
+            return fi_error_no_memory(err, "a row group");
         }
     }
     if (winners->key_part != winner->part || !winners->key_group->is_open) {
-        const struct firn_lsm_pieces_part *part =
-            firn_lsm_pieces_part_at(winners->pieces, winner->part);
-        winners->key_part = FIRN_LSM_WINNERS_NO_PART;
-        FIRN_TRY_RETURN(firn_lsm_group_open(winners->key_group, part->run, part->group, err));
+        const struct fi_lsm_pieces_part *part =
+            fi_lsm_pieces_part_at(winners->pieces, winner->part);
+        winners->key_part = FI_LSM_WINNERS_NO_PART;
+        FI_TRY_RETURN(fi_lsm_group_open(winners->key_group, part->run, part->group, err));
         winners->key_part = winner->part;
     }
-    FIRN_TRY_RETURN(firn_lsm_group_key(winners->key_group, winner->row, &winners->key_memory, err));
-    *out = firn_buf_slice(&winners->key_memory);
+    FI_TRY_RETURN(fi_lsm_group_key(winners->key_group, winner->row, &winners->key_memory, err));
+    *out = fi_buf_slice(&winners->key_memory);
     return FIRN_OK;
 }

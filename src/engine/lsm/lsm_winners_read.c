@@ -3,7 +3,7 @@
  * lsm/lsm_winners_read.c: reads one column of a batch of rows, wherever each of them is.
  *
  * Rows of a batch that are in one block of one row group are decoded together, and no others are
- * (the masks of firn_chunk_read_block). For rows in memtables, values are looked up in their
+ * (the masks of fi_chunk_read_block). For rows in memtables, values are looked up in their
  * tuples, and columns of the primary key in their keys. So the cost of reading a column depends on
  * its rows, not on the size of the piece.
  *
@@ -22,13 +22,13 @@
 
 /* The values that are being assembled. */
 struct target {
-    struct firn_lsm_winners *winners;
-    const struct firn_column_def *column;
+    struct fi_lsm_winners *winners;
+    const struct fi_column_def *column;
     const uint64_t *wanted; /* NULL: all */
-    struct firn_lsm_winners_scratch *scratch;
-    enum firn_physical kind;
+    struct fi_lsm_winners_scratch *scratch;
+    enum fi_physical kind;
     bool has_nulls;
-    uint64_t offsets[FIRN_LSM_WINNERS_MAX]; /* of bytes, in scratch->bytes */
+    uint64_t offsets[FI_LSM_WINNERS_MAX]; /* of bytes, in scratch->bytes */
 };
 
 static bool
@@ -38,23 +38,23 @@ is_wanted(const struct target *target, size_t k)
 }
 
 static int
-set_value(struct target *target, size_t k, const struct firn_cell *cell, firn_error *err)
+set_value(struct target *target, size_t k, const struct fi_cell *cell, firn_error *err)
 {
-    struct firn_lsm_winners_scratch *scratch = target->scratch;
-    if (cell->kind == FIRN_PHYSICAL_NONE) {
+    struct fi_lsm_winners_scratch *scratch = target->scratch;
+    if (cell->kind == FI_PHYSICAL_NONE) {
         scratch->valid[k / 64] &= ~(UINT64_C(1) << k % 64);
         target->has_nulls = true;
         return FIRN_OK;
     }
     DCHECK(cell->kind == target->kind);
-    if (target->kind == FIRN_PHYSICAL_BYTES) {
+    if (target->kind == FI_PHYSICAL_BYTES) {
         target->offsets[k] = scratch->bytes.size;
         ((firn_slice *)(void *)scratch->numbers.data)[k].size = cell->as.bytes.size;
-        return firn_buf_append_slice(&scratch->bytes, cell->as.bytes) == FIRN_OK
+        return fi_buf_append_slice(&scratch->bytes, cell->as.bytes) == FIRN_OK
                    ? FIRN_OK
-                   : firn_error_no_memory(err, "the values of a column");
+                   : fi_error_no_memory(err, "the values of a column");
     }
-    if (target->kind == FIRN_PHYSICAL_F32) {
+    if (target->kind == FI_PHYSICAL_F32) {
         ((float *)(void *)scratch->numbers.data)[k] = cell->as.f32;
     } else {
         ((uint64_t *)(void *)scratch->numbers.data)[k] = cell->as.u64;
@@ -67,21 +67,21 @@ set_value(struct target *target, size_t k, const struct firn_cell *cell, firn_er
 static int
 refuse_row(const struct target *target, const char *what, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "column %u of a row: %s", target->column->id, what);
+    return fi_error_set(err, FIRN_CORRUPT, "column %u of a row: %s", target->column->id, what);
 }
 
 /* The part of a key that belongs to the column. */
 static int
-read_key_part(struct target *target, size_t number, firn_slice key, struct firn_cell *out,
+read_key_part(struct target *target, size_t number, firn_slice key, struct fi_cell *out,
               firn_error *err)
 {
-    const struct firn_lsm_pieces *pieces = target->winners->pieces;
-    struct firn_buf *memory = &target->winners->key_memory;
+    const struct fi_lsm_pieces *pieces = target->winners->pieces;
+    struct fi_buf *memory = &target->winners->key_memory;
     for (size_t i = 0; i <= number; i++) {
-        firn_buf_clear(memory);
-        int rc = firn_tuple_key_read(&key, pieces->key[i].type, false, memory, out);
+        fi_buf_clear(memory);
+        int rc = fi_tuple_key_read(&key, pieces->key[i].type, false, memory, out);
         if (rc == FIRN_NO_MEMORY) {
-            return firn_error_no_memory(err, "a key");
+            return fi_error_no_memory(err, "a key");
         }
         if (rc != FIRN_OK) {
             return refuse_row(target, "its key is not one of the table", err);
@@ -91,16 +91,16 @@ read_key_part(struct target *target, size_t number, firn_slice key, struct firn_
 }
 
 static int
-read_tuple(struct target *target, const struct firn_lsm_winner *winner, struct firn_cell *out,
+read_tuple(struct target *target, const struct fi_lsm_winner *winner, struct fi_cell *out,
            firn_error *err)
 {
-    const struct firn_lsm_pieces *pieces = target->winners->pieces;
+    const struct fi_lsm_pieces *pieces = target->winners->pieces;
     for (size_t i = 0; i < pieces->key_count; i++) {
         if (pieces->key[i].id == target->column->id) {
             return read_key_part(target, i, winner->key, out, err);
         }
     }
-    int rc = firn_tuple_find(winner->tuple, target->column->id, out);
+    int rc = fi_tuple_find(winner->tuple, target->column->id, out);
     if (rc == FIRN_NOT_FOUND) {
         *out = target->column->initial;
         return FIRN_OK;
@@ -108,9 +108,9 @@ read_tuple(struct target *target, const struct firn_lsm_winner *winner, struct f
     if (rc != FIRN_OK) {
         return refuse_row(target, "it is not a tuple", err);
     }
-    bool is_fit = out->kind == FIRN_PHYSICAL_NONE ||
+    bool is_fit = out->kind == FI_PHYSICAL_NONE ||
                   (out->kind == target->kind &&
-                   (out->kind != FIRN_PHYSICAL_BYTES || target->column->fixed_size == 0 ||
+                   (out->kind != FI_PHYSICAL_BYTES || target->column->fixed_size == 0 ||
                     out->as.bytes.size == target->column->fixed_size));
     return is_fit ? FIRN_OK : refuse_row(target, "it has a value of another type", err);
 }
@@ -119,8 +119,7 @@ read_tuple(struct target *target, const struct firn_lsm_winner *winner, struct f
 
 /* The same for all rows of a part from number k on. */
 static int
-set_all(struct target *target, uint32_t part, size_t k, const struct firn_cell *cell,
-        firn_error *err)
+set_all(struct target *target, uint32_t part, size_t k, const struct fi_cell *cell, firn_error *err)
 {
     int rc = FIRN_OK;
     for (; k < target->winners->count && rc == FIRN_OK; k++) {
@@ -138,21 +137,21 @@ struct block_rows {
     uint32_t block;
     size_t begin;
     size_t end;
-    uint64_t mask[FIRN_CHUNK_MASK_WORDS];
+    uint64_t mask[FI_CHUNK_MASK_WORDS];
 };
 
 static int
-read_block(struct target *target, const struct firn_chunk *chunk, const struct block_rows *rows,
+read_block(struct target *target, const struct fi_chunk *chunk, const struct block_rows *rows,
            firn_error *err)
 {
-    const struct firn_lsm_winner *batch = target->winners->batch;
-    struct firn_chunk_values values;
-    FIRN_TRY_RETURN(firn_chunk_read_block(chunk, rows->block, rows->mask, &target->scratch->chunk,
-                                          &values, err));
+    const struct fi_lsm_winner *batch = target->winners->batch;
+    struct fi_chunk_values values;
+    FI_TRY_RETURN(
+        fi_chunk_read_block(chunk, rows->block, rows->mask, &target->scratch->chunk, &values, err));
     for (size_t k = rows->begin; k < rows->end; k++) {
         if (batch[k].part == rows->part && is_wanted(target, k)) {
-            struct firn_cell cell = firn_lsm_group_cell(&values, batch[k].row % FIRN_CHUNK_BLOCK);
-            FIRN_TRY_RETURN(set_value(target, k, &cell, err));
+            struct fi_cell cell = fi_lsm_group_cell(&values, batch[k].row % FI_CHUNK_BLOCK);
+            FI_TRY_RETURN(set_value(target, k, &cell, err));
         }
     }
     return FIRN_OK;
@@ -162,7 +161,7 @@ read_block(struct target *target, const struct firn_chunk *chunk, const struct b
 static bool
 find_block(const struct target *target, struct block_rows *rows)
 {
-    const struct firn_lsm_winner *batch = target->winners->batch;
+    const struct fi_lsm_winner *batch = target->winners->batch;
     bool is_found = false;
     memset(rows->mask, 0, sizeof rows->mask);
     rows->begin = rows->end;
@@ -171,11 +170,11 @@ find_block(const struct target *target, struct block_rows *rows)
         if (batch[k].part != rows->part || !is_wanted(target, k)) {
             continue;
         }
-        uint32_t block = batch[k].row / FIRN_CHUNK_BLOCK;
+        uint32_t block = batch[k].row / FI_CHUNK_BLOCK;
         if (is_found && block != rows->block) {
             break;
         }
-        uint32_t at = batch[k].row % FIRN_CHUNK_BLOCK;
+        uint32_t at = batch[k].row % FI_CHUNK_BLOCK;
         rows->block = block;
         rows->mask[at / 64] |= UINT64_C(1) << at % 64;
         is_found = true;
@@ -187,20 +186,19 @@ find_block(const struct target *target, struct block_rows *rows)
 static int
 read_part(struct target *target, uint32_t number, size_t k, firn_error *err)
 {
-    const struct firn_lsm_pieces_part *part =
-        firn_lsm_pieces_part_at(target->winners->pieces, number);
+    const struct fi_lsm_pieces_part *part = fi_lsm_pieces_part_at(target->winners->pieces, number);
     struct block_rows rows = {.part = number, .end = k};
-    struct firn_column_pin pin = {.cache = NULL};
-    struct firn_buf large = {0};
+    struct fi_column_pin pin = {.cache = NULL};
+    struct fi_buf large = {0};
     uint32_t id = target->column->id;
-    int rc = firn_column_pin_chunk(part->run, part->group, id, FIRN_BLOCK_CACHE_DATA, &pin, err);
+    int rc = fi_column_pin_chunk(part->run, part->group, id, FI_BLOCK_CACHE_DATA, &pin, err);
     if (rc == FIRN_NOT_FOUND) {
         return set_all(target, number, k, &target->column->initial, err);
     }
     if (rc == FIRN_LIMIT) {
-        struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES};
-        FIRN_TRY(firn_column_read_large(part->run, part->group, id, &large, err));
-        cell.as.bytes = firn_buf_slice(&large);
+        struct fi_cell cell = {.kind = FI_PHYSICAL_BYTES};
+        FI_TRY(fi_column_read_large(part->run, part->group, id, &large, err));
+        cell.as.bytes = fi_buf_slice(&large);
         rc = set_all(target, number, k, &cell, err);
         goto out;
     }
@@ -208,17 +206,17 @@ read_part(struct target *target, uint32_t number, size_t k, firn_error *err)
         goto out;
     }
     if (pin.chunk.kind != target->kind || pin.chunk.fixed_size != target->column->fixed_size) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "it has values of another type");
+        rc = fi_error_set(err, FIRN_CORRUPT, "it has values of another type");
     }
     while (rc == FIRN_OK && find_block(target, &rows)) {
         rc = read_block(target, &pin.chunk, &rows, err);
     }
     if (rc != FIRN_OK && err != NULL) {
-        rc = firn_column_explain(part->run, part->group, id, err);
+        rc = fi_column_explain(part->run, part->group, id, err);
     }
 out:
-    firn_column_unpin(&pin);
-    firn_buf_deinit(&large);
+    fi_column_unpin(&pin);
+    fi_buf_deinit(&large);
     return rc;
 }
 
@@ -227,14 +225,14 @@ out:
 static int
 begin_target(struct target *target, firn_error *err)
 {
-    struct firn_lsm_winners_scratch *scratch = target->scratch;
+    struct fi_lsm_winners_scratch *scratch = target->scratch;
     size_t count = target->winners->count;
-    size_t size = target->kind == FIRN_PHYSICAL_BYTES ? sizeof(firn_slice)
-                  : target->kind == FIRN_PHYSICAL_F32 ? sizeof(float)
-                                                      : sizeof(uint64_t);
-    firn_buf_clear(&scratch->bytes);
-    if (firn_buf_set_size(&scratch->numbers, count * size) != FIRN_OK) {
-        return firn_error_no_memory(err, "the values of a column");
+    size_t size = target->kind == FI_PHYSICAL_BYTES ? sizeof(firn_slice)
+                  : target->kind == FI_PHYSICAL_F32 ? sizeof(float)
+                                                    : sizeof(uint64_t);
+    fi_buf_clear(&scratch->bytes);
+    if (fi_buf_set_size(&scratch->numbers, count * size) != FIRN_OK) {
+        return fi_error_no_memory(err, "the values of a column");
     }
     if (count > 0) {
         memset(scratch->numbers.data, 0, count * size);
@@ -244,15 +242,15 @@ begin_target(struct target *target, firn_error *err)
 }
 
 static void
-end_target(struct target *target, struct firn_chunk_values *out)
+end_target(struct target *target, struct fi_chunk_values *out)
 {
-    struct firn_lsm_winners_scratch *scratch = target->scratch;
+    struct fi_lsm_winners_scratch *scratch = target->scratch;
     size_t count = target->winners->count;
-    *out = (struct firn_chunk_values){.kind = target->kind,
-                                      .fixed_size = target->column->fixed_size,
-                                      .count = count,
-                                      .valid = target->has_nulls ? scratch->valid : NULL};
-    if (target->kind == FIRN_PHYSICAL_BYTES) {
+    *out = (struct fi_chunk_values){.kind = target->kind,
+                                    .fixed_size = target->column->fixed_size,
+                                    .count = count,
+                                    .valid = target->has_nulls ? scratch->valid : NULL};
+    if (target->kind == FI_PHYSICAL_BYTES) {
         firn_slice *slices = (void *)scratch->numbers.data;
         for (size_t k = 0; k < count; k++) {
             slices[k].data = slices[k].size > 0 ? scratch->bytes.data + target->offsets[k] : NULL;
@@ -267,7 +265,7 @@ end_target(struct target *target, struct firn_chunk_values *out)
 static bool
 is_first_of_part(const struct target *target, size_t k, uint32_t *last)
 {
-    const struct firn_lsm_winner *batch = target->winners->batch;
+    const struct fi_lsm_winner *batch = target->winners->batch;
     if (batch[k].part == *last) {
         return false;
     }
@@ -281,31 +279,31 @@ is_first_of_part(const struct target *target, size_t k, uint32_t *last)
 }
 
 int
-firn_lsm_winners_read(struct firn_lsm_winners *winners, const struct firn_column_def *column,
-                      const uint64_t *wanted, struct firn_lsm_winners_scratch *scratch,
-                      struct firn_chunk_values *out, firn_error *err)
+fi_lsm_winners_read(struct fi_lsm_winners *winners, const struct fi_column_def *column,
+                    const uint64_t *wanted, struct fi_lsm_winners_scratch *scratch,
+                    struct fi_chunk_values *out, firn_error *err)
 {
     struct target target;
-    uint32_t last = FIRN_LSM_WINNERS_NO_PART;
+    uint32_t last = FI_LSM_WINNERS_NO_PART;
     target.winners = winners;
     target.column = column;
     target.wanted = wanted;
     target.scratch = scratch;
-    target.kind = firn_physical_of(column->type);
+    target.kind = fi_physical_of(column->type);
     target.has_nulls = false;
-    *out = (struct firn_chunk_values){.count = 0};
-    FIRN_TRY_RETURN(begin_target(&target, err));
+    *out = (struct fi_chunk_values){.count = 0};
+    FI_TRY_RETURN(begin_target(&target, err));
     for (size_t k = 0; k < winners->count; k++) {
         if (!is_wanted(&target, k)) {
             continue;
         }
-        const struct firn_lsm_winner *winner = &winners->batch[k];
-        if (winner->part == FIRN_LSM_WINNERS_NO_PART) {
-            struct firn_cell cell;
-            FIRN_TRY_RETURN(read_tuple(&target, winner, &cell, err));
-            FIRN_TRY_RETURN(set_value(&target, k, &cell, err));
+        const struct fi_lsm_winner *winner = &winners->batch[k];
+        if (winner->part == FI_LSM_WINNERS_NO_PART) {
+            struct fi_cell cell;
+            FI_TRY_RETURN(read_tuple(&target, winner, &cell, err));
+            FI_TRY_RETURN(set_value(&target, k, &cell, err));
         } else if (is_first_of_part(&target, k, &last)) {
-            FIRN_TRY_RETURN(read_part(&target, winner->part, k, err));
+            FI_TRY_RETURN(read_part(&target, winner->part, k, err));
         }
     }
     end_target(&target, out);

@@ -70,24 +70,24 @@
  */
 
 /* Only for the writer, like all of this. */
-static inline struct firn_memtable_node *
-path_root(const struct firn_memtable *table)
+static inline struct fi_memtable_node *
+path_root(const struct fi_memtable *table)
 {
     return atomic_load_explicit(&table->root, memory_order_relaxed);
 }
 
 enum {
     CACHE_LINE = 64,
-    LINES_OF_HEADS = sizeof(((struct firn_memtable_node *)NULL)->heads) / CACHE_LINE
+    LINES_OF_HEADS = sizeof(((struct fi_memtable_node *)NULL)->heads) / CACHE_LINE
 };
 
-_Static_assert(offsetof(struct firn_memtable_node, heads) == CACHE_LINE, "heads begin a line");
-_Static_assert(sizeof(struct firn_memtable_node) == (size_t)CACHE_LINE * (1 + 2 * LINES_OF_HEADS),
+_Static_assert(offsetof(struct fi_memtable_node, heads) == CACHE_LINE, "heads begin a line");
+_Static_assert(sizeof(struct fi_memtable_node) == (size_t)CACHE_LINE * (1 + 2 * LINES_OF_HEADS),
                "a line of fields, the heads, and as many lines of entries");
 
 /* A leaf's entries will be shifted. The loops are unrolled: every level of a descent comes here. */
 static inline void
-prefetch_for_insertion(const struct firn_memtable_node *node, bool is_leaf)
+prefetch_for_insertion(const struct fi_memtable_node *node, bool is_leaf)
 {
     const char *at = (const char *)node;
 #pragma GCC unroll 16
@@ -104,26 +104,26 @@ prefetch_for_insertion(const struct firn_memtable_node *node, bool is_leaf)
 
 /* Fills in all steps, except for the slot in the leaf, which is not read; returns their number. */
 static size_t
-find_leaf(const struct firn_memtable *table, const struct firn_memtable_probe *probe,
-          struct firn_memtable_step *steps, size_t height_max)
+find_leaf(const struct fi_memtable *table, const struct fi_memtable_probe *probe,
+          struct fi_memtable_step *steps, size_t height_max)
 {
-    struct firn_memtable_step step = {.node = path_root(table)};
+    struct fi_memtable_step step = {.node = path_root(table)};
     size_t height = (size_t)step.node->level + 1;
     CHECK(height <= height_max);
     for (size_t level = height - 1; level > 0; level--) {
-        struct firn_memtable_node *node = step.node;
+        struct fi_memtable_node *node = step.node;
         DCHECK(node->level == level);
-        step.slot = firn_memtable_child_of(node, probe);
+        step.slot = fi_memtable_child_of(node, probe);
         *steps++ = step;
-        struct firn_memtable_step below = {.node = firn_memtable_node_child(node, step.slot),
-                                           .lower = step.lower,
-                                           .upper = step.upper};
+        struct fi_memtable_step below = {.node = fi_memtable_node_child(node, step.slot),
+                                         .lower = step.lower,
+                                         .upper = step.upper};
         prefetch_for_insertion(below.node, level == 1);
         if (step.slot > 0) {
-            below.lower = firn_memtable_node_entry(node, step.slot - 1);
+            below.lower = fi_memtable_node_entry(node, step.slot - 1);
         }
-        if (step.slot < firn_memtable_node_count(node)) {
-            below.upper = firn_memtable_node_entry(node, step.slot);
+        if (step.slot < fi_memtable_node_count(node)) {
+            below.upper = fi_memtable_node_entry(node, step.slot);
         }
         step = below;
     }
@@ -132,42 +132,42 @@ find_leaf(const struct firn_memtable *table, const struct firn_memtable_probe *p
     return height;
 }
 
-/* firn_memtable_prepare. */
+/* fi_memtable_prepare. */
 static void
-path_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence)
+path_prepare(struct fi_memtable *table, firn_slice key, uint64_t sequence)
 {
     size_t height = (size_t)path_root(table)->level + 1;
-    if (table->stays_in_leaf || height == 1 || height > FIRN_MEMTABLE_PREPARED_HEIGHT_MAX ||
-        key.size == 0 || key.size > FIRN_MEMTABLE_PREPARED_KEY_MAX ||
-        firn_memtable_side_of(table, key) != 0) {
+    if (table->stays_in_leaf || height == 1 || height > FI_MEMTABLE_PREPARED_HEIGHT_MAX ||
+        key.size == 0 || key.size > FI_MEMTABLE_PREPARED_KEY_MAX ||
+        fi_memtable_side_of(table, key) != 0) {
         return;
     }
     if (table->prepared == NULL) {
-        table->prepared = firn_memtable_memory_take_prepared(table);
+        table->prepared = fi_memtable_memory_take_prepared(table);
         if (table->prepared == NULL) {
             return;
         }
     }
-    struct firn_memtable_prepared *prepared = &table->prepared[table->prepared_next];
-    const struct firn_memtable_probe probe = {.key = key, .sequence = sequence};
-    table->prepared_next = (table->prepared_next + 1) % FIRN_MEMTABLE_PREPARED;
+    struct fi_memtable_prepared *prepared = &table->prepared[table->prepared_next];
+    const struct fi_memtable_probe probe = {.key = key, .sequence = sequence};
+    table->prepared_next = (table->prepared_next + 1) % FI_MEMTABLE_PREPARED;
     memcpy(prepared->key, key.data, key.size);
     prepared->key_size = key.size;
     prepared->sequence = sequence;
     prepared->split_count = table->split_count;
-    prepared->height = find_leaf(table, &probe, prepared->steps, FIRN_MEMTABLE_PREPARED_HEIGHT_MAX);
+    prepared->height = find_leaf(table, &probe, prepared->steps, FI_MEMTABLE_PREPARED_HEIGHT_MAX);
 }
 
 /* Uses the path that was prepared for the entry, if there is one and it is still valid. */
 static bool
-take_prepared(const struct firn_memtable *table, const struct firn_memtable_probe *probe,
-              struct firn_memtable_path *out)
+take_prepared(const struct fi_memtable *table, const struct fi_memtable_probe *probe,
+              struct fi_memtable_path *out)
 {
-    for (size_t i = 0; i < FIRN_MEMTABLE_PREPARED && table->prepared != NULL; i++) {
-        const struct firn_memtable_prepared *prepared = &table->prepared[i];
+    for (size_t i = 0; i < FI_MEMTABLE_PREPARED && table->prepared != NULL; i++) {
+        const struct fi_memtable_prepared *prepared = &table->prepared[i];
         if (prepared->height > 0 && prepared->sequence == probe->sequence &&
             prepared->split_count == table->split_count &&
-            firn_slice_equal(firn_bytes(prepared->key, prepared->key_size), probe->key)) {
+            fi_slice_equal(firn_bytes(prepared->key, prepared->key_size), probe->key)) {
             out->height = prepared->height;
             memcpy(out->steps, prepared->steps, out->height * sizeof *out->steps);
             return true;
@@ -179,24 +179,24 @@ take_prepared(const struct firn_memtable *table, const struct firn_memtable_prob
 /* The path to where an entry of that key and sequence is or belongs. Requires: the table is not
  * empty, and the key has the common prefix. */
 static void
-path_find(struct firn_memtable *table, const struct firn_memtable_probe *probe,
-          struct firn_memtable_path *out)
+path_find(struct fi_memtable *table, const struct fi_memtable_probe *probe,
+          struct fi_memtable_path *out)
 {
-    DCHECK(firn_memtable_entry_count(table) > 0);
-    DCHECK(firn_memtable_side_of(table, probe->key) == 0);
+    DCHECK(fi_memtable_entry_count(table) > 0);
+    DCHECK(fi_memtable_side_of(table, probe->key) == 0);
     if (!take_prepared(table, probe, out)) {
-        out->height = find_leaf(table, probe, out->steps, FIRN_MEMTABLE_HEIGHT_MAX);
+        out->height = find_leaf(table, probe, out->steps, FI_MEMTABLE_HEIGHT_MAX);
     }
-    struct firn_memtable_step *leaf = &out->steps[out->height - 1];
+    struct fi_memtable_step *leaf = &out->steps[out->height - 1];
     /* Also of a prepared path. */
     DCHECK(leaf->node->level == 0 && out->steps[0].node == path_root(table));
-    leaf->slot = firn_memtable_slot_of(leaf->node, probe);
+    leaf->slot = fi_memtable_slot_of(leaf->node, probe);
     table->stays_in_leaf = leaf->node == table->last_leaf;
     table->last_leaf = leaf->node;
 }
 
 enum {
-    FANOUT = FIRN_MEMTABLE_FANOUT,
+    FANOUT = FI_MEMTABLE_FANOUT,
     /* Arena chunks are never shared: each block and slab is larger than a quarter of this. */
     ARENA_CHUNK_SIZE = 512,
     /* Sizes as in memtable.h: three varints of at most 3, 5 and 10 bytes. */
@@ -207,71 +207,71 @@ enum {
 /* What is inserted into a node: an entry, or a separator and the child after it. */
 struct insertion {
     const uint8_t *entry;
-    struct firn_memtable_node *child;
+    struct fi_memtable_node *child;
 };
 
 /* The contents of a full node and one more. */
 struct staging {
     const uint8_t *entries[FANOUT + 1];
     uint64_t heads[FANOUT + 1];
-    struct firn_memtable_node *children[FANOUT + 2];
+    struct fi_memtable_node *children[FANOUT + 2];
     size_t prefix_size; /* that the heads were made with */
 };
 
 /* ---- storing fields that readers may be reading ---- */
 
 static void
-change_begin(struct firn_memtable_node *node)
+change_begin(struct fi_memtable_node *node)
 {
     uint64_t version = atomic_load_explicit(&node->version, memory_order_relaxed);
     DCHECK((version & 1) == 0); /* (I2) */
     atomic_store_explicit(&node->version, version + 1, memory_order_relaxed);
-    /* Pairs with the acquire fence in firn_memtable_read_valid. */
+    /* Pairs with the acquire fence in fi_memtable_read_valid. */
     atomic_thread_fence(memory_order_release);
 }
 
 static void
-change_end(struct firn_memtable_node *node)
+change_end(struct fi_memtable_node *node)
 {
     uint64_t version = atomic_load_explicit(&node->version, memory_order_relaxed);
     DCHECK((version & 1) == 1); /* (I2) */
-    /* Pairs with the acquire load in firn_memtable_read_begin. */
+    /* Pairs with the acquire load in fi_memtable_read_begin. */
     atomic_store_explicit(&node->version, version + 1, memory_order_release);
 }
 
 static void
-set_entry(struct firn_memtable_node *node, size_t slot, uint64_t head, const uint8_t *entry)
+set_entry(struct fi_memtable_node *node, size_t slot, uint64_t head, const uint8_t *entry)
 {
     DCHECK(slot < FANOUT && entry != NULL);
     atomic_store_explicit(&node->heads[slot], head, memory_order_relaxed);
-    /* Pairs with the acquire load in firn_memtable_node_entry. */
+    /* Pairs with the acquire load in fi_memtable_node_entry. */
     atomic_store_explicit(&node->entries[slot], entry, memory_order_release);
 }
 
 static void
-set_child(struct firn_memtable_node *node, size_t slot, struct firn_memtable_node *child)
+set_child(struct fi_memtable_node *node, size_t slot, struct fi_memtable_node *child)
 {
     DCHECK(slot <= FANOUT && child != NULL && child->level + 1 == node->level);
-    struct firn_memtable_inner *inner = (struct firn_memtable_inner *)node;
-    /* Pairs with the acquire load in firn_memtable_node_child. */
+    struct fi_memtable_inner *inner = (struct fi_memtable_inner *)node;
+    /* Pairs with the acquire load in fi_memtable_node_child. */
     atomic_store_explicit(&inner->children[slot], child, memory_order_release);
 }
 
 static void
-set_count(struct firn_memtable_node *node, size_t count)
+set_count(struct fi_memtable_node *node, size_t count)
 {
     DCHECK(count <= FANOUT);
     atomic_store_explicit(&node->count, (uint32_t)count, memory_order_relaxed);
 }
 
 static size_t
-prefix_size_of(const struct firn_memtable_node *node)
+prefix_size_of(const struct fi_memtable_node *node)
 {
     return atomic_load_explicit(&node->prefix_size, memory_order_relaxed);
 }
 
 static void
-set_prefix_size(struct firn_memtable_node *node, size_t size)
+set_prefix_size(struct fi_memtable_node *node, size_t size)
 {
     atomic_store_explicit(&node->prefix_size, (uint32_t)size, memory_order_relaxed);
 }
@@ -279,32 +279,31 @@ set_prefix_size(struct firn_memtable_node *node, size_t size)
 /* ---- entries ---- */
 
 static uint64_t
-tag_of(const struct firn_entry *entry)
+tag_of(const struct fi_entry *entry)
 {
     uint64_t kind = (uint64_t)entry->kind;
-    DCHECK(kind > 0 && kind < FIRN_MEMTABLE_LOGGED_PUT);
+    DCHECK(kind > 0 && kind < FI_MEMTABLE_LOGGED_PUT);
     if (entry->logged != NULL) {
-        DCHECK(entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_EXPIRING);
-        kind = entry->kind == FIRN_ENTRY_PUT ? FIRN_MEMTABLE_LOGGED_PUT
-                                             : FIRN_MEMTABLE_LOGGED_EXPIRING;
+        DCHECK(entry->kind == FI_ENTRY_PUT || entry->kind == FI_ENTRY_EXPIRING);
+        kind = entry->kind == FI_ENTRY_PUT ? FI_MEMTABLE_LOGGED_PUT : FI_MEMTABLE_LOGGED_EXPIRING;
     }
     return (uint64_t)entry->value.size << 3 | kind;
 }
 
 static size_t
-encoded_size(const struct firn_entry *entry)
+encoded_size(const struct fi_entry *entry)
 {
-    return firn_varint_size(entry->key.size) + firn_varint_size(tag_of(entry)) +
-           firn_varint_size(entry->sequence) + entry->key.size + entry->value.size +
-           (entry->logged != NULL ? FIRN_ENTRY_LOGGED_SIZE : 0);
+    return fi_varint_size(entry->key.size) + fi_varint_size(tag_of(entry)) +
+           fi_varint_size(entry->sequence) + entry->key.size + entry->value.size +
+           (entry->logged != NULL ? FI_ENTRY_LOGGED_SIZE : 0);
 }
 
 static void
-encode(uint8_t *at, const struct firn_entry *entry)
+encode(uint8_t *at, const struct fi_entry *entry)
 {
-    at += firn_store_varint(at, entry->key.size);
-    at += firn_store_varint(at, tag_of(entry));
-    at += firn_store_varint(at, entry->sequence);
+    at += fi_store_varint(at, entry->key.size);
+    at += fi_store_varint(at, tag_of(entry));
+    at += fi_store_varint(at, entry->sequence);
     if (entry->key.size > 0) {
         memcpy(at, entry->key.data, entry->key.size);
     }
@@ -312,15 +311,15 @@ encode(uint8_t *at, const struct firn_entry *entry)
         memcpy(at + entry->key.size, entry->value.data, entry->value.size);
     }
     if (entry->logged != NULL) {
-        memcpy(at + entry->key.size + entry->value.size, entry->logged, FIRN_ENTRY_LOGGED_SIZE);
+        memcpy(at + entry->key.size + entry->value.size, entry->logged, FI_ENTRY_LOGGED_SIZE);
     }
 }
 
 static firn_slice
 key_of(const uint8_t *entry)
 {
-    struct firn_entry decoded;
-    firn_memtable_decode(entry, &decoded);
+    struct fi_entry decoded;
+    fi_memtable_decode(entry, &decoded);
     return decoded.key;
 }
 
@@ -339,56 +338,56 @@ shared_size(firn_slice a, firn_slice b)
 
 /* The root of all tables without entries. Nothing ever changes it: the first entry gets a leaf of
  * its own, so a reader that still holds this one finds what was there when it came. */
-static struct firn_memtable_node no_entries;
+static struct fi_memtable_node no_entries;
 
 int
-firn_memtable_create(struct firn_memtable **out, firn_error *err)
+fi_memtable_create(struct fi_memtable **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_memtable *table = firn_alloc_zeroed(sizeof *table);
+    struct fi_memtable *table = fi_alloc_zeroed(sizeof *table);
     if (table == NULL) {
-        return firn_error_no_memory(err, "a memtable");
+        return fi_error_no_memory(err, "a memtable");
     }
     table->blocks.chunk_size = ARENA_CHUNK_SIZE;
     atomic_init(&table->root, &no_entries);
-    firn_memtable_memory_publish_size(table);
+    fi_memtable_memory_publish_size(table);
     *out = table;
     return FIRN_OK;
 }
 
 void
-firn_memtable_use_pool(struct firn_memtable *table, struct firn_memtable_pool *pool)
+fi_memtable_use_pool(struct fi_memtable *table, struct fi_memtable_pool *pool)
 {
     DCHECK(table->chunks == NULL);
     table->pool = pool;
 }
 
 void
-firn_memtable_expect(struct firn_memtable *table, size_t bytes_max)
+fi_memtable_expect(struct fi_memtable *table, size_t bytes_max)
 {
-    DCHECK(firn_memtable_entry_count(table) == 0);
+    DCHECK(fi_memtable_entry_count(table) == 0);
     table->filter_table_bytes = bytes_max;
 }
 
 void
-firn_memtable_destroy(struct firn_memtable *table)
+fi_memtable_destroy(struct fi_memtable *table)
 {
     if (table != NULL) {
-        firn_range_set_deinit(&table->ranges);
-        firn_memtable_filter_deinit(table);
-        firn_memtable_memory_deinit(table);
-        firn_free(table);
+        fi_range_set_deinit(&table->ranges);
+        fi_memtable_filter_deinit(table);
+        fi_memtable_memory_deinit(table);
+        fi_free(table);
     }
 }
 
 size_t
-firn_memtable_entry_count(const struct firn_memtable *table)
+fi_memtable_entry_count(const struct fi_memtable *table)
 {
     return atomic_load_explicit(&table->entry_count, memory_order_relaxed);
 }
 
 size_t
-firn_memtable_size_bytes(const struct firn_memtable *table)
+fi_memtable_size_bytes(const struct fi_memtable *table)
 {
     return atomic_load_explicit(&table->size_bytes, memory_order_relaxed);
 }
@@ -396,18 +395,18 @@ firn_memtable_size_bytes(const struct firn_memtable *table)
 /* ---- the common prefix of all keys ---- */
 
 static size_t
-table_prefix_size(const struct firn_memtable *table)
+table_prefix_size(const struct fi_memtable *table)
 {
     return atomic_load_explicit(&table->prefix_size, memory_order_relaxed);
 }
 
 static void
-change_prefix_size(struct firn_memtable_node *node, size_t size)
+change_prefix_size(struct fi_memtable_node *node, size_t size)
 {
-    size_t count = firn_memtable_node_count(node);
+    size_t count = fi_memtable_node_count(node);
     for (size_t i = 0; i < count; i++) {
-        const uint8_t *entry = firn_memtable_node_entry(node, i);
-        atomic_store_explicit(&node->heads[i], firn_memtable_head(key_of(entry), size),
+        const uint8_t *entry = fi_memtable_node_entry(node, i);
+        atomic_store_explicit(&node->heads[i], fi_memtable_head(key_of(entry), size),
                               memory_order_relaxed);
     }
     set_prefix_size(node, size);
@@ -415,13 +414,13 @@ change_prefix_size(struct firn_memtable_node *node, size_t size)
 
 /* Changes the nodes of the left edge and of the right edge below a root that is being changed. */
 static void
-change_edges(struct firn_memtable_node *root, size_t size)
+change_edges(struct fi_memtable_node *root, size_t size)
 {
     for (int is_right = 0; is_right <= 1; is_right++) {
-        struct firn_memtable_node *node = root;
+        struct fi_memtable_node *node = root;
         while (node->level > 0) {
-            size_t slot = is_right ? firn_memtable_node_count(node) : 0;
-            node = firn_memtable_node_child(node, slot);
+            size_t slot = is_right ? fi_memtable_node_count(node) : 0;
+            node = fi_memtable_node_child(node, slot);
             change_begin(node);
             change_prefix_size(node, size);
             change_end(node);
@@ -431,11 +430,11 @@ change_edges(struct firn_memtable_node *root, size_t size)
 
 /* A key without the common prefix is added (I3). */
 static void
-shrink_prefix(struct firn_memtable *table, firn_slice key)
+shrink_prefix(struct fi_memtable *table, firn_slice key)
 {
     const uint8_t *prefix = atomic_load_explicit(&table->prefix, memory_order_relaxed);
     size_t size = shared_size(firn_bytes(prefix, table_prefix_size(table)), key);
-    struct firn_memtable_node *root = path_root(table);
+    struct fi_memtable_node *root = path_root(table);
     DCHECK(size < table_prefix_size(table)); /* (I3) */
     change_begin(root);
     atomic_store_explicit(&table->prefix_size, (uint32_t)size, memory_order_relaxed);
@@ -445,12 +444,12 @@ shrink_prefix(struct firn_memtable *table, firn_slice key)
 }
 
 static void
-add_first(struct firn_memtable *table, const uint8_t *entry)
+add_first(struct fi_memtable *table, const uint8_t *entry)
 {
-    struct firn_memtable_node *root = firn_memtable_memory_take_node(table, 0);
+    struct fi_memtable_node *root = fi_memtable_memory_take_node(table, 0);
     firn_slice key = key_of(entry);
-    DCHECK(path_root(table) == &no_entries && firn_memtable_node_count(&no_entries) == 0);
-    /* Pairs with the acquire load in firn_memtable_side_of. */
+    DCHECK(path_root(table) == &no_entries && fi_memtable_node_count(&no_entries) == 0);
+    /* Pairs with the acquire load in fi_memtable_side_of. */
     atomic_store_explicit(&table->prefix, key.data, memory_order_release);
     atomic_store_explicit(&table->prefix_size, (uint32_t)key.size, memory_order_relaxed);
     set_prefix_size(root, key.size);
@@ -465,34 +464,31 @@ add_first(struct firn_memtable *table, const uint8_t *entry)
 
 /* Whether an entry or a separator belongs between its neighbours at a slot. */
 static bool
-belongs_at(const struct firn_memtable_node *node, size_t slot, const uint8_t *entry)
+belongs_at(const struct fi_memtable_node *node, size_t slot, const uint8_t *entry)
 {
-    struct firn_entry decoded;
-    firn_memtable_decode(entry, &decoded);
-    const struct firn_memtable_probe probe = {.key = decoded.key, .sequence = decoded.sequence};
-    size_t count = firn_memtable_node_count(node);
+    struct fi_entry decoded;
+    fi_memtable_decode(entry, &decoded);
+    const struct fi_memtable_probe probe = {.key = decoded.key, .sequence = decoded.sequence};
+    size_t count = fi_memtable_node_count(node);
     return slot <= count &&
-           (slot == 0 ||
-            firn_memtable_compare(firn_memtable_node_entry(node, slot - 1), &probe) < 0) &&
-           (slot == count ||
-            firn_memtable_compare(firn_memtable_node_entry(node, slot), &probe) > 0);
+           (slot == 0 || fi_memtable_compare(fi_memtable_node_entry(node, slot - 1), &probe) < 0) &&
+           (slot == count || fi_memtable_compare(fi_memtable_node_entry(node, slot), &probe) > 0);
 }
 
 static void
-insert_with_room(const struct firn_memtable_step *step, const struct insertion *new)
+insert_with_room(const struct fi_memtable_step *step, const struct insertion *new)
 {
-    struct firn_memtable_node *node = step->node;
-    size_t count = firn_memtable_node_count(node);
+    struct fi_memtable_node *node = step->node;
+    size_t count = fi_memtable_node_count(node);
     size_t slot = step->slot;
     DCHECK(count < FANOUT && belongs_at(node, slot, new->entry));
     for (size_t i = count; i > slot; i--) {
-        set_entry(node, i, firn_memtable_node_head(node, i - 1),
-                  firn_memtable_node_entry(node, i - 1));
+        set_entry(node, i, fi_memtable_node_head(node, i - 1), fi_memtable_node_entry(node, i - 1));
     }
-    set_entry(node, slot, firn_memtable_head(key_of(new->entry), prefix_size_of(node)), new->entry);
+    set_entry(node, slot, fi_memtable_head(key_of(new->entry), prefix_size_of(node)), new->entry);
     if (node->level > 0) {
         for (size_t i = count + 1; i > slot + 1; i--) {
-            set_child(node, i, firn_memtable_node_child(node, i - 1));
+            set_child(node, i, fi_memtable_node_child(node, i - 1));
         }
         set_child(node, slot + 1, new->child);
     }
@@ -501,22 +497,22 @@ insert_with_room(const struct firn_memtable_step *step, const struct insertion *
 }
 
 static void
-stage(const struct firn_memtable_step *step, const struct insertion *new, struct staging *out)
+stage(const struct fi_memtable_step *step, const struct insertion *new, struct staging *out)
 {
-    const struct firn_memtable_node *node = step->node;
+    const struct fi_memtable_node *node = step->node;
     size_t slot = step->slot;
-    DCHECK(firn_memtable_node_count(node) == FANOUT && belongs_at(node, slot, new->entry));
+    DCHECK(fi_memtable_node_count(node) == FANOUT && belongs_at(node, slot, new->entry));
     out->prefix_size = prefix_size_of(node);
     for (size_t i = 0; i < FANOUT; i++) {
         size_t to = i < slot ? i : i + 1;
-        out->heads[to] = firn_memtable_node_head(node, i);
-        out->entries[to] = firn_memtable_node_entry(node, i);
+        out->heads[to] = fi_memtable_node_head(node, i);
+        out->entries[to] = fi_memtable_node_entry(node, i);
     }
-    out->heads[slot] = firn_memtable_head(key_of(new->entry), out->prefix_size);
+    out->heads[slot] = fi_memtable_head(key_of(new->entry), out->prefix_size);
     out->entries[slot] = new->entry;
     if (node->level > 0) {
         for (size_t i = 0; i <= FANOUT; i++) {
-            out->children[i <= slot ? i : i + 1] = firn_memtable_node_child(node, i);
+            out->children[i <= slot ? i : i + 1] = fi_memtable_node_child(node, i);
         }
         out->children[slot + 1] = new->child;
     }
@@ -525,7 +521,7 @@ stage(const struct firn_memtable_step *step, const struct insertion *new, struct
 /* Puts the staged entries [first, first + count) and their children into a node that is new or
  * marked as changing. */
 static void
-fill(struct firn_memtable_node *node, const struct staging *staging, size_t first, size_t count,
+fill(struct fi_memtable_node *node, const struct staging *staging, size_t first, size_t count,
      size_t prefix_size)
 {
     DCHECK(count <= FANOUT && first + count <= FANOUT + 1);
@@ -533,7 +529,7 @@ fill(struct firn_memtable_node *node, const struct staging *staging, size_t firs
         const uint8_t *entry = staging->entries[first + i];
         uint64_t head = prefix_size == staging->prefix_size
                             ? staging->heads[first + i]
-                            : firn_memtable_head(key_of(entry), prefix_size);
+                            : fi_memtable_head(key_of(entry), prefix_size);
         set_entry(node, i, head, entry);
     }
     if (node->level > 0) {
@@ -547,7 +543,7 @@ fill(struct firn_memtable_node *node, const struct staging *staging, size_t firs
 
 /* The size of the prefix that keys between two separators share. */
 static size_t
-prefix_between(const struct firn_memtable *table, const uint8_t *lower, const uint8_t *upper)
+prefix_between(const struct fi_memtable *table, const uint8_t *lower, const uint8_t *upper)
 {
     if (lower == NULL || upper == NULL) {
         return table_prefix_size(table);
@@ -558,15 +554,15 @@ prefix_between(const struct firn_memtable *table, const uint8_t *lower, const ui
 }
 
 static bool
-continues_run(const struct firn_memtable_step *step)
+continues_run(const struct fi_memtable_step *step)
 {
     size_t last = step->node->last_slot;
-    return last != FIRN_MEMTABLE_MEMORY_NO_SLOT && (step->slot == last || step->slot == last + 1);
+    return last != FI_MEMTABLE_MEMORY_NO_SLOT && (step->slot == last || step->slot == last + 1);
 }
 
 /* How many of the FANOUT + 1 staged entries of a leaf stay in it. */
 static size_t
-leaf_cut(const struct firn_memtable_step *step)
+leaf_cut(const struct fi_memtable_step *step)
 {
     if (!continues_run(step)) {
         return (FANOUT + 1) / 2;
@@ -576,7 +572,7 @@ leaf_cut(const struct firn_memtable_step *step)
 
 /* The staged separator of an inner node that moves up; at least one stays on either side. */
 static size_t
-inner_cut(const struct firn_memtable_step *step)
+inner_cut(const struct fi_memtable_step *step)
 {
     if (!continues_run(step)) {
         return FANOUT / 2;
@@ -586,11 +582,11 @@ inner_cut(const struct firn_memtable_step *step)
 }
 
 static void
-link_leaf(struct firn_memtable_node *left, struct firn_memtable_node *right)
+link_leaf(struct fi_memtable_node *left, struct fi_memtable_node *right)
 {
     DCHECK(left->level == 0 && right->level == 0);
     /* These pair with the acquire loads in memtable_cursor.c. */
-    struct firn_memtable_node *next = atomic_load_explicit(&left->next, memory_order_relaxed);
+    struct fi_memtable_node *next = atomic_load_explicit(&left->next, memory_order_relaxed);
     atomic_store_explicit(&right->next, next, memory_order_release);
     atomic_store_explicit(&right->prev, left, memory_order_release);
     if (next != NULL) {
@@ -602,13 +598,13 @@ link_leaf(struct firn_memtable_node *left, struct firn_memtable_node *right)
 /* Splits the full node of a step, with the insertion added. *out is what must be inserted into the
  * node above. */
 static void
-split(struct firn_memtable *table, const struct firn_memtable_step *step,
-      const struct insertion *new, struct insertion *out)
+split(struct fi_memtable *table, const struct fi_memtable_step *step, const struct insertion *new,
+      struct insertion *out)
 {
     struct staging staging;
     table->split_count++;
-    struct firn_memtable_node *left = step->node;
-    struct firn_memtable_node *right = firn_memtable_memory_take_node(table, left->level);
+    struct fi_memtable_node *left = step->node;
+    struct fi_memtable_node *right = fi_memtable_memory_take_node(table, left->level);
     bool is_leaf = left->level == 0;
     stage(step, new, &staging);
     size_t cut = is_leaf ? leaf_cut(step) : inner_cut(step);
@@ -618,7 +614,7 @@ split(struct firn_memtable *table, const struct firn_memtable_step *step,
     fill(right, &staging, right_first, FANOUT + 1 - right_first,
          prefix_between(table, separator, step->upper));
     fill(left, &staging, 0, cut, prefix_between(table, step->lower, separator));
-    left->last_slot = step->slot < cut ? (uint32_t)step->slot : FIRN_MEMTABLE_MEMORY_NO_SLOT;
+    left->last_slot = step->slot < cut ? (uint32_t)step->slot : FI_MEMTABLE_MEMORY_NO_SLOT;
     if (step->slot >= right_first) {
         right->last_slot = (uint32_t)(step->slot - right_first);
     }
@@ -630,14 +626,13 @@ split(struct firn_memtable *table, const struct firn_memtable_step *step,
 
 /* Puts a new root above two nodes; the left one is the old root and still marked as changing. */
 static void
-grow_root(struct firn_memtable *table, struct firn_memtable_node *left,
-          const struct insertion *right)
+grow_root(struct fi_memtable *table, struct fi_memtable_node *left, const struct insertion *right)
 {
     DCHECK((atomic_load_explicit(&left->version, memory_order_relaxed) & 1) == 1); /* (I4) */
-    struct firn_memtable_node *root = firn_memtable_memory_take_node(table, left->level + 1);
+    struct fi_memtable_node *root = fi_memtable_memory_take_node(table, left->level + 1);
     size_t prefix_size = table_prefix_size(table);
     set_prefix_size(root, prefix_size);
-    set_entry(root, 0, firn_memtable_head(key_of(right->entry), prefix_size), right->entry);
+    set_entry(root, 0, fi_memtable_head(key_of(right->entry), prefix_size), right->entry);
     set_child(root, 0, left);
     set_child(root, 1, right->child);
     set_count(root, 1);
@@ -647,23 +642,23 @@ grow_root(struct firn_memtable *table, struct firn_memtable_node *left,
 
 /* The highest step that the insertion changes. */
 static size_t
-top_of_change(const struct firn_memtable_path *path)
+top_of_change(const struct fi_memtable_path *path)
 {
     size_t top = path->height - 1;
-    while (top > 0 && firn_memtable_node_count(path->steps[top].node) == FANOUT) {
+    while (top > 0 && fi_memtable_node_count(path->steps[top].node) == FANOUT) {
         top--;
     }
     return top;
 }
 
 static void
-insert(struct firn_memtable *table, const struct firn_memtable_path *path, const uint8_t *entry)
+insert(struct fi_memtable *table, const struct fi_memtable_path *path, const uint8_t *entry)
 {
     size_t top = top_of_change(path);
     DCHECK(path->steps[0].node == path_root(table));
-    struct firn_memtable_node *leaf = path->steps[path->height - 1].node;
-    struct firn_memtable_node *next = NULL;
-    if (firn_memtable_node_count(leaf) == FANOUT) {
+    struct fi_memtable_node *leaf = path->steps[path->height - 1].node;
+    struct fi_memtable_node *next = NULL;
+    if (fi_memtable_node_count(leaf) == FANOUT) {
         next = atomic_load_explicit(&leaf->next, memory_order_relaxed);
     }
     for (size_t i = top; i < path->height; i++) {
@@ -677,8 +672,8 @@ insert(struct firn_memtable *table, const struct firn_memtable_path *path, const
     size_t depth = path->height;
     bool is_done = false;
     while (!is_done && depth > top) {
-        const struct firn_memtable_step *step = &path->steps[--depth];
-        if (firn_memtable_node_count(step->node) < FANOUT) {
+        const struct fi_memtable_step *step = &path->steps[--depth];
+        if (fi_memtable_node_count(step->node) < FANOUT) {
             insert_with_room(step, &new);
             is_done = true;
         } else {
@@ -699,129 +694,129 @@ insert(struct firn_memtable *table, const struct firn_memtable_path *path, const
 
 /* Reserves the nodes that the insertion will need. */
 static int
-reserve_for_path(struct firn_memtable *table, const struct firn_memtable_path *path)
+reserve_for_path(struct fi_memtable *table, const struct fi_memtable_path *path)
 {
     size_t top = top_of_change(path);
-    const struct firn_memtable_node *top_node = path->steps[top].node;
+    const struct fi_memtable_node *top_node = path->steps[top].node;
     size_t splits = path->height - 1 - top;
-    if (firn_memtable_node_count(top_node) == FANOUT) {
+    if (fi_memtable_node_count(top_node) == FANOUT) {
         splits += 2; /* the root's, and the new root */
     }
     if (splits == 0) {
         return FIRN_OK;
     }
-    int rc = firn_memtable_memory_reserve_nodes(table, true, 1);
-    return rc != FIRN_OK ? rc : firn_memtable_memory_reserve_nodes(table, false, splits - 1);
+    int rc = fi_memtable_memory_reserve_nodes(table, true, 1);
+    return rc != FIRN_OK ? rc : fi_memtable_memory_reserve_nodes(table, false, splits - 1);
 }
 
 /* Whether that many more entries need no node beside the root. */
 static bool
-fits_root(const struct firn_memtable *table, size_t entry_count)
+fits_root(const struct fi_memtable *table, size_t entry_count)
 {
-    const struct firn_memtable_node *root = path_root(table);
-    return root->level == 0 && entry_count <= FANOUT - firn_memtable_node_count(root);
+    const struct fi_memtable_node *root = path_root(table);
+    return root->level == 0 && entry_count <= FANOUT - fi_memtable_node_count(root);
 }
 
 int
-firn_memtable_reserve(struct firn_memtable *table, size_t entry_count, size_t content_bytes,
-                      firn_error *err)
+fi_memtable_reserve(struct fi_memtable *table, size_t entry_count, size_t content_bytes,
+                    firn_error *err)
 {
     size_t header_bytes;
     size_t total;
     int rc = FIRN_NO_MEMORY;
-    if (firn_mul_size(entry_count, ENTRY_HEADER_MAX, &header_bytes) &&
-        firn_add_size(header_bytes, content_bytes, &total)) {
-        FIRN_TRY(firn_memtable_memory_reserve_room(table, total));
+    if (fi_mul_size(entry_count, ENTRY_HEADER_MAX, &header_bytes) &&
+        fi_add_size(header_bytes, content_bytes, &total)) {
+        FI_TRY(fi_memtable_memory_reserve_room(table, total));
         if (fits_root(table, entry_count)) {
-            rc = firn_memtable_memory_reserve_nodes(table, true,
-                                                    path_root(table) == &no_entries ? 1 : 0);
+            rc = fi_memtable_memory_reserve_nodes(table, true,
+                                                  path_root(table) == &no_entries ? 1 : 0);
             goto out;
         }
         /* Random insertions split a leaf about every 33 insertions. */
         size_t leaves = RESERVE_LEAVES_MIN + entry_count / RESERVE_LEAVES_MIN;
         leaves = leaves < entry_count ? leaves : entry_count;
         leaves += path_root(table) == &no_entries ? 1 : 0;
-        FIRN_TRY(firn_memtable_memory_reserve_nodes(table, true, leaves));
-        FIRN_TRY(firn_memtable_memory_reserve_nodes(table, false,
-                                                    path_root(table)->level + 1 + leaves / 8));
+        FI_TRY(fi_memtable_memory_reserve_nodes(table, true, leaves));
+        FI_TRY(fi_memtable_memory_reserve_nodes(table, false,
+                                                path_root(table)->level + 1 + leaves / 8));
     }
 out:
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "entries of a memtable");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "entries of a memtable");
 }
 
 int
-firn_memtable_reserve_ranges(struct firn_memtable *table, size_t range_count, size_t content_bytes,
-                             firn_error *err)
+fi_memtable_reserve_ranges(struct fi_memtable *table, size_t range_count, size_t content_bytes,
+                           firn_error *err)
 {
-    int rc = firn_range_set_reserve(&table->ranges, range_count, content_bytes, err);
-    firn_memtable_memory_publish_size(table);
+    int rc = fi_range_set_reserve(&table->ranges, range_count, content_bytes, err);
+    fi_memtable_memory_publish_size(table);
     return rc;
 }
 
-const struct firn_range_set *
-firn_memtable_ranges(const struct firn_memtable *table)
+const struct fi_range_set *
+fi_memtable_ranges(const struct fi_memtable *table)
 {
     return &table->ranges;
 }
 
 static int
-add_range(struct firn_memtable *table, const struct firn_entry *entry, firn_error *err)
+add_range(struct fi_memtable *table, const struct fi_entry *entry, firn_error *err)
 {
-    struct firn_range range = {entry->key, entry->value, entry->sequence};
-    int rc = firn_range_set_add(&table->ranges, &range, err);
-    firn_memtable_memory_publish_size(table);
+    struct fi_range range = {entry->key, entry->value, entry->sequence};
+    int rc = fi_range_set_add(&table->ranges, &range, err);
+    fi_memtable_memory_publish_size(table);
     return rc;
 }
 
 /* Heads are compared first: the entry itself is seldom in the cache. */
 static bool
-is_there(const struct firn_memtable_step *leaf, const struct firn_memtable_probe *probe)
+is_there(const struct fi_memtable_step *leaf, const struct fi_memtable_probe *probe)
 {
-    return leaf->slot < firn_memtable_node_count(leaf->node) &&
-           firn_memtable_node_head(leaf->node, leaf->slot) ==
-               firn_memtable_head(probe->key, prefix_size_of(leaf->node)) &&
-           firn_memtable_compare(firn_memtable_node_entry(leaf->node, leaf->slot), probe) == 0;
+    return leaf->slot < fi_memtable_node_count(leaf->node) &&
+           fi_memtable_node_head(leaf->node, leaf->slot) ==
+               fi_memtable_head(probe->key, prefix_size_of(leaf->node)) &&
+           fi_memtable_compare(fi_memtable_node_entry(leaf->node, leaf->slot), probe) == 0;
 }
 
 void
-firn_memtable_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence)
+fi_memtable_prepare(struct fi_memtable *table, firn_slice key, uint64_t sequence)
 {
     path_prepare(table, key, sequence);
 }
 
 int
-firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, firn_error *err)
+fi_memtable_add(struct fi_memtable *table, const struct fi_entry *entry, firn_error *err)
 {
-    DCHECK(entry->key.size <= FIRN_ENTRY_KEY_SIZE_MAX);
-    DCHECK(entry->value.size <= FIRN_MEMTABLE_VALUE_SIZE_MAX);
-    if (entry->kind == FIRN_ENTRY_RANGE_DELETE) {
+    DCHECK(entry->key.size <= FI_ENTRY_KEY_SIZE_MAX);
+    DCHECK(entry->value.size <= FI_MEMTABLE_VALUE_SIZE_MAX);
+    if (entry->kind == FI_ENTRY_RANGE_DELETE) {
         return add_range(table, entry, err);
     }
     size_t size = encoded_size(entry);
-    if (firn_memtable_memory_reserve_room(table, size) != FIRN_OK) {
-        return firn_error_no_memory(err, "an entry of a memtable");
+    if (fi_memtable_memory_reserve_room(table, size) != FIRN_OK) {
+        return fi_error_no_memory(err, "an entry of a memtable");
     }
-    size_t count = firn_memtable_entry_count(table);
+    size_t count = fi_memtable_entry_count(table);
     uint8_t *memory = table->room.at;
-    struct firn_memtable_path path;
+    struct fi_memtable_path path;
     if (count == 0) {
-        if (firn_memtable_memory_reserve_nodes(table, true, 1) != FIRN_OK) {
-            return firn_error_no_memory(err, "an entry of a memtable");
+        if (fi_memtable_memory_reserve_nodes(table, true, 1) != FIRN_OK) {
+            return fi_error_no_memory(err, "an entry of a memtable");
         }
     } else {
-        if (firn_memtable_side_of(table, entry->key) != 0) {
+        if (fi_memtable_side_of(table, entry->key) != 0) {
             shrink_prefix(table, entry->key);
         }
-        struct firn_memtable_probe probe = {.key = entry->key, .sequence = entry->sequence};
+        struct fi_memtable_probe probe = {.key = entry->key, .sequence = entry->sequence};
         path_find(table, &probe, &path);
         if (is_there(&path.steps[path.height - 1], &probe)) {
-            return firn_error_set(err, FIRN_EXISTS, "a key was given twice with one sequence");
+            return fi_error_set(err, FIRN_EXISTS, "a key was given twice with one sequence");
         }
         if (reserve_for_path(table, &path) != FIRN_OK) {
-            return firn_error_no_memory(err, "an entry of a memtable");
+            return fi_error_no_memory(err, "an entry of a memtable");
         }
     }
-    firn_memtable_filter_add(table, entry->key);
+    fi_memtable_filter_add(table, entry->key);
     encode(memory, entry);
     DCHECK(size <= (size_t)(table->room.end - table->room.at));
     table->room.at += size;
@@ -837,29 +832,29 @@ firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, f
 /* ---- reading ---- */
 
 bool
-firn_memtable_get(const struct firn_memtable *table, firn_slice key, const struct firn_view *view,
-                  struct firn_entry *out)
+fi_memtable_get(const struct fi_memtable *table, firn_slice key, const struct fi_view *view,
+                struct fi_entry *out)
 {
-    size_t i = firn_memtable_filter_may_hold(table, key) ? view->count : 0;
+    size_t i = fi_memtable_filter_may_hold(table, key) ? view->count : 0;
     while (i > 0) {
-        uint64_t newest = firn_view_at(view, i - 1).last;
-        struct firn_memtable_probe probe = {.key = key, .sequence = newest};
-        struct firn_memtable_position position;
-        firn_memtable_cursor_place(table, &probe, &position);
+        uint64_t newest = fi_view_at(view, i - 1).last;
+        struct fi_memtable_probe probe = {.key = key, .sequence = newest};
+        struct fi_memtable_position position;
+        fi_memtable_cursor_place(table, &probe, &position);
         if (position.entry == NULL) {
             return false;
         }
-        struct firn_entry entry;
-        firn_memtable_decode(position.entry, &entry);
-        if (!firn_slice_equal(entry.key, key)) {
+        struct fi_entry entry;
+        fi_memtable_decode(position.entry, &entry);
+        if (!fi_slice_equal(entry.key, key)) {
             return false;
         }
         /* The newest version that is not above this interval: in it, or below, for older
          * intervals. */
         if (entry.sequence < view->intervals[i - 1].first) {
-            i = firn_view_count_from(view, entry.sequence);
+            i = fi_view_count_from(view, entry.sequence);
         }
-        if (i > 0 && entry.sequence <= firn_view_at(view, i - 1).last) {
+        if (i > 0 && entry.sequence <= fi_view_at(view, i - 1).last) {
             *out = entry;
             return true;
         }

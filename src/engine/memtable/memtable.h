@@ -23,151 +23,148 @@
 #include "os/os_pages.h"
 #include "threads/os_thread.h"
 
-struct firn_memtable;
-struct firn_memtable_pool;
+struct fi_memtable;
+struct fi_memtable_pool;
 
-#define FIRN_MEMTABLE_VALUE_SIZE_MAX UINT32_MAX
+#define FI_MEMTABLE_VALUE_SIZE_MAX UINT32_MAX
 
-FIRN_MUST_CHECK int firn_memtable_create(struct firn_memtable **out, firn_error *err);
-void firn_memtable_destroy(struct firn_memtable *table);
+FIRN_MUST_CHECK int fi_memtable_create(struct fi_memtable **out, firn_error *err);
+void fi_memtable_destroy(struct fi_memtable *table);
 /* From now on a large table takes memory from the pool. Requires: the pool outlives the table. */
-void firn_memtable_use_pool(struct firn_memtable *table, struct firn_memtable_pool *pool);
+void fi_memtable_use_pool(struct fi_memtable *table, struct fi_memtable_pool *pool);
 
 /* Says at how many bytes the table will be replaced, which determines the size of the filter of its
  * keys. To be called before the first entry; without it there is no filter. */
-void firn_memtable_expect(struct firn_memtable *table, size_t bytes_max);
+void fi_memtable_expect(struct fi_memtable *table, size_t bytes_max);
 
 /* Copies key, value and `logged`. Requires: sizes within the limits above. FIRN_EXISTS if (key,
  * sequence) is there already; then, and on FIRN_NO_MEMORY, the table is unchanged. A
- * FIRN_ENTRY_RANGE_DELETE goes to the table's ranges: get, count and cursors do not see it, and it
+ * FI_ENTRY_RANGE_DELETE goes to the table's ranges: get, count and cursors do not see it, and it
  * may be there twice. */
-FIRN_MUST_CHECK int firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry,
-                                      firn_error *err);
+FIRN_MUST_CHECK int fi_memtable_add(struct fi_memtable *table, const struct fi_entry *entry,
+                                    firn_error *err);
 
 /* Reserves memory for that many more entries, whose keys and values have content_bytes together, so
  * that adding them does not fail. This is certain for one entry. For more entries, their own memory
  * is certain, and there are spare nodes for 16 splits and one for every 16 insertions: only a batch
  * that goes mostly into full nodes can still run out. */
-FIRN_MUST_CHECK int firn_memtable_reserve(struct firn_memtable *table, size_t entry_count,
-                                          size_t content_bytes, firn_error *err);
+FIRN_MUST_CHECK int fi_memtable_reserve(struct fi_memtable *table, size_t entry_count,
+                                        size_t content_bytes, firn_error *err);
 
 /* The same for range deletes, certain for any number; content_bytes is the size of their bounds. */
-FIRN_MUST_CHECK int firn_memtable_reserve_ranges(struct firn_memtable *table, size_t range_count,
-                                                 size_t content_bytes, firn_error *err);
+FIRN_MUST_CHECK int fi_memtable_reserve_ranges(struct fi_memtable *table, size_t range_count,
+                                               size_t content_bytes, firn_error *err);
 
 /* The table's range deletes. Any thread, as range_set.h says. */
-const struct firn_range_set *firn_memtable_ranges(const struct firn_memtable *table);
+const struct fi_range_set *fi_memtable_ranges(const struct fi_memtable *table);
 
 /* The newest version of key that view sees, tombstones included; false if there is none. Ignores
  * range deletes. Any thread. */
-bool firn_memtable_get(const struct firn_memtable *table, firn_slice key,
-                       const struct firn_view *view, struct firn_entry *out);
+bool fi_memtable_get(const struct fi_memtable *table, firn_slice key, const struct fi_view *view,
+                     struct fi_entry *out);
 
 /* Prefetches the place of an entry that will be added later; the last two prepared entries are
  * remembered. Changes nothing that others see, and is optional. */
-void firn_memtable_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence);
+void fi_memtable_prepare(struct fi_memtable *table, firn_slice key, uint64_t sequence);
 
-size_t firn_memtable_entry_count(const struct firn_memtable *table);
+size_t fi_memtable_entry_count(const struct fi_memtable *table);
 /* All memory that the table holds, ranges included. */
-size_t firn_memtable_size_bytes(const struct firn_memtable *table);
+size_t fi_memtable_size_bytes(const struct fi_memtable *table);
 
 /* A position among the entries, all versions included. In the caller's memory, borrowed from the
  * table; one thread. A writer may add entries meanwhile, which the cursor may or may not meet; it
  * meets all older ones. */
-struct firn_memtable_cursor {
-    const struct firn_memtable *table;
-    struct firn_entry entry; /* valid while is_valid */
+struct fi_memtable_cursor {
+    const struct fi_memtable *table;
+    struct fi_entry entry; /* valid while is_valid */
     bool is_valid;
     void *node; /* the implementation's */
     size_t slot;
     uint64_t version;
 };
 
-void firn_memtable_cursor_init(struct firn_memtable_cursor *cursor,
-                               const struct firn_memtable *table);
+void fi_memtable_cursor_init(struct fi_memtable_cursor *cursor, const struct fi_memtable *table);
 /* Moves to the first entry at or after (key, sequence) in table order: a sequence of UINT64_MAX is
  * before all versions. */
-void firn_memtable_cursor_seek(struct firn_memtable_cursor *cursor, firn_slice key,
-                               uint64_t sequence);
+void fi_memtable_cursor_seek(struct fi_memtable_cursor *cursor, firn_slice key, uint64_t sequence);
 /* Moves to the last entry before (key, sequence) in table order. */
-void firn_memtable_cursor_seek_before(struct firn_memtable_cursor *cursor, firn_slice key,
-                                      uint64_t sequence);
-void firn_memtable_cursor_first(struct firn_memtable_cursor *cursor);
-void firn_memtable_cursor_last(struct firn_memtable_cursor *cursor);
+void fi_memtable_cursor_seek_before(struct fi_memtable_cursor *cursor, firn_slice key,
+                                    uint64_t sequence);
+void fi_memtable_cursor_first(struct fi_memtable_cursor *cursor);
+void fi_memtable_cursor_last(struct fi_memtable_cursor *cursor);
 /* Only while valid. */
-void firn_memtable_cursor_next(struct firn_memtable_cursor *cursor);
-void firn_memtable_cursor_prev(struct firn_memtable_cursor *cursor);
+void fi_memtable_cursor_next(struct fi_memtable_cursor *cursor);
+void fi_memtable_cursor_prev(struct fi_memtable_cursor *cursor);
 
 /* ==== a pool of chunks of memory in large pages, reused by memtables ==== */
 
 /* The unused chunks of all tables of a store. Embedded; any thread. */
-struct firn_memtable_pool {
-    struct firn_os *os;
-    struct firn_os_mutex mutex;
-    struct firn_memtable_chunk *free; /* linked by next */
+struct fi_memtable_pool {
+    struct fi_os *os;
+    struct fi_os_mutex mutex;
+    struct fi_memtable_chunk *free; /* linked by next */
     size_t free_count;
     size_t free_max; /* chunks that the largest table given back had */
     atomic_bool is_low;
 };
 
 enum {
-    FIRN_MEMTABLE_POOL_CHUNK_SIZE = FIRN_OS_PAGES_LARGE_SIZE,
-    FIRN_MEMTABLE_POOL_AHEAD = 2 /* chunks to have ready before they are needed */
+    FI_MEMTABLE_POOL_CHUNK_SIZE = FI_OS_PAGES_LARGE_SIZE,
+    FI_MEMTABLE_POOL_AHEAD = 2 /* chunks to have ready before they are needed */
 };
 
 /* At the beginning of its own memory. */
-struct firn_memtable_chunk {
-    struct firn_memtable_chunk *next;
-    struct firn_os_pages pages;
+struct fi_memtable_chunk {
+    struct fi_memtable_chunk *next;
+    struct fi_os_pages pages;
 };
 
-void firn_memtable_pool_init(struct firn_memtable_pool *pool, struct firn_os *os);
+void fi_memtable_pool_init(struct fi_memtable_pool *pool, struct fi_os *os);
 /* Requires: no table uses the pool any more. */
-void firn_memtable_pool_deinit(struct firn_memtable_pool *pool);
-/* FIRN_MEMTABLE_POOL_CHUNK_SIZE bytes that begin with a chunk's head and are otherwise undefined;
+void fi_memtable_pool_deinit(struct fi_memtable_pool *pool);
+/* FI_MEMTABLE_POOL_CHUNK_SIZE bytes that begin with a chunk's head and are otherwise undefined;
  * NULL if memory is out. */
-FIRN_MUST_CHECK struct firn_memtable_chunk *
-firn_memtable_pool_take(struct firn_memtable_pool *pool);
+FIRN_MUST_CHECK struct fi_memtable_chunk *fi_memtable_pool_take(struct fi_memtable_pool *pool);
 /* Whether chunks were taken and few are left: the pool should be filled. */
 static inline bool
-firn_memtable_pool_is_low(const struct firn_memtable_pool *pool)
+fi_memtable_pool_is_low(const struct fi_memtable_pool *pool)
 {
     return atomic_load_explicit(&pool->is_low, memory_order_relaxed);
 }
 /* Gets chunks ahead and touches their pages, so that a table that takes them need not wait for the
  * system to clear them. If memory is out, gets as many as possible. */
-void firn_memtable_pool_fill(struct firn_memtable_pool *pool);
+void fi_memtable_pool_fill(struct fi_memtable_pool *pool);
 /* Gives back all chunks of a table, linked by next. */
-void firn_memtable_pool_give(struct firn_memtable_pool *pool, struct firn_memtable_chunk *chunks);
+void fi_memtable_pool_give(struct fi_memtable_pool *pool, struct fi_memtable_chunk *chunks);
 
 /* The place of a large value in the log. A memtable keeps it in the bytes after the value
- * (firn_entry.logged), as three numbers of 8 bytes. */
+ * (fi_entry.logged), as three numbers of 8 bytes. */
 
-struct firn_memtable_logged {
+struct fi_memtable_logged {
     uint64_t segment;
     uint64_t offset;   /* in the segment's file, of the value without its head */
-    uint64_t checksum; /* of that: firn_value_file_checksum */
+    uint64_t checksum; /* of that: fi_value_file_checksum */
 };
 
 static inline void
-firn_memtable_logged_encode(const struct firn_memtable_logged *logged, uint8_t *out)
+fi_memtable_logged_encode(const struct fi_memtable_logged *logged, uint8_t *out)
 {
-    firn_store_le64(out, logged->segment);
-    firn_store_le64(out + 8, logged->offset);
-    firn_store_le64(out + 16, logged->checksum);
+    fi_store_le64(out, logged->segment);
+    fi_store_le64(out + 8, logged->offset);
+    fi_store_le64(out + 16, logged->checksum);
 }
 
 /* False if the log does not have the entry's value, or no longer the same: it was replaced on its
  * way. */
 static inline bool
-firn_memtable_logged_decode(const struct firn_entry *entry, struct firn_memtable_logged *out)
+fi_memtable_logged_decode(const struct fi_entry *entry, struct fi_memtable_logged *out)
 {
     if (entry->logged == NULL || entry->logged != entry->value.data + entry->value.size) {
         return false;
     }
-    out->segment = firn_load_le64(entry->logged);
-    out->offset = firn_load_le64(entry->logged + 8);
-    out->checksum = firn_load_le64(entry->logged + 16);
+    out->segment = fi_load_le64(entry->logged);
+    out->offset = fi_load_le64(entry->logged + 8);
+    out->checksum = fi_load_le64(entry->logged + 16);
     return true;
 }
 

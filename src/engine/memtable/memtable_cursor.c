@@ -25,27 +25,27 @@
 
 /* Goes down to the leaf of the probe's place, without searching the leaf. */
 static bool
-descend(const struct firn_memtable *table, struct firn_memtable_probe *probe,
-        struct firn_memtable_node **out, uint64_t *out_version)
+descend(const struct fi_memtable *table, struct fi_memtable_probe *probe,
+        struct fi_memtable_node **out, uint64_t *out_version)
 {
     /* Acquire pairs with the release store in grow_root (memtable.c). */
-    struct firn_memtable_node *node = atomic_load_explicit(&table->root, memory_order_acquire);
-    uint64_t version = firn_memtable_read_begin(node);
+    struct fi_memtable_node *node = atomic_load_explicit(&table->root, memory_order_acquire);
+    uint64_t version = fi_memtable_read_begin(node);
     if (atomic_load_explicit(&table->root, memory_order_acquire) != node) {
         return false;
     }
     if (probe->side == 0) {
-        probe->side = firn_memtable_side_of(table, probe->key);
+        probe->side = fi_memtable_side_of(table, probe->key);
     }
     while (node->level > 0) {
-        size_t slot = firn_memtable_child_of(node, probe);
-        struct firn_memtable_node *child = firn_memtable_node_child(node, slot);
+        size_t slot = fi_memtable_child_of(node, probe);
+        struct fi_memtable_node *child = fi_memtable_node_child(node, slot);
         if (child == NULL) {
             return false;
         }
-        firn_memtable_prefetch(child);
-        uint64_t child_version = firn_memtable_read_begin(child);
-        if (!firn_memtable_read_valid(node, version)) {
+        fi_memtable_prefetch(child);
+        uint64_t child_version = fi_memtable_read_begin(child);
+        if (!fi_memtable_read_valid(node, version)) {
             return false;
         }
         DCHECK(child->level + 1 == node->level);
@@ -61,97 +61,96 @@ descend(const struct firn_memtable *table, struct firn_memtable_probe *probe,
  * the previous leaf. out->entry is NULL at the table's end. False if a writer interfered: then *out
  * is undefined. */
 static bool
-seek_next_leaf(const struct firn_memtable_node *leaf, uint64_t version,
-               struct firn_memtable_position *out)
+seek_next_leaf(const struct fi_memtable_node *leaf, uint64_t version,
+               struct fi_memtable_position *out)
 {
     DCHECK(leaf->level == 0);
     /* Acquire pairs with the release stores in link_leaf (memtable.c). */
-    struct firn_memtable_node *next = atomic_load_explicit(&leaf->next, memory_order_acquire);
+    struct fi_memtable_node *next = atomic_load_explicit(&leaf->next, memory_order_acquire);
     out->leaf = next;
     out->slot = 0;
     out->entry = NULL;
     if (next == NULL) {
-        return firn_memtable_read_valid(leaf, version);
+        return fi_memtable_read_valid(leaf, version);
     }
-    out->version = firn_memtable_read_begin(next);
-    if (!firn_memtable_read_valid(leaf, version)) {
+    out->version = fi_memtable_read_begin(next);
+    if (!fi_memtable_read_valid(leaf, version)) {
         return false;
     }
-    out->entry = firn_memtable_node_entry(next, 0);
-    return firn_memtable_read_valid(next, out->version);
+    out->entry = fi_memtable_node_entry(next, 0);
+    return fi_memtable_read_valid(next, out->version);
 }
 
 static bool
-seek_prev_leaf(const struct firn_memtable_node *leaf, uint64_t version,
-               struct firn_memtable_position *out)
+seek_prev_leaf(const struct fi_memtable_node *leaf, uint64_t version,
+               struct fi_memtable_position *out)
 {
     DCHECK(leaf->level == 0);
-    struct firn_memtable_node *prev = atomic_load_explicit(&leaf->prev, memory_order_acquire);
+    struct fi_memtable_node *prev = atomic_load_explicit(&leaf->prev, memory_order_acquire);
     out->leaf = prev;
     out->slot = 0;
     out->entry = NULL;
     if (prev == NULL) {
-        return firn_memtable_read_valid(leaf, version);
+        return fi_memtable_read_valid(leaf, version);
     }
-    out->version = firn_memtable_read_begin(prev);
-    if (!firn_memtable_read_valid(leaf, version)) {
+    out->version = fi_memtable_read_begin(prev);
+    if (!fi_memtable_read_valid(leaf, version)) {
         return false;
     }
-    size_t count = firn_memtable_node_count(prev);
+    size_t count = fi_memtable_node_count(prev);
     if (count > 0) {
         out->slot = count - 1;
-        out->entry = firn_memtable_node_entry(prev, count - 1);
+        out->entry = fi_memtable_node_entry(prev, count - 1);
     }
-    return firn_memtable_read_valid(prev, out->version);
+    return fi_memtable_read_valid(prev, out->version);
 }
 
 static bool
-try_seek(const struct firn_memtable *table, struct firn_memtable_probe probe,
-         struct firn_memtable_position *out)
+try_seek(const struct fi_memtable *table, struct fi_memtable_probe probe,
+         struct fi_memtable_position *out)
 {
-    struct firn_memtable_node *leaf;
+    struct fi_memtable_node *leaf;
     if (!descend(table, &probe, &leaf, &out->version)) {
         return false;
     }
     out->leaf = leaf;
-    out->slot = firn_memtable_slot_of(leaf, &probe);
-    if (out->slot < firn_memtable_node_count(leaf)) {
-        out->entry = firn_memtable_node_entry(leaf, out->slot);
-        return firn_memtable_read_valid(leaf, out->version);
+    out->slot = fi_memtable_slot_of(leaf, &probe);
+    if (out->slot < fi_memtable_node_count(leaf)) {
+        out->entry = fi_memtable_node_entry(leaf, out->slot);
+        return fi_memtable_read_valid(leaf, out->version);
     }
     return seek_next_leaf(leaf, out->version, out);
 }
 
 static bool
-try_seek_before(const struct firn_memtable *table, struct firn_memtable_probe probe,
-                struct firn_memtable_position *out)
+try_seek_before(const struct fi_memtable *table, struct fi_memtable_probe probe,
+                struct fi_memtable_position *out)
 {
-    struct firn_memtable_node *leaf;
+    struct fi_memtable_node *leaf;
     if (!descend(table, &probe, &leaf, &out->version)) {
         return false;
     }
     out->leaf = leaf;
-    out->slot = firn_memtable_slot_of(leaf, &probe);
+    out->slot = fi_memtable_slot_of(leaf, &probe);
     if (out->slot > 0) {
         out->slot--;
-        out->entry = firn_memtable_node_entry(leaf, out->slot);
-        return firn_memtable_read_valid(leaf, out->version);
+        out->entry = fi_memtable_node_entry(leaf, out->slot);
+        return fi_memtable_read_valid(leaf, out->version);
     }
     return seek_prev_leaf(leaf, out->version, out);
 }
 
 void
-firn_memtable_cursor_place(const struct firn_memtable *table,
-                           const struct firn_memtable_probe *probe,
-                           struct firn_memtable_position *out)
+fi_memtable_cursor_place(const struct fi_memtable *table, const struct fi_memtable_probe *probe,
+                         struct fi_memtable_position *out)
 {
     while (!try_seek(table, *probe, out)) {
     }
 }
 
 static void
-memtable_seek_before(const struct firn_memtable *table, const struct firn_memtable_probe *probe,
-                     struct firn_memtable_position *out)
+memtable_seek_before(const struct fi_memtable *table, const struct fi_memtable_probe *probe,
+                     struct fi_memtable_position *out)
 {
     while (!try_seek_before(table, *probe, out)) {
     }
@@ -164,83 +163,82 @@ memtable_seek_before(const struct firn_memtable *table, const struct firn_memtab
 enum { PREFETCH_DISTANCE = 6 };
 
 static void
-show(struct firn_memtable_cursor *cursor, const struct firn_memtable_position *position)
+show(struct fi_memtable_cursor *cursor, const struct fi_memtable_position *position)
 {
-    DCHECK(position->entry == NULL || position->slot < FIRN_MEMTABLE_FANOUT);
+    DCHECK(position->entry == NULL || position->slot < FI_MEMTABLE_FANOUT);
     cursor->is_valid = position->entry != NULL;
     cursor->node = position->leaf;
     cursor->slot = position->slot;
     cursor->version = position->version;
     if (cursor->is_valid) {
-        firn_memtable_decode(position->entry, &cursor->entry);
+        fi_memtable_decode(position->entry, &cursor->entry);
     }
 }
 
 static void
-seek(struct firn_memtable_cursor *cursor, struct firn_memtable_probe probe)
+seek(struct fi_memtable_cursor *cursor, struct fi_memtable_probe probe)
 {
-    struct firn_memtable_position position;
-    firn_memtable_cursor_place(cursor->table, &probe, &position);
+    struct fi_memtable_position position;
+    fi_memtable_cursor_place(cursor->table, &probe, &position);
     show(cursor, &position);
 }
 
 static void
-seek_before(struct firn_memtable_cursor *cursor, struct firn_memtable_probe probe)
+seek_before(struct fi_memtable_cursor *cursor, struct fi_memtable_probe probe)
 {
-    struct firn_memtable_position position;
+    struct fi_memtable_position position;
     memtable_seek_before(cursor->table, &probe, &position);
     show(cursor, &position);
 }
 
 void
-firn_memtable_cursor_init(struct firn_memtable_cursor *cursor, const struct firn_memtable *table)
+fi_memtable_cursor_init(struct fi_memtable_cursor *cursor, const struct fi_memtable *table)
 {
-    *cursor = (struct firn_memtable_cursor){.table = table};
+    *cursor = (struct fi_memtable_cursor){.table = table};
 }
 
 void
-firn_memtable_cursor_seek(struct firn_memtable_cursor *cursor, firn_slice key, uint64_t sequence)
+fi_memtable_cursor_seek(struct fi_memtable_cursor *cursor, firn_slice key, uint64_t sequence)
 {
-    seek(cursor, (struct firn_memtable_probe){.key = key, .sequence = sequence});
+    seek(cursor, (struct fi_memtable_probe){.key = key, .sequence = sequence});
 }
 
 void
-firn_memtable_cursor_seek_before(struct firn_memtable_cursor *cursor, firn_slice key,
-                                 uint64_t sequence)
+fi_memtable_cursor_seek_before(struct fi_memtable_cursor *cursor, firn_slice key, uint64_t sequence)
 {
-    seek_before(cursor, (struct firn_memtable_probe){.key = key, .sequence = sequence});
+    seek_before(cursor, (struct fi_memtable_probe){.key = key, .sequence = sequence});
 }
 
 void
-firn_memtable_cursor_first(struct firn_memtable_cursor *cursor)
+fi_memtable_cursor_first(struct fi_memtable_cursor *cursor)
 {
-    seek(cursor, (struct firn_memtable_probe){.side = -1});
+    seek(cursor, (struct fi_memtable_probe){.side = -1});
 }
 
 void
-firn_memtable_cursor_last(struct firn_memtable_cursor *cursor)
+fi_memtable_cursor_last(struct fi_memtable_cursor *cursor)
 {
-    seek_before(cursor, (struct firn_memtable_probe){.side = 1});
+    seek_before(cursor, (struct fi_memtable_probe){.side = 1});
 }
 
 static void
-prefetch_entry(const struct firn_memtable_node *leaf, size_t slot)
+prefetch_entry(const struct fi_memtable_node *leaf, size_t slot)
 {
-    __builtin_prefetch(firn_memtable_node_entry(leaf, slot));
+    __builtin_prefetch(fi_memtable_node_entry(leaf, slot));
 }
 
 void
-firn_memtable_cursor_next(struct firn_memtable_cursor *cursor)
+fi_memtable_cursor_next(struct fi_memtable_cursor *cursor)
 {
     DCHECK(cursor->is_valid);
-    const struct firn_memtable_node *leaf = cursor->node;
-    struct firn_memtable_position position = {
+    const struct fi_memtable_node *leaf = cursor->node;
+    struct fi_memtable_position position = {
         .leaf = cursor->node, .slot = cursor->slot + 1, .version = cursor->version};
     bool is_known;
-    if (position.slot < firn_memtable_node_count(leaf)) {
-        position.entry = firn_memtable_node_entry(leaf, position.slot);
-        is_known = firn_memtable_read_valid(leaf, cursor->version);
-        if (position.slot + PREFETCH_DISTANCE < FIRN_MEMTABLE_FANOUT) {
+    if (position.slot < fi_memtable_node_count(leaf)) {
+        position.entry = fi_memtable_node_entry(leaf, position.slot);
+        is_known = fi_memtable_read_valid(leaf, cursor->version);
+        if (position.slot + PREFETCH_DISTANCE < FI_MEMTABLE_FANOUT) {
             prefetch_entry(leaf, position.slot + PREFETCH_DISTANCE);
         }
     } else {
@@ -253,23 +251,23 @@ firn_memtable_cursor_next(struct firn_memtable_cursor *cursor)
         show(cursor, &position);
         return;
     }
-    seek(cursor, (struct firn_memtable_probe){.key = cursor->entry.key,
-                                              .sequence = cursor->entry.sequence,
-                                              .is_after = true});
+    seek(cursor, (struct fi_memtable_probe){.key = cursor->entry.key,
+                                            .sequence = cursor->entry.sequence,
+                                            .is_after = true});
 }
 
 void
-firn_memtable_cursor_prev(struct firn_memtable_cursor *cursor)
+fi_memtable_cursor_prev(struct fi_memtable_cursor *cursor)
 {
     DCHECK(cursor->is_valid);
-    const struct firn_memtable_node *leaf = cursor->node;
-    struct firn_memtable_position position = {
+    const struct fi_memtable_node *leaf = cursor->node;
+    struct fi_memtable_position position = {
         .leaf = cursor->node, .slot = cursor->slot, .version = cursor->version};
     bool is_known;
     if (position.slot > 0) {
         position.slot--;
-        position.entry = firn_memtable_node_entry(leaf, position.slot);
-        is_known = firn_memtable_read_valid(leaf, cursor->version);
+        position.entry = fi_memtable_node_entry(leaf, position.slot);
+        is_known = fi_memtable_read_valid(leaf, cursor->version);
         if (position.slot >= PREFETCH_DISTANCE) {
             prefetch_entry(leaf, position.slot - PREFETCH_DISTANCE);
         }
@@ -280,6 +278,6 @@ firn_memtable_cursor_prev(struct firn_memtable_cursor *cursor)
         show(cursor, &position);
         return;
     }
-    seek_before(cursor, (struct firn_memtable_probe){.key = cursor->entry.key,
-                                                     .sequence = cursor->entry.sequence});
+    seek_before(cursor, (struct fi_memtable_probe){.key = cursor->entry.key,
+                                                   .sequence = cursor->entry.sequence});
 }

@@ -31,7 +31,7 @@ enum {
 };
 
 static size_t
-room_left(const struct firn_memtable_room *room)
+room_left(const struct fi_memtable_room *room)
 {
     DCHECK(room->at <= room->end);
     return (size_t)(room->end - room->at);
@@ -40,40 +40,39 @@ room_left(const struct firn_memtable_room *room)
 /* The rest of a chunk does not count: it holds nothing yet, and the table's size should not grow in
  * such steps. */
 void
-firn_memtable_memory_publish_size(struct firn_memtable *table)
+fi_memtable_memory_publish_size(struct fi_memtable *table)
 {
     DCHECK(table->chunk_bytes >= room_left(&table->rest));
     atomic_store_explicit(&table->size_bytes,
                           sizeof *table + table->blocks.total_bytes + table->chunk_bytes -
-                              room_left(&table->rest) + firn_range_set_size_bytes(&table->ranges) +
-                              firn_memtable_filter_size_bytes(table),
+                              room_left(&table->rest) + fi_range_set_size_bytes(&table->ranges) +
+                              fi_memtable_filter_size_bytes(table),
                           memory_order_relaxed);
 }
 
 static bool
-add_chunk(struct firn_memtable *table)
+add_chunk(struct fi_memtable *table)
 {
-    struct firn_memtable_chunk *chunk = firn_memtable_pool_take(table->pool);
+    struct fi_memtable_chunk *chunk = fi_memtable_pool_take(table->pool);
     if (chunk == NULL) {
         return false;
     }
     chunk->next = table->chunks;
     table->chunks = chunk;
-    table->chunk_bytes += FIRN_MEMTABLE_POOL_CHUNK_SIZE;
+    table->chunk_bytes += FI_MEMTABLE_POOL_CHUNK_SIZE;
     uint8_t *memory = (uint8_t *)chunk;
     size_t head = (sizeof *chunk + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-    table->rest =
-        (struct firn_memtable_room){memory + head, memory + FIRN_MEMTABLE_POOL_CHUNK_SIZE};
+    table->rest = (struct fi_memtable_room){memory + head, memory + FI_MEMTABLE_POOL_CHUNK_SIZE};
     return true;
 }
 
 /* Memory that begins at a cache line. */
 static uint8_t *
-allocate(struct firn_memtable *table, size_t size)
+allocate(struct fi_memtable *table, size_t size)
 {
     size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     if (table->pool == NULL || size > IN_CHUNKS_MAX || table->blocks.total_bytes < CHUNKS_FROM) {
-        uint8_t *memory = firn_arena_alloc(&table->blocks, size + CACHE_LINE);
+        uint8_t *memory = fi_arena_alloc(&table->blocks, size + CACHE_LINE);
         return memory == NULL ? NULL : memory + (-(uintptr_t)memory & (CACHE_LINE - 1));
     }
     if (room_left(&table->rest) < size && !add_chunk(table)) {
@@ -87,26 +86,26 @@ allocate(struct firn_memtable *table, size_t size)
 }
 
 void
-firn_memtable_memory_deinit(struct firn_memtable *table)
+fi_memtable_memory_deinit(struct fi_memtable *table)
 {
     DCHECK(table->chunks == NULL || table->pool != NULL);
     if (table->chunks != NULL) {
-        firn_memtable_pool_give(table->pool, table->chunks);
+        fi_memtable_pool_give(table->pool, table->chunks);
     }
-    firn_arena_deinit(&table->blocks);
+    fi_arena_deinit(&table->blocks);
 }
 
 static void
-swap_rooms(struct firn_memtable *table)
+swap_rooms(struct fi_memtable *table)
 {
-    struct firn_memtable_room room = table->room;
+    struct fi_memtable_room room = table->room;
     table->room = table->other_room;
     table->other_room = room;
 }
 
 /* Makes the current room hold at least size bytes. The larger of the rests of rooms is kept. */
 int
-firn_memtable_memory_reserve_room(struct firn_memtable *table, size_t size)
+fi_memtable_memory_reserve_room(struct fi_memtable *table, size_t size)
 {
     if (room_left(&table->room) >= size) {
         return FIRN_OK;
@@ -129,30 +128,30 @@ firn_memtable_memory_reserve_room(struct firn_memtable *table, size_t size)
     if (room_left(&table->room) > room_left(&table->other_room)) {
         swap_rooms(table);
     }
-    table->room = (struct firn_memtable_room){memory, memory + block};
+    table->room = (struct fi_memtable_room){memory, memory + block};
     DCHECK(room_left(&table->room) >= size);
-    firn_memtable_memory_publish_size(table);
+    fi_memtable_memory_publish_size(table);
     return FIRN_OK;
 }
 
 static size_t
 node_size(bool is_leaf)
 {
-    size_t size = is_leaf ? sizeof(struct firn_memtable_node) : sizeof(struct firn_memtable_inner);
+    size_t size = is_leaf ? sizeof(struct fi_memtable_node) : sizeof(struct fi_memtable_inner);
     return (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }
 
 static void
-push_spare(struct firn_memtable *table, struct firn_memtable_node *node, bool is_leaf)
+push_spare(struct fi_memtable *table, struct fi_memtable_node *node, bool is_leaf)
 {
-    struct firn_memtable_node **list = is_leaf ? &table->spare_leaves : &table->spare_inners;
+    struct fi_memtable_node **list = is_leaf ? &table->spare_leaves : &table->spare_inners;
     atomic_init(&node->next, *list);
     *list = node;
     *(is_leaf ? &table->spare_leaf_count : &table->spare_inner_count) += 1;
 }
 
 int
-firn_memtable_memory_reserve_nodes(struct firn_memtable *table, bool is_leaf, size_t count)
+fi_memtable_memory_reserve_nodes(struct fi_memtable *table, bool is_leaf, size_t count)
 {
     const size_t *spares = is_leaf ? &table->spare_leaf_count : &table->spare_inner_count;
     if (*spares >= count) {
@@ -168,40 +167,40 @@ firn_memtable_memory_reserve_nodes(struct firn_memtable *table, bool is_leaf, si
     }
     memset(slab, 0, wanted * size);
     for (size_t i = 0; i < wanted; i++) {
-        push_spare(table, (struct firn_memtable_node *)(void *)(slab + i * size), is_leaf);
+        push_spare(table, (struct fi_memtable_node *)(void *)(slab + i * size), is_leaf);
     }
     DCHECK(*spares >= count);
     table->node_count += wanted;
-    firn_memtable_memory_publish_size(table);
+    fi_memtable_memory_publish_size(table);
     return FIRN_OK;
 }
 
-struct firn_memtable_prepared *
-firn_memtable_memory_take_prepared(struct firn_memtable *table)
+struct fi_memtable_prepared *
+fi_memtable_memory_take_prepared(struct fi_memtable *table)
 {
-    size_t size = FIRN_MEMTABLE_PREPARED * sizeof(struct firn_memtable_prepared);
+    size_t size = FI_MEMTABLE_PREPARED * sizeof(struct fi_memtable_prepared);
     uint8_t *memory = allocate(table, size);
     if (memory != NULL) {
         memset(memory, 0, size);
-        firn_memtable_memory_publish_size(table);
+        fi_memtable_memory_publish_size(table);
     }
-    return (struct firn_memtable_prepared *)(void *)memory;
+    return (struct fi_memtable_prepared *)(void *)memory;
 }
 
 /* Cannot fail: reserved before. */
-struct firn_memtable_node *
-firn_memtable_memory_take_node(struct firn_memtable *table, uint32_t level)
+struct fi_memtable_node *
+fi_memtable_memory_take_node(struct fi_memtable *table, uint32_t level)
 {
     bool is_leaf = level == 0;
-    struct firn_memtable_node **list = is_leaf ? &table->spare_leaves : &table->spare_inners;
-    struct firn_memtable_node *node = *list;
+    struct fi_memtable_node **list = is_leaf ? &table->spare_leaves : &table->spare_inners;
+    struct fi_memtable_node *node = *list;
     CHECK(node != NULL);
     DCHECK((is_leaf ? table->spare_leaf_count : table->spare_inner_count) > 0);
-    DCHECK(level < FIRN_MEMTABLE_HEIGHT_MAX);
+    DCHECK(level < FI_MEMTABLE_HEIGHT_MAX);
     *list = atomic_load_explicit(&node->next, memory_order_relaxed);
     *(is_leaf ? &table->spare_leaf_count : &table->spare_inner_count) -= 1;
     atomic_store_explicit(&node->next, NULL, memory_order_relaxed);
     node->level = level;
-    node->last_slot = FIRN_MEMTABLE_MEMORY_NO_SLOT;
+    node->last_slot = FI_MEMTABLE_MEMORY_NO_SLOT;
     return node;
 }

@@ -26,117 +26,117 @@
 enum { PAGE_SIZE = 4096 /* or more; then some are touched more than once */ };
 
 void
-firn_memtable_pool_init(struct firn_memtable_pool *pool, struct firn_os *os)
+fi_memtable_pool_init(struct fi_memtable_pool *pool, struct fi_os *os)
 {
-    *pool = (struct firn_memtable_pool){.os = os};
-    firn_os_mutex_init(os, &pool->mutex, FIRN_LOCK_LSM_MEMORY);
+    *pool = (struct fi_memtable_pool){.os = os};
+    fi_os_mutex_init(os, &pool->mutex, FI_LOCK_LSM_MEMORY);
 }
 
 /* The head is in the memory that is freed. */
 static void
-release(struct firn_memtable_chunk *chunk)
+release(struct fi_memtable_chunk *chunk)
 {
-    struct firn_os_pages pages = chunk->pages;
-    firn_os_pages_unmap(&pages);
+    struct fi_os_pages pages = chunk->pages;
+    fi_os_pages_unmap(&pages);
 }
 
 void
-firn_memtable_pool_deinit(struct firn_memtable_pool *pool)
+fi_memtable_pool_deinit(struct fi_memtable_pool *pool)
 {
     while (pool->free != NULL) {
-        struct firn_memtable_chunk *chunk = pool->free;
+        struct fi_memtable_chunk *chunk = pool->free;
         pool->free = chunk->next;
         pool->free_count--;
         release(chunk);
     }
     DCHECK(pool->free_count == 0);
-    firn_os_mutex_deinit(&pool->mutex);
+    fi_os_mutex_deinit(&pool->mutex);
 }
 
-static struct firn_memtable_chunk *
-take_free(struct firn_memtable_pool *pool)
+static struct fi_memtable_chunk *
+take_free(struct fi_memtable_pool *pool)
 {
-    firn_os_mutex_lock(&pool->mutex);
-    struct firn_memtable_chunk *chunk = pool->free;
+    fi_os_mutex_lock(&pool->mutex);
+    struct fi_memtable_chunk *chunk = pool->free;
     DCHECK((chunk == NULL) == (pool->free_count == 0));
     if (chunk != NULL) {
         pool->free = chunk->next;
         pool->free_count--;
     }
-    if (pool->free_count < FIRN_MEMTABLE_POOL_AHEAD) {
+    if (pool->free_count < FI_MEMTABLE_POOL_AHEAD) {
         atomic_store_explicit(&pool->is_low, true, memory_order_relaxed);
     }
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
     return chunk;
 }
 
-static struct firn_memtable_chunk *
-make(struct firn_memtable_pool *pool)
+static struct fi_memtable_chunk *
+make(struct fi_memtable_pool *pool)
 {
-    struct firn_os_pages pages;
-    if (firn_os_pages_map(pool->os, FIRN_MEMTABLE_POOL_CHUNK_SIZE, &pages, NULL) != FIRN_OK) {
+    struct fi_os_pages pages;
+    if (fi_os_pages_map(pool->os, FI_MEMTABLE_POOL_CHUNK_SIZE, &pages, NULL) != FIRN_OK) {
         return NULL;
     }
-    (void)firn_os_pages_prefer_large(&pages);
-    struct firn_memtable_chunk *chunk = (struct firn_memtable_chunk *)(void *)pages.data;
+    (void)fi_os_pages_prefer_large(&pages);
+    struct fi_memtable_chunk *chunk = (struct fi_memtable_chunk *)(void *)pages.data;
     chunk->pages = pages;
     return chunk;
 }
 
-struct firn_memtable_chunk *
-firn_memtable_pool_take(struct firn_memtable_pool *pool)
+struct fi_memtable_chunk *
+fi_memtable_pool_take(struct fi_memtable_pool *pool)
 {
-    struct firn_memtable_chunk *chunk = take_free(pool);
+    struct fi_memtable_chunk *chunk = take_free(pool);
     return chunk != NULL ? chunk : make(pool);
 }
 
 /* Whether there are fewer chunks than there should be. */
 static bool
-is_wanting(struct firn_memtable_pool *pool)
+is_wanting(struct fi_memtable_pool *pool)
 {
-    firn_os_mutex_lock(&pool->mutex);
-    bool is_low = pool->free_count < FIRN_MEMTABLE_POOL_AHEAD;
+    fi_os_mutex_lock(&pool->mutex);
+    bool is_low = pool->free_count < FI_MEMTABLE_POOL_AHEAD;
     atomic_store_explicit(&pool->is_low, false, memory_order_relaxed);
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
     return is_low;
 }
 
 void
-firn_memtable_pool_fill(struct firn_memtable_pool *pool)
+fi_memtable_pool_fill(struct fi_memtable_pool *pool)
 {
-    struct firn_memtable_chunk *chunk;
+    struct fi_memtable_chunk *chunk;
     while (is_wanting(pool) && (chunk = make(pool)) != NULL) {
         volatile uint8_t *memory = (uint8_t *)chunk;
-        for (size_t at = sizeof *chunk; at < FIRN_MEMTABLE_POOL_CHUNK_SIZE; at += PAGE_SIZE) {
+        for (size_t at = sizeof *chunk; at < FI_MEMTABLE_POOL_CHUNK_SIZE; at += PAGE_SIZE) {
             memory[at] = 0;
         }
-        firn_os_mutex_lock(&pool->mutex);
+        fi_os_mutex_lock(&pool->mutex);
         chunk->next = pool->free;
         pool->free = chunk;
         pool->free_count++;
-        firn_os_mutex_unlock(&pool->mutex);
+        fi_os_mutex_unlock(&pool->mutex);
     }
 }
 
 void
-firn_memtable_pool_give(struct firn_memtable_pool *pool, struct firn_memtable_chunk *chunks)
+fi_memtable_pool_give(struct fi_memtable_pool *pool, struct fi_memtable_chunk *chunks)
 {
     size_t count = 0;
-    for (const struct firn_memtable_chunk *chunk = chunks; chunk != NULL; chunk = chunk->next) {
+    for (const struct fi_memtable_chunk *chunk = chunks; chunk != NULL; chunk = chunk->next) {
         count++;
     }
-    firn_os_mutex_lock(&pool->mutex);
+    fi_os_mutex_lock(&pool->mutex);
     pool->free_max = count > pool->free_max ? count : pool->free_max;
     while (chunks != NULL && pool->free_count < pool->free_max) {
-        struct firn_memtable_chunk *next = chunks->next;
+        struct fi_memtable_chunk *next = chunks->next;
         chunks->next = pool->free;
         pool->free = chunks;
         pool->free_count++;
         chunks = next;
     }
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
     while (chunks != NULL) {
-        struct firn_memtable_chunk *next = chunks->next;
+        struct fi_memtable_chunk *next = chunks->next;
         release(chunks);
         chunks = next;
     }

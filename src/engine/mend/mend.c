@@ -27,17 +27,17 @@
 #include "mend/mend_internal.h"
 
 struct mending {
-    struct firn_lsm *lsm;
+    struct fi_lsm *lsm;
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
-    struct firn_mend_result *result;
-    struct firn_buf trees; /* of struct lost */
+    struct fi_mend_result *result;
+    struct fi_buf trees; /* of struct lost */
 };
 
 /* A run that was rewritten. */
 struct mended {
     uint64_t number;
-    struct firn_run_summary summary;
+    struct fi_run_summary summary;
 };
 
 /* The tree whose rows a run loses. */
@@ -51,9 +51,9 @@ struct lost {
     uint32_t id;
     uint8_t kind;
     uint64_t flushed;
-    struct firn_buf numbers;  /* of lost runs, of uint64_t */
-    struct firn_buf stripped; /* of runs that lose their attachments, likewise */
-    struct firn_buf mended;   /* of struct mended */
+    struct fi_buf numbers;  /* of lost runs, of uint64_t */
+    struct fi_buf stripped; /* of runs that lose their attachments, likewise */
+    struct fi_buf mended;   /* of struct mended */
 };
 
 static void
@@ -61,11 +61,11 @@ lost_deinit(struct lost *lost)
 {
     struct mended *mended = (void *)lost->mended.data;
     for (size_t i = 0; i < lost->mended.size / sizeof *mended; i++) {
-        firn_run_summary_deinit(&mended[i].summary);
+        fi_run_summary_deinit(&mended[i].summary);
     }
-    firn_buf_deinit(&lost->numbers);
-    firn_buf_deinit(&lost->stripped);
-    firn_buf_deinit(&lost->mended);
+    fi_buf_deinit(&lost->numbers);
+    fi_buf_deinit(&lost->stripped);
+    fi_buf_deinit(&lost->mended);
 }
 
 /* NULL: the run is not one of them. */
@@ -87,7 +87,7 @@ tell_loss(void *ctx, const char *text)
 {
     const struct telling *telling = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
-    (void)snprintf(named, sizeof named, FIRN_LSM_DAMAGE_KEYSPACE "%u: %s", (unsigned)telling->tree,
+    (void)snprintf(named, sizeof named, FI_LSM_DAMAGE_KEYSPACE "%u: %s", (unsigned)telling->tree,
                    text);
     telling->mending->on_damage(telling->mending->ctx, named);
 }
@@ -95,64 +95,64 @@ tell_loss(void *ctx, const char *text)
 /* Rewrites a damaged run, replacing the link to its file. *out_is_lost is unchanged if that is not
  * possible. */
 static int
-write_again(struct mending *mending, const struct firn_run_file *file, struct firn_run *run,
+write_again(struct mending *mending, const struct fi_run_file *file, struct fi_run *run,
             struct lost *lost, bool *out_is_lost, firn_error *err)
 {
     struct mended mended = {.number = file->info.number};
     struct telling telling = {mending, lost->id};
-    char name[FIRN_RUN_FILE_NAME_SIZE];
+    char name[FI_RUN_FILE_NAME_SIZE];
     firn_error found;
     int rc;
     DCHECK(*out_is_lost);
     if (run->kind->mend == NULL) {
         return FIRN_OK;
     }
-    firn_run_file_name(mended.number, run->kind, name);
-    struct firn_run_mend how = {
+    fi_run_file_name(mended.number, run->kind, name);
+    struct fi_run_mend how = {
         .env = {.dir = mending->lsm->runs_dir, .cache = mending->lsm->options.cache},
         .name = name,
         .codec = mending->lsm->options.codec_bottom,
         .on_damage = tell_loss,
         .ctx = &telling};
-    FIRN_TRY(firn_os_remove_file(how.env.dir, name, err));
+    FI_TRY(fi_os_remove_file(how.env.dir, name, err));
     rc = run->kind->mend(run, &how, &mended.summary, &found);
     if (rc == FIRN_OK) {
-        firn_block_cache_drop_file(how.env.cache, mended.summary.cache_file);
-        rc = firn_buf_append(&lost->mended, &mended, sizeof mended) == FIRN_OK
+        fi_block_cache_drop_file(how.env.cache, mended.summary.cache_file);
+        rc = fi_buf_append(&lost->mended, &mended, sizeof mended) == FIRN_OK
                  ? FIRN_OK
-                 : firn_error_no_memory(err, "a list of damaged runs");
+                 : fi_error_no_memory(err, "a list of damaged runs");
         *out_is_lost = false;
         mending->result->runs_lost += !how.is_whole;
     } else if (rc == FIRN_CORRUPT) {
         rc = FIRN_OK;
     } else
-        firn_error_copy(err, &found);
+        fi_error_copy(err, &found);
     if (*out_is_lost || rc != FIRN_OK) {
-        firn_run_summary_deinit(&mended.summary);
+        fi_run_summary_deinit(&mended.summary);
     }
 out:
     return rc;
 }
 
 static int
-check_run(struct mending *mending, struct firn_run_file *file, struct lost *lost, bool *out_is_lost,
+check_run(struct mending *mending, struct fi_run_file *file, struct lost *lost, bool *out_is_lost,
           firn_error *err)
 {
-    struct firn_run_file_handle *pin = NULL;
+    struct fi_run_file_handle *pin = NULL;
     firn_error found;
-    int rc = firn_run_file_pin(file, &pin, &found);
+    int rc = fi_run_file_pin(file, &pin, &found);
     DCHECK((rc == FIRN_OK) == (pin != NULL));
-    *out_is_lost = firn_mend_is_of_file(rc);
+    *out_is_lost = fi_mend_is_of_file(rc);
     if (rc == FIRN_OK) {
-        bool is_of_columns = pin->run->kind->file_kind == FIRN_BLOCK_FILE_COLUMN;
+        bool is_of_columns = pin->run->kind->file_kind == FI_BLOCK_FILE_COLUMN;
         struct telling telling = {mending, lost->id};
         rc = pin->run->kind->check(pin->run, is_of_columns ? tell_loss : mending->on_damage,
                                    is_of_columns ? &telling : mending->ctx, NULL, &found);
-        *out_is_lost = firn_mend_is_of_file(rc);
+        *out_is_lost = fi_mend_is_of_file(rc);
         int mended =
             *out_is_lost ? write_again(mending, file, pin->run, lost, out_is_lost, err) : FIRN_OK;
-        bool is_mended = firn_mend_is_of_file(rc) && !*out_is_lost;
-        firn_run_file_unpin(pin);
+        bool is_mended = fi_mend_is_of_file(rc) && !*out_is_lost;
+        fi_run_file_unpin(pin);
         if (mended != FIRN_OK || is_mended) {
             mending->result->runs++;
             return mended;
@@ -172,20 +172,20 @@ check_run(struct mending *mending, struct firn_run_file *file, struct lost *lost
 
 /* Whether all attachments of the run can be read; reports those that cannot. */
 static int
-check_attachments(struct mending *mending, const struct firn_run_file *file, bool *out_are_sound,
+check_attachments(struct mending *mending, const struct fi_run_file *file, bool *out_are_sound,
                   firn_error *err)
 {
     *out_are_sound = true;
     for (size_t i = 0; i < file->info.attachment_count; i++) {
-        struct firn_run_file_handle *pin = NULL;
+        struct fi_run_file_handle *pin = NULL;
         firn_error found;
-        int rc = firn_run_file_pin(file->attachments[i], &pin, &found);
+        int rc = fi_run_file_pin(file->attachments[i], &pin, &found);
         if (rc == FIRN_OK) {
             rc = pin->run->kind->check(pin->run, mending->on_damage, mending->ctx, NULL, &found);
-            firn_run_file_unpin(pin);
+            fi_run_file_unpin(pin);
         }
-        if (rc != FIRN_OK && !firn_mend_is_of_file(rc)) {
-            firn_error_copy(err, &found);
+        if (rc != FIRN_OK && !fi_mend_is_of_file(rc)) {
+            fi_error_copy(err, &found);
             return rc;
         }
         if (rc != FIRN_OK) {
@@ -197,19 +197,19 @@ check_attachments(struct mending *mending, const struct firn_run_file *file, boo
 }
 
 static int
-note_number(struct firn_buf *numbers, uint64_t number, firn_error *err)
+note_number(struct fi_buf *numbers, uint64_t number, firn_error *err)
 {
-    return firn_buf_append(numbers, &number, sizeof number) == FIRN_OK
+    return fi_buf_append(numbers, &number, sizeof number) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a list of damaged runs");
+               : fi_error_no_memory(err, "a list of damaged runs");
 }
 
 static int
-check_level(struct mending *mending, const struct firn_version_level *level, struct lost *lost,
+check_level(struct mending *mending, const struct fi_version_level *level, struct lost *lost,
             firn_error *err)
 {
     for (size_t i = 0; i < level->count; i++) {
-        struct firn_run_file *file = firn_version_file(level, i);
+        struct fi_run_file *file = fi_version_file(level, i);
         bool is_lost;
         bool has_all = true;
         int rc = check_run(mending, file, lost, &is_lost, err);
@@ -230,23 +230,23 @@ static int
 check_tree(void *ctx, uint32_t id, firn_error *err)
 {
     struct mending *mending = ctx;
-    struct firn_lsm_tree *tree = firn_lsm_tree_find(mending->lsm, id);
+    struct fi_lsm_tree *tree = fi_lsm_tree_find(mending->lsm, id);
     if (tree == NULL) {
         return FIRN_OK;
     }
     struct lost lost = {
-        .id = id, .kind = (uint8_t)tree->kind->file_kind, .flushed = firn_lsm_tree_flushed(tree)};
-    struct firn_lsm_state *state = firn_lsm_state_of(tree);
+        .id = id, .kind = (uint8_t)tree->kind->file_kind, .flushed = fi_lsm_tree_flushed(tree)};
+    struct fi_lsm_state *state = fi_lsm_state_of(tree);
     int rc = FIRN_OK;
-    for (unsigned number = 0; rc == FIRN_OK && number < FIRN_VERSION_LEVELS_ALL; number++) {
+    for (unsigned number = 0; rc == FIRN_OK && number < FI_VERSION_LEVELS_ALL; number++) {
         rc = check_level(mending, &state->version->levels[number], &lost, err);
     }
-    firn_lsm_state_unref(state);
+    fi_lsm_state_unref(state);
     bool is_changed = lost.numbers.size + lost.stripped.size + lost.mended.size > 0;
     if (rc == FIRN_OK && is_changed) {
-        rc = firn_buf_append(&mending->trees, &lost, sizeof lost) == FIRN_OK
+        rc = fi_buf_append(&mending->trees, &lost, sizeof lost) == FIRN_OK
                  ? FIRN_OK
-                 : firn_error_no_memory(err, "a list of damaged runs");
+                 : fi_error_no_memory(err, "a list of damaged runs");
     }
     if (rc != FIRN_OK || !is_changed) {
         lost_deinit(&lost);
@@ -268,7 +268,7 @@ tree_at(const struct mending *mending, size_t i)
 }
 
 static bool
-has_number(const struct firn_buf *numbers, uint64_t number)
+has_number(const struct fi_buf *numbers, uint64_t number)
 {
     DCHECK(numbers->size % sizeof number == 0);
     for (size_t at = 0; at < numbers->size; at += sizeof number) {
@@ -279,8 +279,8 @@ has_number(const struct firn_buf *numbers, uint64_t number)
     return false;
 }
 
-static const struct firn_manifest_state_tree *
-find_tree(const struct firn_manifest_state *state, uint32_t id)
+static const struct fi_manifest_state_tree *
+find_tree(const struct fi_manifest_state *state, uint32_t id)
 {
     for (size_t i = 0; i < state->tree_count; i++) {
         if (state->trees[i].id == id) {
@@ -292,7 +292,7 @@ find_tree(const struct firn_manifest_state *state, uint32_t id)
 
 /* Updates the entry in MANIFEST of a run that was rewritten. */
 static void
-take_summary(struct firn_manifest_run *info, const struct firn_run_summary *summary)
+take_summary(struct fi_manifest_run *info, const struct fi_run_summary *summary)
 {
     uint64_t count = summary->entry_count;
     info->file_bytes = summary->file_bytes;
@@ -306,28 +306,28 @@ take_summary(struct firn_manifest_run *info, const struct firn_run_summary *summ
     info->sequence_max = summary->sequence_max;
     info->attachments = NULL;
     info->attachment_count = 0;
-    info->lower = firn_buf_slice(&summary->lower);
-    info->upper = firn_buf_slice(&summary->upper);
+    info->lower = fi_buf_slice(&summary->lower);
+    info->upper = fi_buf_slice(&summary->upper);
 }
 
 /* Makes the edit name runs again: those that lose their attachments without these and, if a run is
  * lost, the tree's history runs without what their groups say about newer versions. */
 static int
-rename_runs(const struct firn_manifest_state *state, struct firn_arena *arena, struct lost *lost,
-            struct firn_manifest_tree *out, firn_error *err)
+rename_runs(const struct fi_manifest_state *state, struct fi_arena *arena, struct lost *lost,
+            struct fi_manifest_tree *out, firn_error *err)
 {
-    const struct firn_manifest_state_tree *tree = find_tree(state, lost->id);
+    const struct fi_manifest_state_tree *tree = find_tree(state, lost->id);
     size_t count = tree == NULL ? 0 : tree->run_count;
-    struct firn_manifest_run *runs = firn_arena_alloc(arena, count * sizeof *runs);
-    struct firn_manifest_group *groups = firn_arena_alloc(arena, count * sizeof *groups);
+    struct fi_manifest_run *runs = fi_arena_alloc(arena, count * sizeof *runs);
+    struct fi_manifest_group *groups = fi_arena_alloc(arena, count * sizeof *groups);
     bool has_lost = lost->numbers.size + lost->mended.size > 0;
     size_t added = 0;
     int rc = runs == NULL || groups == NULL ? FIRN_NO_MEMORY : FIRN_OK;
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        const struct firn_manifest_run *run = tree->runs[i];
+        const struct fi_manifest_run *run = tree->runs[i];
         bool is_stripped = has_number(&lost->stripped, run->number);
         const struct mended *mended = find_mended(lost, run->number);
-        bool is_spread = run->level == FIRN_VERSION_HISTORY && has_lost;
+        bool is_spread = run->level == FI_VERSION_HISTORY && has_lost;
         if (has_number(&lost->numbers, run->number) ||
             (!is_stripped && !is_spread && mended == NULL)) {
             continue;
@@ -341,8 +341,8 @@ rename_runs(const struct firn_manifest_state *state, struct firn_arena *arena, s
             runs[added].attachment_count = 0;
         }
         if (is_spread) {
-            groups[added] = (struct firn_manifest_group){.first = runs[added].sequence_min,
-                                                         .last = runs[added].sequence_max};
+            groups[added] = (struct fi_manifest_group){.first = runs[added].sequence_min,
+                                                       .last = runs[added].sequence_max};
             runs[added].views = 0;
             runs[added].groups = &groups[added];
             runs[added].group_count = 1;
@@ -350,10 +350,10 @@ rename_runs(const struct firn_manifest_state *state, struct firn_arena *arena, s
         added++;
     }
     for (size_t i = 0; i < added && rc == FIRN_OK; i++) {
-        rc = firn_buf_append(&lost->numbers, &runs[i].number, sizeof runs[i].number);
+        rc = fi_buf_append(&lost->numbers, &runs[i].number, sizeof runs[i].number);
     }
     if (rc != FIRN_OK) {
-        return firn_error_no_memory(err, "an edit of MANIFEST");
+        return fi_error_no_memory(err, "an edit of MANIFEST");
     }
     out->added = runs;
     out->added_count = added;
@@ -362,71 +362,71 @@ rename_runs(const struct firn_manifest_state *state, struct firn_arena *arena, s
 
 /* Requires: the lsm is closed. */
 static int
-append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_manifest_edit *edit,
+append_edit(const struct mending *mending, struct fi_os_dir *dir, struct fi_manifest_edit *edit,
             firn_error *err)
 {
-    struct firn_manifest_state state = {0};
-    struct firn_manifest *manifest = NULL;
-    struct firn_arena arena = {0};
+    struct fi_manifest_state state = {0};
+    struct fi_manifest *manifest = NULL;
+    struct fi_arena arena = {0};
     size_t count = tree_count(mending);
-    struct firn_manifest_tree *trees = firn_alloc_array(count, sizeof *trees);
+    struct fi_manifest_tree *trees = fi_alloc_array(count, sizeof *trees);
     int rc;
     if (trees == NULL) {
-        return firn_error_no_memory(err, "an edit of MANIFEST");
+        return fi_error_no_memory(err, "an edit of MANIFEST");
     }
-    FIRN_TRY(firn_manifest_open(dir, NULL, &state, &manifest, err));
+    FI_TRY(fi_manifest_open(dir, NULL, &state, &manifest, err));
     for (size_t i = 0; i < count; i++) {
         struct lost *lost = tree_at(mending, i);
-        trees[i] = (struct firn_manifest_tree){
-            .id = lost->id, .kind = lost->kind, .flushed = lost->flushed};
-        FIRN_TRY(rename_runs(&state, &arena, lost, &trees[i], err));
+        trees[i] =
+            (struct fi_manifest_tree){.id = lost->id, .kind = lost->kind, .flushed = lost->flushed};
+        FI_TRY(rename_runs(&state, &arena, lost, &trees[i], err));
         size_t removed = lost->numbers.size / sizeof(uint64_t);
         /* Runs that are named again are removed too. */
         DCHECK(removed > 0 && removed >= trees[i].added_count);
-        firn_sort_u64((void *)lost->numbers.data, removed);
+        fi_sort_u64((void *)lost->numbers.data, removed);
         trees[i].removed = (void *)lost->numbers.data;
         trees[i].removed_count = removed;
     }
     edit->trees = trees;
     edit->tree_count = count;
-    FIRN_TRY(firn_manifest_append(manifest, edit, err));
-    rc = firn_manifest_close(manifest, err);
+    FI_TRY(fi_manifest_append(manifest, edit, err));
+    rc = fi_manifest_close(manifest, err);
     manifest = NULL;
 out:
-    firn_manifest_abandon(manifest);
-    firn_manifest_state_deinit(&state);
-    firn_arena_deinit(&arena);
-    firn_free(trees);
+    fi_manifest_abandon(manifest);
+    fi_manifest_state_deinit(&state);
+    fi_arena_deinit(&arena);
+    fi_free(trees);
     return rc;
 }
 
 int
-firn_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
-          void (*on_damage)(void *ctx, const char *text), void *ctx, struct firn_mend_result *out,
-          firn_error *err)
+fi_mend(struct fi_os_dir *dir, const struct fi_lsm_options *options,
+        void (*on_damage)(void *ctx, const char *text), void *ctx, struct fi_mend_result *out,
+        firn_error *err)
 {
     struct mending mending = {.on_damage = on_damage, .ctx = ctx, .result = out};
-    struct firn_manifest_edit edit = {0};
-    *out = (struct firn_mend_result){0};
-    struct firn_lsm_options reading = *options;
+    struct fi_manifest_edit edit = {0};
+    *out = (struct fi_mend_result){0};
+    struct fi_lsm_options reading = *options;
     reading.may_miss = true;
     DCHECK(reading.is_read_only && on_damage != NULL);
     int rc;
-    FIRN_TRY(firn_lsm_open(dir, &reading, false, &mending.lsm, err));
-    rc = firn_lsm_tree_list(mending.lsm, check_tree, &mending, err);
-    edit.version = firn_lsm_version(mending.lsm) + 1;
-    edit.sequence = firn_lsm_sequence(mending.lsm);
+    FI_TRY(fi_lsm_open(dir, &reading, false, &mending.lsm, err));
+    rc = fi_lsm_tree_list(mending.lsm, check_tree, &mending, err);
+    edit.version = fi_lsm_version(mending.lsm) + 1;
+    edit.sequence = fi_lsm_sequence(mending.lsm);
     edit.next_number = mending.lsm->next_number == 0 ? 1 : mending.lsm->next_number;
-    firn_lsm_abandon(mending.lsm);
+    fi_lsm_abandon(mending.lsm);
     /* The log that belongs to it begins again. */
-    edit.log_end = (struct firn_log_position){1, FIRN_LOG_FORMAT_SEGMENT_SIZE};
+    edit.log_end = (struct fi_log_position){1, FI_LOG_FORMAT_SEGMENT_SIZE};
     if (rc == FIRN_OK) {
         rc = append_edit(&mending, dir, &edit, err);
     }
     for (size_t i = 0; i < tree_count(&mending); i++) {
         lost_deinit(tree_at(&mending, i));
     }
-    firn_buf_deinit(&mending.trees);
+    fi_buf_deinit(&mending.trees);
 out:
     return rc;
 }
@@ -434,13 +434,13 @@ out:
 /* ---- files that no record names, and the other way round ---- */
 
 struct unnamed {
-    const struct firn_manifest_state *state;
-    struct firn_buf numbers; /* of files that are there */
+    const struct fi_manifest_state *state;
+    struct fi_buf numbers; /* of files that are there */
     uint64_t count;
 };
 
 static bool
-names(const struct firn_manifest_run *run, uint64_t number)
+names(const struct fi_manifest_run *run, uint64_t number)
 {
     for (size_t i = 0; i < run->reference_count; i++) {
         if (run->references[i].number == number) {
@@ -456,19 +456,19 @@ names(const struct firn_manifest_run *run, uint64_t number)
 }
 
 static int
-count_unnamed(void *ctx, const struct firn_os_dirent *entry)
+count_unnamed(void *ctx, const struct fi_os_dirent *entry)
 {
     struct unnamed *unnamed = ctx;
-    uint64_t number = firn_lsm_number_in_name(entry->name);
+    uint64_t number = fi_lsm_number_in_name(entry->name);
     if (number == 0 ||
         (entry->name_size > 4 && strcmp(entry->name + entry->name_size - 4, ".tmp") == 0)) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < unnamed->state->tree_count; i++) {
-        const struct firn_manifest_state_tree *tree = &unnamed->state->trees[i];
+        const struct fi_manifest_state_tree *tree = &unnamed->state->trees[i];
         for (size_t j = 0; j < tree->run_count; j++) {
             if (names(tree->runs[j], number)) {
-                return firn_buf_append(&unnamed->numbers, &number, sizeof number);
+                return fi_buf_append(&unnamed->numbers, &number, sizeof number);
             }
         }
     }
@@ -492,7 +492,7 @@ count_missing(const struct unnamed *unnamed)
 {
     uint64_t count = 0;
     for (size_t i = 0; i < unnamed->state->tree_count; i++) {
-        const struct firn_manifest_state_tree *tree = &unnamed->state->trees[i];
+        const struct fi_manifest_state_tree *tree = &unnamed->state->trees[i];
         for (size_t j = 0; j < tree->run_count; j++) {
             count += !is_there(unnamed, tree->runs[j]->number);
             for (size_t k = 0; k < tree->runs[j]->reference_count; k++) {
@@ -507,24 +507,24 @@ count_missing(const struct unnamed *unnamed)
 }
 
 int
-firn_mend_look(struct firn_os_dir *dir, struct firn_mend_found *out, firn_error *err)
+fi_mend_look(struct fi_os_dir *dir, struct fi_mend_found *out, firn_error *err)
 {
-    struct firn_manifest_state state = {0};
+    struct fi_manifest_state state = {0};
     struct unnamed unnamed = {.state = &state};
-    struct firn_os_dir *runs = NULL;
-    int rc = firn_manifest_read(dir, &state, err);
+    struct fi_os_dir *runs = NULL;
+    int rc = fi_manifest_read(dir, &state, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_dir_open(dir, FIRN_LSM_RUNS, &runs, err);
-        rc = rc == FIRN_OK          ? firn_os_dir_list(runs, count_unnamed, &unnamed, err)
+        rc = fi_os_dir_open(dir, FI_LSM_RUNS, &runs, err);
+        rc = rc == FIRN_OK          ? fi_os_dir_list(runs, count_unnamed, &unnamed, err)
              : rc == FIRN_NOT_FOUND ? FIRN_OK
                                     : rc;
     }
-    *out = (struct firn_mend_found){.version = state.version,
-                                    .log_end = state.log_end,
-                                    .unnamed = unnamed.count,
-                                    .missing = count_missing(&unnamed)};
-    firn_os_dir_close(runs);
-    firn_buf_deinit(&unnamed.numbers);
-    firn_manifest_state_deinit(&state);
+    *out = (struct fi_mend_found){.version = state.version,
+                                  .log_end = state.log_end,
+                                  .unnamed = unnamed.count,
+                                  .missing = count_missing(&unnamed)};
+    fi_os_dir_close(runs);
+    fi_buf_deinit(&unnamed.numbers);
+    fi_manifest_state_deinit(&state);
     return rc;
 }

@@ -17,51 +17,51 @@
 
 /* ---- runs and trees by their numbers ---- */
 
-struct firn_mend_gather_run *
-firn_mend_find(const struct firn_mend_gather *gather, uint64_t number)
+struct fi_mend_gather_run *
+fi_mend_find(const struct fi_mend_gather *gather, uint64_t number)
 {
-    return firn_hash_map_find(&gather->runs, number, &number);
+    return fi_hash_map_find(&gather->runs, number, &number);
 }
 
-struct firn_mend_gather_tree *
-firn_mend_find_tree(const struct firn_mend_gather *gather, uint32_t id)
+struct fi_mend_gather_tree *
+fi_mend_find_tree(const struct fi_mend_gather *gather, uint32_t id)
 {
     uint64_t key = id;
-    return firn_hash_map_find(&gather->trees, key, &key);
+    return fi_hash_map_find(&gather->trees, key, &key);
 }
 
 /* NULL: memory is out. */
-static struct firn_mend_gather_run *
-note_run(struct firn_mend_gather *gather, uint64_t number)
+static struct fi_mend_gather_run *
+note_run(struct fi_mend_gather *gather, uint64_t number)
 {
-    const struct firn_mend_gather_run added = {.number = number};
-    struct firn_mend_gather_run *run = firn_mend_find(gather, number);
-    return run != NULL ? run : firn_hash_map_insert(&gather->runs, number, &added);
+    const struct fi_mend_gather_run added = {.number = number};
+    struct fi_mend_gather_run *run = fi_mend_find(gather, number);
+    return run != NULL ? run : fi_hash_map_insert(&gather->runs, number, &added);
 }
 
-static struct firn_mend_gather_tree *
-note_tree(struct firn_mend_gather *gather, uint32_t id)
+static struct fi_mend_gather_tree *
+note_tree(struct fi_mend_gather *gather, uint32_t id)
 {
-    const struct firn_mend_gather_tree added = {.id = id};
-    struct firn_mend_gather_tree *tree = firn_mend_find_tree(gather, id);
-    return tree != NULL ? tree : firn_hash_map_insert(&gather->trees, id, &added);
+    const struct fi_mend_gather_tree added = {.id = id};
+    struct fi_mend_gather_tree *tree = fi_mend_find_tree(gather, id);
+    return tree != NULL ? tree : fi_hash_map_insert(&gather->trees, id, &added);
 }
 
 /* ---- MANIFEST ---- */
 
 /* A copy in the arena, with its references, groups and bounds. */
-static struct firn_manifest_run *
-copy_info(struct firn_arena *arena, const struct firn_manifest_run *run)
+static struct fi_manifest_run *
+copy_info(struct fi_arena *arena, const struct fi_manifest_run *run)
 {
-    struct firn_manifest_run *copy = firn_arena_alloc(arena, sizeof *copy);
+    struct fi_manifest_run *copy = fi_arena_alloc(arena, sizeof *copy);
     size_t references_size = run->reference_count * sizeof *run->references;
     size_t groups_size = run->group_count * sizeof *run->groups;
     size_t attachments_size = run->attachment_count * sizeof *run->attachments;
-    void *references = firn_arena_alloc(arena, references_size);
-    void *attachments = firn_arena_alloc(arena, attachments_size);
-    void *groups = firn_arena_alloc(arena, groups_size);
-    uint8_t *lower = firn_arena_copy(arena, run->lower.data, run->lower.size);
-    uint8_t *upper = firn_arena_copy(arena, run->upper.data, run->upper.size);
+    void *references = fi_arena_alloc(arena, references_size);
+    void *attachments = fi_arena_alloc(arena, attachments_size);
+    void *groups = fi_arena_alloc(arena, groups_size);
+    uint8_t *lower = fi_arena_copy(arena, run->lower.data, run->lower.size);
+    uint8_t *upper = fi_arena_copy(arena, run->upper.data, run->upper.size);
     if (copy == NULL || references == NULL || attachments == NULL || groups == NULL ||
         lower == NULL || upper == NULL) {
         return NULL;
@@ -85,9 +85,9 @@ copy_info(struct firn_arena *arena, const struct firn_manifest_run *run)
 }
 
 static int
-take_tree(struct firn_mend_gather *gather, const struct firn_manifest_tree *change)
+take_tree(struct fi_mend_gather *gather, const struct fi_manifest_tree *change)
 {
-    struct firn_mend_gather_tree *tree = note_tree(gather, change->id);
+    struct fi_mend_gather_tree *tree = note_tree(gather, change->id);
     if (tree == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -95,7 +95,7 @@ take_tree(struct firn_mend_gather *gather, const struct firn_manifest_tree *chan
     tree->kind = change->is_dropped ? tree->kind : change->kind;
     tree->flushed = change->flushed > tree->flushed ? change->flushed : tree->flushed;
     for (size_t i = 0; i < change->removed_count; i++) {
-        struct firn_mend_gather_run *run = note_run(gather, change->removed[i]);
+        struct fi_mend_gather_run *run = note_run(gather, change->removed[i]);
         if (run == NULL) {
             return FIRN_NO_MEMORY;
         }
@@ -105,8 +105,8 @@ take_tree(struct firn_mend_gather *gather, const struct firn_manifest_tree *chan
     }
     /* After the removed ones: a run that moves to another level is in both lists. */
     for (size_t i = 0; i < change->added_count; i++) {
-        struct firn_mend_gather_run *run = note_run(gather, change->added[i].number);
-        struct firn_manifest_run *info = copy_info(&gather->arena, &change->added[i]);
+        struct fi_mend_gather_run *run = note_run(gather, change->added[i].number);
+        struct fi_manifest_run *info = copy_info(&gather->arena, &change->added[i]);
         if (run == NULL || info == NULL) {
             return FIRN_NO_MEMORY;
         }
@@ -121,10 +121,10 @@ take_tree(struct firn_mend_gather *gather, const struct firn_manifest_tree *chan
 
 /* Runs that a snapshot no longer names, or of a dropped tree. */
 static void
-remove_named(struct firn_mend_gather *gather, const uint32_t *tree)
+remove_named(struct fi_mend_gather *gather, const uint32_t *tree)
 {
     for (size_t i = 0; i < gather->runs.count; i++) {
-        struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+        struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
         if (run->is_named && (tree == NULL || run->tree == *tree)) {
             run->is_named = false;
             run->is_gone = true;
@@ -133,7 +133,7 @@ remove_named(struct firn_mend_gather *gather, const uint32_t *tree)
 }
 
 static int
-take_edit(struct firn_mend_gather *gather, const struct firn_manifest_edit *edit)
+take_edit(struct fi_mend_gather *gather, const struct fi_manifest_edit *edit)
 {
     if (edit->version < gather->version ||
         (!edit->is_snapshot && edit->version == gather->version)) {
@@ -150,16 +150,16 @@ take_edit(struct firn_mend_gather *gather, const struct firn_manifest_edit *edit
         edit->next_number > gather->next_number ? edit->next_number : gather->next_number;
     gather->sequence = edit->sequence > gather->sequence ? edit->sequence : gather->sequence;
     if (edit->is_snapshot) {
-        firn_buf_clear(&gather->history);
+        fi_buf_clear(&gather->history);
     }
     if (edit->history.size > 0) {
-        FIRN_TRY_RETURN(firn_buf_assign(&gather->history, edit->history));
+        FI_TRY_RETURN(fi_buf_assign(&gather->history, edit->history));
     }
     for (size_t i = 0; i < edit->tree_count; i++) {
         if (edit->trees[i].is_dropped) {
             remove_named(gather, &edit->trees[i].id);
         }
-        FIRN_TRY_RETURN(take_tree(gather, &edit->trees[i]));
+        FI_TRY_RETURN(take_tree(gather, &edit->trees[i]));
     }
     return FIRN_OK;
 }
@@ -167,17 +167,17 @@ take_edit(struct firn_mend_gather *gather, const struct firn_manifest_edit *edit
 static int
 visit_record(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 {
-    struct firn_mend_gather *gather = ctx;
-    struct firn_arena arena = {0};
-    struct firn_manifest_edit edit;
-    if (type == FIRN_MANIFEST_LOG_END) {
+    struct fi_mend_gather *gather = ctx;
+    struct fi_arena arena = {0};
+    struct fi_manifest_edit edit;
+    if (type == FI_MANIFEST_LOG_END) {
         return FIRN_OK;
     }
-    int rc = firn_manifest_edit_decode(type, record, &arena, &edit, err);
+    int rc = fi_manifest_edit_decode(type, record, &arena, &edit, err);
     if (rc == FIRN_OK && take_edit(gather, &edit) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "what MANIFEST says");
+        rc = fi_error_no_memory(err, "what MANIFEST says");
     }
-    firn_arena_deinit(&arena);
+    fi_arena_deinit(&arena);
     if (rc == FIRN_CORRUPT) {
         gather->has_gap = true;
         return FIRN_OK;
@@ -189,24 +189,24 @@ visit_record(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 
 /* No new file may get a number that an origin mentions: it would be taken for that file. */
 static void
-pass_number(struct firn_mend_gather *gather, uint64_t number)
+pass_number(struct fi_mend_gather *gather, uint64_t number)
 {
     gather->next_number = number >= gather->next_number ? number + 1 : gather->next_number;
 }
 
 static int
-visit_file(void *ctx, const struct firn_os_dirent *entry)
+visit_file(void *ctx, const struct fi_os_dirent *entry)
 {
-    struct firn_mend_gather *gather = ctx;
-    uint64_t number = firn_lsm_number_in_name(entry->name);
-    char name[FIRN_RUN_FILE_NAME_SIZE];
+    struct fi_mend_gather *gather = ctx;
+    uint64_t number = fi_lsm_number_in_name(entry->name);
+    char name[FI_RUN_FILE_NAME_SIZE];
     if (number == 0) {
         return FIRN_OK;
     }
     pass_number(gather, number);
-    const struct firn_run_kind *const *kind = gather->options->lsm.kinds;
+    const struct fi_run_kind *const *kind = gather->options->lsm.kinds;
     for (; *kind != NULL; kind++) {
-        firn_run_file_name(number, *kind, name);
+        fi_run_file_name(number, *kind, name);
         if (strcmp(entry->name, name) == 0) {
             break;
         }
@@ -214,7 +214,7 @@ visit_file(void *ctx, const struct firn_os_dirent *entry)
     if (*kind == NULL) {
         return FIRN_OK;
     }
-    struct firn_mend_gather_run *run = note_run(gather, number);
+    struct fi_mend_gather_run *run = note_run(gather, number);
     if (run == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -225,13 +225,13 @@ visit_file(void *ctx, const struct firn_os_dirent *entry)
 
 /* Keeps the origin that was read, with its lists in the arena. */
 static int
-keep_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run,
-            const struct firn_run_origin *origin, firn_error *err)
+keep_origin(struct fi_mend_gather *gather, struct fi_mend_gather_run *run,
+            const struct fi_run_origin *origin, firn_error *err)
 {
     size_t size = gather->numbers.size;
-    uint64_t *numbers = firn_arena_alloc(&gather->arena, size);
+    uint64_t *numbers = fi_arena_alloc(&gather->arena, size);
     if (numbers == NULL) {
-        return firn_error_no_memory(err, "the origins of runs");
+        return fi_error_no_memory(err, "the origins of runs");
     }
     if (size > 0) {
         memcpy(numbers, gather->numbers.data, size);
@@ -245,15 +245,15 @@ keep_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run,
 }
 
 static int
-read_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run, firn_error *err)
+read_origin(struct fi_mend_gather *gather, struct fi_mend_gather_run *run, firn_error *err)
 {
-    const struct firn_run_kind *kind = run->kind;
+    const struct fi_run_kind *kind = run->kind;
     DCHECK(run->is_present && kind != NULL);
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    struct firn_run_origin origin;
-    struct firn_run *open = NULL;
+    char name[FI_RUN_FILE_NAME_SIZE];
+    struct fi_run_origin origin;
+    struct fi_run *open = NULL;
     firn_error found;
-    firn_run_file_name(run->number, kind, name);
+    fi_run_file_name(run->number, kind, name);
     int rc = kind->open(&gather->env, name, &open, &found);
     if (rc == FIRN_OK) {
         rc = kind->origin == NULL ? FIRN_NOT_FOUND
@@ -266,21 +266,21 @@ read_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run, f
     if (rc == FIRN_OK) {
         return keep_origin(gather, run, &origin, err);
     }
-    if (firn_mend_is_of_file(rc)) {
+    if (fi_mend_is_of_file(rc)) {
         run->is_damaged = true;
         return FIRN_OK;
     }
-    firn_error_copy(err, &found);
+    fi_error_copy(err, &found);
     return rc;
 }
 
 /* Notes what an origin says about other runs. */
 static int
-spread_origin(struct firn_mend_gather *gather, const struct firn_run_origin *origin)
+spread_origin(struct fi_mend_gather *gather, const struct fi_run_origin *origin)
 {
     pass_number(gather, origin->work);
     for (size_t i = 0; i < origin->input_count; i++) {
-        struct firn_mend_gather_run *run = note_run(gather, origin->inputs[i]);
+        struct fi_mend_gather_run *run = note_run(gather, origin->inputs[i]);
         pass_number(gather, origin->inputs[i]);
         if (run == NULL) {
             return FIRN_NO_MEMORY;
@@ -288,44 +288,43 @@ spread_origin(struct firn_mend_gather *gather, const struct firn_run_origin *ori
         run->was_named = true;
     }
     for (size_t i = 0; i < origin->gone_count; i++) {
-        struct firn_mend_gather_run *run = note_run(gather, origin->gone[i]);
+        struct fi_mend_gather_run *run = note_run(gather, origin->gone[i]);
         pass_number(gather, origin->gone[i]);
         if (run == NULL) {
             return FIRN_NO_MEMORY;
         }
         run->is_gone = true;
     }
-    return origin->kind == FIRN_RUN_ORIGIN_SCRATCH || note_tree(gather, origin->tree) != NULL
+    return origin->kind == FI_RUN_ORIGIN_SCRATCH || note_tree(gather, origin->tree) != NULL
                ? FIRN_OK
                : FIRN_NO_MEMORY;
 }
 
 static int
-read_runs(struct firn_mend_gather *gather, firn_error *err)
+read_runs(struct fi_mend_gather *gather, firn_error *err)
 {
-    int rc = firn_os_dir_list(gather->runs_dir, visit_file, gather, err);
+    int rc = fi_os_dir_list(gather->runs_dir, visit_file, gather, err);
     if (rc == FIRN_NO_MEMORY) {
-        return firn_error_no_memory(err, "the names of runs");
+        return fi_error_no_memory(err, "the names of runs");
     }
     size_t count = gather->runs.count;
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+        struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
         rc = run->is_present ? read_origin(gather, run, err) : FIRN_OK;
     }
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
-        const struct firn_run_origin origin = run->origin; /* the records may move */
+        const struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
+        const struct fi_run_origin origin = run->origin; /* the records may move */
         if (run->has_origin && spread_origin(gather, &origin) != FIRN_OK) {
-            rc = firn_error_no_memory(err, "the origins of runs");
+            rc = fi_error_no_memory(err, "the origins of runs");
         }
     }
     return rc;
 }
 
 int
-firn_mend_find_all(struct firn_mend_gather *gather, struct firn_os_dir *manifest_dir,
-                   firn_error *err)
+fi_mend_find_all(struct fi_mend_gather *gather, struct fi_os_dir *manifest_dir, firn_error *err)
 {
-    int rc = firn_log_recover_salvage(manifest_dir, FIRN_MANIFEST_NAME, visit_record, gather, err);
+    int rc = fi_log_recover_salvage(manifest_dir, FI_MANIFEST_NAME, visit_record, gather, err);
     return rc == FIRN_OK ? read_runs(gather, err) : rc;
 }

@@ -57,16 +57,16 @@
  */
 
 struct description {
-    struct firn_mend_gather *gather;
-    struct firn_manifest_run info;
-    struct firn_buf last_key;
-    struct firn_hash_map references; /* of struct firn_manifest_reference */
+    struct fi_mend_gather *gather;
+    struct fi_manifest_run info;
+    struct fi_buf last_key;
+    struct fi_hash_map references; /* of struct fi_manifest_reference */
 };
 
 static uint64_t
 hash_of(const void *record)
 {
-    return ((const struct firn_manifest_reference *)record)->number;
+    return ((const struct fi_manifest_reference *)record)->number;
 }
 
 static bool
@@ -78,46 +78,45 @@ is_equal(const void *record, const void *key)
 /* ---- entries ---- */
 
 static int
-note_reference(void *ctx, const struct firn_value_file_reference *found, firn_error *err)
+note_reference(void *ctx, const struct fi_value_file_reference *found, firn_error *err)
 {
     struct description *description = ctx;
-    struct firn_manifest_reference *known =
-        firn_hash_map_find(&description->references, found->file, &found->file);
+    struct fi_manifest_reference *known =
+        fi_hash_map_find(&description->references, found->file, &found->file);
     if (known == NULL) {
-        const struct firn_manifest_reference added = {.number = found->file};
-        known = firn_hash_map_insert(&description->references, found->file, &added);
+        const struct fi_manifest_reference added = {.number = found->file};
+        known = fi_hash_map_insert(&description->references, found->file, &added);
     }
     if (known == NULL) {
-        return firn_error_no_memory(err, "the value files of a run");
+        return fi_error_no_memory(err, "the value files of a run");
     }
-    known->bytes += firn_value_file_span(found);
+    known->bytes += fi_value_file_span(found);
     return FIRN_OK;
 }
 
 static int
-note_entry(struct description *description, const struct firn_entry *entry, firn_error *err)
+note_entry(struct description *description, const struct fi_entry *entry, firn_error *err)
 {
-    struct firn_manifest_run *info = &description->info;
+    struct fi_manifest_run *info = &description->info;
     bool is_first = info->entry_count == 0;
     info->older_count +=
-        !is_first && firn_slice_equal(firn_buf_slice(&description->last_key), entry->key);
+        !is_first && fi_slice_equal(fi_buf_slice(&description->last_key), entry->key);
     info->entry_count++;
-    if (firn_buf_assign(&description->last_key, entry->key) != FIRN_OK) {
-        return firn_error_no_memory(err, "a key");
+    if (fi_buf_assign(&description->last_key, entry->key) != FIRN_OK) {
+        return fi_error_no_memory(err, "a key");
     }
-    if (entry->kind == FIRN_ENTRY_EXPIRING) {
-        firn_manifest_run_note_expiry(info, firn_entry_expires_ms(entry->value));
+    if (entry->kind == FI_ENTRY_EXPIRING) {
+        fi_manifest_run_note_expiry(info, fi_entry_expires_ms(entry->value));
     }
-    return entry->values != NULL ? firn_value_cell_each(entry, note_reference, description, err)
+    return entry->values != NULL ? fi_value_cell_each(entry, note_reference, description, err)
                                  : FIRN_OK;
 }
 
 static int
-read_entries(struct description *description, struct firn_run *run, firn_error *err)
+read_entries(struct description *description, struct fi_run *run, firn_error *err)
 {
-    const struct firn_run_cursor_options options = {.is_sequential = true,
-                                                    .keeps_references = true};
-    struct firn_run_cursor *cursor = NULL;
+    const struct fi_run_cursor_options options = {.is_sequential = true, .keeps_references = true};
+    struct fi_run_cursor *cursor = NULL;
     int rc = run->kind->cursor_create(run, &options, &cursor, err);
     rc = rc == FIRN_OK ? run->kind->cursor_first(cursor, err) : rc;
     while (rc == FIRN_OK && cursor->is_valid) {
@@ -134,16 +133,16 @@ read_entries(struct description *description, struct firn_run *run, firn_error *
 
 /* Notes what MANIFEST says about value files. All runs say the same about one value file. */
 static int
-learn_value_files(struct firn_mend_gather *gather, firn_error *err)
+learn_value_files(struct fi_mend_gather *gather, firn_error *err)
 {
     for (size_t i = 0; i < gather->runs.count; i++) {
-        const struct firn_manifest_run *info = firn_mend_gather_run_at(gather, i)->info;
+        const struct fi_manifest_run *info = fi_mend_gather_run_at(gather, i)->info;
         for (size_t j = 0; info != NULL && j < info->reference_count; j++) {
-            const struct firn_manifest_reference *reference = &info->references[j];
-            if (firn_hash_map_find(&gather->value_files, reference->number, &reference->number) ==
+            const struct fi_manifest_reference *reference = &info->references[j];
+            if (fi_hash_map_find(&gather->value_files, reference->number, &reference->number) ==
                     NULL &&
-                firn_hash_map_insert(&gather->value_files, reference->number, reference) == NULL) {
-                return firn_error_no_memory(err, "the value files of runs");
+                fi_hash_map_insert(&gather->value_files, reference->number, reference) == NULL) {
+                return fi_error_no_memory(err, "the value files of runs");
             }
         }
     }
@@ -151,22 +150,22 @@ learn_value_files(struct firn_mend_gather *gather, firn_error *err)
 }
 
 static int
-look_up(const struct firn_mend_gather *gather, struct firn_manifest_reference *reference,
+look_up(const struct fi_mend_gather *gather, struct fi_manifest_reference *reference,
         firn_error *err)
 {
-    const struct firn_manifest_reference *named =
-        firn_hash_map_find(&gather->value_files, reference->number, &reference->number);
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    struct firn_run *file;
-    firn_run_file_name(reference->number, &firn_value_file_kind, name);
-    FIRN_TRY_RETURN(firn_value_file_kind.open(&gather->env, name, &file, err));
-    const struct firn_run_summary *summary = firn_value_file_kind.summary(file);
+    const struct fi_manifest_reference *named =
+        fi_hash_map_find(&gather->value_files, reference->number, &reference->number);
+    char name[FI_RUN_FILE_NAME_SIZE];
+    struct fi_run *file;
+    fi_run_file_name(reference->number, &fi_value_file_kind, name);
+    FI_TRY_RETURN(fi_value_file_kind.open(&gather->env, name, &file, err));
+    const struct fi_run_summary *summary = fi_value_file_kind.summary(file);
     reference->identity = named != NULL ? named->identity : summary->identity;
     reference->total_bytes = named != NULL ? named->total_bytes : summary->content_bytes;
-    firn_value_file_kind.close(file);
+    fi_value_file_kind.close(file);
     return reference->bytes <= reference->total_bytes
                ? FIRN_OK
-               : firn_error_set(err, FIRN_CORRUPT, "'%s' is smaller than its contents", name);
+               : fi_error_set(err, FIRN_CORRUPT, "'%s' is smaller than its contents", name);
 }
 
 static int
@@ -181,19 +180,19 @@ static int
 list_references(struct description *description, firn_error *err)
 {
     size_t count = description->references.count;
-    struct firn_manifest_reference *list =
-        firn_arena_alloc(&description->gather->arena, count * sizeof *list);
+    struct fi_manifest_reference *list =
+        fi_arena_alloc(&description->gather->arena, count * sizeof *list);
     if (list == NULL) {
-        return firn_error_no_memory(err, "the value files of a run");
+        return fi_error_no_memory(err, "the value files of a run");
     }
     for (size_t i = 0; i < count; i++) {
-        list[i] = *(struct firn_manifest_reference *)firn_hash_map_at(&description->references, i);
+        list[i] = *(struct fi_manifest_reference *)fi_hash_map_at(&description->references, i);
         int rc = look_up(description->gather, &list[i], err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
-    firn_sort(list, count, sizeof *list, compare_references);
+    fi_sort(list, count, sizeof *list, compare_references);
     description->info.references = list;
     description->info.reference_count = count;
     return FIRN_OK;
@@ -202,27 +201,27 @@ list_references(struct description *description, firn_error *err)
 /* ---- the run ---- */
 
 static int
-take_summary(struct description *description, const struct firn_run *run, firn_error *err)
+take_summary(struct description *description, const struct fi_run *run, firn_error *err)
 {
     DCHECK(description->info.number > 0 && description->info.group_count == 0);
-    const struct firn_run_summary *summary = run->kind->summary(run);
-    struct firn_arena *arena = &description->gather->arena;
-    struct firn_manifest_run *info = &description->info;
-    struct firn_manifest_group *group = firn_arena_alloc(arena, sizeof *group);
-    uint8_t *lower = firn_arena_copy(arena, summary->lower.data, summary->lower.size);
-    uint8_t *upper = firn_arena_copy(arena, summary->upper.data, summary->upper.size);
+    const struct fi_run_summary *summary = run->kind->summary(run);
+    struct fi_arena *arena = &description->gather->arena;
+    struct fi_manifest_run *info = &description->info;
+    struct fi_manifest_group *group = fi_arena_alloc(arena, sizeof *group);
+    uint8_t *lower = fi_arena_copy(arena, summary->lower.data, summary->lower.size);
+    uint8_t *upper = fi_arena_copy(arena, summary->upper.data, summary->upper.size);
     if (group == NULL || lower == NULL || upper == NULL) {
-        return firn_error_no_memory(err, "a run");
+        return fi_error_no_memory(err, "a run");
     }
     if (info->entry_count != summary->entry_count) {
-        return firn_error_set(err, FIRN_CORRUPT, "the entries do not add up to the summary");
+        return fi_error_set(err, FIRN_CORRUPT, "the entries do not add up to the summary");
     }
     if (summary->sequence_min == 0) { /* a MANIFEST with such a run could not be read */
-        return firn_error_set(err, FIRN_CORRUPT, "it holds the sequence 0, which no commit has");
+        return fi_error_set(err, FIRN_CORRUPT, "it holds the sequence 0, which no commit has");
     }
     *group =
-        (struct firn_manifest_group){.first = summary->sequence_min, .last = summary->sequence_max};
-    info->level = FIRN_VERSION_HISTORY;
+        (struct fi_manifest_group){.first = summary->sequence_min, .last = summary->sequence_max};
+    info->level = FI_VERSION_HISTORY;
     info->kind = (uint8_t)run->kind->file_kind;
     info->file_bytes = summary->file_bytes;
     info->tombstone_count = summary->tombstone_count;
@@ -238,47 +237,47 @@ take_summary(struct description *description, const struct firn_run *run, firn_e
 }
 
 static int
-describe(struct description *description, const struct firn_mend_gather_run *found, firn_error *err)
+describe(struct description *description, const struct fi_mend_gather_run *found, firn_error *err)
 {
     DCHECK(description->info.number == 0 && description->references.count == 0);
-    struct firn_mend_gather *gather = description->gather;
-    const struct firn_run_kind *kind = found->kind;
+    struct fi_mend_gather *gather = description->gather;
+    const struct fi_run_kind *kind = found->kind;
     DCHECK(found->is_present && kind != NULL);
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    struct firn_run *run;
-    firn_run_file_name(found->number, kind, name);
+    char name[FI_RUN_FILE_NAME_SIZE];
+    struct fi_run *run;
+    fi_run_file_name(found->number, kind, name);
     int rc = kind->open(&gather->env, name, &run, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     description->info.number = found->number;
-    FIRN_TRY(read_entries(description, run, err));
-    FIRN_TRY(list_references(description, err));
-    FIRN_TRY(take_summary(description, run, err));
+    FI_TRY(read_entries(description, run, err));
+    FI_TRY(list_references(description, err));
+    FI_TRY(take_summary(description, run, err));
 out:
     kind->close(run);
     return rc;
 }
 
 static void
-begin(struct description *description, struct firn_mend_gather *gather)
+begin(struct description *description, struct fi_mend_gather *gather)
 {
     *description = (struct description){.gather = gather};
-    firn_hash_map_init(&description->references, sizeof(struct firn_manifest_reference), hash_of,
-                       is_equal);
+    fi_hash_map_init(&description->references, sizeof(struct fi_manifest_reference), hash_of,
+                     is_equal);
 }
 
 static void
 end(struct description *description)
 {
-    firn_buf_deinit(&description->last_key);
-    firn_hash_map_deinit(&description->references);
+    fi_buf_deinit(&description->last_key);
+    fi_hash_map_deinit(&description->references);
 }
 
 /* Whether all value files that the run refers to exist and can be opened. */
 static int
-describe_has_values(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run,
-                    bool *out, firn_error *err)
+describe_has_values(struct fi_mend_gather *gather, const struct fi_mend_gather_run *run, bool *out,
+                    firn_error *err)
 {
     struct description description;
     firn_error found;
@@ -286,8 +285,8 @@ describe_has_values(struct firn_mend_gather *gather, const struct firn_mend_gath
     int rc = describe(&description, run, &found);
     end(&description);
     *out = rc == FIRN_OK;
-    if (rc != FIRN_OK && !firn_mend_is_of_file(rc)) {
-        firn_error_copy(err, &found);
+    if (rc != FIRN_OK && !fi_mend_is_of_file(rc)) {
+        fi_error_copy(err, &found);
         return rc;
     }
     return FIRN_OK;
@@ -296,48 +295,48 @@ describe_has_values(struct firn_mend_gather *gather, const struct firn_mend_gath
 /* Makes the info of a run that MANIFEST does not name. An unreadable run is marked as damaged and
  * reported. */
 static int
-mend_describe(struct firn_mend_gather *gather, uint64_t number, firn_error *err)
+mend_describe(struct fi_mend_gather *gather, uint64_t number, firn_error *err)
 {
     struct description description;
     firn_error found;
-    struct firn_mend_gather_run *run = firn_mend_find(gather, number);
+    struct fi_mend_gather_run *run = fi_mend_find(gather, number);
     DCHECK(run != NULL && run->is_taken && !run->is_named);
     begin(&description, gather);
     int rc = describe(&description, run, &found);
     end(&description);
     if (rc == FIRN_OK) {
-        run->info = firn_arena_alloc(&gather->arena, sizeof *run->info);
+        run->info = fi_arena_alloc(&gather->arena, sizeof *run->info);
         if (run->info == NULL) {
-            return firn_error_no_memory(err, "a run");
+            return fi_error_no_memory(err, "a run");
         }
         *run->info = description.info;
         return FIRN_OK;
     }
-    if (firn_mend_is_of_file(rc)) {
+    if (fi_mend_is_of_file(rc)) {
         run->is_damaged = true;
         gather->result->runs_lost++;
         gather->options->on_damage(gather->options->ctx, found.text);
         return FIRN_OK;
     }
-    firn_error_copy(err, &found);
+    fi_error_copy(err, &found);
     return rc;
 }
 
 /* ==== which of the existing runs are current ==== */
 
 static void
-tell(const struct firn_mend_gather *gather, uint64_t number, const char *what)
+tell(const struct fi_mend_gather *gather, uint64_t number, const char *what)
 {
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    char text[2 * FIRN_RUN_FILE_NAME_SIZE + 200];
-    const struct firn_run_kind *const *kinds = gather->options->lsm.kinds;
-    const struct firn_mend_gather_run *run = firn_mend_find(gather, number);
-    const struct firn_run_kind *kind = run != NULL ? run->kind : NULL;
+    char name[FI_RUN_FILE_NAME_SIZE];
+    char text[2 * FI_RUN_FILE_NAME_SIZE + 200];
+    const struct fi_run_kind *const *kinds = gather->options->lsm.kinds;
+    const struct fi_mend_gather_run *run = fi_mend_find(gather, number);
+    const struct fi_run_kind *kind = run != NULL ? run->kind : NULL;
     if (kind == NULL && run != NULL && run->info != NULL) {
-        kind = firn_run_kind_find(kinds, run->info->kind);
+        kind = fi_run_kind_find(kinds, run->info->kind);
     }
-    firn_run_file_name(number, kind != NULL ? kind : kinds[0], name);
-    (void)snprintf(text, sizeof text, "%s/%s %s", FIRN_LSM_RUNS, name, what);
+    fi_run_file_name(number, kind != NULL ? kind : kinds[0], name);
+    (void)snprintf(text, sizeof text, "%s/%s %s", FI_LSM_RUNS, name, what);
     gather->options->on_damage(gather->options->ctx, text);
 }
 
@@ -345,12 +344,12 @@ tell(const struct firn_mend_gather *gather, uint64_t number, const char *what)
 
 /* The existing runs of one work, by number. */
 struct work {
-    struct firn_mend_gather_run **runs;
+    struct fi_mend_gather_run **runs;
     size_t count; /* from 1 on */
 };
 
 /* The origin of one of them; all have the same inputs. */
-static const struct firn_run_origin *
+static const struct fi_run_origin *
 origin_of(const struct work *work)
 {
     DCHECK(work->count > 0 && work->runs[0]->is_present && work->runs[0]->has_origin);
@@ -358,10 +357,10 @@ origin_of(const struct work *work)
 }
 
 static int
-compare_works(const struct firn_mend_gather_run *x, const struct firn_mend_gather_run *y)
+compare_works(const struct fi_mend_gather_run *x, const struct fi_mend_gather_run *y)
 {
-    const struct firn_run_origin *a = &x->origin;
-    const struct firn_run_origin *b = &y->origin;
+    const struct fi_run_origin *a = &x->origin;
+    const struct fi_run_origin *b = &y->origin;
     return a->kind != b->kind   ? (a->kind > b->kind) - (a->kind < b->kind)
            : a->tree != b->tree ? (a->tree > b->tree) - (a->tree < b->tree)
                                 : (a->work > b->work) - (a->work < b->work);
@@ -370,70 +369,69 @@ compare_works(const struct firn_mend_gather_run *x, const struct firn_mend_gathe
 static int
 compare_runs(const void *a, const void *b)
 {
-    const struct firn_mend_gather_run *x = *(struct firn_mend_gather_run *const *)a;
-    const struct firn_mend_gather_run *y = *(struct firn_mend_gather_run *const *)b;
+    const struct fi_mend_gather_run *x = *(struct fi_mend_gather_run *const *)a;
+    const struct fi_mend_gather_run *y = *(struct fi_mend_gather_run *const *)b;
     int order = compare_works(x, y);
     return order != 0 ? order : (x->number > y->number) - (x->number < y->number);
 }
 
 /* The runs with an origin, sorted by work. The caller frees out->runs. */
 static int
-sort_works(const struct firn_mend_gather *gather, struct work *out, firn_error *err)
+sort_works(const struct fi_mend_gather *gather, struct work *out, firn_error *err)
 {
     out->count = 0;
-    out->runs = firn_alloc_array(gather->runs.count, sizeof(struct firn_mend_gather_run *));
+    out->runs = fi_alloc_array(gather->runs.count, sizeof(struct fi_mend_gather_run *));
     if (out->runs == NULL) {
-        return firn_error_no_memory(err, "the origins of runs");
+        return fi_error_no_memory(err, "the origins of runs");
     }
     for (size_t i = 0; i < gather->runs.count; i++) {
-        struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+        struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
         if (run->is_present && run->has_origin) {
             out->runs[out->count++] = run;
         }
     }
-    firn_sort(out->runs, out->count, sizeof(struct firn_mend_gather_run *), compare_runs);
+    fi_sort(out->runs, out->count, sizeof(struct fi_mend_gather_run *), compare_runs);
     return FIRN_OK;
 }
 
 /* (C3) Notes what runs say about how far trees had been flushed when they were made. */
 static void
-learn_flushed(struct firn_mend_gather *gather)
+learn_flushed(struct fi_mend_gather *gather)
 {
     for (size_t i = 0; i < gather->runs.count; i++) {
-        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
-        const struct firn_run_origin *origin = &run->origin;
-        if (!run->has_origin || origin->kind == FIRN_RUN_ORIGIN_SCRATCH) {
+        const struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
+        const struct fi_run_origin *origin = &run->origin;
+        if (!run->has_origin || origin->kind == FI_RUN_ORIGIN_SCRATCH) {
             continue;
         }
-        struct firn_mend_gather_tree *tree = firn_mend_find_tree(gather, origin->tree);
+        struct fi_mend_gather_tree *tree = fi_mend_find_tree(gather, origin->tree);
         DCHECK(tree != NULL); /* mend_find.c noted it */
-        uint64_t *known =
-            origin->kind == FIRN_RUN_ORIGIN_FLUSH ? &tree->flushed_last : &tree->known;
+        uint64_t *known = origin->kind == FI_RUN_ORIGIN_FLUSH ? &tree->flushed_last : &tree->known;
         *known = origin->flushed > *known ? origin->flushed : *known;
     }
 }
 
 /* How far the tree was certainly flushed, by everything but this flush. */
 static uint64_t
-flushed_beside(const struct firn_mend_gather *gather, const struct firn_run_origin *origin)
+flushed_beside(const struct fi_mend_gather *gather, const struct fi_run_origin *origin)
 {
-    const struct firn_mend_gather_tree *tree = firn_mend_find_tree(gather, origin->tree);
+    const struct fi_mend_gather_tree *tree = fi_mend_find_tree(gather, origin->tree);
     DCHECK(tree != NULL);
     return tree->flushed > tree->known ? tree->flushed : tree->known;
 }
 
 /* Whether a later flush is there. */
 static bool
-was_flushed_again(const struct firn_mend_gather *gather, const struct firn_run_origin *origin)
+was_flushed_again(const struct fi_mend_gather *gather, const struct fi_run_origin *origin)
 {
-    return firn_mend_find_tree(gather, origin->tree)->flushed_last > origin->flushed;
+    return fi_mend_find_tree(gather, origin->tree)->flushed_last > origin->flushed;
 }
 
 static bool
-lacks_input(const struct firn_mend_gather *gather, const struct firn_run_origin *origin)
+lacks_input(const struct fi_mend_gather *gather, const struct fi_run_origin *origin)
 {
     for (size_t i = 0; i < origin->input_count; i++) {
-        const struct firn_mend_gather_run *input = firn_mend_find(gather, origin->inputs[i]);
+        const struct fi_mend_gather_run *input = fi_mend_find(gather, origin->inputs[i]);
         DCHECK(input != NULL); /* mend_find.c noted it */
         if (!input->is_present || input->is_gone) {
             return true;
@@ -443,30 +441,30 @@ lacks_input(const struct firn_mend_gather *gather, const struct firn_run_origin 
 }
 
 static bool
-is_certain(const struct firn_mend_gather *gather, const struct work *work)
+is_certain(const struct fi_mend_gather *gather, const struct work *work)
 {
-    const struct firn_run_origin *origin = origin_of(work);
+    const struct fi_run_origin *origin = origin_of(work);
     for (size_t i = 0; i < work->count; i++) {
         if (work->runs[i]->was_named) {
             return true;
         }
     }
-    if (origin->kind == FIRN_RUN_ORIGIN_COMPACTION) {
+    if (origin->kind == FI_RUN_ORIGIN_COMPACTION) {
         return lacks_input(gather, origin);
     }
-    return origin->kind == FIRN_RUN_ORIGIN_FLUSH &&
+    return origin->kind == FI_RUN_ORIGIN_FLUSH &&
            (origin->flushed <= flushed_beside(gather, origin) || was_flushed_again(gather, origin));
 }
 
 /* Whether all runs of a work are there, with their values. */
 static int
-is_complete(struct firn_mend_gather *gather, const struct work *work, bool *out, firn_error *err)
+is_complete(struct fi_mend_gather *gather, const struct work *work, bool *out, firn_error *err)
 {
     uint64_t present = 0;
     uint64_t last = UINT64_MAX;
     *out = false;
     for (size_t i = 0; i < work->count; i++) {
-        const struct firn_mend_gather_run *run = work->runs[i];
+        const struct fi_mend_gather_run *run = work->runs[i];
         bool has_values = true;
         int rc = describe_has_values(gather, run, &has_values, err);
         if (rc != FIRN_OK) {
@@ -481,13 +479,13 @@ is_complete(struct firn_mend_gather *gather, const struct work *work, bool *out,
 
 /* Whether the log has all commits after those that were certainly flushed. */
 static bool
-is_in_log(const struct firn_mend_gather *gather, const struct firn_run_origin *origin)
+is_in_log(const struct fi_mend_gather *gather, const struct fi_run_origin *origin)
 {
     return gather->options->log_sequence <= flushed_beside(gather, origin) + 1;
 }
 
 static int
-judge_flush(struct firn_mend_gather *gather, const struct work *work, bool *out, firn_error *err)
+judge_flush(struct fi_mend_gather *gather, const struct work *work, bool *out, firn_error *err)
 {
     int rc = is_complete(gather, work, out, err);
     if (rc == FIRN_OK && !*out && !is_in_log(gather, origin_of(work))) {
@@ -500,7 +498,7 @@ judge_flush(struct firn_mend_gather *gather, const struct work *work, bool *out,
 }
 
 static int
-judge_load(struct firn_mend_gather *gather, const struct work *work, bool *out, firn_error *err)
+judge_load(struct fi_mend_gather *gather, const struct work *work, bool *out, firn_error *err)
 {
     int rc = is_complete(gather, work, out, err);
     if (rc == FIRN_OK) {
@@ -514,17 +512,16 @@ judge_load(struct firn_mend_gather *gather, const struct work *work, bool *out, 
 
 /* Whether the runs of a work that is not certain are taken. */
 static int
-judge_uncertain(struct firn_mend_gather *gather, const struct work *work, bool *out,
-                firn_error *err)
+judge_uncertain(struct fi_mend_gather *gather, const struct work *work, bool *out, firn_error *err)
 {
     *out = false;
     switch (origin_of(work)->kind) {
-    case FIRN_RUN_ORIGIN_FLUSH:
+    case FI_RUN_ORIGIN_FLUSH:
         return judge_flush(gather, work, out, err);
-    case FIRN_RUN_ORIGIN_LOAD:
+    case FI_RUN_ORIGIN_LOAD:
         return judge_load(gather, work, out, err);
-    case FIRN_RUN_ORIGIN_COMPACTION:
-    case FIRN_RUN_ORIGIN_SCRATCH:
+    case FI_RUN_ORIGIN_COMPACTION:
+    case FI_RUN_ORIGIN_SCRATCH:
     default:
         return FIRN_OK;
     }
@@ -533,42 +530,42 @@ judge_uncertain(struct firn_mend_gather *gather, const struct work *work, bool *
 /* ---- runs ---- */
 
 static void
-mark_inputs(struct firn_mend_gather *gather, const struct work *work)
+mark_inputs(struct fi_mend_gather *gather, const struct work *work)
 {
-    DCHECK(origin_of(work)->kind == FIRN_RUN_ORIGIN_COMPACTION);
+    DCHECK(origin_of(work)->kind == FI_RUN_ORIGIN_COMPACTION);
     for (size_t i = 0; i < work->count; i++) {
-        const struct firn_run_origin *origin = &work->runs[i]->origin;
+        const struct fi_run_origin *origin = &work->runs[i]->origin;
         for (size_t j = 0; j < origin->input_count; j++) {
-            firn_mend_find(gather, origin->inputs[j])->is_replaced = true;
+            fi_mend_find(gather, origin->inputs[j])->is_replaced = true;
         }
     }
 }
 
 static bool
-is_open_question(const struct firn_mend_gather_run *run)
+is_open_question(const struct fi_mend_gather_run *run)
 {
     return !run->is_named && !run->is_gone;
 }
 
 /* All runs of a work at once. */
 static int
-judge_work(struct firn_mend_gather *gather, const struct work *work, firn_error *err)
+judge_work(struct fi_mend_gather *gather, const struct work *work, firn_error *err)
 {
     bool counts = is_certain(gather, work);
     bool is_asked = false;
     for (size_t i = 0; i < work->count; i++) {
         is_asked = is_asked || is_open_question(work->runs[i]);
     }
-    if (counts && origin_of(work)->kind == FIRN_RUN_ORIGIN_COMPACTION) {
+    if (counts && origin_of(work)->kind == FI_RUN_ORIGIN_COMPACTION) {
         /* Even if all runs are named: MANIFEST may name an input only because its end is lost. */
         mark_inputs(gather, work);
     }
     if (!is_asked) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(counts ? FIRN_OK : judge_uncertain(gather, work, &counts, err));
+    FI_TRY_RETURN(counts ? FIRN_OK : judge_uncertain(gather, work, &counts, err));
     for (size_t i = 0; i < work->count; i++) {
-        struct firn_mend_gather_run *run = work->runs[i];
+        struct fi_mend_gather_run *run = work->runs[i];
         run->is_taken = counts && is_open_question(run);
         run->tree = run->origin.tree;
     }
@@ -576,28 +573,28 @@ judge_work(struct firn_mend_gather *gather, const struct work *work, firn_error 
 }
 
 static int
-judge_works(struct firn_mend_gather *gather, firn_error *err)
+judge_works(struct fi_mend_gather *gather, firn_error *err)
 {
     struct work all;
     struct work work;
     int rc;
-    FIRN_TRY(sort_works(gather, &all, err));
+    FI_TRY(sort_works(gather, &all, err));
     for (size_t i = 0; i < all.count; i += work.count) {
         work = (struct work){.runs = all.runs + i, .count = 1};
         while (i + work.count < all.count &&
                compare_works(all.runs[i], all.runs[i + work.count]) == 0) {
             work.count++;
         }
-        FIRN_TRY(judge_work(gather, &work, err));
+        FI_TRY(judge_work(gather, &work, err));
     }
 out:
-    firn_free(all.runs);
+    fi_free(all.runs);
     return rc;
 }
 
 /* Reports a run that is left out without a recorded reason. */
 static void
-tell_left_out(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run)
+tell_left_out(struct fi_mend_gather *gather, const struct fi_mend_gather_run *run)
 {
     DCHECK(run->is_present && !run->is_named && !run->is_taken);
     if (run->is_damaged) {
@@ -626,28 +623,28 @@ compare_stretches(const void *a, const void *b)
     const struct stretch *x = a;
     const struct stretch *y = b;
     return x->tree != y->tree ? (x->tree > y->tree) - (x->tree < y->tree)
-                              : firn_slice_compare(x->lower, y->lower);
+                              : fi_slice_compare(x->lower, y->lower);
 }
 
 static int
-list_stretches(const struct firn_mend_gather *gather, struct firn_buf *out, firn_error *err)
+list_stretches(const struct fi_mend_gather *gather, struct fi_buf *out, firn_error *err)
 {
     for (size_t i = 0; i < gather->runs.count; i++) {
-        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
-        if (run->is_taken && !run->is_named && run->origin.kind == FIRN_RUN_ORIGIN_COMPACTION &&
+        const struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
+        if (run->is_taken && !run->is_named && run->origin.kind == FI_RUN_ORIGIN_COMPACTION &&
             run->info != NULL) {
             const struct stretch stretch = {run->tree, run->info->lower, run->info->upper};
-            if (firn_buf_append(out, &stretch, sizeof stretch) != FIRN_OK) {
-                return firn_error_no_memory(err, "the bounds of runs");
+            if (fi_buf_append(out, &stretch, sizeof stretch) != FIRN_OK) {
+                return fi_error_no_memory(err, "the bounds of runs");
             }
         }
     }
     struct stretch *list = (void *)out->data;
     size_t count = out->size / sizeof *list;
-    firn_sort(list, count, sizeof *list, compare_stretches);
+    fi_sort(list, count, sizeof *list, compare_stretches);
     for (size_t i = 1; i < count; i++) {
         if (list[i].tree == list[i - 1].tree &&
-            firn_slice_compare(list[i].upper, list[i - 1].upper) < 0) {
+            fi_slice_compare(list[i].upper, list[i - 1].upper) < 0) {
             list[i].upper = list[i - 1].upper;
         }
     }
@@ -656,25 +653,25 @@ list_stretches(const struct firn_mend_gather *gather, struct firn_buf *out, firn
 
 /* Whether one of those compactions may have replaced the run: their keys overlap. */
 static bool
-may_be_replaced(const struct firn_buf *stretches, const struct firn_mend_gather_run *missing)
+may_be_replaced(const struct fi_buf *stretches, const struct fi_mend_gather_run *missing)
 {
     const struct stretch *list = (const void *)stretches->data;
     const struct stretch end = {.tree = missing->tree, .lower = missing->info->upper};
     size_t low = 0;
     size_t high = stretches->size / sizeof *list;
-    FIRN_SEARCH_FIRST(low, high, middle, compare_stretches(&list[middle], &end) < 0)
+    FI_SEARCH_FIRST(low, high, middle, compare_stretches(&list[middle], &end) < 0)
     return low > 0 && list[low - 1].tree == missing->tree &&
-           firn_slice_compare(missing->info->lower, list[low - 1].upper) < 0;
+           fi_slice_compare(missing->info->lower, list[low - 1].upper) < 0;
 }
 
 static int
-look_for_missing(struct firn_mend_gather *gather, firn_error *err)
+look_for_missing(struct fi_mend_gather *gather, firn_error *err)
 {
-    struct firn_buf stretches = {0};
+    struct fi_buf stretches = {0};
     int rc;
-    FIRN_TRY(list_stretches(gather, &stretches, err));
+    FI_TRY(list_stretches(gather, &stretches, err));
     for (size_t i = 0; i < gather->runs.count; i++) {
-        const struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+        const struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
         if (run->is_named && !run->is_present && !run->is_gone && !run->is_replaced &&
             (gather->options->is_newest || !may_be_replaced(&stretches, run))) {
             tell(gather, run->number, "is missing");
@@ -682,15 +679,15 @@ look_for_missing(struct firn_mend_gather *gather, firn_error *err)
         }
     }
 out:
-    firn_buf_deinit(&stretches);
+    fi_buf_deinit(&stretches);
     return rc;
 }
 
 /* All runs of a tree are of one kind: that in MANIFEST, or else that of the first run. */
 static bool
-is_of_kind(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run)
+is_of_kind(struct fi_mend_gather *gather, const struct fi_mend_gather_run *run)
 {
-    struct firn_mend_gather_tree *tree = firn_mend_find_tree(gather, run->tree);
+    struct fi_mend_gather_tree *tree = fi_mend_find_tree(gather, run->tree);
     tree->kind = tree->kind == 0 ? (uint8_t)run->kind->file_kind : tree->kind;
     if (tree->kind == (uint8_t)run->kind->file_kind) {
         return true;
@@ -701,20 +698,20 @@ is_of_kind(struct firn_mend_gather *gather, const struct firn_mend_gather_run *r
 }
 
 static int
-take_unnamed(struct firn_mend_gather *gather, firn_error *err)
+take_unnamed(struct fi_mend_gather *gather, firn_error *err)
 {
     DCHECK(!gather->options->is_newest);
     learn_flushed(gather);
-    FIRN_TRY_RETURN(learn_value_files(gather, err));
-    FIRN_TRY_RETURN(judge_works(gather, err));
+    FI_TRY_RETURN(learn_value_files(gather, err));
+    FI_TRY_RETURN(judge_works(gather, err));
     for (size_t i = 0; i < gather->runs.count; i++) {
-        struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+        struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
         bool is_out = run->is_gone || run->is_replaced;
         run->is_taken = run->is_taken && !is_out;
         if (run->is_taken) {
-            FIRN_TRY_RETURN(mend_describe(gather, run->number, err));
+            FI_TRY_RETURN(mend_describe(gather, run->number, err));
             run->is_taken = !run->is_damaged && is_of_kind(gather, run);
-            firn_mend_find_tree(gather, run->tree)->has_unnamed |= run->is_taken;
+            fi_mend_find_tree(gather, run->tree)->has_unnamed |= run->is_taken;
             gather->result->runs_taken += run->is_taken;
         } else if (run->is_present && !run->is_named && !is_out) {
             tell_left_out(gather, run);
@@ -724,12 +721,12 @@ take_unnamed(struct firn_mend_gather *gather, firn_error *err)
 }
 
 int
-firn_mend_judge(struct firn_mend_gather *gather, firn_error *err)
+fi_mend_judge(struct fi_mend_gather *gather, firn_error *err)
 {
-    FIRN_TRY_RETURN(gather->options->is_newest ? FIRN_OK : take_unnamed(gather, err));
-    FIRN_TRY_RETURN(look_for_missing(gather, err));
+    FI_TRY_RETURN(gather->options->is_newest ? FIRN_OK : take_unnamed(gather, err));
+    FI_TRY_RETURN(look_for_missing(gather, err));
     for (size_t i = 0; i < gather->runs.count; i++) {
-        struct firn_mend_gather_run *run = firn_mend_gather_run_at(gather, i);
+        struct fi_mend_gather_run *run = fi_mend_gather_run_at(gather, i);
         bool counts = gather->options->is_newest || (!run->is_gone && !run->is_replaced);
         run->is_taken = run->is_taken || (run->is_named && run->is_present && counts);
     }

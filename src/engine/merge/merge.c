@@ -44,20 +44,20 @@
  */
 
 struct memtable_source {
-    struct firn_merge_source source;
-    struct firn_memtable_cursor cursor;
+    struct fi_merge_source source;
+    struct fi_memtable_cursor cursor;
     uint64_t sequence_max;
 };
 
 struct run_source {
-    struct firn_merge_source source;
-    struct firn_run_cursor *cursor;
+    struct fi_merge_source source;
+    struct fi_run_cursor *cursor;
     uint64_t sequence_max;
 };
 
 /* NULL is fine. */
 static void
-source_destroy(struct firn_merge_source *source)
+source_destroy(struct fi_merge_source *source)
 {
     if (source != NULL) {
         source->ops->destroy(source);
@@ -74,88 +74,88 @@ memtable_show(struct memtable_source *memtable)
 }
 
 static int
-memtable_first(struct firn_merge_source *source, firn_error *err)
+memtable_first(struct fi_merge_source *source, firn_error *err)
 {
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
-    firn_memtable_cursor_first(&memtable->cursor);
+    fi_memtable_cursor_first(&memtable->cursor);
     return memtable_show(memtable);
 }
 
 static int
-memtable_last(struct firn_merge_source *source, firn_error *err)
+memtable_last(struct fi_merge_source *source, firn_error *err)
 {
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
-    firn_memtable_cursor_last(&memtable->cursor);
+    fi_memtable_cursor_last(&memtable->cursor);
     return memtable_show(memtable);
 }
 
 static int
-memtable_seek(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
+memtable_seek(struct fi_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
-    firn_memtable_cursor_seek(&memtable->cursor, key, sequence);
+    fi_memtable_cursor_seek(&memtable->cursor, key, sequence);
     return memtable_show(memtable);
 }
 
 static int
-memtable_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
+memtable_seek_before(struct fi_merge_source *source, firn_slice key, uint64_t sequence,
                      firn_error *err)
 {
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
-    firn_memtable_cursor_seek_before(&memtable->cursor, key, sequence);
+    fi_memtable_cursor_seek_before(&memtable->cursor, key, sequence);
     return memtable_show(memtable);
 }
 
 static int
-memtable_next(struct firn_merge_source *source, firn_error *err)
+memtable_next(struct fi_merge_source *source, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
-    firn_memtable_cursor_next(&memtable->cursor);
+    fi_memtable_cursor_next(&memtable->cursor);
     return memtable_show(memtable);
 }
 
 static int
-memtable_prev(struct firn_merge_source *source, firn_error *err)
+memtable_prev(struct fi_merge_source *source, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
-    firn_memtable_cursor_prev(&memtable->cursor);
+    fi_memtable_cursor_prev(&memtable->cursor);
     return memtable_show(memtable);
 }
 
 static int
-memtable_skip(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
+memtable_skip(struct fi_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
-    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) < 0);
+    DCHECK(source->entry != NULL && fi_slice_compare(source->entry->key, key) < 0);
     const struct memtable_source *memtable = (const struct memtable_source *)source;
     return memtable->sequence_max < sequence ? memtable_seek(source, key, UINT64_MAX, err)
                                              : FIRN_OK;
 }
 
 static int
-memtable_skip_back(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
+memtable_skip_back(struct fi_merge_source *source, firn_slice key, uint64_t sequence,
                    firn_error *err)
 {
-    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) >= 0);
+    DCHECK(source->entry != NULL && fi_slice_compare(source->entry->key, key) >= 0);
     const struct memtable_source *memtable = (const struct memtable_source *)source;
     return memtable->sequence_max < sequence ? memtable_seek_before(source, key, UINT64_MAX, err)
                                              : FIRN_OK;
 }
 
 static void
-memtable_destroy(struct firn_merge_source *source)
+memtable_destroy(struct fi_merge_source *source)
 {
-    firn_free(source);
+    fi_free(source);
 }
 
-static const struct firn_merge_source_ops memtable_ops = {
+static const struct fi_merge_source_ops memtable_ops = {
     .first = memtable_first,
     .last = memtable_last,
     .seek = memtable_seek,
@@ -168,17 +168,17 @@ static const struct firn_merge_source_ops memtable_ops = {
 };
 
 int
-firn_merge_source_create_memtable(const struct firn_memtable *table, uint64_t sequence_max,
-                                  struct firn_merge_source **out, firn_error *err)
+fi_merge_source_create_memtable(const struct fi_memtable *table, uint64_t sequence_max,
+                                struct fi_merge_source **out, firn_error *err)
 {
     *out = NULL;
-    struct memtable_source *memtable = firn_alloc(sizeof *memtable);
+    struct memtable_source *memtable = fi_alloc(sizeof *memtable);
     if (memtable == NULL) {
-        return firn_error_no_memory(err, "a source of a merge");
+        return fi_error_no_memory(err, "a source of a merge");
     }
-    memtable->source = (struct firn_merge_source){.ops = &memtable_ops, .name = "a memtable"};
+    memtable->source = (struct fi_merge_source){.ops = &memtable_ops, .name = "a memtable"};
     memtable->sequence_max = sequence_max;
-    firn_memtable_cursor_init(&memtable->cursor, table);
+    fi_memtable_cursor_init(&memtable->cursor, table);
     *out = &memtable->source;
     return FIRN_OK;
 }
@@ -193,28 +193,28 @@ run_show(struct run_source *run, int rc)
 }
 
 static int
-run_first(struct firn_merge_source *source, firn_error *err)
+run_first(struct fi_merge_source *source, firn_error *err)
 {
     struct run_source *run = (struct run_source *)source;
     return run_show(run, run->cursor->kind->cursor_first(run->cursor, err));
 }
 
 static int
-run_last(struct firn_merge_source *source, firn_error *err)
+run_last(struct fi_merge_source *source, firn_error *err)
 {
     struct run_source *run = (struct run_source *)source;
     return run_show(run, run->cursor->kind->cursor_last(run->cursor, err));
 }
 
 static int
-run_seek(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
+run_seek(struct fi_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
     struct run_source *run = (struct run_source *)source;
     return run_show(run, run->cursor->kind->cursor_seek(run->cursor, key, sequence, err));
 }
 
 static void
-run_prepare(struct firn_merge_source *source, firn_slice key, uint64_t sequence, unsigned step)
+run_prepare(struct fi_merge_source *source, firn_slice key, uint64_t sequence, unsigned step)
 {
     struct run_source *run = (struct run_source *)source;
     if (run->cursor->kind->cursor_prepare != NULL) {
@@ -224,15 +224,14 @@ run_prepare(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
 }
 
 static int
-run_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
-                firn_error *err)
+run_seek_before(struct fi_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
     struct run_source *run = (struct run_source *)source;
     return run_show(run, run->cursor->kind->cursor_seek_before(run->cursor, key, sequence, err));
 }
 
 static int
-run_next(struct firn_merge_source *source, firn_error *err)
+run_next(struct fi_merge_source *source, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     struct run_source *run = (struct run_source *)source;
@@ -240,7 +239,7 @@ run_next(struct firn_merge_source *source, firn_error *err)
 }
 
 static int
-run_prev(struct firn_merge_source *source, firn_error *err)
+run_prev(struct fi_merge_source *source, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     struct run_source *run = (struct run_source *)source;
@@ -248,30 +247,30 @@ run_prev(struct firn_merge_source *source, firn_error *err)
 }
 
 static int
-run_skip(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
+run_skip(struct fi_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
-    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) < 0);
+    DCHECK(source->entry != NULL && fi_slice_compare(source->entry->key, key) < 0);
     const struct run_source *run = (const struct run_source *)source;
     return run->sequence_max < sequence ? run_seek(source, key, UINT64_MAX, err) : FIRN_OK;
 }
 
 static int
-run_skip_back(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
+run_skip_back(struct fi_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
-    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) >= 0);
+    DCHECK(source->entry != NULL && fi_slice_compare(source->entry->key, key) >= 0);
     const struct run_source *run = (const struct run_source *)source;
     return run->sequence_max < sequence ? run_seek_before(source, key, UINT64_MAX, err) : FIRN_OK;
 }
 
 static void
-run_destroy(struct firn_merge_source *source)
+run_destroy(struct fi_merge_source *source)
 {
     struct run_source *run = (struct run_source *)source;
     run->cursor->kind->cursor_destroy(run->cursor);
-    firn_free(run);
+    fi_free(run);
 }
 
-static const struct firn_merge_source_ops run_ops = {
+static const struct fi_merge_source_ops run_ops = {
     .first = run_first,
     .last = run_last,
     .seek = run_seek,
@@ -285,20 +284,20 @@ static const struct firn_merge_source_ops run_ops = {
 };
 
 int
-firn_merge_source_create_run(struct firn_run *run, const char *name,
-                             const struct firn_run_cursor_options *options,
-                             struct firn_merge_source **out, firn_error *err)
+fi_merge_source_create_run(struct fi_run *run, const char *name,
+                           const struct fi_run_cursor_options *options,
+                           struct fi_merge_source **out, firn_error *err)
 {
     *out = NULL;
-    struct run_source *source = firn_alloc(sizeof *source);
+    struct run_source *source = fi_alloc(sizeof *source);
     if (source == NULL) {
-        return firn_error_no_memory(err, "a source of a merge");
+        return fi_error_no_memory(err, "a source of a merge");
     }
-    source->source = (struct firn_merge_source){.ops = &run_ops, .name = name};
+    source->source = (struct fi_merge_source){.ops = &run_ops, .name = name};
     source->sequence_max = run->kind->summary(run)->sequence_max;
     int rc = run->kind->cursor_create(run, options, &source->cursor, err);
     if (rc != FIRN_OK) {
-        firn_free(source);
+        fi_free(source);
         return rc;
     }
     *out = &source->source;
@@ -308,16 +307,16 @@ firn_merge_source_create_run(struct firn_run *run, const char *name,
 /* ==== a loser tree over sources ==== */
 
 struct player {
-    struct firn_merge_head head;    /* of entry's key */
-    const struct firn_entry *entry; /* the source's; NULL: at its end */
-    struct firn_merge_source *source;
+    struct fi_merge_head head;    /* of entry's key */
+    const struct fi_entry *entry; /* the source's; NULL: at its end */
+    struct fi_merge_source *source;
 };
 
 /* More sources than this are rare. */
 enum { FIRST_CAPACITY = 8 };
 
 struct firn_merge {
-    const struct firn_entry *entry;
+    const struct fi_entry *entry;
     bool is_backward;
     bool has_twins; /* these two players were found equal */
     size_t twins[2];
@@ -325,27 +324,27 @@ struct firn_merge {
     size_t count;
     size_t capacity;
     struct player *players;
-    size_t *losers; /* of the inner nodes 1 to count - 1; node i's children are 2 i and 2 i + 1,
+    size_t *losers;    /* of the inner nodes 1 to count - 1; node i's children are 2 i and 2 i + 1,
                        and nodes from count on are players */
-    struct firn_buf key; /* the sought one: a copy, since it may be the current entry's */
+    struct fi_buf key; /* the sought one: a copy, since it may be the current entry's */
     struct player first_players[FIRST_CAPACITY];
     size_t first_losers[FIRST_CAPACITY];
 };
 
 /* ---- the tournament ---- */
 
-static struct firn_merge_head
+static struct fi_merge_head
 head_of(firn_slice key)
 {
-    uint8_t padded[FIRN_MERGE_HEAD_SIZE] = {0};
+    uint8_t padded[FI_MERGE_HEAD_SIZE] = {0};
     const uint8_t *bytes = key.data;
-    if (key.size < FIRN_MERGE_HEAD_SIZE) {
+    if (key.size < FI_MERGE_HEAD_SIZE) {
         if (key.size > 0) {
             memcpy(padded, key.data, key.size);
         }
         bytes = padded;
     }
-    return (struct firn_merge_head){firn_load_be64(bytes), firn_load_be64(bytes + 8)};
+    return (struct fi_merge_head){fi_load_be64(bytes), fi_load_be64(bytes + 8)};
 }
 
 /* A player at its end has a head that loses against all but its like. */
@@ -357,7 +356,7 @@ refresh(const struct firn_merge *merge, struct player *player)
         player->head = head_of(player->entry->key);
     } else {
         uint64_t last = merge->is_backward ? 0 : UINT64_MAX;
-        player->head = (struct firn_merge_head){last, last};
+        player->head = (struct fi_merge_head){last, last};
     }
 }
 
@@ -365,12 +364,12 @@ refresh(const struct firn_merge *merge, struct player *player)
 static bool
 wins_by_entry(struct firn_merge *merge, size_t a, size_t b)
 {
-    const struct firn_entry *left = merge->players[a].entry;
-    const struct firn_entry *right = merge->players[b].entry;
+    const struct fi_entry *left = merge->players[a].entry;
+    const struct fi_entry *right = merge->players[b].entry;
     if (left == NULL || right == NULL) {
         return left != NULL;
     }
-    int order = firn_entry_compare(left->key, left->sequence, right->key, right->sequence);
+    int order = fi_entry_compare(left->key, left->sequence, right->key, right->sequence);
     if (order == 0) {
         merge->has_twins = true;
         merge->twins[0] = a;
@@ -381,7 +380,7 @@ wins_by_entry(struct firn_merge *merge, size_t a, size_t b)
 
 /* The result is unpredictable, so there is no branch. */
 static inline bool
-is_less(struct firn_merge_head a, struct firn_merge_head b)
+is_less(struct fi_merge_head a, struct fi_merge_head b)
 {
     return ((a.high < b.high) | ((a.high == b.high) & (a.low < b.low))) != 0;
 }
@@ -389,9 +388,9 @@ is_less(struct firn_merge_head a, struct firn_merge_head b)
 static inline bool
 wins(struct firn_merge *merge, size_t a, size_t b)
 {
-    struct firn_merge_head left = merge->players[a].head;
-    struct firn_merge_head right = merge->players[b].head;
-    if (__builtin_expect(firn_merge_head_equal(left, right), false)) {
+    struct fi_merge_head left = merge->players[a].head;
+    struct fi_merge_head right = merge->players[b].head;
+    if (__builtin_expect(fi_merge_head_equal(left, right), false)) {
         return wins_by_entry(merge, a, b);
     }
     return is_less(left, right) != merge->is_backward;
@@ -447,10 +446,10 @@ report_twins(struct firn_merge *merge, firn_error *err)
     for (size_t i = 0; i < key.size && i < SHOWN; i++) {
         (void)snprintf(hex + 2 * i, 3, "%02x", key.data[i]);
     }
-    return firn_error_set(err, FIRN_CORRUPT, /* (I2) */
-                          "%s and %s both hold the version %" PRIu64 " of the key %s%s",
-                          one->source->name, other->source->name, one->entry->sequence, hex,
-                          key.size > SHOWN ? "..." : "");
+    return fi_error_set(err, FIRN_CORRUPT, /* (I2) */
+                        "%s and %s both hold the version %" PRIu64 " of the key %s%s",
+                        one->source->name, other->source->name, one->entry->sequence, hex,
+                        key.size > SHOWN ? "..." : "");
 }
 
 static int
@@ -467,13 +466,12 @@ show_winner(struct firn_merge *merge, firn_error *err)
 static bool
 is_won(const struct firn_merge *merge)
 {
-    const struct firn_entry *first = merge->players[merge->winner].entry;
+    const struct fi_entry *first = merge->players[merge->winner].entry;
     for (size_t i = 0; i < merge->count; i++) {
-        const struct firn_entry *entry = merge->players[i].entry;
-        int order =
-            first == NULL || entry == NULL
-                ? 0
-                : firn_entry_compare(first->key, first->sequence, entry->key, entry->sequence);
+        const struct fi_entry *entry = merge->players[i].entry;
+        int order = first == NULL || entry == NULL ? 0
+                                                   : fi_entry_compare(first->key, first->sequence,
+                                                                      entry->key, entry->sequence);
         if ((first == NULL && entry != NULL) || (merge->is_backward ? order < 0 : order > 0)) {
             return false;
         }
@@ -513,10 +511,10 @@ go_on(struct firn_merge *merge, int rc, firn_error *err)
 /* ---- placing ---- */
 
 int
-firn_merge_first(struct firn_merge *merge, firn_error *err)
+fi_merge_first(struct firn_merge *merge, firn_error *err)
 {
     for (size_t i = 0; i < merge->count; i++) {
-        struct firn_merge_source *source = merge->players[i].source;
+        struct fi_merge_source *source = merge->players[i].source;
         int rc = source->ops->first(source, err);
         if (rc != FIRN_OK) {
             return fail(merge, rc);
@@ -527,10 +525,10 @@ firn_merge_first(struct firn_merge *merge, firn_error *err)
 }
 
 int
-firn_merge_last(struct firn_merge *merge, firn_error *err)
+fi_merge_last(struct firn_merge *merge, firn_error *err)
 {
     for (size_t i = 0; i < merge->count; i++) {
-        struct firn_merge_source *source = merge->players[i].source;
+        struct fi_merge_source *source = merge->players[i].source;
         int rc = source->ops->last(source, err);
         if (rc != FIRN_OK) {
             return fail(merge, rc);
@@ -544,10 +542,10 @@ firn_merge_last(struct firn_merge *merge, firn_error *err)
 static int
 keep_key(struct firn_merge *merge, firn_slice *key, firn_error *err)
 {
-    if (firn_buf_assign(&merge->key, *key) != FIRN_OK) {
-        return fail(merge, firn_error_no_memory(err, "a key that is sought"));
+    if (fi_buf_assign(&merge->key, *key) != FIRN_OK) {
+        return fail(merge, fi_error_no_memory(err, "a key that is sought"));
     }
-    *key = firn_buf_slice(&merge->key);
+    *key = fi_buf_slice(&merge->key);
     return FIRN_OK;
 }
 
@@ -555,9 +553,9 @@ keep_key(struct firn_merge *merge, firn_slice *key, firn_error *err)
 static void
 prepare(struct firn_merge *merge, firn_slice key, uint64_t sequence)
 {
-    for (unsigned step = 0; step < FIRN_RUN_CURSOR_STEPS; step++) {
+    for (unsigned step = 0; step < FI_RUN_CURSOR_STEPS; step++) {
         for (size_t i = 0; i < merge->count; i++) {
-            struct firn_merge_source *source = merge->players[i].source;
+            struct fi_merge_source *source = merge->players[i].source;
             if (source->ops->prepare != NULL) {
                 source->ops->prepare(source, key, sequence, step);
             }
@@ -566,14 +564,14 @@ prepare(struct firn_merge *merge, firn_slice key, uint64_t sequence)
 }
 
 int
-firn_merge_seek(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+fi_merge_seek(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
 {
     int rc = keep_key(merge, &key, err);
     if (rc == FIRN_OK) {
         prepare(merge, key, sequence);
     }
     for (size_t i = 0; i < merge->count && rc == FIRN_OK; i++) {
-        struct firn_merge_source *source = merge->players[i].source;
+        struct fi_merge_source *source = merge->players[i].source;
         rc = source->ops->seek(source, key, sequence, err);
     }
     merge->is_backward = false;
@@ -581,11 +579,11 @@ firn_merge_seek(struct firn_merge *merge, firn_slice key, uint64_t sequence, fir
 }
 
 int
-firn_merge_seek_before(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+fi_merge_seek_before(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
 {
     int rc = keep_key(merge, &key, err);
     for (size_t i = 0; i < merge->count && rc == FIRN_OK; i++) {
-        struct firn_merge_source *source = merge->players[i].source;
+        struct fi_merge_source *source = merge->players[i].source;
         rc = source->ops->seek_before(source, key, sequence, err);
     }
     merge->is_backward = true;
@@ -605,27 +603,27 @@ turn(struct firn_merge *merge, firn_error *err)
     merge->is_backward = !merge->is_backward;
     int rc = FIRN_OK;
     for (size_t i = 0; i < merge->count && rc == FIRN_OK; i++) {
-        struct firn_merge_source *source = merge->players[i].source;
+        struct fi_merge_source *source = merge->players[i].source;
         if (i != merge->winner) {
             rc = merge->is_backward ? source->ops->seek_before(source, key, sequence, err)
                                     : source->ops->seek(source, key, sequence, err);
         }
     }
     if (rc == FIRN_OK) {
-        struct firn_merge_source *source = merge->players[merge->winner].source;
+        struct fi_merge_source *source = merge->players[merge->winner].source;
         rc = merge->is_backward ? source->ops->prev(source, err) : source->ops->next(source, err);
     }
     return rc == FIRN_OK ? start(merge, err) : fail(merge, rc);
 }
 
 int
-firn_merge_next(struct firn_merge *merge, firn_error *err)
+fi_merge_next(struct firn_merge *merge, firn_error *err)
 {
     DCHECK(merge->entry != NULL);
     if (merge->is_backward) {
         return turn(merge, err);
     }
-    struct firn_merge_source *source = merge->players[merge->winner].source;
+    struct fi_merge_source *source = merge->players[merge->winner].source;
     return go_on(merge, source->ops->next(source, err), err);
 }
 
@@ -637,9 +635,9 @@ find_limit(const struct firn_merge *merge, firn_slice *out)
 {
     bool has_limit = false;
     for (size_t i = 0; i < merge->count; i++) {
-        const struct firn_entry *entry = merge->players[i].entry;
+        const struct fi_entry *entry = merge->players[i].entry;
         if (i != merge->winner && entry != NULL &&
-            (!has_limit || firn_slice_compare(entry->key, *out) < 0)) {
+            (!has_limit || fi_slice_compare(entry->key, *out) < 0)) {
             *out = entry->key;
             has_limit = true;
         }
@@ -648,13 +646,13 @@ find_limit(const struct firn_merge *merge, firn_slice *out)
 }
 
 int
-firn_merge_batch(struct firn_merge *merge, const struct firn_run_kind *kind, uint64_t max,
-                 struct firn_run_batch *out, firn_error *err)
+fi_merge_batch(struct firn_merge *merge, const struct fi_run_kind *kind, uint64_t max,
+               struct fi_run_batch *out, firn_error *err)
 {
     DCHECK(merge->entry != NULL && !merge->is_backward && max > 0);
-    struct firn_merge_source *source = merge->players[merge->winner].source;
+    struct fi_merge_source *source = merge->players[merge->winner].source;
     firn_slice limit;
-    *out = (struct firn_run_batch){.count = 0};
+    *out = (struct fi_run_batch){.count = 0};
     if (source->ops->batch == NULL) {
         return FIRN_OK;
     }
@@ -665,30 +663,30 @@ firn_merge_batch(struct firn_merge *merge, const struct firn_run_kind *kind, uin
 }
 
 int
-firn_merge_batch_taken(struct firn_merge *merge, firn_error *err)
+fi_merge_batch_taken(struct firn_merge *merge, firn_error *err)
 {
-    struct firn_merge_source *source = merge->players[merge->winner].source;
+    struct fi_merge_source *source = merge->players[merge->winner].source;
     return go_on(merge, source->ops->batch_taken(source, err), err);
 }
 
 int
-firn_merge_prev(struct firn_merge *merge, firn_error *err)
+fi_merge_prev(struct firn_merge *merge, firn_error *err)
 {
     DCHECK(merge->entry != NULL);
     if (!merge->is_backward) {
         return turn(merge, err);
     }
-    struct firn_merge_source *source = merge->players[merge->winner].source;
+    struct fi_merge_source *source = merge->players[merge->winner].source;
     return go_on(merge, source->ops->prev(source, err), err);
 }
 
 int
-firn_merge_skip(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+fi_merge_skip(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
 {
     DCHECK(merge->entry != NULL && !merge->is_backward);
     for (size_t i = 0; i < merge->count; i++) {
-        struct firn_merge_source *source = merge->players[i].source;
-        if (source->entry != NULL && firn_slice_compare(source->entry->key, key) < 0) {
+        struct fi_merge_source *source = merge->players[i].source;
+        if (source->entry != NULL && fi_slice_compare(source->entry->key, key) < 0) {
             int rc = source->ops->skip(source, key, sequence, err);
             if (rc != FIRN_OK) {
                 return fail(merge, rc);
@@ -699,12 +697,12 @@ firn_merge_skip(struct firn_merge *merge, firn_slice key, uint64_t sequence, fir
 }
 
 int
-firn_merge_skip_back(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
+fi_merge_skip_back(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
 {
     DCHECK(merge->entry != NULL && merge->is_backward);
     for (size_t i = 0; i < merge->count; i++) {
-        struct firn_merge_source *source = merge->players[i].source;
-        if (source->entry != NULL && firn_slice_compare(source->entry->key, key) >= 0) {
+        struct fi_merge_source *source = merge->players[i].source;
+        if (source->entry != NULL && fi_slice_compare(source->entry->key, key) >= 0) {
             int rc = source->ops->skip_back(source, key, sequence, err);
             if (rc != FIRN_OK) {
                 return fail(merge, rc);
@@ -714,14 +712,14 @@ firn_merge_skip_back(struct firn_merge *merge, firn_slice key, uint64_t sequence
     return start(merge, err);
 }
 
-const struct firn_entry *
-firn_merge_entry(const struct firn_merge *merge)
+const struct fi_entry *
+fi_merge_entry(const struct firn_merge *merge)
 {
     return merge->entry;
 }
 
-struct firn_merge_head
-firn_merge_head(const struct firn_merge *merge)
+struct fi_merge_head
+fi_merge_head(const struct firn_merge *merge)
 {
     DCHECK(merge->entry != NULL);
     return merge->players[merge->winner].head;
@@ -730,12 +728,12 @@ firn_merge_head(const struct firn_merge *merge)
 /* ---- making ---- */
 
 int
-firn_merge_create(struct firn_merge **out, firn_error *err)
+fi_merge_create(struct firn_merge **out, firn_error *err)
 {
-    struct firn_merge *merge = firn_alloc_zeroed(sizeof *merge);
+    struct firn_merge *merge = fi_alloc_zeroed(sizeof *merge);
     *out = merge;
     if (merge == NULL) {
-        return firn_error_no_memory(err, "a merge");
+        return fi_error_no_memory(err, "a merge");
     }
     merge->players = merge->first_players;
     merge->losers = merge->first_losers;
@@ -744,7 +742,7 @@ firn_merge_create(struct firn_merge **out, firn_error *err)
 }
 
 void
-firn_merge_destroy(struct firn_merge *merge)
+fi_merge_destroy(struct firn_merge *merge)
 {
     if (merge == NULL) {
         return;
@@ -753,11 +751,11 @@ firn_merge_destroy(struct firn_merge *merge)
         source_destroy(merge->players[i].source);
     }
     if (merge->players != merge->first_players) {
-        firn_free(merge->players);
-        firn_free(merge->losers);
+        fi_free(merge->players);
+        fi_free(merge->losers);
     }
-    firn_buf_deinit(&merge->key);
-    firn_free(merge);
+    fi_buf_deinit(&merge->key);
+    fi_free(merge);
 }
 
 /* Doubles both arrays. The losers are not copied: placing the merge computes them. */
@@ -765,17 +763,17 @@ static int
 grow(struct firn_merge *merge)
 {
     size_t capacity = merge->capacity * 2;
-    struct player *players = firn_alloc_array(capacity, sizeof *players);
-    size_t *losers = firn_alloc_array(capacity, sizeof *losers);
+    struct player *players = fi_alloc_array(capacity, sizeof *players);
+    size_t *losers = fi_alloc_array(capacity, sizeof *losers);
     if (players == NULL || losers == NULL) {
-        firn_free(players);
-        firn_free(losers);
+        fi_free(players);
+        fi_free(losers);
         return FIRN_NO_MEMORY;
     }
     memcpy(players, merge->players, merge->count * sizeof *players);
     if (merge->players != merge->first_players) {
-        firn_free(merge->players);
-        firn_free(merge->losers);
+        fi_free(merge->players);
+        fi_free(merge->losers);
     }
     merge->players = players;
     merge->losers = losers;
@@ -784,7 +782,7 @@ grow(struct firn_merge *merge)
 }
 
 int
-firn_merge_add(struct firn_merge *merge, struct firn_merge_source *source, firn_error *err)
+fi_merge_add(struct firn_merge *merge, struct fi_merge_source *source, firn_error *err)
 {
     merge->entry = NULL;
     if (source == NULL) {
@@ -792,7 +790,7 @@ firn_merge_add(struct firn_merge *merge, struct firn_merge_source *source, firn_
     }
     if (merge->count == merge->capacity && grow(merge) != FIRN_OK) {
         source_destroy(source);
-        return firn_error_no_memory(err, "a merge");
+        return fi_error_no_memory(err, "a merge");
     }
     DCHECK(merge->count < merge->capacity);
     merge->players[merge->count++] = (struct player){.source = source};

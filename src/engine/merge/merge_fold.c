@@ -43,37 +43,37 @@ struct item {
 };
 
 static size_t
-item_count(const struct firn_merge_fold *fold)
+item_count(const struct fi_merge_fold *fold)
 {
     return fold->items.size / sizeof(struct item);
 }
 
 static struct item *
-item_at(const struct firn_merge_fold *fold, size_t i)
+item_at(const struct fi_merge_fold *fold, size_t i)
 {
     DCHECK(i < item_count(fold));
     return (struct item *)(void *)fold->items.data + i;
 }
 
 void
-firn_merge_fold_deinit(struct firn_merge_fold *fold)
+fi_merge_fold_deinit(struct fi_merge_fold *fold)
 {
-    firn_buf_deinit(&fold->bytes);
-    firn_buf_deinit(&fold->items);
+    fi_buf_deinit(&fold->bytes);
+    fi_buf_deinit(&fold->items);
 }
 
 void
-firn_merge_fold_clear(struct firn_merge_fold *fold)
+fi_merge_fold_clear(struct fi_merge_fold *fold)
 {
     if (fold->bytes.capacity > KEPT_MAX || fold->items.capacity > KEPT_MAX) {
-        firn_merge_fold_deinit(fold);
+        fi_merge_fold_deinit(fold);
     }
-    firn_buf_clear(&fold->bytes);
-    firn_buf_clear(&fold->items);
+    fi_buf_clear(&fold->bytes);
+    fi_buf_clear(&fold->items);
 }
 
 size_t
-firn_merge_fold_size_bytes(const struct firn_merge_fold *fold)
+fi_merge_fold_size_bytes(const struct fi_merge_fold *fold)
 {
     return fold->bytes.size;
 }
@@ -131,15 +131,15 @@ is_on_numbers(firn_merge_operator operation)
 }
 
 int
-firn_merge_fold_check(firn_merge_operator operation, firn_slice operand, firn_error *err)
+fi_merge_fold_check(firn_merge_operator operation, firn_slice operand, firn_error *err)
 {
     if (!is_known(operation)) {
-        return firn_error_set(err, FIRN_INVALID, "there is no merge operator %d", (int)operation);
+        return fi_error_set(err, FIRN_INVALID, "there is no merge operator %d", (int)operation);
     }
     if (is_on_numbers(operation) && operand.size != NUMBER_SIZE) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "an operand of %zu bytes is not a number, which has %d", operand.size,
-                              NUMBER_SIZE);
+        return fi_error_set(err, FIRN_INVALID,
+                            "an operand of %zu bytes is not a number, which has %d", operand.size,
+                            NUMBER_SIZE);
     }
     return FIRN_OK;
 }
@@ -155,25 +155,25 @@ struct parts {
 static int
 take_apart(firn_slice stored, struct parts *out, firn_error *err)
 {
-    if (stored.size < FIRN_ENTRY_MERGE_HEAD_SIZE) {
-        return firn_error_set(err, FIRN_CORRUPT, "a merge operand has no operator");
+    if (stored.size < FI_ENTRY_MERGE_HEAD_SIZE) {
+        return fi_error_set(err, FIRN_CORRUPT, "a merge operand has no operator");
     }
     out->operation = (firn_merge_operator)stored.data[0];
-    out->operand = firn_bytes(stored.data + FIRN_ENTRY_MERGE_HEAD_SIZE,
-                              stored.size - FIRN_ENTRY_MERGE_HEAD_SIZE);
+    out->operand =
+        firn_bytes(stored.data + FI_ENTRY_MERGE_HEAD_SIZE, stored.size - FI_ENTRY_MERGE_HEAD_SIZE);
     if (!is_known(out->operation)) {
-        return firn_error_set(err, FIRN_NEWER, "there is no merge operator %d in this firn",
-                              (int)out->operation);
+        return fi_error_set(err, FIRN_NEWER, "there is no merge operator %d in this firn",
+                            (int)out->operation);
     }
     if (is_on_numbers(out->operation) && out->operand.size != NUMBER_SIZE) {
-        return firn_error_set(err, FIRN_CORRUPT, "a merge operand of %zu bytes is not a number",
-                              out->operand.size);
+        return fi_error_set(err, FIRN_CORRUPT, "a merge operand of %zu bytes is not a number",
+                            out->operand.size);
     }
     return FIRN_OK;
 }
 
 int
-firn_merge_fold_check_entry(firn_slice operand, firn_error *err)
+fi_merge_fold_check_entry(firn_slice operand, firn_error *err)
 {
     struct parts parts;
     return take_apart(operand, &parts, err);
@@ -181,7 +181,7 @@ firn_merge_fold_check_entry(firn_slice operand, firn_error *err)
 
 /* Whether an operand and the one added before it are numbers that can be folded. */
 static bool
-joins_last(const struct firn_merge_fold *fold, const struct parts *parts)
+joins_last(const struct fi_merge_fold *fold, const struct parts *parts)
 {
     size_t count = item_count(fold);
     return count > 0 && is_on_numbers(parts->operation) &&
@@ -189,36 +189,36 @@ joins_last(const struct firn_merge_fold *fold, const struct parts *parts)
 }
 
 static void
-join_last(struct firn_merge_fold *fold, const struct parts *parts)
+join_last(struct fi_merge_fold *fold, const struct parts *parts)
 {
     DCHECK(is_on_numbers(parts->operation) && parts->operand.size == NUMBER_SIZE);
     uint8_t *newer = fold->bytes.data + item_at(fold, item_count(fold) - 1)->at;
-    firn_store_le64(newer, operations[parts->operation].calculate(
-                               firn_load_le64(parts->operand.data), firn_load_le64(newer)));
+    fi_store_le64(newer, operations[parts->operation].calculate(fi_load_le64(parts->operand.data),
+                                                                fi_load_le64(newer)));
 }
 
 int
-firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand, firn_error *err)
+fi_merge_fold_push(struct fi_merge_fold *fold, firn_slice operand, firn_error *err)
 {
     struct parts parts;
-    FIRN_TRY_RETURN(take_apart(operand, &parts, err));
+    FI_TRY_RETURN(take_apart(operand, &parts, err));
     if (joins_last(fold, &parts)) {
         join_last(fold, &parts);
         return FIRN_OK;
     }
     if (parts.operand.size > FIRN_VALUE_SIZE_MAX - fold->bytes.size) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the appended bytes would make a value of more than %d bytes",
-                              FIRN_VALUE_SIZE_MAX);
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the appended bytes would make a value of more than %d bytes",
+                            FIRN_VALUE_SIZE_MAX);
     }
     const struct item item = {parts.operation, fold->bytes.size, parts.operand.size};
     /* At least one byte, so that an empty operand has an address. */
-    if (firn_buf_reserve(&fold->items, sizeof item) != FIRN_OK ||
-        firn_buf_reserve(&fold->bytes, parts.operand.size + 1) != FIRN_OK ||
-        firn_buf_append_slice(&fold->bytes, parts.operand) != FIRN_OK) {
-        return firn_error_no_memory(err, "merge operands");
+    if (fi_buf_reserve(&fold->items, sizeof item) != FIRN_OK ||
+        fi_buf_reserve(&fold->bytes, parts.operand.size + 1) != FIRN_OK ||
+        fi_buf_append_slice(&fold->bytes, parts.operand) != FIRN_OK) {
+        return fi_error_no_memory(err, "merge operands");
     }
-    CHECK(firn_buf_append(&fold->items, &item, sizeof item) == FIRN_OK);
+    CHECK(fi_buf_append(&fold->items, &item, sizeof item) == FIRN_OK);
     return FIRN_OK;
 }
 
@@ -226,7 +226,7 @@ firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand, firn_erro
 
 /* Applies one operand to the value in out, or to none. */
 static int
-apply_item(const struct firn_merge_fold *fold, size_t i, bool has_value, struct firn_buf *out,
+apply_item(const struct fi_merge_fold *fold, size_t i, bool has_value, struct fi_buf *out,
            firn_error *err)
 {
     const struct item *item = item_at(fold, i);
@@ -234,45 +234,45 @@ apply_item(const struct firn_merge_fold *fold, size_t i, bool has_value, struct 
     firn_slice operand = firn_bytes(fold->bytes.data + item->at, item->size);
     if (item->operation == FIRN_MERGE_APPEND) {
         if (operand.size > FIRN_VALUE_SIZE_MAX - out->size) {
-            return firn_error_set(err, FIRN_LIMIT,
-                                  "the appended bytes make a value of more than %d bytes",
-                                  FIRN_VALUE_SIZE_MAX);
+            return fi_error_set(err, FIRN_LIMIT,
+                                "the appended bytes make a value of more than %d bytes",
+                                FIRN_VALUE_SIZE_MAX);
         }
-        return firn_buf_append_slice(out, operand);
+        return fi_buf_append_slice(out, operand);
     }
     if (!has_value || out->size != NUMBER_SIZE) {
-        return firn_buf_assign(out, operand);
+        return fi_buf_assign(out, operand);
     }
-    firn_store_le64(out->data, operations[item->operation].calculate(firn_load_le64(out->data),
-                                                                     firn_load_le64(operand.data)));
+    fi_store_le64(out->data, operations[item->operation].calculate(fi_load_le64(out->data),
+                                                                   fi_load_le64(operand.data)));
     return FIRN_OK;
 }
 
 int
-firn_merge_fold_apply(const struct firn_merge_fold *fold, const firn_slice *base,
-                      struct firn_buf *out, firn_error *err)
+fi_merge_fold_apply(const struct fi_merge_fold *fold, const firn_slice *base, struct fi_buf *out,
+                    firn_error *err)
 {
     DCHECK(base == NULL || base->size == 0 || base->data != out->data);
     int rc = FIRN_OK;
     size_t size = fold->bytes.size + (base != NULL ? base->size : 0);
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     if (size <= FIRN_VALUE_SIZE_MAX) {
-        rc = firn_buf_reserve(out, size);
+        rc = fi_buf_reserve(out, size);
     }
     if (rc == FIRN_OK && base != NULL) {
-        rc = firn_buf_assign(out, *base);
+        rc = fi_buf_assign(out, *base);
     }
     for (size_t i = item_count(fold); i > 0 && rc == FIRN_OK; i--) {
         bool has_value = base != NULL || i < item_count(fold);
         rc = apply_item(fold, i - 1, has_value, out, err);
     }
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a value") : rc;
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "a value") : rc;
 }
 
 /* ---- joining ---- */
 
 bool
-firn_merge_fold_joins(const struct firn_merge_fold *fold, firn_slice operand, size_t bytes_max)
+fi_merge_fold_joins(const struct fi_merge_fold *fold, firn_slice operand, size_t bytes_max)
 {
     struct parts parts;
     if (item_count(fold) == 0) {
@@ -287,7 +287,7 @@ firn_merge_fold_joins(const struct firn_merge_fold *fold, firn_slice operand, si
 }
 
 static bool
-has_one_operation(const struct firn_merge_fold *fold)
+has_one_operation(const struct fi_merge_fold *fold)
 {
     for (size_t i = 1; i < item_count(fold); i++) {
         if (item_at(fold, i)->operation != item_at(fold, 0)->operation) {
@@ -298,18 +298,18 @@ has_one_operation(const struct firn_merge_fold *fold)
 }
 
 int
-firn_merge_fold_operand(const struct firn_merge_fold *fold, struct firn_buf *out, firn_error *err)
+fi_merge_fold_operand(const struct fi_merge_fold *fold, struct fi_buf *out, firn_error *err)
 {
     DCHECK(has_one_operation(fold));
-    struct firn_buf joined = {0};
+    struct fi_buf joined = {0};
     int rc;
-    FIRN_TRY(firn_merge_fold_apply(fold, NULL, &joined, err));
-    firn_buf_clear(out);
-    if (firn_buf_append_u8(out, (uint8_t)item_at(fold, 0)->operation) != FIRN_OK ||
-        firn_buf_append_slice(out, firn_buf_slice(&joined)) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a merge operand");
+    FI_TRY(fi_merge_fold_apply(fold, NULL, &joined, err));
+    fi_buf_clear(out);
+    if (fi_buf_append_u8(out, (uint8_t)item_at(fold, 0)->operation) != FIRN_OK ||
+        fi_buf_append_slice(out, fi_buf_slice(&joined)) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a merge operand");
     }
 out:
-    firn_buf_deinit(&joined);
+    fi_buf_deinit(&joined);
     return rc;
 }

@@ -20,17 +20,17 @@
 #include "base/search.h"
 
 struct level_source {
-    struct firn_merge_source source;
-    struct firn_merge_level_options options;
+    struct fi_merge_source source;
+    struct fi_merge_level_options options;
     size_t at;
-    struct firn_run *run; /* NULL: none is held */
-    struct firn_run_cursor *cursor;
+    struct fi_run *run; /* NULL: none is held */
+    struct fi_run_cursor *cursor;
 };
 
 /* ---- a run without entries ---- */
 
 static int
-stay(struct firn_run_cursor *cursor, firn_error *err)
+stay(struct fi_run_cursor *cursor, firn_error *err)
 {
     DCHECK(!cursor->is_valid);
     (void)err;
@@ -38,7 +38,7 @@ stay(struct firn_run_cursor *cursor, firn_error *err)
 }
 
 static int
-stay_at(struct firn_run_cursor *cursor, firn_slice key, uint64_t sequence, firn_error *err)
+stay_at(struct fi_run_cursor *cursor, firn_slice key, uint64_t sequence, firn_error *err)
 {
     (void)key;
     (void)sequence;
@@ -46,12 +46,12 @@ stay_at(struct firn_run_cursor *cursor, firn_slice key, uint64_t sequence, firn_
 }
 
 static void
-keep(struct firn_run_cursor *cursor)
+keep(struct fi_run_cursor *cursor)
 {
     (void)cursor;
 }
 
-static const struct firn_run_kind empty_kind = {
+static const struct fi_run_kind empty_kind = {
     .cursor_destroy = keep,
     .cursor_first = stay,
     .cursor_last = stay,
@@ -59,8 +59,8 @@ static const struct firn_run_kind empty_kind = {
     .cursor_seek_before = stay_at,
 };
 /* Shared by all, since nobody changes them. */
-static struct firn_run empty_run = {.kind = &empty_kind};
-static struct firn_run_cursor empty_cursor = {.kind = &empty_kind};
+static struct fi_run empty_run = {.kind = &empty_kind};
+static struct fi_run_cursor empty_cursor = {.kind = &empty_kind};
 
 /* ---- entering and leaving runs ---- */
 
@@ -88,8 +88,8 @@ enter(struct level_source *level, size_t at, firn_error *err)
         return FIRN_OK;
     }
     leave(level);
-    const struct firn_merge_level_run *wanted = &level->options.runs[at];
-    struct firn_run *run = NULL;
+    const struct fi_merge_level_run *wanted = &level->options.runs[at];
+    struct fi_run *run = NULL;
     int rc = level->options.open(level->options.ctx, wanted, &run, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -114,10 +114,10 @@ enter(struct level_source *level, size_t at, firn_error *err)
 static size_t
 skip_unwanted(const struct level_source *level, size_t at)
 {
-    const struct firn_view *only = level->options.cursor.only;
-    const struct firn_merge_level_run *runs = level->options.runs;
+    const struct fi_view *only = level->options.cursor.only;
+    const struct fi_merge_level_run *runs = level->options.runs;
     while (only != NULL && at < level->options.count &&
-           !firn_view_sees_any(only, runs[at].sequence_min, runs[at].sequence_max)) {
+           !fi_view_sees_any(only, runs[at].sequence_min, runs[at].sequence_max)) {
         at++;
     }
     return at;
@@ -168,8 +168,8 @@ run_of(const struct level_source *level, firn_slice key)
 {
     size_t low = 0;
     size_t high = level->options.count;
-    FIRN_SEARCH_FIRST(low, high, middle,
-                      firn_slice_compare(level->options.runs[middle].upper, key) <= 0);
+    FI_SEARCH_FIRST(low, high, middle,
+                    fi_slice_compare(level->options.runs[middle].upper, key) <= 0);
     return low;
 }
 
@@ -194,7 +194,7 @@ static int
 enter_at(struct level_source *level, size_t at, firn_slice key, uint64_t sequence, firn_error *err)
 {
     int rc;
-    FIRN_TRY(enter(level, at, err));
+    FI_TRY(enter(level, at, err));
     rc = level->cursor->kind->cursor_seek(level->cursor, key, sequence, err);
     rc = show(level, rc, err);
 out:
@@ -206,7 +206,7 @@ enter_before(struct level_source *level, size_t at, firn_slice key, uint64_t seq
              firn_error *err)
 {
     int rc;
-    FIRN_TRY(enter(level, at, err));
+    FI_TRY(enter(level, at, err));
     rc = level->cursor->kind->cursor_seek_before(level->cursor, key, sequence, err);
     rc = show_back(level, rc, err);
 out:
@@ -216,7 +216,7 @@ out:
 /* ---- the table ---- */
 
 static int
-level_first(struct firn_merge_source *source, firn_error *err)
+level_first(struct fi_merge_source *source, firn_error *err)
 {
     struct level_source *level = (struct level_source *)source;
     size_t first = skip_unwanted(level, 0);
@@ -224,7 +224,7 @@ level_first(struct firn_merge_source *source, firn_error *err)
 }
 
 static int
-level_last(struct firn_merge_source *source, firn_error *err)
+level_last(struct fi_merge_source *source, firn_error *err)
 {
     struct level_source *level = (struct level_source *)source;
     size_t count = level->options.count;
@@ -232,7 +232,7 @@ level_last(struct firn_merge_source *source, firn_error *err)
 }
 
 static int
-level_seek(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
+level_seek(struct fi_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
     struct level_source *level = (struct level_source *)source;
     size_t at = run_of(level, key);
@@ -244,7 +244,7 @@ level_seek(struct firn_merge_source *source, firn_slice key, uint64_t sequence, 
 }
 
 static void
-level_prepare(struct firn_merge_source *source, firn_slice key, uint64_t sequence, unsigned step)
+level_prepare(struct fi_merge_source *source, firn_slice key, uint64_t sequence, unsigned step)
 {
     struct level_source *level = (struct level_source *)source;
     size_t at = run_of(level, key);
@@ -258,12 +258,12 @@ level_prepare(struct firn_merge_source *source, firn_slice key, uint64_t sequenc
 }
 
 static int
-level_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
+level_seek_before(struct fi_merge_source *source, firn_slice key, uint64_t sequence,
                   firn_error *err)
 {
     struct level_source *level = (struct level_source *)source;
     size_t at = run_of(level, key);
-    if (at < level->options.count && firn_slice_compare(level->options.runs[at].lower, key) <= 0) {
+    if (at < level->options.count && fi_slice_compare(level->options.runs[at].lower, key) <= 0) {
         return enter_before(level, at, key, sequence, err);
     }
     if (at == 0) {
@@ -274,7 +274,7 @@ level_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t seq
 }
 
 static int
-level_next(struct firn_merge_source *source, firn_error *err)
+level_next(struct fi_merge_source *source, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     struct level_source *level = (struct level_source *)source;
@@ -282,7 +282,7 @@ level_next(struct firn_merge_source *source, firn_error *err)
 }
 
 static int
-level_prev(struct firn_merge_source *source, firn_error *err)
+level_prev(struct fi_merge_source *source, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     struct level_source *level = (struct level_source *)source;
@@ -290,37 +290,36 @@ level_prev(struct firn_merge_source *source, firn_error *err)
 }
 
 static int
-level_skip(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
+level_skip(struct fi_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
-    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) < 0);
+    DCHECK(source->entry != NULL && fi_slice_compare(source->entry->key, key) < 0);
     struct level_source *level = (struct level_source *)source;
-    const struct firn_merge_level_run *runs = level->options.runs;
+    const struct fi_merge_level_run *runs = level->options.runs;
     size_t count = level->options.count;
     size_t at = level->at;
     while (at < count && runs[at].sequence_max < sequence &&
-           firn_slice_compare(runs[at].upper, key) <= 0) {
+           fi_slice_compare(runs[at].upper, key) <= 0) {
         at++;
     }
     if (at == count) {
         leave(level);
         return FIRN_OK;
     }
-    if (runs[at].sequence_max < sequence && firn_slice_compare(runs[at].lower, key) < 0) {
+    if (runs[at].sequence_max < sequence && fi_slice_compare(runs[at].lower, key) < 0) {
         return enter_at(level, at, key, UINT64_MAX, err);
     }
     return at == level->at ? FIRN_OK : enter_first(level, at, err);
 }
 
 static int
-level_skip_back(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
-                firn_error *err)
+level_skip_back(struct fi_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
-    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) >= 0);
+    DCHECK(source->entry != NULL && fi_slice_compare(source->entry->key, key) >= 0);
     struct level_source *level = (struct level_source *)source;
-    const struct firn_merge_level_run *runs = level->options.runs;
+    const struct fi_merge_level_run *runs = level->options.runs;
     size_t end = level->at + 1; /* after the current run */
     while (end > 0 && runs[end - 1].sequence_max < sequence &&
-           firn_slice_compare(runs[end - 1].lower, key) >= 0) {
+           fi_slice_compare(runs[end - 1].lower, key) >= 0) {
         end--;
     }
     if (end == 0) {
@@ -328,15 +327,15 @@ level_skip_back(struct firn_merge_source *source, firn_slice key, uint64_t seque
         return FIRN_OK;
     }
     size_t at = end - 1;
-    if (runs[at].sequence_max < sequence && firn_slice_compare(runs[at].upper, key) > 0) {
+    if (runs[at].sequence_max < sequence && fi_slice_compare(runs[at].upper, key) > 0) {
         return enter_before(level, at, key, UINT64_MAX, err);
     }
     return at == level->at ? FIRN_OK : enter_last(level, at, err);
 }
 
 static int
-level_batch(struct firn_merge_source *source, const struct firn_run_kind *kind,
-            const firn_slice *limit, uint64_t max, struct firn_run_batch *out, firn_error *err)
+level_batch(struct fi_merge_source *source, const struct fi_run_kind *kind, const firn_slice *limit,
+            uint64_t max, struct fi_run_batch *out, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     const struct level_source *level = (const struct level_source *)source;
@@ -346,25 +345,25 @@ level_batch(struct firn_merge_source *source, const struct firn_run_kind *kind,
     int rc = kind->cursor_batch(level->cursor, limit, max, out, err);
     out->cursor = level->cursor;
     DCHECK(rc != FIRN_OK || out->count == 0 || limit == NULL ||
-           firn_slice_compare(out->last_key, *limit) < 0);
+           fi_slice_compare(out->last_key, *limit) < 0);
     return rc;
 }
 
 static int
-level_batch_taken(struct firn_merge_source *source, firn_error *err)
+level_batch_taken(struct fi_merge_source *source, firn_error *err)
 {
     return show((struct level_source *)source, FIRN_OK, err);
 }
 
 static void
-level_destroy(struct firn_merge_source *source)
+level_destroy(struct fi_merge_source *source)
 {
     struct level_source *level = (struct level_source *)source;
     leave(level);
-    firn_free(level);
+    fi_free(level);
 }
 
-static const struct firn_merge_source_ops level_ops = {
+static const struct fi_merge_source_ops level_ops = {
     .first = level_first,
     .last = level_last,
     .seek = level_seek,
@@ -380,16 +379,16 @@ static const struct firn_merge_source_ops level_ops = {
 };
 
 int
-firn_merge_level_create(const struct firn_merge_level_options *options,
-                        struct firn_merge_source **out, firn_error *err)
+fi_merge_level_create(const struct fi_merge_level_options *options, struct fi_merge_source **out,
+                      firn_error *err)
 {
     *out = NULL;
     for (size_t i = 1; i < options->count; i++) {
-        DCHECK(firn_slice_compare(options->runs[i - 1].upper, options->runs[i].lower) <= 0);
+        DCHECK(fi_slice_compare(options->runs[i - 1].upper, options->runs[i].lower) <= 0);
     }
-    struct level_source *level = firn_alloc(sizeof *level);
+    struct level_source *level = fi_alloc(sizeof *level);
     if (level == NULL) {
-        return firn_error_no_memory(err, "a source of a merge");
+        return fi_error_no_memory(err, "a source of a merge");
     }
     *level = (struct level_source){.source = {.ops = &level_ops, .name = options->name},
                                    .options = *options};

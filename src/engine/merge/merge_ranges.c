@@ -47,43 +47,43 @@
 
 /* The ranges of a segment that cover the place, and some that have ended: a binary heap. */
 struct heap {
-    const struct firn_range **ranges;
+    const struct fi_range **ranges;
     size_t count;
 };
 
 struct piece {
     uint64_t sequence;
-    struct firn_compaction_place place;
+    struct fi_compaction_place place;
     firn_slice begin;
     firn_slice first; /* marked; only while is_marked */
-    struct firn_buf last;
+    struct fi_buf last;
     bool is_marked;
 };
 
 /* What waits to be written. */
 struct done {
-    struct firn_range range;
-    struct firn_compaction_place place;
+    struct fi_range range;
+    struct fi_compaction_place place;
 };
 
-struct firn_merge_ranges {
-    struct firn_merge_rule *rule;
+struct fi_merge_ranges {
+    struct fi_merge_rule *rule;
     uint64_t tombstones_kept_from;
-    const struct firn_range **starts; /* all, by lower bound */
+    const struct fi_range **starts; /* all, by lower bound */
     size_t count;
     size_t started;
-    struct firn_compaction_span *older; /* by lower bound; none touch */
+    struct fi_compaction_span *older; /* by lower bound; none touch */
     size_t older_count;
     size_t older_at; /* the span that the place is in or before */
     bool is_in_older;
     struct heap *heaps; /* of each segment */
-    const struct firn_range **heap_room;
+    const struct fi_range **heap_room;
     size_t *live; /* the segments whose heaps are not empty, newest first */
     size_t live_count;
     /* The newest range of each piece in its segment: it ends the piece. */
-    const struct firn_range **tops;
-    uint64_t *sequences;                  /* of pieces */
-    struct firn_compaction_place *places; /* likewise */
+    const struct fi_range **tops;
+    uint64_t *sequences;                /* of pieces */
+    struct fi_compaction_place *places; /* likewise */
     struct piece *pieces;
     struct piece *pieces_before; /* while they are being replaced */
     size_t piece_count;
@@ -92,14 +92,14 @@ struct firn_merge_ranges {
     struct done *done;
     size_t done_count;
     size_t done_capacity;
-    struct firn_arena arena;        /* bounds in done and in pieces */
-    struct firn_arena arena_before; /* of the output before: its user may still look at them */
+    struct fi_arena arena;        /* bounds in done and in pieces */
+    struct fi_arena arena_before; /* of the output before: its user may still look at them */
 };
 
 /* ---- heaps ---- */
 
 static void
-heap_push(struct heap *heap, const struct firn_range *range)
+heap_push(struct heap *heap, const struct fi_range *range)
 {
     size_t at = heap->count++;
     while (at > 0 && heap->ranges[(at - 1) / 2]->sequence < range->sequence) {
@@ -113,7 +113,7 @@ static void
 heap_pop(struct heap *heap)
 {
     DCHECK(heap->count > 0);
-    const struct firn_range *range = heap->ranges[--heap->count];
+    const struct fi_range *range = heap->ranges[--heap->count];
     size_t at = 0;
     for (;;) {
         size_t child = 2 * at + 1;
@@ -136,11 +136,11 @@ heap_pop(struct heap *heap)
 /* ---- what waits to be written ---- */
 
 static int
-push_done(struct firn_merge_ranges *ranges, const struct firn_range *range,
-          struct firn_compaction_place place)
+push_done(struct fi_merge_ranges *ranges, const struct fi_range *range,
+          struct fi_compaction_place place)
 {
     struct done *done =
-        firn_grow_array(ranges->done, ranges->done_count + 1, &ranges->done_capacity, sizeof *done);
+        fi_grow_array(ranges->done, ranges->done_count + 1, &ranges->done_capacity, sizeof *done);
     if (done == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -150,20 +150,20 @@ push_done(struct firn_merge_ranges *ranges, const struct firn_range *range,
 }
 
 static int
-copy_key(struct firn_merge_ranges *ranges, firn_slice key, firn_slice *out)
+copy_key(struct fi_merge_ranges *ranges, firn_slice key, firn_slice *out)
 {
-    const uint8_t *copy = firn_arena_copy(&ranges->arena, key.data, key.size);
+    const uint8_t *copy = fi_arena_copy(&ranges->arena, key.data, key.size);
     *out = firn_bytes(copy, key.size);
     return copy != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
 /* The part of a piece before end is complete. */
 static int
-close_piece(struct firn_merge_ranges *ranges, const struct piece *piece, firn_slice end)
+close_piece(struct fi_merge_ranges *ranges, const struct piece *piece, firn_slice end)
 {
-    struct firn_range range = {piece->begin, end, piece->sequence};
+    struct fi_range range = {piece->begin, end, piece->sequence};
     if (!ranges->is_in_older &&
-        !firn_view_list_keeps_tombstone(ranges->tombstones_kept_from, piece->sequence)) {
+        !fi_view_list_keeps_tombstone(ranges->tombstones_kept_from, piece->sequence)) {
         if (!piece->is_marked) {
             return FIRN_OK;
         }
@@ -173,13 +173,12 @@ close_piece(struct firn_merge_ranges *ranges, const struct piece *piece, firn_sl
             return rc;
         }
     }
-    return firn_slice_compare(range.lower, range.upper) < 0
-               ? push_done(ranges, &range, piece->place)
-               : FIRN_OK;
+    return fi_slice_compare(range.lower, range.upper) < 0 ? push_done(ranges, &range, piece->place)
+                                                          : FIRN_OK;
 }
 
 static void
-open_piece(struct piece *piece, uint64_t sequence, struct firn_compaction_place place,
+open_piece(struct piece *piece, uint64_t sequence, struct fi_compaction_place place,
            firn_slice begin)
 {
     piece->sequence = sequence;
@@ -189,7 +188,7 @@ open_piece(struct piece *piece, uint64_t sequence, struct firn_compaction_place 
 }
 
 static int
-close_pieces(struct firn_merge_ranges *ranges, firn_slice end)
+close_pieces(struct fi_merge_ranges *ranges, firn_slice end)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < ranges->piece_count && rc == FIRN_OK; i++) {
@@ -212,15 +211,15 @@ swap_pieces(struct piece *a, struct piece *b)
 /* Removes ended ranges from the heaps and asks the rule about the tops. Returns how many are
  * needed: tops and sequences, newest first. */
 static size_t
-find_needed(struct firn_merge_ranges *ranges, firn_slice place)
+find_needed(struct fi_merge_ranges *ranges, firn_slice place)
 {
     size_t live = 0;
     size_t needed = 0;
     uint64_t hidden_by = 0; /* the oldest range so far that now sees */
-    firn_merge_rule_begin_key(ranges->rule);
+    fi_merge_rule_begin_key(ranges->rule);
     for (size_t i = 0; i < ranges->live_count; i++) {
         struct heap *heap = &ranges->heaps[ranges->live[i]];
-        while (heap->count > 0 && firn_slice_compare(heap->ranges[0]->upper, place) <= 0) {
+        while (heap->count > 0 && fi_slice_compare(heap->ranges[0]->upper, place) <= 0) {
             heap_pop(heap);
         }
         if (heap->count == 0) {
@@ -228,12 +227,12 @@ find_needed(struct firn_merge_ranges *ranges, firn_slice place)
         }
         ranges->live[live++] = ranges->live[i];
         uint64_t sequence = heap->ranges[0]->sequence;
-        bool is_now = firn_merge_rule_now_sees(ranges->rule, sequence);
-        if (firn_merge_rule_needs(ranges->rule, sequence)) {
+        bool is_now = fi_merge_rule_now_sees(ranges->rule, sequence);
+        if (fi_merge_rule_needs(ranges->rule, sequence)) {
             DCHECK(needed == 0 || ranges->sequences[needed - 1] > sequence); /* (I1) */
             ranges->tops[needed] = heap->ranges[0];
             ranges->places[needed] =
-                (struct firn_compaction_place){!is_now || hidden_by != 0, is_now ? hidden_by : 0};
+                (struct fi_compaction_place){!is_now || hidden_by != 0, is_now ? hidden_by : 0};
             ranges->sequences[needed++] = sequence;
         }
         hidden_by = is_now ? sequence : hidden_by;
@@ -243,14 +242,14 @@ find_needed(struct firn_merge_ranges *ranges, firn_slice place)
 }
 
 static bool
-is_same_place(struct firn_compaction_place a, struct firn_compaction_place b)
+is_same_place(struct fi_compaction_place a, struct fi_compaction_place b)
 {
     return a.is_history == b.is_history && a.newer == b.newer;
 }
 
 /* Makes pieces of the ranges that are needed from place on; existing pieces continue. */
 static int
-renew_pieces(struct firn_merge_ranges *ranges, firn_slice place)
+renew_pieces(struct fi_merge_ranges *ranges, firn_slice place)
 {
     size_t before_count = ranges->piece_count;
     struct piece *before = ranges->pieces;
@@ -285,12 +284,12 @@ renew_pieces(struct firn_merge_ranges *ranges, firn_slice place)
 /* ---- the sweep ---- */
 
 static void
-make_live(struct firn_merge_ranges *ranges, size_t segment)
+make_live(struct fi_merge_ranges *ranges, size_t segment)
 {
     size_t low = 0;
     size_t high = ranges->live_count;
     /* For the first segment that is not newer. */
-    FIRN_SEARCH_FIRST(low, high, middle, ranges->live[middle] > segment);
+    FI_SEARCH_FIRST(low, high, middle, ranges->live[middle] > segment);
     DCHECK(low == ranges->live_count || ranges->live[low] < segment);
     memmove(ranges->live + low + 1, ranges->live + low,
             (ranges->live_count - low) * sizeof *ranges->live);
@@ -299,9 +298,9 @@ make_live(struct firn_merge_ranges *ranges, size_t segment)
 }
 
 static void
-start_range(struct firn_merge_ranges *ranges, const struct firn_range *range)
+start_range(struct fi_merge_ranges *ranges, const struct fi_range *range)
 {
-    size_t segment = firn_merge_rule_segment(ranges->rule, range->sequence);
+    size_t segment = fi_merge_rule_segment(ranges->rule, range->sequence);
     struct heap *heap = &ranges->heaps[segment];
     if (heap->count == 0) {
         make_live(ranges, segment);
@@ -312,7 +311,7 @@ start_range(struct firn_merge_ranges *ranges, const struct firn_range *range)
 
 /* The next place at which something may change. */
 static bool
-next_bound(const struct firn_merge_ranges *ranges, firn_slice *out)
+next_bound(const struct fi_merge_ranges *ranges, firn_slice *out)
 {
     bool is_there = false;
     if (ranges->started < ranges->count) {
@@ -320,15 +319,15 @@ next_bound(const struct firn_merge_ranges *ranges, firn_slice *out)
         is_there = true;
     }
     if (ranges->older_at < ranges->older_count) {
-        const struct firn_compaction_span *span = &ranges->older[ranges->older_at];
+        const struct fi_compaction_span *span = &ranges->older[ranges->older_at];
         firn_slice bound = ranges->is_in_older ? span->upper : span->lower;
-        if (!is_there || firn_slice_compare(bound, *out) < 0) {
+        if (!is_there || fi_slice_compare(bound, *out) < 0) {
             *out = bound;
         }
         is_there = true;
     }
     for (size_t i = 0; i < ranges->piece_count; i++) {
-        if (!is_there || firn_slice_compare(ranges->tops[i]->upper, *out) < 0) {
+        if (!is_there || fi_slice_compare(ranges->tops[i]->upper, *out) < 0) {
             *out = ranges->tops[i]->upper;
         }
         is_there = true;
@@ -338,14 +337,14 @@ next_bound(const struct firn_merge_ranges *ranges, firn_slice *out)
 
 /* Handles all ranges and spans that begin or end at place. */
 static int
-process(struct firn_merge_ranges *ranges, firn_slice place)
+process(struct fi_merge_ranges *ranges, firn_slice place)
 {
     while (ranges->started < ranges->count &&
-           firn_slice_compare(ranges->starts[ranges->started]->lower, place) <= 0) {
+           fi_slice_compare(ranges->starts[ranges->started]->lower, place) <= 0) {
         start_range(ranges, ranges->starts[ranges->started++]);
     }
     for (size_t i = 0; i < ranges->piece_count; i++) {
-        ranges->is_dirty |= firn_slice_compare(ranges->tops[i]->upper, place) <= 0;
+        ranges->is_dirty |= fi_slice_compare(ranges->tops[i]->upper, place) <= 0;
     }
     if (ranges->is_dirty) {
         ranges->is_dirty = false;
@@ -357,8 +356,8 @@ process(struct firn_merge_ranges *ranges, firn_slice place)
     if (ranges->older_at == ranges->older_count) {
         return FIRN_OK;
     }
-    const struct firn_compaction_span *span = &ranges->older[ranges->older_at];
-    if (firn_slice_compare(ranges->is_in_older ? span->upper : span->lower, place) > 0) {
+    const struct fi_compaction_span *span = &ranges->older[ranges->older_at];
+    if (fi_slice_compare(ranges->is_in_older ? span->upper : span->lower, place) > 0) {
         return FIRN_OK;
     }
     int rc = close_pieces(ranges, place);
@@ -368,12 +367,12 @@ process(struct firn_merge_ranges *ranges, firn_slice place)
 }
 
 int
-firn_merge_ranges_advance(struct firn_merge_ranges *ranges, const firn_slice *key, firn_error *err)
+fi_merge_ranges_advance(struct fi_merge_ranges *ranges, const firn_slice *key, firn_error *err)
 {
     firn_slice bound;
-    while (next_bound(ranges, &bound) && (key == NULL || firn_slice_compare(bound, *key) <= 0)) {
+    while (next_bound(ranges, &bound) && (key == NULL || fi_slice_compare(bound, *key) <= 0)) {
         if (process(ranges, bound) != FIRN_OK) {
-            return firn_error_no_memory(err, "range deletes of a compaction");
+            return fi_error_no_memory(err, "range deletes of a compaction");
         }
     }
     /* (I1) After all bounds there is no piece. */
@@ -382,21 +381,21 @@ firn_merge_ranges_advance(struct firn_merge_ranges *ranges, const firn_slice *ke
 }
 
 bool
-firn_merge_ranges_is_bottom(const struct firn_merge_ranges *ranges)
+fi_merge_ranges_is_bottom(const struct fi_merge_ranges *ranges)
 {
     return !ranges->is_in_older;
 }
 
 const uint64_t *
-firn_merge_ranges_sequences(const struct firn_merge_ranges *ranges, size_t *out_count)
+fi_merge_ranges_sequences(const struct fi_merge_ranges *ranges, size_t *out_count)
 {
     *out_count = ranges->piece_count;
     return ranges->sequences;
 }
 
 int
-firn_merge_ranges_mark(struct firn_merge_ranges *ranges, uint64_t sequence, firn_slice key,
-                       firn_error *err)
+fi_merge_ranges_mark(struct fi_merge_ranges *ranges, uint64_t sequence, firn_slice key,
+                     firn_error *err)
 {
     size_t at = 0;
     while (at < ranges->piece_count && ranges->pieces[at].sequence != sequence) {
@@ -405,12 +404,12 @@ firn_merge_ranges_mark(struct firn_merge_ranges *ranges, uint64_t sequence, firn
     CHECK(at < ranges->piece_count);
     DCHECK(!ranges->is_in_older);
     struct piece *piece = &ranges->pieces[at];
-    firn_buf_clear(&piece->last);
+    fi_buf_clear(&piece->last);
     /* close_piece needs the zero byte after the key. */
-    if (firn_buf_append_slice(&piece->last, key) != FIRN_OK ||
-        firn_buf_append_u8(&piece->last, 0) != FIRN_OK ||
+    if (fi_buf_append_slice(&piece->last, key) != FIRN_OK ||
+        fi_buf_append_u8(&piece->last, 0) != FIRN_OK ||
         (!piece->is_marked && copy_key(ranges, key, &piece->first) != FIRN_OK)) {
-        return firn_error_no_memory(err, "range deletes of a compaction");
+        return fi_error_no_memory(err, "range deletes of a compaction");
     }
     piece->last.size--;
     piece->is_marked = true;
@@ -419,7 +418,7 @@ firn_merge_ranges_mark(struct firn_merge_ranges *ranges, uint64_t sequence, firn
 
 /* Pieces end at key and begin again there. */
 static int
-cut_pieces(struct firn_merge_ranges *ranges, firn_slice key)
+cut_pieces(struct fi_merge_ranges *ranges, firn_slice key)
 {
     firn_slice end;
     if (ranges->piece_count == 0) {
@@ -431,13 +430,13 @@ cut_pieces(struct firn_merge_ranges *ranges, firn_slice key)
 
 /* The output is done: pieces that continue must not use its memory. */
 static int
-begin_output(struct firn_merge_ranges *ranges, firn_slice key)
+begin_output(struct fi_merge_ranges *ranges, firn_slice key)
 {
     firn_slice begin;
-    struct firn_arena arena = ranges->arena_before;
+    struct fi_arena arena = ranges->arena_before;
     ranges->arena_before = ranges->arena;
     ranges->arena = arena;
-    firn_arena_deinit(&ranges->arena);
+    fi_arena_deinit(&ranges->arena);
     ranges->done_count = 0;
     if (ranges->piece_count == 0) {
         return FIRN_OK;
@@ -450,21 +449,21 @@ begin_output(struct firn_merge_ranges *ranges, firn_slice key)
 }
 
 int
-firn_merge_ranges_cut(struct firn_merge_ranges *ranges, const firn_slice *key,
-                      firn_merge_stream_add add, void *ctx, firn_error *err)
+fi_merge_ranges_cut(struct fi_merge_ranges *ranges, const firn_slice *key, fi_merge_stream_add add,
+                    void *ctx, firn_error *err)
 {
     if (key != NULL && cut_pieces(ranges, *key) != FIRN_OK) {
-        return firn_error_no_memory(err, "range deletes of a compaction");
+        return fi_error_no_memory(err, "range deletes of a compaction");
     }
     for (size_t i = 0; i < ranges->done_count; i++) {
-        DCHECK(firn_slice_compare(ranges->done[i].range.lower, ranges->done[i].range.upper) < 0);
+        DCHECK(fi_slice_compare(ranges->done[i].range.lower, ranges->done[i].range.upper) < 0);
         int rc = add(ctx, &ranges->done[i].range, ranges->done[i].place, err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
     if (begin_output(ranges, key != NULL ? *key : firn_bytes(NULL, 0)) != FIRN_OK) {
-        return firn_error_no_memory(err, "range deletes of a compaction");
+        return fi_error_no_memory(err, "range deletes of a compaction");
     }
     return FIRN_OK;
 }
@@ -474,79 +473,78 @@ firn_merge_ranges_cut(struct firn_merge_ranges *ranges, const firn_slice *key,
 static int
 compare_starts(const void *a, const void *b)
 {
-    const struct firn_range *left = *(const struct firn_range *const *)a;
-    const struct firn_range *right = *(const struct firn_range *const *)b;
-    return firn_slice_compare(left->lower, right->lower);
+    const struct fi_range *left = *(const struct fi_range *const *)a;
+    const struct fi_range *right = *(const struct fi_range *const *)b;
+    return fi_slice_compare(left->lower, right->lower);
 }
 
 static int
 compare_spans(const void *a, const void *b)
 {
-    const struct firn_compaction_span *left = a;
-    const struct firn_compaction_span *right = b;
-    return firn_slice_compare(left->lower, right->lower);
+    const struct fi_compaction_span *left = a;
+    const struct fi_compaction_span *right = b;
+    return fi_slice_compare(left->lower, right->lower);
 }
 
 static int
-count_range(void *ctx, const struct firn_range *range, firn_error *err)
+count_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
     (void)range;
     (void)err;
-    struct firn_merge_ranges *ranges = ctx;
+    struct fi_merge_ranges *ranges = ctx;
     ranges->count++;
     return FIRN_OK;
 }
 
 static int
-collect_range(void *ctx, const struct firn_range *range, firn_error *err)
+collect_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
     (void)err;
-    struct firn_merge_ranges *ranges = ctx;
+    struct fi_merge_ranges *ranges = ctx;
     ranges->starts[ranges->started++] = range;
     return FIRN_OK;
 }
 
 /* The inputs are immutable: memtables that are flushed are frozen. */
 static int
-collect_ranges(struct firn_merge_ranges *ranges, const struct firn_merge_stream_options *options,
+collect_ranges(struct fi_merge_ranges *ranges, const struct fi_merge_stream_options *options,
                firn_error *err)
 {
     for (size_t i = 0; i < options->range_set_count; i++) {
-        FIRN_TRY_RETURN(
-            firn_range_set_visit(options->ranges[i], NULL, NULL, count_range, ranges, err));
+        FI_TRY_RETURN(fi_range_set_visit(options->ranges[i], NULL, NULL, count_range, ranges, err));
     }
-    ranges->starts = firn_alloc_array(ranges->count, sizeof(const struct firn_range *));
+    ranges->starts = fi_alloc_array(ranges->count, sizeof(const struct fi_range *));
     if (ranges->starts == NULL) {
-        return firn_error_no_memory(err, "range deletes of a compaction");
+        return fi_error_no_memory(err, "range deletes of a compaction");
     }
     for (size_t i = 0; i < options->range_set_count; i++) {
-        FIRN_TRY_RETURN(
-            firn_range_set_visit(options->ranges[i], NULL, NULL, collect_range, ranges, err));
+        FI_TRY_RETURN(
+            fi_range_set_visit(options->ranges[i], NULL, NULL, collect_range, ranges, err));
     }
     CHECK(ranges->started == ranges->count);
     ranges->started = 0;
-    firn_sort(ranges->starts, ranges->count, sizeof(const struct firn_range *), compare_starts);
+    fi_sort(ranges->starts, ranges->count, sizeof(const struct fi_range *), compare_starts);
     return FIRN_OK;
 }
 
 static int
-collect_older(struct firn_merge_ranges *ranges, const struct firn_merge_stream_options *options)
+collect_older(struct fi_merge_ranges *ranges, const struct fi_merge_stream_options *options)
 {
-    ranges->older = firn_alloc_array(options->older_count, sizeof *ranges->older);
+    ranges->older = fi_alloc_array(options->older_count, sizeof *ranges->older);
     if (ranges->older == NULL) {
         return FIRN_NO_MEMORY;
     }
     if (options->older_count > 0) {
         memcpy(ranges->older, options->older, options->older_count * sizeof *ranges->older);
     }
-    firn_sort(ranges->older, options->older_count, sizeof *ranges->older, compare_spans);
+    fi_sort(ranges->older, options->older_count, sizeof *ranges->older, compare_spans);
     for (size_t i = 0; i < options->older_count; i++) {
-        struct firn_compaction_span span = ranges->older[i];
-        struct firn_compaction_span *before =
+        struct fi_compaction_span span = ranges->older[i];
+        struct fi_compaction_span *before =
             ranges->older_count > 0 ? &ranges->older[ranges->older_count - 1] : NULL;
-        if (before == NULL || firn_slice_compare(span.lower, before->upper) > 0) {
+        if (before == NULL || fi_slice_compare(span.lower, before->upper) > 0) {
             ranges->older[ranges->older_count++] = span;
-        } else if (firn_slice_compare(span.upper, before->upper) > 0) {
+        } else if (fi_slice_compare(span.upper, before->upper) > 0) {
             before->upper = span.upper;
         }
     }
@@ -555,28 +553,28 @@ collect_older(struct firn_merge_ranges *ranges, const struct firn_merge_stream_o
 
 /* Room for all of each segment's ranges at once. */
 static int
-make_heaps(struct firn_merge_ranges *ranges)
+make_heaps(struct fi_merge_ranges *ranges)
 {
-    size_t segments = firn_merge_rule_segment_count(ranges->rule);
+    size_t segments = fi_merge_rule_segment_count(ranges->rule);
     size_t tops = segments < ranges->count ? segments : ranges->count;
-    ranges->heaps = firn_alloc_zeroed(segments * sizeof *ranges->heaps);
-    ranges->heap_room = firn_alloc_array(ranges->count, sizeof(const struct firn_range *));
-    ranges->live = firn_alloc_array(tops, sizeof *ranges->live);
-    ranges->tops = firn_alloc_array(tops, sizeof(const struct firn_range *));
-    ranges->sequences = firn_alloc_array(tops, sizeof *ranges->sequences);
-    ranges->places = firn_alloc_array(tops, sizeof *ranges->places);
-    ranges->pieces = firn_alloc_zeroed(tops * sizeof *ranges->pieces);
-    ranges->pieces_before = firn_alloc_zeroed(tops * sizeof *ranges->pieces);
+    ranges->heaps = fi_alloc_zeroed(segments * sizeof *ranges->heaps);
+    ranges->heap_room = fi_alloc_array(ranges->count, sizeof(const struct fi_range *));
+    ranges->live = fi_alloc_array(tops, sizeof *ranges->live);
+    ranges->tops = fi_alloc_array(tops, sizeof(const struct fi_range *));
+    ranges->sequences = fi_alloc_array(tops, sizeof *ranges->sequences);
+    ranges->places = fi_alloc_array(tops, sizeof *ranges->places);
+    ranges->pieces = fi_alloc_zeroed(tops * sizeof *ranges->pieces);
+    ranges->pieces_before = fi_alloc_zeroed(tops * sizeof *ranges->pieces);
     if (ranges->heaps == NULL || ranges->heap_room == NULL || ranges->live == NULL ||
         ranges->tops == NULL || ranges->sequences == NULL || ranges->places == NULL ||
         ranges->pieces == NULL || ranges->pieces_before == NULL) {
         return FIRN_NO_MEMORY;
     }
     for (size_t i = 0; i < ranges->count; i++) {
-        size_t segment = firn_merge_rule_segment(ranges->rule, ranges->starts[i]->sequence);
+        size_t segment = fi_merge_rule_segment(ranges->rule, ranges->starts[i]->sequence);
         ranges->heaps[segment].count++;
     }
-    const struct firn_range **room = ranges->heap_room;
+    const struct fi_range **room = ranges->heap_room;
     for (size_t i = 0; i < segments; i++) {
         ranges->heaps[i].ranges = room;
         room += ranges->heaps[i].count;
@@ -587,23 +585,23 @@ make_heaps(struct firn_merge_ranges *ranges)
 }
 
 int
-firn_merge_ranges_create(const struct firn_merge_stream_options *options,
-                         struct firn_merge_ranges **out, firn_error *err)
+fi_merge_ranges_create(const struct fi_merge_stream_options *options, struct fi_merge_ranges **out,
+                       firn_error *err)
 {
     *out = NULL;
-    struct firn_merge_ranges *ranges = firn_alloc_zeroed(sizeof *ranges);
+    struct fi_merge_ranges *ranges = fi_alloc_zeroed(sizeof *ranges);
     if (ranges == NULL) {
-        return firn_error_no_memory(err, "range deletes of a compaction");
+        return fi_error_no_memory(err, "range deletes of a compaction");
     }
     ranges->rule = options->rule;
     ranges->tombstones_kept_from = options->tombstones_kept_from;
     int rc = collect_ranges(ranges, options, err);
     if (rc == FIRN_OK &&
         (collect_older(ranges, options) != FIRN_OK || make_heaps(ranges) != FIRN_OK)) {
-        rc = firn_error_no_memory(err, "range deletes of a compaction");
+        rc = fi_error_no_memory(err, "range deletes of a compaction");
     }
     if (rc != FIRN_OK) {
-        firn_merge_ranges_destroy(ranges);
+        fi_merge_ranges_destroy(ranges);
         return rc;
     }
     *out = ranges;
@@ -614,31 +612,31 @@ static void
 destroy_pieces(struct piece *pieces, size_t count)
 {
     for (size_t i = 0; pieces != NULL && i < count; i++) {
-        firn_buf_deinit(&pieces[i].last);
+        fi_buf_deinit(&pieces[i].last);
     }
-    firn_free(pieces);
+    fi_free(pieces);
 }
 
 void
-firn_merge_ranges_destroy(struct firn_merge_ranges *ranges)
+fi_merge_ranges_destroy(struct fi_merge_ranges *ranges)
 {
     if (ranges == NULL) {
         return;
     }
-    size_t segments = firn_merge_rule_segment_count(ranges->rule);
+    size_t segments = fi_merge_rule_segment_count(ranges->rule);
     size_t tops = segments < ranges->count ? segments : ranges->count;
     destroy_pieces(ranges->pieces, tops);
     destroy_pieces(ranges->pieces_before, tops);
-    firn_free(ranges->starts);
-    firn_free(ranges->older);
-    firn_free(ranges->heaps);
-    firn_free(ranges->heap_room);
-    firn_free(ranges->live);
-    firn_free(ranges->tops);
-    firn_free(ranges->sequences);
-    firn_free(ranges->places);
-    firn_free(ranges->done);
-    firn_arena_deinit(&ranges->arena);
-    firn_arena_deinit(&ranges->arena_before);
-    firn_free(ranges);
+    fi_free(ranges->starts);
+    fi_free(ranges->older);
+    fi_free(ranges->heaps);
+    fi_free(ranges->heap_room);
+    fi_free(ranges->live);
+    fi_free(ranges->tops);
+    fi_free(ranges->sequences);
+    fi_free(ranges->places);
+    fi_free(ranges->done);
+    fi_arena_deinit(&ranges->arena);
+    fi_arena_deinit(&ranges->arena_before);
+    fi_free(ranges);
 }

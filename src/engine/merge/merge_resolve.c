@@ -47,16 +47,16 @@
 /* After this many steps without success a seek is tried, which costs about as much. */
 enum { STEPS_MAX = 8, LOADED_KEPT_MAX = 4 << 20 };
 
-struct firn_merge_resolve {
-    struct firn_merge_resolve_options options;
-    const struct firn_entry *shown; /* NULL: not valid */
-    struct firn_entry entry;        /* the shown one, if it is not the merge's */
+struct fi_merge_resolve {
+    struct fi_merge_resolve_options options;
+    const struct fi_entry *shown; /* NULL: not valid */
+    struct fi_entry entry;        /* the shown one, if it is not the merge's */
     bool is_backward;
     bool is_folded;
-    struct firn_buf key;    /* of the versions that are looked at */
-    struct firn_buf value;  /* going backwards, and of folded operands */
-    struct firn_buf loaded; /* of a value file */
-    struct firn_merge_fold fold;
+    struct fi_buf key;    /* of the versions that are looked at */
+    struct fi_buf value;  /* going backwards, and of folded operands */
+    struct fi_buf loaded; /* of a value file */
+    struct fi_merge_fold fold;
     uint64_t expires_ms; /* of the shown value, or the one below the operands; 0: never */
     /* The known answers about range deletes; see above. */
     bool has_ranges;
@@ -64,26 +64,26 @@ struct firn_merge_resolve {
     bool has_free;
     bool is_skipped; /* sources that can skip the covered stretch have done so */
     unsigned covered_steps;
-    struct firn_range_stretch covered;
-    struct firn_range_stretch free;
+    struct fi_range_stretch covered;
+    struct fi_range_stretch free;
 };
 
 /* ---- range deletes ---- */
 
 static bool
-holds(const struct firn_range_stretch *stretch, firn_slice key)
+holds(const struct fi_range_stretch *stretch, firn_slice key)
 {
-    return (!stretch->has_lower || firn_slice_compare(stretch->lower, key) <= 0) &&
-           (!stretch->has_upper || firn_slice_compare(key, stretch->upper) < 0);
+    return (!stretch->has_lower || fi_slice_compare(stretch->lower, key) <= 0) &&
+           (!stretch->has_upper || fi_slice_compare(key, stretch->upper) < 0);
 }
 
 static bool
-ask_ranges(struct firn_merge_resolve *resolve, firn_slice key, uint64_t sequence)
+ask_ranges(struct fi_merge_resolve *resolve, firn_slice key, uint64_t sequence)
 {
-    const struct firn_merge_resolve_options *options = &resolve->options;
-    struct firn_range_stretch stretch;
+    const struct fi_merge_resolve_options *options = &resolve->options;
+    struct fi_range_stretch stretch;
     for (size_t i = 0; i < options->range_set_count; i++) {
-        if (firn_range_set_covered(options->ranges[i], key, options->view, sequence, &stretch)) {
+        if (fi_range_set_covered(options->ranges[i], key, options->view, sequence, &stretch)) {
             resolve->covered = stretch;
             resolve->has_covered = true;
             resolve->is_skipped = false;
@@ -91,11 +91,11 @@ ask_ranges(struct firn_merge_resolve *resolve, firn_slice key, uint64_t sequence
             return true;
         }
     }
-    stretch = (struct firn_range_stretch){.sequence = sequence};
+    stretch = (struct fi_range_stretch){.sequence = sequence};
     resolve->has_free = true;
     for (size_t i = 0; i < options->range_set_count && resolve->has_free; i++) {
         resolve->has_free =
-            firn_range_set_free(options->ranges[i], key, options->view, sequence, &stretch);
+            fi_range_set_free(options->ranges[i], key, options->view, sequence, &stretch);
     }
     resolve->free = stretch;
     return false;
@@ -103,7 +103,7 @@ ask_ranges(struct firn_merge_resolve *resolve, firn_slice key, uint64_t sequence
 
 /* Whether a range delete that the view sees hides that version. */
 static bool
-is_covered(struct firn_merge_resolve *resolve, firn_slice key, uint64_t sequence)
+is_covered(struct fi_merge_resolve *resolve, firn_slice key, uint64_t sequence)
 {
     if (!resolve->has_ranges) {
         return false;
@@ -121,23 +121,23 @@ is_covered(struct firn_merge_resolve *resolve, firn_slice key, uint64_t sequence
 
 /* The active memtable may get more ranges: answers are kept until the next placement. */
 static void
-clear_ranges(struct firn_merge_resolve *resolve)
+clear_ranges(struct fi_merge_resolve *resolve)
 {
-    const struct firn_merge_resolve_options *options = &resolve->options;
+    const struct fi_merge_resolve_options *options = &resolve->options;
     resolve->has_covered = false;
     resolve->has_free = false;
     resolve->has_ranges = false;
     for (size_t i = 0; i < options->range_set_count; i++) {
-        resolve->has_ranges |= !firn_range_set_is_empty(options->ranges[i]);
+        resolve->has_ranges |= !fi_range_set_is_empty(options->ranges[i]);
     }
 }
 
 /* After some steps in a covered stretch, once: moves the sources that can to its end. */
 static int
-skip_covered(struct firn_merge_resolve *resolve, firn_error *err)
+skip_covered(struct fi_merge_resolve *resolve, firn_error *err)
 {
-    const struct firn_entry *entry = firn_merge_entry(resolve->options.merge);
-    const struct firn_range_stretch *covered = &resolve->covered;
+    const struct fi_entry *entry = fi_merge_entry(resolve->options.merge);
+    const struct fi_range_stretch *covered = &resolve->covered;
     if (entry == NULL || !resolve->has_covered || resolve->is_skipped ||
         resolve->covered_steps < STEPS_MAX || !holds(covered, entry->key)) {
         return FIRN_OK;
@@ -145,92 +145,91 @@ skip_covered(struct firn_merge_resolve *resolve, firn_error *err)
     DCHECK(resolve->is_backward ? covered->has_lower : covered->has_upper);
     resolve->is_skipped = true;
     return resolve->is_backward
-               ? firn_merge_skip_back(resolve->options.merge, covered->lower, covered->sequence,
-                                      err)
-               : firn_merge_skip(resolve->options.merge, covered->upper, covered->sequence, err);
+               ? fi_merge_skip_back(resolve->options.merge, covered->lower, covered->sequence, err)
+               : fi_merge_skip(resolve->options.merge, covered->upper, covered->sequence, err);
 }
 
 /* ---- versions ---- */
 
 static int
-keep_key(struct firn_merge_resolve *resolve, firn_slice key, firn_error *err)
+keep_key(struct fi_merge_resolve *resolve, firn_slice key, firn_error *err)
 {
-    if (firn_buf_assign(&resolve->key, key) != FIRN_OK) {
-        return firn_error_no_memory(err, "a key of a cursor");
+    if (fi_buf_assign(&resolve->key, key) != FIRN_OK) {
+        return fi_error_no_memory(err, "a key of a cursor");
     }
     return FIRN_OK;
 }
 
 static bool
-has_kept_key(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
+has_kept_key(const struct fi_merge_resolve *resolve, const struct fi_entry *entry)
 {
-    return entry != NULL && firn_slice_equal(entry->key, firn_buf_slice(&resolve->key));
+    return entry != NULL && fi_slice_equal(entry->key, fi_buf_slice(&resolve->key));
 }
 
 static bool
-is_seen(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
+is_seen(const struct fi_merge_resolve *resolve, const struct fi_entry *entry)
 {
-    return firn_view_sees(resolve->options.view, entry->sequence);
+    return fi_view_sees(resolve->options.view, entry->sequence);
 }
 
 /* The newest sequence that the view sees and that is not above limit; 0 if there is none. */
 static uint64_t
-newest_seen(const struct firn_view *view, uint64_t limit)
+newest_seen(const struct fi_view *view, uint64_t limit)
 {
-    size_t from = firn_view_count_from(view, limit);
+    size_t from = fi_view_count_from(view, limit);
     if (from == 0) {
         return 0;
     }
-    uint64_t last = firn_view_at(view, from - 1).last;
+    uint64_t last = fi_view_at(view, from - 1).last;
     return last < limit ? last : limit;
 }
 
 /* After all versions of the kept key. */
 static int
-seek_after_key(struct firn_merge_resolve *resolve, firn_error *err)
+seek_after_key(struct fi_merge_resolve *resolve, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
-    int rc = firn_merge_seek(merge, firn_buf_slice(&resolve->key), 0, err);
-    while (rc == FIRN_OK && has_kept_key(resolve, firn_merge_entry(merge))) {
-        rc = firn_merge_next(merge, err);
+    int rc = fi_merge_seek(merge, fi_buf_slice(&resolve->key), 0, err);
+    while (rc == FIRN_OK && has_kept_key(resolve, fi_merge_entry(merge))) {
+        rc = fi_merge_next(merge, err);
     }
     return rc;
 }
 
 /* From a version to the first one of another key. */
 static int
-pass_key(struct firn_merge_resolve *resolve, firn_error *err)
+pass_key(struct fi_merge_resolve *resolve, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
-    struct firn_merge_head head = firn_merge_head(merge);
-    const struct firn_entry *entry = firn_merge_entry(merge);
+    struct fi_merge_head head = fi_merge_head(merge);
+    const struct fi_entry *entry = fi_merge_entry(merge);
     size_t size = entry->key.size;
-    if (size > FIRN_MERGE_HEAD_SIZE) {
-        FIRN_TRY_RETURN(keep_key(resolve, entry->key, err));
+    if (size > FI_MERGE_HEAD_SIZE) {
+        FI_TRY_RETURN(keep_key(resolve, entry->key, err));
     }
     for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
-        FIRN_TRY_RETURN(firn_merge_next(merge, err));
-        entry = firn_merge_entry(merge);
-        if (entry == NULL || !firn_merge_head_equal(head, firn_merge_head(merge)) ||
+        FI_TRY_RETURN(fi_merge_next(merge, err));
+        entry = fi_merge_entry(merge);
+        if (entry == NULL || !fi_merge_head_equal(head, fi_merge_head(merge)) ||
             entry->key.size != size ||
-            (size > FIRN_MERGE_HEAD_SIZE && !has_kept_key(resolve, entry))) {
+            (size > FI_MERGE_HEAD_SIZE && !has_kept_key(resolve, entry))) {
             return FIRN_OK;
         }
     }
-    FIRN_TRY_RETURN(keep_key(resolve, entry->key, err));
+    FI_TRY_RETURN(keep_key(resolve, entry->key, err));
     return seek_after_key(resolve, err);
 }
 
 /* From a version that the view does not see to one that it does, or to another key. */
 static int
-pass_unseen(struct firn_merge_resolve *resolve, firn_error *err)
+pass_unseen(struct fi_merge_resolve *resolve, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
-    const struct firn_entry *entry = firn_merge_entry(merge);
+    const struct fi_entry *entry = fi_merge_entry(merge);
     int rc = keep_key(resolve, entry->key, err);
     for (unsigned steps = 0; rc == FIRN_OK && steps < STEPS_MAX; steps++) {
-        rc = firn_merge_next(merge, err);
-        entry = firn_merge_entry(merge);
+        rc = fi_merge_next(merge, err);
+        entry = fi_merge_entry(merge);
         if (rc == FIRN_OK && (!has_kept_key(resolve, entry) || is_seen(resolve, entry))) {
             return FIRN_OK;
         }
@@ -240,25 +239,25 @@ pass_unseen(struct firn_merge_resolve *resolve, firn_error *err)
     }
     uint64_t newest = newest_seen(resolve->options.view, entry->sequence);
     return newest == 0 ? seek_after_key(resolve, err)
-                       : firn_merge_seek(merge, firn_buf_slice(&resolve->key), newest, err);
+                       : fi_merge_seek(merge, fi_buf_slice(&resolve->key), newest, err);
 }
 
 /* ---- values ---- */
 
 static bool
-is_expired(const struct firn_merge_resolve *resolve, firn_slice value)
+is_expired(const struct fi_merge_resolve *resolve, firn_slice value)
 {
-    return firn_entry_expires_ms(value) <= resolve->options.time_ms;
+    return fi_entry_expires_ms(value) <= resolve->options.time_ms;
 }
 
 /* The value of a put, without the head of an expiring one. References are followed only here: no
  * values of passed versions are read. */
 static int
-load_value(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_slice *out,
+load_value(struct fi_merge_resolve *resolve, const struct fi_entry *entry, firn_slice *out,
            firn_error *err)
 {
-    DCHECK(entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_EXPIRING);
-    size_t head = firn_entry_head_size(entry->kind);
+    DCHECK(entry->kind == FI_ENTRY_PUT || entry->kind == FI_ENTRY_EXPIRING);
+    size_t head = fi_entry_head_size(entry->kind);
     *out = firn_bytes(entry->value.data + head, entry->value.size - head);
     if (entry->values == NULL) {
         return FIRN_OK;
@@ -267,32 +266,32 @@ load_value(struct firn_merge_resolve *resolve, const struct firn_entry *entry, f
         *out = firn_bytes(NULL, 0);
         return FIRN_OK;
     }
-    firn_buf_clear(&resolve->loaded);
+    fi_buf_clear(&resolve->loaded);
     if (resolve->loaded.capacity > LOADED_KEPT_MAX) {
-        firn_buf_deinit(&resolve->loaded);
+        fi_buf_deinit(&resolve->loaded);
     }
-    int rc = firn_value_cell_resolve(entry, FIRN_BLOCK_CACHE_SCAN, &resolve->loaded, err);
-    *out = firn_buf_slice(&resolve->loaded);
+    int rc = fi_value_cell_resolve(entry, FI_BLOCK_CACHE_SCAN, &resolve->loaded, err);
+    *out = fi_buf_slice(&resolve->loaded);
     return rc;
 }
 
 /* Whether a version that no range delete covers has a value. */
 static bool
-has_value(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
+has_value(const struct fi_merge_resolve *resolve, const struct fi_entry *entry)
 {
-    return entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_MERGE ||
-           (entry->kind == FIRN_ENTRY_EXPIRING && !is_expired(resolve, entry->value));
+    return entry->kind == FI_ENTRY_PUT || entry->kind == FI_ENTRY_MERGE ||
+           (entry->kind == FI_ENTRY_EXPIRING && !is_expired(resolve, entry->value));
 }
 
 /* Moves from an operand to the next older version that is seen; NULL if there is none, or if a
  * range delete covers it. */
-static const struct firn_entry *
-find_below(struct firn_merge_resolve *resolve, int *out_rc, firn_error *err)
+static const struct fi_entry *
+find_below(struct fi_merge_resolve *resolve, int *out_rc, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
-    const struct firn_entry *entry;
-    *out_rc = firn_merge_next(merge, err);
-    while (*out_rc == FIRN_OK && has_kept_key(resolve, entry = firn_merge_entry(merge))) {
+    const struct fi_entry *entry;
+    *out_rc = fi_merge_next(merge, err);
+    while (*out_rc == FIRN_OK && has_kept_key(resolve, entry = fi_merge_entry(merge))) {
         if (is_seen(resolve, entry)) {
             return is_covered(resolve, entry->key, entry->sequence) ? NULL : entry;
         }
@@ -303,38 +302,38 @@ find_below(struct firn_merge_resolve *resolve, int *out_rc, firn_error *err)
 
 /* Applies the gathered operands to the version below them (NULL: none). */
 static int
-fold_upon(struct firn_merge_resolve *resolve, const struct firn_entry *below, firn_error *err)
+fold_upon(struct fi_merge_resolve *resolve, const struct fi_entry *below, firn_error *err)
 {
     firn_slice base = firn_bytes(NULL, 0);
     bool has_base = below != NULL && has_value(resolve, below);
-    if (has_base && below->kind == FIRN_ENTRY_EXPIRING) {
-        resolve->expires_ms = firn_entry_expires_ms(below->value);
+    if (has_base && below->kind == FI_ENTRY_EXPIRING) {
+        resolve->expires_ms = fi_entry_expires_ms(below->value);
     }
-    FIRN_TRY_RETURN(has_base ? load_value(resolve, below, &base, err) : FIRN_OK);
-    return firn_merge_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
+    FI_TRY_RETURN(has_base ? load_value(resolve, below, &base, err) : FIRN_OK);
+    return fi_merge_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
 }
 
 /* Requires: the merge is on an operand, the newest version of its key that is seen. Makes the value
  * to be shown. */
 static int
-fold_key(struct firn_merge_resolve *resolve, firn_error *err)
+fold_key(struct fi_merge_resolve *resolve, firn_error *err)
 {
     int rc;
-    const struct firn_entry *entry = firn_merge_entry(resolve->options.merge);
-    DCHECK(entry->kind == FIRN_ENTRY_MERGE && is_seen(resolve, entry));
+    const struct fi_entry *entry = fi_merge_entry(resolve->options.merge);
+    DCHECK(entry->kind == FI_ENTRY_MERGE && is_seen(resolve, entry));
     uint64_t sequence = entry->sequence;
-    firn_merge_fold_clear(&resolve->fold);
-    FIRN_TRY(keep_key(resolve, entry->key, err));
-    while (entry != NULL && entry->kind == FIRN_ENTRY_MERGE) {
-        FIRN_TRY(firn_merge_fold_push(&resolve->fold, entry->value, err));
+    fi_merge_fold_clear(&resolve->fold);
+    FI_TRY(keep_key(resolve, entry->key, err));
+    while (entry != NULL && entry->kind == FI_ENTRY_MERGE) {
+        FI_TRY(fi_merge_fold_push(&resolve->fold, entry->value, err));
         entry = find_below(resolve, &rc, err);
-        FIRN_TRY(rc);
+        FI_TRY(rc);
     }
-    FIRN_TRY(fold_upon(resolve, entry, err));
-    resolve->entry = (struct firn_entry){.key = firn_buf_slice(&resolve->key),
-                                         .value = firn_buf_slice(&resolve->value),
-                                         .sequence = sequence,
-                                         .kind = FIRN_ENTRY_PUT};
+    FI_TRY(fold_upon(resolve, entry, err));
+    resolve->entry = (struct fi_entry){.key = fi_buf_slice(&resolve->key),
+                                       .value = fi_buf_slice(&resolve->value),
+                                       .sequence = sequence,
+                                       .kind = FI_ENTRY_PUT};
 out:
     return rc;
 }
@@ -343,15 +342,15 @@ out:
 
 /* Makes a plain put of a value with a head, or of one in a value file. */
 static int
-show_copy(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
+show_copy(struct fi_merge_resolve *resolve, const struct fi_entry *entry, firn_error *err)
 {
     firn_slice value;
-    FIRN_TRY_RETURN(load_value(resolve, entry, &value, err));
-    if (entry->kind == FIRN_ENTRY_EXPIRING) {
-        resolve->expires_ms = firn_entry_expires_ms(entry->value);
+    FI_TRY_RETURN(load_value(resolve, entry, &value, err));
+    if (entry->kind == FI_ENTRY_EXPIRING) {
+        resolve->expires_ms = fi_entry_expires_ms(entry->value);
     }
     resolve->entry = *entry;
-    resolve->entry.kind = FIRN_ENTRY_PUT;
+    resolve->entry.kind = FI_ENTRY_PUT;
     resolve->entry.value = value;
     resolve->entry.values = NULL;
     return FIRN_OK;
@@ -359,16 +358,16 @@ show_copy(struct firn_merge_resolve *resolve, const struct firn_entry *entry, fi
 
 /* Shows the merge's version, which has a value. */
 static int
-show(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
+show(struct fi_merge_resolve *resolve, const struct fi_entry *entry, firn_error *err)
 {
     DCHECK(is_seen(resolve, entry) && has_value(resolve, entry));
     int rc = FIRN_OK;
     resolve->shown = entry;
     resolve->expires_ms = 0;
-    if (entry->kind == FIRN_ENTRY_PUT && entry->values == NULL) {
+    if (entry->kind == FI_ENTRY_PUT && entry->values == NULL) {
         return FIRN_OK;
     }
-    if (entry->kind == FIRN_ENTRY_MERGE) {
+    if (entry->kind == FI_ENTRY_MERGE) {
         resolve->is_folded = true;
         rc = fold_key(resolve, err);
     } else {
@@ -379,23 +378,23 @@ show(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_er
 }
 
 static bool
-is_before_end(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
+is_before_end(const struct fi_merge_resolve *resolve, const struct fi_entry *entry)
 {
     const firn_slice *upper = resolve->options.upper;
-    return entry != NULL && (upper == NULL || firn_slice_compare(entry->key, *upper) < 0);
+    return entry != NULL && (upper == NULL || fi_slice_compare(entry->key, *upper) < 0);
 }
 
 /* Requires: the merge is before all versions of a key, or on one that is too new for the view. */
 static int
-find_forward(struct firn_merge_resolve *resolve, firn_error *err)
+find_forward(struct fi_merge_resolve *resolve, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
-    const struct firn_entry *entry;
+    const struct fi_entry *entry;
     int rc = FIRN_OK;
     resolve->is_backward = false;
     resolve->is_folded = false;
     resolve->covered_steps = 0;
-    while (rc == FIRN_OK && is_before_end(resolve, entry = firn_merge_entry(merge))) {
+    while (rc == FIRN_OK && is_before_end(resolve, entry = fi_merge_entry(merge))) {
         if (!is_seen(resolve, entry)) {
             rc = pass_unseen(resolve, err);
             continue;
@@ -414,19 +413,19 @@ find_forward(struct firn_merge_resolve *resolve, firn_error *err)
 /* ---- backwards ---- */
 
 static bool
-is_after_begin(const struct firn_merge_resolve *resolve, const struct firn_entry *entry)
+is_after_begin(const struct fi_merge_resolve *resolve, const struct fi_entry *entry)
 {
     const firn_slice *lower = resolve->options.lower;
-    return entry != NULL && (lower == NULL || firn_slice_compare(entry->key, *lower) >= 0);
+    return entry != NULL && (lower == NULL || fi_slice_compare(entry->key, *lower) >= 0);
 }
 
 /* Keeps the merge's version: the newest that is seen so far. */
 static int
-keep_version(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
+keep_version(struct fi_merge_resolve *resolve, const struct fi_entry *entry, firn_error *err)
 {
     resolve->entry = *entry;
-    if (firn_buf_assign(&resolve->value, entry->value) != FIRN_OK) {
-        return firn_error_no_memory(err, "a value of a cursor");
+    if (fi_buf_assign(&resolve->value, entry->value) != FIRN_OK) {
+        return fi_error_no_memory(err, "a value of a cursor");
     }
     return FIRN_OK;
 }
@@ -434,71 +433,71 @@ keep_version(struct firn_merge_resolve *resolve, const struct firn_entry *entry,
 /* The kept key has many versions: looks for the newest that is seen from the other end, then moves
  * before the key. */
 static int
-find_newest(struct firn_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
+find_newest(struct fi_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
-    const struct firn_entry *entry;
-    firn_slice key = firn_buf_slice(&resolve->key);
+    const struct fi_entry *entry;
+    firn_slice key = fi_buf_slice(&resolve->key);
     uint64_t newest = newest_seen(resolve->options.view, UINT64_MAX);
-    FIRN_TRY_RETURN(firn_merge_seek(merge, key, newest, err));
-    while (has_kept_key(resolve, entry = firn_merge_entry(merge)) && !is_seen(resolve, entry)) {
+    FI_TRY_RETURN(fi_merge_seek(merge, key, newest, err));
+    while (has_kept_key(resolve, entry = fi_merge_entry(merge)) && !is_seen(resolve, entry)) {
         newest = newest_seen(resolve->options.view, entry->sequence);
         if (newest == 0) {
             break;
         }
-        FIRN_TRY_RETURN(firn_merge_seek(merge, key, newest, err));
+        FI_TRY_RETURN(fi_merge_seek(merge, key, newest, err));
     }
     *out_is_seen = has_kept_key(resolve, entry) && is_seen(resolve, entry);
     if (*out_is_seen) {
-        FIRN_TRY_RETURN(keep_version(resolve, entry, err));
+        FI_TRY_RETURN(keep_version(resolve, entry, err));
     }
-    return firn_merge_seek_before(merge, key, UINT64_MAX, err);
+    return fi_merge_seek_before(merge, key, UINT64_MAX, err);
 }
 
 /* Goes back over all versions of the merge's key; keeps the newest that is seen. */
 static int
-take_key(struct firn_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
+take_key(struct fi_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
-    const struct firn_entry *entry = firn_merge_entry(merge);
+    const struct fi_entry *entry = fi_merge_entry(merge);
     *out_is_seen = false;
-    FIRN_TRY_RETURN(keep_key(resolve, entry->key, err));
+    FI_TRY_RETURN(keep_key(resolve, entry->key, err));
     for (unsigned steps = 0; has_kept_key(resolve, entry); steps++) {
         if (steps == STEPS_MAX) {
             return find_newest(resolve, out_is_seen, err);
         }
         if (is_seen(resolve, entry)) {
             *out_is_seen = true;
-            FIRN_TRY_RETURN(keep_version(resolve, entry, err));
+            FI_TRY_RETURN(keep_version(resolve, entry, err));
         }
-        FIRN_TRY_RETURN(firn_merge_prev(merge, err));
-        entry = firn_merge_entry(merge);
+        FI_TRY_RETURN(fi_merge_prev(merge, err));
+        entry = fi_merge_entry(merge);
     }
     return FIRN_OK;
 }
 
 /* The kept version is an operand: folds it with older versions, and goes before the key again. */
 static int
-fold_back(struct firn_merge_resolve *resolve, firn_error *err)
+fold_back(struct fi_merge_resolve *resolve, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
-    firn_slice key = firn_buf_slice(&resolve->key);
-    FIRN_TRY_RETURN(firn_merge_seek(merge, key, resolve->entry.sequence, err));
-    FIRN_TRY_RETURN(fold_key(resolve, err));
-    return firn_merge_seek_before(merge, firn_buf_slice(&resolve->key), UINT64_MAX, err);
+    firn_slice key = fi_buf_slice(&resolve->key);
+    FI_TRY_RETURN(fi_merge_seek(merge, key, resolve->entry.sequence, err));
+    FI_TRY_RETURN(fold_key(resolve, err));
+    return fi_merge_seek_before(merge, fi_buf_slice(&resolve->key), UINT64_MAX, err);
 }
 
 /* Shows the kept version, which has a value. */
 static int
-show_kept(struct firn_merge_resolve *resolve, firn_error *err)
+show_kept(struct fi_merge_resolve *resolve, firn_error *err)
 {
     DCHECK(resolve->is_backward && has_value(resolve, &resolve->entry));
-    struct firn_entry *entry = &resolve->entry;
+    struct fi_entry *entry = &resolve->entry;
     int rc = FIRN_OK;
     resolve->expires_ms = 0;
-    if (entry->kind == FIRN_ENTRY_MERGE) {
+    if (entry->kind == FI_ENTRY_MERGE) {
         rc = fold_back(resolve, err);
-    } else if (entry->kind == FIRN_ENTRY_EXPIRING || entry->values != NULL) {
+    } else if (entry->kind == FI_ENTRY_EXPIRING || entry->values != NULL) {
         rc = show_copy(resolve, entry, err);
     }
     resolve->shown = rc == FIRN_OK ? entry : NULL;
@@ -507,20 +506,20 @@ show_kept(struct firn_merge_resolve *resolve, firn_error *err)
 
 /* Requires: the merge is after all versions of a key. */
 static int
-find_backward(struct firn_merge_resolve *resolve, firn_error *err)
+find_backward(struct fi_merge_resolve *resolve, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
     int rc = FIRN_OK;
     resolve->is_backward = true;
     resolve->covered_steps = 0;
-    while (rc == FIRN_OK && is_after_begin(resolve, firn_merge_entry(merge))) {
+    while (rc == FIRN_OK && is_after_begin(resolve, fi_merge_entry(merge))) {
         bool has_seen = false;
         rc = take_key(resolve, &has_seen, err);
         if (rc != FIRN_OK) {
             break;
         }
-        resolve->entry.key = firn_buf_slice(&resolve->key);
-        resolve->entry.value = firn_buf_slice(&resolve->value);
+        resolve->entry.key = fi_buf_slice(&resolve->key);
+        resolve->entry.value = fi_buf_slice(&resolve->value);
         if (has_seen && has_value(resolve, &resolve->entry) &&
             !is_covered(resolve, resolve->entry.key, resolve->entry.sequence)) {
             return show_kept(resolve, err);
@@ -534,7 +533,7 @@ find_backward(struct firn_merge_resolve *resolve, firn_error *err)
 
 /* The merge was placed and returned rc. */
 static int
-begin_forward(struct firn_merge_resolve *resolve, int rc, firn_error *err)
+begin_forward(struct fi_merge_resolve *resolve, int rc, firn_error *err)
 {
     resolve->shown = NULL;
     clear_ranges(resolve);
@@ -542,7 +541,7 @@ begin_forward(struct firn_merge_resolve *resolve, int rc, firn_error *err)
 }
 
 static int
-begin_backward(struct firn_merge_resolve *resolve, int rc, firn_error *err)
+begin_backward(struct fi_merge_resolve *resolve, int rc, firn_error *err)
 {
     resolve->shown = NULL;
     clear_ranges(resolve);
@@ -550,70 +549,69 @@ begin_backward(struct firn_merge_resolve *resolve, int rc, firn_error *err)
 }
 
 int
-firn_merge_resolve_first(struct firn_merge_resolve *resolve, firn_error *err)
+fi_merge_resolve_first(struct fi_merge_resolve *resolve, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
     const firn_slice *lower = resolve->options.lower;
     return begin_forward(resolve,
-                         lower == NULL ? firn_merge_first(merge, err)
-                                       : firn_merge_seek(merge, *lower, UINT64_MAX, err),
+                         lower == NULL ? fi_merge_first(merge, err)
+                                       : fi_merge_seek(merge, *lower, UINT64_MAX, err),
                          err);
 }
 
 int
-firn_merge_resolve_last(struct firn_merge_resolve *resolve, firn_error *err)
+fi_merge_resolve_last(struct fi_merge_resolve *resolve, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
     const firn_slice *upper = resolve->options.upper;
     return begin_backward(resolve,
-                          upper == NULL ? firn_merge_last(merge, err)
-                                        : firn_merge_seek_before(merge, *upper, UINT64_MAX, err),
+                          upper == NULL ? fi_merge_last(merge, err)
+                                        : fi_merge_seek_before(merge, *upper, UINT64_MAX, err),
                           err);
 }
 
 int
-firn_merge_resolve_seek(struct firn_merge_resolve *resolve, firn_slice key, firn_error *err)
+fi_merge_resolve_seek(struct fi_merge_resolve *resolve, firn_slice key, firn_error *err)
 {
     const firn_slice *lower = resolve->options.lower;
-    if (lower != NULL && firn_slice_compare(key, *lower) < 0) {
+    if (lower != NULL && fi_slice_compare(key, *lower) < 0) {
         key = *lower;
     }
-    return begin_forward(resolve, firn_merge_seek(resolve->options.merge, key, UINT64_MAX, err),
-                         err);
+    return begin_forward(resolve, fi_merge_seek(resolve->options.merge, key, UINT64_MAX, err), err);
 }
 
 int
-firn_merge_resolve_seek_before(struct firn_merge_resolve *resolve, firn_slice key, firn_error *err)
+fi_merge_resolve_seek_before(struct fi_merge_resolve *resolve, firn_slice key, firn_error *err)
 {
     const firn_slice *upper = resolve->options.upper;
-    if (upper != NULL && firn_slice_compare(key, *upper) > 0) {
+    if (upper != NULL && fi_slice_compare(key, *upper) > 0) {
         key = *upper;
     }
-    return begin_backward(
-        resolve, firn_merge_seek_before(resolve->options.merge, key, UINT64_MAX, err), err);
+    return begin_backward(resolve,
+                          fi_merge_seek_before(resolve->options.merge, key, UINT64_MAX, err), err);
 }
 
 /* Forwards, from a shown entry to the first version of another key. */
 static int
-leave_key(struct firn_merge_resolve *resolve, firn_error *err)
+leave_key(struct fi_merge_resolve *resolve, firn_error *err)
 {
     bool is_left =
-        resolve->is_folded && !has_kept_key(resolve, firn_merge_entry(resolve->options.merge));
+        resolve->is_folded && !has_kept_key(resolve, fi_merge_entry(resolve->options.merge));
     return is_left ? FIRN_OK : pass_key(resolve, err);
 }
 
 /* The invariant above, for an entry that is shown in place. */
 static bool
-stands_on_shown(const struct firn_merge_resolve *resolve)
+stands_on_shown(const struct fi_merge_resolve *resolve)
 {
-    const struct firn_entry *entry = firn_merge_entry(resolve->options.merge);
+    const struct fi_entry *entry = fi_merge_entry(resolve->options.merge);
     return resolve->is_backward || resolve->is_folded ||
            (entry != NULL && entry->sequence == resolve->shown->sequence &&
-            firn_slice_equal(entry->key, resolve->shown->key));
+            fi_slice_equal(entry->key, resolve->shown->key));
 }
 
 int
-firn_merge_resolve_next(struct firn_merge_resolve *resolve, firn_error *err)
+fi_merge_resolve_next(struct fi_merge_resolve *resolve, firn_error *err)
 {
     DCHECK(resolve->shown != NULL && stands_on_shown(resolve));
     resolve->shown = NULL;
@@ -622,52 +620,52 @@ firn_merge_resolve_next(struct firn_merge_resolve *resolve, firn_error *err)
 }
 
 int
-firn_merge_resolve_prev(struct firn_merge_resolve *resolve, firn_error *err)
+fi_merge_resolve_prev(struct fi_merge_resolve *resolve, firn_error *err)
 {
     DCHECK(resolve->shown != NULL);
     firn_slice key = resolve->shown->key;
     resolve->shown = NULL;
     int rc = FIRN_OK;
     if (!resolve->is_backward) {
-        rc = firn_merge_seek_before(resolve->options.merge, key, UINT64_MAX, err);
+        rc = fi_merge_seek_before(resolve->options.merge, key, UINT64_MAX, err);
     }
     return rc == FIRN_OK ? find_backward(resolve, err) : rc;
 }
 
-const struct firn_entry *
-firn_merge_resolve_entry(const struct firn_merge_resolve *resolve)
+const struct fi_entry *
+fi_merge_resolve_entry(const struct fi_merge_resolve *resolve)
 {
     return resolve->shown;
 }
 
 uint64_t
-firn_merge_resolve_expires_ms(const struct firn_merge_resolve *resolve)
+fi_merge_resolve_expires_ms(const struct fi_merge_resolve *resolve)
 {
     return resolve->shown == NULL ? 0 : resolve->expires_ms;
 }
 
 int
-firn_merge_resolve_create(const struct firn_merge_resolve_options *options,
-                          struct firn_merge_resolve **out, firn_error *err)
+fi_merge_resolve_create(const struct fi_merge_resolve_options *options,
+                        struct fi_merge_resolve **out, firn_error *err)
 {
     DCHECK(options->merge != NULL && options->view != NULL);
-    struct firn_merge_resolve *resolve = firn_alloc_zeroed(sizeof *resolve);
+    struct fi_merge_resolve *resolve = fi_alloc_zeroed(sizeof *resolve);
     *out = resolve;
     if (resolve == NULL) {
-        return firn_error_no_memory(err, "a cursor");
+        return fi_error_no_memory(err, "a cursor");
     }
     resolve->options = *options;
     return FIRN_OK;
 }
 
 void
-firn_merge_resolve_destroy(struct firn_merge_resolve *resolve)
+fi_merge_resolve_destroy(struct fi_merge_resolve *resolve)
 {
     if (resolve != NULL) {
-        firn_buf_deinit(&resolve->key);
-        firn_buf_deinit(&resolve->value);
-        firn_buf_deinit(&resolve->loaded);
-        firn_merge_fold_deinit(&resolve->fold);
-        firn_free(resolve);
+        fi_buf_deinit(&resolve->key);
+        fi_buf_deinit(&resolve->value);
+        fi_buf_deinit(&resolve->loaded);
+        fi_merge_fold_deinit(&resolve->fold);
+        fi_free(resolve);
     }
 }

@@ -41,8 +41,8 @@ struct served {
     uint32_t key; /* for which it counts */
 };
 
-struct firn_merge_rule {
-    const struct firn_merge_view_map *map;
+struct fi_merge_rule {
+    const struct fi_merge_view_map *map;
     struct served *served; /* of each position */
     bool *is_now;          /* of each segment: whether now sees it; NULL: there is no now */
     uint32_t key;          /* the number of the current one, from 1 on */
@@ -52,23 +52,23 @@ struct firn_merge_rule {
 /* ---- lookups ---- */
 
 size_t
-firn_merge_rule_segment_count(const struct firn_merge_rule *rule)
+fi_merge_rule_segment_count(const struct fi_merge_rule *rule)
 {
     return rule->map->segment_count;
 }
 
 size_t
-firn_merge_rule_segment(const struct firn_merge_rule *rule, uint64_t sequence)
+fi_merge_rule_segment(const struct fi_merge_rule *rule, uint64_t sequence)
 {
-    const struct firn_merge_view_map *map = rule->map;
+    const struct fi_merge_view_map *map = rule->map;
     size_t segment = rule->segment;
     bool is_same = sequence >= map->bounds[segment] &&
                    (segment + 1 == map->segment_count || sequence < map->bounds[segment + 1]);
-    return is_same ? segment : firn_merge_view_map_segment(map, sequence);
+    return is_same ? segment : fi_merge_view_map_segment(map, sequence);
 }
 
 void
-firn_merge_rule_begin_key(struct firn_merge_rule *rule)
+fi_merge_rule_begin_key(struct fi_merge_rule *rule)
 {
     if (rule->key == UINT32_MAX) {
         memset(rule->served, 0, rule->map->place_count * sizeof *rule->served);
@@ -80,7 +80,7 @@ firn_merge_rule_begin_key(struct firn_merge_rule *rule)
 /* Whether a view in the span is unserved; those from its begin on that are served become one
  * served span. */
 static bool
-has_unserved(struct firn_merge_rule *rule, struct firn_view_span span)
+has_unserved(struct fi_merge_rule *rule, struct fi_view_span span)
 {
     DCHECK(rule->key > 0 && span.end <= rule->map->place_count);
     uint32_t at = span.begin;
@@ -95,7 +95,7 @@ has_unserved(struct firn_merge_rule *rule, struct firn_view_span span)
 }
 
 static bool
-serve(struct firn_merge_rule *rule, struct firn_view_span span)
+serve(struct fi_merge_rule *rule, struct fi_view_span span)
 {
     bool is_needed = has_unserved(rule, span);
     if (is_needed) {
@@ -105,82 +105,82 @@ serve(struct firn_merge_rule *rule, struct firn_view_span span)
 }
 
 bool
-firn_merge_rule_needs(struct firn_merge_rule *rule, uint64_t sequence)
+fi_merge_rule_needs(struct fi_merge_rule *rule, uint64_t sequence)
 {
     bool is_needed = false;
-    rule->segment = firn_merge_rule_segment(rule, sequence);
+    rule->segment = fi_merge_rule_segment(rule, sequence);
     for (size_t tree = 0; tree < rule->map->tree_count; tree++) {
-        is_needed |= serve(rule, firn_merge_view_map_seen(rule->map, rule->segment, tree));
+        is_needed |= serve(rule, fi_merge_view_map_seen(rule->map, rule->segment, tree));
     }
     return is_needed;
 }
 
 bool
-firn_merge_rule_needs_operand(struct firn_merge_rule *rule, uint64_t sequence)
+fi_merge_rule_needs_operand(struct fi_merge_rule *rule, uint64_t sequence)
 {
     bool is_needed = false;
-    rule->segment = firn_merge_rule_segment(rule, sequence);
+    rule->segment = fi_merge_rule_segment(rule, sequence);
     for (size_t tree = 0; tree < rule->map->tree_count && !is_needed; tree++) {
-        is_needed = has_unserved(rule, firn_merge_view_map_seen(rule->map, rule->segment, tree));
+        is_needed = has_unserved(rule, fi_merge_view_map_seen(rule->map, rule->segment, tree));
     }
     return is_needed;
 }
 
 uint64_t
-firn_merge_rule_time_ms(const struct firn_merge_rule *rule, uint64_t sequence)
+fi_merge_rule_time_ms(const struct fi_merge_rule *rule, uint64_t sequence)
 {
-    return rule->map->times_ms[firn_merge_rule_segment(rule, sequence)];
+    return rule->map->times_ms[fi_merge_rule_segment(rule, sequence)];
 }
 
 bool
-firn_merge_rule_now_sees(const struct firn_merge_rule *rule, uint64_t sequence)
+fi_merge_rule_now_sees(const struct fi_merge_rule *rule, uint64_t sequence)
 {
-    return rule->is_now == NULL || rule->is_now[firn_merge_rule_segment(rule, sequence)];
+    return rule->is_now == NULL || rule->is_now[fi_merge_rule_segment(rule, sequence)];
 }
 
 /* ---- making ---- */
 
 /* Now is one of the views, so it sees either all of a segment or nothing. */
 static int
-fill_now(struct firn_merge_rule *rule)
+fill_now(struct fi_merge_rule *rule)
 {
-    const struct firn_merge_view_map *map = rule->map;
+    const struct fi_merge_view_map *map = rule->map;
     if (map->now == NULL) {
         return FIRN_OK;
     }
-    rule->is_now = firn_alloc_array(map->segment_count, sizeof *rule->is_now);
+    rule->is_now = fi_alloc_array(map->segment_count, sizeof *rule->is_now);
     for (size_t i = 0; rule->is_now != NULL && i < map->segment_count; i++) {
-        rule->is_now[i] = firn_view_sees(map->now, map->bounds[i]);
+        rule->is_now[i] = fi_view_sees(map->now, map->bounds[i]);
     }
     return rule->is_now != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
 int
-firn_merge_rule_create(const struct firn_merge_view_map *map, struct firn_merge_rule **out,
-                       firn_error *err)
+fi_merge_rule_create(const struct fi_merge_view_map *map, struct fi_merge_rule **out,
+                     firn_error *err)
 {
     DCHECK(map->segment_count > 0 && map->bounds[0] == 0);
     *out = NULL;
-    struct firn_merge_rule *rule = firn_alloc_zeroed(sizeof *rule);
+    struct fi_merge_rule *rule = fi_alloc_zeroed(sizeof *rule);
     if (rule == NULL) {
-        return firn_error_no_memory(err, "the rule of a compaction");
+        return fi_error_no_memory(err, "the rule of a compaction");
     }
     rule->map = map;
-    rule->served = firn_alloc_zeroed(map->place_count * sizeof *rule->served);
+    rule->served = fi_alloc_zeroed(map->place_count * sizeof *rule->served);
     if (rule->served == NULL || fill_now(rule) != FIRN_OK) {
-        firn_merge_rule_destroy(rule);
-        return firn_error_no_memory(err, "the rule of a compaction");
+        fi_merge_rule_destroy(rule);
+        return fi_error_no_memory(err, "the rule of a compaction");
     }
     *out = rule;
     return FIRN_OK;
 }
 
 void
-firn_merge_rule_destroy(struct firn_merge_rule *rule)
+fi_merge_rule_destroy(struct fi_merge_rule *rule)
 {
     if (rule != NULL) {
-        firn_free(rule->served);
-        firn_free(rule->is_now);
-        firn_free(rule);
+        fi_free(rule->served);
+        fi_free(rule->is_now);
+        fi_free(rule);
     }
 }

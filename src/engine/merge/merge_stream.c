@@ -70,31 +70,31 @@ struct list {
 struct held_list {
     struct held {
         uint64_t sequence;
-        struct firn_compaction_place place;
+        struct fi_compaction_place place;
     } * items;
     size_t count;
 };
 
-struct firn_merge_stream {
+struct fi_merge_stream {
     struct firn_merge *merge;
-    const struct firn_step *step;
-    struct firn_merge_rule *rule;
-    struct firn_merge_ranges *ranges;
+    const struct fi_step *step;
+    struct fi_merge_rule *rule;
+    struct fi_merge_ranges *ranges;
     enum state state;
-    struct firn_entry entry;                 /* the one returned last */
-    struct firn_entry kept;                  /* in states IN_HELD and GIVEN */
-    struct firn_compaction_place place;      /* of entry */
-    struct firn_compaction_place kept_place; /* of kept */
-    const struct firn_compaction_between *between;
+    struct fi_entry entry;                 /* the one returned last */
+    struct fi_entry kept;                  /* in states IN_HELD and GIVEN */
+    struct fi_compaction_place place;      /* of entry */
+    struct fi_compaction_place kept_place; /* of kept */
+    const struct fi_compaction_between *between;
     size_t between_count;
     bool is_ahead;   /* the merge is after the kept version, else on it */
     bool has_ranges; /* some input has */
     uint64_t dropped;
     uint64_t tombstones_kept_from;
-    struct firn_merge_fold fold;
-    struct firn_buf folded; /* its value */
+    struct fi_merge_fold fold;
+    struct fi_buf folded; /* its value */
     /* Of the current key. */
-    struct firn_buf key;
+    struct fi_buf key;
     bool has_key;
     bool is_bottom;
     bool has_given; /* an entry of it before the last one */
@@ -117,10 +117,10 @@ push(struct list *list, uint64_t sequence)
 }
 
 static int
-begin_key(struct firn_merge_stream *stream, firn_slice key, firn_error *err)
+begin_key(struct fi_merge_stream *stream, firn_slice key, firn_error *err)
 {
-    if (firn_buf_assign(&stream->key, key) != FIRN_OK) {
-        return firn_error_no_memory(err, "a key of a compaction");
+    if (fi_buf_assign(&stream->key, key) != FIRN_OK) {
+        return fi_error_no_memory(err, "a key of a compaction");
     }
     stream->dropped += stream->held.count;
     stream->held.count = 0;
@@ -129,41 +129,41 @@ begin_key(struct firn_merge_stream *stream, firn_slice key, firn_error *err)
     stream->hidden_by = 0;
     stream->has_key = true;
     stream->has_given = false;
-    int rc = firn_merge_ranges_advance(stream->ranges, &key, err);
-    stream->is_bottom = firn_merge_ranges_is_bottom(stream->ranges);
-    firn_merge_rule_begin_key(stream->rule);
+    int rc = fi_merge_ranges_advance(stream->ranges, &key, err);
+    stream->is_bottom = fi_merge_ranges_is_bottom(stream->ranges);
+    fi_merge_rule_begin_key(stream->rule);
     return rc;
 }
 
 /* The place of the next version. */
-static struct firn_compaction_place
-place_of(const struct firn_merge_stream *stream, uint64_t sequence)
+static struct fi_compaction_place
+place_of(const struct fi_merge_stream *stream, uint64_t sequence)
 {
-    bool is_seen = firn_merge_rule_now_sees(stream->rule, sequence);
-    return (struct firn_compaction_place){!is_seen || stream->hidden_by != 0,
-                                          is_seen ? stream->hidden_by : 0};
+    bool is_seen = fi_merge_rule_now_sees(stream->rule, sequence);
+    return (struct fi_compaction_place){!is_seen || stream->hidden_by != 0,
+                                        is_seen ? stream->hidden_by : 0};
 }
 
 /* That version hides older ones from the views that see it. */
 static void
-note_hiding(struct firn_merge_stream *stream, uint64_t sequence)
+note_hiding(struct fi_merge_stream *stream, uint64_t sequence)
 {
-    if (firn_merge_rule_now_sees(stream->rule, sequence)) {
+    if (fi_merge_rule_now_sees(stream->rule, sequence)) {
         stream->hidden_by = sequence;
     }
 }
 
 /* Shows the rule the range deletes that are newer than a version. */
 static void
-show_ranges(struct firn_merge_stream *stream, uint64_t sequence)
+show_ranges(struct fi_merge_stream *stream, uint64_t sequence)
 {
     size_t count;
-    const uint64_t *ranges = firn_merge_ranges_sequences(stream->ranges, &count);
+    const uint64_t *ranges = fi_merge_ranges_sequences(stream->ranges, &count);
     while (stream->ranges_shown < count && ranges[stream->ranges_shown] > sequence) {
         uint64_t range = ranges[stream->ranges_shown++];
         note_hiding(stream, range);
-        if (firn_merge_rule_needs(stream->rule, range)) {
-            DCHECK(stream->covering.count < firn_merge_rule_segment_count(stream->rule));
+        if (fi_merge_rule_needs(stream->rule, range)) {
+            DCHECK(stream->covering.count < fi_merge_rule_segment_count(stream->rule));
             push(&stream->covering, range);
         }
     }
@@ -171,28 +171,28 @@ show_ranges(struct firn_merge_stream *stream, uint64_t sequence)
 
 /* Whether a version deletes its key for all views that see it. */
 static bool
-is_tombstone(const struct firn_merge_stream *stream, const struct firn_entry *entry)
+is_tombstone(const struct fi_merge_stream *stream, const struct fi_entry *entry)
 {
-    return entry->kind == FIRN_ENTRY_DELETE ||
-           (entry->kind == FIRN_ENTRY_EXPIRING &&
-            firn_entry_expires_ms(entry->value) <=
-                firn_merge_rule_time_ms(stream->rule, entry->sequence));
+    return entry->kind == FI_ENTRY_DELETE ||
+           (entry->kind == FI_ENTRY_EXPIRING &&
+            fi_entry_expires_ms(entry->value) <=
+                fi_merge_rule_time_ms(stream->rule, entry->sequence));
 }
 
 /* Whether the merge's version is to be returned; else it is dropped or held. */
 static bool
-decide(struct firn_merge_stream *stream, const struct firn_entry *entry)
+decide(struct fi_merge_stream *stream, const struct fi_entry *entry)
 {
     show_ranges(stream, entry->sequence);
     stream->kept_place = place_of(stream, entry->sequence);
     note_hiding(stream, entry->sequence);
-    if (!firn_merge_rule_needs(stream->rule, entry->sequence)) {
+    if (!fi_merge_rule_needs(stream->rule, entry->sequence)) {
         stream->dropped++;
         return false;
     }
     if (stream->is_bottom && is_tombstone(stream, entry) &&
-        !firn_view_list_keeps_tombstone(stream->tombstones_kept_from, entry->sequence)) {
-        CHECK(stream->held.count < firn_merge_rule_segment_count(stream->rule));
+        !fi_view_list_keeps_tombstone(stream->tombstones_kept_from, entry->sequence)) {
+        CHECK(stream->held.count < fi_merge_rule_segment_count(stream->rule));
         stream->held.items[stream->held.count++] =
             (struct held){entry->sequence, stream->kept_place};
         return false;
@@ -203,8 +203,7 @@ decide(struct firn_merge_stream *stream, const struct firn_entry *entry)
 /* ---- returning entries ---- */
 
 static void
-give(struct firn_merge_stream *stream, const struct firn_entry *entry,
-     struct firn_compaction_place place)
+give(struct fi_merge_stream *stream, const struct fi_entry *entry, struct fi_compaction_place place)
 {
     stream->entry = *entry;
     stream->place = place;
@@ -213,26 +212,26 @@ give(struct firn_merge_stream *stream, const struct firn_entry *entry,
 }
 
 /* The place of a tombstone that hides only versions in history: history, hidden by itself. */
-static struct firn_compaction_place
+static struct fi_compaction_place
 hiding_place(const struct held *held)
 {
     return held->place.is_history ? held->place
-                                  : (struct firn_compaction_place){true, held->sequence};
+                                  : (struct fi_compaction_place){true, held->sequence};
 }
 
 /* Returns the next of the held tombstones, or else the kept version. */
 static void
-give_next_held(struct firn_merge_stream *stream)
+give_next_held(struct fi_merge_stream *stream)
 {
     DCHECK(stream->held_given <= stream->held.count);
-    struct firn_entry entry = stream->kept;
-    struct firn_compaction_place place = stream->kept_place;
+    struct fi_entry entry = stream->kept;
+    struct fi_compaction_place place = stream->kept_place;
     stream->state = IN_HELD;
     if (stream->held_given == stream->held.count) {
         stream->held.count = 0;
         stream->state = GIVEN;
     } else {
-        entry.kind = FIRN_ENTRY_DELETE;
+        entry.kind = FI_ENTRY_DELETE;
         entry.value = firn_bytes(NULL, 0);
         entry.values = NULL;
         entry.sequence = stream->held.items[stream->held_given].sequence;
@@ -242,7 +241,7 @@ give_next_held(struct firn_merge_stream *stream)
 }
 
 static void
-give_kept(struct firn_merge_stream *stream, const struct firn_entry *kept, bool is_ahead)
+give_kept(struct fi_merge_stream *stream, const struct fi_entry *kept, bool is_ahead)
 {
     DCHECK(stream->marks.count == 0 && stream->state == IN_VERSIONS);
     stream->kept = *kept;
@@ -258,35 +257,35 @@ give_kept(struct firn_merge_stream *stream, const struct firn_entry *kept, bool 
 }
 
 static int
-set_marks(struct firn_merge_stream *stream, firn_error *err)
+set_marks(struct fi_merge_stream *stream, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < stream->marks.count && rc == FIRN_OK; i++) {
-        rc = firn_merge_ranges_mark(stream->ranges, stream->marks.sequences[i],
-                                    firn_buf_slice(&stream->key), err);
+        rc = fi_merge_ranges_mark(stream->ranges, stream->marks.sequences[i],
+                                  fi_buf_slice(&stream->key), err);
     }
     stream->marks.count = 0;
     return rc;
 }
 
 static int
-end(struct firn_merge_stream *stream, firn_error *err)
+end(struct fi_merge_stream *stream, firn_error *err)
 {
-    DCHECK(firn_merge_entry(stream->merge) == NULL && stream->state == IN_VERSIONS);
+    DCHECK(fi_merge_entry(stream->merge) == NULL && stream->state == IN_VERSIONS);
     stream->dropped += stream->held.count;
     stream->held.count = 0;
     stream->state = AT_END;
     stream->may_cut = false;
-    return firn_merge_ranges_advance(stream->ranges, NULL, err);
+    return fi_merge_ranges_advance(stream->ranges, NULL, err);
 }
 
 /* Returns the merge's version. */
 static void
-give_version(struct firn_merge_stream *stream)
+give_version(struct fi_merge_stream *stream)
 {
-    struct firn_entry entry = *firn_merge_entry(stream->merge);
-    if (entry.kind == FIRN_ENTRY_EXPIRING && is_tombstone(stream, &entry)) {
-        entry.kind = FIRN_ENTRY_DELETE;
+    struct fi_entry entry = *fi_merge_entry(stream->merge);
+    if (entry.kind == FI_ENTRY_EXPIRING && is_tombstone(stream, &entry)) {
+        entry.kind = FI_ENTRY_DELETE;
         entry.value = firn_bytes(NULL, 0);
         entry.values = NULL;
     }
@@ -304,29 +303,29 @@ enum below {
 };
 
 static bool
-is_same_segment(const struct firn_merge_stream *stream, uint64_t a, uint64_t b)
+is_same_segment(const struct fi_merge_stream *stream, uint64_t a, uint64_t b)
 {
-    return firn_merge_rule_segment(stream->rule, a) == firn_merge_rule_segment(stream->rule, b);
+    return fi_merge_rule_segment(stream->rule, a) == fi_merge_rule_segment(stream->rule, b);
 }
 
 /* The newest range delete that the rule has not been shown: older than the operands. 0: none. */
 static uint64_t
-next_range(const struct firn_merge_stream *stream)
+next_range(const struct fi_merge_stream *stream)
 {
     size_t count;
-    const uint64_t *ranges = firn_merge_ranges_sequences(stream->ranges, &count);
+    const uint64_t *ranges = fi_merge_ranges_sequences(stream->ranges, &count);
     return stream->ranges_shown < count ? ranges[stream->ranges_shown] : 0;
 }
 
 /* Whether there is no newer version of the key outside of the inputs than that one. */
 static bool
-is_right_below(const struct firn_merge_stream *stream, uint64_t sequence)
+is_right_below(const struct fi_merge_stream *stream, uint64_t sequence)
 {
     for (size_t i = 0; i < stream->between_count; i++) {
-        const struct firn_compaction_between *between = &stream->between[i];
+        const struct fi_compaction_between *between = &stream->between[i];
         if (between->sequence_max > sequence &&
-            firn_slice_compare(between->span.lower, firn_buf_slice(&stream->key)) <= 0 &&
-            firn_slice_compare(firn_buf_slice(&stream->key), between->span.upper) < 0) {
+            fi_slice_compare(between->span.lower, fi_buf_slice(&stream->key)) <= 0 &&
+            fi_slice_compare(fi_buf_slice(&stream->key), between->span.upper) < 0) {
             return false;
         }
     }
@@ -335,10 +334,10 @@ is_right_below(const struct firn_merge_stream *stream, uint64_t sequence)
 
 /* What is below the operands so far, the newest of which has that sequence. */
 static enum below
-look_below(const struct firn_merge_stream *stream, uint64_t newest)
+look_below(const struct fi_merge_stream *stream, uint64_t newest)
 {
-    const struct firn_entry *entry = firn_merge_entry(stream->merge);
-    bool is_over = entry == NULL || !firn_slice_equal(entry->key, firn_buf_slice(&stream->key));
+    const struct fi_entry *entry = fi_merge_entry(stream->merge);
+    bool is_over = entry == NULL || !fi_slice_equal(entry->key, fi_buf_slice(&stream->key));
     uint64_t range = next_range(stream);
     if (range != 0 && (is_over || range > entry->sequence)) {
         bool is_hidden =
@@ -356,25 +355,24 @@ look_below(const struct firn_merge_stream *stream, uint64_t newest)
     if (is_tombstone(stream, entry)) {
         return BELOW_TOMBSTONE;
     }
-    if (entry->kind == FIRN_ENTRY_MERGE) {
-        return firn_merge_fold_joins(&stream->fold, entry->value, FOLD_BYTES_MAX) ? BELOW_OPERAND
-                                                                                  : BELOW_OTHERS;
+    if (entry->kind == FI_ENTRY_MERGE) {
+        return fi_merge_fold_joins(&stream->fold, entry->value, FOLD_BYTES_MAX) ? BELOW_OPERAND
+                                                                                : BELOW_OTHERS;
     }
     bool is_small = entry->value.size <= FOLD_BYTES_MAX &&
-                    firn_merge_fold_size_bytes(&stream->fold) <= FOLD_BYTES_MAX - entry->value.size;
-    bool is_here = entry->kind == FIRN_ENTRY_PUT && entry->values == NULL;
+                    fi_merge_fold_size_bytes(&stream->fold) <= FOLD_BYTES_MAX - entry->value.size;
+    bool is_here = entry->kind == FI_ENTRY_PUT && entry->values == NULL;
     return is_here && is_small ? BELOW_VALUE : BELOW_OTHERS;
 }
 
 /* Gathers operands from the merge's current one on; leaves the merge on what is below them. */
 static int
-gather(struct firn_merge_stream *stream, uint64_t newest, enum below *out, firn_error *err)
+gather(struct fi_merge_stream *stream, uint64_t newest, enum below *out, firn_error *err)
 {
-    firn_merge_fold_clear(&stream->fold);
+    fi_merge_fold_clear(&stream->fold);
     do {
-        FIRN_TRY_RETURN(
-            firn_merge_fold_push(&stream->fold, firn_merge_entry(stream->merge)->value, err));
-        FIRN_TRY_RETURN(firn_merge_next(stream->merge, err));
+        FI_TRY_RETURN(fi_merge_fold_push(&stream->fold, fi_merge_entry(stream->merge)->value, err));
+        FI_TRY_RETURN(fi_merge_next(stream->merge, err));
         *out = look_below(stream, newest);
         stream->dropped += *out == BELOW_OPERAND;
     } while (*out == BELOW_OPERAND);
@@ -383,43 +381,43 @@ gather(struct firn_merge_stream *stream, uint64_t newest, enum below *out, firn_
 
 /* Returns the result of folding a needed operand with what is below it. */
 static int
-give_operands(struct firn_merge_stream *stream, firn_error *err)
+give_operands(struct fi_merge_stream *stream, firn_error *err)
 {
     enum below below;
-    struct firn_entry kept = *firn_merge_entry(stream->merge);
-    DCHECK(kept.kind == FIRN_ENTRY_MERGE && stream->has_key);
-    kept.key = firn_buf_slice(&stream->key);
-    FIRN_TRY_RETURN(gather(stream, kept.sequence, &below, err));
+    struct fi_entry kept = *fi_merge_entry(stream->merge);
+    DCHECK(kept.kind == FI_ENTRY_MERGE && stream->has_key);
+    kept.key = fi_buf_slice(&stream->key);
+    FI_TRY_RETURN(gather(stream, kept.sequence, &below, err));
     if (below == BELOW_OTHERS) {
-        FIRN_TRY_RETURN(firn_merge_fold_operand(&stream->fold, &stream->folded, err));
+        FI_TRY_RETURN(fi_merge_fold_operand(&stream->fold, &stream->folded, err));
     } else {
         const firn_slice *base =
-            below == BELOW_VALUE ? &firn_merge_entry(stream->merge)->value : NULL;
-        kept.kind = FIRN_ENTRY_PUT;
-        FIRN_TRY_RETURN(firn_merge_fold_apply(&stream->fold, base, &stream->folded, err));
+            below == BELOW_VALUE ? &fi_merge_entry(stream->merge)->value : NULL;
+        kept.kind = FI_ENTRY_PUT;
+        FI_TRY_RETURN(fi_merge_fold_apply(&stream->fold, base, &stream->folded, err));
         /* It hides what is older, as any put. */
-        (void)firn_merge_rule_needs(stream->rule, kept.sequence);
+        (void)fi_merge_rule_needs(stream->rule, kept.sequence);
         note_hiding(stream, kept.sequence);
     }
     if (below == BELOW_VALUE || below == BELOW_TOMBSTONE) {
         /* (I1) */
-        DCHECK(is_same_segment(stream, kept.sequence, firn_merge_entry(stream->merge)->sequence));
+        DCHECK(is_same_segment(stream, kept.sequence, fi_merge_entry(stream->merge)->sequence));
         stream->dropped++;
-        FIRN_TRY_RETURN(firn_merge_next(stream->merge, err));
+        FI_TRY_RETURN(fi_merge_next(stream->merge, err));
     }
-    kept.value = firn_buf_slice(&stream->folded);
+    kept.value = fi_buf_slice(&stream->folded);
     give_kept(stream, &kept, true);
     return FIRN_OK;
 }
 
 /* The same for an operand that may not be needed; *out_is_given is false if it was dropped. */
 static int
-take_operand(struct firn_merge_stream *stream, bool *out_is_given, firn_error *err)
+take_operand(struct fi_merge_stream *stream, bool *out_is_given, firn_error *err)
 {
-    uint64_t sequence = firn_merge_entry(stream->merge)->sequence;
+    uint64_t sequence = fi_merge_entry(stream->merge)->sequence;
     show_ranges(stream, sequence);
     stream->kept_place = place_of(stream, sequence);
-    *out_is_given = firn_merge_rule_needs_operand(stream->rule, sequence);
+    *out_is_given = fi_merge_rule_needs_operand(stream->rule, sequence);
     if (*out_is_given) {
         return give_operands(stream, err);
     }
@@ -431,10 +429,10 @@ take_operand(struct firn_merge_stream *stream, bool *out_is_given, firn_error *e
 
 /* Looks at the merge's version. */
 static int
-take_version(struct firn_merge_stream *stream, bool *out_is_given, firn_error *err)
+take_version(struct fi_merge_stream *stream, bool *out_is_given, firn_error *err)
 {
-    const struct firn_entry *entry = firn_merge_entry(stream->merge);
-    if (entry->kind == FIRN_ENTRY_MERGE) {
+    const struct fi_entry *entry = fi_merge_entry(stream->merge);
+    if (entry->kind == FI_ENTRY_MERGE) {
         return take_operand(stream, out_is_given, err);
     }
     *out_is_given = decide(stream, entry);
@@ -447,11 +445,11 @@ take_version(struct firn_merge_stream *stream, bool *out_is_given, firn_error *e
 /* Before a version is looked at: checks that it comes after the one before, as in every sound
  * run. */
 static int
-take_up(struct firn_merge_stream *stream, const struct firn_entry *entry, firn_error *err)
+take_up(struct fi_merge_stream *stream, const struct fi_entry *entry, firn_error *err)
 {
-    int order = stream->has_key ? firn_slice_compare(entry->key, firn_buf_slice(&stream->key)) : 1;
+    int order = stream->has_key ? fi_slice_compare(entry->key, fi_buf_slice(&stream->key)) : 1;
     if (order < 0 || (order == 0 && entry->sequence > stream->last_sequence)) {
-        return firn_error_set(err, FIRN_CORRUPT, "entries of a sorted file are not in order");
+        return fi_error_set(err, FIRN_CORRUPT, "entries of a sorted file are not in order");
     }
     stream->last_sequence = entry->sequence;
     return order > 0 ? begin_key(stream, entry->key, err) : FIRN_OK;
@@ -459,11 +457,11 @@ take_up(struct firn_merge_stream *stream, const struct firn_entry *entry, firn_e
 
 /* Looks at versions until one is given, or at the end. */
 static int
-find_kept(struct firn_merge_stream *stream, firn_error *err)
+find_kept(struct fi_merge_stream *stream, firn_error *err)
 {
-    const struct firn_entry *entry;
-    while ((entry = firn_merge_entry(stream->merge)) != NULL) {
-        int rc = firn_step_tell(stream->step, 0, entry->key.size + entry->value.size, err);
+    const struct fi_entry *entry;
+    while ((entry = fi_merge_entry(stream->merge)) != NULL) {
+        int rc = fi_step_tell(stream->step, 0, entry->key.size + entry->value.size, err);
         rc = rc == FIRN_OK ? take_up(stream, entry, err) : rc;
         if (rc != FIRN_OK) {
             return rc;
@@ -473,7 +471,7 @@ find_kept(struct firn_merge_stream *stream, firn_error *err)
         if (rc != FIRN_OK || is_given) {
             return rc;
         }
-        rc = firn_merge_next(stream->merge, err);
+        rc = fi_merge_next(stream->merge, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -482,25 +480,24 @@ find_kept(struct firn_merge_stream *stream, firn_error *err)
 }
 
 int
-firn_merge_stream_next(struct firn_merge_stream *stream, const struct firn_entry **out,
-                       firn_error *err)
+fi_merge_stream_next(struct fi_merge_stream *stream, const struct fi_entry **out, firn_error *err)
 {
     DCHECK(stream->state != IN_VERSIONS); /* after an error */
     *out = NULL;
-    FIRN_TRY_RETURN(set_marks(stream, err));
+    FI_TRY_RETURN(set_marks(stream, err));
     switch (stream->state) {
     case BEFORE_BEGIN:
-        FIRN_TRY_RETURN(firn_merge_first(stream->merge, err));
+        FI_TRY_RETURN(fi_merge_first(stream->merge, err));
         stream->state = IN_VERSIONS;
-        FIRN_TRY_RETURN(find_kept(stream, err));
+        FI_TRY_RETURN(find_kept(stream, err));
         break;
     case IN_HELD:
         give_next_held(stream);
         break;
     case GIVEN:
-        FIRN_TRY_RETURN(stream->is_ahead ? FIRN_OK : firn_merge_next(stream->merge, err));
+        FI_TRY_RETURN(stream->is_ahead ? FIRN_OK : fi_merge_next(stream->merge, err));
         stream->state = IN_VERSIONS;
-        FIRN_TRY_RETURN(find_kept(stream, err));
+        FI_TRY_RETURN(find_kept(stream, err));
         break;
     case IN_VERSIONS:
     case AT_END:
@@ -514,82 +511,82 @@ firn_merge_stream_next(struct firn_merge_stream *stream, const struct firn_entry
 
 /* Moves on from the entry returned last; NULL: that was the last, or its key has older versions. */
 static int
-go_ahead(struct firn_merge_stream *stream, const struct firn_entry **out, firn_error *err)
+go_ahead(struct fi_merge_stream *stream, const struct fi_entry **out, firn_error *err)
 {
     DCHECK(stream->state == GIVEN && stream->marks.count == 0);
     if (!stream->is_ahead) {
-        FIRN_TRY_RETURN(firn_merge_next(stream->merge, err));
+        FI_TRY_RETURN(fi_merge_next(stream->merge, err));
         stream->is_ahead = true;
     }
-    *out = firn_merge_entry(stream->merge);
-    if (*out != NULL && firn_slice_compare((*out)->key, firn_buf_slice(&stream->key)) <= 0) {
+    *out = fi_merge_entry(stream->merge);
+    if (*out != NULL && fi_slice_compare((*out)->key, fi_buf_slice(&stream->key)) <= 0) {
         *out = NULL; /* next reports what is wrong, if anything is */
     }
     return FIRN_OK;
 }
 
 int
-firn_merge_stream_batch(struct firn_merge_stream *stream, const struct firn_run_kind *kind,
-                        const struct firn_view *now, uint64_t max, struct firn_run_batch *out,
-                        firn_error *err)
+fi_merge_stream_batch(struct fi_merge_stream *stream, const struct fi_run_kind *kind,
+                      const struct fi_view *now, uint64_t max, struct fi_run_batch *out,
+                      firn_error *err)
 {
-    const struct firn_entry *entry;
-    *out = (struct firn_run_batch){.count = 0};
+    const struct fi_entry *entry;
+    *out = (struct fi_run_batch){.count = 0};
     if (stream->has_ranges || stream->state != GIVEN) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(go_ahead(stream, &entry, err));
+    FI_TRY_RETURN(go_ahead(stream, &entry, err));
     if (entry == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_merge_batch(stream->merge, kind, max, out, err));
-    if (out->count == 0 || !firn_view_sees_all(now, out->sequence_min, out->sequence_max)) {
+    FI_TRY_RETURN(fi_merge_batch(stream->merge, kind, max, out, err));
+    if (out->count == 0 || !fi_view_sees_all(now, out->sequence_min, out->sequence_max)) {
         out->count = 0;
         return FIRN_OK;
     }
     DCHECK(stream->covering.count == 0 && stream->ranges_shown == 0);
     stream->dropped += stream->held.count;
     stream->held.count = 0;
-    if (firn_buf_assign(&stream->key, out->last_key) != FIRN_OK) {
-        return firn_error_no_memory(err, "a key of a compaction");
+    if (fi_buf_assign(&stream->key, out->last_key) != FIRN_OK) {
+        return fi_error_no_memory(err, "a key of a compaction");
     }
     stream->last_sequence = 0; /* nothing more of that key may come */
-    return firn_step_tell(stream->step, 0, out->content_bytes, err);
+    return fi_step_tell(stream->step, 0, out->content_bytes, err);
 }
 
 int
-firn_merge_stream_batch_taken(struct firn_merge_stream *stream, firn_error *err)
+fi_merge_stream_batch_taken(struct fi_merge_stream *stream, firn_error *err)
 {
     DCHECK(stream->state == GIVEN && stream->is_ahead);
-    return firn_merge_batch_taken(stream->merge, err);
+    return fi_merge_batch_taken(stream->merge, err);
 }
 
-struct firn_compaction_place
-firn_merge_stream_place(const struct firn_merge_stream *stream)
+struct fi_compaction_place
+fi_merge_stream_place(const struct fi_merge_stream *stream)
 {
     DCHECK(stream->state == IN_HELD || stream->state == GIVEN);
     return stream->place;
 }
 
 bool
-firn_merge_stream_may_cut(const struct firn_merge_stream *stream)
+fi_merge_stream_may_cut(const struct fi_merge_stream *stream)
 {
     return stream->may_cut;
 }
 
 int
-firn_merge_stream_cut(struct firn_merge_stream *stream, firn_merge_stream_add add, void *ctx,
-                      firn_error *err)
+fi_merge_stream_cut(struct fi_merge_stream *stream, fi_merge_stream_add add, void *ctx,
+                    firn_error *err)
 {
     if (stream->state == AT_END) {
-        return firn_merge_ranges_cut(stream->ranges, NULL, add, ctx, err);
+        return fi_merge_ranges_cut(stream->ranges, NULL, add, ctx, err);
     }
     CHECK(stream->may_cut);
-    return firn_merge_ranges_cut(stream->ranges, &stream->entry.key, add, ctx, err);
+    return fi_merge_ranges_cut(stream->ranges, &stream->entry.key, add, ctx, err);
 }
 
 uint64_t
-firn_merge_stream_dropped(const struct firn_merge_stream *stream)
+fi_merge_stream_dropped(const struct fi_merge_stream *stream)
 {
     return stream->dropped;
 }
@@ -597,15 +594,15 @@ firn_merge_stream_dropped(const struct firn_merge_stream *stream)
 /* ---- making ---- */
 
 int
-firn_merge_stream_create(const struct firn_merge_stream_options *options,
-                         struct firn_merge_stream **out, firn_error *err)
+fi_merge_stream_create(const struct fi_merge_stream_options *options, struct fi_merge_stream **out,
+                       firn_error *err)
 {
     *out = NULL;
     int rc = FIRN_OK;
-    size_t segments = firn_merge_rule_segment_count(options->rule);
-    struct firn_merge_stream *stream = firn_alloc_zeroed(sizeof *stream);
+    size_t segments = fi_merge_rule_segment_count(options->rule);
+    struct fi_merge_stream *stream = fi_alloc_zeroed(sizeof *stream);
     if (stream == NULL) {
-        return firn_error_no_memory(err, "a compaction");
+        return fi_error_no_memory(err, "a compaction");
     }
     stream->merge = options->merge;
     stream->step = options->step;
@@ -614,35 +611,35 @@ firn_merge_stream_create(const struct firn_merge_stream_options *options,
     stream->between_count = options->between_count;
     stream->tombstones_kept_from = options->tombstones_kept_from;
     for (size_t i = 0; i < options->range_set_count; i++) {
-        stream->has_ranges |= !firn_range_set_is_empty(options->ranges[i]);
+        stream->has_ranges |= !fi_range_set_is_empty(options->ranges[i]);
     }
-    stream->held.items = firn_alloc_array(segments, sizeof *stream->held.items);
-    stream->covering.sequences = firn_alloc_array(segments, sizeof(uint64_t));
-    stream->marks.sequences = firn_alloc_array(segments, sizeof(uint64_t));
+    stream->held.items = fi_alloc_array(segments, sizeof *stream->held.items);
+    stream->covering.sequences = fi_alloc_array(segments, sizeof(uint64_t));
+    stream->marks.sequences = fi_alloc_array(segments, sizeof(uint64_t));
     if (stream->held.items == NULL || stream->covering.sequences == NULL ||
         stream->marks.sequences == NULL) {
-        rc = firn_error_no_memory(err, "a compaction");
+        rc = fi_error_no_memory(err, "a compaction");
         goto out;
     }
-    FIRN_TRY(firn_merge_ranges_create(options, &stream->ranges, err));
+    FI_TRY(fi_merge_ranges_create(options, &stream->ranges, err));
     *out = stream;
     stream = NULL;
 out:
-    firn_merge_stream_destroy(stream);
+    fi_merge_stream_destroy(stream);
     return rc;
 }
 
 void
-firn_merge_stream_destroy(struct firn_merge_stream *stream)
+fi_merge_stream_destroy(struct fi_merge_stream *stream)
 {
     if (stream != NULL) {
-        firn_merge_ranges_destroy(stream->ranges);
-        firn_buf_deinit(&stream->key);
-        firn_buf_deinit(&stream->folded);
-        firn_merge_fold_deinit(&stream->fold);
-        firn_free(stream->held.items);
-        firn_free(stream->covering.sequences);
-        firn_free(stream->marks.sequences);
-        firn_free(stream);
+        fi_merge_ranges_destroy(stream->ranges);
+        fi_buf_deinit(&stream->key);
+        fi_buf_deinit(&stream->folded);
+        fi_merge_fold_deinit(&stream->fold);
+        fi_free(stream->held.items);
+        fi_free(stream->covering.sequences);
+        fi_free(stream->marks.sequences);
+        fi_free(stream);
     }
 }

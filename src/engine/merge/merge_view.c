@@ -80,11 +80,10 @@ mix(uint64_t value)
 }
 
 bool
-firn_merge_view_mark_sees_all(const struct firn_merge_view_map *views, uint64_t first,
-                              uint64_t last)
+fi_merge_view_mark_sees_all(const struct fi_merge_view_map *views, uint64_t first, uint64_t last)
 {
     for (size_t tree = 0; tree < views->tree_count; tree++) {
-        if (!firn_view_span_is_empty(firn_merge_view_map_hull(views, tree, first, last).common)) {
+        if (!fi_view_span_is_empty(fi_merge_view_map_hull(views, tree, first, last).common)) {
             return true;
         }
     }
@@ -92,12 +91,12 @@ firn_merge_view_mark_sees_all(const struct firn_merge_view_map *views, uint64_t 
 }
 
 uint64_t
-firn_merge_view_mark_time_ms(const struct firn_merge_view_map *views, uint64_t first, uint64_t last)
+fi_merge_view_mark_time_ms(const struct fi_merge_view_map *views, uint64_t first, uint64_t last)
 {
     DCHECK(first <= last);
     uint64_t time_ms = UINT64_MAX;
-    size_t end = firn_merge_view_map_segment(views, last);
-    for (size_t i = firn_merge_view_map_segment(views, first); i <= end; i++) {
+    size_t end = fi_merge_view_map_segment(views, last);
+    for (size_t i = fi_merge_view_map_segment(views, first); i <= end; i++) {
         time_ms = views->times_ms[i] < time_ms ? views->times_ms[i] : time_ms;
     }
     return time_ms;
@@ -113,13 +112,13 @@ hash_interval(uint64_t below, uint64_t first, uint64_t last)
 
 /* 0 for a view that sees nothing of [first, last]. */
 static uint64_t
-hash_view(const struct firn_view *view, uint64_t first, uint64_t last)
+hash_view(const struct fi_view *view, uint64_t first, uint64_t last)
 {
     uint64_t hash = 0;
-    size_t begin = firn_view_count_from(view, first);
-    size_t end = firn_view_count_from(view, last);
+    size_t begin = fi_view_count_from(view, first);
+    size_t end = fi_view_count_from(view, last);
     for (size_t i = begin > 0 ? begin - 1 : 0; i < end; i++) {
-        struct firn_view_interval interval = firn_view_at(view, i);
+        struct fi_view_interval interval = fi_view_at(view, i);
         if (interval.last >= first) {
             hash = hash_interval(hash, interval.first > first ? interval.first : first,
                                  interval.last < last ? interval.last : last);
@@ -130,7 +129,7 @@ hash_view(const struct firn_view *view, uint64_t first, uint64_t last)
 
 /* The segments of the run. */
 struct window {
-    const struct firn_merge_view_map *views;
+    const struct fi_merge_view_map *views;
     uint64_t first; /* sequences */
     uint64_t last;
     size_t begin; /* segments */
@@ -144,18 +143,18 @@ struct window {
 static void
 add_tips(struct window *window, size_t tree)
 {
-    const struct firn_merge_view_map *views = window->views;
+    const struct fi_merge_view_map *views = window->views;
     size_t count = window->end - window->begin;
     uint64_t *hashes = window->hashes + window->hash_count;
     memset(window->above, 0, count * sizeof *window->above);
     for (size_t i = 0; i < count; i++) {
         size_t segment = window->begin + i;
-        struct firn_view_span span = firn_merge_view_map_seen(views, segment, tree);
+        struct fi_view_span span = fi_merge_view_map_seen(views, segment, tree);
         uint32_t older = views->older[segment * views->tree_count + tree];
         uint64_t end =
             segment + 1 < views->segment_count ? views->bounds[segment + 1] - 1 : UINT64_MAX;
         uint64_t first = views->bounds[segment];
-        if (firn_view_span_is_empty(span)) {
+        if (fi_view_span_is_empty(span)) {
             continue;
         }
         DCHECK(older == UINT32_MAX || older < segment);
@@ -169,9 +168,9 @@ add_tips(struct window *window, size_t tree)
     }
     size_t tips = 0;
     for (size_t i = 0; i < count; i++) {
-        struct firn_view_span span = firn_merge_view_map_seen(views, window->begin + i, tree);
-        DCHECK(firn_view_span_is_empty(span) || window->above[i] <= span.end - span.begin);
-        if (!firn_view_span_is_empty(span) && window->above[i] < span.end - span.begin) {
+        struct fi_view_span span = fi_merge_view_map_seen(views, window->begin + i, tree);
+        DCHECK(fi_view_span_is_empty(span) || window->above[i] <= span.end - span.begin);
+        if (!fi_view_span_is_empty(span) && window->above[i] < span.end - span.begin) {
             hashes[tips++] = hashes[i];
         }
     }
@@ -193,7 +192,7 @@ join_hashes(struct window *window)
     DCHECK(window->hash_count <= (window->end - window->begin) * window->views->tree_count);
     uint64_t mark = 1;
     if (window->views->tree_count > 1) {
-        firn_sort(window->hashes, window->hash_count, sizeof *window->hashes, compare_hashes);
+        fi_sort(window->hashes, window->hash_count, sizeof *window->hashes, compare_hashes);
     }
     for (size_t i = 0; i < window->hash_count; i++) {
         if (window->views->tree_count == 1 || i == 0 ||
@@ -205,21 +204,21 @@ join_hashes(struct window *window)
 }
 
 int
-firn_merge_view_mark_of(const struct firn_merge_view_map *views, uint64_t first, uint64_t last,
-                        uint64_t *out, firn_error *err)
+fi_merge_view_mark_of(const struct fi_merge_view_map *views, uint64_t first, uint64_t last,
+                      uint64_t *out, firn_error *err)
 {
     DCHECK(first <= last);
     struct window window = {.views = views,
                             .first = first,
                             .last = last,
-                            .begin = firn_merge_view_map_segment(views, first)};
-    window.end = firn_merge_view_map_segment(views, last) + 1;
+                            .begin = fi_merge_view_map_segment(views, first)};
+    window.end = fi_merge_view_map_segment(views, last) + 1;
     size_t count = window.end - window.begin;
-    window.hashes = firn_alloc_array(count * views->tree_count, sizeof *window.hashes);
-    window.above = firn_alloc_array(count, sizeof *window.above);
+    window.hashes = fi_alloc_array(count * views->tree_count, sizeof *window.hashes);
+    window.above = fi_alloc_array(count, sizeof *window.above);
     int rc = FIRN_OK;
     if (window.hashes == NULL || window.above == NULL) {
-        rc = firn_error_no_memory(err, "a mark of snapshots");
+        rc = fi_error_no_memory(err, "a mark of snapshots");
         goto out;
     }
     for (size_t tree = 0; tree < views->tree_count; tree++) {
@@ -229,18 +228,18 @@ firn_merge_view_mark_of(const struct firn_merge_view_map *views, uint64_t first,
     if (views->now != NULL) {
         mark = mix(mark + hash_view(views->now, first, last));
     }
-    if (firn_view_list_keeps_tombstone(views->tombstones_kept_from, last)) {
+    if (fi_view_list_keeps_tombstone(views->tombstones_kept_from, last)) {
         mark = mix(mark + mix(views->tombstones_kept_from));
     }
     *out = mark == 0 ? 1 : mark;
 out:
-    firn_free(window.hashes);
-    firn_free(window.above);
+    fi_free(window.hashes);
+    fi_free(window.above);
     return rc;
 }
 
 uint64_t
-firn_merge_view_mark_beside_history(uint64_t mark)
+fi_merge_view_mark_beside_history(uint64_t mark)
 {
     mark = mix(mark + 1);
     return mark == 0 ? 1 : mark;
@@ -253,7 +252,7 @@ struct item {
     uint64_t at;
     uint64_t time_ms; /* the earliest of it and of the items after it on the branch */
     uint32_t on;      /* the branch */
-    uint32_t child;   /* FIRN_VIEW_ROOT: a place */
+    uint32_t child;   /* FI_VIEW_ROOT: a place */
 };
 
 struct piece {
@@ -261,13 +260,13 @@ struct piece {
     uint64_t last;
     uint64_t below; /* the next sequence that its views see below it; 0: none */
     uint64_t time_ms;
-    struct firn_view_span span;
+    struct fi_view_span span;
     uint32_t tree;
 };
 
 /* Working data for making a map. */
 struct work {
-    const struct firn_view_list *list;
+    const struct fi_view_list *list;
     struct item *items;
     size_t item_count;
     uint32_t *first_items; /* of each branch, and the end of the last one's */
@@ -281,29 +280,29 @@ struct work {
 /* ---- lookups ---- */
 
 size_t
-firn_merge_view_map_segment(const struct firn_merge_view_map *map, uint64_t sequence)
+fi_merge_view_map_segment(const struct fi_merge_view_map *map, uint64_t sequence)
 {
     size_t low = 1;
     size_t high = map->segment_count;
-    FIRN_SEARCH_FIRST(low, high, middle, map->bounds[middle] <= sequence);
+    FI_SEARCH_FIRST(low, high, middle, map->bounds[middle] <= sequence);
     DCHECK(map->bounds[low - 1] <= sequence);
     DCHECK(low == map->segment_count || sequence < map->bounds[low]);
     return low - 1;
 }
 
-static struct firn_view_hull
-hull_of_span(struct firn_view_span span)
+static struct fi_view_hull
+hull_of_span(struct fi_view_span span)
 {
-    static const struct firn_view_span none = {UINT32_MAX, 0};
-    return firn_view_span_is_empty(span) ? (struct firn_view_hull){none, none}
-                                         : (struct firn_view_hull){span, span};
+    static const struct fi_view_span none = {UINT32_MAX, 0};
+    return fi_view_span_is_empty(span) ? (struct fi_view_hull){none, none}
+                                       : (struct fi_view_hull){span, span};
 }
 
 static void
-extend(struct firn_view_hull *hull, struct firn_view_hull by)
+extend(struct fi_view_hull *hull, struct fi_view_hull by)
 {
-    struct firn_view_span *common = &hull->common;
-    struct firn_view_span *any = &hull->any;
+    struct fi_view_span *common = &hull->common;
+    struct fi_view_span *any = &hull->any;
     common->begin = by.common.begin > common->begin ? by.common.begin : common->begin;
     common->end = by.common.end < common->end ? by.common.end : common->end;
     any->begin = by.any.begin < any->begin ? by.any.begin : any->begin;
@@ -311,24 +310,22 @@ extend(struct firn_view_hull *hull, struct firn_view_hull by)
 }
 
 /* The neutral element of extend. */
-static const struct firn_view_hull no_segment = {{0, UINT32_MAX}, {UINT32_MAX, 0}};
+static const struct fi_view_hull no_segment = {{0, UINT32_MAX}, {UINT32_MAX, 0}};
 
-struct firn_view_hull
-firn_merge_view_map_hull(const struct firn_merge_view_map *map, size_t tree, uint64_t first,
-                         uint64_t last)
+struct fi_view_hull
+fi_merge_view_map_hull(const struct fi_merge_view_map *map, size_t tree, uint64_t first,
+                       uint64_t last)
 {
     DCHECK(first <= last && tree < map->tree_count);
-    struct firn_view_hull hull = no_segment;
-    size_t segment = firn_merge_view_map_segment(map, first);
-    size_t end = firn_merge_view_map_segment(map, last) + 1;
+    struct fi_view_hull hull = no_segment;
+    size_t segment = fi_merge_view_map_segment(map, first);
+    size_t end = fi_merge_view_map_segment(map, last) + 1;
     while (segment < end) {
-        if (segment % FIRN_MERGE_VIEW_MAP_BLOCK == 0 &&
-            end - segment >= FIRN_MERGE_VIEW_MAP_BLOCK) {
-            extend(&hull,
-                   map->blocks[segment / FIRN_MERGE_VIEW_MAP_BLOCK * map->tree_count + tree]);
-            segment += FIRN_MERGE_VIEW_MAP_BLOCK;
+        if (segment % FI_MERGE_VIEW_MAP_BLOCK == 0 && end - segment >= FI_MERGE_VIEW_MAP_BLOCK) {
+            extend(&hull, map->blocks[segment / FI_MERGE_VIEW_MAP_BLOCK * map->tree_count + tree]);
+            segment += FI_MERGE_VIEW_MAP_BLOCK;
         } else {
-            extend(&hull, hull_of_span(firn_merge_view_map_seen(map, segment, tree)));
+            extend(&hull, hull_of_span(fi_merge_view_map_seen(map, segment, tree)));
             segment++;
         }
     }
@@ -352,19 +349,19 @@ compare_items(const void *a, const void *b)
 }
 
 static int
-begin_work(struct work *work, const struct firn_view_list *list)
+begin_work(struct work *work, const struct fi_view_list *list)
 {
     size_t items;
     *work = (struct work){.list = list};
-    if (!firn_add_size(list->branch_count, list->place_count, &items) || items >= UINT32_MAX) {
+    if (!fi_add_size(list->branch_count, list->place_count, &items) || items >= UINT32_MAX) {
         return FIRN_NO_MEMORY;
     }
-    work->items = firn_alloc_array(items, sizeof *work->items);
-    work->pieces = firn_alloc_array(items, sizeof *work->pieces);
-    work->first_items = firn_alloc_array(list->branch_count + 1, sizeof *work->first_items);
-    work->sizes = firn_alloc_array(list->branch_count, sizeof *work->sizes);
-    work->begins = firn_alloc_array(list->branch_count, sizeof *work->begins);
-    work->trees = firn_alloc_array(list->branch_count, sizeof *work->trees);
+    work->items = fi_alloc_array(items, sizeof *work->items);
+    work->pieces = fi_alloc_array(items, sizeof *work->pieces);
+    work->first_items = fi_alloc_array(list->branch_count + 1, sizeof *work->first_items);
+    work->sizes = fi_alloc_array(list->branch_count, sizeof *work->sizes);
+    work->begins = fi_alloc_array(list->branch_count, sizeof *work->begins);
+    work->trees = fi_alloc_array(list->branch_count, sizeof *work->trees);
     return work->items != NULL && work->pieces != NULL && work->first_items != NULL &&
                    work->sizes != NULL && work->begins != NULL && work->trees != NULL
                ? FIRN_OK
@@ -374,33 +371,33 @@ begin_work(struct work *work, const struct firn_view_list *list)
 static void
 end_work(struct work *work)
 {
-    firn_free(work->items);
-    firn_free(work->pieces);
-    firn_free(work->first_items);
-    firn_free(work->sizes);
-    firn_free(work->begins);
-    firn_free(work->trees);
+    fi_free(work->items);
+    fi_free(work->pieces);
+    fi_free(work->first_items);
+    fi_free(work->sizes);
+    fi_free(work->begins);
+    fi_free(work->trees);
 }
 
 static void
 sort_items(struct work *work)
 {
-    const struct firn_view_list *list = work->list;
+    const struct fi_view_list *list = work->list;
     for (size_t i = 0; i < list->place_count; i++) {
-        const struct firn_view_place *place = &list->places[i];
+        const struct fi_view_place *place = &list->places[i];
         CHECK(place->branch < list->branch_count);
         work->items[work->item_count++] =
-            (struct item){place->last, place->time_ms, place->branch, FIRN_VIEW_ROOT};
+            (struct item){place->last, place->time_ms, place->branch, FI_VIEW_ROOT};
     }
     for (size_t i = 0; i < list->branch_count; i++) {
-        const struct firn_view_branch *branch = &list->branches[i];
-        if (branch->parent != FIRN_VIEW_ROOT) {
+        const struct fi_view_branch *branch = &list->branches[i];
+        if (branch->parent != FI_VIEW_ROOT) {
             CHECK(branch->parent < i);
             work->items[work->item_count++] =
                 (struct item){branch->fork, UINT64_MAX, branch->parent, (uint32_t)i};
         }
     }
-    firn_sort(work->items, work->item_count, sizeof *work->items, compare_items);
+    fi_sort(work->items, work->item_count, sizeof *work->items, compare_items);
     size_t at = 0;
     for (size_t i = 0; i <= list->branch_count; i++) {
         while (at < work->item_count && work->items[at].on < i) {
@@ -413,7 +410,7 @@ sort_items(struct work *work)
 static uint32_t
 size_of(const struct work *work, const struct item *item)
 {
-    return item->child == FIRN_VIEW_ROOT ? 1 : work->sizes[item->child];
+    return item->child == FI_VIEW_ROOT ? 1 : work->sizes[item->child];
 }
 
 /* Branches come after their parents: going from the last one, everything above a branch is
@@ -426,7 +423,7 @@ count_views(struct work *work)
         work->sizes[i] = 0;
         for (size_t at = work->first_items[i + 1]; at-- > work->first_items[i];) {
             struct item *item = &work->items[at];
-            if (item->child != FIRN_VIEW_ROOT) {
+            if (item->child != FI_VIEW_ROOT) {
                 size_t first = work->first_items[item->child];
                 bool has_items = first < work->first_items[item->child + 1];
                 item->time_ms = has_items ? work->items[first].time_ms : UINT64_MAX;
@@ -442,11 +439,11 @@ count_views(struct work *work)
 static size_t
 give_positions(struct work *work)
 {
-    const struct firn_view_list *list = work->list;
+    const struct fi_view_list *list = work->list;
     uint32_t tree_count = 0;
     uint32_t next = 0;
     for (size_t i = 0; i < list->branch_count; i++) {
-        if (list->branches[i].parent == FIRN_VIEW_ROOT) {
+        if (list->branches[i].parent == FI_VIEW_ROOT) {
             work->begins[i] = next;
             work->trees[i] = tree_count;
             next += work->sizes[i];
@@ -455,7 +452,7 @@ give_positions(struct work *work)
         uint32_t position = work->begins[i];
         for (size_t at = work->first_items[i]; at < work->first_items[i + 1]; at++) {
             const struct item *item = &work->items[at];
-            if (item->child != FIRN_VIEW_ROOT) {
+            if (item->child != FI_VIEW_ROOT) {
                 work->begins[item->child] = position;
                 work->trees[item->child] = work->trees[i];
             }
@@ -471,9 +468,9 @@ give_positions(struct work *work)
 static void
 cut_branch(struct work *work, size_t i)
 {
-    const struct firn_view_branch *branch = &work->list->branches[i];
+    const struct fi_view_branch *branch = &work->list->branches[i];
     const uint32_t end = work->begins[i] + work->sizes[i];
-    uint64_t below = branch->parent == FIRN_VIEW_ROOT ? 0 : branch->fork;
+    uint64_t below = branch->parent == FI_VIEW_ROOT ? 0 : branch->fork;
     uint64_t first = branch->first;
     uint32_t position = work->begins[i];
     bool is_done = false;
@@ -494,13 +491,13 @@ cut_branch(struct work *work, size_t i)
 }
 
 static int
-find_segments(struct firn_merge_view_map *map, struct work *work)
+find_segments(struct fi_merge_view_map *map, struct work *work)
 {
     size_t count = 0;
     for (size_t i = 0; i < work->list->branch_count; i++) {
         cut_branch(work, i);
     }
-    map->bounds = firn_alloc_array(2 * work->piece_count + 1, sizeof *map->bounds);
+    map->bounds = fi_alloc_array(2 * work->piece_count + 1, sizeof *map->bounds);
     if (map->bounds == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -512,28 +509,28 @@ find_segments(struct firn_merge_view_map *map, struct work *work)
             map->bounds[count++] = work->pieces[i].last + 1;
         }
     }
-    map->segment_count = firn_sort_unique_u64(map->bounds, count);
+    map->segment_count = fi_sort_unique_u64(map->bounds, count);
     return map->segment_count < UINT32_MAX ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
 /* (I2): whether a span lies within the span of the next segment below, if a view sees that. */
 static bool
-lies_within(struct firn_view_span newer, struct firn_view_span older)
+lies_within(struct fi_view_span newer, struct fi_view_span older)
 {
-    return firn_view_span_is_empty(older) || (older.begin <= newer.begin && newer.end <= older.end);
+    return fi_view_span_is_empty(older) || (older.begin <= newer.begin && newer.end <= older.end);
 }
 
 static void
-fill_piece(struct firn_merge_view_map *map, const struct piece *piece)
+fill_piece(struct fi_merge_view_map *map, const struct piece *piece)
 {
-    size_t segment = firn_merge_view_map_segment(map, piece->first);
+    size_t segment = fi_merge_view_map_segment(map, piece->first);
     uint32_t older =
-        piece->below == 0 ? UINT32_MAX : (uint32_t)firn_merge_view_map_segment(map, piece->below);
+        piece->below == 0 ? UINT32_MAX : (uint32_t)fi_merge_view_map_segment(map, piece->below);
     for (; segment < map->segment_count && map->bounds[segment] <= piece->last; segment++) {
         size_t cell = segment * map->tree_count + piece->tree;
-        CHECK(firn_view_span_is_empty(map->seen[cell])); /* the own of two branches */
+        CHECK(fi_view_span_is_empty(map->seen[cell])); /* the own of two branches */
         DCHECK(older == UINT32_MAX ||
-               lies_within(piece->span, firn_merge_view_map_seen(map, older, piece->tree)));
+               lies_within(piece->span, fi_merge_view_map_seen(map, older, piece->tree)));
         map->seen[cell] = piece->span;
         map->older[cell] = older;
         older = (uint32_t)segment;
@@ -544,31 +541,31 @@ fill_piece(struct firn_merge_view_map *map, const struct piece *piece)
 }
 
 static void
-fill_blocks(struct firn_merge_view_map *map, size_t block_count)
+fill_blocks(struct fi_merge_view_map *map, size_t block_count)
 {
     for (size_t i = 0; i < block_count * map->tree_count; i++) {
         map->blocks[i] = no_segment;
     }
     for (size_t segment = 0; segment < map->segment_count; segment++) {
         for (size_t tree = 0; tree < map->tree_count; tree++) {
-            extend(&map->blocks[segment / FIRN_MERGE_VIEW_MAP_BLOCK * map->tree_count + tree],
-                   hull_of_span(firn_merge_view_map_seen(map, segment, tree)));
+            extend(&map->blocks[segment / FI_MERGE_VIEW_MAP_BLOCK * map->tree_count + tree],
+                   hull_of_span(fi_merge_view_map_seen(map, segment, tree)));
         }
     }
 }
 
 static int
-fill(struct firn_merge_view_map *map, const struct work *work)
+fill(struct fi_merge_view_map *map, const struct work *work)
 {
     size_t cells;
-    size_t block_count = map->segment_count / FIRN_MERGE_VIEW_MAP_BLOCK + 1;
-    if (!firn_mul_size(map->segment_count, map->tree_count, &cells)) {
+    size_t block_count = map->segment_count / FI_MERGE_VIEW_MAP_BLOCK + 1;
+    if (!fi_mul_size(map->segment_count, map->tree_count, &cells)) {
         return FIRN_NO_MEMORY;
     }
-    map->seen = firn_alloc_array(cells, sizeof *map->seen);
-    map->older = firn_alloc_array(cells, sizeof *map->older);
-    map->times_ms = firn_alloc_array(map->segment_count, sizeof *map->times_ms);
-    map->blocks = firn_alloc_array(block_count * map->tree_count, sizeof *map->blocks);
+    map->seen = fi_alloc_array(cells, sizeof *map->seen);
+    map->older = fi_alloc_array(cells, sizeof *map->older);
+    map->times_ms = fi_alloc_array(map->segment_count, sizeof *map->times_ms);
+    map->blocks = fi_alloc_array(block_count * map->tree_count, sizeof *map->blocks);
     if (map->seen == NULL || map->older == NULL || map->times_ms == NULL || map->blocks == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -586,36 +583,36 @@ fill(struct firn_merge_view_map *map, const struct work *work)
 
 /* Once a compaction, so it is optimized for size (cmake/FirnSize.cmake). */
 __attribute__((cold)) int
-firn_merge_view_map_init(struct firn_merge_view_map *map, const struct firn_view_list *list,
-                         firn_error *err)
+fi_merge_view_map_init(struct fi_merge_view_map *map, const struct fi_view_list *list,
+                       firn_error *err)
 {
     struct work work;
     int rc;
-    *map = (struct firn_merge_view_map){.place_count = list->place_count,
-                                        .tombstones_kept_from = list->tombstones_kept_from,
-                                        .now = list->now};
-    FIRN_TRY(begin_work(&work, list));
+    *map = (struct fi_merge_view_map){.place_count = list->place_count,
+                                      .tombstones_kept_from = list->tombstones_kept_from,
+                                      .now = list->now};
+    FI_TRY(begin_work(&work, list));
     sort_items(&work);
     count_views(&work);
     map->tree_count = give_positions(&work);
-    FIRN_TRY(find_segments(map, &work));
-    FIRN_TRY(fill(map, &work));
+    FI_TRY(find_segments(map, &work));
+    FI_TRY(fill(map, &work));
 out:
     end_work(&work);
     if (rc != FIRN_OK) {
-        firn_merge_view_map_deinit(map);
-        return firn_error_no_memory(err, "the snapshots of a compaction");
+        fi_merge_view_map_deinit(map);
+        return fi_error_no_memory(err, "the snapshots of a compaction");
     }
     return FIRN_OK;
 }
 
 void
-firn_merge_view_map_deinit(struct firn_merge_view_map *map)
+fi_merge_view_map_deinit(struct fi_merge_view_map *map)
 {
-    firn_free(map->bounds);
-    firn_free(map->seen);
-    firn_free(map->older);
-    firn_free(map->blocks);
-    firn_free(map->times_ms);
-    *map = (struct firn_merge_view_map){0};
+    fi_free(map->bounds);
+    fi_free(map->seen);
+    fi_free(map->older);
+    fi_free(map->blocks);
+    fi_free(map->times_ms);
+    *map = (struct fi_merge_view_map){0};
 }

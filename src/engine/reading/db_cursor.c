@@ -12,7 +12,7 @@
  * if upper is not above lower.
  *
  * A cursor of a transaction also shows what that has written: then the overlay does all moves and
- * lookups (struct firn_db_cursor_overlay).
+ * lookups (struct fi_db_cursor_overlay).
  *
  * (I1) `inner` is NULL if there is nothing to walk: an empty range, or a keyspace that the view
  *      does not have. Such a cursor is never valid.
@@ -24,16 +24,16 @@
 #include "base/slice.h"
 
 struct firn_db_cursor {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct fi_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
-    struct firn_lsm_cursor *inner;          /* (I1) */
-    struct firn_db_cursor_overlay *overlay; /* of a transaction: it moves inner; else NULL */
-    struct firn_db_view_node node;
+    struct fi_lsm_cursor *inner;          /* (I1) */
+    struct fi_db_cursor_overlay *overlay; /* of a transaction: it moves inner; else NULL */
+    struct fi_db_view_node node;
     bool has_upper;
     bool keys_only;
-    const struct firn_run_projection *projection; /* NULL: all */
-    struct firn_buf lower;
-    struct firn_buf upper;
+    const struct fi_run_projection *projection; /* NULL: all */
+    struct fi_buf lower;
+    struct fi_buf upper;
 };
 
 /* ---- bounds ---- */
@@ -51,24 +51,24 @@ set_prefix_end(struct firn_db_cursor *cursor, firn_slice prefix)
     if (size == 0) {
         return FIRN_OK;
     }
-    if (firn_buf_append(&cursor->upper, prefix.data, size) != FIRN_OK) {
+    if (fi_buf_append(&cursor->upper, prefix.data, size) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     cursor->upper.data[size - 1]++;
-    DCHECK(firn_slice_compare(firn_buf_slice(&cursor->upper), prefix) > 0);
+    DCHECK(fi_slice_compare(fi_buf_slice(&cursor->upper), prefix) > 0);
     cursor->has_upper = true;
     return FIRN_OK;
 }
 
 static int
-set_bounds(struct firn_db_cursor *cursor, const struct firn_db_cursor_options *options)
+set_bounds(struct firn_db_cursor *cursor, const struct fi_db_cursor_options *options)
 {
     firn_slice lower = firn_bytes(NULL, 0);
     if (options->lower != NULL) {
         lower = *options->lower;
     }
     if (options->prefix != NULL) {
-        if (firn_slice_compare(*options->prefix, lower) > 0) {
+        if (fi_slice_compare(*options->prefix, lower) > 0) {
             lower = *options->prefix;
         }
         if (set_prefix_end(cursor, *options->prefix) != FIRN_OK) {
@@ -77,21 +77,21 @@ set_bounds(struct firn_db_cursor *cursor, const struct firn_db_cursor_options *o
     }
     if (options->upper != NULL &&
         (!cursor->has_upper ||
-         firn_slice_compare(*options->upper, firn_buf_slice(&cursor->upper)) < 0)) {
-        firn_buf_clear(&cursor->upper);
-        if (firn_buf_append_slice(&cursor->upper, *options->upper) != FIRN_OK) {
+         fi_slice_compare(*options->upper, fi_buf_slice(&cursor->upper)) < 0)) {
+        fi_buf_clear(&cursor->upper);
+        if (fi_buf_append_slice(&cursor->upper, *options->upper) != FIRN_OK) {
             return FIRN_NO_MEMORY;
         }
         cursor->has_upper = true;
     }
-    return firn_buf_append_slice(&cursor->lower, lower);
+    return fi_buf_append_slice(&cursor->lower, lower);
 }
 
 static bool
 is_empty_range(const struct firn_db_cursor *cursor)
 {
     return cursor->has_upper &&
-           firn_slice_compare(firn_buf_slice(&cursor->lower), firn_buf_slice(&cursor->upper)) >= 0;
+           fi_slice_compare(fi_buf_slice(&cursor->lower), fi_buf_slice(&cursor->upper)) >= 0;
 }
 
 /* ---- opening and closing ---- */
@@ -106,53 +106,53 @@ destroy_overlay(struct firn_db_cursor *cursor)
 }
 
 static void
-destroy(struct firn_db_view_node *node)
+destroy(struct fi_db_view_node *node)
 {
     struct firn_db_cursor *cursor = (void *)((char *)node - offsetof(struct firn_db_cursor, node));
     destroy_overlay(cursor);
-    firn_lsm_cursor_destroy(cursor->inner);
-    firn_buf_deinit(&cursor->lower);
-    firn_buf_deinit(&cursor->upper);
-    firn_free(cursor);
+    fi_lsm_cursor_destroy(cursor->inner);
+    fi_buf_deinit(&cursor->lower);
+    fi_buf_deinit(&cursor->upper);
+    fi_free(cursor);
 }
 
 /* A cursor with nothing to walk so far; its view is registered. */
 static int
-create(struct firn_db *db, const struct firn_db_tree *tree, bool is_outside,
-       const struct firn_db_cursor_options *options, struct firn_db_cursor **out, firn_error *err)
+create(struct firn_db *db, const struct fi_db_tree *tree, bool is_outside,
+       const struct fi_db_cursor_options *options, struct firn_db_cursor **out, firn_error *err)
 {
-    struct firn_db_cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    struct firn_db_cursor *cursor = fi_alloc_zeroed(sizeof *cursor);
     if (cursor == NULL) {
-        return firn_error_no_memory(err, "a cursor");
+        return fi_error_no_memory(err, "a cursor");
     }
-    firn_os_process_init_mark(&cursor->mark);
+    fi_os_process_init_mark(&cursor->mark);
     cursor->db = db;
     cursor->keys_only = options != NULL && options->keys_only;
     cursor->projection = options != NULL ? options->projection : NULL;
     cursor->node.destroy = destroy;
     if (options != NULL && set_bounds(cursor, options) != FIRN_OK) {
         destroy(&cursor->node);
-        return firn_error_no_memory(err, "a cursor");
+        return fi_error_no_memory(err, "a cursor");
     }
     if (options != NULL && options->view != NULL) {
-        firn_db_view_register_at(db, &cursor->node, tree, &options->view->node, is_outside);
+        fi_db_view_register_at(db, &cursor->node, tree, &options->view->node, is_outside);
     } else {
-        firn_db_view_register(db, &cursor->node, tree, is_outside);
+        fi_db_view_register(db, &cursor->node, tree, is_outside);
     }
     *out = cursor;
     return FIRN_OK;
 }
 
 static int
-open_inner(struct firn_db_cursor *cursor, struct firn_db_tree *tree, firn_error *err)
+open_inner(struct firn_db_cursor *cursor, struct fi_db_tree *tree, firn_error *err)
 {
     DCHECK(cursor->inner == NULL && cursor->node.image != NULL); /* (I1) */
     if (tree == NULL || is_empty_range(cursor)) {
         return FIRN_OK;
     }
-    const firn_slice lower = firn_buf_slice(&cursor->lower);
-    const firn_slice upper = firn_buf_slice(&cursor->upper);
-    const struct firn_lsm_cursor_options options = {
+    const firn_slice lower = fi_buf_slice(&cursor->lower);
+    const firn_slice upper = fi_buf_slice(&cursor->upper);
+    const struct fi_lsm_cursor_options options = {
         .view = &cursor->node.view,
         .lower = lower.size > 0 ? &lower : NULL,
         .upper = cursor->has_upper ? &upper : NULL,
@@ -160,203 +160,203 @@ open_inner(struct firn_db_cursor *cursor, struct firn_db_tree *tree, firn_error 
         .keys_only = cursor->keys_only,
         .projection = cursor->projection,
     };
-    return firn_lsm_cursor_create(tree->lsm_tree, &options, &cursor->inner, err);
+    return fi_lsm_cursor_create(tree->lsm_tree, &options, &cursor->inner, err);
 }
 
 /* Refuses a cursor of now over a keyspace that does not exist now, which includes one that was
  * created after the checkpoint that was restored. */
 static int
-refuse_out(const struct firn_db_keyspace *keyspace, const struct firn_db_cursor_options *options,
+refuse_out(const struct firn_db_keyspace *keyspace, const struct fi_db_cursor_options *options,
            firn_error *err)
 {
     bool is_now = options == NULL || options->view == NULL;
     return is_now && keyspace->tree != NULL &&
                    atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)
-               ? firn_db_get_refuse_dropped(keyspace, err)
+               ? fi_db_get_refuse_dropped(keyspace, err)
                : FIRN_OK;
 }
 
 int
-firn_db_cursor_open(struct firn_db_keyspace *keyspace, const struct firn_db_cursor_options *options,
-                    struct firn_db_cursor **out, firn_error *err)
+fi_db_cursor_open(struct firn_db_keyspace *keyspace, const struct fi_db_cursor_options *options,
+                  struct firn_db_cursor **out, firn_error *err)
 {
     struct firn_db *db = keyspace->db;
     struct firn_db_cursor *cursor = NULL;
-    struct firn_db_cursor_options now;
-    struct firn_db_tree *tree;
+    struct fi_db_cursor_options now;
+    struct fi_db_tree *tree;
     int rc;
     *out = NULL;
     if (options != NULL && options->view != NULL && options->view->db != db) {
-        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
+        return fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
     if (options != NULL && keyspace->is_system) {
         now = *options;
         now.view = NULL;
         options = &now;
     }
-    FIRN_TRY(create(db, keyspace->tree, keyspace->is_system, options, &cursor, err));
-    FIRN_TRY(refuse_out(keyspace, options, err));
-    FIRN_TRY(firn_db_get_tree(keyspace, cursor->node.image, &cursor->node.view, &tree, err));
-    FIRN_TRY(open_inner(cursor, tree, err));
+    FI_TRY(create(db, keyspace->tree, keyspace->is_system, options, &cursor, err));
+    FI_TRY(refuse_out(keyspace, options, err));
+    FI_TRY(fi_db_get_tree(keyspace, cursor->node.image, &cursor->node.view, &tree, err));
+    FI_TRY(open_inner(cursor, tree, err));
     *out = cursor;
     cursor = NULL;
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
 int
-firn_db_cursor_open_overlaid(struct firn_db_keyspace *keyspace,
-                             const struct firn_db_cursor_options *options,
-                             firn_db_cursor_overlay_make *make, void *ctx,
-                             struct firn_db_cursor **out, firn_error *err)
+fi_db_cursor_open_overlaid(struct firn_db_keyspace *keyspace,
+                           const struct fi_db_cursor_options *options,
+                           fi_db_cursor_overlay_make *make, void *ctx, struct firn_db_cursor **out,
+                           firn_error *err)
 {
     struct firn_db_cursor *cursor = NULL;
     int rc;
     *out = NULL;
-    FIRN_TRY(firn_db_cursor_open(keyspace, options, &cursor, err));
-    const firn_slice upper = firn_buf_slice(&cursor->upper);
-    const struct firn_db_cursor_base base = {.keyspace = keyspace,
-                                             .inner = cursor->inner,
-                                             .lower = firn_buf_slice(&cursor->lower),
-                                             .upper = cursor->has_upper ? &upper : NULL};
+    FI_TRY(fi_db_cursor_open(keyspace, options, &cursor, err));
+    const firn_slice upper = fi_buf_slice(&cursor->upper);
+    const struct fi_db_cursor_base base = {.keyspace = keyspace,
+                                           .inner = cursor->inner,
+                                           .lower = fi_buf_slice(&cursor->lower),
+                                           .upper = cursor->has_upper ? &upper : NULL};
     DCHECK(cursor->overlay == NULL);
-    FIRN_TRY(make(ctx, &base, &cursor->overlay, err));
+    FI_TRY(make(ctx, &base, &cursor->overlay, err));
     *out = cursor;
     cursor = NULL;
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
 int
-firn_db_cursor_open_list(struct firn_db *db, bool is_outside,
-                         const struct firn_db_cursor_options *options, struct firn_db_cursor **out,
-                         firn_error *err)
+fi_db_cursor_open_list(struct firn_db *db, bool is_outside,
+                       const struct fi_db_cursor_options *options, struct firn_db_cursor **out,
+                       firn_error *err)
 {
     struct firn_db_cursor *cursor = NULL;
-    const struct firn_db_tree *tree = db->is_read_only ? NULL : firn_db_image(db)->list;
+    const struct fi_db_tree *tree = db->is_read_only ? NULL : fi_db_image(db)->list;
     int rc;
     *out = NULL;
-    FIRN_TRY(create(db, tree, is_outside, options, &cursor, err));
-    FIRN_TRY(open_inner(cursor, cursor->node.image->list, err));
+    FI_TRY(create(db, tree, is_outside, options, &cursor, err));
+    FI_TRY(open_inner(cursor, cursor->node.image->list, err));
     *out = cursor;
     cursor = NULL;
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
 void
-firn_db_cursor_close(struct firn_db_cursor *cursor)
+fi_db_cursor_close(struct firn_db_cursor *cursor)
 {
     if (cursor == NULL) {
         return;
     }
     destroy_overlay(cursor);
-    firn_lsm_cursor_destroy(cursor->inner);
+    fi_lsm_cursor_destroy(cursor->inner);
     cursor->inner = NULL;
     struct firn_db *db = cursor->db;
-    firn_db_view_unregister(db, &cursor->node);
+    fi_db_view_unregister(db, &cursor->node);
     destroy(&cursor->node);
-    firn_db_jobs_wake_collection(db);
+    fi_db_jobs_wake_collection(db);
 }
 
 /* ---- moving ---- */
 
 int
-firn_db_cursor_seek(struct firn_db_cursor *cursor, firn_slice key, firn_error *err)
+fi_db_cursor_seek(struct firn_db_cursor *cursor, firn_slice key, firn_error *err)
 {
     if (cursor->overlay != NULL) {
         return cursor->overlay->kind->seek(cursor->overlay, key, err);
     }
-    return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_seek(cursor->inner, key, err);
+    return cursor->inner == NULL ? FIRN_OK : fi_lsm_cursor_seek(cursor->inner, key, err);
 }
 
 int
-firn_db_cursor_seek_before(struct firn_db_cursor *cursor, firn_slice key, firn_error *err)
+fi_db_cursor_seek_before(struct firn_db_cursor *cursor, firn_slice key, firn_error *err)
 {
     if (cursor->overlay != NULL) {
         return cursor->overlay->kind->seek_before(cursor->overlay, key, err);
     }
-    return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_seek_before(cursor->inner, key, err);
+    return cursor->inner == NULL ? FIRN_OK : fi_lsm_cursor_seek_before(cursor->inner, key, err);
 }
 
 int
-firn_db_cursor_first(struct firn_db_cursor *cursor, firn_error *err)
+fi_db_cursor_first(struct firn_db_cursor *cursor, firn_error *err)
 {
     if (cursor->overlay != NULL) {
         return cursor->overlay->kind->first(cursor->overlay, err);
     }
-    return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_first(cursor->inner, err);
+    return cursor->inner == NULL ? FIRN_OK : fi_lsm_cursor_first(cursor->inner, err);
 }
 
 int
-firn_db_cursor_last(struct firn_db_cursor *cursor, firn_error *err)
+fi_db_cursor_last(struct firn_db_cursor *cursor, firn_error *err)
 {
     if (cursor->overlay != NULL) {
         return cursor->overlay->kind->last(cursor->overlay, err);
     }
-    return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_last(cursor->inner, err);
+    return cursor->inner == NULL ? FIRN_OK : fi_lsm_cursor_last(cursor->inner, err);
 }
 
 static int
 refuse_invalid(firn_error *err)
 {
-    return firn_error_set(err, FIRN_MISUSE, "the cursor stands on no entry");
+    return fi_error_set(err, FIRN_MISUSE, "the cursor stands on no entry");
 }
 
 int
-firn_db_cursor_next(struct firn_db_cursor *cursor, firn_error *err)
+fi_db_cursor_next(struct firn_db_cursor *cursor, firn_error *err)
 {
     if (cursor->overlay != NULL) {
         return cursor->overlay->kind->next(cursor->overlay, err);
     }
-    return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_next(cursor->inner, err)
-                                        : refuse_invalid(err);
+    return fi_db_cursor_valid(cursor) ? fi_lsm_cursor_next(cursor->inner, err)
+                                      : refuse_invalid(err);
 }
 
 int
-firn_db_cursor_prev(struct firn_db_cursor *cursor, firn_error *err)
+fi_db_cursor_prev(struct firn_db_cursor *cursor, firn_error *err)
 {
     if (cursor->overlay != NULL) {
         return cursor->overlay->kind->prev(cursor->overlay, err);
     }
-    return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_prev(cursor->inner, err)
-                                        : refuse_invalid(err);
+    return fi_db_cursor_valid(cursor) ? fi_lsm_cursor_prev(cursor->inner, err)
+                                      : refuse_invalid(err);
 }
 
 bool
-firn_db_cursor_valid(const struct firn_db_cursor *cursor)
+fi_db_cursor_valid(const struct firn_db_cursor *cursor)
 {
     if (cursor->overlay != NULL) {
         return cursor->overlay->kind->valid(cursor->overlay);
     }
-    return cursor->inner != NULL && firn_lsm_cursor_valid(cursor->inner);
+    return cursor->inner != NULL && fi_lsm_cursor_valid(cursor->inner);
 }
 
 /* Whether the entry at inner may be shown. */
 static bool
 is_within(const struct firn_db_cursor *cursor)
 {
-    firn_slice key = firn_lsm_cursor_entry(cursor->inner)->key;
-    return firn_slice_compare(key, firn_buf_slice(&cursor->lower)) >= 0 &&
-           (!cursor->has_upper || firn_slice_compare(key, firn_buf_slice(&cursor->upper)) < 0);
+    firn_slice key = fi_lsm_cursor_entry(cursor->inner)->key;
+    return fi_slice_compare(key, fi_buf_slice(&cursor->lower)) >= 0 &&
+           (!cursor->has_upper || fi_slice_compare(key, fi_buf_slice(&cursor->upper)) < 0);
 }
 
 firn_slice
-firn_db_cursor_key(const struct firn_db_cursor *cursor)
+fi_db_cursor_key(const struct firn_db_cursor *cursor)
 {
     if (cursor->overlay != NULL) {
         return cursor->overlay->kind->key(cursor->overlay);
     }
-    DCHECK(!firn_db_cursor_valid(cursor) || is_within(cursor));
-    return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_entry(cursor->inner)->key
-                                        : firn_bytes(NULL, 0);
+    DCHECK(!fi_db_cursor_valid(cursor) || is_within(cursor));
+    return fi_db_cursor_valid(cursor) ? fi_lsm_cursor_entry(cursor->inner)->key
+                                      : firn_bytes(NULL, 0);
 }
 
 firn_slice
-firn_db_cursor_value(const struct firn_db_cursor *cursor)
+fi_db_cursor_value(const struct firn_db_cursor *cursor)
 {
     if (cursor->keys_only) {
         return firn_bytes(NULL, 0);
@@ -364,12 +364,12 @@ firn_db_cursor_value(const struct firn_db_cursor *cursor)
     if (cursor->overlay != NULL) {
         return cursor->overlay->kind->value(cursor->overlay);
     }
-    return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_entry(cursor->inner)->value
-                                        : firn_bytes(NULL, 0);
+    return fi_db_cursor_valid(cursor) ? fi_lsm_cursor_entry(cursor->inner)->value
+                                      : firn_bytes(NULL, 0);
 }
 
 uint64_t
-firn_db_cursor_expires_ms(const struct firn_db_cursor *cursor)
+fi_db_cursor_expires_ms(const struct firn_db_cursor *cursor)
 {
-    return cursor->inner == NULL ? 0 : firn_lsm_cursor_expires_ms(cursor->inner);
+    return cursor->inner == NULL ? 0 : fi_lsm_cursor_expires_ms(cursor->inner);
 }

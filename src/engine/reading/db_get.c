@@ -33,7 +33,7 @@
  * A read of one key waits for slow memory several times in sequence: for a filter, for an index,
  * for the place of its block. The addresses are known before the read gets there. So keys are taken
  * in groups. What all keys of a group need first is prefetched together, then what they need next
- * (firn_lsm_tree_get_prefetch). The reads themselves follow, and find most of it in the caches.
+ * (fi_lsm_tree_get_prefetch). The reads themselves follow, and find most of it in the caches.
  *
  * All keys are read at one view: a view of now that is registered during the call, or one that the
  * caller has opened. So compaction drops nothing that is read here, and the image stays.
@@ -43,24 +43,24 @@
  */
 
 /* The prefetched memory of a group must stay in the processor's nearest caches until it is used. */
-enum { GROUP = FIRN_LSM_PREFETCH_MAX };
+enum { GROUP = FI_LSM_PREFETCH_MAX };
 
 struct reading {
-    struct firn_db_tree *tree; /* NULL: nothing is there */
-    struct firn_view view;
+    struct fi_db_tree *tree; /* NULL: nothing is there */
+    struct fi_view view;
     uint64_t time_ms;
-    const struct firn_db_get_many *what;
+    const struct fi_db_get_many *what;
 };
 
 static int
-get_one(const struct reading *reading, size_t i, struct firn_buf *value, firn_error *err)
+get_one(const struct reading *reading, size_t i, struct fi_buf *value, firn_error *err)
 {
-    const struct firn_db_get_many *what = reading->what;
+    const struct fi_db_get_many *what = reading->what;
     DCHECK(i < what->count);
     int rc = FIRN_NOT_FOUND;
     if (reading->tree != NULL) {
-        rc = firn_lsm_tree_get_at(reading->tree->lsm_tree, what->keys[i], &reading->view,
-                                  reading->time_ms, what->columns, value, err);
+        rc = fi_lsm_tree_get_at(reading->tree->lsm_tree, what->keys[i], &reading->view,
+                                reading->time_ms, what->columns, value, err);
     }
     if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
         rc = what->visit(what->ctx, i, rc == FIRN_OK ? value : NULL, err);
@@ -72,26 +72,25 @@ static int
 get_group(const struct reading *reading, size_t begin, size_t end, firn_error *err)
 {
     DCHECK(begin < end && end - begin <= GROUP);
-    struct firn_buf value = {0};
+    struct fi_buf value = {0};
     int rc = FIRN_OK;
     if (reading->tree != NULL) {
-        firn_lsm_tree_get_prefetch(reading->tree->lsm_tree, reading->what->keys + begin,
-                                   end - begin);
+        fi_lsm_tree_get_prefetch(reading->tree->lsm_tree, reading->what->keys + begin, end - begin);
     }
     for (size_t i = begin; i < end && rc == FIRN_OK; i++) {
-        firn_buf_clear(&value);
+        fi_buf_clear(&value);
         rc = get_one(reading, i, &value, err);
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return rc;
 }
 
 static int
-get_all(struct firn_db_keyspace *keyspace, const struct firn_db_view_node *node,
-        const struct firn_db_get_many *what, firn_error *err)
+get_all(struct firn_db_keyspace *keyspace, const struct fi_db_view_node *node,
+        const struct fi_db_get_many *what, firn_error *err)
 {
     struct reading reading = {.view = node->view, .time_ms = node->time_ms, .what = what};
-    int rc = firn_db_get_tree(keyspace, node->image, &node->view, &reading.tree, err);
+    int rc = fi_db_get_tree(keyspace, node->image, &node->view, &reading.tree, err);
     for (size_t i = 0; i < what->count && rc == FIRN_OK; i += GROUP) {
         size_t left = what->count - i;
         rc = get_group(&reading, i, i + (left < GROUP ? left : GROUP), err);
@@ -100,20 +99,20 @@ get_all(struct firn_db_keyspace *keyspace, const struct firn_db_view_node *node,
 }
 
 int
-firn_db_get_many(struct firn_db_keyspace *keyspace, const struct firn_db_get_many *what,
-                 firn_error *err)
+fi_db_get_many(struct firn_db_keyspace *keyspace, const struct fi_db_get_many *what,
+               firn_error *err)
 {
     struct firn_db *db = keyspace->db;
     if (what->view != NULL && what->view->db != db) {
-        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
+        return fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
     if (what->view != NULL && !keyspace->is_system) {
         return get_all(keyspace, &what->view->node, what, err);
     }
-    struct firn_db_view_node node = {0};
-    firn_db_view_register(db, &node, keyspace->tree, keyspace->is_system);
+    struct fi_db_view_node node = {0};
+    fi_db_view_register(db, &node, keyspace->tree, keyspace->is_system);
     int rc = get_all(keyspace, &node, what, err);
-    firn_db_view_unregister(db, &node);
+    fi_db_view_unregister(db, &node);
     return rc;
 }
 
@@ -121,28 +120,28 @@ firn_db_get_many(struct firn_db_keyspace *keyspace, const struct firn_db_get_man
 
 /* Reads with a registered view. */
 static int
-get_registered(struct firn_db *db, struct firn_db_tree *tree, bool is_outside,
-               const struct firn_db_get_what *what, struct firn_buf *out, firn_error *err)
+get_registered(struct firn_db *db, struct fi_db_tree *tree, bool is_outside,
+               const struct fi_db_get_what *what, struct fi_buf *out, firn_error *err)
 {
-    struct firn_db_view_node node = {0};
-    firn_db_view_register(db, &node, tree, is_outside);
-    int rc = firn_lsm_tree_get_at(tree->lsm_tree, what->key, &node.view, FIRN_LSM_TIME_NOW,
-                                  what->columns, out, err);
-    firn_db_view_unregister(db, &node);
+    struct fi_db_view_node node = {0};
+    fi_db_view_register(db, &node, tree, is_outside);
+    int rc = fi_lsm_tree_get_at(tree->lsm_tree, what->key, &node.view, FI_LSM_TIME_NOW,
+                                what->columns, out, err);
+    fi_db_view_unregister(db, &node);
     return rc;
 }
 
 int
-firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree, bool is_outside,
-                   const struct firn_db_get_what *what, struct firn_buf *out, firn_error *err)
+fi_db_get_newest(struct firn_db *db, struct fi_db_tree *tree, bool is_outside,
+                 const struct fi_db_get_what *what, struct fi_buf *out, firn_error *err)
 {
     DCHECK(!db->is_read_only);
     uint64_t before = atomic_load_explicit(&db->views_taken, memory_order_acquire);
     size_t slot;
-    const struct firn_view now = firn_db_view_enter_now(db, is_outside, &slot);
-    int rc = firn_lsm_tree_get_at(tree->lsm_tree, what->key, &now, FIRN_LSM_TIME_NOW, what->columns,
-                                  out, err);
-    firn_db_view_leave_now(db, slot);
+    const struct fi_view now = fi_db_view_enter_now(db, is_outside, &slot);
+    int rc = fi_lsm_tree_get_at(tree->lsm_tree, what->key, &now, FI_LSM_TIME_NOW, what->columns,
+                                out, err);
+    fi_db_view_leave_now(db, slot);
     atomic_thread_fence(memory_order_acquire);
     if (atomic_load_explicit(&db->views_taken, memory_order_relaxed) == before) {
         return rc;
@@ -151,38 +150,38 @@ firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree, bool is_outsid
 }
 
 int
-firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err)
+fi_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err)
 {
-    return firn_error_set(err, FIRN_MISUSE,
-                          "the keyspace '%s' was dropped, or a checkpoint without it was restored",
-                          keyspace->name);
+    return fi_error_set(err, FIRN_MISUSE,
+                        "the keyspace '%s' was dropped, or a checkpoint without it was restored",
+                        keyspace->name);
 }
 
 int
-firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err)
+fi_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err)
 {
-    return firn_error_set_named(err, FIRN_NOT_FOUND, "there is no such key in keyspace '",
-                                keyspace->name, "'");
+    return fi_error_set_named(err, FIRN_NOT_FOUND, "there is no such key in keyspace '",
+                              keyspace->name, "'");
 }
 
 /* ---- the tree of a handle ---- */
 
 int
-firn_db_get_tree(const struct firn_db_keyspace *keyspace, const struct firn_db_image *image,
-                 const struct firn_view *view, struct firn_db_tree **out, firn_error *err)
+fi_db_get_tree(const struct firn_db_keyspace *keyspace, const struct fi_db_image *image,
+               const struct fi_view *view, struct fi_db_tree **out, firn_error *err)
 {
-    struct firn_db_tree *tree = keyspace->tree;
+    struct fi_db_tree *tree = keyspace->tree;
     *out = NULL;
     if (tree == NULL) {
-        tree = firn_db_trees_find(image, keyspace->id);
+        tree = fi_db_trees_find(image, keyspace->id);
     }
     if (tree == NULL) {
         /* The image is older than the keyspace, or newer than its end. */
-        return keyspace->id >= image->next_id ? FIRN_OK : firn_db_get_refuse_dropped(keyspace, err);
+        return keyspace->id >= image->next_id ? FIRN_OK : fi_db_get_refuse_dropped(keyspace, err);
     }
     DCHECK(tree->id == keyspace->id);
-    if (firn_db_visible_is_ended(tree, view)) {
-        return firn_db_get_refuse_dropped(keyspace, err);
+    if (fi_db_visible_is_ended(tree, view)) {
+        return fi_db_get_refuse_dropped(keyspace, err);
     }
     *out = tree;
     return FIRN_OK;
@@ -190,74 +189,73 @@ firn_db_get_tree(const struct firn_db_keyspace *keyspace, const struct firn_db_i
 
 /* The image that is read, what the read sees, and at what time. */
 struct moment {
-    const struct firn_db_image *image;
-    struct firn_view view;
+    const struct fi_db_image *image;
+    struct fi_view view;
     uint64_t time_ms;
 };
 
 static int
 get_from_image(struct firn_db_keyspace *keyspace, const struct moment *moment,
-               const struct firn_db_get_what *what, struct firn_buf *out, firn_error *err)
+               const struct fi_db_get_what *what, struct fi_buf *out, firn_error *err)
 {
-    struct firn_db_tree *tree;
-    FIRN_TRY_RETURN(firn_db_get_tree(keyspace, moment->image, &moment->view, &tree, err));
+    struct fi_db_tree *tree;
+    FI_TRY_RETURN(fi_db_get_tree(keyspace, moment->image, &moment->view, &tree, err));
     return tree == NULL ? FIRN_NOT_FOUND
-                        : firn_lsm_tree_get_at(tree->lsm_tree, what->key, &moment->view,
-                                               moment->time_ms, what->columns, out, err);
+                        : fi_lsm_tree_get_at(tree->lsm_tree, what->key, &moment->view,
+                                             moment->time_ms, what->columns, out, err);
 }
 
 /* ---- reads ---- */
 
 static int
-get_now(struct firn_db_keyspace *keyspace, const struct firn_db_get_what *what,
-        struct firn_buf *out, firn_error *err)
+get_now(struct firn_db_keyspace *keyspace, const struct fi_db_get_what *what, struct fi_buf *out,
+        firn_error *err)
 {
     struct firn_db *db = keyspace->db;
     if (!db->is_read_only) {
-        struct firn_db_tree *tree = keyspace->tree;
+        struct fi_db_tree *tree = keyspace->tree;
         return atomic_load_explicit(&tree->is_out, memory_order_acquire)
-                   ? firn_db_get_refuse_dropped(keyspace, err)
-                   : firn_db_get_newest(db, tree, keyspace->is_system, what, out, err);
+                   ? fi_db_get_refuse_dropped(keyspace, err)
+                   : fi_db_get_newest(db, tree, keyspace->is_system, what, out, err);
     }
-    size_t slot = firn_epoch_enter(&db->epoch);
-    const struct firn_db_image *image = firn_db_image(db);
-    const struct moment moment = {image, firn_db_view_now(db, image, keyspace->is_system),
-                                  FIRN_LSM_TIME_NOW};
+    size_t slot = fi_epoch_enter(&db->epoch);
+    const struct fi_db_image *image = fi_db_image(db);
+    const struct moment moment = {image, fi_db_view_now(db, image, keyspace->is_system),
+                                  FI_LSM_TIME_NOW};
     int rc = get_from_image(keyspace, &moment, what, out, err);
-    firn_epoch_leave(&db->epoch, slot);
+    fi_epoch_leave(&db->epoch, slot);
     return rc;
 }
 
 int
-firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key, struct firn_buf *out,
-            firn_error *err)
+fi_db_get(struct firn_db_keyspace *keyspace, firn_slice key, struct fi_buf *out, firn_error *err)
 {
-    return firn_db_get_columns(keyspace, NULL, key, NULL, out, err);
+    return fi_db_get_columns(keyspace, NULL, key, NULL, out, err);
 }
 
 uint64_t
-firn_db_get_stamp(const struct firn_db_keyspace *keyspace, const struct firn_db_view *view)
+fi_db_get_stamp(const struct firn_db_keyspace *keyspace, const struct firn_db_view *view)
 {
     struct firn_db *db = keyspace->db;
     if (db->is_read_only || keyspace->is_system ||
         atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
         return 0;
     }
-    struct firn_view_interval newest = {0};
+    struct fi_view_interval newest = {0};
     if (view != NULL) {
         /* Commits before the opening of the store are not known: of those, only a view of now has
          * all. */
         if (view->db != db || !view->node.was_now || view->node.view.count == 0) {
             return 0;
         }
-        newest = firn_view_at(&view->node.view, view->node.view.count - 1);
+        newest = fi_view_at(&view->node.view, view->node.view.count - 1);
     } else {
         size_t slot;
-        const struct firn_view now = firn_db_view_enter_now(db, false, &slot);
+        const struct fi_view now = fi_db_view_enter_now(db, false, &slot);
         if (now.count > 0) {
-            newest = firn_view_at(&now, now.count - 1);
+            newest = fi_view_at(&now, now.count - 1);
         }
-        firn_db_view_leave_now(db, slot);
+        fi_db_view_leave_now(db, slot);
     }
     /* A restore begins an interval. A commit that changes the keyspace appears in written_at before
      * the view includes it, and counts from then on. */
@@ -269,38 +267,37 @@ firn_db_get_stamp(const struct firn_db_keyspace *keyspace, const struct firn_db_
 }
 
 int
-firn_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
+fi_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
 {
-    const struct firn_db_get_what what = {.key = key};
+    const struct fi_db_get_what what = {.key = key};
     int rc = get_now(keyspace, &what, NULL, err);
     *out = rc == FIRN_OK;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 int
-firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
-               struct firn_buf *out, firn_error *err)
+fi_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
+             struct fi_buf *out, firn_error *err)
 {
-    return firn_db_get_columns(keyspace, view, key, NULL, out, err);
+    return fi_db_get_columns(keyspace, view, key, NULL, out, err);
 }
 
 int
-firn_db_get_columns(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
-                    const struct firn_run_projection *columns, struct firn_buf *out,
-                    firn_error *err)
+fi_db_get_columns(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
+                  const struct fi_run_projection *columns, struct fi_buf *out, firn_error *err)
 {
-    const struct firn_db_get_what what = {key, columns};
+    const struct fi_db_get_what what = {key, columns};
     int rc;
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     if (view == NULL || keyspace->is_system) {
         rc = get_now(keyspace, &what, out, err);
     } else if (view->db != keyspace->db) {
-        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
+        return fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     } else {
         const struct moment moment = {view->node.image, view->node.view, view->node.time_ms};
         rc = get_from_image(keyspace, &moment, &what, out, err);
     }
-    return rc == FIRN_NOT_FOUND ? firn_db_get_refuse_missing(keyspace, err) : rc;
+    return rc == FIRN_NOT_FOUND ? fi_db_get_refuse_missing(keyspace, err) : rc;
 }
 
 /* ==== reading one key without a copy ====
@@ -319,19 +316,19 @@ firn_db_get_columns(struct firn_db_keyspace *keyspace, struct firn_db_view *view
  */
 
 static int
-get_pinned(struct firn_db_keyspace *keyspace, const struct firn_db_view_node *node, firn_slice key,
+get_pinned(struct firn_db_keyspace *keyspace, const struct fi_db_view_node *node, firn_slice key,
            struct firn_db_pin *pin, firn_error *err)
 {
-    struct firn_db_tree *tree;
-    FIRN_TRY_RETURN(firn_db_get_tree(keyspace, node->image, &node->view, &tree, err));
+    struct fi_db_tree *tree;
+    FI_TRY_RETURN(fi_db_get_tree(keyspace, node->image, &node->view, &tree, err));
     return tree == NULL ? FIRN_NOT_FOUND
-                        : firn_lsm_tree_get_pinned(tree->lsm_tree, key, &node->view, node->time_ms,
-                                                   &pin->pinned, &pin->copy, err);
+                        : fi_lsm_tree_get_pinned(tree->lsm_tree, key, &node->view, node->time_ms,
+                                                 &pin->pinned, &pin->copy, err);
 }
 
 int
-firn_db_get_pinned(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
-                   struct firn_db_pin **out, firn_slice *out_value, firn_error *err)
+fi_db_get_pinned(struct firn_db_keyspace *keyspace, struct firn_db_view *view, firn_slice key,
+                 struct firn_db_pin **out, firn_slice *out_value, firn_error *err)
 {
     struct firn_db *db = keyspace->db;
     struct firn_db_pin *pin;
@@ -339,29 +336,29 @@ firn_db_get_pinned(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
     *out = NULL;
     *out_value = firn_bytes(NULL, 0);
     if (view != NULL && view->db != db) {
-        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
+        return fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
-    pin = firn_alloc_zeroed(sizeof *pin);
+    pin = fi_alloc_zeroed(sizeof *pin);
     if (pin == NULL) {
-        return firn_error_no_memory(err, "a pin");
+        return fi_error_no_memory(err, "a pin");
     }
-    firn_os_process_init_mark(&pin->mark);
+    fi_os_process_init_mark(&pin->mark);
     pin->db = db;
     /* Relaxed: closing while another thread reads is not allowed. */
     atomic_fetch_add_explicit(&db->pin_count, 1, memory_order_relaxed);
     if (view != NULL && !keyspace->is_system) {
         rc = get_pinned(keyspace, &view->node, key, pin, err);
     } else {
-        struct firn_db_view_node node = {0};
-        firn_db_view_register(db, &node, keyspace->tree, keyspace->is_system);
+        struct fi_db_view_node node = {0};
+        fi_db_view_register(db, &node, keyspace->tree, keyspace->is_system);
         rc = get_pinned(keyspace, &node, key, pin, err);
-        firn_db_view_unregister(db, &node);
+        fi_db_view_unregister(db, &node);
     }
     if (rc != FIRN_OK) {
-        firn_db_get_unpin(pin);
-        return rc == FIRN_NOT_FOUND ? firn_db_get_refuse_missing(keyspace, err) : rc;
+        fi_db_get_unpin(pin);
+        return rc == FIRN_NOT_FOUND ? fi_db_get_refuse_missing(keyspace, err) : rc;
     }
-    *out_value = pin->pinned.pin.data != NULL ? pin->pinned.value : firn_buf_slice(&pin->copy);
+    *out_value = pin->pinned.pin.data != NULL ? pin->pinned.value : fi_buf_slice(&pin->copy);
     if (out_value->data == NULL) {
         /* An empty copy has no memory, but a value that exists needs an address. */
         static const uint8_t nothing = 0;
@@ -373,15 +370,15 @@ firn_db_get_pinned(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
 }
 
 void
-firn_db_get_unpin(struct firn_db_pin *pin)
+fi_db_get_unpin(struct firn_db_pin *pin)
 {
     if (pin == NULL) {
         return;
     }
     struct firn_db *db = pin->db;
-    firn_block_cache_unpin(db->cache, &pin->pinned.pin);
-    firn_buf_deinit(&pin->copy);
-    firn_free(pin);
+    fi_block_cache_unpin(db->cache, &pin->pinned.pin);
+    fi_buf_deinit(&pin->copy);
+    fi_free(pin);
     uint64_t before = atomic_fetch_sub_explicit(&db->pin_count, 1, memory_order_release);
     DCHECK(before > 0);
 }

@@ -17,28 +17,28 @@
 #include "base/slice.h"
 #include "reading/db_reading_handle.h"
 
-struct firn_db_pieces {
+struct fi_db_pieces {
     struct firn_db *db;
-    struct firn_lsm_pieces *inner; /* (I1) */
-    struct firn_db_view_node node;
+    struct fi_lsm_pieces *inner; /* (I1) */
+    struct fi_db_view_node node;
 };
 
 static void
-destroy(struct firn_db_view_node *node)
+destroy(struct fi_db_view_node *node)
 {
-    struct firn_db_pieces *pieces = (void *)((char *)node - offsetof(struct firn_db_pieces, node));
-    firn_lsm_pieces_close(pieces->inner);
-    firn_free(pieces);
+    struct fi_db_pieces *pieces = (void *)((char *)node - offsetof(struct fi_db_pieces, node));
+    fi_lsm_pieces_close(pieces->inner);
+    fi_free(pieces);
 }
 
 static void
-register_view(struct firn_db_pieces *pieces, const struct firn_db_keyspace *keyspace,
+register_view(struct fi_db_pieces *pieces, const struct firn_db_keyspace *keyspace,
               const struct firn_db_view *view)
 {
     if (view != NULL && !keyspace->is_system) {
-        firn_db_view_register_at(pieces->db, &pieces->node, keyspace->tree, &view->node, false);
+        fi_db_view_register_at(pieces->db, &pieces->node, keyspace->tree, &view->node, false);
     } else {
-        firn_db_view_register(pieces->db, &pieces->node, keyspace->tree, keyspace->is_system);
+        fi_db_view_register(pieces->db, &pieces->node, keyspace->tree, keyspace->is_system);
     }
 }
 
@@ -51,88 +51,87 @@ is_out(const struct firn_db_keyspace *keyspace, const struct firn_db_view *view)
 }
 
 static int
-open_inner(struct firn_db_pieces *pieces, struct firn_db_tree *tree, const firn_slice *lower,
-           const firn_slice *upper, const struct firn_column_layout *layout, bool is_loose,
+open_inner(struct fi_db_pieces *pieces, struct fi_db_tree *tree, const firn_slice *lower,
+           const firn_slice *upper, const struct fi_column_layout *layout, bool is_loose,
            firn_error *err)
 {
-    bool is_empty = lower != NULL && upper != NULL && firn_slice_compare(*lower, *upper) >= 0;
+    bool is_empty = lower != NULL && upper != NULL && fi_slice_compare(*lower, *upper) >= 0;
     DCHECK(pieces->inner == NULL && pieces->node.image != NULL);
     if (tree == NULL || is_empty) {
         return FIRN_OK; /* (I1) */
     }
-    const struct firn_lsm_pieces_options options = {.view = &pieces->node.view,
-                                                    .lower = lower,
-                                                    .upper = upper,
-                                                    .time_ms = pieces->node.time_ms,
-                                                    .layout = layout,
-                                                    .is_loose = is_loose};
-    return firn_lsm_pieces_open(tree->lsm_tree, &options, &pieces->inner, err);
+    const struct fi_lsm_pieces_options options = {.view = &pieces->node.view,
+                                                  .lower = lower,
+                                                  .upper = upper,
+                                                  .time_ms = pieces->node.time_ms,
+                                                  .layout = layout,
+                                                  .is_loose = is_loose};
+    return fi_lsm_pieces_open(tree->lsm_tree, &options, &pieces->inner, err);
 }
 
 static int
 open_pieces(struct firn_db_keyspace *keyspace, struct firn_db_view *view, const firn_slice *lower,
-            const firn_slice *upper, const struct firn_column_layout *layout, bool is_loose,
-            struct firn_db_pieces **out, firn_error *err)
+            const firn_slice *upper, const struct fi_column_layout *layout, bool is_loose,
+            struct fi_db_pieces **out, firn_error *err)
 {
-    struct firn_db_tree *tree;
+    struct fi_db_tree *tree;
     int rc;
     *out = NULL;
     if (view != NULL && view->db != keyspace->db) {
-        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
+        return fi_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
-    struct firn_db_pieces *pieces = firn_alloc_zeroed(sizeof *pieces);
+    struct fi_db_pieces *pieces = fi_alloc_zeroed(sizeof *pieces);
     if (pieces == NULL) {
-        return firn_error_no_memory(err, "the pieces of a scan");
+        return fi_error_no_memory(err, "the pieces of a scan");
     }
     pieces->db = keyspace->db;
     pieces->node.destroy = destroy;
     register_view(pieces, keyspace, view);
     if (is_out(keyspace, view)) {
-        rc = firn_db_get_refuse_dropped(keyspace, err);
+        rc = fi_db_get_refuse_dropped(keyspace, err);
         goto out;
     }
-    FIRN_TRY(firn_db_get_tree(keyspace, pieces->node.image, &pieces->node.view, &tree, err));
-    FIRN_TRY(open_inner(pieces, tree, lower, upper, layout, is_loose, err));
+    FI_TRY(fi_db_get_tree(keyspace, pieces->node.image, &pieces->node.view, &tree, err));
+    FI_TRY(open_inner(pieces, tree, lower, upper, layout, is_loose, err));
     *out = pieces;
     pieces = NULL;
 out:
-    firn_db_pieces_close(pieces);
+    fi_db_pieces_close(pieces);
     return rc;
 }
 
 int
-firn_db_pieces_open(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
-                    const firn_slice *lower, const firn_slice *upper,
-                    const struct firn_column_layout *layout, struct firn_db_pieces **out,
-                    firn_error *err)
+fi_db_pieces_open(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                  const firn_slice *lower, const firn_slice *upper,
+                  const struct fi_column_layout *layout, struct fi_db_pieces **out, firn_error *err)
 {
     return open_pieces(keyspace, view, lower, upper, layout, false, out, err);
 }
 
 int
-firn_db_pieces_open_loose(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
-                          const struct firn_column_layout *layout, struct firn_db_pieces **out,
-                          firn_error *err)
+fi_db_pieces_open_loose(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                        const struct fi_column_layout *layout, struct fi_db_pieces **out,
+                        firn_error *err)
 {
     return open_pieces(keyspace, view, NULL, NULL, layout, true, out, err);
 }
 
 void
-firn_db_pieces_close(struct firn_db_pieces *pieces)
+fi_db_pieces_close(struct fi_db_pieces *pieces)
 {
     if (pieces == NULL) {
         return;
     }
     struct firn_db *db = pieces->db;
-    firn_lsm_pieces_close(pieces->inner);
+    fi_lsm_pieces_close(pieces->inner);
     pieces->inner = NULL;
-    firn_db_view_unregister(db, &pieces->node);
+    fi_db_view_unregister(db, &pieces->node);
     destroy(&pieces->node);
-    firn_db_jobs_wake_collection(db);
+    fi_db_jobs_wake_collection(db);
 }
 
-struct firn_lsm_pieces *
-firn_db_pieces_lsm(const struct firn_db_pieces *pieces)
+struct fi_lsm_pieces *
+fi_db_pieces_lsm(const struct fi_db_pieces *pieces)
 {
     return pieces->inner;
 }

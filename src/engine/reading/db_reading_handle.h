@@ -12,116 +12,114 @@
 
 /* What a cursor shows in place of the layer below it: a transaction merges its writes into what its
  * view has (db_txn_cursor.c). The functions match those of cursors in store/db.h. */
-struct firn_db_cursor_overlay {
-    const struct firn_db_cursor_overlay_kind *kind;
+struct fi_db_cursor_overlay {
+    const struct fi_db_cursor_overlay_kind *kind;
 };
-struct firn_db_cursor_overlay_kind {
-    void (*destroy)(struct firn_db_cursor_overlay *overlay);
-    int (*first)(struct firn_db_cursor_overlay *overlay, firn_error *err);
-    int (*last)(struct firn_db_cursor_overlay *overlay, firn_error *err);
-    int (*seek)(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err);
-    int (*seek_before)(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err);
-    int (*next)(struct firn_db_cursor_overlay *overlay, firn_error *err);
-    int (*prev)(struct firn_db_cursor_overlay *overlay, firn_error *err);
-    bool (*valid)(const struct firn_db_cursor_overlay *overlay);
-    firn_slice (*key)(const struct firn_db_cursor_overlay *overlay);
-    firn_slice (*value)(const struct firn_db_cursor_overlay *overlay);
+struct fi_db_cursor_overlay_kind {
+    void (*destroy)(struct fi_db_cursor_overlay *overlay);
+    int (*first)(struct fi_db_cursor_overlay *overlay, firn_error *err);
+    int (*last)(struct fi_db_cursor_overlay *overlay, firn_error *err);
+    int (*seek)(struct fi_db_cursor_overlay *overlay, firn_slice key, firn_error *err);
+    int (*seek_before)(struct fi_db_cursor_overlay *overlay, firn_slice key, firn_error *err);
+    int (*next)(struct fi_db_cursor_overlay *overlay, firn_error *err);
+    int (*prev)(struct fi_db_cursor_overlay *overlay, firn_error *err);
+    bool (*valid)(const struct fi_db_cursor_overlay *overlay);
+    firn_slice (*key)(const struct fi_db_cursor_overlay *overlay);
+    firn_slice (*value)(const struct fi_db_cursor_overlay *overlay);
 };
 /* The layer below an overlay, which outlives it. */
-struct firn_db_cursor_base {
+struct fi_db_cursor_base {
     struct firn_db_keyspace *keyspace;
-    struct firn_lsm_cursor *inner; /* NULL: nothing is within the bounds */
+    struct fi_lsm_cursor *inner; /* NULL: nothing is within the bounds */
     firn_slice lower;
     const firn_slice *upper; /* NULL: no bound; a copy of the caller's */
 };
-/* As firn_db_cursor_open. Before that returns, make(ctx) creates the overlay, which the cursor
+/* As fi_db_cursor_open. Before that returns, make(ctx) creates the overlay, which the cursor
  * owns. */
-typedef int firn_db_cursor_overlay_make(void *ctx, const struct firn_db_cursor_base *base,
-                                        struct firn_db_cursor_overlay **out, firn_error *err);
-FIRN_MUST_CHECK int firn_db_cursor_open_overlaid(struct firn_db_keyspace *keyspace,
-                                                 const struct firn_db_cursor_options *options,
-                                                 firn_db_cursor_overlay_make *make, void *ctx,
-                                                 struct firn_db_cursor **out, firn_error *err);
+typedef int fi_db_cursor_overlay_make(void *ctx, const struct fi_db_cursor_base *base,
+                                      struct fi_db_cursor_overlay **out, firn_error *err);
+FIRN_MUST_CHECK int fi_db_cursor_open_overlaid(struct firn_db_keyspace *keyspace,
+                                               const struct fi_db_cursor_options *options,
+                                               fi_db_cursor_overlay_make *make, void *ctx,
+                                               struct firn_db_cursor **out, firn_error *err);
 /* A cursor over the list of keyspaces. */
-FIRN_MUST_CHECK int firn_db_cursor_open_list(struct firn_db *db, bool is_outside,
-                                             const struct firn_db_cursor_options *options,
-                                             struct firn_db_cursor **out, firn_error *err);
+FIRN_MUST_CHECK int fi_db_cursor_open_list(struct firn_db *db, bool is_outside,
+                                           const struct fi_db_cursor_options *options,
+                                           struct firn_db_cursor **out, firn_error *err);
 
 /* ---- db_get.c ---- */
 
 /* The tree of a keyspace in an image, for reading by a view. *out is NULL if the image is older
  * than the keyspace; FIRN_MISUSE if the keyspace was dropped in the view. */
-FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
-                                     const struct firn_db_image *image,
-                                     const struct firn_view *view, struct firn_db_tree **out,
-                                     firn_error *err);
+FIRN_MUST_CHECK int fi_db_get_tree(const struct firn_db_keyspace *keyspace,
+                                   const struct fi_db_image *image, const struct fi_view *view,
+                                   struct fi_db_tree **out, firn_error *err);
 /* Sets and returns FIRN_NOT_FOUND. */
-int firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err);
+int fi_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err);
 /* FIRN_MISUSE for a keyspace that does not exist now. */
-int firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err);
+int fi_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err);
 /* What to read. */
-struct firn_db_get_what {
+struct fi_db_get_what {
     firn_slice key;
-    const struct firn_run_projection *columns; /* the columns of a row that are needed; NULL: all */
+    const struct fi_run_projection *columns; /* the columns of a row that are needed; NULL: all */
 };
-/* The newest published value of a key of a tree; see firn_db_get. is_outside: the key is outside
+/* The newest published value of a key of a tree; see fi_db_get. is_outside: the key is outside
  * views. */
-FIRN_MUST_CHECK int firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree,
-                                       bool is_outside, const struct firn_db_get_what *what,
-                                       struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int fi_db_get_newest(struct firn_db *db, struct fi_db_tree *tree, bool is_outside,
+                                     const struct fi_db_get_what *what, struct fi_buf *out,
+                                     firn_error *err);
 
 /* ---- db_view.c ---- */
 
 /* The entry of a name in the list of keyspaces, as the view sees it; replaces the contents of
  * *bytes, into which *out points. FIRN_NOT_FOUND. */
-FIRN_MUST_CHECK int firn_db_keyspace_entry_in(struct firn_db_view *view, const char *name,
-                                              struct firn_buf *bytes,
-                                              struct firn_keyspace_entry *out, firn_error *err);
+FIRN_MUST_CHECK int fi_db_keyspace_entry_in(struct firn_db_view *view, const char *name,
+                                            struct fi_buf *bytes, struct fi_keyspace_entry *out,
+                                            firn_error *err);
 /* Opens a view of what is published now. node is the caller's memory, zeroed except for the fields
  * that the caller sets. */
-void firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
-                           const struct firn_db_tree *tree, bool is_outside);
-/* As firn_db_view_open, at a checkpoint. */
-FIRN_MUST_CHECK int firn_db_view_open_checkpoint(struct firn_db *db,
-                                                 const uint8_t id[FIRN_HISTORY_ID_SIZE],
-                                                 struct firn_db_view **out, firn_error *err);
-void firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node);
+void fi_db_view_register(struct firn_db *db, struct fi_db_view_node *node,
+                         const struct fi_db_tree *tree, bool is_outside);
+/* As fi_db_view_open, at a checkpoint. */
+FIRN_MUST_CHECK int fi_db_view_open_checkpoint(struct firn_db *db,
+                                               const uint8_t id[FI_HISTORY_ID_SIZE],
+                                               struct firn_db_view **out, firn_error *err);
+void fi_db_view_unregister(struct firn_db *db, struct fi_db_view_node *node);
 /* The view of now, up to what is published; for an image of a read-only handle, up to its end.
  * is_outside: what is outside views. It is not registered as a view. Requires: is_outside, or the
  * handle is read-only and its image stays. */
-struct firn_view firn_db_view_now(struct firn_db *db, const struct firn_db_image *image,
-                                  bool is_outside);
-/* The same for a handle that writes, on any thread; the view is valid until firn_db_view_leave_now
+struct fi_view fi_db_view_now(struct firn_db *db, const struct fi_db_image *image, bool is_outside);
+/* The same for a handle that writes, on any thread; the view is valid until fi_db_view_leave_now
  * gets *out_slot. It is not registered as a view: see db_get.c. */
-struct firn_view firn_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot);
-void firn_db_view_leave_now(struct firn_db *db, size_t slot);
+struct fi_view fi_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot);
+void fi_db_view_leave_now(struct firn_db *db, size_t slot);
 /* The view of now in an image, up to a sequence. For the leader, or if no other thread knows the
  * image. */
-struct firn_view firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence);
+struct fi_view fi_db_view_now_in(const struct fi_db_image *image, uint64_t sequence);
 /* Opens another view of what a view sees, which must stay open during the call; is_outside: of what
  * is outside views, in the same image. */
-void firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
-                              const struct firn_db_tree *tree, const struct firn_db_view_node *view,
-                              bool is_outside);
-void firn_db_view_destroy_all(struct firn_db *db);
-/* For struct firn_lsm_host. */
-FIRN_MUST_CHECK int firn_db_view_take(void *db, uint32_t tree_id, struct firn_view_list *out,
-                                      firn_error *err);
-void firn_db_view_release(void *db, struct firn_view_list *views);
+void fi_db_view_register_at(struct firn_db *db, struct fi_db_view_node *node,
+                            const struct fi_db_tree *tree, const struct fi_db_view_node *view,
+                            bool is_outside);
+void fi_db_view_destroy_all(struct firn_db *db);
+/* For struct fi_lsm_host. */
+FIRN_MUST_CHECK int fi_db_view_take(void *db, uint32_t tree_id, struct fi_view_list *out,
+                                    firn_error *err);
+void fi_db_view_release(void *db, struct fi_view_list *views);
 
 /* ---- db_visible.c ---- */
 
 /* Whether the keyspace exists in a view. For the leader only. */
-bool firn_db_visible_in(const struct firn_db_tree *tree, const struct firn_view *view);
+bool fi_db_visible_in(const struct fi_db_tree *tree, const struct fi_view *view);
 /* Whether the keyspace has ended in a view. Any thread. */
-bool firn_db_visible_is_ended(const struct firn_db_tree *tree, const struct firn_view *view);
+bool fi_db_visible_is_ended(const struct fi_db_tree *tree, const struct fi_view *view);
 /* Memory for such a note, freed with the image. NULL: out of memory. Requires: the caller has the
  * right to change the list, or no other thread knows the image. */
-struct firn_db_name_end *firn_db_visible_make_end(struct firn_db_image *image)
+struct fi_db_name_end *fi_db_visible_make_end(struct fi_db_image *image)
     __attribute__((warn_unused_result));
 /* Determines for each tree whether its keyspace exists now. For the leader only. */
-void firn_db_visible_update(struct firn_db *db, struct firn_db_image *image);
+void fi_db_visible_update(struct firn_db *db, struct fi_db_image *image);
 /* Whether the keyspace exists now or in a checkpoint. For the leader only. */
-bool firn_db_visible_is_kept(const struct firn_db_image *image, const struct firn_db_tree *tree);
+bool fi_db_visible_is_kept(const struct fi_db_image *image, const struct fi_db_tree *tree);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * A view is a place on a line of history (history.h): what the line sees, up to a sequence. Public
  * views, cursors, and reads that need a registered view (db_get.c) are nodes of one list. A flush
- * or compaction of lsm/ asks for the list before it decides what to drop (firn_db_view_take). The
+ * or compaction of lsm/ asks for the list before it decides what to drop (fi_db_view_take). The
  * checkpoints and "now", the newest line without an end, are always in it.
  *
  * (I1) A view of now is registered with the newest published sequence, and both steps hold the
@@ -15,7 +15,7 @@
  *      later checkpoint is what now was.
  * (I2) A cursor at a public view copies the place of that view, which is in the list; a view at a
  *      checkpoint is registered while the checkpoint is in it.
- * (I3) Reading now without the mutex (firn_db_view_enter_now): the intervals of now are read before
+ * (I3) Reading now without the mutex (fi_db_view_enter_now): the intervals of now are read before
  *      and after the published sequence. If the first read finds the old intervals, and the
  *      sequence is that of the new line, then the second read finds the new intervals, because they
  *      are stored before the sequence is. A new line with an older sequence is the line as it
@@ -48,85 +48,85 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-struct firn_view
-firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence)
+struct fi_view
+fi_db_view_now_in(const struct fi_db_image *image, uint64_t sequence)
 {
-    return firn_history_view(image->history.now, sequence);
+    return fi_history_view(image->history.now, sequence);
 }
 
 static uint64_t
-newest_sequence(struct firn_db *db, const struct firn_db_image *image)
+newest_sequence(struct firn_db *db, const struct fi_db_image *image)
 {
-    return db->is_read_only ? image->last_sequence : firn_db_published(db);
+    return db->is_read_only ? image->last_sequence : fi_db_published(db);
 }
 
-struct firn_view
-firn_db_view_now(struct firn_db *db, const struct firn_db_image *image, bool is_outside)
+struct fi_view
+fi_db_view_now(struct firn_db *db, const struct fi_db_image *image, bool is_outside)
 {
     DCHECK(db->is_read_only || is_outside);
     uint64_t sequence = newest_sequence(db, image);
-    return is_outside ? firn_history_view(NULL, sequence) : firn_db_view_now_in(image, sequence);
+    return is_outside ? fi_history_view(NULL, sequence) : fi_db_view_now_in(image, sequence);
 }
 
 /* (I3) Sets the intervals of now, and returns the sequence up to which now sees them. */
 static uint64_t
-find_now(struct firn_db *db, const struct firn_history *history,
-         struct firn_db_intervals **out_intervals)
+find_now(struct firn_db *db, const struct fi_history *history,
+         struct fi_db_intervals **out_intervals)
 {
-    struct firn_db_intervals *intervals;
-    struct firn_db_intervals *again =
+    struct fi_db_intervals *intervals;
+    struct fi_db_intervals *again =
         atomic_load_explicit(&history->now_intervals, memory_order_seq_cst);
     uint64_t sequence;
     do {
         intervals = again;
-        sequence = firn_db_published(db);
-        /* Pairs with the store in firn_history_apply. */
+        sequence = fi_db_published(db);
+        /* Pairs with the store in fi_history_apply. */
         again = atomic_load_explicit(&history->now_intervals, memory_order_seq_cst);
     } while (again != intervals);
     *out_intervals = intervals;
     return sequence;
 }
 
-struct firn_view
-firn_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot)
+struct fi_view
+fi_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot)
 {
     DCHECK(!db->is_read_only);
-    const struct firn_history *history = &firn_db_image(db)->history;
-    struct firn_db_intervals *intervals = NULL;
+    const struct fi_history *history = &fi_db_image(db)->history;
+    struct fi_db_intervals *intervals = NULL;
     *out_slot = SIZE_MAX;
     if (is_outside) {
-        return firn_history_view(NULL, firn_db_published(db));
+        return fi_history_view(NULL, fi_db_published(db));
     }
     uint64_t last = find_now(db, history, &intervals);
     if (intervals != NULL) {
-        *out_slot = firn_epoch_enter(&db->epoch);
+        *out_slot = fi_epoch_enter(&db->epoch);
         last = find_now(db, history, &intervals);
     }
     DCHECK(intervals == NULL || *out_slot != SIZE_MAX); /* (I3) */
-    return firn_history_view_of(intervals, last);
+    return fi_history_view_of(intervals, last);
 }
 
 void
-firn_db_view_leave_now(struct firn_db *db, size_t slot)
+fi_db_view_leave_now(struct firn_db *db, size_t slot)
 {
     if (slot != SIZE_MAX) {
-        firn_epoch_leave(&db->epoch, slot);
+        fi_epoch_leave(&db->epoch, slot);
     }
 }
 
 /* ---- the list ---- */
 
 static int
-link_locked(struct firn_db *db, struct firn_db_view_node *node, struct firn_db_line *line,
+link_locked(struct firn_db *db, struct fi_db_view_node *node, struct fi_db_line *line,
             uint64_t sequence, firn_error *err)
 {
-    firn_os_mutex_assert_held(&db->state_mutex);
+    fi_os_mutex_assert_held(&db->state_mutex);
     DCHECK(node->next == NULL && node->previous == NULL && node->line == NULL);
-    FIRN_TRY_RETURN(line != NULL ? firn_history_ref(line, err) : FIRN_OK);
+    FI_TRY_RETURN(line != NULL ? fi_history_ref(line, err) : FIRN_OK);
     node->line = line;
     node->sequence =
         line != NULL && line->begin > 1 && sequence < line->begin ? line->begin : sequence;
-    node->view = firn_history_view(line, sequence);
+    node->view = fi_history_view(line, sequence);
     node->previous = NULL;
     node->next = db->views;
     if (db->views != NULL) {
@@ -139,9 +139,9 @@ link_locked(struct firn_db *db, struct firn_db_view_node *node, struct firn_db_l
 }
 
 static void
-unlink_locked(struct firn_db *db, struct firn_db_view_node *node)
+unlink_locked(struct firn_db *db, struct fi_db_view_node *node)
 {
-    firn_os_mutex_assert_held(&db->state_mutex);
+    fi_os_mutex_assert_held(&db->state_mutex);
     DCHECK(node->previous != NULL || db->views == node);
     DCHECK(db->view_count > 0 && node->image->user_count > 0);
     if (node->previous != NULL) {
@@ -155,33 +155,33 @@ unlink_locked(struct firn_db *db, struct firn_db_view_node *node)
     db->view_count--;
     node->image->user_count--;
     if (node->line != NULL) {
-        firn_history_unref(&node->image->history, node->line);
+        fi_history_unref(&node->image->history, node->line);
     }
 }
 
 void
-firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
-                      const struct firn_db_tree *tree, bool is_outside)
+fi_db_view_register(struct firn_db *db, struct fi_db_view_node *node, const struct fi_db_tree *tree,
+                    bool is_outside)
 {
-    firn_os_mutex_lock(&db->state_mutex);
-    node->time_ms = firn_db_time_ms(db);
-    node->image = firn_db_image(db);
+    fi_os_mutex_lock(&db->state_mutex);
+    node->time_ms = fi_db_time_ms(db);
+    node->image = fi_db_image(db);
     node->tree = tree;
     node->was_now = true;
-    struct firn_db_line *line = is_outside ? NULL : node->image->history.now;
+    struct fi_db_line *line = is_outside ? NULL : node->image->history.now;
     /* The line of now has its intervals. */
     CHECK(link_locked(db, node, line, newest_sequence(db, node->image), NULL) == FIRN_OK);
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
 }
 
 void
-firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
-                         const struct firn_db_tree *tree, const struct firn_db_view_node *view,
-                         bool is_outside)
+fi_db_view_register_at(struct firn_db *db, struct fi_db_view_node *node,
+                       const struct fi_db_tree *tree, const struct fi_db_view_node *view,
+                       bool is_outside)
 {
-    struct firn_db_line *line = view->line;
+    struct fi_db_line *line = view->line;
     uint64_t sequence = view->sequence;
-    firn_os_mutex_lock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
     DCHECK(view->image->user_count > 0 && (view->line == NULL || view->line->views > 0)); /* (I2) */
     node->image = view->image;
     node->time_ms = view->time_ms;
@@ -193,57 +193,57 @@ firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
     }
     /* The line of an open view has its intervals. */
     CHECK(link_locked(db, node, line, sequence, NULL) == FIRN_OK);
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
 }
 
 /* The time at which a checkpoint reads: that of its creation. */
 static uint64_t
-time_of(const struct firn_db_checkpoint *checkpoint)
+time_of(const struct fi_db_checkpoint *checkpoint)
 {
     return checkpoint->created_ns > 0 ? (uint64_t)(checkpoint->created_ns / 1000000) : 0;
 }
 
 /* Opens a view at a checkpoint; FIRN_NOT_FOUND. */
 static int
-register_checkpoint(struct firn_db *db, struct firn_db_view_node *node,
-                    const uint8_t id[FIRN_HISTORY_ID_SIZE], firn_error *err)
+register_checkpoint(struct firn_db *db, struct fi_db_view_node *node,
+                    const uint8_t id[FI_HISTORY_ID_SIZE], firn_error *err)
 {
-    firn_os_mutex_lock(&db->state_mutex);
-    node->image = firn_db_image(db);
+    fi_os_mutex_lock(&db->state_mutex);
+    node->image = fi_db_image(db);
     node->tree = NULL;
-    const struct firn_db_checkpoint *found = firn_history_find(&node->image->history, id);
+    const struct fi_db_checkpoint *found = fi_history_find(&node->image->history, id);
     int rc = FIRN_NOT_FOUND;
     if (found != NULL) {
         node->time_ms = time_of(found);
         rc = link_locked(db, node, found->line, found->sequence, err);
     }
-    firn_os_mutex_unlock(&db->state_mutex);
-    return rc == FIRN_NOT_FOUND ? firn_error_set(err, rc, "the checkpoint is gone") : rc;
+    fi_os_mutex_unlock(&db->state_mutex);
+    return rc == FIRN_NOT_FOUND ? fi_error_set(err, rc, "the checkpoint is gone") : rc;
 }
 
 void
-firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node)
+fi_db_view_unregister(struct firn_db *db, struct fi_db_view_node *node)
 {
-    firn_os_mutex_lock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
     unlink_locked(db, node);
-    bool is_last = node->image->user_count == 0 && node->image != firn_db_image(db);
-    firn_os_mutex_unlock(&db->state_mutex);
+    bool is_last = node->image->user_count == 0 && node->image != fi_db_image(db);
+    fi_os_mutex_unlock(&db->state_mutex);
     if (is_last) {
         node->image->retire(node->image);
     }
 }
 
 void
-firn_db_view_destroy_all(struct firn_db *db)
+fi_db_view_destroy_all(struct firn_db *db)
 {
     while (db->views != NULL) {
-        struct firn_db_view_node *node = db->views;
-        struct firn_db_image *image = node->image;
-        firn_os_mutex_lock(&db->state_mutex);
+        struct fi_db_view_node *node = db->views;
+        struct fi_db_image *image = node->image;
+        fi_os_mutex_lock(&db->state_mutex);
         unlink_locked(db, node);
-        firn_os_mutex_unlock(&db->state_mutex);
+        fi_os_mutex_unlock(&db->state_mutex);
         node->destroy(node);
-        if (image->user_count == 0 && image != firn_db_image(db)) {
+        if (image->user_count == 0 && image != fi_db_image(db)) {
             image->retire(image);
         }
     }
@@ -252,26 +252,26 @@ firn_db_view_destroy_all(struct firn_db *db)
 /* ---- what compaction keeps ---- */
 
 static bool
-counts_for(const struct firn_db_view_node *node, uint32_t tree_id, bool is_system)
+counts_for(const struct fi_db_view_node *node, uint32_t tree_id, bool is_system)
 {
     return node->tree != NULL ? node->tree->id == tree_id : !is_system;
 }
 
 /* What a flush or compaction gets, with room for branches and then places. */
 struct taken {
-    struct firn_db_line *now_line; /* NULL: none is held */
-    struct firn_view now;
-    struct firn_view_branch *branches;
+    struct fi_db_line *now_line; /* NULL: none is held */
+    struct fi_view now;
+    struct fi_view_branch *branches;
     size_t branch_count;
-    struct firn_view_place *places;
+    struct fi_view_place *places;
     size_t place_count;
 };
 
 static struct taken *
 allocate(size_t branches, size_t places)
 {
-    struct taken *taken = firn_alloc(sizeof *taken + branches * sizeof(struct firn_view_branch) +
-                                     places * sizeof(struct firn_view_place));
+    struct taken *taken = fi_alloc(sizeof *taken + branches * sizeof(struct fi_view_branch) +
+                                   places * sizeof(struct fi_view_place));
     if (taken != NULL) {
         *taken = (struct taken){.branches = (void *)(taken + 1)};
         taken->places = (void *)(taken->branches + branches);
@@ -281,57 +281,57 @@ allocate(size_t branches, size_t places)
 
 /* Fills in the lines, and after them the branch of everything outside views. */
 static void
-add_branches(struct taken *taken, const struct firn_history *history)
+add_branches(struct taken *taken, const struct fi_history *history)
 {
-    size_t count = firn_history_line_count(history);
+    size_t count = fi_history_line_count(history);
     for (size_t i = 0; i < count; i++) {
-        struct firn_db_line *line = firn_history_line(history, i);
+        struct fi_db_line *line = fi_history_line(history, i);
         DCHECK(line->parent == NULL || line->parent->index < i);
         line->index = i;
-        taken->branches[taken->branch_count++] = (struct firn_view_branch){
+        taken->branches[taken->branch_count++] = (struct fi_view_branch){
             line->first, line->fork,
-            line->parent != NULL ? (uint32_t)line->parent->index : FIRN_VIEW_ROOT};
+            line->parent != NULL ? (uint32_t)line->parent->index : FI_VIEW_ROOT};
     }
-    taken->branches[taken->branch_count++] = (struct firn_view_branch){1, 0, FIRN_VIEW_ROOT};
+    taken->branches[taken->branch_count++] = (struct fi_view_branch){1, 0, FI_VIEW_ROOT};
 }
 
 /* line NULL: outside views. */
 static void
-add_place(struct taken *taken, const struct firn_db_line *line, uint64_t sequence, uint64_t time_ms)
+add_place(struct taken *taken, const struct fi_db_line *line, uint64_t sequence, uint64_t time_ms)
 {
     size_t branch = line != NULL ? (size_t)line->index : taken->branch_count - 1;
     DCHECK(branch < taken->branch_count);
     taken->places[taken->place_count++] =
-        (struct firn_view_place){sequence, time_ms, (uint32_t)branch};
+        (struct fi_view_place){sequence, time_ms, (uint32_t)branch};
 }
 
 /* Fills in the views; equal views may occur more than once. */
 static void
-gather_locked(struct firn_db *db, const struct firn_db_image *image, uint32_t tree_id,
-              bool is_system, struct taken *out)
+gather_locked(struct firn_db *db, const struct fi_db_image *image, uint32_t tree_id, bool is_system,
+              struct taken *out)
 {
-    firn_os_mutex_assert_held(&db->state_mutex);
-    const struct firn_history *history = &image->history;
-    uint64_t now_ms = firn_db_time_ms(db);
+    fi_os_mutex_assert_held(&db->state_mutex);
+    const struct fi_history *history = &image->history;
+    uint64_t now_ms = fi_db_time_ms(db);
     add_branches(out, history);
-    for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
+    for (const struct fi_db_view_node *node = db->views; node != NULL; node = node->next) {
         if (counts_for(node, tree_id, is_system)) {
             add_place(out, node->line, node->sequence, node->time_ms);
         }
     }
-    if (is_system || tree_id == FIRN_DB_KEYSPACE_LIST) {
+    if (is_system || tree_id == FI_DB_KEYSPACE_LIST) {
         add_place(out, NULL, UINT64_MAX, now_ms);
-        out->now = firn_history_view(NULL, UINT64_MAX);
+        out->now = fi_history_view(NULL, UINT64_MAX);
     }
     if (!is_system) {
-        for (size_t i = 0; i < firn_history_count(history); i++) {
-            const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i);
+        for (size_t i = 0; i < fi_history_count(history); i++) {
+            const struct fi_db_checkpoint *checkpoint = fi_history_at(history, i);
             add_place(out, checkpoint->line, checkpoint->sequence, time_of(checkpoint));
         }
         add_place(out, history->now, UINT64_MAX, now_ms);
-        out->now = firn_db_view_now_in(image, UINT64_MAX);
+        out->now = fi_db_view_now_in(image, UINT64_MAX);
         out->now_line = history->now;
-        CHECK(firn_history_ref(out->now_line, NULL) == FIRN_OK);
+        CHECK(fi_history_ref(out->now_line, NULL) == FIRN_OK);
     }
 }
 
@@ -340,9 +340,9 @@ gather_locked(struct firn_db *db, const struct firn_db_image *image, uint32_t tr
 static uint64_t
 tombstones_kept_from_locked(const struct firn_db *db)
 {
-    firn_os_mutex_assert_held(&db->state_mutex);
+    fi_os_mutex_assert_held(&db->state_mutex);
     uint64_t from = 0;
-    for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
+    for (const struct fi_db_view_node *node = db->views; node != NULL; node = node->next) {
         if (node->keeps_tombstones && (from == 0 || node->sequence < from - 1)) {
             from = node->sequence + 1;
         }
@@ -351,101 +351,101 @@ tombstones_kept_from_locked(const struct firn_db *db)
 }
 
 /* The image; during a replay, the one that is being filled. */
-static struct firn_db_image *
+static struct fi_db_image *
 image_of_works(struct firn_db *db)
 {
-    return db->replayed != NULL ? db->replayed : firn_db_image(db);
+    return db->replayed != NULL ? db->replayed : fi_db_image(db);
 }
 
 int
-firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *err)
+fi_db_view_take(void *ctx, uint32_t tree_id, struct fi_view_list *out, firn_error *err)
 {
     struct firn_db *db = ctx;
     /* Before the list is read: see db_get.c. */
     atomic_fetch_add_explicit(&db->views_taken, 1, memory_order_seq_cst);
-    firn_os_mutex_lock(&db->state_mutex);
-    struct firn_db_image *image = image_of_works(db);
-    const struct firn_db_tree *tree = firn_db_trees_find(image, tree_id);
+    fi_os_mutex_lock(&db->state_mutex);
+    struct fi_db_image *image = image_of_works(db);
+    const struct fi_db_tree *tree = fi_db_trees_find(image, tree_id);
     bool is_system = tree != NULL && tree->is_system;
     uint64_t kept_from = is_system ? 0 : tombstones_kept_from_locked(db);
-    size_t places = (size_t)db->view_count + firn_history_count(&image->history) + 2;
-    struct taken *taken = allocate(firn_history_line_count(&image->history) + 1, places);
+    size_t places = (size_t)db->view_count + fi_history_count(&image->history) + 2;
+    struct taken *taken = allocate(fi_history_line_count(&image->history) + 1, places);
     if (taken != NULL) {
         gather_locked(db, image, tree_id, is_system, taken);
         DCHECK(taken->place_count > 0 && taken->place_count <= places);
     }
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     if (taken == NULL) {
-        return firn_error_no_memory(err, "the list of snapshots");
+        return fi_error_no_memory(err, "the list of snapshots");
     }
     /* For the list of keyspaces there are two. */
-    const struct firn_view *now = tree_id == FIRN_DB_KEYSPACE_LIST ? NULL : &taken->now;
-    *out = (struct firn_view_list){taken->branches,    taken->branch_count, taken->places,
-                                   taken->place_count, kept_from,           now};
+    const struct fi_view *now = tree_id == FI_DB_KEYSPACE_LIST ? NULL : &taken->now;
+    *out = (struct fi_view_list){taken->branches,    taken->branch_count, taken->places,
+                                 taken->place_count, kept_from,           now};
     return FIRN_OK;
 }
 
 void
-firn_db_view_release(void *ctx, struct firn_view_list *views)
+fi_db_view_release(void *ctx, struct fi_view_list *views)
 {
     struct firn_db *db = ctx;
     struct taken *taken = (struct taken *)(uintptr_t)views->branches - 1;
     if (taken->now_line != NULL) {
-        firn_os_mutex_lock(&db->state_mutex);
-        firn_history_unref(&image_of_works(db)->history, taken->now_line);
-        firn_os_mutex_unlock(&db->state_mutex);
+        fi_os_mutex_lock(&db->state_mutex);
+        fi_history_unref(&image_of_works(db)->history, taken->now_line);
+        fi_os_mutex_unlock(&db->state_mutex);
     }
-    firn_free(taken);
-    *views = (struct firn_view_list){0};
+    fi_free(taken);
+    *views = (struct fi_view_list){0};
 }
 
 /* ---- public views ---- */
 
 static void
-destroy(struct firn_db_view_node *node)
+destroy(struct fi_db_view_node *node)
 {
-    firn_free((char *)node - offsetof(struct firn_db_view, node));
+    fi_free((char *)node - offsetof(struct firn_db_view, node));
 }
 
 static struct firn_db_view *
 create(struct firn_db *db, firn_error *err)
 {
-    struct firn_db_view *view = firn_alloc_zeroed(sizeof *view);
+    struct firn_db_view *view = fi_alloc_zeroed(sizeof *view);
     if (view == NULL) {
-        (void)firn_error_no_memory(err, "a snapshot");
+        (void)fi_error_no_memory(err, "a snapshot");
         return NULL;
     }
-    firn_os_process_init_mark(&view->mark);
+    fi_os_process_init_mark(&view->mark);
     view->db = db;
     view->node.destroy = destroy;
     return view;
 }
 
 int
-firn_db_view_open(struct firn_db *db, struct firn_db_view **out, firn_error *err)
+fi_db_view_open(struct firn_db *db, struct firn_db_view **out, firn_error *err)
 {
     *out = create(db, err);
     if (*out == NULL) {
         return FIRN_NO_MEMORY;
     }
-    firn_db_view_register(db, &(*out)->node, NULL, false);
+    fi_db_view_register(db, &(*out)->node, NULL, false);
     return FIRN_OK;
 }
 
 int
-firn_db_view_open_copy(const struct firn_db_view *from, struct firn_db_view **out, firn_error *err)
+fi_db_view_open_copy(const struct firn_db_view *from, struct firn_db_view **out, firn_error *err)
 {
     *out = create(from->db, err);
     if (*out == NULL) {
         return FIRN_NO_MEMORY;
     }
-    firn_db_view_register_at(from->db, &(*out)->node, NULL, &from->node, false);
+    fi_db_view_register_at(from->db, &(*out)->node, NULL, &from->node, false);
     return FIRN_OK;
 }
 
 int
-firn_db_view_open_checkpoint(struct firn_db *db, const uint8_t id[FIRN_HISTORY_ID_SIZE],
-                             struct firn_db_view **out, firn_error *err)
+fi_db_view_open_checkpoint(struct firn_db *db, const uint8_t id[FI_HISTORY_ID_SIZE],
+                           struct firn_db_view **out, firn_error *err)
 {
     *out = create(db, err);
     if (*out == NULL) {
@@ -453,17 +453,17 @@ firn_db_view_open_checkpoint(struct firn_db *db, const uint8_t id[FIRN_HISTORY_I
     }
     int rc = register_checkpoint(db, &(*out)->node, id, err);
     if (rc != FIRN_OK) {
-        firn_free(*out);
+        fi_free(*out);
         *out = NULL;
     }
     return rc;
 }
 
 void
-firn_db_view_close(struct firn_db_view *view)
+fi_db_view_close(struct firn_db_view *view)
 {
     if (view != NULL) {
-        firn_db_view_unregister(view->db, &view->node);
-        firn_free(view);
+        fi_db_view_unregister(view->db, &view->node);
+        fi_free(view);
     }
 }

@@ -25,12 +25,12 @@
 #include "reading/db_reading_handle.h"
 
 bool
-firn_db_visible_is_ended(const struct firn_db_tree *tree, const struct firn_view *view)
+fi_db_visible_is_ended(const struct fi_db_tree *tree, const struct fi_view *view)
 {
     /* Acquire pairs with the release stores of the leader. */
-    const struct firn_db_name_end *end = atomic_load_explicit(&tree->ends, memory_order_acquire);
+    const struct fi_db_name_end *end = atomic_load_explicit(&tree->ends, memory_order_acquire);
     while (end != NULL) {
-        if (firn_view_sees(view, end->sequence)) {
+        if (fi_view_sees(view, end->sequence)) {
             return true;
         }
         end = atomic_load_explicit(&end->newer, memory_order_acquire);
@@ -39,17 +39,17 @@ firn_db_visible_is_ended(const struct firn_db_tree *tree, const struct firn_view
 }
 
 bool
-firn_db_visible_in(const struct firn_db_tree *tree, const struct firn_view *view)
+fi_db_visible_in(const struct fi_db_tree *tree, const struct fi_view *view)
 {
-    bool is_there = tree->id == FIRN_DB_KEYSPACE_LIST || tree->is_system ||
-                    firn_view_sees(view, tree->created_at);
-    return is_there && !firn_db_visible_is_ended(tree, view);
+    bool is_there =
+        tree->id == FI_DB_KEYSPACE_LIST || tree->is_system || fi_view_sees(view, tree->created_at);
+    return is_there && !fi_db_visible_is_ended(tree, view);
 }
 
-struct firn_db_name_end *
-firn_db_visible_make_end(struct firn_db_image *image)
+struct fi_db_name_end *
+fi_db_visible_make_end(struct fi_db_image *image)
 {
-    struct firn_db_name_end *end = firn_arena_alloc(&image->ends, sizeof *end);
+    struct fi_db_name_end *end = fi_arena_alloc(&image->ends, sizeof *end);
     if (end != NULL) {
         end->sequence = 0;
         atomic_init(&end->newer, NULL);
@@ -60,22 +60,22 @@ firn_db_visible_make_end(struct firn_db_image *image)
 /* ---- what exists now ---- */
 
 /* The view by which a tree is judged: firn's own keyspaces are outside views. */
-static struct firn_view
-view_for(const struct firn_db_tree *tree, const struct firn_view *view)
+static struct fi_view
+view_for(const struct fi_db_tree *tree, const struct fi_view *view)
 {
-    return tree->is_system ? firn_history_view(NULL, UINT64_MAX) : *view;
+    return tree->is_system ? fi_history_view(NULL, UINT64_MAX) : *view;
 }
 
 void
-firn_db_visible_update(struct firn_db *db, struct firn_db_image *image)
+fi_db_visible_update(struct firn_db *db, struct fi_db_image *image)
 {
-    DCHECK(firn_db_is_led(db));
-    const struct firn_view now = firn_db_view_now_in(image, UINT64_MAX);
+    DCHECK(fi_db_is_led(db));
+    const struct fi_view now = fi_db_view_now_in(image, UINT64_MAX);
     uint64_t out_count = 0;
-    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
-        struct firn_db_tree *tree = firn_db_trees_at(image, i);
-        struct firn_view view = view_for(tree, &now);
-        bool is_out = tree->created_at != 0 && !firn_db_visible_in(tree, &view);
+    for (size_t i = 0; i < fi_db_trees_count(image); i++) {
+        struct fi_db_tree *tree = fi_db_trees_at(image, i);
+        struct fi_view view = view_for(tree, &now);
+        bool is_out = tree->created_at != 0 && !fi_db_visible_in(tree, &view);
         tree->is_dropping = is_out;
         out_count += is_out && !tree->is_removed;
         /* Pairs with the acquire loads of reads. */
@@ -89,10 +89,10 @@ firn_db_visible_update(struct firn_db *db, struct firn_db_image *image)
 /* Whether the keyspace exists after the sequences from first to last, given that before them it
  * was_there: one of them may have created it, or ended it. */
 static bool
-is_there_after(const struct firn_db_tree *tree, uint64_t first, uint64_t last, bool was_there)
+is_there_after(const struct fi_db_tree *tree, uint64_t first, uint64_t last, bool was_there)
 {
     DCHECK(first <= last);
-    const struct firn_db_name_end *end = atomic_load_explicit(&tree->ends, memory_order_acquire);
+    const struct fi_db_name_end *end = atomic_load_explicit(&tree->ends, memory_order_acquire);
     bool is_there = was_there || (tree->created_at >= first && tree->created_at <= last);
     for (; end != NULL && is_there; end = atomic_load_explicit(&end->newer, memory_order_acquire)) {
         is_there = end->sequence < first || end->sequence > last;
@@ -103,18 +103,18 @@ is_there_after(const struct firn_db_tree *tree, uint64_t first, uint64_t last, b
 /* Whether a checkpoint has the keyspace. Parents come before their children, so it is already known
  * whether a line's parent has it. */
 static bool
-has_checkpoint(const struct firn_db_image *image, const struct firn_db_tree *tree)
+has_checkpoint(const struct fi_db_image *image, const struct fi_db_tree *tree)
 {
-    const struct firn_history *history = &image->history;
-    for (size_t i = 0; i < firn_history_line_count(history); i++) {
-        struct firn_db_line *line = firn_history_line(history, i);
-        const struct firn_db_line *parent = line->parent;
+    const struct fi_history *history = &image->history;
+    for (size_t i = 0; i < fi_history_line_count(history); i++) {
+        struct fi_db_line *line = fi_history_line(history, i);
+        const struct fi_db_line *parent = line->parent;
         line->index =
             parent != NULL && is_there_after(tree, parent->first, line->fork, parent->index != 0);
     }
-    for (size_t i = 0; i < firn_history_count(history); i++) {
-        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i);
-        const struct firn_db_line *line = checkpoint->line;
+    for (size_t i = 0; i < fi_history_count(history); i++) {
+        const struct fi_db_checkpoint *checkpoint = fi_history_at(history, i);
+        const struct fi_db_line *line = checkpoint->line;
         if (is_there_after(tree, line->first, checkpoint->sequence, line->index != 0)) {
             return true;
         }
@@ -123,9 +123,9 @@ has_checkpoint(const struct firn_db_image *image, const struct firn_db_tree *tre
 }
 
 bool
-firn_db_visible_is_kept(const struct firn_db_image *image, const struct firn_db_tree *tree)
+fi_db_visible_is_kept(const struct fi_db_image *image, const struct fi_db_tree *tree)
 {
-    DCHECK(firn_db_is_led(image->db));
+    DCHECK(fi_db_is_led(image->db));
     return tree->created_at == 0 || !atomic_load_explicit(&tree->is_out, memory_order_relaxed) ||
            (!tree->is_system && has_checkpoint(image, tree));
 }

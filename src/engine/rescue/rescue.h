@@ -15,21 +15,21 @@
 #include "storefile/storefile.h"
 
 /* What became of the data. */
-enum firn_rescue_state {
-    FIRN_RESCUE_KEPT,      /* everything is there */
-    FIRN_RESCUE_SHORTENED, /* commits at the end of the log are gone, or runs */
-    FIRN_RESCUE_LOST       /* the new store is empty */
+enum fi_rescue_state {
+    FI_RESCUE_KEPT,      /* everything is there */
+    FI_RESCUE_SHORTENED, /* commits at the end of the log are gone, or runs */
+    FI_RESCUE_LOST       /* the new store is empty */
 };
 
-struct firn_rescue_result {
-    enum firn_rescue_state state;
+struct fi_rescue_result {
+    enum fi_rescue_state state;
     bool log_was_cut;
     bool was_gathered; /* MANIFEST was not the newest: the runs describe themselves */
     uint64_t runs_lost;
     uint64_t runs_taken; /* that MANIFEST did not name */
 };
 
-struct firn_rescue_options {
+struct fi_rescue_options {
     void (*on_damage)(void *ctx, const char *text); /* never NULL */
     void *ctx;
 };
@@ -38,34 +38,33 @@ struct firn_rescue_options {
  * holds and where nothing is changed. Sealed files are shared. The caller handles packs. FIRN_NEWER
  * if `from` is of a newer firn; damage is reported and is no failure. After a failure the caller
  * removes what is left. */
-FIRN_MUST_CHECK int firn_rescue(struct firn_os_dir *from, struct firn_os_dir *to,
-                                const struct firn_rescue_options *options,
-                                struct firn_rescue_result *out, firn_error *err);
+FIRN_MUST_CHECK int fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to,
+                              const struct fi_rescue_options *options, struct fi_rescue_result *out,
+                              firn_error *err);
 
 /* Looks for files of runs that the MANIFEST of the damaged store does not name. They count as lost
  * runs, and the data as shortened. For a store that has lost other things too: by themselves such
  * files are no damage, because a crash leaves them. */
-FIRN_MUST_CHECK int firn_rescue_doubt(struct firn_os_dir *from,
-                                      const struct firn_rescue_options *options,
-                                      struct firn_rescue_result *result, firn_error *err);
+FIRN_MUST_CHECK int fi_rescue_doubt(struct fi_os_dir *from, const struct fi_rescue_options *options,
+                                    struct fi_rescue_result *result, firn_error *err);
 
 /* Takes the lock of a store, of which nothing else need be left. FIRN_BUSY names the holder. */
-FIRN_MUST_CHECK int firn_rescue_lock(struct firn_os_dir *dir, int64_t timeout_ms,
-                                     struct firn_storefile_lock **out, firn_error *err);
+FIRN_MUST_CHECK int fi_rescue_lock(struct fi_os_dir *dir, int64_t timeout_ms,
+                                   struct fi_storefile_lock **out, firn_error *err);
 /* Whether a name in a store's directory is that of one of the store's own files or directories. */
-bool firn_rescue_is_own_name(const char *name);
+bool fi_rescue_is_own_name(const char *name);
 
 /* Whether a failure is due to the files that are read, not to the machine. */
-bool firn_rescue_is_finding(int rc);
+bool fi_rescue_is_finding(int rc);
 
 /* ---- rescue_salvage.c ---- */
 
 /* An entry that was found. */
-struct firn_rescue_salvage_entry {
+struct fi_rescue_salvage_entry {
     bool is_of_log;    /* else it is in a run, and its keyspace is unknown */
     uint64_t keyspace; /* the number of its keyspace */
     uint64_t sequence;
-    enum firn_entry_kind kind;
+    enum fi_entry_kind kind;
     firn_slice key;
     firn_slice value;
 };
@@ -73,19 +72,19 @@ struct firn_rescue_salvage_entry {
  * some of them twice, including what was replaced, deleted, or never acknowledged. Values in value
  * files are not shown. Borrowed until visit returns; a return other than FIRN_OK ends the walk and
  * is returned. */
-FIRN_MUST_CHECK int firn_rescue_salvage(struct firn_os_dir *dir,
-                                        int (*visit)(void *ctx,
-                                                     const struct firn_rescue_salvage_entry *entry,
-                                                     firn_error *err),
-                                        void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_rescue_salvage(struct fi_os_dir *dir,
+                                      int (*visit)(void *ctx,
+                                                   const struct fi_rescue_salvage_entry *entry,
+                                                   firn_error *err),
+                                      void *ctx, firn_error *err);
 
 /* ---- rescue_names.c ---- */
 
 /* Gives names to keyspaces of the store in `to`, which is sound, if the list has lost them, in a
  * commit after `sequence` and all others. Each name is reported, and so are keyspaces that are left
  * out; *out_lost is the number of both. */
-FIRN_MUST_CHECK int firn_rescue_names_give(struct firn_os_dir *to, uint64_t sequence,
-                                           const struct firn_rescue_options *options,
-                                           uint64_t *out_lost, firn_error *err);
+FIRN_MUST_CHECK int fi_rescue_names_give(struct fi_os_dir *to, uint64_t sequence,
+                                         const struct fi_rescue_options *options,
+                                         uint64_t *out_lost, firn_error *err);
 
 #endif

@@ -26,7 +26,7 @@
 enum { NAMES_MEMORY_BYTES = 32 << 20, NAMES_MAX = 1 << 18, TEXT_SIZE = 160 };
 
 struct naming {
-    const struct firn_rescue_options *options;
+    const struct fi_rescue_options *options;
     struct firn_db *db;
     uint64_t next_id;  /* the first that has no name */
     uint64_t last_id;  /* the last that has runs and gets a name */
@@ -48,17 +48,17 @@ note_tree(void *ctx, uint32_t id, firn_error *err)
 }
 
 static int
-look(struct naming *naming, struct firn_os_dir *to, firn_error *err)
+look(struct naming *naming, struct fi_os_dir *to, firn_error *err)
 {
-    const struct firn_db_options options = {.read_only = true, .memory_bytes = NAMES_MEMORY_BYTES};
+    const struct fi_db_options options = {.read_only = true, .memory_bytes = NAMES_MEMORY_BYTES};
     int rc;
-    FIRN_TRY(firn_db_open(to, &options, &naming->db, err));
-    const struct firn_db_image *image = firn_db_image(naming->db);
+    FI_TRY(fi_db_open(to, &options, &naming->db, err));
+    const struct fi_db_image *image = fi_db_image(naming->db);
     naming->next_id = image->next_id;
-    rc = firn_lsm_tree_list(image->lsm, note_tree, naming, err);
+    rc = fi_lsm_tree_list(image->lsm, note_tree, naming, err);
     naming->sequence =
         image->last_sequence > naming->sequence ? image->last_sequence : naming->sequence;
-    int close_rc = firn_db_close(naming->db, rc == FIRN_OK ? err : NULL);
+    int close_rc = fi_db_close(naming->db, rc == FIRN_OK ? err : NULL);
     rc = rc == FIRN_OK ? close_rc : rc;
 out:
     return rc;
@@ -66,33 +66,33 @@ out:
 
 /* An operation that creates a keyspace. */
 static int
-put_op(struct firn_buf *record, uint64_t id)
+put_op(struct fi_buf *record, uint64_t id)
 {
     char name[40];
-    struct firn_buf number = {0};
+    struct fi_buf number = {0};
     int rc;
     int size = snprintf(name, sizeof name, "recovered-%" PRIu64, id);
     CHECK(size > 0 && (size_t)size < sizeof name);
-    FIRN_TRY(firn_buf_append_varint(&number, id));
-    FIRN_TRY(firn_buf_append_varint(record, FIRN_DB_KEYSPACE_LIST));
-    FIRN_TRY(firn_buf_append_u8(record, FIRN_ENTRY_PUT));
-    FIRN_TRY(firn_buf_append_varint(record, strlen(name)));
-    FIRN_TRY(firn_buf_append_str(record, name));
-    FIRN_TRY(firn_buf_append_varint(record, number.size));
-    FIRN_TRY(firn_buf_append_slice(record, firn_buf_slice(&number)));
+    FI_TRY(fi_buf_append_varint(&number, id));
+    FI_TRY(fi_buf_append_varint(record, FI_DB_KEYSPACE_LIST));
+    FI_TRY(fi_buf_append_u8(record, FI_ENTRY_PUT));
+    FI_TRY(fi_buf_append_varint(record, strlen(name)));
+    FI_TRY(fi_buf_append_str(record, name));
+    FI_TRY(fi_buf_append_varint(record, number.size));
+    FI_TRY(fi_buf_append_slice(record, fi_buf_slice(&number)));
 out:
-    firn_buf_deinit(&number);
+    fi_buf_deinit(&number);
     return rc;
 }
 
 static int
-encode(const struct naming *naming, struct firn_buf *record)
+encode(const struct naming *naming, struct fi_buf *record)
 {
-    uint8_t header[FIRN_STOREFILE_HEADER_MAX];
+    uint8_t header[FI_STOREFILE_HEADER_MAX];
     uint64_t count = naming->last_id - naming->next_id + 1;
     DCHECK(count > 0 && count <= NAMES_MAX && naming->last_id <= UINT32_MAX);
-    int rc = firn_buf_append(record, header,
-                             firn_storefile_put_header(naming->sequence + 1, count, header));
+    int rc =
+        fi_buf_append(record, header, fi_storefile_put_header(naming->sequence + 1, count, header));
     for (uint64_t id = naming->next_id; rc == FIRN_OK && id <= naming->last_id; id++) {
         rc = put_op(record, id);
     }
@@ -100,31 +100,31 @@ encode(const struct naming *naming, struct firn_buf *record)
 }
 
 static int
-commit(const struct naming *naming, struct firn_os_dir *to, firn_error *err)
+commit(const struct naming *naming, struct fi_os_dir *to, firn_error *err)
 {
-    const struct firn_log_options options = firn_db_log_options(false);
-    struct firn_buf record = {0};
-    struct firn_log *log = NULL;
+    const struct fi_log_options options = fi_db_log_options(false);
+    struct fi_buf record = {0};
+    struct fi_log *log = NULL;
     int rc = FIRN_OK;
     DCHECK(naming->next_id <= naming->last_id);
     if (encode(naming, &record) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the names of keyspaces");
+        rc = fi_error_no_memory(err, "the names of keyspaces");
         goto out;
     }
-    const firn_slice part = firn_buf_slice(&record);
-    FIRN_TRY(firn_log_open(to, &options, NULL, NULL, &log, NULL, err));
-    rc = firn_log_append(log, FIRN_LOG_TYPE_USER, &part, 1, NULL, err);
-    int close_rc = firn_log_close(log, rc == FIRN_OK ? err : NULL);
+    const firn_slice part = fi_buf_slice(&record);
+    FI_TRY(fi_log_open(to, &options, NULL, NULL, &log, NULL, err));
+    rc = fi_log_append(log, FI_LOG_TYPE_USER, &part, 1, NULL, err);
+    int close_rc = fi_log_close(log, rc == FIRN_OK ? err : NULL);
     rc = rc == FIRN_OK ? close_rc : rc;
 out:
-    firn_buf_deinit(&record);
+    fi_buf_deinit(&record);
     return rc;
 }
 
 static void
 tell(const struct naming *naming)
 {
-    const struct firn_rescue_options *options = naming->options;
+    const struct fi_rescue_options *options = naming->options;
     char text[TEXT_SIZE];
     for (uint64_t id = naming->next_id; id <= naming->last_id; id++) {
         (void)snprintf(text, sizeof text,
@@ -142,15 +142,14 @@ tell(const struct naming *naming)
 }
 
 int
-firn_rescue_names_give(struct firn_os_dir *to, uint64_t sequence,
-                       const struct firn_rescue_options *options, uint64_t *out_lost,
-                       firn_error *err)
+fi_rescue_names_give(struct fi_os_dir *to, uint64_t sequence,
+                     const struct fi_rescue_options *options, uint64_t *out_lost, firn_error *err)
 {
     struct naming naming = {.options = options, .sequence = sequence};
     *out_lost = 0;
-    FIRN_TRY_RETURN(look(&naming, to, err));
+    FI_TRY_RETURN(look(&naming, to, err));
     if (naming.last_id >= naming.next_id) {
-        FIRN_TRY_RETURN(commit(&naming, to, err));
+        FI_TRY_RETURN(commit(&naming, to, err));
         *out_lost = naming.last_id - naming.next_id + 1;
     }
     *out_lost += naming.left_out;

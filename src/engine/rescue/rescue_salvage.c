@@ -21,10 +21,10 @@
 enum { CACHE_BYTES = 4 << 20 };
 
 struct salvaging {
-    int (*visit)(void *ctx, const struct firn_rescue_salvage_entry *entry, firn_error *err);
+    int (*visit)(void *ctx, const struct fi_rescue_salvage_entry *entry, firn_error *err);
     void *ctx;
-    struct firn_buf names; /* of runs, each with its NUL */
-    struct firn_run_env env;
+    struct fi_buf names; /* of runs, each with its NUL */
+    struct fi_run_env env;
 };
 
 /* ---- the log ---- */
@@ -33,23 +33,22 @@ static int
 visit_commit(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 {
     struct salvaging *salvaging = ctx;
-    struct firn_storefile_commit commit;
+    struct fi_storefile_commit commit;
     const char *what;
-    if (type != FIRN_LOG_TYPE_USER ||
-        firn_storefile_get_header(record, &commit, &what) != FIRN_OK) {
+    if (type != FI_LOG_TYPE_USER || fi_storefile_get_header(record, &commit, &what) != FIRN_OK) {
         return FIRN_OK;
     }
     while (commit.count > 0) { /* of those that are left */
-        struct firn_storefile_op op;
-        if (firn_storefile_get_op(&commit, &op, &what) != FIRN_OK) {
+        struct fi_storefile_op op;
+        if (fi_storefile_get_op(&commit, &op, &what) != FIRN_OK) {
             return FIRN_OK;
         }
-        const struct firn_rescue_salvage_entry entry = {.is_of_log = true,
-                                                        .keyspace = op.keyspace,
-                                                        .sequence = commit.sequence,
-                                                        .kind = op.kind,
-                                                        .key = op.key,
-                                                        .value = op.value};
+        const struct fi_rescue_salvage_entry entry = {.is_of_log = true,
+                                                      .keyspace = op.keyspace,
+                                                      .sequence = commit.sequence,
+                                                      .kind = op.kind,
+                                                      .key = op.key,
+                                                      .value = op.value};
         int rc = salvaging->visit(salvaging->ctx, &entry, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -61,20 +60,20 @@ visit_commit(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 /* ---- runs ---- */
 
 static int
-show(struct salvaging *salvaging, const struct firn_entry *entry, firn_error *err)
+show(struct salvaging *salvaging, const struct fi_entry *entry, firn_error *err)
 {
-    DCHECK(entry->kind != FIRN_ENTRY_RANGE_DELETE);
-    const struct firn_rescue_salvage_entry found = {
+    DCHECK(entry->kind != FI_ENTRY_RANGE_DELETE);
+    const struct fi_rescue_salvage_entry found = {
         .sequence = entry->sequence, .kind = entry->kind, .key = entry->key, .value = entry->value};
     return entry->values != NULL ? FIRN_OK : salvaging->visit(salvaging->ctx, &found, err);
 }
 
 /* *out_rc is the error that ended the walk; FIRN_OK at the end of the run. */
 static int
-walk(struct salvaging *salvaging, struct firn_run_cursor *cursor, bool is_forward, int *out_rc,
+walk(struct salvaging *salvaging, struct fi_run_cursor *cursor, bool is_forward, int *out_rc,
      firn_error *err)
 {
-    const struct firn_run_kind *kind = cursor->kind;
+    const struct fi_run_kind *kind = cursor->kind;
     firn_error found;
     DCHECK(!cursor->is_valid);
     *out_rc = is_forward ? kind->cursor_first(cursor, &found) : kind->cursor_last(cursor, &found);
@@ -86,24 +85,24 @@ walk(struct salvaging *salvaging, struct firn_run_cursor *cursor, bool is_forwar
         *out_rc =
             is_forward ? kind->cursor_next(cursor, &found) : kind->cursor_prev(cursor, &found);
     }
-    if (*out_rc != FIRN_OK && !firn_rescue_is_finding(*out_rc)) {
-        firn_error_copy(err, &found);
+    if (*out_rc != FIRN_OK && !fi_rescue_is_finding(*out_rc)) {
+        fi_error_copy(err, &found);
         return *out_rc;
     }
     return FIRN_OK;
 }
 
 static int
-salvage_opened(struct salvaging *salvaging, struct firn_run *run, firn_error *err)
+salvage_opened(struct salvaging *salvaging, struct fi_run *run, firn_error *err)
 {
-    const struct firn_run_cursor_options options = {.keeps_references = true};
-    struct firn_run_cursor *cursor;
+    const struct fi_run_cursor_options options = {.keeps_references = true};
+    struct fi_run_cursor *cursor;
     int ended;
     int rc;
-    FIRN_TRY(run->kind->cursor_create(run, &options, &cursor, err));
+    FI_TRY(run->kind->cursor_create(run, &options, &cursor, err));
     rc = walk(salvaging, cursor, true, &ended, err);
     if (rc == FIRN_OK && ended != FIRN_OK) {
-        DCHECK(firn_rescue_is_finding(ended));
+        DCHECK(fi_rescue_is_finding(ended));
         rc = walk(salvaging, cursor, false, &ended, err);
     }
     run->kind->cursor_destroy(cursor);
@@ -112,10 +111,10 @@ out:
 }
 
 static int
-salvage_run(struct salvaging *salvaging, const struct firn_run_kind *kind, const char *name,
+salvage_run(struct salvaging *salvaging, const struct fi_run_kind *kind, const char *name,
             firn_error *err)
 {
-    struct firn_run *run;
+    struct fi_run *run;
     firn_error found;
     int rc = kind->open(&salvaging->env, name, &run, &found);
     if (rc == FIRN_OK) {
@@ -123,49 +122,49 @@ salvage_run(struct salvaging *salvaging, const struct firn_run_kind *kind, const
         kind->close(run);
         return rc;
     }
-    if (!firn_rescue_is_finding(rc)) {
-        firn_error_copy(err, &found);
+    if (!fi_rescue_is_finding(rc)) {
+        fi_error_copy(err, &found);
         return rc;
     }
     return FIRN_OK;
 }
 
 /* The kind by the ending of a run's name; NULL: no run, or of an unknown kind. */
-static const struct firn_run_kind *
+static const struct fi_run_kind *
 kind_of(const char *name)
 {
     const char *end = strrchr(name, '.');
     size_t i = 0;
-    while (end != NULL && firn_db_image_kinds[i] != NULL &&
-           strcmp(end + 1, firn_db_image_kinds[i]->name) != 0) {
+    while (end != NULL && fi_db_image_kinds[i] != NULL &&
+           strcmp(end + 1, fi_db_image_kinds[i]->name) != 0) {
         i++;
     }
-    return end != NULL ? firn_db_image_kinds[i] : NULL;
+    return end != NULL ? fi_db_image_kinds[i] : NULL;
 }
 
 static int
-keep_run(void *ctx, const struct firn_os_dirent *entry)
+keep_run(void *ctx, const struct fi_os_dirent *entry)
 {
     struct salvaging *salvaging = ctx;
     return kind_of(entry->name) != NULL
-               ? firn_buf_append(&salvaging->names, entry->name, entry->name_size + 1)
+               ? fi_buf_append(&salvaging->names, entry->name, entry->name_size + 1)
                : FIRN_OK;
 }
 
 static int
-salvage_runs(struct salvaging *salvaging, struct firn_os_dir *dir, firn_error *err)
+salvage_runs(struct salvaging *salvaging, struct fi_os_dir *dir, firn_error *err)
 {
-    struct firn_block_cache *cache = NULL;
-    struct firn_os_dir *runs;
-    int rc = firn_os_dir_open(dir, "runs", &runs, err);
+    struct fi_block_cache *cache = NULL;
+    struct fi_os_dir *runs;
+    int rc = fi_os_dir_open(dir, "runs", &runs, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    FIRN_TRY(firn_block_cache_create(firn_os_dir_os(dir), CACHE_BYTES, &cache, err));
-    salvaging->env = (struct firn_run_env){.dir = runs, .cache = cache};
-    rc = firn_os_dir_list(runs, keep_run, salvaging, err);
+    FI_TRY(fi_block_cache_create(fi_os_dir_os(dir), CACHE_BYTES, &cache, err));
+    salvaging->env = (struct fi_run_env){.dir = runs, .cache = cache};
+    rc = fi_os_dir_list(runs, keep_run, salvaging, err);
     if (rc == FIRN_NO_MEMORY) {
-        rc = firn_error_no_memory(err, "the names of runs");
+        rc = fi_error_no_memory(err, "the names of runs");
     }
     for (size_t at = 0; rc == FIRN_OK && at < salvaging->names.size;) {
         const char *name = (const char *)salvaging->names.data + at;
@@ -173,24 +172,24 @@ salvage_runs(struct salvaging *salvaging, struct firn_os_dir *dir, firn_error *e
         at += strlen(name) + 1;
     }
 out:
-    firn_block_cache_destroy(cache);
-    firn_os_dir_close(runs);
+    fi_block_cache_destroy(cache);
+    fi_os_dir_close(runs);
     return rc;
 }
 
 int
-firn_rescue_salvage(struct firn_os_dir *dir,
-                    int (*visit)(void *ctx, const struct firn_rescue_salvage_entry *entry,
-                                 firn_error *err),
-                    void *ctx, firn_error *err)
+fi_rescue_salvage(struct fi_os_dir *dir,
+                  int (*visit)(void *ctx, const struct fi_rescue_salvage_entry *entry,
+                               firn_error *err),
+                  void *ctx, firn_error *err)
 {
     struct salvaging salvaging = {.visit = visit, .ctx = ctx};
-    const struct firn_log_options log = firn_db_log_options(true);
-    struct firn_os_dir *own;
-    FIRN_TRY_RETURN(firn_os_dir_open_beneath(dir, "", &own, err));
-    int rc = firn_log_recover_salvage(own, log.prefix, visit_commit, &salvaging, err);
+    const struct fi_log_options log = fi_db_log_options(true);
+    struct fi_os_dir *own;
+    FI_TRY_RETURN(fi_os_dir_open_beneath(dir, "", &own, err));
+    int rc = fi_log_recover_salvage(own, log.prefix, visit_commit, &salvaging, err);
     rc = rc == FIRN_OK ? salvage_runs(&salvaging, own, err) : rc;
-    firn_buf_deinit(&salvaging.names);
-    firn_os_dir_close(own);
+    fi_buf_deinit(&salvaging.names);
+    fi_os_dir_close(own);
     return rc;
 }

@@ -15,6 +15,6 @@
 
 #include "run/run_kind.h"
 
-extern const struct firn_run_kind firn_row_kind;
+extern const struct fi_run_kind fi_row_kind;
 
 #endif

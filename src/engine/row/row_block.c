@@ -21,7 +21,7 @@
  * what they write passes it):
  * (I1) There is at least one entry. Header, tags, offsets, heads, prefix and entries fill the block
  *      exactly, in this order; each entry's fields are inside it; unused bytes are zero.
- * (I2) Keys have at most FIRN_ENTRY_KEY_SIZE_MAX bytes; entries ascend strictly in the order of
+ * (I2) Keys have at most FI_ENTRY_KEY_SIZE_MAX bytes; entries ascend strictly in the order of
  *      base/entry.h; no sequence wraps around.
  * (I3) A tombstone has no value, and a merge operand or an expiring put at least its head. A
  *      locator or a reference has as many pieces as its size requires, and its offsets do not wrap
@@ -31,7 +31,7 @@
  * a block is read in. Builders write only correct tags, a checksum that depends on file and place
  * guards them, and row_check.c compares them.
  *
- * Limits: FIRN_ROW_FORMAT_BLOCK_SIZE_MAX bytes, FIRN_ROW_FORMAT_BLOCK_COUNT_MAX entries.
+ * Limits: FI_ROW_FORMAT_BLOCK_SIZE_MAX bytes, FI_ROW_FORMAT_BLOCK_COUNT_MAX entries.
  */
 #include "row/row_internal.h"
 
@@ -42,9 +42,9 @@
 #include "row/row_heads.h"
 
 static inline bool
-has_head(const struct firn_row_block *block, size_t i, uint16_t head)
+has_head(const struct fi_row_block *block, size_t i, uint16_t head)
 {
-    return firn_load_le16(block->heads + FIRN_ROW_FORMAT_SHORT_HEAD_SIZE * i) == head;
+    return fi_load_le16(block->heads + FI_ROW_FORMAT_SHORT_HEAD_SIZE * i) == head;
 }
 
 /* ---- the check ---- */
@@ -52,88 +52,88 @@ has_head(const struct firn_row_block *block, size_t i, uint16_t head)
 static int
 refuse(const char *what, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "a block of rows is malformed: %s", what);
+    return fi_error_set(err, FIRN_CORRUPT, "a block of rows is malformed: %s", what);
 }
 
 static int
-check_locator(enum firn_entry_kind kind, firn_slice locator, firn_error *err)
+check_locator(enum fi_entry_kind kind, firn_slice locator, firn_error *err)
 {
-    struct firn_run_locator fields;
-    int rc = firn_run_pieces_check_locator(locator, err);
+    struct fi_run_locator fields;
+    int rc = fi_run_pieces_check_locator(locator, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_run_pieces_locator(locator, &fields);
-    return fields.value_size >= firn_entry_head_size(kind)
+    fi_run_pieces_locator(locator, &fields);
+    return fields.value_size >= fi_entry_head_size(kind)
                ? FIRN_OK
                : refuse("the value of an entry is too short for its kind", err);
 }
 
 static int
-check_kind(const struct firn_row_slot *slot, firn_error *err)
+check_kind(const struct fi_row_slot *slot, firn_error *err)
 {
-    if (firn_row_reference_is_one(slot)) {
-        return firn_row_value_reference_is_sound(slot->value)
+    if (fi_row_reference_is_one(slot)) {
+        return fi_row_value_reference_is_sound(slot->value)
                    ? FIRN_OK
                    : refuse("the reference of a value does not fit its kind or size", err);
     }
-    if (slot->kind == FIRN_ENTRY_DELETE && slot->value.size != 0) {
+    if (slot->kind == FI_ENTRY_DELETE && slot->value.size != 0) {
         return refuse("a tombstone has a value", err);
     }
     if (slot->is_elsewhere) {
         return check_locator(slot->kind, slot->value, err);
     }
-    return slot->value.size >= firn_entry_head_size(slot->kind)
+    return slot->value.size >= fi_entry_head_size(slot->kind)
                ? FIRN_OK
                : refuse("the value of an entry is too short for its kind", err);
 }
 
 /* Reads an entry from its own bytes alone. */
 static int
-check_entry(const struct firn_row_block *block, firn_slice bytes, struct firn_row_slot *out,
+check_entry(const struct fi_row_block *block, firn_slice bytes, struct fi_row_slot *out,
             firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     uint64_t delta = 0;
     uint64_t word;
-    if (!firn_reader_copy(&reader, &delta, block->sequence_size) ||
-        !firn_add_u64(block->first_sequence, delta, &out->sequence)) {
+    if (!fi_reader_copy(&reader, &delta, block->sequence_size) ||
+        !fi_add_u64(block->first_sequence, delta, &out->sequence)) {
         return refuse("the sequence of an entry is too short or too large", err);
     }
-    if (!firn_reader_varint_max(&reader,
-                                ((uint64_t)FIRN_ENTRY_KEY_SIZE_MAX << FIRN_ROW_FORMAT_KIND_BITS) |
-                                    FIRN_ROW_FORMAT_KIND_MASK,
-                                &word) ||
-        block->prefix.size + (word >> FIRN_ROW_FORMAT_KIND_BITS) > FIRN_ENTRY_KEY_SIZE_MAX ||
-        !firn_reader_bytes(&reader, (size_t)(word >> FIRN_ROW_FORMAT_KIND_BITS), &out->rest)) {
+    if (!fi_reader_varint_max(&reader,
+                              ((uint64_t)FI_ENTRY_KEY_SIZE_MAX << FI_ROW_FORMAT_KIND_BITS) |
+                                  FI_ROW_FORMAT_KIND_MASK,
+                              &word) ||
+        block->prefix.size + (word >> FI_ROW_FORMAT_KIND_BITS) > FI_ENTRY_KEY_SIZE_MAX ||
+        !fi_reader_bytes(&reader, (size_t)(word >> FI_ROW_FORMAT_KIND_BITS), &out->rest)) {
         return refuse("the key of an entry is too long", err);
     }
-    out->value = firn_bytes(reader.at, firn_reader_left(&reader));
-    out->kind = firn_row_format_kind((uint32_t)word);
-    out->is_elsewhere = (word & FIRN_ROW_FORMAT_KIND_ELSEWHERE) != 0;
+    out->value = firn_bytes(reader.at, fi_reader_left(&reader));
+    out->kind = fi_row_format_kind((uint32_t)word);
+    out->is_elsewhere = (word & FI_ROW_FORMAT_KIND_ELSEWHERE) != 0;
     return check_kind(out, err);
 }
 
 static int
-check_entries(const struct firn_row_block *block, firn_error *err)
+check_entries(const struct fi_row_block *block, firn_error *err)
 {
-    struct firn_row_slot before = {0};
+    struct fi_row_slot before = {0};
     size_t start = (size_t)(block->prefix.data - block->raw.data) + block->prefix.size;
     for (size_t i = 0; i < block->count; i++) {
-        struct firn_row_slot slot;
-        size_t end = firn_row_block_slot_end(block, i);
-        if (firn_row_block_offset(block, i) != start || end < start || end > block->raw.size) {
+        struct fi_row_slot slot;
+        size_t end = fi_row_block_slot_end(block, i);
+        if (fi_row_block_offset(block, i) != start || end < start || end > block->raw.size) {
             return refuse("an offset leads outside", err);
         }
         int rc = check_entry(block, firn_bytes(block->raw.data + start, end - start), &slot, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        if (!has_head(block, i, firn_row_heads_short_of(slot.rest))) {
+        if (!has_head(block, i, fi_row_heads_short_of(slot.rest))) {
             return refuse("a head is not that of its key", err);
         }
         if (i > 0 &&
-            firn_entry_compare(before.rest, before.sequence, slot.rest, slot.sequence) >= 0) {
+            fi_entry_compare(before.rest, before.sequence, slot.rest, slot.sequence) >= 0) {
             return refuse("its entries are out of order", err);
         }
         before = slot;
@@ -146,31 +146,31 @@ check_entries(const struct firn_row_block *block, firn_error *err)
 static bool
 has_room(firn_slice raw)
 {
-    size_t count = firn_load_le16(raw.data);
-    size_t offset_size = (raw.data[5] & FIRN_ROW_FORMAT_BLOCK_WIDE) != 0 ? 4 : 2;
-    return FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + firn_row_format_tags_size(count) +
-               count * (offset_size + FIRN_ROW_FORMAT_SHORT_HEAD_SIZE) +
-               (firn_load_le16(raw.data + 2) | (size_t)raw.data[6] << 16) <=
+    size_t count = fi_load_le16(raw.data);
+    size_t offset_size = (raw.data[5] & FI_ROW_FORMAT_BLOCK_WIDE) != 0 ? 4 : 2;
+    return FI_ROW_FORMAT_BLOCK_HEADER_SIZE + fi_row_format_tags_size(count) +
+               count * (offset_size + FI_ROW_FORMAT_SHORT_HEAD_SIZE) +
+               (fi_load_le16(raw.data + 2) | (size_t)raw.data[6] << 16) <=
            raw.size;
 }
 
 int
-firn_row_block_check(firn_slice raw, firn_error *err)
+fi_row_block_check(firn_slice raw, firn_error *err)
 {
-    if (raw.size < FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE || raw.size > FIRN_ROW_FORMAT_BLOCK_SIZE_MAX) {
+    if (raw.size < FI_ROW_FORMAT_BLOCK_HEADER_SIZE || raw.size > FI_ROW_FORMAT_BLOCK_SIZE_MAX) {
         return refuse("it is too short or too long", err);
     }
-    if (raw.data[4] > sizeof(uint64_t) || (raw.data[5] & ~FIRN_ROW_FORMAT_BLOCK_WIDE) != 0 ||
+    if (raw.data[4] > sizeof(uint64_t) || (raw.data[5] & ~FI_ROW_FORMAT_BLOCK_WIDE) != 0 ||
         raw.data[7] != 0) {
         return refuse("its header has unknown fields", err);
     }
-    if (firn_load_le16(raw.data) == 0 || !has_room(raw)) {
+    if (fi_load_le16(raw.data) == 0 || !has_room(raw)) {
         return refuse("it is too short for its entries", err);
     }
-    struct firn_row_block block;
-    firn_row_block_init(&block, raw);
-    const uint8_t *tags = raw.data + FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE;
-    for (size_t i = block.count; i < firn_row_format_tags_size(block.count); i++) {
+    struct fi_row_block block;
+    fi_row_block_init(&block, raw);
+    const uint8_t *tags = raw.data + FI_ROW_FORMAT_BLOCK_HEADER_SIZE;
+    for (size_t i = block.count; i < fi_row_format_tags_size(block.count); i++) {
         if (tags[i] != 0) {
             return refuse("there are tags without an entry", err);
         }
@@ -181,23 +181,23 @@ firn_row_block_check(firn_slice raw, firn_error *err)
 /* ---- searching ---- */
 
 size_t
-firn_row_block_find(const struct firn_row_block *block, firn_slice key, uint8_t tag,
-                    struct firn_row_slot *out)
+fi_row_block_find(const struct fi_row_block *block, firn_slice key, uint8_t tag,
+                  struct fi_row_slot *out)
 {
-    if (!firn_slice_has_prefix(key, block->prefix)) {
+    if (!fi_slice_has_prefix(key, block->prefix)) {
         return block->count;
     }
     firn_slice rest = firn_bytes(key.data + block->prefix.size, key.size - block->prefix.size);
-    const uint8_t *tags = block->raw.data + FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE;
-    for (size_t at = 0; at < block->count; at += FIRN_ROW_FORMAT_TAGS) {
-        uint32_t matches = firn_row_tags_match(tags + at, tag);
+    const uint8_t *tags = block->raw.data + FI_ROW_FORMAT_BLOCK_HEADER_SIZE;
+    for (size_t at = 0; at < block->count; at += FI_ROW_FORMAT_TAGS) {
+        uint32_t matches = fi_row_tags_match(tags + at, tag);
         for (; matches != 0; matches &= matches - 1) {
             size_t i = at + (size_t)__builtin_ctz(matches);
             if (i >= block->count) {
                 return block->count;
             }
-            firn_row_block_slot(block, i, out);
-            if (firn_slice_equal(out->rest, rest)) {
+            fi_row_block_slot(block, i, out);
+            if (fi_slice_equal(out->rest, rest)) {
                 return i;
             }
         }
@@ -207,17 +207,17 @@ firn_row_block_find(const struct firn_row_block *block, firn_slice key, uint8_t 
 
 /* The order of an entry against a place. */
 static inline int
-compare_slot(const struct firn_row_block *block, size_t i, firn_slice rest, uint64_t sequence)
+compare_slot(const struct fi_row_block *block, size_t i, firn_slice rest, uint64_t sequence)
 {
-    struct firn_row_slot slot;
-    firn_row_block_slot(block, i, &slot);
-    return firn_entry_compare(slot.rest, slot.sequence, rest, sequence);
+    struct fi_row_slot slot;
+    fi_row_block_slot(block, i, &slot);
+    return fi_entry_compare(slot.rest, slot.sequence, rest, sequence);
 }
 
 /* Where a place lies by prefix and heads alone: not before *out_low, and not after *out_high. Where
  * these differ *out_rest is the key after the prefix, to be compared with entries. */
 static void
-narrow(const struct firn_row_block *block, firn_slice key, firn_slice *out_rest, size_t *out_low,
+narrow(const struct fi_row_block *block, firn_slice key, firn_slice *out_rest, size_t *out_low,
        size_t *out_high)
 {
     firn_slice prefix = block->prefix;
@@ -229,13 +229,13 @@ narrow(const struct firn_row_block *block, firn_slice key, firn_slice *out_rest,
         return;
     }
     firn_slice rest = firn_bytes(key.data + prefix.size, key.size - prefix.size);
-    uint16_t head = firn_row_heads_short_of(rest);
-    size_t low = firn_row_heads_short_below(block->heads, block->count, head);
+    uint16_t head = fi_row_heads_short_of(rest);
+    size_t low = fi_row_heads_short_below(block->heads, block->count, head);
     size_t high = low;
     if (low < block->count && has_head(block, low, head)) {
         high = head == UINT16_MAX
                    ? block->count
-                   : firn_row_heads_short_below(block->heads, block->count, (uint16_t)(head + 1));
+                   : fi_row_heads_short_below(block->heads, block->count, (uint16_t)(head + 1));
     }
     DCHECK(low <= high && high <= block->count);
     *out_rest = rest;
@@ -247,38 +247,38 @@ narrow(const struct firn_row_block *block, firn_slice key, firn_slice *out_rest,
 static int
 compare_whole(firn_slice prefix, firn_slice rest, firn_slice key)
 {
-    int order = firn_slice_compare(
+    int order = fi_slice_compare(
         prefix, firn_bytes(key.data, key.size < prefix.size ? key.size : prefix.size));
-    return order != 0 ? order
-                      : firn_slice_compare(
-                            rest, firn_bytes(key.data + prefix.size, key.size - prefix.size));
+    return order != 0
+               ? order
+               : fi_slice_compare(rest, firn_bytes(key.data + prefix.size, key.size - prefix.size));
 }
 
 /* Whether the i-th entry lies before a place: the plain twin of what heads lead to. */
 static bool
-is_before(const struct firn_row_block *block, size_t i, firn_slice key, uint64_t sequence)
+is_before(const struct fi_row_block *block, size_t i, firn_slice key, uint64_t sequence)
 {
-    struct firn_row_slot slot;
-    firn_row_block_slot(block, i, &slot);
+    struct fi_row_slot slot;
+    fi_row_block_slot(block, i, &slot);
     int order = compare_whole(block->prefix, slot.rest, key);
     return order < 0 || (order == 0 && slot.sequence > sequence);
 }
 
 size_t
-firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice key, uint64_t sequence)
+fi_row_block_lower_bound(const struct fi_row_block *block, firn_slice key, uint64_t sequence)
 {
     firn_slice rest = {NULL, 0};
     size_t low;
     size_t high;
     narrow(block, key, &rest, &low, &high);
-    FIRN_SEARCH_FIRST(low, high, middle, compare_slot(block, middle, rest, sequence) < 0)
+    FI_SEARCH_FIRST(low, high, middle, compare_slot(block, middle, rest, sequence) < 0)
     DCHECK(low == 0 || is_before(block, low - 1, key, sequence));
     DCHECK(low == block->count || !is_before(block, low, key, sequence));
     return low;
 }
 
 void
-firn_row_block_prefetch(const struct firn_row_block *block, firn_slice key)
+fi_row_block_prefetch(const struct fi_row_block *block, firn_slice key)
 {
     enum { LINE_SIZE = 64, ENTRIES_MAX = 6 };
     firn_slice rest = {NULL, 0};
@@ -289,7 +289,7 @@ firn_row_block_prefetch(const struct firn_row_block *block, firn_slice key)
         low += (high - low - ENTRIES_MAX) / 2; /* around the middle, where halving begins */
     }
     for (size_t i = 0; i < ENTRIES_MAX && low + i <= high && low + i < block->count; i++) {
-        const uint8_t *entry = block->raw.data + firn_row_block_offset(block, low + i);
+        const uint8_t *entry = block->raw.data + fi_row_block_offset(block, low + i);
         __builtin_prefetch(entry);
         __builtin_prefetch(entry + LINE_SIZE);
     }

@@ -5,7 +5,7 @@
  * Entries are collected (row_pending.c) until the next one would make their block larger than a
  * frame of the cache. Then the block is laid out, compressed and added to the file, and its place
  * recorded for the index. A larger entry gets a block of its own; values beyond
- * FIRN_ROW_FORMAT_INLINE_MAX become pieces outside of it. At the end come ranges, filter, index and
+ * FI_ROW_FORMAT_INLINE_MAX become pieces outside of it. At the end come ranges, filter, index and
  * summary, each a section, and the block writer makes the file durable under its name.
  *
  *   | block | block | piece | piece | block | … | ranges | filter | index | summary |
@@ -47,45 +47,44 @@ enum {
 /* ---- the builder ---- */
 
 struct builder {
-    struct firn_run_builder base; /* first */
-    struct firn_run_output output;
-    struct firn_row_pending pending;
-    struct firn_block_cache *cache;
+    struct fi_run_builder base; /* first */
+    struct fi_run_output output;
+    struct fi_row_pending pending;
+    struct fi_block_cache *cache;
     uint64_t *found; /* NULL: nothing is */
     uint64_t last_sequence;
     uint64_t last_hash;
 
-    struct firn_buf separator; /* of the pending block */
+    struct fi_buf separator; /* of the pending block */
     uint64_t separator_sequence;
-    struct firn_row_index_builder index;
-    struct firn_buf raw;
-    struct firn_buf locator;
+    struct fi_row_index_builder index;
+    struct fi_buf raw;
+    struct fi_buf locator;
 };
 
 static struct builder *
-builder_of(struct firn_run_builder *base)
+builder_of(struct fi_run_builder *base)
 {
-    DCHECK(base->kind == &firn_row_kind);
+    DCHECK(base->kind == &fi_row_kind);
     return (struct builder *)base;
 }
 
 int
-firn_row_builder_create(const struct firn_run_env *env, const char *name,
-                        const struct firn_run_builder_options *options,
-                        struct firn_run_builder **out, firn_error *err)
+fi_row_builder_create(const struct fi_run_env *env, const char *name,
+                      const struct fi_run_builder_options *options, struct fi_run_builder **out,
+                      firn_error *err)
 {
     *out = NULL;
-    struct builder *builder = firn_alloc_zeroed(sizeof *builder);
+    struct builder *builder = fi_alloc_zeroed(sizeof *builder);
     if (builder == NULL) {
-        return firn_error_no_memory(err, "the builder of a run");
+        return fi_error_no_memory(err, "the builder of a run");
     }
-    builder->base.kind = &firn_row_kind;
+    builder->base.kind = &fi_row_kind;
     builder->cache = env->cache;
     builder->found = options->found;
-    int rc =
-        firn_run_output_init(&builder->output, env, name, FIRN_BLOCK_FILE_ROW, options, GAIN, err);
+    int rc = fi_run_output_init(&builder->output, env, name, FI_BLOCK_FILE_ROW, options, GAIN, err);
     if (rc != FIRN_OK) {
-        firn_row_builder_destroy(&builder->base);
+        fi_row_builder_destroy(&builder->base);
         return rc;
     }
     *out = &builder->base;
@@ -93,51 +92,51 @@ firn_row_builder_create(const struct firn_run_env *env, const char *name,
 }
 
 void
-firn_row_builder_destroy(struct firn_run_builder *base)
+fi_row_builder_destroy(struct fi_run_builder *base)
 {
     if (base == NULL) {
         return;
     }
     struct builder *builder = builder_of(base);
-    firn_block_cache_drop_file(builder->cache, builder->output.summary.cache_file);
-    firn_run_output_deinit(&builder->output);
-    firn_row_pending_deinit(&builder->pending);
-    firn_row_index_builder_deinit(&builder->index);
-    firn_buf_deinit(&builder->separator);
-    firn_buf_deinit(&builder->raw);
-    firn_buf_deinit(&builder->locator);
-    firn_free(builder);
+    fi_block_cache_drop_file(builder->cache, builder->output.summary.cache_file);
+    fi_run_output_deinit(&builder->output);
+    fi_row_pending_deinit(&builder->pending);
+    fi_row_index_builder_deinit(&builder->index);
+    fi_buf_deinit(&builder->separator);
+    fi_buf_deinit(&builder->raw);
+    fi_buf_deinit(&builder->locator);
+    fi_free(builder);
 }
 
 /* ---- what is refused ---- */
 
 static int
-check_entry(const struct firn_entry *entry, firn_error *err)
+check_entry(const struct fi_entry *entry, firn_error *err)
 {
-    int rc = firn_run_output_check_entry(entry, err);
-    if (rc == FIRN_OK && entry->values != NULL && !firn_row_value_reference_fits(entry)) {
-        rc = firn_error_set(err, FIRN_INVALID,
-                            "an entry of kind %d cannot have this reference to a value",
-                            (int)entry->kind);
+    int rc = fi_run_output_check_entry(entry, err);
+    if (rc == FIRN_OK && entry->values != NULL && !fi_row_value_reference_fits(entry)) {
+        rc = fi_error_set(err, FIRN_INVALID,
+                          "an entry of kind %d cannot have this reference to a value",
+                          (int)entry->kind);
     }
     return rc;
 }
 
 /* (I1) Sets *out_is_new_key: the entry before has another one. */
 static int
-check_order(const struct builder *builder, const struct firn_entry *entry, bool *out_is_new_key,
+check_order(const struct builder *builder, const struct fi_entry *entry, bool *out_is_new_key,
             firn_error *err)
 {
     *out_is_new_key = true;
     if (builder->pending.sums.count == 0) {
         return FIRN_OK;
     }
-    int order = firn_slice_compare(firn_row_pending_last_key(&builder->pending), entry->key);
+    int order = fi_slice_compare(fi_row_pending_last_key(&builder->pending), entry->key);
     if (order > 0 || (order == 0 && builder->last_sequence <= entry->sequence)) {
-        char text[FIRN_RUN_TEXT_SIZE];
-        return firn_error_set(
-            err, FIRN_INVALID, "the entries of a run are out of order at '%s', sequence %llu",
-            firn_run_text_key(entry->key, text), (unsigned long long)entry->sequence);
+        char text[FI_RUN_TEXT_SIZE];
+        return fi_error_set(err, FIRN_INVALID,
+                            "the entries of a run are out of order at '%s', sequence %llu",
+                            fi_run_text_key(entry->key, text), (unsigned long long)entry->sequence);
     }
     *out_is_new_key = order != 0;
     return FIRN_OK;
@@ -149,12 +148,12 @@ check_order(const struct builder *builder, const struct firn_entry *entry, bool 
 static size_t
 separator_size(const struct builder *builder, firn_slice key, bool is_new_key)
 {
-    firn_slice last = firn_row_pending_last_key(&builder->pending);
+    firn_slice last = fi_row_pending_last_key(&builder->pending);
     size_t size = 0;
     if (!is_new_key) {
         return key.size;
     }
-    DCHECK(firn_slice_compare(last, key) < 0); /* (I1): else they may not differ */
+    DCHECK(fi_slice_compare(last, key) < 0); /* (I1): else they may not differ */
     while (size < last.size && last.data[size] == key.data[size]) {
         size++;
     }
@@ -163,25 +162,25 @@ separator_size(const struct builder *builder, firn_slice key, bool is_new_key)
 
 /* Whether the pending block ends before an entry with which it would have these sums. */
 static bool
-must_close(const struct builder *builder, const struct firn_row_pending_sums *sums_with,
+must_close(const struct builder *builder, const struct fi_row_pending_sums *sums_with,
            firn_slice key, bool is_new_key)
 {
-    size_t size_with = firn_row_pending_size_max(sums_with);
-    if (size_with <= FIRN_ROW_FORMAT_BLOCK_SIZE || builder->pending.sums.count == 0) {
+    size_t size_with = fi_row_pending_size_max(sums_with);
+    if (size_with <= FI_ROW_FORMAT_BLOCK_SIZE || builder->pending.sums.count == 0) {
         return false;
     }
-    if (size_with > FIRN_ROW_FORMAT_BLOCK_SIZE_MAX || builder->pending.bytes.size >= WHOLE_MAX) {
+    if (size_with > FI_ROW_FORMAT_BLOCK_SIZE_MAX || builder->pending.bytes.size >= WHOLE_MAX) {
         return true;
     }
-    size_t size = firn_row_pending_size_max(&builder->pending.sums);
-    size_t wanted = separator_size(builder, key, is_new_key) * FIRN_ROW_FORMAT_INDEX_SHARE;
-    return wanted <= FIRN_ROW_FORMAT_BLOCK_SIZE || wanted <= size;
+    size_t size = fi_row_pending_size_max(&builder->pending.sums);
+    size_t wanted = separator_size(builder, key, is_new_key) * FI_ROW_FORMAT_INDEX_SHARE;
+    return wanted <= FI_ROW_FORMAT_BLOCK_SIZE || wanted <= size;
 }
 
 /* Hands the pending block, as it was written, to the cache, if some of what it was made from was
  * there: what is read now and then has only moved. */
 static void
-hand_over(struct builder *builder, const struct firn_block_ref *ref)
+hand_over(struct builder *builder, const struct fi_block_ref *ref)
 {
     if (builder->found == NULL || *builder->found == 0) {
         return;
@@ -189,35 +188,35 @@ hand_over(struct builder *builder, const struct firn_block_ref *ref)
     DCHECK(ref->raw_size == builder->raw.size);
     *builder->found = *builder->found > 1; /* where one block begins another may end */
     if (builder->output.summary.cache_file == 0) {
-        builder->output.summary.cache_file = firn_block_cache_add_file(builder->cache);
+        builder->output.summary.cache_file = fi_block_cache_add_file(builder->cache);
     }
-    firn_block_cache_add(builder->cache, builder->output.summary.cache_file, ref->offset,
-                         firn_buf_slice(&builder->raw));
+    fi_block_cache_add(builder->cache, builder->output.summary.cache_file, ref->offset,
+                       fi_buf_slice(&builder->raw));
 }
 
 /* Lays out the pending block and adds it to file and index. */
 static int
 close_block(struct builder *builder, firn_error *err)
 {
-    struct firn_row_index_block block = {
+    struct fi_row_index_block block = {
         .sequence_min = builder->pending.sums.sequence_min,
         .sequence_max = builder->pending.sums.sequence_max,
     };
-    struct firn_row_index_separator separator = {
-        .rest = firn_buf_slice(&builder->separator),
+    struct fi_row_index_separator separator = {
+        .rest = fi_buf_slice(&builder->separator),
         .sequence = builder->separator_sequence,
     };
-    if (firn_row_pending_encode(&builder->pending, &builder->raw) != FIRN_OK) {
-        return firn_error_no_memory(err, "a block");
+    if (fi_row_pending_encode(&builder->pending, &builder->raw) != FIRN_OK) {
+        return fi_error_no_memory(err, "a block");
     }
     /* (I1) to (I3) of row_block.c */
-    DCHECK(firn_row_block_check(firn_buf_slice(&builder->raw), NULL) == FIRN_OK);
-    int rc = firn_run_output_add(&builder->output, firn_buf_slice(&builder->raw), &block.ref, err);
+    DCHECK(fi_row_block_check(fi_buf_slice(&builder->raw), NULL) == FIRN_OK);
+    int rc = fi_run_output_add(&builder->output, fi_buf_slice(&builder->raw), &block.ref, err);
     if (rc == FIRN_OK) {
         hand_over(builder, &block.ref);
-        rc = firn_row_index_builder_add(&builder->index, &block, &separator, err);
+        rc = fi_row_index_builder_add(&builder->index, &block, &separator, err);
     }
-    firn_row_pending_clear(&builder->pending);
+    fi_row_pending_clear(&builder->pending);
     return rc;
 }
 
@@ -227,115 +226,113 @@ begin_block(struct builder *builder, firn_slice key, size_t size, uint64_t seque
             firn_error *err)
 {
     DCHECK(size <= key.size && builder->pending.sums.count == 0);
-    firn_buf_clear(&builder->separator);
+    fi_buf_clear(&builder->separator);
     builder->separator_sequence = sequence;
-    return firn_buf_append(&builder->separator, key.data, size) == FIRN_OK
+    return fi_buf_append(&builder->separator, key.data, size) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a separator");
+               : fi_error_no_memory(err, "a separator");
 }
 
 /* ---- entries ---- */
 
 /* Adds what lies in the file of an entry: its value may be a locator. */
 static int
-add_stored(struct builder *builder, const struct firn_entry *stored, bool is_elsewhere,
+add_stored(struct builder *builder, const struct fi_entry *stored, bool is_elsewhere,
            bool is_new_key, firn_error *err)
 {
-    struct firn_row_pending_sums sums = firn_row_pending_with(&builder->pending, stored);
+    struct fi_row_pending_sums sums = fi_row_pending_with(&builder->pending, stored);
     if (builder->index.records.size == 0 && builder->pending.sums.count == 0) {
-        FIRN_TRY_RETURN(begin_block(builder, stored->key, stored->key.size, UINT64_MAX, err));
+        FI_TRY_RETURN(begin_block(builder, stored->key, stored->key.size, UINT64_MAX, err));
     } else if (must_close(builder, &sums, stored->key, is_new_key)) {
         size_t size = separator_size(builder, stored->key, is_new_key);
-        FIRN_TRY_RETURN(close_block(builder, err));
-        FIRN_TRY_RETURN(begin_block(builder, stored->key, size,
-                                    is_new_key ? UINT64_MAX : stored->sequence, err));
-        sums = firn_row_pending_with(&builder->pending, stored);
+        FI_TRY_RETURN(close_block(builder, err));
+        FI_TRY_RETURN(begin_block(builder, stored->key, size,
+                                  is_new_key ? UINT64_MAX : stored->sequence, err));
+        sums = fi_row_pending_with(&builder->pending, stored);
     }
     if (is_new_key) {
-        builder->last_hash = firn_run_filter_hash(stored->key);
-        FIRN_TRY_RETURN(firn_run_output_note_key(&builder->output, builder->last_hash, err));
+        builder->last_hash = fi_run_filter_hash(stored->key);
+        FI_TRY_RETURN(fi_run_output_note_key(&builder->output, builder->last_hash, err));
     }
-    DCHECK(builder->last_hash == firn_run_filter_hash(stored->key));
-    if (firn_row_pending_add(&builder->pending, stored, is_elsewhere,
-                             firn_row_block_tag(builder->last_hash), &sums) != FIRN_OK) {
-        return firn_error_no_memory(err, "a block");
+    DCHECK(builder->last_hash == fi_run_filter_hash(stored->key));
+    if (fi_row_pending_add(&builder->pending, stored, is_elsewhere,
+                           fi_row_block_tag(builder->last_hash), &sums) != FIRN_OK) {
+        return fi_error_no_memory(err, "a block");
     }
     return FIRN_OK;
 }
 
 static int
-add_entry(struct builder *builder, const struct firn_entry *entry, bool is_new_key, firn_error *err)
+add_entry(struct builder *builder, const struct fi_entry *entry, bool is_new_key, firn_error *err)
 {
-    struct firn_run_summary *summary = &builder->output.summary;
-    struct firn_entry stored = *entry;
+    struct fi_run_summary *summary = &builder->output.summary;
+    struct fi_entry stored = *entry;
     bool is_reference = entry->values != NULL;
-    bool is_elsewhere = is_reference || entry->value.size > FIRN_ROW_FORMAT_INLINE_MAX;
+    bool is_elsewhere = is_reference || entry->value.size > FI_ROW_FORMAT_INLINE_MAX;
     uint64_t value_size = entry->value.size;
     if (is_reference) {
-        if (firn_row_value_reference_encode(entry, &builder->locator) != FIRN_OK) {
-            return firn_error_no_memory(err, "the reference to a value");
+        if (fi_row_value_reference_encode(entry, &builder->locator) != FIRN_OK) {
+            return fi_error_no_memory(err, "the reference to a value");
         }
-        value_size = firn_row_value_reference_value_size(entry->kind, entry->value);
-        stored.value = firn_buf_slice(&builder->locator);
-        stored.kind = FIRN_ENTRY_DELETE;
+        value_size = fi_row_value_reference_value_size(entry->kind, entry->value);
+        stored.value = fi_buf_slice(&builder->locator);
+        stored.kind = FI_ENTRY_DELETE;
     } else if (is_elsewhere) {
-        FIRN_TRY_RETURN(
-            firn_run_pieces_write(&builder->output, entry->value, &builder->locator, err));
-        stored.value = firn_buf_slice(&builder->locator);
+        FI_TRY_RETURN(fi_run_pieces_write(&builder->output, entry->value, &builder->locator, err));
+        stored.value = fi_buf_slice(&builder->locator);
     }
-    if (summary->entry_count == 0 && firn_run_summary_note_lower(summary, entry->key) != FIRN_OK) {
-        return firn_error_no_memory(err, "the bounds of a run");
+    if (summary->entry_count == 0 && fi_run_summary_note_lower(summary, entry->key) != FIRN_OK) {
+        return fi_error_no_memory(err, "the bounds of a run");
     }
-    FIRN_TRY_RETURN(add_stored(builder, &stored, is_elsewhere, is_new_key, err));
-    firn_run_summary_note_sequence(summary, entry->sequence);
+    FI_TRY_RETURN(add_stored(builder, &stored, is_elsewhere, is_new_key, err));
+    fi_run_summary_note_sequence(summary, entry->sequence);
     builder->last_sequence = entry->sequence;
     summary->entry_count++;
-    summary->tombstone_count += entry->kind == FIRN_ENTRY_DELETE;
-    summary->has_heads |= is_reference || firn_entry_head_size(entry->kind) > 0;
+    summary->tombstone_count += entry->kind == FI_ENTRY_DELETE;
+    summary->has_heads |= is_reference || fi_entry_head_size(entry->kind) > 0;
     summary->has_references |= is_reference;
     summary->content_bytes += entry->key.size + value_size;
     return FIRN_OK;
 }
 
 int
-firn_row_builder_add(struct firn_run_builder *base, const struct firn_entry *entry, firn_error *err)
+fi_row_builder_add(struct fi_run_builder *base, const struct fi_entry *entry, firn_error *err)
 {
     struct builder *builder = builder_of(base);
-    struct firn_entry addressed = *entry;
-    addressed.key = firn_run_key(entry->key);
+    struct fi_entry addressed = *entry;
+    addressed.key = fi_run_key(entry->key);
     bool is_new_key;
-    FIRN_TRY_RETURN(firn_run_output_check_usable(&builder->output, err));
-    FIRN_TRY_RETURN(check_entry(&addressed, err));
-    FIRN_TRY_RETURN(check_order(builder, &addressed, &is_new_key, err));
+    FI_TRY_RETURN(fi_run_output_check_usable(&builder->output, err));
+    FI_TRY_RETURN(check_entry(&addressed, err));
+    FI_TRY_RETURN(check_order(builder, &addressed, &is_new_key, err));
     int rc = add_entry(builder, &addressed, is_new_key, err);
     builder->output.has_failed = rc != FIRN_OK; /* (I2) */
     return rc;
 }
 
 int
-firn_row_builder_add_range(struct firn_run_builder *base, const struct firn_range *range,
-                           firn_error *err)
+fi_row_builder_add_range(struct fi_run_builder *base, const struct fi_range *range, firn_error *err)
 {
-    return firn_run_output_add_range(&builder_of(base)->output, range, err);
+    return fi_run_output_add_range(&builder_of(base)->output, range, err);
 }
 
 /* ---- the end ---- */
 
 int
-firn_row_builder_set_origin(struct firn_run_builder *base, const struct firn_run_origin *origin,
-                            firn_error *err)
+fi_row_builder_set_origin(struct fi_run_builder *base, const struct fi_run_origin *origin,
+                          firn_error *err)
 {
-    return firn_run_output_set_origin(&builder_of(base)->output, origin, err);
+    return fi_run_output_set_origin(&builder_of(base)->output, origin, err);
 }
 
 uint64_t
-firn_row_builder_size_bytes(const struct firn_run_builder *base)
+fi_row_builder_size_bytes(const struct fi_run_builder *base)
 {
     const struct builder *builder = (const struct builder *)base;
-    uint64_t size = firn_run_output_size_bytes(&builder->output) +
-                    firn_row_index_builder_size_bytes(&builder->index) + builder->separator.size;
+    uint64_t size = fi_run_output_size_bytes(&builder->output) +
+                    fi_row_index_builder_size_bytes(&builder->index) + builder->separator.size;
     if (builder->pending.sums.count > 0) {
-        size += firn_row_pending_size_max(&builder->pending.sums);
+        size += fi_row_pending_size_max(&builder->pending.sums);
     }
     return size;
 }
@@ -343,46 +340,45 @@ firn_row_builder_size_bytes(const struct firn_run_builder *base)
 static int
 write_index(struct builder *builder, firn_error *err)
 {
-    if (firn_row_index_builder_encode(&builder->index, builder->output.summary.entry_count,
-                                      &builder->raw) != FIRN_OK) {
-        return firn_error_no_memory(err, "the index of a run");
+    if (fi_row_index_builder_encode(&builder->index, builder->output.summary.entry_count,
+                                    &builder->raw) != FIRN_OK) {
+        return fi_error_no_memory(err, "the index of a run");
     }
-    DCHECK(firn_row_index_check(firn_buf_slice(&builder->raw), NULL) == FIRN_OK);
-    DCHECK(builder->index.records.size / FIRN_ROW_FORMAT_RECORD_SIZE <=
+    DCHECK(fi_row_index_check(fi_buf_slice(&builder->raw), NULL) == FIRN_OK);
+    DCHECK(builder->index.records.size / FI_ROW_FORMAT_RECORD_SIZE <=
            builder->output.summary.entry_count);
-    return firn_run_output_add_section(&builder->output, FIRN_RUN_SECTION_INDEX,
-                                       firn_buf_slice(&builder->raw), err);
+    return fi_run_output_add_section(&builder->output, FI_RUN_SECTION_INDEX,
+                                     fi_buf_slice(&builder->raw), err);
 }
 
 static int
-finish(struct builder *builder, struct firn_run_summary *out, firn_error *err)
+finish(struct builder *builder, struct fi_run_summary *out, firn_error *err)
 {
-    struct firn_run_summary *summary = &builder->output.summary;
+    struct fi_run_summary *summary = &builder->output.summary;
     if (builder->pending.sums.count > 0) {
-        if (firn_run_summary_note_last_key(summary, firn_row_pending_last_key(&builder->pending)) !=
+        if (fi_run_summary_note_last_key(summary, fi_row_pending_last_key(&builder->pending)) !=
             FIRN_OK) {
-            return firn_error_no_memory(err, "the bounds of a run");
+            return fi_error_no_memory(err, "the bounds of a run");
         }
-        FIRN_TRY_RETURN(close_block(builder, err));
+        FI_TRY_RETURN(close_block(builder, err));
     }
-    FIRN_TRY_RETURN(firn_run_output_end_entries(&builder->output, err));
-    FIRN_TRY_RETURN(write_index(builder, err));
-    return firn_run_output_finish(&builder->output,
-                                  summary->has_references ? FIRN_ROW_FORMAT_VERSION
-                                  : summary->has_heads    ? FIRN_ROW_FORMAT_VERSION_HEADS
-                                                          : FIRN_ROW_FORMAT_VERSION_PLAIN,
-                                  out, err);
+    FI_TRY_RETURN(fi_run_output_end_entries(&builder->output, err));
+    FI_TRY_RETURN(write_index(builder, err));
+    return fi_run_output_finish(&builder->output,
+                                summary->has_references ? FI_ROW_FORMAT_VERSION
+                                : summary->has_heads    ? FI_ROW_FORMAT_VERSION_HEADS
+                                                        : FI_ROW_FORMAT_VERSION_PLAIN,
+                                out, err);
 }
 
 int
-firn_row_builder_finish(struct firn_run_builder *base, struct firn_run_summary *out,
-                        firn_error *err)
+fi_row_builder_finish(struct fi_run_builder *base, struct fi_run_summary *out, firn_error *err)
 {
     struct builder *builder = builder_of(base);
-    *out = (struct firn_run_summary){0};
-    FIRN_TRY_RETURN(firn_run_output_check_usable(&builder->output, err));
+    *out = (struct fi_run_summary){0};
+    FI_TRY_RETURN(fi_run_output_check_usable(&builder->output, err));
     if (builder->output.summary.entry_count == 0 && builder->output.summary.range_count == 0) {
-        return firn_error_set(err, FIRN_MISUSE, "a run that holds nothing is not written");
+        return fi_error_set(err, FIRN_MISUSE, "a run that holds nothing is not written");
     }
     int rc = finish(builder, out, err);
     builder->output.has_failed = rc != FIRN_OK;

@@ -3,7 +3,7 @@
  * row/row_check.c: reads all of a run from the disk, past the cache, and compares its parts with
  * each other.
  *
- * Beyond firn_row_block_check, this verifies that tags and filter match every key, that blocks are
+ * Beyond fi_row_block_check, this verifies that tags and filter match every key, that blocks are
  * in order and where their separators say, that their sequences are those of the index, that large
  * values can be read, and that everything adds up to the summary. At the end every byte of the body
  * is compared with the table of contents, to find damage between the blocks, where no reader reads.
@@ -25,16 +25,16 @@
 
 struct checking {
     struct firn_row *run;
-    struct firn_run_check check;
+    struct fi_run_check check;
 
-    struct firn_buf index_raw;
-    struct firn_row_index index;
+    struct fi_buf index_raw;
+    struct fi_row_index index;
 
     /* The entry before. */
-    struct firn_buf last_key;
+    struct fi_buf last_key;
     uint64_t last_sequence;
     bool has_last;
-    struct firn_buf key;
+    struct fi_buf key;
 };
 
 /* ---- entries ---- */
@@ -42,16 +42,16 @@ struct checking {
 static int
 refuse(const char *what, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "%s", what);
+    return fi_error_set(err, FIRN_CORRUPT, "%s", what);
 }
 
 /* An entry against the one before it and the separator of its block. */
 static int
-check_place(const struct checking *checking, const struct firn_row_slot *slot, firn_error *err)
+check_place(const struct checking *checking, const struct fi_row_slot *slot, firn_error *err)
 {
     return !checking->has_last ||
-                   firn_entry_compare(firn_buf_slice(&checking->last_key), checking->last_sequence,
-                                      firn_buf_slice(&checking->key), slot->sequence) < 0
+                   fi_entry_compare(fi_buf_slice(&checking->last_key), checking->last_sequence,
+                                    fi_buf_slice(&checking->key), slot->sequence) < 0
                ? FIRN_OK
                : refuse("its entries do not follow those of the block before", err);
 }
@@ -59,31 +59,31 @@ check_place(const struct checking *checking, const struct firn_row_slot *slot, f
 static int
 check_hash(const struct checking *checking, uint8_t tag, firn_error *err)
 {
-    uint64_t hash = firn_run_filter_hash(firn_buf_slice(&checking->key));
-    if (tag != firn_row_block_tag(hash)) {
+    uint64_t hash = fi_run_filter_hash(fi_buf_slice(&checking->key));
+    if (tag != fi_row_block_tag(hash)) {
         return refuse("a tag is not that of its key", err);
     }
-    return firn_run_check_key(&checking->check, hash, err);
+    return fi_run_check_key(&checking->check, hash, err);
 }
 
 static void
-count_entry(struct checking *checking, const struct firn_row_slot *slot)
+count_entry(struct checking *checking, const struct fi_row_slot *slot)
 {
-    struct firn_run_summary *found = &checking->check.found;
-    struct firn_run_locator locator;
+    struct fi_run_summary *found = &checking->check.found;
+    struct fi_run_locator locator;
     uint64_t value_size = slot->value.size;
-    enum firn_entry_kind kind = slot->kind;
-    bool is_reference = firn_row_reference_is_one(slot);
+    enum fi_entry_kind kind = slot->kind;
+    bool is_reference = fi_row_reference_is_one(slot);
     if (is_reference) {
-        kind = firn_row_reference_kind(slot);
-        value_size = firn_row_value_reference_value_size(kind, firn_row_reference_value(slot));
+        kind = fi_row_reference_kind(slot);
+        value_size = fi_row_value_reference_value_size(kind, fi_row_reference_value(slot));
     } else if (slot->is_elsewhere) {
-        firn_run_pieces_locator(slot->value, &locator);
+        fi_run_pieces_locator(slot->value, &locator);
         value_size = locator.value_size;
     }
     found->entry_count++;
-    found->tombstone_count += kind == FIRN_ENTRY_DELETE;
-    found->has_heads |= is_reference || firn_entry_head_size(kind) > 0;
+    found->tombstone_count += kind == FI_ENTRY_DELETE;
+    found->has_heads |= is_reference || fi_entry_head_size(kind) > 0;
     found->has_references |= is_reference;
     found->content_bytes += checking->key.size + value_size;
     checking->check.untold_bytes += slot->is_elsewhere ? value_size : 0;
@@ -91,41 +91,40 @@ count_entry(struct checking *checking, const struct firn_row_slot *slot)
 
 /* Reads the value of the last entry, which lies elsewhere. */
 static int
-check_value(struct checking *checking, const struct firn_row_slot *slot, firn_error *err)
+check_value(struct checking *checking, const struct fi_row_slot *slot, firn_error *err)
 {
-    struct firn_run_locator fields = {0}; /* of a reference: nothing of this file */
-    bool is_reference = firn_row_reference_is_one(slot);
+    struct fi_run_locator fields = {0}; /* of a reference: nothing of this file */
+    bool is_reference = fi_row_reference_is_one(slot);
     DCHECK(slot->is_elsewhere && checking->has_last); /* last_key is the entry's */
-    int rc = is_reference ? firn_row_value_reference_read(checking->run->values, slot,
-                                                          FIRN_BLOCK_CACHE_SCAN, NULL, err)
-                          : firn_run_pieces_check(checking->run->reader, slot->value, err);
+    int rc = is_reference ? fi_row_value_reference_read(checking->run->values, slot,
+                                                        FI_BLOCK_CACHE_SCAN, NULL, err)
+                          : fi_run_pieces_check(checking->run->reader, slot->value, err);
     if (rc == FIRN_OK) {
         return rc;
     }
-    char text[FIRN_RUN_TEXT_SIZE];
+    char text[FI_RUN_TEXT_SIZE];
     if (!is_reference) {
-        firn_run_pieces_locator(slot->value, &fields);
+        fi_run_pieces_locator(slot->value, &fields);
     }
-    (void)firn_error_prefix(err, "the value of '%s' cannot be read",
-                            firn_run_text_key(firn_buf_slice(&checking->last_key), text));
-    return firn_run_check_report(&checking->check, fields.first_offset, fields.value_size, err);
+    (void)fi_error_prefix(err, "the value of '%s' cannot be read",
+                          fi_run_text_key(fi_buf_slice(&checking->last_key), text));
+    return fi_run_check_report(&checking->check, fields.first_offset, fields.value_size, err);
 }
 
 static int
-check_slot(struct checking *checking, const struct firn_row_block *block, size_t i, firn_error *err)
+check_slot(struct checking *checking, const struct fi_row_block *block, size_t i, firn_error *err)
 {
-    struct firn_row_slot slot;
-    firn_row_block_slot(block, i, &slot);
-    firn_buf_clear(&checking->key);
-    if (firn_buf_append_slice(&checking->key, block->prefix) != FIRN_OK ||
-        firn_buf_append_slice(&checking->key, slot.rest) != FIRN_OK) {
-        return firn_error_no_memory(err, "a key");
+    struct fi_row_slot slot;
+    fi_row_block_slot(block, i, &slot);
+    fi_buf_clear(&checking->key);
+    if (fi_buf_append_slice(&checking->key, block->prefix) != FIRN_OK ||
+        fi_buf_append_slice(&checking->key, slot.rest) != FIRN_OK) {
+        return fi_error_no_memory(err, "a key");
     }
-    FIRN_TRY_RETURN(check_place(checking, &slot, err));
-    FIRN_TRY_RETURN(
-        check_hash(checking, block->raw.data[FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + i], err));
+    FI_TRY_RETURN(check_place(checking, &slot, err));
+    FI_TRY_RETURN(check_hash(checking, block->raw.data[FI_ROW_FORMAT_BLOCK_HEADER_SIZE + i], err));
     count_entry(checking, &slot);
-    struct firn_buf key = checking->last_key;
+    struct fi_buf key = checking->last_key;
     checking->last_key = checking->key;
     checking->key = key;
     checking->last_sequence = slot.sequence;
@@ -137,49 +136,49 @@ check_slot(struct checking *checking, const struct firn_row_block *block, size_t
 
 /* A block against its separator: (I1) of row_index.c. */
 static int
-check_separator(struct checking *checking, size_t block_at, const struct firn_row_block *block,
+check_separator(struct checking *checking, size_t block_at, const struct fi_row_block *block,
                 firn_error *err)
 {
-    struct firn_row_slot first;
-    struct firn_row_index_separator separator;
-    struct firn_buf *whole = &checking->key;
+    struct fi_row_slot first;
+    struct fi_row_index_separator separator;
+    struct fi_buf *whole = &checking->key;
     DCHECK(block_at < checking->index.block_count);
-    firn_row_index_separator(&checking->index, block_at, &separator);
-    firn_row_block_slot(block, 0, &first);
-    struct firn_buf key = {0};
+    fi_row_index_separator(&checking->index, block_at, &separator);
+    fi_row_block_slot(block, 0, &first);
+    struct fi_buf key = {0};
     int rc = FIRN_NO_MEMORY;
-    firn_buf_clear(whole);
-    if (firn_buf_append_slice(whole, checking->index.prefix) != FIRN_OK ||
-        firn_buf_append_slice(whole, separator.rest) != FIRN_OK ||
-        firn_buf_append_slice(&key, block->prefix) != FIRN_OK ||
-        firn_buf_append_slice(&key, first.rest) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a separator");
-    } else if (firn_entry_compare(firn_buf_slice(whole), separator.sequence, firn_buf_slice(&key),
-                                  first.sequence) > 0 ||
+    fi_buf_clear(whole);
+    if (fi_buf_append_slice(whole, checking->index.prefix) != FIRN_OK ||
+        fi_buf_append_slice(whole, separator.rest) != FIRN_OK ||
+        fi_buf_append_slice(&key, block->prefix) != FIRN_OK ||
+        fi_buf_append_slice(&key, first.rest) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a separator");
+    } else if (fi_entry_compare(fi_buf_slice(whole), separator.sequence, fi_buf_slice(&key),
+                                first.sequence) > 0 ||
                (checking->has_last &&
-                firn_entry_compare(firn_buf_slice(&checking->last_key), checking->last_sequence,
-                                   firn_buf_slice(whole), separator.sequence) >= 0)) {
+                fi_entry_compare(fi_buf_slice(&checking->last_key), checking->last_sequence,
+                                 fi_buf_slice(whole), separator.sequence) >= 0)) {
         rc = refuse("it is not after its separator, or the previous block is", err);
     } else {
         bool goes_on = checking->has_last &&
-                       firn_slice_equal(firn_buf_slice(&checking->last_key), firn_buf_slice(&key));
+                       fi_slice_equal(fi_buf_slice(&checking->last_key), fi_buf_slice(&key));
         rc = !checking->has_last || goes_on == (separator.sequence != UINT64_MAX)
                  ? FIRN_OK
                  : refuse("its separator does not say whether versions of a key go on in it", err);
     }
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&key);
     return rc;
 }
 
 static int
-check_sequences(const struct firn_row_index_block *record, const struct firn_row_block *block,
+check_sequences(const struct fi_row_index_block *record, const struct fi_row_block *block,
                 firn_error *err)
 {
     uint64_t sequence_min = UINT64_MAX;
     uint64_t sequence_max = 0;
     for (size_t i = 0; i < block->count; i++) {
-        struct firn_row_slot slot;
-        firn_row_block_slot(block, i, &slot);
+        struct fi_row_slot slot;
+        fi_row_block_slot(block, i, &slot);
         sequence_min = slot.sequence < sequence_min ? slot.sequence : sequence_min;
         sequence_max = slot.sequence > sequence_max ? slot.sequence : sequence_max;
     }
@@ -189,7 +188,7 @@ check_sequences(const struct firn_row_index_block *record, const struct firn_row
 }
 
 static void
-note_sequences(struct firn_run_summary *found, uint64_t sequence_min, uint64_t sequence_max)
+note_sequences(struct fi_run_summary *found, uint64_t sequence_min, uint64_t sequence_max)
 {
     bool is_first = found->sequence_min == 0 && found->sequence_max == 0;
     DCHECK(sequence_min <= sequence_max);
@@ -202,37 +201,37 @@ note_sequences(struct firn_run_summary *found, uint64_t sequence_min, uint64_t s
 }
 
 static int
-check_block(struct checking *checking, size_t block_at, const struct firn_row_index_block *record,
+check_block(struct checking *checking, size_t block_at, const struct fi_row_index_block *record,
             firn_error *err)
 {
-    struct firn_row_block block;
-    FIRN_TRY_RETURN(firn_block_reader_read(checking->run->reader, &record->ref,
-                                           checking->check.compress, &checking->check.raw, err));
-    FIRN_TRY_RETURN(firn_row_block_check(firn_buf_slice(&checking->check.raw), err));
-    firn_row_block_init(&block, firn_buf_slice(&checking->check.raw));
-    FIRN_TRY_RETURN(check_sequences(record, &block, err));
-    FIRN_TRY_RETURN(check_separator(checking, block_at, &block, err));
+    struct fi_row_block block;
+    FI_TRY_RETURN(fi_block_reader_read(checking->run->reader, &record->ref,
+                                       checking->check.compress, &checking->check.raw, err));
+    FI_TRY_RETURN(fi_row_block_check(fi_buf_slice(&checking->check.raw), err));
+    fi_row_block_init(&block, fi_buf_slice(&checking->check.raw));
+    FI_TRY_RETURN(check_sequences(record, &block, err));
+    FI_TRY_RETURN(check_separator(checking, block_at, &block, err));
     for (size_t i = 0; i < block.count; i++) {
-        FIRN_TRY_RETURN(check_slot(checking, &block, i, err));
+        FI_TRY_RETURN(check_slot(checking, &block, i, err));
     }
     note_sequences(&checking->check.found, record->sequence_min, record->sequence_max);
     return FIRN_OK;
 }
 
 static int
-tell_block(struct checking *checking, const struct firn_row_index_block *record, firn_error *err)
+tell_block(struct checking *checking, const struct fi_row_index_block *record, firn_error *err)
 {
-    uint64_t bytes = firn_block_reader_span(&record->ref) + checking->check.untold_bytes;
+    uint64_t bytes = fi_block_reader_span(&record->ref) + checking->check.untold_bytes;
     checking->check.untold_bytes = 0;
-    return firn_step_tell(checking->check.step, 0, bytes, err);
+    return fi_step_tell(checking->check.step, 0, bytes, err);
 }
 
 static int
 check_blocks(struct checking *checking, firn_error *err)
 {
     for (size_t i = 0; i < checking->index.block_count; i++) {
-        struct firn_row_index_block record;
-        firn_row_index_block(&checking->index, i, &record);
+        struct fi_row_index_block record;
+        fi_row_index_block(&checking->index, i, &record);
         int rc = tell_block(checking, &record, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -244,9 +243,9 @@ check_blocks(struct checking *checking, firn_error *err)
         /* What it holds cannot be compared with the next block. */
         checking->has_last = false;
         checking->check.is_incomplete = true;
-        (void)firn_row_read_explain(checking->run, &checking->index, i, err);
-        rc = firn_run_check_report(&checking->check, record.ref.offset,
-                                   firn_block_reader_span(&record.ref), err);
+        (void)fi_row_read_explain(checking->run, &checking->index, i, err);
+        rc = fi_run_check_report(&checking->check, record.ref.offset,
+                                 fi_block_reader_span(&record.ref), err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -259,18 +258,18 @@ check_blocks(struct checking *checking, firn_error *err)
 static int
 read_index(struct checking *checking, firn_error *err)
 {
-    const struct firn_block_ref *ref = &checking->run->sections.index;
-    int rc = firn_block_reader_read(checking->run->reader, ref, checking->check.compress,
-                                    &checking->index_raw, err);
+    const struct fi_block_ref *ref = &checking->run->sections.index;
+    int rc = fi_block_reader_read(checking->run->reader, ref, checking->check.compress,
+                                  &checking->index_raw, err);
     if (rc == FIRN_OK) {
-        rc = firn_row_index_check(firn_buf_slice(&checking->index_raw), err);
+        rc = fi_row_index_check(fi_buf_slice(&checking->index_raw), err);
     }
     if (rc != FIRN_OK) {
         checking->check.is_incomplete = true;
-        return firn_run_check_report_block(&checking->check, ref, "no key of the run can be read",
-                                           err);
+        return fi_run_check_report_block(&checking->check, ref, "no key of the run can be read",
+                                         err);
     }
-    firn_row_index_init(&checking->index, firn_buf_slice(&checking->index_raw));
+    fi_row_index_init(&checking->index, fi_buf_slice(&checking->index_raw));
     return FIRN_OK;
 }
 
@@ -278,14 +277,14 @@ read_index(struct checking *checking, firn_error *err)
 
 /* The first separator is the first key. */
 static int
-first_key(const struct checking *checking, struct firn_buf *out)
+first_key(const struct checking *checking, struct fi_buf *out)
 {
-    struct firn_row_index_separator separator = {.rest = firn_bytes(NULL, 0)};
+    struct fi_row_index_separator separator = {.rest = firn_bytes(NULL, 0)};
     if (checking->index.block_count > 0) {
-        firn_row_index_separator(&checking->index, 0, &separator);
+        fi_row_index_separator(&checking->index, 0, &separator);
     }
-    int rc = firn_buf_append_slice(out, checking->index.prefix);
-    return rc == FIRN_OK ? firn_buf_append_slice(out, separator.rest) : rc;
+    int rc = fi_buf_append_slice(out, checking->index.prefix);
+    return rc == FIRN_OK ? fi_buf_append_slice(out, separator.rest) : rc;
 }
 
 static int
@@ -293,35 +292,34 @@ check_parts(struct checking *checking, firn_error *err)
 {
     int rc;
     const struct firn_row *run = checking->run;
-    struct firn_buf first = {0};
-    FIRN_TRY(firn_run_check_init(&checking->check, err));
-    FIRN_TRY(read_index(checking, err));
-    FIRN_TRY(
-        firn_run_check_sections(&checking->check, &run->sections, FIRN_ROW_FORMAT_VERSION, err));
-    FIRN_TRY(check_blocks(checking, err));
+    struct fi_buf first = {0};
+    FI_TRY(fi_run_check_init(&checking->check, err));
+    FI_TRY(read_index(checking, err));
+    FI_TRY(fi_run_check_sections(&checking->check, &run->sections, FI_ROW_FORMAT_VERSION, err));
+    FI_TRY(check_blocks(checking, err));
     rc = first_key(checking, &first) == FIRN_OK
-             ? firn_run_check_end(&checking->check, &run->sections, &run->summary,
-                                  firn_buf_slice(&first), firn_buf_slice(&checking->last_key), err)
-             : firn_error_no_memory(err, "the bounds of a run");
+             ? fi_run_check_end(&checking->check, &run->sections, &run->summary,
+                                fi_buf_slice(&first), fi_buf_slice(&checking->last_key), err)
+             : fi_error_no_memory(err, "the bounds of a run");
 out:
-    firn_buf_deinit(&first);
+    fi_buf_deinit(&first);
     return rc;
 }
 
 int
-firn_row_check(struct firn_run *base, void (*on_damage)(void *ctx, const char *text), void *ctx,
-               const struct firn_step *step, firn_error *err)
+fi_row_check(struct fi_run *base, void (*on_damage)(void *ctx, const char *text), void *ctx,
+             const struct fi_step *step, firn_error *err)
 {
     firn_error local;
-    struct firn_row *run = firn_row_read_run(base);
+    struct firn_row *run = fi_row_read_run(base);
     DCHECK(on_damage != NULL);
     struct checking checking = {
         .run = run,
         .check = {.reader = run->reader, .on_damage = on_damage, .ctx = ctx, .step = step}};
     int rc = check_parts(&checking, err == NULL ? &local : err);
-    firn_run_check_deinit(&checking.check);
-    firn_buf_deinit(&checking.index_raw);
-    firn_buf_deinit(&checking.last_key);
-    firn_buf_deinit(&checking.key);
+    fi_run_check_deinit(&checking.check);
+    fi_buf_deinit(&checking.index_raw);
+    fi_buf_deinit(&checking.last_key);
+    fi_buf_deinit(&checking.key);
     return rc;
 }

@@ -32,12 +32,12 @@
 #include "base/mem.h"
 
 struct window {
-    size_t room;         /* what is read at once at most; 0: FIRN_ROW_WINDOW_SIZE_MAX */
-    uint8_t *bytes;      /* a stretch of the file; room bytes */
-    uint64_t offset;     /* where it begins there */
-    size_t size;         /* 0: nothing is read */
-    struct firn_buf raw; /* a block that was decoded */
-    struct firn_compress *compress;
+    size_t room;       /* what is read at once at most; 0: FI_ROW_WINDOW_SIZE_MAX */
+    uint8_t *bytes;    /* a stretch of the file; room bytes */
+    uint64_t offset;   /* where it begins there */
+    size_t size;       /* 0: nothing is read */
+    struct fi_buf raw; /* a block that was decoded */
+    struct fi_compress *compress;
 };
 
 /* ==== one large read in the place of many small ones ====
@@ -60,9 +60,9 @@ struct window {
 static void
 window_deinit(struct window *window)
 {
-    firn_free(window->bytes);
-    firn_buf_deinit(&window->raw);
-    firn_compress_destroy(window->compress);
+    fi_free(window->bytes);
+    fi_buf_deinit(&window->raw);
+    fi_compress_destroy(window->compress);
     *window = (struct window){0};
 }
 
@@ -70,8 +70,8 @@ window_deinit(struct window *window)
 static void
 window_set_room(struct window *window, size_t room)
 {
-    DCHECK(room <= FIRN_ROW_WINDOW_SIZE_MAX);
-    firn_free(window->bytes);
+    DCHECK(room <= FI_ROW_WINDOW_SIZE_MAX);
+    fi_free(window->bytes);
     window->bytes = NULL;
     window->size = 0;
     window->room = room;
@@ -82,35 +82,35 @@ static bool
 take_room(struct window *window)
 {
     if (window->room == 0) {
-        window->room = FIRN_ROW_WINDOW_SIZE_MAX;
+        window->room = FI_ROW_WINDOW_SIZE_MAX;
     }
     if (window->bytes == NULL) {
-        window->bytes = firn_alloc(window->room);
+        window->bytes = fi_alloc(window->room);
     }
     return window->bytes != NULL;
 }
 
 /* Whether it has the stored bytes of a block. */
 static bool
-window_holds(const struct window *window, const struct firn_block_ref *ref)
+window_holds(const struct window *window, const struct fi_block_ref *ref)
 {
-    uint64_t span = firn_block_reader_span(ref);
+    uint64_t span = fi_block_reader_span(ref);
     return ref->offset >= window->offset && ref->offset - window->offset <= window->size &&
            span <= window->size - (ref->offset - window->offset);
 }
 
 /* Sets place and size of the window around the i-th block. */
 static void
-extend(struct window *window, const struct firn_row_index *index, size_t i, bool is_backward)
+extend(struct window *window, const struct fi_row_index *index, size_t i, bool is_backward)
 {
-    struct firn_row_index_block block;
-    firn_row_index_block(index, i, &block);
-    const struct firn_block_ref wanted = block.ref;
+    struct fi_row_index_block block;
+    fi_row_index_block(index, i, &block);
+    const struct fi_block_ref wanted = block.ref;
     window->offset = block.ref.offset;
-    uint64_t end = block.ref.offset + firn_block_reader_span(&block.ref);
+    uint64_t end = block.ref.offset + fi_block_reader_span(&block.ref);
     while (is_backward ? i-- > 0 : ++i < index->block_count) {
-        firn_row_index_block(index, i, &block);
-        uint64_t block_end = block.ref.offset + firn_block_reader_span(&block.ref);
+        fi_row_index_block(index, i, &block);
+        uint64_t block_end = block.ref.offset + fi_block_reader_span(&block.ref);
         if (is_backward) {
             if (block_end != window->offset || end - block.ref.offset > window->room) {
                 break;
@@ -129,14 +129,14 @@ extend(struct window *window, const struct firn_row_index *index, size_t i, bool
 
 /* Reads the window around the i-th block; leaves it empty where that fails, or makes no sense. */
 static void
-fill(struct window *window, struct firn_row *run, const struct firn_row_index *index, size_t i,
+fill(struct window *window, struct firn_row *run, const struct fi_row_index *index, size_t i,
      bool is_backward)
 {
     DCHECK(window->bytes != NULL && i < index->block_count);
     extend(window, index, i, is_backward);
     if (window->size > window->room ||
-        firn_block_reader_read_span(run->reader, window->offset, window->size, window->bytes,
-                                    NULL) != FIRN_OK) {
+        fi_block_reader_read_span(run->reader, window->offset, window->size, window->bytes, NULL) !=
+            FIRN_OK) {
         window->size = 0;
     }
 }
@@ -145,11 +145,11 @@ fill(struct window *window, struct firn_row *run, const struct firn_row_index *i
  * reads what is not there as window_read does. NULL where the block is larger than the
  * room, cannot be read with its neighbours, or memory is out: it may yet be read alone. */
 static const uint8_t *
-window_stored(struct window *window, struct firn_row *run, const struct firn_row_index *index,
+window_stored(struct window *window, struct firn_row *run, const struct fi_row_index *index,
               size_t i, bool is_backward)
 {
-    struct firn_row_index_block block;
-    firn_row_index_block(index, i, &block);
+    struct fi_row_index_block block;
+    fi_row_index_block(index, i, &block);
     if (!window_holds(window, &block.ref)) {
         if (!take_room(window)) {
             return NULL;
@@ -164,14 +164,14 @@ window_stored(struct window *window, struct firn_row *run, const struct firn_row
  * they are not there yet, reads them with the blocks that follow, or with those before where
  * is_backward. */
 static int
-window_read(struct window *window, struct firn_row *run, const struct firn_row_index *index,
-            size_t i, bool is_backward, firn_slice *out, firn_error *err)
+window_read(struct window *window, struct firn_row *run, const struct fi_row_index *index, size_t i,
+            bool is_backward, firn_slice *out, firn_error *err)
 {
-    struct firn_row_index_block block;
-    firn_row_index_block(index, i, &block);
+    struct fi_row_index_block block;
+    fi_row_index_block(index, i, &block);
     int rc = FIRN_OK;
     if (window->compress == NULL) {
-        rc = firn_compress_create(&window->compress, err);
+        rc = fi_compress_create(&window->compress, err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -179,16 +179,16 @@ window_read(struct window *window, struct firn_row *run, const struct firn_row_i
     const uint8_t *stored = window_stored(window, run, index, i, is_backward);
     DCHECK(window->size <= window->room);
     if (stored != NULL) {
-        rc = firn_block_reader_decode(run->reader, &block.ref, stored, window->compress,
-                                      &window->raw, out, err);
+        rc = fi_block_reader_decode(run->reader, &block.ref, stored, window->compress, &window->raw,
+                                    out, err);
     } else {
-        rc = firn_block_reader_read(run->reader, &block.ref, window->compress, &window->raw, err);
-        *out = firn_buf_slice(&window->raw);
+        rc = fi_block_reader_read(run->reader, &block.ref, window->compress, &window->raw, err);
+        *out = fi_buf_slice(&window->raw);
     }
     if (rc == FIRN_OK) {
-        rc = firn_row_block_check(*out, err);
+        rc = fi_row_block_check(*out, err);
     }
-    return rc == FIRN_OK || err == NULL ? rc : firn_row_read_explain(run, index, i, err);
+    return rc == FIRN_OK || err == NULL ? rc : fi_row_read_explain(run, index, i, err);
 }
 
 /* ==== reading ahead for cursors that were not opened as sequential ====
@@ -204,7 +204,7 @@ window_read(struct window *window, struct firn_row *run, const struct firn_row_i
  * A few blocks that the cache has may lie between: NEAR is how far the next one that it lacks may
  * be. Farther away the cursor begins anew, and the window's memory goes.
  *
- * Memory: at most FIRN_ROW_WINDOW_SIZE_MAX bytes, of a cursor that walks through what the cache
+ * Memory: at most FI_ROW_WINDOW_SIZE_MAX bytes, of a cursor that walks through what the cache
  * does not have.
  *
  * Failure: what cannot be read ahead is read alone.
@@ -230,14 +230,14 @@ static void
 grow(struct window *window)
 {
     size_t room = window->room == 0 ? ROOM_FIRST : 2 * window->room;
-    if (room <= FIRN_ROW_WINDOW_SIZE_MAX) {
+    if (room <= FI_ROW_WINDOW_SIZE_MAX) {
         window_set_room(window, room);
     }
 }
 
 /* The stored bytes of a block that the cache lacks; NULL: it is to be read alone. */
 static const uint8_t *
-stored_of(struct ahead *ahead, struct firn_row *run, const struct firn_row_index *index, size_t i,
+stored_of(struct ahead *ahead, struct firn_row *run, const struct fi_row_index *index, size_t i,
           bool is_backward)
 {
     DCHECK(i < index->block_count);
@@ -252,23 +252,23 @@ stored_of(struct ahead *ahead, struct firn_row *run, const struct firn_row_index
     if (ahead->in_order < ALONE) {
         return NULL;
     }
-    struct firn_row_index_block block;
-    firn_row_index_block(index, i, &block);
+    struct fi_row_index_block block;
+    fi_row_index_block(index, i, &block);
     if (!window_holds(&ahead->window, &block.ref)) {
         grow(&ahead->window);
     }
     return window_stored(&ahead->window, run, index, i, is_backward);
 }
 
-/* Pins the i-th data block, which firn_row_read_find has not found: reads it, for the cache to
+/* Pins the i-th data block, which fi_row_read_find has not found: reads it, for the cache to
  * keep; alone, or with what follows (or lies before, where is_backward) if blocks that were not
  * there are asked for in order. */
 static int
-ahead_read(struct ahead *ahead, struct firn_row *run, const struct firn_row_index *index, size_t i,
-           bool is_backward, struct firn_block_pin *out, firn_error *err)
+ahead_read(struct ahead *ahead, struct firn_row *run, const struct fi_row_index *index, size_t i,
+           bool is_backward, struct fi_block_pin *out, firn_error *err)
 {
     const uint8_t *stored = stored_of(ahead, run, index, i, is_backward);
-    return firn_row_read_missing(run, index, i, stored, out, err);
+    return fi_row_read_missing(run, index, i, stored, out, err);
 }
 
 enum {
@@ -278,14 +278,14 @@ enum {
 };
 
 struct cursor {
-    struct firn_run_cursor base; /* first */
+    struct fi_run_cursor base; /* first */
     struct firn_row *run;
     bool is_sequential;
     bool keeps_references;
-    const struct firn_view *only; /* NULL: everything */
-    uint64_t *found;              /* NULL: not counted */
+    const struct fi_view *only; /* NULL: everything */
+    uint64_t *found;            /* NULL: not counted */
     bool has_index;
-    struct firn_row_read_index index; /* while it walks */
+    struct fi_row_read_index index; /* while it walks */
     bool has_block;
     bool has_prefix; /* key begins with the prefix of the block */
     size_t block_at; /* in the index */
@@ -293,35 +293,35 @@ struct cursor {
     /* The next seek was prepared as far as the index, which has so many blocks before its place. */
     bool is_prepared;
     size_t prepared_count;
-    struct firn_row_block block;
-    struct firn_block_pin pin; /* empty where the window holds the block */
+    struct fi_row_block block;
+    struct fi_block_pin pin; /* empty where the window holds the block */
     struct ahead ahead;
     uint8_t *key; /* of the entry that is shown: key_room, or memory of its own */
     size_t key_capacity;
-    struct firn_buf value;
+    struct fi_buf value;
     uint8_t key_room[KEY_ROOM];
 };
 
 static struct cursor *
-cursor_of(struct firn_run_cursor *base)
+cursor_of(struct fi_run_cursor *base)
 {
-    DCHECK(base->kind == &firn_row_kind);
+    DCHECK(base->kind == &fi_row_kind);
     return (struct cursor *)base;
 }
 
 int
-firn_row_cursor_create(struct firn_run *run, const struct firn_run_cursor_options *options,
-                       struct firn_run_cursor **out, firn_error *err)
+fi_row_cursor_create(struct fi_run *run, const struct fi_run_cursor_options *options,
+                     struct fi_run_cursor **out, firn_error *err)
 {
     *out = NULL;
-    struct cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    struct cursor *cursor = fi_alloc_zeroed(sizeof *cursor);
     if (cursor == NULL) {
-        return firn_error_no_memory(err, "a cursor");
+        return fi_error_no_memory(err, "a cursor");
     }
-    cursor->base.kind = &firn_row_kind;
+    cursor->base.kind = &fi_row_kind;
     cursor->key = cursor->key_room;
     cursor->key_capacity = KEY_ROOM;
-    cursor->run = firn_row_read_run(run);
+    cursor->run = fi_row_read_run(run);
     cursor->is_sequential = options != NULL && options->is_sequential;
     cursor->keeps_references = options != NULL && options->keeps_references;
     cursor->only = options != NULL ? options->only : NULL;
@@ -334,7 +334,7 @@ static void
 free_key(struct cursor *cursor)
 {
     if (cursor->key != cursor->key_room) {
-        firn_free(cursor->key);
+        fi_free(cursor->key);
     }
 }
 
@@ -343,13 +343,13 @@ drop_block(struct cursor *cursor)
 {
     cursor->base.is_valid = false;
     cursor->has_block = false;
-    firn_block_cache_unpin(cursor->run->cache, &cursor->pin);
+    fi_block_cache_unpin(cursor->run->cache, &cursor->pin);
 }
 
 static int
 take_index(struct cursor *cursor, firn_error *err)
 {
-    int rc = cursor->has_index ? FIRN_OK : firn_row_read_index(cursor->run, &cursor->index, err);
+    int rc = cursor->has_index ? FIRN_OK : fi_row_read_index(cursor->run, &cursor->index, err);
     cursor->has_index = rc == FIRN_OK;
     return rc;
 }
@@ -358,13 +358,13 @@ static void
 drop_index(struct cursor *cursor)
 {
     if (cursor->has_index) {
-        firn_row_read_index_release(cursor->run, &cursor->index);
+        fi_row_read_index_release(cursor->run, &cursor->index);
         cursor->has_index = false;
     }
 }
 
 void
-firn_row_cursor_destroy(struct firn_run_cursor *base)
+fi_row_cursor_destroy(struct fi_run_cursor *base)
 {
     if (base == NULL) {
         return;
@@ -374,30 +374,30 @@ firn_row_cursor_destroy(struct firn_run_cursor *base)
     drop_index(cursor);
     ahead_deinit(&cursor->ahead);
     free_key(cursor);
-    firn_buf_deinit(&cursor->value);
-    firn_free(cursor);
+    fi_buf_deinit(&cursor->value);
+    fi_free(cursor);
 }
 
 /* ---- blocks ---- */
 
 /* The bytes of the i-th block, held in one of the two ways. */
 static int
-fetch(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool is_backward,
+fetch(struct cursor *cursor, const struct fi_row_index *index, size_t i, bool is_backward,
       firn_slice *out, firn_error *err)
 {
     struct firn_row *run = cursor->run;
-    struct firn_row_index_block block;
+    struct fi_row_index_block block;
     DCHECK(i < index->block_count && cursor->pin.frame == NULL);
-    firn_row_index_block(index, i, &block);
+    fi_row_index_block(index, i, &block);
     int rc = FIRN_OK;
     if (!cursor->is_sequential) {
-        if (!firn_row_read_find(run, index, i, &cursor->pin)) {
+        if (!fi_row_read_find(run, index, i, &cursor->pin)) {
             rc = ahead_read(&cursor->ahead, run, index, i, is_backward, &cursor->pin, err);
         }
-    } else if (!firn_block_cache_find(run->cache, run->file, block.ref.offset,
-                                      FIRN_BLOCK_CACHE_SCAN, &cursor->pin)) {
+    } else if (!fi_block_cache_find(run->cache, run->file, block.ref.offset, FI_BLOCK_CACHE_SCAN,
+                                    &cursor->pin)) {
         return window_read(&cursor->ahead.window, run, index, i, is_backward, out, err);
-    } else if (cursor->found != NULL && firn_block_cache_was_found(&cursor->pin)) {
+    } else if (cursor->found != NULL && fi_block_cache_was_found(&cursor->pin)) {
         ++*cursor->found;
     }
     *out = firn_bytes(cursor->pin.data, cursor->pin.size);
@@ -409,7 +409,7 @@ static void
 hold(struct cursor *cursor, size_t i, firn_slice raw)
 {
     DCHECK(!cursor->has_block && !cursor->base.is_valid); /* (I1) */
-    firn_row_block_init(&cursor->block, raw);
+    fi_row_block_init(&cursor->block, raw);
     cursor->has_block = true;
     cursor->has_prefix = false;
     cursor->block_at = i;
@@ -417,7 +417,7 @@ hold(struct cursor *cursor, size_t i, firn_slice raw)
 
 /* Reads the i-th block unless it is held. */
 static int
-load(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool is_backward,
+load(struct cursor *cursor, const struct fi_row_index *index, size_t i, bool is_backward,
      firn_error *err)
 {
     if (cursor->has_block && cursor->block_at == i) {
@@ -425,7 +425,7 @@ load(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool i
     }
     drop_block(cursor);
     firn_slice raw;
-    FIRN_TRY_RETURN(fetch(cursor, index, i, is_backward, &raw, err));
+    FI_TRY_RETURN(fetch(cursor, index, i, is_backward, &raw, err));
     hold(cursor, i, raw);
     return FIRN_OK;
 }
@@ -433,31 +433,31 @@ load(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool i
 /* ---- entries ---- */
 
 static int
-show_large(struct cursor *cursor, const struct firn_row_slot *slot, firn_error *err)
+show_large(struct cursor *cursor, const struct fi_row_slot *slot, firn_error *err)
 {
-    bool is_reference = firn_row_reference_is_one(slot);
+    bool is_reference = fi_row_reference_is_one(slot);
     if (is_reference) {
-        cursor->base.entry.kind = firn_row_reference_kind(slot);
+        cursor->base.entry.kind = fi_row_reference_kind(slot);
         if (cursor->keeps_references) {
-            cursor->base.entry.value = firn_row_reference_value(slot);
+            cursor->base.entry.value = fi_row_reference_value(slot);
             cursor->base.entry.values = cursor->run->values;
             return FIRN_OK;
         }
     }
     int rc = is_reference
-                 ? firn_row_value_reference_read(cursor->run->values, slot, FIRN_BLOCK_CACHE_SCAN,
-                                                 &cursor->value, err)
-                 : firn_run_pieces_read(cursor->run->reader, slot->value, &cursor->value, err);
+                 ? fi_row_value_reference_read(cursor->run->values, slot, FI_BLOCK_CACHE_SCAN,
+                                               &cursor->value, err)
+                 : fi_run_pieces_read(cursor->run->reader, slot->value, &cursor->value, err);
     if (rc != FIRN_OK) {
-        char text[FIRN_RUN_TEXT_SIZE];
+        char text[FI_RUN_TEXT_SIZE];
         if (rc != FIRN_NO_MEMORY && err != NULL) {
-            (void)firn_error_prefix(err, "the value of '%s' cannot be read",
-                                    firn_run_text_key(cursor->base.entry.key, text));
+            (void)fi_error_prefix(err, "the value of '%s' cannot be read",
+                                  fi_run_text_key(cursor->base.entry.key, text));
         }
         drop_block(cursor);
         return rc;
     }
-    cursor->base.entry.value = firn_buf_slice(&cursor->value);
+    cursor->base.entry.value = fi_buf_slice(&cursor->value);
     return FIRN_OK;
 }
 
@@ -466,10 +466,10 @@ static int
 reserve_key(struct cursor *cursor, size_t size, firn_error *err)
 {
     DCHECK(size > cursor->key_capacity);
-    uint8_t *memory = firn_alloc(2 * size);
+    uint8_t *memory = fi_alloc(2 * size);
     if (memory == NULL) {
         drop_block(cursor);
-        return firn_error_no_memory(err, "a key");
+        return fi_error_no_memory(err, "a key");
     }
     free_key(cursor);
     cursor->key = memory;
@@ -511,11 +511,11 @@ set_key(struct cursor *cursor, firn_slice rest, firn_slice *out, firn_error *err
 static bool
 shows(const struct cursor *cursor, size_t slot_at)
 {
-    struct firn_row_slot slot;
+    struct fi_row_slot slot;
     if (!cursor->base.is_valid || !cursor->has_block || slot_at >= cursor->block.count) {
         return false;
     }
-    firn_row_block_slot(&cursor->block, slot_at, &slot);
+    fi_row_block_slot(&cursor->block, slot_at, &slot);
     return cursor->base.entry.sequence == slot.sequence &&
            cursor->base.entry.key.size == cursor->block.prefix.size + slot.rest.size;
 }
@@ -524,19 +524,19 @@ shows(const struct cursor *cursor, size_t slot_at)
 static int
 show(struct cursor *cursor, size_t slot_at, firn_error *err)
 {
-    struct firn_row_slot slot;
+    struct fi_row_slot slot;
     firn_slice key;
     DCHECK(cursor->has_block && slot_at < cursor->block.count);
-    firn_row_block_slot(&cursor->block, slot_at, &slot);
+    fi_row_block_slot(&cursor->block, slot_at, &slot);
     int rc;
-    FIRN_TRY(set_key(cursor, slot.rest, &key, err));
+    FI_TRY(set_key(cursor, slot.rest, &key, err));
     cursor->slot = slot_at;
-    cursor->base.entry = (struct firn_entry){
+    cursor->base.entry = (struct fi_entry){
         .key = key, .value = slot.value, .sequence = slot.sequence, .kind = slot.kind};
     if (slot.is_elsewhere) {
         rc = show_large(cursor, &slot, err);
     } else if (cursor->value.capacity > VALUE_KEPT_MAX) {
-        firn_buf_deinit(&cursor->value);
+        fi_buf_deinit(&cursor->value);
     }
     cursor->base.is_valid = rc == FIRN_OK;
     DCHECK(rc != FIRN_OK || shows(cursor, slot_at));
@@ -547,12 +547,12 @@ out:
 
 /* From the i-th block on the first one that may hold what is wanted. */
 static size_t
-skip_unwanted(const struct cursor *cursor, const struct firn_row_index *index, size_t i)
+skip_unwanted(const struct cursor *cursor, const struct fi_row_index *index, size_t i)
 {
     while (cursor->only != NULL && i < index->block_count) {
-        struct firn_row_index_block block;
-        firn_row_index_block(index, i, &block);
-        if (firn_view_sees_any(cursor->only, block.sequence_min, block.sequence_max)) {
+        struct fi_row_index_block block;
+        fi_row_index_block(index, i, &block);
+        if (fi_view_sees_any(cursor->only, block.sequence_min, block.sequence_max)) {
             break;
         }
         i++;
@@ -562,7 +562,7 @@ skip_unwanted(const struct cursor *cursor, const struct firn_row_index *index, s
 
 /* Shows the first entry of the i-th block; nothing after the last. */
 static int
-show_first_of(struct cursor *cursor, const struct firn_row_index *index, size_t i, firn_error *err)
+show_first_of(struct cursor *cursor, const struct fi_row_index *index, size_t i, firn_error *err)
 {
     i = skip_unwanted(cursor, index, i);
     if (i >= index->block_count) {
@@ -571,15 +571,14 @@ show_first_of(struct cursor *cursor, const struct firn_row_index *index, size_t 
     }
     int rc = load(cursor, index, i, false, err);
     if (!cursor->is_sequential && i + 1 < index->block_count) {
-        firn_row_read_prefetch_block(cursor->run, i + 1);
+        fi_row_read_prefetch_block(cursor->run, i + 1);
     }
     return rc != FIRN_OK ? rc : show(cursor, 0, err);
 }
 
 /* Shows the last entry of the block before the i-th; nothing before the first. */
 static int
-show_last_before(struct cursor *cursor, const struct firn_row_index *index, size_t i,
-                 firn_error *err)
+show_last_before(struct cursor *cursor, const struct fi_row_index *index, size_t i, firn_error *err)
 {
     if (i == 0) {
         drop_block(cursor);
@@ -606,41 +605,40 @@ prepare_entry(struct cursor *cursor, firn_slice key)
     struct firn_row *run = cursor->run;
     size_t i = prepared_block(cursor);
     if (!cursor->has_block || cursor->block_at != i) {
-        struct firn_row_index_block block;
+        struct fi_row_index_block block;
         drop_block(cursor);
-        firn_row_index_block(&run->index, i, &block);
-        if (!firn_block_cache_guide_follow(run->cache, &run->guides[i], run->file, &block.ref,
-                                           FIRN_BLOCK_CACHE_DATA, &cursor->pin)) {
+        fi_row_index_block(&run->index, i, &block);
+        if (!fi_block_cache_guide_follow(run->cache, &run->guides[i], run->file, &block.ref,
+                                         FI_BLOCK_CACHE_DATA, &cursor->pin)) {
             return;
         }
         hold(cursor, i, firn_bytes(cursor->pin.data, cursor->pin.size));
     }
-    firn_row_block_prefetch(&cursor->block, key);
+    fi_row_block_prefetch(&cursor->block, key);
 }
 
 void
-firn_row_cursor_prepare(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
-                        unsigned step)
+fi_row_cursor_prepare(struct fi_run_cursor *base, firn_slice key, uint64_t sequence, unsigned step)
 {
     struct cursor *cursor = cursor_of(base);
     const struct firn_row *run = cursor->run;
-    DCHECK(step < FIRN_RUN_CURSOR_STEPS);
+    DCHECK(step < FI_RUN_CURSOR_STEPS);
     base->is_valid = false;
     if (!run->keeps_pins || cursor->is_sequential || run->index.block_count == 0) {
         return;
     }
-    key = firn_run_key(key);
+    key = fi_run_key(key);
     switch (step) {
     case 0:
-        firn_row_index_prefetch(&run->index, key);
+        fi_row_index_prefetch(&run->index, key);
         break;
     case 1:
-        cursor->prepared_count = firn_row_index_find(&run->index, key, sequence);
+        cursor->prepared_count = fi_row_index_find(&run->index, key, sequence);
         cursor->is_prepared = true;
         __builtin_prefetch(&run->guides[prepared_block(cursor)]);
         break;
     case 2:
-        firn_row_read_prefetch_block(run, prepared_block(cursor));
+        fi_row_read_prefetch_block(run, prepared_block(cursor));
         break;
     default:
         prepare_entry(cursor, key);
@@ -656,18 +654,18 @@ struct place {
 };
 
 static int
-seek_with_index(struct cursor *cursor, const struct firn_row_index *index,
-                const struct place *place, firn_error *err)
+seek_with_index(struct cursor *cursor, const struct fi_row_index *index, const struct place *place,
+                firn_error *err)
 {
     size_t count = cursor->is_prepared ? cursor->prepared_count
-                                       : firn_row_index_find(index, place->key, place->sequence);
-    DCHECK(count == firn_row_index_find(index, place->key, place->sequence));
+                                       : fi_row_index_find(index, place->key, place->sequence);
+    DCHECK(count == fi_row_index_find(index, place->key, place->sequence));
     if (count == 0) {
         return place->is_before ? show_last_before(cursor, index, 0, err)
                                 : show_first_of(cursor, index, 0, err);
     }
-    FIRN_TRY_RETURN(load(cursor, index, count - 1, place->is_before, err));
-    size_t slot = firn_row_block_lower_bound(&cursor->block, place->key, place->sequence);
+    FI_TRY_RETURN(load(cursor, index, count - 1, place->is_before, err));
+    size_t slot = fi_row_block_lower_bound(&cursor->block, place->key, place->sequence);
     if (place->is_before) {
         return slot == 0 ? show_last_before(cursor, index, count - 1, err)
                          : show(cursor, slot - 1, err);
@@ -693,24 +691,23 @@ seek(struct cursor *cursor, const struct place *place, firn_error *err)
 }
 
 int
-firn_row_cursor_seek(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
-                     firn_error *err)
+fi_row_cursor_seek(struct fi_run_cursor *base, firn_slice key, uint64_t sequence, firn_error *err)
 {
-    struct place place = {firn_run_key(key), sequence, false};
+    struct place place = {fi_run_key(key), sequence, false};
     return seek(cursor_of(base), &place, err);
 }
 
 int
-firn_row_cursor_seek_before(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
-                            firn_error *err)
+fi_row_cursor_seek_before(struct fi_run_cursor *base, firn_slice key, uint64_t sequence,
+                          firn_error *err)
 {
-    struct place place = {firn_run_key(key), sequence, true};
+    struct place place = {fi_run_key(key), sequence, true};
     return seek(cursor_of(base), &place, err);
 }
 
 /* ---- moving between blocks ---- */
 
-typedef int (*show_at)(struct cursor *cursor, const struct firn_row_index *index, size_t i,
+typedef int (*show_at)(struct cursor *cursor, const struct fi_row_index *index, size_t i,
                        firn_error *err);
 
 /* Calls show with the index, for the i-th block; SIZE_MAX stands for after the last. */
@@ -721,7 +718,7 @@ go_to_block(struct cursor *cursor, show_at show_there, size_t i, firn_error *err
     cursor->is_prepared = false;
     int rc = take_index(cursor, err);
     if (rc == FIRN_OK) {
-        const struct firn_row_index *index = &cursor->index.index;
+        const struct fi_row_index *index = &cursor->index.index;
         rc = show_there(cursor, index, i == SIZE_MAX ? index->block_count : i, err);
     }
     if (rc != FIRN_OK) {
@@ -734,19 +731,19 @@ go_to_block(struct cursor *cursor, show_at show_there, size_t i, firn_error *err
 }
 
 int
-firn_row_cursor_first(struct firn_run_cursor *base, firn_error *err)
+fi_row_cursor_first(struct fi_run_cursor *base, firn_error *err)
 {
     return go_to_block(cursor_of(base), show_first_of, 0, err);
 }
 
 int
-firn_row_cursor_last(struct firn_run_cursor *base, firn_error *err)
+fi_row_cursor_last(struct fi_run_cursor *base, firn_error *err)
 {
     return go_to_block(cursor_of(base), show_last_before, SIZE_MAX, err);
 }
 
 int
-firn_row_cursor_next(struct firn_run_cursor *base, firn_error *err)
+fi_row_cursor_next(struct fi_run_cursor *base, firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
     CHECK(base->is_valid);
@@ -758,7 +755,7 @@ firn_row_cursor_next(struct firn_run_cursor *base, firn_error *err)
 }
 
 int
-firn_row_cursor_prev(struct firn_run_cursor *base, firn_error *err)
+fi_row_cursor_prev(struct fi_run_cursor *base, firn_error *err)
 {
     struct cursor *cursor = cursor_of(base);
     CHECK(base->is_valid);

@@ -27,30 +27,30 @@ enum { WEIGHED_MAX = 128 };
 
 /* The block in which a key lies, or would; the first one for keys before it. */
 static size_t
-block_of(const struct firn_row_index *index, firn_slice key)
+block_of(const struct fi_row_index *index, firn_slice key)
 {
-    const size_t count = firn_row_index_find(index, firn_run_key(key), UINT64_MAX);
+    const size_t count = fi_row_index_find(index, fi_run_key(key), UINT64_MAX);
     return count > 0 ? count - 1 : 0;
 }
 
 int
-firn_row_estimate_place(struct firn_run *base, firn_slice key, struct firn_run_place *out,
-                        firn_error *err)
+fi_row_estimate_place(struct fi_run *base, firn_slice key, struct fi_run_place *out,
+                      firn_error *err)
 {
-    struct firn_row *run = firn_row_read_run(base);
-    struct firn_row_read_index index;
-    *out = (struct firn_run_place){0};
-    FIRN_TRY_RETURN(firn_row_read_index(run, &index, err));
+    struct firn_row *run = fi_row_read_run(base);
+    struct fi_row_read_index index;
+    *out = (struct fi_run_place){0};
+    FI_TRY_RETURN(fi_row_read_index(run, &index, err));
     const size_t i = block_of(&index.index, key);
     if (i > 0) {
         const uint64_t entries = index.index.entry_count;
         const uint64_t blocks = index.index.block_count;
-        struct firn_row_index_block block;
-        firn_row_index_block(&index.index, i, &block);
+        struct fi_row_index_block block;
+        fi_row_index_block(&index.index, i, &block);
         out->offset = block.ref.offset;
         out->entries = entries / blocks * i + entries % blocks * i / blocks;
     }
-    firn_row_read_index_release(run, &index);
+    fi_row_read_index_release(run, &index);
     return FIRN_OK;
 }
 
@@ -58,41 +58,41 @@ firn_row_estimate_place(struct firn_run *base, firn_slice key, struct firn_run_p
 
 struct weighing {
     struct firn_row *run;
-    const struct firn_row_index *index;
-    const struct firn_run_bounds *bounds;
+    const struct fi_row_index *index;
+    const struct fi_run_bounds *bounds;
     size_t first; /* the blocks in which the bounds lie */
     size_t last;
-    struct firn_run_weight inside; /* of the blocks that were read */
-    struct firn_run_weight outside;
+    struct fi_run_weight inside; /* of the blocks that were read */
+    struct fi_run_weight outside;
 };
 
 /* How many entries of a block are before a key. */
 static size_t
-entries_before(const struct firn_row_block *block, firn_slice key)
+entries_before(const struct fi_row_block *block, firn_slice key)
 {
-    return firn_row_block_lower_bound(block, firn_run_key(key), UINT64_MAX);
+    return fi_row_block_lower_bound(block, fi_run_key(key), UINT64_MAX);
 }
 
 static int
 add_block(struct weighing *weighing, size_t i, firn_error *err)
 {
-    struct firn_block_pin pin;
-    struct firn_row_block block;
-    FIRN_TRY_RETURN(firn_row_read_block(weighing->run, weighing->index, i, &pin, err));
-    firn_row_block_init(&block, firn_bytes(pin.data, pin.size));
-    const struct firn_run_bounds *bounds = weighing->bounds;
+    struct fi_block_pin pin;
+    struct fi_row_block block;
+    FI_TRY_RETURN(fi_row_read_block(weighing->run, weighing->index, i, &pin, err));
+    fi_row_block_init(&block, firn_bytes(pin.data, pin.size));
+    const struct fi_run_bounds *bounds = weighing->bounds;
     const size_t begin = entries_before(&block, bounds->lower);
     const size_t end = bounds->upper == NULL ? block.count : entries_before(&block, *bounds->upper);
     for (size_t entry = 0; entry < block.count; entry++) {
-        struct firn_row_slot slot;
-        struct firn_run_weight *weight =
+        struct fi_row_slot slot;
+        struct fi_run_weight *weight =
             entry >= begin && entry < end ? &weighing->inside : &weighing->outside;
-        firn_row_block_slot(&block, entry, &slot);
+        fi_row_block_slot(&block, entry, &slot);
         weight->entries++;
         weight->value_bytes +=
-            firn_row_reference_is_one(&slot) ? firn_row_value_reference_span(&slot) : 0;
+            fi_row_reference_is_one(&slot) ? fi_row_value_reference_span(&slot) : 0;
     }
-    firn_block_cache_unpin(weighing->run->cache, &pin);
+    fi_block_cache_unpin(weighing->run->cache, &pin);
     return FIRN_OK;
 }
 
@@ -124,7 +124,7 @@ share(uint64_t all, uint64_t inside, uint64_t outside, double part)
 }
 
 static int
-sample(struct weighing *weighing, struct firn_run_weight *inout, firn_error *err)
+sample(struct weighing *weighing, struct fi_run_weight *inout, firn_error *err)
 {
     const size_t blocks = weighing->index->block_count;
     const double part = (double)(weighing->last - weighing->first) / (double)blocks;
@@ -141,34 +141,34 @@ sample(struct weighing *weighing, struct firn_run_weight *inout, firn_error *err
 }
 
 static int
-weigh(struct weighing *weighing, struct firn_run_weight *inout, firn_error *err)
+weigh(struct weighing *weighing, struct fi_run_weight *inout, firn_error *err)
 {
     const size_t blocks = weighing->index->block_count;
     const size_t first = weighing->first;
     const size_t last = weighing->last;
     DCHECK(first <= last && last < blocks);
     if (last - first < WEIGHED_MAX) {
-        FIRN_TRY_RETURN(add_blocks(weighing, first, last + 1, err));
+        FI_TRY_RETURN(add_blocks(weighing, first, last + 1, err));
         *inout = weighing->inside;
     } else if (first + 1 + (blocks - last) <= WEIGHED_MAX) {
-        FIRN_TRY_RETURN(add_blocks(weighing, 0, first + 1, err));
-        FIRN_TRY_RETURN(add_blocks(weighing, last, blocks, err));
+        FI_TRY_RETURN(add_blocks(weighing, 0, first + 1, err));
+        FI_TRY_RETURN(add_blocks(weighing, last, blocks, err));
         inout->entries = minus(inout->entries, weighing->outside.entries);
         inout->value_bytes = minus(inout->value_bytes, weighing->outside.value_bytes);
     } else {
-        FIRN_TRY_RETURN(sample(weighing, inout, err));
+        FI_TRY_RETURN(sample(weighing, inout, err));
     }
     return FIRN_OK;
 }
 
 int
-firn_row_estimate_weigh(struct firn_run *base, const struct firn_run_bounds *bounds,
-                        struct firn_run_weight *inout, firn_error *err)
+fi_row_estimate_weigh(struct fi_run *base, const struct fi_run_bounds *bounds,
+                      struct fi_run_weight *inout, firn_error *err)
 {
-    struct firn_row *run = firn_row_read_run(base);
-    struct firn_row_read_index index;
+    struct firn_row *run = fi_row_read_run(base);
+    struct fi_row_read_index index;
     int rc;
-    FIRN_TRY(firn_row_read_index(run, &index, err));
+    FI_TRY(fi_row_read_index(run, &index, err));
     const size_t blocks = index.index.block_count;
     struct weighing weighing = {.run = run, .index = &index.index, .bounds = bounds};
     if (blocks > 0) {
@@ -176,11 +176,11 @@ firn_row_estimate_weigh(struct firn_run *base, const struct firn_run_bounds *bou
         weighing.last = bounds->upper == NULL ? blocks - 1 : block_of(&index.index, *bounds->upper);
     }
     if (blocks == 0 || weighing.last < weighing.first) {
-        *inout = (struct firn_run_weight){0};
+        *inout = (struct fi_run_weight){0};
     } else {
         rc = weigh(&weighing, inout, err);
     }
-    firn_row_read_index_release(run, &index);
+    fi_row_read_index_release(run, &index);
 out:
     return rc;
 }

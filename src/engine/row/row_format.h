@@ -46,69 +46,69 @@
 #include "run/run_parts.h"
 
 enum {
-    FIRN_ROW_FORMAT_VERSION_PLAIN = 1, /* puts and deletes alone */
-    FIRN_ROW_FORMAT_VERSION_HEADS = 2, /* merge operands and expiring puts among them */
-    FIRN_ROW_FORMAT_VERSION = 3        /* references to value files among these */
+    FI_ROW_FORMAT_VERSION_PLAIN = 1, /* puts and deletes alone */
+    FI_ROW_FORMAT_VERSION_HEADS = 2, /* merge operands and expiring puts among them */
+    FI_ROW_FORMAT_VERSION = 3        /* references to value files among these */
 };
 
 enum {
     /* Data blocks. */
-    FIRN_ROW_FORMAT_BLOCK_SIZE = FIRN_BLOCK_CACHE_FRAME_SIZE, /* aimed at */
-    FIRN_ROW_FORMAT_BLOCK_SIZE_MAX = 1 << 20,
-    FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE = 16,
-    FIRN_ROW_FORMAT_BLOCK_COUNT_MAX = 65535,
-    FIRN_ROW_FORMAT_BLOCK_WIDE = 1, /* flag: offsets of 4 bytes */
-    FIRN_ROW_FORMAT_TAGS = 16,      /* the tags' place is a multiple of it */
-    FIRN_ROW_FORMAT_SHORT_HEAD_SIZE = 2,
+    FI_ROW_FORMAT_BLOCK_SIZE = FI_BLOCK_CACHE_FRAME_SIZE, /* aimed at */
+    FI_ROW_FORMAT_BLOCK_SIZE_MAX = 1 << 20,
+    FI_ROW_FORMAT_BLOCK_HEADER_SIZE = 16,
+    FI_ROW_FORMAT_BLOCK_COUNT_MAX = 65535,
+    FI_ROW_FORMAT_BLOCK_WIDE = 1, /* flag: offsets of 4 bytes */
+    FI_ROW_FORMAT_TAGS = 16,      /* the tags' place is a multiple of it */
+    FI_ROW_FORMAT_SHORT_HEAD_SIZE = 2,
 
     /* Entries. */
-    FIRN_ROW_FORMAT_KIND_BITS = 3,
-    FIRN_ROW_FORMAT_KIND_MASK = 7,
-    FIRN_ROW_FORMAT_KIND_EXPIRING = 0,
-    FIRN_ROW_FORMAT_KIND_PUT = 1,
-    FIRN_ROW_FORMAT_KIND_DELETE = 2,
-    FIRN_ROW_FORMAT_KIND_MERGE = 3,
-    FIRN_ROW_FORMAT_KIND_ELSEWHERE = 4, /* flag: the value is a locator of pieces. With DELETE: a
+    FI_ROW_FORMAT_KIND_BITS = 3,
+    FI_ROW_FORMAT_KIND_MASK = 7,
+    FI_ROW_FORMAT_KIND_EXPIRING = 0,
+    FI_ROW_FORMAT_KIND_PUT = 1,
+    FI_ROW_FORMAT_KIND_DELETE = 2,
+    FI_ROW_FORMAT_KIND_MERGE = 3,
+    FI_ROW_FORMAT_KIND_ELSEWHERE = 4, /* flag: the value is a locator of pieces. With DELETE: a
                                            put or an expiring put, the value is a reference to a
                                            value file */
 
-    FIRN_ROW_FORMAT_INLINE_MAX = 64 << 10, /* larger values are stored in pieces */
+    FI_ROW_FORMAT_INLINE_MAX = 64 << 10, /* larger values are stored in pieces */
 
     /* Index. */
-    FIRN_ROW_FORMAT_INDEX_HEADER_SIZE = 64,
-    FIRN_ROW_FORMAT_HEAD_SIZE = 8,
-    FIRN_ROW_FORMAT_RECORD_SIZE = 32, /* so that none lies in two cache lines */
-    FIRN_ROW_FORMAT_SEPARATOR_SIZE = 16,
-    FIRN_ROW_FORMAT_INDEX_SHARE = 8, /* a separator is at most this part of the block before it */
+    FI_ROW_FORMAT_INDEX_HEADER_SIZE = 64,
+    FI_ROW_FORMAT_HEAD_SIZE = 8,
+    FI_ROW_FORMAT_RECORD_SIZE = 32, /* so that none lies in two cache lines */
+    FI_ROW_FORMAT_SEPARATOR_SIZE = 16,
+    FI_ROW_FORMAT_INDEX_SHARE = 8, /* a separator is at most this part of the block before it */
 };
 
 /* The kind of an entry from its first word. */
-static inline enum firn_entry_kind
-firn_row_format_kind(uint32_t word)
+static inline enum fi_entry_kind
+fi_row_format_kind(uint32_t word)
 {
-    static const uint8_t kinds[FIRN_ROW_FORMAT_KIND_ELSEWHERE] = {
-        [FIRN_ROW_FORMAT_KIND_EXPIRING] = FIRN_ENTRY_EXPIRING,
-        [FIRN_ROW_FORMAT_KIND_PUT] = FIRN_ENTRY_PUT,
-        [FIRN_ROW_FORMAT_KIND_DELETE] = FIRN_ENTRY_DELETE,
-        [FIRN_ROW_FORMAT_KIND_MERGE] = FIRN_ENTRY_MERGE,
+    static const uint8_t kinds[FI_ROW_FORMAT_KIND_ELSEWHERE] = {
+        [FI_ROW_FORMAT_KIND_EXPIRING] = FI_ENTRY_EXPIRING,
+        [FI_ROW_FORMAT_KIND_PUT] = FI_ENTRY_PUT,
+        [FI_ROW_FORMAT_KIND_DELETE] = FI_ENTRY_DELETE,
+        [FI_ROW_FORMAT_KIND_MERGE] = FI_ENTRY_MERGE,
     };
-    return (enum firn_entry_kind)kinds[word & (FIRN_ROW_FORMAT_KIND_ELSEWHERE - 1)];
+    return (enum fi_entry_kind)kinds[word & (FI_ROW_FORMAT_KIND_ELSEWHERE - 1)];
 }
 
 /* The inverse. Requires: one of the four kinds of a run's entries. */
 static inline uint8_t
-firn_row_format_kind_bits(enum firn_entry_kind kind)
+fi_row_format_kind_bits(enum fi_entry_kind kind)
 {
-    return kind == FIRN_ENTRY_MERGE      ? FIRN_ROW_FORMAT_KIND_MERGE
-           : kind == FIRN_ENTRY_EXPIRING ? FIRN_ROW_FORMAT_KIND_EXPIRING
-                                         : (uint8_t)kind;
+    return kind == FI_ENTRY_MERGE      ? FI_ROW_FORMAT_KIND_MERGE
+           : kind == FI_ENTRY_EXPIRING ? FI_ROW_FORMAT_KIND_EXPIRING
+                                       : (uint8_t)kind;
 }
 
 /* Bytes of the tags of n entries. */
 static inline size_t
-firn_row_format_tags_size(size_t n)
+fi_row_format_tags_size(size_t n)
 {
-    return (n + FIRN_ROW_FORMAT_TAGS - 1) & ~(size_t)(FIRN_ROW_FORMAT_TAGS - 1);
+    return (n + FI_ROW_FORMAT_TAGS - 1) & ~(size_t)(FI_ROW_FORMAT_TAGS - 1);
 }
 
 #endif

@@ -19,48 +19,48 @@
 /* The first 8 bytes of what is left of a key, as a number of the same order; shorter ones are
  * filled up with zeros. */
 static inline uint64_t
-firn_row_heads_of(firn_slice rest)
+fi_row_heads_of(firn_slice rest)
 {
     uint8_t bytes[8] = {0};
     if (rest.size >= sizeof bytes) {
-        return firn_load_be64(rest.data);
+        return fi_load_be64(rest.data);
     }
     if (rest.size > 0) {
         memcpy(bytes, rest.data, rest.size);
     }
-    return firn_load_be64(bytes);
+    return fi_load_be64(bytes);
 }
 
 static inline uint64_t
-firn_row_heads_at(const uint8_t *heads, size_t i)
+fi_row_heads_at(const uint8_t *heads, size_t i)
 {
-    return firn_load_le64(heads + 8 * i);
+    return fi_load_le64(heads + 8 * i);
 }
 
 /* How many heads are smaller than head, where all of [0, low) are and none of [high, count) is: by
  * halving. */
 static inline size_t
-firn_row_heads_below_plain(const uint8_t *heads, size_t low, size_t high, uint64_t head)
+fi_row_heads_below_plain(const uint8_t *heads, size_t low, size_t high, uint64_t head)
 {
     size_t left = high - low;
     while (left > 1) {
         size_t half = left / 2;
-        low += half & -(size_t)(firn_row_heads_at(heads, low + half - 1) < head);
+        low += half & -(size_t)(fi_row_heads_at(heads, low + half - 1) < head);
         left -= half;
     }
-    return low + (left == 1 && firn_row_heads_at(heads, low) < head);
+    return low + (left == 1 && fi_row_heads_at(heads, low) < head);
 }
 
 /* The same, guessing first where it lies between the outer two: keys that are spread evenly, as
  * hashes and random ones are, then cost a few cache lines instead of one for each halving. A guess
  * that misses its window only wastes itself, so the worst case stays near that of halving. */
 static inline size_t
-firn_row_heads_below(const uint8_t *heads, size_t low, size_t high, uint64_t head)
+fi_row_heads_below(const uint8_t *heads, size_t low, size_t high, uint64_t head)
 {
     enum { GUESSES = 2, GUESS_FROM = 64 };
     for (int guess = 0; guess < GUESSES && high - low >= GUESS_FROM; guess++) {
-        uint64_t first = firn_row_heads_at(heads, low);
-        uint64_t last = firn_row_heads_at(heads, high - 1);
+        uint64_t first = fi_row_heads_at(heads, low);
+        uint64_t last = fi_row_heads_at(heads, high - 1);
         if (head <= first) {
             return low;
         }
@@ -74,22 +74,22 @@ firn_row_heads_below(const uint8_t *heads, size_t low, size_t high, uint64_t hea
         size_t slack = 8 + width / 64;
         size_t from = at - low > slack ? at - slack : low;
         size_t to = high - at > slack ? at + slack : high;
-        if (from > low && firn_row_heads_at(heads, from - 1) >= head) {
+        if (from > low && fi_row_heads_at(heads, from - 1) >= head) {
             high = from - 1;
-        } else if (to < high && firn_row_heads_at(heads, to) < head) {
+        } else if (to < high && fi_row_heads_at(heads, to) < head) {
             low = to + 1;
         } else {
             low = from;
             high = to;
         }
     }
-    return firn_row_heads_below_plain(heads, low, high, head);
+    return fi_row_heads_below_plain(heads, low, high, head);
 }
 
 /* ---- short heads: the same in 2 bytes, in blocks ---- */
 
 static inline uint16_t
-firn_row_heads_short_of(firn_slice rest)
+fi_row_heads_short_of(firn_slice rest)
 {
     unsigned head = rest.size > 0 ? (unsigned)rest.data[0] << 8 : 0;
     return (uint16_t)(rest.size > 1 ? head | rest.data[1] : head);
@@ -97,23 +97,23 @@ firn_row_heads_short_of(firn_slice rest)
 
 /* How many of count short heads, which are sorted, are smaller than head. */
 static inline size_t
-firn_row_heads_short_below_plain(const uint8_t *heads, size_t count, uint16_t head)
+fi_row_heads_short_below_plain(const uint8_t *heads, size_t count, uint16_t head)
 {
     size_t low = 0;
-    while (low < count && firn_load_le16(heads + 2 * low) < head) {
+    while (low < count && fi_load_le16(heads + 2 * low) < head) {
         low++;
     }
     return low;
 }
 
 static inline size_t
-firn_row_heads_short_below(const uint8_t *heads, size_t count, uint16_t head)
+fi_row_heads_short_below(const uint8_t *heads, size_t count, uint16_t head)
 {
     enum { LINEAR_MAX = 128 };
     size_t low = 0;
     while (count - low > LINEAR_MAX) {
         size_t middle = low + (count - low) / 2;
-        if (firn_load_le16(heads + 2 * middle) < head) {
+        if (fi_load_le16(heads + 2 * middle) < head) {
             low = middle + 1;
         } else {
             count = middle;
@@ -132,7 +132,7 @@ firn_row_heads_short_below(const uint8_t *heads, size_t count, uint16_t head)
         }
     }
 #endif
-    return low + firn_row_heads_short_below_plain(heads + 2 * low, count - low, head);
+    return low + fi_row_heads_short_below_plain(heads + 2 * low, count - low, head);
 }
 
 /* ==== tags ====
@@ -147,7 +147,7 @@ firn_row_heads_short_below(const uint8_t *heads, size_t count, uint16_t head)
 
 /* Bit i of the result: tags[i] == tag. Reads 16 bytes. */
 static inline uint32_t
-firn_row_tags_match_portable(const uint8_t *tags, uint8_t tag)
+fi_row_tags_match_portable(const uint8_t *tags, uint8_t tag)
 {
     const uint64_t low_bits = UINT64_C(0x0101010101010101);
     const uint64_t high_bits = low_bits << 7;
@@ -155,7 +155,7 @@ firn_row_tags_match_portable(const uint8_t *tags, uint8_t tag)
     for (size_t half = 0; half < 2; half++) {
         /* A byte is zero where it is equal. The sum carries a high bit out of every other byte,
          * and out of that byte alone. */
-        uint64_t differs = firn_load_le64(tags + 8 * half) ^ (low_bits * tag);
+        uint64_t differs = fi_load_le64(tags + 8 * half) ^ (low_bits * tag);
         uint64_t equals = ~(((differs & ~high_bits) + ~high_bits) | differs | ~high_bits);
         /* Gathers the eight high bits in the top byte. */
         mask |= (uint32_t)(((equals >> 7) * UINT64_C(0x0102040810204080)) >> 56) << (8 * half);
@@ -164,13 +164,13 @@ firn_row_tags_match_portable(const uint8_t *tags, uint8_t tag)
 }
 
 static inline uint32_t
-firn_row_tags_match(const uint8_t *tags, uint8_t tag)
+fi_row_tags_match(const uint8_t *tags, uint8_t tag)
 {
 #if defined(__x86_64__)
     __m128i found = _mm_loadu_si128((const __m128i *)(const void *)tags);
     return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(found, _mm_set1_epi8((char)tag)));
 #else
-    return firn_row_tags_match_portable(tags, tag);
+    return fi_row_tags_match_portable(tags, tag);
 #endif
 }
 

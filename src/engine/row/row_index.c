@@ -23,7 +23,7 @@
  *
  * Size: 56 bytes a block and the rest of its separator, which the builder of the run keeps to at
  * most an eighth of the preceding block (row_builder.c). The index is one block of the file, so it
- * has at most FIRN_BLOCK_SIZE_MAX bytes: FIRN_LIMIT beyond, which only a run of some GiB would
+ * has at most FI_BLOCK_SIZE_MAX bytes: FIRN_LIMIT beyond, which only a run of some GiB would
  * reach.
  *
  * The check: (I2) the parts fill the block exactly; every rest is inside it; separators ascend
@@ -38,10 +38,10 @@
 #include "row/row_heads.h"
 
 enum {
-    HEADER_SIZE = FIRN_ROW_FORMAT_INDEX_HEADER_SIZE,
-    HEAD_SIZE = FIRN_ROW_FORMAT_HEAD_SIZE,
-    RECORD_SIZE = FIRN_ROW_FORMAT_RECORD_SIZE,
-    SEPARATOR_SIZE = FIRN_ROW_FORMAT_SEPARATOR_SIZE,
+    HEADER_SIZE = FI_ROW_FORMAT_INDEX_HEADER_SIZE,
+    HEAD_SIZE = FI_ROW_FORMAT_HEAD_SIZE,
+    RECORD_SIZE = FI_ROW_FORMAT_RECORD_SIZE,
+    SEPARATOR_SIZE = FI_ROW_FORMAT_SEPARATOR_SIZE,
     BLOCK_SIZE = HEAD_SIZE + RECORD_SIZE + SEPARATOR_SIZE /* in all, for each block */
 };
 
@@ -50,42 +50,41 @@ enum {
 static int
 refuse(const char *what, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "an index of rows is malformed: %s", what);
+    return fi_error_set(err, FIRN_CORRUPT, "an index of rows is malformed: %s", what);
 }
 
 /* A separator in itself. rest_at is where its rest has to be. */
 static int
-check_separator(const struct firn_row_index *index, size_t i, size_t rest_at, size_t rests_size,
+check_separator(const struct fi_row_index *index, size_t i, size_t rest_at, size_t rests_size,
                 firn_error *err)
 {
     const uint8_t *bytes = index->separators + i * SEPARATOR_SIZE;
-    uint64_t rest_size = firn_load_le32(bytes + 12);
-    if (firn_load_le32(bytes + 8) != rest_at ||
-        !firn_range_inside(rest_at, rest_size, rests_size) ||
-        index->prefix.size + rest_size > FIRN_ENTRY_KEY_SIZE_MAX) {
+    uint64_t rest_size = fi_load_le32(bytes + 12);
+    if (fi_load_le32(bytes + 8) != rest_at || !fi_range_inside(rest_at, rest_size, rests_size) ||
+        index->prefix.size + rest_size > FI_ENTRY_KEY_SIZE_MAX) {
         return refuse("a separator is too long or not in its place", err);
     }
-    struct firn_row_index_separator separator;
-    firn_row_index_separator(index, i, &separator);
-    return firn_row_heads_at(index->heads, i) == firn_row_heads_of(separator.rest)
+    struct fi_row_index_separator separator;
+    fi_row_index_separator(index, i, &separator);
+    return fi_row_heads_at(index->heads, i) == fi_row_heads_of(separator.rest)
                ? FIRN_OK
                : refuse("a head is not that of its separator", err);
 }
 
 static int
-check_separators(const struct firn_row_index *index, size_t rests_size, firn_error *err)
+check_separators(const struct fi_row_index *index, size_t rests_size, firn_error *err)
 {
     size_t rest_at = 0;
-    struct firn_row_index_separator before = {.sequence = 0};
+    struct fi_row_index_separator before = {.sequence = 0};
     for (size_t i = 0; i < index->block_count; i++) {
         int rc = check_separator(index, i, rest_at, rests_size, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        struct firn_row_index_separator separator;
-        firn_row_index_separator(index, i, &separator);
-        if (i > 0 && firn_entry_compare(before.rest, before.sequence, separator.rest,
-                                        separator.sequence) >= 0) {
+        struct fi_row_index_separator separator;
+        fi_row_index_separator(index, i, &separator);
+        if (i > 0 && fi_entry_compare(before.rest, before.sequence, separator.rest,
+                                      separator.sequence) >= 0) {
             return refuse("its separators are out of order", err);
         }
         rest_at += separator.rest.size;
@@ -95,14 +94,14 @@ check_separators(const struct firn_row_index *index, size_t rests_size, firn_err
 }
 
 static int
-check_blocks(const struct firn_row_index *index, firn_error *err)
+check_blocks(const struct fi_row_index *index, firn_error *err)
 {
     uint64_t end = 0;
     for (size_t i = 0; i < index->block_count; i++) {
-        struct firn_row_index_block block;
-        firn_row_index_block(index, i, &block);
-        if (block.ref.raw_size > FIRN_ROW_FORMAT_BLOCK_SIZE_MAX ||
-            block.ref.stored_size > FIRN_BLOCK_SIZE_MAX || block.ref.offset > INT64_MAX) {
+        struct fi_row_index_block block;
+        fi_row_index_block(index, i, &block);
+        if (block.ref.raw_size > FI_ROW_FORMAT_BLOCK_SIZE_MAX ||
+            block.ref.stored_size > FI_BLOCK_SIZE_MAX || block.ref.offset > INT64_MAX) {
             return refuse("a block is too large", err);
         }
         if (block.sequence_min > block.sequence_max) {
@@ -111,29 +110,29 @@ check_blocks(const struct firn_row_index *index, firn_error *err)
         if (block.ref.offset < end) {
             return refuse("its blocks overlap", err);
         }
-        end = block.ref.offset + firn_block_reader_span(&block.ref);
+        end = block.ref.offset + fi_block_reader_span(&block.ref);
     }
     return FIRN_OK;
 }
 
 int
-firn_row_index_check(firn_slice raw, firn_error *err)
+fi_row_index_check(firn_slice raw, firn_error *err)
 {
     if (raw.size < HEADER_SIZE) {
         return refuse("it is too short", err);
     }
-    uint64_t count = firn_load_le32(raw.data + 4);
-    uint64_t prefix_size = firn_load_le32(raw.data + 16);
-    uint64_t rests_size = firn_load_le32(raw.data + 20);
-    if (firn_load_le32(raw.data) != 0 || !firn_bytes_are_zero(raw.data + 24, HEADER_SIZE - 24)) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "an index of rows uses fields that this version cannot read");
+    uint64_t count = fi_load_le32(raw.data + 4);
+    uint64_t prefix_size = fi_load_le32(raw.data + 16);
+    uint64_t rests_size = fi_load_le32(raw.data + 20);
+    if (fi_load_le32(raw.data) != 0 || !fi_bytes_are_zero(raw.data + 24, HEADER_SIZE - 24)) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "an index of rows uses fields that this version cannot read");
     }
     if (HEADER_SIZE + count * BLOCK_SIZE + prefix_size + rests_size != raw.size) {
         return refuse("its parts do not fill it", err);
     }
-    struct firn_row_index index;
-    firn_row_index_init(&index, raw);
+    struct fi_row_index index;
+    fi_row_index_init(&index, raw);
     int rc = check_separators(&index, (size_t)rests_size, err);
     return rc == FIRN_OK ? check_blocks(&index, err) : rc;
 }
@@ -142,15 +141,15 @@ firn_row_index_check(firn_slice raw, firn_error *err)
 
 /* The same among blocks [low, high), whose heads are all equal to that of rest. */
 static size_t
-find_among_equals(const struct firn_row_index *index, size_t low, size_t high, firn_slice rest,
+find_among_equals(const struct fi_row_index *index, size_t low, size_t high, firn_slice rest,
                   uint64_t sequence)
 {
     DCHECK(low < high && high <= index->block_count);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        struct firn_row_index_separator separator;
-        firn_row_index_separator(index, middle, &separator);
-        if (firn_entry_compare(separator.rest, separator.sequence, rest, sequence) <= 0) {
+        struct fi_row_index_separator separator;
+        fi_row_index_separator(index, middle, &separator);
+        if (fi_entry_compare(separator.rest, separator.sequence, rest, sequence) <= 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -163,7 +162,7 @@ find_among_equals(const struct firn_row_index *index, size_t low, size_t high, f
 enum relation { BEFORE_ALL, AFTER_ALL, AMONG };
 
 static enum relation
-relate(const struct firn_row_index *index, firn_slice key, firn_slice *out_rest)
+relate(const struct fi_row_index *index, firn_slice key, firn_slice *out_rest)
 {
     firn_slice prefix = index->prefix;
     size_t shared = key.size < prefix.size ? key.size : prefix.size;
@@ -180,50 +179,49 @@ relate(const struct firn_row_index *index, firn_slice key, firn_slice *out_rest)
 
 /* How many tops are smaller: the first that is not lies at or after the end of the search. */
 static size_t
-tops_below(const struct firn_row_index *index, uint64_t head)
+tops_below(const struct fi_row_index *index, uint64_t head)
 {
-    return firn_row_heads_below_plain(index->tops, 0, firn_row_index_top_count(index->block_count),
-                                      head);
+    return fi_row_heads_below_plain(index->tops, 0, fi_row_index_top_count(index->block_count),
+                                    head);
 }
 
 /* How many heads are smaller. */
 static size_t
-heads_below(const struct firn_row_index *index, uint64_t head)
+heads_below(const struct fi_row_index *index, uint64_t head)
 {
     size_t count = index->block_count;
     if (index->tops == NULL) {
-        return firn_row_heads_below(index->heads, 0, count, head);
+        return fi_row_heads_below(index->heads, 0, count, head);
     }
     size_t tops = tops_below(index, head);
     if (tops == 0) {
         return 0;
     }
-    size_t low = (tops - 1) * FIRN_ROW_INDEX_STEP;
-    size_t high = count - low < FIRN_ROW_INDEX_STEP ? count : low + FIRN_ROW_INDEX_STEP;
-    return firn_row_heads_below_plain(index->heads, low, high, head);
+    size_t low = (tops - 1) * FI_ROW_INDEX_STEP;
+    size_t high = count - low < FI_ROW_INDEX_STEP ? count : low + FI_ROW_INDEX_STEP;
+    return fi_row_heads_below_plain(index->heads, low, high, head);
 }
 
 /* Whether so many separators lie at or before a place: the plain twin of what heads lead to. */
 static bool
-is_count_before(const struct firn_row_index *index, size_t count, firn_slice rest,
-                uint64_t sequence)
+is_count_before(const struct fi_row_index *index, size_t count, firn_slice rest, uint64_t sequence)
 {
-    struct firn_row_index_separator one;
+    struct fi_row_index_separator one;
     if (count > 0) {
-        firn_row_index_separator(index, count - 1, &one);
-        if (firn_entry_compare(one.rest, one.sequence, rest, sequence) > 0) {
+        fi_row_index_separator(index, count - 1, &one);
+        if (fi_entry_compare(one.rest, one.sequence, rest, sequence) > 0) {
             return false;
         }
     }
     if (count == index->block_count) {
         return true;
     }
-    firn_row_index_separator(index, count, &one);
-    return firn_entry_compare(one.rest, one.sequence, rest, sequence) > 0;
+    fi_row_index_separator(index, count, &one);
+    return fi_entry_compare(one.rest, one.sequence, rest, sequence) > 0;
 }
 
 size_t
-firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t sequence)
+fi_row_index_find(const struct fi_row_index *index, firn_slice key, uint64_t sequence)
 {
     firn_slice rest;
     size_t count = index->block_count;
@@ -231,16 +229,15 @@ firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t
     if (relation != AMONG) {
         return relation == BEFORE_ALL ? 0 : count;
     }
-    uint64_t head = firn_row_heads_of(rest);
+    uint64_t head = fi_row_heads_of(rest);
     size_t low = heads_below(index, head);
-    if (low == count || firn_row_heads_at(index->heads, low) != head) {
+    if (low == count || fi_row_heads_at(index->heads, low) != head) {
         DCHECK(is_count_before(index, low, rest, sequence));
         return low;
     }
     size_t high = low + 1;
-    if (high < count && firn_row_heads_at(index->heads, high) == head) {
-        high =
-            head == UINT64_MAX ? count : firn_row_heads_below(index->heads, high, count, head + 1);
+    if (high < count && fi_row_heads_at(index->heads, high) == head) {
+        high = head == UINT64_MAX ? count : fi_row_heads_below(index->heads, high, count, head + 1);
     }
     size_t found = find_among_equals(index, low, high, rest, sequence);
     DCHECK(is_count_before(index, found, rest, sequence));
@@ -248,16 +245,16 @@ firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t
 }
 
 void
-firn_row_index_prefetch(const struct firn_row_index *index, firn_slice key)
+fi_row_index_prefetch(const struct fi_row_index *index, firn_slice key)
 {
-    enum { LINE_SIZE = 64, LINES = FIRN_ROW_INDEX_STEP * HEAD_SIZE / LINE_SIZE + 1 };
+    enum { LINE_SIZE = 64, LINES = FI_ROW_INDEX_STEP * HEAD_SIZE / LINE_SIZE + 1 };
     firn_slice rest;
     if (index->tops == NULL || relate(index, key, &rest) != AMONG) {
         return;
     }
-    size_t tops = tops_below(index, firn_row_heads_of(rest));
+    size_t tops = tops_below(index, fi_row_heads_of(rest));
     if (tops > 0) {
-        const uint8_t *heads = index->heads + (tops - 1) * FIRN_ROW_INDEX_STEP * HEAD_SIZE;
+        const uint8_t *heads = index->heads + (tops - 1) * FI_ROW_INDEX_STEP * HEAD_SIZE;
         for (unsigned line = 0; line < LINES; line++) {
             __builtin_prefetch(heads + (size_t)line * LINE_SIZE);
         }
@@ -265,10 +262,10 @@ firn_row_index_prefetch(const struct firn_row_index *index, firn_slice key)
 }
 
 void
-firn_row_index_set_tops(struct firn_row_index *index, uint8_t *tops)
+fi_row_index_set_tops(struct fi_row_index *index, uint8_t *tops)
 {
-    for (size_t i = 0; i < firn_row_index_top_count(index->block_count); i++) {
-        memcpy(tops + i * HEAD_SIZE, index->heads + i * FIRN_ROW_INDEX_STEP * HEAD_SIZE, HEAD_SIZE);
+    for (size_t i = 0; i < fi_row_index_top_count(index->block_count); i++) {
+        memcpy(tops + i * HEAD_SIZE, index->heads + i * FI_ROW_INDEX_STEP * HEAD_SIZE, HEAD_SIZE);
     }
     index->tops = tops;
 }
@@ -276,62 +273,62 @@ firn_row_index_set_tops(struct firn_row_index *index, uint8_t *tops)
 /* ---- building ---- */
 
 void
-firn_row_index_builder_deinit(struct firn_row_index_builder *builder)
+fi_row_index_builder_deinit(struct fi_row_index_builder *builder)
 {
-    firn_buf_deinit(&builder->records);
-    firn_buf_deinit(&builder->separators);
-    firn_buf_deinit(&builder->keys);
+    fi_buf_deinit(&builder->records);
+    fi_buf_deinit(&builder->separators);
+    fi_buf_deinit(&builder->keys);
 }
 
 static size_t
-block_count(const struct firn_row_index_builder *builder)
+block_count(const struct fi_row_index_builder *builder)
 {
     return builder->records.size / RECORD_SIZE;
 }
 
 size_t
-firn_row_index_builder_size_bytes(const struct firn_row_index_builder *builder)
+fi_row_index_builder_size_bytes(const struct fi_row_index_builder *builder)
 {
     return HEADER_SIZE + block_count(builder) * BLOCK_SIZE + builder->keys.size;
 }
 
 static firn_slice
-key_at(const struct firn_row_index_builder *builder, size_t i)
+key_at(const struct fi_row_index_builder *builder, size_t i)
 {
     const uint8_t *bytes = builder->separators.data + i * SEPARATOR_SIZE;
     DCHECK(i < block_count(builder));
-    return firn_bytes(builder->keys.data + firn_load_le32(bytes + 8), firn_load_le32(bytes + 12));
+    return firn_bytes(builder->keys.data + fi_load_le32(bytes + 8), fi_load_le32(bytes + 12));
 }
 
 int
-firn_row_index_builder_add(struct firn_row_index_builder *builder,
-                           const struct firn_row_index_block *block,
-                           const struct firn_row_index_separator *separator, firn_error *err)
+fi_row_index_builder_add(struct fi_row_index_builder *builder,
+                         const struct fi_row_index_block *block,
+                         const struct fi_row_index_separator *separator, firn_error *err)
 {
     firn_slice key = separator->rest;
-    size_t size = firn_row_index_builder_size_bytes(builder);
-    if (size + BLOCK_SIZE + key.size > FIRN_BLOCK_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "a run has too many blocks: its index would exceed %d bytes",
-                              FIRN_BLOCK_SIZE_MAX);
+    size_t size = fi_row_index_builder_size_bytes(builder);
+    if (size + BLOCK_SIZE + key.size > FI_BLOCK_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "a run has too many blocks: its index would exceed %d bytes",
+                            FI_BLOCK_SIZE_MAX);
     }
     /* One byte more, so that an empty key has an address. */
-    if (firn_buf_reserve(&builder->records, RECORD_SIZE) != FIRN_OK ||
-        firn_buf_reserve(&builder->separators, SEPARATOR_SIZE) != FIRN_OK ||
-        firn_buf_reserve(&builder->keys, key.size + 1) != FIRN_OK) {
-        return firn_error_no_memory(err, "the index of a run");
+    if (fi_buf_reserve(&builder->records, RECORD_SIZE) != FIRN_OK ||
+        fi_buf_reserve(&builder->separators, SEPARATOR_SIZE) != FIRN_OK ||
+        fi_buf_reserve(&builder->keys, key.size + 1) != FIRN_OK) {
+        return fi_error_no_memory(err, "the index of a run");
     }
     uint8_t *record = builder->records.data + builder->records.size;
-    firn_store_le64(record, block->ref.offset);
-    firn_store_le32(record + 8, block->ref.stored_size);
-    firn_store_le32(record + 12, block->ref.raw_size);
-    firn_store_le64(record + 16, block->sequence_min);
-    firn_store_le64(record + 24, block->sequence_max);
+    fi_store_le64(record, block->ref.offset);
+    fi_store_le32(record + 8, block->ref.stored_size);
+    fi_store_le32(record + 12, block->ref.raw_size);
+    fi_store_le64(record + 16, block->sequence_min);
+    fi_store_le64(record + 24, block->sequence_max);
     builder->records.size += RECORD_SIZE;
     uint8_t *bytes = builder->separators.data + builder->separators.size;
-    firn_store_le64(bytes, separator->sequence);
-    firn_store_le32(bytes + 8, (uint32_t)builder->keys.size);
-    firn_store_le32(bytes + 12, (uint32_t)key.size);
+    fi_store_le64(bytes, separator->sequence);
+    fi_store_le32(bytes + 8, (uint32_t)builder->keys.size);
+    fi_store_le32(bytes + 12, (uint32_t)key.size);
     builder->separators.size += SEPARATOR_SIZE;
     if (key.size > 0) {
         memcpy(builder->keys.data + builder->keys.size, key.data, key.size);
@@ -342,7 +339,7 @@ firn_row_index_builder_add(struct firn_row_index_builder *builder,
 
 /* What all separators begin with: they are sorted, so what the outer ones do. */
 static size_t
-shared_size(const struct firn_row_index_builder *builder)
+shared_size(const struct fi_row_index_builder *builder)
 {
     size_t count = block_count(builder);
     if (count == 0) {
@@ -359,7 +356,7 @@ shared_size(const struct firn_row_index_builder *builder)
 
 /* Fills in heads, separators and rests. */
 static void
-encode_separators(const struct firn_row_index_builder *builder, size_t shared, uint8_t *heads)
+encode_separators(const struct fi_row_index_builder *builder, size_t shared, uint8_t *heads)
 {
     size_t count = block_count(builder);
     uint8_t *bytes = heads + count * HEAD_SIZE;
@@ -370,9 +367,9 @@ encode_separators(const struct firn_row_index_builder *builder, size_t shared, u
         DCHECK(key.size >= shared);
         firn_slice rest = firn_bytes(key.data + shared, key.size - shared);
         memcpy(bytes, builder->separators.data + i * SEPARATOR_SIZE, SEPARATOR_SIZE);
-        firn_store_le32(bytes + 8, (uint32_t)rest_at);
-        firn_store_le32(bytes + 12, (uint32_t)rest.size);
-        firn_store_le64(heads + i * HEAD_SIZE, firn_row_heads_of(rest));
+        fi_store_le32(bytes + 8, (uint32_t)rest_at);
+        fi_store_le32(bytes + 12, (uint32_t)rest.size);
+        fi_store_le64(heads + i * HEAD_SIZE, fi_row_heads_of(rest));
         memcpy(rests + rest_at, rest.data, rest.size);
         rest_at += rest.size;
     }
@@ -380,22 +377,22 @@ encode_separators(const struct firn_row_index_builder *builder, size_t shared, u
 }
 
 int
-firn_row_index_builder_encode(const struct firn_row_index_builder *builder, uint64_t entry_count,
-                              struct firn_buf *out)
+fi_row_index_builder_encode(const struct fi_row_index_builder *builder, uint64_t entry_count,
+                            struct fi_buf *out)
 {
     size_t count = block_count(builder);
     size_t shared = shared_size(builder);
     size_t rests_size = builder->keys.size - count * shared;
     DCHECK(builder->separators.size == count * SEPARATOR_SIZE);
-    firn_buf_clear(out);
-    if (firn_buf_set_size(out, HEADER_SIZE + count * BLOCK_SIZE + shared + rests_size) != FIRN_OK) {
+    fi_buf_clear(out);
+    if (fi_buf_set_size(out, HEADER_SIZE + count * BLOCK_SIZE + shared + rests_size) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     memset(out->data, 0, HEADER_SIZE);
-    firn_store_le32(out->data + 4, (uint32_t)count);
-    firn_store_le64(out->data + 8, entry_count);
-    firn_store_le32(out->data + 16, (uint32_t)shared);
-    firn_store_le32(out->data + 20, (uint32_t)rests_size);
+    fi_store_le32(out->data + 4, (uint32_t)count);
+    fi_store_le64(out->data + 8, entry_count);
+    fi_store_le32(out->data + 16, (uint32_t)shared);
+    fi_store_le32(out->data + 20, (uint32_t)rests_size);
     if (count > 0) {
         memcpy(out->data + HEADER_SIZE, builder->records.data, count * RECORD_SIZE);
         memcpy(out->data + HEADER_SIZE + count * BLOCK_SIZE, builder->keys.data, shared);

@@ -20,7 +20,7 @@
 #include "base/mem.h"
 #include "row/row_heads.h"
 
-struct firn_row_pending_item {
+struct fi_row_pending_item {
     size_t at; /* of the key in bytes; the value lies after it */
     size_t key_size;
     size_t value_size;
@@ -32,29 +32,29 @@ struct firn_row_pending_item {
 enum { NARROW_SIZE_MAX = 1 << 16 };
 
 void
-firn_row_pending_deinit(struct firn_row_pending *pending)
+fi_row_pending_deinit(struct fi_row_pending *pending)
 {
-    firn_buf_deinit(&pending->bytes);
-    firn_free(pending->items);
-    *pending = (struct firn_row_pending){0};
+    fi_buf_deinit(&pending->bytes);
+    fi_free(pending->items);
+    *pending = (struct fi_row_pending){0};
 }
 
 void
-firn_row_pending_clear(struct firn_row_pending *pending)
+fi_row_pending_clear(struct fi_row_pending *pending)
 {
-    firn_buf_clear(&pending->bytes);
-    pending->sums = (struct firn_row_pending_sums){0};
+    fi_buf_clear(&pending->bytes);
+    pending->sums = (struct fi_row_pending_sums){0};
 }
 
 static firn_slice
-key_of(const struct firn_row_pending *pending, size_t i)
+key_of(const struct fi_row_pending *pending, size_t i)
 {
-    const struct firn_row_pending_item *item = &pending->items[i];
+    const struct fi_row_pending_item *item = &pending->items[i];
     return firn_bytes(pending->bytes.data + item->at, item->key_size);
 }
 
 firn_slice
-firn_row_pending_last_key(const struct firn_row_pending *pending)
+fi_row_pending_last_key(const struct fi_row_pending *pending)
 {
     DCHECK(pending->sums.count > 0);
     return key_of(pending, pending->sums.count - 1);
@@ -65,13 +65,13 @@ firn_row_pending_last_key(const struct firn_row_pending *pending)
 static size_t
 word_size(size_t key_size)
 {
-    size_t word = key_size << FIRN_ROW_FORMAT_KIND_BITS;
+    size_t word = key_size << FI_ROW_FORMAT_KIND_BITS;
     return word < 1U << 7 ? 1 : word < 1U << 14 ? 2 : word < 1U << 21 ? 3 : 4;
 }
 
 /* Bytes that hold every sequence as its distance from the smallest. */
 static size_t
-sequence_size(const struct firn_row_pending_sums *sums)
+sequence_size(const struct fi_row_pending_sums *sums)
 {
     uint64_t largest = sums->sequence_max - sums->sequence_min;
     DCHECK(sums->sequence_min <= sums->sequence_max);
@@ -84,7 +84,7 @@ shared_size(firn_slice a, firn_slice b, size_t size_max)
     size_t size = 0;
     DCHECK(size_max <= a.size && size_max <= b.size);
     while (size_max - size >= 8) {
-        uint64_t differs = firn_load_le64(a.data + size) ^ firn_load_le64(b.data + size);
+        uint64_t differs = fi_load_le64(a.data + size) ^ fi_load_le64(b.data + size);
         if (differs != 0) {
             return size + (size_t)__builtin_ctzll(differs) / 8;
         }
@@ -96,10 +96,10 @@ shared_size(firn_slice a, firn_slice b, size_t size_max)
     return size;
 }
 
-struct firn_row_pending_sums
-firn_row_pending_with(const struct firn_row_pending *pending, const struct firn_entry *entry)
+struct fi_row_pending_sums
+fi_row_pending_with(const struct fi_row_pending *pending, const struct fi_entry *entry)
 {
-    struct firn_row_pending_sums sums = pending->sums;
+    struct fi_row_pending_sums sums = pending->sums;
     if (sums.count == 0) {
         sums.shared_size = entry->key.size;
         sums.sequence_min = entry->sequence;
@@ -123,19 +123,19 @@ firn_row_pending_with(const struct firn_row_pending *pending, const struct firn_
 
 /* The same with offsets of so many bytes and varints of so many in all. */
 static size_t
-size_of(const struct firn_row_pending_sums *sums, size_t offset_size)
+size_of(const struct fi_row_pending_sums *sums, size_t offset_size)
 {
     DCHECK(sums->count > 0 && sums->key_bytes >= sums->count * sums->shared_size);
-    return FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + firn_row_format_tags_size(sums->count) +
-           sums->count * (offset_size + FIRN_ROW_FORMAT_SHORT_HEAD_SIZE + sequence_size(sums)) +
+    return FI_ROW_FORMAT_BLOCK_HEADER_SIZE + fi_row_format_tags_size(sums->count) +
+           sums->count * (offset_size + FI_ROW_FORMAT_SHORT_HEAD_SIZE + sequence_size(sums)) +
            sums->shared_size + (sums->key_bytes - sums->count * sums->shared_size) +
            sums->word_bytes + sums->value_bytes;
 }
 
 size_t
-firn_row_pending_size_max(const struct firn_row_pending_sums *sums)
+fi_row_pending_size_max(const struct fi_row_pending_sums *sums)
 {
-    if (sums->count > FIRN_ROW_FORMAT_BLOCK_COUNT_MAX) {
+    if (sums->count > FI_ROW_FORMAT_BLOCK_COUNT_MAX) {
         return SIZE_MAX;
     }
     size_t size = size_of(sums, 2);
@@ -145,10 +145,10 @@ firn_row_pending_size_max(const struct firn_row_pending_sums *sums)
 /* ---- entries ---- */
 
 static int
-grow(struct firn_row_pending *pending)
+grow(struct fi_row_pending *pending)
 {
-    struct firn_row_pending_item *items =
-        firn_grow_array(pending->items, pending->capacity + 1, &pending->capacity, sizeof items[0]);
+    struct fi_row_pending_item *items =
+        fi_grow_array(pending->items, pending->capacity + 1, &pending->capacity, sizeof items[0]);
     if (items == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -165,28 +165,28 @@ copy(uint8_t *to, firn_slice from)
 }
 
 int
-firn_row_pending_add(struct firn_row_pending *pending, const struct firn_entry *entry,
-                     bool is_elsewhere, uint8_t tag, const struct firn_row_pending_sums *sums_with)
+fi_row_pending_add(struct fi_row_pending *pending, const struct fi_entry *entry, bool is_elsewhere,
+                   uint8_t tag, const struct fi_row_pending_sums *sums_with)
 {
-    struct firn_buf *bytes = &pending->bytes;
+    struct fi_buf *bytes = &pending->bytes;
     DCHECK(sums_with->count == pending->sums.count + 1 &&
            sums_with->key_bytes == pending->sums.key_bytes + entry->key.size);
     if (pending->sums.count == pending->capacity && grow(pending) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     /* At least one byte, so that an empty key has an address. */
-    if (firn_buf_reserve(bytes, entry->key.size + entry->value.size + 1) != FIRN_OK) {
+    if (fi_buf_reserve(bytes, entry->key.size + entry->value.size + 1) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     copy(bytes->data + bytes->size, entry->key);
     copy(bytes->data + bytes->size + entry->key.size, entry->value);
-    pending->items[pending->sums.count] = (struct firn_row_pending_item){
+    pending->items[pending->sums.count] = (struct fi_row_pending_item){
         .at = bytes->size,
         .key_size = entry->key.size,
         .value_size = entry->value.size,
         .sequence = entry->sequence,
-        .word_low = (uint8_t)(firn_row_format_kind_bits(entry->kind) |
-                              (is_elsewhere ? FIRN_ROW_FORMAT_KIND_ELSEWHERE : 0U)),
+        .word_low = (uint8_t)(fi_row_format_kind_bits(entry->kind) |
+                              (is_elsewhere ? FI_ROW_FORMAT_KIND_ELSEWHERE : 0U)),
         .tag = tag};
     bytes->size += entry->key.size + entry->value.size;
     pending->sums = *sums_with;
@@ -196,18 +196,18 @@ firn_row_pending_add(struct firn_row_pending *pending, const struct firn_entry *
 /* ---- the block ---- */
 
 static uint8_t *
-encode_entry(const struct firn_row_pending *pending, const struct firn_row_pending_item *item,
+encode_entry(const struct fi_row_pending *pending, const struct fi_row_pending_item *item,
              size_t sequence_bytes, uint8_t *at)
 {
-    const struct firn_row_pending_sums *sums = &pending->sums;
+    const struct fi_row_pending_sums *sums = &pending->sums;
     uint64_t delta = item->sequence - sums->sequence_min;
     DCHECK(item->sequence >= sums->sequence_min && item->sequence <= sums->sequence_max);
     DCHECK(item->key_size >= sums->shared_size);
     size_t rest_size = item->key_size - sums->shared_size;
-    uint32_t word = ((uint32_t)rest_size << FIRN_ROW_FORMAT_KIND_BITS) | item->word_low;
+    uint32_t word = ((uint32_t)rest_size << FI_ROW_FORMAT_KIND_BITS) | item->word_low;
     memcpy(at, &delta, sequence_bytes);
     at += sequence_bytes;
-    at += firn_store_varint(at, word);
+    at += fi_store_varint(at, word);
     size_t size = rest_size + item->value_size;
     if (size > 0) {
         memcpy(at, pending->bytes.data + item->at + sums->shared_size, size);
@@ -216,41 +216,41 @@ encode_entry(const struct firn_row_pending *pending, const struct firn_row_pendi
 }
 
 int
-firn_row_pending_encode(const struct firn_row_pending *pending, struct firn_buf *out)
+fi_row_pending_encode(const struct fi_row_pending *pending, struct fi_buf *out)
 {
-    const struct firn_row_pending_sums *sums = &pending->sums;
-    size_t bound = firn_row_pending_size_max(sums);
-    CHECK(sums->count > 0 && bound <= FIRN_ROW_FORMAT_BLOCK_SIZE_MAX);
-    firn_buf_clear(out);
-    if (firn_buf_reserve(out, bound) != FIRN_OK) {
+    const struct fi_row_pending_sums *sums = &pending->sums;
+    size_t bound = fi_row_pending_size_max(sums);
+    CHECK(sums->count > 0 && bound <= FI_ROW_FORMAT_BLOCK_SIZE_MAX);
+    fi_buf_clear(out);
+    if (fi_buf_reserve(out, bound) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     bool is_wide = bound > NARROW_SIZE_MAX;
     size_t sequence_bytes = sequence_size(sums);
-    size_t tags_size = firn_row_format_tags_size(sums->count);
-    uint8_t *tags = out->data + FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE;
+    size_t tags_size = fi_row_format_tags_size(sums->count);
+    uint8_t *tags = out->data + FI_ROW_FORMAT_BLOCK_HEADER_SIZE;
     uint8_t *offset = tags + tags_size;
     uint8_t *head = offset + sums->count * (is_wide ? 4 : 2);
-    uint8_t *at = head + sums->count * FIRN_ROW_FORMAT_SHORT_HEAD_SIZE;
-    memset(out->data, 0, FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + tags_size);
-    firn_store_le16(out->data, (uint16_t)sums->count);
-    firn_store_le16(out->data + 2, (uint16_t)sums->shared_size);
+    uint8_t *at = head + sums->count * FI_ROW_FORMAT_SHORT_HEAD_SIZE;
+    memset(out->data, 0, FI_ROW_FORMAT_BLOCK_HEADER_SIZE + tags_size);
+    fi_store_le16(out->data, (uint16_t)sums->count);
+    fi_store_le16(out->data + 2, (uint16_t)sums->shared_size);
     out->data[6] = (uint8_t)(sums->shared_size >> 16);
     out->data[4] = (uint8_t)sequence_bytes;
-    out->data[5] = is_wide ? FIRN_ROW_FORMAT_BLOCK_WIDE : 0;
-    firn_store_le64(out->data + 8, sums->sequence_min);
+    out->data[5] = is_wide ? FI_ROW_FORMAT_BLOCK_WIDE : 0;
+    fi_store_le64(out->data + 8, sums->sequence_min);
     copy(at, firn_bytes(pending->bytes.data + pending->items[0].at, sums->shared_size));
     at += sums->shared_size;
     for (size_t i = 0; i < sums->count; i++) {
         firn_slice key = key_of(pending, i);
         firn_slice rest = firn_bytes(key.data + sums->shared_size, key.size - sums->shared_size);
         tags[i] = pending->items[i].tag;
-        firn_store_le16(head + FIRN_ROW_FORMAT_SHORT_HEAD_SIZE * i, firn_row_heads_short_of(rest));
+        fi_store_le16(head + FI_ROW_FORMAT_SHORT_HEAD_SIZE * i, fi_row_heads_short_of(rest));
         if (is_wide) {
-            firn_store_le32(offset + 4 * i, (uint32_t)(at - out->data));
+            fi_store_le32(offset + 4 * i, (uint32_t)(at - out->data));
         } else {
             CHECK(at - out->data <= UINT16_MAX);
-            firn_store_le16(offset + 2 * i, (uint16_t)(at - out->data));
+            fi_store_le16(offset + 2 * i, (uint16_t)(at - out->data));
         }
         at = encode_entry(pending, &pending->items[i], sequence_bytes, at);
     }

@@ -14,25 +14,25 @@
 #include "row/row_internal.h"
 
 int
-firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out, firn_error *err)
+fi_row_read_index(struct firn_row *run, struct fi_row_read_index *out, firn_error *err)
 {
-    out->pin = (struct firn_block_pin){0};
+    out->pin = (struct fi_block_pin){0};
     if (run->keeps_pins) {
         DCHECK(run->index_pin.data != NULL && run->guides != NULL);
         out->index = run->index;
         return FIRN_OK;
     }
     int rc =
-        firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->sections.index,
-                              FIRN_BLOCK_CACHE_INDEX, firn_row_index_check, &out->pin, err);
+        fi_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->sections.index,
+                            FI_BLOCK_CACHE_INDEX, fi_row_index_check, &out->pin, err);
     if (rc != FIRN_OK) {
-        if (err != NULL && firn_run_text_is_loss(rc)) {
-            (void)firn_run_text_place(run->reader, &run->sections.index, err);
-            (void)firn_error_prefix(err, "no key of the run can be read");
+        if (err != NULL && fi_run_text_is_loss(rc)) {
+            (void)fi_run_text_place(run->reader, &run->sections.index, err);
+            (void)fi_error_prefix(err, "no key of the run can be read");
         }
         return rc;
     }
-    firn_row_index_init(&out->index, firn_bytes(out->pin.data, out->pin.size));
+    fi_row_index_init(&out->index, firn_bytes(out->pin.data, out->pin.size));
     return FIRN_OK;
 }
 
@@ -40,89 +40,87 @@ firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out, firn_
 static size_t
 tops_size(size_t block_count)
 {
-    return firn_row_index_top_count(block_count) * FIRN_ROW_FORMAT_HEAD_SIZE;
+    return fi_row_index_top_count(block_count) * FI_ROW_FORMAT_HEAD_SIZE;
 }
 
 size_t
-firn_row_read_memory_size(size_t block_count)
+fi_row_read_memory_size(size_t block_count)
 {
-    return tops_size(block_count) + block_count * sizeof(struct firn_block_guide);
+    return tops_size(block_count) + block_count * sizeof(struct fi_block_guide);
 }
 
 void
-firn_row_read_set_memory(struct firn_row *run)
+fi_row_read_set_memory(struct firn_row *run)
 {
     uint8_t *bytes = run->memory.data;
-    firn_row_index_set_tops(&run->index, bytes);
-    DCHECK(tops_size(run->index.block_count) % _Alignof(struct firn_block_guide) == 0);
+    fi_row_index_set_tops(&run->index, bytes);
+    DCHECK(tops_size(run->index.block_count) % _Alignof(struct fi_block_guide) == 0);
     run->guides = (void *)(bytes + tops_size(run->index.block_count));
 }
 
 void
-firn_row_read_prefetch(const struct firn_row *run, firn_slice key)
+fi_row_read_prefetch(const struct firn_row *run, firn_slice key)
 {
-    firn_slice filter = firn_row_read_known_filter(run);
+    firn_slice filter = fi_row_read_known_filter(run);
     if (filter.data != NULL) {
-        firn_run_filter_prefetch(filter, firn_run_filter_hash(key));
+        fi_run_filter_prefetch(filter, fi_run_filter_hash(key));
     } else if (run->keeps_pins) {
-        firn_row_index_prefetch(&run->index, key);
+        fi_row_index_prefetch(&run->index, key);
     }
 }
 
 void
-firn_row_read_index_release(struct firn_row *run, struct firn_row_read_index *index)
+fi_row_read_index_release(struct firn_row *run, struct fi_row_read_index *index)
 {
-    firn_block_cache_unpin(run->cache, &index->pin);
+    fi_block_cache_unpin(run->cache, &index->pin);
 }
 
 /* Pins the i-th block if it is where its guide says. */
 static inline bool
-follow_guide(struct firn_row *run, const struct firn_row_index *index, size_t i,
-             struct firn_row_index_block *out_block, struct firn_block_pin *out)
+follow_guide(struct firn_row *run, const struct fi_row_index *index, size_t i,
+             struct fi_row_index_block *out_block, struct fi_block_pin *out)
 {
-    const struct firn_block_guide *guide = run->keeps_pins ? &run->guides[i] : NULL;
+    const struct fi_block_guide *guide = run->keeps_pins ? &run->guides[i] : NULL;
     DCHECK(i < index->block_count);
     if (guide != NULL) {
-        firn_block_cache_guide_prefetch(run->cache, guide);
+        fi_block_cache_guide_prefetch(run->cache, guide);
     }
-    firn_row_index_block(index, i, out_block);
-    return guide != NULL &&
-           firn_block_cache_guide_follow(run->cache, guide, run->file, &out_block->ref,
-                                         FIRN_BLOCK_CACHE_DATA, out);
+    fi_row_index_block(index, i, out_block);
+    return guide != NULL && fi_block_cache_guide_follow(run->cache, guide, run->file,
+                                                        &out_block->ref, FI_BLOCK_CACHE_DATA, out);
 }
 
 static void
-note_guide(struct firn_row *run, size_t i, const struct firn_block_pin *pin)
+note_guide(struct firn_row *run, size_t i, const struct fi_block_pin *pin)
 {
     if (run->keeps_pins) {
-        firn_block_cache_guide_note(run->cache, pin, &run->guides[i]);
+        fi_block_cache_guide_note(run->cache, pin, &run->guides[i]);
     }
 }
 
 int
-firn_row_read_block(struct firn_row *run, const struct firn_row_index *index, size_t i,
-                    struct firn_block_pin *out, firn_error *err)
+fi_row_read_block(struct firn_row *run, const struct fi_row_index *index, size_t i,
+                  struct fi_block_pin *out, firn_error *err)
 {
-    struct firn_row_index_block block;
+    struct fi_row_index_block block;
     return follow_guide(run, index, i, &block, out)
                ? FIRN_OK
-               : firn_row_read_missing(run, index, i, NULL, out, err);
+               : fi_row_read_missing(run, index, i, NULL, out, err);
 }
 
 bool
-firn_row_read_find(struct firn_row *run, const struct firn_row_index *index, size_t i,
-                   struct firn_block_pin *out)
+fi_row_read_find(struct firn_row *run, const struct fi_row_index *index, size_t i,
+                 struct fi_block_pin *out)
 {
-    struct firn_row_index_block block;
+    struct fi_row_index_block block;
     if (follow_guide(run, index, i, &block, out)) {
         return true;
     }
-    if (!firn_block_cache_find(run->cache, run->file, block.ref.offset, FIRN_BLOCK_CACHE_DATA,
-                               out)) {
+    if (!fi_block_cache_find(run->cache, run->file, block.ref.offset, FI_BLOCK_CACHE_DATA, out)) {
         return false;
     }
     if (out->size != block.ref.raw_size) { /* an index that lies; reading the block refuses it */
-        firn_block_cache_unpin(run->cache, out);
+        fi_block_cache_unpin(run->cache, out);
         return false;
     }
     note_guide(run, i, out);
@@ -130,18 +128,18 @@ firn_row_read_find(struct firn_row *run, const struct firn_row_index *index, siz
 }
 
 int
-firn_row_read_missing(struct firn_row *run, const struct firn_row_index *index, size_t i,
-                      const uint8_t *stored, struct firn_block_pin *out, firn_error *err)
+fi_row_read_missing(struct firn_row *run, const struct fi_row_index *index, size_t i,
+                    const uint8_t *stored, struct fi_block_pin *out, firn_error *err)
 {
-    struct firn_row_index_block block;
+    struct fi_row_index_block block;
     DCHECK(i < index->block_count);
-    firn_row_index_block(index, i, &block);
-    int rc = firn_block_cache_read_from(run->cache, run->file, run->reader, &block.ref, stored,
-                                        FIRN_BLOCK_CACHE_DATA, firn_row_block_check, out, err);
+    fi_row_index_block(index, i, &block);
+    int rc = fi_block_cache_read_from(run->cache, run->file, run->reader, &block.ref, stored,
+                                      FI_BLOCK_CACHE_DATA, fi_row_block_check, out, err);
     if (rc == FIRN_OK) {
         note_guide(run, i, out);
     } else if (err != NULL) {
-        rc = firn_row_read_explain(run, index, i, err);
+        rc = fi_row_read_explain(run, index, i, err);
     }
     return rc;
 }
@@ -150,32 +148,32 @@ firn_row_read_missing(struct firn_row *run, const struct firn_row_index *index, 
 
 /* The separator of a block; the end of the run after the last one. */
 static void
-separator_text(const struct firn_row *run, const struct firn_row_index *index, size_t i,
-               char text[FIRN_RUN_TEXT_SIZE])
+separator_text(const struct firn_row *run, const struct fi_row_index *index, size_t i,
+               char text[FI_RUN_TEXT_SIZE])
 {
     DCHECK(i <= index->block_count);
     if (i == index->block_count) {
-        (void)firn_run_text_key(firn_buf_slice(&run->summary.upper), text);
+        (void)fi_run_text_key(fi_buf_slice(&run->summary.upper), text);
         return;
     }
-    struct firn_row_index_separator separator;
-    firn_row_index_separator(index, i, &separator);
-    (void)firn_run_text_key_of(index->prefix, separator.rest, text);
+    struct fi_row_index_separator separator;
+    fi_row_index_separator(index, i, &separator);
+    (void)fi_run_text_key_of(index->prefix, separator.rest, text);
 }
 
 int
-firn_row_read_explain(const struct firn_row *run, const struct firn_row_index *index, size_t i,
-                      firn_error *err)
+fi_row_read_explain(const struct firn_row *run, const struct fi_row_index *index, size_t i,
+                    firn_error *err)
 {
-    if (!firn_run_text_is_loss(err->code)) {
+    if (!fi_run_text_is_loss(err->code)) {
         return err->code;
     }
-    char from[FIRN_RUN_TEXT_SIZE];
-    char to[FIRN_RUN_TEXT_SIZE];
-    struct firn_row_index_block block;
-    firn_row_index_block(index, i, &block);
+    char from[FI_RUN_TEXT_SIZE];
+    char to[FI_RUN_TEXT_SIZE];
+    struct fi_row_index_block block;
+    fi_row_index_block(index, i, &block);
     separator_text(run, index, i, from);
     separator_text(run, index, i + 1, to);
-    (void)firn_run_text_place(run->reader, &block.ref, err);
-    return firn_error_prefix(err, "keys from '%s' to '%s' cannot be read", from, to);
+    (void)fi_run_text_place(run->reader, &block.ref, err);
+    return fi_error_prefix(err, "keys from '%s' to '%s' cannot be read", from, to);
 }

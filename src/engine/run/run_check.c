@@ -22,22 +22,22 @@
 enum { CHUNK_SIZE = 1 << 20 }; /* of the table of contents */
 
 int
-firn_run_check_init(struct firn_run_check *check, firn_error *err)
+fi_run_check_init(struct fi_run_check *check, firn_error *err)
 {
-    size_t count = (size_t)firn_block_reader_chunk_count(check->reader);
-    check->is_reported = firn_alloc_zeroed(count * sizeof check->is_reported[0]);
-    return check->is_reported == NULL ? firn_error_no_memory(err, "a check")
-                                      : firn_compress_create(&check->compress, err);
+    size_t count = (size_t)fi_block_reader_chunk_count(check->reader);
+    check->is_reported = fi_alloc_zeroed(count * sizeof check->is_reported[0]);
+    return check->is_reported == NULL ? fi_error_no_memory(err, "a check")
+                                      : fi_compress_create(&check->compress, err);
 }
 
 void
-firn_run_check_deinit(struct firn_run_check *check)
+fi_run_check_deinit(struct fi_run_check *check)
 {
-    firn_compress_destroy(check->compress);
-    firn_free(check->is_reported);
-    firn_buf_deinit(&check->raw);
-    firn_buf_deinit(&check->filter);
-    firn_run_summary_deinit(&check->found);
+    fi_compress_destroy(check->compress);
+    fi_free(check->is_reported);
+    fi_buf_deinit(&check->raw);
+    fi_buf_deinit(&check->filter);
+    fi_run_summary_deinit(&check->found);
 }
 
 /* ---- reporting ---- */
@@ -49,14 +49,14 @@ is_damage(int rc)
 }
 
 int
-firn_run_check_report(struct firn_run_check *check, uint64_t offset, uint64_t size,
-                      const firn_error *err)
+fi_run_check_report(struct fi_run_check *check, uint64_t offset, uint64_t size,
+                    const firn_error *err)
 {
     DCHECK(err->code != FIRN_OK);
     if (!is_damage(err->code)) {
         return err->code;
     }
-    uint64_t count = firn_block_reader_chunk_count(check->reader);
+    uint64_t count = fi_block_reader_chunk_count(check->reader);
     for (uint64_t i = offset / CHUNK_SIZE; i < count && i * CHUNK_SIZE < offset + size; i++) {
         check->is_reported[i] = true;
     }
@@ -68,38 +68,38 @@ firn_run_check_report(struct firn_run_check *check, uint64_t offset, uint64_t si
 }
 
 int
-firn_run_check_report_block(struct firn_run_check *check, const struct firn_block_ref *ref,
-                            const char *loss, firn_error *err)
+fi_run_check_report_block(struct fi_run_check *check, const struct fi_block_ref *ref,
+                          const char *loss, firn_error *err)
 {
     if (is_damage(err->code)) {
-        (void)firn_run_text_place(check->reader, ref, err);
-        (void)firn_error_prefix(err, "%s", loss);
+        (void)fi_run_text_place(check->reader, ref, err);
+        (void)fi_error_prefix(err, "%s", loss);
     }
-    return firn_run_check_report(check, ref->offset, firn_block_reader_span(ref), err);
+    return fi_run_check_report(check, ref->offset, fi_block_reader_span(ref), err);
 }
 
 /* ---- sections ---- */
 
 static int
-read_filter(struct firn_run_check *check, const struct firn_run_sections *sections, firn_error *err)
+read_filter(struct fi_run_check *check, const struct fi_run_sections *sections, firn_error *err)
 {
-    const struct firn_block_ref *ref = &sections->filter;
+    const struct fi_block_ref *ref = &sections->filter;
     if (ref->stored_size == 0) {
         return FIRN_OK;
     }
-    int rc = firn_block_reader_read(check->reader, ref, check->compress, &check->filter, err);
+    int rc = fi_block_reader_read(check->reader, ref, check->compress, &check->filter, err);
     if (rc == FIRN_OK) {
-        rc = firn_run_filter_check(firn_buf_slice(&check->filter), err);
+        rc = fi_run_filter_check(fi_buf_slice(&check->filter), err);
     }
     if (rc != FIRN_OK) {
-        firn_buf_clear(&check->filter);
-        return firn_run_check_report_block(check, ref, "no key is lost, but gets are slower", err);
+        fi_buf_clear(&check->filter);
+        return fi_run_check_report_block(check, ref, "no key is lost, but gets are slower", err);
     }
     return FIRN_OK;
 }
 
 static void
-note_sequence(struct firn_run_summary *found, uint64_t sequence)
+note_sequence(struct fi_run_summary *found, uint64_t sequence)
 {
     bool is_first = found->range_count == 0;
     if (is_first || sequence < found->sequence_min) {
@@ -111,12 +111,12 @@ note_sequence(struct firn_run_summary *found, uint64_t sequence)
 }
 
 static int
-count_range(void *ctx, const struct firn_range *range, firn_error *err)
+count_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
-    struct firn_run_summary *found = &((struct firn_run_check *)ctx)->found;
-    if (firn_run_summary_note_lower(found, range->lower) != FIRN_OK ||
-        firn_run_summary_note_upper(found, range->upper) != FIRN_OK) {
-        return firn_error_no_memory(err, "a bound");
+    struct fi_run_summary *found = &((struct fi_run_check *)ctx)->found;
+    if (fi_run_summary_note_lower(found, range->lower) != FIRN_OK ||
+        fi_run_summary_note_upper(found, range->upper) != FIRN_OK) {
+        return fi_error_no_memory(err, "a bound");
     }
     note_sequence(found, range->sequence);
     found->range_count++;
@@ -125,41 +125,39 @@ count_range(void *ctx, const struct firn_range *range, firn_error *err)
 
 /* Summary or ranges, as they are on the disk now. */
 static int
-read_small_section(struct firn_run_check *check, const struct firn_block_section *section,
+read_small_section(struct fi_run_check *check, const struct fi_block_section *section,
                    uint32_t version_max, firn_error *err)
 {
-    bool is_summary = section->kind == FIRN_RUN_SECTION_SUMMARY;
-    int rc =
-        firn_block_reader_read(check->reader, &section->ref, check->compress, &check->raw, err);
+    bool is_summary = section->kind == FI_RUN_SECTION_SUMMARY;
+    int rc = fi_block_reader_read(check->reader, &section->ref, check->compress, &check->raw, err);
     if (rc == FIRN_OK && is_summary) {
         uint32_t version;
-        struct firn_run_summary summary = {0};
-        rc = firn_run_summary_decode(firn_buf_slice(&check->raw), version_max, &version, &summary,
-                                     err);
-        firn_run_summary_deinit(&summary);
+        struct fi_run_summary summary = {0};
+        rc = fi_run_summary_decode(fi_buf_slice(&check->raw), version_max, &version, &summary, err);
+        fi_run_summary_deinit(&summary);
     } else if (rc == FIRN_OK) {
-        rc = firn_run_summary_decode_ranges(firn_buf_slice(&check->raw), count_range, check, err);
+        rc = fi_run_summary_decode_ranges(fi_buf_slice(&check->raw), count_range, check, err);
     }
     if (rc == FIRN_OK) {
         return FIRN_OK;
     }
     check->is_incomplete = true;
-    return firn_run_check_report_block(check, &section->ref,
-                                       is_summary ? "the summary of the run cannot be read"
-                                                  : "range deletes of the run cannot be read",
-                                       err);
+    return fi_run_check_report_block(check, &section->ref,
+                                     is_summary ? "the summary of the run cannot be read"
+                                                : "range deletes of the run cannot be read",
+                                     err);
 }
 
 int
-firn_run_check_sections(struct firn_run_check *check, const struct firn_run_sections *sections,
-                        uint32_t version_max, firn_error *err)
+fi_run_check_sections(struct fi_run_check *check, const struct fi_run_sections *sections,
+                      uint32_t version_max, firn_error *err)
 {
     DCHECK(check->found.entry_count == 0);
     int rc = read_filter(check, sections, err);
-    size_t count = firn_block_reader_section_count(check->reader);
+    size_t count = fi_block_reader_section_count(check->reader);
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        const struct firn_block_section *section = firn_block_reader_section(check->reader, i);
-        if (section->kind == FIRN_RUN_SECTION_SUMMARY || section->kind == FIRN_RUN_SECTION_RANGES) {
+        const struct fi_block_section *section = fi_block_reader_section(check->reader, i);
+        if (section->kind == FI_RUN_SECTION_SUMMARY || section->kind == FI_RUN_SECTION_RANGES) {
             rc = read_small_section(check, section, version_max, err);
         }
     }
@@ -167,43 +165,42 @@ firn_run_check_sections(struct firn_run_check *check, const struct firn_run_sect
 }
 
 int
-firn_run_check_key(const struct firn_run_check *check, uint64_t key_hash, firn_error *err)
+fi_run_check_key(const struct fi_run_check *check, uint64_t key_hash, firn_error *err)
 {
     return check->filter.size == 0 ||
-                   firn_run_filter_may_contain(firn_buf_slice(&check->filter), key_hash)
+                   fi_run_filter_may_contain(fi_buf_slice(&check->filter), key_hash)
                ? FIRN_OK
-               : firn_error_set(err, FIRN_CORRUPT, "the filter does not know one of its keys");
+               : fi_error_set(err, FIRN_CORRUPT, "the filter does not know one of its keys");
 }
 
 /* ---- the end ---- */
 
 static bool
-agree(const struct firn_run_summary *a, const struct firn_run_summary *b)
+agree(const struct fi_run_summary *a, const struct fi_run_summary *b)
 {
     return a->entry_count == b->entry_count && a->tombstone_count == b->tombstone_count &&
            a->range_count == b->range_count && a->content_bytes == b->content_bytes &&
            a->has_heads == b->has_heads && a->has_references == b->has_references &&
            a->sequence_min == b->sequence_min && a->sequence_max == b->sequence_max &&
-           firn_slice_equal(firn_buf_slice(&a->lower), firn_buf_slice(&b->lower)) &&
-           firn_slice_equal(firn_buf_slice(&a->upper), firn_buf_slice(&b->upper));
+           fi_slice_equal(fi_buf_slice(&a->lower), fi_buf_slice(&b->lower)) &&
+           fi_slice_equal(fi_buf_slice(&a->upper), fi_buf_slice(&b->upper));
 }
 
 /* Widens the bounds that were found for the ranges by those of the entries. */
 static int
-note_bounds(struct firn_run_summary *found, firn_slice first_key, firn_slice last_key)
+note_bounds(struct fi_run_summary *found, firn_slice first_key, firn_slice last_key)
 {
-    if (found->range_count == 0 ||
-        firn_slice_compare(first_key, firn_buf_slice(&found->lower)) < 0) {
-        int rc = firn_buf_assign(&found->lower, first_key);
+    if (found->range_count == 0 || fi_slice_compare(first_key, fi_buf_slice(&found->lower)) < 0) {
+        int rc = fi_buf_assign(&found->lower, first_key);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
-    return firn_run_summary_note_last_key(found, last_key);
+    return fi_run_summary_note_last_key(found, last_key);
 }
 
 static int
-check_summary(struct firn_run_check *check, const struct firn_run_summary *summary,
+check_summary(struct fi_run_check *check, const struct fi_run_summary *summary,
               firn_slice first_key, firn_slice last_key, firn_error *err)
 {
     if (check->is_incomplete) {
@@ -211,41 +208,40 @@ check_summary(struct firn_run_check *check, const struct firn_run_summary *summa
     }
     if (check->found.entry_count > 0 &&
         note_bounds(&check->found, first_key, last_key) != FIRN_OK) {
-        return firn_error_no_memory(err, "the bounds of a run");
+        return fi_error_no_memory(err, "the bounds of a run");
     }
     if (agree(&check->found, summary)) {
         return FIRN_OK;
     }
-    (void)firn_error_set(err, FIRN_CORRUPT, "'%s': the entries do not add up to the summary",
-                         firn_block_reader_path(check->reader));
-    return firn_run_check_report(check, 0, 0, err);
+    (void)fi_error_set(err, FIRN_CORRUPT, "'%s': the entries do not add up to the summary",
+                       fi_block_reader_path(check->reader));
+    return fi_run_check_report(check, 0, 0, err);
 }
 
 /* Nothing reads by it but repairs. */
 static int
-check_origin(struct firn_run_check *check, const struct firn_run_sections *sections,
-             firn_error *err)
+check_origin(struct fi_run_check *check, const struct fi_run_sections *sections, firn_error *err)
 {
-    struct firn_run_origin origin;
-    struct firn_buf numbers = {0};
-    int rc = firn_run_sections_origin(check->reader, sections, &numbers, &origin, err);
-    firn_buf_deinit(&numbers);
+    struct fi_run_origin origin;
+    struct fi_buf numbers = {0};
+    int rc = fi_run_sections_origin(check->reader, sections, &numbers, &origin, err);
+    fi_buf_deinit(&numbers);
     return rc == FIRN_OK || rc == FIRN_NOT_FOUND
                ? FIRN_OK
-               : firn_run_check_report_block(check, &sections->origin, "no key is lost", err);
+               : fi_run_check_report_block(check, &sections->origin, "no key is lost", err);
 }
 
 static int
-check_chunks(struct firn_run_check *check, firn_error *err)
+check_chunks(struct fi_run_check *check, firn_error *err)
 {
-    uint64_t count = firn_block_reader_chunk_count(check->reader);
+    uint64_t count = fi_block_reader_chunk_count(check->reader);
     for (uint64_t i = 0; i < count; i++) {
-        int rc = firn_block_reader_verify_chunk(check->reader, i, &check->raw, err);
+        int rc = fi_block_reader_verify_chunk(check->reader, i, &check->raw, err);
         if (rc != FIRN_OK && !(is_damage(rc) && check->is_reported[i])) {
             if (is_damage(rc)) {
-                (void)firn_error_prefix(err, "no key is lost");
+                (void)fi_error_prefix(err, "no key is lost");
             }
-            rc = firn_run_check_report(check, i * CHUNK_SIZE, CHUNK_SIZE, err);
+            rc = fi_run_check_report(check, i * CHUNK_SIZE, CHUNK_SIZE, err);
             if (rc != FIRN_OK) {
                 return rc;
             }
@@ -255,18 +251,18 @@ check_chunks(struct firn_run_check *check, firn_error *err)
 }
 
 int
-firn_run_check_end(struct firn_run_check *check, const struct firn_run_sections *sections,
-                   const struct firn_run_summary *summary, firn_slice first_key,
-                   firn_slice last_key, firn_error *err)
+fi_run_check_end(struct fi_run_check *check, const struct fi_run_sections *sections,
+                 const struct fi_run_summary *summary, firn_slice first_key, firn_slice last_key,
+                 firn_error *err)
 {
     int rc;
-    FIRN_TRY(check_summary(check, summary, first_key, last_key, err));
-    FIRN_TRY(check_origin(check, sections, err));
-    FIRN_TRY(check_chunks(check, err));
-    FIRN_TRY(firn_step_tell(check->step, 1, check->untold_bytes, err));
+    FI_TRY(check_summary(check, summary, first_key, last_key, err));
+    FI_TRY(check_origin(check, sections, err));
+    FI_TRY(check_chunks(check, err));
+    FI_TRY(fi_step_tell(check->step, 1, check->untold_bytes, err));
     if (check->worst != FIRN_OK) {
-        rc = firn_error_set(err, check->worst, "'%s': the run is damaged",
-                            firn_block_reader_path(check->reader));
+        rc = fi_error_set(err, check->worst, "'%s': the run is damaged",
+                          fi_block_reader_path(check->reader));
     }
 out:
     return rc;

@@ -18,13 +18,13 @@ enum { HEAD_SIZE = 8, FLAG_LAST = 1 };
 
 /* What every origin that a builder writes satisfies, apart from its lists. */
 static bool
-is_sound(const struct firn_run_origin *origin)
+is_sound(const struct fi_run_origin *origin)
 {
-    bool is_scratch = origin->kind == FIRN_RUN_ORIGIN_SCRATCH;
+    bool is_scratch = origin->kind == FI_RUN_ORIGIN_SCRATCH;
     bool is_nothing = origin->tree == 0 && origin->flushed == 0 && origin->work == 0 &&
                       origin->part == 0 && !origin->is_last && origin->gone_count == 0;
     return (is_scratch ? is_nothing : origin->work > 0 && origin->work <= NUMBER_MAX) &&
-           (origin->kind == FIRN_RUN_ORIGIN_COMPACTION || origin->input_count == 0);
+           (origin->kind == FI_RUN_ORIGIN_COMPACTION || origin->input_count == 0);
 }
 
 static bool
@@ -39,33 +39,33 @@ ascends(const uint64_t *numbers, size_t count)
 }
 
 static int
-append_numbers(const uint64_t *numbers, size_t count, struct firn_buf *out)
+append_numbers(const uint64_t *numbers, size_t count, struct fi_buf *out)
 {
     uint64_t before = 0;
-    DCHECK(count <= FIRN_RUN_ORIGIN_NUMBERS_MAX && ascends(numbers, count));
-    int rc = firn_buf_append_varint(out, count);
+    DCHECK(count <= FI_RUN_ORIGIN_NUMBERS_MAX && ascends(numbers, count));
+    int rc = fi_buf_append_varint(out, count);
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        rc = firn_buf_append_varint(out, numbers[i] - before);
+        rc = fi_buf_append_varint(out, numbers[i] - before);
         before = numbers[i];
     }
     return rc;
 }
 
 int
-firn_run_origin_encode(const struct firn_run_origin *origin, struct firn_buf *out)
+fi_run_origin_encode(const struct fi_run_origin *origin, struct fi_buf *out)
 {
     DCHECK(is_sound(origin));
-    firn_buf_clear(out);
-    FIRN_TRY_RETURN(firn_buf_append_le32(out, FIRN_RUN_ORIGIN_VERSION));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)origin->kind));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, origin->is_last ? FLAG_LAST : 0));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, 0));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, 0));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, origin->tree));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, origin->flushed));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, origin->work));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, origin->part));
-    FIRN_TRY_RETURN(append_numbers(origin->inputs, origin->input_count, out));
+    fi_buf_clear(out);
+    FI_TRY_RETURN(fi_buf_append_le32(out, FI_RUN_ORIGIN_VERSION));
+    FI_TRY_RETURN(fi_buf_append_u8(out, (uint8_t)origin->kind));
+    FI_TRY_RETURN(fi_buf_append_u8(out, origin->is_last ? FLAG_LAST : 0));
+    FI_TRY_RETURN(fi_buf_append_u8(out, 0));
+    FI_TRY_RETURN(fi_buf_append_u8(out, 0));
+    FI_TRY_RETURN(fi_buf_append_varint(out, origin->tree));
+    FI_TRY_RETURN(fi_buf_append_varint(out, origin->flushed));
+    FI_TRY_RETURN(fi_buf_append_varint(out, origin->work));
+    FI_TRY_RETURN(fi_buf_append_varint(out, origin->part));
+    FI_TRY_RETURN(append_numbers(origin->inputs, origin->input_count, out));
     return append_numbers(origin->gone, origin->gone_count, out);
 }
 
@@ -74,27 +74,26 @@ firn_run_origin_encode(const struct firn_run_origin *origin, struct firn_buf *ou
 static int
 refuse(firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "the origin of a run is malformed");
+    return fi_error_set(err, FIRN_CORRUPT, "the origin of a run is malformed");
 }
 
 /* Appends the numbers of one list. */
 static int
-read_numbers(struct firn_reader *reader, struct firn_buf *numbers, size_t *out_count,
-             firn_error *err)
+read_numbers(struct fi_reader *reader, struct fi_buf *numbers, size_t *out_count, firn_error *err)
 {
     uint64_t count;
     uint64_t number = 0;
-    if (!firn_reader_varint(reader, &count) || count > FIRN_RUN_ORIGIN_NUMBERS_MAX) {
+    if (!fi_reader_varint(reader, &count) || count > FI_RUN_ORIGIN_NUMBERS_MAX) {
         return refuse(err);
     }
     for (uint64_t i = 0; i < count; i++) {
         uint64_t above;
-        if (!firn_reader_varint(reader, &above) || above == 0 || above > NUMBER_MAX - number) {
+        if (!fi_reader_varint(reader, &above) || above == 0 || above > NUMBER_MAX - number) {
             return refuse(err);
         }
         number += above;
-        if (firn_buf_append(numbers, &number, sizeof number) != FIRN_OK) {
-            return firn_error_no_memory(err, "the origin of a run");
+        if (fi_buf_append(numbers, &number, sizeof number) != FIRN_OK) {
+            return fi_error_no_memory(err, "the origin of a run");
         }
     }
     *out_count = (size_t)count;
@@ -102,12 +101,12 @@ read_numbers(struct firn_reader *reader, struct firn_buf *numbers, size_t *out_c
 }
 
 static bool
-read_fields(struct firn_reader *reader, struct firn_run_origin *out)
+read_fields(struct fi_reader *reader, struct fi_run_origin *out)
 {
     uint64_t tree;
     uint64_t part;
-    bool is_read = firn_reader_varint(reader, &tree) && firn_reader_varint(reader, &out->flushed) &&
-                   firn_reader_varint(reader, &out->work) && firn_reader_varint(reader, &part) &&
+    bool is_read = fi_reader_varint(reader, &tree) && fi_reader_varint(reader, &out->flushed) &&
+                   fi_reader_varint(reader, &out->work) && fi_reader_varint(reader, &part) &&
                    tree <= UINT32_MAX && part <= UINT32_MAX;
     out->tree = is_read ? (uint32_t)tree : 0;
     out->part = is_read ? (uint32_t)part : 0;
@@ -115,33 +114,33 @@ read_fields(struct firn_reader *reader, struct firn_run_origin *out)
 }
 
 int
-firn_run_origin_decode(firn_slice bytes, struct firn_buf *numbers, struct firn_run_origin *out,
-                       firn_error *err)
+fi_run_origin_decode(firn_slice bytes, struct fi_buf *numbers, struct fi_run_origin *out,
+                     firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     firn_slice head;
-    firn_buf_clear(numbers);
-    *out = (struct firn_run_origin){.kind = FIRN_RUN_ORIGIN_FLUSH};
-    if (!firn_reader_bytes(&reader, HEAD_SIZE, &head)) {
+    fi_buf_clear(numbers);
+    *out = (struct fi_run_origin){.kind = FI_RUN_ORIGIN_FLUSH};
+    if (!fi_reader_bytes(&reader, HEAD_SIZE, &head)) {
         return refuse(err);
     }
-    uint32_t version = firn_load_le32(head.data);
-    if (version > FIRN_RUN_ORIGIN_VERSION || head.data[4] > FIRN_RUN_ORIGIN_SCRATCH ||
+    uint32_t version = fi_load_le32(head.data);
+    if (version > FI_RUN_ORIGIN_VERSION || head.data[4] > FI_RUN_ORIGIN_SCRATCH ||
         (head.data[5] & ~FLAG_LAST) != 0 || head.data[6] != 0 || head.data[7] != 0) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "the origin of a run has version %u, kind %u; this version reads %d, "
-                              "up to %d",
-                              version, head.data[4], FIRN_RUN_ORIGIN_VERSION,
-                              (int)FIRN_RUN_ORIGIN_SCRATCH);
+        return fi_error_set(err, FIRN_NEWER,
+                            "the origin of a run has version %u, kind %u; this version reads %d, "
+                            "up to %d",
+                            version, head.data[4], FI_RUN_ORIGIN_VERSION,
+                            (int)FI_RUN_ORIGIN_SCRATCH);
     }
     if (version == 0 || head.data[4] == 0 || !read_fields(&reader, out)) {
         return refuse(err);
     }
-    out->kind = (enum firn_run_origin_kind)head.data[4];
+    out->kind = (enum fi_run_origin_kind)head.data[4];
     out->is_last = head.data[5] == FLAG_LAST;
-    FIRN_TRY_RETURN(read_numbers(&reader, numbers, &out->input_count, err));
-    FIRN_TRY_RETURN(read_numbers(&reader, numbers, &out->gone_count, err));
-    if (firn_reader_left(&reader) != 0 || !is_sound(out)) {
+    FI_TRY_RETURN(read_numbers(&reader, numbers, &out->input_count, err));
+    FI_TRY_RETURN(read_numbers(&reader, numbers, &out->gone_count, err));
+    if (fi_reader_left(&reader) != 0 || !is_sound(out)) {
         return refuse(err);
     }
     DCHECK(numbers->size == (out->input_count + out->gone_count) * sizeof(uint64_t));

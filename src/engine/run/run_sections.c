@@ -18,13 +18,13 @@
 
 /* What is used only while opening. */
 struct reading {
-    struct firn_block_reader *reader;
-    struct firn_compress *compress;
-    struct firn_buf raw;
+    struct fi_block_reader *reader;
+    struct fi_compress *compress;
+    struct fi_buf raw;
     uint32_t version_max;
-    struct firn_run_sections *sections;
-    struct firn_run_summary *summary;
-    struct firn_range_set *ranges;
+    struct fi_run_sections *sections;
+    struct fi_run_summary *summary;
+    struct fi_range_set *ranges;
     uint64_t range_count;
     bool has_summary;
 };
@@ -32,48 +32,47 @@ struct reading {
 static int
 refuse(const struct reading *reading, const char *what, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "'%s': %s", firn_block_reader_path(reading->reader),
-                          what);
+    return fi_error_set(err, FIRN_CORRUPT, "'%s': %s", fi_block_reader_path(reading->reader), what);
 }
 
 static int
-read_summary(struct reading *reading, const struct firn_block_ref *ref, firn_error *err)
+read_summary(struct reading *reading, const struct fi_block_ref *ref, firn_error *err)
 {
     if (reading->has_summary) {
         return refuse(reading, "the run has two summaries", err);
     }
     reading->has_summary = true;
-    int rc = firn_block_reader_read(reading->reader, ref, reading->compress, &reading->raw, err);
+    int rc = fi_block_reader_read(reading->reader, ref, reading->compress, &reading->raw, err);
     if (rc == FIRN_OK) {
-        rc = firn_run_summary_decode(firn_buf_slice(&reading->raw), reading->version_max,
-                                     &reading->sections->version, reading->summary, err);
+        rc = fi_run_summary_decode(fi_buf_slice(&reading->raw), reading->version_max,
+                                   &reading->sections->version, reading->summary, err);
     }
-    reading->summary->file_bytes = firn_block_reader_size_bytes(reading->reader);
-    return rc == FIRN_OK || err == NULL ? rc : firn_run_text_place(reading->reader, ref, err);
+    reading->summary->file_bytes = fi_block_reader_size_bytes(reading->reader);
+    return rc == FIRN_OK || err == NULL ? rc : fi_run_text_place(reading->reader, ref, err);
 }
 
 static int
-add_range(void *ctx, const struct firn_range *range, firn_error *err)
+add_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
     struct reading *reading = ctx;
     reading->range_count++;
-    return firn_range_set_add(reading->ranges, range, err);
+    return fi_range_set_add(reading->ranges, range, err);
 }
 
 static int
-read_ranges(struct reading *reading, const struct firn_block_ref *ref, firn_error *err)
+read_ranges(struct reading *reading, const struct fi_block_ref *ref, firn_error *err)
 {
-    int rc = firn_block_reader_read(reading->reader, ref, reading->compress, &reading->raw, err);
+    int rc = fi_block_reader_read(reading->reader, ref, reading->compress, &reading->raw, err);
     if (rc == FIRN_OK) {
-        rc = firn_run_summary_decode_ranges(firn_buf_slice(&reading->raw), add_range, reading, err);
+        rc = fi_run_summary_decode_ranges(fi_buf_slice(&reading->raw), add_range, reading, err);
     }
-    return rc == FIRN_OK || err == NULL ? rc : firn_run_text_place(reading->reader, ref, err);
+    return rc == FIRN_OK || err == NULL ? rc : fi_run_text_place(reading->reader, ref, err);
 }
 
 /* Remembers the place of a section of which there is one. */
 static int
-note_ref(const struct reading *reading, struct firn_block_ref *out,
-         const struct firn_block_ref *ref, firn_error *err)
+note_ref(const struct reading *reading, struct fi_block_ref *out, const struct fi_block_ref *ref,
+         firn_error *err)
 {
     if (out->offset != 0) {
         return refuse(reading, "the run has two indexes, filters or origins", err);
@@ -83,37 +82,37 @@ note_ref(const struct reading *reading, struct firn_block_ref *out,
 }
 
 static int
-read_section(struct reading *reading, const struct firn_block_section *section, firn_error *err)
+read_section(struct reading *reading, const struct fi_block_section *section, firn_error *err)
 {
-    struct firn_run_sections *sections = reading->sections;
+    struct fi_run_sections *sections = reading->sections;
     switch (section->kind) {
-    case FIRN_RUN_SECTION_SUMMARY:
+    case FI_RUN_SECTION_SUMMARY:
         return read_summary(reading, &section->ref, err);
-    case FIRN_RUN_SECTION_INDEX:
+    case FI_RUN_SECTION_INDEX:
         return note_ref(reading, &sections->index, &section->ref, err);
-    case FIRN_RUN_SECTION_FILTER:
+    case FI_RUN_SECTION_FILTER:
         return note_ref(reading, &sections->filter, &section->ref, err);
-    case FIRN_RUN_SECTION_ORIGIN:
+    case FI_RUN_SECTION_ORIGIN:
         return note_ref(reading, &sections->origin, &section->ref, err);
-    case FIRN_RUN_SECTION_FILTERS:
+    case FI_RUN_SECTION_FILTERS:
         return note_ref(reading, &sections->filters, &section->ref, err);
-    case FIRN_RUN_SECTION_RANGES:
+    case FI_RUN_SECTION_RANGES:
         return read_ranges(reading, &section->ref, err);
     default:
-        return firn_error_set(err, FIRN_NEWER,
-                              "'%s': the run has a section %u, which this version cannot read",
-                              firn_block_reader_path(reading->reader), section->kind);
+        return fi_error_set(err, FIRN_NEWER,
+                            "'%s': the run has a section %u, which this version cannot read",
+                            fi_block_reader_path(reading->reader), section->kind);
     }
 }
 
 static int
 read_all(struct reading *reading, firn_error *err)
 {
-    const struct firn_run_sections *sections = reading->sections;
-    size_t count = firn_block_reader_section_count(reading->reader);
-    FIRN_TRY_RETURN(firn_compress_create(&reading->compress, err));
+    const struct fi_run_sections *sections = reading->sections;
+    size_t count = fi_block_reader_section_count(reading->reader);
+    FI_TRY_RETURN(fi_compress_create(&reading->compress, err));
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY_RETURN(read_section(reading, firn_block_reader_section(reading->reader, i), err));
+        FI_TRY_RETURN(read_section(reading, fi_block_reader_section(reading->reader, i), err));
     }
     if (!reading->has_summary || sections->index.offset == 0 ||
         sections->index.offset == sections->filter.offset ||
@@ -124,46 +123,46 @@ read_all(struct reading *reading, firn_error *err)
         return refuse(reading, "the run has another number of range deletes than its summary says",
                       err);
     }
-    int rc = firn_range_set_seal(reading->ranges, err);
+    int rc = fi_range_set_seal(reading->ranges, err);
     DCHECK(reading->summary->file_bytes != 0); /* (I1) */
     return rc;
 }
 
 int
-firn_run_sections_read(struct firn_block_reader *reader, uint32_t version_max,
-                       struct firn_run_sections *out, struct firn_run_summary *summary,
-                       struct firn_range_set *ranges, firn_error *err)
+fi_run_sections_read(struct fi_block_reader *reader, uint32_t version_max,
+                     struct fi_run_sections *out, struct fi_run_summary *summary,
+                     struct fi_range_set *ranges, firn_error *err)
 {
-    *out = (struct firn_run_sections){0};
+    *out = (struct fi_run_sections){0};
     struct reading reading = {.reader = reader,
                               .version_max = version_max,
                               .sections = out,
                               .summary = summary,
                               .ranges = ranges};
     int rc = read_all(&reading, err);
-    firn_buf_deinit(&reading.raw);
-    firn_compress_destroy(reading.compress);
+    fi_buf_deinit(&reading.raw);
+    fi_compress_destroy(reading.compress);
     return rc;
 }
 
 int
-firn_run_sections_origin(struct firn_block_reader *reader, const struct firn_run_sections *sections,
-                         struct firn_buf *numbers, struct firn_run_origin *out, firn_error *err)
+fi_run_sections_origin(struct fi_block_reader *reader, const struct fi_run_sections *sections,
+                       struct fi_buf *numbers, struct fi_run_origin *out, firn_error *err)
 {
-    struct firn_compress *compress = NULL;
-    struct firn_buf raw = {0};
+    struct fi_compress *compress = NULL;
+    struct fi_buf raw = {0};
     int rc;
     if (sections->origin.stored_size == 0) {
         return FIRN_NOT_FOUND;
     }
-    FIRN_TRY(firn_compress_create(&compress, err));
-    FIRN_TRY(firn_block_reader_read(reader, &sections->origin, compress, &raw, err));
-    rc = firn_run_origin_decode(firn_buf_slice(&raw), numbers, out, err);
+    FI_TRY(fi_compress_create(&compress, err));
+    FI_TRY(fi_block_reader_read(reader, &sections->origin, compress, &raw, err));
+    rc = fi_run_origin_decode(fi_buf_slice(&raw), numbers, out, err);
     if (rc != FIRN_OK && err != NULL) {
-        rc = firn_run_text_place(reader, &sections->origin, err);
+        rc = fi_run_text_place(reader, &sections->origin, err);
     }
 out:
-    firn_buf_deinit(&raw);
-    firn_compress_destroy(compress);
+    fi_buf_deinit(&raw);
+    fi_compress_destroy(compress);
     return rc;
 }

@@ -15,7 +15,7 @@ static size_t
 append_escaped(char *text, size_t at, firn_slice bytes)
 {
     static const char digits[] = "0123456789abcdef";
-    enum { ROOM = FIRN_RUN_TEXT_SIZE - 8 };
+    enum { ROOM = FI_RUN_TEXT_SIZE - 8 };
     for (size_t i = 0; i < bytes.size; i++) {
         uint8_t byte = bytes.data[i];
         if (at > ROOM) {
@@ -36,31 +36,31 @@ append_escaped(char *text, size_t at, firn_slice bytes)
 }
 
 const char *
-firn_run_text_key_of(firn_slice prefix, firn_slice rest, char text[FIRN_RUN_TEXT_SIZE])
+fi_run_text_key_of(firn_slice prefix, firn_slice rest, char text[FI_RUN_TEXT_SIZE])
 {
     size_t at = append_escaped(text, 0, prefix);
-    if (at < FIRN_RUN_TEXT_SIZE - 8) {
+    if (at < FI_RUN_TEXT_SIZE - 8) {
         (void)append_escaped(text, at, rest);
     }
     return text;
 }
 
 const char *
-firn_run_text_key(firn_slice key, char text[FIRN_RUN_TEXT_SIZE])
+fi_run_text_key(firn_slice key, char text[FI_RUN_TEXT_SIZE])
 {
     (void)append_escaped(text, 0, key);
     return text;
 }
 
 int
-firn_run_text_place(const struct firn_block_reader *reader, const struct firn_block_ref *ref,
-                    firn_error *err)
+fi_run_text_place(const struct fi_block_reader *reader, const struct fi_block_ref *ref,
+                  firn_error *err)
 {
     /* The block reader's texts begin with the path, the decoders' know nothing of it. */
-    const char *path = firn_block_reader_path(reader);
-    if (firn_run_text_is_loss(err->code) &&
+    const char *path = fi_block_reader_path(reader);
+    if (fi_run_text_is_loss(err->code) &&
         (err->text[0] != '\'' || strncmp(err->text + 1, path, strlen(path)) != 0)) {
-        (void)firn_error_prefix(err, "'%s': block at %llu", path, (unsigned long long)ref->offset);
+        (void)fi_error_prefix(err, "'%s': block at %llu", path, (unsigned long long)ref->offset);
     }
     return err->code;
 }

@@ -20,38 +20,37 @@
 static firn_slice
 reference_in(firn_slice cell)
 {
-    DCHECK(cell.size > FIRN_VALUE_CELL_HEAD_SIZE);
-    return firn_bytes(cell.data + FIRN_VALUE_CELL_HEAD_SIZE, cell.size - FIRN_VALUE_CELL_HEAD_SIZE);
+    DCHECK(cell.size > FI_VALUE_CELL_HEAD_SIZE);
+    return firn_bytes(cell.data + FI_VALUE_CELL_HEAD_SIZE, cell.size - FI_VALUE_CELL_HEAD_SIZE);
 }
 
 bool
-firn_value_cell_decode(firn_slice cell, struct firn_value_file_reference *out)
+fi_value_cell_decode(firn_slice cell, struct fi_value_file_reference *out)
 {
-    return cell.size > FIRN_VALUE_CELL_HEAD_SIZE &&
-           firn_value_file_decode(reference_in(cell), out) &&
-           out->value_size >= FIRN_VALUE_CELL_SIZE_MIN;
+    return cell.size > FI_VALUE_CELL_HEAD_SIZE && fi_value_file_decode(reference_in(cell), out) &&
+           out->value_size >= FI_VALUE_CELL_SIZE_MIN;
 }
 
 int
-firn_value_cell_read(const struct firn_run_values *values, firn_slice cell,
-                     enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+fi_value_cell_read(const struct fi_run_values *values, firn_slice cell, enum fi_block_cache_use use,
+                   struct fi_buf *out, firn_error *err)
 {
     size_t before = out != NULL ? out->size : 0;
     int rc;
-    FIRN_TRY(firn_value_file_resolve(values, reference_in(cell), use, out, err));
-    if (out != NULL && memcmp(out->data + before, cell.data, FIRN_VALUE_CELL_HEAD_SIZE) != 0) {
+    FI_TRY(fi_value_file_resolve(values, reference_in(cell), use, out, err));
+    if (out != NULL && memcmp(out->data + before, cell.data, FI_VALUE_CELL_HEAD_SIZE) != 0) {
         out->size = before;
-        rc = firn_error_set(err, FIRN_CORRUPT,
-                            "a value in a value file does not begin as its row says");
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "a value in a value file does not begin as its row says");
     }
 out:
     return rc;
 }
 
 static firn_slice
-after_head(const struct firn_entry *entry, size_t *out_head)
+after_head(const struct fi_entry *entry, size_t *out_head)
 {
-    *out_head = firn_entry_head_size(entry->kind);
+    *out_head = fi_entry_head_size(entry->kind);
     DCHECK(entry->values != NULL);
     return *out_head <= entry->value.size
                ? firn_bytes(entry->value.data + *out_head, entry->value.size - *out_head)
@@ -61,87 +60,86 @@ after_head(const struct firn_entry *entry, size_t *out_head)
 static int
 refuse(firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "a reference to a value file is malformed");
+    return fi_error_set(err, FIRN_CORRUPT, "a reference to a value file is malformed");
 }
 
 static int
-resolve_cells(const struct firn_entry *entry, firn_slice tuple, enum firn_block_cache_use use,
-              struct firn_buf *out, firn_error *err)
+resolve_cells(const struct fi_entry *entry, firn_slice tuple, enum fi_block_cache_use use,
+              struct fi_buf *out, firn_error *err)
 {
-    struct firn_tuple_reader reader;
-    struct firn_tuple_writer writer;
-    struct firn_value_file_reference reference;
-    struct firn_buf value = {0};
-    struct firn_cell cell;
+    struct fi_tuple_reader reader;
+    struct fi_tuple_writer writer;
+    struct fi_value_file_reference reference;
+    struct fi_buf value = {0};
+    struct fi_cell cell;
     uint32_t column = 0;
     bool is_corrupt;
     int rc = FIRN_OK;
-    firn_tuple_reader_init(&reader, tuple);
+    fi_tuple_reader_init(&reader, tuple);
     reader.takes_references = true;
-    firn_tuple_begin(&writer, out);
-    while (rc == FIRN_OK && firn_tuple_next(&reader, &column, &cell, &is_corrupt)) {
-        if (cell.kind == FIRN_PHYSICAL_REFERENCE) {
-            firn_buf_clear(&value);
-            rc = firn_value_cell_decode(cell.as.bytes, &reference)
-                     ? firn_value_cell_read(entry->values, cell.as.bytes, use, &value, err)
+    fi_tuple_begin(&writer, out);
+    while (rc == FIRN_OK && fi_tuple_next(&reader, &column, &cell, &is_corrupt)) {
+        if (cell.kind == FI_PHYSICAL_REFERENCE) {
+            fi_buf_clear(&value);
+            rc = fi_value_cell_decode(cell.as.bytes, &reference)
+                     ? fi_value_cell_read(entry->values, cell.as.bytes, use, &value, err)
                      : refuse(err);
-            cell =
-                (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_buf_slice(&value)};
+            cell = (struct fi_cell){.kind = FI_PHYSICAL_BYTES, .as.bytes = fi_buf_slice(&value)};
         }
         if (rc == FIRN_OK) {
-            firn_tuple_add(&writer, column, &cell);
+            fi_tuple_add(&writer, column, &cell);
         }
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     if (rc == FIRN_OK && is_corrupt) {
         rc = refuse(err);
     }
-    if (firn_run_text_is_loss(rc) && err != NULL) {
-        char text[FIRN_RUN_TEXT_SIZE];
-        (void)firn_error_prefix(err, "column %u of the row '%s' cannot be read", column,
-                                firn_run_text_key(entry->key, text));
+    if (fi_run_text_is_loss(rc) && err != NULL) {
+        char text[FI_RUN_TEXT_SIZE];
+        (void)fi_error_prefix(err, "column %u of the row '%s' cannot be read", column,
+                              fi_run_text_key(entry->key, text));
     }
     if (rc != FIRN_OK) {
         out->size = writer.start;
         return rc;
     }
-    return firn_tuple_end(&writer) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a row");
+    return fi_tuple_end(&writer) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a row");
 }
 
 int
-firn_value_cell_resolve(const struct firn_entry *entry, enum firn_block_cache_use use,
-                        struct firn_buf *out, firn_error *err)
+fi_value_cell_resolve(const struct fi_entry *entry, enum fi_block_cache_use use, struct fi_buf *out,
+                      firn_error *err)
 {
     size_t head;
     firn_slice rest = after_head(entry, &head);
     return entry->has_cells ? resolve_cells(entry, rest, use, out, err)
-                            : firn_value_file_resolve(entry->values, rest, use, out, err);
+                            : fi_value_file_resolve(entry->values, rest, use, out, err);
 }
 
 int
-firn_value_cell_each(const struct firn_entry *entry,
-                     int (*visit)(void *ctx, const struct firn_value_file_reference *reference,
-                                  firn_error *err),
-                     void *ctx, firn_error *err)
+fi_value_cell_each(const struct fi_entry *entry,
+                   int (*visit)(void *ctx, const struct fi_value_file_reference *reference,
+                                firn_error *err),
+                   void *ctx, firn_error *err)
 {
-    struct firn_value_file_reference reference;
-    struct firn_tuple_reader reader;
-    struct firn_cell cell;
+    struct fi_value_file_reference reference;
+    struct fi_tuple_reader reader;
+    struct fi_cell cell;
     uint32_t column;
     bool is_corrupt = false;
     size_t head;
     firn_slice rest = after_head(entry, &head);
     if (!entry->has_cells) {
-        return firn_value_file_decode(rest, &reference) ? visit(ctx, &reference, err) : refuse(err);
+        return fi_value_file_decode(rest, &reference) ? visit(ctx, &reference, err) : refuse(err);
     }
-    firn_tuple_reader_init(&reader, rest);
+    fi_tuple_reader_init(&reader, rest);
     reader.takes_references = true;
-    while (firn_tuple_next(&reader, &column, &cell, &is_corrupt)) {
-        if (cell.kind != FIRN_PHYSICAL_REFERENCE) {
+    while (fi_tuple_next(&reader, &column, &cell, &is_corrupt)) {
+        if (cell.kind != FI_PHYSICAL_REFERENCE) {
             continue;
         }
-        int rc = firn_value_cell_decode(cell.as.bytes, &reference) ? visit(ctx, &reference, err)
-                                                                   : refuse(err);
+        int rc = fi_value_cell_decode(cell.as.bytes, &reference) ? visit(ctx, &reference, err)
+                                                                 : refuse(err);
         if (rc != FIRN_OK) {
             return rc;
         }

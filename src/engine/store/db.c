@@ -49,38 +49,38 @@
 static bool
 is_newest(struct firn_db *db)
 {
-    size_t slot = firn_epoch_enter(&db->epoch);
-    const struct firn_db_image *image = firn_db_image(db);
-    bool is_it = firn_db_log_is_unchanged(db, &image->log_watch) && firn_lsm_is_newest(image->lsm);
-    firn_epoch_leave(&db->epoch, slot);
+    size_t slot = fi_epoch_enter(&db->epoch);
+    const struct fi_db_image *image = fi_db_image(db);
+    bool is_it = fi_db_log_is_unchanged(db, &image->log_watch) && fi_lsm_is_newest(image->lsm);
+    fi_epoch_leave(&db->epoch, slot);
     return is_it;
 }
 
 int
-firn_db_refresh(struct firn_db *db, firn_error *err)
+fi_db_refresh(struct firn_db *db, firn_error *err)
 {
-    struct firn_db_image *image;
+    struct fi_db_image *image;
     if (!db->is_read_only || is_newest(db)) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_db_replay(db, &image, err));
-    firn_os_mutex_lock(&db->state_mutex);
-    struct firn_db_image *old = firn_db_image(db);
+    FI_TRY_RETURN(fi_db_replay(db, &image, err));
+    fi_os_mutex_lock(&db->state_mutex);
+    struct fi_db_image *old = fi_db_image(db);
     DCHECK(old != image && image->user_count == 0);
     if (image->last_sequence < old->last_sequence) {
         /* A writer that has just opened a store hides what the previous writer left, until it has
          * removed the fence. A handle that has already seen those commits keeps them. */
-        firn_os_mutex_unlock(&db->state_mutex);
-        firn_db_image_abandon(image);
+        fi_os_mutex_unlock(&db->state_mutex);
+        fi_db_image_abandon(image);
         return FIRN_OK;
     }
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
     bool is_unused = old->user_count == 0;
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     if (is_unused) {
-        firn_db_image_retire(old);
+        fi_db_image_retire(old);
     }
-    firn_db_memory_settle(db);
+    fi_db_memory_settle(db);
     return FIRN_OK;
 }
 
@@ -95,32 +95,32 @@ firn_db_refresh(struct firn_db *db, firn_error *err)
 static const char name[] = "in-memory";
 
 int
-firn_db_memory_open(uint64_t limit_bytes, const struct firn_db_options *options,
-                    struct firn_db **out, firn_error *err)
+fi_db_memory_open(uint64_t limit_bytes, const struct fi_db_options *options, struct firn_db **out,
+                  firn_error *err)
 {
-    struct firn_os *os = NULL;
-    struct firn_os_dir *root = NULL;
-    struct firn_os_dir *dir = NULL;
+    struct fi_os *os = NULL;
+    struct fi_os_dir *root = NULL;
+    struct fi_os_dir *dir = NULL;
     int rc;
     *out = NULL;
-    FIRN_TRY(firn_os_ram_create(limit_bytes, &os, err));
-    FIRN_TRY(firn_os_dir_open_path(os, "/", &root, err));
-    FIRN_TRY(firn_os_make_dir(root, name, 0700, err));
-    FIRN_TRY(firn_os_dir_open_path(os, name, &dir, err)); /* messages name it so */
-    FIRN_TRY(firn_db_open_owned(dir, options, out, err));
+    FI_TRY(fi_os_ram_create(limit_bytes, &os, err));
+    FI_TRY(fi_os_dir_open_path(os, "/", &root, err));
+    FI_TRY(fi_os_make_dir(root, name, 0700, err));
+    FI_TRY(fi_os_dir_open_path(os, name, &dir, err)); /* messages name it so */
+    FI_TRY(fi_db_open_owned(dir, options, out, err));
     (*out)->owned_os = os;
     os = NULL;
 out:
-    firn_os_dir_close(root);
-    firn_os_ram_destroy(os);
+    fi_os_dir_close(root);
+    fi_os_ram_destroy(os);
     return rc;
 }
 
 /* Destroys the os of a store in memory. NULL is fine. */
 static void
-memory_close(struct firn_os *os)
+memory_close(struct fi_os *os)
 {
-    firn_os_ram_destroy(os);
+    fi_os_ram_destroy(os);
 }
 
 /* ==== the handle: opening and closing ==== */
@@ -132,10 +132,10 @@ enum { CLOSE_LOG_BYTES_MAX = 96 << 10 };
 /* ---- creating and destroying the handle ---- */
 
 static unsigned
-choose_threads(struct firn_os *os, unsigned wanted)
+choose_threads(struct fi_os *os, unsigned wanted)
 {
     enum { THREADS_MAX = 4 };
-    unsigned processors = firn_os_cpu_count(os);
+    unsigned processors = fi_os_cpu_count(os);
     if (wanted != 0) {
         return wanted;
     }
@@ -143,31 +143,31 @@ choose_threads(struct firn_os *os, unsigned wanted)
 }
 
 static void
-init(struct firn_db *db, struct firn_os_dir *dir, const struct firn_db_options *options)
+init(struct firn_db *db, struct fi_os_dir *dir, const struct fi_db_options *options)
 {
     static _Atomic uint64_t serials;
-    firn_os_process_init_mark(&db->mark);
+    fi_os_process_init_mark(&db->mark);
     db->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
-    db->os = firn_os_dir_os(dir);
+    db->os = fi_os_dir_os(dir);
     db->dir = dir;
     db->is_read_only = options->read_only;
     db->shows_pending = options->read_pending;
     db->durability =
         options->durability == FIRN_DURABILITY_DEFAULT ? FIRN_DURABILITY_FULL : options->durability;
-    db->limits = firn_db_memory_divide(options->memory_bytes != 0 ? options->memory_bytes
-                                                                  : FIRN_STORE_MEMORY_DEFAULT);
+    db->limits = fi_db_memory_divide(options->memory_bytes != 0 ? options->memory_bytes
+                                                                : FIRN_STORE_MEMORY_DEFAULT);
     db->threads = choose_threads(db->os, options->threads);
     db->compression = options->compression;
-    firn_os_mutex_init(db->os, &db->commits.mutex, FIRN_LOCK_DB_COMMIT);
-    firn_os_cond_init(db->os, &db->commits.lead_ended);
-    firn_os_mutex_init(db->os, &db->state_mutex, FIRN_LOCK_DB_STATE);
-    firn_os_cond_init(db->os, &db->list_changed);
-    firn_os_mutex_init(db->os, &db->jobs.mutex, FIRN_LOCK_DB_JOBS);
-    firn_os_cond_init(db->os, &db->jobs.changed);
-    firn_os_cond_init(db->os, &db->jobs.closing);
-    firn_epoch_init(&db->epoch);
-    firn_db_handles_init(db);
-    db->rest.watch = firn_db_rest_watch;
+    fi_os_mutex_init(db->os, &db->commits.mutex, FI_LOCK_DB_COMMIT);
+    fi_os_cond_init(db->os, &db->commits.lead_ended);
+    fi_os_mutex_init(db->os, &db->state_mutex, FI_LOCK_DB_STATE);
+    fi_os_cond_init(db->os, &db->list_changed);
+    fi_os_mutex_init(db->os, &db->jobs.mutex, FI_LOCK_DB_JOBS);
+    fi_os_cond_init(db->os, &db->jobs.changed);
+    fi_os_cond_init(db->os, &db->jobs.closing);
+    fi_epoch_init(&db->epoch);
+    fi_db_handles_init(db);
+    db->rest.watch = fi_db_rest_watch;
     atomic_init(&db->image, NULL);
 }
 
@@ -178,53 +178,53 @@ destroy(struct firn_db *db)
     DCHECK(db->jobs.flush_pool == NULL && db->bulk == NULL);
     DCHECK(db->views == NULL && db->view_count == 0);
     DCHECK(db->commits.head == NULL && db->commits.exclusive_waiting == 0);
-    firn_db_handles_destroy_all(db);
-    firn_epoch_deinit(&db->epoch);
-    firn_block_cache_destroy(db->cache);
-    firn_os_file_close(db->readers);
+    fi_db_handles_destroy_all(db);
+    fi_epoch_deinit(&db->epoch);
+    fi_block_cache_destroy(db->cache);
+    fi_os_file_close(db->readers);
     /* The last file: the next holder of the lock must find everything finished. */
-    firn_storefile_lock_release(db->lock);
-    firn_os_dir_close(db->owned_dir);
-    firn_os_cond_deinit(&db->jobs.closing);
-    firn_os_cond_deinit(&db->jobs.changed);
-    firn_os_mutex_deinit(&db->jobs.mutex);
-    firn_os_cond_deinit(&db->list_changed);
-    firn_os_mutex_deinit(&db->state_mutex);
-    firn_os_cond_deinit(&db->commits.lead_ended);
-    firn_os_mutex_deinit(&db->commits.mutex);
-    struct firn_os *owned_os = db->owned_os;
-    struct firn_archive *archive = db->archive;
-    firn_free(db);
-    firn_archive_close(archive);
+    fi_storefile_lock_release(db->lock);
+    fi_os_dir_close(db->owned_dir);
+    fi_os_cond_deinit(&db->jobs.closing);
+    fi_os_cond_deinit(&db->jobs.changed);
+    fi_os_mutex_deinit(&db->jobs.mutex);
+    fi_os_cond_deinit(&db->list_changed);
+    fi_os_mutex_deinit(&db->state_mutex);
+    fi_os_cond_deinit(&db->commits.lead_ended);
+    fi_os_mutex_deinit(&db->commits.mutex);
+    struct fi_os *owned_os = db->owned_os;
+    struct fi_archive *archive = db->archive;
+    fi_free(db);
+    fi_archive_close(archive);
     memory_close(owned_os);
 }
 
 void
-firn_db_abandon(struct firn_db *db)
+fi_db_abandon(struct firn_db *db)
 {
     if (db == NULL) {
         return;
     }
-    firn_db_jobs_close(db);
-    firn_db_bulk_close(db->bulk);
-    firn_db_view_destroy_all(db);
-    firn_db_image_abandon(firn_db_image(db));
-    firn_log_abandon(db->log);
+    fi_db_jobs_close(db);
+    fi_db_bulk_close(db->bulk);
+    fi_db_view_destroy_all(db);
+    fi_db_image_abandon(fi_db_image(db));
+    fi_log_abandon(db->log);
     destroy(db);
 }
 
 void
-firn_db_leave(struct firn_db *db)
+fi_db_leave(struct firn_db *db)
 {
     /* Nothing is locked, waited for or freed: what a thread of the parent was changing at the time
      * of the fork stays half changed here. These pointers are set once. */
-    struct firn_db_image *image = firn_db_image(db);
+    struct fi_db_image *image = fi_db_image(db);
     if (image != NULL) {
-        firn_os_file_close(image->reader_lock);
+        fi_os_file_close(image->reader_lock);
         image->reader_lock = NULL;
     }
-    firn_os_file_close(db->readers);
-    firn_storefile_lock_release(db->lock);
+    fi_os_file_close(db->readers);
+    fi_storefile_lock_release(db->lock);
     db->readers = NULL;
     db->lock = NULL;
 }
@@ -232,21 +232,20 @@ firn_db_leave(struct firn_db *db)
 /* ---- opening ---- */
 
 static int
-refuse_missing(struct firn_os_dir *dir, firn_error *err)
+refuse_missing(struct fi_os_dir *dir, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NOT_FOUND, "there is no firn store in '%s'",
-                          firn_os_dir_path(dir));
+    return fi_error_set(err, FIRN_NOT_FOUND, "there is no firn store in '%s'", fi_os_dir_path(dir));
 }
 
 static int
 open_for_reading(struct firn_db *db, firn_error *err)
 {
-    struct firn_db_image *image;
-    int rc = firn_db_create_read_identity(db->dir, &db->identity, err);
+    struct fi_db_image *image;
+    int rc = fi_db_create_read_identity(db->dir, &db->identity, err);
     if (rc == FIRN_NOT_FOUND) {
         return refuse_missing(db->dir, err);
     }
-    rc = rc == FIRN_OK ? firn_db_replay(db, &image, err) : rc;
+    rc = rc == FIRN_OK ? fi_db_replay(db, &image, err) : rc;
     DCHECK(db->lock == NULL && db->log == NULL);
     if (rc == FIRN_OK) {
         atomic_store_explicit(&db->image, image, memory_order_seq_cst);
@@ -257,27 +256,26 @@ open_for_reading(struct firn_db *db, firn_error *err)
 static int
 open_readers_file(struct firn_db *db, firn_error *err)
 {
-    return firn_os_file_open(db->dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &db->readers,
-                             err);
+    return fi_os_file_open(db->dir, FI_STOREFILE_IDENTITY_NAME, FI_OS_READ, 0, &db->readers, err);
 }
 
 /* Opening writes a little: a segment's header, and what recovery makes durable. */
 static int
 recover(struct firn_db *db, firn_error *err)
 {
-    struct firn_db_image *image;
+    struct fi_db_image *image;
     int rc;
-    DCHECK(db->lock != NULL && db->log == NULL && firn_db_image(db) == NULL);
-    FIRN_TRY(firn_db_create_raise_version(db, err));
-    FIRN_TRY(firn_db_replay(db, &image, err));
+    DCHECK(db->lock != NULL && db->log == NULL && fi_db_image(db) == NULL);
+    FI_TRY(fi_db_create_raise_version(db, err));
+    FI_TRY(fi_db_replay(db, &image, err));
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
-    FIRN_TRY(firn_db_image_remove_dropped(image, err));
+    FI_TRY(fi_db_image_remove_dropped(image, err));
 out:
-    DCHECK(rc != FIRN_OK || (db->log != NULL && firn_db_image(db) != NULL));
+    DCHECK(rc != FIRN_OK || (db->log != NULL && fi_db_image(db) != NULL));
     if (rc == FIRN_NO_SPACE) {
-        firn_db_image_abandon(firn_db_image(db));
+        fi_db_image_abandon(fi_db_image(db));
         atomic_store_explicit(&db->image, NULL, memory_order_seq_cst);
-        firn_log_abandon(db->log);
+        fi_log_abandon(db->log);
         db->log = NULL;
     }
     return rc;
@@ -289,10 +287,10 @@ open_existing(struct firn_db *db, firn_error *err)
 {
     int rc;
     DCHECK(db->lock != NULL);
-    FIRN_TRY(firn_db_create_read_identity(db->dir, &db->identity, err));
-    FIRN_TRY(open_readers_file(db, err));
+    FI_TRY(fi_db_create_read_identity(db->dir, &db->identity, err));
+    FI_TRY(open_readers_file(db, err));
     rc = recover(db, err);
-    if (rc == FIRN_NO_SPACE && firn_db_space_give_up_at_open(db)) {
+    if (rc == FIRN_NO_SPACE && fi_db_space_give_up_at_open(db)) {
         rc = recover(db, err);
     }
 out:
@@ -303,77 +301,77 @@ static int
 create(struct firn_db *db, firn_error *err)
 {
     DCHECK(db->lock != NULL);
-    FIRN_TRY_RETURN(firn_db_create_store(db, err));
-    FIRN_TRY_RETURN(firn_storefile_lock_guard(db->lock, db->dir, err));
+    FI_TRY_RETURN(fi_db_create_store(db, err));
+    FI_TRY_RETURN(fi_storefile_lock_guard(db->lock, db->dir, err));
     return open_readers_file(db, err);
 }
 
 /* Whether the directory may be opened as asked; *survey is what it contains. */
 static int
-look(struct firn_db *db, const struct firn_db_options *options,
-     struct firn_db_create_survey *survey, firn_error *err)
+look(struct firn_db *db, const struct fi_db_options *options, struct fi_db_create_survey *survey,
+     firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_db_create_look(db->dir, survey, err));
+    FI_TRY_RETURN(fi_db_create_look(db->dir, survey, err));
     if (survey->has_identity) {
         return options->fail_if_exists
-                   ? firn_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
-                                    firn_os_dir_path(db->dir))
+                   ? fi_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
+                                  fi_os_dir_path(db->dir))
                    : FIRN_OK;
     }
-    return options->create_if_missing ? firn_db_create_allowed(db->dir, survey, err)
+    return options->create_if_missing ? fi_db_create_allowed(db->dir, survey, err)
                                       : refuse_missing(db->dir, err);
 }
 
 static int
-open_for_writing(struct firn_db *db, const struct firn_db_options *options, firn_error *err)
+open_for_writing(struct firn_db *db, const struct fi_db_options *options, firn_error *err)
 {
-    struct firn_db_create_survey survey;
-    FIRN_TRY_RETURN(look(db, options, &survey, err));
-    FIRN_TRY_RETURN(firn_storefile_lock_acquire(db->dir, options->lock_timeout_ms, &db->lock, err));
-    FIRN_TRY_RETURN(look(db, options, &survey, err));
-    firn_db_space_fit(db);
-    FIRN_TRY_RETURN(survey.has_identity ? open_existing(db, err) : create(db, err));
-    db->commits.last_sequence = firn_db_image(db)->last_sequence;
-    db->found_end = firn_log_end(db->log);
-    db->found_version = firn_db_reader_version(db);
-    FIRN_TRY_RETURN(firn_db_jobs_open(db, err));
-    firn_db_space_look(db);
+    struct fi_db_create_survey survey;
+    FI_TRY_RETURN(look(db, options, &survey, err));
+    FI_TRY_RETURN(fi_storefile_lock_acquire(db->dir, options->lock_timeout_ms, &db->lock, err));
+    FI_TRY_RETURN(look(db, options, &survey, err));
+    fi_db_space_fit(db);
+    FI_TRY_RETURN(survey.has_identity ? open_existing(db, err) : create(db, err));
+    db->commits.last_sequence = fi_db_image(db)->last_sequence;
+    db->found_end = fi_log_end(db->log);
+    db->found_version = fi_db_reader_version(db);
+    FI_TRY_RETURN(fi_db_jobs_open(db, err));
+    fi_db_space_look(db);
     DCHECK(db->readers != NULL && db->log != NULL && !db->commits.is_leading);
     return FIRN_OK;
 }
 
 int
-firn_db_open(struct firn_os_dir *dir, const struct firn_db_options *options, struct firn_db **out,
-             firn_error *err)
+fi_db_open(struct fi_os_dir *dir, const struct fi_db_options *options, struct firn_db **out,
+           firn_error *err)
 {
     int rc;
     *out = NULL;
-    struct firn_db *db = firn_alloc_zeroed(sizeof *db);
+    struct firn_db *db = fi_alloc_zeroed(sizeof *db);
     if (db == NULL) {
-        return firn_error_no_memory(err, "a store");
+        return fi_error_no_memory(err, "a store");
     }
     init(db, dir, options);
-    FIRN_TRY(firn_block_cache_create(db->os, db->limits.cache, &db->cache, err));
-    FIRN_TRY(options->read_only ? open_for_reading(db, err) : open_for_writing(db, options, err));
-    atomic_store_explicit(&db->published, firn_db_image(db)->last_sequence, memory_order_release);
-    DCHECK(db->is_read_only || db->commits.last_sequence == firn_db_published(db));
-    firn_db_memory_settle(db);
+    FI_TRY(fi_block_cache_create(db->os, db->limits.cache, &db->cache, err));
+    FI_TRY(options->read_only ? open_for_reading(db, err) : open_for_writing(db, options, err));
+    atomic_store_explicit(&db->published, fi_db_image(db)->last_sequence, memory_order_release);
+    DCHECK(db->is_read_only || db->commits.last_sequence == fi_db_published(db));
+    fi_db_memory_settle(db);
     *out = db;
     db = NULL;
 out:
-    firn_db_abandon(db);
+    fi_db_abandon(db);
     return rc;
 }
 
 int
-firn_db_open_owned(struct firn_os_dir *dir, const struct firn_db_options *options,
-                   struct firn_db **out, firn_error *err)
+fi_db_open_owned(struct fi_os_dir *dir, const struct fi_db_options *options, struct firn_db **out,
+                 firn_error *err)
 {
-    int rc = firn_db_open(dir, options, out, err);
+    int rc = fi_db_open(dir, options, out, err);
     if (rc == FIRN_OK) {
         (*out)->owned_dir = dir;
     } else {
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
     }
     return rc;
 }
@@ -383,30 +381,30 @@ firn_db_open_owned(struct firn_os_dir *dir, const struct firn_db_options *option
 static int
 refuse_open_views(struct firn_db *db, firn_error *err)
 {
-    firn_os_mutex_lock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
     uint64_t count = db->view_count;
     bool has_bulk = db->bulk != NULL;
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     if (has_bulk) {
-        return firn_error_set(err, FIRN_MISUSE, "'%s' cannot be closed: a load is open",
-                              firn_os_dir_path(db->dir));
+        return fi_error_set(err, FIRN_MISUSE, "'%s' cannot be closed: a load is open",
+                            fi_os_dir_path(db->dir));
     }
-    /* Acquire: pairs with firn_db_get_unpin. */
+    /* Acquire: pairs with fi_db_get_unpin. */
     count += atomic_load_explicit(&db->pin_count, memory_order_acquire);
     return count == 0 ? FIRN_OK
-                      : firn_error_set(err, FIRN_MISUSE,
-                                       "'%s' cannot be closed: %" PRIu64
-                                       " cursors, snapshots, transactions or pins are open",
-                                       firn_os_dir_path(db->dir), count);
+                      : fi_error_set(err, FIRN_MISUSE,
+                                     "'%s' cannot be closed: %" PRIu64
+                                     " cursors, snapshots, transactions or pins are open",
+                                     fi_os_dir_path(db->dir), count);
 }
 
 /* Commits that are not durable can no longer become so. */
 static int
 close_failed(struct firn_db *db, firn_error *err)
 {
-    int rc = firn_error_set(err, FIRN_FAILED, "'%s' failed earlier: %s", firn_os_dir_path(db->dir),
-                            db->commits.failure.text);
-    firn_db_abandon(db);
+    int rc = fi_error_set(err, FIRN_FAILED, "'%s' failed earlier: %s", fi_os_dir_path(db->dir),
+                          db->commits.failure.text);
+    fi_db_abandon(db);
     return rc;
 }
 
@@ -418,51 +416,51 @@ static void
 lighten(struct firn_db *db)
 {
     bool has_more = false;
-    const struct firn_compaction_work_wish brief = {.compactions = true, .is_brief = true};
+    const struct fi_compaction_work_wish brief = {.compactions = true, .is_brief = true};
     DCHECK(db->jobs.is_closing);
-    bool is_long = firn_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
-    if (is_long && firn_db_turn_flush_pays(db)) {
-        FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
+    bool is_long = fi_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
+    if (is_long && fi_db_turn_flush_pays(db)) {
+        FI_IGNORE(fi_db_maintain_flush_memtables(db, NULL));
     }
-    FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
-    FIRN_IGNORE(firn_db_dropped_remove(db, NULL));
-    FIRN_IGNORE(firn_db_turn_trim(db, &has_more, NULL));
-    if (has_more && db->lead.log_floor > firn_log_oldest(db->log)) {
-        FIRN_IGNORE(firn_log_rotate(db->log, NULL));
+    FI_IGNORE(fi_db_jobs_finish(db, &brief, NULL));
+    FI_IGNORE(fi_db_dropped_remove(db, NULL));
+    FI_IGNORE(fi_db_turn_trim(db, &has_more, NULL));
+    if (has_more && db->lead.log_floor > fi_log_oldest(db->log)) {
+        FI_IGNORE(fi_log_rotate(db->log, NULL));
     }
-    firn_db_space_trim(db);
+    fi_db_space_trim(db);
 }
 
 static int
 close_writer(struct firn_db *db, firn_error *err)
 {
-    firn_db_jobs_stop(db);
-    int lock_rc = firn_db_lead_check_lock(db, err);
+    fi_db_jobs_stop(db);
+    int lock_rc = fi_db_lead_check_lock(db, err);
     if (lock_rc != FIRN_OK &&
         !db->commits.has_failed) { /* it is not known whether writing is allowed */
-        firn_db_abandon(db);
+        fi_db_abandon(db);
         return lock_rc;
     }
     if (!db->commits.has_failed) {
         lighten(db);
     }
-    if (db->commits.has_failed || firn_log_has_failed(db->log)) {
+    if (db->commits.has_failed || fi_log_has_failed(db->log)) {
         return close_failed(db, err);
     }
-    firn_db_jobs_close(db);
-    int vouch_rc = firn_db_replay_vouch_close(db, err);
+    fi_db_jobs_close(db);
+    int vouch_rc = fi_db_replay_vouch_close(db, err);
     if (vouch_rc != FIRN_OK) {
-        firn_db_abandon(db);
+        fi_db_abandon(db);
         return vouch_rc;
     }
-    int rc = firn_db_image_close(firn_db_image(db), err);
-    int log_rc = firn_log_close(db->log, rc == FIRN_OK ? err : NULL);
+    int rc = fi_db_image_close(fi_db_image(db), err);
+    int log_rc = fi_log_close(db->log, rc == FIRN_OK ? err : NULL);
     destroy(db);
     return rc != FIRN_OK ? rc : log_rc;
 }
 
 int
-firn_db_close(struct firn_db *db, firn_error *err)
+fi_db_close(struct firn_db *db, firn_error *err)
 {
     int rc = db == NULL ? FIRN_OK : refuse_open_views(db, err);
     if (db == NULL || rc != FIRN_OK) {
@@ -471,7 +469,7 @@ firn_db_close(struct firn_db *db, firn_error *err)
     if (!db->is_read_only) {
         return close_writer(db, err);
     }
-    firn_db_abandon(db);
+    fi_db_abandon(db);
     return FIRN_OK;
 }
 
@@ -482,86 +480,86 @@ static int
 write_alone(struct firn_db *db, struct firn_db_batch *batch, int rc, firn_durability durability,
             firn_error *err)
 {
-    DCHECK(firn_db_batch_count(batch) <= 1); /* none: an empty range */
-    rc = rc == FIRN_OK ? firn_db_write(db, batch, durability, err) : rc;
-    firn_db_batch_deinit(batch);
+    DCHECK(fi_db_batch_count(batch) <= 1); /* none: an empty range */
+    rc = rc == FIRN_OK ? fi_db_write(db, batch, durability, err) : rc;
+    fi_db_batch_deinit(batch);
     return rc;
 }
 
 int
-firn_db_merge(struct firn_db_keyspace *keyspace, firn_slice key, firn_merge_operator operation,
-              firn_slice operand, firn_durability durability, firn_error *err)
+fi_db_merge(struct firn_db_keyspace *keyspace, firn_slice key, firn_merge_operator operation,
+            firn_slice operand, firn_durability durability, firn_error *err)
 {
     struct firn_db_batch batch = {0};
-    int rc = firn_db_batch_merge(&batch, keyspace, key, operation, operand, err);
+    int rc = fi_db_batch_merge(&batch, keyspace, key, operation, operand, err);
     return write_alone(keyspace->db, &batch, rc, durability, err);
 }
 
 int
-firn_db_delete(struct firn_db_keyspace *keyspace, firn_slice key, firn_durability durability,
-               firn_error *err)
+fi_db_delete(struct firn_db_keyspace *keyspace, firn_slice key, firn_durability durability,
+             firn_error *err)
 {
     struct firn_db_batch batch = {0};
-    int rc = firn_db_batch_delete(&batch, keyspace, key, err);
+    int rc = fi_db_batch_delete(&batch, keyspace, key, err);
     return write_alone(keyspace->db, &batch, rc, durability, err);
 }
 
 int
-firn_db_delete_range(struct firn_db_keyspace *keyspace, firn_slice lower, firn_slice upper,
-                     firn_durability durability, firn_error *err)
+fi_db_delete_range(struct firn_db_keyspace *keyspace, firn_slice lower, firn_slice upper,
+                   firn_durability durability, firn_error *err)
 {
     struct firn_db_batch batch = {0};
-    int rc = firn_db_batch_delete_range(&batch, keyspace, lower, upper, err);
+    int rc = fi_db_batch_delete_range(&batch, keyspace, lower, upper, err);
     return write_alone(keyspace->db, &batch, rc, durability, err);
 }
 
-struct firn_os *
-firn_db_os(const struct firn_db *db)
+struct fi_os *
+fi_db_os(const struct firn_db *db)
 {
     return db->os;
 }
 
-struct firn_os_dir *
-firn_db_dir(const struct firn_db *db)
+struct fi_os_dir *
+fi_db_dir(const struct firn_db *db)
 {
     return db->dir;
 }
 
 uint64_t
-firn_db_memory_bytes(const struct firn_db *db)
+fi_db_memory_bytes(const struct firn_db *db)
 {
     return db->limits.memory;
 }
 
-struct firn_os_dir *
-firn_db_scratch_dir(struct firn_db *db)
+struct fi_os_dir *
+fi_db_scratch_dir(struct firn_db *db)
 {
     return db->is_read_only || db->owned_os != NULL ? NULL
-                                                    : firn_lsm_scratch_dir(firn_db_image(db)->lsm);
+                                                    : fi_lsm_scratch_dir(fi_db_image(db)->lsm);
 }
 
 void
-firn_db_scratch_name(void *ctx, char out[FIRN_DB_SCRATCH_NAME_SIZE])
+fi_db_scratch_name(void *ctx, char out[FI_DB_SCRATCH_NAME_SIZE])
 {
     struct firn_db *db = ctx;
-    DCHECK((int)FIRN_DB_SCRATCH_NAME_SIZE >= (int)FIRN_RUN_FILE_NAME_SIZE);
-    firn_lsm_scratch_name(firn_db_image(db)->lsm, out);
+    DCHECK((int)FI_DB_SCRATCH_NAME_SIZE >= (int)FI_RUN_FILE_NAME_SIZE);
+    fi_lsm_scratch_name(fi_db_image(db)->lsm, out);
 }
 
 bool
-firn_db_is_read_only(const struct firn_db *db)
+fi_db_is_read_only(const struct firn_db *db)
 {
     return db->is_read_only;
 }
 
 uint64_t
-firn_db_sequence(const struct firn_db *db)
+fi_db_sequence(const struct firn_db *db)
 {
-    return firn_db_published(db);
+    return fi_db_published(db);
 }
 
 const uint8_t *
-firn_db_id(const struct firn_db *db)
+fi_db_id(const struct firn_db *db)
 {
     return db->identity.id;
 }

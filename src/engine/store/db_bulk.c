@@ -10,7 +10,7 @@
  *
  * The sequence. Every entry contains it, so it is needed when the first entry is written, while
  * other commits continue to take the sequences after the newest one. So a load takes a sequence far
- * ahead, the next multiple of FIRN_DB_LOAD_STEP, which is the newest when the load is committed:
+ * ahead, the next multiple of FI_DB_LOAD_STEP, which is the newest when the load is committed:
  * gaps are allowed. If other commits have come that far meanwhile, the load is refused. Only one
  * load is open at a time, so that no two want the same sequence.
  *
@@ -67,32 +67,32 @@ struct part {
     struct firn_db_bulk *bulk;
     size_t number;
     struct firn_db_keyspace *keyspace;
-    struct firn_bulk_load *inner;
-    struct firn_bulk_sort *sort; /* NULL: the entries have been sorted so far */
-    struct firn_bulk_load *rest; /* of an insertion: what was sorted, if inner has entries */
-    bool is_sorted;              /* an entry out of order is refused, or starts sorting */
-    bool is_probing;             /* all entries so far ascend, and are in sort */
-    bool is_checked;             /* keys must not exist yet */
-    bool has_inner;              /* inner has entries */
+    struct fi_bulk_load *inner;
+    struct fi_bulk_sort *sort; /* NULL: the entries have been sorted so far */
+    struct fi_bulk_load *rest; /* of an insertion: what was sorted, if inner has entries */
+    bool is_sorted;            /* an entry out of order is refused, or starts sorting */
+    bool is_probing;           /* all entries so far ascend, and are in sort */
+    bool is_checked;           /* keys must not exist yet */
+    bool has_inner;            /* inner has entries */
     uint64_t count;
     uint64_t sorted_bytes; /* of keys and values */
     uint64_t sorted_count;
-    struct firn_buf last_key;
+    struct fi_buf last_key;
 };
 
 struct firn_db_bulk {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct fi_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
     struct part *parts;
     size_t part_count;
     bool inserts;
-    struct firn_db_bulk_insert insert; /* if so */
-    struct firn_db_batch *batch;       /* of a small load, while it is committed */
-    struct firn_storefile_progress progress;
-    struct firn_os_jobs *helpers; /* for builders, which are filled one at a time; NULL: none */
+    struct fi_db_bulk_insert insert; /* if so */
+    struct firn_db_batch *batch;     /* of a small load, while it is committed */
+    struct fi_storefile_progress progress;
+    struct fi_os_jobs *helpers; /* for builders, which are filled one at a time; NULL: none */
     uint64_t sequence;
-    struct firn_buf expiring; /* a value after its head */
-    bool is_over;             /* committed, or failed: it can only be closed */
+    struct fi_buf expiring; /* a value after its head */
+    bool is_over;           /* committed, or failed: it can only be closed */
 };
 
 /* ---- opening and closing ---- */
@@ -101,23 +101,23 @@ struct firn_db_bulk {
 static int
 take_place(struct firn_db *db, struct firn_db_bulk *bulk, firn_error *err)
 {
-    firn_os_mutex_lock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
     bool is_free = db->bulk == NULL;
     db->bulk = is_free ? bulk : db->bulk;
-    firn_os_mutex_unlock(&db->state_mutex);
-    firn_db_memory_settle(db);
+    fi_os_mutex_unlock(&db->state_mutex);
+    fi_db_memory_settle(db);
     return is_free ? FIRN_OK
-                   : firn_error_set(err, FIRN_BUSY, "another load into '%s' is open",
-                                    firn_os_dir_path(db->dir));
+                   : fi_error_set(err, FIRN_BUSY, "another load into '%s' is open",
+                                  fi_os_dir_path(db->dir));
 }
 
 static void
 give_place(struct firn_db *db, const struct firn_db_bulk *bulk)
 {
-    firn_os_mutex_lock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
     db->bulk = db->bulk == bulk ? NULL : db->bulk;
-    firn_os_mutex_unlock(&db->state_mutex);
-    firn_db_memory_settle(db);
+    fi_os_mutex_unlock(&db->state_mutex);
+    fi_db_memory_settle(db);
 }
 
 static size_t
@@ -130,7 +130,7 @@ static int
 refuse_twice(void *ctx, firn_slice key, firn_error *err)
 {
     const struct part *part = ctx;
-    const struct firn_db_bulk_insert *insert = &part->bulk->insert;
+    const struct fi_db_bulk_insert *insert = &part->bulk->insert;
     return insert->refuse(insert->ctx, part->number, key, err);
 }
 
@@ -139,10 +139,9 @@ begin_sort(struct part *part, firn_error *err)
 {
     struct firn_db_bulk *bulk = part->bulk;
     DCHECK(part->sort == NULL);
-    int rc =
-        firn_bulk_sort_create(firn_db_image(bulk->db)->lsm, sort_memory(bulk), &part->sort, err);
+    int rc = fi_bulk_sort_create(fi_db_image(bulk->db)->lsm, sort_memory(bulk), &part->sort, err);
     if (rc == FIRN_OK && bulk->inserts && part->is_checked) {
-        firn_bulk_sort_refuse_twice(part->sort, refuse_twice, part);
+        fi_bulk_sort_refuse_twice(part->sort, refuse_twice, part);
     }
     return rc;
 }
@@ -157,18 +156,18 @@ helper_count(const struct firn_db *db)
 
 /* Creates a load, with helpers if its runs have columns. Helpers are jobs, if there are threads. */
 static int
-create_load(struct part *part, struct firn_bulk_load **out, firn_error *err)
+create_load(struct part *part, struct fi_bulk_load **out, firn_error *err)
 {
     struct firn_db_bulk *bulk = part->bulk;
     unsigned helpers = helper_count(bulk->db);
-    FIRN_TRY_RETURN(firn_bulk_load_create(part->keyspace->tree->lsm_tree, out, err));
-    if (helpers == 0 || !firn_os_has_threads(bulk->db->os) || !firn_bulk_load_takes_columns(*out)) {
+    FI_TRY_RETURN(fi_bulk_load_create(part->keyspace->tree->lsm_tree, out, err));
+    if (helpers == 0 || !fi_os_has_threads(bulk->db->os) || !fi_bulk_load_takes_columns(*out)) {
         return FIRN_OK;
     }
     if (bulk->helpers == NULL) {
-        FIRN_TRY_RETURN(firn_os_jobs_create(bulk->db->os, helpers, &bulk->helpers, err));
+        FI_TRY_RETURN(fi_os_jobs_create(bulk->db->os, helpers, &bulk->helpers, err));
     }
-    firn_bulk_load_set_helpers(*out, bulk->helpers, helpers);
+    fi_bulk_load_set_helpers(*out, bulk->helpers, helpers);
     return FIRN_OK;
 }
 
@@ -187,16 +186,16 @@ static int
 create(struct firn_db *db, size_t part_count, struct firn_db_bulk **out, firn_error *err)
 {
     DCHECK(part_count > 0);
-    struct firn_db_bulk *bulk = firn_alloc_zeroed(sizeof *bulk);
-    struct part *parts = firn_alloc_zeroed(part_count * sizeof *parts);
+    struct firn_db_bulk *bulk = fi_alloc_zeroed(sizeof *bulk);
+    struct part *parts = fi_alloc_zeroed(part_count * sizeof *parts);
     *out = bulk;
     if (bulk == NULL || parts == NULL) {
-        firn_free(bulk);
-        firn_free(parts);
+        fi_free(bulk);
+        fi_free(parts);
         *out = NULL;
-        return firn_error_no_memory(err, "a load");
+        return fi_error_no_memory(err, "a load");
     }
-    firn_os_process_init_mark(&bulk->mark);
+    fi_os_process_init_mark(&bulk->mark);
     bulk->db = db;
     bulk->parts = parts;
     bulk->part_count = part_count;
@@ -211,28 +210,28 @@ static int
 begin(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
-    FIRN_TRY_RETURN(take_place(db, bulk, err));
-    FIRN_TRY_RETURN(firn_db_lead_refuse_failed(db, err));
-    bulk->sequence = (firn_db_published(db) / FIRN_DB_LOAD_STEP + 1) * FIRN_DB_LOAD_STEP;
-    if (bulk->sequence < FIRN_DB_LOAD_STEP || bulk->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
-                              firn_os_dir_path(db->dir));
+    FI_TRY_RETURN(take_place(db, bulk, err));
+    FI_TRY_RETURN(fi_db_lead_refuse_failed(db, err));
+    bulk->sequence = (fi_db_published(db) / FI_DB_LOAD_STEP + 1) * FI_DB_LOAD_STEP;
+    if (bulk->sequence < FI_DB_LOAD_STEP || bulk->sequence > FI_STOREFILE_SEQUENCE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
+                            fi_os_dir_path(db->dir));
     }
-    DCHECK(bulk->sequence % FIRN_DB_LOAD_STEP == 0);
+    DCHECK(bulk->sequence % FI_DB_LOAD_STEP == 0);
     return FIRN_OK;
 }
 
 static int
-open_bulk(struct firn_db_keyspace *keyspace, const struct firn_storefile_progress *sorts,
+open_bulk(struct firn_db_keyspace *keyspace, const struct fi_storefile_progress *sorts,
           struct firn_db_bulk **out, firn_error *err)
 {
     struct firn_db *db = keyspace->db;
     struct firn_db_bulk *bulk;
     *out = NULL;
     if (db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
-    FIRN_TRY_RETURN(create(db, 1, &bulk, err));
+    FI_TRY_RETURN(create(db, 1, &bulk, err));
     bulk->parts[0].keyspace = keyspace;
     int rc = begin(bulk, err);
     if (rc == FIRN_OK && sorts != NULL) {
@@ -242,45 +241,45 @@ open_bulk(struct firn_db_keyspace *keyspace, const struct firn_storefile_progres
     if (rc == FIRN_OK) {
         *out = bulk;
     } else {
-        firn_db_bulk_close(bulk);
+        fi_db_bulk_close(bulk);
     }
     return rc;
 }
 
 int
-firn_db_bulk_open(struct firn_db_keyspace *keyspace, struct firn_db_bulk **out, firn_error *err)
+fi_db_bulk_open(struct firn_db_keyspace *keyspace, struct firn_db_bulk **out, firn_error *err)
 {
     return open_bulk(keyspace, NULL, out, err);
 }
 
 int
-firn_db_bulk_open_unsorted(struct firn_db_keyspace *keyspace,
-                           const struct firn_storefile_progress *progress,
-                           struct firn_db_bulk **out, firn_error *err)
+fi_db_bulk_open_unsorted(struct firn_db_keyspace *keyspace,
+                         const struct fi_storefile_progress *progress, struct firn_db_bulk **out,
+                         firn_error *err)
 {
     DCHECK(progress != NULL);
     return open_bulk(keyspace, progress, out, err);
 }
 
 void
-firn_db_bulk_refuse_twice(struct firn_db_bulk *bulk,
-                          int (*refuse)(void *ctx, firn_slice key, firn_error *err), void *ctx)
+fi_db_bulk_refuse_twice(struct firn_db_bulk *bulk,
+                        int (*refuse)(void *ctx, firn_slice key, firn_error *err), void *ctx)
 {
     DCHECK(!bulk->inserts && bulk->parts[0].sort != NULL && bulk->parts[0].count == 0);
-    firn_bulk_sort_refuse_twice(bulk->parts[0].sort, refuse, ctx);
+    fi_bulk_sort_refuse_twice(bulk->parts[0].sort, refuse, ctx);
 }
 
 int
-firn_db_bulk_open_insert(struct firn_db *db, const struct firn_db_bulk_insert *insert,
-                         struct firn_db_bulk **out, firn_error *err)
+fi_db_bulk_open_insert(struct firn_db *db, const struct fi_db_bulk_insert *insert,
+                       struct firn_db_bulk **out, firn_error *err)
 {
     struct firn_db_bulk *bulk;
     int rc;
     *out = NULL;
     if (db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
-    FIRN_TRY(create(db, insert->count, &bulk, err));
+    FI_TRY(create(db, insert->count, &bulk, err));
     bulk->inserts = true;
     bulk->insert = *insert;
     bulk->progress = *insert->progress;
@@ -298,28 +297,28 @@ firn_db_bulk_open_insert(struct firn_db *db, const struct firn_db_bulk_insert *i
     if (rc == FIRN_OK) {
         *out = bulk;
     } else {
-        firn_db_bulk_close(bulk);
+        fi_db_bulk_close(bulk);
     }
 out:
     return rc;
 }
 
 void
-firn_db_bulk_close(struct firn_db_bulk *bulk)
+fi_db_bulk_close(struct firn_db_bulk *bulk)
 {
     if (bulk != NULL) {
         for (size_t i = 0; i < bulk->part_count; i++) {
             struct part *part = &bulk->parts[i];
-            firn_bulk_sort_destroy(part->sort);
-            firn_bulk_load_destroy(part->inner);
-            firn_bulk_load_destroy(part->rest);
-            firn_buf_deinit(&part->last_key);
+            fi_bulk_sort_destroy(part->sort);
+            fi_bulk_load_destroy(part->inner);
+            fi_bulk_load_destroy(part->rest);
+            fi_buf_deinit(&part->last_key);
         }
-        firn_os_jobs_destroy(bulk->helpers);
+        fi_os_jobs_destroy(bulk->helpers);
         give_place(bulk->db, bulk);
-        firn_free(bulk->parts);
-        firn_buf_deinit(&bulk->expiring);
-        firn_free(bulk);
+        fi_free(bulk->parts);
+        fi_buf_deinit(&bulk->expiring);
+        fi_free(bulk);
     }
 }
 
@@ -328,8 +327,8 @@ firn_db_bulk_close(struct firn_db_bulk *bulk)
 static int
 check_entry(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
 {
-    return bulk->is_over ? firn_error_set(err, FIRN_MISUSE, "the load is over")
-                         : firn_db_batch_check_sizes(key, value, err);
+    return bulk->is_over ? fi_error_set(err, FIRN_MISUSE, "the load is over")
+                         : fi_db_batch_check_sizes(key, value, err);
 }
 
 static int
@@ -337,45 +336,45 @@ check_put(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, fir
 {
     const struct part *part = &bulk->parts[0];
     DCHECK(!bulk->inserts);
-    FIRN_TRY_RETURN(check_entry(bulk, key, value, err));
+    FI_TRY_RETURN(check_entry(bulk, key, value, err));
     if (part->is_sorted && part->count > 0 &&
-        firn_slice_compare(key, firn_buf_slice(&part->last_key)) <= 0) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "the keys of a load do not ascend: number %llu is not above the one "
-                              "before",
-                              (unsigned long long)part->count + 1);
+        fi_slice_compare(key, fi_buf_slice(&part->last_key)) <= 0) {
+        return fi_error_set(err, FIRN_INVALID,
+                            "the keys of a load do not ascend: number %llu is not above the one "
+                            "before",
+                            (unsigned long long)part->count + 1);
     }
     return FIRN_OK;
 }
 
 static int
-add_sorted(struct part *part, const struct firn_entry *entry, firn_error *err)
+add_sorted(struct part *part, const struct fi_entry *entry, firn_error *err)
 {
     part->has_inner = true;
-    return firn_bulk_load_add(part->inner, entry, err);
+    return fi_bulk_load_add(part->inner, entry, err);
 }
 
 static int
-add_to_sort(struct part *part, const struct firn_entry *entry, firn_error *err)
+add_to_sort(struct part *part, const struct fi_entry *entry, firn_error *err)
 {
     part->sorted_bytes += entry->key.size + entry->value.size;
     part->sorted_count++;
-    return firn_bulk_sort_add(part->sort, entry, err);
+    return fi_bulk_sort_add(part->sort, entry, err);
 }
 
 static int
 note_key(struct part *part, firn_slice key, firn_error *err)
 {
-    return firn_buf_assign(&part->last_key, key) == FIRN_OK ? FIRN_OK
-                                                            : firn_error_no_memory(err, "a load");
+    return fi_buf_assign(&part->last_key, key) == FIRN_OK ? FIRN_OK
+                                                          : fi_error_no_memory(err, "a load");
 }
 
 static int
-add(struct part *part, enum firn_entry_kind kind, firn_slice key, firn_slice value, firn_error *err)
+add(struct part *part, enum fi_entry_kind kind, firn_slice key, firn_slice value, firn_error *err)
 {
     struct firn_db_bulk *bulk = part->bulk;
-    DCHECK(!bulk->is_over && value.size >= firn_entry_head_size(kind));
-    const struct firn_entry entry = {
+    DCHECK(!bulk->is_over && value.size >= fi_entry_head_size(kind));
+    const struct fi_entry entry = {
         .key = key, .value = value, .sequence = bulk->sequence, .kind = kind};
     int rc = part->is_sorted ? note_key(part, key, err) : FIRN_OK;
     if (rc == FIRN_OK) {
@@ -388,20 +387,20 @@ add(struct part *part, enum firn_entry_kind kind, firn_slice key, firn_slice val
 
 struct giving {
     struct part *part;
-    struct firn_bulk_load *load;
-    struct firn_storefile_progress *progress; /* NULL: none */
+    struct fi_bulk_load *load;
+    struct fi_storefile_progress *progress; /* NULL: none */
 };
 
 static int
-give_entry(void *ctx, const struct firn_entry *sorted, firn_error *err)
+give_entry(void *ctx, const struct fi_entry *sorted, firn_error *err)
 {
     const struct giving *giving = ctx;
-    struct firn_entry entry = *sorted;
+    struct fi_entry entry = *sorted;
     entry.sequence = giving->part->bulk->sequence;
-    int rc = firn_bulk_load_add(giving->load, &entry, err);
+    int rc = fi_bulk_load_add(giving->load, &entry, err);
     return rc == FIRN_OK && giving->progress != NULL
-               ? firn_storefile_progress_step(giving->progress, 0,
-                                              entry.key.size + entry.value.size, err)
+               ? fi_storefile_progress_step(giving->progress, 0, entry.key.size + entry.value.size,
+                                            err)
                : rc;
 }
 
@@ -411,8 +410,8 @@ end_probing(struct part *part, firn_error *err)
 {
     struct giving giving = {.part = part, .load = part->inner};
     DCHECK(part->is_probing && part->sort != NULL && !part->has_inner);
-    int rc = firn_bulk_sort_finish(part->sort, give_entry, &giving, err);
-    firn_bulk_sort_destroy(part->sort);
+    int rc = fi_bulk_sort_finish(part->sort, give_entry, &giving, err);
+    fi_bulk_sort_destroy(part->sort);
     part->sort = NULL;
     part->sorted_bytes = 0;
     part->sorted_count = 0;
@@ -429,7 +428,7 @@ choose_order(struct part *part, firn_slice key, firn_error *err)
     if (!part->is_sorted) {
         return FIRN_OK;
     }
-    int order = part->count > 0 ? firn_slice_compare(key, firn_buf_slice(&part->last_key)) : 1;
+    int order = part->count > 0 ? fi_slice_compare(key, fi_buf_slice(&part->last_key)) : 1;
     if (order == 0 && part->is_checked) {
         return part->bulk->insert.refuse(part->bulk->insert.ctx, part->number, key, err);
     }
@@ -444,42 +443,42 @@ choose_order(struct part *part, firn_slice key, firn_error *err)
 }
 
 int
-firn_db_bulk_insert(struct firn_db_bulk *bulk, size_t part, firn_slice key, firn_slice value,
-                    firn_error *err)
+fi_db_bulk_insert(struct firn_db_bulk *bulk, size_t part, firn_slice key, firn_slice value,
+                  firn_error *err)
 {
     DCHECK(bulk->inserts && part < bulk->part_count);
-    FIRN_TRY_RETURN(check_entry(bulk, key, value, err));
+    FI_TRY_RETURN(check_entry(bulk, key, value, err));
     int rc = choose_order(&bulk->parts[part], key, err);
     bulk->is_over = rc != FIRN_OK;
-    FIRN_TRY_RETURN(rc);
-    return add(&bulk->parts[part], FIRN_ENTRY_PUT, key, value, err);
+    FI_TRY_RETURN(rc);
+    return add(&bulk->parts[part], FI_ENTRY_PUT, key, value, err);
 }
 
 bool
-firn_db_bulk_takes_columns(const struct firn_db_bulk *bulk, size_t part)
+fi_db_bulk_takes_columns(const struct firn_db_bulk *bulk, size_t part)
 {
     const struct part *of = &bulk->parts[part];
     return !bulk->is_over && of->is_sorted && of->sort == NULL &&
-           firn_bulk_load_takes_columns(of->inner);
+           fi_bulk_load_takes_columns(of->inner);
 }
 
 int
-firn_db_bulk_insert_columns(struct firn_db_bulk *bulk, size_t part,
-                            const struct firn_run_columns *columns, firn_slice last_key,
-                            firn_error *err)
+fi_db_bulk_insert_columns(struct firn_db_bulk *bulk, size_t part,
+                          const struct fi_run_columns *columns, firn_slice last_key,
+                          firn_error *err)
 {
     struct part *of = &bulk->parts[part];
-    struct firn_run_columns numbered = *columns;
+    struct fi_run_columns numbered = *columns;
     int rc;
     if (bulk->is_over) {
-        return firn_error_set(err, FIRN_MISUSE, "the load is over");
+        return fi_error_set(err, FIRN_MISUSE, "the load is over");
     }
-    DCHECK(firn_db_bulk_takes_columns(bulk, part) && columns->rows > 0);
-    DCHECK(firn_slice_compare(last_key, firn_buf_slice(&of->last_key)) > 0);
+    DCHECK(fi_db_bulk_takes_columns(bulk, part) && columns->rows > 0);
+    DCHECK(fi_slice_compare(last_key, fi_buf_slice(&of->last_key)) > 0);
     numbered.sequence = bulk->sequence;
     of->has_inner = true;
-    FIRN_TRY(note_key(of, last_key, err));
-    rc = firn_bulk_load_add_columns(of->inner, &numbered, err);
+    FI_TRY(note_key(of, last_key, err));
+    rc = fi_bulk_load_add_columns(of->inner, &numbered, err);
     of->count += rc == FIRN_OK ? columns->rows : 0;
 out:
     bulk->is_over = rc != FIRN_OK;
@@ -487,38 +486,38 @@ out:
 }
 
 int
-firn_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
+fi_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
 {
     int rc = check_put(bulk, key, value, err);
-    return rc == FIRN_OK ? add(&bulk->parts[0], FIRN_ENTRY_PUT, key, value, err) : rc;
+    return rc == FIRN_OK ? add(&bulk->parts[0], FI_ENTRY_PUT, key, value, err) : rc;
 }
 
 int
-firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, uint64_t ttl_ms,
-                     firn_error *err)
+fi_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, uint64_t ttl_ms,
+                   firn_error *err)
 {
     if (ttl_ms == 0) {
-        return firn_db_bulk_put(bulk, key, value, err);
+        return fi_db_bulk_put(bulk, key, value, err);
     }
     int rc = check_put(bulk, key, value, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_batch_encode_expiring(bulk->db, value, ttl_ms, &bulk->expiring, err);
+        rc = fi_db_batch_encode_expiring(bulk->db, value, ttl_ms, &bulk->expiring, err);
     }
-    return rc == FIRN_OK ? add(&bulk->parts[0], FIRN_ENTRY_EXPIRING, key,
-                               firn_buf_slice(&bulk->expiring), err)
-                         : rc;
+    return rc == FIRN_OK
+               ? add(&bulk->parts[0], FI_ENTRY_EXPIRING, key, fi_buf_slice(&bulk->expiring), err)
+               : rc;
 }
 
 int
-firn_db_bulk_put_expiring(struct firn_db_bulk *bulk, firn_slice key, firn_slice stored,
-                          firn_error *err)
+fi_db_bulk_put_expiring(struct firn_db_bulk *bulk, firn_slice key, firn_slice stored,
+                        firn_error *err)
 {
     int rc = check_put(bulk, key, stored, err);
-    return rc == FIRN_OK ? add(&bulk->parts[0], FIRN_ENTRY_EXPIRING, key, stored, err) : rc;
+    return rc == FIRN_OK ? add(&bulk->parts[0], FI_ENTRY_EXPIRING, key, stored, err) : rc;
 }
 
 uint64_t
-firn_db_bulk_count(const struct firn_db_bulk *bulk)
+fi_db_bulk_count(const struct firn_db_bulk *bulk)
 {
     return bulk->parts[0].count;
 }
@@ -536,12 +535,12 @@ is_small(const struct firn_db_bulk *bulk)
 }
 
 static int
-give_to_batch(void *ctx, const struct firn_entry *entry, firn_error *err)
+give_to_batch(void *ctx, const struct fi_entry *entry, firn_error *err)
 {
     struct firn_db_batch *batch = ((struct firn_db_bulk *)ctx)->batch;
     struct firn_db_keyspace *keyspace = ((struct firn_db_bulk *)ctx)->parts[0].keyspace;
-    const struct firn_storefile_op op = {keyspace->id, entry->kind, entry->key, entry->value};
-    return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
+    const struct fi_storefile_op op = {keyspace->id, entry->kind, entry->key, entry->value};
+    return fi_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
 }
 
 /* A load is newer than the commits that came while it was open; so is a batch committed now. */
@@ -550,11 +549,11 @@ commit_as_batch(struct firn_db_bulk *bulk, firn_error *err)
 {
     int rc;
     DCHECK(bulk->parts[0].sort != NULL && bulk->batch == NULL);
-    FIRN_TRY(firn_db_batch_create(&bulk->batch, err));
-    FIRN_TRY(firn_bulk_sort_finish(bulk->parts[0].sort, give_to_batch, bulk, err));
-    rc = firn_db_write(bulk->db, bulk->batch, FIRN_DURABILITY_FULL, err);
+    FI_TRY(fi_db_batch_create(&bulk->batch, err));
+    FI_TRY(fi_bulk_sort_finish(bulk->parts[0].sort, give_to_batch, bulk, err));
+    rc = fi_db_write(bulk->db, bulk->batch, FIRN_DURABILITY_FULL, err);
 out:
-    firn_db_batch_destroy(bulk->batch);
+    fi_db_batch_destroy(bulk->batch);
     bulk->batch = NULL;
     return rc;
 }
@@ -568,13 +567,13 @@ write_sorted(struct part *part, firn_error *err)
         return FIRN_OK;
     }
     if (part->has_inner) {
-        FIRN_TRY_RETURN(create_load(part, &part->rest, err));
+        FI_TRY_RETURN(create_load(part, &part->rest, err));
     }
     struct giving giving = {.part = part,
                             .load = part->has_inner ? part->rest : part->inner,
                             .progress = &bulk->progress};
-    int rc = firn_bulk_sort_finish(part->sort, give_entry, &giving, err);
-    firn_bulk_sort_destroy(part->sort);
+    int rc = fi_bulk_sort_finish(part->sort, give_entry, &giving, err);
+    fi_bulk_sort_destroy(part->sort);
     part->sort = NULL;
     return rc;
 }
@@ -587,14 +586,14 @@ write_parts(struct firn_db_bulk *bulk, firn_error *err)
         bytes += bulk->parts[i].sorted_bytes;
     }
     if (bytes > 0) {
-        FIRN_TRY_RETURN(firn_storefile_progress_begin(&bulk->progress, "write", 0, bytes, err));
+        FI_TRY_RETURN(fi_storefile_progress_begin(&bulk->progress, "write", 0, bytes, err));
     }
     for (size_t i = 0; i < bulk->part_count; i++) {
         struct part *part = &bulk->parts[i];
-        FIRN_TRY_RETURN(write_sorted(part, err));
-        FIRN_TRY_RETURN(firn_bulk_load_finish(part->inner, err));
+        FI_TRY_RETURN(write_sorted(part, err));
+        FI_TRY_RETURN(fi_bulk_load_finish(part->inner, err));
         if (part->rest != NULL) {
-            FIRN_TRY_RETURN(firn_bulk_load_finish(part->rest, err));
+            FI_TRY_RETURN(fi_bulk_load_finish(part->rest, err));
         }
     }
     return FIRN_OK;
@@ -607,14 +606,14 @@ static int
 step_to(struct firn_db_cursor *cursor, firn_slice key, firn_error *err)
 {
     int rc = FIRN_OK;
-    for (unsigned i = 0; i < STEPS && firn_db_cursor_valid(cursor); i++) {
-        if (firn_slice_compare(firn_db_cursor_key(cursor), key) >= 0) {
+    for (unsigned i = 0; i < STEPS && fi_db_cursor_valid(cursor); i++) {
+        if (fi_slice_compare(fi_db_cursor_key(cursor), key) >= 0) {
             return FIRN_OK;
         }
-        FIRN_TRY(firn_db_cursor_next(cursor, err));
+        FI_TRY(fi_db_cursor_next(cursor, err));
     }
-    if (firn_db_cursor_valid(cursor) && firn_slice_compare(firn_db_cursor_key(cursor), key) < 0) {
-        rc = firn_db_cursor_seek(cursor, key, err);
+    if (fi_db_cursor_valid(cursor) && fi_slice_compare(fi_db_cursor_key(cursor), key) < 0) {
+        rc = fi_db_cursor_seek(cursor, key, err);
     }
 out:
     return rc;
@@ -622,48 +621,48 @@ out:
 
 /* Walks through two lists of keys, seeking in each to the key of the other. */
 static int
-find_common(struct part *part, const struct firn_bulk_load *load, struct firn_db_cursor *cursor,
+find_common(struct part *part, const struct fi_bulk_load *load, struct firn_db_cursor *cursor,
             firn_error *err)
 {
-    struct firn_bulk_load_keys *keys = NULL;
+    struct fi_bulk_load_keys *keys = NULL;
     const firn_slice *key;
     int rc;
-    FIRN_TRY(firn_bulk_load_keys_open(load, &keys, err));
-    while (firn_db_cursor_valid(cursor)) {
-        FIRN_TRY(firn_bulk_load_keys_seek(keys, firn_db_cursor_key(cursor), &key, err));
+    FI_TRY(fi_bulk_load_keys_open(load, &keys, err));
+    while (fi_db_cursor_valid(cursor)) {
+        FI_TRY(fi_bulk_load_keys_seek(keys, fi_db_cursor_key(cursor), &key, err));
         if (key == NULL) {
             break;
         }
-        if (firn_slice_equal(*key, firn_db_cursor_key(cursor))) {
+        if (fi_slice_equal(*key, fi_db_cursor_key(cursor))) {
             rc = refuse_twice(part, *key, err);
             break;
         }
-        FIRN_TRY(step_to(cursor, *key, err));
+        FI_TRY(step_to(cursor, *key, err));
     }
 out:
-    firn_bulk_load_keys_close(keys);
+    fi_bulk_load_keys_close(keys);
     return rc;
 }
 
 /* Checks that the store has none of the keys of a load. */
 static int
-check_absent(struct part *part, const struct firn_bulk_load *load, firn_error *err)
+check_absent(struct part *part, const struct fi_bulk_load *load, firn_error *err)
 {
     struct firn_db_cursor *cursor = NULL;
     firn_slice lower;
     firn_slice upper;
     int rc = FIRN_OK;
-    firn_bulk_load_bounds(load, &lower, &upper);
+    fi_bulk_load_bounds(load, &lower, &upper);
     if (upper.size == 0) {
         return FIRN_OK;
     }
-    const struct firn_db_cursor_options options = {
+    const struct fi_db_cursor_options options = {
         .lower = &lower, .upper = &upper, .keys_only = true};
-    FIRN_TRY(firn_db_cursor_open(part->keyspace, &options, &cursor, err));
-    FIRN_TRY(firn_db_cursor_first(cursor, err));
+    FI_TRY(fi_db_cursor_open(part->keyspace, &options, &cursor, err));
+    FI_TRY(fi_db_cursor_first(cursor, err));
     rc = find_common(part, load, cursor, err);
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
@@ -680,20 +679,20 @@ check_part(struct part *part, firn_error *err)
 static int
 flush_tree(struct part *part, firn_error *err)
 {
-    const struct firn_compaction_work_wish wish = {.flushes = true,
-                                                   .tree = part->keyspace->tree->lsm_tree};
-    struct firn_lsm *lsm = firn_db_image(part->bulk->db)->lsm;
+    const struct fi_compaction_work_wish wish = {.flushes = true,
+                                                 .tree = part->keyspace->tree->lsm_tree};
+    struct fi_lsm *lsm = fi_db_image(part->bulk->db)->lsm;
     int rc = FIRN_OK;
-    DCHECK(firn_db_is_led(part->bulk->db));
-    while (rc == FIRN_OK && !firn_bulk_load_is_clear(part->inner)) {
-        struct firn_compaction_work *work;
-        rc = firn_compaction_work_pick(lsm, &wish, &work, err);
+    DCHECK(fi_db_is_led(part->bulk->db));
+    while (rc == FIRN_OK && !fi_bulk_load_is_clear(part->inner)) {
+        struct fi_compaction_work *work;
+        rc = fi_compaction_work_pick(lsm, &wish, &work, err);
         if (rc == FIRN_OK && work != NULL) {
-            rc = firn_compaction_run(work, err);
+            rc = fi_compaction_run(work, err);
         } else if (rc == FIRN_OK) {
             /* Another thread is flushing. If it fails, this thread picks the flush next. */
-            firn_bulk_load_hold(part->inner);
-            firn_bulk_load_release(part->inner);
+            fi_bulk_load_hold(part->inner);
+            fi_bulk_load_release(part->inner);
         }
     }
     return rc;
@@ -704,13 +703,13 @@ static int
 flush_beside(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
-    firn_db_lead_begin(db);
-    int rc = firn_db_turn_freeze_all(db, err);
-    firn_db_lead_end(db);
+    fi_db_lead_begin(db);
+    int rc = fi_db_turn_freeze_all(db, err);
+    fi_db_lead_end(db);
     for (size_t i = 0; i < bulk->part_count && rc == FIRN_OK; i++) {
-        const struct firn_compaction_work_wish wish = {
+        const struct fi_compaction_work_wish wish = {
             .flushes = true, .tree = bulk->parts[i].keyspace->tree->lsm_tree};
-        rc = firn_db_jobs_finish(db, &wish, err);
+        rc = fi_db_jobs_finish(db, &wish, err);
     }
     return rc;
 }
@@ -719,38 +718,38 @@ static int
 check_commit(const struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
-    DCHECK(firn_db_is_led(db));
+    DCHECK(fi_db_is_led(db));
     for (size_t i = 0; i < bulk->part_count; i++) {
         if (bulk->parts[i].keyspace->tree->is_dropping) {
             return bulk->inserts
-                       ? firn_error_set(err, FIRN_CONFLICT,
-                                        "the table or index of the load was dropped meanwhile")
-                       : firn_db_get_refuse_dropped(bulk->parts[i].keyspace, err);
+                       ? fi_error_set(err, FIRN_CONFLICT,
+                                      "the table or index of the load was dropped meanwhile")
+                       : fi_db_get_refuse_dropped(bulk->parts[i].keyspace, err);
         }
     }
     if (db->commits.last_sequence >= bulk->sequence) {
-        return firn_error_set(err, FIRN_CONFLICT, "too many commits came while the load was open");
+        return fi_error_set(err, FIRN_CONFLICT, "too many commits came while the load was open");
     }
-    return firn_db_lead_refuse_failed(db, err);
+    return fi_db_lead_refuse_failed(db, err);
 }
 
 /* Checks again what may have changed since it was checked without the leader's place. */
 static int
 check_insert(const struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
 {
-    DCHECK(firn_db_is_led(bulk->db));
+    DCHECK(fi_db_is_led(bulk->db));
     if (!bulk->inserts) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(bulk->insert.check(bulk->insert.ctx, err));
+    FI_TRY_RETURN(bulk->insert.check(bulk->insert.ctx, err));
     bool is_restored = bulk->db->lead.restored_at > seen; /* a write to every key */
     for (size_t i = 0; i < bulk->part_count; i++) {
         struct part *part = &bulk->parts[i];
-        const struct firn_db_tree *tree = part->keyspace->tree;
+        const struct fi_db_tree *tree = part->keyspace->tree;
         bool is_written =
             is_restored || atomic_load_explicit(&tree->written_at, memory_order_relaxed) > seen;
         if (part->is_checked && is_written) {
-            FIRN_TRY_RETURN(check_part(part, err));
+            FI_TRY_RETURN(check_part(part, err));
         }
     }
     return FIRN_OK;
@@ -759,7 +758,7 @@ check_insert(const struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
 /* Steps 2 to 4, with the leader's place, and with flushes and compactions of the trees held
  * back. */
 static int
-install(struct firn_db_bulk *bulk, struct firn_bulk_load **loads, firn_error *err)
+install(struct firn_db_bulk *bulk, struct fi_bulk_load **loads, firn_error *err)
 {
     struct firn_db *db = bulk->db;
     CHECK(db->commits.last_sequence < bulk->sequence);
@@ -767,28 +766,28 @@ install(struct firn_db_bulk *bulk, struct firn_bulk_load **loads, firn_error *er
     int rc;
     for (size_t i = 0; i < bulk->part_count; i++) {
         loads[i] = bulk->parts[i].inner;
-        DCHECK(firn_db_is_led(db) && firn_bulk_load_is_clear(loads[i])); /* (I1) */
+        DCHECK(fi_db_is_led(db) && fi_bulk_load_is_clear(loads[i])); /* (I1) */
     }
-    FIRN_TRY(firn_log_sync(db->log, err));
-    FIRN_TRY(firn_bulk_load_install(loads, bulk->part_count, &is_certain, err));
+    FI_TRY(fi_log_sync(db->log, err));
+    FI_TRY(fi_bulk_load_install(loads, bulk->part_count, &is_certain, err));
     is_certain = false; /* (I2) */
-    FIRN_TRY(firn_db_lead_vouch(db, err));
-    FIRN_TRY(firn_log_sync(db->log, err));
-    DCHECK(firn_log_unsynced_bytes(db->log) == 0);
+    FI_TRY(fi_db_lead_vouch(db, err));
+    FI_TRY(fi_log_sync(db->log, err));
+    DCHECK(fi_log_unsynced_bytes(db->log) == 0);
     db->commits.last_sequence = bulk->sequence;
     for (size_t i = 0; i < bulk->part_count; i++) {
         /* For transactions that wrote the same keys: see db_txn.c. */
         atomic_store_explicit(&bulk->parts[i].keyspace->tree->written_at, bulk->sequence,
                               memory_order_relaxed);
     }
-    firn_db_count(&db->counters.commits, 1);
-    /* Pairs with the acquire load in firn_db_published: a reader that sees it finds the runs. */
+    fi_db_count(&db->counters.commits, 1);
+    /* Pairs with the acquire load in fi_db_published: a reader that sees it finds the runs. */
     atomic_store_explicit(&db->published, bulk->sequence, memory_order_release);
     is_certain = true;
     DCHECK(rc == FIRN_OK);
 out:
-    if (!is_certain || firn_log_has_failed(db->log)) {
-        firn_db_lead_latch(db, err);
+    if (!is_certain || fi_log_has_failed(db->log)) {
+        fi_db_lead_latch(db, err);
     }
     return rc;
 }
@@ -798,29 +797,28 @@ static int
 commit_led(struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
 {
     int rc;
-    struct firn_bulk_load **loads =
-        firn_alloc_array(bulk->part_count, sizeof(struct firn_bulk_load *));
+    struct fi_bulk_load **loads = fi_alloc_array(bulk->part_count, sizeof(struct fi_bulk_load *));
     if (loads == NULL) {
-        return firn_error_no_memory(err, "a load");
+        return fi_error_no_memory(err, "a load");
     }
-    FIRN_TRY(check_commit(bulk, err));
-    FIRN_TRY(check_insert(bulk, seen, err));
-    FIRN_TRY(firn_db_turn_freeze_all(bulk->db, err));
+    FI_TRY(check_commit(bulk, err));
+    FI_TRY(check_insert(bulk, seen, err));
+    FI_TRY(fi_db_turn_freeze_all(bulk->db, err));
     for (size_t i = 0; i < bulk->part_count; i++) {
         if (bulk->parts[i].rest != NULL) {
-            FIRN_TRY(firn_bulk_load_join(bulk->parts[i].inner, bulk->parts[i].rest, err));
+            FI_TRY(fi_bulk_load_join(bulk->parts[i].inner, bulk->parts[i].rest, err));
         }
-        FIRN_TRY(flush_tree(&bulk->parts[i], err));
+        FI_TRY(flush_tree(&bulk->parts[i], err));
     }
     for (size_t i = 0; i < bulk->part_count; i++) {
-        firn_bulk_load_hold(bulk->parts[i].inner);
+        fi_bulk_load_hold(bulk->parts[i].inner);
     }
     rc = install(bulk, loads, err);
     for (size_t i = 0; i < bulk->part_count; i++) {
-        firn_bulk_load_release(bulk->parts[i].inner);
+        fi_bulk_load_release(bulk->parts[i].inner);
     }
 out:
-    firn_free(loads);
+    fi_free(loads);
     return rc;
 }
 
@@ -829,32 +827,32 @@ commit(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
     int rc = bulk->inserts ? bulk->insert.check(bulk->insert.ctx, err) : FIRN_OK;
-    FIRN_TRY(rc); /* before looking into what may be gone */
-    FIRN_TRY(write_parts(bulk, err));
-    FIRN_TRY(flush_beside(bulk, err));
-    uint64_t seen = firn_db_published(db);
+    FI_TRY(rc); /* before looking into what may be gone */
+    FI_TRY(write_parts(bulk, err));
+    FI_TRY(flush_beside(bulk, err));
+    uint64_t seen = fi_db_published(db);
     for (size_t i = 0; i < bulk->part_count; i++) {
         struct part *part = &bulk->parts[i];
         if (part->is_checked) {
-            FIRN_TRY(check_part(part, err));
+            FI_TRY(check_part(part, err));
         }
         if (part->rest != NULL) {
-            FIRN_TRY(firn_bulk_load_find_common(part->inner, part->rest, refuse_twice, part, err));
+            FI_TRY(fi_bulk_load_find_common(part->inner, part->rest, refuse_twice, part, err));
         }
     }
-    firn_db_lead_begin(db);
+    fi_db_lead_begin(db);
     rc = commit_led(bulk, seen, err);
-    firn_db_lead_end(db);
+    fi_db_lead_end(db);
 out:
     return rc;
 }
 
 int
-firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err)
+fi_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err)
 {
     firn_error found;
     if (bulk->is_over) {
-        return firn_error_set(err, FIRN_MISUSE, "the load is over");
+        return fi_error_set(err, FIRN_MISUSE, "the load is over");
     }
     bulk->is_over = true;
     if (bulk->parts[0].count == 0) {
@@ -865,9 +863,9 @@ firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err)
         *err = found;
     }
     DCHECK(bulk->batch == NULL && bulk->is_over);
-    firn_db_jobs_wake_compactions(bulk->db);
+    fi_db_jobs_wake_compactions(bulk->db);
     if (rc == FIRN_OK) {
-        firn_db_jobs_wake_graphs(bulk->db); /* also if there is nothing to compact */
+        fi_db_jobs_wake_graphs(bulk->db); /* also if there is nothing to compact */
     }
     return rc;
 }

@@ -41,17 +41,17 @@
  * An id is shown in the letters k to z, one for each half of a byte, the high half first: so an id
  * cannot be mistaken for a number. reference/reference.h parses what a user types. */
 
-enum { ID_LETTERS = 2 * FIRN_HISTORY_ID_SIZE };
+enum { ID_LETTERS = 2 * FI_HISTORY_ID_SIZE };
 
-_Static_assert((int)FIRN_DB_CHECKPOINT_NAME_ID_SIZE == (int)FIRN_CHECKPOINT_ID_SIZE,
+_Static_assert((int)FI_DB_CHECKPOINT_NAME_ID_SIZE == (int)FIRN_CHECKPOINT_ID_SIZE,
                "ids as users see them");
-_Static_assert((int)FIRN_HISTORY_NAME_SIZE_MAX == (int)FIRN_REFERENCE_NAME_SIZE_MAX, "one limit");
+_Static_assert((int)FI_HISTORY_NAME_SIZE_MAX == (int)FI_REFERENCE_NAME_SIZE_MAX, "one limit");
 
 void
-firn_db_checkpoint_name_of_id(const uint8_t id[FIRN_HISTORY_ID_SIZE],
-                              char out[FIRN_DB_CHECKPOINT_NAME_ID_SIZE])
+fi_db_checkpoint_name_of_id(const uint8_t id[FI_HISTORY_ID_SIZE],
+                            char out[FI_DB_CHECKPOINT_NAME_ID_SIZE])
 {
-    for (size_t i = 0; i < FIRN_HISTORY_ID_SIZE; i++) {
+    for (size_t i = 0; i < FI_HISTORY_ID_SIZE; i++) {
         out[2 * i] = (char)('k' + (id[i] >> 4));
         out[2 * i + 1] = (char)('k' + (id[i] & 15));
     }
@@ -63,13 +63,13 @@ static int
 checkpoint_name_check(const char *name, firn_error *err)
 {
     size_t size = strlen(name);
-    if (size > FIRN_HISTORY_NAME_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the name of a checkpoint has %zu bytes; at most %d are allowed",
-                              size, FIRN_HISTORY_NAME_SIZE_MAX);
+    if (size > FI_HISTORY_NAME_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the name of a checkpoint has %zu bytes; at most %d are allowed", size,
+                            FI_HISTORY_NAME_SIZE_MAX);
     }
-    if (size > 0 && !firn_reference_is_name(firn_str(name))) {
-        return firn_error_set(
+    if (size > 0 && !fi_reference_is_name(firn_str(name))) {
+        return fi_error_set(
             err, FIRN_INVALID,
             "a checkpoint cannot be called '%s': a letter comes first, then "
             "letters, digits and any of ._-+/, but not 'latest', 'now' or 'yesterday', nor four or "
@@ -81,27 +81,27 @@ checkpoint_name_check(const char *name, firn_error *err)
 
 /* Adds an id to a list unless the list has it. FIRN_NO_MEMORY. */
 static int
-checkpoint_name_add(struct firn_buf *ids, const uint8_t id[FIRN_HISTORY_ID_SIZE])
+checkpoint_name_add(struct fi_buf *ids, const uint8_t id[FI_HISTORY_ID_SIZE])
 {
-    DCHECK(ids->size % FIRN_HISTORY_ID_SIZE == 0);
-    for (size_t at = 0; at < ids->size; at += FIRN_HISTORY_ID_SIZE) {
-        if (memcmp(ids->data + at, id, FIRN_HISTORY_ID_SIZE) == 0) {
+    DCHECK(ids->size % FI_HISTORY_ID_SIZE == 0);
+    for (size_t at = 0; at < ids->size; at += FI_HISTORY_ID_SIZE) {
+        if (memcmp(ids->data + at, id, FI_HISTORY_ID_SIZE) == 0) {
             return FIRN_OK;
         }
     }
-    return firn_buf_append(ids, id, FIRN_HISTORY_ID_SIZE);
+    return fi_buf_append(ids, id, FI_HISTORY_ID_SIZE);
 }
 
 static int
 refuse_missing(const char *reference, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", reference);
+    return fi_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", reference);
 }
 
 static void
-read_id(const char letters[FIRN_DB_CHECKPOINT_NAME_ID_SIZE], uint8_t out[FIRN_HISTORY_ID_SIZE])
+read_id(const char letters[FI_DB_CHECKPOINT_NAME_ID_SIZE], uint8_t out[FI_HISTORY_ID_SIZE])
 {
-    for (size_t i = 0; i < FIRN_HISTORY_ID_SIZE; i++) {
+    for (size_t i = 0; i < FI_HISTORY_ID_SIZE; i++) {
         unsigned high = (unsigned)(letters[2 * i] - 'k');
         unsigned low = (unsigned)(letters[2 * i + 1] - 'k');
         DCHECK(high < 16 && low < 16);
@@ -112,26 +112,26 @@ read_id(const char letters[FIRN_DB_CHECKPOINT_NAME_ID_SIZE], uint8_t out[FIRN_HI
 /* Finds a checkpoint by its id or the beginning of it, looking at all; *out is NULL if there is
  * none. */
 static int
-find_id(const struct firn_history *history, const struct firn_reference *read,
-        const char *reference, const struct firn_db_checkpoint **out, firn_error *err)
+find_id(const struct fi_history *history, const struct fi_reference *read, const char *reference,
+        const struct fi_db_checkpoint **out, firn_error *err)
 {
     DCHECK(read->id_size <= ID_LETTERS && *out == NULL);
     if (read->id_size == ID_LETTERS) {
-        uint8_t id[FIRN_HISTORY_ID_SIZE];
+        uint8_t id[FI_HISTORY_ID_SIZE];
         read_id(read->id, id);
-        *out = firn_history_find(history, id);
+        *out = fi_history_find(history, id);
         return FIRN_OK;
     }
-    for (size_t i = firn_history_count(history); i > 0; i--) {
-        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i - 1);
-        char letters[FIRN_DB_CHECKPOINT_NAME_ID_SIZE];
-        firn_db_checkpoint_name_of_id(checkpoint->id, letters);
+    for (size_t i = fi_history_count(history); i > 0; i--) {
+        const struct fi_db_checkpoint *checkpoint = fi_history_at(history, i - 1);
+        char letters[FI_DB_CHECKPOINT_NAME_ID_SIZE];
+        fi_db_checkpoint_name_of_id(checkpoint->id, letters);
         if (memcmp(letters, read->id, read->id_size) != 0) {
             continue;
         }
         if (*out != NULL) {
-            return firn_error_set(err, FIRN_CONFLICT,
-                                  "the ids of more than one checkpoint begin with '%s'", reference);
+            return fi_error_set(err, FIRN_CONFLICT,
+                                "the ids of more than one checkpoint begin with '%s'", reference);
         }
         *out = checkpoint;
     }
@@ -139,12 +139,12 @@ find_id(const struct firn_history *history, const struct firn_reference *read,
 }
 
 /* The one with the highest number, or NULL. */
-static const struct firn_db_checkpoint *
-find_latest(const struct firn_history *history)
+static const struct fi_db_checkpoint *
+find_latest(const struct fi_history *history)
 {
-    for (size_t i = firn_history_count(history); i > 0; i--) {
-        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i - 1);
-        if (!firn_history_is_safety(checkpoint)) {
+    for (size_t i = fi_history_count(history); i > 0; i--) {
+        const struct fi_db_checkpoint *checkpoint = fi_history_at(history, i - 1);
+        if (!fi_history_is_safety(checkpoint)) {
             return checkpoint;
         }
     }
@@ -153,13 +153,13 @@ find_latest(const struct firn_history *history)
 
 /* The last checkpoint by time, then by number, that was created at or before that time and is no
  * safety checkpoint, or NULL. Times need not follow numbers: checkpoints may be imported. */
-static const struct firn_db_checkpoint *
-find_time(const struct firn_history *history, int64_t time_ns)
+static const struct fi_db_checkpoint *
+find_time(const struct fi_history *history, int64_t time_ns)
 {
-    const struct firn_db_checkpoint *found = NULL;
-    for (size_t i = firn_history_count(history); i > 0; i--) {
-        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i - 1);
-        if (!firn_history_is_safety(checkpoint) && checkpoint->created_ns <= time_ns &&
+    const struct fi_db_checkpoint *found = NULL;
+    for (size_t i = fi_history_count(history); i > 0; i--) {
+        const struct fi_db_checkpoint *checkpoint = fi_history_at(history, i - 1);
+        if (!fi_history_is_safety(checkpoint) && checkpoint->created_ns <= time_ns &&
             (found == NULL || checkpoint->created_ns > found->created_ns)) {
             found = checkpoint;
         }
@@ -168,13 +168,13 @@ find_time(const struct firn_history *history, int64_t time_ns)
 }
 
 /* The first one by time that is no safety checkpoint, or NULL. */
-static const struct firn_db_checkpoint *
-find_first(const struct firn_history *history)
+static const struct fi_db_checkpoint *
+find_first(const struct fi_history *history)
 {
-    const struct firn_db_checkpoint *found = NULL;
-    for (size_t i = firn_history_count(history); i > 0; i--) {
-        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i - 1);
-        if (!firn_history_is_safety(checkpoint) &&
+    const struct fi_db_checkpoint *found = NULL;
+    for (size_t i = fi_history_count(history); i > 0; i--) {
+        const struct fi_db_checkpoint *checkpoint = fi_history_at(history, i - 1);
+        if (!fi_history_is_safety(checkpoint) &&
             (found == NULL || checkpoint->created_ns < found->created_ns)) {
             found = checkpoint;
         }
@@ -184,75 +184,75 @@ find_first(const struct firn_history *history)
 
 /* *out is NULL if there is none. */
 static int
-find_base(const struct firn_history *history, const struct firn_reference *read,
-          const char *reference, const struct firn_db_checkpoint **out, firn_error *err)
+find_base(const struct fi_history *history, const struct fi_reference *read, const char *reference,
+          const struct fi_db_checkpoint **out, firn_error *err)
 {
     *out = NULL;
     switch (read->kind) {
-    case FIRN_REFERENCE_NUMBER:
-        *out = firn_history_find_number(history, read->number);
+    case FI_REFERENCE_NUMBER:
+        *out = fi_history_find_number(history, read->number);
         break;
-    case FIRN_REFERENCE_ID:
+    case FI_REFERENCE_ID:
         return find_id(history, read, reference, out, err);
-    case FIRN_REFERENCE_LATEST:
+    case FI_REFERENCE_LATEST:
         *out = find_latest(history);
         break;
-    case FIRN_REFERENCE_NAME:
-        *out = firn_history_find_name(history, read->name);
+    case FI_REFERENCE_NAME:
+        *out = fi_history_find_name(history, read->name);
         break;
-    case FIRN_REFERENCE_TIME:
+    case FI_REFERENCE_TIME:
         *out = find_time(history, read->time_ns);
         break;
     }
     return FIRN_OK;
 }
 
-/* As firn_db_checkpoint_find. *out belongs to the history. */
+/* As fi_db_checkpoint_find. *out belongs to the history. */
 static int
-checkpoint_name_resolve(const struct firn_history *history, const char *reference,
-                        const struct firn_reference_clock *clock,
-                        const struct firn_db_checkpoint **out, firn_error *err)
+checkpoint_name_resolve(const struct fi_history *history, const char *reference,
+                        const struct fi_reference_clock *clock, const struct fi_db_checkpoint **out,
+                        firn_error *err)
 {
-    struct firn_reference read;
-    const struct firn_db_checkpoint *found;
+    struct fi_reference read;
+    const struct fi_db_checkpoint *found;
     *out = NULL;
     /* Other programs may have given names that look like another kind of reference here. */
-    const struct firn_db_checkpoint *named =
-        reference[0] == '\0' ? NULL : firn_history_find_name(history, firn_str(reference));
-    int rc = firn_reference_read(reference, clock, &read, err);
+    const struct fi_db_checkpoint *named =
+        reference[0] == '\0' ? NULL : fi_history_find_name(history, firn_str(reference));
+    int rc = fi_reference_read(reference, clock, &read, err);
     if (rc == FIRN_INVALID && named != NULL) {
         *out = named;
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(rc);
-    if (read.kind == FIRN_REFERENCE_TIME && named != NULL) {
-        char id[FIRN_DB_CHECKPOINT_NAME_ID_SIZE];
-        firn_db_checkpoint_name_of_id(named->id, id);
-        return firn_error_set(err, FIRN_CONFLICT,
-                              "'%s' is a time, and also the name of checkpoint %" PRIu64
-                              ": give the number, or its id %s",
-                              reference, named->number, id);
+    FI_TRY_RETURN(rc);
+    if (read.kind == FI_REFERENCE_TIME && named != NULL) {
+        char id[FI_DB_CHECKPOINT_NAME_ID_SIZE];
+        fi_db_checkpoint_name_of_id(named->id, id);
+        return fi_error_set(err, FIRN_CONFLICT,
+                            "'%s' is a time, and also the name of checkpoint %" PRIu64
+                            ": give the number, or its id %s",
+                            reference, named->number, id);
     }
     if (read.is_day && named == NULL) {
-        read.kind = FIRN_REFERENCE_TIME;
+        read.kind = FI_REFERENCE_TIME;
     }
-    FIRN_TRY_RETURN(find_base(history, &read, reference, &found, err));
-    if (found == NULL && read.kind == FIRN_REFERENCE_TIME && find_first(history) != NULL) {
-        return firn_error_set(err, FIRN_NOT_FOUND,
-                              "there is no checkpoint as old as '%s': the first is %" PRIu64,
-                              reference, find_first(history)->number);
+    FI_TRY_RETURN(find_base(history, &read, reference, &found, err));
+    if (found == NULL && read.kind == FI_REFERENCE_TIME && find_first(history) != NULL) {
+        return fi_error_set(err, FIRN_NOT_FOUND,
+                            "there is no checkpoint as old as '%s': the first is %" PRIu64,
+                            reference, find_first(history)->number);
     }
     if (found == NULL) {
         return refuse_missing(reference, err);
     }
     uint64_t back = read.back;
-    size_t place = back > 0 ? firn_history_find_place(history, found) : 0;
+    size_t place = back > 0 ? fi_history_find_place(history, found) : 0;
     while (back > 0) {
         if (place == 0) {
             return refuse_missing(reference, err);
         }
-        found = firn_history_at(history, --place);
-        back -= firn_history_is_safety(found) ? 0 : 1;
+        found = fi_history_at(history, --place);
+        back -= fi_history_is_safety(found) ? 0 : 1;
     }
     *out = found;
     return FIRN_OK;
@@ -266,45 +266,45 @@ enum { SAFETY_COUNT = 10 };
 /* ---- the log ---- */
 
 static int
-append(struct firn_db *db, const struct firn_history_record *record, struct firn_log_position *out,
+append(struct firn_db *db, const struct fi_history_record *record, struct fi_log_position *out,
        firn_error *err)
 {
-    DCHECK(firn_db_is_led(db));
-    struct firn_buf bytes = {0};
+    DCHECK(fi_db_is_led(db));
+    struct fi_buf bytes = {0};
     int rc;
-    if (firn_history_format_put_record(record, &bytes) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a checkpoint");
+    if (fi_history_format_put_record(record, &bytes) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a checkpoint");
         goto out;
     }
-    const firn_slice part = firn_buf_slice(&bytes);
-    firn_db_log_fence_raise(db);
-    rc = firn_log_append(db->log, FIRN_HISTORY_FORMAT_TYPE, &part, 1, out, err);
-    if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) && firn_db_space_give_up(db)) {
-        rc = firn_log_append(db->log, FIRN_HISTORY_FORMAT_TYPE, &part, 1, out, err);
+    const firn_slice part = fi_buf_slice(&bytes);
+    fi_db_log_fence_raise(db);
+    rc = fi_log_append(db->log, FI_HISTORY_FORMAT_TYPE, &part, 1, out, err);
+    if (rc == FIRN_NO_SPACE && !fi_log_has_failed(db->log) && fi_db_space_give_up(db)) {
+        rc = fi_log_append(db->log, FI_HISTORY_FORMAT_TYPE, &part, 1, out, err);
     }
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_log_sync(db->log, err));
-    firn_db_log_fence_lower(db, true);
-    firn_db_count(&db->counters.log_bytes, bytes.size);
+    FI_TRY(rc);
+    FI_TRY(fi_log_sync(db->log, err));
+    fi_db_log_fence_lower(db, true);
+    fi_db_count(&db->counters.log_bytes, bytes.size);
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 /* Step 2; a failure that leaves the log's contents unknown latches the handle. */
 static int
-write_record(struct firn_db *db, const struct firn_history_record *record,
-             struct firn_log_position *out, firn_error *err)
+write_record(struct firn_db *db, const struct fi_history_record *record,
+             struct fi_log_position *out, firn_error *err)
 {
     firn_error found;
     int rc = append(db, record, out, &found);
     if (rc == FIRN_OK) {
         return FIRN_OK;
     }
-    if (firn_log_has_failed(db->log)) {
-        firn_db_lead_latch(db, &found);
+    if (fi_log_has_failed(db->log)) {
+        fi_db_lead_latch(db, &found);
     }
-    firn_error_copy(err, &found);
+    fi_error_copy(err, &found);
     return rc;
 }
 
@@ -312,94 +312,94 @@ write_record(struct firn_db *db, const struct firn_history_record *record,
 
 /* Step 3. */
 static void
-publish(struct firn_db *db, struct firn_history_change *change, struct firn_log_position position)
+publish(struct firn_db *db, struct fi_history_change *change, struct fi_log_position position)
 {
-    struct firn_db_image *image = firn_db_image(db);
+    struct fi_db_image *image = fi_db_image(db);
     uint64_t sequence = change->record.sequence;
-    bool is_restore = change->record.kind == FIRN_HISTORY_RESTORE;
-    DCHECK(firn_db_is_led(db) && position.segment > 0);
-    CHECK(sequence > firn_db_published(db));
-    firn_os_mutex_lock(&db->state_mutex);
-    firn_history_apply(&image->history, change);
+    bool is_restore = change->record.kind == FI_HISTORY_RESTORE;
+    DCHECK(fi_db_is_led(db) && position.segment > 0);
+    CHECK(sequence > fi_db_published(db));
+    fi_os_mutex_lock(&db->state_mutex);
+    fi_history_apply(&image->history, change);
     DCHECK(image->history.first_segment <= position.segment);
     if (image->history.first_segment == 0) {
         image->history.first_segment = position.segment;
     }
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     if (is_restore) {
         /* It counts as a write to every key outside system keyspaces. */
-        DCHECK(firn_db_is_led(db) && sequence > db->lead.restored_at);
+        DCHECK(fi_db_is_led(db) && sequence > db->lead.restored_at);
         db->lead.restored_at = sequence;
-        firn_db_visible_update(db, image);
+        fi_db_visible_update(db, image);
     }
-    firn_os_mutex_lock(&db->commits.mutex);
+    fi_os_mutex_lock(&db->commits.mutex);
     db->commits.last_sequence = sequence;
-    firn_db_segments_note_commit(image, position.segment);
-    firn_os_mutex_unlock(&db->commits.mutex);
-    firn_db_count(&db->counters.commits, 1);
-    /* Pairs with the acquire load in firn_db_published. */
+    fi_db_segments_note_commit(image, position.segment);
+    fi_os_mutex_unlock(&db->commits.mutex);
+    fi_db_count(&db->counters.commits, 1);
+    /* Pairs with the acquire load in fi_db_published. */
     atomic_store_explicit(&db->published, sequence, memory_order_release);
 }
 
 static int
 make_room(struct firn_db *db, firn_error *err)
 {
-    firn_os_mutex_lock(&db->commits.mutex);
-    int rc = firn_db_segments_make_room(firn_db_image(db), err);
-    firn_os_mutex_unlock(&db->commits.mutex);
+    fi_os_mutex_lock(&db->commits.mutex);
+    int rc = fi_db_segments_make_room(fi_db_image(db), err);
+    fi_os_mutex_unlock(&db->commits.mutex);
     return rc;
 }
 
 /* All three steps. Requires: the leader's place is taken. */
 static int
-change_history(struct firn_db *db, struct firn_history_record *record, firn_error *err)
+change_history(struct firn_db *db, struct fi_history_record *record, firn_error *err)
 {
-    struct firn_history *history = &firn_db_image(db)->history;
-    struct firn_history_change change = {0};
-    struct firn_log_position position = {0};
+    struct fi_history *history = &fi_db_image(db)->history;
+    struct fi_history_change change = {0};
+    struct fi_log_position position = {0};
     int rc;
-    DCHECK(firn_db_is_led(db));
+    DCHECK(fi_db_is_led(db));
     record->sequence = db->commits.last_sequence + 1;
-    if (record->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
-                              firn_os_dir_path(db->dir));
+    if (record->sequence > FI_STOREFILE_SEQUENCE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
+                            fi_os_dir_path(db->dir));
     }
-    FIRN_TRY(firn_db_lead_refuse_failed(db, err));
-    FIRN_TRY(make_room(db, err));
-    firn_os_mutex_lock(&db->state_mutex);
-    rc = firn_history_prepare(history, record, &change, err);
-    firn_os_mutex_unlock(&db->state_mutex);
-    FIRN_TRY(rc);
-    DCHECK(firn_db_segments_has_room(firn_db_image(db)));
-    FIRN_TRY(write_record(db, record, &position, err));
+    FI_TRY(fi_db_lead_refuse_failed(db, err));
+    FI_TRY(make_room(db, err));
+    fi_os_mutex_lock(&db->state_mutex);
+    rc = fi_history_prepare(history, record, &change, err);
+    fi_os_mutex_unlock(&db->state_mutex);
+    FI_TRY(rc);
+    DCHECK(fi_db_segments_has_room(fi_db_image(db)));
+    FI_TRY(write_record(db, record, &position, err));
     publish(db, &change, position);
-    firn_db_pace_follow_up(db, NULL);
+    fi_db_pace_follow_up(db, NULL);
 out:
-    firn_history_discard(&change);
+    fi_history_discard(&change);
     return rc;
 }
 
 /* All three steps, for a thread that does not lead. */
 static int
-commit_change(struct firn_db *db, struct firn_history_record *record, firn_error *err)
+commit_change(struct firn_db *db, struct fi_history_record *record, firn_error *err)
 {
-    firn_db_lead_begin(db);
+    fi_db_lead_begin(db);
     int rc = change_history(db, record, err);
-    firn_db_lead_end(db);
+    fi_db_lead_end(db);
     return rc;
 }
 
 /* ---- listing ---- */
 
 static void
-describe(const struct firn_db_checkpoint *checkpoint, struct firn_db_checkpoint_info *out)
+describe(const struct fi_db_checkpoint *checkpoint, struct fi_db_checkpoint_info *out)
 {
     CHECK(strlen(checkpoint->name) < sizeof out->name);
-    *out = (struct firn_db_checkpoint_info){
+    *out = (struct fi_db_checkpoint_info){
         .number = checkpoint->number,
         .created_ns = checkpoint->created_ns,
         .sequence = checkpoint->sequence,
-        .is_safety = firn_history_is_safety(checkpoint),
+        .is_safety = fi_history_is_safety(checkpoint),
     };
     memcpy(out->id, checkpoint->id, sizeof out->id);
     memcpy(out->restored, checkpoint->restored, sizeof out->restored);
@@ -408,68 +408,68 @@ describe(const struct firn_db_checkpoint *checkpoint, struct firn_db_checkpoint_
 
 /* Copies all of them, so that no lock is held while a visitor runs. */
 static int
-copy_all(struct firn_db *db, struct firn_buf *out, firn_error *err)
+copy_all(struct firn_db *db, struct fi_buf *out, firn_error *err)
 {
-    struct firn_db_checkpoint_info info;
+    struct fi_db_checkpoint_info info;
     int rc = FIRN_OK;
-    firn_os_mutex_lock(&db->state_mutex);
-    const struct firn_history *history = &firn_db_image(db)->history;
-    size_t count = firn_history_count(history);
-    if (firn_buf_reserve(out, count * sizeof info) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a list of checkpoints");
+    fi_os_mutex_lock(&db->state_mutex);
+    const struct fi_history *history = &fi_db_image(db)->history;
+    size_t count = fi_history_count(history);
+    if (fi_buf_reserve(out, count * sizeof info) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a list of checkpoints");
     }
     DCHECK(out->size == 0);
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        describe(firn_history_at(history, i), &info);
-        rc = firn_buf_append(out, &info, sizeof info);
+        describe(fi_history_at(history, i), &info);
+        rc = fi_buf_append(out, &info, sizeof info);
     }
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     return rc;
 }
 
 int
-firn_db_checkpoint_list(struct firn_db *db, const struct firn_db_checkpoint_visitor *visitor,
-                        firn_error *err)
+fi_db_checkpoint_list(struct firn_db *db, const struct fi_db_checkpoint_visitor *visitor,
+                      firn_error *err)
 {
-    struct firn_buf all = {0};
+    struct fi_buf all = {0};
     int rc;
-    FIRN_TRY(copy_all(db, &all, err));
+    FI_TRY(copy_all(db, &all, err));
     /* Newest first. */
-    for (size_t i = all.size / sizeof(struct firn_db_checkpoint_info); i > 0; i--) {
-        const struct firn_db_checkpoint_info *info =
-            (const struct firn_db_checkpoint_info *)(const void *)all.data + i - 1;
+    for (size_t i = all.size / sizeof(struct fi_db_checkpoint_info); i > 0; i--) {
+        const struct fi_db_checkpoint_info *info =
+            (const struct fi_db_checkpoint_info *)(const void *)all.data + i - 1;
         if (visitor->include_safety || !info->is_safety) {
-            FIRN_TRY(visitor->visit(visitor->ctx, info));
+            FI_TRY(visitor->visit(visitor->ctx, info));
         }
     }
 out:
-    firn_buf_deinit(&all);
+    fi_buf_deinit(&all);
     return rc;
 }
 
 int
-firn_db_checkpoint_find(struct firn_db *db, const char *reference,
-                        struct firn_db_checkpoint_info *out, firn_error *err)
+fi_db_checkpoint_find(struct firn_db *db, const char *reference, struct fi_db_checkpoint_info *out,
+                      firn_error *err)
 {
-    const struct firn_db_checkpoint *found;
-    struct firn_reference_clock clock = {firn_os_now_ns(db->os), firn_os_zone};
-    firn_os_mutex_lock(&db->state_mutex);
-    int rc = checkpoint_name_resolve(&firn_db_image(db)->history, reference, &clock, &found, err);
+    const struct fi_db_checkpoint *found;
+    struct fi_reference_clock clock = {fi_os_now_ns(db->os), fi_os_zone};
+    fi_os_mutex_lock(&db->state_mutex);
+    int rc = checkpoint_name_resolve(&fi_db_image(db)->history, reference, &clock, &found, err);
     if (rc == FIRN_OK) {
         describe(found, out);
     }
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     return rc;
 }
 
 int
-firn_db_checkpoint_view(struct firn_db *db, const char *reference, struct firn_db_view **out,
-                        firn_error *err)
+fi_db_checkpoint_view(struct firn_db *db, const char *reference, struct firn_db_view **out,
+                      firn_error *err)
 {
-    struct firn_db_checkpoint_info info;
+    struct fi_db_checkpoint_info info;
     *out = NULL;
-    int rc = firn_db_checkpoint_find(db, reference, &info, err);
-    return rc == FIRN_OK ? firn_db_view_open_checkpoint(db, info.id, out, err) : rc;
+    int rc = fi_db_checkpoint_find(db, reference, &info, err);
+    return rc == FIRN_OK ? fi_db_view_open_checkpoint(db, info.id, out, err) : rc;
 }
 
 /* ---- creating and deleting ---- */
@@ -477,34 +477,34 @@ firn_db_checkpoint_view(struct firn_db *db, const char *reference, struct firn_d
 static int
 draw_id(struct firn_db *db, uint8_t *out, firn_error *err)
 {
-    return firn_os_random(db->os, out, FIRN_HISTORY_ID_SIZE, err);
+    return fi_os_random(db->os, out, FI_HISTORY_ID_SIZE, err);
 }
 
 static int
-find_made(struct firn_db *db, const uint8_t *id, struct firn_db_checkpoint_info *out)
+find_made(struct firn_db *db, const uint8_t *id, struct fi_db_checkpoint_info *out)
 {
-    firn_os_mutex_lock(&db->state_mutex);
-    const struct firn_db_checkpoint *made = firn_history_find(&firn_db_image(db)->history, id);
+    fi_os_mutex_lock(&db->state_mutex);
+    const struct fi_db_checkpoint *made = fi_history_find(&fi_db_image(db)->history, id);
     if (made != NULL) {
         describe(made, out);
     }
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     return made != NULL ? FIRN_OK : FIRN_NOT_FOUND;
 }
 
 int
-firn_db_checkpoint_create_at(struct firn_db *db, const char *name, int64_t created_ns,
-                             struct firn_db_checkpoint_info *out, firn_error *err)
+fi_db_checkpoint_create_at(struct firn_db *db, const char *name, int64_t created_ns,
+                           struct fi_db_checkpoint_info *out, firn_error *err)
 {
-    struct firn_history_record record = {
-        .kind = FIRN_HISTORY_CREATE, .name = firn_str(name), .created_ns = created_ns};
-    struct firn_db_checkpoint_info info;
+    struct fi_history_record record = {
+        .kind = FI_HISTORY_CREATE, .name = firn_str(name), .created_ns = created_ns};
+    struct fi_db_checkpoint_info info;
     if (db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
-    FIRN_TRY_RETURN(checkpoint_name_check(name, err));
-    FIRN_TRY_RETURN(draw_id(db, record.id, err));
-    FIRN_TRY_RETURN(commit_change(db, &record, err));
+    FI_TRY_RETURN(checkpoint_name_check(name, err));
+    FI_TRY_RETURN(draw_id(db, record.id, err));
+    FI_TRY_RETURN(commit_change(db, &record, err));
     if (out != NULL && find_made(db, record.id, &info) == FIRN_OK) {
         *out = info;
     }
@@ -512,70 +512,70 @@ firn_db_checkpoint_create_at(struct firn_db *db, const char *name, int64_t creat
 }
 
 int
-firn_db_checkpoint_create(struct firn_db *db, const char *name, struct firn_db_checkpoint_info *out,
-                          firn_error *err)
+fi_db_checkpoint_create(struct firn_db *db, const char *name, struct fi_db_checkpoint_info *out,
+                        firn_error *err)
 {
-    return firn_db_checkpoint_create_at(db, name, firn_os_now_ns(db->os), out, err);
+    return fi_db_checkpoint_create_at(db, name, fi_os_now_ns(db->os), out, err);
 }
 
 int
-firn_db_checkpoint_adopt(struct firn_db *db, const struct firn_db_checkpoint_info *info,
-                         firn_error *err)
+fi_db_checkpoint_adopt(struct firn_db *db, const struct fi_db_checkpoint_info *info,
+                       firn_error *err)
 {
-    struct firn_history_record record = {
-        .kind = FIRN_HISTORY_CREATE, .name = firn_str(info->name), .created_ns = info->created_ns};
+    struct fi_history_record record = {
+        .kind = FI_HISTORY_CREATE, .name = firn_str(info->name), .created_ns = info->created_ns};
     int rc;
     memcpy(record.id, info->id, sizeof record.id);
-    firn_db_lead_begin(db);
-    DCHECK(firn_history_count(&firn_db_image(db)->history) == 0);
+    fi_db_lead_begin(db);
+    DCHECK(fi_history_count(&fi_db_image(db)->history) == 0);
     if (info->number > 0) {
-        firn_db_image(db)->history.next_number = info->number;
+        fi_db_image(db)->history.next_number = info->number;
     }
-    FIRN_TRY(change_history(db, &record, err));
+    FI_TRY(change_history(db, &record, err));
     /* The log does not record its number: a replay would assign another one. */
-    FIRN_TRY(firn_db_history_save_before(db, UINT64_MAX, err));
+    FI_TRY(fi_db_history_save_before(db, UINT64_MAX, err));
 out:
-    firn_db_lead_end(db);
+    fi_db_lead_end(db);
     return rc;
 }
 
 int
-firn_db_checkpoint_delete(struct firn_db *db, const char *const *references, size_t count,
-                          firn_error *err)
+fi_db_checkpoint_delete(struct firn_db *db, const char *const *references, size_t count,
+                        firn_error *err)
 {
-    struct firn_history_record record = {.kind = FIRN_HISTORY_DELETE};
-    struct firn_buf ids = {0};
+    struct fi_history_record record = {.kind = FI_HISTORY_DELETE};
+    struct fi_buf ids = {0};
     int rc = FIRN_OK;
     if (db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
     if (count == 0) {
         return FIRN_OK;
     }
-    firn_db_lead_begin(db);
+    fi_db_lead_begin(db);
     for (size_t i = 0; i < count; i++) {
-        struct firn_db_checkpoint_info info;
-        FIRN_TRY(firn_db_checkpoint_find(db, references[i], &info, err));
+        struct fi_db_checkpoint_info info;
+        FI_TRY(fi_db_checkpoint_find(db, references[i], &info, err));
         rc = checkpoint_name_add(&ids, info.id);
         if (rc != FIRN_OK) {
-            rc = firn_error_no_memory(err, "a list of checkpoints");
+            rc = fi_error_no_memory(err, "a list of checkpoints");
             goto out;
         }
     }
     record.deleted = ids.data;
-    record.deleted_count = ids.size / FIRN_HISTORY_ID_SIZE;
-    FIRN_TRY(change_history(db, &record, err));
+    record.deleted_count = ids.size / FI_HISTORY_ID_SIZE;
+    FI_TRY(change_history(db, &record, err));
     firn_error found;
-    if (firn_db_dropped_remove(db, &found) != FIRN_OK) {
+    if (fi_db_dropped_remove(db, &found) != FIRN_OK) {
         /* The checkpoints are deleted; failing to free the space of dropped keyspaces is no failure
          * of that. */
-        firn_db_jobs_note_failure(db, &found);
+        fi_db_jobs_note_failure(db, &found);
     }
 out:
-    firn_db_lead_end(db);
-    firn_buf_deinit(&ids);
+    fi_db_lead_end(db);
+    fi_buf_deinit(&ids);
     if (rc == FIRN_OK) {
-        firn_db_jobs_wake_compactions(db);
+        fi_db_jobs_wake_compactions(db);
     }
     return rc;
 }
@@ -584,18 +584,18 @@ out:
 
 /* The safety checkpoints that expire when one more is created now. */
 static int
-find_expired(const struct firn_history *history, int64_t now_ns, struct firn_buf *out)
+find_expired(const struct fi_history *history, int64_t now_ns, struct fi_buf *out)
 {
     size_t newer = 1;
     int rc = FIRN_OK;
-    for (size_t i = firn_history_count(history); i > 0 && rc == FIRN_OK; i--) {
-        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i - 1);
+    for (size_t i = fi_history_count(history); i > 0 && rc == FIRN_OK; i--) {
+        const struct fi_db_checkpoint *checkpoint = fi_history_at(history, i - 1);
         bool is_young = checkpoint->created_ns > now_ns - SAFETY_AGE_NS;
-        if (!firn_history_is_safety(checkpoint)) {
+        if (!fi_history_is_safety(checkpoint)) {
             continue;
         }
         if (newer >= SAFETY_COUNT && !is_young) {
-            rc = firn_buf_append(out, checkpoint->id, FIRN_HISTORY_ID_SIZE);
+            rc = fi_buf_append(out, checkpoint->id, FI_HISTORY_ID_SIZE);
         }
         newer++;
     }
@@ -607,85 +607,85 @@ find_expired(const struct firn_history *history, int64_t now_ns, struct firn_buf
 static void
 begin_restore(struct firn_db *db)
 {
-    firn_db_keyspace_begin_change(db);
-    firn_db_lead_begin(db);
+    fi_db_keyspace_begin_change(db);
+    fi_db_lead_begin(db);
 }
 
 static void
 end_restore(struct firn_db *db)
 {
-    firn_db_lead_end(db);
-    firn_db_keyspace_end_change(db);
+    fi_db_lead_end(db);
+    fi_db_keyspace_end_change(db);
 }
 
 static int
-restore(struct firn_db *db, const uint8_t *id, struct firn_db_checkpoint_info *out_safety,
+restore(struct firn_db *db, const uint8_t *id, struct fi_db_checkpoint_info *out_safety,
         firn_error *err)
 {
-    struct firn_history_record record = {.kind = FIRN_HISTORY_RESTORE,
-                                         .created_ns = firn_os_now_ns(db->os)};
-    struct firn_buf expired = {0};
+    struct fi_history_record record = {.kind = FI_HISTORY_RESTORE,
+                                       .created_ns = fi_os_now_ns(db->os)};
+    struct fi_buf expired = {0};
     int rc;
-    DCHECK(db->is_changing_list && firn_db_is_led(db));
+    DCHECK(db->is_changing_list && fi_db_is_led(db));
     memcpy(record.id, id, sizeof record.id);
-    FIRN_TRY(draw_id(db, record.safety, err));
-    if (find_expired(&firn_db_image(db)->history, record.created_ns, &expired) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a restore");
+    FI_TRY(draw_id(db, record.safety, err));
+    if (find_expired(&fi_db_image(db)->history, record.created_ns, &expired) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a restore");
         goto out;
     }
     record.deleted = expired.data;
-    record.deleted_count = expired.size / FIRN_HISTORY_ID_SIZE;
-    FIRN_TRY(change_history(db, &record, err));
+    record.deleted_count = expired.size / FI_HISTORY_ID_SIZE;
+    FI_TRY(change_history(db, &record, err));
     rc = find_made(db, record.safety, out_safety);
 out:
-    firn_buf_deinit(&expired);
+    fi_buf_deinit(&expired);
     return rc;
 }
 
 int
-firn_db_checkpoint_restore(struct firn_db *db, const char *reference,
-                           struct firn_db_checkpoint_info *out_restored,
-                           struct firn_db_checkpoint_info *out_safety, firn_error *err)
+fi_db_checkpoint_restore(struct firn_db *db, const char *reference,
+                         struct fi_db_checkpoint_info *out_restored,
+                         struct fi_db_checkpoint_info *out_safety, firn_error *err)
 {
     int rc;
     if (db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
     begin_restore(db);
-    FIRN_TRY(firn_db_checkpoint_find(db, reference, out_restored, err));
-    FIRN_TRY(restore(db, out_restored->id, out_safety, err));
+    FI_TRY(fi_db_checkpoint_find(db, reference, out_restored, err));
+    FI_TRY(restore(db, out_restored->id, out_safety, err));
 out:
     end_restore(db);
     return rc;
 }
 
 static int
-find_undo(struct firn_db *db, struct firn_db_checkpoint_info *out, firn_error *err)
+find_undo(struct firn_db *db, struct fi_db_checkpoint_info *out, firn_error *err)
 {
-    DCHECK(firn_db_is_led(db));
-    const struct firn_history *history = &firn_db_image(db)->history;
+    DCHECK(fi_db_is_led(db));
+    const struct fi_history *history = &fi_db_image(db)->history;
     if (!history->has_undo) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "there is no restore to take back");
+        return fi_error_set(err, FIRN_NOT_FOUND, "there is no restore to take back");
     }
     int rc = find_made(db, history->undo, out);
     return rc == FIRN_OK
                ? FIRN_OK
-               : firn_error_set(err, FIRN_NOT_FOUND,
-                                "the last restore cannot be taken back: its safety checkpoint was "
-                                "deleted");
+               : fi_error_set(err, FIRN_NOT_FOUND,
+                              "the last restore cannot be taken back: its safety checkpoint was "
+                              "deleted");
 }
 
 int
-firn_db_checkpoint_undo(struct firn_db *db, struct firn_db_checkpoint_info *out_restored,
-                        struct firn_db_checkpoint_info *out_safety, firn_error *err)
+fi_db_checkpoint_undo(struct firn_db *db, struct fi_db_checkpoint_info *out_restored,
+                      struct fi_db_checkpoint_info *out_safety, firn_error *err)
 {
     int rc;
     if (db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
     begin_restore(db);
-    FIRN_TRY(find_undo(db, out_restored, err));
-    FIRN_TRY(restore(db, out_restored->id, out_safety, err));
+    FI_TRY(find_undo(db, out_restored, err));
+    FI_TRY(restore(db, out_restored->id, out_safety, err));
 out:
     end_restore(db);
     return rc;

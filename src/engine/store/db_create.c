@@ -37,30 +37,30 @@ struct leftover_runs {
 };
 
 bool
-firn_db_create_is_data(const char *name)
+fi_db_create_is_data(const char *name)
 {
-    return firn_db_log_is_name(name) || firn_lsm_is_name(name) ||
-           strcmp(name, FIRN_STOREFILE_PACKS_NAME) == 0;
+    return fi_db_log_is_name(name) || fi_lsm_is_name(name) ||
+           strcmp(name, FI_STOREFILE_PACKS_NAME) == 0;
 }
 
 static bool
 is_ours(const char *name)
 {
-    return strcmp(name, FIRN_STOREFILE_LOCK_NAME) == 0 ||
-           strcmp(name, FIRN_STOREFILE_RESERVE_NAME) == 0;
+    return strcmp(name, FI_STOREFILE_LOCK_NAME) == 0 ||
+           strcmp(name, FI_STOREFILE_RESERVE_NAME) == 0;
 }
 
 static int
-survey_entry(void *ctx, const struct firn_os_dirent *entry)
+survey_entry(void *ctx, const struct fi_os_dirent *entry)
 {
-    struct firn_db_create_survey *survey = ctx;
-    if (strcmp(entry->name, FIRN_STOREFILE_IDENTITY_NAME) == 0) {
+    struct fi_db_create_survey *survey = ctx;
+    if (strcmp(entry->name, FI_STOREFILE_IDENTITY_NAME) == 0) {
         survey->has_identity = true;
-    } else if (strcmp(entry->name, FIRN_STOREFILE_IDENTITY_TMP_NAME) == 0) {
+    } else if (strcmp(entry->name, FI_STOREFILE_IDENTITY_TMP_NAME) == 0) {
         survey->is_unfinished = true;
     } else if (strcmp(entry->name, runs_name) == 0) {
         survey->has_runs = true;
-    } else if (firn_db_create_is_data(entry->name)) {
+    } else if (fi_db_create_is_data(entry->name)) {
         survey->has_data = true;
     } else if (!is_ours(entry->name) && survey->other[0] == '\0') {
         size_t size = entry->name_size < sizeof survey->other - 1 ? entry->name_size
@@ -73,10 +73,10 @@ survey_entry(void *ctx, const struct firn_os_dirent *entry)
 
 /* Counts the runs and the other files of a directory "runs". */
 static int
-note_run(void *ctx, const struct firn_os_dirent *entry)
+note_run(void *ctx, const struct fi_os_dirent *entry)
 {
     struct leftover_runs *found = ctx;
-    if (firn_lsm_is_run_name(entry->name, firn_db_image_kinds)) {
+    if (fi_lsm_is_run_name(entry->name, fi_db_image_kinds)) {
         found->runs++;
     } else {
         found->others++;
@@ -85,17 +85,17 @@ note_run(void *ctx, const struct firn_os_dirent *entry)
 }
 
 static int
-look_into_runs(struct firn_os_dir *dir, struct firn_db_create_survey *survey, firn_error *err)
+look_into_runs(struct fi_os_dir *dir, struct fi_db_create_survey *survey, firn_error *err)
 {
     struct leftover_runs found = {0};
-    struct firn_os_dir *runs;
-    int rc = firn_os_dir_open(dir, runs_name, &runs, err);
+    struct fi_os_dir *runs;
+    int rc = fi_os_dir_open(dir, runs_name, &runs, err);
     if (rc != FIRN_OK) {
         survey->has_data = true; /* opening the store will report the failure */
         return FIRN_OK;
     }
-    rc = firn_os_dir_list(runs, note_run, &found, err);
-    firn_os_dir_close(runs);
+    rc = fi_os_dir_list(runs, note_run, &found, err);
+    fi_os_dir_close(runs);
     bool is_foreign = rc == FIRN_OK && found.runs == 0 && found.others > 0;
     survey->has_data = survey->has_data || !is_foreign;
     if (is_foreign && survey->other[0] == '\0') {
@@ -105,69 +105,68 @@ look_into_runs(struct firn_os_dir *dir, struct firn_db_create_survey *survey, fi
 }
 
 int
-firn_db_create_look(struct firn_os_dir *dir, struct firn_db_create_survey *out, firn_error *err)
+fi_db_create_look(struct fi_os_dir *dir, struct fi_db_create_survey *out, firn_error *err)
 {
     /* A handle of its own: others may be listing the caller's. */
-    struct firn_os_dir *own;
+    struct fi_os_dir *own;
     memset(out, 0, sizeof *out);
-    int rc = firn_os_dir_open_beneath(dir, "", &own, err);
+    int rc = fi_os_dir_open_beneath(dir, "", &own, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_dir_list(own, survey_entry, out, err);
+        rc = fi_os_dir_list(own, survey_entry, out, err);
         if (rc == FIRN_OK && !out->has_identity) { /* a store, if not one that counts */
-            rc = firn_os_dir_refuse_foreign_name(own, FIRN_STOREFILE_IDENTITY_NAME, err);
+            rc = fi_os_dir_refuse_foreign_name(own, FI_STOREFILE_IDENTITY_NAME, err);
         }
         if (rc == FIRN_OK && out->has_runs && !out->has_identity) {
             rc = look_into_runs(own, out, err);
         }
-        firn_os_dir_close(own);
+        fi_os_dir_close(own);
     }
     return rc;
 }
 
 int
-firn_db_create_allowed(struct firn_os_dir *dir, const struct firn_db_create_survey *survey,
-                       firn_error *err)
+fi_db_create_allowed(struct fi_os_dir *dir, const struct fi_db_create_survey *survey,
+                     firn_error *err)
 {
-    const char *path = firn_os_dir_path(dir);
+    const char *path = fi_os_dir_path(dir);
     if (survey->has_data && !survey->is_unfinished) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s/%s' is missing, but the data of a store lies beside it", path,
-                              FIRN_STOREFILE_IDENTITY_NAME);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s/%s' is missing, but the data of a store lies beside it", path,
+                            FI_STOREFILE_IDENTITY_NAME);
     }
     if (survey->other[0] != '\0') {
-        return firn_error_set(err, FIRN_INVALID,
-                              "'%s' is not a firn store and not empty (it holds '%s')", path,
-                              survey->other);
+        return fi_error_set(err, FIRN_INVALID,
+                            "'%s' is not a firn store and not empty (it holds '%s')", path,
+                            survey->other);
     }
     return FIRN_OK;
 }
 
 int
-firn_db_create_may(struct firn_os_dir *dir, firn_error *err)
+fi_db_create_may(struct fi_os_dir *dir, firn_error *err)
 {
-    struct firn_db_create_survey survey;
-    int rc = firn_db_create_look(dir, &survey, err);
+    struct fi_db_create_survey survey;
+    int rc = fi_db_create_look(dir, &survey, err);
     if (rc == FIRN_OK && survey.has_identity) {
-        return firn_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
-                              firn_os_dir_path(dir));
+        return fi_error_set(err, FIRN_EXISTS, "there is a firn store in '%s' already",
+                            fi_os_dir_path(dir));
     }
-    return rc == FIRN_OK ? firn_db_create_allowed(dir, &survey, err) : rc;
+    return rc == FIRN_OK ? fi_db_create_allowed(dir, &survey, err) : rc;
 }
 
 int
-firn_db_create_read_identity(struct firn_os_dir *dir, struct firn_storefile_identity *out,
-                             firn_error *err)
+fi_db_create_read_identity(struct fi_os_dir *dir, struct fi_storefile_identity *out,
+                           firn_error *err)
 {
-    struct firn_os_file *file = NULL;
-    uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE + 1]; /* one more, to see that it is too long */
+    struct fi_os_file *file = NULL;
+    uint8_t bytes[FI_STOREFILE_IDENTITY_SIZE + 1]; /* one more, to see that it is too long */
     size_t size;
     int rc;
-    FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
-    FIRN_TRY(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
-    FIRN_TRY(
-        firn_storefile_get_identity(firn_bytes(bytes, size), firn_os_file_path(file), out, err));
+    FI_TRY(fi_os_file_open(dir, FI_STOREFILE_IDENTITY_NAME, FI_OS_READ, 0, &file, err));
+    FI_TRY(fi_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
+    FI_TRY(fi_storefile_get_identity(firn_bytes(bytes, size), fi_os_file_path(file), out, err));
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
@@ -180,7 +179,7 @@ struct leftover {
 };
 
 static int
-take_leftover(struct leftover *leftover, const struct firn_os_dirent *entry)
+take_leftover(struct leftover *leftover, const struct fi_os_dirent *entry)
 {
     DCHECK(leftover->name[0] == '\0');
     if (entry->name_size >= sizeof leftover->name) {
@@ -192,19 +191,18 @@ take_leftover(struct leftover *leftover, const struct firn_os_dirent *entry)
 }
 
 static int
-find_leftover(void *ctx, const struct firn_os_dirent *entry)
+find_leftover(void *ctx, const struct fi_os_dirent *entry)
 {
     struct leftover *leftover = ctx;
     bool is_kept = leftover->keeps_runs && strcmp(entry->name, runs_name) == 0;
-    return firn_db_create_is_data(entry->name) && !is_kept ? take_leftover(leftover, entry)
-                                                           : FIRN_OK;
+    return fi_db_create_is_data(entry->name) && !is_kept ? take_leftover(leftover, entry) : FIRN_OK;
 }
 
 static int
-find_file(void *ctx, const struct firn_os_dirent *entry)
+find_file(void *ctx, const struct fi_os_dirent *entry)
 {
     struct leftover *leftover = ctx;
-    if (leftover->is_of_runs && !firn_lsm_is_run_name(entry->name, firn_db_image_kinds)) {
+    if (leftover->is_of_runs && !fi_lsm_is_run_name(entry->name, fi_db_image_kinds)) {
         leftover->has_other = true;
         return FIRN_OK;
     }
@@ -214,10 +212,10 @@ find_file(void *ctx, const struct firn_os_dirent *entry)
 /* Removes a directory of runs or packs with its files, as an unfinished clone leaves it. A foreign
  * file among the runs stays, and so does the directory then. */
 static int
-remove_dir(struct firn_os_dir *parent, const char *name, bool *out_has_other, firn_error *err)
+remove_dir(struct fi_os_dir *parent, const char *name, bool *out_has_other, firn_error *err)
 {
-    struct firn_os_dir *dir;
-    int rc = firn_os_dir_open(parent, name, &dir, err);
+    struct fi_os_dir *dir;
+    int rc = fi_os_dir_open(parent, name, &dir, err);
     bool is_empty = rc != FIRN_OK;
     *out_has_other = false;
     if (rc != FIRN_OK) {
@@ -225,45 +223,45 @@ remove_dir(struct firn_os_dir *parent, const char *name, bool *out_has_other, fi
     }
     while (rc == FIRN_OK && !is_empty) {
         struct leftover leftover = {.is_of_runs = strcmp(name, runs_name) == 0};
-        rc = firn_os_dir_list(dir, find_file, &leftover, err);
+        rc = fi_os_dir_list(dir, find_file, &leftover, err);
         is_empty = leftover.name[0] == '\0';
         *out_has_other = leftover.has_other;
         if (!is_empty) {
-            CHECK(!leftover.is_of_runs || firn_lsm_is_run_name(leftover.name, firn_db_image_kinds));
-            rc = firn_os_remove_file(dir, leftover.name, err);
+            CHECK(!leftover.is_of_runs || fi_lsm_is_run_name(leftover.name, fi_db_image_kinds));
+            rc = fi_os_remove_file(dir, leftover.name, err);
         }
     }
-    firn_os_dir_close(dir);
-    return rc == FIRN_OK && !*out_has_other ? firn_os_remove_dir(parent, name, err) : rc;
+    fi_os_dir_close(dir);
+    return rc == FIRN_OK && !*out_has_other ? fi_os_remove_dir(parent, name, err) : rc;
 }
 
 static int
-remove_any(struct firn_os_dir *dir, const char *name, bool *out_has_other, firn_error *err)
+remove_any(struct fi_os_dir *dir, const char *name, bool *out_has_other, firn_error *err)
 {
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(dir, name, &stat, err);
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(dir, name, &stat, err);
     *out_has_other = false;
     if (rc != FIRN_OK) {
         return rc;
     }
-    return stat.kind == FIRN_OS_DIR ? remove_dir(dir, name, out_has_other, err)
-                                    : firn_os_remove_file(dir, name, err);
+    return stat.kind == FI_OS_DIR ? remove_dir(dir, name, out_has_other, err)
+                                  : fi_os_remove_file(dir, name, err);
 }
 
 /* Removes what an unfinished creation left. The directory is listed again after each removal: a
  * listing may miss names if files are removed meanwhile. */
 int
-firn_db_create_clear(struct firn_os_dir *dir, firn_error *err)
+fi_db_create_clear(struct fi_os_dir *dir, firn_error *err)
 {
     bool keeps_runs = false;
     for (;;) {
         struct leftover leftover = {.keeps_runs = keeps_runs};
         bool has_other;
-        int rc = firn_os_dir_list(dir, find_leftover, &leftover, err);
+        int rc = fi_os_dir_list(dir, find_leftover, &leftover, err);
         if (leftover.name[0] == '\0') {
             return rc;
         }
-        CHECK(firn_db_create_is_data(leftover.name)); /* (I2) */
+        CHECK(fi_db_create_is_data(leftover.name)); /* (I2) */
         rc = remove_any(dir, leftover.name, &has_other, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -273,83 +271,83 @@ firn_db_create_clear(struct firn_os_dir *dir, firn_error *err)
 }
 
 static int
-write_identity(struct firn_os_dir *dir, struct firn_storefile_identity *identity, firn_error *err)
+write_identity(struct fi_os_dir *dir, struct fi_storefile_identity *identity, firn_error *err)
 {
-    struct firn_os *os = firn_os_dir_os(dir);
-    struct firn_os_file *file = NULL;
-    uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE];
+    struct fi_os *os = fi_os_dir_os(dir);
+    struct fi_os_file *file = NULL;
+    uint8_t bytes[FI_STOREFILE_IDENTITY_SIZE];
     int rc;
-    identity->version = FIRN_STOREFILE_VERSION;
-    identity->created_ns = firn_os_now_ns(os);
-    FIRN_TRY(firn_os_random(os, identity->id, sizeof identity->id, err));
-    firn_storefile_put_identity(identity, bytes);
-    FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_IDENTITY_TMP_NAME,
-                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER |
-                                   FIRN_OS_TRUNCATE,
-                               0600, &file, err));
-    FIRN_TRY(firn_os_file_write(file, 0, bytes, sizeof bytes, err));
-    FIRN_TRY(firn_os_file_sync(file, err));
-    FIRN_TRY(firn_os_dir_sync(dir, err));
+    identity->version = FI_STOREFILE_VERSION;
+    identity->created_ns = fi_os_now_ns(os);
+    FI_TRY(fi_os_random(os, identity->id, sizeof identity->id, err));
+    fi_storefile_put_identity(identity, bytes);
+    FI_TRY(
+        fi_os_file_open(dir, FI_STOREFILE_IDENTITY_TMP_NAME,
+                        FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_TRUNCATE,
+                        0600, &file, err));
+    FI_TRY(fi_os_file_write(file, 0, bytes, sizeof bytes, err));
+    FI_TRY(fi_os_file_sync(file, err));
+    FI_TRY(fi_os_dir_sync(dir, err));
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
 int
-firn_db_create_begin(struct firn_os_dir *dir, struct firn_storefile_identity *out, firn_error *err)
+fi_db_create_begin(struct fi_os_dir *dir, struct fi_storefile_identity *out, firn_error *err)
 {
-    int rc = firn_db_create_clear(dir, err);
+    int rc = fi_db_create_clear(dir, err);
     return rc == FIRN_OK ? write_identity(dir, out, err) : rc;
 }
 
 int
-firn_db_create_end(struct firn_os_dir *dir, firn_error *err)
+fi_db_create_end(struct fi_os_dir *dir, firn_error *err)
 {
-    int rc = firn_os_rename(dir, FIRN_STOREFILE_IDENTITY_TMP_NAME, dir,
-                            FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_RENAME_REPLACE, err);
-    return rc == FIRN_OK ? firn_os_dir_sync(dir, err) : rc;
+    int rc = fi_os_rename(dir, FI_STOREFILE_IDENTITY_TMP_NAME, dir, FI_STOREFILE_IDENTITY_NAME,
+                          FI_OS_RENAME_REPLACE, err);
+    return rc == FIRN_OK ? fi_os_dir_sync(dir, err) : rc;
 }
 
 int
-firn_db_create_store(struct firn_db *db, firn_error *err)
+fi_db_create_store(struct firn_db *db, firn_error *err)
 {
-    struct firn_log_options options = firn_db_log_options(false);
-    struct firn_db_image *image = NULL;
+    struct fi_log_options options = fi_db_log_options(false);
+    struct fi_db_image *image = NULL;
     DCHECK(db->lock != NULL && db->log == NULL && db->readers == NULL);
-    options.gate = firn_db_reader_gate(db);
-    FIRN_TRY_RETURN(firn_db_create_begin(db->dir, &db->identity, err));
-    FIRN_TRY_RETURN(firn_log_create(db->dir, &options, &db->log, err));
+    options.gate = fi_db_reader_gate(db);
+    FI_TRY_RETURN(fi_db_create_begin(db->dir, &db->identity, err));
+    FI_TRY_RETURN(fi_log_create(db->dir, &options, &db->log, err));
     /* There is no MANIFEST that could be missing. */
-    db->identity.version = FIRN_STOREFILE_VERSION_LOG;
-    int rc = firn_db_image_open(db, &image, err);
-    db->identity.version = FIRN_STOREFILE_VERSION;
-    FIRN_TRY_RETURN(rc);
-    DCHECK(!firn_db_segments_has_commits(image));
+    db->identity.version = FI_STOREFILE_VERSION_LOG;
+    int rc = fi_db_image_open(db, &image, err);
+    db->identity.version = FI_STOREFILE_VERSION;
+    FI_TRY_RETURN(rc);
+    DCHECK(!fi_db_segments_has_commits(image));
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
-    return firn_db_create_end(db->dir, err);
+    return fi_db_create_end(db->dir, err);
 }
 
 int
-firn_db_create_raise_version(struct firn_db *db, firn_error *err)
+fi_db_create_raise_version(struct firn_db *db, firn_error *err)
 {
-    struct firn_db_image *image;
-    struct firn_os_file *file = NULL;
-    uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE];
+    struct fi_db_image *image;
+    struct fi_os_file *file = NULL;
+    uint8_t bytes[FI_STOREFILE_IDENTITY_SIZE];
     int rc;
-    if (db->identity.version == FIRN_STOREFILE_VERSION) {
+    if (db->identity.version == FI_STOREFILE_VERSION) {
         return FIRN_OK;
     }
-    DCHECK(db->identity.version < FIRN_STOREFILE_VERSION);
+    DCHECK(db->identity.version < FI_STOREFILE_VERSION);
     DCHECK(db->lock != NULL && db->log == NULL);
-    FIRN_TRY(firn_db_image_open(db, &image, err));
-    firn_db_image_abandon(image);
-    db->identity.version = FIRN_STOREFILE_VERSION;
-    firn_storefile_put_identity(&db->identity, bytes);
-    FIRN_TRY(firn_os_file_open(db->dir, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ | FIRN_OS_WRITE,
-                               0, &file, err));
-    FIRN_TRY(firn_os_file_write(file, 0, bytes, sizeof bytes, err));
-    FIRN_TRY(firn_os_file_sync(file, err));
+    FI_TRY(fi_db_image_open(db, &image, err));
+    fi_db_image_abandon(image);
+    db->identity.version = FI_STOREFILE_VERSION;
+    fi_storefile_put_identity(&db->identity, bytes);
+    FI_TRY(fi_os_file_open(db->dir, FI_STOREFILE_IDENTITY_NAME, FI_OS_READ | FI_OS_WRITE, 0, &file,
+                           err));
+    FI_TRY(fi_os_file_write(file, 0, bytes, sizeof bytes, err));
+    FI_TRY(fi_os_file_sync(file, err));
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }

@@ -28,7 +28,7 @@ enum {
     TEXT_SIZE = 24, /* storefile_lock.c */
     NOTE_OFFSET = 64,
     HEAD_SIZE = 8,
-    RECORD_SIZE = HEAD_SIZE + FIRN_DB_HOLDER_NOTE_SIZE_MAX,
+    RECORD_SIZE = HEAD_SIZE + FI_DB_HOLDER_NOTE_SIZE_MAX,
     FILE_SIZE = NOTE_OFFSET + RECORD_SIZE,
     READS_MAX = 20
 };
@@ -36,37 +36,36 @@ enum {
 static uint32_t
 checksum_of(const uint8_t *record)
 {
-    return firn_crc32c(firn_crc32c(0, record, 4), record + HEAD_SIZE, RECORD_SIZE - HEAD_SIZE);
+    return fi_crc32c(fi_crc32c(0, record, 4), record + HEAD_SIZE, RECORD_SIZE - HEAD_SIZE);
 }
 
 void
-firn_db_holder_tell(struct firn_db *db, const void *note, size_t size)
+fi_db_holder_tell(struct firn_db *db, const void *note, size_t size)
 {
     uint8_t record[RECORD_SIZE] = {0};
-    CHECK(size <= FIRN_DB_HOLDER_NOTE_SIZE_MAX);
+    CHECK(size <= FI_DB_HOLDER_NOTE_SIZE_MAX);
     if (db->owned_os != NULL || db->lock == NULL) { /* in memory: no other process can ask */
         return;
     }
-    firn_store_le32(record, (uint32_t)size);
+    fi_store_le32(record, (uint32_t)size);
     if (size > 0) {
         memcpy(record + HEAD_SIZE, note, size);
     }
-    firn_store_le32(record + 4, checksum_of(record));
-    FIRN_IGNORE(firn_os_file_write(firn_storefile_lock_file(db->lock), NOTE_OFFSET, record,
-                                   sizeof record, NULL));
+    fi_store_le32(record + 4, checksum_of(record));
+    FI_IGNORE(fi_os_file_write(fi_storefile_lock_file(db->lock), NOTE_OFFSET, record, sizeof record,
+                               NULL));
 }
 
 /* *out_is_whole is false if a write was half done. */
 static int
-read_file(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_whole,
-          firn_error *err)
+read_file(struct fi_os_file *file, struct fi_db_holder *out, bool *out_is_whole, firn_error *err)
 {
     uint8_t bytes[FILE_SIZE];
     const uint8_t *record = bytes + NOTE_OFFSET;
     size_t size;
-    *out = (struct firn_db_holder){0};
+    *out = (struct fi_db_holder){0};
     *out_is_whole = true;
-    FIRN_TRY_RETURN(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
+    FI_TRY_RETURN(fi_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
     for (size_t i = 0; i < size && i < TEXT_SIZE && bytes[i] >= '0' && bytes[i] <= '9' &&
                        out->process < UINT64_MAX / 100;
          i++) {
@@ -75,9 +74,9 @@ read_file(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_wh
     if (size < sizeof bytes) {
         return FIRN_OK;
     }
-    uint32_t note_size = firn_load_le32(record);
-    *out_is_whole = firn_load_le32(record + 4) == checksum_of(record) &&
-                    note_size <= FIRN_DB_HOLDER_NOTE_SIZE_MAX;
+    uint32_t note_size = fi_load_le32(record);
+    *out_is_whole =
+        fi_load_le32(record + 4) == checksum_of(record) && note_size <= FI_DB_HOLDER_NOTE_SIZE_MAX;
     if (*out_is_whole && note_size > 0) {
         out->size = note_size;
         memcpy(out->note, record + HEAD_SIZE, note_size);
@@ -87,20 +86,20 @@ read_file(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_wh
 
 /* (I1). *out_is_sure is false if the note was written meanwhile. */
 static int
-ask_once(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_sure, firn_error *err)
+ask_once(struct fi_os_file *file, struct fi_db_holder *out, bool *out_is_sure, firn_error *err)
 {
-    struct firn_db_holder before;
+    struct fi_db_holder before;
     bool was_whole;
     bool is_held;
     int rc;
     *out_is_sure = true;
-    FIRN_TRY(read_file(file, &before, &was_whole, err));
-    FIRN_TRY(firn_os_file_is_range_held(file, 0, 1, &is_held, err));
+    FI_TRY(read_file(file, &before, &was_whole, err));
+    FI_TRY(fi_os_file_is_range_held(file, 0, 1, &is_held, err));
     if (!is_held) {
-        *out = (struct firn_db_holder){0};
+        *out = (struct fi_db_holder){0};
         goto out;
     }
-    FIRN_TRY(read_file(file, out, out_is_sure, err));
+    FI_TRY(read_file(file, out, out_is_sure, err));
     *out_is_sure = *out_is_sure && was_whole && out->process == before.process &&
                    (out->size > 0) == (before.size > 0);
     out->is_held = true;
@@ -109,23 +108,23 @@ out:
 }
 
 int
-firn_db_holder_ask(struct firn_db *db, struct firn_db_holder *out, firn_error *err)
+fi_db_holder_ask(struct firn_db *db, struct fi_db_holder *out, firn_error *err)
 {
-    struct firn_os_file *file = NULL;
+    struct fi_os_file *file = NULL;
     bool is_sure = false;
     int rc;
-    *out = (struct firn_db_holder){0};
+    *out = (struct fi_db_holder){0};
     if (db->owned_os != NULL || db->lock != NULL) { /* this handle holds the lock */
         return FIRN_OK;
     }
-    rc = firn_os_file_open(db->dir, FIRN_STOREFILE_LOCK_NAME, FIRN_OS_READ, 0, &file, err);
+    rc = fi_os_file_open(db->dir, FI_STOREFILE_LOCK_NAME, FI_OS_READ, 0, &file, err);
     for (unsigned i = 0; rc == FIRN_OK && i < READS_MAX && !is_sure; i++) {
         rc = ask_once(file, out, &is_sure, err);
     }
     if (rc == FIRN_OK && !is_sure) {
         out->size = 0;
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     /* A copy has no such file, and a user without the right to read it gets no answer. */
     return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
 }

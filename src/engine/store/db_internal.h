@@ -10,93 +10,89 @@
 
 /* ---- db.c ---- */
 
-/* As firn_db_open; takes ownership of dir, even on failure. */
-FIRN_MUST_CHECK int firn_db_open_owned(struct firn_os_dir *dir,
-                                       const struct firn_db_options *options, struct firn_db **out,
-                                       firn_error *err);
+/* As fi_db_open; takes ownership of dir, even on failure. */
+FIRN_MUST_CHECK int fi_db_open_owned(struct fi_os_dir *dir, const struct fi_db_options *options,
+                                     struct firn_db **out, firn_error *err);
 
 /* ---- db_create.c ---- */
 
 /* The contents of a directory that may be a store. */
-struct firn_db_create_survey {
+struct fi_db_create_survey {
     bool has_identity;
     bool has_data;      /* a log, or trees */
     bool has_runs;      /* a directory for these */
     bool is_unfinished; /* its identity was never put in place */
     char other[256];    /* the name of a foreign entry, or "" */
 };
-FIRN_MUST_CHECK int firn_db_create_look(struct firn_os_dir *dir, struct firn_db_create_survey *out,
-                                        firn_error *err);
+FIRN_MUST_CHECK int fi_db_create_look(struct fi_os_dir *dir, struct fi_db_create_survey *out,
+                                      firn_error *err);
 /* FIRN_INVALID or FIRN_CORRUPT if no store may be created in such a directory. */
-FIRN_MUST_CHECK int firn_db_create_allowed(struct firn_os_dir *dir,
-                                           const struct firn_db_create_survey *survey,
-                                           firn_error *err);
+FIRN_MUST_CHECK int fi_db_create_allowed(struct fi_os_dir *dir,
+                                         const struct fi_db_create_survey *survey, firn_error *err);
 /* Creates a store in db->dir: identity, log and image. Requires: the lock is held. */
-FIRN_MUST_CHECK int firn_db_create_store(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int fi_db_create_store(struct firn_db *db, firn_error *err);
 /* Upgrades a store of an older version to this one. Requires: nothing has been opened. */
-FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int fi_db_create_raise_version(struct firn_db *db, firn_error *err);
 
 /* ---- db_image.c ---- */
 
 /* Opens the trees, and reads the list of keyspaces from the runs. */
-FIRN_MUST_CHECK int firn_db_image_open(struct firn_db *db, struct firn_db_image **out,
-                                       firn_error *err);
-/* As firn_lsm_close; always frees the image. */
-FIRN_MUST_CHECK int firn_db_image_close(struct firn_db_image *image, firn_error *err);
+FIRN_MUST_CHECK int fi_db_image_open(struct firn_db *db, struct fi_db_image **out, firn_error *err);
+/* As fi_lsm_close; always frees the image. */
+FIRN_MUST_CHECK int fi_db_image_close(struct fi_db_image *image, firn_error *err);
 /* Writes nothing. NULL is fine. */
-void firn_db_image_abandon(struct firn_db_image *image);
+void fi_db_image_abandon(struct fi_db_image *image);
 /* The same for one that was replaced and has no users, once all reads have left it. */
-void firn_db_image_retire(struct firn_db_image *image);
+void fi_db_image_retire(struct fi_db_image *image);
 /* Reads the whole list. Requires: no other thread knows the image. */
-FIRN_MUST_CHECK int firn_db_image_read_list(struct firn_db_image *image, firn_error *err);
+FIRN_MUST_CHECK int fi_db_image_read_list(struct fi_db_image *image, firn_error *err);
 /* Adds the tree of the next keyspace, or finds the one that a failed creation left. Requires: the
  * state mutex is held, or no other thread knows the image. */
-FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice name,
-                                      const struct firn_keyspace_entry *entry,
-                                      struct firn_db_tree **out, firn_error *err);
+FIRN_MUST_CHECK int fi_db_image_add(struct fi_db_image *image, firn_slice name,
+                                    const struct fi_keyspace_entry *entry, struct fi_db_tree **out,
+                                    firn_error *err);
 /* Whether keyspaces of that name are firn's own, which do not count for the limit. */
-bool firn_db_image_is_own(firn_slice name);
+bool fi_db_image_is_own(firn_slice name);
 /* The tree for an entry of the list, which gives its number to a name. FIRN_CORRUPT if another
  * entry gave the number a different type or schema. */
-FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image,
-                                       const struct firn_keyspace_entry *put,
-                                       const struct firn_entry *entry, struct firn_db_tree **out,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_db_image_name(struct fi_db_image *image, const struct fi_keyspace_entry *put,
+                                     const struct fi_entry *entry, struct fi_db_tree **out,
+                                     firn_error *err);
 /* Removes, durably, the trees of keyspaces that neither now nor a checkpoint has. Requires: no
  * other thread knows the image. */
-FIRN_MUST_CHECK int firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err);
+FIRN_MUST_CHECK int fi_db_image_remove_dropped(struct fi_db_image *image, firn_error *err);
 
 /* ---- db_keyspace.c ---- */
 
-FIRN_MUST_CHECK int firn_db_keyspace_check_name(const char *name, firn_error *err);
-int firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error *err);
+FIRN_MUST_CHECK int fi_db_keyspace_check_name(const char *name, firn_error *err);
+int fi_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error *err);
 /* Visits the names in the list as a view sees it, of keyspaces of one type (NULL: all). */
-FIRN_MUST_CHECK int firn_db_keyspace_list_at(struct firn_db_view *view,
-                                             const enum firn_keyspace_entry_type *type,
-                                             int (*visit)(void *ctx, const char *name), void *ctx,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_db_keyspace_list_at(struct firn_db_view *view,
+                                           const enum fi_keyspace_entry_type *type,
+                                           int (*visit)(void *ctx, const char *name), void *ctx,
+                                           firn_error *err);
 /* Take and give back the right to change the list of keyspaces. */
-void firn_db_keyspace_begin_change(struct firn_db *db);
-void firn_db_keyspace_end_change(struct firn_db *db);
+void fi_db_keyspace_begin_change(struct firn_db *db);
+void fi_db_keyspace_end_change(struct firn_db *db);
 
 /* ---- db_layout.c ---- */
 
-/* For struct firn_lsm_host; ctx is the store. */
-FIRN_MUST_CHECK int firn_db_layout_take(void *ctx, uint32_t tree_id,
-                                        struct firn_column_layout **out, firn_error *err);
+/* For struct fi_lsm_host; ctx is the store. */
+FIRN_MUST_CHECK int fi_db_layout_take(void *ctx, uint32_t tree_id, struct fi_column_layout **out,
+                                      firn_error *err);
 
 /* ---- db_replay.c ---- */
 
 /* The facts in MANIFEST against which the log is checked while it is read. */
-struct firn_db_vouch {
+struct fi_db_vouch {
     struct firn_db *db;
     uint64_t version;
-    struct firn_log_position log_end;
+    struct fi_log_position log_end;
     uint64_t vouched; /* the newest version named in the log */
 };
 /* Before a store is closed: records in the log and in MANIFEST where the other one ends. */
-FIRN_MUST_CHECK int firn_db_replay_vouch_close(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int fi_db_replay_vouch_close(struct firn_db *db, firn_error *err);
 /* Opens an image and, unless read-only, the log, and fills the image from the log. */
-FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err);
+FIRN_MUST_CHECK int fi_db_replay(struct firn_db *db, struct fi_db_image **out, firn_error *err);
 
 #endif

@@ -33,68 +33,68 @@ static int keyspace_find(struct firn_db *db, const char *name, uint64_t *out, fi
 static int
 commit_drop(struct firn_db *db, const char *name, uint64_t id, firn_error *err)
 {
-    struct firn_db_image *image = firn_db_image(db);
+    struct fi_db_image *image = fi_db_image(db);
     struct firn_db_batch batch = {0};
-    struct firn_db_write_change change = {.end = firn_db_visible_make_end(image)};
+    struct fi_db_write_change change = {.end = fi_db_visible_make_end(image)};
     int rc;
     DCHECK(db->is_changing_list);
     if (change.end == NULL) {
-        return firn_error_no_memory(err, "dropping a keyspace");
+        return fi_error_no_memory(err, "dropping a keyspace");
     }
-    firn_os_mutex_lock(&db->state_mutex);
-    struct firn_db_tree *tree = firn_db_trees_find(image, id);
-    const struct firn_keyspace_entry next = {.id = image->next_id};
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
+    struct fi_db_tree *tree = fi_db_trees_find(image, id);
+    const struct fi_keyspace_entry next = {.id = image->next_id};
+    fi_os_mutex_unlock(&db->state_mutex);
     CHECK(tree != NULL);
     change.drops = tree;
-    FIRN_TRY(firn_db_batch_list(&batch, db, firn_str(name), NULL, err));
-    FIRN_TRY(firn_db_batch_list(&batch, db, firn_bytes(NULL, 0), &next, err));
-    FIRN_TRY(firn_db_write_list(db, &batch, &change, err));
+    FI_TRY(fi_db_batch_list(&batch, db, firn_str(name), NULL, err));
+    FI_TRY(fi_db_batch_list(&batch, db, firn_bytes(NULL, 0), &next, err));
+    FI_TRY(fi_db_write_list(db, &batch, &change, err));
 out:
-    firn_db_batch_deinit(&batch);
+    fi_db_batch_deinit(&batch);
     return rc;
 }
 
 /* Asks the guard. Requires: the caller has the right to change the list, which a restore needs,
  * too. */
 static int
-ask(struct firn_db *db, const struct firn_db_keyspace_guard *guard, firn_error *err)
+ask(struct firn_db *db, const struct fi_db_keyspace_guard *guard, firn_error *err)
 {
     DCHECK(db->is_changing_list);
     return guard != NULL ? guard->check(guard->ctx, err) : FIRN_OK;
 }
 
 int
-firn_db_keyspace_drop(struct firn_db *db, const char *name, firn_error *err)
+fi_db_keyspace_drop(struct firn_db *db, const char *name, firn_error *err)
 {
-    return firn_db_keyspace_drop_if(db, name, NULL, err);
+    return fi_db_keyspace_drop_if(db, name, NULL, err);
 }
 
 int
-firn_db_keyspace_drop_if(struct firn_db *db, const char *name,
-                         const struct firn_db_keyspace_guard *guard, firn_error *err)
+fi_db_keyspace_drop_if(struct firn_db *db, const char *name,
+                       const struct fi_db_keyspace_guard *guard, firn_error *err)
 {
     uint64_t id;
     int rc;
-    FIRN_TRY(firn_db_keyspace_check_name(name, err));
+    FI_TRY(fi_db_keyspace_check_name(name, err));
     if (db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
-    firn_db_keyspace_begin_change(db);
+    fi_db_keyspace_begin_change(db);
     rc = keyspace_find(db, name, &id, err);
     rc = rc == FIRN_OK ? ask(db, guard, err) : rc;
     if (rc == FIRN_OK) {
         rc = commit_drop(db, name, id, err);
     }
-    firn_db_keyspace_end_change(db);
+    fi_db_keyspace_end_change(db);
     if (rc == FIRN_OK) {
         /* The keyspace is dropped; failing to free its space is no failure of the drop. */
         firn_error found;
-        firn_db_lead_begin(db);
-        if (firn_db_dropped_remove(db, &found) != FIRN_OK) {
-            firn_db_jobs_note_failure(db, &found);
+        fi_db_lead_begin(db);
+        if (fi_db_dropped_remove(db, &found) != FIRN_OK) {
+            fi_db_jobs_note_failure(db, &found);
         }
-        firn_db_lead_end(db);
+        fi_db_lead_end(db);
     }
 out:
     return rc;
@@ -103,247 +103,245 @@ out:
 /* ---- names ---- */
 
 int
-firn_db_keyspace_check_name(const char *name, firn_error *err)
+fi_db_keyspace_check_name(const char *name, firn_error *err)
 {
     size_t size = strlen(name);
-    if (size == 0 || !firn_utf8_is_valid(firn_str(name))) {
-        return firn_error_set(err, FIRN_INVALID, "the name of a keyspace is %s",
-                              size == 0 ? "empty" : "not UTF-8");
+    if (size == 0 || !fi_utf8_is_valid(firn_str(name))) {
+        return fi_error_set(err, FIRN_INVALID, "the name of a keyspace is %s",
+                            size == 0 ? "empty" : "not UTF-8");
     }
     if (size > FIRN_KEYSPACE_NAME_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the name of a keyspace has %zu bytes; at most %d "
-                              "are allowed",
-                              size, FIRN_KEYSPACE_NAME_SIZE_MAX);
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the name of a keyspace has %zu bytes; at most %d "
+                            "are allowed",
+                            size, FIRN_KEYSPACE_NAME_SIZE_MAX);
     }
     return FIRN_OK;
 }
 
 int
-firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error *err)
+fi_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NOT_FOUND, "there is no keyspace '%s' in '%s'", name,
-                          firn_os_dir_path(db->dir));
+    return fi_error_set(err, FIRN_NOT_FOUND, "there is no keyspace '%s' in '%s'", name,
+                        fi_os_dir_path(db->dir));
 }
 
 /* Reads the list now. Requires: the image of a read-only handle stays meanwhile. */
 static int
-find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint64_t *out,
+find_in(struct firn_db *db, struct fi_db_image *image, const char *name, uint64_t *out,
         firn_error *err)
 {
-    struct firn_buf value = {0};
-    bool is_outside = firn_db_is_system_name(firn_str(name));
-    struct firn_keyspace_entry entry;
+    struct fi_buf value = {0};
+    bool is_outside = fi_db_is_system_name(firn_str(name));
+    struct fi_keyspace_entry entry;
     int rc;
     if (db->is_read_only) {
-        const struct firn_view now = firn_db_view_now(db, image, is_outside);
-        rc = firn_lsm_tree_get(image->list->lsm_tree, firn_str(name), &now, &value, err);
+        const struct fi_view now = fi_db_view_now(db, image, is_outside);
+        rc = fi_lsm_tree_get(image->list->lsm_tree, firn_str(name), &now, &value, err);
     } else {
-        const struct firn_db_get_what what = {.key = firn_str(name)};
-        rc = firn_db_get_newest(db, image->list, is_outside, &what, &value, err);
+        const struct fi_db_get_what what = {.key = firn_str(name)};
+        rc = fi_db_get_newest(db, image->list, is_outside, &what, &value, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_keyspace_entry_read(db->dir, firn_buf_slice(&value), &entry, err);
+        rc = fi_keyspace_entry_read(db->dir, fi_buf_slice(&value), &entry, err);
         *out = entry.id;
     }
-    firn_buf_deinit(&value);
-    return rc == FIRN_NOT_FOUND ? firn_db_keyspace_refuse_missing(db, name, err) : rc;
+    fi_buf_deinit(&value);
+    return rc == FIRN_NOT_FOUND ? fi_db_keyspace_refuse_missing(db, name, err) : rc;
 }
 
 /* The tree that a view for reading the list is for: the image of a read-only handle may go away,
  * and needs none. */
-static const struct firn_db_tree *
+static const struct fi_db_tree *
 list_of(struct firn_db *db)
 {
-    return db->is_read_only ? NULL : firn_db_image(db)->list;
+    return db->is_read_only ? NULL : fi_db_image(db)->list;
 }
 
 /* The number of a keyspace now; FIRN_NOT_FOUND. Requires: no mutex is held. */
 static int
 keyspace_find(struct firn_db *db, const char *name, uint64_t *out, firn_error *err)
 {
-    struct firn_db_view_node node = {0};
-    firn_db_view_register(db, &node, list_of(db), false);
+    struct fi_db_view_node node = {0};
+    fi_db_view_register(db, &node, list_of(db), false);
     int rc = find_in(db, node.image, name, out, err);
-    firn_db_view_unregister(db, &node);
+    fi_db_view_unregister(db, &node);
     return rc;
 }
 
 /* ---- opening and creating ---- */
 
-static const struct firn_keyspace_entry plain = {.type = FIRN_KEYSPACE_ENTRY_KEYS};
+static const struct fi_keyspace_entry plain = {.type = FI_KEYSPACE_ENTRY_KEYS};
 
 /* The handle of an existing keyspace; FIRN_NOT_FOUND. */
 static int
 open_existing(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
 {
-    struct firn_db_view_node node = {0};
+    struct fi_db_view_node node = {0};
     uint64_t id = 0;
-    firn_db_view_register(db, &node, list_of(db), false);
+    fi_db_view_register(db, &node, list_of(db), false);
     int rc = find_in(db, node.image, name, &id, err);
     if (rc == FIRN_OK) {
-        firn_os_mutex_lock(&db->state_mutex);
-        rc = firn_db_handles_get_locked(db, node.image, id, name, out, err);
-        firn_os_mutex_unlock(&db->state_mutex);
+        fi_os_mutex_lock(&db->state_mutex);
+        rc = fi_db_handles_get_locked(db, node.image, id, name, out, err);
+        fi_os_mutex_unlock(&db->state_mutex);
     }
-    firn_db_view_unregister(db, &node);
+    fi_db_view_unregister(db, &node);
     return rc;
 }
 
 void
-firn_db_keyspace_begin_change(struct firn_db *db)
+fi_db_keyspace_begin_change(struct firn_db *db)
 {
-    firn_os_mutex_lock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
     while (db->is_changing_list) {
-        firn_os_cond_wait(&db->list_changed, &db->state_mutex);
+        fi_os_cond_wait(&db->list_changed, &db->state_mutex);
     }
     db->is_changing_list = true;
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
 }
 
 void
-firn_db_keyspace_end_change(struct firn_db *db)
+fi_db_keyspace_end_change(struct firn_db *db)
 {
-    firn_os_mutex_lock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
     DCHECK(db->is_changing_list);
     db->is_changing_list = false;
-    firn_os_cond_signal(&db->list_changed);
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_cond_signal(&db->list_changed);
+    fi_os_mutex_unlock(&db->state_mutex);
 }
 
 /* firn's own keyspaces do not count. A store that was made before there was a limit may have more:
  * those stay. */
 static int
-check_count(const struct firn_db_image *image, const char *name, firn_error *err)
+check_count(const struct fi_db_image *image, const char *name, firn_error *err)
 {
     size_t count = atomic_load_explicit(&image->given_count, memory_order_relaxed);
-    return count < FIRN_KEYSPACE_COUNT_MAX || firn_db_image_is_own(firn_str(name))
+    return count < FIRN_KEYSPACE_COUNT_MAX || fi_db_image_is_own(firn_str(name))
                ? FIRN_OK
-               : firn_error_set(
+               : fi_error_set(
                      err, FIRN_LIMIT,
                      "'%s' has %d keyspaces, tables and indexes already; there cannot be more",
-                     firn_os_dir_path(image->db->dir), FIRN_KEYSPACE_COUNT_MAX);
+                     fi_os_dir_path(image->db->dir), FIRN_KEYSPACE_COUNT_MAX);
 }
 
 /* Requires: the caller has the right to change the list. */
 static int
-create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *as,
+create(struct firn_db *db, const char *name, const struct fi_keyspace_entry *as,
        struct firn_db_keyspace **out, firn_error *err)
 {
-    struct firn_db_image *image = firn_db_image(db);
+    struct fi_db_image *image = fi_db_image(db);
     struct firn_db_batch batch = {0};
     struct firn_db_keyspace *prepared = NULL;
-    struct firn_db_tree *tree;
-    struct firn_keyspace_entry put = *as;
+    struct fi_db_tree *tree;
+    struct fi_keyspace_entry put = *as;
     int rc;
-    firn_os_mutex_lock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
     DCHECK(db->is_changing_list); /* (I1) */
     put.id = image->next_id;
     rc = check_count(image, name, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_image_add(image, firn_str(name), &put, &tree, err);
+        rc = fi_db_image_add(image, firn_str(name), &put, &tree, err);
     }
     if (rc == FIRN_OK) {
-        prepared = firn_db_handles_prepare_locked(db, tree, name);
-        rc = prepared != NULL ? FIRN_OK : firn_error_no_memory(err, "a keyspace");
+        prepared = fi_db_handles_prepare_locked(db, tree, name);
+        rc = prepared != NULL ? FIRN_OK : fi_error_no_memory(err, "a keyspace");
     }
-    firn_os_mutex_unlock(&db->state_mutex);
-    FIRN_TRY(rc);
+    fi_os_mutex_unlock(&db->state_mutex);
+    FI_TRY(rc);
     const uint64_t id = tree->id;
     DCHECK(put.id == id);
-    FIRN_TRY(firn_db_batch_list(&batch, db, firn_str(name), &put, err));
-    const struct firn_db_write_change change = {.creates = tree};
-    FIRN_TRY(firn_db_write_list(db, &batch, &change, err));
-    firn_os_mutex_lock(&db->state_mutex);
-    DCHECK(image->next_id == id && firn_db_trees_find(image, id) == tree); /* (I1) */
+    FI_TRY(fi_db_batch_list(&batch, db, firn_str(name), &put, err));
+    const struct fi_db_write_change change = {.creates = tree};
+    FI_TRY(fi_db_write_list(db, &batch, &change, err));
+    fi_os_mutex_lock(&db->state_mutex);
+    DCHECK(image->next_id == id && fi_db_trees_find(image, id) == tree); /* (I1) */
     image->next_id++;
-    *out = firn_db_handles_publish_locked(db, prepared); /* (I2) */
+    *out = fi_db_handles_publish_locked(db, prepared); /* (I2) */
     prepared = NULL;
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
 out:
-    firn_db_handles_discard(prepared);
-    firn_db_batch_deinit(&batch);
+    fi_db_handles_discard(prepared);
+    fi_db_batch_deinit(&batch);
     return rc;
 }
 
 int
-firn_db_keyspace_open_existing(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
-                               firn_error *err)
+fi_db_keyspace_open_existing(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
+                             firn_error *err)
 {
     *out = NULL;
-    int rc = firn_db_keyspace_check_name(name, err);
+    int rc = fi_db_keyspace_check_name(name, err);
     return rc == FIRN_OK ? open_existing(db, name, out, err) : rc;
 }
 
 /* *out_is_new: this call, and not another thread, created it. */
 static int
-find_or_create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *as,
-               const struct firn_db_keyspace_guard *guard, struct firn_db_keyspace **out,
+find_or_create(struct firn_db *db, const char *name, const struct fi_keyspace_entry *as,
+               const struct fi_db_keyspace_guard *guard, struct firn_db_keyspace **out,
                bool *out_is_new, firn_error *err)
 {
-    firn_db_keyspace_begin_change(db);
+    fi_db_keyspace_begin_change(db);
     int rc = open_existing(db, name, out, err);
     *out_is_new = rc == FIRN_NOT_FOUND;
     if (rc == FIRN_NOT_FOUND) {
         rc = ask(db, guard, err);
         rc = rc == FIRN_OK ? create(db, name, as, out, err) : rc;
     }
-    firn_db_keyspace_end_change(db);
+    fi_db_keyspace_end_change(db);
     return rc;
 }
 
 int
-firn_db_keyspace_open(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
-                      firn_error *err)
+fi_db_keyspace_open(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
+                    firn_error *err)
 {
     bool is_new;
-    int rc = firn_db_keyspace_open_existing(db, name, out, err);
+    int rc = fi_db_keyspace_open_existing(db, name, out, err);
     return rc == FIRN_NOT_FOUND && !db->is_read_only
                ? find_or_create(db, name, &plain, NULL, out, &is_new, err)
                : rc;
 }
 
 int
-firn_db_keyspace_open_if_any(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
-                             firn_error *err)
+fi_db_keyspace_open_if_any(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
+                           firn_error *err)
 {
-    int rc = firn_db_keyspace_open(db, name, out, err);
+    int rc = fi_db_keyspace_open(db, name, out, err);
     DCHECK(rc == FIRN_OK || *out == NULL);
     return rc == FIRN_NOT_FOUND && db->is_read_only ? FIRN_OK : rc;
 }
 
 int
-firn_db_keyspace_create(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
-                        firn_error *err)
+fi_db_keyspace_create(struct firn_db *db, const char *name, struct firn_db_keyspace **out,
+                      firn_error *err)
 {
-    return firn_db_keyspace_create_as(db, name, &plain, out, err);
+    return fi_db_keyspace_create_as(db, name, &plain, out, err);
 }
 
 int
-firn_db_keyspace_create_as(struct firn_db *db, const char *name,
-                           const struct firn_keyspace_entry *as, struct firn_db_keyspace **out,
-                           firn_error *err)
+fi_db_keyspace_create_as(struct firn_db *db, const char *name, const struct fi_keyspace_entry *as,
+                         struct firn_db_keyspace **out, firn_error *err)
 {
-    return firn_db_keyspace_create_if(db, name, as, NULL, out, err);
+    return fi_db_keyspace_create_if(db, name, as, NULL, out, err);
 }
 
 int
-firn_db_keyspace_create_if(struct firn_db *db, const char *name,
-                           const struct firn_keyspace_entry *as,
-                           const struct firn_db_keyspace_guard *guard,
-                           struct firn_db_keyspace **out, firn_error *err)
+fi_db_keyspace_create_if(struct firn_db *db, const char *name, const struct fi_keyspace_entry *as,
+                         const struct fi_db_keyspace_guard *guard, struct firn_db_keyspace **out,
+                         firn_error *err)
 {
     bool is_new = false;
-    int rc = firn_db_keyspace_open_existing(db, name, out, err);
+    int rc = fi_db_keyspace_open_existing(db, name, out, err);
     if (rc == FIRN_NOT_FOUND && db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
     if (rc == FIRN_NOT_FOUND) {
         rc = find_or_create(db, name, as, guard, out, &is_new, err);
     }
     if (rc == FIRN_OK && !is_new) {
         *out = NULL;
-        return firn_error_set(err, FIRN_EXISTS, "there is a keyspace '%s' already", name);
+        return fi_error_set(err, FIRN_EXISTS, "there is a keyspace '%s' already", name);
     }
     return rc;
 }
@@ -370,8 +368,8 @@ struct part {
 /* The visitor and the state of a listing. */
 struct listing {
     struct firn_db *db;
-    struct firn_db_view *view;                 /* NULL: now */
-    const enum firn_keyspace_entry_type *type; /* NULL: all */
+    struct firn_db_view *view;               /* NULL: now */
+    const enum fi_keyspace_entry_type *type; /* NULL: all */
     int (*visit)(void *ctx, const char *name);
     void *ctx;
 };
@@ -379,12 +377,12 @@ struct listing {
 static int
 list_name(const struct listing *listing, firn_slice name, firn_slice value, firn_error *err)
 {
-    struct firn_keyspace_entry entry;
+    struct fi_keyspace_entry entry;
     if (name.size == 0) {
         return FIRN_OK;
     }
     if (listing->type != NULL) {
-        int rc = firn_keyspace_entry_read(listing->db->dir, value, &entry, err);
+        int rc = fi_keyspace_entry_read(listing->db->dir, value, &entry, err);
         if (rc != FIRN_OK || entry.type != *listing->type) {
             return rc;
         }
@@ -395,21 +393,21 @@ list_name(const struct listing *listing, firn_slice name, firn_slice value, firn
 static int
 list_part(const struct listing *listing, const struct part *part, firn_error *err)
 {
-    const struct firn_db_cursor_options options = {
+    const struct fi_db_cursor_options options = {
         .lower = &part->lower,
         .upper = part->upper.size > 0 ? &part->upper : NULL,
         .view = listing->view,
     };
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_cursor_open_list(listing->db, part->is_outside, &options, &cursor, err));
-    FIRN_TRY(firn_db_cursor_first(cursor, err));
-    while (firn_db_cursor_valid(cursor)) {
-        FIRN_TRY(list_name(listing, firn_db_cursor_key(cursor), firn_db_cursor_value(cursor), err));
-        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    FI_TRY(fi_db_cursor_open_list(listing->db, part->is_outside, &options, &cursor, err));
+    FI_TRY(fi_db_cursor_first(cursor, err));
+    while (fi_db_cursor_valid(cursor)) {
+        FI_TRY(list_name(listing, fi_db_cursor_key(cursor), fi_db_cursor_value(cursor), err));
+        FI_TRY(fi_db_cursor_next(cursor, err));
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
@@ -419,8 +417,8 @@ list_all(const struct listing *listing, firn_error *err)
     /* The prefix with its last byte increased: the end of all names that begin with the prefix. */
     static const char end[] = "firn/";
     const struct part parts[] = {
-        {firn_str(""), firn_str(FIRN_DB_SYSTEM_PREFIX), false},
-        {firn_str(FIRN_DB_SYSTEM_PREFIX), firn_str(end), true},
+        {firn_str(""), firn_str(FI_DB_SYSTEM_PREFIX), false},
+        {firn_str(FI_DB_SYSTEM_PREFIX), firn_str(end), true},
         {firn_str(end), firn_str(""), false},
     };
     int rc = FIRN_OK;
@@ -431,21 +429,21 @@ list_all(const struct listing *listing, firn_error *err)
 }
 
 int
-firn_db_keyspace_list(struct firn_db *db, int (*visit)(void *ctx, const char *name), void *ctx,
-                      firn_error *err)
+fi_db_keyspace_list(struct firn_db *db, int (*visit)(void *ctx, const char *name), void *ctx,
+                    firn_error *err)
 {
     struct firn_db_view *view;
-    int rc = firn_db_view_open(db, &view, err);
+    int rc = fi_db_view_open(db, &view, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_list_at(view, NULL, visit, ctx, err);
-        firn_db_view_close(view);
+        rc = fi_db_keyspace_list_at(view, NULL, visit, ctx, err);
+        fi_db_view_close(view);
     }
     return rc;
 }
 
 int
-firn_db_keyspace_list_at(struct firn_db_view *view, const enum firn_keyspace_entry_type *type,
-                         int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
+fi_db_keyspace_list_at(struct firn_db_view *view, const enum fi_keyspace_entry_type *type,
+                       int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
 {
     const struct listing listing = {
         .db = view->db, .view = view, .type = type, .visit = visit, .ctx = ctx};
@@ -453,80 +451,80 @@ firn_db_keyspace_list_at(struct firn_db_view *view, const enum firn_keyspace_ent
 }
 
 struct firn_db *
-firn_db_keyspace_db(const struct firn_db_keyspace *keyspace)
+fi_db_keyspace_db(const struct firn_db_keyspace *keyspace)
 {
     return keyspace->db;
 }
 
 const char *
-firn_db_keyspace_name(const struct firn_db_keyspace *keyspace)
+fi_db_keyspace_name(const struct firn_db_keyspace *keyspace)
 {
     return keyspace->name;
 }
 
 uint32_t
-firn_db_keyspace_number(const struct firn_db_keyspace *keyspace)
+fi_db_keyspace_number(const struct firn_db_keyspace *keyspace)
 {
     return keyspace->id;
 }
 
 void
-firn_db_keyspace_note_schema(struct firn_db_keyspace *keyspace, struct firn_schema *schema,
-                             uint32_t index, const struct firn_db_keyspace *table)
+fi_db_keyspace_note_schema(struct firn_db_keyspace *keyspace, struct fi_schema *schema,
+                           uint32_t index, const struct firn_db_keyspace *table)
 {
     struct firn_db *db = keyspace->db;
-    struct firn_db_tree *tree = keyspace->tree;
-    struct firn_schema *unused = schema;
+    struct fi_db_tree *tree = keyspace->tree;
+    struct fi_schema *unused = schema;
     if (tree == NULL) { /* a read-only handle has no conflicts */
         return;
     }
-    firn_schema_ref(schema);
-    firn_os_mutex_lock(&db->state_mutex);
+    fi_schema_ref(schema);
+    fi_os_mutex_lock(&db->state_mutex);
     if (tree->key_schema == NULL || tree->key_schema->next_index <= schema->next_index) {
         unused = tree->key_schema;
         tree->key_schema = schema;
         tree->key_index = index;
         tree->key_table = table->id;
     }
-    firn_os_mutex_unlock(&db->state_mutex);
-    firn_schema_unref(unused);
+    fi_os_mutex_unlock(&db->state_mutex);
+    fi_schema_unref(unused);
 }
 
 void *
-firn_db_keyspace_attached(struct firn_db_keyspace *keyspace)
+fi_db_keyspace_attached(struct firn_db_keyspace *keyspace)
 {
-    firn_os_mutex_lock(&keyspace->db->state_mutex);
+    fi_os_mutex_lock(&keyspace->db->state_mutex);
     void *object = keyspace->attached;
-    firn_os_mutex_unlock(&keyspace->db->state_mutex);
+    fi_os_mutex_unlock(&keyspace->db->state_mutex);
     return object;
 }
 
 void *
-firn_db_keyspace_attach(struct firn_db_keyspace *keyspace, void *object,
-                        void (*destroy_object)(void *object))
+fi_db_keyspace_attach(struct firn_db_keyspace *keyspace, void *object,
+                      void (*destroy_object)(void *object))
 {
     DCHECK(object != NULL);
-    firn_os_mutex_lock(&keyspace->db->state_mutex);
+    fi_os_mutex_lock(&keyspace->db->state_mutex);
     void *before = keyspace->attached;
     if (before == NULL) {
         keyspace->attached = object;
         keyspace->destroy_attached = destroy_object;
     }
-    firn_os_mutex_unlock(&keyspace->db->state_mutex);
+    fi_os_mutex_unlock(&keyspace->db->state_mutex);
     if (before != NULL) {
         destroy_object(object);
     }
     return before != NULL ? before : object;
 }
 
-enum firn_keyspace_entry_type
-firn_db_keyspace_type(const struct firn_db_keyspace *keyspace)
+enum fi_keyspace_entry_type
+fi_db_keyspace_type(const struct firn_db_keyspace *keyspace)
 {
     return keyspace->type;
 }
 
 uint64_t
-firn_db_keyspace_schema(const struct firn_db_keyspace *keyspace)
+fi_db_keyspace_schema(const struct firn_db_keyspace *keyspace)
 {
     return keyspace->schema;
 }
@@ -534,54 +532,53 @@ firn_db_keyspace_schema(const struct firn_db_keyspace *keyspace)
 /* ---- keyspaces of a view ---- */
 
 int
-firn_db_keyspace_list_in(struct firn_db_view *view, int (*visit)(void *ctx, const char *name),
-                         void *ctx, firn_error *err)
+fi_db_keyspace_list_in(struct firn_db_view *view, int (*visit)(void *ctx, const char *name),
+                       void *ctx, firn_error *err)
 {
-    return firn_db_keyspace_list_at(view, NULL, visit, ctx, err);
+    return fi_db_keyspace_list_at(view, NULL, visit, ctx, err);
 }
 
 int
-firn_db_keyspace_list_of_in(struct firn_db_view *view, enum firn_keyspace_entry_type type,
-                            int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
+fi_db_keyspace_list_of_in(struct firn_db_view *view, enum fi_keyspace_entry_type type,
+                          int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
 {
-    return firn_db_keyspace_list_at(view, &type, visit, ctx, err);
+    return fi_db_keyspace_list_at(view, &type, visit, ctx, err);
 }
 
 int
-firn_db_keyspace_entry_in(struct firn_db_view *view, const char *name, struct firn_buf *bytes,
-                          struct firn_keyspace_entry *out, firn_error *err)
+fi_db_keyspace_entry_in(struct firn_db_view *view, const char *name, struct fi_buf *bytes,
+                        struct fi_keyspace_entry *out, firn_error *err)
 {
     struct firn_db *db = view->db;
-    struct firn_db_image *image = view->node.image;
+    struct fi_db_image *image = view->node.image;
     int rc;
-    FIRN_TRY(firn_db_keyspace_check_name(name, err));
-    const struct firn_view seen = firn_db_is_system_name(firn_str(name))
-                                      ? firn_db_view_now(db, image, true)
-                                      : view->node.view;
-    rc = firn_lsm_tree_get(image->list->lsm_tree, firn_str(name), &seen, bytes, err);
+    FI_TRY(fi_db_keyspace_check_name(name, err));
+    const struct fi_view seen =
+        fi_db_is_system_name(firn_str(name)) ? fi_db_view_now(db, image, true) : view->node.view;
+    rc = fi_lsm_tree_get(image->list->lsm_tree, firn_str(name), &seen, bytes, err);
     if (rc == FIRN_NOT_FOUND) {
-        rc = firn_db_keyspace_refuse_missing(db, name, err);
+        rc = fi_db_keyspace_refuse_missing(db, name, err);
     }
-    FIRN_TRY(rc);
-    rc = firn_keyspace_entry_read(db->dir, firn_buf_slice(bytes), out, err);
+    FI_TRY(rc);
+    rc = fi_keyspace_entry_read(db->dir, fi_buf_slice(bytes), out, err);
 out:
     return rc;
 }
 
 int
-firn_db_keyspace_open_in(struct firn_db_view *view, const char *name, struct firn_db_keyspace **out,
-                         firn_error *err)
+fi_db_keyspace_open_in(struct firn_db_view *view, const char *name, struct firn_db_keyspace **out,
+                       firn_error *err)
 {
     struct firn_db *db = view->db;
-    struct firn_buf value = {0};
-    struct firn_keyspace_entry entry;
+    struct fi_buf value = {0};
+    struct fi_keyspace_entry entry;
     int rc;
     *out = NULL;
-    FIRN_TRY(firn_db_keyspace_entry_in(view, name, &value, &entry, err));
-    firn_os_mutex_lock(&db->state_mutex);
-    rc = firn_db_handles_get_locked(db, view->node.image, entry.id, name, out, err);
-    firn_os_mutex_unlock(&db->state_mutex);
+    FI_TRY(fi_db_keyspace_entry_in(view, name, &value, &entry, err));
+    fi_os_mutex_lock(&db->state_mutex);
+    rc = fi_db_handles_get_locked(db, view->node.image, entry.id, name, out, err);
+    fi_os_mutex_unlock(&db->state_mutex);
 out:
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return rc;
 }

@@ -26,7 +26,7 @@
  * (I5) A load is only in MANIFEST (db_bulk.c). A reader reads MANIFEST before the log, so it misses
  *      a load that comes in between, although the log may continue after the load. The reader then
  *      begins again, because it would show commits without one that precedes them. It detects the
- *      gap by the sequences in the log (firn_db_log_lacks_load). Chance can produce the same gap,
+ *      gap by the sequences in the log (fi_db_log_lacks_load). Chance can produce the same gap,
  *      so after some attempts the reader accepts it.
  *
  * (I1), (I2) and (I5) concern bytes from outside, so they are tested and not asserted.
@@ -106,63 +106,63 @@
 /* ---- opening ---- */
 
 static void
-vouch_begin(struct firn_db_vouch *vouch, struct firn_db *db, struct firn_lsm *lsm)
+vouch_begin(struct fi_db_vouch *vouch, struct firn_db *db, struct fi_lsm *lsm)
 {
-    *vouch = (struct firn_db_vouch){
-        .db = db, .version = firn_lsm_version(lsm), .log_end = firn_lsm_log_end(lsm)};
+    *vouch = (struct fi_db_vouch){
+        .db = db, .version = fi_lsm_version(lsm), .log_end = fi_lsm_log_end(lsm)};
 }
 
-/* For firn_os_dir_refuse_foreign. */
+/* For fi_os_dir_refuse_foreign. */
 static bool
 is_of_manifest(const void *ctx, const char *name)
 {
     (void)ctx;
-    return firn_lsm_is_name(name);
+    return fi_lsm_is_name(name);
 }
 
 static bool
 is_of_log(const void *ctx, const char *name)
 {
     (void)ctx;
-    return firn_db_log_is_name(name);
+    return fi_db_log_is_name(name);
 }
 
 static int
-refuse_manifest(const struct firn_db_vouch *vouch, uint64_t version, firn_error *err)
+refuse_manifest(const struct fi_db_vouch *vouch, uint64_t version, firn_error *err)
 {
-    int rc = firn_os_dir_refuse_foreign(vouch->db->dir, is_of_manifest, NULL, err);
+    int rc = fi_os_dir_refuse_foreign(vouch->db->dir, is_of_manifest, NULL, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return firn_error_set(err, FIRN_CORRUPT,
-                          "the MANIFEST of '%s' has lost its end: it is at version %" PRIu64
-                          ", and the log knows version %" PRIu64,
-                          firn_os_dir_path(vouch->db->dir), vouch->version, version);
+    return fi_error_set(err, FIRN_CORRUPT,
+                        "the MANIFEST of '%s' has lost its end: it is at version %" PRIu64
+                        ", and the log knows version %" PRIu64,
+                        fi_os_dir_path(vouch->db->dir), vouch->version, version);
 }
 
 /* Checks (I6) and (I8). */
 static int
-vouch_judge(void *ctx, const struct firn_log_found *found, firn_error *err)
+vouch_judge(void *ctx, const struct fi_log_found *found, firn_error *err)
 {
-    struct firn_db_vouch *vouch = ctx;
-    const struct firn_log_position *end = &vouch->log_end;
+    struct fi_db_vouch *vouch = ctx;
+    const struct fi_log_position *end = &vouch->log_end;
     if (found->note > vouch->version) {
         return refuse_manifest(vouch, found->note, err);
     }
     if (end->segment > found->end.segment ||
         (end->segment == found->end.segment && end->offset > found->end.offset)) {
-        char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-        firn_log_segment_name(firn_db_log_options(true).prefix, end->segment, name);
-        int rc = firn_os_dir_refuse_foreign(vouch->db->dir, is_of_log, NULL, err);
+        char name[FI_LOG_SEGMENT_NAME_SIZE];
+        fi_log_segment_name(fi_db_log_options(true).prefix, end->segment, name);
+        int rc = fi_os_dir_refuse_foreign(vouch->db->dir, is_of_log, NULL, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "the log of '%s' has lost its end: it ends in segment %" PRIu64
-                              " at offset %" PRIu64 ", and MANIFEST knows it to go up to %s, "
-                              "offset %" PRIu64,
-                              firn_os_dir_path(vouch->db->dir), found->end.segment,
-                              found->end.offset, name, end->offset);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "the log of '%s' has lost its end: it ends in segment %" PRIu64
+                            " at offset %" PRIu64 ", and MANIFEST knows it to go up to %s, "
+                            "offset %" PRIu64,
+                            fi_os_dir_path(vouch->db->dir), found->end.segment, found->end.offset,
+                            name, end->offset);
     }
     vouch->vouched = found->note > vouch->vouched ? found->note : vouch->vouched;
     DCHECK(vouch->vouched <= vouch->version); /* (I6), (I7) */
@@ -171,32 +171,32 @@ vouch_judge(void *ctx, const struct firn_log_found *found, firn_error *err)
 
 /* Checks (I7), for a reader. Listing the directory needs a handle of its own. */
 static int
-check_again(const struct firn_db_vouch *vouch, uint64_t version, firn_error *err)
+check_again(const struct fi_db_vouch *vouch, uint64_t version, firn_error *err)
 {
-    struct firn_os_dir *own;
+    struct fi_os_dir *own;
     uint64_t now = 0;
-    int rc = firn_os_dir_open_beneath(vouch->db->dir, "", &own, err);
+    int rc = fi_os_dir_open_beneath(vouch->db->dir, "", &own, err);
     if (rc == FIRN_OK) {
-        rc = firn_lsm_read_version(own, &now, err);
-        firn_os_dir_close(own);
+        rc = fi_lsm_read_version(own, &now, err);
+        fi_os_dir_close(own);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    return now >= version ? FIRN_LOG_STOP : refuse_manifest(vouch, version, err);
+    return now >= version ? FI_LOG_STOP : refuse_manifest(vouch, version, err);
 }
 
-/* Checks a record of type FIRN_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FIRN_LOG_STOP if for a
+/* Checks a record of type FI_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FI_LOG_STOP if for a
  * reader the log ends before it. */
 static int
-vouch_read(struct firn_db_vouch *vouch, firn_slice record, struct firn_log_position position,
+vouch_read(struct fi_db_vouch *vouch, firn_slice record, struct fi_log_position position,
            firn_error *err)
 {
-    if (record.size != FIRN_STOREFILE_VOUCH_SIZE && record.size != FIRN_STOREFILE_VOUCH_OLD_SIZE) {
-        return firn_db_log_error(err, FIRN_CORRUPT, vouch->db->dir, position,
-                                 "vouches for no version of MANIFEST");
+    if (record.size != FI_STOREFILE_VOUCH_SIZE && record.size != FI_STOREFILE_VOUCH_OLD_SIZE) {
+        return fi_db_log_error(err, FIRN_CORRUPT, vouch->db->dir, position,
+                               "vouches for no version of MANIFEST");
     }
-    uint64_t version = firn_load_le64(record.data);
+    uint64_t version = fi_load_le64(record.data);
     if (version <= vouch->version) {
         vouch->vouched = version > vouch->vouched ? version : vouch->vouched;
         return FIRN_OK;
@@ -208,20 +208,20 @@ vouch_read(struct firn_db_vouch *vouch, firn_slice record, struct firn_log_posit
 /* ---- writing ---- */
 
 int
-firn_db_replay_vouch_close(struct firn_db *db, firn_error *err)
+fi_db_replay_vouch_close(struct firn_db *db, firn_error *err)
 {
-    struct firn_lsm *lsm = firn_db_image(db)->lsm;
-    const struct firn_log_position end = firn_log_end(db->log);
+    struct fi_lsm *lsm = fi_db_image(db)->lsm;
+    const struct fi_log_position end = fi_log_end(db->log);
     int rc;
     DCHECK(db->jobs.flush_pool == NULL);
     if (db->was_at_rest && end.segment == db->found_end.segment &&
-        end.offset == db->found_end.offset && firn_lsm_version(lsm) == db->found_version) {
+        end.offset == db->found_end.offset && fi_lsm_version(lsm) == db->found_version) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_db_lead_vouch(db, err));
-    FIRN_TRY(firn_log_sync(db->log, err));
-    DCHECK(firn_log_unsynced_bytes(db->log) == 0); /* (I8) */
-    rc = firn_lsm_install_log_end(lsm, err);
+    FI_TRY(fi_db_lead_vouch(db, err));
+    FI_TRY(fi_log_sync(db->log, err));
+    DCHECK(fi_log_unsynced_bytes(db->log) == 0); /* (I8) */
+    rc = fi_lsm_install_log_end(lsm, err);
     rc = rc == FIRN_NO_SPACE ? FIRN_OK : rc;
 out:
     return rc;
@@ -233,18 +233,18 @@ enum { ATTEMPTS_FOR_LOADS = 5 };
 
 struct replay {
     struct firn_db *db;
-    struct firn_db_image *image;
-    struct firn_db_vouch vouch; /* from the image's MANIFEST */
-    struct firn_buf ops;        /* of struct firn_db_op */
-    struct firn_db_ranges ranges;
-    struct firn_hash_map created; /* of firn_slice: the names that the present record creates */
-    uint64_t first_created;       /* the present record gives out the numbers from here on */
-    uint64_t sequence;            /* of the last record */
-    uint64_t log_bytes;           /* read by a reader */
-    struct firn_log_watch watch;  /* likewise; the image takes it */
-    unsigned attempts;            /* to read the whole log */
-    bool may_flush;               /* the log is durable */
-    bool is_short;                /* of memory: the first replay was given up */
+    struct fi_db_image *image;
+    struct fi_db_vouch vouch; /* from the image's MANIFEST */
+    struct fi_buf ops;        /* of struct fi_db_op */
+    struct fi_db_ranges ranges;
+    struct fi_hash_map created; /* of firn_slice: the names that the present record creates */
+    uint64_t first_created;     /* the present record gives out the numbers from here on */
+    uint64_t sequence;          /* of the last record */
+    uint64_t log_bytes;         /* read by a reader */
+    struct fi_log_watch watch;  /* likewise; the image takes it */
+    unsigned attempts;          /* to read the whole log */
+    bool may_flush;             /* the log is durable */
+    bool is_short;              /* of memory: the first replay was given up */
 };
 
 /* ---- the list of keyspaces ---- */
@@ -253,29 +253,29 @@ static bool
 is_name(firn_slice name)
 {
     return name.size >= 1 && name.size <= FIRN_KEYSPACE_NAME_SIZE_MAX &&
-           memchr(name.data, 0, name.size) == NULL && firn_utf8_is_valid(name);
+           memchr(name.data, 0, name.size) == NULL && fi_utf8_is_valid(name);
 }
 
 /* Whether an entry of the list has nothing but a number. */
 static bool
 is_number(firn_slice value, uint64_t number)
 {
-    struct firn_reader reader = firn_reader_of(value);
+    struct fi_reader reader = fi_reader_of(value);
     uint64_t found;
-    return firn_reader_varint(&reader, &found) && firn_reader_left(&reader) == 0 && found == number;
+    return fi_reader_varint(&reader, &found) && fi_reader_left(&reader) == 0 && found == number;
 }
 
 static uint64_t
 hash_name(const void *record)
 {
     const firn_slice *name = record;
-    return firn_xxh3(name->data, name->size, 0);
+    return fi_xxh3(name->data, name->size, 0);
 }
 
 static bool
 is_same_name(const void *record, const void *key)
 {
-    return firn_slice_equal(*(const firn_slice *)record, *(const firn_slice *)key);
+    return fi_slice_equal(*(const firn_slice *)record, *(const firn_slice *)key);
 }
 
 static void
@@ -284,10 +284,10 @@ forget_created(struct replay *replay)
     enum { KEPT = 64 };
     if (replay->created.count >
         KEPT) { /* clearing a large map for each record would cost more than the record */
-        firn_hash_map_deinit(&replay->created);
-        firn_hash_map_init(&replay->created, sizeof(firn_slice), hash_name, is_same_name);
+        fi_hash_map_deinit(&replay->created);
+        fi_hash_map_init(&replay->created, sizeof(firn_slice), hash_name, is_same_name);
     } else if (replay->created.count > 0) {
-        firn_hash_map_clear(&replay->created);
+        fi_hash_map_clear(&replay->created);
     }
 }
 
@@ -296,7 +296,7 @@ forget_created(struct replay *replay)
 static bool
 is_just_created(const struct replay *replay, firn_slice name)
 {
-    return firn_hash_map_find(&replay->created, hash_name(&name), &name) != NULL;
+    return fi_hash_map_find(&replay->created, hash_name(&name), &name) != NULL;
 }
 
 /* Whether the line that is now at the record is known (I4). */
@@ -307,41 +307,41 @@ is_now_known(const struct replay *replay)
 }
 
 /* The view of what earlier records left, and of what was read of this one. */
-static struct firn_view
+static struct fi_view
 view_so_far(const struct replay *replay, bool is_outside)
 {
-    return is_outside ? firn_history_view(NULL, replay->sequence)
-                      : firn_db_view_now_in(replay->image, replay->sequence);
+    return is_outside ? fi_history_view(NULL, replay->sequence)
+                      : fi_db_view_now_in(replay->image, replay->sequence);
 }
 
 /* The number of the keyspace with a name, as earlier records left it; FIRN_NOT_FOUND. */
 static int
 look_up(struct replay *replay, firn_slice name, uint64_t *out, firn_error *err)
 {
-    struct firn_buf value = {0};
-    struct firn_keyspace_entry entry;
-    const struct firn_view view = view_so_far(replay, firn_db_is_system_name(name));
-    int rc = firn_lsm_tree_get(replay->image->list->lsm_tree, name, &view, &value, err);
+    struct fi_buf value = {0};
+    struct fi_keyspace_entry entry;
+    const struct fi_view view = view_so_far(replay, fi_db_is_system_name(name));
+    int rc = fi_lsm_tree_get(replay->image->list->lsm_tree, name, &view, &value, err);
     if (rc == FIRN_OK) {
-        rc = firn_keyspace_entry_read(replay->db->dir, firn_buf_slice(&value), &entry, err);
+        rc = fi_keyspace_entry_read(replay->db->dir, fi_buf_slice(&value), &entry, err);
         *out = entry.id;
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return rc;
 }
 
 static int
-create_keyspace(struct replay *replay, const struct firn_storefile_op *op, const char **what,
+create_keyspace(struct replay *replay, const struct fi_storefile_op *op, const char **what,
                 firn_error *err)
 {
-    struct firn_db_image *image = replay->image;
-    struct firn_db_tree *tree;
-    struct firn_keyspace_entry put;
+    struct fi_db_image *image = replay->image;
+    struct fi_db_tree *tree;
+    struct fi_keyspace_entry put;
     uint64_t taken;
     const char *fault;
-    int decoded = firn_keyspace_entry_decode(op->value, &put, &fault);
+    int decoded = fi_keyspace_entry_decode(op->value, &put, &fault);
     if (decoded == FIRN_NEWER) {
-        return firn_keyspace_entry_read(replay->db->dir, op->value, &put, err);
+        return fi_keyspace_entry_read(replay->db->dir, op->value, &put, err);
     }
     if (!is_name(op->key) || decoded != FIRN_OK || put.id != image->next_id) {
         *what = "creates a keyspace with an impossible name or number";
@@ -360,10 +360,10 @@ create_keyspace(struct replay *replay, const struct firn_storefile_op *op, const
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    rc = firn_db_image_add(image, op->key, &put, &tree, err);
+    rc = fi_db_image_add(image, op->key, &put, &tree, err);
     if (rc == FIRN_OK &&
-        firn_hash_map_insert(&replay->created, hash_name(&op->key), &op->key) == NULL) {
-        rc = firn_error_no_memory(err, "the list of keyspaces");
+        fi_hash_map_insert(&replay->created, hash_name(&op->key), &op->key) == NULL) {
+        rc = fi_error_no_memory(err, "the list of keyspaces");
     }
     if (rc == FIRN_OK) {
         DCHECK(tree->id == image->next_id); /* (I3) */
@@ -375,14 +375,14 @@ create_keyspace(struct replay *replay, const struct firn_storefile_op *op, const
 
 /* Whether the keyspace exists in what is now at the record, as far as that is known. */
 static bool
-is_there(const struct replay *replay, const struct firn_db_tree *tree)
+is_there(const struct replay *replay, const struct fi_db_tree *tree)
 {
-    const struct firn_view view = view_so_far(replay, tree->is_system);
-    return !is_now_known(replay) || firn_db_visible_in(tree, &view);
+    const struct fi_view view = view_so_far(replay, tree->is_system);
+    return !is_now_known(replay) || fi_db_visible_in(tree, &view);
 }
 
 static int
-drop_keyspace(struct replay *replay, const struct firn_storefile_op *op, const char **what,
+drop_keyspace(struct replay *replay, const struct fi_storefile_op *op, const char **what,
               firn_error *err)
 {
     uint64_t id;
@@ -390,7 +390,7 @@ drop_keyspace(struct replay *replay, const struct firn_storefile_op *op, const c
         return FIRN_OK;
     }
     int rc = is_name(op->key) ? look_up(replay, op->key, &id, err) : FIRN_NOT_FOUND;
-    struct firn_db_tree *tree = rc == FIRN_OK ? firn_db_trees_find(replay->image, id) : NULL;
+    struct fi_db_tree *tree = rc == FIRN_OK ? fi_db_trees_find(replay->image, id) : NULL;
     if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && (tree == NULL || !is_there(replay, tree)))) {
         *what = "drops a keyspace that is not there";
         return FIRN_CORRUPT;
@@ -398,27 +398,27 @@ drop_keyspace(struct replay *replay, const struct firn_storefile_op *op, const c
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_db_name_end *end = firn_db_visible_make_end(replay->image);
+    struct fi_db_name_end *end = fi_db_visible_make_end(replay->image);
     if (end == NULL) {
-        return firn_error_no_memory(err, "the list of keyspaces");
+        return fi_error_no_memory(err, "the list of keyspaces");
     }
-    firn_db_apply_end(tree, end, replay->sequence);
+    fi_db_apply_end(tree, end, replay->sequence);
     return FIRN_OK;
 }
 
 /* Does what an operation on the list asks for (I3). */
 static int
-change_list(struct replay *replay, const struct firn_storefile_op *op, const char **what,
+change_list(struct replay *replay, const struct fi_storefile_op *op, const char **what,
             firn_error *err)
 {
-    if (op->kind == FIRN_ENTRY_DELETE) {
+    if (op->kind == FI_ENTRY_DELETE) {
         return drop_keyspace(replay, op, what, err);
     }
-    if (op->kind == FIRN_ENTRY_PUT && op->key.size == 0 &&
+    if (op->kind == FI_ENTRY_PUT && op->key.size == 0 &&
         is_number(op->value, replay->image->next_id)) {
         return FIRN_OK;
     }
-    if (op->kind == FIRN_ENTRY_PUT) {
+    if (op->kind == FI_ENTRY_PUT) {
         return create_keyspace(replay, op, what, err);
     }
     *what = "writes an entry into the list of keyspaces that does not belong there";
@@ -429,10 +429,10 @@ change_list(struct replay *replay, const struct firn_storefile_op *op, const cha
 
 /* The tree that an operation is for; *out is NULL if the operation is to be left out (I2). */
 static int
-find_tree(struct replay *replay, const struct firn_storefile_op *op, struct firn_db_tree **out,
+find_tree(struct replay *replay, const struct fi_storefile_op *op, struct fi_db_tree **out,
           const char **what)
 {
-    struct firn_db_tree *tree = firn_db_trees_find(replay->image, op->keyspace);
+    struct fi_db_tree *tree = fi_db_trees_find(replay->image, op->keyspace);
     *out = tree;
     if (tree == NULL && op->keyspace < replay->first_created) {
         return FIRN_OK;
@@ -445,47 +445,47 @@ find_tree(struct replay *replay, const struct firn_storefile_op *op, struct firn
 }
 
 static int
-add_op(struct replay *replay, struct firn_db_tree *tree, const struct firn_storefile_op *read,
+add_op(struct replay *replay, struct fi_db_tree *tree, const struct fi_storefile_op *read,
        const uint8_t *body, firn_error *err)
 {
     DCHECK(tree->id == read->keyspace && read->key.data >= body);
-    struct firn_db_op op = {.tree = tree,
-                            .key_offset = (uint32_t)(read->key.data - body),
-                            .value_offset = (uint32_t)(read->value.data - body),
-                            .value_size = (uint32_t)read->value.size,
-                            .key_size = (uint32_t)read->key.size & 0xffffff,
-                            .kind = (uint32_t)read->kind & 0x7f};
+    struct fi_db_op op = {.tree = tree,
+                          .key_offset = (uint32_t)(read->key.data - body),
+                          .value_offset = (uint32_t)(read->value.data - body),
+                          .value_size = (uint32_t)read->value.size,
+                          .key_size = (uint32_t)read->key.size & 0xffffff,
+                          .kind = (uint32_t)read->kind & 0x7f};
     size_t index = replay->ops.size / sizeof op;
-    if (firn_buf_append(&replay->ops, &op, sizeof op) != FIRN_OK) {
-        return firn_error_no_memory(err, "the operations of a commit");
+    if (fi_buf_append(&replay->ops, &op, sizeof op) != FIRN_OK) {
+        return fi_error_no_memory(err, "the operations of a commit");
     }
-    return read->kind == FIRN_ENTRY_RANGE_DELETE
-               ? firn_db_apply_ranges_add(&replay->ranges, tree, read->key, read->value, index, err)
+    return read->kind == FI_ENTRY_RANGE_DELETE
+               ? fi_db_apply_ranges_add(&replay->ranges, tree, read->key, read->value, index, err)
                : FIRN_OK;
 }
 
 static int
-read_op(struct replay *replay, struct firn_storefile_commit *commit, const uint8_t *body,
+read_op(struct replay *replay, struct fi_storefile_commit *commit, const uint8_t *body,
         bool is_list_known, const char **what, firn_error *err)
 {
-    struct firn_storefile_op read;
-    struct firn_db_tree *tree;
-    FIRN_TRY_RETURN(firn_storefile_get_op(commit, &read, what));
-    FIRN_TRY_RETURN(find_tree(replay, &read, &tree, what));
-    if (read.keyspace == FIRN_DB_KEYSPACE_LIST && !is_list_known) {
-        FIRN_TRY_RETURN(change_list(replay, &read, what, err));
+    struct fi_storefile_op read;
+    struct fi_db_tree *tree;
+    FI_TRY_RETURN(fi_storefile_get_op(commit, &read, what));
+    FI_TRY_RETURN(find_tree(replay, &read, &tree, what));
+    if (read.keyspace == FI_DB_KEYSPACE_LIST && !is_list_known) {
+        FI_TRY_RETURN(change_list(replay, &read, what, err));
     }
     return tree == NULL ? FIRN_OK : add_op(replay, tree, &read, body, err);
 }
 
 /* Reads the operations of a record into replay->ops. Sets *what if the record is wrong. */
 static int
-read_ops(struct replay *replay, struct firn_storefile_commit *commit, const uint8_t *body,
+read_ops(struct replay *replay, struct fi_storefile_commit *commit, const uint8_t *body,
          const char **what, firn_error *err)
 {
-    bool is_list_known = replay->sequence <= firn_lsm_tree_flushed(replay->image->list->lsm_tree);
-    firn_buf_clear(&replay->ops);
-    firn_db_apply_ranges_deinit(&replay->ranges);
+    bool is_list_known = replay->sequence <= fi_lsm_tree_flushed(replay->image->list->lsm_tree);
+    fi_buf_clear(&replay->ops);
+    fi_db_apply_ranges_deinit(&replay->ranges);
     forget_created(replay);
     replay->first_created = replay->image->next_id;
     int rc = FIRN_OK;
@@ -499,8 +499,8 @@ read_ops(struct replay *replay, struct firn_storefile_commit *commit, const uint
 static int
 read_commit(struct replay *replay, firn_slice record, const char **what, firn_error *err)
 {
-    struct firn_storefile_commit commit;
-    FIRN_TRY_RETURN(firn_storefile_get_header(record, &commit, what));
+    struct fi_storefile_commit commit;
+    FI_TRY_RETURN(fi_storefile_get_header(record, &commit, what));
     if (commit.sequence <= replay->sequence) {
         *what = "is a commit whose sequence is not larger than that of the one before";
         return FIRN_CORRUPT;
@@ -512,18 +512,18 @@ read_commit(struct replay *replay, firn_slice record, const char **what, firn_er
 /* ---- memory ---- */
 
 static int
-flush_all(struct firn_db_image *image, firn_error *err)
+flush_all(struct fi_db_image *image, firn_error *err)
 {
-    const struct firn_compaction_work_wish wish = {.flushes = true};
-    struct firn_compaction_work *work = NULL;
-    for (size_t i = 0; i < firn_db_trees_count(image); i++) {
-        struct firn_db_tree *tree = firn_db_trees_at(image, i);
-        FIRN_TRY_RETURN(firn_lsm_tree_freeze(tree->lsm_tree, err));
+    const struct fi_compaction_work_wish wish = {.flushes = true};
+    struct fi_compaction_work *work = NULL;
+    for (size_t i = 0; i < fi_db_trees_count(image); i++) {
+        struct fi_db_tree *tree = fi_db_trees_at(image, i);
+        FI_TRY_RETURN(fi_lsm_tree_freeze(tree->lsm_tree, err));
         tree->first_segment = 0;
     }
     do {
-        FIRN_TRY_RETURN(firn_compaction_work_pick(image->lsm, &wish, &work, err));
-        FIRN_TRY_RETURN(work != NULL ? firn_compaction_run(work, err) : FIRN_OK);
+        FI_TRY_RETURN(fi_compaction_work_pick(image->lsm, &wish, &work, err));
+        FI_TRY_RETURN(work != NULL ? fi_compaction_run(work, err) : FIRN_OK);
     } while (work != NULL);
     return FIRN_OK;
 }
@@ -533,7 +533,7 @@ static int
 make_room(struct replay *replay, firn_error *err)
 {
     const struct firn_db *db = replay->db;
-    if (db->is_read_only || firn_lsm_memtable_excess(replay->image->lsm) < db->limits.replay_max) {
+    if (db->is_read_only || fi_lsm_memtable_excess(replay->image->lsm) < db->limits.replay_max) {
         return FIRN_OK;
     }
     if (!replay->may_flush) {
@@ -550,11 +550,11 @@ make_room(struct replay *replay, firn_error *err)
 static int
 change_history(struct replay *replay, firn_slice bytes, const char **what, firn_error *err)
 {
-    struct firn_history *history = &replay->image->history;
-    struct firn_history_record record;
-    struct firn_history_change change;
+    struct fi_history *history = &replay->image->history;
+    struct fi_history_record record;
+    struct fi_history_change change;
     int rc;
-    FIRN_TRY(firn_history_format_get_record(bytes, &record, what));
+    FI_TRY(fi_history_format_get_record(bytes, &record, what));
     if (record.sequence <= replay->sequence) {
         *what =
             "is a change of checkpoints whose sequence is not larger than that of what is before";
@@ -564,9 +564,9 @@ change_history(struct replay *replay, firn_slice bytes, const char **what, firn_
     if (!is_now_known(replay)) {
         return FIRN_OK;
     }
-    rc = firn_history_prepare(history, &record, &change, err);
+    rc = fi_history_prepare(history, &record, &change, err);
     if (rc == FIRN_OK) {
-        firn_history_apply(history, &change);
+        fi_history_apply(history, &change);
         DCHECK(history->sequence == replay->sequence); /* (I4) */
     } else if (rc != FIRN_NO_MEMORY) {
         *what = "changes checkpoints that are not as it says";
@@ -577,23 +577,23 @@ out:
 }
 
 static int
-visit_history(struct replay *replay, firn_slice record, struct firn_log_position position,
+visit_history(struct replay *replay, firn_slice record, struct fi_log_position position,
               firn_error *err)
 {
     const char *what = NULL;
-    struct firn_db_image *image = replay->image;
-    int rc = firn_db_segments_make_room(image, err);
+    struct fi_db_image *image = replay->image;
+    int rc = fi_db_segments_make_room(image, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     rc = change_history(replay, record, &what, err);
     if (rc != FIRN_OK) {
-        return what == NULL ? rc : firn_db_log_error(err, rc, replay->db->dir, position, what);
+        return what == NULL ? rc : fi_db_log_error(err, rc, replay->db->dir, position, what);
     }
     if (is_now_known(replay) && image->history.first_segment == 0) {
         image->history.first_segment = position.segment;
     }
-    firn_db_segments_note_commit(image, position.segment);
+    fi_db_segments_note_commit(image, position.segment);
     return FIRN_OK;
 }
 
@@ -604,54 +604,54 @@ static int
 check_no_load_between(const struct replay *replay, uint64_t sequence, firn_error *err)
 {
     struct firn_db *db = replay->db;
-    uint64_t named = firn_lsm_sequence(replay->image->lsm);
+    uint64_t named = fi_lsm_sequence(replay->image->lsm);
     uint64_t known = replay->sequence > named ? replay->sequence : named;
     if (!db->is_read_only || replay->attempts > ATTEMPTS_FOR_LOADS ||
-        !firn_db_log_lacks_load(known, sequence)) {
+        !fi_db_log_lacks_load(known, sequence)) {
         return FIRN_OK;
     }
-    return firn_error_set(err, FIRN_BUSY, "the store '%s' changed while it was read",
-                          firn_os_dir_path(db->dir));
+    return fi_error_set(err, FIRN_BUSY, "the store '%s' changed while it was read",
+                        fi_os_dir_path(db->dir));
 }
 
 static int
-visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+visit_record(void *ctx, uint8_t type, firn_slice record, struct fi_log_position position,
              firn_error *err)
 {
     struct replay *replay = ctx;
     struct firn_db *db = replay->db;
     const char *what = NULL;
-    if (type == FIRN_STOREFILE_TYPE_VOUCH) {
+    if (type == FI_STOREFILE_TYPE_VOUCH) {
         return vouch_read(&replay->vouch, record, position, err);
     }
     if (record.size >= 8) {
-        FIRN_TRY_RETURN(check_no_load_between(replay, firn_load_le64(record.data), err));
+        FI_TRY_RETURN(check_no_load_between(replay, fi_load_le64(record.data), err));
     }
-    if (type == FIRN_HISTORY_FORMAT_TYPE) {
+    if (type == FI_HISTORY_FORMAT_TYPE) {
         return visit_history(replay, record, position, err);
     }
-    if (type != FIRN_LOG_TYPE_USER) {
-        return firn_db_log_error(err, FIRN_NEWER, db->dir, position,
-                                 "has a type that this firn does not know");
+    if (type != FI_LOG_TYPE_USER) {
+        return fi_db_log_error(err, FIRN_NEWER, db->dir, position,
+                               "has a type that this firn does not know");
     }
-    FIRN_TRY_RETURN(make_room(replay, err));
+    FI_TRY_RETURN(make_room(replay, err));
     int rc = read_commit(replay, record, &what, err);
     if (rc != FIRN_OK) {
-        return what == NULL ? rc : firn_db_log_error(err, rc, db->dir, position, what);
+        return what == NULL ? rc : fi_db_log_error(err, rc, db->dir, position, what);
     }
-    const struct firn_db_apply commit = {
-        .ops = (const struct firn_db_op *)(const void *)replay->ops.data,
-        .count = replay->ops.size / sizeof(struct firn_db_op),
-        .body = record.data,
-        .ranges = &replay->ranges,
-        .sequence = replay->sequence,
-        .segment = position.segment,
-        .body_offset = position.offset + FIRN_LOG_RECORD_HEAD_SIZE,
-        .is_replay = true};
+    const struct fi_db_apply commit = {.ops =
+                                           (const struct fi_db_op *)(const void *)replay->ops.data,
+                                       .count = replay->ops.size / sizeof(struct fi_db_op),
+                                       .body = record.data,
+                                       .ranges = &replay->ranges,
+                                       .sequence = replay->sequence,
+                                       .segment = position.segment,
+                                       .body_offset = position.offset + FI_LOG_RECORD_HEAD_SIZE,
+                                       .is_replay = true};
     DCHECK(replay->sequence > 0 && replay->image->user_count == 0);
-    FIRN_TRY_RETURN(firn_db_segments_make_room(replay->image, err));
-    FIRN_TRY_RETURN(firn_db_apply(&commit, err));
-    firn_db_segments_note_commit(replay->image, position.segment);
+    FI_TRY_RETURN(fi_db_segments_make_room(replay->image, err));
+    FI_TRY_RETURN(fi_db_apply(&commit, err));
+    fi_db_segments_note_commit(replay->image, position.segment);
     return FIRN_OK;
 }
 
@@ -663,11 +663,11 @@ restart(void *ctx, firn_error *err)
     struct firn_db *db = replay->db;
     DCHECK(db->jobs.flush_pool == NULL && !db->commits.is_leading);
     db->replayed = NULL;
-    firn_db_image_abandon(replay->image);
+    fi_db_image_abandon(replay->image);
     replay->image = NULL;
     replay->sequence = 0;
     replay->attempts++;
-    int rc = firn_db_image_open(db, &replay->image, err);
+    int rc = fi_db_image_open(db, &replay->image, err);
     if (rc == FIRN_OK) {
         vouch_begin(&replay->vouch, db, replay->image->lsm);
     }
@@ -677,11 +677,11 @@ restart(void *ctx, firn_error *err)
     return rc;
 }
 
-static struct firn_log_options
+static struct fi_log_options
 writing_options(struct replay *replay)
 {
-    struct firn_log_options options = firn_db_log_options(false);
-    options.gate = firn_db_reader_gate(replay->db);
+    struct fi_log_options options = fi_db_log_options(false);
+    options.gate = fi_db_reader_gate(replay->db);
     options.judge = vouch_judge;
     options.judge_ctx = &replay->vouch;
     return options;
@@ -692,13 +692,13 @@ static int
 replay_durable(struct replay *replay, firn_error *err)
 {
     struct firn_db *db = replay->db;
-    const struct firn_db_log_visitor visitor = {
+    const struct fi_db_log_visitor visitor = {
         .restart = restart, .visit = visit_record, .ctx = replay};
-    const struct firn_log_options options = writing_options(replay);
+    const struct fi_log_options options = writing_options(replay);
     DCHECK(replay->is_short && db->log == NULL && !db->is_read_only);
-    int rc = firn_log_open(db->dir, &options, NULL, NULL, &db->log, NULL, err);
+    int rc = fi_log_open(db->dir, &options, NULL, NULL, &db->log, NULL, err);
     replay->may_flush = true;
-    return rc == FIRN_OK ? firn_db_log_read(db->dir, &visitor, err) : rc;
+    return rc == FIRN_OK ? fi_db_log_read(db->dir, &visitor, err) : rc;
 }
 
 static int
@@ -706,57 +706,57 @@ replay_log(struct replay *replay, firn_error *err)
 {
     struct firn_db *db = replay->db;
     if (db->is_read_only) {
-        const struct firn_db_log_visitor visitor = {.restart = restart,
-                                                    .visit = visit_record,
-                                                    .ctx = replay,
-                                                    .log_bytes = &replay->log_bytes,
-                                                    .watch = &replay->watch,
-                                                    .is_fenced = !db->shows_pending,
-                                                    .judge = vouch_judge,
-                                                    .judge_ctx = &replay->vouch};
-        return firn_db_log_read(db->dir, &visitor, err);
+        const struct fi_db_log_visitor visitor = {.restart = restart,
+                                                  .visit = visit_record,
+                                                  .ctx = replay,
+                                                  .log_bytes = &replay->log_bytes,
+                                                  .watch = &replay->watch,
+                                                  .is_fenced = !db->shows_pending,
+                                                  .judge = vouch_judge,
+                                                  .judge_ctx = &replay->vouch};
+        return fi_db_log_read(db->dir, &visitor, err);
     }
-    const struct firn_log_options options = writing_options(replay);
-    struct firn_log_recovery recovery = {0};
+    const struct fi_log_options options = writing_options(replay);
+    struct fi_log_recovery recovery = {0};
     int rc = restart(replay, err);
     if (rc == FIRN_OK) {
-        rc = firn_log_open(db->dir, &options, visit_record, replay, &db->log, &recovery, err);
+        rc = fi_log_open(db->dir, &options, visit_record, replay, &db->log, &recovery, err);
         db->was_at_rest = recovery.was_closed_cleanly;
     }
     return rc == FIRN_CANCELLED && replay->is_short ? replay_durable(replay, err) : rc;
 }
 
 int
-firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
+fi_db_replay(struct firn_db *db, struct fi_db_image **out, firn_error *err)
 {
     struct replay replay = {.db = db};
-    firn_hash_map_init(&replay.created, sizeof(firn_slice), hash_name, is_same_name);
+    fi_hash_map_init(&replay.created, sizeof(firn_slice), hash_name, is_same_name);
     int rc = replay_log(&replay, err);
     if (rc == FIRN_NOT_FOUND) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
-                            firn_os_dir_path(db->dir));
+        rc = fi_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
+                          fi_os_dir_path(db->dir));
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_image_read_list(replay.image, err);
+        rc = fi_db_image_read_list(replay.image, err);
     }
     if (rc == FIRN_OK) {
-        struct firn_db_image *image = replay.image;
-        firn_db_visible_update(db, image);
+        struct fi_db_image *image = replay.image;
+        fi_db_visible_update(db, image);
         uint64_t known = image->last_sequence;
         image->last_sequence = replay.sequence > known ? replay.sequence : known;
         image->log_bytes = replay.log_bytes;
         image->log_watch = replay.watch;
-        replay.watch = (struct firn_log_watch){0};
+        replay.watch = (struct fi_log_watch){0};
         db->lead.vouched = replay.vouch.vouched;
         DCHECK(db->lead.vouched <= replay.vouch.version && image->is_listed);
         replay.image = NULL;
         *out = image;
     }
     db->replayed = NULL;
-    firn_log_watch_end(&replay.watch);
-    firn_db_image_abandon(replay.image);
-    firn_hash_map_deinit(&replay.created);
-    firn_buf_deinit(&replay.ops);
-    firn_db_apply_ranges_deinit(&replay.ranges);
+    fi_log_watch_end(&replay.watch);
+    fi_db_image_abandon(replay.image);
+    fi_hash_map_deinit(&replay.created);
+    fi_buf_deinit(&replay.ops);
+    fi_db_apply_ranges_deinit(&replay.ranges);
     return rc;
 }

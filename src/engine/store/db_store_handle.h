@@ -14,34 +14,33 @@
 
 /* ---- db.c ---- */
 
-/* The kinds of runs that stores have, as in struct firn_lsm_options. Tests set another list before
+/* The kinds of runs that stores have, as in struct fi_lsm_options. Tests set another list before
  * they open a store, and restore this one afterwards. */
-extern const struct firn_run_kind *const *firn_db_image_kinds;
+extern const struct fi_run_kind *const *fi_db_image_kinds;
 
 /* ---- db_create.c ---- */
 
 /* FIRN_INVALID or FIRN_CORRUPT if no store may be created in such a directory; FIRN_EXISTS if it is
  * a store already. */
-FIRN_MUST_CHECK int firn_db_create_may(struct firn_os_dir *dir, firn_error *err);
+FIRN_MUST_CHECK int fi_db_create_may(struct fi_os_dir *dir, firn_error *err);
 /* Whether a name in a store's directory belongs to its data, as a file or a directory of files. */
-bool firn_db_create_is_data(const char *name);
+bool fi_db_create_is_data(const char *name);
 /* Reads the file FIRN; FIRN_NOT_FOUND if there is none. */
-FIRN_MUST_CHECK int firn_db_create_read_identity(struct firn_os_dir *dir,
-                                                 struct firn_storefile_identity *out,
-                                                 firn_error *err);
+FIRN_MUST_CHECK int fi_db_create_read_identity(struct fi_os_dir *dir,
+                                               struct fi_storefile_identity *out, firn_error *err);
 /* The first and the last step of creating a store in a directory whose lock is held. The first
  * clears what an earlier attempt left, and writes an identity under its temporary name; the last
  * one renames it, durably. */
-FIRN_MUST_CHECK int firn_db_create_begin(struct firn_os_dir *dir,
-                                         struct firn_storefile_identity *out, firn_error *err);
-FIRN_MUST_CHECK int firn_db_create_end(struct firn_os_dir *dir, firn_error *err);
+FIRN_MUST_CHECK int fi_db_create_begin(struct fi_os_dir *dir, struct fi_storefile_identity *out,
+                                       firn_error *err);
+FIRN_MUST_CHECK int fi_db_create_end(struct fi_os_dir *dir, firn_error *err);
 /* Removes the data of a store that has no identity yet. Requires: its lock is held. */
-FIRN_MUST_CHECK int firn_db_create_clear(struct firn_os_dir *dir, firn_error *err);
+FIRN_MUST_CHECK int fi_db_create_clear(struct fi_os_dir *dir, firn_error *err);
 
 /* ---- db_path.c ---- */
 
 /* Opens the directory at a user's path, and creates its last component (0700) if necessary. */
-FIRN_MUST_CHECK int firn_db_path_make(struct firn_os *os, const char *path,
-                                      struct firn_os_dir **out, firn_error *err);
+FIRN_MUST_CHECK int fi_db_path_make(struct fi_os *os, const char *path, struct fi_os_dir **out,
+                                    firn_error *err);
 
 #endif

@@ -32,157 +32,154 @@ enum { BUFFER_SIZE = 1 << 20, WHOLE_SIZE_MAX = 8 << 20 };
 /* ---- opening ---- */
 
 bool
-firn_archive_is_file(struct firn_os *os, const char *path)
+fi_archive_is_file(struct fi_os *os, const char *path)
 {
-    struct firn_os_user_path place = {0};
-    struct firn_os_stat stat;
-    bool is_file = firn_os_user_path_init_followed(&place, os, path, NULL) == FIRN_OK &&
-                   firn_os_stat(place.dir, place.name, &stat, NULL) == FIRN_OK &&
-                   stat.kind == FIRN_OS_FILE;
-    firn_os_user_path_deinit(&place);
+    struct fi_os_user_path place = {0};
+    struct fi_os_stat stat;
+    bool is_file = fi_os_user_path_init_followed(&place, os, path, NULL) == FIRN_OK &&
+                   fi_os_stat(place.dir, place.name, &stat, NULL) == FIRN_OK &&
+                   stat.kind == FI_OS_FILE;
+    fi_os_user_path_deinit(&place);
     return is_file;
 }
 
 static int
-open_file(struct firn_os *os, const char *path, struct firn_os_file **out, uint64_t *out_size,
+open_file(struct fi_os *os, const char *path, struct fi_os_file **out, uint64_t *out_size,
           firn_error *err)
 {
-    struct firn_os_user_path place = {0};
-    struct firn_os_stat stat;
+    struct fi_os_user_path place = {0};
+    struct fi_os_stat stat;
     int rc;
-    FIRN_TRY(firn_os_user_path_init_followed(&place, os, path, err));
-    FIRN_TRY(firn_os_file_open_stat(place.dir, place.name, FIRN_OS_READ, 0, out, &stat, err));
+    FI_TRY(fi_os_user_path_init_followed(&place, os, path, err));
+    FI_TRY(fi_os_file_open_stat(place.dir, place.name, FI_OS_READ, 0, out, &stat, err));
     *out_size = stat.size_bytes;
 out:
-    firn_os_user_path_deinit(&place);
+    fi_os_user_path_deinit(&place);
     return rc;
 }
 
 static int
-read_header(const struct firn_archive *archive, struct firn_archive_format_header *out,
-            firn_error *err)
+read_header(const struct fi_archive *archive, struct fi_archive_format_header *out, firn_error *err)
 {
-    uint8_t bytes[FIRN_ARCHIVE_FORMAT_HEADER_SIZE];
+    uint8_t bytes[FI_ARCHIVE_FORMAT_HEADER_SIZE];
     size_t size;
-    int rc = firn_os_file_read(archive->file, 0, bytes, sizeof bytes, &size, err);
+    int rc = fi_os_file_read(archive->file, 0, bytes, sizeof bytes, &size, err);
     return rc == FIRN_OK
-               ? firn_archive_format_get_header(firn_bytes(bytes, size), archive->path, out, err)
+               ? fi_archive_format_get_header(firn_bytes(bytes, size), archive->path, out, err)
                : rc;
 }
 
 static int
-read_footer(const struct firn_archive *archive, uint64_t size,
-            struct firn_archive_format_footer *out, firn_error *err)
+read_footer(const struct fi_archive *archive, uint64_t size, struct fi_archive_format_footer *out,
+            firn_error *err)
 {
-    uint8_t bytes[FIRN_ARCHIVE_FORMAT_FOOTER_SIZE] = {0};
+    uint8_t bytes[FI_ARCHIVE_FORMAT_FOOTER_SIZE] = {0};
     int rc = FIRN_OK;
     if (size >= sizeof bytes) {
-        rc = firn_os_file_read_exact(archive->file, size - sizeof bytes, bytes, sizeof bytes, err);
+        rc = fi_os_file_read_exact(archive->file, size - sizeof bytes, bytes, sizeof bytes, err);
     }
-    return rc == FIRN_OK ? firn_archive_format_get_footer(bytes, size, archive->path, out, err)
-                         : rc;
+    return rc == FIRN_OK ? fi_archive_format_get_footer(bytes, size, archive->path, out, err) : rc;
 }
 
 static int
-read_toc(struct firn_archive *archive, const struct firn_archive_format_header *header,
-         const struct firn_archive_format_footer *footer, firn_error *err)
+read_toc(struct fi_archive *archive, const struct fi_archive_format_header *header,
+         const struct fi_archive_format_footer *footer, firn_error *err)
 {
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     firn_hash hash;
     int rc;
-    if (firn_buf_set_size(&bytes, (size_t)footer->toc_size) != FIRN_OK) {
-        return firn_error_no_memory(err, "a table of contents");
+    if (fi_buf_set_size(&bytes, (size_t)footer->toc_size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a table of contents");
     }
-    FIRN_TRY(
-        firn_os_file_read_exact(archive->file, footer->toc_offset, bytes.data, bytes.size, err));
-    firn_blake3_hash_of(bytes.data, bytes.size, &hash);
+    FI_TRY(fi_os_file_read_exact(archive->file, footer->toc_offset, bytes.data, bytes.size, err));
+    fi_blake3_hash_of(bytes.data, bytes.size, &hash);
     if (memcmp(hash.bytes, footer->toc_hash.bytes, sizeof hash.bytes) != 0) {
-        rc = firn_error_set(err, FIRN_CORRUPT,
-                            "'%s' is damaged: its table of contents at offset %" PRIu64
-                            " does not have the hash that was written",
-                            archive->path, footer->toc_offset);
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "'%s' is damaged: its table of contents at offset %" PRIu64
+                          " does not have the hash that was written",
+                          archive->path, footer->toc_offset);
         goto out;
     }
-    FIRN_TRY(firn_archive_format_get_toc(firn_buf_slice(&bytes), header, footer, archive->path,
-                                         &archive->toc, err));
+    FI_TRY(fi_archive_format_get_toc(fi_buf_slice(&bytes), header, footer, archive->path,
+                                     &archive->toc, err));
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 /* Creates the file system inside the file. */
 static int
-make_os(struct firn_archive *archive, firn_error *err)
+make_os(struct fi_archive *archive, firn_error *err)
 {
-    size_t count = firn_archive_format_count(&archive->toc);
-    archive->entries = firn_alloc_array(count, sizeof *archive->entries);
+    size_t count = fi_archive_format_count(&archive->toc);
+    archive->entries = fi_alloc_array(count, sizeof *archive->entries);
     if (archive->entries == NULL) {
-        return firn_error_no_memory(err, "a table of contents");
+        return fi_error_no_memory(err, "a table of contents");
     }
     for (size_t i = 0; i < count; i++) {
-        const struct firn_archive_format_file *file = firn_archive_format_at(&archive->toc, i);
-        archive->entries[i] = (struct firn_os_within_entry){
+        const struct fi_archive_format_file *file = fi_archive_format_at(&archive->toc, i);
+        archive->entries[i] = (struct fi_os_within_entry){
             .path = file->path, .offset = file->offset, .size = file->size};
     }
-    return firn_os_within_create(archive->file, archive->entries, count, archive->toc.time_ns,
-                                 &archive->os, err);
+    return fi_os_within_create(archive->file, archive->entries, count, archive->toc.time_ns,
+                               &archive->os, err);
 }
 
 /* Compares what is compared at opening. */
 static int
-check_at_opening(struct firn_archive *archive, uint64_t size, firn_error *err)
+check_at_opening(struct fi_archive *archive, uint64_t size, firn_error *err)
 {
-    size_t count = firn_archive_format_count(&archive->toc);
-    int rc = firn_archive_check_begin(archive, err);
+    size_t count = fi_archive_format_count(&archive->toc);
+    int rc = fi_archive_check_begin(archive, err);
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        bool is_sealed = strchr(firn_archive_format_at(&archive->toc, i)->path, '/') != NULL;
+        bool is_sealed = strchr(fi_archive_format_at(&archive->toc, i)->path, '/') != NULL;
         if (size <= WHOLE_SIZE_MAX || !is_sealed) {
-            rc = firn_archive_check_file(archive, i, err);
+            rc = fi_archive_check_file(archive, i, err);
         }
     }
     return rc;
 }
 
 int
-firn_archive_open(struct firn_os *os, const char *path, struct firn_archive **out, firn_error *err)
+fi_archive_open(struct fi_os *os, const char *path, struct fi_archive **out, firn_error *err)
 {
-    struct firn_archive_format_header header;
-    struct firn_archive_format_footer footer;
-    struct firn_archive *archive = firn_alloc_zeroed(sizeof *archive);
+    struct fi_archive_format_header header;
+    struct fi_archive_format_footer footer;
+    struct fi_archive *archive = fi_alloc_zeroed(sizeof *archive);
     uint64_t size = 0;
     int rc;
     *out = NULL;
     if (archive == NULL) {
-        return firn_error_no_memory(err, "an exported checkpoint");
+        return fi_error_no_memory(err, "an exported checkpoint");
     }
-    archive->path = firn_strdup(path);
+    archive->path = fi_strdup(path);
     if (archive->path == NULL) {
-        rc = firn_error_no_memory(err, "a path");
+        rc = fi_error_no_memory(err, "a path");
         goto out;
     }
-    FIRN_TRY(open_file(os, path, &archive->file, &size, err));
-    FIRN_TRY(read_header(archive, &header, err));
-    FIRN_TRY(read_footer(archive, size, &footer, err));
-    FIRN_TRY(read_toc(archive, &header, &footer, err));
-    FIRN_TRY(make_os(archive, err));
-    FIRN_TRY(check_at_opening(archive, size, err));
+    FI_TRY(open_file(os, path, &archive->file, &size, err));
+    FI_TRY(read_header(archive, &header, err));
+    FI_TRY(read_footer(archive, size, &footer, err));
+    FI_TRY(read_toc(archive, &header, &footer, err));
+    FI_TRY(make_os(archive, err));
+    FI_TRY(check_at_opening(archive, size, err));
     *out = archive;
     archive = NULL;
 out:
-    firn_archive_close(archive);
+    fi_archive_close(archive);
     return rc;
 }
 
 void
-firn_archive_close(struct firn_archive *archive)
+fi_archive_close(struct fi_archive *archive)
 {
     if (archive != NULL) {
-        firn_os_within_destroy(archive->os);
-        firn_free(archive->entries);
-        firn_archive_format_deinit(&archive->toc);
-        firn_os_file_close(archive->file);
-        firn_free(archive->path);
-        firn_free(archive);
+        fi_os_within_destroy(archive->os);
+        fi_free(archive->entries);
+        fi_archive_format_deinit(&archive->toc);
+        fi_os_file_close(archive->file);
+        fi_free(archive->path);
+        fi_free(archive);
     }
 }
 
@@ -191,97 +188,97 @@ firn_archive_close(struct firn_archive *archive)
 /* Reads file i and passes every piece to take, which may be NULL. *out says whether the file has
  * the hash that was written. */
 static int
-read_file(struct firn_archive *archive, size_t i,
+read_file(struct fi_archive *archive, size_t i,
           int (*take)(void *ctx, uint64_t offset, firn_slice piece, firn_error *err), void *ctx,
           bool *out, firn_error *err)
 {
-    const struct firn_archive_format_file *file = firn_archive_format_at(&archive->toc, i);
-    struct firn_buf buffer = {0};
-    struct firn_blake3_hash state;
+    const struct fi_archive_format_file *file = fi_archive_format_at(&archive->toc, i);
+    struct fi_buf buffer = {0};
+    struct fi_blake3_hash state;
     firn_hash hash;
     int rc = FIRN_OK;
-    DCHECK(file->offset % FIRN_ARCHIVE_FORMAT_ALIGNMENT == 0);
-    firn_blake3_hash_init(&state);
-    if (firn_buf_set_size(&buffer, BUFFER_SIZE) != FIRN_OK) {
-        return firn_error_no_memory(err, "the copy of a file");
+    DCHECK(file->offset % FI_ARCHIVE_FORMAT_ALIGNMENT == 0);
+    fi_blake3_hash_init(&state);
+    if (fi_buf_set_size(&buffer, BUFFER_SIZE) != FIRN_OK) {
+        return fi_error_no_memory(err, "the copy of a file");
     }
     for (uint64_t at = 0; at < file->size;) {
         uint64_t left = file->size - at;
         size_t size = left < BUFFER_SIZE ? (size_t)left : BUFFER_SIZE;
-        FIRN_TRY(firn_os_file_read_exact(archive->file, file->offset + at, buffer.data, size, err));
-        firn_blake3_hash_update(&state, buffer.data, size);
+        FI_TRY(fi_os_file_read_exact(archive->file, file->offset + at, buffer.data, size, err));
+        fi_blake3_hash_update(&state, buffer.data, size);
         if (take != NULL) {
-            FIRN_TRY(take(ctx, at, firn_bytes(buffer.data, size), err));
+            FI_TRY(take(ctx, at, firn_bytes(buffer.data, size), err));
         }
         at += size;
     }
-    firn_blake3_hash_final(&state, &hash);
+    fi_blake3_hash_final(&state, &hash);
     *out = memcmp(hash.bytes, file->hash.bytes, sizeof hash.bytes) == 0;
 out:
-    firn_buf_deinit(&buffer);
+    fi_buf_deinit(&buffer);
     return rc;
 }
 
 static int
-refuse_file(const struct firn_archive *archive, size_t i, firn_error *err)
+refuse_file(const struct fi_archive *archive, size_t i, firn_error *err)
 {
-    const struct firn_archive_format_file *file = firn_archive_format_at(&archive->toc, i);
-    return firn_error_set(err, FIRN_CORRUPT,
-                          "'%s' is damaged: '%s' in it, %" PRIu64 " bytes at offset %" PRIu64
-                          ", does not have the hash that was written",
-                          archive->path, file->path, file->size, file->offset);
+    const struct fi_archive_format_file *file = fi_archive_format_at(&archive->toc, i);
+    return fi_error_set(err, FIRN_CORRUPT,
+                        "'%s' is damaged: '%s' in it, %" PRIu64 " bytes at offset %" PRIu64
+                        ", does not have the hash that was written",
+                        archive->path, file->path, file->size, file->offset);
 }
 
 /* Checks that the bytes between the files are zero. */
 static int
-check_gap(struct firn_archive *archive, uint64_t begin, firn_error *err)
+check_gap(struct fi_archive *archive, uint64_t begin, firn_error *err)
 {
-    uint8_t bytes[FIRN_ARCHIVE_FORMAT_ALIGNMENT];
-    size_t size = (size_t)(firn_archive_format_align(begin) - begin);
-    int rc = firn_os_file_read_exact(archive->file, begin, bytes, size, err);
+    uint8_t bytes[FI_ARCHIVE_FORMAT_ALIGNMENT];
+    size_t size = (size_t)(fi_archive_format_align(begin) - begin);
+    int rc = fi_os_file_read_exact(archive->file, begin, bytes, size, err);
     for (size_t i = 0; i < size && rc == FIRN_OK; i++) {
         if (bytes[i] != 0) {
-            rc = firn_error_set(err, FIRN_CORRUPT,
-                                "'%s' is damaged: the byte at offset %" PRIu64
-                                ", between two files, is not zero",
-                                archive->path, begin + i);
+            rc = fi_error_set(err, FIRN_CORRUPT,
+                              "'%s' is damaged: the byte at offset %" PRIu64
+                              ", between two files, is not zero",
+                              archive->path, begin + i);
         }
     }
     return rc;
 }
 
 int
-firn_archive_check_begin(struct firn_archive *archive, firn_error *err)
+fi_archive_check_begin(struct fi_archive *archive, firn_error *err)
 {
-    return check_gap(archive, FIRN_ARCHIVE_FORMAT_HEADER_SIZE, err);
+    return check_gap(archive, FI_ARCHIVE_FORMAT_HEADER_SIZE, err);
 }
 
 int
-firn_archive_check_file(struct firn_archive *archive, size_t i, firn_error *err)
+fi_archive_check_file(struct fi_archive *archive, size_t i, firn_error *err)
 {
-    const struct firn_archive_format_file *file = firn_archive_format_at(&archive->toc, i);
+    const struct fi_archive_format_file *file = fi_archive_format_at(&archive->toc, i);
     bool is_good = false;
-    FIRN_TRY_RETURN(read_file(archive, i, NULL, NULL, &is_good, err));
+    FI_TRY_RETURN(read_file(archive, i, NULL, NULL, &is_good, err));
     return is_good ? check_gap(archive, file->offset + file->size, err)
                    : refuse_file(archive, i, err);
 }
 
 /* Checks the bytes before the first file, or a file. */
 static int
-check_part(struct firn_archive *archive, size_t i, const struct firn_step *step, firn_error *err)
+check_part(struct fi_archive *archive, size_t i, const struct fi_step *step, firn_error *err)
 {
     if (i == 0) {
-        return firn_archive_check_begin(archive, err);
+        return fi_archive_check_begin(archive, err);
     }
-    int rc = firn_step_tell(step, 1, firn_archive_format_at(&archive->toc, i - 1)->size, err);
-    return rc == FIRN_OK ? firn_archive_check_file(archive, i - 1, err) : rc;
+    int rc = fi_step_tell(step, 1, fi_archive_format_at(&archive->toc, i - 1)->size, err);
+    return rc == FIRN_OK ? fi_archive_check_file(archive, i - 1, err) : rc;
 }
 
 int
-firn_archive_check(struct firn_archive *archive, void (*on_damage)(void *ctx, const char *text),
-                   void *ctx, const struct firn_step *step, firn_error *err)
+fi_archive_check(struct fi_archive *archive, void (*on_damage)(void *ctx, const char *text),
+                 void *ctx, const struct fi_step *step, firn_error *err)
 {
-    size_t count = firn_archive_format_count(&archive->toc);
+    size_t count = fi_archive_format_count(&archive->toc);
     firn_error first;
     int worst = FIRN_OK;
     for (size_t i = 0; i <= count; i++) {
@@ -308,45 +305,45 @@ firn_archive_check(struct firn_archive *archive, void (*on_damage)(void *ctx, co
 /* ---- copying out ---- */
 
 struct copying {
-    struct firn_os_file *to;
-    struct firn_storefile_progress *progress;
+    struct fi_os_file *to;
+    struct fi_storefile_progress *progress;
 };
 
 static int
 write_piece(void *ctx, uint64_t offset, firn_slice piece, firn_error *err)
 {
     const struct copying *copying = ctx;
-    int rc = firn_os_file_write(copying->to, offset, piece.data, piece.size, err);
+    int rc = fi_os_file_write(copying->to, offset, piece.data, piece.size, err);
     if (rc == FIRN_OK) {
-        firn_os_file_start_writeback(copying->to, offset, piece.size);
-        rc = firn_storefile_progress_step(copying->progress, 0, piece.size, err);
+        fi_os_file_start_writeback(copying->to, offset, piece.size);
+        rc = fi_storefile_progress_step(copying->progress, 0, piece.size, err);
     }
     return rc;
 }
 
 int
-firn_archive_copy_out(struct firn_archive *archive, size_t i, struct firn_os_dir *to,
-                      struct firn_storefile_progress *progress, firn_error *err)
+fi_archive_copy_out(struct fi_archive *archive, size_t i, struct fi_os_dir *to,
+                    struct fi_storefile_progress *progress, firn_error *err)
 {
-    const struct firn_archive_format_file *file = firn_archive_format_at(&archive->toc, i);
+    const struct fi_archive_format_file *file = fi_archive_format_at(&archive->toc, i);
     const char *slash = strchr(file->path, '/');
     struct copying copying = {.progress = progress};
     bool is_good = false;
     int rc;
     DCHECK(slash == NULL || strchr(slash + 1, '/') == NULL);
-    FIRN_TRY(firn_os_file_open(to, slash != NULL ? slash + 1 : file->path,
-                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER |
-                                   FIRN_OS_EXCLUSIVE,
-                               0600, &copying.to, err));
-    FIRN_TRY(read_file(archive, i, write_piece, &copying, &is_good, err));
+    FI_TRY(
+        fi_os_file_open(to, slash != NULL ? slash + 1 : file->path,
+                        FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE,
+                        0600, &copying.to, err));
+    FI_TRY(read_file(archive, i, write_piece, &copying, &is_good, err));
     if (!is_good) {
         rc = refuse_file(archive, i, err);
         goto out;
     }
-    FIRN_TRY(check_gap(archive, file->offset + file->size, err));
-    FIRN_TRY(firn_os_file_sync(copying.to, err));
-    FIRN_TRY(firn_storefile_progress_step(progress, 1, 0, err));
+    FI_TRY(check_gap(archive, file->offset + file->size, err));
+    FI_TRY(fi_os_file_sync(copying.to, err));
+    FI_TRY(fi_storefile_progress_step(progress, 1, 0, err));
 out:
-    firn_os_file_close(copying.to);
+    fi_os_file_close(copying.to);
     return rc;
 }

@@ -26,16 +26,16 @@
 #include "codec/xxh3.h"
 
 enum {
-    HEADER_SIZE = FIRN_ARCHIVE_FORMAT_HEADER_SIZE,
-    FOOTER_SIZE = FIRN_ARCHIVE_FORMAT_FOOTER_SIZE,
-    MARK_SIZE = FIRN_ARCHIVE_FORMAT_MARK_SIZE,
-    ID_SIZE = FIRN_ARCHIVE_FORMAT_ID_SIZE,
+    HEADER_SIZE = FI_ARCHIVE_FORMAT_HEADER_SIZE,
+    FOOTER_SIZE = FI_ARCHIVE_FORMAT_FOOTER_SIZE,
+    MARK_SIZE = FI_ARCHIVE_FORMAT_MARK_SIZE,
+    ID_SIZE = FI_ARCHIVE_FORMAT_ID_SIZE,
     VERSION_AT = 8,
     FLAGS_AT = 12,
     ID_AT = 16,
     ZERO_AT = 32,
     CHECKSUM_AT = 56, /* of both */
-    PATH_SIZE_MAX = 2 * FIRN_ARCHIVE_FORMAT_NAME_SIZE_MAX + 1
+    PATH_SIZE_MAX = 2 * FI_ARCHIVE_FORMAT_NAME_SIZE_MAX + 1
 };
 
 static const uint8_t mark[MARK_SIZE] = {0xf2, 'f', 'i', 'r', 'n', 0x0d, 0x0a, 0x1a};
@@ -43,55 +43,55 @@ static const uint8_t mark[MARK_SIZE] = {0xf2, 'f', 'i', 'r', 'n', 0x0d, 0x0a, 0x
 static int
 refuse(firn_error *err, const char *path, const char *what)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "'%s' is damaged: %s", path, what);
+    return fi_error_set(err, FIRN_CORRUPT, "'%s' is damaged: %s", path, what);
 }
 
 /* ---- header ---- */
 
 void
-firn_archive_format_put_header(const struct firn_archive_format_header *header,
-                               uint8_t out[FIRN_ARCHIVE_FORMAT_HEADER_SIZE])
+fi_archive_format_put_header(const struct fi_archive_format_header *header,
+                             uint8_t out[FI_ARCHIVE_FORMAT_HEADER_SIZE])
 {
     memset(out, 0, HEADER_SIZE);
     memcpy(out, mark, MARK_SIZE);
-    firn_store_le32(out + VERSION_AT, FIRN_ARCHIVE_FORMAT_VERSION);
+    fi_store_le32(out + VERSION_AT, FI_ARCHIVE_FORMAT_VERSION);
     memcpy(out + ID_AT, header->id, ID_SIZE);
-    firn_store_le64(out + CHECKSUM_AT, firn_xxh3(out, CHECKSUM_AT, 0));
+    fi_store_le64(out + CHECKSUM_AT, fi_xxh3(out, CHECKSUM_AT, 0));
 }
 
 static int
 check_version(const uint8_t *bytes, const char *path, firn_error *err)
 {
-    uint32_t version = firn_load_le32(bytes + VERSION_AT);
-    uint32_t flags = firn_load_le32(bytes + FLAGS_AT);
-    if (version > FIRN_ARCHIVE_FORMAT_VERSION) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "'%s' has format version %" PRIu32
-                              "; this firn reads versions up to %d",
-                              path, version, FIRN_ARCHIVE_FORMAT_VERSION);
+    uint32_t version = fi_load_le32(bytes + VERSION_AT);
+    uint32_t flags = fi_load_le32(bytes + FLAGS_AT);
+    if (version > FI_ARCHIVE_FORMAT_VERSION) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "'%s' has format version %" PRIu32
+                            "; this firn reads versions up to %d",
+                            path, version, FI_ARCHIVE_FORMAT_VERSION);
     }
     if (flags != 0) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "'%s' has flags %08" PRIx32 " that this firn does not know", path,
-                              flags);
+        return fi_error_set(err, FIRN_NEWER,
+                            "'%s' has flags %08" PRIx32 " that this firn does not know", path,
+                            flags);
     }
     return version != 0 ? FIRN_OK : refuse(err, path, "its format version is 0");
 }
 
 int
-firn_archive_format_get_header(firn_slice bytes, const char *path,
-                               struct firn_archive_format_header *out, firn_error *err)
+fi_archive_format_get_header(firn_slice bytes, const char *path,
+                             struct fi_archive_format_header *out, firn_error *err)
 {
     static const uint8_t zero[CHECKSUM_AT - ZERO_AT] = {0};
     size_t seen = bytes.size < MARK_SIZE ? bytes.size : MARK_SIZE;
     if (seen == 0 || memcmp(bytes.data, mark, seen) != 0) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "'%s' is a file, and not one that firn has exported", path);
+        return fi_error_set(err, FIRN_INVALID, "'%s' is a file, and not one that firn has exported",
+                            path);
     }
     if (bytes.size < HEADER_SIZE) {
         return refuse(err, path, "it ends before its header does");
     }
-    if (firn_load_le64(bytes.data + CHECKSUM_AT) != firn_xxh3(bytes.data, CHECKSUM_AT, 0)) {
+    if (fi_load_le64(bytes.data + CHECKSUM_AT) != fi_xxh3(bytes.data, CHECKSUM_AT, 0)) {
         return refuse(err, path, "the checksum of its header at offset 0 does not match");
     }
     int rc = check_version(bytes.data, path, err);
@@ -105,41 +105,41 @@ firn_archive_format_get_header(firn_slice bytes, const char *path,
 /* ---- footer ---- */
 
 void
-firn_archive_format_put_footer(const struct firn_archive_format_footer *footer,
-                               uint8_t out[FIRN_ARCHIVE_FORMAT_FOOTER_SIZE])
+fi_archive_format_put_footer(const struct fi_archive_format_footer *footer,
+                             uint8_t out[FI_ARCHIVE_FORMAT_FOOTER_SIZE])
 {
-    firn_store_le64(out, footer->toc_offset);
-    firn_store_le64(out + 8, footer->toc_size);
+    fi_store_le64(out, footer->toc_offset);
+    fi_store_le64(out + 8, footer->toc_size);
     memcpy(out + 16, footer->toc_hash.bytes, sizeof footer->toc_hash.bytes);
-    firn_store_le64(out + 48, footer->file_size);
-    firn_store_le64(out + CHECKSUM_AT, firn_xxh3(out, CHECKSUM_AT, 0));
+    fi_store_le64(out + 48, footer->file_size);
+    fi_store_le64(out + CHECKSUM_AT, fi_xxh3(out, CHECKSUM_AT, 0));
 }
 
 int
-firn_archive_format_get_footer(const uint8_t bytes[FIRN_ARCHIVE_FORMAT_FOOTER_SIZE],
-                               uint64_t file_size, const char *path,
-                               struct firn_archive_format_footer *out, firn_error *err)
+fi_archive_format_get_footer(const uint8_t bytes[FI_ARCHIVE_FORMAT_FOOTER_SIZE], uint64_t file_size,
+                             const char *path, struct fi_archive_format_footer *out,
+                             firn_error *err)
 {
     uint64_t toc_end;
     uint64_t end;
-    if (firn_load_le64(bytes + CHECKSUM_AT) != firn_xxh3(bytes, CHECKSUM_AT, 0)) {
+    if (fi_load_le64(bytes + CHECKSUM_AT) != fi_xxh3(bytes, CHECKSUM_AT, 0)) {
         return refuse(err, path, "it does not end as it was written; it may have been cut off");
     }
-    out->toc_offset = firn_load_le64(bytes);
-    out->toc_size = firn_load_le64(bytes + 8);
+    out->toc_offset = fi_load_le64(bytes);
+    out->toc_size = fi_load_le64(bytes + 8);
     memcpy(out->toc_hash.bytes, bytes + 16, sizeof out->toc_hash.bytes);
-    out->file_size = firn_load_le64(bytes + 48);
+    out->file_size = fi_load_le64(bytes + 48);
     if (out->file_size != file_size) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s' is damaged: it has %" PRIu64 " bytes, but was written with "
-                              "%" PRIu64,
-                              path, file_size, out->file_size);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s' is damaged: it has %" PRIu64 " bytes, but was written with "
+                            "%" PRIu64,
+                            path, file_size, out->file_size);
     }
-    if (!firn_add_u64(out->toc_offset, out->toc_size, &toc_end) ||
-        !firn_add_u64(toc_end, FOOTER_SIZE, &end) || end != file_size ||
-        out->toc_offset < FIRN_ARCHIVE_FORMAT_ALIGNMENT ||
-        out->toc_offset % FIRN_ARCHIVE_FORMAT_ALIGNMENT != 0 ||
-        out->toc_size > FIRN_ARCHIVE_FORMAT_TOC_SIZE_MAX) {
+    if (!fi_add_u64(out->toc_offset, out->toc_size, &toc_end) ||
+        !fi_add_u64(toc_end, FOOTER_SIZE, &end) || end != file_size ||
+        out->toc_offset < FI_ARCHIVE_FORMAT_ALIGNMENT ||
+        out->toc_offset % FI_ARCHIVE_FORMAT_ALIGNMENT != 0 ||
+        out->toc_size > FI_ARCHIVE_FORMAT_TOC_SIZE_MAX) {
         return refuse(err, path, "its table of contents is at an impossible offset");
     }
     return FIRN_OK;
@@ -148,47 +148,46 @@ firn_archive_format_get_footer(const uint8_t bytes[FIRN_ARCHIVE_FORMAT_FOOTER_SI
 /* ---- table of contents ---- */
 
 size_t
-firn_archive_format_count(const struct firn_archive_format_toc *toc)
+fi_archive_format_count(const struct fi_archive_format_toc *toc)
 {
-    return toc->files.size / sizeof(struct firn_archive_format_file);
+    return toc->files.size / sizeof(struct fi_archive_format_file);
 }
 
-struct firn_archive_format_file *
-firn_archive_format_at(const struct firn_archive_format_toc *toc, size_t i)
+struct fi_archive_format_file *
+fi_archive_format_at(const struct fi_archive_format_toc *toc, size_t i)
 {
-    DCHECK(i < firn_archive_format_count(toc));
-    return (struct firn_archive_format_file *)(void *)toc->files.data + i;
+    DCHECK(i < fi_archive_format_count(toc));
+    return (struct fi_archive_format_file *)(void *)toc->files.data + i;
 }
 
 int
-firn_archive_format_add(struct firn_archive_format_toc *toc,
-                        const struct firn_archive_format_file *file)
+fi_archive_format_add(struct fi_archive_format_toc *toc, const struct fi_archive_format_file *file)
 {
-    struct firn_archive_format_file added = *file;
-    added.path = firn_arena_str(&toc->paths, file->path, strlen(file->path));
-    return added.path != NULL ? firn_buf_append(&toc->files, &added, sizeof added) : FIRN_NO_MEMORY;
+    struct fi_archive_format_file added = *file;
+    added.path = fi_arena_str(&toc->paths, file->path, strlen(file->path));
+    return added.path != NULL ? fi_buf_append(&toc->files, &added, sizeof added) : FIRN_NO_MEMORY;
 }
 
 void
-firn_archive_format_deinit(struct firn_archive_format_toc *toc)
+fi_archive_format_deinit(struct fi_archive_format_toc *toc)
 {
-    firn_buf_deinit(&toc->files);
-    firn_arena_deinit(&toc->paths);
+    fi_buf_deinit(&toc->files);
+    fi_arena_deinit(&toc->paths);
 }
 
 int
-firn_archive_format_put_toc(const struct firn_archive_format_toc *toc, struct firn_buf *out)
+fi_archive_format_put_toc(const struct fi_archive_format_toc *toc, struct fi_buf *out)
 {
-    size_t count = firn_archive_format_count(toc);
-    FIRN_TRY_RETURN(firn_buf_append(out, toc->id, ID_SIZE));
-    FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)toc->time_ns));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, count));
+    size_t count = fi_archive_format_count(toc);
+    FI_TRY_RETURN(fi_buf_append(out, toc->id, ID_SIZE));
+    FI_TRY_RETURN(fi_buf_append_le64(out, (uint64_t)toc->time_ns));
+    FI_TRY_RETURN(fi_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
-        const struct firn_archive_format_file *file = firn_archive_format_at(toc, i);
-        FIRN_TRY_RETURN(firn_buf_append_varint(out, strlen(file->path)));
-        FIRN_TRY_RETURN(firn_buf_append_str(out, file->path));
-        FIRN_TRY_RETURN(firn_buf_append_varint(out, file->size));
-        FIRN_TRY_RETURN(firn_buf_append(out, file->hash.bytes, sizeof file->hash.bytes));
+        const struct fi_archive_format_file *file = fi_archive_format_at(toc, i);
+        FI_TRY_RETURN(fi_buf_append_varint(out, strlen(file->path)));
+        FI_TRY_RETURN(fi_buf_append_str(out, file->path));
+        FI_TRY_RETURN(fi_buf_append_varint(out, file->size));
+        FI_TRY_RETURN(fi_buf_append(out, file->hash.bytes, sizeof file->hash.bytes));
     }
     return FIRN_OK;
 }
@@ -198,7 +197,7 @@ is_name(firn_slice name)
 {
     bool is_dots = (name.size == 1 && name.data[0] == '.') ||
                    (name.size == 2 && name.data[0] == '.' && name.data[1] == '.');
-    return name.size > 0 && name.size <= FIRN_ARCHIVE_FORMAT_NAME_SIZE_MAX && !is_dots &&
+    return name.size > 0 && name.size <= FI_ARCHIVE_FORMAT_NAME_SIZE_MAX && !is_dots &&
            memchr(name.data, '/', name.size) == NULL && memchr(name.data, '\0', name.size) == NULL;
 }
 
@@ -221,27 +220,26 @@ is_path(firn_slice path)
 
 /* Whether a file of the table has this path. The files are in order. */
 static bool
-has_file(const struct firn_archive_format_toc *toc, firn_slice path)
+has_file(const struct fi_archive_format_toc *toc, firn_slice path)
 {
     size_t low = 0;
-    size_t high = firn_archive_format_count(toc);
-    FIRN_SEARCH_FIRST(
-        low, high, middle,
-        firn_slice_compare(firn_str(firn_archive_format_at(toc, middle)->path), path) < 0);
-    return low < firn_archive_format_count(toc) &&
-           firn_slice_equal(firn_str(firn_archive_format_at(toc, low)->path), path);
+    size_t high = fi_archive_format_count(toc);
+    FI_SEARCH_FIRST(low, high, middle,
+                    fi_slice_compare(firn_str(fi_archive_format_at(toc, middle)->path), path) < 0);
+    return low < fi_archive_format_count(toc) &&
+           fi_slice_equal(firn_str(fi_archive_format_at(toc, low)->path), path);
 }
 
 /* Whether a path may follow those in the table. */
 static bool
-fits(const struct firn_archive_format_toc *toc, firn_slice path)
+fits(const struct fi_archive_format_toc *toc, firn_slice path)
 {
-    size_t count = firn_archive_format_count(toc);
+    size_t count = fi_archive_format_count(toc);
     if (!is_path(path)) {
         return false;
     }
     if (count > 0 &&
-        firn_slice_compare(firn_str(firn_archive_format_at(toc, count - 1)->path), path) >= 0) {
+        fi_slice_compare(firn_str(fi_archive_format_at(toc, count - 1)->path), path) >= 0) {
         return false;
     }
     /* If the directory were also a file, that would come before the files in it. */
@@ -250,16 +248,15 @@ fits(const struct firn_archive_format_toc *toc, firn_slice path)
 
 /* Reads one file, which begins at *offset, and advances *offset past it. */
 static int
-get_file(struct firn_reader *reader, uint64_t limit, uint64_t *offset,
-         struct firn_archive_format_toc *toc, const char **what)
+get_file(struct fi_reader *reader, uint64_t limit, uint64_t *offset,
+         struct fi_archive_format_toc *toc, const char **what)
 {
-    DCHECK(*offset % FIRN_ARCHIVE_FORMAT_ALIGNMENT == 0);
-    struct firn_archive_format_file file = {.offset = *offset};
+    DCHECK(*offset % FI_ARCHIVE_FORMAT_ALIGNMENT == 0);
+    struct fi_archive_format_file file = {.offset = *offset};
     firn_slice path;
     *what = "its table of contents ends too early";
-    if (!firn_reader_sized(reader, PATH_SIZE_MAX, &path) ||
-        !firn_reader_varint(reader, &file.size) ||
-        !firn_reader_copy(reader, file.hash.bytes, sizeof file.hash.bytes)) {
+    if (!fi_reader_sized(reader, PATH_SIZE_MAX, &path) || !fi_reader_varint(reader, &file.size) ||
+        !fi_reader_copy(reader, file.hash.bytes, sizeof file.hash.bytes)) {
         return FIRN_CORRUPT;
     }
     *what = "its table of contents has a path that cannot be there";
@@ -267,27 +264,27 @@ get_file(struct firn_reader *reader, uint64_t limit, uint64_t *offset,
         return FIRN_CORRUPT;
     }
     *what = "its table of contents has a file that lies outside of it";
-    if (!firn_range_inside(file.offset, file.size, limit)) {
+    if (!fi_range_inside(file.offset, file.size, limit)) {
         return FIRN_CORRUPT;
     }
-    *offset = firn_archive_format_align(file.offset + file.size);
+    *offset = fi_archive_format_align(file.offset + file.size);
     *what = NULL;
-    file.path = firn_arena_str(&toc->paths, (const char *)path.data, path.size);
-    return file.path != NULL ? firn_buf_append(&toc->files, &file, sizeof file) : FIRN_NO_MEMORY;
+    file.path = fi_arena_str(&toc->paths, (const char *)path.data, path.size);
+    return file.path != NULL ? fi_buf_append(&toc->files, &file, sizeof file) : FIRN_NO_MEMORY;
 }
 
 int
-firn_archive_format_get_toc(firn_slice bytes, const struct firn_archive_format_header *header,
-                            const struct firn_archive_format_footer *footer, const char *path,
-                            struct firn_archive_format_toc *out, firn_error *err)
+fi_archive_format_get_toc(firn_slice bytes, const struct fi_archive_format_header *header,
+                          const struct fi_archive_format_footer *footer, const char *path,
+                          struct fi_archive_format_toc *out, firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
-    uint64_t offset = FIRN_ARCHIVE_FORMAT_ALIGNMENT;
+    struct fi_reader reader = fi_reader_of(bytes);
+    uint64_t offset = FI_ARCHIVE_FORMAT_ALIGNMENT;
     uint64_t time = 0;
     uint64_t count = 0;
-    *out = (struct firn_archive_format_toc){.paths = {.chunk_size = 4096}};
-    if (!firn_reader_copy(&reader, out->id, ID_SIZE) || !firn_reader_le64(&reader, &time) ||
-        !firn_reader_varint(&reader, &count)) {
+    *out = (struct fi_archive_format_toc){.paths = {.chunk_size = 4096}};
+    if (!fi_reader_copy(&reader, out->id, ID_SIZE) || !fi_reader_le64(&reader, &time) ||
+        !fi_reader_varint(&reader, &count)) {
         return refuse(err, path, "its table of contents ends too early");
     }
     if (time > INT64_MAX) {
@@ -302,10 +299,10 @@ firn_archive_format_get_toc(firn_slice bytes, const struct firn_archive_format_h
         int rc = get_file(&reader, footer->toc_offset, &offset, out, &what);
         if (rc != FIRN_OK) {
             return what != NULL ? refuse(err, path, what)
-                                : firn_error_no_memory(err, "a table of contents");
+                                : fi_error_no_memory(err, "a table of contents");
         }
     }
-    return firn_reader_left(&reader) == 0 && offset == footer->toc_offset
+    return fi_reader_left(&reader) == 0 && offset == footer->toc_offset
                ? FIRN_OK
                : refuse(err, path, "its table of contents is not that of its files");
 }

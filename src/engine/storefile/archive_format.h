@@ -35,28 +35,28 @@
 #include "firn/types.h"
 
 enum {
-    FIRN_ARCHIVE_FORMAT_VERSION = 1,
-    FIRN_ARCHIVE_FORMAT_HEADER_SIZE = 64,
-    FIRN_ARCHIVE_FORMAT_FOOTER_SIZE = 64,
-    FIRN_ARCHIVE_FORMAT_MARK_SIZE = 8,
-    FIRN_ARCHIVE_FORMAT_ID_SIZE = 16,
-    FIRN_ARCHIVE_FORMAT_ALIGNMENT = 4096,
-    FIRN_ARCHIVE_FORMAT_NAME_SIZE_MAX = 255, /* of a file, and of a directory */
-    FIRN_ARCHIVE_FORMAT_TOC_SIZE_MAX = 64 << 20
+    FI_ARCHIVE_FORMAT_VERSION = 1,
+    FI_ARCHIVE_FORMAT_HEADER_SIZE = 64,
+    FI_ARCHIVE_FORMAT_FOOTER_SIZE = 64,
+    FI_ARCHIVE_FORMAT_MARK_SIZE = 8,
+    FI_ARCHIVE_FORMAT_ID_SIZE = 16,
+    FI_ARCHIVE_FORMAT_ALIGNMENT = 4096,
+    FI_ARCHIVE_FORMAT_NAME_SIZE_MAX = 255, /* of a file, and of a directory */
+    FI_ARCHIVE_FORMAT_TOC_SIZE_MAX = 64 << 20
 };
 
-struct firn_archive_format_header {
-    uint8_t id[FIRN_ARCHIVE_FORMAT_ID_SIZE];
+struct fi_archive_format_header {
+    uint8_t id[FI_ARCHIVE_FORMAT_ID_SIZE];
 };
 
-struct firn_archive_format_footer {
+struct fi_archive_format_footer {
     uint64_t toc_offset;
     uint64_t toc_size;
     firn_hash toc_hash;
     uint64_t file_size;
 };
 
-struct firn_archive_format_file {
+struct fi_archive_format_file {
     const char *path; /* "name" or "directory/name" */
     uint64_t offset;
     uint64_t size;
@@ -64,52 +64,53 @@ struct firn_archive_format_file {
 };
 
 /* Zeroed is empty. */
-struct firn_archive_format_toc {
-    uint8_t id[FIRN_ARCHIVE_FORMAT_ID_SIZE];
+struct fi_archive_format_toc {
+    uint8_t id[FI_ARCHIVE_FORMAT_ID_SIZE];
     int64_t time_ns;
-    struct firn_buf files; /* of struct firn_archive_format_file, by their paths */
-    struct firn_arena paths;
+    struct fi_buf files; /* of struct fi_archive_format_file, by their paths */
+    struct fi_arena paths;
 };
 
 /* Where the next file, or the table of contents, begins if the previous bytes end at `end`. */
 static inline uint64_t
-firn_archive_format_align(uint64_t end)
+fi_archive_format_align(uint64_t end)
 {
-    uint64_t mask = FIRN_ARCHIVE_FORMAT_ALIGNMENT - 1;
+    uint64_t mask = FI_ARCHIVE_FORMAT_ALIGNMENT - 1;
     return (end + mask) & ~mask;
 }
 
-void firn_archive_format_put_header(const struct firn_archive_format_header *header,
-                                    uint8_t out[FIRN_ARCHIVE_FORMAT_HEADER_SIZE]);
-void firn_archive_format_put_footer(const struct firn_archive_format_footer *footer,
-                                    uint8_t out[FIRN_ARCHIVE_FORMAT_FOOTER_SIZE]);
+void fi_archive_format_put_header(const struct fi_archive_format_header *header,
+                                  uint8_t out[FI_ARCHIVE_FORMAT_HEADER_SIZE]);
+void fi_archive_format_put_footer(const struct fi_archive_format_footer *footer,
+                                  uint8_t out[FI_ARCHIVE_FORMAT_FOOTER_SIZE]);
 /* FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_archive_format_put_toc(const struct firn_archive_format_toc *toc,
-                                                struct firn_buf *out);
+FIRN_MUST_CHECK int fi_archive_format_put_toc(const struct fi_archive_format_toc *toc,
+                                              struct fi_buf *out);
 
 /* Decodes the first bytes of a file, which may be fewer than a header has. FIRN_INVALID if it is no
  * archive; FIRN_CORRUPT; FIRN_NEWER. Errors name path, as for the functions below. */
-FIRN_MUST_CHECK int firn_archive_format_get_header(firn_slice bytes, const char *path,
-                                                   struct firn_archive_format_header *out,
-                                                   firn_error *err);
+FIRN_MUST_CHECK int fi_archive_format_get_header(firn_slice bytes, const char *path,
+                                                 struct fi_archive_format_header *out,
+                                                 firn_error *err);
 /* bytes are the last ones of a file of size file_size. */
-FIRN_MUST_CHECK int
-firn_archive_format_get_footer(const uint8_t bytes[FIRN_ARCHIVE_FORMAT_FOOTER_SIZE],
-                               uint64_t file_size, const char *path,
-                               struct firn_archive_format_footer *out, firn_error *err);
+FIRN_MUST_CHECK int fi_archive_format_get_footer(const uint8_t bytes[FI_ARCHIVE_FORMAT_FOOTER_SIZE],
+                                                 uint64_t file_size, const char *path,
+                                                 struct fi_archive_format_footer *out,
+                                                 firn_error *err);
 /* Requires: bytes have the hash in the footer. The files are before the table of contents, one
  * after the other. The caller releases *out, also after a failure. */
-FIRN_MUST_CHECK int
-firn_archive_format_get_toc(firn_slice bytes, const struct firn_archive_format_header *header,
-                            const struct firn_archive_format_footer *footer, const char *path,
-                            struct firn_archive_format_toc *out, firn_error *err);
+FIRN_MUST_CHECK int fi_archive_format_get_toc(firn_slice bytes,
+                                              const struct fi_archive_format_header *header,
+                                              const struct fi_archive_format_footer *footer,
+                                              const char *path, struct fi_archive_format_toc *out,
+                                              firn_error *err);
 
-size_t firn_archive_format_count(const struct firn_archive_format_toc *toc);
-struct firn_archive_format_file *firn_archive_format_at(const struct firn_archive_format_toc *toc,
-                                                        size_t i);
+size_t fi_archive_format_count(const struct fi_archive_format_toc *toc);
+struct fi_archive_format_file *fi_archive_format_at(const struct fi_archive_format_toc *toc,
+                                                    size_t i);
 /* Adds a file after the others; the path is copied. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_archive_format_add(struct firn_archive_format_toc *toc,
-                                            const struct firn_archive_format_file *file);
-void firn_archive_format_deinit(struct firn_archive_format_toc *toc);
+FIRN_MUST_CHECK int fi_archive_format_add(struct fi_archive_format_toc *toc,
+                                          const struct fi_archive_format_file *file);
+void fi_archive_format_deinit(struct fi_archive_format_toc *toc);
 
 #endif

@@ -18,33 +18,33 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-enum firn_keyspace_entry_tag {
-    FIRN_KEYSPACE_ENTRY_TYPE = 1,  /* 1 byte: enum firn_keyspace_entry_type, not 0 */
-    FIRN_KEYSPACE_ENTRY_SCHEMA = 3 /* varint, not 0 */
+enum fi_keyspace_entry_tag {
+    FI_KEYSPACE_ENTRY_TYPE = 1,  /* 1 byte: enum fi_keyspace_entry_type, not 0 */
+    FI_KEYSPACE_ENTRY_SCHEMA = 3 /* varint, not 0 */
 };
 
-enum firn_keyspace_entry_type {
-    FIRN_KEYSPACE_ENTRY_KEYS = 0, /* keys and values */
-    FIRN_KEYSPACE_ENTRY_TABLE = 1 /* its runs are columns */
+enum fi_keyspace_entry_type {
+    FI_KEYSPACE_ENTRY_KEYS = 0, /* keys and values */
+    FI_KEYSPACE_ENTRY_TABLE = 1 /* its runs are columns */
 };
 
-struct firn_keyspace_entry {
+struct fi_keyspace_entry {
     uint64_t id;
-    enum firn_keyspace_entry_type type;
+    enum fi_keyspace_entry_type type;
     uint64_t schema;   /* the number of its schema, if the type has schemas; 0: none */
     firn_slice others; /* the unknown even fields, as they are in the entry */
 };
 
 /* Replaces the contents of out; others must be as decode left them. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_keyspace_entry_encode(const struct firn_keyspace_entry *entry,
-                                               struct firn_buf *out);
+FIRN_MUST_CHECK int fi_keyspace_entry_encode(const struct fi_keyspace_entry *entry,
+                                             struct fi_buf *out);
 /* others points into bytes, which must stay unchanged. FIRN_CORRUPT, or FIRN_NEWER for an unknown
  * odd tag or type; *out_what describes it. */
-FIRN_MUST_CHECK int firn_keyspace_entry_decode(firn_slice bytes, struct firn_keyspace_entry *out,
-                                               const char **out_what);
+FIRN_MUST_CHECK int fi_keyspace_entry_decode(firn_slice bytes, struct fi_keyspace_entry *out,
+                                             const char **out_what);
 /* The same; the message names the directory of the store. */
-struct firn_os_dir;
-FIRN_MUST_CHECK int firn_keyspace_entry_read(struct firn_os_dir *dir, firn_slice value,
-                                             struct firn_keyspace_entry *out, firn_error *err);
+struct fi_os_dir;
+FIRN_MUST_CHECK int fi_keyspace_entry_read(struct fi_os_dir *dir, firn_slice value,
+                                           struct fi_keyspace_entry *out, firn_error *err);
 
 #endif

@@ -36,122 +36,120 @@
 #include "firn/notice.h"
 #include "os/os.h"
 
-#define FIRN_STOREFILE_IDENTITY_NAME "FIRN"
-#define FIRN_STOREFILE_IDENTITY_TMP_NAME "FIRN.tmp"
-#define FIRN_STOREFILE_LOCK_NAME "LOCK"
-#define FIRN_STOREFILE_RESERVE_NAME "RESERVE"
-#define FIRN_STOREFILE_PACKS_NAME "packs"
+#define FI_STOREFILE_IDENTITY_NAME "FIRN"
+#define FI_STOREFILE_IDENTITY_TMP_NAME "FIRN.tmp"
+#define FI_STOREFILE_LOCK_NAME "LOCK"
+#define FI_STOREFILE_RESERVE_NAME "RESERVE"
+#define FI_STOREFILE_PACKS_NAME "packs"
 
 enum {
-    FIRN_STOREFILE_VERSION_LOG = 1, /* the log has everything; there is no MANIFEST */
-    FIRN_STOREFILE_VERSION = 8,
-    FIRN_STOREFILE_IDENTITY_SIZE = 64,
-    FIRN_STOREFILE_ID_SIZE = 16,
-    FIRN_STOREFILE_HEADER_MAX = 19,   /* of a commit */
-    FIRN_STOREFILE_OP_FRAME_MAX = 14, /* of an operation: all but key and value */
-    FIRN_STOREFILE_OP_SIZE_MIN = 4
+    FI_STOREFILE_VERSION_LOG = 1, /* the log has everything; there is no MANIFEST */
+    FI_STOREFILE_VERSION = 8,
+    FI_STOREFILE_IDENTITY_SIZE = 64,
+    FI_STOREFILE_ID_SIZE = 16,
+    FI_STOREFILE_HEADER_MAX = 19,   /* of a commit */
+    FI_STOREFILE_OP_FRAME_MAX = 14, /* of an operation: all but key and value */
+    FI_STOREFILE_OP_SIZE_MIN = 4
 };
 
 /* A record of the log that names a version of MANIFEST: db_replay.c. 8 bytes; from format version 7
  * on 8 more: the sequence of the last change in the history that this version has, or 0. Commits
  * have type 16, changes of the history 17. */
 enum {
-    FIRN_STOREFILE_TYPE_VOUCH = 18,
-    FIRN_STOREFILE_VOUCH_OLD_SIZE = 8,
-    FIRN_STOREFILE_VOUCH_SIZE = 16
+    FI_STOREFILE_TYPE_VOUCH = 18,
+    FI_STOREFILE_VOUCH_OLD_SIZE = 8,
+    FI_STOREFILE_VOUCH_SIZE = 16
 };
 
 /* Sequences go from 1 to this. */
-#define FIRN_STOREFILE_SEQUENCE_MAX (UINT64_MAX - 1)
+#define FI_STOREFILE_SEQUENCE_MAX (UINT64_MAX - 1)
 
-struct firn_storefile_identity {
+struct fi_storefile_identity {
     uint32_t version;
-    uint8_t id[FIRN_STOREFILE_ID_SIZE];
+    uint8_t id[FI_STOREFILE_ID_SIZE];
     int64_t created_ns;
 };
 
-void firn_storefile_put_identity(const struct firn_storefile_identity *identity,
-                                 uint8_t out[FIRN_STOREFILE_IDENTITY_SIZE]);
+void fi_storefile_put_identity(const struct fi_storefile_identity *identity,
+                               uint8_t out[FI_STOREFILE_IDENTITY_SIZE]);
 /* Whether bytes begin like an identity, of any version, valid or not. */
-bool firn_storefile_is_identity(firn_slice bytes);
+bool fi_storefile_is_identity(firn_slice bytes);
 /* FIRN_CORRUPT or FIRN_NEWER, naming path. */
-FIRN_MUST_CHECK int firn_storefile_get_identity(firn_slice bytes, const char *path,
-                                                struct firn_storefile_identity *out,
-                                                firn_error *err);
+FIRN_MUST_CHECK int fi_storefile_get_identity(firn_slice bytes, const char *path,
+                                              struct fi_storefile_identity *out, firn_error *err);
 
 /* Writes the header of a commit; returns its size. */
-size_t firn_storefile_put_header(uint64_t sequence, uint64_t count,
-                                 uint8_t out[FIRN_STOREFILE_HEADER_MAX]);
+size_t fi_storefile_put_header(uint64_t sequence, uint64_t count,
+                               uint8_t out[FI_STOREFILE_HEADER_MAX]);
 
 /* An operation as it is in a record. */
-struct firn_storefile_op {
+struct fi_storefile_op {
     uint64_t keyspace;
-    enum firn_entry_kind kind;
+    enum fi_entry_kind kind;
     firn_slice key;
     firn_slice value;
 };
 
 /* The places of key and value of an operation. */
-struct firn_storefile_place {
+struct fi_storefile_place {
     size_t key_offset;
     size_t value_offset;
 };
 /* Appends an operation; on FIRN_NO_MEMORY out is unchanged. Places are counted from the start of
  * out. */
-FIRN_MUST_CHECK int firn_storefile_append_op(struct firn_buf *out,
-                                             const struct firn_storefile_op *op,
-                                             struct firn_storefile_place *place);
+FIRN_MUST_CHECK int fi_storefile_append_op(struct fi_buf *out, const struct fi_storefile_op *op,
+                                           struct fi_storefile_place *place);
 
 /* By how much an operation grows if its value of value_size bytes grows by more_size. */
-size_t firn_storefile_extend_size(size_t value_size, size_t more_size);
+size_t fi_storefile_extend_size(size_t value_size, size_t more_size);
 /* Appends more, which must not be in the record, to the value of an operation. *place is updated if
- * the value moves. Requires: firn_storefile_extend_size bytes after the value are free. */
-void firn_storefile_extend_op(uint8_t *record, struct firn_storefile_place *place,
-                              size_t value_size, firn_slice more);
+ * the value moves. Requires: fi_storefile_extend_size bytes after the value are free. */
+void fi_storefile_extend_op(uint8_t *record, struct fi_storefile_place *place, size_t value_size,
+                            firn_slice more);
 
 /* A commit record being read. Nothing in it is trusted. */
-struct firn_storefile_commit {
+struct fi_storefile_commit {
     uint64_t sequence;
     uint64_t count; /* of operations; the record has enough bytes for them */
-    struct firn_reader ops;
+    struct fi_reader ops;
 };
 /* Both return FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what says in a few words what is wrong. get_op
  * is to be called count times; the last call also detects bytes left over. */
-FIRN_MUST_CHECK int firn_storefile_get_header(firn_slice record, struct firn_storefile_commit *out,
-                                              const char **what);
-FIRN_MUST_CHECK int firn_storefile_get_op(struct firn_storefile_commit *commit,
-                                          struct firn_storefile_op *out, const char **what);
+FIRN_MUST_CHECK int fi_storefile_get_header(firn_slice record, struct fi_storefile_commit *out,
+                                            const char **what);
+FIRN_MUST_CHECK int fi_storefile_get_op(struct fi_storefile_commit *commit,
+                                        struct fi_storefile_op *out, const char **what);
 
 /* ---- one writing handle at a time (storefile_lock.c); any thread ---- */
 
-struct firn_storefile_lock;
+struct fi_storefile_lock;
 
 /* FIRN_BUSY, which names the holder, if another has the lock for all of the timeout; negative: no
  * limit. */
-FIRN_MUST_CHECK int firn_storefile_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
-                                                struct firn_storefile_lock **out, firn_error *err);
+FIRN_MUST_CHECK int fi_storefile_lock_acquire(struct fi_os_dir *dir, int64_t timeout_ms,
+                                              struct fi_storefile_lock **out, firn_error *err);
 
 /* The same without leaving a trace in the file. *out is NULL if there is no lock to take: the file
  * does not exist, and may not or cannot be created, or it cannot be locked. */
-FIRN_MUST_CHECK int firn_storefile_lock_hold(struct firn_os_dir *dir, bool may_create,
-                                             int64_t timeout_ms, struct firn_storefile_lock **out,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_storefile_lock_hold(struct fi_os_dir *dir, bool may_create,
+                                           int64_t timeout_ms, struct fi_storefile_lock **out,
+                                           firn_error *err);
 
 /* Locks the identity file too, which the caller has just created. Requires: the lock was acquired
  * when there was none. */
-FIRN_MUST_CHECK int firn_storefile_lock_guard(struct firn_storefile_lock *lock,
-                                              struct firn_os_dir *dir, firn_error *err);
+FIRN_MUST_CHECK int fi_storefile_lock_guard(struct fi_storefile_lock *lock, struct fi_os_dir *dir,
+                                            firn_error *err);
 
 /* Whether what is locked still has its names in the directory; FIRN_FAILED if not: another process
  * may write to the store, and the caller must not. */
-FIRN_MUST_CHECK int firn_storefile_lock_check(const struct firn_storefile_lock *lock,
-                                              struct firn_os_dir *dir, firn_error *err);
+FIRN_MUST_CHECK int fi_storefile_lock_check(const struct fi_storefile_lock *lock,
+                                            struct fi_os_dir *dir, firn_error *err);
 
 /* The file LOCK, open for writing; the lock's. NULL if only the identity file is locked. */
-struct firn_os_file *firn_storefile_lock_file(const struct firn_storefile_lock *lock);
+struct fi_os_file *fi_storefile_lock_file(const struct fi_storefile_lock *lock);
 
 /* NULL is fine. */
-void firn_storefile_lock_release(struct firn_storefile_lock *lock);
+void fi_storefile_lock_release(struct fi_storefile_lock *lock);
 
 /* ==== progress of long operations ====
  *
@@ -159,30 +157,29 @@ void firn_storefile_lock_release(struct firn_storefile_lock *lock);
  */
 
 /* Zeroed: there is no callback. */
-struct firn_storefile_progress {
+struct fi_storefile_progress {
     int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */
     void *ctx;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_progress now;
     uint64_t untold_bytes; /* since the clock was read */
     int64_t due_ns;
-    struct firn_step step;
+    struct fi_step step;
 };
 
 /* Begins a phase, with nothing done, and reports it. A total of 0 means unknown. Here and below
  * FIRN_CANCELLED if the callback ends the operation. */
-FIRN_MUST_CHECK int firn_storefile_progress_begin(struct firn_storefile_progress *progress,
-                                                  const char *phase, uint64_t files_total,
-                                                  uint64_t bytes_total, firn_error *err);
+FIRN_MUST_CHECK int fi_storefile_progress_begin(struct fi_storefile_progress *progress,
+                                                const char *phase, uint64_t files_total,
+                                                uint64_t bytes_total, firn_error *err);
 /* Adds to what is done. */
-FIRN_MUST_CHECK int firn_storefile_progress_step(struct firn_storefile_progress *progress,
-                                                 uint64_t files, uint64_t bytes, firn_error *err);
+FIRN_MUST_CHECK int fi_storefile_progress_step(struct fi_storefile_progress *progress,
+                                               uint64_t files, uint64_t bytes, firn_error *err);
 /* Begins a phase of work that reports its steps to *out, which lives as long as progress. NULL for
  * both: no reports. */
-FIRN_MUST_CHECK int firn_storefile_progress_begin_steps(struct firn_storefile_progress *progress,
-                                                        const char *phase, uint64_t files_total,
-                                                        uint64_t bytes_total,
-                                                        const struct firn_step **out,
-                                                        firn_error *err);
+FIRN_MUST_CHECK int fi_storefile_progress_begin_steps(struct fi_storefile_progress *progress,
+                                                      const char *phase, uint64_t files_total,
+                                                      uint64_t bytes_total,
+                                                      const struct fi_step **out, firn_error *err);
 
 #endif

@@ -13,31 +13,31 @@
 enum { STEP_BYTES = 32, LOOK_BYTES = 64 << 10 };
 
 static int
-tell(struct firn_storefile_progress *progress, int64_t now_ns, firn_error *err)
+tell(struct fi_storefile_progress *progress, int64_t now_ns, firn_error *err)
 {
     progress->due_ns = now_ns + INTERVAL_NS;
     const firn_callbacks callbacks = {.on_progress = progress->on_progress, .ctx = progress->ctx};
-    return firn_os_callback_progress(&callbacks, &progress->now) == FIRN_OK
+    return fi_os_callback_progress(&callbacks, &progress->now) == FIRN_OK
                ? FIRN_OK
-               : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+               : fi_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
 int
-firn_storefile_progress_begin(struct firn_storefile_progress *progress, const char *phase,
-                              uint64_t files_total, uint64_t bytes_total, firn_error *err)
+fi_storefile_progress_begin(struct fi_storefile_progress *progress, const char *phase,
+                            uint64_t files_total, uint64_t bytes_total, firn_error *err)
 {
-    DCHECK(firn_os_callback_is_phase(phase) &&
+    DCHECK(fi_os_callback_is_phase(phase) &&
            (progress->on_progress == NULL || progress->os != NULL));
     progress->now =
         (firn_progress){.phase = phase, .files_total = files_total, .bytes_total = bytes_total};
     progress->untold_bytes = 0;
-    return progress->on_progress != NULL ? tell(progress, firn_os_monotonic_ns(progress->os), err)
+    return progress->on_progress != NULL ? tell(progress, fi_os_monotonic_ns(progress->os), err)
                                          : FIRN_OK;
 }
 
 int
-firn_storefile_progress_step(struct firn_storefile_progress *progress, uint64_t files,
-                             uint64_t bytes, firn_error *err)
+fi_storefile_progress_step(struct fi_storefile_progress *progress, uint64_t files, uint64_t bytes,
+                           firn_error *err)
 {
     DCHECK(progress->now.phase != NULL);
     progress->now.files_done += files;
@@ -47,26 +47,26 @@ firn_storefile_progress_step(struct firn_storefile_progress *progress, uint64_t 
         return FIRN_OK;
     }
     progress->untold_bytes = 0;
-    int64_t now_ns = firn_os_monotonic_ns(progress->os);
+    int64_t now_ns = fi_os_monotonic_ns(progress->os);
     return now_ns >= progress->due_ns ? tell(progress, now_ns, err) : FIRN_OK;
 }
 
 static int
 told(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
 {
-    return firn_storefile_progress_step(ctx, files, bytes, err);
+    return fi_storefile_progress_step(ctx, files, bytes, err);
 }
 
 int
-firn_storefile_progress_begin_steps(struct firn_storefile_progress *progress, const char *phase,
-                                    uint64_t files_total, uint64_t bytes_total,
-                                    const struct firn_step **out, firn_error *err)
+fi_storefile_progress_begin_steps(struct fi_storefile_progress *progress, const char *phase,
+                                  uint64_t files_total, uint64_t bytes_total,
+                                  const struct fi_step **out, firn_error *err)
 {
     *out = NULL;
     if (progress == NULL) {
         return FIRN_OK;
     }
-    progress->step = (struct firn_step){told, progress};
+    progress->step = (struct fi_step){told, progress};
     *out = &progress->step;
-    return firn_storefile_progress_begin(progress, phase, files_total, bytes_total, err);
+    return fi_storefile_progress_begin(progress, phase, files_total, bytes_total, err);
 }

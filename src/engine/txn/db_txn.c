@@ -49,90 +49,89 @@
 static int
 refuse_mixture(firn_error *err)
 {
-    return firn_error_set(err, FIRN_INVALID,
-                          "a transaction cannot merge into a value that it put with a time to "
-                          "live, or merged by another operator");
+    return fi_error_set(err, FIRN_INVALID,
+                        "a transaction cannot merge into a value that it put with a time to "
+                        "live, or merged by another operator");
 }
 
 static int
-add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
-    enum firn_entry_kind kind, firn_slice value, firn_error *err)
+add(struct fi_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
+    enum fi_entry_kind kind, firn_slice value, firn_error *err)
 {
-    const struct firn_entry entry = {.key = key, .value = value, .kind = kind};
-    return firn_db_txn_writes_add(writes, keyspace, &entry, err);
+    const struct fi_entry entry = {.key = key, .value = value, .kind = kind};
+    return fi_db_txn_writes_add(writes, keyspace, &entry, err);
 }
 
 /* Combines a merge with an earlier merge of the transaction: one operand for both. */
 static int
-join(struct firn_merge_fold *fold, firn_slice older, struct firn_buf *out, firn_error *err)
+join(struct fi_merge_fold *fold, firn_slice older, struct fi_buf *out, firn_error *err)
 {
-    if (!firn_merge_fold_joins(fold, older, FIRN_VALUE_SIZE_MAX)) {
+    if (!fi_merge_fold_joins(fold, older, FIRN_VALUE_SIZE_MAX)) {
         return refuse_mixture(err);
     }
-    int rc = firn_merge_fold_push(fold, older, err);
-    return rc == FIRN_OK ? firn_merge_fold_operand(fold, out, err) : rc;
+    int rc = fi_merge_fold_push(fold, older, err);
+    return rc == FIRN_OK ? fi_merge_fold_operand(fold, out, err) : rc;
 }
 
 static bool
-expires(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree, firn_slice key)
+expires(const struct fi_db_txn_writes *writes, const struct fi_db_tree *tree, firn_slice key)
 {
-    firn_db_txn_writes_place place = firn_db_txn_writes_seek(writes, tree, key);
+    fi_db_txn_writes_place place = fi_db_txn_writes_seek(writes, tree, key);
     DCHECK(place != 0);
-    return firn_db_txn_writes_op(writes, place)->kind == FIRN_ENTRY_EXPIRING;
+    return fi_db_txn_writes_op(writes, place)->kind == FI_ENTRY_EXPIRING;
 }
 
 /* Combines a merge with what the transaction did to the key. *out_grown is the size of the value
  * that was copied and has grown, or 0. FIRN_INVALID, with nothing changed, if the last write was a
  * merge with another operator, or a put with a time to live. */
 static int
-merge_add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
+merge_add(struct fi_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
           firn_slice merge, size_t *out_grown, firn_error *err)
 {
-    struct firn_merge_fold fold = {0};
-    struct firn_buf made = {0};
+    struct fi_merge_fold fold = {0};
+    struct fi_buf made = {0};
     firn_slice value;
-    enum firn_entry_kind kind = FIRN_ENTRY_PUT;
+    enum fi_entry_kind kind = FI_ENTRY_PUT;
     bool has_grown = true;
     int rc;
-    FIRN_TRY(firn_merge_fold_push(&fold, merge, err));
-    switch (firn_db_txn_writes_get(writes, keyspace->tree, key, &value)) {
-    case FIRN_DB_TXN_WRITES_NOTHING:
+    FI_TRY(fi_merge_fold_push(&fold, merge, err));
+    switch (fi_db_txn_writes_get(writes, keyspace->tree, key, &value)) {
+    case FI_DB_TXN_WRITES_NOTHING:
         has_grown = false;
-        kind = FIRN_ENTRY_MERGE;
-        FIRN_TRY(firn_merge_fold_operand(&fold, &made, err));
+        kind = FI_ENTRY_MERGE;
+        FI_TRY(fi_merge_fold_operand(&fold, &made, err));
         break;
-    case FIRN_DB_TXN_WRITES_DELETED:
+    case FI_DB_TXN_WRITES_DELETED:
         has_grown = false;
-        FIRN_TRY(firn_merge_fold_apply(&fold, NULL, &made, err));
+        FI_TRY(fi_merge_fold_apply(&fold, NULL, &made, err));
         break;
-    case FIRN_DB_TXN_WRITES_PUT:
-        FIRN_TRY(expires(writes, keyspace->tree, key) ? refuse_mixture(err) : FIRN_OK);
-        FIRN_TRY(firn_merge_fold_apply(&fold, &value, &made, err));
+    case FI_DB_TXN_WRITES_PUT:
+        FI_TRY(expires(writes, keyspace->tree, key) ? refuse_mixture(err) : FIRN_OK);
+        FI_TRY(fi_merge_fold_apply(&fold, &value, &made, err));
         break;
-    case FIRN_DB_TXN_WRITES_MERGED:
-        kind = FIRN_ENTRY_MERGE;
-        FIRN_TRY(join(&fold, value, &made, err));
+    case FI_DB_TXN_WRITES_MERGED:
+        kind = FI_ENTRY_MERGE;
+        FI_TRY(join(&fold, value, &made, err));
         break;
     }
-    FIRN_TRY(add(writes, keyspace, key, kind, firn_buf_slice(&made), err));
+    FI_TRY(add(writes, keyspace, key, kind, fi_buf_slice(&made), err));
     *out_grown = has_grown ? made.size : 0;
 out:
-    firn_merge_fold_deinit(&fold);
-    firn_buf_deinit(&made);
+    fi_merge_fold_deinit(&fold);
+    fi_buf_deinit(&made);
     return rc;
 }
 
 int
-firn_db_txn_merge_into(firn_slice merge, const firn_slice *value, struct firn_buf *out,
-                       firn_error *err)
+fi_db_txn_merge_into(firn_slice merge, const firn_slice *value, struct fi_buf *out, firn_error *err)
 {
     DCHECK(value == NULL || value->size == 0 || value->data != out->data);
-    struct firn_merge_fold fold = {0};
+    struct fi_merge_fold fold = {0};
     int rc;
-    FIRN_TRY(firn_merge_fold_push(&fold, merge, err));
-    FIRN_TRY(firn_merge_fold_apply(&fold, value, out, err));
+    FI_TRY(fi_merge_fold_push(&fold, merge, err));
+    FI_TRY(fi_merge_fold_apply(&fold, value, out, err));
 out:
-    firn_merge_fold_deinit(&fold);
+    fi_merge_fold_deinit(&fold);
     return rc;
 }
 
@@ -146,9 +145,9 @@ enum { WRITES_PART = 4, READS_PART = 64, READS_BYTES_MIN = 64 << 10, READS_BYTES
 /* The most memory that a write takes besides its key and value. */
 enum { WRITE_FRAME_MAX = 128 };
 
-struct firn_db_txn_savepoint {
+struct fi_db_txn_savepoint {
     uint64_t number;
-    struct firn_db_txn_writes_mark mark;
+    struct fi_db_txn_writes_mark mark;
 };
 
 /* ---- beginning ---- */
@@ -156,20 +155,20 @@ struct firn_db_txn_savepoint {
 static void
 release(struct firn_db_txn *txn)
 {
-    firn_db_txn_writes_deinit(&txn->writes);
-    firn_db_txn_reads_deinit(&txn->reads);
-    firn_buf_deinit(&txn->savepoints);
+    fi_db_txn_writes_deinit(&txn->writes);
+    fi_db_txn_reads_deinit(&txn->reads);
+    fi_buf_deinit(&txn->savepoints);
 }
 
 /* Called when the store is abandoned. */
 static void
-destroy(struct firn_db_view_node *node)
+destroy(struct fi_db_view_node *node)
 {
     struct firn_db_view *view = (void *)((char *)node - offsetof(struct firn_db_view, node));
     struct firn_db_txn *txn = (void *)((char *)view - offsetof(struct firn_db_txn, view));
-    firn_db_txn_cursor_detach_all(txn);
+    fi_db_txn_cursor_detach_all(txn);
     release(txn);
-    firn_free(txn);
+    fi_free(txn);
 }
 
 static size_t
@@ -182,16 +181,16 @@ reads_limit(const struct firn_db *db)
 }
 
 int
-firn_db_txn_begin(struct firn_db *db, const struct firn_db_txn_options *options,
-                  struct firn_db_txn **out, firn_error *err)
+fi_db_txn_begin(struct firn_db *db, const struct fi_db_txn_options *options,
+                struct firn_db_txn **out, firn_error *err)
 {
-    struct firn_db_txn *txn = firn_alloc_zeroed(sizeof *txn);
+    struct firn_db_txn *txn = fi_alloc_zeroed(sizeof *txn);
     DCHECK(options != NULL);
     *out = txn;
     if (txn == NULL) {
-        return firn_error_no_memory(err, "a transaction");
+        return fi_error_no_memory(err, "a transaction");
     }
-    firn_os_process_init_mark(&txn->mark);
+    fi_os_process_init_mark(&txn->mark);
     txn->db = db;
     txn->is_read_only = options->is_read_only || db->is_read_only;
     txn->notes_reads = options->is_serializable && !txn->is_read_only;
@@ -199,18 +198,18 @@ firn_db_txn_begin(struct firn_db *db, const struct firn_db_txn_options *options,
     txn->view.db = db;
     txn->view.node.destroy = destroy;
     txn->view.node.keeps_tombstones = !txn->is_read_only;
-    firn_db_view_register(db, &txn->view.node, NULL, false);
+    fi_db_view_register(db, &txn->view.node, NULL, false);
     txn->checked = txn->view.node.sequence;
     return FIRN_OK;
 }
 
 static void
-end(struct firn_db_txn *txn, enum firn_db_txn_state state)
+end(struct firn_db_txn *txn, enum fi_db_txn_state state)
 {
-    DCHECK(txn->state == FIRN_DB_TXN_OPEN && state != FIRN_DB_TXN_OPEN); /* (I1) */
-    firn_db_txn_cursor_detach_all(txn);
-    firn_db_view_unregister(txn->db, &txn->view.node); /* (I1) */
-    firn_db_jobs_wake_collection(txn->db);
+    DCHECK(txn->state == FI_DB_TXN_OPEN && state != FI_DB_TXN_OPEN); /* (I1) */
+    fi_db_txn_cursor_detach_all(txn);
+    fi_db_view_unregister(txn->db, &txn->view.node); /* (I1) */
+    fi_db_jobs_wake_collection(txn->db);
     release(txn);
     txn->state = state;
 }
@@ -218,10 +217,10 @@ end(struct firn_db_txn *txn, enum firn_db_txn_state state)
 static int
 refuse_ended(const struct firn_db_txn *txn, firn_error *err)
 {
-    DCHECK(txn->state != FIRN_DB_TXN_OPEN);
+    DCHECK(txn->state != FI_DB_TXN_OPEN);
     static const char *const texts[] = {"is open", "was committed", "was rolled back",
                                         "ended with a commit that failed"};
-    return firn_error_set(err, FIRN_MISUSE, "the transaction has ended: it %s", texts[txn->state]);
+    return fi_error_set(err, FIRN_MISUSE, "the transaction has ended: it %s", texts[txn->state]);
 }
 
 /* ---- reading ---- */
@@ -230,59 +229,59 @@ refuse_ended(const struct firn_db_txn *txn, firn_error *err)
 static int
 check_use(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, firn_error *err)
 {
-    if (txn->state != FIRN_DB_TXN_OPEN) {
+    if (txn->state != FI_DB_TXN_OPEN) {
         return refuse_ended(txn, err);
     }
     if (keyspace->db != txn->db) {
-        return firn_error_set(err, FIRN_INVALID, "the keyspace is one of another store");
+        return fi_error_set(err, FIRN_INVALID, "the keyspace is one of another store");
     }
-    return keyspace->is_system ? firn_error_set(err, FIRN_INVALID,
-                                                "transactions leave keyspaces of firn's own alone")
-                               : FIRN_OK;
+    return keyspace->is_system
+               ? fi_error_set(err, FIRN_INVALID, "transactions leave keyspaces of firn's own alone")
+               : FIRN_OK;
 }
 
 static int
-get_own(firn_slice value, struct firn_buf *out, firn_error *err)
+get_own(firn_slice value, struct fi_buf *out, firn_error *err)
 {
-    return firn_buf_assign(out, value) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a value");
+    return fi_buf_assign(out, value) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a value");
 }
 
 /* Reads the value in the view, and notes the read. */
 static int
 get_seen(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-         const struct firn_run_projection *columns, struct firn_buf *out, firn_error *err)
+         const struct fi_run_projection *columns, struct fi_buf *out, firn_error *err)
 {
-    int rc = firn_db_get_columns(keyspace, &txn->view, key, columns, out, err);
+    int rc = fi_db_get_columns(keyspace, &txn->view, key, columns, out, err);
     if (txn->notes_reads && (rc == FIRN_OK || rc == FIRN_NOT_FOUND)) {
-        firn_db_txn_reads_add_key(&txn->reads, keyspace, key);
+        fi_db_txn_reads_add_key(&txn->reads, keyspace, key);
     }
     return rc;
 }
 
 int
-firn_db_txn_check_open(const struct firn_db_txn *txn, firn_error *err)
+fi_db_txn_check_open(const struct firn_db_txn *txn, firn_error *err)
 {
-    return txn->state == FIRN_DB_TXN_OPEN ? FIRN_OK : refuse_ended(txn, err);
+    return txn->state == FI_DB_TXN_OPEN ? FIRN_OK : refuse_ended(txn, err);
 }
 
 struct firn_db_view *
-firn_db_txn_view(struct firn_db_txn *txn)
+fi_db_txn_view(struct firn_db_txn *txn)
 {
-    DCHECK(txn->state == FIRN_DB_TXN_OPEN);
+    DCHECK(txn->state == FI_DB_TXN_OPEN);
     return &txn->view;
 }
 
 /* Whether the key is among the first that were noted: keys that are depended on are noted early. */
 static bool
-is_noted(const struct firn_db_txn_reads *reads, const struct firn_db_keyspace *keyspace,
+is_noted(const struct fi_db_txn_reads *reads, const struct firn_db_keyspace *keyspace,
          firn_slice key)
 {
     enum { LOOKED_AT = 8 };
-    size_t count = firn_db_txn_reads_count(reads);
+    size_t count = fi_db_txn_reads_count(reads);
     for (size_t i = 0; i < count && i < LOOKED_AT; i++) {
-        const struct firn_db_txn_reads_range *range = firn_db_txn_reads_at(reads, i);
-        if (range->keyspace == keyspace && firn_db_txn_reads_is_key(range) &&
-            firn_slice_equal(range->lower, key)) {
+        const struct fi_db_txn_reads_range *range = fi_db_txn_reads_at(reads, i);
+        if (range->keyspace == keyspace && fi_db_txn_reads_is_key(range) &&
+            fi_slice_equal(range->lower, key)) {
             return true;
         }
     }
@@ -290,44 +289,43 @@ is_noted(const struct firn_db_txn_reads *reads, const struct firn_db_keyspace *k
 }
 
 int
-firn_db_txn_depend(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-                   firn_error *err)
+fi_db_txn_depend(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                 firn_error *err)
 {
     int rc = check_use(txn, keyspace, err);
     if (rc == FIRN_OK && !txn->is_read_only && !is_noted(&txn->reads, keyspace, key)) {
-        firn_db_txn_reads_add_key(&txn->reads, keyspace, key);
+        fi_db_txn_reads_add_key(&txn->reads, keyspace, key);
     }
     return rc;
 }
 
 int
-firn_db_txn_depend_on_all(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
-                          firn_error *err)
+fi_db_txn_depend_on_all(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_error *err)
 {
-    const struct firn_db_txn_reads_range all = {.keyspace = keyspace, .lower = firn_str("")};
+    const struct fi_db_txn_reads_range all = {.keyspace = keyspace, .lower = firn_str("")};
     int rc = check_use(txn, keyspace, err);
     if (rc == FIRN_OK && !txn->is_read_only) {
-        firn_db_txn_reads_add(&txn->reads, &all);
+        fi_db_txn_reads_add(&txn->reads, &all);
     }
     return rc;
 }
 
 bool
-firn_db_txn_has_written(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace)
+fi_db_txn_has_written(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace)
 {
     const struct firn_db_batch *batch = &txn->writes.batch;
     DCHECK(keyspace->db == txn->db);
     if (keyspace->tree == NULL) {
         return false;
     }
-    if (firn_db_txn_writes_seek(&txn->writes, keyspace->tree, firn_str("")) != 0) {
+    if (fi_db_txn_writes_seek(&txn->writes, keyspace->tree, firn_str("")) != 0) {
         return true;
     }
     if (txn->writes.range_count == 0) {
         return false;
     }
-    for (size_t i = 0; i < firn_db_batch_op_count(batch); i++) {
-        if (firn_db_batch_op(batch, i)->tree == keyspace->tree) {
+    for (size_t i = 0; i < fi_db_batch_op_count(batch); i++) {
+        if (fi_db_batch_op(batch, i)->tree == keyspace->tree) {
             return true;
         }
     }
@@ -335,17 +333,17 @@ firn_db_txn_has_written(const struct firn_db_txn *txn, const struct firn_db_keys
 }
 
 int
-firn_db_txn_read_range(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
-                       const firn_slice *lower, const firn_slice *upper, firn_error *err)
+fi_db_txn_read_range(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                     const firn_slice *lower, const firn_slice *upper, firn_error *err)
 {
-    const struct firn_db_txn_reads_range range = {.keyspace = keyspace,
-                                                  .lower = lower != NULL ? *lower : firn_str(""),
-                                                  .upper = upper != NULL ? *upper : firn_str(""),
-                                                  .has_upper = upper != NULL};
+    const struct fi_db_txn_reads_range range = {.keyspace = keyspace,
+                                                .lower = lower != NULL ? *lower : firn_str(""),
+                                                .upper = upper != NULL ? *upper : firn_str(""),
+                                                .has_upper = upper != NULL};
     int rc = check_use(txn, keyspace, err);
     if (rc == FIRN_OK && txn->notes_reads &&
-        (upper == NULL || firn_slice_compare(range.lower, range.upper) < 0)) {
-        firn_db_txn_reads_add(&txn->reads, &range);
+        (upper == NULL || fi_slice_compare(range.lower, range.upper) < 0)) {
+        fi_db_txn_reads_add(&txn->reads, &range);
     }
     return rc;
 }
@@ -353,60 +351,57 @@ firn_db_txn_read_range(struct firn_db_txn *txn, struct firn_db_keyspace *keyspac
 /* Applies a merge of the transaction to the value in the view. */
 static int
 get_merged(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-           firn_slice merge, struct firn_buf *out, firn_error *err)
+           firn_slice merge, struct fi_buf *out, firn_error *err)
 {
-    struct firn_buf seen = {0};
+    struct fi_buf seen = {0};
     int rc = get_seen(txn, keyspace, key, NULL, &seen, err);
     if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
-        const firn_slice value = firn_buf_slice(&seen);
-        rc = firn_db_txn_merge_into(merge, rc == FIRN_OK ? &value : NULL, out, err);
+        const firn_slice value = fi_buf_slice(&seen);
+        rc = fi_db_txn_merge_into(merge, rc == FIRN_OK ? &value : NULL, out, err);
     }
-    firn_buf_deinit(&seen);
+    fi_buf_deinit(&seen);
     return rc;
 }
 
 int
-firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-                struct firn_buf *out, firn_error *err)
+fi_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+              struct fi_buf *out, firn_error *err)
 {
-    return firn_db_txn_get_columns(txn, keyspace, key, NULL, out, err);
+    return fi_db_txn_get_columns(txn, keyspace, key, NULL, out, err);
 }
 
 int
-firn_db_txn_get_columns(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-                        const struct firn_run_projection *columns, struct firn_buf *out,
-                        firn_error *err)
+fi_db_txn_get_columns(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                      const struct fi_run_projection *columns, struct fi_buf *out, firn_error *err)
 {
     firn_slice value;
-    FIRN_TRY_RETURN(check_use(txn, keyspace, err));
-    switch (firn_db_txn_writes_get(&txn->writes, keyspace->tree, key, &value)) {
-    case FIRN_DB_TXN_WRITES_PUT:
+    FI_TRY_RETURN(check_use(txn, keyspace, err));
+    switch (fi_db_txn_writes_get(&txn->writes, keyspace->tree, key, &value)) {
+    case FI_DB_TXN_WRITES_PUT:
         return get_own(value, out, err);
-    case FIRN_DB_TXN_WRITES_DELETED:
-        return firn_db_get_refuse_missing(keyspace, err);
-    case FIRN_DB_TXN_WRITES_MERGED:
+    case FI_DB_TXN_WRITES_DELETED:
+        return fi_db_get_refuse_missing(keyspace, err);
+    case FI_DB_TXN_WRITES_MERGED:
         return get_merged(txn, keyspace, key, value, out, err);
-    case FIRN_DB_TXN_WRITES_NOTHING:
+    case FI_DB_TXN_WRITES_NOTHING:
         break;
     }
     return get_seen(txn, keyspace, key, columns, out, err);
 }
 
 int
-firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
-                        const struct firn_db_cursor_options *options, struct firn_db_cursor **out,
-                        firn_error *err)
+fi_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                      const struct fi_db_cursor_options *options, struct firn_db_cursor **out,
+                      firn_error *err)
 {
     *out = NULL;
-    FIRN_TRY_RETURN(check_use(txn, keyspace, err));
+    FI_TRY_RETURN(check_use(txn, keyspace, err));
     if (options != NULL && options->view != NULL) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "a cursor of a transaction cannot be at a snapshot");
+        return fi_error_set(err, FIRN_INVALID, "a cursor of a transaction cannot be at a snapshot");
     }
-    struct firn_db_cursor_options at =
-        options != NULL ? *options : (struct firn_db_cursor_options){0};
+    struct fi_db_cursor_options at = options != NULL ? *options : (struct fi_db_cursor_options){0};
     at.view = &txn->view;
-    return firn_db_cursor_open_overlaid(keyspace, &at, firn_db_txn_cursor_create, txn, out, err);
+    return fi_db_cursor_open_overlaid(keyspace, &at, fi_db_txn_cursor_create, txn, out, err);
 }
 
 /* ---- writing ---- */
@@ -414,14 +409,14 @@ firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
 static size_t
 savepoint_count(const struct firn_db_txn *txn)
 {
-    return txn->savepoints.size / sizeof(struct firn_db_txn_savepoint);
+    return txn->savepoints.size / sizeof(struct fi_db_txn_savepoint);
 }
 
-static struct firn_db_txn_savepoint *
+static struct fi_db_txn_savepoint *
 savepoint_at(const struct firn_db_txn *txn, size_t i)
 {
     DCHECK(i < savepoint_count(txn));
-    return (struct firn_db_txn_savepoint *)(void *)txn->savepoints.data + i;
+    return (struct fi_db_txn_savepoint *)(void *)txn->savepoints.data + i;
 }
 
 /* Removes overwritten operations from the write set. */
@@ -429,16 +424,16 @@ static int
 tidy(struct firn_db_txn *txn, firn_error *err)
 {
     size_t count = savepoint_count(txn);
-    struct firn_db_txn_writes_mark **marks =
-        firn_alloc_array(count, sizeof(struct firn_db_txn_writes_mark *));
+    struct fi_db_txn_writes_mark **marks =
+        fi_alloc_array(count, sizeof(struct fi_db_txn_writes_mark *));
     if (marks == NULL) {
-        return firn_error_no_memory(err, "a transaction");
+        return fi_error_no_memory(err, "a transaction");
     }
     for (size_t i = 0; i < count; i++) {
         marks[i] = &savepoint_at(txn, i)->mark;
     }
-    int rc = firn_db_txn_writes_tidy(&txn->writes, marks, count, err);
-    firn_free(marks);
+    int rc = fi_db_txn_writes_tidy(&txn->writes, marks, count, err);
+    fi_free(marks);
     return rc;
 }
 
@@ -446,13 +441,13 @@ tidy(struct firn_db_txn *txn, firn_error *err)
 static bool
 is_untidy(const struct firn_db_txn *txn, size_t part)
 {
-    return txn->writes.pointless_bytes > firn_db_txn_writes_size_bytes(&txn->writes) / part;
+    return txn->writes.pointless_bytes > fi_db_txn_writes_size_bytes(&txn->writes) / part;
 }
 
 static uint64_t
 used_bytes(const struct firn_db_txn *txn)
 {
-    return firn_db_txn_writes_size_bytes(&txn->writes) + txn->savepoints.size;
+    return fi_db_txn_writes_size_bytes(&txn->writes) + txn->savepoints.size;
 }
 
 static uint64_t
@@ -480,14 +475,14 @@ check_room(struct firn_db_txn *txn, size_t more_bytes, firn_error *err)
     }
     uint64_t needed = used_bytes(txn) + more_bytes;
     if (needed > limit && needed - txn->writes.batch.gap_bytes <= limit) {
-        firn_db_batch_close_gaps(&txn->writes.batch);
+        fi_db_batch_close_gaps(&txn->writes.batch);
     }
     return used_bytes(txn) + more_bytes <= limit
                ? FIRN_OK
-               : firn_error_set(err, FIRN_LIMIT,
-                                "the writes of a transaction would take more than %" PRIu64
-                                " bytes, a quarter of the store's memory",
-                                limit);
+               : fi_error_set(err, FIRN_LIMIT,
+                              "the writes of a transaction would take more than %" PRIu64
+                              " bytes, a quarter of the store's memory",
+                              limit);
 }
 
 /* A keyspace that the transaction sees was dropped after its beginning: if the transaction were
@@ -497,25 +492,25 @@ refuse_dropped(const struct firn_db_txn *txn, const struct firn_db_keyspace *key
                firn_error *err)
 {
     DCHECK(!txn->db->is_read_only && keyspace->tree != NULL);
-    if (!firn_db_visible_in(keyspace->tree, &txn->view.node.view)) {
-        return firn_db_get_refuse_dropped(keyspace, err);
+    if (!fi_db_visible_in(keyspace->tree, &txn->view.node.view)) {
+        return fi_db_get_refuse_dropped(keyspace, err);
     }
-    return firn_error_set(err, FIRN_CONFLICT,
-                          "the keyspace '%s', into which the transaction writes, was dropped since "
-                          "it began",
-                          keyspace->name);
+    return fi_error_set(err, FIRN_CONFLICT,
+                        "the keyspace '%s', into which the transaction writes, was dropped since "
+                        "it began",
+                        keyspace->name);
 }
 
 static int
 check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, size_t content_bytes,
             firn_error *err)
 {
-    FIRN_TRY_RETURN(check_use(txn, keyspace, err));
+    FI_TRY_RETURN(check_use(txn, keyspace, err));
     if (txn->db->is_read_only) {
-        return firn_db_lead_refuse_read_only(txn->db, err);
+        return fi_db_lead_refuse_read_only(txn->db, err);
     }
     if (txn->is_read_only) {
-        return firn_error_set(err, FIRN_READ_ONLY, "the transaction was begun for reading only");
+        return fi_error_set(err, FIRN_READ_ONLY, "the transaction was begun for reading only");
     }
     if (atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
         return refuse_dropped(txn, keyspace, err);
@@ -525,79 +520,79 @@ check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, si
 
 static int
 write_entry(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
-            const struct firn_entry *entry, firn_error *err)
+            const struct fi_entry *entry, firn_error *err)
 {
     int rc = check_write(txn, keyspace, entry->key.size + entry->value.size, err);
-    return rc == FIRN_OK ? firn_db_txn_writes_add(&txn->writes, keyspace, entry, err) : rc;
+    return rc == FIRN_OK ? fi_db_txn_writes_add(&txn->writes, keyspace, entry, err) : rc;
 }
 
 int
-firn_db_txn_put(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-                firn_slice value, firn_error *err)
+fi_db_txn_put(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+              firn_slice value, firn_error *err)
 {
-    const struct firn_entry entry = {.key = key, .value = value, .kind = FIRN_ENTRY_PUT};
+    const struct fi_entry entry = {.key = key, .value = value, .kind = FI_ENTRY_PUT};
     return write_entry(txn, keyspace, &entry, err);
 }
 
 int
-firn_db_txn_delete(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-                   firn_error *err)
+fi_db_txn_delete(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                 firn_error *err)
 {
-    const struct firn_entry entry = {.key = key, .kind = FIRN_ENTRY_DELETE};
+    const struct fi_entry entry = {.key = key, .kind = FI_ENTRY_DELETE};
     return write_entry(txn, keyspace, &entry, err);
 }
 
 int
-firn_db_txn_delete_range(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
-                         firn_slice lower, firn_slice upper, firn_error *err)
+fi_db_txn_delete_range(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice lower,
+                       firn_slice upper, firn_error *err)
 {
-    const struct firn_entry entry = {.key = lower, .value = upper, .kind = FIRN_ENTRY_RANGE_DELETE};
+    const struct fi_entry entry = {.key = lower, .value = upper, .kind = FI_ENTRY_RANGE_DELETE};
     return write_entry(txn, keyspace, &entry, err);
 }
 
 uint64_t
-firn_db_txn_end_ms(const struct firn_db_txn *txn, uint64_t ttl_ms)
+fi_db_txn_end_ms(const struct firn_db_txn *txn, uint64_t ttl_ms)
 {
-    return firn_db_batch_end_ms(txn->db, ttl_ms);
+    return fi_db_batch_end_ms(txn->db, ttl_ms);
 }
 
 /* `stored` is the value as it is stored, with its expiry. */
 static int
 put_expiring(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-             const struct firn_buf *stored, firn_error *err)
+             const struct fi_buf *stored, firn_error *err)
 {
-    const struct firn_entry entry = {
-        .key = key, .value = firn_buf_slice(stored), .kind = FIRN_ENTRY_EXPIRING};
+    const struct fi_entry entry = {
+        .key = key, .value = fi_buf_slice(stored), .kind = FI_ENTRY_EXPIRING};
     return write_entry(txn, keyspace, &entry, err);
 }
 
 int
-firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-                    firn_slice value, uint64_t ttl_ms, firn_error *err)
+fi_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                  firn_slice value, uint64_t ttl_ms, firn_error *err)
 {
-    struct firn_buf stored = {0};
+    struct fi_buf stored = {0};
     int rc;
     if (ttl_ms == 0) {
-        return firn_db_txn_put(txn, keyspace, key, value, err);
+        return fi_db_txn_put(txn, keyspace, key, value, err);
     }
-    FIRN_TRY(check_use(txn, keyspace, err));
-    FIRN_TRY(firn_db_batch_encode_expiring(txn->db, value, ttl_ms, &stored, err));
-    FIRN_TRY(put_expiring(txn, keyspace, key, &stored, err));
+    FI_TRY(check_use(txn, keyspace, err));
+    FI_TRY(fi_db_batch_encode_expiring(txn->db, value, ttl_ms, &stored, err));
+    FI_TRY(put_expiring(txn, keyspace, key, &stored, err));
 out:
-    firn_buf_deinit(&stored);
+    fi_buf_deinit(&stored);
     return rc;
 }
 
 int
-firn_db_txn_put_until(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-                      firn_slice value, uint64_t expires_ms, firn_error *err)
+fi_db_txn_put_until(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                    firn_slice value, uint64_t expires_ms, firn_error *err)
 {
-    struct firn_buf stored = {0};
+    struct fi_buf stored = {0};
     int rc;
-    FIRN_TRY(firn_db_batch_encode_until(value, expires_ms, &stored, err));
-    FIRN_TRY(put_expiring(txn, keyspace, key, &stored, err));
+    FI_TRY(fi_db_batch_encode_until(value, expires_ms, &stored, err));
+    FI_TRY(put_expiring(txn, keyspace, key, &stored, err));
 out:
-    firn_buf_deinit(&stored);
+    fi_buf_deinit(&stored);
     return rc;
 }
 
@@ -606,9 +601,9 @@ static size_t
 copied_bytes(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, firn_slice key)
 {
     firn_slice value;
-    switch (firn_db_txn_writes_get(&txn->writes, keyspace->tree, key, &value)) {
-    case FIRN_DB_TXN_WRITES_PUT:
-    case FIRN_DB_TXN_WRITES_MERGED:
+    switch (fi_db_txn_writes_get(&txn->writes, keyspace->tree, key, &value)) {
+    case FI_DB_TXN_WRITES_PUT:
+    case FI_DB_TXN_WRITES_MERGED:
         return value.size;
     default:
         return 0;
@@ -616,37 +611,37 @@ copied_bytes(const struct firn_db_txn *txn, const struct firn_db_keyspace *keysp
 }
 
 int
-firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
-                  firn_merge_operator operation, firn_slice operand, firn_error *err)
+fi_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                firn_merge_operator operation, firn_slice operand, firn_error *err)
 {
-    struct firn_buf merge = {0};
+    struct fi_buf merge = {0};
     int rc;
-    FIRN_TRY(check_write(txn, keyspace, key.size + operand.size, err));
-    FIRN_TRY(firn_merge_fold_check(operation, operand, err));
+    FI_TRY(check_write(txn, keyspace, key.size + operand.size, err));
+    FI_TRY(fi_merge_fold_check(operation, operand, err));
     if (operation == FIRN_MERGE_APPEND) {
-        rc = firn_db_txn_writes_extend(&txn->writes, keyspace->tree, key, operand);
+        rc = fi_db_txn_writes_extend(&txn->writes, keyspace->tree, key, operand);
         if (rc != FIRN_NOT_FOUND) {
-            rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a merge");
+            rc = rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a merge");
             goto out;
         }
     }
-    FIRN_TRY(check_room(
+    FI_TRY(check_room(
         txn, key.size + operand.size + WRITE_FRAME_MAX + copied_bytes(txn, keyspace, key), err));
-    if (firn_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||
-        firn_buf_append_slice(&merge, operand) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a merge");
+    if (fi_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||
+        fi_buf_append_slice(&merge, operand) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a merge");
         goto out;
     }
     size_t grown = 0;
-    FIRN_TRY(merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), &grown, err));
+    FI_TRY(merge_add(&txn->writes, keyspace, key, fi_buf_slice(&merge), &grown, err));
     if (operation == FIRN_MERGE_APPEND && grown > 0) {
         /* Half of the room: if one gap took all of it, each of the last writes would have to close
          * a gap. */
         uint64_t room = room_bytes(txn) / 2;
-        firn_db_batch_leave_gap(&txn->writes.batch, grown < room ? grown : (size_t)room);
+        fi_db_batch_leave_gap(&txn->writes.batch, grown < room ? grown : (size_t)room);
     }
 out:
-    firn_buf_deinit(&merge);
+    fi_buf_deinit(&merge);
     return rc;
 }
 
@@ -654,30 +649,30 @@ out:
 
 /* (I2) */
 static bool
-comes_last(const struct firn_db_txn *txn, const struct firn_db_txn_savepoint *savepoint)
+comes_last(const struct firn_db_txn *txn, const struct fi_db_txn_savepoint *savepoint)
 {
     size_t count = savepoint_count(txn);
-    const struct firn_db_txn_savepoint *last = count > 0 ? savepoint_at(txn, count - 1) : NULL;
+    const struct fi_db_txn_savepoint *last = count > 0 ? savepoint_at(txn, count - 1) : NULL;
     return last == NULL || (last->number < savepoint->number &&
                             last->mark.batch.op_count <= savepoint->mark.batch.op_count);
 }
 
 int
-firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
+fi_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
 {
     *out = 0;
-    if (txn->state != FIRN_DB_TXN_OPEN) {
+    if (txn->state != FI_DB_TXN_OPEN) {
         return refuse_ended(txn, err);
     }
-    FIRN_TRY_RETURN(check_room(txn, sizeof(struct firn_db_txn_savepoint), err));
-    if (firn_buf_reserve(&txn->savepoints, sizeof(struct firn_db_txn_savepoint)) != FIRN_OK) {
-        return firn_error_no_memory(err, "a savepoint");
+    FI_TRY_RETURN(check_room(txn, sizeof(struct fi_db_txn_savepoint), err));
+    if (fi_buf_reserve(&txn->savepoints, sizeof(struct fi_db_txn_savepoint)) != FIRN_OK) {
+        return fi_error_no_memory(err, "a savepoint");
     }
     /* Only after there is room: tidying the write set moves the marks that are registered. */
-    const struct firn_db_txn_savepoint savepoint = {.number = txn->next_savepoint + 1,
-                                                    .mark = firn_db_txn_writes_mark(&txn->writes)};
+    const struct fi_db_txn_savepoint savepoint = {.number = txn->next_savepoint + 1,
+                                                  .mark = fi_db_txn_writes_mark(&txn->writes)};
     DCHECK(comes_last(txn, &savepoint));
-    CHECK(firn_buf_append(&txn->savepoints, &savepoint, sizeof savepoint) == FIRN_OK);
+    CHECK(fi_buf_append(&txn->savepoints, &savepoint, sizeof savepoint) == FIRN_OK);
     *out = ++txn->next_savepoint;
     return FIRN_OK;
 }
@@ -686,7 +681,7 @@ firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
 static int
 find_savepoint(const struct firn_db_txn *txn, uint64_t number, size_t *out, firn_error *err)
 {
-    if (txn->state != FIRN_DB_TXN_OPEN) {
+    if (txn->state != FI_DB_TXN_OPEN) {
         return refuse_ended(txn, err);
     }
     for (size_t i = savepoint_count(txn); i > 0; i--) {
@@ -695,15 +690,15 @@ find_savepoint(const struct firn_db_txn *txn, uint64_t number, size_t *out, firn
             return FIRN_OK;
         }
     }
-    return firn_error_set(err, FIRN_NOT_FOUND,
-                          "the transaction has no savepoint %" PRIu64 " (any more)", number);
+    return fi_error_set(err, FIRN_NOT_FOUND,
+                        "the transaction has no savepoint %" PRIu64 " (any more)", number);
 }
 
 static void
 keep_savepoints(struct firn_db_txn *txn, size_t count)
 {
     DCHECK(count <= savepoint_count(txn));
-    txn->savepoints.size = count * sizeof(struct firn_db_txn_savepoint);
+    txn->savepoints.size = count * sizeof(struct fi_db_txn_savepoint);
 }
 
 /* Removes savepoints and keeps their writes. */
@@ -711,25 +706,25 @@ static void
 release_savepoints(struct firn_db_txn *txn, size_t kept)
 {
     if (kept < savepoint_count(txn)) {
-        firn_db_txn_writes_unmark(&txn->writes, &savepoint_at(txn, kept)->mark,
-                                  kept > 0 ? &savepoint_at(txn, kept - 1)->mark : NULL);
+        fi_db_txn_writes_unmark(&txn->writes, &savepoint_at(txn, kept)->mark,
+                                kept > 0 ? &savepoint_at(txn, kept - 1)->mark : NULL);
         keep_savepoints(txn, kept);
     }
 }
 
 int
-firn_db_txn_rollback_to(struct firn_db_txn *txn, uint64_t savepoint, firn_error *err)
+fi_db_txn_rollback_to(struct firn_db_txn *txn, uint64_t savepoint, firn_error *err)
 {
     size_t at;
-    FIRN_TRY_RETURN(find_savepoint(txn, savepoint, &at, err));
-    FIRN_TRY_RETURN(firn_db_txn_writes_rewind(&txn->writes, &savepoint_at(txn, at)->mark, err));
+    FI_TRY_RETURN(find_savepoint(txn, savepoint, &at, err));
+    FI_TRY_RETURN(fi_db_txn_writes_rewind(&txn->writes, &savepoint_at(txn, at)->mark, err));
     DCHECK(txn->writes.marked == savepoint_at(txn, at)->mark.batch.op_count);
     keep_savepoints(txn, at + 1);
     return FIRN_OK;
 }
 
 int
-firn_db_txn_release(struct firn_db_txn *txn, uint64_t savepoint, firn_error *err)
+fi_db_txn_release(struct firn_db_txn *txn, uint64_t savepoint, firn_error *err)
 {
     size_t at;
     int rc = find_savepoint(txn, savepoint, &at, err);
@@ -745,59 +740,58 @@ static int
 commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
 {
     DCHECK(txn->cursors == NULL); /* so the reads are complete */
-    if (firn_db_txn_writes_is_empty(&txn->writes)) {
+    if (fi_db_txn_writes_is_empty(&txn->writes)) {
         return FIRN_OK;
     }
     if (txn->reads.is_incomplete) {
-        return firn_error_no_memory(err, "what a transaction has read");
+        return fi_error_no_memory(err, "what a transaction has read");
     }
-    firn_db_txn_reads_tidy(&txn->reads);
+    fi_db_txn_reads_tidy(&txn->reads);
     release_savepoints(txn, 0);
     if (is_untidy(txn, 2)) {
         /* Overwritten values need not go to the log; without memory to tidy, they do. */
-        FIRN_IGNORE(tidy(txn, NULL));
+        FI_IGNORE(tidy(txn, NULL));
     }
-    firn_db_batch_close_gaps(&txn->writes.batch);
-    FIRN_TRY_RETURN(firn_db_txn_conflict_check(txn, err));
-    const struct firn_db_write_check check = {.check = firn_db_txn_conflict_check_leading,
-                                              .ctx = txn};
-    return firn_db_write_checked(txn->db, &txn->writes.batch, &check, durability, err);
+    fi_db_batch_close_gaps(&txn->writes.batch);
+    FI_TRY_RETURN(fi_db_txn_conflict_check(txn, err));
+    const struct fi_db_write_check check = {.check = fi_db_txn_conflict_check_leading, .ctx = txn};
+    return fi_db_write_checked(txn->db, &txn->writes.batch, &check, durability, err);
 }
 
 int
-firn_db_txn_commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
+fi_db_txn_commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
 {
-    if (txn->state != FIRN_DB_TXN_OPEN) {
+    if (txn->state != FI_DB_TXN_OPEN) {
         return refuse_ended(txn, err);
     }
-    firn_db_txn_cursor_detach_all(txn);
+    fi_db_txn_cursor_detach_all(txn);
     int rc = commit(txn, durability, err);
-    firn_db_count(&txn->db->counters.conflicts, rc == FIRN_CONFLICT);
-    end(txn, rc == FIRN_OK ? FIRN_DB_TXN_COMMITTED : FIRN_DB_TXN_FAILED);
+    fi_db_count(&txn->db->counters.conflicts, rc == FIRN_CONFLICT);
+    end(txn, rc == FIRN_OK ? FI_DB_TXN_COMMITTED : FI_DB_TXN_FAILED);
     return rc;
 }
 
 int
-firn_db_txn_rollback(struct firn_db_txn *txn, firn_error *err)
+fi_db_txn_rollback(struct firn_db_txn *txn, firn_error *err)
 {
-    if (txn->state != FIRN_DB_TXN_OPEN) {
+    if (txn->state != FI_DB_TXN_OPEN) {
         return refuse_ended(txn, err);
     }
-    end(txn, FIRN_DB_TXN_ROLLED_BACK);
+    end(txn, FI_DB_TXN_ROLLED_BACK);
     return FIRN_OK;
 }
 
 void
-firn_db_txn_close(struct firn_db_txn *txn)
+fi_db_txn_close(struct firn_db_txn *txn)
 {
     if (txn == NULL) {
         return;
     }
-    if (txn->state == FIRN_DB_TXN_OPEN) {
-        end(txn, FIRN_DB_TXN_ROLLED_BACK);
+    if (txn->state == FI_DB_TXN_OPEN) {
+        end(txn, FI_DB_TXN_ROLLED_BACK);
     }
     DCHECK(txn->cursors == NULL && txn->savepoints.size == 0);
     if (!txn->is_lent) {
-        firn_free(txn);
+        fi_free(txn);
     }
 }

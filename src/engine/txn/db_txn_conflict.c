@@ -27,7 +27,7 @@
  * A restore of the store to a checkpoint counts as a write to every key.
  *
  * Keys of tables and indexes are named by their values, as far as the room above has told the
- * schema (firn_db_keyspace_note_schema): a check reads nothing but what it looks for.
+ * schema (fi_db_keyspace_note_schema): a check reads nothing but what it looks for.
  *
  * Locking: none; the leader has the leader's place. A conflict takes the state mutex. Failure:
  * FIRN_CONFLICT, or the error of a run that could not be read: a commit that could not be checked
@@ -46,8 +46,8 @@ enum relation { WRITTEN, READ };
 struct look {
     struct firn_db *db;
     const struct firn_db_txn *txn;
-    struct firn_view_interval since; /* what may conflict */
-    struct firn_buf *key;
+    struct fi_view_interval since; /* what may conflict */
+    struct fi_buf *key;
     firn_error *err;
 };
 
@@ -79,32 +79,32 @@ show_key(firn_slice key, char out[4 * KEY_SHOWN_MAX + 8])
 
 /* What messages say of a tree of a table. */
 struct typed {
-    struct firn_schema *schema; /* counted; NULL: not known */
-    const struct firn_schema_index *index;
+    struct fi_schema *schema; /* counted; NULL: not known */
+    const struct fi_schema_index *index;
     const char *table;
 };
 
 static struct typed
-find_typed(struct firn_db *db, struct firn_db_tree *tree)
+find_typed(struct firn_db *db, struct fi_db_tree *tree)
 {
     struct typed typed = {.schema = NULL};
     uint32_t index = 0;
     uint32_t table = 0;
-    firn_os_mutex_lock(&db->state_mutex);
+    fi_os_mutex_lock(&db->state_mutex);
     if (tree->key_schema != NULL) {
         typed.schema = tree->key_schema;
-        firn_schema_ref(typed.schema);
+        fi_schema_ref(typed.schema);
         index = tree->key_index;
         table = tree->key_table;
     }
-    firn_os_mutex_unlock(&db->state_mutex);
-    typed.table = typed.schema != NULL ? firn_db_handles_name_of(db, table) : "";
+    fi_os_mutex_unlock(&db->state_mutex);
+    typed.table = typed.schema != NULL ? fi_db_handles_name_of(db, table) : "";
     for (size_t i = 0; typed.schema != NULL && i < typed.schema->index_count; i++) {
         typed.index =
             typed.schema->indexes[i].id == index ? &typed.schema->indexes[i] : typed.index;
     }
     if (index != 0 && typed.index == NULL) { /* it was dropped */
-        firn_schema_unref(typed.schema);
+        fi_schema_unref(typed.schema);
         typed.schema = NULL;
     }
     return typed;
@@ -112,15 +112,15 @@ find_typed(struct firn_db *db, struct firn_db_tree *tree)
 
 /* Names the key by its values. FIRN_NOT_FOUND: it is not known what it is made of. */
 static int
-refuse_typed(const struct look *look, struct firn_db_tree *tree, firn_slice key, const char *did)
+refuse_typed(const struct look *look, struct fi_db_tree *tree, firn_slice key, const char *did)
 {
     uint8_t memory[512];
-    struct firn_buf shown = firn_buf_borrowed(memory, sizeof memory);
+    struct fi_buf shown = fi_buf_borrowed(memory, sizeof memory);
     const struct typed typed = find_typed(look->db, tree);
     int rc = FIRN_NOT_FOUND;
     if (typed.schema != NULL &&
-        firn_schema_key_text_append(typed.schema, typed.index, key, &shown) == FIRN_OK) {
-        rc = firn_error_set(
+        fi_schema_key_text_append(typed.schema, typed.index, key, &shown) == FIRN_OK) {
+        rc = fi_error_set(
             look->err, FIRN_CONFLICT,
             "the %s %.*s of %s%s%stable '%s', which the transaction has %s, was written by another "
             "commit since it began",
@@ -129,85 +129,84 @@ refuse_typed(const struct look *look, struct firn_db_tree *tree, firn_slice key,
             typed.index != NULL ? (const char *)typed.index->name.data : "",
             typed.index != NULL ? "' of " : "", typed.table, did);
     }
-    firn_buf_deinit(&shown);
-    firn_schema_unref(typed.schema);
+    fi_buf_deinit(&shown);
+    fi_schema_unref(typed.schema);
     return rc;
 }
 
 static int
-refuse(const struct look *look, struct firn_db_tree *tree, firn_slice key, enum relation relation)
+refuse(const struct look *look, struct fi_db_tree *tree, firn_slice key, enum relation relation)
 {
     char shown[4 * KEY_SHOWN_MAX + 8];
     const char *did = relation == READ ? "read" : "written";
-    const char *name = firn_db_handles_name_of(look->db, tree->id);
+    const char *name = fi_db_handles_name_of(look->db, tree->id);
     if (tree->has_schemas) {
-        return firn_error_set(look->err, FIRN_CONFLICT,
-                              "the definition of a table, which the transaction has %s, was "
-                              "changed by another commit since it began",
-                              did);
+        return fi_error_set(look->err, FIRN_CONFLICT,
+                            "the definition of a table, which the transaction has %s, was "
+                            "changed by another commit since it began",
+                            did);
     }
     int rc = refuse_typed(look, tree, key, did);
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    if (strncmp(name, FIRN_DB_TABLE_PREFIX, strlen(FIRN_DB_TABLE_PREFIX)) == 0) {
-        return firn_error_set(look->err, FIRN_CONFLICT,
-                              "entry \"%s\" of an index, which the transaction has %s, was written "
-                              "by another commit since it began",
-                              show_key(key, shown), did);
+    if (strncmp(name, FI_DB_TABLE_PREFIX, strlen(FI_DB_TABLE_PREFIX)) == 0) {
+        return fi_error_set(look->err, FIRN_CONFLICT,
+                            "entry \"%s\" of an index, which the transaction has %s, was written "
+                            "by another commit since it began",
+                            show_key(key, shown), did);
     }
-    bool is_table = tree->type == FIRN_KEYSPACE_ENTRY_TABLE;
-    return firn_error_set(look->err, FIRN_CONFLICT,
-                          "%s \"%s\" of %s '%s', which the transaction has %s, was written by "
-                          "another commit since it began",
-                          is_table ? "the row with the key" : "key", show_key(key, shown),
-                          is_table ? "table" : "keyspace", name, did);
+    bool is_table = tree->type == FI_KEYSPACE_ENTRY_TABLE;
+    return fi_error_set(look->err, FIRN_CONFLICT,
+                        "%s \"%s\" of %s '%s', which the transaction has %s, was written by "
+                        "another commit since it began",
+                        is_table ? "the row with the key" : "key", show_key(key, shown),
+                        is_table ? "table" : "keyspace", name, did);
 }
 
 /* ---- searching ---- */
 
 static bool
-is_untouched(const struct look *look, const struct firn_db_tree *tree)
+is_untouched(const struct look *look, const struct fi_db_tree *tree)
 {
     return atomic_load_explicit(&tree->written_at, memory_order_relaxed) < look->since.first;
 }
 
 static int
-look_at_key(const struct look *look, struct firn_db_tree *tree, firn_slice key,
+look_at_key(const struct look *look, struct fi_db_tree *tree, firn_slice key,
             enum relation relation)
 {
     bool is_written;
     if (is_untouched(look, tree)) {
         return FIRN_OK;
     }
-    int rc = firn_lsm_tree_newer_key(tree->lsm_tree, key, &look->since, &is_written, look->err);
+    int rc = fi_lsm_tree_newer_key(tree->lsm_tree, key, &look->since, &is_written, look->err);
     return rc == FIRN_OK && is_written ? refuse(look, tree, key, relation) : rc;
 }
 
 static int
-look_at_range(const struct look *look, struct firn_db_tree *tree,
-              const struct firn_lsm_range *bounds, enum relation relation)
+look_at_range(const struct look *look, struct fi_db_tree *tree, const struct fi_lsm_range *bounds,
+              enum relation relation)
 {
     bool is_written;
     if (is_untouched(look, tree)) {
         return FIRN_OK;
     }
-    int rc = firn_lsm_tree_newer_range(tree->lsm_tree, bounds, &look->since, look->key, &is_written,
-                                       look->err);
-    return rc == FIRN_OK && is_written ? refuse(look, tree, firn_buf_slice(look->key), relation)
-                                       : rc;
+    int rc = fi_lsm_tree_newer_range(tree->lsm_tree, bounds, &look->since, look->key, &is_written,
+                                     look->err);
+    return rc == FIRN_OK && is_written ? refuse(look, tree, fi_buf_slice(look->key), relation) : rc;
 }
 
 static int
 look_at_writes(const struct look *look)
 {
-    const struct firn_db_txn_writes *writes = &look->txn->writes;
+    const struct fi_db_txn_writes *writes = &look->txn->writes;
     int rc = FIRN_OK;
-    firn_db_txn_writes_place place = firn_db_txn_writes_first(writes);
+    fi_db_txn_writes_place place = fi_db_txn_writes_first(writes);
     while (place != 0 && rc == FIRN_OK) {
-        struct firn_db_tree *tree = firn_db_txn_writes_op(writes, place)->tree;
-        rc = look_at_key(look, tree, firn_db_txn_writes_key(writes, place), WRITTEN);
-        place = firn_db_txn_writes_next_of_all(writes, place);
+        struct fi_db_tree *tree = fi_db_txn_writes_op(writes, place)->tree;
+        rc = look_at_key(look, tree, fi_db_txn_writes_key(writes, place), WRITTEN);
+        place = fi_db_txn_writes_next_of_all(writes, place);
     }
     return rc;
 }
@@ -216,13 +215,13 @@ static int
 look_at_deleted_ranges(const struct look *look)
 {
     const struct firn_db_batch *batch = &look->txn->writes.batch;
-    size_t count = look->txn->writes.range_count > 0 ? firn_db_batch_op_count(batch) : 0;
+    size_t count = look->txn->writes.range_count > 0 ? fi_db_batch_op_count(batch) : 0;
     int rc = FIRN_OK;
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        const struct firn_db_op *op = firn_db_batch_op(batch, i);
-        if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
-            const firn_slice upper = firn_db_batch_value(batch, op);
-            const struct firn_lsm_range bounds = {firn_db_batch_key(batch, op), &upper};
+        const struct fi_db_op *op = fi_db_batch_op(batch, i);
+        if (op->kind == FI_ENTRY_RANGE_DELETE) {
+            const firn_slice upper = fi_db_batch_value(batch, op);
+            const struct fi_lsm_range bounds = {fi_db_batch_key(batch, op), &upper};
             rc = look_at_range(look, op->tree, &bounds, WRITTEN);
         }
     }
@@ -232,16 +231,15 @@ look_at_deleted_ranges(const struct look *look)
 static int
 look_at_reads(const struct look *look)
 {
-    const struct firn_db_txn_reads *reads = &look->txn->reads;
-    size_t count = firn_db_txn_reads_count(reads);
+    const struct fi_db_txn_reads *reads = &look->txn->reads;
+    size_t count = fi_db_txn_reads_count(reads);
     int rc = FIRN_OK;
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        const struct firn_db_txn_reads_range *range = firn_db_txn_reads_at(reads, i);
-        struct firn_db_tree *tree = range->keyspace->tree;
-        const struct firn_lsm_range bounds = {range->lower,
-                                              range->has_upper ? &range->upper : NULL};
-        rc = firn_db_txn_reads_is_key(range) ? look_at_key(look, tree, range->lower, READ)
-                                             : look_at_range(look, tree, &bounds, READ);
+        const struct fi_db_txn_reads_range *range = fi_db_txn_reads_at(reads, i);
+        struct fi_db_tree *tree = range->keyspace->tree;
+        const struct fi_lsm_range bounds = {range->lower, range->has_upper ? &range->upper : NULL};
+        rc = fi_db_txn_reads_is_key(range) ? look_at_key(look, tree, range->lower, READ)
+                                           : look_at_range(look, tree, &bounds, READ);
     }
     return rc;
 }
@@ -249,8 +247,8 @@ look_at_reads(const struct look *look)
 static int
 look_at_all(const struct look *look)
 {
-    FIRN_TRY_RETURN(look_at_writes(look));
-    FIRN_TRY_RETURN(look_at_deleted_ranges(look));
+    FI_TRY_RETURN(look_at_writes(look));
+    FI_TRY_RETURN(look_at_deleted_ranges(look));
     return look_at_reads(look);
 }
 
@@ -259,20 +257,20 @@ look_at_all(const struct look *look)
 static int
 look_since(struct firn_db *db, const struct firn_db_txn *txn, uint64_t up_to, firn_error *err)
 {
-    DCHECK(txn->state == FIRN_DB_TXN_OPEN && txn->checked < up_to); /* (I2) */
-    struct firn_buf key = {0};
+    DCHECK(txn->state == FI_DB_TXN_OPEN && txn->checked < up_to); /* (I2) */
+    struct fi_buf key = {0};
     const struct look look = {
         .db = db, .txn = txn, .since = {txn->checked + 1, up_to}, .key = &key, .err = err};
     int rc = look_at_all(&look);
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&key);
     return rc;
 }
 
 int
-firn_db_txn_conflict_check(struct firn_db_txn *txn, firn_error *err)
+fi_db_txn_conflict_check(struct firn_db_txn *txn, firn_error *err)
 {
     DCHECK(txn->checked >= txn->view.node.sequence); /* (I1) */
-    uint64_t published = firn_db_published(txn->db);
+    uint64_t published = fi_db_published(txn->db);
     if (published <= txn->checked) {
         return FIRN_OK;
     }
@@ -287,26 +285,26 @@ firn_db_txn_conflict_check(struct firn_db_txn *txn, firn_error *err)
 static int
 look_at_drops(const struct firn_db_txn *txn, firn_error *err)
 {
-    for (size_t i = 0; i < firn_db_txn_reads_count(&txn->reads); i++) {
-        const struct firn_db_keyspace *keyspace = firn_db_txn_reads_at(&txn->reads, i)->keyspace;
+    for (size_t i = 0; i < fi_db_txn_reads_count(&txn->reads); i++) {
+        const struct firn_db_keyspace *keyspace = fi_db_txn_reads_at(&txn->reads, i)->keyspace;
         if (keyspace->tree->is_dropping) {
-            return firn_error_set(err, FIRN_CONFLICT,
-                                  "the keyspace '%s', which the transaction has read, was dropped "
-                                  "since it began",
-                                  keyspace->name);
+            return fi_error_set(err, FIRN_CONFLICT,
+                                "the keyspace '%s', which the transaction has read, was dropped "
+                                "since it began",
+                                keyspace->name);
         }
     }
     return FIRN_OK;
 }
 
 int
-firn_db_txn_conflict_check_leading(const void *ctx, struct firn_db *db, firn_error *err)
+fi_db_txn_conflict_check_leading(const void *ctx, struct firn_db *db, firn_error *err)
 {
     const struct firn_db_txn *txn = ctx;
-    DCHECK(firn_db_is_led(db) && txn->checked >= txn->view.node.sequence); /* (I1) */
+    DCHECK(fi_db_is_led(db) && txn->checked >= txn->view.node.sequence); /* (I1) */
     if (db->lead.restored_at > txn->view.node.sequence) {
-        return firn_error_set(err, FIRN_CONFLICT,
-                              "the store was restored to a checkpoint since the transaction began");
+        return fi_error_set(err, FIRN_CONFLICT,
+                            "the store was restored to a checkpoint since the transaction began");
     }
     int rc = look_at_drops(txn, err);
     return rc == FIRN_OK ? look_since(db, txn, UINT64_MAX, err) : rc;

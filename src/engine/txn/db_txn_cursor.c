@@ -51,22 +51,22 @@
 struct span {
     bool is_begun;
     bool has_upper;
-    struct firn_buf lower;
-    struct firn_buf upper;
+    struct fi_buf lower;
+    struct fi_buf upper;
 };
 
 static void
 span_deinit(struct span *span)
 {
-    firn_buf_deinit(&span->lower);
-    firn_buf_deinit(&span->upper);
+    fi_buf_deinit(&span->lower);
+    fi_buf_deinit(&span->upper);
 }
 
 static bool
 is_stretch(const struct span *span)
 {
     return !span->is_begun || !span->has_upper ||
-           firn_slice_compare(firn_buf_slice(&span->lower), firn_buf_slice(&span->upper)) <= 0;
+           fi_slice_compare(fi_buf_slice(&span->lower), fi_buf_slice(&span->upper)) <= 0;
 }
 
 /* Begins a new span: [key, key) or, for NULL, after all keys. */
@@ -76,8 +76,8 @@ span_begin(struct span *span, const firn_slice *key)
     span->is_begun = false;
     span->has_upper = key != NULL;
     if (key != NULL) {
-        FIRN_TRY_RETURN(firn_buf_assign(&span->lower, *key));
-        FIRN_TRY_RETURN(firn_buf_assign(&span->upper, *key));
+        FI_TRY_RETURN(fi_buf_assign(&span->lower, *key));
+        FI_TRY_RETURN(fi_buf_assign(&span->upper, *key));
         span->is_begun = true;
     }
     return FIRN_OK;
@@ -87,10 +87,10 @@ span_begin(struct span *span, const firn_slice *key)
 static int
 span_reach_down(struct span *span, firn_slice key)
 {
-    if (span->is_begun && firn_slice_compare(key, firn_buf_slice(&span->lower)) >= 0) {
+    if (span->is_begun && fi_slice_compare(key, fi_buf_slice(&span->lower)) >= 0) {
         return FIRN_OK;
     }
-    int rc = firn_buf_assign(&span->lower, key);
+    int rc = fi_buf_assign(&span->lower, key);
     span->is_begun |= rc == FIRN_OK;
     DCHECK(rc != FIRN_OK || is_stretch(span));
     return rc;
@@ -101,17 +101,17 @@ static int
 span_reach_up(struct span *span, firn_slice key)
 {
     DCHECK(is_stretch(span) && (span->is_begun || !span->has_upper));
-    if (!span->has_upper || firn_slice_compare(key, firn_buf_slice(&span->upper)) < 0) {
+    if (!span->has_upper || fi_slice_compare(key, fi_buf_slice(&span->upper)) < 0) {
         return FIRN_OK;
     }
     /* The next possible key is the key with a zero byte. Memory is reserved first, so that the span
      * never shrinks. */
     if (key.size + 1 > span->upper.capacity &&
-        firn_buf_reserve(&span->upper, key.size + 1 - span->upper.size) != FIRN_OK) {
+        fi_buf_reserve(&span->upper, key.size + 1 - span->upper.size) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
-    int rc = firn_buf_assign(&span->upper, key);
-    return rc == FIRN_OK ? firn_buf_append_u8(&span->upper, 0) : rc;
+    int rc = fi_buf_assign(&span->upper, key);
+    return rc == FIRN_OK ? fi_buf_append_u8(&span->upper, 0) : rc;
 }
 
 /* Extends the span up to a bound, not included; NULL: to the end. */
@@ -121,36 +121,36 @@ span_reach_bound(struct span *span, const firn_slice *bound)
     DCHECK(is_stretch(span));
     if (bound == NULL) {
         span->has_upper = false;
-        firn_buf_clear(&span->upper);
+        fi_buf_clear(&span->upper);
         return FIRN_OK;
     }
-    if (!span->has_upper || firn_slice_compare(*bound, firn_buf_slice(&span->upper)) <= 0) {
+    if (!span->has_upper || fi_slice_compare(*bound, fi_buf_slice(&span->upper)) <= 0) {
         return FIRN_OK;
     }
-    return firn_buf_assign(&span->upper, *bound);
+    return fi_buf_assign(&span->upper, *bound);
 }
 
 enum direction { FORWARDS, BACKWARDS };
 
 enum at { AT_NOTHING, AT_VIEW, AT_OWN };
 
-struct firn_db_txn_cursor {
-    struct firn_db_cursor_overlay overlay; /* first */
-    struct firn_db_txn *txn;               /* NULL: the transaction has ended */
-    struct firn_db_txn_cursor *next;
-    struct firn_db_txn_cursor *previous;
+struct fi_db_txn_cursor {
+    struct fi_db_cursor_overlay overlay; /* first */
+    struct firn_db_txn *txn;             /* NULL: the transaction has ended */
+    struct fi_db_txn_cursor *next;
+    struct fi_db_txn_cursor *previous;
     struct firn_db_keyspace *keyspace;
-    struct firn_lsm_cursor *inner; /* NULL: nothing to show */
+    struct fi_lsm_cursor *inner; /* NULL: nothing to show */
     firn_slice lower;
     firn_slice upper;
     bool has_upper;
     enum direction direction;
     enum at at;
-    firn_db_txn_writes_place own; /* the candidate in the write set as of `changes` */
+    fi_db_txn_writes_place own; /* the candidate in the write set as of `changes` */
     uint64_t changes;
-    struct firn_buf key; /* the shown key; a copy if at is AT_OWN */
-    struct firn_buf value;
-    struct firn_buf target; /* where to place it: the caller's key may be the shown one */
+    struct fi_buf key; /* the shown key; a copy if at is AT_OWN */
+    struct fi_buf value;
+    struct fi_buf target; /* where to place it: the caller's key may be the shown one */
     struct span span;
 };
 
@@ -158,21 +158,21 @@ struct firn_db_txn_cursor {
 
 /* Adds what was walked over to the read set. */
 static void
-end_span(struct firn_db_txn *txn, struct firn_db_txn_cursor *cursor)
+end_span(struct firn_db_txn *txn, struct fi_db_txn_cursor *cursor)
 {
     const struct span *span = &cursor->span;
     if (span->is_begun) {
-        const struct firn_db_txn_reads_range range = {.keyspace = cursor->keyspace,
-                                                      .lower = firn_buf_slice(&span->lower),
-                                                      .upper = firn_buf_slice(&span->upper),
-                                                      .has_upper = span->has_upper};
-        firn_db_txn_reads_add(&txn->reads, &range);
+        const struct fi_db_txn_reads_range range = {.keyspace = cursor->keyspace,
+                                                    .lower = fi_buf_slice(&span->lower),
+                                                    .upper = fi_buf_slice(&span->upper),
+                                                    .has_upper = span->has_upper};
+        fi_db_txn_reads_add(&txn->reads, &range);
     }
     cursor->span.is_begun = false;
 }
 
 static void
-detach(struct firn_db_txn *txn, struct firn_db_txn_cursor *cursor)
+detach(struct firn_db_txn *txn, struct fi_db_txn_cursor *cursor)
 {
     DCHECK(cursor->txn == txn);
     DCHECK(cursor->previous != NULL || txn->cursors == cursor);
@@ -190,7 +190,7 @@ detach(struct firn_db_txn *txn, struct firn_db_txn_cursor *cursor)
 }
 
 void
-firn_db_txn_cursor_detach_all(struct firn_db_txn *txn)
+fi_db_txn_cursor_detach_all(struct firn_db_txn *txn)
 {
     while (txn->cursors != NULL) {
         detach(txn, txn->cursors);
@@ -199,63 +199,63 @@ firn_db_txn_cursor_detach_all(struct firn_db_txn *txn)
 
 /* ---- as an overlay ---- */
 
-static struct firn_db_txn_cursor *
-of(struct firn_db_cursor_overlay *overlay)
+static struct fi_db_txn_cursor *
+of(struct fi_db_cursor_overlay *overlay)
 {
-    return (struct firn_db_txn_cursor *)overlay;
+    return (struct fi_db_txn_cursor *)overlay;
 }
 
-static const struct firn_db_txn_cursor *
-of_const(const struct firn_db_cursor_overlay *overlay)
+static const struct fi_db_txn_cursor *
+of_const(const struct fi_db_cursor_overlay *overlay)
 {
-    return (const struct firn_db_txn_cursor *)overlay;
+    return (const struct fi_db_txn_cursor *)overlay;
 }
 
 static void
-destroy(struct firn_db_cursor_overlay *overlay)
+destroy(struct fi_db_cursor_overlay *overlay)
 {
-    struct firn_db_txn_cursor *cursor = of(overlay);
+    struct fi_db_txn_cursor *cursor = of(overlay);
     if (cursor->txn != NULL) {
         detach(cursor->txn, cursor);
     }
-    firn_buf_deinit(&cursor->key);
-    firn_buf_deinit(&cursor->value);
-    firn_buf_deinit(&cursor->target);
+    fi_buf_deinit(&cursor->key);
+    fi_buf_deinit(&cursor->value);
+    fi_buf_deinit(&cursor->target);
     span_deinit(&cursor->span);
-    firn_free(cursor);
+    fi_free(cursor);
 }
 
 /* ---- candidates ---- */
 
-static const struct firn_db_txn_writes *
-writes_of(const struct firn_db_txn_cursor *cursor)
+static const struct fi_db_txn_writes *
+writes_of(const struct fi_db_txn_cursor *cursor)
 {
     return &cursor->txn->writes;
 }
 
 static bool
-has_own(const struct firn_db_txn_cursor *cursor)
+has_own(const struct fi_db_txn_cursor *cursor)
 {
-    return !firn_db_txn_writes_is_empty(writes_of(cursor));
+    return !fi_db_txn_writes_is_empty(writes_of(cursor));
 }
 
 static firn_slice
-own_key(const struct firn_db_txn_cursor *cursor)
+own_key(const struct fi_db_txn_cursor *cursor)
 {
     DCHECK(cursor->own != 0 && cursor->changes == writes_of(cursor)->changes);
-    return firn_db_txn_writes_key(writes_of(cursor), cursor->own);
+    return fi_db_txn_writes_key(writes_of(cursor), cursor->own);
 }
 
 static firn_slice
-view_key(const struct firn_db_txn_cursor *cursor)
+view_key(const struct fi_db_txn_cursor *cursor)
 {
-    DCHECK(firn_lsm_cursor_valid(cursor->inner));
-    return firn_lsm_cursor_entry(cursor->inner)->key;
+    DCHECK(fi_lsm_cursor_valid(cursor->inner));
+    return fi_lsm_cursor_entry(cursor->inner)->key;
 }
 
 /* Sets the own candidate, unless it is outside the bounds. */
 static void
-set_own(struct firn_db_txn_cursor *cursor, firn_db_txn_writes_place place)
+set_own(struct fi_db_txn_cursor *cursor, fi_db_txn_writes_place place)
 {
     cursor->own = place;
     cursor->changes = writes_of(cursor)->changes;
@@ -263,42 +263,42 @@ set_own(struct firn_db_txn_cursor *cursor, firn_db_txn_writes_place place)
         return;
     }
     firn_slice key = own_key(cursor);
-    if (firn_slice_compare(key, cursor->lower) < 0 ||
-        (cursor->has_upper && firn_slice_compare(key, cursor->upper) >= 0)) {
+    if (fi_slice_compare(key, cursor->lower) < 0 ||
+        (cursor->has_upper && fi_slice_compare(key, cursor->upper) >= 0)) {
         cursor->own = 0;
     }
 }
 
 static void
-seek_own(struct firn_db_txn_cursor *cursor, firn_slice key)
+seek_own(struct fi_db_txn_cursor *cursor, firn_slice key)
 {
     set_own(cursor, has_own(cursor)
-                        ? firn_db_txn_writes_seek(writes_of(cursor), cursor->keyspace->tree, key)
+                        ? fi_db_txn_writes_seek(writes_of(cursor), cursor->keyspace->tree, key)
                         : 0);
 }
 
 static void
-seek_own_after(struct firn_db_txn_cursor *cursor, firn_slice key)
+seek_own_after(struct fi_db_txn_cursor *cursor, firn_slice key)
 {
-    set_own(cursor, has_own(cursor) ? firn_db_txn_writes_seek_after(writes_of(cursor),
-                                                                    cursor->keyspace->tree, key)
+    set_own(cursor, has_own(cursor) ? fi_db_txn_writes_seek_after(writes_of(cursor),
+                                                                  cursor->keyspace->tree, key)
                                     : 0);
 }
 
 /* NULL: to the last one. */
 static void
-seek_own_before(struct firn_db_txn_cursor *cursor, const firn_slice *key)
+seek_own_before(struct fi_db_txn_cursor *cursor, const firn_slice *key)
 {
-    set_own(cursor, has_own(cursor) ? firn_db_txn_writes_seek_before(writes_of(cursor),
-                                                                     cursor->keyspace->tree, key)
+    set_own(cursor, has_own(cursor) ? fi_db_txn_writes_seek_before(writes_of(cursor),
+                                                                   cursor->keyspace->tree, key)
                                     : 0);
 }
 
 static void
-advance_own(struct firn_db_txn_cursor *cursor)
+advance_own(struct fi_db_txn_cursor *cursor)
 {
     if (cursor->direction == FORWARDS) {
-        set_own(cursor, firn_db_txn_writes_next(writes_of(cursor), cursor->own));
+        set_own(cursor, fi_db_txn_writes_next(writes_of(cursor), cursor->own));
     } else {
         const firn_slice key = own_key(cursor);
         seek_own_before(cursor, &key);
@@ -306,40 +306,39 @@ advance_own(struct firn_db_txn_cursor *cursor)
 }
 
 static int
-advance_view(struct firn_db_txn_cursor *cursor, firn_error *err)
+advance_view(struct fi_db_txn_cursor *cursor, firn_error *err)
 {
-    return cursor->direction == FORWARDS ? firn_lsm_cursor_next(cursor->inner, err)
-                                         : firn_lsm_cursor_prev(cursor->inner, err);
+    return cursor->direction == FORWARDS ? fi_lsm_cursor_next(cursor->inner, err)
+                                         : fi_lsm_cursor_prev(cursor->inner, err);
 }
 
 static int
-leave_stretch(struct firn_db_txn_cursor *cursor, const struct firn_range_stretch *stretch,
+leave_stretch(struct fi_db_txn_cursor *cursor, const struct fi_range_stretch *stretch,
               firn_error *err)
 {
     return cursor->direction == FORWARDS
-               ? firn_lsm_cursor_seek(cursor->inner, stretch->upper, err)
-               : firn_lsm_cursor_seek_before(cursor->inner, stretch->lower, err);
+               ? fi_lsm_cursor_seek(cursor->inner, stretch->upper, err)
+               : fi_lsm_cursor_seek_before(cursor->inner, stretch->lower, err);
 }
 
 /* Shows the own candidate, which has that value; a merge operand is applied to the view's value. */
 static int
-show_own(struct firn_db_txn_cursor *cursor, enum firn_db_txn_writes_answer answer, firn_slice value,
+show_own(struct fi_db_txn_cursor *cursor, enum fi_db_txn_writes_answer answer, firn_slice value,
          bool is_in_view, firn_error *err)
 {
-    DCHECK(answer == FIRN_DB_TXN_WRITES_PUT || answer == FIRN_DB_TXN_WRITES_MERGED);
+    DCHECK(answer == FI_DB_TXN_WRITES_PUT || answer == FI_DB_TXN_WRITES_MERGED);
     int rc;
-    if (answer == FIRN_DB_TXN_WRITES_MERGED) {
-        const struct firn_entry *entry = is_in_view ? firn_lsm_cursor_entry(cursor->inner) : NULL;
-        rc = firn_db_txn_merge_into(value, entry != NULL ? &entry->value : NULL, &cursor->value,
-                                    err);
+    if (answer == FI_DB_TXN_WRITES_MERGED) {
+        const struct fi_entry *entry = is_in_view ? fi_lsm_cursor_entry(cursor->inner) : NULL;
+        rc = fi_db_txn_merge_into(value, entry != NULL ? &entry->value : NULL, &cursor->value, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-    } else if (firn_buf_assign(&cursor->value, value) != FIRN_OK) {
-        return firn_error_no_memory(err, "an entry of a cursor");
+    } else if (fi_buf_assign(&cursor->value, value) != FIRN_OK) {
+        return fi_error_no_memory(err, "an entry of a cursor");
     }
-    if (firn_buf_assign(&cursor->key, own_key(cursor)) != FIRN_OK) {
-        return firn_error_no_memory(err, "an entry of a cursor");
+    if (fi_buf_assign(&cursor->key, own_key(cursor)) != FIRN_OK) {
+        return fi_error_no_memory(err, "an entry of a cursor");
     }
     cursor->at = AT_OWN;
     return FIRN_OK;
@@ -347,43 +346,43 @@ show_own(struct firn_db_txn_cursor *cursor, enum firn_db_txn_writes_answer answe
 
 /* Which candidate is nearer: < 0 the view's, > 0 the own one, 0 both have the same key. */
 static int
-compare_candidates(const struct firn_db_txn_cursor *cursor)
+compare_candidates(const struct fi_db_txn_cursor *cursor)
 {
-    if (!firn_lsm_cursor_valid(cursor->inner)) {
+    if (!fi_lsm_cursor_valid(cursor->inner)) {
         return 1;
     }
     if (cursor->own == 0) {
         return -1;
     }
-    int order = firn_slice_compare(view_key(cursor), own_key(cursor));
+    int order = fi_slice_compare(view_key(cursor), own_key(cursor));
     return cursor->direction == FORWARDS ? order : -order;
 }
 
 /* Moves from the candidates to the next entry to be shown (I1). */
 static int
-show(struct firn_db_txn_cursor *cursor, firn_error *err)
+show(struct fi_db_txn_cursor *cursor, firn_error *err)
 {
-    const struct firn_db_txn_writes *writes = writes_of(cursor);
+    const struct fi_db_txn_writes *writes = writes_of(cursor);
     cursor->at = AT_NOTHING;
-    while (firn_lsm_cursor_valid(cursor->inner) || cursor->own != 0) {
-        struct firn_range_stretch hidden;
+    while (fi_lsm_cursor_valid(cursor->inner) || cursor->own != 0) {
+        struct fi_range_stretch hidden;
         firn_slice value;
         int order = compare_candidates(cursor);
         if (order < 0) {
-            if (!firn_db_txn_writes_hides(writes, cursor->keyspace->tree, view_key(cursor),
-                                          &hidden)) {
+            if (!fi_db_txn_writes_hides(writes, cursor->keyspace->tree, view_key(cursor),
+                                        &hidden)) {
                 cursor->at = AT_VIEW;
                 return FIRN_OK;
             }
-            FIRN_TRY_RETURN(leave_stretch(cursor, &hidden, err));
+            FI_TRY_RETURN(leave_stretch(cursor, &hidden, err));
             continue;
         }
-        enum firn_db_txn_writes_answer answer = firn_db_txn_writes_at(writes, cursor->own, &value);
-        if (answer != FIRN_DB_TXN_WRITES_DELETED) {
+        enum fi_db_txn_writes_answer answer = fi_db_txn_writes_at(writes, cursor->own, &value);
+        if (answer != FI_DB_TXN_WRITES_DELETED) {
             return show_own(cursor, answer, value, order == 0, err);
         }
         if (order == 0) {
-            FIRN_TRY_RETURN(advance_view(cursor, err));
+            FI_TRY_RETURN(advance_view(cursor, err));
         }
         advance_own(cursor);
     }
@@ -391,13 +390,13 @@ show(struct firn_db_txn_cursor *cursor, firn_error *err)
 }
 
 static firn_slice
-shown_key(const struct firn_db_txn_cursor *cursor)
+shown_key(const struct fi_db_txn_cursor *cursor)
 {
     switch (cursor->at) {
     case AT_VIEW:
         return view_key(cursor);
     case AT_OWN:
-        return firn_buf_slice(&cursor->key);
+        return fi_buf_slice(&cursor->key);
     case AT_NOTHING:
         break;
     }
@@ -408,7 +407,7 @@ shown_key(const struct firn_db_txn_cursor *cursor)
 
 /* Extends the span to the shown key, included, or to the end in the direction of the walk. */
 static int
-extend_span(struct firn_db_txn_cursor *cursor)
+extend_span(struct fi_db_txn_cursor *cursor)
 {
     firn_slice key = shown_key(cursor);
     if (cursor->direction == BACKWARDS) {
@@ -421,21 +420,21 @@ extend_span(struct firn_db_txn_cursor *cursor)
 
 /* (I2) */
 static bool
-is_in_span(const struct firn_db_txn_cursor *cursor)
+is_in_span(const struct fi_db_txn_cursor *cursor)
 {
     const struct span *span = &cursor->span;
     firn_slice key = shown_key(cursor);
     return cursor->at == AT_NOTHING ||
-           (span->is_begun && firn_slice_compare(firn_buf_slice(&span->lower), key) <= 0 &&
-            (!span->has_upper || firn_slice_compare(key, firn_buf_slice(&span->upper)) < 0));
+           (span->is_begun && fi_slice_compare(fi_buf_slice(&span->lower), key) <= 0 &&
+            (!span->has_upper || fi_slice_compare(key, fi_buf_slice(&span->upper)) < 0));
 }
 
 /* Called when a move has ended with rc. */
 static int
-end_move(struct firn_db_txn_cursor *cursor, int rc, firn_error *err)
+end_move(struct fi_db_txn_cursor *cursor, int rc, firn_error *err)
 {
     if (rc == FIRN_OK && cursor->txn->notes_reads && extend_span(cursor) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "what a transaction has read");
+        rc = fi_error_no_memory(err, "what a transaction has read");
     }
     if (rc != FIRN_OK) {
         cursor->at = AT_NOTHING;
@@ -446,10 +445,10 @@ end_move(struct firn_db_txn_cursor *cursor, int rc, firn_error *err)
 
 /* The same for a move that began at `from` (NULL: at the end), not at the cursor's position. */
 static int
-end_placing(struct firn_db_txn_cursor *cursor, int rc, const firn_slice *from, firn_error *err)
+end_placing(struct fi_db_txn_cursor *cursor, int rc, const firn_slice *from, firn_error *err)
 {
     if (rc == FIRN_OK && cursor->txn->notes_reads && span_begin(&cursor->span, from) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "what a transaction has read");
+        rc = fi_error_no_memory(err, "what a transaction has read");
     }
     return end_move(cursor, rc, err);
 }
@@ -459,17 +458,17 @@ end_placing(struct firn_db_txn_cursor *cursor, int rc, const firn_slice *from, f
 static int
 refuse_ended(firn_error *err)
 {
-    return firn_error_set(err, FIRN_MISUSE, "the transaction of the cursor has ended");
+    return fi_error_set(err, FIRN_MISUSE, "the transaction of the cursor has ended");
 }
 
 /* Sets both candidates at or after key. Requires: key is within the bounds. */
 static int
-place_forwards(struct firn_db_txn_cursor *cursor, firn_slice key, firn_error *err)
+place_forwards(struct fi_db_txn_cursor *cursor, firn_slice key, firn_error *err)
 {
-    DCHECK(firn_slice_compare(key, cursor->lower) >= 0);
-    DCHECK(!cursor->has_upper || firn_slice_compare(key, cursor->upper) < 0);
+    DCHECK(fi_slice_compare(key, cursor->lower) >= 0);
+    DCHECK(!cursor->has_upper || fi_slice_compare(key, cursor->upper) < 0);
     cursor->direction = FORWARDS;
-    int rc = firn_lsm_cursor_seek(cursor->inner, key, err);
+    int rc = fi_lsm_cursor_seek(cursor->inner, key, err);
     if (rc == FIRN_OK) {
         seek_own(cursor, key);
         rc = show(cursor, err);
@@ -479,12 +478,12 @@ place_forwards(struct firn_db_txn_cursor *cursor, firn_slice key, firn_error *er
 
 /* Sets both candidates before *key, or at the end. */
 static int
-place_backwards(struct firn_db_txn_cursor *cursor, const firn_slice *key, firn_error *err)
+place_backwards(struct fi_db_txn_cursor *cursor, const firn_slice *key, firn_error *err)
 {
-    DCHECK(key == NULL || !cursor->has_upper || firn_slice_compare(*key, cursor->upper) <= 0);
+    DCHECK(key == NULL || !cursor->has_upper || fi_slice_compare(*key, cursor->upper) <= 0);
     cursor->direction = BACKWARDS;
-    int rc = key == NULL ? firn_lsm_cursor_last(cursor->inner, err)
-                         : firn_lsm_cursor_seek_before(cursor->inner, *key, err);
+    int rc = key == NULL ? fi_lsm_cursor_last(cursor->inner, err)
+                         : fi_lsm_cursor_seek_before(cursor->inner, *key, err);
     if (rc == FIRN_OK) {
         seek_own_before(cursor, key);
         rc = show(cursor, err);
@@ -494,7 +493,7 @@ place_backwards(struct firn_db_txn_cursor *cursor, const firn_slice *key, firn_e
 
 /* Whether there is nothing to show, or the transaction has ended; *out is what to return. */
 static bool
-is_without_move(struct firn_db_txn_cursor *cursor, int *out, firn_error *err)
+is_without_move(struct fi_db_txn_cursor *cursor, int *out, firn_error *err)
 {
     if (cursor->txn == NULL) {
         *out = refuse_ended(err);
@@ -507,63 +506,63 @@ is_without_move(struct firn_db_txn_cursor *cursor, int *out, firn_error *err)
 
 /* Copies the target: a key that the caller got from this cursor does not outlive the move. */
 static int
-set_target(struct firn_db_txn_cursor *cursor, firn_slice key, firn_slice *out, firn_error *err)
+set_target(struct fi_db_txn_cursor *cursor, firn_slice key, firn_slice *out, firn_error *err)
 {
-    if (firn_buf_assign(&cursor->target, key) != FIRN_OK) {
-        return firn_error_no_memory(err, "a key of a cursor");
+    if (fi_buf_assign(&cursor->target, key) != FIRN_OK) {
+        return fi_error_no_memory(err, "a key of a cursor");
     }
-    *out = firn_buf_slice(&cursor->target);
+    *out = fi_buf_slice(&cursor->target);
     return FIRN_OK;
 }
 
 static int
-seek(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err)
+seek(struct fi_db_cursor_overlay *overlay, firn_slice key, firn_error *err)
 {
-    struct firn_db_txn_cursor *cursor = of(overlay);
+    struct fi_db_txn_cursor *cursor = of(overlay);
     firn_slice from;
     int rc;
     if (is_without_move(cursor, &rc, err)) {
         return rc;
     }
-    if (cursor->has_upper && firn_slice_compare(key, cursor->upper) >= 0) {
+    if (cursor->has_upper && fi_slice_compare(key, cursor->upper) >= 0) {
         cursor->at = AT_NOTHING;
         return FIRN_OK;
     }
-    rc = set_target(cursor, firn_slice_compare(key, cursor->lower) > 0 ? key : cursor->lower, &from,
+    rc = set_target(cursor, fi_slice_compare(key, cursor->lower) > 0 ? key : cursor->lower, &from,
                     err);
     rc = rc == FIRN_OK ? place_forwards(cursor, from, err) : rc;
     return end_placing(cursor, rc, &from, err);
 }
 
 static int
-first(struct firn_db_cursor_overlay *overlay, firn_error *err)
+first(struct fi_db_cursor_overlay *overlay, firn_error *err)
 {
     return seek(overlay, of(overlay)->lower, err);
 }
 
 static int
-seek_before(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err)
+seek_before(struct fi_db_cursor_overlay *overlay, firn_slice key, firn_error *err)
 {
-    struct firn_db_txn_cursor *cursor = of(overlay);
+    struct fi_db_txn_cursor *cursor = of(overlay);
     firn_slice from;
     int rc;
     if (is_without_move(cursor, &rc, err)) {
         return rc;
     }
-    if (firn_slice_compare(key, cursor->lower) <= 0) {
+    if (fi_slice_compare(key, cursor->lower) <= 0) {
         cursor->at = AT_NOTHING;
         return FIRN_OK;
     }
-    bool is_beyond = cursor->has_upper && firn_slice_compare(cursor->upper, key) < 0;
+    bool is_beyond = cursor->has_upper && fi_slice_compare(cursor->upper, key) < 0;
     rc = set_target(cursor, is_beyond ? cursor->upper : key, &from, err);
     rc = rc == FIRN_OK ? place_backwards(cursor, &from, err) : rc;
     return end_placing(cursor, rc, &from, err);
 }
 
 static int
-last(struct firn_db_cursor_overlay *overlay, firn_error *err)
+last(struct fi_db_cursor_overlay *overlay, firn_error *err)
 {
-    struct firn_db_txn_cursor *cursor = of(overlay);
+    struct fi_db_txn_cursor *cursor = of(overlay);
     int rc;
     if (is_without_move(cursor, &rc, err)) {
         return rc;
@@ -575,90 +574,90 @@ last(struct firn_db_cursor_overlay *overlay, firn_error *err)
 /* ---- steps ---- */
 
 static int
-begin_step(struct firn_db_txn_cursor *cursor, firn_error *err)
+begin_step(struct fi_db_txn_cursor *cursor, firn_error *err)
 {
     if (cursor->txn == NULL) {
         return refuse_ended(err);
     }
     return cursor->at != AT_NOTHING
                ? FIRN_OK
-               : firn_error_set(err, FIRN_MISUSE, "the cursor stands on no entry");
+               : fi_error_set(err, FIRN_MISUSE, "the cursor stands on no entry");
 }
 
 /* Whether the candidates are not those of the next step in a direction. */
 static bool
-is_lost(const struct firn_db_txn_cursor *cursor, enum direction direction)
+is_lost(const struct fi_db_txn_cursor *cursor, enum direction direction)
 {
     return cursor->direction != direction || cursor->changes != writes_of(cursor)->changes;
 }
 
 /* Copies the shown key, from which both candidates are searched again. */
 static int
-keep_key(struct firn_db_txn_cursor *cursor, firn_error *err)
+keep_key(struct fi_db_txn_cursor *cursor, firn_error *err)
 {
     DCHECK(cursor->at != AT_NOTHING);
-    if (cursor->at == AT_VIEW && firn_buf_assign(&cursor->key, view_key(cursor)) != FIRN_OK) {
-        return firn_error_no_memory(err, "a key of a cursor");
+    if (cursor->at == AT_VIEW && fi_buf_assign(&cursor->key, view_key(cursor)) != FIRN_OK) {
+        return fi_error_no_memory(err, "a key of a cursor");
     }
     return FIRN_OK;
 }
 
 static int
-find_after(struct firn_db_txn_cursor *cursor, firn_error *err)
+find_after(struct fi_db_txn_cursor *cursor, firn_error *err)
 {
-    FIRN_TRY_RETURN(keep_key(cursor, err));
-    firn_slice key = firn_buf_slice(&cursor->key);
+    FI_TRY_RETURN(keep_key(cursor, err));
+    firn_slice key = fi_buf_slice(&cursor->key);
     cursor->direction = FORWARDS;
-    FIRN_TRY_RETURN(firn_lsm_cursor_seek(cursor->inner, key, err));
-    if (firn_lsm_cursor_valid(cursor->inner) && firn_slice_equal(view_key(cursor), key)) {
-        FIRN_TRY_RETURN(advance_view(cursor, err));
+    FI_TRY_RETURN(fi_lsm_cursor_seek(cursor->inner, key, err));
+    if (fi_lsm_cursor_valid(cursor->inner) && fi_slice_equal(view_key(cursor), key)) {
+        FI_TRY_RETURN(advance_view(cursor, err));
     }
     seek_own_after(cursor, key);
     return FIRN_OK;
 }
 
 static int
-find_before(struct firn_db_txn_cursor *cursor, firn_error *err)
+find_before(struct fi_db_txn_cursor *cursor, firn_error *err)
 {
-    FIRN_TRY_RETURN(keep_key(cursor, err));
-    const firn_slice key = firn_buf_slice(&cursor->key);
+    FI_TRY_RETURN(keep_key(cursor, err));
+    const firn_slice key = fi_buf_slice(&cursor->key);
     cursor->direction = BACKWARDS;
-    FIRN_TRY_RETURN(firn_lsm_cursor_seek_before(cursor->inner, key, err));
+    FI_TRY_RETURN(fi_lsm_cursor_seek_before(cursor->inner, key, err));
     seek_own_before(cursor, &key);
     return FIRN_OK;
 }
 
 /* (I1), if the write set has not changed since. */
 static bool
-shows_nearest(const struct firn_db_txn_cursor *cursor)
+shows_nearest(const struct fi_db_txn_cursor *cursor)
 {
     int order = compare_candidates(cursor);
     return cursor->at == AT_VIEW
                ? order < 0
-               : order >= 0 && firn_slice_equal(own_key(cursor), firn_buf_slice(&cursor->key));
+               : order >= 0 && fi_slice_equal(own_key(cursor), fi_buf_slice(&cursor->key));
 }
 
 /* Moves the candidates that have the shown key (I1). */
 static int
-pass_shown(struct firn_db_txn_cursor *cursor, firn_error *err)
+pass_shown(struct fi_db_txn_cursor *cursor, firn_error *err)
 {
     DCHECK(cursor->at != AT_NOTHING && shows_nearest(cursor));
     if (cursor->at == AT_VIEW) {
         return advance_view(cursor, err);
     }
-    firn_slice key = firn_buf_slice(&cursor->key);
+    firn_slice key = fi_buf_slice(&cursor->key);
     advance_own(cursor);
-    return firn_lsm_cursor_valid(cursor->inner) && firn_slice_equal(view_key(cursor), key)
+    return fi_lsm_cursor_valid(cursor->inner) && fi_slice_equal(view_key(cursor), key)
                ? advance_view(cursor, err)
                : FIRN_OK;
 }
 
 static int
-next(struct firn_db_cursor_overlay *overlay, firn_error *err)
+next(struct fi_db_cursor_overlay *overlay, firn_error *err)
 {
-    struct firn_db_txn_cursor *cursor = of(overlay);
+    struct fi_db_txn_cursor *cursor = of(overlay);
     int rc;
-    FIRN_TRY(begin_step(cursor, err));
+    FI_TRY(begin_step(cursor, err));
     rc = is_lost(cursor, FORWARDS) ? find_after(cursor, err) : pass_shown(cursor, err);
     rc = end_move(cursor, rc == FIRN_OK ? show(cursor, err) : rc, err);
 out:
@@ -666,11 +665,11 @@ out:
 }
 
 static int
-prev(struct firn_db_cursor_overlay *overlay, firn_error *err)
+prev(struct fi_db_cursor_overlay *overlay, firn_error *err)
 {
-    struct firn_db_txn_cursor *cursor = of(overlay);
+    struct fi_db_txn_cursor *cursor = of(overlay);
     int rc;
-    FIRN_TRY(begin_step(cursor, err));
+    FI_TRY(begin_step(cursor, err));
     rc = is_lost(cursor, BACKWARDS) ? find_before(cursor, err) : pass_shown(cursor, err);
     rc = end_move(cursor, rc == FIRN_OK ? show(cursor, err) : rc, err);
 out:
@@ -680,27 +679,27 @@ out:
 /* ---- the present entry ---- */
 
 static bool
-valid(const struct firn_db_cursor_overlay *overlay)
+valid(const struct fi_db_cursor_overlay *overlay)
 {
-    const struct firn_db_txn_cursor *cursor = of_const(overlay);
+    const struct fi_db_txn_cursor *cursor = of_const(overlay);
     return cursor->at != AT_NOTHING;
 }
 
 static firn_slice
-key(const struct firn_db_cursor_overlay *overlay)
+key(const struct fi_db_cursor_overlay *overlay)
 {
     return shown_key(of_const(overlay));
 }
 
 static firn_slice
-value(const struct firn_db_cursor_overlay *overlay)
+value(const struct fi_db_cursor_overlay *overlay)
 {
-    const struct firn_db_txn_cursor *cursor = of_const(overlay);
+    const struct fi_db_txn_cursor *cursor = of_const(overlay);
     switch (cursor->at) {
     case AT_VIEW:
-        return firn_lsm_cursor_entry(cursor->inner)->value;
+        return fi_lsm_cursor_entry(cursor->inner)->value;
     case AT_OWN:
-        return firn_buf_slice(&cursor->value);
+        return fi_buf_slice(&cursor->value);
     case AT_NOTHING:
         break;
     }
@@ -710,17 +709,17 @@ value(const struct firn_db_cursor_overlay *overlay)
 /* ---- beginning ---- */
 
 int
-firn_db_txn_cursor_create(void *ctx, const struct firn_db_cursor_base *base,
-                          struct firn_db_cursor_overlay **out, firn_error *err)
+fi_db_txn_cursor_create(void *ctx, const struct fi_db_cursor_base *base,
+                        struct fi_db_cursor_overlay **out, firn_error *err)
 {
-    static const struct firn_db_cursor_overlay_kind kind = {
-        destroy, first, last, seek, seek_before, next, prev, valid, key, value};
+    static const struct fi_db_cursor_overlay_kind kind = {destroy, first, last,  seek, seek_before,
+                                                          next,    prev,  valid, key,  value};
     struct firn_db_txn *txn = ctx;
-    DCHECK(txn->state == FIRN_DB_TXN_OPEN);
-    struct firn_db_txn_cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    DCHECK(txn->state == FI_DB_TXN_OPEN);
+    struct fi_db_txn_cursor *cursor = fi_alloc_zeroed(sizeof *cursor);
     *out = NULL;
     if (cursor == NULL) {
-        return firn_error_no_memory(err, "a cursor");
+        return fi_error_no_memory(err, "a cursor");
     }
     cursor->overlay.kind = &kind;
     cursor->txn = txn;

@@ -24,42 +24,42 @@
 enum { TIDY_BYTES_MIN = 4 << 10 };
 
 void
-firn_db_txn_reads_deinit(struct firn_db_txn_reads *reads)
+fi_db_txn_reads_deinit(struct fi_db_txn_reads *reads)
 {
-    firn_buf_deinit(&reads->ranges);
-    firn_arena_deinit(&reads->arena);
+    fi_buf_deinit(&reads->ranges);
+    fi_arena_deinit(&reads->arena);
     reads->content_bytes = 0;
 }
 
 size_t
-firn_db_txn_reads_count(const struct firn_db_txn_reads *reads)
+fi_db_txn_reads_count(const struct fi_db_txn_reads *reads)
 {
-    return reads->ranges.size / sizeof(struct firn_db_txn_reads_range);
+    return reads->ranges.size / sizeof(struct fi_db_txn_reads_range);
 }
 
-static struct firn_db_txn_reads_range *
-range_at(const struct firn_db_txn_reads *reads, size_t i)
+static struct fi_db_txn_reads_range *
+range_at(const struct fi_db_txn_reads *reads, size_t i)
 {
-    return (struct firn_db_txn_reads_range *)(void *)reads->ranges.data + i;
+    return (struct fi_db_txn_reads_range *)(void *)reads->ranges.data + i;
 }
 
-const struct firn_db_txn_reads_range *
-firn_db_txn_reads_at(const struct firn_db_txn_reads *reads, size_t i)
+const struct fi_db_txn_reads_range *
+fi_db_txn_reads_at(const struct fi_db_txn_reads *reads, size_t i)
 {
-    DCHECK(i < firn_db_txn_reads_count(reads));
+    DCHECK(i < fi_db_txn_reads_count(reads));
     return range_at(reads, i);
 }
 
 bool
-firn_db_txn_reads_is_key(const struct firn_db_txn_reads_range *range)
+fi_db_txn_reads_is_key(const struct fi_db_txn_reads_range *range)
 {
     return range->has_upper && range->upper.size == range->lower.size + 1 &&
            range->upper.data[range->lower.size] == 0 &&
-           firn_slice_has_prefix(range->upper, range->lower);
+           fi_slice_has_prefix(range->upper, range->lower);
 }
 
 static size_t
-bytes_of(const struct firn_db_txn_reads_range *range)
+bytes_of(const struct fi_db_txn_reads_range *range)
 {
     return sizeof *range + range->lower.size + range->upper.size;
 }
@@ -69,51 +69,50 @@ bytes_of(const struct firn_db_txn_reads_range *range)
 static int
 compare(const void *a, const void *b)
 {
-    const struct firn_db_txn_reads_range *left = a;
-    const struct firn_db_txn_reads_range *right = b;
+    const struct fi_db_txn_reads_range *left = a;
+    const struct fi_db_txn_reads_range *right = b;
     if (left->keyspace != right->keyspace) {
         return left->keyspace->id < right->keyspace->id ? -1 : 1;
     }
-    return firn_slice_compare(left->lower, right->lower);
+    return fi_slice_compare(left->lower, right->lower);
 }
 
 static bool
-touches(const struct firn_db_txn_reads_range *range, const struct firn_db_txn_reads_range *next)
+touches(const struct fi_db_txn_reads_range *range, const struct fi_db_txn_reads_range *next)
 {
     return range->keyspace == next->keyspace &&
-           (!range->has_upper || firn_slice_compare(next->lower, range->upper) <= 0);
+           (!range->has_upper || fi_slice_compare(next->lower, range->upper) <= 0);
 }
 
 /* Extends the range to the end of next, which begins after its beginning. */
 static void
-join(struct firn_db_txn_reads_range *range, const struct firn_db_txn_reads_range *next)
+join(struct fi_db_txn_reads_range *range, const struct fi_db_txn_reads_range *next)
 {
     DCHECK(range->keyspace == next->keyspace);
-    DCHECK(firn_slice_compare(range->lower, next->lower) <= 0);
-    if (range->has_upper &&
-        (!next->has_upper || firn_slice_compare(next->upper, range->upper) > 0)) {
+    DCHECK(fi_slice_compare(range->lower, next->lower) <= 0);
+    if (range->has_upper && (!next->has_upper || fi_slice_compare(next->upper, range->upper) > 0)) {
         range->has_upper = next->has_upper;
         range->upper = next->upper;
     }
 }
 
 static void
-merge(struct firn_db_txn_reads *reads)
+merge(struct fi_db_txn_reads *reads)
 {
-    size_t count = firn_db_txn_reads_count(reads);
+    size_t count = fi_db_txn_reads_count(reads);
     size_t kept = 0;
-    firn_sort(reads->ranges.data, count, sizeof(struct firn_db_txn_reads_range), compare);
+    fi_sort(reads->ranges.data, count, sizeof(struct fi_db_txn_reads_range), compare);
     reads->content_bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        struct firn_db_txn_reads_range *last = kept == 0 ? NULL : range_at(reads, kept - 1);
-        const struct firn_db_txn_reads_range *range = range_at(reads, i);
+        struct fi_db_txn_reads_range *last = kept == 0 ? NULL : range_at(reads, kept - 1);
+        const struct fi_db_txn_reads_range *range = range_at(reads, i);
         if (last != NULL && touches(last, range)) {
             join(last, range);
         } else {
             *range_at(reads, kept++) = *range;
         }
     }
-    reads->ranges.size = kept * sizeof(struct firn_db_txn_reads_range);
+    reads->ranges.size = kept * sizeof(struct fi_db_txn_reads_range);
     for (size_t i = 0; i < kept; i++) {
         reads->content_bytes += bytes_of(range_at(reads, i));
     }
@@ -121,27 +120,27 @@ merge(struct firn_db_txn_reads *reads)
 
 /* Joins neighbours in pairs; false if none can be joined. */
 static bool
-coarsen(struct firn_db_txn_reads *reads)
+coarsen(struct fi_db_txn_reads *reads)
 {
-    size_t count = firn_db_txn_reads_count(reads);
+    size_t count = fi_db_txn_reads_count(reads);
     size_t kept = 0;
     reads->content_bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        struct firn_db_txn_reads_range range = *range_at(reads, i);
+        struct fi_db_txn_reads_range range = *range_at(reads, i);
         if (i + 1 < count && range_at(reads, i + 1)->keyspace == range.keyspace) {
             join(&range, range_at(reads, ++i));
         }
         reads->content_bytes += bytes_of(&range);
         *range_at(reads, kept++) = range;
     }
-    reads->ranges.size = kept * sizeof(struct firn_db_txn_reads_range);
+    reads->ranges.size = kept * sizeof(struct fi_db_txn_reads_range);
     return kept < count;
 }
 
 static int
-copy(struct firn_arena *arena, firn_slice *slice)
+copy(struct fi_arena *arena, firn_slice *slice)
 {
-    const uint8_t *bytes = firn_arena_copy(arena, slice->data, slice->size);
+    const uint8_t *bytes = fi_arena_copy(arena, slice->data, slice->size);
     if (bytes == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -151,37 +150,37 @@ copy(struct firn_arena *arena, firn_slice *slice)
 
 /* Frees the memory of bounds that are gone. Without memory for a copy, everything stays. */
 static void
-renew_arena(struct firn_db_txn_reads *reads)
+renew_arena(struct fi_db_txn_reads *reads)
 {
-    struct firn_arena arena = {0};
-    struct firn_buf ranges = {0};
-    size_t count = firn_db_txn_reads_count(reads);
+    struct fi_arena arena = {0};
+    struct fi_buf ranges = {0};
+    size_t count = fi_db_txn_reads_count(reads);
     int rc;
-    FIRN_TRY(firn_buf_append_slice(&ranges, firn_buf_slice(&reads->ranges)));
+    FI_TRY(fi_buf_append_slice(&ranges, fi_buf_slice(&reads->ranges)));
     for (size_t i = 0; i < count; i++) {
-        struct firn_db_txn_reads_range *range =
-            (struct firn_db_txn_reads_range *)(void *)ranges.data + i;
-        FIRN_TRY(copy(&arena, &range->lower));
-        FIRN_TRY(copy(&arena, &range->upper));
+        struct fi_db_txn_reads_range *range =
+            (struct fi_db_txn_reads_range *)(void *)ranges.data + i;
+        FI_TRY(copy(&arena, &range->lower));
+        FI_TRY(copy(&arena, &range->upper));
     }
-    firn_buf_deinit(&reads->ranges);
-    firn_arena_deinit(&reads->arena);
+    fi_buf_deinit(&reads->ranges);
+    fi_arena_deinit(&reads->arena);
     reads->ranges = ranges;
     reads->arena = arena;
 out:
     if (rc != FIRN_OK) {
-        firn_buf_deinit(&ranges);
-        firn_arena_deinit(&arena);
+        fi_buf_deinit(&ranges);
+        fi_arena_deinit(&arena);
     }
 }
 
 /* Whether the ranges are in order, and none overlaps or touches the next one. */
 static bool
-is_tidy(const struct firn_db_txn_reads *reads)
+is_tidy(const struct fi_db_txn_reads *reads)
 {
-    size_t count = firn_db_txn_reads_count(reads);
+    size_t count = fi_db_txn_reads_count(reads);
     for (size_t i = 1; i < count; i++) {
-        const struct firn_db_txn_reads_range *before = range_at(reads, i - 1);
+        const struct fi_db_txn_reads_range *before = range_at(reads, i - 1);
         if (compare(before, range_at(reads, i)) >= 0 || touches(before, range_at(reads, i))) {
             return false;
         }
@@ -190,7 +189,7 @@ is_tidy(const struct firn_db_txn_reads *reads)
 }
 
 void
-firn_db_txn_reads_tidy(struct firn_db_txn_reads *reads)
+fi_db_txn_reads_tidy(struct fi_db_txn_reads *reads)
 {
     merge(reads);
     if (reads->content_bytes > reads->limit_bytes) {
@@ -208,25 +207,25 @@ firn_db_txn_reads_tidy(struct firn_db_txn_reads *reads)
 /* ---- adding ---- */
 
 static int
-append(struct firn_db_txn_reads *reads, const struct firn_db_txn_reads_range *range)
+append(struct fi_db_txn_reads *reads, const struct fi_db_txn_reads_range *range)
 {
-    int rc = firn_buf_append(&reads->ranges, range, sizeof *range);
+    int rc = fi_buf_append(&reads->ranges, range, sizeof *range);
     if (rc == FIRN_OK) {
         reads->content_bytes += bytes_of(range);
         if (reads->content_bytes >
             (reads->tidy_at_bytes == 0 ? TIDY_BYTES_MIN : reads->tidy_at_bytes)) {
-            firn_db_txn_reads_tidy(reads);
+            fi_db_txn_reads_tidy(reads);
         }
     }
     return rc;
 }
 
 void
-firn_db_txn_reads_add_key(struct firn_db_txn_reads *reads, struct firn_db_keyspace *keyspace,
-                          firn_slice key)
+fi_db_txn_reads_add_key(struct fi_db_txn_reads *reads, struct firn_db_keyspace *keyspace,
+                        firn_slice key)
 {
     /* Both bounds share one piece of memory: the zero byte follows the key. */
-    uint8_t *bytes = firn_arena_alloc(&reads->arena, key.size + 1);
+    uint8_t *bytes = fi_arena_alloc(&reads->arena, key.size + 1);
     if (bytes == NULL) {
         reads->is_incomplete = true;
         return;
@@ -235,18 +234,18 @@ firn_db_txn_reads_add_key(struct firn_db_txn_reads *reads, struct firn_db_keyspa
         memcpy(bytes, key.data, key.size);
     }
     bytes[key.size] = 0;
-    const struct firn_db_txn_reads_range range = {.keyspace = keyspace,
-                                                  .lower = firn_bytes(bytes, key.size),
-                                                  .upper = firn_bytes(bytes, key.size + 1),
-                                                  .has_upper = true};
+    const struct fi_db_txn_reads_range range = {.keyspace = keyspace,
+                                                .lower = firn_bytes(bytes, key.size),
+                                                .upper = firn_bytes(bytes, key.size + 1),
+                                                .has_upper = true};
     reads->is_incomplete |= append(reads, &range) != FIRN_OK;
 }
 
 void
-firn_db_txn_reads_add(struct firn_db_txn_reads *reads, const struct firn_db_txn_reads_range *range)
+fi_db_txn_reads_add(struct fi_db_txn_reads *reads, const struct fi_db_txn_reads_range *range)
 {
-    DCHECK(!range->has_upper || firn_slice_compare(range->lower, range->upper) <= 0);
-    struct firn_db_txn_reads_range added = *range;
+    DCHECK(!range->has_upper || fi_slice_compare(range->lower, range->upper) <= 0);
+    struct fi_db_txn_reads_range added = *range;
     if (copy(&reads->arena, &added.lower) != FIRN_OK ||
         copy(&reads->arena, &added.upper) != FIRN_OK || append(reads, &added) != FIRN_OK) {
         reads->is_incomplete = true;

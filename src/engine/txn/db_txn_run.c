@@ -12,7 +12,7 @@
  * If syncs are slow, nearly every moment falls into a commit that has its place in the order and is
  * not published yet. A transaction that begins then does not see that commit, and loses to it if
  * both write the same key. So after its wait an attempt lets all queued commits end first
- * (firn_db_write_barrier). Its thread is then running, mostly as the leader of the last of them,
+ * (fi_db_write_barrier). Its thread is then running, mostly as the leader of the last of them,
  * while the other committers are still being woken; so its own commit is likely to precede their
  * next ones.
  *
@@ -32,21 +32,21 @@
 enum { WAIT_NS_MIN = 20000, WAIT_NS_MAX = 20000000, ATTEMPTS_WITHOUT_WAIT = 2 };
 
 static int
-attempt(struct firn_db *db, const struct firn_db_txn_run *run, firn_error *err)
+attempt(struct firn_db *db, const struct fi_db_txn_run *run, firn_error *err)
 {
     struct firn_db_txn *txn = NULL;
     int rc;
-    FIRN_TRY(firn_db_txn_begin(db, &run->options, &txn, err));
+    FI_TRY(fi_db_txn_begin(db, &run->options, &txn, err));
     txn->is_lent = true;
     rc = run->work(run->ctx, txn, err);
     txn->is_lent = false;
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     /* The work may have ended it already. */
-    if (txn->state == FIRN_DB_TXN_OPEN) {
-        FIRN_TRY(firn_db_txn_commit(txn, run->durability, err));
+    if (txn->state == FI_DB_TXN_OPEN) {
+        FI_TRY(fi_db_txn_commit(txn, run->durability, err));
     }
 out:
-    firn_db_txn_close(txn);
+    fi_db_txn_close(txn);
     return rc;
 }
 
@@ -58,14 +58,14 @@ wait(struct firn_db *db, unsigned attempts)
     for (unsigned i = ATTEMPTS_WITHOUT_WAIT; i < attempts && span_ns < WAIT_NS_MAX; i++) {
         span_ns *= 2;
     }
-    if (firn_os_random(db->os, &random, sizeof random, NULL) != FIRN_OK) {
-        random = (uint64_t)firn_os_monotonic_ns(db->os);
+    if (fi_os_random(db->os, &random, sizeof random, NULL) != FIRN_OK) {
+        random = (uint64_t)fi_os_monotonic_ns(db->os);
     }
-    firn_os_sleep_ns(db->os, (int64_t)(random % span_ns));
+    fi_os_sleep_ns(db->os, (int64_t)(random % span_ns));
 }
 
 int
-firn_db_txn_run(struct firn_db *db, const struct firn_db_txn_run *run, firn_error *err)
+fi_db_txn_run(struct firn_db *db, const struct fi_db_txn_run *run, firn_error *err)
 {
     DCHECK(run->attempts_max > 0);
     firn_error found;
@@ -73,8 +73,8 @@ firn_db_txn_run(struct firn_db *db, const struct firn_db_txn_run *run, firn_erro
     for (unsigned attempts = 0; attempts < run->attempts_max && rc == FIRN_CONFLICT; attempts++) {
         if (attempts >= ATTEMPTS_WITHOUT_WAIT) {
             wait(db, attempts);
-            if (!firn_db_is_read_only(db)) {
-                firn_db_write_barrier(db);
+            if (!fi_db_is_read_only(db)) {
+                fi_db_write_barrier(db);
             }
         }
         rc = attempt(db, run, &found);
@@ -89,7 +89,7 @@ firn_db_txn_run(struct firn_db *db, const struct firn_db_txn_run *run, firn_erro
 
 struct putting {
     struct firn_db_keyspace *keyspace;
-    const struct firn_db_txn_run_put_if *what;
+    const struct fi_db_txn_run_put_if *what;
     bool is_missing; /* the key had no value */
     bool is_put;
 };
@@ -98,47 +98,47 @@ static int
 put_if(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct putting *putting = ctx;
-    const struct firn_db_txn_run_put_if *what = putting->what;
-    struct firn_buf found = {0};
-    int rc = firn_db_txn_get(txn, putting->keyspace, what->key, &found, err);
+    const struct fi_db_txn_run_put_if *what = putting->what;
+    struct fi_buf found = {0};
+    int rc = fi_db_txn_get(txn, putting->keyspace, what->key, &found, err);
     putting->is_missing = rc == FIRN_NOT_FOUND;
     putting->is_put = false;
     if (rc == FIRN_NOT_FOUND) {
         putting->is_put = what->expected == NULL;
     } else if (rc == FIRN_OK) {
         putting->is_put =
-            what->expected != NULL && firn_slice_equal(firn_buf_slice(&found), *what->expected);
+            what->expected != NULL && fi_slice_equal(fi_buf_slice(&found), *what->expected);
     }
-    firn_buf_deinit(&found);
+    fi_buf_deinit(&found);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         return rc;
     }
     if (!putting->is_put) {
         return FIRN_OK;
     }
-    return firn_db_txn_put_ttl(txn, putting->keyspace, what->key, what->value, what->ttl_ms, err);
+    return fi_db_txn_put_ttl(txn, putting->keyspace, what->key, what->value, what->ttl_ms, err);
 }
 
 int
-firn_db_txn_run_put_if(struct firn_db_keyspace *keyspace, const struct firn_db_txn_run_put_if *what,
-                       firn_error *err)
+fi_db_txn_run_put_if(struct firn_db_keyspace *keyspace, const struct fi_db_txn_run_put_if *what,
+                     firn_error *err)
 {
-    struct firn_db *db = firn_db_keyspace_db(keyspace);
+    struct firn_db *db = fi_db_keyspace_db(keyspace);
     struct putting putting = {.keyspace = keyspace, .what = what};
-    const struct firn_db_txn_run run = {
+    const struct fi_db_txn_run run = {
         .durability = what->durability, .attempts_max = UINT_MAX, .work = put_if, .ctx = &putting};
-    if (firn_db_is_read_only(db)) {
-        return firn_db_lead_refuse_read_only(db, err);
+    if (fi_db_is_read_only(db)) {
+        return fi_db_lead_refuse_read_only(db, err);
     }
-    int rc = firn_db_txn_run(db, &run, err);
+    int rc = fi_db_txn_run(db, &run, err);
     if (rc != FIRN_OK || putting.is_put) {
         return rc;
     }
     if (what->expected == NULL) {
         DCHECK(!putting.is_missing);
-        return firn_error_set(err, FIRN_EXISTS, "the key has a value already");
+        return fi_error_set(err, FIRN_EXISTS, "the key has a value already");
     }
     return putting.is_missing
-               ? firn_error_set(err, FIRN_NOT_FOUND, "the key has no value to be compared")
-               : firn_error_set(err, FIRN_CONFLICT, "the key has another value than expected");
+               ? fi_error_set(err, FIRN_NOT_FOUND, "the key has no value to be compared")
+               : fi_error_set(err, FIRN_CONFLICT, "the key has another value than expected");
 }

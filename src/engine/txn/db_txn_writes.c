@@ -41,8 +41,8 @@ enum { NODE_WORDS_MAX = NODE_LINKS + HEIGHT_MAX };
 /* About how many bytes a range delete takes besides its operation (base/range_set.h). */
 enum { RANGE_BYTES = 256 };
 
-static const struct firn_view_interval everything = {1, UINT64_MAX};
-static const struct firn_view all = {&everything, 1, 0, NULL};
+static const struct fi_view_interval everything = {1, UINT64_MAX};
+static const struct fi_view all = {&everything, 1, 0, NULL};
 
 /* The place of a key: the node before it on each level. */
 struct path {
@@ -57,15 +57,15 @@ struct target {
 };
 
 void
-firn_db_txn_writes_deinit(struct firn_db_txn_writes *writes)
+fi_db_txn_writes_deinit(struct fi_db_txn_writes *writes)
 {
-    firn_db_batch_deinit(&writes->batch);
-    firn_buf_deinit(&writes->older);
-    firn_buf_deinit(&writes->nodes);
+    fi_db_batch_deinit(&writes->batch);
+    fi_buf_deinit(&writes->older);
+    fi_buf_deinit(&writes->nodes);
 }
 
 size_t
-firn_db_txn_writes_size_bytes(const struct firn_db_txn_writes *writes)
+fi_db_txn_writes_size_bytes(const struct fi_db_txn_writes *writes)
 {
     return writes->batch.body.size + writes->batch.ops.size + writes->older.size +
            writes->nodes.size + writes->range_count * RANGE_BYTES;
@@ -74,27 +74,27 @@ firn_db_txn_writes_size_bytes(const struct firn_db_txn_writes *writes)
 /* ---- nodes ---- */
 
 static uint32_t *
-node_at(const struct firn_db_txn_writes *writes, uint32_t at)
+node_at(const struct fi_db_txn_writes *writes, uint32_t at)
 {
     DCHECK(at < writes->nodes.size / sizeof(uint32_t));
     return (uint32_t *)(void *)writes->nodes.data + at;
 }
 
 static uint32_t
-link_of(const struct firn_db_txn_writes *writes, uint32_t at, unsigned level)
+link_of(const struct fi_db_txn_writes *writes, uint32_t at, unsigned level)
 {
     DCHECK(level < node_at(writes, at)[NODE_HEIGHT]);
     return node_at(writes, at)[NODE_LINKS + level];
 }
 
 static uint32_t
-end_of_nodes(const struct firn_db_txn_writes *writes)
+end_of_nodes(const struct fi_db_txn_writes *writes)
 {
     return (uint32_t)(writes->nodes.size / sizeof(uint32_t));
 }
 
 static size_t
-op_index(const struct firn_db_txn_writes *writes, uint32_t at)
+op_index(const struct fi_db_txn_writes *writes, uint32_t at)
 {
     DCHECK(at != 0 && node_at(writes, at)[NODE_OP] != 0);
     return node_at(writes, at)[NODE_OP] - 1;
@@ -113,18 +113,18 @@ height_for(uint32_t at)
 }
 
 static bool
-is_before(const struct firn_db_txn_writes *writes, uint32_t at, const struct target *target)
+is_before(const struct fi_db_txn_writes *writes, uint32_t at, const struct target *target)
 {
-    const struct firn_db_op *op = firn_db_batch_op(&writes->batch, op_index(writes, at));
+    const struct fi_db_op *op = fi_db_batch_op(&writes->batch, op_index(writes, at));
     if (op->tree->id != target->tree_id) {
         return op->tree->id < target->tree_id;
     }
-    int order = firn_slice_compare(firn_db_batch_key(&writes->batch, op), target->key);
+    int order = fi_slice_compare(fi_db_batch_key(&writes->batch, op), target->key);
     return target->is_after ? order <= 0 : order < 0;
 }
 
 static void
-find_path(const struct firn_db_txn_writes *writes, const struct target *target, struct path *out)
+find_path(const struct fi_db_txn_writes *writes, const struct target *target, struct path *out)
 {
     uint32_t at = 0;
     for (unsigned level = HEIGHT_MAX; level > 0; level--) {
@@ -139,31 +139,31 @@ find_path(const struct firn_db_txn_writes *writes, const struct target *target, 
 
 /* The node of a key, or 0; *path is filled. */
 static uint32_t
-find_node(const struct firn_db_txn_writes *writes, const struct firn_db_op *op, struct path *path)
+find_node(const struct fi_db_txn_writes *writes, const struct fi_db_op *op, struct path *path)
 {
-    const struct target target = {op->tree->id, firn_db_batch_key(&writes->batch, op), false};
+    const struct target target = {op->tree->id, fi_db_batch_key(&writes->batch, op), false};
     find_path(writes, &target, path);
     uint32_t at = link_of(writes, path->before[0], 0);
     if (at == 0) {
         return 0;
     }
-    const struct firn_db_op *found = firn_db_batch_op(&writes->batch, op_index(writes, at));
+    const struct fi_db_op *found = fi_db_batch_op(&writes->batch, op_index(writes, at));
     bool is_same = found->tree == op->tree &&
-                   firn_slice_equal(firn_db_batch_key(&writes->batch, found), target.key);
+                   fi_slice_equal(fi_db_batch_key(&writes->batch, found), target.key);
     return is_same ? at : 0;
 }
 
 /* ---- operations and their nodes ---- */
 
 static uint32_t *
-older_of(const struct firn_db_txn_writes *writes, size_t i)
+older_of(const struct fi_db_txn_writes *writes, size_t i)
 {
     DCHECK(i < writes->older.size / sizeof(uint32_t));
     return (uint32_t *)(void *)writes->older.data + i;
 }
 
 static void
-insert_node(struct firn_db_txn_writes *writes, const struct path *path, size_t op)
+insert_node(struct fi_db_txn_writes *writes, const struct path *path, size_t op)
 {
     uint32_t at = end_of_nodes(writes);
     unsigned height = height_for(at);
@@ -173,29 +173,29 @@ insert_node(struct firn_db_txn_writes *writes, const struct path *path, size_t o
         words[NODE_LINKS + level] = *before;
         *before = at;
     }
-    CHECK(firn_buf_append(&writes->nodes, words, (NODE_LINKS + height) * sizeof *words) == FIRN_OK);
+    CHECK(fi_buf_append(&writes->nodes, words, (NODE_LINKS + height) * sizeof *words) == FIRN_OK);
 }
 
 /* (I3) Counts the operation that operation i overwrites, if no mark lies between them. */
 static void
-note_overwritten(struct firn_db_txn_writes *writes, size_t i)
+note_overwritten(struct fi_db_txn_writes *writes, size_t i)
 {
     uint32_t older = *older_of(writes, i);
     DCHECK(older <= i);
     if (older > writes->marked) {
-        const struct firn_db_op *op = firn_db_batch_op(&writes->batch, older - 1);
+        const struct fi_db_op *op = fi_db_batch_op(&writes->batch, older - 1);
         writes->pointless_bytes += sizeof *op + sizeof older + op->key_size + op->value_size;
     }
 }
 
 /* Makes operation i of the batch the newest of its key. Requires: memory was reserved. */
 static void
-link_op(struct firn_db_txn_writes *writes, size_t i)
+link_op(struct fi_db_txn_writes *writes, size_t i)
 {
-    const struct firn_db_op *op = firn_db_batch_op(&writes->batch, i);
+    const struct fi_db_op *op = fi_db_batch_op(&writes->batch, i);
     struct path path;
     *older_of(writes, i) = 0;
-    if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+    if (op->kind == FI_ENTRY_RANGE_DELETE) {
         writes->range_count++;
         return;
     }
@@ -211,11 +211,11 @@ link_op(struct firn_db_txn_writes *writes, size_t i)
 
 /* Reverses this for the last operation that is linked. */
 static void
-unlink_op(struct firn_db_txn_writes *writes, size_t i)
+unlink_op(struct fi_db_txn_writes *writes, size_t i)
 {
-    const struct firn_db_op *op = firn_db_batch_op(&writes->batch, i);
+    const struct fi_db_op *op = fi_db_batch_op(&writes->batch, i);
     struct path path;
-    if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+    if (op->kind == FI_ENTRY_RANGE_DELETE) {
         DCHECK(writes->range_count > 0);
         writes->range_count--;
         return;
@@ -237,62 +237,62 @@ unlink_op(struct firn_db_txn_writes *writes, size_t i)
 
 /* Whether an operation after number `number - 1` deletes a range that contains the key. */
 static bool
-is_covered(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree, firn_slice key,
+is_covered(const struct fi_db_txn_writes *writes, const struct fi_db_tree *tree, firn_slice key,
            uint64_t number)
 {
-    const struct firn_range_set *set =
-        writes->range_count == 0 ? NULL : firn_db_apply_ranges_of(&writes->batch.ranges, tree);
-    return set != NULL && firn_range_set_covering(set, key, &all, number) != 0;
+    const struct fi_range_set *set =
+        writes->range_count == 0 ? NULL : fi_db_apply_ranges_of(&writes->batch.ranges, tree);
+    return set != NULL && fi_range_set_covering(set, key, &all, number) != 0;
 }
 
 /* ---- writing ---- */
 
 static bool
-is_linked(const struct firn_db_txn_writes *writes)
+is_linked(const struct fi_db_txn_writes *writes)
 {
-    return writes->older.size / sizeof(uint32_t) == firn_db_batch_op_count(&writes->batch);
+    return writes->older.size / sizeof(uint32_t) == fi_db_batch_op_count(&writes->batch);
 }
 
 /* (I2) */
 static int
-reserve(struct firn_db_txn_writes *writes, firn_error *err)
+reserve(struct fi_db_txn_writes *writes, firn_error *err)
 {
     static const uint32_t head[NODE_WORDS_MAX] = {0, HEIGHT_MAX};
     if (writes->nodes.size / sizeof(uint32_t) > UINT32_MAX - 2 * NODE_WORDS_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "a transaction has written too many keys");
+        return fi_error_set(err, FIRN_LIMIT, "a transaction has written too many keys");
     }
-    if (firn_buf_reserve(&writes->older, sizeof(uint32_t)) != FIRN_OK ||
-        firn_buf_reserve(&writes->nodes, 2 * sizeof head) != FIRN_OK) {
-        return firn_error_no_memory(err, "a transaction");
+    if (fi_buf_reserve(&writes->older, sizeof(uint32_t)) != FIRN_OK ||
+        fi_buf_reserve(&writes->nodes, 2 * sizeof head) != FIRN_OK) {
+        return fi_error_no_memory(err, "a transaction");
     }
     if (writes->nodes.size == 0) {
-        CHECK(firn_buf_append(&writes->nodes, head, sizeof head) == FIRN_OK);
+        CHECK(fi_buf_append(&writes->nodes, head, sizeof head) == FIRN_OK);
     }
     return FIRN_OK;
 }
 
 static int
-add_to_batch(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace,
-             const struct firn_entry *entry, firn_error *err)
+add_to_batch(struct fi_db_txn_writes *writes, struct firn_db_keyspace *keyspace,
+             const struct fi_entry *entry, firn_error *err)
 {
     struct firn_db_batch *batch = &writes->batch;
-    const struct firn_storefile_op op = {keyspace->id, entry->kind, entry->key, entry->value};
-    return entry->kind == FIRN_ENTRY_RANGE_DELETE
-               ? firn_db_batch_delete_range(batch, keyspace, entry->key, entry->value, err)
-               : firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
+    const struct fi_storefile_op op = {keyspace->id, entry->kind, entry->key, entry->value};
+    return entry->kind == FI_ENTRY_RANGE_DELETE
+               ? fi_db_batch_delete_range(batch, keyspace, entry->key, entry->value, err)
+               : fi_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
 }
 
 int
-firn_db_txn_writes_add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace,
-                       const struct firn_entry *entry, firn_error *err)
+fi_db_txn_writes_add(struct fi_db_txn_writes *writes, struct firn_db_keyspace *keyspace,
+                     const struct fi_entry *entry, firn_error *err)
 {
-    size_t i = firn_db_batch_op_count(&writes->batch);
+    size_t i = fi_db_batch_op_count(&writes->batch);
     int rc;
-    FIRN_TRY(reserve(writes, err));
-    FIRN_TRY(add_to_batch(writes, keyspace, entry, err));
-    if (firn_db_batch_op_count(&writes->batch) > i) {
+    FI_TRY(reserve(writes, err));
+    FI_TRY(add_to_batch(writes, keyspace, entry, err));
+    if (fi_db_batch_op_count(&writes->batch) > i) {
         static const uint32_t none = 0;
-        CHECK(firn_buf_append(&writes->older, &none, sizeof none) == FIRN_OK);
+        CHECK(fi_buf_append(&writes->older, &none, sizeof none) == FIRN_OK);
         link_op(writes, i);
         writes->changes++;
     }
@@ -302,45 +302,45 @@ out:
 }
 
 int
-firn_db_txn_writes_extend(struct firn_db_txn_writes *writes, const struct firn_db_tree *tree,
-                          firn_slice key, firn_slice operand)
+fi_db_txn_writes_extend(struct fi_db_txn_writes *writes, const struct fi_db_tree *tree,
+                        firn_slice key, firn_slice operand)
 {
-    DCHECK(writes->marked <= firn_db_batch_op_count(&writes->batch) && is_linked(writes));
-    firn_db_txn_writes_place place = firn_db_txn_writes_seek(writes, tree, key);
-    if (place == 0 || !firn_slice_equal(firn_db_txn_writes_key(writes, place), key)) {
+    DCHECK(writes->marked <= fi_db_batch_op_count(&writes->batch) && is_linked(writes));
+    fi_db_txn_writes_place place = fi_db_txn_writes_seek(writes, tree, key);
+    if (place == 0 || !fi_slice_equal(fi_db_txn_writes_key(writes, place), key)) {
         return FIRN_NOT_FOUND;
     }
     size_t i = op_index(writes, place);
     if (i < writes->marked || is_covered(writes, tree, key, i + 1)) {
         return FIRN_NOT_FOUND;
     }
-    int rc = firn_db_batch_extend(&writes->batch, i, operand);
+    int rc = fi_db_batch_extend(&writes->batch, i, operand);
     writes->changes += rc == FIRN_OK;
     return rc;
 }
 
-struct firn_db_txn_writes_mark
-firn_db_txn_writes_mark(struct firn_db_txn_writes *writes)
+struct fi_db_txn_writes_mark
+fi_db_txn_writes_mark(struct fi_db_txn_writes *writes)
 {
-    const struct firn_db_txn_writes_mark mark = {firn_db_batch_mark(&writes->batch),
-                                                 writes->pointless_bytes};
+    const struct fi_db_txn_writes_mark mark = {fi_db_batch_mark(&writes->batch),
+                                               writes->pointless_bytes};
     DCHECK(writes->marked <= mark.batch.op_count);
     writes->marked = mark.batch.op_count;
     return mark;
 }
 
 int
-firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes,
-                          const struct firn_db_txn_writes_mark *mark, firn_error *err)
+fi_db_txn_writes_rewind(struct fi_db_txn_writes *writes, const struct fi_db_txn_writes_mark *mark,
+                        firn_error *err)
 {
-    size_t count = firn_db_batch_op_count(&writes->batch);
+    size_t count = fi_db_batch_op_count(&writes->batch);
     size_t pointless_bytes = writes->pointless_bytes;
     size_t kept = mark->batch.op_count;
     DCHECK(kept <= writes->marked && writes->marked <= count && is_linked(writes));
     for (size_t i = count; i > kept; i--) {
         unlink_op(writes, i - 1);
     }
-    int rc = firn_db_batch_rewind(&writes->batch, &mark->batch, err);
+    int rc = fi_db_batch_rewind(&writes->batch, &mark->batch, err);
     if (rc != FIRN_OK) {
         /* The memory of these operations and nodes was not freed. */
         for (size_t i = kept; i < count; i++) {
@@ -358,14 +358,13 @@ firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes,
 }
 
 void
-firn_db_txn_writes_unmark(struct firn_db_txn_writes *writes,
-                          const struct firn_db_txn_writes_mark *mark,
-                          const struct firn_db_txn_writes_mark *last)
+fi_db_txn_writes_unmark(struct fi_db_txn_writes *writes, const struct fi_db_txn_writes_mark *mark,
+                        const struct fi_db_txn_writes_mark *last)
 {
     DCHECK(mark->batch.op_count <= writes->marked);
     writes->marked = last != NULL ? last->batch.op_count : 0;
     writes->pointless_bytes = mark->pointless_bytes; /* (I3) */
-    for (size_t i = mark->batch.op_count; i < firn_db_batch_op_count(&writes->batch); i++) {
+    for (size_t i = mark->batch.op_count; i < fi_db_batch_op_count(&writes->batch); i++) {
         note_overwritten(writes, i);
     }
 }
@@ -375,12 +374,11 @@ firn_db_txn_writes_unmark(struct firn_db_txn_writes *writes,
 /* Marks the operations that were overwritten before the next mark: neither the commit nor rolling
  * back to a mark needs them. */
 static int
-find_pointless(const struct firn_db_txn_writes *writes,
-               struct firn_db_txn_writes_mark *const *marks, size_t mark_count,
-               struct firn_buf *out)
+find_pointless(const struct fi_db_txn_writes *writes, struct fi_db_txn_writes_mark *const *marks,
+               size_t mark_count, struct fi_buf *out)
 {
-    size_t count = firn_db_batch_op_count(&writes->batch);
-    if (firn_buf_set_size(out, count) != FIRN_OK) {
+    size_t count = fi_db_batch_op_count(&writes->batch);
+    if (fi_buf_set_size(out, count) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     if (count > 0) {
@@ -403,63 +401,62 @@ find_pointless(const struct firn_db_txn_writes *writes,
 /* Copies the operations that are not pointless into another write set, and notes its size at each
  * mark. */
 static int
-copy_needed(const struct firn_db_txn_writes *writes, const uint8_t *is_pointless,
-            struct firn_db_txn_writes_mark *const *marks, struct firn_db_txn_writes_mark *moved,
-            size_t mark_count, struct firn_db_txn_writes *out, firn_error *err)
+copy_needed(const struct fi_db_txn_writes *writes, const uint8_t *is_pointless,
+            struct fi_db_txn_writes_mark *const *marks, struct fi_db_txn_writes_mark *moved,
+            size_t mark_count, struct fi_db_txn_writes *out, firn_error *err)
 {
     const struct firn_db_batch *batch = &writes->batch;
-    size_t count = firn_db_batch_op_count(batch);
+    size_t count = fi_db_batch_op_count(batch);
     size_t mark = 0;
     for (size_t i = 0; i <= count; i++) {
         for (; mark < mark_count && marks[mark]->batch.op_count == i; mark++) {
-            moved[mark] = firn_db_txn_writes_mark(out);
+            moved[mark] = fi_db_txn_writes_mark(out);
         }
         if (i == count || is_pointless[i]) {
             continue;
         }
-        const struct firn_db_op *op = firn_db_batch_op(batch, i);
+        const struct fi_db_op *op = fi_db_batch_op(batch, i);
         struct firn_db_keyspace keyspace = {.db = batch->db, .tree = op->tree, .id = op->tree->id};
-        const struct firn_entry entry = {.key = firn_db_batch_key(batch, op),
-                                         .value = firn_db_batch_value(batch, op),
-                                         .kind = (enum firn_entry_kind)op->kind};
-        FIRN_TRY_RETURN(firn_db_txn_writes_add(out, &keyspace, &entry, err));
+        const struct fi_entry entry = {.key = fi_db_batch_key(batch, op),
+                                       .value = fi_db_batch_value(batch, op),
+                                       .kind = (enum fi_entry_kind)op->kind};
+        FI_TRY_RETURN(fi_db_txn_writes_add(out, &keyspace, &entry, err));
     }
     DCHECK(mark == mark_count && is_linked(out) && out->pointless_bytes == 0); /* (I3) */
     return FIRN_OK;
 }
 
 int
-firn_db_txn_writes_tidy(struct firn_db_txn_writes *writes,
-                        struct firn_db_txn_writes_mark *const *marks, size_t mark_count,
-                        firn_error *err)
+fi_db_txn_writes_tidy(struct fi_db_txn_writes *writes, struct fi_db_txn_writes_mark *const *marks,
+                      size_t mark_count, firn_error *err)
 {
     int rc;
-    struct firn_buf is_pointless = {0};
-    struct firn_db_txn_writes tidy = {0};
-    struct firn_db_txn_writes_mark *moved = firn_alloc_array(mark_count, sizeof *moved);
+    struct fi_buf is_pointless = {0};
+    struct fi_db_txn_writes tidy = {0};
+    struct fi_db_txn_writes_mark *moved = fi_alloc_array(mark_count, sizeof *moved);
     if (moved == NULL || find_pointless(writes, marks, mark_count, &is_pointless) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a transaction");
+        rc = fi_error_no_memory(err, "a transaction");
         goto out;
     }
-    FIRN_TRY(copy_needed(writes, is_pointless.data, marks, moved, mark_count, &tidy, err));
+    FI_TRY(copy_needed(writes, is_pointless.data, marks, moved, mark_count, &tidy, err));
     for (size_t i = 0; i < mark_count; i++) {
         *marks[i] = moved[i];
     }
     tidy.changes = writes->changes + 1;
-    firn_db_txn_writes_deinit(writes);
+    fi_db_txn_writes_deinit(writes);
     *writes = tidy;
-    tidy = (struct firn_db_txn_writes){0};
+    tidy = (struct fi_db_txn_writes){0};
 out:
-    firn_db_txn_writes_deinit(&tidy);
-    firn_buf_deinit(&is_pointless);
-    firn_free(moved);
+    fi_db_txn_writes_deinit(&tidy);
+    fi_buf_deinit(&is_pointless);
+    fi_free(moved);
     return rc;
 }
 
 /* ---- reading ---- */
 
-static firn_db_txn_writes_place
-place_after(const struct firn_db_txn_writes *writes, const struct target *target)
+static fi_db_txn_writes_place
+place_after(const struct fi_db_txn_writes *writes, const struct target *target)
 {
     struct path path;
     if (writes->nodes.size == 0) {
@@ -469,31 +466,31 @@ place_after(const struct firn_db_txn_writes *writes, const struct target *target
     return link_of(writes, path.before[0], 0);
 }
 
-static firn_db_txn_writes_place
-in_tree(const struct firn_db_txn_writes *writes, firn_db_txn_writes_place place, uint32_t tree_id)
+static fi_db_txn_writes_place
+in_tree(const struct fi_db_txn_writes *writes, fi_db_txn_writes_place place, uint32_t tree_id)
 {
-    return place != 0 && firn_db_txn_writes_op(writes, place)->tree->id == tree_id ? place : 0;
+    return place != 0 && fi_db_txn_writes_op(writes, place)->tree->id == tree_id ? place : 0;
 }
 
-firn_db_txn_writes_place
-firn_db_txn_writes_seek(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree,
-                        firn_slice key)
+fi_db_txn_writes_place
+fi_db_txn_writes_seek(const struct fi_db_txn_writes *writes, const struct fi_db_tree *tree,
+                      firn_slice key)
 {
     const struct target target = {tree->id, key, false};
     return in_tree(writes, place_after(writes, &target), tree->id);
 }
 
-firn_db_txn_writes_place
-firn_db_txn_writes_seek_after(const struct firn_db_txn_writes *writes,
-                              const struct firn_db_tree *tree, firn_slice key)
+fi_db_txn_writes_place
+fi_db_txn_writes_seek_after(const struct fi_db_txn_writes *writes, const struct fi_db_tree *tree,
+                            firn_slice key)
 {
     const struct target target = {tree->id, key, true};
     return in_tree(writes, place_after(writes, &target), tree->id);
 }
 
-firn_db_txn_writes_place
-firn_db_txn_writes_seek_before(const struct firn_db_txn_writes *writes,
-                               const struct firn_db_tree *tree, const firn_slice *key)
+fi_db_txn_writes_place
+fi_db_txn_writes_seek_before(const struct fi_db_txn_writes *writes, const struct fi_db_tree *tree,
+                             const firn_slice *key)
 {
     /* The empty key of the next tree is after all keys of this one. */
     struct target target = {tree->id, firn_bytes(NULL, 0), false};
@@ -510,80 +507,78 @@ firn_db_txn_writes_seek_before(const struct firn_db_txn_writes *writes,
     return in_tree(writes, path.before[0], tree->id);
 }
 
-firn_db_txn_writes_place
-firn_db_txn_writes_next(const struct firn_db_txn_writes *writes, firn_db_txn_writes_place place)
+fi_db_txn_writes_place
+fi_db_txn_writes_next(const struct fi_db_txn_writes *writes, fi_db_txn_writes_place place)
 {
-    uint32_t tree_id = firn_db_txn_writes_op(writes, place)->tree->id;
+    uint32_t tree_id = fi_db_txn_writes_op(writes, place)->tree->id;
     return in_tree(writes, link_of(writes, place, 0), tree_id);
 }
 
-firn_db_txn_writes_place
-firn_db_txn_writes_first(const struct firn_db_txn_writes *writes)
+fi_db_txn_writes_place
+fi_db_txn_writes_first(const struct fi_db_txn_writes *writes)
 {
     return writes->nodes.size == 0 ? 0 : link_of(writes, 0, 0);
 }
 
-firn_db_txn_writes_place
-firn_db_txn_writes_next_of_all(const struct firn_db_txn_writes *writes,
-                               firn_db_txn_writes_place place)
+fi_db_txn_writes_place
+fi_db_txn_writes_next_of_all(const struct fi_db_txn_writes *writes, fi_db_txn_writes_place place)
 {
     return link_of(writes, place, 0);
 }
 
-const struct firn_db_op *
-firn_db_txn_writes_op(const struct firn_db_txn_writes *writes, firn_db_txn_writes_place place)
+const struct fi_db_op *
+fi_db_txn_writes_op(const struct fi_db_txn_writes *writes, fi_db_txn_writes_place place)
 {
-    return firn_db_batch_op(&writes->batch, op_index(writes, place));
+    return fi_db_batch_op(&writes->batch, op_index(writes, place));
 }
 
 firn_slice
-firn_db_txn_writes_key(const struct firn_db_txn_writes *writes, firn_db_txn_writes_place place)
+fi_db_txn_writes_key(const struct fi_db_txn_writes *writes, fi_db_txn_writes_place place)
 {
-    return firn_db_batch_key(&writes->batch, firn_db_txn_writes_op(writes, place));
+    return fi_db_batch_key(&writes->batch, fi_db_txn_writes_op(writes, place));
 }
 
-enum firn_db_txn_writes_answer
-firn_db_txn_writes_at(const struct firn_db_txn_writes *writes, firn_db_txn_writes_place place,
-                      firn_slice *out_value)
+enum fi_db_txn_writes_answer
+fi_db_txn_writes_at(const struct fi_db_txn_writes *writes, fi_db_txn_writes_place place,
+                    firn_slice *out_value)
 {
-    const struct firn_db_op *op = firn_db_txn_writes_op(writes, place);
-    firn_slice key = firn_db_batch_key(&writes->batch, op);
-    *out_value = firn_db_batch_value(&writes->batch, op);
-    if (op->kind == FIRN_ENTRY_DELETE ||
+    const struct fi_db_op *op = fi_db_txn_writes_op(writes, place);
+    firn_slice key = fi_db_batch_key(&writes->batch, op);
+    *out_value = fi_db_batch_value(&writes->batch, op);
+    if (op->kind == FI_ENTRY_DELETE ||
         is_covered(writes, op->tree, key, op_index(writes, place) + 1)) {
-        return FIRN_DB_TXN_WRITES_DELETED;
+        return FI_DB_TXN_WRITES_DELETED;
     }
-    if (op->kind == FIRN_ENTRY_MERGE) {
-        return FIRN_DB_TXN_WRITES_MERGED;
+    if (op->kind == FI_ENTRY_MERGE) {
+        return FI_DB_TXN_WRITES_MERGED;
     }
-    if (op->kind == FIRN_ENTRY_EXPIRING) {
+    if (op->kind == FI_ENTRY_EXPIRING) {
         /* The view of the transaction is older than the put, so for it the value has not
          * expired. */
-        *out_value = firn_entry_expiring_value(*out_value);
+        *out_value = fi_entry_expiring_value(*out_value);
     }
-    return FIRN_DB_TXN_WRITES_PUT;
+    return FI_DB_TXN_WRITES_PUT;
 }
 
-enum firn_db_txn_writes_answer
-firn_db_txn_writes_get(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree,
-                       firn_slice key, firn_slice *out_value)
+enum fi_db_txn_writes_answer
+fi_db_txn_writes_get(const struct fi_db_txn_writes *writes, const struct fi_db_tree *tree,
+                     firn_slice key, firn_slice *out_value)
 {
-    if (firn_db_txn_writes_is_empty(writes)) {
-        return FIRN_DB_TXN_WRITES_NOTHING;
+    if (fi_db_txn_writes_is_empty(writes)) {
+        return FI_DB_TXN_WRITES_NOTHING;
     }
-    firn_db_txn_writes_place place = firn_db_txn_writes_seek(writes, tree, key);
-    if (place != 0 && firn_slice_equal(firn_db_txn_writes_key(writes, place), key)) {
-        return firn_db_txn_writes_at(writes, place, out_value);
+    fi_db_txn_writes_place place = fi_db_txn_writes_seek(writes, tree, key);
+    if (place != 0 && fi_slice_equal(fi_db_txn_writes_key(writes, place), key)) {
+        return fi_db_txn_writes_at(writes, place, out_value);
     }
-    return is_covered(writes, tree, key, 0) ? FIRN_DB_TXN_WRITES_DELETED
-                                            : FIRN_DB_TXN_WRITES_NOTHING;
+    return is_covered(writes, tree, key, 0) ? FI_DB_TXN_WRITES_DELETED : FI_DB_TXN_WRITES_NOTHING;
 }
 
 bool
-firn_db_txn_writes_hides(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree,
-                         firn_slice key, struct firn_range_stretch *out)
+fi_db_txn_writes_hides(const struct fi_db_txn_writes *writes, const struct fi_db_tree *tree,
+                       firn_slice key, struct fi_range_stretch *out)
 {
-    const struct firn_range_set *set =
-        writes->range_count == 0 ? NULL : firn_db_apply_ranges_of(&writes->batch.ranges, tree);
-    return set != NULL && firn_range_set_covered(set, key, &all, 0, out);
+    const struct fi_range_set *set =
+        writes->range_count == 0 ? NULL : fi_db_apply_ranges_of(&writes->batch.ranges, tree);
+    return set != NULL && fi_range_set_covered(set, key, &all, 0, out);
 }

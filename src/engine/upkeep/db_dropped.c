@@ -14,13 +14,13 @@
 #include "upkeep/db_upkeep_handle.h"
 
 static bool
-is_read_locked(const struct firn_db *db, const struct firn_db_tree *tree)
+is_read_locked(const struct firn_db *db, const struct fi_db_tree *tree)
 {
-    firn_os_mutex_assert_held(&db->state_mutex);
-    for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
+    fi_os_mutex_assert_held(&db->state_mutex);
+    for (const struct fi_db_view_node *node = db->views; node != NULL; node = node->next) {
         bool may_read = node->tree != NULL
                             ? node->tree == tree
-                            : !tree->is_system && firn_db_visible_in(tree, &node->view);
+                            : !tree->is_system && fi_db_visible_in(tree, &node->view);
         if (may_read) {
             return true;
         }
@@ -29,41 +29,40 @@ is_read_locked(const struct firn_db *db, const struct firn_db_tree *tree)
 }
 
 /* The next tree that may be removed, or NULL. */
-static struct firn_db_tree *
+static struct fi_db_tree *
 find_removable(struct firn_db *db)
 {
-    DCHECK(firn_db_is_led(db));
-    struct firn_db_tree *found = NULL;
-    firn_os_mutex_lock(&db->state_mutex);
-    const struct firn_db_image *image = firn_db_image(db);
-    for (size_t i = 0; i < firn_db_trees_count(image) && found == NULL; i++) {
-        struct firn_db_tree *tree = firn_db_trees_at(image, i);
-        if (!tree->is_removed && !firn_db_visible_is_kept(image, tree) &&
-            !is_read_locked(db, tree)) {
+    DCHECK(fi_db_is_led(db));
+    struct fi_db_tree *found = NULL;
+    fi_os_mutex_lock(&db->state_mutex);
+    const struct fi_db_image *image = fi_db_image(db);
+    for (size_t i = 0; i < fi_db_trees_count(image) && found == NULL; i++) {
+        struct fi_db_tree *tree = fi_db_trees_at(image, i);
+        if (!tree->is_removed && !fi_db_visible_is_kept(image, tree) && !is_read_locked(db, tree)) {
             found = tree;
         }
     }
-    firn_os_mutex_unlock(&db->state_mutex);
+    fi_os_mutex_unlock(&db->state_mutex);
     return found;
 }
 
 int
-firn_db_dropped_remove(struct firn_db *db, firn_error *err)
+fi_db_dropped_remove(struct firn_db *db, firn_error *err)
 {
-    DCHECK(firn_db_is_led(db));
-    struct firn_db_tree *tree = db->lead.out_count > 0 ? find_removable(db) : NULL;
+    DCHECK(fi_db_is_led(db));
+    struct fi_db_tree *tree = db->lead.out_count > 0 ? find_removable(db) : NULL;
     if (tree == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_db_log_sync(db, err));
+    FI_TRY_RETURN(fi_db_log_sync(db, err));
     for (; tree != NULL; tree = find_removable(db)) {
-        CHECK(tree->id != FIRN_DB_KEYSPACE_LIST && !tree->is_removed);
-        FIRN_TRY_RETURN(firn_lsm_tree_drop(tree->lsm_tree, err));
-        firn_db_trees_note_removed(firn_db_image(db), tree);
+        CHECK(tree->id != FI_DB_KEYSPACE_LIST && !tree->is_removed);
+        FI_TRY_RETURN(fi_lsm_tree_drop(tree->lsm_tree, err));
+        fi_db_trees_note_removed(fi_db_image(db), tree);
         tree->first_segment = 0;
         DCHECK(db->lead.out_count > 0);
         db->lead.out_count--;
-        firn_db_space_sync_removals(db);
+        fi_db_space_sync_removals(db);
     }
     return FIRN_OK;
 }

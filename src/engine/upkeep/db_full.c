@@ -13,7 +13,7 @@
  * itself, and some more. If so, the reserve is restored and the commit accepted. Nothing has to be
  * reopened.
  *
- * Commits that free more than they take (firn_db_batch_frees_space) count as deletes, even if they
+ * Commits that free more than they take (fi_db_batch_frees_space) count as deletes, even if they
  * contain puts.
  */
 #include "base/check.h"
@@ -24,59 +24,59 @@ static int
 do_or_give_up_all(struct firn_db *db, int (*maintain)(struct firn_db *db, firn_error *err))
 {
     int rc = maintain(db, NULL);
-    return rc == FIRN_NO_SPACE && firn_db_space_give_up_all(db) ? maintain(db, NULL) : rc;
+    return rc == FIRN_NO_SPACE && fi_db_space_give_up_all(db) ? maintain(db, NULL) : rc;
 }
 
 static int
 compact(struct firn_db *db, firn_error *err)
 {
-    return firn_db_maintain_compact(db, NULL, err);
+    return fi_db_maintain_compact(db, NULL, err);
 }
 
 void
-firn_db_full_drain(struct firn_db *db, bool has_waited)
+fi_db_full_drain(struct firn_db *db, bool has_waited)
 {
-    uint64_t now = firn_db_published(db);
+    uint64_t now = fi_db_published(db);
     DCHECK(!db->is_read_only);
-    firn_os_mutex_lock(&db->jobs.mutex);
+    fi_os_mutex_lock(&db->jobs.mutex);
     bool is_vain = db->space.failed_at == now && !has_waited;
-    firn_os_mutex_unlock(&db->jobs.mutex);
+    fi_os_mutex_unlock(&db->jobs.mutex);
     if (is_vain) {
         return;
     }
-    (void)firn_db_space_give_up(db);
-    int rc = do_or_give_up_all(db, firn_db_maintain_flush);
-    if (firn_db_space_left(db) < firn_db_space_wanted(db) / 2) {
+    (void)fi_db_space_give_up(db);
+    int rc = do_or_give_up_all(db, fi_db_maintain_flush);
+    if (fi_db_space_left(db) < fi_db_space_wanted(db) / 2) {
         /* Merges that finished before space ran out have helped as well. */
         int compact_rc = do_or_give_up_all(db, compact);
         rc = rc == FIRN_OK || compact_rc == FIRN_OK ? FIRN_OK : rc;
     }
-    firn_os_mutex_lock(&db->jobs.mutex);
+    fi_os_mutex_lock(&db->jobs.mutex);
     db->space.failed_at = rc == FIRN_OK ? 0 : now;
-    firn_os_mutex_unlock(&db->jobs.mutex);
+    fi_os_mutex_unlock(&db->jobs.mutex);
 }
 
 static int
 refuse(struct firn_db *db, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NO_SPACE,
-                          "no space is left for '%s'; until there is, it takes only deletes",
-                          firn_os_dir_path(db->dir));
+    return fi_error_set(err, FIRN_NO_SPACE,
+                        "no space is left for '%s'; until there is, it takes only deletes",
+                        fi_os_dir_path(db->dir));
 }
 
 int
-firn_db_full_admit(struct firn_db *db, bool has_puts, bool is_urgent, size_t bytes, firn_error *err)
+fi_db_full_admit(struct firn_db *db, bool has_puts, bool is_urgent, size_t bytes, firn_error *err)
 {
-    DCHECK(firn_db_is_led(db));
-    if (!atomic_load(&db->space.is_full) || firn_db_space_is_back(db, bytes)) {
+    DCHECK(fi_db_is_led(db));
+    if (!atomic_load(&db->space.is_full) || fi_db_space_is_back(db, bytes)) {
         return FIRN_OK;
     }
-    firn_db_jobs_wake(db);
-    firn_db_jobs_wake_compactions(db);
+    fi_db_jobs_wake(db);
+    fi_db_jobs_wake_compactions(db);
     if (has_puts) {
         return refuse(db, err);
     }
     /* As much again as the memtables need is left for merging. */
-    uint64_t left = firn_lsm_memtable_bytes(firn_db_image(db)->lsm) + bytes + FIRN_DB_SPACE_SLACK;
-    return !is_urgent && firn_db_space_left(db) < left ? refuse(db, err) : FIRN_OK;
+    uint64_t left = fi_lsm_memtable_bytes(fi_db_image(db)->lsm) + bytes + FI_DB_SPACE_SLACK;
+    return !is_urgent && fi_db_space_left(db) < left ? refuse(db, err) : FIRN_OK;
 }

@@ -13,18 +13,18 @@
 static int
 freeze(struct firn_db *db, firn_error *err)
 {
-    firn_db_lead_begin(db);
+    fi_db_lead_begin(db);
     DCHECK(!db->is_read_only);
     /* A commit may have failed since the caller checked, and left memtables that must not be
      * written. */
-    int rc = firn_db_lead_refuse_failed(db, err);
+    int rc = fi_db_lead_refuse_failed(db, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_turn_freeze_all(db, err);
+        rc = fi_db_turn_freeze_all(db, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_dropped_remove(db, err);
+        rc = fi_db_dropped_remove(db, err);
     }
-    firn_db_lead_end(db);
+    fi_db_lead_end(db);
     return rc;
 }
 
@@ -32,15 +32,15 @@ static int
 trim(struct firn_db *db, firn_error *err)
 {
     bool has_more;
-    firn_db_lead_begin(db);
-    int rc = firn_db_turn_trim(db, &has_more, err);
+    fi_db_lead_begin(db);
+    int rc = fi_db_turn_trim(db, &has_more, err);
     if (rc == FIRN_OK && has_more) {
-        rc = firn_log_rotate(db->log, err);
-        if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log)) {
+        rc = fi_log_rotate(db->log, err);
+        if (rc == FIRN_NO_SPACE && !fi_log_has_failed(db->log)) {
             rc = FIRN_OK;
         }
     }
-    firn_db_lead_end(db);
+    fi_db_lead_end(db);
     return rc;
 }
 
@@ -48,41 +48,41 @@ trim(struct firn_db *db, firn_error *err)
 static int
 latch_with_log(struct firn_db *db, int rc, const firn_error *err)
 {
-    if (rc != FIRN_OK && firn_log_has_failed(db->log)) {
-        firn_db_lead_latch(db, err);
+    if (rc != FIRN_OK && fi_log_has_failed(db->log)) {
+        fi_db_lead_latch(db, err);
     }
     return rc;
 }
 
 int
-firn_db_maintain_flush_memtables(struct firn_db *db, firn_error *err)
+fi_db_maintain_flush_memtables(struct firn_db *db, firn_error *err)
 {
-    const struct firn_compaction_work_wish wish = {.flushes = true};
-    FIRN_TRY_RETURN(freeze(db, err));
-    return firn_db_jobs_finish(db, &wish, err);
+    const struct fi_compaction_work_wish wish = {.flushes = true};
+    FI_TRY_RETURN(freeze(db, err));
+    return fi_db_jobs_finish(db, &wish, err);
 }
 
 static int
 check_writable(struct firn_db *db, firn_error *err)
 {
-    return db->is_read_only ? firn_db_lead_refuse_read_only(db, err)
-                            : firn_db_lead_refuse_failed(db, err);
+    return db->is_read_only ? fi_db_lead_refuse_read_only(db, err)
+                            : fi_db_lead_refuse_failed(db, err);
 }
 
 struct request {
-    struct firn_storefile_progress *progress; /* of compacting; may be NULL */
-    const struct firn_db_keyspace *whole;     /* of tidying, or of a range; may be NULL */
-    const struct firn_lsm_range *range;       /* of compacting; may be NULL */
+    struct fi_storefile_progress *progress; /* of compacting; may be NULL */
+    const struct firn_db_keyspace *whole;   /* of tidying, or of a range; may be NULL */
+    const struct fi_lsm_range *range;       /* of compacting; may be NULL */
 };
 
 static int
 flush(struct firn_db *db, const struct request *request, firn_error *err)
 {
     (void)request;
-    int rc = firn_db_maintain_flush_memtables(db, err);
+    int rc = fi_db_maintain_flush_memtables(db, err);
     rc = rc == FIRN_OK ? trim(db, err) : rc;
     if (rc == FIRN_OK) {
-        firn_db_jobs_wake_graphs(db);
+        fi_db_jobs_wake_graphs(db);
     }
     return rc;
 }
@@ -90,35 +90,35 @@ flush(struct firn_db *db, const struct request *request, firn_error *err)
 static int
 tidy(struct firn_db *db, const struct request *request, firn_error *err)
 {
-    const struct firn_compaction_work_wish wish = {.compactions = true};
-    FIRN_TRY_RETURN(firn_db_maintain_flush_memtables(db, err));
-    FIRN_TRY_RETURN(firn_db_jobs_finish(db, &wish, err));
+    const struct fi_compaction_work_wish wish = {.compactions = true};
+    FI_TRY_RETURN(fi_db_maintain_flush_memtables(db, err));
+    FI_TRY_RETURN(fi_db_jobs_finish(db, &wish, err));
     if (request->whole != NULL) {
-        const struct firn_compaction_work_wish all = {
+        const struct fi_compaction_work_wish all = {
             .compactions = true, .is_unhurried = true, .tree = request->whole->tree->lsm_tree};
-        FIRN_TRY_RETURN(firn_db_jobs_finish(db, &all, err));
+        FI_TRY_RETURN(fi_db_jobs_finish(db, &all, err));
     }
-    FIRN_TRY_RETURN(trim(db, err));
-    firn_db_jobs_wake_graphs(db);
+    FI_TRY_RETURN(trim(db, err));
+    fi_db_jobs_wake_graphs(db);
     return FIRN_OK;
 }
 
 static int
 compact(struct firn_db *db, const struct request *request, firn_error *err)
 {
-    struct firn_compaction_work_wish wish = {
+    struct fi_compaction_work_wish wish = {
         .compactions = true, .is_unhurried = true, .range = request->range};
     DCHECK(request->range == NULL || request->whole != NULL);
     if (request->whole != NULL) {
         wish.tree = request->whole->tree->lsm_tree;
     }
-    FIRN_TRY_RETURN(firn_db_maintain_flush_memtables(db, err));
-    FIRN_TRY_RETURN(trim(db, err)); /* on a full disk merging needs the log's space */
-    FIRN_TRY_RETURN(
-        firn_storefile_progress_begin_steps(request->progress, "merge", 0, 0, &wish.step, err));
-    FIRN_TRY_RETURN(firn_db_jobs_finish(db, &wish, err));
+    FI_TRY_RETURN(fi_db_maintain_flush_memtables(db, err));
+    FI_TRY_RETURN(trim(db, err)); /* on a full disk merging needs the log's space */
+    FI_TRY_RETURN(
+        fi_storefile_progress_begin_steps(request->progress, "merge", 0, 0, &wish.step, err));
+    FI_TRY_RETURN(fi_db_jobs_finish(db, &wish, err));
     if (request->range == NULL) {
-        FIRN_TRY_RETURN(firn_db_jobs_finish_graphs(db, wish.tree, wish.step, err));
+        FI_TRY_RETURN(fi_db_jobs_finish_graphs(db, wish.tree, wish.step, err));
     }
     return trim(db, err);
 }
@@ -129,7 +129,7 @@ run(struct firn_db *db,
     const struct request *request, firn_error *err)
 {
     firn_error found;
-    FIRN_TRY_RETURN(check_writable(db, err));
+    FI_TRY_RETURN(check_writable(db, err));
     int rc = latch_with_log(db, action(db, request, &found), &found);
     if (rc != FIRN_OK && err != NULL) {
         *err = found;
@@ -138,48 +138,47 @@ run(struct firn_db *db,
 }
 
 int
-firn_db_maintain_flush(struct firn_db *db, firn_error *err)
+fi_db_maintain_flush(struct firn_db *db, firn_error *err)
 {
     const struct request request = {0};
     return run(db, flush, &request, err);
 }
 
 int
-firn_db_maintain_tidy(struct firn_db *db, const struct firn_db_keyspace *whole, firn_error *err)
+fi_db_maintain_tidy(struct firn_db *db, const struct firn_db_keyspace *whole, firn_error *err)
 {
     const struct request request = {.whole = whole};
     return run(db, tidy, &request, err);
 }
 
 int
-firn_db_maintain_compact(struct firn_db *db, struct firn_storefile_progress *progress,
-                         firn_error *err)
+fi_db_maintain_compact(struct firn_db *db, struct fi_storefile_progress *progress, firn_error *err)
 {
     const struct request request = {.progress = progress};
     return run(db, compact, &request, err);
 }
 
 int
-firn_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
-                               const struct firn_lsm_range *range,
-                               struct firn_storefile_progress *progress, firn_error *err)
+fi_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
+                             const struct fi_lsm_range *range,
+                             struct fi_storefile_progress *progress, firn_error *err)
 {
     struct firn_db *db = keyspace->db;
     if (db->is_read_only) {
-        return firn_db_lead_refuse_read_only(db, err);
+        return fi_db_lead_refuse_read_only(db, err);
     }
     if (atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
-        return firn_error_set(err, FIRN_MISUSE, "the keyspace '%s' was dropped", keyspace->name);
+        return fi_error_set(err, FIRN_MISUSE, "the keyspace '%s' was dropped", keyspace->name);
     }
     const struct request request = {.progress = progress, .whole = keyspace, .range = range};
     return run(db, compact, &request, err);
 }
 
 void
-firn_db_maintain_graphs(struct firn_db *db)
+fi_db_maintain_graphs(struct firn_db *db)
 {
     DCHECK(!db->is_read_only);
-    firn_db_jobs_wake_graphs(db);
+    fi_db_jobs_wake_graphs(db);
 }
 
 /* ---- versions of MANIFEST ---- */
@@ -187,23 +186,23 @@ firn_db_maintain_graphs(struct firn_db *db)
 static int
 advance(struct firn_db *db, firn_error *err)
 {
-    struct firn_lsm *lsm = firn_db_image(db)->lsm;
-    DCHECK(firn_db_is_led(db));
-    return firn_lsm_install_history(lsm, firn_lsm_history(lsm), firn_lsm_sequence(lsm), err);
+    struct fi_lsm *lsm = fi_db_image(db)->lsm;
+    DCHECK(fi_db_is_led(db));
+    return fi_lsm_install_history(lsm, fi_lsm_history(lsm), fi_lsm_sequence(lsm), err);
 }
 
 int
-firn_db_maintain_advance(struct firn_db *db, firn_error *err)
+fi_db_maintain_advance(struct firn_db *db, firn_error *err)
 {
     /* Not while another thread saves a new history. */
-    firn_db_lead_begin(db);
-    int rc = firn_db_lead_refuse_failed(db, err);
+    fi_db_lead_begin(db);
+    int rc = fi_db_lead_refuse_failed(db, err);
     if (rc == FIRN_OK) {
         rc = advance(db, err);
     }
-    if (rc == FIRN_NO_SPACE && firn_db_space_give_up_all(db)) {
+    if (rc == FIRN_NO_SPACE && fi_db_space_give_up_all(db)) {
         rc = advance(db, err); /* before files are removed */
     }
-    firn_db_lead_end(db);
+    fi_db_lead_end(db);
     return rc;
 }

@@ -16,16 +16,16 @@
  *
  * A store may have many thousands of keyspaces with a few entries each, and a run for each would
  * cost far more than it frees. So small memtables wait for each other:
- *   The first FIRN_LSM_SMALL_BYTES of each memtable do not count for the limits of memory: they
- *     belong to what a keyspace takes anyway (FIRN_DB_KEYSPACE_BYTES). A memtable without more is
+ *   The first FI_LSM_SMALL_BYTES of each memtable do not count for the limits of memory: they
+ *     belong to what a keyspace takes anyway (FI_DB_KEYSPACE_BYTES). A memtable without more is
  *     not frozen for memory.
- *   The log may have FIRN_DB_TURN_LOG_PER_RUN bytes more for each keyspace before data in it forces
+ *   The log may have FI_DB_TURN_LOG_PER_RUN bytes more for each keyspace before data in it forces
  *     memtables to be frozen. At closing, and when the store is idle, all are flushed only if the
  *     log has as many bytes for each of them. Until then the log keeps their data; it is a few
  *     megabytes, and each opening replays it.
- * So (I2) a flush that nobody asked for writes at most one run for FIRN_DB_TURN_LOG_PER_RUN bytes
+ * So (I2) a flush that nobody asked for writes at most one run for FI_DB_TURN_LOG_PER_RUN bytes
  * of the log, apart from those for memory and for a full disk. (Not asserted: the two places that
- * decide ask firn_db_turn_flush_pays.)
+ * decide ask fi_db_turn_flush_pays.)
  *
  * While blocks do not need all of the cache's memory, memtables borrow from it before they are
  * frozen early, and the log may grow with them: with many keyspaces, flushed runs are then larger
@@ -42,7 +42,7 @@
  *
  * (I1) No commit waits for a background that has nothing to do: in that case a commit that is too
  *      large is let through (a single batch may be larger than every limit). (Not checked:
- *      firn_db_jobs_wait reports this at the only place that waits.)
+ *      fi_db_jobs_wait reports this at the only place that waits.)
  *
  * All of this is done by the leader, so by one thread at a time.
  */
@@ -67,7 +67,7 @@ enum { LOG_PER_BORROWED = 2 };
 static size_t
 borrowed_bytes(const struct firn_db *db)
 {
-    return firn_block_cache_lend_bytes(db->cache);
+    return fi_block_cache_lend_bytes(db->cache);
 }
 
 /* Above this limit memtables are frozen early. */
@@ -75,15 +75,15 @@ static size_t
 memtables_limit(const struct firn_db *db)
 {
     return db->limits.memtables +
-           (firn_block_cache_lend_is_recalled(db->cache) ? 0 : borrowed_bytes(db));
+           (fi_block_cache_lend_is_recalled(db->cache) ? 0 : borrowed_bytes(db));
 }
 
 static uint64_t
 log_limit(struct firn_db *db)
 {
     return db->limits.log + (uint64_t)LOG_PER_BORROWED * borrowed_bytes(db) +
-           (uint64_t)FIRN_DB_TURN_LOG_PER_RUN *
-               atomic_load_explicit(&firn_db_image(db)->tree_count, memory_order_relaxed);
+           (uint64_t)FI_DB_TURN_LOG_PER_RUN *
+               atomic_load_explicit(&fi_db_image(db)->tree_count, memory_order_relaxed);
 }
 
 /* ---- before ---- */
@@ -97,9 +97,9 @@ slow_down(struct firn_db *db, size_t bytes, unsigned level0)
     int64_t least_ns = (int64_t)(bytes / 64 + 1) * (SLOW_NS_PER_KIB / 16);
     db->lead.slowdown_debt_ns += least_ns + least_ns * (int64_t)(level0 - LEVEL0_SLOW) / RANGE;
     if (db->lead.slowdown_debt_ns >= SLEEP_NS_MIN) {
-        firn_os_sleep_ns(db->os, db->lead.slowdown_debt_ns);
-        firn_db_count(&db->counters.slowdowns, 1);
-        firn_db_count(&db->counters.slowdown_ns, (uint64_t)db->lead.slowdown_debt_ns);
+        fi_os_sleep_ns(db->os, db->lead.slowdown_debt_ns);
+        fi_db_count(&db->counters.slowdowns, 1);
+        fi_db_count(&db->counters.slowdown_ns, (uint64_t)db->lead.slowdown_debt_ns);
         db->lead.slowdown_debt_ns = 0;
     }
 }
@@ -107,7 +107,7 @@ slow_down(struct firn_db *db, size_t bytes, unsigned level0)
 static bool
 has_full_memtables(struct firn_db *db, unsigned frozen)
 {
-    return frozen > 0 && firn_lsm_memtable_excess(firn_db_image(db)->lsm) >=
+    return frozen > 0 && fi_lsm_memtable_excess(fi_db_image(db)->lsm) >=
                              db->limits.memtables_max + borrowed_bytes(db);
 }
 
@@ -116,7 +116,7 @@ static bool
 must_wait(struct firn_db *db, unsigned *out_level0)
 {
     unsigned frozen;
-    firn_lsm_pressure(firn_db_image(db)->lsm, &frozen, out_level0);
+    fi_lsm_pressure(fi_db_image(db)->lsm, &frozen, out_level0);
     return *out_level0 >= LEVEL0_STOP || has_full_memtables(db, frozen);
 }
 
@@ -127,41 +127,40 @@ check_space(struct firn_db *db, firn_error *err)
 {
     unsigned frozen;
     unsigned level0;
-    firn_lsm_pressure(firn_db_image(db)->lsm, &frozen, &level0);
+    fi_lsm_pressure(fi_db_image(db)->lsm, &frozen, &level0);
     if (!atomic_load(&db->space.is_full) || !has_full_memtables(db, frozen)) {
         return FIRN_OK;
     }
-    return firn_error_set(err, FIRN_NO_SPACE, "no space is left for '%s'",
-                          firn_os_dir_path(db->dir));
+    return fi_error_set(err, FIRN_NO_SPACE, "no space is left for '%s'", fi_os_dir_path(db->dir));
 }
 
 static int
 wait_for_background(struct firn_db *db, firn_error *err)
 {
     unsigned level0;
-    int64_t began = firn_os_monotonic_ns(db->os);
+    int64_t began = fi_os_monotonic_ns(db->os);
     int rc = FIRN_OK;
-    firn_db_jobs_wake(db);
-    firn_db_jobs_wake_compactions(db);
-    while (rc == FIRN_OK && must_wait(db, &level0) && firn_db_jobs_wait(db)) {
-        rc = firn_db_jobs_take_failure(db, err);
+    fi_db_jobs_wake(db);
+    fi_db_jobs_wake_compactions(db);
+    while (rc == FIRN_OK && must_wait(db, &level0) && fi_db_jobs_wait(db)) {
+        rc = fi_db_jobs_take_failure(db, err);
     }
     if (rc == FIRN_OK) {
         rc = check_space(db, err);
     }
-    firn_db_count(&db->counters.stalls, 1);
-    firn_db_count(&db->counters.stall_ns, (uint64_t)(firn_os_monotonic_ns(db->os) - began));
+    fi_db_count(&db->counters.stalls, 1);
+    fi_db_count(&db->counters.stall_ns, (uint64_t)(fi_os_monotonic_ns(db->os) - began));
     return rc;
 }
 
 int
-firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err)
+fi_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err)
 {
-    DCHECK(firn_db_is_led(db));
+    DCHECK(fi_db_is_led(db));
     unsigned level0;
-    int rc = firn_db_jobs_take_failure(db, err);
+    int rc = fi_db_jobs_take_failure(db, err);
     if (rc != FIRN_OK) {
-        firn_db_jobs_wake(db);
+        fi_db_jobs_wake(db);
         return rc;
     }
     if (must_wait(db, &level0)) {
@@ -189,20 +188,20 @@ add_need(struct need *need, uint64_t bytes, uint64_t limit)
 }
 
 static struct need
-find_need(struct firn_db *db, const struct firn_db_tree *touched)
+find_need(struct firn_db *db, const struct fi_db_tree *touched)
 {
     struct need need = {0};
-    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    struct fi_lsm *lsm = fi_db_image(db)->lsm;
     unsigned frozen;
     unsigned level0;
-    for (const struct firn_db_tree *tree = touched; tree != NULL; tree = tree->next_touched) {
-        add_need(&need, firn_lsm_tree_active_bytes(tree->lsm_tree) + 1, db->limits.memtable);
+    for (const struct fi_db_tree *tree = touched; tree != NULL; tree = tree->next_touched) {
+        add_need(&need, fi_lsm_tree_active_bytes(tree->lsm_tree) + 1, db->limits.memtable);
     }
-    firn_lsm_pressure(lsm, &frozen, &level0);
+    fi_lsm_pressure(lsm, &frozen, &level0);
     if (frozen == 0) {
-        add_need(&need, firn_lsm_memtable_excess(lsm), memtables_limit(db));
+        add_need(&need, fi_lsm_memtable_excess(lsm), memtables_limit(db));
     }
-    add_need(&need, firn_log_size_bytes(db->log), log_limit(db));
+    add_need(&need, fi_log_size_bytes(db->log), log_limit(db));
     return need;
 }
 
@@ -212,56 +211,56 @@ find_need(struct firn_db *db, const struct firn_db_tree *touched)
 static int
 freeze_largest(struct firn_db *db, bool *has_frozen, firn_error *err)
 {
-    size_t bytes = firn_lsm_memtable_excess(firn_db_image(db)->lsm);
+    size_t bytes = fi_lsm_memtable_excess(fi_db_image(db)->lsm);
     size_t limit = memtables_limit(db);
     size_t wanted = (bytes > limit ? bytes - limit : 0) + db->limits.memtable / 2;
-    return firn_db_turn_freeze_bytes(db, wanted, has_frozen, err);
+    return fi_db_turn_freeze_bytes(db, wanted, has_frozen, err);
 }
 
 /* If all together are too large, and none is being flushed. */
 static int
 freeze_early(struct firn_db *db, bool *has_frozen, firn_error *err)
 {
-    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    struct fi_lsm *lsm = fi_db_image(db)->lsm;
     unsigned frozen;
     unsigned level0;
     int rc = FIRN_OK;
-    firn_lsm_pressure(lsm, &frozen, &level0);
+    fi_lsm_pressure(lsm, &frozen, &level0);
     if (frozen > 0) {
         return FIRN_OK;
     }
-    if (firn_lsm_memtable_excess(lsm) > memtables_limit(db)) {
+    if (fi_lsm_memtable_excess(lsm) > memtables_limit(db)) {
         rc = freeze_largest(db, has_frozen, err);
     }
-    if (rc == FIRN_OK && firn_log_size_bytes(db->log) > log_limit(db)) {
-        rc = firn_db_turn_freeze_up_to(db, firn_db_turn_oldest_segment(db), has_frozen, err);
+    if (rc == FIRN_OK && fi_log_size_bytes(db->log) > log_limit(db)) {
+        rc = fi_db_turn_freeze_up_to(db, fi_db_turn_oldest_segment(db), has_frozen, err);
     }
     return rc;
 }
 
 static int
-freeze_full(struct firn_db *db, struct firn_db_tree *touched, firn_error *err)
+freeze_full(struct firn_db *db, struct fi_db_tree *touched, firn_error *err)
 {
     bool has_frozen = false;
     bool has_more = false;
     struct need need = find_need(db, touched);
     int rc = FIRN_OK;
-    DCHECK(firn_db_is_led(db));
-    if (!need.is_there || !firn_db_turn_may_begin(db, need.is_urgent)) {
+    DCHECK(fi_db_is_led(db));
+    if (!need.is_there || !fi_db_turn_may_begin(db, need.is_urgent)) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_db_turn_freeze_grown(db, touched, &has_frozen, err));
-    FIRN_TRY(freeze_early(db, &has_frozen, err));
-    if (!has_frozen && firn_log_size_bytes(db->log) > log_limit(db)) {
-        FIRN_TRY(firn_db_turn_trim(db, &has_more, err));
+    FI_TRY(fi_db_turn_freeze_grown(db, touched, &has_frozen, err));
+    FI_TRY(freeze_early(db, &has_frozen, err));
+    if (!has_frozen && fi_log_size_bytes(db->log) > log_limit(db)) {
+        FI_TRY(fi_db_turn_trim(db, &has_more, err));
     }
     if (has_frozen || has_more) {
-        FIRN_TRY(firn_db_turn_begin(db, err));
-        firn_db_turn_end(db);
+        FI_TRY(fi_db_turn_begin(db, err));
+        fi_db_turn_end(db);
     }
 out:
     if (has_frozen) {
-        firn_db_jobs_wake(db);
+        fi_db_jobs_wake(db);
     }
     return rc;
 }
@@ -272,7 +271,7 @@ static void
 run_prepare_memory(void *arg)
 {
     struct firn_db *db = arg;
-    firn_lsm_prepare_memory(firn_db_image(db)->lsm);
+    fi_lsm_prepare_memory(fi_db_image(db)->lsm);
     atomic_store(&db->lead.is_preparing_memory, false);
 }
 
@@ -280,31 +279,31 @@ run_prepare_memory(void *arg)
 static void
 prepare_memory(struct firn_db *db)
 {
-    if (firn_lsm_wants_memory(firn_db_image(db)->lsm) &&
+    if (fi_lsm_wants_memory(fi_db_image(db)->lsm) &&
         !atomic_exchange(&db->lead.is_preparing_memory, true) &&
-        !firn_db_jobs_submit_log(db, run_prepare_memory)) {
+        !fi_db_jobs_submit_log(db, run_prepare_memory)) {
         atomic_store(&db->lead.is_preparing_memory, false);
     }
 }
 
 void
-firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched)
+fi_db_pace_follow_up(struct firn_db *db, struct fi_db_tree *touched)
 {
     firn_error err;
     prepare_memory(db);
-    if (firn_lsm_memtable_excess(firn_db_image(db)->lsm) > memtables_limit(db)) {
-        firn_db_memory_borrow(db);
+    if (fi_lsm_memtable_excess(fi_db_image(db)->lsm) > memtables_limit(db)) {
+        fi_db_memory_borrow(db);
     }
     if (freeze_full(db, touched, &err) != FIRN_OK) {
-        firn_db_jobs_note_failure(db, &err);
+        fi_db_jobs_note_failure(db, &err);
     }
-    bool has_taken_back = firn_db_memory_take_back(db);
-    uint64_t log_bytes = firn_log_size_bytes(db->log);
-    if (log_bytes > FIRN_DB_REST_LEAST_BYTES || has_taken_back) {
-        firn_db_jobs_watch_rest(db);
+    bool has_taken_back = fi_db_memory_take_back(db);
+    uint64_t log_bytes = fi_log_size_bytes(db->log);
+    if (log_bytes > FI_DB_REST_LEAST_BYTES || has_taken_back) {
+        fi_db_jobs_watch_rest(db);
     }
     if (log_bytes >= db->space.next_look_bytes) {
         db->space.next_look_bytes = 2 * log_bytes;
-        firn_db_space_keep(db);
+        fi_db_space_keep(db);
     }
 }

@@ -9,10 +9,10 @@
  * its spare is removed, and the reserve shrinks to the size that it should have. Later commits
  * create all of it again when they need it.
  *
- * When the log turns, or has more than FIRN_DB_REST_LEAST_BYTES, a thread begins to watch for
+ * When the log turns, or has more than FI_DB_REST_LEAST_BYTES, a thread begins to watch for
  * idleness, unless there is one. The thread ends once the space has been freed, so a store that is
  * rarely written to has no such thread. In simulation there are no threads: tests call
- * firn_db_rest_look after they have moved the clock.
+ * fi_db_rest_look after they have moved the clock.
  *
  * Small amounts are left: freeing them costs as much as it gains. If readers keep segments of the
  * log from being removed, these stay, and nothing is tried again before the next commit.
@@ -30,8 +30,8 @@
 static bool
 is_worth_it(struct firn_db *db)
 {
-    return firn_db_space_of(db->dir, "", firn_db_log_is_name) > FIRN_DB_REST_LEAST_BYTES &&
-           firn_db_turn_flush_pays(db);
+    return fi_db_space_of(db->dir, "", fi_db_log_is_name) > FI_DB_REST_LEAST_BYTES &&
+           fi_db_turn_flush_pays(db);
 }
 
 /* Ends the newest segment too, if it has no record but its file was another segment's. */
@@ -39,12 +39,12 @@ static void
 leave_segment(struct firn_db *db)
 {
     firn_error err;
-    firn_db_lead_begin(db);
-    if (firn_log_rotate(db->log, &err) != FIRN_OK && firn_log_has_failed(db->log)) {
-        firn_db_lead_latch(db, &err);
+    fi_db_lead_begin(db);
+    if (fi_log_rotate(db->log, &err) != FIRN_OK && fi_log_has_failed(db->log)) {
+        fi_db_lead_latch(db, &err);
     }
-    firn_db_lead_end(db);
-    FIRN_IGNORE(firn_db_maintain_flush(db, NULL));
+    fi_db_lead_end(db);
+    FI_IGNORE(fi_db_maintain_flush(db, NULL));
 }
 
 static void
@@ -54,37 +54,37 @@ give_back(struct firn_db *db)
     if (atomic_load(&db->space.is_full)) {
         return; /* that has freed more */
     }
-    firn_log_rotate_keep_spares(db->log, false);
-    if (firn_db_maintain_flush(db, NULL) == FIRN_OK && is_worth_it(db)) {
+    fi_log_rotate_keep_spares(db->log, false);
+    if (fi_db_maintain_flush(db, NULL) == FIRN_OK && is_worth_it(db)) {
         leave_segment(db);
     }
-    firn_log_rotate_keep_spares(db->log, true);
+    fi_log_rotate_keep_spares(db->log, true);
     if (atomic_load(&db->space.is_full)) {
-        firn_log_rotate_keep_spares(db->log, false);
+        fi_log_rotate_keep_spares(db->log, false);
     }
-    firn_db_space_trim(db);
+    fi_db_space_trim(db);
 }
 
 bool
-firn_db_rest_look(struct firn_db *db)
+fi_db_rest_look(struct firn_db *db)
 {
-    struct firn_db_rest *rest = &db->rest;
-    uint64_t published = firn_db_published(db);
-    int64_t now = firn_os_monotonic_ns(db->os);
-    firn_os_mutex_lock(&db->jobs.mutex);
+    struct fi_db_rest *rest = &db->rest;
+    uint64_t published = fi_db_published(db);
+    int64_t now = fi_os_monotonic_ns(db->os);
+    fi_os_mutex_lock(&db->jobs.mutex);
     if (rest->published != published) {
         rest->published = published;
         rest->since_ns = now;
     }
     bool is_over = now - rest->since_ns >= REST_NS;
-    firn_os_mutex_unlock(&db->jobs.mutex);
+    fi_os_mutex_unlock(&db->jobs.mutex);
     if (is_over && is_worth_it(db)) {
         atomic_store(&rest->is_giving_back, true);
         give_back(db);
         atomic_store(&rest->is_giving_back, false);
     }
     if (is_over) {
-        firn_db_memory_settle(db);
+        fi_db_memory_settle(db);
     }
     return is_over;
 }
@@ -95,32 +95,32 @@ firn_db_rest_look(struct firn_db *db)
 static bool
 wait(struct firn_db *db, int64_t duration_ns)
 {
-    struct firn_db_jobs *jobs = &db->jobs;
-    int64_t end = firn_os_monotonic_ns(db->os) + duration_ns;
-    firn_os_mutex_lock(&jobs->mutex);
+    struct fi_db_jobs *jobs = &db->jobs;
+    int64_t end = fi_os_monotonic_ns(db->os) + duration_ns;
+    fi_os_mutex_lock(&jobs->mutex);
     for (int64_t left = duration_ns; left > 0 && !jobs->is_closing;) {
-        firn_os_cond_wait_for(&jobs->closing, &jobs->mutex, left);
-        left = end - firn_os_monotonic_ns(db->os);
+        fi_os_cond_wait_for(&jobs->closing, &jobs->mutex, left);
+        left = end - fi_os_monotonic_ns(db->os);
     }
     bool goes_on = !jobs->is_closing;
-    firn_os_mutex_unlock(&jobs->mutex);
+    fi_os_mutex_unlock(&jobs->mutex);
     return goes_on;
 }
 
 void
-firn_db_rest_watch(void *arg)
+fi_db_rest_watch(void *arg)
 {
     struct firn_db *db = arg;
     bool goes_on = wait(db, REST_NS / 2);
-    while (goes_on && !firn_db_rest_look(db)) {
+    while (goes_on && !fi_db_rest_look(db)) {
         goes_on = wait(db, REST_NS / 2);
     }
     atomic_store(&db->rest.is_watching, false);
-    firn_os_mutex_lock(&db->jobs.mutex);
+    fi_os_mutex_lock(&db->jobs.mutex);
     uint64_t seen = db->rest.published;
-    firn_os_mutex_unlock(&db->jobs.mutex);
+    fi_os_mutex_unlock(&db->jobs.mutex);
     /* A turn in between did not start another watch. */
-    if (goes_on && firn_db_published(db) != seen) {
-        firn_db_jobs_watch_rest(db);
+    if (goes_on && fi_db_published(db) != seen) {
+        fi_db_jobs_watch_rest(db);
     }
 }

@@ -9,23 +9,22 @@
 
 /* Called when a table has got an index of vectors: the background builds graphs over its runs
  * (compaction.h). Compacting builds them before it returns. */
-void firn_db_maintain_graphs(struct firn_db *db);
-FIRN_MUST_CHECK int firn_db_maintain_flush(struct firn_db *db, firn_error *err);
+void fi_db_maintain_graphs(struct firn_db *db);
+FIRN_MUST_CHECK int fi_db_maintain_flush(struct firn_db *db, firn_error *err);
 /* Flushes, and does the compactions that the store itself would do next. The keyspace `whole`
  * (NULL: none) is compacted down to its last level, which drops what was deleted or overwritten. */
-FIRN_MUST_CHECK int firn_db_maintain_tidy(struct firn_db *db, const struct firn_db_keyspace *whole,
-                                          firn_error *err);
+FIRN_MUST_CHECK int fi_db_maintain_tidy(struct firn_db *db, const struct firn_db_keyspace *whole,
+                                        firn_error *err);
 /* progress may be NULL. After a cancellation, what was merged by then stays merged. */
-FIRN_MUST_CHECK int firn_db_maintain_compact(struct firn_db *db,
-                                             struct firn_storefile_progress *progress,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_db_maintain_compact(struct firn_db *db,
+                                           struct fi_storefile_progress *progress, firn_error *err);
 /* Compacts the runs of a keyspace that overlap a range. */
-FIRN_MUST_CHECK int firn_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
-                                                   const struct firn_lsm_range *range,
-                                                   struct firn_storefile_progress *progress,
-                                                   firn_error *err);
+FIRN_MUST_CHECK int fi_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
+                                                 const struct fi_lsm_range *range,
+                                                 struct fi_storefile_progress *progress,
+                                                 firn_error *err);
 /* Increases the version of MANIFEST, durably, and changes nothing else, so that handles opened from
- * now on can be told from earlier ones (firn_db_reader_none_below). */
-FIRN_MUST_CHECK int firn_db_maintain_advance(struct firn_db *db, firn_error *err);
+ * now on can be told from earlier ones (fi_db_reader_none_below). */
+FIRN_MUST_CHECK int fi_db_maintain_advance(struct firn_db *db, firn_error *err);
 
 #endif

@@ -16,10 +16,10 @@
  * at most (n + 2) * 2^-24 of the sum of their absolute values (Higham, "Accuracy and Stability of
  * Numerical Algorithms", 2002, section 3.1). So kernels differ by processor, in the last digits. A
  * caller that needs the same answer everywhere uses the kernels to select near vectors, and
- * firn_vector_distance_exact to compare these: a product of two f32 is exact in double precision,
+ * fi_vector_distance_exact to compare these: a product of two f32 is exact in double precision,
  * and squares neither overflow nor vanish there.
  *
- * Every call of firn_vector_distance_kernels asks codec/cpu.h which set to use; the processor was
+ * Every call of fi_vector_distance_kernels asks codec/cpu.h which set to use; the processor was
  * examined when the library was loaded.
  */
 #include "vector/vector_distance.h"
@@ -481,7 +481,7 @@ dot_i8u8_four_neon(const int8_t *query, const uint8_t *const rows[4], size_t n, 
     .l2_four = l2_four_##floats, .dot_norm_four = dot_norm_four_##floats, \
     .dot_i8u8_four = dot_i8u8_four_##codes
 
-static const struct firn_vector_kernels sets[] = {
+static const struct fi_vector_kernels sets[] = {
 #if defined(__x86_64__)
     {.name = "avx512vnni", SET(avx512, vnni)},
     {.name = "avx512", SET(avx512, avx2)},
@@ -498,28 +498,28 @@ static size_t
 first_set(void)
 {
 #if defined(__x86_64__)
-    if (!firn_cpu_has(FIRN_CPU_AVX2)) {
+    if (!fi_cpu_has(FI_CPU_AVX2)) {
         return SETS - 1;
     }
-    if (!firn_cpu_has(FIRN_CPU_AVX512)) {
+    if (!fi_cpu_has(FI_CPU_AVX512)) {
         return 2;
     }
-    return firn_cpu_has(FIRN_CPU_VNNI) ? 0 : 1;
+    return fi_cpu_has(FI_CPU_VNNI) ? 0 : 1;
 #else
     return 0;
 #endif
 }
 
-const struct firn_vector_kernels *
-firn_vector_distance_kernels(void)
+const struct fi_vector_kernels *
+fi_vector_distance_kernels(void)
 {
     const size_t first = first_set();
     DCHECK(first < SETS);
     return &sets[first];
 }
 
-const struct firn_vector_kernels *
-firn_vector_distance_kernels_at(size_t i)
+const struct fi_vector_kernels *
+fi_vector_distance_kernels_at(size_t i)
 {
     size_t first = first_set();
     DCHECK(first < SETS);
@@ -529,7 +529,7 @@ firn_vector_distance_kernels_at(size_t i)
 /* ---- the judge ---- */
 
 double
-firn_vector_distance_root(double number)
+fi_vector_distance_root(double number)
 {
     DCHECK(number >= 0);
 #if defined(__x86_64__)
@@ -572,7 +572,7 @@ multiply(const void *a, const void *b, size_t n, bool is_l2)
     double2 dots[SUMS] = {{0}, {0}, {0}, {0}};
     double2 squares[SUMS] = {{0}, {0}, {0}, {0}};
     float last[2][STEP] = {{0}, {0}};
-    DCHECK(n <= FIRN_VECTOR_DIMENSIONS_MAX);
+    DCHECK(n <= FI_VECTOR_DIMENSIONS_MAX);
     for (size_t i = 0; i < n; i += STEP) {
         const uint8_t *of_a = place_of(a, i);
         const uint8_t *of_b = place_of(b, i);
@@ -603,23 +603,23 @@ multiply(const void *a, const void *b, size_t n, bool is_l2)
 }
 
 double
-firn_vector_distance_squares(const void *a, size_t n)
+fi_vector_distance_squares(const void *a, size_t n)
 {
     DCHECK(a != NULL || n == 0);
     return multiply(a, a, n, false).squares;
 }
 
 double
-firn_vector_distance_exact_to(enum firn_vector_metric metric, const void *query,
-                              double query_squares, const void *row, size_t n)
+fi_vector_distance_exact_to(enum fi_vector_metric metric, const void *query, double query_squares,
+                            const void *row, size_t n)
 {
-    DCHECK(metric >= FIRN_VECTOR_L2 && metric <= FIRN_VECTOR_METRIC_MAX);
-    DCHECK(n > 0 && n <= FIRN_VECTOR_DIMENSIONS_MAX);
-    if (metric == FIRN_VECTOR_L2) {
+    DCHECK(metric >= FI_VECTOR_L2 && metric <= FI_VECTOR_METRIC_MAX);
+    DCHECK(n > 0 && n <= FI_VECTOR_DIMENSIONS_MAX);
+    if (metric == FI_VECTOR_L2) {
         return multiply(query, row, n, true).dot;
     }
     struct products products = multiply(query, row, n, false);
-    if (metric == FIRN_VECTOR_DOT) {
+    if (metric == FI_VECTOR_DOT) {
         return 0 - products.dot; /* not -0 */
     }
     if (query_squares <= 0 || products.squares <= 0) {
@@ -627,25 +627,24 @@ firn_vector_distance_exact_to(enum firn_vector_metric metric, const void *query,
     }
     /* One root of the product: a vector is at the distance 0 of itself. Neither product leaves the
      * range. */
-    double distance =
-        1 - products.dot / firn_vector_distance_root(query_squares * products.squares);
+    double distance = 1 - products.dot / fi_vector_distance_root(query_squares * products.squares);
     return distance < 0 ? 0 : distance > 2 ? 2 : distance;
 }
 
 double
-firn_vector_distance_exact(enum firn_vector_metric metric, const void *a, const void *b, size_t n)
+fi_vector_distance_exact(enum fi_vector_metric metric, const void *a, const void *b, size_t n)
 {
     DCHECK(a != NULL && b != NULL);
-    double squares = metric == FIRN_VECTOR_COSINE ? firn_vector_distance_squares(a, n) : 0;
-    return firn_vector_distance_exact_to(metric, a, squares, b, n);
+    double squares = metric == FI_VECTOR_COSINE ? fi_vector_distance_squares(a, n) : 0;
+    return fi_vector_distance_exact_to(metric, a, squares, b, n);
 }
 
 bool
-firn_vector_distance_is_finite(const void *a, size_t n)
+fi_vector_distance_is_finite(const void *a, size_t n)
 {
     DCHECK(a != NULL || n == 0);
     /* The square of an infinity is one, and what a NaN is added to becomes a NaN; nothing else is
      * out of range. */
-    const double squares = firn_vector_distance_squares(a, n);
+    const double squares = fi_vector_distance_squares(a, n);
     return squares - squares == 0;
 }

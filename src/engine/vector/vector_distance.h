@@ -14,21 +14,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FIRN_VECTOR_DIMENSIONS_MAX = 65535 };
+enum { FI_VECTOR_DIMENSIONS_MAX = 65535 };
 
 /* Metrics; a smaller distance is nearer. The numbers are on disk, and those of firn_metric
  * (firn/vector.h). */
-enum firn_vector_metric {
-    FIRN_VECTOR_L2 = 1,     /* the sum of the squares of the differences: no root is taken */
-    FIRN_VECTOR_DOT = 2,    /* the negative inner product: -(a . b) */
-    FIRN_VECTOR_COSINE = 3, /* 1 - a . b / (|a| |b|), 0 to 2; 1 if a or b is a zero vector */
+enum fi_vector_metric {
+    FI_VECTOR_L2 = 1,     /* the sum of the squares of the differences: no root is taken */
+    FI_VECTOR_DOT = 2,    /* the negative inner product: -(a . b) */
+    FI_VECTOR_COSINE = 3, /* 1 - a . b / (|a| |b|), 0 to 2; 1 if a or b is a zero vector */
 };
-#define FIRN_VECTOR_METRIC_MAX FIRN_VECTOR_COSINE
+#define FI_VECTOR_METRIC_MAX FI_VECTOR_COSINE
 
 /* One set of kernels. Four rows at once cost less than four single ones: the query is loaded once,
  * and four rows are fetched from memory at the same time. Each row is read from its beginning to
  * byte n (4 n) and never beyond. */
-struct firn_vector_kernels {
+struct fi_vector_kernels {
     const char *name; /* "avx512vnni", "avx512", "avx2", "neon", "scalar" */
 
     /* f32, of rows that lie side by side in memory, or near each other: what comes after them is
@@ -51,25 +51,25 @@ struct firn_vector_kernels {
 };
 
 /* The best set that this processor has; the same in every call. */
-const struct firn_vector_kernels *firn_vector_distance_kernels(void);
+const struct fi_vector_kernels *fi_vector_distance_kernels(void);
 /* The set with index i: the best one is 0, the last one "scalar"; NULL if there are fewer. For
  * tests. */
-const struct firn_vector_kernels *firn_vector_distance_kernels_at(size_t i);
+const struct fi_vector_kernels *fi_vector_distance_kernels_at(size_t i);
 
 /* The distance, in double precision throughout: never infinite, never a NaN, and the same on every
  * processor. Decides between the candidates of the kernels. Requires: a and b are finite
- * (firn_vector_distance_is_finite). */
-double firn_vector_distance_exact(enum firn_vector_metric metric, const void *a, const void *b,
-                                  size_t n);
+ * (fi_vector_distance_is_finite). */
+double fi_vector_distance_exact(enum fi_vector_metric metric, const void *a, const void *b,
+                                size_t n);
 /* The same for a query whose sum of squares is known; only COSINE reads it. */
-double firn_vector_distance_exact_to(enum firn_vector_metric metric, const void *query,
-                                     double query_squares, const void *row, size_t n);
+double fi_vector_distance_exact_to(enum fi_vector_metric metric, const void *query,
+                                   double query_squares, const void *row, size_t n);
 /* The sum of the squares of a, in double precision: 0 if and only if a is a zero vector. */
-double firn_vector_distance_squares(const void *a, size_t n);
+double fi_vector_distance_squares(const void *a, size_t n);
 /* The root of a number that is not negative. */
-double firn_vector_distance_root(double number);
+double fi_vector_distance_root(double number);
 
 /* Whether all numbers are finite: no NaN, no infinity. */
-bool firn_vector_distance_is_finite(const void *a, size_t n);
+bool fi_vector_distance_is_finite(const void *a, size_t n);
 
 #endif

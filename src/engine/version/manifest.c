@@ -60,23 +60,23 @@
  */
 
 static int
-refuse(const struct firn_manifest_edit *edit, const char *what, uint64_t number, firn_error *err)
+refuse(const struct fi_manifest_edit *edit, const char *what, uint64_t number, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT, "%s of version %" PRIu64 ": %s %" PRIu64,
-                          edit->is_snapshot ? "snapshot" : "edit", edit->version, what, number);
+    return fi_error_set(err, FIRN_CORRUPT, "%s of version %" PRIu64 ": %s %" PRIu64,
+                        edit->is_snapshot ? "snapshot" : "edit", edit->version, what, number);
 }
 
 static void
-clear_tree(struct firn_manifest_state_tree *tree)
+clear_tree(struct fi_manifest_state_tree *tree)
 {
     for (size_t i = 0; i < tree->run_count; i++) {
-        firn_free(tree->runs[i]);
+        fi_free(tree->runs[i]);
     }
-    firn_free(tree->runs);
+    fi_free(tree->runs);
 }
 
 static void
-clear(struct firn_manifest_state *state)
+clear(struct fi_manifest_state *state)
 {
     for (size_t i = 0; i < state->tree_count; i++) {
         clear_tree(&state->trees[i]);
@@ -85,41 +85,41 @@ clear(struct firn_manifest_state *state)
 }
 
 void
-firn_manifest_state_deinit(struct firn_manifest_state *state)
+fi_manifest_state_deinit(struct fi_manifest_state *state)
 {
     clear(state);
-    firn_free(state->trees);
-    firn_buf_deinit(&state->history);
-    *state = (struct firn_manifest_state){0};
+    fi_free(state->trees);
+    fi_buf_deinit(&state->history);
+    *state = (struct fi_manifest_state){0};
 }
 
 /* ---- runs of a tree ---- */
 
 /* Where the run with that number is, or would be. */
 static size_t
-place_of_run(const struct firn_manifest_state_tree *tree, uint64_t number)
+place_of_run(const struct fi_manifest_state_tree *tree, uint64_t number)
 {
     size_t low = 0;
     size_t high = tree->run_count;
-    FIRN_SEARCH_FIRST(low, high, middle, tree->runs[middle]->number < number);
+    FI_SEARCH_FIRST(low, high, middle, tree->runs[middle]->number < number);
     return low;
 }
 
 static bool
-has_run_at(const struct firn_manifest_state_tree *tree, size_t place, uint64_t number)
+has_run_at(const struct fi_manifest_state_tree *tree, size_t place, uint64_t number)
 {
     return place < tree->run_count && tree->runs[place]->number == number;
 }
 
 /* One block: the run, its references, attachments and groups, then the bytes of its bounds. */
-static struct firn_manifest_run *
-copy_run(const struct firn_manifest_run *run)
+static struct fi_manifest_run *
+copy_run(const struct fi_manifest_run *run)
 {
     size_t references_size = run->reference_count * sizeof *run->references;
     size_t groups_size = run->group_count * sizeof *run->groups;
     size_t attachments_size = run->attachment_count * sizeof *run->attachments;
-    struct firn_manifest_run *copy = firn_alloc(sizeof *copy + references_size + attachments_size +
-                                                groups_size + run->lower.size + run->upper.size);
+    struct fi_manifest_run *copy = fi_alloc(sizeof *copy + references_size + attachments_size +
+                                            groups_size + run->lower.size + run->upper.size);
     if (copy != NULL) {
         uint8_t *attachments = (uint8_t *)(copy + 1) + references_size;
         uint8_t *bytes = attachments + attachments_size + groups_size;
@@ -144,33 +144,33 @@ copy_run(const struct firn_manifest_run *run)
 }
 
 static int
-reserve_runs(struct firn_manifest_state_tree *tree, firn_error *err)
+reserve_runs(struct fi_manifest_state_tree *tree, firn_error *err)
 {
-    struct firn_manifest_run **runs = firn_grow_array(
-        tree->runs, tree->run_count + 1, &tree->run_capacity, sizeof(struct firn_manifest_run *));
+    struct fi_manifest_run **runs = fi_grow_array(
+        tree->runs, tree->run_count + 1, &tree->run_capacity, sizeof(struct fi_manifest_run *));
     if (runs == NULL) {
-        return firn_error_no_memory(err, "the runs that MANIFEST names");
+        return fi_error_no_memory(err, "the runs that MANIFEST names");
     }
     tree->runs = runs;
     return FIRN_OK;
 }
 
 static int
-add_run(struct firn_manifest_state_tree *tree, const struct firn_manifest_edit *edit,
-        const struct firn_manifest_run *run, firn_error *err)
+add_run(struct fi_manifest_state_tree *tree, const struct fi_manifest_edit *edit,
+        const struct fi_manifest_run *run, firn_error *err)
 {
     size_t place = place_of_run(tree, run->number);
     if (has_run_at(tree, place, run->number)) {
         return refuse(edit, "adds once more run", run->number, err);
     }
-    FIRN_TRY_RETURN(reserve_runs(tree, err));
-    struct firn_manifest_run *copy = copy_run(run);
+    FI_TRY_RETURN(reserve_runs(tree, err));
+    struct fi_manifest_run *copy = copy_run(run);
     if (copy == NULL) {
-        return firn_error_no_memory(err, "a run that MANIFEST names");
+        return fi_error_no_memory(err, "a run that MANIFEST names");
     }
     DCHECK(tree->run_count < tree->run_capacity);
     memmove(tree->runs + place + 1, tree->runs + place,
-            (tree->run_count - place) * sizeof(struct firn_manifest_run *));
+            (tree->run_count - place) * sizeof(struct fi_manifest_run *));
     tree->runs[place] = copy;
     tree->run_count++;
     DCHECK(place + 1 == tree->run_count || run->number < tree->runs[place + 1]->number);
@@ -178,7 +178,7 @@ add_run(struct firn_manifest_state_tree *tree, const struct firn_manifest_edit *
 }
 
 static int
-remove_run(struct firn_manifest_state_tree *tree, const struct firn_manifest_edit *edit,
+remove_run(struct fi_manifest_state_tree *tree, const struct fi_manifest_edit *edit,
            uint64_t number, firn_error *err)
 {
     size_t place = place_of_run(tree, number);
@@ -186,37 +186,37 @@ remove_run(struct firn_manifest_state_tree *tree, const struct firn_manifest_edi
         return refuse(edit, "removes what is not there, run", number, err);
     }
     DCHECK(tree->runs != NULL); /* there is a run */
-    firn_free(tree->runs[place]);
+    fi_free(tree->runs[place]);
     tree->run_count--;
     memmove(tree->runs + place, tree->runs + place + 1,
-            (tree->run_count - place) * sizeof(struct firn_manifest_run *));
+            (tree->run_count - place) * sizeof(struct fi_manifest_run *));
     return FIRN_OK;
 }
 
 /* ---- trees ---- */
 
 static size_t
-place_of_tree(const struct firn_manifest_state *state, uint32_t id)
+place_of_tree(const struct fi_manifest_state *state, uint32_t id)
 {
     size_t low = 0;
     size_t high = state->tree_count;
-    FIRN_SEARCH_FIRST(low, high, middle, state->trees[middle].id < id);
+    FI_SEARCH_FIRST(low, high, middle, state->trees[middle].id < id);
     return low;
 }
 
 static int
-add_tree(struct firn_manifest_state *state, size_t place, const struct firn_manifest_tree *tree,
+add_tree(struct fi_manifest_state *state, size_t place, const struct fi_manifest_tree *tree,
          firn_error *err)
 {
-    struct firn_manifest_state_tree *trees =
-        firn_grow_array(state->trees, state->tree_count + 1, &state->tree_capacity, sizeof *trees);
+    struct fi_manifest_state_tree *trees =
+        fi_grow_array(state->trees, state->tree_count + 1, &state->tree_capacity, sizeof *trees);
     if (trees == NULL) {
-        return firn_error_no_memory(err, "the trees that MANIFEST names");
+        return fi_error_no_memory(err, "the trees that MANIFEST names");
     }
     state->trees = trees;
     memmove(state->trees + place + 1, state->trees + place,
             (state->tree_count - place) * sizeof *state->trees);
-    state->trees[place] = (struct firn_manifest_state_tree){.id = tree->id, .kind = tree->kind};
+    state->trees[place] = (struct fi_manifest_state_tree){.id = tree->id, .kind = tree->kind};
     state->tree_count++;
     DCHECK(place == 0 || state->trees[place - 1].id < tree->id);
     DCHECK(place + 1 == state->tree_count || tree->id < state->trees[place + 1].id);
@@ -224,7 +224,7 @@ add_tree(struct firn_manifest_state *state, size_t place, const struct firn_mani
 }
 
 static void
-remove_tree(struct firn_manifest_state *state, size_t place)
+remove_tree(struct fi_manifest_state *state, size_t place)
 {
     DCHECK(place < state->tree_count);
     clear_tree(&state->trees[place]);
@@ -234,8 +234,8 @@ remove_tree(struct firn_manifest_state *state, size_t place)
 }
 
 static int
-change_tree(struct firn_manifest_state *state, const struct firn_manifest_edit *edit,
-            const struct firn_manifest_tree *change, firn_error *err)
+change_tree(struct fi_manifest_state *state, const struct fi_manifest_edit *edit,
+            const struct fi_manifest_tree *change, firn_error *err)
 {
     size_t place = place_of_tree(state, change->id);
     bool is_there = place < state->tree_count && state->trees[place].id == change->id;
@@ -247,9 +247,9 @@ change_tree(struct firn_manifest_state *state, const struct firn_manifest_edit *
         return FIRN_OK;
     }
     if (!is_there) {
-        FIRN_TRY_RETURN(add_tree(state, place, change, err));
+        FI_TRY_RETURN(add_tree(state, place, change, err));
     }
-    struct firn_manifest_state_tree *tree = &state->trees[place];
+    struct fi_manifest_state_tree *tree = &state->trees[place];
     if (change->kind != tree->kind) {
         return refuse(edit, "changes the kind of tree", change->id, err);
     }
@@ -258,17 +258,17 @@ change_tree(struct firn_manifest_state *state, const struct firn_manifest_edit *
     }
     tree->flushed = change->flushed;
     for (size_t i = 0; i < change->removed_count; i++) {
-        FIRN_TRY_RETURN(remove_run(tree, edit, change->removed[i], err));
+        FI_TRY_RETURN(remove_run(tree, edit, change->removed[i], err));
     }
     for (size_t i = 0; i < change->added_count; i++) {
-        FIRN_TRY_RETURN(add_run(tree, edit, &change->added[i], err));
+        FI_TRY_RETURN(add_run(tree, edit, &change->added[i], err));
     }
     return FIRN_OK;
 }
 
 int
-firn_manifest_state_apply(struct firn_manifest_state *state, const struct firn_manifest_edit *edit,
-                          firn_error *err)
+fi_manifest_state_apply(struct fi_manifest_state *state, const struct fi_manifest_edit *edit,
+                        firn_error *err)
 {
     bool is_first = state->version == 0 && state->next_number == 0;
     uint64_t expected = state->version + (edit->is_snapshot ? 0 : 1);
@@ -283,10 +283,10 @@ firn_manifest_state_apply(struct firn_manifest_state *state, const struct firn_m
     }
     if (edit->is_snapshot) {
         clear(state);
-        firn_buf_clear(&state->history);
+        fi_buf_clear(&state->history);
     }
-    if (edit->history.size > 0 && firn_buf_assign(&state->history, edit->history) != FIRN_OK) {
-        return firn_error_no_memory(err, "the history that MANIFEST keeps");
+    if (edit->history.size > 0 && fi_buf_assign(&state->history, edit->history) != FIRN_OK) {
+        return fi_error_no_memory(err, "the history that MANIFEST keeps");
     }
     if (edit->is_snapshot || edit->log_end.segment > 0) {
         state->log_end = edit->log_end;
@@ -295,7 +295,7 @@ firn_manifest_state_apply(struct firn_manifest_state *state, const struct firn_m
     state->next_number = edit->next_number;
     state->sequence = edit->sequence;
     for (size_t i = 0; i < edit->tree_count; i++) {
-        FIRN_TRY_RETURN(change_tree(state, edit, &edit->trees[i], err));
+        FI_TRY_RETURN(change_tree(state, edit, &edit->trees[i], err));
     }
     return FIRN_OK;
 }
@@ -316,30 +316,30 @@ compare_numbered(const void *a, const void *b)
 }
 
 static int
-list_number(struct firn_buf *list, uint64_t number, bool is_values)
+list_number(struct fi_buf *list, uint64_t number, bool is_values)
 {
     const struct numbered numbered = {.number = number, .is_values = is_values};
-    return firn_buf_append(list, &numbered, sizeof numbered);
+    return fi_buf_append(list, &numbered, sizeof numbered);
 }
 
 static int
-list_numbers(struct firn_buf *list, const struct firn_manifest_run *run)
+list_numbers(struct fi_buf *list, const struct fi_manifest_run *run)
 {
-    FIRN_TRY_RETURN(list_number(list, run->number, false));
+    FI_TRY_RETURN(list_number(list, run->number, false));
     for (size_t i = 0; i < run->reference_count; i++) {
-        FIRN_TRY_RETURN(list_number(list, run->references[i].number, true));
+        FI_TRY_RETURN(list_number(list, run->references[i].number, true));
     }
     for (size_t i = 0; i < run->attachment_count; i++) {
-        FIRN_TRY_RETURN(list_number(list, run->attachments[i].number, false));
+        FI_TRY_RETURN(list_number(list, run->attachments[i].number, false));
     }
     return FIRN_OK;
 }
 
 /* (I6) */
 static int
-check_numbers(const struct firn_manifest_state *state, firn_error *err)
+check_numbers(const struct fi_manifest_state *state, firn_error *err)
 {
-    struct firn_buf list = {0};
+    struct fi_buf list = {0};
     int rc = FIRN_OK;
     for (size_t i = 0; i < state->tree_count && rc == FIRN_OK; i++) {
         for (size_t j = 0; j < state->trees[i].run_count && rc == FIRN_OK; j++) {
@@ -347,31 +347,31 @@ check_numbers(const struct firn_manifest_state *state, firn_error *err)
         }
     }
     if (rc != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the files that MANIFEST names");
+        rc = fi_error_no_memory(err, "the files that MANIFEST names");
         goto out;
     }
     struct numbered *files = (struct numbered *)(void *)list.data;
     size_t count = list.size / sizeof *files;
-    firn_sort(files, count, sizeof *files, compare_numbered);
+    fi_sort(files, count, sizeof *files, compare_numbered);
     for (size_t i = 1; i < count; i++) {
         DCHECK(files[i - 1].number <= files[i].number);
         if (files[i - 1].number == files[i].number &&
             !(files[i - 1].is_values && files[i].is_values)) {
-            rc = firn_error_set(err, FIRN_CORRUPT,
-                                "the MANIFEST of version %" PRIu64 " gives the number %" PRIu64
-                                " to two files",
-                                state->version, files[i].number);
+            rc = fi_error_set(err, FIRN_CORRUPT,
+                              "the MANIFEST of version %" PRIu64 " gives the number %" PRIu64
+                              " to two files",
+                              state->version, files[i].number);
             goto out;
         }
     }
 out:
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
     return rc;
 }
 
 /* ==== MANIFEST as a record log ==== */
 
-static const char PREFIX[] = FIRN_MANIFEST_NAME;
+static const char PREFIX[] = FI_MANIFEST_NAME;
 
 enum {
     SNAPSHOT_FACTOR = 4,
@@ -379,9 +379,9 @@ enum {
     READ_ATTEMPTS_MAX = 8
 };
 
-struct firn_manifest {
-    struct firn_log *log;
-    struct firn_buf record;
+struct fi_manifest {
+    struct fi_log *log;
+    struct fi_buf record;
     uint64_t snapshot_bytes; /* of the last one */
     uint64_t edit_bytes;     /* since then */
 };
@@ -389,9 +389,9 @@ struct firn_manifest {
 /* ---- reading ---- */
 
 struct reading {
-    struct firn_os_dir *dir;
-    struct firn_manifest_state *state;
-    struct firn_arena arena;
+    struct fi_os_dir *dir;
+    struct fi_manifest_state *state;
+    struct fi_arena arena;
     uint64_t snapshot_bytes;
     uint64_t edit_bytes;
 };
@@ -399,31 +399,31 @@ struct reading {
 static int
 read_edit(struct reading *reading, uint8_t type, firn_slice record, firn_error *err)
 {
-    struct firn_manifest_edit edit;
-    int rc = firn_manifest_edit_decode(type, record, &reading->arena, &edit, err);
+    struct fi_manifest_edit edit;
+    int rc = fi_manifest_edit_decode(type, record, &reading->arena, &edit, err);
     if (rc == FIRN_OK) {
-        rc = firn_manifest_state_apply(reading->state, &edit, err);
+        rc = fi_manifest_state_apply(reading->state, &edit, err);
     }
-    firn_arena_deinit(&reading->arena);
+    fi_arena_deinit(&reading->arena);
     return rc;
 }
 
 static int
-read_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+read_record(void *ctx, uint8_t type, firn_slice record, struct fi_log_position position,
             firn_error *err)
 {
     struct reading *reading = ctx;
-    int rc = type == FIRN_MANIFEST_LOG_END
-                 ? firn_manifest_edit_decode_log_end(record, &reading->state->log_end, err)
+    int rc = type == FI_MANIFEST_LOG_END
+                 ? fi_manifest_edit_decode_log_end(record, &reading->state->log_end, err)
                  : read_edit(reading, type, record, err);
     if (rc != FIRN_OK) {
-        char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-        firn_log_segment_name(PREFIX, position.segment, name);
-        firn_error_prefix(err, "'%s/%s' at offset %" PRIu64, firn_os_dir_path(reading->dir), name,
-                          position.offset);
+        char name[FI_LOG_SEGMENT_NAME_SIZE];
+        fi_log_segment_name(PREFIX, position.segment, name);
+        fi_error_prefix(err, "'%s/%s' at offset %" PRIu64, fi_os_dir_path(reading->dir), name,
+                        position.offset);
         return rc;
     }
-    if (type == FIRN_MANIFEST_SNAPSHOT) {
+    if (type == FI_MANIFEST_SNAPSHOT) {
         reading->snapshot_bytes = record.size;
         reading->edit_bytes = 0;
     } else {
@@ -432,10 +432,10 @@ read_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position
     return FIRN_OK;
 }
 
-static struct firn_log_options
-log_options(bool read_only, const struct firn_log_gate *gate)
+static struct fi_log_options
+log_options(bool read_only, const struct fi_log_gate *gate)
 {
-    struct firn_log_options options = {
+    struct fi_log_options options = {
         .prefix = PREFIX, .ready_after_bytes = UINT64_MAX, .read_only = read_only};
     if (gate != NULL) {
         options.gate = *gate;
@@ -445,122 +445,122 @@ log_options(bool read_only, const struct firn_log_gate *gate)
 
 /* One walk through the log, from an empty state. */
 static int
-read_log(struct reading *reading, const struct firn_log_options *options, struct firn_log **out,
+read_log(struct reading *reading, const struct fi_log_options *options, struct fi_log **out,
          firn_error *err)
 {
-    firn_manifest_state_deinit(reading->state);
-    return firn_log_open(reading->dir, options, read_record, reading, out, NULL, err);
+    fi_manifest_state_deinit(reading->state);
+    return fi_log_open(reading->dir, options, read_record, reading, out, NULL, err);
 }
 
 int
-firn_manifest_read(struct firn_os_dir *dir, struct firn_manifest_state *state, firn_error *err)
+fi_manifest_read(struct fi_os_dir *dir, struct fi_manifest_state *state, firn_error *err)
 {
-    struct firn_log_watch watch;
-    int rc = firn_manifest_read_watched(dir, state, &watch, err);
-    firn_log_watch_end(&watch);
+    struct fi_log_watch watch;
+    int rc = fi_manifest_read_watched(dir, state, &watch, err);
+    fi_log_watch_end(&watch);
     return rc;
 }
 
 int
-firn_manifest_read_watched(struct firn_os_dir *dir, struct firn_manifest_state *state,
-                           struct firn_log_watch *out, firn_error *err)
+fi_manifest_read_watched(struct fi_os_dir *dir, struct fi_manifest_state *state,
+                         struct fi_log_watch *out, firn_error *err)
 {
-    *out = (struct firn_log_watch){0};
+    *out = (struct fi_log_watch){0};
     struct reading reading = {.dir = dir, .state = state};
-    const struct firn_log_options options = log_options(true, NULL);
-    struct firn_log *log = NULL;
+    const struct fi_log_options options = log_options(true, NULL);
+    struct fi_log *log = NULL;
     int rc = FIRN_BUSY;
     for (int attempt = 0; attempt < READ_ATTEMPTS_MAX && rc == FIRN_BUSY; attempt++) {
         rc = read_log(&reading, &options, &log, err);
     }
     if (rc == FIRN_OK) {
-        firn_log_watch_begin(log, dir, out);
+        fi_log_watch_begin(log, dir, out);
     }
-    firn_log_abandon(log);
+    fi_log_abandon(log);
     return rc == FIRN_OK ? check_numbers(state, err) : rc;
 }
 
 int
-firn_manifest_capture(struct firn_os_dir *dir, struct firn_manifest_state *state,
-                      struct firn_buf *out, firn_error *err)
+fi_manifest_capture(struct fi_os_dir *dir, struct fi_manifest_state *state, struct fi_buf *out,
+                    firn_error *err)
 {
     struct reading reading = {.dir = dir, .state = state};
-    const struct firn_log_options options = log_options(true, NULL);
-    firn_manifest_state_deinit(state);
-    int rc = firn_log_capture(dir, &options, read_record, &reading, out, err);
+    const struct fi_log_options options = log_options(true, NULL);
+    fi_manifest_state_deinit(state);
+    int rc = fi_log_capture(dir, &options, read_record, &reading, out, err);
     return rc == FIRN_OK ? check_numbers(state, err) : rc;
 }
 
 /* ---- opening and closing ---- */
 
 static int
-make(struct firn_manifest **out, firn_error *err)
+make(struct fi_manifest **out, firn_error *err)
 {
-    *out = firn_alloc_zeroed(sizeof **out);
-    return *out == NULL ? firn_error_no_memory(err, "MANIFEST") : FIRN_OK;
+    *out = fi_alloc_zeroed(sizeof **out);
+    return *out == NULL ? fi_error_no_memory(err, "MANIFEST") : FIRN_OK;
 }
 
 int
-firn_manifest_create(struct firn_os_dir *dir, const struct firn_log_gate *gate,
-                     struct firn_manifest **out, firn_error *err)
+fi_manifest_create(struct fi_os_dir *dir, const struct fi_log_gate *gate, struct fi_manifest **out,
+                   firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_manifest *manifest = NULL;
-    const struct firn_log_options options = log_options(false, gate);
+    struct fi_manifest *manifest = NULL;
+    const struct fi_log_options options = log_options(false, gate);
     *out = NULL;
-    FIRN_TRY(make(&manifest, err));
-    FIRN_TRY(firn_log_create(dir, &options, &manifest->log, err));
+    FI_TRY(make(&manifest, err));
+    FI_TRY(fi_log_create(dir, &options, &manifest->log, err));
     *out = manifest;
     manifest = NULL;
 out:
-    firn_manifest_abandon(manifest);
+    fi_manifest_abandon(manifest);
     return rc;
 }
 
 int
-firn_manifest_open(struct firn_os_dir *dir, const struct firn_log_gate *gate,
-                   struct firn_manifest_state *state, struct firn_manifest **out, firn_error *err)
+fi_manifest_open(struct fi_os_dir *dir, const struct fi_log_gate *gate,
+                 struct fi_manifest_state *state, struct fi_manifest **out, firn_error *err)
 {
     int rc = FIRN_OK;
-    const struct firn_log_options options = log_options(false, gate);
-    struct firn_manifest *manifest = NULL;
+    const struct fi_log_options options = log_options(false, gate);
+    struct fi_manifest *manifest = NULL;
     struct reading reading = {.dir = dir, .state = state};
     *out = NULL;
-    FIRN_TRY(make(&manifest, err));
-    FIRN_TRY(read_log(&reading, &options, &manifest->log, err));
-    FIRN_TRY(check_numbers(state, err));
+    FI_TRY(make(&manifest, err));
+    FI_TRY(read_log(&reading, &options, &manifest->log, err));
+    FI_TRY(check_numbers(state, err));
     manifest->snapshot_bytes = reading.snapshot_bytes;
     manifest->edit_bytes = reading.edit_bytes;
     *out = manifest;
     manifest = NULL;
 out:
-    firn_manifest_abandon(manifest);
+    fi_manifest_abandon(manifest);
     return rc;
 }
 
 static void
-destroy(struct firn_manifest *manifest)
+destroy(struct fi_manifest *manifest)
 {
-    firn_buf_deinit(&manifest->record);
-    firn_free(manifest);
+    fi_buf_deinit(&manifest->record);
+    fi_free(manifest);
 }
 
 int
-firn_manifest_close(struct firn_manifest *manifest, firn_error *err)
+fi_manifest_close(struct fi_manifest *manifest, firn_error *err)
 {
     if (manifest == NULL) {
         return FIRN_OK;
     }
-    int rc = firn_log_close(manifest->log, err);
+    int rc = fi_log_close(manifest->log, err);
     destroy(manifest);
     return rc;
 }
 
 void
-firn_manifest_abandon(struct firn_manifest *manifest)
+fi_manifest_abandon(struct fi_manifest *manifest)
 {
     if (manifest != NULL) {
-        firn_log_abandon(manifest->log);
+        fi_log_abandon(manifest->log);
         destroy(manifest);
     }
 }
@@ -568,54 +568,54 @@ firn_manifest_abandon(struct firn_manifest *manifest)
 /* ---- appending ---- */
 
 bool
-firn_manifest_has_failed(struct firn_manifest *manifest)
+fi_manifest_has_failed(struct fi_manifest *manifest)
 {
-    return firn_log_has_failed(manifest->log);
+    return fi_log_has_failed(manifest->log);
 }
 
 /* Appends the contents of the buffer; encoded is the result of making them. */
 static int
-append_encoded(struct firn_manifest *manifest, uint8_t type, int encoded,
-               struct firn_log_position *out, firn_error *err)
+append_encoded(struct fi_manifest *manifest, uint8_t type, int encoded, struct fi_log_position *out,
+               firn_error *err)
 {
     if (encoded != FIRN_OK) {
-        return firn_error_no_memory(err, "an edit of MANIFEST");
+        return fi_error_no_memory(err, "an edit of MANIFEST");
     }
-    firn_slice part = firn_buf_slice(&manifest->record);
-    int rc = firn_log_append(manifest->log, type, &part, 1, out, err);
-    return rc != FIRN_OK ? rc : firn_log_sync(manifest->log, err);
+    firn_slice part = fi_buf_slice(&manifest->record);
+    int rc = fi_log_append(manifest->log, type, &part, 1, out, err);
+    return rc != FIRN_OK ? rc : fi_log_sync(manifest->log, err);
 }
 
 /* Whether a run may be named: otherwise the record could not be read. */
 static bool
-may_be_named(const struct firn_manifest_edit *edit, const struct firn_manifest_run *run)
+may_be_named(const struct fi_manifest_edit *edit, const struct fi_manifest_run *run)
 {
     for (size_t i = 0; i < run->reference_count; i++) {
-        const struct firn_manifest_reference *reference = &run->references[i];
+        const struct fi_manifest_reference *reference = &run->references[i];
         if (reference->number >= edit->next_number || reference->number == run->number ||
             reference->number <= (i > 0 ? run->references[i - 1].number : 0)) {
             return false;
         }
     }
     for (size_t i = 0; i < run->attachment_count; i++) {
-        const struct firn_run_attachment *attachment = &run->attachments[i];
+        const struct fi_run_attachment *attachment = &run->attachments[i];
         if (attachment->number >= edit->next_number || attachment->number == run->number ||
             attachment->number <= (i > 0 ? run->attachments[i - 1].number : 0)) {
             return false;
         }
     }
     return run->number > 0 && run->number < edit->next_number &&
-           run->attachment_count <= FIRN_RUN_ATTACHMENTS_MAX &&
+           run->attachment_count <= FI_RUN_ATTACHMENTS_MAX &&
            run->sequence_min <= run->sequence_max &&
            run->expires_first_ms <= run->expires_last_ms && run->sequence_max <= edit->sequence &&
-           run->level <= FIRN_VERSION_HISTORY &&
-           (run->level < FIRN_VERSION_HISTORY || run->group_count > 0) &&
-           firn_slice_compare(run->lower, run->upper) < 0;
+           run->level <= FI_VERSION_HISTORY &&
+           (run->level < FI_VERSION_HISTORY || run->group_count > 0) &&
+           fi_slice_compare(run->lower, run->upper) < 0;
 }
 
 /* The same for a change of a tree. */
 static bool
-may_be_changed(const struct firn_manifest_edit *edit, const struct firn_manifest_tree *tree)
+may_be_changed(const struct fi_manifest_edit *edit, const struct fi_manifest_tree *tree)
 {
     for (size_t i = 0; i < tree->removed_count; i++) {
         if (tree->removed[i] >= edit->next_number ||
@@ -636,7 +636,7 @@ may_be_changed(const struct firn_manifest_edit *edit, const struct firn_manifest
 }
 
 static bool
-may_be_appended(const struct firn_manifest_edit *edit)
+may_be_appended(const struct fi_manifest_edit *edit)
 {
     for (size_t i = 0; i < edit->tree_count; i++) {
         if (!may_be_changed(edit, &edit->trees[i]) ||
@@ -648,20 +648,20 @@ may_be_appended(const struct firn_manifest_edit *edit)
 }
 
 static int
-append(struct firn_manifest *manifest, uint8_t type, const struct firn_manifest_edit *edit,
-       struct firn_log_position *out, firn_error *err)
+append(struct fi_manifest *manifest, uint8_t type, const struct fi_manifest_edit *edit,
+       struct fi_log_position *out, firn_error *err)
 {
-    CHECK(edit->is_snapshot == (type == FIRN_MANIFEST_SNAPSHOT));
+    CHECK(edit->is_snapshot == (type == FI_MANIFEST_SNAPSHOT));
     CHECK(may_be_appended(edit));
-    return append_encoded(manifest, type, firn_manifest_edit_encode(edit, &manifest->record), out,
+    return append_encoded(manifest, type, fi_manifest_edit_encode(edit, &manifest->record), out,
                           err);
 }
 
 int
-firn_manifest_append(struct firn_manifest *manifest, const struct firn_manifest_edit *edit,
-                     firn_error *err)
+fi_manifest_append(struct fi_manifest *manifest, const struct fi_manifest_edit *edit,
+                   firn_error *err)
 {
-    int rc = append(manifest, FIRN_MANIFEST_EDIT, edit, NULL, err);
+    int rc = append(manifest, FI_MANIFEST_EDIT, edit, NULL, err);
     if (rc == FIRN_OK) {
         manifest->edit_bytes += manifest->record.size;
     }
@@ -669,13 +669,12 @@ firn_manifest_append(struct firn_manifest *manifest, const struct firn_manifest_
 }
 
 int
-firn_manifest_append_log_end(struct firn_manifest *manifest, struct firn_log_position log_end,
-                             firn_error *err)
+fi_manifest_append_log_end(struct fi_manifest *manifest, struct fi_log_position log_end,
+                           firn_error *err)
 {
     CHECK(log_end.segment > 0);
-    int rc =
-        append_encoded(manifest, FIRN_MANIFEST_LOG_END,
-                       firn_manifest_edit_encode_log_end(log_end, &manifest->record), NULL, err);
+    int rc = append_encoded(manifest, FI_MANIFEST_LOG_END,
+                            fi_manifest_edit_encode_log_end(log_end, &manifest->record), NULL, err);
     if (rc == FIRN_OK) {
         manifest->edit_bytes += manifest->record.size;
     }
@@ -683,21 +682,21 @@ firn_manifest_append_log_end(struct firn_manifest *manifest, struct firn_log_pos
 }
 
 bool
-firn_manifest_wants_snapshot(const struct firn_manifest *manifest)
+fi_manifest_wants_snapshot(const struct fi_manifest *manifest)
 {
     return manifest->edit_bytes > SNAPSHOT_FLOOR_BYTES + SNAPSHOT_FACTOR * manifest->snapshot_bytes;
 }
 
 int
-firn_manifest_snapshot(struct firn_manifest *manifest, const struct firn_manifest_edit *snapshot,
-                       firn_error *err)
+fi_manifest_snapshot(struct fi_manifest *manifest, const struct fi_manifest_edit *snapshot,
+                     firn_error *err)
 {
-    struct firn_log_position position;
-    FIRN_TRY_RETURN(firn_log_rotate(manifest->log, err));
-    FIRN_TRY_RETURN(append(manifest, FIRN_MANIFEST_SNAPSHOT, snapshot, &position, err));
+    struct fi_log_position position;
+    FI_TRY_RETURN(fi_log_rotate(manifest->log, err));
+    FI_TRY_RETURN(append(manifest, FI_MANIFEST_SNAPSHOT, snapshot, &position, err));
     manifest->snapshot_bytes = manifest->record.size;
     manifest->edit_bytes = 0;
     DCHECK(position.segment > 0 && manifest->record.size > 0);
-    DCHECK(firn_log_unsynced_bytes(manifest->log) == 0); /* (I1) */
-    return firn_log_remove_before(manifest->log, position.segment, err);
+    DCHECK(fi_log_unsynced_bytes(manifest->log) == 0); /* (I1) */
+    return fi_log_remove_before(manifest->log, position.segment, err);
 }

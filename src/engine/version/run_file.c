@@ -35,7 +35,7 @@
  * Attachments (run/run_kind.h) are represented in the same way too, each with one reference,
  * which its run holds. When the run is destroyed they are unused; they are gone if the run is.
  *
- * A run that gets an attachment later becomes another struct firn_run_file for the same file on
+ * A run that gets an attachment later becomes another struct fi_run_file for the same file on
  * disk; versions that name the old one keep it. The old one holds a reference to the new one, so
  * the file on disk stays as long as either is used.
  *
@@ -66,7 +66,7 @@
 
 enum { DESCRIPTORS_MIN = 16, DESCRIPTORS_MAX = 512 };
 
-static int pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin,
+static int pin_values(void *ctx, uint64_t number, struct fi_run **out, void **out_pin,
                       firn_error *err);
 static void unpin_values(void *pin);
 
@@ -75,17 +75,17 @@ static void unpin_values(void *pin);
 static size_t
 descriptors_max(void)
 {
-    size_t share = firn_os_process_descriptors_max() / 4;
+    size_t share = fi_os_process_descriptors_max() / 4;
     return share < DESCRIPTORS_MIN   ? DESCRIPTORS_MIN
            : share > DESCRIPTORS_MAX ? DESCRIPTORS_MAX
                                      : share;
 }
 
 void
-firn_run_file_init_all(struct firn_run_files *files, struct firn_os *os)
+fi_run_file_init_all(struct fi_run_files *files, struct fi_os *os)
 {
-    firn_os_mutex_init(os, &files->mutex, FIRN_LOCK_LSM_FILES);
-    firn_block_descriptor_init_all(&files->descriptors, os, descriptors_max());
+    fi_os_mutex_init(os, &files->mutex, FI_LOCK_LSM_FILES);
+    fi_block_descriptor_init_all(&files->descriptors, os, descriptors_max());
     files->env.descriptors = &files->descriptors;
     atomic_init(&files->unused, NULL);
     atomic_init(&files->leaving, 0);
@@ -94,31 +94,30 @@ firn_run_file_init_all(struct firn_run_files *files, struct firn_os *os)
 }
 
 void
-firn_run_file_deinit_all(struct firn_run_files *files)
+fi_run_file_deinit_all(struct fi_run_files *files)
 {
     DCHECK(atomic_load_explicit(&files->unused, memory_order_relaxed) == NULL);
     DCHECK(atomic_load_explicit(&files->leaving, memory_order_relaxed) == 0);
     CHECK(files->open_count == 0);
-    firn_block_descriptor_deinit_all(&files->descriptors);
-    firn_os_mutex_deinit(&files->mutex);
+    fi_block_descriptor_deinit_all(&files->descriptors);
+    fi_os_mutex_deinit(&files->mutex);
 }
 
 void
-firn_run_file_name(uint64_t number, const struct firn_run_kind *kind,
-                   char out[FIRN_RUN_FILE_NAME_SIZE])
+fi_run_file_name(uint64_t number, const struct fi_run_kind *kind, char out[FI_RUN_FILE_NAME_SIZE])
 {
     DCHECK(number > 0);
-    int size = snprintf(out, FIRN_RUN_FILE_NAME_SIZE, "%06" PRIu64 ".%s", number, kind->name);
-    CHECK(size > 0 && size < FIRN_RUN_FILE_NAME_SIZE);
+    int size = snprintf(out, FI_RUN_FILE_NAME_SIZE, "%06" PRIu64 ".%s", number, kind->name);
+    CHECK(size > 0 && size < FI_RUN_FILE_NAME_SIZE);
 }
 
 /* ---- life ---- */
 
 /* The references of a file, which follow it in memory. */
-static struct firn_manifest_reference *
-references_of(struct firn_run_file *file)
+static struct fi_manifest_reference *
+references_of(struct fi_run_file *file)
 {
-    return (struct firn_manifest_reference *)(file + 1);
+    return (struct fi_manifest_reference *)(file + 1);
 }
 
 static void
@@ -131,7 +130,7 @@ copy_bytes(uint8_t *to, firn_slice from)
 
 /* The newest sequence in the groups of a history run. */
 static uint64_t
-history_last_of(const struct firn_manifest_run *info)
+history_last_of(const struct fi_manifest_run *info)
 {
     uint64_t last = info->sequence_max;
     for (size_t i = 0; i < info->group_count; i++) {
@@ -143,37 +142,36 @@ history_last_of(const struct firn_manifest_run *info)
 
 /* What lookups and version.c rely on. */
 static bool
-makes_sense(const struct firn_manifest_run *info)
+makes_sense(const struct fi_manifest_run *info)
 {
     for (size_t i = 1; i < info->reference_count; i++) {
         if (info->references[i - 1].number >= info->references[i].number) {
             return false;
         }
     }
-    return info->kind == FIRN_BLOCK_FILE_VALUES ||
-           (firn_slice_compare(info->lower, info->upper) < 0 &&
-            info->sequence_min <= info->sequence_max);
+    return info->kind == FI_BLOCK_FILE_VALUES || (fi_slice_compare(info->lower, info->upper) < 0 &&
+                                                  info->sequence_min <= info->sequence_max);
 }
 
-static struct firn_run_file *
-create(struct firn_run_files *files, const struct firn_run_kind *kind,
-       const struct firn_manifest_run *info)
+static struct fi_run_file *
+create(struct fi_run_files *files, const struct fi_run_kind *kind,
+       const struct fi_manifest_run *info)
 {
     size_t count = info->reference_count;
     size_t references_size = count * sizeof *info->references;
     size_t groups_size = info->group_count * sizeof *info->groups;
     size_t attached = info->attachment_count;
     size_t attachments_size = attached * sizeof *info->attachments;
-    size_t files_size = (count + attached) * sizeof(struct firn_run_file *);
-    struct firn_run_file *file =
-        firn_alloc_zeroed(sizeof *file + references_size + attachments_size + groups_size +
-                          files_size + info->lower.size + info->upper.size);
+    size_t files_size = (count + attached) * sizeof(struct fi_run_file *);
+    struct fi_run_file *file =
+        fi_alloc_zeroed(sizeof *file + references_size + attachments_size + groups_size +
+                        files_size + info->lower.size + info->upper.size);
     if (file == NULL) {
         return NULL;
     }
     uint8_t *bytes =
         (uint8_t *)(file + 1) + references_size + files_size + attachments_size + groups_size;
-    DCHECK((uintptr_t)(bytes - groups_size) % _Alignof(struct firn_manifest_group) == 0);
+    DCHECK((uintptr_t)(bytes - groups_size) % _Alignof(struct fi_manifest_group) == 0);
     copy_bytes(bytes, info->lower);
     copy_bytes(bytes + info->lower.size, info->upper);
     file->info = *info;
@@ -183,14 +181,14 @@ create(struct firn_run_files *files, const struct firn_run_kind *kind,
     }
     if (count > 0) {
         file->info.references = memcpy(references_of(file), info->references, references_size);
-        file->value_files = (struct firn_run_file **)(void *)(references_of(file) + count);
+        file->value_files = (struct fi_run_file **)(void *)(references_of(file) + count);
     }
     if (attached > 0) {
-        file->attachments = (struct firn_run_file **)(void *)(references_of(file) + count) + count;
+        file->attachments = (struct fi_run_file **)(void *)(references_of(file) + count) + count;
         file->info.attachments =
             memcpy(file->attachments + attached, info->attachments, attachments_size);
     }
-    file->values = (struct firn_run_values){file, pin_values, unpin_values};
+    file->values = (struct fi_run_values){file, pin_values, unpin_values};
     file->info.lower = firn_bytes(bytes, info->lower.size);
     file->info.upper = firn_bytes(bytes + info->lower.size, info->upper.size);
     file->kind = kind;
@@ -207,16 +205,16 @@ create(struct firn_run_files *files, const struct firn_run_kind *kind,
 
 /* False: memory is out; the run has those that were made. */
 static bool
-create_attachments(struct firn_run_file *file)
+create_attachments(struct fi_run_file *file)
 {
     for (size_t i = 0; i < file->info.attachment_count; i++) {
-        const struct firn_run_attachment *attachment = &file->info.attachments[i];
-        const struct firn_run_kind *kind =
-            firn_run_kind_find(file->kind->attachment_kinds, attachment->kind);
-        const struct firn_manifest_run info = {.number = attachment->number,
-                                               .kind = attachment->kind,
-                                               .file_bytes = attachment->file_bytes,
-                                               .identity = attachment->identity};
+        const struct fi_run_attachment *attachment = &file->info.attachments[i];
+        const struct fi_run_kind *kind =
+            fi_run_kind_find(file->kind->attachment_kinds, attachment->kind);
+        const struct fi_manifest_run info = {.number = attachment->number,
+                                             .kind = attachment->kind,
+                                             .file_bytes = attachment->file_bytes,
+                                             .identity = attachment->identity};
         CHECK(kind != NULL && attachment->number != file->info.number);
         file->attachments[i] = create(file->files, kind, &info);
         if (file->attachments[i] == NULL) {
@@ -227,30 +225,30 @@ create_attachments(struct firn_run_file *file)
     return true;
 }
 
-struct firn_run_file *
-firn_run_file_create(struct firn_run_files *files, const struct firn_run_kind *kind,
-                     const struct firn_manifest_run *info)
+struct fi_run_file *
+fi_run_file_create(struct fi_run_files *files, const struct fi_run_kind *kind,
+                   const struct fi_manifest_run *info)
 {
     DCHECK(info->number > 0 && makes_sense(info));
-    struct firn_run_file *file = create(files, kind, info);
+    struct fi_run_file *file = create(files, kind, info);
     if (file != NULL && !create_attachments(file)) {
         for (size_t i = 0; i < file->info.attachment_count; i++) {
-            firn_free(file->attachments[i]); /* no reader has seen it */
+            fi_free(file->attachments[i]); /* no reader has seen it */
         }
-        firn_free(file);
+        fi_free(file);
         return NULL;
     }
     return file;
 }
 
-struct firn_run_file *
-firn_run_file_create_attached(const struct firn_run_file *file,
-                              const struct firn_run_attachment *attachment)
+struct fi_run_file *
+fi_run_file_create_attached(const struct fi_run_file *file,
+                            const struct fi_run_attachment *attachment)
 {
     size_t count = file->info.attachment_count;
-    struct firn_run_attachment all[FIRN_RUN_ATTACHMENTS_MAX];
-    struct firn_manifest_run info = file->info;
-    CHECK(count < FIRN_RUN_ATTACHMENTS_MAX && info.reference_count == 0);
+    struct fi_run_attachment all[FI_RUN_ATTACHMENTS_MAX];
+    struct fi_manifest_run info = file->info;
+    CHECK(count < FI_RUN_ATTACHMENTS_MAX && info.reference_count == 0);
     CHECK(count == 0 || info.attachments[count - 1].number < attachment->number);
     if (count > 0) {
         memcpy(all, info.attachments, count * sizeof *all);
@@ -258,20 +256,20 @@ firn_run_file_create_attached(const struct firn_run_file *file,
     all[count] = *attachment;
     info.attachments = all;
     info.attachment_count = count + 1;
-    return firn_run_file_create(file->files, file->kind, &info);
+    return fi_run_file_create(file->files, file->kind, &info);
 }
 
 void
-firn_run_file_succeed(struct firn_run_file *file, struct firn_run_file *successor)
+fi_run_file_succeed(struct fi_run_file *file, struct fi_run_file *successor)
 {
     CHECK(file->successor == NULL && !file->is_gone);
     CHECK(file->info.number == successor->info.number);
-    firn_run_file_ref(successor);
+    fi_run_file_ref(successor);
     file->successor = successor;
 }
 
 void
-firn_run_file_set_cache_file(struct firn_run_file *file, uint64_t cache_file)
+fi_run_file_set_cache_file(struct fi_run_file *file, uint64_t cache_file)
 {
     DCHECK(atomic_load_explicit(&file->handle, memory_order_relaxed) == NULL);
     /* Relaxed: the file is published after this store, so any thread that opens the run sees it. */
@@ -280,20 +278,20 @@ firn_run_file_set_cache_file(struct firn_run_file *file, uint64_t cache_file)
 
 /* The number is the caller's now; the next call returns 0. */
 static uint64_t
-take_cache_file(struct firn_run_file *file)
+take_cache_file(struct fi_run_file *file)
 {
     return atomic_exchange_explicit(&file->cache_file, 0, memory_order_relaxed);
 }
 
 void
-firn_run_file_ref(struct firn_run_file *file)
+fi_run_file_ref(struct fi_run_file *file)
 {
     size_t before = atomic_fetch_add_explicit(&file->refs, 1, memory_order_relaxed);
     DCHECK(before > 0);
 }
 
 void
-firn_run_file_unref(struct firn_run_file *file)
+fi_run_file_unref(struct fi_run_file *file)
 {
     /* Release this thread's accesses, and acquire those of others before the file is destroyed. */
     size_t before = atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel);
@@ -301,7 +299,7 @@ firn_run_file_unref(struct firn_run_file *file)
     if (before != 1) {
         return;
     }
-    struct firn_run_files *files = file->files;
+    struct fi_run_files *files = file->files;
     file->next_unused = atomic_load_explicit(&files->unused, memory_order_relaxed);
     /* Release pairs with the acquire in take_unused. */
     while (!atomic_compare_exchange_weak_explicit(&files->unused, &file->next_unused, file,
@@ -309,71 +307,70 @@ firn_run_file_unref(struct firn_run_file *file)
     }
 }
 
-struct firn_run_file *
-firn_run_file_take_unused(struct firn_run_files *files)
+struct fi_run_file *
+fi_run_file_take_unused(struct fi_run_files *files)
 {
     return atomic_exchange_explicit(&files->unused, NULL, memory_order_acquire);
 }
 
 /* ---- value files ---- */
 
-struct firn_run_file *
-firn_run_file_create_values(struct firn_run_files *files,
-                            const struct firn_manifest_reference *reference)
+struct fi_run_file *
+fi_run_file_create_values(struct fi_run_files *files, const struct fi_manifest_reference *reference)
 {
-    const struct firn_manifest_run info = {.number = reference->number,
-                                           .kind = FIRN_BLOCK_FILE_VALUES,
-                                           .content_bytes = reference->total_bytes,
-                                           .identity = reference->identity};
-    struct firn_run_file *file = firn_run_file_create(files, &firn_value_file_kind, &info);
+    const struct fi_manifest_run info = {.number = reference->number,
+                                         .kind = FI_BLOCK_FILE_VALUES,
+                                         .content_bytes = reference->total_bytes,
+                                         .identity = reference->identity};
+    struct fi_run_file *file = fi_run_file_create(files, &fi_value_file_kind, &info);
     if (file != NULL) {
         file->is_gone = true;
     }
     return file;
 }
 
-struct firn_run_file *
-firn_run_file_find_values(const struct firn_run_file *file, uint64_t number)
+struct fi_run_file *
+fi_run_file_find_values(const struct fi_run_file *file, uint64_t number)
 {
     size_t low = 0;
     size_t high = file->info.reference_count;
-    FIRN_SEARCH_FIRST(low, high, middle, file->info.references[middle].number < number);
+    FI_SEARCH_FIRST(low, high, middle, file->info.references[middle].number < number);
     bool is_there = low < file->info.reference_count && file->info.references[low].number == number;
     return is_there ? file->value_files[low] : NULL;
 }
 
 void
-firn_run_file_set_values(struct firn_run_file *file, size_t i, struct firn_run_file *values)
+fi_run_file_set_values(struct fi_run_file *file, size_t i, struct fi_run_file *values)
 {
     CHECK(file->value_files[i] == NULL && values->info.number == file->info.references[i].number);
-    firn_run_file_ref(values);
+    fi_run_file_ref(values);
     file->value_files[i] = values;
 }
 
 void
-firn_run_file_set_value_totals(struct firn_run_file *file)
+fi_run_file_set_value_totals(struct fi_run_file *file)
 {
-    struct firn_manifest_reference *references = references_of(file);
+    struct fi_manifest_reference *references = references_of(file);
     for (size_t i = 0; i < file->info.reference_count; i++) {
         DCHECK(file->value_files[i] != NULL);
         references[i].total_bytes = file->value_files[i]->info.content_bytes;
     }
 }
 
-/* For struct firn_run_values: only the run's own value files, so that a reference to any other is
+/* For struct fi_run_values: only the run's own value files, so that a reference to any other is
  * refused. */
 static int
-pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin, firn_error *err)
+pin_values(void *ctx, uint64_t number, struct fi_run **out, void **out_pin, firn_error *err)
 {
-    const struct firn_run_file *file = ctx;
-    struct firn_run_file *values = firn_run_file_find_values(file, number);
-    struct firn_run_file_handle *pin;
+    const struct fi_run_file *file = ctx;
+    struct fi_run_file *values = fi_run_file_find_values(file, number);
+    struct fi_run_file_handle *pin;
     if (values == NULL) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "run %" PRIu64 " may not refer to the value file %" PRIu64,
-                              file->info.number, number);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "run %" PRIu64 " may not refer to the value file %" PRIu64,
+                            file->info.number, number);
     }
-    int rc = firn_run_file_pin(values, &pin, err);
+    int rc = fi_run_file_pin(values, &pin, err);
     if (rc == FIRN_OK) {
         *out = pin->run;
         *out_pin = pin;
@@ -384,41 +381,41 @@ pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin, fi
 static void
 unpin_values(void *pin)
 {
-    firn_run_file_unpin(pin);
+    fi_run_file_unpin(pin);
 }
 
 /* Releases the value files of a run. They are not gone if the run, as far as is known, stays. */
 static void
-drop_values(struct firn_run_file *file)
+drop_values(struct fi_run_file *file)
 {
     for (size_t i = 0; i < file->info.reference_count; i++) {
-        struct firn_run_file *values = file->value_files[i];
+        struct fi_run_file *values = file->value_files[i];
         if (values != NULL) {
             values->is_gone = values->is_gone && file->is_gone;
-            firn_run_file_unref(values);
+            fi_run_file_unref(values);
         }
     }
 }
 
 /* Attachments are gone if their run is. */
 static void
-drop_attachments(struct firn_run_file *file)
+drop_attachments(struct fi_run_file *file)
 {
     for (size_t i = 0; i < file->info.attachment_count; i++) {
-        struct firn_run_file *attachment = file->attachments[i];
+        struct fi_run_file *attachment = file->attachments[i];
         DCHECK(attachment->owner == file &&
                atomic_load_explicit(&attachment->refs, memory_order_relaxed) == 1);
         attachment->is_gone = file->is_gone;
         attachment->gone_version = file->gone_version;
         attachment->owner = NULL;
-        firn_run_file_unref(attachment);
+        fi_run_file_unref(attachment);
     }
 }
 
 static void
-leave_ring_locked(struct firn_run_files *files, struct firn_run_file *file)
+leave_ring_locked(struct fi_run_files *files, struct fi_run_file *file)
 {
-    firn_os_mutex_assert_held(&files->mutex);
+    fi_os_mutex_assert_held(&files->mutex);
     DCHECK(files->open_count > 0 && files->hand != NULL && file->ring_next != NULL);
     if (file->ring_next == file) {
         files->hand = NULL;
@@ -435,12 +432,12 @@ leave_ring_locked(struct firn_run_files *files, struct firn_run_file *file)
 }
 
 static void
-enter_ring_locked(struct firn_run_files *files, struct firn_run_file *file)
+enter_ring_locked(struct fi_run_files *files, struct fi_run_file *file)
 {
-    firn_os_mutex_assert_held(&files->mutex);
+    fi_os_mutex_assert_held(&files->mutex);
     DCHECK(file->ring_next == NULL && (files->hand == NULL) == (files->open_count == 0));
     /* Just before the hand, which comes here last. */
-    struct firn_run_file *hand = files->hand;
+    struct fi_run_file *hand = files->hand;
     if (hand == NULL) {
         file->ring_next = file;
         file->ring_prev = file;
@@ -455,34 +452,34 @@ enter_ring_locked(struct firn_run_files *files, struct firn_run_file *file)
 }
 
 void
-firn_run_file_destroy(struct firn_run_file *file)
+fi_run_file_destroy(struct fi_run_file *file)
 {
-    struct firn_run_files *files = file->files;
+    struct fi_run_files *files = file->files;
     CHECK(atomic_load_explicit(&file->refs, memory_order_relaxed) == 0);
-    firn_os_mutex_lock(&files->mutex);
-    struct firn_run_file_handle *handle = atomic_load_explicit(&file->handle, memory_order_relaxed);
+    fi_os_mutex_lock(&files->mutex);
+    struct fi_run_file_handle *handle = atomic_load_explicit(&file->handle, memory_order_relaxed);
     if (handle != NULL) {
         leave_ring_locked(files, file);
     }
-    firn_os_mutex_unlock(&files->mutex);
+    fi_os_mutex_unlock(&files->mutex);
     /* No version names the file, so no reader can get the handle from one. */
-    firn_run_file_unpin(handle);
-    firn_block_cache_drop_file(files->env.cache, take_cache_file(file));
+    fi_run_file_unpin(handle);
+    fi_block_cache_drop_file(files->env.cache, take_cache_file(file));
     drop_values(file);
     drop_attachments(file);
     if (file->successor != NULL) {
-        firn_run_file_unref(file->successor);
+        fi_run_file_unref(file->successor);
     }
     if (file->forerunner != NULL) {
-        firn_run_file_unref(file->forerunner);
+        fi_run_file_unref(file->forerunner);
     }
-    firn_free(file);
+    fi_free(file);
 }
 
 /* ---- handles ---- */
 
 void
-firn_run_file_unpin(struct firn_run_file_handle *handle)
+fi_run_file_unpin(struct fi_run_file_handle *handle)
 {
     if (handle == NULL) {
         return;
@@ -491,29 +488,29 @@ firn_run_file_unpin(struct firn_run_file_handle *handle)
     DCHECK(before > 0); /* (I3) */
     if (before == 1) {
         handle->run->kind->close(handle->run);
-        firn_free(handle);
+        fi_free(handle);
     }
 }
 
 static void
-release_handle(struct firn_epoch_node *node)
+release_handle(struct fi_epoch_node *node)
 {
     /* The node is the handle's first member. */
-    struct firn_run_file_handle *handle = (struct firn_run_file_handle *)(void *)node;
+    struct fi_run_file_handle *handle = (struct fi_run_file_handle *)(void *)node;
     size_t before = atomic_fetch_sub_explicit(&handle->files->leaving, 1, memory_order_relaxed);
     DCHECK(before > 0);
-    firn_run_file_unpin(handle);
+    fi_run_file_unpin(handle);
 }
 
 /* Detaches a handle; false if none can be detached after two rounds. */
 static bool
-close_one_locked(struct firn_run_files *files)
+close_one_locked(struct fi_run_files *files)
 {
-    firn_os_mutex_assert_held(&files->mutex);
+    fi_os_mutex_assert_held(&files->mutex);
     for (size_t i = 0; i < 2 * files->open_count; i++) {
-        struct firn_run_file *file = files->hand;
+        struct fi_run_file *file = files->hand;
         files->hand = file->ring_next;
-        struct firn_run_file_handle *handle =
+        struct fi_run_file_handle *handle =
             atomic_load_explicit(&file->handle, memory_order_relaxed);
         DCHECK(handle != NULL);
         if (atomic_exchange_explicit(&file->was_used, false, memory_order_relaxed) ||
@@ -524,7 +521,7 @@ close_one_locked(struct firn_run_files *files)
         /* (I1). */
         atomic_store_explicit(&file->handle, NULL, memory_order_seq_cst);
         atomic_fetch_add_explicit(&files->leaving, 1, memory_order_relaxed);
-        firn_epoch_retire(files->epoch, &handle->node, release_handle);
+        fi_epoch_retire(files->epoch, &handle->node, release_handle);
         return true;
     }
     return false;
@@ -532,9 +529,9 @@ close_one_locked(struct firn_run_files *files)
 
 /* Reduces the number of attached handles to count, as far as pins allow. */
 static void
-shrink_locked(struct firn_run_files *files, size_t count)
+shrink_locked(struct fi_run_files *files, size_t count)
 {
-    firn_os_mutex_assert_held(&files->mutex);
+    fi_os_mutex_assert_held(&files->mutex);
     /* (I4) */
     while (files->open_count > count &&
            atomic_load_explicit(&files->leaving, memory_order_relaxed) < files->open_max &&
@@ -545,26 +542,26 @@ shrink_locked(struct firn_run_files *files, size_t count)
 }
 
 void
-firn_run_file_shrink(struct firn_run_files *files)
+fi_run_file_shrink(struct fi_run_files *files)
 {
     size_t before;
     size_t after;
     do {
-        firn_epoch_reclaim(files->epoch);
-        firn_os_mutex_lock(&files->mutex);
+        fi_epoch_reclaim(files->epoch);
+        fi_os_mutex_lock(&files->mutex);
         before = files->open_count;
         shrink_locked(files, files->open_max);
         after = files->open_count;
-        firn_os_mutex_unlock(&files->mutex);
+        fi_os_mutex_unlock(&files->mutex);
     } while (after < before);
 }
 
 /* Attaches it to the file, unless another thread was faster. */
 static bool
-hang(struct firn_run_file *file, struct firn_run_file_handle *handle)
+hang(struct fi_run_file *file, struct fi_run_file_handle *handle)
 {
-    struct firn_run_files *files = file->files;
-    firn_os_mutex_lock(&files->mutex);
+    struct fi_run_files *files = file->files;
+    fi_os_mutex_lock(&files->mutex);
     bool is_mine = atomic_load_explicit(&file->handle, memory_order_relaxed) == NULL;
     if (is_mine) {
         DCHECK(files->open_max > 0);
@@ -573,7 +570,7 @@ hang(struct firn_run_file *file, struct firn_run_file_handle *handle)
         /* Pairs with the load in find_handle: the handle's fields are visible. */
         atomic_store_explicit(&file->handle, handle, memory_order_seq_cst);
     }
-    firn_os_mutex_unlock(&files->mutex);
+    fi_os_mutex_unlock(&files->mutex);
     return is_mine;
 }
 
@@ -600,29 +597,29 @@ key_text(firn_slice key, char *out, size_t out_size)
 }
 
 static const char *
-dir_of(const struct firn_run_file *file)
+dir_of(const struct fi_run_file *file)
 {
-    return file->files->env.dir == NULL ? "runs" : firn_os_dir_path(file->files->env.dir);
+    return file->files->env.dir == NULL ? "runs" : fi_os_dir_path(file->files->env.dir);
 }
 
 /* Adds to a failure what cannot be read. A missing file is damage. */
 static int
-explain(const struct firn_run_file *file, const char *name, int rc, firn_error *err)
+explain(const struct fi_run_file *file, const char *name, int rc, firn_error *err)
 {
-    if (file->info.kind == FIRN_BLOCK_FILE_VALUES) {
+    if (file->info.kind == FI_BLOCK_FILE_VALUES) {
         return rc != FIRN_NOT_FOUND
                    ? rc
-                   : firn_error_set(err, FIRN_CORRUPT, "'%s/%s', with large values, is missing",
-                                    dir_of(file), name);
+                   : fi_error_set(err, FIRN_CORRUPT, "'%s/%s', with large values, is missing",
+                                  dir_of(file), name);
     }
     if (file->owner != NULL) {
         if (rc == FIRN_NOT_FOUND) {
-            return firn_error_set(err, FIRN_CORRUPT,
-                                  "'%s/%s', which is attached to run %" PRIu64 ", is missing",
-                                  dir_of(file), name, file->owner->info.number);
+            return fi_error_set(err, FIRN_CORRUPT,
+                                "'%s/%s', which is attached to run %" PRIu64 ", is missing",
+                                dir_of(file), name, file->owner->info.number);
         }
         if (err != NULL) {
-            firn_error_prefix(err, "attached to run %" PRIu64, file->owner->info.number);
+            fi_error_prefix(err, "attached to run %" PRIu64, file->owner->info.number);
         }
         return rc;
     }
@@ -631,25 +628,25 @@ explain(const struct firn_run_file *file, const char *name, int rc, firn_error *
     key_text(file->info.lower, lower, sizeof lower);
     key_text(file->info.upper, upper, sizeof upper);
     if (rc == FIRN_NOT_FOUND) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s/%s' is missing: cannot read keys from '%s' up to before '%s'",
-                              dir_of(file), name, lower, upper);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s/%s' is missing: cannot read keys from '%s' up to before '%s'",
+                            dir_of(file), name, lower, upper);
     }
     if (err != NULL) {
-        firn_error_prefix(err, "keys from '%s' up to before '%s' cannot be read", lower, upper);
+        fi_error_prefix(err, "keys from '%s' up to before '%s' cannot be read", lower, upper);
     }
     return rc;
 }
 
 /* Whether the run is the one that MANIFEST names. */
 static bool
-is_as_named(const struct firn_run_file *file, const struct firn_run_summary *summary)
+is_as_named(const struct fi_run_file *file, const struct fi_run_summary *summary)
 {
-    const struct firn_manifest_run *info = &file->info;
+    const struct fi_manifest_run *info = &file->info;
     if (file->owner != NULL) {
         return summary->file_bytes == info->file_bytes && summary->identity == info->identity;
     }
-    if (info->kind == FIRN_BLOCK_FILE_VALUES) {
+    if (info->kind == FI_BLOCK_FILE_VALUES) {
         bool is_size = summary->is_bare ? summary->content_bytes >= info->content_bytes
                                         : summary->content_bytes == info->content_bytes;
         return is_size && summary->identity == info->identity;
@@ -660,20 +657,20 @@ is_as_named(const struct firn_run_file *file, const struct firn_run_summary *sum
            summary->content_bytes == info->content_bytes &&
            summary->sequence_min == info->sequence_min &&
            summary->sequence_max == info->sequence_max &&
-           firn_slice_equal(firn_buf_slice(&summary->lower), info->lower) &&
-           firn_slice_equal(firn_buf_slice(&summary->upper), info->upper);
+           fi_slice_equal(fi_buf_slice(&summary->lower), info->lower) &&
+           fi_slice_equal(fi_buf_slice(&summary->upper), info->upper);
 }
 
 static int
-open_run(struct firn_run_file *file, struct firn_run **out, firn_error *err)
+open_run(struct fi_run_file *file, struct fi_run **out, firn_error *err)
 {
-    char name[FIRN_RUN_FILE_NAME_SIZE];
+    char name[FI_RUN_FILE_NAME_SIZE];
     firn_error local;
-    struct firn_run *run = NULL;
-    struct firn_run_env env = file->files->env;
+    struct fi_run *run = NULL;
+    struct fi_run_env env = file->files->env;
     env.values = &file->values;
     env.cache_file = take_cache_file(file);
-    firn_run_file_name(file->info.number, file->kind, name);
+    fi_run_file_name(file->info.number, file->kind, name);
     firn_error *filled = err != NULL ? err : &local;
     int rc = env.dir == NULL ? FIRN_NOT_FOUND : file->kind->open(&env, name, &run, filled);
     if (rc != FIRN_OK) {
@@ -681,11 +678,11 @@ open_run(struct firn_run_file *file, struct firn_run **out, firn_error *err)
     }
     if (!is_as_named(file, file->kind->summary(run))) {
         file->kind->close(run);
-        rc = firn_error_set(filled, FIRN_CORRUPT, "'%s/%s' is not the %s that MANIFEST names",
-                            firn_os_dir_path(env.dir), name,
-                            file->owner != NULL                         ? "attachment"
-                            : file->info.kind == FIRN_BLOCK_FILE_VALUES ? "file of values"
-                                                                        : "run");
+        rc = fi_error_set(filled, FIRN_CORRUPT, "'%s/%s' is not the %s that MANIFEST names",
+                          fi_os_dir_path(env.dir), name,
+                          file->owner != NULL                       ? "attachment"
+                          : file->info.kind == FI_BLOCK_FILE_VALUES ? "file of values"
+                                                                    : "run");
         return explain(file, name, rc, filled);
     }
     *out = run;
@@ -694,37 +691,37 @@ open_run(struct firn_run_file *file, struct firn_run **out, firn_error *err)
 
 /* Inside the epoch. */
 static int
-make_handle(struct firn_run_file *file, struct firn_run_file_handle **out, firn_error *err)
+make_handle(struct fi_run_file *file, struct fi_run_file_handle **out, firn_error *err)
 {
-    struct firn_run_file_handle *handle = firn_alloc(sizeof *handle);
+    struct fi_run_file_handle *handle = fi_alloc(sizeof *handle);
     if (handle == NULL) {
-        return firn_error_no_memory(err, "an open run");
+        return fi_error_no_memory(err, "an open run");
     }
     int rc = open_run(file, &handle->run, err);
     if (rc != FIRN_OK) {
-        firn_free(handle);
+        fi_free(handle);
         return rc;
     }
     atomic_init(&handle->refs, 1);
     handle->files = file->files;
     if (!hang(file, handle)) {
-        firn_run_file_unpin(handle);
+        fi_run_file_unpin(handle);
         handle = NULL;
     }
     /* Handles that were detached for this one or before are closed as soon as no reader can have
      * them, and not only at the next write. */
-    firn_epoch_reclaim(file->files->epoch);
+    fi_epoch_reclaim(file->files->epoch);
     *out = handle;
     return FIRN_OK;
 }
 
 /* Inside the epoch. */
 static int
-find_handle(struct firn_run_file *file, struct firn_run_file_handle **out, firn_error *err)
+find_handle(struct fi_run_file *file, struct fi_run_file_handle **out, firn_error *err)
 {
     for (;;) {
         /* Pairs with the stores in hang and close_one_locked. */
-        struct firn_run_file_handle *handle =
+        struct fi_run_file_handle *handle =
             atomic_load_explicit(&file->handle, memory_order_seq_cst);
         if (handle == NULL) {
             int rc = make_handle(file, &handle, err);
@@ -745,9 +742,9 @@ find_handle(struct firn_run_file *file, struct firn_run_file_handle **out, firn_
 }
 
 int
-firn_run_file_open(struct firn_run_file *file, struct firn_run **out, firn_error *err)
+fi_run_file_open(struct fi_run_file *file, struct fi_run **out, firn_error *err)
 {
-    struct firn_run_file_handle *handle;
+    struct fi_run_file_handle *handle;
     int rc = find_handle(file, &handle, err);
     if (rc == FIRN_OK) {
         *out = handle->run;
@@ -755,27 +752,27 @@ firn_run_file_open(struct firn_run_file *file, struct firn_run **out, firn_error
     return rc;
 }
 
-const struct firn_run *
-firn_run_file_peek(const struct firn_run_file *file)
+const struct fi_run *
+fi_run_file_peek(const struct fi_run_file *file)
 {
     /* As in find_handle. */
-    const struct firn_run_file_handle *handle =
+    const struct fi_run_file_handle *handle =
         atomic_load_explicit(&file->handle, memory_order_seq_cst);
     return handle == NULL ? NULL : handle->run;
 }
 
 int
-firn_run_file_pin(struct firn_run_file *file, struct firn_run_file_handle **out, firn_error *err)
+fi_run_file_pin(struct fi_run_file *file, struct fi_run_file_handle **out, firn_error *err)
 {
-    struct firn_epoch *epoch = file->files->epoch;
-    struct firn_run_file_handle *handle;
-    size_t slot = firn_epoch_enter(epoch);
+    struct fi_epoch *epoch = file->files->epoch;
+    struct fi_run_file_handle *handle;
+    size_t slot = fi_epoch_enter(epoch);
     int rc = find_handle(file, &handle, err);
     if (rc == FIRN_OK) {
         size_t before = atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
         DCHECK(before > 0); /* (I2) */
         *out = handle;
     }
-    firn_epoch_leave(epoch, slot);
+    fi_epoch_leave(epoch, slot);
     return rc;
 }

@@ -48,13 +48,13 @@
 /* ---- asking ---- */
 
 bool
-firn_run_history_is_skipped(const struct firn_manifest_run *run, const struct firn_view *view)
+fi_run_history_is_skipped(const struct fi_manifest_run *run, const struct fi_view *view)
 {
     for (size_t i = 0; i < run->group_count; i++) {
-        const struct firn_manifest_group *group = &run->groups[i];
-        if (firn_view_sees_any(view, group->first, group->last) &&
+        const struct fi_manifest_group *group = &run->groups[i];
+        if (fi_view_sees_any(view, group->first, group->last) &&
             (group->newer_first == 0 ||
-             !firn_view_sees_all(view, group->newer_first, group->newer_last))) {
+             !fi_view_sees_all(view, group->newer_first, group->newer_last))) {
             return false;
         }
     }
@@ -63,17 +63,17 @@ firn_run_history_is_skipped(const struct firn_manifest_run *run, const struct fi
 
 /* What is remembered if views of this line skip the run; 0: the view does not see far enough. */
 static uint64_t
-memo_of(const struct firn_view *view, uint64_t history_last)
+memo_of(const struct fi_view *view, uint64_t history_last)
 {
     if (view->count == 0) {
         return 0;
     }
-    struct firn_view_interval newest = firn_view_at(view, view->count - 1);
+    struct fi_view_interval newest = fi_view_at(view, view->count - 1);
     return newest.last < history_last ? 0 : 2 * newest.first + 1;
 }
 
 bool
-firn_run_history_is_file_skipped(struct firn_run_file *file, const struct firn_view *view)
+fi_run_history_is_file_skipped(struct fi_run_file *file, const struct fi_view *view)
 {
     DCHECK(file->info.group_count > 0);
     uint64_t memo = memo_of(view, file->history_last);
@@ -81,7 +81,7 @@ firn_run_history_is_file_skipped(struct firn_run_file *file, const struct firn_v
     if (memo != 0 && (known | 1) == memo) {
         return known == memo;
     }
-    bool is_skipped = firn_run_history_is_skipped(&file->info, view);
+    bool is_skipped = fi_run_history_is_skipped(&file->info, view);
     if (memo != 0) {
         atomic_store_explicit(&file->skipped_by, is_skipped ? memo : memo - 1,
                               memory_order_relaxed);
@@ -90,9 +90,9 @@ firn_run_history_is_file_skipped(struct firn_run_file *file, const struct firn_v
 }
 
 bool
-firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_view *view)
+fi_run_history_is_all_skipped(struct firn_version *version, const struct fi_view *view)
 {
-    const struct firn_version_level *level = &version->levels[FIRN_VERSION_HISTORY];
+    const struct fi_version_level *level = &version->levels[FI_VERSION_HISTORY];
     if (level->count == 0) {
         return true;
     }
@@ -103,7 +103,7 @@ firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_
     }
     bool is_skipped = true;
     for (size_t i = 0; i < level->count && is_skipped; i++) {
-        is_skipped = firn_run_history_is_file_skipped(firn_version_file(level, i), view);
+        is_skipped = fi_run_history_is_file_skipped(fi_version_file(level, i), view);
     }
     if (memo != 0) {
         atomic_store_explicit(&version->skipped_by, is_skipped ? memo : memo - 1,
@@ -113,19 +113,19 @@ firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_
 }
 
 bool
-firn_run_history_is_group_needed(const struct firn_manifest_group *group,
-                                 const struct firn_merge_view_map *views)
+fi_run_history_is_group_needed(const struct fi_manifest_group *group,
+                               const struct fi_merge_view_map *views)
 {
     for (size_t tree = 0; tree < views->tree_count; tree++) {
-        struct firn_view_span readers =
-            firn_merge_view_map_hull(views, tree, group->first, group->last).any;
-        struct firn_view_span served = {0, 0};
+        struct fi_view_span readers =
+            fi_merge_view_map_hull(views, tree, group->first, group->last).any;
+        struct fi_view_span served = {0, 0};
         if (group->newer_first != 0) {
             served =
-                firn_merge_view_map_hull(views, tree, group->newer_first, group->newer_last).common;
+                fi_merge_view_map_hull(views, tree, group->newer_first, group->newer_last).common;
         }
-        if (!firn_view_span_is_empty(readers) &&
-            (firn_view_span_is_empty(served) || readers.begin < served.begin ||
+        if (!fi_view_span_is_empty(readers) &&
+            (fi_view_span_is_empty(served) || readers.begin < served.begin ||
              readers.end > served.end)) {
             return true;
         }
@@ -134,16 +134,16 @@ firn_run_history_is_group_needed(const struct firn_manifest_group *group,
 }
 
 bool
-firn_run_history_is_needed_locked(struct firn_run_file *file, const struct firn_os_mutex *mutex,
-                                  const struct firn_merge_view_map *views)
+fi_run_history_is_needed_locked(struct fi_run_file *file, const struct fi_os_mutex *mutex,
+                                const struct fi_merge_view_map *views)
 {
-    const struct firn_manifest_run *info = &file->info;
+    const struct fi_manifest_run *info = &file->info;
     size_t begin = file->needed_by < info->group_count ? file->needed_by : 0;
-    firn_os_mutex_assert_held(mutex);
+    fi_os_mutex_assert_held(mutex);
     DCHECK(info->group_count > 0);
     for (size_t i = 0; i < info->group_count; i++) {
         size_t at = begin + i < info->group_count ? begin + i : begin + i - info->group_count;
-        if (firn_run_history_is_group_needed(&info->groups[at], views)) {
+        if (fi_run_history_is_group_needed(&info->groups[at], views)) {
             file->needed_by = at;
             return true;
         }
@@ -154,33 +154,33 @@ firn_run_history_is_needed_locked(struct firn_run_file *file, const struct firn_
 /* ---- making ---- */
 
 int
-firn_run_history_groups_init(struct firn_run_history_groups *groups, const struct firn_view *now,
-                             firn_error *err)
+fi_run_history_groups_init(struct fi_run_history_groups *groups, const struct fi_view *now,
+                           firn_error *err)
 {
     DCHECK(now->count > 0);
-    *groups = (struct firn_run_history_groups){.now = now, .slot_count = 2 * now->count + 1};
-    groups->slots = firn_alloc_zeroed(groups->slot_count * sizeof *groups->slots);
-    return groups->slots != NULL ? FIRN_OK : firn_error_no_memory(err, "a history run");
+    *groups = (struct fi_run_history_groups){.now = now, .slot_count = 2 * now->count + 1};
+    groups->slots = fi_alloc_zeroed(groups->slot_count * sizeof *groups->slots);
+    return groups->slots != NULL ? FIRN_OK : fi_error_no_memory(err, "a history run");
 }
 
 void
-firn_run_history_groups_deinit(struct firn_run_history_groups *groups)
+fi_run_history_groups_deinit(struct fi_run_history_groups *groups)
 {
-    firn_free(groups->slots);
-    firn_buf_deinit(&groups->others);
-    firn_buf_deinit(&groups->list);
-    *groups = (struct firn_run_history_groups){0};
+    fi_free(groups->slots);
+    fi_buf_deinit(&groups->others);
+    fi_buf_deinit(&groups->list);
+    *groups = (struct fi_run_history_groups){0};
 }
 
 void
-firn_run_history_groups_clear(struct firn_run_history_groups *groups)
+fi_run_history_groups_clear(struct fi_run_history_groups *groups)
 {
     memset(groups->slots, 0, groups->slot_count * sizeof *groups->slots);
-    firn_buf_clear(&groups->others);
+    fi_buf_clear(&groups->others);
 }
 
 static void
-widen(struct firn_manifest_group *group, const struct firn_manifest_group *by)
+widen(struct fi_manifest_group *group, const struct fi_manifest_group *by)
 {
     if (group->first == 0) {
         *group = *by;
@@ -195,44 +195,42 @@ widen(struct firn_manifest_group *group, const struct firn_manifest_group *by)
 }
 
 /* The slot of a group that now skips; NULL if now does not skip it. */
-static struct firn_manifest_group *
-slot_of(struct firn_run_history_groups *groups, const struct firn_manifest_group *group)
+static struct fi_manifest_group *
+slot_of(struct fi_run_history_groups *groups, const struct fi_manifest_group *group)
 {
-    const struct firn_view *now = groups->now;
+    const struct fi_view *now = groups->now;
     if (group->newer_first > 0) {
-        return firn_view_sees_all(now, group->newer_first, group->newer_last)
-                   ? &groups->slots[firn_view_count_from(now, group->newer_first) - 1]
+        return fi_view_sees_all(now, group->newer_first, group->newer_last)
+                   ? &groups->slots[fi_view_count_from(now, group->newer_first) - 1]
                    : NULL;
     }
-    return firn_view_sees_any(now, group->first, group->last)
+    return fi_view_sees_any(now, group->first, group->last)
                ? NULL
-               : &groups->slots[now->count + firn_view_count_from(now, group->first)];
+               : &groups->slots[now->count + fi_view_count_from(now, group->first)];
 }
 
 void
-firn_run_history_groups_add(struct firn_run_history_groups *groups, uint64_t sequence,
-                            uint64_t newer)
+fi_run_history_groups_add(struct fi_run_history_groups *groups, uint64_t sequence, uint64_t newer)
 {
     /* A group begins below the newer sequences, even that of a tombstone that names itself. */
-    const struct firn_manifest_group group = {sequence - (sequence == newer), sequence, newer,
-                                              newer};
-    struct firn_manifest_group *slot = slot_of(groups, &group);
+    const struct fi_manifest_group group = {sequence - (sequence == newer), sequence, newer, newer};
+    struct fi_manifest_group *slot = slot_of(groups, &group);
     CHECK(slot != NULL);
     DCHECK(slot < groups->slots + groups->slot_count);
     widen(slot, &group);
 }
 
 int
-firn_run_history_groups_add_run(struct firn_run_history_groups *groups,
-                                const struct firn_manifest_run *run, firn_error *err)
+fi_run_history_groups_add_run(struct fi_run_history_groups *groups,
+                              const struct fi_manifest_run *run, firn_error *err)
 {
     for (size_t i = 0; i < run->group_count; i++) {
-        struct firn_manifest_group *slot = slot_of(groups, &run->groups[i]);
+        struct fi_manifest_group *slot = slot_of(groups, &run->groups[i]);
         if (slot != NULL) {
             widen(slot, &run->groups[i]);
-        } else if (firn_buf_append(&groups->others, &run->groups[i], sizeof run->groups[i]) !=
+        } else if (fi_buf_append(&groups->others, &run->groups[i], sizeof run->groups[i]) !=
                    FIRN_OK) {
-            return firn_error_no_memory(err, "a history run");
+            return fi_error_no_memory(err, "a history run");
         }
     }
     return FIRN_OK;
@@ -241,37 +239,37 @@ firn_run_history_groups_add_run(struct firn_run_history_groups *groups,
 static int
 compare_groups(const void *a, const void *b)
 {
-    const struct firn_manifest_group *x = a;
-    const struct firn_manifest_group *y = b;
+    const struct fi_manifest_group *x = a;
+    const struct fi_manifest_group *y = b;
     return (x->first > y->first) - (x->first < y->first);
 }
 
 /* Whether one group can replace both with hardly any loss. */
 static bool
-can_join(const struct firn_manifest_group *a, const struct firn_manifest_group *b)
+can_join(const struct fi_manifest_group *a, const struct fi_manifest_group *b)
 {
     return b->first <= a->last && (a->newer_first == 0) == (b->newer_first == 0) &&
            a->newer_first <= b->newer_last && b->newer_first <= a->newer_last;
 }
 
 int
-firn_run_history_groups_list(struct firn_run_history_groups *groups, struct firn_manifest_run *out,
-                             firn_error *err)
+fi_run_history_groups_list(struct fi_run_history_groups *groups, struct fi_manifest_run *out,
+                           firn_error *err)
 {
-    firn_buf_clear(&groups->list);
-    int rc = firn_buf_append_slice(&groups->list, firn_buf_slice(&groups->others));
+    fi_buf_clear(&groups->list);
+    int rc = fi_buf_append_slice(&groups->list, fi_buf_slice(&groups->others));
     for (size_t i = 0; i < groups->slot_count && rc == FIRN_OK; i++) {
         if (groups->slots[i].first > 0) {
-            rc = firn_buf_append(&groups->list, &groups->slots[i], sizeof groups->slots[i]);
+            rc = fi_buf_append(&groups->list, &groups->slots[i], sizeof groups->slots[i]);
         }
     }
     if (rc != FIRN_OK) {
-        return firn_error_no_memory(err, "a history run");
+        return fi_error_no_memory(err, "a history run");
     }
-    struct firn_manifest_group *list = (void *)groups->list.data;
+    struct fi_manifest_group *list = (void *)groups->list.data;
     size_t count = groups->list.size / sizeof *list;
     size_t kept = 0;
-    firn_sort(list, count, sizeof *list, compare_groups);
+    fi_sort(list, count, sizeof *list, compare_groups);
     for (size_t i = 0; i < count; i++) {
         if (kept > 0 && can_join(&list[kept - 1], &list[i])) {
             widen(&list[kept - 1], &list[i]);

@@ -41,7 +41,7 @@
 static uint64_t
 number_of(const void *record)
 {
-    return (*(struct firn_run_file *const *)record)->info.number;
+    return (*(struct fi_run_file *const *)record)->info.number;
 }
 
 static bool
@@ -51,59 +51,58 @@ is_equal(const void *record, const void *key)
 }
 
 void
-firn_version_values_init(struct firn_version_values *names, struct firn_run_files *files)
+fi_version_values_init(struct fi_version_values *names, struct fi_run_files *files)
 {
     names->files = files;
-    firn_hash_map_init(&names->map, sizeof(struct firn_run_file *), number_of, is_equal);
+    fi_hash_map_init(&names->map, sizeof(struct fi_run_file *), number_of, is_equal);
 }
 
 void
-firn_version_values_deinit(struct firn_version_values *names)
+fi_version_values_deinit(struct fi_version_values *names)
 {
     for (size_t i = 0; i < names->map.count; i++) {
-        firn_run_file_unref(*(struct firn_run_file **)firn_hash_map_at(&names->map, i));
+        fi_run_file_unref(*(struct fi_run_file **)fi_hash_map_at(&names->map, i));
     }
-    firn_hash_map_deinit(&names->map);
+    fi_hash_map_deinit(&names->map);
 }
 
 /* The file of a reference, which is made if it is not known yet. */
 static int
-find(struct firn_version_values *names, const struct firn_manifest_reference *reference,
-     struct firn_run_file **out, firn_error *err)
+find(struct fi_version_values *names, const struct fi_manifest_reference *reference,
+     struct fi_run_file **out, firn_error *err)
 {
-    struct firn_run_file **known =
-        firn_hash_map_find(&names->map, reference->number, &reference->number);
+    struct fi_run_file **known =
+        fi_hash_map_find(&names->map, reference->number, &reference->number);
     if (known != NULL) {
         *out = *known;
         return FIRN_OK;
     }
-    *out = firn_run_file_create_values(names->files, reference);
-    if (*out == NULL || firn_hash_map_insert(&names->map, reference->number, out) == NULL) {
+    *out = fi_run_file_create_values(names->files, reference);
+    if (*out == NULL || fi_hash_map_insert(&names->map, reference->number, out) == NULL) {
         if (*out != NULL) {
-            firn_run_file_unref(*out);
+            fi_run_file_unref(*out);
         }
-        return firn_error_no_memory(err, "the value files of a tree");
+        return fi_error_no_memory(err, "the value files of a tree");
     }
     return FIRN_OK;
 }
 
 int
-firn_version_values_link(struct firn_version_values *names, struct firn_run_file *run,
-                         firn_error *err)
+fi_version_values_link(struct fi_version_values *names, struct fi_run_file *run, firn_error *err)
 {
     for (size_t i = 0; i < run->info.reference_count; i++) {
-        const struct firn_manifest_reference *reference = &run->info.references[i];
-        struct firn_run_file *values;
-        FIRN_TRY_RETURN(find(names, reference, &values, err));
+        const struct fi_manifest_reference *reference = &run->info.references[i];
+        struct fi_run_file *values;
+        FI_TRY_RETURN(find(names, reference, &values, err));
         DCHECK(values->info.number == reference->number);
         if (values->info.content_bytes != reference->total_bytes ||
             values->info.identity != reference->identity) {
-            return firn_error_set(err, FIRN_CORRUPT,
-                                  "MANIFEST: run %" PRIu64 " says of the value file %" PRIu64
-                                  " what another run does not",
-                                  run->info.number, reference->number);
+            return fi_error_set(err, FIRN_CORRUPT,
+                                "MANIFEST: run %" PRIu64 " says of the value file %" PRIu64
+                                " what another run does not",
+                                run->info.number, reference->number);
         }
-        firn_run_file_set_values(run, i, values);
+        fi_run_file_set_values(run, i, values);
     }
     return FIRN_OK;
 }
@@ -117,12 +116,12 @@ firn_version_values_link(struct firn_version_values *names, struct firn_run_file
  * late too, so that a merge of keys outside a damaged run works.
  */
 
-static const char *const level_names[FIRN_VERSION_LEVELS_ALL] = {
+static const char *const level_names[FI_VERSION_LEVELS_ALL] = {
     "level 0", "level 1", "level 2", "level 3", "level 4", "level 5", "level 6", "history",
 };
 
 static bool
-is_refused(const struct firn_version_source *state, const struct firn_run_file *file)
+is_refused(const struct fi_version_source *state, const struct fi_run_file *file)
 {
     for (size_t i = 0; state->refused != NULL && i < state->refused->count; i++) {
         if (state->refused->files[i] == file) {
@@ -133,19 +132,19 @@ is_refused(const struct firn_version_source *state, const struct firn_run_file *
 }
 
 static int
-open_run(void *ctx, const struct firn_merge_level_run *run, struct firn_run **out, firn_error *err)
+open_run(void *ctx, const struct fi_merge_level_run *run, struct fi_run **out, firn_error *err)
 {
-    struct firn_version_source *state = ctx;
+    struct fi_version_source *state = ctx;
     CHECK(state->handle == NULL);
     if (state->is_unwanted != NULL && state->is_unwanted(state->ctx, run->run)) {
         *out = NULL;
         return FIRN_OK;
     }
     if (is_refused(state, run->run)) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "a run could not be read when the cursor was created");
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "a run could not be read when the cursor was created");
     }
-    int rc = firn_run_file_pin(run->run, &state->handle, err);
+    int rc = fi_run_file_pin(run->run, &state->handle, err);
     if (rc == FIRN_OK) {
         *out = state->handle->run;
     }
@@ -153,25 +152,24 @@ open_run(void *ctx, const struct firn_merge_level_run *run, struct firn_run **ou
 }
 
 static void
-release_run(void *ctx, const struct firn_merge_level_run *run, struct firn_run *opened)
+release_run(void *ctx, const struct fi_merge_level_run *run, struct fi_run *opened)
 {
-    struct firn_version_source *state = ctx;
+    struct fi_version_source *state = ctx;
     (void)run;
     CHECK(state->handle != NULL && state->handle->run == opened);
-    firn_run_file_unpin(state->handle);
+    fi_run_file_unpin(state->handle);
     state->handle = NULL;
 }
 
 int
-firn_version_source_add(struct firn_version_source *state,
-                        const struct firn_version_source_runs *runs, struct firn_merge *merge,
-                        firn_error *err)
+fi_version_source_add(struct fi_version_source *state, const struct fi_version_source_runs *runs,
+                      struct firn_merge *merge, firn_error *err)
 {
-    DCHECK(state->handle == NULL && runs->level < FIRN_VERSION_LEVELS_ALL);
+    DCHECK(state->handle == NULL && runs->level < FI_VERSION_LEVELS_ALL);
     DCHECK(runs->begin < runs->end && runs->end <= runs->version->levels[runs->level].count);
-    DCHECK((runs->level > 0 && runs->level < FIRN_VERSION_HISTORY) || runs->end == runs->begin + 1);
-    struct firn_merge_source *source;
-    struct firn_merge_level_options options = {
+    DCHECK((runs->level > 0 && runs->level < FI_VERSION_HISTORY) || runs->end == runs->begin + 1);
+    struct fi_merge_source *source;
+    struct fi_merge_level_options options = {
         .runs = runs->version->levels[runs->level].runs + runs->begin,
         .count = runs->end - runs->begin,
         .open = open_run,
@@ -184,8 +182,8 @@ firn_version_source_add(struct firn_version_source *state,
                    .keeps_references = true},
         .name = level_names[runs->level],
     };
-    int rc = firn_merge_level_create(&options, &source, err);
-    return rc != FIRN_OK ? rc : firn_merge_add(merge, source, err);
+    int rc = fi_merge_level_create(&options, &source, err);
+    return rc != FIRN_OK ? rc : fi_merge_add(merge, source, err);
 }
 
 /* ==== the runs of a tree at one moment ==== */
@@ -194,13 +192,13 @@ static uint64_t
 head_of(firn_slice key)
 {
     if (key.size >= 8) {
-        return firn_load_be64(key.data);
+        return fi_load_be64(key.data);
     }
     uint8_t padded[8] = {0};
     if (key.size > 0) {
         memcpy(padded, key.data, key.size);
     }
-    return firn_load_be64(padded);
+    return fi_load_be64(padded);
 }
 
 /* ---- making ---- */
@@ -208,27 +206,27 @@ head_of(firn_slice key)
 static int
 compare_keys(const void *a, const void *b)
 {
-    const struct firn_merge_level_run *x = a;
-    const struct firn_merge_level_run *y = b;
-    return firn_slice_compare(x->lower, y->lower);
+    const struct fi_merge_level_run *x = a;
+    const struct fi_merge_level_run *y = b;
+    return fi_slice_compare(x->lower, y->lower);
 }
 
 /* (I2); runs with the same largest sequence by their numbers. */
 static int
 compare_ages(const void *a, const void *b)
 {
-    const struct firn_merge_level_run *x = a;
-    const struct firn_merge_level_run *y = b;
+    const struct fi_merge_level_run *x = a;
+    const struct fi_merge_level_run *y = b;
     if (x->sequence_max != y->sequence_max) {
         return x->sequence_max > y->sequence_max ? -1 : 1;
     }
-    uint64_t number_x = ((const struct firn_run_file *)x->run)->info.number;
-    uint64_t number_y = ((const struct firn_run_file *)y->run)->info.number;
+    uint64_t number_x = ((const struct fi_run_file *)x->run)->info.number;
+    uint64_t number_y = ((const struct fi_run_file *)y->run)->info.number;
     return (number_x < number_y) - (number_x > number_y);
 }
 
 static bool
-is_removed(const struct firn_version_change *change, const struct firn_run_file *file)
+is_removed(const struct fi_version_change *change, const struct fi_run_file *file)
 {
     for (size_t i = 0; i < change->removed_count; i++) {
         if (change->removed[i] == file) {
@@ -239,9 +237,9 @@ is_removed(const struct firn_version_change *change, const struct firn_run_file 
 }
 
 static void
-put_run(struct firn_version_level *level, struct firn_run_file *file)
+put_run(struct fi_version_level *level, struct fi_run_file *file)
 {
-    level->runs[level->count++] = (struct firn_merge_level_run){
+    level->runs[level->count++] = (struct fi_merge_level_run){
         .lower = file->info.lower,
         .upper = file->info.upper,
         .sequence_min = file->info.sequence_min,
@@ -256,14 +254,13 @@ put_run(struct firn_version_level *level, struct firn_run_file *file)
 }
 
 static void
-fill_level(const struct firn_version_change *change, unsigned number,
-           struct firn_version_level *level)
+fill_level(const struct fi_version_change *change, unsigned number, struct fi_version_level *level)
 {
     if (change->base != NULL) {
-        const struct firn_version_level *old = &change->base->levels[number];
+        const struct fi_version_level *old = &change->base->levels[number];
         for (size_t i = 0; i < old->count; i++) {
-            if (!is_removed(change, firn_version_file(old, i))) {
-                put_run(level, firn_version_file(old, i));
+            if (!is_removed(change, fi_version_file(old, i))) {
+                put_run(level, fi_version_file(old, i));
             }
         }
     }
@@ -276,14 +273,14 @@ fill_level(const struct firn_version_change *change, unsigned number,
 
 /* (I1). */
 static int
-check_level(const struct firn_version_level *level, unsigned number, firn_error *err)
+check_level(const struct fi_version_level *level, unsigned number, firn_error *err)
 {
     for (size_t i = 1; i < level->count; i++) {
-        if (firn_slice_compare(level->runs[i - 1].upper, level->runs[i].lower) > 0) {
-            return firn_error_set(err, FIRN_CORRUPT,
-                                  "MANIFEST: runs %" PRIu64 " and %" PRIu64 " of level %u overlap",
-                                  firn_version_file(level, i - 1)->info.number,
-                                  firn_version_file(level, i)->info.number, number);
+        if (fi_slice_compare(level->runs[i - 1].upper, level->runs[i].lower) > 0) {
+            return fi_error_set(err, FIRN_CORRUPT,
+                                "MANIFEST: runs %" PRIu64 " and %" PRIu64 " of level %u overlap",
+                                fi_version_file(level, i - 1)->info.number,
+                                fi_version_file(level, i)->info.number, number);
         }
     }
     return FIRN_OK;
@@ -294,8 +291,8 @@ static struct firn_version *
 allocate(size_t run_count)
 {
     /* Every run is in memory itself, so this does not overflow. */
-    struct firn_version *version = firn_alloc_zeroed(
-        sizeof *version + run_count * (sizeof(struct firn_merge_level_run) + sizeof(uint64_t)));
+    struct firn_version *version = fi_alloc_zeroed(
+        sizeof *version + run_count * (sizeof(struct fi_merge_level_run) + sizeof(uint64_t)));
     if (version != NULL) {
         atomic_init(&version->refs, 1);
         atomic_init(&version->skipped_by, 0);
@@ -304,28 +301,28 @@ allocate(size_t run_count)
 }
 
 int
-firn_version_create(const struct firn_version_change *change, struct firn_version **out,
-                    firn_error *err)
+fi_version_create(const struct fi_version_change *change, struct firn_version **out,
+                  firn_error *err)
 {
     size_t run_count = (change->base == NULL ? 0 : change->base->run_count) + change->added_count;
     struct firn_version *version = allocate(run_count);
     *out = NULL;
     if (version == NULL) {
-        return firn_error_no_memory(err, "a version of a tree");
+        return fi_error_no_memory(err, "a version of a tree");
     }
-    struct firn_merge_level_run *runs = (struct firn_merge_level_run *)(version + 1);
+    struct fi_merge_level_run *runs = (struct fi_merge_level_run *)(version + 1);
     uint64_t *heads = (uint64_t *)(runs + run_count);
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
-        struct firn_version_level *level = &version->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
+        struct fi_version_level *level = &version->levels[number];
         level->runs = runs;
         level->heads = heads;
         fill_level(change, number, level);
-        bool may_overlap = number == 0 || number == FIRN_VERSION_HISTORY;
-        firn_sort(level->runs, level->count, sizeof *level->runs,
-                  may_overlap ? compare_ages : compare_keys);
+        bool may_overlap = number == 0 || number == FI_VERSION_HISTORY;
+        fi_sort(level->runs, level->count, sizeof *level->runs,
+                may_overlap ? compare_ages : compare_keys);
         int rc = may_overlap ? FIRN_OK : check_level(level, number, err);
         if (rc != FIRN_OK) {
-            firn_free(version);
+            fi_free(version);
             return rc;
         }
         for (size_t i = 0; i < level->count; i++) {
@@ -336,11 +333,11 @@ firn_version_create(const struct firn_version_change *change, struct firn_versio
         version->run_count += level->count;
     }
     CHECK(version->run_count + change->removed_count == run_count); /* removed runs were there */
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
-            struct firn_run_file *file = firn_version_file(&version->levels[number], i);
-            firn_run_file_ref(file);
-            if (number == FIRN_VERSION_HISTORY && file->history_last > version->history_last) {
+            struct fi_run_file *file = fi_version_file(&version->levels[number], i);
+            fi_run_file_ref(file);
+            if (number == FI_VERSION_HISTORY && file->history_last > version->history_last) {
                 version->history_last = file->history_last;
             }
         }
@@ -350,14 +347,14 @@ firn_version_create(const struct firn_version_change *change, struct firn_versio
 }
 
 void
-firn_version_ref(struct firn_version *version)
+fi_version_ref(struct firn_version *version)
 {
     size_t before = atomic_fetch_add_explicit(&version->refs, 1, memory_order_relaxed);
     DCHECK(before > 0);
 }
 
 void
-firn_version_unref(struct firn_version *version)
+fi_version_unref(struct firn_version *version)
 {
     if (version == NULL) {
         return;
@@ -368,57 +365,57 @@ firn_version_unref(struct firn_version *version)
     if (before != 1) {
         return;
     }
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
+    for (unsigned number = 0; number < FI_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
-            firn_run_file_unref(firn_version_file(&version->levels[number], i));
+            fi_run_file_unref(fi_version_file(&version->levels[number], i));
         }
     }
-    firn_free(version);
+    fi_free(version);
 }
 
 /* ---- looking ---- */
 
 /* How many runs have lower <= key. */
 static size_t
-runs_from(const struct firn_version_level *level, firn_slice key)
+runs_from(const struct fi_version_level *level, firn_slice key)
 {
     uint64_t head = head_of(key);
     size_t low = 0;
     size_t high = level->count;
-    FIRN_SEARCH_FIRST(low, high, i,
-                      level->heads[i] != head ? level->heads[i] < head
-                                              : firn_slice_compare(level->runs[i].lower, key) <= 0);
+    FI_SEARCH_FIRST(low, high, i,
+                    level->heads[i] != head ? level->heads[i] < head
+                                            : fi_slice_compare(level->runs[i].lower, key) <= 0);
     /* (I1): heads and bounds agree. */
-    DCHECK(low == 0 || firn_slice_compare(level->runs[low - 1].lower, key) <= 0);
-    DCHECK(low == level->count || firn_slice_compare(level->runs[low].lower, key) > 0);
+    DCHECK(low == 0 || fi_slice_compare(level->runs[low - 1].lower, key) <= 0);
+    DCHECK(low == level->count || fi_slice_compare(level->runs[low].lower, key) > 0);
     return low;
 }
 
-struct firn_run_file *
-firn_version_find(const struct firn_version_level *level, firn_slice key)
+struct fi_run_file *
+fi_version_find(const struct fi_version_level *level, firn_slice key)
 {
     size_t count = runs_from(level, key);
-    if (count == 0 || firn_slice_compare(key, level->runs[count - 1].upper) >= 0) {
+    if (count == 0 || fi_slice_compare(key, level->runs[count - 1].upper) >= 0) {
         return NULL;
     }
-    return firn_version_file(level, count - 1);
+    return fi_version_file(level, count - 1);
 }
 
 void
-firn_version_overlap(const struct firn_version_level *level, const firn_slice *lower,
-                     const firn_slice *upper, size_t *out_begin, size_t *out_end)
+fi_version_overlap(const struct fi_version_level *level, const firn_slice *lower,
+                   const firn_slice *upper, size_t *out_begin, size_t *out_end)
 {
     size_t begin = 0;
     size_t end = level->count;
     if (lower != NULL) {
         begin = runs_from(level, *lower);
-        if (begin > 0 && firn_slice_compare(*lower, level->runs[begin - 1].upper) < 0) {
+        if (begin > 0 && fi_slice_compare(*lower, level->runs[begin - 1].upper) < 0) {
             begin--;
         }
     }
     if (upper != NULL) {
         end = runs_from(level, *upper);
-        if (end > 0 && firn_slice_compare(level->runs[end - 1].lower, *upper) == 0) {
+        if (end > 0 && fi_slice_compare(level->runs[end - 1].lower, *upper) == 0) {
             end--;
         }
     }
@@ -428,12 +425,12 @@ firn_version_overlap(const struct firn_version_level *level, const firn_slice *l
 }
 
 size_t
-firn_version_waiting_runs(const struct firn_version *version)
+fi_version_waiting_runs(const struct firn_version *version)
 {
-    for (unsigned number = 0; number < FIRN_VERSION_LEVELS; number++) {
-        const struct firn_version_level *level = &version->levels[number];
+    for (unsigned number = 0; number < FI_VERSION_LEVELS; number++) {
+        const struct fi_version_level *level = &version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
-            if (atomic_load_explicit(&firn_version_file(level, i)->is_damaged,
+            if (atomic_load_explicit(&fi_version_file(level, i)->is_damaged,
                                      memory_order_relaxed)) {
                 return 0;
             }
@@ -443,9 +440,9 @@ firn_version_waiting_runs(const struct firn_version *version)
 }
 
 bool
-firn_version_run_overlaps(const struct firn_merge_level_run *run, const firn_slice *lower,
-                          const firn_slice *upper)
+fi_version_run_overlaps(const struct fi_merge_level_run *run, const firn_slice *lower,
+                        const firn_slice *upper)
 {
-    return (lower == NULL || firn_slice_compare(*lower, run->upper) < 0) &&
-           (upper == NULL || firn_slice_compare(run->lower, *upper) < 0);
+    return (lower == NULL || fi_slice_compare(*lower, run->upper) < 0) &&
+           (upper == NULL || fi_slice_compare(run->lower, *upper) < 0);
 }

@@ -19,9 +19,9 @@
 
 /* Level 0 and history: runs that may overlap, the newest first. Other levels: by lower bound,
  * without overlap. */
-struct firn_version_level {
-    struct firn_merge_level_run *runs; /* each one's `run` is its struct firn_run_file */
-    uint64_t *heads;                   /* the first bytes of the lower bounds, as numbers */
+struct fi_version_level {
+    struct fi_merge_level_run *runs; /* each one's `run` is its struct fi_run_file */
+    uint64_t *heads;                 /* the first bytes of the lower bounds, as numbers */
     size_t count;
     size_t with_ranges;    /* of the runs: those with range deletes */
     uint64_t bytes;        /* of files */
@@ -34,102 +34,102 @@ struct firn_version_level {
  * levels. */
 struct firn_version {
     _Atomic size_t refs;
-    struct firn_version_level levels[FIRN_VERSION_LEVELS_ALL];
+    struct fi_version_level levels[FI_VERSION_LEVELS_ALL];
     size_t run_count;
     uint64_t history_last;       /* of all history runs (run_file.h) */
     _Atomic uint64_t skipped_by; /* see run_history.c */
 };
 
-static inline struct firn_run_file *
-firn_version_file(const struct firn_version_level *level, size_t i)
+static inline struct fi_run_file *
+fi_version_file(const struct fi_version_level *level, size_t i)
 {
     return level->runs[i].run;
 }
 
-struct firn_version_added {
-    struct firn_run_file *file;
+struct fi_version_added {
+    struct fi_run_file *file;
     unsigned level;
 };
 
 /* The base (NULL: empty) without the removed and with the added runs; a run that is in both changes
  * its level. FIRN_CORRUPT if runs of a level overlap. */
-struct firn_version_change {
+struct fi_version_change {
     const struct firn_version *base;
-    struct firn_run_file *const *removed;
+    struct fi_run_file *const *removed;
     size_t removed_count;
-    const struct firn_version_added *added;
+    const struct fi_version_added *added;
     size_t added_count;
 };
-FIRN_MUST_CHECK int firn_version_create(const struct firn_version_change *change,
-                                        struct firn_version **out, firn_error *err);
-void firn_version_ref(struct firn_version *version);
+FIRN_MUST_CHECK int fi_version_create(const struct fi_version_change *change,
+                                      struct firn_version **out, firn_error *err);
+void fi_version_ref(struct firn_version *version);
 /* NULL is fine. */
-void firn_version_unref(struct firn_version *version);
+void fi_version_unref(struct firn_version *version);
 
 /* The only run that may hold key, in a level other than 0; NULL if there is none. */
-struct firn_run_file *firn_version_find(const struct firn_version_level *level, firn_slice key);
+struct fi_run_file *fi_version_find(const struct fi_version_level *level, firn_slice key);
 /* The runs [*out_begin, *out_end) of a level other than 0 that overlap [lower, upper) (NULL: no
  * bound). */
-void firn_version_overlap(const struct firn_version_level *level, const firn_slice *lower,
-                          const firn_slice *upper, size_t *out_begin, size_t *out_end);
+void fi_version_overlap(const struct fi_version_level *level, const firn_slice *lower,
+                        const firn_slice *upper, size_t *out_begin, size_t *out_end);
 
 /* How many runs of level 0 a compaction can be expected to remove: all, or none if a run that
  * cannot be read prevents that. */
-size_t firn_version_waiting_runs(const struct firn_version *version);
+size_t fi_version_waiting_runs(const struct firn_version *version);
 
 /* Whether a run overlaps [lower, upper) (NULL: no bound). */
-bool firn_version_run_overlaps(const struct firn_merge_level_run *run, const firn_slice *lower,
-                               const firn_slice *upper);
+bool fi_version_run_overlaps(const struct fi_merge_level_run *run, const firn_slice *lower,
+                             const firn_slice *upper);
 
 /* ==== finding the value files that runs in MANIFEST refer to ====
  *
  * Each value file is made once. Used while trees are opened; one thread.
  */
 
-struct firn_version_values {
-    struct firn_run_files *files;
-    struct firn_hash_map map; /* of struct firn_run_file *, by number */
+struct fi_version_values {
+    struct fi_run_files *files;
+    struct fi_hash_map map; /* of struct fi_run_file *, by number */
 };
 
-void firn_version_values_init(struct firn_version_values *names, struct firn_run_files *files);
+void fi_version_values_init(struct fi_version_values *names, struct fi_run_files *files);
 /* Releases the files, which their runs keep. */
-void firn_version_values_deinit(struct firn_version_values *names);
+void fi_version_values_deinit(struct fi_version_values *names);
 /* Gives a run its value files. FIRN_CORRUPT if another run disagrees about one of them. */
-FIRN_MUST_CHECK int firn_version_values_link(struct firn_version_values *names,
-                                             struct firn_run_file *run, firn_error *err);
+FIRN_MUST_CHECK int fi_version_values_link(struct fi_version_values *names, struct fi_run_file *run,
+                                           firn_error *err);
 
 /* runs of a version as a source of a merge: each is pinned while the merge is in it. */
 
 /* Files that the owner could not read before, and that must not be read now. */
-struct firn_version_source_refused {
-    const struct firn_run_file **files;
+struct fi_version_source_refused {
+    const struct fi_run_file **files;
     size_t count;
 };
 
 /* Owned by the owner of the merge, and must live as long as the merge. Zeroed at first. */
-struct firn_version_source {
-    struct firn_run_file_handle *handle;               /* of the run that the source is in */
-    const struct firn_version_source_refused *refused; /* NULL: none */
+struct fi_version_source {
+    struct fi_run_file_handle *handle;               /* of the run that the source is in */
+    const struct fi_version_source_refused *refused; /* NULL: none */
     /* Whether the owner wants no entry of a file, which then is not opened. NULL: it wants all. */
-    bool (*is_unwanted)(void *ctx, const struct firn_run_file *file);
+    bool (*is_unwanted)(void *ctx, const struct fi_run_file *file);
     void *ctx; /* for is_unwanted */
 };
 
 /* Adds the runs [begin, end) of a level to merge; for level 0 and history one run at a time. The
  * source uses state as its memory. */
-struct firn_version_source_runs {
+struct fi_version_source_runs {
     const struct firn_version *version;
     unsigned level;
     size_t begin;
     size_t end;
-    bool is_sequential;           /* read from the first to the last */
-    const struct firn_view *only; /* as in run/run_kind.h, and the next */
+    bool is_sequential;         /* read from the first to the last */
+    const struct fi_view *only; /* as in run/run_kind.h, and the next */
     uint64_t *found;
-    const struct firn_run_projection *projection;
+    const struct fi_run_projection *projection;
 };
-FIRN_MUST_CHECK int firn_version_source_add(struct firn_version_source *state,
-                                            const struct firn_version_source_runs *runs,
-                                            struct firn_merge *merge, firn_error *err);
+FIRN_MUST_CHECK int fi_version_source_add(struct fi_version_source *state,
+                                          const struct fi_version_source_runs *runs,
+                                          struct firn_merge *merge, firn_error *err);
 
 /* ==== history runs: versions that "now" does not read, kept apart from those that it does ====
  *
@@ -138,46 +138,45 @@ FIRN_MUST_CHECK int firn_version_source_add(struct firn_version_source *state,
  */
 
 /* Whether a live view reads nothing of a history run. Any thread. */
-bool firn_run_history_is_skipped(const struct firn_manifest_run *run, const struct firn_view *view);
+bool fi_run_history_is_skipped(const struct fi_manifest_run *run, const struct fi_view *view);
 /* The same; answers for views of one line are remembered (run_history.c). */
-bool firn_run_history_is_file_skipped(struct firn_run_file *file, const struct firn_view *view);
+bool fi_run_history_is_file_skipped(struct fi_run_file *file, const struct fi_view *view);
 /* Whether a view skips all history runs of a version. Cheap for views of now. */
-bool firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_view *view);
+bool fi_run_history_is_all_skipped(struct firn_version *version, const struct fi_view *view);
 
 /* Whether a live view sees one of the group's sequences, but not all of those that supersede them.
  * The group may be of any run. */
-bool firn_run_history_is_group_needed(const struct firn_manifest_group *group,
-                                      const struct firn_merge_view_map *views);
+bool fi_run_history_is_group_needed(const struct fi_manifest_group *group,
+                                    const struct fi_merge_view_map *views);
 /* Whether some live view reads a history run. Begins with the group that some view read the last
  * time. Requires: mutex, which guards needed_by, is held. */
-bool firn_run_history_is_needed_locked(struct firn_run_file *file,
-                                       const struct firn_os_mutex *mutex,
-                                       const struct firn_merge_view_map *views);
+bool fi_run_history_is_needed_locked(struct fi_run_file *file, const struct fi_os_mutex *mutex,
+                                     const struct fi_merge_view_map *views);
 
 /* The groups of a run while it is written. One thread. */
-struct firn_run_history_groups {
-    const struct firn_view *now;       /* borrowed */
-    struct firn_manifest_group *slots; /* by what now sees; first is 0 if there is none */
+struct fi_run_history_groups {
+    const struct fi_view *now;       /* borrowed */
+    struct fi_manifest_group *slots; /* by what now sees; first is 0 if there is none */
     size_t slot_count;
-    struct firn_buf others; /* of struct firn_manifest_group: those that now does not skip */
-    struct firn_buf list;   /* likewise: made by list */
+    struct fi_buf others; /* of struct fi_manifest_group: those that now does not skip */
+    struct fi_buf list;   /* likewise: made by list */
 };
-FIRN_MUST_CHECK int firn_run_history_groups_init(struct firn_run_history_groups *groups,
-                                                 const struct firn_view *now, firn_error *err);
+FIRN_MUST_CHECK int fi_run_history_groups_init(struct fi_run_history_groups *groups,
+                                               const struct fi_view *now, firn_error *err);
 /* Zeroed is fine. */
-void firn_run_history_groups_deinit(struct firn_run_history_groups *groups);
-void firn_run_history_groups_clear(struct firn_run_history_groups *groups);
+void fi_run_history_groups_deinit(struct fi_run_history_groups *groups);
+void fi_run_history_groups_clear(struct fi_run_history_groups *groups);
 /* Adds a version that now does not see (newer is 0), or one with a newer version of its key that
  * now sees; for a tombstone that hides only older versions in the run, newer is its own
  * sequence. */
-void firn_run_history_groups_add(struct firn_run_history_groups *groups, uint64_t sequence,
-                                 uint64_t newer);
+void fi_run_history_groups_add(struct fi_run_history_groups *groups, uint64_t sequence,
+                               uint64_t newer);
 /* Adds the groups of another run. */
-FIRN_MUST_CHECK int firn_run_history_groups_add_run(struct firn_run_history_groups *groups,
-                                                    const struct firn_manifest_run *run,
-                                                    firn_error *err);
+FIRN_MUST_CHECK int fi_run_history_groups_add_run(struct fi_run_history_groups *groups,
+                                                  const struct fi_manifest_run *run,
+                                                  firn_error *err);
 /* For the run: out->groups lives until the next call. */
-FIRN_MUST_CHECK int firn_run_history_groups_list(struct firn_run_history_groups *groups,
-                                                 struct firn_manifest_run *out, firn_error *err);
+FIRN_MUST_CHECK int fi_run_history_groups_list(struct fi_run_history_groups *groups,
+                                               struct fi_manifest_run *out, firn_error *err);
 
 #endif

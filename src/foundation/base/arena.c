@@ -13,23 +13,23 @@
 #include "base/checked.h"
 #include "base/mem.h"
 
-struct firn_arena_chunk {
-    struct firn_arena_chunk *next;
+struct fi_arena_chunk {
+    struct fi_arena_chunk *next;
     size_t reserved; /* keeps the data after it 16-byte aligned */
 };
 
-_Static_assert(sizeof(struct firn_arena_chunk) % 16 == 0, "the data after it is aligned");
+_Static_assert(sizeof(struct fi_arena_chunk) % 16 == 0, "the data after it is aligned");
 
 enum { CHUNK_SIZE_DEFAULT = 32 * 1024 };
 
-static struct firn_arena_chunk *
-add_chunk(struct firn_arena *arena, size_t size)
+static struct fi_arena_chunk *
+add_chunk(struct fi_arena *arena, size_t size)
 {
     size_t total;
-    if (!firn_add_size(size, sizeof(struct firn_arena_chunk), &total)) {
+    if (!fi_add_size(size, sizeof(struct fi_arena_chunk), &total)) {
         return NULL;
     }
-    struct firn_arena_chunk *chunk = firn_alloc(total);
+    struct fi_arena_chunk *chunk = fi_alloc(total);
     if (chunk != NULL) {
         chunk->reserved = size;
         arena->total_bytes += total;
@@ -38,9 +38,9 @@ add_chunk(struct firn_arena *arena, size_t size)
 }
 
 static void *
-alloc_aside(struct firn_arena *arena, size_t size)
+alloc_aside(struct fi_arena *arena, size_t size)
 {
-    struct firn_arena_chunk *chunk = add_chunk(arena, size);
+    struct fi_arena_chunk *chunk = add_chunk(arena, size);
     if (chunk == NULL) {
         return NULL;
     }
@@ -55,7 +55,7 @@ alloc_aside(struct firn_arena *arena, size_t size)
 }
 
 static void *
-take(struct firn_arena *arena, size_t size, size_t align)
+take(struct fi_arena *arena, size_t size, size_t align)
 {
     size_t chunk_size = arena->chunk_size == 0 ? CHUNK_SIZE_DEFAULT : arena->chunk_size;
     DCHECK(align > 0 && (align & (align - 1)) == 0 && arena->at <= arena->end);
@@ -69,7 +69,7 @@ take(struct firn_arena *arena, size_t size, size_t align)
     if (size > chunk_size / 4) {
         return alloc_aside(arena, size);
     }
-    struct firn_arena_chunk *chunk = add_chunk(arena, chunk_size);
+    struct fi_arena_chunk *chunk = add_chunk(arena, chunk_size);
     if (chunk == NULL) {
         return NULL;
     }
@@ -83,13 +83,13 @@ take(struct firn_arena *arena, size_t size, size_t align)
 }
 
 void *
-firn_arena_alloc(struct firn_arena *arena, size_t size)
+fi_arena_alloc(struct fi_arena *arena, size_t size)
 {
     return take(arena, size, 8);
 }
 
 uint8_t *
-firn_arena_copy(struct firn_arena *arena, const void *data, size_t size)
+fi_arena_copy(struct fi_arena *arena, const void *data, size_t size)
 {
     uint8_t *copy = take(arena, size, 1);
     if (copy != NULL && size > 0) {
@@ -99,7 +99,7 @@ firn_arena_copy(struct firn_arena *arena, const void *data, size_t size)
 }
 
 char *
-firn_arena_str(struct firn_arena *arena, const char *text, size_t size)
+fi_arena_str(struct fi_arena *arena, const char *text, size_t size)
 {
     DCHECK(size < SIZE_MAX);
     char *copy = take(arena, size + 1, 1);
@@ -113,13 +113,13 @@ firn_arena_str(struct firn_arena *arena, const char *text, size_t size)
 }
 
 void
-firn_arena_deinit(struct firn_arena *arena)
+fi_arena_deinit(struct fi_arena *arena)
 {
-    struct firn_arena_chunk *chunk = arena->chunks;
+    struct fi_arena_chunk *chunk = arena->chunks;
     while (chunk != NULL) {
-        struct firn_arena_chunk *next = chunk->next;
-        firn_free(chunk);
+        struct fi_arena_chunk *next = chunk->next;
+        fi_free(chunk);
         chunk = next;
     }
-    *arena = (struct firn_arena){.chunk_size = arena->chunk_size};
+    *arena = (struct fi_arena){.chunk_size = arena->chunk_size};
 }

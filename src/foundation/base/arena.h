@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct firn_arena_chunk;
+struct fi_arena_chunk;
 
-struct firn_arena {
-    struct firn_arena_chunk *chunks; /* newest first */
+struct fi_arena {
+    struct fi_arena_chunk *chunks; /* newest first */
     uint8_t *at;
     uint8_t *end;
     size_t chunk_size;  /* 0 means 32 KiB */
@@ -20,13 +20,13 @@ struct firn_arena {
 };
 
 /* 8-byte aligned, undefined contents; NULL if memory runs out. Valid until deinit. */
-void *firn_arena_alloc(struct firn_arena *arena, size_t size) __attribute__((warn_unused_result));
+void *fi_arena_alloc(struct fi_arena *arena, size_t size) __attribute__((warn_unused_result));
 /* A copy in the arena, unaligned; _str adds a NUL. */
-uint8_t *firn_arena_copy(struct firn_arena *arena, const void *data, size_t size)
+uint8_t *fi_arena_copy(struct fi_arena *arena, const void *data, size_t size)
     __attribute__((warn_unused_result));
-char *firn_arena_str(struct firn_arena *arena, const char *text, size_t size)
+char *fi_arena_str(struct fi_arena *arena, const char *text, size_t size)
     __attribute__((warn_unused_result));
 /* Releases everything; the arena is empty and usable afterwards. */
-void firn_arena_deinit(struct firn_arena *arena);
+void fi_arena_deinit(struct fi_arena *arena);
 
 #endif

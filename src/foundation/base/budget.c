@@ -2,7 +2,7 @@
  *
  * base/budget.c: how much work a structure from elsewhere may cause.
  *
- * (I1) All that is ever spent is at most FIRN_BUDGET_FREE and FIRN_BUDGET_FOR_BYTE × the bytes
+ * (I1) All that is ever spent is at most FI_BUDGET_FREE and FI_BUDGET_FOR_BYTE × the bytes
  * read, and the last thing that was paid for (not checked: it is what spend compares). A compressed
  * byte of a real store stands for a few bytes of a file, or a fifteenth of an entry of a directory:
  * so a command may go over all that it reads some fifty times.
@@ -17,10 +17,10 @@
 #include "base/check.h"
 
 static int
-refuse(const struct firn_budget *budget, const char *what, firn_error *err)
+refuse(const struct fi_budget *budget, const char *what, firn_error *err)
 {
     const uint64_t earned = atomic_load_explicit(&budget->earned, memory_order_relaxed);
-    return firn_error_set(
+    return fi_error_set(
         err, FIRN_LIMIT,
         "the store asks for far more %s than the %llu bytes that were read of it account "
         "for, and it is not known as yours: 'firn trust STORE' lifts this limit",
@@ -28,7 +28,7 @@ refuse(const struct firn_budget *budget, const char *what, firn_error *err)
 }
 
 void
-firn_budget_earn(struct firn_budget *budget, uint64_t bytes)
+fi_budget_earn(struct fi_budget *budget, uint64_t bytes)
 {
     if (budget != NULL) {
         atomic_fetch_add_explicit(&budget->earned, bytes, memory_order_relaxed);
@@ -36,14 +36,14 @@ firn_budget_earn(struct firn_budget *budget, uint64_t bytes)
 }
 
 int
-firn_budget_spend(struct firn_budget *budget, uint64_t work, firn_error *err)
+fi_budget_spend(struct fi_budget *budget, uint64_t work, firn_error *err)
 {
     if (budget == NULL) {
         return FIRN_OK;
     }
     const uint64_t earned = atomic_load_explicit(&budget->earned, memory_order_relaxed);
-    const uint64_t most = earned < UINT64_MAX / 2 / FIRN_BUDGET_FOR_BYTE
-                              ? FIRN_BUDGET_FREE + earned * FIRN_BUDGET_FOR_BYTE
+    const uint64_t most = earned < UINT64_MAX / 2 / FI_BUDGET_FOR_BYTE
+                              ? FI_BUDGET_FREE + earned * FI_BUDGET_FOR_BYTE
                               : UINT64_MAX / 2;
     const uint64_t spent = atomic_load_explicit(&budget->spent, memory_order_relaxed);
     if (work > most || spent > most - work) { /* (I1) */
@@ -55,7 +55,7 @@ firn_budget_spend(struct firn_budget *budget, uint64_t work, firn_error *err)
 }
 
 void
-firn_budget_renew(struct firn_budget *budget)
+fi_budget_renew(struct fi_budget *budget)
 {
     if (budget != NULL) {
         atomic_store_explicit(&budget->spent, 0, memory_order_relaxed);
@@ -63,21 +63,21 @@ firn_budget_renew(struct firn_budget *budget)
 }
 
 int
-firn_budget_hold(struct firn_budget *budget, uint64_t *held, uint64_t bytes, firn_error *err)
+fi_budget_hold(struct fi_budget *budget, uint64_t *held, uint64_t bytes, firn_error *err)
 {
     if (budget == NULL) {
         return FIRN_OK;
     }
-    firn_budget_release(budget, held);
+    fi_budget_release(budget, held);
     const uint64_t before = atomic_fetch_add_explicit(&budget->held, bytes, memory_order_relaxed);
     *held = bytes;
-    return before <= FIRN_BUDGET_MEMORY_MAX && bytes <= FIRN_BUDGET_MEMORY_MAX - before
+    return before <= FI_BUDGET_MEMORY_MAX && bytes <= FI_BUDGET_MEMORY_MAX - before
                ? FIRN_OK
                : refuse(budget, "memory", err);
 }
 
 void
-firn_budget_release(struct firn_budget *budget, uint64_t *held)
+fi_budget_release(struct fi_budget *budget, uint64_t *held)
 {
     if (budget != NULL) {
         const uint64_t before =

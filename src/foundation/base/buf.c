@@ -16,11 +16,11 @@
 #include "base/mem.h"
 
 int
-firn_buf_reserve(struct firn_buf *buf, size_t more)
+fi_buf_reserve(struct fi_buf *buf, size_t more)
 {
     size_t wanted;
     DCHECK(buf->size <= buf->capacity && (buf->data != NULL) == (buf->capacity > 0));
-    if (!firn_add_size(buf->size, more, &wanted)) {
+    if (!fi_add_size(buf->size, more, &wanted)) {
         return FIRN_NO_MEMORY;
     }
     if (wanted <= buf->capacity) {
@@ -28,11 +28,11 @@ firn_buf_reserve(struct firn_buf *buf, size_t more)
     }
     size_t capacity = buf->capacity < 64 ? 64 : buf->capacity;
     while (capacity < wanted) {
-        if (!firn_mul_size(capacity, 2, &capacity)) {
+        if (!fi_mul_size(capacity, 2, &capacity)) {
             capacity = wanted;
         }
     }
-    uint8_t *data = firn_resize(buf->is_borrowed ? NULL : buf->data, capacity);
+    uint8_t *data = fi_resize(buf->is_borrowed ? NULL : buf->data, capacity);
     if (data == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -46,18 +46,18 @@ firn_buf_reserve(struct firn_buf *buf, size_t more)
 }
 
 void
-firn_buf_deinit(struct firn_buf *buf)
+fi_buf_deinit(struct fi_buf *buf)
 {
     if (!buf->is_borrowed) {
-        firn_free(buf->data);
+        fi_free(buf->data);
     }
-    *buf = (struct firn_buf){0};
+    *buf = (struct fi_buf){0};
 }
 
 int
-firn_buf_set_size(struct firn_buf *buf, size_t size)
+fi_buf_set_size(struct fi_buf *buf, size_t size)
 {
-    if (size > buf->size && firn_buf_reserve(buf, size - buf->size) != FIRN_OK) {
+    if (size > buf->size && fi_buf_reserve(buf, size - buf->size) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     buf->size = size;
@@ -66,20 +66,20 @@ firn_buf_set_size(struct firn_buf *buf, size_t size)
 
 /* Whether data lies in the buffer, which may move when it grows. */
 static bool
-is_own(const struct firn_buf *buf, const uint8_t *data)
+is_own(const struct fi_buf *buf, const uint8_t *data)
 {
     return (uintptr_t)data >= (uintptr_t)buf->data &&
            (uintptr_t)data < (uintptr_t)buf->data + buf->capacity;
 }
 
 int
-firn_buf_append(struct firn_buf *buf, const void *data, size_t size)
+fi_buf_append(struct fi_buf *buf, const void *data, size_t size)
 {
     if (size == 0) {
         return FIRN_OK;
     }
     DCHECK(size <= buf->capacity - buf->size || !is_own(buf, data));
-    if (firn_buf_reserve(buf, size) != FIRN_OK) {
+    if (fi_buf_reserve(buf, size) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     memcpy(buf->data + buf->size, data, size);
@@ -88,55 +88,55 @@ firn_buf_append(struct firn_buf *buf, const void *data, size_t size)
 }
 
 int
-firn_buf_append_slice(struct firn_buf *buf, firn_slice slice)
+fi_buf_append_slice(struct fi_buf *buf, firn_slice slice)
 {
-    return firn_buf_append(buf, slice.data, slice.size);
+    return fi_buf_append(buf, slice.data, slice.size);
 }
 
 int
-firn_buf_append_str(struct firn_buf *buf, const char *text)
+fi_buf_append_str(struct fi_buf *buf, const char *text)
 {
-    return firn_buf_append(buf, text, strlen(text));
+    return fi_buf_append(buf, text, strlen(text));
 }
 
 int
-firn_buf_append_u8(struct firn_buf *buf, uint8_t value)
+fi_buf_append_u8(struct fi_buf *buf, uint8_t value)
 {
-    return firn_buf_append(buf, &value, 1);
+    return fi_buf_append(buf, &value, 1);
 }
 
 int
-firn_buf_append_le32(struct firn_buf *buf, uint32_t value)
+fi_buf_append_le32(struct fi_buf *buf, uint32_t value)
 {
     uint8_t bytes[4];
-    firn_store_le32(bytes, value);
-    return firn_buf_append(buf, bytes, sizeof bytes);
+    fi_store_le32(bytes, value);
+    return fi_buf_append(buf, bytes, sizeof bytes);
 }
 
 int
-firn_buf_append_le64(struct firn_buf *buf, uint64_t value)
+fi_buf_append_le64(struct fi_buf *buf, uint64_t value)
 {
     uint8_t bytes[8];
-    firn_store_le64(bytes, value);
-    return firn_buf_append(buf, bytes, sizeof bytes);
+    fi_store_le64(bytes, value);
+    return fi_buf_append(buf, bytes, sizeof bytes);
 }
 
 int
-firn_buf_append_varint(struct firn_buf *buf, uint64_t value)
+fi_buf_append_varint(struct fi_buf *buf, uint64_t value)
 {
-    uint8_t bytes[FIRN_VARINT_SIZE_MAX];
-    return firn_buf_append(buf, bytes, firn_store_varint(bytes, value));
+    uint8_t bytes[FI_VARINT_SIZE_MAX];
+    return fi_buf_append(buf, bytes, fi_store_varint(bytes, value));
 }
 
 int
-firn_buf_append_sized(struct firn_buf *buf, firn_slice bytes)
+fi_buf_append_sized(struct fi_buf *buf, firn_slice bytes)
 {
-    int rc = firn_buf_append_varint(buf, bytes.size);
-    return rc == FIRN_OK ? firn_buf_append_slice(buf, bytes) : rc;
+    int rc = fi_buf_append_varint(buf, bytes.size);
+    return rc == FIRN_OK ? fi_buf_append_slice(buf, bytes) : rc;
 }
 
 int
-firn_buf_append_format(struct firn_buf *buf, const char *format, ...)
+fi_buf_append_format(struct fi_buf *buf, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -145,7 +145,7 @@ firn_buf_append_format(struct firn_buf *buf, const char *format, ...)
     int wanted = vsnprintf(NULL, 0, format, args);
     va_end(args);
     int rc = FIRN_NO_MEMORY;
-    if (wanted >= 0 && firn_buf_reserve(buf, (size_t)wanted + 1) == FIRN_OK) {
+    if (wanted >= 0 && fi_buf_reserve(buf, (size_t)wanted + 1) == FIRN_OK) {
         (void)vsnprintf((char *)buf->data + buf->size, (size_t)wanted + 1, format, again);
         buf->size += (size_t)wanted;
         rc = FIRN_OK;
@@ -155,9 +155,9 @@ firn_buf_append_format(struct firn_buf *buf, const char *format, ...)
 }
 
 const char *
-firn_buf_text(struct firn_buf *buf)
+fi_buf_text(struct fi_buf *buf)
 {
-    if (firn_buf_reserve(buf, 1) != FIRN_OK) {
+    if (fi_buf_reserve(buf, 1) != FIRN_OK) {
         return NULL;
     }
     buf->data[buf->size] = '\0';

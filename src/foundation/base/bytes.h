@@ -16,7 +16,7 @@
 #endif
 
 static inline uint16_t
-firn_load_le16(const uint8_t *bytes)
+fi_load_le16(const uint8_t *bytes)
 {
     uint16_t value;
     memcpy(&value, bytes, sizeof value);
@@ -24,7 +24,7 @@ firn_load_le16(const uint8_t *bytes)
 }
 
 static inline uint32_t
-firn_load_le32(const uint8_t *bytes)
+fi_load_le32(const uint8_t *bytes)
 {
     uint32_t value;
     memcpy(&value, bytes, sizeof value);
@@ -32,7 +32,7 @@ firn_load_le32(const uint8_t *bytes)
 }
 
 static inline uint64_t
-firn_load_le64(const uint8_t *bytes)
+fi_load_le64(const uint8_t *bytes)
 {
     uint64_t value;
     memcpy(&value, bytes, sizeof value);
@@ -40,60 +40,60 @@ firn_load_le64(const uint8_t *bytes)
 }
 
 static inline void
-firn_store_le16(uint8_t *bytes, uint16_t value)
+fi_store_le16(uint8_t *bytes, uint16_t value)
 {
     memcpy(bytes, &value, sizeof value);
 }
 
 static inline void
-firn_store_le32(uint8_t *bytes, uint32_t value)
+fi_store_le32(uint8_t *bytes, uint32_t value)
 {
     memcpy(bytes, &value, sizeof value);
 }
 
 static inline void
-firn_store_le64(uint8_t *bytes, uint64_t value)
+fi_store_le64(uint8_t *bytes, uint64_t value)
 {
     memcpy(bytes, &value, sizeof value);
 }
 
 /* Big-endian where the order of bytes must be the order of numbers: in keys. */
 static inline uint32_t
-firn_load_be32(const uint8_t *bytes)
+fi_load_be32(const uint8_t *bytes)
 {
-    return __builtin_bswap32(firn_load_le32(bytes));
+    return __builtin_bswap32(fi_load_le32(bytes));
 }
 
 static inline uint64_t
-firn_load_be64(const uint8_t *bytes)
+fi_load_be64(const uint8_t *bytes)
 {
-    return __builtin_bswap64(firn_load_le64(bytes));
+    return __builtin_bswap64(fi_load_le64(bytes));
 }
 
 static inline void
-firn_store_be32(uint8_t *bytes, uint32_t value)
+fi_store_be32(uint8_t *bytes, uint32_t value)
 {
-    firn_store_le32(bytes, __builtin_bswap32(value));
+    fi_store_le32(bytes, __builtin_bswap32(value));
 }
 
 static inline void
-firn_store_be64(uint8_t *bytes, uint64_t value)
+fi_store_be64(uint8_t *bytes, uint64_t value)
 {
-    firn_store_le64(bytes, __builtin_bswap64(value));
+    fi_store_le64(bytes, __builtin_bswap64(value));
 }
 
 static inline bool
-firn_bytes_are_zero(const uint8_t *bytes, size_t size)
+fi_bytes_are_zero(const uint8_t *bytes, size_t size)
 {
     return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
 /* A varint is LEB128: seven bits a byte, the low ones first, 0x80 on all but the last. Read by
  * base/reader.h. */
-enum { FIRN_VARINT_SIZE_MAX = 10 };
+enum { FI_VARINT_SIZE_MAX = 10 };
 
 static inline size_t
-firn_varint_size(uint64_t value)
+fi_varint_size(uint64_t value)
 {
     /* A seventh of the bits, rounded up; 9/64 is close enough up to 64 bits. */
     size_t bits = 64 - (size_t)__builtin_clzll(value | 1);
@@ -103,7 +103,7 @@ firn_varint_size(uint64_t value)
 /* How many bits are set. (The compiler's own way is a call where the processor may lack the
  * instruction.) */
 static inline size_t
-firn_count_bits(uint64_t word)
+fi_count_bits(uint64_t word)
 {
     word -= word >> 1 & UINT64_C(0x5555555555555555);
     word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
@@ -111,9 +111,9 @@ firn_count_bits(uint64_t word)
     return (size_t)(word * UINT64_C(0x0101010101010101) >> 56);
 }
 
-/* Writes firn_varint_size(value) bytes; returns how many that were. */
+/* Writes fi_varint_size(value) bytes; returns how many that were. */
 static inline size_t
-firn_store_varint(uint8_t *bytes, uint64_t value)
+fi_store_varint(uint8_t *bytes, uint64_t value)
 {
     size_t size = 0;
     while (value >= 0x80) {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 void
-firn_check_failed(const char *file, int line, const char *expression)
+fi_check_failed(const char *file, int line, const char *expression)
 {
     (void)fprintf(stderr, "firn: internal check failed at %s:%d%s%s\n", file, line,
                   expression[0] != '\0' ? ": " : "", expression);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 static inline bool
-firn_add_size(size_t a, size_t b, size_t *out)
+fi_add_size(size_t a, size_t b, size_t *out)
 {
     size_t sum;
     if (__builtin_add_overflow(a, b, &sum)) {
@@ -22,7 +22,7 @@ firn_add_size(size_t a, size_t b, size_t *out)
 }
 
 static inline bool
-firn_mul_size(size_t a, size_t b, size_t *out)
+fi_mul_size(size_t a, size_t b, size_t *out)
 {
     size_t product;
     if (__builtin_mul_overflow(a, b, &product)) {
@@ -33,7 +33,7 @@ firn_mul_size(size_t a, size_t b, size_t *out)
 }
 
 static inline bool
-firn_add_u64(uint64_t a, uint64_t b, uint64_t *out)
+fi_add_u64(uint64_t a, uint64_t b, uint64_t *out)
 {
     uint64_t sum;
     if (__builtin_add_overflow(a, b, &sum)) {
@@ -44,7 +44,7 @@ firn_add_u64(uint64_t a, uint64_t b, uint64_t *out)
 }
 
 static inline bool
-firn_mul_u64(uint64_t a, uint64_t b, uint64_t *out)
+fi_mul_u64(uint64_t a, uint64_t b, uint64_t *out)
 {
     uint64_t product;
     if (__builtin_mul_overflow(a, b, &product)) {
@@ -56,7 +56,7 @@ firn_mul_u64(uint64_t a, uint64_t b, uint64_t *out)
 
 /* Whether [offset, offset + size) lies inside [0, limit). */
 static inline bool
-firn_range_inside(uint64_t offset, uint64_t size, uint64_t limit)
+fi_range_inside(uint64_t offset, uint64_t size, uint64_t limit)
 {
     return offset <= limit && size <= limit - offset;
 }

@@ -34,9 +34,9 @@
 
 /* The first epoch is 1: 0 marks a free slot. */
 void
-firn_epoch_init(struct firn_epoch *epoch)
+fi_epoch_init(struct fi_epoch *epoch)
 {
-    for (size_t i = 0; i < FIRN_EPOCH_SLOTS; i++) {
+    for (size_t i = 0; i < FI_EPOCH_SLOTS; i++) {
         atomic_init(&epoch->slots[i].epoch, 0);
     }
     atomic_init(&epoch->without_slot, 0);
@@ -45,12 +45,12 @@ firn_epoch_init(struct firn_epoch *epoch)
 }
 
 void
-firn_epoch_deinit(struct firn_epoch *epoch)
+fi_epoch_deinit(struct fi_epoch *epoch)
 {
     /* Releasing an object may retire others. */
     while (atomic_load_explicit(&epoch->retired, memory_order_relaxed) != NULL) {
-        firn_epoch_reclaim(epoch);
-        for (size_t i = 0; i < FIRN_EPOCH_SLOTS; i++) {
+        fi_epoch_reclaim(epoch);
+        for (size_t i = 0; i < FI_EPOCH_SLOTS; i++) {
             CHECK(atomic_load_explicit(&epoch->slots[i].epoch, memory_order_relaxed) == 0);
         }
         CHECK(atomic_load_explicit(&epoch->without_slot, memory_order_relaxed) == 0);
@@ -63,17 +63,17 @@ first_slot(void)
 {
     char here;
     uint64_t place = (uint64_t)(uintptr_t)&here >> 18;
-    return (size_t)((place * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (FIRN_EPOCH_SLOTS - 1);
+    return (size_t)((place * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (FI_EPOCH_SLOTS - 1);
 }
 
 size_t
-firn_epoch_enter(struct firn_epoch *epoch)
+fi_epoch_enter(struct fi_epoch *epoch)
 {
     uint64_t now = atomic_load_explicit(&epoch->now, memory_order_relaxed);
     DCHECK(now != 0); /* that is a free slot */
     size_t start = first_slot();
-    for (size_t i = 0; i < FIRN_EPOCH_SLOTS; i++) {
-        size_t slot = (start + i) & (FIRN_EPOCH_SLOTS - 1);
+    for (size_t i = 0; i < FI_EPOCH_SLOTS; i++) {
+        size_t slot = (start + i) & (FI_EPOCH_SLOTS - 1);
         uint64_t is_free = 0;
         /* (I1), (I3): pairs with the loads in oldest_inside and the store in leave. */
         if (atomic_compare_exchange_strong_explicit(&epoch->slots[slot].epoch, &is_free, now,
@@ -82,25 +82,25 @@ firn_epoch_enter(struct firn_epoch *epoch)
         }
     }
     atomic_fetch_add_explicit(&epoch->without_slot, 1, memory_order_seq_cst);
-    return FIRN_EPOCH_SLOTS;
+    return FI_EPOCH_SLOTS;
 }
 
 void
-firn_epoch_leave(struct firn_epoch *epoch, size_t slot)
+fi_epoch_leave(struct fi_epoch *epoch, size_t slot)
 {
-    if (slot == FIRN_EPOCH_SLOTS) {
+    if (slot == FI_EPOCH_SLOTS) {
         uint64_t before = atomic_fetch_sub_explicit(&epoch->without_slot, 1, memory_order_release);
         DCHECK(before > 0);
         return;
     }
-    DCHECK(slot < FIRN_EPOCH_SLOTS);
+    DCHECK(slot < FI_EPOCH_SLOTS);
     DCHECK(atomic_load_explicit(&epoch->slots[slot].epoch, memory_order_relaxed) != 0);
     /* (I3): pairs with the loads in oldest_inside. */
     atomic_store_explicit(&epoch->slots[slot].epoch, 0, memory_order_release);
 }
 
 static void
-push(struct firn_epoch *epoch, struct firn_epoch_node *node)
+push(struct fi_epoch *epoch, struct fi_epoch_node *node)
 {
     node->next = atomic_load_explicit(&epoch->retired, memory_order_relaxed);
     /* Release pairs with the acquire in reclaim: the node's fields are there. */
@@ -110,8 +110,8 @@ push(struct firn_epoch *epoch, struct firn_epoch_node *node)
 }
 
 void
-firn_epoch_retire(struct firn_epoch *epoch, struct firn_epoch_node *node,
-                  void (*release)(struct firn_epoch_node *node))
+fi_epoch_retire(struct fi_epoch *epoch, struct fi_epoch_node *node,
+                void (*release)(struct fi_epoch_node *node))
 {
     DCHECK(release != NULL);
     node->release = release;
@@ -121,13 +121,13 @@ firn_epoch_retire(struct firn_epoch *epoch, struct firn_epoch_node *node,
 
 /* The smallest number in a slot: UINT64_MAX if no thread is inside. */
 static uint64_t
-oldest_inside(struct firn_epoch *epoch)
+oldest_inside(struct fi_epoch *epoch)
 {
     if (atomic_load_explicit(&epoch->without_slot, memory_order_seq_cst) != 0) {
         return 0;
     }
     uint64_t oldest = UINT64_MAX;
-    for (size_t i = 0; i < FIRN_EPOCH_SLOTS; i++) {
+    for (size_t i = 0; i < FI_EPOCH_SLOTS; i++) {
         uint64_t inside = atomic_load_explicit(&epoch->slots[i].epoch, memory_order_seq_cst);
         if (inside != 0 && inside < oldest) {
             oldest = inside;
@@ -137,17 +137,17 @@ oldest_inside(struct firn_epoch *epoch)
 }
 
 void
-firn_epoch_reclaim(struct firn_epoch *epoch)
+fi_epoch_reclaim(struct fi_epoch *epoch)
 {
     if (atomic_load_explicit(&epoch->retired, memory_order_relaxed) == NULL) {
         return;
     }
-    struct firn_epoch_node *node =
+    struct fi_epoch_node *node =
         atomic_exchange_explicit(&epoch->retired, NULL, memory_order_acquire);
     /* After the list was taken: every thing on it was unlinked before. */
     uint64_t oldest = oldest_inside(epoch);
     while (node != NULL) {
-        struct firn_epoch_node *next = node->next;
+        struct fi_epoch_node *next = node->next;
         if (node->epoch < oldest) {
             node->release(node);
         } else {

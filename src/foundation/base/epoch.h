@@ -16,45 +16,45 @@
 #include <stdint.h>
 
 /* A power of two. More concurrent readers than this only delay reclamation. */
-enum { FIRN_EPOCH_SLOTS = 64 };
+enum { FI_EPOCH_SLOTS = 64 };
 
 /* Embedded in objects that are retired. */
-struct firn_epoch_node {
-    struct firn_epoch_node *next;
+struct fi_epoch_node {
+    struct fi_epoch_node *next;
     uint64_t epoch;
-    void (*release)(struct firn_epoch_node *node);
+    void (*release)(struct fi_epoch_node *node);
 };
 
 /* A cache line for each, so that readers do not disturb each other. */
-struct firn_epoch_slot {
+struct fi_epoch_slot {
     _Atomic uint64_t epoch; /* counter when its reader entered; 0: free */
     uint64_t padding[7];
 };
 
 /* Embedded in the caller's memory; the members are the implementation's. */
-struct firn_epoch {
-    struct firn_epoch_slot slots[FIRN_EPOCH_SLOTS];
+struct fi_epoch {
+    struct fi_epoch_slot slots[FI_EPOCH_SLOTS];
     _Atomic uint64_t without_slot; /* readers inside that found no slot */
     _Atomic uint64_t now;
-    _Atomic(struct firn_epoch_node *) retired;
+    _Atomic(struct fi_epoch_node *) retired;
 };
 
-void firn_epoch_init(struct firn_epoch *epoch);
+void fi_epoch_init(struct fi_epoch *epoch);
 /* Releases all retired objects. Requires: no thread is inside. */
-void firn_epoch_deinit(struct firn_epoch *epoch);
+void fi_epoch_deinit(struct fi_epoch *epoch);
 
 /* Pointers loaded after this (memory_order_seq_cst) stay valid until leave, which is passed the
  * result. Calls may nest. Never waits. */
-size_t firn_epoch_enter(struct firn_epoch *epoch);
-void firn_epoch_leave(struct firn_epoch *epoch, size_t slot);
+size_t fi_epoch_enter(struct fi_epoch *epoch);
+void fi_epoch_leave(struct fi_epoch *epoch, size_t slot);
 
 /* release(node) will be called once, by any thread that reclaims, when no thread can use the
  * object any more. Requires: no pointer leads to it (the last one was replaced with
  * memory_order_seq_cst). */
-void firn_epoch_retire(struct firn_epoch *epoch, struct firn_epoch_node *node,
-                       void (*release)(struct firn_epoch_node *node));
+void fi_epoch_retire(struct fi_epoch *epoch, struct fi_epoch_node *node,
+                     void (*release)(struct fi_epoch_node *node));
 /* Releases objects that no thread can use; release may retire further ones. The caller must not
  * hold a lock that release takes. */
-void firn_epoch_reclaim(struct firn_epoch *epoch);
+void fi_epoch_reclaim(struct fi_epoch *epoch);
 
 #endif

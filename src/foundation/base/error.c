@@ -18,10 +18,10 @@
 #include "base/check.h"
 
 /* The header's macros of these names are for callers. */
-#undef firn_error_set
-#undef firn_error_set_named
-#undef firn_error_set_errno
-#undef firn_error_no_memory
+#undef fi_error_set
+#undef fi_error_set_named
+#undef fi_error_set_errno
+#undef fi_error_no_memory
 
 const char *
 firn_code_text(int code)
@@ -56,7 +56,7 @@ firn_code_name(int code)
 }
 
 int
-firn_error_code_of_errno(int error_number)
+fi_error_code_of_errno(int error_number)
 {
     switch (error_number) {
     case 0:
@@ -134,7 +134,7 @@ append_text(firn_error *err, size_t used, const char *format, ...)
 }
 
 int
-firn_error_set(firn_error *err, int code, const char *format, ...)
+fi_error_set(firn_error *err, int code, const char *format, ...)
 {
     CHECK(code != FIRN_OK);
     if (err == NULL) {
@@ -166,8 +166,8 @@ append_plain(firn_error *err, size_t used, const char *text)
 }
 
 int
-firn_error_set_named(firn_error *err, int code, const char *before, const char *name,
-                     const char *after)
+fi_error_set_named(firn_error *err, int code, const char *before, const char *name,
+                   const char *after)
 {
     CHECK(code != FIRN_OK);
     if (err == NULL) {
@@ -182,9 +182,9 @@ firn_error_set_named(firn_error *err, int code, const char *before, const char *
 }
 
 int
-firn_error_set_errno(firn_error *err, int error_number, const char *format, ...)
+fi_error_set_errno(firn_error *err, int error_number, const char *format, ...)
 {
-    int code = firn_error_code_of_errno(error_number);
+    int code = fi_error_code_of_errno(error_number);
     if (err == NULL) {
         return code;
     }
@@ -199,7 +199,7 @@ firn_error_set_errno(firn_error *err, int error_number, const char *format, ...)
 }
 
 void
-firn_error_copy(firn_error *err, const firn_error *from)
+fi_error_copy(firn_error *err, const firn_error *from)
 {
     if (err != NULL) {
         *err = *from;
@@ -207,13 +207,13 @@ firn_error_copy(firn_error *err, const firn_error *from)
 }
 
 int
-firn_error_stopped(firn_error *err, int rc)
+fi_error_stopped(firn_error *err, int rc)
 {
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, rc, "stopped by the caller");
 }
 
 int
-firn_error_prefix(firn_error *err, const char *format, ...)
+fi_error_prefix(firn_error *err, const char *format, ...)
 {
     if (err == NULL) {
         return FIRN_OK;
@@ -229,7 +229,7 @@ firn_error_prefix(firn_error *err, const char *format, ...)
 }
 
 int
-firn_error_no_memory(firn_error *err, const char *what)
+fi_error_no_memory(firn_error *err, const char *what)
 {
-    return firn_error_set(err, FIRN_NO_MEMORY, "could not allocate memory for %s", what);
+    return fi_error_set(err, FIRN_NO_MEMORY, "could not allocate memory for %s", what);
 }

@@ -15,23 +15,22 @@
 #include "base/mem.h"
 
 void
-firn_hash_map_init(struct firn_hash_map *map, size_t record_size,
-                   uint64_t (*hash)(const void *record),
-                   bool (*equal)(const void *record, const void *key))
+fi_hash_map_init(struct fi_hash_map *map, size_t record_size, uint64_t (*hash)(const void *record),
+                 bool (*equal)(const void *record, const void *key))
 {
-    *map = (struct firn_hash_map){.record_size = record_size, .hash = hash, .equal = equal};
+    *map = (struct fi_hash_map){.record_size = record_size, .hash = hash, .equal = equal};
 }
 
 void
-firn_hash_map_deinit(struct firn_hash_map *map)
+fi_hash_map_deinit(struct fi_hash_map *map)
 {
-    firn_free(map->records);
-    firn_free(map->slots);
-    firn_hash_map_init(map, map->record_size, map->hash, map->equal);
+    fi_free(map->records);
+    fi_free(map->slots);
+    fi_hash_map_init(map, map->record_size, map->hash, map->equal);
 }
 
 void
-firn_hash_map_clear(struct firn_hash_map *map)
+fi_hash_map_clear(struct fi_hash_map *map)
 {
     map->count = 0;
     if (map->slots != NULL) {
@@ -58,7 +57,7 @@ place(uint32_t *slots, size_t slot_count, uint64_t hash, uint32_t value)
 }
 
 void *
-firn_hash_map_find(const struct firn_hash_map *map, uint64_t key_hash, const void *key)
+fi_hash_map_find(const struct fi_hash_map *map, uint64_t key_hash, const void *key)
 {
     if (map->slot_count == 0) {
         return NULL;
@@ -66,7 +65,7 @@ firn_hash_map_find(const struct firn_hash_map *map, uint64_t key_hash, const voi
     DCHECK(map->count < map->slot_count); /* a free slot ends every search */
     size_t slot = home_slot(key_hash, map->slot_count);
     while (map->slots[slot] != 0) {
-        void *record = firn_hash_map_at(map, map->slots[slot] - 1);
+        void *record = fi_hash_map_at(map, map->slots[slot] - 1);
         if (map->equal(record, key)) {
             return record;
         }
@@ -76,29 +75,29 @@ firn_hash_map_find(const struct firn_hash_map *map, uint64_t key_hash, const voi
 }
 
 static bool
-grow_slots(struct firn_hash_map *map)
+grow_slots(struct fi_hash_map *map)
 {
     DCHECK(map->hash != NULL && map->record_size > 0); /* it was init */
     size_t slot_count = map->slot_count == 0 ? 16 : map->slot_count * 2;
-    uint32_t *slots = firn_alloc_array(slot_count, sizeof *slots);
+    uint32_t *slots = fi_alloc_array(slot_count, sizeof *slots);
     if (slots == NULL) {
         return false;
     }
     memset(slots, 0, slot_count * sizeof *slots);
     for (size_t i = 0; i < map->count; i++) {
-        place(slots, slot_count, map->hash(firn_hash_map_at(map, i)), (uint32_t)(i + 1));
+        place(slots, slot_count, map->hash(fi_hash_map_at(map, i)), (uint32_t)(i + 1));
     }
-    firn_free(map->slots);
+    fi_free(map->slots);
     map->slots = slots;
     map->slot_count = slot_count;
     return true;
 }
 
 static bool
-grow_records(struct firn_hash_map *map)
+grow_records(struct fi_hash_map *map)
 {
     size_t capacity = map->capacity == 0 ? 14 : map->capacity + map->capacity / 2;
-    uint8_t *records = firn_resize_array(map->records, capacity, map->record_size);
+    uint8_t *records = fi_resize_array(map->records, capacity, map->record_size);
     if (records == NULL) {
         return false;
     }
@@ -108,7 +107,7 @@ grow_records(struct firn_hash_map *map)
 }
 
 bool
-firn_hash_map_reserve(struct firn_hash_map *map, size_t more)
+fi_hash_map_reserve(struct fi_hash_map *map, size_t more)
 {
     if (more >= UINT32_MAX || map->count >= UINT32_MAX - more) {
         return false;
@@ -127,13 +126,13 @@ firn_hash_map_reserve(struct firn_hash_map *map, size_t more)
 }
 
 void *
-firn_hash_map_insert(struct firn_hash_map *map, uint64_t key_hash, const void *record)
+fi_hash_map_insert(struct fi_hash_map *map, uint64_t key_hash, const void *record)
 {
     DCHECK(map->hash(record) == key_hash);
-    if (!firn_hash_map_reserve(map, 1)) {
+    if (!fi_hash_map_reserve(map, 1)) {
         return NULL;
     }
-    void *copy = firn_hash_map_at(map, map->count);
+    void *copy = fi_hash_map_at(map, map->count);
     memcpy(copy, record, map->record_size);
     map->count++;
     place(map->slots, map->slot_count, key_hash, (uint32_t)map->count);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct firn_hash_map {
+struct fi_hash_map {
     uint8_t *records; /* count × record_size, in order of insertion */
     uint32_t *slots;  /* index into records + 1; 0 is empty */
     size_t record_size;
@@ -24,28 +24,27 @@ struct firn_hash_map {
 
 /* Allocates nothing. Requires: hash() of a record equals the key_hash that the caller passes for
  * its key. */
-void firn_hash_map_init(struct firn_hash_map *map, size_t record_size,
-                        uint64_t (*hash)(const void *record),
-                        bool (*equal)(const void *record, const void *key));
-void firn_hash_map_deinit(struct firn_hash_map *map);
+void fi_hash_map_init(struct fi_hash_map *map, size_t record_size,
+                      uint64_t (*hash)(const void *record),
+                      bool (*equal)(const void *record, const void *key));
+void fi_hash_map_deinit(struct fi_hash_map *map);
 /* Forgets the records, keeps the memory. */
-void firn_hash_map_clear(struct firn_hash_map *map);
+void fi_hash_map_clear(struct fi_hash_map *map);
 
 /* The record, or NULL. Valid until the next insertion. */
-void *firn_hash_map_find(const struct firn_hash_map *map, uint64_t key_hash, const void *key);
+void *fi_hash_map_find(const struct fi_hash_map *map, uint64_t key_hash, const void *key);
 
 /* Adds a copy of a record. Requires: its key is not in the map. Returns the copy, or NULL with the
  * map unchanged if memory runs out (or after 2^32 - 2 records). Valid until the next insertion. */
-void *firn_hash_map_insert(struct firn_hash_map *map, uint64_t key_hash, const void *record)
+void *fi_hash_map_insert(struct fi_hash_map *map, uint64_t key_hash, const void *record)
     __attribute__((warn_unused_result));
 
 /* Makes room for so many insertions, which then cannot fail; false if memory runs out. */
-bool firn_hash_map_reserve(struct firn_hash_map *map, size_t more)
-    __attribute__((warn_unused_result));
+bool fi_hash_map_reserve(struct fi_hash_map *map, size_t more) __attribute__((warn_unused_result));
 
 /* The i-th record in order of insertion, i < map->count. */
 static inline void *
-firn_hash_map_at(const struct firn_hash_map *map, size_t i)
+fi_hash_map_at(const struct fi_hash_map *map, size_t i)
 {
     return map->records + i * map->record_size;
 }

@@ -41,37 +41,37 @@ libc_zeroed(void *ctx, size_t size)
     return calloc(1, size);
 }
 
-static const struct firn_allocator libc_allocator = {libc_resize, libc_release, NULL, libc_zeroed};
-static struct firn_allocator current = {libc_resize, libc_release, NULL, libc_zeroed};
+static const struct fi_allocator libc_allocator = {libc_resize, libc_release, NULL, libc_zeroed};
+static struct fi_allocator current = {libc_resize, libc_release, NULL, libc_zeroed};
 
 void
-firn_mem_set_allocator(const struct firn_allocator *allocator)
+fi_mem_set_allocator(const struct fi_allocator *allocator)
 {
     DCHECK(allocator == NULL || (allocator->resize != NULL && allocator->release != NULL));
     current = allocator != NULL ? *allocator : libc_allocator;
 }
 
 void *
-firn_resize(void *memory, size_t size)
+fi_resize(void *memory, size_t size)
 {
     return current.resize(current.ctx, memory, size == 0 ? 1 : size);
 }
 
 void *
-firn_alloc(size_t size)
+fi_alloc(size_t size)
 {
-    return firn_resize(NULL, size);
+    return fi_resize(NULL, size);
 }
 
 void *
-firn_alloc_zeroed(size_t size)
+fi_alloc_zeroed(size_t size)
 {
     /* Small blocks come from a thread's cache, which glibc's calloc of Debian 12 does not look
      * at. */
     if (current.zeroed != NULL && size > ZEROED_SMALL) {
         return current.zeroed(current.ctx, size == 0 ? 1 : size);
     }
-    void *memory = firn_alloc(size);
+    void *memory = fi_alloc(size);
     if (memory != NULL) {
         memset(memory, 0, size);
     }
@@ -79,28 +79,28 @@ firn_alloc_zeroed(size_t size)
 }
 
 void *
-firn_resize_array(void *memory, size_t count, size_t size)
+fi_resize_array(void *memory, size_t count, size_t size)
 {
     size_t total;
-    if (!firn_mul_size(count, size, &total)) {
+    if (!fi_mul_size(count, size, &total)) {
         return NULL;
     }
-    return firn_resize(memory, total);
+    return fi_resize(memory, total);
 }
 
 void *
-firn_grow_array(void *array, size_t count, size_t *capacity, size_t size)
+fi_grow_array(void *array, size_t count, size_t *capacity, size_t size)
 {
     enum { CAPACITY_LEAST = 8 };
     if (count <= *capacity) {
         return array;
     }
     size_t room = *capacity < CAPACITY_LEAST / 2 ? CAPACITY_LEAST : *capacity;
-    if (room == *capacity && !firn_mul_size(room, 2, &room)) {
+    if (room == *capacity && !fi_mul_size(room, 2, &room)) {
         return NULL;
     }
     room = room < count ? count : room;
-    void *larger = firn_resize_array(array, room, size);
+    void *larger = fi_resize_array(array, room, size);
     if (larger != NULL) {
         *capacity = room;
     }
@@ -108,13 +108,13 @@ firn_grow_array(void *array, size_t count, size_t *capacity, size_t size)
 }
 
 void *
-firn_alloc_array(size_t count, size_t size)
+fi_alloc_array(size_t count, size_t size)
 {
-    return firn_resize_array(NULL, count, size);
+    return fi_resize_array(NULL, count, size);
 }
 
 void
-firn_free(void *memory)
+fi_free(void *memory)
 {
     if (memory != NULL) {
         current.release(current.ctx, memory);
@@ -122,9 +122,9 @@ firn_free(void *memory)
 }
 
 void *
-firn_memdup(const void *data, size_t size)
+fi_memdup(const void *data, size_t size)
 {
-    void *copy = firn_alloc(size);
+    void *copy = fi_alloc(size);
     if (copy != NULL && size > 0) {
         memcpy(copy, data, size);
     }
@@ -132,10 +132,10 @@ firn_memdup(const void *data, size_t size)
 }
 
 char *
-firn_strndup(const char *text, size_t size)
+fi_strndup(const char *text, size_t size)
 {
     DCHECK(size < SIZE_MAX);
-    char *copy = firn_alloc(size + 1);
+    char *copy = fi_alloc(size + 1);
     if (copy != NULL) {
         memcpy(copy, text, size);
         copy[size] = '\0';
@@ -144,17 +144,17 @@ firn_strndup(const char *text, size_t size)
 }
 
 char *
-firn_strdup(const char *text)
+fi_strdup(const char *text)
 {
-    return firn_strndup(text, strlen(text));
+    return fi_strndup(text, strlen(text));
 }
 
 /* "used": else the compiler sees that it is never written, and puts it into the file as a
  * constant. */
-__attribute__((used)) static uint8_t zeros[FIRN_ZEROS_SIZE];
+__attribute__((used)) static uint8_t zeros[FI_ZEROS_SIZE];
 
 const uint8_t *
-firn_zeros(void)
+fi_zeros(void)
 {
     return zeros;
 }

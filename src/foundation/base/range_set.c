@@ -18,7 +18,7 @@
  * interval tree with the newest sequence of each subtree would have no such bound.
  *
  * Spans that touch are merged: a thousand adjacent ranges are one span, over which a cursor can
- * jump at once (firn_range_set_covered).
+ * jump at once (fi_range_set_covered).
  *
  * Invariants.
  * (I1) A node never changes and is never freed once it can be reached from root; `older` points
@@ -47,14 +47,14 @@
 
 /* The keys in [first->lower, last->upper), all of them covered. */
 struct span {
-    const struct firn_range *first;
-    const struct firn_range *last;
+    const struct fi_range *first;
+    const struct fi_range *last;
 };
 
 /* Followed in memory by the range (level 0) or by the spans. */
-struct firn_range_node {
-    const struct firn_range_node *older;
-    const struct firn_range_node *parts; /* the newest of them; NULL in level 0 */
+struct fi_range_node {
+    const struct fi_range_node *older;
+    const struct fi_range_node *parts; /* the newest of them; NULL in level 0 */
     uint64_t sequence_min;
     uint64_t sequence_max;
     size_t span_count;
@@ -62,14 +62,14 @@ struct firn_range_node {
     uint32_t level;
 };
 
-static inline const struct firn_range *
-range_of(const struct firn_range_node *node)
+static inline const struct fi_range *
+range_of(const struct fi_range_node *node)
 {
-    return (const struct firn_range *)(const void *)(node + 1);
+    return (const struct fi_range *)(const void *)(node + 1);
 }
 
 static inline struct span
-span_at(const struct firn_range_node *node, size_t i)
+span_at(const struct fi_range_node *node, size_t i)
 {
     if (node->level == 0) {
         return (struct span){range_of(node), range_of(node)};
@@ -79,14 +79,14 @@ span_at(const struct firn_range_node *node, size_t i)
 
 /* Nodes that follow one another: a chain, or the parts of a node. */
 struct row {
-    const struct firn_range_node *newest;
+    const struct fi_range_node *newest;
     size_t count;
 };
 
-static inline const struct firn_range_node *
+static inline const struct fi_range_node *
 pop(struct row *row)
 {
-    const struct firn_range_node *node = row->count == 0 ? NULL : row->newest;
+    const struct fi_range_node *node = row->count == 0 ? NULL : row->newest;
     if (node != NULL) {
         row->newest = node->older;
         row->count--;
@@ -106,18 +106,18 @@ pop(struct row *row)
 
 /* How many spans begin at or before key. */
 static size_t
-spans_up_to(const struct firn_range_node *node, firn_slice key)
+spans_up_to(const struct fi_range_node *node, firn_slice key)
 {
     size_t low = 0;
     size_t high = node->span_count;
-    FIRN_SEARCH_FIRST(low, high, middle,
-                      firn_slice_compare(span_at(node, middle).first->lower, key) <= 0);
+    FI_SEARCH_FIRST(low, high, middle,
+                    fi_slice_compare(span_at(node, middle).first->lower, key) <= 0);
     return low;
 }
 
 /* The span that holds key. */
 static bool
-find_span(const struct firn_range_node *node, firn_slice key, struct span *out)
+find_span(const struct fi_range_node *node, firn_slice key, struct span *out)
 {
     size_t below = spans_up_to(node, key);
     if (below == 0) {
@@ -125,23 +125,23 @@ find_span(const struct firn_range_node *node, firn_slice key, struct span *out)
     }
     DCHECK(below <= node->span_count);
     *out = span_at(node, below - 1);
-    return firn_slice_compare(key, out->last->upper) < 0;
+    return fi_slice_compare(key, out->last->upper) < 0;
 }
 
 enum sight { SEES_NONE, SEES_SOME, SEES_ALL };
 
 /* What a view sees of the sequences that a node may hold. */
 static enum sight
-sight_of(const struct firn_view *view, const struct firn_range_node *node)
+sight_of(const struct fi_view *view, const struct fi_range_node *node)
 {
     size_t low = 0;
     size_t high = view->count;
     /* for the first interval that does not end before them */
-    FIRN_SEARCH_FIRST(low, high, middle, firn_view_at(view, middle).last < node->sequence_min);
+    FI_SEARCH_FIRST(low, high, middle, fi_view_at(view, middle).last < node->sequence_min);
     if (low == view->count || view->intervals[low].first > node->sequence_max) {
         return SEES_NONE;
     }
-    struct firn_view_interval interval = firn_view_at(view, low);
+    struct fi_view_interval interval = fi_view_at(view, low);
     return interval.first <= node->sequence_min && interval.last >= node->sequence_max ? SEES_ALL
                                                                                        : SEES_SOME;
 }
@@ -149,26 +149,26 @@ sight_of(const struct firn_view *view, const struct firn_range_node *node)
 /* ---- lookups ---- */
 
 static struct row
-chain_of(const struct firn_range_set *set)
+chain_of(const struct fi_range_set *set)
 {
     /* Acquire pairs with the release store in publish. */
     return (struct row){atomic_load_explicit(&set->root, memory_order_acquire), SIZE_MAX};
 }
 
 static struct row
-parts_of(const struct firn_range_node *node)
+parts_of(const struct fi_range_node *node)
 {
     return (struct row){node->parts, node->part_count};
 }
 
 struct lookup {
     firn_slice key;
-    const struct firn_view *view;
+    const struct fi_view *view;
     uint64_t above;
 };
 
 static bool
-may_cover(const struct lookup *lookup, const struct firn_range_node *node, struct span *out)
+may_cover(const struct lookup *lookup, const struct fi_range_node *node, struct span *out)
 {
     return node->sequence_max > lookup->above && sight_of(lookup->view, node) != SEES_NONE &&
            find_span(node, lookup->key, out);
@@ -178,7 +178,7 @@ may_cover(const struct lookup *lookup, const struct firn_range_node *node, struc
 static void
 find_newest(struct row row, struct lookup *lookup)
 {
-    const struct firn_range_node *node;
+    const struct fi_range_node *node;
     struct span span;
     while ((node = pop(&row)) != NULL) {
         if (!may_cover(lookup, node, &span)) {
@@ -194,8 +194,8 @@ find_newest(struct row row, struct lookup *lookup)
 }
 
 uint64_t
-firn_range_set_covering(const struct firn_range_set *set, firn_slice key,
-                        const struct firn_view *view, uint64_t above)
+fi_range_set_covering(const struct fi_range_set *set, firn_slice key, const struct fi_view *view,
+                      uint64_t above)
 {
     struct lookup lookup = {key, view, above};
     find_newest(chain_of(set), &lookup);
@@ -204,20 +204,20 @@ firn_range_set_covering(const struct firn_range_set *set, firn_slice key,
 
 /* A node that is seen whole answers for all its ranges at once. */
 static bool
-find_stretch(struct row row, const struct lookup *lookup, struct firn_range_stretch *out)
+find_stretch(struct row row, const struct lookup *lookup, struct fi_range_stretch *out)
 {
-    const struct firn_range_node *node;
+    const struct fi_range_node *node;
     struct span span;
     while ((node = pop(&row)) != NULL) {
         if (!may_cover(lookup, node, &span)) {
             continue;
         }
         if (node->sequence_min > lookup->above && sight_of(lookup->view, node) == SEES_ALL) {
-            *out = (struct firn_range_stretch){.lower = span.first->lower,
-                                               .upper = span.last->upper,
-                                               .has_lower = true,
-                                               .has_upper = true,
-                                               .sequence = node->sequence_min};
+            *out = (struct fi_range_stretch){.lower = span.first->lower,
+                                             .upper = span.last->upper,
+                                             .has_lower = true,
+                                             .has_upper = true,
+                                             .sequence = node->sequence_min};
             return true;
         }
         if (node->level > 0 && find_stretch(parts_of(node), lookup, out)) {
@@ -228,15 +228,15 @@ find_stretch(struct row row, const struct lookup *lookup, struct firn_range_stre
 }
 
 static bool
-holds(const struct firn_range_stretch *stretch, firn_slice key)
+holds(const struct fi_range_stretch *stretch, firn_slice key)
 {
-    return (!stretch->has_lower || firn_slice_compare(stretch->lower, key) <= 0) &&
-           (!stretch->has_upper || firn_slice_compare(key, stretch->upper) < 0);
+    return (!stretch->has_lower || fi_slice_compare(stretch->lower, key) <= 0) &&
+           (!stretch->has_upper || fi_slice_compare(key, stretch->upper) < 0);
 }
 
 bool
-firn_range_set_covered(const struct firn_range_set *set, firn_slice key,
-                       const struct firn_view *view, uint64_t above, struct firn_range_stretch *out)
+fi_range_set_covered(const struct fi_range_set *set, firn_slice key, const struct fi_view *view,
+                     uint64_t above, struct fi_range_stretch *out)
 {
     struct lookup lookup = {key, view, above};
     bool is_covered = find_stretch(chain_of(set), &lookup, out);
@@ -245,18 +245,18 @@ firn_range_set_covered(const struct firn_range_set *set, firn_slice key,
 }
 
 static void
-narrow_to_gap(const struct firn_range_node *node, size_t below, struct firn_range_stretch *stretch)
+narrow_to_gap(const struct fi_range_node *node, size_t below, struct fi_range_stretch *stretch)
 {
     if (below > 0) {
         firn_slice end = span_at(node, below - 1).last->upper;
-        if (!stretch->has_lower || firn_slice_compare(end, stretch->lower) > 0) {
+        if (!stretch->has_lower || fi_slice_compare(end, stretch->lower) > 0) {
             stretch->lower = end;
             stretch->has_lower = true;
         }
     }
     if (below < node->span_count) {
         firn_slice begin = span_at(node, below).first->lower;
-        if (!stretch->has_upper || firn_slice_compare(begin, stretch->upper) < 0) {
+        if (!stretch->has_upper || fi_slice_compare(begin, stretch->upper) < 0) {
             stretch->upper = begin;
             stretch->has_upper = true;
         }
@@ -264,9 +264,9 @@ narrow_to_gap(const struct firn_range_node *node, size_t below, struct firn_rang
 }
 
 static bool
-narrow(struct row row, const struct lookup *lookup, struct firn_range_stretch *stretch)
+narrow(struct row row, const struct lookup *lookup, struct fi_range_stretch *stretch)
 {
-    const struct firn_range_node *node;
+    const struct fi_range_node *node;
     while ((node = pop(&row)) != NULL) {
         enum sight sight = sight_of(lookup->view, node);
         if (node->sequence_max <= lookup->above || sight == SEES_NONE) {
@@ -275,7 +275,7 @@ narrow(struct row row, const struct lookup *lookup, struct firn_range_stretch *s
         bool is_whole = sight == SEES_ALL && node->sequence_min > lookup->above;
         size_t below = spans_up_to(node, lookup->key);
         if (below == 0 ||
-            firn_slice_compare(lookup->key, span_at(node, below - 1).last->upper) >= 0) {
+            fi_slice_compare(lookup->key, span_at(node, below - 1).last->upper) >= 0) {
             narrow_to_gap(node, below, stretch);
         } else if (is_whole || !narrow(parts_of(node), lookup, stretch)) {
             return false;
@@ -285,8 +285,8 @@ narrow(struct row row, const struct lookup *lookup, struct firn_range_stretch *s
 }
 
 bool
-firn_range_set_free(const struct firn_range_set *set, firn_slice key, const struct firn_view *view,
-                    uint64_t above, struct firn_range_stretch *stretch)
+fi_range_set_free(const struct fi_range_set *set, firn_slice key, const struct fi_view *view,
+                  uint64_t above, struct fi_range_stretch *stretch)
 {
     struct lookup lookup = {key, view, above};
     DCHECK(holds(stretch, key));
@@ -301,31 +301,31 @@ firn_range_set_free(const struct firn_range_set *set, firn_slice key, const stru
 struct collection {
     const firn_slice *lower;
     const firn_slice *upper;
-    const struct firn_range **ranges; /* NULL while counting */
+    const struct fi_range **ranges; /* NULL while counting */
     size_t count;
 };
 
 /* Spans are disjoint, so the last one that begins before the upper bound decides. */
 static bool
-reaches_into(const struct firn_range_node *node, const struct collection *collection)
+reaches_into(const struct fi_range_node *node, const struct collection *collection)
 {
     size_t before = node->span_count;
     if (collection->upper != NULL) {
         before = spans_up_to(node, *collection->upper);
         if (before > 0 &&
-            firn_slice_equal(span_at(node, before - 1).first->lower, *collection->upper)) {
+            fi_slice_equal(span_at(node, before - 1).first->lower, *collection->upper)) {
             before--;
         }
     }
     return before > 0 &&
            (collection->lower == NULL ||
-            firn_slice_compare(span_at(node, before - 1).last->upper, *collection->lower) > 0);
+            fi_slice_compare(span_at(node, before - 1).last->upper, *collection->lower) > 0);
 }
 
 static void
 collect(struct row row, struct collection *collection)
 {
-    const struct firn_range_node *node;
+    const struct fi_range_node *node;
     while ((node = pop(&row)) != NULL) {
         if (!reaches_into(node, collection)) {
             continue;
@@ -344,20 +344,19 @@ collect(struct row row, struct collection *collection)
 static int
 compare_ranges(const void *a, const void *b)
 {
-    const struct firn_range *left = *(const struct firn_range *const *)a;
-    const struct firn_range *right = *(const struct firn_range *const *)b;
-    int order = firn_slice_compare(left->lower, right->lower);
+    const struct fi_range *left = *(const struct fi_range *const *)a;
+    const struct fi_range *right = *(const struct fi_range *const *)b;
+    int order = fi_slice_compare(left->lower, right->lower);
     if (order == 0) {
         order = (left->sequence < right->sequence) - (left->sequence > right->sequence);
     }
-    return order != 0 ? order : firn_slice_compare(left->upper, right->upper);
+    return order != 0 ? order : fi_slice_compare(left->upper, right->upper);
 }
 
 int
-firn_range_set_visit(const struct firn_range_set *set, const firn_slice *lower,
-                     const firn_slice *upper,
-                     int (*visit)(void *ctx, const struct firn_range *range, firn_error *err),
-                     void *ctx, firn_error *err)
+fi_range_set_visit(const struct fi_range_set *set, const firn_slice *lower, const firn_slice *upper,
+                   int (*visit)(void *ctx, const struct fi_range *range, firn_error *err),
+                   void *ctx, firn_error *err)
 {
     struct row chain = chain_of(set);
     struct collection collection = {.lower = lower, .upper = upper};
@@ -366,19 +365,19 @@ firn_range_set_visit(const struct firn_range_set *set, const firn_slice *lower,
     if (count == 0) {
         return FIRN_OK;
     }
-    collection.ranges = firn_alloc_array(count, sizeof(const struct firn_range *));
+    collection.ranges = fi_alloc_array(count, sizeof(const struct fi_range *));
     if (collection.ranges == NULL) {
-        return firn_error_no_memory(err, "the order of range deletes");
+        return fi_error_no_memory(err, "the order of range deletes");
     }
     collection.count = 0;
     collect(chain, &collection);
     CHECK(collection.count == count);
-    firn_sort(collection.ranges, count, sizeof(const struct firn_range *), compare_ranges);
+    fi_sort(collection.ranges, count, sizeof(const struct fi_range *), compare_ranges);
     int rc = FIRN_OK;
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         rc = visit(ctx, collection.ranges[i], err);
     }
-    firn_free(collection.ranges);
+    fi_free(collection.ranges);
     return rc;
 }
 
@@ -401,16 +400,16 @@ round_up(size_t size)
 }
 
 static size_t
-room_left(const struct firn_range_room *room)
+room_left(const struct fi_range_room *room)
 {
     DCHECK(room->at <= room->end);
     return (size_t)(room->end - room->at);
 }
 
 static void
-swap_rooms(struct firn_range_set *set)
+swap_rooms(struct fi_range_set *set)
 {
-    struct firn_range_room room = set->room;
+    struct fi_range_room room = set->room;
     set->room = set->other_room;
     set->other_room = room;
 }
@@ -418,7 +417,7 @@ swap_rooms(struct firn_range_set *set)
 /* Makes the current room hold at least size bytes. Of the rooms left over the larger one is
  * kept. */
 static int
-reserve_room(struct firn_range_set *set, size_t size)
+reserve_room(struct fi_range_set *set, size_t size)
 {
     if (room_left(&set->room) >= size) {
         return FIRN_OK;
@@ -432,21 +431,21 @@ reserve_room(struct firn_range_set *set, size_t size)
     block = block < BLOCK_SIZE_MIN ? BLOCK_SIZE_MIN : block;
     block = block > BLOCK_SIZE_MAX ? BLOCK_SIZE_MAX : block;
     block = round_up(block < size ? size : block);
-    uint8_t *memory = firn_arena_alloc(&set->arena, block);
+    uint8_t *memory = fi_arena_alloc(&set->arena, block);
     if (memory == NULL) {
         return FIRN_NO_MEMORY;
     }
     if (room_left(&set->room) > room_left(&set->other_room)) {
         swap_rooms(set);
     }
-    set->room = (struct firn_range_room){memory, memory + block};
+    set->room = (struct fi_range_room){memory, memory + block};
     DCHECK(block >= size && (uintptr_t)set->room.end % 8 == 0);
     return FIRN_OK;
 }
 
 /* Cannot fail: reserved before. */
 static void *
-cut(struct firn_range_set *set, size_t size)
+cut(struct fi_range_set *set, size_t size)
 {
     size = round_up(size);
     CHECK(room_left(&set->room) >= size);
@@ -460,20 +459,19 @@ static bool
 add_product(size_t *total, size_t count, size_t size)
 {
     size_t product;
-    return firn_mul_size(count, size, &product) && firn_add_size(*total, product, total);
+    return fi_mul_size(count, size, &product) && fi_add_size(*total, product, total);
 }
 
 /* What the next range_count ranges take, at most. */
 static bool
-size_of_adds(const struct firn_range_set *set, size_t range_count, size_t content_bytes,
-             size_t *out)
+size_of_adds(const struct fi_range_set *set, size_t range_count, size_t content_bytes, size_t *out)
 {
     size_t end;
     size_t total = 0;
-    if (!firn_add_size(set->count, range_count, &end) || content_bytes > SIZE_MAX - 7 ||
+    if (!fi_add_size(set->count, range_count, &end) || content_bytes > SIZE_MAX - 7 ||
         !add_product(&total, range_count,
-                     sizeof(struct firn_range_node) + sizeof(struct firn_range) + 7) ||
-        !firn_add_size(total, round_up(content_bytes), &total)) {
+                     sizeof(struct fi_range_node) + sizeof(struct fi_range) + 7) ||
+        !fi_add_size(total, round_up(content_bytes), &total)) {
         return false;
     }
     for (size_t size = PARTS; size <= end; size *= PARTS) {
@@ -482,8 +480,8 @@ size_of_adds(const struct firn_range_set *set, size_t range_count, size_t conten
         if (merges == 0) { /* nor on any level above */
             break;
         }
-        if (!firn_mul_size(size, sizeof(struct span), &node_size) ||
-            !firn_add_size(node_size, sizeof(struct firn_range_node), &node_size) ||
+        if (!fi_mul_size(size, sizeof(struct span), &node_size) ||
+            !fi_add_size(node_size, sizeof(struct fi_range_node), &node_size) ||
             !add_product(&total, merges, node_size)) {
             return false;
         }
@@ -496,30 +494,30 @@ size_of_adds(const struct firn_range_set *set, size_t range_count, size_t conten
 }
 
 int
-firn_range_set_reserve(struct firn_range_set *set, size_t range_count, size_t content_bytes,
-                       firn_error *err)
+fi_range_set_reserve(struct fi_range_set *set, size_t range_count, size_t content_bytes,
+                     firn_error *err)
 {
     size_t size;
     if (!size_of_adds(set, range_count, content_bytes, &size) || size > SIZE_MAX - 7 ||
         reserve_room(set, size) != FIRN_OK) {
-        return firn_error_no_memory(err, "range deletes");
+        return fi_error_no_memory(err, "range deletes");
     }
     return FIRN_OK;
 }
 
 size_t
-firn_range_set_size_bytes(const struct firn_range_set *set)
+fi_range_set_size_bytes(const struct fi_range_set *set)
 {
     return set->arena.total_bytes;
 }
 
 void
-firn_range_set_deinit(struct firn_range_set *set)
+fi_range_set_deinit(struct fi_range_set *set)
 {
-    firn_arena_deinit(&set->arena);
+    fi_arena_deinit(&set->arena);
     set->count = 0;
-    set->room = (struct firn_range_room){0};
-    set->other_room = (struct firn_range_room){0};
+    set->room = (struct fi_range_room){0};
+    set->other_room = (struct fi_range_room){0};
     set->newest = 0;
     set->is_unordered = false;
     set->is_sealed = false;
@@ -529,7 +527,7 @@ firn_range_set_deinit(struct firn_range_set *set)
 /* ---- adding ---- */
 
 static firn_slice
-copy_slice(struct firn_range_set *set, firn_slice slice)
+copy_slice(struct fi_range_set *set, firn_slice slice)
 {
     uint8_t *bytes = set->room.at;
     CHECK(room_left(&set->room) >= slice.size);
@@ -540,17 +538,16 @@ copy_slice(struct firn_range_set *set, firn_slice slice)
     return firn_bytes(bytes, slice.size);
 }
 
-static const struct firn_range_node *
-make_single(struct firn_range_set *set, const struct firn_range *range,
-            const struct firn_range_node *older)
+static const struct fi_range_node *
+make_single(struct fi_range_set *set, const struct fi_range *range,
+            const struct fi_range_node *older)
 {
-    struct firn_range_node *node =
-        cut(set, sizeof(struct firn_range_node) + sizeof(struct firn_range));
-    struct firn_range *copy = (struct firn_range *)(void *)(node + 1);
-    *node = (struct firn_range_node){.older = older,
-                                     .sequence_min = range->sequence,
-                                     .sequence_max = range->sequence,
-                                     .span_count = 1};
+    struct fi_range_node *node = cut(set, sizeof(struct fi_range_node) + sizeof(struct fi_range));
+    struct fi_range *copy = (struct fi_range *)(void *)(node + 1);
+    *node = (struct fi_range_node){.older = older,
+                                   .sequence_min = range->sequence,
+                                   .sequence_max = range->sequence,
+                                   .span_count = 1};
     copy->lower = copy_slice(set, range->lower);
     copy->upper = copy_slice(set, range->upper);
     copy->sequence = range->sequence;
@@ -560,7 +557,7 @@ make_single(struct firn_range_set *set, const struct firn_range *range,
 
 /* Where the uniting of parts stands in one of them. */
 struct front {
-    const struct firn_range_node *node;
+    const struct fi_range_node *node;
     size_t at;
 };
 
@@ -572,9 +569,8 @@ first_front(struct front *fronts, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct front *front = &fronts[i];
         if (front->at < front->node->span_count &&
-            (first == NULL ||
-             firn_slice_compare(span_at(front->node, front->at).first->lower,
-                                span_at(first->node, first->at).first->lower) < 0)) {
+            (first == NULL || fi_slice_compare(span_at(front->node, front->at).first->lower,
+                                               span_at(first->node, first->at).first->lower) < 0)) {
             first = front;
         }
     }
@@ -588,7 +584,7 @@ unite(struct row parts, struct span *out)
     struct front fronts[CHAIN_MAX];
     size_t front_count = 0;
     size_t count = 0;
-    const struct firn_range_node *node;
+    const struct fi_range_node *node;
     while ((node = pop(&parts)) != NULL) {
         CHECK(front_count < CHAIN_MAX);
         fronts[front_count++] = (struct front){.node = node};
@@ -597,9 +593,9 @@ unite(struct row parts, struct span *out)
     while ((front = first_front(fronts, front_count)) != NULL) {
         struct span span = span_at(front->node, front->at++);
         struct span *before = count > 0 ? &out[count - 1] : NULL;
-        if (before == NULL || firn_slice_compare(span.first->lower, before->last->upper) > 0) {
+        if (before == NULL || fi_slice_compare(span.first->lower, before->last->upper) > 0) {
             out[count++] = span;
-        } else if (firn_slice_compare(span.last->upper, before->last->upper) > 0) {
+        } else if (fi_slice_compare(span.last->upper, before->last->upper) > 0) {
             before->last = span.last;
         }
     }
@@ -608,13 +604,12 @@ unite(struct row parts, struct span *out)
 
 /* Whether the spans of a node ascend and do not touch. */
 static bool
-is_disjoint(const struct firn_range_node *node)
+is_disjoint(const struct fi_range_node *node)
 {
     for (size_t i = 0; i < node->span_count; i++) {
         struct span span = span_at(node, i);
-        if (firn_slice_compare(span.first->lower, span.last->upper) >= 0 ||
-            (i > 0 &&
-             firn_slice_compare(span_at(node, i - 1).last->upper, span.first->lower) >= 0)) {
+        if (fi_slice_compare(span.first->lower, span.last->upper) >= 0 ||
+            (i > 0 && fi_slice_compare(span_at(node, i - 1).last->upper, span.first->lower) >= 0)) {
             return false;
         }
     }
@@ -622,16 +617,16 @@ is_disjoint(const struct firn_range_node *node)
 }
 
 /* A node over the parts, of which there are some; it takes their place in the chain. */
-static const struct firn_range_node *
-make_parent(struct firn_range_set *set, struct row parts, uint32_t level)
+static const struct fi_range_node *
+make_parent(struct fi_range_set *set, struct row parts, uint32_t level)
 {
-    struct firn_range_node *parent = cut(set, sizeof *parent);
-    *parent = (struct firn_range_node){.parts = parts.newest,
-                                       .sequence_min = UINT64_MAX,
-                                       .part_count = (uint32_t)parts.count,
-                                       .level = level};
+    struct fi_range_node *parent = cut(set, sizeof *parent);
+    *parent = (struct fi_range_node){.parts = parts.newest,
+                                     .sequence_min = UINT64_MAX,
+                                     .part_count = (uint32_t)parts.count,
+                                     .level = level};
     struct row rest = parts;
-    const struct firn_range_node *part;
+    const struct fi_range_node *part;
     while ((part = pop(&rest)) != NULL) {
         if (part->sequence_min < parent->sequence_min) {
             parent->sequence_min = part->sequence_min;
@@ -654,7 +649,7 @@ is_complete(struct row parts)
     DCHECK(parts.count == PARTS);
     uint32_t level = parts.newest->level;
     size_t count = 0;
-    const struct firn_range_node *part;
+    const struct fi_range_node *part;
     while ((part = pop(&parts)) != NULL && part->level == level) {
         count++;
     }
@@ -662,26 +657,26 @@ is_complete(struct row parts)
 }
 
 static void
-publish(struct firn_range_set *set, const struct firn_range_node *root)
+publish(struct fi_range_set *set, const struct fi_range_node *root)
 {
     DCHECK(root != NULL);
-    /* Pairs with the acquire loads in chain_of and firn_range_set_is_empty. */
+    /* Pairs with the acquire loads in chain_of and fi_range_set_is_empty. */
     atomic_store_explicit(&set->root, root, memory_order_release);
 }
 
 int
-firn_range_set_add(struct firn_range_set *set, const struct firn_range *range, firn_error *err)
+fi_range_set_add(struct fi_range_set *set, const struct fi_range *range, firn_error *err)
 {
     CHECK(!set->is_sealed);
-    if (firn_slice_compare(range->lower, range->upper) >= 0) {
+    if (fi_slice_compare(range->lower, range->upper) >= 0) {
         return FIRN_OK;
     }
     size_t content_bytes;
-    if (!firn_add_size(range->lower.size, range->upper.size, &content_bytes)) {
-        return firn_error_no_memory(err, "a range delete");
+    if (!fi_add_size(range->lower.size, range->upper.size, &content_bytes)) {
+        return fi_error_no_memory(err, "a range delete");
     }
-    FIRN_TRY_RETURN(firn_range_set_reserve(set, 1, content_bytes, err));
-    const struct firn_range_node *root =
+    FI_TRY_RETURN(fi_range_set_reserve(set, 1, content_bytes, err));
+    const struct fi_range_node *root =
         make_single(set, range, atomic_load_explicit(&set->root, memory_order_relaxed));
     struct row parts = {root, PARTS};
     while (is_complete(parts)) {
@@ -698,10 +693,10 @@ firn_range_set_add(struct firn_range_set *set, const struct firn_range *range, f
 /* ---- sealing ---- */
 
 static int
-push_range(void *ctx, const struct firn_range *range, firn_error *err)
+push_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
     (void)err;
-    const struct firn_range ***end = ctx;
+    const struct fi_range ***end = ctx;
     *(*end)++ = range;
     return FIRN_OK;
 }
@@ -709,43 +704,43 @@ push_range(void *ctx, const struct firn_range *range, firn_error *err)
 static int
 compare_ages(const void *a, const void *b)
 {
-    const struct firn_range *left = *(const struct firn_range *const *)a;
-    const struct firn_range *right = *(const struct firn_range *const *)b;
+    const struct fi_range *left = *(const struct fi_range *const *)a;
+    const struct fi_range *right = *(const struct fi_range *const *)b;
     return (left->sequence > right->sequence) - (left->sequence < right->sequence);
 }
 
 /* The same ranges in a set of their own, oldest first. */
 static int
-add_by_age(const struct firn_range_set *set, struct firn_range_set *out, firn_error *err)
+add_by_age(const struct fi_range_set *set, struct fi_range_set *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    const struct firn_range **ranges = firn_alloc_array(set->count, sizeof(struct firn_range *));
-    const struct firn_range **end = ranges;
+    const struct fi_range **ranges = fi_alloc_array(set->count, sizeof(struct fi_range *));
+    const struct fi_range **end = ranges;
     if (ranges == NULL) {
-        return firn_error_no_memory(err, "the order of range deletes");
+        return fi_error_no_memory(err, "the order of range deletes");
     }
-    FIRN_TRY(firn_range_set_visit(set, NULL, NULL, push_range, &end, err));
+    FI_TRY(fi_range_set_visit(set, NULL, NULL, push_range, &end, err));
     CHECK((size_t)(end - ranges) == set->count);
-    firn_sort(ranges, set->count, sizeof(struct firn_range *), compare_ages);
+    fi_sort(ranges, set->count, sizeof(struct fi_range *), compare_ages);
     for (size_t i = 0; i < set->count; i++) {
-        FIRN_TRY(firn_range_set_add(out, ranges[i], err));
+        FI_TRY(fi_range_set_add(out, ranges[i], err));
     }
 out:
-    firn_free(ranges);
+    fi_free(ranges);
     return rc;
 }
 
 static int
-put_in_order(struct firn_range_set *set, firn_error *err)
+put_in_order(struct fi_range_set *set, firn_error *err)
 {
-    struct firn_range_set ordered = {0};
+    struct fi_range_set ordered = {0};
     int rc = add_by_age(set, &ordered, err);
     if (rc != FIRN_OK) {
-        firn_range_set_deinit(&ordered);
+        fi_range_set_deinit(&ordered);
         return rc;
     }
     CHECK(ordered.count == set->count && !ordered.is_unordered); /* no range is lost */
-    firn_range_set_deinit(set);
+    fi_range_set_deinit(set);
     set->arena = ordered.arena;
     set->count = ordered.count;
     set->room = ordered.room;
@@ -756,19 +751,19 @@ put_in_order(struct firn_range_set *set, firn_error *err)
 }
 
 static int
-join_chain(struct firn_range_set *set, firn_error *err)
+join_chain(struct fi_range_set *set, firn_error *err)
 {
-    const struct firn_range_node *root = atomic_load_explicit(&set->root, memory_order_relaxed);
+    const struct fi_range_node *root = atomic_load_explicit(&set->root, memory_order_relaxed);
     struct row chain = {root, 0};
     size_t span_count = 0;
-    for (const struct firn_range_node *node = root; node != NULL; node = node->older) {
+    for (const struct fi_range_node *node = root; node != NULL; node = node->older) {
         span_count += node->span_count;
         chain.count++;
     }
     if (chain.count > 1) {
         size_t size = sizeof *root + span_count * sizeof(struct span);
         if (reserve_room(set, size) != FIRN_OK) {
-            return firn_error_no_memory(err, "range deletes");
+            return fi_error_no_memory(err, "range deletes");
         }
         publish(set, make_parent(set, chain, LEVEL_SEALED));
     }
@@ -776,7 +771,7 @@ join_chain(struct firn_range_set *set, firn_error *err)
 }
 
 int
-firn_range_set_seal(struct firn_range_set *set, firn_error *err)
+fi_range_set_seal(struct fi_range_set *set, firn_error *err)
 {
     CHECK(!set->is_sealed);
     int rc = set->is_unordered ? put_in_order(set, err) : FIRN_OK;

@@ -26,61 +26,61 @@
 #include "firn/types.h"
 
 /* The keys in [lower, upper) are deleted for versions older than sequence. */
-struct firn_range {
+struct fi_range {
     firn_slice lower;
     firn_slice upper; /* > lower */
     uint64_t sequence;
 };
 
-struct firn_range_node;
+struct fi_range_node;
 
 /* A block of memory from which nodes are cut. */
-struct firn_range_room {
+struct fi_range_room {
     uint8_t *at;
     uint8_t *end;
 };
 
 /* Embedded in the caller's memory; zeroed is empty. */
-struct firn_range_set {
-    struct firn_arena arena;
-    _Atomic(const struct firn_range_node *) root; /* release in add pairs with acquire in readers */
-    size_t count;                                 /* the writer's, like the following members */
-    struct firn_range_room room;
-    struct firn_range_room other_room;
+struct fi_range_set {
+    struct fi_arena arena;
+    _Atomic(const struct fi_range_node *) root; /* release in add pairs with acquire in readers */
+    size_t count;                               /* the writer's, like the following members */
+    struct fi_range_room room;
+    struct fi_range_room other_room;
     uint64_t newest;
     bool is_unordered; /* not added oldest first */
     bool is_sealed;
 };
 
-void firn_range_set_deinit(struct firn_range_set *set);
+void fi_range_set_deinit(struct fi_range_set *set);
 /* Copies the range. FIRN_NO_MEMORY: the set is unchanged. A range whose upper bound is not above
  * its lower one is ignored. */
-FIRN_MUST_CHECK int firn_range_set_add(struct firn_range_set *set, const struct firn_range *range,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_range_set_add(struct fi_range_set *set, const struct fi_range *range,
+                                     firn_error *err);
 /* Allocates memory for that many further ranges whose bounds have content_bytes in all: adding them
  * then cannot fail. */
-FIRN_MUST_CHECK int firn_range_set_reserve(struct firn_range_set *set, size_t range_count,
-                                           size_t content_bytes, firn_error *err);
+FIRN_MUST_CHECK int fi_range_set_reserve(struct fi_range_set *set, size_t range_count,
+                                         size_t content_bytes, firn_error *err);
 /* Called after the last range was added and before the first reader. Sorts the ranges by age, if
  * they were not added so, and reduces lookups of uncovered keys to one search. This only affects
  * speed; FIRN_NO_MEMORY leaves the set unchanged. */
-FIRN_MUST_CHECK int firn_range_set_seal(struct firn_range_set *set, firn_error *err);
+FIRN_MUST_CHECK int fi_range_set_seal(struct fi_range_set *set, firn_error *err);
 /* Any thread. */
 static inline bool
-firn_range_set_is_empty(const struct firn_range_set *set)
+fi_range_set_is_empty(const struct fi_range_set *set)
 {
     return atomic_load_explicit(&set->root, memory_order_acquire) == NULL;
 }
 /* The memory of the set, without its own struct. Only for the writer. */
-size_t firn_range_set_size_bytes(const struct firn_range_set *set);
+size_t fi_range_set_size_bytes(const struct fi_range_set *set);
 
 /* The sequence of the newest range that covers key, that view sees, and that is newer than `above`;
  * 0 if there is none. Any thread. */
-uint64_t firn_range_set_covering(const struct firn_range_set *set, firn_slice key,
-                                 const struct firn_view *view, uint64_t above);
+uint64_t fi_range_set_covering(const struct fi_range_set *set, firn_slice key,
+                               const struct fi_view *view, uint64_t above);
 
 /* An interval of keys, with bounds that belong to sets. */
-struct firn_range_stretch {
+struct fi_range_stretch {
     firn_slice lower;
     firn_slice upper;
     bool has_lower; /* else it is unbounded below */
@@ -90,23 +90,20 @@ struct firn_range_stretch {
 /* Whether a range that view sees and that is newer than `above` covers key. Then *out is an
  * interval around key in which all versions older than out->sequence (which is above `above`) are
  * covered; it is longer than one range if ranges touch or overlap. Any thread. */
-bool firn_range_set_covered(const struct firn_range_set *set, firn_slice key,
-                            const struct firn_view *view, uint64_t above,
-                            struct firn_range_stretch *out);
+bool fi_range_set_covered(const struct fi_range_set *set, firn_slice key,
+                          const struct fi_view *view, uint64_t above, struct fi_range_stretch *out);
 /* Whether no range that view sees and that is newer than `above` covers key. Then *stretch is
  * narrowed to the part around key for which this is true. Requires: *stretch contains key. Any
  * thread. */
-bool firn_range_set_free(const struct firn_range_set *set, firn_slice key,
-                         const struct firn_view *view, uint64_t above,
-                         struct firn_range_stretch *stretch);
+bool fi_range_set_free(const struct fi_range_set *set, firn_slice key, const struct fi_view *view,
+                       uint64_t above, struct fi_range_stretch *stretch);
 
 /* Calls visit for each present range that overlaps [lower, upper) (NULL: no bound), by lower bound,
  * then newest first. A result other than FIRN_OK ends the walk and is returned. Takes 8 bytes for
  * each visited range. Any thread. */
-FIRN_MUST_CHECK int firn_range_set_visit(const struct firn_range_set *set, const firn_slice *lower,
-                                         const firn_slice *upper,
-                                         int (*visit)(void *ctx, const struct firn_range *range,
-                                                      firn_error *err),
-                                         void *ctx, firn_error *err);
+FIRN_MUST_CHECK int
+fi_range_set_visit(const struct fi_range_set *set, const firn_slice *lower, const firn_slice *upper,
+                   int (*visit)(void *ctx, const struct fi_range *range, firn_error *err),
+                   void *ctx, firn_error *err);
 
 #endif

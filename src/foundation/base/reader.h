@@ -11,30 +11,30 @@
 #include "base/bytes.h"
 #include "firn/types.h"
 
-struct firn_reader {
+struct fi_reader {
     const uint8_t *at;
     const uint8_t *end;
 };
 
-inline struct firn_reader
-firn_reader_of(firn_slice slice)
+inline struct fi_reader
+fi_reader_of(firn_slice slice)
 {
     /* Adding 0 to NULL is undefined, so an empty slice gets an address of its own. */
     static const uint8_t nothing[1] = {0};
     const uint8_t *data = slice.size == 0 ? nothing : slice.data;
-    return (struct firn_reader){data, data + slice.size};
+    return (struct fi_reader){data, data + slice.size};
 }
 
 inline size_t
-firn_reader_left(const struct firn_reader *reader)
+fi_reader_left(const struct fi_reader *reader)
 {
     return (size_t)(reader->end - reader->at);
 }
 
 inline bool
-firn_reader_bytes(struct firn_reader *reader, size_t size, firn_slice *out)
+fi_reader_bytes(struct fi_reader *reader, size_t size, firn_slice *out)
 {
-    if (firn_reader_left(reader) < size) {
+    if (fi_reader_left(reader) < size) {
         return false;
     }
     *out = (firn_slice){reader->at, size};
@@ -43,9 +43,9 @@ firn_reader_bytes(struct firn_reader *reader, size_t size, firn_slice *out)
 }
 
 inline bool
-firn_reader_copy(struct firn_reader *reader, void *out, size_t size)
+fi_reader_copy(struct fi_reader *reader, void *out, size_t size)
 {
-    if (firn_reader_left(reader) < size) {
+    if (fi_reader_left(reader) < size) {
         return false;
     }
     memcpy(out, reader->at, size);
@@ -54,32 +54,32 @@ firn_reader_copy(struct firn_reader *reader, void *out, size_t size)
 }
 
 inline bool
-firn_reader_u8(struct firn_reader *reader, uint8_t *out)
+fi_reader_u8(struct fi_reader *reader, uint8_t *out)
 {
-    return firn_reader_copy(reader, out, 1);
+    return fi_reader_copy(reader, out, 1);
 }
 
 inline bool
-firn_reader_le16(struct firn_reader *reader, uint16_t *out)
+fi_reader_le16(struct fi_reader *reader, uint16_t *out)
 {
-    return firn_reader_copy(reader, out, 2);
+    return fi_reader_copy(reader, out, 2);
 }
 
 inline bool
-firn_reader_le32(struct firn_reader *reader, uint32_t *out)
+fi_reader_le32(struct fi_reader *reader, uint32_t *out)
 {
-    return firn_reader_copy(reader, out, 4);
+    return fi_reader_copy(reader, out, 4);
 }
 
 inline bool
-firn_reader_le64(struct firn_reader *reader, uint64_t *out)
+fi_reader_le64(struct fi_reader *reader, uint64_t *out)
 {
-    return firn_reader_copy(reader, out, 8);
+    return fi_reader_copy(reader, out, 8);
 }
 
 /* LEB128 in its shortest form only: a canonical encoding has one reading. */
 inline bool
-firn_reader_varint(struct firn_reader *reader, uint64_t *out)
+fi_reader_varint(struct fi_reader *reader, uint64_t *out)
 {
     uint64_t value = 0;
     const uint8_t *at = reader->at;
@@ -107,11 +107,11 @@ firn_reader_varint(struct firn_reader *reader, uint64_t *out)
 
 /* A varint that must not exceed max. */
 inline bool
-firn_reader_varint_max(struct firn_reader *reader, uint64_t max, uint64_t *out)
+fi_reader_varint_max(struct fi_reader *reader, uint64_t max, uint64_t *out)
 {
-    struct firn_reader saved = *reader;
+    struct fi_reader saved = *reader;
     uint64_t value;
-    if (!firn_reader_varint(reader, &value) || value > max) {
+    if (!fi_reader_varint(reader, &value) || value > max) {
         *reader = saved;
         return false;
     }
@@ -121,12 +121,12 @@ firn_reader_varint_max(struct firn_reader *reader, uint64_t max, uint64_t *out)
 
 /* A varint length of at most size_max, and that many bytes. */
 inline bool
-firn_reader_sized(struct firn_reader *reader, size_t size_max, firn_slice *out)
+fi_reader_sized(struct fi_reader *reader, size_t size_max, firn_slice *out)
 {
-    struct firn_reader saved = *reader;
+    struct fi_reader saved = *reader;
     uint64_t size;
-    if (!firn_reader_varint_max(reader, size_max, &size) ||
-        !firn_reader_bytes(reader, (size_t)size, out)) {
+    if (!fi_reader_varint_max(reader, size_max, &size) ||
+        !fi_reader_bytes(reader, (size_t)size, out)) {
         *reader = saved;
         return false;
     }

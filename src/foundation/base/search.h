@@ -11,7 +11,7 @@
  * variables of type size_t. `before` is an expression that says whether the position `middle`,
  * which is declared here, is before the target: true up to some position and false from there on.
  * Requires: low <= high. */
-#define FIRN_SEARCH_FIRST(low, high, middle, before)        \
+#define FI_SEARCH_FIRST(low, high, middle, before)          \
     while ((low) < (high)) {                                \
         const size_t middle = (low) + ((high) - (low)) / 2; \
         if (before) {                                       \

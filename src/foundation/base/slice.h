@@ -14,7 +14,7 @@
 /* Byte order; if one slice is a prefix of the other, the shorter comes first. The order of keys and
  * names. */
 inline int
-firn_slice_compare(firn_slice a, firn_slice b)
+fi_slice_compare(firn_slice a, firn_slice b)
 {
     size_t shared = a.size < b.size ? a.size : b.size;
     int order = shared == 0 ? 0 : memcmp(a.data, b.data, shared);
@@ -25,7 +25,7 @@ firn_slice_compare(firn_slice a, firn_slice b)
 }
 
 inline bool
-firn_slice_equal(firn_slice a, firn_slice b)
+fi_slice_equal(firn_slice a, firn_slice b)
 {
     /* Neighbours in an order differ at the end. */
     return a.size == b.size && (a.size == 0 || (a.data[a.size - 1] == b.data[a.size - 1] &&
@@ -33,14 +33,14 @@ firn_slice_equal(firn_slice a, firn_slice b)
 }
 
 inline bool
-firn_slice_has_prefix(firn_slice slice, firn_slice prefix)
+fi_slice_has_prefix(firn_slice slice, firn_slice prefix)
 {
     return slice.size >= prefix.size &&
            (prefix.size == 0 || memcmp(slice.data, prefix.data, prefix.size) == 0);
 }
 
 static inline bool
-firn_hash_equal(const firn_hash *a, const firn_hash *b)
+fi_hash_equal(const firn_hash *a, const firn_hash *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }

@@ -68,10 +68,10 @@ is_sorted(const struct heap *heap, size_t count)
 }
 
 void
-firn_sort(void *records, size_t count, size_t record_size,
-          int (*compare)(const void *a, const void *b))
+fi_sort(void *records, size_t count, size_t record_size,
+        int (*compare)(const void *a, const void *b))
 {
-    uint8_t record[FIRN_SORT_RECORD_SIZE_MAX];
+    uint8_t record[FI_SORT_RECORD_SIZE_MAX];
     CHECK(record_size <= sizeof record);
     struct heap heap = {records, record_size, compare};
     for (size_t i = count / 2; i > 0; i--) {
@@ -97,16 +97,16 @@ compare_u64(const void *a, const void *b)
 }
 
 void
-firn_sort_u64(uint64_t *numbers, size_t count)
+fi_sort_u64(uint64_t *numbers, size_t count)
 {
-    firn_sort(numbers, count, sizeof *numbers, compare_u64);
+    fi_sort(numbers, count, sizeof *numbers, compare_u64);
 }
 
 size_t
-firn_sort_unique_u64(uint64_t *numbers, size_t count)
+fi_sort_unique_u64(uint64_t *numbers, size_t count)
 {
     size_t kept = 0;
-    firn_sort_u64(numbers, count);
+    fi_sort_u64(numbers, count);
     for (size_t i = 0; i < count; i++) {
         if (kept == 0 || numbers[kept - 1] != numbers[i]) {
             numbers[kept++] = numbers[i];
@@ -116,7 +116,7 @@ firn_sort_unique_u64(uint64_t *numbers, size_t count)
 }
 
 bool
-firn_sort_has_u64(const uint64_t *numbers, size_t count, uint64_t wanted)
+fi_sort_has_u64(const uint64_t *numbers, size_t count, uint64_t wanted)
 {
     size_t low = 0;
     for (size_t high = count; low < high;) {

@@ -10,18 +10,18 @@
 #include <stdint.h>
 
 /* The maximum size of a record. */
-enum { FIRN_SORT_RECORD_SIZE_MAX = 256 };
+enum { FI_SORT_RECORD_SIZE_MAX = 256 };
 
 /* Sorts an array of count records of record_size bytes each, in O(count log count) for any input.
  * Equal records may change places. compare as for qsort. */
-void firn_sort(void *records, size_t count, size_t record_size,
-               int (*compare)(const void *a, const void *b));
+void fi_sort(void *records, size_t count, size_t record_size,
+             int (*compare)(const void *a, const void *b));
 
 /* The same for numbers, in ascending order. */
-void firn_sort_u64(uint64_t *numbers, size_t count);
+void fi_sort_u64(uint64_t *numbers, size_t count);
 /* Sorts numbers and removes duplicates; returns how many remain. */
-size_t firn_sort_unique_u64(uint64_t *numbers, size_t count);
+size_t fi_sort_unique_u64(uint64_t *numbers, size_t count);
 /* Whether a number is among sorted ones. */
-bool firn_sort_has_u64(const uint64_t *numbers, size_t count, uint64_t wanted);
+bool fi_sort_has_u64(const uint64_t *numbers, size_t count, uint64_t wanted);
 
 #endif

@@ -12,14 +12,14 @@
 
 /* The receiver of progress. It is called in the working thread, perhaps for every entry, so it must
  * be fast. A result other than FIRN_OK, such as FIRN_CANCELLED, ends the work, which returns it. */
-struct firn_step {
+struct fi_step {
     int (*told)(void *ctx, uint64_t files, uint64_t bytes, firn_error *err);
     void *ctx;
 };
 
 /* Reports further progress; step may be NULL. */
 FIRN_MUST_CHECK static inline int
-firn_step_tell(const struct firn_step *step, uint64_t files, uint64_t bytes, firn_error *err)
+fi_step_tell(const struct fi_step *step, uint64_t files, uint64_t bytes, firn_error *err)
 {
     return step == NULL ? FIRN_OK : step->told(step->ctx, files, bytes, err);
 }

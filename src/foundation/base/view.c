@@ -25,16 +25,16 @@ slots_for(size_t count)
 }
 
 size_t
-firn_view_guide_size_bytes(size_t count)
+fi_view_guide_size_bytes(size_t count)
 {
     return count < GUIDED_MIN
                ? 0
-               : sizeof(struct firn_view_guide) + (slots_for(count) + 1) * sizeof(uint32_t);
+               : sizeof(struct fi_view_guide) + (slots_for(count) + 1) * sizeof(uint32_t);
 }
 
-/* As struct firn_view has them: ascending, disjoint, not adjacent. */
+/* As struct fi_view has them: ascending, disjoint, not adjacent. */
 static bool
-are_sound(const struct firn_view_interval *intervals, size_t count)
+are_sound(const struct fi_view_interval *intervals, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (intervals[i].last < intervals[i].first ||
@@ -46,8 +46,8 @@ are_sound(const struct firn_view_interval *intervals, size_t count)
 }
 
 void
-firn_view_guide_init(struct firn_view_guide *guide, const struct firn_view_interval *intervals,
-                     size_t count)
+fi_view_guide_init(struct fi_view_guide *guide, const struct fi_view_interval *intervals,
+                   size_t count)
 {
     DCHECK(count >= GUIDED_MIN && count < UINT32_MAX / 2 && are_sound(intervals, count));
     uint64_t spread = intervals[count - 1].first - intervals[0].first;

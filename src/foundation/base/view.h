@@ -12,14 +12,14 @@
 
 #include "base/check.h"
 
-struct firn_view_interval {
+struct fi_view_interval {
     uint64_t first; /* inclusive */
     uint64_t last;  /* inclusive, ≥ first */
 };
 
 /* Leads to an interval without a search among all of them: sequences, from the beginning of the
  * first interval on, are divided into slots of equal width, a power of two. */
-struct firn_view_guide {
+struct fi_view_guide {
     uint64_t first;  /* where the first interval begins */
     uint32_t slots;  /* the last one is unbounded */
     uint32_t shift;  /* binary logarithm of a slot's width */
@@ -29,26 +29,26 @@ struct firn_view_guide {
 
 /* Ascending, disjoint, not adjacent; immutable once shared. The intervals and the guide are
  * borrowed from the view's owner. */
-struct firn_view {
-    const struct firn_view_interval *intervals;
+struct fi_view {
+    const struct fi_view_interval *intervals;
     size_t count;
     /* The end of the newest interval, instead of its own; 0: its own. So readers of one history at
      * different times share their intervals. */
     uint64_t last;
-    const struct firn_view_guide *guide; /* NULL: there is none */
+    const struct fi_view_guide *guide; /* NULL: there is none */
 };
 
 /* Where views of one history diverge. A branch sees what its parent sees up to a sequence, the
  * fork, and all of its own sequences, which begin after that. */
-struct firn_view_branch {
+struct fi_view_branch {
     uint64_t first;  /* of its own sequences */
     uint64_t fork;   /* in the parent's own sequences */
-    uint32_t parent; /* its number, smaller than that of the branch; or FIRN_VIEW_ROOT */
+    uint32_t parent; /* its number, smaller than that of the branch; or FI_VIEW_ROOT */
 };
-#define FIRN_VIEW_ROOT UINT32_MAX
+#define FI_VIEW_ROOT UINT32_MAX
 
 /* A view as a place on a branch: it sees that branch up to a sequence. */
-struct firn_view_place {
+struct fi_view_place {
     uint64_t last;
     /* The time of reading: milliseconds since 1970. The view does not see values that expire then
      * or earlier. */
@@ -59,32 +59,32 @@ struct firn_view_place {
 /* The views of everything that may still read: checkpoints, cursors, transactions, readers, and
  * now. Places are in no order. Branches with a common root form a tree, in which no sequence
  * belongs to two branches. Borrowed. */
-struct firn_view_list {
-    const struct firn_view_branch *branches;
+struct fi_view_list {
+    const struct fi_view_branch *branches;
     size_t branch_count;
-    const struct firn_view_place *places;
+    const struct fi_view_place *places;
     size_t place_count;
     /* Tombstones from this sequence on are kept even if they hide nothing: an open transaction
      * checks which keys were written since it began. 0: none are needed. */
     uint64_t tombstones_kept_from;
     /* The view that reads everything written from here on, without an end; versions that it does
      * not read are stored separately. NULL: no version is. */
-    const struct firn_view *now;
+    const struct fi_view *now;
 };
 
 /* Whether open transactions need a tombstone. */
 static inline bool
-firn_view_list_keeps_tombstone(uint64_t tombstones_kept_from, uint64_t sequence)
+fi_view_list_keeps_tombstone(uint64_t tombstones_kept_from, uint64_t sequence)
 {
     return tombstones_kept_from != 0 && sequence >= tombstones_kept_from;
 }
 
 /* The interval with index i, i < count. */
-static inline struct firn_view_interval
-firn_view_at(const struct firn_view *view, size_t i)
+static inline struct fi_view_interval
+fi_view_at(const struct fi_view *view, size_t i)
 {
     DCHECK(i < view->count);
-    struct firn_view_interval interval = view->intervals[i];
+    struct fi_view_interval interval = view->intervals[i];
     if (view->last != 0 && i + 1 == view->count) {
         interval.last = view->last;
     }
@@ -94,11 +94,11 @@ firn_view_at(const struct firn_view *view, size_t i)
 /* How many intervals begin at or below a sequence. Computed without unpredictable branches: after
  * many restores this is called for every version. */
 static inline size_t
-firn_view_count_from(const struct firn_view *view, uint64_t sequence)
+fi_view_count_from(const struct fi_view *view, uint64_t sequence)
 {
     size_t low = 0;
     size_t count = view->count;
-    const struct firn_view_guide *guide = view->guide;
+    const struct fi_view_guide *guide = view->guide;
     if (guide != NULL) {
         if (sequence < guide->first) {
             return 0;
@@ -111,7 +111,7 @@ firn_view_count_from(const struct firn_view *view, uint64_t sequence)
     if (count == 0) {
         return low;
     }
-    const struct firn_view_interval *at = view->intervals + low;
+    const struct fi_view_interval *at = view->intervals + low;
     while (count > 1) {
         size_t half = count / 2;
         at += (at[half].first <= sequence) * half;
@@ -121,40 +121,40 @@ firn_view_count_from(const struct firn_view *view, uint64_t sequence)
 }
 
 /* Size of a guide to so many intervals; 0 if they are too few for a guide. */
-size_t firn_view_guide_size_bytes(size_t count);
+size_t fi_view_guide_size_bytes(size_t count);
 /* Initializes it, for intervals[0] to intervals[count - 1]. */
-void firn_view_guide_init(struct firn_view_guide *guide, const struct firn_view_interval *intervals,
-                          size_t count);
+void fi_view_guide_init(struct fi_view_guide *guide, const struct fi_view_interval *intervals,
+                        size_t count);
 
 static inline bool
-firn_view_sees(const struct firn_view *view, uint64_t sequence)
+fi_view_sees(const struct fi_view *view, uint64_t sequence)
 {
     /* Nearly every call is about the newest interval. */
     if (view->count == 0) {
         return false;
     }
-    struct firn_view_interval interval = firn_view_at(view, view->count - 1);
+    struct fi_view_interval interval = fi_view_at(view, view->count - 1);
     if (sequence >= interval.first) {
         return sequence <= interval.last;
     }
-    size_t from = firn_view_count_from(view, sequence);
+    size_t from = fi_view_count_from(view, sequence);
     return from > 0 && sequence <= view->intervals[from - 1].last;
 }
 
 /* Whether it sees one of [first, last]. */
 static inline bool
-firn_view_sees_any(const struct firn_view *view, uint64_t first, uint64_t last)
+fi_view_sees_any(const struct fi_view *view, uint64_t first, uint64_t last)
 {
-    size_t from = firn_view_count_from(view, last);
-    return from > 0 && firn_view_at(view, from - 1).last >= first;
+    size_t from = fi_view_count_from(view, last);
+    return from > 0 && fi_view_at(view, from - 1).last >= first;
 }
 
 /* Whether it sees all of [first, last]. */
 static inline bool
-firn_view_sees_all(const struct firn_view *view, uint64_t first, uint64_t last)
+fi_view_sees_all(const struct fi_view *view, uint64_t first, uint64_t last)
 {
-    size_t from = firn_view_count_from(view, first);
-    return from > 0 && firn_view_at(view, from - 1).last >= last;
+    size_t from = fi_view_count_from(view, first);
+    return from > 0 && fi_view_at(view, from - 1).last >= last;
 }
 
 #endif

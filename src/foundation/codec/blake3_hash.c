@@ -3,7 +3,7 @@
  * codec/blake3_hash.c: BLAKE3-256, computed by its authors' C code.
  *
  * This file only hides the library's types, so that no other folder includes its header. The hasher
- * is in the caller's memory: `struct firn_blake3_hash` is a little larger than the library's state
+ * is in the caller's memory: `struct fi_blake3_hash` is a little larger than the library's state
  * in every version that this was built with, and the compiler rejects a version that outgrows it.
  *
  * The library selects its kernel (SSE2, SSE4.1, AVX2, AVX-512, NEON) at run time. One thread feeds
@@ -26,24 +26,24 @@
 
 #include <blake3.h>
 
-_Static_assert(sizeof(blake3_hasher) <= sizeof(struct firn_blake3_hash), "the hasher fits");
-_Static_assert(_Alignof(blake3_hasher) <= _Alignof(struct firn_blake3_hash), "and is aligned");
+_Static_assert(sizeof(blake3_hasher) <= sizeof(struct fi_blake3_hash), "the hasher fits");
+_Static_assert(_Alignof(blake3_hasher) <= _Alignof(struct fi_blake3_hash), "and is aligned");
 _Static_assert(sizeof(firn_hash) == BLAKE3_OUT_LEN, "a name is 256 bits");
 
 void
-firn_blake3_hash_init(struct firn_blake3_hash *state)
+fi_blake3_hash_init(struct fi_blake3_hash *state)
 {
     blake3_hasher_init((blake3_hasher *)state->opaque);
 }
 
 void
-firn_blake3_hash_init_derive(struct firn_blake3_hash *state, const char *context)
+fi_blake3_hash_init_derive(struct fi_blake3_hash *state, const char *context)
 {
     blake3_hasher_init_derive_key((blake3_hasher *)state->opaque, context);
 }
 
 void
-firn_blake3_hash_update(struct firn_blake3_hash *state, const void *data, size_t size)
+fi_blake3_hash_update(struct fi_blake3_hash *state, const void *data, size_t size)
 {
     DCHECK(data != NULL || size == 0);
     if (size > 0) {
@@ -52,24 +52,24 @@ firn_blake3_hash_update(struct firn_blake3_hash *state, const void *data, size_t
 }
 
 void
-firn_blake3_hash_final(const struct firn_blake3_hash *state, firn_hash *out)
+fi_blake3_hash_final(const struct fi_blake3_hash *state, firn_hash *out)
 {
     blake3_hasher_finalize((const blake3_hasher *)state->opaque, out->bytes, sizeof out->bytes);
 }
 
 void
-firn_blake3_hash_of(const void *data, size_t size, firn_hash *out)
+fi_blake3_hash_of(const void *data, size_t size, firn_hash *out)
 {
     DCHECK(data != NULL || size == 0);
-    struct firn_blake3_hash state;
-    firn_blake3_hash_init(&state);
-    firn_blake3_hash_update(&state, data, size);
-    firn_blake3_hash_final(&state, out);
+    struct fi_blake3_hash state;
+    fi_blake3_hash_init(&state);
+    fi_blake3_hash_update(&state, data, size);
+    fi_blake3_hash_final(&state, out);
 }
 
 __attribute__((constructor)) static void
 ask_the_processor(void)
 {
     firn_hash nothing;
-    firn_blake3_hash_of("", 0, &nothing);
+    fi_blake3_hash_of("", 0, &nothing);
 }

@@ -12,17 +12,17 @@
 #include "firn/types.h"
 
 /* Room for the library's hasher; about 2 KiB, may live on the stack. */
-struct firn_blake3_hash {
+struct fi_blake3_hash {
     uint64_t opaque[240];
 };
 
-void firn_blake3_hash_of(const void *data, size_t size, firn_hash *out);
+void fi_blake3_hash_of(const void *data, size_t size, firn_hash *out);
 
-void firn_blake3_hash_init(struct firn_blake3_hash *state);
+void fi_blake3_hash_init(struct fi_blake3_hash *state);
 /* The mode for deriving keys: hashes that differ from every plain hash. context is a constant. */
-void firn_blake3_hash_init_derive(struct firn_blake3_hash *state, const char *context);
-void firn_blake3_hash_update(struct firn_blake3_hash *state, const void *data, size_t size);
+void fi_blake3_hash_init_derive(struct fi_blake3_hash *state, const char *context);
+void fi_blake3_hash_update(struct fi_blake3_hash *state, const void *data, size_t size);
 /* May be called again after more updates. */
-void firn_blake3_hash_final(const struct firn_blake3_hash *state, firn_hash *out);
+void fi_blake3_hash_final(const struct fi_blake3_hash *state, firn_hash *out);
 
 #endif

@@ -123,23 +123,23 @@ static const uint64_t gear[256] = {
     UINT64_C(0x5a5832bb47bcf19e),
 };
 
-static struct firn_chunk_cut
+static struct fi_chunk_cut
 cut_at(size_t size, uint64_t hash)
 {
-    DCHECK(size > 0 && size <= FIRN_CHUNK_CUT_SIZE_MAX);
-    return (struct firn_chunk_cut){.size = size, .is_major = (hash & MASK_MAJOR) == 0};
+    DCHECK(size > 0 && size <= FI_CHUNK_CUT_SIZE_MAX);
+    return (struct fi_chunk_cut){.size = size, .is_major = (hash & MASK_MAJOR) == 0};
 }
 
-struct firn_chunk_cut
-firn_chunk_cut_next(firn_slice data, bool is_all)
+struct fi_chunk_cut
+fi_chunk_cut_next(firn_slice data, bool is_all)
 {
     CHECK(data.size > 0);
     const uint8_t *bytes = data.data;
-    size_t end = data.size < FIRN_CHUNK_CUT_SIZE_MAX ? data.size : FIRN_CHUNK_CUT_SIZE_MAX;
-    size_t normal = end < FIRN_CHUNK_CUT_SIZE_NORMAL ? end : FIRN_CHUNK_CUT_SIZE_NORMAL;
+    size_t end = data.size < FI_CHUNK_CUT_SIZE_MAX ? data.size : FI_CHUNK_CUT_SIZE_MAX;
+    size_t normal = end < FI_CHUNK_CUT_SIZE_NORMAL ? end : FI_CHUNK_CUT_SIZE_NORMAL;
     uint64_t hash = 0;
-    size_t at = FIRN_CHUNK_CUT_SIZE_MIN - WARM_UP; /* (I1) */
-    for (; at < FIRN_CHUNK_CUT_SIZE_MIN && at < end; at++) {
+    size_t at = FI_CHUNK_CUT_SIZE_MIN - WARM_UP; /* (I1) */
+    for (; at < FI_CHUNK_CUT_SIZE_MIN && at < end; at++) {
         hash = (hash << 1) + gear[bytes[at]];
     }
     for (; at < normal; at++) {
@@ -154,8 +154,8 @@ firn_chunk_cut_next(firn_slice data, bool is_all)
             return cut_at(at + 1, hash);
         }
     }
-    if (end == FIRN_CHUNK_CUT_SIZE_MAX || is_all) {
+    if (end == FI_CHUNK_CUT_SIZE_MAX || is_all) {
         return cut_at(end, hash);
     }
-    return (struct firn_chunk_cut){0};
+    return (struct fi_chunk_cut){0};
 }

@@ -14,12 +14,12 @@
 
 /* Sizes of chunks in bytes; the average is 17 KiB. */
 enum {
-    FIRN_CHUNK_CUT_SIZE_MIN = 4 << 10,
-    FIRN_CHUNK_CUT_SIZE_NORMAL = 12 << 10,
-    FIRN_CHUNK_CUT_SIZE_MAX = 64 << 10
+    FI_CHUNK_CUT_SIZE_MIN = 4 << 10,
+    FI_CHUNK_CUT_SIZE_NORMAL = 12 << 10,
+    FI_CHUNK_CUT_SIZE_MAX = 64 << 10
 };
 
-struct firn_chunk_cut {
+struct fi_chunk_cut {
     size_t size;   /* of the chunk; 0: more bytes are needed */
     bool is_major; /* about every 32nd chunk ends so, determined by its content */
 };
@@ -27,6 +27,6 @@ struct firn_chunk_cut {
 /* The first chunk of data, which is the rest of the content (is_all) or the beginning of the rest.
  * It depends only on the bytes of the chunk, and on the end of the content. Content that begins at
  * a boundary of other content is cut in the same way. Requires: data is not empty. */
-struct firn_chunk_cut firn_chunk_cut_next(firn_slice data, bool is_all);
+struct fi_chunk_cut fi_chunk_cut_next(firn_slice data, bool is_all);
 
 #endif

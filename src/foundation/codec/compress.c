@@ -35,7 +35,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-struct firn_compress {
+struct fi_compress {
     ZSTD_CCtx *zstd_encoder;
     ZSTD_CCtx *delta_encoder; /* apart, because its parameters are others and its tables larger */
     ZSTD_DCtx *zstd_decoder;
@@ -48,14 +48,14 @@ static void *
 zstd_memory_alloc(void *ctx, size_t size)
 {
     (void)ctx;
-    return firn_alloc(size);
+    return fi_alloc(size);
 }
 
 static void
 zstd_memory_free(void *ctx, void *memory)
 {
     (void)ctx;
-    firn_free(memory);
+    fi_free(memory);
 }
 
 static ZSTD_customMem
@@ -70,9 +70,9 @@ static int
 zstd_memory_error(firn_error *err, int code, const char *what, size_t result)
 {
     if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation) {
-        return firn_error_no_memory(err, "a zstd context");
+        return fi_error_no_memory(err, "a zstd context");
     }
-    return firn_error_set(err, code, "%s: %s", what, ZSTD_getErrorName(result));
+    return fi_error_set(err, code, "%s: %s", what, ZSTD_getErrorName(result));
 }
 
 /* ==== writing zstd frames in pieces, for content that is larger than memory ====
@@ -86,7 +86,7 @@ zstd_memory_error(firn_error *err, int code, const char *what, size_t result)
  * FIRN_FAILED from then on. One thread at a time.
  */
 
-struct firn_compress_writer {
+struct fi_compress_writer {
     ZSTD_CCtx *encoder;
     uint8_t *piece;
     size_t piece_size;
@@ -94,19 +94,19 @@ struct firn_compress_writer {
 };
 
 int
-firn_compress_writer_create(int level, struct firn_compress_writer **out, firn_error *err)
+fi_compress_writer_create(int level, struct fi_compress_writer **out, firn_error *err)
 {
     *out = NULL;
     int rc = FIRN_OK;
-    struct firn_compress_writer *writer = firn_alloc_zeroed(sizeof *writer);
+    struct fi_compress_writer *writer = fi_alloc_zeroed(sizeof *writer);
     if (writer == NULL) {
-        return firn_error_no_memory(err, "a compression stream");
+        return fi_error_no_memory(err, "a compression stream");
     }
     writer->piece_size = ZSTD_CStreamOutSize();
-    writer->piece = firn_alloc(writer->piece_size);
+    writer->piece = fi_alloc(writer->piece_size);
     writer->encoder = ZSTD_createCCtx_advanced(zstd_memory());
     if (writer->piece == NULL || writer->encoder == NULL) {
-        rc = firn_error_no_memory(err, "a compression stream");
+        rc = fi_error_no_memory(err, "a compression stream");
         goto out;
     }
     size_t result = ZSTD_CCtx_setParameter(writer->encoder, ZSTD_c_compressionLevel, level);
@@ -115,7 +115,7 @@ firn_compress_writer_create(int level, struct firn_compress_writer **out, firn_e
     }
 out:
     if (rc != FIRN_OK) {
-        firn_compress_writer_destroy(writer);
+        fi_compress_writer_destroy(writer);
         return rc;
     }
     *out = writer;
@@ -123,19 +123,19 @@ out:
 }
 
 void
-firn_compress_writer_destroy(struct firn_compress_writer *writer)
+fi_compress_writer_destroy(struct fi_compress_writer *writer)
 {
     if (writer == NULL) {
         return;
     }
     (void)ZSTD_freeCCtx(writer->encoder);
-    firn_free(writer->piece);
-    firn_free(writer);
+    fi_free(writer->piece);
+    fi_free(writer);
 }
 
 /* Runs the encoder until it has taken all input and, at the frame's end, given all output. */
 static int
-run(struct firn_compress_writer *writer, firn_slice input, ZSTD_EndDirective directive,
+run(struct fi_compress_writer *writer, firn_slice input, ZSTD_EndDirective directive,
     int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err)
 {
     int rc = FIRN_OK;
@@ -158,13 +158,12 @@ run(struct firn_compress_writer *writer, firn_slice input, ZSTD_EndDirective dir
 }
 
 static int
-run_unless_failed(struct firn_compress_writer *writer, firn_slice input,
-                  ZSTD_EndDirective directive,
+run_unless_failed(struct fi_compress_writer *writer, firn_slice input, ZSTD_EndDirective directive,
                   int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
                   firn_error *err)
 {
     if (writer->has_failed) {
-        return firn_error_set(err, FIRN_FAILED, "the compression stream failed earlier");
+        return fi_error_set(err, FIRN_FAILED, "the compression stream failed earlier");
     }
     int rc = run(writer, input, directive, sink, ctx, err);
     writer->has_failed = rc != FIRN_OK;
@@ -172,17 +171,17 @@ run_unless_failed(struct firn_compress_writer *writer, firn_slice input,
 }
 
 int
-firn_compress_writer_feed(struct firn_compress_writer *writer, firn_slice input,
-                          int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
-                          firn_error *err)
+fi_compress_writer_feed(struct fi_compress_writer *writer, firn_slice input,
+                        int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
+                        firn_error *err)
 {
     return run_unless_failed(writer, input, ZSTD_e_continue, sink, ctx, err);
 }
 
 int
-firn_compress_writer_finish(struct firn_compress_writer *writer,
-                            int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
-                            firn_error *err)
+fi_compress_writer_finish(struct fi_compress_writer *writer,
+                          int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
+                          firn_error *err)
 {
     static const uint8_t nothing[1] = {0};
     return run_unless_failed(writer, firn_bytes(nothing, 0), ZSTD_e_end, sink, ctx, err);
@@ -206,7 +205,7 @@ firn_compress_writer_finish(struct firn_compress_writer *writer,
 
 enum { MAGIC_SIZE = 4, WINDOW_LOG_MAX = 27 };
 
-struct firn_compress_stream {
+struct fi_compress_stream {
     ZSTD_DCtx *decoder;
     uint8_t *piece;
     size_t piece_size;
@@ -218,21 +217,20 @@ struct firn_compress_stream {
 };
 
 int
-firn_compress_stream_create(uint64_t raw_size_max, struct firn_compress_stream **out,
-                            firn_error *err)
+fi_compress_stream_create(uint64_t raw_size_max, struct fi_compress_stream **out, firn_error *err)
 {
     *out = NULL;
     int rc = FIRN_OK;
-    struct firn_compress_stream *stream = firn_alloc_zeroed(sizeof *stream);
+    struct fi_compress_stream *stream = fi_alloc_zeroed(sizeof *stream);
     if (stream == NULL) {
-        return firn_error_no_memory(err, "a decompression stream");
+        return fi_error_no_memory(err, "a decompression stream");
     }
     stream->raw_size_max = raw_size_max;
     stream->piece_size = ZSTD_DStreamOutSize();
-    stream->piece = firn_alloc(stream->piece_size);
+    stream->piece = fi_alloc(stream->piece_size);
     stream->decoder = ZSTD_createDCtx_advanced(zstd_memory());
     if (stream->piece == NULL || stream->decoder == NULL) {
-        rc = firn_error_no_memory(err, "a decompression stream");
+        rc = fi_error_no_memory(err, "a decompression stream");
         goto out;
     }
     size_t result = ZSTD_DCtx_setParameter(stream->decoder, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
@@ -241,7 +239,7 @@ firn_compress_stream_create(uint64_t raw_size_max, struct firn_compress_stream *
     }
 out:
     if (rc != FIRN_OK) {
-        firn_compress_stream_destroy(stream);
+        fi_compress_stream_destroy(stream);
         return rc;
     }
     *out = stream;
@@ -249,25 +247,25 @@ out:
 }
 
 void
-firn_compress_stream_destroy(struct firn_compress_stream *stream)
+fi_compress_stream_destroy(struct fi_compress_stream *stream)
 {
     if (stream == NULL) {
         return;
     }
     (void)ZSTD_freeDCtx(stream->decoder);
-    firn_free(stream->piece);
-    firn_free(stream);
+    fi_free(stream->piece);
+    fi_free(stream);
 }
 
 static int
-check_magic(struct firn_compress_stream *stream, firn_slice input, firn_error *err)
+check_magic(struct fi_compress_stream *stream, firn_slice input, firn_error *err)
 {
     uint8_t magic[MAGIC_SIZE];
     DCHECK(stream->magic_seen <= MAGIC_SIZE);
-    firn_store_le32(magic, ZSTD_MAGICNUMBER);
+    fi_store_le32(magic, ZSTD_MAGICNUMBER);
     for (size_t i = 0; i < input.size && stream->magic_seen < MAGIC_SIZE; i++) {
         if (input.data[i] != magic[stream->magic_seen]) {
-            return firn_error_set(err, FIRN_CORRUPT, "the bytes do not begin a zstd frame");
+            return fi_error_set(err, FIRN_CORRUPT, "the bytes do not begin a zstd frame");
         }
         stream->magic_seen++;
     }
@@ -276,21 +274,21 @@ check_magic(struct firn_compress_stream *stream, firn_slice input, firn_error *e
 
 /* Hands over what one call of the decoder made. */
 static int
-deliver(struct firn_compress_stream *stream, size_t size,
+deliver(struct fi_compress_stream *stream, size_t size,
         int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err)
 {
     DCHECK(size <= stream->piece_size && stream->raw_size <= stream->raw_size_max);
     if (size > stream->raw_size_max - stream->raw_size) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "a zstd frame decodes to more than the %" PRIu64 " bytes allowed",
-                              stream->raw_size_max);
+        return fi_error_set(err, FIRN_LIMIT,
+                            "a zstd frame decodes to more than the %" PRIu64 " bytes allowed",
+                            stream->raw_size_max);
     }
     stream->raw_size += size;
     return size == 0 ? FIRN_OK : sink(ctx, firn_bytes(stream->piece, size), err);
 }
 
 static int
-feed(struct firn_compress_stream *stream, firn_slice input,
+feed(struct fi_compress_stream *stream, firn_slice input,
      int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err)
 {
     int rc = check_magic(stream, input, err);
@@ -303,7 +301,7 @@ feed(struct firn_compress_stream *stream, firn_slice input,
             if (from.pos == from.size) {
                 break;
             }
-            return firn_error_set(err, FIRN_CORRUPT, "there are bytes after a zstd frame");
+            return fi_error_set(err, FIRN_CORRUPT, "there are bytes after a zstd frame");
         }
         ZSTD_outBuffer to = {stream->piece, stream->piece_size, 0};
         size_t result = ZSTD_decompressStream(stream->decoder, &to, &from);
@@ -319,12 +317,12 @@ feed(struct firn_compress_stream *stream, firn_slice input,
 }
 
 int
-firn_compress_stream_feed(struct firn_compress_stream *stream, firn_slice input,
-                          int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
-                          firn_error *err)
+fi_compress_stream_feed(struct fi_compress_stream *stream, firn_slice input,
+                        int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
+                        firn_error *err)
 {
     if (stream->has_failed) {
-        return firn_error_set(err, FIRN_FAILED, "the decompression stream failed earlier");
+        return fi_error_set(err, FIRN_FAILED, "the decompression stream failed earlier");
     }
     if (input.size == 0) {
         return FIRN_OK;
@@ -335,14 +333,14 @@ firn_compress_stream_feed(struct firn_compress_stream *stream, firn_slice input,
 }
 
 int
-firn_compress_stream_finish(struct firn_compress_stream *stream, firn_error *err)
+fi_compress_stream_finish(struct fi_compress_stream *stream, firn_error *err)
 {
     if (stream->has_failed) {
-        return firn_error_set(err, FIRN_FAILED, "the decompression stream failed earlier");
+        return fi_error_set(err, FIRN_FAILED, "the decompression stream failed earlier");
     }
     if (!stream->has_ended) {
         stream->has_failed = true;
-        return firn_error_set(err, FIRN_CORRUPT, "a zstd frame ends too early");
+        return fi_error_set(err, FIRN_CORRUPT, "a zstd frame ends too early");
     }
     return FIRN_OK;
 }
@@ -371,7 +369,7 @@ firn_compress_stream_finish(struct firn_compress_stream *stream, firn_error *err
 enum { LEVEL = 3, WINDOW_LOG_MIN = 10 };
 
 static int encoder_of(ZSTD_CCtx **encoder, firn_error *err);
-static int decoder_of(struct firn_compress *context, firn_error *err);
+static int decoder_of(struct fi_compress *context, firn_error *err);
 static int check_one_frame(firn_slice input, firn_error *err);
 
 /* Zstd's window is a power of two. */
@@ -382,7 +380,7 @@ window_log(size_t size)
     while ((size_t)1 << log < size) {
         log++;
     }
-    DCHECK((size_t)1 << log <= 2 * (size_t)FIRN_COMPRESS_DELTA_SIZE_MAX);
+    DCHECK((size_t)1 << log <= 2 * (size_t)FI_COMPRESS_DELTA_SIZE_MAX);
     return log;
 }
 
@@ -404,16 +402,16 @@ set_up(ZSTD_CCtx *encoder, firn_slice base, size_t content_size)
 }
 
 int
-firn_compress_delta_encode(struct firn_compress *context, firn_slice base, firn_slice content,
-                           size_t size_max, struct firn_buf *out, bool *out_fits, firn_error *err)
+fi_compress_delta_encode(struct fi_compress *context, firn_slice base, firn_slice content,
+                         size_t size_max, struct fi_buf *out, bool *out_fits, firn_error *err)
 {
-    CHECK(base.size > 0 && base.size <= FIRN_COMPRESS_DELTA_SIZE_MAX &&
-          content.size <= FIRN_COMPRESS_DELTA_SIZE_MAX);
+    CHECK(base.size > 0 && base.size <= FI_COMPRESS_DELTA_SIZE_MAX &&
+          content.size <= FI_COMPRESS_DELTA_SIZE_MAX);
     *out_fits = false;
-    firn_buf_clear(out);
-    FIRN_TRY_RETURN(encoder_of(&context->delta_encoder, err));
-    if (firn_buf_reserve(out, size_max) != FIRN_OK) {
-        return firn_error_no_memory(err, "compressed bytes");
+    fi_buf_clear(out);
+    FI_TRY_RETURN(encoder_of(&context->delta_encoder, err));
+    if (fi_buf_reserve(out, size_max) != FIRN_OK) {
+        return fi_error_no_memory(err, "compressed bytes");
     }
     ZSTD_CCtx *encoder = context->delta_encoder;
     size_t result = set_up(encoder, base, content.size);
@@ -433,8 +431,8 @@ firn_compress_delta_encode(struct firn_compress *context, firn_slice base, firn_
 }
 
 int
-firn_compress_delta_decode(struct firn_compress *context, firn_slice base, firn_slice frame,
-                           void *out, size_t raw_size, firn_error *err)
+fi_compress_delta_decode(struct fi_compress *context, firn_slice base, firn_slice frame, void *out,
+                         size_t raw_size, firn_error *err)
 {
     DCHECK(base.size > 0);
     int rc = check_one_frame(frame, err);
@@ -458,8 +456,8 @@ firn_compress_delta_decode(struct firn_compress *context, firn_slice base, firn_
         return zstd_memory_error(err, FIRN_CORRUPT, "cannot decompress with zstd", result);
     }
     if (ZSTD_isError(reset) || result != raw_size) {
-        return firn_error_set(err, FIRN_CORRUPT, "a zstd frame decoded to %zu bytes, expected %zu",
-                              result, raw_size);
+        return fi_error_set(err, FIRN_CORRUPT, "a zstd frame decoded to %zu bytes, expected %zu",
+                            result, raw_size);
     }
     return FIRN_OK;
 }
@@ -470,14 +468,14 @@ firn_compress_delta_decode(struct firn_compress *context, firn_slice base, firn_
 static uint8_t nothing[1];
 
 int
-firn_compress_create(struct firn_compress **out, firn_error *err)
+fi_compress_create(struct fi_compress **out, firn_error *err)
 {
-    *out = firn_alloc_zeroed(sizeof **out);
-    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a compression context");
+    *out = fi_alloc_zeroed(sizeof **out);
+    return *out != NULL ? FIRN_OK : fi_error_no_memory(err, "a compression context");
 }
 
 void
-firn_compress_destroy(struct firn_compress *context)
+fi_compress_destroy(struct fi_compress *context)
 {
     if (context == NULL) {
         return;
@@ -485,8 +483,8 @@ firn_compress_destroy(struct firn_compress *context)
     (void)ZSTD_freeCCtx(context->zstd_encoder);
     (void)ZSTD_freeCCtx(context->delta_encoder);
     (void)ZSTD_freeDCtx(context->zstd_decoder);
-    firn_free(context->lz4_table);
-    firn_free(context);
+    fi_free(context->lz4_table);
+    fi_free(context);
 }
 
 /* Makes one of the encoders, or the decoder, if it is not there yet. */
@@ -496,21 +494,21 @@ encoder_of(ZSTD_CCtx **encoder, firn_error *err)
     if (*encoder == NULL) {
         *encoder = ZSTD_createCCtx_advanced(zstd_memory());
     }
-    return *encoder != NULL ? FIRN_OK : firn_error_no_memory(err, "a zstd context");
+    return *encoder != NULL ? FIRN_OK : fi_error_no_memory(err, "a zstd context");
 }
 
 static int
-decoder_of(struct firn_compress *context, firn_error *err)
+decoder_of(struct fi_compress *context, firn_error *err)
 {
     if (context->zstd_decoder == NULL) {
         context->zstd_decoder = ZSTD_createDCtx_advanced(zstd_memory());
     }
-    return context->zstd_decoder != NULL ? FIRN_OK : firn_error_no_memory(err, "a zstd context");
+    return context->zstd_decoder != NULL ? FIRN_OK : fi_error_no_memory(err, "a zstd context");
 }
 
 /* ---- encoding ---- */
 
-/* FIRN_COMPRESS_LEVEL_QUICK: the search of level 3 (two hash tables, for matches of 8 and of 5
+/* FI_COMPRESS_LEVEL_QUICK: the search of level 3 (two hash tables, for matches of 8 and of 5
  * bytes) with tables of a quarter of the size, 192 KiB together, which stay in a processor's cache
  * beside what else it does. Source code in frames of 1 MiB: 7.5 % smaller than at level 1 for 1.2
  * times the time; level 3 is another 1.5 % smaller for 1.4 times. */
@@ -531,14 +529,14 @@ set_quick(ZSTD_CCtx *encoder)
 }
 
 static int
-encode_zstd(struct firn_compress *context, int level, firn_slice input, struct firn_buf *out,
+encode_zstd(struct fi_compress *context, int level, firn_slice input, struct fi_buf *out,
             firn_error *err)
 {
-    FIRN_TRY_RETURN(encoder_of(&context->zstd_encoder, err));
+    FI_TRY_RETURN(encoder_of(&context->zstd_encoder, err));
     ZSTD_CCtx *encoder = context->zstd_encoder;
     size_t result = ZSTD_CCtx_reset(encoder, ZSTD_reset_session_and_parameters);
     if (!ZSTD_isError(result)) {
-        result = level == FIRN_COMPRESS_LEVEL_QUICK
+        result = level == FI_COMPRESS_LEVEL_QUICK
                      ? set_quick(encoder)
                      : ZSTD_CCtx_setParameter(encoder, ZSTD_c_compressionLevel, level);
     }
@@ -547,10 +545,10 @@ encode_zstd(struct firn_compress *context, int level, firn_slice input, struct f
     }
     size_t bound = ZSTD_compressBound(input.size);
     if (ZSTD_isError(bound)) {
-        return firn_error_set(err, FIRN_LIMIT, "cannot compress %zu bytes at once", input.size);
+        return fi_error_set(err, FIRN_LIMIT, "cannot compress %zu bytes at once", input.size);
     }
-    if (firn_buf_reserve(out, bound) != FIRN_OK) {
-        return firn_error_no_memory(err, "compressed bytes");
+    if (fi_buf_reserve(out, bound) != FIRN_OK) {
+        return fi_error_no_memory(err, "compressed bytes");
     }
     result = ZSTD_compress2(encoder, out->data, bound, input.data, input.size);
     if (ZSTD_isError(result)) {
@@ -562,25 +560,25 @@ encode_zstd(struct firn_compress *context, int level, firn_slice input, struct f
 }
 
 static int
-encode_lz4(struct firn_compress *context, firn_slice input, struct firn_buf *out, firn_error *err)
+encode_lz4(struct fi_compress *context, firn_slice input, struct fi_buf *out, firn_error *err)
 {
     if (input.size > LZ4_MAX_INPUT_SIZE) {
-        return firn_error_set(err, FIRN_LIMIT, "cannot compress %zu bytes at once", input.size);
+        return fi_error_set(err, FIRN_LIMIT, "cannot compress %zu bytes at once", input.size);
     }
     if (context->lz4_table == NULL) {
-        context->lz4_table = firn_alloc((size_t)LZ4_sizeofState());
+        context->lz4_table = fi_alloc((size_t)LZ4_sizeofState());
         if (context->lz4_table == NULL) {
-            return firn_error_no_memory(err, "an LZ4 table");
+            return fi_error_no_memory(err, "an LZ4 table");
         }
     }
     int bound = LZ4_compressBound((int)input.size);
-    if (firn_buf_reserve(out, (size_t)bound) != FIRN_OK) {
-        return firn_error_no_memory(err, "compressed bytes");
+    if (fi_buf_reserve(out, (size_t)bound) != FIRN_OK) {
+        return fi_error_no_memory(err, "compressed bytes");
     }
     int size = LZ4_compress_fast_extState(context->lz4_table, (const char *)input.data,
                                           (char *)out->data, (int)input.size, bound, 1);
     if (size <= 0) {
-        return firn_error_set(err, FIRN_INTERNAL, "could not compress with LZ4");
+        return fi_error_set(err, FIRN_INTERNAL, "could not compress with LZ4");
     }
     DCHECK(size <= bound);
     out->size = (size_t)size;
@@ -588,25 +586,25 @@ encode_lz4(struct firn_compress *context, firn_slice input, struct firn_buf *out
 }
 
 int
-firn_compress_encode(struct firn_compress *context, enum firn_codec codec, int level,
-                     firn_slice input, struct firn_buf *out, firn_error *err)
+fi_compress_encode(struct fi_compress *context, enum fi_codec codec, int level, firn_slice input,
+                   struct fi_buf *out, firn_error *err)
 {
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     if (input.size == 0) {
         input.data = nothing;
     }
     switch (codec) {
-    case FIRN_CODEC_NONE:
-        if (firn_buf_append_slice(out, input) != FIRN_OK) {
-            return firn_error_no_memory(err, "a copy of a block");
+    case FI_CODEC_NONE:
+        if (fi_buf_append_slice(out, input) != FIRN_OK) {
+            return fi_error_no_memory(err, "a copy of a block");
         }
         return FIRN_OK;
-    case FIRN_CODEC_LZ4:
+    case FI_CODEC_LZ4:
         return encode_lz4(context, input, out, err);
-    case FIRN_CODEC_ZSTD:
+    case FI_CODEC_ZSTD:
         return encode_zstd(context, level, input, out, err);
     }
-    return firn_error_set(err, FIRN_INVALID, "there is no codec %d", (int)codec);
+    return fi_error_set(err, FIRN_INVALID, "there is no codec %d", (int)codec);
 }
 
 /* ---- decoding ---- */
@@ -615,15 +613,14 @@ firn_compress_encode(struct firn_compress *context, enum firn_codec codec, int l
 static int
 check_one_frame(firn_slice input, firn_error *err)
 {
-    bool is_one = input.size >= 4 && firn_load_le32(input.data) == ZSTD_MAGICNUMBER &&
+    bool is_one = input.size >= 4 && fi_load_le32(input.data) == ZSTD_MAGICNUMBER &&
                   ZSTD_findFrameCompressedSize(input.data, input.size) == input.size;
-    return is_one
-               ? FIRN_OK
-               : firn_error_set(err, FIRN_CORRUPT, "%zu bytes are not one zstd frame", input.size);
+    return is_one ? FIRN_OK
+                  : fi_error_set(err, FIRN_CORRUPT, "%zu bytes are not one zstd frame", input.size);
 }
 
 static int
-decode_zstd(struct firn_compress *context, firn_slice input, void *out, size_t raw_size,
+decode_zstd(struct fi_compress *context, firn_slice input, void *out, size_t raw_size,
             firn_error *err)
 {
     int rc = check_one_frame(input, err);
@@ -640,8 +637,8 @@ decode_zstd(struct firn_compress *context, firn_slice input, void *out, size_t r
     }
     DCHECK(result <= raw_size); /* (I1) */
     if (result != raw_size) {
-        return firn_error_set(err, FIRN_CORRUPT, "a zstd frame decoded to %zu bytes, expected %zu",
-                              result, raw_size);
+        return fi_error_set(err, FIRN_CORRUPT, "a zstd frame decoded to %zu bytes, expected %zu",
+                            result, raw_size);
     }
     return FIRN_OK;
 }
@@ -650,19 +647,18 @@ static int
 decode_lz4(firn_slice input, void *out, size_t raw_size, firn_error *err)
 {
     if (input.size > INT_MAX || raw_size > INT_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "an LZ4 block of %zu bytes for %zu is larger than LZ4 allows",
-                              input.size, raw_size);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "an LZ4 block of %zu bytes for %zu is larger than LZ4 allows",
+                            input.size, raw_size);
     }
     int result = LZ4_decompress_safe((const char *)input.data, out, (int)input.size, (int)raw_size);
     if (result < 0) {
-        return firn_error_set(err, FIRN_CORRUPT, "cannot decompress %zu bytes with LZ4",
-                              input.size);
+        return fi_error_set(err, FIRN_CORRUPT, "cannot decompress %zu bytes with LZ4", input.size);
     }
     DCHECK((size_t)result <= raw_size); /* (I1) */
     if ((size_t)result != raw_size) {
-        return firn_error_set(err, FIRN_CORRUPT, "an LZ4 block decoded to %d bytes, expected %zu",
-                              result, raw_size);
+        return fi_error_set(err, FIRN_CORRUPT, "an LZ4 block decoded to %d bytes, expected %zu",
+                            result, raw_size);
     }
     return FIRN_OK;
 }
@@ -671,16 +667,16 @@ static int
 decode_none(firn_slice input, void *out, size_t raw_size, firn_error *err)
 {
     if (input.size != raw_size) {
-        return firn_error_set(err, FIRN_CORRUPT, "a plain block has %zu bytes, expected %zu",
-                              input.size, raw_size);
+        return fi_error_set(err, FIRN_CORRUPT, "a plain block has %zu bytes, expected %zu",
+                            input.size, raw_size);
     }
     memcpy(out, input.data, raw_size);
     return FIRN_OK;
 }
 
 int
-firn_compress_decode(struct firn_compress *context, enum firn_codec codec, firn_slice input,
-                     void *out, size_t raw_size, firn_error *err)
+fi_compress_decode(struct fi_compress *context, enum fi_codec codec, firn_slice input, void *out,
+                   size_t raw_size, firn_error *err)
 {
     if (input.size == 0) {
         input.data = nothing;
@@ -689,12 +685,12 @@ firn_compress_decode(struct firn_compress *context, enum firn_codec codec, firn_
         out = nothing;
     }
     switch (codec) {
-    case FIRN_CODEC_NONE:
+    case FI_CODEC_NONE:
         return decode_none(input, out, raw_size, err);
-    case FIRN_CODEC_LZ4:
+    case FI_CODEC_LZ4:
         return decode_lz4(input, out, raw_size, err);
-    case FIRN_CODEC_ZSTD:
+    case FI_CODEC_ZSTD:
         return decode_zstd(context, input, out, raw_size, err);
     }
-    return firn_error_set(err, FIRN_CORRUPT, "there is no codec %d", (int)codec);
+    return fi_error_set(err, FIRN_CORRUPT, "there is no codec %d", (int)codec);
 }

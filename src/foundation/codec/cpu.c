@@ -5,7 +5,7 @@
  */
 #include "codec/cpu.h"
 
-unsigned firn_cpu_found;
+unsigned fi_cpu_found;
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -52,16 +52,16 @@ find(void)
     if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0) {
         return;
     }
-    unsigned found = has_all(ecx, SSE42 | PCLMUL) ? FIRN_CPU_CRC : 0;
+    unsigned found = has_all(ecx, SSE42 | PCLMUL) ? FI_CPU_CRC : 0;
     const bool fma = has_all(ecx, FMA | POPCNT);
     const unsigned saved = has_all(ecx, OSXSAVE) ? get_saved() : 0;
     if (fma && has_all(saved, saved_avx) && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 &&
         has_all(ebx, avx2)) {
-        found |= FIRN_CPU_AVX2;
+        found |= FI_CPU_AVX2;
         if (has_all(saved, saved_avx512) && has_all(ebx, avx512)) {
-            found |= has_all(ecx, vnni) ? FIRN_CPU_AVX512 | FIRN_CPU_VNNI : FIRN_CPU_AVX512;
+            found |= has_all(ecx, vnni) ? FI_CPU_AVX512 | FI_CPU_VNNI : FI_CPU_AVX512;
         }
     }
-    firn_cpu_found = found;
+    fi_cpu_found = found;
 }
 #endif

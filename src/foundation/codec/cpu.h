@@ -11,21 +11,21 @@
 #include <stdbool.h>
 
 /* Sets of instructions of x86-64. A set counts only if the system saves its registers, too. */
-enum firn_cpu_set {
-    FIRN_CPU_CRC = 1,    /* SSE4.2 and PCLMULQDQ */
-    FIRN_CPU_AVX2 = 2,   /* AVX2, FMA and POPCNT */
-    FIRN_CPU_AVX512 = 4, /* AVX-512 F, BW, DQ and VL; AVX2 as above */
-    FIRN_CPU_VNNI = 8,   /* AVX-512 VNNI; AVX512 as above */
+enum fi_cpu_set {
+    FI_CPU_CRC = 1,    /* SSE4.2 and PCLMULQDQ */
+    FI_CPU_AVX2 = 2,   /* AVX2, FMA and POPCNT */
+    FI_CPU_AVX512 = 4, /* AVX-512 F, BW, DQ and VL; AVX2 as above */
+    FI_CPU_VNNI = 8,   /* AVX-512 VNNI; AVX512 as above */
 };
 
-/* The sets that were found: only for firn_cpu_has. Written before main, by a constructor; until
+/* The sets that were found: only for fi_cpu_has. Written before main, by a constructor; until
  * then, and on other processors, no set is there, and the portable code serves. */
-extern unsigned firn_cpu_found;
+extern unsigned fi_cpu_found;
 
 static inline bool
-firn_cpu_has(enum firn_cpu_set set)
+fi_cpu_has(enum fi_cpu_set set)
 {
-    return (firn_cpu_found & (unsigned)set) != 0;
+    return (fi_cpu_found & (unsigned)set) != 0;
 }
 
 #endif

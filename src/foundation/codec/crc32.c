@@ -35,14 +35,14 @@
 
 /* ---- from a table ---- */
 
-static const uint32_t table[256] = FIRN_CRC_TABLE(0x77073096, 0xee0e612c, 0x076dc419, 0x0edb8832,
-                                                  0x1db71064, 0x3b6e20c8, 0x76dc4190, 0xedb88320);
+static const uint32_t table[256] = FI_CRC_TABLE(0x77073096, 0xee0e612c, 0x076dc419, 0x0edb8832,
+                                                0x1db71064, 0x3b6e20c8, 0x76dc4190, 0xedb88320);
 
 uint32_t
-firn_crc32_portable(uint32_t crc, const void *data, size_t size)
+fi_crc32_portable(uint32_t crc, const void *data, size_t size)
 {
     DCHECK(data != NULL || size == 0);
-    return ~firn_crc_table_update(table, ~crc, data, size);
+    return ~fi_crc_table_update(table, ~crc, data, size);
 }
 
 /* ---- by multiplication, or by instruction ---- */
@@ -92,28 +92,28 @@ fold_all(uint32_t reg, const uint8_t *at, size_t size)
     }
     uint8_t last[LANE_SIZE];
     _mm_storeu_si128((__m128i *)(void *)last, lanes[LANES - 1]);
-    reg = firn_crc_table_update(table, 0, last, sizeof last);
-    return firn_crc_table_update(table, reg, at, size);
+    reg = fi_crc_table_update(table, 0, last, sizeof last);
+    return fi_crc_table_update(table, reg, at, size);
 }
 
 uint32_t
-firn_crc32(uint32_t crc, const void *data, size_t size)
+fi_crc32(uint32_t crc, const void *data, size_t size)
 {
-    if (size >= BLOCK_SIZE && firn_cpu_has(FIRN_CPU_CRC)) {
+    if (size >= BLOCK_SIZE && fi_cpu_has(FI_CPU_CRC)) {
         return ~fold_all(~crc, data, size);
     }
-    return firn_crc32_portable(crc, data, size);
+    return fi_crc32_portable(crc, data, size);
 }
 
 #elif defined(__ARM_FEATURE_CRC32)
 
 uint32_t
-firn_crc32(uint32_t crc, const void *data, size_t size)
+fi_crc32(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *at = data;
     uint32_t reg = ~crc;
     for (; size >= 8; at += 8, size -= 8) {
-        reg = __crc32d(reg, firn_load_le64(at));
+        reg = __crc32d(reg, fi_load_le64(at));
     }
     for (; size > 0; at++, size--) {
         reg = __crc32b(reg, *at);
@@ -124,9 +124,9 @@ firn_crc32(uint32_t crc, const void *data, size_t size)
 #else
 
 uint32_t
-firn_crc32(uint32_t crc, const void *data, size_t size)
+fi_crc32(uint32_t crc, const void *data, size_t size)
 {
-    return firn_crc32_portable(crc, data, size);
+    return fi_crc32_portable(crc, data, size);
 }
 
 #endif

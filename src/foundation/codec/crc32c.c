@@ -37,14 +37,14 @@
 
 /* ---- from a table ---- */
 
-static const uint32_t table[256] = FIRN_CRC_TABLE(0xf26b8303, 0xe13b70f7, 0xc79a971f, 0x8ad958cf,
-                                                  0x105ec76f, 0x20bd8ede, 0x417b1dbc, 0x82f63b78);
+static const uint32_t table[256] = FI_CRC_TABLE(0xf26b8303, 0xe13b70f7, 0xc79a971f, 0x8ad958cf,
+                                                0x105ec76f, 0x20bd8ede, 0x417b1dbc, 0x82f63b78);
 
 uint32_t
-firn_crc32c_portable(uint32_t crc, const void *data, size_t size)
+fi_crc32c_portable(uint32_t crc, const void *data, size_t size)
 {
     DCHECK(data != NULL || size == 0);
-    return ~firn_crc_table_update(table, ~crc, data, size);
+    return ~fi_crc_table_update(table, ~crc, data, size);
 }
 
 /* ---- by instruction ---- */
@@ -87,9 +87,9 @@ run_block(uint64_t reg, const uint8_t *at, const struct lane *lane)
     uint64_t c = 0;
     const uint8_t *end = at + lane->size;
     for (; at < end; at += 8) {
-        a = _mm_crc32_u64(a, firn_load_le64(at));
-        b = _mm_crc32_u64(b, firn_load_le64(at + lane->size));
-        c = _mm_crc32_u64(c, firn_load_le64(at + 2 * lane->size));
+        a = _mm_crc32_u64(a, fi_load_le64(at));
+        b = _mm_crc32_u64(b, fi_load_le64(at + lane->size));
+        c = _mm_crc32_u64(c, fi_load_le64(at + 2 * lane->size));
     }
     return _mm_crc32_u64(0, multiply(a, lane->shift_two) ^ multiply(b, lane->shift_one)) ^ c;
 }
@@ -105,7 +105,7 @@ crc32c_hardware(uint32_t crc, const uint8_t *at, size_t size)
         reg = run_block(reg, at, &lane_short);
     }
     for (; size >= 8; at += 8, size -= 8) {
-        reg = _mm_crc32_u64(reg, firn_load_le64(at));
+        reg = _mm_crc32_u64(reg, fi_load_le64(at));
     }
     for (; size > 0; at++, size--) {
         reg = _mm_crc32_u8((uint32_t)reg, *at);
@@ -114,23 +114,23 @@ crc32c_hardware(uint32_t crc, const uint8_t *at, size_t size)
 }
 
 uint32_t
-firn_crc32c(uint32_t crc, const void *data, size_t size)
+fi_crc32c(uint32_t crc, const void *data, size_t size)
 {
-    if (firn_cpu_has(FIRN_CPU_CRC)) {
+    if (fi_cpu_has(FI_CPU_CRC)) {
         return crc32c_hardware(crc, data, size);
     }
-    return firn_crc32c_portable(crc, data, size);
+    return fi_crc32c_portable(crc, data, size);
 }
 
 #elif defined(__ARM_FEATURE_CRC32)
 
 uint32_t
-firn_crc32c(uint32_t crc, const void *data, size_t size)
+fi_crc32c(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *at = data;
     uint32_t reg = ~crc;
     for (; size >= 8; at += 8, size -= 8) {
-        reg = __crc32cd(reg, firn_load_le64(at));
+        reg = __crc32cd(reg, fi_load_le64(at));
     }
     for (; size > 0; at++, size--) {
         reg = __crc32cb(reg, *at);
@@ -141,9 +141,9 @@ firn_crc32c(uint32_t crc, const void *data, size_t size)
 #else
 
 uint32_t
-firn_crc32c(uint32_t crc, const void *data, size_t size)
+fi_crc32c(uint32_t crc, const void *data, size_t size)
 {
-    return firn_crc32c_portable(crc, data, size);
+    return fi_crc32c_portable(crc, data, size);
 }
 
 #endif

@@ -10,8 +10,8 @@
 
 /* The CRC of some bytes, continuing from that of the preceding bytes (0 at the start). Uses the
  * processor's instruction if it has one. */
-uint32_t firn_crc32c(uint32_t crc, const void *data, size_t size);
+uint32_t fi_crc32c(uint32_t crc, const void *data, size_t size);
 /* The same from a table: the twin that tests compare with. */
-uint32_t firn_crc32c_portable(uint32_t crc, const void *data, size_t size);
+uint32_t fi_crc32c_portable(uint32_t crc, const void *data, size_t size);
 
 #endif

@@ -14,32 +14,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FIRN_CRC_TABLE_BIT(index, bit, number) (((index) >> (bit)) & 1 ? UINT32_C(number) : 0)
-#define FIRN_CRC_TABLE_1(index, a, b, c, d, e, f, g, h)                  \
-    (FIRN_CRC_TABLE_BIT(index, 0, a) ^ FIRN_CRC_TABLE_BIT(index, 1, b) ^ \
-     FIRN_CRC_TABLE_BIT(index, 2, c) ^ FIRN_CRC_TABLE_BIT(index, 3, d) ^ \
-     FIRN_CRC_TABLE_BIT(index, 4, e) ^ FIRN_CRC_TABLE_BIT(index, 5, f) ^ \
-     FIRN_CRC_TABLE_BIT(index, 6, g) ^ FIRN_CRC_TABLE_BIT(index, 7, h))
-#define FIRN_CRC_TABLE_4(i, ...)                                              \
-    FIRN_CRC_TABLE_1(i, __VA_ARGS__), FIRN_CRC_TABLE_1((i) + 1, __VA_ARGS__), \
-        FIRN_CRC_TABLE_1((i) + 2, __VA_ARGS__), FIRN_CRC_TABLE_1((i) + 3, __VA_ARGS__)
-#define FIRN_CRC_TABLE_16(i, ...)                                             \
-    FIRN_CRC_TABLE_4(i, __VA_ARGS__), FIRN_CRC_TABLE_4((i) + 4, __VA_ARGS__), \
-        FIRN_CRC_TABLE_4((i) + 8, __VA_ARGS__), FIRN_CRC_TABLE_4((i) + 12, __VA_ARGS__)
-#define FIRN_CRC_TABLE_64(i, ...)                                                \
-    FIRN_CRC_TABLE_16(i, __VA_ARGS__), FIRN_CRC_TABLE_16((i) + 16, __VA_ARGS__), \
-        FIRN_CRC_TABLE_16((i) + 32, __VA_ARGS__), FIRN_CRC_TABLE_16((i) + 48, __VA_ARGS__)
+#define FI_CRC_TABLE_BIT(index, bit, number) (((index) >> (bit)) & 1 ? UINT32_C(number) : 0)
+#define FI_CRC_TABLE_1(index, a, b, c, d, e, f, g, h)                \
+    (FI_CRC_TABLE_BIT(index, 0, a) ^ FI_CRC_TABLE_BIT(index, 1, b) ^ \
+     FI_CRC_TABLE_BIT(index, 2, c) ^ FI_CRC_TABLE_BIT(index, 3, d) ^ \
+     FI_CRC_TABLE_BIT(index, 4, e) ^ FI_CRC_TABLE_BIT(index, 5, f) ^ \
+     FI_CRC_TABLE_BIT(index, 6, g) ^ FI_CRC_TABLE_BIT(index, 7, h))
+#define FI_CRC_TABLE_4(i, ...)                                            \
+    FI_CRC_TABLE_1(i, __VA_ARGS__), FI_CRC_TABLE_1((i) + 1, __VA_ARGS__), \
+        FI_CRC_TABLE_1((i) + 2, __VA_ARGS__), FI_CRC_TABLE_1((i) + 3, __VA_ARGS__)
+#define FI_CRC_TABLE_16(i, ...)                                           \
+    FI_CRC_TABLE_4(i, __VA_ARGS__), FI_CRC_TABLE_4((i) + 4, __VA_ARGS__), \
+        FI_CRC_TABLE_4((i) + 8, __VA_ARGS__), FI_CRC_TABLE_4((i) + 12, __VA_ARGS__)
+#define FI_CRC_TABLE_64(i, ...)                                              \
+    FI_CRC_TABLE_16(i, __VA_ARGS__), FI_CRC_TABLE_16((i) + 16, __VA_ARGS__), \
+        FI_CRC_TABLE_16((i) + 32, __VA_ARGS__), FI_CRC_TABLE_16((i) + 48, __VA_ARGS__)
 /* One table, from its entries for the bytes 1, 2, 4, ... 128. */
-#define FIRN_CRC_TABLE(...)                                                          \
-    {                                                                                \
-        FIRN_CRC_TABLE_64(0, __VA_ARGS__), FIRN_CRC_TABLE_64(64, __VA_ARGS__),       \
-            FIRN_CRC_TABLE_64(128, __VA_ARGS__), FIRN_CRC_TABLE_64(192, __VA_ARGS__) \
+#define FI_CRC_TABLE(...)                                                        \
+    {                                                                            \
+        FI_CRC_TABLE_64(0, __VA_ARGS__), FI_CRC_TABLE_64(64, __VA_ARGS__),       \
+            FI_CRC_TABLE_64(128, __VA_ARGS__), FI_CRC_TABLE_64(192, __VA_ARGS__) \
     }
 
 /* The register after some bytes. A register is the value of the checksum before its bits are
  * inverted. */
 static inline uint32_t
-firn_crc_table_update(const uint32_t table[256], uint32_t reg, const void *data, size_t size)
+fi_crc_table_update(const uint32_t table[256], uint32_t reg, const void *data, size_t size)
 {
     const uint8_t *at = data;
     for (; size > 0; at++, size--) {

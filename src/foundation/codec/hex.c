@@ -13,7 +13,7 @@
 #include "base/check.h"
 
 void
-firn_hex_encode(const void *data, size_t size, char *out)
+fi_hex_encode(const void *data, size_t size, char *out)
 {
     static const char digits[] = "0123456789abcdef";
     const uint8_t *bytes = data;
@@ -42,7 +42,7 @@ digit_value(char digit)
 }
 
 bool
-firn_hex_decode(const char *digits, uint8_t *out, size_t size)
+fi_hex_decode(const char *digits, uint8_t *out, size_t size)
 {
     DCHECK(digits != NULL);
     for (size_t i = 0; i < size; i++) {

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 /* Writes 2 * size digits and a NUL. */
-void firn_hex_encode(const void *data, size_t size, char *out);
+void fi_hex_encode(const void *data, size_t size, char *out);
 /* Reads 2 * size digits of any case; false if any is not a digit. */
-bool firn_hex_decode(const char *digits, uint8_t *out, size_t size);
+bool fi_hex_decode(const char *digits, uint8_t *out, size_t size);
 
 #endif

@@ -59,7 +59,7 @@ firn_key_add_u64(firn_key *key, uint64_t value)
 {
     uint8_t *place = extend(key, sizeof value);
     if (place != NULL) {
-        firn_store_be64(place, value);
+        fi_store_be64(place, value);
     }
 }
 

@@ -39,7 +39,7 @@ first_byte(uint8_t byte, uint32_t *value, uint32_t *smallest)
 }
 
 size_t
-firn_utf8_decode(firn_slice text, uint32_t *out)
+fi_utf8_decode(firn_slice text, uint32_t *out)
 {
     if (text.size == 0) {
         return 0;
@@ -69,12 +69,12 @@ firn_utf8_decode(firn_slice text, uint32_t *out)
 }
 
 bool
-firn_utf8_is_valid(firn_slice text)
+fi_utf8_is_valid(firn_slice text)
 {
     size_t at = 0;
     while (at < text.size) {
         if (text.size - at >= 8 &&
-            (firn_load_le64(text.data + at) & UINT64_C(0x8080808080808080)) == 0) {
+            (fi_load_le64(text.data + at) & UINT64_C(0x8080808080808080)) == 0) {
             at += 8;
             continue;
         }
@@ -83,7 +83,7 @@ firn_utf8_is_valid(firn_slice text)
             continue;
         }
         uint32_t value;
-        size_t size = firn_utf8_decode(firn_bytes(text.data + at, text.size - at), &value);
+        size_t size = fi_utf8_decode(firn_bytes(text.data + at, text.size - at), &value);
         if (size == 0) {
             return false;
         }

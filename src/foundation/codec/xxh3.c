@@ -18,15 +18,15 @@
 #include <xxhash.h>
 
 uint64_t
-firn_xxh3(const void *data, size_t size, uint64_t seed)
+fi_xxh3(const void *data, size_t size, uint64_t seed)
 {
     return XXH3_64bits_withSeed(data, size, seed);
 }
 
 void
-firn_xxh3_wide(const void *data, size_t size, uint64_t seed, uint8_t *out)
+fi_xxh3_wide(const void *data, size_t size, uint64_t seed, uint8_t *out)
 {
     XXH128_hash_t hash = XXH3_128bits_withSeed(data, size, seed);
-    firn_store_le64(out, hash.low64);
-    firn_store_le64(out + 8, hash.high64);
+    fi_store_le64(out, hash.low64);
+    fi_store_le64(out + 8, hash.high64);
 }

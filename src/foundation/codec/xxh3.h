@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-uint64_t firn_xxh3(const void *data, size_t size, uint64_t seed);
-enum { FIRN_XXH3_WIDE_SIZE = 16 };
+uint64_t fi_xxh3(const void *data, size_t size, uint64_t seed);
+enum { FI_XXH3_WIDE_SIZE = 16 };
 /* XXH3-128: its low half first, little-endian. */
-void firn_xxh3_wide(const void *data, size_t size, uint64_t seed, uint8_t *out);
+void fi_xxh3_wide(const void *data, size_t size, uint64_t seed, uint8_t *out);
 
 #endif

@@ -38,73 +38,71 @@ static const char head_text[] = "firn files 1 ";
 static uint64_t
 hash_of(const void *record)
 {
-    return (*(struct firn_os_known_list_entry *const *)record)->hash;
+    return (*(struct fi_os_known_list_entry *const *)record)->hash;
 }
 
 static bool
 is_equal(const void *record, const void *key)
 {
-    return strcmp((*(struct firn_os_known_list_entry *const *)record)->path, key) == 0;
+    return strcmp((*(struct fi_os_known_list_entry *const *)record)->path, key) == 0;
 }
 
 void
-firn_os_known_list_init(struct firn_os_known_list *list)
+fi_os_known_list_init(struct fi_os_known_list *list)
 {
-    *list = (struct firn_os_known_list){.next = 1};
-    firn_hash_map_init(&list->entries, sizeof(struct firn_os_known_list_entry *), hash_of,
-                       is_equal);
+    *list = (struct fi_os_known_list){.next = 1};
+    fi_hash_map_init(&list->entries, sizeof(struct fi_os_known_list_entry *), hash_of, is_equal);
 }
 
-static struct firn_os_known_list_entry *
-entry_at(const struct firn_os_known_list *list, size_t i)
+static struct fi_os_known_list_entry *
+entry_at(const struct fi_os_known_list *list, size_t i)
 {
-    return *(struct firn_os_known_list_entry **)firn_hash_map_at(&list->entries, i);
+    return *(struct fi_os_known_list_entry **)fi_hash_map_at(&list->entries, i);
 }
 
 void
-firn_os_known_list_deinit(struct firn_os_known_list *list)
+fi_os_known_list_deinit(struct fi_os_known_list *list)
 {
     for (size_t i = 0; i < list->entries.count; i++) {
-        firn_free(entry_at(list, i)->path);
-        firn_free(entry_at(list, i));
+        fi_free(entry_at(list, i)->path);
+        fi_free(entry_at(list, i));
     }
-    firn_hash_map_deinit(&list->entries);
+    fi_hash_map_deinit(&list->entries);
 }
 
 /* ---- entries ---- */
 
-struct firn_os_known_list_entry *
-firn_os_known_list_find(const struct firn_os_known_list *list, const char *path)
+struct fi_os_known_list_entry *
+fi_os_known_list_find(const struct fi_os_known_list *list, const char *path)
 {
-    struct firn_os_known_list_entry **found =
-        firn_hash_map_find(&list->entries, firn_xxh3(path, strlen(path), 0), path);
+    struct fi_os_known_list_entry **found =
+        fi_hash_map_find(&list->entries, fi_xxh3(path, strlen(path), 0), path);
     return found != NULL ? *found : NULL;
 }
 
-struct firn_os_known_list_entry *
-firn_os_known_list_get(struct firn_os_known_list *list, const char *path)
+struct fi_os_known_list_entry *
+fi_os_known_list_get(struct fi_os_known_list *list, const char *path)
 {
-    struct firn_os_known_list_entry *entry = firn_os_known_list_find(list, path);
+    struct fi_os_known_list_entry *entry = fi_os_known_list_find(list, path);
     if (entry != NULL) {
         return entry;
     }
-    entry = firn_alloc_zeroed(sizeof *entry);
+    entry = fi_alloc_zeroed(sizeof *entry);
     if (entry == NULL) {
         return NULL;
     }
-    entry->path = firn_strdup(path);
-    entry->hash = firn_xxh3(path, strlen(path), 0);
-    if (entry->path == NULL || firn_hash_map_insert(&list->entries, entry->hash, &entry) == NULL) {
-        firn_free(entry->path);
-        firn_free(entry);
+    entry->path = fi_strdup(path);
+    entry->hash = fi_xxh3(path, strlen(path), 0);
+    if (entry->path == NULL || fi_hash_map_insert(&list->entries, entry->hash, &entry) == NULL) {
+        fi_free(entry->path);
+        fi_free(entry);
         return NULL;
     }
     return entry;
 }
 
-const struct firn_os_known_list_id *
-firn_os_known_list_id_of(const struct firn_os_known_list_entry *entry,
-                         struct firn_os_known_list_id id)
+const struct fi_os_known_list_id *
+fi_os_known_list_id_of(const struct fi_os_known_list_entry *entry, struct fi_os_known_list_id id)
 {
     for (unsigned i = 0; i < entry->id_count; i++) {
         if (entry->ids[i].inode == id.inode && entry->ids[i].birth_ns == id.birth_ns) {
@@ -115,23 +113,22 @@ firn_os_known_list_id_of(const struct firn_os_known_list_entry *entry,
 }
 
 bool
-firn_os_known_list_has(const struct firn_os_known_list_entry *entry,
-                       struct firn_os_known_list_id id)
+fi_os_known_list_has(const struct fi_os_known_list_entry *entry, struct fi_os_known_list_id id)
 {
-    return firn_os_known_list_id_of(entry, id) != NULL;
+    return fi_os_known_list_id_of(entry, id) != NULL;
 }
 
 void
-firn_os_known_list_add_id(struct firn_os_known_list_entry *entry, struct firn_os_known_list_id id)
+fi_os_known_list_add_id(struct fi_os_known_list_entry *entry, struct fi_os_known_list_id id)
 {
-    const struct firn_os_known_list_id *same = firn_os_known_list_id_of(entry, id);
+    const struct fi_os_known_list_id *same = fi_os_known_list_id_of(entry, id);
     bool is_new = same == NULL;
-    unsigned last = is_new ? FIRN_OS_KNOWN_LIST_IDS - 1 : (unsigned)(same - entry->ids);
+    unsigned last = is_new ? FI_OS_KNOWN_LIST_IDS - 1 : (unsigned)(same - entry->ids);
     for (unsigned i = last; i > 0; i--) {
         entry->ids[i] = entry->ids[i - 1];
     }
     entry->ids[0] = id;
-    entry->id_count += is_new && entry->id_count < FIRN_OS_KNOWN_LIST_IDS;
+    entry->id_count += is_new && entry->id_count < FI_OS_KNOWN_LIST_IDS;
 }
 
 /* ---- reading ---- */
@@ -174,8 +171,8 @@ struct line {
     char sign;
     uint64_t number;
     uint64_t synced;
-    struct firn_os_known_list_id id;
-    char path[FIRN_OS_KNOWN_LIST_PATH_SIZE_MAX + 1];
+    struct fi_os_known_list_id id;
+    char path[FI_OS_KNOWN_LIST_PATH_SIZE_MAX + 1];
 };
 
 /* Decodes [at, end), a line without its line feed. */
@@ -188,7 +185,7 @@ decode(const char *at, const char *end, struct line *out)
         return false;
     }
     const char *rest = at + CRC_LETTERS + 1;
-    (void)snprintf(crc, sizeof crc, "%08" PRIx32, firn_crc32c(0, rest, (size_t)(end - rest)));
+    (void)snprintf(crc, sizeof crc, "%08" PRIx32, fi_crc32c(0, rest, (size_t)(end - rest)));
     if (memcmp(at, crc, CRC_LETTERS) != 0) {
         return false;
     }
@@ -202,7 +199,7 @@ decode(const char *at, const char *end, struct line *out)
     at += is_before;
     if (!take_number(&at, end, &birth) || birth > INT64_MAX ||
         !take_head(&at, end, &out->id.head) || at >= end ||
-        end - at > FIRN_OS_KNOWN_LIST_PATH_SIZE_MAX || memchr(at, '\0', (size_t)(end - at))) {
+        end - at > FI_OS_KNOWN_LIST_PATH_SIZE_MAX || memchr(at, '\0', (size_t)(end - at))) {
         return false;
     }
     out->id.birth_ns = is_before ? -(int64_t)birth : (int64_t)birth;
@@ -213,9 +210,9 @@ decode(const char *at, const char *end, struct line *out)
 }
 
 static bool
-apply(struct firn_os_known_list *list, const struct line *line)
+apply(struct fi_os_known_list *list, const struct line *line)
 {
-    struct firn_os_known_list_entry *entry = firn_os_known_list_get(list, line->path);
+    struct fi_os_known_list_entry *entry = fi_os_known_list_get(list, line->path);
     if (entry == NULL) {
         return false;
     }
@@ -223,7 +220,7 @@ apply(struct firn_os_known_list *list, const struct line *line)
         entry->id_count = 0;
     }
     if (line->sign != '-') {
-        firn_os_known_list_add_id(entry, line->id);
+        fi_os_known_list_add_id(entry, line->id);
     }
     if (line->number != list->next && list->missing == 0) {
         list->missing = list->next;
@@ -234,7 +231,7 @@ apply(struct firn_os_known_list *list, const struct line *line)
 }
 
 static bool
-read_head(struct firn_os_known_list *list, const char *at, const char *end)
+read_head(struct fi_os_known_list *list, const char *at, const char *end)
 {
     size_t size = sizeof head_text - 1;
     if ((size_t)(end - at) <= size || memcmp(at, head_text, size) != 0) {
@@ -246,7 +243,7 @@ read_head(struct firn_os_known_list *list, const char *at, const char *end)
 }
 
 bool
-firn_os_known_list_read(struct firn_os_known_list *list, firn_slice bytes)
+fi_os_known_list_read(struct fi_os_known_list *list, firn_slice bytes)
 {
     list->has_rest = false;
     if (bytes.size == 0) {
@@ -284,7 +281,7 @@ firn_os_known_list_read(struct firn_os_known_list *list, firn_slice bytes)
 }
 
 bool
-firn_os_known_list_is_sound(const struct firn_os_known_list *list)
+fi_os_known_list_is_sound(const struct fi_os_known_list *list)
 {
     return list->has_head && list->next > list->synced && /* (I1) */
            (list->missing == 0 || list->missing > list->synced);
@@ -293,20 +290,20 @@ firn_os_known_list_is_sound(const struct firn_os_known_list *list)
 /* ---- writing ---- */
 
 int
-firn_os_known_list_write(struct firn_os_known_list *list, struct firn_buf *out, char sign,
-                         const char *path, struct firn_os_known_list_id id)
+fi_os_known_list_write(struct fi_os_known_list *list, struct fi_buf *out, char sign,
+                       const char *path, struct fi_os_known_list_id id)
 {
-    struct firn_buf rest = {0};
-    int rc = firn_buf_append_format(
+    struct fi_buf rest = {0};
+    int rc = fi_buf_append_format(
         &rest, "%c %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 " %016" PRIx64 " %s", sign,
         list->next, list->synced, id.inode, id.birth_ns == INT64_MIN ? 0 : id.birth_ns, id.head,
         path);
     if (rc == FIRN_OK) {
-        rc = firn_buf_append_format(out, "%08" PRIx32 " ", firn_crc32c(0, rest.data, rest.size));
+        rc = fi_buf_append_format(out, "%08" PRIx32 " ", fi_crc32c(0, rest.data, rest.size));
     }
-    rc = rc == FIRN_OK ? firn_buf_append_slice(out, firn_buf_slice(&rest)) : rc;
-    rc = rc == FIRN_OK ? firn_buf_append_u8(out, '\n') : rc;
-    firn_buf_deinit(&rest);
+    rc = rc == FIRN_OK ? fi_buf_append_slice(out, fi_buf_slice(&rest)) : rc;
+    rc = rc == FIRN_OK ? fi_buf_append_u8(out, '\n') : rc;
+    fi_buf_deinit(&rest);
     if (rc == FIRN_OK) {
         list->next++;
     }
@@ -314,7 +311,7 @@ firn_os_known_list_write(struct firn_os_known_list *list, struct firn_buf *out, 
 }
 
 int
-firn_os_known_list_write_all(struct firn_os_known_list *list, struct firn_buf *out)
+fi_os_known_list_write_all(struct fi_os_known_list *list, struct fi_buf *out)
 {
     uint64_t count = 0;
     for (size_t i = 0; i < list->entries.count; i++) {
@@ -322,11 +319,11 @@ firn_os_known_list_write_all(struct firn_os_known_list *list, struct firn_buf *o
     }
     list->next = 1;
     list->synced = 0;
-    int rc = firn_buf_append_format(out, "%s%" PRIu64 "\n", head_text, count);
+    int rc = fi_buf_append_format(out, "%s%" PRIu64 "\n", head_text, count);
     for (size_t i = 0; rc == FIRN_OK && i < list->entries.count; i++) {
-        struct firn_os_known_list_entry *entry = entry_at(list, i);
+        struct fi_os_known_list_entry *entry = entry_at(list, i);
         for (unsigned k = entry->id_count; rc == FIRN_OK && k > 0; k--) {
-            rc = firn_os_known_list_write(list, out, '+', entry->path, entry->ids[k - 1]);
+            rc = fi_os_known_list_write(list, out, '+', entry->path, entry->ids[k - 1]);
         }
         entry->is_pending = false;
     }

@@ -32,59 +32,59 @@
  * A lock of the whole file is a lock on all bytes that it could have.
  */
 
-enum { CHUNK_SIZE = FIRN_OS_RAM_CHUNK_SIZE };
+enum { CHUNK_SIZE = FI_OS_RAM_CHUNK_SIZE };
 
 /* Contents end below this, so that the array of chunks is bounded. */
 static const uint64_t size_max = UINT64_C(1) << 40;
 
 /* ---- chunks ---- */
 
-static int ram_file_stat(struct firn_os_file *file, struct firn_os_stat *out);
+static int ram_file_stat(struct fi_os_file *file, struct fi_os_stat *out);
 
 static void
-count_chunks(struct firn_os_ram_node *node, uint64_t more)
+count_chunks(struct fi_os_ram_node *node, uint64_t more)
 {
     atomic_fetch_add_explicit(&node->data_chunks, more, memory_order_relaxed);
 }
 
 static void
-free_chunk(struct firn_os_ram_node *node, size_t i)
+free_chunk(struct fi_os_ram_node *node, size_t i)
 {
     if (node->chunks[i] != NULL) {
-        firn_free(node->chunks[i]);
+        fi_free(node->chunks[i]);
         node->chunks[i] = NULL;
         count_chunks(node, UINT64_MAX);
-        firn_os_ram_unreserve(node->fs, CHUNK_SIZE);
+        fi_os_ram_unreserve(node->fs, CHUNK_SIZE);
     }
 }
 
 void
-firn_os_ram_file_free_contents(struct firn_os_ram_node *node)
+fi_os_ram_file_free_contents(struct fi_os_ram_node *node)
 {
     for (size_t i = 0; i < node->chunk_count; i++) {
         free_chunk(node, i);
     }
-    firn_free(node->chunks);
-    firn_os_ram_unreserve(node->fs, node->chunk_count * sizeof node->chunks[0]);
+    fi_free(node->chunks);
+    fi_os_ram_unreserve(node->fs, node->chunk_count * sizeof node->chunks[0]);
     node->chunks = NULL;
     node->chunk_count = 0;
 }
 
 /* Makes the array long enough for chunk i. */
 static int
-reach(struct firn_os_ram_node *node, size_t i)
+reach(struct fi_os_ram_node *node, size_t i)
 {
     if (i < node->chunk_count) {
         return 0;
     }
     size_t count = node->chunk_count * 2 > i + 1 ? node->chunk_count * 2 : i + 1;
     uint64_t more = (count - node->chunk_count) * sizeof node->chunks[0];
-    if (!firn_os_ram_reserve(node->fs, more)) {
+    if (!fi_os_ram_reserve(node->fs, more)) {
         return ENOSPC;
     }
-    uint8_t **chunks = firn_resize_array(node->chunks, count, sizeof chunks[0]);
+    uint8_t **chunks = fi_resize_array(node->chunks, count, sizeof chunks[0]);
     if (chunks == NULL) {
-        firn_os_ram_unreserve(node->fs, more);
+        fi_os_ram_unreserve(node->fs, more);
         return ENOMEM;
     }
     memset(chunks + node->chunk_count, 0, (count - node->chunk_count) * sizeof chunks[0]);
@@ -95,19 +95,19 @@ reach(struct firn_os_ram_node *node, size_t i)
 
 /* Chunk i, allocated if it is a hole. */
 static int
-ensure_chunk(struct firn_os_ram_node *node, size_t i, uint8_t **out)
+ensure_chunk(struct fi_os_ram_node *node, size_t i, uint8_t **out)
 {
     int error_number = reach(node, i);
     if (error_number != 0) {
         return error_number;
     }
     if (node->chunks[i] == NULL) {
-        if (!firn_os_ram_reserve(node->fs, CHUNK_SIZE)) {
+        if (!fi_os_ram_reserve(node->fs, CHUNK_SIZE)) {
             return ENOSPC;
         }
-        node->chunks[i] = firn_alloc_zeroed(CHUNK_SIZE);
+        node->chunks[i] = fi_alloc_zeroed(CHUNK_SIZE);
         if (node->chunks[i] == NULL) {
-            firn_os_ram_unreserve(node->fs, CHUNK_SIZE);
+            fi_os_ram_unreserve(node->fs, CHUNK_SIZE);
             return ENOMEM;
         }
         count_chunks(node, 1);
@@ -117,21 +117,21 @@ ensure_chunk(struct firn_os_ram_node *node, size_t i, uint8_t **out)
 }
 
 static uint64_t
-size_of(const struct firn_os_ram_node *node)
+size_of(const struct fi_os_ram_node *node)
 {
     return atomic_load_explicit(&node->size, memory_order_relaxed);
 }
 
 static void
-set_size(struct firn_os_ram_node *node, uint64_t size)
+set_size(struct fi_os_ram_node *node, uint64_t size)
 {
     atomic_store_explicit(&node->size, size, memory_order_relaxed);
 }
 
 static void
-touch(struct firn_os_ram_node *node)
+touch(struct fi_os_ram_node *node)
 {
-    int64_t now = firn_os_ram_now();
+    int64_t now = fi_os_ram_now();
     atomic_store_explicit(&node->mtime_ns, now, memory_order_relaxed);
     atomic_store_explicit(&node->ctime_ns, now, memory_order_relaxed);
 }
@@ -148,7 +148,7 @@ part_in_chunk(uint64_t offset, uint64_t end)
 
 /* Whether a thread has locked the contents; this kind of lock does not say which one, or how. */
 static bool
-is_held(struct firn_os_ram_node *node)
+is_held(struct fi_os_ram_node *node)
 {
     if (pthread_rwlock_trywrlock(&node->contents) != 0) {
         return true;
@@ -158,7 +158,7 @@ is_held(struct firn_os_ram_node *node)
 }
 
 static void
-read_locked(struct firn_os_ram_node *node, uint64_t offset, uint64_t end, uint8_t *data)
+read_locked(struct fi_os_ram_node *node, uint64_t offset, uint64_t end, uint8_t *data)
 {
     DCHECK(is_held(node));
     while (offset < end) {
@@ -175,11 +175,11 @@ read_locked(struct firn_os_ram_node *node, uint64_t offset, uint64_t end, uint8_
 }
 
 static int
-ram_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t size, size_t *out_size)
+ram_file_read(struct fi_os_file *file, uint64_t offset, void *data, size_t size, size_t *out_size)
 {
-    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    struct fi_os_ram_node *node = fi_os_ram_file_node(file);
     *out_size = 0;
-    if (!(((struct firn_os_ram_file *)file)->flags & FIRN_OS_READ)) {
+    if (!(((struct fi_os_ram_file *)file)->flags & FI_OS_READ)) {
         return EBADF;
     }
     (void)pthread_rwlock_rdlock(&node->contents);
@@ -195,7 +195,7 @@ ram_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t siz
 
 /* Writes as much as there is room for; returns an errno only if that is nothing. */
 static int
-write_locked(struct firn_os_ram_node *node, uint64_t offset, const uint8_t *data, size_t size,
+write_locked(struct fi_os_ram_node *node, uint64_t offset, const uint8_t *data, size_t size,
              size_t *out_size)
 {
     size_t done = 0;
@@ -220,12 +220,12 @@ write_locked(struct firn_os_ram_node *node, uint64_t offset, const uint8_t *data
 }
 
 static int
-ram_file_write(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
+ram_file_write(struct fi_os_file *file, uint64_t offset, const void *data, size_t size,
                size_t *out_size)
 {
-    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    struct fi_os_ram_node *node = fi_os_ram_file_node(file);
     *out_size = 0;
-    if (!(((struct firn_os_ram_file *)file)->flags & FIRN_OS_WRITE)) {
+    if (!(((struct fi_os_ram_file *)file)->flags & FI_OS_WRITE)) {
         return EBADF;
     }
     if (offset + size > size_max) {
@@ -239,7 +239,7 @@ ram_file_write(struct firn_os_file *file, uint64_t offset, const void *data, siz
 }
 
 static void
-truncate_locked(struct firn_os_ram_node *node, uint64_t size)
+truncate_locked(struct fi_os_ram_node *node, uint64_t size)
 {
     size_t keep = (size_t)((size + CHUNK_SIZE - 1) / CHUNK_SIZE);
     DCHECK(is_held(node));
@@ -254,10 +254,10 @@ truncate_locked(struct firn_os_ram_node *node, uint64_t size)
 }
 
 static int
-ram_file_truncate(struct firn_os_file *file, uint64_t size)
+ram_file_truncate(struct fi_os_file *file, uint64_t size)
 {
-    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
-    if (!(((struct firn_os_ram_file *)file)->flags & FIRN_OS_WRITE)) {
+    struct fi_os_ram_node *node = fi_os_ram_file_node(file);
+    if (!(((struct fi_os_ram_file *)file)->flags & FI_OS_WRITE)) {
         return EINVAL; /* as ftruncate says it */
     }
     if (size > size_max) {
@@ -271,10 +271,10 @@ ram_file_truncate(struct firn_os_file *file, uint64_t size)
 }
 
 static int
-ram_file_allocate(struct firn_os_file *file, uint64_t size)
+ram_file_allocate(struct fi_os_file *file, uint64_t size)
 {
-    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
-    if (!(((struct firn_os_ram_file *)file)->flags & FIRN_OS_WRITE)) {
+    struct fi_os_ram_node *node = fi_os_ram_file_node(file);
+    if (!(((struct fi_os_ram_file *)file)->flags & FI_OS_WRITE)) {
         return EBADF;
     }
     if (size > size_max) {
@@ -292,7 +292,7 @@ ram_file_allocate(struct firn_os_file *file, uint64_t size)
 
 /* The first chunk from i on that is data, or is a hole. */
 static size_t
-next_chunk_locked(struct firn_os_ram_node *node, size_t i, bool is_data)
+next_chunk_locked(struct fi_os_ram_node *node, size_t i, bool is_data)
 {
     DCHECK(is_held(node));
     while (i < node->chunk_count && (node->chunks[i] != NULL) != is_data) {
@@ -302,10 +302,9 @@ next_chunk_locked(struct firn_os_ram_node *node, size_t i, bool is_data)
 }
 
 static int
-ram_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
-                   uint64_t *out_end)
+ram_file_next_data(struct fi_os_file *file, uint64_t offset, uint64_t *out_start, uint64_t *out_end)
 {
-    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
+    struct fi_os_ram_node *node = fi_os_ram_file_node(file);
     (void)pthread_rwlock_rdlock(&node->contents);
     uint64_t size = size_of(node);
     *out_start = size;
@@ -328,113 +327,113 @@ ram_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_sta
 
 /* The file of the name, made if the flags ask for it. */
 static int
-open_locked(struct firn_os_ram_node *dir, const char *name, unsigned flags, uint32_t mode,
-            struct firn_os_ram_node **out)
+open_locked(struct fi_os_ram_node *dir, const char *name, unsigned flags, uint32_t mode,
+            struct fi_os_ram_node **out)
 {
-    firn_os_mutex_assert_held(&dir->fs->tree);
-    *out = firn_os_ram_tree_find_locked(dir, name);
+    fi_os_mutex_assert_held(&dir->fs->tree);
+    *out = fi_os_ram_tree_find_locked(dir, name);
     if (*out != NULL) {
-        if (flags & FIRN_OS_EXCLUSIVE) {
+        if (flags & FI_OS_EXCLUSIVE) {
             return EEXIST;
         }
-        return (*out)->kind == FIRN_OS_FILE ? 0 : EINVAL;
+        return (*out)->kind == FI_OS_FILE ? 0 : EINVAL;
     }
-    if (!(flags & FIRN_OS_CREATE)) {
+    if (!(flags & FI_OS_CREATE)) {
         return ENOENT;
     }
-    return firn_os_ram_tree_make_locked(dir, name, FIRN_OS_FILE, mode, out);
+    return fi_os_ram_tree_make_locked(dir, name, FI_OS_FILE, mode, out);
 }
 
 static int
-ram_file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
-              struct firn_os_file *file, struct firn_os_stat *out_stat)
+ram_file_open(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+              struct fi_os_file *file, struct fi_os_stat *out_stat)
 {
-    struct firn_os_ram_file *self = (struct firn_os_ram_file *)file;
-    struct firn_os_ram_node *parent = firn_os_ram_dir_node(dir);
-    firn_os_mutex_lock(&parent->fs->tree);
+    struct fi_os_ram_file *self = (struct fi_os_ram_file *)file;
+    struct fi_os_ram_node *parent = fi_os_ram_dir_node(dir);
+    fi_os_mutex_lock(&parent->fs->tree);
     int error_number = open_locked(parent, name, flags, mode, &self->node);
     if (error_number == 0) {
         self->node->handle_count++;
     }
-    firn_os_mutex_unlock(&parent->fs->tree);
+    fi_os_mutex_unlock(&parent->fs->tree);
     if (error_number != 0) {
         return error_number;
     }
     self->flags = flags;
-    if (flags & FIRN_OS_TRUNCATE) {
+    if (flags & FI_OS_TRUNCATE) {
         (void)ram_file_truncate(file, 0); /* cannot fail: it is open for writing */
     }
     return out_stat != NULL ? ram_file_stat(file, out_stat) : 0;
 }
 
 static void
-ram_file_close(struct firn_os_file *file)
+ram_file_close(struct fi_os_file *file)
 {
-    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
-    struct firn_os_ram *fs = node->fs;
-    firn_os_mutex_lock(&fs->tree);
-    firn_os_locks_give_all(&node->locks, file);
+    struct fi_os_ram_node *node = fi_os_ram_file_node(file);
+    struct fi_os_ram *fs = node->fs;
+    fi_os_mutex_lock(&fs->tree);
+    fi_os_locks_give_all(&node->locks, file);
     node->handle_count--;
-    struct firn_os_ram_node *orphan = firn_os_ram_tree_orphan_locked(node);
-    firn_os_mutex_unlock(&fs->tree);
-    firn_os_ram_tree_free_node(orphan);
+    struct fi_os_ram_node *orphan = fi_os_ram_tree_orphan_locked(node);
+    fi_os_mutex_unlock(&fs->tree);
+    fi_os_ram_tree_free_node(orphan);
 }
 
 static int
-ram_file_stat(struct firn_os_file *file, struct firn_os_stat *out)
+ram_file_stat(struct fi_os_file *file, struct fi_os_stat *out)
 {
-    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
-    firn_os_mutex_lock(&node->fs->tree);
-    firn_os_ram_tree_fill_stat(node, out);
-    firn_os_mutex_unlock(&node->fs->tree);
+    struct fi_os_ram_node *node = fi_os_ram_file_node(file);
+    fi_os_mutex_lock(&node->fs->tree);
+    fi_os_ram_tree_fill_stat(node, out);
+    fi_os_mutex_unlock(&node->fs->tree);
     return 0;
 }
 
 /* ---- locks ---- */
 
 static int
-ram_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
+ram_file_lock_range(struct fi_os_file *file, enum fi_os_lock_kind kind, uint64_t offset,
                     uint64_t size)
 {
-    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
-    unsigned needed = kind == FIRN_OS_LOCK_EXCLUSIVE ? FIRN_OS_WRITE : FIRN_OS_READ;
-    if (!(((struct firn_os_ram_file *)file)->flags & needed)) {
+    struct fi_os_ram_node *node = fi_os_ram_file_node(file);
+    unsigned needed = kind == FI_OS_LOCK_EXCLUSIVE ? FI_OS_WRITE : FI_OS_READ;
+    if (!(((struct fi_os_ram_file *)file)->flags & needed)) {
         return EBADF;
     }
-    firn_os_mutex_lock(&node->fs->tree);
-    int error_number = firn_os_locks_take(&node->locks, file, kind, offset, size);
-    firn_os_mutex_unlock(&node->fs->tree);
+    fi_os_mutex_lock(&node->fs->tree);
+    int error_number = fi_os_locks_take(&node->locks, file, kind, offset, size);
+    fi_os_mutex_unlock(&node->fs->tree);
     return error_number;
 }
 
 static void
-ram_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
+ram_file_unlock_range(struct fi_os_file *file, uint64_t offset, uint64_t size)
 {
-    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
-    firn_os_mutex_lock(&node->fs->tree);
-    firn_os_locks_give(&node->locks, file, offset, size);
-    firn_os_mutex_unlock(&node->fs->tree);
+    struct fi_os_ram_node *node = fi_os_ram_file_node(file);
+    fi_os_mutex_lock(&node->fs->tree);
+    fi_os_locks_give(&node->locks, file, offset, size);
+    fi_os_mutex_unlock(&node->fs->tree);
 }
 
 static int
-ram_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
+ram_file_is_range_held(struct fi_os_file *file, uint64_t offset, uint64_t size, bool *out)
 {
-    struct firn_os_ram_node *node = firn_os_ram_file_node(file);
-    firn_os_mutex_lock(&node->fs->tree);
-    *out = firn_os_locks_others_hold(&node->locks, file, offset, size);
-    firn_os_mutex_unlock(&node->fs->tree);
+    struct fi_os_ram_node *node = fi_os_ram_file_node(file);
+    fi_os_mutex_lock(&node->fs->tree);
+    *out = fi_os_locks_others_hold(&node->locks, file, offset, size);
+    fi_os_mutex_unlock(&node->fs->tree);
     return 0;
 }
 
 static int
-ram_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind)
+ram_file_lock(struct fi_os_file *file, enum fi_os_lock_kind kind)
 {
-    DCHECK(kind == FIRN_OS_LOCK_SHARED || kind == FIRN_OS_LOCK_EXCLUSIVE);
+    DCHECK(kind == FI_OS_LOCK_SHARED || kind == FI_OS_LOCK_EXCLUSIVE);
     return ram_file_lock_range(file, kind, 0, INT64_MAX);
 }
 
 static void
-ram_file_unlock(struct firn_os_file *file)
+ram_file_unlock(struct fi_os_file *file)
 {
     ram_file_unlock_range(file, 0, INT64_MAX);
 }
@@ -442,7 +441,7 @@ ram_file_unlock(struct firn_os_file *file)
 /* ---- the limit ---- */
 
 bool
-firn_os_ram_reserve(struct firn_os_ram *fs, uint64_t bytes)
+fi_os_ram_reserve(struct fi_os_ram *fs, uint64_t bytes)
 {
     /* Relaxed: the number orders nothing. */
     uint_fast64_t used = atomic_load_explicit(&fs->used_bytes, memory_order_relaxed);
@@ -456,53 +455,52 @@ firn_os_ram_reserve(struct firn_os_ram *fs, uint64_t bytes)
 }
 
 void
-firn_os_ram_unreserve(struct firn_os_ram *fs, uint64_t bytes)
+fi_os_ram_unreserve(struct fi_os_ram *fs, uint64_t bytes)
 {
     DCHECK(bytes <= atomic_load_explicit(&fs->used_bytes, memory_order_relaxed));
     atomic_fetch_sub_explicit(&fs->used_bytes, bytes, memory_order_relaxed);
 }
 
 uint64_t
-firn_os_ram_used_bytes(const struct firn_os *os)
+fi_os_ram_used_bytes(const struct fi_os *os)
 {
-    return atomic_load_explicit(&((const struct firn_os_ram *)os)->used_bytes,
-                                memory_order_relaxed);
+    return atomic_load_explicit(&((const struct fi_os_ram *)os)->used_bytes, memory_order_relaxed);
 }
 
 static int
-dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
+dir_free_bytes(struct fi_os_dir *dir, uint64_t *out)
 {
-    const struct firn_os_ram *fs = firn_os_ram_dir_node(dir)->fs;
-    *out = fs->limit_bytes - firn_os_ram_used_bytes(&fs->base);
+    const struct fi_os_ram *fs = fi_os_ram_dir_node(dir)->fs;
+    *out = fs->limit_bytes - fi_os_ram_used_bytes(&fs->base);
     return 0;
 }
 
 /* ---- the clock is that of the process ---- */
 
 int64_t
-firn_os_ram_now(void)
+fi_os_ram_now(void)
 {
-    return firn_os_now_ns(firn_os_default());
+    return fi_os_now_ns(fi_os_default());
 }
 
 static int64_t
-now_ns(struct firn_os *os)
+now_ns(struct fi_os *os)
 {
     (void)os;
-    return firn_os_ram_now();
+    return fi_os_ram_now();
 }
 
 /* ---- syncs, and what is not supported ---- */
 
 static int
-sync_dir(struct firn_os_dir *dir)
+sync_dir(struct fi_os_dir *dir)
 {
     (void)dir;
     return 0;
 }
 
 static int
-sync_file(struct firn_os_file *file)
+sync_file(struct fi_os_file *file)
 {
     (void)file;
     return 0;
@@ -510,37 +508,37 @@ sync_file(struct firn_os_file *file)
 
 /* Refuses to create something, after checking the name, as Linux would. */
 static int
-refuse(struct firn_os_dir *dir, const char *name)
+refuse(struct fi_os_dir *dir, const char *name)
 {
-    struct firn_os_stat stat;
-    return firn_os_ram_tree_stat(dir, name, &stat) == 0 ? EEXIST : EOPNOTSUPP;
+    struct fi_os_stat stat;
+    return fi_os_ram_tree_stat(dir, name, &stat) == 0 ? EEXIST : EOPNOTSUPP;
 }
 
 static int
-make_symlink(struct firn_os_dir *dir, const char *name, const char *target)
+make_symlink(struct fi_os_dir *dir, const char *name, const char *target)
 {
     (void)target;
     return refuse(dir, name);
 }
 
 static int
-make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode)
+make_fifo(struct fi_os_dir *dir, const char *name, uint32_t mode)
 {
     (void)mode;
     return refuse(dir, name);
 }
 
 static int
-read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+read_symlink(struct fi_os_dir *dir, const char *name, struct fi_buf *out)
 {
     (void)out;
-    struct firn_os_stat stat;
-    int error_number = firn_os_ram_tree_stat(dir, name, &stat);
+    struct fi_os_stat stat;
+    int error_number = fi_os_ram_tree_stat(dir, name, &stat);
     return error_number != 0 ? error_number : EINVAL;
 }
 
 static int
-xattr_remove(struct firn_os_node node, const char *attribute)
+xattr_remove(struct fi_os_node node, const char *attribute)
 {
     (void)node;
     (void)attribute;
@@ -549,74 +547,74 @@ xattr_remove(struct firn_os_node node, const char *attribute)
 
 /* ---- modes and times ---- */
 
-static struct firn_os_ram *
-fs_of(struct firn_os_node node)
+static struct fi_os_ram *
+fs_of(struct fi_os_node node)
 {
     DCHECK(node.file != NULL || node.dir != NULL);
-    return node.file != NULL ? firn_os_ram_file_node(node.file)->fs
-                             : firn_os_ram_dir_node(node.dir)->fs;
+    return node.file != NULL ? fi_os_ram_file_node(node.file)->fs
+                             : fi_os_ram_dir_node(node.dir)->fs;
 }
 
-static struct firn_os_ram_node *
-find_node_locked(struct firn_os_node node)
+static struct fi_os_ram_node *
+find_node_locked(struct fi_os_node node)
 {
-    firn_os_mutex_assert_held(&fs_of(node)->tree);
+    fi_os_mutex_assert_held(&fs_of(node)->tree);
     if (node.file != NULL) {
-        return firn_os_ram_file_node(node.file);
+        return fi_os_ram_file_node(node.file);
     }
-    struct firn_os_ram_node *dir = firn_os_ram_dir_node(node.dir);
-    return node.name != NULL ? firn_os_ram_tree_find_locked(dir, node.name) : dir;
+    struct fi_os_ram_node *dir = fi_os_ram_dir_node(node.dir);
+    return node.name != NULL ? fi_os_ram_tree_find_locked(dir, node.name) : dir;
 }
 
 static int
-set_mode(struct firn_os_node node, uint32_t mode)
+set_mode(struct fi_os_node node, uint32_t mode)
 {
     DCHECK((mode & ~UINT32_C(07777)) == 0);
-    struct firn_os_ram *fs = fs_of(node);
-    firn_os_mutex_lock(&fs->tree);
-    struct firn_os_ram_node *found = find_node_locked(node);
+    struct fi_os_ram *fs = fs_of(node);
+    fi_os_mutex_lock(&fs->tree);
+    struct fi_os_ram_node *found = find_node_locked(node);
     if (found != NULL) {
         found->mode = mode;
     }
-    firn_os_mutex_unlock(&fs->tree);
+    fi_os_mutex_unlock(&fs->tree);
     return found != NULL ? 0 : ENOENT;
 }
 
 static int
-set_mtime(struct firn_os_node node, int64_t mtime_ns)
+set_mtime(struct fi_os_node node, int64_t mtime_ns)
 {
-    struct firn_os_ram *fs = fs_of(node);
-    firn_os_mutex_lock(&fs->tree);
-    struct firn_os_ram_node *found = find_node_locked(node);
+    struct fi_os_ram *fs = fs_of(node);
+    fi_os_mutex_lock(&fs->tree);
+    struct fi_os_ram_node *found = find_node_locked(node);
     if (found != NULL) {
         atomic_store_explicit(&found->mtime_ns, mtime_ns, memory_order_relaxed);
     }
-    firn_os_mutex_unlock(&fs->tree);
+    fi_os_mutex_unlock(&fs->tree);
     return found != NULL ? 0 : ENOENT;
 }
 
 /* ---- the table ---- */
 
-static const struct firn_os_ops ops = {
+static const struct fi_os_ops ops = {
     .refusal = EOPNOTSUPP,
-    .dir_open_path = firn_os_ram_tree_open_path,
-    .dir_open = firn_os_ram_tree_open,
-    .dir_open_beneath = firn_os_ram_tree_open_beneath,
-    .dir_close = firn_os_ram_tree_close,
-    .dir_list = firn_os_ram_tree_list,
+    .dir_open_path = fi_os_ram_tree_open_path,
+    .dir_open = fi_os_ram_tree_open,
+    .dir_open_beneath = fi_os_ram_tree_open_beneath,
+    .dir_close = fi_os_ram_tree_close,
+    .dir_list = fi_os_ram_tree_list,
     .dir_sync = sync_dir,
     .dir_sync_filesystem = sync_dir,
-    .dir_real_path = firn_os_ram_tree_real_path,
+    .dir_real_path = fi_os_ram_tree_real_path,
     .dir_free_bytes = dir_free_bytes,
-    .make_dir = firn_os_ram_tree_make_dir,
-    .remove_file = firn_os_ram_tree_remove_file,
-    .remove_dir = firn_os_ram_tree_remove_dir,
-    .rename = firn_os_ram_tree_rename,
-    .link = firn_os_ram_tree_link,
+    .make_dir = fi_os_ram_tree_make_dir,
+    .remove_file = fi_os_ram_tree_remove_file,
+    .remove_dir = fi_os_ram_tree_remove_dir,
+    .rename = fi_os_ram_tree_rename,
+    .link = fi_os_ram_tree_link,
     .make_symlink = make_symlink,
     .read_symlink = read_symlink,
     .make_fifo = make_fifo,
-    .stat = firn_os_ram_tree_stat,
+    .stat = fi_os_ram_tree_stat,
     .file_open = ram_file_open,
     .file_close = ram_file_close,
     .file_read = ram_file_read,
@@ -639,27 +637,27 @@ static const struct firn_os_ops ops = {
 };
 
 int
-firn_os_ram_create(uint64_t limit_bytes, struct firn_os **out, firn_error *err)
+fi_os_ram_create(uint64_t limit_bytes, struct fi_os **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_os_ram *fs = firn_alloc_zeroed(sizeof *fs);
+    struct fi_os_ram *fs = fi_alloc_zeroed(sizeof *fs);
     if (fs == NULL) {
-        return firn_error_no_memory(err, "a file system in memory");
+        return fi_error_no_memory(err, "a file system in memory");
     }
-    fs->base = (struct firn_os){
+    fs->base = (struct fi_os){
         .ops = &ops,
-        .dir_size = sizeof(struct firn_os_ram_dir),
-        .file_size = sizeof(struct firn_os_ram_file),
+        .dir_size = sizeof(struct fi_os_ram_dir),
+        .file_size = sizeof(struct fi_os_ram_file),
         .scheduler = NULL,
-        .machine = firn_os_default(),
+        .machine = fi_os_default(),
     };
     fs->limit_bytes = limit_bytes;
-    firn_os_mutex_init(&fs->base, &fs->tree, FIRN_LOCK_OS);
-    int error_number = firn_os_ram_tree_new_node(fs, FIRN_OS_DIR, 0755, &fs->root);
+    fi_os_mutex_init(&fs->base, &fs->tree, FI_LOCK_OS);
+    int error_number = fi_os_ram_tree_new_node(fs, FI_OS_DIR, 0755, &fs->root);
     if (error_number != 0) {
-        firn_os_mutex_deinit(&fs->tree);
-        firn_free(fs);
-        return firn_error_set_errno(err, error_number, "could not make a file system in memory");
+        fi_os_mutex_deinit(&fs->tree);
+        fi_free(fs);
+        return fi_error_set_errno(err, error_number, "could not make a file system in memory");
     }
     fs->root->name_count = 1;
     *out = &fs->base;
@@ -667,14 +665,14 @@ firn_os_ram_create(uint64_t limit_bytes, struct firn_os **out, firn_error *err)
 }
 
 void
-firn_os_ram_destroy(struct firn_os *os)
+fi_os_ram_destroy(struct fi_os *os)
 {
-    struct firn_os_ram *fs = (struct firn_os_ram *)os;
+    struct fi_os_ram *fs = (struct fi_os_ram *)os;
     if (fs == NULL) {
         return;
     }
-    firn_os_ram_tree_free_all(fs->root);
-    CHECK(firn_os_ram_used_bytes(os) == 0); /* else a handle was left open */
-    firn_os_mutex_deinit(&fs->tree);
-    firn_free(fs);
+    fi_os_ram_tree_free_all(fs->root);
+    CHECK(fi_os_ram_used_bytes(os) == 0); /* else a handle was left open */
+    fi_os_mutex_deinit(&fs->tree);
+    fi_free(fs);
 }

@@ -16,9 +16,9 @@
 
 /* An empty file system with the root directory "/"; relative paths start there. An operation that
  * would need more than limit_bytes, for contents and metadata, fails with FIRN_NO_SPACE. */
-FIRN_MUST_CHECK int firn_os_ram_create(uint64_t limit_bytes, struct firn_os **out, firn_error *err);
+FIRN_MUST_CHECK int fi_os_ram_create(uint64_t limit_bytes, struct fi_os **out, firn_error *err);
 /* Requires: all handles were closed, all pools of jobs destroyed. NULL is allowed. */
-void firn_os_ram_destroy(struct firn_os *os);
-uint64_t firn_os_ram_used_bytes(const struct firn_os *os);
+void fi_os_ram_destroy(struct fi_os *os);
+uint64_t fi_os_ram_used_bytes(const struct fi_os *os);
 
 #endif

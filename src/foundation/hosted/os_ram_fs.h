@@ -20,16 +20,16 @@
 #include "os/os_ops.h"
 #include "threads/os_thread.h"
 
-enum { FIRN_OS_RAM_CHUNK_SIZE = 4096 };
+enum { FI_OS_RAM_CHUNK_SIZE = 4096 };
 
-struct firn_os_ram_entry {
+struct fi_os_ram_entry {
     char *name;
-    struct firn_os_ram_node *node;
+    struct fi_os_ram_node *node;
 };
 
-struct firn_os_ram_node {
-    struct firn_os_ram *fs;
-    enum firn_os_kind kind;
+struct fi_os_ram_node {
+    struct fi_os_ram *fs;
+    enum fi_os_kind kind;
     uint32_t mode;
     uint64_t number;
     uint64_t name_count;
@@ -39,13 +39,13 @@ struct firn_os_ram_node {
     atomic_int_fast64_t ctime_ns;
 
     /* For a directory. */
-    struct firn_os_ram_node *parent;   /* NULL for the root, and for one that was removed */
-    struct firn_os_ram_entry *entries; /* by name */
+    struct fi_os_ram_node *parent;   /* NULL for the root, and for one that was removed */
+    struct fi_os_ram_entry *entries; /* by name */
     size_t entry_count;
     size_t entry_capacity;
 
     /* For a file. */
-    struct firn_os_locks locks;
+    struct fi_os_locks locks;
     pthread_rwlock_t contents;
     uint8_t **chunks; /* NULL is a hole */
     size_t chunk_count;
@@ -53,80 +53,78 @@ struct firn_os_ram_node {
     atomic_uint_fast64_t data_chunks; /* chunks that are not holes */
 };
 
-struct firn_os_ram {
-    struct firn_os base;
+struct fi_os_ram {
+    struct fi_os base;
     uint64_t limit_bytes;
     atomic_uint_fast64_t used_bytes;
-    struct firn_os_mutex tree;
-    struct firn_os_ram_node *root;
+    struct fi_os_mutex tree;
+    struct fi_os_ram_node *root;
     uint64_t next_number;
 };
 
-struct firn_os_ram_dir {
-    alignas(16) struct firn_os_dir base;
-    struct firn_os_ram_node *node;
+struct fi_os_ram_dir {
+    alignas(16) struct fi_os_dir base;
+    struct fi_os_ram_node *node;
 };
 
-struct firn_os_ram_file {
-    alignas(16) struct firn_os_file base;
-    struct firn_os_ram_node *node;
+struct fi_os_ram_file {
+    alignas(16) struct fi_os_file base;
+    struct fi_os_ram_node *node;
     unsigned flags;
 };
 
-static inline struct firn_os_ram_node *
-firn_os_ram_dir_node(const struct firn_os_dir *dir)
+static inline struct fi_os_ram_node *
+fi_os_ram_dir_node(const struct fi_os_dir *dir)
 {
-    return ((const struct firn_os_ram_dir *)dir)->node;
+    return ((const struct fi_os_ram_dir *)dir)->node;
 }
 
-static inline struct firn_os_ram_node *
-firn_os_ram_file_node(const struct firn_os_file *file)
+static inline struct fi_os_ram_node *
+fi_os_ram_file_node(const struct fi_os_file *file)
 {
-    return ((const struct firn_os_ram_file *)file)->node;
+    return ((const struct fi_os_ram_file *)file)->node;
 }
 
 /* os_ram.c. Whether so many more bytes fit; they are then counted as used. */
-bool firn_os_ram_reserve(struct firn_os_ram *fs, uint64_t bytes);
-void firn_os_ram_unreserve(struct firn_os_ram *fs, uint64_t bytes);
-int64_t firn_os_ram_now(void);
+bool fi_os_ram_reserve(struct fi_os_ram *fs, uint64_t bytes);
+void fi_os_ram_unreserve(struct fi_os_ram *fs, uint64_t bytes);
+int64_t fi_os_ram_now(void);
 
 /* os_ram_tree.c: nodes and names; entries of os_ops.h. */
-int firn_os_ram_tree_new_node(struct firn_os_ram *fs, enum firn_os_kind kind, uint32_t mode,
-                              struct firn_os_ram_node **out);
+int fi_os_ram_tree_new_node(struct fi_os_ram *fs, enum fi_os_kind kind, uint32_t mode,
+                            struct fi_os_ram_node **out);
 /* Frees a node that nothing leads to (I3); NULL is fine. */
-void firn_os_ram_tree_free_node(struct firn_os_ram_node *node);
+void fi_os_ram_tree_free_node(struct fi_os_ram_node *node);
 /* Requires: fs->tree is held. The node if nothing leads to it; the caller frees it after
  * unlocking. */
-struct firn_os_ram_node *firn_os_ram_tree_orphan_locked(struct firn_os_ram_node *node);
-struct firn_os_ram_node *firn_os_ram_tree_find_locked(const struct firn_os_ram_node *dir,
-                                                      const char *name);
+struct fi_os_ram_node *fi_os_ram_tree_orphan_locked(struct fi_os_ram_node *node);
+struct fi_os_ram_node *fi_os_ram_tree_find_locked(const struct fi_os_ram_node *dir,
+                                                  const char *name);
 /* Creates a node under a name. Requires: the name is free. */
-int firn_os_ram_tree_make_locked(struct firn_os_ram_node *dir, const char *name,
-                                 enum firn_os_kind kind, uint32_t mode,
-                                 struct firn_os_ram_node **out);
+int fi_os_ram_tree_make_locked(struct fi_os_ram_node *dir, const char *name, enum fi_os_kind kind,
+                               uint32_t mode, struct fi_os_ram_node **out);
 /* Frees a tree that no handle leads into. */
-void firn_os_ram_tree_free_all(struct firn_os_ram_node *root);
-int firn_os_ram_tree_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir);
-int firn_os_ram_tree_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir);
-int firn_os_ram_tree_open_beneath(struct firn_os_dir *root, const char *relative_path,
-                                  struct firn_os_dir *dir);
-void firn_os_ram_tree_close(struct firn_os_dir *dir);
-int firn_os_ram_tree_list(struct firn_os_dir *dir,
-                          int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
-                          int *out_visited);
-int firn_os_ram_tree_real_path(struct firn_os_dir *dir, struct firn_buf *out);
-int firn_os_ram_tree_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode);
-int firn_os_ram_tree_remove_file(struct firn_os_dir *dir, const char *name);
-int firn_os_ram_tree_remove_dir(struct firn_os_dir *dir, const char *name);
-int firn_os_ram_tree_rename(struct firn_os_dir *from_dir, const char *from,
-                            struct firn_os_dir *to_dir, const char *to,
-                            enum firn_os_rename_mode mode);
-int firn_os_ram_tree_link(struct firn_os_dir *from_dir, const char *from,
-                          struct firn_os_dir *to_dir, const char *to);
-int firn_os_ram_tree_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out);
-void firn_os_ram_tree_fill_stat(const struct firn_os_ram_node *node, struct firn_os_stat *out);
+void fi_os_ram_tree_free_all(struct fi_os_ram_node *root);
+int fi_os_ram_tree_open_path(struct fi_os *os, const char *path, struct fi_os_dir *dir);
+int fi_os_ram_tree_open(struct fi_os_dir *parent, const char *name, struct fi_os_dir *dir);
+int fi_os_ram_tree_open_beneath(struct fi_os_dir *root, const char *relative_path,
+                                struct fi_os_dir *dir);
+void fi_os_ram_tree_close(struct fi_os_dir *dir);
+int fi_os_ram_tree_list(struct fi_os_dir *dir,
+                        int (*visit)(void *ctx, const struct fi_os_dirent *entry), void *ctx,
+                        int *out_visited);
+int fi_os_ram_tree_real_path(struct fi_os_dir *dir, struct fi_buf *out);
+int fi_os_ram_tree_make_dir(struct fi_os_dir *dir, const char *name, uint32_t mode);
+int fi_os_ram_tree_remove_file(struct fi_os_dir *dir, const char *name);
+int fi_os_ram_tree_remove_dir(struct fi_os_dir *dir, const char *name);
+int fi_os_ram_tree_rename(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir,
+                          const char *to, enum fi_os_rename_mode mode);
+int fi_os_ram_tree_link(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir,
+                        const char *to);
+int fi_os_ram_tree_stat(struct fi_os_dir *dir, const char *name, struct fi_os_stat *out);
+void fi_os_ram_tree_fill_stat(const struct fi_os_ram_node *node, struct fi_os_stat *out);
 
 /* os_ram.c: entries of os_ops.h. */
-void firn_os_ram_file_free_contents(struct firn_os_ram_node *node);
+void fi_os_ram_file_free_contents(struct fi_os_ram_node *node);
 
 #endif

@@ -23,29 +23,29 @@ enum { NAME_SIZE_MAX = 255 };
 /* ---- nodes ---- */
 
 int
-firn_os_ram_tree_new_node(struct firn_os_ram *fs, enum firn_os_kind kind, uint32_t mode,
-                          struct firn_os_ram_node **out)
+fi_os_ram_tree_new_node(struct fi_os_ram *fs, enum fi_os_kind kind, uint32_t mode,
+                        struct fi_os_ram_node **out)
 {
-    DCHECK(kind == FIRN_OS_FILE || kind == FIRN_OS_DIR);
+    DCHECK(kind == FI_OS_FILE || kind == FI_OS_DIR);
     *out = NULL;
-    if (!firn_os_ram_reserve(fs, sizeof **out)) {
+    if (!fi_os_ram_reserve(fs, sizeof **out)) {
         return ENOSPC;
     }
-    struct firn_os_ram_node *node = firn_alloc_zeroed(sizeof *node);
+    struct fi_os_ram_node *node = fi_alloc_zeroed(sizeof *node);
     if (node == NULL) {
-        firn_os_ram_unreserve(fs, sizeof **out);
+        fi_os_ram_unreserve(fs, sizeof **out);
         return ENOMEM;
     }
     int error_number = pthread_rwlock_init(&node->contents, NULL);
     if (error_number != 0) {
-        firn_free(node);
-        firn_os_ram_unreserve(fs, sizeof **out);
+        fi_free(node);
+        fi_os_ram_unreserve(fs, sizeof **out);
         return error_number;
     }
     node->fs = fs;
     node->kind = kind;
     node->mode = mode;
-    node->btime_ns = firn_os_ram_now();
+    node->btime_ns = fi_os_ram_now();
     atomic_init(&node->mtime_ns, node->btime_ns);
     atomic_init(&node->ctime_ns, node->btime_ns);
     *out = node;
@@ -53,43 +53,43 @@ firn_os_ram_tree_new_node(struct firn_os_ram *fs, enum firn_os_kind kind, uint32
 }
 
 void
-firn_os_ram_tree_free_node(struct firn_os_ram_node *node)
+fi_os_ram_tree_free_node(struct fi_os_ram_node *node)
 {
     if (node == NULL) {
         return;
     }
     CHECK(node->handle_count == 0 && node->name_count == 0); /* (I3) */
-    firn_os_ram_file_free_contents(node);
+    fi_os_ram_file_free_contents(node);
     (void)pthread_rwlock_destroy(&node->contents);
-    firn_free(node->entries);
-    firn_os_ram_unreserve(node->fs, sizeof *node);
-    firn_free(node);
+    fi_free(node->entries);
+    fi_os_ram_unreserve(node->fs, sizeof *node);
+    fi_free(node);
 }
 
-struct firn_os_ram_node *
-firn_os_ram_tree_orphan_locked(struct firn_os_ram_node *node)
+struct fi_os_ram_node *
+fi_os_ram_tree_orphan_locked(struct fi_os_ram_node *node)
 {
-    firn_os_mutex_assert_held(&node->fs->tree);
+    fi_os_mutex_assert_held(&node->fs->tree);
     return node->name_count == 0 && node->handle_count == 0 ? node : NULL;
 }
 
 /* Removes the last entry of a directory, and its node if that was the node's last name. */
 static void
-drop_last_entry(struct firn_os_ram_node *dir)
+drop_last_entry(struct fi_os_ram_node *dir)
 {
     DCHECK(dir->entry_count > 0);
-    struct firn_os_ram_entry entry = dir->entries[--dir->entry_count];
-    firn_free(entry.name);
+    struct fi_os_ram_entry entry = dir->entries[--dir->entry_count];
+    fi_free(entry.name);
     entry.node->name_count--;
     if (entry.node->name_count == 0) {
-        firn_os_ram_tree_free_node(entry.node);
+        fi_os_ram_tree_free_node(entry.node);
     }
 }
 
 void
-firn_os_ram_tree_free_all(struct firn_os_ram_node *root)
+fi_os_ram_tree_free_all(struct fi_os_ram_node *root)
 {
-    struct firn_os_ram_node *dir = root;
+    struct fi_os_ram_node *dir = root;
     while (dir != root || dir->entry_count > 0) {
         if (dir->entry_count == 0) {
             dir = dir->parent; /* whose last entry it is */
@@ -101,14 +101,14 @@ firn_os_ram_tree_free_all(struct firn_os_ram_node *root)
         }
     }
     root->name_count = 0;
-    firn_os_ram_tree_free_node(root);
+    fi_os_ram_tree_free_node(root);
 }
 
 static void
-touch(struct firn_os_ram_node *dir)
+touch(struct fi_os_ram_node *dir)
 {
-    DCHECK(dir->kind == FIRN_OS_DIR);
-    int64_t now = firn_os_ram_now();
+    DCHECK(dir->kind == FI_OS_DIR);
+    int64_t now = fi_os_ram_now();
     atomic_store_explicit(&dir->mtime_ns, now, memory_order_relaxed);
     atomic_store_explicit(&dir->ctime_ns, now, memory_order_relaxed);
 }
@@ -117,36 +117,36 @@ touch(struct firn_os_ram_node *dir)
 
 /* The position of the name, or where it would be. */
 static size_t
-place_of(const struct firn_os_ram_node *dir, const char *name, bool *out_is_there)
+place_of(const struct fi_os_ram_node *dir, const char *name, bool *out_is_there)
 {
-    DCHECK(dir->kind == FIRN_OS_DIR && name != NULL);
+    DCHECK(dir->kind == FI_OS_DIR && name != NULL);
     size_t low = 0;
     size_t high = dir->entry_count;
-    FIRN_SEARCH_FIRST(low, high, i, strcmp(dir->entries[i].name, name) < 0);
+    FI_SEARCH_FIRST(low, high, i, strcmp(dir->entries[i].name, name) < 0);
     *out_is_there = low < dir->entry_count && strcmp(dir->entries[low].name, name) == 0;
     return low;
 }
 
-static struct firn_os_ram_entry *
-find_entry_locked(const struct firn_os_ram_node *dir, const char *name)
+static struct fi_os_ram_entry *
+find_entry_locked(const struct fi_os_ram_node *dir, const char *name)
 {
-    firn_os_mutex_assert_held(&dir->fs->tree); /* (I1) */
+    fi_os_mutex_assert_held(&dir->fs->tree); /* (I1) */
     bool is_there;
-    size_t at = dir->kind == FIRN_OS_DIR ? place_of(dir, name, &is_there) : 0;
-    return dir->kind == FIRN_OS_DIR && is_there ? &dir->entries[at] : NULL;
+    size_t at = dir->kind == FI_OS_DIR ? place_of(dir, name, &is_there) : 0;
+    return dir->kind == FI_OS_DIR && is_there ? &dir->entries[at] : NULL;
 }
 
-struct firn_os_ram_node *
-firn_os_ram_tree_find_locked(const struct firn_os_ram_node *dir, const char *name)
+struct fi_os_ram_node *
+fi_os_ram_tree_find_locked(const struct fi_os_ram_node *dir, const char *name)
 {
-    firn_os_mutex_assert_held(&dir->fs->tree);
-    const struct firn_os_ram_entry *entry = find_entry_locked(dir, name);
+    fi_os_mutex_assert_held(&dir->fs->tree);
+    const struct fi_os_ram_entry *entry = find_entry_locked(dir, name);
     return entry != NULL ? entry->node : NULL;
 }
 
 /* Whether this name could be created in the directory. */
 static int
-check_name(const struct firn_os_ram_node *dir, const char *name)
+check_name(const struct fi_os_ram_node *dir, const char *name)
 {
     if (strlen(name) > NAME_SIZE_MAX) {
         return ENAMETOOLONG;
@@ -156,11 +156,11 @@ check_name(const struct firn_os_ram_node *dir, const char *name)
 
 /* Makes room for one entry more. */
 static bool
-make_room(struct firn_os_ram_node *dir)
+make_room(struct fi_os_ram_node *dir)
 {
     DCHECK(dir->entry_count <= dir->entry_capacity);
-    struct firn_os_ram_entry *entries = firn_grow_array(
-        dir->entries, dir->entry_count + 1, &dir->entry_capacity, sizeof dir->entries[0]);
+    struct fi_os_ram_entry *entries = fi_grow_array(dir->entries, dir->entry_count + 1,
+                                                    &dir->entry_capacity, sizeof dir->entries[0]);
     if (entries == NULL) {
         return false;
     }
@@ -170,24 +170,24 @@ make_room(struct firn_os_ram_node *dir)
 
 /* Gives a node another name. */
 static int
-add_locked(struct firn_os_ram_node *dir, const char *name, struct firn_os_ram_node *node)
+add_locked(struct fi_os_ram_node *dir, const char *name, struct fi_os_ram_node *node)
 {
-    firn_os_mutex_assert_held(&dir->fs->tree);
+    fi_os_mutex_assert_held(&dir->fs->tree);
     bool is_there;
     int error_number = check_name(dir, name);
     if (error_number != 0) {
         return error_number;
     }
-    char *copy = firn_strdup(name);
+    char *copy = fi_strdup(name);
     if (copy == NULL || !make_room(dir)) {
-        firn_free(copy);
+        fi_free(copy);
         return ENOMEM;
     }
     size_t at = place_of(dir, name, &is_there);
     DCHECK(dir->entries != NULL && !is_there);
     memmove(&dir->entries[at + 1], &dir->entries[at],
             (dir->entry_count - at) * sizeof dir->entries[0]);
-    dir->entries[at] = (struct firn_os_ram_entry){copy, node};
+    dir->entries[at] = (struct fi_os_ram_entry){copy, node};
     dir->entry_count++;
     node->name_count++;
     node->parent = dir;
@@ -199,33 +199,33 @@ add_locked(struct firn_os_ram_node *dir, const char *name, struct firn_os_ram_no
 }
 
 int
-firn_os_ram_tree_make_locked(struct firn_os_ram_node *dir, const char *name, enum firn_os_kind kind,
-                             uint32_t mode, struct firn_os_ram_node **out)
+fi_os_ram_tree_make_locked(struct fi_os_ram_node *dir, const char *name, enum fi_os_kind kind,
+                           uint32_t mode, struct fi_os_ram_node **out)
 {
-    firn_os_mutex_assert_held(&dir->fs->tree);
-    int error_number = firn_os_ram_tree_new_node(dir->fs, kind, mode, out);
+    fi_os_mutex_assert_held(&dir->fs->tree);
+    int error_number = fi_os_ram_tree_new_node(dir->fs, kind, mode, out);
     if (error_number != 0) {
         return error_number;
     }
     error_number = add_locked(dir, name, *out);
     if (error_number != 0) {
-        firn_os_ram_tree_free_node(*out);
+        fi_os_ram_tree_free_node(*out);
         *out = NULL;
     }
     return error_number;
 }
 
 static void
-remove_entry_locked(struct firn_os_ram_node *dir, struct firn_os_ram_entry *entry)
+remove_entry_locked(struct fi_os_ram_node *dir, struct fi_os_ram_entry *entry)
 {
     DCHECK(entry >= dir->entries && entry < dir->entries + dir->entry_count);
-    firn_os_mutex_assert_held(&dir->fs->tree);
+    fi_os_mutex_assert_held(&dir->fs->tree);
     size_t at = (size_t)(entry - dir->entries);
     entry->node->name_count--;
     if (entry->node->name_count == 0) {
         entry->node->parent = NULL;
     }
-    firn_free(entry->name);
+    fi_free(entry->name);
     dir->entry_count--;
     memmove(entry, entry + 1, (dir->entry_count - at) * sizeof *entry);
     touch(dir);
@@ -234,17 +234,17 @@ remove_entry_locked(struct firn_os_ram_node *dir, struct firn_os_ram_entry *entr
 /* ---- opening ---- */
 
 static int
-open_locked(struct firn_os_ram_node *node, struct firn_os_dir *dir)
+open_locked(struct fi_os_ram_node *node, struct fi_os_dir *dir)
 {
     if (node == NULL) {
         return ENOENT;
     }
-    firn_os_mutex_assert_held(&node->fs->tree);
-    if (node->kind != FIRN_OS_DIR) {
+    fi_os_mutex_assert_held(&node->fs->tree);
+    if (node->kind != FI_OS_DIR) {
         return ENOTDIR;
     }
     node->handle_count++;
-    ((struct firn_os_ram_dir *)dir)->node = node;
+    ((struct fi_os_ram_dir *)dir)->node = node;
     return 0;
 }
 
@@ -266,10 +266,10 @@ next_component(char **rest)
 }
 
 /* Walks down a path, which is modified; ends at a missing component. */
-static struct firn_os_ram_node *
-walk_locked(struct firn_os_ram_node *here, char *rest)
+static struct fi_os_ram_node *
+walk_locked(struct fi_os_ram_node *here, char *rest)
 {
-    firn_os_mutex_assert_held(&here->fs->tree);
+    fi_os_mutex_assert_held(&here->fs->tree);
     for (char *name = next_component(&rest); here != NULL && name != NULL;
          name = next_component(&rest)) {
         if (strcmp(name, ".") == 0) {
@@ -279,58 +279,58 @@ walk_locked(struct firn_os_ram_node *here, char *rest)
             here = here->parent != NULL ? here->parent : here;
             continue;
         }
-        here = firn_os_ram_tree_find_locked(here, name);
+        here = fi_os_ram_tree_find_locked(here, name);
     }
     return here;
 }
 
 static int
-open_from(struct firn_os_ram *fs, struct firn_os_ram_node *start, const char *path,
-          struct firn_os_dir *dir)
+open_from(struct fi_os_ram *fs, struct fi_os_ram_node *start, const char *path,
+          struct fi_os_dir *dir)
 {
     DCHECK(path != NULL);
-    char *rest = firn_strdup(path);
+    char *rest = fi_strdup(path);
     if (rest == NULL) {
         return ENOMEM;
     }
-    firn_os_mutex_lock(&fs->tree);
+    fi_os_mutex_lock(&fs->tree);
     int error_number = open_locked(walk_locked(start, rest), dir);
-    firn_os_mutex_unlock(&fs->tree);
-    firn_free(rest);
+    fi_os_mutex_unlock(&fs->tree);
+    fi_free(rest);
     return error_number;
 }
 
 int
-firn_os_ram_tree_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir)
+fi_os_ram_tree_open_path(struct fi_os *os, const char *path, struct fi_os_dir *dir)
 {
-    struct firn_os_ram *fs = (struct firn_os_ram *)os;
+    struct fi_os_ram *fs = (struct fi_os_ram *)os;
     return path[0] == '\0' ? ENOENT : open_from(fs, fs->root, path, dir);
 }
 
 int
-firn_os_ram_tree_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir)
+fi_os_ram_tree_open(struct fi_os_dir *parent, const char *name, struct fi_os_dir *dir)
 {
-    struct firn_os_ram_node *node = firn_os_ram_dir_node(parent);
+    struct fi_os_ram_node *node = fi_os_ram_dir_node(parent);
     return open_from(node->fs, node, name, dir);
 }
 
 int
-firn_os_ram_tree_open_beneath(struct firn_os_dir *root, const char *relative_path,
-                              struct firn_os_dir *dir)
+fi_os_ram_tree_open_beneath(struct fi_os_dir *root, const char *relative_path,
+                            struct fi_os_dir *dir)
 {
-    return firn_os_ram_tree_open(root, relative_path, dir);
+    return fi_os_ram_tree_open(root, relative_path, dir);
 }
 
 void
-firn_os_ram_tree_close(struct firn_os_dir *dir)
+fi_os_ram_tree_close(struct fi_os_dir *dir)
 {
-    struct firn_os_ram_node *node = firn_os_ram_dir_node(dir);
-    struct firn_os_ram *fs = node->fs;
-    firn_os_mutex_lock(&fs->tree);
+    struct fi_os_ram_node *node = fi_os_ram_dir_node(dir);
+    struct fi_os_ram *fs = node->fs;
+    fi_os_mutex_lock(&fs->tree);
     node->handle_count--;
-    struct firn_os_ram_node *orphan = firn_os_ram_tree_orphan_locked(node);
-    firn_os_mutex_unlock(&fs->tree);
-    firn_os_ram_tree_free_node(orphan);
+    struct fi_os_ram_node *orphan = fi_os_ram_tree_orphan_locked(node);
+    fi_os_mutex_unlock(&fs->tree);
+    fi_os_ram_tree_free_node(orphan);
 }
 
 /* ---- looking ---- */
@@ -338,19 +338,19 @@ firn_os_ram_tree_close(struct firn_os_dir *dir)
 /* An entry of a copied list: its name follows, with a NUL. */
 struct listed {
     uint64_t number;
-    enum firn_os_kind kind;
+    enum fi_os_kind kind;
     size_t name_size;
 };
 
 static int
-take_list_locked(const struct firn_os_ram_node *dir, struct firn_buf *out)
+take_list_locked(const struct fi_os_ram_node *dir, struct fi_buf *out)
 {
-    firn_os_mutex_assert_held(&dir->fs->tree);
+    fi_os_mutex_assert_held(&dir->fs->tree);
     for (size_t i = 0; i < dir->entry_count; i++) {
-        const struct firn_os_ram_entry *entry = &dir->entries[i];
+        const struct fi_os_ram_entry *entry = &dir->entries[i];
         struct listed listed = {entry->node->number, entry->node->kind, strlen(entry->name)};
-        if (firn_buf_append(out, &listed, sizeof listed) != FIRN_OK ||
-            firn_buf_append(out, entry->name, listed.name_size + 1) != FIRN_OK) {
+        if (fi_buf_append(out, &listed, sizeof listed) != FIRN_OK ||
+            fi_buf_append(out, entry->name, listed.name_size + 1) != FIRN_OK) {
             return ENOMEM;
         }
     }
@@ -358,37 +358,37 @@ take_list_locked(const struct firn_os_ram_node *dir, struct firn_buf *out)
 }
 
 int
-firn_os_ram_tree_list(struct firn_os_dir *dir,
-                      int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
-                      int *out_visited)
+fi_os_ram_tree_list(struct fi_os_dir *dir,
+                    int (*visit)(void *ctx, const struct fi_os_dirent *entry), void *ctx,
+                    int *out_visited)
 {
     DCHECK(visit != NULL);
-    struct firn_os_ram_node *node = firn_os_ram_dir_node(dir);
-    struct firn_buf list = {0};
-    firn_os_mutex_lock(&node->fs->tree);
+    struct fi_os_ram_node *node = fi_os_ram_dir_node(dir);
+    struct fi_buf list = {0};
+    fi_os_mutex_lock(&node->fs->tree);
     int error_number = node->name_count > 0 ? take_list_locked(node, &list) : ENOENT;
-    firn_os_mutex_unlock(&node->fs->tree);
+    fi_os_mutex_unlock(&node->fs->tree);
     int visited = FIRN_OK;
     for (size_t at = 0; error_number == 0 && visited == FIRN_OK && at < list.size;) {
         struct listed listed;
         memcpy(&listed, list.data + at, sizeof listed);
-        struct firn_os_dirent entry = {.name = (const char *)list.data + at + sizeof listed,
-                                       .name_size = listed.name_size,
-                                       .kind = listed.kind,
-                                       .inode = listed.number};
+        struct fi_os_dirent entry = {.name = (const char *)list.data + at + sizeof listed,
+                                     .name_size = listed.name_size,
+                                     .kind = listed.kind,
+                                     .inode = listed.number};
         visited = visit(ctx, &entry);
         at += sizeof listed + listed.name_size + 1;
     }
     *out_visited = visited;
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
     return error_number;
 }
 
 /* The name of the directory in its parent. */
 static const char *
-own_name_locked(const struct firn_os_ram_node *dir)
+own_name_locked(const struct fi_os_ram_node *dir)
 {
-    firn_os_mutex_assert_held(&dir->fs->tree);
+    fi_os_mutex_assert_held(&dir->fs->tree);
     for (size_t i = 0; i < dir->parent->entry_count; i++) {
         if (dir->parent->entries[i].node == dir) {
             return dir->parent->entries[i].name;
@@ -399,12 +399,12 @@ own_name_locked(const struct firn_os_ram_node *dir)
 
 /* Puts "/<name>" before the path. */
 static int
-prepend(struct firn_buf *path, const char *name)
+prepend(struct fi_buf *path, const char *name)
 {
     DCHECK(name[0] != '\0');
     size_t size = strlen(name) + 1;
     size_t old = path->size;
-    if (firn_buf_set_size(path, old + size) != FIRN_OK) {
+    if (fi_buf_set_size(path, old + size) != FIRN_OK) {
         return ENOMEM;
     }
     memmove(path->data + size, path->data, old);
@@ -414,9 +414,9 @@ prepend(struct firn_buf *path, const char *name)
 }
 
 static int
-path_locked(const struct firn_os_ram_node *dir, struct firn_buf *out)
+path_locked(const struct fi_os_ram_node *dir, struct fi_buf *out)
 {
-    firn_os_mutex_assert_held(&dir->fs->tree);
+    fi_os_mutex_assert_held(&dir->fs->tree);
     int error_number = dir == dir->fs->root ? prepend(out, "") : 0;
     while (error_number == 0 && dir != dir->fs->root) {
         if (dir->parent == NULL) {
@@ -429,32 +429,32 @@ path_locked(const struct firn_os_ram_node *dir, struct firn_buf *out)
 }
 
 int
-firn_os_ram_tree_real_path(struct firn_os_dir *dir, struct firn_buf *out)
+fi_os_ram_tree_real_path(struct fi_os_dir *dir, struct fi_buf *out)
 {
-    struct firn_os_ram_node *node = firn_os_ram_dir_node(dir);
-    struct firn_buf path = {0};
-    firn_os_mutex_lock(&node->fs->tree);
+    struct fi_os_ram_node *node = fi_os_ram_dir_node(dir);
+    struct fi_buf path = {0};
+    fi_os_mutex_lock(&node->fs->tree);
     int error_number = path_locked(node, &path);
-    firn_os_mutex_unlock(&node->fs->tree);
-    if (error_number == 0 && firn_buf_append_slice(out, firn_buf_slice(&path)) != FIRN_OK) {
+    fi_os_mutex_unlock(&node->fs->tree);
+    if (error_number == 0 && fi_buf_append_slice(out, fi_buf_slice(&path)) != FIRN_OK) {
         error_number = ENOMEM;
     }
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&path);
     return error_number;
 }
 
 void
-firn_os_ram_tree_fill_stat(const struct firn_os_ram_node *node, struct firn_os_stat *out)
+fi_os_ram_tree_fill_stat(const struct fi_os_ram_node *node, struct fi_os_stat *out)
 {
     DCHECK(node->fs != NULL);
-    *out = (struct firn_os_stat){
+    *out = (struct fi_os_stat){
         .kind = node->kind,
         .mode = node->mode,
-        .uid = firn_os_user_id(firn_os_default()),
-        .nlink = node->kind == FIRN_OS_DIR ? 2 : node->name_count,
+        .uid = fi_os_user_id(fi_os_default()),
+        .nlink = node->kind == FI_OS_DIR ? 2 : node->name_count,
         .size_bytes = atomic_load_explicit(&node->size, memory_order_relaxed),
         .allocated_bytes =
-            FIRN_OS_RAM_CHUNK_SIZE * atomic_load_explicit(&node->data_chunks, memory_order_relaxed),
+            FI_OS_RAM_CHUNK_SIZE * atomic_load_explicit(&node->data_chunks, memory_order_relaxed),
         .device = 1,
         .inode = node->number,
         .mtime_ns = atomic_load_explicit(&node->mtime_ns, memory_order_relaxed),
@@ -464,16 +464,16 @@ firn_os_ram_tree_fill_stat(const struct firn_os_ram_node *node, struct firn_os_s
 }
 
 int
-firn_os_ram_tree_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out)
+fi_os_ram_tree_stat(struct fi_os_dir *dir, const char *name, struct fi_os_stat *out)
 {
-    struct firn_os_ram_node *node = firn_os_ram_dir_node(dir);
-    struct firn_os_ram *fs = node->fs;
-    firn_os_mutex_lock(&fs->tree);
-    node = name != NULL ? firn_os_ram_tree_find_locked(node, name) : node;
+    struct fi_os_ram_node *node = fi_os_ram_dir_node(dir);
+    struct fi_os_ram *fs = node->fs;
+    fi_os_mutex_lock(&fs->tree);
+    node = name != NULL ? fi_os_ram_tree_find_locked(node, name) : node;
     if (node != NULL) {
-        firn_os_ram_tree_fill_stat(node, out);
+        fi_os_ram_tree_fill_stat(node, out);
     }
-    firn_os_mutex_unlock(&fs->tree);
+    fi_os_mutex_unlock(&fs->tree);
     if (node != NULL) {
         return 0;
     }
@@ -483,70 +483,70 @@ firn_os_ram_tree_stat(struct firn_os_dir *dir, const char *name, struct firn_os_
 /* ---- changing ---- */
 
 int
-firn_os_ram_tree_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode)
+fi_os_ram_tree_make_dir(struct fi_os_dir *dir, const char *name, uint32_t mode)
 {
-    struct firn_os_ram_node *parent = firn_os_ram_dir_node(dir);
-    struct firn_os_ram_node *node;
-    firn_os_mutex_lock(&parent->fs->tree);
-    int error_number = firn_os_ram_tree_find_locked(parent, name) != NULL
+    struct fi_os_ram_node *parent = fi_os_ram_dir_node(dir);
+    struct fi_os_ram_node *node;
+    fi_os_mutex_lock(&parent->fs->tree);
+    int error_number = fi_os_ram_tree_find_locked(parent, name) != NULL
                            ? EEXIST
-                           : firn_os_ram_tree_make_locked(parent, name, FIRN_OS_DIR, mode, &node);
-    firn_os_mutex_unlock(&parent->fs->tree);
+                           : fi_os_ram_tree_make_locked(parent, name, FI_OS_DIR, mode, &node);
+    fi_os_mutex_unlock(&parent->fs->tree);
     return error_number;
 }
 
 /* Removes a name if its node has the wanted kind. */
 static int
-remove_locked(struct firn_os_ram_node *dir, const char *name, bool wants_dir,
-              struct firn_os_ram_node **out_orphan)
+remove_locked(struct fi_os_ram_node *dir, const char *name, bool wants_dir,
+              struct fi_os_ram_node **out_orphan)
 {
     DCHECK(name != NULL);
-    firn_os_mutex_assert_held(&dir->fs->tree);
-    struct firn_os_ram_entry *entry = find_entry_locked(dir, name);
+    fi_os_mutex_assert_held(&dir->fs->tree);
+    struct fi_os_ram_entry *entry = find_entry_locked(dir, name);
     if (entry == NULL) {
         return strlen(name) > NAME_SIZE_MAX ? ENAMETOOLONG : ENOENT;
     }
-    struct firn_os_ram_node *node = entry->node;
-    if ((node->kind == FIRN_OS_DIR) != wants_dir) {
+    struct fi_os_ram_node *node = entry->node;
+    if ((node->kind == FI_OS_DIR) != wants_dir) {
         return wants_dir ? ENOTDIR : EISDIR;
     }
     if (node->entry_count > 0) {
         return ENOTEMPTY;
     }
     remove_entry_locked(dir, entry);
-    *out_orphan = firn_os_ram_tree_orphan_locked(node);
+    *out_orphan = fi_os_ram_tree_orphan_locked(node);
     return 0;
 }
 
 static int
-remove_name(struct firn_os_dir *dir, const char *name, bool wants_dir)
+remove_name(struct fi_os_dir *dir, const char *name, bool wants_dir)
 {
-    struct firn_os_ram_node *parent = firn_os_ram_dir_node(dir);
-    struct firn_os_ram_node *orphan = NULL;
-    firn_os_mutex_lock(&parent->fs->tree);
+    struct fi_os_ram_node *parent = fi_os_ram_dir_node(dir);
+    struct fi_os_ram_node *orphan = NULL;
+    fi_os_mutex_lock(&parent->fs->tree);
     int error_number = remove_locked(parent, name, wants_dir, &orphan);
-    firn_os_mutex_unlock(&parent->fs->tree);
-    firn_os_ram_tree_free_node(orphan);
+    fi_os_mutex_unlock(&parent->fs->tree);
+    fi_os_ram_tree_free_node(orphan);
     return error_number;
 }
 
 int
-firn_os_ram_tree_remove_file(struct firn_os_dir *dir, const char *name)
+fi_os_ram_tree_remove_file(struct fi_os_dir *dir, const char *name)
 {
     return remove_name(dir, name, false);
 }
 
 int
-firn_os_ram_tree_remove_dir(struct firn_os_dir *dir, const char *name)
+fi_os_ram_tree_remove_dir(struct fi_os_dir *dir, const char *name)
 {
     return remove_name(dir, name, true);
 }
 
 /* Whether dir is node or is below it. */
 static bool
-lies_in_locked(const struct firn_os_ram_node *dir, const struct firn_os_ram_node *node)
+lies_in_locked(const struct fi_os_ram_node *dir, const struct fi_os_ram_node *node)
 {
-    firn_os_mutex_assert_held(&dir->fs->tree);
+    fi_os_mutex_assert_held(&dir->fs->tree);
     while (dir != NULL && dir != node) {
         dir = dir->parent;
     }
@@ -555,26 +555,26 @@ lies_in_locked(const struct firn_os_ram_node *dir, const struct firn_os_ram_node
 
 /* Whether `moved` may replace `target`, which may be NULL, in the directory `to`. */
 static int
-check_move_locked(const struct firn_os_ram_node *moved, const struct firn_os_ram_node *target,
-                  const struct firn_os_ram_node *to, enum firn_os_rename_mode mode)
+check_move_locked(const struct fi_os_ram_node *moved, const struct fi_os_ram_node *target,
+                  const struct fi_os_ram_node *to, enum fi_os_rename_mode mode)
 {
-    firn_os_mutex_assert_held(&moved->fs->tree);
-    if (moved->kind == FIRN_OS_DIR && lies_in_locked(to, moved)) {
+    fi_os_mutex_assert_held(&moved->fs->tree);
+    if (moved->kind == FI_OS_DIR && lies_in_locked(to, moved)) {
         return EINVAL;
     }
-    if (mode == FIRN_OS_RENAME_EXCHANGE) {
+    if (mode == FI_OS_RENAME_EXCHANGE) {
         return target != NULL ? 0 : ENOENT;
     }
     if (target == NULL) {
         return 0;
     }
-    if (mode == FIRN_OS_RENAME_NO_REPLACE) {
+    if (mode == FI_OS_RENAME_NO_REPLACE) {
         return EEXIST;
     }
-    if (moved->kind != FIRN_OS_DIR) {
-        return target->kind == FIRN_OS_DIR ? EISDIR : 0;
+    if (moved->kind != FI_OS_DIR) {
+        return target->kind == FI_OS_DIR ? EISDIR : 0;
     }
-    if (target->kind != FIRN_OS_DIR) {
+    if (target->kind != FI_OS_DIR) {
         return ENOTDIR;
     }
     return target->entry_count > 0 ? ENOTEMPTY : 0;
@@ -582,30 +582,30 @@ check_move_locked(const struct firn_os_ram_node *moved, const struct firn_os_ram
 
 /* Two names, and their nodes. */
 struct renaming {
-    struct firn_os_ram_node *from_dir;
+    struct fi_os_ram_node *from_dir;
     const char *from;
-    struct firn_os_ram_node *to_dir;
+    struct fi_os_ram_node *to_dir;
     const char *to;
-    enum firn_os_rename_mode mode;
+    enum fi_os_rename_mode mode;
 };
 
 static int
-rename_locked(const struct renaming *names, struct firn_os_ram_node **out_orphan)
+rename_locked(const struct renaming *names, struct fi_os_ram_node **out_orphan)
 {
     DCHECK(names->from_dir->fs == names->to_dir->fs);
-    firn_os_mutex_assert_held(&names->from_dir->fs->tree);
-    struct firn_os_ram_entry *source = find_entry_locked(names->from_dir, names->from);
+    fi_os_mutex_assert_held(&names->from_dir->fs->tree);
+    struct fi_os_ram_entry *source = find_entry_locked(names->from_dir, names->from);
     if (source == NULL) {
         return strlen(names->from) > NAME_SIZE_MAX ? ENAMETOOLONG : ENOENT;
     }
-    struct firn_os_ram_node *moved = source->node;
-    struct firn_os_ram_entry *destination = find_entry_locked(names->to_dir, names->to);
-    struct firn_os_ram_node *target = destination != NULL ? destination->node : NULL;
+    struct fi_os_ram_node *moved = source->node;
+    struct fi_os_ram_entry *destination = find_entry_locked(names->to_dir, names->to);
+    struct fi_os_ram_node *target = destination != NULL ? destination->node : NULL;
     int error_number = check_name(names->to_dir, names->to);
     if (error_number == 0) {
         error_number = check_move_locked(moved, target, names->to_dir, names->mode);
     }
-    if (error_number == 0 && names->mode == FIRN_OS_RENAME_EXCHANGE) {
+    if (error_number == 0 && names->mode == FI_OS_RENAME_EXCHANGE) {
         error_number = check_move_locked(target, moved, names->from_dir, names->mode);
     }
     if (error_number != 0 || target == moved) {
@@ -621,7 +621,7 @@ rename_locked(const struct renaming *names, struct firn_os_ram_node **out_orphan
     destination->node = moved;
     moved->parent = names->to_dir;
     touch(names->to_dir);
-    if (names->mode == FIRN_OS_RENAME_EXCHANGE) {
+    if (names->mode == FI_OS_RENAME_EXCHANGE) {
         source->node = target;
         target->parent = names->from_dir;
         touch(names->from_dir);
@@ -631,47 +631,47 @@ rename_locked(const struct renaming *names, struct firn_os_ram_node **out_orphan
     remove_entry_locked(names->from_dir, source);
     target->name_count--;
     target->parent = NULL;
-    *out_orphan = firn_os_ram_tree_orphan_locked(target);
+    *out_orphan = fi_os_ram_tree_orphan_locked(target);
     return 0;
 }
 
 int
-firn_os_ram_tree_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-                        const char *to, enum firn_os_rename_mode mode)
+fi_os_ram_tree_rename(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir,
+                      const char *to, enum fi_os_rename_mode mode)
 {
-    const struct renaming names = {firn_os_ram_dir_node(from_dir), from,
-                                   firn_os_ram_dir_node(to_dir), to, mode};
-    struct firn_os_ram_node *orphan = NULL;
-    firn_os_mutex_lock(&names.from_dir->fs->tree);
+    const struct renaming names = {fi_os_ram_dir_node(from_dir), from, fi_os_ram_dir_node(to_dir),
+                                   to, mode};
+    struct fi_os_ram_node *orphan = NULL;
+    fi_os_mutex_lock(&names.from_dir->fs->tree);
     int error_number = rename_locked(&names, &orphan);
-    firn_os_mutex_unlock(&names.from_dir->fs->tree);
-    firn_os_ram_tree_free_node(orphan);
+    fi_os_mutex_unlock(&names.from_dir->fs->tree);
+    fi_os_ram_tree_free_node(orphan);
     return error_number;
 }
 
 static int
-link_locked(struct firn_os_ram_node *from_dir, const char *from, struct firn_os_ram_node *to_dir,
+link_locked(struct fi_os_ram_node *from_dir, const char *from, struct fi_os_ram_node *to_dir,
             const char *to)
 {
-    firn_os_mutex_assert_held(&from_dir->fs->tree);
-    struct firn_os_ram_node *node = firn_os_ram_tree_find_locked(from_dir, from);
+    fi_os_mutex_assert_held(&from_dir->fs->tree);
+    struct fi_os_ram_node *node = fi_os_ram_tree_find_locked(from_dir, from);
     if (node == NULL) {
         return strlen(from) > NAME_SIZE_MAX ? ENAMETOOLONG : ENOENT;
     }
-    if (firn_os_ram_tree_find_locked(to_dir, to) != NULL) {
+    if (fi_os_ram_tree_find_locked(to_dir, to) != NULL) {
         return EEXIST;
     }
-    return node->kind == FIRN_OS_DIR ? EPERM : add_locked(to_dir, to, node);
+    return node->kind == FI_OS_DIR ? EPERM : add_locked(to_dir, to, node);
 }
 
 int
-firn_os_ram_tree_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-                      const char *to)
+fi_os_ram_tree_link(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir,
+                    const char *to)
 {
-    struct firn_os_ram *fs = firn_os_ram_dir_node(from_dir)->fs;
-    firn_os_mutex_lock(&fs->tree);
+    struct fi_os_ram *fs = fi_os_ram_dir_node(from_dir)->fs;
+    fi_os_mutex_lock(&fs->tree);
     int error_number =
-        link_locked(firn_os_ram_dir_node(from_dir), from, firn_os_ram_dir_node(to_dir), to);
-    firn_os_mutex_unlock(&fs->tree);
+        link_locked(fi_os_ram_dir_node(from_dir), from, fi_os_ram_dir_node(to_dir), to);
+    fi_os_mutex_unlock(&fs->tree);
     return error_number;
 }

@@ -25,33 +25,33 @@
 #include "os/os_ops.h"
 
 struct within {
-    struct firn_os base;
-    struct firn_os_file *file;
-    const struct firn_os_within_entry *entries;
+    struct fi_os base;
+    struct fi_os_file *file;
+    const struct fi_os_within_entry *entries;
     size_t count;
     int64_t now_ns;
 };
 
 struct within_dir {
-    alignas(16) struct firn_os_dir base;
+    alignas(16) struct fi_os_dir base;
     size_t begin; /* entries */
     size_t end;
     size_t prefix_size; /* of their paths */
 };
 
 struct within_file {
-    alignas(16) struct firn_os_file base;
-    const struct firn_os_within_entry *entry;
+    alignas(16) struct fi_os_file base;
+    const struct fi_os_within_entry *entry;
 };
 
 static const struct within *
-within_of(const struct firn_os *os)
+within_of(const struct fi_os *os)
 {
     return (const struct within *)(const void *)os;
 }
 
-static const struct firn_os_within_entry *
-entry_of(const struct firn_os_file *file)
+static const struct fi_os_within_entry *
+entry_of(const struct fi_os_file *file)
 {
     DCHECK(((const struct within_file *)(const void *)file)->entry != NULL);
     return ((const struct within_file *)(const void *)file)->entry;
@@ -62,7 +62,7 @@ entry_of(const struct firn_os_file *file)
 /* The name of entry i in a directory, and its size; false if it is the name of a subdirectory that
  * contains the entry. */
 static bool
-name_at(const struct firn_os_dir *base, size_t i, const char **out, size_t *out_size)
+name_at(const struct fi_os_dir *base, size_t i, const char **out, size_t *out_size)
 {
     DCHECK(out != NULL && out_size != NULL);
     const struct within_dir *dir = (const struct within_dir *)(const void *)base;
@@ -75,7 +75,7 @@ name_at(const struct firn_os_dir *base, size_t i, const char **out, size_t *out_
 
 /* The first entry of a directory that does not come before the name with one more character. */
 static size_t
-lower_bound(const struct firn_os_dir *base, const char *name, char after)
+lower_bound(const struct fi_os_dir *base, const char *name, char after)
 {
     const struct within_dir *dir = (const struct within_dir *)(const void *)base;
     size_t size = strlen(name);
@@ -96,12 +96,12 @@ lower_bound(const struct firn_os_dir *base, const char *name, char after)
 
 /* The range of entries with this name; false if there is none. */
 static bool
-find(const struct firn_os_dir *base, const char *name, size_t *out_begin, size_t *out_end,
+find(const struct fi_os_dir *base, const char *name, size_t *out_begin, size_t *out_end,
      bool *out_is_file)
 {
     DCHECK(name != NULL);
     const struct within_dir *dir = (const struct within_dir *)(const void *)base;
-    const struct firn_os_within_entry *entries = within_of(base->os)->entries;
+    const struct fi_os_within_entry *entries = within_of(base->os)->entries;
     *out_begin = lower_bound(base, name, '\0');
     *out_is_file =
         *out_begin < dir->end && strcmp(entries[*out_begin].path + dir->prefix_size, name) == 0;
@@ -118,7 +118,7 @@ find(const struct firn_os_dir *base, const char *name, size_t *out_begin, size_t
 /* ---- directories ---- */
 
 static int
-dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *base)
+dir_open_path(struct fi_os *os, const char *path, struct fi_os_dir *base)
 {
     struct within_dir *dir = (struct within_dir *)(void *)base;
     (void)path;
@@ -129,7 +129,7 @@ dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *base)
 }
 
 static int
-dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *base)
+dir_open(struct fi_os_dir *parent, const char *name, struct fi_os_dir *base)
 {
     struct within_dir *dir = (struct within_dir *)(void *)base;
     bool is_file = true;
@@ -144,7 +144,7 @@ dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *base)
 }
 
 static int
-dir_open_beneath(struct firn_os_dir *root, const char *relative_path, struct firn_os_dir *base)
+dir_open_beneath(struct fi_os_dir *root, const char *relative_path, struct fi_os_dir *base)
 {
     struct within_dir *dir = (struct within_dir *)(void *)base;
     const struct within_dir *from = (const struct within_dir *)(const void *)root;
@@ -158,13 +158,13 @@ dir_open_beneath(struct firn_os_dir *root, const char *relative_path, struct fir
 }
 
 static void
-dir_close(struct firn_os_dir *dir)
+dir_close(struct fi_os_dir *dir)
 {
     (void)dir;
 }
 
 static int
-dir_list(struct firn_os_dir *base, int (*visit)(void *ctx, const struct firn_os_dirent *entry),
+dir_list(struct fi_os_dir *base, int (*visit)(void *ctx, const struct fi_os_dirent *entry),
          void *ctx, int *out_visited)
 {
     enum { NAME_SIZE_MAX = 255 };
@@ -182,17 +182,17 @@ dir_list(struct firn_os_dir *base, int (*visit)(void *ctx, const struct firn_os_
         }
         memcpy(name, found, size);
         name[size] = '\0';
-        const struct firn_os_dirent entry = {.name = name,
-                                             .name_size = size,
-                                             .kind = is_file ? FIRN_OS_FILE : FIRN_OS_DIR,
-                                             .inode = i + 1};
+        const struct fi_os_dirent entry = {.name = name,
+                                           .name_size = size,
+                                           .kind = is_file ? FI_OS_FILE : FI_OS_DIR,
+                                           .inode = i + 1};
         *out_visited = visit(ctx, &entry);
     }
     return 0;
 }
 
 static int
-dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
+dir_real_path(struct fi_os_dir *dir, struct fi_buf *out)
 {
     (void)dir;
     (void)out;
@@ -200,7 +200,7 @@ dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
 }
 
 static int
-dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
+dir_free_bytes(struct fi_os_dir *dir, uint64_t *out)
 {
     (void)dir;
     *out = 0;
@@ -208,24 +208,23 @@ dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
 }
 
 static void
-fill_stat(const struct within *within, const struct firn_os_within_entry *entry,
-          struct firn_os_stat *out)
+fill_stat(const struct within *within, const struct fi_os_within_entry *entry,
+          struct fi_os_stat *out)
 {
-    *out =
-        (struct firn_os_stat){.kind = entry != NULL ? FIRN_OS_FILE : FIRN_OS_DIR,
-                              .mode = entry != NULL ? 0400 : 0500,
-                              .uid = firn_os_user_id(within->base.machine),
-                              .nlink = entry != NULL ? 1 : 2,
-                              .size_bytes = entry != NULL ? entry->size : 0,
-                              .allocated_bytes = entry != NULL ? entry->size : 0,
-                              .device = 1,
-                              .inode = entry != NULL ? (uint64_t)(entry - within->entries) + 1 : 0,
-                              .mtime_ns = within->now_ns,
-                              .ctime_ns = within->now_ns};
+    *out = (struct fi_os_stat){.kind = entry != NULL ? FI_OS_FILE : FI_OS_DIR,
+                               .mode = entry != NULL ? 0400 : 0500,
+                               .uid = fi_os_user_id(within->base.machine),
+                               .nlink = entry != NULL ? 1 : 2,
+                               .size_bytes = entry != NULL ? entry->size : 0,
+                               .allocated_bytes = entry != NULL ? entry->size : 0,
+                               .device = 1,
+                               .inode = entry != NULL ? (uint64_t)(entry - within->entries) + 1 : 0,
+                               .mtime_ns = within->now_ns,
+                               .ctime_ns = within->now_ns};
 }
 
 static int
-stat_name(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out)
+stat_name(struct fi_os_dir *dir, const char *name, struct fi_os_stat *out)
 {
     const struct within *within = within_of(dir->os);
     size_t begin = 0;
@@ -241,8 +240,8 @@ stat_name(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out)
 /* ---- files ---- */
 
 static int
-file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
-          struct firn_os_file *base, struct firn_os_stat *out_stat)
+file_open(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+          struct fi_os_file *base, struct fi_os_stat *out_stat)
 {
     struct within_file *file = (struct within_file *)(void *)base;
     const struct within *within = within_of(dir->os);
@@ -250,7 +249,7 @@ file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mo
     size_t end;
     bool is_file = false;
     (void)mode;
-    if ((flags & (FIRN_OS_WRITE | FIRN_OS_CREATE)) != 0) {
+    if ((flags & (FI_OS_WRITE | FI_OS_CREATE)) != 0) {
         return EROFS;
     }
     if (!find(dir, name, &begin, &end, &is_file)) {
@@ -267,17 +266,17 @@ file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mo
 }
 
 static void
-file_close(struct firn_os_file *file)
+file_close(struct fi_os_file *file)
 {
     (void)file;
 }
 
 static int
-file_read(struct firn_os_file *base, uint64_t offset, void *data, size_t size, size_t *out_size)
+file_read(struct fi_os_file *base, uint64_t offset, void *data, size_t size, size_t *out_size)
 {
     DCHECK(data != NULL || size == 0);
-    const struct firn_os_within_entry *entry = entry_of(base);
-    struct firn_os_file *file = within_of(base->os)->file;
+    const struct fi_os_within_entry *entry = entry_of(base);
+    struct fi_os_file *file = within_of(base->os)->file;
     *out_size = 0;
     if (offset >= entry->size) {
         return 0;
@@ -289,14 +288,14 @@ file_read(struct firn_os_file *base, uint64_t offset, void *data, size_t size, s
 }
 
 static int
-file_stat(struct firn_os_file *file, struct firn_os_stat *out)
+file_stat(struct fi_os_file *file, struct fi_os_stat *out)
 {
     fill_stat(within_of(file->os), entry_of(file), out);
     return 0;
 }
 
 static int
-file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start, uint64_t *out_end)
+file_next_data(struct fi_os_file *file, uint64_t offset, uint64_t *out_start, uint64_t *out_end)
 {
     uint64_t size = entry_of(file)->size;
     *out_start = offset < size ? offset : size;
@@ -305,7 +304,7 @@ file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start, 
 }
 
 static int
-read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+read_symlink(struct fi_os_dir *dir, const char *name, struct fi_buf *out)
 {
     size_t begin;
     size_t end;
@@ -317,14 +316,14 @@ read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
 /* ---- clock and machine ---- */
 
 static int64_t
-now_ns(struct firn_os *os)
+now_ns(struct fi_os *os)
 {
     return within_of(os)->now_ns;
 }
 
 /* ---- the table ---- */
 
-static const struct firn_os_ops ops = {
+static const struct fi_os_ops ops = {
     .refusal = EROFS,
     .dir_open_path = dir_open_path,
     .dir_open = dir_open,
@@ -344,20 +343,20 @@ static const struct firn_os_ops ops = {
 };
 
 int
-firn_os_within_create(struct firn_os_file *file, const struct firn_os_within_entry *entries,
-                      size_t count, int64_t now, struct firn_os **out, firn_error *err)
+fi_os_within_create(struct fi_os_file *file, const struct fi_os_within_entry *entries, size_t count,
+                    int64_t now, struct fi_os **out, firn_error *err)
 {
-    struct within *within = firn_alloc_zeroed(sizeof *within);
+    struct within *within = fi_alloc_zeroed(sizeof *within);
     *out = NULL;
     if (within == NULL) {
-        return firn_error_no_memory(err, "a file system");
+        return fi_error_no_memory(err, "a file system");
     }
-    struct firn_os *outer = firn_os_file_os(file);
-    within->base = (struct firn_os){.ops = &ops,
-                                    .dir_size = sizeof(struct within_dir),
-                                    .file_size = sizeof(struct within_file),
-                                    .scheduler = outer->scheduler,
-                                    .machine = outer};
+    struct fi_os *outer = fi_os_file_os(file);
+    within->base = (struct fi_os){.ops = &ops,
+                                  .dir_size = sizeof(struct within_dir),
+                                  .file_size = sizeof(struct within_file),
+                                  .scheduler = outer->scheduler,
+                                  .machine = outer};
     within->file = file;
     within->entries = entries;
     within->count = count;
@@ -367,7 +366,7 @@ firn_os_within_create(struct firn_os_file *file, const struct firn_os_within_ent
 }
 
 void
-firn_os_within_destroy(struct firn_os *os)
+fi_os_within_destroy(struct fi_os *os)
 {
-    firn_free(os);
+    fi_free(os);
 }

@@ -15,7 +15,7 @@
 #include "os/os.h"
 
 /* A file: bytes [offset, offset + size) of the one file. */
-struct firn_os_within_entry {
+struct fi_os_within_entry {
     const char *path; /* "name" or "directory/name" */
     uint64_t offset;
     uint64_t size;
@@ -24,10 +24,10 @@ struct firn_os_within_entry {
 /* Requires: entries are in ascending order of their paths, no path occurs twice or is a directory
  * of another, and all are inside the file. They are borrowed until destroy, and so is the file,
  * which is open for reading. Every path of the user's opens the root; messages show the path. */
-FIRN_MUST_CHECK int firn_os_within_create(struct firn_os_file *file,
-                                          const struct firn_os_within_entry *entries, size_t count,
-                                          int64_t now_ns, struct firn_os **out, firn_error *err);
+FIRN_MUST_CHECK int fi_os_within_create(struct fi_os_file *file,
+                                        const struct fi_os_within_entry *entries, size_t count,
+                                        int64_t now_ns, struct fi_os **out, firn_error *err);
 /* Requires: all handles were closed. NULL is allowed. */
-void firn_os_within_destroy(struct firn_os *os);
+void fi_os_within_destroy(struct fi_os *os);
 
 #endif

@@ -68,7 +68,7 @@ struct anchor {
 };
 
 struct search {
-    const struct firn_line_intern *lines;
+    const struct fi_line_intern *lines;
     bool *before_changed;
     bool *after_changed;
     uint64_t work_max;
@@ -91,7 +91,7 @@ push(struct search *search, const struct patience_range *range)
         return FIRN_OK;
     }
     struct patience_range *stack =
-        firn_grow_array(search->stack, search->waiting + 1, &search->capacity, sizeof *stack);
+        fi_grow_array(search->stack, search->waiting + 1, &search->capacity, sizeof *stack);
     if (stack == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -101,7 +101,7 @@ push(struct search *search, const struct patience_range *range)
 }
 
 static void
-patience_cut_ends(const struct firn_line_intern *lines, struct patience_range *range)
+patience_cut_ends(const struct fi_line_intern *lines, struct patience_range *range)
 {
     while (range->before_from < range->before_to && range->after_from < range->after_to &&
            lines->before[range->before_from] == lines->after[range->after_from]) {
@@ -119,7 +119,7 @@ patience_cut_ends(const struct firn_line_intern *lines, struct patience_range *r
 static uint32_t
 find_unique(struct search *search, const struct patience_range *range)
 {
-    const struct firn_line_intern *lines = search->lines;
+    const struct fi_line_intern *lines = search->lines;
     uint32_t count = 0;
     for (uint32_t i = range->before_from; i < range->before_to; i++) {
         search->before_counts[lines->before[i]]++;
@@ -151,8 +151,8 @@ find_longest(struct search *search, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         size_t low = 0;
         size_t high = length;
-        FIRN_SEARCH_FIRST(low, high, k,
-                          search->anchors[search->tails[k]].after < search->anchors[i].after);
+        FI_SEARCH_FIRST(low, high, k,
+                        search->anchors[search->tails[k]].after < search->anchors[i].after);
         search->anchors[i].previous = low > 0 ? search->tails[low - 1] : NONE;
         search->tails[low] = i;
         length = low == length ? length + 1 : length;
@@ -186,23 +186,23 @@ split(struct search *search, const struct patience_range *range, uint32_t last)
 static int
 mark_shortest(struct search *search, const struct patience_range *range, firn_error *err)
 {
-    const struct firn_line_intern *lines = search->lines;
+    const struct fi_line_intern *lines = search->lines;
     uint32_t before_count = range->before_to - range->before_from;
     uint32_t after_count = range->after_to - range->after_from;
-    const struct firn_line_myers_side before = {.numbers = lines->before + range->before_from,
-                                                .count = before_count,
-                                                .is_changed =
-                                                    search->before_changed + range->before_from};
-    const struct firn_line_myers_side after = {.numbers = lines->after + range->after_from,
-                                               .count = after_count,
-                                               .is_changed =
-                                                   search->after_changed + range->after_from};
+    const struct fi_line_myers_side before = {.numbers = lines->before + range->before_from,
+                                              .count = before_count,
+                                              .is_changed =
+                                                  search->before_changed + range->before_from};
+    const struct fi_line_myers_side after = {.numbers = lines->after + range->after_from,
+                                             .count = after_count,
+                                             .is_changed =
+                                                 search->after_changed + range->after_from};
     uint64_t all = (uint64_t)lines->before_count + lines->after_count;
     DCHECK(before_count > 0 && after_count > 0);
     uint64_t share = search->work_max / all * ((uint64_t)before_count + after_count);
     uint64_t work = share < UINT64_MAX - WORK_MIN ? share + WORK_MIN : UINT64_MAX;
     bool is_minimal;
-    int rc = firn_line_myers_mark(&before, &after, work, &is_minimal, err);
+    int rc = fi_line_myers_mark(&before, &after, work, &is_minimal, err);
     search->is_minimal = search->is_minimal && rc == FIRN_OK && is_minimal;
     return rc;
 }
@@ -235,7 +235,7 @@ handle(struct search *search, struct patience_range range, firn_error *err)
     search->is_minimal = false;
     return split(search, &range, last) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "the comparison of two texts");
+               : fi_error_no_memory(err, "the comparison of two texts");
 }
 
 /* Marks the changes of two texts whose lines are numbers: the lines that are not marked are the
@@ -244,7 +244,7 @@ handle(struct search *search, struct patience_range range, firn_error *err)
  * (lines/line_internal.h). *out_is_minimal is true if the whole way is proved to be the
  * shortest. */
 static int
-patience_mark(const struct firn_line_intern *lines, bool *before_changed, bool *after_changed,
+patience_mark(const struct fi_line_intern *lines, bool *before_changed, bool *after_changed,
               uint64_t work_max, bool *out_is_minimal, firn_error *err)
 {
     struct search search = {.lines = lines,
@@ -252,36 +252,36 @@ patience_mark(const struct firn_line_intern *lines, bool *before_changed, bool *
                             .after_changed = after_changed,
                             .work_max = work_max,
                             .is_minimal = true,
-                            .before_counts = firn_alloc_zeroed((size_t)lines->number_count * 4 + 4),
-                            .after_counts = firn_alloc_zeroed((size_t)lines->number_count * 4 + 4),
-                            .after_places = firn_alloc_array(lines->number_count, 4),
-                            .anchors = firn_alloc_array(lines->before_count, sizeof(struct anchor)),
-                            .tails = firn_alloc_array(lines->before_count, 4)};
+                            .before_counts = fi_alloc_zeroed((size_t)lines->number_count * 4 + 4),
+                            .after_counts = fi_alloc_zeroed((size_t)lines->number_count * 4 + 4),
+                            .after_places = fi_alloc_array(lines->number_count, 4),
+                            .anchors = fi_alloc_array(lines->before_count, sizeof(struct anchor)),
+                            .tails = fi_alloc_array(lines->before_count, 4)};
     const struct patience_range whole = {.before_to = lines->before_count,
                                          .after_to = lines->after_count};
     int rc = FIRN_OK;
     if (search.before_counts == NULL || search.after_counts == NULL ||
         search.after_places == NULL || search.anchors == NULL || search.tails == NULL ||
         push(&search, &whole) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the comparison of two texts");
+        rc = fi_error_no_memory(err, "the comparison of two texts");
     }
     while (rc == FIRN_OK && search.waiting > 0) {
         rc = handle(&search, search.stack[--search.waiting], err);
     }
     *out_is_minimal = search.is_minimal;
-    firn_free(search.before_counts);
-    firn_free(search.after_counts);
-    firn_free(search.after_places);
-    firn_free(search.anchors);
-    firn_free(search.tails);
-    firn_free(search.stack);
+    fi_free(search.before_counts);
+    fi_free(search.after_counts);
+    fi_free(search.after_places);
+    fi_free(search.anchors);
+    fi_free(search.tails);
+    fi_free(search.stack);
     return rc;
 }
 
 /* ==== from two texts to the hunks in which they differ ==== */
 
-_Static_assert((int)FIRN_LINE_DIFF_TEXT_SIZE_MAX == (int)FIRN_LINE_INTERN_TEXT_SIZE_MAX &&
-                   (int)FIRN_LINE_DIFF_LINES_MAX == (int)FIRN_LINE_INTERN_LINES_MAX,
+_Static_assert((int)FI_LINE_DIFF_TEXT_SIZE_MAX == (int)FI_LINE_INTERN_TEXT_SIZE_MAX &&
+                   (int)FI_LINE_DIFF_LINES_MAX == (int)FI_LINE_INTERN_LINES_MAX,
                "the limits are those of line_internal.h");
 
 enum { BINARY_LOOK_SIZE = 8000, IN_BEFORE = 1, IN_AFTER = 2, IN_BOTH = 3 };
@@ -305,7 +305,7 @@ struct range {
 };
 
 static struct range
-cut_ends(const struct firn_line_intern *lines)
+cut_ends(const struct fi_line_intern *lines)
 {
     struct range range = {0, lines->before_count, lines->after_count};
     while (range.from < range.before_to && range.from < range.after_to &&
@@ -327,8 +327,8 @@ sift(const uint32_t *numbers, uint32_t from, uint32_t to, const uint8_t *sides, 
      struct searched *out)
 {
     DCHECK(from <= to);
-    out->numbers = firn_alloc_array(to - from, sizeof *out->numbers);
-    out->places = firn_alloc_array(to - from, sizeof *out->places);
+    out->numbers = fi_alloc_array(to - from, sizeof *out->numbers);
+    out->places = fi_alloc_array(to - from, sizeof *out->places);
     if (out->numbers == NULL || out->places == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -345,9 +345,9 @@ sift(const uint32_t *numbers, uint32_t from, uint32_t to, const uint8_t *sides, 
 
 /* Which side has each number, between the ends. */
 static uint8_t *
-sides_of(const struct firn_line_intern *lines, const struct range *range)
+sides_of(const struct fi_line_intern *lines, const struct range *range)
 {
-    uint8_t *sides = firn_alloc_zeroed(lines->number_count);
+    uint8_t *sides = fi_alloc_zeroed(lines->number_count);
     if (sides == NULL) {
         return NULL;
     }
@@ -361,7 +361,7 @@ sides_of(const struct firn_line_intern *lines, const struct range *range)
 }
 
 static int
-mark_changes(const struct firn_line_intern *lines, const struct range *range, struct marks *marks,
+mark_changes(const struct fi_line_intern *lines, const struct range *range, struct marks *marks,
              uint64_t work_max, bool *out_is_minimal, firn_error *err)
 {
     struct searched before = {0};
@@ -372,27 +372,27 @@ mark_changes(const struct firn_line_intern *lines, const struct range *range, st
         sift(lines->before, range->from, range->before_to, sides, marks->before, &before) !=
             FIRN_OK ||
         sift(lines->after, range->from, range->after_to, sides, marks->after, &after) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the comparison of two texts");
+        rc = fi_error_no_memory(err, "the comparison of two texts");
         goto out;
     }
-    const struct firn_line_myers_side before_side = {before.numbers, before.count, marks->before,
-                                                     before.places};
-    const struct firn_line_myers_side after_side = {after.numbers, after.count, marks->after,
-                                                    after.places};
-    rc = firn_line_myers_mark(&before_side, &after_side, work_max, out_is_minimal, err);
+    const struct fi_line_myers_side before_side = {before.numbers, before.count, marks->before,
+                                                   before.places};
+    const struct fi_line_myers_side after_side = {after.numbers, after.count, marks->after,
+                                                  after.places};
+    rc = fi_line_myers_mark(&before_side, &after_side, work_max, out_is_minimal, err);
 out:
-    firn_free(sides);
-    firn_free(before.numbers);
-    firn_free(before.places);
-    firn_free(after.numbers);
-    firn_free(after.places);
+    fi_free(sides);
+    fi_free(before.numbers);
+    fi_free(before.places);
+    fi_free(after.numbers);
+    fi_free(after.places);
     return rc;
 }
 
 /* Reads the marks in step and calls for each hunk; checks that the rest is equal (I1). Returns how
  * many hunks there are; out may be NULL. */
 static size_t
-read_hunks(const struct firn_line_intern *lines, const struct marks *marks, firn_hunk *out)
+read_hunks(const struct fi_line_intern *lines, const struct marks *marks, firn_hunk *out)
 {
     size_t count = 0;
     uint32_t i = 0;
@@ -438,13 +438,13 @@ are_apart(const firn_hunk *hunks, size_t count)
 }
 
 static int
-make_hunks(struct firn_line_diff *out, const struct firn_line_intern *lines,
-           const struct marks *marks, firn_error *err)
+make_hunks(struct fi_line_diff *out, const struct fi_line_intern *lines, const struct marks *marks,
+           firn_error *err)
 {
     out->hunk_count = read_hunks(lines, marks, NULL);
-    out->hunks = firn_alloc_array(out->hunk_count, sizeof *out->hunks);
+    out->hunks = fi_alloc_array(out->hunk_count, sizeof *out->hunks);
     if (out->hunks == NULL) {
-        return firn_error_no_memory(err, "the differences of two texts");
+        return fi_error_no_memory(err, "the differences of two texts");
     }
     size_t count = read_hunks(lines, marks, out->hunks);
     CHECK(count == out->hunk_count);
@@ -458,53 +458,53 @@ make_hunks(struct firn_line_diff *out, const struct firn_line_intern *lines,
 }
 
 int
-firn_line_diff_init(struct firn_line_diff *out, firn_slice before, firn_slice after,
-                    uint64_t work_max, firn_error *err)
+fi_line_diff_init(struct fi_line_diff *out, firn_slice before, firn_slice after, uint64_t work_max,
+                  firn_error *err)
 {
-    return firn_line_diff_init_by(out, before, after, FIRN_DIFF_MYERS, work_max, err);
+    return fi_line_diff_init_by(out, before, after, FIRN_DIFF_MYERS, work_max, err);
 }
 
 int
-firn_line_diff_init_by(struct firn_line_diff *out, firn_slice before, firn_slice after,
-                       firn_diff_algorithm algorithm, uint64_t work_max, firn_error *err)
+fi_line_diff_init_by(struct fi_line_diff *out, firn_slice before, firn_slice after,
+                     firn_diff_algorithm algorithm, uint64_t work_max, firn_error *err)
 {
-    *out = (struct firn_line_diff){0};
-    struct firn_line_intern lines;
+    *out = (struct fi_line_diff){0};
+    struct fi_line_intern lines;
     struct marks marks = {NULL, NULL};
-    int rc = firn_line_intern_init(&lines, before, after, err);
+    int rc = fi_line_intern_init(&lines, before, after, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    marks.before = firn_alloc_zeroed(lines.before_count);
-    marks.after = firn_alloc_zeroed(lines.after_count);
+    marks.before = fi_alloc_zeroed(lines.before_count);
+    marks.after = fi_alloc_zeroed(lines.after_count);
     if (marks.before == NULL || marks.after == NULL) {
-        rc = firn_error_no_memory(err, "the comparison of two texts");
+        rc = fi_error_no_memory(err, "the comparison of two texts");
         goto out;
     }
     struct range range = cut_ends(&lines);
-    FIRN_TRY(algorithm == FIRN_DIFF_PATIENCE
-                 ? patience_mark(&lines, marks.before, marks.after, work_max, &out->is_minimal, err)
-                 : mark_changes(&lines, &range, &marks, work_max, &out->is_minimal, err));
+    FI_TRY(algorithm == FIRN_DIFF_PATIENCE
+               ? patience_mark(&lines, marks.before, marks.after, work_max, &out->is_minimal, err)
+               : mark_changes(&lines, &range, &marks, work_max, &out->is_minimal, err));
     rc = make_hunks(out, &lines, &marks, err);
 out:
-    firn_free(marks.before);
-    firn_free(marks.after);
-    firn_line_intern_deinit(&lines);
+    fi_free(marks.before);
+    fi_free(marks.after);
+    fi_line_intern_deinit(&lines);
     if (rc != FIRN_OK) {
-        firn_line_diff_deinit(out);
+        fi_line_diff_deinit(out);
     }
     return rc;
 }
 
 void
-firn_line_diff_deinit(struct firn_line_diff *diff)
+fi_line_diff_deinit(struct fi_line_diff *diff)
 {
-    firn_free(diff->hunks);
-    *diff = (struct firn_line_diff){0};
+    fi_free(diff->hunks);
+    *diff = (struct fi_line_diff){0};
 }
 
 bool
-firn_line_diff_is_binary(firn_slice bytes)
+fi_line_diff_is_binary(firn_slice bytes)
 {
     size_t size = bytes.size < BINARY_LOOK_SIZE ? bytes.size : BINARY_LOOK_SIZE;
     return size > 0 && memchr(bytes.data, 0, size) != NULL;

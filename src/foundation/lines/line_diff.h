@@ -13,13 +13,13 @@
 #include "firn/types.h"
 
 /* Limits for each text; FIRN_LIMIT beyond. The memory for one comparison stays below 128 MiB. */
-enum { FIRN_LINE_DIFF_TEXT_SIZE_MAX = 32 << 20, FIRN_LINE_DIFF_LINES_MAX = 1 << 20 };
+enum { FI_LINE_DIFF_TEXT_SIZE_MAX = 32 << 20, FI_LINE_DIFF_LINES_MAX = 1 << 20 };
 
 /* Steps of the search for the shortest difference: about a fifth of a second. */
-#define FIRN_LINE_DIFF_WORK_DEFAULT ((uint64_t)1 << 27)
+#define FI_LINE_DIFF_WORK_DEFAULT ((uint64_t)1 << 27)
 
 /* Outside the hunks the lines are equal. */
-struct firn_line_diff {
+struct fi_line_diff {
     firn_hunk *hunks; /* ascending; at least one equal line between two */
     size_t hunk_count;
     uint64_t removed; /* the sum of all before_count */
@@ -31,17 +31,17 @@ struct firn_line_diff {
  * with one. If finding the shortest difference takes more than work_max steps, a longer one
  * is returned (see lines/line_internal.h for the bound). The same texts and work_max give the same
  * result everywhere. */
-FIRN_MUST_CHECK int firn_line_diff_init(struct firn_line_diff *out, firn_slice before,
-                                        firn_slice after, uint64_t work_max, firn_error *err);
+FIRN_MUST_CHECK int fi_line_diff_init(struct fi_line_diff *out, firn_slice before, firn_slice after,
+                                      uint64_t work_max, firn_error *err);
 /* The same, by another algorithm: FIRN_DIFF_PATIENCE needs up to 32 MiB more. */
-FIRN_MUST_CHECK int firn_line_diff_init_by(struct firn_line_diff *out, firn_slice before,
-                                           firn_slice after, firn_diff_algorithm algorithm,
-                                           uint64_t work_max, firn_error *err);
+FIRN_MUST_CHECK int fi_line_diff_init_by(struct fi_line_diff *out, firn_slice before,
+                                         firn_slice after, firn_diff_algorithm algorithm,
+                                         uint64_t work_max, firn_error *err);
 /* A zeroed struct is fine. */
-void firn_line_diff_deinit(struct firn_line_diff *diff);
+void fi_line_diff_deinit(struct fi_line_diff *diff);
 
 /* Whether bytes count as binary, not as text: they have a NUL among their first 8,000
  * bytes, which is git's rule. */
-bool firn_line_diff_is_binary(firn_slice bytes);
+bool fi_line_diff_is_binary(firn_slice bytes);
 
 #endif

@@ -51,17 +51,17 @@ static int
 count_lines(firn_slice text, uint32_t *out, firn_error *err)
 {
     *out = 0;
-    if (text.size > FIRN_LINE_INTERN_TEXT_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "texts of more than %d bytes are not compared by lines",
-                              FIRN_LINE_INTERN_TEXT_SIZE_MAX);
+    if (text.size > FI_LINE_INTERN_TEXT_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "texts of more than %d bytes are not compared by lines",
+                            FI_LINE_INTERN_TEXT_SIZE_MAX);
     }
     while (text.size > 0) {
         (void)next_line(&text);
-        if (++*out > FIRN_LINE_INTERN_LINES_MAX) {
-            return firn_error_set(err, FIRN_LIMIT,
-                                  "texts of more than %d lines are not compared by lines",
-                                  FIRN_LINE_INTERN_LINES_MAX);
+        if (++*out > FI_LINE_INTERN_LINES_MAX) {
+            return fi_error_set(err, FIRN_LIMIT,
+                                "texts of more than %d lines are not compared by lines",
+                                FI_LINE_INTERN_LINES_MAX);
         }
     }
     return FIRN_OK;
@@ -70,13 +70,13 @@ count_lines(firn_slice text, uint32_t *out, firn_error *err)
 static uint64_t
 seed_of(firn_slice before, firn_slice after)
 {
-    struct firn_blake3_hash state;
+    struct fi_blake3_hash state;
     firn_hash hash;
     uint64_t seed;
-    firn_blake3_hash_init(&state);
-    firn_blake3_hash_update(&state, before.data, before.size);
-    firn_blake3_hash_update(&state, after.data, after.size);
-    firn_blake3_hash_final(&state, &hash);
+    fi_blake3_hash_init(&state);
+    fi_blake3_hash_update(&state, before.data, before.size);
+    fi_blake3_hash_update(&state, after.data, after.size);
+    fi_blake3_hash_final(&state, &hash);
     memcpy(&seed, hash.bytes, sizeof seed);
     return seed;
 }
@@ -85,7 +85,7 @@ seed_of(firn_slice before, firn_slice after)
 static uint32_t
 number_of(struct table *table, firn_slice line)
 {
-    uint64_t hash = firn_xxh3(line.data, line.size, table->seed);
+    uint64_t hash = fi_xxh3(line.data, line.size, table->seed);
     uint32_t high = (uint32_t)(hash >> 32);
     DCHECK(2 * (size_t)table->known_count <= table->mask + 1);
     for (size_t at = (size_t)hash & table->mask;; at = (at + 1) & table->mask) {
@@ -111,8 +111,8 @@ table_init(struct table *table, size_t line_count, uint64_t seed)
         slots *= 2;
     }
     *table = (struct table){.mask = slots - 1, .seed = seed};
-    table->slots = firn_alloc_zeroed(slots * sizeof *table->slots);
-    table->known = firn_alloc_array(line_count, sizeof *table->known);
+    table->slots = fi_alloc_zeroed(slots * sizeof *table->slots);
+    table->known = fi_alloc_array(line_count, sizeof *table->known);
     return table->slots == NULL || table->known == NULL ? FIRN_NO_MEMORY : FIRN_OK;
 }
 
@@ -126,20 +126,20 @@ number_all(struct table *table, firn_slice text, uint32_t *out)
 }
 
 int
-firn_line_intern_init(struct firn_line_intern *out, firn_slice before, firn_slice after,
-                      firn_error *err)
+fi_line_intern_init(struct fi_line_intern *out, firn_slice before, firn_slice after,
+                    firn_error *err)
 {
     struct table table = {0};
-    *out = (struct firn_line_intern){0};
+    *out = (struct fi_line_intern){0};
     int rc;
-    FIRN_TRY(count_lines(before, &out->before_count, err));
-    FIRN_TRY(count_lines(after, &out->after_count, err));
+    FI_TRY(count_lines(before, &out->before_count, err));
+    FI_TRY(count_lines(after, &out->after_count, err));
     size_t line_count = (size_t)out->before_count + out->after_count;
-    out->before = firn_alloc_array(out->before_count, sizeof *out->before);
-    out->after = firn_alloc_array(out->after_count, sizeof *out->after);
+    out->before = fi_alloc_array(out->before_count, sizeof *out->before);
+    out->after = fi_alloc_array(out->after_count, sizeof *out->after);
     if (out->before == NULL || out->after == NULL ||
         table_init(&table, line_count, seed_of(before, after)) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the lines of two texts");
+        rc = fi_error_no_memory(err, "the lines of two texts");
         goto out;
     }
     number_all(&table, before, out->before);
@@ -147,18 +147,18 @@ firn_line_intern_init(struct firn_line_intern *out, firn_slice before, firn_slic
     out->number_count = table.known_count;
     DCHECK(out->number_count <= line_count);
 out:
-    firn_free(table.slots);
-    firn_free(table.known);
+    fi_free(table.slots);
+    fi_free(table.known);
     if (rc != FIRN_OK) {
-        firn_line_intern_deinit(out);
+        fi_line_intern_deinit(out);
     }
     return rc;
 }
 
 void
-firn_line_intern_deinit(struct firn_line_intern *lines)
+fi_line_intern_deinit(struct fi_line_intern *lines)
 {
-    firn_free(lines->before);
-    firn_free(lines->after);
-    *lines = (struct firn_line_intern){0};
+    fi_free(lines->before);
+    fi_free(lines->after);
+    *lines = (struct fi_line_intern){0};
 }

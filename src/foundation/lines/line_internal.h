@@ -14,11 +14,11 @@
 /* ==== the lines of two texts as numbers: equal lines have equal numbers ==== */
 
 enum {
-    FIRN_LINE_INTERN_TEXT_SIZE_MAX = 32 << 20, /* bytes of one text */
-    FIRN_LINE_INTERN_LINES_MAX = 1 << 20       /* lines of one text */
+    FI_LINE_INTERN_TEXT_SIZE_MAX = 32 << 20, /* bytes of one text */
+    FI_LINE_INTERN_LINES_MAX = 1 << 20       /* lines of one text */
 };
 
-struct firn_line_intern {
+struct fi_line_intern {
     uint32_t *before; /* the number of each line, below number_count */
     uint32_t *after;
     uint32_t before_count;
@@ -28,10 +28,10 @@ struct firn_line_intern {
 
 /* A line ends after its '\n'; bytes after the last '\n' are a line too, which differs from the same
  * bytes with a '\n'. The texts are not needed afterwards. FIRN_LIMIT if one is too large. */
-FIRN_MUST_CHECK int firn_line_intern_init(struct firn_line_intern *out, firn_slice before,
-                                          firn_slice after, firn_error *err);
+FIRN_MUST_CHECK int fi_line_intern_init(struct fi_line_intern *out, firn_slice before,
+                                        firn_slice after, firn_error *err);
 /* A zeroed struct is fine. */
-void firn_line_intern_deinit(struct firn_line_intern *lines);
+void fi_line_intern_deinit(struct fi_line_intern *lines);
 
 /* The shortest way from one sequence of numbers to another by removing and inserting numbers.
  *
@@ -40,7 +40,7 @@ void firn_line_intern_deinit(struct firn_line_intern *lines);
  */
 
 /* One of the two sequences. */
-struct firn_line_myers_side {
+struct fi_line_myers_side {
     const uint32_t *numbers;
     uint32_t count;        /* at most 2^29 */
     bool *is_changed;      /* set to true if a number is removed or inserted; else left */
@@ -51,8 +51,8 @@ struct firn_line_myers_side {
  * about work_max steps (comparisons and diagonals) the search for the shortest way ends and
  * a way is taken that may be longer; that takes at most some 200 more steps for each number.
  * *out_is_minimal is true if the search was completed. */
-FIRN_MUST_CHECK int firn_line_myers_mark(const struct firn_line_myers_side *before,
-                                         const struct firn_line_myers_side *after,
-                                         uint64_t work_max, bool *out_is_minimal, firn_error *err);
+FIRN_MUST_CHECK int fi_line_myers_mark(const struct fi_line_myers_side *before,
+                                       const struct fi_line_myers_side *after, uint64_t work_max,
+                                       bool *out_is_minimal, firn_error *err);
 
 #endif

@@ -32,7 +32,7 @@
 /* The position of a side along the base. */
 struct side {
     firn_slice text;
-    struct firn_line_diff diff;
+    struct fi_line_diff diff;
     uint32_t *starts; /* of each line, and the end of the text after them */
     uint32_t line_count;
     size_t next;   /* hunk */
@@ -62,9 +62,9 @@ find_lines(struct side *side, firn_error *err)
         count += text.data[i] == '\n' || i + 1 == text.size;
     }
     side->line_count = count;
-    side->starts = firn_alloc_array((size_t)count + 1, sizeof *side->starts);
+    side->starts = fi_alloc_array((size_t)count + 1, sizeof *side->starts);
     if (side->starts == NULL) {
-        return firn_error_no_memory(err, "the lines of a text");
+        return fi_error_no_memory(err, "the lines of a text");
     }
     side->starts[0] = 0;
     for (size_t i = 0, line = 0; i < text.size; i++) {
@@ -80,15 +80,15 @@ static int
 side_init(struct side *side, firn_slice base, firn_slice text, uint64_t work_max, firn_error *err)
 {
     side->text = text;
-    int rc = firn_line_diff_init(&side->diff, base, text, work_max, err);
+    int rc = fi_line_diff_init(&side->diff, base, text, work_max, err);
     return rc == FIRN_OK ? find_lines(side, err) : rc;
 }
 
 static void
 side_deinit(struct side *side)
 {
-    firn_line_diff_deinit(&side->diff);
-    firn_free(side->starts);
+    fi_line_diff_deinit(&side->diff);
+    fi_free(side->starts);
 }
 
 static firn_slice
@@ -170,7 +170,7 @@ next_chunk(struct side *ours, struct side *theirs)
 }
 
 static void
-add_conflict(struct firn_line_merge *out, const struct chunk *chunk)
+add_conflict(struct fi_line_merge *out, const struct chunk *chunk)
 {
     const firn_merge_region *last =
         out->conflict_count > 0 ? &out->conflicts[out->conflict_count - 1] : NULL;
@@ -181,40 +181,40 @@ add_conflict(struct firn_line_merge *out, const struct chunk *chunk)
 }
 
 static int
-merge_chunk(struct firn_line_merge *out, const struct side *ours, const struct side *theirs,
+merge_chunk(struct fi_line_merge *out, const struct side *ours, const struct side *theirs,
             const struct chunk *chunk)
 {
     firn_slice our_text = text_of(ours, chunk->ours);
     firn_slice their_text = text_of(theirs, chunk->theirs);
     if (!chunk->ours_changed) {
-        return firn_buf_append_slice(&out->text, their_text);
+        return fi_buf_append_slice(&out->text, their_text);
     }
-    if (chunk->theirs_changed && !firn_slice_equal(our_text, their_text)) {
+    if (chunk->theirs_changed && !fi_slice_equal(our_text, their_text)) {
         add_conflict(out, chunk);
     }
-    return firn_buf_append_slice(&out->text, our_text);
+    return fi_buf_append_slice(&out->text, our_text);
 }
 
 /* Copies the lines that all three have, from ours, from *done to a chunk or the end. */
 static int
-copy_common(struct firn_line_merge *out, const struct side *ours, uint32_t *done, uint32_t to)
+copy_common(struct fi_line_merge *out, const struct side *ours, uint32_t *done, uint32_t to)
 {
     DCHECK(*done <= to);
     struct lines lines = {*done, to - *done};
     *done = to;
-    return firn_buf_append_slice(&out->text, text_of(ours, lines));
+    return fi_buf_append_slice(&out->text, text_of(ours, lines));
 }
 
 static int
-merge(struct firn_line_merge *out, struct side *ours, struct side *theirs, firn_error *err)
+merge(struct fi_line_merge *out, struct side *ours, struct side *theirs, firn_error *err)
 {
     uint32_t done = 0;
     size_t most = ours->diff.hunk_count < theirs->diff.hunk_count ? ours->diff.hunk_count
                                                                   : theirs->diff.hunk_count;
     int rc = FIRN_OK;
-    out->conflicts = firn_alloc_array(most, sizeof *out->conflicts);
+    out->conflicts = fi_alloc_array(most, sizeof *out->conflicts);
     if (out->conflicts == NULL) {
-        return firn_error_no_memory(err, "the conflicts of a merge");
+        return fi_error_no_memory(err, "the conflicts of a merge");
     }
     while (rc == FIRN_OK && (has_next(ours) || has_next(theirs))) {
         struct chunk chunk = next_chunk(ours, theirs);
@@ -227,33 +227,33 @@ merge(struct firn_line_merge *out, struct side *ours, struct side *theirs, firn_
     if (rc == FIRN_OK) {
         rc = copy_common(out, ours, &done, ours->line_count);
     }
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a merged text");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a merged text");
 }
 
 int
-firn_line_merge_init(struct firn_line_merge *out, const struct firn_line_merge_texts *texts,
-                     uint64_t work_max, firn_error *err)
+fi_line_merge_init(struct fi_line_merge *out, const struct fi_line_merge_texts *texts,
+                   uint64_t work_max, firn_error *err)
 {
-    *out = (struct firn_line_merge){0};
+    *out = (struct fi_line_merge){0};
     struct side ours = {0};
     struct side theirs = {0};
     int rc;
-    FIRN_TRY(side_init(&ours, texts->base, texts->ours, work_max, err));
-    FIRN_TRY(side_init(&theirs, texts->base, texts->theirs, work_max, err));
+    FI_TRY(side_init(&ours, texts->base, texts->ours, work_max, err));
+    FI_TRY(side_init(&theirs, texts->base, texts->theirs, work_max, err));
     rc = merge(out, &ours, &theirs, err);
 out:
     side_deinit(&ours);
     side_deinit(&theirs);
     if (rc != FIRN_OK) {
-        firn_line_merge_deinit(out);
+        fi_line_merge_deinit(out);
     }
     return rc;
 }
 
 void
-firn_line_merge_deinit(struct firn_line_merge *merge)
+fi_line_merge_deinit(struct fi_line_merge *merge)
 {
-    firn_buf_deinit(&merge->text);
-    firn_free(merge->conflicts);
-    *merge = (struct firn_line_merge){0};
+    fi_buf_deinit(&merge->text);
+    fi_free(merge->conflicts);
+    *merge = (struct fi_line_merge){0};
 }

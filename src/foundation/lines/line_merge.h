@@ -15,14 +15,14 @@
 #include "base/error.h"
 #include "firn/types.h"
 
-struct firn_line_merge_texts {
+struct fi_line_merge_texts {
     firn_slice base;
     firn_slice ours;
     firn_slice theirs;
 };
 
-struct firn_line_merge {
-    struct firn_buf text;         /* the merged text; in a conflict it has our lines */
+struct fi_line_merge {
+    struct fi_buf text;           /* the merged text; in a conflict it has our lines */
     firn_merge_region *conflicts; /* ascending; at least one line that all have between two */
     size_t conflict_count;
 };
@@ -31,10 +31,10 @@ struct firn_line_merge {
  * so is work_max, for each of two comparisons. Exchanging ours and theirs changes only the text at
  * a conflict. The same texts and work_max give the same result everywhere. *out is empty after a
  * failure. */
-FIRN_MUST_CHECK int firn_line_merge_init(struct firn_line_merge *out,
-                                         const struct firn_line_merge_texts *texts,
-                                         uint64_t work_max, firn_error *err);
+FIRN_MUST_CHECK int fi_line_merge_init(struct fi_line_merge *out,
+                                       const struct fi_line_merge_texts *texts, uint64_t work_max,
+                                       firn_error *err);
 /* A zeroed struct is fine. */
-void firn_line_merge_deinit(struct firn_line_merge *merge);
+void fi_line_merge_deinit(struct fi_line_merge *merge);
 
 #endif

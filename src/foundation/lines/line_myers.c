@@ -50,8 +50,8 @@ struct box {
 };
 
 struct search {
-    const struct firn_line_myers_side *before;
-    const struct firn_line_myers_side *after;
+    const struct fi_line_myers_side *before;
+    const struct fi_line_myers_side *after;
     int32_t *forward; /* furthest x of each diagonal; diagonals may be negative */
     int32_t *backward;
     uint64_t work;
@@ -274,7 +274,7 @@ cut_ends(const struct search *search, struct box *box)
 }
 
 static void
-mark(const struct firn_line_myers_side *side, int32_t from, int32_t to)
+mark(const struct fi_line_myers_side *side, int32_t from, int32_t to)
 {
     DCHECK(from <= to && to <= (int32_t)side->count);
     for (int32_t i = from; i < to; i++) {
@@ -315,17 +315,16 @@ search_all(struct search *search)
 }
 
 int
-firn_line_myers_mark(const struct firn_line_myers_side *before,
-                     const struct firn_line_myers_side *after, uint64_t work_max,
-                     bool *out_is_minimal, firn_error *err)
+fi_line_myers_mark(const struct fi_line_myers_side *before, const struct fi_line_myers_side *after,
+                   uint64_t work_max, bool *out_is_minimal, firn_error *err)
 {
     *out_is_minimal = true;
     CHECK(before->count <= 1U << 29 && after->count <= 1U << 29);
     /* Diagonals -after->count … before->count, and one more on each side. */
     size_t diagonals = (size_t)before->count + after->count + 3;
-    int32_t *fronts = firn_alloc_array(diagonals, 2 * sizeof *fronts);
+    int32_t *fronts = fi_alloc_array(diagonals, 2 * sizeof *fronts);
     if (fronts == NULL) {
-        return firn_error_no_memory(err, "the comparison of two texts");
+        return fi_error_no_memory(err, "the comparison of two texts");
     }
     struct search search = {.before = before,
                             .after = after,
@@ -334,6 +333,6 @@ firn_line_myers_mark(const struct firn_line_myers_side *before,
                             .work_max = work_max};
     search_all(&search);
     *out_is_minimal = !is_given_up(&search);
-    firn_free(fronts);
+    fi_free(fronts);
     return FIRN_OK;
 }

@@ -31,19 +31,18 @@
  */
 
 int
-firn_os_fd_read(struct firn_os *os, int fd, void *data, size_t size, size_t *out_size,
-                firn_error *err)
+fi_os_fd_read(struct fi_os *os, int fd, void *data, size_t size, size_t *out_size, firn_error *err)
 {
     *out_size = 0;
-    if (os != firn_os_default()) {
-        return firn_error_set(err, FIRN_UNSUPPORTED, "there are no file descriptors here");
+    if (os != fi_os_default()) {
+        return fi_error_set(err, FIRN_UNSUPPORTED, "there are no file descriptors here");
     }
     ssize_t got;
     do {
         got = read(fd, data, size);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
-        return firn_error_set_errno(err, errno, "could not read from descriptor %d", fd);
+        return fi_error_set_errno(err, errno, "could not read from descriptor %d", fd);
     }
     *out_size = (size_t)got;
     return FIRN_OK;
@@ -56,7 +55,7 @@ firn_os_fd_read(struct firn_os *os, int fd, void *data, size_t size, size_t *out
  */
 
 const char *
-firn_os_environment(struct firn_os *os, const char *name)
+fi_os_environment(struct fi_os *os, const char *name)
 {
     DCHECK(name != NULL);
     return os->ops->environment == NULL ? NULL : os->ops->environment(os, name);
@@ -66,34 +65,34 @@ firn_os_environment(struct firn_os *os, const char *name)
 
 /* Asks the guard of a directory (os_guard.h), if it has one, before a name gets an entry. */
 static int
-admit(struct firn_os_dir *dir, const char *name, firn_error *err)
+admit(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
-    struct firn_os_guard *guard = dir->guard;
+    struct fi_os_guard *guard = dir->guard;
     return guard == NULL ? FIRN_OK : guard->ops->admit(guard, dir, name, NULL, err);
 }
 
 static void
-settle(struct firn_os_dir *dir, const char *name, const struct firn_os_stat *now)
+settle(struct fi_os_dir *dir, const char *name, const struct fi_os_stat *now)
 {
-    struct firn_os_guard *guard = dir->guard;
+    struct fi_os_guard *guard = dir->guard;
     if (guard != NULL) {
         guard->ops->settle(guard, dir, name, now);
     }
 }
 
 int
-firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
+fi_os_make_dir(struct fi_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
-    FIRN_TRY_RETURN(admit(dir, name, err));
-    const struct firn_os_ops *ops = dir->os->ops;
+    FI_TRY_RETURN(fi_os_path_check_name(name, err));
+    FI_TRY_RETURN(admit(dir, name, err));
+    const struct fi_os_ops *ops = dir->os->ops;
     int error_number =
         ops->make_dir != NULL ? ops->make_dir(dir, name, mode & 07777) : ops->refusal;
-    return firn_os_path_result(err, error_number, "create directory", dir, name);
+    return fi_os_path_result(err, error_number, "create directory", dir, name);
 }
 
 static int
-stop_at_entry(void *ctx, const struct firn_os_dirent *entry)
+stop_at_entry(void *ctx, const struct fi_os_dirent *entry)
 {
     (void)ctx;
     (void)entry;
@@ -103,32 +102,31 @@ stop_at_entry(void *ctx, const struct firn_os_dirent *entry)
 /* Of what was made under a name another than we may have put something else there since, which must
  * not become his: so only an empty directory is given away, through a handle. */
 int
-firn_os_make_dir_for_owner(struct firn_os_dir *dir, const char *name, struct firn_os_dir *of,
-                           uint32_t mode, firn_error *err)
+fi_os_make_dir_for_owner(struct fi_os_dir *dir, const char *name, struct fi_os_dir *of,
+                         uint32_t mode, firn_error *err)
 {
     DCHECK(dir->os == of->os);
-    struct firn_os_dir *made = NULL;
-    struct firn_os_stat stat;
-    int rc = firn_os_make_dir(dir, name, mode, err);
-    if (rc != FIRN_OK || firn_os_user_id(dir->os) != 0) {
+    struct fi_os_dir *made = NULL;
+    struct fi_os_stat stat;
+    int rc = fi_os_make_dir(dir, name, mode, err);
+    if (rc != FIRN_OK || fi_os_user_id(dir->os) != 0) {
         return rc;
     }
-    FIRN_TRY(firn_os_dir_stat(of, &stat, err));
+    FI_TRY(fi_os_dir_stat(of, &stat, err));
     if (stat.uid == 0) {
         goto out;
     }
-    FIRN_TRY(firn_os_dir_open(dir, name, &made, err));
-    rc = firn_os_dir_list(made, stop_at_entry, NULL, err);
+    FI_TRY(fi_os_dir_open(dir, name, &made, err));
+    rc = fi_os_dir_list(made, stop_at_entry, NULL, err);
     if (rc == FIRN_OK) {
         /* Where this is not permitted it stays the superuser's. */
-        FIRN_IGNORE(
-            firn_os_set_owner((struct firn_os_node){.dir = made}, stat.uid, stat.gid, NULL));
+        FI_IGNORE(fi_os_set_owner((struct fi_os_node){.dir = made}, stat.uid, stat.gid, NULL));
     }
     rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
 out:
-    firn_os_dir_close(made);
+    fi_os_dir_close(made);
     if (rc != FIRN_OK) { /* the next attempt would take it for one that is durable */
-        FIRN_IGNORE(firn_os_remove_dir(dir, name, NULL));
+        FI_IGNORE(fi_os_remove_dir(dir, name, NULL));
     }
     return rc;
 }
@@ -136,16 +134,16 @@ out:
 /* Before a name is removed from a guarded directory: a file that has replaced ours is moved aside
  * instead, and the name is gone. */
 static int
-give_up(struct firn_os_dir *dir, const char *name, bool *out_is_gone, firn_error *err)
+give_up(struct fi_os_dir *dir, const char *name, bool *out_is_gone, firn_error *err)
 {
-    struct firn_os_guard_entry entry = {.head_size = 0};
-    struct firn_os_guard *guard = dir->guard;
+    struct fi_os_guard_entry entry = {.head_size = 0};
+    struct fi_os_guard *guard = dir->guard;
     int rc;
-    FIRN_TRY(firn_os_guard_stat(dir, name, &entry.stat, err));
+    FI_TRY(fi_os_guard_stat(dir, name, &entry.stat, err));
     rc = guard->ops->check(guard, dir, name, &entry, false, err);
     *out_is_gone = rc == FIRN_UNTRUSTED;
     if (*out_is_gone) {
-        FIRN_TRY(admit(dir, name, err));
+        FI_TRY(admit(dir, name, err));
         settle(dir, name, NULL);
     }
 out:
@@ -153,13 +151,13 @@ out:
 }
 
 int
-firn_os_remove_file(struct firn_os_dir *dir, const char *name, firn_error *err)
+fi_os_remove_file(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_os_path_check_name(name, err));
-    const struct firn_os_ops *ops = dir->os->ops;
+    FI_TRY(fi_os_path_check_name(name, err));
+    const struct fi_os_ops *ops = dir->os->ops;
     bool is_gone = false;
-    FIRN_TRY(dir->guard == NULL ? FIRN_OK : give_up(dir, name, &is_gone, err));
+    FI_TRY(dir->guard == NULL ? FIRN_OK : give_up(dir, name, &is_gone, err));
     if (is_gone) {
         goto out;
     }
@@ -167,81 +165,81 @@ firn_os_remove_file(struct firn_os_dir *dir, const char *name, firn_error *err)
     if (error_number == 0) {
         settle(dir, name, NULL);
     }
-    rc = firn_os_path_result(err, error_number, "remove", dir, name);
+    rc = fi_os_path_result(err, error_number, "remove", dir, name);
 out:
     return rc;
 }
 
 static int
-ask_guard(struct firn_os_dir *dir, const char *name, firn_error *err)
+ask_guard(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
     return dir->guard == NULL ? FIRN_OK : dir->guard->ops->knows(dir->guard, dir, name, err);
 }
 
 int
-firn_os_remove_dir(struct firn_os_dir *dir, const char *name, firn_error *err)
+fi_os_remove_dir(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
-    const struct firn_os_ops *ops = dir->os->ops;
-    FIRN_TRY_RETURN(ask_guard(dir, name, err));
+    FI_TRY_RETURN(fi_os_path_check_name(name, err));
+    const struct fi_os_ops *ops = dir->os->ops;
+    FI_TRY_RETURN(ask_guard(dir, name, err));
     int error_number = ops->remove_dir != NULL ? ops->remove_dir(dir, name) : ops->refusal;
     if (error_number == 0) {
         settle(dir, name, NULL);
     }
-    return firn_os_path_result(err, error_number, "remove directory", dir, name);
+    return fi_os_path_result(err, error_number, "remove directory", dir, name);
 }
 
 /* "could not <verb> '<from>' <joint> '<to>': …" */
 static int
-two_names_error(firn_error *err, int error_number, const char *verb, struct firn_os_dir *from_dir,
-                const char *from, const char *joint, struct firn_os_dir *to_dir, const char *to)
+two_names_error(firn_error *err, int error_number, const char *verb, struct fi_os_dir *from_dir,
+                const char *from, const char *joint, struct fi_os_dir *to_dir, const char *to)
 {
     DCHECK(error_number > 0 && from_dir->os == to_dir->os);
     if (err == NULL) {
-        return firn_error_code_of_errno(error_number);
+        return fi_error_code_of_errno(error_number);
     }
-    char from_path[FIRN_OS_PATH_HALF_TEXT_SIZE];
-    char to_path[FIRN_OS_PATH_HALF_TEXT_SIZE];
-    firn_os_path_text(from_dir, from, from_path, sizeof from_path);
-    firn_os_path_text(to_dir, to, to_path, sizeof to_path);
-    return firn_error_set_errno(err, error_number, "could not %s '%s' %s '%s'", verb, from_path,
-                                joint, to_path);
+    char from_path[FI_OS_PATH_HALF_TEXT_SIZE];
+    char to_path[FI_OS_PATH_HALF_TEXT_SIZE];
+    fi_os_path_text(from_dir, from, from_path, sizeof from_path);
+    fi_os_path_text(to_dir, to, to_path, sizeof to_path);
+    return fi_error_set_errno(err, error_number, "could not %s '%s' %s '%s'", verb, from_path,
+                              joint, to_path);
 }
 
 static int
-check_two_names(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
+check_two_names(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir,
                 const char *to, firn_error *err)
 {
     CHECK(from_dir->os == to_dir->os);
-    int rc = firn_os_path_check_name(from, err);
-    return rc != FIRN_OK ? rc : firn_os_path_check_name(to, err);
+    int rc = fi_os_path_check_name(from, err);
+    return rc != FIRN_OK ? rc : fi_os_path_check_name(to, err);
 }
 
 /* Before a name gets the entry of another one, by a rename or as a link. *out is filled if one of
  * the directories has a guard. */
 static int
-admit_from(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-           const char *to, struct firn_os_stat *out, firn_error *err)
+admit_from(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir, const char *to,
+           struct fi_os_stat *out, firn_error *err)
 {
-    struct firn_os_guard *guard = from_dir->guard;
-    struct firn_os_guard_entry entry;
+    struct fi_os_guard *guard = from_dir->guard;
+    struct fi_os_guard_entry entry;
     if (guard == NULL && to_dir->guard == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_os_guard_look(from_dir, from, &entry, err));
+    FI_TRY_RETURN(fi_os_guard_look(from_dir, from, &entry, err));
     *out = entry.stat;
     if (guard != NULL) {
-        FIRN_TRY_RETURN(guard->ops->check(guard, from_dir, from, &entry, false, err));
+        FI_TRY_RETURN(guard->ops->check(guard, from_dir, from, &entry, false, err));
     }
     guard = to_dir->guard;
     if (guard != NULL) {
-        FIRN_TRY_RETURN(guard->ops->admit(guard, to_dir, to, &entry, err));
+        FI_TRY_RETURN(guard->ops->admit(guard, to_dir, to, &entry, err));
     }
     return FIRN_OK;
 }
 
 static bool
-may_be_durable(struct firn_os_dir *dir, const char *name)
+may_be_durable(struct fi_os_dir *dir, const char *name)
 {
     return dir->guard == NULL || dir->guard->ops->may_be_durable(dir->guard, dir, name);
 }
@@ -249,20 +247,19 @@ may_be_durable(struct firn_os_dir *dir, const char *name)
 /* The same for a rename. What the guards admit is durable first, if the old name may be: a rename
  * that is durable without it would hide an entry that had a durable name before. */
 static int
-admit_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-             const char *to, enum firn_os_rename_mode mode, struct firn_os_stat out[2],
-             firn_error *err)
+admit_rename(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir, const char *to,
+             enum fi_os_rename_mode mode, struct fi_os_stat out[2], firn_error *err)
 {
     int rc;
-    FIRN_TRY(admit_from(from_dir, from, to_dir, to, &out[0], err));
-    if (mode == FIRN_OS_RENAME_EXCHANGE) {
-        FIRN_TRY(admit_from(to_dir, to, from_dir, from, &out[1], err));
+    FI_TRY(admit_from(from_dir, from, to_dir, to, &out[0], err));
+    if (mode == FI_OS_RENAME_EXCHANGE) {
+        FI_TRY(admit_from(to_dir, to, from_dir, from, &out[1], err));
     }
     if (to_dir->guard != NULL &&
-        (mode == FIRN_OS_RENAME_EXCHANGE || may_be_durable(from_dir, from))) {
-        FIRN_TRY(to_dir->guard->ops->sync(to_dir->guard, err));
+        (mode == FI_OS_RENAME_EXCHANGE || may_be_durable(from_dir, from))) {
+        FI_TRY(to_dir->guard->ops->sync(to_dir->guard, err));
     }
-    if (mode == FIRN_OS_RENAME_EXCHANGE && from_dir->guard != NULL) {
+    if (mode == FI_OS_RENAME_EXCHANGE && from_dir->guard != NULL) {
         rc = from_dir->guard->ops->sync(from_dir->guard, err);
     }
 out:
@@ -270,14 +267,14 @@ out:
 }
 
 int
-firn_os_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-               const char *to, enum firn_os_rename_mode mode, firn_error *err)
+fi_os_rename(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir, const char *to,
+             enum fi_os_rename_mode mode, firn_error *err)
 {
-    struct firn_os_stat moved[2];
-    FIRN_TRY_RETURN(check_two_names(from_dir, from, to_dir, to, err));
-    FIRN_TRY_RETURN(admit_rename(from_dir, from, to_dir, to, mode, moved, err));
-    const struct firn_os_ops *ops = from_dir->os->ops;
-    bool exchange = mode == FIRN_OS_RENAME_EXCHANGE;
+    struct fi_os_stat moved[2];
+    FI_TRY_RETURN(check_two_names(from_dir, from, to_dir, to, err));
+    FI_TRY_RETURN(admit_rename(from_dir, from, to_dir, to, mode, moved, err));
+    const struct fi_os_ops *ops = from_dir->os->ops;
+    bool exchange = mode == FI_OS_RENAME_EXCHANGE;
     int error_number =
         ops->rename != NULL ? ops->rename(from_dir, from, to_dir, to, mode) : ops->refusal;
     if (error_number == 0) {
@@ -290,13 +287,13 @@ firn_os_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_di
 }
 
 int
-firn_os_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-             const char *to, firn_error *err)
+fi_os_link(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir, const char *to,
+           firn_error *err)
 {
-    struct firn_os_stat linked;
-    FIRN_TRY_RETURN(check_two_names(from_dir, from, to_dir, to, err));
-    FIRN_TRY_RETURN(admit_from(from_dir, from, to_dir, to, &linked, err));
-    const struct firn_os_ops *ops = from_dir->os->ops;
+    struct fi_os_stat linked;
+    FI_TRY_RETURN(check_two_names(from_dir, from, to_dir, to, err));
+    FI_TRY_RETURN(admit_from(from_dir, from, to_dir, to, &linked, err));
+    const struct fi_os_ops *ops = from_dir->os->ops;
     int error_number = ops->link != NULL ? ops->link(from_dir, from, to_dir, to) : ops->refusal;
     return error_number == 0
                ? FIRN_OK
@@ -304,46 +301,45 @@ firn_os_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir 
 }
 
 int
-firn_os_make_symlink(struct firn_os_dir *dir, const char *name, const char *target, firn_error *err)
+fi_os_make_symlink(struct fi_os_dir *dir, const char *name, const char *target, firn_error *err)
 {
     DCHECK(target != NULL);
-    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
-    FIRN_TRY_RETURN(admit(dir, name, err));
-    const struct firn_os_ops *ops = dir->os->ops;
+    FI_TRY_RETURN(fi_os_path_check_name(name, err));
+    FI_TRY_RETURN(admit(dir, name, err));
+    const struct fi_os_ops *ops = dir->os->ops;
     int error_number =
         ops->make_symlink != NULL ? ops->make_symlink(dir, name, target) : ops->refusal;
-    return firn_os_path_result(err, error_number, "create symbolic link", dir, name);
+    return fi_os_path_result(err, error_number, "create symbolic link", dir, name);
 }
 
 int
-firn_os_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out,
-                     firn_error *err)
+fi_os_read_symlink(struct fi_os_dir *dir, const char *name, struct fi_buf *out, firn_error *err)
 {
     DCHECK(out != NULL);
-    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
-    const struct firn_os_ops *ops = dir->os->ops;
-    FIRN_TRY_RETURN(ask_guard(dir, name, err));
+    FI_TRY_RETURN(fi_os_path_check_name(name, err));
+    const struct fi_os_ops *ops = dir->os->ops;
+    FI_TRY_RETURN(ask_guard(dir, name, err));
     int error_number = ops->read_symlink != NULL ? ops->read_symlink(dir, name, out) : ops->refusal;
-    return firn_os_path_result(err, error_number, "read symbolic link", dir, name);
+    return fi_os_path_result(err, error_number, "read symbolic link", dir, name);
 }
 
 int
-firn_os_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
+fi_os_make_fifo(struct fi_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
-    FIRN_TRY_RETURN(admit(dir, name, err));
-    const struct firn_os_ops *ops = dir->os->ops;
+    FI_TRY_RETURN(fi_os_path_check_name(name, err));
+    FI_TRY_RETURN(admit(dir, name, err));
+    const struct fi_os_ops *ops = dir->os->ops;
     int error_number =
         ops->make_fifo != NULL ? ops->make_fifo(dir, name, mode & 07777) : ops->refusal;
-    return firn_os_path_result(err, error_number, "create fifo", dir, name);
+    return fi_os_path_result(err, error_number, "create fifo", dir, name);
 }
 
 int
-firn_os_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out, firn_error *err)
+fi_os_stat(struct fi_os_dir *dir, const char *name, struct fi_os_stat *out, firn_error *err)
 {
-    struct firn_os_guard_entry entry;
+    struct fi_os_guard_entry entry;
     int rc;
-    FIRN_TRY(firn_os_guard_stat(dir, name, out, err));
+    FI_TRY(fi_os_guard_stat(dir, name, out, err));
     if (dir->guard != NULL) {
         entry.stat = *out;
         entry.head_size = 0;
@@ -356,28 +352,27 @@ out:
 /* ---- for guards ---- */
 
 int
-firn_os_guard_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out,
-                   firn_error *err)
+fi_os_guard_stat(struct fi_os_dir *dir, const char *name, struct fi_os_stat *out, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
-    return firn_os_path_result(err, dir->os->ops->stat(dir, name, out), "read the attributes of",
-                               dir, name);
+    FI_TRY_RETURN(fi_os_path_check_name(name, err));
+    return fi_os_path_result(err, dir->os->ops->stat(dir, name, out), "read the attributes of", dir,
+                             name);
 }
 
 int
-firn_os_guard_rename(struct firn_os_dir *dir, const char *from, const char *to, firn_error *err)
+fi_os_guard_rename(struct fi_os_dir *dir, const char *from, const char *to, firn_error *err)
 {
-    const struct firn_os_ops *ops = dir->os->ops;
+    const struct fi_os_ops *ops = dir->os->ops;
     int error_number = ops->rename != NULL
-                           ? ops->rename(dir, from, dir, to, FIRN_OS_RENAME_NO_REPLACE)
+                           ? ops->rename(dir, from, dir, to, FI_OS_RENAME_NO_REPLACE)
                            : ops->refusal;
     if (error_number == EOPNOTSUPP && ops->rename != NULL &&
         ops->stat != NULL) { /* a directory, on a file system that cannot do it in one step */
-        struct firn_os_stat taken;
+        struct fi_os_stat taken;
         error_number = ops->stat(dir, to, &taken);
         error_number = error_number == 0 ? EEXIST
                        : error_number == ENOENT
-                           ? ops->rename(dir, from, dir, to, FIRN_OS_RENAME_REPLACE)
+                           ? ops->rename(dir, from, dir, to, FI_OS_RENAME_REPLACE)
                            : error_number;
     }
     return error_number == 0
@@ -387,80 +382,80 @@ firn_os_guard_rename(struct firn_os_dir *dir, const char *from, const char *to, 
 
 /* ---- metadata ---- */
 
-static struct firn_os_dir *
-node_dir(struct firn_os_node node)
+static struct fi_os_dir *
+node_dir(struct fi_os_node node)
 {
     DCHECK(node.file != NULL || node.dir != NULL);
     return node.file != NULL ? node.file->dir : node.dir;
 }
 
 static const char *
-node_name(struct firn_os_node node)
+node_name(struct fi_os_node node)
 {
     return node.file != NULL ? node.file->name : node.name;
 }
 
 static int
-check_node(struct firn_os_node node, firn_error *err)
+check_node(struct fi_os_node node, firn_error *err)
 {
     CHECK(node.file != NULL || node.dir != NULL);
     if (node.file != NULL || node.name == NULL) {
         return FIRN_OK;
     }
-    int rc = firn_os_path_check_name(node.name, err);
+    int rc = fi_os_path_check_name(node.name, err);
     return rc == FIRN_OK ? ask_guard(node.dir, node.name, err) : rc;
 }
 
 static int
-node_result(firn_error *err, int error_number, const char *verb, struct firn_os_node node)
+node_result(firn_error *err, int error_number, const char *verb, struct fi_os_node node)
 {
-    return firn_os_path_result(err, error_number, verb, node_dir(node), node_name(node));
+    return fi_os_path_result(err, error_number, verb, node_dir(node), node_name(node));
 }
 
 int
-firn_os_set_mode(struct firn_os_node node, uint32_t mode, firn_error *err)
+fi_os_set_mode(struct fi_os_node node, uint32_t mode, firn_error *err)
 {
-    FIRN_TRY_RETURN(check_node(node, err));
-    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    FI_TRY_RETURN(check_node(node, err));
+    const struct fi_os_ops *ops = node_dir(node)->os->ops;
     int error_number = ops->set_mode != NULL ? ops->set_mode(node, mode & 07777) : ops->refusal;
     return node_result(err, error_number, "set the mode of", node);
 }
 
 int
-firn_os_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid, firn_error *err)
+fi_os_set_owner(struct fi_os_node node, uint32_t uid, uint32_t gid, firn_error *err)
 {
-    FIRN_TRY_RETURN(check_node(node, err));
-    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    FI_TRY_RETURN(check_node(node, err));
+    const struct fi_os_ops *ops = node_dir(node)->os->ops;
     int error_number = ops->set_owner != NULL ? ops->set_owner(node, uid, gid) : ops->refusal;
     return node_result(err, error_number, "set the owner of", node);
 }
 
 int
-firn_os_set_mtime(struct firn_os_node node, int64_t mtime_ns, firn_error *err)
+fi_os_set_mtime(struct fi_os_node node, int64_t mtime_ns, firn_error *err)
 {
-    FIRN_TRY_RETURN(check_node(node, err));
-    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    FI_TRY_RETURN(check_node(node, err));
+    const struct fi_os_ops *ops = node_dir(node)->os->ops;
     int error_number = ops->set_mtime != NULL ? ops->set_mtime(node, mtime_ns) : ops->refusal;
     return node_result(err, error_number, "set the time of", node);
 }
 
 int
-firn_os_xattr_list(struct firn_os_node node, struct firn_buf *out, firn_error *err)
+fi_os_xattr_list(struct fi_os_node node, struct fi_buf *out, firn_error *err)
 {
     DCHECK(out != NULL);
-    FIRN_TRY_RETURN(check_node(node, err));
-    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    FI_TRY_RETURN(check_node(node, err));
+    const struct fi_os_ops *ops = node_dir(node)->os->ops;
     return node_result(err, ops->xattr_list != NULL ? ops->xattr_list(node, out) : 0,
                        "list the extended attributes of", node);
 }
 
 static int
-check_attribute(struct firn_os_node node, const char *attribute, firn_error *err)
+check_attribute(struct fi_os_node node, const char *attribute, firn_error *err)
 {
     DCHECK(attribute != NULL);
     int rc = check_node(node, err);
     if (rc == FIRN_OK && attribute[0] == '\0') {
-        return firn_error_set(err, FIRN_INVALID, "an extended attribute needs a name");
+        return fi_error_set(err, FIRN_INVALID, "an extended attribute needs a name");
     }
     return rc;
 }
@@ -468,7 +463,7 @@ check_attribute(struct firn_os_node node, const char *attribute, firn_error *err
 /* "could not <verb> attribute '<attribute>' of '<path>': …"; a missing attribute is
  * FIRN_NOT_FOUND. */
 static int
-attribute_result(firn_error *err, int error_number, const char *verb, struct firn_os_node node,
+attribute_result(firn_error *err, int error_number, const char *verb, struct fi_os_node node,
                  const char *attribute)
 {
     DCHECK(error_number >= 0 && attribute != NULL);
@@ -476,12 +471,12 @@ attribute_result(firn_error *err, int error_number, const char *verb, struct fir
         return FIRN_OK;
     }
     if (err == NULL) {
-        return error_number == ENODATA ? FIRN_NOT_FOUND : firn_error_code_of_errno(error_number);
+        return error_number == ENODATA ? FIRN_NOT_FOUND : fi_error_code_of_errno(error_number);
     }
-    char path[FIRN_OS_PATH_TEXT_SIZE];
-    firn_os_path_text(node_dir(node), node_name(node), path, sizeof path);
-    (void)firn_error_set_errno(err, error_number, "could not %s attribute '%s' of '%s'", verb,
-                               attribute, path);
+    char path[FI_OS_PATH_TEXT_SIZE];
+    fi_os_path_text(node_dir(node), node_name(node), path, sizeof path);
+    (void)fi_error_set_errno(err, error_number, "could not %s attribute '%s' of '%s'", verb,
+                             attribute, path);
     if (error_number == ENODATA) {
         err->code = FIRN_NOT_FOUND;
     }
@@ -489,34 +484,32 @@ attribute_result(firn_error *err, int error_number, const char *verb, struct fir
 }
 
 int
-firn_os_xattr_get(struct firn_os_node node, const char *attribute, struct firn_buf *out,
-                  firn_error *err)
+fi_os_xattr_get(struct fi_os_node node, const char *attribute, struct fi_buf *out, firn_error *err)
 {
     DCHECK(out != NULL);
-    FIRN_TRY_RETURN(check_attribute(node, attribute, err));
-    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    FI_TRY_RETURN(check_attribute(node, attribute, err));
+    const struct fi_os_ops *ops = node_dir(node)->os->ops;
     return attribute_result(err,
                             ops->xattr_get != NULL ? ops->xattr_get(node, attribute, out) : ENODATA,
                             "read", node, attribute);
 }
 
 int
-firn_os_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value,
-                  firn_error *err)
+fi_os_xattr_set(struct fi_os_node node, const char *attribute, firn_slice value, firn_error *err)
 {
     DCHECK(value.data != NULL || value.size == 0);
-    FIRN_TRY_RETURN(check_attribute(node, attribute, err));
-    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    FI_TRY_RETURN(check_attribute(node, attribute, err));
+    const struct fi_os_ops *ops = node_dir(node)->os->ops;
     int error_number =
         ops->xattr_set != NULL ? ops->xattr_set(node, attribute, value) : ops->refusal;
     return attribute_result(err, error_number, "set", node, attribute);
 }
 
 int
-firn_os_xattr_remove(struct firn_os_node node, const char *attribute, firn_error *err)
+fi_os_xattr_remove(struct fi_os_node node, const char *attribute, firn_error *err)
 {
-    FIRN_TRY_RETURN(check_attribute(node, attribute, err));
-    const struct firn_os_ops *ops = node_dir(node)->os->ops;
+    FI_TRY_RETURN(check_attribute(node, attribute, err));
+    const struct fi_os_ops *ops = node_dir(node)->os->ops;
     int error_number =
         ops->xattr_remove != NULL ? ops->xattr_remove(node, attribute) : ops->refusal;
     return attribute_result(err, error_number, "remove", node, attribute);
@@ -525,21 +518,21 @@ firn_os_xattr_remove(struct firn_os_node node, const char *attribute, firn_error
 /* ---- clocks, randomness, machine ---- */
 
 int64_t
-firn_os_now_ns(struct firn_os *os)
+fi_os_now_ns(struct fi_os *os)
 {
     return os->ops->now_ns(os);
 }
 
 int64_t
-firn_os_zone(int64_t since_epoch_s)
+fi_os_zone(int64_t since_epoch_s)
 {
     time_t seconds = (time_t)since_epoch_s;
     struct tm parts;
     return localtime_r(&seconds, &parts) != NULL ? parts.tm_gmtoff : 0;
 }
 
-static struct firn_os *
-machine_of(struct firn_os *os)
+static struct fi_os *
+machine_of(struct fi_os *os)
 {
     while (os->machine != NULL) {
         os = os->machine;
@@ -548,14 +541,14 @@ machine_of(struct firn_os *os)
 }
 
 int64_t
-firn_os_monotonic_ns(struct firn_os *os)
+fi_os_monotonic_ns(struct fi_os *os)
 {
     os = machine_of(os);
     return os->ops->monotonic_ns(os);
 }
 
 void
-firn_os_sleep_ns(struct firn_os *os, int64_t duration_ns)
+fi_os_sleep_ns(struct fi_os *os, int64_t duration_ns)
 {
     os = machine_of(os);
     if (duration_ns > 0) {
@@ -564,46 +557,46 @@ firn_os_sleep_ns(struct firn_os *os, int64_t duration_ns)
 }
 
 bool
-firn_os_yield(struct firn_os *os)
+fi_os_yield(struct fi_os *os)
 {
     return os->scheduler == NULL && sched_yield() == 0;
 }
 
 int
-firn_os_random(struct firn_os *os, void *out, size_t size, firn_error *err)
+fi_os_random(struct fi_os *os, void *out, size_t size, firn_error *err)
 {
     DCHECK(out != NULL || size == 0);
     os = machine_of(os);
     int error_number = os->ops->random(os, out, size);
     if (error_number != 0) {
-        return firn_error_set_errno(err, error_number, "could not get random bytes");
+        return fi_error_set_errno(err, error_number, "could not get random bytes");
     }
     return FIRN_OK;
 }
 
 unsigned
-firn_os_cpu_count(struct firn_os *os)
+fi_os_cpu_count(struct fi_os *os)
 {
     os = machine_of(os);
     return os->ops->cpu_count(os);
 }
 
 uint64_t
-firn_os_process_id(struct firn_os *os)
+fi_os_process_id(struct fi_os *os)
 {
     os = machine_of(os);
     return os->ops->process_id(os);
 }
 
 uint64_t
-firn_os_boot_id(struct firn_os *os)
+fi_os_boot_id(struct fi_os *os)
 {
     os = machine_of(os);
     return os->ops->boot_id(os);
 }
 
 uint32_t
-firn_os_user_id(struct firn_os *os)
+fi_os_user_id(struct fi_os *os)
 {
     os = machine_of(os);
     return os->ops->user_id(os);

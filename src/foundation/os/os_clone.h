@@ -11,7 +11,7 @@
  * implementation of os.h, no hard links), copies it there, with mode 0600. The content is durable
  * when this returns; the new name is durable once its directory has been synced. FIRN_EXISTS if the
  * name is taken. A failed copy is removed. */
-FIRN_MUST_CHECK int firn_os_clone_file(struct firn_os_dir *from, struct firn_os_dir *to,
-                                       const char *name, firn_error *err);
+FIRN_MUST_CHECK int fi_os_clone_file(struct fi_os_dir *from, struct fi_os_dir *to, const char *name,
+                                     firn_error *err);
 
 #endif

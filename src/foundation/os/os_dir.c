@@ -45,15 +45,14 @@ is_component(const char *name, size_t size)
 }
 
 int
-firn_os_path_check_name(const char *name, firn_error *err)
+fi_os_path_check_name(const char *name, firn_error *err)
 {
     DCHECK(name != NULL);
     const size_t size = strlen(name);
     if (is_component(name, size) && memchr(name, '/', size) == NULL) {
         return FIRN_OK;
     }
-    return firn_error_set(err, FIRN_INVALID, "'%s' is not the name of an entry in a directory",
-                          name);
+    return fi_error_set(err, FIRN_INVALID, "'%s' is not the name of an entry in a directory", name);
 }
 
 /* FIRN_INVALID unless path is empty or components separated by single '/'. */
@@ -68,7 +67,7 @@ path_check_relative(const char *path, firn_error *err)
         const char *slash = strchr(at, '/');
         size_t size = slash != NULL ? (size_t)(slash - at) : strlen(at);
         if (!is_component(at, size)) {
-            return firn_error_set(err, FIRN_INVALID, "'%s' is not a path inside a directory", path);
+            return fi_error_set(err, FIRN_INVALID, "'%s' is not a path inside a directory", path);
         }
         if (slash == NULL) {
             return FIRN_OK;
@@ -78,13 +77,13 @@ path_check_relative(const char *path, firn_error *err)
 }
 
 /* A zeroed handle with its base filled in and the parent counted; NULL when memory is out. */
-static struct firn_os_dir *
-path_new_dir(struct firn_os *os, struct firn_os_dir *parent, const char *name)
+static struct fi_os_dir *
+path_new_dir(struct fi_os *os, struct fi_os_dir *parent, const char *name)
 {
-    DCHECK(name != NULL && os->dir_size >= sizeof(struct firn_os_dir) &&
+    DCHECK(name != NULL && os->dir_size >= sizeof(struct fi_os_dir) &&
            (parent == NULL || parent->os == os));
     size_t name_size = strlen(name) + 1;
-    struct firn_os_dir *dir = firn_alloc_zeroed(os->dir_size + name_size);
+    struct fi_os_dir *dir = fi_alloc_zeroed(os->dir_size + name_size);
     if (dir == NULL) {
         return NULL;
     }
@@ -104,20 +103,20 @@ path_new_dir(struct firn_os *os, struct firn_os_dir *parent, const char *name)
     return dir;
 }
 
-struct firn_os_file *
-firn_os_path_new_file(struct firn_os_dir *dir, const char *name)
+struct fi_os_file *
+fi_os_path_new_file(struct fi_os_dir *dir, const char *name)
 {
-    DCHECK(dir->os->file_size >= sizeof(struct firn_os_file));
-    struct firn_os *os = dir->os;
+    DCHECK(dir->os->file_size >= sizeof(struct fi_os_file));
+    struct fi_os *os = dir->os;
     size_t name_size = strlen(name) + 1;
-    struct firn_os_file *file = firn_alloc(os->file_size + name_size);
+    struct fi_os_file *file = fi_alloc(os->file_size + name_size);
     if (file == NULL) {
         return NULL;
     }
     memset(file, 0, os->file_size);
     char *own_name = (char *)file + os->file_size;
     memcpy(own_name, name, name_size);
-    firn_os_process_init_mark(&file->mark);
+    fi_os_process_init_mark(&file->mark);
     file->os = os;
     file->name = own_name;
     file->dir = dir;
@@ -129,36 +128,36 @@ firn_os_path_new_file(struct firn_os_dir *dir, const char *name)
 
 /* Drops one count; with the last one go the memory and the parent's count. Never closes. */
 static void
-path_unref_dir(struct firn_os_dir *dir)
+path_unref_dir(struct fi_os_dir *dir)
 {
     /* Release pairs with the acquire of the thread that drops the last count: all use of the struct
      * comes before its end. */
     while (dir != NULL && atomic_fetch_sub_explicit(&dir->refs, 1, memory_order_acq_rel) == 1) {
-        struct firn_os_dir *parent = dir->parent;
+        struct fi_os_dir *parent = dir->parent;
         DCHECK(parent != dir);
         if (dir->owns_guard) {
             dir->guard->ops->destroy(dir->guard);
         }
-        firn_free(atomic_load_explicit(&dir->path, memory_order_relaxed));
-        firn_free(dir);
+        fi_free(atomic_load_explicit(&dir->path, memory_order_relaxed));
+        fi_free(dir);
         dir = parent;
     }
 }
 
 void
-firn_os_path_free_file(struct firn_os_file *file)
+fi_os_path_free_file(struct fi_os_file *file)
 {
     DCHECK(file->dir != NULL);
-    struct firn_os_dir *dir = file->dir;
-    firn_free(atomic_load_explicit(&file->path, memory_order_relaxed));
-    firn_free(file);
+    struct fi_os_dir *dir = file->dir;
+    fi_free(atomic_load_explicit(&file->path, memory_order_relaxed));
+    fi_free(file);
     path_unref_dir(dir);
 }
 
 /* Calls for each part of the path from the last to the first: names, and the slashes between
  * them. */
 static void
-visit_backwards(const struct firn_os_dir *dir, const char *name,
+visit_backwards(const struct fi_os_dir *dir, const char *name,
                 void (*visit)(void *ctx, const char *part, size_t size), void *ctx)
 {
     bool slash_due = false;
@@ -211,11 +210,11 @@ put_before(void *ctx, const char *part, size_t size)
 
 /* The joined path, in memory of its own; NULL when memory is out. */
 static char *
-build(const struct firn_os_dir *dir, const char *name)
+build(const struct fi_os_dir *dir, const char *name)
 {
     size_t size = 0;
     visit_backwards(dir, name, add_size, &size);
-    char *path = firn_alloc(size + 1);
+    char *path = fi_alloc(size + 1);
     if (path == NULL) {
         return NULL;
     }
@@ -227,7 +226,7 @@ build(const struct firn_os_dir *dir, const char *name)
 }
 
 static const char *
-build_once(_Atomic(char *) *slot, const struct firn_os_dir *dir, const char *name)
+build_once(_Atomic(char *) *slot, const struct fi_os_dir *dir, const char *name)
 {
     /* Acquire pairs with the release below: the bytes of a path that another thread built. */
     char *path = atomic_load_explicit(slot, memory_order_acquire);
@@ -241,7 +240,7 @@ build_once(_Atomic(char *) *slot, const struct firn_os_dir *dir, const char *nam
     if (!atomic_compare_exchange_strong_explicit(slot, &path, built, memory_order_acq_rel,
                                                  memory_order_acquire)) {
         DCHECK(strcmp(path, built) == 0); /* (I2) */
-        firn_free(built);
+        fi_free(built);
         return path;
     }
     return built;
@@ -249,7 +248,7 @@ build_once(_Atomic(char *) *slot, const struct firn_os_dir *dir, const char *nam
 
 /* The joined path, borrowed from the handle. When memory is out, its last part. */
 static const char *
-path_of_dir(struct firn_os_dir *dir)
+path_of_dir(struct fi_os_dir *dir)
 {
     DCHECK(dir->name != NULL);
     if (dir->parent == NULL) {
@@ -259,13 +258,13 @@ path_of_dir(struct firn_os_dir *dir)
 }
 
 const char *
-firn_os_path_of_file(struct firn_os_file *file)
+fi_os_path_of_file(struct fi_os_file *file)
 {
     return build_once(&file->path, file->dir, file->name);
 }
 
 void
-firn_os_path_text(const struct firn_os_dir *dir, const char *name, char *out, size_t size)
+fi_os_path_text(const struct fi_os_dir *dir, const char *name, char *out, size_t size)
 {
     char *end = out + size - 1;
     struct backward_text text = {out + 3, end, false};
@@ -281,19 +280,19 @@ firn_os_path_text(const struct firn_os_dir *dir, const char *name, char *out, si
 }
 
 int
-firn_os_path_result(firn_error *err, int error_number, const char *verb,
-                    const struct firn_os_dir *dir, const char *name)
+fi_os_path_result(firn_error *err, int error_number, const char *verb, const struct fi_os_dir *dir,
+                  const char *name)
 {
     DCHECK(error_number >= 0);
     if (error_number == 0) {
         return FIRN_OK;
     }
     if (err == NULL) {
-        return firn_error_code_of_errno(error_number);
+        return fi_error_code_of_errno(error_number);
     }
-    char path[FIRN_OS_PATH_TEXT_SIZE];
-    firn_os_path_text(dir, name, path, sizeof path);
-    return firn_error_set_errno(err, error_number, "could not %s '%s'", verb, path);
+    char path[FI_OS_PATH_TEXT_SIZE];
+    fi_os_path_text(dir, name, path, sizeof path);
+    return fi_error_set_errno(err, error_number, "could not %s '%s'", verb, path);
 }
 
 /* ==== guards (os_guard.h) ====
@@ -304,37 +303,37 @@ firn_os_path_result(firn_error *err, int error_number, const char *verb,
  */
 
 void
-firn_os_dir_set_guard(struct firn_os_dir *dir, struct firn_os_guard *guard)
+fi_os_dir_set_guard(struct fi_os_dir *dir, struct fi_os_guard *guard)
 {
     CHECK(dir->guard == NULL && guard != NULL && !dir->owns_guard);
     dir->guard = guard;
     dir->owns_guard = true;
 }
 
-struct firn_os_guard *
-firn_os_dir_guard(const struct firn_os_dir *dir)
+struct fi_os_guard *
+fi_os_dir_guard(const struct fi_os_dir *dir)
 {
     return dir->guard;
 }
 
 int
-firn_os_guard_path(const struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+fi_os_guard_path(const struct fi_os_dir *dir, const char *name, struct fi_buf *out)
 {
     const size_t name_size = strlen(name);
     size_t size = name_size;
     DCHECK(dir->guard != NULL);
-    for (const struct firn_os_dir *at = dir; !at->owns_guard; at = at->parent) {
+    for (const struct fi_os_dir *at = dir; !at->owns_guard; at = at->parent) {
         size += strlen(at->name) + (at->name[0] != '\0');
     }
     int rc =
-        firn_buf_reserve(out, size + 1); /* memory also for the path of the directory itself, "" */
-    rc = rc == FIRN_OK ? firn_buf_set_size(out, size) : rc;
+        fi_buf_reserve(out, size + 1); /* memory also for the path of the directory itself, "" */
+    rc = rc == FIRN_OK ? fi_buf_set_size(out, size) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
     uint8_t *end = out->data + size - name_size;
     memcpy(end, name, name_size); // NOLINT(bugprone-not-null-terminated-result): counted bytes
-    for (const struct firn_os_dir *at = dir; !at->owns_guard; at = at->parent) {
+    for (const struct fi_os_dir *at = dir; !at->owns_guard; at = at->parent) {
         if (at->name[0] != '\0') {
             *--end = '/';
             end -= strlen(at->name);
@@ -346,39 +345,38 @@ firn_os_guard_path(const struct firn_os_dir *dir, const char *name, struct firn_
 }
 
 static int
-list_all(struct firn_os_dir *dir, int (*visit)(void *ctx, const struct firn_os_dirent *entry),
+list_all(struct fi_os_dir *dir, int (*visit)(void *ctx, const struct fi_os_dirent *entry),
          void *ctx, firn_error *err)
 {
     DCHECK(dir != NULL && visit != NULL);
     int visited = FIRN_OK;
     int error_number = dir->os->ops->dir_list(dir, visit, ctx, &visited);
     if (error_number != 0) {
-        return firn_os_path_result(err, error_number, "list directory", dir, NULL);
+        return fi_os_path_result(err, error_number, "list directory", dir, NULL);
     }
-    return visited == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names in a directory")
+    return visited == FIRN_NO_MEMORY ? fi_error_no_memory(err, "the names in a directory")
                                      : visited;
 }
 
 int
-firn_os_guard_list(struct firn_os_dir *dir,
-                   int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
-                   firn_error *err)
+fi_os_guard_list(struct fi_os_dir *dir, int (*visit)(void *ctx, const struct fi_os_dirent *entry),
+                 void *ctx, firn_error *err)
 {
     return list_all(dir, visit, ctx, err);
 }
 
 struct guarded_list {
-    struct firn_os_dir *dir;
-    int (*visit)(void *ctx, const struct firn_os_dirent *entry);
+    struct fi_os_dir *dir;
+    int (*visit)(void *ctx, const struct fi_os_dirent *entry);
     void *ctx;
     firn_error *err;
 };
 
 static int
-visit_known(void *ctx, const struct firn_os_dirent *entry)
+visit_known(void *ctx, const struct fi_os_dirent *entry)
 {
     struct guarded_list *list = ctx;
-    struct firn_os_guard *guard = list->dir->guard;
+    struct fi_os_guard *guard = list->dir->guard;
     int rc = guard->ops->knows(guard, list->dir, entry->name, list->err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -388,11 +386,11 @@ visit_known(void *ctx, const struct firn_os_dirent *entry)
 
 /* Asks the guard about an entry that is needed. FIRN_OK also if there is none. */
 static int
-judge_needed(struct firn_os_dir *dir, const char *name, firn_error *err)
+judge_needed(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
-    struct firn_os_guard_entry entry = {.head_size = 0};
-    struct firn_os_guard *guard = dir->guard;
-    int rc = firn_os_guard_stat(dir, name, &entry.stat, err);
+    struct fi_os_guard_entry entry = {.head_size = 0};
+    struct fi_os_guard *guard = dir->guard;
+    int rc = fi_os_guard_stat(dir, name, &entry.stat, err);
     if (rc == FIRN_OK) {
         rc = guard->ops->check(guard, dir, name, &entry, true, err);
     }
@@ -400,14 +398,14 @@ judge_needed(struct firn_os_dir *dir, const char *name, firn_error *err)
 }
 
 struct search {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     bool (*is_needed)(const void *ctx, const char *name);
     const void *ctx;
     firn_error *err;
 };
 
 static int
-visit_needed(void *ctx, const struct firn_os_dirent *entry)
+visit_needed(void *ctx, const struct fi_os_dirent *entry)
 {
     const struct search *search = ctx;
     return search->is_needed(search->ctx, entry->name)
@@ -416,41 +414,41 @@ visit_needed(void *ctx, const struct firn_os_dirent *entry)
 }
 
 int
-firn_os_dir_refuse_foreign(struct firn_os_dir *dir,
-                           bool (*is_needed)(const void *ctx, const char *name), const void *ctx,
-                           firn_error *err)
+fi_os_dir_refuse_foreign(struct fi_os_dir *dir,
+                         bool (*is_needed)(const void *ctx, const char *name), const void *ctx,
+                         firn_error *err)
 {
     struct search search = {dir, is_needed, ctx, err};
-    struct firn_os_dir *own;
+    struct fi_os_dir *own;
     if (dir->guard == NULL) {
         return FIRN_OK;
     }
     /* A handle of its own: others may be listing the caller's. */
-    int rc = firn_os_dir_open_beneath(dir, "", &own, err);
+    int rc = fi_os_dir_open_beneath(dir, "", &own, err);
     if (rc == FIRN_OK) {
         rc = list_all(own, visit_needed, &search, err);
-        firn_os_dir_close(own);
+        fi_os_dir_close(own);
     }
     return rc;
 }
 
 int
-firn_os_dir_refuse_foreign_name(struct firn_os_dir *dir, const char *name, firn_error *err)
+fi_os_dir_refuse_foreign_name(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
     return dir->guard == NULL ? FIRN_OK : judge_needed(dir, name, err);
 }
 
 /* Ends the opening of a directory below another: a guard may say that it does not count. */
 static int
-ask_guard(struct firn_os_dir *parent, const char *name, struct firn_os_dir **dir, firn_error *err)
+ask_guard(struct fi_os_dir *parent, const char *name, struct fi_os_dir **dir, firn_error *err)
 {
-    struct firn_os_guard *guard = parent->guard;
+    struct fi_os_guard *guard = parent->guard;
     if (guard == NULL || name[0] == '\0') {
         return FIRN_OK;
     }
     int rc = guard->ops->knows(guard, parent, name, err);
     if (rc != FIRN_OK) {
-        firn_os_dir_close(*dir);
+        fi_os_dir_close(*dir);
         *dir = NULL;
     }
     return rc;
@@ -460,76 +458,73 @@ ask_guard(struct firn_os_dir *parent, const char *name, struct firn_os_dir **dir
 
 /* Ends an opening: hands the filled handle out, or frees it and says why it could not be opened. */
 static int
-finish_open(struct firn_os_dir *dir, int error_number, struct firn_os_dir **out, firn_error *err)
+finish_open(struct fi_os_dir *dir, int error_number, struct fi_os_dir **out, firn_error *err)
 {
     DCHECK(*out == NULL && error_number >= 0);
     if (error_number == 0) {
         *out = dir;
         return FIRN_OK;
     }
-    int rc = firn_os_path_result(err, error_number, "open directory", dir, NULL);
+    int rc = fi_os_path_result(err, error_number, "open directory", dir, NULL);
     path_unref_dir(dir);
     return rc;
 }
 
 int
-firn_os_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir **out,
-                      firn_error *err)
+fi_os_dir_open_path(struct fi_os *os, const char *path, struct fi_os_dir **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_os_dir *dir = path_new_dir(os, NULL, path);
+    struct fi_os_dir *dir = path_new_dir(os, NULL, path);
     if (dir == NULL) {
-        return firn_error_no_memory(err, "a directory handle");
+        return fi_error_no_memory(err, "a directory handle");
     }
     return finish_open(dir, os->ops->dir_open_path(os, path, dir), out, err);
 }
 
 int
-firn_os_dir_open_real(struct firn_os *os, const char *path, struct firn_os_dir **out,
-                      firn_error *err)
+fi_os_dir_open_real(struct fi_os *os, const char *path, struct fi_os_dir **out, firn_error *err)
 {
     *out = NULL;
     if (path[0] != '/' || os->ops->dir_open_real == NULL) {
-        return firn_os_dir_open_path(os, path, out, err);
+        return fi_os_dir_open_path(os, path, out, err);
     }
-    struct firn_os_dir *dir = path_new_dir(os, NULL, path);
+    struct fi_os_dir *dir = path_new_dir(os, NULL, path);
     if (dir == NULL) {
-        return firn_error_no_memory(err, "a directory handle");
+        return fi_error_no_memory(err, "a directory handle");
     }
     return finish_open(dir, os->ops->dir_open_real(os, path, dir), out, err);
 }
 
 int
-firn_os_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir **out,
-                 firn_error *err)
+fi_os_dir_open(struct fi_os_dir *parent, const char *name, struct fi_os_dir **out, firn_error *err)
 {
     *out = NULL;
-    FIRN_TRY_RETURN(firn_os_path_check_name(name, err));
-    struct firn_os_dir *dir = path_new_dir(parent->os, parent, name);
+    FI_TRY_RETURN(fi_os_path_check_name(name, err));
+    struct fi_os_dir *dir = path_new_dir(parent->os, parent, name);
     if (dir == NULL) {
-        return firn_error_no_memory(err, "a directory handle");
+        return fi_error_no_memory(err, "a directory handle");
     }
-    FIRN_TRY_RETURN(finish_open(dir, parent->os->ops->dir_open(parent, name, dir), out, err));
+    FI_TRY_RETURN(finish_open(dir, parent->os->ops->dir_open(parent, name, dir), out, err));
     return ask_guard(parent, name, out, err);
 }
 
 int
-firn_os_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
-                         struct firn_os_dir **out, firn_error *err)
+fi_os_dir_open_beneath(struct fi_os_dir *root, const char *relative_path, struct fi_os_dir **out,
+                       firn_error *err)
 {
     *out = NULL;
-    FIRN_TRY_RETURN(path_check_relative(relative_path, err));
-    struct firn_os_dir *dir = path_new_dir(root->os, root, relative_path);
+    FI_TRY_RETURN(path_check_relative(relative_path, err));
+    struct fi_os_dir *dir = path_new_dir(root->os, root, relative_path);
     if (dir == NULL) {
-        return firn_error_no_memory(err, "a directory handle");
+        return fi_error_no_memory(err, "a directory handle");
     }
-    FIRN_TRY_RETURN(
+    FI_TRY_RETURN(
         finish_open(dir, root->os->ops->dir_open_beneath(root, relative_path, dir), out, err));
     return ask_guard(root, relative_path, out, err);
 }
 
 void
-firn_os_dir_close(struct firn_os_dir *dir)
+fi_os_dir_close(struct fi_os_dir *dir)
 {
     if (dir == NULL) {
         return;
@@ -538,22 +533,21 @@ firn_os_dir_close(struct firn_os_dir *dir)
     path_unref_dir(dir);
 }
 
-struct firn_os *
-firn_os_dir_os(const struct firn_os_dir *dir)
+struct fi_os *
+fi_os_dir_os(const struct fi_os_dir *dir)
 {
     return dir->os;
 }
 
 const char *
-firn_os_dir_path(struct firn_os_dir *dir)
+fi_os_dir_path(struct fi_os_dir *dir)
 {
     return path_of_dir(dir);
 }
 
 int
-firn_os_dir_list(struct firn_os_dir *dir,
-                 int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
-                 firn_error *err)
+fi_os_dir_list(struct fi_os_dir *dir, int (*visit)(void *ctx, const struct fi_os_dirent *entry),
+               void *ctx, firn_error *err)
 {
     struct guarded_list list = {dir, visit, ctx, err};
     return dir->guard == NULL ? list_all(dir, visit, ctx, err)
@@ -562,69 +556,69 @@ firn_os_dir_list(struct firn_os_dir *dir,
 
 /* What a guard has admitted is durable before the names are. */
 static int
-sync_guard(struct firn_os_dir *dir, firn_error *err)
+sync_guard(struct fi_os_dir *dir, firn_error *err)
 {
     return dir->guard == NULL ? FIRN_OK : dir->guard->ops->sync(dir->guard, err);
 }
 
 int
-firn_os_dir_sync(struct firn_os_dir *dir, firn_error *err)
+fi_os_dir_sync(struct fi_os_dir *dir, firn_error *err)
 {
-    const struct firn_os_ops *ops = dir->os->ops;
-    FIRN_TRY_RETURN(sync_guard(dir, err));
+    const struct fi_os_ops *ops = dir->os->ops;
+    FI_TRY_RETURN(sync_guard(dir, err));
     int error_number = ops->dir_sync != NULL ? ops->dir_sync(dir) : ops->refusal;
     if (error_number == 0 && dir->guard != NULL) {
         dir->guard->ops->synced(dir->guard, dir);
     }
-    return firn_os_path_result(err, error_number, "sync directory", dir, NULL);
+    return fi_os_path_result(err, error_number, "sync directory", dir, NULL);
 }
 
 int
-firn_os_dir_sync_filesystem(struct firn_os_dir *dir, firn_error *err)
+fi_os_dir_sync_filesystem(struct fi_os_dir *dir, firn_error *err)
 {
-    const struct firn_os_ops *ops = dir->os->ops;
-    FIRN_TRY_RETURN(sync_guard(dir, err));
+    const struct fi_os_ops *ops = dir->os->ops;
+    FI_TRY_RETURN(sync_guard(dir, err));
     int error_number =
         ops->dir_sync_filesystem != NULL ? ops->dir_sync_filesystem(dir) : ops->refusal;
     if (error_number == 0 && dir->guard != NULL) {
         dir->guard->ops->synced(dir->guard, NULL);
     }
-    return firn_os_path_result(err, error_number, "sync the file system of", dir, NULL);
+    return fi_os_path_result(err, error_number, "sync the file system of", dir, NULL);
 }
 
 int
-firn_os_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
+fi_os_dir_real_path(struct fi_os_dir *dir, struct fi_buf *out, firn_error *err)
 {
-    return firn_os_path_result(err, dir->os->ops->dir_real_path(dir, out), "find the real path of",
-                               dir, NULL);
+    return fi_os_path_result(err, dir->os->ops->dir_real_path(dir, out), "find the real path of",
+                             dir, NULL);
 }
 
 int
-firn_os_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
+fi_os_dir_free_bytes(struct fi_os_dir *dir, uint64_t *out, firn_error *err)
 {
     *out = 0;
-    return firn_os_path_result(err, dir->os->ops->dir_free_bytes(dir, out),
-                               "ask for the free space at", dir, NULL);
+    return fi_os_path_result(err, dir->os->ops->dir_free_bytes(dir, out),
+                             "ask for the free space at", dir, NULL);
 }
 
 bool
-firn_os_dir_keeps_identity(struct firn_os_dir *dir)
+fi_os_dir_keeps_identity(struct fi_os_dir *dir)
 {
-    const struct firn_os_ops *ops = dir->os->ops;
+    const struct fi_os_ops *ops = dir->os->ops;
     return ops->dir_keeps_identity == NULL || ops->dir_keeps_identity(dir);
 }
 
 int
-firn_os_dir_check_names(struct firn_os_dir *dir, firn_error *err)
+fi_os_dir_check_names(struct fi_os_dir *dir, firn_error *err)
 {
-    const struct firn_os_ops *ops = dir->os->ops;
-    return firn_os_path_result(err, ops->dir_check_names != NULL ? ops->dir_check_names(dir) : 0,
-                               "write in directory", dir, NULL);
+    const struct fi_os_ops *ops = dir->os->ops;
+    return fi_os_path_result(err, ops->dir_check_names != NULL ? ops->dir_check_names(dir) : 0,
+                             "write in directory", dir, NULL);
 }
 
 int
-firn_os_dir_stat(struct firn_os_dir *dir, struct firn_os_stat *out, firn_error *err)
+fi_os_dir_stat(struct fi_os_dir *dir, struct fi_os_stat *out, firn_error *err)
 {
-    return firn_os_path_result(err, dir->os->ops->stat(dir, NULL, out), "read the attributes of",
-                               dir, NULL);
+    return fi_os_path_result(err, dir->os->ops->stat(dir, NULL, out), "read the attributes of", dir,
+                             NULL);
 }

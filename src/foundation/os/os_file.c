@@ -47,53 +47,53 @@
  */
 
 static int
-map(struct firn_os_file *file, uint64_t offset, size_t size, uint8_t **out)
+map(struct fi_os_file *file, uint64_t offset, size_t size, uint8_t **out)
 {
-    DCHECK(file->os != NULL && offset % FIRN_OS_WINDOW_ALIGNMENT == 0 && size > 0);
-    const struct firn_os_ops *ops = file->os->ops;
+    DCHECK(file->os != NULL && offset % FI_OS_WINDOW_ALIGNMENT == 0 && size > 0);
+    const struct fi_os_ops *ops = file->os->ops;
     return ops->file_map != NULL ? ops->file_map(file, offset, size, out) : EOPNOTSUPP;
 }
 
 int
-firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
-                    struct firn_os_window *out, firn_error *err)
+fi_os_window_open(struct fi_os_file *file, uint64_t offset, size_t size, struct fi_os_window *out,
+                  firn_error *err)
 {
-    *out = (struct firn_os_window){0};
-    if (!firn_os_process_is_own(&file->mark)) {
-        return firn_os_process_refuse("a file", err);
+    *out = (struct fi_os_window){0};
+    if (!fi_os_process_is_own(&file->mark)) {
+        return fi_os_process_refuse("a file", err);
     }
-    struct firn_os_stat stat;
-    FIRN_TRY_RETURN(firn_os_file_stat(file, &stat, err));
-    if (size == 0 || offset % FIRN_OS_WINDOW_ALIGNMENT != 0 ||
-        !firn_range_inside(offset, size, stat.size_bytes)) {
-        return firn_error_set(err, FIRN_INVALID, "cannot open a window of %zu bytes onto '%s'",
-                              size, firn_os_file_path(file));
+    struct fi_os_stat stat;
+    FI_TRY_RETURN(fi_os_file_stat(file, &stat, err));
+    if (size == 0 || offset % FI_OS_WINDOW_ALIGNMENT != 0 ||
+        !fi_range_inside(offset, size, stat.size_bytes)) {
+        return fi_error_set(err, FIRN_INVALID, "cannot open a window of %zu bytes onto '%s'", size,
+                            fi_os_file_path(file));
     }
     uint8_t *data = NULL;
     int error_number = map(file, offset, size, &data);
     if (error_number != 0) {
-        return firn_os_path_result(err, error_number, "map", file->dir, file->name);
+        return fi_os_path_result(err, error_number, "map", file->dir, file->name);
     }
-    *out = (struct firn_os_window){
+    *out = (struct fi_os_window){
         .file = file, .offset = offset, .size = size, .data = data, .mark = file->mark};
     return FIRN_OK;
 }
 
 void
-firn_os_window_close(struct firn_os_window *window)
+fi_os_window_close(struct fi_os_window *window)
 {
     if (window->file != NULL) {
         window->file->os->ops->file_unmap(window->file, window->data, window->size);
     }
-    *window = (struct firn_os_window){0};
+    *window = (struct fi_os_window){0};
 }
 
 int
-firn_os_window_commit(struct firn_os_window *window, uint64_t offset, size_t size, firn_error *err)
+fi_os_window_commit(struct fi_os_window *window, uint64_t offset, size_t size, firn_error *err)
 {
-    const uint8_t *data = firn_os_window_at(window, offset, size);
+    const uint8_t *data = fi_os_window_at(window, offset, size);
     CHECK(data != NULL);
-    struct firn_os_file *file = window->file;
+    struct fi_os_file *file = window->file;
     if (file->os->ops->file_commit == NULL) {
         return FIRN_OK;
     }
@@ -101,48 +101,48 @@ firn_os_window_commit(struct firn_os_window *window, uint64_t offset, size_t siz
     do {
         error_number = file->os->ops->file_commit(file, offset, data, size);
     } while (error_number == EINTR);
-    return firn_os_path_result(err, error_number, "write", file->dir, file->name);
+    return fi_os_path_result(err, error_number, "write", file->dir, file->name);
 }
 
 /* ==== the wrappers for files ==== */
 
 enum {
-    ALL_OPEN_FLAGS = FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE |
-                     FIRN_OS_TRUNCATE | FIRN_OS_NO_ATIME | FIRN_OS_FOR_OWNER
+    ALL_OPEN_FLAGS = FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE | FI_OS_TRUNCATE |
+                     FI_OS_NO_ATIME | FI_OS_FOR_OWNER
 };
 
 static bool
 flags_make_sense(unsigned flags)
 {
-    bool writes = (flags & FIRN_OS_WRITE) != 0;
-    bool creates = (flags & FIRN_OS_CREATE) != 0;
-    return (flags & ~(unsigned)ALL_OPEN_FLAGS) == 0 && (flags & (FIRN_OS_READ | FIRN_OS_WRITE)) &&
-           (creates || !(flags & (FIRN_OS_EXCLUSIVE | FIRN_OS_FOR_OWNER))) &&
-           (writes || !(flags & FIRN_OS_TRUNCATE));
+    bool writes = (flags & FI_OS_WRITE) != 0;
+    bool creates = (flags & FI_OS_CREATE) != 0;
+    return (flags & ~(unsigned)ALL_OPEN_FLAGS) == 0 && (flags & (FI_OS_READ | FI_OS_WRITE)) &&
+           (creates || !(flags & (FI_OS_EXCLUSIVE | FI_OS_FOR_OWNER))) &&
+           (writes || !(flags & FI_OS_TRUNCATE));
 }
 
 static int
-open_error(firn_error *err, int error_number, const struct firn_os_dir *dir, const char *name)
+open_error(firn_error *err, int error_number, const struct fi_os_dir *dir, const char *name)
 {
     DCHECK(error_number > 0);
     if (error_number != EINVAL) {
-        return firn_os_path_result(err, error_number, "open", dir, name);
+        return fi_os_path_result(err, error_number, "open", dir, name);
     }
-    char path[FIRN_OS_PATH_TEXT_SIZE];
-    firn_os_path_text(dir, name, path, sizeof path);
-    return firn_error_set(err, FIRN_INVALID, "cannot open '%s': not a regular file", path);
+    char path[FI_OS_PATH_TEXT_SIZE];
+    fi_os_path_text(dir, name, path, sizeof path);
+    return fi_error_set(err, FIRN_INVALID, "cannot open '%s': not a regular file", path);
 }
 
 /* In a guarded directory a file is checked before it loses its contents. */
 static unsigned
-open_flags(const struct firn_os_dir *dir, unsigned flags)
+open_flags(const struct fi_os_dir *dir, unsigned flags)
 {
-    return dir->guard == NULL ? flags : flags & ~(unsigned)FIRN_OS_TRUNCATE;
+    return dir->guard == NULL ? flags : flags & ~(unsigned)FI_OS_TRUNCATE;
 }
 
 /* Reads what a file begins with, for a guard. Returns an errno. */
 static int
-read_head(struct firn_os_file *file, struct firn_os_guard_entry *out)
+read_head(struct fi_os_file *file, struct fi_os_guard_entry *out)
 {
     size_t part = 1;
     int error_number = 0;
@@ -161,72 +161,71 @@ read_head(struct firn_os_file *file, struct firn_os_guard_entry *out)
 }
 
 int
-firn_os_guard_look(struct firn_os_dir *dir, const char *name, struct firn_os_guard_entry *out,
-                   firn_error *err)
+fi_os_guard_look(struct fi_os_dir *dir, const char *name, struct fi_os_guard_entry *out,
+                 firn_error *err)
 {
-    int rc = firn_os_guard_stat(dir, name, &out->stat, err);
+    int rc = fi_os_guard_stat(dir, name, &out->stat, err);
     out->head_size = 0;
-    if (rc != FIRN_OK || out->stat.kind != FIRN_OS_FILE) {
+    if (rc != FIRN_OK || out->stat.kind != FI_OS_FILE) {
         return rc;
     }
-    struct firn_os_file *file = firn_os_path_new_file(dir, name);
+    struct fi_os_file *file = fi_os_path_new_file(dir, name);
     if (file == NULL) {
-        return firn_error_no_memory(err, "a file handle");
+        return fi_error_no_memory(err, "a file handle");
     }
     int error_number =
-        dir->os->ops->file_open(dir, name, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, file, &out->stat);
+        dir->os->ops->file_open(dir, name, FI_OS_READ | FI_OS_NO_ATIME, 0, file, &out->stat);
     if (error_number != 0) {
-        firn_os_path_free_file(file);
+        fi_os_path_free_file(file);
         return open_error(err, error_number, dir, name);
     }
     error_number = read_head(file, out);
-    firn_os_file_close(file);
-    return firn_os_path_result(err, error_number, "read", dir, name);
+    fi_os_file_close(file);
+    return fi_os_path_result(err, error_number, "read", dir, name);
 }
 
 static int
-open_any(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
-         struct firn_os_file **out, struct firn_os_stat *out_stat, firn_error *err)
+open_any(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+         struct fi_os_file **out, struct fi_os_stat *out_stat, firn_error *err)
 {
     DCHECK(dir != NULL && dir->os != NULL);
     *out = NULL;
     int rc;
-    FIRN_TRY(firn_os_path_check_name(name, err));
+    FI_TRY(fi_os_path_check_name(name, err));
     if (!flags_make_sense(flags) || (mode & ~UINT32_C(07777)) != 0) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "cannot open '%s' with flags %#x and mode %#" PRIo32, name, flags,
-                              mode);
+        return fi_error_set(err, FIRN_INVALID, "cannot open '%s' with flags %#x and mode %#" PRIo32,
+                            name, flags, mode);
     }
-    struct firn_os_guard *guard = dir->guard;
-    struct firn_os_guard_entry found;
-    if (guard != NULL && (flags & FIRN_OS_CREATE) != 0) {
-        FIRN_TRY(guard->ops->admit(guard, dir, name, NULL, err));
+    struct fi_os_guard *guard = dir->guard;
+    struct fi_os_guard_entry found;
+    if (guard != NULL && (flags & FI_OS_CREATE) != 0) {
+        FI_TRY(guard->ops->admit(guard, dir, name, NULL, err));
     }
     if (guard != NULL && out_stat == NULL) {
         out_stat = &found.stat;
     }
-    struct firn_os_file *file = firn_os_path_new_file(dir, name);
+    struct fi_os_file *file = fi_os_path_new_file(dir, name);
     if (file == NULL) {
-        return firn_error_no_memory(err, "a file handle");
+        return fi_error_no_memory(err, "a file handle");
     }
     int error_number =
         dir->os->ops->file_open(dir, name, open_flags(dir, flags), mode, file, out_stat);
     if (error_number != 0) {
-        firn_os_path_free_file(file);
+        fi_os_path_free_file(file);
         return open_error(err, error_number, dir, name);
     }
     if (guard != NULL) {
         found.stat = *out_stat;
         found.head_size = 0;
-        error_number = (flags & FIRN_OS_READ) != 0 ? read_head(file, &found) : 0;
+        error_number = (flags & FI_OS_READ) != 0 ? read_head(file, &found) : 0;
         rc = error_number == 0 ? guard->ops->check(guard, dir, name, &found, true, err)
-                               : firn_os_path_result(err, error_number, "read", dir, name);
+                               : fi_os_path_result(err, error_number, "read", dir, name);
     }
     if (rc == FIRN_OK && flags != open_flags(dir, flags)) {
-        rc = firn_os_path_result(err, dir->os->ops->file_truncate(file, 0), "truncate", dir, name);
+        rc = fi_os_path_result(err, dir->os->ops->file_truncate(file, 0), "truncate", dir, name);
     }
     if (rc != FIRN_OK) {
-        firn_os_file_close(file);
+        fi_os_file_close(file);
         return rc;
     }
     *out = file;
@@ -238,114 +237,113 @@ out:
  * given away: another file of that name may be one that this user put there, a further name of one
  * of ours. */
 static int
-open_for_owner(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
-               struct firn_os_file **out, firn_error *err)
+open_for_owner(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+               struct fi_os_file **out, firn_error *err)
 {
-    DCHECK((flags & FIRN_OS_FOR_OWNER) == 0 && firn_os_user_id(dir->os) == 0);
-    struct firn_os_stat stat;
-    FIRN_TRY_RETURN(firn_os_dir_stat(dir, &stat, err));
+    DCHECK((flags & FI_OS_FOR_OWNER) == 0 && fi_os_user_id(dir->os) == 0);
+    struct fi_os_stat stat;
+    FI_TRY_RETURN(fi_os_dir_stat(dir, &stat, err));
     if (stat.uid == 0) {
         return open_any(dir, name, flags, mode, out, NULL, err);
     }
-    int rc = open_any(dir, name, flags | FIRN_OS_EXCLUSIVE, mode, out, NULL, err);
-    if (rc == FIRN_EXISTS && !(flags & FIRN_OS_EXCLUSIVE)) {
-        return open_any(dir, name, flags & ~(unsigned)FIRN_OS_CREATE, mode, out, NULL, err);
+    int rc = open_any(dir, name, flags | FI_OS_EXCLUSIVE, mode, out, NULL, err);
+    if (rc == FIRN_EXISTS && !(flags & FI_OS_EXCLUSIVE)) {
+        return open_any(dir, name, flags & ~(unsigned)FI_OS_CREATE, mode, out, NULL, err);
     }
     if (rc == FIRN_OK) {
         /* Where this is not permitted it stays the superuser's. */
-        FIRN_IGNORE(
-            firn_os_set_owner((struct firn_os_node){.file = *out}, stat.uid, stat.gid, NULL));
+        FI_IGNORE(fi_os_set_owner((struct fi_os_node){.file = *out}, stat.uid, stat.gid, NULL));
     }
     return rc;
 }
 
 int
-firn_os_file_open_stat(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
-                       struct firn_os_file **out, struct firn_os_stat *out_stat, firn_error *err)
+fi_os_file_open_stat(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+                     struct fi_os_file **out, struct fi_os_stat *out_stat, firn_error *err)
 {
     *out = NULL;
-    bool is_for_owner = (flags & FIRN_OS_FOR_OWNER) != 0 && firn_os_user_id(dir->os) == 0;
+    bool is_for_owner = (flags & FI_OS_FOR_OWNER) != 0 && fi_os_user_id(dir->os) == 0;
     if (!is_for_owner || !flags_make_sense(flags)) {
         return open_any(dir, name, flags, mode, out, out_stat, err);
     }
-    int rc = open_for_owner(dir, name, flags & ~(unsigned)FIRN_OS_FOR_OWNER, mode, out, err);
+    int rc = open_for_owner(dir, name, flags & ~(unsigned)FI_OS_FOR_OWNER, mode, out, err);
     if (rc == FIRN_OK && out_stat != NULL) {
-        rc = firn_os_file_stat(*out, out_stat, err);
+        rc = fi_os_file_stat(*out, out_stat, err);
     }
     return rc;
 }
 
 int
-firn_os_file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
-                  struct firn_os_file **out, firn_error *err)
+fi_os_file_open(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+                struct fi_os_file **out, firn_error *err)
 {
-    return firn_os_file_open_stat(dir, name, flags, mode, out, NULL, err);
+    return fi_os_file_open_stat(dir, name, flags, mode, out, NULL, err);
 }
 
 void
-firn_os_file_close(struct firn_os_file *file)
+fi_os_file_close(struct fi_os_file *file)
 {
     if (file == NULL) {
         return;
     }
     file->os->ops->file_close(file);
-    firn_os_path_free_file(file);
+    fi_os_path_free_file(file);
 }
 
 const char *
-firn_os_file_path(struct firn_os_file *file)
+fi_os_file_path(struct fi_os_file *file)
 {
-    return firn_os_path_of_file(file);
+    return fi_os_path_of_file(file);
 }
 
-struct firn_os *
-firn_os_file_os(const struct firn_os_file *file)
+struct fi_os *
+fi_os_file_os(const struct fi_os_file *file)
 {
     return file->os;
 }
 
 static int
-file_result(firn_error *err, int error_number, const char *verb, const struct firn_os_file *file)
+file_result(firn_error *err, int error_number, const char *verb, const struct fi_os_file *file)
 {
     DCHECK(file->dir != NULL);
-    return firn_os_path_result(err, error_number, verb, file->dir, file->name);
+    return fi_os_path_result(err, error_number, verb, file->dir, file->name);
 }
 
 /* An error of a transfer at an offset. */
 static int
-transfer_error(firn_error *err, int error_number, const char *verb, const struct firn_os_file *file,
+transfer_error(firn_error *err, int error_number, const char *verb, const struct fi_os_file *file,
                uint64_t offset)
 {
     DCHECK(error_number > 0 && error_number != EINTR);
     if (err == NULL) {
-        return firn_error_code_of_errno(error_number);
+        return fi_error_code_of_errno(error_number);
     }
-    char path[FIRN_OS_PATH_TEXT_SIZE];
-    firn_os_path_text(file->dir, file->name, path, sizeof path);
-    return firn_error_set_errno(err, error_number, "could not %s '%s' at offset %" PRIu64, verb,
-                                path, offset);
+    char path[FI_OS_PATH_TEXT_SIZE];
+    fi_os_path_text(file->dir, file->name, path, sizeof path);
+    return fi_error_set_errno(err, error_number, "could not %s '%s' at offset %" PRIu64, verb, path,
+                              offset);
 }
 
 static int
-refuse_inherited(const struct firn_os_file *file, firn_error *err)
+refuse_inherited(const struct fi_os_file *file, firn_error *err)
 {
-    DCHECK(!firn_os_process_is_own(&file->mark));
-    char path[FIRN_OS_PATH_TEXT_SIZE];
-    char what[FIRN_OS_PATH_TEXT_SIZE + 4];
-    firn_os_path_text(file->dir, file->name, path, sizeof path);
+    DCHECK(!fi_os_process_is_own(&file->mark));
+    char path[FI_OS_PATH_TEXT_SIZE];
+    char what[FI_OS_PATH_TEXT_SIZE + 4];
+    fi_os_path_text(file->dir, file->name, path, sizeof path);
     (void)snprintf(what, sizeof what, "'%s'", path);
-    return firn_os_process_refuse(what, err);
+    return fi_os_process_refuse(what, err);
 }
 
 static bool
 offsets_fit(uint64_t offset, uint64_t size)
 {
-    return firn_range_inside(offset, size, INT64_MAX);
+    return fi_range_inside(offset, size, INT64_MAX);
 }
 
 int
-firn_os_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
-                  size_t *out_size, firn_error *err)
+fi_os_file_read(struct fi_os_file *file, uint64_t offset, void *data, size_t size, size_t *out_size,
+                firn_error *err)
 {
     DCHECK(data != NULL || size == 0);
     *out_size = 0;
@@ -374,27 +372,27 @@ firn_os_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t
 }
 
 int
-firn_os_file_read_exact(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
-                        firn_error *err)
+fi_os_file_read_exact(struct fi_os_file *file, uint64_t offset, void *data, size_t size,
+                      firn_error *err)
 {
     size_t got;
-    int rc = firn_os_file_read(file, offset, data, size, &got, err);
+    int rc = fi_os_file_read(file, offset, data, size, &got, err);
     if (rc != FIRN_OK || got == size) {
         return rc;
     }
-    char path[FIRN_OS_PATH_TEXT_SIZE];
-    firn_os_path_text(file->dir, file->name, path, sizeof path);
-    return firn_error_set(err, FIRN_CORRUPT,
-                          "'%s' ends at offset %" PRIu64 ": expected %zu bytes at offset %" PRIu64,
-                          path, offset + got, size, offset);
+    char path[FI_OS_PATH_TEXT_SIZE];
+    fi_os_path_text(file->dir, file->name, path, sizeof path);
+    return fi_error_set(err, FIRN_CORRUPT,
+                        "'%s' ends at offset %" PRIu64 ": expected %zu bytes at offset %" PRIu64,
+                        path, offset + got, size, offset);
 }
 
 int
-firn_os_file_write(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
-                   firn_error *err)
+fi_os_file_write(struct fi_os_file *file, uint64_t offset, const void *data, size_t size,
+                 firn_error *err)
 {
     DCHECK(data != NULL || size == 0);
-    if (!firn_os_process_is_own(&file->mark)) {
+    if (!fi_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }
     if (!offsets_fit(offset, size)) {
@@ -425,19 +423,19 @@ firn_os_file_write(struct firn_os_file *file, uint64_t offset, const void *data,
 }
 
 int
-firn_os_file_stat(struct firn_os_file *file, struct firn_os_stat *out, firn_error *err)
+fi_os_file_stat(struct fi_os_file *file, struct fi_os_stat *out, firn_error *err)
 {
     int error_number = file->os->ops->file_stat(file, out);
     return file_result(err, error_number, "read the attributes of", file);
 }
 
 int
-firn_os_file_truncate(struct firn_os_file *file, uint64_t size, firn_error *err)
+fi_os_file_truncate(struct fi_os_file *file, uint64_t size, firn_error *err)
 {
-    if (!firn_os_process_is_own(&file->mark)) {
+    if (!fi_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }
-    const struct firn_os_ops *ops = file->os->ops;
+    const struct fi_os_ops *ops = file->os->ops;
     int error_number = !offsets_fit(size, 0)        ? EFBIG
                        : ops->file_truncate != NULL ? ops->file_truncate(file, size)
                                                     : ops->refusal;
@@ -445,12 +443,12 @@ firn_os_file_truncate(struct firn_os_file *file, uint64_t size, firn_error *err)
 }
 
 int
-firn_os_file_allocate(struct firn_os_file *file, uint64_t size, firn_error *err)
+fi_os_file_allocate(struct fi_os_file *file, uint64_t size, firn_error *err)
 {
-    if (!firn_os_process_is_own(&file->mark)) {
+    if (!fi_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }
-    const struct firn_os_ops *ops = file->os->ops;
+    const struct fi_os_ops *ops = file->os->ops;
     int error_number = !offsets_fit(size, 0)        ? EFBIG
                        : ops->file_allocate != NULL ? ops->file_allocate(file, size)
                                                     : ops->refusal;
@@ -458,23 +456,23 @@ firn_os_file_allocate(struct firn_os_file *file, uint64_t size, firn_error *err)
 }
 
 int
-firn_os_file_sync(struct firn_os_file *file, firn_error *err)
+fi_os_file_sync(struct fi_os_file *file, firn_error *err)
 {
-    const struct firn_os_ops *ops = file->os->ops;
+    const struct fi_os_ops *ops = file->os->ops;
     int error_number = ops->file_sync != NULL ? ops->file_sync(file) : ops->refusal;
     return file_result(err, error_number, "sync", file);
 }
 
 int
-firn_os_file_sync_all(struct firn_os_file *file, firn_error *err)
+fi_os_file_sync_all(struct fi_os_file *file, firn_error *err)
 {
-    const struct firn_os_ops *ops = file->os->ops;
+    const struct fi_os_ops *ops = file->os->ops;
     int error_number = ops->file_sync_all != NULL ? ops->file_sync_all(file) : ops->refusal;
     return file_result(err, error_number, "sync", file);
 }
 
 int
-firn_os_file_sync_several(struct firn_os_file *const *files, size_t count, firn_error *err)
+fi_os_file_sync_several(struct fi_os_file *const *files, size_t count, firn_error *err)
 {
     DCHECK(files != NULL || count == 0);
     if (count > 0 && files[0]->os->ops->file_sync_several != NULL) {
@@ -483,7 +481,7 @@ firn_os_file_sync_several(struct firn_os_file *const *files, size_t count, firn_
         return file_result(err, error_number, "sync", files[failed]);
     }
     for (size_t i = 0; i < count; i++) {
-        int rc = firn_os_file_sync(files[i], err);
+        int rc = fi_os_file_sync(files[i], err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -492,7 +490,7 @@ firn_os_file_sync_several(struct firn_os_file *const *files, size_t count, firn_
 }
 
 void
-firn_os_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size)
+fi_os_file_start_writeback(struct fi_os_file *file, uint64_t offset, uint64_t size)
 {
     if (offsets_fit(offset, size) && file->os->ops->file_start_writeback != NULL) {
         file->os->ops->file_start_writeback(file, offset, size);
@@ -500,8 +498,8 @@ firn_os_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_
 }
 
 int
-firn_os_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
-                       uint64_t *out_end, firn_error *err)
+fi_os_file_next_data(struct fi_os_file *file, uint64_t offset, uint64_t *out_start,
+                     uint64_t *out_end, firn_error *err)
 {
     *out_start = 0;
     *out_end = 0;
@@ -513,33 +511,33 @@ firn_os_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out
 }
 
 static int
-lock_error(firn_error *err, int error_number, const struct firn_os_file *file)
+lock_error(firn_error *err, int error_number, const struct fi_os_file *file)
 {
     DCHECK(error_number > 0);
     if (error_number != EAGAIN) {
         return file_result(err, error_number, "lock", file);
     }
-    char path[FIRN_OS_PATH_TEXT_SIZE];
-    firn_os_path_text(file->dir, file->name, path, sizeof path);
-    return firn_error_set(err, FIRN_BUSY, "could not lock '%s': it is locked already", path);
+    char path[FI_OS_PATH_TEXT_SIZE];
+    fi_os_path_text(file->dir, file->name, path, sizeof path);
+    return fi_error_set(err, FIRN_BUSY, "could not lock '%s': it is locked already", path);
 }
 
 int
-firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind, firn_error *err)
+fi_os_file_lock(struct fi_os_file *file, enum fi_os_lock_kind kind, firn_error *err)
 {
-    DCHECK(kind == FIRN_OS_LOCK_SHARED || kind == FIRN_OS_LOCK_EXCLUSIVE);
-    if (!firn_os_process_is_own(&file->mark)) {
+    DCHECK(kind == FI_OS_LOCK_SHARED || kind == FI_OS_LOCK_EXCLUSIVE);
+    if (!fi_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }
-    const struct firn_os_ops *ops = file->os->ops;
+    const struct fi_os_ops *ops = file->os->ops;
     int error_number = ops->file_lock != NULL ? ops->file_lock(file, kind) : 0;
     return error_number == 0 ? FIRN_OK : lock_error(err, error_number, file);
 }
 
 void
-firn_os_file_unlock(struct firn_os_file *file)
+fi_os_file_unlock(struct fi_os_file *file)
 {
-    if (firn_os_process_is_own(&file->mark) && file->os->ops->file_unlock != NULL) {
+    if (fi_os_process_is_own(&file->mark) && file->os->ops->file_unlock != NULL) {
         file->os->ops->file_unlock(file);
     }
 }
@@ -551,14 +549,14 @@ range_makes_sense(uint64_t offset, uint64_t size)
 }
 
 int
-firn_os_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
-                        uint64_t size, firn_error *err)
+fi_os_file_lock_range(struct fi_os_file *file, enum fi_os_lock_kind kind, uint64_t offset,
+                      uint64_t size, firn_error *err)
 {
-    DCHECK(kind == FIRN_OS_LOCK_SHARED || kind == FIRN_OS_LOCK_EXCLUSIVE);
-    if (!firn_os_process_is_own(&file->mark)) {
+    DCHECK(kind == FI_OS_LOCK_SHARED || kind == FI_OS_LOCK_EXCLUSIVE);
+    if (!fi_os_process_is_own(&file->mark)) {
         return refuse_inherited(file, err);
     }
-    const struct firn_os_ops *ops = file->os->ops;
+    const struct fi_os_ops *ops = file->os->ops;
     int error_number = !range_makes_sense(offset, size) ? EINVAL
                        : ops->file_lock_range != NULL
                            ? ops->file_lock_range(file, kind, offset, size)
@@ -567,20 +565,20 @@ firn_os_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, 
 }
 
 void
-firn_os_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
+fi_os_file_unlock_range(struct fi_os_file *file, uint64_t offset, uint64_t size)
 {
-    if (firn_os_process_is_own(&file->mark) && range_makes_sense(offset, size) &&
+    if (fi_os_process_is_own(&file->mark) && range_makes_sense(offset, size) &&
         file->os->ops->file_unlock_range != NULL) {
         file->os->ops->file_unlock_range(file, offset, size);
     }
 }
 
 int
-firn_os_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out,
-                           firn_error *err)
+fi_os_file_is_range_held(struct fi_os_file *file, uint64_t offset, uint64_t size, bool *out,
+                         firn_error *err)
 {
     *out = false;
-    const struct firn_os_ops *ops = file->os->ops;
+    const struct fi_os_ops *ops = file->os->ops;
     int error_number = !range_makes_sense(offset, size) ? EINVAL
                        : ops->file_is_range_held != NULL
                            ? ops->file_is_range_held(file, offset, size, out)
@@ -589,9 +587,9 @@ firn_os_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t 
 }
 
 uint64_t
-firn_os_file_range_holder(struct firn_os_file *file, uint64_t offset, uint64_t size)
+fi_os_file_range_holder(struct fi_os_file *file, uint64_t offset, uint64_t size)
 {
-    const struct firn_os_ops *ops = file->os->ops;
+    const struct fi_os_ops *ops = file->os->ops;
     return ops->file_range_holder != NULL && range_makes_sense(offset, size)
                ? ops->file_range_holder(file, offset, size)
                : 0;

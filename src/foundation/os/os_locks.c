@@ -15,16 +15,16 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-struct firn_os_locks_item {
-    struct firn_os_locks_item *next;
+struct fi_os_locks_item {
+    struct fi_os_locks_item *next;
     const void *owner;
     uint64_t offset;
     uint64_t size;
-    enum firn_os_lock_kind kind;
+    enum fi_os_lock_kind kind;
 };
 
 static bool
-overlaps(const struct firn_os_locks_item *item, uint64_t offset, uint64_t size)
+overlaps(const struct fi_os_locks_item *item, uint64_t offset, uint64_t size)
 {
     DCHECK(size > 0 && item->size > 0);
     return offset < item->offset + item->size && item->offset < offset + size;
@@ -32,11 +32,11 @@ overlaps(const struct firn_os_locks_item *item, uint64_t offset, uint64_t size)
 
 /* Whether another holds a lock of these bytes that excludes one of this kind. */
 static bool
-is_excluded(const struct firn_os_locks *locks, const void *owner, enum firn_os_lock_kind kind,
+is_excluded(const struct fi_os_locks *locks, const void *owner, enum fi_os_lock_kind kind,
             uint64_t offset, uint64_t size)
 {
-    for (const struct firn_os_locks_item *item = locks->first; item != NULL; item = item->next) {
-        bool both_shared = kind == FIRN_OS_LOCK_SHARED && item->kind == FIRN_OS_LOCK_SHARED;
+    for (const struct fi_os_locks_item *item = locks->first; item != NULL; item = item->next) {
+        bool both_shared = kind == FI_OS_LOCK_SHARED && item->kind == FI_OS_LOCK_SHARED;
         if (item->owner != owner && !both_shared && overlaps(item, offset, size)) {
             return true;
         }
@@ -45,10 +45,10 @@ is_excluded(const struct firn_os_locks *locks, const void *owner, enum firn_os_l
 }
 
 /* The owner's lock of exactly these bytes, or NULL. */
-static struct firn_os_locks_item *
-find_own(const struct firn_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
+static struct fi_os_locks_item *
+find_own(const struct fi_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
 {
-    for (struct firn_os_locks_item *item = locks->first; item != NULL; item = item->next) {
+    for (struct fi_os_locks_item *item = locks->first; item != NULL; item = item->next) {
         if (item->owner == owner && overlaps(item, offset, size)) {
             CHECK(item->offset == offset && item->size == size); /* (I1) */
             return item;
@@ -58,20 +58,20 @@ find_own(const struct firn_os_locks *locks, const void *owner, uint64_t offset, 
 }
 
 int
-firn_os_locks_take(struct firn_os_locks *locks, const void *owner, enum firn_os_lock_kind kind,
-                   uint64_t offset, uint64_t size)
+fi_os_locks_take(struct fi_os_locks *locks, const void *owner, enum fi_os_lock_kind kind,
+                 uint64_t offset, uint64_t size)
 {
     DCHECK(owner != NULL && size > 0);
-    struct firn_os_locks_item *item = find_own(locks, owner, offset, size);
+    struct fi_os_locks_item *item = find_own(locks, owner, offset, size);
     if (is_excluded(locks, owner, kind, offset, size)) {
         return EAGAIN;
     }
     if (item == NULL) {
-        item = firn_alloc(sizeof *item);
+        item = fi_alloc(sizeof *item);
         if (item == NULL) {
             return ENOMEM;
         }
-        *item = (struct firn_os_locks_item){
+        *item = (struct fi_os_locks_item){
             .next = locks->first, .owner = owner, .offset = offset, .size = size};
         locks->first = item;
     }
@@ -81,16 +81,16 @@ firn_os_locks_take(struct firn_os_locks *locks, const void *owner, enum firn_os_
 
 /* Frees the locks of one owner, or of all; with a size > 0 only that of this range. */
 static void
-release(struct firn_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
+release(struct fi_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
 {
-    struct firn_os_locks_item **link = &locks->first;
+    struct fi_os_locks_item **link = &locks->first;
     while (*link != NULL) {
-        struct firn_os_locks_item *item = *link;
+        struct fi_os_locks_item *item = *link;
         bool is_meant = (owner == NULL || item->owner == owner) &&
                         (size == 0 || (item->offset == offset && item->size == size));
         if (is_meant) {
             *link = item->next;
-            firn_free(item);
+            fi_free(item);
         } else {
             link = &item->next;
         }
@@ -98,21 +98,21 @@ release(struct firn_os_locks *locks, const void *owner, uint64_t offset, uint64_
 }
 
 void
-firn_os_locks_give(struct firn_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
+fi_os_locks_give(struct fi_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
 {
     DCHECK(owner != NULL);
     release(locks, owner, offset, size);
 }
 
 void
-firn_os_locks_give_all(struct firn_os_locks *locks, const void *owner)
+fi_os_locks_give_all(struct fi_os_locks *locks, const void *owner)
 {
     release(locks, owner, 0, 0);
 }
 
 bool
-firn_os_locks_others_hold(const struct firn_os_locks *locks, const void *owner, uint64_t offset,
-                          uint64_t size)
+fi_os_locks_others_hold(const struct fi_os_locks *locks, const void *owner, uint64_t offset,
+                        uint64_t size)
 {
-    return is_excluded(locks, owner, FIRN_OS_LOCK_EXCLUSIVE, offset, size);
+    return is_excluded(locks, owner, FI_OS_LOCK_EXCLUSIVE, offset, size);
 }

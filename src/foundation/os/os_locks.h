@@ -8,21 +8,20 @@
 
 #include "os/os.h"
 
-struct firn_os_locks {
-    struct firn_os_locks_item *first;
+struct fi_os_locks {
+    struct fi_os_locks_item *first;
 };
 
 /* Locks [offset, offset + size) for owner, or changes the kind of its lock on exactly these bytes.
  * EAGAIN if a lock of another owner excludes it; ENOMEM. */
-int firn_os_locks_take(struct firn_os_locks *locks, const void *owner, enum firn_os_lock_kind kind,
-                       uint64_t offset, uint64_t size);
+int fi_os_locks_take(struct fi_os_locks *locks, const void *owner, enum fi_os_lock_kind kind,
+                     uint64_t offset, uint64_t size);
 /* Releases a lock that take made. */
-void firn_os_locks_give(struct firn_os_locks *locks, const void *owner, uint64_t offset,
-                        uint64_t size);
+void fi_os_locks_give(struct fi_os_locks *locks, const void *owner, uint64_t offset, uint64_t size);
 /* Releases all locks of an owner; of all owners if owner is NULL. */
-void firn_os_locks_give_all(struct firn_os_locks *locks, const void *owner);
+void fi_os_locks_give_all(struct fi_os_locks *locks, const void *owner);
 /* Whether an owner other than this one has locked any of these bytes. */
-bool firn_os_locks_others_hold(const struct firn_os_locks *locks, const void *owner,
-                               uint64_t offset, uint64_t size);
+bool fi_os_locks_others_hold(const struct fi_os_locks *locks, const void *owner, uint64_t offset,
+                             uint64_t size);
 
 #endif

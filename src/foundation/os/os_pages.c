@@ -32,14 +32,14 @@ align_up(uint8_t *at, size_t alignment)
 }
 
 static bool
-allocate(size_t size, struct firn_os_pages *out)
+allocate(size_t size, struct fi_os_pages *out)
 {
     DCHECK(out->data == NULL);
     size_t total;
-    if (!firn_add_size(size, ALIGNMENT - 1, &total)) {
+    if (!fi_add_size(size, ALIGNMENT - 1, &total)) {
         return false;
     }
-    out->allocated = firn_alloc_zeroed(total);
+    out->allocated = fi_alloc_zeroed(total);
     if (out->allocated == NULL) {
         return false;
     }
@@ -58,12 +58,12 @@ give_back(uint8_t *from, uint8_t *to)
 }
 
 static bool
-map(size_t size, struct firn_os_pages *out)
+map(size_t size, struct fi_os_pages *out)
 {
     DCHECK(out->data == NULL);
-    size_t alignment = size % FIRN_OS_PAGES_LARGE_SIZE == 0 ? FIRN_OS_PAGES_LARGE_SIZE : 0;
+    size_t alignment = size % FI_OS_PAGES_LARGE_SIZE == 0 ? FI_OS_PAGES_LARGE_SIZE : 0;
     size_t total;
-    if (!firn_add_size(size, alignment, &total)) {
+    if (!fi_add_size(size, alignment, &total)) {
         return false;
     }
     uint8_t *mapped = mmap(NULL, total, PROT_READ | PROT_WRITE,
@@ -81,31 +81,31 @@ map(size_t size, struct firn_os_pages *out)
 }
 
 int
-firn_os_pages_map(struct firn_os *os, size_t size, struct firn_os_pages *out, firn_error *err)
+fi_os_pages_map(struct fi_os *os, size_t size, struct fi_os_pages *out, firn_error *err)
 {
     DCHECK(size > 0);
-    *out = (struct firn_os_pages){0};
+    *out = (struct fi_os_pages){0};
     bool is_simulated = os->scheduler != NULL;
     if (!(is_simulated ? allocate(size, out) : map(size, out))) {
-        return firn_error_no_memory(err, "pages of memory");
+        return fi_error_no_memory(err, "pages of memory");
     }
     out->size = size;
     return FIRN_OK;
 }
 
 void
-firn_os_pages_unmap(struct firn_os_pages *pages)
+fi_os_pages_unmap(struct fi_os_pages *pages)
 {
     if (pages->allocated != NULL) {
-        firn_free(pages->allocated);
+        fi_free(pages->allocated);
     } else if (pages->data != NULL) {
         (void)munmap(pages->data, pages->size);
     }
-    *pages = (struct firn_os_pages){0};
+    *pages = (struct fi_os_pages){0};
 }
 
 bool
-firn_os_pages_prefer_large(const struct firn_os_pages *pages)
+fi_os_pages_prefer_large(const struct fi_os_pages *pages)
 {
     return pages->data != NULL && pages->allocated == NULL &&
            madvise(pages->data, pages->size, MADV_HUGEPAGE) == 0;

@@ -16,11 +16,11 @@
 
 #include "base/error.h"
 
-struct firn_os;
+struct fi_os;
 
-enum { FIRN_OS_PAGES_LARGE_SIZE = 2 << 20 };
+enum { FI_OS_PAGES_LARGE_SIZE = 2 << 20 };
 
-struct firn_os_pages {
+struct fi_os_pages {
     uint8_t *data;
     size_t size;
     void *allocated; /* from base/mem.h; NULL if the memory is mapped */
@@ -28,19 +28,19 @@ struct firn_os_pages {
 
 /* The maximum memory that a range of so many bytes takes up. */
 static inline size_t
-firn_os_pages_cost_bytes(size_t size)
+fi_os_pages_cost_bytes(size_t size)
 {
     const size_t page = 4096;
     return (size + page - 1) / page * page + 64;
 }
 
 /* Allocates size > 0 bytes of zeros. data is aligned to 64 bytes; with real threads, and if size is
- * a multiple of FIRN_OS_PAGES_LARGE_SIZE, to that. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_os_pages_map(struct firn_os *os, size_t size, struct firn_os_pages *out,
-                                      firn_error *err);
+ * a multiple of FI_OS_PAGES_LARGE_SIZE, to that. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int fi_os_pages_map(struct fi_os *os, size_t size, struct fi_os_pages *out,
+                                    firn_error *err);
 /* Zeroes the struct. A zeroed one is allowed. */
-void firn_os_pages_unmap(struct firn_os_pages *pages);
+void fi_os_pages_unmap(struct fi_os_pages *pages);
 /* Requests large pages for what is not touched yet; returns whether the system agreed. */
-bool firn_os_pages_prefer_large(const struct firn_os_pages *pages);
+bool fi_os_pages_prefer_large(const struct fi_os_pages *pages);
 
 #endif

@@ -9,23 +9,23 @@
 #include "os/os_ops.h"
 
 /* FIRN_INVALID unless name is one component, rule (I1) of os.h. */
-FIRN_MUST_CHECK int firn_os_path_check_name(const char *name, firn_error *err);
+FIRN_MUST_CHECK int fi_os_path_check_name(const char *name, firn_error *err);
 
-struct firn_os_file *firn_os_path_new_file(struct firn_os_dir *dir, const char *name)
+struct fi_os_file *fi_os_path_new_file(struct fi_os_dir *dir, const char *name)
     __attribute__((warn_unused_result));
-void firn_os_path_free_file(struct firn_os_file *file);
+void fi_os_path_free_file(struct fi_os_file *file);
 
-const char *firn_os_path_of_file(struct firn_os_file *file);
+const char *fi_os_path_of_file(struct fi_os_file *file);
 
 /* Size of a path in an error's text, beside the other words; and of each of two paths. */
-enum { FIRN_OS_PATH_TEXT_SIZE = 800, FIRN_OS_PATH_HALF_TEXT_SIZE = 420 };
+enum { FI_OS_PATH_TEXT_SIZE = 800, FI_OS_PATH_HALF_TEXT_SIZE = 420 };
 /* Writes the path of name in dir (of dir itself where name is NULL) without allocating; what
  * does not fit is cut at the front and begins with "...". */
-void firn_os_path_text(const struct firn_os_dir *dir, const char *name, char *out, size_t size);
+void fi_os_path_text(const struct fi_os_dir *dir, const char *name, char *out, size_t size);
 
 /* The result of an operation: FIRN_OK for 0; else fills *err with "could not <verb> '<path>': <the
  * system's text>" and returns the code of error_number. */
-FIRN_MUST_CHECK int firn_os_path_result(firn_error *err, int error_number, const char *verb,
-                                        const struct firn_os_dir *dir, const char *name);
+FIRN_MUST_CHECK int fi_os_path_result(firn_error *err, int error_number, const char *verb,
+                                      const struct fi_os_dir *dir, const char *name);
 
 #endif

@@ -58,15 +58,15 @@ static int
 open_flags(unsigned flags)
 {
     int result = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    if (flags & FIRN_OS_WRITE) {
-        result |= flags & FIRN_OS_READ ? O_RDWR : O_WRONLY;
+    if (flags & FI_OS_WRITE) {
+        result |= flags & FI_OS_READ ? O_RDWR : O_WRONLY;
     } else {
         result |= O_RDONLY;
     }
-    result |= flags & FIRN_OS_CREATE ? O_CREAT : 0;
-    result |= flags & FIRN_OS_EXCLUSIVE ? O_EXCL : 0;
-    result |= flags & FIRN_OS_TRUNCATE ? O_TRUNC : 0;
-    result |= flags & FIRN_OS_NO_ATIME ? O_NOATIME : 0;
+    result |= flags & FI_OS_CREATE ? O_CREAT : 0;
+    result |= flags & FI_OS_EXCLUSIVE ? O_EXCL : 0;
+    result |= flags & FI_OS_TRUNCATE ? O_TRUNC : 0;
+    result |= flags & FI_OS_NO_ATIME ? O_NOATIME : 0;
     return result;
 }
 
@@ -101,19 +101,19 @@ open_retrying(int at, const char *name, int flags, uint32_t mode, int *out)
 
 /* os_posix.c */
 static int
-posix_file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
-                struct firn_os_file *file, struct firn_os_stat *out_stat)
+posix_file_open(struct fi_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+                struct fi_os_file *file, struct fi_os_stat *out_stat)
 {
     int fd = -1;
-    int error_number = open_retrying(firn_os_posix_dir_fd(dir), name, open_flags(flags), mode, &fd);
+    int error_number = open_retrying(fi_os_posix_dir_fd(dir), name, open_flags(flags), mode, &fd);
     if (error_number != 0) {
         return error_number;
     }
-    if (out_stat != NULL || !(flags & FIRN_OS_EXCLUSIVE)) {
-        struct firn_os_stat own_stat;
-        struct firn_os_stat *stat = out_stat != NULL ? out_stat : &own_stat;
-        error_number = firn_os_posix_name_statx(fd, "", stat);
-        if (error_number == 0 && stat->kind != FIRN_OS_FILE) {
+    if (out_stat != NULL || !(flags & FI_OS_EXCLUSIVE)) {
+        struct fi_os_stat own_stat;
+        struct fi_os_stat *stat = out_stat != NULL ? out_stat : &own_stat;
+        error_number = fi_os_posix_name_statx(fd, "", stat);
+        if (error_number == 0 && stat->kind != FI_OS_FILE) {
             error_number = EINVAL;
         }
         if (error_number != 0) {
@@ -122,27 +122,25 @@ posix_file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint3
         }
     }
     DCHECK(fd >= 0);
-    ((struct firn_os_posix_file *)file)->fd = fd;
+    ((struct fi_os_posix_file *)file)->fd = fd;
     return 0;
 }
 
 static void
-posix_file_close(struct firn_os_file *file)
+posix_file_close(struct fi_os_file *file)
 {
-    DCHECK(firn_os_posix_file_fd(file) >= 0);
-    if (atomic_load_explicit(&((struct firn_os_posix_file *)file)->has_locks,
-                             memory_order_relaxed)) {
-        firn_os_file_unlock(file);
+    DCHECK(fi_os_posix_file_fd(file) >= 0);
+    if (atomic_load_explicit(&((struct fi_os_posix_file *)file)->has_locks, memory_order_relaxed)) {
+        fi_os_file_unlock(file);
     }
-    (void)close(firn_os_posix_file_fd(file));
+    (void)close(fi_os_posix_file_fd(file));
 }
 
 static int
-posix_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
-                size_t *out_size)
+posix_file_read(struct fi_os_file *file, uint64_t offset, void *data, size_t size, size_t *out_size)
 {
     DCHECK(offset <= INT64_MAX && size <= INT64_MAX - offset);
-    ssize_t got = pread(firn_os_posix_file_fd(file), data, size, (off_t)offset);
+    ssize_t got = pread(fi_os_posix_file_fd(file), data, size, (off_t)offset);
     if (got < 0) {
         return errno;
     }
@@ -151,11 +149,11 @@ posix_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t s
 }
 
 static int
-posix_file_write(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
+posix_file_write(struct fi_os_file *file, uint64_t offset, const void *data, size_t size,
                  size_t *out_size)
 {
     DCHECK(offset <= INT64_MAX && size <= INT64_MAX - offset);
-    ssize_t put = pwrite(firn_os_posix_file_fd(file), data, size, (off_t)offset);
+    ssize_t put = pwrite(fi_os_posix_file_fd(file), data, size, (off_t)offset);
     if (put < 0) {
         return errno;
     }
@@ -164,24 +162,24 @@ posix_file_write(struct firn_os_file *file, uint64_t offset, const void *data, s
 }
 
 static int
-posix_file_stat(struct firn_os_file *file, struct firn_os_stat *out)
+posix_file_stat(struct fi_os_file *file, struct fi_os_stat *out)
 {
-    return firn_os_posix_name_statx(firn_os_posix_file_fd(file), "", out);
+    return fi_os_posix_name_statx(fi_os_posix_file_fd(file), "", out);
 }
 
 static int
-posix_file_truncate(struct firn_os_file *file, uint64_t size)
+posix_file_truncate(struct fi_os_file *file, uint64_t size)
 {
     DCHECK(size <= INT64_MAX);
     int result;
     do {
-        result = ftruncate(firn_os_posix_file_fd(file), (off_t)size);
+        result = ftruncate(fi_os_posix_file_fd(file), (off_t)size);
     } while (result != 0 && errno == EINTR);
     return result == 0 ? 0 : errno;
 }
 
 static int
-posix_file_allocate(struct firn_os_file *file, uint64_t size)
+posix_file_allocate(struct fi_os_file *file, uint64_t size)
 {
     DCHECK(size <= INT64_MAX);
     if (size == 0) {
@@ -189,21 +187,21 @@ posix_file_allocate(struct firn_os_file *file, uint64_t size)
     }
     int result;
     do {
-        result = fallocate(firn_os_posix_file_fd(file), FALLOC_FL_KEEP_SIZE, 0, (off_t)size);
+        result = fallocate(fi_os_posix_file_fd(file), FALLOC_FL_KEEP_SIZE, 0, (off_t)size);
     } while (result != 0 && errno == EINTR);
     return result == 0 ? 0 : errno;
 }
 
 static int
-posix_file_sync(struct firn_os_file *file)
+posix_file_sync(struct fi_os_file *file)
 {
-    return fdatasync(firn_os_posix_file_fd(file)) == 0 ? 0 : errno;
+    return fdatasync(fi_os_posix_file_fd(file)) == 0 ? 0 : errno;
 }
 
 static int
-posix_file_sync_all(struct firn_os_file *file)
+posix_file_sync_all(struct fi_os_file *file)
 {
-    return fsync(firn_os_posix_file_fd(file)) == 0 ? 0 : errno;
+    return fsync(fi_os_posix_file_fd(file)) == 0 ? 0 : errno;
 }
 
 #define EXT4_MAGIC UINT32_C(0xef53)
@@ -227,17 +225,17 @@ syncs_all(int fd)
  * another file a moment ago; syncfs does so once. It waits for what others have written too, so a
  * few files are not worth it. */
 static int
-sync_together(struct firn_os_file *const *files, size_t count, size_t *out_failed)
+sync_together(struct fi_os_file *const *files, size_t count, size_t *out_failed)
 {
     DCHECK(count > 0);
     *out_failed = 0;
-    if (syncfs(firn_os_posix_file_fd(files[0])) != 0) {
+    if (syncfs(fi_os_posix_file_fd(files[0])) != 0) {
         return errno;
     }
     /* Nothing is left to be waited for; but kernels before 5.8 tell only here of data that could
      * not be written. */
     for (size_t i = 0; i < count; i++) {
-        if (sync_file_range(firn_os_posix_file_fd(files[i]), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) !=
+        if (sync_file_range(fi_os_posix_file_fd(files[i]), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) !=
             0) {
             *out_failed = i;
             return errno;
@@ -247,12 +245,12 @@ sync_together(struct firn_os_file *const *files, size_t count, size_t *out_faile
 }
 
 static int
-posix_file_sync_several(struct firn_os_file *const *files, size_t count, size_t *out_failed)
+posix_file_sync_several(struct fi_os_file *const *files, size_t count, size_t *out_failed)
 {
     DCHECK(count > 0);
     enum { TOGETHER_FROM = 8 };
     int error_number = 0;
-    if (count >= TOGETHER_FROM && syncs_all(firn_os_posix_file_fd(files[0]))) {
+    if (count >= TOGETHER_FROM && syncs_all(fi_os_posix_file_fd(files[0]))) {
         return sync_together(files, count, out_failed);
     }
     for (size_t i = 0; i < count && error_number == 0; i++) {
@@ -263,20 +261,20 @@ posix_file_sync_several(struct firn_os_file *const *files, size_t count, size_t 
 }
 
 static void
-posix_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size)
+posix_file_start_writeback(struct fi_os_file *file, uint64_t offset, uint64_t size)
 {
     DCHECK(offset <= INT64_MAX && size <= INT64_MAX - offset);
     if (size > 0) { /* 0 would mean "to the end" */
-        (void)sync_file_range(firn_os_posix_file_fd(file), (off_t)offset, (off_t)size,
+        (void)sync_file_range(fi_os_posix_file_fd(file), (off_t)offset, (off_t)size,
                               SYNC_FILE_RANGE_WRITE);
     }
 }
 
 static int
-posix_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
+posix_file_next_data(struct fi_os_file *file, uint64_t offset, uint64_t *out_start,
                      uint64_t *out_end)
 {
-    int fd = firn_os_posix_file_fd(file);
+    int fd = fi_os_posix_file_fd(file);
     off_t size = lseek(fd, 0, SEEK_END);
     if (size < 0) {
         return errno;
@@ -304,26 +302,26 @@ posix_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_s
 }
 
 static short
-lock_type(enum firn_os_lock_kind kind)
+lock_type(enum fi_os_lock_kind kind)
 {
-    DCHECK(kind == FIRN_OS_LOCK_SHARED || kind == FIRN_OS_LOCK_EXCLUSIVE);
-    return kind == FIRN_OS_LOCK_EXCLUSIVE ? F_WRLCK : F_RDLCK;
+    DCHECK(kind == FI_OS_LOCK_SHARED || kind == FI_OS_LOCK_EXCLUSIVE);
+    return kind == FI_OS_LOCK_EXCLUSIVE ? F_WRLCK : F_RDLCK;
 }
 
 /* A size of 0 means to the end of the file. */
 static int
-set_lock(struct firn_os_file *file, short type, uint64_t offset, uint64_t size)
+set_lock(struct fi_os_file *file, short type, uint64_t offset, uint64_t size)
 {
     DCHECK(type == F_UNLCK || type == F_RDLCK || type == F_WRLCK);
     struct flock lock = {
         .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = (off_t)size};
     int result;
     do {
-        result = fcntl(firn_os_posix_file_fd(file), F_OFD_SETLK, &lock);
+        result = fcntl(fi_os_posix_file_fd(file), F_OFD_SETLK, &lock);
     } while (result != 0 && errno == EINTR);
     if (result == 0) {
         /* Relaxed: the file is closed after its last use. */
-        atomic_store_explicit(&((struct firn_os_posix_file *)file)->has_locks, true,
+        atomic_store_explicit(&((struct fi_os_posix_file *)file)->has_locks, true,
                               memory_order_relaxed);
         return 0;
     }
@@ -331,42 +329,42 @@ set_lock(struct firn_os_file *file, short type, uint64_t offset, uint64_t size)
 }
 
 static int
-posix_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind)
+posix_file_lock(struct fi_os_file *file, enum fi_os_lock_kind kind)
 {
     return set_lock(file, lock_type(kind), 0, 0);
 }
 
 static void
-posix_file_unlock(struct firn_os_file *file)
+posix_file_unlock(struct fi_os_file *file)
 {
     (void)set_lock(file, F_UNLCK, 0, 0);
 }
 
 static int
-posix_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
+posix_file_lock_range(struct fi_os_file *file, enum fi_os_lock_kind kind, uint64_t offset,
                       uint64_t size)
 {
     return set_lock(file, lock_type(kind), offset, size);
 }
 
 static void
-posix_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
+posix_file_unlock_range(struct fi_os_file *file, uint64_t offset, uint64_t size)
 {
     (void)set_lock(file, F_UNLCK, offset, size);
 }
 
 /* What would stand in the way of an exclusive lock, which needs no right to take one. */
 static int
-find_lock(struct firn_os_file *file, uint64_t offset, uint64_t size, struct flock *out)
+find_lock(struct fi_os_file *file, uint64_t offset, uint64_t size, struct flock *out)
 {
     DCHECK(size > 0);
     *out = (struct flock){
         .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = (off_t)size};
-    return fcntl(firn_os_posix_file_fd(file), F_OFD_GETLK, out) != 0 ? errno : 0;
+    return fcntl(fi_os_posix_file_fd(file), F_OFD_GETLK, out) != 0 ? errno : 0;
 }
 
 static int
-posix_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out)
+posix_file_is_range_held(struct fi_os_file *file, uint64_t offset, uint64_t size, bool *out)
 {
     struct flock lock;
     int error_number = find_lock(file, offset, size, &lock);
@@ -376,7 +374,7 @@ posix_file_is_range_held(struct firn_os_file *file, uint64_t offset, uint64_t si
 
 /* Of a lock of an open file, which several processes may have, the kernel says -1. */
 static uint64_t
-posix_file_range_holder(struct firn_os_file *file, uint64_t offset, uint64_t size)
+posix_file_range_holder(struct fi_os_file *file, uint64_t offset, uint64_t size)
 {
     struct flock lock;
     bool is_known = find_lock(file, offset, size, &lock) == 0 && lock.l_type != F_UNLCK;
@@ -447,10 +445,10 @@ is_safe(int fd)
 
 /* os_posix.c */
 static int
-posix_window_map(struct firn_os_file *file, uint64_t offset, size_t size, uint8_t **out)
+posix_window_map(struct fi_os_file *file, uint64_t offset, size_t size, uint8_t **out)
 {
     DCHECK(size > 0 && offset <= INT64_MAX);
-    int fd = firn_os_posix_file_fd(file);
+    int fd = fi_os_posix_file_fd(file);
     if (!is_safe(fd)) {
         return EOPNOTSUPP;
     }
@@ -463,7 +461,7 @@ posix_window_map(struct firn_os_file *file, uint64_t offset, size_t size, uint8_
 }
 
 static void
-posix_window_unmap(struct firn_os_file *file, uint8_t *data, size_t size)
+posix_window_unmap(struct fi_os_file *file, uint8_t *data, size_t size)
 {
     DCHECK(data != NULL && size > 0);
     (void)file;
@@ -492,39 +490,39 @@ enum {
 
 /* The descriptor of a node that has one, else -1. */
 static int
-node_fd(struct firn_os_node node)
+node_fd(struct fi_os_node node)
 {
     DCHECK(node.file != NULL || node.dir != NULL);
     if (node.file != NULL) {
-        return firn_os_posix_file_fd(node.file);
+        return fi_os_posix_file_fd(node.file);
     }
-    return node.name == NULL ? firn_os_posix_dir_fd(node.dir) : -1;
+    return node.name == NULL ? fi_os_posix_dir_fd(node.dir) : -1;
 }
 
 /* os_posix.c */
 static int
-posix_node_set_mode(struct firn_os_node node, uint32_t mode)
+posix_node_set_mode(struct fi_os_node node, uint32_t mode)
 {
     DCHECK((mode & ~UINT32_C(07777)) == 0);
     int fd = node_fd(node);
-    int result =
-        fd >= 0 ? fchmod(fd, mode)
-                : fchmodat(firn_os_posix_dir_fd(node.dir), node.name, mode, AT_SYMLINK_NOFOLLOW);
+    int result = fd >= 0
+                     ? fchmod(fd, mode)
+                     : fchmodat(fi_os_posix_dir_fd(node.dir), node.name, mode, AT_SYMLINK_NOFOLLOW);
     return result == 0 ? 0 : errno;
 }
 
 static int
-posix_node_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid)
+posix_node_set_owner(struct fi_os_node node, uint32_t uid, uint32_t gid)
 {
     int fd = node_fd(node);
-    int result = fd >= 0 ? fchown(fd, uid, gid)
-                         : fchownat(firn_os_posix_dir_fd(node.dir), node.name, uid, gid,
-                                    AT_SYMLINK_NOFOLLOW);
+    int result =
+        fd >= 0 ? fchown(fd, uid, gid)
+                : fchownat(fi_os_posix_dir_fd(node.dir), node.name, uid, gid, AT_SYMLINK_NOFOLLOW);
     return result == 0 ? 0 : errno;
 }
 
 static int
-posix_node_set_mtime(struct firn_os_node node, int64_t mtime_ns)
+posix_node_set_mtime(struct fi_os_node node, int64_t mtime_ns)
 {
     int64_t seconds = mtime_ns / 1000000000;
     int64_t rest = mtime_ns % 1000000000;
@@ -537,16 +535,16 @@ posix_node_set_mtime(struct firn_os_node node, int64_t mtime_ns)
     int fd = node_fd(node);
     int result =
         fd >= 0 ? futimens(fd, times)
-                : utimensat(firn_os_posix_dir_fd(node.dir), node.name, times, AT_SYMLINK_NOFOLLOW);
+                : utimensat(fi_os_posix_dir_fd(node.dir), node.name, times, AT_SYMLINK_NOFOLLOW);
     return result == 0 ? 0 : errno;
 }
 
 /* The path of a node without a descriptor, for calls that take only paths. */
 static int
-proc_path(struct firn_os_node node, char out[PROC_PATH_SIZE])
+proc_path(struct fi_os_node node, char out[PROC_PATH_SIZE])
 {
     DCHECK(node.file == NULL && node.name != NULL);
-    int size = snprintf(out, PROC_PATH_SIZE, "/proc/self/fd/%d/%s", firn_os_posix_dir_fd(node.dir),
+    int size = snprintf(out, PROC_PATH_SIZE, "/proc/self/fd/%d/%s", fi_os_posix_dir_fd(node.dir),
                         node.name);
     return size < PROC_PATH_SIZE ? 0 : ENAMETOOLONG;
 }
@@ -575,7 +573,7 @@ read_xattr(int fd, const char *path, const char *attribute, void *data, size_t s
 }
 
 static int
-append_xattr(struct firn_os_node node, const char *attribute, struct firn_buf *out)
+append_xattr(struct fi_os_node node, const char *attribute, struct fi_buf *out)
 {
     int fd = node_fd(node);
     char path[PROC_PATH_SIZE];
@@ -586,7 +584,7 @@ append_xattr(struct firn_os_node node, const char *attribute, struct firn_buf *o
         }
     }
     for (size_t room = XATTR_FIRST_GUESS;; room = XATTR_BYTES_MAX) {
-        if (firn_buf_reserve(out, room) != FIRN_OK) {
+        if (fi_buf_reserve(out, room) != FIRN_OK) {
             return ENOMEM;
         }
         ssize_t size = read_xattr(fd, path, attribute, out->data + out->size, room);
@@ -602,20 +600,20 @@ append_xattr(struct firn_os_node node, const char *attribute, struct firn_buf *o
 }
 
 static int
-posix_node_xattr_list(struct firn_os_node node, struct firn_buf *out)
+posix_node_xattr_list(struct fi_os_node node, struct fi_buf *out)
 {
     int error_number = append_xattr(node, NULL, out);
     return error_number == EOPNOTSUPP ? 0 : error_number;
 }
 
 static int
-posix_node_xattr_get(struct firn_os_node node, const char *attribute, struct firn_buf *out)
+posix_node_xattr_get(struct fi_os_node node, const char *attribute, struct fi_buf *out)
 {
     return append_xattr(node, attribute, out);
 }
 
 static int
-posix_node_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value)
+posix_node_xattr_set(struct fi_os_node node, const char *attribute, firn_slice value)
 {
     int fd = node_fd(node);
     if (fd >= 0) {
@@ -630,7 +628,7 @@ posix_node_xattr_set(struct firn_os_node node, const char *attribute, firn_slice
 }
 
 static int
-posix_node_xattr_remove(struct firn_os_node node, const char *attribute)
+posix_node_xattr_remove(struct fi_os_node node, const char *attribute)
 {
     int fd = node_fd(node);
     if (fd >= 0) {
@@ -655,21 +653,21 @@ read_clock(clockid_t clock)
 }
 
 static int64_t
-now_ns(struct firn_os *os)
+now_ns(struct fi_os *os)
 {
     (void)os;
     return read_clock(CLOCK_REALTIME);
 }
 
 static int64_t
-monotonic_ns(struct firn_os *os)
+monotonic_ns(struct fi_os *os)
 {
     (void)os;
     return read_clock(CLOCK_MONOTONIC);
 }
 
 static void
-sleep_ns(struct firn_os *os, int64_t duration_ns)
+sleep_ns(struct fi_os *os, int64_t duration_ns)
 {
     (void)os;
     struct timespec left = {duration_ns / 1000000000, duration_ns % 1000000000};
@@ -678,7 +676,7 @@ sleep_ns(struct firn_os *os, int64_t duration_ns)
 }
 
 static int
-random_bytes(struct firn_os *os, void *out, size_t size)
+random_bytes(struct fi_os *os, void *out, size_t size)
 {
     (void)os;
     uint8_t *at = out;
@@ -698,7 +696,7 @@ random_bytes(struct firn_os *os, void *out, size_t size)
 }
 
 static unsigned
-cpu_count(struct firn_os *os)
+cpu_count(struct fi_os *os)
 {
     (void)os;
     cpu_set_t set;
@@ -710,7 +708,7 @@ cpu_count(struct firn_os *os)
 }
 
 static uint64_t
-process_id(struct firn_os *os)
+process_id(struct fi_os *os)
 {
     (void)os;
     return (uint64_t)getpid();
@@ -718,7 +716,7 @@ process_id(struct firn_os *os)
 
 /* The first 64 bits of the number that the kernel draws when it starts. */
 static uint64_t
-boot_id(struct firn_os *os)
+boot_id(struct fi_os *os)
 {
     (void)os;
     char text[40] = "";
@@ -741,41 +739,41 @@ boot_id(struct firn_os *os)
 }
 
 static const char *
-environment(struct firn_os *os, const char *name)
+environment(struct fi_os *os, const char *name)
 {
     (void)os;
     return getenv(name);
 }
 
 static uint32_t
-user_id(struct firn_os *os)
+user_id(struct fi_os *os)
 {
     (void)os;
     return geteuid();
 }
 
-static const struct firn_os_ops ops = {
-    .dir_open_path = firn_os_posix_dir_open_path,
-    .dir_open_real = firn_os_posix_dir_open_real,
-    .dir_open = firn_os_posix_dir_open,
-    .dir_open_beneath = firn_os_posix_dir_open_beneath,
-    .dir_close = firn_os_posix_dir_close,
-    .dir_list = firn_os_posix_dir_list,
-    .dir_sync = firn_os_posix_dir_sync,
-    .dir_sync_filesystem = firn_os_posix_dir_sync_filesystem,
-    .dir_real_path = firn_os_posix_dir_real_path,
-    .dir_free_bytes = firn_os_posix_dir_free_bytes,
-    .dir_check_names = firn_os_posix_dir_check_names,
-    .dir_keeps_identity = firn_os_posix_dir_keeps_identity,
-    .make_dir = firn_os_posix_name_make_dir,
-    .remove_file = firn_os_posix_name_remove_file,
-    .remove_dir = firn_os_posix_name_remove_dir,
-    .rename = firn_os_posix_name_rename,
-    .link = firn_os_posix_name_link,
-    .make_symlink = firn_os_posix_name_make_symlink,
-    .read_symlink = firn_os_posix_name_read_symlink,
-    .make_fifo = firn_os_posix_name_make_fifo,
-    .stat = firn_os_posix_name_stat,
+static const struct fi_os_ops ops = {
+    .dir_open_path = fi_os_posix_dir_open_path,
+    .dir_open_real = fi_os_posix_dir_open_real,
+    .dir_open = fi_os_posix_dir_open,
+    .dir_open_beneath = fi_os_posix_dir_open_beneath,
+    .dir_close = fi_os_posix_dir_close,
+    .dir_list = fi_os_posix_dir_list,
+    .dir_sync = fi_os_posix_dir_sync,
+    .dir_sync_filesystem = fi_os_posix_dir_sync_filesystem,
+    .dir_real_path = fi_os_posix_dir_real_path,
+    .dir_free_bytes = fi_os_posix_dir_free_bytes,
+    .dir_check_names = fi_os_posix_dir_check_names,
+    .dir_keeps_identity = fi_os_posix_dir_keeps_identity,
+    .make_dir = fi_os_posix_name_make_dir,
+    .remove_file = fi_os_posix_name_remove_file,
+    .remove_dir = fi_os_posix_name_remove_dir,
+    .rename = fi_os_posix_name_rename,
+    .link = fi_os_posix_name_link,
+    .make_symlink = fi_os_posix_name_make_symlink,
+    .read_symlink = fi_os_posix_name_read_symlink,
+    .make_fifo = fi_os_posix_name_make_fifo,
+    .stat = fi_os_posix_name_stat,
     .file_open = posix_file_open,
     .file_close = posix_file_close,
     .file_read = posix_file_read,
@@ -814,13 +812,13 @@ static const struct firn_os_ops ops = {
     .environment = environment,
 };
 
-struct firn_os *
-firn_os_default(void)
+struct fi_os *
+fi_os_default(void)
 {
-    static struct firn_os posix = {
+    static struct fi_os posix = {
         .ops = &ops,
-        .dir_size = sizeof(struct firn_os_posix_dir),
-        .file_size = sizeof(struct firn_os_posix_file),
+        .dir_size = sizeof(struct fi_os_posix_dir),
+        .file_size = sizeof(struct fi_os_posix_file),
         .scheduler = NULL,
     };
     return &posix;

@@ -16,70 +16,68 @@
 
 static_assert(sizeof(off_t) == 8, "offsets of files are 64 bits; define _FILE_OFFSET_BITS=64");
 
-struct firn_os_posix_dir {
-    alignas(16) struct firn_os_dir base;
+struct fi_os_posix_dir {
+    alignas(16) struct fi_os_dir base;
     int fd;
     atomic_bool listed; /* a walk uses, or has used, the descriptor's position */
 };
 
-struct firn_os_posix_file {
-    alignas(16) struct firn_os_file base;
+struct fi_os_posix_file {
+    alignas(16) struct fi_os_file base;
     int fd;
     atomic_bool has_locks; /* or had some earlier */
 };
 
 static inline int
-firn_os_posix_dir_fd(const struct firn_os_dir *dir)
+fi_os_posix_dir_fd(const struct fi_os_dir *dir)
 {
-    return ((const struct firn_os_posix_dir *)dir)->fd;
+    return ((const struct fi_os_posix_dir *)dir)->fd;
 }
 
 static inline int
-firn_os_posix_file_fd(const struct firn_os_file *file)
+fi_os_posix_file_fd(const struct fi_os_file *file)
 {
-    return ((const struct firn_os_posix_file *)file)->fd;
+    return ((const struct fi_os_posix_file *)file)->fd;
 }
 
 /* For tests: with false, dir_open_beneath walks component by component as on a kernel without
  * openat2. */
-void firn_os_posix_dir_use_openat2(bool use);
+void fi_os_posix_dir_use_openat2(bool use);
 /* For tests: with false, renames have no flags, as on a file system that supports none. */
-void firn_os_posix_name_use_renameat2(bool use);
+void fi_os_posix_name_use_renameat2(bool use);
 
 /* os_posix_dir.c */
-int firn_os_posix_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir);
-int firn_os_posix_dir_open_real(struct firn_os *os, const char *path, struct firn_os_dir *dir);
-int firn_os_posix_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir);
-int firn_os_posix_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
-                                   struct firn_os_dir *dir);
-void firn_os_posix_dir_close(struct firn_os_dir *dir);
-int firn_os_posix_dir_list(struct firn_os_dir *dir,
-                           int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
-                           int *out_visited);
-int firn_os_posix_dir_sync(struct firn_os_dir *dir);
-int firn_os_posix_dir_sync_filesystem(struct firn_os_dir *dir);
-int firn_os_posix_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out);
-int firn_os_posix_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out);
-int firn_os_posix_dir_check_names(struct firn_os_dir *dir);
-bool firn_os_posix_dir_keeps_identity(struct firn_os_dir *dir);
+int fi_os_posix_dir_open_path(struct fi_os *os, const char *path, struct fi_os_dir *dir);
+int fi_os_posix_dir_open_real(struct fi_os *os, const char *path, struct fi_os_dir *dir);
+int fi_os_posix_dir_open(struct fi_os_dir *parent, const char *name, struct fi_os_dir *dir);
+int fi_os_posix_dir_open_beneath(struct fi_os_dir *root, const char *relative_path,
+                                 struct fi_os_dir *dir);
+void fi_os_posix_dir_close(struct fi_os_dir *dir);
+int fi_os_posix_dir_list(struct fi_os_dir *dir,
+                         int (*visit)(void *ctx, const struct fi_os_dirent *entry), void *ctx,
+                         int *out_visited);
+int fi_os_posix_dir_sync(struct fi_os_dir *dir);
+int fi_os_posix_dir_sync_filesystem(struct fi_os_dir *dir);
+int fi_os_posix_dir_real_path(struct fi_os_dir *dir, struct fi_buf *out);
+int fi_os_posix_dir_free_bytes(struct fi_os_dir *dir, uint64_t *out);
+int fi_os_posix_dir_check_names(struct fi_os_dir *dir);
+bool fi_os_posix_dir_keeps_identity(struct fi_os_dir *dir);
 
 /* os_posix_name.c */
-int firn_os_posix_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode);
-int firn_os_posix_name_remove_file(struct firn_os_dir *dir, const char *name);
-int firn_os_posix_name_remove_dir(struct firn_os_dir *dir, const char *name);
-int firn_os_posix_name_rename(struct firn_os_dir *from_dir, const char *from,
-                              struct firn_os_dir *to_dir, const char *to,
-                              enum firn_os_rename_mode mode);
-int firn_os_posix_name_link(struct firn_os_dir *from_dir, const char *from,
-                            struct firn_os_dir *to_dir, const char *to);
-int firn_os_posix_name_make_symlink(struct firn_os_dir *dir, const char *name, const char *target);
-int firn_os_posix_name_read_symlink(struct firn_os_dir *dir, const char *name,
-                                    struct firn_buf *out);
-int firn_os_posix_name_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode);
-int firn_os_posix_name_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out);
+int fi_os_posix_name_make_dir(struct fi_os_dir *dir, const char *name, uint32_t mode);
+int fi_os_posix_name_remove_file(struct fi_os_dir *dir, const char *name);
+int fi_os_posix_name_remove_dir(struct fi_os_dir *dir, const char *name);
+int fi_os_posix_name_rename(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir,
+                            const char *to, enum fi_os_rename_mode mode);
+int fi_os_posix_name_link(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir,
+                          const char *to);
+int fi_os_posix_name_make_symlink(struct fi_os_dir *dir, const char *name, const char *target);
+int fi_os_posix_name_read_symlink(struct fi_os_dir *dir, const char *name, struct fi_buf *out);
+int fi_os_posix_name_make_fifo(struct fi_os_dir *dir, const char *name, uint32_t mode);
+int fi_os_posix_name_stat(struct fi_os_dir *dir, const char *name, struct fi_os_stat *out);
 
 /* statx of name in the directory fd, or of fd itself if name is ""; links are not followed. Defined
  * together with _stat. */
-int firn_os_posix_name_statx(int fd, const char *name, struct firn_os_stat *out);
+int fi_os_posix_name_statx(int fd, const char *name, struct fi_os_stat *out);
 
 #endif

@@ -49,7 +49,7 @@ enum {
 static atomic_bool openat2_works = true;
 
 void
-firn_os_posix_dir_use_openat2(bool use)
+fi_os_posix_dir_use_openat2(bool use)
 {
     atomic_store_explicit(&openat2_works, use, memory_order_relaxed);
 }
@@ -71,17 +71,17 @@ open_dir_at(int at, const char *path, int flags, int *out)
 }
 
 int
-firn_os_posix_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir)
+fi_os_posix_dir_open_path(struct fi_os *os, const char *path, struct fi_os_dir *dir)
 {
     (void)os;
-    return open_dir_at(AT_FDCWD, path, OPEN_DIR, &((struct firn_os_posix_dir *)dir)->fd);
+    return open_dir_at(AT_FDCWD, path, OPEN_DIR, &((struct fi_os_posix_dir *)dir)->fd);
 }
 
 int
-firn_os_posix_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir)
+fi_os_posix_dir_open(struct fi_os_dir *parent, const char *name, struct fi_os_dir *dir)
 {
-    return open_dir_at(firn_os_posix_dir_fd(parent), name, OPEN_DIR | O_NOFOLLOW,
-                       &((struct firn_os_posix_dir *)dir)->fd);
+    return open_dir_at(fi_os_posix_dir_fd(parent), name, OPEN_DIR | O_NOFOLLOW,
+                       &((struct fi_os_posix_dir *)dir)->fd);
 }
 
 /* Opens a piece of a path with one call. ENOSYS where openat2 does not work here. */
@@ -148,7 +148,7 @@ open_piece(int at, char *piece, int *out)
         if (error_number != ENOSYS) {
             return error_number;
         }
-        firn_os_posix_dir_use_openat2(false);
+        fi_os_posix_dir_use_openat2(false);
     }
     return open_piece_by_hand(at, piece, out);
 }
@@ -199,15 +199,15 @@ open_pieces(int root_fd, const char *relative_path, int *out)
 }
 
 int
-firn_os_posix_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
-                               struct firn_os_dir *dir)
+fi_os_posix_dir_open_beneath(struct fi_os_dir *root, const char *relative_path,
+                             struct fi_os_dir *dir)
 {
-    return open_pieces(firn_os_posix_dir_fd(root), relative_path,
-                       &((struct firn_os_posix_dir *)dir)->fd);
+    return open_pieces(fi_os_posix_dir_fd(root), relative_path,
+                       &((struct fi_os_posix_dir *)dir)->fd);
 }
 
 int
-firn_os_posix_dir_open_real(struct firn_os *os, const char *path, struct firn_os_dir *dir)
+fi_os_posix_dir_open_real(struct fi_os *os, const char *path, struct fi_os_dir *dir)
 {
     (void)os;
     DCHECK(path[0] == '/');
@@ -217,45 +217,45 @@ firn_os_posix_dir_open_real(struct firn_os *os, const char *path, struct firn_os
         return error_number;
     }
     error_number =
-        open_pieces(root, path + strspn(path, "/"), &((struct firn_os_posix_dir *)dir)->fd);
+        open_pieces(root, path + strspn(path, "/"), &((struct fi_os_posix_dir *)dir)->fd);
     (void)close(root);
     return error_number;
 }
 
 void
-firn_os_posix_dir_close(struct firn_os_dir *dir)
+fi_os_posix_dir_close(struct fi_os_dir *dir)
 {
-    DCHECK(firn_os_posix_dir_fd(dir) >= 0);
-    (void)close(firn_os_posix_dir_fd(dir));
+    DCHECK(fi_os_posix_dir_fd(dir) >= 0);
+    (void)close(fi_os_posix_dir_fd(dir));
 }
 
-static enum firn_os_kind
+static enum fi_os_kind
 kind_of_d_type(unsigned char type)
 {
     switch (type) {
     case DT_REG:
-        return FIRN_OS_FILE;
+        return FI_OS_FILE;
     case DT_DIR:
-        return FIRN_OS_DIR;
+        return FI_OS_DIR;
     case DT_LNK:
-        return FIRN_OS_SYMLINK;
+        return FI_OS_SYMLINK;
     case DT_FIFO:
-        return FIRN_OS_FIFO;
+        return FI_OS_FIFO;
     case DT_SOCK:
-        return FIRN_OS_SOCKET;
+        return FI_OS_SOCKET;
     case DT_CHR:
-        return FIRN_OS_CHAR_DEVICE;
+        return FI_OS_CHAR_DEVICE;
     case DT_BLK:
-        return FIRN_OS_BLOCK_DEVICE;
+        return FI_OS_BLOCK_DEVICE;
     default:
-        return FIRN_OS_UNKNOWN;
+        return FI_OS_UNKNOWN;
     }
 }
 
 /* Visits the records of one getdents64. */
 static int
 visit_records(const uint8_t *records, size_t size,
-              int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx)
+              int (*visit)(void *ctx, const struct fi_os_dirent *entry), void *ctx)
 {
     for (size_t at = 0; at < size;) {
         const struct dirent64 *record = (const void *)(records + at);
@@ -265,7 +265,7 @@ visit_records(const uint8_t *records, size_t size,
         if (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'))) {
             continue;
         }
-        struct firn_os_dirent entry = {
+        struct fi_os_dirent entry = {
             .name = name,
             .name_size = strlen(name),
             .kind = kind_of_d_type(record->d_type),
@@ -282,7 +282,7 @@ visit_records(const uint8_t *records, size_t size,
 /* A descriptor at the beginning of the directory that no other list uses: the handle's own
  * for its first list, which most handles are opened for, and a new one for any other. */
 static int
-start_of_list(struct firn_os_posix_dir *self)
+start_of_list(struct fi_os_posix_dir *self)
 {
     return atomic_exchange_explicit(&self->listed, true, memory_order_relaxed)
                ? openat(self->fd, ".", OPEN_DIR)
@@ -290,15 +290,15 @@ start_of_list(struct firn_os_posix_dir *self)
 }
 
 int
-firn_os_posix_dir_list(struct firn_os_dir *dir,
-                       int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
-                       int *out_visited)
+fi_os_posix_dir_list(struct fi_os_dir *dir,
+                     int (*visit)(void *ctx, const struct fi_os_dirent *entry), void *ctx,
+                     int *out_visited)
 {
-    uint8_t *records = firn_alloc(LIST_BUFFER_SIZE);
+    uint8_t *records = fi_alloc(LIST_BUFFER_SIZE);
     if (records == NULL) {
         return ENOMEM;
     }
-    int fd = start_of_list((struct firn_os_posix_dir *)dir);
+    int fd = start_of_list((struct fi_os_posix_dir *)dir);
     int error_number = fd < 0 ? errno : 0;
     while (fd >= 0) {
         long size = syscall(SYS_getdents64, fd, records, LIST_BUFFER_SIZE);
@@ -314,40 +314,40 @@ firn_os_posix_dir_list(struct firn_os_dir *dir,
             break;
         }
     }
-    if (fd >= 0 && fd != firn_os_posix_dir_fd(dir)) {
+    if (fd >= 0 && fd != fi_os_posix_dir_fd(dir)) {
         (void)close(fd);
     }
-    firn_free(records);
+    fi_free(records);
     return error_number;
 }
 
 int
-firn_os_posix_dir_sync(struct firn_os_dir *dir)
+fi_os_posix_dir_sync(struct fi_os_dir *dir)
 {
-    return fsync(firn_os_posix_dir_fd(dir)) == 0 ? 0 : errno;
+    return fsync(fi_os_posix_dir_fd(dir)) == 0 ? 0 : errno;
 }
 
 int
-firn_os_posix_dir_sync_filesystem(struct firn_os_dir *dir)
+fi_os_posix_dir_sync_filesystem(struct fi_os_dir *dir)
 {
-    return syncfs(firn_os_posix_dir_fd(dir)) == 0 ? 0 : errno;
+    return syncfs(fi_os_posix_dir_fd(dir)) == 0 ? 0 : errno;
 }
 
 /* Whether path names the directory that fd has open. */
 static bool
 leads_to(const char *path, int fd)
 {
-    struct firn_os_stat there;
-    struct firn_os_stat here;
-    return path[0] == '/' && firn_os_posix_name_statx(AT_FDCWD, path, &there) == 0 &&
-           firn_os_posix_name_statx(fd, "", &here) == 0 && there.device == here.device &&
+    struct fi_os_stat there;
+    struct fi_os_stat here;
+    return path[0] == '/' && fi_os_posix_name_statx(AT_FDCWD, path, &there) == 0 &&
+           fi_os_posix_name_statx(fd, "", &here) == 0 && there.device == here.device &&
            there.inode == here.inode;
 }
 
 int
-firn_os_posix_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
+fi_os_posix_dir_real_path(struct fi_os_dir *dir, struct fi_buf *out)
 {
-    int fd = firn_os_posix_dir_fd(dir);
+    int fd = fi_os_posix_dir_fd(dir);
     char link[32];
     char path[PATH_MAX + 1];
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -360,14 +360,14 @@ firn_os_posix_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
     if (!leads_to(path, fd)) {
         return ENOENT; /* it was removed, or lies outside of what this process can reach */
     }
-    return firn_buf_append_str(out, path) == FIRN_OK ? 0 : ENOMEM;
+    return fi_buf_append_str(out, path) == FIRN_OK ? 0 : ENOMEM;
 }
 
 int
-firn_os_posix_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
+fi_os_posix_dir_free_bytes(struct fi_os_dir *dir, uint64_t *out)
 {
     struct statvfs info;
-    if (fstatvfs(firn_os_posix_dir_fd(dir), &info) != 0) {
+    if (fstatvfs(fi_os_posix_dir_fd(dir), &info) != 0) {
         return errno;
     }
     *out = (uint64_t)info.f_bavail * info.f_frsize;
@@ -376,17 +376,16 @@ firn_os_posix_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
 
 /* The kernel's own answer: it knows groups, lists of access, read-only mounts and attributes. */
 int
-firn_os_posix_dir_check_names(struct firn_os_dir *dir)
+fi_os_posix_dir_check_names(struct fi_os_dir *dir)
 {
-    return faccessat(firn_os_posix_dir_fd(dir), ".", W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
+    return faccessat(fi_os_posix_dir_fd(dir), ".", W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
 }
 
 #define OVERLAYFS_MAGIC UINT32_C(0x794c7630)
 
 bool
-firn_os_posix_dir_keeps_identity(struct firn_os_dir *dir)
+fi_os_posix_dir_keeps_identity(struct fi_os_dir *dir)
 {
     struct statfs info;
-    return fstatfs(firn_os_posix_dir_fd(dir), &info) != 0 ||
-           (uint32_t)info.f_type != OVERLAYFS_MAGIC;
+    return fstatfs(fi_os_posix_dir_fd(dir), &info) != 0 || (uint32_t)info.f_type != OVERLAYFS_MAGIC;
 }

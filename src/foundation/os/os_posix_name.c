@@ -21,27 +21,27 @@
 static atomic_bool renameat2_works = true;
 
 void
-firn_os_posix_name_use_renameat2(bool use)
+fi_os_posix_name_use_renameat2(bool use)
 {
     atomic_store_explicit(&renameat2_works, use, memory_order_relaxed);
 }
 
 int
-firn_os_posix_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode)
+fi_os_posix_name_make_dir(struct fi_os_dir *dir, const char *name, uint32_t mode)
 {
-    return mkdirat(firn_os_posix_dir_fd(dir), name, mode) == 0 ? 0 : errno;
+    return mkdirat(fi_os_posix_dir_fd(dir), name, mode) == 0 ? 0 : errno;
 }
 
 int
-firn_os_posix_name_remove_file(struct firn_os_dir *dir, const char *name)
+fi_os_posix_name_remove_file(struct fi_os_dir *dir, const char *name)
 {
-    return unlinkat(firn_os_posix_dir_fd(dir), name, 0) == 0 ? 0 : errno;
+    return unlinkat(fi_os_posix_dir_fd(dir), name, 0) == 0 ? 0 : errno;
 }
 
 int
-firn_os_posix_name_remove_dir(struct firn_os_dir *dir, const char *name)
+fi_os_posix_name_remove_dir(struct fi_os_dir *dir, const char *name)
 {
-    return unlinkat(firn_os_posix_dir_fd(dir), name, AT_REMOVEDIR) == 0 ? 0 : errno;
+    return unlinkat(fi_os_posix_dir_fd(dir), name, AT_REMOVEDIR) == 0 ? 0 : errno;
 }
 
 /* The replacement for RENAME_NOREPLACE where the file system does not support it. */
@@ -71,15 +71,15 @@ rename_with(int from_fd, const char *from, int to_fd, const char *to, unsigned f
 }
 
 int
-firn_os_posix_name_rename(struct firn_os_dir *from_dir, const char *from,
-                          struct firn_os_dir *to_dir, const char *to, enum firn_os_rename_mode mode)
+fi_os_posix_name_rename(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir,
+                        const char *to, enum fi_os_rename_mode mode)
 {
-    int from_fd = firn_os_posix_dir_fd(from_dir);
-    int to_fd = firn_os_posix_dir_fd(to_dir);
-    if (mode == FIRN_OS_RENAME_REPLACE) {
+    int from_fd = fi_os_posix_dir_fd(from_dir);
+    int to_fd = fi_os_posix_dir_fd(to_dir);
+    if (mode == FI_OS_RENAME_REPLACE) {
         return renameat(from_fd, from, to_fd, to) == 0 ? 0 : errno;
     }
-    bool exchange = mode == FIRN_OS_RENAME_EXCHANGE;
+    bool exchange = mode == FI_OS_RENAME_EXCHANGE;
     int error_number =
         rename_with(from_fd, from, to_fd, to, exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE);
     if (error_number != EINVAL && error_number != ENOSYS) {
@@ -89,28 +89,28 @@ firn_os_posix_name_rename(struct firn_os_dir *from_dir, const char *from,
 }
 
 int
-firn_os_posix_name_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
-                        const char *to)
+fi_os_posix_name_link(struct fi_os_dir *from_dir, const char *from, struct fi_os_dir *to_dir,
+                      const char *to)
 {
-    int from_fd = firn_os_posix_dir_fd(from_dir);
-    return linkat(from_fd, from, firn_os_posix_dir_fd(to_dir), to, 0) == 0 ? 0 : errno;
+    int from_fd = fi_os_posix_dir_fd(from_dir);
+    return linkat(from_fd, from, fi_os_posix_dir_fd(to_dir), to, 0) == 0 ? 0 : errno;
 }
 
 int
-firn_os_posix_name_make_symlink(struct firn_os_dir *dir, const char *name, const char *target)
+fi_os_posix_name_make_symlink(struct fi_os_dir *dir, const char *name, const char *target)
 {
-    return symlinkat(target, firn_os_posix_dir_fd(dir), name) == 0 ? 0 : errno;
+    return symlinkat(target, fi_os_posix_dir_fd(dir), name) == 0 ? 0 : errno;
 }
 
 int
-firn_os_posix_name_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+fi_os_posix_name_read_symlink(struct fi_os_dir *dir, const char *name, struct fi_buf *out)
 {
     for (size_t room = 256;; room *= 4) {
-        if (firn_buf_reserve(out, room) != FIRN_OK) {
+        if (fi_buf_reserve(out, room) != FIRN_OK) {
             return ENOMEM;
         }
         ssize_t size =
-            readlinkat(firn_os_posix_dir_fd(dir), name, (char *)out->data + out->size, room);
+            readlinkat(fi_os_posix_dir_fd(dir), name, (char *)out->data + out->size, room);
         if (size < 0) {
             return errno;
         }
@@ -122,31 +122,31 @@ firn_os_posix_name_read_symlink(struct firn_os_dir *dir, const char *name, struc
 }
 
 int
-firn_os_posix_name_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode)
+fi_os_posix_name_make_fifo(struct fi_os_dir *dir, const char *name, uint32_t mode)
 {
-    return mkfifoat(firn_os_posix_dir_fd(dir), name, mode) == 0 ? 0 : errno;
+    return mkfifoat(fi_os_posix_dir_fd(dir), name, mode) == 0 ? 0 : errno;
 }
 
-static enum firn_os_kind
+static enum fi_os_kind
 kind_of_mode(unsigned mode)
 {
     switch (mode & S_IFMT) {
     case S_IFREG:
-        return FIRN_OS_FILE;
+        return FI_OS_FILE;
     case S_IFDIR:
-        return FIRN_OS_DIR;
+        return FI_OS_DIR;
     case S_IFLNK:
-        return FIRN_OS_SYMLINK;
+        return FI_OS_SYMLINK;
     case S_IFIFO:
-        return FIRN_OS_FIFO;
+        return FI_OS_FIFO;
     case S_IFSOCK:
-        return FIRN_OS_SOCKET;
+        return FI_OS_SOCKET;
     case S_IFCHR:
-        return FIRN_OS_CHAR_DEVICE;
+        return FI_OS_CHAR_DEVICE;
     case S_IFBLK:
-        return FIRN_OS_BLOCK_DEVICE;
+        return FI_OS_BLOCK_DEVICE;
     default:
-        return FIRN_OS_UNKNOWN;
+        return FI_OS_UNKNOWN;
     }
 }
 
@@ -163,14 +163,14 @@ ns_of_statx(const struct statx_timestamp *time)
 }
 
 int
-firn_os_posix_name_statx(int fd, const char *name, struct firn_os_stat *out)
+fi_os_posix_name_statx(int fd, const char *name, struct fi_os_stat *out)
 {
     struct statx raw;
     int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (name[0] == '\0' ? AT_EMPTY_PATH : 0);
     if (statx(fd, name, flags, STATX_BASIC_STATS | STATX_BTIME, &raw) != 0) {
         return errno;
     }
-    *out = (struct firn_os_stat){
+    *out = (struct fi_os_stat){
         .kind = kind_of_mode(raw.stx_mode),
         .mode = raw.stx_mode & 07777u,
         .uid = raw.stx_uid,
@@ -190,7 +190,7 @@ firn_os_posix_name_statx(int fd, const char *name, struct firn_os_stat *out)
 }
 
 int
-firn_os_posix_name_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out)
+fi_os_posix_name_stat(struct fi_os_dir *dir, const char *name, struct fi_os_stat *out)
 {
-    return firn_os_posix_name_statx(firn_os_posix_dir_fd(dir), name != NULL ? name : "", out);
+    return fi_os_posix_name_statx(fi_os_posix_dir_fd(dir), name != NULL ? name : "", out);
 }

@@ -9,12 +9,12 @@
 
 #include <stdint.h>
 
-struct firn_os_prng {
+struct fi_os_prng {
     uint64_t state;
 };
 
 static inline uint64_t
-firn_os_prng_next(struct firn_os_prng *prng)
+fi_os_prng_next(struct fi_os_prng *prng)
 {
     prng->state += UINT64_C(0x9e3779b97f4a7c15);
     uint64_t z = prng->state;
@@ -25,9 +25,9 @@ firn_os_prng_next(struct firn_os_prng *prng)
 
 /* 0 ≤ result < limit; limit > 0. Slightly uneven, which does not matter in a simulation. */
 static inline uint64_t
-firn_os_prng_below(struct firn_os_prng *prng, uint64_t limit)
+fi_os_prng_below(struct fi_os_prng *prng, uint64_t limit)
 {
-    return firn_os_prng_next(prng) % limit;
+    return fi_os_prng_next(prng) % limit;
 }
 
 #endif

@@ -29,12 +29,12 @@
 static _Atomic uint64_t ordinary;
 static _Atomic uint64_t last; /* number given in this process or in an ancestor */
 
-_Atomic uint64_t *firn_os_process_number = &ordinary;
+_Atomic uint64_t *fi_os_process_number = &ordinary;
 
 static void
 clear_number(void)
 {
-    atomic_store_explicit(firn_os_process_number, 0, memory_order_relaxed);
+    atomic_store_explicit(fi_os_process_number, 0, memory_order_relaxed);
 }
 
 /* Runs once, before anything is marked. */
@@ -46,7 +46,7 @@ prepare(void)
     void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 #ifdef MADV_WIPEONFORK
     if (page != MAP_FAILED && madvise(page, size, MADV_WIPEONFORK) == 0) {
-        firn_os_process_number = page;
+        fi_os_process_number = page;
         page = MAP_FAILED;
     }
 #endif
@@ -57,31 +57,31 @@ prepare(void)
 }
 
 void
-firn_os_process_init_mark(struct firn_os_process_mark *mark)
+fi_os_process_init_mark(struct fi_os_process_mark *mark)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, prepare);
-    uint64_t number = atomic_load_explicit(firn_os_process_number, memory_order_relaxed);
+    uint64_t number = atomic_load_explicit(fi_os_process_number, memory_order_relaxed);
     if (number == 0) {
         uint64_t next = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
         /* Of two threads that are here at once one wins; both take what it has set. */
         number =
-            atomic_compare_exchange_strong(firn_os_process_number, &number, next) ? next : number;
+            atomic_compare_exchange_strong(fi_os_process_number, &number, next) ? next : number;
     }
     mark->process = number;
 }
 
 int
-firn_os_process_refuse(const char *what, firn_error *err)
+fi_os_process_refuse(const char *what, firn_error *err)
 {
-    return firn_error_set(err, FIRN_MISUSE,
-                          "%s was opened before this process was forked and belongs to its parent; "
-                          "open it anew",
-                          what);
+    return fi_error_set(err, FIRN_MISUSE,
+                        "%s was opened before this process was forked and belongs to its parent; "
+                        "open it anew",
+                        what);
 }
 
 size_t
-firn_os_process_descriptors_max(void)
+fi_os_process_descriptors_max(void)
 {
     enum { USUAL = 1024 };
     struct rlimit limit;

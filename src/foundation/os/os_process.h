@@ -15,28 +15,28 @@
 #include "base/error.h"
 
 /* The first member of every handle of the public interface (api/api_process.h). */
-struct firn_os_process_mark {
+struct fi_os_process_mark {
     uint64_t process;
 };
 
 /* The number of this process, or 0 before its first mark. Only for the function below. */
-extern _Atomic uint64_t *firn_os_process_number;
+extern _Atomic uint64_t *fi_os_process_number;
 
 /* Marks an object that this process has just made. Any thread. */
-void firn_os_process_init_mark(struct firn_os_process_mark *mark);
+void fi_os_process_init_mark(struct fi_os_process_mark *mark);
 
 /* Whether this process made the marked object. Takes a nanosecond, no lock and no system call. */
 static inline bool
-firn_os_process_is_own(const struct firn_os_process_mark *mark)
+fi_os_process_is_own(const struct fi_os_process_mark *mark)
 {
     /* Relaxed: the number changes only in fork, which leaves one thread. */
-    return atomic_load_explicit(firn_os_process_number, memory_order_relaxed) == mark->process;
+    return atomic_load_explicit(fi_os_process_number, memory_order_relaxed) == mark->process;
 }
 
 /* FIRN_MISUSE, for use of an object of another process; what is its name: "the store". */
-int firn_os_process_refuse(const char *what, firn_error *err);
+int fi_os_process_refuse(const char *what, firn_error *err);
 
 /* How many file descriptors this process may have at once. */
-size_t firn_os_process_descriptors_max(void);
+size_t fi_os_process_descriptors_max(void);
 
 #endif

@@ -28,19 +28,19 @@
 
 enum { BACKLOG = 128, NS_PER_MS = 1000000 };
 
-struct firn_os_socket {
+struct fi_os_socket {
     int fd;
     pid_t peer;
 };
 
 static int
-make(int fd, pid_t peer, struct firn_os_socket **out, firn_error *err)
+make(int fd, pid_t peer, struct fi_os_socket **out, firn_error *err)
 {
     DCHECK(fd >= 0);
-    *out = firn_alloc_zeroed(sizeof **out);
+    *out = fi_alloc_zeroed(sizeof **out);
     if (*out == NULL) {
         (void)close(fd);
-        return firn_error_no_memory(err, "a connection");
+        return fi_error_no_memory(err, "a connection");
     }
     (*out)->fd = fd;
     (*out)->peer = peer;
@@ -49,60 +49,60 @@ make(int fd, pid_t peer, struct firn_os_socket **out, firn_error *err)
 
 /* (I1) */
 static int
-address_of(struct firn_os_dir *dir, const char *name, struct sockaddr_un *out, firn_error *err)
+address_of(struct fi_os_dir *dir, const char *name, struct sockaddr_un *out, firn_error *err)
 {
     *out = (struct sockaddr_un){.sun_family = AF_UNIX};
     int size = snprintf(out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d/%s",
-                        firn_os_posix_dir_fd(dir), name);
+                        fi_os_posix_dir_fd(dir), name);
     return size > 0 && (size_t)size < sizeof out->sun_path
                ? FIRN_OK
-               : firn_error_set(err, FIRN_INVALID, "'%.100s' is too long a name", name);
+               : fi_error_set(err, FIRN_INVALID, "'%.100s' is too long a name", name);
 }
 
 static int
-begin(struct firn_os_dir *dir, const char *name, struct sockaddr_un *out_address, int *out_fd,
+begin(struct fi_os_dir *dir, const char *name, struct sockaddr_un *out_address, int *out_fd,
       firn_error *err)
 {
     DCHECK(*name != '\0');
-    if (firn_os_dir_os(dir) != firn_os_default()) {
-        return firn_error_set(err, FIRN_UNSUPPORTED, "there are no sockets here");
+    if (fi_os_dir_os(dir) != fi_os_default()) {
+        return fi_error_set(err, FIRN_UNSUPPORTED, "there are no sockets here");
     }
-    FIRN_TRY_RETURN(address_of(dir, name, out_address, err));
+    FI_TRY_RETURN(address_of(dir, name, out_address, err));
     *out_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return *out_fd < 0 ? firn_error_set_errno(err, errno, "could not make a socket") : FIRN_OK;
+    return *out_fd < 0 ? fi_error_set_errno(err, errno, "could not make a socket") : FIRN_OK;
 }
 
 /* Of the name itself: a link may lead to a stranger's socket. */
 static bool
-is_socket(struct firn_os_dir *dir, const char *name)
+is_socket(struct fi_os_dir *dir, const char *name)
 {
     struct stat there;
-    return fstatat(firn_os_posix_dir_fd(dir), name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return fstatat(fi_os_posix_dir_fd(dir), name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
            S_ISSOCK(there.st_mode);
 }
 
 int
-firn_os_socket_listen(struct firn_os_dir *dir, const char *name, struct firn_os_socket **out,
-                      firn_error *err)
+fi_os_socket_listen(struct fi_os_dir *dir, const char *name, struct fi_os_socket **out,
+                    firn_error *err)
 {
     struct sockaddr_un address;
     int fd;
     *out = NULL;
     int rc;
-    if (firn_os_dir_guard(dir) != NULL) { /* the call that binds asks no guard */
-        struct firn_os_guard *guard = firn_os_dir_guard(dir);
-        FIRN_TRY_RETURN(guard->ops->admit(guard, dir, name, NULL, err));
+    if (fi_os_dir_guard(dir) != NULL) { /* the call that binds asks no guard */
+        struct fi_os_guard *guard = fi_os_dir_guard(dir);
+        FI_TRY_RETURN(guard->ops->admit(guard, dir, name, NULL, err));
     }
-    FIRN_TRY_RETURN(begin(dir, name, &address, &fd, err));
+    FI_TRY_RETURN(begin(dir, name, &address, &fd, err));
     if (is_socket(dir, name)) {
-        (void)unlinkat(firn_os_posix_dir_fd(dir), name, 0);
+        (void)unlinkat(fi_os_posix_dir_fd(dir), name, 0);
     }
     if (bind(fd, (const void *)&address, sizeof address) != 0 || listen(fd, BACKLOG) != 0) {
         rc = errno == EADDRINUSE && !is_socket(dir, name)
-                 ? firn_error_set(err, FIRN_EXISTS, "'%s/%s' is in the way: it is not a socket",
-                                  firn_os_dir_path(dir), name)
-                 : firn_error_set_errno(err, errno, "could not listen at '%s/%s'",
-                                        firn_os_dir_path(dir), name);
+                 ? fi_error_set(err, FIRN_EXISTS, "'%s/%s' is in the way: it is not a socket",
+                                fi_os_dir_path(dir), name)
+                 : fi_error_set_errno(err, errno, "could not listen at '%s/%s'",
+                                      fi_os_dir_path(dir), name);
         (void)close(fd);
         return rc;
     }
@@ -123,35 +123,35 @@ is_same_user(int fd, pid_t *out_peer)
 }
 
 int
-firn_os_socket_connect(struct firn_os_dir *dir, const char *name, struct firn_os_socket **out,
-                       firn_error *err)
+fi_os_socket_connect(struct fi_os_dir *dir, const char *name, struct fi_os_socket **out,
+                     firn_error *err)
 {
     struct sockaddr_un address;
     pid_t peer;
     int fd;
     *out = NULL;
     int rc;
-    FIRN_TRY_RETURN(begin(dir, name, &address, &fd, err));
+    FI_TRY_RETURN(begin(dir, name, &address, &fd, err));
     int failed = ENOENT;
     if (is_socket(dir, name)) {
         failed = connect(fd, (const void *)&address, sizeof address) == 0 ? 0 : errno;
     }
     if (failed != 0) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "no process listens at '%s/%s': %s",
-                            firn_os_dir_path(dir), name, strerror(failed));
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "no process listens at '%s/%s': %s",
+                          fi_os_dir_path(dir), name, strerror(failed));
         (void)close(fd);
         return rc;
     }
     if (!is_same_user(fd, &peer)) {
         (void)close(fd);
-        return firn_error_set(err, FIRN_DENIED, "another user listens at '%s/%s'",
-                              firn_os_dir_path(dir), name);
+        return fi_error_set(err, FIRN_DENIED, "another user listens at '%s/%s'",
+                            fi_os_dir_path(dir), name);
     }
     return make(fd, peer, out, err);
 }
 
 int
-firn_os_socket_accept(struct firn_os_socket *listener, struct firn_os_socket **out, firn_error *err)
+fi_os_socket_accept(struct fi_os_socket *listener, struct fi_os_socket **out, firn_error *err)
 {
     DCHECK(listener->fd >= 0);
     *out = NULL;
@@ -161,7 +161,7 @@ firn_os_socket_accept(struct firn_os_socket *listener, struct firn_os_socket **o
         if (fd < 0) {
             return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED
                        ? FIRN_OK
-                       : firn_error_set_errno(err, errno, "could not accept a connection");
+                       : fi_error_set_errno(err, errno, "could not accept a connection");
         }
         if (is_same_user(fd, &peer)) {
             return make(fd, peer, out, err);
@@ -172,22 +172,22 @@ firn_os_socket_accept(struct firn_os_socket *listener, struct firn_os_socket **o
 }
 
 void
-firn_os_socket_close(struct firn_os_socket *socket)
+fi_os_socket_close(struct fi_os_socket *socket)
 {
     if (socket != NULL) {
         (void)close(socket->fd);
-        firn_free(socket);
+        fi_free(socket);
     }
 }
 
 uint64_t
-firn_os_socket_peer(const struct firn_os_socket *socket)
+fi_os_socket_peer(const struct fi_os_socket *socket)
 {
     return (uint64_t)socket->peer;
 }
 
 int
-firn_os_socket_fd(const struct firn_os_socket *socket)
+fi_os_socket_fd(const struct fi_os_socket *socket)
 {
     return socket->fd;
 }
@@ -196,12 +196,12 @@ firn_os_socket_fd(const struct firn_os_socket *socket)
 
 /* Waits until bytes can be moved. FIRN_BUSY once the deadline has passed. */
 static int
-wait_for(struct firn_os_socket *socket, short events, int64_t deadline_ns, firn_error *err)
+wait_for(struct fi_os_socket *socket, short events, int64_t deadline_ns, firn_error *err)
 {
     DCHECK(events == POLLIN || events == POLLOUT);
-    int64_t left_ns = deadline_ns - firn_os_monotonic_ns(firn_os_default());
+    int64_t left_ns = deadline_ns - fi_os_monotonic_ns(fi_os_default());
     if (left_ns <= 0) {
-        return firn_error_set(err, FIRN_BUSY, "the other process does not answer");
+        return fi_error_set(err, FIRN_BUSY, "the other process does not answer");
     }
     struct pollfd item = {.fd = socket->fd, .events = events};
     int64_t ms = (left_ns - 1) / NS_PER_MS + 1;
@@ -216,18 +216,18 @@ may_try_again(ssize_t moved)
 }
 
 int
-firn_os_socket_send(struct firn_os_socket *socket, const void *data, size_t size,
-                    int64_t timeout_ns, firn_error *err)
+fi_os_socket_send(struct fi_os_socket *socket, const void *data, size_t size, int64_t timeout_ns,
+                  firn_error *err)
 {
     DCHECK(data != NULL || size == 0);
-    int64_t deadline_ns = firn_os_monotonic_ns(firn_os_default()) + timeout_ns;
+    int64_t deadline_ns = fi_os_monotonic_ns(fi_os_default()) + timeout_ns;
     for (size_t at = 0; at < size;) {
         ssize_t moved = send(socket->fd, (const char *)data + at, size - at, MSG_NOSIGNAL);
         if (moved > 0) {
             DCHECK((size_t)moved <= size - at);
             at += (size_t)moved;
         } else if (!may_try_again(moved)) {
-            return firn_error_set_errno(err, errno, "could not write to another process");
+            return fi_error_set_errno(err, errno, "could not write to another process");
         } else if (wait_for(socket, POLLOUT, deadline_ns, err) != FIRN_OK) {
             return FIRN_BUSY;
         }
@@ -236,20 +236,20 @@ firn_os_socket_send(struct firn_os_socket *socket, const void *data, size_t size
 }
 
 int
-firn_os_socket_receive(struct firn_os_socket *socket, void *data, size_t size, int64_t timeout_ns,
-                       firn_error *err)
+fi_os_socket_receive(struct fi_os_socket *socket, void *data, size_t size, int64_t timeout_ns,
+                     firn_error *err)
 {
     DCHECK(data != NULL || size == 0);
-    int64_t deadline_ns = firn_os_monotonic_ns(firn_os_default()) + timeout_ns;
+    int64_t deadline_ns = fi_os_monotonic_ns(fi_os_default()) + timeout_ns;
     for (size_t at = 0; at < size;) {
         ssize_t moved = recv(socket->fd, (char *)data + at, size - at, 0);
         if (moved > 0) {
             DCHECK((size_t)moved <= size - at);
             at += (size_t)moved;
         } else if (moved == 0) {
-            return firn_error_set(err, FIRN_IO, "the other process has hung up");
+            return fi_error_set(err, FIRN_IO, "the other process has hung up");
         } else if (!may_try_again(moved)) {
-            return firn_error_set_errno(err, errno, "could not read from another process");
+            return fi_error_set_errno(err, errno, "could not read from another process");
         } else if (wait_for(socket, POLLIN, deadline_ns, err) != FIRN_OK) {
             return FIRN_BUSY;
         }

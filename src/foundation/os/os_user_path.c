@@ -19,23 +19,23 @@
 enum { LINKS_MAX = 40 };
 
 void
-firn_os_user_path_deinit(struct firn_os_user_path *path)
+fi_os_user_path_deinit(struct fi_os_user_path *path)
 {
-    firn_os_dir_close(path->dir);
-    firn_free(path->text);
-    *path = (struct firn_os_user_path){0};
+    fi_os_dir_close(path->dir);
+    fi_free(path->text);
+    *path = (struct fi_os_user_path){0};
 }
 
 int
-firn_os_user_path_init(struct firn_os_user_path *path, struct firn_os *os, const char *text,
-                       firn_error *err)
+fi_os_user_path_init(struct fi_os_user_path *path, struct fi_os *os, const char *text,
+                     firn_error *err)
 {
     DCHECK(text != NULL);
     int rc = FIRN_OK;
     const char *parent = ".";
-    *path = (struct firn_os_user_path){.text = firn_strdup(text)};
+    *path = (struct fi_os_user_path){.text = fi_strdup(text)};
     if (path->text == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "a path"));
+        FI_TRY(fi_error_no_memory(err, "a path"));
     }
     char *slash = strrchr(path->text, '/');
     path->name = slash == NULL ? path->text : slash + 1;
@@ -45,79 +45,79 @@ firn_os_user_path_init(struct firn_os_user_path *path, struct firn_os *os, const
         *slash = '\0';
         parent = path->text;
     }
-    FIRN_TRY(firn_os_dir_open_path(os, parent, &path->dir, err));
+    FI_TRY(fi_os_dir_open_path(os, parent, &path->dir, err));
 out:
     if (rc != FIRN_OK) {
-        firn_os_user_path_deinit(path);
+        fi_os_user_path_deinit(path);
     }
     return rc;
 }
 
 /* Appends where the link leads to `out`, as a path of the user's. */
 static int
-read_link(const struct firn_os_user_path *path, struct firn_buf *out, firn_error *err)
+read_link(const struct fi_os_user_path *path, struct fi_buf *out, firn_error *err)
 {
     DCHECK(path->dir != NULL && path->name != NULL);
     int rc = FIRN_OK;
-    struct firn_buf target = {0};
-    FIRN_TRY(firn_os_read_symlink(path->dir, path->name, &target, err));
+    struct fi_buf target = {0};
+    FI_TRY(fi_os_read_symlink(path->dir, path->name, &target, err));
     bool is_relative = target.size == 0 || target.data[0] != '/';
-    if ((is_relative && (firn_buf_append_str(out, firn_os_dir_path(path->dir)) != FIRN_OK ||
-                         firn_buf_append_u8(out, '/') != FIRN_OK)) ||
-        firn_buf_append_slice(out, firn_buf_slice(&target)) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a path"));
+    if ((is_relative && (fi_buf_append_str(out, fi_os_dir_path(path->dir)) != FIRN_OK ||
+                         fi_buf_append_u8(out, '/') != FIRN_OK)) ||
+        fi_buf_append_slice(out, fi_buf_slice(&target)) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "a path"));
     }
 out:
-    firn_buf_deinit(&target);
+    fi_buf_deinit(&target);
     return rc;
 }
 
 /* Puts where the link leads in place of the path. */
 static int
-follow(struct firn_os_user_path *path, struct firn_os *os, firn_error *err)
+follow(struct fi_os_user_path *path, struct fi_os *os, firn_error *err)
 {
     DCHECK(path->dir != NULL);
     int rc = FIRN_OK;
-    struct firn_buf buffer = {0};
-    FIRN_TRY(read_link(path, &buffer, err));
-    const char *text = firn_buf_text(&buffer);
+    struct fi_buf buffer = {0};
+    FI_TRY(read_link(path, &buffer, err));
+    const char *text = fi_buf_text(&buffer);
     if (text == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "a path"));
+        FI_TRY(fi_error_no_memory(err, "a path"));
     }
-    firn_os_user_path_deinit(path);
-    FIRN_TRY(firn_os_user_path_init(path, os, text, err));
+    fi_os_user_path_deinit(path);
+    FI_TRY(fi_os_user_path_init(path, os, text, err));
 out:
-    firn_buf_deinit(&buffer);
+    fi_buf_deinit(&buffer);
     return rc;
 }
 
 int
-firn_os_user_path_init_followed(struct firn_os_user_path *path, struct firn_os *os,
-                                const char *text, firn_error *err)
+fi_os_user_path_init_followed(struct fi_os_user_path *path, struct fi_os *os, const char *text,
+                              firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_os_stat stat;
-    FIRN_TRY(firn_os_user_path_init(path, os, text, err));
+    struct fi_os_stat stat;
+    FI_TRY(fi_os_user_path_init(path, os, text, err));
     for (int links = 0;; links++) {
         firn_error problem;
-        rc = firn_os_stat(path->dir, path->name, &stat, &problem);
-        if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && stat.kind != FIRN_OS_SYMLINK)) {
+        rc = fi_os_stat(path->dir, path->name, &stat, &problem);
+        if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && stat.kind != FI_OS_SYMLINK)) {
             rc = FIRN_OK; /* what is not there is missed when it is opened */
             break;
         }
         if (rc != FIRN_OK) {
-            firn_error_copy(err, &problem);
+            fi_error_copy(err, &problem);
             goto out;
         }
         DCHECK(links <= LINKS_MAX);
         if (links == LINKS_MAX) {
-            FIRN_TRY(firn_error_set(err, FIRN_INVALID, "'%s' leads from link to link", text));
+            FI_TRY(fi_error_set(err, FIRN_INVALID, "'%s' leads from link to link", text));
         }
-        FIRN_TRY(follow(path, os, err));
+        FI_TRY(follow(path, os, err));
     }
 out:
     if (rc != FIRN_OK) {
-        firn_os_user_path_deinit(path);
+        fi_os_user_path_deinit(path);
     }
     return rc;
 }

@@ -8,19 +8,18 @@
 #include "os/os.h"
 
 /* A zeroed struct is empty. */
-struct firn_os_user_path {
-    struct firn_os_dir *dir; /* owned */
-    char *text;              /* owned */
-    const char *name;        /* the last component; points into text */
+struct fi_os_user_path {
+    struct fi_os_dir *dir; /* owned */
+    char *text;            /* owned */
+    const char *name;      /* the last component; points into text */
 };
 
 /* For a new file at this path: its last component is not examined. */
-FIRN_MUST_CHECK int firn_os_user_path_init(struct firn_os_user_path *path, struct firn_os *os,
-                                           const char *text, firn_error *err);
+FIRN_MUST_CHECK int fi_os_user_path_init(struct fi_os_user_path *path, struct fi_os *os,
+                                         const char *text, firn_error *err);
 /* For reading the file at this path: if the last component is a symbolic link, it is followed. */
-FIRN_MUST_CHECK int firn_os_user_path_init_followed(struct firn_os_user_path *path,
-                                                    struct firn_os *os, const char *text,
-                                                    firn_error *err);
-void firn_os_user_path_deinit(struct firn_os_user_path *path);
+FIRN_MUST_CHECK int fi_os_user_path_init_followed(struct fi_os_user_path *path, struct fi_os *os,
+                                                  const char *text, firn_error *err);
+void fi_os_user_path_deinit(struct fi_os_user_path *path);
 
 #endif

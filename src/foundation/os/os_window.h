@@ -23,46 +23,46 @@
 #include "base/error.h"
 #include "os/os_process.h"
 
-struct firn_os_file;
+struct fi_os_file;
 
 /* Windows begin at multiples of this, which is one of every system's page. */
-enum { FIRN_OS_WINDOW_ALIGNMENT = 64 << 10 };
+enum { FI_OS_WINDOW_ALIGNMENT = 64 << 10 };
 
 /* Embedded in the caller's memory. A zeroed one is closed. */
-struct firn_os_window {
-    struct firn_os_file *file; /* borrowed; NULL: closed */
+struct fi_os_window {
+    struct fi_os_file *file; /* borrowed; NULL: closed */
     uint64_t offset;
     size_t size;
-    uint8_t *data;                    /* the file's bytes [offset, offset + size) */
-    struct firn_os_process_mark mark; /* a child of fork has the mapping, too, and must not use
+    uint8_t *data;                  /* the file's bytes [offset, offset + size) */
+    struct fi_os_process_mark mark; /* a child of fork has the mapping, too, and must not use
                                          it */
 };
 
 /* Opens a window onto [offset, offset + size) of a file that is open for reading and writing;
- * offset a multiple of FIRN_OS_WINDOW_ALIGNMENT, size > 0. Requires: all these bytes have been
+ * offset a multiple of FI_OS_WINDOW_ALIGNMENT, size > 0. Requires: all these bytes have been
  * written, because a store through a window cannot report a full disk. FIRN_UNSUPPORTED if stores
- * could fail, or windows are not available: use firn_os_file_write then. */
-FIRN_MUST_CHECK int firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
-                                        struct firn_os_window *out, firn_error *err);
+ * could fail, or windows are not available: use fi_os_file_write then. */
+FIRN_MUST_CHECK int fi_os_window_open(struct fi_os_file *file, uint64_t offset, size_t size,
+                                      struct fi_os_window *out, firn_error *err);
 /* Bytes that were stored but not committed may or may not be in the file. Zeroes the struct. */
-void firn_os_window_close(struct firn_os_window *window);
+void fi_os_window_close(struct fi_os_window *window);
 
 /* The memory of [offset, offset + size), for storing; NULL if it is not in the window, or another
  * process opened the window. */
 static inline uint8_t *
-firn_os_window_at(const struct firn_os_window *window, uint64_t offset, size_t size)
+fi_os_window_at(const struct fi_os_window *window, uint64_t offset, size_t size)
 {
     bool is_inside = offset >= window->offset && offset - window->offset <= window->size &&
                      size <= window->size - (size_t)(offset - window->offset);
-    return window->file != NULL && is_inside && firn_os_process_is_own(&window->mark)
+    return window->file != NULL && is_inside && fi_os_process_is_own(&window->mark)
                ? window->data + (offset - window->offset)
                : NULL;
 }
 
 /* Commits the bytes stored in [offset, offset + size), which must be in the window: from now on
- * they survive the process, and firn_os_file_sync covers them. In a shared window they do so
+ * they survive the process, and fi_os_file_sync covers them. In a shared window they do so
  * already, and this cannot fail. */
-FIRN_MUST_CHECK int firn_os_window_commit(struct firn_os_window *window, uint64_t offset,
-                                          size_t size, firn_error *err);
+FIRN_MUST_CHECK int fi_os_window_commit(struct fi_os_window *window, uint64_t offset, size_t size,
+                                        firn_error *err);
 
 #endif

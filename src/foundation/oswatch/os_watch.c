@@ -74,7 +74,7 @@
  * directory that is watched again may get older events, which only cause one more look at it.
  */
 
-enum { ID_MIN = FIRN_OS_WATCH_FANOTIFY_ID_MIN, PROBE_SIZE = 4096 };
+enum { ID_MIN = FI_OS_WATCH_FANOTIFY_ID_MIN, PROBE_SIZE = 4096 };
 
 #define INIT_FLAGS                                                                  \
     (FAN_CLASS_NOTIF | FAN_REPORT_DIR_FID | FAN_REPORT_NAME | FAN_UNLIMITED_QUEUE | \
@@ -86,13 +86,13 @@ enum { ID_MIN = FIRN_OS_WATCH_FANOTIFY_ID_MIN, PROBE_SIZE = 4096 };
     (FANOTIFY_NAMES_MASK | CHANGED_MASK | SELF_MASK | FAN_ONDIR | FAN_EVENT_ON_CHILD)
 #define PROBE_MASK ((uint64_t)(FAN_OPEN | FAN_ONDIR))
 
-_Static_assert((int64_t)ID_MIN + FIRN_OS_WATCH_HANDLES_MAX - 1 <= INT32_MAX, "an id is an int");
+_Static_assert((int64_t)ID_MIN + FI_OS_WATCH_HANDLES_MAX - 1 <= INT32_MAX, "an id is an int");
 
-struct firn_os_watch_fanotify {
+struct fi_os_watch_fanotify {
     int fd;
     int root_fd; /* keeps the file system mounted (I1) */
     dev_t device;
-    struct firn_os_watch_handles handles; /* number + ID_MIN = id */
+    struct fi_os_watch_handles handles; /* number + ID_MIN = id */
 };
 
 /* ---- handles ---- */
@@ -100,16 +100,16 @@ struct firn_os_watch_fanotify {
 /* The system's form of a handle. */
 struct system_handle {
     struct file_handle head;
-    uint8_t bytes[FIRN_OS_WATCH_HANDLES_BYTES_MAX];
+    uint8_t bytes[FI_OS_WATCH_HANDLES_BYTES_MAX];
 };
 
 /* False if the file system has no handles, or longer ones. */
 static bool
-handle_of(int dir_fd, struct firn_os_watch_handle *out)
+handle_of(int dir_fd, struct fi_os_watch_handle *out)
 {
     struct system_handle handle = {.head.handle_bytes = sizeof handle.bytes};
     int mount_id;
-    *out = (struct firn_os_watch_handle){0};
+    *out = (struct fi_os_watch_handle){0};
     if (name_to_handle_at(dir_fd, "", &handle.head, &mount_id, AT_EMPTY_PATH) != 0 ||
         handle.head.handle_bytes == 0) {
         return false;
@@ -121,10 +121,9 @@ handle_of(int dir_fd, struct firn_os_watch_handle *out)
 }
 
 static int
-open_handle(const struct firn_os_watch_fanotify *fanotify,
-            const struct firn_os_watch_handle *handle)
+open_handle(const struct fi_os_watch_fanotify *fanotify, const struct fi_os_watch_handle *handle)
 {
-    DCHECK(handle->size > 0 && handle->size <= FIRN_OS_WATCH_HANDLES_BYTES_MAX);
+    DCHECK(handle->size > 0 && handle->size <= FI_OS_WATCH_HANDLES_BYTES_MAX);
     struct system_handle system = {
         .head = {.handle_bytes = handle->size, .handle_type = handle->type}};
     memcpy(system.bytes, handle->bytes, handle->size);
@@ -135,8 +134,8 @@ open_handle(const struct firn_os_watch_fanotify *fanotify,
 
 struct event {
     uint64_t mask;
-    size_t size;                        /* 0: there is none, or it is malformed */
-    struct firn_os_watch_handle handle; /* of the directory; size 0: not reported, or not one of
+    size_t size;                      /* 0: there is none, or it is malformed */
+    struct fi_os_watch_handle handle; /* of the directory; size 0: not reported, or not one of
                                            ours */
     bool has_handle;
     const char *name; /* in the directory; "" for itself */
@@ -205,15 +204,15 @@ parse(const uint8_t *bytes, size_t size)
 }
 
 static int
-visit_one(struct firn_os_watch_fanotify *fanotify, const struct event *event,
-          int (*visit)(void *ctx, const struct firn_os_watch_event *event), void *ctx)
+visit_one(struct fi_os_watch_fanotify *fanotify, const struct event *event,
+          int (*visit)(void *ctx, const struct fi_os_watch_event *event), void *ctx)
 {
-    struct firn_os_watch_event out = {
-        .kind = FIRN_OS_WATCH_LOST, .id = -1, .name = "", .is_dir = (event->mask & FAN_ONDIR) != 0};
+    struct fi_os_watch_event out = {
+        .kind = FI_OS_WATCH_LOST, .id = -1, .name = "", .is_dir = (event->mask & FAN_ONDIR) != 0};
     if ((event->mask & FAN_Q_OVERFLOW) != 0 || !event->has_handle) {
         return visit(ctx, &out);
     }
-    int number = firn_os_watch_handles_find(&fanotify->handles, &event->handle);
+    int number = fi_os_watch_handles_find(&fanotify->handles, &event->handle);
     if (number < 0) {
         return FIRN_OK; /* forgotten, or in one of ours and not watched */
     }
@@ -221,29 +220,28 @@ visit_one(struct firn_os_watch_fanotify *fanotify, const struct event *event,
     out.name = event->name;
     if ((event->mask & SELF_MASK) != 0) {
         bool is_gone = (event->mask & FAN_DELETE_SELF) != 0;
-        out.kind = is_gone ? FIRN_OS_WATCH_GONE : FIRN_OS_WATCH_MOVED;
+        out.kind = is_gone ? FI_OS_WATCH_GONE : FI_OS_WATCH_MOVED;
         if (is_gone) {
-            firn_os_watch_handles_remove(&fanotify->handles, number);
+            fi_os_watch_handles_remove(&fanotify->handles, number);
         }
         return visit(ctx, &out);
     }
     int rc = FIRN_OK;
     if ((event->mask & FANOTIFY_NAMES_MASK) != 0) {
-        out.kind = FIRN_OS_WATCH_NAMES;
+        out.kind = FI_OS_WATCH_NAMES;
         rc = visit(ctx, &out);
     }
     if (rc == FIRN_OK && (event->mask & CHANGED_MASK) != 0) {
-        out.kind = FIRN_OS_WATCH_CHANGED;
+        out.kind = FI_OS_WATCH_CHANGED;
         rc = visit(ctx, &out);
     }
     return rc;
 }
 
 int
-firn_os_watch_fanotify_visit(struct firn_os_watch_fanotify *fanotify, const void *bytes,
-                             size_t size,
-                             int (*visit)(void *ctx, const struct firn_os_watch_event *event),
-                             void *ctx)
+fi_os_watch_fanotify_visit(struct fi_os_watch_fanotify *fanotify, const void *bytes, size_t size,
+                           int (*visit)(void *ctx, const struct fi_os_watch_event *event),
+                           void *ctx)
 {
     const uint8_t *at = bytes;
     int rc = FIRN_OK;
@@ -264,7 +262,7 @@ static bool
 is_reported(int fd, int root_fd, int *out_fd)
 {
     uint8_t bytes[PROBE_SIZE];
-    struct firn_os_watch_handle handle;
+    struct fi_os_watch_handle handle;
     *out_fd = -1;
     if (!handle_of(root_fd, &handle) ||
         fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_ONLYDIR, PROBE_MASK, root_fd, NULL) != 0) {
@@ -280,11 +278,11 @@ is_reported(int fd, int root_fd, int *out_fd)
     return memcmp(&event.handle, &handle, sizeof handle) == 0;
 }
 
-struct firn_os_watch_fanotify *
-firn_os_watch_fanotify_create(int root_fd)
+struct fi_os_watch_fanotify *
+fi_os_watch_fanotify_create(int root_fd)
 {
     struct stat stat;
-    struct firn_os_watch_fanotify *fanotify = firn_alloc_zeroed(sizeof *fanotify);
+    struct fi_os_watch_fanotify *fanotify = fi_alloc_zeroed(sizeof *fanotify);
     if (fanotify == NULL) {
         return NULL;
     }
@@ -292,7 +290,7 @@ firn_os_watch_fanotify_create(int root_fd)
     fanotify->fd = fanotify_init(INIT_FLAGS, O_RDONLY | O_CLOEXEC);
     if (fanotify->fd < 0 || !is_reported(fanotify->fd, root_fd, &fanotify->root_fd) ||
         fstat(root_fd, &stat) != 0) {
-        firn_os_watch_fanotify_destroy(fanotify);
+        fi_os_watch_fanotify_destroy(fanotify);
         return NULL;
     }
     fanotify->device = stat.st_dev;
@@ -300,7 +298,7 @@ firn_os_watch_fanotify_create(int root_fd)
 }
 
 void
-firn_os_watch_fanotify_destroy(struct firn_os_watch_fanotify *fanotify)
+fi_os_watch_fanotify_destroy(struct fi_os_watch_fanotify *fanotify)
 {
     if (fanotify == NULL) {
         return;
@@ -311,29 +309,29 @@ firn_os_watch_fanotify_destroy(struct firn_os_watch_fanotify *fanotify)
     if (fanotify->root_fd >= 0) {
         (void)close(fanotify->root_fd);
     }
-    firn_os_watch_handles_deinit(&fanotify->handles);
-    firn_free(fanotify);
+    fi_os_watch_handles_deinit(&fanotify->handles);
+    fi_free(fanotify);
 }
 
 static int
-watch_fanotify_fd(const struct firn_os_watch_fanotify *fanotify)
+watch_fanotify_fd(const struct fi_os_watch_fanotify *fanotify)
 {
     DCHECK(fanotify->fd >= 0);
     return fanotify->fd;
 }
 
 static void
-unmark(const struct firn_os_watch_fanotify *fanotify, int dir_fd)
+unmark(const struct fi_os_watch_fanotify *fanotify, int dir_fd)
 {
     (void)fanotify_mark(fanotify->fd, FAN_MARK_REMOVE, FANOTIFY_MASK, dir_fd, NULL);
 }
 
-/* The id of a directory, from FIRN_OS_WATCH_FANOTIFY_ID_MIN on; -1 if fanotify cannot watch it. */
+/* The id of a directory, from FI_OS_WATCH_FANOTIFY_ID_MIN on; -1 if fanotify cannot watch it. */
 static int
-watch_fanotify_add(struct firn_os_watch_fanotify *fanotify, int dir_fd)
+watch_fanotify_add(struct fi_os_watch_fanotify *fanotify, int dir_fd)
 {
     DCHECK(fanotify->fd >= 0 && dir_fd >= 0);
-    struct firn_os_watch_handle handle;
+    struct fi_os_watch_handle handle;
     struct stat stat;
     if (fstat(dir_fd, &stat) != 0 || stat.st_dev != fanotify->device /* (I1) */ ||
         !handle_of(dir_fd, &handle) ||
@@ -341,9 +339,9 @@ watch_fanotify_add(struct firn_os_watch_fanotify *fanotify, int dir_fd)
             0) {
         return -1;
     }
-    int number = firn_os_watch_handles_find(&fanotify->handles, &handle);
+    int number = fi_os_watch_handles_find(&fanotify->handles, &handle);
     if (number < 0) {
-        number = firn_os_watch_handles_add(&fanotify->handles, &handle);
+        number = fi_os_watch_handles_add(&fanotify->handles, &handle);
     }
     if (number < 0) {
         unmark(fanotify, dir_fd);
@@ -353,12 +351,11 @@ watch_fanotify_add(struct firn_os_watch_fanotify *fanotify, int dir_fd)
 }
 
 static void
-watch_fanotify_remove(struct firn_os_watch_fanotify *fanotify, int id)
+watch_fanotify_remove(struct fi_os_watch_fanotify *fanotify, int id)
 {
     DCHECK(fanotify->root_fd >= 0);
     int number = id - ID_MIN;
-    const struct firn_os_watch_handle *handle =
-        firn_os_watch_handles_at(&fanotify->handles, number);
+    const struct fi_os_watch_handle *handle = fi_os_watch_handles_at(&fanotify->handles, number);
     if (handle == NULL) {
         return; /* gone before */
     }
@@ -367,7 +364,7 @@ watch_fanotify_remove(struct firn_os_watch_fanotify *fanotify, int id)
         unmark(fanotify, dir_fd);
         (void)close(dir_fd);
     }
-    firn_os_watch_handles_remove(&fanotify->handles, number);
+    fi_os_watch_handles_remove(&fanotify->handles, number);
 }
 
 /* ==== inotify ====
@@ -418,22 +415,22 @@ watch_inotify_remove(int fd, int id)
     (void)inotify_rm_watch(fd, id);
 }
 
-static struct firn_os_watch_event
+static struct fi_os_watch_event
 translate(const struct inotify_event *event)
 {
-    struct firn_os_watch_event out = {.kind = FIRN_OS_WATCH_CHANGED,
-                                      .id = event->wd,
-                                      .name = event->len > 0 ? event->name : "",
-                                      .is_dir = (event->mask & IN_ISDIR) != 0};
+    struct fi_os_watch_event out = {.kind = FI_OS_WATCH_CHANGED,
+                                    .id = event->wd,
+                                    .name = event->len > 0 ? event->name : "",
+                                    .is_dir = (event->mask & IN_ISDIR) != 0};
     if ((event->mask & IN_Q_OVERFLOW) != 0) {
-        out.kind = FIRN_OS_WATCH_LOST;
+        out.kind = FI_OS_WATCH_LOST;
         out.id = -1;
     } else if ((event->mask & (IN_IGNORED | IN_UNMOUNT)) != 0) {
-        out.kind = FIRN_OS_WATCH_GONE;
+        out.kind = FI_OS_WATCH_GONE;
     } else if ((event->mask & IN_MOVE_SELF) != 0) {
-        out.kind = FIRN_OS_WATCH_MOVED;
+        out.kind = FI_OS_WATCH_MOVED;
     } else if ((event->mask & NAMES_MASK) != 0) {
-        out.kind = FIRN_OS_WATCH_NAMES;
+        out.kind = FI_OS_WATCH_NAMES;
     }
     return out;
 }
@@ -442,11 +439,11 @@ translate(const struct inotify_event *event)
  * type. */
 static int
 watch_inotify_visit(const void *bytes, size_t size,
-                    int (*visit)(void *ctx, const struct firn_os_watch_event *event), void *ctx)
+                    int (*visit)(void *ctx, const struct fi_os_watch_event *event), void *ctx)
 {
     for (size_t at = 0; at + sizeof(struct inotify_event) <= size;) {
         const struct inotify_event *event = (const void *)((const char *)bytes + at);
-        const struct firn_os_watch_event translated = translate(event);
+        const struct fi_os_watch_event translated = translate(event);
         int rc = visit(ctx, &translated);
         if (rc != FIRN_OK) {
             return rc;
@@ -463,10 +460,10 @@ enum {
     NS_PER_MS = 1000000
 };
 
-struct firn_os_watch {
-    struct firn_os_watch_fanotify *fanotify; /* NULL: not used */
-    int inotify_fd;                          /* -1: not needed yet */
-    int mounts_fd;                           /* -1 without /proc */
+struct fi_os_watch {
+    struct fi_os_watch_fanotify *fanotify; /* NULL: not used */
+    int inotify_fd;                        /* -1: not needed yet */
+    int mounts_fd;                         /* -1 without /proc */
     bool mounts_changed;
     uint64_t mounts_digest; /* of those below the root */
     char *root;
@@ -535,7 +532,7 @@ read_mounts(const char *root, uint64_t *out)
 
 /* Whether what is mounted below the root has changed. */
 static bool
-have_mounts_changed(struct firn_os_watch *watch)
+have_mounts_changed(struct fi_os_watch *watch)
 {
     DCHECK(watch->mounts_fd >= 0 && watch->root != NULL);
     struct pollfd item = {.fd = watch->mounts_fd, .events = POLLPRI};
@@ -554,14 +551,14 @@ opening_error(firn_error *err)
 {
     DCHECK(errno != 0);
     return errno == EMFILE
-               ? firn_error_set(err, FIRN_LIMIT,
-                                "could not watch: too many files or watching programs are "
-                                "open (ulimit -n, fs.inotify.max_user_instances)")
-               : firn_error_set_errno(err, errno, "could not watch directories");
+               ? fi_error_set(err, FIRN_LIMIT,
+                              "could not watch: too many files or watching programs are "
+                              "open (ulimit -n, fs.inotify.max_user_instances)")
+               : fi_error_set_errno(err, errno, "could not watch directories");
 }
 
 static int
-need_inotify(struct firn_os_watch *watch, firn_error *err)
+need_inotify(struct fi_os_watch *watch, firn_error *err)
 {
     if (watch->inotify_fd < 0) {
         watch->inotify_fd = watch_inotify_open();
@@ -570,15 +567,15 @@ need_inotify(struct firn_os_watch *watch, firn_error *err)
 }
 
 static int
-begin(struct firn_os_watch *watch, struct firn_os_dir *root, firn_error *err)
+begin(struct fi_os_watch *watch, struct fi_os_dir *root, firn_error *err)
 {
     DCHECK(watch->fanotify == NULL && watch->root == NULL);
-    struct firn_buf path = {0};
+    struct fi_buf path = {0};
     int rc;
-    FIRN_TRY(firn_os_dir_real_path(root, &path, err));
-    watch->root = firn_strndup((const char *)path.data, path.size);
+    FI_TRY(fi_os_dir_real_path(root, &path, err));
+    watch->root = fi_strndup((const char *)path.data, path.size);
     if (watch->root == NULL) {
-        rc = firn_error_no_memory(err, "watching directories");
+        rc = fi_error_no_memory(err, "watching directories");
         goto out;
     }
     watch->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -586,29 +583,29 @@ begin(struct firn_os_watch *watch, struct firn_os_dir *root, firn_error *err)
         rc = opening_error(err);
         goto out;
     }
-    watch->fanotify = firn_os_watch_fanotify_create(firn_os_posix_dir_fd(root));
+    watch->fanotify = fi_os_watch_fanotify_create(fi_os_posix_dir_fd(root));
     rc = watch->fanotify == NULL ? need_inotify(watch, err) : FIRN_OK;
 out:
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&path);
     return rc;
 }
 
 int
-firn_os_watch_create(struct firn_os_dir *root, struct firn_os_watch **out, firn_error *err)
+fi_os_watch_create(struct fi_os_dir *root, struct fi_os_watch **out, firn_error *err)
 {
     *out = NULL;
-    if (firn_os_dir_os(root) != firn_os_default()) {
-        return firn_error_set(err, FIRN_UNSUPPORTED, "nothing can be watched here");
+    if (fi_os_dir_os(root) != fi_os_default()) {
+        return fi_error_set(err, FIRN_UNSUPPORTED, "nothing can be watched here");
     }
-    struct firn_os_watch *watch = firn_alloc_zeroed(sizeof *watch);
+    struct fi_os_watch *watch = fi_alloc_zeroed(sizeof *watch);
     if (watch == NULL) {
-        return firn_error_no_memory(err, "watching directories");
+        return fi_error_no_memory(err, "watching directories");
     }
     watch->inotify_fd = -1;
     watch->mounts_fd = -1;
     int rc = begin(watch, root, err);
     if (rc != FIRN_OK) {
-        firn_os_watch_destroy(watch);
+        fi_os_watch_destroy(watch);
         return rc;
     }
     *out = watch;
@@ -616,24 +613,24 @@ firn_os_watch_create(struct firn_os_dir *root, struct firn_os_watch **out, firn_
 }
 
 void
-firn_os_watch_destroy(struct firn_os_watch *watch)
+fi_os_watch_destroy(struct fi_os_watch *watch)
 {
     if (watch == NULL) {
         return;
     }
-    firn_os_watch_fanotify_destroy(watch->fanotify);
+    fi_os_watch_fanotify_destroy(watch->fanotify);
     if (watch->inotify_fd >= 0) {
         (void)close(watch->inotify_fd);
     }
     if (watch->mounts_fd >= 0) {
         (void)close(watch->mounts_fd);
     }
-    firn_free(watch->root);
-    firn_free(watch);
+    fi_free(watch->root);
+    fi_free(watch);
 }
 
 bool
-firn_os_watch_is_unlimited(const struct firn_os_watch *watch)
+fi_os_watch_is_unlimited(const struct fi_os_watch *watch)
 {
     return watch->fanotify != NULL;
 }
@@ -672,38 +669,36 @@ is_local(int fd)
 }
 
 static int
-add_to_inotify(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out_id, firn_error *err)
+add_to_inotify(struct fi_os_watch *watch, struct fi_os_dir *dir, int *out_id, firn_error *err)
 {
-    FIRN_TRY_RETURN(need_inotify(watch, err));
-    int id = watch_inotify_add(watch->inotify_fd, firn_os_posix_dir_fd(dir));
-    if (id >= FIRN_OS_WATCH_FANOTIFY_ID_MIN) { /* after as many others */
+    FI_TRY_RETURN(need_inotify(watch, err));
+    int id = watch_inotify_add(watch->inotify_fd, fi_os_posix_dir_fd(dir));
+    if (id >= FI_OS_WATCH_FANOTIFY_ID_MIN) { /* after as many others */
         watch_inotify_remove(watch->inotify_fd, id);
-        return firn_error_set(err, FIRN_LIMIT, "could not watch '%.700s': no number is left",
-                              firn_os_dir_path(dir));
+        return fi_error_set(err, FIRN_LIMIT, "could not watch '%.700s': no number is left",
+                            fi_os_dir_path(dir));
     }
     if (id < 0) {
         return errno == ENOSPC
-                   ? firn_error_set(err, FIRN_LIMIT,
-                                    "could not watch '%.700s': the limit of watched directories "
-                                    "is reached (sysctl fs.inotify.max_user_watches)",
-                                    firn_os_dir_path(dir))
-                   : firn_error_set_errno(err, errno, "could not watch '%s'",
-                                          firn_os_dir_path(dir));
+                   ? fi_error_set(err, FIRN_LIMIT,
+                                  "could not watch '%.700s': the limit of watched directories "
+                                  "is reached (sysctl fs.inotify.max_user_watches)",
+                                  fi_os_dir_path(dir))
+                   : fi_error_set_errno(err, errno, "could not watch '%s'", fi_os_dir_path(dir));
     }
     *out_id = id;
     return FIRN_OK;
 }
 
 int
-firn_os_watch_add(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out_id,
-                  firn_error *err)
+fi_os_watch_add(struct fi_os_watch *watch, struct fi_os_dir *dir, int *out_id, firn_error *err)
 {
-    int fd = firn_os_posix_dir_fd(dir);
+    int fd = fi_os_posix_dir_fd(dir);
     *out_id = -1;
     if (!is_local(fd)) {
-        return firn_error_set(err, FIRN_UNSUPPORTED,
-                              "'%s' is on a file system whose changes may go unnoticed",
-                              firn_os_dir_path(dir));
+        return fi_error_set(err, FIRN_UNSUPPORTED,
+                            "'%s' is on a file system whose changes may go unnoticed",
+                            fi_os_dir_path(dir));
     }
     if (watch->fanotify != NULL) {
         *out_id = watch_fanotify_add(watch->fanotify, fd);
@@ -712,9 +707,9 @@ firn_os_watch_add(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out
 }
 
 void
-firn_os_watch_remove(struct firn_os_watch *watch, int id)
+fi_os_watch_remove(struct fi_os_watch *watch, int id)
 {
-    if (id < FIRN_OS_WATCH_FANOTIFY_ID_MIN) {
+    if (id < FI_OS_WATCH_FANOTIFY_ID_MIN) {
         watch_inotify_remove(watch->inotify_fd, id);
     } else {
         watch_fanotify_remove(watch->fanotify, id);
@@ -724,15 +719,15 @@ firn_os_watch_remove(struct firn_os_watch *watch, int id)
 /* ---- events ---- */
 
 struct visitor {
-    int (*visit)(void *ctx, const struct firn_os_watch_event *event);
+    int (*visit)(void *ctx, const struct fi_os_watch_event *event);
     void *ctx;
 };
 
-static const struct firn_os_watch_event lost = {.kind = FIRN_OS_WATCH_LOST, .id = -1, .name = ""};
+static const struct fi_os_watch_event lost = {.kind = FI_OS_WATCH_LOST, .id = -1, .name = ""};
 
 /* Empties one queue. */
 static int
-read_queue(struct firn_os_watch *watch, int fd, const struct visitor *visitor, firn_error *err)
+read_queue(struct fi_os_watch *watch, int fd, const struct visitor *visitor, firn_error *err)
 {
     int rc = FIRN_OK;
     for (int reads = 0; rc == FIRN_OK; reads++) {
@@ -744,27 +739,27 @@ read_queue(struct firn_os_watch *watch, int fd, const struct visitor *visitor, f
             break;
         }
         if (got < 0 && errno != EINTR) {
-            return firn_error_set_errno(err, errno, "could not read what has changed");
+            return fi_error_set_errno(err, errno, "could not read what has changed");
         }
         size_t size = got > 0 ? (size_t)got : 0;
         rc = fd == watch->inotify_fd
                  ? watch_inotify_visit(watch->bytes, size, visitor->visit, visitor->ctx)
-                 : firn_os_watch_fanotify_visit(watch->fanotify, watch->bytes, size, visitor->visit,
-                                                visitor->ctx);
+                 : fi_os_watch_fanotify_visit(watch->fanotify, watch->bytes, size, visitor->visit,
+                                              visitor->ctx);
     }
     return rc;
 }
 
 static int
-fanotify_fd(const struct firn_os_watch *watch)
+fanotify_fd(const struct fi_os_watch *watch)
 {
     return watch->fanotify == NULL ? -1 : watch_fanotify_fd(watch->fanotify);
 }
 
 int
-firn_os_watch_read(struct firn_os_watch *watch,
-                   int (*visit)(void *ctx, const struct firn_os_watch_event *event), void *ctx,
-                   firn_error *err)
+fi_os_watch_read(struct fi_os_watch *watch,
+                 int (*visit)(void *ctx, const struct fi_os_watch_event *event), void *ctx,
+                 firn_error *err)
 {
     const struct visitor visitor = {visit, ctx};
     const int fds[] = {fanotify_fd(watch), watch->inotify_fd};
@@ -779,13 +774,13 @@ firn_os_watch_read(struct firn_os_watch *watch,
 }
 
 void
-firn_os_watch_wait(struct firn_os_watch *watch, struct firn_os_socket *listener, int64_t timeout_ns)
+fi_os_watch_wait(struct fi_os_watch *watch, struct fi_os_socket *listener, int64_t timeout_ns)
 {
     struct pollfd items[] = {
         {.fd = watch->mounts_fd, .events = POLLPRI},
         {.fd = fanotify_fd(watch), .events = POLLIN},
         {.fd = watch->inotify_fd, .events = POLLIN},
-        {.fd = listener == NULL ? -1 : firn_os_socket_fd(listener), .events = POLLIN},
+        {.fd = listener == NULL ? -1 : fi_os_socket_fd(listener), .events = POLLIN},
     };
     int64_t ms = timeout_ns <= 0 ? 0 : (timeout_ns - 1) / NS_PER_MS + 1;
     if (poll(items, sizeof items / sizeof items[0], ms > INT32_MAX ? INT32_MAX : (int)ms) > 0 &&

@@ -17,20 +17,20 @@
 
 #include "os/os.h"
 
-struct firn_os_watch;
+struct fi_os_watch;
 
-enum firn_os_watch_kind {
-    FIRN_OS_WATCH_CHANGED = 1, /* the directory, or the file of its entry `name`; a change of a
+enum fi_os_watch_kind {
+    FI_OS_WATCH_CHANGED = 1, /* the directory, or the file of its entry `name`; a change of a
                                   subdirectory is reported for itself, and perhaps for the entry
                                   as well */
-    FIRN_OS_WATCH_NAMES = 2,   /* the entry `name` was created, removed or replaced */
-    FIRN_OS_WATCH_MOVED = 3,   /* the directory has another path */
-    FIRN_OS_WATCH_GONE = 4,    /* the directory is no longer watched: removed, unmounted */
-    FIRN_OS_WATCH_LOST = 5     /* anything may have happened anywhere; id is -1 */
+    FI_OS_WATCH_NAMES = 2,   /* the entry `name` was created, removed or replaced */
+    FI_OS_WATCH_MOVED = 3,   /* the directory has another path */
+    FI_OS_WATCH_GONE = 4,    /* the directory is no longer watched: removed, unmounted */
+    FI_OS_WATCH_LOST = 5     /* anything may have happened anywhere; id is -1 */
 };
 
-struct firn_os_watch_event {
-    enum firn_os_watch_kind kind;
+struct fi_os_watch_event {
+    enum fi_os_watch_kind kind;
     int id;
     const char *name; /* "" for the directory itself; borrowed until the visit returns */
     bool is_dir;      /* the entry is a directory */
@@ -39,32 +39,30 @@ struct firn_os_watch_event {
 /* For directories that are the root or below it; the root itself is not watched by this. Later
  * mounts there are LOST. The root need not stay open. While it does, its file system stays mounted,
  * and its own removal is not reported. */
-FIRN_MUST_CHECK int firn_os_watch_create(struct firn_os_dir *root, struct firn_os_watch **out,
-                                         firn_error *err);
+FIRN_MUST_CHECK int fi_os_watch_create(struct fi_os_dir *root, struct fi_os_watch **out,
+                                       firn_error *err);
 /* NULL is allowed. */
-void firn_os_watch_destroy(struct firn_os_watch *watch);
+void fi_os_watch_destroy(struct fi_os_watch *watch);
 /* Whether the number of directories on the root's file system, and of waiting events, is not
  * limited by the system (even so, 64 MiB of events at once are LOST). */
-bool firn_os_watch_is_unlimited(const struct firn_os_watch *watch);
+bool fi_os_watch_is_unlimited(const struct fi_os_watch *watch);
 /* Watches a directory, which need not stay open. A directory that is added again keeps its id.
  * FIRN_LIMIT if the system allows no more; FIRN_UNSUPPORTED on a file system that is not known to
  * report every change. */
-FIRN_MUST_CHECK int firn_os_watch_add(struct firn_os_watch *watch, struct firn_os_dir *dir,
-                                      int *out_id, firn_error *err);
+FIRN_MUST_CHECK int fi_os_watch_add(struct fi_os_watch *watch, struct fi_os_dir *dir, int *out_id,
+                                    firn_error *err);
 /* The id may be reused. Until then its earlier events may still come, and one of kind GONE. */
-void firn_os_watch_remove(struct firn_os_watch *watch, int id);
+void fi_os_watch_remove(struct fi_os_watch *watch, int id);
 /* Calls visit for every event that is due, without waiting for more. This includes changes that
  * another process had completed before this call. A result of visit other than FIRN_OK ends the
  * walk and is returned. */
-FIRN_MUST_CHECK int firn_os_watch_read(struct firn_os_watch *watch,
-                                       int (*visit)(void *ctx,
-                                                    const struct firn_os_watch_event *event),
-                                       void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_os_watch_read(struct fi_os_watch *watch,
+                                     int (*visit)(void *ctx, const struct fi_os_watch_event *event),
+                                     void *ctx, firn_error *err);
 
 /* Waits until an event is due, a process asks for a connection (listener may be NULL), a signal
  * comes or the time has passed. */
-struct firn_os_socket;
-void firn_os_watch_wait(struct firn_os_watch *watch, struct firn_os_socket *listener,
-                        int64_t timeout_ns);
+struct fi_os_socket;
+void fi_os_watch_wait(struct fi_os_watch *watch, struct fi_os_socket *listener, int64_t timeout_ns);
 
 #endif

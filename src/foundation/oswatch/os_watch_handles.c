@@ -19,20 +19,20 @@
 
 enum { SLOTS_MIN = 64 };
 
-_Static_assert(sizeof(struct firn_os_watch_handle) == 8 + FIRN_OS_WATCH_HANDLES_BYTES_MAX,
+_Static_assert(sizeof(struct fi_os_watch_handle) == 8 + FI_OS_WATCH_HANDLES_BYTES_MAX,
                "two handles are compared by their memory");
 
 void
-firn_os_watch_handles_deinit(struct firn_os_watch_handles *handles)
+fi_os_watch_handles_deinit(struct fi_os_watch_handles *handles)
 {
-    firn_free(handles->slots);
-    firn_free(handles->chains);
-    *handles = (struct firn_os_watch_handles){0};
+    fi_free(handles->slots);
+    fi_free(handles->chains);
+    *handles = (struct fi_os_watch_handles){0};
 }
 
 /* FNV-1a: most bytes of a handle are a number of a file and a random generation. */
 static int32_t *
-chain_of(const struct firn_os_watch_handles *handles, const struct firn_os_watch_handle *handle)
+chain_of(const struct fi_os_watch_handles *handles, const struct fi_os_watch_handle *handle)
 {
     DCHECK(handles->slot_count > 0 && (handles->slot_count & (handles->slot_count - 1)) == 0);
     uint32_t hash = UINT32_C(0x811c9dc5);
@@ -43,10 +43,10 @@ chain_of(const struct firn_os_watch_handles *handles, const struct firn_os_watch
 }
 
 static void
-enter(struct firn_os_watch_handles *handles, int32_t number)
+enter(struct fi_os_watch_handles *handles, int32_t number)
 {
     DCHECK(number >= 0 && (size_t)number < handles->slot_count);
-    struct firn_os_watch_handles_slot *slot = &handles->slots[number];
+    struct fi_os_watch_handles_slot *slot = &handles->slots[number];
     int32_t *chain = chain_of(handles, &slot->handle);
     slot->next = *chain;
     *chain = number;
@@ -54,41 +54,39 @@ enter(struct firn_os_watch_handles *handles, int32_t number)
 
 /* Doubles the slots; all were used. False if memory runs out, and nothing has changed. */
 static bool
-grow(struct firn_os_watch_handles *handles)
+grow(struct fi_os_watch_handles *handles)
 {
     DCHECK(handles->free < 0 || handles->slot_count == 0);
     size_t before = handles->slot_count;
     size_t count = before == 0 ? SLOTS_MIN : 2 * before;
-    if (count > FIRN_OS_WATCH_HANDLES_MAX) {
+    if (count > FI_OS_WATCH_HANDLES_MAX) {
         return false;
     }
-    int32_t *chains = firn_alloc_array(count, sizeof *chains);
+    int32_t *chains = fi_alloc_array(count, sizeof *chains);
     if (chains == NULL) {
         return false;
     }
-    struct firn_os_watch_handles_slot *slots =
-        firn_resize_array(handles->slots, count, sizeof *slots);
+    struct fi_os_watch_handles_slot *slots = fi_resize_array(handles->slots, count, sizeof *slots);
     if (slots == NULL) {
-        firn_free(chains);
+        fi_free(chains);
         return false;
     }
-    firn_free(handles->chains);
+    fi_free(handles->chains);
     memset(chains, 0xff, count * sizeof *chains); /* -1: no slot */
-    *handles = (struct firn_os_watch_handles){
+    *handles = (struct fi_os_watch_handles){
         .slots = slots, .chains = chains, .slot_count = count, .free = (int32_t)before};
     for (size_t i = 0; i < before; i++) {
         enter(handles, (int32_t)i);
     }
     for (size_t i = before; i < count; i++) {
-        slots[i] =
-            (struct firn_os_watch_handles_slot){.next = i + 1 < count ? (int32_t)(i + 1) : -1};
+        slots[i] = (struct fi_os_watch_handles_slot){.next = i + 1 < count ? (int32_t)(i + 1) : -1};
     }
     return true;
 }
 
 int
-firn_os_watch_handles_find(const struct firn_os_watch_handles *handles,
-                           const struct firn_os_watch_handle *handle)
+fi_os_watch_handles_find(const struct fi_os_watch_handles *handles,
+                         const struct fi_os_watch_handle *handle)
 {
     int32_t number = handles->slot_count == 0 ? -1 : *chain_of(handles, handle);
     while (number >= 0 && memcmp(&handles->slots[number].handle, handle, sizeof *handle) != 0) {
@@ -98,10 +96,10 @@ firn_os_watch_handles_find(const struct firn_os_watch_handles *handles,
 }
 
 int
-firn_os_watch_handles_add(struct firn_os_watch_handles *handles,
-                          const struct firn_os_watch_handle *handle)
+fi_os_watch_handles_add(struct fi_os_watch_handles *handles,
+                        const struct fi_os_watch_handle *handle)
 {
-    CHECK(handle->size > 0 && handle->size <= FIRN_OS_WATCH_HANDLES_BYTES_MAX);
+    CHECK(handle->size > 0 && handle->size <= FI_OS_WATCH_HANDLES_BYTES_MAX);
     if ((handles->slot_count == 0 || handles->free < 0) && !grow(handles)) {
         return -1;
     }
@@ -112,8 +110,8 @@ firn_os_watch_handles_add(struct firn_os_watch_handles *handles,
     return number;
 }
 
-const struct firn_os_watch_handle *
-firn_os_watch_handles_at(const struct firn_os_watch_handles *handles, int number)
+const struct fi_os_watch_handle *
+fi_os_watch_handles_at(const struct fi_os_watch_handles *handles, int number)
 {
     return number >= 0 && (size_t)number < handles->slot_count &&
                    handles->slots[number].handle.size > 0
@@ -122,15 +120,15 @@ firn_os_watch_handles_at(const struct firn_os_watch_handles *handles, int number
 }
 
 void
-firn_os_watch_handles_remove(struct firn_os_watch_handles *handles, int number)
+fi_os_watch_handles_remove(struct fi_os_watch_handles *handles, int number)
 {
-    CHECK(firn_os_watch_handles_at(handles, number) != NULL);
-    struct firn_os_watch_handles_slot *slot = &handles->slots[number];
+    CHECK(fi_os_watch_handles_at(handles, number) != NULL);
+    struct fi_os_watch_handles_slot *slot = &handles->slots[number];
     int32_t *at = chain_of(handles, &slot->handle);
     while (*at != number) {
         at = &handles->slots[*at].next;
     }
     *at = slot->next;
-    *slot = (struct firn_os_watch_handles_slot){.next = handles->free};
+    *slot = (struct fi_os_watch_handles_slot){.next = handles->free};
     handles->free = number;
 }

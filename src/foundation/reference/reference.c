@@ -64,10 +64,10 @@ is_of_id_letters(firn_slice text)
 }
 
 static bool
-read_id(firn_slice text, struct firn_reference *out)
+read_id(firn_slice text, struct fi_reference *out)
 {
     if (text.size < ID_LETTERS_MIN || text.size > ID_LETTERS_MAX || !is_of_id_letters(text) ||
-        firn_reference_time_is_word(text, "noon")) {
+        fi_reference_time_is_word(text, "noon")) {
         return false;
     }
     for (size_t i = 0; i < text.size; i++) {
@@ -80,9 +80,9 @@ read_id(firn_slice text, struct firn_reference *out)
 }
 
 bool
-firn_reference_is_name(firn_slice name)
+fi_reference_is_name(firn_slice name)
 {
-    if (name.size == 0 || name.size > FIRN_REFERENCE_NAME_SIZE_MAX) {
+    if (name.size == 0 || name.size > FI_REFERENCE_NAME_SIZE_MAX) {
         return false;
     }
     for (size_t i = 0; i < name.size; i++) {
@@ -94,33 +94,32 @@ firn_reference_is_name(firn_slice name)
         }
     }
     bool could_be_id = name.size >= ID_LETTERS_MIN && is_of_id_letters(name);
-    return !could_be_id && !firn_reference_time_is_word(name, "latest") &&
-           !firn_reference_time_is_word(name, "now") &&
-           !firn_reference_time_is_word(name, "yesterday");
+    return !could_be_id && !fi_reference_time_is_word(name, "latest") &&
+           !fi_reference_time_is_word(name, "now") && !fi_reference_time_is_word(name, "yesterday");
 }
 
 /* How many kinds of reference a text could be, not counting times. */
 static unsigned
 count_meanings(firn_slice text)
 {
-    struct firn_reference room;
-    return (unsigned)firn_slice_equal(text, firn_str("latest")) +
+    struct fi_reference room;
+    return (unsigned)fi_slice_equal(text, firn_str("latest")) +
            (unsigned)read_number(text, &room.number) + (unsigned)read_id(text, &room) +
-           (unsigned)firn_reference_is_name(text);
+           (unsigned)fi_reference_is_name(text);
 }
 
 static bool
-read_base(firn_slice text, struct firn_reference *out)
+read_base(firn_slice text, struct fi_reference *out)
 {
     DCHECK(count_meanings(text) <= 1); /* (I1) */
-    if (firn_slice_equal(text, firn_str("latest"))) {
-        out->kind = FIRN_REFERENCE_LATEST;
+    if (fi_slice_equal(text, firn_str("latest"))) {
+        out->kind = FI_REFERENCE_LATEST;
     } else if (read_number(text, &out->number) && out->number > 0) {
-        out->kind = FIRN_REFERENCE_NUMBER;
+        out->kind = FI_REFERENCE_NUMBER;
     } else if (read_id(text, out)) {
-        out->kind = FIRN_REFERENCE_ID;
-    } else if (firn_reference_is_name(text)) {
-        out->kind = FIRN_REFERENCE_NAME;
+        out->kind = FI_REFERENCE_ID;
+    } else if (fi_reference_is_name(text)) {
+        out->kind = FI_REFERENCE_NAME;
         out->name = text;
     } else {
         return false;
@@ -129,20 +128,20 @@ read_base(firn_slice text, struct firn_reference *out)
 }
 
 int
-firn_reference_read(const char *text, const struct firn_reference_clock *clock,
-                    struct firn_reference *out, firn_error *err)
+fi_reference_read(const char *text, const struct fi_reference_clock *clock,
+                  struct fi_reference *out, firn_error *err)
 {
-    *out = (struct firn_reference){0};
-    if (firn_reference_time_read(text, clock, &out->time_ns)) {
-        if (firn_reference_time_weekday(firn_str(text)) >= 0 ||
-            firn_reference_time_is_word(firn_str(text), "midnight")) {
-            out->kind = FIRN_REFERENCE_NAME;
+    *out = (struct fi_reference){0};
+    if (fi_reference_time_read(text, clock, &out->time_ns)) {
+        if (fi_reference_time_weekday(firn_str(text)) >= 0 ||
+            fi_reference_time_is_word(firn_str(text), "midnight")) {
+            out->kind = FI_REFERENCE_NAME;
             out->name = firn_str(text);
             out->is_day = true;
             return FIRN_OK;
         }
         DCHECK(count_meanings(firn_str(text)) == 0); /* (I1) */
-        out->kind = FIRN_REFERENCE_TIME;
+        out->kind = FI_REFERENCE_TIME;
         return FIRN_OK;
     }
     const char *tilde = strchr(text, '~');
@@ -150,10 +149,9 @@ firn_reference_read(const char *text, const struct firn_reference_clock *clock,
     if (read_base(base, out) && (tilde == NULL || read_number(firn_str(tilde + 1), &out->back))) {
         return FIRN_OK;
     }
-    *out = (struct firn_reference){0};
-    return firn_error_set(
-        err, FIRN_INVALID,
-        "'%.80s' is not a reference to a checkpoint: give its number, at least %d "
-        "letters of its id, a name or tag, a time, or 'latest'",
-        text, ID_LETTERS_MIN);
+    *out = (struct fi_reference){0};
+    return fi_error_set(err, FIRN_INVALID,
+                        "'%.80s' is not a reference to a checkpoint: give its number, at least %d "
+                        "letters of its id, a name or tag, a time, or 'latest'",
+                        text, ID_LETTERS_MIN);
 }

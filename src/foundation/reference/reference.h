@@ -7,8 +7,8 @@
  *   base      := number | id | "latest" | name
  *   number    := up to 18 decimal digits; a base is not 0
  *   id        := 4 to 32 of the letters k to z in any case: the beginning of an id
- *   name      := see firn_reference_is_name; what workspaces call a tag
- *   time      := see firn_reference_time_read
+ *   name      := see fi_reference_is_name; what workspaces call a tag
+ *   time      := see fi_reference_time_read
  *
  * No text is of two kinds.
  */
@@ -21,18 +21,18 @@
 #include "base/error.h"
 #include "firn/types.h"
 
-enum firn_reference_kind {
-    FIRN_REFERENCE_NUMBER = 1,
-    FIRN_REFERENCE_ID,
-    FIRN_REFERENCE_LATEST,
-    FIRN_REFERENCE_NAME,
-    FIRN_REFERENCE_TIME
+enum fi_reference_kind {
+    FI_REFERENCE_NUMBER = 1,
+    FI_REFERENCE_ID,
+    FI_REFERENCE_LATEST,
+    FI_REFERENCE_NAME,
+    FI_REFERENCE_TIME
 };
 
-enum { FIRN_REFERENCE_NAME_SIZE_MAX = 255 };
+enum { FI_REFERENCE_NAME_SIZE_MAX = 255 };
 
-struct firn_reference {
-    enum firn_reference_kind kind;
+struct fi_reference {
+    enum fi_reference_kind kind;
     uint64_t number;
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* lower case */
     size_t id_size;
@@ -43,21 +43,21 @@ struct firn_reference {
 };
 
 /* What times are read by. */
-struct firn_reference_clock {
+struct fi_reference_clock {
     int64_t now_ns; /* what "ago" counts from */
     /* How many seconds local time is ahead of UTC then. NULL: local time is UTC. */
     int64_t (*zone)(int64_t since_epoch_s);
 };
 
 /* FIRN_INVALID if the text is not a reference. */
-FIRN_MUST_CHECK int firn_reference_read(const char *text, const struct firn_reference_clock *clock,
-                                        struct firn_reference *out, firn_error *err);
+FIRN_MUST_CHECK int fi_reference_read(const char *text, const struct fi_reference_clock *clock,
+                                      struct fi_reference *out, firn_error *err);
 
 /* Whether a checkpoint may have this name: 1 to 255 ASCII letters, digits and any of "._-+/",
  * beginning with a letter. It must not be, or look like, another kind of reference: not four or
  * more letters from k to z alone, not "latest", "now" or "yesterday" in any case. A day of the week
  * and "midnight" may be names, and are times otherwise. */
-bool firn_reference_is_name(firn_slice name);
+bool fi_reference_is_name(firn_slice name);
 
 /* Points in time, as a user types them.
  *
@@ -83,14 +83,13 @@ bool firn_reference_is_name(firn_slice name);
 /* The last instant that the text can mean, in nanoseconds since the epoch: a clock without seconds
  * means all of its minute, one without a fraction all of its second. False, and nothing written, if
  * the text is not a time. */
-bool firn_reference_time_read(const char *text, const struct firn_reference_clock *clock,
-                              int64_t *out);
+bool fi_reference_time_read(const char *text, const struct fi_reference_clock *clock, int64_t *out);
 
 /* The number of a day of the week by its English name, in any case, Sunday's being 0; -1 for
  * another word. */
-int firn_reference_time_weekday(firn_slice word);
+int fi_reference_time_weekday(firn_slice word);
 
 /* Whether a text is a word of ASCII letters, given in small letters, in any case. */
-bool firn_reference_time_is_word(firn_slice text, const char *word);
+bool fi_reference_time_is_word(firn_slice text, const char *word);
 
 #endif

@@ -314,7 +314,7 @@ take_word(const char **at, const char *word)
 }
 
 bool
-firn_reference_time_is_word(firn_slice text, const char *word)
+fi_reference_time_is_word(firn_slice text, const char *word)
 {
     const char *at = (const char *)text.data;
     return text.size == strlen(word) && take_word(&at, word);
@@ -390,14 +390,14 @@ take_zone(const char **at, int64_t *out_seconds)
 }
 
 static int64_t
-zone_at(const struct firn_reference_clock *clock, int64_t since_epoch_s)
+zone_at(const struct fi_reference_clock *clock, int64_t since_epoch_s)
 {
     return clock->zone != NULL ? clock->zone(since_epoch_s) : 0;
 }
 
 /* The instant at which local clocks show this, in seconds as if it were UTC. */
 static int64_t
-instant_of(const struct firn_reference_clock *clock, int64_t local_s)
+instant_of(const struct fi_reference_clock *clock, int64_t local_s)
 {
     int64_t before = local_s - zone_at(clock, local_s - DAY_SECONDS);
     int64_t after = local_s - zone_at(clock, local_s + DAY_SECONDS);
@@ -410,14 +410,14 @@ instant_of(const struct firn_reference_clock *clock, int64_t local_s)
 }
 
 static int64_t
-today(const struct firn_reference_clock *clock)
+today(const struct fi_reference_clock *clock)
 {
     int64_t now_s = clock->now_ns / second_ns;
     return (now_s + zone_at(clock, now_s)) / DAY_SECONDS;
 }
 
 static bool
-read_date(const char *at, const struct firn_reference_clock *clock, int64_t *out)
+read_date(const char *at, const struct fi_reference_clock *clock, int64_t *out)
 {
     int64_t days;
     struct clock_time time = {.rest_ns = second_ns - 1};
@@ -453,7 +453,7 @@ struct day {
 /* Takes "today", "yesterday" or a day of the week, in any case and also after "last"; of those the
  * last one, which may be today. Else nothing is changed. */
 static bool
-take_day(const char **at, const struct firn_reference_clock *clock, struct day *out)
+take_day(const char **at, const struct fi_reference_clock *clock, struct day *out)
 {
     const char *rest = *at;
     bool is_yesterday = take(at, "yesterday");
@@ -464,7 +464,7 @@ take_day(const char **at, const struct firn_reference_clock *clock, struct day *
     (void)take(&rest, "last ");
     const char *space = strchr(rest, ' ');
     size_t size = space != NULL ? (size_t)(space - rest) : strlen(rest);
-    int weekday = firn_reference_time_weekday(firn_bytes(rest, size));
+    int weekday = fi_reference_time_weekday(firn_bytes(rest, size));
     if (weekday < 0) {
         return false;
     }
@@ -476,7 +476,7 @@ take_day(const char **at, const struct firn_reference_clock *clock, struct day *
 
 /* "14:30", "10pm", "noon", "yesterday 14:30", "monday 10:05pm", "monday" */
 static bool
-read_clock(const char *at, const struct firn_reference_clock *clock, int64_t *out)
+read_clock(const char *at, const struct fi_reference_clock *clock, int64_t *out)
 {
     struct clock_time time;
     struct day day = {0, 1};
@@ -504,7 +504,7 @@ read_clock(const char *at, const struct firn_reference_clock *clock, int64_t *ou
 
 /* The number of a day of the week, Sunday's being 0; -1 for another word. */
 int
-firn_reference_time_weekday(firn_slice word)
+fi_reference_time_weekday(firn_slice word)
 {
     static const char *const names[DAYS_A_WEEK] = {"sunday",   "monday", "tuesday", "wednesday",
                                                    "thursday", "friday", "saturday"};
@@ -522,7 +522,7 @@ firn_reference_time_weekday(firn_slice word)
 }
 
 bool
-firn_reference_time_read(const char *text, const struct firn_reference_clock *clock, int64_t *out)
+fi_reference_time_read(const char *text, const struct fi_reference_clock *clock, int64_t *out)
 {
     int64_t read = clock->now_ns;
     if (strcmp(text, "yesterday") == 0) {

@@ -13,38 +13,38 @@
 #include "base/check.h"
 #include "threads/os_lock_check.h"
 
-_Thread_local unsigned firn_os_callback_depth FIRN_OS_CALLBACK_MODEL;
+_Thread_local unsigned fi_os_callback_depth FI_OS_CALLBACK_MODEL;
 
 unsigned
-firn_os_callback_begin(void)
+fi_os_callback_begin(void)
 {
-    firn_os_callback_depth++;
-    DCHECK(firn_os_callback_is_running());
-    return firn_os_lock_check_begin_job();
+    fi_os_callback_depth++;
+    DCHECK(fi_os_callback_is_running());
+    return fi_os_lock_check_begin_job();
 }
 
 void
-firn_os_callback_end(unsigned begun)
+fi_os_callback_end(unsigned begun)
 {
-    DCHECK(firn_os_callback_is_running());
-    firn_os_lock_check_end_job(begun);
-    firn_os_callback_depth--;
+    DCHECK(fi_os_callback_is_running());
+    fi_os_lock_check_end_job(begun);
+    fi_os_callback_depth--;
 }
 
 void
-firn_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *notice)
+fi_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *notice)
 {
     DCHECK(notice != NULL);
     if (callbacks->on_notice == NULL) {
         return;
     }
-    unsigned begun = firn_os_callback_begin();
+    unsigned begun = fi_os_callback_begin();
     callbacks->on_notice(callbacks->ctx, notice);
-    firn_os_callback_end(begun);
+    fi_os_callback_end(begun);
 }
 
 bool
-firn_os_callback_is_phase(const char *phase)
+fi_os_callback_is_phase(const char *phase)
 {
     static const char *const phases[] = {FIRN_PROGRESS_PHASES};
     size_t i = 0;
@@ -55,23 +55,23 @@ firn_os_callback_is_phase(const char *phase)
 }
 
 int
-firn_os_callback_progress(const firn_callbacks *callbacks, const firn_progress *progress)
+fi_os_callback_progress(const firn_callbacks *callbacks, const firn_progress *progress)
 {
-    DCHECK(progress != NULL && firn_os_callback_is_phase(progress->phase));
+    DCHECK(progress != NULL && fi_os_callback_is_phase(progress->phase));
     if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }
-    unsigned begun = firn_os_callback_begin();
+    unsigned begun = fi_os_callback_begin();
     int rc = callbacks->on_progress(callbacks->ctx, progress);
-    firn_os_callback_end(begun);
+    fi_os_callback_end(begun);
     return rc;
 }
 
 int
-firn_os_callback_refuse(const char *what, firn_error *err)
+fi_os_callback_refuse(const char *what, firn_error *err)
 {
-    DCHECK(firn_os_callback_is_running());
-    return firn_error_set(
-        err, FIRN_MISUSE,
-        "a callback must not use %s: the call that it belongs to is still running", what);
+    DCHECK(fi_os_callback_is_running());
+    return fi_error_set(err, FIRN_MISUSE,
+                        "a callback must not use %s: the call that it belongs to is still running",
+                        what);
 }

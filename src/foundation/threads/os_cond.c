@@ -16,7 +16,7 @@
 #include "threads/os_scheduler.h"
 
 void
-firn_os_cond_init(struct firn_os *os, struct firn_os_cond *cond)
+fi_os_cond_init(struct fi_os *os, struct fi_os_cond *cond)
 {
     cond->os = os;
     cond->signals_in_simulation = 0;
@@ -31,40 +31,40 @@ firn_os_cond_init(struct firn_os *os, struct firn_os_cond *cond)
 }
 
 void
-firn_os_cond_deinit(struct firn_os_cond *cond)
+fi_os_cond_deinit(struct fi_os_cond *cond)
 {
     int error_number = pthread_cond_destroy(&cond->posix);
     CHECK(error_number == 0);
 }
 
 void
-firn_os_cond_wait(struct firn_os_cond *cond, struct firn_os_mutex *mutex)
+fi_os_cond_wait(struct fi_os_cond *cond, struct fi_os_mutex *mutex)
 {
-    struct firn_os_scheduler *scheduler = cond->os->scheduler;
+    struct fi_os_scheduler *scheduler = cond->os->scheduler;
     if (scheduler == NULL) {
-        firn_os_lock_check_release(mutex);
+        fi_os_lock_check_release(mutex);
         int error_number = pthread_cond_wait(&cond->posix, &mutex->posix);
         CHECK(error_number == 0);
-        firn_os_lock_check_acquire(mutex);
+        fi_os_lock_check_acquire(mutex);
         return;
     }
     uint64_t signals = cond->signals_in_simulation;
-    firn_os_mutex_unlock(mutex);
+    fi_os_mutex_unlock(mutex);
     while (cond->signals_in_simulation == signals) {
-        firn_os_scheduler_run_one(scheduler);
+        fi_os_scheduler_run_one(scheduler);
     }
-    firn_os_mutex_lock(mutex);
+    fi_os_mutex_lock(mutex);
 }
 
 void
-firn_os_cond_wait_for(struct firn_os_cond *cond, struct firn_os_mutex *mutex, int64_t duration_ns)
+fi_os_cond_wait_for(struct fi_os_cond *cond, struct fi_os_mutex *mutex, int64_t duration_ns)
 {
     enum { NS_IN_S = 1000000000 };
     struct timespec end;
     if (cond->os->scheduler != NULL) {
-        firn_os_mutex_unlock(mutex);
-        firn_os_sleep_ns(cond->os, duration_ns);
-        firn_os_mutex_lock(mutex);
+        fi_os_mutex_unlock(mutex);
+        fi_os_sleep_ns(cond->os, duration_ns);
+        fi_os_mutex_lock(mutex);
         return;
     }
     int error_number = clock_gettime(CLOCK_MONOTONIC, &end) == 0 ? 0 : errno;
@@ -72,14 +72,14 @@ firn_os_cond_wait_for(struct firn_os_cond *cond, struct firn_os_mutex *mutex, in
     int64_t ns = end.tv_nsec + duration_ns % NS_IN_S;
     end.tv_sec += (time_t)(duration_ns / NS_IN_S + ns / NS_IN_S);
     end.tv_nsec = (long)(ns % NS_IN_S);
-    firn_os_lock_check_release(mutex);
+    fi_os_lock_check_release(mutex);
     error_number = pthread_cond_timedwait(&cond->posix, &mutex->posix, &end);
     CHECK(error_number == 0 || error_number == ETIMEDOUT);
-    firn_os_lock_check_acquire(mutex);
+    fi_os_lock_check_acquire(mutex);
 }
 
 void
-firn_os_cond_signal(struct firn_os_cond *cond)
+fi_os_cond_signal(struct fi_os_cond *cond)
 {
     if (cond->os->scheduler != NULL) {
         cond->signals_in_simulation++;
@@ -90,7 +90,7 @@ firn_os_cond_signal(struct firn_os_cond *cond)
 }
 
 void
-firn_os_cond_broadcast(struct firn_os_cond *cond)
+fi_os_cond_broadcast(struct fi_os_cond *cond)
 {
     if (cond->os->scheduler != NULL) {
         cond->signals_in_simulation++;

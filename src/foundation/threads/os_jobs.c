@@ -2,7 +2,7 @@
  *
  * threads/os_jobs.c: jobs, on the threads of a pool or in a simulation.
  *
- * The `struct firn_os` for which the jobs are created decides which of the two; callers see no
+ * The `struct fi_os` for which the jobs are created decides which of the two; callers see no
  * difference.
  */
 #include "base/check.h"
@@ -30,7 +30,7 @@
  *
  * (I4) running_count ≤ threads of each queue, so the depth of nested waits is bounded by the
  *      threads of all pools.
- * (I5) A wait that finds no job to run can never end: firn_check_failed reports a deadlock. No
+ * (I5) A wait that finds no job to run can never end: fi_check_failed reports a deadlock. No
  *      time-out hides it.
  *
  * Limits: picking and removing take time linear in the number of queues and of waiting jobs, which
@@ -49,9 +49,9 @@ struct running {
     uint64_t sequence;
 };
 
-struct firn_os_scheduler_queue {
-    struct firn_os_scheduler *scheduler;
-    struct firn_os_scheduler_queue *next;
+struct fi_os_scheduler_queue {
+    struct fi_os_scheduler *scheduler;
+    struct fi_os_scheduler_queue *next;
     struct scheduler_job *jobs; /* in order of submission */
     size_t count;
     size_t capacity;
@@ -62,22 +62,22 @@ struct firn_os_scheduler_queue {
 };
 
 void
-firn_os_scheduler_init(struct firn_os_scheduler *scheduler, uint64_t seed)
+fi_os_scheduler_init(struct fi_os_scheduler *scheduler, uint64_t seed)
 {
-    *scheduler = (struct firn_os_scheduler){.prng = {seed}};
+    *scheduler = (struct fi_os_scheduler){.prng = {seed}};
 }
 
 void
-firn_os_scheduler_deinit(struct firn_os_scheduler *scheduler)
+fi_os_scheduler_deinit(struct fi_os_scheduler *scheduler)
 {
     CHECK(scheduler->queues == NULL);
 }
 
 /* A queue represents a pool of `threads` threads. NULL if memory runs out. */
-static struct firn_os_scheduler_queue *
-scheduler_add_queue(struct firn_os_scheduler *scheduler, unsigned threads)
+static struct fi_os_scheduler_queue *
+scheduler_add_queue(struct fi_os_scheduler *scheduler, unsigned threads)
 {
-    struct firn_os_scheduler_queue *queue = firn_alloc_zeroed(sizeof *queue);
+    struct fi_os_scheduler_queue *queue = fi_alloc_zeroed(sizeof *queue);
     if (queue != NULL) {
         queue->scheduler = scheduler;
         queue->threads = threads;
@@ -89,26 +89,26 @@ scheduler_add_queue(struct firn_os_scheduler *scheduler, unsigned threads)
 
 /* Runs its jobs, then removes it. */
 static void
-scheduler_remove_queue(struct firn_os_scheduler_queue *queue)
+scheduler_remove_queue(struct fi_os_scheduler_queue *queue)
 {
     while (queue->count > 0 || queue->running_count > 0) {
-        firn_os_scheduler_run_one(queue->scheduler);
+        fi_os_scheduler_run_one(queue->scheduler);
     }
-    struct firn_os_scheduler_queue **link = &queue->scheduler->queues;
+    struct fi_os_scheduler_queue **link = &queue->scheduler->queues;
     while (*link != queue) {
         link = &(*link)->next;
     }
     *link = queue->next;
-    firn_free(queue->jobs);
-    firn_free(queue);
+    fi_free(queue->jobs);
+    fi_free(queue);
 }
 
 /* 0, or ENOMEM. */
 static int
-scheduler_submit(struct firn_os_scheduler_queue *queue, void (*run)(void *arg), void *arg)
+scheduler_submit(struct fi_os_scheduler_queue *queue, void (*run)(void *arg), void *arg)
 {
     struct scheduler_job *jobs =
-        firn_grow_array(queue->jobs, queue->count + 1, &queue->capacity, sizeof *jobs);
+        fi_grow_array(queue->jobs, queue->count + 1, &queue->capacity, sizeof *jobs);
     if (jobs == NULL) {
         return ENOMEM;
     }
@@ -119,14 +119,14 @@ scheduler_submit(struct firn_os_scheduler_queue *queue, void (*run)(void *arg), 
 
 /* How many of the queue's jobs a thread could be working on next. */
 static size_t
-runnable(const struct firn_os_scheduler_queue *queue)
+runnable(const struct fi_os_scheduler_queue *queue)
 {
     size_t free_threads = queue->threads - queue->running_count;
     return queue->count < free_threads ? queue->count : free_threads;
 }
 
 static void
-run_job(struct firn_os_scheduler_queue *queue, size_t index)
+run_job(struct fi_os_scheduler_queue *queue, size_t index)
 {
     struct scheduler_job scheduler_job = queue->jobs[index];
     queue->count--;
@@ -136,26 +136,26 @@ run_job(struct firn_os_scheduler_queue *queue, size_t index)
     queue->running = &running;
     queue->running_count++;
     DCHECK(queue->running_count <= queue->threads); /* (I4) */
-    unsigned begun = firn_os_lock_check_begin_job();
+    unsigned begun = fi_os_lock_check_begin_job();
     scheduler_job.run(scheduler_job.arg);
-    firn_os_lock_check_end_job(begun);
+    fi_os_lock_check_end_job(begun);
     queue->running = running.next; /* jobs on one stack end in reverse order */
     queue->running_count--;
 }
 
 void
-firn_os_scheduler_run_one(struct firn_os_scheduler *scheduler)
+fi_os_scheduler_run_one(struct fi_os_scheduler *scheduler)
 {
     size_t total = 0;
-    for (struct firn_os_scheduler_queue *queue = scheduler->queues; queue; queue = queue->next) {
+    for (struct fi_os_scheduler_queue *queue = scheduler->queues; queue; queue = queue->next) {
         total += runnable(queue);
     }
     if (total == 0) {
         /* (I5) */
-        firn_check_failed(__FILE__, __LINE__, "deadlock: a wait with no scheduler_job left to run");
+        fi_check_failed(__FILE__, __LINE__, "deadlock: a wait with no scheduler_job left to run");
     }
-    size_t pick = (size_t)firn_os_prng_below(&scheduler->prng, total);
-    for (struct firn_os_scheduler_queue *queue = scheduler->queues; queue; queue = queue->next) {
+    size_t pick = (size_t)fi_os_prng_below(&scheduler->prng, total);
+    for (struct fi_os_scheduler_queue *queue = scheduler->queues; queue; queue = queue->next) {
         size_t count = runnable(queue);
         if (pick < count) {
             run_job(queue, pick);
@@ -166,7 +166,7 @@ firn_os_scheduler_run_one(struct firn_os_scheduler *scheduler)
 }
 
 static bool
-any_unfinished_before(const struct firn_os_scheduler_queue *queue, uint64_t end)
+any_unfinished_before(const struct fi_os_scheduler_queue *queue, uint64_t end)
 {
     for (const struct running *at = queue->running; at != NULL; at = at->next) {
         if (at->sequence < end) {
@@ -178,11 +178,11 @@ any_unfinished_before(const struct firn_os_scheduler_queue *queue, uint64_t end)
 
 /* Runs jobs, of any queue, until all that were submitted to this one before the call have ended. */
 static void
-scheduler_drain(struct firn_os_scheduler_queue *queue)
+scheduler_drain(struct fi_os_scheduler_queue *queue)
 {
     uint64_t end = queue->next_sequence;
     while (any_unfinished_before(queue, end)) {
-        firn_os_scheduler_run_one(queue->scheduler);
+        fi_os_scheduler_run_one(queue->scheduler);
     }
 }
 
@@ -240,9 +240,9 @@ struct worker {
 };
 
 struct pool {
-    struct firn_os_mutex mutex; /* guards everything below */
-    struct firn_os_cond work;   /* a job was submitted, or stopping was set */
-    struct firn_os_cond done;   /* a job ended while a thread waits */
+    struct fi_os_mutex mutex; /* guards everything below */
+    struct fi_os_cond work;   /* a job was submitted, or stopping was set */
+    struct fi_os_cond done;   /* a job ended while a thread waits */
     struct job *ring;
     size_t capacity; /* a power of two, or 0 */
     size_t front;
@@ -259,15 +259,15 @@ struct pool {
 
 /* Starts no thread yet. NULL if memory runs out. */
 static struct pool *
-pool_create(struct firn_os *os, unsigned threads)
+pool_create(struct fi_os *os, unsigned threads)
 {
-    struct pool *pool = firn_alloc_zeroed(sizeof *pool + threads * sizeof(struct worker));
+    struct pool *pool = fi_alloc_zeroed(sizeof *pool + threads * sizeof(struct worker));
     if (pool == NULL) {
         return NULL;
     }
-    firn_os_mutex_init(os, &pool->mutex, FIRN_LOCK_OS);
-    firn_os_cond_init(os, &pool->work);
-    firn_os_cond_init(os, &pool->done);
+    fi_os_mutex_init(os, &pool->mutex, FI_LOCK_OS);
+    fi_os_cond_init(os, &pool->work);
+    fi_os_cond_init(os, &pool->done);
     pool->next_sequence = 1;
     pool->threads = threads;
     return pool;
@@ -277,9 +277,9 @@ pool_create(struct firn_os *os, unsigned threads)
 static void
 pool_step_back(struct pool *pool)
 {
-    firn_os_mutex_lock(&pool->mutex);
+    fi_os_mutex_lock(&pool->mutex);
     pool->steps_back = true;
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
 }
 
 /* The calling thread. A refusal does no harm; an inherited lower priority is kept. */
@@ -299,34 +299,34 @@ step_back(void)
 static void
 pool_destroy(struct pool *pool)
 {
-    firn_os_mutex_lock(&pool->mutex);
+    fi_os_mutex_lock(&pool->mutex);
     pool->stopping = true;
-    firn_os_cond_broadcast(&pool->work);
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_cond_broadcast(&pool->work);
+    fi_os_mutex_unlock(&pool->mutex);
     for (unsigned i = 0; i < pool->started; i++) {
         int error_number = pthread_join(pool->workers[i].thread, NULL);
         CHECK(error_number == 0);
     }
     CHECK(pool->count == 0);
-    firn_os_cond_deinit(&pool->done);
-    firn_os_cond_deinit(&pool->work);
-    firn_os_mutex_deinit(&pool->mutex);
-    firn_free(pool->ring);
-    firn_free(pool);
+    fi_os_cond_deinit(&pool->done);
+    fi_os_cond_deinit(&pool->work);
+    fi_os_mutex_deinit(&pool->mutex);
+    fi_free(pool->ring);
+    fi_free(pool);
 }
 
 /* Waits for the next job and takes it; false if there will be no more. */
 static bool
 take_job_locked(struct worker *worker, struct job *out)
 {
-    firn_os_mutex_assert_held(&worker->pool->mutex);
+    fi_os_mutex_assert_held(&worker->pool->mutex);
     struct pool *pool = worker->pool;
     while (pool->count == 0) {
         if (pool->stopping) {
             return false;
         }
         pool->idle++;
-        firn_os_cond_wait(&pool->work, &pool->mutex);
+        fi_os_cond_wait(&pool->work, &pool->mutex);
         pool->idle--;
     }
     *out = pool->ring[pool->front];
@@ -343,20 +343,20 @@ worker_main(void *arg)
     struct worker *worker = arg;
     struct pool *pool = worker->pool;
     struct job job;
-    firn_os_mutex_lock(&pool->mutex);
+    fi_os_mutex_lock(&pool->mutex);
     if (pool->steps_back) {
         step_back();
     }
     while (take_job_locked(worker, &job)) {
-        firn_os_mutex_unlock(&pool->mutex);
+        fi_os_mutex_unlock(&pool->mutex);
         job.run(job.arg);
-        firn_os_mutex_lock(&pool->mutex);
+        fi_os_mutex_lock(&pool->mutex);
         worker->sequence = 0;
         if (pool->waiters > 0) {
-            firn_os_cond_broadcast(&pool->done);
+            fi_os_cond_broadcast(&pool->done);
         }
     }
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
     return NULL;
 }
 
@@ -374,7 +374,7 @@ signals_of_the_program(sigset_t *out)
 static int
 start_worker_locked(struct pool *pool)
 {
-    firn_os_mutex_assert_held(&pool->mutex);
+    fi_os_mutex_assert_held(&pool->mutex);
     DCHECK(pool->started < pool->threads && !pool->stopping); /* (I3) */
     struct worker *worker = &pool->workers[pool->started];
     worker->pool = pool;
@@ -395,16 +395,16 @@ start_worker_locked(struct pool *pool)
 static int
 grow_ring_locked(struct pool *pool)
 {
-    firn_os_mutex_assert_held(&pool->mutex);
+    fi_os_mutex_assert_held(&pool->mutex);
     size_t capacity = pool->capacity == 0 ? 16 : 2 * pool->capacity;
-    struct job *ring = firn_alloc_array(capacity, sizeof *ring);
+    struct job *ring = fi_alloc_array(capacity, sizeof *ring);
     if (ring == NULL) {
         return ENOMEM;
     }
     for (size_t i = 0; i < pool->count; i++) {
         ring[i] = pool->ring[(pool->front + i) & (pool->capacity - 1)];
     }
-    firn_free(pool->ring);
+    fi_free(pool->ring);
     pool->ring = ring;
     pool->capacity = capacity;
     pool->front = 0;
@@ -414,7 +414,7 @@ grow_ring_locked(struct pool *pool)
 static int
 submit_locked(struct pool *pool, struct job job)
 {
-    firn_os_mutex_assert_held(&pool->mutex);
+    fi_os_mutex_assert_held(&pool->mutex);
     if (pool->count == pool->capacity) {
         int error_number = grow_ring_locked(pool);
         if (error_number != 0) {
@@ -430,7 +430,7 @@ submit_locked(struct pool *pool, struct job job)
     pool->ring[(pool->front + pool->count) & (pool->capacity - 1)] = job;
     pool->count++;
     pool->next_sequence++;
-    firn_os_cond_signal(&pool->work);
+    fi_os_cond_signal(&pool->work);
     return 0;
 }
 
@@ -439,9 +439,9 @@ submit_locked(struct pool *pool, struct job job)
 static int
 pool_submit(struct pool *pool, void (*run)(void *arg), void *arg)
 {
-    firn_os_mutex_lock(&pool->mutex);
+    fi_os_mutex_lock(&pool->mutex);
     int error_number = submit_locked(pool, (struct job){run, arg});
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
     return error_number;
 }
 
@@ -449,7 +449,7 @@ pool_submit(struct pool *pool, void (*run)(void *arg), void *arg)
 static uint64_t
 first_unfinished_locked(const struct pool *pool)
 {
-    firn_os_mutex_assert_held(&pool->mutex);
+    fi_os_mutex_assert_held(&pool->mutex);
     uint64_t first = pool->next_sequence - pool->count;
     for (unsigned i = 0; i < pool->started; i++) {
         uint64_t sequence = pool->workers[i].sequence;
@@ -464,39 +464,38 @@ first_unfinished_locked(const struct pool *pool)
 static void
 pool_wait(struct pool *pool)
 {
-    firn_os_mutex_lock(&pool->mutex);
+    fi_os_mutex_lock(&pool->mutex);
     uint64_t end = pool->next_sequence;
     pool->waiters++;
     while (first_unfinished_locked(pool) < end) {
-        firn_os_cond_wait(&pool->done, &pool->mutex);
+        fi_os_cond_wait(&pool->done, &pool->mutex);
     }
     pool->waiters--;
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
 }
 
 /* ==== jobs, on the threads of a pool or in a simulation ==== */
 
 /* One of the two is set. */
-struct firn_os_jobs {
+struct fi_os_jobs {
     struct pool *pool;
-    struct firn_os_scheduler_queue *queue;
+    struct fi_os_scheduler_queue *queue;
 };
 
 bool
-firn_os_has_threads(const struct firn_os *os)
+fi_os_has_threads(const struct fi_os *os)
 {
     return os->scheduler == NULL;
 }
 
 int
-firn_os_jobs_create(struct firn_os *os, unsigned threads, struct firn_os_jobs **out,
-                    firn_error *err)
+fi_os_jobs_create(struct fi_os *os, unsigned threads, struct fi_os_jobs **out, firn_error *err)
 {
     CHECK(threads >= 1);
     *out = NULL;
-    struct firn_os_jobs *jobs = firn_alloc_zeroed(sizeof *jobs);
+    struct fi_os_jobs *jobs = fi_alloc_zeroed(sizeof *jobs);
     if (jobs == NULL) {
-        return firn_error_no_memory(err, "a pool of jobs");
+        return fi_error_no_memory(err, "a pool of jobs");
     }
     if (os->scheduler != NULL) {
         jobs->queue = scheduler_add_queue(os->scheduler, threads);
@@ -504,15 +503,15 @@ firn_os_jobs_create(struct firn_os *os, unsigned threads, struct firn_os_jobs **
         jobs->pool = pool_create(os, threads);
     }
     if (jobs->queue == NULL && jobs->pool == NULL) {
-        firn_free(jobs);
-        return firn_error_no_memory(err, "a pool of jobs");
+        fi_free(jobs);
+        return fi_error_no_memory(err, "a pool of jobs");
     }
     *out = jobs;
     return FIRN_OK;
 }
 
 void
-firn_os_jobs_step_back(struct firn_os_jobs *jobs)
+fi_os_jobs_step_back(struct fi_os_jobs *jobs)
 {
     if (jobs->pool != NULL) {
         pool_step_back(jobs->pool);
@@ -520,7 +519,7 @@ firn_os_jobs_step_back(struct firn_os_jobs *jobs)
 }
 
 void
-firn_os_jobs_destroy(struct firn_os_jobs *jobs)
+fi_os_jobs_destroy(struct fi_os_jobs *jobs)
 {
     if (jobs == NULL) {
         return;
@@ -530,22 +529,22 @@ firn_os_jobs_destroy(struct firn_os_jobs *jobs)
     } else {
         pool_destroy(jobs->pool);
     }
-    firn_free(jobs);
+    fi_free(jobs);
 }
 
 int
-firn_os_jobs_submit(struct firn_os_jobs *jobs, void (*run)(void *arg), void *arg, firn_error *err)
+fi_os_jobs_submit(struct fi_os_jobs *jobs, void (*run)(void *arg), void *arg, firn_error *err)
 {
     int error_number = jobs->queue != NULL ? scheduler_submit(jobs->queue, run, arg)
                                            : pool_submit(jobs->pool, run, arg);
     if (error_number != 0) {
-        return firn_error_set_errno(err, error_number, "could not submit a job");
+        return fi_error_set_errno(err, error_number, "could not submit a job");
     }
     return FIRN_OK;
 }
 
 void
-firn_os_jobs_wait(struct firn_os_jobs *jobs)
+fi_os_jobs_wait(struct fi_os_jobs *jobs)
 {
     if (jobs->queue != NULL) {
         scheduler_drain(jobs->queue);

@@ -23,13 +23,13 @@ enum {
 }; /* ranks held at once by one thread, times the jobs that wait on one stack in simulation */
 
 static _Thread_local struct {
-    const struct firn_os_mutex *held[HELD_MAX];
+    const struct fi_os_mutex *held[HELD_MAX];
     unsigned base;
     unsigned count;
 } thread;
 
 void
-firn_os_lock_check_acquire(const struct firn_os_mutex *mutex)
+fi_os_lock_check_acquire(const struct fi_os_mutex *mutex)
 {
     if (thread.count > thread.base) {
         CHECK(mutex->rank > thread.held[thread.count - 1]->rank);
@@ -39,7 +39,7 @@ firn_os_lock_check_acquire(const struct firn_os_mutex *mutex)
 }
 
 void
-firn_os_lock_check_release(const struct firn_os_mutex *mutex)
+fi_os_lock_check_release(const struct fi_os_mutex *mutex)
 {
     unsigned i = thread.count;
     while (i > thread.base && thread.held[i - 1] != mutex) {
@@ -53,7 +53,7 @@ firn_os_lock_check_release(const struct firn_os_mutex *mutex)
 }
 
 void
-firn_os_mutex_assert_held(const struct firn_os_mutex *mutex)
+fi_os_mutex_assert_held(const struct fi_os_mutex *mutex)
 {
     unsigned i = thread.count;
     while (i > thread.base && thread.held[i - 1] != mutex) {
@@ -63,7 +63,7 @@ firn_os_mutex_assert_held(const struct firn_os_mutex *mutex)
 }
 
 unsigned
-firn_os_lock_check_begin_job(void)
+fi_os_lock_check_begin_job(void)
 {
     unsigned base = thread.base;
     thread.base = thread.count;
@@ -71,7 +71,7 @@ firn_os_lock_check_begin_job(void)
 }
 
 void
-firn_os_lock_check_end_job(unsigned begun)
+fi_os_lock_check_end_job(unsigned begun)
 {
     CHECK(thread.count == thread.base); /* the job ended with a mutex held */
     thread.base = begun;
@@ -79,6 +79,6 @@ firn_os_lock_check_end_job(unsigned begun)
 
 #else
 
-typedef int firn_os_lock_check_is_for_debug_builds;
+typedef int fi_os_lock_check_is_for_debug_builds;
 
 #endif

@@ -14,7 +14,7 @@
 #include "threads/os_lock_check.h"
 
 void
-firn_os_mutex_init(struct firn_os *os, struct firn_os_mutex *mutex, enum firn_lock_rank rank)
+fi_os_mutex_init(struct fi_os *os, struct fi_os_mutex *mutex, enum fi_lock_rank rank)
 {
     mutex->os = os;
     mutex->rank = rank;
@@ -24,7 +24,7 @@ firn_os_mutex_init(struct firn_os *os, struct firn_os_mutex *mutex, enum firn_lo
 }
 
 void
-firn_os_mutex_deinit(struct firn_os_mutex *mutex)
+fi_os_mutex_deinit(struct fi_os_mutex *mutex)
 {
     CHECK(!mutex->held_in_simulation);
     int error_number = pthread_mutex_destroy(&mutex->posix);
@@ -32,9 +32,9 @@ firn_os_mutex_deinit(struct firn_os_mutex *mutex)
 }
 
 void
-firn_os_mutex_lock(struct firn_os_mutex *mutex)
+fi_os_mutex_lock(struct fi_os_mutex *mutex)
 {
-    firn_os_lock_check_acquire(mutex);
+    fi_os_lock_check_acquire(mutex);
     if (mutex->os->scheduler != NULL) {
         CHECK(!mutex->held_in_simulation); /* else its holder is suspended below us */
         mutex->held_in_simulation = true;
@@ -45,9 +45,9 @@ firn_os_mutex_lock(struct firn_os_mutex *mutex)
 }
 
 void
-firn_os_mutex_unlock(struct firn_os_mutex *mutex)
+fi_os_mutex_unlock(struct fi_os_mutex *mutex)
 {
-    firn_os_lock_check_release(mutex);
+    fi_os_lock_check_release(mutex);
     if (mutex->os->scheduler != NULL) {
         CHECK(mutex->held_in_simulation);
         mutex->held_in_simulation = false;

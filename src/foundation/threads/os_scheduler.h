@@ -12,19 +12,19 @@
 
 #include "os/os_prng.h"
 
-struct firn_os_scheduler_queue;
+struct fi_os_scheduler_queue;
 
-struct firn_os_scheduler {
-    struct firn_os_prng prng;
-    struct firn_os_scheduler_queue *queues; /* of all pools of the simulation */
+struct fi_os_scheduler {
+    struct fi_os_prng prng;
+    struct fi_os_scheduler_queue *queues; /* of all pools of the simulation */
 };
 
-void firn_os_scheduler_init(struct firn_os_scheduler *scheduler, uint64_t seed);
+void fi_os_scheduler_init(struct fi_os_scheduler *scheduler, uint64_t seed);
 /* CHECKs that no pool is left. */
-void firn_os_scheduler_deinit(struct firn_os_scheduler *scheduler);
+void fi_os_scheduler_deinit(struct fi_os_scheduler *scheduler);
 
 /* Runs one job. If none can run, the caller would wait for ever: the process ends with a
  * message. */
-void firn_os_scheduler_run_one(struct firn_os_scheduler *scheduler);
+void fi_os_scheduler_run_one(struct fi_os_scheduler *scheduler);
 
 #endif

@@ -11,7 +11,7 @@
  * earlier job can do that is suspended below it on the stack; jobs that wait for nothing are always
  * safe.
  *
- * Mutexes have ranks (enum firn_lock_rank). In debug builds a thread that takes a mutex whose rank
+ * Mutexes have ranks (enum fi_lock_rank). In debug builds a thread that takes a mutex whose rank
  * is not larger than that of every mutex it already holds fails a CHECK. Locks guard memory work,
  * not I/O.
  */
@@ -26,88 +26,87 @@
 
 /* The table of all mutexes. A thread takes them only in ascending order. */
 
-enum firn_lock_rank {
-    FIRN_LOCK_WORKSPACE_WALK = 10, /* workspace: the stack of directories to visit */
-    FIRN_LOCK_WORKSPACE_TREE = 15, /* workspace: results that walkers share */
-    FIRN_LOCK_PACK_WRITER = 20,    /* pack: claimed hashes and the file's end */
-    FIRN_LOCK_PACK_SET = 25,       /* pack: open packs, idle working memory */
-    FIRN_LOCK_TABLES = 27,         /* rows: making, changing and dropping tables */
-    FIRN_LOCK_TABLE = 28,          /* rows: the state of one table */
-    FIRN_LOCK_DB_COMMIT = 30,      /* store: the queue of committers */
-    FIRN_LOCK_DB_STATE = 40,       /* store: keyspaces, sequence, cursors, failure latch */
-    FIRN_LOCK_DB_JOBS = 42,        /* store: background work, its failures, the reserve */
-    FIRN_LOCK_LSM = 45,            /* lsm: current versions, memtables, works */
-    FIRN_LOCK_LSM_FILES = 47,      /* lsm: which run files are open */
-    FIRN_LOCK_LOG = 50,            /* log: the segment's buffer and offsets */
-    FIRN_LOCK_BLOCK_WRITER = 55,   /* block: the end of a file being written */
-    FIRN_LOCK_LSM_MEMORY = 57,     /* lsm: memory that no memtable uses */
-    FIRN_LOCK_BLOCK_FILES = 58,    /* block: which sealed files are open */
-    FIRN_LOCK_BLOCK_CACHE = 60,    /* block: cache shards */
-    FIRN_LOCK_OS_KNOWN = 80,       /* hosted: the list of a directory's own files */
-    FIRN_LOCK_OS = 90              /* os: job queues and the memory file system */
+enum fi_lock_rank {
+    FI_LOCK_WORKSPACE_WALK = 10, /* workspace: the stack of directories to visit */
+    FI_LOCK_WORKSPACE_TREE = 15, /* workspace: results that walkers share */
+    FI_LOCK_PACK_WRITER = 20,    /* pack: claimed hashes and the file's end */
+    FI_LOCK_PACK_SET = 25,       /* pack: open packs, idle working memory */
+    FI_LOCK_TABLES = 27,         /* rows: making, changing and dropping tables */
+    FI_LOCK_TABLE = 28,          /* rows: the state of one table */
+    FI_LOCK_DB_COMMIT = 30,      /* store: the queue of committers */
+    FI_LOCK_DB_STATE = 40,       /* store: keyspaces, sequence, cursors, failure latch */
+    FI_LOCK_DB_JOBS = 42,        /* store: background work, its failures, the reserve */
+    FI_LOCK_LSM = 45,            /* lsm: current versions, memtables, works */
+    FI_LOCK_LSM_FILES = 47,      /* lsm: which run files are open */
+    FI_LOCK_LOG = 50,            /* log: the segment's buffer and offsets */
+    FI_LOCK_BLOCK_WRITER = 55,   /* block: the end of a file being written */
+    FI_LOCK_LSM_MEMORY = 57,     /* lsm: memory that no memtable uses */
+    FI_LOCK_BLOCK_FILES = 58,    /* block: which sealed files are open */
+    FI_LOCK_BLOCK_CACHE = 60,    /* block: cache shards */
+    FI_LOCK_OS_KNOWN = 80,       /* hosted: the list of a directory's own files */
+    FI_LOCK_OS = 90              /* os: job queues and the memory file system */
 };
 
-struct firn_os;
+struct fi_os;
 
 /* Embedded in the caller's memory; the members are the implementation's. */
-struct firn_os_mutex {
-    struct firn_os *os;
-    enum firn_lock_rank rank;
+struct fi_os_mutex {
+    struct fi_os *os;
+    enum fi_lock_rank rank;
     bool held_in_simulation;
     pthread_mutex_t posix;
 };
 
-struct firn_os_cond {
-    struct firn_os *os;
+struct fi_os_cond {
+    struct fi_os *os;
     uint64_t signals_in_simulation;
     pthread_cond_t posix;
 };
 
-void firn_os_mutex_init(struct firn_os *os, struct firn_os_mutex *mutex, enum firn_lock_rank rank);
-void firn_os_mutex_deinit(struct firn_os_mutex *mutex);
-void firn_os_mutex_lock(struct firn_os_mutex *mutex);
-void firn_os_mutex_unlock(struct firn_os_mutex *mutex);
+void fi_os_mutex_init(struct fi_os *os, struct fi_os_mutex *mutex, enum fi_lock_rank rank);
+void fi_os_mutex_deinit(struct fi_os_mutex *mutex);
+void fi_os_mutex_lock(struct fi_os_mutex *mutex);
+void fi_os_mutex_unlock(struct fi_os_mutex *mutex);
 /* Fails a CHECK in debug builds if this thread does not hold the mutex: the first line of a
  * function whose caller must hold it. Does nothing in release builds. */
 #ifdef FIRN_DEBUG
-void firn_os_mutex_assert_held(const struct firn_os_mutex *mutex);
+void fi_os_mutex_assert_held(const struct fi_os_mutex *mutex);
 #else
 static inline void
-firn_os_mutex_assert_held(const struct firn_os_mutex *mutex)
+fi_os_mutex_assert_held(const struct fi_os_mutex *mutex)
 {
     (void)mutex;
 }
 #endif
 
-void firn_os_cond_init(struct firn_os *os, struct firn_os_cond *cond);
-void firn_os_cond_deinit(struct firn_os_cond *cond);
+void fi_os_cond_init(struct fi_os *os, struct fi_os_cond *cond);
+void fi_os_cond_deinit(struct fi_os_cond *cond);
 /* May wake without a signal: wait in a loop that tests the predicate. */
-void firn_os_cond_wait(struct firn_os_cond *cond, struct firn_os_mutex *mutex);
-/* Like firn_os_cond_wait, with a time limit. In simulation nothing else runs meanwhile: only the
+void fi_os_cond_wait(struct fi_os_cond *cond, struct fi_os_mutex *mutex);
+/* Like fi_os_cond_wait, with a time limit. In simulation nothing else runs meanwhile: only the
  * clock advances. */
-void firn_os_cond_wait_for(struct firn_os_cond *cond, struct firn_os_mutex *mutex,
-                           int64_t duration_ns);
-void firn_os_cond_signal(struct firn_os_cond *cond);
-void firn_os_cond_broadcast(struct firn_os_cond *cond);
+void fi_os_cond_wait_for(struct fi_os_cond *cond, struct fi_os_mutex *mutex, int64_t duration_ns);
+void fi_os_cond_signal(struct fi_os_cond *cond);
+void fi_os_cond_broadcast(struct fi_os_cond *cond);
 
 /* Whether jobs run on threads; false in simulation. */
-bool firn_os_has_threads(const struct firn_os *os);
+bool fi_os_has_threads(const struct fi_os *os);
 
-struct firn_os_jobs;
+struct fi_os_jobs;
 
 /* A pool of `threads` ≥ 1 threads (started on demand; none in simulation). */
-FIRN_MUST_CHECK int firn_os_jobs_create(struct firn_os *os, unsigned threads,
-                                        struct firn_os_jobs **out, firn_error *err);
+FIRN_MUST_CHECK int fi_os_jobs_create(struct fi_os *os, unsigned threads, struct fi_os_jobs **out,
+                                      firn_error *err);
 /* Gives the pool's threads a lower priority than others. Requires: no job was submitted yet. */
-void firn_os_jobs_step_back(struct firn_os_jobs *jobs);
+void fi_os_jobs_step_back(struct fi_os_jobs *jobs);
 /* Runs all submitted jobs, then ends the threads. NULL is allowed. */
-void firn_os_jobs_destroy(struct firn_os_jobs *jobs);
+void fi_os_jobs_destroy(struct fi_os_jobs *jobs);
 /* run(arg) will be called once, on a thread of the pool. Fails only without memory or a first
  * thread. */
-FIRN_MUST_CHECK int firn_os_jobs_submit(struct firn_os_jobs *jobs, void (*run)(void *arg),
-                                        void *arg, firn_error *err);
+FIRN_MUST_CHECK int fi_os_jobs_submit(struct fi_os_jobs *jobs, void (*run)(void *arg), void *arg,
+                                      firn_error *err);
 /* Returns when every job submitted so far has ended. Must not be called from a job of the same
  * pool. */
-void firn_os_jobs_wait(struct firn_os_jobs *jobs);
+void fi_os_jobs_wait(struct fi_os_jobs *jobs);
 
 #endif

@@ -32,39 +32,39 @@
 #include "firn/value.h"
 
 /* How values of a type are stored. */
-enum firn_physical {
-    FIRN_PHYSICAL_NONE = 0, /* of a cell: null */
-    FIRN_PHYSICAL_I64 = 1,  /* I8 to I64, DECIMAL, DATE, TIMESTAMP */
-    FIRN_PHYSICAL_U64 = 2,  /* U8 to U64; BOOL as 0 and 1 */
-    FIRN_PHYSICAL_F32 = 3,
-    FIRN_PHYSICAL_F64 = 4,
-    FIRN_PHYSICAL_BYTES = 5 /* TEXT, BLOB; UUID and VECTOR, all of one size */
+enum fi_physical {
+    FI_PHYSICAL_NONE = 0, /* of a cell: null */
+    FI_PHYSICAL_I64 = 1,  /* I8 to I64, DECIMAL, DATE, TIMESTAMP */
+    FI_PHYSICAL_U64 = 2,  /* U8 to U64; BOOL as 0 and 1 */
+    FI_PHYSICAL_F32 = 3,
+    FI_PHYSICAL_F64 = 4,
+    FI_PHYSICAL_BYTES = 5 /* TEXT, BLOB; UUID and VECTOR, all of one size */
 };
 /* For a cell of a tuple that is being written to a run: as.bytes is described in
  * run/value_file.h. No other cell has it, so it is not one of the kinds. */
-#define FIRN_PHYSICAL_REFERENCE ((enum firn_physical)6)
+#define FI_PHYSICAL_REFERENCE ((enum fi_physical)6)
 /* Requires: a type from 1 to FIRN_TYPE_MAX. */
-static inline enum firn_physical
-firn_physical_of(firn_type type)
+static inline enum fi_physical
+fi_physical_of(firn_type type)
 {
     static const uint8_t kinds[FIRN_TYPE_MAX + 1] = {
-        [FIRN_TYPE_BOOL] = FIRN_PHYSICAL_U64,   [FIRN_TYPE_I8] = FIRN_PHYSICAL_I64,
-        [FIRN_TYPE_I16] = FIRN_PHYSICAL_I64,    [FIRN_TYPE_I32] = FIRN_PHYSICAL_I64,
-        [FIRN_TYPE_I64] = FIRN_PHYSICAL_I64,    [FIRN_TYPE_U8] = FIRN_PHYSICAL_U64,
-        [FIRN_TYPE_U16] = FIRN_PHYSICAL_U64,    [FIRN_TYPE_U32] = FIRN_PHYSICAL_U64,
-        [FIRN_TYPE_U64] = FIRN_PHYSICAL_U64,    [FIRN_TYPE_F32] = FIRN_PHYSICAL_F32,
-        [FIRN_TYPE_F64] = FIRN_PHYSICAL_F64,    [FIRN_TYPE_DECIMAL] = FIRN_PHYSICAL_I64,
-        [FIRN_TYPE_DATE] = FIRN_PHYSICAL_I64,   [FIRN_TYPE_TIMESTAMP] = FIRN_PHYSICAL_I64,
-        [FIRN_TYPE_TEXT] = FIRN_PHYSICAL_BYTES, [FIRN_TYPE_BLOB] = FIRN_PHYSICAL_BYTES,
-        [FIRN_TYPE_UUID] = FIRN_PHYSICAL_BYTES, [FIRN_TYPE_VECTOR] = FIRN_PHYSICAL_BYTES,
+        [FIRN_TYPE_BOOL] = FI_PHYSICAL_U64,   [FIRN_TYPE_I8] = FI_PHYSICAL_I64,
+        [FIRN_TYPE_I16] = FI_PHYSICAL_I64,    [FIRN_TYPE_I32] = FI_PHYSICAL_I64,
+        [FIRN_TYPE_I64] = FI_PHYSICAL_I64,    [FIRN_TYPE_U8] = FI_PHYSICAL_U64,
+        [FIRN_TYPE_U16] = FI_PHYSICAL_U64,    [FIRN_TYPE_U32] = FI_PHYSICAL_U64,
+        [FIRN_TYPE_U64] = FI_PHYSICAL_U64,    [FIRN_TYPE_F32] = FI_PHYSICAL_F32,
+        [FIRN_TYPE_F64] = FI_PHYSICAL_F64,    [FIRN_TYPE_DECIMAL] = FI_PHYSICAL_I64,
+        [FIRN_TYPE_DATE] = FI_PHYSICAL_I64,   [FIRN_TYPE_TIMESTAMP] = FI_PHYSICAL_I64,
+        [FIRN_TYPE_TEXT] = FI_PHYSICAL_BYTES, [FIRN_TYPE_BLOB] = FI_PHYSICAL_BYTES,
+        [FIRN_TYPE_UUID] = FI_PHYSICAL_BYTES, [FIRN_TYPE_VECTOR] = FI_PHYSICAL_BYTES,
     };
     DCHECK(type >= 1 && type <= FIRN_TYPE_MAX);
-    return (enum firn_physical)kinds[type];
+    return (enum fi_physical)kinds[type];
 }
 
 /* One column of a row. Bytes are borrowed. */
-struct firn_cell {
-    enum firn_physical kind;
+struct fi_cell {
+    enum fi_physical kind;
     union {
         int64_t i64;
         uint64_t u64;
@@ -75,42 +75,41 @@ struct firn_cell {
 };
 
 /* Numbers of columns are below this. A table assigns no number twice. */
-enum { FIRN_TUPLE_COLUMN_LIMIT = 1 << 16 };
+enum { FI_TUPLE_COLUMN_LIMIT = 1 << 16 };
 
 /* Appends a tuple, column after column by ascending number:
- *     firn_tuple_begin(&writer, buf); firn_tuple_add(&writer, 2, &cell); … ;
- *     firn_tuple_end(&writer)
+ *     fi_tuple_begin(&writer, buf); fi_tuple_add(&writer, 2, &cell); … ;
+ *     fi_tuple_end(&writer)
  * A failure (FIRN_NO_MEMORY) is remembered; end returns it, and leaves buf as it was before
  * begin. */
-struct firn_tuple_writer {
-    struct firn_buf *out;
+struct fi_tuple_writer {
+    struct fi_buf *out;
     size_t start;
     uint32_t next; /* the least number that the next column may have */
     int rc;
 };
-void firn_tuple_begin(struct firn_tuple_writer *writer, struct firn_buf *out);
-void firn_tuple_add(struct firn_tuple_writer *writer, uint32_t column,
-                    const struct firn_cell *cell);
-FIRN_MUST_CHECK int firn_tuple_end(struct firn_tuple_writer *writer);
+void fi_tuple_begin(struct fi_tuple_writer *writer, struct fi_buf *out);
+void fi_tuple_add(struct fi_tuple_writer *writer, uint32_t column, const struct fi_cell *cell);
+FIRN_MUST_CHECK int fi_tuple_end(struct fi_tuple_writer *writer);
 
 /* Reads tuples that are not trusted. */
-struct firn_tuple_reader {
+struct fi_tuple_reader {
     const uint8_t *at;
     const uint8_t *end;
     uint32_t next;
     bool takes_references; /* false by default: references are then corrupt */
 };
-void firn_tuple_reader_init(struct firn_tuple_reader *reader, firn_slice tuple);
+void fi_tuple_reader_init(struct fi_tuple_reader *reader, firn_slice tuple);
 /* The next column: true with its number and cell, whose bytes are borrowed from the tuple. False at
  * the end, or if the bytes that follow are not a column; *out_is_corrupt distinguishes the two. A
  * corrupt reader stays corrupt. */
-bool firn_tuple_next(struct firn_tuple_reader *reader, uint32_t *out_column, struct firn_cell *out,
-                     bool *out_is_corrupt);
+bool fi_tuple_next(struct fi_tuple_reader *reader, uint32_t *out_column, struct fi_cell *out,
+                   bool *out_is_corrupt);
 /* Finds one column: FIRN_NOT_FOUND if the tuple does not have it. FIRN_CORRUPT, without a text, if
  * the bytes up to there are not a tuple; those after the column are not checked. */
-FIRN_MUST_CHECK int firn_tuple_find(firn_slice tuple, uint32_t column, struct firn_cell *out);
+FIRN_MUST_CHECK int fi_tuple_find(firn_slice tuple, uint32_t column, struct fi_cell *out);
 /* Whether all bytes are a tuple: FIRN_CORRUPT, without a text, if they are not. */
-FIRN_MUST_CHECK int firn_tuple_check(firn_slice tuple);
+FIRN_MUST_CHECK int fi_tuple_check(firn_slice tuple);
 
 /* ==== keys ====
  *
@@ -121,17 +120,17 @@ FIRN_MUST_CHECK int firn_tuple_check(firn_slice tuple);
  * like their values. For floating-point numbers, -0 equals 0, and all NaNs are equal and come after
  * all numbers; they are read back as 0 and as one NaN. */
 
-bool firn_tuple_key_is_allowed(firn_type type);
+bool fi_tuple_key_is_allowed(firn_type type);
 /* Appends a part. Requires: a type that is allowed; a cell of the type's kind, or null if the part
  * is nullable. On FIRN_NO_MEMORY out is as it was. */
-FIRN_MUST_CHECK int firn_tuple_key_add(struct firn_buf *out, firn_type type, bool is_nullable,
-                                       const struct firn_cell *cell);
+FIRN_MUST_CHECK int fi_tuple_key_add(struct fi_buf *out, firn_type type, bool is_nullable,
+                                     const struct fi_cell *cell);
 /* Reads the first part of *rest and advances *rest; after a failure *rest is unchanged. The bytes
  * of a cell are appended to *memory. If *memory has to grow, it moves, and with it the bytes of
  * cells read before. The bytes of all parts of a key are never more than the key's, so memory with
  * room for rest->size more bytes does not grow. Whether a number is in the range of its type is not
  * checked, except for BOOL and F32. FIRN_CORRUPT without a text, FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_tuple_key_read(firn_slice *rest, firn_type type, bool is_nullable,
-                                        struct firn_buf *memory, struct firn_cell *out);
+FIRN_MUST_CHECK int fi_tuple_key_read(firn_slice *rest, firn_type type, bool is_nullable,
+                                      struct fi_buf *memory, struct fi_cell *out);
 
 #endif

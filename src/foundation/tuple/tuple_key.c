@@ -15,7 +15,7 @@
 enum { UUID_SIZE = 16, NUMBER_SIZE = 8, TEXT_END_SIZE = 2, PART_NULL = 0, PART_VALUE = 1 };
 
 bool
-firn_tuple_key_is_allowed(firn_type type)
+fi_tuple_key_is_allowed(firn_type type)
 {
     return type >= FIRN_TYPE_BOOL && type < FIRN_TYPE_VECTOR;
 }
@@ -34,9 +34,9 @@ text_size(firn_slice text)
 }
 
 static size_t
-part_size(firn_type type, const struct firn_cell *cell)
+part_size(firn_type type, const struct fi_cell *cell)
 {
-    if (cell->kind != FIRN_PHYSICAL_BYTES) {
+    if (cell->kind != FI_PHYSICAL_BYTES) {
         return NUMBER_SIZE;
     }
     DCHECK(type != FIRN_TYPE_UUID || cell->as.bytes.size == UUID_SIZE);
@@ -45,23 +45,23 @@ part_size(firn_type type, const struct firn_cell *cell)
 
 /* Requires: memory has room. */
 static void
-put_part(firn_key *key, firn_type type, const struct firn_cell *cell)
+put_part(firn_key *key, firn_type type, const struct fi_cell *cell)
 {
     switch (cell->kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         firn_key_add_i64(key, cell->as.i64);
         break;
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         if (type == FIRN_TYPE_BOOL) {
             firn_key_add_bool(key, cell->as.u64 != 0);
         } else {
             firn_key_add_u64(key, cell->as.u64);
         }
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         firn_key_add_f64(key, (double)cell->as.f32);
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         firn_key_add_f64(key, cell->as.f64);
         break;
     default:
@@ -76,15 +76,14 @@ put_part(firn_key *key, firn_type type, const struct firn_cell *cell)
 }
 
 int
-firn_tuple_key_add(struct firn_buf *out, firn_type type, bool is_nullable,
-                   const struct firn_cell *cell)
+fi_tuple_key_add(struct fi_buf *out, firn_type type, bool is_nullable, const struct fi_cell *cell)
 {
-    bool is_null = cell->kind == FIRN_PHYSICAL_NONE;
-    DCHECK(firn_tuple_key_is_allowed(type));
-    DCHECK(is_null ? is_nullable : cell->kind == firn_physical_of(type));
+    bool is_null = cell->kind == FI_PHYSICAL_NONE;
+    DCHECK(fi_tuple_key_is_allowed(type));
+    DCHECK(is_null ? is_nullable : cell->kind == fi_physical_of(type));
     size_t flag_size = is_nullable ? 1 : 0;
     size_t size = is_null ? 0 : part_size(type, cell);
-    int rc = firn_buf_reserve(out, flag_size + size);
+    int rc = fi_buf_reserve(out, flag_size + size);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -118,25 +117,25 @@ read_real(firn_slice *rest, double *out)
 }
 
 static int
-read_number(firn_slice *rest, firn_type type, struct firn_cell *out)
+read_number(firn_slice *rest, firn_type type, struct fi_cell *out)
 {
     double real;
     bool truth = false;
     int rc;
     switch (out->kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         return firn_key_read_i64(rest, &out->as.i64);
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         if (type != FIRN_TYPE_BOOL) {
             return firn_key_read_u64(rest, &out->as.u64);
         }
         rc = firn_key_read_bool(rest, &truth);
         out->as.u64 = truth ? 1 : 0;
         return rc;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         return read_real(rest, &out->as.f64);
     default:
-        DCHECK(out->kind == FIRN_PHYSICAL_F32);
+        DCHECK(out->kind == FI_PHYSICAL_F32);
         rc = read_real(rest, &real);
         if (rc == FIRN_OK) {
             out->as.f32 = (float)real;
@@ -147,23 +146,23 @@ read_number(firn_slice *rest, firn_type type, struct firn_cell *out)
 }
 
 static int
-read_bytes(firn_slice *rest, firn_type type, struct firn_buf *memory, firn_slice *out)
+read_bytes(firn_slice *rest, firn_type type, struct fi_buf *memory, firn_slice *out)
 {
     size_t size = UUID_SIZE;
     int rc;
     if (type == FIRN_TYPE_UUID) {
-        rc = rest->size < UUID_SIZE ? FIRN_CORRUPT : firn_buf_append(memory, rest->data, UUID_SIZE);
+        rc = rest->size < UUID_SIZE ? FIRN_CORRUPT : fi_buf_append(memory, rest->data, UUID_SIZE);
         if (rc == FIRN_OK) {
             *rest = firn_bytes(rest->data + UUID_SIZE, rest->size - UUID_SIZE);
         }
     } else {
-        rc = firn_buf_reserve(memory, 1); /* an empty text has an address, too */
+        rc = fi_buf_reserve(memory, 1); /* an empty text has an address, too */
         if (rc == FIRN_OK) {
             rc = firn_key_read_text(rest, memory->data + memory->size,
                                     memory->capacity - memory->size, &size);
         }
         if (rc == FIRN_LIMIT) {
-            rc = firn_buf_reserve(memory, size);
+            rc = fi_buf_reserve(memory, size);
             if (rc == FIRN_OK) {
                 rc = firn_key_read_text(rest, memory->data + memory->size, size, &size);
             }
@@ -177,23 +176,23 @@ read_bytes(firn_slice *rest, firn_type type, struct firn_buf *memory, firn_slice
 }
 
 int
-firn_tuple_key_read(firn_slice *rest, firn_type type, bool is_nullable, struct firn_buf *memory,
-                    struct firn_cell *out)
+fi_tuple_key_read(firn_slice *rest, firn_type type, bool is_nullable, struct fi_buf *memory,
+                  struct fi_cell *out)
 {
     firn_slice left = *rest;
     int rc = FIRN_OK;
-    DCHECK(firn_tuple_key_is_allowed(type));
-    *out = (struct firn_cell){.kind = firn_physical_of(type)};
+    DCHECK(fi_tuple_key_is_allowed(type));
+    *out = (struct fi_cell){.kind = fi_physical_of(type)};
     if (is_nullable) {
         if (left.size == 0 || left.data[0] > PART_VALUE) {
             return FIRN_CORRUPT;
         }
-        out->kind = left.data[0] == PART_NULL ? FIRN_PHYSICAL_NONE : out->kind;
+        out->kind = left.data[0] == PART_NULL ? FI_PHYSICAL_NONE : out->kind;
         left = firn_bytes(left.data + 1, left.size - 1);
     }
-    if (out->kind == FIRN_PHYSICAL_BYTES) {
+    if (out->kind == FI_PHYSICAL_BYTES) {
         rc = read_bytes(&left, type, memory, &out->as.bytes);
-    } else if (out->kind != FIRN_PHYSICAL_NONE) {
+    } else if (out->kind != FI_PHYSICAL_NONE) {
         rc = read_number(&left, type, out);
     }
     if (rc == FIRN_OK) {

@@ -21,82 +21,82 @@
 #include "base/mem.h"
 
 int
-firn_alxsv1_open(struct firn_os_dir *dir, const char *name, const firn_alxs_options *options,
-                 struct firn_alxsv1 **out, firn_error *err)
+fi_alxsv1_open(struct fi_os_dir *dir, const char *name, const firn_alxs_options *options,
+               struct firn_alxsv1 **out, firn_error *err)
 {
     *out = NULL;
     int rc = FIRN_OK;
-    struct firn_alxsv1 *table = firn_alloc_zeroed(sizeof *table);
+    struct firn_alxsv1 *table = fi_alloc_zeroed(sizeof *table);
     if (table == NULL) {
-        return firn_error_no_memory(err, "a table");
+        return fi_error_no_memory(err, "a table");
     }
-    firn_os_process_init_mark(&table->mark);
-    firn_alxsv1_index_init(&table->index, options->index_memory_max);
-    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &table->file, err));
-    FIRN_TRY(firn_alxsv1_check(table->file, options, &table->index, NULL, &table->info, err));
+    fi_os_process_init_mark(&table->mark);
+    fi_alxsv1_index_init(&table->index, options->index_memory_max);
+    FI_TRY(fi_os_file_open(dir, name, FI_OS_READ, 0, &table->file, err));
+    FI_TRY(fi_alxsv1_check(table->file, options, &table->index, NULL, &table->info, err));
     *out = table;
 out:
     if (rc != FIRN_OK) {
-        firn_alxsv1_close(table);
+        fi_alxsv1_close(table);
     }
     return rc;
 }
 
 void
-firn_alxsv1_close(struct firn_alxsv1 *table)
+fi_alxsv1_close(struct firn_alxsv1 *table)
 {
     if (table == NULL) {
         return;
     }
-    firn_os_file_close(table->file);
-    firn_alxsv1_index_deinit(&table->index);
-    firn_free(table);
+    fi_os_file_close(table->file);
+    fi_alxsv1_index_deinit(&table->index);
+    fi_free(table);
 }
 
 /* The value of the last record with this key; *out_found is false if there is none. */
 static int
-find(const struct firn_alxsv1 *table, firn_slice key, struct firn_alxsv1_block *block,
+find(const struct firn_alxsv1 *table, firn_slice key, struct fi_alxsv1_block *block,
      bool *out_found, firn_slice *out_value, firn_error *err)
 {
     int rc = FIRN_OK;
     size_t blocks;
     *out_found = false;
-    FIRN_TRY(firn_alxsv1_index_rank(&table->index, table->file, key, FIRN_ALXSV1_BELOW_OR_EQUAL,
-                                    &blocks, err));
+    FI_TRY(fi_alxsv1_index_rank(&table->index, table->file, key, FI_ALXSV1_BELOW_OR_EQUAL, &blocks,
+                                err));
     if (blocks == 0) {
         goto out;
     }
-    FIRN_TRY(firn_alxsv1_block_load(block, table, blocks - 1, err));
-    size_t records = firn_alxsv1_block_rank(block, key, FIRN_ALXSV1_BELOW_OR_EQUAL);
-    *out_found = records > 0 &&
-                 firn_alxsv1_format_compare(firn_alxsv1_block_key(block, records - 1), key) == 0;
+    FI_TRY(fi_alxsv1_block_load(block, table, blocks - 1, err));
+    size_t records = fi_alxsv1_block_rank(block, key, FI_ALXSV1_BELOW_OR_EQUAL);
+    *out_found =
+        records > 0 && fi_alxsv1_format_compare(fi_alxsv1_block_key(block, records - 1), key) == 0;
     if (*out_found) {
-        *out_value = firn_alxsv1_block_value(block, records - 1);
+        *out_value = fi_alxsv1_block_value(block, records - 1);
     }
 out:
     return rc;
 }
 
 int
-firn_alxsv1_get(struct firn_alxsv1 *table, firn_slice key, uint8_t **out, size_t *out_size,
-                firn_error *err)
+fi_alxsv1_get(struct firn_alxsv1 *table, firn_slice key, uint8_t **out, size_t *out_size,
+              firn_error *err)
 {
     int rc = FIRN_OK;
     bool is_found;
     firn_slice value;
-    struct firn_alxsv1_block block = {0};
-    FIRN_TRY(find(table, key, &block, &is_found, &value, err));
+    struct fi_alxsv1_block block = {0};
+    FI_TRY(find(table, key, &block, &is_found, &value, err));
     if (!is_found) {
-        FIRN_TRY(firn_error_set(err, FIRN_NOT_FOUND, "'%s' has no record of this key",
-                                firn_os_file_path(table->file)));
+        FI_TRY(fi_error_set(err, FIRN_NOT_FOUND, "'%s' has no record of this key",
+                            fi_os_file_path(table->file)));
     }
-    *out = firn_memdup(value.data, value.size);
+    *out = fi_memdup(value.data, value.size);
     if (*out == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "a value"));
+        FI_TRY(fi_error_no_memory(err, "a value"));
     }
     *out_size = value.size;
 out:
-    firn_alxsv1_block_deinit(&block);
+    fi_alxsv1_block_deinit(&block);
     return rc;
 }
 
@@ -109,52 +109,51 @@ out:
  */
 
 struct firn_alxsv1_cursor {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct fi_os_process_mark mark; /* first: see api_process.h */
     const struct firn_alxsv1 *table;
-    struct firn_alxsv1_block block;
+    struct fi_alxsv1_block block;
     size_t at;
     bool is_valid;
 };
 
 int
-firn_alxsv1_cursor_open(struct firn_alxsv1 *table, struct firn_alxsv1_cursor **out, firn_error *err)
+fi_alxsv1_cursor_open(struct firn_alxsv1 *table, struct firn_alxsv1_cursor **out, firn_error *err)
 {
-    *out = firn_alloc_zeroed(sizeof **out);
+    *out = fi_alloc_zeroed(sizeof **out);
     if (*out == NULL) {
-        return firn_error_no_memory(err, "a cursor");
+        return fi_error_no_memory(err, "a cursor");
     }
-    firn_os_process_init_mark(&(*out)->mark);
+    fi_os_process_init_mark(&(*out)->mark);
     (*out)->table = table;
     return FIRN_OK;
 }
 
 void
-firn_alxsv1_cursor_close(struct firn_alxsv1_cursor *cursor)
+fi_alxsv1_cursor_close(struct firn_alxsv1_cursor *cursor)
 {
     if (cursor != NULL) {
-        firn_alxsv1_block_deinit(&cursor->block);
-        firn_free(cursor);
+        fi_alxsv1_block_deinit(&cursor->block);
+        fi_free(cursor);
     }
 }
 
 bool
-firn_alxsv1_cursor_valid(const struct firn_alxsv1_cursor *cursor)
+fi_alxsv1_cursor_valid(const struct firn_alxsv1_cursor *cursor)
 {
     return cursor->is_valid;
 }
 
 firn_slice
-firn_alxsv1_cursor_key(const struct firn_alxsv1_cursor *cursor)
+fi_alxsv1_cursor_key(const struct firn_alxsv1_cursor *cursor)
 {
     DCHECK(!cursor->is_valid || cursor->at < cursor->block.count); /* (I1) */
-    return cursor->is_valid ? firn_alxsv1_block_key(&cursor->block, cursor->at)
-                            : firn_bytes(NULL, 0);
+    return cursor->is_valid ? fi_alxsv1_block_key(&cursor->block, cursor->at) : firn_bytes(NULL, 0);
 }
 
 firn_slice
-firn_alxsv1_cursor_value(const struct firn_alxsv1_cursor *cursor)
+fi_alxsv1_cursor_value(const struct firn_alxsv1_cursor *cursor)
 {
-    return cursor->is_valid ? firn_alxsv1_block_value(&cursor->block, cursor->at)
+    return cursor->is_valid ? fi_alxsv1_block_value(&cursor->block, cursor->at)
                             : firn_bytes(NULL, 0);
 }
 
@@ -166,7 +165,7 @@ enter_forwards(struct firn_alxsv1_cursor *cursor, size_t number, firn_error *err
 {
     cursor->is_valid = false;
     if (number < cursor->table->index.count) {
-        FIRN_TRY_RETURN(firn_alxsv1_block_load(&cursor->block, cursor->table, number, err));
+        FI_TRY_RETURN(fi_alxsv1_block_load(&cursor->block, cursor->table, number, err));
         cursor->at = 0;
         cursor->is_valid = true;
     }
@@ -179,7 +178,7 @@ enter_backwards(struct firn_alxsv1_cursor *cursor, size_t number, firn_error *er
 {
     cursor->is_valid = false;
     if (number > 0) {
-        FIRN_TRY_RETURN(firn_alxsv1_block_load(&cursor->block, cursor->table, number - 1, err));
+        FI_TRY_RETURN(fi_alxsv1_block_load(&cursor->block, cursor->table, number - 1, err));
         DCHECK(cursor->block.count > 0); /* (I1) */
         cursor->at = cursor->block.count - 1;
         cursor->is_valid = true;
@@ -188,13 +187,13 @@ enter_backwards(struct firn_alxsv1_cursor *cursor, size_t number, firn_error *er
 }
 
 int
-firn_alxsv1_cursor_first(struct firn_alxsv1_cursor *cursor, firn_error *err)
+fi_alxsv1_cursor_first(struct firn_alxsv1_cursor *cursor, firn_error *err)
 {
     return enter_forwards(cursor, 0, err);
 }
 
 int
-firn_alxsv1_cursor_last(struct firn_alxsv1_cursor *cursor, firn_error *err)
+fi_alxsv1_cursor_last(struct firn_alxsv1_cursor *cursor, firn_error *err)
 {
     return enter_backwards(cursor, cursor->table->index.count, err);
 }
@@ -208,37 +207,37 @@ seek_block(struct firn_alxsv1_cursor *cursor, firn_slice key, size_t *out_blocks
     const struct firn_alxsv1 *table = cursor->table;
     cursor->is_valid = false;
     *out_records = 0;
-    FIRN_TRY_RETURN(firn_alxsv1_index_rank(&table->index, table->file, key, FIRN_ALXSV1_BELOW,
-                                           out_blocks, err));
+    FI_TRY_RETURN(
+        fi_alxsv1_index_rank(&table->index, table->file, key, FI_ALXSV1_BELOW, out_blocks, err));
     if (*out_blocks > 0) {
-        FIRN_TRY_RETURN(firn_alxsv1_block_load(&cursor->block, table, *out_blocks - 1, err));
-        *out_records = firn_alxsv1_block_rank(&cursor->block, key, FIRN_ALXSV1_BELOW);
+        FI_TRY_RETURN(fi_alxsv1_block_load(&cursor->block, table, *out_blocks - 1, err));
+        *out_records = fi_alxsv1_block_rank(&cursor->block, key, FI_ALXSV1_BELOW);
         DCHECK(*out_records > 0); /* the first record of the block is below the key */
     }
     return FIRN_OK;
 }
 
 int
-firn_alxsv1_cursor_seek(struct firn_alxsv1_cursor *cursor, firn_slice key, firn_error *err)
+fi_alxsv1_cursor_seek(struct firn_alxsv1_cursor *cursor, firn_slice key, firn_error *err)
 {
     size_t blocks;
     size_t records;
-    FIRN_TRY_RETURN(seek_block(cursor, key, &blocks, &records, err));
+    FI_TRY_RETURN(seek_block(cursor, key, &blocks, &records, err));
     if (blocks > 0 && records < cursor->block.count) {
         cursor->at = records;
         cursor->is_valid = true;
     } else {
-        FIRN_TRY_RETURN(enter_forwards(cursor, blocks, err));
+        FI_TRY_RETURN(enter_forwards(cursor, blocks, err));
     }
     return FIRN_OK;
 }
 
 int
-firn_alxsv1_cursor_seek_before(struct firn_alxsv1_cursor *cursor, firn_slice key, firn_error *err)
+fi_alxsv1_cursor_seek_before(struct firn_alxsv1_cursor *cursor, firn_slice key, firn_error *err)
 {
     size_t blocks;
     size_t records;
-    FIRN_TRY_RETURN(seek_block(cursor, key, &blocks, &records, err));
+    FI_TRY_RETURN(seek_block(cursor, key, &blocks, &records, err));
     if (records > 0) {
         cursor->at = records - 1;
         cursor->is_valid = true;
@@ -251,29 +250,29 @@ check_valid(const struct firn_alxsv1_cursor *cursor, firn_error *err)
 {
     return cursor->is_valid
                ? FIRN_OK
-               : firn_error_set(err, FIRN_MISUSE, "the cursor is not at a record of the table");
+               : fi_error_set(err, FIRN_MISUSE, "the cursor is not at a record of the table");
 }
 
 int
-firn_alxsv1_cursor_next(struct firn_alxsv1_cursor *cursor, firn_error *err)
+fi_alxsv1_cursor_next(struct firn_alxsv1_cursor *cursor, firn_error *err)
 {
-    FIRN_TRY_RETURN(check_valid(cursor, err));
+    FI_TRY_RETURN(check_valid(cursor, err));
     if (cursor->at + 1 < cursor->block.count) {
         cursor->at++;
     } else {
-        FIRN_TRY_RETURN(enter_forwards(cursor, cursor->block.number + 1, err));
+        FI_TRY_RETURN(enter_forwards(cursor, cursor->block.number + 1, err));
     }
     return FIRN_OK;
 }
 
 int
-firn_alxsv1_cursor_prev(struct firn_alxsv1_cursor *cursor, firn_error *err)
+fi_alxsv1_cursor_prev(struct firn_alxsv1_cursor *cursor, firn_error *err)
 {
-    FIRN_TRY_RETURN(check_valid(cursor, err));
+    FI_TRY_RETURN(check_valid(cursor, err));
     if (cursor->at > 0) {
         cursor->at--;
     } else {
-        FIRN_TRY_RETURN(enter_backwards(cursor, cursor->block.number, err));
+        FI_TRY_RETURN(enter_backwards(cursor, cursor->block.number, err));
     }
     return FIRN_OK;
 }
@@ -286,22 +285,22 @@ firn_alxsv1_cursor_prev(struct firn_alxsv1_cursor *cursor, firn_error *err)
  */
 
 int
-firn_alxsv1_verify(struct firn_os_dir *dir, const char *name, const firn_alxs_options *options,
-                   void (*on_damage)(void *ctx, const char *text), void *ctx,
-                   const struct firn_step *step, firn_alxs_info *out, firn_error *err)
+fi_alxsv1_verify(struct fi_os_dir *dir, const char *name, const firn_alxs_options *options,
+                 void (*on_damage)(void *ctx, const char *text), void *ctx,
+                 const struct fi_step *step, firn_alxs_info *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_os_file *file = NULL;
-    struct firn_alxsv1_sink sink = {.on_damage = on_damage, .ctx = ctx, .step = step};
+    struct fi_os_file *file = NULL;
+    struct fi_alxsv1_sink sink = {.on_damage = on_damage, .ctx = ctx, .step = step};
     *out = (firn_alxs_info){.size = sizeof *out};
-    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, err));
-    FIRN_TRY(firn_alxsv1_check(file, options, NULL, &sink, out, err));
+    FI_TRY(fi_os_file_open(dir, name, FI_OS_READ, 0, &file, err));
+    FI_TRY(fi_alxsv1_check(file, options, NULL, &sink, out, err));
     if (sink.count > 0) {
-        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT, "'%s' is damaged: %" PRIu64 " %s",
-                                firn_os_file_path(file), sink.count,
-                                sink.count == 1 ? "finding" : "findings"));
+        FI_TRY(fi_error_set(err, FIRN_CORRUPT, "'%s' is damaged: %" PRIu64 " %s",
+                            fi_os_file_path(file), sink.count,
+                            sink.count == 1 ? "finding" : "findings"));
     }
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }

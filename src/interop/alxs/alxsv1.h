@@ -22,7 +22,7 @@
 #include "os/os_process.h"
 
 /* A record, as a check reads it. */
-struct firn_alxsv1_record {
+struct fi_alxsv1_record {
     uint64_t offset;
     uint64_t size;  /* of all of it */
     firn_slice key; /* until the next step of the check */
@@ -33,78 +33,76 @@ struct firn_alxsv1_record {
 
 /* ---- index (alxsv1_index.c): where blocks begin ---- */
 
-enum { FIRN_ALXSV1_INDEX_HEAD_SIZE = 12 };
+enum { FI_ALXSV1_INDEX_HEAD_SIZE = 12 };
 
 /* A block's first record. */
-struct firn_alxsv1_index_entry {
+struct fi_alxsv1_index_entry {
     uint64_t offset;
     uint32_t crc_before; /* of all records before it */
     uint32_t key_size;
     uint32_t key_crc;
-    uint8_t head[FIRN_ALXSV1_INDEX_HEAD_SIZE]; /* of the key; zeros after a shorter one */
+    uint8_t head[FI_ALXSV1_INDEX_HEAD_SIZE]; /* of the key; zeros after a shorter one */
 };
 
-struct firn_alxsv1_index {
-    struct firn_alxsv1_index_entry *entries;
+struct fi_alxsv1_index {
+    struct fi_alxsv1_index_entry *entries;
     size_t count;
     size_t capacity;
     size_t count_max;
     uint64_t stride; /* minimum size of a block, unless a large record follows */
 };
 
-void firn_alxsv1_index_init(struct firn_alxsv1_index *index, uint64_t memory_max);
-void firn_alxsv1_index_deinit(struct firn_alxsv1_index *index);
+void fi_alxsv1_index_init(struct fi_alxsv1_index *index, uint64_t memory_max);
+void fi_alxsv1_index_deinit(struct fi_alxsv1_index *index);
 /* Adds an entry if a block begins with this record. Must be called for all records, in
  * order. */
-FIRN_MUST_CHECK int firn_alxsv1_index_add(struct firn_alxsv1_index *index,
-                                          const struct firn_alxsv1_record *record, firn_error *err);
+FIRN_MUST_CHECK int fi_alxsv1_index_add(struct fi_alxsv1_index *index,
+                                        const struct fi_alxsv1_record *record, firn_error *err);
 
-enum firn_alxsv1_bound { FIRN_ALXSV1_BELOW, FIRN_ALXSV1_BELOW_OR_EQUAL };
+enum fi_alxsv1_bound { FI_ALXSV1_BELOW, FI_ALXSV1_BELOW_OR_EQUAL };
 /* How many blocks begin with a key below `key`, or at most equal to it. Reads keys from the file
  * only if their heads do not decide. */
-FIRN_MUST_CHECK int firn_alxsv1_index_rank(const struct firn_alxsv1_index *index,
-                                           struct firn_os_file *file, firn_slice key,
-                                           enum firn_alxsv1_bound bound, size_t *out,
-                                           firn_error *err);
+FIRN_MUST_CHECK int fi_alxsv1_index_rank(const struct fi_alxsv1_index *index,
+                                         struct fi_os_file *file, firn_slice key,
+                                         enum fi_alxsv1_bound bound, size_t *out, firn_error *err);
 
 /* ---- check (alxsv1_check.c) ---- */
 
 /* Receives damage that does not end a check. */
-struct firn_alxsv1_sink {
+struct fi_alxsv1_sink {
     void (*on_damage)(void *ctx, const char *text); /* may be NULL */
     void *ctx;
     uint64_t count;
-    const struct firn_step *step; /* gets the bytes of records that were read; may be NULL */
+    const struct fi_step *step; /* gets the bytes of records that were read; may be NULL */
 };
 
 /* Reads all of a file and checks everything that the format promises. With a sink, continues after
  * damage and returns FIRN_OK as long as it can; the sink counts. With an index,
  * fills it, and refuses values beyond options->value_size_max. */
-FIRN_MUST_CHECK int firn_alxsv1_check(struct firn_os_file *file, const firn_alxs_options *options,
-                                      struct firn_alxsv1_index *index,
-                                      struct firn_alxsv1_sink *sink, firn_alxs_info *out,
-                                      firn_error *err);
+FIRN_MUST_CHECK int fi_alxsv1_check(struct fi_os_file *file, const firn_alxs_options *options,
+                                    struct fi_alxsv1_index *index, struct fi_alxsv1_sink *sink,
+                                    firn_alxs_info *out, firn_error *err);
 
 /* ---- reader (alxsv1.c): any number of threads on one handle ---- */
 
 struct firn_alxsv1 {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
-    struct firn_os_file *file;
+    struct fi_os_process_mark mark; /* first: see api_process.h */
+    struct fi_os_file *file;
     firn_alxs_info info;
-    struct firn_alxsv1_index index;
+    struct fi_alxsv1_index index;
 };
 
-FIRN_MUST_CHECK int firn_alxsv1_open(struct firn_os_dir *dir, const char *name,
-                                     const firn_alxs_options *options, struct firn_alxsv1 **out,
-                                     firn_error *err);
-void firn_alxsv1_close(struct firn_alxsv1 *table);
-FIRN_MUST_CHECK int firn_alxsv1_get(struct firn_alxsv1 *table, firn_slice key, uint8_t **out,
-                                    size_t *out_size, firn_error *err);
+FIRN_MUST_CHECK int fi_alxsv1_open(struct fi_os_dir *dir, const char *name,
+                                   const firn_alxs_options *options, struct firn_alxsv1 **out,
+                                   firn_error *err);
+void fi_alxsv1_close(struct firn_alxsv1 *table);
+FIRN_MUST_CHECK int fi_alxsv1_get(struct firn_alxsv1 *table, firn_slice key, uint8_t **out,
+                                  size_t *out_size, firn_error *err);
 
 /* ---- block (alxsv1_block.c): a part of a table in memory ---- */
 
 /* A zeroed struct is empty. */
-struct firn_alxsv1_block {
+struct fi_alxsv1_block {
     uint8_t *bytes;
     size_t size;
     size_t capacity;
@@ -116,53 +114,53 @@ struct firn_alxsv1_block {
 
 /* Reads the block of this number, unless it is loaded already. Requires: the block exists. Nothing
  * is loaded after a failure. */
-FIRN_MUST_CHECK int firn_alxsv1_block_load(struct firn_alxsv1_block *block,
-                                           const struct firn_alxsv1 *table, size_t number,
-                                           firn_error *err);
-void firn_alxsv1_block_deinit(struct firn_alxsv1_block *block);
+FIRN_MUST_CHECK int fi_alxsv1_block_load(struct fi_alxsv1_block *block,
+                                         const struct firn_alxsv1 *table, size_t number,
+                                         firn_error *err);
+void fi_alxsv1_block_deinit(struct fi_alxsv1_block *block);
 /* Of the i-th record, i < count; borrowed from the block. */
-firn_slice firn_alxsv1_block_key(const struct firn_alxsv1_block *block, size_t i);
-firn_slice firn_alxsv1_block_value(const struct firn_alxsv1_block *block, size_t i);
+firn_slice fi_alxsv1_block_key(const struct fi_alxsv1_block *block, size_t i);
+firn_slice fi_alxsv1_block_value(const struct fi_alxsv1_block *block, size_t i);
 /* How many records have a key below `key`, or at most equal to it. */
-size_t firn_alxsv1_block_rank(const struct firn_alxsv1_block *block, firn_slice key,
-                              enum firn_alxsv1_bound bound);
+size_t fi_alxsv1_block_rank(const struct fi_alxsv1_block *block, firn_slice key,
+                            enum fi_alxsv1_bound bound);
 
 /* ---- cursor (alxsv1.c) ---- */
 
-FIRN_MUST_CHECK int firn_alxsv1_cursor_open(struct firn_alxsv1 *table,
-                                            struct firn_alxsv1_cursor **out, firn_error *err);
-void firn_alxsv1_cursor_close(struct firn_alxsv1_cursor *cursor);
-FIRN_MUST_CHECK int firn_alxsv1_cursor_first(struct firn_alxsv1_cursor *cursor, firn_error *err);
-FIRN_MUST_CHECK int firn_alxsv1_cursor_last(struct firn_alxsv1_cursor *cursor, firn_error *err);
-FIRN_MUST_CHECK int firn_alxsv1_cursor_seek(struct firn_alxsv1_cursor *cursor, firn_slice key,
-                                            firn_error *err);
-FIRN_MUST_CHECK int firn_alxsv1_cursor_seek_before(struct firn_alxsv1_cursor *cursor,
-                                                   firn_slice key, firn_error *err);
-FIRN_MUST_CHECK int firn_alxsv1_cursor_next(struct firn_alxsv1_cursor *cursor, firn_error *err);
-FIRN_MUST_CHECK int firn_alxsv1_cursor_prev(struct firn_alxsv1_cursor *cursor, firn_error *err);
-bool firn_alxsv1_cursor_valid(const struct firn_alxsv1_cursor *cursor);
-firn_slice firn_alxsv1_cursor_key(const struct firn_alxsv1_cursor *cursor);
-firn_slice firn_alxsv1_cursor_value(const struct firn_alxsv1_cursor *cursor);
+FIRN_MUST_CHECK int fi_alxsv1_cursor_open(struct firn_alxsv1 *table,
+                                          struct firn_alxsv1_cursor **out, firn_error *err);
+void fi_alxsv1_cursor_close(struct firn_alxsv1_cursor *cursor);
+FIRN_MUST_CHECK int fi_alxsv1_cursor_first(struct firn_alxsv1_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int fi_alxsv1_cursor_last(struct firn_alxsv1_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int fi_alxsv1_cursor_seek(struct firn_alxsv1_cursor *cursor, firn_slice key,
+                                          firn_error *err);
+FIRN_MUST_CHECK int fi_alxsv1_cursor_seek_before(struct firn_alxsv1_cursor *cursor, firn_slice key,
+                                                 firn_error *err);
+FIRN_MUST_CHECK int fi_alxsv1_cursor_next(struct firn_alxsv1_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int fi_alxsv1_cursor_prev(struct firn_alxsv1_cursor *cursor, firn_error *err);
+bool fi_alxsv1_cursor_valid(const struct firn_alxsv1_cursor *cursor);
+firn_slice fi_alxsv1_cursor_key(const struct firn_alxsv1_cursor *cursor);
+firn_slice fi_alxsv1_cursor_value(const struct firn_alxsv1_cursor *cursor);
 
 /* ---- verify (alxsv1.c) ---- */
 
 /* Reads all of a table. on_damage and step may be NULL. */
-FIRN_MUST_CHECK int firn_alxsv1_verify(struct firn_os_dir *dir, const char *name,
-                                       const firn_alxs_options *options,
-                                       void (*on_damage)(void *ctx, const char *text), void *ctx,
-                                       const struct firn_step *step, firn_alxs_info *out,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_alxsv1_verify(struct fi_os_dir *dir, const char *name,
+                                     const firn_alxs_options *options,
+                                     void (*on_damage)(void *ctx, const char *text), void *ctx,
+                                     const struct fi_step *step, firn_alxs_info *out,
+                                     firn_error *err);
 
 /* ---- writer (alxsv1_writer.c): one thread at a time ---- */
 
-FIRN_MUST_CHECK int firn_alxsv1_writer_create(struct firn_os_dir *dir, const char *name,
-                                              const firn_alxs_writer_options *options,
-                                              struct firn_alxsv1_writer **out, firn_error *err);
-FIRN_MUST_CHECK int firn_alxsv1_writer_append(struct firn_alxsv1_writer *writer, firn_slice key,
-                                              firn_slice value, firn_error *err);
-uint64_t firn_alxsv1_writer_count(const struct firn_alxsv1_writer *writer);
-FIRN_MUST_CHECK int firn_alxsv1_writer_finish(struct firn_alxsv1_writer *writer,
-                                              uint32_t *out_checksum, firn_error *err);
-void firn_alxsv1_writer_destroy(struct firn_alxsv1_writer *writer);
+FIRN_MUST_CHECK int fi_alxsv1_writer_create(struct fi_os_dir *dir, const char *name,
+                                            const firn_alxs_writer_options *options,
+                                            struct firn_alxsv1_writer **out, firn_error *err);
+FIRN_MUST_CHECK int fi_alxsv1_writer_append(struct firn_alxsv1_writer *writer, firn_slice key,
+                                            firn_slice value, firn_error *err);
+uint64_t fi_alxsv1_writer_count(const struct firn_alxsv1_writer *writer);
+FIRN_MUST_CHECK int fi_alxsv1_writer_finish(struct firn_alxsv1_writer *writer,
+                                            uint32_t *out_checksum, firn_error *err);
+void fi_alxsv1_writer_destroy(struct firn_alxsv1_writer *writer);
 
 #endif

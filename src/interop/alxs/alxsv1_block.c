@@ -19,57 +19,57 @@
 #include "codec/crc32.h"
 
 void
-firn_alxsv1_block_deinit(struct firn_alxsv1_block *block)
+fi_alxsv1_block_deinit(struct fi_alxsv1_block *block)
 {
-    firn_free(block->bytes);
-    firn_free(block->starts);
-    *block = (struct firn_alxsv1_block){0};
+    fi_free(block->bytes);
+    fi_free(block->starts);
+    *block = (struct fi_alxsv1_block){0};
 }
 
 static const uint8_t *
-record_at(const struct firn_alxsv1_block *block, size_t i)
+record_at(const struct fi_alxsv1_block *block, size_t i)
 {
     DCHECK(i < block->count && block->starts[i] < block->size);
     return block->bytes + block->starts[i];
 }
 
 firn_slice
-firn_alxsv1_block_key(const struct firn_alxsv1_block *block, size_t i)
+fi_alxsv1_block_key(const struct fi_alxsv1_block *block, size_t i)
 {
     const uint8_t *head = record_at(block, i);
-    DCHECK(firn_range_inside(block->starts[i], firn_alxsv1_format_record_size(head), block->size));
-    return firn_bytes(head + FIRN_ALXSV1_RECORD_HEAD_SIZE, firn_load_le32(head));
+    DCHECK(fi_range_inside(block->starts[i], fi_alxsv1_format_record_size(head), block->size));
+    return firn_bytes(head + FI_ALXSV1_RECORD_HEAD_SIZE, fi_load_le32(head));
 }
 
 firn_slice
-firn_alxsv1_block_value(const struct firn_alxsv1_block *block, size_t i)
+fi_alxsv1_block_value(const struct fi_alxsv1_block *block, size_t i)
 {
-    firn_slice key = firn_alxsv1_block_key(block, i);
-    return firn_bytes(key.data + key.size, firn_load_le32(record_at(block, i) + 4));
+    firn_slice key = fi_alxsv1_block_key(block, i);
+    return firn_bytes(key.data + key.size, fi_load_le32(record_at(block, i) + 4));
 }
 
 size_t
-firn_alxsv1_block_rank(const struct firn_alxsv1_block *block, firn_slice key,
-                       enum firn_alxsv1_bound bound)
+fi_alxsv1_block_rank(const struct fi_alxsv1_block *block, firn_slice key,
+                     enum fi_alxsv1_bound bound)
 {
     size_t low = 0;
     size_t high = block->count;
-    int least = bound == FIRN_ALXSV1_BELOW ? 0 : 1; /* the least order that is not counted */
-    FIRN_SEARCH_FIRST(low, high, middle,
-                      firn_alxsv1_format_compare(firn_alxsv1_block_key(block, middle), key) < least)
+    int least = bound == FI_ALXSV1_BELOW ? 0 : 1; /* the least order that is not counted */
+    FI_SEARCH_FIRST(low, high, middle,
+                    fi_alxsv1_format_compare(fi_alxsv1_block_key(block, middle), key) < least)
     return low;
 }
 
 /* ---- loading ---- */
 
 static int
-add_start(struct firn_alxsv1_block *block, size_t start, firn_error *err)
+add_start(struct fi_alxsv1_block *block, size_t start, firn_error *err)
 {
     if (block->count == block->starts_capacity) {
         size_t capacity = block->starts_capacity == 0 ? 64 : block->starts_capacity * 2;
-        void *starts = firn_resize_array(block->starts, capacity, sizeof *block->starts);
+        void *starts = fi_resize_array(block->starts, capacity, sizeof *block->starts);
         if (starts == NULL) {
-            return firn_error_no_memory(err, "a part of a table");
+            return fi_error_no_memory(err, "a part of a table");
         }
         block->starts = starts;
         block->starts_capacity = capacity;
@@ -81,16 +81,16 @@ add_start(struct firn_alxsv1_block *block, size_t start, firn_error *err)
 
 /* Divides the bytes into records. False if they are not records from end to end. */
 static int
-find_records(struct firn_alxsv1_block *block, bool *out_is_whole, firn_error *err)
+find_records(struct fi_alxsv1_block *block, bool *out_is_whole, firn_error *err)
 {
     size_t size = block->size;
     *out_is_whole = false;
     for (size_t at = 0; at < size;) {
-        if (!firn_range_inside(at, FIRN_ALXSV1_RECORD_HEAD_SIZE, size)) {
+        if (!fi_range_inside(at, FI_ALXSV1_RECORD_HEAD_SIZE, size)) {
             return FIRN_OK;
         }
-        uint64_t record_size = firn_alxsv1_format_record_size(block->bytes + at);
-        if (!firn_range_inside(at, record_size, size)) {
+        uint64_t record_size = fi_alxsv1_format_record_size(block->bytes + at);
+        if (!fi_range_inside(at, record_size, size)) {
             return FIRN_OK;
         }
         int rc = add_start(block, at, err);
@@ -105,15 +105,15 @@ find_records(struct firn_alxsv1_block *block, bool *out_is_whole, firn_error *er
 
 /* Reserves as much memory as the block needs and no more: a large record is a block. */
 static int
-make_room(struct firn_alxsv1_block *block, uint64_t size, firn_error *err)
+make_room(struct fi_alxsv1_block *block, uint64_t size, firn_error *err)
 {
     block->size = 0;
     if (size > block->capacity) {
-        firn_free(block->bytes);
-        block->bytes = size > SIZE_MAX ? NULL : firn_alloc((size_t)size);
+        fi_free(block->bytes);
+        block->bytes = size > SIZE_MAX ? NULL : fi_alloc((size_t)size);
         block->capacity = block->bytes == NULL ? 0 : (size_t)size;
         if (block->bytes == NULL) {
-            return firn_error_no_memory(err, "a part of a table");
+            return fi_error_no_memory(err, "a part of a table");
         }
     }
     block->size = (size_t)size;
@@ -129,37 +129,37 @@ end_of_block(const struct firn_alxsv1 *table, size_t number, uint64_t *out_end, 
         *out_end = table->index.entries[number + 1].offset;
         *out_crc = table->index.entries[number + 1].crc_before;
     } else {
-        *out_end = table->info.file_size - FIRN_ALXSV1_FOOTER_SIZE;
+        *out_end = table->info.file_size - FI_ALXSV1_FOOTER_SIZE;
         *out_crc = table->info.checksum;
     }
 }
 
 int
-firn_alxsv1_block_load(struct firn_alxsv1_block *block, const struct firn_alxsv1 *table,
-                       size_t number, firn_error *err)
+fi_alxsv1_block_load(struct fi_alxsv1_block *block, const struct firn_alxsv1 *table, size_t number,
+                     firn_error *err)
 {
     int rc = FIRN_OK;
     uint64_t end;
     uint32_t crc;
     bool is_whole = false;
     DCHECK(number < table->index.count);
-    const struct firn_alxsv1_index_entry *entry = &table->index.entries[number];
+    const struct fi_alxsv1_index_entry *entry = &table->index.entries[number];
     if (block->count > 0 && block->number == number) {
         return FIRN_OK;
     }
     block->count = 0;
     end_of_block(table, number, &end, &crc);
     DCHECK(end > entry->offset); /* at least one record */
-    FIRN_TRY(make_room(block, end - entry->offset, err));
-    FIRN_TRY(firn_os_file_read_exact(table->file, entry->offset, block->bytes, block->size, err));
-    if (firn_crc32(entry->crc_before, block->bytes, block->size) == crc) {
-        FIRN_TRY(find_records(block, &is_whole, err));
+    FI_TRY(make_room(block, end - entry->offset, err));
+    FI_TRY(fi_os_file_read_exact(table->file, entry->offset, block->bytes, block->size, err));
+    if (fi_crc32(entry->crc_before, block->bytes, block->size) == crc) {
+        FI_TRY(find_records(block, &is_whole, err));
     }
     if (!is_whole) {
-        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
-                                "the records from offset %" PRIu64 " to %" PRIu64
-                                " of '%s' are not what they were when the table was opened",
-                                entry->offset, end, firn_os_file_path(table->file)));
+        FI_TRY(fi_error_set(err, FIRN_CORRUPT,
+                            "the records from offset %" PRIu64 " to %" PRIu64
+                            " of '%s' are not what they were when the table was opened",
+                            entry->offset, end, fi_os_file_path(table->file)));
     }
     DCHECK(block->count > 0);
     block->number = number;

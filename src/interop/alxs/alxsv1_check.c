@@ -28,7 +28,7 @@ struct ends {
 
 /* Something is damaged: returns FIRN_CORRUPT, or reports it to the sink. */
 __attribute__((format(printf, 3, 4))) static int
-damaged(struct firn_alxsv1_sink *sink, firn_error *err, const char *format, ...)
+damaged(struct fi_alxsv1_sink *sink, firn_error *err, const char *format, ...)
 {
     firn_error problem;
     char text[FIRN_ERROR_TEXT_SIZE];
@@ -37,9 +37,9 @@ damaged(struct firn_alxsv1_sink *sink, firn_error *err, const char *format, ...)
     int size = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     (void)size; /* a longer text is truncated */
-    int rc = firn_error_set(&problem, FIRN_CORRUPT, "%s", text);
+    int rc = fi_error_set(&problem, FIRN_CORRUPT, "%s", text);
     if (sink == NULL) {
-        firn_error_copy(err, &problem);
+        fi_error_copy(err, &problem);
         return rc;
     }
     sink->count++;
@@ -52,7 +52,7 @@ damaged(struct firn_alxsv1_sink *sink, firn_error *err, const char *format, ...)
 /* The same for a failure whose error is filled in already: FIRN_OK if it is damage that was
  * reported. */
 static int
-damaged_beyond(struct firn_alxsv1_sink *sink, int rc, const firn_error *problem, firn_error *err)
+damaged_beyond(struct fi_alxsv1_sink *sink, int rc, const firn_error *problem, firn_error *err)
 {
     if (rc == FIRN_CORRUPT && sink != NULL) {
         return damaged(sink, err, "%s", problem->text);
@@ -81,9 +81,9 @@ damaged_beyond(struct firn_alxsv1_sink *sink, int rc, const firn_error *problem,
  */
 
 struct scan {
-    struct firn_os_file *file; /* borrowed */
-    uint64_t end;              /* where the records end and the footer begins */
-    uint64_t next;             /* offset of the next record */
+    struct fi_os_file *file; /* borrowed */
+    uint64_t end;            /* where the records end and the footer begins */
+    uint64_t next;           /* offset of the next record */
     uint64_t key_size_max;
     /* Bytes of the file, [window_offset, window_offset + window_size). */
     uint8_t *window;
@@ -91,34 +91,34 @@ struct scan {
     size_t window_size;
     uint32_t crc; /* of the records up to crc_end */
     uint64_t crc_end;
-    const struct firn_step *step; /* or NULL */
-    struct firn_buf key;
-    struct firn_buf previous; /* the previous key */
+    const struct fi_step *step; /* or NULL */
+    struct fi_buf key;
+    struct fi_buf previous; /* the previous key */
 };
 
 enum { WINDOW_SIZE = 256 << 10 };
 
 /* The records of a file that end at `end`. */
 static int
-scan_init(struct scan *scan, struct firn_os_file *file, uint64_t end, uint64_t key_size_max,
+scan_init(struct scan *scan, struct fi_os_file *file, uint64_t end, uint64_t key_size_max,
           firn_error *err)
 {
     *scan = (struct scan){.file = file,
                           .end = end,
-                          .next = FIRN_ALXSV1_HEADER_SIZE,
+                          .next = FI_ALXSV1_HEADER_SIZE,
                           .key_size_max = key_size_max,
-                          .window_offset = FIRN_ALXSV1_HEADER_SIZE,
-                          .crc_end = FIRN_ALXSV1_HEADER_SIZE};
-    scan->window = firn_alloc(WINDOW_SIZE);
-    return scan->window != NULL ? FIRN_OK : firn_error_no_memory(err, "reading a table");
+                          .window_offset = FI_ALXSV1_HEADER_SIZE,
+                          .crc_end = FI_ALXSV1_HEADER_SIZE};
+    scan->window = fi_alloc(WINDOW_SIZE);
+    return scan->window != NULL ? FIRN_OK : fi_error_no_memory(err, "reading a table");
 }
 
 static void
 scan_deinit(struct scan *scan)
 {
-    firn_free(scan->window);
-    firn_buf_deinit(&scan->key);
-    firn_buf_deinit(&scan->previous);
+    fi_free(scan->window);
+    fi_buf_deinit(&scan->key);
+    fi_buf_deinit(&scan->previous);
 }
 
 /* ---- the window ---- */
@@ -137,8 +137,8 @@ fill(struct scan *scan, firn_error *err)
     uint64_t left = scan->end - scan->crc_end;
     scan->window_offset = scan->crc_end;
     scan->window_size = left < WINDOW_SIZE ? (size_t)left : WINDOW_SIZE;
-    return firn_os_file_read_exact(scan->file, scan->window_offset, scan->window, scan->window_size,
-                                   err);
+    return fi_os_file_read_exact(scan->file, scan->window_offset, scan->window, scan->window_size,
+                                 err);
 }
 
 /* Adds everything before `to` to the checksum. */
@@ -154,11 +154,11 @@ pass(struct scan *scan, uint64_t to, firn_error *err)
         }
         DCHECK(scan->window_offset <= scan->crc_end && scan->crc_end < window_end(scan)); /* (I1) */
         uint64_t stop = to < window_end(scan) ? to : window_end(scan);
-        scan->crc = firn_crc32(scan->crc, scan->window + (scan->crc_end - scan->window_offset),
-                               (size_t)(stop - scan->crc_end));
+        scan->crc = fi_crc32(scan->crc, scan->window + (scan->crc_end - scan->window_offset),
+                             (size_t)(stop - scan->crc_end));
         uint64_t passed = stop - scan->crc_end;
         scan->crc_end = stop;
-        int rc = firn_step_tell(scan->step, 0, passed, err);
+        int rc = fi_step_tell(scan->step, 0, passed, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -171,9 +171,9 @@ static int
 look_at(struct scan *scan, uint64_t offset, size_t size, const uint8_t **out, firn_error *err)
 {
     if (offset + size > window_end(scan)) {
-        FIRN_TRY_RETURN(pass(scan, offset, err));
+        FI_TRY_RETURN(pass(scan, offset, err));
         DCHECK(scan->crc_end == offset); /* (I2) */
-        FIRN_TRY_RETURN(fill(scan, err));
+        FI_TRY_RETURN(fill(scan, err));
     }
     CHECK(offset >= scan->window_offset && offset + size <= window_end(scan)); /* (I3) */
     *out = scan->window + (offset - scan->window_offset);
@@ -186,16 +186,16 @@ look_at(struct scan *scan, uint64_t offset, size_t size, const uint8_t **out, fi
 static int
 read_key(struct scan *scan, uint64_t offset, size_t size, firn_error *err)
 {
-    firn_buf_clear(&scan->key);
-    if (firn_buf_reserve(&scan->key, size) != FIRN_OK) {
-        return firn_error_no_memory(err, "a key of a table");
+    fi_buf_clear(&scan->key);
+    if (fi_buf_reserve(&scan->key, size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a key of a table");
     }
     for (size_t done = 0; done < size;) {
         const uint8_t *bytes;
         size_t part = size - done < WINDOW_SIZE ? size - done : WINDOW_SIZE;
-        FIRN_TRY_RETURN(look_at(scan, offset + done, part, &bytes, err));
-        if (firn_buf_append(&scan->key, bytes, part) != FIRN_OK) {
-            return firn_error_no_memory(err, "a key of a table");
+        FI_TRY_RETURN(look_at(scan, offset + done, part, &bytes, err));
+        if (fi_buf_append(&scan->key, bytes, part) != FIRN_OK) {
+            return fi_error_no_memory(err, "a key of a table");
         }
         done += part;
     }
@@ -209,29 +209,29 @@ read_head(struct scan *scan, uint32_t *out_key_size, uint32_t *out_value_size, u
 {
     const uint8_t *head;
     uint64_t left = scan->end - scan->next;
-    if (left < FIRN_ALXSV1_RECORD_HEAD_SIZE) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s' has %" PRIu64 " bytes at offset %" PRIu64
-                              " between its last record and its footer",
-                              firn_os_file_path(scan->file), left, scan->next);
+    if (left < FI_ALXSV1_RECORD_HEAD_SIZE) {
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s' has %" PRIu64 " bytes at offset %" PRIu64
+                            " between its last record and its footer",
+                            fi_os_file_path(scan->file), left, scan->next);
     }
-    FIRN_TRY_RETURN(look_at(scan, scan->next, FIRN_ALXSV1_RECORD_HEAD_SIZE, &head, err));
-    *out_key_size = firn_load_le32(head);
-    *out_value_size = firn_load_le32(head + 4);
-    *out_size = firn_alxsv1_format_record_size(head);
+    FI_TRY_RETURN(look_at(scan, scan->next, FI_ALXSV1_RECORD_HEAD_SIZE, &head, err));
+    *out_key_size = fi_load_le32(head);
+    *out_value_size = fi_load_le32(head + 4);
+    *out_size = fi_alxsv1_format_record_size(head);
     if (*out_size > left) {
-        return firn_error_set(
+        return fi_error_set(
             err, FIRN_CORRUPT,
             "the record at offset %" PRIu64 " of '%s' claims a key of %" PRIu32
             " bytes and a value of %" PRIu32 ", where the footer follows after %" PRIu64,
-            scan->next, firn_os_file_path(scan->file), *out_key_size, *out_value_size, left);
+            scan->next, fi_os_file_path(scan->file), *out_key_size, *out_value_size, left);
     }
     if (*out_key_size > scan->key_size_max) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the record at offset %" PRIu64 " of '%s' has a key of %" PRIu32
-                              " bytes, and at most %" PRIu64 " are accepted",
-                              scan->next, firn_os_file_path(scan->file), *out_key_size,
-                              scan->key_size_max);
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the record at offset %" PRIu64 " of '%s' has a key of %" PRIu32
+                            " bytes, and at most %" PRIu64 " are accepted",
+                            scan->next, fi_os_file_path(scan->file), *out_key_size,
+                            scan->key_size_max);
     }
     return FIRN_OK;
 }
@@ -240,28 +240,27 @@ read_head(struct scan *scan, uint32_t *out_key_size, uint32_t *out_value_size, u
  * instead: then scan->crc is that of all records. FIRN_CORRUPT if a record does not end before the
  * footer, FIRN_LIMIT if a key is larger than key_size_max. */
 static int
-scan_next(struct scan *scan, struct firn_alxsv1_record *out, bool *out_end, firn_error *err)
+scan_next(struct scan *scan, struct fi_alxsv1_record *out, bool *out_end, firn_error *err)
 {
     int rc = FIRN_OK;
     uint32_t key_size;
-    bool is_first = scan->next == FIRN_ALXSV1_HEADER_SIZE;
+    bool is_first = scan->next == FI_ALXSV1_HEADER_SIZE;
     *out_end = false;
-    FIRN_TRY(pass(scan, scan->next, err));
+    FI_TRY(pass(scan, scan->next, err));
     DCHECK(scan->crc_end == scan->next && scan->next <= scan->end);
     if (scan->next == scan->end) {
         *out_end = true;
         goto out;
     }
-    struct firn_buf spare = scan->previous;
+    struct fi_buf spare = scan->previous;
     scan->previous = scan->key;
     scan->key = spare;
     out->offset = scan->next;
     out->crc_before = scan->crc;
-    FIRN_TRY(read_head(scan, &key_size, &out->value_size, &out->size, err));
-    FIRN_TRY(read_key(scan, scan->next + FIRN_ALXSV1_RECORD_HEAD_SIZE, key_size, err));
-    out->key = firn_buf_slice(&scan->key);
-    out->order =
-        is_first ? 1 : firn_alxsv1_format_compare(out->key, firn_buf_slice(&scan->previous));
+    FI_TRY(read_head(scan, &key_size, &out->value_size, &out->size, err));
+    FI_TRY(read_key(scan, scan->next + FI_ALXSV1_RECORD_HEAD_SIZE, key_size, err));
+    out->key = fi_buf_slice(&scan->key);
+    out->order = is_first ? 1 : fi_alxsv1_format_compare(out->key, fi_buf_slice(&scan->previous));
     DCHECK(out->size <= scan->end - scan->next); /* (I3) */
     scan->next += out->size;
 out:
@@ -271,68 +270,68 @@ out:
 /* ---- header and footer ---- */
 
 static int
-check_header(struct firn_os_file *file, struct firn_alxsv1_sink *sink, uint64_t *out_count,
+check_header(struct fi_os_file *file, struct fi_alxsv1_sink *sink, uint64_t *out_count,
              firn_error *err)
 {
-    uint8_t bytes[FIRN_ALXSV1_HEADER_SIZE];
-    const char *path = firn_os_file_path(file);
-    FIRN_TRY_RETURN(firn_os_file_read_exact(file, 0, bytes, sizeof bytes, err));
-    uint16_t version = firn_load_le16(bytes + 4);
-    *out_count = firn_load_le64(bytes + 8);
-    if (memcmp(bytes, firn_alxsv1_format_magic, sizeof firn_alxsv1_format_magic) != 0) {
-        FIRN_TRY_RETURN(
+    uint8_t bytes[FI_ALXSV1_HEADER_SIZE];
+    const char *path = fi_os_file_path(file);
+    FI_TRY_RETURN(fi_os_file_read_exact(file, 0, bytes, sizeof bytes, err));
+    uint16_t version = fi_load_le16(bytes + 4);
+    *out_count = fi_load_le64(bytes + 8);
+    if (memcmp(bytes, fi_alxsv1_format_magic, sizeof fi_alxsv1_format_magic) != 0) {
+        FI_TRY_RETURN(
             damaged(sink, err, "'%s' is not an ALXS table: it does not begin with ALXS", path));
-    } else if (version > FIRN_ALXSV1_VERSION) {
-        return firn_error_set(err, FIRN_NEWER, "'%s' is an ALXS table of version %u, not %d", path,
-                              version, FIRN_ALXSV1_VERSION);
+    } else if (version > FI_ALXSV1_VERSION) {
+        return fi_error_set(err, FIRN_NEWER, "'%s' is an ALXS table of version %u, not %d", path,
+                            version, FI_ALXSV1_VERSION);
     }
-    if (version < FIRN_ALXSV1_VERSION) {
-        FIRN_TRY_RETURN(
+    if (version < FI_ALXSV1_VERSION) {
+        FI_TRY_RETURN(
             damaged(sink, err, "'%s' claims to be an ALXS table of version %u", path, version));
     }
-    if (firn_load_le16(bytes + 6) != 0) {
-        FIRN_TRY_RETURN(damaged(sink, err, "'%s' has %04x at offset 6, where zeros belong", path,
-                                firn_load_le16(bytes + 6)));
+    if (fi_load_le16(bytes + 6) != 0) {
+        FI_TRY_RETURN(damaged(sink, err, "'%s' has %04x at offset 6, where zeros belong", path,
+                              fi_load_le16(bytes + 6)));
     }
     return FIRN_OK;
 }
 
 static int
-check_footer(struct firn_os_file *file, uint64_t offset, struct firn_alxsv1_sink *sink,
+check_footer(struct fi_os_file *file, uint64_t offset, struct fi_alxsv1_sink *sink,
              struct ends *out, firn_error *err)
 {
-    uint8_t bytes[FIRN_ALXSV1_FOOTER_SIZE];
-    const char *path = firn_os_file_path(file);
-    FIRN_TRY_RETURN(firn_os_file_read_exact(file, offset, bytes, sizeof bytes, err));
-    out->count = firn_load_le64(bytes + 4);
-    out->crc = firn_load_le32(bytes + 12);
-    if (memcmp(bytes, firn_alxsv1_format_end_magic, sizeof firn_alxsv1_format_end_magic) != 0) {
-        FIRN_TRY_RETURN(damaged(sink, err,
-                                "'%s' has no footer at offset %" PRIu64
-                                ": it was not finished, or cut, or something was added",
-                                path, offset));
+    uint8_t bytes[FI_ALXSV1_FOOTER_SIZE];
+    const char *path = fi_os_file_path(file);
+    FI_TRY_RETURN(fi_os_file_read_exact(file, offset, bytes, sizeof bytes, err));
+    out->count = fi_load_le64(bytes + 4);
+    out->crc = fi_load_le32(bytes + 12);
+    if (memcmp(bytes, fi_alxsv1_format_end_magic, sizeof fi_alxsv1_format_end_magic) != 0) {
+        FI_TRY_RETURN(damaged(sink, err,
+                              "'%s' has no footer at offset %" PRIu64
+                              ": it was not finished, or cut, or something was added",
+                              path, offset));
     }
-    uint64_t room = (offset - FIRN_ALXSV1_HEADER_SIZE) / FIRN_ALXSV1_RECORD_HEAD_SIZE;
+    uint64_t room = (offset - FI_ALXSV1_HEADER_SIZE) / FI_ALXSV1_RECORD_HEAD_SIZE;
     if (out->count > room) {
-        FIRN_TRY_RETURN(damaged(sink, err,
-                                "the footer of '%s' claims %" PRIu64
-                                " records, where at most %" PRIu64 " have room",
-                                path, out->count, room));
+        FI_TRY_RETURN(damaged(sink, err,
+                              "the footer of '%s' claims %" PRIu64
+                              " records, where at most %" PRIu64 " have room",
+                              path, out->count, room));
     }
     return FIRN_OK;
 }
 
 static int
-check_ends(struct firn_os_file *file, uint64_t file_size, struct firn_alxsv1_sink *sink,
+check_ends(struct fi_os_file *file, uint64_t file_size, struct fi_alxsv1_sink *sink,
            struct ends *out, firn_error *err)
 {
     uint64_t header_count;
-    FIRN_TRY_RETURN(check_header(file, sink, &header_count, err));
-    FIRN_TRY_RETURN(check_footer(file, file_size - FIRN_ALXSV1_FOOTER_SIZE, sink, out, err));
+    FI_TRY_RETURN(check_header(file, sink, &header_count, err));
+    FI_TRY_RETURN(check_footer(file, file_size - FI_ALXSV1_FOOTER_SIZE, sink, out, err));
     if (header_count != out->count) {
-        FIRN_TRY_RETURN(damaged(sink, err,
-                                "the header of '%s' says %" PRIu64 " records, its footer %" PRIu64,
-                                firn_os_file_path(file), header_count, out->count));
+        FI_TRY_RETURN(damaged(sink, err,
+                              "the header of '%s' says %" PRIu64 " records, its footer %" PRIu64,
+                              fi_os_file_path(file), header_count, out->count));
     }
     return FIRN_OK;
 }
@@ -342,29 +341,29 @@ check_ends(struct firn_os_file *file, uint64_t file_size, struct firn_alxsv1_sin
 struct walk {
     struct scan scan;
     const firn_alxs_options *options;
-    struct firn_alxsv1_index *index; /* may be NULL */
-    struct firn_alxsv1_sink *sink;   /* may be NULL */
+    struct fi_alxsv1_index *index; /* may be NULL */
+    struct fi_alxsv1_sink *sink;   /* may be NULL */
     firn_alxs_info *info;
     bool is_lost; /* the rest cannot be divided into records */
 };
 
 static int
-check_record(struct walk *walk, const struct firn_alxsv1_record *record, firn_error *err)
+check_record(struct walk *walk, const struct fi_alxsv1_record *record, firn_error *err)
 {
     firn_alxs_info *info = walk->info;
-    const char *path = firn_os_file_path(walk->scan.file);
+    const char *path = fi_os_file_path(walk->scan.file);
     if (record->order < 0) {
-        FIRN_TRY_RETURN(damaged(walk->sink, err,
-                                "the record at offset %" PRIu64
-                                " of '%s' has a smaller key than the one before",
-                                record->offset, path));
+        FI_TRY_RETURN(damaged(walk->sink, err,
+                              "the record at offset %" PRIu64
+                              " of '%s' has a smaller key than the one before",
+                              record->offset, path));
     }
     if (walk->index != NULL && record->value_size > walk->options->value_size_max) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the record at offset %" PRIu64 " of '%s' has a value of %" PRIu32
-                              " bytes, and at most %" PRIu64 " are accepted",
-                              record->offset, path, record->value_size,
-                              walk->options->value_size_max);
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the record at offset %" PRIu64 " of '%s' has a value of %" PRIu32
+                            " bytes, and at most %" PRIu64 " are accepted",
+                            record->offset, path, record->value_size,
+                            walk->options->value_size_max);
     }
     info->count++;
     info->equal_count += record->order == 0 ? 1 : 0;
@@ -375,7 +374,7 @@ check_record(struct walk *walk, const struct firn_alxsv1_record *record, firn_er
         info->value_size_max = record->value_size;
     }
     if (walk->index != NULL) {
-        FIRN_TRY_RETURN(firn_alxsv1_index_add(walk->index, record, err));
+        FI_TRY_RETURN(fi_alxsv1_index_add(walk->index, record, err));
     }
     return FIRN_OK;
 }
@@ -386,7 +385,7 @@ check_records(struct walk *walk, firn_error *err)
     for (;;) {
         bool is_end = false;
         firn_error problem;
-        struct firn_alxsv1_record record;
+        struct fi_alxsv1_record record;
         int rc = scan_next(&walk->scan, &record, &is_end, &problem);
         if (rc != FIRN_OK) {
             walk->is_lost = true;
@@ -403,42 +402,41 @@ check_records(struct walk *walk, firn_error *err)
 }
 
 int
-firn_alxsv1_check(struct firn_os_file *file, const firn_alxs_options *options,
-                  struct firn_alxsv1_index *index, struct firn_alxsv1_sink *sink,
-                  firn_alxs_info *out, firn_error *err)
+fi_alxsv1_check(struct fi_os_file *file, const firn_alxs_options *options,
+                struct fi_alxsv1_index *index, struct fi_alxsv1_sink *sink, firn_alxs_info *out,
+                firn_error *err)
 {
     int rc = FIRN_OK;
     struct ends ends;
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     struct walk walk = {.options = options, .index = index, .sink = sink, .info = out};
     *out = (firn_alxs_info){.size = sizeof *out};
-    const char *path = firn_os_file_path(file);
-    FIRN_TRY(firn_os_file_stat(file, &stat, err));
+    const char *path = fi_os_file_path(file);
+    FI_TRY(fi_os_file_stat(file, &stat, err));
     out->file_size = stat.size_bytes;
-    if (stat.size_bytes < FIRN_ALXSV1_FILE_SIZE_MIN) {
-        FIRN_TRY(damaged(sink, err,
-                         "'%s' has %" PRIu64 " bytes, and the smallest ALXS table has %d", path,
-                         stat.size_bytes, FIRN_ALXSV1_FILE_SIZE_MIN));
+    if (stat.size_bytes < FI_ALXSV1_FILE_SIZE_MIN) {
+        FI_TRY(damaged(sink, err, "'%s' has %" PRIu64 " bytes, and the smallest ALXS table has %d",
+                       path, stat.size_bytes, FI_ALXSV1_FILE_SIZE_MIN));
         goto out;
     }
-    FIRN_TRY(check_ends(file, stat.size_bytes, sink, &ends, err));
+    FI_TRY(check_ends(file, stat.size_bytes, sink, &ends, err));
     out->checksum = ends.crc;
-    FIRN_TRY(scan_init(&walk.scan, file, stat.size_bytes - FIRN_ALXSV1_FOOTER_SIZE,
-                       options->key_size_max, err));
+    FI_TRY(scan_init(&walk.scan, file, stat.size_bytes - FI_ALXSV1_FOOTER_SIZE,
+                     options->key_size_max, err));
     walk.scan.step = sink == NULL ? NULL : sink->step;
-    FIRN_TRY(check_records(&walk, err));
+    FI_TRY(check_records(&walk, err));
     if (walk.is_lost) {
         goto out;
     }
     if (out->count != ends.count) {
-        FIRN_TRY(damaged(sink, err, "'%s' has %" PRIu64 " records, and its footer says %" PRIu64,
-                         path, out->count, ends.count));
+        FI_TRY(damaged(sink, err, "'%s' has %" PRIu64 " records, and its footer says %" PRIu64,
+                       path, out->count, ends.count));
     }
     if (walk.scan.crc != ends.crc) {
-        FIRN_TRY(damaged(sink, err,
-                         "the records of '%s', from offset %d on, have the checksum %08" PRIx32
-                         ", and its footer says %08" PRIx32,
-                         path, FIRN_ALXSV1_HEADER_SIZE, walk.scan.crc, ends.crc));
+        FI_TRY(damaged(sink, err,
+                       "the records of '%s', from offset %d on, have the checksum %08" PRIx32
+                       ", and its footer says %08" PRIx32,
+                       path, FI_ALXSV1_HEADER_SIZE, walk.scan.crc, ends.crc));
     }
 out:
     scan_deinit(&walk.scan);

@@ -27,19 +27,19 @@
 #include "firn/types.h"
 
 enum {
-    FIRN_ALXSV1_VERSION = 1,
-    FIRN_ALXSV1_HEADER_SIZE = 16,
-    FIRN_ALXSV1_RECORD_HEAD_SIZE = 8,
-    FIRN_ALXSV1_FOOTER_SIZE = 16,
-    FIRN_ALXSV1_FILE_SIZE_MIN = FIRN_ALXSV1_HEADER_SIZE + FIRN_ALXSV1_FOOTER_SIZE
+    FI_ALXSV1_VERSION = 1,
+    FI_ALXSV1_HEADER_SIZE = 16,
+    FI_ALXSV1_RECORD_HEAD_SIZE = 8,
+    FI_ALXSV1_FOOTER_SIZE = 16,
+    FI_ALXSV1_FILE_SIZE_MIN = FI_ALXSV1_HEADER_SIZE + FI_ALXSV1_FOOTER_SIZE
 };
 
-static const uint8_t firn_alxsv1_format_magic[4] = {'A', 'L', 'X', 'S'};
-static const uint8_t firn_alxsv1_format_end_magic[4] = {'S', 'S', 'T', 'F'};
+static const uint8_t fi_alxsv1_format_magic[4] = {'A', 'L', 'X', 'S'};
+static const uint8_t fi_alxsv1_format_end_magic[4] = {'S', 'S', 'T', 'F'};
 
 /* The order of keys: by their bytes, and a key before all longer keys that it is a prefix of. */
 static inline int
-firn_alxsv1_format_compare(firn_slice a, firn_slice b)
+fi_alxsv1_format_compare(firn_slice a, firn_slice b)
 {
     size_t size = a.size < b.size ? a.size : b.size;
     int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
@@ -47,35 +47,35 @@ firn_alxsv1_format_compare(firn_slice a, firn_slice b)
 }
 
 static inline void
-firn_alxsv1_format_put_header(uint8_t out[FIRN_ALXSV1_HEADER_SIZE], uint64_t count)
+fi_alxsv1_format_put_header(uint8_t out[FI_ALXSV1_HEADER_SIZE], uint64_t count)
 {
-    memcpy(out, firn_alxsv1_format_magic, 4);
-    firn_store_le16(out + 4, FIRN_ALXSV1_VERSION);
-    firn_store_le16(out + 6, 0);
-    firn_store_le64(out + 8, count);
+    memcpy(out, fi_alxsv1_format_magic, 4);
+    fi_store_le16(out + 4, FI_ALXSV1_VERSION);
+    fi_store_le16(out + 6, 0);
+    fi_store_le64(out + 8, count);
 }
 
 static inline void
-firn_alxsv1_format_put_record_head(uint8_t out[FIRN_ALXSV1_RECORD_HEAD_SIZE], uint32_t key_size,
-                                   uint32_t value_size)
+fi_alxsv1_format_put_record_head(uint8_t out[FI_ALXSV1_RECORD_HEAD_SIZE], uint32_t key_size,
+                                 uint32_t value_size)
 {
-    firn_store_le32(out, key_size);
-    firn_store_le32(out + 4, value_size);
+    fi_store_le32(out, key_size);
+    fi_store_le32(out + 4, value_size);
 }
 
 /* The size of one record; at most 2^33 + 6. */
 static inline uint64_t
-firn_alxsv1_format_record_size(const uint8_t head[FIRN_ALXSV1_RECORD_HEAD_SIZE])
+fi_alxsv1_format_record_size(const uint8_t head[FI_ALXSV1_RECORD_HEAD_SIZE])
 {
-    return (uint64_t)FIRN_ALXSV1_RECORD_HEAD_SIZE + firn_load_le32(head) + firn_load_le32(head + 4);
+    return (uint64_t)FI_ALXSV1_RECORD_HEAD_SIZE + fi_load_le32(head) + fi_load_le32(head + 4);
 }
 
 static inline void
-firn_alxsv1_format_put_footer(uint8_t out[FIRN_ALXSV1_FOOTER_SIZE], uint64_t count, uint32_t crc)
+fi_alxsv1_format_put_footer(uint8_t out[FI_ALXSV1_FOOTER_SIZE], uint64_t count, uint32_t crc)
 {
-    memcpy(out, firn_alxsv1_format_end_magic, 4);
-    firn_store_le64(out + 4, count);
-    firn_store_le32(out + 12, crc);
+    memcpy(out, fi_alxsv1_format_end_magic, 4);
+    fi_store_le64(out + 4, count);
+    fi_store_le32(out + 12, crc);
 }
 
 #endif

@@ -31,27 +31,27 @@
 
 enum { STRIDE = 64 << 10, COUNT_FIRST = 32, KEY_PIECE_SIZE = 4096 };
 
-_Static_assert(sizeof(struct firn_alxsv1_index_entry) == 32, "an entry of the index has 32 bytes");
+_Static_assert(sizeof(struct fi_alxsv1_index_entry) == 32, "an entry of the index has 32 bytes");
 
 void
-firn_alxsv1_index_init(struct firn_alxsv1_index *index, uint64_t memory_max)
+fi_alxsv1_index_init(struct fi_alxsv1_index *index, uint64_t memory_max)
 {
-    uint64_t count_max = memory_max / sizeof(struct firn_alxsv1_index_entry);
-    *index = (struct firn_alxsv1_index){.stride = STRIDE};
+    uint64_t count_max = memory_max / sizeof(struct fi_alxsv1_index_entry);
+    *index = (struct fi_alxsv1_index){.stride = STRIDE};
     index->count_max = count_max < COUNT_FIRST ? COUNT_FIRST : (size_t)count_max;
 }
 
 void
-firn_alxsv1_index_deinit(struct firn_alxsv1_index *index)
+fi_alxsv1_index_deinit(struct fi_alxsv1_index *index)
 {
-    firn_free(index->entries);
-    *index = (struct firn_alxsv1_index){0};
+    fi_free(index->entries);
+    *index = (struct fi_alxsv1_index){0};
 }
 
 /* ---- building ---- */
 
 static bool
-begins_block(const struct firn_alxsv1_index *index, const struct firn_alxsv1_record *record)
+begins_block(const struct fi_alxsv1_index *index, const struct fi_alxsv1_record *record)
 {
     if (index->count == 0) {
         return true;
@@ -63,7 +63,7 @@ begins_block(const struct firn_alxsv1_index *index, const struct firn_alxsv1_rec
 
 /* Doubles the stride until at most half of the entries are left. */
 static void
-thin_out(struct firn_alxsv1_index *index)
+thin_out(struct fi_alxsv1_index *index)
 {
     while (index->count > index->count_max / 2) {
         size_t kept = 1;
@@ -79,13 +79,13 @@ thin_out(struct firn_alxsv1_index *index)
 }
 
 static int
-grow(struct firn_alxsv1_index *index, firn_error *err)
+grow(struct fi_alxsv1_index *index, firn_error *err)
 {
     size_t capacity = index->capacity == 0 ? COUNT_FIRST : index->capacity * 2;
     capacity = capacity < index->count_max ? capacity : index->count_max;
-    void *entries = firn_resize_array(index->entries, capacity, sizeof *index->entries);
+    void *entries = fi_resize_array(index->entries, capacity, sizeof *index->entries);
     if (entries == NULL) {
-        return firn_error_no_memory(err, "the index of a table");
+        return fi_error_no_memory(err, "the index of a table");
     }
     DCHECK(capacity > index->count && capacity <= index->count_max);
     index->entries = entries;
@@ -94,18 +94,18 @@ grow(struct firn_alxsv1_index *index, firn_error *err)
 }
 
 static void
-put_head(uint8_t head[FIRN_ALXSV1_INDEX_HEAD_SIZE], firn_slice key)
+put_head(uint8_t head[FI_ALXSV1_INDEX_HEAD_SIZE], firn_slice key)
 {
-    size_t size = key.size < FIRN_ALXSV1_INDEX_HEAD_SIZE ? key.size : FIRN_ALXSV1_INDEX_HEAD_SIZE;
-    memset(head, 0, FIRN_ALXSV1_INDEX_HEAD_SIZE);
+    size_t size = key.size < FI_ALXSV1_INDEX_HEAD_SIZE ? key.size : FI_ALXSV1_INDEX_HEAD_SIZE;
+    memset(head, 0, FI_ALXSV1_INDEX_HEAD_SIZE);
     if (size > 0) {
         memcpy(head, key.data, size);
     }
 }
 
 int
-firn_alxsv1_index_add(struct firn_alxsv1_index *index, const struct firn_alxsv1_record *record,
-                      firn_error *err)
+fi_alxsv1_index_add(struct fi_alxsv1_index *index, const struct fi_alxsv1_record *record,
+                    firn_error *err)
 {
     if (!begins_block(index, record)) {
         return FIRN_OK;
@@ -117,14 +117,14 @@ firn_alxsv1_index_add(struct firn_alxsv1_index *index, const struct firn_alxsv1_
         }
     }
     if (index->count == index->capacity) {
-        FIRN_TRY_RETURN(grow(index, err));
+        FI_TRY_RETURN(grow(index, err));
     }
     CHECK(index->count < index->capacity);
-    struct firn_alxsv1_index_entry *entry = &index->entries[index->count++];
+    struct fi_alxsv1_index_entry *entry = &index->entries[index->count++];
     entry->offset = record->offset;
     entry->crc_before = record->crc_before;
     entry->key_size = (uint32_t)record->key.size;
-    entry->key_crc = firn_crc32(0, record->key.data, record->key.size);
+    entry->key_crc = fi_crc32(0, record->key.data, record->key.size);
     put_head(entry->head, record->key);
     return FIRN_OK;
 }
@@ -133,8 +133,8 @@ firn_alxsv1_index_add(struct firn_alxsv1_index *index, const struct firn_alxsv1_
 
 /* Reads the key of an entry from the file and compares it with a key. */
 static int
-compare_in_file(const struct firn_alxsv1_index_entry *entry, struct firn_os_file *file,
-                firn_slice key, int *out_order, firn_error *err)
+compare_in_file(const struct fi_alxsv1_index_entry *entry, struct fi_os_file *file, firn_slice key,
+                int *out_order, firn_error *err)
 {
     int order = 0;
     uint32_t crc = 0;
@@ -142,9 +142,9 @@ compare_in_file(const struct firn_alxsv1_index_entry *entry, struct firn_os_file
     for (size_t done = 0; done < entry->key_size;) {
         size_t left = entry->key_size - done;
         size_t size = left < sizeof piece ? left : sizeof piece;
-        FIRN_TRY_RETURN(firn_os_file_read_exact(
-            file, entry->offset + FIRN_ALXSV1_RECORD_HEAD_SIZE + done, piece, size, err));
-        crc = firn_crc32(crc, piece, size);
+        FI_TRY_RETURN(fi_os_file_read_exact(file, entry->offset + FI_ALXSV1_RECORD_HEAD_SIZE + done,
+                                            piece, size, err));
+        crc = fi_crc32(crc, piece, size);
         if (order == 0 && done < key.size) {
             size_t common = key.size - done < size ? key.size - done : size;
             order = memcmp(piece, key.data + done, common);
@@ -152,10 +152,10 @@ compare_in_file(const struct firn_alxsv1_index_entry *entry, struct firn_os_file
         done += size;
     }
     if (crc != entry->key_crc) {
-        return firn_error_set(
-            err, FIRN_CORRUPT,
-            "the key at offset %" PRIu64 " of '%s' is not what it was when the table was opened",
-            entry->offset + FIRN_ALXSV1_RECORD_HEAD_SIZE, firn_os_file_path(file));
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "the key at offset %" PRIu64
+                            " of '%s' is not what it was when the table was opened",
+                            entry->offset + FI_ALXSV1_RECORD_HEAD_SIZE, fi_os_file_path(file));
     }
     if (order == 0) {
         order = (entry->key_size > key.size) - (entry->key_size < key.size);
@@ -165,10 +165,10 @@ compare_in_file(const struct firn_alxsv1_index_entry *entry, struct firn_os_file
 }
 
 static int
-compare_entry(const struct firn_alxsv1_index_entry *entry, struct firn_os_file *file,
-              firn_slice key, int *out_order, firn_error *err)
+compare_entry(const struct fi_alxsv1_index_entry *entry, struct fi_os_file *file, firn_slice key,
+              int *out_order, firn_error *err)
 {
-    uint8_t head[FIRN_ALXSV1_INDEX_HEAD_SIZE];
+    uint8_t head[FI_ALXSV1_INDEX_HEAD_SIZE];
     put_head(head, key);
     *out_order = memcmp(entry->head, head, sizeof head);
     if (*out_order != 0) {
@@ -183,12 +183,12 @@ compare_entry(const struct firn_alxsv1_index_entry *entry, struct firn_os_file *
 }
 
 int
-firn_alxsv1_index_rank(const struct firn_alxsv1_index *index, struct firn_os_file *file,
-                       firn_slice key, enum firn_alxsv1_bound bound, size_t *out, firn_error *err)
+fi_alxsv1_index_rank(const struct fi_alxsv1_index *index, struct fi_os_file *file, firn_slice key,
+                     enum fi_alxsv1_bound bound, size_t *out, firn_error *err)
 {
     size_t low = 0;
     size_t high = index->count;
-    int least = bound == FIRN_ALXSV1_BELOW ? 0 : 1; /* the least order that is not counted */
+    int least = bound == FI_ALXSV1_BELOW ? 0 : 1; /* the least order that is not counted */
     while (low < high) {
         int order = 0;
         size_t middle = low + (high - low) / 2;

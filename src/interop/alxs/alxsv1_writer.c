@@ -30,85 +30,85 @@ enum { BUFFER_SIZE = 256 << 10 };
 enum state { STATE_OPEN, STATE_FAILED, STATE_FINISHED };
 
 struct firn_alxsv1_writer {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct fi_os_process_mark mark; /* first: see api_process.h */
     enum state state;
     firn_alxs_writer_options options;
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     char *name;
-    struct firn_tempfile temp;
-    struct firn_buf buffer;
+    struct fi_tempfile temp;
+    struct fi_buf buffer;
     uint64_t offset; /* of the buffer in the file */
     uint32_t crc;    /* of the records before the buffer */
     uint64_t count;
-    struct firn_buf last_key;
+    struct fi_buf last_key;
 };
 
 /* ---- life ---- */
 
 /* Checks the name before any work is done; finish checks again that it is free. */
 static int
-check_name(struct firn_os_dir *dir, const char *name, bool may_exist, firn_error *err)
+check_name(struct fi_os_dir *dir, const char *name, bool may_exist, firn_error *err)
 {
     firn_error problem;
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(dir, name, &stat, &problem);
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(dir, name, &stat, &problem);
     if (rc == FIRN_OK) {
         return may_exist ? FIRN_OK
-                         : firn_error_set(err, FIRN_EXISTS, "'%s' is there already in '%s'", name,
-                                          firn_os_dir_path(dir));
+                         : fi_error_set(err, FIRN_EXISTS, "'%s' is there already in '%s'", name,
+                                        fi_os_dir_path(dir));
     }
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
-    firn_error_copy(err, &problem);
+    fi_error_copy(err, &problem);
     return rc;
 }
 
 int
-firn_alxsv1_writer_create(struct firn_os_dir *dir, const char *name,
-                          const firn_alxs_writer_options *options, struct firn_alxsv1_writer **out,
-                          firn_error *err)
+fi_alxsv1_writer_create(struct fi_os_dir *dir, const char *name,
+                        const firn_alxs_writer_options *options, struct firn_alxsv1_writer **out,
+                        firn_error *err)
 {
     *out = NULL;
     int rc = FIRN_OK;
-    struct firn_alxsv1_writer *writer = firn_alloc_zeroed(sizeof *writer);
+    struct firn_alxsv1_writer *writer = fi_alloc_zeroed(sizeof *writer);
     if (writer == NULL) {
-        return firn_error_no_memory(err, "a table writer");
+        return fi_error_no_memory(err, "a table writer");
     }
-    firn_os_process_init_mark(&writer->mark);
+    fi_os_process_init_mark(&writer->mark);
     writer->options = *options;
-    writer->offset = FIRN_ALXSV1_HEADER_SIZE;
-    writer->name = firn_strdup(name);
-    if (writer->name == NULL || firn_buf_reserve(&writer->buffer, BUFFER_SIZE) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a table writer"));
+    writer->offset = FI_ALXSV1_HEADER_SIZE;
+    writer->name = fi_strdup(name);
+    if (writer->name == NULL || fi_buf_reserve(&writer->buffer, BUFFER_SIZE) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "a table writer"));
     }
-    FIRN_TRY(check_name(dir, name, options->replace_existing, err));
-    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &writer->dir, err));
-    FIRN_TRY(firn_tempfile_create(&writer->temp, writer->dir, TEMP_KIND, err));
+    FI_TRY(check_name(dir, name, options->replace_existing, err));
+    FI_TRY(fi_os_dir_open_beneath(dir, "", &writer->dir, err));
+    FI_TRY(fi_tempfile_create(&writer->temp, writer->dir, TEMP_KIND, err));
     *out = writer;
 out:
     if (rc != FIRN_OK) {
-        firn_alxsv1_writer_destroy(writer);
+        fi_alxsv1_writer_destroy(writer);
     }
     return rc;
 }
 
 void
-firn_alxsv1_writer_destroy(struct firn_alxsv1_writer *writer)
+fi_alxsv1_writer_destroy(struct firn_alxsv1_writer *writer)
 {
     if (writer == NULL) {
         return;
     }
-    firn_tempfile_discard(&writer->temp);
-    firn_os_dir_close(writer->dir);
-    firn_free(writer->name);
-    firn_buf_deinit(&writer->buffer);
-    firn_buf_deinit(&writer->last_key);
-    firn_free(writer);
+    fi_tempfile_discard(&writer->temp);
+    fi_os_dir_close(writer->dir);
+    fi_free(writer->name);
+    fi_buf_deinit(&writer->buffer);
+    fi_buf_deinit(&writer->last_key);
+    fi_free(writer);
 }
 
 uint64_t
-firn_alxsv1_writer_count(const struct firn_alxsv1_writer *writer)
+fi_alxsv1_writer_count(const struct firn_alxsv1_writer *writer)
 {
     return writer->count;
 }
@@ -120,10 +120,10 @@ check_open(const struct firn_alxsv1_writer *writer, firn_error *err)
     case STATE_OPEN:
         return FIRN_OK;
     case STATE_FINISHED:
-        return firn_error_set(err, FIRN_MISUSE, "the table is finished");
+        return fi_error_set(err, FIRN_MISUSE, "the table is finished");
     case STATE_FAILED:
     default:
-        return firn_error_set(err, FIRN_FAILED, "writing the table failed earlier");
+        return fi_error_set(err, FIRN_FAILED, "writing the table failed earlier");
     }
 }
 
@@ -133,14 +133,14 @@ check_open(const struct firn_alxsv1_writer *writer, firn_error *err)
 static int
 write_records(struct firn_alxsv1_writer *writer, firn_slice bytes, firn_error *err)
 {
-    DCHECK(writer->state == STATE_OPEN && writer->offset >= FIRN_ALXSV1_HEADER_SIZE);
-    int rc = firn_os_file_write(writer->temp.file, writer->offset, bytes.data, bytes.size, err);
+    DCHECK(writer->state == STATE_OPEN && writer->offset >= FI_ALXSV1_HEADER_SIZE);
+    int rc = fi_os_file_write(writer->temp.file, writer->offset, bytes.data, bytes.size, err);
     if (rc != FIRN_OK) {
         writer->state = STATE_FAILED;
         return rc;
     }
-    firn_os_file_start_writeback(writer->temp.file, writer->offset, bytes.size);
-    writer->crc = firn_crc32(writer->crc, bytes.data, bytes.size);
+    fi_os_file_start_writeback(writer->temp.file, writer->offset, bytes.size);
+    writer->crc = fi_crc32(writer->crc, bytes.data, bytes.size);
     writer->offset += bytes.size;
     return FIRN_OK;
 }
@@ -150,8 +150,8 @@ flush(struct firn_alxsv1_writer *writer, firn_error *err)
 {
     int rc = FIRN_OK;
     if (writer->buffer.size > 0) {
-        rc = write_records(writer, firn_buf_slice(&writer->buffer), err);
-        firn_buf_clear(&writer->buffer);
+        rc = write_records(writer, fi_buf_slice(&writer->buffer), err);
+        fi_buf_clear(&writer->buffer);
     }
     return rc;
 }
@@ -162,13 +162,13 @@ put(struct firn_alxsv1_writer *writer, firn_slice bytes, firn_error *err)
 {
     DCHECK(writer->buffer.size <= BUFFER_SIZE && writer->buffer.capacity >= BUFFER_SIZE);
     if (bytes.size > BUFFER_SIZE - writer->buffer.size) {
-        FIRN_TRY_RETURN(flush(writer, err));
+        FI_TRY_RETURN(flush(writer, err));
     }
     if (bytes.size > BUFFER_SIZE) {
         DCHECK(writer->buffer.size == 0); /* else the records would change places */
-        FIRN_TRY_RETURN(write_records(writer, bytes, err));
+        FI_TRY_RETURN(write_records(writer, bytes, err));
     } else if (bytes.size > 0) {
-        FIRN_TRY_RETURN(firn_buf_append_slice(&writer->buffer, bytes));
+        FI_TRY_RETURN(fi_buf_append_slice(&writer->buffer, bytes));
     }
     return FIRN_OK;
 }
@@ -180,48 +180,48 @@ check_record(const struct firn_alxsv1_writer *writer, firn_slice key, firn_slice
              firn_error *err)
 {
     if (key.size > UINT32_MAX || value.size > UINT32_MAX) {
-        return firn_error_set(
-            err, FIRN_LIMIT,
-            "a key of %zu bytes with a value of %zu: a table has room for %" PRIu32 " each",
-            key.size, value.size, UINT32_MAX);
+        return fi_error_set(err, FIRN_LIMIT,
+                            "a key of %zu bytes with a value of %zu: a table has room for %" PRIu32
+                            " each",
+                            key.size, value.size, UINT32_MAX);
     }
     if (writer->count == 0) {
         return FIRN_OK;
     }
-    int order = firn_alxsv1_format_compare(key, firn_buf_slice(&writer->last_key));
+    int order = fi_alxsv1_format_compare(key, fi_buf_slice(&writer->last_key));
     if (order < 0) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "the key of record %" PRIu64 " is smaller than the one before: keys "
-                              "of a table come in ascending order",
-                              writer->count + 1);
+        return fi_error_set(err, FIRN_INVALID,
+                            "the key of record %" PRIu64 " is smaller than the one before: keys "
+                            "of a table come in ascending order",
+                            writer->count + 1);
     }
     if (order == 0 && writer->options.refuse_equal_keys) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "the key of record %" PRIu64 " is equal to the one before",
-                              writer->count + 1);
+        return fi_error_set(err, FIRN_INVALID,
+                            "the key of record %" PRIu64 " is equal to the one before",
+                            writer->count + 1);
     }
     return FIRN_OK;
 }
 
 int
-firn_alxsv1_writer_append(struct firn_alxsv1_writer *writer, firn_slice key, firn_slice value,
-                          firn_error *err)
+fi_alxsv1_writer_append(struct firn_alxsv1_writer *writer, firn_slice key, firn_slice value,
+                        firn_error *err)
 {
-    uint8_t head[FIRN_ALXSV1_RECORD_HEAD_SIZE];
-    FIRN_TRY_RETURN(check_open(writer, err));
-    FIRN_TRY_RETURN(check_record(writer, key, value, err));
+    uint8_t head[FI_ALXSV1_RECORD_HEAD_SIZE];
+    FI_TRY_RETURN(check_open(writer, err));
+    FI_TRY_RETURN(check_record(writer, key, value, err));
     if (key.size > writer->last_key.capacity &&
-        firn_buf_reserve(&writer->last_key, key.size - writer->last_key.size) != FIRN_OK) {
-        return firn_error_no_memory(err, "a key of a table");
+        fi_buf_reserve(&writer->last_key, key.size - writer->last_key.size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a key of a table");
     }
     CHECK(key.size <= UINT32_MAX && value.size <= UINT32_MAX);
-    firn_alxsv1_format_put_record_head(head, (uint32_t)key.size, (uint32_t)value.size);
-    FIRN_TRY_RETURN(put(writer, firn_bytes(head, sizeof head), err));
-    FIRN_TRY_RETURN(put(writer, key, err));
-    FIRN_TRY_RETURN(put(writer, value, err));
-    firn_buf_clear(&writer->last_key);
+    fi_alxsv1_format_put_record_head(head, (uint32_t)key.size, (uint32_t)value.size);
+    FI_TRY_RETURN(put(writer, firn_bytes(head, sizeof head), err));
+    FI_TRY_RETURN(put(writer, key, err));
+    FI_TRY_RETURN(put(writer, value, err));
+    fi_buf_clear(&writer->last_key);
     if (key.size > 0) {
-        FIRN_TRY_RETURN(firn_buf_append_slice(&writer->last_key, key));
+        FI_TRY_RETURN(fi_buf_append_slice(&writer->last_key, key));
     }
     writer->count++;
     return FIRN_OK;
@@ -230,31 +230,29 @@ firn_alxsv1_writer_append(struct firn_alxsv1_writer *writer, firn_slice key, fir
 /* ---- the end ---- */
 
 int
-firn_alxsv1_writer_finish(struct firn_alxsv1_writer *writer, uint32_t *out_checksum,
-                          firn_error *err)
+fi_alxsv1_writer_finish(struct firn_alxsv1_writer *writer, uint32_t *out_checksum, firn_error *err)
 {
-    uint8_t header[FIRN_ALXSV1_HEADER_SIZE];
-    uint8_t footer[FIRN_ALXSV1_FOOTER_SIZE];
+    uint8_t header[FI_ALXSV1_HEADER_SIZE];
+    uint8_t footer[FI_ALXSV1_FOOTER_SIZE];
     int rc = check_open(writer, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    FIRN_TRY(flush(writer, err));
+    FI_TRY(flush(writer, err));
     DCHECK(writer->buffer.size == 0);
-    firn_alxsv1_format_put_footer(footer, writer->count, writer->crc);
-    firn_alxsv1_format_put_header(header, writer->count);
-    FIRN_TRY(firn_os_file_write(writer->temp.file, writer->offset, footer, sizeof footer, err));
-    FIRN_TRY(firn_os_file_write(writer->temp.file, 0, header, sizeof header, err));
-    FIRN_TRY(firn_tempfile_put(&writer->temp, writer->name,
-                               writer->options.replace_existing ? FIRN_OS_RENAME_REPLACE
-                                                                : FIRN_OS_RENAME_NO_REPLACE,
-                               err));
-    FIRN_TRY(firn_os_dir_sync(writer->dir, err));
+    fi_alxsv1_format_put_footer(footer, writer->count, writer->crc);
+    fi_alxsv1_format_put_header(header, writer->count);
+    FI_TRY(fi_os_file_write(writer->temp.file, writer->offset, footer, sizeof footer, err));
+    FI_TRY(fi_os_file_write(writer->temp.file, 0, header, sizeof header, err));
+    FI_TRY(fi_tempfile_put(
+        &writer->temp, writer->name,
+        writer->options.replace_existing ? FI_OS_RENAME_REPLACE : FI_OS_RENAME_NO_REPLACE, err));
+    FI_TRY(fi_os_dir_sync(writer->dir, err));
     if (out_checksum != NULL) {
         *out_checksum = writer->crc;
     }
 out:
-    firn_tempfile_discard(&writer->temp);
+    fi_tempfile_discard(&writer->temp);
     writer->state = rc == FIRN_OK ? STATE_FINISHED : STATE_FAILED;
     return rc;
 }

@@ -37,59 +37,58 @@
 /* ---- open ---- */
 
 static int
-open_dat(struct firn_chkpv1 *pack, struct firn_os_dir *dir, uint32_t *out_count, firn_error *err)
+open_dat(struct firn_chkpv1 *pack, struct fi_os_dir *dir, uint32_t *out_count, firn_error *err)
 {
-    struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_dat_name(pack->name);
-    FIRN_TRY_RETURN(firn_os_file_open(dir, file_name.text, FIRN_OS_READ, 0, &pack->dat, err));
-    FIRN_TRY_RETURN(firn_os_file_stat(pack->dat, &pack->identity.dat, err));
-    struct firn_chkpv1_scan scan;
-    FIRN_TRY_RETURN(firn_chkpv1_scan_init(&scan, pack->dat, err));
+    struct fi_chkpv1_format_file_name file_name = fi_chkpv1_format_dat_name(pack->name);
+    FI_TRY_RETURN(fi_os_file_open(dir, file_name.text, FI_OS_READ, 0, &pack->dat, err));
+    FI_TRY_RETURN(fi_os_file_stat(pack->dat, &pack->identity.dat, err));
+    struct fi_chkpv1_scan scan;
+    FI_TRY_RETURN(fi_chkpv1_scan_init(&scan, pack->dat, err));
     pack->dat_size = scan.file_size;
     *out_count = scan.count;
-    firn_chkpv1_scan_deinit(&scan);
+    fi_chkpv1_scan_deinit(&scan);
     return FIRN_OK;
 }
 
 static int
-open_index(struct firn_chkpv1 *pack, struct firn_os_dir *dir, uint32_t count, firn_error *err)
+open_index(struct firn_chkpv1 *pack, struct fi_os_dir *dir, uint32_t count, firn_error *err)
 {
     if (!pack->options.ignore_index) {
         firn_error problem;
-        int rc = firn_chkpv1_index_open(&pack->index, dir, pack->name, count, &pack->identity.idx,
-                                        &problem);
+        int rc = fi_chkpv1_index_open(&pack->index, dir, pack->name, count, &pack->identity.idx,
+                                      &problem);
         if (rc != FIRN_NOT_FOUND) {
-            return firn_chkpv1_pass_error(err, rc, &problem);
+            return fi_chkpv1_pass_error(err, rc, &problem);
         }
     }
-    return firn_chkpv1_index_build(&pack->index, pack->dat, pack->options.index_memory_max, err);
+    return fi_chkpv1_index_build(&pack->index, pack->dat, pack->options.index_memory_max, err);
 }
 
 int
-firn_chkpv1_open(struct firn_os_dir *dir, const char *name, const firn_chkp_options *options,
-                 struct firn_chkpv1 **out, firn_error *err)
+fi_chkpv1_open(struct fi_os_dir *dir, const char *name, const firn_chkp_options *options,
+               struct firn_chkpv1 **out, firn_error *err)
 {
     *out = NULL;
     DCHECK(options != NULL);
-    if (!firn_chkpv1_format_is_name(name, strlen(name))) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "'%s' is not the name of a CHKP pack: 16 lower-case hex digits",
-                              name);
+    if (!fi_chkpv1_format_is_name(name, strlen(name))) {
+        return fi_error_set(err, FIRN_INVALID,
+                            "'%s' is not the name of a CHKP pack: 16 lower-case hex digits", name);
     }
     int rc = FIRN_OK;
-    struct firn_chkpv1 *pack = firn_alloc_zeroed(sizeof *pack);
+    struct firn_chkpv1 *pack = fi_alloc_zeroed(sizeof *pack);
     if (pack == NULL) {
-        return firn_error_no_memory(err, "a pack");
+        return fi_error_no_memory(err, "a pack");
     }
-    firn_os_process_init_mark(&pack->mark);
+    fi_os_process_init_mark(&pack->mark);
     memcpy(pack->name, name, sizeof pack->name);
     pack->options = *options;
     atomic_init(&pack->index_is_whole, false);
     uint32_t count;
-    FIRN_TRY(open_dat(pack, dir, &count, err));
-    FIRN_TRY(open_index(pack, dir, count, err));
+    FI_TRY(open_dat(pack, dir, &count, err));
+    FI_TRY(open_index(pack, dir, count, err));
 out:
     if (rc != FIRN_OK) {
-        firn_chkpv1_close(pack);
+        fi_chkpv1_close(pack);
         return rc;
     }
     *out = pack;
@@ -97,27 +96,27 @@ out:
 }
 
 void
-firn_chkpv1_close(struct firn_chkpv1 *pack)
+fi_chkpv1_close(struct firn_chkpv1 *pack)
 {
     if (pack == NULL) {
         return;
     }
-    firn_os_file_close(pack->dat);
-    firn_chkpv1_index_deinit(&pack->index);
-    firn_free(pack);
+    fi_os_file_close(pack->dat);
+    fi_chkpv1_index_deinit(&pack->index);
+    fi_free(pack);
 }
 
 /* ---- look-ups ---- */
 
 int
-firn_chkpv1_check_index(struct firn_chkpv1 *pack, firn_error *err)
+fi_chkpv1_check_index(struct firn_chkpv1 *pack, firn_error *err)
 {
     /* Pairs with the store below. */
     if (atomic_load_explicit(&pack->index_is_whole, memory_order_acquire)) {
         return FIRN_OK;
     }
-    int rc = pack->index.file != NULL ? firn_chkpv1_index_check(&pack->index, pack->dat, err)
-                                      : firn_chkpv1_verify_name(pack, err);
+    int rc = pack->index.file != NULL ? fi_chkpv1_index_check(&pack->index, pack->dat, err)
+                                      : fi_chkpv1_verify_name(pack, err);
     if (rc == FIRN_OK) {
         atomic_store_explicit(&pack->index_is_whole, true, memory_order_release);
     }
@@ -125,66 +124,65 @@ firn_chkpv1_check_index(struct firn_chkpv1 *pack, firn_error *err)
 }
 
 int
-firn_chkpv1_check_entry(struct firn_os_file *dat, uint64_t dat_size,
-                        const struct firn_chkpv1_entry *entry, firn_error *err)
+fi_chkpv1_check_entry(struct fi_os_file *dat, uint64_t dat_size,
+                      const struct fi_chkpv1_entry *entry, firn_error *err)
 {
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(entry->hash.bytes, sizeof entry->hash.bytes, hex);
-    bool is_inside = entry->offset >= FIRN_CHKPV1_HEADER_SIZE &&
-                     firn_range_inside(entry->offset, FIRN_CHKPV1_ENTRY_HEAD_SIZE, dat_size) &&
-                     firn_range_inside(entry->offset + FIRN_CHKPV1_ENTRY_HEAD_SIZE,
-                                       entry->stored_size, dat_size);
+    fi_hex_encode(entry->hash.bytes, sizeof entry->hash.bytes, hex);
+    bool is_inside =
+        entry->offset >= FI_CHKPV1_HEADER_SIZE &&
+        fi_range_inside(entry->offset, FI_CHKPV1_ENTRY_HEAD_SIZE, dat_size) &&
+        fi_range_inside(entry->offset + FI_CHKPV1_ENTRY_HEAD_SIZE, entry->stored_size, dat_size);
     if (!is_inside) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "the index has object %s at offset %" PRIu64 " with %" PRIu64
-                              " stored bytes, outside the %" PRIu64 " bytes of '%s'",
-                              hex, entry->offset, entry->stored_size, dat_size,
-                              firn_os_file_path(dat));
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "the index has object %s at offset %" PRIu64 " with %" PRIu64
+                            " stored bytes, outside the %" PRIu64 " bytes of '%s'",
+                            hex, entry->offset, entry->stored_size, dat_size, fi_os_file_path(dat));
     }
-    uint8_t bytes[FIRN_CHKPV1_ENTRY_HEAD_SIZE];
-    struct firn_chkpv1_entry found;
-    FIRN_TRY_RETURN(firn_os_file_read_exact(dat, entry->offset, bytes, sizeof bytes, err));
-    firn_chkpv1_format_get_entry_head(bytes, &found);
-    if (!firn_hash_equal(&found.hash, &entry->hash) || found.stored_size != entry->stored_size) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s' does not have object %s with %" PRIu64
-                              " stored bytes at offset %" PRIu64 ", where its index has it",
-                              firn_os_file_path(dat), hex, entry->stored_size, entry->offset);
+    uint8_t bytes[FI_CHKPV1_ENTRY_HEAD_SIZE];
+    struct fi_chkpv1_entry found;
+    FI_TRY_RETURN(fi_os_file_read_exact(dat, entry->offset, bytes, sizeof bytes, err));
+    fi_chkpv1_format_get_entry_head(bytes, &found);
+    if (!fi_hash_equal(&found.hash, &entry->hash) || found.stored_size != entry->stored_size) {
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s' does not have object %s with %" PRIu64
+                            " stored bytes at offset %" PRIu64 ", where its index has it",
+                            fi_os_file_path(dat), hex, entry->stored_size, entry->offset);
     }
     return FIRN_OK;
 }
 
 static int
-find(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out_found,
-     struct firn_chkpv1_entry *out, firn_error *err)
+find(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out_found, struct fi_chkpv1_entry *out,
+     firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_chkpv1_index_find(&pack->index, hash, out_found, out, err));
-    FIRN_TRY_RETURN(*out_found ? firn_chkpv1_check_entry(pack->dat, pack->dat_size, out, err)
-                               : firn_chkpv1_check_index(pack, err));
-    DCHECK(!*out_found || firn_hash_equal(&out->hash, hash)); /* (I1) */
+    FI_TRY_RETURN(fi_chkpv1_index_find(&pack->index, hash, out_found, out, err));
+    FI_TRY_RETURN(*out_found ? fi_chkpv1_check_entry(pack->dat, pack->dat_size, out, err)
+                             : fi_chkpv1_check_index(pack, err));
+    DCHECK(!*out_found || fi_hash_equal(&out->hash, hash)); /* (I1) */
     return FIRN_OK;
 }
 
 int
-firn_chkpv1_locate(struct firn_chkpv1 *pack, const firn_hash *hash, struct firn_chkpv1_entry *out,
-                   firn_error *err)
+fi_chkpv1_locate(struct firn_chkpv1 *pack, const firn_hash *hash, struct fi_chkpv1_entry *out,
+                 firn_error *err)
 {
     bool is_found;
-    struct firn_chkpv1_entry entry;
-    FIRN_TRY_RETURN(find(pack, hash, &is_found, &entry, err));
+    struct fi_chkpv1_entry entry;
+    FI_TRY_RETURN(find(pack, hash, &is_found, &entry, err));
     if (!is_found) {
         char hex[FIRN_HASH_HEX_SIZE];
-        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-        return firn_error_set(err, FIRN_NOT_FOUND, "pack %s has no object %s", pack->name, hex);
+        fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        return fi_error_set(err, FIRN_NOT_FOUND, "pack %s has no object %s", pack->name, hex);
     }
     *out = entry;
     return FIRN_OK;
 }
 
 int
-firn_chkpv1_contains(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out, firn_error *err)
+fi_chkpv1_contains(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out, firn_error *err)
 {
-    struct firn_chkpv1_entry entry;
+    struct fi_chkpv1_entry entry;
     bool is_found = false;
     int rc = find(pack, hash, &is_found, &entry, err);
     *out = rc == FIRN_OK && is_found;
@@ -194,71 +192,71 @@ firn_chkpv1_contains(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out,
 /* ---- content ---- */
 
 int
-firn_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash *hash,
-                   int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
-                   firn_error *err)
+fi_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash *hash,
+                 int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
+                 firn_error *err)
 {
-    struct firn_chkpv1_entry entry;
-    FIRN_TRY_RETURN(firn_chkpv1_locate(pack, hash, &entry, err));
-    return firn_chkpv1_object_stream(pack->dat, &entry, pack->options.object_size_max, sink, ctx,
-                                     err);
+    struct fi_chkpv1_entry entry;
+    FI_TRY_RETURN(fi_chkpv1_locate(pack, hash, &entry, err));
+    return fi_chkpv1_object_stream(pack->dat, &entry, pack->options.object_size_max, sink, ctx,
+                                   err);
 }
 
 static int
 append_to_buf(void *ctx, firn_slice data, firn_error *err)
 {
-    return firn_buf_append_slice(ctx, data) == FIRN_OK ? FIRN_OK
-                                                       : firn_error_no_memory(err, "an object");
+    return fi_buf_append_slice(ctx, data) == FIRN_OK ? FIRN_OK
+                                                     : fi_error_no_memory(err, "an object");
 }
 
 int
-firn_chkpv1_read(struct firn_chkpv1 *pack, const firn_hash *hash, size_t size_max, uint8_t **out,
-                 size_t *out_size, firn_error *err)
+fi_chkpv1_read(struct firn_chkpv1 *pack, const firn_hash *hash, size_t size_max, uint8_t **out,
+               size_t *out_size, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_buf content = {0};
+    struct fi_buf content = {0};
     uint64_t limit = pack->options.object_size_max;
     if (limit > size_max) {
         limit = size_max;
     }
     *out = NULL;
     *out_size = 0;
-    struct firn_chkpv1_entry entry;
-    FIRN_TRY(firn_chkpv1_locate(pack, hash, &entry, err));
+    struct fi_chkpv1_entry entry;
+    FI_TRY(fi_chkpv1_locate(pack, hash, &entry, err));
     /* Even an empty object needs an address. */
-    if (firn_buf_reserve(&content, 1) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "an object"));
+    if (fi_buf_reserve(&content, 1) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "an object"));
     }
-    FIRN_TRY(firn_chkpv1_object_stream(pack->dat, &entry, limit, append_to_buf, &content, err));
+    FI_TRY(fi_chkpv1_object_stream(pack->dat, &entry, limit, append_to_buf, &content, err));
     DCHECK(content.data != NULL && content.size <= limit);
     *out = content.data;
     *out_size = content.size;
-    content = (struct firn_buf){0};
+    content = (struct fi_buf){0};
 out:
-    firn_buf_deinit(&content);
+    fi_buf_deinit(&content);
     return rc;
 }
 
 /* ---- all entries ---- */
 
 int
-firn_chkpv1_list(struct firn_chkpv1 *pack,
-                 int (*visit)(void *ctx, const struct firn_chkpv1_entry *entry), void *ctx,
-                 firn_error *err)
+fi_chkpv1_list(struct firn_chkpv1 *pack,
+               int (*visit)(void *ctx, const struct fi_chkpv1_entry *entry), void *ctx,
+               firn_error *err)
 {
     enum { CHUNK = 85 };
     int rc = FIRN_OK;
-    struct firn_chkpv1_entry entries[CHUNK];
-    FIRN_TRY(firn_chkpv1_check_index(pack, err));
+    struct fi_chkpv1_entry entries[CHUNK];
+    FI_TRY(fi_chkpv1_check_index(pack, err));
     DCHECK(atomic_load(&pack->index_is_whole)); /* (I3) */
     for (uint64_t first = 0; first < pack->index.count; first += CHUNK) {
         uint64_t left = pack->index.count - first;
         size_t count = left < CHUNK ? (size_t)left : CHUNK;
-        FIRN_TRY(firn_chkpv1_index_get(&pack->index, first, count, entries, err));
+        FI_TRY(fi_chkpv1_index_get(&pack->index, first, count, entries, err));
         for (size_t i = 0; i < count; i++) {
             rc = visit(ctx, &entries[i]);
             if (rc != FIRN_OK) {
-                FIRN_TRY(firn_error_set(err, rc, "the receiver of the list ended it"));
+                FI_TRY(fi_error_set(err, rc, "the receiver of the list ended it"));
             }
         }
     }
@@ -267,19 +265,18 @@ out:
 }
 
 int
-firn_chkpv1_rebuild_index(struct firn_os_dir *dir, const char *name,
-                          const firn_chkp_options *options, firn_error *err)
+fi_chkpv1_rebuild_index(struct fi_os_dir *dir, const char *name, const firn_chkp_options *options,
+                        firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_chkpv1 *pack = NULL;
     firn_chkp_options from_dat = *options;
     from_dat.ignore_index = true;
-    FIRN_TRY(firn_chkpv1_open(dir, name, &from_dat, &pack, err));
+    FI_TRY(fi_chkpv1_open(dir, name, &from_dat, &pack, err));
     DCHECK(pack->index.file == NULL && pack->index.entries != NULL);
-    FIRN_TRY(firn_chkpv1_verify_name(pack, err));
-    FIRN_TRY(
-        firn_chkpv1_index_write(pack->index.entries, (size_t)pack->index.count, dir, name, err));
+    FI_TRY(fi_chkpv1_verify_name(pack, err));
+    FI_TRY(fi_chkpv1_index_write(pack->index.entries, (size_t)pack->index.count, dir, name, err));
 out:
-    firn_chkpv1_close(pack);
+    fi_chkpv1_close(pack);
     return rc;
 }

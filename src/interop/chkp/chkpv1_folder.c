@@ -19,12 +19,12 @@ static const char prefix[] = "pack-";
 static const char suffix[] = ".dat";
 
 struct listing {
-    struct firn_buf names; /* FIRN_CHKP_NAME_SIZE bytes each */
-    struct firn_buf misnamed;
+    struct fi_buf names; /* FIRN_CHKP_NAME_SIZE bytes each */
+    struct fi_buf misnamed;
 };
 
 static int
-visit_entry(void *ctx, const struct firn_os_dirent *entry)
+visit_entry(void *ctx, const struct fi_os_dirent *entry)
 {
     struct listing *listing = ctx;
     size_t prefix_size = sizeof prefix - 1;
@@ -36,11 +36,11 @@ visit_entry(void *ctx, const struct firn_os_dirent *entry)
     }
     const char *name = entry->name + prefix_size;
     size_t name_size = entry->name_size - prefix_size - suffix_size;
-    if (!firn_chkpv1_format_is_name(name, name_size)) {
-        return firn_buf_append(&listing->misnamed, entry->name, entry->name_size + 1);
+    if (!fi_chkpv1_format_is_name(name, name_size)) {
+        return fi_buf_append(&listing->misnamed, entry->name, entry->name_size + 1);
     }
-    int rc = firn_buf_append(&listing->names, name, name_size);
-    return rc == FIRN_OK ? firn_buf_append_u8(&listing->names, '\0') : rc;
+    int rc = fi_buf_append(&listing->names, name, name_size);
+    return rc == FIRN_OK ? fi_buf_append_u8(&listing->names, '\0') : rc;
 }
 
 static int
@@ -50,28 +50,28 @@ compare_names(const void *a, const void *b)
 }
 
 int
-firn_chkpv1_folder_list(struct firn_chkpv1_folder *folder, struct firn_os_dir *dir, firn_error *err)
+fi_chkpv1_folder_list(struct fi_chkpv1_folder *folder, struct fi_os_dir *dir, firn_error *err)
 {
-    *folder = (struct firn_chkpv1_folder){0};
+    *folder = (struct fi_chkpv1_folder){0};
     struct listing listing = {{0}, {0}};
-    int rc = firn_os_dir_list(dir, visit_entry, &listing, err);
+    int rc = fi_os_dir_list(dir, visit_entry, &listing, err);
     if (rc != FIRN_OK) {
-        firn_buf_deinit(&listing.names);
-        firn_buf_deinit(&listing.misnamed);
+        fi_buf_deinit(&listing.names);
+        fi_buf_deinit(&listing.misnamed);
         return rc;
     }
     DCHECK(listing.names.size % FIRN_CHKP_NAME_SIZE == 0);
     folder->names = (char(*)[FIRN_CHKP_NAME_SIZE])(void *)listing.names.data;
     folder->count = listing.names.size / FIRN_CHKP_NAME_SIZE;
     folder->misnamed = listing.misnamed;
-    firn_sort(folder->names, folder->count, FIRN_CHKP_NAME_SIZE, compare_names);
+    fi_sort(folder->names, folder->count, FIRN_CHKP_NAME_SIZE, compare_names);
     return FIRN_OK;
 }
 
 void
-firn_chkpv1_folder_deinit(struct firn_chkpv1_folder *folder)
+fi_chkpv1_folder_deinit(struct fi_chkpv1_folder *folder)
 {
-    firn_free(folder->names);
-    firn_buf_deinit(&folder->misnamed);
-    *folder = (struct firn_chkpv1_folder){0};
+    fi_free(folder->names);
+    fi_buf_deinit(&folder->misnamed);
+    *folder = (struct fi_chkpv1_folder){0};
 }

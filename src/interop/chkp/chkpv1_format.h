@@ -27,76 +27,76 @@
 #include "firn/chkp.h"
 
 enum {
-    FIRN_CHKPV1_VERSION = 1,
-    FIRN_CHKPV1_HEADER_SIZE = 12,
-    FIRN_CHKPV1_ENTRY_HEAD_SIZE = 40,
-    FIRN_CHKPV1_INDEX_ENTRY_SIZE = 48,
-    FIRN_CHKPV1_NAME_DIGITS = FIRN_CHKP_NAME_SIZE - 1
+    FI_CHKPV1_VERSION = 1,
+    FI_CHKPV1_HEADER_SIZE = 12,
+    FI_CHKPV1_ENTRY_HEAD_SIZE = 40,
+    FI_CHKPV1_INDEX_ENTRY_SIZE = 48,
+    FI_CHKPV1_NAME_DIGITS = FIRN_CHKP_NAME_SIZE - 1
 };
 
-static const uint8_t firn_chkpv1_format_magic[4] = {'C', 'H', 'K', 'P'};
+static const uint8_t fi_chkpv1_format_magic[4] = {'C', 'H', 'K', 'P'};
 
 static inline void
-firn_chkpv1_format_put_header(uint8_t out[FIRN_CHKPV1_HEADER_SIZE], uint32_t count)
+fi_chkpv1_format_put_header(uint8_t out[FI_CHKPV1_HEADER_SIZE], uint32_t count)
 {
-    memcpy(out, firn_chkpv1_format_magic, 4);
-    firn_store_le32(out + 4, FIRN_CHKPV1_VERSION);
-    firn_store_le32(out + 8, count);
+    memcpy(out, fi_chkpv1_format_magic, 4);
+    fi_store_le32(out + 4, FI_CHKPV1_VERSION);
+    fi_store_le32(out + 8, count);
 }
 
 /* The place of an object in its pack. */
-struct firn_chkpv1_entry {
+struct fi_chkpv1_entry {
     firn_hash hash;
     uint64_t offset;      /* of the entry in the .dat */
     uint64_t stored_size; /* of its frame */
 };
 
 static inline void
-firn_chkpv1_format_put_entry_head(uint8_t out[FIRN_CHKPV1_ENTRY_HEAD_SIZE],
-                                  const struct firn_chkpv1_entry *entry)
+fi_chkpv1_format_put_entry_head(uint8_t out[FI_CHKPV1_ENTRY_HEAD_SIZE],
+                                const struct fi_chkpv1_entry *entry)
 {
     memcpy(out, entry->hash.bytes, 32);
-    firn_store_le64(out + 32, entry->stored_size);
+    fi_store_le64(out + 32, entry->stored_size);
 }
 
 /* The caller must fill in the offset: the bytes do not contain it. */
 static inline void
-firn_chkpv1_format_get_entry_head(const uint8_t bytes[FIRN_CHKPV1_ENTRY_HEAD_SIZE],
-                                  struct firn_chkpv1_entry *out)
+fi_chkpv1_format_get_entry_head(const uint8_t bytes[FI_CHKPV1_ENTRY_HEAD_SIZE],
+                                struct fi_chkpv1_entry *out)
 {
     memcpy(out->hash.bytes, bytes, 32);
-    out->stored_size = firn_load_le64(bytes + 32);
+    out->stored_size = fi_load_le64(bytes + 32);
 }
 
 static inline void
-firn_chkpv1_format_put_index_entry(uint8_t out[FIRN_CHKPV1_INDEX_ENTRY_SIZE],
-                                   const struct firn_chkpv1_entry *entry)
+fi_chkpv1_format_put_index_entry(uint8_t out[FI_CHKPV1_INDEX_ENTRY_SIZE],
+                                 const struct fi_chkpv1_entry *entry)
 {
     memcpy(out, entry->hash.bytes, 32);
-    firn_store_le64(out + 32, entry->offset);
-    firn_store_le64(out + 40, entry->stored_size);
+    fi_store_le64(out + 32, entry->offset);
+    fi_store_le64(out + 40, entry->stored_size);
 }
 
 static inline void
-firn_chkpv1_format_get_index_entry(const uint8_t bytes[FIRN_CHKPV1_INDEX_ENTRY_SIZE],
-                                   struct firn_chkpv1_entry *out)
+fi_chkpv1_format_get_index_entry(const uint8_t bytes[FI_CHKPV1_INDEX_ENTRY_SIZE],
+                                 struct fi_chkpv1_entry *out)
 {
     memcpy(out->hash.bytes, bytes, 32);
-    out->offset = firn_load_le64(bytes + 32);
-    out->stored_size = firn_load_le64(bytes + 40);
+    out->offset = fi_load_le64(bytes + 32);
+    out->stored_size = fi_load_le64(bytes + 40);
 }
 
 static inline int
-firn_chkpv1_format_compare_hash(const firn_hash *a, const firn_hash *b)
+fi_chkpv1_format_compare_hash(const firn_hash *a, const firn_hash *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes);
 }
 
 /* Whether the text is a name that finish can give: 16 lower-case hex digits. */
 static inline bool
-firn_chkpv1_format_is_name(const char *text, size_t size)
+fi_chkpv1_format_is_name(const char *text, size_t size)
 {
-    bool is_name = size == FIRN_CHKPV1_NAME_DIGITS;
+    bool is_name = size == FI_CHKPV1_NAME_DIGITS;
     for (size_t i = 0; is_name && i < size; i++) {
         is_name = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
     }
@@ -104,23 +104,23 @@ firn_chkpv1_format_is_name(const char *text, size_t size)
 }
 
 /* The name of one of a pack's two files. */
-struct firn_chkpv1_format_file_name {
-    char text[sizeof "pack-.dat" + FIRN_CHKPV1_NAME_DIGITS];
+struct fi_chkpv1_format_file_name {
+    char text[sizeof "pack-.dat" + FI_CHKPV1_NAME_DIGITS];
 };
 
-static inline struct firn_chkpv1_format_file_name
-firn_chkpv1_format_dat_name(const char *name)
+static inline struct fi_chkpv1_format_file_name
+fi_chkpv1_format_dat_name(const char *name)
 {
-    struct firn_chkpv1_format_file_name out;
+    struct fi_chkpv1_format_file_name out;
     int size = snprintf(out.text, sizeof out.text, "pack-%s.dat", name);
     CHECK(size > 0 && (size_t)size < sizeof out.text);
     return out;
 }
 
-static inline struct firn_chkpv1_format_file_name
-firn_chkpv1_format_idx_name(const char *name)
+static inline struct fi_chkpv1_format_file_name
+fi_chkpv1_format_idx_name(const char *name)
 {
-    struct firn_chkpv1_format_file_name out = firn_chkpv1_format_dat_name(name);
+    struct fi_chkpv1_format_file_name out = fi_chkpv1_format_dat_name(name);
     memcpy(out.text + strlen(out.text) - 3, "idx", 3);
     return out;
 }

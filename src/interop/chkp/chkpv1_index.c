@@ -8,7 +8,7 @@
  * hash, because the seed's writer stores an object as often as it is added.
  *
  * The result of a search in a damaged .idx proves nothing by itself. The reader compares a hit with
- * the .dat, and relies on a miss only after firn_chkpv1_index_check has compared everything.
+ * the .dat, and relies on a miss only after fi_chkpv1_index_check has compared everything.
  *
  * Building takes 48 bytes for each entry, up to the caller's limit. The number of entries was
  * compared with the size of the file before, so a forged header allocates at most a fifth more than
@@ -37,25 +37,25 @@ enum {
 };
 
 int
-firn_chkpv1_index_open(struct firn_chkpv1_index *index, struct firn_os_dir *dir, const char *name,
-                       uint64_t count, struct firn_os_stat *out_stat, firn_error *err)
+fi_chkpv1_index_open(struct fi_chkpv1_index *index, struct fi_os_dir *dir, const char *name,
+                     uint64_t count, struct fi_os_stat *out_stat, firn_error *err)
 {
     int rc = FIRN_OK;
     DCHECK(count > 0 && count <= UINT32_MAX);
-    *index = (struct firn_chkpv1_index){.count = count};
-    struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_idx_name(name);
-    FIRN_TRY(firn_os_file_open(dir, file_name.text, FIRN_OS_READ, 0, &index->file, err));
-    FIRN_TRY(firn_os_file_stat(index->file, out_stat, err));
-    uint64_t expected = count * FIRN_CHKPV1_INDEX_ENTRY_SIZE;
+    *index = (struct fi_chkpv1_index){.count = count};
+    struct fi_chkpv1_format_file_name file_name = fi_chkpv1_format_idx_name(name);
+    FI_TRY(fi_os_file_open(dir, file_name.text, FI_OS_READ, 0, &index->file, err));
+    FI_TRY(fi_os_file_stat(index->file, out_stat, err));
+    uint64_t expected = count * FI_CHKPV1_INDEX_ENTRY_SIZE;
     if (out_stat->size_bytes != expected) {
-        FIRN_TRY(
-            firn_error_set(err, FIRN_CORRUPT,
-                           "'%s' has %" PRIu64 " bytes, not the %" PRIu64 " of %" PRIu64 " entries",
-                           firn_os_file_path(index->file), out_stat->size_bytes, expected, count));
+        FI_TRY(fi_error_set(err, FIRN_CORRUPT,
+                            "'%s' has %" PRIu64 " bytes, not the %" PRIu64 " of %" PRIu64
+                            " entries",
+                            fi_os_file_path(index->file), out_stat->size_bytes, expected, count));
     }
 out:
     if (rc != FIRN_OK) {
-        firn_chkpv1_index_deinit(index);
+        fi_chkpv1_index_deinit(index);
     }
     return rc;
 }
@@ -63,26 +63,26 @@ out:
 static int
 compare_entries(const void *a, const void *b)
 {
-    const struct firn_chkpv1_entry *left = a;
-    const struct firn_chkpv1_entry *right = b;
-    int order = firn_chkpv1_format_compare_hash(&left->hash, &right->hash);
+    const struct fi_chkpv1_entry *left = a;
+    const struct fi_chkpv1_entry *right = b;
+    int order = fi_chkpv1_format_compare_hash(&left->hash, &right->hash);
     return order != 0 ? order : (left->offset > right->offset) - (left->offset < right->offset);
 }
 
 void
-firn_chkpv1_index_sort(struct firn_chkpv1_entry *entries, size_t count)
+fi_chkpv1_index_sort(struct fi_chkpv1_entry *entries, size_t count)
 {
-    firn_sort(entries, count, sizeof *entries, compare_entries);
+    fi_sort(entries, count, sizeof *entries, compare_entries);
 }
 
 /* Collects the entries of a scan into an array of its size. */
 static int
-collect(struct firn_chkpv1_scan *scan, struct firn_chkpv1_entry *entries, firn_error *err)
+collect(struct fi_chkpv1_scan *scan, struct fi_chkpv1_entry *entries, firn_error *err)
 {
     for (size_t i = 0;; i++) {
-        struct firn_chkpv1_entry entry;
+        struct fi_chkpv1_entry entry;
         bool is_end;
-        FIRN_TRY_RETURN(firn_chkpv1_scan_next(scan, &entry, &is_end, err));
+        FI_TRY_RETURN(fi_chkpv1_scan_next(scan, &entry, &is_end, err));
         if (is_end) {
             break;
         }
@@ -94,62 +94,62 @@ collect(struct firn_chkpv1_scan *scan, struct firn_chkpv1_entry *entries, firn_e
 }
 
 int
-firn_chkpv1_index_build(struct firn_chkpv1_index *index, struct firn_os_file *dat,
-                        uint64_t memory_max, firn_error *err)
+fi_chkpv1_index_build(struct fi_chkpv1_index *index, struct fi_os_file *dat, uint64_t memory_max,
+                      firn_error *err)
 {
     int rc = FIRN_OK;
-    *index = (struct firn_chkpv1_index){0};
-    struct firn_chkpv1_scan scan;
-    FIRN_TRY(firn_chkpv1_scan_init(&scan, dat, err));
+    *index = (struct fi_chkpv1_index){0};
+    struct fi_chkpv1_scan scan;
+    FI_TRY(fi_chkpv1_scan_init(&scan, dat, err));
     uint64_t size = (uint64_t)scan.count * sizeof *index->entries;
     if (size > memory_max) {
-        FIRN_TRY(firn_error_set(err, FIRN_LIMIT,
-                                "an index of '%s' in memory takes %" PRIu64
-                                " bytes, more than the %" PRIu64 " allowed",
-                                firn_os_file_path(dat), size, memory_max));
+        FI_TRY(fi_error_set(err, FIRN_LIMIT,
+                            "an index of '%s' in memory takes %" PRIu64
+                            " bytes, more than the %" PRIu64 " allowed",
+                            fi_os_file_path(dat), size, memory_max));
     }
     index->count = scan.count;
-    index->entries = firn_alloc_array(scan.count, sizeof *index->entries);
+    index->entries = fi_alloc_array(scan.count, sizeof *index->entries);
     if (index->entries == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "the index of a pack"));
+        FI_TRY(fi_error_no_memory(err, "the index of a pack"));
     }
-    FIRN_TRY(collect(&scan, index->entries, err));
-    firn_chkpv1_index_sort(index->entries, scan.count);
+    FI_TRY(collect(&scan, index->entries, err));
+    fi_chkpv1_index_sort(index->entries, scan.count);
 out:
-    firn_chkpv1_scan_deinit(&scan);
+    fi_chkpv1_scan_deinit(&scan);
     if (rc != FIRN_OK) {
-        firn_chkpv1_index_deinit(index);
+        fi_chkpv1_index_deinit(index);
     }
     return rc;
 }
 
 void
-firn_chkpv1_index_deinit(struct firn_chkpv1_index *index)
+fi_chkpv1_index_deinit(struct fi_chkpv1_index *index)
 {
-    firn_os_file_close(index->file);
-    firn_free(index->entries);
-    *index = (struct firn_chkpv1_index){0};
+    fi_os_file_close(index->file);
+    fi_free(index->entries);
+    *index = (struct fi_chkpv1_index){0};
 }
 
 static int
-get_chunk(const struct firn_chkpv1_index *index, uint64_t first, size_t count,
-          struct firn_chkpv1_entry *out, firn_error *err)
+get_chunk(const struct fi_chkpv1_index *index, uint64_t first, size_t count,
+          struct fi_chkpv1_entry *out, firn_error *err)
 {
-    uint8_t bytes[CHUNK * FIRN_CHKPV1_INDEX_ENTRY_SIZE];
+    uint8_t bytes[CHUNK * FI_CHKPV1_INDEX_ENTRY_SIZE];
     CHECK(count <= CHUNK);
-    int rc = firn_os_file_read_exact(index->file, first * FIRN_CHKPV1_INDEX_ENTRY_SIZE, bytes,
-                                     count * FIRN_CHKPV1_INDEX_ENTRY_SIZE, err);
+    int rc = fi_os_file_read_exact(index->file, first * FI_CHKPV1_INDEX_ENTRY_SIZE, bytes,
+                                   count * FI_CHKPV1_INDEX_ENTRY_SIZE, err);
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        firn_chkpv1_format_get_index_entry(bytes + i * FIRN_CHKPV1_INDEX_ENTRY_SIZE, &out[i]);
+        fi_chkpv1_format_get_index_entry(bytes + i * FI_CHKPV1_INDEX_ENTRY_SIZE, &out[i]);
     }
     return rc;
 }
 
 int
-firn_chkpv1_index_get(const struct firn_chkpv1_index *index, uint64_t first, size_t count,
-                      struct firn_chkpv1_entry *out, firn_error *err)
+fi_chkpv1_index_get(const struct fi_chkpv1_index *index, uint64_t first, size_t count,
+                    struct fi_chkpv1_entry *out, firn_error *err)
 {
-    DCHECK(firn_range_inside(first, count, index->count));
+    DCHECK(fi_range_inside(first, count, index->count));
     if (index->file == NULL) {
         memcpy(out, index->entries + first, count * sizeof *out);
         return FIRN_OK;
@@ -164,8 +164,8 @@ firn_chkpv1_index_get(const struct firn_chkpv1_index *index, uint64_t first, siz
 }
 
 int
-firn_chkpv1_index_find(const struct firn_chkpv1_index *index, const firn_hash *hash,
-                       bool *out_found, struct firn_chkpv1_entry *out, firn_error *err)
+fi_chkpv1_index_find(const struct fi_chkpv1_index *index, const firn_hash *hash, bool *out_found,
+                     struct fi_chkpv1_entry *out, firn_error *err)
 {
     *out_found = false;
     /* Everything before `low` is smaller; the entry at `high`, if there is one, is not. */
@@ -173,20 +173,20 @@ firn_chkpv1_index_find(const struct firn_chkpv1_index *index, const firn_hash *h
     uint64_t high = index->count;
     while (high - low > SEARCH_BLOCK) {
         uint64_t middle = low + (high - low) / 2;
-        struct firn_chkpv1_entry entry;
-        FIRN_TRY_RETURN(firn_chkpv1_index_get(index, middle, 1, &entry, err));
-        if (firn_chkpv1_format_compare_hash(&entry.hash, hash) < 0) {
+        struct fi_chkpv1_entry entry;
+        FI_TRY_RETURN(fi_chkpv1_index_get(index, middle, 1, &entry, err));
+        if (fi_chkpv1_format_compare_hash(&entry.hash, hash) < 0) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    struct firn_chkpv1_entry block[SEARCH_BLOCK + 1];
+    struct fi_chkpv1_entry block[SEARCH_BLOCK + 1];
     size_t count = (size_t)(high - low) + (high < index->count ? 1 : 0);
     CHECK(count <= SEARCH_BLOCK + 1);
-    FIRN_TRY_RETURN(firn_chkpv1_index_get(index, low, count, block, err));
+    FI_TRY_RETURN(fi_chkpv1_index_get(index, low, count, block, err));
     for (size_t i = 0; i < count && !*out_found; i++) {
-        if (firn_hash_equal(&block[i].hash, hash)) {
+        if (fi_hash_equal(&block[i].hash, hash)) {
             *out_found = true;
             *out = block[i];
         }
@@ -195,33 +195,33 @@ firn_chkpv1_index_find(const struct firn_chkpv1_index *index, const firn_hash *h
 }
 
 static int
-write_entries(struct firn_os_file *file, const struct firn_chkpv1_entry *entries, size_t count,
+write_entries(struct fi_os_file *file, const struct fi_chkpv1_entry *entries, size_t count,
               firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     uint64_t offset = 0;
     enum { ENTRIES_A_WRITE = 4096 };
     for (size_t done = 0; done < count;) {
         size_t part = count - done < ENTRIES_A_WRITE ? count - done : ENTRIES_A_WRITE;
-        if (firn_buf_set_size(&bytes, part * FIRN_CHKPV1_INDEX_ENTRY_SIZE) != FIRN_OK) {
-            FIRN_TRY(firn_error_no_memory(err, "a part of an index"));
+        if (fi_buf_set_size(&bytes, part * FI_CHKPV1_INDEX_ENTRY_SIZE) != FIRN_OK) {
+            FI_TRY(fi_error_no_memory(err, "a part of an index"));
         }
         for (size_t i = 0; i < part; i++) {
-            firn_chkpv1_format_put_index_entry(bytes.data + i * FIRN_CHKPV1_INDEX_ENTRY_SIZE,
-                                               &entries[done + i]);
+            fi_chkpv1_format_put_index_entry(bytes.data + i * FI_CHKPV1_INDEX_ENTRY_SIZE,
+                                             &entries[done + i]);
         }
-        FIRN_TRY(firn_os_file_write(file, offset, bytes.data, bytes.size, err));
+        FI_TRY(fi_os_file_write(file, offset, bytes.data, bytes.size, err));
         offset += bytes.size;
         done += part;
     }
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 static bool
-are_sorted(const struct firn_chkpv1_entry *entries, size_t count)
+are_sorted(const struct fi_chkpv1_entry *entries, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         if (compare_entries(&entries[i - 1], &entries[i]) > 0) {
@@ -232,19 +232,19 @@ are_sorted(const struct firn_chkpv1_entry *entries, size_t count)
 }
 
 int
-firn_chkpv1_index_write(const struct firn_chkpv1_entry *entries, size_t count,
-                        struct firn_os_dir *dir, const char *name, firn_error *err)
+fi_chkpv1_index_write(const struct fi_chkpv1_entry *entries, size_t count, struct fi_os_dir *dir,
+                      const char *name, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_idx_name(name);
-    struct firn_tempfile temp;
+    struct fi_chkpv1_format_file_name file_name = fi_chkpv1_format_idx_name(name);
+    struct fi_tempfile temp;
     DCHECK(count > 0 && are_sorted(entries, count));
-    FIRN_TRY(firn_tempfile_create(&temp, dir, FIRN_CHKPV1_TEMP_KIND, err));
-    FIRN_TRY(write_entries(temp.file, entries, count, err));
-    FIRN_TRY(firn_tempfile_put(&temp, file_name.text, FIRN_OS_RENAME_REPLACE, err));
-    FIRN_TRY(firn_os_dir_sync(dir, err));
+    FI_TRY(fi_tempfile_create(&temp, dir, FI_CHKPV1_TEMP_KIND, err));
+    FI_TRY(write_entries(temp.file, entries, count, err));
+    FI_TRY(fi_tempfile_put(&temp, file_name.text, FI_OS_RENAME_REPLACE, err));
+    FI_TRY(fi_os_dir_sync(dir, err));
 out:
-    firn_tempfile_discard(&temp);
+    fi_tempfile_discard(&temp);
     return rc;
 }
 
@@ -270,52 +270,52 @@ struct sum {
 };
 
 static void
-add_entry(struct sum *sum, const struct firn_chkpv1_entry *entry)
+add_entry(struct sum *sum, const struct fi_chkpv1_entry *entry)
 {
-    uint8_t bytes[FIRN_CHKPV1_INDEX_ENTRY_SIZE];
-    firn_chkpv1_format_put_index_entry(bytes, entry);
+    uint8_t bytes[FI_CHKPV1_INDEX_ENTRY_SIZE];
+    fi_chkpv1_format_put_index_entry(bytes, entry);
     firn_hash hash;
-    firn_blake3_hash_of(bytes, sizeof bytes, &hash);
+    fi_blake3_hash_of(bytes, sizeof bytes, &hash);
     for (size_t i = 0; i < 4; i++) {
-        sum->lanes[i] += firn_load_le64(hash.bytes + 8 * i);
+        sum->lanes[i] += fi_load_le64(hash.bytes + 8 * i);
     }
 }
 
 static int
-sum_dat(struct firn_os_file *dat, uint32_t *out_count, struct sum *out, firn_error *err)
+sum_dat(struct fi_os_file *dat, uint32_t *out_count, struct sum *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_chkpv1_scan scan;
-    FIRN_TRY(firn_chkpv1_scan_init(&scan, dat, err));
+    struct fi_chkpv1_scan scan;
+    FI_TRY(fi_chkpv1_scan_init(&scan, dat, err));
     *out_count = scan.count;
     for (bool is_end = false;;) {
-        struct firn_chkpv1_entry entry;
-        FIRN_TRY(firn_chkpv1_scan_next(&scan, &entry, &is_end, err));
+        struct fi_chkpv1_entry entry;
+        FI_TRY(fi_chkpv1_scan_next(&scan, &entry, &is_end, err));
         if (is_end) {
             break;
         }
         add_entry(out, &entry);
     }
 out:
-    firn_chkpv1_scan_deinit(&scan);
+    fi_chkpv1_scan_deinit(&scan);
     return rc;
 }
 
 static int
-sum_index(const struct firn_chkpv1_index *index, struct sum *out, firn_error *err)
+sum_index(const struct fi_chkpv1_index *index, struct sum *out, firn_error *err)
 {
-    struct firn_chkpv1_entry entries[CHECK_CHUNK];
+    struct fi_chkpv1_entry entries[CHECK_CHUNK];
     firn_hash last = {{0}};
     for (uint64_t first = 0; first < index->count; first += CHECK_CHUNK) {
         uint64_t left = index->count - first;
         size_t count = left < CHECK_CHUNK ? (size_t)left : CHECK_CHUNK;
-        FIRN_TRY_RETURN(firn_chkpv1_index_get(index, first, count, entries, err));
+        FI_TRY_RETURN(fi_chkpv1_index_get(index, first, count, entries, err));
         for (size_t i = 0; i < count; i++) {
-            if (firn_chkpv1_format_compare_hash(&entries[i].hash, &last) < 0) {
-                return firn_error_set(err, FIRN_CORRUPT,
-                                      "'%s' is not sorted: entry %" PRIu64
-                                      " is smaller than the one before",
-                                      firn_os_file_path(index->file), first + i);
+            if (fi_chkpv1_format_compare_hash(&entries[i].hash, &last) < 0) {
+                return fi_error_set(err, FIRN_CORRUPT,
+                                    "'%s' is not sorted: entry %" PRIu64
+                                    " is smaller than the one before",
+                                    fi_os_file_path(index->file), first + i);
             }
             last = entries[i].hash;
             add_entry(out, &entries[i]);
@@ -327,38 +327,37 @@ sum_index(const struct firn_chkpv1_index *index, struct sum *out, firn_error *er
 /* Names an entry of the .idx that is not in the .dat. There need not be one: some entries may be
  * listed twice and others left out. */
 static int
-name_difference(const struct firn_chkpv1_index *index, struct firn_os_file *dat, uint64_t dat_size,
+name_difference(const struct fi_chkpv1_index *index, struct fi_os_file *dat, uint64_t dat_size,
                 firn_error *err)
 {
     int rc = FIRN_OK;
     for (uint64_t i = 0; i < index->count; i++) {
-        struct firn_chkpv1_entry entry;
-        FIRN_TRY_RETURN(firn_chkpv1_index_get(index, i, 1, &entry, err));
-        rc = firn_chkpv1_check_entry(dat, dat_size, &entry, err);
+        struct fi_chkpv1_entry entry;
+        FI_TRY_RETURN(fi_chkpv1_index_get(index, i, 1, &entry, err));
+        rc = fi_chkpv1_check_entry(dat, dat_size, &entry, err);
         if (rc != FIRN_OK) {
-            (void)firn_error_prefix(err, "entry %" PRIu64 " of '%s'", i,
-                                    firn_os_file_path(index->file));
+            (void)fi_error_prefix(err, "entry %" PRIu64 " of '%s'", i,
+                                  fi_os_file_path(index->file));
             return rc;
         }
     }
-    return firn_error_set(err, FIRN_CORRUPT, "'%s' does not list the entries of '%s'",
-                          firn_os_file_path(index->file), firn_os_file_path(dat));
+    return fi_error_set(err, FIRN_CORRUPT, "'%s' does not list the entries of '%s'",
+                        fi_os_file_path(index->file), fi_os_file_path(dat));
 }
 
 int
-firn_chkpv1_index_check(const struct firn_chkpv1_index *index, struct firn_os_file *dat,
-                        firn_error *err)
+fi_chkpv1_index_check(const struct fi_chkpv1_index *index, struct fi_os_file *dat, firn_error *err)
 {
     DCHECK(index->file != NULL); /* one that was made from the .dat lists its entries */
     struct sum of_index = {{0}};
     struct sum of_dat = {{0}};
     uint32_t count;
-    struct firn_os_stat status;
-    FIRN_TRY_RETURN(sum_index(index, &of_index, err));
-    FIRN_TRY_RETURN(sum_dat(dat, &count, &of_dat, err));
-    FIRN_TRY_RETURN(firn_os_file_stat(dat, &status, err));
+    struct fi_os_stat status;
+    FI_TRY_RETURN(sum_index(index, &of_index, err));
+    FI_TRY_RETURN(sum_dat(dat, &count, &of_dat, err));
+    FI_TRY_RETURN(fi_os_file_stat(dat, &status, err));
     if (count != index->count || memcmp(&of_index, &of_dat, sizeof of_dat) != 0) {
-        FIRN_TRY_RETURN(name_difference(index, dat, status.size_bytes, err));
+        FI_TRY_RETURN(name_difference(index, dat, status.size_bytes, err));
     }
     return FIRN_OK;
 }

@@ -28,7 +28,7 @@
 enum { PIECE_SIZE = 128 << 10 };
 
 struct receiver {
-    struct firn_blake3_hash hash;
+    struct fi_blake3_hash hash;
     int (*sink)(void *ctx, firn_slice data, firn_error *err);
     void *ctx;
     bool has_ended; /* the sink returned an error */
@@ -38,7 +38,7 @@ static int
 receive(void *ctx, firn_slice data, firn_error *err)
 {
     struct receiver *receiver = ctx;
-    firn_blake3_hash_update(&receiver->hash, data.data, data.size);
+    fi_blake3_hash_update(&receiver->hash, data.data, data.size);
     int rc = receiver->sink == NULL ? FIRN_OK : receiver->sink(receiver->ctx, data, err);
     receiver->has_ended = rc != FIRN_OK;
     return rc;
@@ -48,82 +48,80 @@ static int
 compare_hash(const struct receiver *receiver, const firn_hash *expected, firn_error *err)
 {
     firn_hash found;
-    firn_blake3_hash_final(&receiver->hash, &found);
-    if (!firn_hash_equal(&found, expected)) {
+    fi_blake3_hash_final(&receiver->hash, &found);
+    if (!fi_hash_equal(&found, expected)) {
         char hex[FIRN_HASH_HEX_SIZE];
-        firn_hex_encode(found.bytes, sizeof found.bytes, hex);
-        return firn_error_set(err, FIRN_CORRUPT, "the content has the hash %s", hex);
+        fi_hex_encode(found.bytes, sizeof found.bytes, hex);
+        return fi_error_set(err, FIRN_CORRUPT, "the content has the hash %s", hex);
     }
     return FIRN_OK;
 }
 
 static int
-feed_stored(struct firn_compress_stream *stream, struct receiver *receiver,
-            struct firn_os_file *file, const struct firn_chkpv1_entry *entry, uint8_t *piece,
-            firn_error *err)
+feed_stored(struct fi_compress_stream *stream, struct receiver *receiver, struct fi_os_file *file,
+            const struct fi_chkpv1_entry *entry, uint8_t *piece, firn_error *err)
 {
-    uint64_t offset = entry->offset + FIRN_CHKPV1_ENTRY_HEAD_SIZE;
+    uint64_t offset = entry->offset + FI_CHKPV1_ENTRY_HEAD_SIZE;
     uint64_t left = entry->stored_size;
-    DCHECK(entry->offset >= FIRN_CHKPV1_HEADER_SIZE); /* it was checked */
+    DCHECK(entry->offset >= FI_CHKPV1_HEADER_SIZE); /* it was checked */
     while (left > 0) {
         size_t size = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE;
-        FIRN_TRY_RETURN(firn_os_file_read_exact(file, offset, piece, size, err));
-        FIRN_TRY_RETURN(
-            firn_compress_stream_feed(stream, firn_bytes(piece, size), receive, receiver, err));
+        FI_TRY_RETURN(fi_os_file_read_exact(file, offset, piece, size, err));
+        FI_TRY_RETURN(
+            fi_compress_stream_feed(stream, firn_bytes(piece, size), receive, receiver, err));
         offset += size;
         left -= size;
     }
-    FIRN_TRY_RETURN(firn_compress_stream_finish(stream, err));
+    FI_TRY_RETURN(fi_compress_stream_finish(stream, err));
     return compare_hash(receiver, &entry->hash, err);
 }
 
 int
-firn_chkpv1_object_stream(struct firn_os_file *file, const struct firn_chkpv1_entry *entry,
-                          uint64_t size_max,
-                          int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
-                          firn_error *err)
+fi_chkpv1_object_stream(struct fi_os_file *file, const struct fi_chkpv1_entry *entry,
+                        uint64_t size_max, int (*sink)(void *ctx, firn_slice data, firn_error *err),
+                        void *ctx, firn_error *err)
 {
     int rc = FIRN_OK;
     struct receiver receiver = {.sink = sink, .ctx = ctx};
-    firn_blake3_hash_init(&receiver.hash);
-    struct firn_compress_stream *stream = NULL;
+    fi_blake3_hash_init(&receiver.hash);
+    struct fi_compress_stream *stream = NULL;
     size_t piece_size = entry->stored_size < PIECE_SIZE ? (size_t)entry->stored_size : PIECE_SIZE;
-    uint8_t *piece = firn_alloc(piece_size);
+    uint8_t *piece = fi_alloc(piece_size);
     if (piece == NULL) {
-        return firn_error_no_memory(err, "a piece of a pack");
+        return fi_error_no_memory(err, "a piece of a pack");
     }
-    FIRN_TRY(firn_compress_stream_create(size_max, &stream, err));
+    FI_TRY(fi_compress_stream_create(size_max, &stream, err));
     rc = feed_stored(stream, &receiver, file, entry, piece, err);
     DCHECK(rc != FIRN_OK || !receiver.has_ended); /* (I1) */
     if ((rc == FIRN_CORRUPT || rc == FIRN_LIMIT) && !receiver.has_ended) {
         char hex[FIRN_HASH_HEX_SIZE];
-        firn_hex_encode(entry->hash.bytes, sizeof entry->hash.bytes, hex);
-        (void)firn_error_prefix(err, "'%s', entry at offset %" PRIu64 ", object %s",
-                                firn_os_file_path(file), entry->offset, hex);
+        fi_hex_encode(entry->hash.bytes, sizeof entry->hash.bytes, hex);
+        (void)fi_error_prefix(err, "'%s', entry at offset %" PRIu64 ", object %s",
+                              fi_os_file_path(file), entry->offset, hex);
     }
 out:
-    firn_compress_stream_destroy(stream);
-    firn_free(piece);
+    fi_compress_stream_destroy(stream);
+    fi_free(piece);
     return rc;
 }
 
 int
-firn_chkpv1_object_check_frame(firn_slice frame, const firn_hash *hash, firn_error *err)
+fi_chkpv1_object_check_frame(firn_slice frame, const firn_hash *hash, firn_error *err)
 {
     int rc = FIRN_OK;
     struct receiver receiver = {.sink = NULL};
-    firn_blake3_hash_init(&receiver.hash);
-    struct firn_compress_stream *stream = NULL;
-    FIRN_TRY(firn_compress_stream_create(FIRN_CHKPV1_OBJECT_SIZE_MAX, &stream, err));
-    FIRN_TRY(firn_compress_stream_feed(stream, frame, receive, &receiver, err));
-    FIRN_TRY(firn_compress_stream_finish(stream, err));
-    FIRN_TRY(compare_hash(&receiver, hash, err));
+    fi_blake3_hash_init(&receiver.hash);
+    struct fi_compress_stream *stream = NULL;
+    FI_TRY(fi_compress_stream_create(FI_CHKPV1_OBJECT_SIZE_MAX, &stream, err));
+    FI_TRY(fi_compress_stream_feed(stream, frame, receive, &receiver, err));
+    FI_TRY(fi_compress_stream_finish(stream, err));
+    FI_TRY(compare_hash(&receiver, hash, err));
 out:
     if (rc == FIRN_CORRUPT || rc == FIRN_LIMIT) {
         char hex[FIRN_HASH_HEX_SIZE];
-        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-        (void)firn_error_prefix(err, "the frame given for object %s", hex);
+        fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        (void)fi_error_prefix(err, "the frame given for object %s", hex);
     }
-    firn_compress_stream_destroy(stream);
+    fi_compress_stream_destroy(stream);
     return rc;
 }

@@ -29,24 +29,24 @@ struct member {
     struct firn_chkpv1 *pack; /* NULL while it is closed */
     uint64_t object_count;
     bool index_is_whole; /* the result before it was closed */
-    struct firn_chkpv1_identity identity;
+    struct fi_chkpv1_identity identity;
 };
 
 struct firn_chkpv1_set {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
-    struct firn_os_dir *dir;
+    struct fi_os_process_mark mark; /* first: see api_process.h */
+    struct fi_os_dir *dir;
     firn_chkp_options options;
     struct member *members;
     size_t count;
-    size_t guest;             /* the open member at or beyond RESIDENT_MAX, or NO_GUEST */
-    int left_out_code;        /* of the first pack that could not be opened, or FIRN_OK */
-    struct firn_buf left_out; /* the error text of each, with its NUL */
+    size_t guest;           /* the open member at or beyond RESIDENT_MAX, or NO_GUEST */
+    int left_out_code;      /* of the first pack that could not be opened, or FIRN_OK */
+    struct fi_buf left_out; /* the error text of each, with its NUL */
 };
 
 /* ---- members ---- */
 
 static bool
-is_same_file(const struct firn_os_stat *a, const struct firn_os_stat *b)
+is_same_file(const struct fi_os_stat *a, const struct fi_os_stat *b)
 {
     return a->device == b->device && a->inode == b->inode && a->size_bytes == b->size_bytes &&
            a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
@@ -63,7 +63,7 @@ close_guest(struct firn_chkpv1_set *set)
     member->index_is_whole =
         atomic_load_explicit(&member->pack->index_is_whole, memory_order_relaxed);
     member->identity = member->pack->identity;
-    firn_chkpv1_close(member->pack);
+    fi_chkpv1_close(member->pack);
     member->pack = NULL;
     set->guest = NO_GUEST;
 }
@@ -80,7 +80,7 @@ borrow(struct firn_chkpv1_set *set, size_t i, struct firn_chkpv1 **out, firn_err
     }
     close_guest(set);
     struct firn_chkpv1 *pack;
-    int rc = firn_chkpv1_open(set->dir, member->name, &set->options, &pack, err);
+    int rc = fi_chkpv1_open(set->dir, member->name, &set->options, &pack, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -124,8 +124,8 @@ leave_out(struct firn_chkpv1_set *set, const struct reporter *reporter, int code
           firn_error *err)
 {
     DCHECK(code != FIRN_OK);
-    if (firn_buf_append(&set->left_out, text, strlen(text) + 1) != FIRN_OK) {
-        return firn_error_no_memory(err, "a set of packs");
+    if (fi_buf_append(&set->left_out, text, strlen(text) + 1) != FIRN_OK) {
+        return fi_error_no_memory(err, "a set of packs");
     }
     if (set->left_out_code == FIRN_OK) {
         set->left_out_code = code;
@@ -142,10 +142,9 @@ add_member(struct firn_chkpv1_set *set, const struct reporter *reporter, const c
     struct firn_chkpv1 *pack;
     struct member *member = &set->members[set->count];
     *member = (struct member){.pack = NULL};
-    if (!firn_chkpv1_format_is_name(name, strlen(name))) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "'%s' is not the name of a CHKP pack: 16 lower-case hex digits",
-                              name);
+    if (!fi_chkpv1_format_is_name(name, strlen(name))) {
+        return fi_error_set(err, FIRN_INVALID,
+                            "'%s' is not the name of a CHKP pack: 16 lower-case hex digits", name);
     }
     memcpy(member->name, name, sizeof member->name);
     int rc = borrow(set, set->count, &pack, &problem);
@@ -155,22 +154,22 @@ add_member(struct firn_chkpv1_set *set, const struct reporter *reporter, const c
         return FIRN_OK;
     }
     if (rc == FIRN_NO_MEMORY || rc == FIRN_NOT_FOUND) {
-        return firn_chkpv1_pass_error(err, rc, &problem);
+        return fi_chkpv1_pass_error(err, rc, &problem);
     }
     return leave_out(set, reporter, rc, problem.text, err);
 }
 
 static int
 leave_out_misnamed(struct firn_chkpv1_set *set, const struct reporter *reporter,
-                   const struct firn_buf *misnamed, firn_error *err)
+                   const struct fi_buf *misnamed, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t at = 0; rc == FIRN_OK && at < misnamed->size;) {
         const char *name = (const char *)misnamed->data + at;
         firn_error problem;
-        int code = firn_error_set(&problem, FIRN_CORRUPT,
-                                  "'%s/%s' is named like a CHKP pack, but no pack has such a name",
-                                  firn_os_dir_path(set->dir), name);
+        int code = fi_error_set(&problem, FIRN_CORRUPT,
+                                "'%s/%s' is named like a CHKP pack, but no pack has such a name",
+                                fi_os_dir_path(set->dir), name);
         rc = leave_out(set, reporter, code, problem.text, err);
         at += strlen(name) + 1;
     }
@@ -181,15 +180,15 @@ static int
 add_members(struct firn_chkpv1_set *set, const struct reporter *reporter,
             const struct selection *selection, firn_error *err)
 {
-    set->members = firn_alloc_array(selection->count, sizeof *set->members);
+    set->members = fi_alloc_array(selection->count, sizeof *set->members);
     if (set->members == NULL) {
-        return firn_error_no_memory(err, "a set of packs");
+        return fi_error_no_memory(err, "a set of packs");
     }
     for (size_t i = 0; i < selection->count; i++) {
         firn_error problem;
         int rc = add_member(set, reporter, selection->names[i], &problem);
         if (rc != FIRN_OK && !(rc == FIRN_NOT_FOUND && selection->is_all)) {
-            return firn_chkpv1_pass_error(err, rc, &problem);
+            return fi_chkpv1_pass_error(err, rc, &problem);
         }
     }
     return FIRN_OK;
@@ -200,47 +199,46 @@ add_all(struct firn_chkpv1_set *set, const struct reporter *reporter, firn_error
 {
     int rc = FIRN_OK;
     const char **names = NULL;
-    struct firn_chkpv1_folder folder = {0};
-    FIRN_TRY(firn_chkpv1_folder_list(&folder, set->dir, err));
-    names = firn_alloc_array(folder.count, sizeof *names);
+    struct fi_chkpv1_folder folder = {0};
+    FI_TRY(fi_chkpv1_folder_list(&folder, set->dir, err));
+    names = fi_alloc_array(folder.count, sizeof *names);
     if (names == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "a set of packs"));
+        FI_TRY(fi_error_no_memory(err, "a set of packs"));
     }
     for (size_t i = 0; i < folder.count; i++) {
         names[i] = folder.names[i];
     }
     struct selection all = {names, folder.count, true};
-    FIRN_TRY(add_members(set, reporter, &all, err));
-    FIRN_TRY(leave_out_misnamed(set, reporter, &folder.misnamed, err));
+    FI_TRY(add_members(set, reporter, &all, err));
+    FI_TRY(leave_out_misnamed(set, reporter, &folder.misnamed, err));
 out:
-    firn_free(names);
-    firn_chkpv1_folder_deinit(&folder);
+    fi_free(names);
+    fi_chkpv1_folder_deinit(&folder);
     return rc;
 }
 
 int
-firn_chkpv1_set_open(struct firn_os_dir *dir, const char *const *names, size_t name_count,
-                     const firn_chkp_options *options,
-                     void (*on_damage)(void *ctx, const char *text), void *ctx,
-                     struct firn_chkpv1_set **out, firn_error *err)
+fi_chkpv1_set_open(struct fi_os_dir *dir, const char *const *names, size_t name_count,
+                   const firn_chkp_options *options, void (*on_damage)(void *ctx, const char *text),
+                   void *ctx, struct firn_chkpv1_set **out, firn_error *err)
 {
     *out = NULL;
     int rc = FIRN_OK;
     struct reporter reporter = {on_damage, ctx};
     struct selection selection = {names, name_count, false};
-    struct firn_chkpv1_set *set = firn_alloc_zeroed(sizeof *set);
+    struct firn_chkpv1_set *set = fi_alloc_zeroed(sizeof *set);
     if (set == NULL) {
-        return firn_error_no_memory(err, "a set of packs");
+        return fi_error_no_memory(err, "a set of packs");
     }
-    firn_os_process_init_mark(&set->mark);
+    fi_os_process_init_mark(&set->mark);
     set->options = *options;
     set->guest = NO_GUEST;
-    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &set->dir, err));
-    FIRN_TRY(names == NULL ? add_all(set, &reporter, err)
-                           : add_members(set, &reporter, &selection, err));
+    FI_TRY(fi_os_dir_open_beneath(dir, "", &set->dir, err));
+    FI_TRY(names == NULL ? add_all(set, &reporter, err)
+                         : add_members(set, &reporter, &selection, err));
 out:
     if (rc != FIRN_OK) {
-        firn_chkpv1_set_close(set);
+        fi_chkpv1_set_close(set);
         return rc;
     }
     *out = set;
@@ -248,28 +246,28 @@ out:
 }
 
 void
-firn_chkpv1_set_close(struct firn_chkpv1_set *set)
+fi_chkpv1_set_close(struct firn_chkpv1_set *set)
 {
     if (set == NULL) {
         return;
     }
     for (size_t i = 0; i < set->count; i++) {
-        firn_chkpv1_close(set->members[i].pack);
+        fi_chkpv1_close(set->members[i].pack);
     }
-    firn_free(set->members);
-    firn_buf_deinit(&set->left_out);
-    firn_os_dir_close(set->dir);
-    firn_free(set);
+    fi_free(set->members);
+    fi_buf_deinit(&set->left_out);
+    fi_os_dir_close(set->dir);
+    fi_free(set);
 }
 
 size_t
-firn_chkpv1_set_count(const struct firn_chkpv1_set *set)
+fi_chkpv1_set_count(const struct firn_chkpv1_set *set)
 {
     return set->count;
 }
 
 uint64_t
-firn_chkpv1_set_object_count(const struct firn_chkpv1_set *set)
+fi_chkpv1_set_object_count(const struct firn_chkpv1_set *set)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < set->count; i++) {
@@ -279,7 +277,7 @@ firn_chkpv1_set_object_count(const struct firn_chkpv1_set *set)
 }
 
 const char *
-firn_chkpv1_set_name(const struct firn_chkpv1_set *set, size_t i)
+fi_chkpv1_set_name(const struct firn_chkpv1_set *set, size_t i)
 {
     return i < set->count ? set->members[i].name : NULL;
 }
@@ -292,8 +290,8 @@ struct question {
     int (*ask)(struct question *question, struct firn_chkpv1 *pack, firn_error *err);
     bool is_final; /* the answer is final: no other pack is asked */
     size_t answered_by;
-    size_t asked;                   /* packs that do not have the object */
-    struct firn_chkpv1_entry entry; /* of locate */
+    size_t asked;                 /* packs that do not have the object */
+    struct fi_chkpv1_entry entry; /* of locate */
     /* of read */
     size_t size_max;
     uint8_t **out;
@@ -309,18 +307,18 @@ answer_of_a_miss(const struct firn_chkpv1_set *set, const struct question *quest
                  int problem_code, const firn_error *problem, firn_error *err)
 {
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(question->hash->bytes, sizeof question->hash->bytes, hex);
+    fi_hex_encode(question->hash->bytes, sizeof question->hash->bytes, hex);
     if (problem_code != FIRN_OK) {
-        return firn_error_set(err, problem_code, "no pack gives object %s: %s", hex, problem->text);
+        return fi_error_set(err, problem_code, "no pack gives object %s: %s", hex, problem->text);
     }
     if (set->left_out_code != FIRN_OK) {
-        return firn_error_set(err, set->left_out_code,
-                              "no pack that could be opened has object %s: %s", hex,
-                              (const char *)set->left_out.data);
+        return fi_error_set(err, set->left_out_code,
+                            "no pack that could be opened has object %s: %s", hex,
+                            (const char *)set->left_out.data);
     }
     DCHECK(question->asked == set->count); /* (I1) */
-    return firn_error_set(err, FIRN_NOT_FOUND, "no pack in '%s' has object %s",
-                          firn_os_dir_path(set->dir), hex);
+    return fi_error_set(err, FIRN_NOT_FOUND, "no pack in '%s' has object %s",
+                        fi_os_dir_path(set->dir), hex);
 }
 
 /* Whether a failure affects only one pack, and another may still have the object. */
@@ -350,7 +348,7 @@ ask_all(struct firn_chkpv1_set *set, struct question *question, firn_error *err)
             continue;
         }
         if (rc == FIRN_OK || question->is_final || !is_of_one_pack(rc, is_borrowed)) {
-            return firn_chkpv1_pass_error(err, rc, &problem);
+            return fi_chkpv1_pass_error(err, rc, &problem);
         }
         if (first_code == FIRN_OK) {
             first_code = rc;
@@ -363,12 +361,12 @@ ask_all(struct firn_chkpv1_set *set, struct question *question, firn_error *err)
 static int
 ask_for_place(struct question *question, struct firn_chkpv1 *pack, firn_error *err)
 {
-    return firn_chkpv1_locate(pack, question->hash, &question->entry, err);
+    return fi_chkpv1_locate(pack, question->hash, &question->entry, err);
 }
 
 int
-firn_chkpv1_set_locate(struct firn_chkpv1_set *set, const firn_hash *hash,
-                       struct firn_chkpv1_entry *out, const char **out_name, firn_error *err)
+fi_chkpv1_set_locate(struct firn_chkpv1_set *set, const firn_hash *hash,
+                     struct fi_chkpv1_entry *out, const char **out_name, firn_error *err)
 {
     struct question question = {.hash = hash, .ask = ask_for_place};
     int rc = ask_all(set, &question, err);
@@ -383,26 +381,26 @@ firn_chkpv1_set_locate(struct firn_chkpv1_set *set, const firn_hash *hash,
 }
 
 int
-firn_chkpv1_set_contains(struct firn_chkpv1_set *set, const firn_hash *hash, bool *out,
-                         firn_error *err)
+fi_chkpv1_set_contains(struct firn_chkpv1_set *set, const firn_hash *hash, bool *out,
+                       firn_error *err)
 {
     firn_error problem;
     struct question question = {.hash = hash, .ask = ask_for_place};
     int rc = ask_all(set, &question, &problem);
     *out = rc == FIRN_OK;
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : firn_chkpv1_pass_error(err, rc, &problem);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : fi_chkpv1_pass_error(err, rc, &problem);
 }
 
 static int
 ask_for_content(struct question *question, struct firn_chkpv1 *pack, firn_error *err)
 {
-    return firn_chkpv1_read(pack, question->hash, question->size_max, question->out,
-                            question->out_size, err);
+    return fi_chkpv1_read(pack, question->hash, question->size_max, question->out,
+                          question->out_size, err);
 }
 
 int
-firn_chkpv1_set_read(struct firn_chkpv1_set *set, const firn_hash *hash, size_t size_max,
-                     uint8_t **out, size_t *out_size, firn_error *err)
+fi_chkpv1_set_read(struct firn_chkpv1_set *set, const firn_hash *hash, size_t size_max,
+                   uint8_t **out, size_t *out_size, firn_error *err)
 {
     *out = NULL;
     *out_size = 0;
@@ -425,13 +423,13 @@ pass_to_sink(void *ctx, firn_slice data, firn_error *err)
 static int
 ask_for_stream(struct question *question, struct firn_chkpv1 *pack, firn_error *err)
 {
-    return firn_chkpv1_stream(pack, question->hash, pass_to_sink, question, err);
+    return fi_chkpv1_stream(pack, question->hash, pass_to_sink, question, err);
 }
 
 int
-firn_chkpv1_set_stream(struct firn_chkpv1_set *set, const firn_hash *hash,
-                       int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
-                       firn_error *err)
+fi_chkpv1_set_stream(struct firn_chkpv1_set *set, const firn_hash *hash,
+                     int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
+                     firn_error *err)
 {
     struct question question = {.hash = hash, .ask = ask_for_stream, .sink = sink, .ctx = ctx};
     return ask_all(set, &question, err);
@@ -440,14 +438,14 @@ firn_chkpv1_set_stream(struct firn_chkpv1_set *set, const firn_hash *hash,
 /* ---- all packs ---- */
 
 struct listing {
-    int (*visit)(void *ctx, const char *name, const struct firn_chkpv1_entry *entry);
+    int (*visit)(void *ctx, const char *name, const struct fi_chkpv1_entry *entry);
     void *ctx;
     const char *name;
     bool has_ended; /* visit returned an error */
 };
 
 static int
-pass_to_visit(void *ctx, const struct firn_chkpv1_entry *entry)
+pass_to_visit(void *ctx, const struct fi_chkpv1_entry *entry)
 {
     struct listing *listing = ctx;
     int rc = listing->visit(listing->ctx, listing->name, entry);
@@ -456,10 +454,9 @@ pass_to_visit(void *ctx, const struct firn_chkpv1_entry *entry)
 }
 
 int
-firn_chkpv1_set_list(struct firn_chkpv1_set *set,
-                     int (*visit)(void *ctx, const char *name,
-                                  const struct firn_chkpv1_entry *entry),
-                     void *ctx, firn_error *err)
+fi_chkpv1_set_list(struct firn_chkpv1_set *set,
+                   int (*visit)(void *ctx, const char *name, const struct fi_chkpv1_entry *entry),
+                   void *ctx, firn_error *err)
 {
     int first_code = FIRN_OK;
     struct listing listing = {.visit = visit, .ctx = ctx};
@@ -469,18 +466,18 @@ firn_chkpv1_set_list(struct firn_chkpv1_set *set,
         listing.name = set->members[i].name;
         int rc = borrow(set, i, &pack, &problem);
         if (rc == FIRN_OK) {
-            rc = firn_chkpv1_list(pack, pass_to_visit, &listing, &problem);
+            rc = fi_chkpv1_list(pack, pass_to_visit, &listing, &problem);
         }
         if (listing.has_ended || rc == FIRN_NO_MEMORY) {
-            return firn_chkpv1_pass_error(err, rc, &problem);
+            return fi_chkpv1_pass_error(err, rc, &problem);
         }
         if (rc != FIRN_OK && first_code == FIRN_OK) {
-            first_code = firn_chkpv1_pass_error(err, rc, &problem);
+            first_code = fi_chkpv1_pass_error(err, rc, &problem);
         }
     }
     if (first_code == FIRN_OK && set->left_out_code != FIRN_OK) {
-        first_code = firn_error_set(err, set->left_out_code, "a pack could not be opened: %s",
-                                    (const char *)set->left_out.data);
+        first_code = fi_error_set(err, set->left_out_code, "a pack could not be opened: %s",
+                                  (const char *)set->left_out.data);
     }
     return first_code;
 }
@@ -488,8 +485,7 @@ firn_chkpv1_set_list(struct firn_chkpv1_set *set,
 /* Verifies every pack that can be opened; *out_code is the worst result. */
 static int
 verify_members(struct firn_chkpv1_set *set, const struct reporter *reporter,
-               const struct firn_step *step, int *out_code, firn_error *out_problem,
-               firn_error *err)
+               const struct fi_step *step, int *out_code, firn_error *out_problem, firn_error *err)
 {
     for (size_t i = 0; i < set->count; i++) {
         struct firn_chkpv1 *pack;
@@ -497,10 +493,10 @@ verify_members(struct firn_chkpv1_set *set, const struct reporter *reporter,
         int rc = borrow(set, i, &pack, &problem);
         bool is_borrowed = rc == FIRN_OK;
         if (is_borrowed) {
-            rc = firn_chkpv1_verify(pack, reporter->on_damage, reporter->ctx, step, &problem);
+            rc = fi_chkpv1_verify(pack, reporter->on_damage, reporter->ctx, step, &problem);
         }
         if (rc == FIRN_NO_MEMORY || rc == FIRN_CANCELLED) {
-            return firn_chkpv1_pass_error(err, rc, &problem);
+            return fi_chkpv1_pass_error(err, rc, &problem);
         }
         if (!is_borrowed || (rc != FIRN_OK && rc != FIRN_CORRUPT && rc != FIRN_LIMIT)) {
             report(reporter, problem.text); /* verify has not done so */
@@ -514,8 +510,8 @@ verify_members(struct firn_chkpv1_set *set, const struct reporter *reporter,
 }
 
 int
-firn_chkpv1_set_verify(struct firn_chkpv1_set *set, void (*on_damage)(void *ctx, const char *text),
-                       void *ctx, const struct firn_step *step, firn_error *err)
+fi_chkpv1_set_verify(struct firn_chkpv1_set *set, void (*on_damage)(void *ctx, const char *text),
+                     void *ctx, const struct fi_step *step, firn_error *err)
 {
     int code = FIRN_OK;
     firn_error problem;
@@ -530,7 +526,7 @@ firn_chkpv1_set_verify(struct firn_chkpv1_set *set, void (*on_damage)(void *ctx,
         at += strlen(text) + 1;
     }
     if ((code == FIRN_OK || code == FIRN_LIMIT) && set->left_out_code != FIRN_OK) {
-        code = firn_error_set(&problem, set->left_out_code, "%s", (const char *)set->left_out.data);
+        code = fi_error_set(&problem, set->left_out_code, "%s", (const char *)set->left_out.data);
     }
-    return firn_chkpv1_pass_error(err, code, &problem);
+    return fi_chkpv1_pass_error(err, code, &problem);
 }

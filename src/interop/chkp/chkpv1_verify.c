@@ -29,10 +29,10 @@ enum { PIECE_SIZE = 128 << 10 };
 struct findings {
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
-    const struct firn_step *step; /* or NULL */
-    bool is_ended;                /* by a step that failed */
-    firn_error first;             /* the first damage, or else the first object beyond the limit */
-    int code;                     /* FIRN_OK as long as nothing is wrong */
+    const struct fi_step *step; /* or NULL */
+    bool is_ended;              /* by a step that failed */
+    firn_error first;           /* the first damage, or else the first object beyond the limit */
+    int code;                   /* FIRN_OK as long as nothing is wrong */
 };
 
 /* Records a failure. Returns FIRN_OK if the check continues. */
@@ -43,7 +43,7 @@ note(struct findings *findings, int rc, const firn_error *problem, firn_error *e
         return FIRN_OK;
     }
     if (rc != FIRN_CORRUPT && rc != FIRN_IO && rc != FIRN_LIMIT) {
-        return firn_error_set(err, rc, "%s", problem->text);
+        return fi_error_set(err, rc, "%s", problem->text);
     }
     int code = rc == FIRN_LIMIT ? FIRN_LIMIT : FIRN_CORRUPT;
     if (findings->code == FIRN_OK || (findings->code == FIRN_LIMIT && code == FIRN_CORRUPT)) {
@@ -61,22 +61,21 @@ static int
 tell_step(void *ctx, firn_slice data, firn_error *err)
 {
     struct findings *findings = ctx;
-    int rc = firn_step_tell(findings->step, 0, data.size, err);
+    int rc = fi_step_tell(findings->step, 0, data.size, err);
     findings->is_ended = rc != FIRN_OK;
     return rc;
 }
 
 static int
 check_object(struct firn_chkpv1 *pack, struct findings *findings,
-             const struct firn_chkpv1_entry *entry, firn_error *err)
+             const struct fi_chkpv1_entry *entry, firn_error *err)
 {
     DCHECK(!findings->is_ended);
     firn_error problem;
-    int rc =
-        firn_chkpv1_object_stream(pack->dat, entry, pack->options.object_size_max,
-                                  findings->step != NULL ? tell_step : NULL, findings, &problem);
+    int rc = fi_chkpv1_object_stream(pack->dat, entry, pack->options.object_size_max,
+                                     findings->step != NULL ? tell_step : NULL, findings, &problem);
     if (findings->is_ended) {
-        return firn_error_set(err, rc, "%s", problem.text);
+        return fi_error_set(err, rc, "%s", problem.text);
     }
     return note(findings, rc, &problem, err);
 }
@@ -88,15 +87,15 @@ check_objects_in_order(struct firn_chkpv1 *pack, struct findings *findings, uint
 {
     int rc = FIRN_OK;
     firn_error problem;
-    struct firn_chkpv1_scan scan;
-    *out_lost_at = FIRN_CHKPV1_HEADER_SIZE;
-    rc = firn_chkpv1_scan_init(&scan, pack->dat, &problem);
+    struct fi_chkpv1_scan scan;
+    *out_lost_at = FI_CHKPV1_HEADER_SIZE;
+    rc = fi_chkpv1_scan_init(&scan, pack->dat, &problem);
     for (bool is_end = false; rc == FIRN_OK && !is_end;) {
-        struct firn_chkpv1_entry entry;
+        struct fi_chkpv1_entry entry;
         *out_lost_at = scan.next;
-        rc = firn_chkpv1_scan_next(&scan, &entry, &is_end, &problem);
+        rc = fi_chkpv1_scan_next(&scan, &entry, &is_end, &problem);
         if (rc == FIRN_OK && !is_end) {
-            FIRN_TRY(check_object(pack, findings, &entry, err));
+            FI_TRY(check_object(pack, findings, &entry, err));
         }
     }
     if (rc == FIRN_OK) {
@@ -104,7 +103,7 @@ check_objects_in_order(struct firn_chkpv1 *pack, struct findings *findings, uint
     }
     rc = note(findings, rc, &problem, err);
 out:
-    firn_chkpv1_scan_deinit(&scan);
+    fi_chkpv1_scan_deinit(&scan);
     return rc;
 }
 
@@ -117,18 +116,18 @@ check_objects_by_index(struct firn_chkpv1 *pack, struct findings *findings, uint
     DCHECK(from < pack->dat_size);
     for (uint64_t i = 0; i < pack->index.count; i++) {
         firn_error problem;
-        struct firn_chkpv1_entry entry;
-        rc = firn_chkpv1_index_get(&pack->index, i, 1, &entry, &problem);
+        struct fi_chkpv1_entry entry;
+        rc = fi_chkpv1_index_get(&pack->index, i, 1, &entry, &problem);
         if (rc != FIRN_OK) {
-            FIRN_TRY(note(findings, rc, &problem, err));
+            FI_TRY(note(findings, rc, &problem, err));
             break;
         }
         if (entry.offset < from) {
             continue;
         }
-        rc = firn_chkpv1_check_entry(pack->dat, pack->dat_size, &entry, &problem);
-        FIRN_TRY(rc == FIRN_OK ? check_object(pack, findings, &entry, err)
-                               : note(findings, rc, &problem, err));
+        rc = fi_chkpv1_check_entry(pack->dat, pack->dat_size, &entry, &problem);
+        FI_TRY(rc == FIRN_OK ? check_object(pack, findings, &entry, err)
+                             : note(findings, rc, &problem, err));
     }
 out:
     return rc;
@@ -141,56 +140,56 @@ check_index(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err
         return FIRN_OK; /* made from the .dat, which the check of the name covers */
     }
     firn_error problem;
-    int rc = firn_chkpv1_index_check(&pack->index, pack->dat, &problem);
+    int rc = fi_chkpv1_index_check(&pack->index, pack->dat, &problem);
     return note(findings, rc, &problem, err);
 }
 
 static int
-name_of_content(struct firn_chkpv1 *pack, const struct firn_step *step,
-                char out[FIRN_CHKP_NAME_SIZE], firn_error *err)
+name_of_content(struct firn_chkpv1 *pack, const struct fi_step *step, char out[FIRN_CHKP_NAME_SIZE],
+                firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_blake3_hash hash;
-    firn_blake3_hash_init(&hash);
-    uint8_t header[FIRN_CHKPV1_HEADER_SIZE];
-    uint8_t *piece = firn_alloc(PIECE_SIZE);
+    struct fi_blake3_hash hash;
+    fi_blake3_hash_init(&hash);
+    uint8_t header[FI_CHKPV1_HEADER_SIZE];
+    uint8_t *piece = fi_alloc(PIECE_SIZE);
     if (piece == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "a piece of a pack"));
+        FI_TRY(fi_error_no_memory(err, "a piece of a pack"));
     }
     DCHECK(pack->dat_size > sizeof header);
     for (uint64_t offset = sizeof header; offset < pack->dat_size;) {
         uint64_t left = pack->dat_size - offset;
         size_t size = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE;
-        FIRN_TRY(firn_os_file_read_exact(pack->dat, offset, piece, size, err));
-        firn_blake3_hash_update(&hash, piece, size);
+        FI_TRY(fi_os_file_read_exact(pack->dat, offset, piece, size, err));
+        fi_blake3_hash_update(&hash, piece, size);
         offset += size;
-        FIRN_TRY(firn_step_tell(step, 0, size, err));
+        FI_TRY(fi_step_tell(step, 0, size, err));
     }
-    FIRN_TRY(firn_os_file_read_exact(pack->dat, 0, header, sizeof header, err));
-    firn_blake3_hash_update(&hash, header, sizeof header);
+    FI_TRY(fi_os_file_read_exact(pack->dat, 0, header, sizeof header, err));
+    fi_blake3_hash_update(&hash, header, sizeof header);
     firn_hash result;
-    firn_blake3_hash_final(&hash, &result);
-    firn_hex_encode(result.bytes, FIRN_CHKPV1_NAME_DIGITS / 2, out);
+    fi_blake3_hash_final(&hash, &result);
+    fi_hex_encode(result.bytes, FI_CHKPV1_NAME_DIGITS / 2, out);
 out:
-    firn_free(piece);
+    fi_free(piece);
     return rc;
 }
 
 static int
-verify_name(struct firn_chkpv1 *pack, const struct firn_step *step, firn_error *err)
+verify_name(struct firn_chkpv1 *pack, const struct fi_step *step, firn_error *err)
 {
     char name[FIRN_CHKP_NAME_SIZE];
     int rc = name_of_content(pack, step, name, err);
     if (rc == FIRN_OK && strcmp(name, pack->name) != 0) {
-        rc = firn_error_set(err, FIRN_CORRUPT,
-                            "the content of '%s' has the name %s: the file was changed or renamed",
-                            firn_os_file_path(pack->dat), name);
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "the content of '%s' has the name %s: the file was changed or renamed",
+                          fi_os_file_path(pack->dat), name);
     }
     return rc;
 }
 
 int
-firn_chkpv1_verify_name(struct firn_chkpv1 *pack, firn_error *err)
+fi_chkpv1_verify_name(struct firn_chkpv1 *pack, firn_error *err)
 {
     return verify_name(pack, NULL, err);
 }
@@ -204,21 +203,21 @@ check_name(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err)
 }
 
 int
-firn_chkpv1_verify(struct firn_chkpv1 *pack, void (*on_damage)(void *ctx, const char *text),
-                   void *ctx, const struct firn_step *step, firn_error *err)
+fi_chkpv1_verify(struct firn_chkpv1 *pack, void (*on_damage)(void *ctx, const char *text),
+                 void *ctx, const struct fi_step *step, firn_error *err)
 {
     struct findings findings = {.on_damage = on_damage, .ctx = ctx, .step = step, .code = FIRN_OK};
     uint64_t lost_at;
-    FIRN_TRY_RETURN(check_objects_in_order(pack, &findings, &lost_at, err));
+    FI_TRY_RETURN(check_objects_in_order(pack, &findings, &lost_at, err));
     if (lost_at < pack->dat_size) {
-        FIRN_TRY_RETURN(check_objects_by_index(pack, &findings, lost_at, err));
+        FI_TRY_RETURN(check_objects_by_index(pack, &findings, lost_at, err));
     } else {
-        FIRN_TRY_RETURN(check_index(pack, &findings, err));
+        FI_TRY_RETURN(check_index(pack, &findings, err));
     }
-    FIRN_TRY_RETURN(check_name(pack, &findings, err));
+    FI_TRY_RETURN(check_name(pack, &findings, err));
     if (findings.code != FIRN_OK) {
         DCHECK(findings.code == FIRN_CORRUPT || findings.code == FIRN_LIMIT);
-        return firn_error_set(err, findings.code, "%s", findings.first.text);
+        return fi_error_set(err, findings.code, "%s", findings.first.text);
     }
     return FIRN_OK;
 }

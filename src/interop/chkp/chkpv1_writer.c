@@ -50,52 +50,52 @@ enum { COMPARE_SIZE = 64 << 10 };
 
 /* Compares the contents of two files of the same size. */
 static int
-compare_contents(struct firn_os_file *ours, struct firn_os_file *theirs, uint64_t file_size,
+compare_contents(struct fi_os_file *ours, struct fi_os_file *theirs, uint64_t file_size,
                  firn_error *err)
 {
     int rc = FIRN_OK;
-    uint8_t *bytes = firn_alloc_array(2, COMPARE_SIZE);
+    uint8_t *bytes = fi_alloc_array(2, COMPARE_SIZE);
     if (bytes == NULL) {
-        return firn_error_no_memory(err, "comparing two packs");
+        return fi_error_no_memory(err, "comparing two packs");
     }
     for (uint64_t offset = 0; offset < file_size;) {
         uint64_t left = file_size - offset;
         size_t size = left < COMPARE_SIZE ? (size_t)left : COMPARE_SIZE;
-        FIRN_TRY(firn_os_file_read_exact(ours, offset, bytes, size, err));
-        FIRN_TRY(firn_os_file_read_exact(theirs, offset, bytes + COMPARE_SIZE, size, err));
+        FI_TRY(fi_os_file_read_exact(ours, offset, bytes, size, err));
+        FI_TRY(fi_os_file_read_exact(theirs, offset, bytes + COMPARE_SIZE, size, err));
         if (memcmp(bytes, bytes + COMPARE_SIZE, size) != 0) {
-            FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
-                                    "'%s' is there already with other bytes, from offset %" PRIu64
-                                    " to %" PRIu64,
-                                    firn_os_file_path(theirs), offset, offset + size));
+            FI_TRY(fi_error_set(err, FIRN_CORRUPT,
+                                "'%s' is there already with other bytes, from offset %" PRIu64
+                                " to %" PRIu64,
+                                fi_os_file_path(theirs), offset, offset + size));
         }
         offset += size;
     }
 out:
-    firn_free(bytes);
+    fi_free(bytes);
     return rc;
 }
 
 /* Keeps the file that already has the name, if its content is the same. */
 static int
-keep_existing(struct firn_tempfile *temp, const char *name, firn_error *err)
+keep_existing(struct fi_tempfile *temp, const char *name, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_os_file *existing = NULL;
-    struct firn_os_stat ours;
-    struct firn_os_stat theirs;
-    FIRN_TRY(firn_os_file_open(temp->dir, name, FIRN_OS_READ, 0, &existing, err));
-    FIRN_TRY(firn_os_file_stat(existing, &theirs, err));
-    FIRN_TRY(firn_os_file_stat(temp->file, &ours, err));
+    struct fi_os_file *existing = NULL;
+    struct fi_os_stat ours;
+    struct fi_os_stat theirs;
+    FI_TRY(fi_os_file_open(temp->dir, name, FI_OS_READ, 0, &existing, err));
+    FI_TRY(fi_os_file_stat(existing, &theirs, err));
+    FI_TRY(fi_os_file_stat(temp->file, &ours, err));
     if (ours.size_bytes != theirs.size_bytes) {
-        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT,
-                                "'%s' is there already with %" PRIu64 " bytes, not %" PRIu64,
-                                firn_os_file_path(existing), theirs.size_bytes, ours.size_bytes));
+        FI_TRY(fi_error_set(err, FIRN_CORRUPT,
+                            "'%s' is there already with %" PRIu64 " bytes, not %" PRIu64,
+                            fi_os_file_path(existing), theirs.size_bytes, ours.size_bytes));
     }
-    FIRN_TRY(compare_contents(temp->file, existing, ours.size_bytes, err));
-    FIRN_TRY(firn_os_file_sync(existing, err));
+    FI_TRY(compare_contents(temp->file, existing, ours.size_bytes, err));
+    FI_TRY(fi_os_file_sync(existing, err));
 out:
-    firn_os_file_close(existing);
+    fi_os_file_close(existing);
     return rc;
 }
 
@@ -103,12 +103,12 @@ out:
  * provided that it has the same bytes; FIRN_CORRUPT if not. The name is durable after the caller
  * has synced the directory. */
 static int
-place(struct firn_tempfile *temp, const char *name, firn_error *err)
+place(struct fi_tempfile *temp, const char *name, firn_error *err)
 {
     firn_error problem;
-    int rc = firn_tempfile_put(temp, name, FIRN_OS_RENAME_NO_REPLACE, &problem);
+    int rc = fi_tempfile_put(temp, name, FI_OS_RENAME_NO_REPLACE, &problem);
     return rc == FIRN_EXISTS ? keep_existing(temp, name, err)
-                             : firn_chkpv1_pass_error(err, rc, &problem);
+                             : fi_chkpv1_pass_error(err, rc, &problem);
 }
 
 /* ---- the writer ---- */
@@ -123,15 +123,15 @@ enum {
 enum state { STATE_OPEN, STATE_FAILED, STATE_FINISHED };
 
 struct firn_chkpv1_writer {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct fi_os_process_mark mark; /* first: see api_process.h */
     enum state state;
-    struct firn_os_dir *dir;
-    struct firn_tempfile temp;
-    struct firn_compress_writer
-        *encoder;                 /* made when first needed, and after a frame was discarded */
-    struct firn_hash_map entries; /* struct firn_chkpv1_entry by hash */
-    struct firn_blake3_hash name_hash;
-    struct firn_buf tail;
+    struct fi_os_dir *dir;
+    struct fi_tempfile temp;
+    struct fi_compress_writer
+        *encoder;               /* made when first needed, and after a frame was discarded */
+    struct fi_hash_map entries; /* struct fi_chkpv1_entry by hash */
+    struct fi_blake3_hash name_hash;
+    struct fi_buf tail;
     uint64_t tail_offset;
     uint64_t file_end; /* the highest offset ever written to */
 };
@@ -141,45 +141,44 @@ struct firn_chkpv1_writer {
 static uint64_t
 hash_of_hash(const firn_hash *hash)
 {
-    return firn_load_le64(hash->bytes);
+    return fi_load_le64(hash->bytes);
 }
 
 static uint64_t
 hash_of_record(const void *record)
 {
-    return hash_of_hash(&((const struct firn_chkpv1_entry *)record)->hash);
+    return hash_of_hash(&((const struct fi_chkpv1_entry *)record)->hash);
 }
 
 static bool
 has_hash(const void *record, const void *key)
 {
-    return firn_hash_equal(&((const struct firn_chkpv1_entry *)record)->hash, key);
+    return fi_hash_equal(&((const struct fi_chkpv1_entry *)record)->hash, key);
 }
 
 int
-firn_chkpv1_writer_create(struct firn_os_dir *dir, struct firn_chkpv1_writer **out, firn_error *err)
+fi_chkpv1_writer_create(struct fi_os_dir *dir, struct firn_chkpv1_writer **out, firn_error *err)
 {
     *out = NULL;
     int rc = FIRN_OK;
-    struct firn_chkpv1_writer *writer = firn_alloc_zeroed(sizeof *writer);
+    struct firn_chkpv1_writer *writer = fi_alloc_zeroed(sizeof *writer);
     if (writer == NULL) {
-        return firn_error_no_memory(err, "a pack writer");
+        return fi_error_no_memory(err, "a pack writer");
     }
-    firn_os_process_init_mark(&writer->mark);
-    firn_hash_map_init(&writer->entries, sizeof(struct firn_chkpv1_entry), hash_of_record,
-                       has_hash);
-    firn_blake3_hash_init(&writer->name_hash);
-    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &writer->dir, err));
-    FIRN_TRY(firn_tempfile_create(&writer->temp, writer->dir, FIRN_CHKPV1_TEMP_KIND, err));
+    fi_os_process_init_mark(&writer->mark);
+    fi_hash_map_init(&writer->entries, sizeof(struct fi_chkpv1_entry), hash_of_record, has_hash);
+    fi_blake3_hash_init(&writer->name_hash);
+    FI_TRY(fi_os_dir_open_beneath(dir, "", &writer->dir, err));
+    FI_TRY(fi_tempfile_create(&writer->temp, writer->dir, FI_CHKPV1_TEMP_KIND, err));
     /* The header is filled in at the end. */
-    if (firn_buf_set_size(&writer->tail, FIRN_CHKPV1_HEADER_SIZE) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a pack writer"));
+    if (fi_buf_set_size(&writer->tail, FI_CHKPV1_HEADER_SIZE) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "a pack writer"));
     }
-    memset(writer->tail.data, 0, FIRN_CHKPV1_HEADER_SIZE);
+    memset(writer->tail.data, 0, FI_CHKPV1_HEADER_SIZE);
     DCHECK(writer->state == STATE_OPEN && writer->tail_offset == 0); /* (I1) */
 out:
     if (rc != FIRN_OK) {
-        firn_chkpv1_writer_destroy(writer);
+        fi_chkpv1_writer_destroy(writer);
         return rc;
     }
     *out = writer;
@@ -187,21 +186,21 @@ out:
 }
 
 void
-firn_chkpv1_writer_destroy(struct firn_chkpv1_writer *writer)
+fi_chkpv1_writer_destroy(struct firn_chkpv1_writer *writer)
 {
     if (writer == NULL) {
         return;
     }
-    firn_tempfile_discard(&writer->temp);
-    firn_os_dir_close(writer->dir);
-    firn_compress_writer_destroy(writer->encoder);
-    firn_hash_map_deinit(&writer->entries);
-    firn_buf_deinit(&writer->tail);
-    firn_free(writer);
+    fi_tempfile_discard(&writer->temp);
+    fi_os_dir_close(writer->dir);
+    fi_compress_writer_destroy(writer->encoder);
+    fi_hash_map_deinit(&writer->entries);
+    fi_buf_deinit(&writer->tail);
+    fi_free(writer);
 }
 
 uint64_t
-firn_chkpv1_writer_count(const struct firn_chkpv1_writer *writer)
+fi_chkpv1_writer_count(const struct firn_chkpv1_writer *writer)
 {
     return writer->entries.count;
 }
@@ -213,10 +212,10 @@ check_open(const struct firn_chkpv1_writer *writer, firn_error *err)
     case STATE_OPEN:
         return FIRN_OK;
     case STATE_FINISHED:
-        return firn_error_set(err, FIRN_MISUSE, "the pack is finished");
+        return fi_error_set(err, FIRN_MISUSE, "the pack is finished");
     case STATE_FAILED:
     default:
-        return firn_error_set(err, FIRN_FAILED, "writing the pack failed earlier");
+        return fi_error_set(err, FIRN_FAILED, "writing the pack failed earlier");
     }
 }
 
@@ -232,18 +231,18 @@ static int
 flush_tail(struct firn_chkpv1_writer *writer, firn_error *err)
 {
     DCHECK(writer->state == STATE_OPEN);
-    int rc = firn_os_file_write(writer->temp.file, writer->tail_offset, writer->tail.data,
-                                writer->tail.size, err);
+    int rc = fi_os_file_write(writer->temp.file, writer->tail_offset, writer->tail.data,
+                              writer->tail.size, err);
     if (rc != FIRN_OK) {
         writer->state = STATE_FAILED;
         return rc;
     }
-    firn_os_file_start_writeback(writer->temp.file, writer->tail_offset, writer->tail.size);
+    fi_os_file_start_writeback(writer->temp.file, writer->tail_offset, writer->tail.size);
     writer->tail_offset += writer->tail.size;
     if (writer->file_end < writer->tail_offset) {
         writer->file_end = writer->tail_offset;
     }
-    firn_buf_clear(&writer->tail);
+    fi_buf_clear(&writer->tail);
     return FIRN_OK;
 }
 
@@ -252,8 +251,8 @@ static int
 append(void *ctx, firn_slice data, firn_error *err)
 {
     struct firn_chkpv1_writer *writer = ctx;
-    if (firn_buf_append_slice(&writer->tail, data) != FIRN_OK) {
-        return firn_error_no_memory(err, "a part of a pack");
+    if (fi_buf_append_slice(&writer->tail, data) != FIRN_OK) {
+        return fi_error_no_memory(err, "a part of a pack");
     }
     return writer->tail.size < TAIL_SIZE ? FIRN_OK : flush_tail(writer, err);
 }
@@ -262,11 +261,11 @@ append(void *ctx, firn_slice data, firn_error *err)
 static void
 roll_back(struct firn_chkpv1_writer *writer, uint64_t offset)
 {
-    DCHECK(offset >= FIRN_CHKPV1_HEADER_SIZE && offset <= end_of(writer));
+    DCHECK(offset >= FI_CHKPV1_HEADER_SIZE && offset <= end_of(writer));
     if (offset >= writer->tail_offset) {
         writer->tail.size = (size_t)(offset - writer->tail_offset);
     } else {
-        firn_buf_clear(&writer->tail);
+        fi_buf_clear(&writer->tail);
         writer->tail_offset = offset;
     }
     DCHECK(end_of(writer) == offset); /* (I3) */
@@ -279,15 +278,15 @@ static int
 hash_written(struct firn_chkpv1_writer *writer, uint64_t offset, firn_error *err)
 {
     uint8_t piece[READ_BACK_SIZE];
-    DCHECK(offset >= FIRN_CHKPV1_HEADER_SIZE); /* the header is not in the name yet */
+    DCHECK(offset >= FI_CHKPV1_HEADER_SIZE); /* the header is not in the name yet */
     while (offset < writer->tail_offset) {
         uint64_t left = writer->tail_offset - offset;
         size_t size = left < sizeof piece ? (size_t)left : sizeof piece;
-        int rc = firn_os_file_read_exact(writer->temp.file, offset, piece, size, err);
+        int rc = fi_os_file_read_exact(writer->temp.file, offset, piece, size, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        firn_blake3_hash_update(&writer->name_hash, piece, size);
+        fi_blake3_hash_update(&writer->name_hash, piece, size);
         offset += size;
     }
     return FIRN_OK;
@@ -295,24 +294,23 @@ hash_written(struct firn_chkpv1_writer *writer, uint64_t offset, firn_error *err
 
 /* Fills in the head of the entry whose frame is complete, and adds both to the name. */
 static int
-seal_entry(struct firn_chkpv1_writer *writer, const struct firn_chkpv1_entry *entry,
-           firn_error *err)
+seal_entry(struct firn_chkpv1_writer *writer, const struct fi_chkpv1_entry *entry, firn_error *err)
 {
     int rc = FIRN_OK;
-    uint8_t head[FIRN_CHKPV1_ENTRY_HEAD_SIZE];
-    DCHECK(entry->offset + FIRN_CHKPV1_ENTRY_HEAD_SIZE + entry->stored_size ==
+    uint8_t head[FI_CHKPV1_ENTRY_HEAD_SIZE];
+    DCHECK(entry->offset + FI_CHKPV1_ENTRY_HEAD_SIZE + entry->stored_size ==
            end_of(writer)); /* (I1) */
-    firn_chkpv1_format_put_entry_head(head, entry);
+    fi_chkpv1_format_put_entry_head(head, entry);
     size_t from = 0;
     if (entry->offset >= writer->tail_offset) {
         from = (size_t)(entry->offset - writer->tail_offset);
         CHECK(writer->tail.size - from >= sizeof head);
         memcpy(writer->tail.data + from, head, sizeof head);
     } else {
-        FIRN_TRY(firn_os_file_write(writer->temp.file, entry->offset, head, sizeof head, err));
-        FIRN_TRY(hash_written(writer, entry->offset, err));
+        FI_TRY(fi_os_file_write(writer->temp.file, entry->offset, head, sizeof head, err));
+        FI_TRY(hash_written(writer, entry->offset, err));
     }
-    firn_blake3_hash_update(&writer->name_hash, writer->tail.data + from, writer->tail.size - from);
+    fi_blake3_hash_update(&writer->name_hash, writer->tail.data + from, writer->tail.size - from);
 out:
     if (rc != FIRN_OK) {
         writer->state = STATE_FAILED;
@@ -323,21 +321,21 @@ out:
 static bool
 contains(const struct firn_chkpv1_writer *writer, const firn_hash *hash)
 {
-    return firn_hash_map_find(&writer->entries, hash_of_hash(hash), hash) != NULL;
+    return fi_hash_map_find(&writer->entries, hash_of_hash(hash), hash) != NULL;
 }
 
 static int
 begin_entry(struct firn_chkpv1_writer *writer, firn_error *err)
 {
-    static const uint8_t empty_head[FIRN_CHKPV1_ENTRY_HEAD_SIZE] = {0};
+    static const uint8_t empty_head[FI_CHKPV1_ENTRY_HEAD_SIZE] = {0};
     if (writer->entries.count >= UINT32_MAX - 1) {
-        return firn_error_set(err, FIRN_LIMIT, "a CHKP pack holds at most %" PRIu32 " objects",
-                              UINT32_MAX - 1);
+        return fi_error_set(err, FIRN_LIMIT, "a CHKP pack holds at most %" PRIu32 " objects",
+                            UINT32_MAX - 1);
     }
     /* Does not use append(): the head stays in memory at least until a part of the frame is
      * there. */
-    if (firn_buf_append(&writer->tail, empty_head, sizeof empty_head) != FIRN_OK) {
-        return firn_error_no_memory(err, "a part of a pack");
+    if (fi_buf_append(&writer->tail, empty_head, sizeof empty_head) != FIRN_OK) {
+        return fi_error_no_memory(err, "a part of a pack");
     }
     return FIRN_OK;
 }
@@ -348,11 +346,11 @@ static int
 end_entry(struct firn_chkpv1_writer *writer, uint64_t offset, const firn_hash *hash,
           firn_error *err)
 {
-    DCHECK(!contains(writer, hash) && end_of(writer) - offset >= FIRN_CHKPV1_ENTRY_HEAD_SIZE);
-    struct firn_chkpv1_entry entry = {.hash = *hash, .offset = offset};
-    entry.stored_size = end_of(writer) - offset - FIRN_CHKPV1_ENTRY_HEAD_SIZE;
-    if (firn_hash_map_insert(&writer->entries, hash_of_hash(hash), &entry) == NULL) {
-        return firn_error_no_memory(err, "the list of a pack's objects");
+    DCHECK(!contains(writer, hash) && end_of(writer) - offset >= FI_CHKPV1_ENTRY_HEAD_SIZE);
+    struct fi_chkpv1_entry entry = {.hash = *hash, .offset = offset};
+    entry.stored_size = end_of(writer) - offset - FI_CHKPV1_ENTRY_HEAD_SIZE;
+    if (fi_hash_map_insert(&writer->entries, hash_of_hash(hash), &entry) == NULL) {
+        return fi_error_no_memory(err, "the list of a pack's objects");
     }
     return seal_entry(writer, &entry, err);
 }
@@ -372,30 +370,30 @@ compress_source(struct firn_chkpv1_writer *writer, const struct input *input, fi
                 firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_blake3_hash hash;
-    firn_blake3_hash_init(&hash);
-    uint8_t *piece = firn_alloc(SOURCE_SIZE);
+    struct fi_blake3_hash hash;
+    fi_blake3_hash_init(&hash);
+    uint8_t *piece = fi_alloc(SOURCE_SIZE);
     if (piece == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "a piece of an object"));
+        FI_TRY(fi_error_no_memory(err, "a piece of an object"));
     }
     for (;;) {
         size_t size = 0;
-        FIRN_TRY(input->source(input->ctx, piece, SOURCE_SIZE, &size, err));
+        FI_TRY(input->source(input->ctx, piece, SOURCE_SIZE, &size, err));
         if (size == 0) {
             break;
         }
         if (size > SOURCE_SIZE) {
-            FIRN_TRY(firn_error_set(err, FIRN_INVALID,
-                                    "the source of an object claims %zu bytes where %d fit", size,
-                                    SOURCE_SIZE));
+            FI_TRY(fi_error_set(err, FIRN_INVALID,
+                                "the source of an object claims %zu bytes where %d fit", size,
+                                SOURCE_SIZE));
         }
-        firn_blake3_hash_update(&hash, piece, size);
-        FIRN_TRY(firn_compress_writer_feed(writer->encoder, firn_bytes(piece, size), append, writer,
-                                           err));
+        fi_blake3_hash_update(&hash, piece, size);
+        FI_TRY(
+            fi_compress_writer_feed(writer->encoder, firn_bytes(piece, size), append, writer, err));
     }
-    firn_blake3_hash_final(&hash, out_hash);
+    fi_blake3_hash_final(&hash, out_hash);
 out:
-    firn_free(piece);
+    fi_free(piece);
     return rc;
 }
 
@@ -406,20 +404,20 @@ compress_input(struct firn_chkpv1_writer *writer, const struct input *input, fir
 {
     int rc = FIRN_OK;
     if (writer->encoder == NULL) {
-        FIRN_TRY(firn_compress_writer_create(SEED_LEVEL, &writer->encoder, err));
+        FI_TRY(fi_compress_writer_create(SEED_LEVEL, &writer->encoder, err));
     }
     /* A frame that ends at once states its size; the seed's never do. This call begins it first. */
-    FIRN_TRY(firn_compress_writer_feed(writer->encoder, firn_bytes("", 0), append, writer, err));
+    FI_TRY(fi_compress_writer_feed(writer->encoder, firn_bytes("", 0), append, writer, err));
     if (input->source != NULL) {
-        FIRN_TRY(compress_source(writer, input, hash, err));
+        FI_TRY(compress_source(writer, input, hash, err));
     } else {
-        FIRN_TRY(firn_compress_writer_feed(writer->encoder, input->content, append, writer, err));
+        FI_TRY(fi_compress_writer_feed(writer->encoder, input->content, append, writer, err));
     }
-    FIRN_TRY(firn_compress_writer_finish(writer->encoder, append, writer, err));
+    FI_TRY(fi_compress_writer_finish(writer->encoder, append, writer, err));
 out:
     if (rc != FIRN_OK) {
         /* There is no other way to discard a frame that was begun. */
-        firn_compress_writer_destroy(writer->encoder);
+        fi_compress_writer_destroy(writer->encoder);
         writer->encoder = NULL;
     }
     return rc;
@@ -432,12 +430,12 @@ add_input(struct firn_chkpv1_writer *writer, const struct input *input, firn_has
     int rc = FIRN_OK;
     uint64_t offset = end_of(writer);
     *out_is_new = false;
-    FIRN_TRY(begin_entry(writer, err));
-    FIRN_TRY(compress_input(writer, input, hash, err));
+    FI_TRY(begin_entry(writer, err));
+    FI_TRY(compress_input(writer, input, hash, err));
     if (contains(writer, hash)) {
         roll_back(writer, offset);
     } else {
-        FIRN_TRY(end_entry(writer, offset, hash, err));
+        FI_TRY(end_entry(writer, offset, hash, err));
         *out_is_new = true;
     }
 out:
@@ -448,8 +446,8 @@ out:
 }
 
 int
-firn_chkpv1_writer_add(struct firn_chkpv1_writer *writer, firn_slice content, firn_hash *out_hash,
-                       bool *out_is_new, firn_error *err)
+fi_chkpv1_writer_add(struct firn_chkpv1_writer *writer, firn_slice content, firn_hash *out_hash,
+                     bool *out_is_new, firn_error *err)
 {
     int rc = check_open(writer, err);
     if (rc != FIRN_OK) {
@@ -457,7 +455,7 @@ firn_chkpv1_writer_add(struct firn_chkpv1_writer *writer, firn_slice content, fi
     }
     firn_hash hash;
     bool is_new = false;
-    firn_blake3_hash_of(content.data, content.size, &hash);
+    fi_blake3_hash_of(content.data, content.size, &hash);
     if (!contains(writer, &hash)) {
         struct input input = {.content = content};
         rc = add_input(writer, &input, &hash, &is_new, err);
@@ -472,10 +470,10 @@ firn_chkpv1_writer_add(struct firn_chkpv1_writer *writer, firn_slice content, fi
 }
 
 int
-firn_chkpv1_writer_add_stream(struct firn_chkpv1_writer *writer,
-                              int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size,
-                                            firn_error *err),
-                              void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err)
+fi_chkpv1_writer_add_stream(struct firn_chkpv1_writer *writer,
+                            int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size,
+                                          firn_error *err),
+                            void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err)
 {
     int rc = check_open(writer, err);
     if (rc != FIRN_OK) {
@@ -510,8 +508,8 @@ append_frame(struct firn_chkpv1_writer *writer, firn_slice frame, firn_error *er
 }
 
 int
-firn_chkpv1_writer_add_trusted_frame(struct firn_chkpv1_writer *writer, const firn_hash *hash,
-                                     firn_slice frame, bool *out_is_new, firn_error *err)
+fi_chkpv1_writer_add_trusted_frame(struct firn_chkpv1_writer *writer, const firn_hash *hash,
+                                   firn_slice frame, bool *out_is_new, firn_error *err)
 {
     int rc = check_open(writer, err);
     if (rc != FIRN_OK) {
@@ -520,9 +518,9 @@ firn_chkpv1_writer_add_trusted_frame(struct firn_chkpv1_writer *writer, const fi
     uint64_t offset = end_of(writer);
     bool is_new = !contains(writer, hash);
     if (is_new) {
-        FIRN_TRY(begin_entry(writer, err));
-        FIRN_TRY(append_frame(writer, frame, err));
-        FIRN_TRY(end_entry(writer, offset, hash, err));
+        FI_TRY(begin_entry(writer, err));
+        FI_TRY(append_frame(writer, frame, err));
+        FI_TRY(end_entry(writer, offset, hash, err));
     }
     if (out_is_new != NULL) {
         *out_is_new = is_new;
@@ -535,12 +533,12 @@ out:
 }
 
 int
-firn_chkpv1_writer_add_frame(struct firn_chkpv1_writer *writer, const firn_hash *hash,
-                             firn_slice frame, bool *out_is_new, firn_error *err)
+fi_chkpv1_writer_add_frame(struct firn_chkpv1_writer *writer, const firn_hash *hash,
+                           firn_slice frame, bool *out_is_new, firn_error *err)
 {
-    FIRN_TRY_RETURN(check_open(writer, err));
-    FIRN_TRY_RETURN(firn_chkpv1_object_check_frame(frame, hash, err));
-    return firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err);
+    FI_TRY_RETURN(check_open(writer, err));
+    FI_TRY_RETURN(fi_chkpv1_object_check_frame(frame, hash, err));
+    return fi_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err);
 }
 
 /* ---- the end ---- */
@@ -549,24 +547,24 @@ firn_chkpv1_writer_add_frame(struct firn_chkpv1_writer *writer, const firn_hash 
 static int
 complete_dat(struct firn_chkpv1_writer *writer, char out_name[FIRN_CHKP_NAME_SIZE], firn_error *err)
 {
-    uint8_t header[FIRN_CHKPV1_HEADER_SIZE];
-    firn_chkpv1_format_put_header(header, (uint32_t)writer->entries.count);
-    FIRN_TRY_RETURN(flush_tail(writer, err));
+    uint8_t header[FI_CHKPV1_HEADER_SIZE];
+    fi_chkpv1_format_put_header(header, (uint32_t)writer->entries.count);
+    FI_TRY_RETURN(flush_tail(writer, err));
     DCHECK(writer->tail.size == 0 && writer->file_end >= writer->tail_offset); /* (I2) */
-    FIRN_TRY_RETURN(firn_os_file_write(writer->temp.file, 0, header, sizeof header, err));
+    FI_TRY_RETURN(fi_os_file_write(writer->temp.file, 0, header, sizeof header, err));
     if (writer->file_end > writer->tail_offset) {
-        FIRN_TRY_RETURN(firn_os_file_truncate(writer->temp.file, writer->tail_offset, err));
+        FI_TRY_RETURN(fi_os_file_truncate(writer->temp.file, writer->tail_offset, err));
     }
     firn_hash hash;
-    firn_blake3_hash_update(&writer->name_hash, header, sizeof header);
-    firn_blake3_hash_final(&writer->name_hash, &hash);
-    firn_hex_encode(hash.bytes, FIRN_CHKPV1_NAME_DIGITS / 2, out_name);
+    fi_blake3_hash_update(&writer->name_hash, header, sizeof header);
+    fi_blake3_hash_final(&writer->name_hash, &hash);
+    fi_hex_encode(hash.bytes, FI_CHKPV1_NAME_DIGITS / 2, out_name);
     return FIRN_OK;
 }
 
 int
-firn_chkpv1_writer_finish(struct firn_chkpv1_writer *writer, char out_name[FIRN_CHKP_NAME_SIZE],
-                          firn_error *err)
+fi_chkpv1_writer_finish(struct firn_chkpv1_writer *writer, char out_name[FIRN_CHKP_NAME_SIZE],
+                        firn_error *err)
 {
     int rc = check_open(writer, err);
     if (rc != FIRN_OK) {
@@ -574,19 +572,19 @@ firn_chkpv1_writer_finish(struct firn_chkpv1_writer *writer, char out_name[FIRN_
     }
     char name[FIRN_CHKP_NAME_SIZE];
     if (writer->entries.count == 0) {
-        return firn_error_set(err, FIRN_INVALID, "a CHKP pack cannot be without objects");
+        return fi_error_set(err, FIRN_INVALID, "a CHKP pack cannot be without objects");
     }
     CHECK(writer->entries.count < UINT32_MAX); /* the header has 32 bits for it */
-    struct firn_chkpv1_entry *entries = firn_hash_map_at(&writer->entries, 0);
-    FIRN_TRY(complete_dat(writer, name, err));
-    FIRN_TRY(place(&writer->temp, firn_chkpv1_format_dat_name(name).text, err));
-    FIRN_TRY(firn_os_dir_sync(writer->dir, err));
+    struct fi_chkpv1_entry *entries = fi_hash_map_at(&writer->entries, 0);
+    FI_TRY(complete_dat(writer, name, err));
+    FI_TRY(place(&writer->temp, fi_chkpv1_format_dat_name(name).text, err));
+    FI_TRY(fi_os_dir_sync(writer->dir, err));
     /* From here on the map is an array; nothing is looked up in it any more. */
-    firn_chkpv1_index_sort(entries, writer->entries.count);
-    FIRN_TRY(firn_chkpv1_index_write(entries, writer->entries.count, writer->dir, name, err));
+    fi_chkpv1_index_sort(entries, writer->entries.count);
+    FI_TRY(fi_chkpv1_index_write(entries, writer->entries.count, writer->dir, name, err));
     memcpy(out_name, name, sizeof name);
 out:
-    firn_tempfile_discard(&writer->temp);
+    fi_tempfile_discard(&writer->temp);
     writer->state = rc == FIRN_OK ? STATE_FINISHED : STATE_FAILED;
     return rc;
 }

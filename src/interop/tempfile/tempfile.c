@@ -59,53 +59,53 @@ name_size(const struct prefix *prefix)
 
 struct leftovers {
     const struct prefix *prefix;
-    struct firn_buf names; /* each with its NUL */
+    struct fi_buf names; /* each with its NUL */
 };
 
 static bool
-is_temp_name(const struct prefix *prefix, const struct firn_os_dirent *entry)
+is_temp_name(const struct prefix *prefix, const struct fi_os_dirent *entry)
 {
     uint8_t random[DIGITS / 2];
     return entry->name_size == name_size(prefix) &&
            memcmp(entry->name, prefix->text, prefix->size) == 0 &&
-           firn_hex_decode(entry->name + prefix->size, random, sizeof random) &&
+           fi_hex_decode(entry->name + prefix->size, random, sizeof random) &&
            memcmp(entry->name + prefix->size + DIGITS, SUFFIX, sizeof SUFFIX) == 0;
 }
 
 static int
-collect_leftover(void *ctx, const struct firn_os_dirent *entry)
+collect_leftover(void *ctx, const struct fi_os_dirent *entry)
 {
     struct leftovers *leftovers = ctx;
     size_t size = name_size(leftovers->prefix) + 1;
     if (!is_temp_name(leftovers->prefix, entry) || leftovers->names.size / size >= LEFTOVERS_MAX) {
         return FIRN_OK;
     }
-    return firn_buf_append(&leftovers->names, entry->name, size);
+    return fi_buf_append(&leftovers->names, entry->name, size);
 }
 
 /* Removes the file if no process holds it. A failure to remove it is no reason not to write another
  * file. */
 static void
-remove_leftover(struct firn_os_dir *dir, const char *name)
+remove_leftover(struct fi_os_dir *dir, const char *name)
 {
-    struct firn_os_file *file = NULL;
-    if (firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, NULL) == FIRN_OK &&
-        firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, NULL) == FIRN_OK) {
-        FIRN_IGNORE(firn_os_remove_file(dir, name, NULL));
+    struct fi_os_file *file = NULL;
+    if (fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, NULL) == FIRN_OK &&
+        fi_os_file_lock(file, FI_OS_LOCK_EXCLUSIVE, NULL) == FIRN_OK) {
+        FI_IGNORE(fi_os_remove_file(dir, name, NULL));
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
 }
 
 static int
-remove_leftovers(struct firn_os_dir *dir, const struct prefix *prefix, firn_error *err)
+remove_leftovers(struct fi_os_dir *dir, const struct prefix *prefix, firn_error *err)
 {
     struct leftovers leftovers = {prefix, {0}};
-    int rc = firn_os_dir_list(dir, collect_leftover, &leftovers, err);
+    int rc = fi_os_dir_list(dir, collect_leftover, &leftovers, err);
     size_t size = name_size(prefix) + 1;
     for (size_t at = 0; rc == FIRN_OK && at < leftovers.names.size; at += size) {
         remove_leftover(dir, (const char *)leftovers.names.data + at);
     }
-    firn_buf_deinit(&leftovers.names);
+    fi_buf_deinit(&leftovers.names);
     return rc;
 }
 
@@ -123,12 +123,12 @@ pass_error(firn_error *err, int rc, const firn_error *problem)
 
 /* Locks the new file; *out_is_ours is false if another process has already removed it (I1). */
 static int
-claim(struct firn_tempfile *temp, bool *out_is_ours, firn_error *err)
+claim(struct fi_tempfile *temp, bool *out_is_ours, firn_error *err)
 {
     DCHECK(temp->file != NULL && temp->name[0] != '\0');
     *out_is_ours = false;
     firn_error problem;
-    int rc = firn_os_file_lock(temp->file, FIRN_OS_LOCK_EXCLUSIVE, &problem);
+    int rc = fi_os_file_lock(temp->file, FI_OS_LOCK_EXCLUSIVE, &problem);
     if (rc == FIRN_BUSY) {
         return FIRN_OK;
     }
@@ -136,13 +136,13 @@ claim(struct firn_tempfile *temp, bool *out_is_ours, firn_error *err)
     if (rc != FIRN_OK && !has_no_locks) {
         return pass_error(err, rc, &problem);
     }
-    struct firn_os_stat opened;
-    struct firn_os_stat named;
-    rc = firn_os_file_stat(temp->file, &opened, err);
+    struct fi_os_stat opened;
+    struct fi_os_stat named;
+    rc = fi_os_file_stat(temp->file, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_os_stat(temp->dir, temp->name, &named, &problem);
+    rc = fi_os_stat(temp->dir, temp->name, &named, &problem);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
@@ -151,85 +151,85 @@ claim(struct firn_tempfile *temp, bool *out_is_ours, firn_error *err)
 }
 
 static int
-create_once(struct firn_tempfile *temp, const struct prefix *prefix, bool *out_is_ours,
+create_once(struct fi_tempfile *temp, const struct prefix *prefix, bool *out_is_ours,
             firn_error *err)
 {
     DCHECK(temp->file == NULL);
     uint8_t random[DIGITS / 2];
     char digits[DIGITS + 1];
     char name[sizeof temp->name];
-    FIRN_TRY_RETURN(firn_os_random(firn_os_dir_os(temp->dir), random, sizeof random, err));
-    firn_hex_encode(random, sizeof random, digits);
+    FI_TRY_RETURN(fi_os_random(fi_os_dir_os(temp->dir), random, sizeof random, err));
+    fi_hex_encode(random, sizeof random, digits);
     int size = snprintf(name, sizeof name, "%s%s%s", prefix->text, digits, SUFFIX);
     CHECK(size > 0 && (size_t)size == name_size(prefix));
-    FIRN_TRY_RETURN(firn_os_file_open(
-        temp->dir, name, FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, MODE,
-        &temp->file, err));
+    FI_TRY_RETURN(fi_os_file_open(temp->dir, name,
+                                  FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE, MODE,
+                                  &temp->file, err));
     memcpy(temp->name, name, sizeof name);
     return claim(temp, out_is_ours, err);
 }
 
 int
-firn_tempfile_create(struct firn_tempfile *temp, struct firn_os_dir *dir, const char *kind,
-                     firn_error *err)
+fi_tempfile_create(struct fi_tempfile *temp, struct fi_os_dir *dir, const char *kind,
+                   firn_error *err)
 {
-    *temp = (struct firn_tempfile){.dir = dir};
+    *temp = (struct fi_tempfile){.dir = dir};
     struct prefix prefix = prefix_of(kind);
     int rc = remove_leftovers(dir, &prefix, err);
     bool is_ours = false;
     for (int i = 0; rc == FIRN_OK && !is_ours && i < CREATE_TRIES; i++) {
-        firn_tempfile_discard(temp);
+        fi_tempfile_discard(temp);
         rc = create_once(temp, &prefix, &is_ours, err);
     }
     if (rc == FIRN_OK && !is_ours) {
-        rc = firn_error_set(err, FIRN_BUSY,
-                            "could not keep a temporary file in '%s': another process removes them",
-                            firn_os_dir_path(dir));
+        rc = fi_error_set(err, FIRN_BUSY,
+                          "could not keep a temporary file in '%s': another process removes them",
+                          fi_os_dir_path(dir));
     }
     if (rc != FIRN_OK) {
-        firn_tempfile_discard(temp);
+        fi_tempfile_discard(temp);
     }
     return rc;
 }
 
 void
-firn_tempfile_discard(struct firn_tempfile *temp)
+fi_tempfile_discard(struct fi_tempfile *temp)
 {
     if (temp->name[0] != '\0') {
         /* Best effort: the next create removes what stays. */
-        FIRN_IGNORE(firn_os_remove_file(temp->dir, temp->name, NULL));
+        FI_IGNORE(fi_os_remove_file(temp->dir, temp->name, NULL));
         temp->name[0] = '\0';
     }
-    firn_os_file_close(temp->file);
+    fi_os_file_close(temp->file);
     temp->file = NULL;
 }
 
 /* Gives the file the mode of the one that it replaces, if there is one. */
 static int
-take_mode(struct firn_tempfile *temp, const char *name, firn_error *err)
+take_mode(struct fi_tempfile *temp, const char *name, firn_error *err)
 {
-    struct firn_os_stat there;
+    struct fi_os_stat there;
     firn_error found;
-    int rc = firn_os_stat(temp->dir, name, &there, &found);
+    int rc = fi_os_stat(temp->dir, name, &there, &found);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-        return firn_error_set(err, rc, "%s", found.text);
+        return fi_error_set(err, rc, "%s", found.text);
     }
-    if (rc != FIRN_OK || there.kind != FIRN_OS_FILE || (there.mode & MODE_BITS) == MODE) {
+    if (rc != FIRN_OK || there.kind != FI_OS_FILE || (there.mode & MODE_BITS) == MODE) {
         return FIRN_OK;
     }
-    const struct firn_os_node node = {.file = temp->file};
-    return firn_os_set_mode(node, there.mode & MODE_BITS, err);
+    const struct fi_os_node node = {.file = temp->file};
+    return fi_os_set_mode(node, there.mode & MODE_BITS, err);
 }
 
 int
-firn_tempfile_put(struct firn_tempfile *temp, const char *name, enum firn_os_rename_mode mode,
-                  firn_error *err)
+fi_tempfile_put(struct fi_tempfile *temp, const char *name, enum fi_os_rename_mode mode,
+                firn_error *err)
 {
-    if (mode == FIRN_OS_RENAME_REPLACE) {
-        FIRN_TRY_RETURN(take_mode(temp, name, err));
+    if (mode == FI_OS_RENAME_REPLACE) {
+        FI_TRY_RETURN(take_mode(temp, name, err));
     }
-    FIRN_TRY_RETURN(firn_os_file_sync(temp->file, err));
-    FIRN_TRY_RETURN(firn_os_rename(temp->dir, temp->name, temp->dir, name, mode, err));
+    FI_TRY_RETURN(fi_os_file_sync(temp->file, err));
+    FI_TRY_RETURN(fi_os_rename(temp->dir, temp->name, temp->dir, name, mode, err));
     temp->name[0] = '\0';
     return FIRN_OK;
 }

@@ -8,7 +8,7 @@
  * something has changed on the disk: that takes a while in a large tree, and a key that comes
  * meanwhile waits until it is given up, so it begins when no key was pressed for a moment.
  *
- * Nothing else writes to the terminal between firn_browse_screen_open and its end: texts that the
+ * Nothing else writes to the terminal between fi_browse_screen_open and its end: texts that the
  * program prints elsewhere are composed in memory, notices become lines of a page, and no progress
  * line is started.
  *
@@ -28,23 +28,23 @@ enum { WAIT_MS = 700, LOOK_AFTER_MS = 150, LINE_BYTES_MAX = 16384 };
 /* ---- composing a text ---- */
 
 void
-firn_browse_begin_large(struct firn_browse *browse, size_t size_max)
+fi_browse_begin_large(struct fi_browse *browse, size_t size_max)
 {
-    firn_term_writer_clear(&browse->printed);
-    firn_term_out_into(&browse->printed, size_max);
+    fi_term_writer_clear(&browse->printed);
+    fi_term_out_into(&browse->printed, size_max);
 }
 
 void
-firn_browse_begin(struct firn_browse *browse)
+fi_browse_begin(struct fi_browse *browse)
 {
-    firn_browse_begin_large(browse, LINE_BYTES_MAX);
+    fi_browse_begin_large(browse, LINE_BYTES_MAX);
 }
 
 bool
-firn_browse_end(struct firn_browse *browse, firn_slice *out)
+fi_browse_end(struct fi_browse *browse, firn_slice *out)
 {
-    firn_term_out_into(NULL, 0);
-    *out = firn_term_writer_slice(&browse->printed);
+    fi_term_out_into(NULL, 0);
+    *out = fi_term_writer_slice(&browse->printed);
     return !browse->printed.has_failed;
 }
 
@@ -68,16 +68,16 @@ copy_line(firn_slice text, char *out, size_t size)
 }
 
 bool
-firn_browse_end_line(struct firn_browse *browse, char *out, size_t size)
+fi_browse_end_line(struct fi_browse *browse, char *out, size_t size)
 {
     firn_slice text;
-    bool is_whole = firn_browse_end(browse, &text);
+    bool is_whole = fi_browse_end(browse, &text);
     copy_line(is_whole ? text : firn_str(""), out, size);
     return is_whole;
 }
 
 int64_t
-firn_browse_now_ms(void)
+fi_browse_now_ms(void)
 {
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -87,136 +87,136 @@ firn_browse_now_ms(void)
 /* ---- the screen ---- */
 
 void
-firn_browse_redraw(struct firn_browse *browse)
+fi_browse_redraw(struct fi_browse *browse)
 {
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_REALTIME, &now);
     browse->model.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    firn_browse_draw(&browse->model, &browse->cells);
-    firn_browse_screen_show(&browse->cells);
+    fi_browse_draw(&browse->model, &browse->cells);
+    fi_browse_screen_show(&browse->cells);
 }
 
 /* The size of the terminal is that of the cells; without memory it stays what it was. */
 static void
-fit(struct firn_browse *browse)
+fit(struct fi_browse *browse)
 {
     size_t rows;
     size_t columns;
-    firn_browse_screen_size(&rows, &columns);
-    if (firn_browse_cells_resize(&browse->cells, rows, columns)) {
-        firn_browse_model_resize(&browse->model, browse->cells.rows, browse->cells.columns);
+    fi_browse_screen_size(&rows, &columns);
+    if (fi_browse_cells_resize(&browse->cells, rows, columns)) {
+        fi_browse_model_resize(&browse->model, browse->cells.rows, browse->cells.columns);
     } else {
-        firn_browse_model_say(&browse->model, "out of memory");
+        fi_browse_model_say(&browse->model, "out of memory");
     }
 }
 
 void
-firn_browse_fail(struct firn_browse *browse, const firn_error *err, const char *hint)
+fi_browse_fail(struct fi_browse *browse, const firn_error *err, const char *hint)
 {
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse_model *model = &browse->model;
     firn_slice printed;
     assert(err->text[0] != '\0');
-    firn_browse_begin(browse);
-    firn_term_text_escape(firn_str(err->text), firn_term_out_write);
-    firn_term_out_text("\n");
+    fi_browse_begin(browse);
+    fi_term_text_escape(firn_str(err->text), fi_term_out_write);
+    fi_term_out_text("\n");
     if (hint != NULL) {
-        firn_term_out_format("\n%s\n", hint);
+        fi_term_out_format("\n%s\n", hint);
     }
     (void)snprintf(model->page_title, sizeof(model->page_title), "that failed");
-    if (firn_browse_end(browse, &printed) && firn_browse_text_set(&model->page, printed)) {
-        firn_browse_model_show_page(model, FIRN_BROWSE_PAGE);
+    if (fi_browse_end(browse, &printed) && fi_browse_text_set(&model->page, printed)) {
+        fi_browse_model_show_page(model, FI_BROWSE_PAGE);
     } else {
-        firn_browse_model_say(model, "out of memory");
+        fi_browse_model_say(model, "out of memory");
     }
 }
 
 static void
-show_help(struct firn_browse *browse)
+show_help(struct fi_browse *browse)
 {
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse_model *model = &browse->model;
     (void)snprintf(model->page_title, sizeof(model->page_title), "Keys");
-    if (firn_browse_text_set(&model->page, firn_str(firn_browse_draw_help))) {
-        firn_browse_model_show_page(model, FIRN_BROWSE_PAGE);
+    if (fi_browse_text_set(&model->page, firn_str(fi_browse_draw_help))) {
+        fi_browse_model_show_page(model, FI_BROWSE_PAGE);
     } else {
-        firn_browse_model_say(model, "out of memory");
+        fi_browse_model_say(model, "out of memory");
     }
 }
 
 /* ---- reading ---- */
 
 static void
-refresh(struct firn_browse *browse)
+refresh(struct fi_browse *browse)
 {
     firn_error err;
     browse->has_labels = false;
-    if (firn_browse_read_history(browse, &err) != FIRN_OK) {
-        firn_browse_fail(browse, &err, NULL);
+    if (fi_browse_read_history(browse, &err) != FIRN_OK) {
+        fi_browse_fail(browse, &err, NULL);
     }
 }
 
 /* Older checkpoints: so many, or 0: a piece. */
 static void
-read_older(struct firn_browse *browse, uint64_t count)
+read_older(struct fi_browse *browse, uint64_t count)
 {
     firn_error err;
-    int code = firn_browse_read_older(browse, count, &err);
+    int code = fi_browse_read_older(browse, count, &err);
     if (code == FIRN_NOT_FOUND) {
         refresh(browse); /* the last one that was read has been deleted */
     } else if (code != FIRN_OK) {
-        firn_browse_fail(browse, &err, NULL);
+        fi_browse_fail(browse, &err, NULL);
     }
 }
 
 static bool
-lacks_look(const struct firn_browse *browse)
+lacks_look(const struct fi_browse *browse)
 {
-    const struct firn_browse_model *model = &browse->model;
-    return !browse->has_looked && !model->is_single && firn_browse_model_row(model) != NULL;
+    const struct fi_browse_model *model = &browse->model;
+    return !browse->has_looked && !model->is_single && fi_browse_model_row(model) != NULL;
 }
 
 /* A failure is not reported: the row is just missing. */
 static bool
-read_unsaved(struct firn_browse *browse)
+read_unsaved(struct fi_browse *browse)
 {
     firn_error err;
-    return firn_browse_read_unsaved(browse, &err) != FIRN_CANCELLED;
+    return fi_browse_read_unsaved(browse, &err) != FIRN_CANCELLED;
 }
 
 /* Reads one of the things that are missing. Returns whether anything was read. */
 static bool
-read_missing(struct firn_browse *browse)
+read_missing(struct fi_browse *browse)
 {
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse_model *model = &browse->model;
     firn_error err;
     int code;
-    if (firn_browse_model_is_unsaved(model) && lacks_look(browse)) {
+    if (fi_browse_model_is_unsaved(model) && lacks_look(browse)) {
         return read_unsaved(browse);
     }
-    if (firn_browse_model_row(model) != NULL && !model->has_changes) {
-        code = firn_browse_read_changes(browse, &err);
+    if (fi_browse_model_row(model) != NULL && !model->has_changes) {
+        code = fi_browse_read_changes(browse, &err);
         if (code == FIRN_NOT_FOUND && !model->is_single) {
-            firn_browse_model_say(model, "it was deleted meanwhile");
+            fi_browse_model_say(model, "it was deleted meanwhile");
             refresh(browse);
         } else if (code == FIRN_NO_MEMORY) {
-            firn_browse_model_say(model, "out of memory");
+            fi_browse_model_say(model, "out of memory");
         }
         return code != FIRN_CANCELLED;
     }
-    if (firn_browse_model_change(model) != NULL && !model->has_patch &&
+    if (fi_browse_model_change(model) != NULL && !model->has_patch &&
         model->layout.patch.rows > 0) {
-        code = firn_browse_read_patch(browse, &err);
+        code = fi_browse_read_patch(browse, &err);
         if (code == FIRN_NO_MEMORY) {
-            firn_browse_model_say(model, "out of memory");
+            fi_browse_model_say(model, "out of memory");
         }
         return code != FIRN_CANCELLED;
     }
-    if (firn_browse_model_is_near_end(model)) {
+    if (fi_browse_model_is_near_end(model)) {
         read_older(browse, 0);
         return true;
     }
     if (!browse->has_labels) {
-        if (firn_browse_read_labels(browse, &err) != FIRN_OK) {
-            firn_browse_fail(browse, &err, NULL);
+        if (fi_browse_read_labels(browse, &err) != FIRN_OK) {
+            fi_browse_fail(browse, &err, NULL);
         }
         return true;
     }
@@ -228,13 +228,13 @@ read_missing(struct firn_browse *browse)
 /* What is typed ahead means what would have been seen: the files, and the lines, of the
  * checkpoint. */
 static void
-catch_up(struct firn_browse *browse)
+catch_up(struct fi_browse *browse)
 {
-    const struct firn_browse_model *model = &browse->model;
+    const struct fi_browse_model *model = &browse->model;
     browse->is_patient = true;
-    for (int i = 0; i < 3 && model->mode == FIRN_BROWSE_LOOK; i++) {
-        bool lacks_changes = model->focus != FIRN_BROWSE_HISTORY && !model->has_changes;
-        bool lacks_patch = model->focus == FIRN_BROWSE_PATCH && !model->has_patch;
+    for (int i = 0; i < 3 && model->mode == FI_BROWSE_LOOK; i++) {
+        bool lacks_changes = model->focus != FI_BROWSE_HISTORY && !model->has_changes;
+        bool lacks_patch = model->focus == FI_BROWSE_PATCH && !model->has_patch;
         if (lacks_changes || lacks_patch) {
             (void)read_missing(browse);
         }
@@ -244,47 +244,47 @@ catch_up(struct firn_browse *browse)
 
 /* Returns false when the program is to end. */
 static bool
-obey(struct firn_browse *browse, uint32_t key)
+obey(struct fi_browse *browse, uint32_t key)
 {
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse_model *model = &browse->model;
     catch_up(browse);
-    enum firn_browse_want want = firn_browse_model_press(model, key);
-    if (want == FIRN_BROWSE_WANT_ALL) {
+    enum fi_browse_want want = fi_browse_model_press(model, key);
+    if (want == FI_BROWSE_WANT_ALL) {
         read_older(browse, UINT64_MAX);
         model->has_older = false;
-        want = model->mode == FIRN_BROWSE_PAGE ? FIRN_BROWSE_WANT_NOTHING
-                                               : firn_browse_model_press(model, key);
+        want = model->mode == FI_BROWSE_PAGE ? FI_BROWSE_WANT_NOTHING
+                                             : fi_browse_model_press(model, key);
     }
     switch (want) {
-    case FIRN_BROWSE_WANT_QUIT:
+    case FI_BROWSE_WANT_QUIT:
         return false;
-    case FIRN_BROWSE_WANT_REFRESH:
-        firn_browse_screen_spoil();
+    case FI_BROWSE_WANT_REFRESH:
+        fi_browse_screen_spoil();
         refresh(browse);
         break;
-    case FIRN_BROWSE_WANT_RESTORE:
-        firn_browse_restore_preview(browse, FIRN_BROWSE_RESTORE);
+    case FI_BROWSE_WANT_RESTORE:
+        fi_browse_restore_preview(browse, FI_BROWSE_RESTORE);
         break;
-    case FIRN_BROWSE_WANT_UNDO:
-        firn_browse_restore_preview(browse, FIRN_BROWSE_UNDO);
+    case FI_BROWSE_WANT_UNDO:
+        fi_browse_restore_preview(browse, FI_BROWSE_UNDO);
         break;
-    case FIRN_BROWSE_WANT_REDO:
-        firn_browse_restore_preview(browse, FIRN_BROWSE_REDO);
+    case FI_BROWSE_WANT_REDO:
+        fi_browse_restore_preview(browse, FI_BROWSE_REDO);
         break;
-    case FIRN_BROWSE_WANT_PERFORM:
-        firn_browse_restore_perform(browse);
+    case FI_BROWSE_WANT_PERFORM:
+        fi_browse_restore_perform(browse);
         if (!model->is_single) {
             refresh(browse);
         }
         break;
-    case FIRN_BROWSE_WANT_DETAILS:
-        firn_browse_read_details(browse);
+    case FI_BROWSE_WANT_DETAILS:
+        fi_browse_read_details(browse);
         break;
-    case FIRN_BROWSE_WANT_HELP:
+    case FI_BROWSE_WANT_HELP:
         show_help(browse);
         break;
-    case FIRN_BROWSE_WANT_ALL:
-    case FIRN_BROWSE_WANT_NOTHING:
+    case FI_BROWSE_WANT_ALL:
+    case FI_BROWSE_WANT_NOTHING:
         break;
     }
     return true;
@@ -292,27 +292,27 @@ obey(struct firn_browse *browse, uint32_t key)
 
 /* Returns false when the program is to end. */
 static bool
-take_event(struct firn_browse *browse)
+take_event(struct fi_browse *browse)
 {
-    uint32_t key = FIRN_BROWSE_KEY_NONE;
-    const bool is_to_look = browse->model.mode == FIRN_BROWSE_LOOK && lacks_look(browse);
-    switch (firn_browse_screen_wait(is_to_look ? LOOK_AFTER_MS : WAIT_MS, &key)) {
-    case FIRN_BROWSE_EVENT_KEY:
+    uint32_t key = FI_BROWSE_KEY_NONE;
+    const bool is_to_look = browse->model.mode == FI_BROWSE_LOOK && lacks_look(browse);
+    switch (fi_browse_screen_wait(is_to_look ? LOOK_AFTER_MS : WAIT_MS, &key)) {
+    case FI_BROWSE_EVENT_KEY:
         return obey(browse, key);
-    case FIRN_BROWSE_EVENT_RESIZED:
+    case FI_BROWSE_EVENT_RESIZED:
         fit(browse);
         return true;
-    case FIRN_BROWSE_EVENT_STOP:
+    case FI_BROWSE_EVENT_STOP:
         return false;
-    case FIRN_BROWSE_EVENT_NONE:
+    case FI_BROWSE_EVENT_NONE:
         break;
     }
-    if (browse->model.mode != FIRN_BROWSE_LOOK) {
+    if (browse->model.mode != FI_BROWSE_LOOK) {
         return true;
     }
-    if (firn_browse_read_is_news(browse)) {
+    if (fi_browse_read_is_news(browse)) {
         refresh(browse);
-    } else if (browse->has_looked && firn_browse_now_ms() >= browse->look_again_ms) {
+    } else if (browse->has_looked && fi_browse_now_ms() >= browse->look_again_ms) {
         browse->has_looked = false;
     }
     if (lacks_look(browse)) {
@@ -322,17 +322,17 @@ take_event(struct firn_browse *browse)
 }
 
 static void
-loop(struct firn_browse *browse)
+loop(struct fi_browse *browse)
 {
     bool goes_on = true;
     fit(browse);
-    while (goes_on && firn_term_signals_caught() == 0) {
-        firn_browse_redraw(browse);
-        bool has_read = browse->model.mode == FIRN_BROWSE_LOOK && !firn_browse_screen_has_event() &&
+    while (goes_on && fi_term_signals_caught() == 0) {
+        fi_browse_redraw(browse);
+        bool has_read = browse->model.mode == FI_BROWSE_LOOK && !fi_browse_screen_has_event() &&
                         read_missing(browse);
         goes_on = has_read || take_event(browse);
         goes_on = goes_on && !(browse->is_done && browse->model.is_single &&
-                               browse->model.mode == FIRN_BROWSE_LOOK);
+                               browse->model.mode == FI_BROWSE_LOOK);
     }
 }
 
@@ -341,54 +341,52 @@ loop(struct firn_browse *browse)
 /* Reads the first checkpoints, before the terminal is taken: what fails then is an error as of any
  * command. */
 static int
-begin(struct firn_browse *browse)
+begin(struct fi_browse *browse)
 {
     firn_error err;
-    int code = firn_browse_read_history(browse, &err);
+    int code = fi_browse_read_history(browse, &err);
     if (code != FIRN_OK) {
         const char *reference =
             browse->request->reference != NULL ? browse->request->reference : "latest";
-        return firn_command_report_failure(
-            browse->cli, &err, firn_task_workspace_hint(browse->workspace, reference, code));
+        return fi_command_report_failure(
+            browse->cli, &err, fi_task_workspace_hint(browse->workspace, reference, code));
     }
     if (browse->model.history_list.count == 0) {
-        firn_term_out_text("no checkpoints\n");
-        firn_task_workspace_tell_unread(browse->workspace);
+        fi_term_out_text("no checkpoints\n");
+        fi_task_workspace_tell_unread(browse->workspace);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run(struct firn_browse *browse)
+run(struct fi_browse *browse)
 {
     static const char *const instead[] = {"firn log shows the history as text",
                                           "firn restore REF -n shows what would change as text"};
     firn_slice root;
     int exit_code = begin(browse);
-    if (exit_code != FIRN_EXIT_OK || browse->model.history_list.count == 0) {
+    if (exit_code != FI_EXIT_OK || browse->model.history_list.count == 0) {
         return exit_code;
     }
-    firn_browse_begin(browse);
-    firn_term_text_escape(firn_str(firn_workspace_root(browse->workspace)), firn_term_out_write);
-    char *shown =
-        firn_browse_end(browse, &root) ? strndup((const char *)root.data, root.size) : NULL;
+    fi_browse_begin(browse);
+    fi_term_text_escape(firn_str(firn_workspace_root(browse->workspace)), fi_term_out_write);
+    char *shown = fi_browse_end(browse, &root) ? strndup((const char *)root.data, root.size) : NULL;
     if (shown == NULL) {
-        return firn_command_report_no_memory(browse->cli);
+        return fi_command_report_no_memory(browse->cli);
     }
     browse->model.root = shown;
-    (void)firn_term_colour_choose("never"); /* the screen has its own, see browse_screen.c */
-    exit_code = firn_browse_screen_open(browse->cli, instead[browse->model.is_single]);
-    if (exit_code == FIRN_EXIT_OK) {
+    (void)fi_term_colour_choose("never"); /* the screen has its own, see browse_screen.c */
+    exit_code = fi_browse_screen_open(browse->cli, instead[browse->model.is_single]);
+    if (exit_code == FI_EXIT_OK) {
         loop(browse);
-        firn_browse_screen_close();
+        fi_browse_screen_close();
         if (browse->told[0] != '\0') {
-            firn_term_out_format("%s; %s\n", browse->told,
-                                 browse->action == FIRN_BROWSE_UNDO
-                                     ? "redo with: firn redo"
-                                     : "take this back with: firn undo");
+            fi_term_out_format("%s; %s\n", browse->told,
+                               browse->action == FI_BROWSE_UNDO ? "redo with: firn redo"
+                                                                : "take this back with: firn undo");
         }
-        int signal = firn_term_signals_caught();
-        exit_code = signal != 0 ? FIRN_EXIT_SIGNAL + signal : FIRN_EXIT_OK;
+        int signal = fi_term_signals_caught();
+        exit_code = signal != 0 ? FI_EXIT_SIGNAL + signal : FI_EXIT_OK;
     }
     browse->model.root = "";
     free(shown);
@@ -396,15 +394,15 @@ run(struct firn_browse *browse)
 }
 
 int
-firn_browse_run(struct firn_cli *cli, const struct firn_browse_request *request)
+fi_browse_run(struct fi_cli *cli, const struct fi_browse_request *request)
 {
-    struct firn_browse browse = {.cli = cli, .request = request, .workspace = request->workspace};
+    struct fi_browse browse = {.cli = cli, .request = request, .workspace = request->workspace};
     assert(request->workspace != NULL);
-    firn_browse_model_init(&browse.model, request->reference != NULL);
+    fi_browse_model_init(&browse.model, request->reference != NULL);
     int exit_code = run(&browse);
-    firn_browse_model_deinit(&browse.model);
-    firn_browse_cells_deinit(&browse.cells);
-    firn_task_labels_deinit(&browse.labels);
-    firn_term_writer_deinit(&browse.printed);
+    fi_browse_model_deinit(&browse.model);
+    fi_browse_cells_deinit(&browse.cells);
+    fi_task_labels_deinit(&browse.labels);
+    fi_term_writer_deinit(&browse.printed);
     return exit_code;
 }

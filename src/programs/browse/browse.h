@@ -10,7 +10,7 @@
 
 #include "command/command.h"
 
-struct firn_browse_request {
+struct fi_browse_request {
     firn_workspace *workspace;
     const char *reference;   /* one checkpoint, to restore from; NULL: the history */
     const firn_slice *paths; /* only these, and what is below them; none: everything */
@@ -20,6 +20,6 @@ struct firn_browse_request {
 /* Shows it until the user leaves, and does what the user wants. Then the terminal is as it was, and
  * what was restored last is told. Requires: one thread, as term and show do. Returns an exit
  * code. */
-int firn_browse_run(struct firn_cli *cli, const struct firn_browse_request *request);
+int fi_browse_run(struct fi_cli *cli, const struct fi_browse_request *request);
 
 #endif

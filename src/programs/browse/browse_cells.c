@@ -21,48 +21,48 @@
 enum { TAB_COLUMNS = 8 };
 
 bool
-firn_browse_cells_resize(struct firn_browse_cells *cells, size_t rows, size_t columns)
+fi_browse_cells_resize(struct fi_browse_cells *cells, size_t rows, size_t columns)
 {
-    rows = rows < FIRN_BROWSE_CELLS_ROWS_MAX ? rows : FIRN_BROWSE_CELLS_ROWS_MAX;
-    columns = columns < FIRN_BROWSE_CELLS_COLUMNS_MAX ? columns : FIRN_BROWSE_CELLS_COLUMNS_MAX;
-    struct firn_browse_cell *at = calloc(rows * columns + 1, sizeof(*at));
+    rows = rows < FI_BROWSE_CELLS_ROWS_MAX ? rows : FI_BROWSE_CELLS_ROWS_MAX;
+    columns = columns < FI_BROWSE_CELLS_COLUMNS_MAX ? columns : FI_BROWSE_CELLS_COLUMNS_MAX;
+    struct fi_browse_cell *at = calloc(rows * columns + 1, sizeof(*at));
     if (at == NULL) {
         return false;
     }
     free(cells->at);
-    *cells = (struct firn_browse_cells){at, rows, columns};
-    firn_browse_cells_clear(cells);
+    *cells = (struct fi_browse_cells){at, rows, columns};
+    fi_browse_cells_clear(cells);
     return true;
 }
 
 void
-firn_browse_cells_deinit(struct firn_browse_cells *cells)
+fi_browse_cells_deinit(struct fi_browse_cells *cells)
 {
     free(cells->at);
-    *cells = (struct firn_browse_cells){NULL, 0, 0};
+    *cells = (struct fi_browse_cells){NULL, 0, 0};
 }
 
-static struct firn_browse_cell
-blank(enum firn_browse_style style)
+static struct fi_browse_cell
+blank(enum fi_browse_style style)
 {
-    assert(style < FIRN_BROWSE_STYLES);
-    return (struct firn_browse_cell){{' '}, 1, (uint8_t)style};
+    assert(style < FI_BROWSE_STYLES);
+    return (struct fi_browse_cell){{' '}, 1, (uint8_t)style};
 }
 
 void
-firn_browse_cells_clear(struct firn_browse_cells *cells)
+fi_browse_cells_clear(struct fi_browse_cells *cells)
 {
     for (size_t i = 0; i < cells->rows * cells->columns; i++) {
-        cells->at[i] = blank(FIRN_BROWSE_PLAIN);
+        cells->at[i] = blank(FI_BROWSE_PLAIN);
     }
 }
 
 /* Before a cell is written: the other half of a wide character that it has a part of goes (I1). */
 static void
-split(struct firn_browse_cells *cells, size_t row, size_t column)
+split(struct fi_browse_cells *cells, size_t row, size_t column)
 {
     assert(row < cells->rows && column < cells->columns);
-    struct firn_browse_cell *cell = &cells->at[row * cells->columns + column];
+    struct fi_browse_cell *cell = &cells->at[row * cells->columns + column];
     if (cell->width == 2) {
         assert(column + 1 < cells->columns && cell[1].width == 0); /* (I1) */
         cell[1] = blank(cell[1].style);
@@ -75,13 +75,13 @@ split(struct firn_browse_cells *cells, size_t row, size_t column)
 
 /* Where the next character of a text goes. */
 struct pen {
-    struct firn_browse_cells *cells;
-    struct firn_browse_spot spot;
+    struct fi_browse_cells *cells;
+    struct fi_browse_spot spot;
     size_t end;     /* the column after the last one */
     size_t skipped; /* columns still to be left out */
     size_t column;  /* of the text, from its beginning, for tabs */
     size_t written;
-    struct firn_browse_cell *last; /* what a mark combines with */
+    struct fi_browse_cell *last; /* what a mark combines with */
 };
 
 /* Returns false if there is no room. */
@@ -105,13 +105,13 @@ put_point(struct pen *pen, uint32_t point, size_t width)
     if (column + width > pen->end) {
         return false;
     }
-    struct firn_browse_cell *cell = &pen->cells->at[pen->spot.row * pen->cells->columns + column];
+    struct fi_browse_cell *cell = &pen->cells->at[pen->spot.row * pen->cells->columns + column];
     for (size_t i = 0; i < width; i++) {
         split(pen->cells, pen->spot.row, column + i);
     }
-    *cell = (struct firn_browse_cell){{point}, (uint8_t)width, (uint8_t)pen->spot.style};
+    *cell = (struct fi_browse_cell){{point}, (uint8_t)width, (uint8_t)pen->spot.style};
     if (width == 2) {
-        cell[1] = (struct firn_browse_cell){{0}, 0, (uint8_t)pen->spot.style};
+        cell[1] = (struct fi_browse_cell){{0}, 0, (uint8_t)pen->spot.style};
     }
     pen->last = cell;
     pen->written += width;
@@ -122,7 +122,7 @@ put_point(struct pen *pen, uint32_t point, size_t width)
 static void
 combine(struct pen *pen, uint32_t point)
 {
-    for (size_t i = 1; pen->last != NULL && i < FIRN_BROWSE_CELL_POINTS; i++) {
+    for (size_t i = 1; pen->last != NULL && i < FI_BROWSE_CELL_POINTS; i++) {
         if (pen->last->points[i] == 0) {
             pen->last->points[i] = point;
             return;
@@ -142,10 +142,10 @@ put_tab(struct pen *pen)
 }
 
 size_t
-firn_browse_cells_put(struct firn_browse_cells *cells, struct firn_browse_spot spot,
-                      firn_slice text, size_t skip)
+fi_browse_cells_put(struct fi_browse_cells *cells, struct fi_browse_spot spot, firn_slice text,
+                    size_t skip)
 {
-    assert(spot.style < FIRN_BROWSE_STYLES);
+    assert(spot.style < FI_BROWSE_STYLES);
     if (spot.row >= cells->rows || spot.column >= cells->columns) {
         return 0;
     }
@@ -155,13 +155,13 @@ firn_browse_cells_put(struct firn_browse_cells *cells, struct firn_browse_spot s
     bool has_room = true;
     for (size_t at = 0; has_room && at < text.size;) {
         uint32_t point = '?';
-        size_t size = firn_term_text_decode(firn_bytes(text.data + at, text.size - at), &point);
+        size_t size = fi_term_text_decode(firn_bytes(text.data + at, text.size - at), &point);
         size_t width =
-            size == 0 ? 1 : firn_term_width_of(firn_bytes(text.data + at, size)); /* (I2) */
+            size == 0 ? 1 : fi_term_width_of(firn_bytes(text.data + at, size)); /* (I2) */
         at += size > 0 ? size : 1;
         if (point == '\t') {
             has_room = put_tab(&pen);
-        } else if (firn_term_text_is_control(point)) {
+        } else if (fi_term_text_is_control(point)) {
             has_room = put_point(&pen, '?', 1);
         } else if (width == 0) {
             combine(&pen, point);
@@ -173,7 +173,7 @@ firn_browse_cells_put(struct firn_browse_cells *cells, struct firn_browse_spot s
 }
 
 void
-firn_browse_cells_fill(struct firn_browse_cells *cells, struct firn_browse_spot spot)
+fi_browse_cells_fill(struct fi_browse_cells *cells, struct fi_browse_spot spot)
 {
     if (spot.row >= cells->rows) {
         return;

@@ -25,7 +25,7 @@ static const char ellipsis[] = "\xE2\x80\xA6";
 static const char bar[] = "\xE2\x94\x82";
 static const char rule[] = "\xE2\x94\x80";
 
-const char firn_browse_draw_help[] =
+const char fi_browse_draw_help[] =
     "Up Down PgUp PgDn Home End  move (also k j g G)\n"
     "Tab Left Right              go to the history, the files, the changed lines\n"
     "                            (also h l)\n"
@@ -50,45 +50,45 @@ const char firn_browse_draw_help[] =
 
 /* A text in a spot that is filled; returns how many columns it took. */
 static size_t
-put(struct firn_browse_cells *cells, struct firn_browse_spot spot, firn_slice text)
+put(struct fi_browse_cells *cells, struct fi_browse_spot spot, firn_slice text)
 {
-    size_t columns = firn_browse_cells_put(cells, spot, text, 0);
-    if (firn_term_width_of(text) > spot.columns && spot.columns > 0) {
-        struct firn_browse_spot last = spot;
+    size_t columns = fi_browse_cells_put(cells, spot, text, 0);
+    if (fi_term_width_of(text) > spot.columns && spot.columns > 0) {
+        struct fi_browse_spot last = spot;
         last.column += spot.columns - 1;
         last.columns = 1;
-        (void)firn_browse_cells_put(cells, last, firn_str(ellipsis), 0);
+        (void)fi_browse_cells_put(cells, last, firn_str(ellipsis), 0);
     }
     return columns;
 }
 
 /* The end of it, where not all of it fits. */
 static void
-put_end(struct firn_browse_cells *cells, struct firn_browse_spot spot, firn_slice text)
+put_end(struct fi_browse_cells *cells, struct fi_browse_spot spot, firn_slice text)
 {
-    size_t width = firn_term_width_of(text);
+    size_t width = fi_term_width_of(text);
     if (width <= spot.columns) {
-        (void)firn_browse_cells_put(cells, spot, text, 0);
+        (void)fi_browse_cells_put(cells, spot, text, 0);
     } else if (spot.columns > 0) {
-        struct firn_browse_spot rest = spot;
+        struct fi_browse_spot rest = spot;
         rest.column++;
         rest.columns--;
-        (void)firn_browse_cells_put(cells, rest, text, width - rest.columns);
+        (void)fi_browse_cells_put(cells, rest, text, width - rest.columns);
         spot.columns = 1;
-        (void)firn_browse_cells_put(cells, spot, firn_str(ellipsis), 0);
+        (void)fi_browse_cells_put(cells, spot, firn_str(ellipsis), 0);
     }
 }
 
-static struct firn_browse_spot
-spot_of(const struct firn_browse_box *box, size_t row, enum firn_browse_style style)
+static struct fi_browse_spot
+spot_of(const struct fi_browse_box *box, size_t row, enum fi_browse_style style)
 {
     assert(row < box->rows);
-    return (struct firn_browse_spot){box->row + row, box->column, box->columns, style};
+    return (struct fi_browse_spot){box->row + row, box->column, box->columns, style};
 }
 
 /* What is left of a spot after so many columns. */
-static struct firn_browse_spot
-after(struct firn_browse_spot spot, size_t columns)
+static struct fi_browse_spot
+after(struct fi_browse_spot spot, size_t columns)
 {
     columns = columns < spot.columns ? columns : spot.columns;
     spot.column += columns;
@@ -124,26 +124,26 @@ describe_age(int64_t since_ns, int64_t now_ns, char *out, size_t size)
 
 /* ">  12   2h before" */
 static void
-draw_row(const struct firn_browse_model *model, size_t index, struct firn_browse_spot spot,
-         struct firn_browse_cells *cells)
+draw_row(const struct fi_browse_model *model, size_t index, struct fi_browse_spot spot,
+         struct fi_browse_cells *cells)
 {
-    const struct firn_browse_row *row = &model->history[index];
+    const struct fi_browse_row *row = &model->history[index];
     char text[TEXT_SIZE];
-    char age[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE] = "-";
+    char age[FI_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE] = "-";
     bool is_chosen = index == model->history_list.chosen;
     if (row->is_unsaved) {
         number[0] = '\0';
-        spot.style = spot.style == FIRN_BROWSE_PLAIN ? FIRN_BROWSE_CHANGED : spot.style;
+        spot.style = spot.style == FI_BROWSE_PLAIN ? FI_BROWSE_CHANGED : spot.style;
     } else if (row->number != 0) {
         (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)row->number);
     }
     (void)snprintf(text, sizeof(text), "%c%*s ", is_chosen ? '>' : ' ', NUMBER_COLUMNS, number);
-    firn_browse_cells_fill(cells, spot);
+    fi_browse_cells_fill(cells, spot);
     spot = after(spot, put(cells, spot, firn_str(text)));
     if (spot.columns + NUMBER_COLUMNS + 2 >= AGE_FROM_COLUMNS) {
-        struct firn_browse_spot when = spot;
-        when.style = spot.style == FIRN_BROWSE_PLAIN ? FIRN_BROWSE_FAINT : spot.style;
+        struct fi_browse_spot when = spot;
+        when.style = spot.style == FI_BROWSE_PLAIN ? FI_BROWSE_FAINT : spot.style;
         age[0] = '\0';
         if (!row->is_unsaved) {
             describe_age(row->created_ns, model->now_ns, age, sizeof(age));
@@ -154,130 +154,127 @@ draw_row(const struct firn_browse_model *model, size_t index, struct firn_browse
     (void)put(cells, spot, firn_str(row->title));
 }
 
-static enum firn_browse_style
-style_of(const struct firn_browse_model *model, const struct firn_browse_list *list, size_t index,
-         enum firn_browse_pane pane)
+static enum fi_browse_style
+style_of(const struct fi_browse_model *model, const struct fi_browse_list *list, size_t index,
+         enum fi_browse_pane pane)
 {
     if (index != list->chosen) {
-        return FIRN_BROWSE_PLAIN;
+        return FI_BROWSE_PLAIN;
     }
-    return model->focus == pane ? FIRN_BROWSE_CHOSEN : FIRN_BROWSE_STRONG;
+    return model->focus == pane ? FI_BROWSE_CHOSEN : FI_BROWSE_STRONG;
 }
 
 static void
-draw_history(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+draw_history(const struct fi_browse_model *model, struct fi_browse_cells *cells)
 {
-    const struct firn_browse_list *list = &model->history_list;
-    const struct firn_browse_box *box = &model->layout.history;
+    const struct fi_browse_list *list = &model->history_list;
+    const struct fi_browse_box *box = &model->layout.history;
     for (size_t i = 0; i < box->rows && list->top + i < list->count; i++) {
         size_t index = list->top + i;
-        draw_row(model, index, spot_of(box, i, style_of(model, list, index, FIRN_BROWSE_HISTORY)),
+        draw_row(model, index, spot_of(box, i, style_of(model, list, index, FI_BROWSE_HISTORY)),
                  cells);
     }
     if (list->count == 0 && box->rows > 0) {
-        (void)put(cells, spot_of(box, 0, FIRN_BROWSE_PLAIN), firn_str("no checkpoints"));
+        (void)put(cells, spot_of(box, 0, FI_BROWSE_PLAIN), firn_str("no checkpoints"));
     }
 }
 
 static void
-draw_head(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+draw_head(const struct fi_browse_model *model, struct fi_browse_cells *cells)
 {
     const char *const lines[] = {model->names, model->title, model->counts};
-    static const enum firn_browse_style styles[] = {FIRN_BROWSE_STRONG, FIRN_BROWSE_PLAIN,
-                                                    FIRN_BROWSE_FAINT};
-    const struct firn_browse_box *box = &model->layout.head;
+    static const enum fi_browse_style styles[] = {FI_BROWSE_STRONG, FI_BROWSE_PLAIN,
+                                                  FI_BROWSE_FAINT};
+    const struct fi_browse_box *box = &model->layout.head;
     for (size_t i = 0; i < box->rows; i++) {
         (void)put(cells, spot_of(box, i, styles[i]), firn_str(lines[i]));
     }
 }
 
 /* The colours that the rows of other commands have. */
-static enum firn_browse_style
+static enum fi_browse_style
 style_of_letter(char letter)
 {
     switch (letter) {
     case 'A':
-        return FIRN_BROWSE_ADDED;
+        return FI_BROWSE_ADDED;
     case 'D':
-        return FIRN_BROWSE_REMOVED;
+        return FI_BROWSE_REMOVED;
     case 'M':
     case 'T':
-        return FIRN_BROWSE_CHANGED;
+        return FI_BROWSE_CHANGED;
     case 'R':
-        return FIRN_BROWSE_RANGE;
+        return FI_BROWSE_RANGE;
     default:
-        return FIRN_BROWSE_PLAIN;
+        return FI_BROWSE_PLAIN;
     }
 }
 
 /* ">*M src/main.c      +3 −1" */
 static void
-draw_change(const struct firn_browse_model *model, size_t index, struct firn_browse_spot spot,
-            struct firn_browse_cells *cells)
+draw_change(const struct fi_browse_model *model, size_t index, struct fi_browse_spot spot,
+            struct fi_browse_cells *cells)
 {
-    const struct firn_browse_change *change = &model->changes[index];
+    const struct fi_browse_change *change = &model->changes[index];
     char text[4] = {index == model->changes_list.chosen ? '>' : ' ', change->is_marked ? '*' : ' ',
                     '\0'};
     char lines[TEXT_SIZE] = "";
-    if (spot.style == FIRN_BROWSE_PLAIN && change->is_marked) {
-        spot.style = FIRN_BROWSE_MARKED;
+    if (spot.style == FI_BROWSE_PLAIN && change->is_marked) {
+        spot.style = FI_BROWSE_MARKED;
     }
     if (change->has_lines) {
         (void)snprintf(lines, sizeof(lines), " +%llu \xE2\x88\x92%llu",
                        (unsigned long long)change->added, (unsigned long long)change->removed);
     }
-    firn_browse_cells_fill(cells, spot);
-    size_t width = firn_term_width_of(firn_str(lines));
+    fi_browse_cells_fill(cells, spot);
+    size_t width = fi_term_width_of(firn_str(lines));
     if (2 * width < spot.columns) {
         (void)put(cells, after(spot, spot.columns - width), firn_str(lines));
         spot.columns -= width;
     }
     spot = after(spot, put(cells, spot, firn_str(text)));
-    struct firn_browse_spot letter = spot;
+    struct fi_browse_spot letter = spot;
     letter.columns = letter.columns < 2 ? letter.columns : 2;
-    letter.style = spot.style == FIRN_BROWSE_PLAIN ? style_of_letter(change->name[0]) : spot.style;
-    (void)firn_browse_cells_put(cells, letter, firn_str(change->name), 0);
+    letter.style = spot.style == FI_BROWSE_PLAIN ? style_of_letter(change->name[0]) : spot.style;
+    (void)fi_browse_cells_put(cells, letter, firn_str(change->name), 0);
     spot = after(spot, letter.columns);
     put_end(cells, spot, firn_str(change->name + strnlen(change->name, 2)));
 }
 
 static void
-draw_changes(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+draw_changes(const struct fi_browse_model *model, struct fi_browse_cells *cells)
 {
-    const struct firn_browse_list *list = &model->changes_list;
-    const struct firn_browse_box *box = &model->layout.changes;
+    const struct fi_browse_list *list = &model->changes_list;
+    const struct fi_browse_box *box = &model->layout.changes;
     for (size_t i = 0; i < box->rows && list->top + i < list->count; i++) {
         size_t index = list->top + i;
-        draw_change(model, index,
-                    spot_of(box, i, style_of(model, list, index, FIRN_BROWSE_CHANGES)), cells);
+        draw_change(model, index, spot_of(box, i, style_of(model, list, index, FI_BROWSE_CHANGES)),
+                    cells);
     }
-    if (box->rows > 0 && list->count == 0 && firn_browse_model_row(model) != NULL) {
-        const char *text = !model->has_changes ? "reading..."
-                           : model->has_failed ? model->counts
-                           : firn_browse_model_is_reversed(model)
-                               ? "the disk is like this checkpoint"
-                               : "no change";
+    if (box->rows > 0 && list->count == 0 && fi_browse_model_row(model) != NULL) {
+        const char *text = !model->has_changes                  ? "reading..."
+                           : model->has_failed                  ? model->counts
+                           : fi_browse_model_is_reversed(model) ? "the disk is like this checkpoint"
+                                                                : "no change";
         (void)put(
             cells,
-            spot_of(box, 0,
-                    model->focus == FIRN_BROWSE_CHANGES ? FIRN_BROWSE_STRONG : FIRN_BROWSE_FAINT),
+            spot_of(box, 0, model->focus == FI_BROWSE_CHANGES ? FI_BROWSE_STRONG : FI_BROWSE_FAINT),
             firn_str(text));
     }
 }
 
 static void
-draw_rule(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+draw_rule(const struct fi_browse_model *model, struct fi_browse_cells *cells)
 {
-    const struct firn_browse_box *box = &model->layout.rule;
-    const struct firn_browse_change *change = firn_browse_model_change(model);
+    const struct fi_browse_box *box = &model->layout.rule;
+    const struct fi_browse_change *change = fi_browse_model_change(model);
     if (box->rows == 0) {
         return;
     }
-    bool has_focus = model->focus == FIRN_BROWSE_PATCH;
-    struct firn_browse_spot spot =
-        spot_of(box, 0, has_focus ? FIRN_BROWSE_CHOSEN : FIRN_BROWSE_FAINT);
+    bool has_focus = model->focus == FI_BROWSE_PATCH;
+    struct fi_browse_spot spot = spot_of(box, 0, has_focus ? FI_BROWSE_CHOSEN : FI_BROWSE_FAINT);
     for (size_t i = 0; i < box->columns; i++) {
-        (void)firn_browse_cells_put(cells, after(spot, i), firn_str(rule), 0);
+        (void)fi_browse_cells_put(cells, after(spot, i), firn_str(rule), 0);
     }
     if (change != NULL && box->columns > 4) {
         spot = after(spot, 1);
@@ -287,55 +284,55 @@ draw_rule(const struct firn_browse_model *model, struct firn_browse_cells *cells
 }
 
 static void
-draw_text(const struct firn_browse_text *text, const struct firn_browse_list *list,
-          const struct firn_browse_box *box, size_t left, struct firn_browse_cells *cells)
+draw_text(const struct fi_browse_text *text, const struct fi_browse_list *list,
+          const struct fi_browse_box *box, size_t left, struct fi_browse_cells *cells)
 {
     for (size_t i = 0; i < box->rows && list->top + i < list->count; i++) {
         size_t index = list->top + i;
-        (void)firn_browse_cells_put(cells, spot_of(box, i, text->lines[index].style),
-                                    firn_browse_text_line(text, index), left);
+        (void)fi_browse_cells_put(cells, spot_of(box, i, text->lines[index].style),
+                                  fi_browse_text_line(text, index), left);
     }
 }
 
 static void
-draw_patch(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+draw_patch(const struct fi_browse_model *model, struct fi_browse_cells *cells)
 {
-    const struct firn_browse_list *list = &model->patch_list;
-    const struct firn_browse_box *box = &model->layout.patch;
+    const struct fi_browse_list *list = &model->patch_list;
+    const struct fi_browse_box *box = &model->layout.patch;
     draw_text(&model->patch, list, box, model->patch_left, cells);
     bool is_found =
-        model->focus == FIRN_BROWSE_PATCH && model->query_size > 0 && list->count > 0 &&
+        model->focus == FI_BROWSE_PATCH && model->query_size > 0 && list->count > 0 &&
         list->chosen - list->top < box->rows &&
-        firn_browse_search_matches(model, firn_browse_text_line(&model->patch, list->chosen));
+        fi_browse_search_matches(model, fi_browse_text_line(&model->patch, list->chosen));
     if (is_found) {
-        struct firn_browse_spot spot = spot_of(box, list->chosen - list->top, FIRN_BROWSE_CHOSEN);
-        firn_browse_cells_fill(cells, spot);
-        (void)firn_browse_cells_put(cells, spot, firn_browse_text_line(&model->patch, list->chosen),
-                                    model->patch_left);
+        struct fi_browse_spot spot = spot_of(box, list->chosen - list->top, FI_BROWSE_CHOSEN);
+        fi_browse_cells_fill(cells, spot);
+        (void)fi_browse_cells_put(cells, spot, fi_browse_text_line(&model->patch, list->chosen),
+                                  model->patch_left);
     }
 }
 
 /* ---- the first row, and the last ---- */
 
 static void
-draw_first(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+draw_first(const struct fi_browse_model *model, struct fi_browse_cells *cells)
 {
-    struct firn_browse_spot spot = {0, 0, cells->columns, FIRN_BROWSE_BAR};
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char count[FIRN_TERM_TEXT_NUMBER_SIZE];
+    struct fi_browse_spot spot = {0, 0, cells->columns, FI_BROWSE_BAR};
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char count[FI_TERM_TEXT_NUMBER_SIZE];
     char text[TEXT_SIZE] = "";
-    const struct firn_browse_list *list = &model->history_list;
-    const size_t unsaved = firn_browse_model_has_unsaved(model) ? 1 : 0;
+    const struct fi_browse_list *list = &model->history_list;
+    const size_t unsaved = fi_browse_model_has_unsaved(model) ? 1 : 0;
     if (!model->is_single && list->count > unsaved) {
         (void)snprintf(text, sizeof(text), " %s of %s%s ",
-                       firn_browse_model_is_unsaved(model)
+                       fi_browse_model_is_unsaved(model)
                            ? "-"
-                           : firn_term_text_number(list->chosen + 1 - unsaved, number),
-                       firn_term_text_number(list->count - unsaved, count),
+                           : fi_term_text_number(list->chosen + 1 - unsaved, number),
+                       fi_term_text_number(list->count - unsaved, count),
                        model->has_older ? "+" : "");
     }
-    firn_browse_cells_fill(cells, spot);
-    size_t width = firn_term_width_of(firn_str(text));
+    fi_browse_cells_fill(cells, spot);
+    size_t width = fi_term_width_of(firn_str(text));
     if (width < spot.columns) {
         (void)put(cells, after(spot, spot.columns - width), firn_str(text));
         spot.columns -= width;
@@ -347,61 +344,61 @@ draw_first(const struct firn_browse_model *model, struct firn_browse_cells *cell
 
 /* The same where there is no room for all of them. */
 static const char *
-few_keys_of(const struct firn_browse_model *model)
+few_keys_of(const struct fi_browse_model *model)
 {
-    if (model->mode == FIRN_BROWSE_PAGE) {
+    if (model->mode == FI_BROWSE_PAGE) {
         return "any key goes back";
     }
-    if (model->mode == FIRN_BROWSE_CONFIRM) {
+    if (model->mode == FI_BROWSE_CONFIRM) {
         return "y yes   n no";
     }
-    if (model->focus == FIRN_BROWSE_CHANGES) {
+    if (model->focus == FI_BROWSE_CHANGES) {
         return "Space mark   ? help";
     }
-    return firn_browse_model_is_unsaved(model) ? "Enter show   ? help" : "Enter restore ? help";
+    return fi_browse_model_is_unsaved(model) ? "Enter show   ? help" : "Enter restore ? help";
 }
 
 /* The keys that matter where a checkpoint is chosen, or what is not saved, by pane. */
 static const char *
-pane_keys_of(const struct firn_browse_model *model)
+pane_keys_of(const struct fi_browse_model *model)
 {
     static const char *const of_checkpoint[] = {
-        [FIRN_BROWSE_HISTORY] =
+        [FI_BROWSE_HISTORY] =
             "Enter restore   Tab files   u undo   / search   d disk   ? help   q quit",
-        [FIRN_BROWSE_CHANGES] =
+        [FI_BROWSE_CHANGES] =
             "Space mark   Enter restore   Tab lines   u undo   / search   ? help   q quit",
-        [FIRN_BROWSE_PATCH] =
+        [FI_BROWSE_PATCH] =
             "Up Down scroll   Enter restore   Tab back   u undo   / search   ? help   q quit"};
     static const char *const of_unsaved[] = {
-        [FIRN_BROWSE_HISTORY] = "Enter files   u undo   / search   ? help   q quit",
-        [FIRN_BROWSE_CHANGES] = "Space mark   Enter lines   u undo   / search   ? help   q quit",
-        [FIRN_BROWSE_PATCH] = "Up Down scroll   Tab back   u undo   / search   ? help   q quit"};
-    return (firn_browse_model_is_unsaved(model) ? of_unsaved : of_checkpoint)[model->focus];
+        [FI_BROWSE_HISTORY] = "Enter files   u undo   / search   ? help   q quit",
+        [FI_BROWSE_CHANGES] = "Space mark   Enter lines   u undo   / search   ? help   q quit",
+        [FI_BROWSE_PATCH] = "Up Down scroll   Tab back   u undo   / search   ? help   q quit"};
+    return (fi_browse_model_is_unsaved(model) ? of_unsaved : of_checkpoint)[model->focus];
 }
 
 /* The keys that matter now. */
 static const char *
-keys_of(const struct firn_browse_model *model)
+keys_of(const struct fi_browse_model *model)
 {
     if (model->columns < FEW_COLUMNS) {
         return few_keys_of(model);
     }
-    if (model->mode == FIRN_BROWSE_PAGE) {
+    if (model->mode == FI_BROWSE_PAGE) {
         return "Up Down scroll   any other key goes back";
     }
-    if (model->mode == FIRN_BROWSE_CONFIRM) {
+    if (model->mode == FI_BROWSE_CONFIRM) {
         return "y yes   n no   Up Down scroll";
     }
     return pane_keys_of(model);
 }
 
 static void
-draw_last(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+draw_last(const struct fi_browse_model *model, struct fi_browse_cells *cells)
 {
-    struct firn_browse_spot spot = {cells->rows - 1, 0, cells->columns, FIRN_BROWSE_BAR};
-    char text[FIRN_BROWSE_SHORT_SIZE + TEXT_SIZE];
-    bool is_looking = model->mode == FIRN_BROWSE_LOOK;
-    if (model->mode == FIRN_BROWSE_SEARCH) {
+    struct fi_browse_spot spot = {cells->rows - 1, 0, cells->columns, FI_BROWSE_BAR};
+    char text[FI_BROWSE_SHORT_SIZE + TEXT_SIZE];
+    bool is_looking = model->mode == FI_BROWSE_LOOK;
+    if (model->mode == FI_BROWSE_SEARCH) {
         (void)snprintf(text, sizeof(text), "/%s_", model->typed);
     } else if (is_looking && model->status[0] != '\0') {
         (void)snprintf(text, sizeof(text), "%s", model->status);
@@ -413,8 +410,8 @@ draw_last(const struct firn_browse_model *model, struct firn_browse_cells *cells
     } else {
         (void)snprintf(text, sizeof(text), "%s", keys_of(model));
     }
-    firn_browse_cells_fill(cells, spot);
-    if (model->mode == FIRN_BROWSE_SEARCH) {
+    fi_browse_cells_fill(cells, spot);
+    if (model->mode == FI_BROWSE_SEARCH) {
         put_end(cells, spot, firn_str(text));
     } else {
         (void)put(cells, spot, firn_str(text));
@@ -425,30 +422,30 @@ draw_last(const struct firn_browse_model *model, struct firn_browse_cells *cells
 
 /* The end of a question that does not fit, over the end of what does. */
 static void
-put_question(const struct firn_browse_model *model, struct firn_browse_cells *cells,
-             struct firn_browse_spot spot)
+put_question(const struct fi_browse_model *model, struct fi_browse_cells *cells,
+             struct fi_browse_spot spot)
 {
     static const char asked[] = "? (y/n)";
     const size_t size = sizeof(asked) - 1;
     const char *title = model->page_title;
     bool is_asked = strlen(title) > size && strcmp(title + strlen(title) - size, asked) == 0;
-    if (is_asked && spot.columns > 2 * size && firn_term_width_of(firn_str(title)) > spot.columns) {
+    if (is_asked && spot.columns > 2 * size && fi_term_width_of(firn_str(title)) > spot.columns) {
         spot.columns -= size;
-        firn_browse_cells_fill(cells, spot);
+        fi_browse_cells_fill(cells, spot);
         (void)put(cells, spot, firn_str(title));
         spot.column += spot.columns;
         spot.columns = size;
-        firn_browse_cells_fill(cells, spot);
+        fi_browse_cells_fill(cells, spot);
         (void)put(cells, spot, firn_str(asked));
     }
 }
 
 static void
-draw_page(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+draw_page(const struct fi_browse_model *model, struct fi_browse_cells *cells)
 {
-    const struct firn_browse_box *box = &model->layout.page;
+    const struct fi_browse_box *box = &model->layout.page;
     if (cells->rows > 2) {
-        struct firn_browse_spot spot = {1, 0, cells->columns, FIRN_BROWSE_STRONG};
+        struct fi_browse_spot spot = {1, 0, cells->columns, FI_BROWSE_STRONG};
         (void)put(cells, spot, firn_str(model->page_title));
         put_question(model, cells, spot);
     }
@@ -456,26 +453,26 @@ draw_page(const struct firn_browse_model *model, struct firn_browse_cells *cells
 }
 
 void
-firn_browse_draw(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+fi_browse_draw(const struct fi_browse_model *model, struct fi_browse_cells *cells)
 {
     assert(cells->rows == 0 || cells->at != NULL);
-    firn_browse_cells_clear(cells);
+    fi_browse_cells_clear(cells);
     if (cells->rows == 0 || cells->columns == 0) {
         return;
     }
-    if (model->mode == FIRN_BROWSE_CONFIRM || model->mode == FIRN_BROWSE_PAGE) {
+    if (model->mode == FI_BROWSE_CONFIRM || model->mode == FI_BROWSE_PAGE) {
         draw_page(model, cells);
     } else {
-        const struct firn_browse_layout *layout = &model->layout;
+        const struct fi_browse_layout *layout = &model->layout;
         draw_history(model, cells);
         draw_head(model, cells);
         draw_changes(model, cells);
         draw_rule(model, cells);
         draw_patch(model, cells);
         for (size_t i = 0; layout->bar_column > 0 && i < layout->history.rows; i++) {
-            struct firn_browse_spot spot = {layout->history.row + i, layout->bar_column, 1,
-                                            FIRN_BROWSE_FAINT};
-            (void)firn_browse_cells_put(cells, spot, firn_str(bar), 0);
+            struct fi_browse_spot spot = {layout->history.row + i, layout->bar_column, 1,
+                                          FI_BROWSE_FAINT};
+            (void)fi_browse_cells_put(cells, spot, firn_str(bar), 0);
         }
     }
     if (cells->rows > 1) {

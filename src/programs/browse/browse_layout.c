@@ -26,10 +26,10 @@ enum {
     CHANGES_ROWS_MIN = 3
 };
 
-static struct firn_browse_box
-take_top(struct firn_browse_box *from, size_t rows)
+static struct fi_browse_box
+take_top(struct fi_browse_box *from, size_t rows)
 {
-    struct firn_browse_box taken = *from;
+    struct fi_browse_box taken = *from;
     taken.rows = rows < from->rows ? rows : from->rows;
     from->row += taken.rows;
     from->rows -= taken.rows;
@@ -38,11 +38,11 @@ take_top(struct firn_browse_box *from, size_t rows)
 
 /* Head, changes and patch. */
 static void
-lay_out_checkpoint(const struct firn_browse_model *model, struct firn_browse_box box,
-                   struct firn_browse_layout *layout)
+lay_out_checkpoint(const struct fi_browse_model *model, struct fi_browse_box box,
+                   struct fi_browse_layout *layout)
 {
     bool is_stacked = box.rows >= STACKED_ROWS;
-    bool is_patch = !is_stacked && model->focus == FIRN_BROWSE_PATCH;
+    bool is_patch = !is_stacked && model->focus == FI_BROWSE_PATCH;
     size_t head = box.rows >= 2 * HEAD_ROWS + 1 ? HEAD_ROWS : box.rows > 2 ? 1 : 0;
     if (is_patch) {
         layout->rule = take_top(&box, box.rows > 2 ? 1 : 0);
@@ -62,10 +62,10 @@ lay_out_checkpoint(const struct firn_browse_model *model, struct firn_browse_box
 }
 
 void
-firn_browse_layout_set(struct firn_browse_model *model)
+fi_browse_layout_set(struct fi_browse_model *model)
 {
-    struct firn_browse_layout layout = {{0}, {0}, {0}, {0}, {0}, {0}, 0};
-    struct firn_browse_box box = {1, 0, model->rows > 2 ? model->rows - 2 : 0, model->columns};
+    struct fi_browse_layout layout = {{0}, {0}, {0}, {0}, {0}, {0}, 0};
+    struct fi_browse_box box = {1, 0, model->rows > 2 ? model->rows - 2 : 0, model->columns};
     bool is_split = !model->is_single && model->columns >= SPLIT_COLUMNS;
     layout.page = box;
     (void)take_top(&layout.page, 1); /* its title */
@@ -77,15 +77,15 @@ firn_browse_layout_set(struct firn_browse_model *model)
         box.column = layout.bar_column + 1;
         box.columns -= box.column;
         lay_out_checkpoint(model, box, &layout);
-    } else if (model->focus == FIRN_BROWSE_HISTORY) {
+    } else if (model->focus == FI_BROWSE_HISTORY) {
         layout.history = box;
     } else {
         lay_out_checkpoint(model, box, &layout);
     }
     assert(layout.patch.row + layout.patch.rows <= model->rows + 1);
     model->layout = layout;
-    firn_browse_list_resize(&model->history_list, layout.history.rows);
-    firn_browse_list_resize(&model->changes_list, layout.changes.rows);
-    firn_browse_list_resize(&model->patch_list, layout.patch.rows);
-    firn_browse_list_resize(&model->page_list, layout.page.rows);
+    fi_browse_list_resize(&model->history_list, layout.history.rows);
+    fi_browse_list_resize(&model->changes_list, layout.changes.rows);
+    fi_browse_list_resize(&model->patch_list, layout.patch.rows);
+    fi_browse_list_resize(&model->page_list, layout.page.rows);
 }

@@ -7,7 +7,7 @@
 #include <assert.h>
 
 static void
-check(const struct firn_browse_list *list)
+check(const struct fi_browse_list *list)
 {
     assert(list->chosen < list->count || (list->chosen == 0 && list->count == 0));
     assert(list->top <= list->chosen);
@@ -17,7 +17,7 @@ check(const struct firn_browse_list *list)
 
 /* Scrolls to where the chosen one is seen, and the screen is full if it can be. */
 static void
-scroll(struct firn_browse_list *list)
+scroll(struct fi_browse_list *list)
 {
     size_t last = list->count > list->rows ? list->count - list->rows : 0;
     if (list->chosen < list->top) {
@@ -30,14 +30,14 @@ scroll(struct firn_browse_list *list)
 }
 
 void
-firn_browse_list_resize(struct firn_browse_list *list, size_t rows)
+fi_browse_list_resize(struct fi_browse_list *list, size_t rows)
 {
     list->rows = rows;
     scroll(list);
 }
 
 void
-firn_browse_list_recount(struct firn_browse_list *list, size_t count)
+fi_browse_list_recount(struct fi_browse_list *list, size_t count)
 {
     list->count = count;
     if (list->chosen >= count) {
@@ -47,7 +47,7 @@ firn_browse_list_recount(struct firn_browse_list *list, size_t count)
 }
 
 void
-firn_browse_list_choose(struct firn_browse_list *list, size_t index)
+fi_browse_list_choose(struct fi_browse_list *list, size_t index)
 {
     list->chosen = index < list->count ? index : list->count > 0 ? list->count - 1 : 0;
     if (list->scrolls) {
@@ -57,7 +57,7 @@ firn_browse_list_choose(struct firn_browse_list *list, size_t index)
 }
 
 void
-firn_browse_list_move(struct firn_browse_list *list, ptrdiff_t by)
+fi_browse_list_move(struct fi_browse_list *list, ptrdiff_t by)
 {
     check(list);
     size_t from = list->scrolls ? list->top : list->chosen;
@@ -66,5 +66,5 @@ firn_browse_list_move(struct firn_browse_list *list, ptrdiff_t by)
         most = list->count > list->rows ? list->count - list->rows : 0;
     }
     size_t to = by < 0 ? from - ((size_t)-by < from ? (size_t)-by : from) : from + (size_t)by;
-    firn_browse_list_choose(list, to < most ? to : most);
+    fi_browse_list_choose(list, to < most ? to : most);
 }

@@ -45,14 +45,14 @@ enum {
 static int
 give_way(void *ctx, const firn_progress *progress)
 {
-    const struct firn_browse *browse = ctx;
+    const struct fi_browse *browse = ctx;
     (void)progress;
-    bool is_asked = !browse->is_patient && firn_browse_screen_has_event();
-    return is_asked || firn_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
+    bool is_asked = !browse->is_patient && fi_browse_screen_has_event();
+    return is_asked || fi_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
 }
 
 static void
-set_give_way(struct firn_browse *browse, firn_callbacks *callbacks)
+set_give_way(struct fi_browse *browse, firn_callbacks *callbacks)
 {
     callbacks->on_progress = give_way;
     callbacks->ctx = browse;
@@ -61,7 +61,7 @@ set_give_way(struct firn_browse *browse, firn_callbacks *callbacks)
 /* ---- the history ---- */
 
 struct reading {
-    struct firn_browse *browse;
+    struct fi_browse *browse;
     const char *skipped_id; /* the one to begin after; NULL: none */
     uint64_t left;
     bool has_more;
@@ -74,9 +74,9 @@ static int
 on_row(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct reading *reading = ctx;
-    struct firn_browse *browse = reading->browse;
-    struct firn_browse_row row = {.number = checkpoint->is_safety ? 0 : checkpoint->number,
-                                  .created_ns = checkpoint->created_ns};
+    struct fi_browse *browse = reading->browse;
+    struct fi_browse_row row = {.number = checkpoint->is_safety ? 0 : checkpoint->number,
+                                .created_ns = checkpoint->created_ns};
     firn_slice title;
     if (reading->left == 0) {
         reading->has_more = true;
@@ -84,14 +84,13 @@ on_row(void *ctx, const firn_workspace_checkpoint *checkpoint)
     }
     reading->left--;
     memcpy(row.id, checkpoint->id, sizeof(row.id));
-    firn_browse_begin(browse);
-    firn_show_checkpoint_put_title(checkpoint, TITLE_COLUMNS_MAX, firn_term_out_write);
-    firn_task_labels_print(&browse->labels, checkpoint->id);
-    if (firn_browse_end(browse, &title)) {
+    fi_browse_begin(browse);
+    fi_show_checkpoint_put_title(checkpoint, TITLE_COLUMNS_MAX, fi_term_out_write);
+    fi_task_labels_print(&browse->labels, checkpoint->id);
+    if (fi_browse_end(browse, &title)) {
         row.title = strndup((const char *)title.data, title.size);
     }
-    reading->is_out_of_memory =
-        row.title == NULL || !firn_browse_model_add_row(&browse->model, &row);
+    reading->is_out_of_memory = row.title == NULL || !fi_browse_model_add_row(&browse->model, &row);
     return reading->is_out_of_memory ? FIRN_NO_MEMORY : FIRN_OK;
 }
 
@@ -130,7 +129,7 @@ on_changed_path(void *ctx, const firn_workspace_difference *difference)
 {
     struct reading *reading = ctx;
     const firn_workspace_change *change = &difference->change;
-    const struct firn_browse_request *request = reading->browse->request;
+    const struct fi_browse_request *request = reading->browse->request;
     firn_slice path = (change->after != NULL ? change->after : change->before)->path;
     for (size_t i = 0; i < request->path_count && !reading->has_changed; i++) {
         firn_slice shown = request->paths[i]; /* the directories above it come, too */
@@ -150,7 +149,7 @@ on_candidate_compared(void *ctx, const firn_workspace_diff_result *result)
 
 /* From the newest on, or from after->skipped_id. */
 static int
-read_history_of_paths(struct firn_browse *browse, struct reading *reading, firn_error *err)
+read_history_of_paths(struct fi_browse *browse, struct reading *reading, firn_error *err)
 {
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
     options.after = reading->skipped_id;
@@ -175,9 +174,9 @@ outcome(const struct reading *reading, int code, firn_error *err)
 }
 
 int
-firn_browse_read_older(struct firn_browse *browse, uint64_t count, firn_error *err)
+fi_browse_read_older(struct fi_browse *browse, uint64_t count, firn_error *err)
 {
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse_model *model = &browse->model;
     char last[FIRN_CHECKPOINT_ID_SIZE];
     struct reading reading = {.browse = browse, .skipped_id = last, .left = count};
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
@@ -198,10 +197,10 @@ firn_browse_read_older(struct firn_browse *browse, uint64_t count, firn_error *e
 
 /* One checkpoint instead of a history. */
 static int
-read_single(struct firn_browse *browse, struct reading *reading, firn_error *err)
+read_single(struct fi_browse *browse, struct reading *reading, firn_error *err)
 {
     firn_workspace_checkpoint *checkpoint = NULL;
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse_model *model = &browse->model;
     const char *reference =
         model->history_list.count > 0 ? model->history[0].id : browse->request->reference;
     int code = firn_workspace_find(browse->workspace, reference, &checkpoint, err);
@@ -225,7 +224,7 @@ on_newest(void *ctx, const firn_workspace_checkpoint *checkpoint)
 
 /* The newest checkpoint; "" if there is none. */
 static bool
-find_newest(const struct firn_browse *browse, struct newest *out)
+find_newest(const struct fi_browse *browse, struct newest *out)
 {
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     *out = (struct newest){""};
@@ -235,7 +234,7 @@ find_newest(const struct firn_browse *browse, struct newest *out)
 }
 
 static void
-note_newest(struct firn_browse *browse)
+note_newest(struct fi_browse *browse)
 {
     struct newest newest;
     (void)find_newest(browse, &newest);
@@ -245,23 +244,23 @@ note_newest(struct firn_browse *browse)
 /* The rows from `first` on are all checkpoints that were read. The row of what is not saved stays,
  * until it is known whether it is still so; but it may have other changes. */
 static void
-replace_history(struct firn_browse *browse, size_t first)
+replace_history(struct fi_browse *browse, size_t first)
 {
-    struct firn_browse_model *model = &browse->model;
-    const bool has_unsaved = firn_browse_model_has_unsaved(model);
-    const bool is_chosen = firn_browse_model_is_unsaved(model);
-    firn_browse_model_replace_rows(model, first);
-    if (has_unsaved && model->history_list.count > 0 &&
-        firn_browse_model_set_unsaved(model, true) && is_chosen) {
-        firn_browse_list_choose(&model->history_list, 0);
-        firn_browse_model_drop_changes(model);
+    struct fi_browse_model *model = &browse->model;
+    const bool has_unsaved = fi_browse_model_has_unsaved(model);
+    const bool is_chosen = fi_browse_model_is_unsaved(model);
+    fi_browse_model_replace_rows(model, first);
+    if (has_unsaved && model->history_list.count > 0 && fi_browse_model_set_unsaved(model, true) &&
+        is_chosen) {
+        fi_browse_list_choose(&model->history_list, 0);
+        fi_browse_model_drop_changes(model);
     }
 }
 
 int
-firn_browse_read_history(struct firn_browse *browse, firn_error *err)
+fi_browse_read_history(struct fi_browse *browse, firn_error *err)
 {
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse_model *model = &browse->model;
     const size_t before = model->history_list.count;
     struct reading reading = {.browse = browse};
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
@@ -278,25 +277,25 @@ firn_browse_read_history(struct firn_browse *browse, firn_error *err)
         replace_history(browse, before);
         model->has_older = reading.has_more;
     } else {
-        firn_browse_model_forget_rows(model, before);
+        fi_browse_model_forget_rows(model, before);
     }
     return code;
 }
 
 int
-firn_browse_read_labels(struct firn_browse *browse, firn_error *err)
+fi_browse_read_labels(struct fi_browse *browse, firn_error *err)
 {
-    struct firn_task_labels labels = {NULL, 0, 0};
-    int code = firn_task_labels_read(&labels, browse->workspace, err);
+    struct fi_task_labels labels = {NULL, 0, 0};
+    int code = fi_task_labels_read(&labels, browse->workspace, err);
     bool has_any = labels.count + browse->labels.count > 0;
     browse->has_labels = true; /* or they cannot be read */
     if (code != FIRN_OK) {
-        firn_task_labels_deinit(&labels);
+        fi_task_labels_deinit(&labels);
         return code;
     }
-    firn_task_labels_deinit(&browse->labels);
+    fi_task_labels_deinit(&browse->labels);
     browse->labels = labels;
-    return has_any ? firn_browse_read_history(browse, err) : FIRN_OK;
+    return has_any ? fi_browse_read_history(browse, err) : FIRN_OK;
 }
 
 /* ---- what is not saved ---- */
@@ -311,9 +310,9 @@ on_unsaved_change(void *ctx, const firn_workspace_change *change)
 
 /* Whether something differs from the state, at the paths that are shown. */
 static int
-compare_with_state(struct firn_browse *browse, const char *state, bool *is_unsaved, firn_error *err)
+compare_with_state(struct fi_browse *browse, const char *state, bool *is_unsaved, firn_error *err)
 {
-    const struct firn_task_settings_today today = firn_task_settings_look(browse->workspace, false);
+    const struct fi_task_settings_today today = fi_task_settings_look(browse->workspace, false);
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result result = FIRN_WORKSPACE_STATUS_RESULT_INIT;
     options.reference = state;
@@ -333,9 +332,9 @@ compare_with_state(struct firn_browse *browse, const char *state, bool *is_unsav
 /* Whether there is something, and what it is compared with; state has FIRN_CHECKPOINT_ID_SIZE
  * bytes. */
 static int
-look(struct firn_browse *browse, char *state, bool *is_unsaved, firn_error *err)
+look(struct fi_browse *browse, char *state, bool *is_unsaved, firn_error *err)
 {
-    const struct firn_task_settings_today today = firn_task_settings_look(browse->workspace, false);
+    const struct fi_task_settings_today today = fi_task_settings_look(browse->workspace, false);
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
     options.limit = 0;
@@ -357,10 +356,10 @@ look(struct firn_browse *browse, char *state, bool *is_unsaved, firn_error *err)
 }
 
 int
-firn_browse_read_unsaved(struct firn_browse *browse, firn_error *err)
+fi_browse_read_unsaved(struct fi_browse *browse, firn_error *err)
 {
-    struct firn_browse_model *model = &browse->model;
-    const int64_t began = firn_browse_now_ms();
+    struct fi_browse_model *model = &browse->model;
+    const int64_t began = fi_browse_now_ms();
     char state[FIRN_CHECKPOINT_ID_SIZE] = "";
     bool is_unsaved = false;
     assert(!model->is_single && model->history_list.count > 0);
@@ -368,15 +367,15 @@ firn_browse_read_unsaved(struct firn_browse *browse, firn_error *err)
     if (code == FIRN_CANCELLED) {
         return code;
     }
-    const int64_t now = firn_browse_now_ms();
+    const int64_t now = fi_browse_now_ms();
     const int64_t pause = (now - began) * LOOK_PAUSE_FACTOR;
     browse->look_again_ms = now + (pause > LOOK_PAUSE_MS ? pause : LOOK_PAUSE_MS);
     browse->has_looked = true; /* or it cannot be found out */
-    if (firn_browse_model_is_unsaved(model) && strcmp(state, browse->state) != 0) {
-        firn_browse_model_drop_changes(model);
+    if (fi_browse_model_is_unsaved(model) && strcmp(state, browse->state) != 0) {
+        fi_browse_model_drop_changes(model);
     }
     memcpy(browse->state, state, sizeof(state));
-    if (!firn_browse_model_set_unsaved(model, code == FIRN_OK && is_unsaved)) {
+    if (!fi_browse_model_set_unsaved(model, code == FIRN_OK && is_unsaved)) {
         (void)snprintf(err->text, sizeof(err->text), "out of memory");
         return FIRN_NO_MEMORY;
     }
@@ -384,7 +383,7 @@ firn_browse_read_unsaved(struct firn_browse *browse, firn_error *err)
 }
 
 bool
-firn_browse_read_is_news(struct firn_browse *browse)
+fi_browse_read_is_news(struct fi_browse *browse)
 {
     struct newest newest;
     return !browse->model.is_single && find_newest(browse, &newest) &&
@@ -394,7 +393,7 @@ firn_browse_read_is_news(struct firn_browse *browse)
 /* ---- what a checkpoint changed ---- */
 
 struct comparing {
-    struct firn_browse *browse;
+    struct fi_browse *browse;
     uint64_t files;
     uint64_t directories;
     uint64_t times; /* entries of which only the time differs */
@@ -445,14 +444,14 @@ copy_of(firn_slice bytes)
 }
 
 static bool
-keep_change(struct firn_browse *browse, const firn_workspace_difference *difference)
+keep_change(struct fi_browse *browse, const firn_workspace_difference *difference)
 {
     const firn_workspace_change *change = &difference->change;
     const firn_workspace_entry *entry = entry_of(change);
     firn_slice name;
-    struct firn_browse_change made = {.path = copy_of(entry->path), .path_size = entry->path.size};
+    struct fi_browse_change made = {.path = copy_of(entry->path), .path_size = entry->path.size};
     made.is_removed = change->after == NULL;
-    if (firn_browse_model_is_unsaved(&browse->model)) { /* `after` is the disk */
+    if (fi_browse_model_is_unsaved(&browse->model)) { /* `after` is the disk */
         made.is_removed = change->before == NULL || change->kind == FIRN_CHANGE_RENAMED;
     }
     made.has_lines = difference->lines == FIRN_LINES_COUNTED;
@@ -464,21 +463,21 @@ keep_change(struct firn_browse *browse, const firn_workspace_difference *differe
         made.old_path_size = change->before->path.size;
         is_whole = made.old_path != NULL;
     }
-    firn_browse_begin(browse);
-    firn_show_change_print_short(change);
-    if (firn_browse_end(browse, &name) && name.size > 0) {
+    fi_browse_begin(browse);
+    fi_show_change_print_short(change);
+    if (fi_browse_end(browse, &name) && name.size > 0) {
         made.name = strndup((const char *)name.data, name.size - 1); /* without the line feed */
     }
-    return firn_browse_model_add_change(&browse->model, &made) && is_whole;
+    return fi_browse_model_add_change(&browse->model, &made) && is_whole;
 }
 
 static int
 on_difference(void *ctx, const firn_workspace_difference *given)
 {
     struct comparing *comparing = ctx;
-    struct firn_browse *browse = comparing->browse;
+    struct fi_browse *browse = comparing->browse;
     const firn_workspace_difference difference =
-        firn_browse_model_is_reversed(&browse->model) ? reversed(given) : *given;
+        fi_browse_model_is_reversed(&browse->model) ? reversed(given) : *given;
     const firn_workspace_change *change = &difference.change;
     if (++comparing->seen % ASK_INTERVAL == 0 && give_way(browse, NULL) != FIRN_OK) {
         return FIRN_CANCELLED;
@@ -505,33 +504,32 @@ on_difference(void *ctx, const firn_workspace_difference *given)
 static void
 describe_counts(const struct comparing *comparing)
 {
-    const struct firn_browse_model *model = &comparing->browse->model;
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    const bool is_reversed = firn_browse_model_is_reversed(model);
+    const struct fi_browse_model *model = &comparing->browse->model;
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    const bool is_reversed = fi_browse_model_is_reversed(model);
     if (is_reversed && comparing->files + comparing->directories == 0) {
-        firn_term_out_text("a restore would change nothing");
+        fi_term_out_text("a restore would change nothing");
         return;
     }
-    firn_term_out_text(is_reversed ? "a restore would change " : "");
+    fi_term_out_text(is_reversed ? "a restore would change " : "");
     if (comparing->files > 0 || comparing->directories == 0) {
-        firn_term_out_format("%s %s", firn_term_text_number(comparing->files, number),
-                             firn_term_text_plural(comparing->files, "file", "files"));
+        fi_term_out_format("%s %s", fi_term_text_number(comparing->files, number),
+                           fi_term_text_plural(comparing->files, "file", "files"));
     }
     if (comparing->directories > 0) {
-        firn_term_out_format(
-            "%s%s %s", comparing->files > 0 ? ", " : "",
-            firn_term_text_number(comparing->directories, number),
-            firn_term_text_plural(comparing->directories, "directory", "directories"));
+        fi_term_out_format("%s%s %s", comparing->files > 0 ? ", " : "",
+                           fi_term_text_number(comparing->directories, number),
+                           fi_term_text_plural(comparing->directories, "directory", "directories"));
     }
     if (!comparing->is_partial && comparing->added + comparing->removed > 0) {
-        firn_term_out_format(" +%s", firn_term_text_number(comparing->added, number));
-        firn_term_out_format(" \xE2\x88\x92%s", firn_term_text_number(comparing->removed, number));
+        fi_term_out_format(" +%s", fi_term_text_number(comparing->added, number));
+        fi_term_out_format(" \xE2\x88\x92%s", fi_term_text_number(comparing->removed, number));
     }
     if (comparing->times > 0) {
-        firn_term_out_format(" (%s times only)", firn_term_text_number(comparing->times, number));
+        fi_term_out_format(" (%s times only)", fi_term_text_number(comparing->times, number));
     }
     if (model->is_cut) {
-        firn_term_out_format(", the first %s listed", firn_term_text_number(CHANGES_MAX, number));
+        fi_term_out_format(", the first %s listed", fi_term_text_number(CHANGES_MAX, number));
     }
 }
 
@@ -539,20 +537,20 @@ describe_counts(const struct comparing *comparing)
 static bool
 describe(struct comparing *comparing, const firn_workspace_checkpoint *checkpoint)
 {
-    struct firn_browse *browse = comparing->browse;
-    struct firn_browse_model *model = &browse->model;
-    char names[FIRN_SHOW_CHECKPOINT_NAMES_SIZE];
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    struct fi_browse *browse = comparing->browse;
+    struct fi_browse_model *model = &browse->model;
+    char names[FI_SHOW_CHECKPOINT_NAMES_SIZE];
+    char time[FI_TERM_TEXT_TIME_SIZE];
     (void)snprintf(model->names, sizeof(model->names), "%s%s  %s",
-                   firn_browse_model_is_unsaved(model) ? "compared with " : "",
-                   firn_show_checkpoint_names(checkpoint, names),
-                   firn_term_text_time(checkpoint->created_ns, time));
-    firn_browse_begin(browse);
-    firn_show_checkpoint_put_title(checkpoint, TITLE_COLUMNS_MAX, firn_term_out_write);
-    bool is_whole = firn_browse_end_line(browse, model->title, sizeof(model->title));
-    firn_browse_begin(browse);
+                   fi_browse_model_is_unsaved(model) ? "compared with " : "",
+                   fi_show_checkpoint_names(checkpoint, names),
+                   fi_term_text_time(checkpoint->created_ns, time));
+    fi_browse_begin(browse);
+    fi_show_checkpoint_put_title(checkpoint, TITLE_COLUMNS_MAX, fi_term_out_write);
+    bool is_whole = fi_browse_end_line(browse, model->title, sizeof(model->title));
+    fi_browse_begin(browse);
     describe_counts(comparing);
-    return firn_browse_end_line(browse, model->counts, sizeof(model->counts)) && is_whole;
+    return fi_browse_end_line(browse, model->counts, sizeof(model->counts)) && is_whole;
 }
 
 static int
@@ -567,7 +565,7 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
 static int
 compare_with_previous(struct comparing *comparing, const char *id, firn_error *err)
 {
-    struct firn_browse *browse = comparing->browse;
+    struct fi_browse *browse = comparing->browse;
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
     options.after = id;
     options.include_safety = true; /* it may be one */
@@ -583,9 +581,9 @@ compare_with_previous(struct comparing *comparing, const char *id, firn_error *e
 }
 
 static void
-set_disk_options(const struct firn_browse *browse, firn_workspace_diff_options *options)
+set_disk_options(const struct fi_browse *browse, firn_workspace_diff_options *options)
 {
-    const struct firn_task_settings_today today = firn_task_settings_look(browse->workspace, false);
+    const struct fi_task_settings_today today = fi_task_settings_look(browse->workspace, false);
     options->gitignore = today.gitignore;
     options->file_size_max = today.file_size_max;
 }
@@ -593,7 +591,7 @@ set_disk_options(const struct firn_browse *browse, firn_workspace_diff_options *
 static int
 compare_with_disk(struct comparing *comparing, const char *id, firn_error *err)
 {
-    struct firn_browse *browse = comparing->browse;
+    struct fi_browse *browse = comparing->browse;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     options.before = id;
@@ -613,11 +611,11 @@ compare_with_disk(struct comparing *comparing, const char *id, firn_error *err)
 }
 
 int
-firn_browse_read_changes(struct firn_browse *browse, firn_error *err)
+fi_browse_read_changes(struct fi_browse *browse, firn_error *err)
 {
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse_model *model = &browse->model;
     struct comparing comparing = {.browse = browse};
-    const struct firn_browse_row *row = firn_browse_model_row(model);
+    const struct fi_browse_row *row = fi_browse_model_row(model);
     assert(row != NULL && !model->has_changes);
     int code = row->is_unsaved     ? compare_with_disk(&comparing, browse->state, err)
                : model->is_of_disk ? compare_with_disk(&comparing, row->id, err)
@@ -627,16 +625,16 @@ firn_browse_read_changes(struct firn_browse *browse, firn_error *err)
         (void)snprintf(err->text, sizeof(err->text), "out of memory");
     }
     if (code == FIRN_OK) {
-        firn_browse_model_finish_changes(model);
+        fi_browse_model_finish_changes(model);
         return code;
     }
-    firn_browse_model_drop_changes(model);
+    fi_browse_model_drop_changes(model);
     if (code != FIRN_CANCELLED) {
         model->has_failed = true;
-        firn_browse_begin(browse);
-        firn_term_text_escape(firn_str(err->text), firn_term_out_write);
-        (void)firn_browse_end_line(browse, model->counts, sizeof(model->counts));
-        firn_browse_model_finish_changes(model);
+        fi_browse_begin(browse);
+        fi_term_text_escape(firn_str(err->text), fi_term_out_write);
+        (void)fi_browse_end_line(browse, model->counts, sizeof(model->counts));
+        fi_browse_model_finish_changes(model);
     }
     return code;
 }
@@ -661,28 +659,28 @@ static int
 on_patch(void *ctx, const firn_workspace_difference *given)
 {
     struct comparing *comparing = ctx;
-    const struct firn_show_patch patch = {.context = FIRN_SHOW_PATCH_CONTEXT_DEFAULT,
-                                          .is_terminal = true};
+    const struct fi_show_patch patch = {.context = FI_SHOW_PATCH_CONTEXT_DEFAULT,
+                                        .is_terminal = true};
     firn_workspace_difference difference = *given;
     firn_hunk *hunks = NULL;
     bool is_whole = true;
-    if (firn_browse_model_is_reversed(&comparing->browse->model)) {
+    if (fi_browse_model_is_reversed(&comparing->browse->model)) {
         hunks = reversed_hunks(given);
         difference = reversed(given);
         difference.hunks = hunks;
         is_whole = hunks != NULL;
     }
-    comparing->is_out_of_memory = !is_whole || !firn_show_patch_print(&patch, &difference);
+    comparing->is_out_of_memory = !is_whole || !fi_show_patch_print(&patch, &difference);
     free(hunks);
     return comparing->is_out_of_memory ? FIRN_NO_MEMORY : FIRN_OK;
 }
 
 /* Compares the files of one change, and prints the difference. */
 static int
-print_patch(struct comparing *comparing, const char *id, const struct firn_browse_change *change,
+print_patch(struct comparing *comparing, const char *id, const struct fi_browse_change *change,
             firn_error *err)
 {
-    struct firn_browse *browse = comparing->browse;
+    struct fi_browse *browse = comparing->browse;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     const firn_slice paths[] = {firn_bytes(change->path, change->path_size),
                                 firn_bytes(change->old_path, change->old_path_size)};
@@ -691,7 +689,7 @@ print_patch(struct comparing *comparing, const char *id, const struct firn_brows
     options.with_lines = true;
     options.find_renames = change->old_path != NULL;
     set_give_way(browse, &options.callbacks);
-    if (firn_browse_model_is_unsaved(&browse->model)) {
+    if (fi_browse_model_is_unsaved(&browse->model)) {
         options.before = browse->state;
         set_disk_options(browse, &options);
     } else if (browse->model.is_of_disk) {
@@ -705,29 +703,29 @@ print_patch(struct comparing *comparing, const char *id, const struct firn_brows
 }
 
 int
-firn_browse_read_patch(struct firn_browse *browse, firn_error *err)
+fi_browse_read_patch(struct fi_browse *browse, firn_error *err)
 {
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse_model *model = &browse->model;
     struct comparing comparing = {.browse = browse};
-    const struct firn_browse_change *change = firn_browse_model_change(model);
+    const struct fi_browse_change *change = fi_browse_model_change(model);
     firn_slice printed;
     assert(change != NULL && model->has_changes && !model->has_patch);
-    firn_browse_begin_large(browse, PATCH_BYTES_MAX);
-    (void)firn_term_colour_choose("always"); /* the drawing knows by them what was added */
-    int code = print_patch(&comparing, firn_browse_model_row(model)->id, change, err);
-    (void)firn_term_colour_choose("never");
+    fi_browse_begin_large(browse, PATCH_BYTES_MAX);
+    (void)fi_term_colour_choose("always"); /* the drawing knows by them what was added */
+    int code = print_patch(&comparing, fi_browse_model_row(model)->id, change, err);
+    (void)fi_term_colour_choose("never");
     if (code != FIRN_OK && code != FIRN_CANCELLED && !comparing.is_out_of_memory) {
-        firn_term_text_escape(firn_str(err->text), firn_term_out_write);
+        fi_term_text_escape(firn_str(err->text), fi_term_out_write);
     }
-    bool is_whole = firn_browse_end(browse, &printed) && !comparing.is_out_of_memory;
+    bool is_whole = fi_browse_end(browse, &printed) && !comparing.is_out_of_memory;
     if (code == FIRN_CANCELLED) {
         return code;
     }
-    if (!is_whole || !firn_browse_text_set(&model->patch, printed)) {
+    if (!is_whole || !fi_browse_text_set(&model->patch, printed)) {
         (void)snprintf(err->text, sizeof(err->text), "out of memory");
         code = FIRN_NO_MEMORY;
     }
-    firn_browse_model_finish_patch(model);
+    fi_browse_model_finish_patch(model);
     return code;
 }
 
@@ -736,73 +734,73 @@ firn_browse_read_patch(struct firn_browse *browse, firn_error *err)
 static void
 print_text(firn_slice text)
 {
-    firn_show_patch_write_text(text);
+    fi_show_patch_write_text(text);
 }
 
 /* The text as it is, each line escaped. */
 static void
 print_lines(firn_slice text)
 {
-    struct firn_show_lines lines = {text, 0};
+    struct fi_show_lines lines = {text, 0};
     while (lines.left.size > 0) {
-        firn_slice line = firn_show_lines_next(&lines);
+        firn_slice line = fi_show_lines_next(&lines);
         bool is_ended = line.data[line.size - 1] == '\n';
         print_text(firn_bytes(line.data, line.size - (is_ended ? 1 : 0)));
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
     }
 }
 
 static void
 print_details(const firn_workspace_checkpoint *checkpoint)
 {
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char size[FIRN_TERM_TEXT_SIZE_SIZE];
-    firn_term_out_format("id        %s\n", checkpoint->id);
-    firn_term_out_format("saved     %s\n", firn_term_text_time(checkpoint->created_ns, time));
-    firn_term_out_format("contains  %s %s, %s\n", firn_term_text_number(checkpoint->files, number),
-                         firn_term_text_plural(checkpoint->files, "file", "files"),
-                         firn_term_text_size(checkpoint->bytes, size));
+    char time[FI_TERM_TEXT_TIME_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char size[FI_TERM_TEXT_SIZE_SIZE];
+    fi_term_out_format("id        %s\n", checkpoint->id);
+    fi_term_out_format("saved     %s\n", fi_term_text_time(checkpoint->created_ns, time));
+    fi_term_out_format("contains  %s %s, %s\n", fi_term_text_number(checkpoint->files, number),
+                       fi_term_text_plural(checkpoint->files, "file", "files"),
+                       fi_term_text_size(checkpoint->bytes, size));
     if (checkpoint->is_safety) {
-        firn_term_out_text("a safety checkpoint: the state before a restore or a revert\n");
+        fi_term_out_text("a safety checkpoint: the state before a restore or a revert\n");
     }
     if (checkpoint->message.size > 0) {
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
         print_lines(checkpoint->message);
     }
     if (checkpoint->turn.agent.size > 0) {
-        firn_term_out_text("\nagent     ");
+        fi_term_out_text("\nagent     ");
         print_text(checkpoint->turn.agent);
-        firn_term_out_text("\nsession   ");
+        fi_term_out_text("\nsession   ");
         print_text(checkpoint->turn.session);
-        firn_term_out_text("\n\n");
+        fi_term_out_text("\n\n");
         print_lines(checkpoint->turn.prompt);
     }
 }
 
 void
-firn_browse_read_details(struct firn_browse *browse)
+fi_browse_read_details(struct fi_browse *browse)
 {
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse_model *model = &browse->model;
     firn_workspace_checkpoint *checkpoint = NULL;
-    char names[FIRN_SHOW_CHECKPOINT_NAMES_SIZE];
+    char names[FI_SHOW_CHECKPOINT_NAMES_SIZE];
     firn_slice printed;
     firn_error err;
-    assert(firn_browse_model_row(model) != NULL);
+    assert(fi_browse_model_row(model) != NULL);
     int code =
-        firn_workspace_find(browse->workspace, firn_browse_model_row(model)->id, &checkpoint, &err);
+        firn_workspace_find(browse->workspace, fi_browse_model_row(model)->id, &checkpoint, &err);
     if (code != FIRN_OK) {
-        firn_browse_fail(browse, &err, NULL);
+        fi_browse_fail(browse, &err, NULL);
         return;
     }
     (void)snprintf(model->page_title, sizeof(model->page_title), "%s",
-                   firn_show_checkpoint_names(checkpoint, names));
-    firn_browse_begin_large(browse, PATCH_BYTES_MAX);
+                   fi_show_checkpoint_names(checkpoint, names));
+    fi_browse_begin_large(browse, PATCH_BYTES_MAX);
     print_details(checkpoint);
     firn_release(checkpoint);
-    if (firn_browse_end(browse, &printed) && firn_browse_text_set(&model->page, printed)) {
-        firn_browse_model_show_page(model, FIRN_BROWSE_PAGE);
+    if (fi_browse_end(browse, &printed) && fi_browse_text_set(&model->page, printed)) {
+        fi_browse_model_show_page(model, FI_BROWSE_PAGE);
     } else {
-        firn_browse_model_say(model, "out of memory");
+        fi_browse_model_say(model, "out of memory");
     }
 }

@@ -32,13 +32,13 @@ enum {
 
 /* One call, and what it tells. The callbacks of a restore have one ctx. */
 struct call {
-    struct firn_browse *browse;
+    struct fi_browse *browse;
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* of what is restored */
     firn_slice *paths;                /* on the heap */
     firn_workspace_restore_options options;
     firn_workspace_restore_result result;
-    struct firn_show_steps steps;
-    struct firn_term_writer notes; /* a line for each notice that matters */
+    struct fi_show_steps steps;
+    struct fi_term_writer notes; /* a line for each notice that matters */
     size_t note_count;
     int64_t drawn_ms;
     unsigned attempts;
@@ -48,25 +48,25 @@ struct call {
 
 /* ---- what the library tells ---- */
 
-static struct firn_term_writer *escaping; /* callbacks come one at a time */
+static struct fi_term_writer *escaping; /* callbacks come one at a time */
 
 static void
 put(const void *data, size_t size)
 {
-    firn_term_writer_put(escaping, data, size);
+    fi_term_writer_put(escaping, data, size);
 }
 
 static void
 put_escaped(struct call *call, firn_slice text)
 {
     escaping = &call->notes;
-    firn_term_text_escape(text, put);
+    fi_term_text_escape(text, put);
 }
 
 static void
 put_text(struct call *call, const char *text)
 {
-    firn_term_writer_put(&call->notes, text, strlen(text));
+    fi_term_writer_put(&call->notes, text, strlen(text));
 }
 
 static void
@@ -92,16 +92,16 @@ static int
 on_progress(void *ctx, const firn_progress *progress)
 {
     struct call *call = ctx;
-    struct firn_browse *browse = call->browse;
+    struct fi_browse *browse = call->browse;
     char text[160];
-    int64_t now = firn_browse_now_ms();
+    int64_t now = fi_browse_now_ms();
     if (now - call->drawn_ms >= PROGRESS_MS) {
         call->drawn_ms = now;
-        firn_term_text_progress(progress, text, sizeof(text));
-        firn_browse_model_say(&browse->model, "%s: %s", progress->phase, text);
-        firn_browse_redraw(browse);
+        fi_term_text_progress(progress, text, sizeof(text));
+        fi_browse_model_say(&browse->model, "%s: %s", progress->phase, text);
+        fi_browse_redraw(browse);
     }
-    return firn_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
+    return fi_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
 }
 
 static int
@@ -109,7 +109,7 @@ on_change(void *ctx, const firn_workspace_change *change)
 {
     struct call *call = ctx;
     if (call->is_printing) {
-        firn_show_change_print(change);
+        fi_show_change_print(change);
     }
     return FIRN_OK;
 }
@@ -117,7 +117,7 @@ on_change(void *ctx, const firn_workspace_change *change)
 static int
 on_step(void *ctx, const firn_workspace_step *step)
 {
-    return firn_show_step_add(&((struct call *)ctx)->steps, step);
+    return fi_show_step_add(&((struct call *)ctx)->steps, step);
 }
 
 /* ---- the call ---- */
@@ -147,7 +147,7 @@ take_path(struct call *call, firn_slice path, bool is_in_checkpoint)
 static bool
 take_marked(struct call *call)
 {
-    const struct firn_browse_model *model = &call->browse->model;
+    const struct fi_browse_model *model = &call->browse->model;
     call->options.paths = call->browse->request->paths;
     call->options.path_count = call->browse->request->path_count;
     if (model->marked == 0) {
@@ -160,14 +160,14 @@ take_marked(struct call *call)
     call->options.paths = call->paths;
     call->options.path_count = 0;
     for (size_t i = 0; i < model->changes_list.count; i++) {
-        const struct firn_browse_change *change = &model->changes[i];
+        const struct fi_browse_change *change = &model->changes[i];
         if (!change->is_marked) {
             continue;
         }
         take_path(call, firn_bytes(change->path, change->path_size), !change->is_removed);
         if (change->old_path != NULL) {
             take_path(call, firn_bytes(change->old_path, change->old_path_size),
-                      firn_browse_model_is_unsaved(model));
+                      fi_browse_model_is_unsaved(model));
         }
     }
     assert(call->options.path_count <= 2 * model->marked);
@@ -176,7 +176,7 @@ take_marked(struct call *call)
 }
 
 static bool
-init(struct call *call, struct firn_browse *browse, bool is_dry)
+init(struct call *call, struct fi_browse *browse, bool is_dry)
 {
     *call = (struct call){.browse = browse,
                           .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
@@ -187,14 +187,13 @@ init(struct call *call, struct firn_browse *browse, bool is_dry)
     call->options.callbacks = (firn_callbacks){on_notice, on_progress, call};
     call->options.on_change = on_change;
     call->options.on_step = on_step;
-    call->drawn_ms =
-        firn_browse_now_ms() + AFTER_MS - PROGRESS_MS; /* short work shows no progress */
-    if (browse->action != FIRN_BROWSE_RESTORE) {
+    call->drawn_ms = fi_browse_now_ms() + AFTER_MS - PROGRESS_MS; /* short work shows no progress */
+    if (browse->action != FI_BROWSE_RESTORE) {
         return true;
     }
     memcpy(call->id,
-           firn_browse_model_is_unsaved(&browse->model) ? browse->state
-                                                        : firn_browse_model_row(&browse->model)->id,
+           fi_browse_model_is_unsaved(&browse->model) ? browse->state
+                                                      : fi_browse_model_row(&browse->model)->id,
            sizeof(call->id));
     return take_marked(call);
 }
@@ -203,8 +202,8 @@ static void
 deinit(struct call *call)
 {
     free(call->paths);
-    firn_term_writer_deinit(&call->notes);
-    firn_show_step_clear(&call->steps);
+    fi_term_writer_deinit(&call->notes);
+    fi_show_step_clear(&call->steps);
     firn_release(call->result.checkpoint);
 }
 
@@ -213,15 +212,15 @@ static void
 begin_attempt(struct call *call)
 {
     if (call->attempts++ == 1) {
-        firn_browse_model_say(&call->browse->model, "waiting for another writer...");
-        firn_browse_redraw(call->browse);
+        fi_browse_model_say(&call->browse->model, "waiting for another writer...");
+        fi_browse_redraw(call->browse);
     }
     if (call->is_printing) {
-        firn_term_writer_clear(&call->browse->printed);
+        fi_term_writer_clear(&call->browse->printed);
     }
-    firn_term_writer_clear(&call->notes);
+    fi_term_writer_clear(&call->notes);
     call->note_count = 0;
-    firn_show_step_clear(&call->steps);
+    fi_show_step_clear(&call->steps);
 }
 
 static int
@@ -230,27 +229,27 @@ attempt(struct call *call, firn_error *err)
     firn_workspace *workspace = call->browse->workspace;
     begin_attempt(call);
     switch (call->browse->action) {
-    case FIRN_BROWSE_UNDO:
+    case FI_BROWSE_UNDO:
         return firn_workspace_undo(workspace, &call->options, &call->result, err);
-    case FIRN_BROWSE_REDO:
+    case FI_BROWSE_REDO:
         return firn_workspace_redo(workspace, &call->options, &call->result, err);
-    case FIRN_BROWSE_RESTORE:
+    case FI_BROWSE_RESTORE:
         break;
     }
     return firn_workspace_restore(workspace, call->id, &call->options, &call->result, err);
 }
 
-/* The handle waits for a part of that time (firn_task_patience_slice_ms), so that a signal is
+/* The handle waits for a part of that time (fi_task_patience_slice_ms), so that a signal is
  * noticed. */
 static int
 run(struct call *call, firn_error *err)
 {
-    const int64_t began = firn_browse_now_ms();
+    const int64_t began = fi_browse_now_ms();
     int code;
     do {
         code = attempt(call, err);
-    } while (code == FIRN_BUSY && firn_browse_now_ms() - began < call->browse->cli->wait_ms &&
-             firn_term_signals_caught() == 0);
+    } while (code == FIRN_BUSY && fi_browse_now_ms() - began < call->browse->cli->wait_ms &&
+             fi_term_signals_caught() == 0);
     return code;
 }
 
@@ -260,45 +259,45 @@ static void
 print_counts(const struct call *call)
 {
     const firn_workspace_restore_result *result = &call->result;
-    const struct firn_show_counts counts = {result->added, result->changed, result->removed, 0};
-    firn_show_change_counts_print(&counts);
+    const struct fi_show_counts counts = {result->added, result->changed, result->removed, 0};
+    fi_show_change_counts_print(&counts);
 }
 
 /* "the save of 12 (before) and 2 other steps, back at 11" */
 static void
 print_steps(const struct call *call, const char *where)
 {
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    firn_show_step_print_name(&call->steps);
-    if (!firn_show_step_is_of_facts(&call->steps)) {
-        firn_term_out_format(", %s %s", where,
-                             firn_show_checkpoint_name(call->result.checkpoint, name));
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    fi_show_step_print_name(&call->steps);
+    if (!fi_show_step_is_of_facts(&call->steps)) {
+        fi_term_out_format(", %s %s", where,
+                           fi_show_checkpoint_name(call->result.checkpoint, name));
     }
 }
 
 static void
 print_what(const struct call *call, const char *restore, const char *undo, const char *redo)
 {
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
     const size_t marked = call->browse->model.marked;
     switch (call->browse->action) {
-    case FIRN_BROWSE_UNDO:
-        firn_term_out_text(undo);
+    case FI_BROWSE_UNDO:
+        fi_term_out_text(undo);
         print_steps(call, "back at");
         break;
-    case FIRN_BROWSE_REDO:
-        firn_term_out_text(redo);
+    case FI_BROWSE_REDO:
+        fi_term_out_text(redo);
         print_steps(call, "now at");
         break;
-    case FIRN_BROWSE_RESTORE:
-        firn_term_out_text(restore);
+    case FI_BROWSE_RESTORE:
+        fi_term_out_text(restore);
         if (marked > 0) {
-            firn_term_out_format("%zu marked %s of ", marked,
-                                 firn_term_text_plural(marked, "file", "files"));
+            fi_term_out_format("%zu marked %s of ", marked,
+                               fi_term_text_plural(marked, "file", "files"));
         } else if (call->options.path_count > 0) {
-            firn_term_out_text("the named paths of ");
+            fi_term_out_text("the named paths of ");
         }
-        firn_term_out_text(firn_show_checkpoint_name(call->result.checkpoint, name));
+        fi_term_out_text(fi_show_checkpoint_name(call->result.checkpoint, name));
         break;
     }
 }
@@ -307,16 +306,16 @@ static bool
 changes_nothing(const struct call *call)
 {
     return call->result.added + call->result.changed + call->result.removed == 0 &&
-           !firn_show_step_is_of_facts(&call->steps);
+           !fi_show_step_is_of_facts(&call->steps);
 }
 
 static void
 print_notes(const struct call *call)
 {
-    firn_slice notes = firn_term_writer_slice(&call->notes);
-    firn_term_out_write(notes.data, notes.size);
+    firn_slice notes = fi_term_writer_slice(&call->notes);
+    fi_term_out_write(notes.data, notes.size);
     if (call->note_count >= NOTES_MAX) {
-        firn_term_out_text("and more\n");
+        fi_term_out_text("and more\n");
     }
 }
 
@@ -326,88 +325,88 @@ print_notes(const struct call *call)
 static void
 print_summary(const struct call *call)
 {
-    if (call->browse->action != FIRN_BROWSE_RESTORE) {
-        print_steps(call, call->browse->action == FIRN_BROWSE_UNDO ? "back at" : "now at");
-        firn_term_out_text(firn_show_step_is_of_facts(&call->steps) ? "" : ": ");
+    if (call->browse->action != FI_BROWSE_RESTORE) {
+        print_steps(call, call->browse->action == FI_BROWSE_UNDO ? "back at" : "now at");
+        fi_term_out_text(fi_show_step_is_of_facts(&call->steps) ? "" : ": ");
     }
-    if (!firn_show_step_is_of_facts(&call->steps)) {
+    if (!fi_show_step_is_of_facts(&call->steps)) {
         print_counts(call);
     }
-    firn_term_out_text("\n\n");
+    fi_term_out_text("\n\n");
 }
 
 /* After all changes were printed. */
 static bool
 show_preview(struct call *call)
 {
-    struct firn_browse *browse = call->browse;
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse *browse = call->browse;
+    struct fi_browse_model *model = &browse->model;
     static const char *const questions[] = {
-        [FIRN_BROWSE_UNDO] = "undo? (y/n)", [FIRN_BROWSE_REDO] = "redo? (y/n)"};
+        [FI_BROWSE_UNDO] = "undo? (y/n)", [FI_BROWSE_REDO] = "redo? (y/n)"};
     firn_slice printed;
     print_notes(call);
-    bool is_whole = firn_browse_end(browse, &printed);
+    bool is_whole = fi_browse_end(browse, &printed);
     bool is_nothing = changes_nothing(call) && printed.size == 0;
-    struct firn_term_writer changes = browse->printed;
-    browse->printed = (struct firn_term_writer){.put = NULL};
-    firn_browse_begin_large(browse, PREVIEW_BYTES_MAX + LINE_BYTES);
+    struct fi_term_writer changes = browse->printed;
+    browse->printed = (struct fi_term_writer){.put = NULL};
+    fi_browse_begin_large(browse, PREVIEW_BYTES_MAX + LINE_BYTES);
     if (!is_nothing) {
         print_summary(call);
     }
-    firn_term_out_write(printed.data, printed.size);
-    is_whole = firn_browse_end(browse, &printed) && is_whole &&
-               firn_browse_text_set(&model->page, printed);
-    firn_term_writer_deinit(&changes);
-    firn_browse_begin(browse);
-    if (is_nothing || browse->action == FIRN_BROWSE_RESTORE) {
+    fi_term_out_write(printed.data, printed.size);
+    is_whole =
+        fi_browse_end(browse, &printed) && is_whole && fi_browse_text_set(&model->page, printed);
+    fi_term_writer_deinit(&changes);
+    fi_browse_begin(browse);
+    if (is_nothing || browse->action == FI_BROWSE_RESTORE) {
         print_what(call, "restore ", "undo ", "redo ");
-        firn_term_out_text(is_nothing ? ": nothing had to change" : "? (y/n)");
+        fi_term_out_text(is_nothing ? ": nothing had to change" : "? (y/n)");
     } else {
-        firn_term_out_text(questions[browse->action]);
+        fi_term_out_text(questions[browse->action]);
     }
     char *line = is_nothing ? model->status : model->page_title;
-    is_whole = firn_browse_end_line(browse, line, FIRN_BROWSE_SHORT_SIZE) && is_whole;
+    is_whole = fi_browse_end_line(browse, line, FI_BROWSE_SHORT_SIZE) && is_whole;
     if (is_whole && !is_nothing) {
-        firn_browse_model_show_page(model, FIRN_BROWSE_CONFIRM);
+        fi_browse_model_show_page(model, FI_BROWSE_CONFIRM);
     }
     return is_whole;
 }
 
 /* Says why there is no preview. */
 static void
-fail_preview(struct firn_browse *browse, const firn_error *err)
+fail_preview(struct fi_browse *browse, const firn_error *err)
 {
     firn_error ignored;
-    if (err->code == FIRN_NOT_FOUND && browse->action == FIRN_BROWSE_RESTORE) {
-        (void)firn_browse_read_history(browse, &ignored); /* it was deleted */
+    if (err->code == FIRN_NOT_FOUND && browse->action == FI_BROWSE_RESTORE) {
+        (void)fi_browse_read_history(browse, &ignored); /* it was deleted */
     }
-    firn_browse_fail(browse, err, NULL);
+    fi_browse_fail(browse, err, NULL);
 }
 
 void
-firn_browse_restore_preview(struct firn_browse *browse, enum firn_browse_action action)
+fi_browse_restore_preview(struct fi_browse *browse, enum fi_browse_action action)
 {
     struct call call;
     firn_error err;
     browse->action = action;
     bool has_memory = init(&call, browse, true);
     if (call.is_void) {
-        firn_browse_model_say(&browse->model, "what is marked is not on the disk, as it should be");
+        fi_browse_model_say(&browse->model, "what is marked is not on the disk, as it should be");
     } else if (has_memory) {
         firn_slice printed;
-        firn_browse_begin_large(browse, PREVIEW_BYTES_MAX);
+        fi_browse_begin_large(browse, PREVIEW_BYTES_MAX);
         call.is_printing = true;
         int code = run(&call, &err);
         browse->model.status[0] = '\0';
         if (code == FIRN_OK) {
             has_memory = show_preview(&call);
         } else {
-            (void)firn_browse_end(browse, &printed);
+            (void)fi_browse_end(browse, &printed);
             fail_preview(browse, &err);
         }
     }
     if (!has_memory) {
-        firn_browse_model_say(&browse->model, "out of memory");
+        fi_browse_model_say(&browse->model, "out of memory");
     }
     deinit(&call);
 }
@@ -417,33 +416,33 @@ firn_browse_restore_preview(struct firn_browse *browse, enum firn_browse_action 
 static bool
 tell(struct call *call)
 {
-    struct firn_browse *browse = call->browse;
-    struct firn_browse_model *model = &browse->model;
+    struct fi_browse *browse = call->browse;
+    struct fi_browse_model *model = &browse->model;
     firn_slice printed;
-    firn_browse_begin(browse);
+    fi_browse_begin(browse);
     print_what(call, "restored ", "undid ", "redid ");
     if (changes_nothing(call)) {
-        firn_term_out_text(": no file had to change");
-    } else if (!firn_show_step_is_of_facts(&call->steps)) {
-        firn_term_out_text(": ");
+        fi_term_out_text(": no file had to change");
+    } else if (!fi_show_step_is_of_facts(&call->steps)) {
+        fi_term_out_text(": ");
         print_counts(call);
     }
-    bool is_whole = firn_browse_end_line(browse, browse->told, sizeof(browse->told));
+    bool is_whole = fi_browse_end_line(browse, browse->told, sizeof(browse->told));
     (void)snprintf(model->status, sizeof(model->status), "%.300s; %s", browse->told,
-                   browse->action == FIRN_BROWSE_UNDO ? "U redoes it" : "u takes this back");
+                   browse->action == FI_BROWSE_UNDO ? "U redoes it" : "u takes this back");
     if (call->note_count == 0) {
         return is_whole;
     }
-    firn_browse_begin_large(browse, PREVIEW_BYTES_MAX);
+    fi_browse_begin_large(browse, PREVIEW_BYTES_MAX);
     print_notes(call);
-    is_whole = firn_browse_end(browse, &printed) && firn_browse_text_set(&model->page, printed);
+    is_whole = fi_browse_end(browse, &printed) && fi_browse_text_set(&model->page, printed);
     (void)snprintf(model->page_title, sizeof(model->page_title), "%s", browse->told);
-    firn_browse_model_show_page(model, FIRN_BROWSE_PAGE);
+    fi_browse_model_show_page(model, FI_BROWSE_PAGE);
     return is_whole;
 }
 
 void
-firn_browse_restore_perform(struct firn_browse *browse)
+fi_browse_restore_perform(struct fi_browse *browse)
 {
     struct call call;
     firn_error err;
@@ -455,16 +454,16 @@ firn_browse_restore_perform(struct firn_browse *browse)
             has_memory = tell(&call);
             browse->is_done = true;
         } else {
-            const char *hint = firn_task_pending_hint(browse->workspace);
-            firn_browse_fail(browse, &err,
-                             hint != NULL ? hint : firn_task_full_hint(browse->workspace, &err));
+            const char *hint = fi_task_pending_hint(browse->workspace);
+            fi_browse_fail(browse, &err,
+                           hint != NULL ? hint : fi_task_full_hint(browse->workspace, &err));
         }
         if (browse->model.is_of_disk) {
-            firn_browse_model_drop_changes(&browse->model);
+            fi_browse_model_drop_changes(&browse->model);
         }
     }
     if (!has_memory) {
-        firn_browse_model_say(&browse->model, "out of memory");
+        fi_browse_model_say(&browse->model, "out of memory");
     }
     deinit(&call);
 }

@@ -17,7 +17,7 @@
  * Characters. The program writes UTF-8, whatever the locale; only a locale that names another
  * character set is obeyed.
  *
- * Threads: one, but for firn_browse_screen_has_event.
+ * Threads: one, but for fi_browse_screen_has_event.
  */
 #include "browse/browse_internal.h"
 
@@ -28,46 +28,46 @@
 #ifndef FIRN_HAS_CURSES
 
 int
-firn_browse_screen_open(struct firn_cli *cli, const char *instead)
+fi_browse_screen_open(struct fi_cli *cli, const char *instead)
 {
-    return firn_command_report_error(
+    return fi_command_report_error(
         cli, FIRN_UNSUPPORTED, instead,
         "this program was built without ncurses, which draws the screen");
 }
 
 void
-firn_browse_screen_close(void)
+fi_browse_screen_close(void)
 {
 }
 
 void
-firn_browse_screen_size(size_t *out_rows, size_t *out_columns)
+fi_browse_screen_size(size_t *out_rows, size_t *out_columns)
 {
     *out_rows = 0;
     *out_columns = 0;
 }
 
 void
-firn_browse_screen_show(const struct firn_browse_cells *cells)
+fi_browse_screen_show(const struct fi_browse_cells *cells)
 {
     (void)cells;
 }
 
 void
-firn_browse_screen_spoil(void)
+fi_browse_screen_spoil(void)
 {
 }
 
-enum firn_browse_event
-firn_browse_screen_wait(int timeout_ms, uint32_t *out_key)
+enum fi_browse_event
+fi_browse_screen_wait(int timeout_ms, uint32_t *out_key)
 {
     (void)timeout_ms;
-    *out_key = FIRN_BROWSE_KEY_NONE;
-    return FIRN_BROWSE_EVENT_STOP;
+    *out_key = FI_BROWSE_KEY_NONE;
+    return FI_BROWSE_EVENT_STOP;
 }
 
 bool
-firn_browse_screen_has_event(void)
+fi_browse_screen_has_event(void)
 {
     return true;
 }
@@ -271,11 +271,11 @@ take(const char *type)
     const char *move = curses.tigetstr("cup");
     window = curses.newwin(0, 0, 0, 0);
     if (window == NULL || move == NULL || (intptr_t)move == -1) {
-        firn_browse_screen_close();
+        fi_browse_screen_close();
         return false;
     }
     prepare_restoring();
-    firn_term_signals_before_end(give_back);
+    fi_term_signals_before_end(give_back);
     (void)curses.set_escdelay(ESCAPE_DELAY_MS);
     (void)curses.cbreak();
     (void)curses.noecho();
@@ -288,26 +288,26 @@ take(const char *type)
 }
 
 int
-firn_browse_screen_open(struct firn_cli *cli, const char *instead)
+fi_browse_screen_open(struct fi_cli *cli, const char *instead)
 {
     const char *type = getenv("TERM");
     assert(screen == NULL);
     if (isatty(STDIN_FILENO) != 1 || isatty(STDOUT_FILENO) != 1) {
-        return firn_command_report_error(cli, FIRN_UNSUPPORTED, instead,
-                                         "this needs a terminal as standard input and output");
+        return fi_command_report_error(cli, FIRN_UNSUPPORTED, instead,
+                                       "this needs a terminal as standard input and output");
     }
     if (type == NULL || type[0] == '\0' || strcmp(type, "dumb") == 0) {
-        return firn_command_report_error(cli, FIRN_UNSUPPORTED, instead,
-                                         "a terminal without a cursor is not enough (TERM=%s)",
-                                         type != NULL ? type : "");
+        return fi_command_report_error(cli, FIRN_UNSUPPORTED, instead,
+                                       "a terminal without a cursor is not enough (TERM=%s)",
+                                       type != NULL ? type : "");
     }
     const char *why = load();
     if (why != NULL) {
         char hint[256];
         (void)snprintf(hint, sizeof(hint), "install ncurses 6 (Debian's libncursesw6); %s",
                        instead);
-        return firn_command_report_error(cli, FIRN_UNSUPPORTED, hint, "could not load ncurses: %s",
-                                         why);
+        return fi_command_report_error(cli, FIRN_UNSUPPORTED, hint, "could not load ncurses: %s",
+                                       why);
     }
     (void)tcgetattr(STDIN_FILENO, &modes_before);
     handle(SIGTSTP, on_stop, &stop_before);
@@ -316,14 +316,14 @@ firn_browse_screen_open(struct firn_cli *cli, const char *instead)
     if (!take(type)) {
         (void)sigaction(SIGTSTP, &stop_before, NULL);
         (void)sigaction(SIGWINCH, &resize_before, NULL);
-        return firn_command_report_error(cli, FIRN_UNSUPPORTED, instead,
-                                         "cannot use a terminal of the type '%s'", type);
+        return fi_command_report_error(cli, FIRN_UNSUPPORTED, instead,
+                                       "cannot use a terminal of the type '%s'", type);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 void
-firn_browse_screen_close(void)
+fi_browse_screen_close(void)
 {
     if (screen == NULL) {
         return;
@@ -335,7 +335,7 @@ firn_browse_screen_close(void)
     (void)curses.endwin();
     curses.delscreen(screen);
     screen = NULL;
-    firn_term_signals_before_end(NULL);
+    fi_term_signals_before_end(NULL);
     (void)sigaction(SIGTSTP, &stop_before, NULL);
     (void)sigaction(SIGWINCH, &resize_before, NULL);
     (void)setlocale(LC_CTYPE, "C");
@@ -344,7 +344,7 @@ firn_browse_screen_close(void)
 /* ==== showing ==== */
 
 void
-firn_browse_screen_size(size_t *out_rows, size_t *out_columns)
+fi_browse_screen_size(size_t *out_rows, size_t *out_columns)
 {
     struct winsize size;
     bool is_known =
@@ -354,31 +354,31 @@ firn_browse_screen_size(size_t *out_rows, size_t *out_columns)
 }
 
 void
-firn_browse_screen_spoil(void)
+fi_browse_screen_spoil(void)
 {
     assert(window != NULL);
     (void)curses.clearok(window, true);
 }
 
 static void
-set_style(enum firn_browse_style style)
+set_style(enum fi_browse_style style)
 {
     static const struct {
         attr_t attributes;
         short pair;
-    } styles[FIRN_BROWSE_STYLES] = {
-        [FIRN_BROWSE_PLAIN] = {A_NORMAL, 0},   [FIRN_BROWSE_CHOSEN] = {A_REVERSE, 0},
-        [FIRN_BROWSE_BAR] = {A_REVERSE, 0},    [FIRN_BROWSE_STRONG] = {A_BOLD, 0},
-        [FIRN_BROWSE_FAINT] = {A_DIM, 0},      [FIRN_BROWSE_ADDED] = {A_NORMAL, 1},
-        [FIRN_BROWSE_REMOVED] = {A_NORMAL, 2}, [FIRN_BROWSE_RANGE] = {A_NORMAL, 3},
-        [FIRN_BROWSE_CHANGED] = {A_NORMAL, 4}, [FIRN_BROWSE_MARKED] = {A_BOLD, 4}};
-    assert(style < FIRN_BROWSE_STYLES);
+    } styles[FI_BROWSE_STYLES] = {
+        [FI_BROWSE_PLAIN] = {A_NORMAL, 0},   [FI_BROWSE_CHOSEN] = {A_REVERSE, 0},
+        [FI_BROWSE_BAR] = {A_REVERSE, 0},    [FI_BROWSE_STRONG] = {A_BOLD, 0},
+        [FI_BROWSE_FAINT] = {A_DIM, 0},      [FI_BROWSE_ADDED] = {A_NORMAL, 1},
+        [FI_BROWSE_REMOVED] = {A_NORMAL, 2}, [FI_BROWSE_RANGE] = {A_NORMAL, 3},
+        [FI_BROWSE_CHANGED] = {A_NORMAL, 4}, [FI_BROWSE_MARKED] = {A_BOLD, 4}};
+    assert(style < FI_BROWSE_STYLES);
     (void)curses.wattr_set(window, styles[style].attributes,
                            (short)(has_colours ? styles[style].pair : 0), NULL);
 }
 
 static bool
-is_simple(const struct firn_browse_cell *cell)
+is_simple(const struct fi_browse_cell *cell)
 {
     return cell->points[0] < 0x80 && cell->points[1] == 0;
 }
@@ -386,9 +386,9 @@ is_simple(const struct firn_browse_cell *cell)
 /* The cells of a row from a column on that can be written at once: ASCII of one style, or one
  * character whose width the library may see otherwise. Returns the column after them. */
 static size_t
-show_run(const struct firn_browse_cell *row, size_t column, size_t columns)
+show_run(const struct fi_browse_cell *row, size_t column, size_t columns)
 {
-    wchar_t text[RUN_MAX + FIRN_BROWSE_CELL_POINTS];
+    wchar_t text[RUN_MAX + FI_BROWSE_CELL_POINTS];
     int size = 0;
     size_t at = column;
     if (is_simple(&row[at])) {
@@ -397,7 +397,7 @@ show_run(const struct firn_browse_cell *row, size_t column, size_t columns)
             text[size++] = (wchar_t)row[at++].points[0];
         }
     } else {
-        for (size_t i = 0; i < FIRN_BROWSE_CELL_POINTS && row[at].points[i] != 0; i++) {
+        for (size_t i = 0; i < FI_BROWSE_CELL_POINTS && row[at].points[i] != 0; i++) {
             text[size++] = (wchar_t)row[at].points[i];
         }
         at += row[at].width;
@@ -409,7 +409,7 @@ show_run(const struct firn_browse_cell *row, size_t column, size_t columns)
 }
 
 void
-firn_browse_screen_show(const struct firn_browse_cells *cells)
+fi_browse_screen_show(const struct fi_browse_cells *cells)
 {
     assert(window != NULL);
     for (size_t row = 0; row < cells->rows; row++) {
@@ -429,30 +429,29 @@ key_of(int result, wint_t read)
     static const struct {
         wint_t code;
         uint32_t key;
-    } codes[] = {{KEY_UP, FIRN_BROWSE_KEY_UP},           {KEY_DOWN, FIRN_BROWSE_KEY_DOWN},
-                 {KEY_LEFT, FIRN_BROWSE_KEY_LEFT},       {KEY_RIGHT, FIRN_BROWSE_KEY_RIGHT},
-                 {KEY_PPAGE, FIRN_BROWSE_KEY_PAGE_UP},   {KEY_NPAGE, FIRN_BROWSE_KEY_PAGE_DOWN},
-                 {KEY_HOME, FIRN_BROWSE_KEY_HOME},       {KEY_END, FIRN_BROWSE_KEY_END},
-                 {KEY_BTAB, FIRN_BROWSE_KEY_BACK_TAB},   {KEY_ENTER, FIRN_BROWSE_KEY_ENTER},
-                 {KEY_BACKSPACE, FIRN_BROWSE_KEY_ERASE}, {KEY_F(5), FIRN_BROWSE_KEY_REFRESH}};
+    } codes[] = {{KEY_UP, FI_BROWSE_KEY_UP},           {KEY_DOWN, FI_BROWSE_KEY_DOWN},
+                 {KEY_LEFT, FI_BROWSE_KEY_LEFT},       {KEY_RIGHT, FI_BROWSE_KEY_RIGHT},
+                 {KEY_PPAGE, FI_BROWSE_KEY_PAGE_UP},   {KEY_NPAGE, FI_BROWSE_KEY_PAGE_DOWN},
+                 {KEY_HOME, FI_BROWSE_KEY_HOME},       {KEY_END, FI_BROWSE_KEY_END},
+                 {KEY_BTAB, FI_BROWSE_KEY_BACK_TAB},   {KEY_ENTER, FI_BROWSE_KEY_ENTER},
+                 {KEY_BACKSPACE, FI_BROWSE_KEY_ERASE}, {KEY_F(5), FI_BROWSE_KEY_REFRESH}};
     static const uint32_t controls[] = {
-        ['\b'] = FIRN_BROWSE_KEY_ERASE, ['\t'] = FIRN_BROWSE_KEY_TAB,
-        ['\n'] = FIRN_BROWSE_KEY_ENTER, ['\f'] = FIRN_BROWSE_KEY_REFRESH,
-        ['\r'] = FIRN_BROWSE_KEY_ENTER, [0x12] = FIRN_BROWSE_KEY_REDO,
-        [0x1B] = FIRN_BROWSE_KEY_ESCAPE};
+        ['\b'] = FI_BROWSE_KEY_ERASE,   ['\t'] = FI_BROWSE_KEY_TAB,   ['\n'] = FI_BROWSE_KEY_ENTER,
+        ['\f'] = FI_BROWSE_KEY_REFRESH, ['\r'] = FI_BROWSE_KEY_ENTER, [0x12] = FI_BROWSE_KEY_REDO,
+        [0x1B] = FI_BROWSE_KEY_ESCAPE};
     if (result == KEY_CODE_YES) {
         for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
             if (codes[i].code == read) {
                 return codes[i].key;
             }
         }
-        return FIRN_BROWSE_KEY_NONE;
+        return FI_BROWSE_KEY_NONE;
     }
     if (read == 0x7F) {
-        return FIRN_BROWSE_KEY_ERASE;
+        return FI_BROWSE_KEY_ERASE;
     }
     if (read < sizeof(controls) / sizeof(controls[0])) {
-        return controls[read] != 0 ? controls[read] : FIRN_BROWSE_KEY_NONE;
+        return controls[read] != 0 ? controls[read] : FI_BROWSE_KEY_NONE;
     }
     return read;
 }
@@ -468,7 +467,7 @@ stop(void)
         (void)raise(SIGTSTP);
         (void)sigaction(SIGTSTP, &ours, NULL);
     }
-    firn_browse_screen_spoil();
+    fi_browse_screen_spoil();
 }
 
 static void
@@ -477,22 +476,22 @@ resize(void)
     size_t rows;
     size_t columns;
     atomic_store_explicit(&is_resized, false, memory_order_relaxed);
-    firn_browse_screen_size(&rows, &columns);
+    fi_browse_screen_size(&rows, &columns);
     (void)curses.resizeterm((int)rows, (int)columns);
     (void)curses.wresize(window, (int)rows, (int)columns);
-    firn_browse_screen_spoil();
+    fi_browse_screen_spoil();
 }
 
 static bool
 has_noted(void)
 {
-    return firn_term_signals_caught() != 0 ||
+    return fi_term_signals_caught() != 0 ||
            atomic_load_explicit(&is_to_stop, memory_order_relaxed) ||
            atomic_load_explicit(&is_resized, memory_order_relaxed);
 }
 
 bool
-firn_browse_screen_has_event(void)
+fi_browse_screen_has_event(void)
 {
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     return has_noted() || poll(&input, 1, 0) != 0;
@@ -517,8 +516,8 @@ wait_for_input(int timeout_ms)
     return (short)(found > 0 ? input.revents : 0);
 }
 
-enum firn_browse_event
-firn_browse_screen_wait(int timeout_ms, uint32_t *out_key)
+enum fi_browse_event
+fi_browse_screen_wait(int timeout_ms, uint32_t *out_key)
 {
     assert(window != NULL && timeout_ms >= 0);
     wint_t read = 0;
@@ -531,12 +530,12 @@ firn_browse_screen_wait(int timeout_ms, uint32_t *out_key)
     if (result != ERR) {
         empty_reads = 0;
         *out_key = key_of(result, read); /* the library makes a key of each new size, too */
-        return *out_key == FIRN_BROWSE_KEY_NONE ? FIRN_BROWSE_EVENT_NONE : FIRN_BROWSE_EVENT_KEY;
+        return *out_key == FI_BROWSE_KEY_NONE ? FI_BROWSE_EVENT_NONE : FI_BROWSE_EVENT_KEY;
     }
     empty_reads += ready != 0;
-    if (firn_term_signals_caught() != 0 || (ready & (POLLHUP | POLLERR | POLLNVAL)) != 0 ||
+    if (fi_term_signals_caught() != 0 || (ready & (POLLHUP | POLLERR | POLLNVAL)) != 0 ||
         empty_reads > EMPTY_READS_MAX) {
-        return FIRN_BROWSE_EVENT_STOP;
+        return FI_BROWSE_EVENT_STOP;
     }
     if (atomic_load_explicit(&is_to_stop, memory_order_relaxed)) {
         stop();
@@ -544,9 +543,9 @@ firn_browse_screen_wait(int timeout_ms, uint32_t *out_key)
     }
     if (atomic_load_explicit(&is_resized, memory_order_relaxed)) {
         resize();
-        return FIRN_BROWSE_EVENT_RESIZED;
+        return FI_BROWSE_EVENT_RESIZED;
     }
-    return FIRN_BROWSE_EVENT_NONE;
+    return FI_BROWSE_EVENT_NONE;
 }
 
 #endif

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 bool
-firn_browse_search_matches(const struct firn_browse_model *model, firn_slice text)
+fi_browse_search_matches(const struct fi_browse_model *model, firn_slice text)
 {
     bool has_capital = false;
     for (size_t i = 0; i < model->query_size; i++) {
@@ -28,47 +28,47 @@ firn_browse_search_matches(const struct firn_browse_model *model, firn_slice tex
 }
 
 static bool
-row_matches(const struct firn_browse_model *model, const struct firn_browse_row *row)
+row_matches(const struct fi_browse_model *model, const struct fi_browse_row *row)
 {
     char names[FIRN_CHECKPOINT_ID_SIZE + 24];
     int size = snprintf(names, sizeof(names), "%llu %s", (unsigned long long)row->number, row->id);
-    return firn_browse_search_matches(model, firn_str(row->title)) ||
+    return fi_browse_search_matches(model, firn_str(row->title)) ||
            (!row->is_unsaved &&
-            firn_browse_search_matches(model, firn_bytes(names, size > 0 ? (size_t)size : 0)));
+            fi_browse_search_matches(model, firn_bytes(names, size > 0 ? (size_t)size : 0)));
 }
 
 static bool
-is_match(const struct firn_browse_model *model, size_t index)
+is_match(const struct fi_browse_model *model, size_t index)
 {
     switch (model->focus) {
-    case FIRN_BROWSE_HISTORY:
+    case FI_BROWSE_HISTORY:
         return row_matches(model, &model->history[index]);
-    case FIRN_BROWSE_CHANGES:
-        return firn_browse_search_matches(model, firn_str(model->changes[index].name));
-    case FIRN_BROWSE_PATCH:
+    case FI_BROWSE_CHANGES:
+        return fi_browse_search_matches(model, firn_str(model->changes[index].name));
+    case FI_BROWSE_PATCH:
         break;
     }
-    return firn_browse_search_matches(model, firn_browse_text_line(&model->patch, index));
+    return fi_browse_search_matches(model, fi_browse_text_line(&model->patch, index));
 }
 
-static struct firn_browse_list *
-list_of(struct firn_browse_model *model)
+static struct fi_browse_list *
+list_of(struct fi_browse_model *model)
 {
     switch (model->focus) {
-    case FIRN_BROWSE_HISTORY:
+    case FI_BROWSE_HISTORY:
         return &model->history_list;
-    case FIRN_BROWSE_CHANGES:
+    case FI_BROWSE_CHANGES:
         return &model->changes_list;
-    case FIRN_BROWSE_PATCH:
+    case FI_BROWSE_PATCH:
         break;
     }
     return &model->patch_list;
 }
 
 void
-firn_browse_search_next(struct firn_browse_model *model, bool is_forward)
+fi_browse_search_next(struct fi_browse_model *model, bool is_forward)
 {
-    struct firn_browse_list *list = list_of(model);
+    struct fi_browse_list *list = list_of(model);
     assert(model->query_size > 0 && model->query_size < sizeof(model->query));
     for (size_t i = 1; i <= list->count; i++) {
         size_t index = (list->chosen + (is_forward ? i : list->count - i)) % list->count;
@@ -79,11 +79,11 @@ firn_browse_search_next(struct firn_browse_model *model, bool is_forward)
             i < list->count && (is_forward ? index < list->chosen : index > list->chosen);
         model->status[0] = '\0';
         if (has_turned) {
-            firn_browse_model_say(model,
-                                  is_forward ? "from the beginning again" : "from the end again");
+            fi_browse_model_say(model,
+                                is_forward ? "from the beginning again" : "from the end again");
         }
-        firn_browse_list_choose(list, index);
+        fi_browse_list_choose(list, index);
         return;
     }
-    firn_browse_model_say(model, "not found: %s", model->query);
+    fi_browse_model_say(model, "not found: %s", model->query);
 }

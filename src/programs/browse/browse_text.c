@@ -16,8 +16,8 @@
 
 /* What is at the beginning of a line, in the order of `styles`; and at its end. */
 static const char *const colours[] = {"\033[31m", "\033[32m", "\033[36m", "\033[1m"};
-static const enum firn_browse_style styles[] = {FIRN_BROWSE_REMOVED, FIRN_BROWSE_ADDED,
-                                                FIRN_BROWSE_RANGE, FIRN_BROWSE_STRONG};
+static const enum fi_browse_style styles[] = {FI_BROWSE_REMOVED, FI_BROWSE_ADDED, FI_BROWSE_RANGE,
+                                              FI_BROWSE_STRONG};
 static const char no_colour[] = "\033[m";
 
 static bool
@@ -28,12 +28,12 @@ begins_with(firn_slice text, const char *with)
 }
 
 static bool
-add_line(struct firn_browse_text *text, struct firn_browse_text_line line)
+add_line(struct fi_browse_text *text, struct fi_browse_text_line line)
 {
     assert(text->count <= text->capacity && line.at + line.size <= text->size);
     if (text->count == text->capacity) {
         size_t capacity = text->capacity == 0 ? 64 : 2 * text->capacity;
-        struct firn_browse_text_line *lines = realloc(text->lines, capacity * sizeof(*lines));
+        struct fi_browse_text_line *lines = realloc(text->lines, capacity * sizeof(*lines));
         if (lines == NULL) {
             return false;
         }
@@ -55,9 +55,9 @@ fitting(firn_slice line, size_t columns)
     while (fits < line.size) {
         uint32_t point;
         firn_slice rest = firn_bytes(line.data + fits, line.size - fits);
-        size_t size = firn_term_text_decode(rest, &point);
+        size_t size = fi_term_text_decode(rest, &point);
         size = size > 0 ? size : 1;
-        used += firn_term_width_of(firn_bytes(rest.data, size));
+        used += fi_term_width_of(firn_bytes(rest.data, size));
         if (used > columns && fits > 0) {
             return blank > 0 ? blank : fits;
         }
@@ -69,9 +69,9 @@ fitting(firn_slice line, size_t columns)
 
 /* One that was printed, without its line feed. */
 static bool
-add_lines(struct firn_browse_text *text, firn_slice line, size_t columns)
+add_lines(struct fi_browse_text *text, firn_slice line, size_t columns)
 {
-    struct firn_browse_text_line made = {.style = FIRN_BROWSE_PLAIN};
+    struct fi_browse_text_line made = {.style = FI_BROWSE_PLAIN};
     for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
         if (begins_with(line, colours[i])) {
             size_t size = strlen(colours[i]);
@@ -96,7 +96,7 @@ add_lines(struct firn_browse_text *text, firn_slice line, size_t columns)
 }
 
 bool
-firn_browse_text_wrap(struct firn_browse_text *text, size_t columns)
+fi_browse_text_wrap(struct fi_browse_text *text, size_t columns)
 {
     text->count = 0;
     for (size_t at = 0; at < text->size;) {
@@ -112,7 +112,7 @@ firn_browse_text_wrap(struct firn_browse_text *text, size_t columns)
 }
 
 bool
-firn_browse_text_set(struct firn_browse_text *text, firn_slice printed)
+fi_browse_text_set(struct fi_browse_text *text, firn_slice printed)
 {
     char *bytes = malloc(printed.size + 1);
     if (bytes != NULL) {
@@ -123,25 +123,25 @@ firn_browse_text_set(struct firn_browse_text *text, firn_slice printed)
         free(text->bytes);
         text->bytes = bytes;
         text->size = printed.size;
-        if (firn_browse_text_wrap(text, 0)) {
+        if (fi_browse_text_wrap(text, 0)) {
             return true;
         }
     }
-    firn_browse_text_deinit(text);
+    fi_browse_text_deinit(text);
     return false;
 }
 
 firn_slice
-firn_browse_text_line(const struct firn_browse_text *text, size_t index)
+fi_browse_text_line(const struct fi_browse_text *text, size_t index)
 {
     assert(index < text->count);
     return firn_bytes(text->bytes + text->lines[index].at, text->lines[index].size);
 }
 
 void
-firn_browse_text_deinit(struct firn_browse_text *text)
+fi_browse_text_deinit(struct fi_browse_text *text)
 {
     free(text->bytes);
     free(text->lines);
-    *text = (struct firn_browse_text){.bytes = NULL};
+    *text = (struct fi_browse_text){.bytes = NULL};
 }

@@ -8,8 +8,8 @@
 #include "command/command.h"
 
 /* Every command, and what all of them share. */
-extern const struct firn_command_program firn_cli_table;
+extern const struct fi_command_program fi_cli_table;
 
-extern const struct firn_command firn_cli_mcp;
+extern const struct fi_command fi_cli_mcp;
 
 #endif

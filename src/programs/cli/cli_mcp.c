@@ -14,46 +14,46 @@ enum { WAIT_SECONDS = 30 };
 static void
 log_line(const char *text)
 {
-    firn_command_report_line("%s", text);
+    fi_command_report_line("%s", text);
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     firn_error err;
-    struct firn_mcp_options options = {.store_path = cli->store_path,
-                                       .names_root = cli->directory != NULL,
-                                       .wait_ms = cli->wait_ms,
-                                       .has_wait = cli->has_wait,
-                                       .allows_delete = firn_command_has(cli, "allow-delete") &&
-                                                        !firn_command_has(cli, "no-delete"),
-                                       .allowed = cli->repeated,
-                                       .allowed_count = cli->repeated_count,
-                                       .stop_asked = firn_term_signals_caught,
-                                       .log = log_line,
-                                       .collect = firn_task_collect_if_due};
+    struct fi_mcp_options options = {.store_path = cli->store_path,
+                                     .names_root = cli->directory != NULL,
+                                     .wait_ms = cli->wait_ms,
+                                     .has_wait = cli->has_wait,
+                                     .allows_delete = fi_command_has(cli, "allow-delete") &&
+                                                      !fi_command_has(cli, "no-delete"),
+                                     .allowed = cli->repeated,
+                                     .allowed_count = cli->repeated_count,
+                                     .stop_asked = fi_term_signals_caught,
+                                     .log = log_line,
+                                     .collect = fi_task_collect_if_due};
     if (!cli->has_wait) {
         options.wait_ms = (int64_t)WAIT_SECONDS * 1000;
     }
-    int code = firn_mcp_serve(&options, &err);
-    return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+    int code = fi_mcp_serve(&options, &err);
+    return code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"allow", 0, "DIR...", "serve this directory, too, and what is below it"},
     {"allow-delete", 0, NULL, "offer a tool that deletes checkpoints"},
     {"no-delete", 0, NULL, "offer no such tool, which is the default"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"claude mcp add firn -- firn mcp", "add the tools to Claude Code"},
     {"firn mcp --allow ~/src", "serve all projects below ~/src"},
     {"firn mcp --wait 5", "let a call wait five seconds for another writer"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_cli_mcp = {
+const struct fi_command fi_cli_mcp = {
     .name = "mcp",
     .summary = "Serve coding agents by the Model Context Protocol",
     .arguments = "",
@@ -77,7 +77,7 @@ const struct firn_command firn_cli_mcp = {
             "number of servers, commands and people can work on a workspace. A call waits 30\n"
             "seconds for another writer, unless --wait or firn config says otherwise.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .refuses_json = ", which always prints JSON",
     .run = run,
 };

@@ -27,73 +27,73 @@ static const char about[] =
 
 /* One a line, however many there are. */
 /* clang-format off */
-static const struct firn_command *const commands[] = {
-    &firn_dir_save,
-    &firn_dir_status,
-    &firn_dir_diff,
-    &firn_dir_restore_undo,
-    &firn_dir_restore_redo,
-    &firn_dir_restore,
-    &firn_dir_revert,
-    &firn_dir_watch,
+static const struct fi_command *const commands[] = {
+    &fi_dir_save,
+    &fi_dir_status,
+    &fi_dir_diff,
+    &fi_dir_restore_undo,
+    &fi_dir_restore_redo,
+    &fi_dir_restore,
+    &fi_dir_revert,
+    &fi_dir_watch,
 
-    &firn_dir_log,
-    &firn_dir_browse,
-    &firn_dir_list,
-    &firn_dir_show,
-    &firn_dir_cat,
-    &firn_dir_blame,
-    &firn_dir_grep,
-    &firn_report,
-    &firn_mount,
-    &firn_dir_tag,
-    &firn_dir_pin,
-    &firn_dir_pin_remove,
-    &firn_dir_delete,
-    &firn_dir_delete_undo,
-    &firn_dir_forget,
+    &fi_dir_log,
+    &fi_dir_browse,
+    &fi_dir_list,
+    &fi_dir_show,
+    &fi_dir_cat,
+    &fi_dir_blame,
+    &fi_dir_grep,
+    &fi_report,
+    &fi_mount,
+    &fi_dir_tag,
+    &fi_dir_pin,
+    &fi_dir_pin_remove,
+    &fi_dir_delete,
+    &fi_dir_delete_undo,
+    &fi_dir_forget,
 
-    &firn_hook,
-    &firn_cli_mcp,
+    &fi_hook,
+    &fi_cli_mcp,
 
-    &firn_dir_init,
-    &firn_dir_config,
-    &firn_dir_workspaces,
-    &firn_dir_trust,
-    &firn_dir_gc,
-    &firn_dir_check,
-    &firn_dir_repair,
+    &fi_dir_init,
+    &fi_dir_config,
+    &fi_dir_workspaces,
+    &fi_dir_trust,
+    &fi_dir_gc,
+    &fi_dir_check,
+    &fi_dir_repair,
 
-    &firn_data,
+    &fi_data,
 
-    &firn_import,
-    &firn_import_export,
-    &firn_seed_chkp,
-    &firn_seed_alxs,
+    &fi_import,
+    &fi_import_export,
+    &fi_seed_chkp,
+    &fi_seed_alxs,
 
-    &firn_command_help,
-    &firn_command_completion,
-    &firn_command_version,
+    &fi_command_help,
+    &fi_command_completion,
+    &fi_command_version,
     NULL,
 };
 /* clang-format on */
 
-static const struct firn_command_section sections[] = {
-    {"Everyday", &firn_dir_save}, {"History", &firn_dir_log},
-    {"Agent", &firn_hook},        {"Maintenance", &firn_dir_init},
-    {"Database", &firn_data},     {"Import and export", &firn_import},
-    {"Help", &firn_command_help}, {NULL, NULL},
+static const struct fi_command_section sections[] = {
+    {"Everyday", &fi_dir_save}, {"History", &fi_dir_log},
+    {"Agent", &fi_hook},        {"Maintenance", &fi_dir_init},
+    {"Database", &fi_data},     {"Import and export", &fi_import},
+    {"Help", &fi_command_help}, {NULL, NULL},
 };
 
-static const struct firn_command_global globals[] = {
-    {{"directory", 'C', "DIR", "run as if started in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
-    {{"store", 0, "DIR", "use the store in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
+static const struct fi_command_global globals[] = {
+    {{"directory", 'C', "DIR", "run as if started in DIR"}, FI_COMMAND_USES_WORKSPACE},
+    {{"store", 0, "DIR", "use the store in DIR"}, FI_COMMAND_USES_WORKSPACE},
     {{"wait", 0, "SECONDS", "wait for another writer (default 60; 0: do not wait)"},
-     FIRN_COMMAND_USES_LOCK},
-    {{"strict", 0, NULL, "fail if anything would be left out"}, FIRN_COMMAND_USES_STRICT},
-    {{"no-pager", 0, NULL, "print long results without a pager"}, FIRN_COMMAND_USES_PAGER},
+     FI_COMMAND_USES_LOCK},
+    {{"strict", 0, NULL, "fail if anything would be left out"}, FI_COMMAND_USES_STRICT},
+    {{"no-pager", 0, NULL, "print long results without a pager"}, FI_COMMAND_USES_PAGER},
     {{"color", 0, "WHEN", "use colors: always, never or auto (on a terminal)"},
-     FIRN_COMMAND_USES_COLOUR},
+     FI_COMMAND_USES_COLOUR},
     {{"json", 0, NULL, "print one JSON object"}, 0},
     {{"quiet", 'q', NULL, "print results only, no summaries or progress"}, 0},
     {{"help", 'h', NULL, "print help"}, 0},
@@ -101,7 +101,7 @@ static const struct firn_command_global globals[] = {
     {{NULL, 0, NULL, NULL}, 0},
 };
 
-static const struct firn_command_note exit_codes[] = {
+static const struct fi_command_note exit_codes[] = {
     {"0", "done"},
     {"1", "failed"},
     {"2", "the command line is wrong; nothing was done"},
@@ -113,7 +113,7 @@ static const struct firn_command_note exit_codes[] = {
     {NULL, NULL},
 };
 
-static const struct firn_command_note environment[] = {
+static const struct fi_command_note environment[] = {
     {"FIRN_STORE", "the store, if --store is not given"},
     {"PAGER", "for long results on a terminal (or FIRN_PAGER; default: less)"},
     {"BROWSER", "for firn report --open (default: xdg-open)"},
@@ -126,7 +126,7 @@ static const struct firn_command_note environment[] = {
 /* What people who know other programs type. A word stands here for what it means, not for how it is
  * spelled. */
 /* clang-format off */
-static const struct firn_command_note elsewhere[] = {
+static const struct fi_command_note elsewhere[] = {
     {"add", "firn save saves every file; there is nothing to add"},
     {"annotate", "firn blame shows where each line of a file comes from"},
     {"back", "firn undo goes one state back, firn restore REF to a checkpoint"},
@@ -267,7 +267,7 @@ static const struct firn_command_note elsewhere[] = {
 };
 /* clang-format on */
 
-const struct firn_command_program firn_cli_table = {
+const struct fi_command_program fi_cli_table = {
     .about = about,
     .commands = commands,
     .sections = sections,
@@ -275,7 +275,7 @@ const struct firn_command_program firn_cli_table = {
     .exit_codes = exit_codes,
     .environment = environment,
     .elsewhere = elsewhere,
-    .references = firn_dir_tag_references,
-    .paths = firn_dir_paths,
-    .tables = firn_data_store_names,
+    .references = fi_dir_tag_references,
+    .paths = fi_dir_paths,
+    .tables = fi_data_store_names,
 };

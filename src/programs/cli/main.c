@@ -15,8 +15,8 @@
 int
 main(int argc, char **argv)
 {
-    struct firn_command_program program = firn_cli_table;
+    struct fi_command_program program = fi_cli_table;
     program.lacks = FIRN_PROGRAM_LACKS;
-    firn_term_signals_setup();
-    return firn_command_main(&program, argc, argv);
+    fi_term_signals_setup();
+    return fi_command_main(&program, argc, argv);
 }

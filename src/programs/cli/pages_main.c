@@ -16,10 +16,10 @@
 static void
 print_page_names(void)
 {
-    assert(firn_cli_table.commands[0] != NULL);
-    firn_term_out_text("firn\n");
-    for (const struct firn_command *const *at = firn_cli_table.commands; *at != NULL; at++) {
-        firn_term_out_format("firn-%s\n", (*at)->name);
+    assert(fi_cli_table.commands[0] != NULL);
+    fi_term_out_text("firn\n");
+    for (const struct fi_command *const *at = fi_cli_table.commands; *at != NULL; at++) {
+        fi_term_out_format("firn-%s\n", (*at)->name);
     }
 }
 
@@ -31,8 +31,8 @@ main(int argc, char **argv)
         print_page_names();
         is_done = true;
     } else if (argc == 3 && strcmp(argv[1], "man") == 0) {
-        is_done = firn_command_man_print(&firn_cli_table, argv[2]);
+        is_done = fi_command_man_print(&fi_cli_table, argv[2]);
     }
-    firn_term_out_flush();
-    return is_done && firn_term_out_error() == 0 ? FIRN_EXIT_OK : FIRN_EXIT_USAGE;
+    fi_term_out_flush();
+    return is_done && fi_term_out_error() == 0 ? FI_EXIT_OK : FI_EXIT_USAGE;
 }

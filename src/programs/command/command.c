@@ -35,7 +35,7 @@
 
 enum {
     GLOBALS_MAX = 12,
-    LONG_OPTIONS_MAX = FIRN_COMMAND_OPTIONS_MAX + GLOBALS_MAX + 1,
+    LONG_OPTIONS_MAX = FI_COMMAND_OPTIONS_MAX + GLOBALS_MAX + 1,
     LETTERS_MAX = 2 * LONG_OPTIONS_MAX + 3,
     IS_ARGUMENT = 1,   /* what getopt_long calls an argument that is not an option */
     OPTION_BASE = 1000 /* the code of an option: this + its place in the list */
@@ -43,7 +43,7 @@ enum {
 
 /* getopt's own words for the options that may be read at one step. */
 struct option_list {
-    const struct firn_command_option *options[LONG_OPTIONS_MAX];
+    const struct fi_command_option *options[LONG_OPTIONS_MAX];
     size_t count;
     size_t globals_at; /* from here on they are global */
     struct option longs[LONG_OPTIONS_MAX];
@@ -51,17 +51,17 @@ struct option_list {
 };
 
 static void
-list_options(const struct firn_cli *cli, struct option_list *list)
+list_options(const struct fi_cli *cli, struct option_list *list)
 {
-    const struct firn_command *command = cli->command;
+    const struct fi_command *command = cli->command;
     memset(list, 0, sizeof(*list));
     if (command != NULL && command->options != NULL) {
-        for (const struct firn_command_option *at = command->options; at->name != NULL; at++) {
+        for (const struct fi_command_option *at = command->options; at->name != NULL; at++) {
             list->options[list->count++] = at;
         }
     }
     list->globals_at = list->count;
-    for (const struct firn_command_global *at = cli->program->globals; at->option.name != NULL;
+    for (const struct fi_command_global *at = cli->program->globals; at->option.name != NULL;
          at++) {
         list->options[list->count++] = &at->option;
     }
@@ -70,7 +70,7 @@ list_options(const struct firn_cli *cli, struct option_list *list)
     *letter++ = command == NULL ? '+' : '-';
     *letter++ = ':';
     for (size_t i = 0; i < list->count; i++) {
-        const struct firn_command_option *option = list->options[i];
+        const struct fi_command_option *option = list->options[i];
         list->longs[i].name = option->name;
         list->longs[i].has_arg = option->value != NULL ? required_argument : no_argument;
         list->longs[i].val = OPTION_BASE + (int)i;
@@ -107,16 +107,16 @@ is_written_out(const char *word, const char *name)
 }
 
 static int
-read_wait(struct firn_cli *cli, const char *value)
+read_wait(struct fi_cli *cli, const char *value)
 {
     assert(value != NULL);
     uint64_t seconds;
-    if (!firn_command_number(value, INT32_MAX, &seconds)) {
-        return firn_command_misused(cli, "--wait takes a whole number of seconds, not '%s'", value);
+    if (!fi_command_number(value, INT32_MAX, &seconds)) {
+        return fi_command_misused(cli, "--wait takes a whole number of seconds, not '%s'", value);
     }
     cli->wait_ms = (int64_t)seconds * 1000;
     cli->has_wait = true;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* `path` as seen from `from`, which may be NULL; on the heap. */
@@ -134,44 +134,44 @@ path_from(const char *from, const char *path)
 }
 
 int
-firn_command_take_directory(struct firn_cli *cli, const char *value)
+fi_command_take_directory(struct fi_cli *cli, const char *value)
 {
     char *directory = path_from(cli->directory, value);
     if (directory == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     free(cli->directory);
     cli->directory = directory;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
-const char firn_command_missing_hint[] = "the workspace must be an existing directory: choose one "
-                                         "with -C DIR; firn workspaces lists those that were saved";
+const char fi_command_missing_hint[] = "the workspace must be an existing directory: choose one "
+                                       "with -C DIR; firn workspaces lists those that were saved";
 
 int
-firn_command_enter_directory(struct firn_cli *cli)
+fi_command_enter_directory(struct fi_cli *cli)
 {
     assert(cli->workspace == NULL); /* (I1): nothing was opened before */
     const char *from = getenv("PWD");
     if (cli->directory == NULL) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     if (chdir(cli->directory) != 0) {
         int error = errno;
         bool is_missing = error == ENOENT || error == ENOTDIR;
-        return firn_command_report_error(cli, is_missing ? FIRN_NOT_FOUND : FIRN_DENIED,
-                                         is_missing ? firn_command_gone_hint(cli) : NULL,
-                                         "could not open directory '%s': %s", cli->directory,
-                                         strerror(error));
+        return fi_command_report_error(cli, is_missing ? FIRN_NOT_FOUND : FIRN_DENIED,
+                                       is_missing ? fi_command_gone_hint(cli) : NULL,
+                                       "could not open directory '%s': %s", cli->directory,
+                                       strerror(error));
     }
     char *reached = path_from(from, cli->directory);
     bool is_told = reached != NULL && reached[0] == '/' && setenv("PWD", reached, 1) == 0;
     free(reached);
-    return is_told || unsetenv("PWD") == 0 ? FIRN_EXIT_OK : firn_command_report_no_memory(cli);
+    return is_told || unsetenv("PWD") == 0 ? FI_EXIT_OK : fi_command_report_no_memory(cli);
 }
 
 static int
-take_global(struct firn_cli *cli, const char *name, const char *value, bool *out_help,
+take_global(struct fi_cli *cli, const char *name, const char *value, bool *out_help,
             bool *out_version)
 {
     if (strcmp(name, "help") == 0) {
@@ -191,17 +191,17 @@ take_global(struct firn_cli *cli, const char *name, const char *value, bool *out
     } else if (strcmp(name, "color") == 0) {
         cli->colour = value;
     } else if (value[0] == '\0') {
-        return firn_command_misused(cli, "--%s needs a directory", name);
+        return fi_command_misused(cli, "--%s needs a directory", name);
     } else if (strcmp(name, "store") == 0) {
         cli->store_path = value;
     } else {
-        return firn_command_take_directory(cli, value);
+        return fi_command_take_directory(cli, value);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 struct parse {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     bool wants_help;
     bool wants_version;
     unsigned given; /* bit i: the i-th global option was given */
@@ -212,31 +212,31 @@ static int
 check_globals(struct parse *parse)
 {
     assert(parse->cli->command != NULL);
-    struct firn_cli *cli = parse->cli;
+    struct fi_cli *cli = parse->cli;
     if (parse->wants_version) {
-        return firn_command_misused(cli, "--version cannot be used with a command");
+        return fi_command_misused(cli, "--version cannot be used with a command");
     }
-    const struct firn_command_global *globals = cli->program->globals;
+    const struct fi_command_global *globals = cli->program->globals;
     for (unsigned i = 0; globals[i].option.name != NULL; i++) {
         unsigned uses = globals[i].uses;
         if ((parse->given >> i & 1u) && uses != 0 && (cli->command->uses & uses) == 0) {
-            return firn_command_misused(cli, "--%s cannot be used with this command",
-                                        globals[i].option.name);
+            return fi_command_misused(cli, "--%s cannot be used with this command",
+                                      globals[i].option.name);
         }
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* What the program's list of other programs' words says of one: of a command ("rm", "hook rm"), or
  * of an option of a command ("log --oneline"; "log -N" stands for any number). NULL: nothing. */
 static const char *
-note_of(const struct firn_cli *cli, const char *word)
+note_of(const struct fi_cli *cli, const char *word)
 {
     char key[64];
-    const struct firn_command *in = cli->command != NULL ? cli->command : cli->group;
+    const struct fi_command *in = cli->command != NULL ? cli->command : cli->group;
     (void)snprintf(key, sizeof(key), "%s%s%.*s", in != NULL ? in->name : "", in != NULL ? " " : "",
                    word[0] == '-' ? (int)strcspn(word, "=") : (int)strlen(word), word);
-    const struct firn_command_note *note = cli->program->elsewhere;
+    const struct fi_command_note *note = cli->program->elsewhere;
     while (note != NULL && note->name != NULL && strcmp(note->name, key) != 0) {
         note++;
     }
@@ -245,7 +245,7 @@ note_of(const struct firn_cli *cli, const char *word)
 
 /* What getopt_long could not read: `said` is the word. */
 static int
-refuse_option(struct firn_cli *cli, const struct option_list *list, int found, const char *said)
+refuse_option(struct fi_cli *cli, const struct option_list *list, int found, const char *said)
 {
     size_t place = place_of(list, optopt);
     bool is_digit = optopt >= '0' && optopt <= '9';
@@ -253,23 +253,23 @@ refuse_option(struct firn_cli *cli, const struct option_list *list, int found, c
     bool is_long = strncmp(said, "--", 2) == 0;
     cli->hint = place == list->count ? note_of(cli, is_long ? said : letter) : NULL;
     if (place == list->count && is_digit && cli->hint == NULL) {
-        return firn_command_misused(
+        return fi_command_misused(
             cli, "unknown option '-%c': write -- before arguments that begin with -", optopt);
     }
     if (place == list->count && !is_long) {
-        return firn_command_misused(cli, "unknown option '-%c'", optopt);
+        return fi_command_misused(cli, "unknown option '-%c'", optopt);
     }
     if (place == list->count) {
-        return firn_command_misused(cli, "unknown option '%s'", said);
+        return fi_command_misused(cli, "unknown option '%s'", said);
     }
-    const struct firn_command_option *option = list->options[place];
+    const struct fi_command_option *option = list->options[place];
     return found == ':'
-               ? firn_command_misused(cli, "--%s needs a value: %s", option->name, option->value)
-               : firn_command_misused(cli, "--%s takes no value", option->name);
+               ? fi_command_misused(cli, "--%s needs a value: %s", option->name, option->value)
+               : fi_command_misused(cli, "--%s takes no value", option->name);
 }
 
 static bool
-may_repeat(const struct firn_command_option *option)
+may_repeat(const struct fi_command_option *option)
 {
     size_t size = option->value != NULL ? strlen(option->value) : 0;
     return size > 4 && strcmp(option->value + size - 3, "...") == 0 &&
@@ -280,20 +280,20 @@ static int
 take_option(struct parse *parse, const struct option_list *list, int found, const char *said)
 {
     assert(found != -1);
-    struct firn_cli *cli = parse->cli;
+    struct fi_cli *cli = parse->cli;
     size_t place = place_of(list, found);
     if (found == ':' || place == list->count) {
         return refuse_option(cli, list, found, said);
     }
     if (found >= OPTION_BASE && !is_written_out(said, list->options[place]->name)) {
-        return firn_command_misused(cli, "unknown option '%s'", said);
+        return fi_command_misused(cli, "unknown option '%s'", said);
     }
     if (place < list->globals_at) {
         cli->values[place] = optarg != NULL ? optarg : "";
         if (may_repeat(list->options[place])) {
             cli->repeated[cli->repeated_count++] = cli->values[place];
         }
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     parse->given |= 1u << (place - list->globals_at);
     return take_global(cli, list->options[place]->name, optarg, &parse->wants_help,
@@ -305,12 +305,12 @@ static int
 read_options(struct parse *parse, int argc, char **argv, const char **arguments)
 {
     assert(parse->cli->argument_count == 0);
-    struct firn_cli *cli = parse->cli;
+    struct fi_cli *cli = parse->cli;
     struct option_list list;
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     list_options(cli, &list);
     opterr = 0;
-    while (exit_code == FIRN_EXIT_OK) {
+    while (exit_code == FI_EXIT_OK) {
         int word = optind > 0 ? optind : 1;
         const char *said = word < argc ? argv[word] : "";
         int found = getopt_long(argc, argv, list.letters, list.longs, NULL);
@@ -327,13 +327,13 @@ read_options(struct parse *parse, int argc, char **argv, const char **arguments)
 }
 
 bool
-firn_command_may_repeat(const char *word, size_t size)
+fi_command_may_repeat(const char *word, size_t size)
 {
     return memmem(word, size, "...", 3) != NULL;
 }
 
 static int
-check_argument_count(struct firn_cli *cli)
+check_argument_count(struct fi_cli *cli)
 {
     assert(cli->command != NULL && cli->argument_count >= 0);
     const char *at = cli->command->arguments;
@@ -344,24 +344,24 @@ check_argument_count(struct firn_cli *cli)
         size_t size = strcspn(at, " ");
         needed += *at != '[';
         if (needed > cli->argument_count) {
-            return firn_command_misused(cli, "missing %.*s", (int)size, at);
+            return fi_command_misused(cli, "missing %.*s", (int)size, at);
         }
-        is_open = firn_command_may_repeat(at, size);
+        is_open = fi_command_may_repeat(at, size);
         count++;
         at += size;
         at += strspn(at, " ");
     }
     if (cli->argument_count > count && !is_open) {
-        return firn_command_misused(cli, "unexpected argument '%s'", cli->arguments[count]);
+        return fi_command_misused(cli, "unexpected argument '%s'", cli->arguments[count]);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run_paged(struct firn_cli *cli)
+run_paged(struct fi_cli *cli)
 {
-    bool has_long_results = (cli->command->uses & FIRN_COMMAND_USES_PAGER) != 0;
-    return has_long_results ? firn_command_pager_print(cli, cli->command->run)
+    bool has_long_results = (cli->command->uses & FI_COMMAND_USES_PAGER) != 0;
+    return has_long_results ? fi_command_pager_print(cli, cli->command->run)
                             : cli->command->run(cli);
 }
 
@@ -370,48 +370,48 @@ static int
 run_command(struct parse *parse, int argc, char **argv)
 {
     assert(parse->cli->command->run != NULL && argc > 0);
-    struct firn_cli *cli = parse->cli;
+    struct fi_cli *cli = parse->cli;
     const char **arguments = calloc((size_t)argc + 1, sizeof(arguments[0]));
     const char **repeated = calloc((size_t)argc + 1, sizeof(repeated[0]));
     if (arguments == NULL || repeated == NULL) {
         free(arguments);
         free(repeated);
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     cli->arguments = arguments;
     cli->repeated = repeated;
     optind = 0;
     int exit_code = read_options(parse, argc, argv, arguments);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         cli->arguments_before_dashes = cli->argument_count;
         while (optind < argc) {
             arguments[cli->argument_count++] = argv[optind++];
         }
     }
-    if (exit_code == FIRN_EXIT_OK && parse->wants_help) {
-        exit_code = firn_command_pager_print(cli, firn_command_help_print);
+    if (exit_code == FI_EXIT_OK && parse->wants_help) {
+        exit_code = fi_command_pager_print(cli, fi_command_help_print);
         goto out;
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = check_globals(parse);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = check_argument_count(cli);
     }
-    if (exit_code == FIRN_EXIT_OK && !firn_term_colour_choose(cli->colour)) {
-        exit_code = firn_command_misused(cli, "--color is always, never or auto");
+    if (exit_code == FI_EXIT_OK && !fi_term_colour_choose(cli->colour)) {
+        exit_code = fi_command_misused(cli, "--color is always, never or auto");
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         if (cli->json) {
-            firn_term_json_begin();
+            fi_term_json_begin();
         }
-        exit_code = firn_command_enter_directory(cli);
+        exit_code = fi_command_enter_directory(cli);
     }
     const char *refused = cli->json ? cli->command->refuses_json : NULL;
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code =
             refused != NULL
-                ? firn_command_misused(cli, "--json cannot be used with this command%s", refused)
+                ? fi_command_misused(cli, "--json cannot be used with this command%s", refused)
                 : run_paged(cli);
     }
 out:
@@ -427,23 +427,23 @@ static int
 unknown_member(struct parse *parse, const char *const words[2])
 {
     assert(parse->cli->group != NULL && words[0] != NULL);
-    struct firn_cli *cli = parse->cli;
+    struct fi_cli *cli = parse->cli;
     bool begins_name = false;
-    for (const struct firn_command *const *at = cli->group->members; *at != NULL; at++) {
-        begins_name = begins_name || firn_command_second_word((*at)->name, words[0]) != NULL;
+    for (const struct fi_command *const *at = cli->group->members; *at != NULL; at++) {
+        begins_name = begins_name || fi_command_second_word((*at)->name, words[0]) != NULL;
     }
     if (!begins_name) {
-        return firn_command_unknown(cli, cli->group->members, words[0]);
+        return fi_command_unknown(cli, cli->group->members, words[0]);
     }
     if (words[1] == NULL) {
-        return firn_command_misused(cli, "missing command after '%s'", words[0]);
+        return fi_command_misused(cli, "missing command after '%s'", words[0]);
     }
     if (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) {
-        return firn_command_pager_print(cli, firn_command_help_print);
+        return fi_command_pager_print(cli, fi_command_help_print);
     }
     char both[FIRN_ERROR_TEXT_SIZE];
     (void)snprintf(both, sizeof(both), "%s %s", words[0], words[1]);
-    return firn_command_unknown(cli, cli->group->members, both);
+    return fi_command_unknown(cli, cli->group->members, both);
 }
 
 /* argv[0] is the word that names a command or a group. */
@@ -451,10 +451,10 @@ static int
 run_named(struct parse *parse, int argc, char **argv)
 {
     assert(argc > 0);
-    struct firn_cli *cli = parse->cli;
-    const struct firn_command *command = firn_command_find_typed(cli->program->commands, argv[0]);
+    struct fi_cli *cli = parse->cli;
+    const struct fi_command *command = fi_command_find_typed(cli->program->commands, argv[0]);
     if (command == NULL) {
-        return firn_command_unknown(cli, cli->program->commands, argv[0]);
+        return fi_command_unknown(cli, cli->program->commands, argv[0]);
     }
     if (command->members == NULL) {
         cli->command = command;
@@ -464,23 +464,23 @@ run_named(struct parse *parse, int argc, char **argv)
     optind = 0;
     const char *none[1] = {NULL};
     int exit_code = read_options(parse, argc, argv, none);
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (parse->wants_help && optind >= argc) {
-        return firn_command_pager_print(cli, firn_command_help_print);
+        return fi_command_pager_print(cli, fi_command_help_print);
     }
     if (optind >= argc && command->alone != NULL) {
         cli->command = command->alone;
         return run_command(parse, 1, argv);
     }
     if (optind >= argc) {
-        return firn_command_misused(cli, "missing command");
+        return fi_command_misused(cli, "missing command");
     }
     size_t used;
     const size_t count = (size_t)(argc - optind);
     const char *const words[] = {argv[optind], count > 1 ? argv[optind + 1] : NULL};
-    cli->command = firn_command_find_member(command->members, words, count, &used);
+    cli->command = fi_command_find_member(command->members, words, count, &used);
     if (cli->command == NULL) {
         return unknown_member(parse, words);
     }
@@ -491,10 +491,10 @@ run_named(struct parse *parse, int argc, char **argv)
 static int
 run_line(struct parse *parse, int argc, char **argv)
 {
-    struct firn_cli *cli = parse->cli;
+    struct fi_cli *cli = parse->cli;
     const char *none[1] = {NULL};
     int exit_code = read_options(parse, argc, argv, none);
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (parse->wants_version) {
@@ -503,14 +503,14 @@ run_line(struct parse *parse, int argc, char **argv)
         return run_named(parse, 1, version);
     }
     if (parse->wants_help && optind >= argc) {
-        return firn_command_pager_print(cli, firn_command_help_print);
+        return fi_command_pager_print(cli, fi_command_help_print);
     }
     if (argc == 1) {
-        firn_command_help_short(cli->program);
-        return FIRN_EXIT_USAGE;
+        fi_command_help_short(cli->program);
+        return FI_EXIT_USAGE;
     }
     if (optind >= argc) {
-        return firn_command_misused(cli, "missing command");
+        return fi_command_misused(cli, "missing command");
     }
     int at = optind;
     return run_named(parse, argc - at, argv + at);
@@ -530,22 +530,22 @@ asks_for_json(int argc, char *const *argv)
 
 /* A failure to print overrules success if printing was all that there was to do. */
 static int
-finish_output(const struct firn_cli *cli, int exit_code)
+finish_output(const struct fi_cli *cli, int exit_code)
 {
-    assert(!firn_term_json_is_open());
-    firn_term_out_flush();
-    int error = firn_term_out_error();
+    assert(!fi_term_json_is_open());
+    fi_term_out_flush();
+    int error = fi_term_out_error();
     if (error == 0) {
         return exit_code;
     }
     if (error == EPIPE && !cli->is_done) {
-        firn_term_signals_die_of_pipe();
+        fi_term_signals_die_of_pipe();
     }
     if (error != EPIPE || !cli->is_done) {
-        firn_command_report_line("could not write to standard output: %s%s", strerror(error),
-                                 cli->is_done ? "; the work itself was done" : "");
+        fi_command_report_line("could not write to standard output: %s%s", strerror(error),
+                               cli->is_done ? "; the work itself was done" : "");
     }
-    return exit_code == FIRN_EXIT_OK && !cli->is_done ? FIRN_EXIT_FAILED : exit_code;
+    return exit_code == FI_EXIT_OK && !cli->is_done ? FI_EXIT_FAILED : exit_code;
 }
 
 /* Whether this may be a line from an agent's settings, "firn hook run …", which another version of
@@ -562,39 +562,39 @@ is_hook_line(int argc, char *const *argv)
 }
 
 int
-firn_command_main(const struct firn_command_program *program, int argc, char *const *argv)
+fi_command_main(const struct fi_command_program *program, int argc, char *const *argv)
 {
-    struct firn_cli cli;
+    struct fi_cli cli;
     struct parse parse = {&cli, false, false, 0};
     memset(&cli, 0, sizeof(cli));
     cli.program = program;
-    cli.wait_ms = (int64_t)FIRN_COMMAND_WAIT_SECONDS * 1000;
+    cli.wait_ms = (int64_t)FI_COMMAND_WAIT_SECONDS * 1000;
     const char *store = getenv("FIRN_STORE");
     cli.store_path = store != NULL && store[0] != '\0' ? store : NULL;
 
     /* getopt_long wants to be able to move the words; in the modes used here it does not. */
     char **words = calloc((size_t)argc + 1, sizeof(words[0]));
     if (words == NULL) {
-        return firn_command_report_no_memory(&cli);
+        return fi_command_report_no_memory(&cli);
     }
     for (int i = 0; i < argc; i++) {
         words[i] = argv[i];
     }
     cli.asks_for_json = asks_for_json(argc, argv);
-    bool is_asked = argc > 2 && strcmp(argv[1], FIRN_COMMAND_COMPLETION_WORD) == 0;
-    int exit_code = is_asked ? firn_command_completion_answer(&cli, argc - 2, words + 2)
+    bool is_asked = argc > 2 && strcmp(argv[1], FI_COMMAND_COMPLETION_WORD) == 0;
+    int exit_code = is_asked ? fi_command_completion_answer(&cli, argc - 2, words + 2)
                              : run_line(&parse, argc, words);
-    if (exit_code == FIRN_EXIT_USAGE && is_hook_line(argc, argv)) {
-        exit_code = FIRN_EXIT_FAILED;
+    if (exit_code == FI_EXIT_USAGE && is_hook_line(argc, argv)) {
+        exit_code = FI_EXIT_FAILED;
     }
-    firn_term_json_finish();
+    fi_term_json_finish();
     free(words);
     free(cli.directory);
     return finish_output(&cli, exit_code);
 }
 
 static size_t
-option_place(const struct firn_cli *cli, const char *name)
+option_place(const struct fi_cli *cli, const char *name)
 {
     assert(cli->command != NULL && cli->command->options != NULL);
     for (size_t i = 0; cli->command->options[i].name != NULL; i++) {
@@ -606,19 +606,19 @@ option_place(const struct firn_cli *cli, const char *name)
 }
 
 bool
-firn_command_has(const struct firn_cli *cli, const char *name)
+fi_command_has(const struct fi_cli *cli, const char *name)
 {
     return cli->values[option_place(cli, name)] != NULL;
 }
 
 const char *
-firn_command_value(const struct firn_cli *cli, const char *name)
+fi_command_value(const struct fi_cli *cli, const char *name)
 {
     return cli->values[option_place(cli, name)];
 }
 
 int
-firn_command_misused(struct firn_cli *cli, const char *format, ...)
+fi_command_misused(struct fi_cli *cli, const char *format, ...)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     char name[64];
@@ -637,17 +637,17 @@ firn_command_misused(struct firn_cli *cli, const char *format, ...)
     hint = cli->hint != NULL ? cli->hint : hint;
     cli->json = cli->json || cli->asks_for_json;
     if (cli->json) {
-        firn_term_json_begin();
+        fi_term_json_begin();
     }
-    int exit_code = firn_command_report_error(cli, FIRN_INVALID, hint, "%s%s%s", name,
-                                              name[0] != '\0' ? ": " : "", text);
+    int exit_code = fi_command_report_error(cli, FIRN_INVALID, hint, "%s%s%s", name,
+                                            name[0] != '\0' ? ": " : "", text);
     char line[256];
     if (cli->command != NULL) {
-        firn_command_help_usage(cli->group, cli->command, line, sizeof(line));
-        firn_command_report_more("usage", line);
+        fi_command_help_usage(cli->group, cli->command, line, sizeof(line));
+        fi_command_report_more("usage", line);
     }
     (void)snprintf(line, sizeof(line), "firn help%s%s", name[0] != '\0' ? " " : "", name);
-    firn_command_report_more("help", line);
+    fi_command_report_more("help", line);
     return exit_code;
 }
 
@@ -708,14 +708,13 @@ is_typing_mistake(const char *word, const char *name, unsigned found)
 }
 
 int
-firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *commands,
-                     const char *name)
+fi_command_unknown(struct fi_cli *cli, const struct fi_command *const *commands, const char *name)
 {
     assert(commands[0] != NULL);
     const char *nearest = NULL;
     const char *note = note_of(cli, name);
     if (note != NULL) {
-        return firn_command_misused(cli, "unknown command '%s'; %s", name, note);
+        return fi_command_misused(cli, "unknown command '%s'; %s", name, note);
     }
     unsigned smallest = 3;
     char list[FIRN_ERROR_TEXT_SIZE] = "";
@@ -737,15 +736,15 @@ firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *com
         }
     }
     if (beginnings > 1) {
-        return firn_command_misused(cli, "'%s' could be %s", name, list);
+        return fi_command_misused(cli, "'%s' could be %s", name, list);
     }
     return nearest != NULL
-               ? firn_command_misused(cli, "unknown command '%s'; the nearest is %s", name, nearest)
-               : firn_command_misused(cli, "unknown command '%s'", name);
+               ? fi_command_misused(cli, "unknown command '%s'; the nearest is %s", name, nearest)
+               : fi_command_misused(cli, "unknown command '%s'", name);
 }
 
 bool
-firn_command_number(const char *text, uint64_t max, uint64_t *out)
+fi_command_number(const char *text, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
     if (*text == '\0') {
@@ -765,8 +764,8 @@ firn_command_number(const char *text, uint64_t max, uint64_t *out)
     return true;
 }
 
-const struct firn_command *
-firn_command_find(const struct firn_command *const *commands, const char *name)
+const struct fi_command *
+fi_command_find(const struct fi_command *const *commands, const char *name)
 {
     for (; *commands != NULL; commands++) {
         if (strcmp((*commands)->name, name) == 0) {
@@ -776,10 +775,10 @@ firn_command_find(const struct firn_command *const *commands, const char *name)
     return NULL;
 }
 
-const struct firn_command *
-firn_command_find_typed(const struct firn_command *const *commands, const char *word)
+const struct fi_command *
+fi_command_find_typed(const struct fi_command *const *commands, const char *word)
 {
-    const struct firn_command *found = firn_command_find(commands, word);
+    const struct fi_command *found = fi_command_find(commands, word);
     if (found != NULL) {
         return found;
     }
@@ -796,21 +795,21 @@ firn_command_find_typed(const struct firn_command *const *commands, const char *
 }
 
 const char *
-firn_command_second_word(const char *name, const char *first)
+fi_command_second_word(const char *name, const char *first)
 {
     size_t size = strlen(first);
     return strncmp(name, first, size) == 0 && name[size] == ' ' ? name + size + 1 : NULL;
 }
 
-const struct firn_command *
-firn_command_find_member(const struct firn_command *const *members, const char *const *words,
-                         size_t count, size_t *out_used)
+const struct fi_command *
+fi_command_find_member(const struct fi_command *const *members, const char *const *words,
+                       size_t count, size_t *out_used)
 {
     assert(count > 0);
     *out_used = 1;
-    const struct firn_command *found = firn_command_find(members, words[0]);
+    const struct fi_command *found = fi_command_find(members, words[0]);
     for (; found == NULL && count > 1 && *members != NULL; members++) {
-        const char *second = firn_command_second_word((*members)->name, words[0]);
+        const char *second = fi_command_second_word((*members)->name, words[0]);
         if (second != NULL && strcmp(second, words[1]) == 0) {
             *out_used = 2;
             found = *members;
@@ -820,11 +819,11 @@ firn_command_find_member(const struct firn_command *const *members, const char *
 }
 
 int
-firn_command_go_on(firn_error *err)
+fi_command_go_on(firn_error *err)
 {
     assert(err != NULL);
     static const char text[] = "interrupted";
-    if (firn_term_signals_caught() == 0 && firn_term_out_error() == 0) {
+    if (fi_term_signals_caught() == 0 && fi_term_out_error() == 0) {
         return FIRN_OK;
     }
     err->code = FIRN_CANCELLED;
@@ -834,30 +833,30 @@ firn_command_go_on(firn_error *err)
 }
 
 int
-firn_command_on_progress(void *ctx, const firn_progress *progress)
+fi_command_on_progress(void *ctx, const firn_progress *progress)
 {
     firn_error err;
     (void)ctx;
     (void)progress;
-    return firn_command_go_on(&err);
+    return fi_command_go_on(&err);
 }
 
 /* ---- firn version ---- */
 
 static int
-run_version(struct firn_cli *cli)
+run_version(struct fi_cli *cli)
 {
     const char *lacks = cli->program->lacks;
-    firn_term_json_string("version", firn_version());
-    firn_term_out_format("firn %s", firn_version());
+    fi_term_json_string("version", firn_version());
+    fi_term_out_format("firn %s", firn_version());
     if (lacks != NULL) {
-        firn_term_out_format(" (%s)", lacks);
+        fi_term_out_format(" (%s)", lacks);
     }
-    firn_term_out_text("\n");
-    return FIRN_EXIT_OK;
+    fi_term_out_text("\n");
+    return FI_EXIT_OK;
 }
 
-const struct firn_command firn_command_version = {
+const struct fi_command fi_command_version = {
     .name = "version",
     .summary = "Print the version",
     .arguments = "",

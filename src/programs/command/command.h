@@ -2,8 +2,8 @@
  *
  * command/command.h: what a command is, and what it is given when it runs.
  *
- * Each command is one constant `struct firn_command` in the file that implements it; a struct
- * firn_command_program lists them. Parsing, --help, man pages and completions all read this one
+ * Each command is one constant `struct fi_command` in the file that implements it; a struct
+ * fi_command_program lists them. Parsing, --help, man pages and completions all read this one
  * description: nothing about a command is said twice.
  */
 #ifndef FIRN_COMMAND_COMMAND_H
@@ -16,23 +16,23 @@
 
 #include "firn/firn.h"
 
-struct firn_cli;
+struct fi_cli;
 
-enum { FIRN_COMMAND_OPTIONS_MAX = 24, FIRN_COMMAND_WAIT_SECONDS = 60 };
+enum { FI_COMMAND_OPTIONS_MAX = 24, FI_COMMAND_WAIT_SECONDS = 60 };
 
 /* Which of the global options mean something for a command. --help, --json and --quiet always
  * do. */
-enum firn_command_uses {
-    FIRN_COMMAND_USES_NOTHING = 0,
-    FIRN_COMMAND_USES_WORKSPACE = 1, /* --directory and --store */
-    FIRN_COMMAND_USES_LOCK = 2,      /* --wait */
-    FIRN_COMMAND_USES_STRICT = 4,    /* --strict */
-    FIRN_COMMAND_USES_PAGER = 8,     /* --no-pager: long results go through a pager */
-    FIRN_COMMAND_USES_COLOUR = 16    /* --color */
+enum fi_command_uses {
+    FI_COMMAND_USES_NOTHING = 0,
+    FI_COMMAND_USES_WORKSPACE = 1, /* --directory and --store */
+    FI_COMMAND_USES_LOCK = 2,      /* --wait */
+    FI_COMMAND_USES_STRICT = 4,    /* --strict */
+    FI_COMMAND_USES_PAGER = 8,     /* --no-pager: long results go through a pager */
+    FI_COMMAND_USES_COLOUR = 16    /* --color */
 };
 
 /* An option of a command. A list of them ends with one whose name is NULL. */
-struct firn_command_option {
+struct fi_command_option {
     const char *name; /* long, without the dashes */
     char letter;      /* the short form, or 0 */
     const char *
@@ -44,95 +44,95 @@ struct firn_command_option {
 };
 
 /* A command line with what it does. A list of them ends with one whose line is NULL. */
-struct firn_command_example {
+struct fi_command_example {
     const char *line; /* as typed after the prompt */
     const char *text; /* one sentence, no stop */
 };
 
-struct firn_command {
+struct fi_command {
     const char *
         name; /* "save"; below a group what follows its name: "put", or two words: "table create" */
     const char *summary; /* one line, no stop */
     /* The positional arguments as the help shows them: words, those in [] may be left out, the
      * last may end in "...". Their number is checked before run is called. */
     const char *arguments;
-    const struct firn_command_option *options;
+    const struct fi_command_option *options;
     const char *help; /* paragraphs with an empty line between them */
-    const struct firn_command_example *examples;
+    const struct fi_command_example *examples;
     const char *missing_hint; /* what to say below "missing X"; may be NULL */
-    unsigned uses;            /* of enum firn_command_uses */
+    unsigned uses;            /* of enum fi_command_uses */
     const char
         *refuses_json; /* --json is not offered: what follows the refusal, may be ""; NULL: it is */
-    /* Returns the exit code, of enum firn_exit. NULL for a group. */
-    int (*run)(struct firn_cli *cli);
+    /* Returns the exit code, of enum fi_exit. NULL for a group. */
+    int (*run)(struct fi_cli *cli);
     /* A group's commands, ending with NULL; NULL for a command. */
-    const struct firn_command *const *members;
+    const struct fi_command *const *members;
     /* Which of them runs where none is named; may be NULL. */
-    const struct firn_command *alone;
+    const struct fi_command *alone;
 };
 
 /* A global option, and the commands that it means something for. */
-struct firn_command_global {
-    struct firn_command_option option;
+struct fi_command_global {
+    struct fi_command_option option;
     unsigned uses; /* any of these bits; 0: every command */
 };
 
 /* A line of help that belongs to every command or to none. */
-struct firn_command_note {
+struct fi_command_note {
     const char *name;
     const char *text;
 };
 
 /* A heading of the list of commands. */
-struct firn_command_section {
+struct fi_command_section {
     const char *title;
-    const struct firn_command *first; /* stands above this one */
+    const struct fi_command *first; /* stands above this one */
 };
 
 /* All commands, and what they share. Lists end with a NULL pointer or a NULL name. */
-struct firn_command_program {
-    const char *about;                          /* what the program is, in two or three sentences */
-    const struct firn_command *const *commands; /* in the order in which the help lists them */
-    const struct firn_command_section *sections; /* in the same order; the first begins the list */
-    const struct firn_command_global *globals;
-    const struct firn_command_note *exit_codes;
-    const struct firn_command_note *environment;
-    const struct firn_command_note *
+struct fi_command_program {
+    const char *about;                         /* what the program is, in two or three sentences */
+    const struct fi_command *const *commands;  /* in the order in which the help lists them */
+    const struct fi_command_section *sections; /* in the same order; the first begins the list */
+    const struct fi_command_global *globals;
+    const struct fi_command_note *exit_codes;
+    const struct fi_command_note *environment;
+    const struct fi_command_note *
         elsewhere; /* words of other programs, and what to type here: "rm", "hook rm", "log --oneline", "log -N" for any number; may be NULL */
     const char
         *lacks; /* how this build differs from the usual one, for firn version; NULL: in nothing */
     /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which
      * completions offer. Asks no question, and reports no failure. */
-    void (*references)(struct firn_cli *cli, void (*put)(firn_slice reference));
+    void (*references)(struct fi_cli *cli, void (*put)(firn_slice reference));
     /* The same for the paths in a checkpoint that begin as the word does; directories end in a
      * slash. Returns whether there is such a checkpoint. */
-    bool (*paths)(struct firn_cli *cli, const char *reference, const char *word,
+    bool (*paths)(struct fi_cli *cli, const char *reference, const char *word,
                   void (*put)(firn_slice path));
     /* The same for each table, and if wanted each keyspace, of the store at `path`. */
     void (*tables)(const char *path, bool with_keyspaces, void (*put)(firn_slice name));
 };
 
-enum { FIRN_COMMAND_KEEP_SIZE = 256 };
+enum { FI_COMMAND_KEEP_SIZE = 256 };
 
 /* The settings of firn config, for a command that writes; zeros before the workspace is open. */
-struct firn_command_settings {
-    char keep[FIRN_COMMAND_KEEP_SIZE]; /* a policy of what is kept */
-    uint64_t max_file_size;            /* 0: none */
-    uint64_t warn_size;                /* likewise */
+struct fi_command_settings {
+    char keep[FI_COMMAND_KEEP_SIZE]; /* a policy of what is kept */
+    uint64_t max_file_size;          /* 0: none */
+    uint64_t warn_size;              /* likewise */
     bool gitignore;
     bool include_deps;
     bool strict;
 };
 
 /* What every command is given: its arguments, read and counted. */
-struct firn_cli {
-    const struct firn_command_program *program;
-    const struct firn_command *group;   /* NULL at top level */
-    const struct firn_command *command; /* NULL before it is known */
-    const char *store_path;             /* --store, else FIRN_STORE, else NULL */
-    char *directory;                    /* --directory, which is the current one then; else NULL */
-    const char *workspace_path;         /* what to open, where it is not the current directory */
-    firn_workspace *workspace;          /* opened last by firn_task_workspace_open; NULL: none */
+struct fi_cli {
+    const struct fi_command_program *program;
+    const struct fi_command *group;   /* NULL at top level */
+    const struct fi_command *command; /* NULL before it is known */
+    const char *store_path;           /* --store, else FIRN_STORE, else NULL */
+    char *directory;                  /* --directory, which is the current one then; else NULL */
+    const char *workspace_path;       /* what to open, where it is not the current directory */
+    firn_workspace *workspace;        /* opened last by fi_task_workspace_open; NULL: none */
     bool json;
     bool asks_for_json; /* "--json" is somewhere on the line, parsed or not */
     bool quiet;
@@ -146,8 +146,8 @@ struct firn_cli {
      * output cannot be written. */
     bool is_done;
     bool writes_store; /* the store of key-value data that is open is not open for reading alone */
-    struct firn_command_settings settings;
-    const char *values[FIRN_COMMAND_OPTIONS_MAX]; /* beside command->options; NULL: not given */
+    struct fi_command_settings settings;
+    const char *values[FI_COMMAND_OPTIONS_MAX]; /* beside command->options; NULL: not given */
     const char **repeated; /* values of options that may be given several times, in their order */
     size_t repeated_count;
     const char *const *arguments; /* the positional ones */
@@ -157,75 +157,75 @@ struct firn_cli {
 
 /* Reads the command line, runs the command, flushes what it printed. Returns the exit code of
  * the program. */
-int firn_command_main(const struct firn_command_program *program, int argc, char *const *argv);
+int fi_command_main(const struct fi_command_program *program, int argc, char *const *argv);
 
 /* The commands about the program itself. */
-extern const struct firn_command firn_command_help;
-extern const struct firn_command firn_command_version;
-extern const struct firn_command firn_command_completion;
+extern const struct fi_command fi_command_help;
+extern const struct fi_command fi_command_version;
+extern const struct fi_command fi_command_completion;
 
 /* Prints the source, in scdoc's language, of firn(1), or of the page of a command or group:
  * firn-save(1). Returns false if there is no such page. For the build, not for the program. */
-bool firn_command_man_print(const struct firn_command_program *program, const char *page);
+bool fi_command_man_print(const struct fi_command_program *program, const char *page);
 
 /* Whether an option without a value was given; the value of one that has one, or NULL. The name
  * must be in the command's table. */
-bool firn_command_has(const struct firn_cli *cli, const char *name);
-const char *firn_command_value(const struct firn_cli *cli, const char *name);
+bool fi_command_has(const struct fi_cli *cli, const char *name);
+const char *fi_command_value(const struct fi_cli *cli, const char *name);
 
 /* Prints "firn: <command>: <message>", the usage and where the help is, and returns
- * FIRN_EXIT_USAGE. */
-int firn_command_misused(struct firn_cli *cli, const char *format, ...)
+ * FI_EXIT_USAGE. */
+int fi_command_misused(struct fi_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Reads a whole decimal number without sign or spaces, at most max; false otherwise. */
-bool firn_command_number(const char *text, uint64_t max, uint64_t *out);
+bool fi_command_number(const char *text, uint64_t max, uint64_t *out);
 
 /* Whether the command may continue. FIRN_CANCELLED, with the error filled in, if it was asked to
  * stop or its output cannot be written. */
-int firn_command_go_on(firn_error *err);
+int fi_command_go_on(firn_error *err);
 
 /* Turns the pager off if this is the setting ui.pager, and says so. Other settings are ignored. */
-void firn_command_pager_obey(const firn_config_setting *setting);
+void fi_command_pager_obey(const firn_config_setting *setting);
 /* An on_progress that asks it, for a call of the library that reads for long. ctx is not used. */
-int firn_command_on_progress(void *ctx, const firn_progress *progress);
+int fi_command_on_progress(void *ctx, const firn_progress *progress);
 
 /* What to do about a workspace whose directory is not there. */
-extern const char firn_command_missing_hint[];
+extern const char fi_command_missing_hint[];
 /* The root of the workspace that the command was meant for, if that was saved and is gone. */
-bool firn_command_gone_find(const struct firn_cli *cli, char out[PATH_MAX]);
-/* What to do then; else firn_command_missing_hint. Valid until the next call. */
-const char *firn_command_gone_hint(const struct firn_cli *cli);
+bool fi_command_gone_find(const struct fi_cli *cli, char out[PATH_MAX]);
+/* What to do then; else fi_command_missing_hint. Valid until the next call. */
+const char *fi_command_gone_hint(const struct fi_cli *cli);
 /* The same about a workspace that was in this directory; NULL if none is gone. */
-const char *firn_command_gone_below_hint(const struct firn_cli *cli, const char *directory);
+const char *fi_command_gone_below_hint(const struct fi_cli *cli, const char *directory);
 
 /* ---- what the program says on standard error, and the exit code that goes with it ---- */
 
 /* Prints "firn: <text>" as one line, escaped whole. */
-void firn_command_report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void fi_command_report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints "<label>: <text>": what follows an error. */
-void firn_command_report_more(const char *label, const char *text);
+void fi_command_report_more(const char *label, const char *text);
 /* Prints "firn: <word>: <path>: <text>", or without the path if it is empty. */
-void firn_command_report_path(const char *word, firn_slice path, const char *text);
+void fi_command_report_path(const char *word, firn_slice path, const char *text);
 
 /* An on_notice (firn/notice.h): reports something that is damaged; with --json it adds an object to
  * the open array. ctx is not used. */
-void firn_command_report_damage(void *ctx, const firn_notice *notice);
+void fi_command_report_damage(void *ctx, const firn_notice *notice);
 
 /* Whether a person at a terminal may be asked; never with --json. */
-bool firn_command_report_may_ask(const struct firn_cli *cli);
+bool fi_command_report_may_ask(const struct fi_cli *cli);
 /* Asks that person, and returns whether the answer was yes. */
-bool firn_command_report_ask(const char *question);
+bool fi_command_report_ask(const char *question);
 
 /* Reports a failure of the library: its message, and what to do next, from `hint` (may be NULL) or
  * by the code. With --json the error becomes a member of the object. Returns the exit code for the
  * error's code, or that of the signal that cancelled the operation. */
-int firn_command_report_failure(struct firn_cli *cli, const firn_error *err, const char *hint);
+int fi_command_report_failure(struct fi_cli *cli, const firn_error *err, const char *hint);
 
 /* As above for a failure of the program's own. */
-int firn_command_report_error(struct firn_cli *cli, int code, const char *hint, const char *format,
-                              ...) __attribute__((format(printf, 4, 5)));
+int fi_command_report_error(struct fi_cli *cli, int code, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* The same where memory is out. */
-int firn_command_report_no_memory(struct firn_cli *cli);
+int fi_command_report_no_memory(struct fi_cli *cli);
 
 #endif

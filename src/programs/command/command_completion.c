@@ -51,7 +51,7 @@ static const char bash_script[] =
     "    local current=${COMP_WORDS[COMP_CWORD]} word\n"
     "    local -a answer=()\n"
     "    COMPREPLY=()\n"
-    "    mapfile -t answer < <(firn " FIRN_COMMAND_COMPLETION_WORD
+    "    mapfile -t answer < <(firn " FI_COMMAND_COMPLETION_WORD
     " \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2> /dev/null)\n"
     "    case ${answer[0]-} in\n"
     "    files | directories)\n"
@@ -82,7 +82,7 @@ static const char bash_script[] =
 static const char zsh_script[] = "#compdef firn\n"
                                  "# zsh completion for firn\n"
                                  "_firn() {\n"
-                                 "    local -a answer=(\"${(@f)$(firn " FIRN_COMMAND_COMPLETION_WORD
+                                 "    local -a answer=(\"${(@f)$(firn " FI_COMMAND_COMPLETION_WORD
                                  " \"${(@Q)words[2,CURRENT]}\" 2> /dev/null)}\")\n"
                                  "    local -a found=()\n"
                                  "    local word\n"
@@ -123,7 +123,7 @@ static const char fish_script[] =
     "    set -l words (commandline -opc)\n"
     "    set -l current (commandline -ct)\n"
     "    set -e words[1]\n"
-    "    set -l answer (firn " FIRN_COMMAND_COMPLETION_WORD " $words \"$current\" 2> /dev/null)\n"
+    "    set -l answer (firn " FI_COMMAND_COMPLETION_WORD " $words \"$current\" 2> /dev/null)\n"
     "    set -l kind $answer[1]\n"
     "    set -e answer[1]\n"
     "    switch \"$kind\"\n"
@@ -157,9 +157,9 @@ enum kind {
 
 /* cli has the group and the command once they are known, and which workspace is meant. */
 struct typed {
-    struct firn_cli *cli;
-    const char *first;                         /* word of a member's name of two; NULL: none */
-    const struct firn_command_option *pending; /* its value is the next word; NULL: none */
+    struct fi_cli *cli;
+    const char *first;                       /* word of a member's name of two; NULL: none */
+    const struct fi_command_option *pending; /* its value is the next word; NULL: none */
     size_t argument_count;
     bool has_dashes;      /* after a "--" no word is an option */
     bool is_unknown;      /* the command is none of firn's */
@@ -193,11 +193,11 @@ struct wanted {
     const char *name; /* NULL: by its letter */
     size_t size;
     char letter;
-    const struct firn_command_option *found;
+    const struct fi_command_option *found;
 };
 
 static void
-match_option(void *ctx, const struct firn_command_option *option, bool is_global)
+match_option(void *ctx, const struct fi_command_option *option, bool is_global)
 {
     struct wanted *wanted = ctx;
     (void)is_global;
@@ -211,15 +211,15 @@ match_option(void *ctx, const struct firn_command_option *option, bool is_global
 
 /* Calls visit for each option that is possible here. */
 static void
-each_option(const struct firn_cli *cli,
-            void (*visit)(void *ctx, const struct firn_command_option *option, bool is_global),
+each_option(const struct fi_cli *cli,
+            void (*visit)(void *ctx, const struct fi_command_option *option, bool is_global),
             void *ctx)
 {
     if (cli->command != NULL) {
-        firn_command_help_options(cli->program, cli->command, visit, ctx);
+        fi_command_help_options(cli->program, cli->command, visit, ctx);
         return;
     }
-    for (const struct firn_command_global *at = cli->program->globals; at->option.name != NULL;
+    for (const struct fi_command_global *at = cli->program->globals; at->option.name != NULL;
          at++) {
         if (cli->group == NULL || strcmp(at->option.name, "help") == 0) {
             visit(ctx, &at->option, true);
@@ -243,14 +243,14 @@ expand(const char *value)
 
 /* Notes the value of an option that says which workspace is meant. */
 static void
-take_value(struct typed *typed, const struct firn_command_option *option, const char *value)
+take_value(struct typed *typed, const struct fi_command_option *option, const char *value)
 {
     char *expanded = expand(value);
     if (expanded == NULL) {
         return;
     }
     if (strcmp(option->name, "directory") == 0) {
-        (void)firn_command_take_directory(typed->cli, expanded);
+        (void)fi_command_take_directory(typed->cli, expanded);
     } else if (strcmp(option->name, "store") == 0) {
         free(typed->store);
         typed->store = expanded;
@@ -284,9 +284,9 @@ take_option(struct typed *typed, const char *word)
 }
 
 static bool
-begins_name(const struct firn_command *const *commands, const char *word)
+begins_name(const struct fi_command *const *commands, const char *word)
 {
-    while (*commands != NULL && firn_command_second_word((*commands)->name, word) == NULL) {
+    while (*commands != NULL && fi_command_second_word((*commands)->name, word) == NULL) {
         commands++;
     }
     return *commands != NULL;
@@ -295,13 +295,13 @@ begins_name(const struct firn_command *const *commands, const char *word)
 static void
 take_name(struct typed *typed, const char *word)
 {
-    struct firn_cli *cli = typed->cli;
-    const struct firn_command *const *among =
+    struct fi_cli *cli = typed->cli;
+    const struct fi_command *const *among =
         cli->group != NULL ? cli->group->members : cli->program->commands;
     const char *const words[] = {typed->first != NULL ? typed->first : word, word};
     size_t used;
-    const struct firn_command *found =
-        firn_command_find_member(among, words, typed->first != NULL ? 2 : 1, &used);
+    const struct fi_command *found =
+        fi_command_find_member(among, words, typed->first != NULL ? 2 : 1, &used);
     if (found == NULL && typed->first == NULL && begins_name(among, word)) {
         typed->first = word;
         return;
@@ -336,28 +336,28 @@ take_word(struct typed *typed, const char *word)
 /* ---- the answer ---- */
 
 static void
-print_option(void *ctx, const struct firn_command_option *option, bool is_global)
+print_option(void *ctx, const struct fi_command_option *option, bool is_global)
 {
     (void)ctx;
     (void)is_global;
-    firn_term_out_format("--%s\t%s\n", option->name, option->text);
+    fi_term_out_format("--%s\t%s\n", option->name, option->text);
 }
 
 /* The names; of those of two words the first, once: those that begin so follow each other. Or,
  * where the first word is there, the second words. */
 static void
-print_commands(const struct firn_command *const *commands, const char *first)
+print_commands(const struct fi_command *const *commands, const char *first)
 {
     const char *before = "";
-    firn_term_out_text("words\n");
+    fi_term_out_text("words\n");
     for (; *commands != NULL; commands++) {
         const char *name = (*commands)->name;
-        const char *rest = first != NULL ? firn_command_second_word(name, first) : name;
+        const char *rest = first != NULL ? fi_command_second_word(name, first) : name;
         size_t size = rest != NULL ? strcspn(rest, " ") : 0;
         if (rest != NULL && rest[size] == '\0') {
-            firn_term_out_format("%s\t%s\n", rest, (*commands)->summary);
+            fi_term_out_format("%s\t%s\n", rest, (*commands)->summary);
         } else if (rest != NULL && (strncmp(before, rest, size) != 0 || before[size] != ' ')) {
-            firn_term_out_format("%.*s\n", (int)size, rest);
+            fi_term_out_format("%.*s\n", (int)size, rest);
         }
         before = rest != NULL ? name : before;
     }
@@ -385,7 +385,7 @@ static void
 print_if(firn_slice reference, bool is_offered)
 {
     if (is_offered) {
-        firn_term_out_format("%.*s\n", (int)reference.size, (const char *)reference.data);
+        fi_term_out_format("%.*s\n", (int)reference.size, (const char *)reference.data);
     }
 }
 
@@ -407,7 +407,7 @@ static void
 print_tables(const struct typed *typed, bool with_keyspaces)
 {
     char *path = typed->argument != NULL ? expand(typed->argument) : NULL;
-    firn_term_out_text("words\n");
+    fi_term_out_text("words\n");
     if (path != NULL) {
         const bool has_dashes = typed->has_dashes && typed->pending == NULL;
         typed->cli->program->tables(path, with_keyspaces,
@@ -420,10 +420,10 @@ print_tables(const struct typed *typed, bool with_keyspaces)
 static void
 print_words(const char *text, const char *separators)
 {
-    firn_term_out_text("words\n");
+    fi_term_out_text("words\n");
     for (text += strspn(text, separators); *text != '\0'; text += strspn(text, separators)) {
         size_t size = strcspn(text, separators);
-        firn_term_out_format("%.*s\n", (int)size, text);
+        fi_term_out_format("%.*s\n", (int)size, text);
         text += size;
     }
 }
@@ -491,7 +491,7 @@ static int
 print_setting(void *ctx, const firn_config_setting *setting)
 {
     (void)ctx;
-    firn_term_out_format("%s\n", setting->key);
+    fi_term_out_format("%s\n", setting->key);
     return FIRN_OK;
 }
 
@@ -499,11 +499,11 @@ print_setting(void *ctx, const firn_config_setting *setting)
 static void
 print_explained(const struct typed *typed)
 {
-    const struct firn_command *const *commands = typed->cli->program->commands;
+    const struct fi_command *const *commands = typed->cli->program->commands;
     size_t used;
     if (typed->argument_count == 1) {
-        const struct firn_command *found =
-            firn_command_find_member(commands, &typed->argument, 1, &used);
+        const struct fi_command *found =
+            fi_command_find_member(commands, &typed->argument, 1, &used);
         if (found == NULL || found->members == NULL) {
             return;
         }
@@ -519,11 +519,11 @@ static bool has_paths; /* the answer has begun */
 static void
 print_path(firn_slice path)
 {
-    firn_term_out_text(has_paths ? "" : "paths\n");
+    fi_term_out_text(has_paths ? "" : "paths\n");
     has_paths = true;
     if (is_plain(path, true)) {
-        firn_term_out_text(path.data[0] == '-' ? "./" : "");
-        firn_term_out_format("%.*s\n", (int)path.size, (const char *)path.data);
+        fi_term_out_text(path.data[0] == '-' ? "./" : "");
+        fi_term_out_format("%.*s\n", (int)path.size, (const char *)path.data);
     }
 }
 
@@ -533,46 +533,46 @@ static bool
 print_paths(const struct typed *typed)
 {
     static const char *const readers[] = {"restore", "cat", "show"};
-    struct firn_cli *cli = typed->cli;
+    struct fi_cli *cli = typed->cli;
     bool is_reader = false;
     has_paths = false;
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]) && cli->command != NULL; i++) {
         is_reader = is_reader || strcmp(cli->command->name, readers[i]) == 0;
     }
     if (!is_reader || cli->group != NULL || typed->argument == NULL || typed->pending != NULL ||
-        firn_command_enter_directory(cli) != FIRN_EXIT_OK ||
+        fi_command_enter_directory(cli) != FI_EXIT_OK ||
         !cli->program->paths(cli, typed->argument, typed->current, print_path)) {
         return false;
     }
-    firn_term_out_text(has_paths ? "" : "paths\n");
+    fi_term_out_text(has_paths ? "" : "paths\n");
     return true;
 }
 
 static void
 print_kind(const struct typed *typed, enum kind kind)
 {
-    struct firn_cli *cli = typed->cli;
+    struct fi_cli *cli = typed->cli;
     switch (kind) {
     case KIND_REF:
     case KIND_REF_OR_FILE:
-        firn_term_out_text(kind == KIND_REF ? "words\nlatest\n" : "both\nlatest\n");
-        if (firn_command_enter_directory(cli) == FIRN_EXIT_OK) {
+        fi_term_out_text(kind == KIND_REF ? "words\nlatest\n" : "both\nlatest\n");
+        if (fi_command_enter_directory(cli) == FI_EXIT_OK) {
             cli->program->references(cli, print_reference);
         }
         break;
     case KIND_FILE:
         if (!print_paths(typed)) {
-            firn_term_out_text("files\n");
+            fi_term_out_text("files\n");
         }
         break;
     case KIND_DIRECTORY:
-        firn_term_out_text("directories\n");
+        fi_term_out_text("directories\n");
         break;
     case KIND_COMMAND:
         print_explained(typed);
         break;
     case KIND_SETTING:
-        firn_term_out_text("words\n");
+        fi_term_out_text("words\n");
         (void)!firn_config_list_readable(NULL, print_setting, NULL, NULL, NULL);
         break;
     case KIND_VALUE:
@@ -583,8 +583,8 @@ print_kind(const struct typed *typed, enum kind kind)
     case KIND_TAG:
         if (cli->group == NULL && cli->command != NULL && strcmp(cli->command->name, "tag") == 0 &&
             typed->pending == NULL) {
-            firn_term_out_text("words\n");
-            if (firn_command_enter_directory(cli) == FIRN_EXIT_OK) {
+            fi_term_out_text("words\n");
+            if (fi_command_enter_directory(cli) == FI_EXIT_OK) {
                 cli->program->references(cli, print_tag);
             }
         }
@@ -615,7 +615,7 @@ next_argument(const struct typed *typed)
     for (size_t place = 0; *at != '\0'; place++) {
         size_t size = strcspn(at, " ");
         const char *name = at + strspn(at, "[");
-        if (place == typed->argument_count || firn_command_may_repeat(at, size)) {
+        if (place == typed->argument_count || fi_command_may_repeat(at, size)) {
             return is_before_path(at) ? KIND_REF_OR_FILE
                                       : kind_of(name, strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
         }
@@ -634,7 +634,7 @@ print_option_value(const struct typed *typed)
         {"metric", "cosine dot l2"},          {"mode", "table tabs csv json markdown line"},
         {"on-conflict", "fail skip replace"}, {"on-error", "stop skip"},
     };
-    const struct firn_command_option *option = typed->pending;
+    const struct fi_command_option *option = typed->pending;
     enum kind kind = kind_of(option->value, strlen(option->value));
     const char *words = find_words(values, sizeof(values) / sizeof(values[0]), option->name);
     if (kind == KIND_OTHER && words != NULL) {
@@ -658,7 +658,7 @@ print_argument(const struct typed *typed)
 }
 
 int
-firn_command_completion_answer(struct firn_cli *cli, int count, char *const *words)
+fi_command_completion_answer(struct fi_cli *cli, int count, char *const *words)
 {
     struct typed typed = {.cli = cli, .current = words[count - 1]};
     for (int i = 0; i < count - 1; i++) {
@@ -667,7 +667,7 @@ firn_command_completion_answer(struct firn_cli *cli, int count, char *const *wor
     if (typed.pending != NULL) {
         print_option_value(&typed);
     } else if (words[count - 1][0] == '-' && !typed.has_dashes && !typed.is_unknown) {
-        firn_term_out_text("words\n");
+        fi_term_out_text("words\n");
         each_option(cli, print_option, NULL);
     } else if (cli->command != NULL) {
         print_argument(&typed);
@@ -677,7 +677,7 @@ firn_command_completion_answer(struct firn_cli *cli, int count, char *const *wor
     }
     free(typed.store);
     cli->store_path = NULL;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ---- firn completion ----
@@ -686,7 +686,7 @@ firn_command_completion_answer(struct firn_cli *cli, int count, char *const *wor
  * was copied somewhere on its own. */
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     static const struct {
@@ -695,21 +695,21 @@ run(struct firn_cli *cli)
     } scripts[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
     for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
         if (strcmp(cli->arguments[0], scripts[i].shell) == 0) {
-            firn_term_out_text(scripts[i].script);
-            return FIRN_EXIT_OK;
+            fi_term_out_text(scripts[i].script);
+            return FI_EXIT_OK;
         }
     }
-    return firn_command_misused(cli, "'%s' is not bash, zsh or fish", cli->arguments[0]);
+    return fi_command_misused(cli, "'%s' is not bash, zsh or fish", cli->arguments[0]);
 }
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"eval \"$(firn completion bash)\"", "in ~/.bashrc, for bash"},
     {"firn completion zsh > ~/.zfunc/_firn", "for zsh, if ~/.zfunc is in its fpath"},
     {"firn completion fish > ~/.config/fish/completions/firn.fish", "for fish"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_command_completion = {
+const struct fi_command fi_command_completion = {
     .name = "completion",
     .summary = "Print a completion script for a shell",
     .arguments = "SHELL",

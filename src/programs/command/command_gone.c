@@ -50,7 +50,7 @@ match(void *ctx, const firn_workspace_info *info)
 }
 
 static bool
-find(const struct firn_cli *cli, struct search *search)
+find(const struct fi_cli *cli, struct search *search)
 {
     search->root[0] = '\0';
     int code = firn_workspaces_list(cli->store_path, match, search, NULL);
@@ -59,7 +59,7 @@ find(const struct firn_cli *cli, struct search *search)
 
 /* Where the command was meant to run; false if that is there, or not known. */
 static bool
-find_missing(const struct firn_cli *cli, char out[PATH_MAX])
+find_missing(const struct fi_cli *cli, char out[PATH_MAX])
 {
     struct stat there;
     char here[PATH_MAX];
@@ -82,7 +82,7 @@ find_missing(const struct firn_cli *cli, char out[PATH_MAX])
 }
 
 bool
-firn_command_gone_find(const struct firn_cli *cli, char out[PATH_MAX])
+fi_command_gone_find(const struct fi_cli *cli, char out[PATH_MAX])
 {
     char path[PATH_MAX];
     struct search search = {.path = path};
@@ -112,14 +112,14 @@ describe(const char *root)
 }
 
 const char *
-firn_command_gone_hint(const struct firn_cli *cli)
+fi_command_gone_hint(const struct fi_cli *cli)
 {
     char root[PATH_MAX];
-    return firn_command_gone_find(cli, root) ? describe(root) : firn_command_missing_hint;
+    return fi_command_gone_find(cli, root) ? describe(root) : fi_command_missing_hint;
 }
 
 const char *
-firn_command_gone_below_hint(const struct firn_cli *cli, const char *directory)
+fi_command_gone_below_hint(const struct fi_cli *cli, const char *directory)
 {
     struct search search = {.path = directory, .is_above = true};
     return find(cli, &search) ? describe(search.root) : NULL;

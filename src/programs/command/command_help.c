@@ -21,13 +21,13 @@ static void
 pad(size_t used, size_t width)
 {
     do {
-        firn_term_out_write(" ", 1);
+        fi_term_out_write(" ", 1);
     } while (++used < width);
 }
 
 void
-firn_command_help_usage(const struct firn_command *group, const struct firn_command *command,
-                        char *out, size_t out_size)
+fi_command_help_usage(const struct fi_command *group, const struct fi_command *command, char *out,
+                      size_t out_size)
 {
     assert(command != NULL && out_size > 0);
     bool has_options = command->options != NULL && command->options[0].name != NULL;
@@ -37,15 +37,16 @@ firn_command_help_usage(const struct firn_command *group, const struct firn_comm
 }
 
 void
-firn_command_help_options(
-    const struct firn_command_program *program, const struct firn_command *command,
-    void (*visit)(void *ctx, const struct firn_command_option *option, bool is_global), void *ctx)
+fi_command_help_options(const struct fi_command_program *program, const struct fi_command *command,
+                        void (*visit)(void *ctx, const struct fi_command_option *option,
+                                      bool is_global),
+                        void *ctx)
 {
-    for (const struct firn_command_option *at = command->options; at != NULL && at->name != NULL;
+    for (const struct fi_command_option *at = command->options; at != NULL && at->name != NULL;
          at++) {
         visit(ctx, at, false);
     }
-    for (const struct firn_command_global *at = program->globals; at->option.name != NULL; at++) {
+    for (const struct fi_command_global *at = program->globals; at->option.name != NULL; at++) {
         bool is_for_all = at->uses == 0 && strcmp(at->option.name, "version") != 0;
         if (command->refuses_json != NULL && strcmp(at->option.name, "json") == 0) {
             continue;
@@ -57,7 +58,7 @@ firn_command_help_options(
 }
 
 static void
-print_option(void *ctx, const struct firn_command_option *option, bool is_global)
+print_option(void *ctx, const struct fi_command_option *option, bool is_global)
 {
     char left[64];
     bool *in_globals = ctx;
@@ -68,28 +69,28 @@ print_option(void *ctx, const struct firn_command_option *option, bool is_global
     int size = snprintf(left, sizeof(left), "%s--%s%s%s", option->letter != 0 ? letter : "    ",
                         option->name, option->value != NULL ? " " : "",
                         option->value != NULL ? option->value : "");
-    firn_term_out_format("  %s", left);
+    fi_term_out_format("  %s", left);
     pad((size_t)size, OPTION_COLUMN);
-    firn_term_out_format("%s\n", option->text);
+    fi_term_out_format("%s\n", option->text);
 }
 
 static void
-print_options(const struct firn_command_program *program, const struct firn_command *command)
+print_options(const struct fi_command_program *program, const struct fi_command *command)
 {
     assert(program->globals != NULL);
     bool in_globals = false;
     if (command->options != NULL && command->options[0].name != NULL) {
-        firn_term_out_text("\nOptions:\n");
-        firn_command_help_options(program, command, print_option, &in_globals);
+        fi_term_out_text("\nOptions:\n");
+        fi_command_help_options(program, command, print_option, &in_globals);
     }
     in_globals = true;
-    firn_term_out_text("\nOptions shared with other commands:\n");
-    firn_command_help_options(program, command, print_option, &in_globals);
+    fi_term_out_text("\nOptions shared with other commands:\n");
+    fi_command_help_options(program, command, print_option, &in_globals);
 }
 
 /* Where the summaries of a list begin: all in one column. */
 static size_t
-name_column(const struct firn_command *const *commands)
+name_column(const struct fi_command *const *commands)
 {
     size_t column = NAME_COLUMN_MIN;
     for (; *commands != NULL; commands++) {
@@ -101,109 +102,108 @@ name_column(const struct firn_command *const *commands)
 
 /* sections may be NULL. */
 static void
-print_commands(const struct firn_command *const *commands,
-               const struct firn_command_section *sections)
+print_commands(const struct fi_command *const *commands, const struct fi_command_section *sections)
 {
     const size_t column = name_column(commands);
     for (; *commands != NULL; commands++) {
         if (sections != NULL && *commands == sections->first) {
-            firn_term_out_format("\n%s commands:\n", sections->title);
+            fi_term_out_format("\n%s commands:\n", sections->title);
             sections++;
         }
-        firn_term_out_format("  %s", (*commands)->name);
+        fi_term_out_format("  %s", (*commands)->name);
         pad(strlen((*commands)->name), column);
-        firn_term_out_format("%s\n", (*commands)->summary);
+        fi_term_out_format("%s\n", (*commands)->summary);
     }
 }
 
 static void
-print_notes(const char *title, const struct firn_command_note *notes)
+print_notes(const char *title, const struct fi_command_note *notes)
 {
-    firn_term_out_format("\n%s:\n", title);
+    fi_term_out_format("\n%s:\n", title);
     for (; notes->name != NULL; notes++) {
-        firn_term_out_format("  %s", notes->name);
+        fi_term_out_format("  %s", notes->name);
         pad(strlen(notes->name), NOTE_COLUMN);
-        firn_term_out_format("%s\n", notes->text);
+        fi_term_out_format("%s\n", notes->text);
     }
 }
 
 /* The other commands' names, in lines of 80 columns. */
 static void
-print_other_names(const struct firn_command *const *commands)
+print_other_names(const struct fi_command *const *commands)
 {
     size_t used = 0;
     for (; *commands != NULL; commands++) {
         size_t size = strlen((*commands)->name);
-        firn_term_out_text(used == 0 || used + size + 1 > WIDTH ? "\n " : "");
+        fi_term_out_text(used == 0 || used + size + 1 > WIDTH ? "\n " : "");
         used = used == 0 || used + size + 1 > WIDTH ? 1 : used;
-        firn_term_out_format(" %s", (*commands)->name);
+        fi_term_out_format(" %s", (*commands)->name);
         used += size + 1;
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 void
-firn_command_help_short(const struct firn_command_program *program)
+fi_command_help_short(const struct fi_command_program *program)
 {
-    const struct firn_command_section *section = program->sections;
-    const struct firn_command *const *at = program->commands;
+    const struct fi_command_section *section = program->sections;
+    const struct fi_command *const *at = program->commands;
     const char *end = strstr(program->about, "\n\n");
     assert(section[0].first == at[0] && section[1].first != NULL && end != NULL);
-    firn_term_out_format("usage: firn COMMAND [options] [arguments]\n\n%.*s\n\n",
-                         (int)(end - program->about), program->about);
-    firn_term_out_format("%s commands:\n", section->title);
+    fi_term_out_format("usage: firn COMMAND [options] [arguments]\n\n%.*s\n\n",
+                       (int)(end - program->about), program->about);
+    fi_term_out_format("%s commands:\n", section->title);
     for (; *at != section[1].first; at++) {
-        firn_term_out_format("  %-8s %s\n", (*at)->name, (*at)->summary);
+        fi_term_out_format("  %-8s %s\n", (*at)->name, (*at)->summary);
     }
-    firn_term_out_text("\nOther commands:");
+    fi_term_out_text("\nOther commands:");
     print_other_names(at);
-    firn_term_out_text("\nWhat they do, options and exit codes: firn help\n"
-                       "More about a command: firn help COMMAND\n");
+    fi_term_out_text("\nWhat they do, options and exit codes: firn help\n"
+                     "More about a command: firn help COMMAND\n");
 }
 
 void
-firn_command_help_overview(const struct firn_command_program *program)
+fi_command_help_overview(const struct fi_command_program *program)
 {
-    firn_term_out_format("usage: firn COMMAND [options] [arguments]\n\n%s\n", program->about);
+    fi_term_out_format("usage: firn COMMAND [options] [arguments]\n\n%s\n", program->about);
     print_commands(program->commands, program->sections);
-    firn_term_out_text("\nOptions:\n");
-    for (const struct firn_command_global *at = program->globals; at->option.name != NULL; at++) {
+    fi_term_out_text("\nOptions:\n");
+    for (const struct fi_command_global *at = program->globals; at->option.name != NULL; at++) {
         print_option(NULL, &at->option, true);
     }
     print_notes("Exit codes", program->exit_codes);
     print_notes("Environment", program->environment);
-    firn_term_out_text("\nA beginning of a command's name is enough if no other begins so.\n"
-                       "More about a command: firn help COMMAND\n");
+    fi_term_out_text("\nA beginning of a command's name is enough if no other begins so.\n"
+                     "More about a command: firn help COMMAND\n");
 }
 
 void
-firn_command_help_group(const struct firn_command *group)
+fi_command_help_group(const struct fi_command *group)
 {
     assert(group->members != NULL);
-    firn_term_out_format("usage: firn %s COMMAND [options] [arguments]\n\n%s\n\nCommands:\n",
-                         group->name, group->help);
+    fi_term_out_format("usage: firn %s COMMAND [options] [arguments]\n\n%s\n\nCommands:\n",
+                       group->name, group->help);
     print_commands(group->members, NULL);
-    firn_term_out_format("\nMore about a command: firn help %s COMMAND\n", group->name);
+    fi_term_out_format("\nMore about a command: firn help %s COMMAND\n", group->name);
 }
 
 void
-firn_command_help_command(const struct firn_command_program *program,
-                          const struct firn_command *group, const struct firn_command *command)
+fi_command_help_command(const struct fi_command_program *program, const struct fi_command *group,
+                        const struct fi_command *command)
 {
     assert(command->run != NULL);
     char usage[256];
-    firn_command_help_usage(group, command, usage, sizeof(usage));
-    firn_term_out_format("usage: %s\n\n%s.\n", usage, command->summary);
+    fi_command_help_usage(group, command, usage, sizeof(usage));
+    fi_term_out_format("usage: %s\n\n%s.\n", usage, command->summary);
     if (command->help != NULL) {
-        firn_term_out_text("\n");
-        firn_term_out_text(command->help);
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
+        fi_term_out_text(command->help);
+        fi_term_out_text("\n");
     }
     print_options(program, command);
     if (command->examples != NULL && command->examples[0].line != NULL) {
-        firn_term_out_text("\nExamples:\n");
-        for (const struct firn_command_example *at = command->examples; at->line != NULL; at++) {
-            firn_term_out_format("  %s\n      %s\n", at->line, at->text);
+        fi_term_out_text("\nExamples:\n");
+        for (const struct fi_command_example *at = command->examples; at->line != NULL; at++) {
+            fi_term_out_format("  %s\n      %s\n", at->line, at->text);
         }
     }
 }
@@ -214,7 +214,7 @@ static int
 look_for_pager(void *ctx, const firn_config_setting *setting)
 {
     (void)ctx;
-    firn_command_pager_obey(setting);
+    fi_command_pager_obey(setting);
     return FIRN_OK;
 }
 
@@ -228,70 +228,70 @@ take_settings(void)
 }
 
 int
-firn_command_help_print(struct firn_cli *cli)
+fi_command_help_print(struct fi_cli *cli)
 {
     take_settings();
     if (cli->command != NULL) {
-        firn_command_help_command(cli->program, cli->group, cli->command);
+        fi_command_help_command(cli->program, cli->group, cli->command);
     } else if (cli->group != NULL) {
-        firn_command_help_group(cli->group);
+        fi_command_help_group(cli->group);
     } else {
-        firn_command_help_overview(cli->program);
+        fi_command_help_overview(cli->program);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 3);
     take_settings();
     if (cli->argument_count == 0) {
-        firn_command_help_overview(cli->program);
-        return FIRN_EXIT_OK;
+        fi_command_help_overview(cli->program);
+        return FI_EXIT_OK;
     }
-    const struct firn_command *first =
-        firn_command_find_typed(cli->program->commands, cli->arguments[0]);
+    const struct fi_command *first =
+        fi_command_find_typed(cli->program->commands, cli->arguments[0]);
     if (first == NULL) {
         cli->command = NULL; /* the mistake is not one in the use of help */
-        return firn_command_unknown(cli, cli->program->commands, cli->arguments[0]);
+        return fi_command_unknown(cli, cli->program->commands, cli->arguments[0]);
     }
     if (cli->argument_count == 1 && first->members != NULL) {
-        firn_command_help_group(first);
-        return FIRN_EXIT_OK;
+        fi_command_help_group(first);
+        return FI_EXIT_OK;
     }
     if (cli->argument_count == 1) {
-        firn_command_help_command(cli->program, NULL, first);
-        return FIRN_EXIT_OK;
+        fi_command_help_command(cli->program, NULL, first);
+        return FI_EXIT_OK;
     }
     size_t count = (size_t)cli->argument_count - 1;
     size_t used = 1;
-    const struct firn_command *second =
+    const struct fi_command *second =
         first->members != NULL
-            ? firn_command_find_member(first->members, cli->arguments + 1, count, &used)
+            ? fi_command_find_member(first->members, cli->arguments + 1, count, &used)
             : NULL;
     if (second == NULL || used < count) {
         cli->command = NULL;
-        return firn_command_misused(cli, "unknown command '%s %s%s%s'", cli->arguments[0],
-                                    cli->arguments[1], count > 1 ? " " : "",
-                                    count > 1 ? cli->arguments[2] : "");
+        return fi_command_misused(cli, "unknown command '%s %s%s%s'", cli->arguments[0],
+                                  cli->arguments[1], count > 1 ? " " : "",
+                                  count > 1 ? cli->arguments[2] : "");
     }
-    firn_command_help_command(cli->program, first, second);
-    return FIRN_EXIT_OK;
+    fi_command_help_command(cli->program, first, second);
+    return FI_EXIT_OK;
 }
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn help restore", "explain firn restore"},
     {"firn help db put", "explain firn db put"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_command_help = {
+const struct fi_command fi_command_help = {
     .name = "help",
     .summary = "Explain the program or a command",
     .arguments = "[COMMAND] [COMMAND] [COMMAND]",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_PAGER,
+    .uses = FI_COMMAND_USES_PAGER,
     .refuses_json = "",
     .run = run,
 };

@@ -9,61 +9,60 @@
 #include "command/command.h"
 
 /* A command by name; NULL if there is none. */
-const struct firn_command *firn_command_find(const struct firn_command *const *commands,
-                                             const char *name);
+const struct fi_command *fi_command_find(const struct fi_command *const *commands,
+                                         const char *name);
 /* The same as a user types it: the name, or a beginning of one name alone. */
-const struct firn_command *firn_command_find_typed(const struct firn_command *const *commands,
-                                                   const char *word);
+const struct fi_command *fi_command_find_typed(const struct fi_command *const *commands,
+                                               const char *word);
 
 /* The member of a group that the first of the words names, or the first two; *out_used says how
  * many. NULL if there is none. */
-const struct firn_command *firn_command_find_member(const struct firn_command *const *members,
-                                                    const char *const *words, size_t count,
-                                                    size_t *out_used);
+const struct fi_command *fi_command_find_member(const struct fi_command *const *members,
+                                                const char *const *words, size_t count,
+                                                size_t *out_used);
 /* Where the second word of a name begins whose first word this is; NULL for other names. */
-const char *firn_command_second_word(const char *name, const char *first);
+const char *fi_command_second_word(const char *name, const char *first);
 
-/* The same for a word that names none of these commands: firn_command_misused with the nearest. */
-int firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *commands,
-                         const char *name);
+/* The same for a word that names none of these commands: fi_command_misused with the nearest. */
+int fi_command_unknown(struct fi_cli *cli, const struct fi_command *const *commands,
+                       const char *name);
 
 /* -C DIR: cli->directory becomes `value`, relative to the old one. Returns an exit code. */
-int firn_command_take_directory(struct firn_cli *cli, const char *value);
+int fi_command_take_directory(struct fi_cli *cli, const char *value);
 /* Goes there; without one it does nothing. Returns an exit code. */
-int firn_command_enter_directory(struct firn_cli *cli);
+int fi_command_enter_directory(struct fi_cli *cli);
 
 /* Prints something, through a pager if it is long and goes to a terminal. Returns what `print`
  * does, an exit code; success if that failed because the user left the pager before the end. */
-int firn_command_pager_print(struct firn_cli *cli, int (*print)(struct firn_cli *cli));
+int fi_command_pager_print(struct fi_cli *cli, int (*print)(struct fi_cli *cli));
 /* What --help prints: about the command, the group or the program, whichever was named last.
- * Returns FIRN_EXIT_OK. */
-int firn_command_help_print(struct firn_cli *cli);
+ * Returns FI_EXIT_OK. */
+int fi_command_help_print(struct fi_cli *cli);
 /* Each prints to standard output. group is NULL for a command of the top level. */
-void firn_command_help_short(const struct firn_command_program *program); /* fits 24 rows */
-void firn_command_help_overview(const struct firn_command_program *program);
-void firn_command_help_group(const struct firn_command *group);
-void firn_command_help_command(const struct firn_command_program *program,
-                               const struct firn_command *group,
-                               const struct firn_command *command);
+void fi_command_help_short(const struct fi_command_program *program); /* fits 24 rows */
+void fi_command_help_overview(const struct fi_command_program *program);
+void fi_command_help_group(const struct fi_command *group);
+void fi_command_help_command(const struct fi_command_program *program,
+                             const struct fi_command *group, const struct fi_command *command);
 
 /* "firn restore [options] REF [PATH...]" into out. */
-void firn_command_help_usage(const struct firn_command *group, const struct firn_command *command,
-                             char *out, size_t out_size);
+void fi_command_help_usage(const struct fi_command *group, const struct fi_command *command,
+                           char *out, size_t out_size);
 
 /* Calls visit for every option that a command takes: its own first, then the global ones that
  * mean something to it. */
-void firn_command_help_options(
-    const struct firn_command_program *program, const struct firn_command *command,
-    void (*visit)(void *ctx, const struct firn_command_option *option, bool is_global), void *ctx);
+void fi_command_help_options(
+    const struct fi_command_program *program, const struct fi_command *command,
+    void (*visit)(void *ctx, const struct fi_command_option *option, bool is_global), void *ctx);
 
 /* The word in the place of a command by which the scripts of the shells ask what can follow. */
-#define FIRN_COMMAND_COMPLETION_WORD "__complete"
+#define FI_COMMAND_COMPLETION_WORD "__complete"
 
 /* Answers them: `words` are those of the line after the program's name, the last of them the one
  * that is being typed. Returns an exit code. */
-int firn_command_completion_answer(struct firn_cli *cli, int count, char *const *words);
+int fi_command_completion_answer(struct fi_cli *cli, int count, char *const *words);
 
-/* Whether a word of firn_command.arguments stands for any number of arguments: "[PATH...]". */
-bool firn_command_may_repeat(const char *word, size_t size);
+/* Whether a word of fi_command.arguments stands for any number of arguments: "[PATH...]". */
+bool fi_command_may_repeat(const char *word, size_t size);
 
 #endif

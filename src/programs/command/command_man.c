@@ -20,18 +20,18 @@ print_escaped(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         if (strchr("\\*_#[]|`~;", text[i]) != NULL || (i == 0 && strchr("-.+<", text[i]) != NULL)) {
-            firn_term_out_write("\\", 1);
+            fi_term_out_write("\\", 1);
         }
-        firn_term_out_write(text + i, 1);
+        fi_term_out_write(text + i, 1);
     }
 }
 
 static void
 print_marked(const char *mark, const char *text)
 {
-    firn_term_out_text(mark);
+    fi_term_out_text(mark);
     print_escaped(text, strlen(text));
-    firn_term_out_text(mark);
+    fi_term_out_text(mark);
 }
 
 /* Whether roff would take the line for a macro. scdoc has no escape for that, so such a line of a
@@ -52,79 +52,79 @@ print_paragraphs(const char *text)
         size_t size = strcspn(text, "\n");
         bool indented = text[0] == ' ';
         if (indented != is_literal && size > 0) {
-            firn_term_out_text("```\n");
+            fi_term_out_text("```\n");
             is_literal = indented;
             margin = strspn(text, " ");
         }
         if (is_literal && size > 0) {
             size_t indent = strspn(text, " ");
             indent = indent < margin ? indent : margin;
-            firn_term_out_write(text + indent, size - indent);
+            fi_term_out_write(text + indent, size - indent);
         } else {
             print_escaped(text, size);
         }
         const char *next = text + size + (text[size] == '\n');
-        firn_term_out_text(!is_literal && is_macro(next) ? " " : "\n");
+        fi_term_out_text(!is_literal && is_macro(next) ? " " : "\n");
         text = next;
     }
     if (is_literal) {
-        firn_term_out_text("```\n");
+        fi_term_out_text("```\n");
     }
 }
 
 static void
-print_option(void *ctx, const struct firn_command_option *option, bool is_global)
+print_option(void *ctx, const struct fi_command_option *option, bool is_global)
 {
     (void)ctx;
     (void)is_global;
     if (option->letter != 0) {
-        firn_term_out_format("*-%c*, ", option->letter);
+        fi_term_out_format("*-%c*, ", option->letter);
     }
-    firn_term_out_format("*--%s*", option->name);
+    fi_term_out_format("*--%s*", option->name);
     if (option->value != NULL) {
-        firn_term_out_text(" ");
+        fi_term_out_text(" ");
         print_marked("_", option->value);
     }
-    firn_term_out_text("\n\t");
+    fi_term_out_text("\n\t");
     print_escaped(option->text, strlen(option->text));
-    firn_term_out_text(".\n\n");
+    fi_term_out_text(".\n\n");
 }
 
 static void
-print_usage(const struct firn_command *group, const struct firn_command *command)
+print_usage(const struct fi_command *group, const struct fi_command *command)
 {
     char usage[256];
-    firn_command_help_usage(group, command, usage, sizeof(usage));
+    fi_command_help_usage(group, command, usage, sizeof(usage));
     /* The literal words are the first two or three. */
     size_t typed = strlen("firn ") + (group != NULL ? strlen(group->name) + 1 : 0);
     typed += strlen(command->name);
-    firn_term_out_text("*");
+    fi_term_out_text("*");
     print_escaped(usage, typed);
-    firn_term_out_text("*");
+    fi_term_out_text("*");
     print_escaped(usage + typed, strlen(usage + typed));
-    firn_term_out_text("\n\n");
+    fi_term_out_text("\n\n");
 }
 
 static void
-print_examples(const struct firn_command_example *examples)
+print_examples(const struct fi_command_example *examples)
 {
     for (; examples != NULL && examples->line != NULL; examples++) {
         print_marked("*", examples->line);
-        firn_term_out_text("\n\t");
+        fi_term_out_text("\n\t");
         print_escaped(examples->text, strlen(examples->text));
-        firn_term_out_text(".\n\n");
+        fi_term_out_text(".\n\n");
     }
 }
 
 static void
-print_notes(const char *title, const struct firn_command_note *notes)
+print_notes(const char *title, const struct fi_command_note *notes)
 {
-    firn_term_out_format("# %s\n\n", title);
+    fi_term_out_format("# %s\n\n", title);
     for (; notes->name != NULL; notes++) {
         print_marked("*", notes->name);
-        firn_term_out_text("\n\t");
+        fi_term_out_text("\n\t");
         print_escaped(notes->text, strlen(notes->text));
-        firn_term_out_text(".\n\n");
+        fi_term_out_text(".\n\n");
     }
 }
 
@@ -132,52 +132,52 @@ static void
 print_start(const char *page, const char *summary)
 {
     assert(page != NULL && summary != NULL);
-    firn_term_out_format("%s(1) \"firn %s\" \"firn\"\n\n# NAME\n\n%s - %s\n\n# SYNOPSIS\n\n", page,
-                         FIRN_VERSION, page, summary);
+    fi_term_out_format("%s(1) \"firn %s\" \"firn\"\n\n# NAME\n\n%s - %s\n\n# SYNOPSIS\n\n", page,
+                       FIRN_VERSION, page, summary);
 }
 
 static void
-print_end(const struct firn_command_program *program, bool is_overview)
+print_end(const struct fi_command_program *program, bool is_overview)
 {
     print_notes("EXIT CODES", program->exit_codes);
     print_notes("ENVIRONMENT", program->environment);
     if (!is_overview) {
-        firn_term_out_text("# SEE ALSO\n\n*firn*(1)\n");
+        fi_term_out_text("# SEE ALSO\n\n*firn*(1)\n");
         return;
     }
-    firn_term_out_text("# SEE ALSO\n\n");
-    for (const struct firn_command *const *at = program->commands; *at != NULL; at++) {
-        firn_term_out_format("%s*firn-%s*(1)", at == program->commands ? "" : ", ", (*at)->name);
+    fi_term_out_text("# SEE ALSO\n\n");
+    for (const struct fi_command *const *at = program->commands; *at != NULL; at++) {
+        fi_term_out_format("%s*firn-%s*(1)", at == program->commands ? "" : ", ", (*at)->name);
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
-print_overview(const struct firn_command_program *program)
+print_overview(const struct fi_command_program *program)
 {
     print_start("firn", "save, compare and restore directory trees; a key-value store");
-    firn_term_out_text("*firn* _COMMAND_ \\[options\\] \\[arguments\\]\n\n# DESCRIPTION\n\n");
+    fi_term_out_text("*firn* _COMMAND_ \\[options\\] \\[arguments\\]\n\n# DESCRIPTION\n\n");
     print_paragraphs(program->about);
-    firn_term_out_text("\n# COMMANDS\n\n");
-    const struct firn_command_section *section = program->sections;
-    for (const struct firn_command *const *at = program->commands; *at != NULL; at++) {
+    fi_term_out_text("\n# COMMANDS\n\n");
+    const struct fi_command_section *section = program->sections;
+    for (const struct fi_command *const *at = program->commands; *at != NULL; at++) {
         if (*at == section->first) {
-            firn_term_out_format("## %s commands\n\n", section->title);
+            fi_term_out_format("## %s commands\n\n", section->title);
             section++;
         }
-        firn_term_out_format("*firn-%s*(1)\n\t", (*at)->name);
+        fi_term_out_format("*firn-%s*(1)\n\t", (*at)->name);
         print_escaped((*at)->summary, strlen((*at)->summary));
-        firn_term_out_text(".\n\n");
+        fi_term_out_text(".\n\n");
     }
-    firn_term_out_text("# OPTIONS\n\n");
-    for (const struct firn_command_global *at = program->globals; at->option.name != NULL; at++) {
+    fi_term_out_text("# OPTIONS\n\n");
+    for (const struct fi_command_global *at = program->globals; at->option.name != NULL; at++) {
         print_option(NULL, &at->option, true);
     }
     print_end(program, true);
 }
 
 static void
-print_command(const struct firn_command_program *program, const struct firn_command *command)
+print_command(const struct fi_command_program *program, const struct fi_command *command)
 {
     assert(command->run != NULL);
     char page[64];
@@ -185,49 +185,49 @@ print_command(const struct firn_command_program *program, const struct firn_comm
     print_start(page, command->summary);
     print_usage(NULL, command);
     if (command->help != NULL) {
-        firn_term_out_text("# DESCRIPTION\n\n");
+        fi_term_out_text("# DESCRIPTION\n\n");
         print_paragraphs(command->help);
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
     }
-    firn_term_out_text("# OPTIONS\n\n");
-    firn_command_help_options(program, command, print_option, NULL);
+    fi_term_out_text("# OPTIONS\n\n");
+    fi_command_help_options(program, command, print_option, NULL);
     if (command->examples != NULL) {
-        firn_term_out_text("# EXAMPLES\n\n");
+        fi_term_out_text("# EXAMPLES\n\n");
         print_examples(command->examples);
     }
     print_end(program, false);
 }
 
 static void
-print_group(const struct firn_command_program *program, const struct firn_command *group)
+print_group(const struct fi_command_program *program, const struct fi_command *group)
 {
     assert(group->members != NULL);
     char page[64];
     (void)snprintf(page, sizeof(page), "firn-%s", group->name);
     print_start(page, group->summary);
-    for (const struct firn_command *const *at = group->members; *at != NULL; at++) {
+    for (const struct fi_command *const *at = group->members; *at != NULL; at++) {
         print_usage(group, *at);
     }
-    firn_term_out_text("# DESCRIPTION\n\n");
+    fi_term_out_text("# DESCRIPTION\n\n");
     print_paragraphs(group->help);
-    firn_term_out_text("\n# COMMANDS\n\n");
-    for (const struct firn_command *const *at = group->members; *at != NULL; at++) {
-        firn_term_out_format("## %s\n\n", (*at)->name);
+    fi_term_out_text("\n# COMMANDS\n\n");
+    for (const struct fi_command *const *at = group->members; *at != NULL; at++) {
+        fi_term_out_format("## %s\n\n", (*at)->name);
         print_usage(group, *at);
         print_escaped((*at)->summary, strlen((*at)->summary));
-        firn_term_out_text(".\n\n");
+        fi_term_out_text(".\n\n");
         if ((*at)->help != NULL) {
             print_paragraphs((*at)->help);
-            firn_term_out_text("\n");
+            fi_term_out_text("\n");
         }
-        firn_command_help_options(program, *at, print_option, NULL);
+        fi_command_help_options(program, *at, print_option, NULL);
         print_examples((*at)->examples);
     }
     print_end(program, false);
 }
 
 bool
-firn_command_man_print(const struct firn_command_program *program, const char *page)
+fi_command_man_print(const struct fi_command_program *program, const char *page)
 {
     assert(page != NULL);
     static const char prefix[] = "firn-";
@@ -235,9 +235,9 @@ firn_command_man_print(const struct firn_command_program *program, const char *p
         print_overview(program);
         return true;
     }
-    const struct firn_command *command = NULL;
+    const struct fi_command *command = NULL;
     if (strncmp(page, prefix, strlen(prefix)) == 0) {
-        command = firn_command_find(program->commands, page + strlen(prefix));
+        command = fi_command_find(program->commands, page + strlen(prefix));
     }
     if (command == NULL) {
         return false;

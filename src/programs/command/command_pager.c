@@ -13,29 +13,29 @@
 #include "term/term.h"
 
 void
-firn_command_pager_obey(const firn_config_setting *setting)
+fi_command_pager_obey(const firn_config_setting *setting)
 {
     if (strcmp(setting->key, "ui.pager") == 0 && strcmp(setting->value, "false") == 0) {
-        firn_term_pager_disarm();
+        fi_term_pager_disarm();
     }
 }
 
 int
-firn_command_pager_print(struct firn_cli *cli, int (*print)(struct firn_cli *cli))
+fi_command_pager_print(struct fi_cli *cli, int (*print)(struct fi_cli *cli))
 {
-    bool is_armed = !cli->no_pager && !cli->json && !cli->quiet && firn_term_pager_arm();
+    bool is_armed = !cli->no_pager && !cli->json && !cli->quiet && fi_term_pager_arm();
     int exit_code = print(cli);
     if (!is_armed) {
         return exit_code;
     }
-    firn_term_pager_settle();
-    firn_term_out_flush();
-    firn_term_out_before_first(NULL);
+    fi_term_pager_settle();
+    fi_term_out_flush();
+    fi_term_out_before_first(NULL);
     bool was_left = false;
-    if (firn_term_pager_is_open() && !firn_term_pager_close(&was_left)) {
-        return firn_command_report_error(cli, FIRN_NOT_FOUND,
-                                         "set PAGER to another program, or use --no-pager",
-                                         "the pager was not found");
+    if (fi_term_pager_is_open() && !fi_term_pager_close(&was_left)) {
+        return fi_command_report_error(cli, FIRN_NOT_FOUND,
+                                       "set PAGER to another program, or use --no-pager",
+                                       "the pager was not found");
     }
-    return was_left && exit_code == FIRN_EXIT_FAILED ? FIRN_EXIT_OK : exit_code;
+    return was_left && exit_code == FI_EXIT_FAILED ? FI_EXIT_OK : exit_code;
 }

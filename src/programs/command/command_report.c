@@ -38,11 +38,11 @@ static void
 begin_line(const char *start)
 {
     assert(line_size == 0);
-    if (!firn_term_json_is_open()) {
-        firn_term_pager_settle();
-        firn_term_out_flush(); /* keeps rows and messages in order on a terminal */
+    if (!fi_term_json_is_open()) {
+        fi_term_pager_settle();
+        fi_term_out_flush(); /* keeps rows and messages in order on a terminal */
     }
-    firn_term_meter_clear();
+    fi_term_meter_clear();
     line_size = 0;
     put(start, strlen(start));
 }
@@ -71,18 +71,18 @@ end_line(void)
 }
 
 bool
-firn_command_report_may_ask(const struct firn_cli *cli)
+fi_command_report_may_ask(const struct fi_cli *cli)
 {
     return !cli->json && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
 }
 
 bool
-firn_command_report_ask(const char *question)
+fi_command_report_ask(const char *question)
 {
     char answer[8];
     begin_line("");
-    firn_term_text_escape(firn_str(question), put);
-    firn_term_text_escape(firn_str(" [y/N] "), put);
+    fi_term_text_escape(firn_str(question), put);
+    fi_term_text_escape(firn_str(" [y/N] "), put);
     write_line();
     bool is_answered = fgets(answer, sizeof(answer), stdin) != NULL;
     /* The rest of a long line must not answer the next question. */
@@ -93,7 +93,7 @@ firn_command_report_ask(const char *question)
 }
 
 void
-firn_command_report_line(const char *format, ...)
+fi_command_report_line(const char *format, ...)
 {
     char text[2 * FIRN_ERROR_TEXT_SIZE];
     va_list arguments;
@@ -101,43 +101,43 @@ firn_command_report_line(const char *format, ...)
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     begin_line("firn: ");
-    firn_term_text_escape(firn_str(text), put);
+    fi_term_text_escape(firn_str(text), put);
     end_line();
 }
 
 void
-firn_command_report_more(const char *label, const char *text)
+fi_command_report_more(const char *label, const char *text)
 {
     assert(label != NULL && text != NULL);
     begin_line(label);
     put(": ", 2);
-    firn_term_text_escape(firn_str(text), put);
+    fi_term_text_escape(firn_str(text), put);
     end_line();
 }
 
 void
-firn_command_report_path(const char *word, firn_slice path, const char *text)
+fi_command_report_path(const char *word, firn_slice path, const char *text)
 {
     assert(word != NULL && text != NULL);
     begin_line("firn: ");
     put(word, strlen(word));
     put(": ", 2);
     if (path.size > 0) {
-        firn_term_path_escape(path, put);
+        fi_term_path_escape(path, put);
         put(": ", 2);
     }
-    firn_term_text_escape(firn_str(text), put);
+    fi_term_text_escape(firn_str(text), put);
     end_line();
 }
 
 void
-firn_command_report_damage(void *ctx, const firn_notice *notice)
+fi_command_report_damage(void *ctx, const firn_notice *notice)
 {
     (void)ctx;
-    firn_term_json_object(NULL);
-    firn_term_json_bytes("text", firn_str(notice->text));
-    firn_term_json_end();
-    firn_command_report_line("%s", notice->text);
+    fi_term_json_object(NULL);
+    fi_term_json_bytes("text", firn_str(notice->text));
+    fi_term_json_end();
+    fi_command_report_line("%s", notice->text);
 }
 
 static int
@@ -145,30 +145,29 @@ exit_code_of(int code)
 {
     switch (code) {
     case FIRN_OK:
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     case FIRN_BUSY:
     case FIRN_CONFLICT:
-        return FIRN_EXIT_LOCKED;
+        return FI_EXIT_LOCKED;
     case FIRN_INVALID:
-        return FIRN_EXIT_USAGE;
+        return FI_EXIT_USAGE;
     case FIRN_NOT_FOUND:
-        return FIRN_EXIT_NOT_FOUND;
+        return FI_EXIT_NOT_FOUND;
     case FIRN_CORRUPT:
-        return FIRN_EXIT_CORRUPT;
+        return FI_EXIT_CORRUPT;
     case FIRN_CANCELLED:
-        return firn_term_signals_caught() != 0 ? FIRN_EXIT_SIGNAL + firn_term_signals_caught()
-                                               : FIRN_EXIT_FAILED;
+        return fi_term_signals_caught() != 0 ? FI_EXIT_SIGNAL + fi_term_signals_caught()
+                                             : FI_EXIT_FAILED;
     default:
-        return FIRN_EXIT_FAILED;
+        return FI_EXIT_FAILED;
     }
 }
 
 /* A hint that does not depend on the command; NULL if there is none. */
 static const char *
-hint_of(const struct firn_cli *cli, int code)
+hint_of(const struct fi_cli *cli, int code)
 {
-    bool is_of_workspace =
-        cli->command != NULL && (cli->command->uses & FIRN_COMMAND_USES_WORKSPACE);
+    bool is_of_workspace = cli->command != NULL && (cli->command->uses & FI_COMMAND_USES_WORKSPACE);
     switch (code) {
     case FIRN_BUSY:
         return "wait longer with --wait SECONDS";
@@ -187,36 +186,36 @@ hint_of(const struct firn_cli *cli, int code)
 }
 
 int
-firn_command_report_failure(struct firn_cli *cli, const firn_error *err, const char *hint)
+fi_command_report_failure(struct fi_cli *cli, const firn_error *err, const char *hint)
 {
     assert(err->code != FIRN_OK);
     int exit_code = exit_code_of(err->code);
-    if (firn_term_out_error() != 0 && err->code == FIRN_CANCELLED) {
-        return FIRN_EXIT_FAILED; /* the reason is reported at the end */
+    if (fi_term_out_error() != 0 && err->code == FIRN_CANCELLED) {
+        return FI_EXIT_FAILED; /* the reason is reported at the end */
     }
-    bool is_interrupted = err->code == FIRN_CANCELLED && firn_term_signals_caught() != 0;
+    bool is_interrupted = err->code == FIRN_CANCELLED && fi_term_signals_caught() != 0;
     const char *text = is_interrupted ? "interrupted" : err->text;
-    firn_command_report_line("%s", text[0] != '\0' ? text : firn_code_text(err->code));
+    fi_command_report_line("%s", text[0] != '\0' ? text : firn_code_text(err->code));
     if (hint == NULL || err->code == FIRN_NEWER) { /* no other command does better */
         hint = hint_of(cli, err->code);
     }
     if (hint != NULL) {
-        firn_command_report_more("hint", hint);
+        fi_command_report_more("hint", hint);
     }
-    firn_term_json_unwind();
-    firn_term_json_object("error");
-    firn_term_json_string("code", firn_code_name(err->code));
-    firn_term_json_bytes("message", firn_str(text));
+    fi_term_json_unwind();
+    fi_term_json_object("error");
+    fi_term_json_string("code", firn_code_name(err->code));
+    fi_term_json_bytes("message", firn_str(text));
     if (hint != NULL) {
-        firn_term_json_string("hint", hint);
+        fi_term_json_string("hint", hint);
     }
-    firn_term_json_u64("exit", (uint64_t)exit_code);
-    firn_term_json_end();
+    fi_term_json_u64("exit", (uint64_t)exit_code);
+    fi_term_json_end();
     return exit_code;
 }
 
 int
-firn_command_report_error(struct firn_cli *cli, int code, const char *hint, const char *format, ...)
+fi_command_report_error(struct fi_cli *cli, int code, const char *hint, const char *format, ...)
 {
     assert(code != FIRN_OK);
     firn_error err;
@@ -226,12 +225,11 @@ firn_command_report_error(struct firn_cli *cli, int code, const char *hint, cons
     va_start(arguments, format);
     (void)vsnprintf(err.text, sizeof(err.text), format, arguments);
     va_end(arguments);
-    return firn_command_report_failure(cli, &err, hint);
+    return fi_command_report_failure(cli, &err, hint);
 }
 
 int
-firn_command_report_no_memory(struct firn_cli *cli)
+fi_command_report_no_memory(struct fi_cli *cli)
 {
-    return firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s",
-                                     firn_code_text(FIRN_NO_MEMORY));
+    return fi_command_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
 }

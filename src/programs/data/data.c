@@ -44,7 +44,7 @@ is_table(firn_store *store, const char *name)
 }
 
 int
-firn_data_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make, firn_keyspace **out)
+fi_data_open_keyspace(struct fi_cli *cli, firn_store *store, bool may_make, firn_keyspace **out)
 {
     firn_error err;
     struct search search = {cli->arguments[1], may_make};
@@ -53,107 +53,106 @@ firn_data_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make, 
         code = firn_keyspace_list(store, compare_name, &search, &err);
     }
     if (code == FIRN_OK && !search.is_there && is_table(store, cli->arguments[1])) {
-        return firn_command_report_error(cli, FIRN_INVALID, table_hint, "'%s' is a table",
-                                         cli->arguments[1]);
+        return fi_command_report_error(cli, FIRN_INVALID, table_hint, "'%s' is a table",
+                                       cli->arguments[1]);
     }
     if (code == FIRN_OK && !search.is_there) {
-        return firn_command_report_error(cli, FIRN_NOT_FOUND, NULL, "%s has no keyspace '%s'",
-                                         cli->arguments[0], cli->arguments[1]);
+        return fi_command_report_error(cli, FIRN_NOT_FOUND, NULL, "%s has no keyspace '%s'",
+                                       cli->arguments[0], cli->arguments[1]);
     }
     if (code == FIRN_OK) {
         code = firn_keyspace_open(store, cli->arguments[1], NULL, out, &err);
     }
     const char *hint =
         code == FIRN_INVALID && is_table(store, cli->arguments[1]) ? table_hint : NULL;
-    return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, hint);
+    return code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, hint);
 }
 
 int
-firn_data_read_ttl(struct firn_cli *cli, uint64_t *out_ms)
+fi_data_read_ttl(struct fi_cli *cli, uint64_t *out_ms)
 {
     enum { SECOND_MS = 1000 };
-    const char *text = firn_command_value(cli, "ttl");
+    const char *text = fi_command_value(cli, "ttl");
     uint64_t seconds = 0;
     if (text != NULL &&
-        (!firn_command_number(text, UINT64_MAX / SECOND_MS, &seconds) || seconds == 0)) {
-        return firn_command_misused(cli, "--ttl takes a number of seconds, at least 1");
+        (!fi_command_number(text, UINT64_MAX / SECOND_MS, &seconds) || seconds == 0)) {
+        return fi_command_misused(cli, "--ttl takes a number of seconds, at least 1");
     }
     *out_ms = seconds * SECOND_MS;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 int
-firn_data_open_view(struct firn_cli *cli, firn_store *store, firn_snapshot **out)
+fi_data_open_view(struct fi_cli *cli, firn_store *store, firn_snapshot **out)
 {
     firn_error err;
     firn_snapshot_options options = FIRN_SNAPSHOT_OPTIONS_INIT;
-    options.checkpoint = firn_command_value(cli, "at");
+    options.checkpoint = fi_command_value(cli, "at");
     if (options.checkpoint == NULL) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     return firn_snapshot_open(store, &options, out, &err) == FIRN_OK
-               ? FIRN_EXIT_OK
-               : firn_command_report_failure(cli, &err, NULL);
+               ? FI_EXIT_OK
+               : fi_command_report_failure(cli, &err, NULL);
 }
 
 int
-firn_data_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
-                           firn_keyspace **out)
+fi_data_open_keyspace_at(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
+                         firn_keyspace **out)
 {
     firn_error err;
     if (view == NULL) {
-        return firn_data_open_keyspace(cli, store, false, out);
+        return fi_data_open_keyspace(cli, store, false, out);
     }
     int code = firn_snapshot_keyspace_open(view, cli->arguments[1], out, &err);
     if (code == FIRN_NOT_FOUND) {
-        return firn_command_report_error(cli, code, NULL, "%s has no %s '%s' at %s",
-                                         cli->arguments[0],
-                                         is_table(store, cli->arguments[1]) ? "table" : "keyspace",
-                                         cli->arguments[1], firn_command_value(cli, "at"));
+        return fi_command_report_error(cli, code, NULL, "%s has no %s '%s' at %s",
+                                       cli->arguments[0],
+                                       is_table(store, cli->arguments[1]) ? "table" : "keyspace",
+                                       cli->arguments[1], fi_command_value(cli, "at"));
     }
-    return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+    return code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
 }
 
 static int
-run_put(struct firn_cli *cli)
+run_put(struct fi_cli *cli)
 {
     assert(cli->argument_count == 4);
     firn_error err;
     firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
-    struct firn_data_bytes key = {NULL, 0, 0};
-    struct firn_data_bytes value = {NULL, 0, 0};
-    bool is_hex = firn_command_has(cli, "hex");
+    struct fi_data_bytes key = {NULL, 0, 0};
+    struct fi_data_bytes value = {NULL, 0, 0};
+    bool is_hex = fi_command_has(cli, "hex");
     const char *text = cli->arguments[3];
-    int exit_code = firn_data_read_ttl(cli, &options.ttl_ms);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
+    int exit_code = fi_data_read_ttl(cli, &options.ttl_ms);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = strcmp(text, "-") == 0
-                        ? firn_data_bytes_from_stdin(cli, FIRN_VALUE_SIZE_MAX, &value)
-                        : firn_data_bytes_from_argument(cli, "VALUE", text, is_hex, &value);
+                        ? fi_data_bytes_from_stdin(cli, FIRN_VALUE_SIZE_MAX, &value)
+                        : fi_data_bytes_from_argument(cli, "VALUE", text, is_hex, &value);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE_OR_MAKE, &store);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE_OR_MAKE, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_keyspace(cli, store, true, &keyspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_open_keyspace(cli, store, true, &keyspace);
     }
-    if (exit_code == FIRN_EXIT_OK &&
-        firn_put(keyspace, firn_data_bytes_slice(&key), firn_data_bytes_slice(&value), &options,
+    if (exit_code == FI_EXIT_OK &&
+        firn_put(keyspace, fi_data_bytes_slice(&key), fi_data_bytes_slice(&value), &options,
                  &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    exit_code = firn_data_store_close(cli, store, exit_code);
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_term_json_u64("key_size", key.size);
-        firn_term_json_u64("value_size", value.size);
+    exit_code = fi_data_store_close(cli, store, exit_code);
+    if (exit_code == FI_EXIT_OK) {
+        fi_term_json_u64("key_size", key.size);
+        fi_term_json_u64("value_size", value.size);
     }
-    firn_data_bytes_deinit(&key);
-    firn_data_bytes_deinit(&value);
+    fi_data_bytes_deinit(&key);
+    fi_data_bytes_deinit(&value);
     return exit_code;
 }
 
@@ -165,160 +164,160 @@ static const char *const count_table_options[] = {"index", "where", NULL};
 
 /* A keyspace has one key, and none of these options. Returns an exit code. */
 static int
-refuse_table_options(struct firn_cli *cli, const char *const *options)
+refuse_table_options(struct fi_cli *cli, const char *const *options)
 {
     for (; *options != NULL; options++) {
-        if (firn_command_has(cli, *options)) {
-            return firn_command_misused(cli, "--%s is for tables; '%s' is a keyspace", *options,
-                                        cli->arguments[1]);
+        if (fi_command_has(cli, *options)) {
+            return fi_command_misused(cli, "--%s is for tables; '%s' is a keyspace", *options,
+                                      cli->arguments[1]);
         }
     }
     return cli->argument_count > 3
-               ? firn_command_misused(cli, "unexpected argument '%s'", cli->arguments[3])
-               : FIRN_EXIT_OK;
+               ? fi_command_misused(cli, "unexpected argument '%s'", cli->arguments[3])
+               : FI_EXIT_OK;
 }
 
 /* Prints the value of a key of a keyspace. Returns an exit code. */
 static int
-get_value(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
-          const struct firn_data_bytes *key)
+get_value(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
+          const struct fi_data_bytes *key)
 {
     firn_error err;
     firn_keyspace *keyspace = NULL;
     uint8_t *value = NULL;
     size_t size = 0;
-    int exit_code = firn_data_open_keyspace_at(cli, store, view, &keyspace);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_data_open_keyspace_at(cli, store, view, &keyspace);
+    if (exit_code == FI_EXIT_OK) {
         exit_code = refuse_table_options(cli, get_table_options);
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    firn_slice wanted = firn_data_bytes_slice(key);
+    firn_slice wanted = fi_data_bytes_slice(key);
     int code = view == NULL ? firn_get(keyspace, wanted, &value, &size, &err)
                             : firn_snapshot_get(view, keyspace, wanted, &value, &size, &err);
     if (code == FIRN_NOT_FOUND) {
-        exit_code = firn_command_report_error(cli, code, NULL, "keyspace '%s' has no key '%s'",
-                                              cli->arguments[1], cli->arguments[2]);
+        exit_code = fi_command_report_error(cli, code, NULL, "keyspace '%s' has no key '%s'",
+                                            cli->arguments[1], cli->arguments[2]);
     } else if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     } else {
-        firn_data_bytes_print_value(wanted, firn_bytes(value, size), firn_command_has(cli, "hex"));
+        fi_data_bytes_print_value(wanted, firn_bytes(value, size), fi_command_has(cli, "hex"));
     }
     firn_release(value);
     return exit_code;
 }
 
 static int
-run_get(struct firn_cli *cli)
+run_get(struct fi_cli *cli)
 {
     assert(cli->argument_count >= 3);
     firn_store *store = NULL;
-    struct firn_data_bytes key = {NULL, 0, 0};
-    struct firn_data_table table = {.name = NULL};
+    struct fi_data_bytes key = {NULL, 0, 0};
+    struct fi_data_table table = {.name = NULL};
     firn_snapshot *view = NULL;
-    bool is_hex = firn_command_has(cli, "hex");
-    int exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    bool is_hex = fi_command_has(cli, "hex");
+    int exit_code = fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_view(cli, store, &view);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_open_view(cli, store, &view);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_find(cli, store, view, &table);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_table_find(cli, store, view, &table);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code =
-            table.table != NULL ? firn_data_query_get(&table) : get_value(cli, store, view, &key);
+            table.table != NULL ? fi_data_query_get(&table) : get_value(cli, store, view, &key);
     }
-    firn_data_table_close(&table);
+    fi_data_table_close(&table);
     firn_snapshot_close(view);
-    firn_data_bytes_deinit(&key);
-    return firn_data_store_close(cli, store, exit_code);
+    fi_data_bytes_deinit(&key);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 static int
-run_del(struct firn_cli *cli)
+run_del(struct fi_cli *cli)
 {
     assert(cli->argument_count >= 3);
     firn_error err;
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
-    struct firn_data_bytes key = {NULL, 0, 0};
-    struct firn_data_table table = {.name = NULL};
+    struct fi_data_bytes key = {NULL, 0, 0};
+    struct fi_data_table table = {.name = NULL};
     static const char *const no_options[] = {NULL};
-    bool is_hex = firn_command_has(cli, "hex");
-    int exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    bool is_hex = fi_command_has(cli, "hex");
+    int exit_code = fi_data_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_find(cli, store, NULL, &table);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_table_find(cli, store, NULL, &table);
     }
-    if (exit_code == FIRN_EXIT_OK && table.table != NULL) {
-        exit_code = firn_data_query_delete(&table);
+    if (exit_code == FI_EXIT_OK && table.table != NULL) {
+        exit_code = fi_data_query_delete(&table);
         goto out;
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_keyspace(cli, store, false, &keyspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_open_keyspace(cli, store, false, &keyspace);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = refuse_table_options(cli, no_options);
     }
-    if (exit_code == FIRN_EXIT_OK &&
-        firn_delete(keyspace, firn_data_bytes_slice(&key), NULL, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+    if (exit_code == FI_EXIT_OK &&
+        firn_delete(keyspace, fi_data_bytes_slice(&key), NULL, &err) != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
 out:
-    firn_data_table_close(&table);
-    firn_data_bytes_deinit(&key);
-    return firn_data_store_close(cli, store, exit_code);
+    fi_data_table_close(&table);
+    fi_data_bytes_deinit(&key);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 struct scan {
     firn_cursor_options cursor;
-    struct firn_data_bytes from;
-    struct firn_data_bytes to;
-    struct firn_data_bytes prefix;
+    struct fi_data_bytes from;
+    struct fi_data_bytes to;
+    struct fi_data_bytes prefix;
     uint64_t limit;
     bool is_reverse;
     bool counts_only;
-    struct firn_data_bytes_look look;
+    struct fi_data_bytes_look look;
 };
 
 static void
 scan_deinit(struct scan *scan)
 {
-    firn_data_bytes_deinit(&scan->from);
-    firn_data_bytes_deinit(&scan->to);
-    firn_data_bytes_deinit(&scan->prefix);
+    fi_data_bytes_deinit(&scan->from);
+    fi_data_bytes_deinit(&scan->to);
+    fi_data_bytes_deinit(&scan->prefix);
 }
 
 /* Reads the value of an option, "--from", if it was given; *out stays as it is if not. It is
  * borrowed from bytes. Returns an exit code. */
 static int
-read_bound(struct firn_cli *cli, const char *option, struct firn_data_bytes *bytes, firn_slice *out)
+read_bound(struct fi_cli *cli, const char *option, struct fi_data_bytes *bytes, firn_slice *out)
 {
-    const char *text = firn_command_value(cli, option + strlen("--"));
+    const char *text = fi_command_value(cli, option + strlen("--"));
     if (text == NULL) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     int exit_code =
-        firn_data_bytes_from_argument(cli, option, text, firn_command_has(cli, "hex"), bytes);
-    *out = firn_data_bytes_slice(bytes);
+        fi_data_bytes_from_argument(cli, option, text, fi_command_has(cli, "hex"), bytes);
+    *out = fi_data_bytes_slice(bytes);
     return exit_code;
 }
 
 /* Where to begin and to end. Returns an exit code. */
 static int
-read_bounds(struct firn_cli *cli, struct scan *scan)
+read_bounds(struct fi_cli *cli, struct scan *scan)
 {
     int exit_code = read_bound(cli, "--from", &scan->from, &scan->cursor.lower);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_bound(cli, "--to", &scan->to, &scan->cursor.upper);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix);
     }
     return exit_code;
@@ -326,17 +325,17 @@ read_bounds(struct firn_cli *cli, struct scan *scan)
 
 /* Of scan, which has more options than count. Returns an exit code. */
 static int
-read_scan_options(struct firn_cli *cli, struct scan *scan)
+read_scan_options(struct fi_cli *cli, struct scan *scan)
 {
-    const char *limit = firn_command_value(cli, "limit");
-    scan->is_reverse = firn_command_has(cli, "reverse");
-    scan->look.keys_only = firn_command_has(cli, "keys");
+    const char *limit = fi_command_value(cli, "limit");
+    scan->is_reverse = fi_command_has(cli, "reverse");
+    scan->look.keys_only = fi_command_has(cli, "keys");
     scan->cursor.keys_only = scan->look.keys_only;
-    scan->look.is_hex = firn_command_has(cli, "hex");
-    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &scan->limit)) {
-        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
+    scan->look.is_hex = fi_command_has(cli, "hex");
+    if (limit != NULL && !fi_command_number(limit, UINT64_MAX, &scan->limit)) {
+        return fi_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* Returns a code of the library. */
@@ -346,11 +345,11 @@ walk(const struct scan *scan, firn_cursor *cursor, uint64_t *count, firn_error *
     int code = scan->is_reverse ? firn_cursor_last(cursor, err) : firn_cursor_first(cursor, err);
     while (code == FIRN_OK && firn_cursor_valid(cursor) && *count < scan->limit) {
         if (!scan->counts_only) {
-            firn_data_bytes_print_entry(firn_cursor_key(cursor), firn_cursor_value(cursor),
-                                        &scan->look);
+            fi_data_bytes_print_entry(firn_cursor_key(cursor), firn_cursor_value(cursor),
+                                      &scan->look);
         }
         *count += 1;
-        code = firn_command_go_on(err);
+        code = fi_command_go_on(err);
         if (code != FIRN_OK) {
             return code;
         }
@@ -361,99 +360,99 @@ walk(const struct scan *scan, firn_cursor *cursor, uint64_t *count, firn_error *
 
 /* Walks over the entries of a keyspace. Returns an exit code. */
 static int
-scan_keyspace(struct firn_cli *cli, firn_store *store, struct scan *scan)
+scan_keyspace(struct fi_cli *cli, firn_store *store, struct scan *scan)
 {
     firn_error err;
     firn_keyspace *keyspace = NULL;
     firn_cursor *cursor = NULL;
     uint64_t count = 0;
-    int exit_code = firn_data_open_keyspace_at(cli, store, scan->cursor.snapshot, &keyspace);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_data_open_keyspace_at(cli, store, scan->cursor.snapshot, &keyspace);
+    if (exit_code == FI_EXIT_OK) {
         exit_code =
             refuse_table_options(cli, scan->counts_only ? count_table_options : scan_table_options);
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     int code = firn_cursor_open(keyspace, &scan->cursor, &cursor, &err);
     if (!scan->counts_only) {
-        firn_term_json_array("entries");
+        fi_term_json_array("entries");
     }
     if (code == FIRN_OK) {
         code = walk(scan, cursor, &count, &err);
     }
     firn_cursor_close(cursor);
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    firn_term_json_unwind();
-    firn_term_json_u64("count", count);
+    fi_term_json_unwind();
+    fi_term_json_u64("count", count);
     if (scan->counts_only && code == FIRN_OK) {
-        firn_term_out_format("%llu\n", (unsigned long long)count);
+        fi_term_out_format("%llu\n", (unsigned long long)count);
     }
     return exit_code;
 }
 
 static int
-scan_or_count(struct firn_cli *cli, bool counts_only)
+scan_or_count(struct fi_cli *cli, bool counts_only)
 {
     assert(cli->argument_count == 2);
     const firn_cursor_options defaults = FIRN_CURSOR_OPTIONS_INIT;
     firn_store *store = NULL;
-    struct firn_data_table table = {.name = NULL};
+    struct fi_data_table table = {.name = NULL};
     struct scan scan;
     memset(&scan, 0, sizeof(scan));
     scan.cursor = defaults;
     scan.cursor.keys_only = counts_only;
     scan.counts_only = counts_only;
     scan.limit = UINT64_MAX;
-    int exit_code = counts_only ? FIRN_EXIT_OK : read_scan_options(cli, &scan);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = counts_only ? FI_EXIT_OK : read_scan_options(cli, &scan);
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_bounds(cli, &scan);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_view(cli, store, &scan.cursor.snapshot);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_open_view(cli, store, &scan.cursor.snapshot);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_find(cli, store, scan.cursor.snapshot, &table);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_table_find(cli, store, scan.cursor.snapshot, &table);
     }
-    if (exit_code == FIRN_EXIT_OK && table.table == NULL) {
+    if (exit_code == FI_EXIT_OK && table.table == NULL) {
         exit_code = scan_keyspace(cli, store, &scan);
-    } else if (exit_code == FIRN_EXIT_OK) {
-        exit_code = counts_only ? firn_data_scan_count(&table) : firn_data_scan_print(&table);
+    } else if (exit_code == FI_EXIT_OK) {
+        exit_code = counts_only ? fi_data_scan_count(&table) : fi_data_scan_print(&table);
     }
-    firn_data_table_close(&table);
+    fi_data_table_close(&table);
     firn_snapshot_close(scan.cursor.snapshot);
     scan_deinit(&scan);
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 static int
-run_scan(struct firn_cli *cli)
+run_scan(struct fi_cli *cli)
 {
     return scan_or_count(cli, false);
 }
 
 static int
-run_count(struct firn_cli *cli)
+run_count(struct fi_cli *cli)
 {
     return scan_or_count(cli, true);
 }
 
-static const struct firn_command_option hex_options[] = {
+static const struct fi_command_option hex_options[] = {
     {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command put = {
+static const struct fi_command put = {
     .name = "put",
     .summary = "Store a value under a key",
     .arguments = "STORE KEYSPACE KEY VALUE",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"ttl", 't', "SECONDS", "let the value expire after this many seconds"},
             {NULL, 0, NULL, NULL},
@@ -462,23 +461,23 @@ static const struct firn_command put = {
             "standard input, always as plain bytes. The store and the keyspace are created if\n"
             "they do not exist. Write -- before an argument that begins with a dash.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db put app.firn users ada 1815", "store 1815 under ada in users"},
             {"firn db put app.firn images logo - <logo.png", "store the contents of a file"},
             {"firn db put --ttl 3600 app.firn sessions k2 ada",
              "store a value that expires in an hour"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_put,
 };
 
-static const struct firn_command get = {
+static const struct fi_command get = {
     .name = "get",
     .summary = "Print the value of a key, or a row of a table",
     .arguments = "STORE KEYSPACE|TABLE KEY...",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"columns", 0, "COLUMN,...", "of a row, print only these columns"},
@@ -491,7 +490,7 @@ static const struct firn_command get = {
             "each column of the primary key. If the key, keyspace, table or store does not\n"
             "exist the exit code is 3.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db get app.firn users ada", "print 1815"},
             {"firn db get shop.firn goods 1 --columns name,price", "print two columns of a row"},
             {NULL, NULL},
@@ -499,7 +498,7 @@ static const struct firn_command get = {
     .run = run_get,
 };
 
-static const struct firn_command del = {
+static const struct fi_command del = {
     .name = "del",
     .summary = "Delete a key, or a row of a table",
     .arguments = "STORE KEYSPACE|TABLE KEY...",
@@ -508,20 +507,20 @@ static const struct firn_command del = {
             "exist succeeds; if the store or keyspace does not exist the exit code is 3. The\n"
             "key of a row is one argument for each column of the table's primary key.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db del app.firn users ada", "delete ada from users"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_del,
 };
 
-static const struct firn_command scan_command = {
+static const struct fi_command scan_command = {
     .name = "scan",
     .summary = "Print the entries of a keyspace, or the rows of a table",
     .arguments = "STORE KEYSPACE|TABLE",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"from", 0, "KEY", "begin at KEY, or at the next key after it"},
             {"to", 0, "KEY", "end before KEY"},
             {"prefix", 0, "KEY", "only keys that begin with KEY"},
@@ -556,7 +555,7 @@ static const struct firn_command scan_command = {
         "count(*), count(x), sum(x), min(x), max(x) and avg(x) of groups, or of all rows\n"
         "without --group-by. EXPR 'as NAME' names a column.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db scan app.firn users --prefix a --limit 10",
              "print the first ten keys that begin with a"},
             {"firn db scan app.firn users --from m --to n --reverse",
@@ -570,12 +569,12 @@ static const struct firn_command scan_command = {
     .run = run_scan,
 };
 
-static const struct firn_command count = {
+static const struct fi_command count = {
     .name = "count",
     .summary = "Print how many entries a keyspace has, or how many rows a table",
     .arguments = "STORE KEYSPACE|TABLE",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"from", 0, "KEY", "begin at KEY, or at the next key after it"},
             {"to", 0, "KEY", "end before KEY"},
             {"prefix", 0, "KEY", "only keys that begin with KEY"},
@@ -589,43 +588,43 @@ static const struct firn_command count = {
     .run = run_count,
 };
 
-static const struct firn_command *const members[] = {&put,
-                                                     &get,
-                                                     &del,
-                                                     &scan_command,
-                                                     &count,
-                                                     &firn_data_search,
-                                                     &firn_data_table_create,
-                                                     &firn_data_table_list,
-                                                     &firn_data_table_show,
-                                                     &firn_data_table_alter,
-                                                     &firn_data_table_drop,
-                                                     &firn_data_exchange_import,
-                                                     &firn_data_exchange_export,
-                                                     &firn_data_query_insert,
-                                                     &firn_sqlshell,
-                                                     &firn_data_load,
-                                                     &firn_data_load_dump,
-                                                     &firn_data_keyspaces_delrange,
-                                                     &firn_data_keyspaces,
-                                                     &firn_data_keyspaces_drop,
-                                                     &firn_data_checkpoint,
-                                                     &firn_data_checkpoint_list,
-                                                     &firn_data_diff,
-                                                     &firn_data_checkpoint_restore,
-                                                     &firn_data_checkpoint_undo,
-                                                     &firn_data_checkpoint_clone,
-                                                     &firn_data_checkpoint_export,
-                                                     &firn_data_checkpoint_import,
-                                                     &firn_data_stats_flush,
-                                                     &firn_data_stats_compact,
-                                                     &firn_data_stats,
-                                                     &firn_data_check,
-                                                     &firn_dir_repair_db,
-                                                     &firn_data_destroy,
-                                                     NULL};
+static const struct fi_command *const members[] = {&put,
+                                                   &get,
+                                                   &del,
+                                                   &scan_command,
+                                                   &count,
+                                                   &fi_data_search,
+                                                   &fi_data_table_create,
+                                                   &fi_data_table_list,
+                                                   &fi_data_table_show,
+                                                   &fi_data_table_alter,
+                                                   &fi_data_table_drop,
+                                                   &fi_data_exchange_import,
+                                                   &fi_data_exchange_export,
+                                                   &fi_data_query_insert,
+                                                   &fi_sqlshell,
+                                                   &fi_data_load,
+                                                   &fi_data_load_dump,
+                                                   &fi_data_keyspaces_delrange,
+                                                   &fi_data_keyspaces,
+                                                   &fi_data_keyspaces_drop,
+                                                   &fi_data_checkpoint,
+                                                   &fi_data_checkpoint_list,
+                                                   &fi_data_diff,
+                                                   &fi_data_checkpoint_restore,
+                                                   &fi_data_checkpoint_undo,
+                                                   &fi_data_checkpoint_clone,
+                                                   &fi_data_checkpoint_export,
+                                                   &fi_data_checkpoint_import,
+                                                   &fi_data_stats_flush,
+                                                   &fi_data_stats_compact,
+                                                   &fi_data_stats,
+                                                   &fi_data_check,
+                                                   &fi_dir_repair_db,
+                                                   &fi_data_destroy,
+                                                   NULL};
 
-const struct firn_command firn_data = {
+const struct fi_command fi_data = {
     .name = "db",
     .summary = "Read and write key-value data and tables in a store",
     .arguments = "",

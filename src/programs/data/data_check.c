@@ -13,9 +13,9 @@
 #include "term/term.h"
 
 struct checking {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     firn_store *store;
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     firn_store_check_result report;
     uint64_t tables;
     uint64_t rows;
@@ -28,8 +28,8 @@ struct checking {
 static firn_callbacks
 callbacks_of(struct checking *checking)
 {
-    firn_callbacks callbacks = firn_task_notices_callbacks(&checking->notices);
-    callbacks.on_notice = firn_command_report_damage;
+    firn_callbacks callbacks = fi_task_notices_callbacks(&checking->notices);
+    callbacks.on_notice = fi_command_report_damage;
     return callbacks;
 }
 
@@ -62,7 +62,7 @@ static int
 check_store(struct checking *checking)
 {
     firn_store_check_options options = FIRN_STORE_CHECK_OPTIONS_INIT;
-    firn_task_notices_init(&checking->notices, checking->cli);
+    fi_task_notices_init(&checking->notices, checking->cli);
     options.callbacks = callbacks_of(checking);
     int code = firn_store_check(checking->store, &options, &checking->report, &checking->err);
     if (code == FIRN_OK) {
@@ -72,33 +72,33 @@ check_store(struct checking *checking)
         checking->err = checking->first;
         code = FIRN_CORRUPT;
     }
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&checking->notices);
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&checking->notices);
     return code;
 }
 
 static void
 show_text(const struct checking *checking)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     const firn_store_check_result *report = &checking->report;
     uint64_t damaged = report->damaged_count + checking->damaged;
-    firn_term_out_format("%s %s, ", firn_term_text_number(report->keyspaces, number),
-                         firn_term_text_plural(report->keyspaces, "keyspace", "keyspaces"));
-    firn_term_out_format("%s %s, ", firn_term_text_number(report->entries, number),
-                         firn_term_text_plural(report->entries, "entry", "entries"));
-    firn_term_out_format("%s log %s", firn_term_text_number(report->log_records, number),
-                         firn_term_text_plural(report->log_records, "record", "records"));
+    fi_term_out_format("%s %s, ", fi_term_text_number(report->keyspaces, number),
+                       fi_term_text_plural(report->keyspaces, "keyspace", "keyspaces"));
+    fi_term_out_format("%s %s, ", fi_term_text_number(report->entries, number),
+                       fi_term_text_plural(report->entries, "entry", "entries"));
+    fi_term_out_format("%s log %s", fi_term_text_number(report->log_records, number),
+                       fi_term_text_plural(report->log_records, "record", "records"));
     if (checking->tables > 0) {
-        firn_term_out_format(", %s %s", firn_term_text_number(checking->tables, number),
-                             firn_term_text_plural(checking->tables, "table", "tables"));
-        firn_term_out_format(" of %s %s", firn_term_text_number(checking->rows, number),
-                             firn_term_text_plural(checking->rows, "row", "rows"));
+        fi_term_out_format(", %s %s", fi_term_text_number(checking->tables, number),
+                           fi_term_text_plural(checking->tables, "table", "tables"));
+        fi_term_out_format(" of %s %s", fi_term_text_number(checking->rows, number),
+                           fi_term_text_plural(checking->rows, "row", "rows"));
     }
     if (damaged == 0) {
-        firn_term_out_text(": no damage\n");
+        fi_term_out_text(": no damage\n");
     } else {
-        firn_term_out_format(": %s damaged\n", firn_term_text_number(damaged, number));
+        fi_term_out_format(": %s damaged\n", fi_term_text_number(damaged, number));
     }
 }
 
@@ -106,13 +106,13 @@ static void
 show_report(const struct checking *checking)
 {
     const firn_store_check_result *report = &checking->report;
-    firn_term_json_u64("keyspaces", report->keyspaces);
-    firn_term_json_u64("entries", report->entries);
-    firn_term_json_u64("log_records", report->log_records);
-    firn_term_json_u64("tables", checking->tables);
-    firn_term_json_u64("rows", checking->rows);
-    firn_term_json_u64("index_entries", checking->index_entries);
-    firn_term_json_u64("damaged", report->damaged_count + checking->damaged);
+    fi_term_json_u64("keyspaces", report->keyspaces);
+    fi_term_json_u64("entries", report->entries);
+    fi_term_json_u64("log_records", report->log_records);
+    fi_term_json_u64("tables", checking->tables);
+    fi_term_json_u64("rows", checking->rows);
+    fi_term_json_u64("index_entries", checking->index_entries);
+    fi_term_json_u64("damaged", report->damaged_count + checking->damaged);
     if (!checking->cli->quiet) {
         show_text(checking);
     }
@@ -128,33 +128,32 @@ hint_of(const struct checking *checking, int code)
     }
     return checking->damaged > 0
                ? "firn db table alter STORE TABLE drop-index and add-index rebuild an index"
-               : firn_data_store_damage_hint(checking->cli->arguments[0]);
+               : fi_data_store_damage_hint(checking->cli->arguments[0]);
 }
 
 static int
-run_check(struct firn_cli *cli)
+run_check(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     struct checking checking = {.cli = cli};
-    int exit_code =
-        firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &checking.store);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &checking.store);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     checking.report.size = sizeof(checking.report);
-    firn_term_json_array("damage");
+    fi_term_json_array("damage");
     int code = check_store(&checking);
-    firn_term_json_unwind();
+    fi_term_json_unwind();
     if (code == FIRN_OK || code == FIRN_CORRUPT) {
         show_report(&checking);
     }
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &checking.err, hint_of(&checking, code));
+        exit_code = fi_command_report_failure(cli, &checking.err, hint_of(&checking, code));
     }
-    return firn_data_store_close(cli, checking.store, exit_code);
+    return fi_data_store_close(cli, checking.store, exit_code);
 }
 
-const struct firn_command firn_data_check = {
+const struct fi_command fi_data_check = {
     .name = "check",
     .summary = "Read and verify all of a store",
     .arguments = "STORE",

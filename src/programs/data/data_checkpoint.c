@@ -17,7 +17,7 @@
 
 enum {
     ID_SHORT = 8,
-    NAME_SIZE = FIRN_TERM_TEXT_NUMBER_SIZE > ID_SHORT ? FIRN_TERM_TEXT_NUMBER_SIZE : 16
+    NAME_SIZE = FI_TERM_TEXT_NUMBER_SIZE > ID_SHORT ? FI_TERM_TEXT_NUMBER_SIZE : 16
 };
 
 /* What a user may type for a checkpoint: its number, or the beginning of its id. */
@@ -29,52 +29,52 @@ short_name(const firn_store_checkpoint *checkpoint, char out[NAME_SIZE])
         out[ID_SHORT] = '\0';
         return out;
     }
-    return firn_term_text_number(checkpoint->number, out);
+    return fi_term_text_number(checkpoint->number, out);
 }
 
 static void
 print_json(const firn_store_checkpoint *checkpoint)
 {
-    firn_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
-    firn_term_json_string("id", checkpoint->id);
-    firn_term_json_string_if("name", checkpoint->name, checkpoint->name[0] != '\0');
-    firn_term_json_time("created", checkpoint->created_ns);
-    firn_term_json_bool("safety", checkpoint->is_safety);
-    firn_term_json_string_if("restored", checkpoint->restored, checkpoint->is_safety);
+    fi_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
+    fi_term_json_string("id", checkpoint->id);
+    fi_term_json_string_if("name", checkpoint->name, checkpoint->name[0] != '\0');
+    fi_term_json_time("created", checkpoint->created_ns);
+    fi_term_json_bool("safety", checkpoint->is_safety);
+    fi_term_json_string_if("restored", checkpoint->restored, checkpoint->is_safety);
 }
 
 static void
 print_json_as(const char *key, const firn_store_checkpoint *checkpoint)
 {
-    firn_term_json_object(key);
+    fi_term_json_object(key);
     print_json(checkpoint);
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 /* A checkpoint as a row, and as the members of an object. */
 static void
 print_row(const firn_store_checkpoint *checkpoint)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE] = "-";
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE] = "-";
+    char time[FI_TERM_TEXT_TIME_SIZE];
     if (!checkpoint->is_safety) {
-        (void)firn_term_text_number(checkpoint->number, number);
+        (void)fi_term_text_number(checkpoint->number, number);
     }
-    firn_term_out_format("%4s  %.*s  %s", number, ID_SHORT, checkpoint->id,
-                         firn_term_text_time(checkpoint->created_ns, time));
+    fi_term_out_format("%4s  %.*s  %s", number, ID_SHORT, checkpoint->id,
+                       fi_term_text_time(checkpoint->created_ns, time));
     if (checkpoint->is_safety) {
-        firn_term_out_format("  before %.*s was restored", ID_SHORT, checkpoint->restored);
+        fi_term_out_format("  before %.*s was restored", ID_SHORT, checkpoint->restored);
     } else if (checkpoint->name[0] != '\0') {
-        firn_term_out_format("  %s", checkpoint->name);
+        fi_term_out_format("  %s", checkpoint->name);
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 /* ---- checkpoint ---- */
 
 /* Returns a code of the library. */
 static int
-make(struct firn_cli *cli, firn_store *store, firn_error *err)
+make(struct fi_cli *cli, firn_store *store, firn_error *err)
 {
     firn_store_checkpoint made = {.size = sizeof(made)};
     const char *name = cli->argument_count > 1 ? cli->arguments[1] : NULL;
@@ -89,22 +89,22 @@ make(struct firn_cli *cli, firn_store *store, firn_error *err)
 }
 
 static int
-run_checkpoint(struct firn_cli *cli)
+run_checkpoint(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
-    bool is_delete = firn_command_has(cli, "delete");
+    bool is_delete = fi_command_has(cli, "delete");
     if (is_delete && cli->argument_count < 2) {
-        return firn_command_misused(cli, "name the checkpoint to delete");
+        return fi_command_misused(cli, "name the checkpoint to delete");
     }
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
+    if (exit_code == FI_EXIT_OK) {
         int code = is_delete ? firn_store_checkpoint_delete(store, &cli->arguments[1], 1, &err)
                              : make(cli, store, &err);
-        exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+        exit_code = code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
     }
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* ---- checkpoints ---- */
@@ -119,74 +119,74 @@ visit(void *ctx, const firn_store_checkpoint *checkpoint)
 }
 
 static int
-run_checkpoints(struct firn_cli *cli)
+run_checkpoints(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_error err;
     firn_store *store = NULL;
     firn_store_checkpoint_list_options options = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
-    options.include_safety = firn_command_has(cli, "all");
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
-    if (exit_code != FIRN_EXIT_OK) {
+    options.include_safety = fi_command_has(cli, "all");
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    firn_term_json_array("checkpoints");
+    fi_term_json_array("checkpoints");
     int code = firn_store_checkpoint_list(store, &options, visit, NULL, &err);
-    firn_term_json_unwind();
+    fi_term_json_unwind();
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* ---- restore, undo ---- */
 
 static void
-tell(const struct firn_cli *cli, const firn_store_restore_result *report, bool is_undo)
+tell(const struct fi_cli *cli, const firn_store_restore_result *report, bool is_undo)
 {
     char name[NAME_SIZE];
     print_json_as("restored", &report->restored);
     print_json_as("safety", &report->safety);
     if (!cli->quiet) {
-        firn_term_out_format("%s %s", is_undo ? "undone: this is again" : "restored",
-                             short_name(&report->restored, name));
+        fi_term_out_format("%s %s", is_undo ? "undone: this is again" : "restored",
+                           short_name(&report->restored, name));
         if (report->restored.name[0] != '\0') {
-            firn_term_out_format(" (%s)", report->restored.name);
+            fi_term_out_format(" (%s)", report->restored.name);
         }
-        firn_term_out_format("; %s with: firn db undo %s\n", is_undo ? "redo" : "take this back",
-                             cli->arguments[0]);
+        fi_term_out_format("; %s with: firn db undo %s\n", is_undo ? "redo" : "take this back",
+                           cli->arguments[0]);
     }
 }
 
 /* Puts the store's data back, as a restore of the reference, or, without one, as an undo. */
 static int
-put_back(struct firn_cli *cli, const char *reference)
+put_back(struct fi_cli *cli, const char *reference)
 {
     firn_error err;
     firn_store *store = NULL;
     firn_store_restore_result report = {.size = sizeof(report)};
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
+    if (exit_code == FI_EXIT_OK) {
         int code = reference != NULL ? firn_store_restore(store, reference, &report, &err)
                                      : firn_store_undo(store, &report, &err);
         if (code == FIRN_OK) {
             tell(cli, &report, reference == NULL);
         } else {
-            exit_code = firn_command_report_failure(cli, &err, NULL);
+            exit_code = fi_command_report_failure(cli, &err, NULL);
         }
     }
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 static int
-run_restore(struct firn_cli *cli)
+run_restore(struct fi_cli *cli)
 {
     assert(cli->argument_count == 2);
     return put_back(cli, cli->arguments[1]);
 }
 
 static int
-run_undo(struct firn_cli *cli)
+run_undo(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     return put_back(cli, NULL);
@@ -199,50 +199,49 @@ run_undo(struct firn_cli *cli)
 
 /* Returns a code of the library. */
 static int
-export_to(struct firn_cli *cli, firn_store *store, firn_error *err)
+export_to(struct fi_cli *cli, firn_store *store, firn_error *err)
 {
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     firn_store_export_options options = FIRN_STORE_EXPORT_OPTIONS_INIT;
     const char *reference = cli->argument_count > 1 ? cli->arguments[1] : NULL;
-    firn_task_notices_init(&notices, cli);
-    options.replace_existing = firn_command_has(cli, "replace");
-    options.callbacks = firn_task_notices_callbacks(&notices);
-    int code =
-        firn_store_export(store, reference, firn_command_value(cli, "output"), &options, err);
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&notices);
+    fi_task_notices_init(&notices, cli);
+    options.replace_existing = fi_command_has(cli, "replace");
+    options.callbacks = fi_task_notices_callbacks(&notices);
+    int code = firn_store_export(store, reference, fi_command_value(cli, "output"), &options, err);
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&notices);
     return code;
 }
 
 static int
-run_export(struct firn_cli *cli)
+run_export(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
-    const char *path = firn_command_value(cli, "output");
+    const char *path = fi_command_value(cli, "output");
     if (path == NULL || path[0] == '\0') {
-        return firn_command_misused(cli, "name the file to write with -o FILE");
+        return fi_command_misused(cli, "name the file to write with -o FILE");
     }
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
+    if (exit_code == FI_EXIT_OK) {
         int code = export_to(cli, store, &err);
         if (code != FIRN_OK) {
-            exit_code = firn_command_report_failure(
+            exit_code = fi_command_report_failure(
                 cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL);
         }
     }
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* ---- import ---- */
 
 static void
-tell_imported(const struct firn_cli *cli, const firn_store_checkpoint *checkpoint)
+tell_imported(const struct fi_cli *cli, const firn_store_checkpoint *checkpoint)
 {
-    firn_term_json_object("checkpoint");
+    fi_term_json_object("checkpoint");
     print_json(checkpoint);
-    firn_term_json_end();
+    fi_term_json_end();
     if (!cli->quiet) {
         print_row(checkpoint);
     }
@@ -250,86 +249,85 @@ tell_imported(const struct firn_cli *cli, const firn_store_checkpoint *checkpoin
 
 /* From a database of another engine. Returns an exit code. */
 static int
-migrate_from(struct firn_cli *cli, const char *kind)
+migrate_from(struct fi_cli *cli, const char *kind)
 {
     firn_store *store = NULL;
-    struct firn_migrate *migrate = NULL;
-    int exit_code = firn_migrate_open(cli, kind, cli->arguments[0], &migrate);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            firn_data_store_open(cli, cli->arguments[1], FIRN_DATA_STORE_LOAD_OR_MAKE, &store);
+    struct fi_migrate *migrate = NULL;
+    int exit_code = fi_migrate_open(cli, kind, cli->arguments[0], &migrate);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[1], FI_DATA_STORE_LOAD_OR_MAKE, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_migrate_load(migrate, store);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_migrate_load(migrate, store);
     }
-    firn_migrate_close(migrate);
-    return firn_data_store_close(cli, store, exit_code);
+    fi_migrate_close(migrate);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 static int
-run_import(struct firn_cli *cli)
+run_import(struct fi_cli *cli)
 {
     assert(cli->argument_count == 2);
     firn_error err;
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     firn_store_import_options options = FIRN_STORE_IMPORT_OPTIONS_INIT;
     firn_store_checkpoint checkpoint = {.size = sizeof(checkpoint)};
     if (cli->arguments[0][0] == '\0' || cli->arguments[1][0] == '\0') {
-        return firn_command_misused(cli, "a path is empty");
+        return fi_command_misused(cli, "a path is empty");
     }
-    const char *kind = firn_command_value(cli, "from");
+    const char *kind = fi_command_value(cli, "from");
     if (kind != NULL) {
         return migrate_from(cli, kind);
     }
-    firn_task_notices_init(&notices, cli);
-    options.callbacks = firn_task_notices_callbacks(&notices);
+    fi_task_notices_init(&notices, cli);
+    options.callbacks = fi_task_notices_callbacks(&notices);
     int code = firn_store_import(cli->arguments[0], cli->arguments[1], &options, &checkpoint, &err);
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&notices);
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&notices);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
     tell_imported(cli, &checkpoint);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ---- clone ---- */
 
 /* Returns a code of the library. */
 static int
-clone_to(struct firn_cli *cli, firn_store *store, firn_error *err)
+clone_to(struct fi_cli *cli, firn_store *store, firn_error *err)
 {
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     firn_store_maintenance_options options = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
-    firn_task_notices_init(&notices, cli);
-    options.callbacks = firn_task_notices_callbacks(&notices);
+    fi_task_notices_init(&notices, cli);
+    options.callbacks = fi_task_notices_callbacks(&notices);
     int code = firn_store_clone(store, cli->arguments[1], &options, err);
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&notices);
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&notices);
     return code;
 }
 
 static int
-run_clone(struct firn_cli *cli)
+run_clone(struct fi_cli *cli)
 {
     assert(cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
-    if (exit_code == FIRN_EXIT_OK && clone_to(cli, store, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
+    if (exit_code == FI_EXIT_OK && clone_to(cli, store, &err) != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* ---- descriptions ---- */
 
-const struct firn_command firn_data_checkpoint = {
+const struct fi_command fi_data_checkpoint = {
     .name = "checkpoint",
     .summary = "Make a checkpoint of a store's data",
     .arguments = "STORE [NAME]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"delete", 0, NULL, "delete the checkpoint with this NAME or REF"},
             {NULL, 0, NULL, NULL},
         },
@@ -338,21 +336,21 @@ const struct firn_command firn_data_checkpoint = {
             "letters, digits and characters of ._-+/, and begins with a letter. To read a\n"
             "checkpoint, use the option --at of firn db get, scan, dump and keyspaces.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db checkpoint app.firn before-import", "keep the state before an import"},
             {"firn db checkpoint app.firn before-import --delete", "delete that checkpoint"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_checkpoint,
 };
 
-const struct firn_command firn_data_checkpoint_list = {
+const struct fi_command fi_data_checkpoint_list = {
     .name = "checkpoints",
     .summary = "List the checkpoints of a store's data, newest first",
     .arguments = "STORE",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"all", 'a', NULL, "include safety checkpoints, which restores take"},
             {NULL, 0, NULL, NULL},
         },
@@ -362,37 +360,37 @@ const struct firn_command firn_data_checkpoint_list = {
     .run = run_checkpoints,
 };
 
-const struct firn_command firn_data_checkpoint_restore = {
+const struct fi_command fi_data_checkpoint_restore = {
     .name = "restore",
     .summary = "Restore a store's data to a checkpoint",
     .arguments = "STORE REF",
     .help = "Restores all keyspaces of the store. The previous state is kept as a safety\n"
             "checkpoint, so firn db undo takes the restore back.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db restore app.firn before-import", "go back to that checkpoint"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_restore,
 };
 
-const struct firn_command firn_data_checkpoint_undo = {
+const struct fi_command fi_data_checkpoint_undo = {
     .name = "undo",
     .summary = "Undo the last restore of a store's data",
     .arguments = "STORE",
     .help = "Brings back the data as it was before the last restore. This takes a safety\n"
             "checkpoint too, so a second undo takes back the first one.",
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_undo,
 };
 
-const struct firn_command firn_data_checkpoint_export = {
+const struct fi_command fi_data_checkpoint_export = {
     .name = "export",
     .summary = "Write one checkpoint of a store's data into a single file",
     .arguments = "STORE [REF]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"output", 'o', "FILE", "write to FILE"},
             {"replace", 0, NULL, "overwrite FILE if it exists"},
             {NULL, 0, NULL, NULL},
@@ -402,7 +400,7 @@ const struct firn_command firn_data_checkpoint_export = {
             "file as STORE; firn db import makes a store from it. During the export, a\n"
             "temporary directory beside the file holds a second copy of the data.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db export app.firn before-import -o app.firnx",
              "write a checkpoint into a file"},
             {"firn db get app.firnx users ada", "read a value from that file"},
@@ -411,12 +409,12 @@ const struct firn_command firn_data_checkpoint_export = {
     .run = run_export,
 };
 
-const struct firn_command firn_data_checkpoint_import = {
+const struct fi_command fi_data_checkpoint_import = {
     .name = "import",
     .summary = "Make a store from an export, or import another database",
     .arguments = "SOURCE STORE",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"from", 0, "KIND", "what SOURCE is: rocksdb, leveldb, lmdb, sqlite"},
             {NULL, 0, NULL, NULL},
         },
@@ -437,18 +435,18 @@ const struct firn_command firn_data_checkpoint_import = {
             "below TMPDIR (/var/tmp). Virtual tables of SQLite are left out and named, and\n"
             "the exit code is 6; with --strict nothing is imported.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db import app.firnx copy.firn", "make a store that can be written"},
             {"firn db import --from sqlite app.db app.firn", "import the tables of a database"},
             {"firn db import --from rocksdb /var/lib/app/db app.firn",
              "import the column families of a database"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = run_import,
 };
 
-const struct firn_command firn_data_checkpoint_clone = {
+const struct fi_command fi_data_checkpoint_clone = {
     .name = "clone",
     .summary = "Make a copy of a store",
     .arguments = "STORE NEW",
@@ -457,10 +455,10 @@ const struct firn_command firn_data_checkpoint_clone = {
             "of the stores do not affect the other. NEW is a directory that is empty or does\n"
             "not exist.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db clone app.firn trial.firn", "make a store to try something on"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_clone,
 };

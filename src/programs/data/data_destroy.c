@@ -25,13 +25,13 @@ print_left(const char *folder, const char *name)
     char *path = malloc(size);
     if (path != NULL) {
         (void)snprintf(path, size, "%s%s", folder, name);
-        firn_term_json_string(NULL, path);
+        fi_term_json_string(NULL, path);
         free(path);
     }
-    firn_term_out_text("left: ");
-    firn_term_text_escape(firn_str(folder), firn_term_out_write);
-    firn_term_text_escape(firn_str(name), firn_term_out_write);
-    firn_term_out_text("\n");
+    fi_term_out_text("left: ");
+    fi_term_text_escape(firn_str(folder), fi_term_out_write);
+    fi_term_text_escape(firn_str(name), fi_term_out_write);
+    fi_term_out_text("\n");
 }
 
 static void
@@ -56,14 +56,14 @@ show_left(const char *path)
 {
     size_t size = strlen(path) + sizeof "/runs";
     char *runs = malloc(size);
-    firn_term_json_array("left");
+    fi_term_json_array("left");
     list_left(path, "");
     if (runs != NULL) {
         (void)snprintf(runs, size, "%s/runs", path);
         list_left(runs, "runs/");
         free(runs);
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 /* ---- destroying ---- */
@@ -72,46 +72,45 @@ show_left(const char *path)
 static bool
 is_confirmed(const char *path)
 {
-    firn_command_report_line("%s: all of its keyspaces and checkpoints will be deleted", path);
-    return firn_command_report_ask("destroy it?");
+    fi_command_report_line("%s: all of its keyspaces and checkpoints will be deleted", path);
+    return fi_command_report_ask("destroy it?");
 }
 
 static int
-destroy(struct firn_cli *cli, const char *path)
+destroy(struct fi_cli *cli, const char *path)
 {
     firn_error err;
     int code = firn_store_destroy(path, &err);
     cli->is_done = code == FIRN_OK;
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
     show_left(path);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run_destroy(struct firn_cli *cli)
+run_destroy(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     const char *path = cli->arguments[0];
-    bool is_said = firn_command_has(cli, "yes");
-    if (!is_said && !firn_command_report_may_ask(cli)) {
-        return firn_command_misused(cli, "this removes all that is in %s: confirm with --yes",
-                                    path);
+    bool is_said = fi_command_has(cli, "yes");
+    if (!is_said && !fi_command_report_may_ask(cli)) {
+        return fi_command_misused(cli, "this removes all that is in %s: confirm with --yes", path);
     }
     if (is_said || is_confirmed(path)) {
         return destroy(cli, path);
     }
-    firn_command_report_line("nothing was removed");
-    return FIRN_EXIT_FAILED;
+    fi_command_report_line("nothing was removed");
+    return FI_EXIT_FAILED;
 }
 
-const struct firn_command firn_data_destroy = {
+const struct fi_command fi_data_destroy = {
     .name = "destroy",
     .summary = "Delete a store and everything in it, for good",
     .arguments = "STORE",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"yes", 'y', NULL, "do not ask"},
             {NULL, 0, NULL, NULL},
         },
@@ -121,7 +120,7 @@ const struct firn_command firn_data_destroy = {
             "reading, or if it has checkpoints of directories, which firn workspaces remove\n"
             "deletes.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db destroy app.firn", "delete the store after asking"},
             {"firn db destroy app.firn --yes", "delete the store without asking"},
             {NULL, NULL},

@@ -19,15 +19,15 @@
 #include "term/term.h"
 
 struct printing {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     firn_store *store;
-    struct firn_data_bytes tables[2]; /* of each side: names, each with its NUL */
-    unsigned side;                    /* whose tables are being noted */
-    const char *table; /* whose rows were compared last, in tables; NULL: none were */
-    struct firn_data_table_diff rows;
+    struct fi_data_bytes tables[2]; /* of each side: names, each with its NUL */
+    unsigned side;                  /* whose tables are being noted */
+    const char *table;              /* whose rows were compared last, in tables; NULL: none were */
+    struct fi_data_table_diff rows;
     int exit_code; /* of a failure that was reported already */
     bool counts_only;
-    struct firn_data_bytes_look look;
+    struct fi_data_bytes_look look;
     uint64_t added;
     uint64_t removed;
     uint64_t changed;
@@ -41,18 +41,18 @@ print_row(const struct printing *printing, const firn_store_difference *differen
 {
     assert(sign[0] != '\0');
     assert(sign != NULL);
-    firn_term_out_format("%s\t", sign);
-    firn_term_text_escape(firn_str(difference->keyspace), firn_term_out_write);
-    firn_term_out_text("\t");
-    firn_data_bytes_print_entry(difference->key, value, &printing->look);
+    fi_term_out_format("%s\t", sign);
+    fi_term_text_escape(firn_str(difference->keyspace), fi_term_out_write);
+    fi_term_out_text("\t");
+    fi_data_bytes_print_entry(difference->key, value, &printing->look);
 }
 
 static void
 print_keyspace(const firn_store_difference *difference, const char *sign)
 {
-    firn_term_out_format("%s\t", sign);
-    firn_term_text_escape(firn_str(difference->keyspace), firn_term_out_write);
-    firn_term_out_text("\n");
+    fi_term_out_format("%s\t", sign);
+    fi_term_text_escape(firn_str(difference->keyspace), fi_term_out_write);
+    fi_term_out_text("\n");
 }
 
 static void
@@ -87,19 +87,19 @@ print_json(const struct printing *printing, const firn_store_difference *differe
 {
     firn_store_difference_kind kind = difference->kind;
     bool has_key = kind <= FIRN_STORE_DIFFERENCE_CHANGED;
-    firn_term_json_object(NULL);
-    firn_term_json_string("kind", firn_store_difference_kind_name(kind));
-    firn_term_json_string("keyspace", difference->keyspace);
+    fi_term_json_object(NULL);
+    fi_term_json_string("kind", firn_store_difference_kind_name(kind));
+    fi_term_json_string("keyspace", difference->keyspace);
     if (has_key) {
-        firn_term_json_bytes("key", difference->key);
+        fi_term_json_bytes("key", difference->key);
     }
     if (has_key && !printing->look.keys_only && kind != FIRN_STORE_DIFFERENCE_ADDED) {
-        firn_term_json_bytes("before", difference->before);
+        fi_term_json_bytes("before", difference->before);
     }
     if (has_key && !printing->look.keys_only && kind != FIRN_STORE_DIFFERENCE_REMOVED) {
-        firn_term_json_bytes("after", difference->after);
+        fi_term_json_bytes("after", difference->after);
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 /* ---- tables ---- */
@@ -108,10 +108,10 @@ static int
 keep_table(void *ctx, const char *name)
 {
     struct printing *printing = ctx;
-    struct firn_data_bytes *tables = &printing->tables[printing->side];
+    struct fi_data_bytes *tables = &printing->tables[printing->side];
     size_t size = strlen(name) + 1;
-    printing->exit_code = firn_data_bytes_reserve(printing->cli, tables, size);
-    if (printing->exit_code != FIRN_EXIT_OK) {
+    printing->exit_code = fi_data_bytes_reserve(printing->cli, tables, size);
+    if (printing->exit_code != FI_EXIT_OK) {
         return FIRN_NO_MEMORY;
     }
     memcpy(tables->data + tables->size, name, size);
@@ -135,7 +135,7 @@ static const char *
 find_table(const struct printing *printing, unsigned side, const char *name)
 {
     assert(side < 2);
-    const struct firn_data_bytes *tables = &printing->tables[side];
+    const struct fi_data_bytes *tables = &printing->tables[side];
     const char *at = (const char *)tables->data;
     const char *end = at != NULL ? at + tables->size : NULL;
     while (at != end && strcmp(at, name) != 0) {
@@ -159,7 +159,7 @@ take_rows(struct printing *printing, firn_store_difference *difference)
     if (table != printing->table) {
         printing->table = table;
         printing->exit_code =
-            firn_data_table_diff(printing->cli, printing->store, table, &printing->rows);
+            fi_data_table_diff(printing->cli, printing->store, table, &printing->rows);
     }
     if (before == NULL && difference->kind != FIRN_STORE_DIFFERENCE_ADDED) {
         difference->kind = FIRN_STORE_DIFFERENCE_REMOVED;
@@ -180,21 +180,21 @@ visit(void *ctx, const firn_store_difference *found)
     firn_store_difference own = *found;
     const firn_store_difference *difference = &own;
     bool is_left = take_rows(printing, &own);
-    if (printing->exit_code != FIRN_EXIT_OK || !is_left) {
-        return printing->exit_code == FIRN_EXIT_OK ? firn_command_go_on(&ended) : FIRN_CANCELLED;
+    if (printing->exit_code != FI_EXIT_OK || !is_left) {
+        return printing->exit_code == FI_EXIT_OK ? fi_command_go_on(&ended) : FIRN_CANCELLED;
     }
     printing->added += difference->kind == FIRN_STORE_DIFFERENCE_ADDED;
     printing->removed += difference->kind == FIRN_STORE_DIFFERENCE_REMOVED;
     printing->changed += difference->kind == FIRN_STORE_DIFFERENCE_CHANGED;
     if (printing->counts_only) {
-        return firn_command_go_on(&ended);
+        return fi_command_go_on(&ended);
     }
     if (printing->cli->json) {
         print_json(printing, difference);
     } else {
         print_text(printing, difference);
     }
-    return firn_command_go_on(&ended);
+    return fi_command_go_on(&ended);
 }
 
 /* ---- all of it ---- */
@@ -202,30 +202,30 @@ visit(void *ctx, const firn_store_difference *found)
 static void
 print_counts(const struct printing *printing)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     uint64_t added = printing->added + printing->rows.added;
     uint64_t removed = printing->removed + printing->rows.removed;
     uint64_t changed = printing->changed + printing->rows.changed;
-    firn_term_json_u64("added", added);
-    firn_term_json_u64("removed", removed);
-    firn_term_json_u64("changed", changed);
+    fi_term_json_u64("added", added);
+    fi_term_json_u64("removed", removed);
+    fi_term_json_u64("changed", changed);
     if (printing->counts_only) {
-        firn_term_out_format("%s added, ", firn_term_text_number(added, number));
-        firn_term_out_format("%s removed, ", firn_term_text_number(removed, number));
-        firn_term_out_format("%s changed\n", firn_term_text_number(changed, number));
+        fi_term_out_format("%s added, ", fi_term_text_number(added, number));
+        fi_term_out_format("%s removed, ", fi_term_text_number(removed, number));
+        fi_term_out_format("%s changed\n", fi_term_text_number(changed, number));
     }
 }
 
 /* Compares two states; after is NULL for the present one. Returns a code of the library. */
 static int
-compare(struct firn_cli *cli, struct printing *printing, const char *before, const char *after,
+compare(struct fi_cli *cli, struct printing *printing, const char *before, const char *after,
         firn_error *err)
 {
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     firn_store_diff_options options = FIRN_STORE_DIFF_OPTIONS_INIT;
-    firn_task_notices_init(&notices, cli);
-    options.keyspace = firn_command_value(cli, "keyspace");
-    options.callbacks = firn_task_notices_callbacks(&notices);
+    fi_task_notices_init(&notices, cli);
+    options.keyspace = fi_command_value(cli, "keyspace");
+    options.callbacks = fi_task_notices_callbacks(&notices);
     int code = open_side(printing, before, &printing->rows.before, err);
     if (code == FIRN_OK) {
         printing->side = 1;
@@ -234,65 +234,65 @@ compare(struct firn_cli *cli, struct printing *printing, const char *before, con
     if (code == FIRN_OK) {
         code = firn_store_diff(printing->store, before, after, &options, visit, printing, err);
     }
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&notices);
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&notices);
     firn_snapshot_close(printing->rows.before);
     firn_snapshot_close(printing->rows.after);
     if (code == FIRN_CANCELLED) {
-        (void)firn_command_go_on(err);
+        (void)fi_command_go_on(err);
     }
     return code;
 }
 
 static int
-run_diff(struct firn_cli *cli)
+run_diff(struct fi_cli *cli)
 {
     assert(cli->argument_count == 2 || cli->argument_count == 3);
     firn_error err;
     firn_store *store = NULL;
-    struct firn_task_workspace_range range = {0};
-    struct printing printing = {.cli = cli, .counts_only = firn_command_has(cli, "stat")};
+    struct fi_task_workspace_range range = {0};
+    struct printing printing = {.cli = cli, .counts_only = fi_command_has(cli, "stat")};
     printing.rows.counts_only = printing.counts_only;
-    printing.rows.keys_only = firn_command_has(cli, "keys");
-    printing.look.keys_only = firn_command_has(cli, "keys");
-    printing.look.is_hex = firn_command_has(cli, "hex");
+    printing.rows.keys_only = fi_command_has(cli, "keys");
+    printing.look.keys_only = fi_command_has(cli, "keys");
+    printing.look.is_hex = fi_command_has(cli, "hex");
     const char *before = cli->arguments[1];
     const char *after = cli->argument_count > 2 ? cli->arguments[2] : NULL;
-    if (after == NULL && !firn_task_workspace_range_init(before, &range)) {
-        return firn_command_report_no_memory(cli);
+    if (after == NULL && !fi_task_workspace_range_init(before, &range)) {
+        return fi_command_report_no_memory(cli);
     }
     if (range.memory != NULL) {
         before = range.first != NULL ? range.first : "latest";
         after = range.second != NULL ? range.second : "latest";
     }
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
-    if (exit_code != FIRN_EXIT_OK) {
-        firn_task_workspace_range_deinit(&range);
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
+    if (exit_code != FI_EXIT_OK) {
+        fi_task_workspace_range_deinit(&range);
         return exit_code;
     }
-    firn_term_json_array("differences");
+    fi_term_json_array("differences");
     printing.store = store;
     int code = compare(cli, &printing, before, after, &err);
-    firn_task_workspace_range_deinit(&range);
-    firn_term_json_unwind();
-    firn_data_bytes_deinit(&printing.tables[0]);
-    firn_data_bytes_deinit(&printing.tables[1]);
-    if (printing.exit_code != FIRN_EXIT_OK) {
+    fi_task_workspace_range_deinit(&range);
+    fi_term_json_unwind();
+    fi_data_bytes_deinit(&printing.tables[0]);
+    fi_data_bytes_deinit(&printing.tables[1]);
+    if (printing.exit_code != FI_EXIT_OK) {
         exit_code = printing.exit_code; /* told where it happened */
     } else if (code == FIRN_OK) {
         print_counts(&printing);
     } else {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
-const struct firn_command firn_data_diff = {
+const struct fi_command fi_data_diff = {
     .name = "diff",
     .summary = "Show differences between two checkpoints of a store's data",
     .arguments = "STORE REF [REF]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"keyspace", 0, "NAME", "compare only this keyspace"},
             {"keys", 'k', NULL, "print keys only; ~ marks a key whose value changed"},
             {"stat", 0, NULL, "print only how many entries differ"},
@@ -311,12 +311,12 @@ const struct firn_command firn_data_diff = {
             "the table, the key, the column, its value before and after. Columns that were\n"
             "added, dropped or renamed change no row.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db diff app.firn before-import", "show what has changed since"},
             {"firn db diff app.firn 11 12 --keyspace users --stat",
              "count the differences in users"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_PAGER,
+    .uses = FI_COMMAND_USES_PAGER,
     .run = run_diff,
 };

@@ -38,11 +38,11 @@ static const size_t text_size_max = (size_t)4 * FIRN_VALUE_SIZE_MAX;
 /* ---- dumping ---- */
 
 struct dumping {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     firn_store *store;
     firn_snapshot *view;
     uint64_t count;
-    struct firn_data_bytes text;
+    struct fi_data_bytes text;
     int exit_code; /* of what was reported already */
     firn_error err;
 };
@@ -50,15 +50,15 @@ struct dumping {
 static void
 print_line(const char *word, firn_slice text)
 {
-    firn_term_out_format("%s\t", word);
-    firn_term_text_escape(text, firn_term_out_write);
-    firn_term_out_text("\n");
+    fi_term_out_format("%s\t", word);
+    fi_term_text_escape(text, fi_term_out_write);
+    fi_term_out_text("\n");
 }
 
 static void
 print_number(const char *word, uint64_t number)
 {
-    firn_term_out_format("%s\t%" PRIu64 "\n", word, number);
+    fi_term_out_format("%s\t%" PRIu64 "\n", word, number);
 }
 
 /* Returns a code of the library. */
@@ -71,18 +71,18 @@ dump_row(struct dumping *dumping, const firn_table_def *def, const firn_row *row
     for (size_t i = 0; i < def->column_count; i++) {
         dumping->text.size = 0;
         if (firn_is_null(values[i])) {
-            firn_term_out_text("-\t\n");
+            fi_term_out_text("-\t\n");
             continue;
         }
         dumping->exit_code =
-            firn_data_values_text(dumping->cli, &def->columns[i], &values[i], &dumping->text);
-        if (dumping->exit_code != FIRN_EXIT_OK) {
+            fi_data_values_text(dumping->cli, &def->columns[i], &values[i], &dumping->text);
+        if (dumping->exit_code != FI_EXIT_OK) {
             return FIRN_FAILED;
         }
-        print_line("=", firn_data_bytes_slice(&dumping->text));
+        print_line("=", fi_data_bytes_slice(&dumping->text));
     }
     dumping->count++;
-    return firn_command_go_on(&dumping->err);
+    return fi_command_go_on(&dumping->err);
 }
 
 /* Returns a code of the library. */
@@ -146,7 +146,7 @@ dump_keyspace(void *ctx, const char *name)
         print_line("key", firn_cursor_key(cursor));
         print_line("value", firn_cursor_value(cursor));
         dumping->count++;
-        code = firn_command_go_on(&dumping->err);
+        code = fi_command_go_on(&dumping->err);
         code = code == FIRN_OK ? firn_cursor_next(cursor, &dumping->err) : code;
     }
     firn_cursor_close(cursor);
@@ -154,7 +154,7 @@ dump_keyspace(void *ctx, const char *name)
 }
 
 int
-firn_data_dump(struct firn_cli *cli, firn_store *store, firn_snapshot *view, const char *table)
+fi_data_dump(struct fi_cli *cli, firn_store *store, firn_snapshot *view, const char *table)
 {
     struct dumping dumping = {.cli = cli, .store = store, .view = view};
     int code;
@@ -169,19 +169,19 @@ firn_data_dump(struct firn_cli *cli, firn_store *store, firn_snapshot *view, con
     }
     if (code == FIRN_OK) {
         print_number("end", dumping.count);
-    } else if (dumping.exit_code == FIRN_EXIT_OK) {
-        dumping.exit_code = firn_command_report_failure(cli, &dumping.err, NULL);
+    } else if (dumping.exit_code == FI_EXIT_OK) {
+        dumping.exit_code = fi_command_report_failure(cli, &dumping.err, NULL);
     }
-    firn_data_bytes_deinit(&dumping.text);
+    fi_data_bytes_deinit(&dumping.text);
     return dumping.exit_code;
 }
 
 /* ---- loading ---- */
 
 struct loading {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     firn_store *store;
-    struct firn_data_rows rows; /* the lines */
+    struct fi_data_rows rows; /* the lines */
     bool has_begun;
     bool is_over;
     uint64_t count;
@@ -196,16 +196,16 @@ struct loading {
     bool has_row;
     uint64_t expires_ms;
     size_t value_count;
-    struct firn_data_bytes text;          /* of the values, one after the other */
+    struct fi_data_bytes text;            /* of the values, one after the other */
     size_t ends[FIRN_TABLE_COLUMNS_MAX];  /* of each of them in the text */
     bool is_null[FIRN_TABLE_COLUMNS_MAX]; /* it has none */
     firn_value values[FIRN_TABLE_COLUMNS_MAX];
     void *memory[FIRN_TABLE_COLUMNS_MAX];
     /* The keyspace that is being loaded. */
-    struct firn_data_store_loader loader;
+    struct fi_data_store_loader loader;
     bool has_keyspace;
     bool has_key;
-    struct firn_data_bytes key;
+    struct fi_data_bytes key;
     firn_error err;
 };
 
@@ -213,23 +213,23 @@ struct loading {
 static int
 refuse(struct loading *loading, const char *what)
 {
-    return firn_command_report_error(loading->cli, FIRN_INVALID, NULL, "%s, line %" PRIu64 ": %s",
-                                     loading->rows.name, loading->rows.number, what);
+    return fi_command_report_error(loading->cli, FIRN_INVALID, NULL, "%s, line %" PRIu64 ": %s",
+                                   loading->rows.name, loading->rows.number, what);
 }
 
 static int
 report(struct loading *loading)
 {
-    return firn_command_report_failure(loading->cli, &loading->err, NULL);
+    return fi_command_report_failure(loading->cli, &loading->err, NULL);
 }
 
 /* The same, of a row that cannot be: with the line. */
 static int
 report_row(struct loading *loading)
 {
-    return firn_command_report_error(loading->cli, loading->err.code, NULL,
-                                     "%s, line %" PRIu64 ": %s", loading->rows.name,
-                                     loading->rows.number, loading->err.text);
+    return fi_command_report_error(loading->cli, loading->err.code, NULL,
+                                   "%s, line %" PRIu64 ": %s", loading->rows.name,
+                                   loading->rows.number, loading->err.text);
 }
 
 static bool
@@ -243,7 +243,7 @@ is_word(const struct loading *loading, const char *word)
 static bool
 read_number(const struct loading *loading, uint64_t *out)
 {
-    firn_slice text = firn_data_bytes_slice(&loading->rows.value);
+    firn_slice text = fi_data_bytes_slice(&loading->rows.value);
     *out = 0;
     for (size_t i = 0; i < text.size; i++) {
         unsigned digit = (unsigned)(text.data[i] - '0');
@@ -260,7 +260,7 @@ read_number(const struct loading *loading, uint64_t *out)
 static char *
 copy_name(const struct loading *loading)
 {
-    firn_slice text = firn_data_bytes_slice(&loading->rows.value);
+    firn_slice text = fi_data_bytes_slice(&loading->rows.value);
     if (text.size > 0 && memchr(text.data, '\0', text.size) != NULL) {
         return NULL;
     }
@@ -309,13 +309,12 @@ finish_part(struct loading *loading)
     firn_release(loading->def);
     loading->def = NULL;
     loading->table = NULL;
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     if (loading->has_keyspace) {
-        if (firn_data_store_loader_finish(&loading->loader, &loading->err) != FIRN_OK) {
-            exit_code =
-                firn_data_store_loader_report(loading->cli, &loading->loader, &loading->err);
+        if (fi_data_store_loader_finish(&loading->loader, &loading->err) != FIRN_OK) {
+            exit_code = fi_data_store_loader_report(loading->cli, &loading->loader, &loading->err);
         }
-        firn_data_store_loader_end(&loading->loader);
+        fi_data_store_loader_end(&loading->loader);
         memset(&loading->loader, 0, sizeof(loading->loader));
         loading->has_keyspace = false;
     }
@@ -384,14 +383,14 @@ finish_row(struct loading *loading)
     loading->value_count = 0;
     loading->text.size = 0;
     loading->count++;
-    return code == FIRN_OK ? FIRN_EXIT_OK : report_row(loading);
+    return code == FIRN_OK ? FI_EXIT_OK : report_row(loading);
 }
 
 /* Returns an exit code. */
 static int
 take_value(struct loading *loading, bool is_null)
 {
-    firn_slice text = firn_data_bytes_slice(&loading->rows.value);
+    firn_slice text = fi_data_bytes_slice(&loading->rows.value);
     if (!loading->has_row) {
         return refuse(loading, "a value outside of a row");
     }
@@ -401,8 +400,8 @@ take_value(struct loading *loading, bool is_null)
     if (text.size > text_size_max - loading->text.size) {
         return refuse(loading, "the row is too large");
     }
-    int exit_code = firn_data_bytes_reserve(loading->cli, &loading->text, text.size + 1);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_data_bytes_reserve(loading->cli, &loading->text, text.size + 1);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (text.size > 0) {
@@ -411,7 +410,7 @@ take_value(struct loading *loading, bool is_null)
     loading->text.size += text.size;
     loading->is_null[loading->value_count] = is_null;
     loading->ends[loading->value_count++] = loading->text.size;
-    return loading->value_count == loading->def->column_count ? finish_row(loading) : FIRN_EXIT_OK;
+    return loading->value_count == loading->def->column_count ? finish_row(loading) : FI_EXIT_OK;
 }
 
 static int
@@ -421,16 +420,16 @@ take_row(struct loading *loading)
         return refuse(loading, "a row outside of a table, or inside of another row");
     }
     loading->has_row = read_number(loading, &loading->expires_ms);
-    return loading->has_row ? FIRN_EXIT_OK : refuse(loading, "not a number");
+    return loading->has_row ? FI_EXIT_OK : refuse(loading, "not a number");
 }
 
 static int
 take_table(struct loading *loading)
 {
     int exit_code = finish_part(loading);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         loading->name = copy_name(loading);
-        exit_code = loading->name != NULL ? FIRN_EXIT_OK : refuse(loading, "not a name");
+        exit_code = loading->name != NULL ? FI_EXIT_OK : refuse(loading, "not a name");
     }
     return exit_code;
 }
@@ -453,7 +452,7 @@ take_definition(struct loading *loading)
     free(text);
     free(loading->name);
     loading->name = NULL;
-    return code == FIRN_OK ? FIRN_EXIT_OK : report(loading);
+    return code == FIRN_OK ? FI_EXIT_OK : report(loading);
 }
 
 /* ---- entries of keyspaces ---- */
@@ -464,7 +463,7 @@ take_keyspace(struct loading *loading)
     firn_keyspace *keyspace;
     firn_keyspace_options options = FIRN_KEYSPACE_OPTIONS_INIT;
     int exit_code = finish_part(loading);
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     char *name = copy_name(loading);
@@ -474,23 +473,23 @@ take_keyspace(struct loading *loading)
     options.fail_if_exists = true;
     int code = firn_keyspace_open(loading->store, name, &options, &keyspace, &loading->err);
     if (code == FIRN_OK) {
-        code = firn_data_store_loader_begin(&loading->loader, keyspace, true, &loading->err);
+        code = fi_data_store_loader_begin(&loading->loader, keyspace, true, &loading->err);
     }
     free(name);
     loading->has_keyspace = code == FIRN_OK;
-    return code == FIRN_OK ? FIRN_EXIT_OK : report(loading);
+    return code == FIRN_OK ? FI_EXIT_OK : report(loading);
 }
 
 static int
 take_key(struct loading *loading)
 {
-    firn_slice key = firn_data_bytes_slice(&loading->rows.value);
+    firn_slice key = fi_data_bytes_slice(&loading->rows.value);
     if (!loading->has_keyspace || loading->has_key) {
         return refuse(loading, "a key outside of a keyspace, or after a key");
     }
     loading->key.size = 0;
-    int exit_code = firn_data_bytes_reserve(loading->cli, &loading->key, key.size + 1);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_data_bytes_reserve(loading->cli, &loading->key, key.size + 1);
+    if (exit_code == FI_EXIT_OK) {
         memcpy(loading->key.data, key.size > 0 ? (const void *)key.data : "", key.size);
         loading->key.size = key.size;
         loading->has_key = true;
@@ -504,15 +503,15 @@ take_entry(struct loading *loading)
     if (!loading->has_key) {
         return refuse(loading, "a value without a key");
     }
-    int code = firn_data_store_loader_put_until(
-        &loading->loader, firn_data_bytes_slice(&loading->key),
-        firn_data_bytes_slice(&loading->rows.value), loading->expires_ms, &loading->err);
+    int code = fi_data_store_loader_put_until(&loading->loader, fi_data_bytes_slice(&loading->key),
+                                              fi_data_bytes_slice(&loading->rows.value),
+                                              loading->expires_ms, &loading->err);
     loading->has_key = false;
     loading->expires_ms = 0;
     loading->count++;
     return code == FIRN_OK
-               ? FIRN_EXIT_OK
-               : firn_data_store_loader_report(loading->cli, &loading->loader, &loading->err);
+               ? FI_EXIT_OK
+               : fi_data_store_loader_report(loading->cli, &loading->loader, &loading->err);
 }
 
 /* ---- lines ---- */
@@ -522,7 +521,7 @@ take_expires(struct loading *loading)
 {
     bool is_fine = loading->has_keyspace && !loading->has_key && loading->expires_ms == 0 &&
                    read_number(loading, &loading->expires_ms);
-    return is_fine ? FIRN_EXIT_OK : refuse(loading, "a time where none can be");
+    return is_fine ? FI_EXIT_OK : refuse(loading, "a time where none can be");
 }
 
 static int
@@ -545,13 +544,13 @@ take_first(struct loading *loading)
                       "this is not a dump of a store; firn db load STORE KEYSPACE loads rows");
     }
     if (version != VERSION) {
-        return firn_command_report_error(loading->cli, FIRN_NEWER, NULL,
-                                         "%s is a dump of version %" PRIu64
-                                         "; this firn reads version %d",
-                                         loading->rows.name, version, VERSION);
+        return fi_command_report_error(loading->cli, FIRN_NEWER, NULL,
+                                       "%s is a dump of version %" PRIu64
+                                       "; this firn reads version %d",
+                                       loading->rows.name, version, VERSION);
     }
     loading->has_begun = true;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
@@ -585,61 +584,61 @@ static int
 load_lines(struct loading *loading)
 {
     bool is_end = false;
-    int exit_code = FIRN_EXIT_OK;
-    while (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_rows_next(&loading->rows, &is_end);
-        if (exit_code != FIRN_EXIT_OK || is_end) {
+    int exit_code = FI_EXIT_OK;
+    while (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_rows_next(&loading->rows, &is_end);
+        if (exit_code != FI_EXIT_OK || is_end) {
             break;
         }
         exit_code = take_line(loading);
-        if (exit_code == FIRN_EXIT_OK && firn_command_go_on(&loading->err) != FIRN_OK) {
+        if (exit_code == FI_EXIT_OK && fi_command_go_on(&loading->err) != FIRN_OK) {
             exit_code = report(loading);
         }
     }
-    if (exit_code == FIRN_EXIT_OK && !loading->is_over) {
+    if (exit_code == FI_EXIT_OK && !loading->is_over) {
         return refuse(loading, "the dump ends too early");
     }
     return exit_code;
 }
 
 static void
-show_count(const struct firn_cli *cli, uint64_t count)
+show_count(const struct fi_cli *cli, uint64_t count)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_term_json_u64("count", count);
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_term_json_u64("count", count);
     if (!cli->quiet) {
-        firn_term_out_format("%s %s\n", firn_term_text_number(count, number),
-                             firn_term_text_plural(count, "row or entry", "rows and entries"));
+        fi_term_out_format("%s %s\n", fi_term_text_number(count, number),
+                           fi_term_text_plural(count, "row or entry", "rows and entries"));
     }
 }
 
 int
-firn_data_dump_load(struct firn_cli *cli)
+fi_data_dump_load(struct fi_cli *cli)
 {
     struct loading *loading = calloc(1, sizeof(*loading));
     if (loading == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     loading->cli = cli;
     loading->rows.fd = -1;
-    int exit_code = firn_data_rows_open(cli, "-", FIRN_DATA_ROWS_TEXT, &loading->rows);
+    int exit_code = fi_data_rows_open(cli, "-", FI_DATA_ROWS_TEXT, &loading->rows);
     loading->rows.value_size_max = text_size_max;
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD_OR_MAKE,
-                                         &loading->store);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code =
+            fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_LOAD_OR_MAKE, &loading->store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = load_lines(loading);
     }
     firn_txn_close(loading->txn);
-    firn_data_store_loader_end(&loading->loader);
-    firn_data_rows_close(&loading->rows);
+    fi_data_store_loader_end(&loading->loader);
+    fi_data_rows_close(&loading->rows);
     firn_release(loading->def);
     free(loading->name);
-    firn_data_bytes_deinit(&loading->text);
-    firn_data_bytes_deinit(&loading->key);
-    exit_code = firn_data_store_close(cli, loading->store, exit_code);
-    if (exit_code == FIRN_EXIT_OK) {
+    fi_data_bytes_deinit(&loading->text);
+    fi_data_bytes_deinit(&loading->key);
+    exit_code = fi_data_store_close(cli, loading->store, exit_code);
+    if (exit_code == FI_EXIT_OK) {
         show_count(cli, loading->count);
     }
     free(loading);

@@ -38,9 +38,9 @@ ends_with(const char *text, const char *end)
 }
 
 static bool
-read_kind(const struct firn_cli *cli, const char *path, firn_text_kind *out)
+read_kind(const struct fi_cli *cli, const char *path, firn_text_kind *out)
 {
-    const char *given = firn_command_value(cli, "format");
+    const char *given = fi_command_value(cli, "format");
     bool is_json = given != NULL ? strcmp(given, "jsonl") == 0
                                  : ends_with(path, ".jsonl") || ends_with(path, ".ndjson");
     *out = is_json ? FIRN_TEXT_JSON_LINES : FIRN_TEXT_CSV;
@@ -48,9 +48,9 @@ read_kind(const struct firn_cli *cli, const char *path, firn_text_kind *out)
 }
 
 static bool
-read_delimiter(const struct firn_cli *cli, const char *path, char *out)
+read_delimiter(const struct fi_cli *cli, const char *path, char *out)
 {
-    const char *given = firn_command_value(cli, "delimiter");
+    const char *given = fi_command_value(cli, "delimiter");
     bool is_tab = given == NULL ? ends_with(path, ".tsv")
                                 : strcmp(given, "tab") == 0 || strcmp(given, "\\t") == 0;
     *out = '\0';
@@ -64,21 +64,21 @@ read_delimiter(const struct firn_cli *cli, const char *path, char *out)
 
 /* Returns an exit code. */
 static int
-read_form(struct firn_cli *cli, const char *path, firn_text_form *out)
+read_form(struct fi_cli *cli, const char *path, firn_text_form *out)
 {
     if (!read_kind(cli, path, &out->kind)) {
-        return firn_command_misused(cli, "--format is csv or jsonl");
+        return fi_command_misused(cli, "--format is csv or jsonl");
     }
     if (!read_delimiter(cli, path, &out->delimiter)) {
-        return firn_command_misused(cli, "--delimiter is one character, or tab");
+        return fi_command_misused(cli, "--delimiter is one character, or tab");
     }
-    out->no_header = firn_command_has(cli, "no-header");
+    out->no_header = fi_command_has(cli, "no-header");
     if (out->kind == FIRN_TEXT_JSON_LINES &&
-        (out->no_header || cli->repeated_count > 0 || firn_command_value(cli, "null") != NULL ||
-         firn_command_value(cli, "delimiter") != NULL)) {
-        return firn_command_misused(cli, "--no-header, --delimiter and --null are for CSV");
+        (out->no_header || cli->repeated_count > 0 || fi_command_value(cli, "null") != NULL ||
+         fi_command_value(cli, "delimiter") != NULL)) {
+        return fi_command_misused(cli, "--no-header, --delimiter and --null are for CSV");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ---- import ---- */
@@ -92,33 +92,33 @@ struct form {
 
 /* Takes the form from the options. Returns an exit code. */
 static int
-read_import_form(struct firn_cli *cli, const char *path, struct form *out)
+read_import_form(struct fi_cli *cli, const char *path, struct form *out)
 {
     static const char *const others[] = {"quote", "skip", "date-format", "timestamp-format"};
-    const char *quote = firn_command_value(cli, "quote");
-    const char *skip = firn_command_value(cli, "skip");
-    bool has_header = firn_command_has(cli, "header");
+    const char *quote = fi_command_value(cli, "quote");
+    const char *skip = fi_command_value(cli, "skip");
+    bool has_header = fi_command_has(cli, "header");
     int exit_code = read_form(cli, path, &out->text);
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     bool is_csv = out->text.kind == FIRN_TEXT_CSV;
     if (!is_csv && has_header) {
-        return firn_command_misused(cli, "--header is for CSV");
+        return fi_command_misused(cli, "--header is for CSV");
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0] && !is_csv; i++) {
-        if (firn_command_value(cli, others[i]) != NULL) {
-            return firn_command_misused(cli, "--%s is for CSV", others[i]);
+        if (fi_command_value(cli, others[i]) != NULL) {
+            return fi_command_misused(cli, "--%s is for CSV", others[i]);
         }
     }
     if (has_header && out->text.no_header) {
-        return firn_command_misused(cli, "--header and --no-header exclude each other");
+        return fi_command_misused(cli, "--header and --no-header exclude each other");
     }
-    if (skip != NULL && !firn_command_number(skip, UINT32_MAX, &out->reading.skip_lines)) {
-        return firn_command_misused(cli, "--skip takes a number of lines");
+    if (skip != NULL && !fi_command_number(skip, UINT32_MAX, &out->reading.skip_lines)) {
+        return fi_command_misused(cli, "--skip takes a number of lines");
     }
     if (quote != NULL && strcmp(quote, "none") != 0 && strlen(quote) != 1) {
-        return firn_command_misused(cli, "--quote is one character, or none");
+        return fi_command_misused(cli, "--quote is one character, or none");
     }
     out->text.no_quotes = quote != NULL && strcmp(quote, "none") == 0;
     out->text.quote = (char)(quote != NULL && !out->text.no_quotes ? quote[0] : '\0');
@@ -127,44 +127,43 @@ read_import_form(struct firn_cli *cli, const char *path, struct form *out)
         out->reading.other_nulls = cli->repeated + 1;
         out->reading.other_null_count = cli->repeated_count - 1;
     }
-    out->reading.date_pattern = firn_command_value(cli, "date-format");
-    out->reading.timestamp_pattern = firn_command_value(cli, "timestamp-format");
-    bool knows_header = has_header || out->text.no_header || !firn_command_has(cli, "create");
+    out->reading.date_pattern = fi_command_value(cli, "date-format");
+    out->reading.timestamp_pattern = fi_command_value(cli, "timestamp-format");
+    bool knows_header = has_header || out->text.no_header || !fi_command_has(cli, "create");
     out->wanted = !is_csv ? 0
                           : (out->text.delimiter == '\0' ? FIRN_TEXT_PROPERTY_DELIMITER : 0U) |
                                 (quote == NULL ? FIRN_TEXT_PROPERTY_QUOTE : 0U) |
                                 (knows_header ? 0U : FIRN_TEXT_PROPERTY_HEADER) |
                                 (skip == NULL ? FIRN_TEXT_PROPERTY_SKIP : 0U);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* Finds the rest of the form, and prints it if it is unusual. Returns an exit code. */
 static int
-complete_form(struct firn_cli *cli, struct firn_data_source *source, struct form *form)
+complete_form(struct fi_cli *cli, struct fi_data_source *source, struct form *form)
 {
     firn_error err;
     firn_text_form *text = &form->text;
-    int exit_code = firn_data_source_start(source);
-    if (exit_code != FIRN_EXIT_OK || text->kind != FIRN_TEXT_CSV) {
+    int exit_code = fi_data_source_start(source);
+    if (exit_code != FI_EXIT_OK || text->kind != FIRN_TEXT_CSV) {
         return exit_code;
     }
-    exit_code =
-        firn_command_has(cli, "format") ? FIRN_EXIT_OK : firn_data_source_expect_csv(source);
-    if (exit_code != FIRN_EXIT_OK) {
+    exit_code = fi_command_has(cli, "format") ? FI_EXIT_OK : fi_data_source_expect_csv(source);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (firn_text_sniff(firn_bytes(source->kept.data, source->kept.size), source->start_is_all,
                         form->wanted, text, &form->reading, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
     const char delimiter[] = {text->delimiter, '\0'};
     const char quote[] = {text->quote, '\0'};
-    firn_term_json_object("form");
-    firn_term_json_string("delimiter", delimiter);
-    firn_term_json_string_if("quote", quote, !text->no_quotes);
-    firn_term_json_bool("header", !text->no_header);
-    firn_term_json_u64("skip", form->reading.skip_lines);
-    firn_term_json_end();
+    fi_term_json_object("form");
+    fi_term_json_string("delimiter", delimiter);
+    fi_term_json_string_if("quote", quote, !text->no_quotes);
+    fi_term_json_bool("header", !text->no_header);
+    fi_term_json_u64("skip", form->reading.skip_lines);
+    fi_term_json_end();
     bool is_odd = ((form->wanted & FIRN_TEXT_PROPERTY_DELIMITER) != 0 && text->delimiter != ',') ||
                   ((form->wanted & FIRN_TEXT_PROPERTY_QUOTE) != 0 && text->quote != '"') ||
                   ((form->wanted & FIRN_TEXT_PROPERTY_HEADER) != 0 && text->no_header) ||
@@ -172,18 +171,18 @@ complete_form(struct firn_cli *cli, struct firn_data_source *source, struct form
     if (is_odd && !cli->quiet && !cli->json) {
         char quoted[] = {'\'', text->quote, '\'', '\0'};
         char shown[] = {'\'', text->delimiter, '\'', '\0'};
-        firn_command_report_line("found in the text: delimiter %s, quote %s, %s header%s",
-                                 text->delimiter == '\t' ? "tab" : shown,
-                                 text->no_quotes ? "none" : quoted, text->no_header ? "no" : "a",
-                                 form->reading.skip_lines > 0 ? ", after lines that are skipped"
-                                                              : "");
+        fi_command_report_line("found in the text: delimiter %s, quote %s, %s header%s",
+                               text->delimiter == '\t' ? "tab" : shown,
+                               text->no_quotes ? "none" : quoted, text->no_header ? "no" : "a",
+                               form->reading.skip_lines > 0 ? ", after lines that are skipped"
+                                                            : "");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 struct rejects {
-    struct firn_task_notices notices; /* first: on_reject and its callbacks have one ctx */
-    struct firn_task_file file;
+    struct fi_task_notices notices; /* first: on_reject and its callbacks have one ctx */
+    struct fi_task_file file;
     bool skips;    /* rejected lines do not end the import */
     bool has_file; /* rejected lines are written to the file */
     uint64_t count;
@@ -196,24 +195,24 @@ on_reject(void *ctx, const firn_import_reject *reject)
     struct rejects *rejects = ctx;
     rejects->count++;
     if (rejects->has_file) {
-        int code = firn_task_file_write(&rejects->file, reject->text, &rejects->err);
-        code = code == FIRN_OK ? firn_task_file_write(&rejects->file, firn_str("\n"), &rejects->err)
+        int code = fi_task_file_write(&rejects->file, reject->text, &rejects->err);
+        code = code == FIRN_OK ? fi_task_file_write(&rejects->file, firn_str("\n"), &rejects->err)
                                : code;
         if (code != FIRN_OK) {
             return code;
         }
     }
     if (rejects->count <= TOLD_MAX) {
-        firn_command_report_line("left out: %s", reject->why);
+        fi_command_report_line("left out: %s", reject->why);
     } else if (rejects->count == TOLD_MAX + 1) {
-        firn_command_report_line("left out: more lines, which are counted only");
+        fi_command_report_line("left out: more lines, which are counted only");
     }
     return FIRN_OK;
 }
 
 /* The columns of the fields: those that were named, or of the table that was made. */
 struct columns {
-    struct firn_data_values_list named;
+    struct fi_data_values_list named;
     const char **guessed;
     const char *const *names; /* NULL: neither */
     size_t count;
@@ -221,22 +220,22 @@ struct columns {
 
 /* Makes the table from the beginning of the text. Returns an exit code. */
 static int
-create_table(struct firn_cli *cli, firn_store *store, struct firn_data_source *source,
+create_table(struct fi_cli *cli, firn_store *store, struct fi_data_source *source,
              const struct form *form, struct columns *columns, firn_table_def **out_def)
 {
     firn_error err;
     firn_guess_options options = FIRN_GUESS_OPTIONS_INIT;
-    struct firn_data_values_list key = {NULL, NULL, 0};
-    const char *given_key = firn_command_value(cli, "key");
-    const char *sample = firn_command_value(cli, "sample");
+    struct fi_data_values_list key = {NULL, NULL, 0};
+    const char *given_key = fi_command_value(cli, "key");
+    const char *sample = fi_command_value(cli, "sample");
     uint64_t rows = 0;
     char *text = NULL;
-    int exit_code = FIRN_EXIT_OK;
-    if (sample != NULL && !firn_command_number(sample, UINT32_MAX, &rows)) {
-        return firn_command_misused(cli, "--sample takes a number of rows");
+    int exit_code = FI_EXIT_OK;
+    if (sample != NULL && !fi_command_number(sample, UINT32_MAX, &rows)) {
+        return fi_command_misused(cli, "--sample takes a number of rows");
     }
     if (given_key != NULL) {
-        exit_code = firn_data_values_split(cli, "--key", given_key, &key);
+        exit_code = fi_data_values_split(cli, "--key", given_key, &key);
         options.key = (const char *const *)key.items;
         options.key_count = key.count;
     }
@@ -244,20 +243,20 @@ create_table(struct firn_cli *cli, firn_store *store, struct firn_data_source *s
     options.reading = &form->reading;
     options.sample_rows = (uint32_t)rows;
     source->keeps = true;
-    if (exit_code == FIRN_EXIT_OK) {
-        int code = firn_import_guess(firn_data_source_read, source, &options, &text, &err);
+    if (exit_code == FI_EXIT_OK) {
+        int code = firn_import_guess(fi_data_source_read, source, &options, &text, &err);
         code = code == FIRN_OK ? firn_table_def_parse(text, out_def, &err) : code;
         code = code == FIRN_OK ? firn_table_create(store, cli->arguments[1], *out_def, NULL, &err)
                                : code;
         if (code != FIRN_OK && !source->has_no_memory) {
-            exit_code = firn_command_report_failure(cli, &err, NULL);
+            exit_code = fi_command_report_failure(cli, &err, NULL);
         } else if (code != FIRN_OK) {
-            exit_code = FIRN_EXIT_FAILED;
+            exit_code = FI_EXIT_FAILED;
         }
     }
     source->keeps = false;
     source->at = 0;
-    if (exit_code == FIRN_EXIT_OK && *out_def != NULL && columns->names == NULL) {
+    if (exit_code == FI_EXIT_OK && *out_def != NULL && columns->names == NULL) {
         size_t first = given_key == NULL ? 1 : 0; /* not the column of numbers */
         columns->guessed = calloc((*out_def)->column_count, sizeof(char *));
         for (size_t i = first; columns->guessed != NULL && i < (*out_def)->column_count; i++) {
@@ -265,23 +264,23 @@ create_table(struct firn_cli *cli, firn_store *store, struct firn_data_source *s
         }
         columns->names = columns->guessed;
         if (columns->guessed == NULL) {
-            exit_code = firn_command_report_no_memory(cli);
+            exit_code = fi_command_report_no_memory(cli);
         }
     }
-    if (exit_code == FIRN_EXIT_OK && !cli->quiet) {
-        firn_term_out_format("%s: %s\n", cli->arguments[1], text);
+    if (exit_code == FI_EXIT_OK && !cli->quiet) {
+        fi_term_out_format("%s: %s\n", cli->arguments[1], text);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_term_json_string("definition", text);
+    if (exit_code == FI_EXIT_OK) {
+        fi_term_json_string("definition", text);
     }
     firn_release(text);
-    firn_data_values_list_deinit(&key);
+    fi_data_values_list_deinit(&key);
     return exit_code;
 }
 
 /* Whether the path is the file that is read. */
 static bool
-is_source(const struct firn_data_source *source, const char *path)
+is_source(const struct fi_data_source *source, const char *path)
 {
     struct stat there;
     struct stat read;
@@ -297,82 +296,80 @@ replace_hint(int code)
 
 /* Returns an exit code. */
 static int
-open_rejects(struct firn_cli *cli, const struct firn_data_source *source, struct rejects *out)
+open_rejects(struct fi_cli *cli, const struct fi_data_source *source, struct rejects *out)
 {
     firn_error err;
-    const char *path = firn_command_value(cli, "rejects");
-    const char *on_error = firn_command_value(cli, "on-error");
-    const bool may_replace = firn_command_has(cli, "replace");
+    const char *path = fi_command_value(cli, "rejects");
+    const char *on_error = fi_command_value(cli, "on-error");
+    const bool may_replace = fi_command_has(cli, "replace");
     out->skips = path != NULL || (on_error != NULL && strcmp(on_error, "skip") == 0);
     if (on_error != NULL && strcmp(on_error, "skip") != 0 && strcmp(on_error, "stop") != 0) {
-        return firn_command_misused(cli, "--on-error is stop or skip");
+        return fi_command_misused(cli, "--on-error is stop or skip");
     }
     if (path != NULL && on_error != NULL && strcmp(on_error, "stop") == 0) {
-        return firn_command_misused(cli, "--rejects and --on-error stop exclude each other");
+        return fi_command_misused(cli, "--rejects and --on-error stop exclude each other");
     }
     if (path == NULL) {
-        return may_replace ? firn_command_misused(cli, "--replace goes with --rejects")
-                           : FIRN_EXIT_OK;
+        return may_replace ? fi_command_misused(cli, "--replace goes with --rejects") : FI_EXIT_OK;
     }
     if (is_source(source, path)) {
-        return firn_command_misused(cli, "--rejects names the file that is imported");
+        return fi_command_misused(cli, "--rejects names the file that is imported");
     }
-    const int code = firn_task_file_create(&out->file, path, may_replace, &err);
+    const int code = fi_task_file_create(&out->file, path, may_replace, &err);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, replace_hint(code));
+        return fi_command_report_failure(cli, &err, replace_hint(code));
     }
     out->has_file = true;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* Ends a file that was begun, if it was. After a failure it is as it was before. Returns an exit
  * code. */
 static int
-close_file(struct firn_cli *cli, struct firn_task_file *file, bool is_begun, int exit_code)
+close_file(struct fi_cli *cli, struct fi_task_file *file, bool is_begun, int exit_code)
 {
     firn_error err;
-    if (is_begun && exit_code == FIRN_EXIT_OK && firn_task_file_finish(file, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+    if (is_begun && exit_code == FI_EXIT_OK && fi_task_file_finish(file, &err) != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    firn_task_file_discard(file);
+    fi_task_file_discard(file);
     return exit_code;
 }
 
 /* Returns a code of the library. */
 static int
-import_rows(struct firn_cli *cli, firn_table *table, struct firn_data_source *source,
+import_rows(struct fi_cli *cli, firn_table *table, struct fi_data_source *source,
             const firn_import_options *given, struct rejects *rejects,
             firn_import_statistics *statistics, firn_error *err)
 {
     firn_import_options options = *given;
-    firn_task_notices_init(&rejects->notices, cli);
-    options.callbacks = firn_task_notices_callbacks(&rejects->notices);
+    fi_task_notices_init(&rejects->notices, cli);
+    options.callbacks = fi_task_notices_callbacks(&rejects->notices);
     options.on_reject = rejects->skips ? on_reject : NULL;
-    int code = firn_table_import(table, firn_data_source_read, source, &options, statistics, err);
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&rejects->notices);
+    int code = firn_table_import(table, fi_data_source_read, source, &options, statistics, err);
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&rejects->notices);
     return code;
 }
 
 static void
-tell_imported(const struct firn_cli *cli, const firn_import_statistics *statistics)
+tell_imported(const struct fi_cli *cli, const firn_import_statistics *statistics)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_term_json_u64("rows", statistics->rows);
-    firn_term_json_u64("rejected", statistics->rejected);
-    firn_term_json_u64("skipped", statistics->skipped);
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_term_json_u64("rows", statistics->rows);
+    fi_term_json_u64("rejected", statistics->rejected);
+    fi_term_json_u64("skipped", statistics->skipped);
     if (!cli->quiet) {
-        firn_term_out_format("%s %s", firn_term_text_number(statistics->rows, number),
-                             firn_term_text_plural(statistics->rows, "row", "rows"));
+        fi_term_out_format("%s %s", fi_term_text_number(statistics->rows, number),
+                           fi_term_text_plural(statistics->rows, "row", "rows"));
         if (statistics->rejected > 0) {
-            firn_term_out_format(", %s left out",
-                                 firn_term_text_number(statistics->rejected, number));
+            fi_term_out_format(", %s left out", fi_term_text_number(statistics->rejected, number));
         }
         if (statistics->skipped > 0) {
-            firn_term_out_format(", %s there already",
-                                 firn_term_text_number(statistics->skipped, number));
+            fi_term_out_format(", %s there already",
+                               fi_term_text_number(statistics->skipped, number));
         }
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
     }
 }
 
@@ -380,17 +377,17 @@ tell_imported(const struct firn_cli *cli, const firn_import_statistics *statisti
 
 /* Whether the format, or the name, is one of vectors. */
 static bool
-is_vectors(const struct firn_cli *cli, const char *path, firn_vectors_kind *out)
+is_vectors(const struct fi_cli *cli, const char *path, firn_vectors_kind *out)
 {
     static const char *const names[] = {"fvecs", "bvecs", "ivecs", "npy", "f32"};
-    const char *given = firn_command_value(cli, "format");
+    const char *given = fi_command_value(cli, "format");
     for (size_t i = 0; given != NULL && i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(given, names[i]) == 0) {
             *out = (firn_vectors_kind)(FIRN_VECTORS_FVECS + i);
             return true;
         }
     }
-    return given == NULL && firn_data_search_kind(path, out);
+    return given == NULL && fi_data_search_kind(path, out);
 }
 
 /* Ends at the first vector. */
@@ -405,7 +402,7 @@ take_dimensions(void *ctx, uint64_t number, const float *vector, size_t dimensio
 
 /* Makes a table of vectors as long as the first one. Returns an exit code. */
 static int
-create_vectors(struct firn_cli *cli, firn_store *store, struct firn_data_source *source,
+create_vectors(struct fi_cli *cli, firn_store *store, struct fi_data_source *source,
                firn_vectors_kind kind)
 {
     firn_error err = {.code = FIRN_OK};
@@ -413,19 +410,19 @@ create_vectors(struct firn_cli *cli, firn_store *store, struct firn_data_source 
     firn_table_def *def = NULL;
     size_t dimensions = 0;
     if (kind == FIRN_VECTORS_F32) {
-        return firn_command_misused(
+        return fi_command_misused(
             cli, "--create cannot know how long the vectors of such a file are: create the table");
     }
     source->keeps = true;
-    int code = firn_vectors_read(firn_data_source_read, source, kind, 0, take_dimensions,
-                                 &dimensions, &err);
+    int code =
+        firn_vectors_read(fi_data_source_read, source, kind, 0, take_dimensions, &dimensions, &err);
     source->keeps = false;
     source->at = 0;
     if (dimensions == 0) {
-        return source->has_no_memory ? FIRN_EXIT_FAILED
-               : code == FIRN_OK     ? firn_command_report_error(cli, FIRN_INVALID, NULL,
-                                                                 "'%s' has no vectors", source->name)
-                                     : firn_command_report_failure(cli, &err, NULL);
+        return source->has_no_memory ? FI_EXIT_FAILED
+               : code == FIRN_OK     ? fi_command_report_error(cli, FIRN_INVALID, NULL,
+                                                               "'%s' has no vectors", source->name)
+                                     : fi_command_report_failure(cli, &err, NULL);
     }
     (void)snprintf(text, sizeof text, "row i64 auto primary key, vector vector(%zu) not null",
                    dimensions);
@@ -433,98 +430,98 @@ create_vectors(struct firn_cli *cli, firn_store *store, struct firn_data_source 
     code = code == FIRN_OK ? firn_table_create(store, cli->arguments[1], def, NULL, &err) : code;
     firn_release(def);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
     if (!cli->quiet) {
-        firn_term_out_format("%s: %s\n", cli->arguments[1], text);
+        fi_term_out_format("%s: %s\n", cli->arguments[1], text);
     }
-    firn_term_json_string("definition", text);
-    return FIRN_EXIT_OK;
+    fi_term_json_string("definition", text);
+    return FI_EXIT_OK;
 }
 
 /* Into a table that is there. Returns an exit code. */
 static int
-import_vectors_into(struct firn_cli *cli, firn_store *store, struct firn_data_source *source,
+import_vectors_into(struct fi_cli *cli, firn_store *store, struct fi_data_source *source,
                     const firn_vectors_import_options *given)
 {
     firn_error err;
     firn_vectors_import_options options = *given;
     firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
-    struct firn_data_table table = {.name = NULL};
-    struct firn_task_notices notices;
-    int exit_code = firn_data_table_open(cli, store, NULL, &table);
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_task_notices_init(&notices, cli);
-        options.callbacks = firn_task_notices_callbacks(&notices);
-        int code = firn_table_import_vectors(table.table, firn_data_source_read, source, &options,
+    struct fi_data_table table = {.name = NULL};
+    struct fi_task_notices notices;
+    int exit_code = fi_data_table_open(cli, store, NULL, &table);
+    if (exit_code == FI_EXIT_OK) {
+        fi_task_notices_init(&notices, cli);
+        options.callbacks = fi_task_notices_callbacks(&notices);
+        int code = firn_table_import_vectors(table.table, fi_data_source_read, source, &options,
                                              &statistics, &err);
-        firn_term_meter_clear();
-        firn_task_notices_deinit(&notices);
+        fi_term_meter_clear();
+        fi_task_notices_deinit(&notices);
         if (code != FIRN_OK) {
-            exit_code = firn_command_report_failure(cli, &err, NULL);
+            exit_code = fi_command_report_failure(cli, &err, NULL);
         } else {
             tell_imported(cli, &statistics);
         }
     }
-    firn_data_table_close(&table);
+    fi_data_table_close(&table);
     return exit_code;
 }
 
 /* Only --create makes a store, too. Returns an exit code. */
 static int
-open_store(struct firn_cli *cli, firn_store **out)
+open_store(struct fi_cli *cli, firn_store **out)
 {
-    bool creates = firn_command_has(cli, "create");
-    return firn_data_store_open(cli, cli->arguments[0],
-                                creates ? FIRN_DATA_STORE_LOAD_OR_MAKE : FIRN_DATA_STORE_LOAD, out);
+    bool creates = fi_command_has(cli, "create");
+    return fi_data_store_open(cli, cli->arguments[0],
+                              creates ? FI_DATA_STORE_LOAD_OR_MAKE : FI_DATA_STORE_LOAD, out);
 }
 
 /* Returns an exit code. */
 static int
-import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
+import_vectors(struct fi_cli *cli, const char *path, firn_vectors_kind kind)
 {
     static const char *const others[] = {"delimiter",        "quote",   "skip",       "null",
                                          "date-format",      "key",     "sample",     "on-error",
                                          "timestamp-format", "rejects", "on-conflict"};
     firn_vectors_import_options options = FIRN_VECTORS_IMPORT_OPTIONS_INIT;
-    struct firn_data_source source = {.fd = -1};
+    struct fi_data_source source = {.fd = -1};
     firn_store *store = NULL;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (firn_command_value(cli, others[i]) != NULL) {
-            return firn_command_misused(cli, "--%s is not for files of vectors", others[i]);
+        if (fi_command_value(cli, others[i]) != NULL) {
+            return fi_command_misused(cli, "--%s is not for files of vectors", others[i]);
         }
     }
-    if (firn_command_has(cli, "header") || firn_command_has(cli, "no-header") ||
-        firn_command_has(cli, "ignore-unknown") || firn_command_has(cli, "replace") ||
-        firn_command_has(cli, "upsert")) {
-        return firn_command_misused(cli, "--header, --no-header, --ignore-unknown, --replace and "
-                                         "--upsert are not for files of vectors");
+    if (fi_command_has(cli, "header") || fi_command_has(cli, "no-header") ||
+        fi_command_has(cli, "ignore-unknown") || fi_command_has(cli, "replace") ||
+        fi_command_has(cli, "upsert")) {
+        return fi_command_misused(cli, "--header, --no-header, --ignore-unknown, --replace and "
+                                       "--upsert are not for files of vectors");
     }
     options.kind = kind;
-    options.column = firn_command_value(cli, "columns");
-    int exit_code = firn_data_source_open(cli, path, &source);
-    if (exit_code == FIRN_EXIT_OK) {
+    options.column = fi_command_value(cli, "columns");
+    int exit_code = fi_data_source_open(cli, path, &source);
+    if (exit_code == FI_EXIT_OK) {
         exit_code = open_store(cli, &store);
     }
-    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "create")) {
+    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "create")) {
         exit_code = create_vectors(cli, store, &source, kind);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = import_vectors_into(cli, store, &source, &options);
     }
-    firn_data_source_close(&source);
-    return firn_data_store_close(cli, store, exit_code);
+    fi_data_source_close(&source);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* ---- CSV and JSON lines ---- */
 
 /* Returns an exit code. */
 static int
-read_conflict(struct firn_cli *cli, firn_import_conflict *out)
+read_conflict(struct fi_cli *cli, firn_import_conflict *out)
 {
     static const char *const names[] = {"fail", "skip", "replace"};
-    const char *given = firn_command_value(cli, "on-conflict");
-    bool upserts = firn_command_has(cli, "upsert");
+    const char *given = fi_command_value(cli, "on-conflict");
+    bool upserts = fi_command_has(cli, "upsert");
     for (unsigned i = 0; given != NULL && i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(given, names[i]) == 0) {
             *out = (firn_import_conflict)i;
@@ -532,56 +529,56 @@ read_conflict(struct firn_cli *cli, firn_import_conflict *out)
         }
     }
     if (given != NULL) {
-        return firn_command_misused(cli, "--on-conflict is fail, skip or replace");
+        return fi_command_misused(cli, "--on-conflict is fail, skip or replace");
     }
-    if (upserts && firn_command_value(cli, "on-conflict") != NULL &&
+    if (upserts && fi_command_value(cli, "on-conflict") != NULL &&
         *out != FIRN_IMPORT_CONFLICT_REPLACE) {
-        return firn_command_misused(cli, "--upsert is --on-conflict replace");
+        return fi_command_misused(cli, "--upsert is --on-conflict replace");
     }
     *out = upserts ? FIRN_IMPORT_CONFLICT_REPLACE : *out;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* Into a table that is there. Returns an exit code. */
 static int
-import_into(struct firn_cli *cli, firn_store *store, struct firn_data_source *source,
+import_into(struct fi_cli *cli, firn_store *store, struct fi_data_source *source,
             firn_import_options *options, struct rejects *rejects)
 {
     firn_error err;
     firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
-    struct firn_data_table table = {.name = NULL};
-    int exit_code = firn_data_table_open(cli, store, NULL, &table);
-    if (exit_code == FIRN_EXIT_OK) {
-        options->ignore_unknown = firn_command_has(cli, "ignore-unknown");
+    struct fi_data_table table = {.name = NULL};
+    int exit_code = fi_data_table_open(cli, store, NULL, &table);
+    if (exit_code == FI_EXIT_OK) {
+        options->ignore_unknown = fi_command_has(cli, "ignore-unknown");
         if (import_rows(cli, table.table, source, options, rejects, &statistics, &err) != FIRN_OK) {
             const bool is_of_file = rejects->err.code != FIRN_OK;
             const char *hint =
                 is_of_file                ? NULL
                 : err.code == FIRN_EXISTS ? "--on-conflict says what becomes of rows that are there"
-                : err.code == FIRN_INVALID && firn_command_has(cli, "create")
+                : err.code == FIRN_INVALID && fi_command_has(cli, "create")
                     ? "the types are those of the first rows: --sample takes more of them into "
                       "account, --on-error skip leaves lines out"
                     : NULL;
-            exit_code = firn_command_report_failure(cli, is_of_file ? &rejects->err : &err, hint);
+            exit_code = fi_command_report_failure(cli, is_of_file ? &rejects->err : &err, hint);
         } else {
             tell_imported(cli, &statistics);
         }
     }
-    firn_data_table_close(&table);
+    fi_data_table_close(&table);
     return exit_code;
 }
 
 static int
-run_import(struct firn_cli *cli)
+run_import(struct fi_cli *cli)
 {
     assert(cli->argument_count == 2 || cli->argument_count == 3);
     const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
-    const char *names = firn_command_value(cli, "columns");
-    bool creates = firn_command_has(cli, "create");
+    const char *names = fi_command_value(cli, "columns");
+    bool creates = fi_command_has(cli, "create");
     bool is_created = false;
     firn_error err;
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
-    struct firn_data_source source = {.fd = -1};
+    struct fi_data_source source = {.fd = -1};
     struct columns columns = {.names = NULL};
     struct rejects rejects = {.file = {.fd = -1}};
     firn_table_def *def = NULL;
@@ -592,56 +589,56 @@ run_import(struct firn_cli *cli)
         return import_vectors(cli, path, kind);
     }
     int exit_code = read_import_form(cli, path, &form);
-    exit_code = exit_code == FIRN_EXIT_OK ? read_conflict(cli, &options.on_conflict) : exit_code;
-    if (exit_code == FIRN_EXIT_OK && !creates &&
-        (firn_command_value(cli, "key") != NULL || firn_command_value(cli, "sample") != NULL)) {
-        exit_code = firn_command_misused(cli, "--key and --sample go with --create");
+    exit_code = exit_code == FI_EXIT_OK ? read_conflict(cli, &options.on_conflict) : exit_code;
+    if (exit_code == FI_EXIT_OK && !creates &&
+        (fi_command_value(cli, "key") != NULL || fi_command_value(cli, "sample") != NULL)) {
+        exit_code = fi_command_misused(cli, "--key and --sample go with --create");
     }
-    if (exit_code == FIRN_EXIT_OK && names != NULL) {
-        exit_code = firn_data_values_split(cli, "--columns", names, &columns.named);
+    if (exit_code == FI_EXIT_OK && names != NULL) {
+        exit_code = fi_data_values_split(cli, "--columns", names, &columns.named);
         columns.names = (const char *const *)columns.named.items;
         columns.count = columns.named.count;
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_source_open(cli, path, &source);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_source_open(cli, path, &source);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = complete_form(cli, &source, &form);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = open_rejects(cli, &source, &rejects);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = open_store(cli, &store);
     }
-    if (exit_code == FIRN_EXIT_OK && creates) {
+    if (exit_code == FI_EXIT_OK && creates) {
         exit_code = create_table(cli, store, &source, &form, &columns, &def);
-        is_created = exit_code == FIRN_EXIT_OK;
+        is_created = exit_code == FI_EXIT_OK;
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         options.form = form.text;
         options.reading = &form.reading;
         options.columns = columns.names;
         options.column_count = columns.count;
         exit_code = import_into(cli, store, &source, &options, &rejects);
     }
-    if (is_created && exit_code != FIRN_EXIT_OK &&
+    if (is_created && exit_code != FI_EXIT_OK &&
         firn_table_drop(store, cli->arguments[1], &err) != FIRN_OK) {
-        firn_command_report_line("the new table stays, without rows: %s", err.text);
+        fi_command_report_line("the new table stays, without rows: %s", err.text);
     }
     exit_code = close_file(cli, &rejects.file, rejects.has_file, exit_code);
-    firn_data_source_close(&source);
+    fi_data_source_close(&source);
     free(columns.guessed);
-    firn_data_values_list_deinit(&columns.named);
+    fi_data_values_list_deinit(&columns.named);
     firn_release(def);
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* ---- export ---- */
 
 struct sink {
     const char *path; /* NULL: standard output */
-    struct firn_task_file file;
+    struct fi_task_file file;
 };
 
 static int
@@ -650,111 +647,110 @@ write_sink(void *ctx, firn_slice bytes, firn_error *err)
     struct sink *sink = ctx;
     int code = FIRN_OK;
     if (sink->path == NULL) {
-        firn_term_out_write(bytes.data, bytes.size);
+        fi_term_out_write(bytes.data, bytes.size);
     } else {
-        code = firn_task_file_write(&sink->file, bytes, err);
+        code = fi_task_file_write(&sink->file, bytes, err);
     }
-    return code == FIRN_OK ? firn_command_go_on(err) : code;
+    return code == FIRN_OK ? fi_command_go_on(err) : code;
 }
 
 /* Returns an exit code. */
 static int
-open_sink(struct firn_cli *cli, const char *path, struct sink *out)
+open_sink(struct fi_cli *cli, const char *path, struct sink *out)
 {
     firn_error err;
     if (strcmp(path, "-") == 0) {
-        return cli->json ? firn_command_misused(cli, "--json needs -o FILE for the rows")
-                         : FIRN_EXIT_OK;
+        return cli->json ? fi_command_misused(cli, "--json needs -o FILE for the rows")
+                         : FI_EXIT_OK;
     }
-    int code = firn_task_file_create(&out->file, path, firn_command_has(cli, "replace"), &err);
+    int code = fi_task_file_create(&out->file, path, fi_command_has(cli, "replace"), &err);
     if (code == FIRN_OK) {
         out->path = path;
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
-    return firn_command_report_failure(cli, &err, replace_hint(code));
+    return fi_command_report_failure(cli, &err, replace_hint(code));
 }
 
 /* Returns a code of the library. */
 static int
-export_rows(struct firn_cli *cli, firn_table *table, struct sink *sink,
-            firn_export_options *options, firn_export_statistics *statistics, firn_error *err)
+export_rows(struct fi_cli *cli, firn_table *table, struct sink *sink, firn_export_options *options,
+            firn_export_statistics *statistics, firn_error *err)
 {
-    struct firn_task_notices notices;
-    firn_task_notices_init(&notices, cli);
-    options->callbacks = firn_task_notices_callbacks(&notices);
+    struct fi_task_notices notices;
+    fi_task_notices_init(&notices, cli);
+    options->callbacks = fi_task_notices_callbacks(&notices);
     int code = firn_table_export(table, write_sink, sink, options, statistics, err);
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&notices);
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&notices);
     return code;
 }
 
 /* Returns an exit code. */
 static int
-export_table(struct firn_cli *cli, firn_store *store, const char *path,
-             firn_export_options *options)
+export_table(struct fi_cli *cli, firn_store *store, const char *path, firn_export_options *options)
 {
     firn_error err;
     firn_export_statistics statistics = FIRN_EXPORT_STATISTICS_INIT;
-    struct firn_data_table table = {.name = NULL};
-    struct firn_data_values_list columns = {NULL, NULL, 0};
+    struct fi_data_table table = {.name = NULL};
+    struct fi_data_values_list columns = {NULL, NULL, 0};
     struct sink sink = {.path = NULL};
-    const char *names = firn_command_value(cli, "columns");
-    int exit_code = firn_data_table_open(cli, store, options->read.snapshot, &table);
-    if (exit_code == FIRN_EXIT_OK && names != NULL) {
-        exit_code = firn_data_values_split(cli, "--columns", names, &columns);
+    const char *names = fi_command_value(cli, "columns");
+    int exit_code = fi_data_table_open(cli, store, options->read.snapshot, &table);
+    if (exit_code == FI_EXIT_OK && names != NULL) {
+        exit_code = fi_data_values_split(cli, "--columns", names, &columns);
         options->read.columns = (const char *const *)columns.items;
         options->read.column_count = columns.count;
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = open_sink(cli, path, &sink);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        options->read.index = firn_command_value(cli, "index");
+    if (exit_code == FI_EXIT_OK) {
+        options->read.index = fi_command_value(cli, "index");
         if (export_rows(cli, table.table, &sink, options, &statistics, &err) != FIRN_OK) {
-            exit_code = firn_command_report_failure(cli, &err, NULL);
+            exit_code = fi_command_report_failure(cli, &err, NULL);
         }
     }
     exit_code = close_file(cli, &sink.file, sink.path != NULL, exit_code);
-    if (exit_code == FIRN_EXIT_OK && sink.path != NULL) {
-        char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-        firn_term_json_u64("rows", statistics.rows);
-        firn_term_json_u64("bytes", statistics.bytes);
+    if (exit_code == FI_EXIT_OK && sink.path != NULL) {
+        char number[FI_TERM_TEXT_NUMBER_SIZE];
+        fi_term_json_u64("rows", statistics.rows);
+        fi_term_json_u64("bytes", statistics.bytes);
         if (!cli->quiet) {
-            firn_term_out_format("%s %s\n", firn_term_text_number(statistics.rows, number),
-                                 firn_term_text_plural(statistics.rows, "row", "rows"));
+            fi_term_out_format("%s %s\n", fi_term_text_number(statistics.rows, number),
+                               fi_term_text_plural(statistics.rows, "row", "rows"));
         }
     }
-    firn_data_values_list_deinit(&columns);
-    firn_data_table_close(&table);
+    fi_data_values_list_deinit(&columns);
+    fi_data_table_close(&table);
     return exit_code;
 }
 
 static int
-run_export(struct firn_cli *cli)
+run_export(struct fi_cli *cli)
 {
     assert(cli->argument_count == 2);
-    const char *output = firn_command_value(cli, "output");
+    const char *output = fi_command_value(cli, "output");
     const char *path = output != NULL ? output : "-";
     firn_export_options options = FIRN_EXPORT_OPTIONS_INIT;
     firn_store *store = NULL;
     int exit_code = read_form(cli, path, &options.form);
-    options.form.null_text = firn_command_value(cli, "null");
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    options.form.null_text = fi_command_value(cli, "null");
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_view(cli, store, &options.read.snapshot);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_open_view(cli, store, &options.read.snapshot);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = export_table(cli, store, path, &options);
     }
     firn_snapshot_close(options.read.snapshot);
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* ---- descriptions ---- */
 
-static const struct firn_command_option import_options[] = {
+static const struct fi_command_option import_options[] = {
     {"format", 'f', "FORMAT", "csv, jsonl or a format of vectors; by default as named"},
     {"no-header", 0, NULL, "the first line of the CSV has values, not names"},
     {"header", 0, NULL, "the first line has names (default: as it looks)"},
@@ -777,7 +773,7 @@ static const struct firn_command_option import_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-const struct firn_command firn_data_exchange_import = {
+const struct fi_command fi_data_exchange_import = {
     .name = "table import",
     .summary = "Insert the rows of a CSV or JSON lines file into a table",
     .arguments = "STORE TABLE [FILE]",
@@ -804,7 +800,7 @@ const struct firn_command firn_data_exchange_import = {
             "vectors. The key is a whole number: the table numbers the rows, or the key is\n"
             "the position in the file, from 0. With --create the column is called \"vector\".",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db table import shop.firn goods goods.csv", "insert the rows of a file"},
             {"firn db table import -c --key id shop.firn orders orders.csv",
              "create the table orders from a file"},
@@ -814,16 +810,16 @@ const struct firn_command firn_data_exchange_import = {
              "insert new rows, and replace those that have the same key"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_import,
 };
 
-const struct firn_command firn_data_exchange_export = {
+const struct fi_command fi_data_exchange_export = {
     .name = "table export",
     .summary = "Write the rows of a table as CSV or JSON lines",
     .arguments = "STORE TABLE",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"output", 'o', "FILE", "write to FILE (-: standard output, the default)"},
             {"format", 'f', "FORMAT", "csv or jsonl; by default as FILE is named, or csv"},
             {"no-header", 0, NULL, "do not begin the CSV with the names of the columns"},
@@ -838,7 +834,7 @@ const struct firn_command firn_data_exchange_export = {
     .help = "Writes the rows of one moment. firn db table import reads the same rows from the\n"
             "output. During the export an existing FILE stays as it is.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db table export shop.firn goods -o goods.csv", "write all rows of goods"},
             {"firn db table export -f jsonl shop.firn goods | jq .name",
              "print the names of all goods"},

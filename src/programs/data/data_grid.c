@@ -16,14 +16,14 @@
 
 enum { CELL_COLUMNS_MAX = 40, ROWS_KEPT_MAX = 256, GAP = 2 };
 
-/* The cell that is being added: firn_term_text_cut calls back without a context. */
-static struct firn_data_grid *adding;
+/* The cell that is being added: fi_term_text_cut calls back without a context. */
+static struct fi_data_grid *adding;
 
 static void
 keep(const void *data, size_t size)
 {
     assert(adding != NULL);
-    if (firn_data_bytes_reserve(adding->cli, &adding->text, size + 1) != FIRN_EXIT_OK) {
+    if (fi_data_bytes_reserve(adding->cli, &adding->text, size + 1) != FI_EXIT_OK) {
         adding->has_no_memory = true;
         return;
     }
@@ -32,7 +32,7 @@ keep(const void *data, size_t size)
 }
 
 void
-firn_data_grid_init(struct firn_data_grid *grid, struct firn_cli *cli, size_t columns)
+fi_data_grid_init(struct fi_data_grid *grid, struct fi_cli *cli, size_t columns)
 {
     assert(columns > 0 && columns <= FIRN_TABLE_COLUMNS_MAX);
     memset(grid, 0, sizeof(*grid));
@@ -41,21 +41,21 @@ firn_data_grid_init(struct firn_data_grid *grid, struct firn_cli *cli, size_t co
 }
 
 static void
-print_cell(const struct firn_data_grid *grid, size_t column, const char *text, size_t *missing)
+print_cell(const struct fi_data_grid *grid, size_t column, const char *text, size_t *missing)
 {
     assert(column < grid->columns);
-    size_t width = firn_term_width_of(firn_str(text));
+    size_t width = fi_term_width_of(firn_str(text));
     size_t padding = grid->widths[column] - width;
     *missing += grid->is_right[column] ? padding : 0;
     if (width > 0) {
-        firn_term_out_format("%*s%s", (int)*missing, "", text);
+        fi_term_out_format("%*s%s", (int)*missing, "", text);
         *missing = 0;
     }
     *missing += (grid->is_right[column] ? 0 : padding) + GAP;
 }
 
 static void
-print_kept(struct firn_data_grid *grid)
+print_kept(struct fi_data_grid *grid)
 {
     assert(grid->cells % grid->columns == 0);
     const char *text = (const char *)grid->text.data;
@@ -64,7 +64,7 @@ print_kept(struct firn_data_grid *grid)
         print_cell(grid, cell % grid->columns, text, &missing);
         text += strlen(text) + 1;
         if (cell % grid->columns == grid->columns - 1) {
-            firn_term_out_text("\n");
+            fi_term_out_text("\n");
             missing = 0;
         }
     }
@@ -73,7 +73,7 @@ print_kept(struct firn_data_grid *grid)
 }
 
 void
-firn_data_grid_add(struct firn_data_grid *grid, firn_slice text)
+fi_data_grid_add(struct fi_data_grid *grid, firn_slice text)
 {
     assert(grid->cells < grid->columns * ROWS_KEPT_MAX);
     if (grid->has_no_memory) {
@@ -85,7 +85,7 @@ firn_data_grid_add(struct firn_data_grid *grid, firn_slice text)
     if (text.data == NULL) {
         keep("\\N", 2); /* no text is shown so: its backslash would be doubled */
     } else {
-        firn_term_text_cut(text, CELL_COLUMNS_MAX, keep);
+        fi_term_text_cut(text, CELL_COLUMNS_MAX, keep);
     }
     adding = NULL;
     if (grid->has_no_memory) {
@@ -93,7 +93,7 @@ firn_data_grid_add(struct firn_data_grid *grid, firn_slice text)
     }
     grid->text.data[grid->text.size++] = '\0';
     size_t column = grid->cells % grid->columns;
-    size_t width = firn_term_width_of(firn_str((const char *)grid->text.data + from));
+    size_t width = fi_term_width_of(firn_str((const char *)grid->text.data + from));
     grid->widths[column] = width > grid->widths[column] ? width : grid->widths[column];
     grid->cells++;
     if (grid->cells == grid->columns * ROWS_KEPT_MAX) {
@@ -102,12 +102,12 @@ firn_data_grid_add(struct firn_data_grid *grid, firn_slice text)
 }
 
 int
-firn_data_grid_finish(struct firn_data_grid *grid)
+fi_data_grid_finish(struct fi_data_grid *grid)
 {
     bool has_no_memory = grid->has_no_memory;
     if (!has_no_memory) {
         print_kept(grid);
     }
-    firn_data_bytes_deinit(&grid->text);
-    return has_no_memory ? FIRN_EXIT_FAILED : FIRN_EXIT_OK; /* told where it happened */
+    fi_data_bytes_deinit(&grid->text);
+    return has_no_memory ? FI_EXIT_FAILED : FI_EXIT_OK; /* told where it happened */
 }

@@ -13,114 +13,113 @@
 
 /* Returns an exit code. */
 static int
-read_form(struct firn_cli *cli, enum firn_data_rows_form *out)
+read_form(struct fi_cli *cli, enum fi_data_rows_form *out)
 {
-    bool is_hex = firn_command_has(cli, "hex");
-    bool is_binary = firn_command_has(cli, "binary");
-    bool is_lines = firn_command_has(cli, "json-lines");
-    *out = FIRN_DATA_ROWS_TEXT;
+    bool is_hex = fi_command_has(cli, "hex");
+    bool is_binary = fi_command_has(cli, "binary");
+    bool is_lines = fi_command_has(cli, "json-lines");
+    *out = FI_DATA_ROWS_TEXT;
     if (is_hex && is_binary) {
-        return firn_command_misused(cli, "--hex and --binary exclude each other");
+        return fi_command_misused(cli, "--hex and --binary exclude each other");
     }
     if (is_lines && (is_hex || is_binary)) {
-        return firn_command_misused(cli, "--json-lines and --%s exclude each other",
-                                    is_hex ? "hex" : "binary");
+        return fi_command_misused(cli, "--json-lines and --%s exclude each other",
+                                  is_hex ? "hex" : "binary");
     }
-    *out = is_hex      ? FIRN_DATA_ROWS_HEX
-           : is_binary ? FIRN_DATA_ROWS_BINARY
-           : is_lines  ? FIRN_DATA_ROWS_JSON
-                       : FIRN_DATA_ROWS_TEXT;
-    return FIRN_EXIT_OK;
+    *out = is_hex      ? FI_DATA_ROWS_HEX
+           : is_binary ? FI_DATA_ROWS_BINARY
+           : is_lines  ? FI_DATA_ROWS_JSON
+                       : FI_DATA_ROWS_TEXT;
+    return FI_EXIT_OK;
 }
 
 /* ---- load ---- */
 
 /* Returns an exit code. */
 static int
-load_rows(struct firn_cli *cli, struct firn_data_store_loader *loader, struct firn_data_rows *rows)
+load_rows(struct fi_cli *cli, struct fi_data_store_loader *loader, struct fi_data_rows *rows)
 {
     firn_error err;
     bool is_over = false;
     int code = FIRN_OK;
     while (code == FIRN_OK) {
-        int exit_code = firn_data_rows_next(rows, &is_over);
-        if (exit_code != FIRN_EXIT_OK) {
+        int exit_code = fi_data_rows_next(rows, &is_over);
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
         if (is_over) {
-            code = firn_data_store_loader_finish(loader, &err);
+            code = fi_data_store_loader_finish(loader, &err);
             break;
         }
-        code = firn_data_store_loader_put_until(loader, firn_data_bytes_slice(&rows->key),
-                                                firn_data_bytes_slice(&rows->value),
-                                                rows->expires_ms, &err);
-        code = code == FIRN_OK ? firn_command_go_on(&err) : code;
+        code = fi_data_store_loader_put_until(loader, fi_data_bytes_slice(&rows->key),
+                                              fi_data_bytes_slice(&rows->value), rows->expires_ms,
+                                              &err);
+        code = code == FIRN_OK ? fi_command_go_on(&err) : code;
     }
-    return code == FIRN_OK ? FIRN_EXIT_OK : firn_data_store_loader_report(cli, loader, &err);
+    return code == FIRN_OK ? FI_EXIT_OK : fi_data_store_loader_report(cli, loader, &err);
 }
 
 /* Returns an exit code. */
 static int
-refuse_form(struct firn_cli *cli, enum firn_data_rows_form form)
+refuse_form(struct fi_cli *cli, enum fi_data_rows_form form)
 {
-    return form == FIRN_DATA_ROWS_TEXT
-               ? FIRN_EXIT_OK
-               : firn_command_misused(cli, "a store, and a table, is dumped in one form only");
+    return form == FI_DATA_ROWS_TEXT
+               ? FI_EXIT_OK
+               : fi_command_misused(cli, "a store, and a table, is dumped in one form only");
 }
 
 static int
-load_dump(struct firn_cli *cli)
+load_dump(struct fi_cli *cli)
 {
-    enum firn_data_rows_form form;
+    enum fi_data_rows_form form;
     int exit_code = read_form(cli, &form);
-    exit_code = exit_code == FIRN_EXIT_OK ? refuse_form(cli, form) : exit_code;
-    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "bulk")) {
-        exit_code = firn_command_misused(cli, "--bulk is for rows of a keyspace");
+    exit_code = exit_code == FI_EXIT_OK ? refuse_form(cli, form) : exit_code;
+    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "bulk")) {
+        exit_code = fi_command_misused(cli, "--bulk is for rows of a keyspace");
     }
-    return exit_code == FIRN_EXIT_OK ? firn_data_dump_load(cli) : exit_code;
+    return exit_code == FI_EXIT_OK ? fi_data_dump_load(cli) : exit_code;
 }
 
 static int
-run_load(struct firn_cli *cli)
+run_load(struct fi_cli *cli)
 {
     assert(cli->argument_count >= 1 && cli->argument_count <= 3);
     if (cli->argument_count == 1) {
         return load_dump(cli);
     }
     firn_error err;
-    enum firn_data_rows_form form;
-    struct firn_data_rows rows = {.fd = -1};
+    enum fi_data_rows_form form;
+    struct fi_data_rows rows = {.fd = -1};
     firn_store *store = NULL;
     firn_keyspace *keyspace;
-    struct firn_data_store_loader loader = {.bulk = NULL};
+    struct fi_data_store_loader loader = {.bulk = NULL};
     const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
     int exit_code = read_form(cli, &form);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_rows_open(cli, path, form, &rows);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_rows_open(cli, path, form, &rows);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD_OR_MAKE, &store);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_LOAD_OR_MAKE, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_keyspace(cli, store, true, &keyspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_open_keyspace(cli, store, true, &keyspace);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        bool is_sorted = firn_command_has(cli, "bulk");
-        exit_code = firn_data_store_loader_begin(&loader, keyspace, is_sorted, &err) == FIRN_OK
+    if (exit_code == FI_EXIT_OK) {
+        bool is_sorted = fi_command_has(cli, "bulk");
+        exit_code = fi_data_store_loader_begin(&loader, keyspace, is_sorted, &err) == FIRN_OK
                         ? load_rows(cli, &loader, &rows)
-                        : firn_command_report_failure(cli, &err, NULL);
+                        : fi_command_report_failure(cli, &err, NULL);
     }
-    firn_data_rows_close(&rows);
-    firn_data_store_loader_end(&loader);
-    exit_code = firn_data_store_close(cli, store, exit_code);
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_term_json_u64("count", loader.written);
+    fi_data_rows_close(&rows);
+    fi_data_store_loader_end(&loader);
+    exit_code = fi_data_store_close(cli, store, exit_code);
+    if (exit_code == FI_EXIT_OK) {
+        fi_term_json_u64("count", loader.written);
     }
-    if (exit_code == FIRN_EXIT_OK && !cli->quiet) {
-        char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-        firn_term_out_format("%s %s\n", firn_term_text_number(loader.written, number),
-                             firn_term_text_plural(loader.written, "entry", "entries"));
+    if (exit_code == FI_EXIT_OK && !cli->quiet) {
+        char number[FI_TERM_TEXT_NUMBER_SIZE];
+        fi_term_out_format("%s %s\n", fi_term_text_number(loader.written, number),
+                           fi_term_text_plural(loader.written, "entry", "entries"));
     }
     return exit_code;
 }
@@ -142,42 +141,42 @@ print_binary(firn_slice key, firn_slice value)
     uint8_t head[8];
     put_size(head, key.size);
     put_size(head + 4, value.size);
-    firn_term_out_write(head, sizeof(head));
-    firn_term_out_write(key.data, key.size);
-    firn_term_out_write(value.data, value.size);
+    fi_term_out_write(head, sizeof(head));
+    fi_term_out_write(key.data, key.size);
+    fi_term_out_write(value.data, value.size);
 }
 
 static void
 print_json_line(firn_slice key, firn_slice value, uint64_t expires_ms)
 {
-    firn_term_json_begin();
-    firn_term_json_bytes("key", key);
-    firn_term_json_bytes("value", value);
+    fi_term_json_begin();
+    fi_term_json_bytes("key", key);
+    fi_term_json_bytes("value", value);
     if (expires_ms != 0) {
-        firn_term_json_u64("expires_ms", expires_ms);
+        fi_term_json_u64("expires_ms", expires_ms);
     }
-    firn_term_json_finish();
+    fi_term_json_finish();
 }
 
 /* Returns a code of the library. */
 static int
-dump(firn_cursor *cursor, enum firn_data_rows_form form, uint64_t *count, firn_error *err)
+dump(firn_cursor *cursor, enum fi_data_rows_form form, uint64_t *count, firn_error *err)
 {
     assert(cursor != NULL && *count == 0);
-    const struct firn_data_bytes_look look = {.is_hex = form == FIRN_DATA_ROWS_HEX};
+    const struct fi_data_bytes_look look = {.is_hex = form == FI_DATA_ROWS_HEX};
     int code = firn_cursor_first(cursor, err);
     while (code == FIRN_OK && firn_cursor_valid(cursor)) {
         firn_slice key = firn_cursor_key(cursor);
         firn_slice value = firn_cursor_value(cursor);
-        if (form == FIRN_DATA_ROWS_BINARY) {
+        if (form == FI_DATA_ROWS_BINARY) {
             print_binary(key, value);
-        } else if (form == FIRN_DATA_ROWS_JSON) {
+        } else if (form == FI_DATA_ROWS_JSON) {
             print_json_line(key, value, firn_cursor_expires_ms(cursor));
         } else {
-            firn_data_bytes_print_entry(key, value, &look);
+            fi_data_bytes_print_entry(key, value, &look);
         }
         *count += 1;
-        code = firn_command_go_on(err);
+        code = fi_command_go_on(err);
         code = code == FIRN_OK ? firn_cursor_next(cursor, err) : code;
     }
     return code;
@@ -185,22 +184,22 @@ dump(firn_cursor *cursor, enum firn_data_rows_form form, uint64_t *count, firn_e
 
 /* A store, or a table. Returns an exit code. */
 static int
-dump_all(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
-         enum firn_data_rows_form form, const char *table)
+dump_all(struct fi_cli *cli, firn_store *store, firn_snapshot *view, enum fi_data_rows_form form,
+         const char *table)
 {
     assert(store != NULL);
     firn_error err;
     firn_snapshot *own = NULL;
     if (cli->json) {
-        return firn_command_misused(cli, "--json cannot be used with the dump of a store or table");
+        return fi_command_misused(cli, "--json cannot be used with the dump of a store or table");
     }
     int exit_code = refuse_form(cli, form);
-    if (exit_code == FIRN_EXIT_OK && view == NULL &&
+    if (exit_code == FI_EXIT_OK && view == NULL &&
         firn_snapshot_open(store, NULL, &own, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_dump(cli, store, view != NULL ? view : own, table);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_dump(cli, store, view != NULL ? view : own, table);
     }
     firn_snapshot_close(own);
     return exit_code;
@@ -215,55 +214,55 @@ is_table(firn_store *store, firn_snapshot *view, const char *name)
 }
 
 static int
-run_dump(struct firn_cli *cli)
+run_dump(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
-    enum firn_data_rows_form form;
+    enum fi_data_rows_form form;
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
     firn_cursor *cursor = NULL;
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
     uint64_t count = 0;
     int exit_code = read_form(cli, &form);
-    if (exit_code == FIRN_EXIT_OK && cli->json &&
-        (form == FIRN_DATA_ROWS_BINARY || form == FIRN_DATA_ROWS_JSON)) {
-        exit_code = firn_command_misused(cli, "--json and --%s exclude each other",
-                                         form == FIRN_DATA_ROWS_JSON ? "json-lines" : "binary");
+    if (exit_code == FI_EXIT_OK && cli->json &&
+        (form == FI_DATA_ROWS_BINARY || form == FI_DATA_ROWS_JSON)) {
+        exit_code = fi_command_misused(cli, "--json and --%s exclude each other",
+                                       form == FI_DATA_ROWS_JSON ? "json-lines" : "binary");
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_view(cli, store, &options.snapshot);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_open_view(cli, store, &options.snapshot);
     }
     const char *name = cli->argument_count > 1 ? cli->arguments[1] : NULL;
-    if (exit_code == FIRN_EXIT_OK && (name == NULL || is_table(store, options.snapshot, name))) {
+    if (exit_code == FI_EXIT_OK && (name == NULL || is_table(store, options.snapshot, name))) {
         exit_code = dump_all(cli, store, options.snapshot, form, name);
         firn_snapshot_close(options.snapshot);
-        return firn_data_store_close(cli, store, exit_code);
+        return fi_data_store_close(cli, store, exit_code);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_open_keyspace_at(cli, store, options.snapshot, &keyspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_open_keyspace_at(cli, store, options.snapshot, &keyspace);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         int code = firn_cursor_open(keyspace, &options, &cursor, &err);
-        firn_term_json_array("entries");
+        fi_term_json_array("entries");
         code = code == FIRN_OK ? dump(cursor, form, &count, &err) : code;
         if (code != FIRN_OK) {
-            exit_code = firn_command_report_failure(cli, &err, NULL);
+            exit_code = fi_command_report_failure(cli, &err, NULL);
         }
-        firn_term_json_unwind();
-        firn_term_json_u64("count", count);
+        fi_term_json_unwind();
+        fi_term_json_u64("count", count);
     }
     firn_cursor_close(cursor);
     firn_snapshot_close(options.snapshot);
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* ---- descriptions ---- */
 
-static const struct firn_command_option load_options[] = {
+static const struct fi_command_option load_options[] = {
     {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
     {"binary", 'b', NULL, "rows are binary"},
     {"json-lines", 'j', NULL, "rows are JSON objects, one on each line"},
@@ -271,7 +270,7 @@ static const struct firn_command_option load_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-const struct firn_command firn_data_load = {
+const struct fi_command fi_data_load = {
     .name = "load",
     .summary = "Load rows into a keyspace, or the dump of a store",
     .arguments = "STORE [KEYSPACE [FILE]]",
@@ -294,23 +293,23 @@ const struct firn_command firn_data_load = {
             "keyspaces are created and loaded, with times to live; they must not exist yet.\n"
             "This is not one commit: a load that fails may have loaded a part.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db load app.firn users users.tsv", "load the rows of a file into users"},
             {"firn db dump -b a.firn users | firn db load -b b.firn users",
              "copy a keyspace from one store into another"},
             {"firn db load new.firn <app.dump", "make a store of a dump"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_load,
 };
 
-const struct firn_command firn_data_load_dump = {
+const struct fi_command fi_data_load_dump = {
     .name = "dump",
     .summary = "Print a keyspace, a table or a store in a form that firn db load reads",
     .arguments = "STORE [KEYSPACE]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"binary", 'b', NULL, "rows are binary"},
             {"json-lines", 'j', NULL, "rows are JSON objects, one on each line"},
@@ -325,7 +324,7 @@ const struct firn_command firn_data_load_dump = {
             "the name of a table, that table. It contains definitions, rows, entries and\n"
             "times to live, but no checkpoints. docs/formats/dump.md describes the text.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db dump app.firn users >users.tsv", "print users, one line for each entry"},
             {"firn db dump app.firn >app.dump", "print everything that a store has now"},
             {NULL, NULL},

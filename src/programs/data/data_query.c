@@ -13,50 +13,49 @@
 #include "term/term.h"
 
 int
-firn_data_query_refuse_hex(const struct firn_data_table *table)
+fi_data_query_refuse_hex(const struct fi_data_table *table)
 {
-    return firn_command_has(table->cli, "hex")
-               ? firn_command_misused(table->cli, "--hex is for keyspaces; '%s' is a table",
-                                      table->name)
-               : FIRN_EXIT_OK;
+    return fi_command_has(table->cli, "hex")
+               ? fi_command_misused(table->cli, "--hex is for keyspaces; '%s' is a table",
+                                    table->name)
+               : FI_EXIT_OK;
 }
 
 /* ---- the order of rows: the primary key, or an index ---- */
 
 /* index NULL: the primary key. Returns an exit code. */
 int
-firn_data_query_find_order(const struct firn_data_table *table, const char *index,
-                           struct firn_data_query_order *out)
+fi_data_query_find_order(const struct fi_data_table *table, const char *index,
+                         struct fi_data_query_order *out)
 {
     assert(table->def != NULL);
     const firn_table_def *def = table->def;
-    *out = (struct firn_data_query_order){index, def->key, def->key_count};
+    *out = (struct fi_data_query_order){index, def->key, def->key_count};
     for (size_t i = 0; index != NULL && i < def->index_count; i++) {
         if (strcmp(def->indexes[i].name, index) == 0) {
             out->columns = def->indexes[i].columns;
             out->column_count = def->indexes[i].column_count;
-            return FIRN_EXIT_OK;
+            return FI_EXIT_OK;
         }
     }
     return index == NULL
-               ? FIRN_EXIT_OK
-               : firn_command_report_error(table->cli, FIRN_NOT_FOUND,
-                                           "firn db table show STORE TABLE prints the indexes",
-                                           "table '%s' has no index '%s'", table->name, index);
+               ? FI_EXIT_OK
+               : fi_command_report_error(table->cli, FIRN_NOT_FOUND,
+                                         "firn db table show STORE TABLE prints the indexes",
+                                         "table '%s' has no index '%s'", table->name, index);
 }
 
 int
-firn_data_query_read_key(const struct firn_data_table *table,
-                         const struct firn_data_query_order *order, const char *const *texts,
-                         size_t count, struct firn_data_values *out)
+fi_data_query_read_key(const struct fi_data_table *table, const struct fi_data_query_order *order,
+                       const char *const *texts, size_t count, struct fi_data_values *out)
 {
     assert(count <= order->column_count);
-    int exit_code = FIRN_EXIT_OK;
-    for (size_t i = 0; i < count && exit_code == FIRN_EXIT_OK; i++) {
+    int exit_code = FI_EXIT_OK;
+    for (size_t i = 0; i < count && exit_code == FI_EXIT_OK; i++) {
         const firn_table_column *column = NULL;
-        exit_code = firn_data_table_column(table, order->columns[i], &column);
-        if (exit_code == FIRN_EXIT_OK) {
-            exit_code = firn_data_values_add(table->cli, column, texts[i], out);
+        exit_code = fi_data_table_column(table, order->columns[i], &column);
+        if (exit_code == FI_EXIT_OK) {
+            exit_code = fi_data_values_add(table->cli, column, texts[i], out);
         }
     }
     return exit_code;
@@ -64,20 +63,20 @@ firn_data_query_read_key(const struct firn_data_table *table,
 
 /* The key of one row, from the arguments after the table. Returns an exit code. */
 static int
-read_whole_key(const struct firn_data_table *table, const struct firn_data_query_order *order,
-               struct firn_data_values *out)
+read_whole_key(const struct fi_data_table *table, const struct fi_data_query_order *order,
+               struct fi_data_values *out)
 {
     assert(table->cli->argument_count >= 2);
     size_t given = (size_t)table->cli->argument_count - 2;
     if (given != order->column_count) {
-        return firn_command_misused(table->cli, "%s of '%s' has %zu %s, and %zu %s given",
-                                    order->index != NULL ? "the index" : "the key",
-                                    order->index != NULL ? order->index : table->name,
-                                    order->column_count,
-                                    firn_term_text_plural(order->column_count, "column", "columns"),
-                                    given, firn_term_text_plural(given, "value is", "values are"));
+        return fi_command_misused(table->cli, "%s of '%s' has %zu %s, and %zu %s given",
+                                  order->index != NULL ? "the index" : "the key",
+                                  order->index != NULL ? order->index : table->name,
+                                  order->column_count,
+                                  fi_term_text_plural(order->column_count, "column", "columns"),
+                                  given, fi_term_text_plural(given, "value is", "values are"));
     }
-    return firn_data_query_read_key(table, order, table->cli->arguments + 2, given, out);
+    return fi_data_query_read_key(table, order, table->cli->arguments + 2, given, out);
 }
 
 /* ---- the columns of rows that are read ---- */
@@ -115,42 +114,42 @@ select_column(struct selection *selection, const firn_table_column *column)
 
 /* The columns that are named, or the first ones. Returns an exit code. */
 static int
-select_named(const struct firn_data_table *table, const char *const *names, size_t count,
+select_named(const struct fi_data_table *table, const char *const *names, size_t count,
              struct selection *selection)
 {
     assert(count > 0 && selection->count == 0);
     for (size_t i = 0; i < count; i++) {
         const firn_table_column *column = NULL;
-        int exit_code = firn_data_table_column(table, names[i], &column);
-        if (exit_code != FIRN_EXIT_OK) {
+        int exit_code = fi_data_table_column(table, names[i], &column);
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
         if (select_column(selection, column) != i) {
-            return firn_command_misused(table->cli, "column '%s' is there twice", names[i]);
+            return fi_command_misused(table->cli, "column '%s' is there twice", names[i]);
         }
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* names: what --columns says; NULL: all. Returns an exit code. */
 static int
-selection_init(const struct firn_data_table *table, const char *names, struct selection *selection)
+selection_init(const struct fi_data_table *table, const char *names, struct selection *selection)
 {
     const firn_table_def *def = table->def;
-    struct firn_data_values_list list = {NULL, NULL, 0};
-    int exit_code = FIRN_EXIT_OK;
+    struct fi_data_values_list list = {NULL, NULL, 0};
+    int exit_code = FI_EXIT_OK;
     memset(selection, 0, sizeof(*selection));
     selection->columns = calloc(def->column_count, sizeof(void *));
     selection->names = calloc(def->column_count, sizeof(selection->names[0]));
     if (selection->columns == NULL || selection->names == NULL) {
-        return firn_command_report_no_memory(table->cli);
+        return fi_command_report_no_memory(table->cli);
     }
     if (names != NULL) {
-        exit_code = firn_data_values_split(table->cli, "--columns", names, &list);
-        if (exit_code == FIRN_EXIT_OK) {
+        exit_code = fi_data_values_split(table->cli, "--columns", names, &list);
+        if (exit_code == FI_EXIT_OK) {
             exit_code = select_named(table, (const char *const *)list.items, list.count, selection);
         }
-        firn_data_values_list_deinit(&list);
+        fi_data_values_list_deinit(&list);
     } else {
         for (size_t i = 0; i < def->column_count; i++) {
             (void)select_column(selection, &def->columns[i]);
@@ -164,75 +163,75 @@ selection_init(const struct firn_data_table *table, const char *names, struct se
 static const char null_text[] = "\\N";
 
 static int
-report_no_row(const struct firn_data_table *table, const struct firn_data_query_order *order)
+report_no_row(const struct fi_data_table *table, const struct fi_data_query_order *order)
 {
     assert(table->cli->argument_count > 2);
-    struct firn_cli *cli = table->cli;
+    struct fi_cli *cli = table->cli;
     bool is_one = cli->argument_count == 3;
-    return firn_command_report_error(cli, FIRN_NOT_FOUND, NULL, "table '%s' has no row '%s%s'%s%s",
-                                     table->name, cli->arguments[2], is_one ? "" : " ...",
-                                     order->index != NULL ? " in the index " : "",
-                                     order->index != NULL ? order->index : "");
+    return fi_command_report_error(cli, FIRN_NOT_FOUND, NULL, "table '%s' has no row '%s%s'%s%s",
+                                   table->name, cli->arguments[2], is_one ? "" : " ...",
+                                   order->index != NULL ? " in the index " : "",
+                                   order->index != NULL ? order->index : "");
 }
 
 /* A line a column: on a terminal aligned, else with a tab. Returns an exit code. */
 static int
-print_row(struct firn_cli *cli, const struct selection *selection, const firn_value *values)
+print_row(struct fi_cli *cli, const struct selection *selection, const firn_value *values)
 {
     assert(selection->count > 0);
-    struct firn_data_grid grid;
-    struct firn_data_bytes text = {NULL, 0, 0};
+    struct fi_data_grid grid;
+    struct fi_data_bytes text = {NULL, 0, 0};
     bool is_grid = isatty(STDOUT_FILENO) == 1;
-    int exit_code = FIRN_EXIT_OK;
-    firn_data_grid_init(&grid, cli, 2);
-    firn_term_json_object("row");
-    for (size_t i = 0; i < selection->count && exit_code == FIRN_EXIT_OK; i++) {
+    int exit_code = FI_EXIT_OK;
+    fi_data_grid_init(&grid, cli, 2);
+    fi_term_json_object("row");
+    for (size_t i = 0; i < selection->count && exit_code == FI_EXIT_OK; i++) {
         firn_slice name = firn_str(selection->names[i]);
         text.size = 0;
-        firn_data_values_json(cli, selection->columns[i], &values[i]);
-        exit_code = firn_data_values_text(cli, selection->columns[i], &values[i], &text);
+        fi_data_values_json(cli, selection->columns[i], &values[i]);
+        exit_code = fi_data_values_text(cli, selection->columns[i], &values[i], &text);
         if (is_grid) {
-            firn_data_grid_add(&grid, name);
-            firn_data_grid_add(&grid, firn_is_null(values[i]) ? firn_bytes(NULL, 0)
-                                                              : firn_data_bytes_slice(&text));
+            fi_data_grid_add(&grid, name);
+            fi_data_grid_add(&grid, firn_is_null(values[i]) ? firn_bytes(NULL, 0)
+                                                            : fi_data_bytes_slice(&text));
             continue;
         }
-        firn_term_text_escape(name, firn_term_out_write);
-        firn_term_out_text("\t");
+        fi_term_text_escape(name, fi_term_out_write);
+        fi_term_out_text("\t");
         if (firn_is_null(values[i])) {
-            firn_term_out_text(null_text);
+            fi_term_out_text(null_text);
         } else {
-            firn_term_text_escape(firn_data_bytes_slice(&text), firn_term_out_write);
+            fi_term_text_escape(fi_data_bytes_slice(&text), fi_term_out_write);
         }
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
     }
-    firn_term_json_end();
-    firn_data_bytes_deinit(&text);
-    int printed = firn_data_grid_finish(&grid);
-    return exit_code == FIRN_EXIT_OK ? printed : exit_code;
+    fi_term_json_end();
+    fi_data_bytes_deinit(&text);
+    int printed = fi_data_grid_finish(&grid);
+    return exit_code == FI_EXIT_OK ? printed : exit_code;
 }
 
 int
-firn_data_query_get(const struct firn_data_table *table)
+fi_data_query_get(const struct fi_data_table *table)
 {
     firn_error err;
-    struct firn_cli *cli = table->cli;
-    struct firn_data_query_order order = {NULL, NULL, 0};
+    struct fi_cli *cli = table->cli;
+    struct fi_data_query_order order = {NULL, NULL, 0};
     struct selection selection;
-    struct firn_data_values key = {NULL, NULL, 0};
+    struct fi_data_values key = {NULL, NULL, 0};
     firn_row *row = NULL;
     firn_read_options options = FIRN_READ_OPTIONS_INIT;
-    int exit_code = selection_init(table, firn_command_value(cli, "columns"), &selection);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_query_refuse_hex(table);
+    int exit_code = selection_init(table, fi_command_value(cli, "columns"), &selection);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_query_refuse_hex(table);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_query_find_order(table, firn_command_value(cli, "index"), &order);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_query_find_order(table, fi_command_value(cli, "index"), &order);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_whole_key(table, &order, &key);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         options.snapshot = table->view;
         options.columns = selection.names;
         options.column_count = selection.count;
@@ -242,39 +241,39 @@ firn_data_query_get(const struct firn_data_table *table)
             code = firn_table_get(table->table, &options, key.values, key.count, row, &err);
         }
         if (code == FIRN_OK) {
-            firn_term_json_string("table", table->name);
+            fi_term_json_string("table", table->name);
             exit_code = print_row(cli, &selection, firn_row_values(row));
         } else {
             exit_code = code == FIRN_NOT_FOUND ? report_no_row(table, &order)
-                                               : firn_command_report_failure(cli, &err, NULL);
+                                               : fi_command_report_failure(cli, &err, NULL);
         }
     }
     firn_row_destroy(row);
-    firn_data_values_deinit(&key);
+    fi_data_values_deinit(&key);
     selection_deinit(&selection);
     return exit_code;
 }
 
 int
-firn_data_query_delete(const struct firn_data_table *table)
+fi_data_query_delete(const struct fi_data_table *table)
 {
     firn_error err;
-    struct firn_data_query_order order;
-    struct firn_data_values key = {NULL, NULL, 0};
-    int exit_code = firn_data_query_refuse_hex(table);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_query_find_order(table, NULL, &order);
+    struct fi_data_query_order order;
+    struct fi_data_values key = {NULL, NULL, 0};
+    int exit_code = fi_data_query_refuse_hex(table);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_query_find_order(table, NULL, &order);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_whole_key(table, &order, &key);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         int code = firn_table_delete(table->table, NULL, key.values, key.count, &err);
         if (code != FIRN_OK && code != FIRN_NOT_FOUND) { /* as of keyspaces */
-            exit_code = firn_command_report_failure(table->cli, &err, NULL);
+            exit_code = fi_command_report_failure(table->cli, &err, NULL);
         }
     }
-    firn_data_values_deinit(&key);
+    fi_data_values_deinit(&key);
     return exit_code;
 }
 
@@ -282,8 +281,8 @@ firn_data_query_delete(const struct firn_data_table *table)
 
 /* A row that is given: columns, and their values. */
 struct given {
-    struct firn_data_values values;
-    struct firn_data_values_list nulls;
+    struct fi_data_values values;
+    struct fi_data_values_list nulls;
     const char **names;
     char *text; /* of the arguments */
 };
@@ -292,26 +291,26 @@ static void
 given_deinit(struct given *given)
 {
     assert(given->values.count == 0 || given->names != NULL);
-    firn_data_values_deinit(&given->values);
-    firn_data_values_list_deinit(&given->nulls);
+    fi_data_values_deinit(&given->values);
+    fi_data_values_list_deinit(&given->nulls);
     free(given->names);
     free(given->text);
 }
 
 /* value NULL: null. Returns an exit code. */
 static int
-give(const struct firn_data_table *table, struct given *given, const char *name, const char *value)
+give(const struct fi_data_table *table, struct given *given, const char *name, const char *value)
 {
     const firn_table_column *column = NULL;
-    int exit_code = firn_data_table_column(table, name, &column);
-    for (size_t i = 0; exit_code == FIRN_EXIT_OK && i < given->values.count; i++) {
+    int exit_code = fi_data_table_column(table, name, &column);
+    for (size_t i = 0; exit_code == FI_EXIT_OK && i < given->values.count; i++) {
         if (given->names[i] == column->name) {
-            return firn_command_misused(table->cli, "column '%s' is given twice", name);
+            return fi_command_misused(table->cli, "column '%s' is given twice", name);
         }
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         given->names[given->values.count] = column->name;
-        exit_code = firn_data_values_add(table->cli, column, value, &given->values);
+        exit_code = fi_data_values_add(table->cli, column, value, &given->values);
     }
     return exit_code;
 }
@@ -345,10 +344,10 @@ take_apart(char *argument, char **out_name)
 
 /* Returns an exit code. */
 static int
-read_given(const struct firn_data_table *table, struct given *given)
+read_given(const struct fi_data_table *table, struct given *given)
 {
-    struct firn_cli *cli = table->cli;
-    const char *nulls = firn_command_value(cli, "null");
+    struct fi_cli *cli = table->cli;
+    const char *nulls = fi_command_value(cli, "null");
     size_t size = 1;
     for (int i = 2; i < cli->argument_count; i++) {
         size += strlen(cli->arguments[i]) + 1;
@@ -356,20 +355,20 @@ read_given(const struct firn_data_table *table, struct given *given)
     given->names = calloc(table->def->column_count + 1, sizeof(given->names[0]));
     given->text = malloc(size);
     if (given->names == NULL || given->text == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     int exit_code =
-        nulls == NULL ? FIRN_EXIT_OK : firn_data_values_split(cli, "--null", nulls, &given->nulls);
-    for (size_t i = 0; i < given->nulls.count && exit_code == FIRN_EXIT_OK; i++) {
+        nulls == NULL ? FI_EXIT_OK : fi_data_values_split(cli, "--null", nulls, &given->nulls);
+    for (size_t i = 0; i < given->nulls.count && exit_code == FI_EXIT_OK; i++) {
         exit_code = give(table, given, given->nulls.items[i], NULL);
     }
     char *to = given->text;
-    for (int i = 2; i < cli->argument_count && exit_code == FIRN_EXIT_OK; i++) {
+    for (int i = 2; i < cli->argument_count && exit_code == FI_EXIT_OK; i++) {
         char *name;
         memcpy(to, cli->arguments[i], strlen(cli->arguments[i]) + 1);
         const char *value = take_apart(to, &name);
         exit_code = value == NULL
-                        ? firn_command_misused(cli, "'%s' is not COLUMN=VALUE", cli->arguments[i])
+                        ? fi_command_misused(cli, "'%s' is not COLUMN=VALUE", cli->arguments[i])
                         : give(table, given, name, value);
         to += strlen(cli->arguments[i]) + 1;
     }
@@ -389,18 +388,18 @@ has_auto(const firn_table_def *def)
 
 /* Returns a code of the library. */
 static int
-write_row(const struct firn_data_table *table, const struct given *given, firn_row_options *options,
+write_row(const struct fi_data_table *table, const struct given *given, firn_row_options *options,
           firn_error *err)
 {
     assert(table->table != NULL);
-    struct firn_cli *cli = table->cli;
+    struct fi_cli *cli = table->cli;
     const firn_value *values = given->values.values;
     size_t count = given->values.count;
     options->columns = given->names;
-    if (firn_command_has(cli, "upsert")) {
+    if (fi_command_has(cli, "upsert")) {
         return firn_table_upsert(table->table, options, values, count, err);
     }
-    if (firn_command_has(cli, "update")) {
+    if (fi_command_has(cli, "update")) {
         return firn_table_update(table->table, options, values, count, err);
     }
     if (!has_auto(table->def)) {
@@ -409,52 +408,52 @@ write_row(const struct firn_data_table *table, const struct given *given, firn_r
     uint64_t number = 0;
     int code = firn_table_insert_auto(table->table, options, values, count, &number, err);
     if (code == FIRN_OK) {
-        firn_term_json_u64("number", number);
+        fi_term_json_u64("number", number);
         if (!cli->quiet) {
-            firn_term_out_format("%llu\n", (unsigned long long)number);
+            fi_term_out_format("%llu\n", (unsigned long long)number);
         }
     }
     return code;
 }
 
 static int
-run_insert(struct firn_cli *cli)
+run_insert(struct fi_cli *cli)
 {
     assert(cli->argument_count >= 2);
     firn_error err;
     firn_store *store = NULL;
-    struct firn_data_table table = {.name = NULL};
+    struct fi_data_table table = {.name = NULL};
     struct given given;
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
     memset(&given, 0, sizeof(given));
-    if (firn_command_has(cli, "upsert") && firn_command_has(cli, "update")) {
-        return firn_command_misused(cli, "--upsert cannot be used with --update");
+    if (fi_command_has(cli, "upsert") && fi_command_has(cli, "update")) {
+        return fi_command_misused(cli, "--upsert cannot be used with --update");
     }
-    int exit_code = firn_data_read_ttl(cli, &options.ttl_ms);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    int exit_code = fi_data_read_ttl(cli, &options.ttl_ms);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_open(cli, store, NULL, &table);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_table_open(cli, store, NULL, &table);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_given(&table, &given);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         int code = write_row(&table, &given, &options, &err);
-        exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+        exit_code = code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
     }
     given_deinit(&given);
-    firn_data_table_close(&table);
-    return firn_data_store_close(cli, store, exit_code);
+    fi_data_table_close(&table);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
-const struct firn_command firn_data_query_insert = {
+const struct fi_command fi_data_query_insert = {
     .name = "insert",
     .summary = "Insert a row into a table",
     .arguments = "STORE TABLE [COLUMN=VALUE...]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"upsert", 0, NULL, "replace the row that has the same key"},
             {"update", 'u', NULL, "change these columns of the row that has the key"},
             {"null", 0, "COLUMN,...", "columns that become null"},
@@ -471,11 +470,11 @@ const struct firn_command firn_data_query_insert = {
             "is, \\x00ff for a blob, [1,2.5] for a vector. A COLUMN that contains an equals\n"
             "sign must be in double quotes.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db insert shop.firn goods name=tea price=3.20", "insert a row"},
             {"firn db insert --update shop.firn goods id=1 price=2.50", "change its price"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_insert,
 };

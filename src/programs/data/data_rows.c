@@ -24,14 +24,14 @@ enum { INPUT_SIZE = 64 * 1024, BINARY_HEAD_SIZE = 8, END = -1 };
 
 /* A key or value that is being read, and its limit. */
 struct field {
-    struct firn_data_bytes *bytes;
+    struct fi_data_bytes *bytes;
     size_t size_max;
     const char *name;
 };
 
 int
-firn_data_rows_open(struct firn_cli *cli, const char *path, enum firn_data_rows_form form,
-                    struct firn_data_rows *out)
+fi_data_rows_open(struct fi_cli *cli, const char *path, enum fi_data_rows_form form,
+                  struct fi_data_rows *out)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     memset(out, 0, sizeof(*out));
@@ -42,24 +42,24 @@ firn_data_rows_open(struct firn_cli *cli, const char *path, enum firn_data_rows_
     out->name = is_stdin ? "standard input" : path;
     out->input = malloc(INPUT_SIZE);
     if (out->input == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     out->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (out->fd < 0) {
-        return firn_command_report_error(cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
-                                         "could not open '%s': %s", path, strerror(errno));
+        return fi_command_report_error(cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
+                                       "could not open '%s': %s", path, strerror(errno));
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 void
-firn_data_rows_close(struct firn_data_rows *rows)
+fi_data_rows_close(struct fi_data_rows *rows)
 {
     if (rows->fd > STDIN_FILENO) {
         (void)close(rows->fd); /* only read */
     }
-    firn_data_bytes_deinit(&rows->key);
-    firn_data_bytes_deinit(&rows->value);
+    fi_data_bytes_deinit(&rows->key);
+    fi_data_bytes_deinit(&rows->value);
     free(rows->input);
     memset(rows, 0, sizeof(*rows));
 }
@@ -68,7 +68,7 @@ firn_data_rows_close(struct firn_data_rows *rows)
 
 /* Reads more input; is_over at its end. Returns an exit code. */
 static int
-fill(struct firn_data_rows *rows)
+fill(struct fi_data_rows *rows)
 {
     assert(rows->at == rows->size && !rows->is_over);
     assert(rows->at == rows->size && !rows->is_over);
@@ -78,75 +78,75 @@ fill(struct firn_data_rows *rows)
     do {
         struct pollfd input = {.fd = rows->fd, .events = POLLIN};
         (void)poll(&input, 1, -1);
-        if (firn_term_signals_caught() != 0) {
-            return firn_command_report_error(rows->cli, FIRN_CANCELLED, NULL, "interrupted");
+        if (fi_term_signals_caught() != 0) {
+            return fi_command_report_error(rows->cli, FIRN_CANCELLED, NULL, "interrupted");
         }
         got = read(rows->fd, rows->input, INPUT_SIZE);
     } while (got < 0 && (errno == EINTR || errno == EAGAIN));
     if (got < 0) {
-        return firn_command_report_error(rows->cli, FIRN_IO, NULL, "could not read '%s': %s",
-                                         rows->name, strerror(errno));
+        return fi_command_report_error(rows->cli, FIRN_IO, NULL, "could not read '%s': %s",
+                                       rows->name, strerror(errno));
     }
     rows->size = (size_t)got;
     rows->is_over = got == 0;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* The next byte, or END. Returns an exit code. */
 static int
-take(struct firn_data_rows *rows, int *out)
+take(struct fi_data_rows *rows, int *out)
 {
     assert(rows->at <= rows->size && rows->size <= INPUT_SIZE);
     if (rows->at == rows->size && !rows->is_over) {
         int exit_code = fill(rows);
-        if (exit_code != FIRN_EXIT_OK) {
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
     }
     *out = rows->is_over ? END : rows->input[rows->at++];
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* Reports that the row is not one. */
 static int
-wrong(const struct firn_data_rows *rows, const char *what)
+wrong(const struct fi_data_rows *rows, const char *what)
 {
-    return firn_command_report_error(rows->cli, FIRN_INVALID, NULL, "row %llu of '%s': %s",
-                                     (unsigned long long)rows->number, rows->name, what);
+    return fi_command_report_error(rows->cli, FIRN_INVALID, NULL, "row %llu of '%s': %s",
+                                   (unsigned long long)rows->number, rows->name, what);
 }
 
 static struct field
-key_of(struct firn_data_rows *rows)
+key_of(struct fi_data_rows *rows)
 {
     return (struct field){&rows->key, rows->key_size_max, "key"};
 }
 
 static struct field
-value_of(struct firn_data_rows *rows)
+value_of(struct fi_data_rows *rows)
 {
     return (struct field){&rows->value, rows->value_size_max, "value"};
 }
 
 static int
-too_large(const struct firn_data_rows *rows, const struct field *field)
+too_large(const struct fi_data_rows *rows, const struct field *field)
 {
     assert(field->bytes->size <= field->size_max);
-    return firn_command_report_error(
+    return fi_command_report_error(
         rows->cli, FIRN_LIMIT, NULL, "row %llu of '%s': the %s has more than %zu bytes",
         (unsigned long long)rows->number, rows->name, field->name, field->size_max);
 }
 
 /* All return exit codes. The next byte, or END. */
 static int
-append(struct firn_data_rows *rows, const struct field *field, const uint8_t *data, size_t size)
+append(struct fi_data_rows *rows, const struct field *field, const uint8_t *data, size_t size)
 {
     assert(field->bytes->size <= field->bytes->capacity);
     assert(field->bytes->size <= field->size_max);
     if (size > field->size_max - field->bytes->size) {
         return too_large(rows, field);
     }
-    int exit_code = firn_data_bytes_reserve(rows->cli, field->bytes, size);
-    if (exit_code == FIRN_EXIT_OK && size > 0) {
+    int exit_code = fi_data_bytes_reserve(rows->cli, field->bytes, size);
+    if (exit_code == FI_EXIT_OK && size > 0) {
         memcpy(field->bytes->data + field->bytes->size, data, size);
         field->bytes->size += size;
     }
@@ -157,14 +157,14 @@ append(struct firn_data_rows *rows, const struct field *field, const uint8_t *da
 
 /* What the characters after a backslash stand for. Returns an exit code. */
 static int
-unescape(struct firn_data_rows *rows, uint8_t *out)
+unescape(struct fi_data_rows *rows, uint8_t *out)
 {
     static const char letters[] = "\\abtnvfr";
     static const uint8_t meanings[] = "\\\a\b\t\n\v\f\r";
     int first = END;
     int exit_code = take(rows, &first);
     const char *letter = first > 0 ? strchr(letters, first) : NULL;
-    if (exit_code != FIRN_EXIT_OK || letter != NULL) {
+    if (exit_code != FI_EXIT_OK || letter != NULL) {
         *out = letter != NULL ? meanings[letter - letters] : 0;
         return exit_code;
     }
@@ -174,7 +174,7 @@ unescape(struct firn_data_rows *rows, uint8_t *out)
         if (i > 0) {
             exit_code = take(rows, &digit);
         }
-        if (exit_code != FIRN_EXIT_OK) {
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
         if (digit < '0' || digit > (i == 0 ? '3' : '7')) {
@@ -185,38 +185,38 @@ unescape(struct firn_data_rows *rows, uint8_t *out)
         number = number * 8 + (digit - '0');
     }
     *out = (uint8_t)number;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* The byte that begins with `first`. Returns an exit code. */
 static int
-decode(struct firn_data_rows *rows, int first, uint8_t *out)
+decode(struct fi_data_rows *rows, int first, uint8_t *out)
 {
     assert(first != END);
-    if (rows->form == FIRN_DATA_ROWS_TEXT) {
+    if (rows->form == FI_DATA_ROWS_TEXT) {
         *out = (uint8_t)first;
-        return first == '\\' ? unescape(rows, out) : FIRN_EXIT_OK;
+        return first == '\\' ? unescape(rows, out) : FI_EXIT_OK;
     }
     int second = END;
     int exit_code = take(rows, &second);
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    int high = firn_data_bytes_digit((char)first);
-    int low = second == END ? -1 : firn_data_bytes_digit((char)second);
+    int high = fi_data_bytes_digit((char)first);
+    int low = second == END ? -1 : fi_data_bytes_digit((char)second);
     if (high < 0 || low < 0) {
         return wrong(rows, "key and value must be even numbers of hexadecimal digits");
     }
     *out = (uint8_t)(high << 4 | low);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* Appends what stands for itself, up to what does not. Returns an exit code. */
 static int
-append_plain(struct firn_data_rows *rows, const struct field *field)
+append_plain(struct fi_data_rows *rows, const struct field *field)
 {
     size_t end = rows->at;
-    while (rows->form == FIRN_DATA_ROWS_TEXT && end < rows->size && rows->input[end] != '\\' &&
+    while (rows->form == FI_DATA_ROWS_TEXT && end < rows->size && rows->input[end] != '\\' &&
            rows->input[end] != '\t' && rows->input[end] != '\n') {
         end++;
     }
@@ -226,13 +226,13 @@ append_plain(struct firn_data_rows *rows, const struct field *field)
 }
 
 static int
-next_line(struct firn_data_rows *rows, int first)
+next_line(struct fi_data_rows *rows, int first)
 {
     struct field field = key_of(rows);
     bool has_tab = false;
     int byte = first;
     while (byte != END && byte != '\n') {
-        int exit_code = FIRN_EXIT_OK;
+        int exit_code = FI_EXIT_OK;
         if (byte == '\t') {
             if (has_tab) {
                 return wrong(rows,
@@ -243,64 +243,64 @@ next_line(struct firn_data_rows *rows, int first)
         } else {
             uint8_t decoded = 0;
             exit_code = decode(rows, byte, &decoded);
-            if (exit_code == FIRN_EXIT_OK) {
+            if (exit_code == FI_EXIT_OK) {
                 exit_code = append(rows, &field, &decoded, 1);
             }
         }
-        if (exit_code == FIRN_EXIT_OK) {
+        if (exit_code == FI_EXIT_OK) {
             exit_code = append_plain(rows, &field);
         }
-        if (exit_code == FIRN_EXIT_OK) {
+        if (exit_code == FI_EXIT_OK) {
             exit_code = take(rows, &byte);
         }
-        if (exit_code != FIRN_EXIT_OK) {
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
     }
-    return has_tab ? FIRN_EXIT_OK : wrong(rows, "there is no tab between key and value");
+    return has_tab ? FI_EXIT_OK : wrong(rows, "there is no tab between key and value");
 }
 
 /* ---- binary ---- */
 
 /* Reads `size` bytes, and lets them grow as they come. Returns an exit code. */
 static int
-read_field(struct firn_data_rows *rows, const struct field *field, size_t size)
+read_field(struct fi_data_rows *rows, const struct field *field, size_t size)
 {
     if (size > field->size_max) {
         return too_large(rows, field);
     }
     while (field->bytes->size < size) {
-        int exit_code = FIRN_EXIT_OK;
+        int exit_code = FI_EXIT_OK;
         if (rows->at == rows->size) {
             exit_code = fill(rows);
         }
-        if (exit_code == FIRN_EXIT_OK && rows->is_over) {
+        if (exit_code == FI_EXIT_OK && rows->is_over) {
             exit_code = wrong(rows, "the input ends inside its key or value");
         }
         size_t left = size - field->bytes->size;
         size_t part = rows->size - rows->at < left ? rows->size - rows->at : left;
-        if (exit_code == FIRN_EXIT_OK) {
+        if (exit_code == FI_EXIT_OK) {
             exit_code = append(rows, field, rows->input + rows->at, part);
         }
-        if (exit_code != FIRN_EXIT_OK) {
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
         rows->at += part;
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-next_binary(struct firn_data_rows *rows, int first)
+next_binary(struct fi_data_rows *rows, int first)
 {
     size_t sizes[2] = {(size_t)first, 0};
     for (unsigned i = 1; i < BINARY_HEAD_SIZE; i++) {
         int byte = END;
         int exit_code = take(rows, &byte);
-        if (exit_code == FIRN_EXIT_OK && byte == END) {
+        if (exit_code == FI_EXIT_OK && byte == END) {
             exit_code = wrong(rows, "the input ends inside its sizes");
         }
-        if (exit_code != FIRN_EXIT_OK) {
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
         sizes[i / 4] |= (size_t)byte << i % 4 * 8;
@@ -308,7 +308,7 @@ next_binary(struct firn_data_rows *rows, int first)
     struct field key = key_of(rows);
     struct field value = value_of(rows);
     int exit_code = read_field(rows, &key, sizes[0]);
-    return exit_code == FIRN_EXIT_OK ? read_field(rows, &value, sizes[1]) : exit_code;
+    return exit_code == FI_EXIT_OK ? read_field(rows, &value, sizes[1]) : exit_code;
 }
 
 /* ---- rows ---- */
@@ -346,43 +346,43 @@ is_space(int byte)
 
 /* The next byte that is no space. */
 static int
-take_visible(struct firn_data_rows *rows, int *out)
+take_visible(struct fi_data_rows *rows, int *out)
 {
     int exit_code;
     do {
         exit_code = take(rows, out);
-    } while (exit_code == FIRN_EXIT_OK && is_space(*out));
+    } while (exit_code == FI_EXIT_OK && is_space(*out));
     return exit_code;
 }
 
 static int
-expect(struct firn_data_rows *rows, int wanted, const char *otherwise)
+expect(struct fi_data_rows *rows, int wanted, const char *otherwise)
 {
     int byte = END;
     int exit_code = take_visible(rows, &byte);
-    return exit_code != FIRN_EXIT_OK || byte == wanted ? exit_code : wrong(rows, otherwise);
+    return exit_code != FI_EXIT_OK || byte == wanted ? exit_code : wrong(rows, otherwise);
 }
 
 /* ---- strings ---- */
 
 /* A piece of text. */
 static int
-add_text(struct firn_data_rows *rows, struct met *met, const uint8_t *data, size_t size)
+add_text(struct fi_data_rows *rows, struct met *met, const uint8_t *data, size_t size)
 {
     met->is_long |= size > met->field.size_max - met->field.bytes->size;
-    return met->is_long ? FIRN_EXIT_OK : append(rows, &met->field, data, size);
+    return met->is_long ? FI_EXIT_OK : append(rows, &met->field, data, size);
 }
 
 /* Four hexadecimal digits. */
 static int
-take_unit(struct firn_data_rows *rows, uint32_t *out)
+take_unit(struct fi_data_rows *rows, uint32_t *out)
 {
     *out = 0;
     for (unsigned i = 0; i < 4; i++) {
         int byte = END;
         int exit_code = take(rows, &byte);
-        int digit = byte == END ? -1 : firn_data_bytes_digit((char)byte);
-        if (exit_code != FIRN_EXIT_OK) {
+        int digit = byte == END ? -1 : fi_data_bytes_digit((char)byte);
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
         if (digit < 0) {
@@ -390,31 +390,31 @@ take_unit(struct firn_data_rows *rows, uint32_t *out)
         }
         *out = *out << 4 | (uint32_t)digit;
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* The second half of a pair of units. */
 static int
-take_pair(struct firn_data_rows *rows, uint32_t first, uint32_t *out)
+take_pair(struct fi_data_rows *rows, uint32_t first, uint32_t *out)
 {
     uint32_t second = 0;
     int slash = END;
     int letter = END;
     int exit_code = take(rows, &slash);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = take(rows, &letter);
     }
-    if (exit_code == FIRN_EXIT_OK && slash == '\\' && letter == 'u') {
+    if (exit_code == FI_EXIT_OK && slash == '\\' && letter == 'u') {
         exit_code = take_unit(rows, &second);
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (first >= 0xDC00 || second < 0xDC00 || second > 0xDFFF) {
         return wrong(rows, "half of a pair of \\u is missing");
     }
     *out = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static size_t
@@ -436,7 +436,7 @@ put_utf8(uint32_t point, uint8_t out[4])
 
 /* The characters after a backslash. */
 static int
-take_escape(struct firn_data_rows *rows, struct met *met)
+take_escape(struct fi_data_rows *rows, struct met *met)
 {
     static const char letters[] = "\"\\/bfnrt";
     static const char meanings[] = "\"\\/\b\f\n\r\t";
@@ -445,7 +445,7 @@ take_escape(struct firn_data_rows *rows, struct met *met)
     int letter = END;
     int exit_code = take(rows, &letter);
     const char *found = letter > 0 ? strchr(letters, letter) : NULL;
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (found != NULL) {
@@ -454,17 +454,16 @@ take_escape(struct firn_data_rows *rows, struct met *met)
         return wrong(rows, "a backslash must be followed by one of \"\\/bfnrtu");
     } else {
         exit_code = take_unit(rows, &point);
-        if (exit_code == FIRN_EXIT_OK && point >= 0xD800 && point <= 0xDFFF) {
+        if (exit_code == FI_EXIT_OK && point >= 0xD800 && point <= 0xDFFF) {
             exit_code = take_pair(rows, point, &point);
         }
     }
-    return exit_code == FIRN_EXIT_OK ? add_text(rows, met, bytes, put_utf8(point, bytes))
-                                     : exit_code;
+    return exit_code == FI_EXIT_OK ? add_text(rows, met, bytes, put_utf8(point, bytes)) : exit_code;
 }
 
 /* Appends what stands for itself, as far as it has been read. */
 static int
-add_plain(struct firn_data_rows *rows, struct met *met)
+add_plain(struct fi_data_rows *rows, struct met *met)
 {
     size_t begin = rows->at;
     size_t end = begin;
@@ -478,15 +477,15 @@ add_plain(struct firn_data_rows *rows, struct met *met)
 
 /* From after the quote that begins it to after the one that ends it. */
 static int
-take_string(struct firn_data_rows *rows, struct met *met)
+take_string(struct fi_data_rows *rows, struct met *met)
 {
     for (;;) {
         int byte = END;
         int exit_code = add_plain(rows, met);
-        if (exit_code == FIRN_EXIT_OK) {
+        if (exit_code == FI_EXIT_OK) {
             exit_code = take(rows, &byte);
         }
-        if (exit_code != FIRN_EXIT_OK || byte == '"') {
+        if (exit_code != FI_EXIT_OK || byte == '"') {
             return exit_code;
         }
         if (byte == '\\') {
@@ -497,7 +496,7 @@ take_string(struct firn_data_rows *rows, struct met *met)
         } else {
             exit_code = wrong(rows, "a string does not end on its line");
         }
-        if (exit_code != FIRN_EXIT_OK) {
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
     }
@@ -505,26 +504,26 @@ take_string(struct firn_data_rows *rows, struct met *met)
 
 /* The same in hexadecimal. */
 static int
-take_hex(struct firn_data_rows *rows, const struct field *field)
+take_hex(struct fi_data_rows *rows, const struct field *field)
 {
     for (;;) {
         int digits[2] = {END, END};
         int exit_code = take(rows, &digits[0]);
-        if (exit_code != FIRN_EXIT_OK || digits[0] == '"') {
+        if (exit_code != FI_EXIT_OK || digits[0] == '"') {
             return exit_code;
         }
         exit_code = take(rows, &digits[1]);
-        if (exit_code != FIRN_EXIT_OK) {
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
-        int high = digits[0] == END ? -1 : firn_data_bytes_digit((char)digits[0]);
-        int low = digits[1] == END ? -1 : firn_data_bytes_digit((char)digits[1]);
+        int high = digits[0] == END ? -1 : fi_data_bytes_digit((char)digits[0]);
+        int low = digits[1] == END ? -1 : fi_data_bytes_digit((char)digits[1]);
         if (high < 0 || low < 0) {
             return wrong(rows, "a member with _hex is an even number of digits");
         }
         uint8_t byte = (uint8_t)(high << 4 | low);
         exit_code = append(rows, field, &byte, 1);
-        if (exit_code != FIRN_EXIT_OK) {
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
     }
@@ -533,14 +532,14 @@ take_hex(struct firn_data_rows *rows, const struct field *field)
 /* ---- members ---- */
 
 static int
-take_name(struct firn_data_rows *rows, char out[NAME_SIZE_MAX])
+take_name(struct fi_data_rows *rows, char out[NAME_SIZE_MAX])
 {
     size_t size = 0;
     int exit_code = expect(rows, '"', "a member has no name");
-    while (exit_code == FIRN_EXIT_OK) {
+    while (exit_code == FI_EXIT_OK) {
         int byte = END;
         exit_code = take(rows, &byte);
-        if (exit_code != FIRN_EXIT_OK || byte == '"') {
+        if (exit_code != FI_EXIT_OK || byte == '"') {
             break;
         }
         if (byte == END || size + 1 == NAME_SIZE_MAX) {
@@ -553,17 +552,17 @@ take_name(struct firn_data_rows *rows, char out[NAME_SIZE_MAX])
 }
 
 static int
-refuse_twice(const struct firn_data_rows *rows)
+refuse_twice(const struct fi_data_rows *rows)
 {
     return wrong(rows, "a member is there twice");
 }
 
 /* The string of a member that is text, which counts only without one in hexadecimal. */
 static int
-take_text(struct firn_data_rows *rows, struct met *met)
+take_text(struct fi_data_rows *rows, struct met *met)
 {
-    struct firn_data_bytes digits = *met->field.bytes;
-    struct firn_data_bytes unwanted = {NULL, 0, 0};
+    struct fi_data_bytes digits = *met->field.bytes;
+    struct fi_data_bytes unwanted = {NULL, 0, 0};
     if (met->has_text) {
         return refuse_twice(rows);
     }
@@ -573,13 +572,13 @@ take_text(struct firn_data_rows *rows, struct met *met)
     }
     *met->field.bytes = unwanted;
     int exit_code = take_string(rows, met);
-    firn_data_bytes_deinit(met->field.bytes);
+    fi_data_bytes_deinit(met->field.bytes);
     *met->field.bytes = digits;
     return exit_code;
 }
 
 static int
-take_digits(struct firn_data_rows *rows, struct met *met)
+take_digits(struct fi_data_rows *rows, struct met *met)
 {
     if (met->has_hex) {
         return refuse_twice(rows);
@@ -591,43 +590,43 @@ take_digits(struct firn_data_rows *rows, struct met *met)
 
 /* A whole number, from 1 on. */
 static int
-take_expiry(struct firn_data_rows *rows)
+take_expiry(struct fi_data_rows *rows)
 {
     char digits[NUMBER_SIZE_MAX];
     size_t size = 0;
     int byte = END;
     int exit_code = rows->expires_ms != 0 ? refuse_twice(rows) : take_visible(rows, &byte);
-    while (exit_code == FIRN_EXIT_OK && byte >= '0' && byte <= '9' && size + 1 < NUMBER_SIZE_MAX) {
+    while (exit_code == FI_EXIT_OK && byte >= '0' && byte <= '9' && size + 1 < NUMBER_SIZE_MAX) {
         digits[size++] = (char)byte;
         exit_code = take(rows, &byte);
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     digits[size] = '\0';
-    if (!firn_command_number(digits, UINT64_MAX, &rows->expires_ms) || rows->expires_ms == 0) {
+    if (!fi_command_number(digits, UINT64_MAX, &rows->expires_ms) || rows->expires_ms == 0) {
         return wrong(rows, "expires_ms is not a number of milliseconds since 1970");
     }
     /* The bytes after it are the next to be read. */
     rows->at -= byte != END;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-take_member(struct firn_data_rows *rows, struct met *key, struct met *value)
+take_member(struct fi_data_rows *rows, struct met *key, struct met *value)
 {
     char name[NAME_SIZE_MAX];
     int exit_code = take_name(rows, name);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = expect(rows, ':', "a colon must follow the name of a member");
     }
-    if (exit_code == FIRN_EXIT_OK && strcmp(name, "expires_ms") == 0) {
+    if (exit_code == FI_EXIT_OK && strcmp(name, "expires_ms") == 0) {
         return take_expiry(rows);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = expect(rows, '"', "a member is not a string");
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (strcmp(name, "key") == 0) {
@@ -647,71 +646,71 @@ take_member(struct firn_data_rows *rows, struct met *key, struct met *value)
 
 /* Whether a key or value was there, and no longer than it may be. */
 static int
-check(struct firn_data_rows *rows, const struct met *met)
+check(struct fi_data_rows *rows, const struct met *met)
 {
     if (!met->has_text && !met->has_hex) {
         return wrong(rows, "the object has no key, or no value");
     }
-    return met->is_long && !met->has_hex ? append(rows, &met->field, NULL, SIZE_MAX) : FIRN_EXIT_OK;
+    return met->is_long && !met->has_hex ? append(rows, &met->field, NULL, SIZE_MAX) : FI_EXIT_OK;
 }
 
 /* Nothing but spaces up to the end of the line. */
 static int
-end_line(struct firn_data_rows *rows)
+end_line(struct fi_data_rows *rows)
 {
     int byte = END;
     int exit_code = take_visible(rows, &byte);
-    return exit_code != FIRN_EXIT_OK || byte == END || byte == '\n'
+    return exit_code != FI_EXIT_OK || byte == END || byte == '\n'
                ? exit_code
                : wrong(rows, "there is something after the object");
 }
 
 /* A row that begins with that byte. */
 static int
-next_json(struct firn_data_rows *rows, int first)
+next_json(struct fi_data_rows *rows, int first)
 {
     struct met key = {key_of(rows), false, false, false};
     struct met value = {value_of(rows), false, false, false};
     int byte = first;
-    int exit_code = is_space(first) ? take_visible(rows, &byte) : FIRN_EXIT_OK;
-    if (exit_code == FIRN_EXIT_OK && byte != '{') {
+    int exit_code = is_space(first) ? take_visible(rows, &byte) : FI_EXIT_OK;
+    if (exit_code == FI_EXIT_OK && byte != '{') {
         return wrong(rows, "it is not a JSON object");
     }
     do {
-        if (exit_code == FIRN_EXIT_OK) {
+        if (exit_code == FI_EXIT_OK) {
             exit_code = take_member(rows, &key, &value);
         }
-        if (exit_code == FIRN_EXIT_OK) {
+        if (exit_code == FI_EXIT_OK) {
             exit_code = take_visible(rows, &byte);
         }
-    } while (exit_code == FIRN_EXIT_OK && byte == ',');
-    if (exit_code == FIRN_EXIT_OK && byte != '}') {
+    } while (exit_code == FI_EXIT_OK && byte == ',');
+    if (exit_code == FI_EXIT_OK && byte != '}') {
         return wrong(rows, "the object does not end on its line");
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = check(rows, &key);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = check(rows, &value);
     }
-    return exit_code == FIRN_EXIT_OK ? end_line(rows) : exit_code;
+    return exit_code == FI_EXIT_OK ? end_line(rows) : exit_code;
 }
 
 int
-firn_data_rows_next(struct firn_data_rows *rows, bool *out_end)
+fi_data_rows_next(struct fi_data_rows *rows, bool *out_end)
 {
     int first = END;
     rows->key.size = 0;
     rows->value.size = 0;
     rows->expires_ms = 0;
     int exit_code = take(rows, &first);
-    *out_end = exit_code == FIRN_EXIT_OK && first == END;
-    if (exit_code != FIRN_EXIT_OK || *out_end) {
+    *out_end = exit_code == FI_EXIT_OK && first == END;
+    if (exit_code != FI_EXIT_OK || *out_end) {
         return exit_code;
     }
     rows->number++;
-    if (rows->form == FIRN_DATA_ROWS_JSON) {
+    if (rows->form == FI_DATA_ROWS_JSON) {
         return next_json(rows, first);
     }
-    return rows->form == FIRN_DATA_ROWS_BINARY ? next_binary(rows, first) : next_line(rows, first);
+    return rows->form == FI_DATA_ROWS_BINARY ? next_binary(rows, first) : next_line(rows, first);
 }

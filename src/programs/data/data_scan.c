@@ -19,13 +19,13 @@
 enum { MEMORY_MIB_MAX = 1 << 20 };
 
 struct bound {
-    struct firn_data_values_list list;
-    struct firn_data_values values;
+    struct fi_data_values_list list;
+    struct fi_data_values values;
 };
 
 struct query {
-    const struct firn_data_table *table;
-    struct firn_data_query_order order;
+    const struct fi_data_table *table;
+    struct fi_data_query_order order;
     struct bound from;
     struct bound to;
     struct bound prefix;
@@ -36,8 +36,8 @@ struct query {
 static void
 bound_deinit(struct bound *bound)
 {
-    firn_data_values_deinit(&bound->values);
-    firn_data_values_list_deinit(&bound->list);
+    fi_data_values_deinit(&bound->values);
+    fi_data_values_list_deinit(&bound->list);
 }
 
 static void
@@ -55,22 +55,22 @@ read_bound(const struct query *query, const char *option, struct bound *bound,
            firn_table_bound *out)
 {
     assert(option[0] == '-' && option[1] == '-');
-    struct firn_cli *cli = query->table->cli;
-    const char *text = firn_command_value(cli, option + strlen("--"));
+    struct fi_cli *cli = query->table->cli;
+    const char *text = fi_command_value(cli, option + strlen("--"));
     if (text == NULL) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
-    int exit_code = firn_data_values_split(cli, option, text, &bound->list);
-    if (exit_code == FIRN_EXIT_OK && bound->list.count > query->order.column_count) {
-        return firn_command_misused(
+    int exit_code = fi_data_values_split(cli, option, text, &bound->list);
+    if (exit_code == FI_EXIT_OK && bound->list.count > query->order.column_count) {
+        return fi_command_misused(
             cli, "%s has %zu values, and %s only %zu %s", option, bound->list.count,
             query->order.index != NULL ? "the index" : "the key", query->order.column_count,
-            firn_term_text_plural(query->order.column_count, "column", "columns"));
+            fi_term_text_plural(query->order.column_count, "column", "columns"));
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_query_read_key(query->table, &query->order,
-                                             (const char *const *)bound->list.items,
-                                             bound->list.count, &bound->values);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_query_read_key(query->table, &query->order,
+                                           (const char *const *)bound->list.items,
+                                           bound->list.count, &bound->values);
     }
     out->values = bound->values.values;
     out->count = bound->values.count;
@@ -84,17 +84,17 @@ read_bounds(struct query *query)
     firn_scan_options *options = &query->options;
     firn_table_bound prefix = {NULL, 0, false};
     int exit_code = read_bound(query, "--from", &query->from, &options->lower);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_bound(query, "--to", &query->to, &options->upper);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_bound(query, "--prefix", &query->prefix, &prefix);
     }
     options->upper.exclusive = options->upper.count > 0;
-    if (exit_code == FIRN_EXIT_OK && prefix.count > 0) {
+    if (exit_code == FI_EXIT_OK && prefix.count > 0) {
         if (options->lower.count > 0 || options->upper.count > 0) {
-            return firn_command_misused(query->table->cli,
-                                        "--prefix goes with neither --from nor --to");
+            return fi_command_misused(query->table->cli,
+                                      "--prefix goes with neither --from nor --to");
         }
         options->lower = prefix;
         options->upper = prefix;
@@ -114,7 +114,7 @@ name_keys(struct query *query)
     }
     char *to = query->keys = malloc(size);
     if (to == NULL) {
-        return firn_command_report_no_memory(query->table->cli);
+        return fi_command_report_no_memory(query->table->cli);
     }
     for (size_t i = 0; i < def->key_count; i++) {
         *to++ = i > 0 ? ',' : ' ';
@@ -129,64 +129,63 @@ name_keys(struct query *query)
     }
     *to = '\0';
     query->options.select = query->keys;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* What scan and count have in common. Returns an exit code. */
 static int
-query_init(const struct firn_data_table *table, struct query *query)
+query_init(const struct fi_data_table *table, struct query *query)
 {
     const firn_scan_options defaults = FIRN_SCAN_OPTIONS_INIT;
-    struct firn_cli *cli = table->cli;
+    struct fi_cli *cli = table->cli;
     memset(query, 0, sizeof *query);
     query->table = table;
     query->options = defaults;
-    query->options.callbacks.on_progress = firn_command_on_progress;
-    int exit_code = firn_data_query_refuse_hex(table);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            firn_data_query_find_order(table, firn_command_value(cli, "index"), &query->order);
+    query->options.callbacks.on_progress = fi_command_on_progress;
+    int exit_code = fi_data_query_refuse_hex(table);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_query_find_order(table, fi_command_value(cli, "index"), &query->order);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_bounds(query);
     }
     query->options.snapshot = table->view;
     query->options.index = query->order.index;
-    query->options.where = firn_command_value(cli, "where");
+    query->options.where = fi_command_value(cli, "where");
     return exit_code;
 }
 
 /* An option that is a number. Returns an exit code. */
 static int
-read_number(struct firn_cli *cli, const char *option, uint64_t *out)
+read_number(struct fi_cli *cli, const char *option, uint64_t *out)
 {
-    const char *text = firn_command_value(cli, option);
-    if (text != NULL && !firn_command_number(text, UINT64_MAX, out)) {
-        return firn_command_misused(cli, "--%s is not a number: '%s'", option, text);
+    const char *text = fi_command_value(cli, option);
+    if (text != NULL && !fi_command_number(text, UINT64_MAX, out)) {
+        return fi_command_misused(cli, "--%s is not a number: '%s'", option, text);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* A number of MiB. Returns an exit code. */
 static int
-read_memory(struct firn_cli *cli, uint64_t *out)
+read_memory(struct fi_cli *cli, uint64_t *out)
 {
-    const char *text = firn_command_value(cli, "memory");
+    const char *text = fi_command_value(cli, "memory");
     uint64_t number = 0;
     if (text == NULL) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
-    if (!firn_command_number(text, MEMORY_MIB_MAX, &number) || number == 0) {
-        return firn_command_misused(cli, "--memory is a number of MiB, not '%s'", text);
+    if (!fi_command_number(text, MEMORY_MIB_MAX, &number) || number == 0) {
+        return fi_command_misused(cli, "--memory is a number of MiB, not '%s'", text);
     }
     *out = number << 20;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ---- scan and count ---- */
 
 int
-firn_data_scan_report(const struct firn_data_table *table, const firn_error *err)
+fi_data_scan_report(const struct fi_data_table *table, const firn_error *err)
 {
     static const char *const names[][2] = {{"select", "--columns"},
                                            {"where", "--where"},
@@ -196,22 +195,22 @@ firn_data_scan_report(const struct firn_data_table *table, const firn_error *err
         size_t size = strlen(names[i][0]);
         if (strncmp(err->text, names[i][0], size) == 0 &&
             (err->text[size] == ',' || err->text[size] == ':')) {
-            return firn_command_report_error(
-                table->cli, err->code,
-                err->code == FIRN_NOT_FOUND ? "firn db table show STORE TABLE prints the columns"
-                                            : NULL,
-                "%s%s", names[i][1], err->text + size);
+            return fi_command_report_error(table->cli, err->code,
+                                           err->code == FIRN_NOT_FOUND
+                                               ? "firn db table show STORE TABLE prints the columns"
+                                               : NULL,
+                                           "%s%s", names[i][1], err->text + size);
         }
     }
-    return firn_command_report_failure(table->cli, err, NULL);
+    return fi_command_report_failure(table->cli, err, NULL);
 }
 
 /* Prints the rows of a scan, or only what stands above them. Returns an exit code. */
 static int
-print_rows(struct firn_cli *cli, firn_scan *scan, bool is_head_only, uint64_t *out_count)
+print_rows(struct fi_cli *cli, firn_scan *scan, bool is_head_only, uint64_t *out_count)
 {
     firn_error err;
-    struct firn_data_output output;
+    struct fi_data_output output;
     const firn_scan_batch *batch = NULL;
     const size_t count = firn_scan_column_count(scan);
     firn_table_column *columns = calloc(count, sizeof columns[0]);
@@ -220,7 +219,7 @@ print_rows(struct firn_cli *cli, firn_scan *scan, bool is_head_only, uint64_t *o
     if (columns == NULL || values == NULL) {
         free(columns);
         free(values);
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     for (size_t i = 0; i < count; i++) {
         firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
@@ -231,7 +230,7 @@ print_rows(struct firn_cli *cli, firn_scan *scan, bool is_head_only, uint64_t *o
                                          .scale = column.scale,
                                          .dimensions = column.dimensions};
     }
-    firn_data_output_begin(&output, cli, columns, count);
+    fi_data_output_begin(&output, cli, columns, count);
     while (code == FIRN_OK && !is_head_only) {
         code = firn_scan_next(scan, &batch, &err);
         if (code != FIRN_OK || batch == NULL) {
@@ -241,61 +240,61 @@ print_rows(struct firn_cli *cli, firn_scan *scan, bool is_head_only, uint64_t *o
             for (size_t i = 0; i < count; i++) {
                 values[i] = firn_scan_value(batch, i, row);
             }
-            firn_data_output_row(&output, values);
+            fi_data_output_row(&output, values);
         }
         *out_count += firn_scan_batch_rows(batch);
-        code = firn_command_go_on(&err);
+        code = fi_command_go_on(&err);
     }
-    int exit_code = firn_data_output_end(&output);
+    int exit_code = fi_data_output_end(&output);
     free(columns);
     free(values);
     /* A store that is opened for reading has no temporary files. */
     const char *hint = code == FIRN_LIMIT ? "give the command more with --memory MIB" : NULL;
-    return code != FIRN_OK ? firn_command_report_failure(cli, &err, hint) : exit_code;
+    return code != FIRN_OK ? fi_command_report_failure(cli, &err, hint) : exit_code;
 }
 
 int
-firn_data_scan_print(const struct firn_data_table *table)
+fi_data_scan_print(const struct fi_data_table *table)
 {
     firn_error err;
-    struct firn_cli *cli = table->cli;
+    struct fi_cli *cli = table->cli;
     struct query query;
     firn_scan *scan = NULL;
     uint64_t count = 0;
-    const char *columns = firn_command_value(cli, "columns");
-    const char *limit = firn_command_value(cli, "limit");
-    if (columns != NULL && firn_command_has(cli, "keys")) {
-        return firn_command_misused(cli, "--keys cannot be used with --columns");
+    const char *columns = fi_command_value(cli, "columns");
+    const char *limit = fi_command_value(cli, "limit");
+    if (columns != NULL && fi_command_has(cli, "keys")) {
+        return fi_command_misused(cli, "--keys cannot be used with --columns");
     }
     int exit_code = query_init(table, &query);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_number(cli, "limit", &query.options.limit);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_number(cli, "offset", &query.options.offset);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_memory(cli, &query.options.memory_bytes);
     }
     query.options.select = columns;
-    query.options.group_by = firn_command_value(cli, "group-by");
-    query.options.order_by = firn_command_value(cli, "order");
-    query.options.descending = firn_command_has(cli, "reverse");
-    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "keys")) {
+    query.options.group_by = fi_command_value(cli, "group-by");
+    query.options.order_by = fi_command_value(cli, "order");
+    query.options.descending = fi_command_has(cli, "reverse");
+    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "keys")) {
         exit_code = name_keys(&query);
     }
-    if (exit_code == FIRN_EXIT_OK &&
+    if (exit_code == FI_EXIT_OK &&
         firn_scan_open(table->table, &query.options, &scan, &err) != FIRN_OK) {
-        exit_code = firn_data_scan_report(table, &err);
+        exit_code = fi_data_scan_report(table, &err);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         /* --limit 0 prints no row; in the library a limit of 0 means all. */
         const bool is_nothing = limit != NULL && query.options.limit == 0;
-        firn_term_json_string("table", table->name);
-        firn_term_json_array("rows");
+        fi_term_json_string("table", table->name);
+        fi_term_json_array("rows");
         exit_code = print_rows(cli, scan, is_nothing, &count);
-        firn_term_json_unwind();
-        firn_term_json_u64("count", count);
+        fi_term_json_unwind();
+        fi_term_json_u64("count", count);
     }
     firn_scan_close(scan);
     query_deinit(&query);
@@ -303,7 +302,7 @@ firn_data_scan_print(const struct firn_data_table *table)
 }
 
 int
-firn_data_scan_count(const struct firn_data_table *table)
+fi_data_scan_count(const struct fi_data_table *table)
 {
     firn_error err;
     struct query query;
@@ -311,17 +310,17 @@ firn_data_scan_count(const struct firn_data_table *table)
     const firn_scan_batch *batch = NULL;
     int exit_code = query_init(table, &query);
     query.options.select = "count(*)";
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         int code = firn_scan_open(table->table, &query.options, &scan, &err);
         code = code == FIRN_OK ? firn_scan_next(scan, &batch, &err) : code;
         if (code != FIRN_OK) {
-            exit_code = firn_data_scan_report(table, &err);
+            exit_code = fi_data_scan_report(table, &err);
         }
     }
-    if (exit_code == FIRN_EXIT_OK && batch != NULL) {
+    if (exit_code == FI_EXIT_OK && batch != NULL) {
         int64_t count = firn_scan_value(batch, 0, 0).as.i64;
-        firn_term_json_u64("count", (uint64_t)count);
-        firn_term_out_format("%lld\n", (long long)count);
+        fi_term_json_u64("count", (uint64_t)count);
+        fi_term_out_format("%lld\n", (long long)count);
     }
     firn_scan_close(scan);
     query_deinit(&query);

@@ -21,7 +21,7 @@ enum { FILE_SIZE_MAX = 1 << 30, READ_SIZE = 1 << 16 };
 
 /* The vectors to search for, one after the other. */
 struct queries {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     const firn_table_column *column;
     float *numbers;
     size_t count;
@@ -70,16 +70,15 @@ read_array(struct queries *queries, firn_slice text)
     void *memory = NULL;
     float *vector = malloc(queries->column->dimensions * sizeof *vector);
     if (vector == NULL) {
-        return firn_command_report_no_memory(queries->cli);
+        return fi_command_report_no_memory(queries->cli);
     }
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     if (firn_value_parse(queries->column, text, &value, &memory, &err) != FIRN_OK) {
-        exit_code =
-            firn_command_report_error(queries->cli, err.code, NULL, "--vector: %s", err.text);
+        exit_code = fi_command_report_error(queries->cli, err.code, NULL, "--vector: %s", err.text);
     } else {
         memcpy(vector, value.as.bytes.data, value.as.bytes.size); /* aligned there */
         if (add_query(queries, 0, vector, queries->column->dimensions) != FIRN_OK) {
-            exit_code = firn_command_report_no_memory(queries->cli);
+            exit_code = fi_command_report_no_memory(queries->cli);
         }
     }
     firn_release(memory);
@@ -92,20 +91,20 @@ static int
 read_json(struct queries *queries, firn_slice text)
 {
     static const char spaces[] = " \t\r\n";
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     text = skip(text, spaces);
     if (text.size == 0) { /* a file of blanks */
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     firn_slice inside = skip(firn_bytes(text.data + 1, text.size - 1), spaces);
     const bool is_nested = inside.size > 0 && inside.data[0] == '[';
     bool is_closed = !is_nested;
     text = is_nested ? inside : text;
-    while (exit_code == FIRN_EXIT_OK && text.size > 0) {
+    while (exit_code == FI_EXIT_OK && text.size > 0) {
         const uint8_t *end = memchr(text.data, ']', text.size);
         if (text.data[0] != '[' || end == NULL || (is_nested && is_closed)) {
-            return firn_command_report_error(queries->cli, FIRN_INVALID, NULL,
-                                             "--vector: arrays of numbers are needed, as [1,2.5]");
+            return fi_command_report_error(queries->cli, FIRN_INVALID, NULL,
+                                           "--vector: arrays of numbers are needed, as [1,2.5]");
         }
         const size_t size = (size_t)(end - text.data) + 1;
         exit_code = read_array(queries, firn_bytes(text.data, size));
@@ -117,33 +116,33 @@ read_json(struct queries *queries, firn_slice text)
                         spaces);
         }
     }
-    return exit_code != FIRN_EXIT_OK || is_closed
+    return exit_code != FI_EXIT_OK || is_closed
                ? exit_code
-               : firn_command_report_error(queries->cli, FIRN_INVALID, NULL,
-                                           "--vector: the array ends before it is closed");
+               : fi_command_report_error(queries->cli, FIRN_INVALID, NULL,
+                                         "--vector: the array ends before it is closed");
 }
 
 /* ---- from files ---- */
 
 static int
-report_read(struct firn_cli *cli, const char *what, const char *path)
+report_read(struct fi_cli *cli, const char *what, const char *path)
 {
-    return firn_command_report_error(cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
-                                     "could not %s '%s': %s", what, path, strerror(errno));
+    return fi_command_report_error(cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
+                                   "could not %s '%s': %s", what, path, strerror(errno));
 }
 
 /* All of a file. Returns an exit code. */
 static int
-read_all(struct firn_cli *cli, const char *path, struct firn_data_bytes *out)
+read_all(struct fi_cli *cli, const char *path, struct fi_data_bytes *out)
 {
     if (strcmp(path, "-") == 0) {
-        return firn_data_bytes_from_stdin(cli, FILE_SIZE_MAX, out);
+        return fi_data_bytes_from_stdin(cli, FILE_SIZE_MAX, out);
     }
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int exit_code = fd >= 0 ? FIRN_EXIT_OK : report_read(cli, "open", path);
-    while (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_bytes_reserve(cli, out, READ_SIZE);
-        if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fd >= 0 ? FI_EXIT_OK : report_read(cli, "open", path);
+    while (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_bytes_reserve(cli, out, READ_SIZE);
+        if (exit_code != FI_EXIT_OK) {
             break;
         }
         ssize_t got = read(fd, out->data + out->size, READ_SIZE);
@@ -156,7 +155,7 @@ read_all(struct firn_cli *cli, const char *path, struct firn_data_bytes *out)
         out->size += got > 0 ? (size_t)got : 0;
         if (out->size > FILE_SIZE_MAX) {
             exit_code =
-                firn_command_report_error(cli, FIRN_LIMIT, NULL, "'%s' is larger than 1 GiB", path);
+                fi_command_report_error(cli, FIRN_LIMIT, NULL, "'%s' is larger than 1 GiB", path);
         }
     }
     if (fd >= 0) {
@@ -193,7 +192,7 @@ ends_with(const char *text, const char *end)
 }
 
 bool
-firn_data_search_kind(const char *path, firn_vectors_kind *out)
+fi_data_search_kind(const char *path, firn_vectors_kind *out)
 {
     static const struct {
         const char *end;
@@ -218,32 +217,32 @@ read_file(struct queries *queries, const char *path)
 {
     assert(queries->column != NULL);
     firn_error err = {.code = FIRN_OK};
-    struct firn_data_bytes bytes = {NULL, 0, 0};
+    struct fi_data_bytes bytes = {NULL, 0, 0};
     firn_vectors_kind kind = FIRN_VECTORS_F32;
     int exit_code = read_all(queries->cli, path, &bytes);
-    const firn_slice text = firn_data_bytes_slice(&bytes);
-    const bool is_known = firn_data_search_kind(path, &kind);
-    if (exit_code == FIRN_EXIT_OK && !is_known && text.size >= 6 &&
+    const firn_slice text = fi_data_bytes_slice(&bytes);
+    const bool is_known = fi_data_search_kind(path, &kind);
+    if (exit_code == FI_EXIT_OK && !is_known && text.size >= 6 &&
         memcmp(text.data, "\x93NUMPY", 6) == 0) {
         kind = FIRN_VECTORS_NPY;
-    } else if (exit_code == FIRN_EXIT_OK && !is_known && text.size > 0 &&
+    } else if (exit_code == FI_EXIT_OK && !is_known && text.size > 0 &&
                (ends_with(path, ".json") || ends_with(path, ".jsonl") || text.data[0] == '[')) {
         exit_code = read_json(queries, text);
-        firn_data_bytes_deinit(&bytes);
+        fi_data_bytes_deinit(&bytes);
         return exit_code;
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         struct rest rest = {text.size > 0 ? text : firn_bytes("", 0)};
         int code = firn_vectors_read(read_rest, &rest, kind, queries->column->dimensions, add_query,
                                      queries, &err);
         if (code == FIRN_NO_MEMORY) {
-            exit_code = firn_command_report_no_memory(queries->cli);
+            exit_code = fi_command_report_no_memory(queries->cli);
         } else if (code != FIRN_OK) {
             exit_code =
-                firn_command_report_error(queries->cli, code, NULL, "'%s': %s", path, err.text);
+                fi_command_report_error(queries->cli, code, NULL, "'%s': %s", path, err.text);
         }
     }
-    firn_data_bytes_deinit(&bytes);
+    fi_data_bytes_deinit(&bytes);
     return exit_code;
 }
 
@@ -251,15 +250,15 @@ read_file(struct queries *queries, const char *path)
 static int
 read_queries(struct queries *queries)
 {
-    struct firn_cli *cli = queries->cli;
-    const char *given = firn_command_value(cli, "vector");
+    struct fi_cli *cli = queries->cli;
+    const char *given = fi_command_value(cli, "vector");
     if (given == NULL) {
-        return firn_command_misused(cli, "--vector is needed: [1,2.5], or a file of vectors");
+        return fi_command_misused(cli, "--vector is needed: [1,2.5], or a file of vectors");
     }
     int exit_code =
         given[0] == '[' ? read_json(queries, firn_str(given)) : read_file(queries, given);
-    if (exit_code == FIRN_EXIT_OK && queries->count == 0) {
-        exit_code = firn_command_report_error(cli, FIRN_INVALID, NULL, "--vector has no vector");
+    if (exit_code == FI_EXIT_OK && queries->count == 0) {
+        exit_code = fi_command_report_error(cli, FIRN_INVALID, NULL, "--vector has no vector");
     }
     return exit_code;
 }
@@ -267,11 +266,11 @@ read_queries(struct queries *queries)
 /* ---- the search ---- */
 
 struct search {
-    const struct firn_data_table *table;
+    const struct fi_data_table *table;
     const char *column;
     struct queries queries;
     firn_search_options options;
-    struct firn_data_values_list columns;
+    struct fi_data_values_list columns;
     firn_table_column *printed; /* the query's number, the distance, then columns of the table */
     firn_value *values;
     size_t printed_count;
@@ -281,56 +280,56 @@ struct search {
 
 /* Returns an exit code. */
 static int
-read_metric(struct firn_cli *cli, firn_metric *out)
+read_metric(struct fi_cli *cli, firn_metric *out)
 {
-    const char *given = firn_command_value(cli, "metric");
+    const char *given = fi_command_value(cli, "metric");
     if (given == NULL) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     for (unsigned metric = FIRN_METRIC_L2; metric <= FIRN_METRIC_COSINE; metric++) {
         if (strcmp(given, firn_metric_name((firn_metric)metric)) == 0) {
             *out = (firn_metric)metric;
-            return FIRN_EXIT_OK;
+            return FI_EXIT_OK;
         }
     }
-    return firn_command_misused(cli, "--metric is l2, dot or cosine");
+    return fi_command_misused(cli, "--metric is l2, dot or cosine");
 }
 
 /* What is asked of all queries. Returns an exit code. */
 static int
 read_options(struct search *search)
 {
-    struct firn_cli *cli = search->table->cli;
-    const char *k = firn_command_value(cli, "k");
-    const char *limit = k != NULL ? k : firn_command_value(cli, "limit");
-    const char *recall = firn_command_value(cli, "recall");
+    struct fi_cli *cli = search->table->cli;
+    const char *k = fi_command_value(cli, "k");
+    const char *limit = k != NULL ? k : fi_command_value(cli, "limit");
+    const char *recall = fi_command_value(cli, "recall");
     double share = 0;
     char *end = NULL;
-    const char *columns = firn_command_value(cli, "columns");
+    const char *columns = fi_command_value(cli, "columns");
     firn_search_options *options = &search->options;
-    if (k != NULL && firn_command_has(cli, "limit")) {
-        return firn_command_misused(cli, "--k and --limit are the same: give one of them");
+    if (k != NULL && fi_command_has(cli, "limit")) {
+        return fi_command_misused(cli, "--k and --limit are the same: give one of them");
     }
-    if (limit != NULL && !firn_command_number(limit, FIRN_SEARCH_K_MAX, &options->k)) {
-        return firn_command_misused(cli, "--k takes a number up to %d", FIRN_SEARCH_K_MAX);
+    if (limit != NULL && !fi_command_number(limit, FIRN_SEARCH_K_MAX, &options->k)) {
+        return fi_command_misused(cli, "--k takes a number up to %d", FIRN_SEARCH_K_MAX);
     }
     if (recall != NULL) {
         share = strtod(recall, &end);
     }
     if (recall != NULL && (end == recall || *end != '\0' || !(share > 0 && share <= 1))) {
-        return firn_command_misused(cli, "--recall takes a number above 0, up to 1");
+        return fi_command_misused(cli, "--recall takes a number above 0, up to 1");
     }
     options->recall = share;
-    options->exact = firn_command_has(cli, "exact");
+    options->exact = fi_command_has(cli, "exact");
     int exit_code = read_metric(cli, &options->metric);
-    if (exit_code == FIRN_EXIT_OK && columns != NULL) {
-        exit_code = firn_data_values_split(cli, "--columns", columns, &search->columns);
+    if (exit_code == FI_EXIT_OK && columns != NULL) {
+        exit_code = fi_data_values_split(cli, "--columns", columns, &search->columns);
     }
     options->columns = (const char *const *)search->columns.items;
     options->column_count = search->columns.count;
-    options->where = firn_command_value(cli, "where");
+    options->where = fi_command_value(cli, "where");
     options->snapshot = search->table->view;
-    options->callbacks.on_progress = firn_command_on_progress;
+    options->callbacks.on_progress = fi_command_on_progress;
     return exit_code;
 }
 
@@ -341,19 +340,19 @@ choose_printed(struct search *search)
     const firn_table_def *def = search->table->def;
     const bool is_key = search->columns.count == 0;
     const size_t count = is_key ? def->key_count : search->columns.count;
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     search->printed = calloc(count + 2, sizeof search->printed[0]);
     search->values = calloc(count + 2, sizeof search->values[0]);
     if (search->printed == NULL || search->values == NULL) {
-        return firn_command_report_no_memory(search->table->cli);
+        return fi_command_report_no_memory(search->table->cli);
     }
     search->printed[0] = (firn_table_column){.name = "query", .type = FIRN_TYPE_U64};
     search->printed[1] = (firn_table_column){.name = "distance", .type = FIRN_TYPE_F64};
-    for (size_t i = 0; exit_code == FIRN_EXIT_OK && i < count; i++) {
+    for (size_t i = 0; exit_code == FI_EXIT_OK && i < count; i++) {
         const firn_table_column *column = NULL;
-        exit_code = firn_data_table_column(
-            search->table, is_key ? def->key[i] : search->columns.items[i], &column);
-        if (exit_code == FIRN_EXIT_OK) {
+        exit_code = fi_data_table_column(search->table,
+                                         is_key ? def->key[i] : search->columns.items[i], &column);
+        if (exit_code == FI_EXIT_OK) {
             search->printed[i + 2] = *column;
         }
     }
@@ -365,21 +364,21 @@ choose_printed(struct search *search)
 static void
 print_json(const struct search *search)
 {
-    struct firn_cli *cli = search->table->cli;
-    firn_term_json_object(NULL);
-    firn_data_values_json(cli, &search->printed[0], &search->values[0]);
-    firn_data_values_json(cli, &search->printed[1], &search->values[1]);
-    firn_term_json_object("row");
+    struct fi_cli *cli = search->table->cli;
+    fi_term_json_object(NULL);
+    fi_data_values_json(cli, &search->printed[0], &search->values[0]);
+    fi_data_values_json(cli, &search->printed[1], &search->values[1]);
+    fi_term_json_object("row");
     for (size_t i = 2; i < search->printed_count; i++) {
-        firn_data_values_json(cli, &search->printed[i], &search->values[i]);
+        fi_data_values_json(cli, &search->printed[i], &search->values[i]);
     }
-    firn_term_json_end();
-    firn_term_json_end();
+    fi_term_json_end();
+    fi_term_json_end();
 }
 
 static void
 print_result(struct search *search, size_t number, const firn_search_result *result,
-             struct firn_data_output *output)
+             struct fi_data_output *output)
 {
     assert(search->printed_count >= 2 && search->queries.count > 0);
     const size_t skipped = search->queries.count > 1 ? 0 : 1; /* the number of the only query */
@@ -393,7 +392,7 @@ print_result(struct search *search, size_t number, const firn_search_result *res
         if (search->table->cli->json) {
             print_json(search);
         } else {
-            firn_data_output_row(output, search->values + skipped);
+            fi_data_output_row(output, search->values + skipped);
         }
     }
     search->found += firn_search_result_count(result);
@@ -405,20 +404,19 @@ search_all(struct search *search)
 {
     assert(search->queries.column != NULL);
     firn_error err;
-    struct firn_cli *cli = search->table->cli;
-    struct firn_data_output output;
+    struct fi_cli *cli = search->table->cli;
+    struct fi_data_output output;
     const size_t n = search->queries.column->dimensions;
     const size_t skipped = search->queries.count > 1 ? 0 : 1;
-    int exit_code = FIRN_EXIT_OK;
-    firn_data_output_begin(&output, cli, search->printed + skipped,
-                           search->printed_count - skipped);
-    for (size_t i = 0; exit_code == FIRN_EXIT_OK && i < search->queries.count; i++) {
+    int exit_code = FI_EXIT_OK;
+    fi_data_output_begin(&output, cli, search->printed + skipped, search->printed_count - skipped);
+    for (size_t i = 0; exit_code == FI_EXIT_OK && i < search->queries.count; i++) {
         firn_search_result *result = NULL;
         int code =
             firn_table_search(search->table->table, search->column, search->queries.numbers + i * n,
                               n, &search->options, &result, &err);
         if (code != FIRN_OK) {
-            exit_code = firn_data_scan_report(search->table, &err);
+            exit_code = fi_data_scan_report(search->table, &err);
         } else {
             firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
             firn_search_result_get_stats(result, &stats);
@@ -428,15 +426,15 @@ search_all(struct search *search)
         }
         firn_search_result_destroy(result);
     }
-    int ended = firn_data_output_end(&output);
-    return exit_code == FIRN_EXIT_OK ? ended : exit_code;
+    int ended = fi_data_output_end(&output);
+    return exit_code == FI_EXIT_OK ? ended : exit_code;
 }
 
 /* Returns an exit code. */
 static int
-search_table(const struct firn_data_table *table)
+search_table(const struct fi_data_table *table)
 {
-    struct firn_cli *cli = table->cli;
+    struct fi_cli *cli = table->cli;
     const firn_search_options defaults = FIRN_SEARCH_OPTIONS_INIT;
     struct search search;
     memset(&search, 0, sizeof search);
@@ -444,36 +442,36 @@ search_table(const struct firn_data_table *table)
     search.column = cli->arguments[2];
     search.queries.cli = cli;
     search.options = defaults;
-    int exit_code = firn_data_table_column(table, search.column, &search.queries.column);
-    if (exit_code == FIRN_EXIT_OK && search.queries.column->type != FIRN_TYPE_VECTOR) {
+    int exit_code = fi_data_table_column(table, search.column, &search.queries.column);
+    if (exit_code == FI_EXIT_OK && search.queries.column->type != FIRN_TYPE_VECTOR) {
         exit_code =
-            firn_command_report_error(cli, FIRN_INVALID, NULL, "column '%s' has no vectors, but %s",
-                                      search.column, firn_type_name(search.queries.column->type));
+            fi_command_report_error(cli, FIRN_INVALID, NULL, "column '%s' has no vectors, but %s",
+                                    search.column, firn_type_name(search.queries.column->type));
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_options(&search);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = choose_printed(&search);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = read_queries(&search.queries);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_term_json_string("table", table->name);
-        firn_term_json_string("column", search.column);
-        firn_term_json_string("metric", firn_metric_name(search.options.metric));
-        firn_term_json_array("rows");
+    if (exit_code == FI_EXIT_OK) {
+        fi_term_json_string("table", table->name);
+        fi_term_json_string("column", search.column);
+        fi_term_json_string("metric", firn_metric_name(search.options.metric));
+        fi_term_json_array("rows");
         exit_code = search_all(&search);
-        firn_term_json_unwind();
-        firn_term_json_u64("count", search.found);
+        fi_term_json_unwind();
+        fi_term_json_u64("count", search.found);
         if (search.damaged > 0) {
-            firn_term_json_u64("graphs_damaged", search.damaged);
-            firn_command_report_line("a graph of the index is damaged: its rows were all compared; "
-                                     "firn db compact builds another");
+            fi_term_json_u64("graphs_damaged", search.damaged);
+            fi_command_report_line("a graph of the index is damaged: its rows were all compared; "
+                                   "firn db compact builds another");
         }
     }
-    firn_data_values_list_deinit(&search.columns);
+    fi_data_values_list_deinit(&search.columns);
     free(search.queries.numbers);
     free(search.printed);
     free(search.values);
@@ -481,17 +479,17 @@ search_table(const struct firn_data_table *table)
 }
 
 static int
-run_search(struct firn_cli *cli)
+run_search(struct fi_cli *cli)
 {
-    return firn_data_table_run(cli, search_table);
+    return fi_data_table_run(cli, search_table);
 }
 
-const struct firn_command firn_data_search = {
+const struct fi_command fi_data_search = {
     .name = "search",
     .summary = "Print the rows of a table whose vectors are nearest to given ones",
     .arguments = "STORE TABLE COLUMN",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"vector", 'v', "VECTOR", "as [1,2.5], or a file of vectors; - is standard input"},
             {"k", 'k', "N", "print the N nearest rows for each vector; by default 10"},
             {"limit", 'n', "N", "the same"},
@@ -513,7 +511,7 @@ const struct firn_command firn_data_search = {
             "file; with any other name it contains 4-byte floating-point numbers. If several\n"
             "vectors are given, each row begins with the number of its vector, from 1.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db search notes.firn notes embedding -v query.npy -n 5 --columns title",
              "print the titles of the five nearest notes"},
             {"firn db search -v '[0.1,0.7]' -m l2 --where \"lang = 'en'\" notes.firn notes v",

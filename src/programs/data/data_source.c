@@ -22,7 +22,7 @@
 
 /* Reads from the file. Returns a code of the library. */
 static int
-read_file(struct firn_data_source *source, void *buffer, size_t capacity, size_t *out_size,
+read_file(struct fi_data_source *source, void *buffer, size_t capacity, size_t *out_size,
           firn_error *err)
 {
     assert(capacity > 0);
@@ -30,7 +30,7 @@ read_file(struct firn_data_source *source, void *buffer, size_t capacity, size_t
     do {
         struct pollfd input = {.fd = source->fd, .events = POLLIN};
         (void)poll(&input, 1, -1);
-        int code = firn_command_go_on(err);
+        int code = fi_command_go_on(err);
         if (code != FIRN_OK) {
             return code;
         }
@@ -49,9 +49,9 @@ read_file(struct firn_data_source *source, void *buffer, size_t capacity, size_t
 
 /* Appends to what is kept. */
 static int
-keep(struct firn_data_source *source, const void *data, size_t size, firn_error *err)
+keep(struct fi_data_source *source, const void *data, size_t size, firn_error *err)
 {
-    if (firn_data_bytes_reserve(source->cli, &source->kept, size) != FIRN_EXIT_OK) {
+    if (fi_data_bytes_reserve(source->cli, &source->kept, size) != FI_EXIT_OK) {
         source->has_no_memory = true; /* it was told */
         err->code = FIRN_NO_MEMORY;
         (void)snprintf(err->text, sizeof(err->text), "%s", firn_code_text(FIRN_NO_MEMORY));
@@ -63,9 +63,9 @@ keep(struct firn_data_source *source, const void *data, size_t size, firn_error 
 }
 
 int
-firn_data_source_read(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
+fi_data_source_read(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
 {
-    struct firn_data_source *source = ctx;
+    struct fi_data_source *source = ctx;
     size_t left = source->kept.size - source->at;
     if (left > 0) {
         *out_size = left < capacity ? left : capacity;
@@ -82,40 +82,40 @@ firn_data_source_read(void *ctx, void *buffer, size_t capacity, size_t *out_size
 }
 
 int
-firn_data_source_open(struct firn_cli *cli, const char *path, struct firn_data_source *out)
+fi_data_source_open(struct fi_cli *cli, const char *path, struct fi_data_source *out)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     out->cli = cli;
     out->name = is_stdin ? "standard input" : path;
     out->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     return out->fd >= 0
-               ? FIRN_EXIT_OK
-               : firn_command_report_error(cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
-                                           "could not open '%s': %s", path, strerror(errno));
+               ? FI_EXIT_OK
+               : fi_command_report_error(cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
+                                         "could not open '%s': %s", path, strerror(errno));
 }
 
 void
-firn_data_source_close(struct firn_data_source *source)
+fi_data_source_close(struct fi_data_source *source)
 {
     if (source->fd > STDIN_FILENO) {
         (void)close(source->fd); /* only read */
     }
-    firn_data_bytes_deinit(&source->kept);
+    fi_data_bytes_deinit(&source->kept);
 }
 
 /* ---- what it is ---- */
 
 /* Reads the beginning. Returns a code of the library. */
 static int
-read_start(struct firn_data_source *source, firn_error *err)
+read_start(struct fi_data_source *source, firn_error *err)
 {
     char piece[1 << 14];
     size_t got = 1;
     int code = FIRN_OK;
     source->keeps = true;
     source->at = source->kept.size;
-    while (code == FIRN_OK && got > 0 && source->kept.size < FIRN_DATA_SOURCE_START_SIZE) {
-        code = firn_data_source_read(source, piece, sizeof piece, &got, err);
+    while (code == FIRN_OK && got > 0 && source->kept.size < FI_DATA_SOURCE_START_SIZE) {
+        code = fi_data_source_read(source, piece, sizeof piece, &got, err);
     }
     source->keeps = false;
     source->at = 0;
@@ -124,21 +124,21 @@ read_start(struct firn_data_source *source, firn_error *err)
 }
 
 int
-firn_data_source_start(struct firn_data_source *source)
+fi_data_source_start(struct fi_data_source *source)
 {
     firn_error err;
     int code = read_start(source, &err);
     if (code != FIRN_OK) {
-        return source->has_no_memory ? FIRN_EXIT_FAILED
-                                     : firn_command_report_failure(source->cli, &err, NULL);
+        return source->has_no_memory ? FI_EXIT_FAILED
+                                     : fi_command_report_failure(source->cli, &err, NULL);
     }
-    return firn_task_form_refuse(source->cli, source->fd == STDIN_FILENO ? NULL : source->name,
-                                 firn_bytes(source->kept.data, source->kept.size));
+    return fi_task_form_refuse(source->cli, source->fd == STDIN_FILENO ? NULL : source->name,
+                               firn_bytes(source->kept.data, source->kept.size));
 }
 
 int
-firn_data_source_expect_csv(const struct firn_data_source *source)
+fi_data_source_expect_csv(const struct fi_data_source *source)
 {
-    return firn_task_form_expect_csv(source->cli, source->fd == STDIN_FILENO ? NULL : source->name,
-                                     firn_bytes(source->kept.data, source->kept.size));
+    return fi_task_form_expect_csv(source->cli, source->fd == STDIN_FILENO ? NULL : source->name,
+                                   firn_bytes(source->kept.data, source->kept.size));
 }

@@ -13,92 +13,92 @@
 #include "term/term.h"
 
 static int
-run_flush(struct firn_cli *cli)
+run_flush(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_error err;
     firn_store *store = NULL;
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
-    if (exit_code == FIRN_EXIT_OK && firn_store_flush(store, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
+    if (exit_code == FI_EXIT_OK && firn_store_flush(store, &err) != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* What is to be compacted: all, or keys of one keyspace. */
 struct compaction {
     firn_keyspace *keyspace; /* NULL: all */
-    struct firn_data_bytes lower;
-    struct firn_data_bytes upper;
+    struct fi_data_bytes lower;
+    struct fi_data_bytes upper;
     bool has_lower;
     bool has_upper;
 };
 
 static firn_slice
-bound(const struct firn_data_bytes *bytes, bool is_there)
+bound(const struct fi_data_bytes *bytes, bool is_there)
 {
-    return is_there ? firn_data_bytes_slice(bytes) : firn_bytes(NULL, 0);
+    return is_there ? fi_data_bytes_slice(bytes) : firn_bytes(NULL, 0);
 }
 
 /* Returns a code of the library. */
 static int
-compact(struct firn_cli *cli, firn_store *store, const struct compaction *what, firn_error *err)
+compact(struct fi_cli *cli, firn_store *store, const struct compaction *what, firn_error *err)
 {
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     firn_store_maintenance_options options = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
-    firn_task_notices_init(&notices, cli);
-    options.callbacks = firn_task_notices_callbacks(&notices);
+    fi_task_notices_init(&notices, cli);
+    options.callbacks = fi_task_notices_callbacks(&notices);
     int code = what->keyspace == NULL
                    ? firn_store_compact(store, &options, err)
                    : firn_keyspace_compact(what->keyspace, bound(&what->lower, what->has_lower),
                                            bound(&what->upper, what->has_upper), &options, err);
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&notices);
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&notices);
     return code;
 }
 
 /* Returns an exit code. */
 static int
-read_bounds(struct firn_cli *cli, struct compaction *out)
+read_bounds(struct fi_cli *cli, struct compaction *out)
 {
-    const char *from = firn_command_value(cli, "from");
-    const char *to = firn_command_value(cli, "to");
-    bool is_hex = firn_command_has(cli, "hex");
-    int exit_code = FIRN_EXIT_OK;
+    const char *from = fi_command_value(cli, "from");
+    const char *to = fi_command_value(cli, "to");
+    bool is_hex = fi_command_has(cli, "hex");
+    int exit_code = FI_EXIT_OK;
     if (cli->argument_count < 2 && (from != NULL || to != NULL)) {
-        return firn_command_misused(cli, "--from and --to are keys of a keyspace: name it");
+        return fi_command_misused(cli, "--from and --to are keys of a keyspace: name it");
     }
     out->has_lower = from != NULL;
     out->has_upper = to != NULL;
     if (from != NULL) {
-        exit_code = firn_data_bytes_from_argument(cli, "--from", from, is_hex, &out->lower);
+        exit_code = fi_data_bytes_from_argument(cli, "--from", from, is_hex, &out->lower);
     }
-    if (exit_code == FIRN_EXIT_OK && to != NULL) {
-        exit_code = firn_data_bytes_from_argument(cli, "--to", to, is_hex, &out->upper);
+    if (exit_code == FI_EXIT_OK && to != NULL) {
+        exit_code = fi_data_bytes_from_argument(cli, "--to", to, is_hex, &out->upper);
     }
     return exit_code;
 }
 
 static int
-run_compact(struct firn_cli *cli)
+run_compact(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
     struct compaction what = {.keyspace = NULL};
     int exit_code = read_bounds(cli, &what);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
     }
-    if (exit_code == FIRN_EXIT_OK && cli->argument_count > 1) {
-        exit_code = firn_data_open_keyspace(cli, store, false, &what.keyspace);
+    if (exit_code == FI_EXIT_OK && cli->argument_count > 1) {
+        exit_code = fi_data_open_keyspace(cli, store, false, &what.keyspace);
     }
-    if (exit_code == FIRN_EXIT_OK && compact(cli, store, &what, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+    if (exit_code == FI_EXIT_OK && compact(cli, store, &what, &err) != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    firn_data_bytes_deinit(&what.lower);
-    firn_data_bytes_deinit(&what.upper);
-    return firn_data_store_close(cli, store, exit_code);
+    fi_data_bytes_deinit(&what.lower);
+    fi_data_bytes_deinit(&what.upper);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* ---- stats ---- */
@@ -106,74 +106,74 @@ run_compact(struct firn_cli *cli)
 static void
 show_level_json(const char *name, const firn_store_level *level)
 {
-    firn_term_json_object(name);
-    firn_term_json_u64("files", level->files);
-    firn_term_json_u64("bytes", level->bytes);
-    firn_term_json_u64("entries", level->entries);
-    firn_term_json_u64("tombstones", level->tombstones);
-    firn_term_json_end();
+    fi_term_json_object(name);
+    fi_term_json_u64("files", level->files);
+    fi_term_json_u64("bytes", level->bytes);
+    fi_term_json_u64("entries", level->entries);
+    fi_term_json_u64("tombstones", level->tombstones);
+    fi_term_json_end();
 }
 
 static void
 show_json(const firn_store_statistics *stats)
 {
-    firn_term_json_array("levels");
+    fi_term_json_array("levels");
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
         show_level_json(NULL, &stats->levels[i]);
     }
-    firn_term_json_end();
+    fi_term_json_end();
     show_level_json("history", &stats->history);
-    firn_term_json_u64("keyspaces", stats->keyspaces);
-    firn_term_json_u64("file_bytes", stats->file_bytes);
-    firn_term_json_u64("value_files", stats->value_files);
-    firn_term_json_u64("value_bytes", stats->value_bytes);
-    firn_term_json_u64("value_live_bytes", stats->value_live_bytes);
-    firn_term_json_u64("log_bytes", stats->log_bytes);
-    firn_term_json_u64("memtable_bytes", stats->memtable_bytes);
-    firn_term_json_u64("missing_files", stats->missing_files);
-    firn_term_json_u64("checkpoint_memory_bytes", stats->checkpoint_memory_bytes);
-    firn_term_json_object("disk");
-    firn_term_json_u64("log_bytes", stats->disk.log_bytes);
-    firn_term_json_u64("log_spare_bytes", stats->disk.log_spare_bytes);
-    firn_term_json_u64("reserve_bytes", stats->disk.reserve_bytes);
-    firn_term_json_u64("run_bytes", stats->disk.run_bytes);
-    firn_term_json_u64("value_bytes", stats->disk.value_bytes);
-    firn_term_json_u64("pack_bytes", stats->disk.pack_bytes);
-    firn_term_json_u64("manifest_bytes", stats->disk.manifest_bytes);
-    firn_term_json_u64("other_bytes", stats->disk.other_bytes);
-    firn_term_json_end();
+    fi_term_json_u64("keyspaces", stats->keyspaces);
+    fi_term_json_u64("file_bytes", stats->file_bytes);
+    fi_term_json_u64("value_files", stats->value_files);
+    fi_term_json_u64("value_bytes", stats->value_bytes);
+    fi_term_json_u64("value_live_bytes", stats->value_live_bytes);
+    fi_term_json_u64("log_bytes", stats->log_bytes);
+    fi_term_json_u64("memtable_bytes", stats->memtable_bytes);
+    fi_term_json_u64("missing_files", stats->missing_files);
+    fi_term_json_u64("checkpoint_memory_bytes", stats->checkpoint_memory_bytes);
+    fi_term_json_object("disk");
+    fi_term_json_u64("log_bytes", stats->disk.log_bytes);
+    fi_term_json_u64("log_spare_bytes", stats->disk.log_spare_bytes);
+    fi_term_json_u64("reserve_bytes", stats->disk.reserve_bytes);
+    fi_term_json_u64("run_bytes", stats->disk.run_bytes);
+    fi_term_json_u64("value_bytes", stats->disk.value_bytes);
+    fi_term_json_u64("pack_bytes", stats->disk.pack_bytes);
+    fi_term_json_u64("manifest_bytes", stats->disk.manifest_bytes);
+    fi_term_json_u64("other_bytes", stats->disk.other_bytes);
+    fi_term_json_end();
 }
 
 /* After the name of the level. */
 static void
 show_level(const firn_store_level *level)
 {
-    char count[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char size[FIRN_TERM_TEXT_SIZE_SIZE];
-    firn_term_out_format("%s %s, %s, ", firn_term_text_number(level->files, count),
-                         firn_term_text_plural(level->files, "file", "files"),
-                         firn_term_text_size(level->bytes, size));
+    char count[FI_TERM_TEXT_NUMBER_SIZE];
+    char size[FI_TERM_TEXT_SIZE_SIZE];
+    fi_term_out_format("%s %s, %s, ", fi_term_text_number(level->files, count),
+                       fi_term_text_plural(level->files, "file", "files"),
+                       fi_term_text_size(level->bytes, size));
     uint64_t tombstones = level->tombstones;
-    firn_term_out_format("%s %s", firn_term_text_number(level->entries, count),
-                         firn_term_text_plural(level->entries, "entry", "entries"));
+    fi_term_out_format("%s %s", fi_term_text_number(level->entries, count),
+                       fi_term_text_plural(level->entries, "entry", "entries"));
     if (tombstones > 0) {
-        firn_term_out_format(", %s %s", firn_term_text_number(tombstones, count),
-                             firn_term_text_plural(tombstones, "tombstone", "tombstones"));
+        fi_term_out_format(", %s %s", fi_term_text_number(tombstones, count),
+                           fi_term_text_plural(tombstones, "tombstone", "tombstones"));
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
 show_values(const firn_store_statistics *stats)
 {
-    char count[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char size[FIRN_TERM_TEXT_SIZE_SIZE];
-    char live[FIRN_TERM_TEXT_SIZE_SIZE];
-    firn_term_out_format("values   %s %s, %s, %s of them in use\n",
-                         firn_term_text_number(stats->value_files, count),
-                         firn_term_text_plural(stats->value_files, "file", "files"),
-                         firn_term_text_size(stats->value_bytes, size),
-                         firn_term_text_size(stats->value_live_bytes, live));
+    char count[FI_TERM_TEXT_NUMBER_SIZE];
+    char size[FI_TERM_TEXT_SIZE_SIZE];
+    char live[FI_TERM_TEXT_SIZE_SIZE];
+    fi_term_out_format("values   %s %s, %s, %s of them in use\n",
+                       fi_term_text_number(stats->value_files, count),
+                       fi_term_text_plural(stats->value_files, "file", "files"),
+                       fi_term_text_size(stats->value_bytes, size),
+                       fi_term_text_size(stats->value_live_bytes, live));
 }
 
 static void
@@ -188,92 +188,91 @@ show_disk(const firn_store_disk *disk)
         {"values", disk->value_bytes},      {"packs", disk->pack_bytes},
         {"MANIFEST", disk->manifest_bytes}, {"other", disk->other_bytes},
     };
-    char size[FIRN_TERM_TEXT_SIZE_SIZE];
+    char size[FI_TERM_TEXT_SIZE_SIZE];
     uint64_t all = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         all += parts[i].bytes;
     }
-    firn_term_out_format("disk     %s", firn_term_text_size(all, size));
+    fi_term_out_format("disk     %s", fi_term_text_size(all, size));
     for (size_t i = 0, shown = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i].bytes > 0) {
-            firn_term_out_format("%s%s %s", shown++ == 0 ? ": " : ", ", parts[i].name,
-                                 firn_term_text_size(parts[i].bytes, size));
+            fi_term_out_format("%s%s %s", shown++ == 0 ? ": " : ", ", parts[i].name,
+                               fi_term_text_size(parts[i].bytes, size));
         }
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
 show_text(const firn_store_statistics *stats)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char size[FIRN_TERM_TEXT_SIZE_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char size[FI_TERM_TEXT_SIZE_SIZE];
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
         if (stats->levels[i].files > 0) {
-            firn_term_out_format("level %zu  ", i);
+            fi_term_out_format("level %zu  ", i);
             show_level(&stats->levels[i]);
         }
     }
     if (stats->history.files > 0) {
-        firn_term_out_text("history  ");
+        fi_term_out_text("history  ");
         show_level(&stats->history);
     }
     if (stats->value_files > 0) {
         show_values(stats);
     }
-    firn_term_out_format("log      %s\n", firn_term_text_size(stats->log_bytes, size));
+    fi_term_out_format("log      %s\n", fi_term_text_size(stats->log_bytes, size));
     show_disk(&stats->disk);
-    firn_term_out_format("%s %s, firn's own included\n",
-                         firn_term_text_number(stats->keyspaces, number),
-                         firn_term_text_plural(stats->keyspaces, "keyspace", "keyspaces"));
+    fi_term_out_format("%s %s, firn's own included\n",
+                       fi_term_text_number(stats->keyspaces, number),
+                       fi_term_text_plural(stats->keyspaces, "keyspace", "keyspaces"));
 }
 
 static int
-run_stats(struct firn_cli *cli)
+run_stats(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
     firn_store_statistics stats = {.size = sizeof(stats)};
-    bool is_of_table = firn_command_has(cli, "count") || firn_command_value(cli, "at") != NULL;
+    bool is_of_table = fi_command_has(cli, "count") || fi_command_value(cli, "at") != NULL;
     if (cli->argument_count < 2 && is_of_table) {
-        return firn_command_misused(cli, "--count and --at are for a table: name it");
+        return fi_command_misused(cli, "--count and --at are for a table: name it");
     }
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (cli->argument_count > 1) {
-        return firn_data_store_close(cli, store,
-                                     firn_data_table_look(cli, store, firn_data_table_stats));
+        return fi_data_store_close(cli, store, fi_data_table_look(cli, store, fi_data_table_stats));
     }
     if (firn_store_stats(store, &stats, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     } else {
         show_json(&stats);
         show_text(&stats);
     }
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* ---- descriptions ---- */
 
-const struct firn_command firn_data_stats_flush = {
+const struct fi_command fi_data_stats_flush = {
     .name = "flush",
     .summary = "Write everything in a store's log to sorted files",
     .arguments = "STORE",
     .help = "Data in the log is safe, and firn moves it to sorted files by itself as the log\n"
             "grows. After this command the next opening has no log to replay.",
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_flush,
 };
 
-const struct firn_command firn_data_stats_compact = {
+const struct fi_command fi_data_stats_compact = {
     .name = "compact",
     .summary = "Merge a store's files, to free the space of deleted data",
     .arguments = "STORE [KEYSPACE]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"from", 0, "KEY", "begin at KEY (default: the first key)"},
             {"to", 0, "KEY", "end before KEY (default: after the last key)"},
             {"hex", 'x', NULL, "keys are hexadecimal digits"},
@@ -286,22 +285,22 @@ const struct firn_command firn_data_stats_compact = {
             "With a keyspace, or with bounds too, it merges only the files that contain keys\n"
             "in that range.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db compact app.firn", "compact the whole store"},
             {"firn db compact app.firn users --from m --to n",
              "compact a range in which much was deleted"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_compact,
 };
 
-const struct firn_command firn_data_stats = {
+const struct fi_command fi_data_stats = {
     .name = "stats",
     .summary = "Show levels, sizes and entry counts of a store's files",
     .arguments = "STORE [TABLE]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"count", 0, NULL, "of a table, count its rows instead of estimating them"},
             {"at", 0, "REF", "of a table, describe it as it is in the checkpoint REF"},
             {NULL, 0, NULL, NULL},
@@ -317,7 +316,7 @@ const struct firn_command firn_data_stats = {
             "in the encoding that makes it smallest. All values lie between smallest and\n"
             "largest. Rows that are only in memory and in the log are counted separately.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db stats app.firn", "files of a store"},
             {"firn db stats app.firn people", "columns of a table"},
             {NULL, NULL},

@@ -24,7 +24,7 @@ static const char missing_store_hint[] = "firn db put makes a store and a keyspa
 static const char damage_hint[] = "firn db repair STORE rebuilds the store from what is left of it";
 
 const char *
-firn_data_store_damage_hint(const char *path)
+fi_data_store_damage_hint(const char *path)
 {
     struct stat stat_now;
     return stat(path, &stat_now) == 0 && S_ISDIR(stat_now.st_mode) ? damage_hint : NULL;
@@ -48,42 +48,42 @@ static void
 warn_of_missing(firn_store *store, const char *path)
 {
     firn_store_statistics stats = {.size = sizeof stats};
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     if (firn_store_stats(store, &stats, NULL) == FIRN_OK && stats.missing_files > 0) {
-        firn_command_report_line("'%s' has lost %s %s of its data: what was there cannot be read",
-                                 path, firn_term_text_number(stats.missing_files, number),
-                                 firn_term_text_plural(stats.missing_files, "file", "files"));
+        fi_command_report_line("'%s' has lost %s %s of its data: what was there cannot be read",
+                               path, fi_term_text_number(stats.missing_files, number),
+                               fi_term_text_plural(stats.missing_files, "file", "files"));
     }
 }
 
 int
-firn_data_store_open(struct firn_cli *cli, const char *path, enum firn_data_store_access access,
-                     firn_store **out)
+fi_data_store_open(struct fi_cli *cli, const char *path, enum fi_data_store_access access,
+                   firn_store **out)
 {
     assert(path != NULL);
     firn_error err;
     struct attempt attempt = {path, FIRN_STORE_OPTIONS_INIT, NULL};
     if (path[0] == '\0') {
-        return firn_command_misused(cli, "STORE is empty");
+        return fi_command_misused(cli, "STORE is empty");
     }
-    attempt.options.read_only = access == FIRN_DATA_STORE_READ;
-    bool may_make = access >= FIRN_DATA_STORE_WRITE_OR_MAKE;
+    attempt.options.read_only = access == FI_DATA_STORE_READ;
+    bool may_make = access >= FI_DATA_STORE_WRITE_OR_MAKE;
     attempt.options.create_if_missing = may_make;
-    bool loads = access == FIRN_DATA_STORE_LOAD || access == FIRN_DATA_STORE_LOAD_OR_MAKE;
+    bool loads = access == FI_DATA_STORE_LOAD || access == FI_DATA_STORE_LOAD_OR_MAKE;
     attempt.options.memory_bytes = loads ? 0 : MEMORY_BYTES;
-    attempt.options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
-    int code = firn_task_patience_run(cli, attempt_open, &attempt, &err);
-    firn_term_meter_clear();
+    attempt.options.lock_timeout_ms = fi_task_patience_slice_ms(cli);
+    int code = fi_task_patience_run(cli, attempt_open, &attempt, &err);
+    fi_term_meter_clear();
     if (code != FIRN_OK) {
         bool is_missing = code == FIRN_NOT_FOUND && !may_make;
-        const char *hint = code == FIRN_CORRUPT ? firn_data_store_damage_hint(path) : NULL;
-        return firn_command_report_failure(cli, &err, is_missing ? missing_store_hint : hint);
+        const char *hint = code == FIRN_CORRUPT ? fi_data_store_damage_hint(path) : NULL;
+        return fi_command_report_failure(cli, &err, is_missing ? missing_store_hint : hint);
     }
     *out = attempt.store;
-    cli->writes_store = access != FIRN_DATA_STORE_READ;
-    firn_task_foreign_tell(cli, path);
+    cli->writes_store = access != FI_DATA_STORE_READ;
+    fi_task_foreign_tell(cli, path);
     warn_of_missing(attempt.store, path);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
@@ -95,7 +95,7 @@ put_name(void *ctx, const char *name)
 }
 
 void
-firn_data_store_names(const char *path, bool with_keyspaces, void (*put)(firn_slice name))
+fi_data_store_names(const char *path, bool with_keyspaces, void (*put)(firn_slice name))
 {
     firn_store *store = NULL;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
@@ -115,13 +115,13 @@ firn_data_store_names(const char *path, bool with_keyspaces, void (*put)(firn_sl
 }
 
 int
-firn_data_store_close(struct firn_cli *cli, firn_store *store, int exit_code)
+fi_data_store_close(struct fi_cli *cli, firn_store *store, int exit_code)
 {
     firn_error err;
-    if (store != NULL && firn_store_close(store, &err) != FIRN_OK && exit_code == FIRN_EXIT_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+    if (store != NULL && firn_store_close(store, &err) != FIRN_OK && exit_code == FI_EXIT_OK) {
+        return fi_command_report_failure(cli, &err, NULL);
     }
-    cli->is_done = cli->writes_store && exit_code == FIRN_EXIT_OK;
+    cli->is_done = cli->writes_store && exit_code == FI_EXIT_OK;
     return exit_code;
 }
 
@@ -136,18 +136,18 @@ go_on(void *ctx, const firn_progress *progress)
 {
     (void)ctx;
     (void)progress;
-    return firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return fi_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 int
-firn_data_store_loader_begin(struct firn_data_store_loader *loader, firn_keyspace *keyspace,
-                             bool is_sorted, firn_error *err)
+fi_data_store_loader_begin(struct fi_data_store_loader *loader, firn_keyspace *keyspace,
+                           bool is_sorted, firn_error *err)
 {
     assert(keyspace != NULL);
     firn_bulk_options options = FIRN_BULK_OPTIONS_INIT;
     options.unsorted = !is_sorted;
     options.callbacks.on_progress = go_on;
-    *loader = (struct firn_data_store_loader){.is_sorted = is_sorted};
+    *loader = (struct fi_data_store_loader){.is_sorted = is_sorted};
     return firn_bulk_open(keyspace, &options, &loader->bulk, err);
 }
 
@@ -162,8 +162,8 @@ left_until(uint64_t expires_ms)
 }
 
 int
-firn_data_store_loader_put_until(struct firn_data_store_loader *loader, firn_slice key,
-                                 firn_slice value, uint64_t expires_ms, firn_error *err)
+fi_data_store_loader_put_until(struct fi_data_store_loader *loader, firn_slice key,
+                               firn_slice value, uint64_t expires_ms, firn_error *err)
 {
     assert(loader->bulk != NULL);
     return expires_ms == 0
@@ -172,14 +172,14 @@ firn_data_store_loader_put_until(struct firn_data_store_loader *loader, firn_sli
 }
 
 int
-firn_data_store_loader_put(struct firn_data_store_loader *loader, firn_slice key, firn_slice value,
-                           firn_error *err)
+fi_data_store_loader_put(struct fi_data_store_loader *loader, firn_slice key, firn_slice value,
+                         firn_error *err)
 {
-    return firn_data_store_loader_put_until(loader, key, value, 0, err);
+    return fi_data_store_loader_put_until(loader, key, value, 0, err);
 }
 
 int
-firn_data_store_loader_finish(struct firn_data_store_loader *loader, firn_error *err)
+fi_data_store_loader_finish(struct fi_data_store_loader *loader, firn_error *err)
 {
     assert(loader->bulk != NULL);
     int code = firn_bulk_commit(loader->bulk, err);
@@ -188,19 +188,19 @@ firn_data_store_loader_finish(struct firn_data_store_loader *loader, firn_error 
 }
 
 void
-firn_data_store_loader_end(struct firn_data_store_loader *loader)
+fi_data_store_loader_end(struct fi_data_store_loader *loader)
 {
     firn_bulk_close(loader->bulk);
     loader->bulk = NULL;
 }
 
 int
-firn_data_store_loader_report(struct firn_cli *cli, const struct firn_data_store_loader *loader,
-                              const firn_error *err)
+fi_data_store_loader_report(struct fi_cli *cli, const struct fi_data_store_loader *loader,
+                            const firn_error *err)
 {
     assert(err->code != FIRN_OK);
     const char *hint = loader->is_sorted && err->code == FIRN_INVALID
                            ? "nothing was loaded; without --bulk rows may come in any order"
                            : NULL;
-    return firn_command_report_failure(cli, err, hint);
+    return fi_command_report_failure(cli, err, hint);
 }

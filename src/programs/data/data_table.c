@@ -17,8 +17,8 @@
 /* ---- a table ---- */
 
 int
-firn_data_table_find(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
-                     struct firn_data_table *out)
+fi_data_table_find(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
+                   struct fi_data_table *out)
 {
     firn_error err;
     memset(out, 0, sizeof(*out));
@@ -28,7 +28,7 @@ firn_data_table_find(struct firn_cli *cli, firn_store *store, firn_snapshot *vie
     int code = view != NULL ? firn_snapshot_table_open(view, out->name, &out->table, &err)
                             : firn_table_open(store, out->name, &out->table, &err);
     if (code == FIRN_NOT_FOUND || code == FIRN_INVALID) {
-        return FIRN_EXIT_OK; /* a keyspace, or nothing: opening that reports it */
+        return FI_EXIT_OK; /* a keyspace, or nothing: opening that reports it */
     }
     if (code == FIRN_OK) {
         code = firn_table_describe(out->table, NULL, view, &out->text, &err);
@@ -37,14 +37,14 @@ firn_data_table_find(struct firn_cli *cli, firn_store *store, firn_snapshot *vie
         code = firn_table_def_parse(out->text, &out->def, &err);
     }
     if (code != FIRN_OK) {
-        firn_data_table_close(out);
-        return firn_command_report_failure(cli, &err, NULL);
+        fi_data_table_close(out);
+        return fi_command_report_failure(cli, &err, NULL);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 void
-firn_data_table_close(struct firn_data_table *table)
+fi_data_table_close(struct fi_data_table *table)
 {
     firn_release(table->def);
     firn_release(table->text);
@@ -52,108 +52,107 @@ firn_data_table_close(struct firn_data_table *table)
 }
 
 int
-firn_data_table_look(struct firn_cli *cli, firn_store *store,
-                     int (*work)(const struct firn_data_table *table))
+fi_data_table_look(struct fi_cli *cli, firn_store *store,
+                   int (*work)(const struct fi_data_table *table))
 {
     firn_snapshot *view = NULL;
-    struct firn_data_table table = {.name = NULL};
-    int exit_code = firn_data_open_view(cli, store, &view);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_open(cli, store, view, &table);
+    struct fi_data_table table = {.name = NULL};
+    int exit_code = fi_data_open_view(cli, store, &view);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_table_open(cli, store, view, &table);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = work(&table);
     }
-    firn_data_table_close(&table);
+    fi_data_table_close(&table);
     firn_snapshot_close(view);
     return exit_code;
 }
 
 int
-firn_data_table_run(struct firn_cli *cli, int (*work)(const struct firn_data_table *table))
+fi_data_table_run(struct fi_cli *cli, int (*work)(const struct fi_data_table *table))
 {
     firn_store *store = NULL;
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_look(cli, store, work);
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &store);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_table_look(cli, store, work);
     }
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 int
-firn_data_table_open(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
-                     struct firn_data_table *out)
+fi_data_table_open(struct fi_cli *cli, firn_store *store, firn_snapshot *view,
+                   struct fi_data_table *out)
 {
-    int exit_code = firn_data_table_find(cli, store, view, out);
-    if (exit_code != FIRN_EXIT_OK || out->table != NULL) {
+    int exit_code = fi_data_table_find(cli, store, view, out);
+    if (exit_code != FI_EXIT_OK || out->table != NULL) {
         return exit_code;
     }
-    return firn_command_report_error(
+    return fi_command_report_error(
         cli, FIRN_NOT_FOUND, "firn db table list STORE prints the names of tables",
         "%s has no table '%s'%s%s", cli->arguments[0], out->name, view != NULL ? " at " : "",
-        view != NULL ? firn_command_value(cli, "at") : "");
+        view != NULL ? fi_command_value(cli, "at") : "");
 }
 
 int
-firn_data_table_column(const struct firn_data_table *table, const char *name,
-                       const firn_table_column **out)
+fi_data_table_column(const struct fi_data_table *table, const char *name,
+                     const firn_table_column **out)
 {
     assert(table->def != NULL);
     for (size_t i = 0; i < table->def->column_count; i++) {
         if (strcmp(table->def->columns[i].name, name) == 0) {
             *out = &table->def->columns[i];
-            return FIRN_EXIT_OK;
+            return FI_EXIT_OK;
         }
     }
-    return firn_command_report_error(table->cli, FIRN_NOT_FOUND,
-                                     "firn db table show STORE TABLE prints the columns",
-                                     "table '%s' has no column '%s'", table->name, name);
+    return fi_command_report_error(table->cli, FIRN_NOT_FOUND,
+                                   "firn db table show STORE TABLE prints the columns",
+                                   "table '%s' has no column '%s'", table->name, name);
 }
 
 /* ---- create, drop, list ---- */
 
 static int
-run_create(struct firn_cli *cli)
+run_create(struct fi_cli *cli)
 {
     assert(cli->argument_count == 3);
     firn_error err;
     firn_store *store = NULL;
     firn_table_def *def = NULL;
     if (firn_table_def_parse(cli->arguments[2], &def, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, "firn help db table create explains it");
+        return fi_command_report_failure(cli, &err, "firn help db table create explains it");
     }
-    int exit_code =
-        firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE_OR_MAKE, &store);
-    if (exit_code == FIRN_EXIT_OK &&
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE_OR_MAKE, &store);
+    if (exit_code == FI_EXIT_OK &&
         firn_table_create(store, cli->arguments[1], def, NULL, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
     firn_release(def);
-    return firn_data_store_close(cli, store, exit_code);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 static int
-run_drop(struct firn_cli *cli)
+run_drop(struct fi_cli *cli)
 {
     assert(cli->argument_count == 2);
     firn_error err;
     firn_store *store = NULL;
-    struct firn_data_table table = {.name = NULL};
-    int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_open(cli, store, NULL, &table);
+    struct fi_data_table table = {.name = NULL};
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_table_open(cli, store, NULL, &table);
     }
-    if (exit_code == FIRN_EXIT_OK && firn_table_drop(store, table.name, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+    if (exit_code == FI_EXIT_OK && firn_table_drop(store, table.name, &err) != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
-    firn_data_table_close(&table);
-    return firn_data_store_close(cli, store, exit_code);
+    fi_data_table_close(&table);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 static int
-run_list(struct firn_cli *cli)
+run_list(struct fi_cli *cli)
 {
-    return firn_data_keyspaces_print(cli, "tables", firn_table_list, firn_snapshot_table_list);
+    return fi_data_keyspaces_print(cli, "tables", firn_table_list, firn_snapshot_table_list);
 }
 
 /* ---- show ---- */
@@ -194,93 +193,93 @@ has_default(const firn_table_column *column)
 }
 
 static void
-show_column_json(struct firn_cli *cli, const firn_table_def *def, const firn_table_column *column)
+show_column_json(struct fi_cli *cli, const firn_table_def *def, const firn_table_column *column)
 {
     char type[TYPE_SIZE];
     size_t place = place_in_key(def, column->name);
-    struct firn_data_bytes text = {NULL, 0, 0};
-    bool has_text = has_default(column) && firn_data_values_text(cli, column, column->default_value,
-                                                                 &text) == FIRN_EXIT_OK;
-    firn_term_json_object(NULL);
-    firn_term_json_string("name", column->name);
-    firn_term_json_string("type", type_of(column, type));
-    firn_term_json_bool("not_null", column->not_null || place > 0);
+    struct fi_data_bytes text = {NULL, 0, 0};
+    bool has_text = has_default(column) &&
+                    fi_data_values_text(cli, column, column->default_value, &text) == FI_EXIT_OK;
+    fi_term_json_object(NULL);
+    fi_term_json_string("name", column->name);
+    fi_term_json_string("type", type_of(column, type));
+    fi_term_json_bool("not_null", column->not_null || place > 0);
     if (has_text) {
-        firn_term_json_text("default", firn_data_bytes_slice(&text));
+        fi_term_json_text("default", fi_data_bytes_slice(&text));
     } else {
-        firn_term_json_null("default");
+        fi_term_json_null("default");
     }
-    firn_term_json_bool("auto", column->is_auto);
+    fi_term_json_bool("auto", column->is_auto);
     if (column->has_bloom_filter) {
-        firn_term_json_bool("bloom", true);
+        fi_term_json_bool("bloom", true);
     }
-    firn_term_json_u64_if("key", place, place > 0);
-    firn_term_json_end();
-    firn_data_bytes_deinit(&text);
+    fi_term_json_u64_if("key", place, place > 0);
+    fi_term_json_end();
+    fi_data_bytes_deinit(&text);
 }
 
 static void
-show_json(struct firn_cli *cli, const struct firn_data_table *table)
+show_json(struct fi_cli *cli, const struct fi_data_table *table)
 {
     const firn_table_def *def = table->def;
     assert(def != NULL);
-    firn_term_json_string("table", table->name);
-    firn_term_json_string("definition", table->text);
-    firn_term_json_array("columns");
+    fi_term_json_string("table", table->name);
+    fi_term_json_string("definition", table->text);
+    fi_term_json_array("columns");
     for (size_t i = 0; i < def->column_count; i++) {
         show_column_json(cli, def, &def->columns[i]);
     }
-    firn_term_json_end();
-    firn_term_json_array("indexes");
+    fi_term_json_end();
+    fi_term_json_array("indexes");
     for (size_t i = 0; i < def->index_count; i++) {
-        firn_term_json_object(NULL);
-        firn_term_json_string("name", def->indexes[i].name);
-        firn_term_json_bool("unique", def->indexes[i].is_unique);
-        firn_term_json_array("columns");
+        fi_term_json_object(NULL);
+        fi_term_json_string("name", def->indexes[i].name);
+        fi_term_json_bool("unique", def->indexes[i].is_unique);
+        fi_term_json_array("columns");
         for (size_t j = 0; j < def->indexes[i].column_count; j++) {
-            firn_term_json_string(NULL, def->indexes[i].columns[j]);
+            fi_term_json_string(NULL, def->indexes[i].columns[j]);
         }
-        firn_term_json_end();
-        firn_term_json_end();
+        fi_term_json_end();
+        fi_term_json_end();
     }
-    firn_term_json_end();
-    firn_term_json_array("vector_indexes");
+    fi_term_json_end();
+    fi_term_json_array("vector_indexes");
     for (size_t i = 0; i < def->vector_index_count; i++) {
         const firn_vector_index *index = &def->vector_indexes[i];
-        firn_term_json_object(NULL);
-        firn_term_json_string("name", index->name);
-        firn_term_json_string("column", index->column);
-        firn_term_json_string("metric", firn_metric_name(index->metric));
-        firn_term_json_u64("m", index->m);
-        firn_term_json_u64("ef_construction", index->ef_construction);
-        firn_term_json_end();
+        fi_term_json_object(NULL);
+        fi_term_json_string("name", index->name);
+        fi_term_json_string("column", index->column);
+        fi_term_json_string("metric", firn_metric_name(index->metric));
+        fi_term_json_u64("m", index->m);
+        fi_term_json_u64("ef_construction", index->ef_construction);
+        fi_term_json_end();
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 /* Returns an exit code. */
 static int
-add_default(struct firn_data_grid *grid, const firn_table_column *column)
+add_default(struct fi_data_grid *grid, const firn_table_column *column)
 {
-    struct firn_data_bytes text = {NULL, 0, 0};
+    struct fi_data_bytes text = {NULL, 0, 0};
     int exit_code = has_default(column)
-                        ? firn_data_values_text(grid->cli, column, column->default_value, &text)
-                        : FIRN_EXIT_OK;
-    firn_data_grid_add(grid, text.size > 0 ? firn_data_bytes_slice(&text) : firn_str(""));
-    firn_data_bytes_deinit(&text);
+                        ? fi_data_values_text(grid->cli, column, column->default_value, &text)
+                        : FI_EXIT_OK;
+    fi_data_grid_add(grid, text.size > 0 ? fi_data_bytes_slice(&text) : firn_str(""));
+    fi_data_bytes_deinit(&text);
     return exit_code;
 }
 
 static int
-show_columns(struct firn_cli *cli, const firn_table_def *def)
+show_columns(struct fi_cli *cli, const firn_table_def *def)
 {
     assert(def->column_count > 0);
     static const char *const titles[] = {"column", "type", "null", "default", "key"};
-    struct firn_data_grid grid;
-    int exit_code = FIRN_EXIT_OK;
-    firn_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
+    struct fi_data_grid grid;
+    int exit_code = FI_EXIT_OK;
+    fi_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
     for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
-        firn_data_grid_add(&grid, firn_str(titles[i]));
+        fi_data_grid_add(&grid, firn_str(titles[i]));
     }
     for (size_t i = 0; i < def->column_count; i++) {
         const firn_table_column *column = &def->columns[i];
@@ -294,26 +293,26 @@ show_columns(struct firn_cli *cli, const firn_table_def *def)
             const size_t size = strlen(key);
             (void)snprintf(key + size, sizeof(key) - size, "%sbloom", size > 0 ? " " : "");
         }
-        firn_data_grid_add(&grid, firn_str(column->name));
-        firn_data_grid_add(&grid, firn_str(type_of(column, type)));
-        firn_data_grid_add(&grid, firn_str(column->not_null || place > 0 ? "no" : "yes"));
+        fi_data_grid_add(&grid, firn_str(column->name));
+        fi_data_grid_add(&grid, firn_str(type_of(column, type)));
+        fi_data_grid_add(&grid, firn_str(column->not_null || place > 0 ? "no" : "yes"));
         int added = add_default(&grid, column);
-        exit_code = exit_code == FIRN_EXIT_OK ? added : exit_code;
-        firn_data_grid_add(&grid, firn_str(key));
+        exit_code = exit_code == FI_EXIT_OK ? added : exit_code;
+        fi_data_grid_add(&grid, firn_str(key));
     }
-    int printed = firn_data_grid_finish(&grid);
-    return exit_code == FIRN_EXIT_OK ? printed : exit_code;
+    int printed = fi_data_grid_finish(&grid);
+    return exit_code == FI_EXIT_OK ? printed : exit_code;
 }
 
 /* Returns an exit code. */
 static int
-join(struct firn_cli *cli, const firn_table_index *index, struct firn_data_bytes *out)
+join(struct fi_cli *cli, const firn_table_index *index, struct fi_data_bytes *out)
 {
-    int exit_code = FIRN_EXIT_OK;
-    for (size_t i = 0; i < index->column_count && exit_code == FIRN_EXIT_OK; i++) {
+    int exit_code = FI_EXIT_OK;
+    for (size_t i = 0; i < index->column_count && exit_code == FI_EXIT_OK; i++) {
         const char *name = index->columns[i];
-        exit_code = firn_data_bytes_reserve(cli, out, strlen(name) + sizeof(", "));
-        if (exit_code == FIRN_EXIT_OK) {
+        exit_code = fi_data_bytes_reserve(cli, out, strlen(name) + sizeof(", "));
+        if (exit_code == FI_EXIT_OK) {
             out->size +=
                 (size_t)snprintf((char *)out->data + out->size, strlen(name) + sizeof(", "), "%s%s",
                                  i > 0 ? ", " : "", name);
@@ -323,37 +322,37 @@ join(struct firn_cli *cli, const firn_table_index *index, struct firn_data_bytes
 }
 
 static int
-show_indexes(struct firn_cli *cli, const firn_table_def *def)
+show_indexes(struct fi_cli *cli, const firn_table_def *def)
 {
     static const char *const titles[] = {"index", "unique", "columns"};
-    struct firn_data_grid grid;
-    int exit_code = FIRN_EXIT_OK;
-    firn_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
+    struct fi_data_grid grid;
+    int exit_code = FI_EXIT_OK;
+    fi_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
     for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
-        firn_data_grid_add(&grid, firn_str(titles[i]));
+        fi_data_grid_add(&grid, firn_str(titles[i]));
     }
-    for (size_t i = 0; i < def->index_count && exit_code == FIRN_EXIT_OK; i++) {
-        struct firn_data_bytes columns = {NULL, 0, 0};
+    for (size_t i = 0; i < def->index_count && exit_code == FI_EXIT_OK; i++) {
+        struct fi_data_bytes columns = {NULL, 0, 0};
         exit_code = join(cli, &def->indexes[i], &columns);
-        firn_data_grid_add(&grid, firn_str(def->indexes[i].name));
-        firn_data_grid_add(&grid, firn_str(def->indexes[i].is_unique ? "yes" : "no"));
-        firn_data_grid_add(&grid, firn_data_bytes_slice(&columns));
-        firn_data_bytes_deinit(&columns);
+        fi_data_grid_add(&grid, firn_str(def->indexes[i].name));
+        fi_data_grid_add(&grid, firn_str(def->indexes[i].is_unique ? "yes" : "no"));
+        fi_data_grid_add(&grid, fi_data_bytes_slice(&columns));
+        fi_data_bytes_deinit(&columns);
     }
-    firn_term_out_text("\n");
-    int printed = firn_data_grid_finish(&grid);
-    return exit_code == FIRN_EXIT_OK ? printed : exit_code;
+    fi_term_out_text("\n");
+    int printed = fi_data_grid_finish(&grid);
+    return exit_code == FI_EXIT_OK ? printed : exit_code;
 }
 
 static int
-show_vector_indexes(struct firn_cli *cli, const firn_table_def *def)
+show_vector_indexes(struct fi_cli *cli, const firn_table_def *def)
 {
     static const char *const titles[] = {"vector index", "column", "metric", "m", "ef"};
-    struct firn_data_grid grid;
+    struct fi_data_grid grid;
     assert(def->vector_index_count > 0);
-    firn_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
+    fi_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
     for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
-        firn_data_grid_add(&grid, firn_str(titles[i]));
+        fi_data_grid_add(&grid, firn_str(titles[i]));
     }
     for (size_t i = 0; i < def->vector_index_count; i++) {
         const firn_vector_index *index = &def->vector_indexes[i];
@@ -361,40 +360,40 @@ show_vector_indexes(struct firn_cli *cli, const firn_table_def *def)
         char ef[16];
         (void)snprintf(m, sizeof(m), "%u", (unsigned)index->m);
         (void)snprintf(ef, sizeof(ef), "%u", (unsigned)index->ef_construction);
-        firn_data_grid_add(&grid, firn_str(index->name));
-        firn_data_grid_add(&grid, firn_str(index->column));
-        firn_data_grid_add(&grid, firn_str(firn_metric_name(index->metric)));
-        firn_data_grid_add(&grid, firn_str(m));
-        firn_data_grid_add(&grid, firn_str(ef));
+        fi_data_grid_add(&grid, firn_str(index->name));
+        fi_data_grid_add(&grid, firn_str(index->column));
+        fi_data_grid_add(&grid, firn_str(firn_metric_name(index->metric)));
+        fi_data_grid_add(&grid, firn_str(m));
+        fi_data_grid_add(&grid, firn_str(ef));
     }
-    firn_term_out_text("\n");
-    return firn_data_grid_finish(&grid);
+    fi_term_out_text("\n");
+    return fi_data_grid_finish(&grid);
 }
 
 static int
-show(const struct firn_data_table *table)
+show(const struct fi_data_table *table)
 {
-    struct firn_cli *cli = table->cli;
+    struct fi_cli *cli = table->cli;
     assert(table->def != NULL);
     show_json(cli, table);
-    if (firn_command_has(cli, "definition")) {
-        firn_term_out_text(table->text);
-        firn_term_out_text("\n");
-        return FIRN_EXIT_OK;
+    if (fi_command_has(cli, "definition")) {
+        fi_term_out_text(table->text);
+        fi_term_out_text("\n");
+        return FI_EXIT_OK;
     }
     int exit_code = show_columns(cli, table->def);
-    if (exit_code == FIRN_EXIT_OK && table->def->index_count > 0) {
+    if (exit_code == FI_EXIT_OK && table->def->index_count > 0) {
         exit_code = show_indexes(cli, table->def);
     }
-    return exit_code == FIRN_EXIT_OK && table->def->vector_index_count > 0
+    return exit_code == FI_EXIT_OK && table->def->vector_index_count > 0
                ? show_vector_indexes(cli, table->def)
                : exit_code;
 }
 
 static int
-run_show(struct firn_cli *cli)
+run_show(struct fi_cli *cli)
 {
-    return firn_data_table_run(cli, show);
+    return fi_data_table_run(cli, show);
 }
 
 /* ---- alter ---- */
@@ -409,37 +408,37 @@ struct change {
 
 /* Reads a piece of a definition. Returns an exit code. */
 static int
-read_piece(struct firn_cli *cli, const char *text, firn_table_def **out)
+read_piece(struct fi_cli *cli, const char *text, firn_table_def **out)
 {
     firn_error err;
     return firn_table_def_parse(text, out, &err) == FIRN_OK
-               ? FIRN_EXIT_OK
-               : firn_command_report_failure(cli, &err, "firn help db table create explains it");
+               ? FI_EXIT_OK
+               : fi_command_report_failure(cli, &err, "firn help db table create explains it");
 }
 
 static int
-read_column(struct firn_cli *cli, struct change *change)
+read_column(struct fi_cli *cli, struct change *change)
 {
     int exit_code = read_piece(cli, cli->arguments[3], &change->piece);
-    if (exit_code == FIRN_EXIT_OK &&
+    if (exit_code == FI_EXIT_OK &&
         (change->piece->column_count != 1 || change->piece->key_count > 0 ||
          change->piece->index_count > 0 || change->piece->vector_index_count > 0)) {
-        return firn_command_misused(cli,
-                                    "add-column takes one column: NAME TYPE, perhaps not null "
-                                    "and a default; not '%s'",
-                                    cli->arguments[3]);
+        return fi_command_misused(cli,
+                                  "add-column takes one column: NAME TYPE, perhaps not null "
+                                  "and a default; not '%s'",
+                                  cli->arguments[3]);
     }
     return exit_code;
 }
 
 static int
-read_index(struct firn_cli *cli, struct change *change)
+read_index(struct fi_cli *cli, struct change *change)
 {
     int exit_code = read_piece(cli, cli->arguments[3], &change->piece);
-    if (exit_code == FIRN_EXIT_OK &&
+    if (exit_code == FI_EXIT_OK &&
         (change->piece->index_count != 1 || change->piece->column_count > 0 ||
          change->piece->key_count > 0 || change->piece->vector_index_count > 0)) {
-        return firn_command_misused(
+        return fi_command_misused(
             cli, "add-index takes one index: [unique] index NAME (COLUMN, ...); not '%s'",
             cli->arguments[3]);
     }
@@ -447,31 +446,31 @@ read_index(struct firn_cli *cli, struct change *change)
 }
 
 static int
-add_column(const struct firn_data_table *table, const struct change *change, firn_error *err)
+add_column(const struct fi_data_table *table, const struct change *change, firn_error *err)
 {
     return firn_table_add_column(table->table, &change->piece->columns[0], err);
 }
 
 static int
-drop_column(const struct firn_data_table *table, const struct change *change, firn_error *err)
+drop_column(const struct fi_data_table *table, const struct change *change, firn_error *err)
 {
     return firn_table_drop_column(table->table, change->name, err);
 }
 
 static int
-rename_column(const struct firn_data_table *table, const struct change *change, firn_error *err)
+rename_column(const struct fi_data_table *table, const struct change *change, firn_error *err)
 {
     return firn_table_rename_column(table->table, change->name, change->text, err);
 }
 
 static int
-add_index(const struct firn_data_table *table, const struct change *change, firn_error *err)
+add_index(const struct fi_data_table *table, const struct change *change, firn_error *err)
 {
     return firn_table_add_index(table->table, &change->piece->indexes[0], err);
 }
 
 static int
-drop_index(const struct firn_data_table *table, const struct change *change, firn_error *err)
+drop_index(const struct fi_data_table *table, const struct change *change, firn_error *err)
 {
     return firn_table_drop_index(table->table, change->name, err);
 }
@@ -501,7 +500,7 @@ write_piece(const firn_table_column *column, const char *literal)
 
 /* The literal is read as one of the column's type, so the table must be known. */
 static int
-set_default(const struct firn_data_table *table, const struct change *change, firn_error *err)
+set_default(const struct fi_data_table *table, const struct change *change, firn_error *err)
 {
     const firn_table_column *column = NULL;
     firn_table_def *piece = NULL;
@@ -536,23 +535,23 @@ set_default(const struct firn_data_table *table, const struct change *change, fi
 }
 
 static int
-read_bloom(struct firn_cli *cli, struct change *change)
+read_bloom(struct fi_cli *cli, struct change *change)
 {
     return strcmp(change->text, "on") == 0 || strcmp(change->text, "off") == 0
-               ? FIRN_EXIT_OK
-               : firn_command_misused(cli, "bloom takes a COLUMN, and on or off; not '%s'",
-                                      change->text);
+               ? FI_EXIT_OK
+               : fi_command_misused(cli, "bloom takes a COLUMN, and on or off; not '%s'",
+                                    change->text);
 }
 
 static int
-set_bloom(const struct firn_data_table *table, const struct change *change, firn_error *err)
+set_bloom(const struct fi_data_table *table, const struct change *change, firn_error *err)
 {
     return firn_table_set_bloom_filter(table->table, change->name, strcmp(change->text, "on") == 0,
                                        err);
 }
 
 static int
-add_vector_index(const struct firn_data_table *table, const struct change *change, firn_error *err)
+add_vector_index(const struct fi_data_table *table, const struct change *change, firn_error *err)
 {
     firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
     unsigned metric = FIRN_METRIC_L2;
@@ -569,9 +568,9 @@ add_vector_index(const struct firn_data_table *table, const struct change *chang
 static const struct change_kind {
     const char *name;
     int arguments;
-    const char *takes;                                        /* for messages */
-    int (*read)(struct firn_cli *cli, struct change *change); /* NULL: names alone */
-    int (*apply)(const struct firn_data_table *table, const struct change *change, firn_error *err);
+    const char *takes;                                      /* for messages */
+    int (*read)(struct fi_cli *cli, struct change *change); /* NULL: names alone */
+    int (*apply)(const struct fi_data_table *table, const struct change *change, firn_error *err);
 } kinds[] = {
     {"add-column", 1, "'NAME TYPE ...'", read_column, add_column},
     {"drop-column", 1, "a COLUMN", NULL, drop_column},
@@ -588,52 +587,52 @@ static const char changes_hint[] = "one of add-column, drop-column, rename-colum
 
 /* Returns an exit code. */
 static int
-read_change(struct firn_cli *cli, struct change *change, const struct change_kind **out)
+read_change(struct fi_cli *cli, struct change *change, const struct change_kind **out)
 {
     const struct change_kind *kind = NULL;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         kind = strcmp(kinds[i].name, cli->arguments[2]) == 0 ? &kinds[i] : kind;
     }
     if (kind == NULL) {
-        return firn_command_misused(cli, "'%s' is not %s", cli->arguments[2], changes_hint);
+        return fi_command_misused(cli, "'%s' is not %s", cli->arguments[2], changes_hint);
     }
     if (cli->argument_count != 3 + kind->arguments) {
-        return firn_command_misused(cli, "%s takes %s", kind->name, kind->takes);
+        return fi_command_misused(cli, "%s takes %s", kind->name, kind->takes);
     }
     *out = kind;
     change->name = cli->arguments[3];
     change->text = kind->arguments > 1 ? cli->arguments[4] : NULL;
     change->metric = kind->arguments > 2 ? cli->arguments[5] : NULL;
-    return kind->read != NULL ? kind->read(cli, change) : FIRN_EXIT_OK;
+    return kind->read != NULL ? kind->read(cli, change) : FI_EXIT_OK;
 }
 
 static int
-run_alter(struct firn_cli *cli)
+run_alter(struct fi_cli *cli)
 {
     assert(cli->argument_count >= 4);
     firn_error err;
     firn_store *store = NULL;
-    struct firn_data_table table = {.name = NULL};
+    struct fi_data_table table = {.name = NULL};
     struct change change = {.name = NULL};
     const struct change_kind *kind = NULL;
     int exit_code = read_change(cli, &change, &kind);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_WRITE, &store);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_table_open(cli, store, NULL, &table);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_table_open(cli, store, NULL, &table);
     }
-    if (exit_code == FIRN_EXIT_OK && kind->apply(&table, &change, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+    if (exit_code == FI_EXIT_OK && kind->apply(&table, &change, &err) != FIRN_OK) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
     firn_release(change.piece);
-    firn_data_table_close(&table);
-    return firn_data_store_close(cli, store, exit_code);
+    fi_data_table_close(&table);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 /* ---- descriptions ---- */
 
-const struct firn_command firn_data_table_create = {
+const struct fi_command fi_data_table_create = {
     .name = "table create",
     .summary = "Create a table",
     .arguments = "STORE TABLE DEFINITION",
@@ -652,21 +651,21 @@ const struct firn_command firn_data_table_create = {
             "with = and in are faster where no index finds the value. The store is created\n"
             "if it does not exist.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db table create shop.firn goods 'id i64 auto primary key, name text'",
              "create a table that numbers its rows"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_create,
 };
 
-static const struct firn_command_option list_options[] = {
+static const struct fi_command_option list_options[] = {
     {"at", 0, "REF", "list the tables of the checkpoint REF"},
     {NULL, 0, NULL, NULL},
 };
 
-const struct firn_command firn_data_table_list = {
+const struct fi_command fi_data_table_list = {
     .name = "table list",
     .summary = "Print the names of a store's tables",
     .arguments = "STORE",
@@ -675,12 +674,12 @@ const struct firn_command firn_data_table_list = {
     .run = run_list,
 };
 
-const struct firn_command firn_data_table_show = {
+const struct fi_command fi_data_table_show = {
     .name = "table show",
     .summary = "Print the columns and indexes of a table",
     .arguments = "STORE TABLE",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"definition", 'd', NULL, "print the definition, as firn db table create takes it"},
             {"at", 0, "REF", "show the table as it is in the checkpoint REF"},
             {NULL, 0, NULL, NULL},
@@ -688,17 +687,17 @@ const struct firn_command firn_data_table_show = {
     .run = run_show,
 };
 
-const struct firn_command firn_data_table_drop = {
+const struct fi_command fi_data_table_drop = {
     .name = "table drop",
     .summary = "Delete a table with its rows and indexes",
     .arguments = "STORE TABLE",
     .help = "The deletion is on disk when the command returns. An earlier checkpoint still\n"
             "has the table; without one the deletion cannot be undone.",
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_drop,
 };
 
-const struct firn_command firn_data_table_alter = {
+const struct fi_command fi_data_table_alter = {
     .name = "table alter",
     .summary = "Change the columns or indexes of a table",
     .arguments = "STORE TABLE CHANGE ARGUMENT...",
@@ -716,7 +715,7 @@ const struct firn_command firn_data_table_alter = {
             "Columns, indexes and literals are written as for firn db table create. Only\n"
             "add-index reads the rows of the table, and none rewrites them.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db table alter shop.firn goods add-column 'stock i32 not null default 0'",
              "add a column; existing goods get 0"},
             {"firn db table alter shop.firn goods add-index 'unique index by_name (name)'",
@@ -724,6 +723,6 @@ const struct firn_command firn_data_table_alter = {
             {NULL, NULL},
         },
     .missing_hint = changes_hint,
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_alter,
 };

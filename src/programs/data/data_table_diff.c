@@ -16,11 +16,11 @@
 #include "term/term.h"
 
 struct printing {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     const firn_table_diff *diff;
     const char *table;
-    struct firn_data_table_diff *what;
-    struct firn_data_bytes text;
+    struct fi_data_table_diff *what;
+    struct fi_data_bytes text;
     int exit_code; /* of the first failure */
 };
 
@@ -36,16 +36,15 @@ print_field(struct printing *printing, const firn_table_diff_column *column,
 {
     assert(column != NULL && value != NULL);
     printing->text.size = 0;
-    firn_term_out_text("\t");
+    fi_term_out_text("\t");
     if (firn_is_null(*value)) {
-        firn_term_out_text("\\N");
+        fi_term_out_text("\\N");
         return;
     }
-    int exit_code =
-        firn_data_values_text(printing->cli, column->definition, value, &printing->text);
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_term_text_escape(firn_data_bytes_slice(&printing->text), firn_term_out_write);
-    } else if (printing->exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_data_values_text(printing->cli, column->definition, value, &printing->text);
+    if (exit_code == FI_EXIT_OK) {
+        fi_term_text_escape(fi_data_bytes_slice(&printing->text), fi_term_out_write);
+    } else if (printing->exit_code == FI_EXIT_OK) {
         printing->exit_code = exit_code;
     }
 }
@@ -53,8 +52,8 @@ print_field(struct printing *printing, const firn_table_diff_column *column,
 static void
 print_head(const struct printing *printing, const char *sign)
 {
-    firn_term_out_format("%s\t", sign);
-    firn_term_text_escape(firn_str(printing->table), firn_term_out_write);
+    fi_term_out_format("%s\t", sign);
+    fi_term_text_escape(firn_str(printing->table), fi_term_out_write);
 }
 
 /* The place of the n-th column of the key among those that one side has; SIZE_MAX: the key has
@@ -97,7 +96,7 @@ print_row(struct printing *printing, const firn_value *values, bool is_after)
             print_field(printing, column, &values[i]);
         }
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
@@ -109,11 +108,11 @@ print_changes(struct printing *printing, const firn_row_difference *row)
             const firn_table_diff_column *column = column_at(printing, i);
             print_head(printing, "~");
             print_key(printing, row);
-            firn_term_out_text("\t");
-            firn_term_text_escape(firn_str(column->definition->name), firn_term_out_write);
+            fi_term_out_text("\t");
+            fi_term_text_escape(firn_str(column->definition->name), fi_term_out_write);
             print_field(printing, column, &row->before[i]);
             print_field(printing, column, &row->after[i]);
-            firn_term_out_text("\n");
+            fi_term_out_text("\n");
         }
     }
 }
@@ -125,7 +124,7 @@ print_text(struct printing *printing, const firn_row_difference *row)
     if (printing->what->keys_only) {
         print_head(printing, signs[row->kind]);
         print_key(printing, row);
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
     } else if (row->kind == FIRN_ROW_DIFFERENCE_CHANGED) {
         print_changes(printing, row);
     } else if (row->after != NULL) {
@@ -142,16 +141,16 @@ static void
 put_values(const struct printing *printing, const char *member, const firn_value *values,
            bool is_after, const bool *changed)
 {
-    firn_term_json_object(member);
+    fi_term_json_object(member);
     for (size_t i = 0; column_at(printing, i) != NULL; i++) {
         const firn_table_diff_column *column = column_at(printing, i);
         firn_table_column named = *column->definition;
         named.name = is_after ? column->after_name : column->before_name;
         if (named.name != NULL && (changed == NULL || changed[i])) {
-            firn_data_values_json(printing->cli, &named, &values[i]);
+            fi_data_values_json(printing->cli, &named, &values[i]);
         }
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 static void
@@ -161,22 +160,22 @@ put_json(const struct printing *printing, const firn_row_difference *row)
     bool is_after = row->after != NULL;
     const firn_value *values = is_after ? row->after : row->before;
     size_t at;
-    firn_term_json_object(NULL);
-    firn_term_json_string("kind", firn_row_difference_kind_name(row->kind));
-    firn_term_json_string("table", printing->table);
-    firn_term_json_object("key");
+    fi_term_json_object(NULL);
+    fi_term_json_string("kind", firn_row_difference_kind_name(row->kind));
+    fi_term_json_string("table", printing->table);
+    fi_term_json_object("key");
     for (size_t n = 1; (at = find_key(printing, is_after, n)) != SIZE_MAX; n++) {
-        firn_data_values_json(printing->cli, column_at(printing, at)->definition, &values[at]);
+        fi_data_values_json(printing->cli, column_at(printing, at)->definition, &values[at]);
     }
-    firn_term_json_end();
+    fi_term_json_end();
     if (row->changed != NULL) {
-        firn_term_json_array("columns");
+        fi_term_json_array("columns");
         for (size_t i = 0; i < row->column_count; i++) {
             if (row->changed[i]) {
-                firn_term_json_string(NULL, column_at(printing, i)->definition->name);
+                fi_term_json_string(NULL, column_at(printing, i)->definition->name);
             }
         }
-        firn_term_json_end();
+        fi_term_json_end();
     }
     if (!printing->what->keys_only && row->before != NULL) {
         put_values(printing, "before", row->before, false, row->changed);
@@ -184,7 +183,7 @@ put_json(const struct printing *printing, const firn_row_difference *row)
     if (!printing->what->keys_only && row->after != NULL) {
         put_values(printing, "after", row->after, true, row->changed);
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 /* ---- all rows ---- */
@@ -193,10 +192,10 @@ put_json(const struct printing *printing, const firn_row_difference *row)
 static int
 print_rows(struct printing *printing, firn_table_diff *diff, firn_error *err)
 {
-    struct firn_data_table_diff *what = printing->what;
+    struct fi_data_table_diff *what = printing->what;
     const firn_row_difference *row;
     int code = firn_table_diff_next(diff, &row, err);
-    while (code == FIRN_OK && row != NULL && printing->exit_code == FIRN_EXIT_OK) {
+    while (code == FIRN_OK && row != NULL && printing->exit_code == FI_EXIT_OK) {
         what->added += row->kind == FIRN_ROW_DIFFERENCE_ADDED;
         what->removed += row->kind == FIRN_ROW_DIFFERENCE_REMOVED;
         what->changed += row->kind == FIRN_ROW_DIFFERENCE_CHANGED;
@@ -204,15 +203,15 @@ print_rows(struct printing *printing, firn_table_diff *diff, firn_error *err)
             put_json(printing, row);
             print_text(printing, row);
         }
-        code = firn_command_go_on(err);
+        code = fi_command_go_on(err);
         code = code == FIRN_OK ? firn_table_diff_next(diff, &row, err) : code;
     }
     return code;
 }
 
 int
-firn_data_table_diff(struct firn_cli *cli, firn_store *store, const char *name,
-                     struct firn_data_table_diff *what)
+fi_data_table_diff(struct fi_cli *cli, firn_store *store, const char *name,
+                   struct fi_data_table_diff *what)
 {
     firn_error err;
     firn_table_diff *diff = NULL;
@@ -226,6 +225,6 @@ firn_data_table_diff(struct firn_cli *cli, firn_store *store, const char *name,
         code = print_rows(&printing, diff, &err);
     }
     firn_table_diff_close(diff);
-    firn_data_bytes_deinit(&printing.text);
-    return code == FIRN_OK ? printing.exit_code : firn_command_report_failure(cli, &err, NULL);
+    fi_data_bytes_deinit(&printing.text);
+    return code == FIRN_OK ? printing.exit_code : fi_command_report_failure(cli, &err, NULL);
 }

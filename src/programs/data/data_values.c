@@ -42,8 +42,8 @@ take_item(const char **at, char **out)
 }
 
 int
-firn_data_values_split(struct firn_cli *cli, const char *what, const char *text,
-                       struct firn_data_values_list *out)
+fi_data_values_split(struct fi_cli *cli, const char *what, const char *text,
+                     struct fi_data_values_list *out)
 {
     size_t items_max = 1;
     for (const char *at = text; *at != '\0'; at++) {
@@ -53,27 +53,27 @@ firn_data_values_split(struct firn_cli *cli, const char *what, const char *text,
     out->items = calloc(items_max, sizeof(out->items[0]));
     out->memory = malloc(strlen(text) + items_max + 1);
     if (out->items == NULL || out->memory == NULL) {
-        firn_data_values_list_deinit(out);
-        return firn_command_report_no_memory(cli);
+        fi_data_values_list_deinit(out);
+        return fi_command_report_no_memory(cli);
     }
     char *to = out->memory;
     for (const char *at = text;; at++) {
         assert(out->count < items_max);
         out->items[out->count++] = to;
         if (!take_item(&at, &to)) {
-            firn_data_values_list_deinit(out);
-            return firn_command_misused(
+            fi_data_values_list_deinit(out);
+            return fi_command_misused(
                 cli, "%s: after a value in double quotes comes a comma, or nothing: '%s'", what,
                 text);
         }
         if (*at == '\0') {
-            return FIRN_EXIT_OK;
+            return FI_EXIT_OK;
         }
     }
 }
 
 void
-firn_data_values_list_deinit(struct firn_data_values_list *list)
+fi_data_values_list_deinit(struct fi_data_values_list *list)
 {
     free(list->items);
     free(list->memory);
@@ -83,7 +83,7 @@ firn_data_values_list_deinit(struct firn_data_values_list *list)
 /* ---- from text ---- */
 
 void
-firn_data_values_deinit(struct firn_data_values *values)
+fi_data_values_deinit(struct fi_data_values *values)
 {
     for (size_t i = 0; i < values->count; i++) {
         firn_release(values->memory[i]);
@@ -94,8 +94,8 @@ firn_data_values_deinit(struct firn_data_values *values)
 }
 
 int
-firn_data_values_add(struct firn_cli *cli, const firn_table_column *column, const char *text,
-                     struct firn_data_values *values)
+fi_data_values_add(struct fi_cli *cli, const firn_table_column *column, const char *text,
+                   struct fi_data_values *values)
 {
     assert(column != NULL);
     firn_error err;
@@ -105,37 +105,37 @@ firn_data_values_add(struct firn_cli *cli, const firn_table_column *column, cons
     void **memory = realloc(values->memory, count * sizeof(memory[0]));
     values->memory = memory != NULL ? memory : values->memory;
     if (grown == NULL || memory == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     grown[count - 1] = firn_null();
     memory[count - 1] = NULL;
     if (text != NULL && firn_value_parse(column, firn_str(text), &grown[count - 1],
                                          &memory[count - 1], &err) != FIRN_OK) {
-        return firn_command_report_error(cli, err.code, NULL, "column '%s': %s", column->name,
-                                         err.text);
+        return fi_command_report_error(cli, err.code, NULL, "column '%s': %s", column->name,
+                                       err.text);
     }
     values->count = count;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ---- to standard output ---- */
 
 int
-firn_data_values_text(struct firn_cli *cli, const firn_table_column *column,
-                      const firn_value *value, struct firn_data_bytes *out)
+fi_data_values_text(struct fi_cli *cli, const firn_table_column *column, const firn_value *value,
+                    struct fi_data_bytes *out)
 {
     assert(column != NULL);
     firn_error err;
     char *text = NULL;
     size_t size = 0;
     if (firn_is_null(*value)) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     if (firn_value_format(column, value, &text, &size, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
-    int exit_code = firn_data_bytes_reserve(cli, out, size + 1);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_data_bytes_reserve(cli, out, size + 1);
+    if (exit_code == FI_EXIT_OK) {
         memcpy(out->data + out->size, text, size);
         out->size += size;
     }
@@ -164,24 +164,23 @@ is_json(const firn_table_column *column, firn_slice text)
 }
 
 void
-firn_data_values_json(struct firn_cli *cli, const firn_table_column *column,
-                      const firn_value *value)
+fi_data_values_json(struct fi_cli *cli, const firn_table_column *column, const firn_value *value)
 {
     assert(column->name != NULL);
-    struct firn_data_bytes text = {NULL, 0, 0};
-    struct firn_term_writer *writer = firn_term_json_writer();
+    struct fi_data_bytes text = {NULL, 0, 0};
+    struct fi_term_writer *writer = fi_term_json_writer();
     if (writer == NULL) { /* the text is not composed in vain */
         return;
     }
     if (firn_is_null(*value)) {
-        firn_term_writer_null(writer, column->name);
-    } else if (firn_data_values_text(cli, column, value, &text) == FIRN_EXIT_OK) {
-        firn_slice bytes = firn_data_bytes_slice(&text);
+        fi_term_writer_null(writer, column->name);
+    } else if (fi_data_values_text(cli, column, value, &text) == FI_EXIT_OK) {
+        firn_slice bytes = fi_data_bytes_slice(&text);
         if (text.size > 0 && is_json(column, bytes)) {
-            firn_term_writer_raw(writer, column->name, bytes);
+            fi_term_writer_raw(writer, column->name, bytes);
         } else {
-            firn_term_writer_text(writer, column->name, bytes);
+            fi_term_writer_text(writer, column->name, bytes);
         }
     }
-    firn_data_bytes_deinit(&text);
+    fi_data_bytes_deinit(&text);
 }

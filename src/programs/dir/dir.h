@@ -10,39 +10,39 @@
 #include "command/command.h"
 #include "show/show.h"
 
-extern const struct firn_command firn_dir_save;
-extern const struct firn_command firn_dir_list;
-extern const struct firn_command firn_dir_show;
-extern const struct firn_command firn_dir_status;
-extern const struct firn_command firn_dir_diff;
-extern const struct firn_command firn_dir_cat;
-extern const struct firn_command firn_dir_restore;
-extern const struct firn_command firn_dir_grep;
-extern const struct firn_command firn_dir_log;
-extern const struct firn_command firn_dir_blame;
-extern const struct firn_command firn_dir_browse;
-extern const struct firn_command firn_dir_restore_undo;
-extern const struct firn_command firn_dir_restore_redo;
-extern const struct firn_command firn_dir_watch;
-extern const struct firn_command firn_dir_revert;
-extern const struct firn_command firn_dir_delete;
-extern const struct firn_command firn_dir_delete_undo;
-extern const struct firn_command firn_dir_forget;
-extern const struct firn_command firn_dir_gc;
-extern const struct firn_command firn_dir_pin;
-extern const struct firn_command firn_dir_pin_remove;
-extern const struct firn_command firn_dir_tag;
-extern const struct firn_command firn_dir_check;
-extern const struct firn_command firn_dir_repair;
-extern const struct firn_command firn_dir_repair_db;
-extern const struct firn_command firn_dir_init;
-extern const struct firn_command firn_dir_trust;
-extern const struct firn_command firn_dir_config;
-extern const struct firn_command firn_dir_workspaces;
+extern const struct fi_command fi_dir_save;
+extern const struct fi_command fi_dir_list;
+extern const struct fi_command fi_dir_show;
+extern const struct fi_command fi_dir_status;
+extern const struct fi_command fi_dir_diff;
+extern const struct fi_command fi_dir_cat;
+extern const struct fi_command fi_dir_restore;
+extern const struct fi_command fi_dir_grep;
+extern const struct fi_command fi_dir_log;
+extern const struct fi_command fi_dir_blame;
+extern const struct fi_command fi_dir_browse;
+extern const struct fi_command fi_dir_restore_undo;
+extern const struct fi_command fi_dir_restore_redo;
+extern const struct fi_command fi_dir_watch;
+extern const struct fi_command fi_dir_revert;
+extern const struct fi_command fi_dir_delete;
+extern const struct fi_command fi_dir_delete_undo;
+extern const struct fi_command fi_dir_forget;
+extern const struct fi_command fi_dir_gc;
+extern const struct fi_command fi_dir_pin;
+extern const struct fi_command fi_dir_pin_remove;
+extern const struct fi_command fi_dir_tag;
+extern const struct fi_command fi_dir_check;
+extern const struct fi_command fi_dir_repair;
+extern const struct fi_command fi_dir_repair_db;
+extern const struct fi_command fi_dir_init;
+extern const struct fi_command fi_dir_trust;
+extern const struct fi_command fi_dir_config;
+extern const struct fi_command fi_dir_workspaces;
 
 /* A walk through the history of a workspace, newest first; firn_workspace_log, which also follows
  * one file through renames. */
-struct firn_dir_history {
+struct fi_dir_history {
     firn_workspace *workspace;
     /* Its functions get `ctx`. on_checkpoint must be given; it may be called twice for a
      * checkpoint, and then nothing was told of it before. */
@@ -52,10 +52,10 @@ struct firn_dir_history {
     char *path; /* the file to follow, on the heap, as it is called at the moment; NULL: none */
 };
 /* Returns a code of the library. The caller frees the path. */
-int firn_dir_history_walk(struct firn_dir_history *history, firn_error *err);
+int fi_dir_history_walk(struct fi_dir_history *history, firn_error *err);
 
 /* What a line is searched for. Zeroed, there is none. */
-struct firn_dir_pattern {
+struct fi_dir_pattern {
     const char *literal; /* searched for as it is; NULL: the regular expression is */
     bool has_regex;
     regex_t regex;
@@ -65,64 +65,64 @@ struct firn_dir_pattern {
 };
 /* `text`, which is borrowed, is a POSIX extended regular expression, or fixed. Returns an exit
  * code. */
-int firn_dir_pattern_init(struct firn_dir_pattern *out, struct firn_cli *cli, const char *text,
-                          bool is_fixed, bool ignores_case);
-void firn_dir_pattern_deinit(struct firn_dir_pattern *pattern);
+int fi_dir_pattern_init(struct fi_dir_pattern *out, struct fi_cli *cli, const char *text,
+                        bool is_fixed, bool ignores_case);
+void fi_dir_pattern_deinit(struct fi_dir_pattern *pattern);
 /* Whether it occurs in a line. */
-bool firn_dir_pattern_matches(struct firn_dir_pattern *pattern, firn_slice line);
+bool fi_dir_pattern_matches(struct fi_dir_pattern *pattern, firn_slice line);
 /* The next match from this byte on that is not empty. False if there is none. Requires:
- * firn_dir_pattern_matches was called last with this line. */
-bool firn_dir_pattern_find(struct firn_dir_pattern *pattern, firn_slice line, size_t from,
-                           firn_slice *out);
+ * fi_dir_pattern_matches was called last with this line. */
+bool fi_dir_pattern_find(struct fi_dir_pattern *pattern, firn_slice line, size_t from,
+                         firn_slice *out);
 /* The next line with a match, without its end; walk is after it then. Returns false if there is
  * none. */
-bool firn_dir_pattern_next(struct firn_dir_pattern *pattern, struct firn_show_lines *walk,
-                           firn_slice *out_line);
+bool fi_dir_pattern_next(struct fi_dir_pattern *pattern, struct fi_show_lines *walk,
+                         firn_slice *out_line);
 
-/* Calls put for each tag and for the newest checkpoints, for struct firn_command_program. */
-void firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference));
+/* Calls put for each tag and for the newest checkpoints, for struct fi_command_program. */
+void fi_dir_tag_references(struct fi_cli *cli, void (*put)(firn_slice reference));
 /* What a word means that other programs have as a subcommand for tags: list, rm, add and the
  * like. */
-enum firn_dir_tag_word {
-    FIRN_DIR_TAG_WORD_NONE,
-    FIRN_DIR_TAG_WORD_LISTS,
-    FIRN_DIR_TAG_WORD_REMOVES,
-    FIRN_DIR_TAG_WORD_ADDS
+enum fi_dir_tag_word {
+    FI_DIR_TAG_WORD_NONE,
+    FI_DIR_TAG_WORD_LISTS,
+    FI_DIR_TAG_WORD_REMOVES,
+    FI_DIR_TAG_WORD_ADDS
 };
-enum firn_dir_tag_word firn_dir_tag_word_of(const char *word);
+enum fi_dir_tag_word fi_dir_tag_word_of(const char *word);
 /* Calls put for the paths in a checkpoint that begin as the word does, up to the next slash, for
- * struct firn_command_program. Returns whether there is such a checkpoint. */
-bool firn_dir_paths(struct firn_cli *cli, const char *reference, const char *word,
-                    void (*put)(firn_slice path));
+ * struct fi_command_program. Returns whether there is such a checkpoint. */
+bool fi_dir_paths(struct fi_cli *cli, const char *reference, const char *word,
+                  void (*put)(firn_slice path));
 
 /* Says what to do about entries that were not restored; safety_id is the result's. */
-void firn_dir_restore_hint_rest(const char *safety_id);
+void fi_dir_restore_hint_rest(const char *safety_id);
 /* What a restore changes for other programs. */
-struct firn_dir_bare {
+struct fi_dir_bare {
     char *path; /* from the root */
     bool is_worktree;
 };
-struct firn_dir_beside {
-    unsigned hooks;             /* as firn_hook_agent_look finds them */
-    struct firn_dir_bare *bare; /* directories of git, with something in them, that have no .git */
+struct fi_dir_beside {
+    unsigned hooks;           /* as fi_hook_agent_look finds them */
+    struct fi_dir_bare *bare; /* directories of git, with something in them, that have no .git */
     size_t bare_count;
 };
 /* Looks before a restore. The caller passes *out to tell or drop. */
-void firn_dir_beside_look(const firn_workspace *workspace, struct firn_dir_beside *out);
+void fi_dir_beside_look(const firn_workspace *workspace, struct fi_dir_beside *out);
 /* Tells which hooks of coding agents were there and are not any more, and which worktrees and
  * submodules of git are back without their file .git: on standard error, or as the members
  * "hooks_removed" and "without_git" of the result. Drops *before. */
-void firn_dir_beside_tell(const firn_workspace *workspace, struct firn_dir_beside *before);
-void firn_dir_beside_drop(struct firn_dir_beside *before);
+void fi_dir_beside_tell(const firn_workspace *workspace, struct fi_dir_beside *before);
+void fi_dir_beside_drop(struct fi_dir_beside *before);
 
 /* firn restore --interactive: a screen with one checkpoint; the arguments from first_path on are
  * paths. NULL: the history. Returns an exit code. */
-int firn_dir_browse_run(struct firn_cli *cli, const char *reference, int first_path);
+int fi_dir_browse_run(struct fi_cli *cli, const char *reference, int first_path);
 
 /* firn undo --list. Returns an exit code. */
-int firn_dir_steps_list(struct firn_cli *cli);
+int fi_dir_steps_list(struct fi_cli *cli);
 
 /* The result of a save as one line, without a line feed. */
-void firn_dir_save_print(const firn_workspace_save_result *result);
+void fi_dir_save_print(const firn_workspace_save_result *result);
 
 #endif

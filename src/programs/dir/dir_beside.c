@@ -38,7 +38,7 @@ enum { FILE_SIZE_MAX = 1 << 20, DIRS_MAX = 1000 };
  * (task/task_beneath.c). */
 struct below {
     char path[PATH_MAX];
-    struct firn_task_beneath at;
+    struct fi_task_beneath at;
 };
 
 /* false: the directory of its last component cannot be opened. */
@@ -48,8 +48,8 @@ open_below(struct below *below, const char *root, const char *path)
     firn_error err;
     int size = snprintf(below->path, sizeof(below->path), "%s/%s", root, path);
     return size > 0 && (size_t)size < sizeof(below->path) &&
-           firn_task_beneath_open(&below->at, below->path, strlen(root),
-                                  FIRN_TASK_BENEATH_MAKES_NONE, &err) == FIRN_OK &&
+           fi_task_beneath_open(&below->at, below->path, strlen(root), FI_TASK_BENEATH_MAKES_NONE,
+                                &err) == FIRN_OK &&
            below->at.fd >= 0;
 }
 
@@ -60,7 +60,7 @@ list_below(struct below *below)
 {
     DIR *dir = fdopendir(below->at.fd);
     if (dir == NULL) {
-        firn_task_beneath_close(&below->at);
+        fi_task_beneath_close(&below->at);
     }
     return dir;
 }
@@ -76,8 +76,8 @@ read_file(const char *root, const char *path)
     if (!open_below(&below, root, path)) {
         return NULL;
     }
-    int code = firn_task_beneath_read(&below.at, &file, &err);
-    firn_task_beneath_close(&below.at);
+    int code = fi_task_beneath_read(&below.at, &file, &err);
+    fi_task_beneath_close(&below.at);
     char *text = code == FIRN_OK && file >= 0 ? malloc(FILE_SIZE_MAX + 1) : NULL;
     while (text != NULL && size < FILE_SIZE_MAX) {
         ssize_t got = read(file, text + size, FILE_SIZE_MAX - size);
@@ -130,7 +130,7 @@ is_without_git(const char *root, const char *path)
         return false;
     }
     if (fstatat(below.at.fd, ".git", &stat, AT_SYMLINK_NOFOLLOW) == 0) {
-        firn_task_beneath_close(&below.at);
+        fi_task_beneath_close(&below.at);
         return false;
     }
     DIR *dir = list_below(&below);
@@ -144,12 +144,12 @@ is_without_git(const char *root, const char *path)
 }
 
 static void
-add(struct firn_dir_beside *beside, const char *root, const char *path, bool is_worktree)
+add(struct fi_dir_beside *beside, const char *root, const char *path, bool is_worktree)
 {
     if (path[0] == '\0' || beside->bare_count == DIRS_MAX || !is_without_git(root, path)) {
         return;
     }
-    struct firn_dir_bare *grown =
+    struct fi_dir_bare *grown =
         realloc(beside->bare, (beside->bare_count + 1) * sizeof(*beside->bare));
     char *copy = strdup(path);
     if (grown != NULL) {
@@ -159,12 +159,12 @@ add(struct firn_dir_beside *beside, const char *root, const char *path, bool is_
         free(copy);
         return;
     }
-    beside->bare[beside->bare_count++] = (struct firn_dir_bare){copy, is_worktree};
+    beside->bare[beside->bare_count++] = (struct fi_dir_bare){copy, is_worktree};
 }
 
 /* A worktree has a directory in .git/worktrees, with a file gitdir: the path of its file .git. */
 static void
-look_at_worktree(struct firn_dir_beside *beside, const char *root, const char *name)
+look_at_worktree(struct fi_dir_beside *beside, const char *root, const char *name)
 {
     char from[NAME_MAX + 32];
     char path[2 * PATH_MAX];
@@ -193,7 +193,7 @@ look_at_worktree(struct firn_dir_beside *beside, const char *root, const char *n
 }
 
 static void
-look_at_worktrees(struct firn_dir_beside *beside, const char *root)
+look_at_worktrees(struct fi_dir_beside *beside, const char *root)
 {
     struct below below;
     DIR *dir = open_below(&below, root, ".git/worktrees/.list") ? list_below(&below) : NULL;
@@ -210,7 +210,7 @@ look_at_worktrees(struct firn_dir_beside *beside, const char *root)
 
 /* Lines "path = DIRECTORY" name the submodules. */
 static void
-look_at_submodules(struct firn_dir_beside *beside, const char *root)
+look_at_submodules(struct fi_dir_beside *beside, const char *root)
 {
     char *text = read_file(root, ".gitmodules");
     char *rest = NULL;
@@ -246,14 +246,14 @@ look_at_submodules(struct firn_dir_beside *beside, const char *root)
 /* ---- before and after ---- */
 
 static void
-look_at_git(struct firn_dir_beside *beside, const char *root)
+look_at_git(struct fi_dir_beside *beside, const char *root)
 {
     look_at_worktrees(beside, root);
     look_at_submodules(beside, root);
 }
 
 static void
-beside_deinit(struct firn_dir_beside *beside)
+beside_deinit(struct fi_dir_beside *beside)
 {
     for (size_t i = 0; i < beside->bare_count; i++) {
         free(beside->bare[i].path);
@@ -262,7 +262,7 @@ beside_deinit(struct firn_dir_beside *beside)
 }
 
 static bool
-was_bare(const struct firn_dir_beside *before, const char *path)
+was_bare(const struct fi_dir_beside *before, const char *path)
 {
     for (size_t i = 0; i < before->bare_count; i++) {
         if (strcmp(before->bare[i].path, path) == 0) {
@@ -275,62 +275,62 @@ was_bare(const struct firn_dir_beside *before, const char *path)
 static void
 tell_hooks(const char *root, unsigned before)
 {
-    char text[FIRN_HOOK_AGENT_TEXT_SIZE];
+    char text[FI_HOOK_AGENT_TEXT_SIZE];
     const char *path;
-    unsigned lost = before & ~firn_hook_agent_look(root);
-    firn_term_json_array("hooks_removed");
-    while (firn_hook_agent_next_lost(&lost, &path, text)) {
-        firn_term_json_string(NULL, path);
-        firn_command_report_line("%s: %s", path, text);
+    unsigned lost = before & ~fi_hook_agent_look(root);
+    fi_term_json_array("hooks_removed");
+    while (fi_hook_agent_next_lost(&lost, &path, text)) {
+        fi_term_json_string(NULL, path);
+        fi_command_report_line("%s: %s", path, text);
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 static void
-tell_git(const char *root, const struct firn_dir_beside *before)
+tell_git(const char *root, const struct fi_dir_beside *before)
 {
-    struct firn_dir_beside now = {0};
+    struct fi_dir_beside now = {0};
     look_at_git(&now, root);
-    firn_term_json_array("without_git");
+    fi_term_json_array("without_git");
     for (size_t i = 0; i < now.bare_count; i++) {
-        const struct firn_dir_bare *bare = &now.bare[i];
+        const struct fi_dir_bare *bare = &now.bare[i];
         if (was_bare(before, bare->path)) {
             continue;
         }
-        firn_term_json_object(NULL);
-        firn_term_json_bytes("path", firn_str(bare->path));
-        firn_term_json_string("kind", bare->is_worktree ? "worktree" : "submodule");
-        firn_term_json_end();
-        firn_command_report_path("back without its file .git", firn_str(bare->path),
-                                 bare->is_worktree
-                                     ? "git worktree repair, with its path, makes it anew"
-                                     : "git submodule update --init, with its path, makes it anew");
+        fi_term_json_object(NULL);
+        fi_term_json_bytes("path", firn_str(bare->path));
+        fi_term_json_string("kind", bare->is_worktree ? "worktree" : "submodule");
+        fi_term_json_end();
+        fi_command_report_path("back without its file .git", firn_str(bare->path),
+                               bare->is_worktree
+                                   ? "git worktree repair, with its path, makes it anew"
+                                   : "git submodule update --init, with its path, makes it anew");
     }
-    firn_term_json_end();
+    fi_term_json_end();
     beside_deinit(&now);
 }
 
 void
-firn_dir_beside_look(const firn_workspace *workspace, struct firn_dir_beside *out)
+fi_dir_beside_look(const firn_workspace *workspace, struct fi_dir_beside *out)
 {
     const char *root = firn_workspace_root(workspace);
-    *out = (struct firn_dir_beside){.hooks = firn_hook_agent_look(root)};
+    *out = (struct fi_dir_beside){.hooks = fi_hook_agent_look(root)};
     look_at_git(out, root);
 }
 
 void
-firn_dir_beside_tell(const firn_workspace *workspace, struct firn_dir_beside *before)
+fi_dir_beside_tell(const firn_workspace *workspace, struct fi_dir_beside *before)
 {
     const char *root = firn_workspace_root(workspace);
     tell_hooks(root, before->hooks);
     tell_git(root, before);
     beside_deinit(before);
-    *before = (struct firn_dir_beside){0};
+    *before = (struct fi_dir_beside){0};
 }
 
 void
-firn_dir_beside_drop(struct firn_dir_beside *before)
+fi_dir_beside_drop(struct fi_dir_beside *before)
 {
     beside_deinit(before);
-    *before = (struct firn_dir_beside){0};
+    *before = (struct fi_dir_beside){0};
 }

@@ -27,7 +27,7 @@ enum { TITLE_COLUMNS = 24, TITLE_SIZE = 128, AGENT_SIZE = 257 };
 /* A checkpoint that changed a line. */
 struct author {
     char id[FIRN_CHECKPOINT_ID_SIZE];
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
     char title[TITLE_SIZE];
     char agent[AGENT_SIZE];
     uint64_t number;
@@ -36,8 +36,8 @@ struct author {
 };
 
 struct blame {
-    struct firn_cli *cli;
-    struct firn_dir_history history;
+    struct fi_cli *cli;
+    struct fi_dir_history history;
     firn_workspace_checkpoint *checkpoint; /* the asked one */
     firn_slice content;                    /* of the asked version, on the heap */
     firn_workspace_lines_kind kind;        /* why there is none, if it is not COUNTED */
@@ -64,9 +64,9 @@ struct blame {
 static uint32_t
 count_lines(firn_slice content)
 {
-    struct firn_show_lines walk = {content, 0};
+    struct fi_show_lines walk = {content, 0};
     while (walk.left.size > 0) {
-        (void)firn_show_lines_next(&walk);
+        (void)fi_show_lines_next(&walk);
     }
     return walk.line;
 }
@@ -99,16 +99,16 @@ refuse_content(const struct blame *blame)
 {
     const char *path = blame->cli->arguments[0];
     if (!blame->is_there) {
-        return firn_command_report_error(blame->cli, FIRN_INVALID, NULL, "%s is not a file", path);
+        return fi_command_report_error(blame->cli, FIRN_INVALID, NULL, "%s is not a file", path);
     }
     if (blame->kind == FIRN_LINES_BINARY) {
-        return firn_command_report_error(blame->cli, FIRN_INVALID,
-                                         "firn log PATH shows which checkpoints changed it",
-                                         "%s is a binary file: it has no lines", path);
+        return fi_command_report_error(blame->cli, FIRN_INVALID,
+                                       "firn log PATH shows which checkpoints changed it",
+                                       "%s is a binary file: it has no lines", path);
     }
-    return firn_command_report_error(blame->cli, FIRN_LIMIT,
-                                     "firn log PATH shows which checkpoints changed it",
-                                     "%s has more than 32 MiB or 1,048,576 lines", path);
+    return fi_command_report_error(blame->cli, FIRN_LIMIT,
+                                   "firn log PATH shows which checkpoints changed it",
+                                   "%s has more than 32 MiB or 1,048,576 lines", path);
 }
 
 /* Reads the asked version of the file, and its lines as the ones that are reached first. */
@@ -129,18 +129,18 @@ read_version(struct blame *blame, firn_slice path, const char *reference)
     int code = firn_workspace_diff(workspace, &options, take_content, blame, &result, &err);
     blame->checkpoint = result.after;
     if (blame->is_out_of_memory) {
-        return firn_command_report_no_memory(blame->cli);
+        return fi_command_report_no_memory(blame->cli);
     }
     if (code != FIRN_OK) {
-        const char *hint = firn_task_workspace_hint(workspace, reference, code);
-        return firn_command_report_failure(blame->cli, &err,
-                                           firn_task_workspace_hint_paths(hint, 1, code));
+        const char *hint = fi_task_workspace_hint(workspace, reference, code);
+        return fi_command_report_failure(blame->cli, &err,
+                                         fi_task_workspace_hint_paths(hint, 1, code));
     }
     if (!blame->is_there || (blame->kind != FIRN_LINES_COUNTED && blame->kind != FIRN_LINES_NONE)) {
         return refuse_content(blame);
     }
     blame->count = count_lines(blame->content);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
@@ -149,7 +149,7 @@ begin_lines(struct blame *blame)
     blame->by = calloc((size_t)blame->count + 1, sizeof(*blame->by));
     blame->lines = calloc((size_t)blame->count + 1, sizeof(*blame->lines));
     if (blame->by == NULL || blame->lines == NULL) {
-        return firn_command_report_no_memory(blame->cli);
+        return fi_command_report_no_memory(blame->cli);
     }
     blame->line_count = blame->count;
     blame->end = blame->end < blame->count ? blame->end : blame->count;
@@ -157,7 +157,7 @@ begin_lines(struct blame *blame)
         blame->lines[i] = (uint32_t)i + 1;
         blame->left++;
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ---- older versions ---- */
@@ -197,7 +197,7 @@ add_author(struct blame *blame)
     struct author *author = &blame->authors[blame->author_count++];
     memset(author, 0, sizeof(*author));
     memcpy(author->id, checkpoint->id, sizeof(author->id));
-    (void)firn_show_checkpoint_name(checkpoint, author->name);
+    (void)fi_show_checkpoint_name(checkpoint, author->name);
     author->number = checkpoint->number;
     author->is_safety = checkpoint->is_safety;
     author->created_ns = checkpoint->created_ns;
@@ -207,7 +207,7 @@ add_author(struct blame *blame)
     }
     title_size = 0;
     title[0] = '\0';
-    firn_show_checkpoint_put_title(checkpoint, TITLE_COLUMNS, put_title);
+    fi_show_checkpoint_put_title(checkpoint, TITLE_COLUMNS, put_title);
     memcpy(author->title, title, title_size + 1);
     return (uint32_t)blame->author_count;
 }
@@ -305,108 +305,108 @@ static void
 print_text(firn_slice text, bool is_terminal)
 {
     if (is_terminal) {
-        firn_show_patch_write_text(text);
+        fi_show_patch_write_text(text);
     } else {
-        firn_term_out_write(text.data, text.size);
+        fi_term_out_write(text.data, text.size);
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
 show_line(const struct blame *blame, uint32_t line, firn_slice text, int64_t now_ns,
           bool is_terminal)
 {
-    char ago[FIRN_TERM_TEXT_TIME_SIZE];
-    char digits[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char ago[FI_TERM_TEXT_TIME_SIZE];
+    char digits[FI_TERM_TEXT_NUMBER_SIZE];
     const struct author *author = blame->by[line] > 0 ? &blame->authors[blame->by[line] - 1] : NULL;
     text.size -= text.size > 0 && text.data[text.size - 1] == '\n';
-    firn_term_json_object(NULL);
-    firn_term_json_u64("line", (uint64_t)line + 1);
-    firn_term_json_string_if("id", author != NULL ? author->id : "", author != NULL);
-    firn_term_json_bytes("text", text);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_u64("line", (uint64_t)line + 1);
+    fi_term_json_string_if("id", author != NULL ? author->id : "", author != NULL);
+    fi_term_json_bytes("text", text);
+    fi_term_json_end();
     if (author == NULL) {
         return;
     }
-    size_t width = firn_term_width_of(firn_str(author->title));
+    size_t width = fi_term_width_of(firn_str(author->title));
     int columns = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)blame->end);
-    firn_show_checkpoint_print_names(author->is_safety ? "-" : author->name, author->id);
-    firn_term_out_format("  %-14s  %s%*s  %*lu) ",
-                         firn_term_text_ago(author->created_ns, now_ns, ago), author->title,
-                         (int)(TITLE_COLUMNS - (width < TITLE_COLUMNS ? width : TITLE_COLUMNS)), "",
-                         columns, (unsigned long)line + 1);
+    fi_show_checkpoint_print_names(author->is_safety ? "-" : author->name, author->id);
+    fi_term_out_format("  %-14s  %s%*s  %*lu) ", fi_term_text_ago(author->created_ns, now_ns, ago),
+                       author->title,
+                       (int)(TITLE_COLUMNS - (width < TITLE_COLUMNS ? width : TITLE_COLUMNS)), "",
+                       columns, (unsigned long)line + 1);
     print_text(text, is_terminal);
 }
 
 static void
 show_lines(const struct blame *blame)
 {
-    struct firn_show_patch patch;
+    struct fi_show_patch patch;
     struct timespec now = {0};
-    struct firn_show_lines walk = {blame->content, 0};
-    firn_show_patch_init(&patch);
+    struct fi_show_lines walk = {blame->content, 0};
+    fi_show_patch_init(&patch);
     (void)clock_gettime(CLOCK_REALTIME, &now);
     int64_t now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    firn_show_checkpoint_json("checkpoint", blame->checkpoint);
-    firn_term_json_bytes("path", firn_str(blame->cli->arguments[0]));
-    firn_term_json_array("checkpoints");
+    fi_show_checkpoint_json("checkpoint", blame->checkpoint);
+    fi_term_json_bytes("path", firn_str(blame->cli->arguments[0]));
+    fi_term_json_array("checkpoints");
     for (size_t i = 0; i < blame->author_count; i++) {
         const struct author *author = &blame->authors[i];
-        firn_term_json_object(NULL);
-        firn_term_json_u64_if("number", author->number, !author->is_safety);
-        firn_term_json_string("id", author->id);
-        firn_term_json_time("created", author->created_ns);
+        fi_term_json_object(NULL);
+        fi_term_json_u64_if("number", author->number, !author->is_safety);
+        fi_term_json_string("id", author->id);
+        fi_term_json_time("created", author->created_ns);
         if (author->agent[0] != '\0') {
-            firn_term_json_bytes("agent", firn_str(author->agent));
+            fi_term_json_bytes("agent", firn_str(author->agent));
         }
-        firn_term_json_end();
+        fi_term_json_end();
     }
-    firn_term_json_end();
-    firn_term_json_array("lines");
-    while (walk.left.size > 0 && walk.line < blame->end && firn_term_out_error() == 0) {
+    fi_term_json_end();
+    fi_term_json_array("lines");
+    while (walk.left.size > 0 && walk.line < blame->end && fi_term_out_error() == 0) {
         uint32_t line = walk.line;
-        firn_slice text = firn_show_lines_next(&walk);
+        firn_slice text = fi_show_lines_next(&walk);
         if (line >= blame->first) {
             show_line(blame, line, text, now_ns, patch.is_terminal);
         }
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 static int
 blame_file(struct blame *blame, firn_slice path)
 {
     firn_error err;
-    struct firn_dir_history *history = &blame->history;
+    struct fi_dir_history *history = &blame->history;
     const char *reference = blame->cli->argument_count > 1 ? blame->cli->arguments[1] : "latest";
     int exit_code = read_version(blame, path, reference);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = begin_lines(blame);
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (blame->first > blame->count || (blame->first == blame->count && blame->first > 0)) {
-        return firn_command_misused(blame->cli, "the file has only %lu %s",
-                                    (unsigned long)blame->count,
-                                    firn_term_text_plural(blame->count, "line", "lines"));
+        return fi_command_misused(blame->cli, "the file has only %lu %s",
+                                  (unsigned long)blame->count,
+                                  fi_term_text_plural(blame->count, "line", "lines"));
     }
     history->path = strndup((const char *)path.data, path.size);
     if (history->path == NULL) {
-        return firn_command_report_no_memory(blame->cli);
+        return fi_command_report_no_memory(blame->cli);
     }
     history->options.after = blame->checkpoint->id;
     history->options.include_safety = blame->checkpoint->is_safety;
-    int code = blame->left > 0 ? firn_dir_history_walk(history, &err) : FIRN_OK;
-    firn_term_meter_clear();
+    int code = blame->left > 0 ? fi_dir_history_walk(history, &err) : FIRN_OK;
+    fi_term_meter_clear();
     if (blame->is_out_of_memory) {
-        return firn_command_report_no_memory(blame->cli);
+        return fi_command_report_no_memory(blame->cli);
     }
     if (code != FIRN_OK && blame->left > 0) {
-        return firn_command_report_failure(blame->cli, &err, NULL);
+        return fi_command_report_failure(blame->cli, &err, NULL);
     }
     show_lines(blame);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ---- the command line ---- */
@@ -415,7 +415,7 @@ blame_file(struct blame *blame, firn_slice path)
 static bool
 read_range(const char *text, uint64_t *out_first, uint64_t *out_end)
 {
-    char first[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char first[FI_TERM_TEXT_NUMBER_SIZE];
     size_t size = strcspn(text, ",");
     if (size >= sizeof(first)) {
         return false;
@@ -424,13 +424,13 @@ read_range(const char *text, uint64_t *out_first, uint64_t *out_end)
     first[size] = '\0';
     uint64_t from;
     uint64_t to = UINT32_MAX;
-    if (!firn_command_number(first, UINT32_MAX, &from) || from == 0) {
+    if (!fi_command_number(first, UINT32_MAX, &from) || from == 0) {
         return false;
     }
     const char *end = text[size] == ',' ? text + size + 1 : "";
     bool is_count = end[0] == '+';
     if ((text[size] == ',' && end[0] != '\0' &&
-         !firn_command_number(end + is_count, UINT32_MAX, &to)) ||
+         !fi_command_number(end + is_count, UINT32_MAX, &to)) ||
         to == 0) {
         return false;
     }
@@ -440,36 +440,35 @@ read_range(const char *text, uint64_t *out_first, uint64_t *out_end)
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     struct blame blame = {.cli = cli, .end = UINT64_MAX};
-    struct firn_dir_history *history = &blame.history;
-    struct firn_task_workspace_paths paths = {NULL, 0};
-    struct firn_task_notices notices;
-    const char *range = firn_command_value(cli, "lines");
+    struct fi_dir_history *history = &blame.history;
+    struct fi_task_workspace_paths paths = {NULL, 0};
+    struct fi_task_notices notices;
+    const char *range = fi_command_value(cli, "lines");
     if (range != NULL && !read_range(range, &blame.first, &blame.end)) {
-        return firn_command_misused(cli, "--lines takes FIRST,LAST or FIRST,+COUNT, not '%s'",
-                                    range);
+        return fi_command_misused(cli, "--lines takes FIRST,LAST or FIRST,+COUNT, not '%s'", range);
     }
-    int exit_code = firn_task_workspace_open(cli, &history->workspace);
-    struct firn_cli of_path = *cli;
+    int exit_code = fi_task_workspace_open(cli, &history->workspace);
+    struct fi_cli of_path = *cli;
     of_path.argument_count = 1;
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_paths_init(&of_path, history->workspace, 0, &paths);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_paths_init(&of_path, history->workspace, 0, &paths);
     }
-    if (exit_code == FIRN_EXIT_OK && paths.count == 0) {
+    if (exit_code == FI_EXIT_OK && paths.count == 0) {
         exit_code = refuse_content(&blame);
-    } else if (exit_code == FIRN_EXIT_OK) {
-        firn_task_notices_init(&notices, cli);
+    } else if (exit_code == FI_EXIT_OK) {
+        fi_task_notices_init(&notices, cli);
         history->options = (firn_workspace_log_options)FIRN_WORKSPACE_LOG_OPTIONS_INIT;
-        history->options.callbacks = firn_task_notices_callbacks(&notices);
+        history->options.callbacks = fi_task_notices_callbacks(&notices);
         history->options.with_lines = true;
         history->options.on_checkpoint = on_checkpoint;
         history->options.on_difference = on_difference;
         history->on_compared = on_compared;
         history->ctx = &blame;
         exit_code = blame_file(&blame, paths.slices[0]);
-        firn_task_notices_deinit(&notices);
+        fi_task_notices_deinit(&notices);
     }
     free(history->path);
     free(blame.by);
@@ -477,23 +476,23 @@ run(struct firn_cli *cli)
     free(blame.authors);
     free((void *)(uintptr_t)blame.content.data);
     firn_release(blame.checkpoint);
-    firn_task_workspace_paths_deinit(&paths);
+    fi_task_workspace_paths_deinit(&paths);
     firn_workspace_close(history->workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"lines", 'L', "FIRST,LAST", "only these lines; also FIRST,+COUNT"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn blame src/main.c", "show what last changed each line of the file"},
     {"firn blame src/main.c 12 -L 10,20", "show it for lines 10 to 20, as of checkpoint 12"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_blame = {
+const struct fi_command fi_dir_blame = {
     .name = "blame",
     .summary = "Show which checkpoint last changed each line of a file",
     .arguments = "FILE [REF]",
@@ -507,6 +506,6 @@ const struct firn_command firn_dir_blame = {
             "lines; nor are lines told of files with more than 32 MiB or 1,048,576 lines. An\n"
             "older version of which that is true counts as the end of the history.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
     .run = run,
 };

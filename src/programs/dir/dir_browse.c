@@ -11,56 +11,55 @@
 
 /* A screen has no JSON; the message names the command that has. */
 static int
-check_output(struct firn_cli *cli)
+check_output(struct fi_cli *cli)
 {
     if (cli->json) {
-        return firn_command_misused(cli, "a screen cannot be printed as JSON; firn log --json can");
+        return fi_command_misused(cli, "a screen cannot be printed as JSON; firn log --json can");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 int
-firn_dir_browse_run(struct firn_cli *cli, const char *reference, int first_path)
+fi_dir_browse_run(struct fi_cli *cli, const char *reference, int first_path)
 {
     firn_workspace *workspace = NULL;
-    struct firn_task_workspace_paths paths = {NULL, 0};
+    struct fi_task_workspace_paths paths = {NULL, 0};
     int exit_code = check_output(cli);
     assert(first_path >= 0);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_open(cli, &workspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_open(cli, &workspace);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_paths_init(cli, workspace, first_path, &paths);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_paths_init(cli, workspace, first_path, &paths);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        const struct firn_browse_request request = {workspace, reference, paths.slices,
-                                                    paths.count};
-        struct firn_dir_beside beside;
-        firn_dir_beside_look(workspace, &beside);
-        exit_code = firn_browse_run(cli, &request);
-        firn_dir_beside_tell(workspace, &beside);
+    if (exit_code == FI_EXIT_OK) {
+        const struct fi_browse_request request = {workspace, reference, paths.slices, paths.count};
+        struct fi_dir_beside beside;
+        fi_dir_beside_look(workspace, &beside);
+        exit_code = fi_browse_run(cli, &request);
+        fi_dir_beside_tell(workspace, &beside);
     }
-    firn_task_workspace_paths_deinit(&paths);
+    fi_task_workspace_paths_deinit(&paths);
     firn_workspace_close(workspace);
     return exit_code;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
-    return firn_dir_browse_run(cli, NULL, 0);
+    return fi_dir_browse_run(cli, NULL, 0);
 }
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn browse", "look at the history, and restore from it"},
     {"firn browse src", "the same of src alone"},
     {"firn restore -i 12", "the same for one checkpoint"},
     {NULL, NULL},
 };
 
-static const struct firn_command_option options[] = {{NULL, 0, NULL, NULL}};
+static const struct fi_command_option options[] = {{NULL, 0, NULL, NULL}};
 
-const struct firn_command firn_dir_browse = {
+const struct fi_command fi_dir_browse = {
     .name = "browse",
     .summary = "Look at the history on a screen, and restore from it",
     .arguments = "[PATH...]",
@@ -95,7 +94,7 @@ const struct firn_command firn_dir_browse = {
             "NO_COLOR turns them off. What other processes save meanwhile appears by itself.\n"
             "firn log shows the same as text.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .refuses_json = "; firn log --json prints the history",
     .run = run,
 };

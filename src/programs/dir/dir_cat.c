@@ -28,8 +28,8 @@ print_piece(void *ctx, firn_slice data, firn_error *err)
 {
     (void)ctx;
     (void)err;
-    firn_term_out_write(data.data, data.size);
-    return firn_term_out_error() == 0 && firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    fi_term_out_write(data.data, data.size);
+    return fi_term_out_error() == 0 && fi_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 static int
@@ -49,45 +49,45 @@ keep_piece(void *ctx, firn_slice data, firn_error *err)
     content->data = grown;
     memcpy(content->data + content->size, data.data, data.size);
     content->size += data.size;
-    return firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return fi_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 static int
-report(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
+report(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
        const struct content *content, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
     if (content->failure == FIRN_LIMIT) {
-        return firn_command_report_error(
+        return fi_command_report_error(
             cli, FIRN_LIMIT, "without --json it is printed as it is",
             "the file has more than %d bytes: too much for one JSON object", JSON_CONTENT_MAX);
     }
     if (content->failure != FIRN_OK) {
-        return firn_command_report_error(cli, content->failure, NULL, "%s",
-                                         firn_code_text(content->failure));
+        return fi_command_report_error(cli, content->failure, NULL, "%s",
+                                       firn_code_text(content->failure));
     }
-    const char *hint = firn_task_workspace_hint(workspace, reference, err->code);
+    const char *hint = fi_task_workspace_hint(workspace, reference, err->code);
     if (hint == NULL && (err->code == FIRN_NOT_FOUND || err->code == FIRN_INVALID)) {
-        hint = firn_task_workspace_habit(cli->arguments[cli->argument_count - 1]);
+        hint = fi_task_workspace_habit(cli->arguments[cli->argument_count - 1]);
         hint = hint != NULL ? hint : "firn show REF --files lists the files of a checkpoint";
     }
-    return firn_command_report_failure(cli, err, hint);
+    return fi_command_report_failure(cli, err, hint);
 }
 
 static int
-print_file(struct firn_cli *cli, firn_workspace *workspace, const char *reference, firn_slice path)
+print_file(struct fi_cli *cli, firn_workspace *workspace, const char *reference, firn_slice path)
 {
     firn_error err;
     firn_workspace_entry *entry = NULL;
     struct content content = {NULL, 0, FIRN_OK};
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     int code = firn_workspace_cat(workspace, reference, path, cli->json ? keep_piece : print_piece,
                                   &content, &entry, &err);
     if (code != FIRN_OK) {
         exit_code = report(cli, workspace, reference, &content, &err);
     } else {
-        firn_show_checkpoint_entry_json("entry", entry);
-        firn_term_json_bytes("content", firn_bytes(content.data, content.size));
+        fi_show_checkpoint_entry_json("entry", entry);
+        fi_term_json_bytes("content", firn_bytes(content.data, content.size));
     }
     firn_release(entry);
     free(content.data);
@@ -95,46 +95,46 @@ print_file(struct firn_cli *cli, firn_workspace *workspace, const char *referenc
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_workspace *workspace = NULL;
-    struct firn_task_workspace_paths paths = {NULL, 0};
-    struct firn_task_workspace_references references = {0};
-    int exit_code = firn_task_workspace_open(cli, &workspace);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_references_init(cli, workspace, 0, 1, &references);
+    struct fi_task_workspace_paths paths = {NULL, 0};
+    struct fi_task_workspace_references references = {0};
+    int exit_code = fi_task_workspace_open(cli, &workspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 1, &references);
     }
-    if (exit_code == FIRN_EXIT_OK && cli->argument_count == 1 && references.words == 1) {
+    if (exit_code == FI_EXIT_OK && cli->argument_count == 1 && references.words == 1) {
         exit_code = firn_workspace_find(workspace, references.first, NULL, NULL) == FIRN_OK
-                        ? firn_command_misused(cli, "missing PATH")
-                        : FIRN_EXIT_OK;
+                        ? fi_command_misused(cli, "missing PATH")
+                        : FI_EXIT_OK;
         references.first = NULL; /* a path that is not there */
         references.words = 0;
-    } else if (exit_code == FIRN_EXIT_OK && cli->argument_count - references.words > 1) {
-        exit_code = firn_command_misused(cli, "more than one PATH");
+    } else if (exit_code == FI_EXIT_OK && cli->argument_count - references.words > 1) {
+        exit_code = fi_command_misused(cli, "more than one PATH");
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_paths_init(cli, workspace, references.words, &paths);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code =
             print_file(cli, workspace, references.first != NULL ? references.first : "latest",
                        paths.count > 0 ? paths.slices[0] : firn_bytes(NULL, 0));
     }
-    firn_task_workspace_paths_deinit(&paths);
-    firn_task_workspace_references_deinit(&references);
+    fi_task_workspace_paths_deinit(&paths);
+    fi_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);
     return exit_code;
 }
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn cat 12 src/main.c", "print the file as it was in checkpoint 12"},
     {"firn cat notes.txt | diff - notes.txt", "show what has changed since the newest one"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_cat = {
+const struct fi_command fi_dir_cat = {
     .name = "cat",
     .summary = "Print a file as it is in a checkpoint",
     .arguments = "[REF] PATH",
@@ -147,7 +147,7 @@ const struct firn_command firn_dir_cat = {
             "and symbolic links have no content to print (see firn show REF --files). With\n"
             "--json the content is a string in the object, for files of at most 16 MiB.",
     .examples = examples,
-    .missing_hint = firn_task_workspace_choose_hint,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .missing_hint = fi_task_workspace_choose_hint,
+    .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run,
 };

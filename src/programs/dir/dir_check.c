@@ -118,34 +118,34 @@ report_lost(const struct lost *lost)
 {
     assert(lost->checkpoints > 0);
     char text[TEXT_MAX];
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     int size = snprintf(text, sizeof(text), "%.1000s, in %s %s: ", lost->why,
-                        firn_term_text_number(lost->checkpoints, number),
-                        firn_term_text_plural(lost->checkpoints, "checkpoint", "checkpoints"));
+                        fi_term_text_number(lost->checkpoints, number),
+                        fi_term_text_plural(lost->checkpoints, "checkpoint", "checkpoints"));
     for (uint64_t i = 0; i < lost->checkpoints && i < NAMES_MAX; i++) {
         size += snprintf(text + size, sizeof(text) - (size_t)size, "%s%s", i == 0 ? "" : ", ",
                          lost->names[i]);
     }
     if (lost->checkpoints > NAMES_MAX) {
         (void)snprintf(text + size, sizeof(text) - (size_t)size, " and %s more",
-                       firn_term_text_number(lost->checkpoints - NAMES_MAX, number));
+                       fi_term_text_number(lost->checkpoints - NAMES_MAX, number));
     }
-    firn_command_report_path("damaged", firn_bytes(lost->path, lost->path_size), text);
+    fi_command_report_path("damaged", firn_bytes(lost->path, lost->path_size), text);
 }
 
 /* Tells of them, and lets them go. */
 static void
 report_all_lost(struct lost_paths *paths)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     for (size_t i = 0; i < paths->count; i++) {
         report_lost(&paths->items[i]);
         free(paths->items[i].path);
         free(paths->items[i].why);
     }
     if (paths->not_kept > 0) {
-        firn_command_report_line("damaged: %s more; --json names more of them",
-                                 firn_term_text_number(paths->not_kept, number));
+        fi_command_report_line("damaged: %s more; --json names more of them",
+                               fi_term_text_number(paths->not_kept, number));
     }
     free(paths->items);
     *paths = (struct lost_paths){0};
@@ -154,27 +154,26 @@ report_all_lost(struct lost_paths *paths)
 static void
 print_result(const firn_workspace_check_result *result, bool read_data)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
-    firn_term_out_format("%s %s", firn_term_text_number(result->checkpoints, number),
-                         firn_term_text_plural(result->checkpoints, "checkpoint", "checkpoints"));
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char bytes[FI_TERM_TEXT_SIZE_SIZE];
+    fi_term_out_format("%s %s", fi_term_text_number(result->checkpoints, number),
+                       fi_term_text_plural(result->checkpoints, "checkpoint", "checkpoints"));
     if (result->safety > 0) {
-        firn_term_out_format(" (%s taken by restores)",
-                             firn_term_text_number(result->safety, number));
+        fi_term_out_format(" (%s taken by restores)", fi_term_text_number(result->safety, number));
     }
-    firn_term_out_text(", ");
-    firn_term_out_format("%s %s, ", firn_term_text_number(result->packs, number),
-                         firn_term_text_plural(result->packs, "pack", "packs"));
-    firn_term_out_format("%s %s", firn_term_text_number(result->objects, number),
-                         firn_term_text_plural(result->objects, "object", "objects"));
+    fi_term_out_text(", ");
+    fi_term_out_format("%s %s, ", fi_term_text_number(result->packs, number),
+                       fi_term_text_plural(result->packs, "pack", "packs"));
+    fi_term_out_format("%s %s", fi_term_text_number(result->objects, number),
+                       fi_term_text_plural(result->objects, "object", "objects"));
     if (read_data) {
-        firn_term_out_format(", %s read", firn_term_text_size(result->bytes_read, bytes));
+        fi_term_out_format(", %s read", fi_term_text_size(result->bytes_read, bytes));
     }
     if (result->damaged == 0) {
-        firn_term_out_text(result->newer == 0 ? ": no damage\n"
-                                              : ": no damage to what can be read\n");
+        fi_term_out_text(result->newer == 0 ? ": no damage\n"
+                                            : ": no damage to what can be read\n");
     } else {
-        firn_term_out_format(": %s damaged\n", firn_term_text_number(result->damaged, number));
+        fi_term_out_format(": %s damaged\n", fi_term_text_number(result->damaged, number));
     }
 }
 
@@ -187,19 +186,18 @@ was_read(int code, const firn_workspace_check_result *result)
 }
 
 static void
-show(const struct firn_cli *cli, int code, const firn_workspace_check_result *result,
-     bool read_data)
+show(const struct fi_cli *cli, int code, const firn_workspace_check_result *result, bool read_data)
 {
     if (!was_read(code, result)) {
         return;
     }
-    firn_term_json_u64("checkpoints", result->checkpoints);
-    firn_term_json_u64("safety", result->safety);
-    firn_term_json_u64("packs", result->packs);
-    firn_term_json_u64("objects", result->objects);
-    firn_term_json_u64("bytes_read", result->bytes_read);
-    firn_term_json_u64("damaged", result->damaged);
-    firn_term_json_u64("newer", result->newer);
+    fi_term_json_u64("checkpoints", result->checkpoints);
+    fi_term_json_u64("safety", result->safety);
+    fi_term_json_u64("packs", result->packs);
+    fi_term_json_u64("objects", result->objects);
+    fi_term_json_u64("bytes_read", result->bytes_read);
+    fi_term_json_u64("damaged", result->damaged);
+    fi_term_json_u64("newer", result->newer);
     if (!cli->quiet && (code == FIRN_OK || code == FIRN_CORRUPT || code == FIRN_NEWER)) {
         print_result(result, read_data);
     }
@@ -224,7 +222,7 @@ hint(int code, const firn_workspace_check_result *result)
 /* The library's notices during the check. */
 struct telling {
     const firn_workspace *workspace;
-    struct firn_task_notices *notices;
+    struct fi_task_notices *notices;
     firn_callbacks callbacks; /* those of notices */
     bool is_json;
     struct lost_paths lost;
@@ -237,8 +235,8 @@ on_notice(void *ctx, const firn_notice *notice)
     if (notice->checkpoint != NULL && !telling->is_json) {
         add_lost(&telling->lost, notice);
     } else if (notice->kind == FIRN_NOTICE_SETTINGS) {
-        firn_task_settings_tell(telling->workspace, notice);
-        firn_task_notices_add(telling->notices, notice);
+        fi_task_settings_tell(telling->workspace, notice);
+        fi_task_notices_add(telling->notices, notice);
     } else {
         telling->callbacks.on_notice(telling->callbacks.ctx, notice);
     }
@@ -252,49 +250,49 @@ on_progress(void *ctx, const firn_progress *progress)
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
     firn_workspace *workspace = NULL;
     firn_workspace_check_options options = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
     firn_workspace_check_result result = FIRN_WORKSPACE_CHECK_RESULT_INIT;
-    struct firn_task_notices notices;
-    int exit_code = firn_task_workspace_open(cli, &workspace);
-    if (exit_code != FIRN_EXIT_OK) {
+    struct fi_task_notices notices;
+    int exit_code = fi_task_workspace_open(cli, &workspace);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    firn_task_notices_init(&notices, cli);
-    options.read_data = firn_command_has(cli, "data");
+    fi_task_notices_init(&notices, cli);
+    options.read_data = fi_command_has(cli, "data");
     struct telling telling = {.workspace = workspace,
                               .notices = &notices,
-                              .callbacks = firn_task_notices_callbacks(&notices),
+                              .callbacks = fi_task_notices_callbacks(&notices),
                               .is_json = cli->json};
     options.callbacks = (firn_callbacks){on_notice, on_progress, &telling};
     int code = firn_workspace_check(workspace, &options, &result, &err);
-    firn_term_meter_clear();
+    fi_term_meter_clear();
     report_all_lost(&telling.lost);
     show(cli, code, &result, options.read_data);
-    firn_task_notices_json(&notices);
+    fi_task_notices_json(&notices);
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, hint(code, &result));
+        exit_code = fi_command_report_failure(cli, &err, hint(code, &result));
     }
-    firn_task_notices_deinit(&notices);
+    fi_task_notices_deinit(&notices);
     firn_workspace_close(workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"data", 0, NULL, "also read and verify every byte"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn check --data", "check that everything saved can still be read"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_check = {
+const struct fi_command fi_dir_check = {
     .name = "check",
     .summary = "Check that everything saved is present and undamaged",
     .arguments = "",
@@ -307,6 +305,6 @@ const struct firn_command firn_dir_check = {
             "data made by a newer firn: it is named, and the exit code is 1. Nothing is\n"
             "changed.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run,
 };

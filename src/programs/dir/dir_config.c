@@ -11,9 +11,9 @@
 #include "term/term.h"
 
 struct listing {
-    const struct firn_cli *cli;
+    const struct fi_cli *cli;
     firn_workspace *workspace; /* NULL: of the user */
-    struct firn_task_notices *notices;
+    struct fi_task_notices *notices;
     const char *key; /* NULL: all */
     bool is_found;
     int unread; /* files */
@@ -27,18 +27,18 @@ visit(void *ctx, const firn_config_setting *setting)
         return FIRN_OK;
     }
     listing->is_found = true;
-    firn_term_json_object(NULL);
-    firn_term_json_string("key", setting->key);
-    firn_term_json_string("value", setting->value);
-    firn_term_json_string("source", firn_config_source_name(setting->source));
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_string("key", setting->key);
+    fi_term_json_string("value", setting->value);
+    fi_term_json_string("source", firn_config_source_name(setting->source));
+    fi_term_json_end();
     if (listing->key != NULL) {
-        firn_term_out_format("%s\n", setting->value);
+        fi_term_out_format("%s\n", setting->value);
     } else if (listing->cli->quiet) {
-        firn_term_out_format("%s = %s\n", setting->key, setting->value);
+        fi_term_out_format("%s = %s\n", setting->key, setting->value);
     } else {
-        firn_term_out_format("%-18s = %-6s # %s\n", setting->key, setting->value,
-                             firn_config_source_name(setting->source));
+        fi_term_out_format("%-18s = %-6s # %s\n", setting->key, setting->value,
+                           firn_config_source_name(setting->source));
     }
     return FIRN_OK;
 }
@@ -48,27 +48,27 @@ on_notice(void *ctx, const firn_notice *notice)
 {
     struct listing *listing = ctx;
     listing->unread++;
-    firn_task_settings_tell(listing->workspace, notice);
-    firn_task_notices_add(listing->notices, notice);
+    fi_task_settings_tell(listing->workspace, notice);
+    fi_task_notices_add(listing->notices, notice);
 }
 
 static int
-show(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices *notices,
+show(struct fi_cli *cli, firn_workspace *workspace, struct fi_task_notices *notices,
      const char *key)
 {
     firn_error err;
     struct listing listing = {cli, workspace, notices, key, false, 0};
-    firn_term_json_array("settings");
+    fi_term_json_array("settings");
     if (firn_config_list_readable(workspace, visit, on_notice, &listing, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
     if (!listing.is_found) {
-        return firn_command_report_error(cli, FIRN_INVALID, "firn config lists the settings",
-                                         "there is no setting '%s'", key);
+        return fi_command_report_error(cli, FIRN_INVALID, "firn config lists the settings",
+                                       "there is no setting '%s'", key);
     }
-    firn_term_json_end();
-    firn_task_notices_json(notices);
-    return FIRN_EXIT_OK;
+    fi_term_json_end();
+    fi_task_notices_json(notices);
+    return FI_EXIT_OK;
 }
 
 static int
@@ -99,7 +99,7 @@ change_hint(const firn_workspace *workspace, int code)
 
 /* Changing a file mends it. */
 static int
-change(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices *notices,
+change(struct fi_cli *cli, firn_workspace *workspace, struct fi_task_notices *notices,
        const char *key, const char *value)
 {
     assert(key != NULL);
@@ -109,62 +109,62 @@ change(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_notices
     int code = firn_config_list_readable(workspace, ignore, count_unread, &before, &err);
     code = code == FIRN_OK ? firn_config_set(workspace, key, value, &err) : code;
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, change_hint(workspace, code));
+        return fi_command_report_failure(cli, &err, change_hint(workspace, code));
     }
     cli->is_done = true;
     if (before.unread > 0 &&
         firn_config_list_readable(workspace, ignore, on_notice, &after, NULL) == FIRN_OK &&
         after.unread < before.unread) {
-        firn_command_report_line("settings: lines that could not be read are comments now");
-        firn_command_report_more("hint", "firn config shows the settings; if it was not known what "
-                                         "is kept, keep is forever now");
+        fi_command_report_line("settings: lines that could not be read are comments now");
+        fi_command_report_more("hint", "firn config shows the settings; if it was not known what "
+                                       "is kept, keep is forever now");
     }
-    firn_term_json_string("key", key);
-    firn_term_json_string_if("value", value, value != NULL);
-    firn_task_notices_json(notices);
-    return FIRN_EXIT_OK;
+    fi_term_json_string("key", key);
+    fi_term_json_string_if("value", value, value != NULL);
+    fi_task_notices_json(notices);
+    return FI_EXIT_OK;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 2);
     firn_workspace *workspace = NULL;
-    bool unsets = firn_command_has(cli, "unset");
+    bool unsets = fi_command_has(cli, "unset");
     const char *key = cli->argument_count > 0 ? cli->arguments[0] : NULL;
     const char *value = cli->argument_count > 1 ? cli->arguments[1] : NULL;
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     if (unsets && (key == NULL || value != NULL)) {
-        return firn_command_misused(cli, "--unset takes a SETTING and no VALUE");
+        return fi_command_misused(cli, "--unset takes a SETTING and no VALUE");
     }
-    if (!firn_command_has(cli, "user")) {
-        exit_code = firn_task_workspace_open(cli, &workspace);
+    if (!fi_command_has(cli, "user")) {
+        exit_code = fi_task_workspace_open(cli, &workspace);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        struct firn_task_notices notices;
-        firn_task_notices_init(&notices, cli);
+    if (exit_code == FI_EXIT_OK) {
+        struct fi_task_notices notices;
+        fi_task_notices_init(&notices, cli);
         exit_code = unsets || value != NULL ? change(cli, workspace, &notices, key, value)
                                             : show(cli, workspace, &notices, key);
-        firn_task_notices_deinit(&notices);
+        fi_task_notices_deinit(&notices);
     }
     firn_workspace_close(workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"user", 0, NULL, "change the settings of the user, not of this store"},
     {"unset", 0, NULL, "remove the setting from the file"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn config", "print all settings, and where each comes from"},
     {"firn config save.gitignore true", "let every save exclude what .gitignore files exclude"},
     {"firn config --user wait 5", "wait at most five seconds for another writer"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_config = {
+const struct fi_command fi_dir_config = {
     .name = "config",
     .summary = "Show or change settings",
     .arguments = "[SETTING] [VALUE]",
@@ -193,6 +193,6 @@ const struct firn_command firn_dir_config = {
             "added. In a store inside of the tree (firn init --here) only what this command\n"
             "wrote counts, as a pull could bring anything; firn trust accepts other changes.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run,
 };

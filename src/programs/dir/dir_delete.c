@@ -11,43 +11,43 @@
 #include "term/term.h"
 
 struct deleting {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     firn_workspace *workspace;
     bool is_dry;
     const char *done; /* what was done with each */
     uint64_t count;   /* told */
-    char first[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    char first[FI_SHOW_CHECKPOINT_NAME_SIZE];
 };
 
 static int
 visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct deleting *deleting = ctx;
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    (void)firn_show_checkpoint_name(checkpoint, name);
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    (void)fi_show_checkpoint_name(checkpoint, name);
     if (deleting->count++ == 0) {
         memcpy(deleting->first, name, sizeof(name));
     }
-    firn_show_checkpoint_json(NULL, checkpoint);
+    fi_show_checkpoint_json(NULL, checkpoint);
     if (deleting->cli->quiet) {
-        firn_term_out_format("%s\n", name);
+        fi_term_out_format("%s\n", name);
     } else {
-        char names[FIRN_SHOW_CHECKPOINT_NAMES_SIZE];
-        firn_term_out_format("%s %s", deleting->is_dry ? "would delete" : deleting->done,
-                             firn_show_checkpoint_names(checkpoint, names));
+        char names[FI_SHOW_CHECKPOINT_NAMES_SIZE];
+        fi_term_out_format("%s %s", deleting->is_dry ? "would delete" : deleting->done,
+                           fi_show_checkpoint_names(checkpoint, names));
         if (checkpoint->message.size > 0) {
-            firn_term_out_text("  ");
-            firn_term_text_cut(checkpoint->message, FIRN_SHOW_CHECKPOINT_MESSAGE_MAX,
-                               firn_term_out_write);
+            fi_term_out_text("  ");
+            fi_term_text_cut(checkpoint->message, FI_SHOW_CHECKPOINT_MESSAGE_MAX,
+                             fi_term_out_write);
         }
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
     }
     return FIRN_OK;
 }
 
 /* Where to look for what to name instead of the reference that is at fault. */
 static const char *
-hint(struct firn_cli *cli, firn_workspace *workspace, int code)
+hint(struct fi_cli *cli, firn_workspace *workspace, int code)
 {
     assert(code != FIRN_OK);
     const char *text = NULL;
@@ -59,7 +59,7 @@ hint(struct firn_cli *cli, firn_workspace *workspace, int code)
                    : "firn pin lists pinned checkpoints, firn unpin unpins one";
     }
     for (int i = 0; i < cli->argument_count && text == NULL; i++) {
-        text = firn_task_workspace_hint(workspace, cli->arguments[i], code);
+        text = fi_task_workspace_hint(workspace, cli->arguments[i], code);
     }
     return text;
 }
@@ -68,11 +68,11 @@ static int
 attempt_delete(void *ctx, firn_error *err)
 {
     struct deleting *deleting = ctx;
-    const struct firn_cli *cli = deleting->cli;
+    const struct fi_cli *cli = deleting->cli;
     assert(cli->argument_count > 0);
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     options.dry_run = deleting->is_dry;
-    options.now = firn_command_has(cli, "now");
+    options.now = fi_command_has(cli, "now");
     return firn_workspace_delete(deleting->workspace, cli->arguments, (size_t)cli->argument_count,
                                  &options, visit, deleting, err);
 }
@@ -81,59 +81,59 @@ static int
 attempt_expire(void *ctx, firn_error *err)
 {
     struct deleting *deleting = ctx;
-    const struct firn_cli *cli = deleting->cli;
+    const struct fi_cli *cli = deleting->cli;
     assert(cli->argument_count == 0);
     firn_workspace_expire_options options = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
-    const char *keep = firn_command_value(cli, "keep");
+    const char *keep = fi_command_value(cli, "keep");
     options.keep = keep != NULL ? keep : cli->settings.keep;
     options.dry_run = deleting->is_dry;
     return firn_workspace_expire(deleting->workspace, &options, visit, deleting, err);
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     firn_error err;
     struct deleting deleting = {
-        .cli = cli, .is_dry = firn_command_has(cli, "dry-run"), .done = "deleted"};
-    bool expires = firn_command_has(cli, "expired");
+        .cli = cli, .is_dry = fi_command_has(cli, "dry-run"), .done = "deleted"};
+    bool expires = fi_command_has(cli, "expired");
     if (expires ? cli->argument_count > 0 : cli->argument_count == 0) {
-        return firn_command_misused(cli, expires ? "--expired takes no REF" : "missing REF");
+        return fi_command_misused(cli, expires ? "--expired takes no REF" : "missing REF");
     }
-    const bool is_for_good = expires || firn_command_has(cli, "now");
-    if (!expires && firn_command_value(cli, "keep") != NULL) {
-        return firn_command_misused(cli, "--keep is for --expired");
+    const bool is_for_good = expires || fi_command_has(cli, "now");
+    if (!expires && fi_command_value(cli, "keep") != NULL) {
+        return fi_command_misused(cli, "--keep is for --expired");
     }
-    int exit_code = firn_task_workspace_open(cli, &deleting.workspace);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &deleting.workspace);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    firn_term_json_array("deleted");
+    fi_term_json_array("deleted");
     int code =
-        firn_task_patience_run(cli, expires ? attempt_expire : attempt_delete, &deleting, &err);
+        fi_task_patience_run(cli, expires ? attempt_expire : attempt_delete, &deleting, &err);
     cli->is_done = code == FIRN_OK && !deleting.is_dry;
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, hint(cli, deleting.workspace, code));
+        exit_code = fi_command_report_failure(cli, &err, hint(cli, deleting.workspace, code));
     } else {
-        firn_term_json_end();
+        fi_term_json_end();
         if (!cli->quiet && deleting.count == 0) {
-            firn_term_out_text("nothing has expired\n");
+            fi_term_out_text("nothing has expired\n");
         } else if (!cli->quiet && !deleting.is_dry && is_for_good) {
-            firn_term_out_text("free the space with: firn gc\n");
+            fi_term_out_text("free the space with: firn gc\n");
         } else if (!cli->quiet && !deleting.is_dry) {
-            firn_term_out_format("bring back within 7 days with: firn undelete%s%s\n",
-                                 deleting.count == 1 ? " " : "",
-                                 deleting.count == 1 ? deleting.first : "");
+            fi_term_out_format("bring back within 7 days with: firn undelete%s%s\n",
+                               deleting.count == 1 ? " " : "",
+                               deleting.count == 1 ? deleting.first : "");
         }
     }
     if (code == FIRN_OK && !deleting.is_dry) {
-        firn_task_collect_if_due(deleting.workspace);
+        fi_task_collect_if_due(deleting.workspace);
     }
     firn_workspace_close(deleting.workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would be deleted, and delete nothing"},
     {"now", 0, NULL, "for good: firn undelete cannot bring them back"},
     {"expired", 0, NULL, "delete expired checkpoints"},
@@ -141,13 +141,13 @@ static const struct firn_command_option options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn delete 12 13", "delete two checkpoints"},
     {"firn delete --expired -n", "show which checkpoints have expired"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_delete = {
+const struct fi_command fi_dir_delete = {
     .name = "delete",
     .summary = "Delete checkpoints",
     .arguments = "[REF...]",
@@ -177,7 +177,7 @@ const struct firn_command firn_dir_delete = {
             "\n"
             "Pinned checkpoints cannot be deleted by name either.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run,
 };
 
@@ -187,44 +187,44 @@ static int
 attempt_undelete(void *ctx, firn_error *err)
 {
     struct deleting *deleting = ctx;
-    const struct firn_cli *cli = deleting->cli;
+    const struct fi_cli *cli = deleting->cli;
     return firn_workspace_undelete(deleting->workspace, cli->arguments, (size_t)cli->argument_count,
                                    visit, deleting, err);
 }
 
 static int
-run_undelete(struct firn_cli *cli)
+run_undelete(struct fi_cli *cli)
 {
     firn_error err;
     struct deleting deleting = {.cli = cli, .done = "brought back"};
-    int exit_code = firn_task_workspace_open(cli, &deleting.workspace);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &deleting.workspace);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    firn_term_json_array("undeleted");
-    int code = firn_task_patience_run(cli, attempt_undelete, &deleting, &err);
+    fi_term_json_array("undeleted");
+    int code = fi_task_patience_run(cli, attempt_undelete, &deleting, &err);
     cli->is_done = code == FIRN_OK;
     if (code == FIRN_OK) {
-        firn_term_json_end();
+        fi_term_json_end();
     } else {
-        exit_code = firn_command_report_failure(
-            cli, &err, "firn list --deleted shows what can be brought back");
+        exit_code = fi_command_report_failure(cli, &err,
+                                              "firn list --deleted shows what can be brought back");
     }
     firn_workspace_close(deleting.workspace);
     return exit_code;
 }
 
-static const struct firn_command_option no_options[] = {
+static const struct fi_command_option no_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example undelete_examples[] = {
+static const struct fi_command_example undelete_examples[] = {
     {"firn undelete", "bring back what the last firn delete deleted"},
     {"firn undelete 12", "bring back checkpoint 12"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_delete_undo = {
+const struct fi_command fi_dir_delete_undo = {
     .name = "undelete",
     .summary = "Bring back deleted checkpoints",
     .arguments = "[REF...]",
@@ -235,6 +235,6 @@ const struct firn_command firn_dir_delete_undo = {
             "in firn list --deleted. What has expired, and what firn gc --now or firn forget\n"
             "ended, does not come back.",
     .examples = undelete_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run_undelete,
 };

@@ -16,10 +16,10 @@ enum { ROWS_DEFAULT = 100 };
 
 /* The differences, and the databases whose rows will be compared. */
 struct listing {
-    struct firn_show_difference shown;
+    struct fi_show_difference shown;
     bool wants_rows;
     uint64_t rows_max; /* so many of a table are shown */
-    struct firn_task_databases databases;
+    struct fi_task_databases databases;
     bool is_out_of_memory;
 };
 
@@ -28,9 +28,9 @@ visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct listing *listing = ctx;
     listing->is_out_of_memory =
-        listing->wants_rows && !firn_task_databases_note(&listing->databases, difference);
+        listing->wants_rows && !fi_task_databases_note(&listing->databases, difference);
     return listing->is_out_of_memory ? FIRN_NO_MEMORY
-                                     : firn_show_difference_visit(&listing->shown, difference);
+                                     : fi_show_difference_visit(&listing->shown, difference);
 }
 
 /* The rows that differ, after all else. */
@@ -38,173 +38,172 @@ static int
 show_rows(const struct listing *listing, firn_workspace *workspace,
           const firn_workspace_diff_result *result, firn_error *err)
 {
-    struct firn_sqlitefile_show show = {.is_patch =
-                                            listing->shown.form == FIRN_SHOW_DIFFERENCE_PATCH,
-                                        .rows_max = listing->rows_max};
+    struct fi_sqlitefile_show show = {.is_patch = listing->shown.form == FI_SHOW_DIFFERENCE_PATCH,
+                                      .rows_max = listing->rows_max};
     if (!listing->wants_rows || result->before == NULL) {
         return FIRN_OK;
     }
-    firn_term_json_array("databases");
+    fi_term_json_array("databases");
     int code =
-        firn_task_databases_compare(&listing->databases, workspace, result->before->id,
-                                    result->after != NULL ? result->after->id : NULL, &show, err);
-    firn_term_json_end();
+        fi_task_databases_compare(&listing->databases, workspace, result->before->id,
+                                  result->after != NULL ? result->after->id : NULL, &show, err);
+    fi_term_json_end();
     return code;
 }
 
 static void
-print_summary(const firn_workspace_diff_result *result, enum firn_show_difference_form form)
+print_summary(const firn_workspace_diff_result *result, enum fi_show_difference_form form)
 {
-    char before[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    char after[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    firn_term_out_format("from %s to %s: ", firn_show_checkpoint_name(result->before, before),
-                         result->after == NULL ? "the disk"
-                                               : firn_show_checkpoint_name(result->after, after));
-    firn_show_difference_print_counts(result, form);
-    firn_term_out_text("\n");
+    char before[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    char after[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    fi_term_out_format("from %s to %s: ", fi_show_checkpoint_name(result->before, before),
+                       result->after == NULL ? "the disk"
+                                             : fi_show_checkpoint_name(result->after, after));
+    fi_show_difference_print_counts(result, form);
+    fi_term_out_text("\n");
 }
 
 static int
 show_result(const struct listing *listing, firn_workspace *workspace,
-            const firn_workspace_diff_result *result, const struct firn_task_notices *notices,
+            const firn_workspace_diff_result *result, const struct fi_task_notices *notices,
             firn_error *err)
 {
-    const struct firn_show_difference *shown = &listing->shown;
-    firn_show_difference_finish(shown);
-    firn_term_json_end();
+    const struct fi_show_difference *shown = &listing->shown;
+    fi_show_difference_finish(shown);
+    fi_term_json_end();
     int code = show_rows(listing, workspace, result, err);
     if (code != FIRN_OK) {
         return code;
     }
-    if (!shown->cli->quiet && shown->form != FIRN_SHOW_DIFFERENCE_PATCH &&
-        shown->form != FIRN_SHOW_DIFFERENCE_PATHS) {
+    if (!shown->cli->quiet && shown->form != FI_SHOW_DIFFERENCE_PATCH &&
+        shown->form != FI_SHOW_DIFFERENCE_PATHS) {
         print_summary(result, shown->form);
-        firn_task_notices_print_not_compared(notices);
+        fi_task_notices_print_not_compared(notices);
     }
-    firn_show_checkpoint_json("before", result->before);
+    fi_show_checkpoint_json("before", result->before);
     if (result->after == NULL) {
-        firn_term_json_null("after");
+        fi_term_json_null("after");
     } else {
-        firn_show_checkpoint_json("after", result->after);
+        fi_show_checkpoint_json("after", result->after);
     }
-    firn_show_difference_json_counts(result, shown->form);
-    firn_task_notices_json(notices);
+    fi_show_difference_json_counts(result, shown->form);
+    fi_task_notices_json(notices);
     return FIRN_OK;
 }
 
 /* Reports the error, and which of the two references caused it. */
 static int
-report(struct firn_cli *cli, firn_workspace *workspace, const firn_workspace_diff_options *options,
+report(struct fi_cli *cli, firn_workspace *workspace, const firn_workspace_diff_options *options,
        const struct listing *listing, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
     if (listing->shown.is_out_of_memory || listing->is_out_of_memory) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     const char *hint = NULL;
     if (options->before != NULL) {
-        hint = firn_task_workspace_hint_or_path(workspace, options->before, err->code);
+        hint = fi_task_workspace_hint_or_path(workspace, options->before, err->code);
     } else {
-        hint = firn_task_workspace_hint(workspace, "latest", err->code);
+        hint = fi_task_workspace_hint(workspace, "latest", err->code);
     }
     if (hint == NULL && options->after != NULL) {
-        hint = firn_task_workspace_hint_or_path(workspace, options->after, err->code);
+        hint = fi_task_workspace_hint_or_path(workspace, options->after, err->code);
     }
-    hint = firn_task_workspace_hint_paths(hint, options->path_count, err->code);
-    return firn_command_report_failure(cli, err, hint);
+    hint = fi_task_workspace_hint_paths(hint, options->path_count, err->code);
+    return fi_command_report_failure(cli, err, hint);
 }
 
 static int
-compare(struct firn_cli *cli, firn_workspace *workspace, firn_workspace_diff_options *options,
+compare(struct fi_cli *cli, firn_workspace *workspace, firn_workspace_diff_options *options,
         struct listing *listing)
 {
     firn_error err;
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     int exit_code;
     assert(options->before != NULL || options->after == NULL);
-    firn_task_notices_init(&notices, cli);
-    options->callbacks = firn_task_notices_callbacks(&notices);
-    firn_term_json_array("changes");
+    fi_task_notices_init(&notices, cli);
+    options->callbacks = fi_task_notices_callbacks(&notices);
+    fi_term_json_array("changes");
     firn_workspace_pending_restore earlier = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     bool is_of_disk = options->after == NULL;
     if (is_of_disk) {
-        firn_task_pending_look(workspace, &earlier);
+        fi_task_pending_look(workspace, &earlier);
     }
     int code = firn_workspace_diff(workspace, options, visit, listing, &result, &err);
-    firn_term_meter_clear();
+    fi_term_meter_clear();
     if (code == FIRN_OK) {
         code = show_result(listing, workspace, &result, &notices, &err);
     }
     if (code != FIRN_OK) {
         exit_code = report(cli, workspace, options, listing, &err);
     } else {
-        exit_code = is_of_disk ? firn_task_pending_tell(cli, workspace, &earlier) : FIRN_EXIT_OK;
-        exit_code = exit_code == FIRN_EXIT_OK ? firn_task_notices_exit(&notices) : exit_code;
+        exit_code = is_of_disk ? fi_task_pending_tell(cli, workspace, &earlier) : FI_EXIT_OK;
+        exit_code = exit_code == FI_EXIT_OK ? fi_task_notices_exit(&notices) : exit_code;
     }
     firn_release(result.before);
     firn_release(result.after);
-    firn_task_notices_deinit(&notices);
+    fi_task_notices_deinit(&notices);
     return exit_code;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     struct listing listing = {.rows_max = ROWS_DEFAULT};
-    struct firn_show_difference *shown = &listing.shown;
-    const char *rows = firn_command_value(cli, "rows");
+    struct fi_show_difference *shown = &listing.shown;
+    const char *rows = fi_command_value(cli, "rows");
     firn_workspace *workspace = NULL;
-    struct firn_task_workspace_paths paths = {NULL, 0};
+    struct fi_task_workspace_paths paths = {NULL, 0};
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
-    struct firn_task_workspace_references references = {0};
+    struct fi_task_workspace_references references = {0};
     bool is_read = isatty(STDOUT_FILENO) == 1 && !cli->json; /* by a person */
-    int exit_code = firn_show_difference_init(
-        shown, cli, is_read ? FIRN_SHOW_DIFFERENCE_PATCH : FIRN_SHOW_DIFFERENCE_NAMES, &options);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_show_difference_init(
+        shown, cli, is_read ? FI_SHOW_DIFFERENCE_PATCH : FI_SHOW_DIFFERENCE_NAMES, &options);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    if (rows != NULL && !firn_command_number(rows, INT32_MAX, &listing.rows_max)) {
-        return firn_command_misused(cli, "'%s' is not a number of rows", rows);
+    if (rows != NULL && !fi_command_number(rows, INT32_MAX, &listing.rows_max)) {
+        return fi_command_misused(cli, "'%s' is not a number of rows", rows);
     }
     listing.wants_rows = rows != NULL ? listing.rows_max > 0
-                                      : shown->form == FIRN_SHOW_DIFFERENCE_PATCH ||
-                                            shown->form == FIRN_SHOW_DIFFERENCE_STAT;
-    if (rows == NULL && shown->form == FIRN_SHOW_DIFFERENCE_STAT) {
+                                      : shown->form == FI_SHOW_DIFFERENCE_PATCH ||
+                                            shown->form == FI_SHOW_DIFFERENCE_STAT;
+    if (rows == NULL && shown->form == FI_SHOW_DIFFERENCE_STAT) {
         listing.rows_max = 0; /* they are counted */
     }
-    exit_code = firn_task_workspace_open(cli, &workspace);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_references_init(cli, workspace, 0, 2, &references);
+    exit_code = fi_task_workspace_open(cli, &workspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 2, &references);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         options.before = references.first;
         options.after = references.second;
-        exit_code = firn_task_workspace_paths_init(cli, workspace, references.words, &paths);
+        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         options.paths = paths.slices;
         options.path_count = paths.count;
-        const struct firn_task_settings_today today = firn_task_settings_look(workspace, false);
+        const struct fi_task_settings_today today = fi_task_settings_look(workspace, false);
         options.gitignore = today.gitignore;
         options.file_size_max = today.file_size_max;
         exit_code = compare(cli, workspace, &options, &listing);
     }
-    firn_show_difference_deinit(shown);
-    firn_task_databases_deinit(&listing.databases);
-    firn_task_workspace_paths_deinit(&paths);
-    firn_task_workspace_references_deinit(&references);
+    fi_show_difference_deinit(shown);
+    fi_task_databases_deinit(&listing.databases);
+    fi_task_workspace_paths_deinit(&paths);
+    fi_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
-    FIRN_SHOW_DIFFERENCE_OPTIONS("print one row for each difference"),
+static const struct fi_command_option options[] = {
+    FI_SHOW_DIFFERENCE_OPTIONS("print one row for each difference"),
     {"rows", 0, "N", "show up to N rows that differ of each SQLite table"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn diff", "show what changed since the newest checkpoint"},
     {"firn diff 12 --stat", "show what changed since checkpoint 12, with line counts"},
     {"firn diff 11 12 -- src", "show what changed in src from checkpoint 11 to 12"},
@@ -212,7 +211,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_diff = {
+const struct fi_command fi_dir_diff = {
     .name = "diff",
     .summary = "Show differences between checkpoints, or one and the disk",
     .arguments = "[REF] [REF] [PATH...]",
@@ -258,7 +257,7 @@ const struct firn_command firn_dir_diff = {
             "\n"
             "Nothing is written anywhere but temporary files.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT | FIRN_COMMAND_USES_PAGER |
-            FIRN_COMMAND_USES_COLOUR,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_STRICT | FI_COMMAND_USES_PAGER |
+            FI_COMMAND_USES_COLOUR,
     .run = run,
 };

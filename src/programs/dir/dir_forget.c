@@ -14,7 +14,7 @@
 #include "term/term.h"
 
 struct forgetting {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     firn_workspace *workspace;
     firn_workspace_forget_options options;
     firn_workspace_forget_result result;
@@ -23,12 +23,12 @@ struct forgetting {
 static void
 print_json(const firn_workspace_forgotten *forgotten)
 {
-    firn_term_json_object(NULL);
-    firn_show_checkpoint_json("checkpoint", forgotten->checkpoint);
-    firn_term_json_u64("files", forgotten->files);
-    firn_term_json_u64("directories", forgotten->directories);
-    firn_term_json_u64("bytes", forgotten->bytes);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_show_checkpoint_json("checkpoint", forgotten->checkpoint);
+    fi_term_json_u64("files", forgotten->files);
+    fi_term_json_u64("directories", forgotten->directories);
+    fi_term_json_u64("bytes", forgotten->bytes);
+    fi_term_json_end();
 }
 
 static int
@@ -36,23 +36,23 @@ visit(void *ctx, const firn_workspace_forgotten *forgotten)
 {
     const struct forgetting *forgetting = ctx;
     const firn_workspace_checkpoint *checkpoint = forgotten->checkpoint;
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    char files[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
-    (void)firn_show_checkpoint_name(checkpoint, name);
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    char files[FI_TERM_TEXT_NUMBER_SIZE];
+    char bytes[FI_TERM_TEXT_SIZE_SIZE];
+    (void)fi_show_checkpoint_name(checkpoint, name);
     print_json(forgotten);
     if (forgetting->cli->quiet) {
-        firn_term_out_format("%s\n", name);
+        fi_term_out_format("%s\n", name);
     } else {
-        char names[FIRN_SHOW_CHECKPOINT_NAMES_SIZE];
-        firn_term_out_format("%s %s  %s %s, %s\n",
-                             forgetting->options.dry_run ? "would remove from" : "removed from",
-                             firn_show_checkpoint_names(checkpoint, names),
-                             firn_term_text_number(forgotten->files, files),
-                             firn_term_text_plural(forgotten->files, "file", "files"),
-                             firn_term_text_size(forgotten->bytes, bytes));
+        char names[FI_SHOW_CHECKPOINT_NAMES_SIZE];
+        fi_term_out_format("%s %s  %s %s, %s\n",
+                           forgetting->options.dry_run ? "would remove from" : "removed from",
+                           fi_show_checkpoint_names(checkpoint, names),
+                           fi_term_text_number(forgotten->files, files),
+                           fi_term_text_plural(forgotten->files, "file", "files"),
+                           fi_term_text_size(forgotten->bytes, bytes));
     }
-    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return fi_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 static int
@@ -67,7 +67,7 @@ static const char *
 hint_of(const struct forgetting *forgetting, int code)
 {
     assert(code != FIRN_OK);
-    const char *hint = firn_task_workspace_hint(forgetting->workspace, "latest", code);
+    const char *hint = fi_task_workspace_hint(forgetting->workspace, "latest", code);
     if (hint == NULL && code == FIRN_NOT_FOUND) {
         return "firn show REF --files lists the files of a checkpoint; remove data that only "
                "deleted checkpoints had with: firn gc --full --now";
@@ -80,17 +80,17 @@ forget(struct forgetting *forgetting)
 {
     assert(forgetting->workspace != NULL);
     firn_error err;
-    struct firn_cli *cli = forgetting->cli;
-    firn_term_json_array("forgotten");
-    int code = firn_task_patience_run(cli, attempt, forgetting, &err);
-    firn_term_meter_clear();
+    struct fi_cli *cli = forgetting->cli;
+    fi_term_json_array("forgotten");
+    int code = fi_task_patience_run(cli, attempt, forgetting, &err);
+    fi_term_meter_clear();
     cli->is_done = code == FIRN_OK && !forgetting->options.dry_run;
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, hint_of(forgetting, code));
+        return fi_command_report_failure(cli, &err, hint_of(forgetting, code));
     }
-    firn_term_json_end();
-    firn_term_json_bool("dry_run", forgetting->options.dry_run);
-    return FIRN_EXIT_OK;
+    fi_term_json_end();
+    fi_term_json_bool("dry_run", forgetting->options.dry_run);
+    return FI_EXIT_OK;
 }
 
 /* Shows what would go, and asks. */
@@ -102,9 +102,9 @@ ask(struct forgetting *forgetting, bool *out_is_confirmed)
     forgetting->options.dry_run = true;
     int exit_code = forget(forgetting);
     forgetting->options.dry_run = false;
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_term_out_flush();
-        *out_is_confirmed = firn_command_report_ask("remove it from them, for good?");
+    if (exit_code == FI_EXIT_OK) {
+        fi_term_out_flush();
+        *out_is_confirmed = fi_command_report_ask("remove it from them, for good?");
     }
     return exit_code;
 }
@@ -112,19 +112,19 @@ ask(struct forgetting *forgetting, bool *out_is_confirmed)
 static int
 run_opened(struct forgetting *forgetting, bool asks)
 {
-    struct firn_cli *cli = forgetting->cli;
+    struct fi_cli *cli = forgetting->cli;
     bool goes_on = true;
-    int exit_code = asks ? ask(forgetting, &goes_on) : FIRN_EXIT_OK;
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = asks ? ask(forgetting, &goes_on) : FI_EXIT_OK;
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (!goes_on) {
-        firn_command_report_line("nothing was changed");
-        return FIRN_EXIT_FAILED;
+        fi_command_report_line("nothing was changed");
+        return FI_EXIT_FAILED;
     }
     exit_code = forget(forgetting);
-    if (exit_code == FIRN_EXIT_OK && !cli->quiet && !forgetting->options.dry_run) {
-        firn_term_out_text(
+    if (exit_code == FI_EXIT_OK && !cli->quiet && !forgetting->options.dry_run) {
+        fi_term_out_text(
             "remove the contents from the store with: firn gc\nfiles in the directory stay; the "
             "next save includes them again unless a rule in\n.firnignore leaves it out\n");
     }
@@ -132,61 +132,61 @@ run_opened(struct forgetting *forgetting, bool asks)
 }
 
 static bool
-is_root(const struct firn_task_workspace_paths *paths)
+is_root(const struct fi_task_workspace_paths *paths)
 {
     return paths->count == 0 || paths->slices[0].size == 0;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count > 0);
     struct forgetting forgetting = {.cli = cli,
                                     .options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT,
                                     .result = FIRN_WORKSPACE_FORGET_RESULT_INIT};
-    struct firn_task_workspace_paths paths;
-    struct firn_task_notices notices;
-    forgetting.options.dry_run = firn_command_has(cli, "dry-run");
-    bool is_free = forgetting.options.dry_run || firn_command_has(cli, "yes");
-    if (!is_free && !firn_command_report_may_ask(cli)) {
-        return firn_command_misused(
+    struct fi_task_workspace_paths paths;
+    struct fi_task_notices notices;
+    forgetting.options.dry_run = fi_command_has(cli, "dry-run");
+    bool is_free = forgetting.options.dry_run || fi_command_has(cli, "yes");
+    if (!is_free && !fi_command_report_may_ask(cli)) {
+        return fi_command_misused(
             cli, "this cannot be undone: check with --dry-run, then confirm with --yes");
     }
-    int exit_code = firn_task_workspace_open(cli, &forgetting.workspace);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &forgetting.workspace);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    exit_code = firn_task_workspace_paths_init(cli, forgetting.workspace, 0, &paths);
-    if (exit_code == FIRN_EXIT_OK && is_root(&paths)) {
-        exit_code = firn_command_misused(cli, "the root itself cannot be forgotten, only paths in "
-                                              "it; firn delete deletes whole checkpoints");
-        firn_task_workspace_paths_deinit(&paths);
-    } else if (exit_code == FIRN_EXIT_OK) {
-        firn_task_notices_init(&notices, cli);
+    exit_code = fi_task_workspace_paths_init(cli, forgetting.workspace, 0, &paths);
+    if (exit_code == FI_EXIT_OK && is_root(&paths)) {
+        exit_code = fi_command_misused(cli, "the root itself cannot be forgotten, only paths in "
+                                            "it; firn delete deletes whole checkpoints");
+        fi_task_workspace_paths_deinit(&paths);
+    } else if (exit_code == FI_EXIT_OK) {
+        fi_task_notices_init(&notices, cli);
         forgetting.options.paths = paths.slices;
         forgetting.options.path_count = paths.count;
-        forgetting.options.callbacks = firn_task_notices_callbacks(&notices);
+        forgetting.options.callbacks = fi_task_notices_callbacks(&notices);
         exit_code = run_opened(&forgetting, !is_free);
-        firn_task_notices_deinit(&notices);
-        firn_task_workspace_paths_deinit(&paths);
+        fi_task_notices_deinit(&notices);
+        fi_task_workspace_paths_deinit(&paths);
     }
     firn_workspace_close(forgetting.workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"dry-run", 'n', NULL, "show which checkpoints have it, and change nothing"},
     {"yes", 'y', NULL, "do not ask"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn forget -n secrets.env", "show which checkpoints have it"},
     {"firn forget secrets.env && firn gc", "remove it from all checkpoints and from the store"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_forget = {
+const struct fi_command fi_dir_forget = {
     .name = "forget",
     .summary = "Remove a file or directory from every checkpoint, for good",
     .arguments = "PATH...",
@@ -209,6 +209,6 @@ const struct firn_command firn_dir_forget = {
             "unless a rule excludes it. Restoring one of these checkpoints leaves PATH as it\n"
             "is. Other names of the same file (hard links) keep its content.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run,
 };

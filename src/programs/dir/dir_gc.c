@@ -12,80 +12,80 @@
 static void
 print_json(const firn_workspace_gc_result *result)
 {
-    firn_term_json_u64("bytes_before", result->bytes_before);
-    firn_term_json_u64("bytes_after", result->bytes_after);
-    firn_term_json_u64("packs_before", result->packs_before);
-    firn_term_json_u64("packs_after", result->packs_after);
-    firn_term_json_u64("packs_removed", result->packs_removed);
-    firn_term_json_u64("packs_rewritten", result->packs_rewritten);
-    firn_term_json_u64("packs_waiting", result->packs_waiting);
-    firn_term_json_u64("bytes_waiting", result->bytes_waiting);
-    firn_term_json_u64("bytes_dead", result->bytes_dead);
-    firn_term_json_u64("objects_live", result->objects_live);
-    firn_term_json_u64("objects_dead", result->objects_dead);
-    firn_term_json_u64("expired", result->expired);
-    firn_term_json_u64("safety_expired", result->safety_expired);
-    firn_term_json_u64("damaged", result->damaged);
+    fi_term_json_u64("bytes_before", result->bytes_before);
+    fi_term_json_u64("bytes_after", result->bytes_after);
+    fi_term_json_u64("packs_before", result->packs_before);
+    fi_term_json_u64("packs_after", result->packs_after);
+    fi_term_json_u64("packs_removed", result->packs_removed);
+    fi_term_json_u64("packs_rewritten", result->packs_rewritten);
+    fi_term_json_u64("packs_waiting", result->packs_waiting);
+    fi_term_json_u64("bytes_waiting", result->bytes_waiting);
+    fi_term_json_u64("bytes_dead", result->bytes_dead);
+    fi_term_json_u64("objects_live", result->objects_live);
+    fi_term_json_u64("objects_dead", result->objects_dead);
+    fi_term_json_u64("expired", result->expired);
+    fi_term_json_u64("safety_expired", result->safety_expired);
+    fi_term_json_u64("damaged", result->damaged);
 }
 
 static void
 print_auto_json(const firn_workspace_gc_result *result)
 {
     print_json(result);
-    firn_term_json_bool("due", result->is_due);
-    firn_term_json_bool("finished", result->is_finished);
-    firn_term_json_u64("slices", result->slices);
+    fi_term_json_bool("due", result->is_due);
+    fi_term_json_bool("finished", result->is_finished);
+    fi_term_json_u64("slices", result->slices);
 }
 
 static void
 print_packs(const firn_workspace_gc_result *result, bool is_dry)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char before[FIRN_TERM_TEXT_SIZE_SIZE];
-    char after[FIRN_TERM_TEXT_SIZE_SIZE];
-    (void)firn_term_text_size(result->bytes_before, before);
-    (void)firn_term_text_size(result->bytes_after, after);
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char before[FI_TERM_TEXT_SIZE_SIZE];
+    char after[FI_TERM_TEXT_SIZE_SIZE];
+    (void)fi_term_text_size(result->bytes_before, before);
+    (void)fi_term_text_size(result->bytes_after, after);
     if (result->packs_removed + result->packs_rewritten == 0) {
-        firn_term_out_format("%s: %s in %s %s\n",
-                             result->bytes_dead > 0 ? "no pack is worth rewriting"
-                                                    : "nothing to free",
-                             after, firn_term_text_number(result->packs_after, number),
-                             firn_term_text_plural(result->packs_after, "pack", "packs"));
+        fi_term_out_format("%s: %s in %s %s\n",
+                           result->bytes_dead > 0 ? "no pack is worth rewriting"
+                                                  : "nothing to free",
+                           after, fi_term_text_number(result->packs_after, number),
+                           fi_term_text_plural(result->packs_after, "pack", "packs"));
         return;
     }
-    firn_term_out_format("%s %s removed, ", firn_term_text_number(result->packs_removed, number),
-                         firn_term_text_plural(result->packs_removed, "pack", "packs"));
-    firn_term_out_format("%s rewritten: ", firn_term_text_number(result->packs_rewritten, number));
-    firn_term_out_format("%s before, %s%s %s\n", before, is_dry ? "about " : "", after,
-                         is_dry ? "would be left" : "now");
+    fi_term_out_format("%s %s removed, ", fi_term_text_number(result->packs_removed, number),
+                       fi_term_text_plural(result->packs_removed, "pack", "packs"));
+    fi_term_out_format("%s rewritten: ", fi_term_text_number(result->packs_rewritten, number));
+    fi_term_out_format("%s before, %s%s %s\n", before, is_dry ? "about " : "", after,
+                       is_dry ? "would be left" : "now");
 }
 
 static void
 print_result(const firn_workspace_gc_result *result, bool is_dry)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char size[FIRN_TERM_TEXT_SIZE_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char size[FI_TERM_TEXT_SIZE_SIZE];
     if (result->expired > 0) {
-        firn_term_out_format("%s old %s %s\n", firn_term_text_number(result->expired, number),
-                             firn_term_text_plural(result->expired, "checkpoint", "checkpoints"),
-                             is_dry ? "would be deleted" : "deleted");
+        fi_term_out_format("%s old %s %s\n", fi_term_text_number(result->expired, number),
+                           fi_term_text_plural(result->expired, "checkpoint", "checkpoints"),
+                           is_dry ? "would be deleted" : "deleted");
     }
     if (result->safety_expired > 0) {
-        firn_term_out_format(
-            "%s old safety %s %s\n", firn_term_text_number(result->safety_expired, number),
-            firn_term_text_plural(result->safety_expired, "checkpoint", "checkpoints"),
-            is_dry ? "would be deleted" : "deleted");
+        fi_term_out_format("%s old safety %s %s\n",
+                           fi_term_text_number(result->safety_expired, number),
+                           fi_term_text_plural(result->safety_expired, "checkpoint", "checkpoints"),
+                           is_dry ? "would be deleted" : "deleted");
     }
     print_packs(result, is_dry);
     if (result->bytes_dead > 0) {
-        firn_term_out_format("about %s of it is not needed, spread among data that is; free it "
-                             "with: firn gc --full\n",
-                             firn_term_text_size(result->bytes_dead, size));
+        fi_term_out_format("about %s of it is not needed, spread among data that is; free it "
+                           "with: firn gc --full\n",
+                           fi_term_text_size(result->bytes_dead, size));
     }
     if (result->packs_waiting > 0) {
-        firn_term_out_format(
+        fi_term_out_format(
             "%s of it are kept while other firn processes read them; the next save removes them\n",
-            firn_term_text_size(result->bytes_waiting, size));
+            fi_term_text_size(result->bytes_waiting, size));
     }
 }
 
@@ -93,12 +93,12 @@ static void
 print_auto(const firn_workspace_gc_result *result, bool is_dry)
 {
     if (!result->is_due) {
-        firn_term_out_text(
+        fi_term_out_text(
             "not worth it: little was deleted since the last gc, or one has just begun\n");
     } else if (is_dry) {
-        firn_term_out_text("worth it\n");
+        fi_term_out_text("worth it\n");
     } else if (!result->is_finished) {
-        firn_term_out_text("not finished: other commands kept writing; firn gc makes them wait\n");
+        fi_term_out_text("not finished: other commands kept writing; firn gc makes them wait\n");
     } else {
         print_result(result, false);
     }
@@ -137,77 +137,75 @@ attempt_gc(void *ctx, firn_error *err)
 
 /* *out stays 0 where nothing is to be compressed again. Returns an exit code. */
 static int
-read_level(struct firn_cli *cli, int *out)
+read_level(struct fi_cli *cli, int *out)
 {
     assert(*out == 0);
-    const char *text = firn_command_value(cli, "level");
+    const char *text = fi_command_value(cli, "level");
     uint64_t level = FIRN_GC_LEVEL_DEFAULT;
-    if (!firn_command_has(cli, "recompress")) {
-        return text == NULL ? FIRN_EXIT_OK
-                            : firn_command_misused(cli, "--level is for --recompress");
+    if (!fi_command_has(cli, "recompress")) {
+        return text == NULL ? FI_EXIT_OK : fi_command_misused(cli, "--level is for --recompress");
     }
     if (text != NULL &&
-        (!firn_command_number(text, FIRN_GC_LEVEL_MAX, &level) || level < FIRN_GC_LEVEL_MIN)) {
-        return firn_command_misused(cli, "--level takes a number from %d to %d, not '%s'",
-                                    FIRN_GC_LEVEL_MIN, FIRN_GC_LEVEL_MAX, text);
+        (!fi_command_number(text, FIRN_GC_LEVEL_MAX, &level) || level < FIRN_GC_LEVEL_MIN)) {
+        return fi_command_misused(cli, "--level takes a number from %d to %d, not '%s'",
+                                  FIRN_GC_LEVEL_MIN, FIRN_GC_LEVEL_MAX, text);
     }
     *out = (int)level;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
     struct attempt attempt = {.options = FIRN_WORKSPACE_GC_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_GC_RESULT_INIT};
-    struct firn_task_notices notices;
-    const bool is_auto = firn_command_has(cli, "auto");
-    if (is_auto && (firn_command_has(cli, "full") || firn_command_has(cli, "now") ||
-                    firn_command_has(cli, "recompress"))) {
-        return firn_command_misused(cli, "--auto excludes --full, --now and --recompress");
+    struct fi_task_notices notices;
+    const bool is_auto = fi_command_has(cli, "auto");
+    if (is_auto && (fi_command_has(cli, "full") || fi_command_has(cli, "now") ||
+                    fi_command_has(cli, "recompress"))) {
+        return fi_command_misused(cli, "--auto excludes --full, --now and --recompress");
     }
     int exit_code = read_level(cli, &attempt.options.recompress_level);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         bool is_untrusted;
-        exit_code = is_auto
-                        ? firn_task_workspace_open_unasked(cli, &attempt.workspace, &is_untrusted)
-                        : firn_task_workspace_open(cli, &attempt.workspace);
+        exit_code = is_auto ? fi_task_workspace_open_unasked(cli, &attempt.workspace, &is_untrusted)
+                            : fi_task_workspace_open(cli, &attempt.workspace);
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    firn_task_notices_init(&notices, cli);
-    attempt.options.dry_run = firn_command_has(cli, "dry-run");
-    attempt.options.full = firn_command_has(cli, "full");
-    attempt.options.now = firn_command_has(cli, "now");
+    fi_task_notices_init(&notices, cli);
+    attempt.options.dry_run = fi_command_has(cli, "dry-run");
+    attempt.options.full = fi_command_has(cli, "full");
+    attempt.options.now = fi_command_has(cli, "now");
     attempt.options.keep = cli->settings.keep[0] != '\0' ? cli->settings.keep : NULL;
     attempt.options.automatic = is_auto;
-    attempt.options.callbacks = firn_task_notices_callbacks(&notices);
+    attempt.options.callbacks = fi_task_notices_callbacks(&notices);
     /* An automatic collection waits by itself, also between its steps. */
     int code = is_auto ? attempt_gc(&attempt, &err)
-                       : firn_task_patience_run(cli, attempt_gc, &attempt, &err);
-    firn_term_meter_clear();
+                       : fi_task_patience_run(cli, attempt_gc, &attempt, &err);
+    fi_term_meter_clear();
     cli->is_done = code == FIRN_OK && !attempt.options.dry_run;
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, hint(code));
+        exit_code = fi_command_report_failure(cli, &err, hint(code));
     } else {
         (is_auto ? print_auto_json : print_json)(&attempt.result);
-        firn_task_notices_json(&notices);
+        fi_task_notices_json(&notices);
         if (!cli->quiet) {
             (is_auto ? print_auto : print_result)(&attempt.result, attempt.options.dry_run);
         }
     }
     if (code == FIRN_OK && attempt.result.damaged > 0) {
-        exit_code = FIRN_EXIT_CORRUPT;
+        exit_code = FI_EXIT_CORRUPT;
     }
-    firn_task_notices_deinit(&notices);
+    fi_task_notices_deinit(&notices);
     firn_workspace_close(attempt.workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"dry-run", 'n', NULL, "show how much would be freed, and change nothing"},
     {"auto", 0, NULL, "run only if worthwhile, in slices that let others work"},
     {"full", 0, NULL, "rewrite every pack that has any unneeded data"},
@@ -217,13 +215,13 @@ static const struct firn_command_option options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn gc --dry-run", "show how much would be freed"},
     {"firn gc --recompress", "make the store smaller, for example overnight"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_gc = {
+const struct fi_command fi_dir_gc = {
     .name = "gc",
     .summary = "Delete data that no checkpoint refers to",
     .arguments = "",
@@ -254,6 +252,6 @@ const struct firn_command firn_dir_gc = {
             "A damaged pack is kept and named, and the exit code is 5. If damage makes it\n"
             "impossible to know what a checkpoint needs, nothing is deleted.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run,
 };

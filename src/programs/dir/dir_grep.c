@@ -41,9 +41,9 @@ struct paths {
 };
 
 struct grep {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     firn_workspace *workspace;
-    struct firn_dir_pattern pattern;
+    struct fi_dir_pattern pattern;
     bool counts;
     bool names_only;
     bool numbers;
@@ -68,18 +68,18 @@ struct grep {
 static void
 print_path(firn_slice path)
 {
-    firn_term_colour(FIRN_TERM_CYAN);
-    firn_term_path_print(path);
-    firn_term_colour(FIRN_TERM_PLAIN);
+    fi_term_colour(FI_TERM_CYAN);
+    fi_term_path_print(path);
+    fi_term_colour(FI_TERM_PLAIN);
 }
 
 static void
 print_text(const struct grep *grep, firn_slice text)
 {
     if (grep->is_terminal) {
-        firn_show_patch_write_text(text);
+        fi_show_patch_write_text(text);
     } else {
-        firn_term_out_write(text.data, text.size);
+        fi_term_out_write(text.data, text.size);
     }
 }
 
@@ -89,12 +89,12 @@ print_matches(struct grep *grep, firn_slice text)
 {
     size_t at = 0;
     firn_slice match;
-    while (at < text.size && firn_dir_pattern_find(&grep->pattern, text, at, &match)) {
+    while (at < text.size && fi_dir_pattern_find(&grep->pattern, text, at, &match)) {
         size_t begin = (size_t)(match.data - text.data);
         print_text(grep, firn_bytes(text.data + at, begin - at));
-        firn_term_colour(FIRN_TERM_RED);
+        fi_term_colour(FI_TERM_RED);
         print_text(grep, match);
-        firn_term_colour(FIRN_TERM_PLAIN);
+        fi_term_colour(FI_TERM_PLAIN);
         at = begin + match.size;
     }
     print_text(grep, firn_bytes(text.data + at, text.size - at));
@@ -103,58 +103,58 @@ print_matches(struct grep *grep, firn_slice text)
 static void
 show_name(firn_slice path)
 {
-    firn_term_json_object(NULL);
-    firn_term_json_bytes("path", path);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_bytes("path", path);
+    fi_term_json_end();
     print_path(path);
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
 show_count(firn_slice path, uint64_t count)
 {
-    firn_term_json_object(NULL);
-    firn_term_json_bytes("path", path);
-    firn_term_json_u64("count", count);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_bytes("path", path);
+    fi_term_json_u64("count", count);
+    fi_term_json_end();
     print_path(path);
-    firn_term_out_format(":%llu\n", (unsigned long long)count);
+    fi_term_out_format(":%llu\n", (unsigned long long)count);
 }
 
 static void
 show_binary(firn_slice path)
 {
-    firn_term_json_object(NULL);
-    firn_term_json_bytes("path", path);
-    firn_term_json_bool("binary", true);
-    firn_term_json_end();
-    firn_term_out_text("Binary file ");
+    fi_term_json_object(NULL);
+    fi_term_json_bytes("path", path);
+    fi_term_json_bool("binary", true);
+    fi_term_json_end();
+    fi_term_out_text("Binary file ");
     print_path(path);
-    firn_term_out_text(" matches\n");
+    fi_term_out_text(" matches\n");
 }
 
 static void
 show_line(struct grep *grep, firn_slice path, uint32_t line, firn_slice text)
 {
-    firn_term_json_object(NULL);
-    firn_term_json_bytes("path", path);
-    firn_term_json_u64("line", line);
-    firn_term_json_bytes("text", text);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_bytes("path", path);
+    fi_term_json_u64("line", line);
+    fi_term_json_bytes("text", text);
+    fi_term_json_end();
     print_path(path);
-    firn_term_out_text(":");
+    fi_term_out_text(":");
     if (grep->numbers) {
-        firn_term_colour(FIRN_TERM_GREEN);
-        firn_term_out_format("%lu", (unsigned long)line);
-        firn_term_colour(FIRN_TERM_PLAIN);
-        firn_term_out_text(":");
+        fi_term_colour(FI_TERM_GREEN);
+        fi_term_out_format("%lu", (unsigned long)line);
+        fi_term_colour(FI_TERM_PLAIN);
+        fi_term_out_text(":");
     }
-    if (firn_term_colour_is_on()) {
+    if (fi_term_colour_is_on()) {
         print_matches(grep, text);
     } else {
         print_text(grep, text);
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 /* Whether to look no further in this file, after a match. */
@@ -162,7 +162,7 @@ static bool
 is_enough(const struct grep *grep)
 {
     return grep->cli->quiet || grep->names_only || (grep->is_binary && !grep->counts) ||
-           firn_term_out_error() != 0 || firn_term_signals_caught() != 0;
+           fi_term_out_error() != 0 || fi_term_signals_caught() != 0;
 }
 
 /* Shows the matches in a part of the file, which begins at a line's begin. Returns whether that is
@@ -170,11 +170,11 @@ is_enough(const struct grep *grep)
 static bool
 search(struct grep *grep, firn_slice path, firn_slice content)
 {
-    struct firn_show_lines walk = {content, grep->line};
+    struct fi_show_lines walk = {content, grep->line};
     firn_slice line;
-    while (firn_dir_pattern_next(&grep->pattern, &walk, &line)) {
+    while (fi_dir_pattern_next(&grep->pattern, &walk, &line)) {
         if (grep->count == 0) {
-            firn_term_meter_clear();
+            fi_term_meter_clear();
         }
         grep->has_match = true;
         grep->count++;
@@ -187,7 +187,7 @@ search(struct grep *grep, firn_slice path, firn_slice content)
     }
     grep->is_out_of_memory = grep->is_out_of_memory || grep->pattern.is_out_of_memory;
     while (walk.left.size > 0) {
-        (void)firn_show_lines_next(&walk); /* only to number the lines of the next part */
+        (void)fi_show_lines_next(&walk); /* only to number the lines of the next part */
     }
     bool is_cut = content.size > 0 && content.data[content.size - 1] != '\n';
     grep->line = walk.line - is_cut; /* the rest of the line is in the next part */
@@ -258,8 +258,8 @@ visit(void *ctx, const firn_workspace_difference *difference)
         (void)search(grep, entry->path, difference->content_after);
         end_file(grep, entry->path);
     }
-    bool is_done = grep->is_out_of_memory || (grep->has_match && grep->cli->quiet) ||
-                   firn_term_out_error() != 0;
+    bool is_done =
+        grep->is_out_of_memory || (grep->has_match && grep->cli->quiet) || fi_term_out_error() != 0;
     return is_done ? FIRN_CANCELLED : FIRN_OK;
 }
 
@@ -301,7 +301,7 @@ take_piece(void *ctx, firn_slice data, firn_error *err)
             return FIRN_CANCELLED;
         }
     }
-    return firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return fi_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 /* A hole: zeros, without an end of a line. Parts of zeros are all alike, so one of them is searched
@@ -361,7 +361,7 @@ search_one(struct grep *grep, firn_workspace_reader *reader, const struct later 
     grep->has_searched = code == FIRN_OK && grep->count == 0;
     grep->searched = *later;
     end_file(grep, grep->path);
-    return *out_is_done && firn_term_signals_caught() == 0 ? FIRN_OK : code;
+    return *out_is_done && fi_term_signals_caught() == 0 ? FIRN_OK : code;
 }
 
 static int
@@ -397,91 +397,90 @@ search_later(struct grep *grep, firn_error *err)
 
 static int
 search_checkpoint(struct grep *grep, const char *reference,
-                  const struct firn_task_workspace_paths *paths)
+                  const struct fi_task_workspace_paths *paths)
 {
     firn_error err;
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     firn_workspace_checkpoint *checkpoint = NULL;
     int code = firn_workspace_find(grep->workspace, reference, &checkpoint, &err);
     if (code != FIRN_OK) {
-        const char *hint = firn_task_workspace_hint_or_path(grep->workspace, reference, code);
-        return firn_command_report_failure(grep->cli, &err, hint);
+        const char *hint = fi_task_workspace_hint_or_path(grep->workspace, reference, code);
+        return fi_command_report_failure(grep->cli, &err, hint);
     }
-    firn_task_notices_init(&notices, grep->cli);
+    fi_task_notices_init(&notices, grep->cli);
     options.after = checkpoint->id;
     options.against_nothing = true;
     options.with_lines = true;
     options.paths = paths->slices;
     options.path_count = paths->count;
-    options.callbacks = firn_task_notices_callbacks(&notices);
-    firn_term_json_array("matches");
+    options.callbacks = fi_task_notices_callbacks(&notices);
+    fi_term_json_array("matches");
     code = firn_workspace_diff(grep->workspace, &options, visit, grep, &result, &err);
-    bool is_done = grep->has_match && grep->cli->quiet && firn_term_signals_caught() == 0;
+    bool is_done = grep->has_match && grep->cli->quiet && fi_term_signals_caught() == 0;
     if (code == FIRN_OK && !is_done) {
         code = search_later(grep, &err);
-        is_done = grep->has_match && grep->cli->quiet && firn_term_signals_caught() == 0;
+        is_done = grep->has_match && grep->cli->quiet && fi_term_signals_caught() == 0;
     }
-    firn_term_meter_clear();
-    int exit_code = grep->has_match ? FIRN_EXIT_OK : EXIT_NO_MATCH;
+    fi_term_meter_clear();
+    int exit_code = grep->has_match ? FI_EXIT_OK : EXIT_NO_MATCH;
     if (grep->is_out_of_memory) {
-        exit_code = firn_command_report_no_memory(grep->cli);
+        exit_code = fi_command_report_no_memory(grep->cli);
     } else if (code != FIRN_OK && !is_done) {
-        exit_code = firn_command_report_failure(
-            grep->cli, &err, firn_task_workspace_hint_paths(NULL, paths->count, code));
+        exit_code = fi_command_report_failure(
+            grep->cli, &err, fi_task_workspace_hint_paths(NULL, paths->count, code));
     } else {
-        firn_term_json_end();
-        firn_show_checkpoint_json("checkpoint", checkpoint);
+        fi_term_json_end();
+        fi_show_checkpoint_json("checkpoint", checkpoint);
     }
     bool has_failed = grep->is_out_of_memory || (code != FIRN_OK && !is_done);
     firn_release(result.after);
     firn_release(checkpoint);
-    firn_task_notices_deinit(&notices);
-    return has_failed && exit_code == FIRN_EXIT_FAILED ? EXIT_TROUBLE : exit_code;
+    fi_task_notices_deinit(&notices);
+    return has_failed && exit_code == FI_EXIT_FAILED ? EXIT_TROUBLE : exit_code;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     struct grep grep = {.cli = cli};
-    struct firn_show_patch patch;
-    struct firn_task_workspace_paths paths = {NULL, 0};
-    struct firn_task_workspace_references references = {0};
-    firn_show_patch_init(&patch);
+    struct fi_show_patch patch;
+    struct fi_task_workspace_paths paths = {NULL, 0};
+    struct fi_task_workspace_references references = {0};
+    fi_show_patch_init(&patch);
     grep.is_terminal = patch.is_terminal;
-    grep.counts = firn_command_has(cli, "count");
-    grep.names_only = firn_command_has(cli, "files-with-matches");
-    grep.numbers = firn_command_has(cli, "line-number");
-    int exit_code = firn_dir_pattern_init(&grep.pattern, cli, cli->arguments[0],
-                                          firn_command_has(cli, "fixed-strings"),
-                                          firn_command_has(cli, "ignore-case"));
-    if (exit_code != FIRN_EXIT_OK) {
-        return exit_code == FIRN_EXIT_FAILED ? EXIT_TROUBLE : exit_code;
+    grep.counts = fi_command_has(cli, "count");
+    grep.names_only = fi_command_has(cli, "files-with-matches");
+    grep.numbers = fi_command_has(cli, "line-number");
+    int exit_code = fi_dir_pattern_init(&grep.pattern, cli, cli->arguments[0],
+                                        fi_command_has(cli, "fixed-strings"),
+                                        fi_command_has(cli, "ignore-case"));
+    if (exit_code != FI_EXIT_OK) {
+        return exit_code == FI_EXIT_FAILED ? EXIT_TROUBLE : exit_code;
     }
-    exit_code = firn_task_workspace_open(cli, &grep.workspace);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_references_init(cli, grep.workspace, 1, 1, &references);
+    exit_code = fi_task_workspace_open(cli, &grep.workspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_references_init(cli, grep.workspace, 1, 1, &references);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            firn_task_workspace_paths_init(cli, grep.workspace, 1 + references.words, &paths);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_paths_init(cli, grep.workspace, 1 + references.words, &paths);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = search_checkpoint(&grep, references.first != NULL ? references.first : "latest",
                                       &paths);
-    } else if (exit_code == FIRN_EXIT_FAILED) {
+    } else if (exit_code == FI_EXIT_FAILED) {
         exit_code = EXIT_TROUBLE;
     }
     free(grep.later.data);
-    firn_dir_pattern_deinit(&grep.pattern);
-    firn_task_workspace_paths_deinit(&paths);
-    firn_task_workspace_references_deinit(&references);
+    fi_dir_pattern_deinit(&grep.pattern);
+    fi_task_workspace_paths_deinit(&paths);
+    fi_task_workspace_references_deinit(&references);
     firn_workspace_close(grep.workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"ignore-case", 'i', NULL, "ignore the case of letters"},
     {"fixed-strings", 'F', NULL, "search for the text PATTERN, not a regular expression"},
     {"line-number", 'n', NULL, "print the number of each line"},
@@ -490,14 +489,14 @@ static const struct firn_command_option options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn grep hello", "find hello in the newest checkpoint"},
     {"firn grep -n 'int (main|start)' 12 src", "search src as it was in checkpoint 12"},
     {"firn grep -lF 'a.b[0]' yesterday", "list the files that contained a.b[0] then"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_grep = {
+const struct fi_command fi_dir_grep = {
     .name = "grep",
     .summary = "Search the files of a checkpoint",
     .arguments = "PATTERN [REF] [PATH...]",
@@ -516,6 +515,6 @@ const struct firn_command firn_dir_grep = {
             "error. With --quiet nothing is printed, and the search ends with the first\n"
             "match. On a terminal, control characters are shown as escapes.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
     .run = run,
 };

@@ -20,7 +20,7 @@
 enum { PATHS_MAX = 2 };
 
 struct walk {
-    struct firn_dir_history *history;
+    struct fi_dir_history *history;
     char id[FIRN_CHECKPOINT_ID_SIZE];        /* of the checkpoint that is compared */
     char looked_id[FIRN_CHECKPOINT_ID_SIZE]; /* where a rename was looked for; "": nowhere yet */
     bool is_at_rename;                       /* the walk was ended to look for one */
@@ -46,7 +46,7 @@ static int
 on_difference(void *ctx, const firn_workspace_difference *difference)
 {
     struct walk *walk = ctx;
-    const struct firn_dir_history *history = walk->history;
+    const struct fi_dir_history *history = walk->history;
     const firn_workspace_change *change = &difference->change;
     if (history->path != NULL && change->kind == FIRN_CHANGE_ADDED &&
         change->after->type == FIRN_ENTRY_FILE && is_path(change->after->path, history->path) &&
@@ -103,7 +103,7 @@ look_for_rename(struct walk *walk, firn_error *err)
 }
 
 int
-firn_dir_history_walk(struct firn_dir_history *history, firn_error *err)
+fi_dir_history_walk(struct fi_dir_history *history, firn_error *err)
 {
     struct walk walk = {.history = history};
     firn_workspace_log_options options = history->options;

@@ -36,7 +36,7 @@ see_one(void *ctx, const firn_workspace_checkpoint *checkpoint)
 
 /* The root of the workspace that contains the directory, if there is one; on the heap. */
 static char *
-find_outer(struct firn_cli *cli, const char *root)
+find_outer(struct fi_cli *cli, const char *root)
 {
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     firn_workspace *workspace;
@@ -63,28 +63,28 @@ find_outer(struct firn_cli *cli, const char *root)
 }
 
 static void
-show(struct firn_cli *cli, const struct attempt *attempt, bool is_adopted)
+show(struct fi_cli *cli, const struct attempt *attempt, bool is_adopted)
 {
     assert(attempt->workspace != NULL);
     const char *store = firn_workspace_store_path(attempt->workspace);
-    firn_term_json_bytes("workspace", firn_str(firn_workspace_root(attempt->workspace)));
-    firn_term_json_bytes("store", firn_str(store));
-    firn_term_json_bool("created", attempt->is_created);
-    firn_term_json_bool("adopted", is_adopted);
+    fi_term_json_bytes("workspace", firn_str(firn_workspace_root(attempt->workspace)));
+    fi_term_json_bytes("store", firn_str(store));
+    fi_term_json_bool("created", attempt->is_created);
+    fi_term_json_bool("adopted", is_adopted);
     if (!cli->quiet) {
-        firn_term_out_text(is_adopted            ? "adopted the store "
-                           : attempt->is_created ? "made the store "
-                                                 : "the store is there already: ");
-        firn_term_text_escape(firn_str(store), firn_term_out_write);
-        firn_term_out_text("\n");
+        fi_term_out_text(is_adopted            ? "adopted the store "
+                         : attempt->is_created ? "made the store "
+                                               : "the store is there already: ");
+        fi_term_text_escape(firn_str(store), fi_term_out_write);
+        fi_term_out_text("\n");
     }
-    if (!cli->quiet && attempt->is_created && firn_command_has(cli, "here")) {
-        firn_term_out_text("git leaves it out: .firn/.gitignore says so\n");
+    if (!cli->quiet && attempt->is_created && fi_command_has(cli, "here")) {
+        fi_term_out_text("git leaves it out: .firn/.gitignore says so\n");
     }
 }
 
 static void
-show_outer(struct firn_cli *cli, const struct attempt *attempt)
+show_outer(struct fi_cli *cli, const struct attempt *attempt)
 {
     assert(attempt->workspace != NULL);
     char *outer = NULL;
@@ -92,9 +92,9 @@ show_outer(struct firn_cli *cli, const struct attempt *attempt)
         outer = find_outer(cli, firn_workspace_root(attempt->workspace));
     }
     if (outer != NULL) {
-        firn_term_out_text("the surrounding workspace leaves it out from now on: ");
-        firn_term_text_escape(firn_str(outer), firn_term_out_write);
-        firn_term_out_text("\n");
+        fi_term_out_text("the surrounding workspace leaves it out from now on: ");
+        fi_term_text_escape(firn_str(outer), fi_term_out_write);
+        fi_term_out_text("\n");
     }
     free(outer);
 }
@@ -119,85 +119,85 @@ note_inside(void *ctx, const firn_trust_info *info)
 
 /* What is already in the place of the store must be this user's: init opens it by its name. */
 static int
-check_inside(struct firn_cli *cli)
+check_inside(struct fi_cli *cli)
 {
     struct stat stat;
     struct inside inside = {false, false};
     if (lstat(".firn", &stat) != 0) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     if (!S_ISDIR(stat.st_mode)) { /* a link that came with the tree leads elsewhere */
-        return firn_command_report_error(cli, FIRN_INVALID, "move it away first",
-                                         "'.firn' is no directory, but a link or a file");
+        return fi_command_report_error(cli, FIRN_INVALID, "move it away first",
+                                       "'.firn' is no directory, but a link or a file");
     }
     int code = firn_trust_find(".", note_inside, &inside, NULL);
     (void)code; /* if it cannot be told, it is not trusted */
     if (inside.is_there && !inside.is_trusted) {
-        return firn_command_report_error(cli, FIRN_UNTRUSTED, firn_task_workspace_untrusted_hint,
-                                         "there is a store here already, and you did not make it");
+        return fi_command_report_error(cli, FIRN_UNTRUSTED, fi_task_workspace_untrusted_hint,
+                                       "there is a store here already, and you did not make it");
     }
     if (!inside.is_there && stat.st_uid != geteuid()) {
-        return firn_command_report_error(cli, FIRN_UNTRUSTED, "move it away first",
-                                         "'.firn' belongs to another user: it is not used");
+        return fi_command_report_error(cli, FIRN_UNTRUSTED, "move it away first",
+                                       "'.firn' belongs to another user: it is not used");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
     struct attempt attempt = {NULL, false};
-    bool is_here = firn_command_has(cli, "here");
-    bool adopts = firn_command_has(cli, "adopt");
+    bool is_here = fi_command_has(cli, "here");
+    bool adopts = fi_command_has(cli, "adopt");
     if (is_here && (adopts || cli->store_path != NULL)) {
-        return firn_command_misused(cli, "--here determines where the store is: it excludes --%s",
-                                    adopts ? "adopt" : "store");
+        return fi_command_misused(cli, "--here determines where the store is: it excludes --%s",
+                                  adopts ? "adopt" : "store");
     }
-    int checked = is_here ? check_inside(cli) : FIRN_EXIT_OK;
-    if (checked != FIRN_EXIT_OK) {
+    int checked = is_here ? check_inside(cli) : FI_EXIT_OK;
+    if (checked != FI_EXIT_OK) {
         return checked;
     }
     int exit_code =
-        firn_task_workspace_open_root(cli, is_here ? ".firn" : cli->store_path, &attempt.workspace);
-    if (exit_code != FIRN_EXIT_OK) {
+        fi_task_workspace_open_root(cli, is_here ? ".firn" : cli->store_path, &attempt.workspace);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (adopts) {
-        exit_code = firn_task_workspace_adopt(
+        exit_code = fi_task_workspace_adopt(
             cli, attempt.workspace, "say where it was with: firn workspaces relocate OLD-ROOT");
     } else {
-        int code = firn_task_patience_run(cli, attempt_init, &attempt, &err);
-        firn_term_meter_clear();
+        int code = fi_task_patience_run(cli, attempt_init, &attempt, &err);
+        fi_term_meter_clear();
         cli->is_done = code == FIRN_OK;
-        exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+        exit_code = code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         show(cli, &attempt, adopts);
         show_outer(cli, &attempt);
         if (attempt.is_created) {
-            firn_task_workspace_tell_unread(attempt.workspace);
+            fi_task_workspace_tell_unread(attempt.workspace);
         }
     }
     firn_workspace_close(attempt.workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"here", 0, NULL, "make the store inside the directory, as .firn"},
     {"adopt", 0, NULL, "keep the checkpoints of a directory that was moved"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn init", "make the store in its usual place"},
     {"firn --store /backup/project init", "make the store in /backup/project"},
     {"firn init --adopt", "keep the checkpoints after the directory was renamed"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_init = {
+const struct fi_command fi_dir_init = {
     .name = "init",
     .summary = "Make a store for the workspace, and print where it is",
     .arguments = "",
@@ -220,6 +220,6 @@ const struct firn_command firn_dir_init = {
             "does nothing until you choose: firn init --adopt keeps its checkpoints, firn\n"
             "init starts a new history.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run,
 };

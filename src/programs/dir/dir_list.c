@@ -11,12 +11,12 @@
 #include "term/term.h"
 
 struct listing {
-    const struct firn_cli *cli;
-    struct firn_task_window window;
+    const struct fi_cli *cli;
+    struct fi_task_window window;
     bool with_safety;
     uint64_t limit;
     uint64_t count;
-    struct firn_task_labels labels;
+    struct fi_task_labels labels;
 };
 
 /* ---- rows ---- */
@@ -24,44 +24,43 @@ struct listing {
 static void
 print_row(const struct listing *listing, const firn_workspace_checkpoint *checkpoint)
 {
-    char name[FIRN_TERM_TEXT_NUMBER_SIZE] = "-";
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
-    char files[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
+    char name[FI_TERM_TEXT_NUMBER_SIZE] = "-";
+    char time[FI_TERM_TEXT_TIME_SIZE];
+    char files[FI_TERM_TEXT_NUMBER_SIZE];
+    char bytes[FI_TERM_TEXT_SIZE_SIZE];
     if (!checkpoint->is_safety) {
-        (void)firn_show_checkpoint_name(checkpoint, name);
+        (void)fi_show_checkpoint_name(checkpoint, name);
     }
-    firn_show_checkpoint_print_names(name, checkpoint->id);
-    firn_term_out_format("  %s  %9s %s  %8s", firn_term_text_time(checkpoint->created_ns, time),
-                         firn_term_text_number(checkpoint->files, files),
-                         firn_term_text_plural(checkpoint->files, "file ", "files"),
-                         firn_term_text_size(checkpoint->bytes, bytes));
-    firn_task_labels_print(&listing->labels, checkpoint->id);
+    fi_show_checkpoint_print_names(name, checkpoint->id);
+    fi_term_out_format("  %s  %9s %s  %8s", fi_term_text_time(checkpoint->created_ns, time),
+                       fi_term_text_number(checkpoint->files, files),
+                       fi_term_text_plural(checkpoint->files, "file ", "files"),
+                       fi_term_text_size(checkpoint->bytes, bytes));
+    fi_task_labels_print(&listing->labels, checkpoint->id);
     if (checkpoint->message.size > 0) {
-        firn_term_out_text("  ");
-        firn_term_text_cut(checkpoint->message, FIRN_SHOW_CHECKPOINT_MESSAGE_MAX,
-                           firn_term_out_write);
+        fi_term_out_text("  ");
+        fi_term_text_cut(checkpoint->message, FI_SHOW_CHECKPOINT_MESSAGE_MAX, fi_term_out_write);
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static int
 visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct listing *listing = ctx;
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    if (!firn_task_window_has(&listing->window, checkpoint) ||
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    if (!fi_task_window_has(&listing->window, checkpoint) ||
         (checkpoint->is_safety && !listing->with_safety) || listing->count == listing->limit) {
         return FIRN_OK;
     }
     listing->count++;
-    firn_show_checkpoint_json(NULL, checkpoint);
+    fi_show_checkpoint_json(NULL, checkpoint);
     if (listing->cli->quiet) {
-        firn_term_out_format("%s\n", firn_show_checkpoint_name(checkpoint, name));
+        fi_term_out_format("%s\n", fi_show_checkpoint_name(checkpoint, name));
     } else {
         print_row(listing, checkpoint);
     }
-    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return fi_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 static int
@@ -73,83 +72,83 @@ count_one(void *ctx, const firn_workspace_info *info)
 
 /* A store that was brought from elsewhere is about directories that may have another path here. */
 static void
-tell_others(const struct firn_cli *cli)
+tell_others(const struct fi_cli *cli)
 {
     uint64_t count = 0;
     if (cli->store_path != NULL && !cli->quiet &&
         firn_workspaces_list(cli->store_path, count_one, &count, NULL) == FIRN_OK && count > 0) {
-        firn_command_report_line(
+        fi_command_report_line(
             "the store has checkpoints of %s: firn workspaces list shows which",
-            firn_term_text_plural(count, "another directory", "other directories"));
-        firn_command_report_more(
+            fi_term_text_plural(count, "another directory", "other directories"));
+        fi_command_report_more(
             "hint", "if one of them is this one now: firn workspaces relocate THAT-DIRECTORY");
     }
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     firn_error err;
     firn_workspace *workspace = NULL;
     struct listing listing = {.cli = cli, .limit = UINT64_MAX};
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    const char *limit = firn_command_value(cli, "limit");
-    listing.with_safety = firn_command_has(cli, "all");
-    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &listing.limit)) {
-        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
+    const char *limit = fi_command_value(cli, "limit");
+    listing.with_safety = fi_command_has(cli, "all");
+    if (limit != NULL && !fi_command_number(limit, UINT64_MAX, &listing.limit)) {
+        return fi_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
-    int exit_code = firn_task_workspace_open(cli, &workspace);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_window_init(cli, workspace, &listing.window);
+    int exit_code = fi_task_workspace_open(cli, &workspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_window_init(cli, workspace, &listing.window);
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         firn_workspace_close(workspace);
         return exit_code;
     }
     options.include_safety = listing.with_safety || !listing.window.is_whole;
-    options.deleted = firn_command_has(cli, "deleted");
+    options.deleted = fi_command_has(cli, "deleted");
     listing.with_safety = listing.with_safety || options.deleted;
     options.include_safety = options.include_safety || options.deleted;
     options.limit = listing.window.is_whole ? listing.limit : UINT64_MAX;
-    firn_term_json_array("checkpoints");
+    fi_term_json_array("checkpoints");
     int code =
-        cli->json || cli->quiet ? FIRN_OK : firn_task_labels_read(&listing.labels, workspace, &err);
+        cli->json || cli->quiet ? FIRN_OK : fi_task_labels_read(&listing.labels, workspace, &err);
     if (code == FIRN_OK) {
         code = firn_workspace_list(workspace, &options, visit, &listing, &err);
     }
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     } else {
-        firn_term_json_end();
+        fi_term_json_end();
         if (listing.count == 0 && listing.limit > 0 && !cli->quiet) {
-            firn_term_out_text(options.deleted ? "no deleted checkpoint can be brought back\n"
-                                               : "no checkpoints\n");
+            fi_term_out_text(options.deleted ? "no deleted checkpoint can be brought back\n"
+                                             : "no checkpoints\n");
         }
         if (listing.count == 0 && listing.window.is_whole && !options.deleted) {
-            firn_task_workspace_tell_unread(workspace);
+            fi_task_workspace_tell_unread(workspace);
             tell_others(cli);
         }
-        exit_code = firn_task_pending_tell(cli, workspace, NULL);
+        exit_code = fi_task_pending_tell(cli, workspace, NULL);
     }
-    firn_task_labels_deinit(&listing.labels);
+    fi_task_labels_deinit(&listing.labels);
     firn_workspace_close(workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"limit", 'n', "N", "list only the N newest"},
     {"all", 'a', NULL, "include safety checkpoints, which restores take"},
     {"deleted", 0, NULL, "list what firn undelete can bring back instead"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn list -n 5", "list the five newest"},
     {"firn list yesterday..", "list what was saved since this time yesterday"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_list = {
+const struct fi_command fi_dir_list = {
     .name = "list",
     .summary = "List the checkpoints of the workspace, newest first",
     .arguments = "[REF..REF]",
@@ -163,6 +162,6 @@ const struct firn_command firn_dir_list = {
             "\n"
             "Nothing is created, even if nothing was ever saved.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
     .run = run,
 };

@@ -41,13 +41,13 @@ struct changes {
 };
 
 struct log {
-    struct firn_cli *cli;
-    struct firn_dir_history history;
-    struct firn_show_difference shown;
-    struct firn_task_labels labels;
+    struct fi_cli *cli;
+    struct fi_dir_history history;
+    struct fi_show_difference shown;
+    struct fi_task_labels labels;
     bool has_paths;
     bool has_pattern;
-    struct firn_dir_pattern pattern;
+    struct fi_dir_pattern pattern;
     const char *agent;      /* NULL: any, or none */
     firn_workspace_git git; /* as the last row with one has it */
     bool has_since;
@@ -68,7 +68,7 @@ struct log {
 static bool
 is_listing(const struct log *log)
 {
-    return log->shown.form == FIRN_SHOW_DIFFERENCE_COUNTS;
+    return log->shown.form == FI_SHOW_DIFFERENCE_COUNTS;
 }
 
 /* ---- which checkpoints ---- */
@@ -77,9 +77,9 @@ is_listing(const struct log *log)
 static bool
 has_match(struct log *log, firn_slice text)
 {
-    struct firn_show_lines walk = {text, 0};
+    struct fi_show_lines walk = {text, 0};
     firn_slice line;
-    return firn_dir_pattern_next(&log->pattern, &walk, &line);
+    return fi_dir_pattern_next(&log->pattern, &walk, &line);
 }
 
 /* Whether `part` occurs in the text, in any case. */
@@ -124,26 +124,25 @@ on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_c
 static void
 describe(const struct changes *changes, char *out)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char other[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char other[FI_TERM_TEXT_NUMBER_SIZE];
     uint64_t count = changes->files > 0 ? changes->files : changes->directories;
-    const char *what = changes->files > 0
-                           ? firn_term_text_plural(count, "file", "files")
-                           : firn_term_text_plural(count, "directory", "directories");
+    const char *what = changes->files > 0 ? fi_term_text_plural(count, "file", "files")
+                                          : fi_term_text_plural(count, "directory", "directories");
     if (count == 0 && changes->times > 0) {
-        (void)snprintf(out, STATS_SIZE, "%s %s only", firn_term_text_number(changes->times, number),
-                       firn_term_text_plural(changes->times, "time", "times"));
+        (void)snprintf(out, STATS_SIZE, "%s %s only", fi_term_text_number(changes->times, number),
+                       fi_term_text_plural(changes->times, "time", "times"));
         return;
     }
     if (count == 0) {
         (void)snprintf(out, STATS_SIZE, "no change");
         return;
     }
-    int size = snprintf(out, STATS_SIZE, "%s %s", firn_term_text_number(count, number), what);
+    int size = snprintf(out, STATS_SIZE, "%s %s", fi_term_text_number(count, number), what);
     if (!changes->is_partial && changes->added + changes->removed > 0) {
         (void)snprintf(out + size, STATS_SIZE - (size_t)size, " +%s %s%s",
-                       firn_term_text_number(changes->added, number), firn_term_text_minus(),
-                       firn_term_text_number(changes->removed, other));
+                       fi_term_text_number(changes->added, number), fi_term_text_minus(),
+                       fi_term_text_number(changes->removed, other));
     }
 }
 
@@ -154,64 +153,64 @@ put_stats(const char *stats)
     const char *added = strstr(stats, " +");
     const char *removed = added != NULL ? strchr(added + 1, ' ') : NULL;
     if (removed == NULL) {
-        firn_term_out_text(stats);
+        fi_term_out_text(stats);
         return;
     }
-    firn_term_out_format("%.*s", (int)(added + 1 - stats), stats);
-    firn_term_colour(FIRN_TERM_GREEN);
-    firn_term_out_format("%.*s", (int)(removed - added - 1), added + 1);
-    firn_term_colour(FIRN_TERM_PLAIN);
-    firn_term_out_text(" ");
-    firn_term_colour(FIRN_TERM_RED);
-    firn_term_out_text(removed + 1);
-    firn_term_colour(FIRN_TERM_PLAIN);
+    fi_term_out_format("%.*s", (int)(added + 1 - stats), stats);
+    fi_term_colour(FI_TERM_GREEN);
+    fi_term_out_format("%.*s", (int)(removed - added - 1), added + 1);
+    fi_term_colour(FI_TERM_PLAIN);
+    fi_term_out_text(" ");
+    fi_term_colour(FI_TERM_RED);
+    fi_term_out_text(removed + 1);
+    fi_term_colour(FI_TERM_PLAIN);
 }
 
 static void
 print_row(struct log *log, bool has_changes)
 {
     const firn_workspace_checkpoint *checkpoint = log->checkpoint;
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE] = "-";
-    char ago[FIRN_TERM_TEXT_TIME_SIZE];
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE] = "-";
+    char ago[FI_TERM_TEXT_TIME_SIZE];
     char stats[STATS_SIZE] = "";
     if (log->cli->quiet) {
-        firn_term_out_format("%s\n", firn_show_checkpoint_name(checkpoint, name));
+        fi_term_out_format("%s\n", fi_show_checkpoint_name(checkpoint, name));
         return;
     }
     if (!checkpoint->is_safety) {
-        (void)firn_show_checkpoint_name(checkpoint, name);
+        (void)fi_show_checkpoint_name(checkpoint, name);
     }
     if (has_changes) {
         describe(&log->changes, stats);
     }
-    size_t columns = firn_term_out_columns();
-    size_t others = COLUMNS_BEFORE + 3 + firn_term_width_of(firn_str(stats));
+    size_t columns = fi_term_out_columns();
+    size_t others = COLUMNS_BEFORE + 3 + fi_term_width_of(firn_str(stats));
     if (columns == 0) {
-        columns = FIRN_SHOW_CHECKPOINT_MESSAGE_MAX;
+        columns = FI_SHOW_CHECKPOINT_MESSAGE_MAX;
     } else {
         columns = columns > others + COLUMNS_MIN ? columns - others : COLUMNS_MIN;
     }
-    firn_show_checkpoint_print_names(name, checkpoint->id);
-    firn_term_out_format("  %-14s", firn_term_text_ago(checkpoint->created_ns, log->now_ns, ago));
+    fi_show_checkpoint_print_names(name, checkpoint->id);
+    fi_term_out_format("  %-14s", fi_term_text_ago(checkpoint->created_ns, log->now_ns, ago));
     if (checkpoint->message.size > 0 || checkpoint->turn.agent.size > 0) {
-        firn_term_out_text("  ");
-        firn_show_checkpoint_put_title(checkpoint, columns, firn_term_out_write);
-        firn_term_out_text(has_changes ? " " : "");
+        fi_term_out_text("  ");
+        fi_show_checkpoint_put_title(checkpoint, columns, fi_term_out_write);
+        fi_term_out_text(has_changes ? " " : "");
     }
-    firn_term_out_text(has_changes ? "  " : "");
+    fi_term_out_text(has_changes ? "  " : "");
     put_stats(stats);
-    if (firn_show_checkpoint_git_is_known(&checkpoint->git) &&
+    if (fi_show_checkpoint_git_is_known(&checkpoint->git) &&
         (strcmp(log->git.branch, checkpoint->git.branch) != 0 ||
          strcmp(log->git.commit, checkpoint->git.commit) != 0)) {
-        firn_term_out_text("  (");
-        firn_term_colour(FIRN_TERM_CYAN);
-        firn_show_checkpoint_git(&checkpoint->git);
-        firn_term_colour(FIRN_TERM_PLAIN);
-        firn_term_out_text(")");
+        fi_term_out_text("  (");
+        fi_term_colour(FI_TERM_CYAN);
+        fi_show_checkpoint_git(&checkpoint->git);
+        fi_term_colour(FI_TERM_PLAIN);
+        fi_term_out_text(")");
         log->git = checkpoint->git;
     }
-    firn_task_labels_print(&log->labels, checkpoint->id);
-    firn_term_out_text("\n");
+    fi_task_labels_print(&log->labels, checkpoint->id);
+    fi_term_out_text("\n");
 }
 
 /* What comes before the differences: a row, or the beginning of an object. */
@@ -220,16 +219,16 @@ begin(struct log *log)
 {
     assert(!log->has_begun);
     log->has_begun = true;
-    firn_term_meter_clear();
-    firn_term_json_object(NULL);
-    firn_show_checkpoint_json("checkpoint", log->checkpoint);
+    fi_term_meter_clear();
+    fi_term_json_object(NULL);
+    fi_show_checkpoint_json("checkpoint", log->checkpoint);
     if (!is_listing(log)) {
-        firn_term_out_text(log->count > 0 ? "\n" : "");
-        firn_term_json_array("changes");
+        fi_term_out_text(log->count > 0 ? "\n" : "");
+        fi_term_json_array("changes");
     }
-    if (log->shown.form == FIRN_SHOW_DIFFERENCE_NAMES ||
-        log->shown.form == FIRN_SHOW_DIFFERENCE_PATHS ||
-        log->shown.form == FIRN_SHOW_DIFFERENCE_PATCH) {
+    if (log->shown.form == FI_SHOW_DIFFERENCE_NAMES ||
+        log->shown.form == FI_SHOW_DIFFERENCE_PATHS ||
+        log->shown.form == FI_SHOW_DIFFERENCE_PATCH) {
         print_row(log, false);
     }
 }
@@ -238,23 +237,23 @@ static void
 finish(struct log *log, const firn_workspace_diff_result *result)
 {
     const struct changes *changes = &log->changes;
-    if (is_listing(log) || log->shown.form == FIRN_SHOW_DIFFERENCE_STAT) {
+    if (is_listing(log) || log->shown.form == FI_SHOW_DIFFERENCE_STAT) {
         print_row(log, true);
     }
     if (!is_listing(log)) {
-        firn_show_difference_finish(&log->shown);
-        firn_show_difference_deinit(&log->shown);
-        firn_term_json_end();
+        fi_show_difference_finish(&log->shown);
+        fi_show_difference_deinit(&log->shown);
+        fi_term_json_end();
     }
-    firn_term_json_u64_if("previous", result->before != NULL ? result->before->number : 0,
-                          result->before != NULL);
-    firn_term_json_u64("files", changes->files);
-    firn_term_json_u64("directories", changes->directories);
-    firn_term_json_u64("times_only", changes->times);
-    firn_term_json_u64("renamed", result->renamed);
-    firn_term_json_u64_if("lines_added", changes->added, !changes->is_partial);
-    firn_term_json_u64_if("lines_removed", changes->removed, !changes->is_partial);
-    firn_term_json_end();
+    fi_term_json_u64_if("previous", result->before != NULL ? result->before->number : 0,
+                        result->before != NULL);
+    fi_term_json_u64("files", changes->files);
+    fi_term_json_u64("directories", changes->directories);
+    fi_term_json_u64("times_only", changes->times);
+    fi_term_json_u64("renamed", result->renamed);
+    fi_term_json_u64_if("lines_added", changes->added, !changes->is_partial);
+    fi_term_json_u64_if("lines_removed", changes->removed, !changes->is_partial);
+    fi_term_json_end();
 }
 
 /* ---- what changed ---- */
@@ -288,7 +287,7 @@ on_difference(void *ctx, const firn_workspace_difference *difference)
     if (!log->has_begun) {
         begin(log);
     }
-    return firn_show_difference_visit(&log->shown, difference);
+    return fi_show_difference_visit(&log->shown, difference);
 }
 
 static int64_t
@@ -304,9 +303,9 @@ static void
 flush_rows(struct log *log)
 {
     int64_t now = now_ms();
-    if (now - log->flushed_ms >= FLUSH_INTERVAL_MS && !firn_term_out_fits()) {
+    if (now - log->flushed_ms >= FLUSH_INTERVAL_MS && !fi_term_out_fits()) {
         log->flushed_ms = now;
-        firn_term_out_flush();
+        fi_term_out_flush();
     }
 }
 
@@ -325,7 +324,7 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
     log->count++;
     log->left--;
     flush_rows(log);
-    return log->left > 0 && firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return log->left > 0 && fi_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 /* ---- the command line ---- */
@@ -356,29 +355,29 @@ read_time(struct log *log, const char *text, bool is_from, int64_t *out_ns, bool
     firn_workspace_checkpoint *checkpoint = NULL;
     firn_workspace *workspace = log->history.workspace;
     int code = find_time(workspace, text, is_from, &checkpoint, &err);
-    *out_is_first = code == FIRN_NOT_FOUND && firn_task_workspace_is_time(text);
+    *out_is_first = code == FIRN_NOT_FOUND && fi_task_workspace_is_time(text);
     if (code == FIRN_OK) {
         *out_ns = checkpoint->created_ns;
     }
     firn_release(checkpoint);
     return code == FIRN_OK || *out_is_first
-               ? FIRN_EXIT_OK
-               : firn_command_report_failure(log->cli, &err,
-                                             firn_task_workspace_hint(workspace, text, code));
+               ? FI_EXIT_OK
+               : fi_command_report_failure(log->cli, &err,
+                                           fi_task_workspace_hint(workspace, text, code));
 }
 
 static int
 read_times(struct log *log)
 {
-    const char *since = firn_command_value(log->cli, "since");
-    const char *until = firn_command_value(log->cli, "until");
+    const char *since = fi_command_value(log->cli, "since");
+    const char *until = fi_command_value(log->cli, "until");
     bool is_first = false;
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     if (since != NULL) {
         exit_code = read_time(log, since, true, &log->since_ns, &is_first);
         log->has_since = !is_first;
     }
-    if (until != NULL && exit_code == FIRN_EXIT_OK) {
+    if (until != NULL && exit_code == FI_EXIT_OK) {
         exit_code = read_time(log, until, false, &log->until_ns, &is_first);
         log->has_until = true;
         log->until_ns = is_first ? INT64_MIN : log->until_ns;
@@ -393,14 +392,13 @@ report(struct log *log, const char *before, const char *after, const firn_error 
 {
     firn_workspace *workspace = log->history.workspace;
     if (log->shown.is_out_of_memory || log->pattern.is_out_of_memory) {
-        return firn_command_report_no_memory(log->cli);
+        return fi_command_report_no_memory(log->cli);
     }
-    const char *hint =
-        before != NULL ? firn_task_workspace_hint(workspace, before, err->code) : NULL;
+    const char *hint = before != NULL ? fi_task_workspace_hint(workspace, before, err->code) : NULL;
     if (hint == NULL && after != NULL) {
-        hint = firn_task_workspace_hint(workspace, after, err->code);
+        hint = fi_task_workspace_hint(workspace, after, err->code);
     }
-    return firn_command_report_failure(log->cli, err, hint);
+    return fi_command_report_failure(log->cli, err, hint);
 }
 
 /* Words of firn log are paths; those who know git mean checkpoints by some, and by a number how
@@ -413,7 +411,7 @@ hint_of_path(const struct log *log)
     if (word[strspn(word, "0123456789")] == '\0') {
         return "firn log -n N shows the N newest, firn show REF one checkpoint";
     }
-    if (firn_task_workspace_habit(word) != NULL ||
+    if (fi_task_workspace_habit(word) != NULL ||
         firn_workspace_find(workspace, word, NULL, NULL) == FIRN_OK) {
         return "firn log ..REF shows a checkpoint and those before it, firn log REF.. those after "
                "it";
@@ -425,69 +423,69 @@ hint_of_path(const struct log *log)
 static int
 tell_nothing(struct log *log)
 {
-    const struct firn_dir_history *history = &log->history;
+    const struct fi_dir_history *history = &log->history;
     bool is_all = !log->has_since && !log->has_until && !log->has_pattern && log->agent == NULL &&
                   history->options.before == NULL && history->options.after == NULL;
     if (log->has_paths && is_all) {
-        return firn_command_report_error(
+        return fi_command_report_error(
             log->cli, FIRN_NOT_FOUND, hint_of_path(log), "no checkpoint contains %s",
             history->options.path_count == 1 ? "this path" : "any of these paths");
     }
     if (!log->cli->quiet) {
-        firn_term_out_text("no checkpoints\n");
+        fi_term_out_text("no checkpoints\n");
     }
-    firn_task_workspace_tell_unread(history->workspace);
-    return FIRN_EXIT_OK;
+    fi_task_workspace_tell_unread(history->workspace);
+    return FI_EXIT_OK;
 }
 
 static int
 show(struct log *log)
 {
     firn_error err;
-    struct firn_dir_history *history = &log->history;
+    struct fi_dir_history *history = &log->history;
     const bool has_limit = log->left == 0;
     int code = FIRN_OK;
     log->flushed_ms = now_ms();
-    firn_term_json_array("checkpoints");
+    fi_term_json_array("checkpoints");
     if (!log->cli->json && !log->cli->quiet) {
-        code = firn_task_labels_read(&log->labels, history->workspace, &err);
+        code = fi_task_labels_read(&log->labels, history->workspace, &err);
     }
     if (code == FIRN_OK && !has_limit) {
-        code = firn_dir_history_walk(history, &err);
+        code = fi_dir_history_walk(history, &err);
     }
-    firn_term_meter_clear();
-    bool is_enough = log->left == 0 && firn_term_out_error() == 0;
+    fi_term_meter_clear();
+    bool is_enough = log->left == 0 && fi_term_out_error() == 0;
     if (code != FIRN_OK && !is_enough) {
         return report(log, history->options.before, history->options.after, &err);
     }
-    firn_term_json_end();
-    return log->count == 0 && !has_limit ? tell_nothing(log) : FIRN_EXIT_OK;
+    fi_term_json_end();
+    return log->count == 0 && !has_limit ? tell_nothing(log) : FI_EXIT_OK;
 }
 
 static int
-run_in(struct log *log, const struct firn_task_workspace_paths *paths)
+run_in(struct log *log, const struct fi_task_workspace_paths *paths)
 {
-    struct firn_dir_history *history = &log->history;
-    struct firn_task_notices notices;
+    struct fi_dir_history *history = &log->history;
+    struct fi_task_notices notices;
     log->has_paths = paths->count > 0;
     history->options.paths = paths->slices;
     history->options.path_count = paths->count;
-    history->options.include_safety = firn_command_has(log->cli, "all");
+    history->options.include_safety = fi_command_has(log->cli, "all");
     if (paths->count == 1 && history->options.find_renames && paths->slices[0].size > 0) {
         history->path = strndup((const char *)paths->slices[0].data, paths->slices[0].size);
         if (history->path == NULL) {
-            return firn_command_report_no_memory(log->cli);
+            return fi_command_report_no_memory(log->cli);
         }
     }
     int exit_code = read_times(log);
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_task_notices_init(&notices, log->cli);
-        history->options.callbacks = firn_task_notices_callbacks(&notices);
+    if (exit_code == FI_EXIT_OK) {
+        fi_task_notices_init(&notices, log->cli);
+        history->options.callbacks = fi_task_notices_callbacks(&notices);
         exit_code = show(log);
-        if (exit_code == FIRN_EXIT_OK) {
-            exit_code = firn_task_pending_tell(log->cli, history->workspace, NULL);
+        if (exit_code == FI_EXIT_OK) {
+            exit_code = fi_task_pending_tell(log->cli, history->workspace, NULL);
         }
-        firn_task_notices_deinit(&notices);
+        fi_task_notices_deinit(&notices);
     }
     free(history->path);
     return exit_code;
@@ -497,53 +495,53 @@ run_in(struct log *log, const struct firn_task_workspace_paths *paths)
 static int
 open_and_run(struct log *log)
 {
-    struct firn_cli *cli = log->cli;
-    struct firn_dir_history *history = &log->history;
-    struct firn_task_workspace_paths paths = {NULL, 0};
-    struct firn_task_workspace_range range = {0};
+    struct fi_cli *cli = log->cli;
+    struct fi_dir_history *history = &log->history;
+    struct fi_task_workspace_paths paths = {NULL, 0};
+    struct fi_task_workspace_range range = {0};
     if (cli->arguments_before_dashes > 0 &&
-        !firn_task_workspace_range_init(cli->arguments[0], &range)) {
-        return firn_command_report_no_memory(cli);
+        !fi_task_workspace_range_init(cli->arguments[0], &range)) {
+        return fi_command_report_no_memory(cli);
     }
     history->options.before = range.first;
     history->options.after = range.second;
-    int exit_code = firn_task_workspace_open(cli, &history->workspace);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &history->workspace);
+    if (exit_code == FI_EXIT_OK) {
         exit_code =
-            firn_task_workspace_paths_init(cli, history->workspace, range.memory != NULL, &paths);
+            fi_task_workspace_paths_init(cli, history->workspace, range.memory != NULL, &paths);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = run_in(log, &paths);
     }
-    firn_task_workspace_paths_deinit(&paths);
+    fi_task_workspace_paths_deinit(&paths);
     firn_workspace_close(history->workspace);
-    firn_task_workspace_range_deinit(&range);
+    fi_task_workspace_range_deinit(&range);
     return exit_code;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     struct log log = {.cli = cli, .left = UINT64_MAX};
-    struct firn_dir_history *history = &log.history;
+    struct fi_dir_history *history = &log.history;
     struct timespec now = {0};
     firn_workspace_diff_options asked = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
-    const char *limit = firn_command_value(cli, "limit");
-    const char *pattern = firn_command_value(cli, "grep");
+    const char *limit = fi_command_value(cli, "limit");
+    const char *pattern = fi_command_value(cli, "grep");
     (void)clock_gettime(CLOCK_REALTIME, &now);
     log.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    log.agent = firn_command_value(cli, "agent");
-    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &log.left)) {
-        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
+    log.agent = fi_command_value(cli, "agent");
+    if (limit != NULL && !fi_command_number(limit, UINT64_MAX, &log.left)) {
+        return fi_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
-    int exit_code = firn_show_difference_init(&log.shown, cli, FIRN_SHOW_DIFFERENCE_COUNTS, &asked);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_show_difference_init(&log.shown, cli, FI_SHOW_DIFFERENCE_COUNTS, &asked);
+    if (exit_code == FI_EXIT_OK) {
         log.has_pattern = pattern != NULL;
-        exit_code = pattern == NULL ? FIRN_EXIT_OK
-                                    : firn_dir_pattern_init(&log.pattern, cli, pattern, false,
-                                                            firn_command_has(cli, "ignore-case"));
+        exit_code = pattern == NULL ? FI_EXIT_OK
+                                    : fi_dir_pattern_init(&log.pattern, cli, pattern, false,
+                                                          fi_command_has(cli, "ignore-case"));
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     history->options = (firn_workspace_log_options)FIRN_WORKSPACE_LOG_OPTIONS_INIT;
@@ -556,13 +554,13 @@ run(struct firn_cli *cli)
     history->on_compared = on_compared;
     history->ctx = &log;
     exit_code = open_and_run(&log);
-    firn_task_labels_deinit(&log.labels);
-    firn_show_difference_deinit(&log.shown);
-    firn_dir_pattern_deinit(&log.pattern);
+    fi_task_labels_deinit(&log.labels);
+    fi_show_difference_deinit(&log.shown);
+    fi_dir_pattern_deinit(&log.pattern);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"limit", 'n', "N", "show only the N newest"},
     {"all", 'a', NULL, "include safety checkpoints, which restores take"},
     {"since", 0, "TIME", "show what was made after TIME, or after checkpoint REF"},
@@ -570,11 +568,11 @@ static const struct firn_command_option options[] = {
     {"grep", 0, "PATTERN", "show those whose message or prompt matches"},
     {"ignore-case", 'i', NULL, "--grep ignores the case of letters"},
     {"agent", 0, "NAME", "show turns of agents whose name contains NAME"},
-    FIRN_SHOW_DIFFERENCE_OPTIONS("also print one row for each change"),
+    FI_SHOW_DIFFERENCE_OPTIONS("also print one row for each change"),
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn log -n 5", "show what the five newest checkpoints changed"},
     {"firn log src/main.c -p", "show every change of a file, through renames"},
     {"firn log --since yesterday --agent claude", "show what Claude Code did since yesterday"},
@@ -582,7 +580,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_log = {
+const struct fi_command fi_dir_log = {
     .name = "log",
     .summary = "Show what each checkpoint changed, newest first",
     .arguments = "[REF..REF] [PATH...]",
@@ -609,6 +607,6 @@ const struct firn_command firn_dir_log = {
             "is compared with the one before it that still exists, the first with nothing.\n"
             "firn list prints a plain list. Nothing is written.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
     .run = run,
 };

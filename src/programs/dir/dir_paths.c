@@ -83,7 +83,7 @@ walk(firn_workspace_reader *reader, firn_slice path, firn_hash *hash)
 
 /* Offers the entries of the word's directory in a checkpoint. */
 static void
-complete(const struct firn_cli *cli, firn_workspace *workspace,
+complete(const struct fi_cli *cli, firn_workspace *workspace,
          const firn_workspace_checkpoint *checkpoint, struct completing *completing)
 {
     firn_workspace_reader *reader = NULL;
@@ -97,7 +97,7 @@ complete(const struct firn_cli *cli, firn_workspace *workspace,
         memcpy(directory, completing->word, size);
         directory[size] = '\0';
     }
-    if (firn_task_workspace_path(cli, workspace, directory, &base) == FIRN_OK &&
+    if (fi_task_workspace_path(cli, workspace, directory, &base) == FIRN_OK &&
         firn_workspace_reader_open(workspace, &reader, NULL) == FIRN_OK) {
         firn_hash hash = checkpoint->root;
         if (walk(reader, base, &hash)) {
@@ -109,8 +109,8 @@ complete(const struct firn_cli *cli, firn_workspace *workspace,
 }
 
 bool
-firn_dir_paths(struct firn_cli *cli, const char *reference, const char *word,
-               void (*put)(firn_slice path))
+fi_dir_paths(struct fi_cli *cli, const char *reference, const char *word,
+             void (*put)(firn_slice path))
 {
     firn_workspace *workspace = NULL;
     firn_workspace_checkpoint *checkpoint = NULL;

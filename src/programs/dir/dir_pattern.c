@@ -36,53 +36,53 @@ escape(const char *text)
 }
 
 int
-firn_dir_pattern_init(struct firn_dir_pattern *out, struct firn_cli *cli, const char *text,
-                      bool is_fixed, bool ignores_case)
+fi_dir_pattern_init(struct fi_dir_pattern *out, struct fi_cli *cli, const char *text, bool is_fixed,
+                    bool ignores_case)
 {
     char message[MESSAGE_SIZE];
-    *out = (struct firn_dir_pattern){.literal = NULL};
+    *out = (struct fi_dir_pattern){.literal = NULL};
     if (strlen(text) > PATTERN_SIZE_MAX) {
-        return firn_command_misused(cli, "the pattern has more than %d bytes", PATTERN_SIZE_MAX);
+        return fi_command_misused(cli, "the pattern has more than %d bytes", PATTERN_SIZE_MAX);
     }
     if (strchr(text, '\n') != NULL) {
-        return firn_command_misused(cli, "the pattern has more than one line");
+        return fi_command_misused(cli, "the pattern has more than one line");
     }
     bool is_plain = is_fixed || strpbrk(text, special) == NULL;
     if (is_plain && !ignores_case) {
         out->literal = text;
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     char *escaped = is_fixed ? escape(text) : NULL;
     if (is_fixed && escaped == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     int rc = regcomp(&out->regex, is_fixed ? escaped : text,
                      REG_EXTENDED | (ignores_case ? REG_ICASE : 0));
     free(escaped);
     if (rc == REG_ESPACE) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     if (rc != 0) {
         (void)regerror(rc, &out->regex, message, sizeof(message));
-        return firn_command_misused(cli, "'%s' is not a regular expression: %s", text, message);
+        return fi_command_misused(cli, "'%s' is not a regular expression: %s", text, message);
     }
     out->has_regex = true;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 void
-firn_dir_pattern_deinit(struct firn_dir_pattern *pattern)
+fi_dir_pattern_deinit(struct fi_dir_pattern *pattern)
 {
     if (pattern->has_regex) {
         regfree(&pattern->regex);
     }
     free(pattern->line);
-    *pattern = (struct firn_dir_pattern){.literal = NULL};
+    *pattern = (struct fi_dir_pattern){.literal = NULL};
 }
 
 /* The line as a string; a NUL in it as a line feed, which no line has. NULL if memory is out. */
 static const char *
-copy_line(struct firn_dir_pattern *pattern, firn_slice line)
+copy_line(struct fi_dir_pattern *pattern, firn_slice line)
 {
     if (line.size >= pattern->capacity) {
         size_t capacity = line.size + line.size / 2 + 256;
@@ -105,7 +105,7 @@ copy_line(struct firn_dir_pattern *pattern, firn_slice line)
 }
 
 bool
-firn_dir_pattern_matches(struct firn_dir_pattern *pattern, firn_slice line)
+fi_dir_pattern_matches(struct fi_dir_pattern *pattern, firn_slice line)
 {
     assert(pattern->has_regex || pattern->literal != NULL);
     if (pattern->literal != NULL) {
@@ -119,8 +119,7 @@ firn_dir_pattern_matches(struct firn_dir_pattern *pattern, firn_slice line)
 }
 
 bool
-firn_dir_pattern_find(struct firn_dir_pattern *pattern, firn_slice line, size_t from,
-                      firn_slice *out)
+fi_dir_pattern_find(struct fi_dir_pattern *pattern, firn_slice line, size_t from, firn_slice *out)
 {
     assert(from <= line.size);
     if (pattern->literal != NULL) {
@@ -151,8 +150,8 @@ firn_dir_pattern_find(struct firn_dir_pattern *pattern, firn_slice line, size_t 
 }
 
 bool
-firn_dir_pattern_next(struct firn_dir_pattern *pattern, struct firn_show_lines *walk,
-                      firn_slice *out_line)
+fi_dir_pattern_next(struct fi_dir_pattern *pattern, struct fi_show_lines *walk,
+                    firn_slice *out_line)
 {
     while (walk->left.size > 0 && !pattern->is_out_of_memory) {
         if (pattern->literal != NULL && pattern->literal[0] != '\0') {
@@ -162,12 +161,12 @@ firn_dir_pattern_next(struct firn_dir_pattern *pattern, struct firn_show_lines *
                 return false;
             }
             while (memchr(walk->left.data, '\n', (size_t)(hit - walk->left.data)) != NULL) {
-                (void)firn_show_lines_next(walk);
+                (void)fi_show_lines_next(walk);
             }
         }
-        firn_slice line = firn_show_lines_next(walk);
+        firn_slice line = fi_show_lines_next(walk);
         line.size -= line.data[line.size - 1] == '\n';
-        if (firn_dir_pattern_matches(pattern, line)) {
+        if (fi_dir_pattern_matches(pattern, line)) {
             *out_line = line;
             return true;
         }

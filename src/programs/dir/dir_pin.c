@@ -12,7 +12,7 @@
 #include "term/term.h"
 
 struct pinning {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     firn_workspace *workspace;
     bool is_pinned; /* what they are to be */
 };
@@ -21,14 +21,14 @@ static int
 visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     const struct pinning *pinning = ctx;
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    (void)firn_show_checkpoint_name(checkpoint, name);
-    firn_term_json_object(NULL);
-    firn_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
-    firn_term_json_string("id", checkpoint->id);
-    firn_term_json_end();
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    (void)fi_show_checkpoint_name(checkpoint, name);
+    fi_term_json_object(NULL);
+    fi_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
+    fi_term_json_string("id", checkpoint->id);
+    fi_term_json_end();
     if (!pinning->cli->quiet) {
-        firn_term_out_format("%s %s\n", pinning->is_pinned ? "pinned" : "unpinned", name);
+        fi_term_out_format("%s %s\n", pinning->is_pinned ? "pinned" : "unpinned", name);
     }
     return FIRN_OK;
 }
@@ -37,7 +37,7 @@ static int
 attempt(void *ctx, firn_error *err)
 {
     struct pinning *pinning = ctx;
-    const struct firn_cli *cli = pinning->cli;
+    const struct fi_cli *cli = pinning->cli;
     return firn_workspace_pin_set(pinning->workspace, cli->arguments, (size_t)cli->argument_count,
                                   pinning->is_pinned, visit, pinning, err);
 }
@@ -47,40 +47,39 @@ change(struct pinning *pinning)
 {
     assert(pinning->cli->argument_count > 0);
     firn_error err;
-    struct firn_cli *cli = pinning->cli;
+    struct fi_cli *cli = pinning->cli;
     const char *hint = NULL;
-    firn_term_json_array(pinning->is_pinned ? "pinned" : "unpinned");
-    int code = firn_task_patience_run(cli, attempt, pinning, &err);
-    firn_term_meter_clear();
+    fi_term_json_array(pinning->is_pinned ? "pinned" : "unpinned");
+    int code = fi_task_patience_run(cli, attempt, pinning, &err);
+    fi_term_meter_clear();
     cli->is_done = code == FIRN_OK;
     if (code == FIRN_OK) {
-        firn_term_json_end();
-        return FIRN_EXIT_OK;
+        fi_term_json_end();
+        return FI_EXIT_OK;
     }
-    switch (code == FIRN_NOT_FOUND ? firn_dir_tag_word_of(cli->arguments[0])
-                                   : FIRN_DIR_TAG_WORD_NONE) {
-    case FIRN_DIR_TAG_WORD_LISTS:
+    switch (code == FIRN_NOT_FOUND ? fi_dir_tag_word_of(cli->arguments[0]) : FI_DIR_TAG_WORD_NONE) {
+    case FI_DIR_TAG_WORD_LISTS:
         hint = "firn pin lists the pinned checkpoints";
         break;
-    case FIRN_DIR_TAG_WORD_REMOVES:
+    case FI_DIR_TAG_WORD_REMOVES:
         hint = "firn unpin REF removes a pin";
         break;
-    case FIRN_DIR_TAG_WORD_ADDS:
+    case FI_DIR_TAG_WORD_ADDS:
         hint = "firn pin REF pins a checkpoint";
         break;
-    case FIRN_DIR_TAG_WORD_NONE:
+    case FI_DIR_TAG_WORD_NONE:
         break;
     }
     for (int i = 0; i < cli->argument_count && hint == NULL; i++) {
-        hint = firn_task_workspace_hint(pinning->workspace, cli->arguments[i], code);
+        hint = fi_task_workspace_hint(pinning->workspace, cli->arguments[i], code);
     }
-    return firn_command_report_failure(cli, &err, hint);
+    return fi_command_report_failure(cli, &err, hint);
 }
 
 /* ---- listing ---- */
 
 struct listing {
-    const struct firn_cli *cli;
+    const struct fi_cli *cli;
     uint64_t count;
 };
 
@@ -88,50 +87,50 @@ static int
 list_one(void *ctx, const firn_workspace_pin *pin)
 {
     struct listing *listing = ctx;
-    char number[FIRN_SHOW_CHECKPOINT_NAME_SIZE] = "-";
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    char number[FI_SHOW_CHECKPOINT_NAME_SIZE] = "-";
+    char time[FI_TERM_TEXT_TIME_SIZE];
     assert(pin->id[0] != '\0');
     listing->count++;
     if (pin->number != 0) {
         (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)pin->number);
     }
-    firn_term_json_object(NULL);
-    firn_term_json_u64_if("number", pin->number, pin->number != 0);
-    firn_term_json_string("id", pin->id);
-    firn_term_json_time("pinned", pin->created_ns);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_u64_if("number", pin->number, pin->number != 0);
+    fi_term_json_string("id", pin->id);
+    fi_term_json_time("pinned", pin->created_ns);
+    fi_term_json_end();
     if (listing->cli->quiet) {
-        firn_term_out_format("%.*s\n", FIRN_CHECKPOINT_ID_SHORT, pin->id);
+        fi_term_out_format("%.*s\n", FIRN_CHECKPOINT_ID_SHORT, pin->id);
     } else {
-        firn_show_checkpoint_print_names(number, pin->id);
-        firn_term_out_format("  %s\n", firn_term_text_time(pin->created_ns, time));
+        fi_show_checkpoint_print_names(number, pin->id);
+        fi_term_out_format("  %s\n", fi_term_text_time(pin->created_ns, time));
     }
-    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return fi_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 static int
-list(struct firn_cli *cli, firn_workspace *workspace)
+list(struct fi_cli *cli, firn_workspace *workspace)
 {
     assert(cli->argument_count == 0);
     firn_error err;
     struct listing listing = {cli, 0};
-    firn_term_json_array("pins");
+    fi_term_json_array("pins");
     if (firn_workspace_pin_list(workspace, list_one, &listing, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
-    firn_term_json_end();
+    fi_term_json_end();
     if (listing.count == 0 && !cli->quiet) {
-        firn_term_out_text("nothing is pinned\n");
+        fi_term_out_text("nothing is pinned\n");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run(struct firn_cli *cli, bool is_pinned)
+run(struct fi_cli *cli, bool is_pinned)
 {
     struct pinning pinning = {.cli = cli, .is_pinned = is_pinned};
-    int exit_code = firn_task_workspace_open(cli, &pinning.workspace);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &pinning.workspace);
+    if (exit_code == FI_EXIT_OK) {
         exit_code = cli->argument_count == 0 ? list(cli, pinning.workspace) : change(&pinning);
     }
     firn_workspace_close(pinning.workspace);
@@ -139,28 +138,28 @@ run(struct firn_cli *cli, bool is_pinned)
 }
 
 static int
-run_pin(struct firn_cli *cli)
+run_pin(struct fi_cli *cli)
 {
     return run(cli, true);
 }
 
 static int
-run_unpin(struct firn_cli *cli)
+run_unpin(struct fi_cli *cli)
 {
     return run(cli, false);
 }
 
-static const struct firn_command_option no_options[] = {
+static const struct fi_command_option no_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example pin_examples[] = {
+static const struct fi_command_example pin_examples[] = {
     {"firn pin 12", "keep checkpoint 12 for good"},
     {"firn pin", "list pinned checkpoints"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_pin = {
+const struct fi_command fi_dir_pin = {
     .name = "pin",
     .summary = "Protect checkpoints from deletion, or list protected ones",
     .arguments = "[REF...]",
@@ -170,16 +169,16 @@ const struct firn_command firn_dir_pin = {
             "was pinned. A tag (firn tag) also keeps a checkpoint from expiring.\n"
             "firn undo takes back a pin, and firn unpin.",
     .examples = pin_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_COLOUR,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_COLOUR,
     .run = run_pin,
 };
 
-static const struct firn_command_example unpin_examples[] = {
+static const struct fi_command_example unpin_examples[] = {
     {"firn unpin 12", "let checkpoint 12 expire again"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_pin_remove = {
+const struct fi_command fi_dir_pin_remove = {
     .name = "unpin",
     .summary = "Remove pins",
     .arguments = "REF...",
@@ -187,6 +186,6 @@ const struct firn_command firn_dir_pin_remove = {
     .help = "Removes the pins of the given checkpoints; if one of them does not exist, no pin\n"
             "is removed. A checkpoint that was not pinned stays as it is.",
     .examples = unpin_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run_unpin,
 };

@@ -12,11 +12,11 @@
 #include "term/term.h"
 
 struct repairing {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     firn_workspace *workspace;
     firn_workspace_repair_options options;
     firn_workspace_repair_result result;
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     firn_callbacks told; /* those of notices */
     bool mends_settings;
     bool is_of_data; /* firn db repair */
@@ -45,35 +45,35 @@ on_progress(void *ctx, const firn_progress *progress)
 static void
 print_checkpoint(const firn_workspace_repair_checkpoint *checkpoint)
 {
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE] = "-";
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE] = "-";
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     if (!checkpoint->checkpoint->is_safety && checkpoint->checkpoint->number != 0) {
-        (void)firn_show_checkpoint_name(checkpoint->checkpoint, name);
+        (void)fi_show_checkpoint_name(checkpoint->checkpoint, name);
     }
-    firn_term_out_format("%-6s  %s  %.*s  ", firn_workspace_repair_state_name(checkpoint->state),
-                         name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->checkpoint->id);
-    firn_term_text_escape(firn_str(checkpoint->root), firn_term_out_write);
+    fi_term_out_format("%-6s  %s  %.*s  ", firn_workspace_repair_state_name(checkpoint->state),
+                       name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->checkpoint->id);
+    fi_term_text_escape(firn_str(checkpoint->root), fi_term_out_write);
     if (checkpoint->state == FIRN_REPAIR_STATE_PARTLY) {
-        firn_term_out_format(": without %s lost %s",
-                             firn_term_text_number(checkpoint->lost_paths, number),
-                             firn_term_text_plural(checkpoint->lost_paths, "path", "paths"));
+        fi_term_out_format(": without %s lost %s",
+                           fi_term_text_number(checkpoint->lost_paths, number),
+                           fi_term_text_plural(checkpoint->lost_paths, "path", "paths"));
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
 on_checkpoint(void *ctx, const firn_workspace_repair_checkpoint *checkpoint)
 {
     struct repairing *repairing = ctx;
-    firn_term_json_object(NULL);
-    firn_term_json_string("state", firn_workspace_repair_state_name(checkpoint->state));
-    firn_term_json_u64("lost_paths", checkpoint->lost_paths);
-    firn_term_json_bool("found", checkpoint->was_found);
-    firn_term_json_bytes("root", firn_str(checkpoint->root));
-    firn_show_checkpoint_json("checkpoint", checkpoint->checkpoint);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_string("state", firn_workspace_repair_state_name(checkpoint->state));
+    fi_term_json_u64("lost_paths", checkpoint->lost_paths);
+    fi_term_json_bool("found", checkpoint->was_found);
+    fi_term_json_bytes("root", firn_str(checkpoint->root));
+    fi_show_checkpoint_json("checkpoint", checkpoint->checkpoint);
+    fi_term_json_end();
     if (!repairing->cli->quiet) {
-        firn_term_meter_clear();
+        fi_term_meter_clear();
         print_checkpoint(checkpoint);
     }
 }
@@ -90,34 +90,34 @@ static void
 print_json(const struct repairing *repairing)
 {
     const firn_workspace_repair_result *result = &repairing->result;
-    firn_term_json_bool("was_intact", result->was_intact);
-    firn_term_json_bool("dry_run", repairing->options.dry_run);
-    firn_term_json_string("data", firn_workspace_repair_data_name(result->data));
-    firn_term_json_u64("intact", result->intact);
-    firn_term_json_u64("partly", result->partly);
-    firn_term_json_u64("lost", result->lost);
-    firn_term_json_u64("found", result->found);
-    firn_term_json_u64("lost_paths", result->lost_paths);
-    firn_term_json_u64("packs", result->packs);
-    firn_term_json_u64("packs_damaged", result->packs_damaged);
-    firn_term_json_u64("objects_salvaged", result->objects_salvaged);
+    fi_term_json_bool("was_intact", result->was_intact);
+    fi_term_json_bool("dry_run", repairing->options.dry_run);
+    fi_term_json_string("data", firn_workspace_repair_data_name(result->data));
+    fi_term_json_u64("intact", result->intact);
+    fi_term_json_u64("partly", result->partly);
+    fi_term_json_u64("lost", result->lost);
+    fi_term_json_u64("found", result->found);
+    fi_term_json_u64("lost_paths", result->lost_paths);
+    fi_term_json_u64("packs", result->packs);
+    fi_term_json_u64("packs_damaged", result->packs_damaged);
+    fi_term_json_u64("objects_salvaged", result->objects_salvaged);
     if (result->damaged_path != NULL) {
-        firn_term_json_bytes("damaged_path", firn_str(result->damaged_path));
+        fi_term_json_bytes("damaged_path", firn_str(result->damaged_path));
     } else {
-        firn_term_json_null("damaged_path");
+        fi_term_json_null("damaged_path");
     }
-    firn_task_notices_json(&repairing->notices);
+    fi_task_notices_json(&repairing->notices);
 }
 
 static void
 print_data(firn_workspace_repair_data data)
 {
     if (data == FIRN_REPAIR_DATA_KEPT) {
-        firn_term_out_text("no data was lost\n");
+        fi_term_out_text("no data was lost\n");
     } else if (data == FIRN_REPAIR_DATA_SHORTENED) {
-        firn_term_out_text("some data is lost, or may be: see above\n");
+        fi_term_out_text("some data is lost, or may be: see above\n");
     } else {
-        firn_term_out_text("no data could be recovered\n");
+        fi_term_out_text("no data could be recovered\n");
     }
 }
 
@@ -125,12 +125,12 @@ static void
 print_records(firn_workspace_repair_data data)
 {
     if (data == FIRN_REPAIR_DATA_SHORTENED) {
-        firn_term_out_text(
+        fi_term_out_text(
             "newer checkpoints, tags and pins may be missing: the store's records are those "
             "of an earlier moment,\nor lack what could not be read; its own data (firn db) "
             "too\n");
     } else if (data == FIRN_REPAIR_DATA_LOST) {
-        firn_term_out_text(
+        fi_term_out_text(
             "newer checkpoints, tags and pins may be missing: the store's records could "
             "not be read;\nits own data (firn db) is gone\n");
     }
@@ -140,13 +140,13 @@ static void
 print_counts(const struct repairing *repairing)
 {
     const firn_workspace_repair_result *result = &repairing->result;
-    char intact[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char partly[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char lost[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_term_out_format(
-        "%s %s intact, %s partly, %s lost%s\n", firn_term_text_number(result->intact, intact),
-        firn_term_text_plural(result->intact, "checkpoint", "checkpoints"),
-        firn_term_text_number(result->partly, partly), firn_term_text_number(result->lost, lost),
+    char intact[FI_TERM_TEXT_NUMBER_SIZE];
+    char partly[FI_TERM_TEXT_NUMBER_SIZE];
+    char lost[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_term_out_format(
+        "%s %s intact, %s partly, %s lost%s\n", fi_term_text_number(result->intact, intact),
+        fi_term_text_plural(result->intact, "checkpoint", "checkpoints"),
+        fi_term_text_number(result->partly, partly), fi_term_text_number(result->lost, lost),
         repairing->options.dry_run ? "; nothing was changed" : "");
 }
 
@@ -156,15 +156,15 @@ print_result(const struct repairing *repairing)
     const firn_workspace_repair_result *result = &repairing->result;
     assert(!result->was_intact || result->damaged_path == NULL);
     if (repairing->mends_settings) {
-        firn_term_out_text(
+        fi_term_out_text(
             repairing->options.dry_run
                 ? "settings would be repaired: unreadable lines would become comments\n"
                 : "settings repaired: unreadable lines became comments, or the unreadable file "
                   "was renamed\n");
     }
     if (result->was_intact) {
-        firn_term_out_text(repairing->mends_settings ? "nothing else to repair\n"
-                                                     : "nothing to repair\n");
+        fi_term_out_text(repairing->mends_settings ? "nothing else to repair\n"
+                                                   : "nothing to repair\n");
         return;
     }
     if (repairing->is_of_data) {
@@ -175,15 +175,15 @@ print_result(const struct repairing *repairing)
     if (!repairing->is_of_data || result->intact + result->partly + result->lost > 0) {
         print_counts(repairing);
     } else if (repairing->options.dry_run) {
-        firn_term_out_text("nothing was changed\n");
+        fi_term_out_text("nothing was changed\n");
     }
     if (result->lost_paths > 0 || result->lost > 0) {
-        firn_term_out_text("save those that are still on the disk with: firn save\n");
+        fi_term_out_text("save those that are still on the disk with: firn save\n");
     }
     if (result->damaged_path != NULL) {
-        firn_term_out_text("the damaged store is kept; remove it when you no longer need it: ");
-        firn_term_text_escape(firn_str(result->damaged_path), firn_term_out_write);
-        firn_term_out_text("\n");
+        fi_term_out_text("the damaged store is kept; remove it when you no longer need it: ");
+        fi_term_text_escape(firn_str(result->damaged_path), fi_term_out_write);
+        fi_term_out_text("\n");
     }
 }
 
@@ -208,29 +208,29 @@ has_lost(const firn_workspace_repair_result *result)
 
 /* The workspace is open; it is closed then. */
 static int
-repair(struct firn_cli *cli, firn_workspace *workspace, bool is_of_data)
+repair(struct fi_cli *cli, firn_workspace *workspace, bool is_of_data)
 {
     firn_error err;
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     struct repairing repairing = {.cli = cli,
                                   .workspace = workspace,
                                   .options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT,
                                   .result = FIRN_WORKSPACE_REPAIR_RESULT_INIT,
                                   .is_of_data = is_of_data};
-    firn_task_notices_init(&repairing.notices, cli);
-    repairing.told = firn_task_notices_callbacks(&repairing.notices);
-    repairing.options.dry_run = firn_command_has(cli, "dry-run");
+    fi_task_notices_init(&repairing.notices, cli);
+    repairing.told = fi_task_notices_callbacks(&repairing.notices);
+    repairing.options.dry_run = fi_command_has(cli, "dry-run");
     repairing.options.on_checkpoint = on_checkpoint;
     repairing.options.callbacks.on_notice = on_notice;
     repairing.options.callbacks.on_progress = on_progress;
     repairing.options.callbacks.ctx = &repairing;
-    firn_term_json_array("checkpoints");
-    int code = firn_task_patience_run(cli, attempt_repair, &repairing, &err);
-    firn_term_meter_clear();
+    fi_term_json_array("checkpoints");
+    int code = fi_task_patience_run(cli, attempt_repair, &repairing, &err);
+    fi_term_meter_clear();
     cli->is_done = code == FIRN_OK && !repairing.options.dry_run;
-    firn_term_json_end();
+    fi_term_json_end();
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, is_of_data ? NULL : hint(code));
+        exit_code = fi_command_report_failure(cli, &err, is_of_data ? NULL : hint(code));
     } else {
         print_json(&repairing);
         if (!cli->quiet) {
@@ -238,45 +238,45 @@ repair(struct firn_cli *cli, firn_workspace *workspace, bool is_of_data)
         }
     }
     if (code == FIRN_OK && has_lost(&repairing.result)) {
-        exit_code = FIRN_EXIT_PARTIAL;
+        exit_code = FI_EXIT_PARTIAL;
     }
     firn_release(repairing.result.damaged_path);
-    firn_task_notices_deinit(&repairing.notices);
+    fi_task_notices_deinit(&repairing.notices);
     firn_workspace_close(repairing.workspace);
     return exit_code;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_workspace *workspace;
-    int exit_code = firn_task_workspace_open(cli, &workspace);
-    return exit_code == FIRN_EXIT_OK ? repair(cli, workspace, false) : exit_code;
+    int exit_code = fi_task_workspace_open(cli, &workspace);
+    return exit_code == FI_EXIT_OK ? repair(cli, workspace, false) : exit_code;
 }
 
 static int
-run_db(struct firn_cli *cli)
+run_db(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_workspace *workspace;
-    int exit_code = firn_task_workspace_open_root(cli, cli->arguments[0], &workspace);
-    return exit_code == FIRN_EXIT_OK ? repair(cli, workspace, true) : exit_code;
+    int exit_code = fi_task_workspace_open_root(cli, cli->arguments[0], &workspace);
+    return exit_code == FI_EXIT_OK ? repair(cli, workspace, true) : exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"dry-run", 'n', NULL, "show what can be recovered, and change nothing"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn check --data", "look for damage"},
     {"firn repair --dry-run", "show what can be recovered"},
     {"firn repair", "repair the store"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_repair = {
+const struct fi_command fi_dir_repair = {
     .name = "repair",
     .summary = "Repair a damaged store",
     .arguments = "",
@@ -301,18 +301,18 @@ const struct firn_command firn_dir_repair = {
             "\n"
             "The exit code is 6 if anything was lost.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run,
 };
 
-static const struct firn_command_example db_examples[] = {
+static const struct fi_command_example db_examples[] = {
     {"firn db check app.firn", "look for damage"},
     {"firn db repair app.firn --dry-run", "show what can be recovered"},
     {"firn db repair app.firn", "repair the store"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_repair_db = {
+const struct fi_command fi_dir_repair_db = {
     .name = "repair",
     .summary = "Repair a damaged store",
     .arguments = "STORE",
@@ -333,6 +333,6 @@ const struct firn_command firn_dir_repair_db = {
             "\n"
             "The exit code is 6 if anything was lost.",
     .examples = db_examples,
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_db,
 };

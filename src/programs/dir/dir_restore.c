@@ -27,8 +27,8 @@ struct request {
     const char *reference; /* of a checkpoint */
     firn_workspace_restore_options options;
     firn_workspace_restore_result result;
-    struct firn_show_steps steps; /* of an undo or a redo */
-    struct firn_show_fold fold;   /* of the rows of a dry run */
+    struct fi_show_steps steps; /* of an undo or a redo */
+    struct fi_show_fold fold;   /* of the rows of a dry run */
 };
 
 /* The callbacks of a restore have one ctx, the notices. */
@@ -39,8 +39,8 @@ attempt_restore(void *ctx, firn_error *err)
 {
     struct request *request = ctx;
     assert((request->what == RESTORE_CHECKPOINT) == (request->reference != NULL));
-    firn_task_notices_again(request->options.callbacks.ctx);
-    firn_show_step_clear(&request->steps);
+    fi_task_notices_again(request->options.callbacks.ctx);
+    fi_show_step_clear(&request->steps);
     switch (request->what) {
     case RESTORE_UNDO:
         return firn_workspace_undo(request->workspace, &request->options, &request->result, err);
@@ -60,14 +60,13 @@ static int
 on_change(void *ctx, const firn_workspace_change *change)
 {
     assert(change->before != NULL || change->after != NULL);
-    if (!firn_task_notices_row(ctx,
-                               (change->after != NULL ? change->after : change->before)->path)) {
+    if (!fi_task_notices_row(ctx, (change->after != NULL ? change->after : change->before)->path)) {
         return FIRN_OK;
     }
-    firn_term_meter_clear();
-    firn_show_change_json(change);
-    firn_show_fold_print(&running->fold, change);
-    bool goes_on = !running->options.dry_run || firn_term_out_error() == 0;
+    fi_term_meter_clear();
+    fi_show_change_json(change);
+    fi_show_fold_print(&running->fold, change);
+    bool goes_on = !running->options.dry_run || fi_term_out_error() == 0;
     return goes_on ? FIRN_OK : FIRN_CANCELLED;
 }
 
@@ -75,13 +74,13 @@ static int
 on_step(void *ctx, const firn_workspace_step *step)
 {
     (void)ctx;
-    return firn_show_step_add(&running->steps, step);
+    return fi_show_step_add(&running->steps, step);
 }
 
-static struct firn_show_counts
+static struct fi_show_counts
 counts_of(const firn_workspace_restore_result *result)
 {
-    return (struct firn_show_counts){result->added, result->changed, result->removed, 0};
+    return (struct fi_show_counts){result->added, result->changed, result->removed, 0};
 }
 
 /* The other steps that went with it, in lines of their own. */
@@ -89,25 +88,25 @@ static void
 print_other_steps(const struct request *request)
 {
     enum { SHOWN_MAX = 10 };
-    char text[FIRN_SHOW_STEP_TEXT_SIZE];
-    const firn_workspace_step *main = firn_show_step_main(&request->steps);
+    char text[FI_SHOW_STEP_TEXT_SIZE];
+    const firn_workspace_step *main = fi_show_step_main(&request->steps);
     size_t shown = 0;
     for (size_t i = 0; i < request->steps.count && shown < SHOWN_MAX; i++) {
         const firn_workspace_step *step = request->steps.items[i];
-        const struct firn_show_counts counts = {step->added, step->changed, step->removed, 0};
+        const struct fi_show_counts counts = {step->added, step->changed, step->removed, 0};
         if (step == main) {
             continue;
         }
-        firn_term_out_format("  also %s", firn_show_step_text(step, text));
+        fi_term_out_format("  also %s", fi_show_step_text(step, text));
         if (step->is_counted) {
-            firn_term_out_text(": ");
-            firn_show_change_counts_print(&counts);
+            fi_term_out_text(": ");
+            fi_show_change_counts_print(&counts);
         }
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
         shown++;
     }
     if (request->steps.count > shown + 1) {
-        firn_term_out_format("  and %zu more\n", request->steps.count - shown - 1);
+        fi_term_out_format("  and %zu more\n", request->steps.count - shown - 1);
     }
 }
 
@@ -115,42 +114,42 @@ print_other_steps(const struct request *request)
 static void
 print_what(const struct request *request)
 {
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
     bool is_dry = request->options.dry_run;
-    if (firn_show_step_is_of_facts(&request->steps)) {
+    if (fi_show_step_is_of_facts(&request->steps)) {
         const firn_workspace_step *step = request->steps.items[request->steps.count - 1];
         const bool is_passed =
             step->fact_count > 0 && request->result.not_restored >= step->fact_count;
-        firn_term_out_format("%s%s ", is_dry ? "would " : "",
-                             is_passed ? (is_dry ? "pass over" : "passed over")
-                             : request->what == RESTORE_UNDO ? (is_dry ? "undo" : "undid")
-                                                             : (is_dry ? "redo" : "redid"));
-        firn_show_step_print_name(&request->steps);
+        fi_term_out_format("%s%s ", is_dry ? "would " : "",
+                           is_passed                       ? (is_dry ? "pass over" : "passed over")
+                           : request->what == RESTORE_UNDO ? (is_dry ? "undo" : "undid")
+                                                           : (is_dry ? "redo" : "redid"));
+        fi_show_step_print_name(&request->steps);
         return;
     }
     assert(request->result.checkpoint != NULL);
-    (void)firn_show_checkpoint_name(request->result.checkpoint, name);
+    (void)fi_show_checkpoint_name(request->result.checkpoint, name);
     switch (request->what) {
     case RESTORE_UNDO:
-        firn_term_out_text(is_dry ? "would undo " : "undid ");
-        firn_show_step_print_name(&request->steps);
-        firn_term_out_format(", back at %s", name);
+        fi_term_out_text(is_dry ? "would undo " : "undid ");
+        fi_show_step_print_name(&request->steps);
+        fi_term_out_format(", back at %s", name);
         break;
     case RESTORE_REDO:
-        firn_term_out_text(is_dry ? "would redo " : "redid ");
-        firn_show_step_print_name(&request->steps);
-        firn_term_out_format(", now at %s", name);
+        fi_term_out_text(is_dry ? "would redo " : "redid ");
+        fi_show_step_print_name(&request->steps);
+        fi_term_out_format(", now at %s", name);
         break;
     case RESTORE_RESUME:
-        firn_term_out_format("%s restoring %s", is_dry ? "would finish" : "finished", name);
+        fi_term_out_format("%s restoring %s", is_dry ? "would finish" : "finished", name);
         break;
     case RESTORE_CHECKPOINT:
-        firn_term_out_format("%s %s", is_dry ? "would restore" : "restored", name);
+        fi_term_out_format("%s %s", is_dry ? "would restore" : "restored", name);
         break;
     }
     if (request->options.to_dir != NULL) {
-        firn_term_out_text(" into ");
-        firn_term_text_escape(firn_str(request->options.to_dir), firn_term_out_write);
+        fi_term_out_text(" into ");
+        fi_term_text_escape(firn_str(request->options.to_dir), fi_term_out_write);
     }
 }
 
@@ -158,93 +157,93 @@ static void
 print_result(const struct request *request)
 {
     const firn_workspace_restore_result *result = &request->result;
-    const struct firn_show_counts counts = counts_of(result);
+    const struct fi_show_counts counts = counts_of(result);
     print_what(request);
-    if (firn_show_step_is_of_facts(&request->steps)) {
-        firn_term_out_text(request->options.dry_run        ? "\n"
-                           : request->what == RESTORE_UNDO ? "; redo with: firn redo\n"
-                                                           : "; take this back with: firn undo\n");
+    if (fi_show_step_is_of_facts(&request->steps)) {
+        fi_term_out_text(request->options.dry_run        ? "\n"
+                         : request->what == RESTORE_UNDO ? "; redo with: firn redo\n"
+                                                         : "; take this back with: firn undo\n");
         print_other_steps(request);
         return;
     }
-    firn_term_out_text(": ");
+    fi_term_out_text(": ");
     if (counts.added + counts.changed + counts.removed == 0) {
         /* Directories are not counted, and are brought back all the same. */
-        firn_term_out_text(result->safety_id[0] != '\0' ? "no file had to change"
-                                                        : "nothing had to change");
+        fi_term_out_text(result->safety_id[0] != '\0' ? "no file had to change"
+                                                      : "nothing had to change");
     } else {
-        firn_show_change_counts_print(&counts);
+        fi_show_change_counts_print(&counts);
     }
     if (result->safety_id[0] != '\0') {
-        firn_term_out_text(request->what == RESTORE_UNDO ? "; redo with: firn redo"
-                                                         : "; take this back with: firn undo");
+        fi_term_out_text(request->what == RESTORE_UNDO ? "; redo with: firn redo"
+                                                       : "; take this back with: firn undo");
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
     print_other_steps(request);
-    if (firn_show_checkpoint_git_has_moved(&result->checkpoint->git, &result->git)) {
-        firn_term_out_text("git: HEAD was at ");
-        firn_show_checkpoint_git(&result->checkpoint->git);
-        firn_term_out_text(" then and is at ");
-        firn_show_checkpoint_git(&result->git);
-        firn_term_out_text("; firn never changes .git\n");
+    if (fi_show_checkpoint_git_has_moved(&result->checkpoint->git, &result->git)) {
+        fi_term_out_text("git: HEAD was at ");
+        fi_show_checkpoint_git(&result->checkpoint->git);
+        fi_term_out_text(" then and is at ");
+        fi_show_checkpoint_git(&result->git);
+        fi_term_out_text("; firn never changes .git\n");
     }
 }
 
 static void
 steps_json(const struct request *request)
 {
-    firn_term_json_bool("unsaved", request->result.is_unsaved);
-    firn_term_json_array("steps");
+    fi_term_json_bool("unsaved", request->result.is_unsaved);
+    fi_term_json_array("steps");
     for (size_t i = 0; i < request->steps.count; i++) {
-        firn_term_json_object(NULL);
-        firn_show_step_json_members(request->steps.items[i]);
-        firn_term_json_end();
+        fi_term_json_object(NULL);
+        fi_show_step_json_members(request->steps.items[i]);
+        fi_term_json_end();
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 void
-firn_dir_restore_hint_rest(const char *safety_id)
+fi_dir_restore_hint_rest(const char *safety_id)
 {
-    firn_command_report_more("hint", safety_id[0] != '\0'
-                                         ? "once the causes are gone, firn restore --resume "
-                                           "restores the rest"
-                                         : "once the causes are gone, run it again");
+    fi_command_report_more("hint", safety_id[0] != '\0'
+                                       ? "once the causes are gone, firn restore --resume "
+                                         "restores the rest"
+                                       : "once the causes are gone, run it again");
 }
 
 static void
-show_result(struct firn_cli *cli, const struct request *request,
-            const struct firn_task_notices *notices)
+show_result(struct fi_cli *cli, const struct request *request,
+            const struct fi_task_notices *notices)
 {
     const firn_workspace_restore_result *result = &request->result;
-    const struct firn_show_counts counts = counts_of(result);
+    const struct fi_show_counts counts = counts_of(result);
     if (!cli->quiet) {
         print_result(request);
     }
-    firn_task_notices_print_left(notices);
+    fi_task_notices_print_left(notices);
     if (result->not_restored > 0 && !request->options.dry_run && request->options.to_dir == NULL &&
-        !cli->json && !firn_show_step_is_of_facts(&request->steps)) {
-        firn_dir_restore_hint_rest(result->safety_id);
+        !cli->json && !fi_show_step_is_of_facts(&request->steps)) {
+        fi_dir_restore_hint_rest(result->safety_id);
     }
-    firn_term_json_end();
+    fi_term_json_end();
     if (result->checkpoint != NULL) {
-        firn_show_checkpoint_json("checkpoint", result->checkpoint);
+        fi_show_checkpoint_json("checkpoint", result->checkpoint);
     } else {
-        firn_term_json_null("checkpoint");
+        fi_term_json_null("checkpoint");
     }
-    firn_term_json_bool("dry_run", request->options.dry_run);
-    firn_show_checkpoint_safety_json(result->safety_id);
-    firn_show_checkpoint_json_git("git", &result->git);
-    firn_show_change_counts_json(&counts);
-    firn_term_json_u64("unchanged", result->unchanged);
-    firn_term_json_u64("incomplete", result->incomplete);
-    firn_term_json_u64("written_ns", (uint64_t)result->written_ns);
-    firn_term_json_u64("left_alone", result->left_alone);
-    firn_term_json_u64("not_restored", result->not_restored);
+    fi_term_json_bool("dry_run", request->options.dry_run);
+    fi_show_checkpoint_safety_json(result->safety_id);
+    fi_show_checkpoint_json_git("git", &result->git);
+    fi_show_change_counts_json(&counts);
+    fi_term_json_u64("unchanged", result->unchanged);
+    fi_term_json_u64("incomplete", result->incomplete);
+    fi_term_json_u64("written_ns", (uint64_t)result->written_ns);
+    fi_term_json_u64("left_alone", result->left_alone);
+    fi_term_json_u64("not_restored", result->not_restored);
     if (request->what == RESTORE_UNDO || request->what == RESTORE_REDO) {
         steps_json(request);
     }
-    firn_task_notices_json(notices);
+    fi_task_notices_json(notices);
 }
 
 /* Whether an interrupted restore is pending that this user did not start here. */
@@ -276,16 +275,16 @@ hint_of(const struct request *request, const firn_error *err)
     if (request->options.to_dir != NULL && code == FIRN_NO_SPACE) {
         return "free some space on the disk of the new directory and run this again";
     }
-    const char *hint = is_in_place ? firn_task_pending_hint(request->workspace) : NULL;
-    hint = hint == NULL && is_in_place ? firn_task_full_hint(request->workspace, err) : hint;
+    const char *hint = is_in_place ? fi_task_pending_hint(request->workspace) : NULL;
+    hint = hint == NULL && is_in_place ? fi_task_full_hint(request->workspace, err) : hint;
     if (hint == NULL && is_in_place && code == FIRN_CANCELLED) {
         hint = "nothing was changed";
     } else if (hint == NULL && request->what == RESTORE_CHECKPOINT) {
-        hint = firn_task_workspace_hint_paths(
-            firn_task_workspace_hint_or_path(request->workspace, request->reference, code),
+        hint = fi_task_workspace_hint_paths(
+            fi_task_workspace_hint_or_path(request->workspace, request->reference, code),
             request->options.path_count, code);
     } else if (hint == NULL && code == FIRN_NOT_FOUND) {
-        hint = firn_task_workspace_hint(request->workspace, "latest", code);
+        hint = fi_task_workspace_hint(request->workspace, "latest", code);
         hint = hint != NULL
                    ? hint
                    : "firn restore REF brings back a checkpoint, firn list --all shows them";
@@ -296,149 +295,148 @@ hint_of(const struct request *request, const firn_error *err)
 /* The question whether to continue an interrupted restore that was not begun here, if a person may
  * be asked. */
 static void
-ask_about_journal(struct firn_cli *cli, struct request *request)
+ask_about_journal(struct fi_cli *cli, struct request *request)
 {
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     if (request->what == RESTORE_CHECKPOINT || request->options.trust_journal ||
-        !firn_command_report_may_ask(cli) ||
+        !fi_command_report_may_ask(cli) ||
         firn_workspace_pending(request->workspace, &pending, NULL) != FIRN_OK ||
         !pending.is_foreign) {
         return;
     }
-    firn_command_report_line("you did not start the interrupted restore in this directory on this "
-                             "machine; it changes files here");
-    request->options.trust_journal = firn_command_report_ask("continue it?");
+    fi_command_report_line("you did not start the interrupted restore in this directory on this "
+                           "machine; it changes files here");
+    request->options.trust_journal = fi_command_report_ask("continue it?");
 }
 
 /* Runs the requested restore and shows its result. Sets the callbacks. Returns an exit code. */
 static int
-perform(struct firn_cli *cli, struct request *request)
+perform(struct fi_cli *cli, struct request *request)
 {
     assert(request->workspace != NULL);
     firn_error err;
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     int exit_code;
     ask_about_journal(cli, request);
-    struct firn_dir_beside beside;
-    firn_dir_beside_look(request->workspace, &beside);
-    firn_task_notices_init(&notices, cli);
+    struct fi_dir_beside beside;
+    fi_dir_beside_look(request->workspace, &beside);
+    fi_task_notices_init(&notices, cli);
     notices.tells_restored = true;
     request->options.gitignore = cli->settings.gitignore;
     request->options.file_size_max = cli->settings.max_file_size;
-    request->options.callbacks = firn_task_notices_callbacks(&notices);
+    request->options.callbacks = fi_task_notices_callbacks(&notices);
     request->options.on_step = on_step;
     running = request;
-    firn_show_fold_init(&request->fold, firn_command_has(cli, "verbose"));
+    fi_show_fold_init(&request->fold, fi_command_has(cli, "verbose"));
     if (cli->json || request->options.dry_run) {
         request->options.on_change = on_change;
     }
-    firn_term_json_array("changes");
+    fi_term_json_array("changes");
     if (request->options.to_dir == NULL) {
-        firn_term_meter_set_interrupted(
+        fi_term_meter_set_interrupted(
             "then finish it with firn restore --resume, or take it back with firn undo");
     } else {
-        firn_term_meter_set_interrupted("then the new directory may not survive a power failure");
+        fi_term_meter_set_interrupted("then the new directory may not survive a power failure");
     }
-    int code = firn_task_patience_run(cli, attempt_restore, request, &err);
-    firn_term_meter_clear();
-    firn_show_fold_finish(&request->fold);
+    int code = fi_task_patience_run(cli, attempt_restore, request, &err);
+    fi_term_meter_clear();
+    fi_show_fold_finish(&request->fold);
     cli->is_done = code == FIRN_OK && !request->options.dry_run;
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, hint_of(request, &err));
+        exit_code = fi_command_report_failure(cli, &err, hint_of(request, &err));
     } else {
         show_result(cli, request, &notices);
-        firn_dir_beside_tell(request->workspace, &beside);
-        exit_code = firn_task_notices_exit(&notices);
+        fi_dir_beside_tell(request->workspace, &beside);
+        exit_code = fi_task_notices_exit(&notices);
     }
-    firn_dir_beside_drop(&beside);
-    firn_task_notices_deinit(&notices);
-    firn_show_step_clear(&request->steps);
+    fi_dir_beside_drop(&beside);
+    fi_task_notices_deinit(&notices);
+    fi_show_step_clear(&request->steps);
     return exit_code;
 }
 
 /* Finishing has its checkpoint and its paths already. */
 static int
-check_resume(struct firn_cli *cli)
+check_resume(struct fi_cli *cli)
 {
     if (cli->argument_count > 0) {
-        return firn_command_misused(cli, "--resume takes no checkpoint and no paths");
+        return fi_command_misused(cli, "--resume takes no checkpoint and no paths");
     }
-    if (firn_command_has(cli, "to")) {
-        return firn_command_misused(cli, "--resume and --to exclude each other");
+    if (fi_command_has(cli, "to")) {
+        return fi_command_misused(cli, "--resume and --to exclude each other");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-check_arguments(struct firn_cli *cli, const struct request *request)
+check_arguments(struct fi_cli *cli, const struct request *request)
 {
     if (request->options.trust_journal && request->what != RESTORE_RESUME) {
-        return firn_command_misused(cli, "--trust-journal needs --resume");
+        return fi_command_misused(cli, "--trust-journal needs --resume");
     }
     if (request->what == RESTORE_RESUME) {
         return check_resume(cli);
     }
     if (request->options.to_dir != NULL && request->options.to_dir[0] == '\0') {
-        return firn_command_misused(cli, "--to needs a directory");
+        return fi_command_misused(cli, "--to needs a directory");
     }
-    return cli->argument_count > 0 ? FIRN_EXIT_OK : firn_task_workspace_check_reference(cli);
+    return cli->argument_count > 0 ? FI_EXIT_OK : fi_task_workspace_check_reference(cli);
 }
 
 static int
-run_interactive(struct firn_cli *cli, const struct request *request)
+run_interactive(struct fi_cli *cli, const struct request *request)
 {
     if (request->what == RESTORE_RESUME || request->options.to_dir != NULL ||
         request->options.dry_run) {
-        return firn_command_misused(
+        return fi_command_misused(
             cli, "--interactive excludes --dry-run, --to and --resume: it shows everything first");
     }
-    int exit_code = firn_task_workspace_check_reference(cli);
-    return exit_code == FIRN_EXIT_OK ? firn_dir_browse_run(cli, cli->arguments[0], 1) : exit_code;
+    int exit_code = fi_task_workspace_check_reference(cli);
+    return exit_code == FI_EXIT_OK ? fi_dir_browse_run(cli, cli->arguments[0], 1) : exit_code;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     struct request request = {.options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
-    struct firn_task_workspace_paths paths = {NULL, 0};
-    struct firn_task_workspace_references references = {0};
-    bool is_resume = firn_command_has(cli, "resume");
+    struct fi_task_workspace_paths paths = {NULL, 0};
+    struct fi_task_workspace_references references = {0};
+    bool is_resume = fi_command_has(cli, "resume");
     request.what = is_resume ? RESTORE_RESUME : RESTORE_CHECKPOINT;
-    request.options.to_dir = firn_command_value(cli, "to");
-    request.options.dry_run = firn_command_has(cli, "dry-run");
-    request.options.trust_journal = firn_command_has(cli, "trust-journal");
+    request.options.to_dir = fi_command_value(cli, "to");
+    request.options.dry_run = fi_command_has(cli, "dry-run");
+    request.options.trust_journal = fi_command_has(cli, "trust-journal");
     if (!request.options.dry_run) {
-        firn_term_pager_disarm();
+        fi_term_pager_disarm();
     }
     int exit_code = check_arguments(cli, &request);
-    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "interactive")) {
+    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "interactive")) {
         return run_interactive(cli, &request);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_open(cli, &request.workspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_open(cli, &request.workspace);
     }
-    if (exit_code == FIRN_EXIT_OK && !is_resume) {
-        exit_code = firn_task_workspace_references_init(cli, request.workspace, 0, 1, &references);
+    if (exit_code == FI_EXIT_OK && !is_resume) {
+        exit_code = fi_task_workspace_references_init(cli, request.workspace, 0, 1, &references);
         request.reference = references.first != NULL ? references.first : "latest";
     }
-    if (exit_code == FIRN_EXIT_OK && !is_resume) {
-        exit_code =
-            firn_task_workspace_paths_init(cli, request.workspace, references.words, &paths);
+    if (exit_code == FI_EXIT_OK && !is_resume) {
+        exit_code = fi_task_workspace_paths_init(cli, request.workspace, references.words, &paths);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         request.options.paths = paths.slices;
         request.options.path_count = paths.count;
         exit_code = perform(cli, &request);
     }
-    firn_task_workspace_paths_deinit(&paths);
-    firn_task_workspace_references_deinit(&references);
+    fi_task_workspace_paths_deinit(&paths);
+    fi_task_workspace_references_deinit(&references);
     firn_release(request.result.checkpoint);
     firn_workspace_close(request.workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
     {"verbose", 'v', NULL, "with -n: list each file of added and removed directories"},
     {"interactive", 'i', NULL, "choose on a screen what to restore"},
@@ -448,7 +446,7 @@ static const struct firn_command_option options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn restore 12", "restore the workspace to checkpoint 12"},
     {"firn restore latest -n", "show what would change"},
     {"firn restore 12 src/main.c docs", "restore only that file and that directory"},
@@ -459,7 +457,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_restore = {
+const struct fi_command fi_dir_restore = {
     .name = "restore",
     .summary = "Restore the workspace to a checkpoint",
     .arguments = "[REF] [PATH...]",
@@ -495,29 +493,29 @@ const struct firn_command firn_dir_restore = {
             "started in this directory on this machine may have come with the store: firn\n"
             "reports it and leaves it alone, unless --resume --trust-journal is given.",
     .examples = examples,
-    .missing_hint = firn_task_workspace_choose_hint,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
-            FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
+    .missing_hint = fi_task_workspace_choose_hint,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT |
+            FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
     .run = run,
 };
 
 /* ---- firn undo and firn redo ---- */
 
 static int
-run_step(struct firn_cli *cli, enum what what)
+run_step(struct fi_cli *cli, enum what what)
 {
     assert(cli->argument_count == 0);
     struct request request = {.what = what,
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
-    request.options.dry_run = firn_command_has(cli, "dry-run");
-    request.options.trust_journal = firn_command_has(cli, "trust-journal");
-    request.options.last_turn = what == RESTORE_UNDO && firn_command_has(cli, "turn");
+    request.options.dry_run = fi_command_has(cli, "dry-run");
+    request.options.trust_journal = fi_command_has(cli, "trust-journal");
+    request.options.last_turn = what == RESTORE_UNDO && fi_command_has(cli, "turn");
     if (!request.options.dry_run) {
-        firn_term_pager_disarm();
+        fi_term_pager_disarm();
     }
-    int exit_code = firn_task_workspace_open(cli, &request.workspace);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &request.workspace);
+    if (exit_code == FI_EXIT_OK) {
         exit_code = perform(cli, &request);
     }
     firn_release(request.result.checkpoint);
@@ -526,27 +524,27 @@ run_step(struct firn_cli *cli, enum what what)
 }
 
 static int
-run_undo(struct firn_cli *cli)
+run_undo(struct fi_cli *cli)
 {
-    if (firn_command_has(cli, "list") && !firn_command_has(cli, "turn")) {
-        return firn_dir_steps_list(cli);
+    if (fi_command_has(cli, "list") && !fi_command_has(cli, "turn")) {
+        return fi_dir_steps_list(cli);
     }
-    if (firn_command_has(cli, "list")) {
-        return firn_command_misused(cli, "--list and --turn exclude each other");
+    if (fi_command_has(cli, "list")) {
+        return fi_command_misused(cli, "--list and --turn exclude each other");
     }
-    if (firn_command_has(cli, "limit")) {
-        return firn_command_misused(cli, "--limit needs --list");
+    if (fi_command_has(cli, "limit")) {
+        return fi_command_misused(cli, "--limit needs --list");
     }
     return run_step(cli, RESTORE_UNDO);
 }
 
 static int
-run_redo(struct firn_cli *cli)
+run_redo(struct fi_cli *cli)
 {
     return run_step(cli, RESTORE_REDO);
 }
 
-static const struct firn_command_option undo_options[] = {
+static const struct fi_command_option undo_options[] = {
     {"turn", 't', NULL, "go back to before the last turn of a coding agent"},
     {"list", 'l', NULL, "list the steps that undo and redo would take"},
     {"limit", 0, "N", "with --list: the N nearest in each direction (default 20)"},
@@ -556,14 +554,14 @@ static const struct firn_command_option undo_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_option redo_options[] = {
+static const struct fi_command_option redo_options[] = {
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
     {"verbose", 'v', NULL, "with -n: list each file of added and removed directories"},
     {"trust-journal", 0, NULL, "even an interrupted restore that was not started here"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example undo_examples[] = {
+static const struct fi_command_example undo_examples[] = {
     {"firn undo", "take back the last change of the workspace"},
     {"firn undo -n", "show what would change"},
     {"firn undo --turn", "take back what the coding agent did last"},
@@ -571,13 +569,13 @@ static const struct firn_command_example undo_examples[] = {
     {NULL, NULL},
 };
 
-static const struct firn_command_example redo_examples[] = {
+static const struct fi_command_example redo_examples[] = {
     {"firn redo", "bring back what the last undo took away"},
     {"firn redo -n", "show what would change"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_restore_undo = {
+const struct fi_command fi_dir_restore_undo = {
     .name = "undo",
     .summary = "Go one state back",
     .arguments = "",
@@ -609,12 +607,12 @@ const struct firn_command firn_dir_restore_undo = {
             "An interrupted restore, or redo, is taken back from the point it had reached; an\n"
             "interrupted undo is finished.",
     .examples = undo_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
-            FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT |
+            FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
     .run = run_undo,
 };
 
-const struct firn_command firn_dir_restore_redo = {
+const struct fi_command fi_dir_restore_redo = {
     .name = "redo",
     .summary = "Go one state forward, after an undo",
     .arguments = "",
@@ -626,7 +624,7 @@ const struct firn_command firn_dir_restore_redo = {
             "lists all states, and firn restore REF goes to any of them. An interrupted undo\n"
             "is taken back; an interrupted redo is finished.",
     .examples = redo_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
-            FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT |
+            FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
     .run = run_redo,
 };

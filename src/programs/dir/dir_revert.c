@@ -115,51 +115,51 @@ conflict_report(const firn_workspace_revert_conflict *conflict)
     } else if (conflict->kind == FIRN_REVERT_CONFLICT_ATTRIBUTES) {
         append_attributes(text, conflict->what);
     }
-    firn_command_report_path("conflict", conflict->path, text);
+    fi_command_report_path("conflict", conflict->path, text);
 }
 
 static void
 side_json(const char *key, uint64_t at, uint64_t count)
 {
     assert(key != NULL);
-    firn_term_json_object(key);
-    firn_term_json_u64("line", at + 1);
-    firn_term_json_u64("lines", count);
-    firn_term_json_end();
+    fi_term_json_object(key);
+    fi_term_json_u64("line", at + 1);
+    fi_term_json_u64("lines", count);
+    fi_term_json_end();
 }
 
 /* The object of a conflict, in an array. */
 static void
 conflict_json(const firn_workspace_revert_conflict *conflict)
 {
-    firn_term_json_object(NULL);
-    firn_term_json_string("conflict", firn_workspace_revert_conflict_kind_name(conflict->kind));
-    firn_term_json_bytes("path", conflict->path);
+    fi_term_json_object(NULL);
+    fi_term_json_string("conflict", firn_workspace_revert_conflict_kind_name(conflict->kind));
+    fi_term_json_bytes("path", conflict->path);
     if (conflict->kind == FIRN_REVERT_CONFLICT_ATTRIBUTES) {
-        firn_show_change_json_what(conflict->what);
+        fi_show_change_json_what(conflict->what);
     }
     if (conflict->before != NULL) {
-        firn_show_checkpoint_entry_json("before", conflict->before);
+        fi_show_checkpoint_entry_json("before", conflict->before);
     }
     if (conflict->after != NULL) {
-        firn_show_checkpoint_entry_json("after", conflict->after);
+        fi_show_checkpoint_entry_json("after", conflict->after);
     }
     if (conflict->now != NULL) {
-        firn_show_checkpoint_entry_json("now", conflict->now);
+        fi_show_checkpoint_entry_json("now", conflict->now);
     }
     if (conflict->kind == FIRN_REVERT_CONFLICT_LINES) {
-        firn_term_json_array("regions");
+        fi_term_json_array("regions");
         for (size_t i = 0; i < conflict->region_count; i++) {
             const firn_merge_region *region = &conflict->regions[i];
-            firn_term_json_object(NULL);
+            fi_term_json_object(NULL);
             side_json("before", region->theirs_at, region->theirs_count);
             side_json("after", region->base_at, region->base_count);
             side_json("now", region->ours_at, region->ours_count);
-            firn_term_json_end();
+            fi_term_json_end();
         }
-        firn_term_json_end();
+        fi_term_json_end();
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 /* ---- reverting ---- */
@@ -173,8 +173,8 @@ struct request {
 
 /* The callbacks are given the address of the notices, which is that of the whole. */
 struct shown {
-    struct firn_task_notices notices;
-    struct firn_show_fold fold; /* of the rows of a dry run */
+    struct fi_task_notices notices;
+    struct fi_show_fold fold; /* of the rows of a dry run */
     struct request *request;
 };
 _Static_assert(offsetof(struct shown, notices) == 0, "see above");
@@ -183,7 +183,7 @@ static int
 attempt(void *ctx, firn_error *err)
 {
     struct request *request = ctx;
-    firn_task_notices_again(request->options.callbacks.ctx);
+    fi_task_notices_again(request->options.callbacks.ctx);
     return firn_workspace_revert(request->workspace, &request->options, &request->result, err);
 }
 
@@ -191,10 +191,10 @@ static int
 on_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)
 {
     struct shown *shown = ctx;
-    if (!firn_task_notices_row(&shown->notices, conflict->path)) {
+    if (!fi_task_notices_row(&shown->notices, conflict->path)) {
         return FIRN_OK;
     }
-    firn_term_meter_clear();
+    fi_term_meter_clear();
     if (!shown->notices.cli->json) {
         conflict_report(conflict);
     } else if (!shown->request->has_changes) { /* else an attempt before found none */
@@ -207,8 +207,8 @@ static void
 begin_changes(struct request *request)
 {
     if (!request->has_changes) {
-        firn_term_json_end();
-        firn_term_json_array("changes");
+        fi_term_json_end();
+        fi_term_json_array("changes");
         request->has_changes = true;
     }
 }
@@ -218,66 +218,66 @@ on_change(void *ctx, const firn_workspace_change *change)
 {
     struct shown *shown = ctx;
     assert(change->before != NULL || change->after != NULL);
-    if (!firn_task_notices_row(&shown->notices,
-                               (change->after != NULL ? change->after : change->before)->path)) {
+    if (!fi_task_notices_row(&shown->notices,
+                             (change->after != NULL ? change->after : change->before)->path)) {
         return FIRN_OK;
     }
-    firn_term_meter_clear();
+    fi_term_meter_clear();
     begin_changes(shown->request);
-    firn_show_change_json(change);
-    firn_show_fold_print(&shown->fold, change);
+    fi_show_change_json(change);
+    fi_show_fold_print(&shown->fold, change);
     return FIRN_OK;
 }
 
-static struct firn_show_counts
+static struct fi_show_counts
 counts_of(const firn_workspace_revert_result *result)
 {
-    return (struct firn_show_counts){result->added, result->changed, result->removed, 0};
+    return (struct fi_show_counts){result->added, result->changed, result->removed, 0};
 }
 
 static void
 print_result(const struct request *request)
 {
     const firn_workspace_revert_result *result = &request->result;
-    const struct firn_show_counts counts = counts_of(result);
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    firn_term_out_format("%s ", request->options.dry_run ? "would revert" : "reverted");
+    const struct fi_show_counts counts = counts_of(result);
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    fi_term_out_format("%s ", request->options.dry_run ? "would revert" : "reverted");
     if (request->options.before != NULL) {
-        firn_term_out_format("%s..", firn_show_checkpoint_name(result->before, name));
+        fi_term_out_format("%s..", fi_show_checkpoint_name(result->before, name));
     }
-    firn_term_out_format("%s: ", firn_show_checkpoint_name(result->after, name));
-    firn_show_change_counts_print(&counts);
+    fi_term_out_format("%s: ", fi_show_checkpoint_name(result->after, name));
+    fi_show_change_counts_print(&counts);
     if (result->merged > 0) {
-        firn_term_out_text("; ");
-        firn_show_change_counts_print_one(result->merged, "merged with what came after");
+        fi_term_out_text("; ");
+        fi_show_change_counts_print_one(result->merged, "merged with what came after");
     }
     if (result->left_alone > 0) {
-        firn_term_out_text("; ");
-        firn_show_change_counts_print_one(result->left_alone, "left alone by rule");
+        fi_term_out_text("; ");
+        fi_show_change_counts_print_one(result->left_alone, "left alone by rule");
     }
     if (result->safety_id[0] != '\0') {
-        firn_term_out_text("; take this back with: firn undo");
+        fi_term_out_text("; take this back with: firn undo");
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
-show_json(struct request *request, const struct firn_task_notices *notices)
+show_json(struct request *request, const struct fi_task_notices *notices)
 {
     const firn_workspace_revert_result *result = &request->result;
-    const struct firn_show_counts counts = counts_of(result);
+    const struct fi_show_counts counts = counts_of(result);
     begin_changes(request);
-    firn_term_json_end();
-    firn_show_checkpoint_json("before", result->before);
-    firn_show_checkpoint_json("after", result->after);
-    firn_term_json_bool("dry_run", request->options.dry_run);
-    firn_show_checkpoint_safety_json(result->safety_id);
-    firn_show_change_counts_json(&counts);
-    firn_term_json_u64("merged", result->merged);
-    firn_term_json_u64("left_alone", result->left_alone);
-    firn_term_json_u64("incomplete", result->incomplete);
-    firn_term_json_u64("not_restored", result->not_restored);
-    firn_task_notices_json(notices);
+    fi_term_json_end();
+    fi_show_checkpoint_json("before", result->before);
+    fi_show_checkpoint_json("after", result->after);
+    fi_term_json_bool("dry_run", request->options.dry_run);
+    fi_show_checkpoint_safety_json(result->safety_id);
+    fi_show_change_counts_json(&counts);
+    fi_term_json_u64("merged", result->merged);
+    fi_term_json_u64("left_alone", result->left_alone);
+    fi_term_json_u64("incomplete", result->incomplete);
+    fi_term_json_u64("not_restored", result->not_restored);
+    fi_task_notices_json(notices);
 }
 
 static bool
@@ -306,7 +306,7 @@ hint_beyond_references(const struct request *request, int code)
         is_first(request->workspace, options->after)) {
         return "firn restore REF brings back a checkpoint itself, firn cat one file of it";
     }
-    return firn_task_workspace_hint_paths(NULL, options->path_count, code);
+    return fi_task_workspace_hint_paths(NULL, options->path_count, code);
 }
 
 /* What to do next after a failure. */
@@ -323,75 +323,75 @@ hint_of(const struct request *request, const firn_error *err)
     if (code == FIRN_READ_ONLY || code == FIRN_DENIED) {
         return "firn restore REF --to DIR writes a checkpoint into another directory";
     }
-    const char *hint = firn_task_workspace_hint(request->workspace, options->after, code);
+    const char *hint = fi_task_workspace_hint(request->workspace, options->after, code);
     if (hint == NULL && options->before != NULL) {
-        hint = firn_task_workspace_hint(request->workspace, options->before, code);
+        hint = fi_task_workspace_hint(request->workspace, options->before, code);
     }
     if (hint == NULL && !options->dry_run) {
-        hint = firn_task_pending_hint(request->workspace);
-        hint = hint == NULL ? firn_task_full_hint(request->workspace, err) : hint;
+        hint = fi_task_pending_hint(request->workspace);
+        hint = hint == NULL ? fi_task_full_hint(request->workspace, err) : hint;
     }
     return hint == NULL ? hint_beyond_references(request, code) : hint;
 }
 
 static int
-perform(struct firn_cli *cli, struct request *request)
+perform(struct fi_cli *cli, struct request *request)
 {
     assert(request->workspace != NULL);
     firn_error err;
     struct shown shown = {.request = request};
     int exit_code;
-    struct firn_dir_beside beside;
-    firn_dir_beside_look(request->workspace, &beside);
-    firn_task_notices_init(&shown.notices, cli);
+    struct fi_dir_beside beside;
+    fi_dir_beside_look(request->workspace, &beside);
+    fi_task_notices_init(&shown.notices, cli);
     shown.notices.tells_restored = true;
-    firn_show_fold_init(&shown.fold, firn_command_has(cli, "verbose"));
+    fi_show_fold_init(&shown.fold, fi_command_has(cli, "verbose"));
     if (!request->options.dry_run) {
-        firn_term_pager_disarm();
+        fi_term_pager_disarm();
     }
     request->options.gitignore = cli->settings.gitignore;
     request->options.file_size_max = cli->settings.max_file_size;
-    request->options.callbacks = firn_task_notices_callbacks(&shown.notices);
+    request->options.callbacks = fi_task_notices_callbacks(&shown.notices);
     request->options.on_conflict = on_conflict;
     if (cli->json || request->options.dry_run) {
         request->options.on_change = on_change;
     }
-    firn_term_json_array("conflicts");
-    firn_term_meter_set_interrupted(
+    fi_term_json_array("conflicts");
+    fi_term_meter_set_interrupted(
         "then finish it with firn restore --resume, or take it back with firn undo");
-    int code = firn_task_patience_run(cli, attempt, request, &err);
-    firn_show_fold_finish(&shown.fold);
+    int code = fi_task_patience_run(cli, attempt, request, &err);
+    fi_show_fold_finish(&shown.fold);
     cli->is_done = code == FIRN_OK && !request->options.dry_run;
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, hint_of(request, &err));
+        exit_code = fi_command_report_failure(cli, &err, hint_of(request, &err));
     } else {
         show_json(request, &shown.notices);
         if (!cli->quiet) {
             print_result(request);
         }
-        firn_task_notices_print_left(&shown.notices);
+        fi_task_notices_print_left(&shown.notices);
         if (request->result.not_restored > 0 && !request->options.dry_run && !cli->json) {
-            firn_dir_restore_hint_rest(request->result.safety_id);
+            fi_dir_restore_hint_rest(request->result.safety_id);
         }
-        firn_dir_beside_tell(request->workspace, &beside);
-        exit_code = firn_task_notices_exit(&shown.notices);
+        fi_dir_beside_tell(request->workspace, &beside);
+        exit_code = fi_task_notices_exit(&shown.notices);
     }
-    firn_dir_beside_drop(&beside);
-    firn_task_notices_deinit(&shown.notices);
+    fi_dir_beside_drop(&beside);
+    fi_task_notices_deinit(&shown.notices);
     return exit_code;
 }
 
 /* Parses "REF" or "REF..REF". The options borrow *out_copy, which is on the heap. */
 static int
-read_references(struct firn_cli *cli, firn_workspace_revert_options *options, char **out_copy)
+read_references(struct fi_cli *cli, firn_workspace_revert_options *options, char **out_copy)
 {
-    int exit_code = firn_task_workspace_check_reference(cli);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_check_reference(cli);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     *out_copy = strdup(cli->arguments[0]);
     if (*out_copy == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     char *dots = strstr(*out_copy, "..");
     options->after = *out_copy;
@@ -401,34 +401,34 @@ read_references(struct firn_cli *cli, firn_workspace_revert_options *options, ch
         options->after = dots + 2;
     }
     if (options->after[0] == '\0' || (dots != NULL && options->before[0] == '\0')) {
-        return firn_command_misused(cli, "'%s' needs a checkpoint on both sides of the dots",
-                                    cli->arguments[0]);
+        return fi_command_misused(cli, "'%s' needs a checkpoint on both sides of the dots",
+                                  cli->arguments[0]);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count > 0);
     struct request request = {.options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_REVERT_RESULT_INIT};
-    struct firn_task_workspace_paths paths = {NULL, 0};
+    struct fi_task_workspace_paths paths = {NULL, 0};
     char *references = NULL;
-    request.options.dry_run = firn_command_has(cli, "dry-run");
+    request.options.dry_run = fi_command_has(cli, "dry-run");
     int exit_code = read_references(cli, &request.options, &references);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_open(cli, &request.workspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_open(cli, &request.workspace);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_paths_init(cli, request.workspace, 1, &paths);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_paths_init(cli, request.workspace, 1, &paths);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         request.options.paths = paths.slices;
         request.options.path_count = paths.count;
         exit_code = perform(cli, &request);
     }
-    firn_task_workspace_paths_deinit(&paths);
+    fi_task_workspace_paths_deinit(&paths);
     firn_release(request.result.after);
     firn_release(request.result.before);
     firn_workspace_close(request.workspace);
@@ -436,20 +436,20 @@ run(struct firn_cli *cli)
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"dry-run", 'n', NULL, "show changes and conflicts, and change nothing"},
     {"verbose", 'v', NULL, "with -n: list each file of added and removed directories"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn revert 12", "undo what checkpoint 12 changed, keep later changes"},
     {"firn revert 12 -n", "show what would change, and any conflicts"},
     {"firn revert 10..12 src", "undo what changed in src after checkpoint 10, up to 12"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_revert = {
+const struct fi_command fi_dir_revert = {
     .name = "revert",
     .summary = "Undo what one checkpoint changed and keep later changes",
     .arguments = "REF [PATH...]",
@@ -473,8 +473,8 @@ const struct firn_command firn_dir_revert = {
             "The result is written as by firn restore: data is verified first, a safety\n"
             "checkpoint is taken, and firn undo takes the revert back.",
     .examples = examples,
-    .missing_hint = firn_task_workspace_choose_hint,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
-            FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
+    .missing_hint = fi_task_workspace_choose_hint,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT |
+            FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
     .run = run,
 };

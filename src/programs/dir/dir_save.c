@@ -124,32 +124,32 @@ is_covered(const struct looking *looking, size_t i)
 static void
 print_json(const struct looking *looking)
 {
-    firn_term_json_array("large");
+    fi_term_json_array("large");
     for (size_t i = 0; i < KEPT && looking->largest[i].path != NULL; i++) {
         if (!is_covered(looking, i)) {
-            firn_term_json_object(NULL);
-            firn_term_json_bytes("path", firn_str(looking->largest[i].path));
-            firn_term_json_u64("bytes", looking->largest[i].bytes);
-            firn_term_json_end();
+            fi_term_json_object(NULL);
+            fi_term_json_bytes("path", firn_str(looking->largest[i].path));
+            fi_term_json_u64("bytes", looking->largest[i].bytes);
+            fi_term_json_end();
         }
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 static void
 print(const struct looking *looking, const firn_workspace_save_result *result)
 {
-    char size[FIRN_TERM_TEXT_SIZE_SIZE];
-    firn_term_out_format("this save added %s; the largest that is new:\n",
-                         firn_term_text_size(result->checkpoint->added_bytes, size));
+    char size[FI_TERM_TEXT_SIZE_SIZE];
+    fi_term_out_format("this save added %s; the largest that is new:\n",
+                       fi_term_text_size(result->checkpoint->added_bytes, size));
     for (size_t i = 0; i < KEPT && looking->largest[i].path != NULL; i++) {
         if (!is_covered(looking, i)) {
-            firn_term_out_format("%10s  ", firn_term_text_size(looking->largest[i].bytes, size));
-            firn_term_path_print(firn_str(looking->largest[i].path));
-            firn_term_out_text("\n");
+            fi_term_out_format("%10s  ", fi_term_text_size(looking->largest[i].bytes, size));
+            fi_term_path_print(firn_str(looking->largest[i].path));
+            fi_term_out_text("\n");
         }
     }
-    firn_term_out_text(
+    fi_term_out_text(
         "a line in .firnignore, or --max-file-size, excludes it from the next save; firn forget "
         "PATH\nremoves it from this one; firn config save.warn-size sets when this is shown\n");
 }
@@ -158,8 +158,8 @@ print(const struct looking *looking, const firn_workspace_save_result *result)
  * them; with --json as an array "large". If is_large is false, reports nothing (an empty array).
  * Unknown facts are not reported. */
 static void
-tell_large(struct firn_cli *cli, firn_workspace *workspace,
-           const firn_workspace_save_result *result, bool is_large)
+tell_large(struct fi_cli *cli, firn_workspace *workspace, const firn_workspace_save_result *result,
+           bool is_large)
 {
     struct looking looking = {.directory = NULL};
     if (is_large && !cli->quiet) {
@@ -180,171 +180,171 @@ tell_large(struct firn_cli *cli, firn_workspace *workspace,
 static void
 print_count(uint64_t count, const char *what)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     if (count > 0) {
-        firn_term_out_format("%s %s, ", firn_term_text_number(count, number), what);
+        fi_term_out_format("%s %s, ", fi_term_text_number(count, number), what);
     }
 }
 
 void
-firn_dir_save_print(const firn_workspace_save_result *result)
+fi_dir_save_print(const firn_workspace_save_result *result)
 {
     assert(result->checkpoint != NULL);
     const firn_workspace_checkpoint *checkpoint = result->checkpoint;
     if (!result->is_made) {
-        firn_term_out_format("no change since %llu: nothing saved",
-                             (unsigned long long)checkpoint->number);
+        fi_term_out_format("no change since %llu: nothing saved",
+                           (unsigned long long)checkpoint->number);
         return;
     }
-    char files[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
-    char added[FIRN_TERM_TEXT_SIZE_SIZE];
-    firn_term_out_format("%llu  %.*s  %s %s, %s; ", (unsigned long long)checkpoint->number,
-                         FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
-                         firn_term_text_number(checkpoint->files, files),
-                         firn_term_text_plural(checkpoint->files, "file", "files"),
-                         firn_term_text_size(checkpoint->bytes, bytes));
+    char files[FI_TERM_TEXT_NUMBER_SIZE];
+    char bytes[FI_TERM_TEXT_SIZE_SIZE];
+    char added[FI_TERM_TEXT_SIZE_SIZE];
+    fi_term_out_format("%llu  %.*s  %s %s, %s; ", (unsigned long long)checkpoint->number,
+                       FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
+                       fi_term_text_number(checkpoint->files, files),
+                       fi_term_text_plural(checkpoint->files, "file", "files"),
+                       fi_term_text_size(checkpoint->bytes, bytes));
     if (result->is_unchanged) {
-        firn_term_out_format("no change since %llu", (unsigned long long)result->previous);
+        fi_term_out_format("no change since %llu", (unsigned long long)result->previous);
     } else {
         print_count(result->added, "new");
         print_count(result->changed, "changed");
         print_count(result->removed, "removed");
-        firn_term_out_format("%s added", firn_term_text_size(checkpoint->added_bytes, added));
+        fi_term_out_format("%s added", fi_term_text_size(checkpoint->added_bytes, added));
     }
 }
 
 static void
 print_expired(const firn_workspace_save_result *result)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     if (result->expired > 0) {
-        firn_term_out_format("%s old %s deleted, as firn config keep says; firn pin keeps one\n",
-                             firn_term_text_number(result->expired, number),
-                             firn_term_text_plural(result->expired, "checkpoint", "checkpoints"));
+        fi_term_out_format("%s old %s deleted, as firn config keep says; firn pin keeps one\n",
+                           fi_term_text_number(result->expired, number),
+                           fi_term_text_plural(result->expired, "checkpoint", "checkpoints"));
     }
 }
 
 /* root is NULL where it need not be said. */
 static void
-show_result(struct firn_cli *cli, const char *root, const firn_workspace_save_result *result,
-            const struct firn_task_notices *notices, double seconds)
+show_result(struct fi_cli *cli, const char *root, const firn_workspace_save_result *result,
+            const struct fi_task_notices *notices, double seconds)
 {
-    firn_show_checkpoint_json("checkpoint", result->checkpoint);
-    firn_term_json_u64_if("previous", result->previous, result->previous != 0);
-    firn_term_json_bool("made", result->is_made);
-    firn_term_json_bool("unchanged", result->is_unchanged);
-    firn_term_json_u64("added", result->added);
-    firn_term_json_u64("changed", result->changed);
-    firn_term_json_u64("removed", result->removed);
-    firn_term_json_u64("expired", result->expired);
-    firn_task_notices_json(notices);
+    fi_show_checkpoint_json("checkpoint", result->checkpoint);
+    fi_term_json_u64_if("previous", result->previous, result->previous != 0);
+    fi_term_json_bool("made", result->is_made);
+    fi_term_json_bool("unchanged", result->is_unchanged);
+    fi_term_json_u64("added", result->added);
+    fi_term_json_u64("changed", result->changed);
+    fi_term_json_u64("removed", result->removed);
+    fi_term_json_u64("expired", result->expired);
+    fi_task_notices_json(notices);
     if (cli->quiet) {
-        firn_term_out_format("%llu\n", (unsigned long long)result->checkpoint->number);
+        fi_term_out_format("%llu\n", (unsigned long long)result->checkpoint->number);
     } else {
-        firn_dir_save_print(result);
-        firn_term_out_format("  %.2f s\n", seconds);
+        fi_dir_save_print(result);
+        fi_term_out_format("  %.2f s\n", seconds);
         if (root != NULL) {
-            firn_term_out_text("saved ");
-            firn_term_text_escape(firn_str(root), firn_term_out_write);
-            firn_term_out_text("\n");
+            fi_term_out_text("saved ");
+            fi_term_text_escape(firn_str(root), fi_term_out_write);
+            fi_term_out_text("\n");
         }
-        firn_task_notices_print_excluded(notices);
+        fi_task_notices_print_excluded(notices);
         print_expired(result);
     }
 }
 
 /* The first save of a home directory, or of more, is probably not what was meant. */
 static int
-check_root(struct firn_cli *cli, firn_workspace *workspace)
+check_root(struct fi_cli *cli, firn_workspace *workspace)
 {
     const char *root = firn_workspace_root(workspace);
-    const char *why = firn_command_has(cli, "yes") ? NULL : firn_task_workspace_unwanted(workspace);
+    const char *why = fi_command_has(cli, "yes") ? NULL : fi_task_workspace_unwanted(workspace);
     if (why == NULL) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
-    if (!firn_command_report_may_ask(cli)) {
-        return firn_command_report_error(
+    if (!fi_command_report_may_ask(cli)) {
+        return fi_command_report_error(
             cli, FIRN_INVALID,
             "firn save --yes saves all of it, now and from then on; -C DIR names another directory",
             "'%s' is %s", root, why);
     }
-    firn_command_report_line("'%s' is %s", root, why);
-    if (firn_command_report_ask("save all of it?")) {
-        return FIRN_EXIT_OK;
+    fi_command_report_line("'%s' is %s", root, why);
+    if (fi_command_report_ask("save all of it?")) {
+        return FI_EXIT_OK;
     }
-    firn_command_report_line("nothing was saved");
-    return FIRN_EXIT_FAILED;
+    fi_command_report_line("nothing was saved");
+    return FI_EXIT_FAILED;
 }
 
 /* The root need not be named if it is the current directory. */
 static bool
-is_elsewhere(const struct firn_cli *cli, const firn_workspace *workspace)
+is_elsewhere(const struct fi_cli *cli, const firn_workspace *workspace)
 {
     return cli->directory != NULL || firn_workspace_subpath(workspace)[0] != '\0';
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
-    struct firn_task_patience_saving attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
-                                                FIRN_WORKSPACE_SAVE_RESULT_INIT};
-    struct firn_task_notices notices;
+    struct fi_task_patience_saving attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
+                                              FIRN_WORKSPACE_SAVE_RESULT_INIT};
+    struct fi_task_notices notices;
     uint64_t size_max = 0;
-    const char *most = firn_command_value(cli, "max-file-size");
+    const char *most = fi_command_value(cli, "max-file-size");
     if (most != NULL && firn_config_size(most, &size_max, &err) != FIRN_OK) {
-        return firn_command_misused(cli, "--max-file-size: %s", err.text);
+        return fi_command_misused(cli, "--max-file-size: %s", err.text);
     }
-    int exit_code = firn_task_workspace_open(cli, &attempt.workspace);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &attempt.workspace);
+    if (exit_code == FI_EXIT_OK) {
         exit_code = check_root(cli, attempt.workspace);
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         firn_workspace_close(attempt.workspace);
         return exit_code;
     }
-    firn_task_notices_init(&notices, cli);
+    fi_task_notices_init(&notices, cli);
     notices.tells_special = true;
-    const struct firn_command_settings *settings = &cli->settings;
-    firn_task_settings_save(settings, &attempt.options);
+    const struct fi_command_settings *settings = &cli->settings;
+    fi_task_settings_save(settings, &attempt.options);
     attempt.options.file_size_max = most != NULL ? size_max : attempt.options.file_size_max;
-    const char *message = firn_command_value(cli, "message");
+    const char *message = fi_command_value(cli, "message");
     attempt.options.message = firn_str(message != NULL ? message : "");
-    attempt.options.include_deps |= firn_command_has(cli, "include-deps");
-    attempt.options.full = firn_command_has(cli, "full");
-    attempt.options.if_changed = firn_command_has(cli, "if-changed");
-    attempt.options.gitignore |= firn_command_has(cli, "gitignore");
+    attempt.options.include_deps |= fi_command_has(cli, "include-deps");
+    attempt.options.full = fi_command_has(cli, "full");
+    attempt.options.if_changed = fi_command_has(cli, "if-changed");
+    attempt.options.gitignore |= fi_command_has(cli, "gitignore");
     attempt.options.strict |= cli->strict;
-    attempt.options.callbacks = firn_task_notices_callbacks(&notices);
+    attempt.options.callbacks = fi_task_notices_callbacks(&notices);
     attempt.options.marks_told = !cli->json && !cli->quiet;
-    firn_term_meter_set_interrupted("then no checkpoint is made");
-    int code = firn_task_patience_run(cli, firn_task_patience_save, &attempt, &err);
+    fi_term_meter_set_interrupted("then no checkpoint is made");
+    int code = fi_task_patience_run(cli, fi_task_patience_save, &attempt, &err);
     cli->is_done = code == FIRN_OK;
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(
+        exit_code = fi_command_report_failure(
             cli, &err, code == FIRN_CANCELLED ? "no checkpoint was made" : NULL);
     } else {
         bool is_large = settings->warn_size > 0 && attempt.result.is_made &&
                         attempt.result.checkpoint->added_bytes >= settings->warn_size;
         const char *root =
             is_elsewhere(cli, attempt.workspace) ? firn_workspace_root(attempt.workspace) : NULL;
-        show_result(cli, root, &attempt.result, &notices, firn_term_meter_elapsed());
+        show_result(cli, root, &attempt.result, &notices, fi_term_meter_elapsed());
         tell_large(cli, attempt.workspace, &attempt.result, is_large);
-        firn_task_workspace_tell_unread(attempt.workspace); /* the first one here */
-        exit_code = firn_task_notices_exit(&notices);
-        if (attempt.result.gc_is_due && !firn_command_has(cli, "no-config")) {
-            firn_task_collect_if_due(attempt.workspace);
+        fi_task_workspace_tell_unread(attempt.workspace); /* the first one here */
+        exit_code = fi_task_notices_exit(&notices);
+        if (attempt.result.gc_is_due && !fi_command_has(cli, "no-config")) {
+            fi_task_collect_if_due(attempt.workspace);
         }
     }
     firn_release(attempt.result.checkpoint);
-    firn_task_notices_deinit(&notices);
+    fi_task_notices_deinit(&notices);
     firn_workspace_close(attempt.workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"message", 'm', "TEXT", "describe this state"},
     {"if-changed", 0, NULL, "do nothing if nothing has changed"},
     {"full", 0, NULL, "read every file, even those that look unchanged"},
@@ -356,14 +356,14 @@ static const struct firn_command_option options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn save -m \"before the agent\"", "save the current directory"},
     {"firn save --if-changed -q", "print the number of a checkpoint of this state"},
     {"firn -C ~/project save --json", "save another workspace, and print the result as JSON"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_save = {
+const struct fi_command fi_dir_save = {
     .name = "save",
     .summary = "Save the state of the workspace as a new checkpoint",
     .arguments = "",
@@ -434,6 +434,6 @@ const struct firn_command firn_dir_save = {
             "After a save, checkpoints that have expired are deleted, and the save says how\n"
             "many (see firn help delete). With --no-config none are.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = run,
 };

@@ -48,37 +48,37 @@ print_mode(const firn_workspace_entry *entry)
     if (entry->mode & 01000) {
         text[9] = text[9] == 'x' ? 't' : 'T';
     }
-    firn_term_out_text(text);
+    fi_term_out_text(text);
 }
 
 static void
 print_entry(const firn_workspace_entry *entry)
 {
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    char time[FI_TERM_TEXT_TIME_SIZE];
     print_mode(entry);
-    firn_term_out_format("  %5u %5u  %12llu  %s  ", (unsigned)entry->uid, (unsigned)entry->gid,
-                         (unsigned long long)entry->size_bytes,
-                         firn_term_text_time(entry->mtime_ns, time));
-    firn_term_path_print(entry->path);
+    fi_term_out_format("  %5u %5u  %12llu  %s  ", (unsigned)entry->uid, (unsigned)entry->gid,
+                       (unsigned long long)entry->size_bytes,
+                       fi_term_text_time(entry->mtime_ns, time));
+    fi_term_path_print(entry->path);
     if (entry->type == FIRN_ENTRY_DIRECTORY) {
-        firn_term_out_text("/");
+        fi_term_out_text("/");
     } else if (entry->type == FIRN_ENTRY_SYMLINK) {
-        firn_term_out_text(" -> ");
-        firn_term_text_escape(entry->link_target, firn_term_out_write);
+        fi_term_out_text(" -> ");
+        fi_term_text_escape(entry->link_target, fi_term_out_write);
     } else if (entry->hard_link.size > 0) {
-        firn_term_out_text(" = ");
-        firn_term_path_print(entry->hard_link);
+        fi_term_out_text(" = ");
+        fi_term_path_print(entry->hard_link);
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 struct listing {
-    const struct firn_task_workspace_paths *paths;
+    const struct fi_task_workspace_paths *paths;
     bool has_any;
 };
 
 static bool
-is_wanted(const struct firn_task_workspace_paths *paths, firn_slice path)
+is_wanted(const struct fi_task_workspace_paths *paths, firn_slice path)
 {
     bool is_in = paths->count == 0;
     for (size_t i = 0; i < paths->count && !is_in; i++) {
@@ -97,22 +97,22 @@ visit(void *ctx, const firn_workspace_entry *entry)
         return FIRN_OK;
     }
     listing->has_any = true;
-    firn_show_checkpoint_entry_json(NULL, entry);
+    fi_show_checkpoint_entry_json(NULL, entry);
     print_entry(entry);
-    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return fi_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 static void
 print_size(const char *name, uint64_t bytes, const char *more)
 {
-    char size[FIRN_TERM_TEXT_SIZE_SIZE];
-    char exact[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char size[FI_TERM_TEXT_SIZE_SIZE];
+    char exact[FI_TERM_TEXT_NUMBER_SIZE];
     assert(name[0] != '\0' && more != NULL);
-    firn_term_out_format("%-11s %s", name, firn_term_text_size(bytes, size));
+    fi_term_out_format("%-11s %s", name, fi_term_text_size(bytes, size));
     if (bytes >= 1000) {
-        firn_term_out_format(" (%s bytes)", firn_term_text_number(bytes, exact));
+        fi_term_out_format(" (%s bytes)", fi_term_text_number(bytes, exact));
     }
-    firn_term_out_format("%s\n", more);
+    fi_term_out_format("%s\n", more);
 }
 
 static void
@@ -121,68 +121,68 @@ print_turn(const firn_workspace_turn *turn)
     if (turn->agent.size == 0) {
         return;
     }
-    firn_term_out_text("turn        ");
+    fi_term_out_text("turn        ");
     if (turn->number > 0) {
-        firn_term_out_format("%llu of ", (unsigned long long)turn->number);
+        fi_term_out_format("%llu of ", (unsigned long long)turn->number);
     }
-    firn_term_text_escape(turn->agent, firn_term_out_write);
+    fi_term_text_escape(turn->agent, fi_term_out_write);
     if (turn->session.size > 0) {
-        firn_term_out_text(", session ");
-        firn_term_text_escape(turn->session, firn_term_out_write);
+        fi_term_out_text(", session ");
+        fi_term_text_escape(turn->session, fi_term_out_write);
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
     if (turn->prompt.size > 0) {
-        firn_term_out_text("prompt      ");
-        firn_term_text_escape(turn->prompt, firn_term_out_write);
-        firn_term_out_text("\n");
+        fi_term_out_text("prompt      ");
+        fi_term_text_escape(turn->prompt, fi_term_out_write);
+        fi_term_out_text("\n");
     }
 }
 
 static void
 print_checkpoint(const firn_workspace_checkpoint *checkpoint)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char other[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char other[FI_TERM_TEXT_NUMBER_SIZE];
+    char time[FI_TERM_TEXT_TIME_SIZE];
     char root[FIRN_HASH_HEX_SIZE];
     firn_hash_to_hex(&checkpoint->root, root);
     if (checkpoint->is_safety) {
-        firn_term_out_text("checkpoint  taken by a restore or a revert\n");
+        fi_term_out_text("checkpoint  taken by a restore or a revert\n");
     } else {
-        firn_term_colour(FIRN_TERM_YELLOW);
-        firn_term_out_format("checkpoint  %llu", (unsigned long long)checkpoint->number);
-        firn_term_colour(FIRN_TERM_PLAIN);
-        firn_term_out_text("\n");
+        fi_term_colour(FI_TERM_YELLOW);
+        fi_term_out_format("checkpoint  %llu", (unsigned long long)checkpoint->number);
+        fi_term_colour(FI_TERM_PLAIN);
+        fi_term_out_text("\n");
     }
-    firn_term_out_format("id          %s\n", checkpoint->id);
-    firn_term_out_format("made        %s\n", firn_term_text_time(checkpoint->created_ns, time));
+    fi_term_out_format("id          %s\n", checkpoint->id);
+    fi_term_out_format("made        %s\n", fi_term_text_time(checkpoint->created_ns, time));
     if (checkpoint->message.size > 0) {
-        firn_term_out_text("message     ");
-        firn_term_text_escape(checkpoint->message, firn_term_out_write);
-        firn_term_out_text("\n");
+        fi_term_out_text("message     ");
+        fi_term_text_escape(checkpoint->message, fi_term_out_write);
+        fi_term_out_text("\n");
     }
     print_turn(&checkpoint->turn);
-    if (firn_show_checkpoint_git_is_known(&checkpoint->git)) {
-        firn_term_out_text("git         ");
-        firn_show_checkpoint_git(&checkpoint->git);
-        firn_term_out_text("\n");
+    if (fi_show_checkpoint_git_is_known(&checkpoint->git)) {
+        fi_term_out_text("git         ");
+        fi_show_checkpoint_git(&checkpoint->git);
+        fi_term_out_text("\n");
     }
-    firn_term_out_format(
-        "files       %s in %s %s\n", firn_term_text_number(checkpoint->files, number),
-        firn_term_text_number(checkpoint->directories + 1, other),
-        firn_term_text_plural(checkpoint->directories + 1, "directory", "directories"));
+    fi_term_out_format(
+        "files       %s in %s %s\n", fi_term_text_number(checkpoint->files, number),
+        fi_term_text_number(checkpoint->directories + 1, other),
+        fi_term_text_plural(checkpoint->directories + 1, "directory", "directories"));
     print_size("contents", checkpoint->bytes, "");
     print_size("stored", checkpoint->added_bytes, " more than before");
-    firn_term_out_format("left out    %s by rule, %s that could not be saved%s\n",
-                         firn_term_text_number(checkpoint->excluded, number),
-                         firn_term_text_number(checkpoint->skipped, other),
-                         checkpoint->include_deps ? "; saved with --include-deps" : "");
+    fi_term_out_format("left out    %s by rule, %s that could not be saved%s\n",
+                       fi_term_text_number(checkpoint->excluded, number),
+                       fi_term_text_number(checkpoint->skipped, other),
+                       checkpoint->include_deps ? "; saved with --include-deps" : "");
     if (checkpoint->forgotten > 0) {
-        firn_term_out_format("forgotten   %s %s removed since\n",
-                             firn_term_text_number(checkpoint->forgotten, number),
-                             firn_term_text_plural(checkpoint->forgotten, "path", "paths"));
+        fi_term_out_format("forgotten   %s %s removed since\n",
+                           fi_term_text_number(checkpoint->forgotten, number),
+                           fi_term_text_plural(checkpoint->forgotten, "path", "paths"));
     }
-    firn_term_out_format("tree        %s\n", root);
+    fi_term_out_format("tree        %s\n", root);
 }
 
 /* ---- tags ---- */
@@ -190,7 +190,7 @@ print_checkpoint(const firn_workspace_checkpoint *checkpoint)
 enum { TAG_SIZE_MAX = 255 }; /* as the library has it */
 
 struct tags {
-    const struct firn_cli *cli;
+    const struct fi_cli *cli;
     const char *id;
     const char *before; /* the next one */
 };
@@ -206,27 +206,27 @@ show_tag(void *ctx, const firn_workspace_tag *tag)
     }
     memcpy(name, tag->name.data, tag->name.size);
     name[tag->name.size] = '\0';
-    firn_term_json_string(NULL, name);
-    firn_term_out_text(tags->before);
-    firn_term_text_escape(tag->name, firn_term_out_write);
+    fi_term_json_string(NULL, name);
+    fi_term_out_text(tags->before);
+    fi_term_text_escape(tag->name, fi_term_out_write);
     tags->before = ", ";
     return FIRN_OK;
 }
 
 static int
-show_tags(struct firn_cli *cli, firn_workspace *workspace, const char *id)
+show_tags(struct fi_cli *cli, firn_workspace *workspace, const char *id)
 {
     firn_error err;
     struct tags tags = {cli, id, "tags        "};
-    firn_term_json_array("tags");
+    fi_term_json_array("tags");
     if (firn_workspace_tag_list(workspace, show_tag, &tags, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
-    firn_term_json_end();
+    fi_term_json_end();
     if (tags.before[0] == ',') {
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ---- what it changed ---- */
@@ -234,16 +234,16 @@ show_tags(struct firn_cli *cli, firn_workspace *workspace, const char *id)
 static void
 show_counts(const firn_workspace_diff_result *result)
 {
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
     bool has_previous = result->before != NULL;
-    firn_term_out_text("changes     ");
-    firn_show_difference_print_counts(result, FIRN_SHOW_DIFFERENCE_COUNTS);
+    fi_term_out_text("changes     ");
+    fi_show_difference_print_counts(result, FI_SHOW_DIFFERENCE_COUNTS);
     if (has_previous) {
-        firn_term_json_u64("previous", result->before->number);
-        firn_term_out_format(" since %s\n", firn_show_checkpoint_name(result->before, name));
+        fi_term_json_u64("previous", result->before->number);
+        fi_term_out_format(" since %s\n", fi_show_checkpoint_name(result->before, name));
     } else {
-        firn_term_json_null("previous");
-        firn_term_out_text("; it is the first\n");
+        fi_term_json_null("previous");
+        fi_term_out_text("; it is the first\n");
     }
 }
 
@@ -256,28 +256,28 @@ release_result(firn_workspace_diff_result *result)
 
 /* Shows each change, after their counts. */
 static int
-show_changes(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_difference *shown,
+show_changes(struct fi_cli *cli, firn_workspace *workspace, struct fi_show_difference *shown,
              const firn_workspace_diff_options *asked)
 {
-    assert(shown->form != FIRN_SHOW_DIFFERENCE_COUNTS); /* nothing but counts would be shown */
+    assert(shown->form != FI_SHOW_DIFFERENCE_COUNTS); /* nothing but counts would be shown */
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     firn_error err;
-    firn_term_json_array("changes");
-    firn_term_out_text("\n");
+    fi_term_json_array("changes");
+    fi_term_out_text("\n");
     int code =
-        firn_workspace_diff(workspace, asked, firn_show_difference_visit, shown, &result, &err);
-    firn_term_meter_clear();
+        firn_workspace_diff(workspace, asked, fi_show_difference_visit, shown, &result, &err);
+    fi_term_meter_clear();
     release_result(&result);
     if (shown->is_out_of_memory) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
-    firn_term_json_end();
-    firn_show_difference_json_counts(&result, shown->form);
-    firn_show_difference_finish(shown);
-    return FIRN_EXIT_OK;
+    fi_term_json_end();
+    fi_show_difference_json_counts(&result, shown->form);
+    fi_show_difference_finish(shown);
+    return FI_EXIT_OK;
 }
 
 /* What the checkpoint changed against the previous one, in the wanted paths. */
@@ -297,8 +297,8 @@ asked_of(const char *id, const firn_workspace_diff_options *options)
 
 /* Shows the checkpoint, the counts of its changes, and them in the requested form. */
 static int
-show_difference(struct firn_cli *cli, firn_workspace *workspace,
-                const firn_workspace_checkpoint *checkpoint, struct firn_show_difference *shown,
+show_difference(struct fi_cli *cli, firn_workspace *workspace,
+                const firn_workspace_checkpoint *checkpoint, struct fi_show_difference *shown,
                 const firn_workspace_diff_options *options)
 {
     firn_workspace_diff_options asked = asked_of(checkpoint->id, options);
@@ -306,24 +306,24 @@ show_difference(struct firn_cli *cli, firn_workspace *workspace,
     firn_error err;
     asked.with_lines = false;
     const int code = firn_workspace_diff(workspace, &asked, NULL, NULL, &result, &err);
-    firn_term_meter_clear();
+    fi_term_meter_clear();
     if (code != FIRN_OK) {
-        return firn_command_report_failure(
-            cli, &err, firn_task_workspace_hint_paths(NULL, options->path_count, code));
+        return fi_command_report_failure(
+            cli, &err, fi_task_workspace_hint_paths(NULL, options->path_count, code));
     }
-    firn_show_checkpoint_json("checkpoint", checkpoint);
+    fi_show_checkpoint_json("checkpoint", checkpoint);
     print_checkpoint(checkpoint);
     const int exit_code = show_tags(cli, workspace, checkpoint->id);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         show_counts(&result);
     }
     release_result(&result);
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    if (shown->form == FIRN_SHOW_DIFFERENCE_COUNTS) {
-        firn_show_difference_json_counts(&result, shown->form);
-        return FIRN_EXIT_OK;
+    if (shown->form == FI_SHOW_DIFFERENCE_COUNTS) {
+        fi_show_difference_json_counts(&result, shown->form);
+        return FI_EXIT_OK;
     }
     asked.with_lines = options->with_lines;
     return show_changes(cli, workspace, shown, &asked);
@@ -332,39 +332,39 @@ show_difference(struct firn_cli *cli, firn_workspace *workspace,
 /* ---- the whole ---- */
 
 static int
-show_files(struct firn_cli *cli, firn_workspace *workspace, const char *id,
-           const struct firn_task_workspace_paths *paths)
+show_files(struct fi_cli *cli, firn_workspace *workspace, const char *id,
+           const struct fi_task_workspace_paths *paths)
 {
     firn_error err;
     struct listing listing = {.paths = paths};
-    firn_term_json_array("entries");
+    fi_term_json_array("entries");
     if (firn_workspace_entries(workspace, id, visit, &listing, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
-    firn_term_json_end();
+    fi_term_json_end();
     return listing.has_any || paths->count == 0
-               ? FIRN_EXIT_OK
-               : firn_command_report_error(cli, FIRN_NOT_FOUND,
-                                           "firn log PATH shows the checkpoints that changed it",
-                                           "nothing of that name is in the checkpoint");
+               ? FI_EXIT_OK
+               : fi_command_report_error(cli, FIRN_NOT_FOUND,
+                                         "firn log PATH shows the checkpoints that changed it",
+                                         "nothing of that name is in the checkpoint");
 }
 
 static int
-show(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
-     const struct firn_task_workspace_paths *paths, struct firn_show_difference *shown,
+show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
+     const struct fi_task_workspace_paths *paths, struct fi_show_difference *shown,
      const firn_workspace_diff_options *options)
 {
     firn_error err;
     firn_workspace_checkpoint *checkpoint;
     int code = firn_workspace_find(workspace, reference, &checkpoint, &err);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(
-            cli, &err, firn_task_workspace_hint_or_path(workspace, reference, code));
+        return fi_command_report_failure(
+            cli, &err, fi_task_workspace_hint_or_path(workspace, reference, code));
     }
     /* By its id: a newer one may become "latest" meanwhile. */
     int exit_code;
-    if (firn_command_has(cli, "files")) {
-        firn_show_checkpoint_json("checkpoint", checkpoint);
+    if (fi_command_has(cli, "files")) {
+        fi_show_checkpoint_json("checkpoint", checkpoint);
         exit_code = show_files(cli, workspace, checkpoint->id, paths);
     } else {
         exit_code = show_difference(cli, workspace, checkpoint, shown, options);
@@ -374,56 +374,56 @@ show(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     firn_workspace *workspace = NULL;
-    struct firn_task_workspace_paths paths = {NULL, 0};
-    struct firn_task_workspace_references references = {0};
-    struct firn_task_notices notices;
-    struct firn_show_difference shown;
+    struct fi_task_workspace_paths paths = {NULL, 0};
+    struct fi_task_workspace_references references = {0};
+    struct fi_task_notices notices;
+    struct fi_show_difference shown;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
-    int exit_code = firn_show_difference_init(&shown, cli, FIRN_SHOW_DIFFERENCE_COUNTS, &options);
-    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "files") &&
-        shown.form != FIRN_SHOW_DIFFERENCE_COUNTS) {
+    int exit_code = fi_show_difference_init(&shown, cli, FI_SHOW_DIFFERENCE_COUNTS, &options);
+    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "files") &&
+        shown.form != FI_SHOW_DIFFERENCE_COUNTS) {
         exit_code =
-            firn_command_misused(cli, "--files and options that show changes exclude each other");
+            fi_command_misused(cli, "--files and options that show changes exclude each other");
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    firn_task_notices_init(&notices, cli);
-    options.callbacks = firn_task_notices_callbacks(&notices);
-    exit_code = firn_task_workspace_open(cli, &workspace);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_references_init(cli, workspace, 0, 1, &references);
+    fi_task_notices_init(&notices, cli);
+    options.callbacks = fi_task_notices_callbacks(&notices);
+    exit_code = fi_task_workspace_open(cli, &workspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 1, &references);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_paths_init(cli, workspace, references.words, &paths);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         options.paths = paths.slices;
         options.path_count = paths.count;
         exit_code = show(cli, workspace, references.first != NULL ? references.first : "latest",
                          &paths, &shown, &options);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_pending_tell(cli, workspace, NULL);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_pending_tell(cli, workspace, NULL);
     }
-    firn_task_workspace_paths_deinit(&paths);
-    firn_task_workspace_references_deinit(&references);
+    fi_task_workspace_paths_deinit(&paths);
+    fi_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);
-    firn_task_notices_deinit(&notices);
-    firn_show_difference_deinit(&shown);
+    fi_task_notices_deinit(&notices);
+    fi_show_difference_deinit(&shown);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"files", 'f', NULL, "list its files, directories and links instead"},
-    FIRN_SHOW_DIFFERENCE_OPTIONS("also print one row for each change"),
+    FI_SHOW_DIFFERENCE_OPTIONS("also print one row for each change"),
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn show latest", "show the newest checkpoint"},
     {"firn show 12 --stat", "show also what it changed, with line counts"},
     {"firn show 12 -p", "show also the lines that it changed"},
@@ -432,7 +432,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_show = {
+const struct fi_command fi_dir_show = {
     .name = "show",
     .summary = "Show a checkpoint, or list its files",
     .arguments = "[REF] [PATH...]",
@@ -449,6 +449,6 @@ const struct firn_command firn_dir_show = {
             "of modification and path. -> precedes the target of a symbolic link, and =\n"
             "the first name of a file that has several.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_PAGER | FI_COMMAND_USES_COLOUR,
     .run = run,
 };

@@ -26,13 +26,13 @@ struct ignored {
 };
 
 struct shown {
-    const struct firn_cli *cli;
-    const struct firn_task_workspace_paths *paths;
+    const struct fi_cli *cli;
+    const struct fi_task_workspace_paths *paths;
     bool is_short;
-    struct firn_show_fold fold;
+    struct fi_show_fold fold;
     bool with_ignored;
     bool has_size_limit;
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     struct ignored *ignored;
     size_t ignored_count;
     size_t ignored_capacity;
@@ -43,14 +43,14 @@ static int
 visit(void *ctx, const firn_workspace_change *change)
 {
     struct shown *shown = ctx;
-    firn_term_meter_clear();
-    firn_show_change_json(change);
+    fi_term_meter_clear();
+    fi_show_change_json(change);
     if (shown->is_short) {
-        firn_show_change_print_short(change);
+        fi_show_change_print_short(change);
     } else {
-        firn_show_fold_print(&shown->fold, change);
+        fi_show_fold_print(&shown->fold, change);
     }
-    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return fi_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 /* ---- what rules leave out ---- */
@@ -108,7 +108,7 @@ on_notice(void *ctx, const firn_notice *notice)
 {
     assert(notice->text != NULL);
     struct shown *shown = ctx;
-    firn_callbacks callbacks = firn_task_notices_callbacks(&shown->notices);
+    firn_callbacks callbacks = fi_task_notices_callbacks(&shown->notices);
     callbacks.on_notice(callbacks.ctx, notice);
     if (notice->kind == FIRN_NOTICE_EXCLUDED && shown->with_ignored &&
         is_asked_for(shown, notice->path) && !add_ignored(shown, notice)) {
@@ -120,7 +120,7 @@ static int
 on_progress(void *ctx, const firn_progress *progress)
 {
     struct shown *shown = ctx;
-    firn_callbacks callbacks = firn_task_notices_callbacks(&shown->notices);
+    firn_callbacks callbacks = fi_task_notices_callbacks(&shown->notices);
     return callbacks.on_progress(callbacks.ctx, progress);
 }
 
@@ -181,16 +181,16 @@ count_group(const struct shown *shown, size_t at)
 static void
 show_ignored_rows(struct shown *shown)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     for (size_t i = 0; i < shown->ignored_count;) {
         size_t count = shown->is_short ? 1 : count_group(shown, i);
-        firn_term_out_text(shown->is_short ? "I " : "ignored   ");
+        fi_term_out_text(shown->is_short ? "I " : "ignored   ");
         if (count == 1) {
-            firn_term_path_print(ignored_path(&shown->ignored[i]));
-            firn_term_out_text("\n");
+            fi_term_path_print(ignored_path(&shown->ignored[i]));
+            fi_term_out_text("\n");
         } else {
-            firn_term_text_escape(ignored_name(&shown->ignored[i]), firn_term_out_write);
-            firn_term_out_format(" (%s)\n", firn_term_text_number(count, number));
+            fi_term_text_escape(ignored_name(&shown->ignored[i]), fi_term_out_write);
+            fi_term_out_format(" (%s)\n", fi_term_text_number(count, number));
         }
         i += count;
     }
@@ -199,14 +199,14 @@ show_ignored_rows(struct shown *shown)
 static void
 show_ignored_json(const struct shown *shown)
 {
-    firn_term_json_array("ignored");
+    fi_term_json_array("ignored");
     for (size_t i = 0; i < shown->ignored_count; i++) {
-        firn_term_json_object(NULL);
-        firn_term_json_bytes("path", ignored_path(&shown->ignored[i]));
-        firn_term_json_bytes("text", firn_str(shown->ignored[i].text));
-        firn_term_json_end();
+        fi_term_json_object(NULL);
+        fi_term_json_bytes("path", ignored_path(&shown->ignored[i]));
+        fi_term_json_bytes("text", firn_str(shown->ignored[i].text));
+        fi_term_json_end();
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 static void
@@ -229,8 +229,8 @@ shown_deinit(struct shown *shown)
         free(shown->ignored[i].text);
     }
     free(shown->ignored);
-    firn_show_fold_finish(&shown->fold); /* of a comparison that failed */
-    firn_task_notices_deinit(&shown->notices);
+    fi_show_fold_finish(&shown->fold); /* of a comparison that failed */
+    fi_task_notices_deinit(&shown->notices);
 }
 
 /* ---- the result ---- */
@@ -238,96 +238,95 @@ shown_deinit(struct shown *shown)
 static void
 print_summary(const firn_workspace_status_result *result)
 {
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    const struct firn_show_counts counts = {result->added, result->changed, result->removed,
-                                            result->times_only};
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    const struct fi_show_counts counts = {result->added, result->changed, result->removed,
+                                          result->times_only};
     bool is_equal = result->added + result->changed + result->removed + result->times_only == 0;
-    firn_term_out_format("compared with %s: ", firn_show_checkpoint_name(result->checkpoint, name));
+    fi_term_out_format("compared with %s: ", fi_show_checkpoint_name(result->checkpoint, name));
     if (is_equal) {
-        firn_term_out_text("no change");
+        fi_term_out_text("no change");
     } else {
-        firn_show_change_counts_print(&counts);
+        fi_show_change_counts_print(&counts);
     }
-    firn_term_out_format("; %s unchanged\n", firn_term_text_number(result->unchanged, number));
+    fi_term_out_format("; %s unchanged\n", fi_term_text_number(result->unchanged, number));
 }
 
 static void
 show_result(struct shown *shown, const firn_workspace_status_result *result)
 {
-    firn_show_fold_finish(&shown->fold);
-    firn_term_json_end();
+    fi_show_fold_finish(&shown->fold);
+    fi_term_json_end();
     if (shown->with_ignored) {
         show_ignored(shown);
     }
-    firn_show_checkpoint_json("checkpoint", result->checkpoint);
-    firn_term_json_u64("added", result->added);
-    firn_term_json_u64("changed", result->changed);
-    firn_term_json_u64("removed", result->removed);
-    firn_term_json_u64("times_only", result->times_only);
-    firn_term_json_u64("unchanged", result->unchanged);
-    firn_term_json_u64("skipped", result->skipped);
-    firn_term_json_bool("watched", result->is_watched);
-    firn_term_json_bool("store_in_git", result->git_tracks_store);
-    firn_task_notices_json(&shown->notices);
+    fi_show_checkpoint_json("checkpoint", result->checkpoint);
+    fi_term_json_u64("added", result->added);
+    fi_term_json_u64("changed", result->changed);
+    fi_term_json_u64("removed", result->removed);
+    fi_term_json_u64("times_only", result->times_only);
+    fi_term_json_u64("unchanged", result->unchanged);
+    fi_term_json_u64("skipped", result->skipped);
+    fi_term_json_bool("watched", result->is_watched);
+    fi_term_json_bool("store_in_git", result->git_tracks_store);
+    fi_task_notices_json(&shown->notices);
     if (!shown->cli->quiet && !shown->is_short) {
         print_summary(result);
-        firn_task_notices_print_not_compared(&shown->notices);
+        fi_task_notices_print_not_compared(&shown->notices);
         if (shown->has_size_limit && !shown->with_ignored) {
-            firn_task_notices_print_excluded(&shown->notices);
+            fi_task_notices_print_excluded(&shown->notices);
         }
         if (result->is_watched) {
-            firn_term_out_text("a watch is running; firn watch --status describes it\n");
+            fi_term_out_text("a watch is running; firn watch --status describes it\n");
         }
     }
     if (result->git_tracks_store && !shown->cli->json) {
-        firn_command_report_line(
+        fi_command_report_line(
             "git tracks files of the store .firn: a push publishes what was saved");
-        firn_command_report_more("hint",
-                                 "git rm -r -q --cached .firn, and remove .firn/.gitignore, "
-                                 "which firn save makes anew: it may have come with a pull");
+        fi_command_report_more("hint", "git rm -r -q --cached .firn, and remove .firn/.gitignore, "
+                                       "which firn save makes anew: it may have come with a pull");
     }
 }
 
 static int
-compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
-        const struct firn_task_workspace_paths *paths, const struct firn_task_settings_today *today)
+compare(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
+        const struct fi_task_workspace_paths *paths, const struct fi_task_settings_today *today)
 {
     firn_error err;
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result result = FIRN_WORKSPACE_STATUS_RESULT_INIT;
     struct shown shown = {.cli = cli,
                           .paths = paths,
-                          .is_short = firn_command_has(cli, "short"),
-                          .with_ignored = firn_command_has(cli, "ignored"),
+                          .is_short = fi_command_has(cli, "short"),
+                          .with_ignored = fi_command_has(cli, "ignored"),
                           .has_size_limit = today->file_size_max > 0};
     int exit_code;
-    firn_task_notices_init(&shown.notices, cli);
-    firn_show_fold_init(&shown.fold, firn_command_has(cli, "verbose"));
+    fi_task_notices_init(&shown.notices, cli);
+    fi_show_fold_init(&shown.fold, fi_command_has(cli, "verbose"));
     options.reference = reference;
     options.paths = paths->slices;
     options.path_count = paths->count;
     options.file_size_max = today->file_size_max;
     options.gitignore = today->gitignore;
-    options.without_times = !firn_command_has(cli, "times");
+    options.without_times = !fi_command_has(cli, "times");
     options.callbacks = (firn_callbacks){on_notice, on_progress, &shown};
-    firn_term_json_array("changes");
+    fi_term_json_array("changes");
     firn_workspace_pending_restore earlier = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
-    firn_task_pending_look(workspace, &earlier);
+    fi_task_pending_look(workspace, &earlier);
     int code = firn_workspace_status(workspace, &options, visit, &shown, &result, &err);
-    firn_term_meter_clear();
+    fi_term_meter_clear();
     if (code != FIRN_OK) {
         const char *hint = reference != NULL
-                               ? firn_task_workspace_hint_or_path(workspace, reference, code)
-                               : firn_task_workspace_hint(workspace, "latest", code);
-        exit_code = firn_command_report_failure(
-            cli, &err, firn_task_workspace_hint_paths(hint, paths->count, code));
+                               ? fi_task_workspace_hint_or_path(workspace, reference, code)
+                               : fi_task_workspace_hint(workspace, "latest", code);
+        exit_code = fi_command_report_failure(
+            cli, &err, fi_task_workspace_hint_paths(hint, paths->count, code));
     } else if (shown.is_out_of_memory) {
-        exit_code = firn_command_report_no_memory(cli);
+        exit_code = fi_command_report_no_memory(cli);
     } else {
         show_result(&shown, &result);
-        exit_code = firn_task_pending_tell(cli, workspace, &earlier);
-        exit_code = exit_code == FIRN_EXIT_OK ? firn_task_notices_exit(&shown.notices) : exit_code;
+        exit_code = fi_task_pending_tell(cli, workspace, &earlier);
+        exit_code = exit_code == FI_EXIT_OK ? fi_task_notices_exit(&shown.notices) : exit_code;
     }
     firn_release(result.checkpoint);
     shown_deinit(&shown);
@@ -335,36 +334,36 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     firn_workspace *workspace = NULL;
-    struct firn_task_workspace_paths paths = {NULL, 0};
-    struct firn_task_workspace_references references = {0};
-    const char *most = firn_command_value(cli, "max-file-size");
+    struct fi_task_workspace_paths paths = {NULL, 0};
+    struct fi_task_workspace_references references = {0};
+    const char *most = fi_command_value(cli, "max-file-size");
     uint64_t file_size_max = 0;
     firn_error err;
     if (most != NULL && firn_config_size(most, &file_size_max, &err) != FIRN_OK) {
-        return firn_command_misused(cli, "--max-file-size: %s", err.text);
+        return fi_command_misused(cli, "--max-file-size: %s", err.text);
     }
-    int exit_code = firn_task_workspace_open(cli, &workspace);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_references_init(cli, workspace, 0, 1, &references);
+    int exit_code = fi_task_workspace_open(cli, &workspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_references_init(cli, workspace, 0, 1, &references);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_paths_init(cli, workspace, references.words, &paths);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_workspace_paths_init(cli, workspace, references.words, &paths);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        struct firn_task_settings_today today = firn_task_settings_look(workspace, true);
+    if (exit_code == FI_EXIT_OK) {
+        struct fi_task_settings_today today = fi_task_settings_look(workspace, true);
         today.file_size_max = most != NULL ? file_size_max : today.file_size_max;
         exit_code = compare(cli, workspace, references.first, &paths, &today);
     }
-    firn_task_workspace_paths_deinit(&paths);
-    firn_task_workspace_references_deinit(&references);
+    fi_task_workspace_paths_deinit(&paths);
+    fi_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"short", 's', NULL, "print a letter and the path only, and no summary"},
     {"verbose", 'v', NULL, "list each file of added and removed directories"},
     {"ignored", 0, NULL, "also list what rules exclude"},
@@ -373,7 +372,7 @@ static const struct firn_command_option options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn status", "show what changed since the newest checkpoint"},
     {"firn status .", "the same, only in the current directory"},
     {"firn status 12 src", "show what changed in src since checkpoint 12"},
@@ -381,7 +380,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_status = {
+const struct fi_command fi_dir_status = {
     .name = "status",
     .summary = "Show what changed in the workspace since a checkpoint",
     .arguments = "[REF] [PATH...]",
@@ -411,7 +410,7 @@ const struct firn_command firn_dir_status = {
             "checkpoint, but a file or directory, is a path; after -- every word is one.\n"
             "Nothing is written anywhere.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT | FIRN_COMMAND_USES_PAGER |
-            FIRN_COMMAND_USES_COLOUR,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_STRICT | FI_COMMAND_USES_PAGER |
+            FI_COMMAND_USES_COLOUR,
     .run = run,
 };

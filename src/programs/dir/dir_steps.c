@@ -19,13 +19,13 @@ enum { LIMIT_DEFAULT = 20 };
 static int
 keep_step(void *ctx, const firn_workspace_step *step)
 {
-    return firn_show_step_add(ctx, step);
+    return fi_show_step_add(ctx, step);
 }
 
 /* How many of the steps from the present state are needed to reach each: as many as undos or
  * redos. A step that is joined to the next is brought back with it. */
 static void
-count_ways(const struct firn_show_steps *steps, size_t *ways)
+count_ways(const struct fi_show_steps *steps, size_t *ways)
 {
     size_t undos = 0;
     size_t redos = 0;
@@ -45,46 +45,46 @@ count_ways(const struct firn_show_steps *steps, size_t *ways)
 static void
 print_step(const firn_workspace_step *step, size_t way)
 {
-    char text[FIRN_SHOW_STEP_TEXT_SIZE];
-    char time[FIRN_TERM_TEXT_TIME_SIZE] = "not saved";
-    const struct firn_show_counts counts = {step->added, step->changed, step->removed, 0};
+    char text[FI_SHOW_STEP_TEXT_SIZE];
+    char time[FI_TERM_TEXT_TIME_SIZE] = "not saved";
+    const struct fi_show_counts counts = {step->added, step->changed, step->removed, 0};
     if (step->time_ns != 0) {
-        (void)firn_term_text_time(step->time_ns, time);
+        (void)fi_term_text_time(step->time_ns, time);
     }
-    firn_term_out_format("%s %-3zu  %-19s  %s", step->is_redo ? "redo" : "undo", way, time,
-                         firn_show_step_text(step, text));
+    fi_term_out_format("%s %-3zu  %-19s  %s", step->is_redo ? "redo" : "undo", way, time,
+                       fi_show_step_text(step, text));
     if (step->is_counted) {
-        firn_term_out_text(": ");
-        firn_show_change_counts_print(&counts);
+        fi_term_out_text(": ");
+        fi_show_change_counts_print(&counts);
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
 print_here(const firn_workspace_checkpoint *checkpoint)
 {
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    firn_term_out_text("now       ");
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    fi_term_out_text("now       ");
     if (checkpoint == NULL) {
-        firn_term_out_text("at a checkpoint that was deleted");
+        fi_term_out_text("at a checkpoint that was deleted");
     } else {
-        firn_term_out_format("at %s", firn_show_checkpoint_name(checkpoint, name));
+        fi_term_out_format("at %s", fi_show_checkpoint_name(checkpoint, name));
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
 print_more(uint64_t steps, size_t shown, const char *what)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     if (steps > shown) {
-        firn_term_out_format("%s more to %s: --limit N shows them\n",
-                             firn_term_text_number(steps - shown, number), what);
+        fi_term_out_format("%s more to %s: --limit N shows them\n",
+                           fi_term_text_number(steps - shown, number), what);
     }
 }
 
 static void
-print_steps(const struct firn_show_steps *steps, const size_t *ways,
+print_steps(const struct fi_show_steps *steps, const size_t *ways,
             const firn_workspace_steps_result *result)
 {
     size_t redos = 0;
@@ -102,41 +102,41 @@ print_steps(const struct firn_show_steps *steps, const size_t *ways,
     }
     print_more(result->undo_steps, steps->count - redos, "undo");
     if (result->undo_steps == 0 && result->redo_steps == 0) {
-        firn_term_out_text("there is nothing to undo\n");
+        fi_term_out_text("there is nothing to undo\n");
     }
 }
 
 static void
-steps_json(const struct firn_show_steps *steps, const size_t *ways,
+steps_json(const struct fi_show_steps *steps, const size_t *ways,
            const firn_workspace_steps_result *result)
 {
-    firn_term_json_array("steps");
+    fi_term_json_array("steps");
     for (size_t i = 0; i < steps->count; i++) {
-        firn_term_json_object(NULL);
-        firn_term_json_bool("redo", steps->items[i]->is_redo);
-        firn_term_json_u64("times", ways[i]);
-        firn_show_step_json_members(steps->items[i]);
-        firn_term_json_end();
+        fi_term_json_object(NULL);
+        fi_term_json_bool("redo", steps->items[i]->is_redo);
+        fi_term_json_u64("times", ways[i]);
+        fi_show_step_json_members(steps->items[i]);
+        fi_term_json_end();
     }
-    firn_term_json_end();
+    fi_term_json_end();
     if (result->checkpoint != NULL) {
-        firn_show_checkpoint_json("checkpoint", result->checkpoint);
+        fi_show_checkpoint_json("checkpoint", result->checkpoint);
     } else {
-        firn_term_json_null("checkpoint");
+        fi_term_json_null("checkpoint");
     }
-    firn_term_json_bool("unsaved", result->is_unsaved);
-    firn_term_json_u64("undo_steps", result->undo_steps);
-    firn_term_json_u64("redo_steps", result->redo_steps);
+    fi_term_json_bool("unsaved", result->is_unsaved);
+    fi_term_json_u64("undo_steps", result->undo_steps);
+    fi_term_json_u64("redo_steps", result->redo_steps);
 }
 
 static int
-list(struct firn_cli *cli, firn_workspace *workspace, firn_workspace_steps_options *options)
+list(struct fi_cli *cli, firn_workspace *workspace, firn_workspace_steps_options *options)
 {
-    struct firn_show_steps steps = {NULL, 0, 0};
+    struct fi_show_steps steps = {NULL, 0, 0};
     firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
     firn_error err;
     size_t *ways = NULL;
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     options->gitignore = cli->settings.gitignore;
     options->file_size_max = cli->settings.max_file_size;
     int code = firn_workspace_steps(workspace, options, keep_step, &steps, &result, &err);
@@ -144,39 +144,39 @@ list(struct firn_cli *cli, firn_workspace *workspace, firn_workspace_steps_optio
         ways = calloc(steps.count + 1, sizeof(*ways));
     }
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     } else if (ways == NULL) {
-        exit_code = firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "out of memory");
+        exit_code = fi_command_report_error(cli, FIRN_NO_MEMORY, NULL, "out of memory");
     } else {
         count_ways(&steps, ways);
         if (!cli->quiet) {
             print_steps(&steps, ways, &result);
         }
         steps_json(&steps, ways, &result);
-        exit_code = firn_task_pending_tell(cli, workspace, NULL);
+        exit_code = fi_task_pending_tell(cli, workspace, NULL);
     }
     free(ways);
-    firn_show_step_clear(&steps);
+    fi_show_step_clear(&steps);
     firn_release(result.checkpoint);
     return exit_code;
 }
 
 int
-firn_dir_steps_list(struct firn_cli *cli)
+fi_dir_steps_list(struct fi_cli *cli)
 {
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace *workspace = NULL;
-    const char *limit = firn_command_value(cli, "limit");
+    const char *limit = fi_command_value(cli, "limit");
     options.limit = LIMIT_DEFAULT;
     assert(cli->argument_count == 0);
-    if (firn_command_has(cli, "dry-run") || firn_command_has(cli, "trust-journal")) {
-        return firn_command_misused(cli, "--list changes nothing: it goes with --limit only");
+    if (fi_command_has(cli, "dry-run") || fi_command_has(cli, "trust-journal")) {
+        return fi_command_misused(cli, "--list changes nothing: it goes with --limit only");
     }
-    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &options.limit)) {
-        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
+    if (limit != NULL && !fi_command_number(limit, UINT64_MAX, &options.limit)) {
+        return fi_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
-    int exit_code = firn_task_workspace_open(cli, &workspace);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &workspace);
+    if (exit_code == FI_EXIT_OK) {
         exit_code = list(cli, workspace, &options);
     }
     firn_workspace_close(workspace);

@@ -39,72 +39,72 @@ hint_of(struct tagging *tagging, int code)
     }
     return tagging->reference == NULL
                ? "firn tag lists the tags"
-               : firn_task_workspace_hint(tagging->workspace, tagging->reference, code);
+               : fi_task_workspace_hint(tagging->workspace, tagging->reference, code);
 }
 
 static int
-change(struct firn_cli *cli, struct tagging *tagging)
+change(struct fi_cli *cli, struct tagging *tagging)
 {
     assert(tagging->name != NULL);
     firn_error err;
-    char number[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    int code = firn_task_patience_run(cli, attempt, tagging, &err);
-    firn_term_meter_clear();
+    char number[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    int code = fi_task_patience_run(cli, attempt, tagging, &err);
+    fi_term_meter_clear();
     cli->is_done = code == FIRN_OK;
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, hint_of(tagging, code));
+        return fi_command_report_failure(cli, &err, hint_of(tagging, code));
     }
-    firn_term_json_string("tag", tagging->name);
+    fi_term_json_string("tag", tagging->name);
     if (tagging->reference != NULL) {
-        firn_show_checkpoint_json("checkpoint", tagging->checkpoint);
+        fi_show_checkpoint_json("checkpoint", tagging->checkpoint);
     }
     if (!cli->quiet && tagging->reference != NULL) {
-        firn_term_text_escape(firn_str(tagging->name), firn_term_out_write);
-        firn_term_out_format(" is %s\n", firn_show_checkpoint_name(tagging->checkpoint, number));
+        fi_term_text_escape(firn_str(tagging->name), fi_term_out_write);
+        fi_term_out_format(" is %s\n", fi_show_checkpoint_name(tagging->checkpoint, number));
     } else if (!cli->quiet) {
-        firn_term_out_text("took the tag ");
-        firn_term_text_escape(firn_str(tagging->name), firn_term_out_write);
-        firn_term_out_text(" away\n");
+        fi_term_out_text("took the tag ");
+        fi_term_text_escape(firn_str(tagging->name), fi_term_out_write);
+        fi_term_out_text(" away\n");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ---- listing ---- */
 
 struct listing {
-    const struct firn_cli *cli;
+    const struct fi_cli *cli;
     uint64_t count;
 };
 
 static void
 print_json(const firn_workspace_tag *tag)
 {
-    firn_term_json_object(NULL);
-    firn_term_json_bytes("name", tag->name);
-    firn_term_json_u64_if("number", tag->number, tag->number != 0);
-    firn_term_json_string("id", tag->id);
-    firn_term_json_time("tagged", tag->created_ns);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_bytes("name", tag->name);
+    fi_term_json_u64_if("number", tag->number, tag->number != 0);
+    fi_term_json_string("id", tag->id);
+    fi_term_json_time("tagged", tag->created_ns);
+    fi_term_json_end();
 }
 
 static void
 print_row(const firn_workspace_tag *tag, bool only_name)
 {
-    char number[FIRN_SHOW_CHECKPOINT_NAME_SIZE] = "-";
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    char number[FI_SHOW_CHECKPOINT_NAME_SIZE] = "-";
+    char time[FI_TERM_TEXT_TIME_SIZE];
     if (tag->number != 0) {
         (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)tag->number);
     }
     if (!only_name) {
-        firn_show_checkpoint_print_names(number, tag->id);
-        firn_term_out_format("  %s  ", firn_term_text_time(tag->created_ns, time));
-        firn_term_colour(FIRN_TERM_GREEN);
+        fi_show_checkpoint_print_names(number, tag->id);
+        fi_term_out_format("  %s  ", fi_term_text_time(tag->created_ns, time));
+        fi_term_colour(FI_TERM_GREEN);
     }
-    firn_term_text_escape(tag->name, firn_term_out_write);
+    fi_term_text_escape(tag->name, fi_term_out_write);
     if (!only_name) {
-        firn_term_colour(FIRN_TERM_PLAIN);
+        fi_term_colour(FI_TERM_PLAIN);
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static int
@@ -114,24 +114,24 @@ visit(void *ctx, const firn_workspace_tag *tag)
     listing->count++;
     print_json(tag);
     print_row(tag, listing->cli->quiet);
-    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return fi_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 static int
-list(struct firn_cli *cli, firn_workspace *workspace)
+list(struct fi_cli *cli, firn_workspace *workspace)
 {
     assert(workspace != NULL);
     firn_error err;
     struct listing listing = {cli, 0};
-    firn_term_json_array("tags");
+    fi_term_json_array("tags");
     if (firn_workspace_tag_list(workspace, visit, &listing, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
-    firn_term_json_end();
+    fi_term_json_end();
     if (listing.count == 0 && !cli->quiet) {
-        firn_term_out_text("no tags\n");
+        fi_term_out_text("no tags\n");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ---- for completions ---- */
@@ -154,13 +154,13 @@ static int
 put_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     const struct completing *completing = ctx;
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    completing->put(firn_str(firn_show_checkpoint_name(checkpoint, name)));
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    completing->put(firn_str(fi_show_checkpoint_name(checkpoint, name)));
     return FIRN_OK;
 }
 
 void
-firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference))
+fi_dir_tag_references(struct fi_cli *cli, void (*put)(firn_slice reference))
 {
     firn_workspace *workspace;
     firn_workspace_options open_options = FIRN_WORKSPACE_OPTIONS_INIT;
@@ -180,65 +180,65 @@ firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference))
 }
 
 /* Words that are subcommands of other programs. */
-enum firn_dir_tag_word
-firn_dir_tag_word_of(const char *word)
+enum fi_dir_tag_word
+fi_dir_tag_word_of(const char *word)
 {
     static const struct {
         const char *word;
-        enum firn_dir_tag_word is;
+        enum fi_dir_tag_word is;
     } words[] = {
-        {"list", FIRN_DIR_TAG_WORD_LISTS},  {"ls", FIRN_DIR_TAG_WORD_LISTS},
-        {"rm", FIRN_DIR_TAG_WORD_REMOVES},  {"remove", FIRN_DIR_TAG_WORD_REMOVES},
-        {"del", FIRN_DIR_TAG_WORD_REMOVES}, {"delete", FIRN_DIR_TAG_WORD_REMOVES},
-        {"add", FIRN_DIR_TAG_WORD_ADDS},    {"create", FIRN_DIR_TAG_WORD_ADDS},
-        {"set", FIRN_DIR_TAG_WORD_ADDS},
+        {"list", FI_DIR_TAG_WORD_LISTS},  {"ls", FI_DIR_TAG_WORD_LISTS},
+        {"rm", FI_DIR_TAG_WORD_REMOVES},  {"remove", FI_DIR_TAG_WORD_REMOVES},
+        {"del", FI_DIR_TAG_WORD_REMOVES}, {"delete", FI_DIR_TAG_WORD_REMOVES},
+        {"add", FI_DIR_TAG_WORD_ADDS},    {"create", FI_DIR_TAG_WORD_ADDS},
+        {"set", FI_DIR_TAG_WORD_ADDS},
     };
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (strcmp(word, words[i].word) == 0) {
             return words[i].is;
         }
     }
-    return FIRN_DIR_TAG_WORD_NONE;
+    return FI_DIR_TAG_WORD_NONE;
 }
 
 /* What to type instead of firn tag list, firn tag rm NAME and the like; NULL: it is a tag. With a
  * REF, list is one, too. */
 static const char *
-habit_of(const struct firn_cli *cli)
+habit_of(const struct fi_cli *cli)
 {
-    switch (firn_dir_tag_word_of(cli->arguments[0])) {
-    case FIRN_DIR_TAG_WORD_LISTS:
+    switch (fi_dir_tag_word_of(cli->arguments[0])) {
+    case FI_DIR_TAG_WORD_LISTS:
         return cli->argument_count == 1 ? "firn tag lists the tags" : NULL;
-    case FIRN_DIR_TAG_WORD_REMOVES:
+    case FI_DIR_TAG_WORD_REMOVES:
         return "firn tag -d NAME deletes a tag";
-    case FIRN_DIR_TAG_WORD_ADDS:
+    case FI_DIR_TAG_WORD_ADDS:
         return "firn tag NAME [REF] sets a tag";
-    case FIRN_DIR_TAG_WORD_NONE:
+    case FI_DIR_TAG_WORD_NONE:
         break;
     }
     return NULL;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 2);
-    bool deletes = firn_command_has(cli, "delete");
-    struct tagging tagging = {.may_replace = firn_command_has(cli, "replace")};
+    bool deletes = fi_command_has(cli, "delete");
+    struct tagging tagging = {.may_replace = fi_command_has(cli, "replace")};
     if ((deletes || tagging.may_replace) && cli->argument_count == 0) {
-        return firn_command_misused(cli, "missing NAME");
+        return fi_command_misused(cli, "missing NAME");
     }
     if (deletes && (cli->argument_count > 1 || tagging.may_replace)) {
-        return firn_command_misused(cli, "--delete takes the name of a tag and nothing else");
+        return fi_command_misused(cli, "--delete takes the name of a tag and nothing else");
     }
     const char *habit =
         cli->argument_count > 0 && !deletes && !tagging.may_replace ? habit_of(cli) : NULL;
     if (habit != NULL) {
-        return firn_command_report_error(
+        return fi_command_report_error(
             cli, FIRN_INVALID, habit, "'%s' is not taken for the name of a tag", cli->arguments[0]);
     }
-    int exit_code = firn_task_workspace_open(cli, &tagging.workspace);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &tagging.workspace);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (cli->argument_count == 0) {
@@ -254,13 +254,13 @@ run(struct firn_cli *cli)
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"delete", 'd', NULL, "delete the tag; the checkpoint stays"},
     {"replace", 0, NULL, "move the tag if another checkpoint has it"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn tag before-the-agent", "tag the newest checkpoint"},
     {"firn tag v1.0 12", "tag checkpoint 12"},
     {"firn restore v1.0", "restore that checkpoint"},
@@ -268,7 +268,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_tag = {
+const struct fi_command fi_dir_tag = {
     .name = "tag",
     .summary = "Add, list or delete tags (names of checkpoints)",
     .arguments = "[NAME] [REF]",
@@ -283,6 +283,6 @@ const struct firn_command firn_dir_tag = {
             "letter. It cannot be latest, now or yesterday, nor four or more letters that are\n"
             "all between k and z, as in ids.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_COLOUR,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_COLOUR,
     .run = run,
 };

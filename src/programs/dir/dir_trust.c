@@ -14,27 +14,27 @@
 static void
 show_json(const char *key, const firn_trust_info *info)
 {
-    firn_term_json_object(key);
-    firn_term_json_bytes("root", firn_str(info->root));
-    firn_term_json_bytes("store", firn_str(info->store_path));
-    firn_term_json_string_if("id", info->store_id, info->store_id[0] != '\0');
-    firn_term_json_bool("there", info->is_there);
-    firn_term_json_bool("trusted", info->is_trusted);
-    firn_term_json_end();
+    fi_term_json_object(key);
+    fi_term_json_bytes("root", firn_str(info->root));
+    fi_term_json_bytes("store", firn_str(info->store_path));
+    fi_term_json_string_if("id", info->store_id, info->store_id[0] != '\0');
+    fi_term_json_bool("there", info->is_there);
+    fi_term_json_bool("trusted", info->is_trusted);
+    fi_term_json_end();
 }
 
 /* ---- list ---- */
 
 struct listing {
-    const struct firn_cli *cli;
-    struct firn_task_notices notices;
+    const struct fi_cli *cli;
+    struct fi_task_notices notices;
 };
 
 static void
 tell_unread(struct listing *listing, const firn_trust_info *info)
 {
     assert(info->unread_path != NULL);
-    firn_callbacks callbacks = firn_task_notices_callbacks(&listing->notices);
+    firn_callbacks callbacks = fi_task_notices_callbacks(&listing->notices);
     const firn_notice notice = {.kind = FIRN_NOTICE_UNREADABLE,
                                 .path = firn_str(info->unread_path),
                                 .text = info->unread_text};
@@ -45,41 +45,41 @@ static int
 list_one(void *ctx, const firn_trust_info *info)
 {
     struct listing *listing = ctx;
-    const struct firn_cli *cli = listing->cli;
+    const struct fi_cli *cli = listing->cli;
     if (info->unread_path != NULL) {
         tell_unread(listing, info);
         return FIRN_OK;
     }
     show_json(NULL, info);
-    firn_term_text_escape(firn_str(info->root), firn_term_out_write);
+    fi_term_text_escape(firn_str(info->root), fi_term_out_write);
     if (!cli->quiet && !info->is_trusted) {
-        firn_term_out_text(info->is_there ? "  (there is another store now)"
-                                          : "  (there is no store now)");
+        fi_term_out_text(info->is_there ? "  (there is another store now)"
+                                        : "  (there is no store now)");
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
     return FIRN_OK;
 }
 
 static int
-list(struct firn_cli *cli)
+list(struct fi_cli *cli)
 {
     firn_error err;
     struct listing listing = {.cli = cli};
     int exit_code;
-    firn_task_notices_init(&listing.notices, cli);
-    firn_term_json_array("stores");
+    fi_task_notices_init(&listing.notices, cli);
+    fi_term_json_array("stores");
     if (firn_trust_list(list_one, &listing, &err) != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     } else {
-        firn_term_json_end();
-        firn_task_notices_json(&listing.notices);
-        exit_code = firn_task_notices_exit(&listing.notices);
+        fi_term_json_end();
+        fi_task_notices_json(&listing.notices);
+        exit_code = fi_task_notices_exit(&listing.notices);
     }
-    if (exit_code == FIRN_EXIT_PARTIAL) {
-        firn_command_report_more("hint", "a record that cannot be read is ignored: remove the "
-                                         "file, and trust its directory again with firn trust DIR");
+    if (exit_code == FI_EXIT_PARTIAL) {
+        fi_command_report_more("hint", "a record that cannot be read is ignored: remove the "
+                                       "file, and trust its directory again with firn trust DIR");
     }
-    firn_task_notices_deinit(&listing.notices);
+    fi_task_notices_deinit(&listing.notices);
     return exit_code;
 }
 
@@ -88,72 +88,72 @@ list(struct firn_cli *cli)
 static int
 show_one(void *ctx, const firn_trust_info *info)
 {
-    const struct firn_cli *cli = ctx;
+    const struct fi_cli *cli = ctx;
     show_json("store", info);
     if (!cli->quiet) {
-        firn_term_out_text("trusted: ");
-        firn_term_text_escape(firn_str(info->store_path), firn_term_out_write);
-        firn_term_out_text("\n");
+        fi_term_out_text("trusted: ");
+        fi_term_text_escape(firn_str(info->store_path), fi_term_out_write);
+        fi_term_out_text("\n");
     }
     return FIRN_OK;
 }
 
 static int
-add(struct firn_cli *cli, const char *path)
+add(struct fi_cli *cli, const char *path)
 {
     firn_error err;
     if (firn_trust_add(path, &err) != FIRN_OK ||
         firn_trust_find(path, show_one, cli, &err) != FIRN_OK) {
-        return firn_command_report_failure(
+        return fi_command_report_failure(
             cli, &err, err.code == FIRN_NOT_FOUND ? "firn init --here makes one" : NULL);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-take_back(struct firn_cli *cli, const char *path)
+take_back(struct fi_cli *cli, const char *path)
 {
     firn_error err;
     if (firn_trust_remove(path, &err) != FIRN_OK) {
-        return firn_command_report_failure(
+        return fi_command_report_failure(
             cli, &err, "firn trust --list shows the directories of those that are");
     }
-    firn_term_json_bytes("removed", firn_str(path));
+    fi_term_json_bytes("removed", firn_str(path));
     if (!cli->quiet) {
-        firn_term_out_text("no longer trusted: ");
-        firn_term_text_escape(firn_str(path), firn_term_out_write);
-        firn_term_out_text("\n");
+        fi_term_out_text("no longer trusted: ");
+        fi_term_text_escape(firn_str(path), fi_term_out_write);
+        fi_term_out_text("\n");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 1);
-    bool lists = firn_command_has(cli, "list");
-    bool removes = firn_command_has(cli, "remove");
+    bool lists = fi_command_has(cli, "list");
+    bool removes = fi_command_has(cli, "remove");
     const char *path = cli->argument_count > 0 ? cli->arguments[0] : ".";
     if (lists && (removes || cli->argument_count > 0 || cli->directory != NULL)) {
-        return firn_command_misused(cli, "--list takes no DIR");
+        return fi_command_misused(cli, "--list takes no DIR");
     }
     return lists ? list(cli) : removes ? take_back(cli, path) : add(cli, path);
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"list", 0, NULL, "list directories with trusted stores"},
     {"remove", 0, NULL, "stop trusting the store"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn trust ~/project", "use the store .firn in ~/project"},
     {"firn trust /mnt/disk/store", "lift the limits for a store that is named with --store"},
     {"firn trust --list", "list directories with trusted stores"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_trust = {
+const struct fi_command fi_dir_trust = {
     .name = "trust",
     .summary = "Trust a store",
     .arguments = "[DIR|STORE]",
@@ -182,6 +182,6 @@ const struct firn_command firn_dir_trust = {
             "copy must be trusted again. A record that cannot be read is ignored; --list\n"
             "names it, and the exit code is 6.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run,
 };

@@ -16,11 +16,11 @@
 enum { DIGITS_MAX = 3 };
 
 struct watching {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     firn_workspace *workspace;
     firn_workspace_watch_options options;
     firn_workspace_save_options save;
-    struct firn_task_notices notices;
+    struct fi_task_notices notices;
     uint64_t directories;
     uint64_t checkpoints;
 };
@@ -32,49 +32,49 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
 {
     assert(event->kind != FIRN_WATCH_EVENT_SAVED || event->saved != NULL);
     struct watching *watching = ctx;
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     switch (event->kind) {
     case FIRN_WATCH_EVENT_STARTED:
         watching->directories = event->directories;
         if (!watching->cli->quiet) {
-            firn_term_out_text("watching ");
-            firn_term_text_escape(firn_str(firn_workspace_root(watching->workspace)),
-                                  firn_term_out_write);
-            firn_term_out_text("\n");
+            fi_term_out_text("watching ");
+            fi_term_text_escape(firn_str(firn_workspace_root(watching->workspace)),
+                                fi_term_out_write);
+            fi_term_out_text("\n");
         }
         break;
     case FIRN_WATCH_EVENT_SAVED:
         watching->checkpoints++;
-        if (event->saved->gc_is_due && !firn_command_has(watching->cli, "no-config")) {
-            firn_task_collect_if_due(watching->workspace);
+        if (event->saved->gc_is_due && !fi_command_has(watching->cli, "no-config")) {
+            fi_task_collect_if_due(watching->workspace);
         }
         if (watching->cli->quiet) {
-            firn_term_out_format("%llu\n", (unsigned long long)event->saved->checkpoint->number);
+            fi_term_out_format("%llu\n", (unsigned long long)event->saved->checkpoint->number);
         } else {
-            firn_dir_save_print(event->saved);
-            firn_term_out_format("\n");
+            fi_dir_save_print(event->saved);
+            fi_term_out_format("\n");
         }
         break;
     case FIRN_WATCH_EVENT_LIMITED:
-        firn_command_report_line(
-            "%s %s looked at by each save: %s", firn_term_text_number(event->directories, number),
-            firn_term_text_plural(event->directories, "directory is", "directories are"),
+        fi_command_report_line(
+            "%s %s looked at by each save: %s", fi_term_text_number(event->directories, number),
+            fi_term_text_plural(event->directories, "directory is", "directories are"),
             event->text);
         break;
     case FIRN_WATCH_EVENT_LOST:
     case FIRN_WATCH_EVENT_FAILED:
-        firn_command_report_line("%s", event->text);
+        fi_command_report_line("%s", event->text);
         break;
     }
-    firn_term_out_flush();
+    fi_term_out_flush();
 }
 
 static int
 on_tick(void *ctx)
 {
     (void)ctx;
-    firn_term_meter_pause(); /* a save is over */
-    bool stops = firn_term_signals_caught() != 0 || firn_term_out_error() != 0;
+    fi_term_meter_pause(); /* a save is over */
+    bool stops = fi_term_signals_caught() != 0 || fi_term_out_error() != 0;
     return stops ? FIRN_CANCELLED : FIRN_OK;
 }
 
@@ -84,35 +84,34 @@ static int
 fail(struct watching *watching, int code, firn_error *err)
 {
     assert(code != FIRN_OK);
-    const char *hint = firn_task_workspace_hint(watching->workspace, "latest", code);
+    const char *hint = fi_task_workspace_hint(watching->workspace, "latest", code);
     if (hint == NULL && code == FIRN_EXISTS) {
         hint = "move it away, or remove it: nothing of the store is in it";
     }
-    return firn_command_report_failure(watching->cli, err, hint);
+    return fi_command_report_failure(watching->cli, err, hint);
 }
 
 static int
 attempt_watch(void *ctx, firn_error *err)
 {
     struct watching *watching = ctx;
-    firn_term_meter_stop(); /* a request to stop is a normal end */
+    fi_term_meter_stop(); /* a request to stop is a normal end */
     return firn_workspace_watch(watching->workspace, &watching->options, err);
 }
 
 static int
 watch(struct watching *watching)
 {
-    struct firn_cli *cli = watching->cli;
+    struct fi_cli *cli = watching->cli;
     firn_error err;
-    int code = firn_task_patience_run(cli, attempt_watch, watching, &err);
-    firn_term_meter_clear();
+    int code = fi_task_patience_run(cli, attempt_watch, watching, &err);
+    fi_term_meter_clear();
     if (code != FIRN_OK) {
         return fail(watching, code, &err);
     }
-    firn_term_json_u64("directories", watching->directories);
-    firn_term_json_u64("checkpoints", watching->checkpoints);
-    return firn_term_signals_caught() != 0 ? FIRN_EXIT_SIGNAL + firn_term_signals_caught()
-                                           : FIRN_EXIT_OK;
+    fi_term_json_u64("directories", watching->directories);
+    fi_term_json_u64("checkpoints", watching->checkpoints);
+    return fi_term_signals_caught() != 0 ? FI_EXIT_SIGNAL + fi_term_signals_caught() : FI_EXIT_OK;
 }
 
 /* ---- about one that runs ---- */
@@ -120,31 +119,31 @@ watch(struct watching *watching)
 static int
 show(struct watching *watching, bool stops)
 {
-    struct firn_cli *cli = watching->cli;
+    struct fi_cli *cli = watching->cli;
     firn_error err;
     firn_workspace_watch_info info = FIRN_WORKSPACE_WATCH_INFO_INIT;
-    char directories[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char dirty[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char directories[FI_TERM_TEXT_NUMBER_SIZE];
+    char dirty[FI_TERM_TEXT_NUMBER_SIZE];
     int code = stops ? firn_workspace_watch_stop(watching->workspace, &info, &err)
                      : firn_workspace_watch_look(watching->workspace, &info, &err);
     if (code != FIRN_OK) {
         return fail(watching, code, &err);
     }
-    firn_term_json_u64("process", info.process);
-    firn_term_json_u64("directories", info.directories);
-    firn_term_json_u64("dirty", info.dirty);
-    firn_term_json_u64("unwatched", info.unwatched);
-    firn_term_json_string("source", info.is_by_fanotify ? "fanotify" : "inotify");
+    fi_term_json_u64("process", info.process);
+    fi_term_json_u64("directories", info.directories);
+    fi_term_json_u64("dirty", info.dirty);
+    fi_term_json_u64("unwatched", info.unwatched);
+    fi_term_json_string("source", info.is_by_fanotify ? "fanotify" : "inotify");
     if (cli->quiet) {
-        firn_term_out_format("%llu\n", (unsigned long long)info.process);
+        fi_term_out_format("%llu\n", (unsigned long long)info.process);
     } else {
-        firn_term_out_format("%s by process %llu: %s %s, of which the next save visits %s\n",
-                             stops ? "was watched" : "watched", (unsigned long long)info.process,
-                             firn_term_text_number(info.directories, directories),
-                             firn_term_text_plural(info.directories, "directory", "directories"),
-                             firn_term_text_number(info.dirty, dirty));
+        fi_term_out_format("%s by process %llu: %s %s, of which the next save visits %s\n",
+                           stops ? "was watched" : "watched", (unsigned long long)info.process,
+                           fi_term_text_number(info.directories, directories),
+                           fi_term_text_plural(info.directories, "directory", "directories"),
+                           fi_term_text_number(info.dirty, dirty));
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ---- the command line ---- */
@@ -164,13 +163,13 @@ read_seconds(const char *text, int64_t *out_ms)
     }
     memcpy(whole, text, size);
     whole[size] = '\0';
-    if (!firn_command_number(whole, INT32_MAX, &seconds)) {
+    if (!fi_command_number(whole, INT32_MAX, &seconds)) {
         return false;
     }
     if (point != NULL) {
         size_t digits = strlen(point + 1);
         if (digits == 0 || digits > DIGITS_MAX ||
-            !firn_command_number(point + 1, 999, &thousandths)) {
+            !fi_command_number(point + 1, 999, &thousandths)) {
             return false;
         }
         for (; digits < DIGITS_MAX; digits++) {
@@ -182,32 +181,29 @@ read_seconds(const char *text, int64_t *out_ms)
 }
 
 static int
-read_time(struct firn_cli *cli, const char *name, int64_t *ms)
+read_time(struct fi_cli *cli, const char *name, int64_t *ms)
 {
-    const char *text = firn_command_value(cli, name);
+    const char *text = fi_command_value(cli, name);
     if (text == NULL || read_seconds(text, ms)) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
-    return firn_command_misused(cli, "--%s takes seconds, like 2 or 0.5, not '%s'", name, text);
+    return fi_command_misused(cli, "--%s takes seconds, like 2 or 0.5, not '%s'", name, text);
 }
 
 static int
 read_options(struct watching *watching)
 {
-    struct firn_cli *cli = watching->cli;
+    struct fi_cli *cli = watching->cli;
     firn_workspace_watch_options *options = &watching->options;
     int exit_code = read_time(cli, "quiet-time", &options->quiet_ms);
-    exit_code = exit_code == FIRN_EXIT_OK
-                    ? read_time(cli, "max-interval", &options->interval_max_ms)
-                    : exit_code;
-    exit_code =
-        exit_code == FIRN_EXIT_OK ? read_time(cli, "rescan", &options->rescan_ms) : exit_code;
-    if (exit_code == FIRN_EXIT_OK && options->rescan_ms == 0) {
-        return firn_command_misused(cli, "--rescan must not be 0");
+    exit_code = exit_code == FI_EXIT_OK ? read_time(cli, "max-interval", &options->interval_max_ms)
+                                        : exit_code;
+    exit_code = exit_code == FI_EXIT_OK ? read_time(cli, "rescan", &options->rescan_ms) : exit_code;
+    if (exit_code == FI_EXIT_OK && options->rescan_ms == 0) {
+        return fi_command_misused(cli, "--rescan must not be 0");
     }
-    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "status") &&
-        firn_command_has(cli, "stop")) {
-        return firn_command_misused(cli, "--status and --stop exclude each other");
+    if (exit_code == FI_EXIT_OK && fi_command_has(cli, "status") && fi_command_has(cli, "stop")) {
+        return fi_command_misused(cli, "--status and --stop exclude each other");
     }
     return exit_code;
 }
@@ -215,59 +211,58 @@ read_options(struct watching *watching)
 static void
 fill_save(struct watching *watching)
 {
-    struct firn_cli *cli = watching->cli;
-    const char *message = firn_command_value(cli, "message");
+    struct fi_cli *cli = watching->cli;
+    const char *message = fi_command_value(cli, "message");
     watching->save.message = firn_str(message != NULL ? message : "watch");
-    firn_task_settings_save(&cli->settings, &watching->save);
-    watching->save.include_deps |= firn_command_has(cli, "include-deps");
-    watching->save.gitignore |= firn_command_has(cli, "gitignore");
+    fi_task_settings_save(&cli->settings, &watching->save);
+    watching->save.include_deps |= fi_command_has(cli, "include-deps");
+    watching->save.gitignore |= fi_command_has(cli, "gitignore");
     watching->save.strict |= cli->strict;
     /* Entries that a save leaves out are not reported each time; a signal ends the watch. */
-    watching->save.callbacks = firn_task_notices_callbacks(&watching->notices);
+    watching->save.callbacks = fi_task_notices_callbacks(&watching->notices);
     watching->save.callbacks.on_notice = NULL;
     watching->options.save = &watching->save;
-    watching->options.only_watch = firn_command_has(cli, "no-save");
+    watching->options.only_watch = fi_command_has(cli, "no-save");
     watching->options.on_event = on_event;
     watching->options.on_tick = on_tick;
     watching->options.ctx = watching;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     struct watching watching = {.cli = cli,
                                 .options = FIRN_WORKSPACE_WATCH_OPTIONS_INIT,
                                 .save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT};
     int exit_code = read_options(&watching);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         bool is_untrusted;
-        exit_code = firn_task_workspace_open_unasked(cli, &watching.workspace, &is_untrusted);
+        exit_code = fi_task_workspace_open_unasked(cli, &watching.workspace, &is_untrusted);
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    bool stops = firn_command_has(cli, "stop");
-    const char *why = stops || firn_command_has(cli, "status") || firn_command_has(cli, "no-save")
+    bool stops = fi_command_has(cli, "stop");
+    const char *why = stops || fi_command_has(cli, "status") || fi_command_has(cli, "no-save")
                           ? NULL
-                          : firn_task_workspace_unwanted(watching.workspace);
+                          : fi_task_workspace_unwanted(watching.workspace);
     if (why != NULL) {
         exit_code =
-            firn_command_report_error(cli, FIRN_INVALID, "to save all of it: firn save --yes",
-                                      "'%s' is %s", firn_workspace_root(watching.workspace), why);
+            fi_command_report_error(cli, FIRN_INVALID, "to save all of it: firn save --yes",
+                                    "'%s' is %s", firn_workspace_root(watching.workspace), why);
         firn_workspace_close(watching.workspace);
         return exit_code;
     }
-    firn_task_notices_init(&watching.notices, cli);
+    fi_task_notices_init(&watching.notices, cli);
     fill_save(&watching);
-    exit_code =
-        stops || firn_command_has(cli, "status") ? show(&watching, stops) : watch(&watching);
-    firn_task_notices_deinit(&watching.notices);
+    exit_code = stops || fi_command_has(cli, "status") ? show(&watching, stops) : watch(&watching);
+    fi_task_notices_deinit(&watching.notices);
     firn_workspace_close(watching.workspace);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"quiet-time", 0, "SECONDS", "save after this long without changes (default 2)"},
     {"max-interval", 0, "SECONDS", "save after this long if changes go on (default 60)"},
     {"rescan", 0, "SECONDS", "look at everything this often (default 300)"},
@@ -281,7 +276,7 @@ static const struct firn_command_option options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn watch", "save whenever work pauses for two seconds, until Ctrl-C"},
     {"firn -C ~/project watch --quiet-time 10", "wait for longer pauses"},
     {"firn watch --no-save &", "only make firn save fast"},
@@ -289,7 +284,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_dir_watch = {
+const struct fi_command fi_dir_watch = {
     .name = "watch",
     .summary = "Save the workspace whenever changes pause",
     .arguments = "",
@@ -310,6 +305,6 @@ const struct firn_command firn_dir_watch = {
             "save, and so are directories beyond the system's limit of watches\n"
             "(fs.inotify.max_user_watches), which firn watch reports.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = run,
 };

@@ -18,7 +18,7 @@
 /* ---- list ---- */
 
 struct listing {
-    const struct firn_cli *cli;
+    const struct fi_cli *cli;
     uint64_t count;
     bool has_damage;
     bool has_gone;
@@ -27,30 +27,29 @@ struct listing {
 static void
 print_json(const firn_workspace_info *info)
 {
-    firn_term_json_object(NULL);
-    firn_term_json_bytes("root", firn_str(info->root));
-    firn_term_json_bytes("store", firn_str(info->store_path));
-    firn_term_json_u64("checkpoints", info->checkpoints);
-    firn_term_json_time_if("newest", info->newest_ns, info->newest_ns != 0);
-    firn_term_json_bool("there", info->is_there);
+    fi_term_json_object(NULL);
+    fi_term_json_bytes("root", firn_str(info->root));
+    fi_term_json_bytes("store", firn_str(info->store_path));
+    fi_term_json_u64("checkpoints", info->checkpoints);
+    fi_term_json_time_if("newest", info->newest_ns, info->newest_ns != 0);
+    fi_term_json_bool("there", info->is_there);
     if (info->damage != NULL) {
-        firn_term_json_bytes("damage", firn_str(info->damage));
+        fi_term_json_bytes("damage", firn_str(info->damage));
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 static void
 print_row(const firn_workspace_info *info, bool only_root)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char time[FI_TERM_TEXT_TIME_SIZE];
     if (!only_root) {
-        firn_term_out_format("%6s  %-19s  ", firn_term_text_number(info->checkpoints, number),
-                             info->newest_ns == 0 ? "-"
-                                                  : firn_term_text_time(info->newest_ns, time));
+        fi_term_out_format("%6s  %-19s  ", fi_term_text_number(info->checkpoints, number),
+                           info->newest_ns == 0 ? "-" : fi_term_text_time(info->newest_ns, time));
     }
-    firn_term_text_escape(firn_str(info->root), firn_term_out_write);
-    firn_term_out_text(info->is_there || only_root ? "\n" : "  (gone)\n");
+    fi_term_text_escape(firn_str(info->root), fi_term_out_write);
+    fi_term_out_text(info->is_there || only_root ? "\n" : "  (gone)\n");
 }
 
 static int
@@ -65,36 +64,36 @@ visit(void *ctx, const firn_workspace_info *info)
         print_row(info, listing->cli->quiet);
     }
     if (info->damage != NULL) {
-        firn_command_report_path("could not be read", firn_str(info->store_path), info->damage);
+        fi_command_report_path("could not be read", firn_str(info->store_path), info->damage);
     }
-    return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return fi_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 static int
-run_list(struct firn_cli *cli)
+run_list(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
     struct listing listing = {cli, 0, false, false};
-    firn_term_json_array("workspaces");
+    fi_term_json_array("workspaces");
     if (firn_workspaces_list(cli->store_path, visit, &listing, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
     if (listing.has_damage) {
-        firn_command_report_more(
+        fi_command_report_more(
             "hint", "firn --store STORE repair rebuilds the store from what can still be read");
     }
-    firn_term_json_end();
+    fi_term_json_end();
     if (listing.count == 0 && !cli->quiet) {
-        firn_term_out_text("no workspaces\n");
+        fi_term_out_text("no workspaces\n");
     } else if (listing.has_gone && !cli->quiet) {
-        firn_term_out_text(
+        fi_term_out_text(
             "bring back what is gone with: mkdir -p DIR && firn -C DIR restore latest\n");
     }
-    return listing.has_damage ? FIRN_EXIT_PARTIAL : FIRN_EXIT_OK;
+    return listing.has_damage ? FI_EXIT_PARTIAL : FI_EXIT_OK;
 }
 
-static const struct firn_command list = {
+static const struct fi_command list = {
     .name = "list",
     .summary = "List every workspace that has a store in the usual place",
     .arguments = "",
@@ -103,7 +102,7 @@ static const struct firn_command list = {
             "mkdir -p DIR && firn -C DIR restore latest brings it back.\n"
             "With --store, lists the workspaces of that store. Stores made by firn init\n"
             "--here are inside their workspaces, known only there, and not listed.",
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run_list,
 };
 
@@ -186,7 +185,7 @@ seek(void *ctx, const firn_workspace_info *info)
 /* The root that a typed path means; on the heap, NULL when memory is out. Where a root was moved, a
  * link may have taken its place: then the link's own path is the one that a store knows. */
 static char *
-root_of(const struct firn_cli *cli, const char *typed)
+root_of(const struct fi_cli *cli, const char *typed)
 {
     char *root = path_of(typed, true);
     char *link = path_of(typed, false);
@@ -219,8 +218,8 @@ attempt_remove(void *ctx, firn_error *err)
 static bool
 is_confirmed(const char *root)
 {
-    firn_command_report_line("%s: all of its checkpoints will be deleted", root);
-    return firn_command_report_ask("remove them?");
+    fi_command_report_line("%s: all of its checkpoints will be deleted", root);
+    return fi_command_report_ask("remove them?");
 }
 
 /* A store in the usual place is removed with its last workspace, unless an application has data in
@@ -233,69 +232,69 @@ collect_if_due(const char *store_path)
     options.store_path = store_path;
     options.is_root = true;
     if (store_path != NULL && firn_workspace_open("/", &options, &workspace, NULL) == FIRN_OK) {
-        firn_task_collect_if_due(workspace);
+        fi_task_collect_if_due(workspace);
         firn_workspace_close(workspace);
     }
 }
 
 static int
-remove_history(struct firn_cli *cli, const char *root)
+remove_history(struct fi_cli *cli, const char *root)
 {
     assert(root[0] != '\0');
     firn_error err;
     struct removal removal = {root, FIRN_WORKSPACE_OPTIONS_INIT};
     removal.options.store_path = cli->store_path;
-    removal.options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
-    int code = firn_task_patience_run(cli, attempt_remove, &removal, &err);
-    firn_term_meter_clear();
+    removal.options.lock_timeout_ms = fi_task_patience_slice_ms(cli);
+    int code = fi_task_patience_run(cli, attempt_remove, &removal, &err);
+    fi_term_meter_clear();
     cli->is_done = code == FIRN_OK;
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, "firn workspaces lists the workspaces");
+        return fi_command_report_failure(cli, &err, "firn workspaces lists the workspaces");
     }
-    firn_term_json_bytes("removed", firn_str(root));
+    fi_term_json_bytes("removed", firn_str(root));
     if (!cli->quiet) {
-        firn_term_out_text("removed the checkpoints of ");
-        firn_term_text_escape(firn_str(root), firn_term_out_write);
-        firn_term_out_text("; the directory was not changed\n");
+        fi_term_out_text("removed the checkpoints of ");
+        fi_term_text_escape(firn_str(root), fi_term_out_write);
+        fi_term_out_text("; the directory was not changed\n");
     }
     collect_if_due(cli->store_path);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run_remove(struct firn_cli *cli)
+run_remove(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
-    bool is_said = firn_command_has(cli, "yes");
-    if (!is_said && !firn_command_report_may_ask(cli)) {
-        return firn_command_misused(cli, "this removes every checkpoint of %s: confirm with --yes",
-                                    cli->arguments[0]);
+    bool is_said = fi_command_has(cli, "yes");
+    if (!is_said && !fi_command_report_may_ask(cli)) {
+        return fi_command_misused(cli, "this removes every checkpoint of %s: confirm with --yes",
+                                  cli->arguments[0]);
     }
     char *root = root_of(cli, cli->arguments[0]);
     if (root == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
-    int exit_code = FIRN_EXIT_FAILED;
+    int exit_code = FI_EXIT_FAILED;
     if (is_said || is_confirmed(root)) {
         exit_code = remove_history(cli, root);
     } else {
-        firn_command_report_line("nothing was removed");
+        fi_command_report_line("nothing was removed");
     }
     free(root);
     return exit_code;
 }
 
-static const struct firn_command_option remove_options[] = {
+static const struct fi_command_option remove_options[] = {
     {"yes", 'y', NULL, "do not ask"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example remove_examples[] = {
+static const struct fi_command_example remove_examples[] = {
     {"firn workspaces remove old-project", "delete its checkpoints; the directory need not exist"},
     {NULL, NULL},
 };
 
-static const struct firn_command remove_command = {
+static const struct fi_command remove_command = {
     .name = "remove",
     .summary = "Delete all checkpoints of a workspace",
     .arguments = "ROOT",
@@ -306,7 +305,7 @@ static const struct firn_command remove_command = {
             "workspaces, keyspaces or tables, or was given by --store; then firn gc frees the\n"
             "space.",
     .examples = remove_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run_remove,
 };
 
@@ -325,39 +324,38 @@ attempt_relocate(void *ctx, firn_error *err)
 }
 
 static int
-relocate(struct firn_cli *cli, const char *old_root)
+relocate(struct fi_cli *cli, const char *old_root)
 {
     assert(old_root[0] != '\0');
     firn_error err;
     struct relocation relocation = {NULL, old_root};
-    int exit_code = firn_task_workspace_open_root(cli, cli->store_path, &relocation.workspace);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open_root(cli, cli->store_path, &relocation.workspace);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    int code = firn_task_patience_run(cli, attempt_relocate, &relocation, &err);
-    firn_term_meter_clear();
+    int code = fi_task_patience_run(cli, attempt_relocate, &relocation, &err);
+    fi_term_meter_clear();
     cli->is_done = code == FIRN_OK;
     const char *root = firn_workspace_root(relocation.workspace);
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(
-            cli, &err,
-            firn_task_workspace_adopt_hint(code, "firn workspaces lists the workspaces"));
+        exit_code = fi_command_report_failure(
+            cli, &err, fi_task_workspace_adopt_hint(code, "firn workspaces lists the workspaces"));
     } else {
-        firn_term_json_bytes("workspace", firn_str(root));
-        firn_term_json_bytes("store", firn_str(firn_workspace_store_path(relocation.workspace)));
+        fi_term_json_bytes("workspace", firn_str(root));
+        fi_term_json_bytes("store", firn_str(firn_workspace_store_path(relocation.workspace)));
     }
     if (code == FIRN_OK && !cli->quiet) {
-        firn_term_text_escape(firn_str(old_root), firn_term_out_write);
-        firn_term_out_text(" is ");
-        firn_term_text_escape(firn_str(root), firn_term_out_write);
-        firn_term_out_text(" now\n");
+        fi_term_text_escape(firn_str(old_root), fi_term_out_write);
+        fi_term_out_text(" is ");
+        fi_term_text_escape(firn_str(root), fi_term_out_write);
+        fi_term_out_text(" now\n");
     }
     firn_workspace_close(relocation.workspace);
     return exit_code;
 }
 
 static int
-run_relocate(struct firn_cli *cli)
+run_relocate(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1 || cli->argument_count == 2);
     if (cli->argument_count > 1) {
@@ -365,19 +363,19 @@ run_relocate(struct firn_cli *cli)
     }
     char *old_root = root_of(cli, cli->arguments[0]);
     if (old_root == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     int exit_code = relocate(cli, old_root);
     free(old_root);
     return exit_code;
 }
 
-static const struct firn_command_example relocate_examples[] = {
+static const struct fi_command_example relocate_examples[] = {
     {"firn workspaces relocate /home/ada/old .", "keep the checkpoints of old in this directory"},
     {NULL, NULL},
 };
 
-static const struct firn_command relocate_command = {
+static const struct fi_command relocate_command = {
     .name = "relocate",
     .summary = "Assign the checkpoints of a workspace to another directory",
     .arguments = "OLD-ROOT [NEW-ROOT]",
@@ -387,14 +385,13 @@ static const struct firn_command relocate_command = {
             "another disk or restored from a backup. A directory that has checkpoints of its\n"
             "own keeps them, and the command fails.",
     .examples = relocate_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run_relocate,
 };
 
-static const struct firn_command *const members[] = {&list, &remove_command, &relocate_command,
-                                                     NULL};
+static const struct fi_command *const members[] = {&list, &remove_command, &relocate_command, NULL};
 
-const struct firn_command firn_dir_workspaces = {
+const struct fi_command fi_dir_workspaces = {
     .name = "workspaces",
     .summary = "List, remove or relocate workspaces",
     .arguments = "",

@@ -25,25 +25,25 @@ enum { COMMAND_SIZE = 64, OPTIONS_SIZE = 4300 };
 
 /* The change that a command makes to settings. */
 struct change {
-    const struct firn_hook_agent *agent;
+    const struct fi_hook_agent *agent;
     char path[PATH_MAX];
     char command[COMMAND_SIZE];
     char options[OPTIONS_SIZE];
-    struct firn_hook_file_place place; /* of the path */
+    struct fi_hook_file_place place; /* of the path */
     bool has_tools;
 };
 
 #define AGENTS "one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline"
 
 static int
-find_agent(struct firn_cli *cli, const struct firn_hook_agent **out)
+find_agent(struct fi_cli *cli, const struct fi_hook_agent **out)
 {
     assert(cli->argument_count > 0);
-    *out = firn_hook_agent_find(cli->arguments[0]);
+    *out = fi_hook_agent_find(cli->arguments[0]);
     if (*out == NULL) {
-        return firn_command_misused(cli, "'%s' is not " AGENTS, cli->arguments[0]);
+        return fi_command_misused(cli, "'%s' is not " AGENTS, cli->arguments[0]);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* --store as a word of the shell, absolute, because hooks begin anywhere. */
@@ -101,25 +101,25 @@ base_size_of(const char *file)
 
 /* has_tools: whether the command has the option --tools, and it was given. */
 static int
-make_change(struct firn_cli *cli, bool has_tools, struct change *out)
+make_change(struct fi_cli *cli, bool has_tools, struct change *out)
 {
-    const char *file = firn_command_value(cli, "file");
-    bool is_user = firn_command_has(cli, "user");
+    const char *file = fi_command_value(cli, "file");
+    bool is_user = fi_command_has(cli, "user");
     const char *home = getenv("HOME");
     const char *base = is_user ? home : NULL;
     int exit_code = find_agent(cli, &out->agent);
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     if (is_user && (file != NULL || cli->directory != NULL)) {
-        return firn_command_misused(cli, "--user and --file or --directory exclude each other");
+        return fi_command_misused(cli, "--user and --file or --directory exclude each other");
     }
     if (is_user && (home == NULL || home[0] == '\0')) {
-        return firn_command_report_error(cli, FIRN_NOT_FOUND, NULL, "HOME is not set");
+        return fi_command_report_error(cli, FIRN_NOT_FOUND, NULL, "HOME is not set");
     }
-    if (file != NULL && out->agent->form == FIRN_HOOK_AGENT_SCRIPTS) {
-        return firn_command_misused(cli, "%s reads its hooks from '%s' only", out->agent->title,
-                                    out->agent->file);
+    if (file != NULL && out->agent->form == FI_HOOK_AGENT_SCRIPTS) {
+        return fi_command_misused(cli, "%s reads its hooks from '%s' only", out->agent->title,
+                                  out->agent->file);
     }
     const char *known =
         is_user && out->agent->user_file != NULL ? out->agent->user_file : out->agent->file;
@@ -127,19 +127,19 @@ make_change(struct firn_cli *cli, bool has_tools, struct change *out)
     int size = snprintf(out->path, sizeof(out->path), "%s%s%s", is_below ? base : "",
                         is_below ? "/" : "", file != NULL ? file : known);
     if (size < 0 || (size_t)size >= sizeof(out->path)) {
-        return firn_command_report_error(cli, FIRN_LIMIT, NULL,
-                                         "the path of the settings is too long");
+        return fi_command_report_error(cli, FIRN_LIMIT, NULL,
+                                       "the path of the settings is too long");
     }
-    out->place = (struct firn_hook_file_place){
+    out->place = (struct fi_hook_file_place){
         .path = out->path,
         .base_size = file != NULL ? base_size_of(file) : (size_t)size - strlen(known),
         .is_chosen = file != NULL};
     out->has_tools = has_tools;
     (void)snprintf(out->command, sizeof(out->command), "firn hook run %s", out->agent->name);
     if (!write_options(cli->store_path, out->options)) {
-        return firn_command_misused(cli, "the store's path is too long, or has a quotation mark");
+        return fi_command_misused(cli, "the store's path is too long, or has a quotation mark");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* Says which file it is about. */
@@ -153,25 +153,25 @@ name_file(firn_error *err, const char *path)
     return err->code;
 }
 
-static struct firn_hook_agent_wish
+static struct fi_hook_agent_wish
 wish_of(const struct change *change)
 {
-    return (struct firn_hook_agent_wish){change->agent, change->command, change->options,
-                                         change->has_tools};
+    return (struct fi_hook_agent_wish){change->agent, change->command, change->options,
+                                       change->has_tools};
 }
 
 static bool
-is_of_files(const struct firn_hook_agent *agent)
+is_of_files(const struct fi_hook_agent *agent)
 {
-    return agent->form == FIRN_HOOK_AGENT_SCRIPTS || agent->form == FIRN_HOOK_AGENT_PLUGIN;
+    return agent->form == FI_HOOK_AGENT_SCRIPTS || agent->form == FI_HOOK_AGENT_PLUGIN;
 }
 
 static int
 install_into(void *ctx, json_t *settings, firn_error *err)
 {
     const struct change *change = ctx;
-    const struct firn_hook_agent_wish wish = wish_of(change);
-    int code = firn_hook_settings_install(settings, &wish, err);
+    const struct fi_hook_agent_wish wish = wish_of(change);
+    int code = fi_hook_settings_install(settings, &wish, err);
     return code != FIRN_OK ? name_file(err, change->path) : FIRN_OK;
 }
 
@@ -179,36 +179,36 @@ static int
 remove_from(void *ctx, json_t *settings, firn_error *err)
 {
     const struct change *change = ctx;
-    int code = firn_hook_settings_remove(settings, change->agent, err);
+    int code = fi_hook_settings_remove(settings, change->agent, err);
     return code != FIRN_OK ? name_file(err, change->path) : FIRN_OK;
 }
 
 /* The settings as they become; `installs` or takes out. */
 static int
-change_settings(struct change *change, bool installs, struct firn_hook_settings_changed *out,
+change_settings(struct change *change, bool installs, struct fi_hook_settings_changed *out,
                 firn_error *err)
 {
     char *text = NULL;
     size_t size = 0;
-    int code = firn_hook_file_read(&change->place, &text, &size, err);
+    int code = fi_hook_file_read(&change->place, &text, &size, err);
     if (code == FIRN_OK) {
-        code = firn_hook_settings_change(firn_bytes(text, size), change->path,
-                                         installs ? install_into : remove_from, change, out, err);
+        code = fi_hook_settings_change(firn_bytes(text, size), change->path,
+                                       installs ? install_into : remove_from, change, out, err);
     }
     free(text);
     return code;
 }
 
 static void
-show_change(struct firn_cli *cli, const struct change *change, bool changed, const char *done,
+show_change(struct fi_cli *cli, const struct change *change, bool changed, const char *done,
             const char *not_done)
 {
-    firn_term_json_string("agent", change->agent->name);
-    firn_term_json_bytes("file", firn_str(change->path));
-    firn_term_json_bool("changed", changed);
+    fi_term_json_string("agent", change->agent->name);
+    fi_term_json_bytes("file", firn_str(change->path));
+    fi_term_json_bool("changed", changed);
     if (!cli->quiet) {
-        firn_term_text_escape(firn_str(change->path), firn_term_out_write);
-        firn_term_out_format(": %s\n", changed ? done : not_done);
+        fi_term_text_escape(firn_str(change->path), fi_term_out_write);
+        fi_term_out_format(": %s\n", changed ? done : not_done);
     }
 }
 
@@ -217,33 +217,33 @@ static int
 change_json(struct change *change, bool installs, bool *out_changed, const char **out_done,
             firn_error *err)
 {
-    struct firn_hook_settings_changed changed = {.text = NULL};
+    struct fi_hook_settings_changed changed = {.text = NULL};
     bool is_removed = false;
     int code = change_settings(change, installs, &changed, err);
     *out_changed = changed.has_changed;
     if (code == FIRN_OK && changed.has_changed) {
-        bool is_empty = firn_hook_settings_say_nothing(changed.settings, change->agent);
-        code = is_empty ? firn_hook_file_remove(&change->place, changed.text, &is_removed, err)
-                        : firn_hook_file_replace(&change->place, changed.text, err);
+        bool is_empty = fi_hook_settings_say_nothing(changed.settings, change->agent);
+        code = is_empty ? fi_hook_file_remove(&change->place, changed.text, &is_removed, err)
+                        : fi_hook_file_replace(&change->place, changed.text, err);
     }
     if (is_removed) {
         *out_done = "firn's hooks and the file were removed: it contained nothing else";
     }
-    firn_hook_settings_changed_deinit(&changed);
+    fi_hook_settings_changed_deinit(&changed);
     return code;
 }
 
 static int
 change_files(struct change *change, bool installs, bool *out_changed, firn_error *err)
 {
-    struct firn_hook_script_list list;
-    const struct firn_hook_agent_wish wish = wish_of(change);
-    int code = firn_hook_script_list_make(&wish, &change->place, &list, err);
+    struct fi_hook_script_list list;
+    const struct fi_hook_agent_wish wish = wish_of(change);
+    int code = fi_hook_script_list_make(&wish, &change->place, &list, err);
     if (code == FIRN_OK) {
-        code = installs ? firn_hook_script_list_install(&list, out_changed, err)
-                        : firn_hook_script_list_remove(&list, out_changed, err);
+        code = installs ? fi_hook_script_list_install(&list, out_changed, err)
+                        : fi_hook_script_list_remove(&list, out_changed, err);
     }
-    firn_hook_script_list_deinit(&list);
+    fi_hook_script_list_deinit(&list);
     return code;
 }
 
@@ -252,7 +252,7 @@ static const char *
 hint_for(const struct change *change, bool installs, const firn_error *err)
 {
     if (err->code == FIRN_INVALID && err->os_errno == ELOOP) {
-        return change->agent->form == FIRN_HOOK_AGENT_SCRIPTS
+        return change->agent->form == FI_HOOK_AGENT_SCRIPTS
                    ? "a link may lead out of the project: put a directory there, not a link"
                    : "a link may lead out of the project: put a file there, or name the one it "
                      "leads to with --file";
@@ -265,21 +265,21 @@ hint_for(const struct change *change, bool installs, const firn_error *err)
 /* ---- saving ---- */
 
 static int
-save(struct firn_cli *cli, struct firn_task_patience_saving *saving)
+save(struct fi_cli *cli, struct fi_task_patience_saving *saving)
 {
     firn_error err;
-    struct firn_task_notices notices;
-    firn_task_notices_init(&notices, cli);
-    firn_task_settings_save(&cli->settings, &saving->options);
+    struct fi_task_notices notices;
+    fi_task_notices_init(&notices, cli);
+    fi_task_settings_save(&cli->settings, &saving->options);
     saving->options.if_changed = true;
-    saving->options.callbacks = firn_task_notices_callbacks(&notices);
-    int code = firn_task_patience_run(cli, firn_task_patience_save, saving, &err);
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&notices);
+    saving->options.callbacks = fi_task_notices_callbacks(&notices);
+    int code = fi_task_patience_run(cli, fi_task_patience_save, saving, &err);
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&notices);
     if (code == FIRN_OK && saving->result.gc_is_due) {
-        firn_task_collect_if_due(saving->workspace);
+        fi_task_collect_if_due(saving->workspace);
     }
-    return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+    return code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
 }
 
 static int
@@ -295,40 +295,40 @@ note_any(void *ctx, const firn_workspace_checkpoint *checkpoint)
  * stay installed. out_above is the root of the workspace if that is above the directory, else
  * "". */
 static int
-save_first(struct firn_cli *cli, const struct firn_hook_agent *agent, char out_above[PATH_MAX])
+save_first(struct fi_cli *cli, const struct fi_hook_agent *agent, char out_above[PATH_MAX])
 {
     char message[100];
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     bool is_untrusted;
     bool is_saved = false;
     firn_error err;
-    struct firn_task_patience_saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
-                                               FIRN_WORKSPACE_SAVE_RESULT_INIT};
+    struct fi_task_patience_saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
+                                             FIRN_WORKSPACE_SAVE_RESULT_INIT};
     firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     out_above[0] = '\0';
-    int exit_code = firn_task_workspace_open_unasked(cli, &saving.workspace, &is_untrusted);
-    if (exit_code != FIRN_EXIT_OK) {
-        return is_untrusted ? FIRN_EXIT_OK : exit_code; /* left alone, as it was told */
+    int exit_code = fi_task_workspace_open_unasked(cli, &saving.workspace, &is_untrusted);
+    if (exit_code != FI_EXIT_OK) {
+        return is_untrusted ? FI_EXIT_OK : exit_code; /* left alone, as it was told */
     }
     if (firn_workspace_subpath(saving.workspace)[0] != '\0') {
         (void)snprintf(out_above, PATH_MAX, "%s", firn_workspace_root(saving.workspace));
     }
     int code = firn_workspace_list(saving.workspace, &list, note_any, &is_saved, &err);
     if (code != FIRN_OK && code != FIRN_CANCELLED) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
-    } else if (!is_saved && firn_task_workspace_unwanted(saving.workspace) == NULL) {
+        exit_code = fi_command_report_failure(cli, &err, NULL);
+    } else if (!is_saved && fi_task_workspace_unwanted(saving.workspace) == NULL) {
         (void)snprintf(message, sizeof(message), "before the first turn of %s", agent->title);
         saving.options.message = firn_str(message);
         exit_code = save(cli, &saving);
     }
     if (saving.result.checkpoint != NULL) {
-        firn_term_json_u64("checkpoint", saving.result.checkpoint->number);
+        fi_term_json_u64("checkpoint", saving.result.checkpoint->number);
         if (!cli->quiet) {
             const uint64_t files = saving.result.checkpoint->files;
-            firn_term_out_format("this directory is saved now: checkpoint %llu, %s %s\n",
-                                 (unsigned long long)saving.result.checkpoint->number,
-                                 firn_term_text_number(files, number),
-                                 firn_term_text_plural(files, "file", "files"));
+            fi_term_out_format("this directory is saved now: checkpoint %llu, %s %s\n",
+                               (unsigned long long)saving.result.checkpoint->number,
+                               fi_term_text_number(files, number),
+                               fi_term_text_plural(files, "file", "files"));
         }
     }
     firn_release(saving.result.checkpoint);
@@ -337,111 +337,111 @@ save_first(struct firn_cli *cli, const struct firn_hook_agent *agent, char out_a
 }
 
 static int
-run_change(struct firn_cli *cli, bool installs, const char *done, const char *not_done)
+run_change(struct fi_cli *cli, bool installs, const char *done, const char *not_done)
 {
     struct change change = {.agent = NULL};
     firn_error err;
     bool has_changed = false;
-    int exit_code = make_change(cli, installs && firn_command_has(cli, "tools"), &change);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = make_change(cli, installs && fi_command_has(cli, "tools"), &change);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     int code = is_of_files(change.agent)
                    ? change_files(&change, installs, &has_changed, &err)
                    : change_json(&change, installs, &has_changed, &done, &err);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, hint_for(&change, installs, &err));
+        return fi_command_report_failure(cli, &err, hint_for(&change, installs, &err));
     }
     show_change(cli, &change, has_changed, done, not_done);
-    bool is_project = !firn_command_has(cli, "user") && firn_command_value(cli, "file") == NULL;
+    bool is_project = !fi_command_has(cli, "user") && fi_command_value(cli, "file") == NULL;
     char above[PATH_MAX] = "";
     if (installs && is_project) {
         exit_code = save_first(cli, change.agent, above);
     }
     if (installs && !cli->quiet) {
         char here[PATH_MAX];
-        firn_hook_status_tell_rest(change.agent, is_project ? getcwd(here, sizeof(here)) : NULL,
-                                   above[0] != '\0' ? above : NULL);
+        fi_hook_status_tell_rest(change.agent, is_project ? getcwd(here, sizeof(here)) : NULL,
+                                 above[0] != '\0' ? above : NULL);
     }
     return exit_code;
 }
 
 static int
-run_install(struct firn_cli *cli)
+run_install(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
-    const char *done = firn_command_has(cli, "tools")
+    const char *done = fi_command_has(cli, "tools")
                            ? "every turn is saved from now on, and each tool that changes something"
                            : "every turn is saved from now on";
     return run_change(cli, true, done, "has firn's hooks already");
 }
 
 static int
-run_remove(struct firn_cli *cli)
+run_remove(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     return run_change(cli, false, "firn's hooks were removed", "has no hooks of firn");
 }
 
 static int
-print_files(struct firn_cli *cli, const struct change *change)
+print_files(struct fi_cli *cli, const struct change *change)
 {
-    struct firn_hook_script_list list;
-    const struct firn_hook_agent_wish wish = wish_of(change);
+    struct fi_hook_script_list list;
+    const struct fi_hook_agent_wish wish = wish_of(change);
     firn_error err;
-    int code = firn_hook_script_list_make(&wish, &change->place, &list, &err);
+    int code = fi_hook_script_list_make(&wish, &change->place, &list, &err);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
-    firn_term_json_string("agent", change->agent->name);
-    firn_term_json_bytes("file", firn_str(change->path));
-    firn_term_json_array("files");
+    fi_term_json_string("agent", change->agent->name);
+    fi_term_json_bytes("file", firn_str(change->path));
+    fi_term_json_array("files");
     for (size_t i = 0; i < list.count; i++) {
-        const struct firn_hook_script *script = &list.scripts[i];
+        const struct fi_hook_script *script = &list.scripts[i];
         if (script->text == NULL) {
             continue;
         }
-        firn_term_json_object(NULL);
-        firn_term_json_bytes("path", firn_str(script->path));
-        firn_term_json_bytes("text", firn_str(script->text));
-        firn_term_json_end();
+        fi_term_json_object(NULL);
+        fi_term_json_bytes("path", firn_str(script->path));
+        fi_term_json_bytes("text", firn_str(script->text));
+        fi_term_json_end();
         if (script->is_script) {
-            firn_term_out_text("==> ");
-            firn_term_text_escape(firn_str(script->path), firn_term_out_write);
-            firn_term_out_text("\n");
+            fi_term_out_text("==> ");
+            fi_term_text_escape(firn_str(script->path), fi_term_out_write);
+            fi_term_out_text("\n");
         }
-        firn_term_out_text(script->text);
+        fi_term_out_text(script->text);
     }
-    firn_term_json_end();
-    firn_hook_script_list_deinit(&list);
-    return FIRN_EXIT_OK;
+    fi_term_json_end();
+    fi_hook_script_list_deinit(&list);
+    return FI_EXIT_OK;
 }
 
 static int
-print_json(struct firn_cli *cli, struct change *change)
+print_json(struct fi_cli *cli, struct change *change)
 {
     firn_error err;
-    struct firn_hook_settings_changed changed;
-    int code = firn_hook_settings_change(firn_bytes(NULL, 0), change->path, install_into, change,
-                                         &changed, &err);
+    struct fi_hook_settings_changed changed;
+    int code = fi_hook_settings_change(firn_bytes(NULL, 0), change->path, install_into, change,
+                                       &changed, &err);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
-    firn_term_json_string("agent", change->agent->name);
-    firn_term_json_bytes("file", firn_str(change->path));
-    firn_term_json_string("settings", changed.text);
-    firn_term_out_text(changed.text);
-    firn_hook_settings_changed_deinit(&changed);
-    return FIRN_EXIT_OK;
+    fi_term_json_string("agent", change->agent->name);
+    fi_term_json_bytes("file", firn_str(change->path));
+    fi_term_json_string("settings", changed.text);
+    fi_term_out_text(changed.text);
+    fi_hook_settings_changed_deinit(&changed);
+    return FI_EXIT_OK;
 }
 
 static int
-run_print(struct firn_cli *cli)
+run_print(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     struct change change;
-    int exit_code = make_change(cli, firn_command_has(cli, "tools"), &change);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = make_change(cli, fi_command_has(cli, "tools"), &change);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     return is_of_files(change.agent) ? print_files(cli, &change) : print_json(cli, &change);
@@ -451,22 +451,21 @@ run_print(struct firn_cli *cli)
 
 /* What a moment of a turn saves in one directory, or in the current one where path is NULL. */
 static int
-save_directory(struct firn_cli *cli, const char *path,
-               const struct firn_task_patience_saving *wanted)
+save_directory(struct fi_cli *cli, const char *path, const struct fi_task_patience_saving *wanted)
 {
     assert(wanted != NULL);
-    struct firn_task_patience_saving saving = *wanted;
+    struct fi_task_patience_saving saving = *wanted;
     bool is_untrusted;
     if (path != NULL) {
         cli->workspace_path = path;
     }
-    int exit_code = firn_task_workspace_open_unasked(cli, &saving.workspace, &is_untrusted);
-    if (exit_code != FIRN_EXIT_OK) {
-        return is_untrusted ? FIRN_EXIT_OK : exit_code; /* left alone, as it was told */
+    int exit_code = fi_task_workspace_open_unasked(cli, &saving.workspace, &is_untrusted);
+    if (exit_code != FI_EXIT_OK) {
+        return is_untrusted ? FI_EXIT_OK : exit_code; /* left alone, as it was told */
     }
     const char *root = firn_workspace_root(saving.workspace);
-    if (firn_task_workspace_unwanted(saving.workspace) != NULL) {
-        firn_command_report_line(
+    if (fi_task_workspace_unwanted(saving.workspace) != NULL) {
+        fi_command_report_line(
             "'%s' is not saved at every turn; if it should be, save it once: firn save --yes",
             root);
     } else {
@@ -480,84 +479,84 @@ save_directory(struct firn_cli *cli, const char *path,
 /* Saves all directories of the project; one that cannot be saved does not keep the others from
  * it. */
 static int
-save_turn(struct firn_cli *cli, const struct firn_hook_event *event,
-          const struct firn_hook_agent *agent, enum firn_hook_agent_when when)
+save_turn(struct fi_cli *cli, const struct fi_hook_event *event, const struct fi_hook_agent *agent,
+          enum fi_hook_agent_when when)
 {
     char message[200];
-    struct firn_task_patience_saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
-                                               FIRN_WORKSPACE_SAVE_RESULT_INIT};
-    if (when == FIRN_HOOK_AGENT_TOOL) {
+    struct fi_task_patience_saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
+                                             FIRN_WORKSPACE_SAVE_RESULT_INIT};
+    if (when == FI_HOOK_AGENT_TOOL) {
         (void)snprintf(message, sizeof(message), "%s, %s", agent->title,
                        event->tool[0] != '\0' ? event->tool : "a tool");
     } else {
-        (void)snprintf(message, sizeof(message), "%s %s", firn_hook_agent_when_name(when),
+        (void)snprintf(message, sizeof(message), "%s %s", fi_hook_agent_when_name(when),
                        agent->title);
     }
     saving.options.message = firn_str(message);
     saving.options.turn.agent = firn_str(agent->title);
     saving.options.turn.session = firn_str(event->session);
     saving.options.turn.prompt = firn_str(event->prompt != NULL ? event->prompt : "");
-    saving.options.turn_begins = when == FIRN_HOOK_AGENT_BEFORE;
-    saving.options.turn_continues = when == FIRN_HOOK_AGENT_TOOL;
+    saving.options.turn_begins = when == FI_HOOK_AGENT_BEFORE;
+    saving.options.turn_continues = when == FI_HOOK_AGENT_TOOL;
     cli->quiet = true;
     if (cli->directory != NULL || event->directory_count == 0) {
         return save_directory(cli, NULL, &saving);
     }
     if (event->directories_left > 0) {
-        firn_command_report_line("%zu further directories of the project are not saved",
-                                 event->directories_left);
+        fi_command_report_line("%zu further directories of the project are not saved",
+                               event->directories_left);
     }
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     for (size_t i = 0; i < event->directory_count; i++) {
         int saved = save_directory(cli, event->directories[i], &saving);
-        exit_code = saved != FIRN_EXIT_OK ? saved : exit_code;
+        exit_code = saved != FI_EXIT_OK ? saved : exit_code;
     }
     return exit_code;
 }
 
 static int
-run_run(struct firn_cli *cli)
+run_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1 || cli->argument_count == 2);
-    static struct firn_hook_event event;
-    const struct firn_hook_agent *agent;
+    static struct fi_hook_event event;
+    const struct fi_hook_agent *agent;
     int exit_code = find_agent(cli, &agent);
-    if (exit_code != FIRN_EXIT_OK) {
-        return FIRN_EXIT_FAILED;
+    if (exit_code != FI_EXIT_OK) {
+        return FI_EXIT_FAILED;
     }
-    enum firn_hook_agent_when when = cli->argument_count == 1
-                                         ? FIRN_HOOK_AGENT_WHENS
-                                         : firn_hook_agent_when_named(cli->arguments[1]);
-    if (when == FIRN_HOOK_AGENT_WHENS) {
-        (void)firn_command_misused(
+    enum fi_hook_agent_when when = cli->argument_count == 1
+                                       ? FI_HOOK_AGENT_WHENS
+                                       : fi_hook_agent_when_named(cli->arguments[1]);
+    if (when == FI_HOOK_AGENT_WHENS) {
+        (void)fi_command_misused(
             cli, cli->argument_count == 1
                      ? "WHEN is missing: before, after or tool, the moment of the turn"
                      : "WHEN is before, after or tool");
-        return FIRN_EXIT_FAILED;
+        return FI_EXIT_FAILED;
     }
-    firn_hook_event_read(agent, &event);
+    fi_hook_event_read(agent, &event);
     exit_code = save_turn(cli, &event, agent, when);
-    firn_hook_event_deinit(&event);
-    firn_term_out_text(agent->answers[when]);
-    return exit_code == FIRN_EXIT_OK ? FIRN_EXIT_OK : FIRN_EXIT_FAILED;
+    fi_hook_event_deinit(&event);
+    fi_term_out_text(agent->answers[when]);
+    return exit_code == FI_EXIT_OK ? FI_EXIT_OK : FI_EXIT_FAILED;
 }
 
 /* ---- descriptions ---- */
 
-static const struct firn_command_option install_options[] = {
+static const struct fi_command_option install_options[] = {
     {"tools", 0, NULL, "save after each tool that changes something, too"},
     {"user", 0, NULL, "use the settings in your home: for all projects"},
     {"file", 0, "FILE", "use this settings file"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_option remove_options[] = {
+static const struct fi_command_option remove_options[] = {
     {"user", 0, NULL, "use the settings in your home: for all projects"},
     {"file", 0, "FILE", "use this settings file"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example install_examples[] = {
+static const struct fi_command_example install_examples[] = {
     {"firn hook install claude", "save the turns of Claude Code in this project"},
     {"firn hook install gemini --user", "save the turns of Gemini CLI in all projects"},
     {"firn hook install codex --tools", "save after each of its tools, too"},
@@ -566,7 +565,7 @@ static const struct firn_command_example install_examples[] = {
     {NULL, NULL},
 };
 
-static const struct firn_command install_command = {
+static const struct fi_command install_command = {
     .name = "install",
     .summary = "Save before and after each turn of a coding agent",
     .arguments = "AGENT",
@@ -599,16 +598,16 @@ static const struct firn_command install_command = {
             "goes back before it, firn undo before the last of them.",
     .examples = install_examples,
     .missing_hint = AGENTS,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run_install,
 };
 
-static const struct firn_command_example print_examples[] = {
+static const struct fi_command_example print_examples[] = {
     {"firn hook print cursor", "show what install would write"},
     {NULL, NULL},
 };
 
-static const struct firn_command print_command = {
+static const struct fi_command print_command = {
     .name = "print",
     .summary = "Print the settings that install would write",
     .arguments = "AGENT",
@@ -617,16 +616,16 @@ static const struct firn_command print_command = {
             "copying. Nothing is changed.",
     .examples = print_examples,
     .missing_hint = AGENTS,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run_print,
 };
 
-static const struct firn_command_example remove_examples[] = {
+static const struct fi_command_example remove_examples[] = {
     {"firn hook remove claude", "remove the hooks from this project's settings"},
     {NULL, NULL},
 };
 
-static const struct firn_command remove_command = {
+static const struct fi_command remove_command = {
     .name = "remove",
     .summary = "Remove the hooks from an agent's settings",
     .arguments = "AGENT",
@@ -635,16 +634,16 @@ static const struct firn_command remove_command = {
             "empty afterwards is deleted. Checkpoints stay.",
     .examples = remove_examples,
     .missing_hint = AGENTS,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run_remove,
 };
 
-static const struct firn_command_example run_examples[] = {
+static const struct fi_command_example run_examples[] = {
     {"firn hook run claude before", "save, as Claude Code does before a turn"},
     {NULL, NULL},
 };
 
-static const struct firn_command run_command = {
+static const struct fi_command run_command = {
     .name = "run",
     .summary = "Save if something changed; agents run this",
     .arguments = "AGENT [WHEN]",
@@ -658,15 +657,15 @@ static const struct firn_command run_command = {
             "or 1 after a failure, which agents show as a warning.",
     .examples = run_examples,
     .missing_hint = AGENTS,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .refuses_json = "",
     .run = run_run,
 };
 
-static const struct firn_command *const members[] = {
-    &install_command, &print_command, &remove_command, &firn_hook_status, &run_command, NULL};
+static const struct fi_command *const members[] = {
+    &install_command, &print_command, &remove_command, &fi_hook_status, &run_command, NULL};
 
-const struct firn_command firn_hook = {
+const struct fi_command fi_hook = {
     .name = "hook",
     .summary = "Save before and after each turn of a coding agent",
     .arguments = "",

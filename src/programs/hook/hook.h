@@ -9,20 +9,20 @@
 
 #include "command/command.h"
 
-extern const struct firn_command firn_hook;
+extern const struct fi_command fi_hook;
 
 /* ---- firn's hooks that a restore takes out of an agent's settings ---- */
 
 /* Those of a project are files of the workspace, and an older checkpoint may not have them. */
 
-enum { FIRN_HOOK_AGENT_TEXT_SIZE = 200 };
+enum { FI_HOOK_AGENT_TEXT_SIZE = 200 };
 
 /* In which agents' settings below this directory firn's hooks are: one bit each. */
-unsigned firn_hook_agent_look(const char *root);
+unsigned fi_hook_agent_look(const char *root);
 
 /* The next of `lost`, which loses its bit; false when there is none. *out_path is that of the
  * settings below the root; out_text says in one line what happened and how to put the hooks
  * back. */
-bool firn_hook_agent_next_lost(unsigned *lost, const char **out_path, char *out_text);
+bool fi_hook_agent_next_lost(unsigned *lost, const char **out_path, char *out_text);
 
 #endif

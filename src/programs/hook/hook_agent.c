@@ -29,12 +29,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct firn_hook_agent agents[] = {
+static const struct fi_hook_agent agents[] = {
     {
         .name = "claude",
         .title = "Claude Code",
         .file = ".claude/settings.json",
-        .form = FIRN_HOOK_AGENT_GROUPS,
+        .form = FI_HOOK_AGENT_GROUPS,
         .events = {{"UserPromptSubmit"}, {"Stop"}, {"PostToolUse"}},
         .tools = "Bash|Edit|MultiEdit|Write|NotebookEdit|mcp__.*",
         .directory_variable = "CLAUDE_PROJECT_DIR",
@@ -48,7 +48,7 @@ static const struct firn_hook_agent agents[] = {
         .name = "codex",
         .title = "Codex",
         .file = ".codex/hooks.json",
-        .form = FIRN_HOOK_AGENT_GROUPS,
+        .form = FI_HOOK_AGENT_GROUPS,
         .events = {{"UserPromptSubmit"}, {"Stop"}, {"PostToolUse"}},
         .answers = {"", "", ""},
         .command_key = "command",
@@ -62,7 +62,7 @@ static const struct firn_hook_agent agents[] = {
         .name = "gemini",
         .title = "Gemini CLI",
         .file = ".gemini/settings.json",
-        .form = FIRN_HOOK_AGENT_GROUPS,
+        .form = FI_HOOK_AGENT_GROUPS,
         .events = {{"BeforeAgent"}, {"AfterAgent"}, {"AfterTool"}},
         .tools = "write_file|replace|run_shell_command|mcp_.*",
         .directory_variable = "GEMINI_PROJECT_DIR",
@@ -78,7 +78,7 @@ static const struct firn_hook_agent agents[] = {
         .name = "cursor",
         .title = "Cursor",
         .file = ".cursor/hooks.json",
-        .form = FIRN_HOOK_AGENT_COMMANDS,
+        .form = FI_HOOK_AGENT_COMMANDS,
         .events = {{"beforeSubmitPrompt"}, {"stop"}, {"postToolUse"}},
         .directory_variable = "CURSOR_PROJECT_DIR",
         .answers = {"{\"continue\":true}\n", "{}\n", "{}\n"},
@@ -90,7 +90,7 @@ static const struct firn_hook_agent agents[] = {
         .title = "GitHub Copilot",
         .file = ".github/hooks/firn.json",
         .user_file = ".copilot/hooks/firn.json",
-        .form = FIRN_HOOK_AGENT_COMMANDS,
+        .form = FI_HOOK_AGENT_COMMANDS,
         .events = {{"userPromptSubmitted"}, {"agentStop"}, {"postToolUse"}},
         .answers = {"", "", ""},
         .command_key = "bash",
@@ -104,7 +104,7 @@ static const struct firn_hook_agent agents[] = {
         .title = "Windsurf",
         .file = ".windsurf/hooks.json",
         .user_file = ".codeium/windsurf/hooks.json",
-        .form = FIRN_HOOK_AGENT_COMMANDS,
+        .form = FI_HOOK_AGENT_COMMANDS,
         .events = {{"pre_user_prompt"},
                    {"post_cascade_response"},
                    {"post_write_code", "post_run_command", "post_mcp_tool_use"}},
@@ -116,7 +116,7 @@ static const struct firn_hook_agent agents[] = {
         .title = "Cline",
         .file = ".clinerules/hooks",
         .user_file = "Documents/Cline/Hooks",
-        .form = FIRN_HOOK_AGENT_SCRIPTS,
+        .form = FI_HOOK_AGENT_SCRIPTS,
         .events = {{"UserPromptSubmit"}, {"TaskComplete", "TaskCancel"}, {"PostToolUse"}},
         .answers = {"", "", ""}, /* the script answers */
     },
@@ -125,15 +125,15 @@ static const struct firn_hook_agent agents[] = {
         .title = "OpenCode",
         .file = ".opencode/plugins/firn.js",
         .user_file = ".config/opencode/plugins/firn.js",
-        .form = FIRN_HOOK_AGENT_PLUGIN,
+        .form = FI_HOOK_AGENT_PLUGIN,
         .events = {{"chat.message"}, {"session.idle"}, {"tool.execute.after"}},
         .answers = {"", "", ""},
         .looks_up = true,
     },
 };
 
-const struct firn_hook_agent *
-firn_hook_agent_find(const char *name)
+const struct fi_hook_agent *
+fi_hook_agent_find(const char *name)
 {
     assert(name != NULL);
     for (size_t i = 0; i < sizeof(agents) / sizeof(agents[0]); i++) {
@@ -144,48 +144,48 @@ firn_hook_agent_find(const char *name)
     return NULL;
 }
 
-const struct firn_hook_agent *
-firn_hook_agent_at(unsigned i)
+const struct fi_hook_agent *
+fi_hook_agent_at(unsigned i)
 {
     return i < sizeof(agents) / sizeof(agents[0]) ? &agents[i] : NULL;
 }
 
-static const char *const when_names[FIRN_HOOK_AGENT_WHENS] = {"before", "after", "tool"};
+static const char *const when_names[FI_HOOK_AGENT_WHENS] = {"before", "after", "tool"};
 
 const char *
-firn_hook_agent_when_name(enum firn_hook_agent_when when)
+fi_hook_agent_when_name(enum fi_hook_agent_when when)
 {
-    assert(when < FIRN_HOOK_AGENT_WHENS);
+    assert(when < FI_HOOK_AGENT_WHENS);
     return when_names[when];
 }
 
-enum firn_hook_agent_when
-firn_hook_agent_when_named(const char *name)
+enum fi_hook_agent_when
+fi_hook_agent_when_named(const char *name)
 {
-    for (unsigned when = 0; when < FIRN_HOOK_AGENT_WHENS; when++) {
+    for (unsigned when = 0; when < FI_HOOK_AGENT_WHENS; when++) {
         if (strcmp(when_names[when], name) == 0) {
-            return (enum firn_hook_agent_when)when;
+            return (enum fi_hook_agent_when)when;
         }
     }
-    return FIRN_HOOK_AGENT_WHENS;
+    return FI_HOOK_AGENT_WHENS;
 }
 
 /* ---- firn's hooks that a restore takes away ---- */
 
 /* Which file below the root, or the home, tells whether firn's hooks are there. */
 static const char *
-tell_tale(const struct firn_hook_agent *agent, bool is_user, char out[PATH_MAX])
+tell_tale(const struct fi_hook_agent *agent, bool is_user, char out[PATH_MAX])
 {
-    bool is_directory = agent->form == FIRN_HOOK_AGENT_SCRIPTS;
+    bool is_directory = agent->form == FI_HOOK_AGENT_SCRIPTS;
     (void)snprintf(out, PATH_MAX, "%s%s%s",
                    is_user && agent->user_file != NULL ? agent->user_file : agent->file,
                    is_directory ? "/" : "",
-                   is_directory ? agent->events[FIRN_HOOK_AGENT_BEFORE][0] : "");
+                   is_directory ? agent->events[FI_HOOK_AGENT_BEFORE][0] : "");
     return out;
 }
 
 bool
-firn_hook_agent_is_in(const char *root, const struct firn_hook_agent *agent, bool is_user)
+fi_hook_agent_is_in(const char *root, const struct fi_hook_agent *agent, bool is_user)
 {
     char path[PATH_MAX];
     char file[PATH_MAX];
@@ -193,34 +193,34 @@ firn_hook_agent_is_in(const char *root, const struct firn_hook_agent *agent, boo
     size_t text_size = 0;
     firn_error err;
     int size = snprintf(path, sizeof(path), "%s/%s", root, tell_tale(agent, is_user, file));
-    const struct firn_hook_file_place place = {path, strlen(root) + 1, false};
+    const struct fi_hook_file_place place = {path, strlen(root) + 1, false};
     bool has_any = size > 0 && (size_t)size < sizeof(path) &&
-                   firn_hook_file_read(&place, &text, &text_size, &err) == FIRN_OK &&
-                   firn_hook_settings_mention(firn_bytes(text, text_size));
+                   fi_hook_file_read(&place, &text, &text_size, &err) == FIRN_OK &&
+                   fi_hook_settings_mention(firn_bytes(text, text_size));
     free(text);
     return has_any;
 }
 
 unsigned
-firn_hook_agent_look(const char *root)
+fi_hook_agent_look(const char *root)
 {
     unsigned found = 0;
-    const struct firn_hook_agent *agent;
-    for (unsigned i = 0; (agent = firn_hook_agent_at(i)) != NULL; i++) {
-        found |= firn_hook_agent_is_in(root, agent, false) ? 1U << i : 0;
+    const struct fi_hook_agent *agent;
+    for (unsigned i = 0; (agent = fi_hook_agent_at(i)) != NULL; i++) {
+        found |= fi_hook_agent_is_in(root, agent, false) ? 1U << i : 0;
     }
     return found;
 }
 
 bool
-firn_hook_agent_next_lost(unsigned *lost, const char **out_path, char *out_text)
+fi_hook_agent_next_lost(unsigned *lost, const char **out_path, char *out_text)
 {
-    const struct firn_hook_agent *agent;
-    for (unsigned i = 0; (agent = firn_hook_agent_at(i)) != NULL; i++) {
+    const struct fi_hook_agent *agent;
+    for (unsigned i = 0; (agent = fi_hook_agent_at(i)) != NULL; i++) {
         if ((*lost >> i & 1) != 0) {
             *lost &= ~(1U << i);
             *out_path = agent->file;
-            (void)snprintf(out_text, FIRN_HOOK_AGENT_TEXT_SIZE,
+            (void)snprintf(out_text, FI_HOOK_AGENT_TEXT_SIZE,
                            "firn's hooks are no longer in it, so the turns of %s are not saved any "
                            "more; firn hook install %s puts them back",
                            agent->title, agent->name);

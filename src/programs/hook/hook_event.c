@@ -128,10 +128,10 @@ is_within(const char *path, const char *other)
 }
 
 static void
-add_directory(const char *path, struct firn_hook_event *out)
+add_directory(const char *path, struct fi_hook_event *out)
 {
-    assert(out->directory_count <= FIRN_HOOK_EVENT_DIRECTORIES_MAX);
-    if (path == NULL || path[0] != '/' || strlen(path) >= FIRN_HOOK_EVENT_PATH_SIZE) {
+    assert(out->directory_count <= FI_HOOK_EVENT_DIRECTORIES_MAX);
+    if (path == NULL || path[0] != '/' || strlen(path) >= FI_HOOK_EVENT_PATH_SIZE) {
         return;
     }
     size_t kept = 0;
@@ -142,11 +142,11 @@ add_directory(const char *path, struct firn_hook_event *out)
     }
     for (size_t i = 0; i < out->directory_count; i++) {
         if (!is_within(out->directories[i], path)) {
-            memmove(out->directories[kept++], out->directories[i], FIRN_HOOK_EVENT_PATH_SIZE);
+            memmove(out->directories[kept++], out->directories[i], FI_HOOK_EVENT_PATH_SIZE);
         }
     }
     out->directory_count = kept;
-    if (kept == FIRN_HOOK_EVENT_DIRECTORIES_MAX) {
+    if (kept == FI_HOOK_EVENT_DIRECTORIES_MAX) {
         out->directories_left++;
         return;
     }
@@ -154,8 +154,7 @@ add_directory(const char *path, struct firn_hook_event *out)
 }
 
 static void
-read_directories(const struct firn_hook_agent *agent, const json_t *event,
-                 struct firn_hook_event *out)
+read_directories(const struct fi_hook_agent *agent, const json_t *event, struct fi_hook_event *out)
 {
     static const char *const lists[] = {"workspace_roots", "workspaceRoots"};
     if (agent->directory_variable != NULL) {
@@ -196,7 +195,7 @@ find_string(const json_t *event, const char *const *paths)
 
 /* The name of a tool: what fits, as whole characters. */
 static void
-take_tool(const char *name, struct firn_hook_event *out)
+take_tool(const char *name, struct fi_hook_event *out)
 {
     static const char after[] = "post_"; /* Windsurf's names are those of the moments */
     if (name == NULL) {
@@ -215,7 +214,7 @@ take_tool(const char *name, struct firn_hook_event *out)
 }
 
 void
-firn_hook_event_read(const struct firn_hook_agent *agent, struct firn_hook_event *out)
+fi_hook_event_read(const struct fi_hook_agent *agent, struct fi_hook_event *out)
 {
     static const char *const prompts[] = {"prompt", "tool_info.user_prompt",
                                           "userPromptSubmit.prompt", NULL};
@@ -237,7 +236,7 @@ firn_hook_event_read(const struct firn_hook_agent *agent, struct firn_hook_event
 }
 
 void
-firn_hook_event_deinit(struct firn_hook_event *event)
+fi_hook_event_deinit(struct fi_hook_event *event)
 {
     free(event->prompt);
     event->prompt = NULL;

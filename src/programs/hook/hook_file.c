@@ -56,7 +56,7 @@ read_all(int fd, char **out)
             return got == 0 ? (ssize_t)size : -1;
         }
         size += got > 0 ? (size_t)got : 0;
-        if (size > FIRN_HOOK_FILE_SIZE_MAX) {
+        if (size > FI_HOOK_FILE_SIZE_MAX) {
             free(data);
             errno = EFBIG;
             return -1;
@@ -74,18 +74,18 @@ read_all(int fd, char **out)
 }
 
 int
-firn_hook_file_read(const struct firn_hook_file_place *place, char **out, size_t *out_size,
-                    firn_error *err)
+fi_hook_file_read(const struct fi_hook_file_place *place, char **out, size_t *out_size,
+                  firn_error *err)
 {
-    struct firn_task_beneath beneath;
+    struct fi_task_beneath beneath;
     int fd = -1;
     *out = NULL;
     *out_size = 0;
-    int code = firn_task_beneath_open(&beneath, place->path, place->base_size,
-                                      FIRN_TASK_BENEATH_MAKES_NONE, err);
+    int code = fi_task_beneath_open(&beneath, place->path, place->base_size,
+                                    FI_TASK_BENEATH_MAKES_NONE, err);
     if (code == FIRN_OK) {
-        code = firn_task_beneath_read(&beneath, &fd, err);
-        firn_task_beneath_close(&beneath);
+        code = fi_task_beneath_read(&beneath, &fd, err);
+        fi_task_beneath_close(&beneath);
     }
     if (code != FIRN_OK || fd < 0) {
         return code;
@@ -99,12 +99,11 @@ firn_hook_file_read(const struct firn_hook_file_place *place, char **out, size_t
 
 /* Opens the directory of the file, which is made if it is not there. */
 static int
-open_directory(const struct firn_hook_file_place *place, struct firn_task_beneath *out,
-               firn_error *err)
+open_directory(const struct fi_hook_file_place *place, struct fi_task_beneath *out, firn_error *err)
 {
-    int code = firn_task_beneath_open(
+    int code = fi_task_beneath_open(
         out, place->path, place->base_size,
-        place->is_chosen ? FIRN_TASK_BENEATH_MAKES_LAST : FIRN_TASK_BENEATH_MAKES_ALL, err);
+        place->is_chosen ? FI_TASK_BENEATH_MAKES_LAST : FI_TASK_BENEATH_MAKES_ALL, err);
     if (code == FIRN_OK && out->fd < 0) {
         errno = ENOENT;
         return fail(err, "open the directory of", place->path);
@@ -113,10 +112,10 @@ open_directory(const struct firn_hook_file_place *place, struct firn_task_beneat
 }
 
 int
-firn_hook_file_remove(const struct firn_hook_file_place *place, const char *text, bool *out_removed,
-                      firn_error *err)
+fi_hook_file_remove(const struct fi_hook_file_place *place, const char *text, bool *out_removed,
+                    firn_error *err)
 {
-    struct firn_task_beneath beneath;
+    struct fi_task_beneath beneath;
     struct stat file;
     *out_removed = false;
     int code = open_directory(place, &beneath, err);
@@ -131,22 +130,22 @@ firn_hook_file_remove(const struct firn_hook_file_place *place, const char *text
         code = fail(err, "sync the directory of", place->path);
     }
     bool is_removed = *out_removed;
-    firn_task_beneath_close(&beneath);
-    return is_removed ? code : firn_hook_file_replace(place, text, err);
+    fi_task_beneath_close(&beneath);
+    return is_removed ? code : fi_hook_file_replace(place, text, err);
 }
 
 static int
-replace(const struct firn_hook_file_place *place, const char *text, bool is_script, firn_error *err)
+replace(const struct fi_hook_file_place *place, const char *text, bool is_script, firn_error *err)
 {
     assert(text != NULL);
-    struct firn_task_beneath beneath;
-    struct firn_task_file file;
+    struct fi_task_beneath beneath;
+    struct fi_task_file file;
     struct stat made;
     int code = open_directory(place, &beneath, err);
     if (code != FIRN_OK) {
         return code;
     }
-    code = firn_task_file_create_beneath(&file, &beneath, MODE_NEW, err);
+    code = fi_task_file_create_beneath(&file, &beneath, MODE_NEW, err);
     if (code == FIRN_OK && is_script) { /* who may read it may run it */
         mode_t readers = fstat(file.fd, &made) == 0 ? made.st_mode & 0444 : 0400;
         if (fchmod(file.fd, (made.st_mode & 0777) | readers >> 2) != 0) {
@@ -154,23 +153,23 @@ replace(const struct firn_hook_file_place *place, const char *text, bool is_scri
         }
     }
     if (code == FIRN_OK) {
-        code = firn_task_file_write(&file, firn_str(text), err);
-        code = code == FIRN_OK ? firn_task_file_finish(&file, err) : code;
+        code = fi_task_file_write(&file, firn_str(text), err);
+        code = code == FIRN_OK ? fi_task_file_finish(&file, err) : code;
     }
-    firn_task_file_discard(&file);
-    firn_task_beneath_close(&beneath);
+    fi_task_file_discard(&file);
+    fi_task_beneath_close(&beneath);
     return code;
 }
 
 int
-firn_hook_file_replace(const struct firn_hook_file_place *place, const char *text, firn_error *err)
+fi_hook_file_replace(const struct fi_hook_file_place *place, const char *text, firn_error *err)
 {
     return replace(place, text, false, err);
 }
 
 int
-firn_hook_file_replace_script(const struct firn_hook_file_place *place, const char *text,
-                              firn_error *err)
+fi_hook_file_replace_script(const struct fi_hook_file_place *place, const char *text,
+                            firn_error *err)
 {
     return replace(place, text, true, err);
 }

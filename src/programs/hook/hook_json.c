@@ -32,7 +32,7 @@ struct node {
     size_t count;
 };
 
-struct firn_hook_json {
+struct fi_hook_json {
     const char *text;
     size_t size;
     struct node root;
@@ -51,7 +51,7 @@ is_space(char byte)
 }
 
 static size_t
-skip_space(const struct firn_hook_json *edit, size_t at)
+skip_space(const struct fi_hook_json *edit, size_t at)
 {
     while (at < edit->size && is_space(edit->text[at])) {
         at++;
@@ -60,7 +60,7 @@ skip_space(const struct firn_hook_json *edit, size_t at)
 }
 
 static size_t
-skip_string(const struct firn_hook_json *edit, size_t at)
+skip_string(const struct fi_hook_json *edit, size_t at)
 {
     for (at++; at < edit->size && edit->text[at] != '"'; at++) {
         at += edit->text[at] == '\\' ? 1 : 0;
@@ -69,7 +69,7 @@ skip_string(const struct firn_hook_json *edit, size_t at)
 }
 
 static size_t
-skip_scalar(const struct firn_hook_json *edit, size_t at)
+skip_scalar(const struct fi_hook_json *edit, size_t at)
 {
     if (at < edit->size && edit->text[at] == '"') {
         return skip_string(edit, at);
@@ -92,11 +92,11 @@ node_deinit(struct node *node)
     json_decref(node->value);
 }
 
-static bool note_value(const struct firn_hook_json *edit, struct node *node);
+static bool note_value(const struct fi_hook_json *edit, struct node *node);
 
 /* The name of a member and its colon; *key is then the value's place. */
 static bool
-note_name(const struct firn_hook_json *edit, void *member, struct node *child)
+note_name(const struct fi_hook_json *edit, void *member, struct node *child)
 {
     const char *name = json_object_iter_key(member);
     child->name_size = json_object_iter_key_len(member);
@@ -115,7 +115,7 @@ note_name(const struct firn_hook_json *edit, void *member, struct node *child)
 
 /* The members or elements of a node, which begins at its bracket. */
 static bool
-note_children(const struct firn_hook_json *edit, struct node *node)
+note_children(const struct fi_hook_json *edit, struct node *node)
 {
     assert(node->begin < edit->size);
     bool is_object = json_is_object(node->value);
@@ -152,7 +152,7 @@ note_children(const struct firn_hook_json *edit, struct node *node)
 }
 
 static bool
-note_value(const struct firn_hook_json *edit, struct node *node)
+note_value(const struct fi_hook_json *edit, struct node *node)
 {
     if (node->begin >= edit->size) {
         return false;
@@ -167,7 +167,7 @@ note_value(const struct firn_hook_json *edit, struct node *node)
 /* ---- how it is formatted ---- */
 
 static void
-find_style(struct firn_hook_json *edit)
+find_style(struct fi_hook_json *edit)
 {
     assert(edit->root.begin < edit->root.end && edit->root.end <= edit->size);
     const struct node *root = &edit->root;
@@ -196,10 +196,10 @@ find_style(struct firn_hook_json *edit)
     }
 }
 
-struct firn_hook_json *
-firn_hook_json_begin(const char *text, size_t size, size_t start, json_t *root)
+struct fi_hook_json *
+fi_hook_json_begin(const char *text, size_t size, size_t start, json_t *root)
 {
-    struct firn_hook_json *edit = calloc(1, sizeof *edit);
+    struct fi_hook_json *edit = calloc(1, sizeof *edit);
     if (edit == NULL) {
         return NULL;
     }
@@ -208,7 +208,7 @@ firn_hook_json_begin(const char *text, size_t size, size_t start, json_t *root)
     edit->root.value = json_incref(root);
     edit->root.begin = skip_space(edit, start);
     if (!note_value(edit, &edit->root)) {
-        firn_hook_json_end(edit);
+        fi_hook_json_end(edit);
         return NULL;
     }
     find_style(edit);
@@ -216,7 +216,7 @@ firn_hook_json_begin(const char *text, size_t size, size_t start, json_t *root)
 }
 
 void
-firn_hook_json_end(struct firn_hook_json *edit)
+fi_hook_json_end(struct fi_hook_json *edit)
 {
     if (edit != NULL) {
         node_deinit(&edit->root);
@@ -227,7 +227,7 @@ firn_hook_json_end(struct firn_hook_json *edit)
 /* ---- writing ---- */
 
 struct writer {
-    const struct firn_hook_json *edit;
+    const struct fi_hook_json *edit;
     FILE *out;
     bool has_failed;
 };
@@ -253,7 +253,7 @@ copy(struct writer *writer, size_t from, size_t to)
 
 /* The indentation of the line of a place in the old text. */
 static size_t
-line_indent(const struct firn_hook_json *edit, size_t at, size_t *out_start)
+line_indent(const struct fi_hook_json *edit, size_t at, size_t *out_start)
 {
     assert(at <= edit->size);
     size_t start = at;
@@ -312,7 +312,7 @@ put_name(struct writer *writer, const char *name, size_t size)
 
 /* Whether its owner likes spaces. */
 static bool
-is_spaced(const struct firn_hook_json *edit)
+is_spaced(const struct fi_hook_json *edit)
 {
     return edit->colon[1] != '\0';
 }
@@ -497,7 +497,7 @@ put_node(struct writer *writer, const struct node *node)
 }
 
 char *
-firn_hook_json_text(const struct firn_hook_json *edit)
+fi_hook_json_text(const struct fi_hook_json *edit)
 {
     char *text = NULL;
     size_t size = 0;

@@ -86,25 +86,25 @@ static const char plugin_tools[] =
 /* ---- which files ---- */
 
 static bool
-is_wanted(const struct firn_hook_agent_wish *wish, enum firn_hook_agent_when when)
+is_wanted(const struct fi_hook_agent_wish *wish, enum fi_hook_agent_when when)
 {
-    return when != FIRN_HOOK_AGENT_TOOL || wish->has_tools;
+    return when != FI_HOOK_AGENT_TOOL || wish->has_tools;
 }
 
 static int
-add_scripts(const struct firn_hook_agent_wish *wish, const char *path,
-            enum firn_hook_agent_when when, struct firn_hook_script_list *out)
+add_scripts(const struct fi_hook_agent_wish *wish, const char *path, enum fi_hook_agent_when when,
+            struct fi_hook_script_list *out)
 {
-    const struct firn_hook_agent *agent = wish->agent;
-    for (size_t i = 0; i < FIRN_HOOK_AGENT_EVENTS_MAX && agent->events[when][i] != NULL; i++) {
-        struct firn_hook_script *script = &out->scripts[out->count++];
+    const struct fi_hook_agent *agent = wish->agent;
+    for (size_t i = 0; i < FI_HOOK_AGENT_EVENTS_MAX && agent->events[when][i] != NULL; i++) {
+        struct fi_hook_script *script = &out->scripts[out->count++];
         script->is_script = true;
         if (asprintf(&script->path, "%s/%s", path, agent->events[when][i]) < 0) {
             script->path = NULL;
             return FIRN_NO_MEMORY;
         }
         if (is_wanted(wish, when) && asprintf(&script->text, script_format, wish->command,
-                                              firn_hook_agent_when_name(when), wish->options) < 0) {
+                                              fi_hook_agent_when_name(when), wish->options) < 0) {
             script->text = NULL;
             return FIRN_NO_MEMORY;
         }
@@ -114,15 +114,15 @@ add_scripts(const struct firn_hook_agent_wish *wish, const char *path,
 
 /* The options as a string of JavaScript, which one of JSON is. */
 static int
-add_plugin(const struct firn_hook_agent_wish *wish, const char *path,
-           struct firn_hook_script_list *out, firn_error *err)
+add_plugin(const struct fi_hook_agent_wish *wish, const char *path, struct fi_hook_script_list *out,
+           firn_error *err)
 {
-    struct firn_hook_script *script = &out->scripts[out->count++];
+    struct fi_hook_script *script = &out->scripts[out->count++];
     json_t *value = json_string(wish->options);
     char *options = value != NULL ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
     json_decref(value);
     if (options == NULL) {
-        return firn_hook_settings_fail(err, FIRN_INVALID, "the store's path is not UTF-8");
+        return fi_hook_settings_fail(err, FIRN_INVALID, "the store's path is not UTF-8");
     }
     script->path = strdup(path);
     if (asprintf(&script->text, plugin_format, wish->command, options,
@@ -134,34 +134,34 @@ add_plugin(const struct firn_hook_agent_wish *wish, const char *path,
 }
 
 int
-firn_hook_script_list_make(const struct firn_hook_agent_wish *wish,
-                           const struct firn_hook_file_place *place,
-                           struct firn_hook_script_list *out, firn_error *err)
+fi_hook_script_list_make(const struct fi_hook_agent_wish *wish,
+                         const struct fi_hook_file_place *place, struct fi_hook_script_list *out,
+                         firn_error *err)
 {
     int code = FIRN_OK;
     const char *path = place->path;
     memset(out, 0, sizeof(*out));
     out->base_size = place->base_size;
-    if (wish->agent->form == FIRN_HOOK_AGENT_PLUGIN) {
+    if (wish->agent->form == FI_HOOK_AGENT_PLUGIN) {
         code = add_plugin(wish, path, out, err);
     } else {
-        assert(wish->agent->form == FIRN_HOOK_AGENT_SCRIPTS);
-        for (unsigned when = 0; when < FIRN_HOOK_AGENT_WHENS; when++) {
-            code = code == FIRN_OK ? add_scripts(wish, path, (enum firn_hook_agent_when)when, out)
+        assert(wish->agent->form == FI_HOOK_AGENT_SCRIPTS);
+        for (unsigned when = 0; when < FI_HOOK_AGENT_WHENS; when++) {
+            code = code == FIRN_OK ? add_scripts(wish, path, (enum fi_hook_agent_when)when, out)
                                    : code;
         }
     }
     if (code == FIRN_NO_MEMORY) {
-        (void)firn_hook_settings_fail(err, code, "out of memory");
+        (void)fi_hook_settings_fail(err, code, "out of memory");
     }
     if (code != FIRN_OK) {
-        firn_hook_script_list_deinit(out);
+        fi_hook_script_list_deinit(out);
     }
     return code;
 }
 
 void
-firn_hook_script_list_deinit(struct firn_hook_script_list *list)
+fi_hook_script_list_deinit(struct fi_hook_script_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         free(list->scripts[i].path);
@@ -180,14 +180,14 @@ struct found {
 };
 
 static int
-look(const struct firn_hook_script *script, size_t base_size, struct found *out, firn_error *err)
+look(const struct fi_hook_script *script, size_t base_size, struct found *out, firn_error *err)
 {
     char *text = NULL;
     size_t size = 0;
-    const struct firn_hook_file_place place = {script->path, base_size, false};
-    int code = firn_hook_file_read(&place, &text, &size, err);
+    const struct fi_hook_file_place place = {script->path, base_size, false};
+    int code = fi_hook_file_read(&place, &text, &size, err);
     out->is_there = text != NULL;
-    out->is_ours = code == FIRN_OK && firn_hook_settings_mention(firn_bytes(text, size));
+    out->is_ours = code == FIRN_OK && fi_hook_settings_mention(firn_bytes(text, size));
     out->is_equal = out->is_ours && text != NULL && script->text != NULL &&
                     strlen(script->text) == size && memcmp(script->text, text, size) == 0;
     free(text);
@@ -195,32 +195,32 @@ look(const struct firn_hook_script *script, size_t base_size, struct found *out,
 }
 
 static int
-change(const struct firn_hook_script_list *list, size_t i, bool installs, bool *out_changed,
+change(const struct fi_hook_script_list *list, size_t i, bool installs, bool *out_changed,
        firn_error *err)
 {
     struct found found;
     bool is_removed;
-    const struct firn_hook_script *script = &list->scripts[i];
-    const struct firn_hook_file_place place = {script->path, list->base_size, false};
+    const struct fi_hook_script *script = &list->scripts[i];
+    const struct fi_hook_file_place place = {script->path, list->base_size, false};
     int code = look(script, list->base_size, &found, err);
     if (code != FIRN_OK || (installs && found.is_equal)) {
         return code;
     }
     if (installs && script->text != NULL) {
         *out_changed = true;
-        return script->is_script ? firn_hook_file_replace_script(&place, script->text, err)
-                                 : firn_hook_file_replace(&place, script->text, err);
+        return script->is_script ? fi_hook_file_replace_script(&place, script->text, err)
+                                 : fi_hook_file_replace(&place, script->text, err);
     }
     if (!found.is_ours) {
         return FIRN_OK;
     }
     *out_changed = true;
-    return firn_hook_file_remove(&place, "", &is_removed, err);
+    return fi_hook_file_remove(&place, "", &is_removed, err);
 }
 
 int
-firn_hook_script_list_install(const struct firn_hook_script_list *list, bool *out_changed,
-                              firn_error *err)
+fi_hook_script_list_install(const struct fi_hook_script_list *list, bool *out_changed,
+                            firn_error *err)
 {
     int code = FIRN_OK;
     *out_changed = false;
@@ -231,9 +231,9 @@ firn_hook_script_list_install(const struct firn_hook_script_list *list, bool *ou
             return code;
         }
         if (found.is_there && !found.is_ours && list->scripts[i].text != NULL) {
-            return firn_hook_settings_fail(err, FIRN_INVALID,
-                                           "'%.400s' is there already, and is not firn's",
-                                           list->scripts[i].path);
+            return fi_hook_settings_fail(err, FIRN_INVALID,
+                                         "'%.400s' is there already, and is not firn's",
+                                         list->scripts[i].path);
         }
     }
     for (size_t i = 0; code == FIRN_OK && i < list->count; i++) {
@@ -243,8 +243,8 @@ firn_hook_script_list_install(const struct firn_hook_script_list *list, bool *ou
 }
 
 int
-firn_hook_script_list_remove(const struct firn_hook_script_list *list, bool *out_changed,
-                             firn_error *err)
+fi_hook_script_list_remove(const struct fi_hook_script_list *list, bool *out_changed,
+                           firn_error *err)
 {
     int code = FIRN_OK;
     *out_changed = false;

@@ -27,7 +27,7 @@ enum { COMMAND_SIZE = 4500 };
 static const char mark[] = "firn hook run ";
 
 int
-firn_hook_settings_fail(firn_error *err, int code, const char *format, ...)
+fi_hook_settings_fail(firn_error *err, int code, const char *format, ...)
 {
     assert(code != FIRN_OK);
     va_list arguments;
@@ -70,31 +70,30 @@ is_blank(firn_slice text)
 }
 
 int
-firn_hook_settings_read(firn_slice text, const char *name, json_t **out, firn_error *err)
+fi_hook_settings_read(firn_slice text, const char *name, json_t **out, firn_error *err)
 {
     json_error_t error;
     *out = NULL;
     text = without_mark(text);
     if (is_blank(text)) {
         *out = json_object();
-        return *out != NULL ? FIRN_OK
-                            : firn_hook_settings_fail(err, FIRN_NO_MEMORY, "out of memory");
+        return *out != NULL ? FIRN_OK : fi_hook_settings_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     if (memchr(text.data, '\0', text.size) != NULL) { /* jansson accepts it after some numbers */
-        return firn_hook_settings_fail(
+        return fi_hook_settings_fail(
             err, FIRN_INVALID, "'%s' is not JSON that can be changed: it has a zero byte", name);
     }
     json_t *settings = json_loadb((const char *)text.data, text.size,
                                   JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (settings == NULL) {
-        return firn_hook_settings_fail(
-            err, FIRN_INVALID, "'%s' is not JSON that can be changed: line %d, column %d: %s", name,
-            error.line, error.column, error.text);
+        return fi_hook_settings_fail(err, FIRN_INVALID,
+                                     "'%s' is not JSON that can be changed: line %d, column %d: %s",
+                                     name, error.line, error.column, error.text);
     }
     if (!json_is_object(settings)) {
         json_decref(settings);
-        return firn_hook_settings_fail(err, FIRN_INVALID, "'%s' does not contain a JSON object",
-                                       name);
+        return fi_hook_settings_fail(err, FIRN_INVALID, "'%s' does not contain a JSON object",
+                                     name);
     }
     *out = settings;
     return FIRN_OK;
@@ -116,42 +115,40 @@ write_whole(const json_t *settings)
 }
 
 int
-firn_hook_settings_change(firn_slice text, const char *name,
-                          int (*change)(void *ctx, json_t *settings, firn_error *err), void *ctx,
-                          struct firn_hook_settings_changed *out, firn_error *err)
+fi_hook_settings_change(firn_slice text, const char *name,
+                        int (*change)(void *ctx, json_t *settings, firn_error *err), void *ctx,
+                        struct fi_hook_settings_changed *out, firn_error *err)
 {
     json_t *settings = NULL;
-    struct firn_hook_json *edit = NULL;
+    struct fi_hook_json *edit = NULL;
     memset(out, 0, sizeof(*out));
-    int code = firn_hook_settings_read(text, name, &settings, err);
+    int code = fi_hook_settings_read(text, name, &settings, err);
     if (code != FIRN_OK) {
         return code;
     }
     json_t *before = json_deep_copy(settings);
     bool is_new = is_blank(without_mark(text));
     if (!is_new) {
-        edit = firn_hook_json_begin((const char *)text.data, text.size, mark_size(text), settings);
+        edit = fi_hook_json_begin((const char *)text.data, text.size, mark_size(text), settings);
     }
     code = change(ctx, settings, err);
     if (code == FIRN_OK) {
         out->has_changed = before == NULL || !json_equal(before, settings);
         out->settings = json_incref(settings);
-        out->text = is_new         ? write_whole(settings)
-                    : edit != NULL ? firn_hook_json_text(edit)
-                                   : NULL;
+        out->text = is_new ? write_whole(settings) : edit != NULL ? fi_hook_json_text(edit) : NULL;
         if (before == NULL || out->text == NULL) {
-            firn_hook_settings_changed_deinit(out);
-            code = firn_hook_settings_fail(err, FIRN_NO_MEMORY, "out of memory");
+            fi_hook_settings_changed_deinit(out);
+            code = fi_hook_settings_fail(err, FIRN_NO_MEMORY, "out of memory");
         }
     }
-    firn_hook_json_end(edit);
+    fi_hook_json_end(edit);
     json_decref(before);
     json_decref(settings);
     return code;
 }
 
 void
-firn_hook_settings_changed_deinit(struct firn_hook_settings_changed *changed)
+fi_hook_settings_changed_deinit(struct fi_hook_settings_changed *changed)
 {
     json_decref(changed->settings);
     free(changed->text);
@@ -172,7 +169,7 @@ is_ours(const json_t *hook)
 }
 
 bool
-firn_hook_settings_mention(firn_slice text)
+fi_hook_settings_mention(firn_slice text)
 {
     return text.size > 0 && memmem(text.data, text.size, mark, strlen(mark)) != NULL;
 }
@@ -210,12 +207,12 @@ remove_from_groups(json_t *groups)
 
 /* The n-th event of an agent, of any moment; NULL after the last. */
 static const char *
-event_at(const struct firn_hook_agent *agent, size_t n, enum firn_hook_agent_when *out_when)
+event_at(const struct fi_hook_agent *agent, size_t n, enum fi_hook_agent_when *out_when)
 {
-    for (unsigned when = 0; when < FIRN_HOOK_AGENT_WHENS; when++) {
-        for (size_t i = 0; i < FIRN_HOOK_AGENT_EVENTS_MAX && agent->events[when][i] != NULL; i++) {
+    for (unsigned when = 0; when < FI_HOOK_AGENT_WHENS; when++) {
+        for (size_t i = 0; i < FI_HOOK_AGENT_EVENTS_MAX && agent->events[when][i] != NULL; i++) {
             if (n-- == 0) {
-                *out_when = (enum firn_hook_agent_when)when;
+                *out_when = (enum fi_hook_agent_when)when;
                 return agent->events[when][i];
             }
         }
@@ -225,35 +222,35 @@ event_at(const struct firn_hook_agent *agent, size_t n, enum firn_hook_agent_whe
 
 /* Whether the places that matter are lists, or not there. */
 static int
-check(const json_t *settings, const struct firn_hook_agent *agent, firn_error *err)
+check(const json_t *settings, const struct fi_hook_agent *agent, firn_error *err)
 {
     const json_t *hooks = json_object_get(settings, "hooks");
     const json_t *version = json_object_get(settings, "version");
     const char *name;
-    enum firn_hook_agent_when when;
+    enum fi_hook_agent_when when;
     if (hooks != NULL && !json_is_object(hooks)) {
-        return firn_hook_settings_fail(err, FIRN_INVALID, "\"hooks\" is not an object");
+        return fi_hook_settings_fail(err, FIRN_INVALID, "\"hooks\" is not an object");
     }
     for (size_t i = 0; (name = event_at(agent, i, &when)) != NULL; i++) {
         const json_t *event = json_object_get(hooks, name);
         if (event != NULL && !json_is_array(event)) {
-            return firn_hook_settings_fail(err, FIRN_INVALID, "\"%s\" is not an array", name);
+            return fi_hook_settings_fail(err, FIRN_INVALID, "\"%s\" is not an array", name);
         }
     }
     if (agent->version != 0 && version != NULL && json_integer_value(version) != agent->version) {
-        return firn_hook_settings_fail(err, FIRN_INVALID, "\"version\" is not %ld", agent->version);
+        return fi_hook_settings_fail(err, FIRN_INVALID, "\"version\" is not %ld", agent->version);
     }
     return FIRN_OK;
 }
 
 int
-firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent, firn_error *err)
+fi_hook_settings_remove(json_t *settings, const struct fi_hook_agent *agent, firn_error *err)
 {
     assert(json_is_object(settings));
     int code = check(settings, agent, err);
     json_t *hooks = json_object_get(settings, "hooks");
     const char *name;
-    enum firn_hook_agent_when when;
+    enum fi_hook_agent_when when;
     if (code != FIRN_OK || hooks == NULL) {
         return code;
     }
@@ -261,7 +258,7 @@ firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent,
     for (size_t i = 0; (name = event_at(agent, i, &when)) != NULL; i++) {
         json_t *event = json_object_get(hooks, name);
         bool had_here =
-            agent->form == FIRN_HOOK_AGENT_GROUPS ? remove_from_groups(event) : remove_hooks(event);
+            agent->form == FI_HOOK_AGENT_GROUPS ? remove_from_groups(event) : remove_hooks(event);
         if (had_here && json_array_size(event) == 0) {
             (void)json_object_del(hooks, name);
         }
@@ -274,7 +271,7 @@ firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent,
 }
 
 bool
-firn_hook_settings_say_nothing(const json_t *settings, const struct firn_hook_agent *agent)
+fi_hook_settings_say_nothing(const json_t *settings, const struct fi_hook_agent *agent)
 {
     bool has_version = agent->version != 0 && json_object_get(settings, "version") != NULL;
     return json_object_size(settings) == (has_version ? 1U : 0U);
@@ -294,7 +291,7 @@ member(json_t *object, const char *name, json_t *(*make)(void))
 
 /* A hook. NULL if there is no memory, or the command is not UTF-8. */
 static json_t *
-make_hook(const struct firn_hook_agent *agent, const char *command)
+make_hook(const struct fi_hook_agent *agent, const char *command)
 {
     json_t *hook = json_object();
     bool is_done = hook != NULL;
@@ -315,28 +312,28 @@ make_hook(const struct firn_hook_agent *agent, const char *command)
 
 /* What stands in the list of an event: a hook, or a group with it. */
 static json_t *
-make_element(const struct firn_hook_agent_wish *wish, enum firn_hook_agent_when when)
+make_element(const struct fi_hook_agent_wish *wish, enum fi_hook_agent_when when)
 {
     char line[COMMAND_SIZE];
-    const struct firn_hook_agent *agent = wish->agent;
-    int size = snprintf(line, sizeof(line), "%s %s%s", wish->command,
-                        firn_hook_agent_when_name(when), wish->options);
+    const struct fi_hook_agent *agent = wish->agent;
+    int size = snprintf(line, sizeof(line), "%s %s%s", wish->command, fi_hook_agent_when_name(when),
+                        wish->options);
     if (size < 0 || (size_t)size >= sizeof(line)) {
         return NULL;
     }
     json_t *hook = make_hook(agent, line);
-    if (agent->form != FIRN_HOOK_AGENT_GROUPS || hook == NULL) {
+    if (agent->form != FI_HOOK_AGENT_GROUPS || hook == NULL) {
         return hook;
     }
-    bool has_matcher = when == FIRN_HOOK_AGENT_TOOL && agent->tools != NULL;
+    bool has_matcher = when == FI_HOOK_AGENT_TOOL && agent->tools != NULL;
     return has_matcher ? json_pack("{s:s,s:[o]}", "matcher", agent->tools, "hooks", hook)
                        : json_pack("{s:[o]}", "hooks", hook);
 }
 
 static bool
-is_wanted(const struct firn_hook_agent_wish *wish, enum firn_hook_agent_when when)
+is_wanted(const struct fi_hook_agent_wish *wish, enum fi_hook_agent_when when)
 {
-    return when != FIRN_HOOK_AGENT_TOOL || wish->has_tools;
+    return when != FI_HOOK_AGENT_TOOL || wish->has_tools;
 }
 
 /* How many elements of a list equal this one. */
@@ -352,14 +349,14 @@ count_equal(const json_t *list, const json_t *wanted)
 
 /* Whether exactly these hooks are there already. */
 static bool
-is_installed(const json_t *settings, const struct firn_hook_agent_wish *wish)
+is_installed(const json_t *settings, const struct fi_hook_agent_wish *wish)
 {
     firn_error err;
     const char *name;
-    enum firn_hook_agent_when when;
+    enum fi_hook_agent_when when;
     json_t *bare = json_deep_copy(settings);
     const json_t *hooks = json_object_get(settings, "hooks");
-    bool is_there = bare != NULL && firn_hook_settings_remove(bare, wish->agent, &err) == FIRN_OK;
+    bool is_there = bare != NULL && fi_hook_settings_remove(bare, wish->agent, &err) == FIRN_OK;
     for (size_t i = 0; is_there && (name = event_at(wish->agent, i, &when)) != NULL; i++) {
         const json_t *event = json_object_get(hooks, name);
         const json_t *rest = json_object_get(json_object_get(bare, "hooks"), name);
@@ -375,10 +372,10 @@ is_installed(const json_t *settings, const struct firn_hook_agent_wish *wish)
 }
 
 static bool
-append_all(json_t *hooks, const struct firn_hook_agent_wish *wish)
+append_all(json_t *hooks, const struct fi_hook_agent_wish *wish)
 {
     const char *name;
-    enum firn_hook_agent_when when;
+    enum fi_hook_agent_when when;
     bool is_done = hooks != NULL;
     for (size_t i = 0; is_done && (name = event_at(wish->agent, i, &when)) != NULL; i++) {
         if (is_wanted(wish, when)) {
@@ -390,16 +387,15 @@ append_all(json_t *hooks, const struct firn_hook_agent_wish *wish)
 }
 
 int
-firn_hook_settings_install(json_t *settings, const struct firn_hook_agent_wish *wish,
-                           firn_error *err)
+fi_hook_settings_install(json_t *settings, const struct fi_hook_agent_wish *wish, firn_error *err)
 {
     assert(json_is_object(settings));
-    const struct firn_hook_agent *agent = wish->agent;
+    const struct fi_hook_agent *agent = wish->agent;
     int code = check(settings, agent, err);
     if (code != FIRN_OK || is_installed(settings, wish)) {
         return code;
     }
-    code = firn_hook_settings_remove(settings, agent, err);
+    code = fi_hook_settings_remove(settings, agent, err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -408,7 +404,7 @@ firn_hook_settings_install(json_t *settings, const struct firn_hook_agent_wish *
         is_done = json_object_set_new(settings, "version", json_integer(agent->version)) == 0;
     }
     is_done = is_done && append_all(member(settings, "hooks", json_object), wish);
-    return is_done ? FIRN_OK
-                   : firn_hook_settings_fail(err, FIRN_NO_MEMORY,
-                                             "out of memory, or a name is too long");
+    return is_done
+               ? FIRN_OK
+               : fi_hook_settings_fail(err, FIRN_NO_MEMORY, "out of memory, or a name is too long");
 }

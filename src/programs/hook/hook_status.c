@@ -56,34 +56,32 @@ find_project_above(const char *directory, char out[PATH_MAX])
 }
 
 void
-firn_hook_status_tell_rest(const struct firn_hook_agent *agent, const char *directory,
-                           const char *root)
+fi_hook_status_tell_rest(const struct fi_hook_agent *agent, const char *directory, const char *root)
 {
     char above[PATH_MAX];
     if (!is_in_path()) {
-        firn_term_out_format("still to do: %s has to find firn in its PATH: put it, or a link to "
-                             "it, in a directory of PATH\n",
-                             agent->title);
+        fi_term_out_format("still to do: %s has to find firn in its PATH: put it, or a link to "
+                           "it, in a directory of PATH\n",
+                           agent->title);
     }
     const bool is_in_repository = directory != NULL && find_project_above(directory, above);
     if (is_in_repository || (directory != NULL && root != NULL)) {
-        firn_term_out_format("still to do: %s reads this file only if it is started in this "
-                             "directory%s; the %s begins at ",
-                             agent->title,
-                             is_in_repository && agent->looks_up ? " or below it" : "",
-                             is_in_repository ? "repository" : "workspace");
-        firn_term_text_escape(firn_str(is_in_repository ? above : root), firn_term_out_write);
-        firn_term_out_text("\n");
+        fi_term_out_format("still to do: %s reads this file only if it is started in this "
+                           "directory%s; the %s begins at ",
+                           agent->title, is_in_repository && agent->looks_up ? " or below it" : "",
+                           is_in_repository ? "repository" : "workspace");
+        fi_term_text_escape(firn_str(is_in_repository ? above : root), fi_term_out_write);
+        fi_term_out_text("\n");
     }
     if (directory != NULL && agent->wants != NULL) {
-        firn_term_out_format("still to do: %s\n", agent->wants);
+        fi_term_out_format("still to do: %s\n", agent->wants);
     }
 }
 
 /* ---- status ---- */
 
 struct last {
-    const struct firn_hook_agent *agent;
+    const struct fi_hook_agent *agent;
     int64_t time_ns; /* 0: none */
 };
 
@@ -101,82 +99,82 @@ find_last(void *ctx, const firn_workspace_checkpoint *checkpoint)
 }
 
 static void
-tell_agent(firn_workspace *workspace, const struct firn_hook_agent *agent, uint64_t *told)
+tell_agent(firn_workspace *workspace, const struct fi_hook_agent *agent, uint64_t *told)
 {
     const char *home = getenv("HOME");
     const char *root = firn_workspace_root(workspace);
     char here[PATH_MAX];
-    const bool is_in_root = firn_hook_agent_is_in(root, agent, false);
+    const bool is_in_root = fi_hook_agent_is_in(root, agent, false);
     const bool is_below = !is_in_root && firn_workspace_subpath(workspace)[0] != '\0' &&
                           getcwd(here, sizeof(here)) != NULL &&
-                          firn_hook_agent_is_in(here, agent, false);
+                          fi_hook_agent_is_in(here, agent, false);
     const bool is_here = is_in_root || is_below;
     const bool is_in_home =
-        home != NULL && home[0] == '/' && firn_hook_agent_is_in(home, agent, true);
+        home != NULL && home[0] == '/' && fi_hook_agent_is_in(home, agent, true);
     struct last last = {agent, 0};
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    char time[FI_TERM_TEXT_TIME_SIZE];
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     int code = firn_workspace_list(workspace, &options, find_last, &last, NULL);
     if (code != FIRN_OK && code != FIRN_CANCELLED) {
         last.time_ns = 0;
     }
-    firn_term_json_object(NULL);
-    firn_term_json_string("agent", agent->name);
-    firn_term_json_bool("project", is_here);
-    firn_term_json_bool("user", is_in_home);
-    firn_term_json_time_if("last", last.time_ns, last.time_ns != 0);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_string("agent", agent->name);
+    fi_term_json_bool("project", is_here);
+    fi_term_json_bool("user", is_in_home);
+    fi_term_json_time_if("last", last.time_ns, last.time_ns != 0);
+    fi_term_json_end();
     if (!is_here && !is_in_home && last.time_ns == 0) {
         return;
     }
     ++*told;
-    firn_term_out_format("%-8s  %s", agent->name,
-                         is_here      ? agent->file
-                         : is_in_home ? "for all projects, in the home"
-                                      : "not installed");
+    fi_term_out_format("%-8s  %s", agent->name,
+                       is_here      ? agent->file
+                       : is_in_home ? "for all projects, in the home"
+                                    : "not installed");
     if (last.time_ns != 0) {
-        firn_term_out_format("; last turn saved %s\n", firn_term_text_time(last.time_ns, time));
+        fi_term_out_format("; last turn saved %s\n", fi_term_text_time(last.time_ns, time));
     } else {
-        firn_term_out_text("; no turn was saved yet\n");
+        fi_term_out_text("; no turn was saved yet\n");
     }
     if (last.time_ns == 0 && is_here) {
-        firn_hook_status_tell_rest(agent, is_below ? here : root, is_below ? root : NULL);
+        fi_hook_status_tell_rest(agent, is_below ? here : root, is_below ? root : NULL);
     }
 }
 
 static int
-run_status(struct firn_cli *cli)
+run_status(struct fi_cli *cli)
 {
     firn_workspace *workspace = NULL;
-    int exit_code = firn_task_workspace_open(cli, &workspace);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &workspace);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    const struct firn_hook_agent *agent;
+    const struct fi_hook_agent *agent;
     uint64_t told = 0;
-    firn_term_json_bool("in_path", is_in_path());
-    firn_term_json_array("agents");
-    for (unsigned i = 0; (agent = firn_hook_agent_at(i)) != NULL; i++) {
+    fi_term_json_bool("in_path", is_in_path());
+    fi_term_json_array("agents");
+    for (unsigned i = 0; (agent = fi_hook_agent_at(i)) != NULL; i++) {
         tell_agent(workspace, agent, &told);
     }
-    firn_term_json_end();
+    fi_term_json_end();
     if (told == 0 && !cli->quiet) {
-        firn_term_out_text("no agent has firn's hooks here: firn hook install AGENT\n");
+        fi_term_out_text("no agent has firn's hooks here: firn hook install AGENT\n");
     }
     firn_workspace_close(workspace);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
-static const struct firn_command_option no_options[] = {
+static const struct fi_command_option no_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn hook status", "show which agents save their turns here"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_hook_status = {
+const struct fi_command fi_hook_status = {
     .name = "status",
     .summary = "Show which agents have the hooks, and whether they run",
     .arguments = "",
@@ -187,6 +185,6 @@ const struct firn_command firn_hook_status = {
             "firn in the agent's PATH, trust in the agent, or another directory. A directory\n"
             "of the workspace may have hooks of its own; in it they are shown.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run_status,
 };

@@ -6,15 +6,15 @@
 
 #include "import/import_internal.h"
 
-static const struct firn_command *const imports[] = {&firn_import_git,
-                                                     &firn_import_chkpt,
-                                                     &firn_import_unpack,
-                                                     &firn_import_restic,
-                                                     &firn_import_alopex,
-                                                     &firn_import_alopex_alexs,
-                                                     NULL};
+static const struct fi_command *const imports[] = {&fi_import_git,
+                                                   &fi_import_chkpt,
+                                                   &fi_import_unpack,
+                                                   &fi_import_restic,
+                                                   &fi_import_alopex,
+                                                   &fi_import_alopex_alexs,
+                                                   NULL};
 
-const struct firn_command firn_import = {
+const struct fi_command fi_import = {
     .name = "import",
     .summary = "Bring in what other programs have saved",
     .arguments = "",
@@ -25,9 +25,9 @@ const struct firn_command firn_import = {
     .members = imports,
 };
 
-static const struct firn_command *const exports[] = {&firn_import_export_tar, NULL};
+static const struct fi_command *const exports[] = {&fi_import_export_tar, NULL};
 
-const struct firn_command firn_import_export = {
+const struct fi_command fi_import_export = {
     .name = "export",
     .summary = "Write checkpoints for other programs",
     .arguments = "",

@@ -7,7 +7,7 @@
 
 #include "command/command.h"
 
-extern const struct firn_command firn_import;
-extern const struct firn_command firn_import_export;
+extern const struct fi_command fi_import;
+extern const struct fi_command fi_import_export;
 
 #endif

@@ -39,52 +39,49 @@ name_store(const char *file, char out[PATH_MAX])
 }
 
 static int
-run(struct firn_cli *cli, enum firn_migrate_alopex_kind kind, bool is_damaged_taken)
+run(struct fi_cli *cli, enum fi_migrate_alopex_kind kind, bool is_damaged_taken)
 {
     char named[PATH_MAX];
     const char *path = cli->argument_count > 1 ? cli->arguments[1] : named;
-    const char *keyspace = firn_command_value(cli, "keyspace");
-    bool is_dry = firn_command_has(cli, "dry-run");
+    const char *keyspace = fi_command_value(cli, "keyspace");
+    bool is_dry = fi_command_has(cli, "dry-run");
     firn_store *store = NULL;
-    struct firn_migrate_alopex *alopex = NULL;
+    struct fi_migrate_alopex *alopex = NULL;
     if (cli->arguments[0][0] == '\0' || (keyspace != NULL && keyspace[0] == '\0')) {
-        return firn_command_misused(cli, "FILE or a keyspace's name is empty");
+        return fi_command_misused(cli, "FILE or a keyspace's name is empty");
     }
     if (path == named && !name_store(cli->arguments[0], named)) {
-        return firn_command_misused(cli, "name the STORE: '%s' gives it no name",
-                                    cli->arguments[0]);
+        return fi_command_misused(cli, "name the STORE: '%s' gives it no name", cli->arguments[0]);
     }
-    int exit_code =
-        firn_migrate_alopex_open(cli, kind, cli->arguments[0], is_damaged_taken, &alopex);
-    if (exit_code == FIRN_EXIT_OK && !is_dry) {
-        exit_code = firn_data_store_open(cli, path, FIRN_DATA_STORE_LOAD_OR_MAKE, &store);
+    int exit_code = fi_migrate_alopex_open(cli, kind, cli->arguments[0], is_damaged_taken, &alopex);
+    if (exit_code == FI_EXIT_OK && !is_dry) {
+        exit_code = fi_data_store_open(cli, path, FI_DATA_STORE_LOAD_OR_MAKE, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            firn_migrate_alopex_load(alopex, store, keyspace != NULL ? keyspace : "default");
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_migrate_alopex_load(alopex, store, keyspace != NULL ? keyspace : "default");
     }
-    firn_migrate_alopex_close(alopex);
-    return firn_data_store_close(cli, store, exit_code);
+    fi_migrate_alopex_close(alopex);
+    return fi_data_store_close(cli, store, exit_code);
 }
 
 static int
-run_alopex(struct firn_cli *cli)
+run_alopex(struct fi_cli *cli)
 {
-    return run(cli, FIRN_MIGRATE_ALOPEX_STORE, false);
+    return run(cli, FI_MIGRATE_ALOPEX_STORE, false);
 }
 
 static int
-run_alexs(struct firn_cli *cli)
+run_alexs(struct fi_cli *cli)
 {
-    return run(cli, FIRN_MIGRATE_ALOPEX_ALXS, firn_command_has(cli, "damaged"));
+    return run(cli, FI_MIGRATE_ALOPEX_ALXS, fi_command_has(cli, "damaged"));
 }
 
-const struct firn_command firn_import_alopex = {
+const struct fi_command fi_import_alopex = {
     .name = "alopex",
     .summary = "Import a database of Alopex",
     .arguments = "FILE [STORE]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"keyspace", 'k', "NAME", "the keyspace to make (default: default)"},
             {"dry-run", 'n', NULL, "read FILE and count, without importing"},
             {NULL, 0, NULL, NULL},
@@ -101,21 +98,21 @@ const struct firn_command firn_import_alopex = {
             "and the exit code is 6; with --strict nothing is imported. The keyspace is loaded in\n"
             "one commit; then its entries are counted and compared.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn import alopex app.alopex", "make app.firn of a database"},
             {"firn import alopex app.alopex.d/sst/3.sst old.firn -n", "count what a table has"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = run_alopex,
 };
 
-const struct firn_command firn_import_alopex_alexs = {
+const struct fi_command fi_import_alopex_alexs = {
     .name = "alexs",
     .summary = "Import a sorted table of Alopex",
     .arguments = "FILE [STORE]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"keyspace", 'k', "NAME", "the keyspace to make (default: default)"},
             {"damaged", 0, NULL, "import what can be read of a damaged table"},
             {"dry-run", 'n', NULL, "read FILE and count, without importing"},
@@ -131,10 +128,10 @@ const struct firn_command firn_import_alopex_alexs = {
             "the first size or key that is impossible. They may be wrong. All damage is named,\n"
             "and the exit code is 6.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn import alexs wal.sst app.firn -k users", "make the keyspace users"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = run_alexs,
 };

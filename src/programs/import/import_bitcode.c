@@ -183,7 +183,7 @@ unpack_lengths(firn_slice *rest, uint64_t *out, size_t count, uint64_t *out_sum)
 
 /* The names, which stay in the input. */
 static bool
-unpack_names(firn_slice *rest, struct firn_import_bitcode *out)
+unpack_names(firn_slice *rest, struct fi_import_bitcode *out)
 {
     uint64_t sum = 0;
     uint64_t *lengths = malloc((out->count + 1) * sizeof(lengths[0]));
@@ -198,7 +198,7 @@ unpack_names(firn_slice *rest, struct firn_import_bitcode *out)
 }
 
 static bool
-unpack_numbers(firn_slice *rest, struct firn_import_bitcode *out)
+unpack_numbers(firn_slice *rest, struct fi_import_bitcode *out)
 {
     uint64_t *numbers = malloc((out->count + 1) * sizeof(numbers[0]));
     bool is_right = numbers != NULL && unpack_integers(rest, numbers, out->count, 8);
@@ -214,8 +214,8 @@ unpack_numbers(firn_slice *rest, struct firn_import_bitcode *out)
 }
 
 int
-firn_import_bitcode_read(firn_slice bytes, size_t hash_size, struct firn_import_bitcode *out,
-                         firn_error *err)
+fi_import_bitcode_read(firn_slice bytes, size_t hash_size, struct fi_import_bitcode *out,
+                       firn_error *err)
 {
     assert(hash_size > 0 && hash_size <= HASH_SIZE_MAX);
     firn_slice rest = bytes;
@@ -238,14 +238,14 @@ firn_import_bitcode_read(firn_slice bytes, size_t hash_size, struct firn_import_
     }
     free(kinds);
     if (!is_right) {
-        firn_import_bitcode_deinit(out);
-        return firn_import_tree_error(err, FIRN_CORRUPT, "a directory of it cannot be decoded");
+        fi_import_bitcode_deinit(out);
+        return fi_import_tree_error(err, FIRN_CORRUPT, "a directory of it cannot be decoded");
     }
     return FIRN_OK;
 }
 
 void
-firn_import_bitcode_deinit(struct firn_import_bitcode *decoded)
+fi_import_bitcode_deinit(struct fi_import_bitcode *decoded)
 {
     free(decoded->entries);
     free(decoded->hashes);

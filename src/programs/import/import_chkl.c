@@ -24,7 +24,7 @@
 #include "import/import_internal.h"
 
 enum {
-    HASH_SIZE = FIRN_IMPORT_CHKL_HASH_SIZE,
+    HASH_SIZE = FI_IMPORT_CHKL_HASH_SIZE,
     HEADER_SIZE = 8,
     ENTRY_SIZE = HASH_SIZE + 8,
     PARTS_MAX = 1000000,
@@ -51,7 +51,7 @@ struct object {
     uint64_t size;
 };
 
-struct firn_import_chkl {
+struct fi_import_chkl {
     struct pack *packs;
     size_t pack_count;
     struct object *objects; /* sorted by hash */
@@ -69,7 +69,7 @@ grow(void **array, size_t *capacity, size_t count, size_t size, firn_error *err)
     size_t wanted = *capacity == 0 ? 64 : 2 * *capacity;
     void *grown = realloc(*array, wanted * size);
     if (grown == NULL) {
-        return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     *array = grown;
     *capacity = wanted;
@@ -120,13 +120,13 @@ add_part(struct pack *pack, int folder, const char *name, size_t *capacity, bool
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     *out_is_there = false;
     if (fd < 0) {
-        return errno == ENOENT ? FIRN_OK : firn_import_tree_fail(err, "open", firn_str(name));
+        return errno == ENOENT ? FIRN_OK : fi_import_tree_fail(err, "open", firn_str(name));
     }
     void *parts = pack->parts;
     int code = grow(&parts, capacity, pack->count, sizeof(pack->parts[0]), err);
     pack->parts = parts;
     if (code == FIRN_OK && (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode))) {
-        code = firn_import_tree_error(err, FIRN_CORRUPT, "it is not a file");
+        code = fi_import_tree_error(err, FIRN_CORRUPT, "it is not a file");
     }
     if (code != FIRN_OK) {
         (void)close(fd);
@@ -165,23 +165,23 @@ close_pack(struct pack *pack)
 
 /* Finds the objects of a pack. */
 static int
-scan_pack(struct firn_import_chkl *set, uint32_t number, firn_error *err)
+scan_pack(struct fi_import_chkl *set, uint32_t number, firn_error *err)
 {
     assert(number < set->pack_count);
     const struct pack *pack = &set->packs[number];
     uint8_t header[ENTRY_SIZE];
     uint64_t at = HEADER_SIZE;
     if (!read_pack(pack, 0, header, HEADER_SIZE) || memcmp(header, "CHKL", 4) != 0) {
-        return firn_import_tree_error(err, FIRN_CORRUPT, "it is not a pack of chkpt 0.3");
+        return fi_import_tree_error(err, FIRN_CORRUPT, "it is not a pack of chkpt 0.3");
     }
     const uint64_t count = load64(header) >> 32;
     for (uint64_t i = 0; i < count; i++) {
         struct object object = {.pack = number};
         if (!read_pack(pack, at, header, ENTRY_SIZE) ||
             load64(header + HASH_SIZE) > pack->size - at - ENTRY_SIZE) {
-            return firn_import_tree_error(err, FIRN_CORRUPT,
-                                          "it is damaged after %llu of %llu objects",
-                                          (unsigned long long)i, (unsigned long long)count);
+            return fi_import_tree_error(err, FIRN_CORRUPT,
+                                        "it is damaged after %llu of %llu objects",
+                                        (unsigned long long)i, (unsigned long long)count);
         }
         memcpy(object.hash, header, HASH_SIZE);
         object.offset = at + ENTRY_SIZE;
@@ -217,20 +217,20 @@ pack_name(const char *name)
 }
 
 int
-firn_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, const char *text),
-                      void *ctx, struct firn_import_chkl **out, firn_error *err)
+fi_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, const char *text),
+                    void *ctx, struct fi_import_chkl **out, firn_error *err)
 {
     assert(folder >= 0 && tell != NULL);
-    struct firn_import_chkl *set = calloc(1, sizeof(*set));
+    struct fi_import_chkl *set = calloc(1, sizeof(*set));
     size_t capacity = 0;
     if (set == NULL) {
-        return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     int code = FIRN_OK;
     int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (code == FIRN_OK && dir == NULL) {
-        code = firn_import_tree_fail(err, "read", firn_str("packs"));
+        code = fi_import_tree_fail(err, "read", firn_str("packs"));
     }
     for (const struct dirent *entry;
          code == FIRN_OK && dir != NULL && (entry = readdir(dir)) != NULL;) {
@@ -261,7 +261,7 @@ firn_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, cons
         (void)close(fd);
     }
     if (code != FIRN_OK) {
-        firn_import_chkl_close(set);
+        fi_import_chkl_close(set);
         return code;
     }
     if (set->count > 0) {
@@ -272,7 +272,7 @@ firn_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, cons
 }
 
 void
-firn_import_chkl_close(struct firn_import_chkl *set)
+fi_import_chkl_close(struct fi_import_chkl *set)
 {
     for (size_t i = 0; set != NULL && i < set->pack_count; i++) {
         close_pack(&set->packs[i]);
@@ -285,7 +285,7 @@ firn_import_chkl_close(struct firn_import_chkl *set)
 }
 
 bool
-firn_import_chkl_is_hash(const uint8_t *hash, firn_slice bytes)
+fi_import_chkl_is_hash(const uint8_t *hash, firn_slice bytes)
 {
     const XXH128_hash_t found = XXH3_128bits(bytes.data, bytes.size);
     return load64(hash) == found.low64 && load64(hash + 8) == found.high64;
@@ -305,7 +305,7 @@ decode(const struct pack *pack, const struct object *object, LZ4F_dctx *decoder,
     for (uint64_t at = 0; at < object->size && code == FIRN_OK;) {
         size_t part = object->size - at < CHUNK ? (size_t)(object->size - at) : CHUNK;
         if (!read_pack(pack, object->offset + at, in, part)) {
-            return firn_import_tree_error(err, FIRN_CORRUPT, "its object cannot be read");
+            return fi_import_tree_error(err, FIRN_CORRUPT, "its object cannot be read");
         }
         size_t done = 0;
         size_t made = 1;
@@ -314,30 +314,29 @@ decode(const struct pack *pack, const struct object *object, LZ4F_dctx *decoder,
             made = CHUNK;
             expects = LZ4F_decompress(decoder, out, &made, in + done, &taken, NULL);
             if (LZ4F_isError(expects) || (taken == 0 && made == 0 && done < part)) {
-                return firn_import_tree_error(err, FIRN_CORRUPT, "its object is damaged");
+                return fi_import_tree_error(err, FIRN_CORRUPT, "its object is damaged");
             }
             done += taken;
             (void)XXH3_128bits_update(state, out, made);
             code = write(ctx, firn_bytes(out, made), err);
         }
         if (code == FIRN_OK && done < part) {
-            return firn_import_tree_error(err, FIRN_CORRUPT,
-                                          "its object has bytes after its frame");
+            return fi_import_tree_error(err, FIRN_CORRUPT, "its object has bytes after its frame");
         }
         at += part;
-        code = code == FIRN_OK ? firn_command_go_on(err) : code;
+        code = code == FIRN_OK ? fi_command_go_on(err) : code;
     }
     const XXH128_hash_t found = XXH3_128bits_digest(state);
     if (code == FIRN_OK && (expects != 0 || load64(object->hash) != found.low64 ||
                             load64(object->hash + 8) != found.high64)) {
-        code = firn_import_tree_error(err, FIRN_CORRUPT, "its object is damaged");
+        code = fi_import_tree_error(err, FIRN_CORRUPT, "its object is damaged");
     }
     return code;
 }
 
 int
-firn_import_chkl_stream(struct firn_import_chkl *set, const uint8_t *hash, firn_write_bytes write,
-                        void *ctx, firn_error *err)
+fi_import_chkl_stream(struct fi_import_chkl *set, const uint8_t *hash, firn_write_bytes write,
+                      void *ctx, firn_error *err)
 {
     struct object wanted;
     LZ4F_dctx *decoder = NULL;
@@ -346,12 +345,12 @@ firn_import_chkl_stream(struct firn_import_chkl *set, const uint8_t *hash, firn_
                                                   : bsearch(&wanted, set->objects, set->count,
                                                             sizeof(wanted), compare_objects);
     if (object == NULL) {
-        return firn_import_tree_error(err, FIRN_NOT_FOUND, "its object is missing");
+        return fi_import_tree_error(err, FIRN_NOT_FOUND, "its object is missing");
     }
     XXH3_state_t *state = XXH3_createState();
     if (state == NULL || LZ4F_isError(LZ4F_createDecompressionContext(&decoder, LZ4F_VERSION))) {
         (void)XXH3_freeState(state);
-        return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     int code = decode(&set->packs[object->pack], object, decoder, state, write, ctx, err);
     (void)LZ4F_freeDecompressionContext(decoder);

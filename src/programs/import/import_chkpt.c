@@ -64,16 +64,16 @@ struct files {
 };
 
 struct chkpt {
-    struct firn_import_target target;
+    struct fi_import_target target;
     const struct snapshot *snapshot; /* at hand */
     const struct snapshot *had;      /* the last one that is a checkpoint */
     bool has_begun;                  /* `before` is what is on disk */
-    struct firn_import_tree tree;
-    struct firn_sqlitefile_reader *catalog;
+    struct fi_import_tree tree;
+    struct fi_sqlitefile_reader *catalog;
     int folder;
     size_t hash_size; /* 32 or 16 */
     firn_chkp_set *old_packs;
-    struct firn_import_chkl *packs;
+    struct fi_import_chkl *packs;
     uint8_t *trees; /* trees.dat */
     size_t trees_size;
     struct snapshot *snapshots;
@@ -89,7 +89,7 @@ struct chkpt {
 static int
 no_memory(struct chkpt *chkpt)
 {
-    return firn_import_tree_error(&chkpt->err, FIRN_NO_MEMORY, "out of memory");
+    return fi_import_tree_error(&chkpt->err, FIRN_NO_MEMORY, "out of memory");
 }
 
 static void
@@ -144,7 +144,7 @@ miss(struct chkpt *chkpt, firn_slice path, bool is_lost, const char *text)
 {
     char said[FIRN_ERROR_TEXT_SIZE];
     (void)snprintf(said, sizeof(said), "in snapshot %s: %s", chkpt->snapshot->id, text);
-    firn_import_target_miss(&chkpt->target, path, is_lost, said);
+    fi_import_target_miss(&chkpt->target, path, is_lost, said);
 }
 
 /* ---- the catalogue ---- */
@@ -163,16 +163,16 @@ is_id(firn_slice id)
 }
 
 static int
-on_snapshot(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
+on_snapshot(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 {
     struct chkpt *chkpt = ctx;
     assert(count == 5);
     (void)count;
-    struct snapshot snapshot = {.created_ns = firn_import_target_time_of(values[1].bytes),
+    struct snapshot snapshot = {.created_ns = fi_import_target_time_of(values[1].bytes),
                                 .files = (uint64_t)values[4].integer};
     if (!is_id(values[0].bytes) || snapshot.created_ns == 0) {
-        firn_import_target_tell(&chkpt->target, values[0].bytes,
-                                "a snapshot without an id or a time");
+        fi_import_target_tell(&chkpt->target, values[0].bytes,
+                              "a snapshot without an id or a time");
         chkpt->target.failed++;
         return FIRN_OK;
     }
@@ -198,8 +198,7 @@ on_snapshot(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
     if (snapshot.message_size > 0) {
         memcpy(snapshot.message, values[2].bytes.data, snapshot.message_size);
     }
-    if (values[3].bytes.size == HASH_SIZE_MAX ||
-        values[3].bytes.size == FIRN_IMPORT_CHKL_HASH_SIZE) {
+    if (values[3].bytes.size == HASH_SIZE_MAX || values[3].bytes.size == FI_IMPORT_CHKL_HASH_SIZE) {
         snapshot.has_root = true;
         memcpy(snapshot.root, values[3].bytes.data, values[3].bytes.size);
     }
@@ -208,7 +207,7 @@ on_snapshot(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
 }
 
 static int
-on_file(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
+on_file(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 {
     struct chkpt *chkpt = ctx;
     assert(count == 3);
@@ -231,7 +230,7 @@ copy(struct chkpt *chkpt, const char *name, bool *out_is_there)
     *out_is_there = from >= 0;
     if (code == FIRN_OK && from >= 0) {
         to = openat(chkpt->tree.place_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        code = to < 0 ? firn_import_tree_fail(&chkpt->err, "copy", firn_str(name)) : FIRN_OK;
+        code = to < 0 ? fi_import_tree_fail(&chkpt->err, "copy", firn_str(name)) : FIRN_OK;
     }
     while (code == FIRN_OK && from >= 0) {
         ssize_t got = read(from, chunk, CHUNK);
@@ -239,7 +238,7 @@ copy(struct chkpt *chkpt, const char *name, bool *out_is_there)
             break;
         }
         if (got < 0 || write(to, chunk, (size_t)got) != got) {
-            code = firn_import_tree_fail(&chkpt->err, "copy", firn_str(name));
+            code = fi_import_tree_fail(&chkpt->err, "copy", firn_str(name));
         }
     }
     if (to >= 0) {
@@ -259,15 +258,15 @@ open_catalog(struct chkpt *chkpt)
     bool is_there;
     int code = copy(chkpt, "catalog.sqlite", &is_there);
     if (code == FIRN_OK && !is_there) {
-        return firn_import_tree_error(
+        return fi_import_tree_error(
             &chkpt->err, FIRN_NOT_FOUND,
             "there is no catalog.sqlite: it is not a store of chkpt 0.2 or later");
     }
     code = code == FIRN_OK ? copy(chkpt, "catalog.sqlite-wal", &is_there) : code;
     (void)snprintf(path, sizeof(path), "%s/catalog.sqlite", chkpt->tree.place);
-    code = code == FIRN_OK ? firn_sqlitefile_reader_open(path, &chkpt->catalog, &chkpt->err) : code;
+    code = code == FIRN_OK ? fi_sqlitefile_reader_open(path, &chkpt->catalog, &chkpt->err) : code;
     return code == FIRN_OK
-               ? firn_sqlitefile_reader_query(
+               ? fi_sqlitefile_reader_query(
                      chkpt->catalog,
                      "SELECT id, created_at, message, root_tree_hash, total_files FROM snapshots "
                      "ORDER BY created_at, id",
@@ -280,7 +279,7 @@ close_catalog(struct chkpt *chkpt)
 {
     static const char *const names[] = {"catalog.sqlite", "catalog.sqlite-wal",
                                         "catalog.sqlite-shm"};
-    firn_sqlitefile_reader_close(chkpt->catalog);
+    fi_sqlitefile_reader_close(chkpt->catalog);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && chkpt->tree.place[0] != '\0'; i++) {
         (void)unlinkat(chkpt->tree.place_fd, names[i], 0);
     }
@@ -334,7 +333,7 @@ find_tree(const struct chkpt *chkpt, const uint8_t *hash)
             firn_hash found;
             firn_hash_of(bytes, &found);
             bool is_right = hash_size == HASH_SIZE_MAX ? memcmp(found.bytes, hash, hash_size) == 0
-                                                       : firn_import_chkl_is_hash(hash, bytes);
+                                                       : fi_import_chkl_is_hash(hash, bytes);
             return is_right ? bytes : firn_bytes(NULL, 0);
         }
     }
@@ -345,16 +344,16 @@ static int
 add_tree(struct chkpt *chkpt, const uint8_t *hash, firn_slice above, unsigned depth)
 {
     firn_slice bytes = find_tree(chkpt, hash);
-    struct firn_import_bitcode tree;
+    struct fi_import_bitcode tree;
     if (depth > DEPTH_MAX || bytes.size == 0) {
         if (depth == 0) {
-            return firn_import_tree_error(&chkpt->err, FIRN_CORRUPT, "its root is lost");
+            return fi_import_tree_error(&chkpt->err, FIRN_CORRUPT, "its root is lost");
         }
         miss(chkpt, above, depth <= DEPTH_MAX,
              depth > DEPTH_MAX ? "it is nested too deeply" : "its directory is lost");
         return FIRN_OK;
     }
-    int code = firn_import_bitcode_read(bytes, chkpt->hash_size, &tree, &chkpt->err);
+    int code = fi_import_bitcode_read(bytes, chkpt->hash_size, &tree, &chkpt->err);
     if (code != FIRN_OK) {
         if (code != FIRN_CORRUPT || depth == 0) {
             return code;
@@ -363,8 +362,8 @@ add_tree(struct chkpt *chkpt, const uint8_t *hash, firn_slice above, unsigned de
         return FIRN_OK;
     }
     for (size_t i = 0; i < tree.count && code == FIRN_OK; i++) {
-        const struct firn_import_bitcode_entry *entry = &tree.entries[i];
-        code = firn_import_target_entry(&chkpt->target, &chkpt->err);
+        const struct fi_import_bitcode_entry *entry = &tree.entries[i];
+        code = fi_import_target_entry(&chkpt->target, &chkpt->err);
         if (code != FIRN_OK) {
             break;
         }
@@ -387,7 +386,7 @@ add_tree(struct chkpt *chkpt, const uint8_t *hash, firn_slice above, unsigned de
                                 : add_file(chkpt, firn_bytes(path, size), entry->hash, mode);
         free(path);
     }
-    firn_import_bitcode_deinit(&tree);
+    fi_import_bitcode_deinit(&tree);
     return code;
 }
 
@@ -396,17 +395,17 @@ static int
 list_files(struct chkpt *chkpt, const struct snapshot *snapshot)
 {
     files_deinit(&chkpt->now);
-    firn_import_gaps_clear(&chkpt->target.gaps, firn_str(""));
+    fi_import_gaps_clear(&chkpt->target.gaps, firn_str(""));
     chkpt->target.entries = 0;
-    int code = firn_sqlitefile_reader_query(
+    int code = fi_sqlitefile_reader_query(
         chkpt->catalog,
         "SELECT path, blob_hash, mode FROM snapshot_files WHERE snapshot_id = coalesce((SELECT "
         "manifest_snapshot_id FROM snapshots WHERE id = ?1), ?1)",
         snapshot->id, on_file, chkpt, &chkpt->err);
     if (code == FIRN_OK && chkpt->now.count == 0 && snapshot->files > 0) {
-        code = snapshot->has_root ? add_tree(chkpt, snapshot->root, firn_str(""), 0)
-                                  : firn_import_tree_error(&chkpt->err, FIRN_CORRUPT,
-                                                           "nothing says what is in it");
+        code = snapshot->has_root
+                   ? add_tree(chkpt, snapshot->root, firn_str(""), 0)
+                   : fi_import_tree_error(&chkpt->err, FIRN_CORRUPT, "nothing says what is in it");
     }
     if (code == FIRN_OK && chkpt->now.count > 0) {
         qsort(chkpt->now.list, chkpt->now.count, sizeof(chkpt->now.list[0]), compare_files);
@@ -431,7 +430,7 @@ stream(void *ctx, firn_write_bytes write_bytes, void *to, firn_error *err)
         memcpy(name.bytes, source->hash, sizeof(name.bytes));
         return firn_chkp_set_stream(chkpt->old_packs, &name, write_bytes, to, err);
     }
-    return firn_import_chkl_stream(chkpt->packs, source->hash, write_bytes, to, err);
+    return fi_import_chkl_stream(chkpt->packs, source->hash, write_bytes, to, err);
 }
 
 /* Puts a file on disk. FIRN_NOT_FOUND, FIRN_CORRUPT, FIRN_INVALID and FIRN_LIMIT are of this file
@@ -439,13 +438,13 @@ stream(void *ctx, firn_write_bytes write_bytes, void *to, firn_error *err)
 static int
 put_file(struct chkpt *chkpt, const struct file *file)
 {
-    const struct firn_import_attributes attributes = {.mode = file->mode & MODE_BITS,
-                                                      .mtime_ns = chkpt->snapshot->created_ns};
+    const struct fi_import_attributes attributes = {.mode = file->mode & MODE_BITS,
+                                                    .mtime_ns = chkpt->snapshot->created_ns};
     struct source source = {chkpt, file->hash};
-    return firn_import_tree_put(&chkpt->tree, firn_bytes(file->path, file->path_size),
-                                (file->mode & KIND_BITS) == KIND_LINK ? FIRN_IMPORT_SYMLINK
-                                                                      : FIRN_IMPORT_FILE,
-                                &attributes, stream, &source, &chkpt->err);
+    return fi_import_tree_put(&chkpt->tree, firn_bytes(file->path, file->path_size),
+                              (file->mode & KIND_BITS) == KIND_LINK ? FI_IMPORT_SYMLINK
+                                                                    : FI_IMPORT_FILE,
+                              &attributes, stream, &source, &chkpt->err);
 }
 
 static size_t
@@ -464,16 +463,16 @@ stamp(struct chkpt *chkpt, firn_slice path, firn_slice last)
     if (last.size > 0 && above == parent_size(last) && memcmp(path.data, last.data, above) == 0) {
         return FIRN_OK;
     }
-    const struct firn_import_attributes attributes = {.mode = 0755,
-                                                      .mtime_ns = chkpt->snapshot->created_ns};
+    const struct fi_import_attributes attributes = {.mode = 0755,
+                                                    .mtime_ns = chkpt->snapshot->created_ns};
     int code = FIRN_OK;
-    if (firn_import_tree_refusal(path) != NULL) {
+    if (fi_import_tree_refusal(path) != NULL) {
         return FIRN_OK;
     }
     for (size_t size = path.size; size > 0 && code == FIRN_OK; size--) {
         if (path.data[size - 1] == '/') {
-            code = firn_import_tree_stamp(&chkpt->tree, firn_bytes(path.data, size - 1),
-                                          &attributes, &chkpt->err);
+            code = fi_import_tree_stamp(&chkpt->tree, firn_bytes(path.data, size - 1), &attributes,
+                                        &chkpt->err);
         }
     }
     return code;
@@ -513,7 +512,7 @@ change(struct chkpt *chkpt)
             code = stamp(chkpt, path, last);
             last = path;
             if (code == FIRN_OK) {
-                code = pass == 0 ? firn_import_tree_remove(&chkpt->tree, path, &chkpt->err)
+                code = pass == 0 ? fi_import_tree_remove(&chkpt->tree, path, &chkpt->err)
                                  : put_file(chkpt, new);
             }
             if (is_of_file(code) && !chkpt->target.space.is_over) {
@@ -523,7 +522,7 @@ change(struct chkpt *chkpt)
                 }
                 code = FIRN_OK;
             }
-            code = code == FIRN_OK ? firn_command_go_on(&chkpt->err) : code;
+            code = code == FIRN_OK ? fi_command_go_on(&chkpt->err) : code;
         }
     }
     return code;
@@ -547,12 +546,12 @@ make(void *ctx, firn_error *err)
     bool has_before = false;
     int code = FIRN_OK;
     if (!chkpt->has_begun) {
-        code = firn_import_target_begin(&chkpt->target, &chkpt->tree, &has_before, &chkpt->err);
+        code = fi_import_target_begin(&chkpt->target, &chkpt->tree, &has_before, &chkpt->err);
         code = code == FIRN_OK && has_before ? list_files(chkpt, chkpt->had) : code;
         keep_now(chkpt);
         for (size_t i = 0; i < chkpt->before.count; i++) {
             struct file *file = &chkpt->before.list[i];
-            if (!firn_import_tree_has(&chkpt->tree, firn_bytes(file->path, file->path_size))) {
+            if (!fi_import_tree_has(&chkpt->tree, firn_bytes(file->path, file->path_size))) {
                 memset(file->hash, 0, sizeof(file->hash));
             }
         }
@@ -575,14 +574,13 @@ import_snapshots(struct chkpt *chkpt)
     for (size_t i = 0; i < chkpt->count && code == FIRN_OK; i++) {
         char tag[ID_SIZE_MAX + sizeof(prefix)];
         chkpt->snapshot = &chkpt->snapshots[i];
-        const struct firn_import_state state = {
+        const struct fi_import_state state = {
             .message = firn_bytes(chkpt->snapshot->message, chkpt->snapshot->message_size),
             .created_ns = chkpt->snapshot->created_ns,
             .tag = tag};
         uint64_t failed = chkpt->target.failed;
         (void)snprintf(tag, sizeof(tag), "%s%s", prefix, chkpt->snapshot->id);
-        code =
-            firn_import_target_add(&chkpt->target, &chkpt->tree, &state, make, chkpt, &chkpt->err);
+        code = fi_import_target_add(&chkpt->target, &chkpt->tree, &state, make, chkpt, &chkpt->err);
         chkpt->had = chkpt->target.failed == failed ? chkpt->snapshot : chkpt->had;
     }
     return code;
@@ -594,24 +592,23 @@ static void
 tell_pack(void *ctx, const char *name, const char *text)
 {
     struct chkpt *chkpt = ctx;
-    firn_import_target_tell(&chkpt->target, firn_str(name), "%s", text);
+    fi_import_target_tell(&chkpt->target, firn_str(name), "%s", text);
 }
 
 static void
 on_pack_notice(void *ctx, const firn_notice *notice)
 {
     struct chkpt *chkpt = ctx;
-    firn_import_target_tell(&chkpt->target, notice->path, "%s", notice->text);
+    fi_import_target_tell(&chkpt->target, notice->path, "%s", notice->text);
 }
 
 static int
-on_hash(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
+on_hash(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 {
     struct chkpt *chkpt = ctx;
     (void)count;
-    chkpt->hash_size = values[0].bytes.size == FIRN_IMPORT_CHKL_HASH_SIZE
-                           ? FIRN_IMPORT_CHKL_HASH_SIZE
-                           : HASH_SIZE_MAX;
+    chkpt->hash_size =
+        values[0].bytes.size == FI_IMPORT_CHKL_HASH_SIZE ? FI_IMPORT_CHKL_HASH_SIZE : HASH_SIZE_MAX;
     return FIRN_OK;
 }
 
@@ -620,7 +617,7 @@ open_packs(struct chkpt *chkpt, const char *store)
 {
     char path[PATH_MAX];
     chkpt->hash_size = HASH_SIZE_MAX;
-    int code = firn_sqlitefile_reader_query(
+    int code = fi_sqlitefile_reader_query(
         chkpt->catalog,
         "SELECT root_tree_hash FROM snapshots WHERE root_tree_hash IS NOT NULL UNION ALL "
         "SELECT blob_hash FROM snapshot_files LIMIT 1",
@@ -633,15 +630,15 @@ open_packs(struct chkpt *chkpt, const char *store)
         options.callbacks.on_notice = on_pack_notice;
         options.callbacks.ctx = chkpt;
         if ((size_t)snprintf(path, sizeof(path), "%s/packs", store) >= sizeof(path)) {
-            return firn_import_tree_error(&chkpt->err, FIRN_INVALID, "the path is too long");
+            return fi_import_tree_error(&chkpt->err, FIRN_INVALID, "the path is too long");
         }
         return firn_chkp_set_open(path, NULL, 0, &options, &chkpt->old_packs, &chkpt->err);
     }
     int packs = openat(chkpt->folder, "packs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (packs < 0) {
-        return firn_import_tree_fail(&chkpt->err, "open", firn_str("packs"));
+        return fi_import_tree_fail(&chkpt->err, "open", firn_str("packs"));
     }
-    code = firn_import_chkl_open(packs, tell_pack, chkpt, &chkpt->packs, &chkpt->err);
+    code = fi_import_chkl_open(packs, tell_pack, chkpt, &chkpt->packs, &chkpt->err);
     (void)close(packs);
     return code;
 }
@@ -653,10 +650,10 @@ import(void *ctx, firn_error *err)
     const char *store = chkpt->target.cli->arguments[0];
     chkpt->folder = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (chkpt->folder < 0) {
-        return firn_import_tree_fail(err, "open", firn_str(store));
+        return fi_import_tree_fail(err, "open", firn_str(store));
     }
-    int code = firn_import_tree_create(&chkpt->tree, &chkpt->target.notices, &chkpt->target.space,
-                                       &chkpt->err);
+    int code = fi_import_tree_create(&chkpt->tree, &chkpt->target.notices, &chkpt->target.space,
+                                     &chkpt->err);
     code = code == FIRN_OK ? open_catalog(chkpt) : code;
     code = code == FIRN_OK ? open_packs(chkpt, store) : code;
     code = code == FIRN_OK ? read_trees(chkpt) : code;
@@ -669,9 +666,9 @@ static void
 chkpt_deinit(struct chkpt *chkpt)
 {
     close_catalog(chkpt);
-    firn_import_tree_destroy(&chkpt->tree);
+    fi_import_tree_destroy(&chkpt->tree);
     firn_chkp_set_close(chkpt->old_packs);
-    firn_import_chkl_close(chkpt->packs);
+    fi_import_chkl_close(chkpt->packs);
     for (size_t i = 0; i < chkpt->count; i++) {
         free(chkpt->snapshots[i].id);
         free(chkpt->snapshots[i].message);
@@ -686,30 +683,30 @@ chkpt_deinit(struct chkpt *chkpt)
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     struct chkpt chkpt = {.folder = -1};
-    int exit_code = firn_import_target_run(&chkpt.target, cli, "snapshot", "snapshots", import,
-                                           &chkpt, "stores of chkpt lie in ~/.chkpt/stores");
+    int exit_code = fi_import_target_run(&chkpt.target, cli, "snapshot", "snapshots", import,
+                                         &chkpt, "stores of chkpt lie in ~/.chkpt/stores");
     chkpt_deinit(&chkpt);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
-    FIRN_IMPORT_TARGET_RULES_OPTION,
-    FIRN_IMPORT_TARGET_ENTRIES_OPTION,
-    FIRN_IMPORT_TARGET_BYTES_OPTION,
+static const struct fi_command_option options[] = {
+    FI_IMPORT_TARGET_RULES_OPTION,
+    FI_IMPORT_TARGET_ENTRIES_OPTION,
+    FI_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "count the snapshots, and import nothing"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn import chkpt ~/.chkpt/stores/0123456789abcdef", "import the snapshots of a project"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_import_chkpt = {
+const struct fi_command fi_import_chkpt = {
     .name = "chkpt",
     .summary = "Make checkpoints of the snapshots of a store of chkpt",
     .arguments = "STORE",
@@ -729,6 +726,6 @@ const struct firn_command firn_import_chkpt = {
             "file that was left out. If the store has its content again, the next run adds\n"
             "such a snapshot once more. Rules (.firnignore) exclude nothing without --rules.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = run,
 };

@@ -28,7 +28,7 @@
 #include "term/term.h"
 
 enum {
-    BLOCK = FIRN_IMPORT_TAR_BLOCK,
+    BLOCK = FI_IMPORT_TAR_BLOCK,
     CHUNK = 256 << 10,
     ZERO_UNIT = 4096,        /* zeros are looked for in units of it */
     ZERO_RUN_MIN = 64 << 10, /* shorter runs are written out */
@@ -47,15 +47,15 @@ struct alias {
 };
 
 struct exporting {
-    struct firn_import_target *target;
-    struct firn_task_file *file; /* NULL: standard output */
+    struct fi_import_target *target;
+    struct fi_task_file *file; /* NULL: standard output */
     int root_fd;
     uint64_t size;
     uint64_t entries;
-    struct firn_import_tar_text pax;
+    struct fi_import_tar_text pax;
     struct alias *aliases; /* sorted by path */
     size_t alias_count;
-    struct firn_import_tar_segment *segments;
+    struct fi_import_tar_segment *segments;
     size_t segment_count;
     size_t segment_capacity;
     uint8_t *chunk;
@@ -70,12 +70,12 @@ put(struct exporting *exporting, const void *data, size_t size)
     assert(data != NULL || size == 0);
     exporting->size += size;
     if (exporting->file != NULL) {
-        return firn_task_file_write(exporting->file, firn_bytes(data, size), &exporting->err);
+        return fi_task_file_write(exporting->file, firn_bytes(data, size), &exporting->err);
     }
-    firn_term_out_write(data, size);
-    if (firn_term_out_error() != 0) {
-        errno = firn_term_out_error();
-        return firn_import_tree_fail(&exporting->err, "write", firn_str("standard output"));
+    fi_term_out_write(data, size);
+    if (fi_term_out_error() != 0) {
+        errno = fi_term_out_error();
+        return fi_import_tree_fail(&exporting->err, "write", firn_str("standard output"));
     }
     return FIRN_OK;
 }
@@ -152,12 +152,12 @@ static int
 append(struct exporting *exporting, const void *data, size_t size)
 {
     assert(exporting->pax.size <= exporting->pax.capacity);
-    struct firn_import_tar_text *pax = &exporting->pax;
+    struct fi_import_tar_text *pax = &exporting->pax;
     if (pax->size + size > pax->capacity) {
         size_t capacity = 2 * (pax->size + size);
         char *grown = realloc(pax->data, capacity);
         if (grown == NULL) {
-            return firn_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
+            return fi_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
         }
         pax->data = grown;
         pax->capacity = capacity;
@@ -217,8 +217,8 @@ add_xattrs(struct exporting *exporting, firn_slice xattrs)
     int code = FIRN_OK;
     while (code == FIRN_OK && firn_workspace_xattrs_next(&xattrs, &name, &value)) {
         code = memchr(name.data, '=', name.size) != NULL
-                   ? firn_import_tree_error(&exporting->err, FIRN_UNSUPPORTED,
-                                            "an extended attribute has = in its name")
+                   ? fi_import_tree_error(&exporting->err, FIRN_UNSUPPORTED,
+                                          "an extended attribute has = in its name")
                    : add_record(exporting, "SCHILY.xattr.", name, value);
     }
     return code;
@@ -268,9 +268,9 @@ put_headers(struct exporting *exporting, const struct header *header,
 {
     assert(!is_sparse || header->type == '0');
     int code = add_records(exporting, header, entry, is_sparse);
-    if (code == FIRN_OK && exporting->pax.size > FIRN_IMPORT_TAR_PAX_MAX) {
+    if (code == FIRN_OK && exporting->pax.size > FI_IMPORT_TAR_PAX_MAX) {
         code =
-            firn_import_tree_error(&exporting->err, FIRN_LIMIT, "an entry has too many attributes");
+            fi_import_tree_error(&exporting->err, FIRN_LIMIT, "an entry has too many attributes");
     }
     if (code == FIRN_OK && exporting->pax.size > 0) {
         struct header extension = {.type = 'x',
@@ -297,7 +297,7 @@ read_exactly(struct exporting *exporting, int fd, uint64_t offset, size_t size, 
         }
         if (got <= 0) {
             errno = got == 0 ? EIO : errno;
-            return firn_import_tree_fail(&exporting->err, "read", path);
+            return fi_import_tree_fail(&exporting->err, "read", path);
         }
         done += (size_t)got;
     }
@@ -313,7 +313,7 @@ is_zero(const uint8_t *data, size_t size)
 static int
 add_segment(struct exporting *exporting, uint64_t offset, uint64_t size)
 {
-    struct firn_import_tar_segment *last =
+    struct fi_import_tar_segment *last =
         exporting->segment_count > 0 ? &exporting->segments[exporting->segment_count - 1] : NULL;
     if (last != NULL && offset - (last->offset + last->size) < ZERO_RUN_MIN) {
         last->size = offset + size - last->offset; /* the zeros between them are written out */
@@ -325,18 +325,17 @@ add_segment(struct exporting *exporting, uint64_t offset, uint64_t size)
     }
     if (exporting->segment_count == exporting->segment_capacity) {
         size_t capacity = exporting->segment_capacity == 0 ? 64 : 2 * exporting->segment_capacity;
-        struct firn_import_tar_segment *grown =
+        struct fi_import_tar_segment *grown =
             realloc(exporting->segments, capacity * sizeof(grown[0]));
-        if (grown == NULL || capacity > FIRN_IMPORT_TAR_SEGMENTS_MAX) {
+        if (grown == NULL || capacity > FI_IMPORT_TAR_SEGMENTS_MAX) {
             exporting->segments = grown != NULL ? grown : exporting->segments;
-            return firn_import_tree_error(&exporting->err, FIRN_LIMIT, "a file has too many holes");
+            return fi_import_tree_error(&exporting->err, FIRN_LIMIT, "a file has too many holes");
         }
         exporting->segments = grown;
         exporting->segment_capacity = capacity;
     }
     assert(exporting->segments != NULL);
-    exporting->segments[exporting->segment_count++] =
-        (struct firn_import_tar_segment){offset, size};
+    exporting->segments[exporting->segment_count++] = (struct fi_import_tar_segment){offset, size};
     return FIRN_OK;
 }
 
@@ -365,7 +364,7 @@ find_segments(struct exporting *exporting, int fd, const firn_workspace_entry *e
         }
         at += part;
         if (code == FIRN_OK) {
-            code = firn_command_go_on(&exporting->err);
+            code = fi_command_go_on(&exporting->err);
         }
     }
     return code;
@@ -390,7 +389,7 @@ put_data(struct exporting *exporting, int fd, uint64_t offset, uint64_t size, fi
         size_t part = size < CHUNK ? (size_t)size : CHUNK;
         code = read_exactly(exporting, fd, offset, part, path);
         code = code == FIRN_OK ? put(exporting, exporting->chunk, part) : code;
-        code = code == FIRN_OK ? firn_command_go_on(&exporting->err) : code;
+        code = code == FIRN_OK ? fi_command_go_on(&exporting->err) : code;
         offset += part;
         size -= part;
     }
@@ -399,10 +398,10 @@ put_data(struct exporting *exporting, int fd, uint64_t offset, uint64_t size, fi
 
 /* The map of a sparse file as text (GNU.sparse 1.0), padded to a block. */
 static int
-make_map(struct exporting *exporting, struct firn_import_tar_text *out)
+make_map(struct exporting *exporting, struct fi_import_tar_text *out)
 {
     assert(exporting->segment_count <= exporting->segment_capacity);
-    struct firn_import_tar_text kept = exporting->pax; /* append() works on it */
+    struct fi_import_tar_text kept = exporting->pax; /* append() works on it */
     exporting->pax = *out;
     exporting->pax.size = 0;
     char line[64];
@@ -427,11 +426,11 @@ put_sparse(struct exporting *exporting, int fd, struct header *header,
            const firn_workspace_entry *entry)
 {
     assert(fd >= 0 && entry->size_bytes >= ZERO_RUN_MIN);
-    struct firn_import_tar_text map = {.size = 0};
+    struct fi_import_tar_text map = {.size = 0};
     uint64_t sum = 0;
     /* GNU tar wants a segment at the end of a file that ends in zeros. */
     int code = FIRN_OK;
-    const struct firn_import_tar_segment *last =
+    const struct fi_import_tar_segment *last =
         exporting->segment_count > 0 ? &exporting->segments[exporting->segment_count - 1] : NULL;
     if (last == NULL || last->offset + last->size < entry->size_bytes) {
         bool is_apart =
@@ -461,7 +460,7 @@ path_text(struct exporting *exporting, firn_slice path)
     assert(memchr(path.data, '\0', path.size) == NULL);
     char *text = strndup((const char *)path.data, path.size);
     if (text == NULL) {
-        (void)firn_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
+        (void)fi_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
     }
     return text;
 }
@@ -480,10 +479,10 @@ put_file(struct exporting *exporting, struct header *header, const firn_workspac
     free(path);
     if (fd < 0) {
         if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR) {
-            firn_import_target_tell(exporting->target, entry->path, "it could not be restored");
+            fi_import_target_tell(exporting->target, entry->path, "it could not be restored");
             return FIRN_OK;
         }
-        return firn_import_tree_fail(&exporting->err, "read", entry->path);
+        return fi_import_tree_fail(&exporting->err, "read", entry->path);
     }
     int code = FIRN_OK;
     exporting->segment_count = 0;
@@ -545,7 +544,7 @@ add_alias(struct exporting *exporting, size_t at, firn_slice path, firn_slice wr
     struct alias *grown =
         realloc(exporting->aliases, (exporting->alias_count + 1) * sizeof(grown[0]));
     if (grown == NULL) {
-        return firn_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
+        return fi_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
     }
     exporting->aliases = grown;
     struct alias alias = {path_text(exporting, path), path_text(exporting, written)};
@@ -587,7 +586,7 @@ put_directory(struct exporting *exporting, struct header *header, const firn_wor
 {
     char *path = malloc(entry->path.size + 2);
     if (path == NULL) {
-        return firn_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
+        return fi_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
     }
     memcpy(path, entry->path.data, entry->path.size);
     memcpy(path + entry->path.size, "/", 2);
@@ -637,9 +636,8 @@ on_entry(void *ctx, const firn_workspace_entry *entry)
 {
     struct exporting *exporting = ctx;
     int code = put_entry(exporting, entry);
-    return code == FIRN_OK
-               ? firn_import_target_go_on("write", exporting->entries, 0, &exporting->err)
-               : code;
+    return code == FIRN_OK ? fi_import_target_go_on("write", exporting->entries, 0, &exporting->err)
+                           : code;
 }
 
 static int
@@ -673,13 +671,13 @@ exporting_deinit(struct exporting *exporting)
 
 /* Restores the checkpoint into the tree, which is removed first. */
 static int
-restore(struct firn_import_target *target, struct firn_import_tree *tree, const char *id,
+restore(struct fi_import_target *target, struct fi_import_tree *tree, const char *id,
         firn_error *err)
 {
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
     options.to_dir = tree->root;
-    options.callbacks = firn_task_notices_callbacks(&target->notices);
+    options.callbacks = fi_task_notices_callbacks(&target->notices);
     options.callbacks.on_notice =
         NULL; /* an owner that cannot be set here is exported all the same */
     int code = firn_workspace_restore(target->workspace, id, &options, &result, err);
@@ -688,26 +686,26 @@ restore(struct firn_import_target *target, struct firn_import_tree *tree, const 
 }
 
 /* Returns an exit code. */
-static int export(struct firn_cli *cli, struct firn_import_target *target, const char *path)
+static int export(struct fi_cli *cli, struct fi_import_target *target, const char *path)
 {
     struct exporting exporting = {.target = target, .root_fd = -1};
-    struct firn_import_tree tree = {.place_fd = -1};
-    struct firn_task_file file = {.fd = -1};
+    struct fi_import_tree tree = {.place_fd = -1};
+    struct fi_task_file file = {.fd = -1};
     firn_workspace_checkpoint *checkpoint = NULL;
     const char *reference = cli->argument_count > 0 ? cli->arguments[0] : "latest";
     firn_error *err = &exporting.err;
     const char *hint = NULL;
     int code = firn_workspace_find(target->workspace, reference, &checkpoint, err);
     if (code != FIRN_OK) {
-        hint = firn_task_workspace_hint(target->workspace, reference, code);
+        hint = fi_task_workspace_hint(target->workspace, reference, code);
     }
     if (code == FIRN_OK && path != NULL) {
-        code = firn_task_file_create(&file, path, firn_command_has(cli, "replace"), err);
+        code = fi_task_file_create(&file, path, fi_command_has(cli, "replace"), err);
         hint = code == FIRN_EXISTS ? "overwrite it with --replace" : NULL;
         exporting.file = &file;
     }
     if (code == FIRN_OK) {
-        code = firn_import_tree_create(&tree, &target->notices, NULL, err);
+        code = fi_import_tree_create(&tree, &target->notices, NULL, err);
     }
     if (code == FIRN_OK) {
         code = restore(target, &tree, checkpoint->id, err);
@@ -715,75 +713,75 @@ static int export(struct firn_cli *cli, struct firn_import_target *target, const
     exporting.root_fd = tree.root_fd;
     exporting.chunk = malloc(CHUNK);
     if (code == FIRN_OK && exporting.chunk == NULL) {
-        code = firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+        code = fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     if (code == FIRN_OK) {
         code = put_archive(&exporting, target->workspace, checkpoint->id);
     }
     if (code == FIRN_OK && cli->strict && target->notices.left_out > 0) {
-        code = firn_import_tree_error(err, FIRN_UNSUPPORTED, "not everything could be exported");
+        code = fi_import_tree_error(err, FIRN_UNSUPPORTED, "not everything could be exported");
     }
     if (code == FIRN_OK && path != NULL) {
-        code = firn_task_file_finish(&file, err);
+        code = fi_task_file_finish(&file, err);
     }
-    firn_task_file_discard(&file);
+    fi_task_file_discard(&file);
     if (checkpoint != NULL) {
-        firn_show_checkpoint_json("checkpoint", checkpoint);
+        fi_show_checkpoint_json("checkpoint", checkpoint);
     }
-    firn_term_json_u64("entries", exporting.entries);
-    firn_term_json_u64("bytes", exporting.size);
-    firn_task_notices_json(&target->notices);
-    int exit_code = code == FIRN_OK ? firn_task_notices_exit(&target->notices)
-                                    : firn_command_report_failure(cli, err, hint);
+    fi_term_json_u64("entries", exporting.entries);
+    fi_term_json_u64("bytes", exporting.size);
+    fi_task_notices_json(&target->notices);
+    int exit_code = code == FIRN_OK ? fi_task_notices_exit(&target->notices)
+                                    : fi_command_report_failure(cli, err, hint);
     if (code == FIRN_OK && path != NULL && !cli->quiet) {
-        char entries[FIRN_TERM_TEXT_NUMBER_SIZE];
-        char size[FIRN_TERM_TEXT_SIZE_SIZE];
-        firn_term_out_format("%s %s, %s\n", firn_term_text_number(exporting.entries, entries),
-                             firn_term_text_plural(exporting.entries, "entry", "entries"),
-                             firn_term_text_size(exporting.size, size));
+        char entries[FI_TERM_TEXT_NUMBER_SIZE];
+        char size[FI_TERM_TEXT_SIZE_SIZE];
+        fi_term_out_format("%s %s, %s\n", fi_term_text_number(exporting.entries, entries),
+                           fi_term_text_plural(exporting.entries, "entry", "entries"),
+                           fi_term_text_size(exporting.size, size));
     }
     firn_release(checkpoint);
-    firn_import_tree_destroy(&tree);
+    fi_import_tree_destroy(&tree);
     exporting_deinit(&exporting);
     return exit_code;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 1);
-    const char *path = firn_command_value(cli, "output");
-    struct firn_import_target target;
+    const char *path = fi_command_value(cli, "output");
+    struct fi_import_target target;
     if (path != NULL && strcmp(path, "-") == 0) {
         path = NULL;
     }
     if (path == NULL && cli->json) {
-        return firn_command_misused(cli, "--json needs --output FILE: the archive is no JSON");
+        return fi_command_misused(cli, "--json needs --output FILE: the archive is no JSON");
     }
     if (path == NULL && isatty(STDOUT_FILENO) == 1) {
-        return firn_command_misused(cli, "an archive is not for a terminal: name a FILE with -o");
+        return fi_command_misused(cli, "an archive is not for a terminal: name a FILE with -o");
     }
-    int exit_code = firn_import_target_open(&target, cli);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_import_target_open(&target, cli);
+    if (exit_code == FI_EXIT_OK) {
         exit_code = export(cli, &target, path);
     }
-    firn_import_target_close(&target);
+    fi_import_target_close(&target);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"output", 'o', "FILE", "write FILE (default: standard output)"},
     {"replace", 0, NULL, "overwrite FILE if it exists"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn export tar 12 -o project.tar", "write a checkpoint as an archive"},
     {"firn export tar | zstd > project.tar.zst", "compress the newest on the way"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_import_export_tar = {
+const struct fi_command fi_import_export_tar = {
     .name = "tar",
     .summary = "Write a checkpoint as a tar archive",
     .arguments = "[REF]",
@@ -799,6 +797,6 @@ const struct firn_command firn_import_export_tar = {
             "The checkpoint is restored into a private directory below TMPDIR (/var/tmp), and\n"
             "removed there.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_STRICT,
     .run = run,
 };

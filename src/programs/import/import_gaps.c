@@ -15,7 +15,7 @@
  * until they are few enough. The counts of lost entries stay right.
  *
  * (I1) No path is in the set twice. Of two paths of which one is below the other,
- *      firn_import_gaps_list gives the upper.
+ *      fi_import_gaps_list gives the upper.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -29,8 +29,8 @@ enum { LIST_SIZE_MAX = 400 << 10, LISTED_PATH_SIZE_MAX = 2000, KEPT_MAX = 16384 
 static int
 compare_gaps(const void *a, const void *b)
 {
-    const struct firn_import_gap *x = a;
-    const struct firn_import_gap *y = b;
+    const struct fi_import_gap *x = a;
+    const struct fi_import_gap *y = b;
     size_t common = x->size < y->size ? x->size : y->size;
     int order = common == 0 ? 0 : memcmp(x->path, y->path, common);
     return order != 0 ? order : (x->size > y->size) - (x->size < y->size);
@@ -38,7 +38,7 @@ compare_gaps(const void *a, const void *b)
 
 /* Whether a path is the other, or above it. */
 static bool
-covers(firn_slice path, const struct firn_import_gap *gap)
+covers(firn_slice path, const struct fi_import_gap *gap)
 {
     return path.size == 0 ||
            (gap->size >= path.size && memcmp(gap->path, path.data, path.size) == 0 &&
@@ -47,11 +47,11 @@ covers(firn_slice path, const struct firn_import_gap *gap)
 
 /* Appends a path. Without memory the set is broken. */
 static void
-add(struct firn_import_gaps *gaps, firn_slice path, uint64_t lost)
+add(struct fi_import_gaps *gaps, firn_slice path, uint64_t lost)
 {
     if (gaps->count == gaps->capacity) {
         size_t capacity = gaps->capacity == 0 ? 16 : 2 * gaps->capacity;
-        struct firn_import_gap *grown = realloc(gaps->list, capacity * sizeof(grown[0]));
+        struct fi_import_gap *grown = realloc(gaps->list, capacity * sizeof(grown[0]));
         if (grown == NULL) {
             gaps->is_broken = true;
             return;
@@ -59,7 +59,7 @@ add(struct firn_import_gaps *gaps, firn_slice path, uint64_t lost)
         gaps->list = grown;
         gaps->capacity = capacity;
     }
-    struct firn_import_gap gap = {.path = malloc(path.size + 1), .size = path.size, .lost = lost};
+    struct fi_import_gap gap = {.path = malloc(path.size + 1), .size = path.size, .lost = lost};
     if (gap.path == NULL) {
         gaps->is_broken = true;
         return;
@@ -71,7 +71,7 @@ add(struct firn_import_gaps *gaps, firn_slice path, uint64_t lost)
 }
 
 void
-firn_import_gaps_clear(struct firn_import_gaps *gaps, firn_slice path)
+fi_import_gaps_clear(struct fi_import_gaps *gaps, firn_slice path)
 {
     size_t kept = 0;
     for (size_t i = 0; i < gaps->count; i++) {
@@ -88,7 +88,7 @@ firn_import_gaps_clear(struct firn_import_gaps *gaps, firn_slice path)
 }
 
 uint64_t
-firn_import_gaps_lost(const struct firn_import_gaps *gaps)
+fi_import_gaps_lost(const struct fi_import_gaps *gaps)
 {
     uint64_t lost = 0;
     for (size_t i = 0; i < gaps->count; i++) {
@@ -100,7 +100,7 @@ firn_import_gaps_lost(const struct firn_import_gaps *gaps)
 /* ---- as a checkpoint names them ---- */
 
 static size_t
-depth_of(const struct firn_import_gap *gap)
+depth_of(const struct fi_import_gap *gap)
 {
     size_t depth = gap->size > 0;
     for (size_t i = 0; i < gap->size; i++) {
@@ -111,7 +111,7 @@ depth_of(const struct firn_import_gap *gap)
 
 /* Sorts the paths, and lets each stand for those below it. */
 static void
-join(struct firn_import_gaps *gaps)
+join(struct fi_import_gaps *gaps)
 {
     size_t kept = 0;
     if (gaps->count > 0) {
@@ -120,11 +120,11 @@ join(struct firn_import_gaps *gaps)
     /* Between a path and one below it others may stand ("a", "a-", "a/b"), of which none is above
      * that one. */
     for (size_t i = 0; i < gaps->count; i++) {
-        struct firn_import_gap gap = gaps->list[i];
-        struct firn_import_gap *above = NULL;
+        struct fi_import_gap gap = gaps->list[i];
+        struct fi_import_gap *above = NULL;
         firn_slice part = firn_bytes(gap.path, gap.size);
         while (part.size > 0 && above == NULL && kept > 0) {
-            const struct firn_import_gap wanted = {.path = gap.path, .size = part.size};
+            const struct fi_import_gap wanted = {.path = gap.path, .size = part.size};
             above = bsearch(&wanted, gaps->list, kept, sizeof(wanted), compare_gaps);
             const uint8_t *slash = memrchr(part.data, '/', part.size);
             part.size = slash != NULL ? (size_t)(slash - part.data) : 0;
@@ -140,7 +140,7 @@ join(struct firn_import_gaps *gaps)
 }
 
 static bool
-is_listable(const struct firn_import_gaps *gaps)
+is_listable(const struct fi_import_gaps *gaps)
 {
     size_t size = 0;
     for (size_t i = 0; i < gaps->count; i++) {
@@ -154,7 +154,7 @@ is_listable(const struct firn_import_gaps *gaps)
 
 /* Replaces the deepest paths by those of their directories. */
 static bool
-raise_deepest(struct firn_import_gaps *gaps)
+raise_deepest(struct fi_import_gaps *gaps)
 {
     size_t deepest = 0;
     for (size_t i = 0; i < gaps->count; i++) {
@@ -162,7 +162,7 @@ raise_deepest(struct firn_import_gaps *gaps)
         deepest = depth > deepest ? depth : deepest;
     }
     for (size_t i = 0; i < gaps->count && deepest > 1; i++) {
-        struct firn_import_gap *gap = &gaps->list[i];
+        struct fi_import_gap *gap = &gaps->list[i];
         if (depth_of(gap) == deepest) {
             const uint8_t *slash = memrchr(gap->path, '/', gap->size);
             assert(slash != NULL);
@@ -174,9 +174,9 @@ raise_deepest(struct firn_import_gaps *gaps)
 }
 
 void
-firn_import_gaps_add(struct firn_import_gaps *gaps, firn_slice path, uint64_t lost)
+fi_import_gaps_add(struct fi_import_gaps *gaps, firn_slice path, uint64_t lost)
 {
-    if (path.size > 0 && firn_import_tree_refusal(path) != NULL) {
+    if (path.size > 0 && fi_import_tree_refusal(path) != NULL) {
         if (lost == 0) {
             return; /* no tree, and no disk, can have it */
         }
@@ -189,7 +189,7 @@ firn_import_gaps_add(struct firn_import_gaps *gaps, firn_slice path, uint64_t lo
         }
     }
     if (path.size > 0) {
-        firn_import_gaps_clear(gaps, path); /* (I1) */
+        fi_import_gaps_clear(gaps, path); /* (I1) */
     }
     add(gaps, path, lost);
     if (gaps->count > KEPT_MAX) {
@@ -203,10 +203,10 @@ firn_import_gaps_add(struct firn_import_gaps *gaps, firn_slice path, uint64_t lo
 }
 
 int
-firn_import_gaps_list(const struct firn_import_gaps *gaps, firn_workspace_gap **out,
-                      size_t *out_count, bool *out_is_coarse, firn_error *err)
+fi_import_gaps_list(const struct fi_import_gaps *gaps, firn_workspace_gap **out, size_t *out_count,
+                    bool *out_is_coarse, firn_error *err)
 {
-    struct firn_import_gaps copy = {.list = NULL, .is_broken = gaps->is_broken};
+    struct fi_import_gaps copy = {.list = NULL, .is_broken = gaps->is_broken};
     bool is_too_many = gaps->is_too_many;
     size_t size = 0;
     int code = FIRN_OK;
@@ -222,21 +222,21 @@ firn_import_gaps_list(const struct firn_import_gaps *gaps, firn_workspace_gap **
         is_too_many = !raise_deepest(&copy);
     }
     if (is_too_many) {
-        code = firn_import_tree_error(err, FIRN_CORRUPT,
-                                      "more than %d files and directories of its root are missing",
-                                      FIRN_WORKSPACE_GAPS_MAX);
+        code = fi_import_tree_error(err, FIRN_CORRUPT,
+                                    "more than %d files and directories of its root are missing",
+                                    FIRN_WORKSPACE_GAPS_MAX);
     }
     /* One piece of memory: the list, then the paths. */
     for (size_t i = 0; i < copy.count; i++) {
         size += sizeof(firn_workspace_gap) + copy.list[i].size;
     }
     if (code == FIRN_OK && (copy.is_broken || (size > 0 && (*out = malloc(size)) == NULL))) {
-        code = firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+        code = fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     assert(code != FIRN_OK || copy.count == 0 || *out != NULL);
     uint8_t *text = *out != NULL ? (uint8_t *)(*out + copy.count) : NULL;
     for (size_t i = 0; i < copy.count && code == FIRN_OK; i++) {
-        const struct firn_import_gap *gap = &copy.list[i];
+        const struct fi_import_gap *gap = &copy.list[i];
         if (gap->size > 0) {
             memcpy(text, gap->path, gap->size);
         }
@@ -244,16 +244,16 @@ firn_import_gaps_list(const struct firn_import_gaps *gaps, firn_workspace_gap **
         text += gap->size;
     }
     *out_count = code == FIRN_OK ? copy.count : 0;
-    firn_import_gaps_deinit(&copy);
+    fi_import_gaps_deinit(&copy);
     return code;
 }
 
 void
-firn_import_gaps_deinit(struct firn_import_gaps *gaps)
+fi_import_gaps_deinit(struct fi_import_gaps *gaps)
 {
     for (size_t i = 0; i < gaps->count; i++) {
         free(gaps->list[i].path);
     }
     free(gaps->list);
-    *gaps = (struct firn_import_gaps){.list = NULL};
+    *gaps = (struct fi_import_gaps){.list = NULL};
 }

@@ -25,14 +25,14 @@ static const char *const empty_trees[] = {
 typedef char hex[HEX_SIZE_MAX + 1];
 
 struct git {
-    struct firn_import_target target;
-    struct firn_import_tree tree;
+    struct fi_import_target target;
+    struct fi_import_tree tree;
     const char *repository;
-    struct firn_import_state state; /* of the commit that is imported */
-    struct firn_import_process differences;
-    struct firn_import_process objects;
-    struct firn_import_process_text commits; /* lines, the newest first */
-    struct firn_import_process_text commit;
+    struct fi_import_state state; /* of the commit that is imported */
+    struct fi_import_process differences;
+    struct fi_import_process objects;
+    struct fi_import_process_text commits; /* lines, the newest first */
+    struct fi_import_process_text commit;
     char path[PATH_MAX * 4];
     hex wanted;       /* its tree */
     hex had;          /* that of the last one that is a checkpoint */
@@ -49,7 +49,7 @@ ask(struct git *git, const char *name, const char *type, firn_error *err)
     const char *const words[] = {"git", "-C", git->repository, "cat-file", "--batch", NULL};
     char question[HEX_SIZE_MAX + 2];
     (void)snprintf(question, sizeof(question), "%s\n", name);
-    int code = firn_import_process_ask(&git->objects, words, question, err);
+    int code = fi_import_process_ask(&git->objects, words, question, err);
     const char *given = code == FIRN_OK ? strstr(git->objects.answer.data, type) : NULL;
     git->size = given != NULL ? strtoull(given + strlen(type), NULL, 10) : 0;
     return code == FIRN_OK && given == NULL ? FIRN_CORRUPT : code;
@@ -59,18 +59,18 @@ static int
 write_blob(void *ctx, firn_write_bytes write, void *to, firn_error *err)
 {
     struct git *git = ctx;
-    struct firn_import_process *from = &git->objects;
+    struct fi_import_process *from = &git->objects;
     int code = ask(git, git->blob, " blob ", err);
-    code = code == FIRN_OK ? firn_import_process_copy(from, git->size, write, to, err) : code;
-    code = code == FIRN_OK ? firn_import_process_until(from, '\n', &from->answer, err) : code;
+    code = code == FIRN_OK ? fi_import_process_copy(from, git->size, write, to, err) : code;
+    code = code == FIRN_OK ? fi_import_process_until(from, '\n', &from->answer, err) : code;
     return code == FIRN_CORRUPT
-               ? firn_import_tree_error(err, code, "git has no intact blob %s", git->blob)
+               ? fi_import_tree_error(err, code, "git has no intact blob %s", git->blob)
                : code;
 }
 
 /* Asks what differs in two trees. git repeats a line that names no trees: that is the end. */
 static int
-compare(struct git *git, const char *from, const char *to, struct firn_import_process_text *changes,
+compare(struct git *git, const char *from, const char *to, struct fi_import_process_text *changes,
         firn_error *err)
 {
     const char *const words[] = {
@@ -79,16 +79,16 @@ compare(struct git *git, const char *from, const char *to, struct firn_import_pr
     char question[2 * HEX_SIZE_MAX + 8];
     size_t nuls = 0; /* one after a head, one after a name */
     (void)snprintf(question, sizeof(question), "%s %s\n.\n", from, to);
-    int code = firn_import_process_ask(&git->differences, words, question, err);
+    int code = fi_import_process_ask(&git->differences, words, question, err);
     code = code == FIRN_OK && git->differences.answer.data[0] == '.' ? FIRN_CORRUPT : code;
     changes->size = 0;
     for (size_t at = 0; code == FIRN_OK && (at == 0 || nuls % 2 != 0);) { /* names have line ends */
-        code = firn_import_process_until(&git->differences, '\n', changes, err);
+        code = fi_import_process_until(&git->differences, '\n', changes, err);
         for (; at < changes->size; at++) {
             nuls += changes->data[at] == '\0';
         }
     }
-    return code == FIRN_CORRUPT ? firn_import_tree_error(err, code, "git has no intact tree %s", to)
+    return code == FIRN_CORRUPT ? fi_import_tree_error(err, code, "git has no intact tree %s", to)
                                 : code;
 }
 
@@ -100,33 +100,33 @@ put(struct git *git, size_t size, const unsigned modes[2], hex hashes[2], firn_e
 {
     firn_slice path = firn_bytes(git->path, size);
     bool is_tree = modes[1] == MODE_TREE;
-    const struct firn_import_attributes attributes = {
+    const struct fi_import_attributes attributes = {
         .mode = is_tree || (modes[1] & 0100) != 0 ? 0755 : 0644, .mtime_ns = git->state.created_ns};
-    enum firn_import_type type = modes[1] == MODE_LINK ? FIRN_IMPORT_SYMLINK : FIRN_IMPORT_FILE;
-    type = is_tree ? FIRN_IMPORT_DIRECTORY : type;
+    enum fi_import_type type = modes[1] == MODE_LINK ? FI_IMPORT_SYMLINK : FI_IMPORT_FILE;
+    type = is_tree ? FI_IMPORT_DIRECTORY : type;
     git->blob = hashes[1];
     if (git->target.gaps.count > 0) {
-        firn_import_gaps_clear(&git->target.gaps, path);
+        fi_import_gaps_clear(&git->target.gaps, path);
     }
-    int code = modes[1] != 0 ? firn_import_target_entry(&git->target, err) : FIRN_OK;
+    int code = modes[1] != 0 ? fi_import_target_entry(&git->target, err) : FIRN_OK;
     if (code != FIRN_OK) {
         return code;
     }
-    code = modes[1] == 0 ? firn_import_tree_remove(&git->tree, path, err)
+    code = modes[1] == 0 ? fi_import_tree_remove(&git->tree, path, err)
            : modes[1] == MODE_MODULE
-               ? firn_import_tree_error(err, FIRN_INVALID, "it is a submodule")
-               : firn_import_tree_put(&git->tree, path, type, &attributes, write_blob, git, err);
+               ? fi_import_tree_error(err, FIRN_INVALID, "it is a submodule")
+               : fi_import_tree_put(&git->tree, path, type, &attributes, write_blob, git, err);
     if (code == FIRN_OK && is_tree) {
         git->path[size] = '/';
         const char *from = modes[0] == MODE_TREE ? hashes[0] : git->empty;
         code = change(git, size + 1, from, hashes[1], err);
     }
     if (modes[1] != 0 && (code == FIRN_INVALID || code == FIRN_NOT_FOUND || code == FIRN_CORRUPT)) {
-        firn_import_target_miss(&git->target, path, code != FIRN_INVALID, err->text);
+        fi_import_target_miss(&git->target, path, code != FIRN_INVALID, err->text);
         if (code != FIRN_CORRUPT || strstr(git->objects.answer.data, " missing\n") == NULL) {
-            (void)firn_import_process_end(&git->objects, err); /* it may still answer */
+            (void)fi_import_process_end(&git->objects, err); /* it may still answer */
         }
-        code = firn_import_tree_remove(&git->tree, path, err);
+        code = fi_import_tree_remove(&git->tree, path, err);
     }
     return code == FIRN_INVALID ? FIRN_OK : code; /* what is removed never came in */
 }
@@ -135,12 +135,12 @@ put(struct git *git, size_t size, const unsigned modes[2], hex hashes[2], firn_e
 static int
 change(struct git *git, size_t size, const char *from, const char *to, firn_error *err)
 {
-    struct firn_import_process_text changes = {.data = NULL};
+    struct fi_import_process_text changes = {.data = NULL};
     int code = compare(git, from, to, &changes, err);
     if (code == FIRN_CORRUPT && compare(git, git->empty, to, &changes, err) == FIRN_OK) {
         firn_slice path = firn_bytes(git->path, size - (size > 0));
-        firn_import_gaps_clear(&git->target.gaps, path);
-        code = firn_import_tree_remove(&git->tree, path, err);
+        fi_import_gaps_clear(&git->target.gaps, path);
+        code = fi_import_tree_remove(&git->tree, path, err);
     }
     for (int pass = 0; pass < 2; pass++) {
         for (const char *at = changes.data; code == FIRN_OK && at != NULL && *at == ':';) {
@@ -149,7 +149,7 @@ change(struct git *git, size_t size, const char *from, const char *to, firn_erro
             firn_slice name = firn_str(at + strlen(at) + 1);
             if (sscanf(at, ":%o %o %64s %64s", &modes[0], &modes[1], hashes[0], hashes[1]) != 4 ||
                 size + name.size + 2 > sizeof(git->path)) {
-                code = firn_import_tree_error(err, FIRN_UNSUPPORTED, "git says '%s'", at);
+                code = fi_import_tree_error(err, FIRN_UNSUPPORTED, "git says '%s'", at);
             } else if ((modes[1] != 0) == (pass == 1)) {
                 memcpy(git->path + size, name.data, name.size);
                 code = put(git, size + name.size, modes, hashes, err);
@@ -168,20 +168,20 @@ find_gaps(struct git *git, firn_error *err)
 {
     const char *const words[] = {"git", "-C", git->repository, "ls-tree",
                                  "-r",  "-z", git->on_disk,    NULL};
-    struct firn_import_process listing = {.pid = -1};
-    struct firn_import_process_text line = {.data = NULL};
+    struct fi_import_process listing = {.pid = -1};
+    struct fi_import_process_text line = {.data = NULL};
     firn_error ignored;
-    int code = firn_import_process_start(&listing, words, false, err);
+    int code = fi_import_process_start(&listing, words, false, err);
     while (code == FIRN_OK) {
         line.size = 0;
-        code = firn_import_process_until(&listing, '\0', &line, err);
+        code = fi_import_process_until(&listing, '\0', &line, err);
         const char *tab = code == FIRN_OK ? strchr(line.data, '\t') : NULL;
         firn_slice path = tab != NULL ? firn_str(tab + 1) : firn_bytes(NULL, 0);
-        if (path.size > 0 && !firn_import_tree_has(&git->tree, path)) {
-            firn_import_gaps_add(&git->target.gaps, path, false);
+        if (path.size > 0 && !fi_import_tree_has(&git->tree, path)) {
+            fi_import_gaps_add(&git->target.gaps, path, false);
         }
     }
-    (void)firn_import_process_end(&listing, &ignored);
+    (void)fi_import_process_end(&listing, &ignored);
     free(line.data);
     return code == FIRN_CORRUPT ? FIRN_OK : code; /* the list has ended */
 }
@@ -195,7 +195,7 @@ make(void *ctx, firn_error *err)
     int code = FIRN_OK;
     git->empty = empty_trees[strlen(git->wanted) == HEX_SIZE_MAX];
     if (git->on_disk[0] == '\0') {
-        code = firn_import_target_begin(&git->target, &git->tree, &has_before, err);
+        code = fi_import_target_begin(&git->target, &git->tree, &has_before, err);
         memcpy(git->on_disk, has_before ? git->had : git->empty, strlen(git->empty));
         code = code == FIRN_OK && has_before ? find_gaps(git, err) : code;
     }
@@ -210,20 +210,20 @@ make(void *ctx, firn_error *err)
 static int
 list_commits(struct git *git, firn_error *err)
 {
-    const char *rev = firn_command_value(git->target.cli, "rev");
+    const char *rev = fi_command_value(git->target.cli, "rev");
     rev = rev != NULL ? rev : "HEAD";
     const char *const words[] = {
         "git", "-C", git->repository, "rev-list", "--first-parent", "--end-of-options", rev,
         "--",  NULL};
-    int code = firn_import_process_start(&git->objects, words, false, err);
+    int code = fi_import_process_start(&git->objects, words, false, err);
     while (code == FIRN_OK) {
-        code = firn_import_process_until(&git->objects, '\n', &git->commits, err);
+        code = fi_import_process_until(&git->objects, '\n', &git->commits, err);
         git->target.total += code == FIRN_OK;
     }
-    code = code == FIRN_CORRUPT ? firn_import_process_end(&git->objects, err) : code;
+    code = code == FIRN_CORRUPT ? fi_import_process_end(&git->objects, err) : code;
     if (code == FIRN_IO && git->target.total > 0) {
-        firn_import_target_lose(&git->target, "the commits before these", err);
-        code = firn_command_go_on(err);
+        fi_import_target_lose(&git->target, "the commits before these", err);
+        code = fi_command_go_on(err);
     }
     return code;
 }
@@ -236,7 +236,7 @@ read_commit(struct git *git, const char *name, firn_error *err)
     int code = ask(git, name, " commit ", err);
     git->commit.size = 0;
     while (code == FIRN_OK && git->commit.size <= git->size) {
-        code = firn_import_process_until(&git->objects, '\n', &git->commit, err);
+        code = fi_import_process_until(&git->objects, '\n', &git->commit, err);
     }
     const char *text = code == FIRN_OK ? git->commit.data : "";
     const char *end = strstr(text, "\n\n");
@@ -261,7 +261,7 @@ import(void *ctx, firn_error *err)
     struct git *git = ctx;
     int code = list_commits(git, err);
     code = code == FIRN_OK
-               ? firn_import_tree_create(&git->tree, &git->target.notices, &git->target.space, err)
+               ? fi_import_tree_create(&git->tree, &git->target.notices, &git->target.space, err)
                : code;
     for (uint64_t left = git->target.total; left > 0 && code == FIRN_OK; left--) {
         size_t width = strcspn(git->commits.data, "\n");
@@ -272,11 +272,11 @@ import(void *ctx, firn_error *err)
                        git->commits.data + (left - 1) * (width + 1));
         code = read_commit(git, tag + strlen("git/"), err);
         if (code == FIRN_CORRUPT) {
-            (void)firn_import_tree_error(err, code, "git has no intact commit");
-            firn_import_target_lose(&git->target, tag, err);
+            (void)fi_import_tree_error(err, code, "git has no intact commit");
+            fi_import_target_lose(&git->target, tag, err);
             code = FIRN_OK;
         } else if (code == FIRN_OK) {
-            code = firn_import_target_add(&git->target, &git->tree, &git->state, make, git, err);
+            code = fi_import_target_add(&git->target, &git->tree, &git->state, make, git, err);
         }
         if (git->target.failed == failed) {
             memcpy(git->had, git->wanted, sizeof(hex));
@@ -286,7 +286,7 @@ import(void *ctx, firn_error *err)
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_error ignored;
@@ -295,32 +295,31 @@ run(struct firn_cli *cli)
     (void)setenv("GIT_ALLOW_PROTOCOL", "", 1);
     (void)setenv("GIT_NO_REPLACE_OBJECTS", "1", 1);
     (void)setenv("GIT_INDEX_FILE", "", 1); /* none is read */
-    int exit_code =
-        firn_import_target_run(&git.target, cli, "commit", "commits", import, &git, NULL);
-    (void)firn_import_process_end(&git.differences, &ignored);
-    (void)firn_import_process_end(&git.objects, &ignored);
-    firn_import_tree_destroy(&git.tree);
+    int exit_code = fi_import_target_run(&git.target, cli, "commit", "commits", import, &git, NULL);
+    (void)fi_import_process_end(&git.differences, &ignored);
+    (void)fi_import_process_end(&git.objects, &ignored);
+    fi_import_tree_destroy(&git.tree);
     free(git.commits.data);
     free(git.commit.data);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"rev", 0, "REV", "the newest commit to import (default: HEAD)"},
-    FIRN_IMPORT_TARGET_RULES_OPTION,
-    FIRN_IMPORT_TARGET_ENTRIES_OPTION,
-    FIRN_IMPORT_TARGET_BYTES_OPTION,
+    FI_IMPORT_TARGET_RULES_OPTION,
+    FI_IMPORT_TARGET_ENTRIES_OPTION,
+    FI_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "count the commits, and import nothing"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn import git .", "import the history of the repository that lies here"},
     {"firn -C copy import git ~/project --rev v1.0", "import up to a release, into copy"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_import_git = {
+const struct fi_command fi_import_git = {
     .name = "git",
     .summary = "Make checkpoints of the commits of a git repository",
     .arguments = "REPOSITORY",
@@ -342,6 +341,6 @@ const struct firn_command firn_import_git = {
             "commit again if the repository has them by then.\n"
             "Attributes (filters, line ends) are not applied. git reads the repository.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = run,
 };

@@ -20,15 +20,14 @@ enum { BUFFER_SIZE = 64 << 10, TEXT_SIZE_MAX = 1 << 30, EXIT_NO_PROGRAM = 127 };
 
 /* A program that is not asked gets an empty standard input. */
 static int
-spawn(struct firn_import_process *process, char *const *arguments, const int in[2],
-      const int out[2])
+spawn(struct fi_import_process *process, char *const *arguments, const int in[2], const int out[2])
 {
     assert(process->pid == -1 && out[1] >= 0);
     int nothing = in[0] >= 0 ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (in[0] < 0 && nothing < 0) {
         return errno;
     }
-    int error = firn_term_spawn(arguments, in[0] >= 0 ? in[0] : nothing, out[1], &process->pid);
+    int error = fi_term_spawn(arguments, in[0] >= 0 ? in[0] : nothing, out[1], &process->pid);
     if (nothing >= 0) {
         (void)close(nothing);
     }
@@ -47,8 +46,8 @@ close_pair(const int pair[2], int keep)
 }
 
 int
-firn_import_process_start(struct firn_import_process *process, const char *const *arguments,
-                          bool is_asked, firn_error *err)
+fi_import_process_start(struct fi_import_process *process, const char *const *arguments,
+                        bool is_asked, firn_error *err)
 {
     int in[2] = {-1, -1};
     int out[2] = {-1, -1};
@@ -76,9 +75,9 @@ firn_import_process_start(struct firn_import_process *process, const char *const
         process->buffer = NULL;
         errno = error;
         return error == ENOENT
-                   ? firn_import_tree_error(err, FIRN_UNSUPPORTED,
-                                            "there is no program '%s': install it", arguments[0])
-                   : firn_import_tree_fail(err, "start", firn_str(arguments[0]));
+                   ? fi_import_tree_error(err, FIRN_UNSUPPORTED,
+                                          "there is no program '%s': install it", arguments[0])
+                   : fi_import_tree_fail(err, "start", firn_str(arguments[0]));
     }
     close_pair(in, 1);
     close_pair(out, 0);
@@ -89,7 +88,7 @@ firn_import_process_start(struct firn_import_process *process, const char *const
 
 /* Waits for output, all that was there having been taken. At its end there is none. */
 static int
-fill(struct firn_import_process *process, firn_error *err)
+fill(struct fi_import_process *process, firn_error *err)
 {
     assert(process->out >= 0 && process->at == process->filled);
     for (;;) {
@@ -100,9 +99,8 @@ fill(struct firn_import_process *process, firn_error *err)
             process->has_ended = got == 0;
             return FIRN_OK;
         }
-        int code = errno == EINTR
-                       ? firn_command_go_on(err)
-                       : firn_import_tree_fail(err, "read from", firn_str(process->name));
+        int code = errno == EINTR ? fi_command_go_on(err)
+                                  : fi_import_tree_fail(err, "read from", firn_str(process->name));
         if (code != FIRN_OK) {
             return code;
         }
@@ -110,8 +108,8 @@ fill(struct firn_import_process *process, firn_error *err)
 }
 
 int
-firn_import_process_read(struct firn_import_process *process, uint8_t *data, size_t size,
-                         size_t *out_size, firn_error *err)
+fi_import_process_read(struct fi_import_process *process, uint8_t *data, size_t size,
+                       size_t *out_size, firn_error *err)
 {
     assert(process->at <= process->filled);
     *out_size = 0;
@@ -127,18 +125,18 @@ firn_import_process_read(struct firn_import_process *process, uint8_t *data, siz
 
 /* Waits for output where there may be none left; FIRN_CORRUPT at its end. */
 static int
-need(struct firn_import_process *process, firn_error *err)
+need(struct fi_import_process *process, firn_error *err)
 {
     int code = process->at < process->filled ? FIRN_OK : fill(process, err);
     return code != FIRN_OK || process->filled > 0
                ? code
-               : firn_import_tree_error(err, FIRN_CORRUPT, "the output of %s ended too early",
-                                        process->name);
+               : fi_import_tree_error(err, FIRN_CORRUPT, "the output of %s ended too early",
+                                      process->name);
 }
 
 int
-firn_import_process_copy(struct firn_import_process *process, uint64_t size,
-                         firn_write_bytes write_bytes, void *to, firn_error *err)
+fi_import_process_copy(struct fi_import_process *process, uint64_t size,
+                       firn_write_bytes write_bytes, void *to, firn_error *err)
 {
     assert(process->buffer != NULL);
     int code = FIRN_OK;
@@ -157,7 +155,7 @@ firn_import_process_copy(struct firn_import_process *process, uint64_t size,
 
 /* Makes room for so many more bytes, and a NUL. */
 static int
-reserve(struct firn_import_process_text *text, size_t size, firn_error *err)
+reserve(struct fi_import_process_text *text, size_t size, firn_error *err)
 {
     assert(text->size <= text->capacity && size <= BUFFER_SIZE);
     if (text->size + size < text->capacity) {
@@ -167,8 +165,8 @@ reserve(struct firn_import_process_text *text, size_t size, firn_error *err)
     char *grown = capacity <= TEXT_SIZE_MAX ? realloc(text->data, capacity) : NULL;
     if (grown == NULL) {
         return capacity <= TEXT_SIZE_MAX
-                   ? firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory")
-                   : firn_import_tree_error(err, FIRN_LIMIT, "another program says too much");
+                   ? fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory")
+                   : fi_import_tree_error(err, FIRN_LIMIT, "another program says too much");
     }
     text->data = grown;
     text->capacity = capacity;
@@ -176,8 +174,8 @@ reserve(struct firn_import_process_text *text, size_t size, firn_error *err)
 }
 
 int
-firn_import_process_until(struct firn_import_process *process, char last,
-                          struct firn_import_process_text *text, firn_error *err)
+fi_import_process_until(struct fi_import_process *process, char last,
+                        struct fi_import_process_text *text, firn_error *err)
 {
     assert(process->buffer != NULL);
     for (const uint8_t *end = NULL; end == NULL;) {
@@ -199,28 +197,27 @@ firn_import_process_until(struct firn_import_process *process, char last,
 }
 
 int
-firn_import_process_ask(struct firn_import_process *process, const char *const *arguments,
-                        const char *question, firn_error *err)
+fi_import_process_ask(struct fi_import_process *process, const char *const *arguments,
+                      const char *question, firn_error *err)
 {
     if (process->pid > 0 && process->has_ended) {
-        (void)firn_import_process_end(process, err);
+        (void)fi_import_process_end(process, err);
     }
-    int code =
-        process->pid > 0 ? FIRN_OK : firn_import_process_start(process, arguments, true, err);
+    int code = process->pid > 0 ? FIRN_OK : fi_import_process_start(process, arguments, true, err);
     for (size_t size = strlen(question); size > 0 && code == FIRN_OK;) {
         ssize_t written = write(process->in, question, size);
         if (written < 0 && errno != EINTR) {
-            code = firn_import_tree_fail(err, "ask", firn_str(process->name));
+            code = fi_import_tree_fail(err, "ask", firn_str(process->name));
         }
         question += written > 0 ? written : 0;
         size -= written > 0 ? (size_t)written : 0;
     }
     process->answer.size = 0;
-    return code == FIRN_OK ? firn_import_process_until(process, '\n', &process->answer, err) : code;
+    return code == FIRN_OK ? fi_import_process_until(process, '\n', &process->answer, err) : code;
 }
 
 int
-firn_import_process_end(struct firn_import_process *process, firn_error *err)
+fi_import_process_end(struct fi_import_process *process, firn_error *err)
 {
     int status = 0;
     if (process->pid <= 0) {
@@ -240,10 +237,10 @@ firn_import_process_end(struct firn_import_process *process, firn_error *err)
         return FIRN_OK;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM) {
-        return firn_import_tree_error(err, FIRN_UNSUPPORTED, "there is no program '%s': install it",
-                                      process->name);
+        return fi_import_tree_error(err, FIRN_UNSUPPORTED, "there is no program '%s': install it",
+                                    process->name);
     }
-    return firn_import_tree_error(err, FIRN_IO, "%s failed: %s %d", process->name,
-                                  WIFEXITED(status) ? "exit code" : "signal",
-                                  WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    return fi_import_tree_error(err, FIRN_IO, "%s failed: %s %d", process->name,
+                                WIFEXITED(status) ? "exit code" : "signal",
+                                WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }

@@ -27,15 +27,15 @@ enum { ID_SIZE = 64 };
 static const char prefix[] = "restic/";
 
 struct restic {
-    struct firn_import_target target;
+    struct fi_import_target target;
     const char *repository;
-    struct firn_import_process process;
-    struct firn_import_tree tree;
-    struct firn_import_snapshots snapshots;
-    struct firn_import_snapshot snapshot; /* that is imported */
-    char unpacked[ID_SIZE + 1];           /* the tree of restic that is on disk; "": none */
-    char root[PATH_MAX];                  /* where it is */
-    struct firn_import_gaps gaps;         /* of that tree */
+    struct fi_import_process process;
+    struct fi_import_tree tree;
+    struct fi_import_snapshots snapshots;
+    struct fi_import_snapshot snapshot; /* that is imported */
+    char unpacked[ID_SIZE + 1];         /* the tree of restic that is on disk; "": none */
+    char root[PATH_MAX];                /* where it is */
+    struct fi_import_gaps gaps;         /* of that tree */
     firn_error err;
 };
 
@@ -43,7 +43,7 @@ static int
 read_output(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 {
     struct restic *restic = ctx;
-    return firn_import_process_read(&restic->process, data, size, out_size, err);
+    return fi_import_process_read(&restic->process, data, size, out_size, err);
 }
 
 /* ---- the list of snapshots ---- */
@@ -57,21 +57,21 @@ list_snapshots(struct restic *restic)
     const char *words[16] = {"restic",    "-r",     restic->repository,
                              "--no-lock", "--json", "snapshots"};
     for (size_t i = 0, at = 6; i < 3; i++) {
-        const char *value = firn_command_value(restic->target.cli, filters[i]);
+        const char *value = fi_command_value(restic->target.cli, filters[i]);
         if (value != NULL && snprintf(text[i], PATH_MAX, "--%s=%s", filters[i], value) < PATH_MAX) {
             words[at++] = text[i];
         }
     }
     firn_error ended;
-    int code = firn_import_process_start(&restic->process, words, false, &restic->err);
+    int code = fi_import_process_start(&restic->process, words, false, &restic->err);
     if (code != FIRN_OK) {
         return code;
     }
-    code = firn_import_snapshots_read(&restic->snapshots, read_output, restic, &restic->err);
+    code = fi_import_snapshots_read(&restic->snapshots, read_output, restic, &restic->err);
     /* A restic that fails, as with a wrong password, prints no list: what it says of that comes
      * first. */
     bool is_told = code == FIRN_OK || code == FIRN_CORRUPT;
-    int end = firn_import_process_end(&restic->process, &ended);
+    int end = fi_import_process_end(&restic->process, &ended);
     if (is_told && end != FIRN_OK) {
         restic->err = ended;
         code = end;
@@ -85,7 +85,7 @@ static void
 tell_archive(void *ctx, firn_slice path, const char *text)
 {
     struct restic *restic = ctx;
-    firn_import_unpack_tell(&restic->target, path, "", text);
+    fi_import_unpack_tell(&restic->target, path, "", text);
 }
 
 /* Puts the snapshot on disk. */
@@ -94,29 +94,29 @@ unpack(struct restic *restic, const char *id)
 {
     const char *const words[] = {
         "restic", "-r", restic->repository, "--no-lock", "dump", "--archive", "tar", id, "/", NULL};
-    struct firn_import_tar tar = {.read = read_output, .tell = tell_archive, .ctx = restic};
+    struct fi_import_tar tar = {.read = read_output, .tell = tell_archive, .ctx = restic};
     uint64_t made = restic->target.sum.made; /* unpacking counts entries */
     uint8_t rest[512];
     firn_error ended;
     restic->unpacked[0] = '\0';
-    firn_import_tree_destroy(&restic->tree);
-    int code = firn_import_tree_create(&restic->tree, &restic->target.notices,
-                                       &restic->target.space, &restic->err);
-    restic->tree.drops_owners = firn_command_has(restic->target.cli, "no-owner");
-    code = code == FIRN_OK ? firn_import_process_start(&restic->process, words, false, &restic->err)
+    fi_import_tree_destroy(&restic->tree);
+    int code = fi_import_tree_create(&restic->tree, &restic->target.notices, &restic->target.space,
+                                     &restic->err);
+    restic->tree.drops_owners = fi_command_has(restic->target.cli, "no-owner");
+    code = code == FIRN_OK ? fi_import_process_start(&restic->process, words, false, &restic->err)
                            : code;
     code = code == FIRN_OK
-               ? firn_import_unpack_tar(&tar, &restic->target, &restic->tree, &restic->err)
+               ? fi_import_unpack_tar(&tar, &restic->target, &restic->tree, &restic->err)
                : code;
     for (size_t got = 1; code == FIRN_OK && got > 0;) {
-        code = firn_import_process_read(&restic->process, rest, sizeof(rest), &got, &restic->err);
+        code = fi_import_process_read(&restic->process, rest, sizeof(rest), &got, &restic->err);
     }
-    int end = firn_import_process_end(&restic->process, code == FIRN_OK ? &restic->err : &ended);
+    int end = fi_import_process_end(&restic->process, code == FIRN_OK ? &restic->err : &ended);
     if (code == FIRN_OK && end != FIRN_OK) {
         restic->err.code = FIRN_CORRUPT; /* this snapshot is lost, others may not be */
         code = FIRN_CORRUPT;
     }
-    firn_import_tar_deinit(&tar);
+    fi_import_tar_deinit(&tar);
     restic->target.sum.made = made;
     return code;
 }
@@ -141,7 +141,7 @@ has_only(const char *directory, const char *name, size_t size)
 /* Makes a directory in the tree its root, unless it does not exist, a link leads to it, or
  * something is beside it or beside a directory above it. */
 static bool
-enter(struct firn_import_tree *tree, const char *path)
+enter(struct fi_import_tree *tree, const char *path)
 {
     char entered[PATH_MAX];
     struct stat info;
@@ -171,16 +171,16 @@ take_gaps(struct restic *restic)
 {
     const char *entered = restic->tree.root + strlen(restic->root); /* "" or "/home/ada" */
     const size_t size = strlen(entered);
-    firn_import_gaps_clear(&restic->target.gaps, firn_str(""));
+    fi_import_gaps_clear(&restic->target.gaps, firn_str(""));
     for (size_t i = 0; i < restic->gaps.count; i++) {
-        const struct firn_import_gap *gap = &restic->gaps.list[i];
+        const struct fi_import_gap *gap = &restic->gaps.list[i];
         firn_slice path = firn_bytes(gap->path, gap->size);
         if (size > 0) {
             bool is_below = gap->size > size && gap->path[size - 1] == '/' &&
                             memcmp(gap->path, entered + 1, size - 1) == 0;
             path = is_below ? firn_bytes(gap->path + size, gap->size - size) : firn_bytes(NULL, 0);
         }
-        firn_import_gaps_add(&restic->target.gaps, path, gap->lost);
+        fi_import_gaps_add(&restic->target.gaps, path, gap->lost);
     }
 }
 
@@ -198,9 +198,9 @@ make(void *ctx, firn_error *err)
         }
         memcpy(restic->unpacked, restic->snapshot.tree, sizeof(restic->unpacked));
         memcpy(restic->root, restic->tree.root, sizeof(restic->root));
-        firn_import_gaps_deinit(&restic->gaps);
+        fi_import_gaps_deinit(&restic->gaps);
         restic->gaps = restic->target.gaps;
-        restic->target.gaps = (struct firn_import_gaps){.list = NULL};
+        restic->target.gaps = (struct fi_import_gaps){.list = NULL};
     }
     memcpy(restic->tree.root, restic->root, sizeof(restic->root));
     while (path != NULL && !enter(&restic->tree, path)) {
@@ -220,55 +220,55 @@ import(void *ctx, firn_error *err)
     restic->target.total = restic->snapshots.count;
     for (size_t i = 0; i < restic->snapshots.count && code == FIRN_OK; i++) {
         char tag[sizeof(prefix) + ID_SIZE];
-        firn_import_snapshots_get(&restic->snapshots, i, &restic->snapshot);
+        fi_import_snapshots_get(&restic->snapshots, i, &restic->snapshot);
         (void)snprintf(tag, sizeof(tag), "%s%s", prefix, restic->snapshot.id);
-        const struct firn_import_state state = {.message = firn_str(restic->snapshot.message),
-                                                .created_ns = restic->snapshot.created_ns,
-                                                .tag = tag};
-        code = firn_import_target_add(&restic->target, &restic->tree, &state, make, restic,
-                                      &restic->err);
+        const struct fi_import_state state = {.message = firn_str(restic->snapshot.message),
+                                              .created_ns = restic->snapshot.created_ns,
+                                              .tag = tag};
+        code = fi_import_target_add(&restic->target, &restic->tree, &state, make, restic,
+                                    &restic->err);
     }
     *err = restic->err;
     return code;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     struct restic *restic = calloc(1, sizeof(*restic));
     if (restic == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     restic->repository = cli->arguments[0];
     int exit_code =
-        firn_import_target_run(&restic->target, cli, "snapshot", "snapshots", import, restic, NULL);
-    firn_import_tree_destroy(&restic->tree);
-    firn_import_gaps_deinit(&restic->gaps);
-    firn_import_snapshots_deinit(&restic->snapshots);
+        fi_import_target_run(&restic->target, cli, "snapshot", "snapshots", import, restic, NULL);
+    fi_import_tree_destroy(&restic->tree);
+    fi_import_gaps_deinit(&restic->gaps);
+    fi_import_snapshots_deinit(&restic->snapshots);
     free(restic);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"host", 0, "HOST", "only snapshots of this host"},
     {"path", 0, "PATH", "only snapshots of this path"},
     {"tag", 0, "TAG", "only snapshots with this tag of restic"},
     {"no-owner", 0, NULL, "everything belongs to you, whatever the snapshots say"},
-    FIRN_IMPORT_TARGET_RULES_OPTION,
-    FIRN_IMPORT_TARGET_ENTRIES_OPTION,
-    FIRN_IMPORT_TARGET_BYTES_OPTION,
+    FI_IMPORT_TARGET_RULES_OPTION,
+    FI_IMPORT_TARGET_ENTRIES_OPTION,
+    FI_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "count the snapshots, and import nothing"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"RESTIC_PASSWORD_FILE=pass firn import restic /srv/backup --path ~/project",
      "import the snapshots of a directory"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_import_restic = {
+const struct fi_command fi_import_restic = {
     .name = "restic",
     .summary = "Make checkpoints of the snapshots of a restic repository",
     .arguments = "REPOSITORY",
@@ -286,6 +286,6 @@ const struct firn_command firn_import_restic = {
             "The program restic reads the repository, without a lock. It takes the password\n"
             "from its own environment, such as RESTIC_PASSWORD_FILE, and cannot ask for it.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = run,
 };

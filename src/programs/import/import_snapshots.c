@@ -48,10 +48,10 @@ read_list(void *buffer, size_t size, void *ctx)
 }
 
 int
-firn_import_snapshots_read(struct firn_import_snapshots *snapshots,
-                           int (*read)(void *ctx, uint8_t *data, size_t size, size_t *out_size,
-                                       firn_error *err),
-                           void *ctx, firn_error *err)
+fi_import_snapshots_read(struct fi_import_snapshots *snapshots,
+                         int (*read)(void *ctx, uint8_t *data, size_t size, size_t *out_size,
+                                     firn_error *err),
+                         void *ctx, firn_error *err)
 {
     struct listing listing = {.read = read, .ctx = ctx, .err = err};
     assert(read != NULL && snapshots->list == NULL);
@@ -65,24 +65,24 @@ firn_import_snapshots_read(struct firn_import_snapshots *snapshots,
     if (listing.code == FIRN_OK && is_right) {
         return FIRN_OK;
     }
-    firn_import_snapshots_deinit(snapshots);
+    fi_import_snapshots_deinit(snapshots);
     return listing.code != FIRN_OK
                ? listing.code
-               : firn_import_tree_error(err, FIRN_CORRUPT, "restic gives no list of snapshots");
+               : fi_import_tree_error(err, FIRN_CORRUPT, "restic gives no list of snapshots");
 }
 
 /* Adds texts, with commas between them; what there is no room for is left out. */
 static void
-add(char out[FIRN_IMPORT_SNAPSHOTS_MESSAGE_SIZE], const char *before, const json_t *texts,
+add(char out[FI_IMPORT_SNAPSHOTS_MESSAGE_SIZE], const char *before, const json_t *texts,
     const char *after)
 {
     for (size_t i = 0; i < json_array_size(texts); i++) {
         const char *text = json_string_value(json_array_get(texts, i));
         size_t size = strlen(out);
-        (void)snprintf(out + size, FIRN_IMPORT_SNAPSHOTS_MESSAGE_SIZE - size, "%s%s%s",
+        (void)snprintf(out + size, FI_IMPORT_SNAPSHOTS_MESSAGE_SIZE - size, "%s%s%s",
                        i > 0 ? ", " : before, text != NULL ? text : "",
                        i + 1 < json_array_size(texts) ? "" : after);
-        if (strlen(out) + 1 == FIRN_IMPORT_SNAPSHOTS_MESSAGE_SIZE) {
+        if (strlen(out) + 1 == FI_IMPORT_SNAPSHOTS_MESSAGE_SIZE) {
             return; /* a list may be long */
         }
     }
@@ -90,19 +90,19 @@ add(char out[FIRN_IMPORT_SNAPSHOTS_MESSAGE_SIZE], const char *before, const json
 
 /* "/home/ada, /etc on host [tag, tag]" */
 static void
-write_message(const json_t *snapshot, char out[FIRN_IMPORT_SNAPSHOTS_MESSAGE_SIZE])
+write_message(const json_t *snapshot, char out[FI_IMPORT_SNAPSHOTS_MESSAGE_SIZE])
 {
     out[0] = '\0';
     add(out, "", json_object_get(snapshot, "paths"), " on ");
     size_t size = strlen(out);
-    (void)snprintf(out + size, FIRN_IMPORT_SNAPSHOTS_MESSAGE_SIZE - size, "%s",
+    (void)snprintf(out + size, FI_IMPORT_SNAPSHOTS_MESSAGE_SIZE - size, "%s",
                    text_of(snapshot, "hostname"));
     add(out, " [", json_object_get(snapshot, "tags"), "]");
 }
 
 void
-firn_import_snapshots_get(const struct firn_import_snapshots *snapshots, size_t i,
-                          struct firn_import_snapshot *out)
+fi_import_snapshots_get(const struct fi_import_snapshots *snapshots, size_t i,
+                        struct fi_import_snapshot *out)
 {
     assert(i < snapshots->count);
     const json_t *snapshot = json_array_get(snapshots->list, i);
@@ -110,12 +110,12 @@ firn_import_snapshots_get(const struct firn_import_snapshots *snapshots, size_t 
     out->id = text_of(snapshot, "id");
     out->tree = text_of(snapshot, "tree");
     out->path = json_array_size(paths) == 1 ? json_string_value(json_array_get(paths, 0)) : NULL;
-    out->created_ns = firn_import_target_time_of(firn_str(text_of(snapshot, "time")));
+    out->created_ns = fi_import_target_time_of(firn_str(text_of(snapshot, "time")));
     write_message(snapshot, out->message);
 }
 
 void
-firn_import_snapshots_deinit(struct firn_import_snapshots *snapshots)
+fi_import_snapshots_deinit(struct fi_import_snapshots *snapshots)
 {
     json_decref(snapshots->list);
     memset(snapshots, 0, sizeof(*snapshots));

@@ -44,24 +44,24 @@ enum {
     SPARSE_ITEM_SIZE = 24
 };
 
-enum { BLOCK = FIRN_IMPORT_TAR_BLOCK, MODE_BITS = 07777, PATH_SIZE_MAX = 64 << 10 };
+enum { BLOCK = FI_IMPORT_TAR_BLOCK, MODE_BITS = 07777, PATH_SIZE_MAX = 64 << 10 };
 #define SIZE_MOST (UINT64_C(1) << 53) /* 8 PiB, of a file */
 #define NS_A_SECOND INT64_C(1000000000)
 
 /* ---- texts ---- */
 
 static int
-append(struct firn_import_tar_text *text, const void *data, size_t size, firn_error *err)
+append(struct fi_import_tar_text *text, const void *data, size_t size, firn_error *err)
 {
     assert(text->size <= text->capacity);
-    if (size > FIRN_IMPORT_TAR_PAX_MAX || text->size + size > 2 * (size_t)FIRN_IMPORT_TAR_PAX_MAX) {
-        return firn_import_tree_error(err, FIRN_LIMIT, "an extended header is too large");
+    if (size > FI_IMPORT_TAR_PAX_MAX || text->size + size > 2 * (size_t)FI_IMPORT_TAR_PAX_MAX) {
+        return fi_import_tree_error(err, FIRN_LIMIT, "an extended header is too large");
     }
     if (text->size + size + 1 > text->capacity) {
         size_t capacity = 2 * (text->size + size + 1);
         char *grown = realloc(text->data, capacity);
         if (grown == NULL) {
-            return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+            return fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
         }
         text->data = grown;
         text->capacity = capacity;
@@ -75,14 +75,14 @@ append(struct firn_import_tar_text *text, const void *data, size_t size, firn_er
 }
 
 static int
-set(struct firn_import_tar_text *text, const void *data, size_t size, firn_error *err)
+set(struct fi_import_tar_text *text, const void *data, size_t size, firn_error *err)
 {
     text->size = 0;
     return append(text, data, size, err);
 }
 
 static void
-tell(struct firn_import_tar *tar, firn_slice path, const char *text)
+tell(struct fi_import_tar *tar, firn_slice path, const char *text)
 {
     assert(tar->tell != NULL && text[0] != '\0');
     tar->tell(tar->ctx, path, text);
@@ -92,7 +92,7 @@ tell(struct firn_import_tar *tar, firn_slice path, const char *text)
 
 /* Reads exactly so many bytes, or up to the end of the archive. */
 static int
-take(struct firn_import_tar *tar, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
+take(struct fi_import_tar *tar, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 {
     *out_size = 0;
     while (*out_size < size) {
@@ -112,7 +112,7 @@ take(struct firn_import_tar *tar, uint8_t *data, size_t size, size_t *out_size, 
 }
 
 static int
-skip(struct firn_import_tar *tar, uint64_t size, firn_error *err)
+skip(struct fi_import_tar *tar, uint64_t size, firn_error *err)
 {
     uint8_t scratch[BLOCK * 16];
     while (size > 0) {
@@ -133,7 +133,7 @@ skip(struct firn_import_tar *tar, uint64_t size, firn_error *err)
 
 /* What is left of the entry before. */
 static int
-skip_entry(struct firn_import_tar *tar, firn_error *err)
+skip_entry(struct fi_import_tar *tar, firn_error *err)
 {
     assert(tar->padding < BLOCK);
     uint64_t size = tar->left + tar->padding;
@@ -215,7 +215,7 @@ is_zero(const uint8_t *block)
 
 /* The next header. *out_is_end: there is none. */
 static int
-next_header(struct firn_import_tar *tar, bool *out_is_end, firn_error *err)
+next_header(struct fi_import_tar *tar, bool *out_is_end, firn_error *err)
 {
     bool was_zero = false;
     bool is_lost = false;
@@ -229,7 +229,7 @@ next_header(struct firn_import_tar *tar, bool *out_is_end, firn_error *err)
         }
         if (got < BLOCK) {
             if (at == 0 && !tar->is_truncated) {
-                return firn_import_tree_error(err, FIRN_CORRUPT, "it is not a tar archive");
+                return fi_import_tree_error(err, FIRN_CORRUPT, "it is not a tar archive");
             }
             if (got > 0 || tar->is_truncated) {
                 tell(tar, firn_str(""), "the archive ends in the middle of an entry");
@@ -253,7 +253,7 @@ next_header(struct firn_import_tar *tar, bool *out_is_end, firn_error *err)
             return FIRN_OK;
         }
         if (at == 0) {
-            return firn_import_tree_error(err, FIRN_CORRUPT, "it is not a tar archive");
+            return fi_import_tree_error(err, FIRN_CORRUPT, "it is not a tar archive");
         }
         if (!is_lost) {
             char text[96];
@@ -271,14 +271,14 @@ next_header(struct firn_import_tar *tar, bool *out_is_end, firn_error *err)
 /* The data of an extended header, whole; none, and *out_is_whole is false, if it is too large or
  * cut off. What it says is then not known, and the entry that it describes is left out. */
 static int
-read_extension(struct firn_import_tar *tar, uint64_t size, struct firn_import_tar_text *out,
+read_extension(struct fi_import_tar *tar, uint64_t size, struct fi_import_tar_text *out,
                bool *out_is_whole, firn_error *err)
 {
     uint8_t part[BLOCK];
     out->size = 0;
     *out_is_whole = false;
     int code = append(out, "", 0, err);
-    if (code == FIRN_OK && size > FIRN_IMPORT_TAR_PAX_MAX) {
+    if (code == FIRN_OK && size > FI_IMPORT_TAR_PAX_MAX) {
         tell(tar, firn_str(""), "an extended header is too large: it is not used");
         return skip(tar, size + padding_of(size), err);
     }
@@ -352,7 +352,7 @@ decimal(firn_slice text, uint64_t most, uint64_t *out)
 static int64_t
 clamp_seconds(uint64_t seconds, bool is_negative, int64_t ns)
 {
-    const uint64_t most = FIRN_IMPORT_TAR_SECONDS_MOST;
+    const uint64_t most = FI_IMPORT_TAR_SECONDS_MOST;
     int64_t value = (int64_t)(seconds > most ? most : seconds) * NS_A_SECOND + ns;
     return is_negative ? -value : value;
 }
@@ -387,7 +387,7 @@ pax_time(firn_slice text, int64_t *out)
 /* ---- sparse files ---- */
 
 struct header {
-    struct firn_import_tar_entry entry;
+    struct fi_import_tar_entry entry;
     uint64_t stored; /* size of the data in the archive */
     bool has_real_size;
     uint64_t real_size;
@@ -399,35 +399,35 @@ struct header {
 };
 
 static int
-add_segment(struct firn_import_tar *tar, uint64_t offset, uint64_t size, bool *out_is_bad,
+add_segment(struct fi_import_tar *tar, uint64_t offset, uint64_t size, bool *out_is_bad,
             firn_error *err)
 {
-    const struct firn_import_tar_segment *last =
+    const struct fi_import_tar_segment *last =
         tar->segment_count > 0 ? &tar->segments[tar->segment_count - 1] : NULL;
     if (offset > SIZE_MOST || size > SIZE_MOST ||
         (last != NULL && offset < last->offset + last->size) ||
-        tar->segment_count == FIRN_IMPORT_TAR_SEGMENTS_MAX) {
+        tar->segment_count == FI_IMPORT_TAR_SEGMENTS_MAX) {
         *out_is_bad = true;
         return FIRN_OK;
     }
     if (tar->segment_count == tar->segment_capacity) {
         size_t capacity = tar->segment_capacity == 0 ? 32 : 2 * tar->segment_capacity;
-        struct firn_import_tar_segment *grown =
+        struct fi_import_tar_segment *grown =
             realloc(tar->segments, capacity * sizeof(tar->segments[0]));
         if (grown == NULL) {
-            return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+            return fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
         }
         tar->segments = grown;
         tar->segment_capacity = capacity;
     }
     assert(tar->segments != NULL);
-    tar->segments[tar->segment_count++] = (struct firn_import_tar_segment){offset, size};
+    tar->segments[tar->segment_count++] = (struct fi_import_tar_segment){offset, size};
     return FIRN_OK;
 }
 
 /* "0,512,1024,512": the map of GNU.sparse 0.1. */
 static int
-read_map_text(struct firn_import_tar *tar, firn_slice text, struct header *header, firn_error *err)
+read_map_text(struct fi_import_tar *tar, firn_slice text, struct header *header, firn_error *err)
 {
     uint64_t offset = 0;
     bool has_offset = false;
@@ -454,7 +454,7 @@ read_map_text(struct firn_import_tar *tar, firn_slice text, struct header *heade
 
 /* A line with a number, of the map before the data (1.0). */
 static int
-read_map_line(struct firn_import_tar *tar, uint8_t *block, size_t *at, uint64_t *out,
+read_map_line(struct fi_import_tar *tar, uint8_t *block, size_t *at, uint64_t *out,
               struct header *header, firn_error *err)
 {
     uint64_t value = 0;
@@ -485,7 +485,7 @@ read_map_line(struct firn_import_tar *tar, uint8_t *block, size_t *at, uint64_t 
 }
 
 static int
-read_map_blocks(struct firn_import_tar *tar, struct header *header, firn_error *err)
+read_map_blocks(struct fi_import_tar *tar, struct header *header, firn_error *err)
 {
     uint8_t block[BLOCK];
     size_t at = BLOCK;
@@ -508,7 +508,7 @@ read_map_blocks(struct firn_import_tar *tar, struct header *header, firn_error *
 
 /* The maps of GNU's own format: in the header, and in blocks after it. */
 static int
-read_map_header(struct firn_import_tar *tar, struct header *header, firn_error *err)
+read_map_header(struct fi_import_tar *tar, struct header *header, firn_error *err)
 {
     uint8_t block[BLOCK];
     const uint8_t *items = tar->block + SPARSE_AT;
@@ -553,7 +553,7 @@ read_map_header(struct firn_import_tar *tar, struct header *header, firn_error *
 
 /* The segments fit the data and the file. */
 static bool
-map_is_right(const struct firn_import_tar *tar, const struct header *header)
+map_is_right(const struct fi_import_tar *tar, const struct header *header)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < tar->segment_count; i++) {
@@ -569,7 +569,7 @@ map_is_right(const struct firn_import_tar *tar, const struct header *header)
 /* ---- one header ---- */
 
 static int
-append_sized(struct firn_import_tar_text *out, firn_slice bytes, firn_error *err)
+append_sized(struct fi_import_tar_text *out, firn_slice bytes, firn_error *err)
 {
     size_t size = bytes.size;
     int code = FIRN_OK;
@@ -582,11 +582,11 @@ append_sized(struct firn_import_tar_text *out, firn_slice bytes, firn_error *err
 }
 
 static int
-apply_record(struct firn_import_tar *tar, firn_slice key, firn_slice value, struct header *header,
+apply_record(struct fi_import_tar *tar, firn_slice key, firn_slice value, struct header *header,
              firn_error *err)
 {
     static const char xattr[] = "SCHILY.xattr.";
-    struct firn_import_attributes *attributes = &header->entry.attributes;
+    struct fi_import_attributes *attributes = &header->entry.attributes;
     uint64_t given;
     bool is_right = true;
     if (is_key(key, "GNU.sparse.name") || (is_key(key, "path") && !header->has_sparse_name)) {
@@ -636,7 +636,7 @@ apply_record(struct firn_import_tar *tar, firn_slice key, firn_slice value, stru
 }
 
 static int
-apply_records(struct firn_import_tar *tar, const struct firn_import_tar_text *records,
+apply_records(struct fi_import_tar *tar, const struct fi_import_tar_text *records,
               struct header *header, firn_error *err)
 {
     firn_slice rest = firn_bytes(records->data, records->size);
@@ -661,11 +661,11 @@ field_size(const uint8_t *field, size_t most)
 
 /* What the header itself says. */
 static int
-read_fields(struct firn_import_tar *tar, bool has_path, bool has_target, struct header *header,
+read_fields(struct fi_import_tar *tar, bool has_path, bool has_target, struct header *header,
             firn_error *err)
 {
     const uint8_t *block = tar->block;
-    struct firn_import_attributes *attributes = &header->entry.attributes;
+    struct fi_import_attributes *attributes = &header->entry.attributes;
     uint64_t mode = 0;
     uint64_t uid = 0;
     uint64_t gid = 0;
@@ -706,7 +706,7 @@ read_fields(struct firn_import_tar *tar, bool has_path, bool has_target, struct 
 
 /* "./a/b/" is "a/b", "./" and "." are "". */
 static firn_slice
-clean(const struct firn_import_tar_text *text)
+clean(const struct fi_import_tar_text *text)
 {
     firn_slice path = firn_bytes(text->data, text->size);
     while (path.size >= 2 && path.data[0] == '.' && path.data[1] == '/') {
@@ -724,7 +724,7 @@ clean(const struct firn_import_tar_text *text)
 
 /* Whether the type of entry can be imported; otherwise why not. */
 static const char *
-set_type(struct firn_import_tar *tar, struct header *header)
+set_type(struct fi_import_tar *tar, struct header *header)
 {
     switch (tar->block[TYPE_AT]) {
     case '0':
@@ -732,18 +732,18 @@ set_type(struct firn_import_tar *tar, struct header *header)
     case '7':
     case 'S':
         header->entry.type = tar->path.size > 0 && tar->path.data[tar->path.size - 1] == '/'
-                                 ? FIRN_IMPORT_DIRECTORY
-                                 : FIRN_IMPORT_FILE;
+                                 ? FI_IMPORT_DIRECTORY
+                                 : FI_IMPORT_FILE;
         return NULL;
     case '1':
-        header->entry.type = FIRN_IMPORT_HARD_LINK;
+        header->entry.type = FI_IMPORT_HARD_LINK;
         return NULL;
     case '2':
-        header->entry.type = FIRN_IMPORT_SYMLINK;
+        header->entry.type = FI_IMPORT_SYMLINK;
         return NULL;
     case '5':
     case 'D':
-        header->entry.type = FIRN_IMPORT_DIRECTORY;
+        header->entry.type = FI_IMPORT_DIRECTORY;
         return NULL;
     case '3':
     case '4':
@@ -761,7 +761,7 @@ set_type(struct firn_import_tar *tar, struct header *header)
 
 /* Everything about the entry whose header is in the block. header->is_bad: it cannot be used. */
 static int
-read_entry(struct firn_import_tar *tar, bool has_path, bool has_target, struct header *header,
+read_entry(struct fi_import_tar *tar, bool has_path, bool has_target, struct header *header,
            firn_error *err)
 {
     tar->xattrs.size = 0;
@@ -785,8 +785,8 @@ read_entry(struct firn_import_tar *tar, bool has_path, bool has_target, struct h
 }
 
 int
-firn_import_tar_next(struct firn_import_tar *tar, struct firn_import_tar_entry *out,
-                     bool *out_is_end, firn_error *err)
+fi_import_tar_next(struct fi_import_tar *tar, struct fi_import_tar_entry *out, bool *out_is_end,
+                   firn_error *err)
 {
     bool has_path = false;
     bool has_target = false;
@@ -797,7 +797,7 @@ firn_import_tar_next(struct firn_import_tar *tar, struct firn_import_tar_entry *
     while (code == FIRN_OK && (code = next_header(tar, out_is_end, err)) == FIRN_OK &&
            !*out_is_end) {
         struct header header = {.stored = 0};
-        struct firn_import_tar_text *text = NULL;
+        struct fi_import_tar_text *text = NULL;
         uint64_t size = 0;
         char type = (char)tar->block[TYPE_AT];
         if (type == 'x' || type == 'g' || type == 'L' || type == 'K') {
@@ -824,11 +824,11 @@ firn_import_tar_next(struct firn_import_tar *tar, struct firn_import_tar_entry *
         }
         const char *refused = set_type(tar, &header);
         header.entry.path = clean(&tar->path);
-        header.entry.target = header.entry.type == FIRN_IMPORT_HARD_LINK
+        header.entry.target = header.entry.type == FI_IMPORT_HARD_LINK
                                   ? clean(&tar->target)
                                   : firn_bytes(tar->target.data, tar->target.size);
         header.entry.attributes.xattrs = firn_bytes(tar->xattrs.data, tar->xattrs.size);
-        if (header.entry.type != FIRN_IMPORT_FILE) {
+        if (header.entry.type != FI_IMPORT_FILE) {
             header.entry.is_sparse = false;
         }
         header.entry.size =
@@ -841,7 +841,7 @@ firn_import_tar_next(struct firn_import_tar *tar, struct firn_import_tar_entry *
             refused = "has an extended header that cannot be read";
         }
         if (refused == NULL && header.entry.path.size == 0 &&
-            header.entry.type != FIRN_IMPORT_DIRECTORY) {
+            header.entry.type != FI_IMPORT_DIRECTORY) {
             refused = "has no name";
         }
         if (refused == NULL) {
@@ -859,8 +859,8 @@ firn_import_tar_next(struct firn_import_tar *tar, struct firn_import_tar_entry *
 }
 
 int
-firn_import_tar_read(struct firn_import_tar *tar, uint8_t *data, size_t size, size_t *out_size,
-                     firn_error *err)
+fi_import_tar_read(struct fi_import_tar *tar, uint8_t *data, size_t size, size_t *out_size,
+                   firn_error *err)
 {
     *out_size = 0;
     if (tar->left == 0 || tar->is_truncated) {
@@ -876,7 +876,7 @@ firn_import_tar_read(struct firn_import_tar *tar, uint8_t *data, size_t size, si
 }
 
 void
-firn_import_tar_deinit(struct firn_import_tar *tar)
+fi_import_tar_deinit(struct fi_import_tar *tar)
 {
     free(tar->global.data);
     free(tar->local.data);

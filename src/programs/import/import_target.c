@@ -34,7 +34,7 @@ struct lossy {
 
 /* The context of the lists that are read when a target is opened. */
 struct opening {
-    struct firn_import_target *target;
+    struct fi_import_target *target;
     struct lossy *lossy; /* by id */
     size_t lossy_count;
     size_t lossy_capacity;
@@ -43,15 +43,15 @@ struct opening {
 static int
 compare_tags(const void *a, const void *b)
 {
-    const struct firn_import_tag *x = a;
-    const struct firn_import_tag *y = b;
+    const struct fi_import_tag *x = a;
+    const struct fi_import_tag *y = b;
     return strcmp(x->name, y->name);
 }
 
 static int
 compare_name(const void *name, const void *tag)
 {
-    return strcmp(name, ((const struct firn_import_tag *)tag)->name);
+    return strcmp(name, ((const struct fi_import_tag *)tag)->name);
 }
 
 static int
@@ -85,9 +85,9 @@ static int
 on_tag(void *ctx, const firn_workspace_tag *tag)
 {
     const struct opening *opening = ctx;
-    struct firn_import_target *target = opening->target;
+    struct fi_import_target *target = opening->target;
     const struct lossy *lossy = NULL;
-    struct firn_import_tag *tags =
+    struct fi_import_tag *tags =
         grow(target->tags, target->tag_count, &target->tag_capacity, sizeof(tags[0]));
     if (tags == NULL) {
         return FIRN_NO_MEMORY;
@@ -102,7 +102,7 @@ on_tag(void *ctx, const firn_workspace_tag *tag)
         return FIRN_NO_MEMORY;
     }
     tags[target->tag_count++] =
-        (struct firn_import_tag){.name = name, .lost = lossy != NULL ? lossy->lost : 0};
+        (struct fi_import_tag){.name = name, .lost = lossy != NULL ? lossy->lost : 0};
     return FIRN_OK;
 }
 
@@ -126,16 +126,16 @@ on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 }
 
 int
-firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli)
+fi_import_target_open(struct fi_import_target *target, struct fi_cli *cli)
 {
     firn_error err;
     const firn_workspace_list_options all = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     struct opening opening = {.target = target};
     memset(target, 0, sizeof(*target));
     target->cli = cli;
-    int exit_code = firn_task_workspace_open(cli, &target->workspace);
-    firn_task_notices_init(&target->notices, cli);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &target->workspace);
+    fi_task_notices_init(&target->notices, cli);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     int code = firn_workspace_list(target->workspace, &all, on_checkpoint, &opening, &err);
@@ -147,25 +147,25 @@ firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli)
     }
     free(opening.lossy);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
     if (target->tag_count > 0) {
         qsort(target->tags, target->tag_count, sizeof(target->tags[0]), compare_tags);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 void
-firn_import_target_close(struct firn_import_target *target)
+fi_import_target_close(struct fi_import_target *target)
 {
     assert(target->tag_count <= target->tag_capacity);
     for (size_t i = 0; i < target->tag_count; i++) {
         free(target->tags[i].name);
     }
     free(target->tags);
-    firn_import_gaps_deinit(&target->gaps);
+    fi_import_gaps_deinit(&target->gaps);
     free(target->before);
-    firn_task_notices_deinit(&target->notices);
+    fi_task_notices_deinit(&target->notices);
     firn_workspace_close(target->workspace);
 }
 
@@ -199,8 +199,8 @@ look_at_tag(void *ctx, const firn_workspace_tag *tag)
     return FIRN_OK;
 }
 
-static const struct firn_import_tag *
-find_tag(const struct firn_import_target *target, const char *tag)
+static const struct fi_import_tag *
+find_tag(const struct fi_import_target *target, const char *tag)
 {
     return target->tag_count == 0 ? NULL
                                   : bsearch(tag, target->tags, target->tag_count,
@@ -211,11 +211,11 @@ find_tag(const struct firn_import_target *target, const char *tag)
  * If a run was killed after it had saved the state and before it set the tag, the checkpoint is
  * recognised by its message and time, and gets the tag now. */
 static int
-has(struct firn_import_target *target, const char *tag, firn_slice message, int64_t created_ns,
+has(struct fi_import_target *target, const char *tag, firn_slice message, int64_t created_ns,
     bool *out, uint64_t *out_lost, firn_error *err)
 {
     assert(target->workspace != NULL && tag != NULL);
-    const struct firn_import_tag *known = find_tag(target, tag);
+    const struct fi_import_tag *known = find_tag(target, tag);
     *out = known != NULL;
     *out_lost = known != NULL ? known->lost : 0;
     if (*out || !target->has_old || target->sum.made > 0 || target->has_group) {
@@ -233,7 +233,7 @@ has(struct firn_import_target *target, const char *tag, firn_slice message, int6
     if (code == FIRN_OK && newest.is_it && !newest.has_tag) {
         *out = true;
         target->had++;
-        code = firn_command_has(target->cli, "dry-run")
+        code = fi_command_has(target->cli, "dry-run")
                    ? FIRN_OK
                    : firn_workspace_tag_set(target->workspace, tag, newest.id, false, NULL, err);
     }
@@ -242,7 +242,7 @@ has(struct firn_import_target *target, const char *tag, firn_slice message, int6
 }
 
 int64_t
-firn_import_target_time_of(firn_slice text)
+fi_import_target_time_of(firn_slice text)
 {
     char copy[64];
     struct tm tm = {.tm_isdst = 0};
@@ -272,8 +272,8 @@ firn_import_target_time_of(firn_slice text)
 }
 
 int
-firn_import_target_begin(struct firn_import_target *target, struct firn_import_tree *tree,
-                         bool *out_has, firn_error *err)
+fi_import_target_begin(struct fi_import_target *target, struct fi_import_tree *tree, bool *out_has,
+                       firn_error *err)
 {
     assert(tree->root[0] != '\0');
     firn_error ignored;
@@ -283,11 +283,11 @@ firn_import_target_begin(struct firn_import_target *target, struct firn_import_t
         target->before != NULL && firn_workspace_restore(target->workspace, target->before,
                                                          &options, NULL, &ignored) == FIRN_OK;
     return *out_has || target->before == NULL ? FIRN_OK
-                                              : firn_import_tree_remove(tree, firn_str(""), err);
+                                              : fi_import_tree_remove(tree, firn_str(""), err);
 }
 
 void
-firn_import_target_tell(struct firn_import_target *target, firn_slice path, const char *format, ...)
+fi_import_target_tell(struct fi_import_target *target, firn_slice path, const char *format, ...)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     char shown[PATH_SHOWN_MAX + sizeof("...")];
@@ -300,17 +300,17 @@ firn_import_target_tell(struct firn_import_target *target, firn_slice path, cons
         memset(shown + PATH_SHOWN_MAX, '.', 3);
         path = firn_bytes(shown, PATH_SHOWN_MAX + 3);
     }
-    firn_callbacks callbacks = firn_task_notices_callbacks(&target->notices);
+    firn_callbacks callbacks = fi_task_notices_callbacks(&target->notices);
     firn_notice notice = {.kind = FIRN_NOTICE_UNREADABLE, .path = path, .text = text};
     callbacks.on_notice(callbacks.ctx, &notice);
 }
 
 void
-firn_import_target_miss(struct firn_import_target *target, firn_slice path, bool is_lost,
-                        const char *text)
+fi_import_target_miss(struct fi_import_target *target, firn_slice path, bool is_lost,
+                      const char *text)
 {
-    firn_import_target_tell(target, path, "%s", text);
-    firn_import_gaps_add(&target->gaps, path, is_lost);
+    fi_import_target_tell(target, path, "%s", text);
+    fi_import_gaps_add(&target->gaps, path, is_lost);
 }
 
 static int
@@ -321,7 +321,7 @@ begin_group(void *ctx, firn_error *err)
 
 /* Ends the group, if one has begun, and makes its checkpoints durable. */
 static int
-end_group(struct firn_import_target *target, firn_error *err)
+end_group(struct fi_import_target *target, firn_error *err)
 {
     if (!target->has_group) {
         return FIRN_OK;
@@ -336,7 +336,7 @@ end_group(struct firn_import_target *target, firn_error *err)
 
 /* Notices of a save: what it leaves out is missing in the import. */
 struct saving {
-    struct firn_import_target *target;
+    struct fi_import_target *target;
     bool has_rules;
 };
 
@@ -344,8 +344,8 @@ static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     const struct saving *saving = ctx;
-    struct firn_task_notices *notices = &saving->target->notices;
-    const firn_callbacks callbacks = firn_task_notices_callbacks(notices);
+    struct fi_task_notices *notices = &saving->target->notices;
+    const firn_callbacks callbacks = fi_task_notices_callbacks(notices);
     bool is_missing =
         notice->kind == FIRN_NOTICE_EXCLUDED && (notice->is_reserved || !saving->has_rules);
     callbacks.on_notice(callbacks.ctx, notice);
@@ -356,27 +356,27 @@ static int
 on_progress(void *ctx, const firn_progress *progress)
 {
     const struct saving *saving = ctx;
-    const firn_callbacks callbacks = firn_task_notices_callbacks(&saving->target->notices);
+    const firn_callbacks callbacks = fi_task_notices_callbacks(&saving->target->notices);
     return callbacks.on_progress(callbacks.ctx, progress);
 }
 
 int
-firn_import_target_save(struct firn_import_target *target, struct firn_import_tree *tree,
-                        const struct firn_import_state *state, firn_workspace_save_result *out,
-                        firn_error *err)
+fi_import_target_save(struct fi_import_target *target, struct fi_import_tree *tree,
+                      const struct fi_import_state *state, firn_workspace_save_result *out,
+                      firn_error *err)
 {
-    struct firn_task_patience_saving attempt = {target->workspace, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
-                                                FIRN_WORKSPACE_SAVE_RESULT_INIT};
-    struct saving saving = {.target = target, .has_rules = firn_command_has(target->cli, "rules")};
+    struct fi_task_patience_saving attempt = {target->workspace, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
+                                              FIRN_WORKSPACE_SAVE_RESULT_INIT};
+    struct saving saving = {.target = target, .has_rules = fi_command_has(target->cli, "rules")};
     firn_workspace_gap *gaps;
     bool is_coarse;
     *out = attempt.result;
     int code =
-        firn_import_gaps_list(&target->gaps, &gaps, &attempt.options.gap_count, &is_coarse, err);
+        fi_import_gaps_list(&target->gaps, &gaps, &attempt.options.gap_count, &is_coarse, err);
     if (code == FIRN_OK && is_coarse) {
-        firn_import_target_tell(target, firn_bytes(NULL, 0),
-                                "so much is missing that a restore in place leaves whole "
-                                "directories alone");
+        fi_import_target_tell(target, firn_bytes(NULL, 0),
+                              "so much is missing that a restore in place leaves whole "
+                              "directories alone");
     }
     attempt.options.message = state->message;
     attempt.options.include_deps = true;
@@ -392,12 +392,12 @@ firn_import_target_save(struct firn_import_target *target, struct firn_import_tr
         attempt.options.tag_may_replace = state->may_replace;
     }
     if (code == FIRN_OK && target->is_grouped && !target->has_group) {
-        code = firn_task_patience_run(target->cli, begin_group, target->workspace, err);
+        code = fi_task_patience_run(target->cli, begin_group, target->workspace, err);
         target->has_group = code == FIRN_OK;
         target->durable = target->sum;
     }
     if (code == FIRN_OK) {
-        code = firn_task_patience_run(target->cli, firn_task_patience_save, &attempt, err);
+        code = fi_task_patience_run(target->cli, fi_task_patience_save, &attempt, err);
         *out = attempt.result;
     }
     free(gaps);
@@ -406,7 +406,7 @@ firn_import_target_save(struct firn_import_target *target, struct firn_import_tr
     }
     assert(out->checkpoint != NULL);
     if (out->is_made) {
-        struct firn_import_target_sum *sum = &target->sum;
+        struct fi_import_target_sum *sum = &target->sum;
         sum->first_number = sum->first_number == 0 ? out->checkpoint->number : sum->first_number;
         sum->last_number = out->checkpoint->number;
     }
@@ -420,17 +420,17 @@ firn_import_target_save(struct firn_import_target *target, struct firn_import_tr
 }
 
 void
-firn_import_target_lose(struct firn_import_target *target, const char *name, const firn_error *err)
+fi_import_target_lose(struct fi_import_target *target, const char *name, const firn_error *err)
 {
-    firn_import_target_tell(target, firn_str(name), "%s", err->text);
+    fi_import_target_tell(target, firn_str(name), "%s", err->text);
     target->failed++;
 }
 
 /* Makes a checkpoint of the state if it lacks less than had_lost: what the state's checkpoint
  * lacks, UINT64_MAX if there is none. */
 static int
-make_and_save(struct firn_import_target *target, struct firn_import_tree *tree,
-              const struct firn_import_state *state, uint64_t had_lost,
+make_and_save(struct fi_import_target *target, struct fi_import_tree *tree,
+              const struct fi_import_state *state, uint64_t had_lost,
               int (*make)(void *ctx, firn_error *err), void *ctx, bool *out_is_made,
               firn_error *err)
 {
@@ -440,87 +440,86 @@ make_and_save(struct firn_import_target *target, struct firn_import_tree *tree,
     *out_is_made = false;
     int code = make(ctx, err);
     if (code == FIRN_OK && target->cli->strict && target->notices.left_out > 0) {
-        return firn_import_tree_error(err, FIRN_UNSUPPORTED, "not everything can be imported");
+        return fi_import_tree_error(err, FIRN_UNSUPPORTED, "not everything can be imported");
     }
-    if (code != FIRN_OK || firn_import_gaps_lost(&target->gaps) >= had_lost) {
+    if (code != FIRN_OK || fi_import_gaps_lost(&target->gaps) >= had_lost) {
         return code;
     }
-    code = firn_import_tree_finish(tree, err);
-    code = code == FIRN_OK ? firn_import_target_save(target, tree, state, &result, err) : code;
+    code = fi_import_tree_finish(tree, err);
+    code = code == FIRN_OK ? fi_import_target_save(target, tree, state, &result, err) : code;
     *out_is_made = code == FIRN_OK;
     firn_release(result.checkpoint);
     return code;
 }
 
 int
-firn_import_target_add(struct firn_import_target *target, struct firn_import_tree *tree,
-                       const struct firn_import_state *state,
-                       int (*make)(void *ctx, firn_error *err), void *ctx, firn_error *err)
+fi_import_target_add(struct fi_import_target *target, struct fi_import_tree *tree,
+                     const struct fi_import_state *state, int (*make)(void *ctx, firn_error *err),
+                     void *ctx, firn_error *err)
 {
     assert(state->tag != NULL && target->many != NULL);
-    struct firn_import_state kept = *state;
+    struct fi_import_state kept = *state;
     bool is_had = false;
     bool is_made = false;
     uint64_t had_lost = 0;
     kept.message.size = kept.message.size < MESSAGE_SIZE_MAX ? kept.message.size : MESSAGE_SIZE_MAX;
     int code = has(target, kept.tag, kept.message, kept.created_ns, &is_had, &had_lost, err);
     kept.may_replace = is_had;
-    bool is_wanted = (!is_had || had_lost > 0) && !firn_command_has(target->cli, "dry-run");
+    bool is_wanted = (!is_had || had_lost > 0) && !fi_command_has(target->cli, "dry-run");
     if (code == FIRN_OK && is_wanted) {
         code = make_and_save(target, tree, &kept, is_had ? had_lost : UINT64_MAX, make, ctx,
                              &is_made, err);
     }
     if (code == FIRN_CORRUPT && is_had) {
-        firn_import_target_tell(target, firn_str(kept.tag), "%s", err->text);
+        fi_import_target_tell(target, firn_str(kept.tag), "%s", err->text);
         code = FIRN_OK;
     } else if (code == FIRN_CORRUPT) {
-        firn_import_target_lose(target, kept.tag, err);
+        fi_import_target_lose(target, kept.tag, err);
         code = FIRN_OK;
     } else if (code == FIRN_OK) {
         target->sum.made += !is_had;
         target->sum.completed += is_had && is_made;
         free(target->before);
         target->before = strdup(kept.tag);
-        code = target->before == NULL ? firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory")
+        code = target->before == NULL ? fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory")
                                       : FIRN_OK;
     }
-    return code == FIRN_OK
-               ? firn_import_target_go_on(target->many,
-                                          target->sum.made + target->had + target->failed,
-                                          target->total, err)
-               : code;
+    return code == FIRN_OK ? fi_import_target_go_on(target->many,
+                                                    target->sum.made + target->had + target->failed,
+                                                    target->total, err)
+                           : code;
 }
 
 int
-firn_import_target_go_on(const char *phase, uint64_t done, uint64_t total, firn_error *err)
+fi_import_target_go_on(const char *phase, uint64_t done, uint64_t total, firn_error *err)
 {
     const firn_progress progress = {.phase = phase, .files_done = done, .files_total = total};
     char text[128];
-    firn_term_text_progress(&progress, text, sizeof(text));
-    const struct firn_term_meter_state state = {.phase = phase, .text = text};
-    firn_term_meter_show(&state);
-    return firn_command_go_on(err);
+    fi_term_text_progress(&progress, text, sizeof(text));
+    const struct fi_term_meter_state state = {.phase = phase, .text = text};
+    fi_term_meter_show(&state);
+    return fi_command_go_on(err);
 }
 
 int
-firn_import_target_entry(struct firn_import_target *target, firn_error *err)
+fi_import_target_entry(struct fi_import_target *target, firn_error *err)
 {
     enum { SHOWN_EVERY = 1024 };
     target->entries++;
     if (target->entries_max > 0 && target->entries > target->entries_max) {
-        return firn_import_tree_error(
+        return fi_import_tree_error(
             err, FIRN_LIMIT,
             "one %s has more than %llu files and directories; --max-entries allows more",
             target->one, (unsigned long long)target->entries_max);
     }
     return target->entries % SHOWN_EVERY == 0
-               ? firn_import_target_go_on("entries", target->entries, 0, err)
+               ? fi_import_target_go_on("entries", target->entries, 0, err)
                : FIRN_OK;
 }
 
 /* Ends the last group. What was made before a failure stays, unless a save has failed. */
 static int
-end_groups(struct firn_import_target *target, int code, firn_error *err)
+end_groups(struct fi_import_target *target, int code, firn_error *err)
 {
     firn_error ended;
     int end = end_group(target, &ended);
@@ -533,81 +532,80 @@ end_groups(struct firn_import_target *target, int code, firn_error *err)
 
 /* Says what was imported, and what stopped it. Returns an exit code. */
 static int
-finish(struct firn_import_target *target, int code, const firn_error *err, const char *hint)
+finish(struct fi_import_target *target, int code, const firn_error *err, const char *hint)
 {
     assert((target->sum.first_number == 0) == (target->sum.last_number == 0));
-    struct firn_cli *cli = target->cli;
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    struct fi_cli *cli = target->cli;
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     cli->is_done = code == FIRN_OK;
-    firn_term_json_u64("imported", target->sum.made);
-    firn_term_json_u64("had", target->had);
-    firn_term_json_u64("completed", target->sum.completed);
-    firn_term_json_u64("failed", target->failed);
-    firn_term_json_u64_if("first", target->sum.first_number, target->sum.first_number != 0);
-    firn_term_json_u64_if("last", target->sum.last_number, target->sum.last_number != 0);
-    firn_task_notices_json(&target->notices);
+    fi_term_json_u64("imported", target->sum.made);
+    fi_term_json_u64("had", target->had);
+    fi_term_json_u64("completed", target->sum.completed);
+    fi_term_json_u64("failed", target->failed);
+    fi_term_json_u64_if("first", target->sum.first_number, target->sum.first_number != 0);
+    fi_term_json_u64_if("last", target->sum.last_number, target->sum.last_number != 0);
+    fi_task_notices_json(&target->notices);
     if (!cli->quiet) {
-        firn_term_out_format("%s %s %s", firn_term_text_number(target->sum.made, number),
-                             firn_term_text_plural(target->sum.made, target->one, target->many),
-                             firn_command_has(cli, "dry-run") ? "to import" : "imported");
+        fi_term_out_format("%s %s %s", fi_term_text_number(target->sum.made, number),
+                           fi_term_text_plural(target->sum.made, target->one, target->many),
+                           fi_command_has(cli, "dry-run") ? "to import" : "imported");
         if (target->sum.first_number != 0) {
-            firn_term_out_format(", as %llu to %llu", (unsigned long long)target->sum.first_number,
-                                 (unsigned long long)target->sum.last_number);
+            fi_term_out_format(", as %llu to %llu", (unsigned long long)target->sum.first_number,
+                               (unsigned long long)target->sum.last_number);
         }
         if (target->had > 0) {
-            firn_term_out_format("; %s there before", firn_term_text_number(target->had, number));
+            fi_term_out_format("; %s there before", fi_term_text_number(target->had, number));
         }
         if (target->sum.completed > 0) {
-            firn_term_out_format("; %s completed",
-                                 firn_term_text_number(target->sum.completed, number));
+            fi_term_out_format("; %s completed",
+                               fi_term_text_number(target->sum.completed, number));
         }
         if (target->failed > 0) {
-            firn_term_out_format("; %s lost", firn_term_text_number(target->failed, number));
+            fi_term_out_format("; %s lost", fi_term_text_number(target->failed, number));
         }
-        firn_term_out_text("\n");
-        firn_task_notices_print_excluded(&target->notices);
+        fi_term_out_text("\n");
+        fi_task_notices_print_excluded(&target->notices);
     }
     return code == FIRN_OK
-               ? firn_task_notices_exit(&target->notices)
-               : firn_command_report_failure(cli, err,
-                                             target->sum.made + target->sum.completed > 0
-                                                 ? "the same command goes on where it stopped"
-                                                 : hint);
+               ? fi_task_notices_exit(&target->notices)
+               : fi_command_report_failure(cli, err,
+                                           target->sum.made + target->sum.completed > 0
+                                               ? "the same command goes on where it stopped"
+                                               : hint);
 }
 
 int
-firn_import_target_bytes(struct firn_cli *cli, uint64_t *out)
+fi_import_target_bytes(struct fi_cli *cli, uint64_t *out)
 {
     firn_error err;
-    const char *most = firn_command_value(cli, "max-bytes");
-    *out = FIRN_IMPORT_TARGET_BYTES_MAX;
+    const char *most = fi_command_value(cli, "max-bytes");
+    *out = FI_IMPORT_TARGET_BYTES_MAX;
     if (most != NULL && firn_config_size(most, out, &err) != FIRN_OK) {
-        return firn_command_misused(cli, "--max-bytes: %s", err.text);
+        return fi_command_misused(cli, "--max-bytes: %s", err.text);
     }
     *out = *out == 0 ? UINT64_MAX : *out; /* none */
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 int
-firn_import_target_run(struct firn_import_target *target, struct firn_cli *cli, const char *one,
-                       const char *many, int (*import)(void *ctx, firn_error *err), void *ctx,
-                       const char *hint)
+fi_import_target_run(struct fi_import_target *target, struct fi_cli *cli, const char *one,
+                     const char *many, int (*import)(void *ctx, firn_error *err), void *ctx,
+                     const char *hint)
 {
     firn_error err;
-    const char *most = firn_command_value(cli, "max-entries");
-    uint64_t entries_max = FIRN_IMPORT_TARGET_ENTRIES_MAX;
-    if (most != NULL &&
-        (!firn_command_number(most, UINT32_MAX, &entries_max) || entries_max == 0)) {
-        return firn_command_misused(cli, "--max-entries takes a number from 1 on, not '%s'", most);
+    const char *most = fi_command_value(cli, "max-entries");
+    uint64_t entries_max = FI_IMPORT_TARGET_ENTRIES_MAX;
+    if (most != NULL && (!fi_command_number(most, UINT32_MAX, &entries_max) || entries_max == 0)) {
+        return fi_command_misused(cli, "--max-entries takes a number from 1 on, not '%s'", most);
     }
     uint64_t bytes_max;
-    int exit_code = firn_import_target_bytes(cli, &bytes_max);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_import_target_bytes(cli, &bytes_max);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    exit_code = firn_import_target_open(target, cli);
-    if (exit_code == FIRN_EXIT_OK) {
-        target->space = (struct firn_import_tree_space){.one = one, .bytes_max = bytes_max};
+    exit_code = fi_import_target_open(target, cli);
+    if (exit_code == FI_EXIT_OK) {
+        target->space = (struct fi_import_tree_space){.one = one, .bytes_max = bytes_max};
         target->entries_max = entries_max;
         target->one = one;
         target->many = many;
@@ -616,6 +614,6 @@ firn_import_target_run(struct firn_import_target *target, struct firn_cli *cli, 
         code = end_groups(target, code, &err);
         exit_code = finish(target, code, &err, code == FIRN_NOT_FOUND ? hint : NULL);
     }
-    firn_import_target_close(target);
+    fi_import_target_close(target);
     return exit_code;
 }

@@ -47,16 +47,16 @@ enum {
     FREE_LEAST = 1 << 30 /* but no more than that */
 };
 
-struct firn_import_tree_dirs {
+struct fi_import_tree_dirs {
     char *path;
     size_t path_size;
     size_t order;
-    struct firn_import_attributes attributes;
+    struct fi_import_attributes attributes;
     uint8_t *xattrs;
 };
 
 int
-firn_import_tree_error(firn_error *err, int code, const char *format, ...)
+fi_import_tree_error(firn_error *err, int code, const char *format, ...)
 {
     assert(code != FIRN_OK);
     va_list list;
@@ -69,7 +69,7 @@ firn_import_tree_error(firn_error *err, int code, const char *format, ...)
 }
 
 int
-firn_import_tree_fail(firn_error *err, const char *what, firn_slice path)
+fi_import_tree_fail(firn_error *err, const char *what, firn_slice path)
 {
     assert(what[0] != '\0');
     const int error = errno;
@@ -80,8 +80,8 @@ firn_import_tree_fail(firn_error *err, const char *what, firn_slice path)
                : error == ENOENT                    ? FIRN_NOT_FOUND
                : error == ENOMEM                    ? FIRN_NO_MEMORY
                                                     : FIRN_IO;
-    (void)firn_import_tree_error(err, code, "could not %s '%.*s': %s", what, size,
-                                 path.size > 0 ? (const char *)path.data : "", strerror(error));
+    (void)fi_import_tree_error(err, code, "could not %s '%.*s': %s", what, size,
+                               path.size > 0 ? (const char *)path.data : "", strerror(error));
     err->os_errno = error;
     return code;
 }
@@ -89,8 +89,8 @@ firn_import_tree_fail(firn_error *err, const char *what, firn_slice path)
 /* ---- making and removing the place ---- */
 
 int
-firn_import_tree_create(struct firn_import_tree *tree, struct firn_task_notices *notices,
-                        struct firn_import_tree_space *space, firn_error *err)
+fi_import_tree_create(struct fi_import_tree *tree, struct fi_task_notices *notices,
+                      struct fi_import_tree_space *space, firn_error *err)
 {
     assert(notices != NULL);
     memset(tree, 0, sizeof(*tree));
@@ -98,12 +98,12 @@ firn_import_tree_create(struct firn_import_tree *tree, struct firn_task_notices 
     tree->space = space;
     tree->place_fd = tree->root_fd = tree->parent_fd = -1;
     char place[PATH_MAX];
-    int size = snprintf(place, sizeof(place), "%s/firn-import-XXXXXX", firn_sqlitefile_place());
+    int size = snprintf(place, sizeof(place), "%s/firn-import-XXXXXX", fi_sqlitefile_place());
     if (size < 0 || (size_t)size + sizeof("/tree") > sizeof(place)) {
-        return firn_import_tree_error(err, FIRN_INVALID, "the path of TMPDIR is too long");
+        return fi_import_tree_error(err, FIRN_INVALID, "the path of TMPDIR is too long");
     }
     if (mkdtemp(place) == NULL) {
-        return firn_import_tree_fail(err, "make a directory", firn_str(place));
+        return fi_import_tree_fail(err, "make a directory", firn_str(place));
     }
     memcpy(tree->place, place, (size_t)size + 1);
     memcpy(tree->root, place, (size_t)size);
@@ -114,8 +114,8 @@ firn_import_tree_create(struct firn_import_tree *tree, struct firn_task_notices 
             openat(tree->place_fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
     if (tree->root_fd < 0 || fchmod(tree->root_fd, MODE_DIRECTORY) != 0) {
-        int code = firn_import_tree_fail(err, "use", firn_str(place));
-        firn_import_tree_destroy(tree);
+        int code = fi_import_tree_fail(err, "use", firn_str(place));
+        fi_import_tree_destroy(tree);
         return code;
     }
     return FIRN_OK;
@@ -161,7 +161,7 @@ remove_all(int parent, const char *name, unsigned depth)
 }
 
 static void
-forget_parent(struct firn_import_tree *tree)
+forget_parent(struct fi_import_tree *tree)
 {
     assert((tree->parent_fd >= 0) == (tree->parent != NULL));
     if (tree->parent_fd >= 0) {
@@ -174,7 +174,7 @@ forget_parent(struct firn_import_tree *tree)
 }
 
 static void
-forget_dirs(struct firn_import_tree *tree)
+forget_dirs(struct fi_import_tree *tree)
 {
     assert(tree->dir_count <= tree->dir_capacity);
     for (size_t i = 0; i < tree->dir_count; i++) {
@@ -187,7 +187,7 @@ forget_dirs(struct firn_import_tree *tree)
 }
 
 void
-firn_import_tree_destroy(struct firn_import_tree *tree)
+fi_import_tree_destroy(struct fi_import_tree *tree)
 {
     if (tree->place[0] == '\0') {
         return;
@@ -199,7 +199,7 @@ firn_import_tree_destroy(struct firn_import_tree *tree)
     }
     if (tree->place_fd >= 0) {
         if (remove_all(tree->place_fd, "tree", 0) != 0) {
-            firn_command_report_path("left behind", firn_str(tree->place), strerror(errno));
+            fi_command_report_path("left behind", firn_str(tree->place), strerror(errno));
         }
         (void)close(tree->place_fd);
     }
@@ -210,7 +210,7 @@ firn_import_tree_destroy(struct firn_import_tree *tree)
 /* ---- paths ---- */
 
 const char *
-firn_import_tree_refusal(firn_slice path)
+fi_import_tree_refusal(firn_slice path)
 {
     size_t at = 0;
     unsigned depth = 0;
@@ -245,14 +245,14 @@ firn_import_tree_refusal(firn_slice path)
 static int
 check_path(firn_slice path, firn_error *err)
 {
-    const char *refusal = firn_import_tree_refusal(path);
-    return refusal == NULL ? FIRN_OK : firn_import_tree_error(err, FIRN_INVALID, "it %s", refusal);
+    const char *refusal = fi_import_tree_refusal(path);
+    return refusal == NULL ? FIRN_OK : fi_import_tree_error(err, FIRN_INVALID, "it %s", refusal);
 }
 
 /* Opens the directory above a path, where no component may be a link (I1). *out_name is a copy of
  * the last one. Makes directories that are missing, if makes. Requires: the path was checked. */
 static int
-open_parent(struct firn_import_tree *tree, firn_slice path, bool makes,
+open_parent(struct fi_import_tree *tree, firn_slice path, bool makes,
             char out_name[NAME_SIZE_MAX + 1], firn_error *err)
 {
     assert(tree->root_fd >= 0 && path.size > 0);
@@ -295,9 +295,9 @@ open_parent(struct firn_import_tree *tree, firn_slice path, bool makes,
     }
     if (fd < 0 || copy == NULL) {
         int code = fd < 0 && (errno == ENOTDIR || errno == ELOOP)
-                       ? firn_import_tree_error(err, FIRN_INVALID,
-                                                "it lies below something that is not a directory")
-                       : firn_import_tree_fail(err, "open the directory of", path);
+                       ? fi_import_tree_error(err, FIRN_INVALID,
+                                              "it lies below something that is not a directory")
+                       : fi_import_tree_fail(err, "open the directory of", path);
         if (fd >= 0) {
             (void)close(fd);
         }
@@ -316,17 +316,17 @@ open_parent(struct firn_import_tree *tree, firn_slice path, bool makes,
 /* ---- attributes ---- */
 
 static void
-tell(struct firn_import_tree *tree, firn_slice path, const char *text)
+tell(struct fi_import_tree *tree, firn_slice path, const char *text)
 {
     assert(tree->notices != NULL);
-    firn_callbacks callbacks = firn_task_notices_callbacks(tree->notices);
+    firn_callbacks callbacks = fi_task_notices_callbacks(tree->notices);
     firn_notice notice = {.kind = FIRN_NOTICE_METADATA, .path = path, .text = text};
     callbacks.on_notice(callbacks.ctx, &notice);
 }
 
 /* Of an open file or directory. */
 static void
-set_xattrs(struct firn_import_tree *tree, firn_slice path, int fd, firn_slice xattrs)
+set_xattrs(struct fi_import_tree *tree, firn_slice path, int fd, firn_slice xattrs)
 {
     assert(fd >= 0);
     firn_slice name;
@@ -358,29 +358,29 @@ time_of(int64_t ns)
 }
 
 static bool
-wants_owner(const struct firn_import_tree *tree, const struct firn_import_attributes *given)
+wants_owner(const struct fi_import_tree *tree, const struct fi_import_attributes *given)
 {
     return given->has_owner && !tree->drops_owners &&
            (given->uid != geteuid() || given->gid != getegid());
 }
 
 static int
-set_attributes(struct firn_import_tree *tree, firn_slice path, int fd,
-               const struct firn_import_attributes *given, firn_error *err)
+set_attributes(struct fi_import_tree *tree, firn_slice path, int fd,
+               const struct fi_import_attributes *given, firn_error *err)
 {
     assert(fd >= 0);
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time_of(given->mtime_ns)};
     set_xattrs(tree, path, fd, given->xattrs);
     if (wants_owner(tree, given) && fchown(fd, given->uid, given->gid) != 0) {
         if (errno != EPERM && errno != EINVAL) {
-            return firn_import_tree_fail(err, "set the owner of", path);
+            return fi_import_tree_fail(err, "set the owner of", path);
         }
         tree->owners_lost++;
     }
     if (fchmod(fd, given->mode & MODE_BITS) != 0) {
-        return firn_import_tree_fail(err, "set the mode of", path);
+        return fi_import_tree_fail(err, "set the mode of", path);
     }
-    return futimens(fd, times) == 0 ? FIRN_OK : firn_import_tree_fail(err, "set the time of", path);
+    return futimens(fd, times) == 0 ? FIRN_OK : fi_import_tree_fail(err, "set the time of", path);
 }
 
 /* ---- space ---- */
@@ -388,9 +388,9 @@ set_attributes(struct firn_import_tree *tree, firn_slice path, int fd,
 /* Asks the file system how much may be written until it is asked again: what is wanted now, or
  * more. One that cannot be asked says so when it is full. */
 static void
-renew_lease(const struct firn_import_tree *tree, uint64_t wanted)
+renew_lease(const struct fi_import_tree *tree, uint64_t wanted)
 {
-    struct firn_import_tree_space *space = tree->space;
+    struct fi_import_tree_space *space = tree->space;
     struct statvfs now;
     space->lease = wanted > LEASE ? wanted : LEASE;
     if (fstatvfs(tree->place_fd, &now) != 0) {
@@ -407,32 +407,32 @@ renew_lease(const struct firn_import_tree *tree, uint64_t wanted)
 
 /* To be called before bytes are written, in whole blocks (I2). */
 static int
-take_space(struct firn_import_tree *tree, firn_slice path, uint64_t bytes, firn_error *err)
+take_space(struct fi_import_tree *tree, firn_slice path, uint64_t bytes, firn_error *err)
 {
-    struct firn_import_tree_space *space = tree->space;
-    char size[FIRN_TERM_TEXT_SIZE_SIZE];
+    struct fi_import_tree_space *space = tree->space;
+    char size[FI_TERM_TEXT_SIZE_SIZE];
     if (space == NULL) {
         return FIRN_OK;
     }
     assert(space->one != NULL && space->bytes <= space->bytes_max);
     if (bytes > space->bytes_max - space->bytes) {
         space->is_over = true;
-        return firn_import_tree_error(
+        return fi_import_tree_error(
             err, FIRN_LIMIT, "the files of one %s are larger than %s; --max-bytes allows more",
-            space->one, firn_term_text_size(space->bytes_max, size));
+            space->one, fi_term_text_size(space->bytes_max, size));
     }
     if (bytes > space->lease) {
         renew_lease(tree, bytes);
     }
     if (bytes > space->lease) {
         int shown = (int)(path.size < SHOWN_MAX ? path.size : SHOWN_MAX);
-        return firn_import_tree_error(err, FIRN_NO_SPACE,
-                                      "could not write '%.*s': the last %s that were free in "
-                                      "'%.400s' stay free; TMPDIR names "
-                                      "another place",
-                                      shown, (const char *)path.data,
-                                      firn_term_text_size(space->free_least, size),
-                                      firn_sqlitefile_place());
+        return fi_import_tree_error(err, FIRN_NO_SPACE,
+                                    "could not write '%.*s': the last %s that were free in "
+                                    "'%.400s' stay free; TMPDIR names "
+                                    "another place",
+                                    shown, (const char *)path.data,
+                                    fi_term_text_size(space->free_least, size),
+                                    fi_sqlitefile_place());
     }
     space->bytes += bytes;
     space->lease -= bytes;
@@ -450,7 +450,7 @@ blocks_of(uint64_t file_bytes)
 
 /* Opens the parent of a path, and removes what is at it. */
 static int
-make_room(struct firn_import_tree *tree, firn_slice path, char name[NAME_SIZE_MAX + 1],
+make_room(struct fi_import_tree *tree, firn_slice path, char name[NAME_SIZE_MAX + 1],
           firn_error *err)
 {
     assert(tree->root_fd >= 0);
@@ -459,13 +459,13 @@ make_room(struct firn_import_tree *tree, firn_slice path, char name[NAME_SIZE_MA
         code = open_parent(tree, path, true, name, err);
     }
     if (code == FIRN_OK && remove_all(tree->parent_fd, name, 0) != 0) {
-        code = firn_import_tree_fail(err, "replace", path);
+        code = fi_import_tree_fail(err, "replace", path);
     }
     return code == FIRN_OK ? take_space(tree, path, BLOCK, err) : code;
 }
 
 int
-firn_import_tree_file(struct firn_import_tree *tree, firn_slice path, int *out_fd, firn_error *err)
+fi_import_tree_file(struct fi_import_tree *tree, firn_slice path, int *out_fd, firn_error *err)
 {
     char name[NAME_SIZE_MAX + 1];
     *out_fd = -1;
@@ -473,15 +473,15 @@ firn_import_tree_file(struct firn_import_tree *tree, firn_slice path, int *out_f
     if (code == FIRN_OK) {
         *out_fd = openat(tree->parent_fd, name,
                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE_BUILDING);
-        code = *out_fd >= 0 ? FIRN_OK : firn_import_tree_fail(err, "make", path);
+        code = *out_fd >= 0 ? FIRN_OK : fi_import_tree_fail(err, "make", path);
         tree->file_bytes = 0;
     }
     return code;
 }
 
 int
-firn_import_tree_write(struct firn_import_tree *tree, firn_slice path, int fd, firn_slice data,
-                       firn_error *err)
+fi_import_tree_write(struct fi_import_tree *tree, firn_slice path, int fd, firn_slice data,
+                     firn_error *err)
 {
     assert(fd >= 0);
     uint64_t before = blocks_of(tree->file_bytes);
@@ -493,7 +493,7 @@ firn_import_tree_write(struct firn_import_tree *tree, firn_slice path, int fd, f
     while (data.size > 0) {
         ssize_t written = write(fd, data.data, data.size);
         if (written < 0 && errno != EINTR) {
-            return firn_import_tree_fail(err, "write", path);
+            return fi_import_tree_fail(err, "write", path);
         }
         written = written < 0 ? 0 : written;
         data = firn_bytes(data.data + written, data.size - (size_t)written);
@@ -502,41 +502,41 @@ firn_import_tree_write(struct firn_import_tree *tree, firn_slice path, int fd, f
 }
 
 int
-firn_import_tree_file_end(struct firn_import_tree *tree, firn_slice path, int fd,
-                          const struct firn_import_attributes *given, firn_error *err)
+fi_import_tree_file_end(struct fi_import_tree *tree, firn_slice path, int fd,
+                        const struct fi_import_attributes *given, firn_error *err)
 {
     assert(fd >= 0);
     int code = set_attributes(tree, path, fd, given, err);
     if (close(fd) != 0 && code == FIRN_OK) {
-        code = firn_import_tree_fail(err, "write", path);
+        code = fi_import_tree_fail(err, "write", path);
     }
     return code;
 }
 
 /* Keeps the attributes that a directory gets in the end. */
 static int
-keep_dir(struct firn_import_tree *tree, firn_slice path, const struct firn_import_attributes *given,
+keep_dir(struct fi_import_tree *tree, firn_slice path, const struct fi_import_attributes *given,
          firn_error *err)
 {
     assert(tree->dir_count <= tree->dir_capacity);
     if (tree->dir_count == tree->dir_capacity) {
         size_t capacity = tree->dir_capacity == 0 ? 64 : 2 * tree->dir_capacity;
-        struct firn_import_tree_dirs *dirs = realloc(tree->dirs, capacity * sizeof(*dirs));
+        struct fi_import_tree_dirs *dirs = realloc(tree->dirs, capacity * sizeof(*dirs));
         if (dirs == NULL) {
-            return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+            return fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
         }
         tree->dirs = dirs;
         tree->dir_capacity = capacity;
     }
-    struct firn_import_tree_dirs kept = {.path = malloc(path.size + 1),
-                                         .path_size = path.size,
-                                         .order = tree->dir_count,
-                                         .attributes = *given,
-                                         .xattrs = malloc(given->xattrs.size + 1)};
+    struct fi_import_tree_dirs kept = {.path = malloc(path.size + 1),
+                                       .path_size = path.size,
+                                       .order = tree->dir_count,
+                                       .attributes = *given,
+                                       .xattrs = malloc(given->xattrs.size + 1)};
     if (kept.path == NULL || kept.xattrs == NULL) {
         free(kept.path);
         free(kept.xattrs);
-        return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     if (path.size > 0) {
         memcpy(kept.path, path.data, path.size);
@@ -550,8 +550,8 @@ keep_dir(struct firn_import_tree *tree, firn_slice path, const struct firn_impor
 }
 
 int
-firn_import_tree_directory(struct firn_import_tree *tree, firn_slice path,
-                           const struct firn_import_attributes *given, firn_error *err)
+fi_import_tree_directory(struct fi_import_tree *tree, firn_slice path,
+                         const struct fi_import_attributes *given, firn_error *err)
 {
     assert(given != NULL);
     char name[NAME_SIZE_MAX + 1];
@@ -574,30 +574,29 @@ firn_import_tree_directory(struct firn_import_tree *tree, firn_slice path,
         }
         if ((is_there && unlinkat(tree->parent_fd, name, 0) != 0) ||
             mkdirat(tree->parent_fd, name, MODE_BUILDING) != 0) {
-            return firn_import_tree_fail(err, "make", path);
+            return fi_import_tree_fail(err, "make", path);
         }
     }
     return keep_dir(tree, path, given, err);
 }
 
 int
-firn_import_tree_stamp(struct firn_import_tree *tree, firn_slice path,
-                       const struct firn_import_attributes *given, firn_error *err)
+fi_import_tree_stamp(struct fi_import_tree *tree, firn_slice path,
+                     const struct fi_import_attributes *given, firn_error *err)
 {
     return keep_dir(tree, path, given, err);
 }
 
 int
-firn_import_tree_symlink(struct firn_import_tree *tree, firn_slice path, firn_slice target,
-                         const struct firn_import_attributes *given, firn_error *err)
+fi_import_tree_symlink(struct fi_import_tree *tree, firn_slice path, firn_slice target,
+                       const struct fi_import_attributes *given, firn_error *err)
 {
     char name[NAME_SIZE_MAX + 1];
     char text[PATH_MAX];
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time_of(given->mtime_ns)};
     if (target.size == 0 || target.size >= sizeof(text) ||
         memchr(target.data, '\0', target.size) != NULL) {
-        return firn_import_tree_error(err, FIRN_INVALID,
-                                      "it is a link to nothing that can be named");
+        return fi_import_tree_error(err, FIRN_INVALID, "it is a link to nothing that can be named");
     }
     int code = make_room(tree, path, name, err);
     if (code != FIRN_OK) {
@@ -606,7 +605,7 @@ firn_import_tree_symlink(struct firn_import_tree *tree, firn_slice path, firn_sl
     memcpy(text, target.data, target.size);
     text[target.size] = '\0';
     if (symlinkat(text, tree->parent_fd, name) != 0) {
-        return firn_import_tree_fail(err, "make", path);
+        return fi_import_tree_fail(err, "make", path);
     }
     if (wants_owner(tree, given) &&
         fchownat(tree->parent_fd, name, given->uid, given->gid, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -614,11 +613,11 @@ firn_import_tree_symlink(struct firn_import_tree *tree, firn_slice path, firn_sl
     }
     return utimensat(tree->parent_fd, name, times, AT_SYMLINK_NOFOLLOW) == 0
                ? FIRN_OK
-               : firn_import_tree_fail(err, "set the time of", path);
+               : fi_import_tree_fail(err, "set the time of", path);
 }
 
 struct content {
-    struct firn_import_tree *tree;
+    struct fi_import_tree *tree;
     firn_slice path;
     int fd; /* -1: into memory, as the target of a link */
     size_t size;
@@ -630,10 +629,10 @@ write_content(void *ctx, firn_slice data, firn_error *err)
 {
     struct content *content = ctx;
     if (content->fd >= 0) {
-        return firn_import_tree_write(content->tree, content->path, content->fd, data, err);
+        return fi_import_tree_write(content->tree, content->path, content->fd, data, err);
     }
     if (data.size > sizeof(content->target) - content->size) {
-        return firn_import_tree_error(err, FIRN_INVALID, "its target is too long");
+        return fi_import_tree_error(err, FIRN_INVALID, "its target is too long");
     }
     if (data.size > 0) {
         memcpy(content->target + content->size, data.data, data.size);
@@ -643,50 +642,49 @@ write_content(void *ctx, firn_slice data, firn_error *err)
 }
 
 int
-firn_import_tree_put(struct firn_import_tree *tree, firn_slice path, enum firn_import_type type,
-                     const struct firn_import_attributes *given,
-                     int (*content)(void *ctx, firn_write_bytes write, void *to, firn_error *err),
-                     void *ctx, firn_error *err)
+fi_import_tree_put(struct fi_import_tree *tree, firn_slice path, enum fi_import_type type,
+                   const struct fi_import_attributes *given,
+                   int (*content)(void *ctx, firn_write_bytes write, void *to, firn_error *err),
+                   void *ctx, firn_error *err)
 {
-    assert(type != FIRN_IMPORT_HARD_LINK);
+    assert(type != FI_IMPORT_HARD_LINK);
     struct content to = {.tree = tree, .path = path, .fd = -1};
     firn_error failed;
-    if (type == FIRN_IMPORT_DIRECTORY) {
-        return firn_import_tree_directory(tree, path, given, err);
+    if (type == FI_IMPORT_DIRECTORY) {
+        return fi_import_tree_directory(tree, path, given, err);
     }
-    int code =
-        type == FIRN_IMPORT_SYMLINK ? FIRN_OK : firn_import_tree_file(tree, path, &to.fd, err);
+    int code = type == FI_IMPORT_SYMLINK ? FIRN_OK : fi_import_tree_file(tree, path, &to.fd, err);
     if (code != FIRN_OK) {
         return code;
     }
     code = content(ctx, write_content, &to, err);
     if (code == FIRN_OK) {
-        return to.fd >= 0 ? firn_import_tree_file_end(tree, path, to.fd, given, err)
-                          : firn_import_tree_symlink(tree, path, firn_bytes(to.target, to.size),
-                                                     given, err);
+        return to.fd >= 0
+                   ? fi_import_tree_file_end(tree, path, to.fd, given, err)
+                   : fi_import_tree_symlink(tree, path, firn_bytes(to.target, to.size), given, err);
     }
     if (to.fd >= 0) {
         (void)close(to.fd);
     }
     /* Half of a file is none. */
-    int removed = to.fd >= 0 ? firn_import_tree_remove(tree, path, &failed) : FIRN_OK;
+    int removed = to.fd >= 0 ? fi_import_tree_remove(tree, path, &failed) : FIRN_OK;
     *err = removed == FIRN_OK ? *err : failed;
     return removed == FIRN_OK ? code : removed;
 }
 
 int
-firn_import_tree_link(struct firn_import_tree *tree, firn_slice path, firn_slice target,
-                      firn_error *err)
+fi_import_tree_link(struct fi_import_tree *tree, firn_slice path, firn_slice target,
+                    firn_error *err)
 {
     char name[NAME_SIZE_MAX + 1];
     char target_name[NAME_SIZE_MAX + 1];
     struct stat found;
     if (check_path(target, err) != FIRN_OK) {
-        return firn_import_tree_error(err, FIRN_INVALID,
-                                      "it is a link to a file outside of the tree");
+        return fi_import_tree_error(err, FIRN_INVALID,
+                                    "it is a link to a file outside of the tree");
     }
     if (path.size == target.size && memcmp(path.data, target.data, path.size) == 0) {
-        return firn_import_tree_error(err, FIRN_INVALID, "it is a link to itself");
+        return fi_import_tree_error(err, FIRN_INVALID, "it is a link to itself");
     }
     int code = open_parent(tree, target, false, target_name, err);
     if (code == FIRN_OK &&
@@ -695,24 +693,24 @@ firn_import_tree_link(struct firn_import_tree *tree, firn_slice path, firn_slice
         code = FIRN_NOT_FOUND;
     }
     if (code != FIRN_OK) {
-        return firn_import_tree_error(err, FIRN_INVALID,
-                                      "the file that it is a link to is not there");
+        return fi_import_tree_error(err, FIRN_INVALID,
+                                    "the file that it is a link to is not there");
     }
     int from = fcntl(tree->parent_fd, F_DUPFD_CLOEXEC, 0);
     if (from < 0) {
-        return firn_import_tree_fail(err, "open the directory of", target);
+        return fi_import_tree_fail(err, "open the directory of", target);
     }
     code = make_room(tree, path, name, err);
     if (code == FIRN_OK && linkat(from, target_name, tree->parent_fd, name, 0) != 0) {
-        code = firn_import_tree_fail(err, "link", path);
+        code = fi_import_tree_fail(err, "link", path);
     }
     (void)close(from);
     return code;
 }
 
 int
-firn_import_tree_touch(struct firn_import_tree *tree, firn_slice path,
-                       const struct firn_import_attributes *given, firn_error *err)
+fi_import_tree_touch(struct fi_import_tree *tree, firn_slice path,
+                     const struct fi_import_attributes *given, firn_error *err)
 {
     char name[NAME_SIZE_MAX + 1];
     int code = check_path(path, err);
@@ -724,31 +722,31 @@ firn_import_tree_touch(struct firn_import_tree *tree, firn_slice path,
     }
     int fd = openat(tree->parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
-        return firn_import_tree_fail(err, "open", path);
+        return fi_import_tree_fail(err, "open", path);
     }
-    return firn_import_tree_file_end(tree, path, fd, given, err);
+    return fi_import_tree_file_end(tree, path, fd, given, err);
 }
 
 bool
-firn_import_tree_has(struct firn_import_tree *tree, firn_slice path)
+fi_import_tree_has(struct fi_import_tree *tree, firn_slice path)
 {
     char name[NAME_SIZE_MAX + 1];
     struct stat found;
     firn_error ignored;
-    return firn_import_tree_refusal(path) == NULL &&
+    return fi_import_tree_refusal(path) == NULL &&
            open_parent(tree, path, false, name, &ignored) == FIRN_OK &&
            fstatat(tree->parent_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int
-firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path, firn_error *err)
+fi_import_tree_remove(struct fi_import_tree *tree, firn_slice path, firn_error *err)
 {
     char name[NAME_SIZE_MAX + 1];
     if (path.size == 0) {
-        struct firn_task_notices *notices = tree->notices;
-        struct firn_import_tree_space *space = tree->space;
-        firn_import_tree_destroy(tree);
-        return firn_import_tree_create(tree, notices, space, err);
+        struct fi_task_notices *notices = tree->notices;
+        struct fi_import_tree_space *space = tree->space;
+        fi_import_tree_destroy(tree);
+        return fi_import_tree_create(tree, notices, space, err);
     }
     int code = check_path(path, err);
     while (code == FIRN_OK) {
@@ -757,7 +755,7 @@ firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path, firn_err
             return code == FIRN_NOT_FOUND ? FIRN_OK : code;
         }
         if (remove_all(tree->parent_fd, name, 0) != 0) {
-            return firn_import_tree_fail(err, "remove", path);
+            return fi_import_tree_fail(err, "remove", path);
         }
         const uint8_t *slash = memrchr(path.data, '/', path.size);
         if (slash == NULL) {
@@ -777,8 +775,8 @@ firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path, firn_err
 static int
 compare_dirs(const void *a, const void *b)
 {
-    const struct firn_import_tree_dirs *x = a;
-    const struct firn_import_tree_dirs *y = b;
+    const struct fi_import_tree_dirs *x = a;
+    const struct fi_import_tree_dirs *y = b;
     size_t common = x->path_size < y->path_size ? x->path_size : y->path_size;
     int order = memcmp(y->path, x->path, common);
     if (order == 0) {
@@ -788,7 +786,7 @@ compare_dirs(const void *a, const void *b)
 }
 
 static int
-finish_dir(struct firn_import_tree *tree, const struct firn_import_tree_dirs *dir, firn_error *err)
+finish_dir(struct fi_import_tree *tree, const struct fi_import_tree_dirs *dir, firn_error *err)
 {
     assert(tree->root_fd >= 0);
     char name[NAME_SIZE_MAX + 1];
@@ -805,7 +803,7 @@ finish_dir(struct firn_import_tree *tree, const struct firn_import_tree_dirs *di
     if (fd < 0) {
         return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES
                    ? FIRN_OK
-                   : firn_import_tree_fail(err, "open", path);
+                   : fi_import_tree_fail(err, "open", path);
     }
     code = set_attributes(tree, path, fd, &dir->attributes, err);
     (void)close(fd);
@@ -813,7 +811,7 @@ finish_dir(struct firn_import_tree *tree, const struct firn_import_tree_dirs *di
 }
 
 int
-firn_import_tree_finish(struct firn_import_tree *tree, firn_error *err)
+fi_import_tree_finish(struct fi_import_tree *tree, firn_error *err)
 {
     int code = FIRN_OK;
     forget_parent(tree);
@@ -821,7 +819,7 @@ firn_import_tree_finish(struct firn_import_tree *tree, firn_error *err)
         qsort(tree->dirs, tree->dir_count, sizeof(tree->dirs[0]), compare_dirs);
     }
     for (size_t i = 0; i < tree->dir_count && code == FIRN_OK; i++) {
-        const struct firn_import_tree_dirs *dir = &tree->dirs[i];
+        const struct fi_import_tree_dirs *dir = &tree->dirs[i];
         bool is_again = i > 0 && dir->path_size == dir[-1].path_size &&
                         memcmp(dir->path, dir[-1].path, dir->path_size) == 0;
         code = is_again ? FIRN_OK : finish_dir(tree, dir, err);

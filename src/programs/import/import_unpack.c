@@ -30,7 +30,7 @@ enum { CHUNK = 256 << 10, TELL_EVERY = 64 };
 #define HOLES_PER_BYTE UINT64_C(64)
 
 static int
-take_holes(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry, firn_error *err)
+take_holes(struct fi_import_tar *tar, const struct fi_import_tar_entry *entry, firn_error *err)
 {
     uint64_t data = 0;
     for (size_t i = 0; i < tar->segment_count; i++) {
@@ -39,8 +39,8 @@ take_holes(struct firn_import_tar *tar, const struct firn_import_tar_entry *entr
     assert(data <= entry->size && tar->at <= UINT64_MAX / HOLES_PER_BYTE - HOLES_FREE);
     const uint64_t holes = entry->size < HASHED_WHOLE_MAX ? entry->size - data : 0;
     if (tar->holes + holes > HOLES_FREE + HOLES_PER_BYTE * tar->at) {
-        return firn_import_tree_error(err, FIRN_LIMIT,
-                                      "the holes of the archive are too large for its size");
+        return fi_import_tree_error(err, FIRN_LIMIT,
+                                    "the holes of the archive are too large for its size");
     }
     tar->holes += holes;
     return FIRN_OK;
@@ -48,32 +48,32 @@ take_holes(struct firn_import_tar *tar, const struct firn_import_tar_entry *entr
 
 /* Writes the data of the entry. */
 static int
-write_data(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry,
-           struct firn_import_tree *tree, int fd, uint8_t *chunk, firn_error *err)
+write_data(struct fi_import_tar *tar, const struct fi_import_tar_entry *entry,
+           struct fi_import_tree *tree, int fd, uint8_t *chunk, firn_error *err)
 {
-    const struct firn_import_tar_segment whole = {0, entry->size};
-    const struct firn_import_tar_segment *segments = entry->is_sparse ? tar->segments : &whole;
+    const struct fi_import_tar_segment whole = {0, entry->size};
+    const struct fi_import_tar_segment *segments = entry->is_sparse ? tar->segments : &whole;
     size_t count = entry->is_sparse ? tar->segment_count : 1;
     if (entry->is_sparse && ftruncate(fd, (off_t)entry->size) != 0) {
-        return firn_import_tree_fail(err, "write", entry->path);
+        return fi_import_tree_fail(err, "write", entry->path);
     }
     for (size_t i = 0; i < count; i++) {
         if (lseek(fd, (off_t)segments[i].offset, SEEK_SET) < 0) {
-            return firn_import_tree_fail(err, "write", entry->path);
+            return fi_import_tree_fail(err, "write", entry->path);
         }
         for (uint64_t done = 0; done < segments[i].size;) {
             uint64_t left = segments[i].size - done;
             size_t got = 0;
             int code =
-                firn_import_tar_read(tar, chunk, left < CHUNK ? (size_t)left : CHUNK, &got, err);
+                fi_import_tar_read(tar, chunk, left < CHUNK ? (size_t)left : CHUNK, &got, err);
             if (code != FIRN_OK) {
                 return code;
             }
             if (got == 0) {
-                return firn_import_tree_error(err, FIRN_CORRUPT,
-                                              "the archive ends in the middle of it");
+                return fi_import_tree_error(err, FIRN_CORRUPT,
+                                            "the archive ends in the middle of it");
             }
-            code = firn_import_tree_write(tree, entry->path, fd, firn_bytes(chunk, got), err);
+            code = fi_import_tree_write(tree, entry->path, fd, firn_bytes(chunk, got), err);
             if (code != FIRN_OK) {
                 return code;
             }
@@ -84,35 +84,35 @@ write_data(struct firn_import_tar *tar, const struct firn_import_tar_entry *entr
 }
 
 static int
-unpack_file(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry,
-            struct firn_import_tree *tree, uint8_t *chunk, firn_error *err)
+unpack_file(struct fi_import_tar *tar, const struct fi_import_tar_entry *entry,
+            struct fi_import_tree *tree, uint8_t *chunk, firn_error *err)
 {
     int fd;
     firn_error ignored;
-    int code = firn_import_tree_file(tree, entry->path, &fd, err);
+    int code = fi_import_tree_file(tree, entry->path, &fd, err);
     if (code != FIRN_OK) {
         return code;
     }
     code = write_data(tar, entry, tree, fd, chunk, err);
     if (code == FIRN_OK) {
-        return firn_import_tree_file_end(tree, entry->path, fd, &entry->attributes, err);
+        return fi_import_tree_file_end(tree, entry->path, fd, &entry->attributes, err);
     }
     (void)close(fd);
     /* Half of a file is none. */
-    int removed = firn_import_tree_remove(tree, entry->path, &ignored);
+    int removed = fi_import_tree_remove(tree, entry->path, &ignored);
     return removed == FIRN_OK ? code : removed;
 }
 
 /* Tells of a time that no checkpoint can have. */
 static void
-check_time(const struct firn_import_tar_entry *entry, struct firn_import_target *target)
+check_time(const struct fi_import_tar_entry *entry, struct fi_import_target *target)
 {
-    const int64_t most = (int64_t)FIRN_IMPORT_TAR_SECONDS_MOST * 1000000000;
+    const int64_t most = (int64_t)FI_IMPORT_TAR_SECONDS_MOST * 1000000000;
     int64_t time = entry->attributes.mtime_ns;
-    if (entry->type == FIRN_IMPORT_HARD_LINK || (time < most && time > -most)) {
+    if (entry->type == FI_IMPORT_HARD_LINK || (time < most && time > -most)) {
         return;
     }
-    const firn_callbacks callbacks = firn_task_notices_callbacks(&target->notices);
+    const firn_callbacks callbacks = fi_task_notices_callbacks(&target->notices);
     const firn_notice notice = {.kind = FIRN_NOTICE_METADATA,
                                 .path = entry->path,
                                 .text = "its time is not between the years 1678 and 2262"};
@@ -120,19 +120,19 @@ check_time(const struct firn_import_tar_entry *entry, struct firn_import_target 
 }
 
 static int
-unpack_entry(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry,
-             struct firn_import_tree *tree, uint8_t *chunk, firn_error *err)
+unpack_entry(struct fi_import_tar *tar, const struct fi_import_tar_entry *entry,
+             struct fi_import_tree *tree, uint8_t *chunk, firn_error *err)
 {
     switch (entry->type) {
-    case FIRN_IMPORT_FILE:
+    case FI_IMPORT_FILE:
         return unpack_file(tar, entry, tree, chunk, err);
-    case FIRN_IMPORT_DIRECTORY:
-        return firn_import_tree_directory(tree, entry->path, &entry->attributes, err);
-    case FIRN_IMPORT_SYMLINK:
-        return firn_import_tree_symlink(tree, entry->path, entry->target, &entry->attributes, err);
+    case FI_IMPORT_DIRECTORY:
+        return fi_import_tree_directory(tree, entry->path, &entry->attributes, err);
+    case FI_IMPORT_SYMLINK:
+        return fi_import_tree_symlink(tree, entry->path, entry->target, &entry->attributes, err);
     default:
-        assert(entry->type == FIRN_IMPORT_HARD_LINK);
-        return firn_import_tree_link(tree, entry->path, entry->target, err);
+        assert(entry->type == FI_IMPORT_HARD_LINK);
+        return fi_import_tree_link(tree, entry->path, entry->target, err);
     }
 }
 
@@ -148,33 +148,33 @@ is_of_entry(const firn_error *err)
 }
 
 void
-firn_import_unpack_tell(struct firn_import_target *target, firn_slice path, const char *name,
-                        const char *text)
+fi_import_unpack_tell(struct fi_import_target *target, firn_slice path, const char *name,
+                      const char *text)
 {
     bool is_of_entry = path.size > 0;
-    firn_import_target_tell(target, is_of_entry ? path : firn_str(name), "%s", text);
-    firn_import_gaps_add(&target->gaps, path, !is_of_entry);
+    fi_import_target_tell(target, is_of_entry ? path : firn_str(name), "%s", text);
+    fi_import_gaps_add(&target->gaps, path, !is_of_entry);
 }
 
 int
-firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *target,
-                       struct firn_import_tree *tree, firn_error *err)
+fi_import_unpack_tar(struct fi_import_tar *tar, struct fi_import_target *target,
+                     struct fi_import_tree *tree, firn_error *err)
 {
     bool is_end = false;
     uint64_t count = 0;
     uint8_t *chunk = malloc(CHUNK);
-    firn_import_gaps_clear(&target->gaps, firn_str(""));
+    fi_import_gaps_clear(&target->gaps, firn_str(""));
     if (chunk == NULL) {
-        return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     int code = FIRN_OK;
     while (code == FIRN_OK) {
-        struct firn_import_tar_entry entry;
-        code = firn_import_tar_next(tar, &entry, &is_end, err);
+        struct fi_import_tar_entry entry;
+        code = fi_import_tar_next(tar, &entry, &is_end, err);
         if (code != FIRN_OK || is_end) {
             break;
         }
-        code = target->entries_max > 0 ? firn_import_target_entry(target, err) : FIRN_OK;
+        code = target->entries_max > 0 ? fi_import_target_entry(target, err) : FIRN_OK;
         if (code != FIRN_OK) {
             break;
         }
@@ -182,35 +182,34 @@ firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *t
         if (code == FIRN_OK && tree != NULL) {
             code = unpack_entry(tar, &entry, tree, chunk, err);
         } else if (code == FIRN_OK) {
-            const char *refusal =
-                entry.path.size == 0 ? NULL : firn_import_tree_refusal(entry.path);
+            const char *refusal = entry.path.size == 0 ? NULL : fi_import_tree_refusal(entry.path);
             code = refusal == NULL ? FIRN_OK
-                                   : firn_import_tree_error(err, FIRN_INVALID, "it %s", refusal);
+                                   : fi_import_tree_error(err, FIRN_INVALID, "it %s", refusal);
         }
         if (code != FIRN_OK && !target->space.is_over && is_of_entry(err)) {
             bool is_lost = code == FIRN_CORRUPT || code == FIRN_IO;
-            firn_import_target_miss(target, entry.path, is_lost, err->text);
+            fi_import_target_miss(target, entry.path, is_lost, err->text);
             code = FIRN_OK;
         } else if (code == FIRN_OK) {
             target->sum.made++;
             check_time(&entry, target);
             /* The last entry of a name counts. */
             if (target->gaps.count > 0 && entry.path.size > 0) {
-                firn_import_gaps_clear(&target->gaps, entry.path);
+                fi_import_gaps_clear(&target->gaps, entry.path);
             }
         }
         if (code == FIRN_OK && ++count % TELL_EVERY == 0) {
-            code = firn_import_target_go_on("unpack", count, 0, err);
+            code = fi_import_target_go_on("unpack", count, 0, err);
         }
     }
     free(chunk);
-    return code == FIRN_OK && tree != NULL ? firn_import_tree_finish(tree, err) : code;
+    return code == FIRN_OK && tree != NULL ? fi_import_tree_finish(tree, err) : code;
 }
 
 /* ---- the command ---- */
 
 struct source {
-    struct firn_import_target *target;
+    struct fi_import_target *target;
     const char *name;
     int fd;
 };
@@ -226,9 +225,9 @@ read_source(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error 
             return FIRN_OK;
         }
         if (errno != EINTR) {
-            return firn_import_tree_fail(err, "read", firn_str(source->name));
+            return fi_import_tree_fail(err, "read", firn_str(source->name));
         }
-        int code = firn_command_go_on(err);
+        int code = fi_command_go_on(err);
         if (code != FIRN_OK) {
             return code;
         }
@@ -239,135 +238,134 @@ static void
 tell_source(void *ctx, firn_slice path, const char *text)
 {
     const struct source *source = ctx;
-    firn_import_unpack_tell(source->target, path, source->name, text);
+    fi_import_unpack_tell(source->target, path, source->name, text);
 }
 
 static void
-show(struct firn_cli *cli, struct firn_import_target *target,
-     const firn_workspace_save_result *result)
+show(struct fi_cli *cli, struct fi_import_target *target, const firn_workspace_save_result *result)
 {
-    char entries[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_term_json_u64("entries", target->sum.made);
-    firn_task_notices_json(&target->notices);
+    char entries[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_term_json_u64("entries", target->sum.made);
+    fi_task_notices_json(&target->notices);
     if (result->checkpoint == NULL) {
         if (!cli->quiet) {
-            firn_term_out_format("%s %s would be imported\n",
-                                 firn_term_text_number(target->sum.made, entries),
-                                 firn_term_text_plural(target->sum.made, "entry", "entries"));
+            fi_term_out_format("%s %s would be imported\n",
+                               fi_term_text_number(target->sum.made, entries),
+                               fi_term_text_plural(target->sum.made, "entry", "entries"));
         }
         return;
     }
     if (cli->quiet) {
-        firn_term_out_format("%llu\n", (unsigned long long)result->checkpoint->number);
+        fi_term_out_format("%llu\n", (unsigned long long)result->checkpoint->number);
         return;
     }
-    firn_dir_save_print(result);
-    firn_term_out_text("\n");
-    firn_task_notices_print_excluded(&target->notices);
+    fi_dir_save_print(result);
+    fi_term_out_text("\n");
+    fi_task_notices_print_excluded(&target->notices);
 }
 
 /* Unpacks and saves, or only reads. Returns an exit code. */
 static int
-import(struct firn_cli *cli, struct firn_import_target *target, struct source *source)
+import(struct fi_cli *cli, struct fi_import_target *target, struct source *source)
 {
     firn_error err;
-    struct firn_import_tree tree = {.place_fd = -1};
-    struct firn_import_tar tar = {.read = read_source, .tell = tell_source, .ctx = source};
+    struct fi_import_tree tree = {.place_fd = -1};
+    struct fi_import_tar tar = {.read = read_source, .tell = tell_source, .ctx = source};
     firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
-    const char *message = firn_command_value(cli, "message");
+    const char *message = fi_command_value(cli, "message");
     char own[PATH_MAX + sizeof("import of ")];
-    struct firn_import_state state = {.tag = firn_command_value(cli, "tag"), .if_changed = true};
-    bool is_dry = firn_command_has(cli, "dry-run");
+    struct fi_import_state state = {.tag = fi_command_value(cli, "tag"), .if_changed = true};
+    bool is_dry = fi_command_has(cli, "dry-run");
     (void)snprintf(own, sizeof(own), "import of %s", source->name);
     state.message = firn_str(message != NULL ? message : own);
     int code =
-        is_dry ? FIRN_OK : firn_import_tree_create(&tree, &target->notices, &target->space, &err);
-    tree.drops_owners = firn_command_has(cli, "no-owner");
+        is_dry ? FIRN_OK : fi_import_tree_create(&tree, &target->notices, &target->space, &err);
+    tree.drops_owners = fi_command_has(cli, "no-owner");
     if (code == FIRN_OK) {
-        code = firn_import_unpack_tar(&tar, target, is_dry ? NULL : &tree, &err);
+        code = fi_import_unpack_tar(&tar, target, is_dry ? NULL : &tree, &err);
     }
     if (code == FIRN_OK && cli->strict && target->notices.left_out > 0) {
-        code = firn_import_tree_error(&err, FIRN_UNSUPPORTED,
-                                      "not everything can be imported: nothing was");
+        code = fi_import_tree_error(&err, FIRN_UNSUPPORTED,
+                                    "not everything can be imported: nothing was");
     }
     if (code == FIRN_OK && !is_dry) {
-        code = firn_import_target_save(target, &tree, &state, &result, &err);
+        code = fi_import_target_save(target, &tree, &state, &result, &err);
     }
     int exit_code;
     if (code == FIRN_OK) {
         cli->is_done = !is_dry;
         if (result.checkpoint != NULL) {
-            firn_show_checkpoint_json("checkpoint", result.checkpoint);
+            fi_show_checkpoint_json("checkpoint", result.checkpoint);
         } else {
-            firn_term_json_null("checkpoint");
+            fi_term_json_null("checkpoint");
         }
-        firn_term_json_bool("made", result.is_made);
+        fi_term_json_bool("made", result.is_made);
         show(cli, target, &result);
-        exit_code = firn_task_notices_exit(&target->notices);
+        exit_code = fi_task_notices_exit(&target->notices);
     } else {
-        firn_task_notices_json(&target->notices);
-        exit_code = firn_command_report_failure(
+        fi_task_notices_json(&target->notices);
+        exit_code = fi_command_report_failure(
             cli, &err,
             code == FIRN_CORRUPT ? "decompress an archive first: zstd -dc FILE | firn import tar -"
                                  : NULL);
     }
     firn_release(result.checkpoint);
-    firn_import_tar_deinit(&tar);
-    firn_import_tree_destroy(&tree);
+    fi_import_tar_deinit(&tar);
+    fi_import_tree_destroy(&tree);
     return exit_code;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_error err;
-    struct firn_import_target target;
+    struct fi_import_target target;
     struct source source = {.target = &target, .name = cli->arguments[0], .fd = STDIN_FILENO};
     bool is_input = strcmp(source.name, "-") == 0;
     uint64_t bytes_max;
-    int exit_code = firn_import_target_bytes(cli, &bytes_max);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_import_target_bytes(cli, &bytes_max);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    exit_code = firn_import_target_open(&target, cli);
-    target.space = (struct firn_import_tree_space){.one = "archive", .bytes_max = bytes_max};
-    if (exit_code == FIRN_EXIT_OK && !is_input) {
+    exit_code = fi_import_target_open(&target, cli);
+    target.space = (struct fi_import_tree_space){.one = "archive", .bytes_max = bytes_max};
+    if (exit_code == FI_EXIT_OK && !is_input) {
         source.fd = open(source.name, O_RDONLY | O_CLOEXEC);
         if (source.fd < 0) {
-            (void)firn_import_tree_fail(&err, "open", firn_str(source.name));
-            exit_code = firn_command_report_failure(cli, &err, NULL);
+            (void)fi_import_tree_fail(&err, "open", firn_str(source.name));
+            exit_code = fi_command_report_failure(cli, &err, NULL);
         }
     } else if (is_input) {
         source.name = "standard input";
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = import(cli, &target, &source);
     }
     if (source.fd > STDIN_FILENO) {
         (void)close(source.fd);
     }
-    firn_import_target_close(&target);
+    fi_import_target_close(&target);
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"message", 'm', "TEXT", "describe the checkpoint (default: import of FILE)"},
     {"tag", 0, "NAME", "tag the checkpoint"},
     {"no-owner", 0, NULL, "everything belongs to you, whatever the archive says"},
-    FIRN_IMPORT_TARGET_RULES_OPTION,
-    FIRN_IMPORT_TARGET_BYTES_OPTION,
+    FI_IMPORT_TARGET_RULES_OPTION,
+    FI_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "read the archive, and import nothing"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn import tar backup.tar", "make a checkpoint of an archive"},
     {"zstd -dc backup.tar.zst | firn import tar -", "import one that is compressed"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_import_unpack = {
+const struct fi_command fi_import_unpack = {
     .name = "tar",
     .summary = "Make a checkpoint of a tar archive",
     .arguments = "FILE",
@@ -394,6 +392,6 @@ const struct firn_command firn_import_unpack = {
             "and removed there. Only root can keep "
             "owners; others name how many were lost.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = run,
 };

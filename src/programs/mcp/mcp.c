@@ -28,23 +28,23 @@
 
 /* ---- lines of a bounded length ----
  *
- * A client that sends a line without end costs FIRN_MCP_LINE_SIZE_MAX bytes and no more: what is
+ * A client that sends a line without end costs FI_MCP_LINE_SIZE_MAX bytes and no more: what is
  * beyond is passed over until the line ends. Its beginning is kept, because the id of the request
  * usually stands there and the refusal should carry it. A large line's memory is given back with
  * the line.
  */
 
-enum { KEPT_SIZE = FIRN_MCP_LINE_READ_SIZE };
+enum { KEPT_SIZE = FI_MCP_LINE_READ_SIZE };
 
 void
-firn_mcp_line_deinit(struct firn_mcp_line *line)
+fi_mcp_line_deinit(struct fi_mcp_line *line)
 {
     free(line->data);
     memset(line, 0, sizeof(*line));
 }
 
 static bool
-make_room(struct firn_mcp_line *line, size_t size)
+make_room(struct fi_mcp_line *line, size_t size)
 {
     assert(line->size <= line->capacity);
     size_t capacity = line->capacity < 1024 ? 1024 : line->capacity;
@@ -64,10 +64,10 @@ make_room(struct firn_mcp_line *line, size_t size)
 }
 
 static void
-append(struct firn_mcp_line *line, const uint8_t *data, size_t size)
+append(struct fi_mcp_line *line, const uint8_t *data, size_t size)
 {
-    assert(line->size <= FIRN_MCP_LINE_SIZE_MAX);
-    size_t room = FIRN_MCP_LINE_SIZE_MAX - line->size;
+    assert(line->size <= FI_MCP_LINE_SIZE_MAX);
+    size_t room = FI_MCP_LINE_SIZE_MAX - line->size;
     if (line->is_cut || size > room) {
         line->is_cut = true;
         size = 0;
@@ -83,7 +83,7 @@ append(struct firn_mcp_line *line, const uint8_t *data, size_t size)
 }
 
 static void
-finish(struct firn_mcp_line *line, void (*take)(void *ctx, firn_slice line, bool is_cut), void *ctx)
+finish(struct fi_mcp_line *line, void (*take)(void *ctx, firn_slice line, bool is_cut), void *ctx)
 {
     assert(line->size <= line->capacity);
     if (line->size > 0 && !line->is_cut && line->data[line->size - 1] == '\r') {
@@ -93,13 +93,13 @@ finish(struct firn_mcp_line *line, void (*take)(void *ctx, firn_slice line, bool
     line->size = 0;
     line->is_cut = false;
     if (line->capacity > KEPT_SIZE) {
-        firn_mcp_line_deinit(line);
+        fi_mcp_line_deinit(line);
     }
 }
 
 void
-firn_mcp_line_feed(struct firn_mcp_line *line, firn_slice bytes,
-                   void (*take)(void *ctx, firn_slice line, bool is_cut), void *ctx)
+fi_mcp_line_feed(struct fi_mcp_line *line, firn_slice bytes,
+                 void (*take)(void *ctx, firn_slice line, bool is_cut), void *ctx)
 {
     assert(bytes.data != NULL || bytes.size == 0);
     const uint8_t *at = bytes.data;
@@ -120,9 +120,9 @@ firn_mcp_line_feed(struct firn_mcp_line *line, firn_slice bytes,
 /* ---- the two descriptors ---- */
 
 struct connection {
-    const struct firn_mcp_options *options;
-    struct firn_mcp_server *server;
-    struct firn_mcp_line line;
+    const struct fi_mcp_options *options;
+    struct fi_mcp_server *server;
+    struct fi_mcp_line line;
     atomic_int output_errno; /* of the first write that failed; relaxed: it says nothing else */
 };
 
@@ -160,7 +160,7 @@ static void
 take_line(void *ctx, firn_slice line, bool is_cut)
 {
     struct connection *connection = ctx;
-    firn_mcp_server_take(connection->server, line, is_cut);
+    fi_mcp_server_take(connection->server, line, is_cut);
 }
 
 static int
@@ -181,7 +181,7 @@ fail(firn_error *err, int code, const char *what, int error)
 static int
 read_lines(struct connection *connection, const sigset_t *open, firn_error *err)
 {
-    char bytes[FIRN_MCP_LINE_READ_SIZE];
+    char bytes[FI_MCP_LINE_READ_SIZE];
     while (!is_stopping(connection)) {
         struct pollfd wanted = {STDIN_FILENO, POLLIN, 0};
         if (ppoll(&wanted, 1, NULL, open) < 0) {
@@ -198,8 +198,8 @@ read_lines(struct connection *connection, const sigset_t *open, firn_error *err)
             return fail(err, FIRN_IO, "could not read standard input", errno);
         }
         if (size > 0) {
-            firn_mcp_line_feed(&connection->line, firn_bytes(bytes, (size_t)size), take_line,
-                               connection);
+            fi_mcp_line_feed(&connection->line, firn_bytes(bytes, (size_t)size), take_line,
+                             connection);
         }
     }
     if (connection->line.size > 0 || connection->line.is_cut) {
@@ -212,7 +212,7 @@ static void *
 work(void *ctx)
 {
     struct connection *connection = ctx;
-    firn_mcp_server_work(connection->server, true);
+    fi_mcp_server_work(connection->server, true);
     return NULL;
 }
 
@@ -226,7 +226,7 @@ serve(struct connection *connection, const sigset_t *open, firn_error *err)
         return fail(err, FIRN_IO, "could not start a thread", error);
     }
     int code = read_lines(connection, open, err);
-    firn_mcp_server_close(connection->server);
+    fi_mcp_server_close(connection->server);
     (void)pthread_sigmask(SIG_SETMASK, open, NULL);
     (void)pthread_join(worker, NULL);
     error = atomic_load_explicit(&connection->output_errno, memory_order_relaxed);
@@ -251,7 +251,7 @@ release(char **paths, size_t count)
 
 /* The real paths of the directories that are served. */
 static int
-resolve(const struct firn_mcp_options *options, char **out, firn_error *err)
+resolve(const struct fi_mcp_options *options, char **out, firn_error *err)
 {
     for (size_t i = 0; i < options->allowed_count; i++) {
         out[i] = realpath(options->allowed[i], NULL);
@@ -266,7 +266,7 @@ resolve(const struct firn_mcp_options *options, char **out, firn_error *err)
 }
 
 int
-firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err)
+fi_mcp_serve(const struct fi_mcp_options *options, firn_error *err)
 {
     struct connection connection = {.options = options};
     char **allowed = calloc(options->allowed_count + 1, sizeof(*allowed));
@@ -276,21 +276,21 @@ firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err)
         release(allowed, options->allowed_count);
         return code;
     }
-    struct firn_mcp_server_options server_options = {.store_path = options->store_path,
-                                                     .names_root = options->names_root,
-                                                     .wait_ms = options->wait_ms,
-                                                     .has_wait = options->has_wait,
-                                                     .allows_delete = options->allows_delete,
-                                                     .allowed = allowed,
-                                                     .allowed_count = options->allowed_count,
-                                                     .send = send_message,
-                                                     .is_stopping = is_stopping,
-                                                     .collect = options->collect,
-                                                     .ctx = &connection};
+    struct fi_mcp_server_options server_options = {.store_path = options->store_path,
+                                                   .names_root = options->names_root,
+                                                   .wait_ms = options->wait_ms,
+                                                   .has_wait = options->has_wait,
+                                                   .allows_delete = options->allows_delete,
+                                                   .allowed = allowed,
+                                                   .allowed_count = options->allowed_count,
+                                                   .send = send_message,
+                                                   .is_stopping = is_stopping,
+                                                   .collect = options->collect,
+                                                   .ctx = &connection};
     sigset_t closed;
     sigset_t open;
     atomic_init(&connection.output_errno, 0);
-    connection.server = firn_mcp_server_create(&server_options);
+    connection.server = fi_mcp_server_create(&server_options);
     if (connection.server == NULL) {
         release(allowed, options->allowed_count);
         return fail(err, FIRN_NO_MEMORY, firn_code_text(FIRN_NO_MEMORY), 0);
@@ -302,8 +302,8 @@ firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err)
     (void)pthread_sigmask(SIG_BLOCK, &closed, &open);
     code = serve(&connection, &open, err);
     (void)pthread_sigmask(SIG_SETMASK, &open, NULL);
-    firn_mcp_line_deinit(&connection.line);
-    firn_mcp_server_destroy(connection.server);
+    fi_mcp_line_deinit(&connection.line);
+    fi_mcp_server_destroy(connection.server);
     release(allowed, options->allowed_count);
     return code;
 }

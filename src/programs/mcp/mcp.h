@@ -11,7 +11,7 @@
 
 #include "firn/firn.h"
 
-struct firn_mcp_options {
+struct fi_mcp_options {
     const char *store_path; /* NULL: each workspace's own, in the usual place */
     bool names_root;        /* the user named the current directory itself (firn -C) */
     int64_t wait_ms;        /* for another writer, where has_wait is set or firn config says none */
@@ -32,6 +32,6 @@ struct firn_mcp_options {
  * stop_asked says so (FIRN_CANCELLED), or when nothing can be read or written any more (FIRN_IO).
  * Requests that came before the input ended are done and answered first. The process must not use
  * the two descriptors meanwhile, and SIGPIPE must be ignored. */
-FIRN_MUST_CHECK int firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err);
+FIRN_MUST_CHECK int fi_mcp_serve(const struct fi_mcp_options *options, firn_error *err);
 
 #endif

@@ -13,60 +13,60 @@
 #include <string.h>
 
 static const char *
-type_name(enum firn_mcp_arguments_kind kind)
+type_name(enum fi_mcp_arguments_kind kind)
 {
     switch (kind) {
-    case FIRN_MCP_ARGUMENTS_STRING:
-    case FIRN_MCP_ARGUMENTS_TEXT:
+    case FI_MCP_ARGUMENTS_STRING:
+    case FI_MCP_ARGUMENTS_TEXT:
         return "string";
-    case FIRN_MCP_ARGUMENTS_BOOL:
+    case FI_MCP_ARGUMENTS_BOOL:
         return "boolean";
-    case FIRN_MCP_ARGUMENTS_COUNT:
+    case FI_MCP_ARGUMENTS_COUNT:
         return "integer";
-    case FIRN_MCP_ARGUMENTS_STRINGS:
+    case FI_MCP_ARGUMENTS_STRINGS:
         return "array";
     }
     return "null";
 }
 
 static void
-write_param(struct firn_term_writer *json, const struct firn_mcp_arguments_param *param)
+write_param(struct fi_term_writer *json, const struct fi_mcp_arguments_param *param)
 {
-    firn_term_writer_object(json, param->name);
-    firn_term_writer_string(json, "type", type_name(param->kind));
-    firn_term_writer_string(json, "description", param->text);
-    if (param->kind == FIRN_MCP_ARGUMENTS_COUNT) {
-        firn_term_writer_u64(json, "minimum", 0);
+    fi_term_writer_object(json, param->name);
+    fi_term_writer_string(json, "type", type_name(param->kind));
+    fi_term_writer_string(json, "description", param->text);
+    if (param->kind == FI_MCP_ARGUMENTS_COUNT) {
+        fi_term_writer_u64(json, "minimum", 0);
     }
-    if (param->kind == FIRN_MCP_ARGUMENTS_STRINGS) {
-        firn_term_writer_object(json, "items");
-        firn_term_writer_string(json, "type", "string");
-        firn_term_writer_end(json);
-        firn_term_writer_u64(json, "minItems", 1);
+    if (param->kind == FI_MCP_ARGUMENTS_STRINGS) {
+        fi_term_writer_object(json, "items");
+        fi_term_writer_string(json, "type", "string");
+        fi_term_writer_end(json);
+        fi_term_writer_u64(json, "minItems", 1);
     }
-    firn_term_writer_end(json);
+    fi_term_writer_end(json);
 }
 
 void
-firn_mcp_arguments_schema(struct firn_term_writer *json, const char *key,
-                          const struct firn_mcp_arguments_param *params)
+fi_mcp_arguments_schema(struct fi_term_writer *json, const char *key,
+                        const struct fi_mcp_arguments_param *params)
 {
-    firn_term_writer_object(json, key);
-    firn_term_writer_string(json, "type", "object");
-    firn_term_writer_object(json, "properties");
-    for (const struct firn_mcp_arguments_param *param = params; param->name != NULL; param++) {
+    fi_term_writer_object(json, key);
+    fi_term_writer_string(json, "type", "object");
+    fi_term_writer_object(json, "properties");
+    for (const struct fi_mcp_arguments_param *param = params; param->name != NULL; param++) {
         write_param(json, param);
     }
-    firn_term_writer_end(json);
-    firn_term_writer_array(json, "required");
-    for (const struct firn_mcp_arguments_param *param = params; param->name != NULL; param++) {
+    fi_term_writer_end(json);
+    fi_term_writer_array(json, "required");
+    for (const struct fi_mcp_arguments_param *param = params; param->name != NULL; param++) {
         if (param->is_required) {
-            firn_term_writer_string(json, NULL, param->name);
+            fi_term_writer_string(json, NULL, param->name);
         }
     }
-    firn_term_writer_end(json);
-    firn_term_writer_bool(json, "additionalProperties", false);
-    firn_term_writer_end(json);
+    fi_term_writer_end(json);
+    fi_term_writer_bool(json, "additionalProperties", false);
+    fi_term_writer_end(json);
 }
 
 static bool
@@ -95,25 +95,25 @@ are_strings(const json_t *value)
 
 /* What a value of this kind is called where it is something else; NULL if it is of the kind. */
 static const char *
-wanted_instead(enum firn_mcp_arguments_kind kind, const json_t *value)
+wanted_instead(enum fi_mcp_arguments_kind kind, const json_t *value)
 {
     switch (kind) {
-    case FIRN_MCP_ARGUMENTS_STRING:
+    case FI_MCP_ARGUMENTS_STRING:
         return is_string_without_nul(value) ? NULL : "a string without NUL";
-    case FIRN_MCP_ARGUMENTS_TEXT:
+    case FI_MCP_ARGUMENTS_TEXT:
         return json_is_string(value) ? NULL : "a string";
-    case FIRN_MCP_ARGUMENTS_BOOL:
+    case FI_MCP_ARGUMENTS_BOOL:
         return json_is_boolean(value) ? NULL : "true or false";
-    case FIRN_MCP_ARGUMENTS_COUNT:
+    case FI_MCP_ARGUMENTS_COUNT:
         return is_count(value) ? NULL : "a whole number, 0 or more";
-    case FIRN_MCP_ARGUMENTS_STRINGS:
+    case FI_MCP_ARGUMENTS_STRINGS:
         return are_strings(value) ? NULL : "an array of one or more strings without NUL";
     }
     return "something else";
 }
 
-static const struct firn_mcp_arguments_param *
-find(const struct firn_mcp_arguments_param *params, const char *name)
+static const struct fi_mcp_arguments_param *
+find(const struct fi_mcp_arguments_param *params, const char *name)
 {
     assert(name != NULL);
     while (params->name != NULL && strcmp(params->name, name) != 0) {
@@ -138,15 +138,15 @@ unconst(const json_t *value)
 }
 
 bool
-firn_mcp_arguments_check(const struct firn_mcp_arguments_param *params, const json_t *arguments,
-                         char *why, size_t why_size)
+fi_mcp_arguments_check(const struct fi_mcp_arguments_param *params, const json_t *arguments,
+                       char *why, size_t why_size)
 {
     assert((arguments == NULL || json_is_object(arguments)) && why_size > 0);
     const char *name;
     json_t *value;
     json_object_foreach(unconst(arguments), name, value)
     {
-        const struct firn_mcp_arguments_param *param = find(params, name);
+        const struct fi_mcp_arguments_param *param = find(params, name);
         const char *wanted =
             param == NULL || json_is_null(value) ? NULL : wanted_instead(param->kind, value);
         if (param == NULL) {
@@ -158,7 +158,7 @@ firn_mcp_arguments_check(const struct firn_mcp_arguments_param *params, const js
             return false;
         }
     }
-    for (const struct firn_mcp_arguments_param *param = params; param->name != NULL; param++) {
+    for (const struct fi_mcp_arguments_param *param = params; param->name != NULL; param++) {
         if (param->is_required && given(arguments, param->name) == NULL) {
             (void)snprintf(why, why_size, "argument '%s' is missing", param->name);
             return false;
@@ -168,20 +168,20 @@ firn_mcp_arguments_check(const struct firn_mcp_arguments_param *params, const js
 }
 
 const char *
-firn_mcp_arguments_string(const json_t *arguments, const char *name)
+fi_mcp_arguments_string(const json_t *arguments, const char *name)
 {
     return json_string_value(given(arguments, name));
 }
 
 bool
-firn_mcp_arguments_bool(const json_t *arguments, const char *name, bool fallback)
+fi_mcp_arguments_bool(const json_t *arguments, const char *name, bool fallback)
 {
     const json_t *value = given(arguments, name);
     return value != NULL ? json_is_true(value) : fallback;
 }
 
 uint64_t
-firn_mcp_arguments_count(const json_t *arguments, const char *name, uint64_t fallback)
+fi_mcp_arguments_count(const json_t *arguments, const char *name, uint64_t fallback)
 {
     const json_t *value = given(arguments, name);
     if (value == NULL) {

@@ -41,8 +41,8 @@ now_ms(void)
 }
 
 void
-firn_mcp_call_init(struct firn_mcp_call *call, const struct firn_mcp_call_host *host,
-                   const json_t *arguments)
+fi_mcp_call_init(struct fi_mcp_call *call, const struct fi_mcp_call_host *host,
+                 const json_t *arguments)
 {
     memset(call, 0, sizeof(*call));
     call->host = host;
@@ -52,18 +52,18 @@ firn_mcp_call_init(struct firn_mcp_call *call, const struct firn_mcp_call_host *
 }
 
 void
-firn_mcp_call_deinit(struct firn_mcp_call *call)
+fi_mcp_call_deinit(struct fi_mcp_call *call)
 {
     firn_workspace_close(call->workspace);
-    firn_term_writer_deinit(&call->result);
-    firn_term_writer_deinit(&call->notices);
+    fi_term_writer_deinit(&call->result);
+    fi_term_writer_deinit(&call->notices);
     free(call->paths);
     free(call->path_text);
     memset(call, 0, sizeof(*call));
 }
 
 int
-firn_mcp_call_fail(struct firn_mcp_call *call, int code, const char *format, ...)
+fi_mcp_call_fail(struct fi_mcp_call *call, int code, const char *format, ...)
 {
     assert(code != FIRN_OK);
     va_list arguments;
@@ -76,36 +76,36 @@ firn_mcp_call_fail(struct firn_mcp_call *call, int code, const char *format, ...
 }
 
 static int
-out_of_memory(struct firn_mcp_call *call)
+out_of_memory(struct fi_mcp_call *call)
 {
-    return firn_mcp_call_fail(call, FIRN_NO_MEMORY, "%s", firn_code_text(FIRN_NO_MEMORY));
+    return fi_mcp_call_fail(call, FIRN_NO_MEMORY, "%s", firn_code_text(FIRN_NO_MEMORY));
 }
 
 /* ---- opening ---- */
 
 /* Below, with all that is told. */
 static void on_notice(void *ctx, const firn_notice *notice);
-static void write_notice(struct firn_mcp_call *call, const char *kind, firn_slice path,
+static void write_notice(struct fi_mcp_call *call, const char *kind, firn_slice path,
                          const char *text);
 
 static int
 take_setting(void *ctx, const firn_config_setting *setting)
 {
-    struct firn_mcp_call *call = ctx;
+    struct fi_mcp_call *call = ctx;
     if (strcmp(setting->key, "wait") == 0 && !call->host->has_wait &&
         setting->source != FIRN_CONFIG_SOURCE_DEFAULT) {
         call->wait_ms = strtoll(setting->value, NULL, 10) * 1000;
     }
-    return firn_task_settings_set(&call->settings, setting);
+    return fi_task_settings_set(&call->settings, setting);
 }
 
 static const char own_path[] = "."; /* the directory in which the server was started */
 
 /* Without it that directory. */
 static const char *
-workspace_path(const struct firn_mcp_call *call)
+workspace_path(const struct fi_mcp_call *call)
 {
-    const char *path = firn_mcp_arguments_string(call->arguments, "workspace_path");
+    const char *path = fi_mcp_arguments_string(call->arguments, "workspace_path");
     return path != NULL ? path : own_path;
 }
 
@@ -123,16 +123,16 @@ static const char served_hint[] = "the user decides which directories are served
                                   "root";
 
 static int
-refuse_not_served(struct firn_mcp_call *call, const char *path)
+refuse_not_served(struct fi_mcp_call *call, const char *path)
 {
     call->hint = served_hint;
-    return firn_mcp_call_fail(call, FIRN_DENIED,
-                              "'%.400s' is not in a directory that this server serves", path);
+    return fi_mcp_call_fail(call, FIRN_DENIED,
+                            "'%.400s' is not in a directory that this server serves", path);
 }
 
 /* Before anything is opened, so that a refused path tells nothing of what is there. */
 static int
-check_path(struct firn_mcp_call *call)
+check_path(struct fi_mcp_call *call)
 {
     const char *path = workspace_path(call);
     char *real = realpath(path, NULL);
@@ -142,8 +142,8 @@ check_path(struct firn_mcp_call *call)
         !call->host->serves(call->host->ctx, real != NULL ? real : path)) {
         code = refuse_not_served(call, path);
     } else if (real == NULL) {
-        code = firn_mcp_call_fail(call, error == EACCES ? FIRN_DENIED : FIRN_NOT_FOUND,
-                                  "could not open directory '%.400s': %s", path, strerror(error));
+        code = fi_mcp_call_fail(call, error == EACCES ? FIRN_DENIED : FIRN_NOT_FOUND,
+                                "could not open directory '%.400s': %s", path, strerror(error));
     }
     free(real);
     return code;
@@ -153,7 +153,7 @@ check_path(struct firn_mcp_call *call)
  * names here, and follows no link on the way. The root is the directory that the path leads to, or
  * one above it. */
 static int
-check_opened(struct firn_mcp_call *call)
+check_opened(struct fi_mcp_call *call)
 {
     const char *root = firn_workspace_root(call->workspace);
     const char *below = firn_workspace_subpath(call->workspace);
@@ -176,7 +176,7 @@ check_opened(struct firn_mcp_call *call)
 static int
 tell_foreign_file(void *ctx, const char *path, bool is_replaced)
 {
-    struct firn_mcp_call *call = ctx;
+    struct fi_mcp_call *call = ctx;
     if (call->foreign_count++ < FOREIGN_SHOWN_MAX) {
         write_notice(call, "foreign file", firn_str(path),
                      is_replaced ? "something else has replaced this file of the store"
@@ -187,7 +187,7 @@ tell_foreign_file(void *ctx, const char *path, bool is_replaced)
 
 /* Of a store inside of the tree. */
 static void
-tell_foreign(struct firn_mcp_call *call)
+tell_foreign(struct fi_mcp_call *call)
 {
     char text[64];
     const char *store = firn_workspace_store_path(call->workspace);
@@ -201,7 +201,7 @@ tell_foreign(struct firn_mcp_call *call)
 }
 
 int
-firn_mcp_call_open(struct firn_mcp_call *call)
+fi_mcp_call_open(struct fi_mcp_call *call)
 {
     assert(call->workspace == NULL);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
@@ -211,7 +211,7 @@ firn_mcp_call_open(struct firn_mcp_call *call)
     }
     options.store_path = call->host->store_path;
     options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
-    options.copy_sqlite = firn_sqlitefile_copy;
+    options.copy_sqlite = fi_sqlitefile_copy;
     /* The user has named the server's own directory, and the model, which names others, is not the
      * user. */
     bool is_own_path = is_own(workspace_path(call));
@@ -232,7 +232,7 @@ firn_mcp_call_open(struct firn_mcp_call *call)
     }
     if (code == FIRN_OK) {
         tell_foreign(call);
-        call->hooks = firn_hook_agent_look(firn_workspace_root(call->workspace));
+        call->hooks = fi_hook_agent_look(firn_workspace_root(call->workspace));
     }
     return code;
 }
@@ -263,7 +263,7 @@ append_path(const char *path, char *out, size_t *size)
 }
 
 static int
-make_paths(struct firn_mcp_call *call, size_t count, size_t text_size)
+make_paths(struct fi_mcp_call *call, size_t count, size_t text_size)
 {
     assert(count > 0 && text_size > 0);
     call->paths = calloc(count, sizeof(firn_slice));
@@ -272,7 +272,7 @@ make_paths(struct firn_mcp_call *call, size_t count, size_t text_size)
 }
 
 static int
-take_paths(struct firn_mcp_call *call)
+take_paths(struct fi_mcp_call *call)
 {
     assert(call->workspace != NULL && call->paths == NULL);
     const firn_slice base = firn_str(firn_workspace_subpath(call->workspace));
@@ -296,9 +296,9 @@ take_paths(struct firn_mcp_call *call)
         size_t size = base.size;
         memcpy(at, base.data, base.size);
         if (!append_path(path, at, &size)) {
-            return firn_mcp_call_fail(
-                call, FIRN_INVALID, "'%s' is not a path below %s: it must be relative, without ..",
-                path, workspace_path(call));
+            return fi_mcp_call_fail(call, FIRN_INVALID,
+                                    "'%s' is not a path below %s: it must be relative, without ..",
+                                    path, workspace_path(call));
         }
         call->paths[i] = firn_bytes(at, size);
         is_all = is_all || size == 0;
@@ -309,16 +309,16 @@ take_paths(struct firn_mcp_call *call)
 }
 
 int
-firn_mcp_call_open_paths(struct firn_mcp_call *call)
+fi_mcp_call_open_paths(struct fi_mcp_call *call)
 {
-    int code = firn_mcp_call_open(call);
+    int code = fi_mcp_call_open(call);
     return code == FIRN_OK ? take_paths(call) : code;
 }
 
 /* ---- waiting and progress ---- */
 
 static void
-tell(struct firn_mcp_call *call, const char *text)
+tell(struct fi_mcp_call *call, const char *text)
 {
     assert(text != NULL);
     call->told_ms = now_ms();
@@ -326,7 +326,7 @@ tell(struct firn_mcp_call *call, const char *text)
 }
 
 void
-firn_mcp_call_collect(struct firn_mcp_call *call)
+fi_mcp_call_collect(struct fi_mcp_call *call)
 {
     assert(call->workspace != NULL);
     if (call->host->collect != NULL) {
@@ -336,7 +336,7 @@ firn_mcp_call_collect(struct firn_mcp_call *call)
 
 /* Resets a writer to an earlier state; it keeps its memory. */
 static void
-take_back(struct firn_term_writer *writer, const struct firn_term_writer *before)
+take_back(struct fi_term_writer *writer, const struct fi_term_writer *before)
 {
     assert(before->size <= writer->size && before->depth <= writer->depth);
     writer->size = before->size;
@@ -345,11 +345,10 @@ take_back(struct firn_term_writer *writer, const struct firn_term_writer *before
 }
 
 int
-firn_mcp_call_attempt(struct firn_mcp_call *call, int (*attempt)(void *ctx, firn_error *err),
-                      void *ctx)
+fi_mcp_call_attempt(struct fi_mcp_call *call, int (*attempt)(void *ctx, firn_error *err), void *ctx)
 {
     int64_t begun_ms = now_ms();
-    const struct firn_mcp_call begun = *call;
+    const struct fi_mcp_call begun = *call;
     for (;;) {
         memset(&call->error, 0, sizeof(call->error));
         /* The next attempt writes the notices and the rows of the one before again. */
@@ -365,7 +364,7 @@ firn_mcp_call_attempt(struct firn_mcp_call *call, int (*attempt)(void *ctx, firn
             return code;
         }
         if (call->host->is_cancelled(call->host->ctx)) {
-            return firn_mcp_call_fail(call, FIRN_CANCELLED, "%s", firn_code_text(FIRN_CANCELLED));
+            return fi_mcp_call_fail(call, FIRN_CANCELLED, "%s", firn_code_text(FIRN_CANCELLED));
         }
         if (now_ms() - call->told_ms >= TELL_MS) {
             call->phases_done++;
@@ -377,7 +376,7 @@ firn_mcp_call_attempt(struct firn_mcp_call *call, int (*attempt)(void *ctx, firn
 static int
 on_progress(void *ctx, const firn_progress *progress)
 {
-    struct firn_mcp_call *call = ctx;
+    struct fi_mcp_call *call = ctx;
     char text[160];
     uint64_t done = progress->files_done + progress->bytes_done / PIECE_SIZE;
     if (call->host->is_cancelled(call->host->ctx)) {
@@ -405,17 +404,16 @@ on_progress(void *ctx, const firn_progress *progress)
 }
 
 static void
-write_notice(struct firn_mcp_call *call, const char *kind, firn_slice path, const char *text)
+write_notice(struct fi_mcp_call *call, const char *kind, firn_slice path, const char *text)
 {
-    assert(call->notice_count <= FIRN_MCP_CALL_ROWS_MAX);
+    assert(call->notice_count <= FI_MCP_CALL_ROWS_MAX);
     enum { NOTICES_SIZE_MAX = 256 * 1024 };
-    if (call->notice_count == FIRN_MCP_CALL_ROWS_MAX || call->notices.size > NOTICES_SIZE_MAX) {
+    if (call->notice_count == FI_MCP_CALL_ROWS_MAX || call->notices.size > NOTICES_SIZE_MAX) {
         call->notices_not_shown++;
         return;
     }
     call->notice_count++;
-    firn_show_notice_write(&call->notices,
-                           &(const struct firn_show_notice){kind, path, text, NULL});
+    fi_show_notice_write(&call->notices, &(const struct fi_show_notice){kind, path, text, NULL});
 }
 
 static void
@@ -425,22 +423,22 @@ on_notice(void *ctx, const firn_notice *notice)
 }
 
 void
-firn_mcp_call_tell_hooks(struct firn_mcp_call *call)
+fi_mcp_call_tell_hooks(struct fi_mcp_call *call)
 {
     assert(call->workspace != NULL);
-    char text[FIRN_HOOK_AGENT_TEXT_SIZE];
+    char text[FI_HOOK_AGENT_TEXT_SIZE];
     const char *path;
     if (call->hooks == 0) {
         return;
     }
-    unsigned lost = call->hooks & ~firn_hook_agent_look(firn_workspace_root(call->workspace));
-    while (firn_hook_agent_next_lost(&lost, &path, text)) {
+    unsigned lost = call->hooks & ~fi_hook_agent_look(firn_workspace_root(call->workspace));
+    while (fi_hook_agent_next_lost(&lost, &path, text)) {
         write_notice(call, "hooks", firn_str(path), text);
     }
 }
 
 firn_callbacks
-firn_mcp_call_callbacks(struct firn_mcp_call *call)
+fi_mcp_call_callbacks(struct fi_mcp_call *call)
 {
     firn_callbacks callbacks = {on_notice, on_progress, call};
     return callbacks;
@@ -449,10 +447,10 @@ firn_mcp_call_callbacks(struct firn_mcp_call *call)
 /* ---- what results have in common ---- */
 
 bool
-firn_mcp_call_has_room(struct firn_mcp_call *call)
+fi_mcp_call_has_room(struct fi_mcp_call *call)
 {
-    assert(call->rows <= FIRN_MCP_CALL_ROWS_MAX);
-    if (call->rows == FIRN_MCP_CALL_ROWS_MAX || call->result.size > FIRN_MCP_CALL_RESULT_SIZE_MAX) {
+    assert(call->rows <= FI_MCP_CALL_ROWS_MAX);
+    if (call->rows == FI_MCP_CALL_ROWS_MAX || call->result.size > FI_MCP_CALL_RESULT_SIZE_MAX) {
         call->rows_not_shown++;
         return false;
     }
@@ -461,46 +459,46 @@ firn_mcp_call_has_room(struct firn_mcp_call *call)
 }
 
 void
-firn_mcp_call_write_not_shown(struct firn_mcp_call *call, const char *key)
+fi_mcp_call_write_not_shown(struct fi_mcp_call *call, const char *key)
 {
     if (call->rows_not_shown > 0) {
-        firn_term_json_u64(key, call->rows_not_shown);
+        fi_term_json_u64(key, call->rows_not_shown);
     }
 }
 
 void
-firn_mcp_call_write_notices(struct firn_mcp_call *call)
+fi_mcp_call_write_notices(struct fi_mcp_call *call)
 {
     call->result.has_failed = call->result.has_failed || call->notices.has_failed;
-    firn_term_json_array("notices");
-    firn_term_writer_raw(&call->result, NULL, firn_term_writer_slice(&call->notices));
-    firn_term_json_end();
+    fi_term_json_array("notices");
+    fi_term_writer_raw(&call->result, NULL, fi_term_writer_slice(&call->notices));
+    fi_term_json_end();
     if (call->notices_not_shown > 0) {
-        firn_term_json_u64("notices_not_shown", call->notices_not_shown);
+        fi_term_json_u64("notices_not_shown", call->notices_not_shown);
     }
 }
 
 void
-firn_mcp_call_write_name(const firn_workspace_checkpoint *checkpoint)
+fi_mcp_call_write_name(const firn_workspace_checkpoint *checkpoint)
 {
     assert(checkpoint != NULL);
-    firn_term_json_string("snapshot_id", checkpoint->id);
-    firn_term_json_u64_if("number", checkpoint->number, checkpoint->number != 0);
+    fi_term_json_string("snapshot_id", checkpoint->id);
+    fi_term_json_u64_if("number", checkpoint->number, checkpoint->number != 0);
 }
 
 void
-firn_mcp_call_write_stats(const firn_workspace_checkpoint *checkpoint)
+fi_mcp_call_write_stats(const firn_workspace_checkpoint *checkpoint)
 {
     assert(checkpoint != NULL);
-    firn_term_json_object("stats");
-    firn_term_json_u64("total_files", checkpoint->files);
-    firn_term_json_u64("total_bytes", checkpoint->bytes);
-    firn_term_json_u64("new_objects", checkpoint->new_objects);
-    firn_term_json_end();
+    fi_term_json_object("stats");
+    fi_term_json_u64("total_files", checkpoint->files);
+    fi_term_json_u64("total_bytes", checkpoint->bytes);
+    fi_term_json_u64("new_objects", checkpoint->new_objects);
+    fi_term_json_end();
 }
 
 void
-firn_mcp_call_hint_pending(struct firn_mcp_call *call)
+fi_mcp_call_hint_pending(struct fi_mcp_call *call)
 {
     assert(call->workspace != NULL);
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
@@ -513,22 +511,22 @@ firn_mcp_call_hint_pending(struct firn_mcp_call *call)
 }
 
 void
-firn_mcp_call_begin_change(const firn_workspace_change *change)
+fi_mcp_call_begin_change(const firn_workspace_change *change)
 {
     assert(change->before != NULL || change->after != NULL);
     const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
-    firn_term_json_object(NULL);
-    firn_show_change_json_path(change);
-    firn_term_json_bool("directory", entry->type == FIRN_ENTRY_DIRECTORY);
+    fi_term_json_object(NULL);
+    fi_show_change_json_path(change);
+    fi_term_json_bool("directory", entry->type == FIRN_ENTRY_DIRECTORY);
 }
 
 int
-firn_mcp_call_visit_change(void *ctx, const firn_workspace_change *change)
+fi_mcp_call_visit_change(void *ctx, const firn_workspace_change *change)
 {
-    struct firn_mcp_call *call = ctx;
-    if (firn_mcp_call_has_room(call)) {
-        firn_mcp_call_begin_change(change);
-        firn_term_json_end();
+    struct fi_mcp_call *call = ctx;
+    if (fi_mcp_call_has_room(call)) {
+        fi_mcp_call_begin_change(change);
+        fi_term_json_end();
     }
     return FIRN_OK;
 }

@@ -12,7 +12,7 @@
 enum { CONTENT_SIZE_MAX = 512 << 10 };
 
 struct content {
-    const struct firn_mcp_call *call;
+    const struct fi_mcp_call *call;
     uint8_t *data;
     size_t size;
     bool is_out_of_memory;
@@ -41,18 +41,18 @@ keep_piece(void *ctx, firn_slice data, firn_error *err)
 }
 
 static int
-run(struct firn_mcp_call *call)
+run(struct fi_mcp_call *call)
 {
     struct content content = {.call = call};
     firn_workspace_checkpoint *checkpoint = NULL;
-    int code = firn_mcp_call_open_paths(call);
+    int code = fi_mcp_call_open_paths(call);
     if (code != FIRN_OK) {
         return code;
     }
     if (call->path_count != 1) {
-        return firn_mcp_call_fail(call, FIRN_INVALID, "path must name a file");
+        return fi_mcp_call_fail(call, FIRN_INVALID, "path must name a file");
     }
-    const char *reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
+    const char *reference = fi_mcp_arguments_string(call->arguments, "snapshot_id");
     reference = reference != NULL ? reference : "latest";
     code = firn_workspace_find(call->workspace, reference, &checkpoint, &call->error);
     if (code != FIRN_OK) {
@@ -63,39 +63,38 @@ run(struct firn_mcp_call *call)
     code = firn_workspace_cat(call->workspace, checkpoint->id, call->paths[0], keep_piece, &content,
                               NULL, &call->error);
     if (content.is_too_large) {
-        code = firn_mcp_call_fail(call, FIRN_LIMIT, "the file has more than %d bytes",
-                                  CONTENT_SIZE_MAX);
+        code =
+            fi_mcp_call_fail(call, FIRN_LIMIT, "the file has more than %d bytes", CONTENT_SIZE_MAX);
         call->hint = "checkpoint_restore brings it back to the disk";
     } else if (content.is_out_of_memory) {
-        code = firn_mcp_call_fail(call, FIRN_NO_MEMORY, "out of memory");
+        code = fi_mcp_call_fail(call, FIRN_NO_MEMORY, "out of memory");
     } else if (code == FIRN_NOT_FOUND || code == FIRN_INVALID) {
         call->hint = "checkpoint_show lists the files of a checkpoint";
     } else if (code == FIRN_OK) {
-        firn_mcp_call_write_name(checkpoint);
-        firn_term_json_bytes("path", call->paths[0]);
-        firn_term_json_bytes("content", firn_bytes(content.data, content.size));
+        fi_mcp_call_write_name(checkpoint);
+        fi_term_json_bytes("path", call->paths[0]);
+        fi_term_json_bytes("content", firn_bytes(content.data, content.size));
     }
     free(content.data);
     firn_release(checkpoint);
     return code;
 }
 
-static const struct firn_mcp_arguments_param params[] = {
-    FIRN_MCP_TOOL_WORKSPACE_PARAM,
-    {"snapshot_id", FIRN_MCP_ARGUMENTS_STRING, false,
-     "The checkpoint, latest if there is none: " FIRN_MCP_TOOL_REFERENCE},
-    {"path", FIRN_MCP_ARGUMENTS_STRING, true, "The file, relative to workspace_path"},
-    FIRN_MCP_TOOL_END_PARAM,
+static const struct fi_mcp_arguments_param params[] = {
+    FI_MCP_TOOL_WORKSPACE_PARAM,
+    {"snapshot_id", FI_MCP_ARGUMENTS_STRING, false,
+     "The checkpoint, latest if there is none: " FI_MCP_TOOL_REFERENCE},
+    {"path", FI_MCP_ARGUMENTS_STRING, true, "The file, relative to workspace_path"},
+    FI_MCP_TOOL_END_PARAM,
 };
 
-const struct firn_mcp_tool firn_mcp_cat_tool = {
+const struct fi_mcp_tool fi_mcp_cat_tool = {
     .name = "checkpoint_cat",
     .title = "Read a file as it is in a checkpoint",
     .text = "Give the content of one file of a checkpoint, up to 512 KiB; content_hex if it is no "
             "UTF-8. Changes nothing.",
     .params = params,
-    .output =
-        FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_STRING("path") "," FIRN_MCP_TOOL_STRING("content"),
+    .output = FI_MCP_TOOL_NAME "," FI_MCP_TOOL_STRING("path") "," FI_MCP_TOOL_STRING("content"),
     .required = "[\"snapshot_id\",\"path\",\"content\"]",
     .is_read_only = true,
     .is_idempotent = true,

@@ -9,7 +9,7 @@
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
 
 struct attempt {
-    struct firn_mcp_call *call;
+    struct fi_mcp_call *call;
     const char *reference;
 };
 
@@ -22,9 +22,9 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
         text, sizeof(text),
         "checkpoint %s is deleted; for 7 days a person can bring it back with: firn undelete",
         checkpoint->id);
-    firn_term_json_bool("deleted", true);
-    firn_mcp_call_write_name(checkpoint);
-    firn_term_json_string("message", text);
+    fi_term_json_bool("deleted", true);
+    fi_mcp_call_write_name(checkpoint);
+    fi_term_json_string("message", text);
     return FIRN_OK;
 }
 
@@ -37,35 +37,34 @@ attempt_delete(void *ctx, firn_error *err)
 }
 
 static int
-run(struct firn_mcp_call *call)
+run(struct fi_mcp_call *call)
 {
-    struct attempt attempt = {call, firn_mcp_arguments_string(call->arguments, "snapshot_id")};
-    int code = firn_mcp_call_open(call);
+    struct attempt attempt = {call, fi_mcp_arguments_string(call->arguments, "snapshot_id")};
+    int code = fi_mcp_call_open(call);
     if (code == FIRN_OK) {
-        code = firn_mcp_call_attempt(call, attempt_delete, &attempt);
+        code = fi_mcp_call_attempt(call, attempt_delete, &attempt);
         call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
     }
     if (code == FIRN_OK) {
-        firn_mcp_call_collect(call);
+        fi_mcp_call_collect(call);
     }
     return code;
 }
 
-static const struct firn_mcp_arguments_param params[] = {
-    FIRN_MCP_TOOL_WORKSPACE_PARAM,
-    {"snapshot_id", FIRN_MCP_ARGUMENTS_STRING, true, "Which checkpoint: " FIRN_MCP_TOOL_REFERENCE},
-    FIRN_MCP_TOOL_END_PARAM,
+static const struct fi_mcp_arguments_param params[] = {
+    FI_MCP_TOOL_WORKSPACE_PARAM,
+    {"snapshot_id", FI_MCP_ARGUMENTS_STRING, true, "Which checkpoint: " FI_MCP_TOOL_REFERENCE},
+    FI_MCP_TOOL_END_PARAM,
 };
 
-const struct firn_mcp_tool firn_mcp_delete_tool = {
+const struct fi_mcp_tool fi_mcp_delete_tool = {
     .name = "checkpoint_delete",
     .title = "Delete a checkpoint",
     .text = "Delete one checkpoint. For 7 days a person can bring it back with firn undelete. The "
             "files of the workspace and all other checkpoints "
             "do not change.",
     .params = params,
-    .output =
-        FIRN_MCP_TOOL_BOOL("deleted") "," FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_STRING("message"),
+    .output = FI_MCP_TOOL_BOOL("deleted") "," FI_MCP_TOOL_NAME "," FI_MCP_TOOL_STRING("message"),
     .required = "[\"deleted\",\"snapshot_id\",\"message\"]",
     .is_destructive = true,
     .run = run,

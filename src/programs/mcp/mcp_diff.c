@@ -56,16 +56,16 @@ skip_to(struct side *side, uint32_t line)
 
 /* Ends once `out` has more than PATCH_SIZE_MAX bytes: such a patch is not shown. */
 static void
-print_to(struct firn_term_writer *out, struct side *side, uint32_t line, char sign)
+print_to(struct fi_term_writer *out, struct side *side, uint32_t line, char sign)
 {
     static const char no_end[] = "\n\\ No newline at end of file\n";
     while (side->line < line && side->at < side->text.size && out->size <= PATCH_SIZE_MAX) {
         firn_slice text = next_line(side);
-        firn_term_writer_put(out, &sign, 1);
-        firn_term_writer_put(out, text.data,
-                             text.size <= PATCH_SIZE_MAX ? text.size : PATCH_SIZE_MAX);
+        fi_term_writer_put(out, &sign, 1);
+        fi_term_writer_put(out, text.data,
+                           text.size <= PATCH_SIZE_MAX ? text.size : PATCH_SIZE_MAX);
         if (text.data[text.size - 1] != '\n') {
-            firn_term_writer_put(out, no_end, sizeof(no_end) - 1);
+            fi_term_writer_put(out, no_end, sizeof(no_end) - 1);
         }
     }
 }
@@ -94,15 +94,15 @@ group_size(const firn_hunk *hunks, size_t count)
 
 /* "12,3": where lines begin, from 1, and how many; where there are none, the line before. */
 static void
-print_range(struct firn_term_writer *out, const char *before, uint32_t at, uint32_t count)
+print_range(struct fi_term_writer *out, const char *before, uint32_t at, uint32_t count)
 {
     char text[40];
     int size = snprintf(text, sizeof(text), "%s%u,%u", before, count > 0 ? at + 1 : at, count);
-    firn_term_writer_put(out, text, (size_t)size);
+    fi_term_writer_put(out, text, (size_t)size);
 }
 
 static void
-print_group(struct firn_term_writer *out, struct side *before, struct side *after,
+print_group(struct fi_term_writer *out, struct side *before, struct side *after,
             const firn_hunk *hunks, size_t count, uint32_t lines)
 {
     assert(count > 0);
@@ -114,7 +114,7 @@ print_group(struct firn_term_writer *out, struct side *before, struct side *afte
     uint32_t after_at = hunks[0].after_at - lead;
     print_range(out, "@@ -", before_at, end + tail - before_at);
     print_range(out, " +", after_at, last->after_at + last->after_count + tail - after_at);
-    firn_term_writer_put(out, " @@\n", 4);
+    fi_term_writer_put(out, " @@\n", 4);
     skip_to(before, before_at);
     for (size_t i = 0; i < count; i++) {
         print_to(out, before, hunks[i].before_at, ' ');
@@ -129,7 +129,7 @@ print_group(struct firn_term_writer *out, struct side *before, struct side *afte
  * around each; nothing if there are none. Stops, and returns false, once `out` has more than
  * PATCH_SIZE_MAX bytes. */
 static bool
-write_hunks(struct firn_term_writer *out, const firn_workspace_difference *difference)
+write_hunks(struct fi_term_writer *out, const firn_workspace_difference *difference)
 {
     struct side before = {difference->content_before, 0, 0};
     struct side after = {difference->content_after, 0, 0};
@@ -148,51 +148,51 @@ write_hunks(struct firn_term_writer *out, const firn_workspace_difference *diffe
 static const char list_hint[] = "checkpoint_list shows the checkpoints, checkpoint_save makes one";
 
 struct attempt {
-    struct firn_mcp_call *call;
+    struct fi_mcp_call *call;
     firn_workspace_diff_options options;
     firn_workspace_diff_result result;
     bool wants_rows;
-    struct firn_task_databases databases;
+    struct fi_task_databases databases;
 };
 
 static void
-write_patch(struct firn_mcp_call *call, const firn_workspace_difference *difference)
+write_patch(struct fi_mcp_call *call, const firn_workspace_difference *difference)
 {
     assert(difference->lines == FIRN_LINES_COUNTED);
-    struct firn_term_writer patch = {0};
+    struct fi_term_writer patch = {0};
     bool has_room = call->result.size < PATCHES_SIZE_MAX;
     if (has_room && write_hunks(&patch, difference)) {
-        firn_term_json_bytes("patch", firn_term_writer_slice(&patch));
+        fi_term_json_bytes("patch", fi_term_writer_slice(&patch));
     } else {
-        firn_term_json_bool("patch_too_large", true);
+        fi_term_json_bool("patch_too_large", true);
     }
     call->result.has_failed = call->result.has_failed || patch.has_failed;
-    firn_term_writer_deinit(&patch);
+    fi_term_writer_deinit(&patch);
 }
 
 static int
 visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct attempt *attempt = ctx;
-    struct firn_mcp_call *call = attempt->call;
-    if (attempt->wants_rows && !firn_task_databases_note(&attempt->databases, difference)) {
+    struct fi_mcp_call *call = attempt->call;
+    if (attempt->wants_rows && !fi_task_databases_note(&attempt->databases, difference)) {
         return FIRN_NO_MEMORY;
     }
-    if (!firn_mcp_call_has_room(call)) {
+    if (!fi_mcp_call_has_room(call)) {
         return FIRN_OK;
     }
-    firn_mcp_call_begin_change(&difference->change);
+    fi_mcp_call_begin_change(&difference->change);
     if (attempt->options.with_lines) {
-        firn_term_json_string("lines", firn_workspace_lines_kind_name(difference->lines));
+        fi_term_json_string("lines", firn_workspace_lines_kind_name(difference->lines));
     }
     if (difference->lines == FIRN_LINES_COUNTED) {
-        firn_term_json_u64("lines_added", difference->lines_added);
-        firn_term_json_u64("lines_removed", difference->lines_removed);
-        if (firn_mcp_arguments_bool(call->arguments, "patch", false)) {
+        fi_term_json_u64("lines_added", difference->lines_added);
+        fi_term_json_u64("lines_removed", difference->lines_removed);
+        if (fi_mcp_arguments_bool(call->arguments, "patch", false)) {
             write_patch(call, difference);
         }
     }
-    firn_term_json_end();
+    fi_term_json_end();
     return FIRN_OK;
 }
 
@@ -207,67 +207,67 @@ attempt_diff(void *ctx, firn_error *err)
 
 /* The array "databases", with patch. */
 static int
-write_rows(struct firn_mcp_call *call, const struct attempt *attempt)
+write_rows(struct fi_mcp_call *call, const struct attempt *attempt)
 {
     const firn_workspace_diff_result *result = &attempt->result;
-    struct firn_sqlitefile_show show = {.rows_max = ROWS_MAX, .json_max = PATCHES_SIZE_MAX};
+    struct fi_sqlitefile_show show = {.rows_max = ROWS_MAX, .json_max = PATCHES_SIZE_MAX};
     if (!attempt->wants_rows || attempt->databases.size == 0) {
         return FIRN_OK;
     }
-    firn_term_json_array("databases");
-    int code = firn_task_databases_compare(&attempt->databases, call->workspace, result->before->id,
-                                           result->after != NULL ? result->after->id : NULL, &show,
-                                           &call->error);
-    firn_term_json_end();
+    fi_term_json_array("databases");
+    int code = fi_task_databases_compare(&attempt->databases, call->workspace, result->before->id,
+                                         result->after != NULL ? result->after->id : NULL, &show,
+                                         &call->error);
+    fi_term_json_end();
     return code;
 }
 
 static int
-write_result(struct firn_mcp_call *call, const struct attempt *attempt)
+write_result(struct fi_mcp_call *call, const struct attempt *attempt)
 {
     const firn_workspace_diff_result *result = &attempt->result;
     assert(result->before != NULL);
-    firn_term_json_end();
-    firn_mcp_call_write_not_shown(call, "changes_not_shown");
+    fi_term_json_end();
+    fi_mcp_call_write_not_shown(call, "changes_not_shown");
     int code = write_rows(call, attempt);
     if (code != FIRN_OK) {
         return code;
     }
-    firn_mcp_call_write_name(result->before);
-    firn_term_json_string_if("to_snapshot_id", result->after != NULL ? result->after->id : "",
-                             result->after != NULL);
-    firn_term_json_u64("files_added", result->added);
-    firn_term_json_u64("files_changed", result->changed);
-    firn_term_json_u64("files_times_only", result->times_only);
-    firn_term_json_u64("files_removed", result->removed);
-    firn_term_json_u64("lines_added", result->lines_added);
-    firn_term_json_u64("lines_removed", result->lines_removed);
-    firn_mcp_call_write_notices(call);
+    fi_mcp_call_write_name(result->before);
+    fi_term_json_string_if("to_snapshot_id", result->after != NULL ? result->after->id : "",
+                           result->after != NULL);
+    fi_term_json_u64("files_added", result->added);
+    fi_term_json_u64("files_changed", result->changed);
+    fi_term_json_u64("files_times_only", result->times_only);
+    fi_term_json_u64("files_removed", result->removed);
+    fi_term_json_u64("lines_added", result->lines_added);
+    fi_term_json_u64("lines_removed", result->lines_removed);
+    fi_mcp_call_write_notices(call);
     return FIRN_OK;
 }
 
 static int
-run(struct firn_mcp_call *call)
+run(struct fi_mcp_call *call)
 {
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_DIFF_RESULT_INIT};
-    int code = firn_mcp_call_open_paths(call);
+    int code = fi_mcp_call_open_paths(call);
     if (code != FIRN_OK) {
         return code;
     }
-    attempt.options.before = firn_mcp_arguments_string(call->arguments, "snapshot_id");
-    attempt.options.after = firn_mcp_arguments_string(call->arguments, "to_snapshot_id");
+    attempt.options.before = fi_mcp_arguments_string(call->arguments, "snapshot_id");
+    attempt.options.after = fi_mcp_arguments_string(call->arguments, "to_snapshot_id");
     attempt.options.gitignore = call->settings.gitignore;
     attempt.options.without_times = true;
     attempt.options.file_size_max = call->settings.max_file_size;
     attempt.options.paths = call->paths;
     attempt.options.path_count = call->path_count;
     attempt.options.with_lines = true;
-    attempt.wants_rows = firn_mcp_arguments_bool(call->arguments, "patch", false);
-    attempt.options.callbacks = firn_mcp_call_callbacks(call);
-    firn_term_json_array("changes");
-    code = firn_mcp_call_attempt(call, attempt_diff, &attempt);
+    attempt.wants_rows = fi_mcp_arguments_bool(call->arguments, "patch", false);
+    attempt.options.callbacks = fi_mcp_call_callbacks(call);
+    fi_term_json_array("changes");
+    code = fi_mcp_call_attempt(call, attempt_diff, &attempt);
     if (code == FIRN_OK) {
         code = write_result(call, &attempt);
         firn_release(attempt.result.before);
@@ -275,40 +275,40 @@ run(struct firn_mcp_call *call)
     } else {
         call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
     }
-    firn_task_databases_deinit(&attempt.databases);
+    fi_task_databases_deinit(&attempt.databases);
     return code;
 }
 
-static const struct firn_mcp_arguments_param params[] = {
-    FIRN_MCP_TOOL_WORKSPACE_PARAM,
-    {"snapshot_id", FIRN_MCP_ARGUMENTS_STRING, false,
-     "The older side, latest if there is none: " FIRN_MCP_TOOL_REFERENCE},
-    {"to_snapshot_id", FIRN_MCP_ARGUMENTS_STRING, false,
+static const struct fi_mcp_arguments_param params[] = {
+    FI_MCP_TOOL_WORKSPACE_PARAM,
+    {"snapshot_id", FI_MCP_ARGUMENTS_STRING, false,
+     "The older side, latest if there is none: " FI_MCP_TOOL_REFERENCE},
+    {"to_snapshot_id", FI_MCP_ARGUMENTS_STRING, false,
      "The newer side, a checkpoint too; without it the files as they are now"},
-    FIRN_MCP_TOOL_PATHS_PARAM,
-    {"patch", FIRN_MCP_ARGUMENTS_BOOL, false,
+    FI_MCP_TOOL_PATHS_PARAM,
+    {"patch", FI_MCP_ARGUMENTS_BOOL, false,
      "Also give the changed lines of each text file, as hunks of a unified patch, and the changed "
      "rows of SQLite databases"},
-    FIRN_MCP_TOOL_END_PARAM,
+    FI_MCP_TOOL_END_PARAM,
 };
 
-const struct firn_mcp_tool firn_mcp_diff_tool = {
+const struct fi_mcp_tool fi_mcp_diff_tool = {
     .name = "checkpoint_diff",
     .title = "Show what differs",
     .text = "Show the differences between a checkpoint and the present files, or between two "
             "checkpoints: files, numbers of lines, and with patch the lines themselves. Changes "
             "nothing.",
     .params = params,
-    .output = FIRN_MCP_TOOL_NAME
-    "," FIRN_MCP_TOOL_STRING_OR_NULL("to_snapshot_id") "," FIRN_MCP_TOOL_COUNTS "," FIRN_MCP_TOOL_INTEGER("files_times_only") "," FIRN_MCP_TOOL_INTEGER("lines_added") "," FIRN_MCP_TOOL_INTEGER(
+    .output = FI_MCP_TOOL_NAME
+    "," FI_MCP_TOOL_STRING_OR_NULL("to_snapshot_id") "," FI_MCP_TOOL_COUNTS "," FI_MCP_TOOL_INTEGER("files_times_only") "," FI_MCP_TOOL_INTEGER("lines_added") "," FI_MCP_TOOL_INTEGER(
         "lines"
         "_remo"
-        "ved") "," FIRN_MCP_TOOL_OBJECTS("changes", FIRN_MCP_TOOL_CHANGE
-                                         "," FIRN_MCP_TOOL_STRING("lines") "," FIRN_MCP_TOOL_INTEGER(
-                                             "lines_"
-                                             "added") "," FIRN_MCP_TOOL_INTEGER("lines_removed") "," FIRN_MCP_TOOL_STRING("patch") "," FIRN_MCP_TOOL_BOOL("patch_too_large")) "," FIRN_MCP_TOOL_INTEGER("changes_not_shown") "," FIRN_MCP_TOOL_OBJECTS("databases",
-                                                                                                                                                                                                                                                       FIRN_MCP_TOOL_STRING(
-                                                                                                                                                                                                                                                           "path")) "," FIRN_MCP_TOOL_NOTICES,
+        "ved") "," FI_MCP_TOOL_OBJECTS("changes", FI_MCP_TOOL_CHANGE
+                                       "," FI_MCP_TOOL_STRING("lines") "," FI_MCP_TOOL_INTEGER(
+                                           "lines_"
+                                           "added") "," FI_MCP_TOOL_INTEGER("lines_removed") "," FI_MCP_TOOL_STRING("patch") "," FI_MCP_TOOL_BOOL("patch_too_large")) "," FI_MCP_TOOL_INTEGER("changes_not_shown") "," FI_MCP_TOOL_OBJECTS("databases",
+                                                                                                                                                                                                                                           FI_MCP_TOOL_STRING(
+                                                                                                                                                                                                                                               "path")) "," FI_MCP_TOOL_NOTICES,
     .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\",\"changes\"]",
     .is_read_only = true,
     .is_idempotent = true,

@@ -7,66 +7,75 @@
 static int
 visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
-    struct firn_mcp_call *call = ctx;
+    struct fi_mcp_call *call = ctx;
     if (call->host->is_cancelled(call->host->ctx)) {
         return FIRN_CANCELLED;
     }
-    if (call->result.size > FIRN_MCP_CALL_RESULT_SIZE_MAX) {
+    if (call->result.size > FI_MCP_CALL_RESULT_SIZE_MAX) {
         call->rows_not_shown++;
         return FIRN_OK;
     }
-    firn_term_json_object(NULL);
-    firn_term_json_string("id", checkpoint->id);
-    firn_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
-    firn_term_json_time("created_at", checkpoint->created_ns);
+    fi_term_json_object(NULL);
+    fi_term_json_string("id", checkpoint->id);
+    fi_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
+    fi_term_json_time("created_at", checkpoint->created_ns);
     if (checkpoint->message.size > 0) {
-        firn_term_json_bytes("message", checkpoint->message);
+        fi_term_json_bytes("message", checkpoint->message);
     } else {
-        firn_term_json_null("message");
+        fi_term_json_null("message");
     }
-    firn_show_checkpoint_json_turn(&checkpoint->turn);
-    firn_show_checkpoint_json_git("git", &checkpoint->git);
-    firn_mcp_call_write_stats(checkpoint);
-    firn_term_json_end();
+    fi_show_checkpoint_json_turn(&checkpoint->turn);
+    fi_show_checkpoint_json_git("git", &checkpoint->git);
+    fi_mcp_call_write_stats(checkpoint);
+    fi_term_json_end();
     return FIRN_OK;
 }
 
 static int
-run(struct firn_mcp_call *call)
+run(struct fi_mcp_call *call)
 {
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    int code = firn_mcp_call_open(call);
+    int code = fi_mcp_call_open(call);
     if (code != FIRN_OK) {
         return code;
     }
-    options.limit = firn_mcp_arguments_count(call->arguments, "limit", options.limit);
-    options.include_safety = firn_mcp_arguments_bool(call->arguments, "include_safety", false);
-    firn_term_json_array("checkpoints");
+    options.limit = fi_mcp_arguments_count(call->arguments, "limit", options.limit);
+    options.include_safety = fi_mcp_arguments_bool(call->arguments, "include_safety", false);
+    fi_term_json_array("checkpoints");
     code = firn_workspace_list(call->workspace, &options, visit, call, &call->error);
-    firn_term_json_end();
-    firn_mcp_call_write_not_shown(call, "checkpoints_not_shown");
+    fi_term_json_end();
+    fi_mcp_call_write_not_shown(call, "checkpoints_not_shown");
     return code;
 }
 
-static const struct firn_mcp_arguments_param params[] = {
-    FIRN_MCP_TOOL_WORKSPACE_PARAM,
-    {"limit", FIRN_MCP_ARGUMENTS_COUNT, false, "Only the newest so many"},
-    {"include_safety", FIRN_MCP_ARGUMENTS_BOOL, false,
+static const struct fi_mcp_arguments_param params[] = {
+    FI_MCP_TOOL_WORKSPACE_PARAM,
+    {"limit", FI_MCP_ARGUMENTS_COUNT, false, "Only the newest so many"},
+    {"include_safety", FI_MCP_ARGUMENTS_BOOL, false,
      "Also those that restores took of what they were about to change"},
-    FIRN_MCP_TOOL_END_PARAM,
+    FI_MCP_TOOL_END_PARAM,
 };
 
-const struct firn_mcp_tool firn_mcp_list_tool = {
+const struct fi_mcp_tool fi_mcp_list_tool = {
     .name = "checkpoint_list",
     .title = "List checkpoints",
     .text = "List the checkpoints of a workspace, newest first.",
     .params = params,
-    .output = FIRN_MCP_TOOL_OBJECTS(
+    .output = FI_MCP_TOOL_OBJECTS(
         "checkpoints",
-        FIRN_MCP_TOOL_STRING("id") "," FIRN_MCP_TOOL_NUMBER_OR_NULL("number") "," FIRN_MCP_TOOL_STRING("created_at") "," FIRN_MCP_TOOL_STRING_OR_NULL("message") "," FIRN_MCP_TOOL_OBJECT(
-            "turn",
-            FIRN_MCP_TOOL_STRING("agent") "," FIRN_MCP_TOOL_STRING("session") "," FIRN_MCP_TOOL_NUMBER_OR_NULL("number") "," FIRN_MCP_TOOL_STRING(
-                "prompt")) "," FIRN_MCP_TOOL_GIT("git") "," FIRN_MCP_TOOL_STATS) "," FIRN_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+        FI_MCP_TOOL_STRING("id") "," FI_MCP_TOOL_NUMBER_OR_NULL("number") "," FI_MCP_TOOL_STRING(
+            "c"
+            "r"
+            "e"
+            "a"
+            "t"
+            "e"
+            "d"
+            "_"
+            "a"
+            "t") "," FI_MCP_TOOL_STRING_OR_NULL("message") "," FI_MCP_TOOL_OBJECT("turn",
+                                                                                  FI_MCP_TOOL_STRING("agent") "," FI_MCP_TOOL_STRING("session") "," FI_MCP_TOOL_NUMBER_OR_NULL("number") "," FI_MCP_TOOL_STRING(
+                                                                                      "prompt")) "," FI_MCP_TOOL_GIT("git") "," FI_MCP_TOOL_STATS) "," FI_MCP_TOOL_INTEGER("checkpoints_not_shown"),
     .required = "[\"checkpoints\"]",
     .is_read_only = true,
     .is_idempotent = true,

@@ -19,7 +19,7 @@
 enum { DUG_SIZE_MAX = 200 };
 
 json_t *
-firn_mcp_message_parse(firn_slice line, int *out_code, char *out_text, size_t text_size)
+fi_mcp_message_parse(firn_slice line, int *out_code, char *out_text, size_t text_size)
 {
     assert(text_size > 0);
     json_error_t error;
@@ -27,7 +27,7 @@ firn_mcp_message_parse(firn_slice line, int *out_code, char *out_text, size_t te
                                JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (value == NULL) {
         bool is_memory = json_error_code(&error) == json_error_out_of_memory;
-        *out_code = is_memory ? FIRN_MCP_INTERNAL_ERROR : FIRN_MCP_PARSE_ERROR;
+        *out_code = is_memory ? FI_MCP_INTERNAL_ERROR : FI_MCP_PARSE_ERROR;
         (void)snprintf(out_text, text_size, "%s (byte %d)", error.text, error.position);
     }
     return value;
@@ -35,14 +35,14 @@ firn_mcp_message_parse(firn_slice line, int *out_code, char *out_text, size_t te
 
 /* Writes a string, which jansson has found to be UTF-8, as JSON; false if it is too long. */
 static bool
-write_string(firn_slice text, char out[FIRN_MCP_MESSAGE_ID_SIZE])
+write_string(firn_slice text, char out[FI_MCP_MESSAGE_ID_SIZE])
 {
     enum { LONGEST = sizeof("\\u0000\"") };
     size_t size = 0;
     out[size++] = '"';
     for (size_t i = 0; i < text.size; i++) {
         uint8_t byte = text.data[i];
-        if (size + LONGEST > FIRN_MCP_MESSAGE_ID_SIZE) {
+        if (size + LONGEST > FI_MCP_MESSAGE_ID_SIZE) {
             return false;
         }
         if (byte < 0x20) {
@@ -60,35 +60,35 @@ write_string(firn_slice text, char out[FIRN_MCP_MESSAGE_ID_SIZE])
 }
 
 static bool
-write_real(const json_t *value, char out[FIRN_MCP_MESSAGE_ID_SIZE])
+write_real(const json_t *value, char out[FI_MCP_MESSAGE_ID_SIZE])
 {
-    size_t size = json_dumpb(value, out, FIRN_MCP_MESSAGE_ID_SIZE - 1, JSON_ENCODE_ANY);
-    bool fits = size > 0 && size < FIRN_MCP_MESSAGE_ID_SIZE;
+    size_t size = json_dumpb(value, out, FI_MCP_MESSAGE_ID_SIZE - 1, JSON_ENCODE_ANY);
+    bool fits = size > 0 && size < FI_MCP_MESSAGE_ID_SIZE;
     out[fits ? size : 0] = '\0';
     return fits;
 }
 
 bool
-firn_mcp_message_id(const json_t *value, char out[FIRN_MCP_MESSAGE_ID_SIZE])
+fi_mcp_message_id(const json_t *value, char out[FI_MCP_MESSAGE_ID_SIZE])
 {
     bool is_id = false;
     if (json_is_string(value)) {
         is_id = write_string(firn_bytes(json_string_value(value), json_string_length(value)), out);
     } else if (json_is_integer(value)) {
-        (void)snprintf(out, FIRN_MCP_MESSAGE_ID_SIZE, "%lld", (long long)json_integer_value(value));
+        (void)snprintf(out, FI_MCP_MESSAGE_ID_SIZE, "%lld", (long long)json_integer_value(value));
         is_id = true;
     } else if (json_is_real(value)) {
         is_id = write_real(value, out);
     }
     if (!is_id) {
-        (void)snprintf(out, FIRN_MCP_MESSAGE_ID_SIZE, "null");
+        (void)snprintf(out, FI_MCP_MESSAGE_ID_SIZE, "null");
     }
     return is_id;
 }
 
 /* What is wrong with an object, or NULL. */
 static const char *
-problem_of(const json_t *value, struct firn_mcp_message *out)
+problem_of(const json_t *value, struct fi_mcp_message *out)
 {
     const json_t *version = json_object_get(value, "jsonrpc");
     const json_t *method = json_object_get(value, "method");
@@ -98,7 +98,7 @@ problem_of(const json_t *value, struct firn_mcp_message *out)
         return "\"jsonrpc\" is not \"2.0\"";
     }
     if (method == NULL && is_answer) {
-        out->kind = FIRN_MCP_MESSAGE_RESPONSE;
+        out->kind = FI_MCP_MESSAGE_RESPONSE;
         return NULL;
     }
     if (!json_is_string(method) ||
@@ -106,7 +106,7 @@ problem_of(const json_t *value, struct firn_mcp_message *out)
         return "\"method\" is missing or not a string";
     }
     if (params != NULL && !json_is_object(params)) {
-        out->code = FIRN_MCP_INVALID_PARAMS;
+        out->code = FI_MCP_INVALID_PARAMS;
         return "\"params\" is not an object";
     }
     out->method = json_string_value(method);
@@ -115,24 +115,24 @@ problem_of(const json_t *value, struct firn_mcp_message *out)
 }
 
 void
-firn_mcp_message_read(const json_t *value, struct firn_mcp_message *out)
+fi_mcp_message_read(const json_t *value, struct fi_mcp_message *out)
 {
     assert(value != NULL);
     memset(out, 0, sizeof(*out));
     const json_t *id = json_object_get(value, "id");
-    bool has_id = firn_mcp_message_id(id, out->id);
-    out->code = FIRN_MCP_INVALID_REQUEST;
-    out->kind = id != NULL ? FIRN_MCP_MESSAGE_REQUEST : FIRN_MCP_MESSAGE_NOTIFICATION;
+    bool has_id = fi_mcp_message_id(id, out->id);
+    out->code = FI_MCP_INVALID_REQUEST;
+    out->kind = id != NULL ? FI_MCP_MESSAGE_REQUEST : FI_MCP_MESSAGE_NOTIFICATION;
     if (!json_is_object(value)) {
         out->problem = "a message is an object";
     } else {
         out->problem = problem_of(value, out);
     }
-    if (out->problem == NULL && out->kind == FIRN_MCP_MESSAGE_REQUEST && !has_id) {
+    if (out->problem == NULL && out->kind == FI_MCP_MESSAGE_REQUEST && !has_id) {
         out->problem = "\"id\" is neither a string nor a number, or too long";
     }
     if (out->problem != NULL) {
-        out->kind = FIRN_MCP_MESSAGE_INVALID;
+        out->kind = FI_MCP_MESSAGE_INVALID;
     }
 }
 
@@ -205,13 +205,13 @@ take_id(firn_slice line, size_t at, char *out)
     }
     json_t *value =
         json_loadb((const char *)line.data + at, end - at, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    bool is_id = value != NULL && firn_mcp_message_id(value, out);
+    bool is_id = value != NULL && fi_mcp_message_id(value, out);
     json_decref(value);
     return is_id;
 }
 
 void
-firn_mcp_message_dig(firn_slice line, char out[FIRN_MCP_MESSAGE_ID_SIZE])
+fi_mcp_message_dig(firn_slice line, char out[FI_MCP_MESSAGE_ID_SIZE])
 {
     static const char key[] = "\"id\"";
     size_t depth = 0;
@@ -234,5 +234,5 @@ firn_mcp_message_dig(firn_slice line, char out[FIRN_MCP_MESSAGE_ID_SIZE])
         }
         at = next;
     }
-    (void)snprintf(out, FIRN_MCP_MESSAGE_ID_SIZE, "null");
+    (void)snprintf(out, FI_MCP_MESSAGE_ID_SIZE, "null");
 }

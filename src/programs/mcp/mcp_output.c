@@ -26,166 +26,166 @@
 
 /* Begins {"jsonrpc":"2.0","id":<id>, in an empty writer; id is JSON. */
 static void
-begin(struct firn_term_writer *json, const char *id)
+begin(struct fi_term_writer *json, const char *id)
 {
     assert(json->depth == 0);
-    firn_term_writer_clear(json);
-    firn_term_writer_object(json, NULL);
-    firn_term_writer_string(json, "jsonrpc", "2.0");
-    firn_term_writer_raw(json, "id", firn_str(id));
+    fi_term_writer_clear(json);
+    fi_term_writer_object(json, NULL);
+    fi_term_writer_string(json, "jsonrpc", "2.0");
+    fi_term_writer_raw(json, "id", firn_str(id));
 }
 
 void
-firn_mcp_output_server_info(struct firn_term_writer *json, const char *key)
+fi_mcp_output_server_info(struct fi_term_writer *json, const char *key)
 {
-    firn_term_writer_object(json, key);
-    firn_term_writer_string(json, "name", "firn");
-    firn_term_writer_string(json, "version", firn_version());
-    firn_term_writer_end(json);
+    fi_term_writer_object(json, key);
+    fi_term_writer_string(json, "name", "firn");
+    fi_term_writer_string(json, "version", firn_version());
+    fi_term_writer_end(json);
 }
 
 void
-firn_mcp_output_begin_result(struct firn_term_writer *json, const char *id, enum firn_mcp_era era)
+fi_mcp_output_begin_result(struct fi_term_writer *json, const char *id, enum fi_mcp_era era)
 {
     begin(json, id);
-    firn_term_writer_object(json, "result");
-    if (era == FIRN_MCP_STATELESS) {
-        firn_term_writer_string(json, "resultType", "complete");
-        firn_term_writer_object(json, "_meta");
-        firn_mcp_output_server_info(json, "io.modelcontextprotocol/serverInfo");
-        firn_term_writer_end(json);
+    fi_term_writer_object(json, "result");
+    if (era == FI_MCP_STATELESS) {
+        fi_term_writer_string(json, "resultType", "complete");
+        fi_term_writer_object(json, "_meta");
+        fi_mcp_output_server_info(json, "io.modelcontextprotocol/serverInfo");
+        fi_term_writer_end(json);
     }
 }
 
 void
-firn_mcp_output_end(struct firn_term_writer *json)
+fi_mcp_output_end(struct fi_term_writer *json)
 {
     assert(json->depth == 2);
-    firn_term_writer_end(json);
-    firn_term_writer_end(json);
+    fi_term_writer_end(json);
+    fi_term_writer_end(json);
 }
 
 static void
-begin_error(struct firn_term_writer *json, const char *id, int code, const char *text)
+begin_error(struct fi_term_writer *json, const char *id, int code, const char *text)
 {
     assert(code != 0);
     char number[16];
     (void)snprintf(number, sizeof(number), "%d", code);
     begin(json, id);
-    firn_term_writer_object(json, "error");
-    firn_term_writer_raw(json, "code", firn_str(number));
-    firn_term_writer_string(json, "message", text);
+    fi_term_writer_object(json, "error");
+    fi_term_writer_raw(json, "code", firn_str(number));
+    fi_term_writer_string(json, "message", text);
 }
 
 /* A whole answer with an error of JSON-RPC. */
 static void
-write_error(struct firn_term_writer *json, const char *id, int code, const char *text)
+write_error(struct fi_term_writer *json, const char *id, int code, const char *text)
 {
     begin_error(json, id, code, text);
-    firn_mcp_output_end(json);
+    fi_mcp_output_end(json);
 }
 
 void
-firn_mcp_output_unsupported(struct firn_term_writer *json, const char *id, const char *asked,
-                            const char *const *supported, size_t count)
+fi_mcp_output_unsupported(struct fi_term_writer *json, const char *id, const char *asked,
+                          const char *const *supported, size_t count)
 {
     assert(count > 0);
-    begin_error(json, id, FIRN_MCP_UNSUPPORTED_VERSION, "unsupported protocol version");
-    firn_term_writer_object(json, "data");
-    firn_term_writer_array(json, "supported");
+    begin_error(json, id, FI_MCP_UNSUPPORTED_VERSION, "unsupported protocol version");
+    fi_term_writer_object(json, "data");
+    fi_term_writer_array(json, "supported");
     for (size_t i = 0; i < count; i++) {
-        firn_term_writer_string(json, NULL, supported[i]);
+        fi_term_writer_string(json, NULL, supported[i]);
     }
-    firn_term_writer_end(json);
-    firn_term_writer_bytes(json, "requested", firn_str(asked));
-    firn_term_writer_end(json);
-    firn_mcp_output_end(json);
+    fi_term_writer_end(json);
+    fi_term_writer_bytes(json, "requested", firn_str(asked));
+    fi_term_writer_end(json);
+    fi_mcp_output_end(json);
 }
 
 /* members: of the structured result. */
 static void
-write_result(struct firn_term_writer *json, const char *id, enum firn_mcp_era era,
-             firn_slice members, bool is_error)
+write_result(struct fi_term_writer *json, const char *id, enum fi_mcp_era era, firn_slice members,
+             bool is_error)
 {
     assert(json->depth == 0);
-    struct firn_term_writer whole = {0};
-    firn_term_writer_object(&whole, NULL);
-    firn_term_writer_raw(&whole, NULL, members);
-    firn_term_writer_end(&whole);
-    firn_mcp_output_begin_result(json, id, era);
-    firn_term_writer_array(json, "content");
-    firn_term_writer_object(json, NULL);
-    firn_term_writer_string(json, "type", "text");
-    firn_term_writer_text(json, "text", firn_term_writer_slice(&whole));
-    firn_term_writer_end(json);
-    firn_term_writer_end(json);
-    firn_term_writer_object(json, "structuredContent");
-    firn_term_writer_raw(json, NULL, members);
-    firn_term_writer_end(json);
-    firn_term_writer_bool(json, "isError", is_error);
-    firn_mcp_output_end(json);
+    struct fi_term_writer whole = {0};
+    fi_term_writer_object(&whole, NULL);
+    fi_term_writer_raw(&whole, NULL, members);
+    fi_term_writer_end(&whole);
+    fi_mcp_output_begin_result(json, id, era);
+    fi_term_writer_array(json, "content");
+    fi_term_writer_object(json, NULL);
+    fi_term_writer_string(json, "type", "text");
+    fi_term_writer_text(json, "text", fi_term_writer_slice(&whole));
+    fi_term_writer_end(json);
+    fi_term_writer_end(json);
+    fi_term_writer_object(json, "structuredContent");
+    fi_term_writer_raw(json, NULL, members);
+    fi_term_writer_end(json);
+    fi_term_writer_bool(json, "isError", is_error);
+    fi_mcp_output_end(json);
     json->has_failed = json->has_failed || whole.has_failed;
-    firn_term_writer_deinit(&whole);
+    fi_term_writer_deinit(&whole);
 }
 
 void
-firn_mcp_output_result(struct firn_term_writer *json, const char *id, enum firn_mcp_era era,
-                       firn_slice members)
+fi_mcp_output_result(struct fi_term_writer *json, const char *id, enum fi_mcp_era era,
+                     firn_slice members)
 {
     write_result(json, id, era, members, false);
 }
 
 void
-firn_mcp_output_failure(struct firn_term_writer *json, const char *id, enum firn_mcp_era era,
-                        const firn_error *error, const char *hint)
+fi_mcp_output_failure(struct fi_term_writer *json, const char *id, enum fi_mcp_era era,
+                      const firn_error *error, const char *hint)
 {
     assert(error->code != FIRN_OK);
-    struct firn_term_writer members = {0};
+    struct fi_term_writer members = {0};
     const char *text = error->text[0] != '\0' ? error->text : firn_code_text(error->code);
-    firn_term_writer_object(&members, "error");
-    firn_term_writer_string(&members, "code", firn_code_name(error->code));
-    firn_term_writer_bytes(&members, "message", firn_str(text));
+    fi_term_writer_object(&members, "error");
+    fi_term_writer_string(&members, "code", firn_code_name(error->code));
+    fi_term_writer_bytes(&members, "message", firn_str(text));
     if (hint != NULL) {
-        firn_term_writer_string(&members, "hint", hint);
+        fi_term_writer_string(&members, "hint", hint);
     }
-    firn_term_writer_end(&members);
-    write_result(json, id, era, firn_term_writer_slice(&members), true);
+    fi_term_writer_end(&members);
+    write_result(json, id, era, fi_term_writer_slice(&members), true);
     json->has_failed = json->has_failed || members.has_failed;
-    firn_term_writer_deinit(&members);
+    fi_term_writer_deinit(&members);
 }
 
 /* ---- sending ---- */
 
-struct firn_mcp_output_batch {
+struct fi_mcp_output_batch {
     size_t shares;
-    struct firn_term_writer text; /* of an array that is open */
+    struct fi_term_writer text; /* of an array that is open */
 };
 
 bool
-firn_mcp_output_init(struct firn_mcp_output *output)
+fi_mcp_output_init(struct fi_mcp_output *output)
 {
     return pthread_mutex_init(&output->lock, NULL) == 0;
 }
 
 void
-firn_mcp_output_deinit(struct firn_mcp_output *output)
+fi_mcp_output_deinit(struct fi_mcp_output *output)
 {
     (void)pthread_mutex_destroy(&output->lock);
 }
 
 static void
-send_locked(struct firn_mcp_output *output, struct firn_term_writer *json)
+send_locked(struct fi_mcp_output *output, struct fi_term_writer *json)
 {
     assert(pthread_mutex_trylock(&output->lock) != 0);
     assert(json->depth == 0 && json->put == NULL);
-    firn_term_writer_put(json, "\n", 1);
+    fi_term_writer_put(json, "\n", 1);
     if (!json->has_failed) {
         output->send(output->ctx, json->data, json->size);
     }
 }
 
 void
-firn_mcp_output_send(struct firn_mcp_output *output, struct firn_term_writer *json)
+fi_mcp_output_send(struct fi_mcp_output *output, struct fi_term_writer *json)
 {
     (void)pthread_mutex_lock(&output->lock);
     send_locked(output, json);
@@ -193,20 +193,20 @@ firn_mcp_output_send(struct firn_mcp_output *output, struct firn_term_writer *js
 }
 
 static void
-send_out_of_memory_locked(struct firn_mcp_output *output, const char *id)
+send_out_of_memory_locked(struct fi_mcp_output *output, const char *id)
 {
     assert(pthread_mutex_trylock(&output->lock) != 0);
-    char text[FIRN_MCP_MESSAGE_ID_SIZE + 128];
+    char text[FI_MCP_MESSAGE_ID_SIZE + 128];
     int size = snprintf(text, sizeof(text),
                         "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":%d,"
                         "\"message\":\"out of memory\"}}\n",
-                        id, FIRN_MCP_INTERNAL_ERROR);
+                        id, FI_MCP_INTERNAL_ERROR);
     output->send(output->ctx, text, (size_t)size);
 }
 
 void
-firn_mcp_output_answer(struct firn_mcp_output *output, struct firn_mcp_output_batch *batch,
-                       const char *id, struct firn_term_writer *json)
+fi_mcp_output_answer(struct fi_mcp_output *output, struct fi_mcp_output_batch *batch,
+                     const char *id, struct fi_term_writer *json)
 {
     assert(id != NULL);
     (void)pthread_mutex_lock(&output->lock);
@@ -214,7 +214,7 @@ firn_mcp_output_answer(struct firn_mcp_output *output, struct firn_mcp_output_ba
     if (json->has_failed) {
         send_out_of_memory_locked(output, id);
     } else if (batch != NULL) {
-        firn_term_writer_raw(&batch->text, NULL, firn_term_writer_slice(json));
+        fi_term_writer_raw(&batch->text, NULL, fi_term_writer_slice(json));
     } else {
         send_locked(output, json);
         if (json->has_failed) {
@@ -225,28 +225,28 @@ firn_mcp_output_answer(struct firn_mcp_output *output, struct firn_mcp_output_ba
 }
 
 void
-firn_mcp_output_refuse(struct firn_mcp_output *output, struct firn_mcp_output_batch *batch,
-                       const char *id, int code, const char *text)
+fi_mcp_output_refuse(struct fi_mcp_output *output, struct fi_mcp_output_batch *batch,
+                     const char *id, int code, const char *text)
 {
-    struct firn_term_writer json = {0};
+    struct fi_term_writer json = {0};
     write_error(&json, id, code, text);
-    firn_mcp_output_answer(output, batch, id, &json);
-    firn_term_writer_deinit(&json);
+    fi_mcp_output_answer(output, batch, id, &json);
+    fi_term_writer_deinit(&json);
 }
 
-struct firn_mcp_output_batch *
-firn_mcp_output_batch_create(void)
+struct fi_mcp_output_batch *
+fi_mcp_output_batch_create(void)
 {
-    struct firn_mcp_output_batch *batch = calloc(1, sizeof(*batch));
+    struct fi_mcp_output_batch *batch = calloc(1, sizeof(*batch));
     if (batch != NULL) {
         batch->shares = 1;
-        firn_term_writer_array(&batch->text, NULL);
+        fi_term_writer_array(&batch->text, NULL);
     }
     return batch;
 }
 
 void
-firn_mcp_output_batch_ref(struct firn_mcp_output *output, struct firn_mcp_output_batch *batch)
+fi_mcp_output_batch_ref(struct fi_mcp_output *output, struct fi_mcp_output_batch *batch)
 {
     if (batch != NULL) {
         (void)pthread_mutex_lock(&output->lock);
@@ -257,7 +257,7 @@ firn_mcp_output_batch_ref(struct firn_mcp_output *output, struct firn_mcp_output
 }
 
 void
-firn_mcp_output_batch_unref(struct firn_mcp_output *output, struct firn_mcp_output_batch *batch)
+fi_mcp_output_batch_unref(struct fi_mcp_output *output, struct fi_mcp_output_batch *batch)
 {
     if (batch == NULL) {
         return;
@@ -266,7 +266,7 @@ firn_mcp_output_batch_unref(struct firn_mcp_output *output, struct firn_mcp_outp
     assert(batch->shares > 0); /* (I1) */
     bool is_last = --batch->shares == 0;
     if (is_last && (batch->text.size > 1 || batch->text.has_failed)) {
-        firn_term_writer_end(&batch->text);
+        fi_term_writer_end(&batch->text);
         send_locked(output, &batch->text);
         if (batch->text.has_failed) {
             send_out_of_memory_locked(output, "null");
@@ -274,7 +274,7 @@ firn_mcp_output_batch_unref(struct firn_mcp_output *output, struct firn_mcp_outp
     }
     (void)pthread_mutex_unlock(&output->lock);
     if (is_last) {
-        firn_term_writer_deinit(&batch->text);
+        fi_term_writer_deinit(&batch->text);
         free(batch);
     }
 }

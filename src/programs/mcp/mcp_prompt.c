@@ -24,11 +24,11 @@
     "many files changed, and that checkpoint_redo brings it back. Change nothing else, and do "   \
     "not go on with the task until I ask for it."
 
-struct firn_mcp_prompt {
+struct fi_mcp_prompt {
     const char *name;
     const char *title;
     const char *text; /* for the person who chooses */
-    const struct firn_mcp_arguments_param *params;
+    const struct fi_mcp_arguments_param *params;
     /* What the model gets. With an argument, which is the only one: `before`, the argument,
      * `after`. */
     const char *without;
@@ -36,25 +36,25 @@ struct firn_mcp_prompt {
     const char *after;
 };
 
-static const struct firn_mcp_arguments_param no_params[] = {FIRN_MCP_TOOL_END_PARAM};
+static const struct fi_mcp_arguments_param no_params[] = {FI_MCP_TOOL_END_PARAM};
 
-static const struct firn_mcp_arguments_param checkpoint_params[] = {
-    {"message", FIRN_MCP_ARGUMENTS_TEXT, false, "What the checkpoint is called in lists"},
-    FIRN_MCP_TOOL_END_PARAM,
+static const struct fi_mcp_arguments_param checkpoint_params[] = {
+    {"message", FI_MCP_ARGUMENTS_TEXT, false, "What the checkpoint is called in lists"},
+    FI_MCP_TOOL_END_PARAM,
 };
 
-static const struct firn_mcp_arguments_param changes_params[] = {
-    {"since", FIRN_MCP_ARGUMENTS_STRING, false,
-     "Since which checkpoint: " FIRN_MCP_TOOL_REFERENCE ". Without it the latest one"},
-    FIRN_MCP_TOOL_END_PARAM,
+static const struct fi_mcp_arguments_param changes_params[] = {
+    {"since", FI_MCP_ARGUMENTS_STRING, false,
+     "Since which checkpoint: " FI_MCP_TOOL_REFERENCE ". Without it the latest one"},
+    FI_MCP_TOOL_END_PARAM,
 };
 
-static const struct firn_mcp_arguments_param bring_back_params[] = {
-    {"path", FIRN_MCP_ARGUMENTS_STRING, true, "The file or directory to bring back"},
-    FIRN_MCP_TOOL_END_PARAM,
+static const struct fi_mcp_arguments_param bring_back_params[] = {
+    {"path", FI_MCP_ARGUMENTS_STRING, true, "The file or directory to bring back"},
+    FI_MCP_TOOL_END_PARAM,
 };
 
-static const struct firn_mcp_prompt prompts[] = {
+static const struct fi_mcp_prompt prompts[] = {
     {
         .name = "undo",
         .title = "Undo the last change",
@@ -124,38 +124,38 @@ static const struct firn_mcp_prompt prompts[] = {
 /* ---- listing ---- */
 
 static void
-write_prompt(struct firn_term_writer *json, const struct firn_mcp_prompt *prompt)
+write_prompt(struct fi_term_writer *json, const struct fi_mcp_prompt *prompt)
 {
-    firn_term_writer_object(json, NULL);
-    firn_term_writer_string(json, "name", prompt->name);
-    firn_term_writer_string(json, "title", prompt->title);
-    firn_term_writer_string(json, "description", prompt->text);
-    firn_term_writer_array(json, "arguments");
-    for (const struct firn_mcp_arguments_param *param = prompt->params; param->name != NULL;
+    fi_term_writer_object(json, NULL);
+    fi_term_writer_string(json, "name", prompt->name);
+    fi_term_writer_string(json, "title", prompt->title);
+    fi_term_writer_string(json, "description", prompt->text);
+    fi_term_writer_array(json, "arguments");
+    for (const struct fi_mcp_arguments_param *param = prompt->params; param->name != NULL;
          param++) {
-        firn_term_writer_object(json, NULL);
-        firn_term_writer_string(json, "name", param->name);
-        firn_term_writer_string(json, "description", param->text);
-        firn_term_writer_bool(json, "required", param->is_required);
-        firn_term_writer_end(json);
+        fi_term_writer_object(json, NULL);
+        fi_term_writer_string(json, "name", param->name);
+        fi_term_writer_string(json, "description", param->text);
+        fi_term_writer_bool(json, "required", param->is_required);
+        fi_term_writer_end(json);
     }
-    firn_term_writer_end(json);
-    firn_term_writer_end(json);
+    fi_term_writer_end(json);
+    fi_term_writer_end(json);
 }
 
 void
-firn_mcp_prompt_list(struct firn_term_writer *json, const char *key)
+fi_mcp_prompt_list(struct fi_term_writer *json, const char *key)
 {
-    firn_term_writer_array(json, key);
+    fi_term_writer_array(json, key);
     for (size_t i = 0; i < sizeof(prompts) / sizeof(prompts[0]); i++) {
         write_prompt(json, &prompts[i]);
     }
-    firn_term_writer_end(json);
+    fi_term_writer_end(json);
 }
 
 /* ---- getting ---- */
 
-static const struct firn_mcp_prompt *
+static const struct fi_mcp_prompt *
 find(const char *name)
 {
     for (size_t i = 0; i < sizeof(prompts) / sizeof(prompts[0]); i++) {
@@ -166,14 +166,14 @@ find(const char *name)
     return NULL;
 }
 
-const struct firn_mcp_prompt *
-firn_mcp_prompt_find(const json_t *params, char *why, size_t why_size)
+const struct fi_mcp_prompt *
+fi_mcp_prompt_find(const json_t *params, char *why, size_t why_size)
 {
     assert(why_size > 0);
     const json_t *given = json_object_get(params, "name");
     const char *name = json_string_value(given);
     const json_t *arguments = json_object_get(params, "arguments");
-    const struct firn_mcp_prompt *prompt = NULL;
+    const struct fi_mcp_prompt *prompt = NULL;
     if (name != NULL && strlen(name) == json_string_length(given)) {
         prompt = find(name);
     }
@@ -184,7 +184,7 @@ firn_mcp_prompt_find(const json_t *params, char *why, size_t why_size)
     } else if (arguments != NULL && !json_is_object(arguments)) {
         (void)snprintf(why, why_size, "\"arguments\" is not an object");
         prompt = NULL;
-    } else if (!firn_mcp_arguments_check(prompt->params, arguments, why, why_size)) {
+    } else if (!fi_mcp_arguments_check(prompt->params, arguments, why, why_size)) {
         prompt = NULL;
     }
     return prompt;
@@ -192,39 +192,38 @@ firn_mcp_prompt_find(const json_t *params, char *why, size_t why_size)
 
 /* The text for the model, not yet as JSON. */
 static void
-write_text(struct firn_term_writer *text, const struct firn_mcp_prompt *prompt,
-           const json_t *arguments)
+write_text(struct fi_term_writer *text, const struct fi_mcp_prompt *prompt, const json_t *arguments)
 {
     const char *name = prompt->params[0].name;
     const json_t *value = name != NULL ? json_object_get(arguments, name) : NULL;
     size_t size = json_string_length(value);
     if (!json_is_string(value) || (size == 0 && prompt->without != NULL)) {
         assert(prompt->without != NULL); /* a required one was checked */
-        firn_term_writer_put(text, prompt->without, strlen(prompt->without));
+        fi_term_writer_put(text, prompt->without, strlen(prompt->without));
         return;
     }
-    firn_term_writer_put(text, prompt->before, strlen(prompt->before));
-    firn_term_writer_text(text, NULL, firn_bytes(json_string_value(value), size));
-    firn_term_writer_put(text, prompt->after, strlen(prompt->after));
+    fi_term_writer_put(text, prompt->before, strlen(prompt->before));
+    fi_term_writer_text(text, NULL, firn_bytes(json_string_value(value), size));
+    fi_term_writer_put(text, prompt->after, strlen(prompt->after));
 }
 
 void
-firn_mcp_prompt_write(struct firn_term_writer *json, const struct firn_mcp_prompt *prompt,
-                      const json_t *params)
+fi_mcp_prompt_write(struct fi_term_writer *json, const struct fi_mcp_prompt *prompt,
+                    const json_t *params)
 {
     assert(prompt != NULL);
-    struct firn_term_writer text = {0};
+    struct fi_term_writer text = {0};
     write_text(&text, prompt, json_object_get(params, "arguments"));
-    firn_term_writer_string(json, "description", prompt->text);
-    firn_term_writer_array(json, "messages");
-    firn_term_writer_object(json, NULL);
-    firn_term_writer_string(json, "role", "user");
-    firn_term_writer_object(json, "content");
-    firn_term_writer_string(json, "type", "text");
-    firn_term_writer_text(json, "text", firn_term_writer_slice(&text));
-    firn_term_writer_end(json);
-    firn_term_writer_end(json);
-    firn_term_writer_end(json);
+    fi_term_writer_string(json, "description", prompt->text);
+    fi_term_writer_array(json, "messages");
+    fi_term_writer_object(json, NULL);
+    fi_term_writer_string(json, "role", "user");
+    fi_term_writer_object(json, "content");
+    fi_term_writer_string(json, "type", "text");
+    fi_term_writer_text(json, "text", fi_term_writer_slice(&text));
+    fi_term_writer_end(json);
+    fi_term_writer_end(json);
+    fi_term_writer_end(json);
     json->has_failed = json->has_failed || text.has_failed;
-    firn_term_writer_deinit(&text);
+    fi_term_writer_deinit(&text);
 }

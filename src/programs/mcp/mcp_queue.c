@@ -8,7 +8,7 @@
  *
  * Invariants
  * (I1) A job is the queue's or its caller's, never both; `running` is the caller's, and is read
- *      only under the lock, before firn_mcp_queue_done.
+ *      only under the lock, before fi_mcp_queue_done.
  *
  * Limits: WAITING_MAX calls wait.
  */
@@ -20,10 +20,10 @@
 
 enum { WAITING_MAX = 100 };
 
-struct firn_mcp_queue_job *
-firn_mcp_queue_job_create(const struct firn_mcp_tool *tool, const json_t *arguments)
+struct fi_mcp_queue_job *
+fi_mcp_queue_job_create(const struct fi_mcp_tool *tool, const json_t *arguments)
 {
-    struct firn_mcp_queue_job *job = calloc(1, sizeof(*job));
+    struct fi_mcp_queue_job *job = calloc(1, sizeof(*job));
     if (job == NULL) {
         return NULL;
     }
@@ -38,7 +38,7 @@ firn_mcp_queue_job_create(const struct firn_mcp_tool *tool, const json_t *argume
 }
 
 void
-firn_mcp_queue_job_destroy(struct firn_mcp_queue_job *job)
+fi_mcp_queue_job_destroy(struct fi_mcp_queue_job *job)
 {
     assert(job == NULL || job->next == NULL);
     if (job != NULL) {
@@ -48,14 +48,14 @@ firn_mcp_queue_job_destroy(struct firn_mcp_queue_job *job)
 }
 
 bool
-firn_mcp_queue_job_is_cancelled(const struct firn_mcp_queue_job *job)
+fi_mcp_queue_job_is_cancelled(const struct fi_mcp_queue_job *job)
 {
-    /* Pairs with the store in firn_mcp_queue_cancel. */
+    /* Pairs with the store in fi_mcp_queue_cancel. */
     return atomic_load_explicit(&job->is_cancelled, memory_order_acquire);
 }
 
 bool
-firn_mcp_queue_init(struct firn_mcp_queue *queue)
+fi_mcp_queue_init(struct fi_mcp_queue *queue)
 {
     memset(queue, 0, sizeof(*queue));
     if (pthread_mutex_init(&queue->lock, NULL) != 0) {
@@ -69,7 +69,7 @@ firn_mcp_queue_init(struct firn_mcp_queue *queue)
 }
 
 void
-firn_mcp_queue_deinit(struct firn_mcp_queue *queue)
+fi_mcp_queue_deinit(struct fi_mcp_queue *queue)
 {
     assert(queue->first == NULL && queue->waiting == 0);
     (void)pthread_cond_destroy(&queue->has_news);
@@ -77,7 +77,7 @@ firn_mcp_queue_deinit(struct firn_mcp_queue *queue)
 }
 
 bool
-firn_mcp_queue_push(struct firn_mcp_queue *queue, struct firn_mcp_queue_job *job)
+fi_mcp_queue_push(struct fi_mcp_queue *queue, struct fi_mcp_queue_job *job)
 {
     assert(job->next == NULL);
     (void)pthread_mutex_lock(&queue->lock);
@@ -92,14 +92,14 @@ firn_mcp_queue_push(struct firn_mcp_queue *queue, struct firn_mcp_queue_job *job
     return fits;
 }
 
-struct firn_mcp_queue_job *
-firn_mcp_queue_next(struct firn_mcp_queue *queue, bool until_closed)
+struct fi_mcp_queue_job *
+fi_mcp_queue_next(struct fi_mcp_queue *queue, bool until_closed)
 {
     (void)pthread_mutex_lock(&queue->lock);
     while (queue->first == NULL && until_closed && !queue->is_closed) {
         (void)pthread_cond_wait(&queue->has_news, &queue->lock);
     }
-    struct firn_mcp_queue_job *job = queue->first;
+    struct fi_mcp_queue_job *job = queue->first;
     if (job != NULL) {
         queue->first = job->next;
         queue->last = queue->first == NULL ? NULL : queue->last;
@@ -113,7 +113,7 @@ firn_mcp_queue_next(struct firn_mcp_queue *queue, bool until_closed)
 }
 
 void
-firn_mcp_queue_done(struct firn_mcp_queue *queue)
+fi_mcp_queue_done(struct fi_mcp_queue *queue)
 {
     (void)pthread_mutex_lock(&queue->lock);
     assert(queue->running == NULL || queue->running->next == NULL); /* (I1) */
@@ -121,17 +121,17 @@ firn_mcp_queue_done(struct firn_mcp_queue *queue)
     (void)pthread_mutex_unlock(&queue->lock);
 }
 
-struct firn_mcp_queue_job *
-firn_mcp_queue_cancel(struct firn_mcp_queue *queue, const char *id)
+struct fi_mcp_queue_job *
+fi_mcp_queue_cancel(struct fi_mcp_queue *queue, const char *id)
 {
-    struct firn_mcp_queue_job *before = NULL;
-    struct firn_mcp_queue_job *found = NULL;
+    struct fi_mcp_queue_job *before = NULL;
+    struct fi_mcp_queue_job *found = NULL;
     (void)pthread_mutex_lock(&queue->lock);
     if (queue->running != NULL && strcmp(queue->running->id, id) == 0) {
-        /* Pairs with the load in firn_mcp_queue_job_is_cancelled. */
+        /* Pairs with the load in fi_mcp_queue_job_is_cancelled. */
         atomic_store_explicit(&queue->running->is_cancelled, true, memory_order_release);
     }
-    for (struct firn_mcp_queue_job *job = queue->first; job != NULL && found == NULL;
+    for (struct fi_mcp_queue_job *job = queue->first; job != NULL && found == NULL;
          job = job->next) {
         if (strcmp(job->id, id) == 0) {
             found = job;
@@ -150,7 +150,7 @@ firn_mcp_queue_cancel(struct firn_mcp_queue *queue, const char *id)
 }
 
 void
-firn_mcp_queue_close(struct firn_mcp_queue *queue)
+fi_mcp_queue_close(struct fi_mcp_queue *queue)
 {
     (void)pthread_mutex_lock(&queue->lock);
     queue->is_closed = true;

@@ -12,22 +12,22 @@
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
 
 struct attempt {
-    struct firn_mcp_call *call;
+    struct fi_mcp_call *call;
     const char *reference; /* NULL: undo, or redo */
     bool is_redo;
     firn_workspace_restore_options options;
     firn_workspace_restore_result result;
-    struct firn_show_steps steps; /* of an undo or a redo */
+    struct fi_show_steps steps; /* of an undo or a redo */
 };
 
 /* The callbacks of a restore have one ctx, the call. Calls are executed one at a time. */
-static struct firn_show_steps *running;
+static struct fi_show_steps *running;
 
 static int
 on_step(void *ctx, const firn_workspace_step *step)
 {
     (void)ctx;
-    return firn_show_step_add(running, step);
+    return fi_show_step_add(running, step);
 }
 
 static int
@@ -35,7 +35,7 @@ attempt_restore(void *ctx, firn_error *err)
 {
     struct attempt *attempt = ctx;
     firn_workspace *workspace = attempt->call->workspace;
-    firn_show_step_clear(&attempt->steps);
+    fi_show_step_clear(&attempt->steps);
     running = &attempt->steps;
     if (attempt->reference == NULL) {
         return attempt->is_redo
@@ -52,57 +52,56 @@ write_steps(const struct attempt *attempt)
 {
     enum { SHOWN_MAX = 100 };
     bool is_done = !attempt->options.dry_run && (attempt->result.safety_id[0] != '\0' ||
-                                                 firn_show_step_is_of_facts(&attempt->steps));
-    firn_term_json_bool("unsaved", attempt->result.is_unsaved);
-    firn_term_json_array("steps");
+                                                 fi_show_step_is_of_facts(&attempt->steps));
+    fi_term_json_bool("unsaved", attempt->result.is_unsaved);
+    fi_term_json_array("steps");
     for (size_t i = 0; i < attempt->steps.count && i < SHOWN_MAX; i++) {
-        firn_term_json_object(NULL);
-        firn_mcp_steps_write(attempt->steps.items[i]);
-        firn_term_json_end();
+        fi_term_json_object(NULL);
+        fi_mcp_steps_write(attempt->steps.items[i]);
+        fi_term_json_end();
     }
-    firn_term_json_end();
-    firn_term_json_u64("steps_in_all", attempt->steps.count);
-    firn_term_json_string_if("back_with", attempt->is_redo ? "checkpoint_undo" : "checkpoint_redo",
-                             is_done);
+    fi_term_json_end();
+    fi_term_json_u64("steps_in_all", attempt->steps.count);
+    fi_term_json_string_if("back_with", attempt->is_redo ? "checkpoint_undo" : "checkpoint_redo",
+                           is_done);
 }
 
 static void
 write_result(struct attempt *attempt)
 {
     assert(attempt->call->workspace != NULL);
-    struct firn_mcp_call *call = attempt->call;
+    struct fi_mcp_call *call = attempt->call;
     const firn_workspace_restore_result *result = &attempt->result;
-    firn_term_json_end();
-    firn_mcp_call_write_not_shown(call, "changes_not_shown");
+    fi_term_json_end();
+    fi_mcp_call_write_not_shown(call, "changes_not_shown");
     if (result->checkpoint != NULL) {
-        firn_mcp_call_write_name(result->checkpoint);
+        fi_mcp_call_write_name(result->checkpoint);
     }
-    firn_term_json_bool("dry_run", attempt->options.dry_run);
-    firn_term_json_u64("files_added", result->added);
-    firn_term_json_u64("files_changed", result->changed);
-    firn_term_json_u64("files_removed", result->removed);
-    firn_term_json_u64("files_unchanged", result->unchanged);
-    firn_term_json_u64("incomplete", result->incomplete);
-    firn_term_json_u64("left_alone", result->left_alone);
-    firn_term_json_u64("not_restored", result->not_restored);
-    firn_term_json_string_if("safety_id", result->safety_id, result->safety_id[0] != '\0');
-    if (!firn_show_step_is_of_facts(&attempt->steps) &&
-        firn_show_checkpoint_git_has_moved(&result->checkpoint->git, &result->git)) {
-        firn_show_checkpoint_json_git("git_then", &result->checkpoint->git);
-        firn_show_checkpoint_json_git("git_now", &result->git);
+    fi_term_json_bool("dry_run", attempt->options.dry_run);
+    fi_term_json_u64("files_added", result->added);
+    fi_term_json_u64("files_changed", result->changed);
+    fi_term_json_u64("files_removed", result->removed);
+    fi_term_json_u64("files_unchanged", result->unchanged);
+    fi_term_json_u64("incomplete", result->incomplete);
+    fi_term_json_u64("left_alone", result->left_alone);
+    fi_term_json_u64("not_restored", result->not_restored);
+    fi_term_json_string_if("safety_id", result->safety_id, result->safety_id[0] != '\0');
+    if (!fi_show_step_is_of_facts(&attempt->steps) &&
+        fi_show_checkpoint_git_has_moved(&result->checkpoint->git, &result->git)) {
+        fi_show_checkpoint_json_git("git_then", &result->checkpoint->git);
+        fi_show_checkpoint_json_git("git_now", &result->git);
     }
     if (attempt->reference == NULL) {
         write_steps(attempt);
     }
-    firn_mcp_call_tell_hooks(call);
-    firn_mcp_call_write_notices(call);
+    fi_mcp_call_tell_hooks(call);
+    fi_mcp_call_write_notices(call);
 }
 
 static int
-perform(struct firn_mcp_call *call, struct attempt *attempt)
+perform(struct fi_mcp_call *call, struct attempt *attempt)
 {
-    int code =
-        attempt->reference != NULL ? firn_mcp_call_open_paths(call) : firn_mcp_call_open(call);
+    int code = attempt->reference != NULL ? fi_mcp_call_open_paths(call) : fi_mcp_call_open(call);
     if (code != FIRN_OK) {
         return code;
     }
@@ -110,45 +109,45 @@ perform(struct firn_mcp_call *call, struct attempt *attempt)
     attempt->options.path_count = call->path_count;
     attempt->options.gitignore = call->settings.gitignore;
     attempt->options.file_size_max = call->settings.max_file_size;
-    attempt->options.dry_run = firn_mcp_arguments_bool(call->arguments, "dry_run", false);
-    attempt->options.callbacks = firn_mcp_call_callbacks(call);
-    attempt->options.on_change = firn_mcp_call_visit_change;
+    attempt->options.dry_run = fi_mcp_arguments_bool(call->arguments, "dry_run", false);
+    attempt->options.callbacks = fi_mcp_call_callbacks(call);
+    attempt->options.on_change = fi_mcp_call_visit_change;
     attempt->options.on_step = on_step;
-    firn_term_json_array("changes");
-    code = firn_mcp_call_attempt(call, attempt_restore, attempt);
+    fi_term_json_array("changes");
+    code = fi_mcp_call_attempt(call, attempt_restore, attempt);
     if (code == FIRN_OK) {
         write_result(attempt);
         firn_release(attempt->result.checkpoint);
     } else if (code != FIRN_BUSY) {
         call->hint = code == FIRN_NOT_FOUND && attempt->reference != NULL ? list_hint : NULL;
-        firn_mcp_call_hint_pending(call);
+        fi_mcp_call_hint_pending(call);
     }
-    firn_show_step_clear(&attempt->steps);
+    fi_show_step_clear(&attempt->steps);
     return code;
 }
 
 static int
-run_restore(struct firn_mcp_call *call)
+run_restore(struct fi_mcp_call *call)
 {
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
-    attempt.reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
+    attempt.reference = fi_mcp_arguments_string(call->arguments, "snapshot_id");
     return perform(call, &attempt);
 }
 
 static int
-run_undo(struct firn_mcp_call *call)
+run_undo(struct fi_mcp_call *call)
 {
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
-    attempt.options.last_turn = firn_mcp_arguments_bool(call->arguments, "last_turn", false);
+    attempt.options.last_turn = fi_mcp_arguments_bool(call->arguments, "last_turn", false);
     return perform(call, &attempt);
 }
 
 static int
-run_redo(struct firn_mcp_call *call)
+run_redo(struct fi_mcp_call *call)
 {
     struct attempt attempt = {.call = call,
                               .is_redo = true,
@@ -159,50 +158,50 @@ run_redo(struct firn_mcp_call *call)
 
 #define DRY_RUN_PARAM                                           \
     {                                                           \
-        "dry_run", FIRN_MCP_ARGUMENTS_BOOL, false,              \
+        "dry_run", FI_MCP_ARGUMENTS_BOOL, false,                \
             "Only tell what would change; true changes nothing" \
     }
-#define RESULT                                                                                                                                                                                \
-    FIRN_MCP_TOOL_NAME                                                                                                                                                                        \
-    "," FIRN_MCP_TOOL_COUNTS                                                                                                                                                                  \
-    "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_BOOL("dry_run") "," FIRN_MCP_TOOL_INTEGER("incomplete") "," FIRN_MCP_TOOL_INTEGER("left_alone") "," FIRN_MCP_TOOL_INTEGER( \
-        "not_restored") "," FIRN_MCP_TOOL_STRING_OR_NULL("safety_id") "," FIRN_MCP_TOOL_GIT("git_"                                                                                            \
-                                                                                            "the"                                                                                             \
-                                                                                            "n") "," FIRN_MCP_TOOL_GIT("git_now") "," FIRN_MCP_TOOL_CHANGES                                   \
-                                                                                                                                  "," FIRN_MCP_TOOL_NOTICES
-#define STEPS                                                                         \
-    FIRN_MCP_TOOL_BOOL("unsaved")                                                     \
-    "," FIRN_MCP_TOOL_OBJECTS("steps", FIRN_MCP_TOOL_STEP) "," FIRN_MCP_TOOL_INTEGER( \
-        "steps_in_all") "," FIRN_MCP_TOOL_STRING_OR_NULL("back_with")
+#define RESULT                                                                                                                                                                      \
+    FI_MCP_TOOL_NAME                                                                                                                                                                \
+    "," FI_MCP_TOOL_COUNTS                                                                                                                                                          \
+    "," FI_MCP_TOOL_INTEGER("files_unchanged") "," FI_MCP_TOOL_BOOL("dry_run") "," FI_MCP_TOOL_INTEGER("incomplete") "," FI_MCP_TOOL_INTEGER("left_alone") "," FI_MCP_TOOL_INTEGER( \
+        "not_restored") "," FI_MCP_TOOL_STRING_OR_NULL("safety_id") "," FI_MCP_TOOL_GIT("git_"                                                                                      \
+                                                                                        "the"                                                                                       \
+                                                                                        "n") "," FI_MCP_TOOL_GIT("git_now") "," FI_MCP_TOOL_CHANGES                                 \
+                                                                                                                            "," FI_MCP_TOOL_NOTICES
+#define STEPS                                                                   \
+    FI_MCP_TOOL_BOOL("unsaved")                                                 \
+    "," FI_MCP_TOOL_OBJECTS("steps", FI_MCP_TOOL_STEP) "," FI_MCP_TOOL_INTEGER( \
+        "steps_in_all") "," FI_MCP_TOOL_STRING_OR_NULL("back_with")
 #define REQUIRED_COUNTS \
     "\"dry_run\",\"files_added\",\"files_changed\",\"files_removed\",\"files_unchanged\"]"
 #define REQUIRED "[\"snapshot_id\"," REQUIRED_COUNTS
 /* The checkpoint of the present state may have been deleted. */
 #define REQUIRED_OF_STEPS "[" REQUIRED_COUNTS
 
-static const struct firn_mcp_arguments_param restore_params[] = {
-    FIRN_MCP_TOOL_WORKSPACE_PARAM,
-    {"snapshot_id", FIRN_MCP_ARGUMENTS_STRING, true, "Which checkpoint: " FIRN_MCP_TOOL_REFERENCE},
+static const struct fi_mcp_arguments_param restore_params[] = {
+    FI_MCP_TOOL_WORKSPACE_PARAM,
+    {"snapshot_id", FI_MCP_ARGUMENTS_STRING, true, "Which checkpoint: " FI_MCP_TOOL_REFERENCE},
     DRY_RUN_PARAM,
-    FIRN_MCP_TOOL_PATHS_PARAM,
-    FIRN_MCP_TOOL_END_PARAM,
+    FI_MCP_TOOL_PATHS_PARAM,
+    FI_MCP_TOOL_END_PARAM,
 };
 
-static const struct firn_mcp_arguments_param undo_params[] = {
-    FIRN_MCP_TOOL_WORKSPACE_PARAM,
+static const struct fi_mcp_arguments_param undo_params[] = {
+    FI_MCP_TOOL_WORKSPACE_PARAM,
     DRY_RUN_PARAM,
-    {"last_turn", FIRN_MCP_ARGUMENTS_BOOL, false,
+    {"last_turn", FI_MCP_ARGUMENTS_BOOL, false,
      "Go back to before the last turn of a coding agent, over whatever came after it"},
-    FIRN_MCP_TOOL_END_PARAM,
+    FI_MCP_TOOL_END_PARAM,
 };
 
-static const struct firn_mcp_arguments_param redo_params[] = {
-    FIRN_MCP_TOOL_WORKSPACE_PARAM,
+static const struct fi_mcp_arguments_param redo_params[] = {
+    FI_MCP_TOOL_WORKSPACE_PARAM,
     DRY_RUN_PARAM,
-    FIRN_MCP_TOOL_END_PARAM,
+    FI_MCP_TOOL_END_PARAM,
 };
 
-const struct firn_mcp_tool firn_mcp_restore_tool = {
+const struct fi_mcp_tool fi_mcp_restore_tool = {
     .name = "checkpoint_restore",
     .title = "Restore a checkpoint",
     .text =
@@ -218,7 +217,7 @@ const struct firn_mcp_tool firn_mcp_restore_tool = {
     .run = run_restore,
 };
 
-const struct firn_mcp_tool firn_mcp_restore_undo_tool = {
+const struct fi_mcp_tool fi_mcp_restore_undo_tool = {
     .name = "checkpoint_undo",
     .title = "Go one state back",
     .text =
@@ -235,7 +234,7 @@ const struct firn_mcp_tool firn_mcp_restore_undo_tool = {
     .run = run_undo,
 };
 
-const struct firn_mcp_tool firn_mcp_restore_redo_tool = {
+const struct fi_mcp_tool fi_mcp_restore_redo_tool = {
     .name = "checkpoint_redo",
     .title = "Go one state forward",
     .text =

@@ -16,7 +16,7 @@ static const char conflict_hint[] =
     "nothing was changed; name the other paths in \"paths\" to revert them alone";
 
 struct attempt {
-    struct firn_mcp_call *call;
+    struct fi_mcp_call *call;
     firn_workspace_revert_options options;
     firn_workspace_revert_result result;
 };
@@ -49,7 +49,7 @@ reason(firn_workspace_revert_conflict_kind kind)
 static int
 note_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)
 {
-    struct firn_mcp_call *call = ctx;
+    struct fi_mcp_call *call = ctx;
     size_t at = strlen(call->conflicts);
     char added[sizeof(call->conflicts)];
     int size = snprintf(added, sizeof(added), "%s'%.*s' (%s)", at == 0 ? "" : ", ",
@@ -74,65 +74,65 @@ static void
 write_result(struct attempt *attempt)
 {
     assert(attempt->call->workspace != NULL);
-    struct firn_mcp_call *call = attempt->call;
+    struct fi_mcp_call *call = attempt->call;
     const firn_workspace_revert_result *result = &attempt->result;
-    firn_term_json_end();
-    firn_mcp_call_write_not_shown(call, "changes_not_shown");
-    firn_mcp_call_write_name(result->after);
-    firn_term_json_string("since", result->before->id);
-    firn_term_json_bool("dry_run", attempt->options.dry_run);
-    firn_term_json_u64("files_added", result->added);
-    firn_term_json_u64("files_changed", result->changed);
-    firn_term_json_u64("files_removed", result->removed);
-    firn_term_json_u64("files_merged", result->merged);
-    firn_term_json_u64("left_alone", result->left_alone);
-    firn_term_json_u64("incomplete", result->incomplete);
-    firn_term_json_u64("not_restored", result->not_restored);
-    firn_term_json_string_if("safety_id", result->safety_id, result->safety_id[0] != '\0');
-    firn_mcp_call_tell_hooks(call);
-    firn_mcp_call_write_notices(call);
+    fi_term_json_end();
+    fi_mcp_call_write_not_shown(call, "changes_not_shown");
+    fi_mcp_call_write_name(result->after);
+    fi_term_json_string("since", result->before->id);
+    fi_term_json_bool("dry_run", attempt->options.dry_run);
+    fi_term_json_u64("files_added", result->added);
+    fi_term_json_u64("files_changed", result->changed);
+    fi_term_json_u64("files_removed", result->removed);
+    fi_term_json_u64("files_merged", result->merged);
+    fi_term_json_u64("left_alone", result->left_alone);
+    fi_term_json_u64("incomplete", result->incomplete);
+    fi_term_json_u64("not_restored", result->not_restored);
+    fi_term_json_string_if("safety_id", result->safety_id, result->safety_id[0] != '\0');
+    fi_mcp_call_tell_hooks(call);
+    fi_mcp_call_write_notices(call);
 }
 
 /* What the caller may do about it. */
 static int
 explain(struct attempt *attempt, int code)
 {
-    struct firn_mcp_call *call = attempt->call;
+    struct fi_mcp_call *call = attempt->call;
     if (code == FIRN_CONFLICT && call->conflicts[0] != '\0') {
-        code = firn_mcp_call_fail(
+        code = fi_mcp_call_fail(
             call, code, "%llu %s in the way: %s", (unsigned long long)attempt->result.conflicts,
             attempt->result.conflicts == 1 ? "path stands" : "paths stand", call->conflicts);
         call->hint = conflict_hint;
     } else if (code == FIRN_NOT_FOUND) {
         call->hint = list_hint;
     } else if (code != FIRN_BUSY && code != FIRN_INVALID) {
-        firn_mcp_call_hint_pending(call);
+        fi_mcp_call_hint_pending(call);
     }
     return code;
 }
 
 static int
-run_revert(struct firn_mcp_call *call)
+run_revert(struct fi_mcp_call *call)
 {
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_REVERT_RESULT_INIT};
-    int code = firn_mcp_call_open_paths(call);
+    int code = fi_mcp_call_open_paths(call);
     if (code != FIRN_OK) {
         return code;
     }
-    attempt.options.after = firn_mcp_arguments_string(call->arguments, "snapshot_id");
-    attempt.options.before = firn_mcp_arguments_string(call->arguments, "since");
+    attempt.options.after = fi_mcp_arguments_string(call->arguments, "snapshot_id");
+    attempt.options.before = fi_mcp_arguments_string(call->arguments, "since");
     attempt.options.paths = call->paths;
     attempt.options.path_count = call->path_count;
     attempt.options.gitignore = call->settings.gitignore;
     attempt.options.file_size_max = call->settings.max_file_size;
-    attempt.options.dry_run = firn_mcp_arguments_bool(call->arguments, "dry_run", false);
-    attempt.options.callbacks = firn_mcp_call_callbacks(call);
+    attempt.options.dry_run = fi_mcp_arguments_bool(call->arguments, "dry_run", false);
+    attempt.options.callbacks = fi_mcp_call_callbacks(call);
     attempt.options.on_conflict = note_conflict;
-    attempt.options.on_change = firn_mcp_call_visit_change;
-    firn_term_json_array("changes");
-    code = firn_mcp_call_attempt(call, attempt_revert, &attempt);
+    attempt.options.on_change = fi_mcp_call_visit_change;
+    fi_term_json_array("changes");
+    code = fi_mcp_call_attempt(call, attempt_revert, &attempt);
     if (code != FIRN_OK) {
         return explain(&attempt, code);
     }
@@ -142,19 +142,18 @@ run_revert(struct firn_mcp_call *call)
     return FIRN_OK;
 }
 
-static const struct firn_mcp_arguments_param params[] = {
-    FIRN_MCP_TOOL_WORKSPACE_PARAM,
-    {"snapshot_id", FIRN_MCP_ARGUMENTS_STRING, true,
-     "The checkpoint whose change is taken back: " FIRN_MCP_TOOL_REFERENCE},
-    {"since", FIRN_MCP_ARGUMENTS_STRING, false,
+static const struct fi_mcp_arguments_param params[] = {
+    FI_MCP_TOOL_WORKSPACE_PARAM,
+    {"snapshot_id", FI_MCP_ARGUMENTS_STRING, true,
+     "The checkpoint whose change is taken back: " FI_MCP_TOOL_REFERENCE},
+    {"since", FI_MCP_ARGUMENTS_STRING, false,
      "An older checkpoint: take back everything between the two; else the one before snapshot_id"},
-    {"dry_run", FIRN_MCP_ARGUMENTS_BOOL, false,
-     "Only tell what would change; true changes nothing"},
-    FIRN_MCP_TOOL_PATHS_PARAM,
-    FIRN_MCP_TOOL_END_PARAM,
+    {"dry_run", FI_MCP_ARGUMENTS_BOOL, false, "Only tell what would change; true changes nothing"},
+    FI_MCP_TOOL_PATHS_PARAM,
+    FI_MCP_TOOL_END_PARAM,
 };
 
-const struct firn_mcp_tool firn_mcp_revert_tool = {
+const struct fi_mcp_tool fi_mcp_revert_tool = {
     .name = "checkpoint_revert",
     .title = "Undo one checkpoint's changes",
     .text =
@@ -163,11 +162,11 @@ const struct firn_mcp_tool firn_mcp_revert_tool = {
         "are listed. The present state is saved first, so that checkpoint_undo can undo the "
         "revert.",
     .params = params,
-    .output = FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_STRING(
-        "since") "," FIRN_MCP_TOOL_COUNTS
-                 "," FIRN_MCP_TOOL_INTEGER("files_merged") "," FIRN_MCP_TOOL_INTEGER("left_alone") "," FIRN_MCP_TOOL_BOOL("dry_run") "," FIRN_MCP_TOOL_INTEGER(
-                     "incomplete") "," FIRN_MCP_TOOL_INTEGER("not_restored") "," FIRN_MCP_TOOL_STRING_OR_NULL("safety_id") "," FIRN_MCP_TOOL_CHANGES
-                                                                                                                           "," FIRN_MCP_TOOL_NOTICES,
+    .output = FI_MCP_TOOL_NAME "," FI_MCP_TOOL_STRING(
+        "since") "," FI_MCP_TOOL_COUNTS
+                 "," FI_MCP_TOOL_INTEGER("files_merged") "," FI_MCP_TOOL_INTEGER("left_alone") "," FI_MCP_TOOL_BOOL("dry_run") "," FI_MCP_TOOL_INTEGER(
+                     "incomplete") "," FI_MCP_TOOL_INTEGER("not_restored") "," FI_MCP_TOOL_STRING_OR_NULL("safety_id") "," FI_MCP_TOOL_CHANGES
+                                                                                                                       "," FI_MCP_TOOL_NOTICES,
     .required = "[\"snapshot_id\",\"since\",\"dry_run\",\"files_added\",\"files_changed\","
                 "\"files_removed\",\"files_merged\"]",
     .is_destructive = true,

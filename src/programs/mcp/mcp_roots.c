@@ -35,7 +35,7 @@
 enum { DEPTH_MAX = 4096, AWAIT_MS_MAX = 5000, SLICE_MS = 50 };
 
 bool
-firn_mcp_roots_init(struct firn_mcp_roots *roots, char *const *allowed, size_t allowed_count)
+fi_mcp_roots_init(struct fi_mcp_roots *roots, char *const *allowed, size_t allowed_count)
 {
     memset(roots, 0, sizeof(*roots));
     roots->allowed = allowed;
@@ -62,7 +62,7 @@ free_roots(char **paths, size_t count)
 }
 
 void
-firn_mcp_roots_deinit(struct firn_mcp_roots *roots)
+fi_mcp_roots_deinit(struct fi_mcp_roots *roots)
 {
     free_roots(roots->client, roots->client_count);
     free(roots->own);
@@ -82,7 +82,7 @@ digit_of(char byte)
 }
 
 char *
-firn_mcp_roots_path(const char *uri)
+fi_mcp_roots_path(const char *uri)
 {
     static const char scheme[] = "file://";
     static const char host[] = "localhost/";
@@ -112,7 +112,7 @@ firn_mcp_roots_path(const char *uri)
 }
 
 void
-firn_mcp_roots_declare(struct firn_mcp_roots *roots, const json_t *capabilities)
+fi_mcp_roots_declare(struct fi_mcp_roots *roots, const json_t *capabilities)
 {
     (void)pthread_mutex_lock(&roots->lock);
     roots->is_declared = json_is_object(json_object_get(capabilities, "roots"));
@@ -120,7 +120,7 @@ firn_mcp_roots_declare(struct firn_mcp_roots *roots, const json_t *capabilities)
 }
 
 bool
-firn_mcp_roots_ask(struct firn_mcp_roots *roots, char id[FIRN_MCP_MESSAGE_ID_SIZE])
+fi_mcp_roots_ask(struct fi_mcp_roots *roots, char id[FI_MCP_MESSAGE_ID_SIZE])
 {
     (void)pthread_mutex_lock(&roots->lock);
     bool is_declared = roots->is_declared;
@@ -129,24 +129,24 @@ firn_mcp_roots_ask(struct firn_mcp_roots *roots, char id[FIRN_MCP_MESSAGE_ID_SIZ
         roots->client_count = 0;
         roots->asked++;
         roots->is_awaited = true;
-        (void)snprintf(id, FIRN_MCP_MESSAGE_ID_SIZE, "\"firn-roots-%u\"", roots->asked);
+        (void)snprintf(id, FI_MCP_MESSAGE_ID_SIZE, "\"firn-roots-%u\"", roots->asked);
     }
     (void)pthread_mutex_unlock(&roots->lock);
     return is_declared;
 }
 
 void
-firn_mcp_roots_take(struct firn_mcp_roots *roots, const char *id, const json_t *message)
+fi_mcp_roots_take(struct fi_mcp_roots *roots, const char *id, const json_t *message)
 {
-    char wanted[FIRN_MCP_MESSAGE_ID_SIZE];
-    char *paths[FIRN_MCP_ROOTS_MAX];
+    char wanted[FI_MCP_MESSAGE_ID_SIZE];
+    char *paths[FI_MCP_ROOTS_MAX];
     size_t count = 0;
     const json_t *list = json_object_get(json_object_get(message, "result"), "roots");
-    for (size_t i = 0; i < json_array_size(list) && count < FIRN_MCP_ROOTS_MAX; i++) {
+    for (size_t i = 0; i < json_array_size(list) && count < FI_MCP_ROOTS_MAX; i++) {
         const json_t *value = json_object_get(json_array_get(list, i), "uri");
         const char *uri = json_string_value(value);
         bool is_whole = uri != NULL && strlen(uri) == json_string_length(value);
-        char *path = is_whole ? firn_mcp_roots_path(uri) : NULL;
+        char *path = is_whole ? fi_mcp_roots_path(uri) : NULL;
         char *real = path != NULL ? realpath(path, NULL) : NULL;
         free(path);
         if (real != NULL) {
@@ -168,7 +168,7 @@ firn_mcp_roots_take(struct firn_mcp_roots *roots, const char *id, const json_t *
 }
 
 void
-firn_mcp_roots_close(struct firn_mcp_roots *roots)
+fi_mcp_roots_close(struct fi_mcp_roots *roots)
 {
     (void)pthread_mutex_lock(&roots->lock);
     roots->is_awaited = false;
@@ -264,7 +264,7 @@ is_broad(const char *own)
 }
 
 static bool
-has_locked(const struct firn_mcp_roots *roots, const char *real)
+has_locked(const struct fi_mcp_roots *roots, const char *real)
 {
     bool is_found = roots->own != NULL && is_inside(real, roots->own, is_broad(roots->own));
     for (size_t i = 0; i < roots->allowed_count && !is_found; i++) {
@@ -277,8 +277,8 @@ has_locked(const struct firn_mcp_roots *roots, const char *real)
 }
 
 bool
-firn_mcp_roots_have(struct firn_mcp_roots *roots, const char *path, bool waits,
-                    bool (*is_cancelled)(void *ctx), void *ctx)
+fi_mcp_roots_have(struct fi_mcp_roots *roots, const char *path, bool waits,
+                  bool (*is_cancelled)(void *ctx), void *ctx)
 {
     char *real = nearest(path);
     if (real == NULL) {

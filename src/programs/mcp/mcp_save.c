@@ -21,24 +21,24 @@ attempt_save(void *ctx, firn_error *err)
 }
 
 static void
-write_result(struct firn_mcp_call *call, const firn_workspace_save_result *result)
+write_result(struct fi_mcp_call *call, const firn_workspace_save_result *result)
 {
     assert(result->checkpoint != NULL);
-    firn_mcp_call_write_name(result->checkpoint);
-    firn_mcp_call_write_stats(result->checkpoint);
-    firn_term_json_bool("made", result->is_made);
-    firn_term_json_bool("unchanged", result->is_unchanged);
-    firn_term_json_u64("files_added", result->added);
-    firn_term_json_u64("files_changed", result->changed);
-    firn_term_json_u64("files_removed", result->removed);
-    firn_term_json_u64("excluded", result->checkpoint->excluded);
-    firn_term_json_u64("skipped", result->checkpoint->skipped);
-    firn_mcp_call_write_notices(call);
+    fi_mcp_call_write_name(result->checkpoint);
+    fi_mcp_call_write_stats(result->checkpoint);
+    fi_term_json_bool("made", result->is_made);
+    fi_term_json_bool("unchanged", result->is_unchanged);
+    fi_term_json_u64("files_added", result->added);
+    fi_term_json_u64("files_changed", result->changed);
+    fi_term_json_u64("files_removed", result->removed);
+    fi_term_json_u64("excluded", result->checkpoint->excluded);
+    fi_term_json_u64("skipped", result->checkpoint->skipped);
+    fi_mcp_call_write_notices(call);
 }
 
 /* No person can be asked about the first save of a home directory, or of more. */
 static int
-check_root(struct firn_mcp_call *call)
+check_root(struct fi_mcp_call *call)
 {
     assert(call->workspace != NULL);
     const char *why = firn_workspace_too_broad(call->workspace);
@@ -47,50 +47,50 @@ check_root(struct firn_mcp_call *call)
     }
     call->hint = "name the directory of the project; to save all of it, the user can run "
                  "firn save --yes in it";
-    return firn_mcp_call_fail(call, FIRN_INVALID, "'%s' is %s",
-                              firn_workspace_root(call->workspace), why);
+    return fi_mcp_call_fail(call, FIRN_INVALID, "'%s' is %s", firn_workspace_root(call->workspace),
+                            why);
 }
 
 static int
-run(struct firn_mcp_call *call)
+run(struct fi_mcp_call *call)
 {
     struct attempt attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
                               FIRN_WORKSPACE_SAVE_RESULT_INIT};
     const json_t *message = json_object_get(call->arguments, "message");
-    int code = firn_mcp_call_open(call);
+    int code = fi_mcp_call_open(call);
     code = code == FIRN_OK ? check_root(call) : code;
     if (code == FIRN_OK) {
         attempt.workspace = call->workspace;
-        firn_task_settings_save(&call->settings, &attempt.options);
+        fi_task_settings_save(&call->settings, &attempt.options);
         attempt.options.message =
             firn_bytes(json_string_value(message), json_string_length(message));
         attempt.options.include_deps =
-            firn_mcp_arguments_bool(call->arguments, "include_deps", attempt.options.include_deps);
-        attempt.options.if_changed = firn_mcp_arguments_bool(call->arguments, "if_changed", false);
-        attempt.options.callbacks = firn_mcp_call_callbacks(call);
-        code = firn_mcp_call_attempt(call, attempt_save, &attempt);
+            fi_mcp_arguments_bool(call->arguments, "include_deps", attempt.options.include_deps);
+        attempt.options.if_changed = fi_mcp_arguments_bool(call->arguments, "if_changed", false);
+        attempt.options.callbacks = fi_mcp_call_callbacks(call);
+        code = fi_mcp_call_attempt(call, attempt_save, &attempt);
     }
     if (code == FIRN_OK) {
         write_result(call, &attempt.result);
         firn_release(attempt.result.checkpoint);
         if (attempt.result.gc_is_due) {
-            firn_mcp_call_collect(call);
+            fi_mcp_call_collect(call);
         }
     }
     return code;
 }
 
-static const struct firn_mcp_arguments_param params[] = {
-    FIRN_MCP_TOOL_WORKSPACE_PARAM,
-    {"message", FIRN_MCP_ARGUMENTS_TEXT, false, "What this state is, to recognise it later"},
-    {"include_deps", FIRN_MCP_ARGUMENTS_BOOL, false,
+static const struct fi_mcp_arguments_param params[] = {
+    FI_MCP_TOOL_WORKSPACE_PARAM,
+    {"message", FI_MCP_ARGUMENTS_TEXT, false, "What this state is, to recognise it later"},
+    {"include_deps", FI_MCP_ARGUMENTS_BOOL, false,
      "Save directories of dependencies, such as node_modules, too"},
-    {"if_changed", FIRN_MCP_ARGUMENTS_BOOL, false,
+    {"if_changed", FI_MCP_ARGUMENTS_BOOL, false,
      "Make no checkpoint if the tree is that of the one before, and tell of that one"},
-    FIRN_MCP_TOOL_END_PARAM,
+    FI_MCP_TOOL_END_PARAM,
 };
 
-const struct firn_mcp_tool firn_mcp_save_tool = {
+const struct fi_mcp_tool fi_mcp_save_tool = {
     .name = "checkpoint_save",
     .title = "Save a checkpoint",
     .text =
@@ -98,10 +98,10 @@ const struct firn_mcp_tool firn_mcp_save_tool = {
         "restored exactly. Quick, and changes no file: call it before changes that you may have "
         "to undo.",
     .params = params,
-    .output = FIRN_MCP_TOOL_NAME
-    "," FIRN_MCP_TOOL_STATS "," FIRN_MCP_TOOL_COUNTS
-    "," FIRN_MCP_TOOL_BOOL("made") "," FIRN_MCP_TOOL_BOOL("unchanged") "," FIRN_MCP_TOOL_INTEGER(
-        "excluded") "," FIRN_MCP_TOOL_INTEGER("skipped") "," FIRN_MCP_TOOL_NOTICES,
+    .output = FI_MCP_TOOL_NAME
+    "," FI_MCP_TOOL_STATS "," FI_MCP_TOOL_COUNTS
+    "," FI_MCP_TOOL_BOOL("made") "," FI_MCP_TOOL_BOOL("unchanged") "," FI_MCP_TOOL_INTEGER(
+        "excluded") "," FI_MCP_TOOL_INTEGER("skipped") "," FI_MCP_TOOL_NOTICES,
     .required = "[\"snapshot_id\",\"stats\",\"made\",\"unchanged\"]",
     .run = run,
 };

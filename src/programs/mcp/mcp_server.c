@@ -43,22 +43,21 @@
  * can take it: a result has either "error" or what the tool's list of required members says.
  */
 
-static const struct firn_mcp_tool *const tools[] = {
-    &firn_mcp_save_tool,         &firn_mcp_list_tool,         &firn_mcp_show_tool,
-    &firn_mcp_status_tool,       &firn_mcp_diff_tool,         &firn_mcp_restore_tool,
-    &firn_mcp_restore_undo_tool, &firn_mcp_restore_redo_tool, &firn_mcp_revert_tool,
-    &firn_mcp_delete_tool,       &firn_mcp_steps_tool,        &firn_mcp_log_tool,
-    &firn_mcp_cat_tool,
+static const struct fi_mcp_tool *const tools[] = {
+    &fi_mcp_save_tool,   &fi_mcp_list_tool,    &fi_mcp_show_tool,         &fi_mcp_status_tool,
+    &fi_mcp_diff_tool,   &fi_mcp_restore_tool, &fi_mcp_restore_undo_tool, &fi_mcp_restore_redo_tool,
+    &fi_mcp_revert_tool, &fi_mcp_delete_tool,  &fi_mcp_steps_tool,        &fi_mcp_log_tool,
+    &fi_mcp_cat_tool,
 };
 
 static bool
-is_offered(const struct firn_mcp_tool *tool, bool allows_delete)
+is_offered(const struct fi_mcp_tool *tool, bool allows_delete)
 {
-    return allows_delete || tool != &firn_mcp_delete_tool;
+    return allows_delete || tool != &fi_mcp_delete_tool;
 }
 
 /* By name; NULL if there is none. */
-static const struct firn_mcp_tool *
+static const struct fi_mcp_tool *
 tool_named(const char *name, bool allows_delete)
 {
     assert(name != NULL);
@@ -71,59 +70,59 @@ tool_named(const char *name, bool allows_delete)
 }
 
 static void
-write_output(struct firn_term_writer *json, const struct firn_mcp_tool *tool)
+write_output(struct fi_term_writer *json, const struct fi_mcp_tool *tool)
 {
     static const char error[] = "\"error\":{\"type\":\"object\",\"properties\":"
-                                "{" FIRN_MCP_TOOL_STRING("code") "," FIRN_MCP_TOOL_STRING(
-                                    "message") "," FIRN_MCP_TOOL_STRING("hint") "},"
-                                                                                "\"required\":["
-                                                                                "\"code\","
-                                                                                "\"message\"]}";
-    firn_term_writer_object(json, "outputSchema");
-    firn_term_writer_string(json, "type", "object");
-    firn_term_writer_object(json, "properties");
-    firn_term_writer_raw(json, NULL, firn_str(tool->output));
-    firn_term_writer_raw(json, NULL, firn_str(error));
-    firn_term_writer_end(json);
-    firn_term_writer_array(json, "anyOf");
-    firn_term_writer_object(json, NULL);
-    firn_term_writer_raw(json, "required", firn_str(tool->required));
-    firn_term_writer_end(json);
-    firn_term_writer_raw(json, NULL, firn_str("{\"required\":[\"error\"]}"));
-    firn_term_writer_end(json);
-    firn_term_writer_end(json);
+                                "{" FI_MCP_TOOL_STRING("code") "," FI_MCP_TOOL_STRING(
+                                    "message") "," FI_MCP_TOOL_STRING("hint") "},"
+                                                                              "\"required\":["
+                                                                              "\"code\","
+                                                                              "\"message\"]}";
+    fi_term_writer_object(json, "outputSchema");
+    fi_term_writer_string(json, "type", "object");
+    fi_term_writer_object(json, "properties");
+    fi_term_writer_raw(json, NULL, firn_str(tool->output));
+    fi_term_writer_raw(json, NULL, firn_str(error));
+    fi_term_writer_end(json);
+    fi_term_writer_array(json, "anyOf");
+    fi_term_writer_object(json, NULL);
+    fi_term_writer_raw(json, "required", firn_str(tool->required));
+    fi_term_writer_end(json);
+    fi_term_writer_raw(json, NULL, firn_str("{\"required\":[\"error\"]}"));
+    fi_term_writer_end(json);
+    fi_term_writer_end(json);
 }
 
 static void
-write_tool(struct firn_term_writer *json, const struct firn_mcp_tool *tool)
+write_tool(struct fi_term_writer *json, const struct fi_mcp_tool *tool)
 {
-    firn_term_writer_object(json, NULL);
-    firn_term_writer_string(json, "name", tool->name);
-    firn_term_writer_string(json, "title", tool->title);
-    firn_term_writer_string(json, "description", tool->text);
-    firn_mcp_arguments_schema(json, "inputSchema", tool->params);
+    fi_term_writer_object(json, NULL);
+    fi_term_writer_string(json, "name", tool->name);
+    fi_term_writer_string(json, "title", tool->title);
+    fi_term_writer_string(json, "description", tool->text);
+    fi_mcp_arguments_schema(json, "inputSchema", tool->params);
     write_output(json, tool);
-    firn_term_writer_object(json, "annotations");
-    firn_term_writer_string(json, "title", tool->title);
-    firn_term_writer_bool(json, "readOnlyHint", tool->is_read_only);
-    firn_term_writer_bool(json, "destructiveHint", tool->is_destructive);
-    firn_term_writer_bool(json, "idempotentHint", tool->is_idempotent);
-    firn_term_writer_bool(json, "openWorldHint", false);
-    firn_term_writer_end(json);
-    firn_term_writer_end(json);
+    fi_term_writer_object(json, "annotations");
+    fi_term_writer_string(json, "title", tool->title);
+    fi_term_writer_bool(json, "readOnlyHint", tool->is_read_only);
+    fi_term_writer_bool(json, "destructiveHint", tool->is_destructive);
+    fi_term_writer_bool(json, "idempotentHint", tool->is_idempotent);
+    fi_term_writer_bool(json, "openWorldHint", false);
+    fi_term_writer_end(json);
+    fi_term_writer_end(json);
 }
 
 /* The array of all, for tools/list, as a member `key` of json. */
 static void
-list_tools(struct firn_term_writer *json, const char *key, bool allows_delete)
+list_tools(struct fi_term_writer *json, const char *key, bool allows_delete)
 {
-    firn_term_writer_array(json, key);
+    fi_term_writer_array(json, key);
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
         if (is_offered(tools[i], allows_delete)) {
             write_tool(json, tools[i]);
         }
     }
-    firn_term_writer_end(json);
+    fi_term_writer_end(json);
 }
 
 /* ---- versions ---- */
@@ -148,26 +147,26 @@ static const char instructions[] =
     "the "
     "undo. Every tool takes workspace_path, the directory; without it that of the server is meant.";
 
-struct firn_mcp_server {
-    struct firn_mcp_server_options options;
-    struct firn_mcp_queue queue;
-    struct firn_mcp_roots roots;
-    struct firn_mcp_output output;
+struct fi_mcp_server {
+    struct fi_mcp_server_options options;
+    struct fi_mcp_queue queue;
+    struct fi_mcp_roots roots;
+    struct fi_mcp_output output;
     const char *version; /* of initialize; until then the newest. Of the reading thread */
 };
 
 /* The call that is being done, and the server that does it. */
 struct work {
-    struct firn_mcp_server *server;
-    struct firn_mcp_queue_job *job;
+    struct fi_mcp_server *server;
+    struct fi_mcp_queue_job *job;
     bool waits; /* another thread reads meanwhile */
 };
 
-struct firn_mcp_server *
-firn_mcp_server_create(const struct firn_mcp_server_options *options)
+struct fi_mcp_server *
+fi_mcp_server_create(const struct fi_mcp_server_options *options)
 {
     assert(options != NULL);
-    struct firn_mcp_server *server = calloc(1, sizeof(*server));
+    struct fi_mcp_server *server = calloc(1, sizeof(*server));
     if (server == NULL) {
         return NULL;
     }
@@ -175,20 +174,20 @@ firn_mcp_server_create(const struct firn_mcp_server_options *options)
     server->version = versions[0];
     server->output.send = options->send;
     server->output.ctx = options->ctx;
-    if (!firn_mcp_output_init(&server->output)) {
+    if (!fi_mcp_output_init(&server->output)) {
         goto failed_output;
     }
-    if (!firn_mcp_queue_init(&server->queue)) {
+    if (!fi_mcp_queue_init(&server->queue)) {
         goto failed_queue;
     }
-    if (!firn_mcp_roots_init(&server->roots, options->allowed, options->allowed_count)) {
+    if (!fi_mcp_roots_init(&server->roots, options->allowed, options->allowed_count)) {
         goto failed_roots;
     }
     return server;
 failed_roots:
-    firn_mcp_queue_deinit(&server->queue);
+    fi_mcp_queue_deinit(&server->queue);
 failed_queue:
-    firn_mcp_output_deinit(&server->output);
+    fi_mcp_output_deinit(&server->output);
 failed_output:
     free(server);
     return NULL;
@@ -196,29 +195,29 @@ failed_output:
 
 /* Forgets a job that is not answered. */
 static void
-drop_job(struct firn_mcp_server *server, struct firn_mcp_queue_job *job)
+drop_job(struct fi_mcp_server *server, struct fi_mcp_queue_job *job)
 {
     assert(server != NULL);
     if (job != NULL) {
-        firn_mcp_output_batch_unref(&server->output, job->batch);
-        firn_mcp_queue_job_destroy(job);
+        fi_mcp_output_batch_unref(&server->output, job->batch);
+        fi_mcp_queue_job_destroy(job);
     }
 }
 
 void
-firn_mcp_server_destroy(struct firn_mcp_server *server)
+fi_mcp_server_destroy(struct fi_mcp_server *server)
 {
     if (server == NULL) {
         return;
     }
-    firn_mcp_queue_close(&server->queue);
-    struct firn_mcp_queue_job *job;
-    while ((job = firn_mcp_queue_next(&server->queue, false)) != NULL) {
+    fi_mcp_queue_close(&server->queue);
+    struct fi_mcp_queue_job *job;
+    while ((job = fi_mcp_queue_next(&server->queue, false)) != NULL) {
         drop_job(server, job);
     }
-    firn_mcp_roots_deinit(&server->roots);
-    firn_mcp_queue_deinit(&server->queue);
-    firn_mcp_output_deinit(&server->output);
+    fi_mcp_roots_deinit(&server->roots);
+    fi_mcp_queue_deinit(&server->queue);
+    fi_mcp_output_deinit(&server->output);
     free(server);
 }
 
@@ -228,126 +227,126 @@ static bool
 is_cancelled(void *ctx)
 {
     const struct work *work = ctx;
-    const struct firn_mcp_server_options *options = &work->server->options;
-    return firn_mcp_queue_job_is_cancelled(work->job) || options->is_stopping(options->ctx);
+    const struct fi_mcp_server_options *options = &work->server->options;
+    return fi_mcp_queue_job_is_cancelled(work->job) || options->is_stopping(options->ctx);
 }
 
 static bool
 serves(void *ctx, const char *path)
 {
     const struct work *work = ctx;
-    return firn_mcp_roots_have(&work->server->roots, path, work->waits, is_cancelled, ctx);
+    return fi_mcp_roots_have(&work->server->roots, path, work->waits, is_cancelled, ctx);
 }
 
 static void
 on_progress(void *ctx, uint64_t done, const char *text)
 {
     const struct work *work = ctx;
-    struct firn_mcp_queue_job *job = work->job;
-    struct firn_term_writer json = {0};
+    struct fi_mcp_queue_job *job = work->job;
+    struct fi_term_writer json = {0};
     if (job->token[0] == '\0' || done <= job->told) {
         return;
     }
     job->told = done;
-    firn_term_writer_object(&json, NULL);
-    firn_term_writer_string(&json, "jsonrpc", "2.0");
-    firn_term_writer_string(&json, "method", "notifications/progress");
-    firn_term_writer_object(&json, "params");
-    firn_term_writer_raw(&json, "progressToken", firn_str(job->token));
-    firn_term_writer_u64(&json, "progress", done);
-    firn_term_writer_string(&json, "message", text);
-    firn_term_writer_end(&json);
-    firn_term_writer_end(&json);
-    firn_mcp_output_send(&work->server->output, &json); /* for want of memory it is not sent */
-    firn_term_writer_deinit(&json);
+    fi_term_writer_object(&json, NULL);
+    fi_term_writer_string(&json, "jsonrpc", "2.0");
+    fi_term_writer_string(&json, "method", "notifications/progress");
+    fi_term_writer_object(&json, "params");
+    fi_term_writer_raw(&json, "progressToken", firn_str(job->token));
+    fi_term_writer_u64(&json, "progress", done);
+    fi_term_writer_string(&json, "message", text);
+    fi_term_writer_end(&json);
+    fi_term_writer_end(&json);
+    fi_mcp_output_send(&work->server->output, &json); /* for want of memory it is not sent */
+    fi_term_writer_deinit(&json);
 }
 
 static void
-answer(const struct work *work, const struct firn_mcp_call *call, int code)
+answer(const struct work *work, const struct fi_mcp_call *call, int code)
 {
-    const struct firn_mcp_queue_job *job = work->job;
-    struct firn_term_writer json = {0};
+    const struct fi_mcp_queue_job *job = work->job;
+    struct fi_term_writer json = {0};
     if (code != FIRN_OK) {
-        firn_mcp_output_failure(&json, job->id, job->era, &call->error, call->hint);
+        fi_mcp_output_failure(&json, job->id, job->era, &call->error, call->hint);
     } else {
-        firn_mcp_output_result(&json, job->id, job->era, firn_term_writer_slice(&call->result));
+        fi_mcp_output_result(&json, job->id, job->era, fi_term_writer_slice(&call->result));
         json.has_failed = json.has_failed || call->result.has_failed;
     }
-    firn_mcp_output_answer(&work->server->output, job->batch, job->id, &json);
-    firn_term_writer_deinit(&json);
+    fi_mcp_output_answer(&work->server->output, job->batch, job->id, &json);
+    fi_term_writer_deinit(&json);
 }
 
 static void
-perform(struct firn_mcp_server *server, struct firn_mcp_queue_job *job, bool waits)
+perform(struct fi_mcp_server *server, struct fi_mcp_queue_job *job, bool waits)
 {
     assert(job->tool != NULL && json_is_object(job->arguments));
-    const struct firn_mcp_server_options *options = &server->options;
+    const struct fi_mcp_server_options *options = &server->options;
     struct work work = {server, job, waits};
-    struct firn_mcp_call_host host = {.store_path = options->store_path,
-                                      .names_root = options->names_root,
-                                      .wait_ms = options->wait_ms,
-                                      .has_wait = options->has_wait,
-                                      .is_cancelled = is_cancelled,
-                                      .on_progress = on_progress,
-                                      .ctx = &work,
-                                      .collect = options->collect,
-                                      .serves = serves};
-    struct firn_mcp_call call;
-    firn_mcp_call_init(&call, &host, job->arguments);
-    firn_term_json_into(&call.result);
+    struct fi_mcp_call_host host = {.store_path = options->store_path,
+                                    .names_root = options->names_root,
+                                    .wait_ms = options->wait_ms,
+                                    .has_wait = options->has_wait,
+                                    .is_cancelled = is_cancelled,
+                                    .on_progress = on_progress,
+                                    .ctx = &work,
+                                    .collect = options->collect,
+                                    .serves = serves};
+    struct fi_mcp_call call;
+    fi_mcp_call_init(&call, &host, job->arguments);
+    fi_term_json_into(&call.result);
     int code = options->run != NULL ? options->run(job->tool, &call) : job->tool->run(&call);
-    firn_term_json_into(NULL);
+    fi_term_json_into(NULL);
     if (code != FIRN_OK && call.error.code == FIRN_OK) {
-        code = firn_mcp_call_fail(&call, code, "%s", firn_code_text(code));
+        code = fi_mcp_call_fail(&call, code, "%s", firn_code_text(code));
     }
-    if (!firn_mcp_queue_job_is_cancelled(job)) {
+    if (!fi_mcp_queue_job_is_cancelled(job)) {
         answer(&work, &call, code);
     }
-    firn_mcp_call_deinit(&call);
+    fi_mcp_call_deinit(&call);
 }
 
 void
-firn_mcp_server_work(struct firn_mcp_server *server, bool until_closed)
+fi_mcp_server_work(struct fi_mcp_server *server, bool until_closed)
 {
-    struct firn_mcp_queue_job *job;
-    while ((job = firn_mcp_queue_next(&server->queue, until_closed)) != NULL) {
+    struct fi_mcp_queue_job *job;
+    while ((job = fi_mcp_queue_next(&server->queue, until_closed)) != NULL) {
         perform(server, job, until_closed);
-        firn_mcp_queue_done(&server->queue);
+        fi_mcp_queue_done(&server->queue);
         drop_job(server, job);
     }
 }
 
 void
-firn_mcp_server_close(struct firn_mcp_server *server)
+fi_mcp_server_close(struct fi_mcp_server *server)
 {
-    firn_mcp_roots_close(&server->roots);
-    firn_mcp_queue_close(&server->queue);
+    fi_mcp_roots_close(&server->roots);
+    fi_mcp_queue_close(&server->queue);
 }
 
 /* ---- methods ---- */
 
 /* A request that is being taken. */
 struct request {
-    struct firn_mcp_server *server;
-    const struct firn_mcp_message *message;
-    struct firn_mcp_output_batch *batch; /* the one that it is in, or NULL */
-    enum firn_mcp_era era;
+    struct fi_mcp_server *server;
+    const struct fi_mcp_message *message;
+    struct fi_mcp_output_batch *batch; /* the one that it is in, or NULL */
+    enum fi_mcp_era era;
 };
 
 static void
 refuse_request(const struct request *request, int code, const char *text)
 {
     assert(text != NULL);
-    firn_mcp_output_refuse(&request->server->output, request->batch, request->message->id, code,
-                           text);
+    fi_mcp_output_refuse(&request->server->output, request->batch, request->message->id, code,
+                         text);
 }
 
 /* Sends an answer, and lets its writer go. */
 static void
-answer_request(const struct request *request, struct firn_term_writer *json)
+answer_request(const struct request *request, struct fi_term_writer *json)
 {
-    firn_mcp_output_answer(&request->server->output, request->batch, request->message->id, json);
-    firn_term_writer_deinit(json);
+    fi_mcp_output_answer(&request->server->output, request->batch, request->message->id, json);
+    fi_term_writer_deinit(json);
 }
 
 static const char *
@@ -363,74 +362,74 @@ version_for(const char *asked)
 
 /* What both ways of beginning say of this server. */
 static void
-write_abilities(struct firn_term_writer *json)
+write_abilities(struct fi_term_writer *json)
 {
-    firn_term_writer_object(json, "capabilities");
-    firn_term_writer_object(json, "tools");
-    firn_term_writer_end(json);
-    firn_term_writer_object(json, "prompts");
-    firn_term_writer_end(json);
-    firn_term_writer_end(json);
-    firn_term_writer_string(json, "instructions", instructions);
+    fi_term_writer_object(json, "capabilities");
+    fi_term_writer_object(json, "tools");
+    fi_term_writer_end(json);
+    fi_term_writer_object(json, "prompts");
+    fi_term_writer_end(json);
+    fi_term_writer_end(json);
+    fi_term_writer_string(json, "instructions", instructions);
 }
 
 static void
 initialize(const struct request *request)
 {
-    struct firn_term_writer json = {0};
+    struct fi_term_writer json = {0};
     const json_t *asked = json_object_get(request->message->params, "protocolVersion");
     if (!json_is_string(asked)) {
-        refuse_request(request, FIRN_MCP_INVALID_PARAMS,
+        refuse_request(request, FI_MCP_INVALID_PARAMS,
                        "\"protocolVersion\" is missing or not a string");
         return;
     }
     if (request->batch != NULL) {
-        refuse_request(request, FIRN_MCP_INVALID_REQUEST, "initialize cannot be in a batch");
+        refuse_request(request, FI_MCP_INVALID_REQUEST, "initialize cannot be in a batch");
         return;
     }
     request->server->version = version_for(json_string_value(asked));
-    firn_mcp_roots_declare(&request->server->roots,
-                           json_object_get(request->message->params, "capabilities"));
-    firn_mcp_output_begin_result(&json, request->message->id, FIRN_MCP_LEGACY);
-    firn_term_writer_string(&json, "protocolVersion", request->server->version);
+    fi_mcp_roots_declare(&request->server->roots,
+                         json_object_get(request->message->params, "capabilities"));
+    fi_mcp_output_begin_result(&json, request->message->id, FI_MCP_LEGACY);
+    fi_term_writer_string(&json, "protocolVersion", request->server->version);
     write_abilities(&json);
-    firn_mcp_output_server_info(&json, "serverInfo");
-    firn_mcp_output_end(&json);
+    fi_mcp_output_server_info(&json, "serverInfo");
+    fi_mcp_output_end(&json);
     answer_request(request, &json);
 }
 
 /* Says how long a client may keep the answer, and that any client may. */
 static void
-write_caching(struct firn_term_writer *json, enum firn_mcp_era era)
+write_caching(struct fi_term_writer *json, enum fi_mcp_era era)
 {
-    if (era == FIRN_MCP_STATELESS) {
-        firn_term_writer_u64(json, "ttlMs", LIST_TTL_MS);
-        firn_term_writer_string(json, "cacheScope", "public");
+    if (era == FI_MCP_STATELESS) {
+        fi_term_writer_u64(json, "ttlMs", LIST_TTL_MS);
+        fi_term_writer_string(json, "cacheScope", "public");
     }
 }
 
 static void
 discover(const struct request *request)
 {
-    struct firn_term_writer json = {0};
-    firn_mcp_output_begin_result(&json, request->message->id, request->era);
-    firn_term_writer_array(&json, "supportedVersions");
+    struct fi_term_writer json = {0};
+    fi_mcp_output_begin_result(&json, request->message->id, request->era);
+    fi_term_writer_array(&json, "supportedVersions");
     for (size_t i = 0; i < sizeof(stateless_versions) / sizeof(stateless_versions[0]); i++) {
-        firn_term_writer_string(&json, NULL, stateless_versions[i]);
+        fi_term_writer_string(&json, NULL, stateless_versions[i]);
     }
-    firn_term_writer_end(&json);
+    fi_term_writer_end(&json);
     write_abilities(&json);
     write_caching(&json, request->era);
-    firn_mcp_output_end(&json);
+    fi_mcp_output_end(&json);
     answer_request(request, &json);
 }
 
 static void
 ping(const struct request *request)
 {
-    struct firn_term_writer json = {0};
-    firn_mcp_output_begin_result(&json, request->message->id, request->era);
-    firn_mcp_output_end(&json);
+    struct fi_term_writer json = {0};
+    fi_mcp_output_begin_result(&json, request->message->id, request->era);
+    fi_mcp_output_end(&json);
     answer_request(request, &json);
 }
 
@@ -440,7 +439,7 @@ is_from_the_start(const struct request *request)
 {
     const json_t *cursor = json_object_get(request->message->params, "cursor");
     if (cursor != NULL && !json_is_null(cursor)) {
-        refuse_request(request, FIRN_MCP_INVALID_PARAMS, "unknown cursor: all is listed at once");
+        refuse_request(request, FI_MCP_INVALID_PARAMS, "unknown cursor: all is listed at once");
         return false;
     }
     return true;
@@ -449,28 +448,28 @@ is_from_the_start(const struct request *request)
 static void
 tools_list(const struct request *request)
 {
-    struct firn_term_writer json = {0};
+    struct fi_term_writer json = {0};
     if (!is_from_the_start(request)) {
         return;
     }
-    firn_mcp_output_begin_result(&json, request->message->id, request->era);
+    fi_mcp_output_begin_result(&json, request->message->id, request->era);
     list_tools(&json, "tools", request->server->options.allows_delete);
     write_caching(&json, request->era);
-    firn_mcp_output_end(&json);
+    fi_mcp_output_end(&json);
     answer_request(request, &json);
 }
 
 static void
 prompts_list(const struct request *request)
 {
-    struct firn_term_writer json = {0};
+    struct fi_term_writer json = {0};
     if (!is_from_the_start(request)) {
         return;
     }
-    firn_mcp_output_begin_result(&json, request->message->id, request->era);
-    firn_mcp_prompt_list(&json, "prompts");
+    fi_mcp_output_begin_result(&json, request->message->id, request->era);
+    fi_mcp_prompt_list(&json, "prompts");
     write_caching(&json, request->era);
-    firn_mcp_output_end(&json);
+    fi_mcp_output_end(&json);
     answer_request(request, &json);
 }
 
@@ -478,27 +477,27 @@ static void
 prompts_get(const struct request *request)
 {
     char why[400];
-    struct firn_term_writer json = {0};
+    struct fi_term_writer json = {0};
     const json_t *params = request->message->params;
-    const struct firn_mcp_prompt *prompt = firn_mcp_prompt_find(params, why, sizeof(why));
+    const struct fi_mcp_prompt *prompt = fi_mcp_prompt_find(params, why, sizeof(why));
     if (prompt == NULL) {
-        refuse_request(request, FIRN_MCP_INVALID_PARAMS, why);
+        refuse_request(request, FI_MCP_INVALID_PARAMS, why);
         return;
     }
-    firn_mcp_output_begin_result(&json, request->message->id, request->era);
-    firn_mcp_prompt_write(&json, prompt, params);
-    firn_mcp_output_end(&json);
+    fi_mcp_output_begin_result(&json, request->message->id, request->era);
+    fi_mcp_prompt_write(&json, prompt, params);
+    fi_mcp_output_end(&json);
     answer_request(request, &json);
 }
 
 /* The tool, or NULL and why not. */
-static const struct firn_mcp_tool *
+static const struct fi_mcp_tool *
 find_tool(const struct request *request, char *why, size_t why_size)
 {
     const json_t *params = request->message->params;
     const char *name = json_string_value(json_object_get(params, "name"));
     const bool allows_delete = request->server->options.allows_delete;
-    const struct firn_mcp_tool *tool = name != NULL ? tool_named(name, allows_delete) : NULL;
+    const struct fi_mcp_tool *tool = name != NULL ? tool_named(name, allows_delete) : NULL;
     if (name == NULL) {
         (void)snprintf(why, why_size, "\"name\" is missing or not a string");
     } else if (tool == NULL) {
@@ -508,29 +507,28 @@ find_tool(const struct request *request, char *why, size_t why_size)
 }
 
 static bool
-check_arguments(const struct firn_mcp_tool *tool, const json_t *arguments, char *why,
-                size_t why_size)
+check_arguments(const struct fi_mcp_tool *tool, const json_t *arguments, char *why, size_t why_size)
 {
     if (arguments != NULL && !json_is_object(arguments)) {
         (void)snprintf(why, why_size, "\"arguments\" is not an object");
         return false;
     }
-    return firn_mcp_arguments_check(tool->params, arguments, why, why_size);
+    return fi_mcp_arguments_check(tool->params, arguments, why, why_size);
 }
 
 /* Arguments that the tool does not take. */
 static void
 refuse_arguments(const struct request *request, const char *why)
 {
-    if (request->era == FIRN_MCP_LEGACY &&
+    if (request->era == FI_MCP_LEGACY &&
         strcmp(request->server->version, version_of_tool_errors) < 0) {
-        refuse_request(request, FIRN_MCP_INVALID_PARAMS, why);
+        refuse_request(request, FI_MCP_INVALID_PARAMS, why);
         return;
     }
-    struct firn_term_writer json = {0};
+    struct fi_term_writer json = {0};
     firn_error error = {.code = FIRN_INVALID};
     (void)snprintf(error.text, sizeof(error.text), "%s", why);
-    firn_mcp_output_failure(&json, request->message->id, request->era, &error, NULL);
+    fi_mcp_output_failure(&json, request->message->id, request->era, &error, NULL);
     answer_request(request, &json);
 }
 
@@ -540,63 +538,63 @@ tools_call(const struct request *request)
     char why[400];
     const json_t *params = request->message->params;
     const json_t *arguments = json_object_get(params, "arguments");
-    const struct firn_mcp_tool *tool = find_tool(request, why, sizeof(why));
+    const struct fi_mcp_tool *tool = find_tool(request, why, sizeof(why));
     const json_t *token = json_object_get(json_object_get(params, "_meta"), "progressToken");
     if (tool == NULL) {
-        refuse_request(request, FIRN_MCP_INVALID_PARAMS, why);
+        refuse_request(request, FI_MCP_INVALID_PARAMS, why);
         return;
     }
     if (!check_arguments(tool, arguments, why, sizeof(why))) {
         refuse_arguments(request, why);
         return;
     }
-    struct firn_mcp_queue_job *job = firn_mcp_queue_job_create(tool, arguments);
+    struct fi_mcp_queue_job *job = fi_mcp_queue_job_create(tool, arguments);
     if (job == NULL) {
-        refuse_request(request, FIRN_MCP_INTERNAL_ERROR, "out of memory");
+        refuse_request(request, FI_MCP_INTERNAL_ERROR, "out of memory");
         return;
     }
     job->batch = request->batch;
     job->era = request->era;
     memcpy(job->id, request->message->id, sizeof(job->id));
-    if (!firn_mcp_message_id(token, job->token)) {
+    if (!fi_mcp_message_id(token, job->token)) {
         job->token[0] = '\0';
     }
-    firn_mcp_output_batch_ref(&request->server->output, job->batch);
-    if (!firn_mcp_queue_push(&request->server->queue, job)) {
-        refuse_request(request, FIRN_MCP_TOO_MANY, "too many calls wait already");
+    fi_mcp_output_batch_ref(&request->server->output, job->batch);
+    if (!fi_mcp_queue_push(&request->server->queue, job)) {
+        refuse_request(request, FI_MCP_TOO_MANY, "too many calls wait already");
         drop_job(request->server, job);
     }
 }
 
 static void
-cancel(struct firn_mcp_server *server, const json_t *params)
+cancel(struct fi_mcp_server *server, const json_t *params)
 {
-    char id[FIRN_MCP_MESSAGE_ID_SIZE];
-    if (firn_mcp_message_id(json_object_get(params, "requestId"), id)) {
-        drop_job(server, firn_mcp_queue_cancel(&server->queue, id));
+    char id[FI_MCP_MESSAGE_ID_SIZE];
+    if (fi_mcp_message_id(json_object_get(params, "requestId"), id)) {
+        drop_job(server, fi_mcp_queue_cancel(&server->queue, id));
     }
 }
 
 /* Asks the client for its roots, if it has said that it can be asked. */
 static void
-ask_for_roots(struct firn_mcp_server *server)
+ask_for_roots(struct fi_mcp_server *server)
 {
-    char id[FIRN_MCP_MESSAGE_ID_SIZE];
-    struct firn_term_writer json = {0};
-    if (!firn_mcp_roots_ask(&server->roots, id)) {
+    char id[FI_MCP_MESSAGE_ID_SIZE];
+    struct fi_term_writer json = {0};
+    if (!fi_mcp_roots_ask(&server->roots, id)) {
         return;
     }
-    firn_term_writer_object(&json, NULL);
-    firn_term_writer_string(&json, "jsonrpc", "2.0");
-    firn_term_writer_raw(&json, "id", firn_str(id));
-    firn_term_writer_string(&json, "method", "roots/list");
-    firn_term_writer_end(&json);
-    firn_mcp_output_send(&server->output, &json); /* for want of memory it is not sent */
-    firn_term_writer_deinit(&json);
+    fi_term_writer_object(&json, NULL);
+    fi_term_writer_string(&json, "jsonrpc", "2.0");
+    fi_term_writer_raw(&json, "id", firn_str(id));
+    fi_term_writer_string(&json, "method", "roots/list");
+    fi_term_writer_end(&json);
+    fi_mcp_output_send(&server->output, &json); /* for want of memory it is not sent */
+    fi_term_writer_deinit(&json);
 }
 
 static void
-take_notification(struct firn_mcp_server *server, const struct firn_mcp_message *message)
+take_notification(struct fi_mcp_server *server, const struct fi_mcp_message *message)
 {
     if (strcmp(message->method, "notifications/cancelled") == 0) {
         cancel(server, message->params);
@@ -611,16 +609,16 @@ take_notification(struct firn_mcp_server *server, const struct firn_mcp_message 
 static bool
 take_era(struct request *request)
 {
-    struct firn_term_writer json = {0};
+    struct fi_term_writer json = {0};
     const json_t *meta = json_object_get(request->message->params, "_meta");
     const json_t *asked = json_object_get(meta, meta_version);
     bool is_discovery = strcmp(request->message->method, "server/discover") == 0;
-    request->era = asked != NULL || is_discovery ? FIRN_MCP_STATELESS : FIRN_MCP_LEGACY;
-    if (request->era == FIRN_MCP_LEGACY) {
+    request->era = asked != NULL || is_discovery ? FI_MCP_STATELESS : FI_MCP_LEGACY;
+    if (request->era == FI_MCP_LEGACY) {
         return true;
     }
     if (!json_is_string(asked)) {
-        refuse_request(request, FIRN_MCP_INVALID_PARAMS,
+        refuse_request(request, FI_MCP_INVALID_PARAMS,
                        "\"_meta\" has no io.modelcontextprotocol/protocolVersion, a string");
         return false;
     }
@@ -631,13 +629,13 @@ take_era(struct request *request)
                 return true;
             }
             refuse_request(
-                request, FIRN_MCP_INVALID_PARAMS,
+                request, FI_MCP_INVALID_PARAMS,
                 "\"_meta\" has no io.modelcontextprotocol/clientCapabilities, an object");
             return false;
         }
     }
-    firn_mcp_output_unsupported(&json, request->message->id, json_string_value(asked),
-                                stateless_versions, count);
+    fi_mcp_output_unsupported(&json, request->message->id, json_string_value(asked),
+                              stateless_versions, count);
     answer_request(request, &json);
     return false;
 }
@@ -647,7 +645,7 @@ take_request(struct request *request)
 {
     static const struct {
         const char *name;
-        bool is_of_era[2]; /* by enum firn_mcp_era */
+        bool is_of_era[2]; /* by enum fi_mcp_era */
         void (*take)(const struct request *request);
     } methods[] = {
         {"initialize", {true, false}, initialize},    {"ping", {true, false}, ping},
@@ -667,52 +665,50 @@ take_request(struct request *request)
     }
     char why[160];
     (void)snprintf(why, sizeof(why), "unknown method '%.100s'", request->message->method);
-    refuse_request(request, FIRN_MCP_METHOD_NOT_FOUND, why);
+    refuse_request(request, FI_MCP_METHOD_NOT_FOUND, why);
 }
 
 static void
-take_message(struct firn_mcp_server *server, const json_t *value,
-             struct firn_mcp_output_batch *batch)
+take_message(struct fi_mcp_server *server, const json_t *value, struct fi_mcp_output_batch *batch)
 {
-    struct firn_mcp_message message;
-    struct request request = {server, &message, batch, FIRN_MCP_LEGACY};
-    firn_mcp_message_read(value, &message);
+    struct fi_mcp_message message;
+    struct request request = {server, &message, batch, FI_MCP_LEGACY};
+    fi_mcp_message_read(value, &message);
     switch (message.kind) {
-    case FIRN_MCP_MESSAGE_REQUEST:
+    case FI_MCP_MESSAGE_REQUEST:
         take_request(&request);
         break;
-    case FIRN_MCP_MESSAGE_NOTIFICATION:
+    case FI_MCP_MESSAGE_NOTIFICATION:
         take_notification(server, &message);
         break;
-    case FIRN_MCP_MESSAGE_INVALID:
-        firn_mcp_output_refuse(&server->output, batch, message.id, message.code, message.problem);
+    case FI_MCP_MESSAGE_INVALID:
+        fi_mcp_output_refuse(&server->output, batch, message.id, message.code, message.problem);
         break;
-    case FIRN_MCP_MESSAGE_RESPONSE:
-        firn_mcp_roots_take(&server->roots, message.id, value);
+    case FI_MCP_MESSAGE_RESPONSE:
+        fi_mcp_roots_take(&server->roots, message.id, value);
         break;
     }
 }
 
 static void
-take_batch(struct firn_mcp_server *server, const json_t *value)
+take_batch(struct fi_mcp_server *server, const json_t *value)
 {
     size_t count = json_array_size(value);
-    if (count == 0 || count > FIRN_MCP_SERVER_BATCH_MAX) {
-        firn_mcp_output_refuse(&server->output, NULL, "null", FIRN_MCP_INVALID_REQUEST,
-                               count == 0 ? "the batch is empty"
-                                          : "the batch has more than 100 messages");
+    if (count == 0 || count > FI_MCP_SERVER_BATCH_MAX) {
+        fi_mcp_output_refuse(&server->output, NULL, "null", FI_MCP_INVALID_REQUEST,
+                             count == 0 ? "the batch is empty"
+                                        : "the batch has more than 100 messages");
         return;
     }
-    struct firn_mcp_output_batch *batch = firn_mcp_output_batch_create();
+    struct fi_mcp_output_batch *batch = fi_mcp_output_batch_create();
     if (batch == NULL) {
-        firn_mcp_output_refuse(&server->output, NULL, "null", FIRN_MCP_INTERNAL_ERROR,
-                               "out of memory");
+        fi_mcp_output_refuse(&server->output, NULL, "null", FI_MCP_INTERNAL_ERROR, "out of memory");
         return;
     }
     for (size_t i = 0; i < count; i++) {
         take_message(server, json_array_get(value, i), batch);
     }
-    firn_mcp_output_batch_unref(&server->output, batch);
+    fi_mcp_output_batch_unref(&server->output, batch);
 }
 
 static bool
@@ -726,11 +722,11 @@ is_blank(firn_slice line)
 }
 
 void
-firn_mcp_server_take(struct firn_mcp_server *server, firn_slice line, bool is_cut)
+fi_mcp_server_take(struct fi_mcp_server *server, firn_slice line, bool is_cut)
 {
-    char id[FIRN_MCP_MESSAGE_ID_SIZE];
+    char id[FI_MCP_MESSAGE_ID_SIZE];
     char why[JSON_ERROR_TEXT_LENGTH + 64];
-    int code = FIRN_MCP_INVALID_REQUEST;
+    int code = FI_MCP_INVALID_REQUEST;
     json_t *value = NULL;
     if (!is_cut && is_blank(line)) {
         return;
@@ -739,11 +735,11 @@ firn_mcp_server_take(struct firn_mcp_server *server, firn_slice line, bool is_cu
         (void)snprintf(why, sizeof(why),
                        "the message is larger than 1 MiB, or there is no memory for it");
     } else {
-        value = firn_mcp_message_parse(line, &code, why, sizeof(why));
+        value = fi_mcp_message_parse(line, &code, why, sizeof(why));
     }
     if (value == NULL) {
-        firn_mcp_message_dig(line, id);
-        firn_mcp_output_refuse(&server->output, NULL, id, code, why);
+        fi_mcp_message_dig(line, id);
+        fi_mcp_output_refuse(&server->output, NULL, id, code, why);
     } else if (json_is_array(value)) {
         take_batch(server, value);
     } else {

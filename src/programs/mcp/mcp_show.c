@@ -18,7 +18,7 @@ is_below(firn_slice path, firn_slice top)
 }
 
 static bool
-is_asked_for(const struct firn_mcp_call *call, firn_slice path)
+is_asked_for(const struct fi_mcp_call *call, firn_slice path)
 {
     for (size_t i = 0; i < call->path_count; i++) {
         if (is_below(path, call->paths[i])) {
@@ -31,30 +31,30 @@ is_asked_for(const struct firn_mcp_call *call, firn_slice path)
 static int
 visit(void *ctx, const firn_workspace_entry *entry)
 {
-    struct firn_mcp_call *call = ctx;
+    struct fi_mcp_call *call = ctx;
     if (call->host->is_cancelled(call->host->ctx)) {
         return FIRN_CANCELLED;
     }
-    if (!is_asked_for(call, entry->path) || !firn_mcp_call_has_room(call)) {
+    if (!is_asked_for(call, entry->path) || !fi_mcp_call_has_room(call)) {
         return FIRN_OK;
     }
-    firn_term_json_object(NULL);
-    firn_show_checkpoint_json_entry(entry);
+    fi_term_json_object(NULL);
+    fi_show_checkpoint_json_entry(entry);
     if (entry->type == FIRN_ENTRY_SYMLINK) {
-        firn_term_json_bytes("target", entry->link_target);
+        fi_term_json_bytes("target", entry->link_target);
     } else if (entry->type == FIRN_ENTRY_FILE) {
-        firn_term_json_u64("size", entry->size_bytes);
+        fi_term_json_u64("size", entry->size_bytes);
     }
-    firn_term_json_end();
+    fi_term_json_end();
     return FIRN_OK;
 }
 
 static int
-run(struct firn_mcp_call *call)
+run(struct fi_mcp_call *call)
 {
     firn_workspace_checkpoint *checkpoint;
-    const char *reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
-    int code = firn_mcp_call_open_paths(call);
+    const char *reference = fi_mcp_arguments_string(call->arguments, "snapshot_id");
+    int code = fi_mcp_call_open_paths(call);
     if (code == FIRN_OK) {
         code = firn_workspace_find(call->workspace, reference, &checkpoint, &call->error);
         call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
@@ -62,40 +62,44 @@ run(struct firn_mcp_call *call)
     if (code != FIRN_OK) {
         return code;
     }
-    firn_mcp_call_write_name(checkpoint);
-    firn_term_json_time("created_at", checkpoint->created_ns);
-    firn_term_json_bytes("message", checkpoint->message);
-    firn_mcp_call_write_stats(checkpoint);
-    firn_term_json_u64("directories", checkpoint->directories);
-    firn_term_json_u64("excluded", checkpoint->excluded);
-    firn_term_json_u64("skipped", checkpoint->skipped);
-    firn_term_json_array("entries");
+    fi_mcp_call_write_name(checkpoint);
+    fi_term_json_time("created_at", checkpoint->created_ns);
+    fi_term_json_bytes("message", checkpoint->message);
+    fi_mcp_call_write_stats(checkpoint);
+    fi_term_json_u64("directories", checkpoint->directories);
+    fi_term_json_u64("excluded", checkpoint->excluded);
+    fi_term_json_u64("skipped", checkpoint->skipped);
+    fi_term_json_array("entries");
     code = firn_workspace_entries(call->workspace, checkpoint->id, visit, call, &call->error);
-    firn_term_json_end();
+    fi_term_json_end();
     firn_release(checkpoint);
-    firn_mcp_call_write_not_shown(call, "entries_not_shown");
+    fi_mcp_call_write_not_shown(call, "entries_not_shown");
     return code;
 }
 
-static const struct firn_mcp_arguments_param params[] = {
-    FIRN_MCP_TOOL_WORKSPACE_PARAM,
-    {"snapshot_id", FIRN_MCP_ARGUMENTS_STRING, true, "Which checkpoint: " FIRN_MCP_TOOL_REFERENCE},
-    FIRN_MCP_TOOL_PATHS_PARAM,
-    FIRN_MCP_TOOL_END_PARAM,
+static const struct fi_mcp_arguments_param params[] = {
+    FI_MCP_TOOL_WORKSPACE_PARAM,
+    {"snapshot_id", FI_MCP_ARGUMENTS_STRING, true, "Which checkpoint: " FI_MCP_TOOL_REFERENCE},
+    FI_MCP_TOOL_PATHS_PARAM,
+    FI_MCP_TOOL_END_PARAM,
 };
 
-const struct firn_mcp_tool firn_mcp_show_tool = {
+const struct fi_mcp_tool fi_mcp_show_tool = {
     .name = "checkpoint_show",
     .title = "Show a checkpoint",
     .text = "Describe a checkpoint and list its files: at most 1,000, so name paths to "
             "look at parts of large ones. Changes nothing.",
     .params = params,
-    .output = FIRN_MCP_TOOL_NAME "," FIRN_MCP_TOOL_STRING("created_at") "," FIRN_MCP_TOOL_STRING(
-        "message") "," FIRN_MCP_TOOL_STATS
-                   "," FIRN_MCP_TOOL_INTEGER("directories") "," FIRN_MCP_TOOL_INTEGER("excluded") "," FIRN_MCP_TOOL_INTEGER("skipped") "," FIRN_MCP_TOOL_OBJECTS(
+    .output = FI_MCP_TOOL_NAME "," FI_MCP_TOOL_STRING("created_at") "," FI_MCP_TOOL_STRING(
+        "message") "," FI_MCP_TOOL_STATS
+                   "," FI_MCP_TOOL_INTEGER("directories") "," FI_MCP_TOOL_INTEGER("excluded") "," FI_MCP_TOOL_INTEGER("skipped") "," FI_MCP_TOOL_OBJECTS(
                        "entries",
-                       FIRN_MCP_TOOL_STRING("path") "," FIRN_MCP_TOOL_STRING("type") "," FIRN_MCP_TOOL_STRING("mode") "," FIRN_MCP_TOOL_STRING(
-                           "target") "," FIRN_MCP_TOOL_INTEGER("size")) "," FIRN_MCP_TOOL_INTEGER("entries_not_shown"),
+                       FI_MCP_TOOL_STRING("path") "," FI_MCP_TOOL_STRING("type") "," FI_MCP_TOOL_STRING("mode") "," FI_MCP_TOOL_STRING(
+                           "target") "," FI_MCP_TOOL_INTEGER("size")) "," FI_MCP_TOOL_INTEGER("entr"
+                                                                                              "ies_"
+                                                                                              "not_"
+                                                                                              "show"
+                                                                                              "n"),
     .required = "[\"snapshot_id\",\"created_at\",\"stats\",\"entries\"]",
     .is_read_only = true,
     .is_idempotent = true,

@@ -24,16 +24,16 @@
 
 enum { COPY_PART = 1 << 20 };
 
-struct firn_migrate {
-    struct firn_cli *cli;
+struct fi_migrate {
+    struct fi_cli *cli;
     const char *path;
     bool is_sqlite;
-    struct firn_migrate_child child;
-    struct firn_migrate_sqlite *sqlite;
+    struct fi_migrate_child child;
+    struct fi_migrate_sqlite *sqlite;
 };
 
 int
-firn_migrate_fail(firn_error *err, int code, const char *format, ...)
+fi_migrate_fail(firn_error *err, int code, const char *format, ...)
 {
     assert(code != FIRN_OK);
     if (err != NULL) {
@@ -52,28 +52,28 @@ copy_data(int in, int out, const char *from, const char *to, firn_error *err)
 {
     uint8_t *part = malloc(COPY_PART);
     if (part == NULL) {
-        return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     int code = FIRN_OK;
     for (;;) {
         ssize_t got = read(in, part, COPY_PART);
         if (got <= 0) {
             if (got < 0) {
-                code = firn_migrate_fail(err, FIRN_IO, "could not read '%.400s': %s", from,
-                                         strerror(errno));
+                code = fi_migrate_fail(err, FIRN_IO, "could not read '%.400s': %s", from,
+                                       strerror(errno));
             }
             break;
         }
         for (ssize_t done = 0; done < got && code == FIRN_OK;) {
             ssize_t written = write(out, part + done, (size_t)(got - done));
             if (written < 0) {
-                code = firn_migrate_fail(err, errno == ENOSPC ? FIRN_NO_SPACE : FIRN_IO,
-                                         "could not write '%.400s': %s", to, strerror(errno));
+                code = fi_migrate_fail(err, errno == ENOSPC ? FIRN_NO_SPACE : FIRN_IO,
+                                       "could not write '%.400s': %s", to, strerror(errno));
                 break;
             }
             done += written;
         }
-        code = code == FIRN_OK ? firn_command_go_on(err) : code;
+        code = code == FIRN_OK ? fi_command_go_on(err) : code;
         if (code != FIRN_OK) {
             break;
         }
@@ -83,48 +83,47 @@ copy_data(int in, int out, const char *from, const char *to, firn_error *err)
 }
 
 int
-firn_migrate_copy(const char *from, const char *to, firn_error *err)
+fi_migrate_copy(const char *from, const char *to, firn_error *err)
 {
     struct stat stat;
     int in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo does not keep it waiting */
     if (in < 0) {
-        return firn_migrate_fail(err, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
-                                 "could not open '%.400s': %s", from, strerror(errno));
+        return fi_migrate_fail(err, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
+                               "could not open '%.400s': %s", from, strerror(errno));
     }
     int code = FIRN_OK;
     if (fstat(in, &stat) != 0 || !S_ISREG(stat.st_mode)) {
-        code = firn_migrate_fail(err, FIRN_CORRUPT, "'%.400s' is not a regular file", from);
+        code = fi_migrate_fail(err, FIRN_CORRUPT, "'%.400s' is not a regular file", from);
     }
     int out = code == FIRN_OK ? open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
     if (code == FIRN_OK && out < 0) {
-        code =
-            firn_migrate_fail(err, FIRN_IO, "could not create '%.400s': %s", to, strerror(errno));
+        code = fi_migrate_fail(err, FIRN_IO, "could not create '%.400s': %s", to, strerror(errno));
     }
     if (code == FIRN_OK) {
         code = copy_data(in, out, from, to, err);
     }
     (void)close(in);
     if (out >= 0 && close(out) != 0 && code == FIRN_OK) {
-        code = firn_migrate_fail(err, FIRN_IO, "could not write '%.400s': %s", to, strerror(errno));
+        code = fi_migrate_fail(err, FIRN_IO, "could not write '%.400s': %s", to, strerror(errno));
     }
     return code;
 }
 
 int
-firn_migrate_check_files(const char *path, firn_error *err)
+fi_migrate_check_files(const char *path, firn_error *err)
 {
     struct stat info;
     const struct dirent *entry;
     int code = FIRN_OK;
     DIR *directory = stat(path, &info) == 0 && S_ISDIR(info.st_mode) ? opendir(path) : NULL;
     if (directory == NULL) {
-        return firn_migrate_fail(err, FIRN_IO, "could not open the directory '%.400s'", path);
+        return fi_migrate_fail(err, FIRN_IO, "could not open the directory '%.400s'", path);
     }
     while (code == FIRN_OK && (entry = readdir(directory)) != NULL) {
         if (fstatat(dirfd(directory), entry->d_name, &info, 0) == 0 && !S_ISREG(info.st_mode) &&
             !S_ISDIR(info.st_mode)) {
-            code = firn_migrate_fail(err, FIRN_CORRUPT, "'%.300s/%.100s' is not a regular file",
-                                     path, entry->d_name);
+            code = fi_migrate_fail(err, FIRN_CORRUPT, "'%.300s/%.100s' is not a regular file", path,
+                                   entry->d_name);
         }
     }
     (void)closedir(directory);
@@ -133,31 +132,30 @@ firn_migrate_check_files(const char *path, firn_error *err)
 
 /* ---- the interface ---- */
 
-static firn_migrate_reader *
+static fi_migrate_reader *
 reader_of(const char *kind)
 {
-    return strcmp(kind, "rocksdb") == 0   ? firn_migrate_sorted_rocksdb
-           : strcmp(kind, "leveldb") == 0 ? firn_migrate_sorted_leveldb
-           : strcmp(kind, "lmdb") == 0    ? firn_migrate_lmdb_read
+    return strcmp(kind, "rocksdb") == 0   ? fi_migrate_sorted_rocksdb
+           : strcmp(kind, "leveldb") == 0 ? fi_migrate_sorted_leveldb
+           : strcmp(kind, "lmdb") == 0    ? fi_migrate_lmdb_read
                                           : NULL;
 }
 
 int
-firn_migrate_open(struct firn_cli *cli, const char *kind, const char *path,
-                  struct firn_migrate **out)
+fi_migrate_open(struct fi_cli *cli, const char *kind, const char *path, struct fi_migrate **out)
 {
     assert(cli != NULL);
     firn_error err;
     bool is_sqlite = strcmp(kind, "sqlite") == 0;
-    firn_migrate_reader *reader = reader_of(kind);
+    fi_migrate_reader *reader = reader_of(kind);
     *out = NULL;
     if (!is_sqlite && reader == NULL) {
-        return firn_command_misused(
-            cli, "--from must be rocksdb, leveldb, lmdb or sqlite, not '%s'", kind);
+        return fi_command_misused(cli, "--from must be rocksdb, leveldb, lmdb or sqlite, not '%s'",
+                                  kind);
     }
-    struct firn_migrate *migrate = calloc(1, sizeof(*migrate));
+    struct fi_migrate *migrate = calloc(1, sizeof(*migrate));
     if (migrate == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     *out = migrate;
     migrate->cli = cli;
@@ -168,58 +166,57 @@ firn_migrate_open(struct firn_cli *cli, const char *kind, const char *path,
     int code = FIRN_OK;
     char *real = realpath(path, NULL);
     if (real == NULL) {
-        code = firn_migrate_fail(&err, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
-                                 "could not open '%.400s': %s", path, strerror(errno));
+        code = fi_migrate_fail(&err, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
+                               "could not open '%.400s': %s", path, strerror(errno));
     } else if (is_sqlite) {
-        code = firn_migrate_sqlite_open(real, &migrate->sqlite, &err);
+        code = fi_migrate_sqlite_open(real, &migrate->sqlite, &err);
     } else {
-        code = firn_migrate_child_start(&migrate->child, reader, real, &err);
+        code = fi_migrate_child_start(&migrate->child, reader, real, &err);
     }
     free(real);
-    return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+    return code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
 }
 
 int
-firn_migrate_load(struct firn_migrate *migrate, firn_store *store)
+fi_migrate_load(struct fi_migrate *migrate, firn_store *store)
 {
     assert(migrate != NULL && store != NULL);
     firn_error err;
     firn_error undo_err;
-    struct firn_cli *cli = migrate->cli;
-    struct firn_migrate_sink *sink = NULL;
+    struct fi_cli *cli = migrate->cli;
+    struct fi_migrate_sink *sink = NULL;
     uint64_t left_out = 0;
-    int code = firn_migrate_sink_create(store, &sink, &err);
+    int code = fi_migrate_sink_create(store, &sink, &err);
     if (code == FIRN_OK) {
         code = migrate->is_sqlite
-                   ? firn_migrate_sqlite_read(migrate->sqlite, sink, cli->strict, &left_out, &err)
-                   : firn_migrate_child_read(&migrate->child, sink, &err);
+                   ? fi_migrate_sqlite_read(migrate->sqlite, sink, cli->strict, &left_out, &err)
+                   : fi_migrate_child_read(&migrate->child, sink, &err);
     }
-    firn_term_meter_clear();
-    int exit_code = left_out > 0 ? FIRN_EXIT_PARTIAL : FIRN_EXIT_OK;
+    fi_term_meter_clear();
+    int exit_code = left_out > 0 ? FI_EXIT_PARTIAL : FI_EXIT_OK;
     if (code == FIRN_OK) {
-        firn_migrate_sink_show(sink, cli);
-        firn_term_json_u64("left_out", left_out);
+        fi_migrate_sink_show(sink, cli);
+        fi_term_json_u64("left_out", left_out);
     } else {
-        int undo = sink == NULL ? FIRN_OK : firn_migrate_sink_undo(sink, &undo_err);
-        exit_code = firn_command_report_failure(
+        int undo = sink == NULL ? FIRN_OK : fi_migrate_sink_undo(sink, &undo_err);
+        exit_code = fi_command_report_failure(
             cli, &err,
             code == FIRN_EXISTS ? "import into a new store, or drop or rename what has that name"
                                 : NULL);
         if (undo != FIRN_OK) {
-            firn_command_report_line("could not remove what was imported before: %s",
-                                     undo_err.text);
+            fi_command_report_line("could not remove what was imported before: %s", undo_err.text);
         }
     }
-    firn_migrate_sink_destroy(sink);
+    fi_migrate_sink_destroy(sink);
     return exit_code;
 }
 
 void
-firn_migrate_close(struct firn_migrate *migrate)
+fi_migrate_close(struct fi_migrate *migrate)
 {
     if (migrate != NULL) {
-        firn_migrate_child_end(&migrate->child);
-        firn_migrate_sqlite_close(migrate->sqlite);
+        fi_migrate_child_end(&migrate->child);
+        fi_migrate_sqlite_close(migrate->sqlite);
         free(migrate);
     }
 }

@@ -7,39 +7,38 @@
 
 #include "command/command.h"
 
-struct firn_migrate;
+struct fi_migrate;
 
 /* Opens a database for reading; kind is "rocksdb", "leveldb", "lmdb" or "sqlite". To be called
  * before the store is opened: a process is forked. Returns an exit code. *out is to be closed in
  * any case. */
-int firn_migrate_open(struct firn_cli *cli, const char *kind, const char *path,
-                      struct firn_migrate **out);
+int fi_migrate_open(struct fi_cli *cli, const char *kind, const char *path,
+                    struct fi_migrate **out);
 /* Loads all of it into a store, and shows what was loaded. If it fails nothing of it is left in the
  * store. Returns an exit code. */
-int firn_migrate_load(struct firn_migrate *migrate, firn_store *store);
+int fi_migrate_load(struct fi_migrate *migrate, firn_store *store);
 /* NULL is allowed. */
-void firn_migrate_close(struct firn_migrate *migrate);
+void fi_migrate_close(struct fi_migrate *migrate);
 
 /* ---- files of Alopex: migrate_alopex.c ---- */
 
-enum firn_migrate_alopex_kind {
+enum fi_migrate_alopex_kind {
     /* a database, or a part of it: a container, a directory, a table, a log */
-    FIRN_MIGRATE_ALOPEX_STORE,
-    FIRN_MIGRATE_ALOPEX_ALXS /* a sorted table */
+    FI_MIGRATE_ALOPEX_STORE,
+    FI_MIGRATE_ALOPEX_ALXS /* a sorted table */
 };
-struct firn_migrate_alopex;
+struct fi_migrate_alopex;
 
 /* Reads all of it, and sorts it below TMPDIR; reports what cannot be read. is_damaged_taken: of a
  * damaged ALXS table, too, the records that can be read. Returns an exit code. *out is to be closed
  * in any case. */
-int firn_migrate_alopex_open(struct firn_cli *cli, enum firn_migrate_alopex_kind kind,
-                             const char *path, bool is_damaged_taken,
-                             struct firn_migrate_alopex **out);
+int fi_migrate_alopex_open(struct fi_cli *cli, enum fi_migrate_alopex_kind kind, const char *path,
+                           bool is_damaged_taken, struct fi_migrate_alopex **out);
 /* Loads it into a keyspace, which must not exist, of a store, or only counts it if that is NULL;
  * shows what was loaded. If it fails nothing of it is left in the store. Returns an exit code. */
-int firn_migrate_alopex_load(struct firn_migrate_alopex *alopex, firn_store *store,
-                             const char *keyspace);
+int fi_migrate_alopex_load(struct fi_migrate_alopex *alopex, firn_store *store,
+                           const char *keyspace);
 /* NULL is allowed. */
-void firn_migrate_alopex_close(struct firn_migrate_alopex *alopex);
+void fi_migrate_alopex_close(struct fi_migrate_alopex *alopex);
 
 #endif

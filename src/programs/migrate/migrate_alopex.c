@@ -36,12 +36,12 @@ enum {
     ALXS_MIN = 32
 };
 
-struct firn_migrate_alopex {
-    struct firn_cli *cli;
-    enum firn_migrate_alopex_kind kind;
+struct fi_migrate_alopex {
+    struct fi_cli *cli;
+    enum fi_migrate_alopex_kind kind;
     bool is_damaged_taken;
-    struct firn_task_notices notices;
-    struct firn_migrate_versions *versions;
+    struct fi_task_notices notices;
+    struct fi_migrate_versions *versions;
     const char *name; /* of the file that is read, for messages */
     int lock;         /* -1: none */
     uint64_t count;   /* of versions */
@@ -55,18 +55,18 @@ static void
 take_damage(void *ctx, const char *text)
 {
     firn_error err;
-    struct firn_migrate_alopex *alopex = ctx;
-    if (firn_command_go_on(&err) != FIRN_OK) {
+    struct fi_migrate_alopex *alopex = ctx;
+    if (fi_command_go_on(&err) != FIRN_OK) {
         return; /* it was stopped, and is not damaged */
     }
-    firn_callbacks callbacks = firn_task_notices_callbacks(&alopex->notices);
+    firn_callbacks callbacks = fi_task_notices_callbacks(&alopex->notices);
     firn_notice notice = {
         .kind = FIRN_NOTICE_UNREADABLE, .path = firn_str(alopex->name), .text = text};
     callbacks.on_notice(callbacks.ctx, &notice);
 }
 
 static void
-tell_too_large(struct firn_migrate_alopex *alopex, const struct firn_migrate_version *version)
+tell_too_large(struct fi_migrate_alopex *alopex, const struct fi_migrate_version *version)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     int shown = version->key.size < 40 ? (int)version->key.size : 40;
@@ -79,20 +79,20 @@ tell_too_large(struct firn_migrate_alopex *alopex, const struct firn_migrate_ver
 }
 
 static int
-take_version(void *ctx, const struct firn_migrate_version *version, firn_error *err)
+take_version(void *ctx, const struct fi_migrate_version *version, firn_error *err)
 {
-    struct firn_migrate_alopex *alopex = ctx;
-    int code = firn_migrate_versions_put(alopex->versions, version, err);
+    struct fi_migrate_alopex *alopex = ctx;
+    int code = fi_migrate_versions_put(alopex->versions, version, err);
     if (code == FIRN_LIMIT) {
         tell_too_large(alopex, version);
         code = FIRN_OK;
     }
     if (code == FIRN_OK && ++alopex->count % TELL_EVERY == 0) {
-        char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-        const struct firn_term_meter_state state = {
-            .phase = "reading", .text = firn_term_text_number(alopex->count, number)};
-        firn_term_meter_show(&state);
-        code = firn_command_go_on(err);
+        char number[FI_TERM_TEXT_NUMBER_SIZE];
+        const struct fi_term_meter_state state = {
+            .phase = "reading", .text = fi_term_text_number(alopex->count, number)};
+        fi_term_meter_show(&state);
+        code = fi_command_go_on(err);
     }
     return code;
 }
@@ -106,7 +106,7 @@ read_file(void *ctx, uint64_t offset, uint8_t *data, size_t size)
     firn_error err;
     const int *fd = ctx;
     while (size > 0) {
-        if (firn_command_go_on(&err) != FIRN_OK) {
+        if (fi_command_go_on(&err) != FIRN_OK) {
             return false;
         }
         ssize_t got = pread(*fd, data, size, (off_t)offset);
@@ -123,33 +123,33 @@ read_file(void *ctx, uint64_t offset, uint8_t *data, size_t size)
 
 /* Opens a regular file. A fifo does not keep it waiting. */
 static int
-open_file(int directory, const char *name, int flags, int *out_fd, struct firn_migrate_span *out,
+open_file(int directory, const char *name, int flags, int *out_fd, struct fi_migrate_span *out,
           firn_error *err)
 {
     struct stat stat;
     *out_fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
     if (*out_fd < 0) {
-        return firn_migrate_fail(err, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
-                                 "could not open '%.400s': %s", name, strerror(errno));
+        return fi_migrate_fail(err, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
+                               "could not open '%.400s': %s", name, strerror(errno));
     }
     if (fstat(*out_fd, &stat) != 0 || !S_ISREG(stat.st_mode)) {
         (void)close(*out_fd);
         *out_fd = -1;
-        return firn_migrate_fail(err, FIRN_CORRUPT, "'%.400s' is not a regular file", name);
+        return fi_migrate_fail(err, FIRN_CORRUPT, "'%.400s' is not a regular file", name);
     }
-    *out = (struct firn_migrate_span){
-        .read = read_file, .ctx = out_fd, .size = (uint64_t)stat.st_size};
+    *out =
+        (struct fi_migrate_span){.read = read_file, .ctx = out_fd, .size = (uint64_t)stat.st_size};
     return FIRN_OK;
 }
 
 /* Takes the database's lock, if it has one. */
 static int
-lock_database(struct firn_migrate_alopex *alopex, int directory, const char *name, firn_error *err)
+lock_database(struct fi_migrate_alopex *alopex, int directory, const char *name, firn_error *err)
 {
     alopex->lock = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (alopex->lock >= 0 && flock(alopex->lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        return firn_migrate_fail(
-            err, FIRN_BUSY, "another process has the database open ('%.300s' is locked)", name);
+        return fi_migrate_fail(err, FIRN_BUSY,
+                               "another process has the database open ('%.300s' is locked)", name);
     }
     return FIRN_OK;
 }
@@ -158,13 +158,13 @@ lock_database(struct firn_migrate_alopex *alopex, int directory, const char *nam
 
 /* Reads a log or a table of a directory. One that cannot be opened is told of. */
 static int
-read_part(struct firn_migrate_alopex *alopex, int directory, const char *name, bool is_log,
+read_part(struct fi_migrate_alopex *alopex, int directory, const char *name, bool is_log,
           uint64_t floor, firn_error *err)
 {
     firn_error open_err;
     int fd;
-    struct firn_migrate_span span = {.size = 0};
-    const struct firn_migrate_taker taker = {take_version, take_damage, alopex};
+    struct fi_migrate_span span = {.size = 0};
+    const struct fi_migrate_taker taker = {take_version, take_damage, alopex};
     const char *outer = alopex->name;
     alopex->name = name;
     int code = open_file(directory, name, O_NOFOLLOW, &fd, &span, &open_err);
@@ -178,8 +178,8 @@ read_part(struct firn_migrate_alopex *alopex, int directory, const char *name, b
     }
     alopex->has_log = alopex->has_log || is_log;
     alopex->tables += !is_log;
-    code = is_log ? firn_migrate_wal_read(&span, floor, &taker, err)
-                  : firn_migrate_table_read(&span, &taker, NULL, err);
+    code = is_log ? fi_migrate_wal_read(&span, floor, &taker, err)
+                  : fi_migrate_table_read(&span, &taker, NULL, err);
     (void)close(fd);
     alopex->name = outer;
     return code;
@@ -187,22 +187,22 @@ read_part(struct firn_migrate_alopex *alopex, int directory, const char *name, b
 
 /* The number up to which tables have what the log has; 0 if that is not known. */
 static uint64_t
-read_floor(struct firn_migrate_alopex *alopex, int directory)
+read_floor(struct fi_migrate_alopex *alopex, int directory)
 {
     int fd;
     uint8_t meta[META_SIZE];
-    struct firn_migrate_span span = {.size = 0};
+    struct fi_migrate_span span = {.size = 0};
     if (open_file(directory, "checkpoint.meta", O_NOFOLLOW, &fd, &span, NULL) != FIRN_OK) {
         return 0;
     }
-    bool is_sound = firn_migrate_span_read(&span, 0, meta, sizeof(meta)) &&
-                    firn_migrate_span_u32(meta) == 1 &&
-                    firn_migrate_span_crc_of(0, meta, 20) == firn_migrate_span_u32(meta + 20);
+    bool is_sound = fi_migrate_span_read(&span, 0, meta, sizeof(meta)) &&
+                    fi_migrate_span_u32(meta) == 1 &&
+                    fi_migrate_span_crc_of(0, meta, 20) == fi_migrate_span_u32(meta + 20);
     (void)close(fd);
     if (!is_sound) {
         take_damage(alopex, "checkpoint.meta is damaged: all of the log is read");
     }
-    return is_sound ? firn_migrate_span_u64(meta + 4) : 0;
+    return is_sound ? fi_migrate_span_u64(meta + 4) : 0;
 }
 
 static int
@@ -213,7 +213,7 @@ is_table_name(const struct dirent *entry)
 }
 
 static int
-read_tables(struct firn_migrate_alopex *alopex, int directory, firn_error *err)
+read_tables(struct fi_migrate_alopex *alopex, int directory, firn_error *err)
 {
     struct dirent **entries = NULL;
     int code = FIRN_OK;
@@ -221,12 +221,12 @@ read_tables(struct firn_migrate_alopex *alopex, int directory, firn_error *err)
     if (tables < 0) {
         return errno == ENOENT
                    ? FIRN_OK
-                   : firn_migrate_fail(err, FIRN_IO, "could not open 'sst': %s", strerror(errno));
+                   : fi_migrate_fail(err, FIRN_IO, "could not open 'sst': %s", strerror(errno));
     }
     int count = scandirat(tables, ".", &entries, is_table_name, versionsort);
     if (count < 0) {
-        code = firn_migrate_fail(err, errno == ENOMEM ? FIRN_NO_MEMORY : FIRN_IO,
-                                 "could not read the directory 'sst': %s", strerror(errno));
+        code = fi_migrate_fail(err, errno == ENOMEM ? FIRN_NO_MEMORY : FIRN_IO,
+                               "could not read the directory 'sst': %s", strerror(errno));
     }
     for (int i = 0; i < count; i++) {
         code =
@@ -239,7 +239,7 @@ read_tables(struct firn_migrate_alopex *alopex, int directory, firn_error *err)
 }
 
 static int
-read_directory(struct firn_migrate_alopex *alopex, int directory, firn_error *err)
+read_directory(struct fi_migrate_alopex *alopex, int directory, firn_error *err)
 {
     int code = alopex->lock >= 0 ? FIRN_OK : lock_database(alopex, directory, ".alopex.lock", err);
     if (code == FIRN_OK) {
@@ -250,43 +250,43 @@ read_directory(struct firn_migrate_alopex *alopex, int directory, firn_error *er
         take_damage(alopex, "it has no log (lsm.wal): what was only there is lost");
     }
     return code == FIRN_OK && !alopex->has_log && alopex->tables == 0
-               ? firn_migrate_fail(err, FIRN_CORRUPT,
-                                   "'%.400s' is no database of Alopex: it has neither "
-                                   "a log nor tables",
-                                   alopex->name)
+               ? fi_migrate_fail(err, FIRN_CORRUPT,
+                                 "'%.400s' is no database of Alopex: it has neither "
+                                 "a log nor tables",
+                                 alopex->name)
                : code;
 }
 
 /* ---- a source ---- */
 
 static int
-read_single(struct firn_migrate_alopex *alopex, const char *path, firn_error *err)
+read_single(struct fi_migrate_alopex *alopex, const char *path, firn_error *err)
 {
     int fd;
     uint8_t head[24] = {0};
     uint8_t tail[4] = {0};
-    struct firn_migrate_span span = {.size = 0};
-    const struct firn_migrate_taker taker = {take_version, take_damage, alopex};
+    struct fi_migrate_span span = {.size = 0};
+    const struct fi_migrate_taker taker = {take_version, take_damage, alopex};
     int code = open_file(AT_FDCWD, path, 0, &fd, &span, err);
     if (code != FIRN_OK) {
         return code;
     }
-    (void)(firn_migrate_span_read(&span, 0, head, span.size < 24 ? (size_t)span.size : 24) &&
-           span.size >= 4 && firn_migrate_span_read(&span, span.size - 4, tail, sizeof(tail)));
+    (void)(fi_migrate_span_read(&span, 0, head, span.size < 24 ? (size_t)span.size : 24) &&
+           span.size >= 4 && fi_migrate_span_read(&span, span.size - 4, tail, sizeof(tail)));
     if (memcmp(head, "ALPX", 4) == 0 || memcmp(tail, "XPLA", 4) == 0) {
-        code = firn_migrate_container_read(&span, &taker, &alopex->tables, err);
+        code = fi_migrate_container_read(&span, &taker, &alopex->tables, err);
     } else if (memcmp(head, "ASST", 4) == 0 || memcmp(tail, "TSSA", 4) == 0) {
         alopex->tables = 1;
-        code = firn_migrate_table_read(&span, &taker, NULL, err);
+        code = fi_migrate_table_read(&span, &taker, NULL, err);
     } else if (memcmp(head + 16, "AWAL", 4) == 0 || memcmp(head + 20, "AWAL", 4) == 0) {
         alopex->has_log = true;
-        code = firn_migrate_wal_read(&span, 0, &taker, err);
-    } else if (firn_migrate_journal_is_one(&span)) {
+        code = fi_migrate_wal_read(&span, 0, &taker, err);
+    } else if (fi_migrate_journal_is_one(&span)) {
         alopex->has_log = true;
-        code = firn_migrate_journal_read(&span, &taker, err);
+        code = fi_migrate_journal_read(&span, &taker, err);
     } else {
-        code = firn_migrate_fail(err, FIRN_CORRUPT, "'%.400s' is no file of Alopex%s", path,
-                                 memcmp(head, "ALXS", 4) == 0 ? ": it is a sorted table" : "");
+        code = fi_migrate_fail(err, FIRN_CORRUPT, "'%.400s' is no file of Alopex%s", path,
+                               memcmp(head, "ALXS", 4) == 0 ? ": it is a sorted table" : "");
     }
     (void)close(fd);
     return code;
@@ -308,7 +308,7 @@ open_directory(const char *path, bool *out_is_own)
 }
 
 static int
-read_store(struct firn_migrate_alopex *alopex, const char *path, firn_error *err)
+read_store(struct fi_migrate_alopex *alopex, const char *path, firn_error *err)
 {
     char lock[PATH_MAX];
     struct stat stat_now;
@@ -344,20 +344,20 @@ take_alxs_damage(void *ctx, const firn_notice *notice)
 
 /* A sorted table. Of a damaged one nothing is known to be intact. */
 static int
-read_alxs(struct firn_migrate_alopex *alopex, const char *path, firn_error *err)
+read_alxs(struct fi_migrate_alopex *alopex, const char *path, firn_error *err)
 {
     int fd;
     uint8_t footer[ALXS_FOOTER];
-    struct firn_migrate_span span = {.size = 0};
+    struct fi_migrate_span span = {.size = 0};
     firn_alxs_info info = FIRN_ALXS_INFO_INIT;
     firn_alxs_verify_options options = FIRN_ALXS_VERIFY_OPTIONS_INIT;
-    const struct firn_migrate_taker taker = {take_version, take_damage, alopex};
+    const struct fi_migrate_taker taker = {take_version, take_damage, alopex};
     int code = open_file(AT_FDCWD, path, 0, &fd, &span, err);
     if (code != FIRN_OK) {
         return code;
     }
     options.callbacks.on_notice = take_alxs_damage;
-    options.callbacks.on_progress = firn_command_on_progress;
+    options.callbacks.on_progress = fi_command_on_progress;
     options.callbacks.ctx = alopex;
     code = firn_alxs_verify(path, &options, &info, err);
     bool is_sound = code == FIRN_OK;
@@ -367,11 +367,11 @@ read_alxs(struct firn_migrate_alopex *alopex, const char *path, firn_error *err)
     if (code == FIRN_OK) {
         bool has_footer =
             span.size >= ALXS_MIN &&
-            firn_migrate_span_read(&span, span.size - ALXS_FOOTER, footer, sizeof(footer)) &&
+            fi_migrate_span_read(&span, span.size - ALXS_FOOTER, footer, sizeof(footer)) &&
             memcmp(footer, "SSTF", 4) == 0;
         alopex->tables = 1;
-        code = firn_migrate_alxs_read(&span, span.size - (has_footer ? ALXS_FOOTER : 0),
-                                      is_sound ? &info.checksum : NULL, &taker, err);
+        code = fi_migrate_alxs_read(&span, span.size - (has_footer ? ALXS_FOOTER : 0),
+                                    is_sound ? &info.checksum : NULL, &taker, err);
     }
     (void)close(fd);
     return code;
@@ -380,133 +380,131 @@ read_alxs(struct firn_migrate_alopex *alopex, const char *path, firn_error *err)
 /* ---- the interface ---- */
 
 int
-firn_migrate_alopex_open(struct firn_cli *cli, enum firn_migrate_alopex_kind kind, const char *path,
-                         bool is_damaged_taken, struct firn_migrate_alopex **out)
+fi_migrate_alopex_open(struct fi_cli *cli, enum fi_migrate_alopex_kind kind, const char *path,
+                       bool is_damaged_taken, struct fi_migrate_alopex **out)
 {
     firn_error err;
-    struct firn_migrate_alopex *alopex = calloc(1, sizeof(*alopex));
+    struct fi_migrate_alopex *alopex = calloc(1, sizeof(*alopex));
     *out = alopex;
     if (alopex == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
-    *alopex = (struct firn_migrate_alopex){
+    *alopex = (struct fi_migrate_alopex){
         .cli = cli, .kind = kind, .is_damaged_taken = is_damaged_taken, .name = path, .lock = -1};
-    firn_task_notices_init(&alopex->notices, cli);
-    int code = firn_migrate_versions_create(&alopex->versions, &err);
+    fi_task_notices_init(&alopex->notices, cli);
+    int code = fi_migrate_versions_create(&alopex->versions, &err);
     if (code == FIRN_OK) {
-        code = kind == FIRN_MIGRATE_ALOPEX_ALXS ? read_alxs(alopex, path, &err)
-                                                : read_store(alopex, path, &err);
+        code = kind == FI_MIGRATE_ALOPEX_ALXS ? read_alxs(alopex, path, &err)
+                                              : read_store(alopex, path, &err);
     }
-    code = firn_command_go_on(&err) != FIRN_OK ? FIRN_CANCELLED : code;
+    code = fi_command_go_on(&err) != FIRN_OK ? FIRN_CANCELLED : code;
     if (alopex->lock >= 0) {
         (void)close(alopex->lock);
         alopex->lock = -1;
     }
     if (code == FIRN_OK && cli->strict && alopex->notices.left_out > 0) {
-        code = firn_migrate_fail(&err, FIRN_UNSUPPORTED,
-                                 "not everything can be imported: nothing was");
+        code =
+            fi_migrate_fail(&err, FIRN_UNSUPPORTED, "not everything can be imported: nothing was");
     }
-    code = code == FIRN_OK ? firn_migrate_versions_sort(alopex->versions, &err) : code;
-    firn_term_meter_clear();
+    code = code == FIRN_OK ? fi_migrate_versions_sort(alopex->versions, &err) : code;
+    fi_term_meter_clear();
     if (code == FIRN_OK) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
-    firn_task_notices_json(&alopex->notices);
+    fi_task_notices_json(&alopex->notices);
     const char *hint =
         code == FIRN_BUSY ? "close it there, or end that process"
-        : code == FIRN_CORRUPT && kind == FIRN_MIGRATE_ALOPEX_ALXS
+        : code == FIRN_CORRUPT && kind == FI_MIGRATE_ALOPEX_ALXS
             ? "records that can be read are imported with --damaged; they may be wrong"
             : NULL;
-    return firn_command_report_failure(cli, &err, hint);
+    return fi_command_report_failure(cli, &err, hint);
 }
 
 /* Moves all that counts into a keyspace; only counts it if there is no sink. */
 static int
-move(struct firn_migrate_alopex *alopex, struct firn_migrate_sink *sink, const char *keyspace,
+move(struct fi_migrate_alopex *alopex, struct fi_migrate_sink *sink, const char *keyspace,
      uint64_t *out_count, firn_error *err)
 {
     bool is_end = false;
     firn_slice key;
     firn_slice value;
-    int code = sink != NULL ? firn_migrate_sink_keyspace(sink, keyspace, true, err) : FIRN_OK;
+    int code = sink != NULL ? fi_migrate_sink_keyspace(sink, keyspace, true, err) : FIRN_OK;
     *out_count = 0;
     while (code == FIRN_OK) {
-        code = firn_migrate_versions_next(alopex->versions, &key, &value, &is_end, err);
+        code = fi_migrate_versions_next(alopex->versions, &key, &value, &is_end, err);
         if (code != FIRN_OK || is_end) {
             break;
         }
         *out_count += 1;
-        code = sink != NULL                   ? firn_migrate_sink_entry(sink, key, value, err)
-               : *out_count % TELL_EVERY == 0 ? firn_command_go_on(err)
+        code = sink != NULL                   ? fi_migrate_sink_entry(sink, key, value, err)
+               : *out_count % TELL_EVERY == 0 ? fi_command_go_on(err)
                                               : FIRN_OK;
     }
-    return code == FIRN_OK && sink != NULL ? firn_migrate_sink_end(sink, true, *out_count, err)
+    return code == FIRN_OK && sink != NULL ? fi_migrate_sink_end(sink, true, *out_count, err)
                                            : code;
 }
 
 static void
-show_read(const struct firn_migrate_alopex *alopex)
+show_read(const struct fi_migrate_alopex *alopex)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    bool is_alxs = alopex->kind == FIRN_MIGRATE_ALOPEX_ALXS;
-    firn_term_json_u64("versions", alopex->count);
-    firn_term_json_u64("tables", alopex->tables);
-    firn_term_json_bool("log", alopex->has_log);
-    firn_task_notices_json(&alopex->notices);
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    bool is_alxs = alopex->kind == FI_MIGRATE_ALOPEX_ALXS;
+    fi_term_json_u64("versions", alopex->count);
+    fi_term_json_u64("tables", alopex->tables);
+    fi_term_json_bool("log", alopex->has_log);
+    fi_task_notices_json(&alopex->notices);
     if (!alopex->cli->quiet) {
-        firn_term_out_format("read: %s %s", firn_term_text_number(alopex->count, number),
-                             is_alxs ? firn_term_text_plural(alopex->count, "record", "records")
-                                     : firn_term_text_plural(alopex->count, "version", "versions"));
-        firn_term_out_format(" in %s %s%s\n", firn_term_text_number(alopex->tables, number),
-                             firn_term_text_plural(alopex->tables, "table", "tables"),
-                             alopex->has_log ? " and the log" : "");
+        fi_term_out_format("read: %s %s", fi_term_text_number(alopex->count, number),
+                           is_alxs ? fi_term_text_plural(alopex->count, "record", "records")
+                                   : fi_term_text_plural(alopex->count, "version", "versions"));
+        fi_term_out_format(" in %s %s%s\n", fi_term_text_number(alopex->tables, number),
+                           fi_term_text_plural(alopex->tables, "table", "tables"),
+                           alopex->has_log ? " and the log" : "");
     }
 }
 
 int
-firn_migrate_alopex_load(struct firn_migrate_alopex *alopex, firn_store *store,
-                         const char *keyspace)
+fi_migrate_alopex_load(struct fi_migrate_alopex *alopex, firn_store *store, const char *keyspace)
 {
     firn_error err;
     firn_error undo_err;
-    struct firn_migrate_sink *sink = NULL;
+    struct fi_migrate_sink *sink = NULL;
     uint64_t count = 0;
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    int code = store != NULL ? firn_migrate_sink_create(store, &sink, &err) : FIRN_OK;
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    int code = store != NULL ? fi_migrate_sink_create(store, &sink, &err) : FIRN_OK;
     code = code == FIRN_OK ? move(alopex, sink, keyspace, &count, &err) : code;
-    firn_term_meter_clear();
-    int exit_code = firn_task_notices_exit(&alopex->notices);
+    fi_term_meter_clear();
+    int exit_code = fi_task_notices_exit(&alopex->notices);
     if (code == FIRN_OK && sink != NULL) {
-        firn_migrate_sink_show(sink, alopex->cli);
+        fi_migrate_sink_show(sink, alopex->cli);
     } else if (code == FIRN_OK) {
-        firn_term_json_u64("count", count);
+        fi_term_json_u64("count", count);
         if (!alopex->cli->quiet) {
-            firn_term_out_format("%s %s to import\n", firn_term_text_number(count, number),
-                                 firn_term_text_plural(count, "entry", "entries"));
+            fi_term_out_format("%s %s to import\n", fi_term_text_number(count, number),
+                               fi_term_text_plural(count, "entry", "entries"));
         }
     } else {
-        exit_code = firn_command_report_failure(
+        exit_code = fi_command_report_failure(
             alopex->cli, &err,
             code == FIRN_EXISTS ? "choose another keyspace with --keyspace, or drop that one"
                                 : NULL);
-        if (sink != NULL && firn_migrate_sink_undo(sink, &undo_err) != FIRN_OK) {
-            firn_command_report_line("could not remove what was imported before: %s",
-                                     undo_err.text);
+        if (sink != NULL && fi_migrate_sink_undo(sink, &undo_err) != FIRN_OK) {
+            fi_command_report_line("could not remove what was imported before: %s", undo_err.text);
         }
     }
     if (code == FIRN_OK) {
         show_read(alopex);
     }
-    firn_migrate_sink_destroy(sink);
+    fi_migrate_sink_destroy(sink);
     return exit_code;
 }
 
 void
-firn_migrate_alopex_close(struct firn_migrate_alopex *alopex)
+fi_migrate_alopex_close(struct fi_migrate_alopex *alopex)
 {
     if (alopex != NULL) {
-        firn_migrate_versions_destroy(alopex->versions);
-        firn_task_notices_deinit(&alopex->notices);
+        fi_migrate_versions_destroy(alopex->versions);
+        fi_task_notices_deinit(&alopex->notices);
         free(alopex);
     }
 }

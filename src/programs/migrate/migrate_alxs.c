@@ -14,34 +14,34 @@
 enum { HEADER_SIZE = 16, RECORD_SIZE = 8 };
 
 struct records {
-    const struct firn_migrate_span *span;
+    const struct fi_migrate_span *span;
     uint64_t at;
     uint64_t limit;
-    struct firn_migrate_room record;
-    struct firn_migrate_room before; /* its key */
+    struct fi_migrate_room record;
+    struct fi_migrate_room before; /* its key */
     size_t before_size;
     uint32_t crc;
 };
 
 /* Reads a record that is there in whole, and whose key is not smaller than the one before. */
 static int
-next_record(struct records *records, struct firn_migrate_version *out, bool *out_is_record,
+next_record(struct records *records, struct fi_migrate_version *out, bool *out_is_record,
             firn_error *err)
 {
     uint8_t head[RECORD_SIZE];
     *out_is_record = false;
     if (records->limit - records->at < sizeof(head) ||
-        !firn_migrate_span_read(records->span, records->at, head, sizeof(head))) {
+        !fi_migrate_span_read(records->span, records->at, head, sizeof(head))) {
         return FIRN_OK;
     }
-    uint64_t key_size = firn_migrate_span_u32(head);
-    uint64_t size = key_size + firn_migrate_span_u32(head + 4);
-    if (size > records->limit - records->at - sizeof(head) || size > FIRN_MIGRATE_ALOPEX_PART_MAX) {
+    uint64_t key_size = fi_migrate_span_u32(head);
+    uint64_t size = key_size + fi_migrate_span_u32(head + 4);
+    if (size > records->limit - records->at - sizeof(head) || size > FI_MIGRATE_ALOPEX_PART_MAX) {
         return FIRN_OK;
     }
-    int code = firn_migrate_span_room_reserve(&records->record, (size_t)size + 1, err);
-    if (code != FIRN_OK || !firn_migrate_span_read(records->span, records->at + sizeof(head),
-                                                   records->record.data, (size_t)size)) {
+    int code = fi_migrate_span_room_reserve(&records->record, (size_t)size + 1, err);
+    if (code != FIRN_OK || !fi_migrate_span_read(records->span, records->at + sizeof(head),
+                                                 records->record.data, (size_t)size)) {
         return code;
     }
     out->key = firn_bytes(records->record.data, (size_t)key_size);
@@ -52,12 +52,12 @@ next_record(struct records *records, struct firn_migrate_version *out, bool *out
     if (order > 0 || (order == 0 && records->before_size > out->key.size)) {
         return FIRN_OK;
     }
-    code = firn_migrate_span_room_reserve(&records->before, out->key.size + 1, err);
+    code = fi_migrate_span_room_reserve(&records->before, out->key.size + 1, err);
     if (code == FIRN_OK) {
         memcpy(records->before.data, out->key.data, out->key.size);
         records->before_size = out->key.size;
-        records->crc = firn_migrate_span_crc_of(records->crc, head, sizeof(head));
-        records->crc = firn_migrate_span_crc_of(records->crc, records->record.data, (size_t)size);
+        records->crc = fi_migrate_span_crc_of(records->crc, head, sizeof(head));
+        records->crc = fi_migrate_span_crc_of(records->crc, records->record.data, (size_t)size);
         records->at += sizeof(head) + size;
         *out_is_record = true;
     }
@@ -65,12 +65,11 @@ next_record(struct records *records, struct firn_migrate_version *out, bool *out
 }
 
 int
-firn_migrate_alxs_read(const struct firn_migrate_span *span, uint64_t limit,
-                       const uint32_t *checksum, const struct firn_migrate_taker *taker,
-                       firn_error *err)
+fi_migrate_alxs_read(const struct fi_migrate_span *span, uint64_t limit, const uint32_t *checksum,
+                     const struct fi_migrate_taker *taker, firn_error *err)
 {
     struct records records = {.span = span, .at = HEADER_SIZE, .limit = limit};
-    struct firn_migrate_version version = {.timestamp = 0};
+    struct fi_migrate_version version = {.timestamp = 0};
     bool is_record = limit > HEADER_SIZE;
     int code = FIRN_OK;
     while (code == FIRN_OK && is_record) {
@@ -81,11 +80,11 @@ firn_migrate_alxs_read(const struct firn_migrate_span *span, uint64_t limit,
     }
     bool is_whole = records.at == limit;
     if (code == FIRN_OK && checksum != NULL && (!is_whole || records.crc != *checksum)) {
-        code = firn_migrate_fail(err, FIRN_CORRUPT, "the table was changed while it was read");
+        code = fi_migrate_fail(err, FIRN_CORRUPT, "the table was changed while it was read");
     } else if (code == FIRN_OK && checksum == NULL && !is_whole && limit > HEADER_SIZE) {
-        firn_migrate_span_tell(span, records.at, taker, "no record can be read from here on");
+        fi_migrate_span_tell(span, records.at, taker, "no record can be read from here on");
     }
-    firn_migrate_span_room_deinit(&records.record);
-    firn_migrate_span_room_deinit(&records.before);
+    fi_migrate_span_room_deinit(&records.record);
+    fi_migrate_span_room_deinit(&records.before);
     return code;
 }

@@ -45,7 +45,7 @@ enum { BUFFER_SIZE = 256 << 10, POLL_MS = 200, NOFILE_MAX = 4096, MEMORY_MIB_MAX
 
 /* ---- in the child ---- */
 
-struct firn_migrate_pipe {
+struct fi_migrate_pipe {
     int fd;
     size_t filled;
     uint8_t buffer[BUFFER_SIZE];
@@ -66,7 +66,7 @@ write_all(int fd, const uint8_t *data, size_t size)
 }
 
 static void
-flush(struct firn_migrate_pipe *pipe)
+flush(struct fi_migrate_pipe *pipe)
 {
     assert(pipe->filled <= BUFFER_SIZE);
     write_all(pipe->fd, pipe->buffer, pipe->filled);
@@ -74,7 +74,7 @@ flush(struct firn_migrate_pipe *pipe)
 }
 
 static void
-append(struct firn_migrate_pipe *pipe, const void *data, size_t size)
+append(struct fi_migrate_pipe *pipe, const void *data, size_t size)
 {
     assert(pipe->filled <= BUFFER_SIZE && (data != NULL || size == 0));
     if (size > BUFFER_SIZE - pipe->filled) {
@@ -89,46 +89,46 @@ append(struct firn_migrate_pipe *pipe, const void *data, size_t size)
 }
 
 static void
-put(struct firn_migrate_pipe *pipe, const struct firn_migrate_header *header, const void *first,
+put(struct fi_migrate_pipe *pipe, const struct fi_migrate_header *header, const void *first,
     const void *second)
 {
-    assert(header->kind >= FIRN_MIGRATE_OPENED && header->kind <= FIRN_MIGRATE_ERROR);
+    assert(header->kind >= FI_MIGRATE_OPENED && header->kind <= FI_MIGRATE_ERROR);
     append(pipe, header, sizeof(*header));
-    if (header->kind != FIRN_MIGRATE_END) {
+    if (header->kind != FI_MIGRATE_END) {
         append(pipe, first, (size_t)header->first);
         append(pipe, second, (size_t)header->second);
     }
 }
 
 void
-firn_migrate_child_put_opened(struct firn_migrate_pipe *pipe)
+fi_migrate_child_put_opened(struct fi_migrate_pipe *pipe)
 {
-    const struct firn_migrate_header header = {.kind = FIRN_MIGRATE_OPENED};
+    const struct fi_migrate_header header = {.kind = FI_MIGRATE_OPENED};
     put(pipe, &header, NULL, NULL);
     flush(pipe);
 }
 
 void
-firn_migrate_child_put_keyspace(struct firn_migrate_pipe *pipe, const char *name, bool is_sorted)
+fi_migrate_child_put_keyspace(struct fi_migrate_pipe *pipe, const char *name, bool is_sorted)
 {
-    const struct firn_migrate_header header = {
-        .kind = FIRN_MIGRATE_KEYSPACE, .flag = is_sorted, .first = strlen(name)};
+    const struct fi_migrate_header header = {
+        .kind = FI_MIGRATE_KEYSPACE, .flag = is_sorted, .first = strlen(name)};
     put(pipe, &header, name, NULL);
 }
 
 void
-firn_migrate_child_put_entry(struct firn_migrate_pipe *pipe, firn_slice key, firn_slice value)
+fi_migrate_child_put_entry(struct fi_migrate_pipe *pipe, firn_slice key, firn_slice value)
 {
-    const struct firn_migrate_header header = {
-        .kind = FIRN_MIGRATE_ENTRY, .first = key.size, .second = value.size};
+    const struct fi_migrate_header header = {
+        .kind = FI_MIGRATE_ENTRY, .first = key.size, .second = value.size};
     put(pipe, &header, key.data, value.data);
 }
 
 void
-firn_migrate_child_put_end(struct firn_migrate_pipe *pipe, bool has_count, uint64_t count)
+fi_migrate_child_put_end(struct fi_migrate_pipe *pipe, bool has_count, uint64_t count)
 {
-    const struct firn_migrate_header header = {
-        .kind = FIRN_MIGRATE_END, .flag = has_count, .first = count};
+    const struct fi_migrate_header header = {
+        .kind = FI_MIGRATE_END, .flag = has_count, .first = count};
     put(pipe, &header, NULL, NULL);
     flush(pipe);
 }
@@ -169,20 +169,20 @@ isolate(pid_t parent)
 
 /* Does not return. */
 static _Noreturn void
-be_child(int fd, firn_migrate_reader *reader, const char *path, const char *place)
+be_child(int fd, fi_migrate_reader *reader, const char *path, const char *place)
 {
     firn_error err = {.code = FIRN_OK};
-    struct firn_migrate_pipe *pipe = malloc(sizeof(*pipe));
+    struct fi_migrate_pipe *pipe = malloc(sizeof(*pipe));
     if (pipe == NULL) {
         _exit(EXIT_FAILURE);
     }
     pipe->fd = fd;
     pipe->filled = 0;
     int code = reader(pipe, path, place, &err);
-    struct firn_migrate_header header = {.kind = FIRN_MIGRATE_DONE};
+    struct fi_migrate_header header = {.kind = FI_MIGRATE_DONE};
     if (code != FIRN_OK) {
-        header = (struct firn_migrate_header){
-            .kind = FIRN_MIGRATE_ERROR, .flag = (uint32_t)-code, .first = strlen(err.text)};
+        header = (struct fi_migrate_header){
+            .kind = FI_MIGRATE_ERROR, .flag = (uint32_t)-code, .first = strlen(err.text)};
     }
     put(pipe, &header, err.text, NULL);
     flush(pipe);
@@ -192,12 +192,11 @@ be_child(int fd, firn_migrate_reader *reader, const char *path, const char *plac
 /* ---- in the parent ---- */
 
 static int
-start(struct firn_migrate_child *child, firn_migrate_reader *reader, const char *path,
-      firn_error *err)
+start(struct fi_migrate_child *child, fi_migrate_reader *reader, const char *path, firn_error *err)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0) {
-        return firn_migrate_fail(err, FIRN_IO, "could not make a pipe: %s", strerror(errno));
+        return fi_migrate_fail(err, FIRN_IO, "could not make a pipe: %s", strerror(errno));
     }
     pid_t parent = getpid();
     child->pid = fork();
@@ -209,43 +208,43 @@ start(struct firn_migrate_child *child, firn_migrate_reader *reader, const char 
     child->fd = fds[0];
     return child->pid > 0
                ? FIRN_OK
-               : firn_migrate_fail(err, FIRN_IO, "could not start a process: %s", strerror(errno));
+               : fi_migrate_fail(err, FIRN_IO, "could not start a process: %s", strerror(errno));
 }
 
 /* Says why the child ended without DONE or ERROR. */
 static int
-report_end(struct firn_migrate_child *child, firn_error *err)
+report_end(struct fi_migrate_child *child, firn_error *err)
 {
     int status = 0;
     assert(child->pid > 0);
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
     }
     child->pid = -1;
-    if (firn_term_signals_caught() != 0) {
-        return firn_migrate_fail(err, FIRN_CANCELLED, "cancelled");
+    if (fi_term_signals_caught() != 0) {
+        return fi_migrate_fail(err, FIRN_CANCELLED, "cancelled");
     }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-        return firn_migrate_fail(err, FIRN_NO_MEMORY,
-                                 "the process that reads the database was killed");
+        return fi_migrate_fail(err, FIRN_NO_MEMORY,
+                               "the process that reads the database was killed");
     }
     return WIFSIGNALED(status)
-               ? firn_migrate_fail(err, FIRN_CORRUPT,
-                                   "the database is damaged: the library that reads it died of "
-                                   "signal %d (%s)",
-                                   WTERMSIG(status), strsignal(WTERMSIG(status)))
-               : firn_migrate_fail(err, FIRN_CORRUPT,
-                                   "the database is damaged: the library that reads it ended");
+               ? fi_migrate_fail(err, FIRN_CORRUPT,
+                                 "the database is damaged: the library that reads it died of "
+                                 "signal %d (%s)",
+                                 WTERMSIG(status), strsignal(WTERMSIG(status)))
+               : fi_migrate_fail(err, FIRN_CORRUPT,
+                                 "the database is damaged: the library that reads it ended");
 }
 
 /* Of the frames: waits for bytes, at most until a signal. */
 static int
 read_pipe(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 {
-    struct firn_migrate_child *child = ctx;
+    struct fi_migrate_child *child = ctx;
     struct pollfd poll_fd = {.fd = child->fd, .events = POLLIN};
     assert(child->fd >= 0 && size > 0);
     for (;;) {
-        int code = firn_command_go_on(err);
+        int code = fi_command_go_on(err);
         if (code != FIRN_OK) {
             return code;
         }
@@ -257,8 +256,8 @@ read_pipe(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *e
             return report_end(child, err);
         }
         if (got < 0 && errno != EINTR) {
-            return firn_migrate_fail(err, FIRN_IO, "could not read from a process: %s",
-                                     strerror(errno));
+            return fi_migrate_fail(err, FIRN_IO, "could not read from a process: %s",
+                                   strerror(errno));
         }
         if (got > 0) {
             *out_size = (size_t)got;
@@ -268,44 +267,43 @@ read_pipe(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *e
 }
 
 int
-firn_migrate_child_start(struct firn_migrate_child *child, firn_migrate_reader *reader,
-                         const char *path, firn_error *err)
+fi_migrate_child_start(struct fi_migrate_child *child, fi_migrate_reader *reader, const char *path,
+                       firn_error *err)
 {
-    struct firn_migrate_frame frame;
+    struct fi_migrate_frame frame;
     assert(child->pid < 0 && child->fd < 0 && reader != NULL);
-    int code = firn_migrate_frames_init(&child->frames, read_pipe, child, err);
+    int code = fi_migrate_frames_init(&child->frames, read_pipe, child, err);
     if (code != FIRN_OK) {
         return code;
     }
     (void)snprintf(child->place, sizeof(child->place), "%s/firn-migrate-XXXXXX",
-                   firn_sqlitefile_place());
+                   fi_sqlitefile_place());
     if (mkdtemp(child->place) == NULL) {
         child->place[0] = '\0';
-        return firn_migrate_fail(err, FIRN_IO, "could not create a directory in %.400s: %s",
-                                 firn_sqlitefile_place(), strerror(errno));
+        return fi_migrate_fail(err, FIRN_IO, "could not create a directory in %.400s: %s",
+                               fi_sqlitefile_place(), strerror(errno));
     }
     code = start(child, reader, path, err);
     /* The first frame is OPENED: (I1) of migrate_frames.c. */
-    return code == FIRN_OK ? firn_migrate_frames_next(&child->frames, &frame, err) : code;
+    return code == FIRN_OK ? fi_migrate_frames_next(&child->frames, &frame, err) : code;
 }
 
 int
-firn_migrate_child_read(struct firn_migrate_child *child, struct firn_migrate_sink *sink,
-                        firn_error *err)
+fi_migrate_child_read(struct fi_migrate_child *child, struct fi_migrate_sink *sink, firn_error *err)
 {
-    struct firn_migrate_frame frame;
+    struct fi_migrate_frame frame;
     int code = FIRN_OK;
     assert(child->fd >= 0 && sink != NULL); /* it was started */
     while (code == FIRN_OK) {
-        code = firn_migrate_frames_next(&child->frames, &frame, err);
-        if (code != FIRN_OK || frame.kind == FIRN_MIGRATE_DONE) {
+        code = fi_migrate_frames_next(&child->frames, &frame, err);
+        if (code != FIRN_OK || frame.kind == FI_MIGRATE_DONE) {
             break;
         }
-        code = frame.kind == FIRN_MIGRATE_KEYSPACE
-                   ? firn_migrate_sink_keyspace(sink, frame.name, frame.is_set, err)
-               : frame.kind == FIRN_MIGRATE_ENTRY
-                   ? firn_migrate_sink_entry(sink, frame.key, frame.value, err)
-                   : firn_migrate_sink_end(sink, frame.is_set, frame.count, err);
+        code = frame.kind == FI_MIGRATE_KEYSPACE
+                   ? fi_migrate_sink_keyspace(sink, frame.name, frame.is_set, err)
+               : frame.kind == FI_MIGRATE_ENTRY
+                   ? fi_migrate_sink_entry(sink, frame.key, frame.value, err)
+                   : fi_migrate_sink_end(sink, frame.is_set, frame.count, err);
     }
     return code;
 }
@@ -327,7 +325,7 @@ remove_place(const char *place)
 }
 
 void
-firn_migrate_child_end(struct firn_migrate_child *child)
+fi_migrate_child_end(struct fi_migrate_child *child)
 {
     if (child->pid > 0) {
         (void)kill(child->pid, SIGKILL);
@@ -343,5 +341,5 @@ firn_migrate_child_end(struct firn_migrate_child *child)
         remove_place(child->place);
         child->place[0] = '\0';
     }
-    firn_migrate_frames_deinit(&child->frames);
+    fi_migrate_frames_deinit(&child->frames);
 }

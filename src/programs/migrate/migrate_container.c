@@ -45,46 +45,46 @@ struct section {
     uint8_t kind;
     uint8_t compression;
     uint32_t checksum;
-    struct firn_migrate_span span;
+    struct fi_migrate_span span;
 };
 
 static bool
-get_section(const struct firn_migrate_span *span, const struct index *index, uint64_t i,
+get_section(const struct fi_migrate_span *span, const struct index *index, uint64_t i,
             struct section *out)
 {
     uint8_t entry[ENTRY_SIZE];
-    if (!firn_migrate_span_read(span, index->offset + COUNT_SIZE + i * ENTRY_SIZE, entry,
-                                sizeof(entry))) {
+    if (!fi_migrate_span_read(span, index->offset + COUNT_SIZE + i * ENTRY_SIZE, entry,
+                              sizeof(entry))) {
         return false;
     }
     *out = (struct section){.kind = entry[0],
                             .compression = entry[1],
-                            .checksum = firn_migrate_span_u32(entry + 32),
+                            .checksum = fi_migrate_span_u32(entry + 32),
                             .span = *span};
-    out->span.begin = firn_migrate_span_u64(entry + 8);
-    out->span.size = firn_migrate_span_u64(entry + 16);
+    out->span.begin = fi_migrate_span_u64(entry + 8);
+    out->span.size = fi_migrate_span_u64(entry + 16);
     return true;
 }
 
 /* Whether there is an index to be believed. */
 static bool
-find_index(const struct firn_migrate_span *span, struct index *out)
+find_index(const struct fi_migrate_span *span, struct index *out)
 {
     uint8_t footer[FOOTER_SIZE];
     uint8_t count[COUNT_SIZE];
     uint64_t data_sections = 0;
     uint64_t at = HEADER_SIZE;
     if (span->size < HEADER_SIZE + COUNT_SIZE + FOOTER_SIZE ||
-        !firn_migrate_span_read(span, span->size - FOOTER_SIZE, footer, sizeof(footer))) {
+        !fi_migrate_span_read(span, span->size - FOOTER_SIZE, footer, sizeof(footer))) {
         return false;
     }
     uint64_t end = span->size - FOOTER_SIZE - COUNT_SIZE;
-    out->offset = firn_migrate_span_u64(footer);
+    out->offset = fi_migrate_span_u64(footer);
     if (memcmp(footer + 60, "XPLA", 4) != 0 ||
-        firn_migrate_span_crc_of(0, footer, 56) != firn_migrate_span_u32(footer + 56) ||
-        firn_migrate_span_u64(footer + 40) != span->size || out->offset > end ||
+        fi_migrate_span_crc_of(0, footer, 56) != fi_migrate_span_u32(footer + 56) ||
+        fi_migrate_span_u64(footer + 40) != span->size || out->offset > end ||
         (end - out->offset) % ENTRY_SIZE != 0 ||
-        !firn_migrate_span_read(span, out->offset, count, sizeof(count))) {
+        !fi_migrate_span_read(span, out->offset, count, sizeof(count))) {
         return false;
     }
     out->count = (end - out->offset) / ENTRY_SIZE;
@@ -97,20 +97,20 @@ find_index(const struct firn_migrate_span *span, struct index *out)
         at += section.span.size;
         data_sections += section.kind != KIND_LIST;
     }
-    return at == out->offset && firn_migrate_span_u32(count) == out->count &&
-           data_sections == firn_migrate_span_u32(footer + 16);
+    return at == out->offset && fi_migrate_span_u32(count) == out->count &&
+           data_sections == fi_migrate_span_u32(footer + 16);
 }
 
 static bool
-begins_with_mark(const struct firn_migrate_span *span)
+begins_with_mark(const struct fi_migrate_span *span)
 {
     uint8_t mark[4];
-    return firn_migrate_span_read(span, 0, mark, sizeof(mark)) && memcmp(mark, "ASST", 4) == 0;
+    return fi_migrate_span_read(span, 0, mark, sizeof(mark)) && memcmp(mark, "ASST", 4) == 0;
 }
 
 static int
-read_sections(const struct firn_migrate_span *span, const struct index *index,
-              const struct firn_migrate_taker *taker, uint64_t *tables, firn_error *err)
+read_sections(const struct fi_migrate_span *span, const struct index *index,
+              const struct fi_migrate_taker *taker, uint64_t *tables, firn_error *err)
 {
     int code = FIRN_OK;
     for (uint64_t i = 0; code == FIRN_OK && i < index->count; i++) {
@@ -118,24 +118,23 @@ read_sections(const struct firn_migrate_span *span, const struct index *index,
         uint32_t crc = 0;
         bool is_read = get_section(span, index, i, &section);
         if (is_read && index->has_checksums &&
-            (!firn_migrate_span_crc(&section.span, section.span.size, &crc) ||
+            (!fi_migrate_span_crc(&section.span, section.span.size, &crc) ||
              crc != section.checksum)) {
-            firn_migrate_span_tell(span, section.span.begin, taker,
-                                   "the checksum of section %llu is wrong", (unsigned long long)i);
+            fi_migrate_span_tell(span, section.span.begin, taker,
+                                 "the checksum of section %llu is wrong", (unsigned long long)i);
         }
         if (!is_read || (section.kind == KIND_TABLE && section.compression != 0 &&
                          !begins_with_mark(&section.span))) {
-            firn_migrate_span_tell(
-                span, section.span.begin, taker,
-                "section %llu cannot be read or is compressed: it is not imported",
-                (unsigned long long)i);
+            fi_migrate_span_tell(span, section.span.begin, taker,
+                                 "section %llu cannot be read or is compressed: it is not imported",
+                                 (unsigned long long)i);
         } else if (section.kind == KIND_TABLE) {
-            code = firn_migrate_table_read(&section.span, taker, NULL, err);
+            code = fi_migrate_table_read(&section.span, taker, NULL, err);
             *tables += 1;
         } else if (section.kind != KIND_LIST) {
-            firn_migrate_span_tell(span, section.span.begin, taker,
-                                   "section %llu (%s) is not imported", (unsigned long long)i,
-                                   section.kind < KINDS ? kinds[section.kind] : "unknown");
+            fi_migrate_span_tell(span, section.span.begin, taker,
+                                 "section %llu (%s) is not imported", (unsigned long long)i,
+                                 section.kind < KINDS ? kinds[section.kind] : "unknown");
         }
     }
     return code;
@@ -143,14 +142,14 @@ read_sections(const struct firn_migrate_span *span, const struct index *index,
 
 /* The next place at or after *at that may begin a table. */
 static bool
-find_table(const struct firn_migrate_span *span, uint64_t *at)
+find_table(const struct fi_migrate_span *span, uint64_t *at)
 {
     static const uint8_t mark[] = {'A', 'S', 'S', 'T', 1, 0};
     uint8_t piece[PIECE];
     while (*at <= span->size && span->size - *at >= sizeof(mark)) {
         uint64_t left = span->size - *at;
         size_t size = left < PIECE ? (size_t)left : PIECE;
-        if (!firn_migrate_span_read(span, *at, piece, size)) {
+        if (!fi_migrate_span_read(span, *at, piece, size)) {
             return false;
         }
         for (size_t i = 0; i + sizeof(mark) <= size; i++) {
@@ -165,16 +164,16 @@ find_table(const struct firn_migrate_span *span, uint64_t *at)
 }
 
 static int
-search_tables(const struct firn_migrate_span *span, const struct firn_migrate_taker *taker,
+search_tables(const struct fi_migrate_span *span, const struct fi_migrate_taker *taker,
               uint64_t *tables, firn_error *err)
 {
     int code = FIRN_OK;
     for (uint64_t at = 0; code == FIRN_OK && find_table(span, &at);) {
         uint64_t end = 0;
-        struct firn_migrate_span rest = *span;
+        struct fi_migrate_span rest = *span;
         rest.begin += at;
         rest.size -= at;
-        code = firn_migrate_table_read(&rest, taker, &end, err);
+        code = fi_migrate_table_read(&rest, taker, &end, err);
         *tables += 1;
         at += end;
     }
@@ -182,30 +181,29 @@ search_tables(const struct firn_migrate_span *span, const struct firn_migrate_ta
 }
 
 int
-firn_migrate_container_read(const struct firn_migrate_span *span,
-                            const struct firn_migrate_taker *taker, uint64_t *out_tables,
-                            firn_error *err)
+fi_migrate_container_read(const struct fi_migrate_span *span, const struct fi_migrate_taker *taker,
+                          uint64_t *out_tables, firn_error *err)
 {
     uint8_t header[HEADER_SIZE];
     struct index index;
     assert(span->begin == 0);
     *out_tables = 0;
     bool has_header =
-        firn_migrate_span_read(span, 0, header, sizeof(header)) && memcmp(header, "ALPX", 4) == 0;
+        fi_migrate_span_read(span, 0, header, sizeof(header)) && memcmp(header, "ALPX", 4) == 0;
     if (!has_header) {
-        firn_migrate_span_tell(span, 0, taker, "the header is damaged");
+        fi_migrate_span_tell(span, 0, taker, "the header is damaged");
     } else if (memcmp(header + 4, (const uint8_t[]){0, 0, 1, 0, 0, 0}, 6) != 0) {
-        return firn_migrate_fail(
-            err, FIRN_UNSUPPORTED,
-            "the file has version %u.%u.%u of its format; this firn reads 0.1.0",
-            header[4] | (unsigned)header[5] << 8, header[6] | (unsigned)header[7] << 8,
-            header[8] | (unsigned)header[9] << 8);
+        return fi_migrate_fail(err, FIRN_UNSUPPORTED,
+                               "the file has version %u.%u.%u of its format; this firn reads 0.1.0",
+                               header[4] | (unsigned)header[5] << 8,
+                               header[6] | (unsigned)header[7] << 8,
+                               header[8] | (unsigned)header[9] << 8);
     }
     if (find_index(span, &index)) {
         index.has_checksums = !has_header || header[10] == 0;
         return read_sections(span, &index, taker, out_tables, err);
     }
-    firn_migrate_span_tell(span, span->size, taker,
-                           "the end is damaged or missing: tables are looked for");
+    fi_migrate_span_tell(span, span->size, taker,
+                         "the end is damaged or missing: tables are looked for");
     return search_tables(span, taker, out_tables, err);
 }

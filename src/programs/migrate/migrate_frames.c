@@ -18,22 +18,21 @@
 enum { BUFFER_SIZE = 256 << 10, GROW_MAX = 1 << 20, CODE_MAX = 100 };
 
 int
-firn_migrate_frames_init(struct firn_migrate_frames *frames,
-                         int (*read)(void *ctx, uint8_t *data, size_t size, size_t *out_size,
-                                     firn_error *err),
-                         void *ctx, firn_error *err)
+fi_migrate_frames_init(struct fi_migrate_frames *frames,
+                       int (*read)(void *ctx, uint8_t *data, size_t size, size_t *out_size,
+                                   firn_error *err),
+                       void *ctx, firn_error *err)
 {
     assert(frames->buffer == NULL && read != NULL);
     memset(frames, 0, sizeof(*frames));
     frames->read = read;
     frames->ctx = ctx;
     frames->buffer = malloc(BUFFER_SIZE);
-    return frames->buffer != NULL ? FIRN_OK
-                                  : firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+    return frames->buffer != NULL ? FIRN_OK : fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
 }
 
 void
-firn_migrate_frames_deinit(struct firn_migrate_frames *frames)
+fi_migrate_frames_deinit(struct fi_migrate_frames *frames)
 {
     assert(frames->at <= frames->filled);
     free(frames->buffer);
@@ -42,7 +41,7 @@ firn_migrate_frames_deinit(struct firn_migrate_frames *frames)
 }
 
 static int
-take(struct firn_migrate_frames *frames, void *data, size_t size, firn_error *err)
+take(struct fi_migrate_frames *frames, void *data, size_t size, firn_error *err)
 {
     assert(frames->at <= frames->filled && frames->filled <= BUFFER_SIZE);
     for (size_t done = 0; done < size;) {
@@ -67,21 +66,21 @@ take(struct firn_migrate_frames *frames, void *data, size_t size, firn_error *er
 static int
 refuse(firn_error *err)
 {
-    return firn_migrate_fail(
+    return fi_migrate_fail(
         err, FIRN_CORRUPT,
         "the database is damaged: what the process that reads it sent is malformed");
 }
 
 /* Makes room for `size` bytes of a body. */
 static int
-reserve(struct firn_migrate_frames *frames, size_t size, firn_error *err)
+reserve(struct fi_migrate_frames *frames, size_t size, firn_error *err)
 {
     if (size <= frames->body_capacity) {
         return FIRN_OK;
     }
     uint8_t *grown = realloc(frames->body, size);
     if (grown == NULL) {
-        return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     frames->body = grown;
     frames->body_capacity = size;
@@ -90,7 +89,7 @@ reserve(struct firn_migrate_frames *frames, size_t size, firn_error *err)
 
 /* Takes `size` bytes to `at` of the body, and puts a NUL after them. */
 static int
-take_text(struct firn_migrate_frames *frames, size_t at, size_t size, firn_error *err)
+take_text(struct fi_migrate_frames *frames, size_t at, size_t size, firn_error *err)
 {
     size_t done = 0;
     int code = reserve(frames, at + (size < GROW_MAX ? size : GROW_MAX) + 1, err);
@@ -113,85 +112,85 @@ take_text(struct firn_migrate_frames *frames, size_t at, size_t size, firn_error
 
 /* Whether a frame of a kind may come now. */
 static bool
-may_follow(enum firn_migrate_kind before, uint32_t kind)
+may_follow(enum fi_migrate_kind before, uint32_t kind)
 {
-    bool is_inside = before == FIRN_MIGRATE_KEYSPACE || before == FIRN_MIGRATE_ENTRY;
-    bool is_between = before == FIRN_MIGRATE_OPENED || before == FIRN_MIGRATE_END;
+    bool is_inside = before == FI_MIGRATE_KEYSPACE || before == FI_MIGRATE_ENTRY;
+    bool is_between = before == FI_MIGRATE_OPENED || before == FI_MIGRATE_END;
     switch (kind) {
-    case FIRN_MIGRATE_OPENED:
+    case FI_MIGRATE_OPENED:
         return before == 0;
-    case FIRN_MIGRATE_ENTRY:
-    case FIRN_MIGRATE_END:
+    case FI_MIGRATE_ENTRY:
+    case FI_MIGRATE_END:
         return is_inside;
-    case FIRN_MIGRATE_KEYSPACE:
-    case FIRN_MIGRATE_DONE:
+    case FI_MIGRATE_KEYSPACE:
+    case FI_MIGRATE_DONE:
         return is_between;
     default:
-        return kind == FIRN_MIGRATE_ERROR;
+        return kind == FI_MIGRATE_ERROR;
     }
 }
 
 static int
-check_sizes(const struct firn_migrate_header *header, firn_error *err)
+check_sizes(const struct fi_migrate_header *header, firn_error *err)
 {
-    if (header->kind == FIRN_MIGRATE_ENTRY) {
+    if (header->kind == FI_MIGRATE_ENTRY) {
         return header->first <= FIRN_KEY_SIZE_MAX && header->second <= FIRN_VALUE_SIZE_MAX
                    ? FIRN_OK
-                   : firn_migrate_fail(err, FIRN_LIMIT,
-                                       "an entry has a key of %llu and a value of %llu bytes; a "
-                                       "store takes %d and %d",
-                                       (unsigned long long)header->first,
-                                       (unsigned long long)header->second, FIRN_KEY_SIZE_MAX,
-                                       FIRN_VALUE_SIZE_MAX);
+                   : fi_migrate_fail(err, FIRN_LIMIT,
+                                     "an entry has a key of %llu and a value of %llu bytes; a "
+                                     "store takes %d and %d",
+                                     (unsigned long long)header->first,
+                                     (unsigned long long)header->second, FIRN_KEY_SIZE_MAX,
+                                     FIRN_VALUE_SIZE_MAX);
     }
-    bool has_text = header->kind == FIRN_MIGRATE_KEYSPACE || header->kind == FIRN_MIGRATE_ERROR;
-    uint64_t most = header->kind == FIRN_MIGRATE_END ? UINT64_MAX
-                    : has_text                       ? FIRN_MIGRATE_NAME_SIZE_MAX
-                                                     : 0;
+    bool has_text = header->kind == FI_MIGRATE_KEYSPACE || header->kind == FI_MIGRATE_ERROR;
+    uint64_t most = header->kind == FI_MIGRATE_END ? UINT64_MAX
+                    : has_text                     ? FI_MIGRATE_NAME_SIZE_MAX
+                                                   : 0;
     return header->first <= most && header->second == 0 ? FIRN_OK : refuse(err);
 }
 
 /* Takes what follows the header. */
 static int
-take_body(struct firn_migrate_frames *frames, const struct firn_migrate_header *header,
-          struct firn_migrate_frame *out, firn_error *err)
+take_body(struct fi_migrate_frames *frames, const struct fi_migrate_header *header,
+          struct fi_migrate_frame *out, firn_error *err)
 {
-    size_t first = header->kind == FIRN_MIGRATE_END ? 0 : (size_t)header->first;
+    size_t first = header->kind == FI_MIGRATE_END ? 0 : (size_t)header->first;
     int code = take_text(frames, 0, first, err);
     code = code == FIRN_OK ? take_text(frames, first + 1, (size_t)header->second, err) : code;
     if (code != FIRN_OK) {
         return code;
     }
-    *out = (struct firn_migrate_frame){
-        .kind = (enum firn_migrate_kind)header->kind,
+    *out = (struct fi_migrate_frame){
+        .kind = (enum fi_migrate_kind)header->kind,
         .is_set = header->flag != 0,
         .name = (const char *)frames->body,
         .key = firn_bytes(frames->body, first),
         .value = firn_bytes(frames->body + first + 1, (size_t)header->second),
         .count = header->first};
-    if (header->kind == FIRN_MIGRATE_KEYSPACE && strlen(out->name) != first) {
+    if (header->kind == FI_MIGRATE_KEYSPACE && strlen(out->name) != first) {
         return refuse(err);
     }
-    if (header->kind == FIRN_MIGRATE_ERROR) {
+    if (header->kind == FI_MIGRATE_ERROR) {
         code = header->flag > 0 && header->flag < CODE_MAX ? -(int)header->flag : FIRN_CORRUPT;
-        return firn_migrate_fail(err, code, "%.480s", out->name);
+        return fi_migrate_fail(err, code, "%.480s", out->name);
     }
     return FIRN_OK;
 }
 
 int
-firn_migrate_frames_next(struct firn_migrate_frames *frames, struct firn_migrate_frame *out,
-                         firn_error *err)
+fi_migrate_frames_next(struct fi_migrate_frames *frames, struct fi_migrate_frame *out,
+                       firn_error *err)
 {
-    struct firn_migrate_header header;
-    assert(frames->buffer != NULL && frames->before != FIRN_MIGRATE_DONE &&
-           frames->before != FIRN_MIGRATE_ERROR);
+    struct fi_migrate_header header;
+    assert(frames->buffer != NULL && frames->before != FI_MIGRATE_DONE &&
+           frames->before != FI_MIGRATE_ERROR);
     int code = take(frames, &header, sizeof(header), err);
     if (code == FIRN_OK && !may_follow(frames->before, header.kind)) {
         code = refuse(err);
     }
     code = code == FIRN_OK ? check_sizes(&header, err) : code;
     code = code == FIRN_OK ? take_body(frames, &header, out, err) : code;
-    frames->before = code == FIRN_OK ? out->kind : FIRN_MIGRATE_ERROR;
+    frames->before = code == FIRN_OK ? out->kind : FI_MIGRATE_ERROR;
     return code;
 }

@@ -20,10 +20,10 @@ enum { HEADER_SIZE = 8, BODY_MIN = 12, SIZE_SIZE = 8, WORK_MAX = 1 << 30 };
 enum kind { BEGIN, PUT, DELETE, COMMIT, KINDS };
 
 struct journal {
-    const struct firn_migrate_span *span;
-    const struct firn_migrate_taker *taker;
-    struct firn_migrate_near near;
-    struct firn_migrate_room body;
+    const struct fi_migrate_span *span;
+    const struct fi_migrate_taker *taker;
+    struct fi_migrate_near near;
+    struct fi_migrate_room body;
     uint64_t begin;       /* of the open transaction */
     uint64_t transaction; /* its number */
     bool is_open;
@@ -36,7 +36,7 @@ struct record {
     uint32_t kind;
     uint64_t transaction;
     uint64_t size; /* of all of it; 0: it is none */
-    struct firn_migrate_version version;
+    struct fi_migrate_version version;
 };
 
 static bool
@@ -45,7 +45,7 @@ take_bytes(firn_slice *rest, firn_slice *out)
     if (rest->size < SIZE_SIZE) {
         return false;
     }
-    uint64_t size = firn_migrate_span_u64(rest->data);
+    uint64_t size = fi_migrate_span_u64(rest->data);
     if (size > rest->size - SIZE_SIZE) {
         return false;
     }
@@ -60,25 +60,24 @@ read_record(struct journal *journal, uint64_t at, struct record *out)
 {
     uint8_t header[HEADER_SIZE];
     memset(out, 0, sizeof(*out));
-    if (!firn_migrate_span_near(&journal->near, at, header, sizeof(header))) {
+    if (!fi_migrate_span_near(&journal->near, at, header, sizeof(header))) {
         return FIRN_OK;
     }
-    size_t size = firn_migrate_span_u32(header);
-    if (size < BODY_MIN || size > FIRN_MIGRATE_ALOPEX_PART_MAX ||
+    size_t size = fi_migrate_span_u32(header);
+    if (size < BODY_MIN || size > FI_MIGRATE_ALOPEX_PART_MAX ||
         size > journal->span->size - at - sizeof(header)) {
         return FIRN_OK;
     }
     journal->work += size;
-    int code = firn_migrate_span_room_reserve(&journal->body, size, journal->err);
+    int code = fi_migrate_span_room_reserve(&journal->body, size, journal->err);
     if (code != FIRN_OK ||
-        !firn_migrate_span_read(journal->span, at + sizeof(header), journal->body.data, size) ||
-        firn_migrate_span_crc_of(0, journal->body.data, size) !=
-            firn_migrate_span_u32(header + 4)) {
+        !fi_migrate_span_read(journal->span, at + sizeof(header), journal->body.data, size) ||
+        fi_migrate_span_crc_of(0, journal->body.data, size) != fi_migrate_span_u32(header + 4)) {
         return code;
     }
     firn_slice rest = firn_bytes(journal->body.data + BODY_MIN, size - BODY_MIN);
-    out->kind = firn_migrate_span_u32(journal->body.data);
-    out->transaction = firn_migrate_span_u64(journal->body.data + 4);
+    out->kind = fi_migrate_span_u32(journal->body.data);
+    out->transaction = fi_migrate_span_u64(journal->body.data + 4);
     out->version.is_deleted = out->kind == DELETE;
     bool is_change = out->kind == PUT || out->kind == DELETE;
     if (out->kind < KINDS && (!is_change || take_bytes(&rest, &out->version.key)) &&
@@ -120,8 +119,8 @@ walk(struct journal *journal, uint64_t at, const struct record *record)
         journal->is_told = false;
     } else if (!is_own && !journal->is_told) {
         journal->is_told = true;
-        firn_migrate_span_tell(journal->span, at, journal->taker,
-                               "the transaction of this record has no beginning: it is lost");
+        fi_migrate_span_tell(journal->span, at, journal->taker,
+                             "the transaction of this record has no beginning: it is lost");
     }
     journal->is_open = record->kind == BEGIN || (is_own && record->kind != COMMIT);
     return is_own && record->kind == COMMIT ? give(journal) : FIRN_OK;
@@ -135,8 +134,8 @@ search(struct journal *journal, uint64_t at, uint64_t *out_at)
     struct record record = {.size = 0};
     int code = FIRN_OK;
     *out_at = at;
-    if (firn_migrate_span_near(&journal->near, at, header, sizeof(header))) {
-        *out_at = at + sizeof(header) + firn_migrate_span_u32(header);
+    if (fi_migrate_span_near(&journal->near, at, header, sizeof(header))) {
+        *out_at = at + sizeof(header) + fi_migrate_span_u32(header);
         code = *out_at < journal->span->size ? read_record(journal, *out_at, &record) : FIRN_OK;
     }
     if (code != FIRN_OK || record.size > 0 || *out_at == journal->span->size) {
@@ -154,19 +153,18 @@ search(struct journal *journal, uint64_t at, uint64_t *out_at)
 }
 
 bool
-firn_migrate_journal_is_one(const struct firn_migrate_span *span)
+fi_migrate_journal_is_one(const struct fi_migrate_span *span)
 {
     uint8_t head[HEADER_SIZE + BODY_MIN];
-    return firn_migrate_span_read(span, 0, head, sizeof(head)) &&
-           firn_migrate_span_u32(head) == BODY_MIN &&
-           firn_migrate_span_u32(head + HEADER_SIZE) == BEGIN &&
-           firn_migrate_span_crc_of(0, head + HEADER_SIZE, BODY_MIN) ==
-               firn_migrate_span_u32(head + 4);
+    return fi_migrate_span_read(span, 0, head, sizeof(head)) &&
+           fi_migrate_span_u32(head) == BODY_MIN &&
+           fi_migrate_span_u32(head + HEADER_SIZE) == BEGIN &&
+           fi_migrate_span_crc_of(0, head + HEADER_SIZE, BODY_MIN) == fi_migrate_span_u32(head + 4);
 }
 
 int
-firn_migrate_journal_read(const struct firn_migrate_span *span,
-                          const struct firn_migrate_taker *taker, firn_error *err)
+fi_migrate_journal_read(const struct fi_migrate_span *span, const struct fi_migrate_taker *taker,
+                        firn_error *err)
 {
     struct journal journal = {.span = span, .taker = taker, .near = {.span = span}, .err = err};
     int code = FIRN_OK;
@@ -181,16 +179,16 @@ firn_migrate_journal_read(const struct firn_migrate_span *span,
             journal.is_open = false;
             journal.is_told = true;
             code = search(&journal, at, &next);
-            firn_migrate_span_tell(
-                span, at, taker, "%llu bytes of the log are damaged: the transaction there is lost",
-                (unsigned long long)(next - at));
+            fi_migrate_span_tell(span, at, taker,
+                                 "%llu bytes of the log are damaged: the transaction there is lost",
+                                 (unsigned long long)(next - at));
         }
         at = next;
     }
     if (code == FIRN_OK && journal.is_open) {
-        firn_migrate_span_tell(span, journal.begin, taker,
-                               "the last transaction has no end: it is lost");
+        fi_migrate_span_tell(span, journal.begin, taker,
+                             "the last transaction has no end: it is lost");
     }
-    firn_migrate_span_room_deinit(&journal.body);
+    fi_migrate_span_room_deinit(&journal.body);
     return code;
 }

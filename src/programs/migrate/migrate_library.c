@@ -14,7 +14,7 @@
 #include <dlfcn.h>
 
 static void *
-open_any(const struct firn_migrate_library *library)
+open_any(const struct fi_migrate_library *library)
 {
     char name[64];
     if (library->major_max == 0) {
@@ -33,20 +33,20 @@ open_any(const struct firn_migrate_library *library)
 }
 
 int
-firn_migrate_library_load(const struct firn_migrate_library *library, void (**out)(void),
-                          firn_error *err)
+fi_migrate_library_load(const struct fi_migrate_library *library, void (**out)(void),
+                        firn_error *err)
 {
     assert(library->symbols[0] != NULL);
     void *handle = open_any(library);
     if (handle == NULL) {
-        return firn_migrate_fail(err, FIRN_UNSUPPORTED, "could not load %s, install Debian's %s",
-                                 library->product, library->package);
+        return fi_migrate_fail(err, FIRN_UNSUPPORTED, "could not load %s, install Debian's %s",
+                               library->product, library->package);
     }
     for (size_t i = 0; library->symbols[i] != NULL; i++) {
         void *symbol = dlsym(handle, library->symbols[i]);
         if (symbol == NULL) {
-            return firn_migrate_fail(err, FIRN_UNSUPPORTED, "the library of %s has no %s",
-                                     library->product, library->symbols[i]);
+            return fi_migrate_fail(err, FIRN_UNSUPPORTED, "the library of %s has no %s",
+                                   library->product, library->symbols[i]);
         }
         /* A function pointer is read as what dlsym says it is. */
         assert(sizeof(symbol) == sizeof(out[i]));
@@ -58,13 +58,13 @@ firn_migrate_library_load(const struct firn_migrate_library *library, void (**ou
 #else
 
 int
-firn_migrate_library_load(const struct firn_migrate_library *library, void (**out)(void),
-                          firn_error *err)
+fi_migrate_library_load(const struct fi_migrate_library *library, void (**out)(void),
+                        firn_error *err)
 {
     (void)out;
-    return firn_migrate_fail(err, FIRN_UNSUPPORTED,
-                             "this program is static and cannot load the library of %s",
-                             library->product);
+    return fi_migrate_fail(err, FIRN_UNSUPPORTED,
+                           "this program is static and cannot load the library of %s",
+                           library->product);
 }
 
 #endif

@@ -80,12 +80,12 @@ static const char *const symbols[] = {"mdb_env_create",   "mdb_env_set_maxdbs", 
                                       "mdb_txn_begin",    "mdb_dbi_open",       "mdb_dbi_flags",
                                       "mdb_stat",         "mdb_cursor_open",    "mdb_cursor_get",
                                       "mdb_cursor_close", "mdb_strerror",       NULL};
-static const struct firn_migrate_library library = {
+static const struct fi_migrate_library library = {
     .product = "LMDB", .package = "liblmdb0", .soname = "liblmdb.so.0", .symbols = symbols};
 
 struct reading {
     struct lmdb lmdb;
-    struct firn_migrate_pipe *pipe;
+    struct fi_migrate_pipe *pipe;
     struct transaction *transaction;
     unsigned main;
     char **names; /* of the named databases */
@@ -101,8 +101,8 @@ fail(const struct reading *reading, int result)
 {
     assert(result != 0);
     int code = result == 2 ? FIRN_NOT_FOUND : result > 0 ? FIRN_IO : FIRN_CORRUPT;
-    return firn_migrate_fail(reading->err, code, "LMDB cannot read the database: %.400s",
-                             reading->lmdb.strerror(result));
+    return fi_migrate_fail(reading->err, code, "LMDB cannot read the database: %.400s",
+                           reading->lmdb.strerror(result));
 }
 
 /* Whether an entry of the main database is a named one; then it is open. */
@@ -139,8 +139,8 @@ walk(struct reading *reading, unsigned database,
     result = result == 0 ? reading->lmdb.cursor_get(cursor, &key, &value, CURSOR_FIRST) : result;
     while (result == 0 && code == FIRN_OK) {
         code = ++walked > stat.entries
-                   ? firn_migrate_fail(reading->err, FIRN_CORRUPT,
-                                       "the database is damaged: it has more entries than it says")
+                   ? fi_migrate_fail(reading->err, FIRN_CORRUPT,
+                                     "the database is damaged: it has more entries than it says")
                    : visit(reading, &key, &value);
         result = reading->lmdb.cursor_get(cursor, &key, &value, CURSOR_NEXT);
     }
@@ -167,7 +167,7 @@ find_database(struct reading *reading, const struct lmdb_value *key, const struc
         grown[reading->count] = strdup(name);
     }
     if (grown == NULL || grown[reading->count++] == NULL) {
-        return firn_migrate_fail(reading->err, FIRN_NO_MEMORY, "out of memory");
+        return fi_migrate_fail(reading->err, FIRN_NO_MEMORY, "out of memory");
     }
     return FIRN_OK;
 }
@@ -175,8 +175,8 @@ find_database(struct reading *reading, const struct lmdb_value *key, const struc
 static int
 send_entry(struct reading *reading, const struct lmdb_value *key, const struct lmdb_value *value)
 {
-    firn_migrate_child_put_entry(reading->pipe, firn_bytes(key->data, key->size),
-                                 firn_bytes(value->data, value->size));
+    fi_migrate_child_put_entry(reading->pipe, firn_bytes(key->data, key->size),
+                               firn_bytes(value->data, value->size));
     return FIRN_OK;
 }
 
@@ -197,8 +197,8 @@ send_duplicate(struct reading *reading, const struct lmdb_value *key,
                const struct lmdb_value *value)
 {
     if (key->size > FIRN_KEY_SIZE_MAX || value->size > FIRN_KEY_SIZE_MAX) {
-        return firn_migrate_fail(reading->err, FIRN_CORRUPT,
-                                 "the database is damaged: a key has %zu bytes", key->size);
+        return fi_migrate_fail(reading->err, FIRN_CORRUPT,
+                               "the database is damaged: a key has %zu bytes", key->size);
     }
     size_t wanted = 2 * (key->size + value->size) + 4;
     if (wanted > reading->key_capacity) {
@@ -206,14 +206,14 @@ send_duplicate(struct reading *reading, const struct lmdb_value *key,
         reading->key = malloc(wanted);
         reading->key_capacity = wanted;
         if (reading->key == NULL) {
-            return firn_migrate_fail(reading->err, FIRN_NO_MEMORY, "out of memory");
+            return fi_migrate_fail(reading->err, FIRN_NO_MEMORY, "out of memory");
         }
     }
     firn_key built = firn_key_in(reading->key, reading->key_capacity);
     firn_key_add_text(&built, firn_bytes(key->data, key->size));
     firn_key_add_text(&built, firn_bytes(value->data, value->size));
     assert(firn_key_is_valid(&built));
-    firn_migrate_child_put_entry(reading->pipe, firn_key_slice(&built), firn_str(""));
+    fi_migrate_child_put_entry(reading->pipe, firn_key_slice(&built), firn_str(""));
     return FIRN_OK;
 }
 
@@ -232,13 +232,13 @@ send_database(struct reading *reading, unsigned database, const char *name)
     if (is_main && skipped > 0 && stat.entries <= skipped) {
         return FIRN_OK; /* it has names only */
     }
-    firn_migrate_child_put_keyspace(reading->pipe, name, (flags & ODD_ORDER) == 0);
+    fi_migrate_child_put_keyspace(reading->pipe, name, (flags & ODD_ORDER) == 0);
     int code = walk(reading, database,
                     (flags & FLAG_DUPLICATES) != 0 ? send_duplicate
                     : is_main && skipped > 0       ? send_unnamed
                                                    : send_entry);
     if (code == FIRN_OK) {
-        firn_migrate_child_put_end(reading->pipe, true, stat.entries - skipped);
+        fi_migrate_child_put_end(reading->pipe, true, stat.entries - skipped);
     }
     return code;
 }
@@ -251,15 +251,14 @@ open_environment(struct reading *reading, const char *path)
     char lock[PATH_MAX + 16];
     unsigned flags = OPEN_READ_ONLY | OPEN_NO_TLS;
     if (stat(path, &info) != 0) {
-        return firn_migrate_fail(reading->err, FIRN_IO, "could not open '%.400s'", path);
+        return fi_migrate_fail(reading->err, FIRN_IO, "could not open '%.400s'", path);
     }
     bool is_file = !S_ISDIR(info.st_mode);
     int code = FIRN_OK;
     if (is_file && !S_ISREG(info.st_mode)) {
-        code =
-            firn_migrate_fail(reading->err, FIRN_CORRUPT, "'%.400s' is not a regular file", path);
+        code = fi_migrate_fail(reading->err, FIRN_CORRUPT, "'%.400s' is not a regular file", path);
     } else if (!is_file) {
-        code = firn_migrate_check_files(path, reading->err);
+        code = fi_migrate_check_files(path, reading->err);
     }
     if (code != FIRN_OK) {
         return code;
@@ -280,8 +279,8 @@ open_environment(struct reading *reading, const char *path)
 
 /* The memory is given back by the end of the process. */
 int
-firn_migrate_lmdb_read(struct firn_migrate_pipe *pipe, const char *path, const char *place,
-                       firn_error *err)
+fi_migrate_lmdb_read(struct fi_migrate_pipe *pipe, const char *path, const char *place,
+                     firn_error *err)
 {
     union {
         struct lmdb lmdb;
@@ -289,7 +288,7 @@ firn_migrate_lmdb_read(struct firn_migrate_pipe *pipe, const char *path, const c
     } loaded;
     (void)place;
     _Static_assert(sizeof(loaded.symbols) == sizeof(symbols) - sizeof(symbols[0]), "one for each");
-    int code = firn_migrate_library_load(&library, loaded.symbols, err);
+    int code = fi_migrate_library_load(&library, loaded.symbols, err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -303,7 +302,7 @@ firn_migrate_lmdb_read(struct firn_migrate_pipe *pipe, const char *path, const c
     if (code != FIRN_OK) {
         return code;
     }
-    firn_migrate_child_put_opened(pipe);
+    fi_migrate_child_put_opened(pipe);
     code = send_database(&reading, reading.main, "default");
     for (size_t i = 0; i < reading.count && code == FIRN_OK; i++) {
         unsigned database;

@@ -22,7 +22,7 @@ struct part {
     uint64_t count;
 };
 
-struct firn_migrate_sink {
+struct fi_migrate_sink {
     firn_store *store;
     struct part *parts;
     size_t count;
@@ -35,12 +35,12 @@ struct firn_migrate_sink {
 };
 
 int
-firn_migrate_sink_create(firn_store *store, struct firn_migrate_sink **out, firn_error *err)
+fi_migrate_sink_create(firn_store *store, struct fi_migrate_sink **out, firn_error *err)
 {
     assert(store != NULL);
     *out = calloc(1, sizeof(**out));
     if (*out == NULL) {
-        return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     (*out)->store = store;
     return FIRN_OK;
@@ -48,17 +48,17 @@ firn_migrate_sink_create(firn_store *store, struct firn_migrate_sink **out, firn
 
 /* Makes room for a part, before it exists. */
 static int
-reserve(struct firn_migrate_sink *sink, const char *name, bool is_table, firn_error *err)
+reserve(struct fi_migrate_sink *sink, const char *name, bool is_table, firn_error *err)
 {
     assert(sink->bulk == NULL && sink->table_bulk == NULL);
     if (sink->count == PARTS_MAX) {
-        return firn_migrate_fail(err, FIRN_LIMIT, "there are more than %d keyspaces", PARTS_MAX);
+        return fi_migrate_fail(err, FIRN_LIMIT, "there are more than %d keyspaces", PARTS_MAX);
     }
     if (sink->count == sink->capacity) {
         size_t capacity = sink->capacity == 0 ? 16 : 2 * sink->capacity;
         struct part *grown = realloc(sink->parts, capacity * sizeof(*grown));
         if (grown == NULL) {
-            return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+            return fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
         }
         sink->parts = grown;
         sink->capacity = capacity;
@@ -66,12 +66,12 @@ reserve(struct firn_migrate_sink *sink, const char *name, bool is_table, firn_er
     sink->parts[sink->count] = (struct part){.name = strdup(name), .is_table = is_table};
     return sink->parts[sink->count].name != NULL
                ? FIRN_OK
-               : firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+               : fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
 }
 
 /* Keeps what was reserved, or not. Returns the code. */
 static int
-end_reserve(struct firn_migrate_sink *sink, int code)
+end_reserve(struct fi_migrate_sink *sink, int code)
 {
     assert(sink->count < sink->capacity); /* reserve */
     if (code == FIRN_OK) {
@@ -84,13 +84,13 @@ end_reserve(struct firn_migrate_sink *sink, int code)
 }
 
 int
-firn_migrate_sink_keyspace(struct firn_migrate_sink *sink, const char *name, bool is_sorted,
-                           firn_error *err)
+fi_migrate_sink_keyspace(struct fi_migrate_sink *sink, const char *name, bool is_sorted,
+                         firn_error *err)
 {
     firn_bulk_options options = FIRN_BULK_OPTIONS_INIT;
     firn_keyspace_options create = FIRN_KEYSPACE_OPTIONS_INIT;
     options.unsorted = !is_sorted;
-    options.callbacks.on_progress = firn_command_on_progress;
+    options.callbacks.on_progress = fi_command_on_progress;
     create.fail_if_exists = true;
     int code = reserve(sink, name, false, err);
     if (code != FIRN_OK) {
@@ -101,11 +101,11 @@ firn_migrate_sink_keyspace(struct firn_migrate_sink *sink, const char *name, boo
 }
 
 int
-firn_migrate_sink_table(struct firn_migrate_sink *sink, const char *name, const firn_table_def *def,
-                        firn_error *err)
+fi_migrate_sink_table(struct fi_migrate_sink *sink, const char *name, const firn_table_def *def,
+                      firn_error *err)
 {
     firn_table_bulk_options options = FIRN_TABLE_BULK_OPTIONS_INIT;
-    options.callbacks.on_progress = firn_command_on_progress;
+    options.callbacks.on_progress = fi_command_on_progress;
     int code = reserve(sink, name, true, err);
     if (code != FIRN_OK) {
         return code;
@@ -117,36 +117,36 @@ firn_migrate_sink_table(struct firn_migrate_sink *sink, const char *name, const 
 
 /* After each entry: says how far it is, and whether to go on. */
 static int
-tell(struct firn_migrate_sink *sink, firn_error *err)
+tell(struct fi_migrate_sink *sink, firn_error *err)
 {
     if (++sink->entries % TELL_EVERY != 0) {
         return FIRN_OK;
     }
-    char text[FIRN_TERM_TEXT_NUMBER_SIZE];
-    const struct firn_term_meter_state state = {.phase = "importing",
-                                                .text = firn_term_text_number(sink->entries, text)};
-    firn_term_meter_show(&state);
-    return firn_command_go_on(err);
+    char text[FI_TERM_TEXT_NUMBER_SIZE];
+    const struct fi_term_meter_state state = {.phase = "importing",
+                                              .text = fi_term_text_number(sink->entries, text)};
+    fi_term_meter_show(&state);
+    return fi_command_go_on(err);
 }
 
 static const char *
-name_of(const struct firn_migrate_sink *sink)
+name_of(const struct fi_migrate_sink *sink)
 {
     assert(sink->count > 0);
     return sink->parts[sink->count - 1].name;
 }
 
 int
-firn_migrate_sink_entry(struct firn_migrate_sink *sink, firn_slice key, firn_slice value,
-                        firn_error *err)
+fi_migrate_sink_entry(struct fi_migrate_sink *sink, firn_slice key, firn_slice value,
+                      firn_error *err)
 {
     assert(sink->bulk != NULL);
     int code = firn_bulk_put(sink->bulk, key, value, err);
     if (code == FIRN_INVALID) {
-        return firn_migrate_fail(err, FIRN_CORRUPT,
-                                 "the keys of '%.255s' are not in byte order: the database is "
-                                 "damaged, or has a comparator of its own",
-                                 name_of(sink));
+        return fi_migrate_fail(err, FIRN_CORRUPT,
+                               "the keys of '%.255s' are not in byte order: the database is "
+                               "damaged, or has a comparator of its own",
+                               name_of(sink));
     }
     return code == FIRN_OK ? tell(sink, err) : code;
 }
@@ -162,8 +162,8 @@ refuse_equal(int code, firn_error *err)
 }
 
 int
-firn_migrate_sink_row(struct firn_migrate_sink *sink, const firn_value *values, size_t count,
-                      firn_error *err)
+fi_migrate_sink_row(struct fi_migrate_sink *sink, const firn_value *values, size_t count,
+                    firn_error *err)
 {
     assert(sink->table_bulk != NULL);
     int code = firn_table_bulk_put(sink->table_bulk, values, count, err);
@@ -180,7 +180,7 @@ count_entries(firn_keyspace *keyspace, uint64_t *out, firn_error *err)
     *out = 0;
     code = code == FIRN_OK ? firn_cursor_first(cursor, err) : code;
     while (code == FIRN_OK && firn_cursor_valid(cursor)) {
-        code = ++*out % TELL_EVERY == 0 ? firn_command_go_on(err) : FIRN_OK;
+        code = ++*out % TELL_EVERY == 0 ? fi_command_go_on(err) : FIRN_OK;
         code = code == FIRN_OK ? firn_cursor_next(cursor, err) : code;
     }
     firn_cursor_close(cursor);
@@ -196,15 +196,14 @@ count_rows(firn_table *table, uint64_t *out, firn_error *err)
     *out = 0;
     while (code == FIRN_OK && (code = firn_table_cursor_next(cursor, &row, err)) == FIRN_OK &&
            row != NULL) {
-        code = ++*out % TELL_EVERY == 0 ? firn_command_go_on(err) : FIRN_OK;
+        code = ++*out % TELL_EVERY == 0 ? fi_command_go_on(err) : FIRN_OK;
     }
     firn_table_cursor_close(cursor);
     return code;
 }
 
 int
-firn_migrate_sink_end(struct firn_migrate_sink *sink, bool has_count, uint64_t count,
-                      firn_error *err)
+fi_migrate_sink_end(struct fi_migrate_sink *sink, bool has_count, uint64_t count, firn_error *err)
 {
     assert((sink->bulk != NULL) != (sink->table_bulk != NULL));
     bool is_table = sink->table_bulk != NULL;
@@ -213,9 +212,9 @@ firn_migrate_sink_end(struct firn_migrate_sink *sink, bool has_count, uint64_t c
     uint64_t added =
         is_table ? firn_table_bulk_count(sink->table_bulk) : firn_bulk_count(sink->bulk);
     if (has_count && count != added) {
-        return firn_migrate_fail(err, FIRN_CORRUPT,
-                                 "'%.255s' has %llu entries by its own count, but %llu can be read",
-                                 part->name, (unsigned long long)count, (unsigned long long)added);
+        return fi_migrate_fail(err, FIRN_CORRUPT,
+                               "'%.255s' has %llu entries by its own count, but %llu can be read",
+                               part->name, (unsigned long long)count, (unsigned long long)added);
     }
     int code = is_table ? refuse_equal(firn_table_bulk_commit(sink->table_bulk, err), err)
                         : firn_bulk_commit(sink->bulk, err);
@@ -229,10 +228,10 @@ firn_migrate_sink_end(struct firn_migrate_sink *sink, bool has_count, uint64_t c
     }
     assert(sink->bulk == NULL && sink->table_bulk == NULL);
     if (code == FIRN_OK && found != added) {
-        code = firn_migrate_fail(err, FIRN_CORRUPT,
-                                 "%llu entries of '%.255s' were read, but the store has %llu: keys "
-                                 "occur more than once",
-                                 (unsigned long long)added, part->name, (unsigned long long)found);
+        code = fi_migrate_fail(err, FIRN_CORRUPT,
+                               "%llu entries of '%.255s' were read, but the store has %llu: keys "
+                               "occur more than once",
+                               (unsigned long long)added, part->name, (unsigned long long)found);
     }
     part->count = found;
     return code;
@@ -241,30 +240,30 @@ firn_migrate_sink_end(struct firn_migrate_sink *sink, bool has_count, uint64_t c
 /* ---- all of them ---- */
 
 void
-firn_migrate_sink_show(const struct firn_migrate_sink *sink, const struct firn_cli *cli)
+fi_migrate_sink_show(const struct fi_migrate_sink *sink, const struct fi_cli *cli)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_term_json_array("imported");
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_term_json_array("imported");
     for (size_t i = 0; i < sink->count; i++) {
         const struct part *part = &sink->parts[i];
-        firn_term_json_object(NULL);
-        firn_term_json_bytes("name", firn_str(part->name));
-        firn_term_json_string("kind", part->is_table ? "table" : "keyspace");
-        firn_term_json_u64("count", part->count);
-        firn_term_json_end();
+        fi_term_json_object(NULL);
+        fi_term_json_bytes("name", firn_str(part->name));
+        fi_term_json_string("kind", part->is_table ? "table" : "keyspace");
+        fi_term_json_u64("count", part->count);
+        fi_term_json_end();
         if (!cli->quiet) {
-            firn_term_text_escape(firn_str(part->name), firn_term_out_write);
-            firn_term_out_format(": %s %s\n", firn_term_text_number(part->count, number),
-                                 part->is_table
-                                     ? firn_term_text_plural(part->count, "row", "rows")
-                                     : firn_term_text_plural(part->count, "entry", "entries"));
+            fi_term_text_escape(firn_str(part->name), fi_term_out_write);
+            fi_term_out_format(": %s %s\n", fi_term_text_number(part->count, number),
+                               part->is_table
+                                   ? fi_term_text_plural(part->count, "row", "rows")
+                                   : fi_term_text_plural(part->count, "entry", "entries"));
         }
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 static void
-close_loads(struct firn_migrate_sink *sink)
+close_loads(struct fi_migrate_sink *sink)
 {
     firn_table_bulk_close(sink->table_bulk);
     firn_bulk_close(sink->bulk);
@@ -273,7 +272,7 @@ close_loads(struct firn_migrate_sink *sink)
 }
 
 int
-firn_migrate_sink_undo(struct firn_migrate_sink *sink, firn_error *err)
+fi_migrate_sink_undo(struct fi_migrate_sink *sink, firn_error *err)
 {
     int first = FIRN_OK;
     close_loads(sink);
@@ -292,7 +291,7 @@ firn_migrate_sink_undo(struct firn_migrate_sink *sink, firn_error *err)
 }
 
 void
-firn_migrate_sink_destroy(struct firn_migrate_sink *sink)
+fi_migrate_sink_destroy(struct fi_migrate_sink *sink)
 {
     if (sink == NULL) {
         return;

@@ -73,7 +73,7 @@ static const char *const rocksdb_symbols[] = {"rocksdb_iter_seek_to_first",
                                               "rocksdb_open_for_read_only_column_families",
                                               "rocksdb_create_iterator_cf",
                                               NULL};
-static const struct firn_migrate_library rocksdb_library = {
+static const struct fi_migrate_library rocksdb_library = {
     .product = "RocksDB",
     .package = "librocksdb (librocksdb7.8 on Debian 12)",
     .soname = "librocksdb.so.",
@@ -108,7 +108,7 @@ static const char *const leveldb_symbols[] = {"leveldb_iter_seek_to_first",
                                               "leveldb_open",
                                               "leveldb_create_iterator",
                                               NULL};
-static const struct firn_migrate_library leveldb_library = {
+static const struct fi_migrate_library leveldb_library = {
     .product = "LevelDB",
     .package = "libleveldb1d",
     .soname = "libleveldb.so.1d",
@@ -134,12 +134,12 @@ static int
 fail(const char *product, const char *message, firn_error *err)
 {
     if (is_of_newer(message)) {
-        return firn_migrate_fail(err, FIRN_UNSUPPORTED,
-                                 "the database was written by a newer RocksDB than the library "
-                                 "here, which says: %.300s. Its tables have a newer format "
-                                 "(librocksdb 7.8 reads up to 5): install a newer librocksdb, or "
-                                 "let the application compact the database with format_version 5",
-                                 message);
+        return fi_migrate_fail(err, FIRN_UNSUPPORTED,
+                               "the database was written by a newer RocksDB than the library "
+                               "here, which says: %.300s. Its tables have a newer format "
+                               "(librocksdb 7.8 reads up to 5): install a newer librocksdb, or "
+                               "let the application compact the database with format_version 5",
+                               message);
     }
     /* LevelDB reads beyond the end of a file that was cut, and calls that so. */
     bool is_cut = strncmp(message, "IO error", 8) == 0 &&
@@ -152,13 +152,13 @@ fail(const char *product, const char *message, firn_error *err)
                : strncmp(message, "Invalid argument", 16) == 0 ? FIRN_UNSUPPORTED
                : strncmp(message, "Not implemented", 15) == 0  ? FIRN_UNSUPPORTED
                                                                : FIRN_CORRUPT;
-    return firn_migrate_fail(err, code, "%s cannot read the database: %.400s", product, message);
+    return fi_migrate_fail(err, code, "%s cannot read the database: %.400s", product, message);
 }
 
 /* Sends all entries of an iterator, in their order. */
 static int
-send_all(struct firn_migrate_pipe *pipe, const struct iterators *iterators,
-         struct iterator *iterator, const char *product, firn_error *err)
+send_all(struct fi_migrate_pipe *pipe, const struct iterators *iterators, struct iterator *iterator,
+         const char *product, firn_error *err)
 {
     char *error = NULL;
     for (iterators->seek_to_first(iterator); iterators->valid(iterator);
@@ -167,8 +167,7 @@ send_all(struct firn_migrate_pipe *pipe, const struct iterators *iterators,
         size_t value_size = 0;
         const char *key = iterators->key(iterator, &key_size);
         const char *value = iterators->value(iterator, &value_size);
-        firn_migrate_child_put_entry(pipe, firn_bytes(key, key_size),
-                                     firn_bytes(value, value_size));
+        fi_migrate_child_put_entry(pipe, firn_bytes(key, key_size), firn_bytes(value, value_size));
     }
     iterators->get_error(iterator, &error);
     iterators->destroy(iterator);
@@ -178,7 +177,7 @@ send_all(struct firn_migrate_pipe *pipe, const struct iterators *iterators,
 /* ---- RocksDB ---- */
 
 static int
-send_families(struct firn_migrate_pipe *pipe, const struct rocksdb *rocksdb,
+send_families(struct fi_migrate_pipe *pipe, const struct rocksdb *rocksdb,
               struct database *database, struct family *const *families, char *const *names,
               size_t count, firn_error *err)
 {
@@ -188,12 +187,12 @@ send_families(struct firn_migrate_pipe *pipe, const struct rocksdb *rocksdb,
     rocksdb->readoptions_set_total_order_seek(options, 1);
     int code = FIRN_OK;
     for (size_t i = 0; i < count && code == FIRN_OK; i++) {
-        firn_migrate_child_put_keyspace(pipe, names[i], true);
+        fi_migrate_child_put_keyspace(pipe, names[i], true);
         code =
             send_all(pipe, &rocksdb->iterators,
                      rocksdb->create_iterator_cf(database, options, families[i]), "RocksDB", err);
         if (code == FIRN_OK) {
-            firn_migrate_child_put_end(pipe, false, 0);
+            fi_migrate_child_put_end(pipe, false, 0);
         }
     }
     return code;
@@ -201,8 +200,8 @@ send_families(struct firn_migrate_pipe *pipe, const struct rocksdb *rocksdb,
 
 /* The end of the process frees the rest of the memory. */
 int
-firn_migrate_sorted_rocksdb(struct firn_migrate_pipe *pipe, const char *path, const char *place,
-                            firn_error *err)
+fi_migrate_sorted_rocksdb(struct fi_migrate_pipe *pipe, const char *path, const char *place,
+                          firn_error *err)
 {
     union {
         struct rocksdb rocksdb;
@@ -214,8 +213,8 @@ firn_migrate_sorted_rocksdb(struct firn_migrate_pipe *pipe, const char *path, co
     (void)place;
     _Static_assert(sizeof(loaded.symbols) == sizeof(rocksdb_symbols) - sizeof(rocksdb_symbols[0]),
                    "one for each");
-    int code = firn_migrate_library_load(&rocksdb_library, loaded.symbols, err);
-    code = code == FIRN_OK ? firn_migrate_check_files(path, err) : code;
+    int code = fi_migrate_library_load(&rocksdb_library, loaded.symbols, err);
+    code = code == FIRN_OK ? fi_migrate_check_files(path, err) : code;
     if (code != FIRN_OK) {
         return code;
     }
@@ -226,15 +225,15 @@ firn_migrate_sorted_rocksdb(struct firn_migrate_pipe *pipe, const char *path, co
         return fail("RocksDB", error, err);
     }
     if (count > KEYSPACES_MAX) {
-        return firn_migrate_fail(err, FIRN_LIMIT, "there are more than %d column families",
-                                 KEYSPACES_MAX);
+        return fi_migrate_fail(err, FIRN_LIMIT, "there are more than %d column families",
+                               KEYSPACES_MAX);
     }
     struct family **families = calloc(count + 1, sizeof(struct family *));
     const struct options **each = calloc(count + 1, sizeof(struct options *));
     if (families == NULL || each == NULL) {
         free(families);
         free(each);
-        return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     for (size_t i = 0; i < count; i++) {
         each[i] = options;
@@ -244,7 +243,7 @@ firn_migrate_sorted_rocksdb(struct firn_migrate_pipe *pipe, const char *path, co
     if (error != NULL) {
         return fail("RocksDB", error, err);
     }
-    firn_migrate_child_put_opened(pipe);
+    fi_migrate_child_put_opened(pipe);
     return send_families(pipe, rocksdb, database, families, names, count, err);
 }
 
@@ -263,10 +262,10 @@ check_lock(const char *path, firn_error *err)
     }
     bool is_locked = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
     (void)close(fd);
-    return is_locked ? firn_migrate_fail(err, FIRN_BUSY,
-                                         "process %d has the database '%.400s' open, and LevelDB "
-                                         "cannot share one",
-                                         (int)lock.l_pid, path)
+    return is_locked ? fi_migrate_fail(err, FIRN_BUSY,
+                                       "process %d has the database '%.400s' open, and LevelDB "
+                                       "cannot share one",
+                                       (int)lock.l_pid, path)
                      : FIRN_OK;
 }
 
@@ -293,8 +292,7 @@ copy_database(const char *path, const char *place, firn_error *err)
     bool is_database = false;
     int code = FIRN_OK;
     if (directory == NULL) {
-        return firn_migrate_fail(err, FIRN_IO, "could not open '%.400s': %s", path,
-                                 strerror(errno));
+        return fi_migrate_fail(err, FIRN_IO, "could not open '%.400s': %s", path, strerror(errno));
     }
     while (code == FIRN_OK && (entry = readdir(directory)) != NULL) {
         char from[PATH_MAX + 260];
@@ -302,19 +300,19 @@ copy_database(const char *path, const char *place, firn_error *err)
         if (is_wanted(entry->d_name)) {
             (void)snprintf(from, sizeof(from), "%s/%s", path, entry->d_name);
             (void)snprintf(to, sizeof(to), "%s/%s", place, entry->d_name);
-            code = firn_migrate_copy(from, to, err);
+            code = fi_migrate_copy(from, to, err);
             is_database = is_database || strcmp(entry->d_name, "CURRENT") == 0;
         }
     }
     (void)closedir(directory);
     return code == FIRN_OK && !is_database
-               ? firn_migrate_fail(err, FIRN_NOT_FOUND, "'%.400s' is no database of LevelDB", path)
+               ? fi_migrate_fail(err, FIRN_NOT_FOUND, "'%.400s' is no database of LevelDB", path)
                : code;
 }
 
 int
-firn_migrate_sorted_leveldb(struct firn_migrate_pipe *pipe, const char *path, const char *place,
-                            firn_error *err)
+fi_migrate_sorted_leveldb(struct fi_migrate_pipe *pipe, const char *path, const char *place,
+                          firn_error *err)
 {
     union {
         struct leveldb leveldb;
@@ -324,7 +322,7 @@ firn_migrate_sorted_leveldb(struct firn_migrate_pipe *pipe, const char *path, co
     char *error = NULL;
     _Static_assert(sizeof(loaded.symbols) == sizeof(leveldb_symbols) - sizeof(leveldb_symbols[0]),
                    "one for each");
-    int code = firn_migrate_library_load(&leveldb_library, loaded.symbols, err);
+    int code = fi_migrate_library_load(&leveldb_library, loaded.symbols, err);
     code = code == FIRN_OK ? check_lock(path, err) : code;
     code = code == FIRN_OK ? copy_database(path, place, err) : code;
     code = code == FIRN_OK ? check_lock(path, err) : code;
@@ -337,15 +335,15 @@ firn_migrate_sorted_leveldb(struct firn_migrate_pipe *pipe, const char *path, co
     if (error != NULL) {
         return fail("LevelDB", error, err);
     }
-    firn_migrate_child_put_opened(pipe);
+    fi_migrate_child_put_opened(pipe);
     struct read_options *reading = leveldb->readoptions_create();
     leveldb->readoptions_set_fill_cache(reading, 0);
     leveldb->readoptions_set_verify_checksums(reading, 1);
-    firn_migrate_child_put_keyspace(pipe, "default", true);
+    fi_migrate_child_put_keyspace(pipe, "default", true);
     code = send_all(pipe, &leveldb->iterators, leveldb->create_iterator(database, reading),
                     "LevelDB", err);
     if (code == FIRN_OK) {
-        firn_migrate_child_put_end(pipe, false, 0);
+        fi_migrate_child_put_end(pipe, false, 0);
     }
     return code;
 }

@@ -14,8 +14,7 @@
 enum { PIECE = 64 << 10 };
 
 bool
-firn_migrate_span_read(const struct firn_migrate_span *span, uint64_t offset, void *data,
-                       size_t size)
+fi_migrate_span_read(const struct fi_migrate_span *span, uint64_t offset, void *data, size_t size)
 {
     assert(span->begin <= UINT64_MAX - span->size);
     return offset <= span->size && size <= span->size - offset &&
@@ -23,16 +22,16 @@ firn_migrate_span_read(const struct firn_migrate_span *span, uint64_t offset, vo
 }
 
 bool
-firn_migrate_span_near(struct firn_migrate_near *near, uint64_t offset, void *data, size_t size)
+fi_migrate_span_near(struct fi_migrate_near *near, uint64_t offset, void *data, size_t size)
 {
-    assert(size <= FIRN_MIGRATE_NEAR_SIZE);
+    assert(size <= FI_MIGRATE_NEAR_SIZE);
     if (offset < near->at || offset - near->at > near->size ||
         size > near->size - (size_t)(offset - near->at)) {
         uint64_t left = offset < near->span->size ? near->span->size - offset : 0;
         near->at = offset;
         near->size = left < sizeof(near->bytes) ? (size_t)left : sizeof(near->bytes);
         if (size > near->size ||
-            !firn_migrate_span_read(near->span, offset, near->bytes, near->size)) {
+            !fi_migrate_span_read(near->span, offset, near->bytes, near->size)) {
             near->size = 0;
             return false;
         }
@@ -42,7 +41,7 @@ firn_migrate_span_near(struct firn_migrate_near *near, uint64_t offset, void *da
 }
 
 uint32_t
-firn_migrate_span_crc_of(uint32_t crc, const uint8_t *data, size_t size)
+fi_migrate_span_crc_of(uint32_t crc, const uint8_t *data, size_t size)
 {
     static uint32_t table[256];
     for (uint32_t i = 0; table[255] == 0 && i < 256; i++) {
@@ -60,37 +59,37 @@ firn_migrate_span_crc_of(uint32_t crc, const uint8_t *data, size_t size)
 }
 
 bool
-firn_migrate_span_crc(const struct firn_migrate_span *span, uint64_t size, uint32_t *out)
+fi_migrate_span_crc(const struct fi_migrate_span *span, uint64_t size, uint32_t *out)
 {
     uint8_t piece[PIECE];
     *out = 0;
     for (uint64_t at = 0; at < size;) {
         size_t part = size - at < PIECE ? (size_t)(size - at) : PIECE;
-        if (!firn_migrate_span_read(span, at, piece, part)) {
+        if (!fi_migrate_span_read(span, at, piece, part)) {
             return false;
         }
-        *out = firn_migrate_span_crc_of(*out, piece, part);
+        *out = fi_migrate_span_crc_of(*out, piece, part);
         at += part;
     }
     return true;
 }
 
 uint32_t
-firn_migrate_span_u32(const uint8_t *data)
+fi_migrate_span_u32(const uint8_t *data)
 {
     return (uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 |
            (uint32_t)data[3] << 24;
 }
 
 uint64_t
-firn_migrate_span_u64(const uint8_t *data)
+fi_migrate_span_u64(const uint8_t *data)
 {
-    return firn_migrate_span_u32(data) | (uint64_t)firn_migrate_span_u32(data + 4) << 32;
+    return fi_migrate_span_u32(data) | (uint64_t)fi_migrate_span_u32(data + 4) << 32;
 }
 
 void
-firn_migrate_span_tell(const struct firn_migrate_span *span, uint64_t offset,
-                       const struct firn_migrate_taker *taker, const char *format, ...)
+fi_migrate_span_tell(const struct fi_migrate_span *span, uint64_t offset,
+                     const struct fi_migrate_taker *taker, const char *format, ...)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     unsigned long long at = span->begin + offset;
@@ -104,7 +103,7 @@ firn_migrate_span_tell(const struct firn_migrate_span *span, uint64_t offset,
 }
 
 int
-firn_migrate_span_room_reserve(struct firn_migrate_room *room, size_t size, firn_error *err)
+fi_migrate_span_room_reserve(struct fi_migrate_room *room, size_t size, firn_error *err)
 {
     if (size <= room->capacity) {
         return FIRN_OK;
@@ -113,14 +112,14 @@ firn_migrate_span_room_reserve(struct firn_migrate_room *room, size_t size, firn
     room->capacity = 0;
     room->data = malloc(size);
     if (room->data == NULL) {
-        return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     room->capacity = size;
     return FIRN_OK;
 }
 
 void
-firn_migrate_span_room_deinit(struct firn_migrate_room *room)
+fi_migrate_span_room_deinit(struct fi_migrate_room *room)
 {
     free(room->data);
     memset(room, 0, sizeof(*room));

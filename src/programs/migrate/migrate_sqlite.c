@@ -68,8 +68,8 @@ struct table {
     char (*numbers)[40]; /* texts of numbers, one for each column */
 };
 
-struct firn_migrate_sqlite {
-    struct firn_sqlitefile_reader *reader;
+struct fi_migrate_sqlite {
+    struct fi_sqlitefile_reader *reader;
     char copy[PATH_MAX + 8];
     char **tables;
     size_t count;
@@ -77,9 +77,9 @@ struct firn_migrate_sqlite {
     size_t virtual_count;
     uint64_t left_out;   /* virtual tables, and virtual generated columns */
     struct table *table; /* the one at hand */
-    struct firn_migrate_sink *sink;
+    struct fi_migrate_sink *sink;
     firn_error *err;
-    struct firn_sqlitefile_text query;
+    struct fi_sqlitefile_text query;
 };
 
 /* ---- the copy ---- */
@@ -93,15 +93,14 @@ look(const char *path, bool *out_is_idle_wal, firn_error *err)
     struct stat info;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        return firn_migrate_fail(err, FIRN_IO, "could not open '%.400s': %s", path,
-                                 strerror(errno));
+        return fi_migrate_fail(err, FIRN_IO, "could not open '%.400s': %s", path, strerror(errno));
     }
     bool is_file = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
     ssize_t got = is_file ? pread(fd, header, sizeof(header), 0) : -1;
     (void)close(fd); /* before SQLite has the file open: this takes back locks */
     if (!is_file || got != (ssize_t)sizeof(header) ||
         memcmp(header, "SQLite format 3", sizeof("SQLite format 3")) != 0) {
-        return firn_migrate_fail(err, FIRN_CORRUPT, "'%.400s' is no database of SQLite", path);
+        return fi_migrate_fail(err, FIRN_CORRUPT, "'%.400s' is no database of SQLite", path);
     }
     (void)snprintf(name, sizeof(name), "%s-shm", path);
     *out_is_idle_wal = header[18] == 2 && access(name, F_OK) != 0;
@@ -113,26 +112,26 @@ copy_files(const char *path, char *out_copy, size_t size, firn_error *err)
 {
     char from[PATH_MAX + 8];
     char to[PATH_MAX + 16];
-    (void)snprintf(out_copy, size, "%s/firn-sqlite-XXXXXX", firn_sqlitefile_place());
+    (void)snprintf(out_copy, size, "%s/firn-sqlite-XXXXXX", fi_sqlitefile_place());
     int fd = mkostemp(out_copy, O_CLOEXEC);
     if (fd < 0) {
         out_copy[0] = '\0';
-        return firn_migrate_fail(err, FIRN_IO, "could not create a file in %.400s: %s",
-                                 firn_sqlitefile_place(), strerror(errno));
+        return fi_migrate_fail(err, FIRN_IO, "could not create a file in %.400s: %s",
+                               fi_sqlitefile_place(), strerror(errno));
     }
     (void)close(fd);
     (void)unlink(out_copy); /* the copy creates it */
-    int code = firn_migrate_copy(path, out_copy, err);
+    int code = fi_migrate_copy(path, out_copy, err);
     (void)snprintf(from, sizeof(from), "%s-wal", path);
     (void)snprintf(to, sizeof(to), "%s-wal", out_copy);
     if (code == FIRN_OK && access(from, F_OK) == 0) {
-        code = firn_migrate_copy(from, to, err);
+        code = fi_migrate_copy(from, to, err);
     }
     return code;
 }
 
 static void
-remove_copy(struct firn_migrate_sqlite *sqlite)
+remove_copy(struct fi_migrate_sqlite *sqlite)
 {
     static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
     char name[PATH_MAX + 24];
@@ -146,31 +145,31 @@ remove_copy(struct firn_migrate_sqlite *sqlite)
 /* ---- which tables there are ---- */
 
 static int
-no_memory(struct firn_migrate_sqlite *sqlite)
+no_memory(struct fi_migrate_sqlite *sqlite)
 {
-    return firn_migrate_fail(sqlite->err, FIRN_NO_MEMORY, "out of memory");
+    return fi_migrate_fail(sqlite->err, FIRN_NO_MEMORY, "out of memory");
 }
 
 static char *
-text_of(const struct firn_sqlitefile_value *value)
+text_of(const struct fi_sqlitefile_value *value)
 {
-    return value->type == FIRN_SQLITEFILE_TEXT
+    return value->type == FI_SQLITEFILE_TEXT
                ? strndup((const char *)value->bytes.data, value->bytes.size)
                : strdup("");
 }
 
 static int
-on_table(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
+on_table(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 {
-    struct firn_migrate_sqlite *sqlite = ctx;
+    struct fi_migrate_sqlite *sqlite = ctx;
     assert(count == 2);
     (void)count;
-    bool is_virtual = values[1].type != FIRN_SQLITEFILE_INTEGER || values[1].integer == 0;
+    bool is_virtual = values[1].type != FI_SQLITEFILE_INTEGER || values[1].integer == 0;
     char ***names = is_virtual ? &sqlite->virtual_tables : &sqlite->tables;
     size_t *used = is_virtual ? &sqlite->virtual_count : &sqlite->count;
     if (*used == TABLES_MAX) {
-        return firn_migrate_fail(sqlite->err, FIRN_LIMIT, "there are more than %d tables",
-                                 TABLES_MAX);
+        return fi_migrate_fail(sqlite->err, FIRN_LIMIT, "there are more than %d tables",
+                               TABLES_MAX);
     }
     char **grown = realloc(*names, (*used + 1) * sizeof(*grown));
     if (grown == NULL) {
@@ -182,44 +181,44 @@ on_table(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
 }
 
 int
-firn_migrate_sqlite_open(const char *path, struct firn_migrate_sqlite **out, firn_error *err)
+fi_migrate_sqlite_open(const char *path, struct fi_migrate_sqlite **out, firn_error *err)
 {
     bool is_idle_wal = false;
-    struct firn_migrate_sqlite *sqlite = calloc(1, sizeof(*sqlite));
+    struct fi_migrate_sqlite *sqlite = calloc(1, sizeof(*sqlite));
     *out = sqlite;
     if (sqlite == NULL) {
-        return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     sqlite->err = err;
     int code = look(path, &is_idle_wal, err);
     if (code == FIRN_OK && is_idle_wal) {
         code = copy_files(path, sqlite->copy, sizeof(sqlite->copy), err);
     } else if (code == FIRN_OK) {
-        code = firn_sqlitefile_copy(NULL, path, sqlite->copy, sizeof(sqlite->copy), err);
+        code = fi_sqlitefile_copy(NULL, path, sqlite->copy, sizeof(sqlite->copy), err);
         code = code == FIRN_INVALID ? (err->code = FIRN_CORRUPT) : code;
     }
     char *real = code == FIRN_OK ? realpath(sqlite->copy, NULL) : NULL;
     if (code == FIRN_OK) {
-        code = real != NULL ? firn_sqlitefile_reader_open(real, &sqlite->reader, err)
-                            : firn_migrate_fail(err, FIRN_IO, "could not find the copy again");
+        code = real != NULL ? fi_sqlitefile_reader_open(real, &sqlite->reader, err)
+                            : fi_migrate_fail(err, FIRN_IO, "could not find the copy again");
     }
     free(real);
     return code == FIRN_OK
-               ? firn_sqlitefile_reader_query(sqlite->reader,
-                                              "SELECT name, rootpage FROM sqlite_master WHERE type "
-                                              "= 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE "
-                                              "'\\' ORDER BY name",
-                                              NULL, on_table, sqlite, err)
+               ? fi_sqlitefile_reader_query(sqlite->reader,
+                                            "SELECT name, rootpage FROM sqlite_master WHERE type "
+                                            "= 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE "
+                                            "'\\' ORDER BY name",
+                                            NULL, on_table, sqlite, err)
                : code;
 }
 
 void
-firn_migrate_sqlite_close(struct firn_migrate_sqlite *sqlite)
+fi_migrate_sqlite_close(struct fi_migrate_sqlite *sqlite)
 {
     if (sqlite == NULL) {
         return;
     }
-    firn_sqlitefile_reader_close(sqlite->reader);
+    fi_sqlitefile_reader_close(sqlite->reader);
     remove_copy(sqlite);
     for (size_t i = 0; i < sqlite->count; i++) {
         free(sqlite->tables[i]);
@@ -236,65 +235,65 @@ firn_migrate_sqlite_close(struct firn_migrate_sqlite *sqlite)
 /* ---- queries ---- */
 
 static void
-begin_query(struct firn_migrate_sqlite *sqlite)
+begin_query(struct fi_migrate_sqlite *sqlite)
 {
     sqlite->query.size = 0;
-    firn_sqlitefile_text_add(&sqlite->query, "SELECT ");
+    fi_sqlitefile_text_add(&sqlite->query, "SELECT ");
 }
 
 static int
-query(struct firn_migrate_sqlite *sqlite, const char *parameter,
-      int (*on_row)(void *ctx, const struct firn_sqlitefile_value *values, size_t count))
+query(struct fi_migrate_sqlite *sqlite, const char *parameter,
+      int (*on_row)(void *ctx, const struct fi_sqlitefile_value *values, size_t count))
 {
     return sqlite->query.has_failed
                ? no_memory(sqlite)
-               : firn_sqlitefile_reader_query(sqlite->reader, sqlite->query.data, parameter, on_row,
-                                              sqlite, sqlite->err);
+               : fi_sqlitefile_reader_query(sqlite->reader, sqlite->query.data, parameter, on_row,
+                                            sqlite, sqlite->err);
 }
 
 /* All rows: the rowid first, if the table has one that is needed. */
 static int
-query_rows(struct firn_migrate_sqlite *sqlite,
-           int (*on_row)(void *ctx, const struct firn_sqlitefile_value *values, size_t count))
+query_rows(struct fi_migrate_sqlite *sqlite,
+           int (*on_row)(void *ctx, const struct fi_sqlitefile_value *values, size_t count))
 {
     const struct table *table = sqlite->table;
     begin_query(sqlite);
     if (table->rowid != NULL) {
-        firn_sqlitefile_text_add(&sqlite->query, table->rowid);
-        firn_sqlitefile_text_add(&sqlite->query, ", ");
+        fi_sqlitefile_text_add(&sqlite->query, table->rowid);
+        fi_sqlitefile_text_add(&sqlite->query, ", ");
     }
     for (size_t i = 0; i < table->count; i++) {
-        firn_sqlitefile_text_add(&sqlite->query, i > 0 ? ", " : "");
-        firn_sqlitefile_text_add_name(&sqlite->query, table->columns[i].name);
+        fi_sqlitefile_text_add(&sqlite->query, i > 0 ? ", " : "");
+        fi_sqlitefile_text_add_name(&sqlite->query, table->columns[i].name);
     }
-    firn_sqlitefile_text_add(&sqlite->query, " FROM ");
-    firn_sqlitefile_text_add_name(&sqlite->query, table->name);
+    fi_sqlitefile_text_add(&sqlite->query, " FROM ");
+    fi_sqlitefile_text_add_name(&sqlite->query, table->name);
     return query(sqlite, NULL, on_row);
 }
 
 /* ---- what a table is ---- */
 
 static int
-on_column(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
+on_column(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 {
-    struct firn_migrate_sqlite *sqlite = ctx;
+    struct fi_migrate_sqlite *sqlite = ctx;
     struct table *table = sqlite->table;
     assert(count == 3);
     (void)count;
     if (table->count == FIRN_TABLE_COLUMNS_MAX - 1) { /* one may be the rowid */
-        return firn_migrate_fail(sqlite->err, FIRN_LIMIT,
-                                 "the table '%.255s' has more than %d columns", table->name,
-                                 FIRN_TABLE_COLUMNS_MAX - 1);
+        return fi_migrate_fail(sqlite->err, FIRN_LIMIT,
+                               "the table '%.255s' has more than %d columns", table->name,
+                               FIRN_TABLE_COLUMNS_MAX - 1);
     }
     struct column *column = &table->columns[table->count++];
     column->name = text_of(&values[0]);
     column->declared = text_of(&values[1]);
-    column->key_part = values[2].type == FIRN_SQLITEFILE_INTEGER ? (uint64_t)values[2].integer : 0;
+    column->key_part = values[2].type == FI_SQLITEFILE_INTEGER ? (uint64_t)values[2].integer : 0;
     return column->name != NULL && column->declared != NULL ? FIRN_OK : no_memory(sqlite);
 }
 
 static int
-on_nothing(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
+on_nothing(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 {
     (void)ctx;
     (void)values;
@@ -304,7 +303,7 @@ on_nothing(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
 
 /* Finds out whether there is a rowid, and what it can be called. */
 static int
-find_rowid(struct firn_migrate_sqlite *sqlite)
+find_rowid(struct fi_migrate_sqlite *sqlite)
 {
     static const char *const names[] = {"rowid", "_rowid_", "oid"};
     struct table *table = sqlite->table;
@@ -318,15 +317,15 @@ find_rowid(struct firn_migrate_sqlite *sqlite)
         }
         firn_error ignored;
         begin_query(sqlite);
-        firn_sqlitefile_text_add(&sqlite->query, names[i]);
-        firn_sqlitefile_text_add(&sqlite->query, " FROM ");
-        firn_sqlitefile_text_add_name(&sqlite->query, table->name);
-        firn_sqlitefile_text_add(&sqlite->query, " LIMIT 0");
+        fi_sqlitefile_text_add(&sqlite->query, names[i]);
+        fi_sqlitefile_text_add(&sqlite->query, " FROM ");
+        fi_sqlitefile_text_add_name(&sqlite->query, table->name);
+        fi_sqlitefile_text_add(&sqlite->query, " LIMIT 0");
         if (sqlite->query.has_failed) {
             return no_memory(sqlite);
         }
-        table->has_rowid = firn_sqlitefile_reader_query(sqlite->reader, sqlite->query.data, NULL,
-                                                        on_nothing, sqlite, &ignored) == FIRN_OK;
+        table->has_rowid = fi_sqlitefile_reader_query(sqlite->reader, sqlite->query.data, NULL,
+                                                      on_nothing, sqlite, &ignored) == FIRN_OK;
         table->rowid = table->has_rowid ? strdup(names[i]) : NULL;
         return !table->has_rowid || table->rowid != NULL ? FIRN_OK : no_memory(sqlite);
     }
@@ -338,10 +337,9 @@ is_utf8(firn_slice text)
 {
     for (size_t at = 0; at < text.size;) {
         uint32_t point;
-        size_t size =
-            text.data[at] < 0x80
-                ? 1
-                : firn_term_text_decode(firn_bytes(text.data + at, text.size - at), &point);
+        size_t size = text.data[at] < 0x80
+                          ? 1
+                          : fi_term_text_decode(firn_bytes(text.data + at, text.size - at), &point);
         if (size == 0) {
             return false;
         }
@@ -351,17 +349,17 @@ is_utf8(firn_slice text)
 }
 
 static unsigned
-seen_in(const struct firn_sqlitefile_value *value)
+seen_in(const struct fi_sqlitefile_value *value)
 {
     const int64_t exact = INT64_C(1) << 53;
     switch (value->type) {
-    case FIRN_SQLITEFILE_INTEGER:
+    case FI_SQLITEFILE_INTEGER:
         return SEEN_INTEGER | (value->integer > exact || value->integer < -exact ? SEEN_LARGE : 0U);
-    case FIRN_SQLITEFILE_REAL:
+    case FI_SQLITEFILE_REAL:
         return SEEN_REAL;
-    case FIRN_SQLITEFILE_TEXT:
+    case FI_SQLITEFILE_TEXT:
         return SEEN_TEXT | (is_utf8(value->bytes) ? 0U : SEEN_NO_UTF8);
-    case FIRN_SQLITEFILE_BLOB:
+    case FI_SQLITEFILE_BLOB:
         return SEEN_BLOB;
     default:
         return SEEN_NULL;
@@ -369,9 +367,9 @@ seen_in(const struct firn_sqlitefile_value *value)
 }
 
 static int
-on_row_seen(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
+on_row_seen(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 {
-    struct firn_migrate_sqlite *sqlite = ctx;
+    struct fi_migrate_sqlite *sqlite = ctx;
     struct table *table = sqlite->table;
     size_t first = table->rowid != NULL ? 1 : 0;
     assert(count == table->count + first);
@@ -379,7 +377,7 @@ on_row_seen(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
     for (size_t i = 0; i < table->count; i++) {
         table->columns[i].seen |= seen_in(&values[first + i]);
     }
-    return ++table->rows % TELL_EVERY == 0 ? firn_command_go_on(sqlite->err) : FIRN_OK;
+    return ++table->rows % TELL_EVERY == 0 ? fi_command_go_on(sqlite->err) : FIRN_OK;
 }
 
 static bool
@@ -450,7 +448,7 @@ find_key(const struct table *table, const char *names[FIRN_TABLE_KEY_COLUMNS_MAX
 
 /* Begins the table of the store. */
 static int
-define(struct firn_migrate_sqlite *sqlite)
+define(struct fi_migrate_sqlite *sqlite)
 {
     struct table *table = sqlite->table;
     const char *key[FIRN_TABLE_KEY_COLUMNS_MAX];
@@ -460,8 +458,8 @@ define(struct firn_migrate_sqlite *sqlite)
         free(table->rowid);
         table->rowid = NULL;
     } else if (table->rowid == NULL) {
-        return firn_migrate_fail(sqlite->err, FIRN_UNSUPPORTED,
-                                 "the table '%.255s' has nothing that can be its key", table->name);
+        return fi_migrate_fail(sqlite->err, FIRN_UNSUPPORTED,
+                               "the table '%.255s' has nothing that can be its key", table->name);
     } else {
         key[0] = table->rowid;
         key_count = 1;
@@ -483,20 +481,20 @@ define(struct firn_migrate_sqlite *sqlite)
     def.column_count = first + table->count;
     def.key = key;
     def.key_count = key_count;
-    return firn_migrate_sink_table(sqlite->sink, table->name, &def, sqlite->err);
+    return fi_migrate_sink_table(sqlite->sink, table->name, &def, sqlite->err);
 }
 
 /* ---- rows ---- */
 
 static firn_value
-convert(const struct firn_sqlitefile_value *value, firn_type type, char number[40])
+convert(const struct fi_sqlitefile_value *value, firn_type type, char number[40])
 {
     bool is_bytes = type == FIRN_TYPE_TEXT || type == FIRN_TYPE_BLOB;
     firn_slice bytes = value->bytes;
     switch (value->type) {
-    case FIRN_SQLITEFILE_NULL:
+    case FI_SQLITEFILE_NULL:
         return firn_null();
-    case FIRN_SQLITEFILE_INTEGER:
+    case FI_SQLITEFILE_INTEGER:
         if (!is_bytes) {
             return type == FIRN_TYPE_F64 ? firn_f64((double)value->integer)
                                          : firn_i64(value->integer);
@@ -504,7 +502,7 @@ convert(const struct firn_sqlitefile_value *value, firn_type type, char number[4
         (void)snprintf(number, 40, "%lld", (long long)value->integer);
         bytes = firn_str(number);
         break;
-    case FIRN_SQLITEFILE_REAL:
+    case FI_SQLITEFILE_REAL:
         if (!is_bytes) {
             return firn_f64(value->real);
         }
@@ -519,32 +517,32 @@ convert(const struct firn_sqlitefile_value *value, firn_type type, char number[4
 }
 
 static int
-on_row_sent(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
+on_row_sent(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 {
-    struct firn_migrate_sqlite *sqlite = ctx;
+    struct fi_migrate_sqlite *sqlite = ctx;
     struct table *table = sqlite->table;
     assert(count <= FIRN_TABLE_COLUMNS_MAX);
     for (size_t i = 0; i < count; i++) {
         table->values[i] = convert(&values[i], table->definition[i].type, table->numbers[i]);
     }
-    return firn_migrate_sink_row(sqlite->sink, table->values, count, sqlite->err);
+    return fi_migrate_sink_row(sqlite->sink, table->values, count, sqlite->err);
 }
 
 static int
-import_table(struct firn_migrate_sqlite *sqlite)
+import_table(struct fi_migrate_sqlite *sqlite)
 {
     struct table *table = sqlite->table;
     assert(table != NULL && table->count == 0 && table->rows == 0);
     begin_query(sqlite);
-    firn_sqlitefile_text_add(&sqlite->query, "name, type, pk FROM pragma_table_xinfo(?1) WHERE "
-                                             "hidden IN (0, 3)"); /* 3: generated and stored */
+    fi_sqlitefile_text_add(&sqlite->query, "name, type, pk FROM pragma_table_xinfo(?1) WHERE "
+                                           "hidden IN (0, 3)"); /* 3: generated and stored */
     table->numbers = calloc(FIRN_TABLE_COLUMNS_MAX, sizeof(*table->numbers));
     int code = table->numbers == NULL ? no_memory(sqlite) : query(sqlite, table->name, on_column);
     code = code == FIRN_OK ? find_rowid(sqlite) : code;
     code = code == FIRN_OK ? query_rows(sqlite, on_row_seen) : code;
     code = code == FIRN_OK ? define(sqlite) : code;
     code = code == FIRN_OK ? query_rows(sqlite, on_row_sent) : code;
-    return code == FIRN_OK ? firn_migrate_sink_end(sqlite->sink, true, table->rows, sqlite->err)
+    return code == FIRN_OK ? fi_migrate_sink_end(sqlite->sink, true, table->rows, sqlite->err)
                            : code;
 }
 
@@ -564,35 +562,34 @@ free_table(struct table *table)
 
 /* Names what is not imported. */
 static int
-on_generated(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
+on_generated(void *ctx, const struct fi_sqlitefile_value *values, size_t count)
 {
-    struct firn_migrate_sqlite *sqlite = ctx;
+    struct fi_migrate_sqlite *sqlite = ctx;
     char text[320];
     assert(count == 1);
     (void)count;
     (void)snprintf(text, sizeof(text), "its column %.*s is generated when it is read",
                    (int)(values[0].bytes.size < 255 ? values[0].bytes.size : 255),
                    values[0].bytes.size > 0 ? (const char *)values[0].bytes.data : "");
-    firn_command_report_path("left out", firn_str(sqlite->table->name), text);
+    fi_command_report_path("left out", firn_str(sqlite->table->name), text);
     sqlite->left_out++;
     return FIRN_OK;
 }
 
 static int
-tell_left_out(struct firn_migrate_sqlite *sqlite)
+tell_left_out(struct fi_migrate_sqlite *sqlite)
 {
     int code = FIRN_OK;
     for (size_t i = 0; i < sqlite->virtual_count; i++) {
-        firn_command_report_path("left out", firn_str(sqlite->virtual_tables[i]),
-                                 "it is a virtual table");
+        fi_command_report_path("left out", firn_str(sqlite->virtual_tables[i]),
+                               "it is a virtual table");
     }
     sqlite->left_out = sqlite->virtual_count;
     for (size_t i = 0; i < sqlite->count && code == FIRN_OK; i++) {
         struct table named = {.name = sqlite->tables[i]};
         sqlite->table = &named;
         begin_query(sqlite);
-        firn_sqlitefile_text_add(&sqlite->query,
-                                 "name FROM pragma_table_xinfo(?1) WHERE hidden = 2");
+        fi_sqlitefile_text_add(&sqlite->query, "name FROM pragma_table_xinfo(?1) WHERE hidden = 2");
         code = query(sqlite, named.name, on_generated);
         sqlite->table = NULL;
     }
@@ -600,8 +597,8 @@ tell_left_out(struct firn_migrate_sqlite *sqlite)
 }
 
 int
-firn_migrate_sqlite_read(struct firn_migrate_sqlite *sqlite, struct firn_migrate_sink *sink,
-                         bool is_strict, uint64_t *out_left_out, firn_error *err)
+fi_migrate_sqlite_read(struct fi_migrate_sqlite *sqlite, struct fi_migrate_sink *sink,
+                       bool is_strict, uint64_t *out_left_out, firn_error *err)
 {
     assert(sqlite->reader != NULL && sink != NULL);
     sqlite->sink = sink;
@@ -609,8 +606,8 @@ firn_migrate_sqlite_read(struct firn_migrate_sqlite *sqlite, struct firn_migrate
     int code = tell_left_out(sqlite);
     *out_left_out = sqlite->left_out;
     if (code == FIRN_OK && is_strict && sqlite->left_out > 0) {
-        return firn_migrate_fail(err, FIRN_UNSUPPORTED,
-                                 "not everything can be imported: nothing was");
+        return fi_migrate_fail(err, FIRN_UNSUPPORTED,
+                               "not everything can be imported: nothing was");
     }
     for (size_t i = 0; i < sqlite->count && code == FIRN_OK; i++) {
         sqlite->table = calloc(1, sizeof(*sqlite->table));

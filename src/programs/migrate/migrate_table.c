@@ -41,10 +41,10 @@ enum {
 };
 
 struct table {
-    const struct firn_migrate_span *span;
-    const struct firn_migrate_taker *taker;
-    struct firn_migrate_room block;
-    struct firn_migrate_room plain;
+    const struct fi_migrate_span *span;
+    const struct fi_migrate_taker *taker;
+    struct fi_migrate_room block;
+    struct fi_migrate_room plain;
     uint64_t entries; /* given on */
     firn_error *err;
 };
@@ -53,25 +53,25 @@ struct table {
 
 /* Reads an entry, and moves *rest behind it. */
 static bool
-next_entry(firn_slice *rest, struct firn_migrate_version *out)
+next_entry(firn_slice *rest, struct fi_migrate_version *out)
 {
     const uint8_t *data = rest->data;
     if (rest->size < ENTRY_SIZE || data[0] > 1) {
         return false;
     }
-    size_t key_size = firn_migrate_span_u32(data + 17);
-    size_t value_size = firn_migrate_span_u32(data + 21);
+    size_t key_size = fi_migrate_span_u32(data + 17);
+    size_t value_size = fi_migrate_span_u32(data + 21);
     size_t left = rest->size - ENTRY_SIZE;
     if (key_size > left || value_size > left - key_size) {
         return false;
     }
     bool is_deleted = data[0] == 1;
-    *out = (struct firn_migrate_version){
+    *out = (struct fi_migrate_version){
         .key = firn_bytes(data + ENTRY_SIZE, key_size),
         .value = firn_bytes(data + ENTRY_SIZE + key_size, is_deleted ? 0 : value_size),
         .is_deleted = is_deleted,
-        .timestamp = firn_migrate_span_u64(data + 1),
-        .sequence = firn_migrate_span_u64(data + 9)};
+        .timestamp = fi_migrate_span_u64(data + 1),
+        .sequence = fi_migrate_span_u64(data + 9)};
     *rest = firn_bytes(data + ENTRY_SIZE + key_size + value_size, left - key_size - value_size);
     return true;
 }
@@ -79,7 +79,7 @@ next_entry(firn_slice *rest, struct firn_migrate_version *out)
 static bool
 are_entries(firn_slice bytes, uint32_t count)
 {
-    struct firn_migrate_version version;
+    struct fi_migrate_version version;
     for (; count > 0; count--) {
         if (!next_entry(&bytes, &version)) {
             return false;
@@ -95,18 +95,18 @@ decode(struct table *table, size_t size, firn_slice *out, bool *out_is_block)
     static const uint8_t zstd_mark[4] = {0x28, 0xb5, 0x2f, 0xfd};
     const uint8_t *payload = table->block.data + BLOCK_HEADER_SIZE;
     size_t payload_size = size - BLOCK_HEADER_SIZE - CRC_SIZE;
-    uint32_t count = firn_migrate_span_u32(table->block.data);
-    uint32_t plain_size = firn_migrate_span_u32(table->block.data + 4);
+    uint32_t count = fi_migrate_span_u32(table->block.data);
+    uint32_t plain_size = fi_migrate_span_u32(table->block.data + 4);
     *out = firn_bytes(payload, payload_size);
     *out_is_block = plain_size == payload_size && are_entries(*out, count);
     bool is_lz4 = payload_size > 4 && plain_size > 0 &&
-                  firn_migrate_span_u32(payload) == plain_size &&
+                  fi_migrate_span_u32(payload) == plain_size &&
                   plain_size / 256 <= payload_size; /* the most that LZ4 can do */
     bool is_zstd = payload_size > 4 && memcmp(payload, zstd_mark, sizeof(zstd_mark)) == 0;
-    if (*out_is_block || (!is_lz4 && !is_zstd) || plain_size > FIRN_MIGRATE_ALOPEX_PART_MAX) {
+    if (*out_is_block || (!is_lz4 && !is_zstd) || plain_size > FI_MIGRATE_ALOPEX_PART_MAX) {
         return FIRN_OK;
     }
-    int code = firn_migrate_span_room_reserve(&table->plain, plain_size, table->err);
+    int code = fi_migrate_span_room_reserve(&table->plain, plain_size, table->err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -123,7 +123,7 @@ decode(struct table *table, size_t size, firn_slice *out, bool *out_is_block)
 static int
 give(struct table *table, firn_slice entries)
 {
-    struct firn_migrate_version version;
+    struct fi_migrate_version version;
     int code = FIRN_OK;
     while (code == FIRN_OK && next_entry(&entries, &version)) {
         table->entries++;
@@ -138,13 +138,13 @@ read_block(struct table *table, uint64_t offset, uint32_t size, bool *out_is_blo
 {
     firn_slice entries;
     *out_is_block = false;
-    if (size < BLOCK_HEADER_SIZE + CRC_SIZE || size > FIRN_MIGRATE_ALOPEX_PART_MAX) {
+    if (size < BLOCK_HEADER_SIZE + CRC_SIZE || size > FI_MIGRATE_ALOPEX_PART_MAX) {
         return FIRN_OK;
     }
-    int code = firn_migrate_span_room_reserve(&table->block, size, table->err);
-    if (code != FIRN_OK || !firn_migrate_span_read(table->span, offset, table->block.data, size) ||
-        firn_migrate_span_crc_of(0, table->block.data, size - CRC_SIZE) !=
-            firn_migrate_span_u32(table->block.data + size - CRC_SIZE)) {
+    int code = fi_migrate_span_room_reserve(&table->block, size, table->err);
+    if (code != FIRN_OK || !fi_migrate_span_read(table->span, offset, table->block.data, size) ||
+        fi_migrate_span_crc_of(0, table->block.data, size - CRC_SIZE) !=
+            fi_migrate_span_u32(table->block.data + size - CRC_SIZE)) {
         return code;
     }
     code = decode(table, size, &entries, out_is_block);
@@ -160,23 +160,23 @@ find_block(struct table *table, uint64_t offset, uint64_t limit, size_t *out_siz
     bool is_block = false;
     *out_size = 0;
     if (limit - offset < sizeof(header) + CRC_SIZE ||
-        !firn_migrate_span_read(table->span, offset, header, sizeof(header))) {
+        !fi_migrate_span_read(table->span, offset, header, sizeof(header))) {
         return FIRN_OK;
     }
-    uint64_t most = firn_migrate_span_u32(header + 4);
+    uint64_t most = fi_migrate_span_u32(header + 4);
     most += most / 128 + 1024; /* the most that a compressor adds */
     most = most < limit - offset ? most : limit - offset;
-    most = most < FIRN_MIGRATE_ALOPEX_PART_MAX ? most : FIRN_MIGRATE_ALOPEX_PART_MAX;
-    int code = firn_migrate_span_room_reserve(&table->block, (size_t)most, table->err);
+    most = most < FI_MIGRATE_ALOPEX_PART_MAX ? most : FI_MIGRATE_ALOPEX_PART_MAX;
+    int code = fi_migrate_span_room_reserve(&table->block, (size_t)most, table->err);
     if (code != FIRN_OK ||
-        !firn_migrate_span_read(table->span, offset, table->block.data, (size_t)most)) {
+        !fi_migrate_span_read(table->span, offset, table->block.data, (size_t)most)) {
         return code;
     }
-    uint32_t crc = firn_migrate_span_crc_of(0, header, sizeof(header));
+    uint32_t crc = fi_migrate_span_crc_of(0, header, sizeof(header));
     int tries = 0;
     for (size_t at = sizeof(header); tries < TRIES_MAX && at + CRC_SIZE <= most; at++) {
         const uint8_t *end = table->block.data + at;
-        if (firn_migrate_span_u32(end) == crc) {
+        if (fi_migrate_span_u32(end) == crc) {
             tries++;
             code = decode(table, at + CRC_SIZE, &entries, &is_block);
             if (code == FIRN_OK && is_block) {
@@ -187,7 +187,7 @@ find_block(struct table *table, uint64_t offset, uint64_t limit, size_t *out_siz
                 return code;
             }
         }
-        crc = firn_migrate_span_crc_of(crc, end, 1);
+        crc = fi_migrate_span_crc_of(crc, end, 1);
     }
     return code;
 }
@@ -195,7 +195,7 @@ find_block(struct table *table, uint64_t offset, uint64_t limit, size_t *out_siz
 /* ---- the index ---- */
 
 struct window {
-    struct firn_migrate_near near;
+    struct fi_migrate_near near;
     uint64_t at; /* what comes next */
     uint64_t end;
 };
@@ -205,7 +205,7 @@ static bool
 take(struct window *window, uint8_t *data, size_t size)
 {
     if (size > window->end - window->at ||
-        (data != NULL && !firn_migrate_span_near(&window->near, window->at, data, size))) {
+        (data != NULL && !fi_migrate_span_near(&window->near, window->at, data, size))) {
         return false;
     }
     window->at += size;
@@ -221,7 +221,7 @@ take_key(struct window *window, char out[4 * KEY_SHOWN + 4])
     if (!take(window, size_bytes, sizeof(size_bytes))) {
         return false;
     }
-    size_t size = firn_migrate_span_u32(size_bytes);
+    size_t size = fi_migrate_span_u32(size_bytes);
     size_t shown = size < KEY_SHOWN ? size : KEY_SHOWN;
     if (!take(window, head, shown) || !take(window, NULL, size - shown)) {
         return false;
@@ -244,11 +244,11 @@ struct index {
 };
 
 static bool
-open_index(struct index *index, const struct firn_migrate_span *span, const uint8_t *footer)
+open_index(struct index *index, const struct fi_migrate_span *span, const uint8_t *footer)
 {
     uint8_t count[4];
-    uint64_t offset = firn_migrate_span_u64(footer);
-    uint64_t size = firn_migrate_span_u32(footer + 8);
+    uint64_t offset = fi_migrate_span_u64(footer);
+    uint64_t size = fi_migrate_span_u32(footer + 8);
     uint64_t room = span->size - FOOTER_SIZE;
     memset(index, 0, sizeof(*index));
     if (offset < HEADER_SIZE || offset > room || size > room - offset) {
@@ -258,7 +258,7 @@ open_index(struct index *index, const struct firn_migrate_span *span, const uint
     index->window.at = offset;
     index->window.end = offset + size;
     bool is_there = take(&index->window, count, sizeof(count));
-    index->left = is_there ? firn_migrate_span_u32(count) : 0;
+    index->left = is_there ? fi_migrate_span_u32(count) : 0;
     return is_there;
 }
 
@@ -270,17 +270,17 @@ next_block(struct index *index)
         return false;
     }
     index->left--;
-    index->offset = firn_migrate_span_u64(head);
-    index->size = firn_migrate_span_u32(head + 8);
+    index->offset = fi_migrate_span_u64(head);
+    index->size = fi_migrate_span_u32(head + 8);
     return take_key(&index->window, index->first) && take_key(&index->window, index->last);
 }
 
 /* Whether the blocks lie next to each other, and fill what is before the index (I1). */
 static bool
-is_index(struct index *index, const struct firn_migrate_span *span, const uint8_t *footer)
+is_index(struct index *index, const struct fi_migrate_span *span, const uint8_t *footer)
 {
     uint64_t at = HEADER_SIZE;
-    uint64_t end = firn_migrate_span_u64(footer);
+    uint64_t end = fi_migrate_span_u64(footer);
     if (!open_index(index, span, footer)) {
         return false;
     }
@@ -307,14 +307,14 @@ read_by_index(struct table *table, const uint8_t *footer, uint64_t *out_end)
         bool is_block = false;
         code = read_block(table, index.offset, index.size, &is_block);
         if (code == FIRN_OK && !is_block) {
-            firn_migrate_span_tell(
+            fi_migrate_span_tell(
                 table->span, index.offset, table->taker,
                 "a block of %u bytes is damaged: what it has of the keys from '%s' "
                 "to '%s' is lost, and older values of these may be imported",
                 (unsigned)index.size, index.first, index.last);
         }
     }
-    *out_end = firn_migrate_span_u64(footer);
+    *out_end = fi_migrate_span_u64(footer);
     return code;
 }
 
@@ -335,62 +335,62 @@ read_in_a_row(struct table *table, uint64_t *out_end)
 static void
 check(const struct table *table, const uint8_t *header, const uint8_t *footer, bool *out_is_known)
 {
-    const struct firn_migrate_span *span = table->span;
+    const struct fi_migrate_span *span = table->span;
     uint32_t crc = 0;
     bool has_footer = footer != NULL && memcmp(footer + FOOTER_SIZE - 4, "TSSA", 4) == 0;
-    bool is_sound = has_footer && firn_migrate_span_crc(span, span->size - FOOTER_SIZE, &crc) &&
-                    crc == firn_migrate_span_u32(footer + 40);
+    bool is_sound = has_footer && fi_migrate_span_crc(span, span->size - FOOTER_SIZE, &crc) &&
+                    crc == fi_migrate_span_u32(footer + 40);
     unsigned version = header[4] | (unsigned)header[5] << 8;
     *out_is_known = !is_sound || version == VERSION;
     if (!*out_is_known) {
-        firn_migrate_span_tell(span, 0, table->taker,
-                               "the table has version %u, which this firn does not know: it is not "
-                               "imported",
-                               version);
+        fi_migrate_span_tell(span, 0, table->taker,
+                             "the table has version %u, which this firn does not know: it is not "
+                             "imported",
+                             version);
     } else if (!is_sound) {
-        firn_migrate_span_tell(span, 0, table->taker, "%s: its blocks are checked one by one",
-                               has_footer ? "the table is damaged" : "the table has no end");
+        fi_migrate_span_tell(span, 0, table->taker, "%s: its blocks are checked one by one",
+                             has_footer ? "the table is damaged" : "the table has no end");
     }
 }
 
 static int
 read_table(struct table *table, uint64_t *out_end)
 {
-    const struct firn_migrate_span *span = table->span;
+    const struct fi_migrate_span *span = table->span;
     uint8_t header[HEADER_SIZE];
     uint8_t footer[FOOTER_SIZE];
     struct index index;
     bool is_known = true;
     *out_end = span->size;
-    if (!firn_migrate_span_read(span, 0, header, HEADER_SIZE)) {
-        firn_migrate_span_tell(span, 0, table->taker, "there is no whole header of a table");
+    if (!fi_migrate_span_read(span, 0, header, HEADER_SIZE)) {
+        fi_migrate_span_tell(span, 0, table->taker, "there is no whole header of a table");
         return FIRN_OK;
     }
     bool has_end = span->size >= HEADER_SIZE + FOOTER_SIZE &&
-                   firn_migrate_span_read(span, span->size - FOOTER_SIZE, footer, FOOTER_SIZE);
+                   fi_migrate_span_read(span, span->size - FOOTER_SIZE, footer, FOOTER_SIZE);
     check(table, header, has_end ? footer : NULL, &is_known);
     if (!is_known) {
         return FIRN_OK;
     }
     bool has_index = has_end && is_index(&index, span, footer);
     int code = has_index ? read_by_index(table, footer, out_end) : read_in_a_row(table, out_end);
-    uint64_t wanted = firn_migrate_span_u64(header + 12);
+    uint64_t wanted = fi_migrate_span_u64(header + 12);
     if (code == FIRN_OK && table->entries != wanted) {
-        firn_migrate_span_tell(span, *out_end, table->taker,
-                               "%llu of %llu entries of the table were read",
-                               (unsigned long long)table->entries, (unsigned long long)wanted);
+        fi_migrate_span_tell(span, *out_end, table->taker,
+                             "%llu of %llu entries of the table were read",
+                             (unsigned long long)table->entries, (unsigned long long)wanted);
     }
     return code;
 }
 
 int
-firn_migrate_table_read(const struct firn_migrate_span *span,
-                        const struct firn_migrate_taker *taker, uint64_t *out_end, firn_error *err)
+fi_migrate_table_read(const struct fi_migrate_span *span, const struct fi_migrate_taker *taker,
+                      uint64_t *out_end, firn_error *err)
 {
     uint64_t end;
     struct table table = {.span = span, .taker = taker, .err = err};
     int code = read_table(&table, out_end != NULL ? out_end : &end);
-    firn_migrate_span_room_deinit(&table.block);
-    firn_migrate_span_room_deinit(&table.plain);
+    fi_migrate_span_room_deinit(&table.block);
+    fi_migrate_span_room_deinit(&table.plain);
     return code;
 }

@@ -20,35 +20,35 @@
 
 enum { SUFFIX_SIZE = 17, MEMORY_MIB = 64, DESCRIPTORS = 8 };
 
-struct firn_migrate_versions {
+struct fi_migrate_versions {
     char place[PATH_MAX - 16]; /* "": none */
     char path[PATH_MAX];       /* of the store in it */
     firn_store *store;
     firn_keyspace *keyspace;
     firn_bulk *bulk;
     firn_cursor *cursor;
-    struct firn_migrate_room built;
-    struct firn_migrate_room before; /* the key of the entry before, without its suffix */
+    struct fi_migrate_room built;
+    struct fi_migrate_room before; /* the key of the entry before, without its suffix */
     size_t before_size;
     bool has_before;
-    struct firn_migrate_room key;
+    struct fi_migrate_room key;
 };
 
 static int
-create(struct firn_migrate_versions *versions, firn_error *err)
+create(struct fi_migrate_versions *versions, firn_error *err)
 {
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     firn_bulk_options bulk = FIRN_BULK_OPTIONS_INIT;
     bulk.unsorted = true;
-    bulk.callbacks.on_progress = firn_command_on_progress;
+    bulk.callbacks.on_progress = fi_command_on_progress;
     options.create_if_missing = true;
     options.memory_bytes = (uint64_t)MEMORY_MIB << 20;
     (void)snprintf(versions->place, sizeof(versions->place), "%s/firn-migrate-XXXXXX",
-                   firn_sqlitefile_place());
+                   fi_sqlitefile_place());
     if (mkdtemp(versions->place) == NULL) {
         versions->place[0] = '\0';
-        return firn_migrate_fail(err, FIRN_IO, "could not create a directory in %.400s: %s",
-                                 firn_sqlitefile_place(), strerror(errno));
+        return fi_migrate_fail(err, FIRN_IO, "could not create a directory in %.400s: %s",
+                               fi_sqlitefile_place(), strerror(errno));
     }
     (void)snprintf(versions->path, sizeof(versions->path), "%s/versions", versions->place);
     int code = firn_store_open(versions->path, &options, &versions->store, err);
@@ -59,25 +59,25 @@ create(struct firn_migrate_versions *versions, firn_error *err)
 }
 
 int
-firn_migrate_versions_create(struct firn_migrate_versions **out, firn_error *err)
+fi_migrate_versions_create(struct fi_migrate_versions **out, firn_error *err)
 {
-    struct firn_migrate_versions *versions = calloc(1, sizeof(*versions));
+    struct fi_migrate_versions *versions = calloc(1, sizeof(*versions));
     *out = versions;
     return versions != NULL ? create(versions, err)
-                            : firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+                            : fi_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
 }
 
 int
-firn_migrate_versions_put(struct firn_migrate_versions *versions,
-                          const struct firn_migrate_version *version, firn_error *err)
+fi_migrate_versions_put(struct fi_migrate_versions *versions,
+                        const struct fi_migrate_version *version, firn_error *err)
 {
     assert(versions->bulk != NULL);
     if (version->key.size > FIRN_KEY_SIZE_MAX || version->value.size > FIRN_VALUE_SIZE_MAX) {
-        return firn_migrate_fail(err, FIRN_LIMIT, "a key of %zu and a value of %zu bytes",
-                                 version->key.size, version->value.size);
+        return fi_migrate_fail(err, FIRN_LIMIT, "a key of %zu and a value of %zu bytes",
+                               version->key.size, version->value.size);
     }
-    int code = firn_migrate_span_room_reserve(&versions->built,
-                                              2 * version->key.size + 2 + SUFFIX_SIZE, err);
+    int code = fi_migrate_span_room_reserve(&versions->built,
+                                            2 * version->key.size + 2 + SUFFIX_SIZE, err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -91,7 +91,7 @@ firn_migrate_versions_put(struct firn_migrate_versions *versions,
 }
 
 int
-firn_migrate_versions_sort(struct firn_migrate_versions *versions, firn_error *err)
+fi_migrate_versions_sort(struct fi_migrate_versions *versions, firn_error *err)
 {
     int code = firn_bulk_commit(versions->bulk, err);
     firn_bulk_close(versions->bulk);
@@ -103,7 +103,7 @@ firn_migrate_versions_sort(struct firn_migrate_versions *versions, firn_error *e
 
 /* Whether the key without its suffix is another than before; then it is kept. */
 static int
-keep_other(struct firn_migrate_versions *versions, firn_slice key, bool *out, firn_error *err)
+keep_other(struct fi_migrate_versions *versions, firn_slice key, bool *out, firn_error *err)
 {
     assert(key.size > SUFFIX_SIZE);
     size_t size = key.size - SUFFIX_SIZE;
@@ -112,7 +112,7 @@ keep_other(struct firn_migrate_versions *versions, firn_slice key, bool *out, fi
     if (!*out) {
         return FIRN_OK;
     }
-    int code = firn_migrate_span_room_reserve(&versions->before, size, err);
+    int code = fi_migrate_span_room_reserve(&versions->before, size, err);
     if (code == FIRN_OK) {
         memcpy(versions->before.data, key.data, size);
         versions->before_size = size;
@@ -122,8 +122,8 @@ keep_other(struct firn_migrate_versions *versions, firn_slice key, bool *out, fi
 }
 
 int
-firn_migrate_versions_next(struct firn_migrate_versions *versions, firn_slice *out_key,
-                           firn_slice *out_value, bool *out_is_end, firn_error *err)
+fi_migrate_versions_next(struct fi_migrate_versions *versions, firn_slice *out_key,
+                         firn_slice *out_value, bool *out_is_end, firn_error *err)
 {
     int code = FIRN_OK;
     bool is_other = false;
@@ -144,7 +144,7 @@ firn_migrate_versions_next(struct firn_migrate_versions *versions, firn_slice *o
         }
         if (is_other && key.data[key.size - 1] == 0) {
             size_t size = 0;
-            code = firn_migrate_span_room_reserve(&versions->key, key.size, err);
+            code = fi_migrate_span_room_reserve(&versions->key, key.size, err);
             code = code == FIRN_OK
                        ? firn_key_read_text(&key, versions->key.data, versions->key.capacity, &size)
                        : code;
@@ -166,7 +166,7 @@ remove_one(const char *path, const struct stat *stat, int kind, struct FTW *walk
 }
 
 void
-firn_migrate_versions_destroy(struct firn_migrate_versions *versions)
+fi_migrate_versions_destroy(struct fi_migrate_versions *versions)
 {
     if (versions == NULL) {
         return;
@@ -178,8 +178,8 @@ firn_migrate_versions_destroy(struct firn_migrate_versions *versions)
     if (versions->place[0] != '\0') {
         (void)nftw(versions->place, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
     }
-    firn_migrate_span_room_deinit(&versions->built);
-    firn_migrate_span_room_deinit(&versions->before);
-    firn_migrate_span_room_deinit(&versions->key);
+    fi_migrate_span_room_deinit(&versions->built);
+    fi_migrate_span_room_deinit(&versions->before);
+    fi_migrate_span_room_deinit(&versions->key);
     free(versions);
 }

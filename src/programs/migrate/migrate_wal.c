@@ -41,8 +41,8 @@ enum {
 #define NUMBER_MAX (UINT64_C(1) << 40) /* of the first */
 
 struct wal {
-    const struct firn_migrate_span *span;
-    const struct firn_migrate_taker *taker;
+    const struct fi_migrate_span *span;
+    const struct fi_migrate_taker *taker;
     uint64_t header_size;
     uint64_t segment_size;
     uint64_t ring_size;
@@ -51,8 +51,8 @@ struct wal {
     bool is_damaged; /* an entry */
     uint64_t work;   /* bytes of what turned out to be no entries */
     uint64_t number; /* of the entry before; 0 if is_lost */
-    struct firn_migrate_room entry;
-    struct firn_migrate_near near;
+    struct fi_migrate_room entry;
+    struct fi_migrate_near near;
     firn_error *err;
 };
 
@@ -76,8 +76,8 @@ read_ring(struct wal *wal, uint64_t at, uint8_t *data, size_t size)
         uint64_t offset = place(wal, at, &left);
         size_t part = size < left ? size : (size_t)left;
         bool is_read = part <= ENTRY_HEAD_SIZE
-                           ? firn_migrate_span_near(&wal->near, offset, data, part)
-                           : firn_migrate_span_read(wal->span, offset, data, part);
+                           ? fi_migrate_span_near(&wal->near, offset, data, part)
+                           : fi_migrate_span_read(wal->span, offset, data, part);
         if (!is_read) {
             return false;
         }
@@ -92,22 +92,22 @@ static bool
 is_segment(const uint8_t *header)
 {
     return memcmp(header, "AWAL", 4) == 0 &&
-           firn_migrate_span_crc_of(0, header, 22) == firn_migrate_span_u32(header + 22);
+           fi_migrate_span_crc_of(0, header, 22) == fi_migrate_span_u32(header + 22);
 }
 
 /* How many segments of a size have their header, with ids that follow each other. */
 static uint64_t
-count_segments(const struct firn_migrate_span *span, uint64_t header_size, uint64_t size,
+count_segments(const struct fi_migrate_span *span, uint64_t header_size, uint64_t size,
                uint64_t count)
 {
     uint64_t found = 0;
     uint64_t base = 0;
     for (uint64_t i = 0; i < count; i++) {
         uint8_t header[SEGMENT_HEADER_SIZE];
-        if (!firn_migrate_span_read(span, header_size + i * size, header, sizeof(header))) {
+        if (!fi_migrate_span_read(span, header_size + i * size, header, sizeof(header))) {
             break;
         }
-        uint64_t id = firn_migrate_span_u64(header + 6) - i;
+        uint64_t id = fi_migrate_span_u64(header + 6) - i;
         bool is_one = is_segment(header);
         base = is_one && found == 0 ? id : base;
         found += is_one && id == base;
@@ -174,7 +174,7 @@ take_bytes(firn_slice *rest, firn_slice *out)
 }
 
 static bool
-next_change(firn_slice *rest, struct firn_migrate_version *out)
+next_change(firn_slice *rest, struct fi_migrate_version *out)
 {
     if (rest->size == 0 || rest->data[0] > 1) {
         return false;
@@ -189,10 +189,10 @@ next_change(firn_slice *rest, struct firn_migrate_version *out)
  * none. */
 static int
 walk_body(const struct wal *wal, firn_slice body, uint64_t number,
-          const struct firn_migrate_taker *taker, bool *out_is_body)
+          const struct fi_migrate_taker *taker, bool *out_is_body)
 {
     uint64_t count = 1;
-    struct firn_migrate_version version = {.timestamp = number};
+    struct fi_migrate_version version = {.timestamp = number};
     int code = FIRN_OK;
     *out_is_body = true;
     if (body.size > 0 && body.data[0] == 2) {
@@ -217,8 +217,8 @@ size_at(struct wal *wal, uint64_t at, uint64_t left, uint64_t *out_number)
     if (left < sizeof(head) || !read_ring(wal, at, head, sizeof(head))) {
         return 0;
     }
-    uint64_t size = ENTRY_HEAD_SIZE + (uint64_t)firn_migrate_span_u32(head + 8);
-    *out_number = firn_migrate_span_u64(head);
+    uint64_t size = ENTRY_HEAD_SIZE + (uint64_t)fi_migrate_span_u32(head + 8);
+    *out_number = fi_migrate_span_u64(head);
     return size > ENTRY_HEAD_SIZE + CRC_SIZE && size <= left ? size : 0;
 }
 
@@ -236,10 +236,10 @@ read_entry(struct wal *wal, uint64_t at, uint64_t left, uint64_t *out_size, uint
     }
     wal->work += *out_size;
     size_t size = (size_t)*out_size;
-    int code = firn_migrate_span_room_reserve(&wal->entry, size, wal->err);
+    int code = fi_migrate_span_room_reserve(&wal->entry, size, wal->err);
     if (code != FIRN_OK || !read_ring(wal, at, wal->entry.data, size) ||
-        firn_migrate_span_crc_of(0, wal->entry.data, size - CRC_SIZE) !=
-            firn_migrate_span_u32(wal->entry.data + size - CRC_SIZE)) {
+        fi_migrate_span_crc_of(0, wal->entry.data, size - CRC_SIZE) !=
+            fi_migrate_span_u32(wal->entry.data + size - CRC_SIZE)) {
         return code;
     }
     firn_slice body =
@@ -306,11 +306,10 @@ read_entries(struct wal *wal, uint64_t at, uint64_t left, bool is_told)
             wal->is_damaged = true;
             code = search(wal, at, room, &size);
             if (code == FIRN_OK && !is_told) {
-                firn_migrate_span_tell(
-                    wal->span, place(wal, at, &end), wal->taker,
-                    "%llu bytes of the log are damaged: what was committed there "
-                    "is lost",
-                    (unsigned long long)size);
+                fi_migrate_span_tell(wal->span, place(wal, at, &end), wal->taker,
+                                     "%llu bytes of the log are damaged: what was committed there "
+                                     "is lost",
+                                     (unsigned long long)size);
             }
         }
         at += size;
@@ -324,15 +323,15 @@ static bool
 read_bounds(const struct wal *wal, uint64_t *out_start, uint64_t *out_size)
 {
     uint8_t header[HEADER_SIZE];
-    if (!firn_migrate_span_read(wal->span, 0, header, sizeof(header))) {
+    if (!fi_migrate_span_read(wal->span, 0, header, sizeof(header))) {
         return false;
     }
-    uint64_t start = firn_migrate_span_u64(header);
-    uint64_t end = firn_migrate_span_u64(header + 8) & ~HIGHEST_BIT;
+    uint64_t start = fi_migrate_span_u64(header);
+    uint64_t end = fi_migrate_span_u64(header + 8) & ~HIGHEST_BIT;
     bool is_full = (header[15] & 0x80) != 0;
     if (wal->header_size == HEADER_SIZE &&
         ((start & HIGHEST_BIT) == 0 ||
-         firn_migrate_span_crc_of(0, header, 16) != firn_migrate_span_u32(header + 16))) {
+         fi_migrate_span_crc_of(0, header, 16) != fi_migrate_span_u32(header + 16))) {
         return false;
     }
     start &= ~HIGHEST_BIT;
@@ -356,21 +355,20 @@ read_wal(struct wal *wal)
     firn_slice body;
     uint8_t header[SEGMENT_HEADER_SIZE];
     if (!find_segments(wal)) {
-        firn_migrate_span_tell(wal->span, 0, wal->taker, "no segment of the log has its header");
+        fi_migrate_span_tell(wal->span, 0, wal->taker, "no segment of the log has its header");
         return FIRN_OK;
     }
-    if (firn_migrate_span_read(wal->span, wal->header_size, header, sizeof(header)) &&
+    if (fi_migrate_span_read(wal->span, wal->header_size, header, sizeof(header)) &&
         is_segment(header) && (header[4] | header[5] << 8) > VERSION_MAX) {
-        firn_migrate_span_tell(wal->span, wal->header_size, wal->taker,
-                               "the log has version %d, which this firn does not know: it is not "
-                               "imported",
-                               header[4] | header[5] << 8);
+        fi_migrate_span_tell(wal->span, wal->header_size, wal->taker,
+                             "the log has version %d, which this firn does not know: it is not "
+                             "imported",
+                             header[4] | header[5] << 8);
         return FIRN_OK;
     }
     if (!read_bounds(wal, &start, &size)) {
-        firn_migrate_span_tell(
-            wal->span, 0, wal->taker,
-            "the log's header is damaged: all entries that can be found are read");
+        fi_migrate_span_tell(wal->span, 0, wal->taker,
+                             "the log's header is damaged: all entries that can be found are read");
         wal->is_lost = true;
         return read_entries(wal, 0, wal->ring_size, true);
     }
@@ -380,7 +378,7 @@ read_wal(struct wal *wal)
     uint64_t left = wal->ring_size - size;
     code = code == FIRN_OK ? read_entry(wal, start + size, left, &beyond, &number, &body) : code;
     if (code == FIRN_OK && body.size > 0) {
-        firn_migrate_span_tell(
+        fi_migrate_span_tell(
             wal->span, 0, wal->taker,
             "the log goes on after the end that its header gives: this is read, too");
         code = read_entries(wal, start + size, left, true);
@@ -394,13 +392,13 @@ read_wal(struct wal *wal)
 }
 
 int
-firn_migrate_wal_read(const struct firn_migrate_span *span, uint64_t floor,
-                      const struct firn_migrate_taker *taker, firn_error *err)
+fi_migrate_wal_read(const struct fi_migrate_span *span, uint64_t floor,
+                    const struct fi_migrate_taker *taker, firn_error *err)
 {
     struct wal wal = {
         .span = span, .taker = taker, .near = {.span = span}, .floor = floor, .err = err};
     assert(taker != NULL);
     int code = read_wal(&wal);
-    firn_migrate_span_room_deinit(&wal.entry);
+    fi_migrate_span_room_deinit(&wal.entry);
     return code;
 }

@@ -42,7 +42,7 @@ is_below(const char *path, const char *directory)
 
 /* Sets *out to the directory, without links; free it. */
 static int
-find_directory(struct firn_cli *cli, const firn_workspace *workspace, char **out)
+find_directory(struct fi_cli *cli, const firn_workspace *workspace, char **out)
 {
     const char *given = cli->arguments[0];
     struct stat status;
@@ -50,86 +50,86 @@ find_directory(struct firn_cli *cli, const firn_workspace *workspace, char **out
     if (*out == NULL || stat(*out, &status) != 0) {
         int code = errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO;
         const char *hint = errno == ENOENT ? "make the directory first" : NULL;
-        return firn_command_report_error(cli, code, hint, "'%s': %s", given, strerror(errno));
+        return fi_command_report_error(cli, code, hint, "'%s': %s", given, strerror(errno));
     }
     if (!S_ISDIR(status.st_mode)) {
-        return firn_command_report_error(cli, FIRN_INVALID, NULL, "'%s' is not a directory", given);
+        return fi_command_report_error(cli, FIRN_INVALID, NULL, "'%s' is not a directory", given);
     }
     if (is_below(*out, firn_workspace_root(workspace)) ||
         is_below(*out, firn_workspace_store_path(workspace))) {
-        return firn_command_report_error(
+        return fi_command_report_error(
             cli, FIRN_INVALID, "mount it somewhere else",
             "'%s' is in the workspace or in its store: a save would read the mount", given);
     }
     if (!is_empty(*out)) {
-        return firn_command_report_error(cli, FIRN_INVALID, "mount it on an empty directory",
-                                         "'%s' is not empty: a mount would hide what is in it",
-                                         given);
+        return fi_command_report_error(cli, FIRN_INVALID, "mount it on an empty directory",
+                                       "'%s' is not empty: a mount would hide what is in it",
+                                       given);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static void
 tell_mounted(void *ctx)
 {
-    const struct firn_cli *cli = ctx;
+    const struct fi_cli *cli = ctx;
     if (!cli->quiet) {
-        firn_term_out_text("mounted at ");
-        firn_term_text_escape(firn_str(cli->arguments[0]), firn_term_out_write);
-        firn_term_out_text("; ctrl-C, or umount, ends it\n");
-        firn_term_out_flush();
+        fi_term_out_text("mounted at ");
+        fi_term_text_escape(firn_str(cli->arguments[0]), fi_term_out_write);
+        fi_term_out_text("; ctrl-C, or umount, ends it\n");
+        fi_term_out_flush();
     }
 }
 
 static int
-serve(struct firn_cli *cli, firn_workspace *workspace, const char *directory)
+serve(struct fi_cli *cli, firn_workspace *workspace, const char *directory)
 {
     firn_error err;
-    struct firn_mount_tree *tree;
-    int code = firn_mount_tree_create(workspace, &tree, &err);
+    struct fi_mount_tree *tree;
+    int code = fi_mount_tree_create(workspace, &tree, &err);
     if (code == FIRN_NO_MEMORY) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err,
-                                           firn_task_workspace_hint(workspace, "latest", code));
+        return fi_command_report_failure(cli, &err,
+                                         fi_task_workspace_hint(workspace, "latest", code));
     }
-    struct firn_mount_content *content = firn_mount_content_create(tree);
-    int exit_code = FIRN_EXIT_OK;
+    struct fi_mount_content *content = fi_mount_content_create(tree);
+    int exit_code = FI_EXIT_OK;
     if (content == NULL) {
-        exit_code = firn_command_report_no_memory(cli);
-    } else if (!firn_mount_fuse_run(tree, content, directory, firn_command_has(cli, "allow-other"),
-                                    tell_mounted, cli)) {
-        exit_code = firn_command_report_error(
+        exit_code = fi_command_report_no_memory(cli);
+    } else if (!fi_mount_fuse_run(tree, content, directory, fi_command_has(cli, "allow-other"),
+                                  tell_mounted, cli)) {
+        exit_code = fi_command_report_error(
             cli, FIRN_IO,
             "a user needs fusermount3 (Debian: apt-get install fuse3), and everybody /dev/fuse",
             "'%s' cannot be mounted", cli->arguments[0]);
-    } else if (firn_term_signals_caught() != 0) {
-        exit_code = FIRN_EXIT_SIGNAL + firn_term_signals_caught();
+    } else if (fi_term_signals_caught() != 0) {
+        exit_code = FI_EXIT_SIGNAL + fi_term_signals_caught();
     }
-    firn_mount_content_destroy(content);
-    firn_mount_tree_destroy(tree);
+    fi_mount_content_destroy(content);
+    fi_mount_tree_destroy(tree);
     return exit_code;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_workspace *workspace = NULL;
     char *directory = NULL;
-    const char *missing = firn_mount_fuse_missing();
+    const char *missing = fi_mount_fuse_missing();
     if (missing != NULL) {
-        return firn_command_report_error(
+        return fi_command_report_error(
             cli, FIRN_NOT_FOUND,
             "install libfuse 3 (Debian: apt-get install fuse3), or use firn restore REF --to DIR",
             "%s", missing);
     }
-    int exit_code = firn_task_workspace_open(cli, &workspace);
-    if (exit_code == FIRN_EXIT_OK) {
+    int exit_code = fi_task_workspace_open(cli, &workspace);
+    if (exit_code == FI_EXIT_OK) {
         exit_code = find_directory(cli, workspace, &directory);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = serve(cli, workspace, directory);
     }
     free(directory);
@@ -140,27 +140,27 @@ run(struct firn_cli *cli)
 #else
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
-    return firn_command_report_error(cli, FIRN_NOT_FOUND, "use firn restore REF --to DIR",
-                                     "this firn was built without libfuse");
+    return fi_command_report_error(cli, FIRN_NOT_FOUND, "use firn restore REF --to DIR",
+                                   "this firn was built without libfuse");
 }
 
 #endif
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"allow-other", 0, NULL, "let other users read what owners and modes let them read"},
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn mount /mnt", "look at every checkpoint below /mnt until ctrl-C"},
     {"cp /mnt/latest/src/main.c /tmp", "copy a file of the newest checkpoint"},
     {"diff -r /mnt/number/3 /mnt/number/5", "compare two checkpoints with any tool"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_mount = {
+const struct fi_command fi_mount = {
     .name = "mount",
     .summary = "Show all checkpoints as read-only directories",
     .arguments = "DIR",
@@ -181,6 +181,6 @@ const struct firn_command firn_mount = {
             "(Debian: fuse3).",
     .examples = examples,
     .refuses_json = "",
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run,
 };

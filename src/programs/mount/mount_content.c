@@ -36,18 +36,18 @@ struct kept {
     uint64_t used_at;
 };
 
-struct firn_mount_content {
+struct fi_mount_content {
     pthread_mutex_t mutex;
     pthread_cond_t was_read; /* or is free */
-    struct firn_mount_tree *tree;
+    struct fi_mount_tree *tree;
     struct kept kept[KEPT_MAX];
     uint64_t clock;
 };
 
-struct firn_mount_content *
-firn_mount_content_create(struct firn_mount_tree *tree)
+struct fi_mount_content *
+fi_mount_content_create(struct fi_mount_tree *tree)
 {
-    struct firn_mount_content *content = calloc(1, sizeof *content);
+    struct fi_mount_content *content = calloc(1, sizeof *content);
     if (content != NULL) {
         (void)pthread_mutex_init(&content->mutex, NULL);
         (void)pthread_cond_init(&content->was_read, NULL);
@@ -65,7 +65,7 @@ empty(struct kept *kept)
 }
 
 void
-firn_mount_content_destroy(struct firn_mount_content *content)
+fi_mount_content_destroy(struct fi_mount_content *content)
 {
     if (content == NULL) {
         return;
@@ -102,18 +102,18 @@ take(void *ctx, firn_slice bytes, firn_error *err)
 }
 
 static int
-read_block(struct firn_mount_content *content, const struct firn_mount_node *file, uint64_t offset,
+read_block(struct fi_mount_content *content, const struct fi_mount_node *file, uint64_t offset,
            size_t size, uint8_t *out)
 {
     struct target target = {.bytes = out, .size = size};
-    int failure = firn_mount_tree_read(content->tree, file, offset, size, take, &target);
+    int failure = fi_mount_tree_read(content->tree, file, offset, size, take, &target);
     assert(failure != 0 || target.at == target.size);
     return failure;
 }
 
 /* Fills *kept, which nobody else touches meanwhile. */
 static int
-fill(struct firn_mount_content *content, const struct firn_mount_node *file, struct kept *kept)
+fill(struct fi_mount_content *content, const struct fi_mount_node *file, struct kept *kept)
 {
     kept->bytes = malloc(kept->size);
     return kept->bytes == NULL ? ENOMEM
@@ -123,7 +123,7 @@ fill(struct firn_mount_content *content, const struct firn_mount_node *file, str
 /* ---- what is kept ---- */
 
 static struct kept *
-find(struct firn_mount_content *content, const firn_hash *hash, uint64_t offset, size_t size)
+find(struct fi_mount_content *content, const firn_hash *hash, uint64_t offset, size_t size)
 {
     for (size_t i = 0; i < KEPT_MAX; i++) {
         struct kept *kept = &content->kept[i];
@@ -137,7 +137,7 @@ find(struct firn_mount_content *content, const firn_hash *hash, uint64_t offset,
 
 /* The one that was used longest ago, empty now; NULL: all are in use. */
 static struct kept *
-make_room(struct firn_mount_content *content)
+make_room(struct fi_mount_content *content)
 {
     struct kept *oldest = NULL;
     for (size_t i = 0; i < KEPT_MAX; i++) {
@@ -154,7 +154,7 @@ make_room(struct firn_mount_content *content)
 /* The block of a file that has the byte at offset, in use. Requires: the mutex, which is released
  * while it is read. */
 static int
-acquire(struct firn_mount_content *content, const struct firn_mount_node *file, uint64_t offset,
+acquire(struct fi_mount_content *content, const struct fi_mount_node *file, uint64_t offset,
         struct kept **out)
 {
     const bool is_small = file->size_bytes <= SMALL_SIZE_MAX;
@@ -190,7 +190,7 @@ acquire(struct firn_mount_content *content, const struct firn_mount_node *file, 
 
 /* Requires: the mutex. */
 static void
-release(struct firn_mount_content *content, struct kept *kept)
+release(struct fi_mount_content *content, struct kept *kept)
 {
     assert(kept->uses > 0);
     kept->uses--;
@@ -206,8 +206,8 @@ release(struct firn_mount_content *content, struct kept *kept)
 
 /* Copies what one block has of a part. */
 static int
-copy_from_block(struct firn_mount_content *content, const struct firn_mount_node *file,
-                uint64_t offset, size_t size, uint8_t *out, size_t *out_size)
+copy_from_block(struct fi_mount_content *content, const struct fi_mount_node *file, uint64_t offset,
+                size_t size, uint8_t *out, size_t *out_size)
 {
     struct kept *kept;
     (void)pthread_mutex_lock(&content->mutex);
@@ -225,8 +225,8 @@ copy_from_block(struct firn_mount_content *content, const struct firn_mount_node
 }
 
 int
-firn_mount_content_read(struct firn_mount_content *content, const struct firn_mount_node *file,
-                        uint64_t offset, size_t size, uint8_t *out, size_t *out_size)
+fi_mount_content_read(struct fi_mount_content *content, const struct fi_mount_node *file,
+                      uint64_t offset, size_t size, uint8_t *out, size_t *out_size)
 {
     *out_size = 0;
     if (offset >= file->size_bytes || size == 0) {

@@ -80,7 +80,7 @@ find_function(void *library, const char *name, void *out)
 }
 
 const char *
-firn_mount_fuse_missing(void)
+fi_mount_fuse_missing(void)
 {
     static const char message[] = "libfuse 3 cannot be loaded";
     static const char *const names[] = {"libfuse3.so.3", "libfuse3.so.4"};
@@ -98,8 +98,8 @@ firn_mount_fuse_missing(void)
 /* ==== one mount ==== */
 
 struct mount {
-    struct firn_mount_tree *tree;
-    struct firn_mount_content *content;
+    struct fi_mount_tree *tree;
+    struct fi_mount_content *content;
     struct fuse_session *session;
     bool needs_open; /* the kernel is older than 5.1 or so */
     /* A thread gives the kernel files before it asks, which may have to wait for a page until
@@ -116,15 +116,15 @@ mount_of(fuse_req_t request)
 }
 
 /* The kernel knows a node by its address, and the root by 1. */
-static struct firn_mount_node *
+static struct fi_mount_node *
 node_of(fuse_req_t request, fuse_ino_t inode)
 {
-    return inode == FUSE_ROOT_ID ? firn_mount_tree_root(mount_of(request)->tree)
-                                 : (struct firn_mount_node *)(uintptr_t)inode; // NOLINT
+    return inode == FUSE_ROOT_ID ? fi_mount_tree_root(mount_of(request)->tree)
+                                 : (struct fi_mount_node *)(uintptr_t)inode; // NOLINT
 }
 
 static void
-fill_stat(const struct firn_mount_node *node, struct stat *out)
+fill_stat(const struct fi_mount_node *node, struct stat *out)
 {
     static const mode_t types[] = {[FIRN_ENTRY_FILE] = S_IFREG,
                                    [FIRN_ENTRY_DIRECTORY] = S_IFDIR,
@@ -146,7 +146,7 @@ fill_stat(const struct firn_mount_node *node, struct stat *out)
 }
 
 static struct fuse_entry_param
-entry_of(struct firn_mount_node *node)
+entry_of(struct fi_mount_node *node)
 {
     struct fuse_entry_param entry = {.ino = (fuse_ino_t)(uintptr_t)node,
                                      .attr_timeout = for_ever,
@@ -170,23 +170,23 @@ on_init(void *userdata, struct fuse_conn_info *connection)
 static void
 on_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
-    struct firn_mount_node *node;
+    struct fi_mount_node *node;
     int failure =
-        firn_mount_tree_lookup(mount_of(request)->tree, node_of(request, parent), name, &node);
+        fi_mount_tree_lookup(mount_of(request)->tree, node_of(request, parent), name, &node);
     if (failure != 0) {
         (void)fuse.reply_err(request, failure);
         return;
     }
     const struct fuse_entry_param entry = entry_of(node);
     if (fuse.reply_entry(request, &entry) != 0) { /* the kernel did not get it */
-        firn_mount_tree_forget(mount_of(request)->tree, node, 1);
+        fi_mount_tree_forget(mount_of(request)->tree, node, 1);
     }
 }
 
 static void
 on_forget(fuse_req_t request, fuse_ino_t inode, uint64_t lookups)
 {
-    firn_mount_tree_forget(mount_of(request)->tree, node_of(request, inode), lookups);
+    fi_mount_tree_forget(mount_of(request)->tree, node_of(request, inode), lookups);
     fuse.reply_none(request);
 }
 
@@ -194,8 +194,8 @@ static void
 on_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data *forgets)
 {
     for (size_t i = 0; i < count; i++) {
-        firn_mount_tree_forget(mount_of(request)->tree, node_of(request, forgets[i].ino),
-                               forgets[i].nlookup);
+        fi_mount_tree_forget(mount_of(request)->tree, node_of(request, forgets[i].ino),
+                             forgets[i].nlookup);
     }
     fuse.reply_none(request);
 }
@@ -212,7 +212,7 @@ on_getattr(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
 static void
 on_readlink(fuse_req_t request, fuse_ino_t inode)
 {
-    const struct firn_mount_node *node = node_of(request, inode);
+    const struct fi_mount_node *node = node_of(request, inode);
     if (node->target == NULL) {
         (void)fuse.reply_err(request, EINVAL);
         return;
@@ -235,23 +235,23 @@ on_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
 /* Puts files into the kernel's cache, and lets go of them. What cannot be given is asked for later,
  * and fails then. The kernel has only bytes that were verified: files are read whole. */
 static void
-give(struct mount *mount, struct firn_mount_node *const *files, size_t count)
+give(struct mount *mount, struct fi_mount_node *const *files, size_t count)
 {
-    uint8_t *bytes = malloc(FIRN_MOUNT_AHEAD_SIZE_MAX);
+    uint8_t *bytes = malloc(FI_MOUNT_AHEAD_SIZE_MAX);
     bool goes_on = bytes != NULL;
     assert(count > 0 && atomic_load(&mount->is_giving));
     for (size_t i = 0; i < count; i++) {
         struct fuse_bufvec content = FUSE_BUFVEC_INIT(files[i]->size_bytes);
         size_t got = 0;
         content.buf[0].mem = bytes;
-        if (goes_on && firn_mount_tree_is_ahead(mount->tree, files[i])) {
-            goes_on = firn_mount_content_read(mount->content, files[i], 0, files[i]->size_bytes,
-                                              bytes, &got) == 0 &&
+        if (goes_on && fi_mount_tree_is_ahead(mount->tree, files[i])) {
+            goes_on = fi_mount_content_read(mount->content, files[i], 0, files[i]->size_bytes,
+                                            bytes, &got) == 0 &&
                       got == files[i]->size_bytes &&
                       fuse.lowlevel_notify_store(mount->session, (fuse_ino_t)(uintptr_t)files[i], 0,
                                                  &content, 0) == 0;
         }
-        firn_mount_tree_forget(mount->tree, files[i], 1);
+        fi_mount_tree_forget(mount->tree, files[i], 1);
     }
     free(bytes);
     atomic_store(&mount->is_giving, false);
@@ -262,7 +262,7 @@ on_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
         struct fuse_file_info *info)
 {
     (void)info;
-    const struct firn_mount_node *node = node_of(request, inode);
+    const struct fi_mount_node *node = node_of(request, inode);
     if (node->type != FIRN_ENTRY_FILE || offset < 0) {
         (void)fuse.reply_err(request, EINVAL);
         return;
@@ -272,19 +272,19 @@ on_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
     uint8_t *bytes = malloc(room + 1);
     size_t got = 0;
     struct mount *mount = mount_of(request);
-    struct firn_mount_node *ahead[FIRN_MOUNT_AHEAD_MAX];
+    struct fi_mount_node *ahead[FI_MOUNT_AHEAD_MAX];
     size_t ahead_count = 0;
     if (offset == 0 && node->size_bytes > 0) {
         const bool may_give = !atomic_exchange(&mount->is_giving, true);
         ahead_count =
-            firn_mount_tree_ahead(mount->tree, node, may_give ? FIRN_MOUNT_AHEAD_MAX : 0, ahead);
+            fi_mount_tree_ahead(mount->tree, node, may_give ? FI_MOUNT_AHEAD_MAX : 0, ahead);
         if (may_give && ahead_count == 0) {
             atomic_store(&mount->is_giving, false);
         }
     }
     int failure = bytes == NULL ? ENOMEM
-                                : firn_mount_content_read(mount->content, node, (uint64_t)offset,
-                                                          room, bytes, &got);
+                                : fi_mount_content_read(mount->content, node, (uint64_t)offset,
+                                                        room, bytes, &got);
     if (failure != 0) {
         (void)fuse.reply_err(request, failure);
     } else {
@@ -299,11 +299,11 @@ on_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
 static void
 on_opendir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
 {
-    struct firn_mount_tree *tree = mount_of(request)->tree;
-    struct firn_mount_node *directory = node_of(request, inode);
-    struct firn_mount_listing *listing;
-    bool stays = !firn_mount_tree_changes(directory);
-    int failure = firn_mount_tree_list(tree, directory, &listing);
+    struct fi_mount_tree *tree = mount_of(request)->tree;
+    struct fi_mount_node *directory = node_of(request, inode);
+    struct fi_mount_listing *listing;
+    bool stays = !fi_mount_tree_changes(directory);
+    int failure = fi_mount_tree_list(tree, directory, &listing);
     if (failure != 0) {
         (void)fuse.reply_err(request, failure);
         return;
@@ -312,21 +312,21 @@ on_opendir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
     info->keep_cache = stays;
     info->cache_readdir = stays;
     if (fuse.reply_open(request, info) != 0) { /* the kernel did not get it */
-        firn_mount_tree_list_close(tree, listing);
+        fi_mount_tree_list_close(tree, listing);
     }
 }
 
-static struct firn_mount_listing *
+static struct fi_mount_listing *
 listing_of(const struct fuse_file_info *info)
 {
-    return (struct firn_mount_listing *)(uintptr_t)info->fh; // NOLINT
+    return (struct fi_mount_listing *)(uintptr_t)info->fh; // NOLINT
 }
 
 static void
 on_releasedir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
 {
     (void)inode;
-    firn_mount_tree_list_close(mount_of(request)->tree, listing_of(info));
+    fi_mount_tree_list_close(mount_of(request)->tree, listing_of(info));
     (void)fuse.reply_err(request, 0);
 }
 
@@ -358,7 +358,7 @@ add_entry(struct part *part, const char *name, const struct fuse_entry_param *en
 }
 
 static bool
-add_child(void *ctx, struct firn_mount_node *child)
+add_child(void *ctx, struct fi_mount_node *child)
 {
     const struct fuse_entry_param entry = entry_of(child);
     return add_entry(ctx, child->name, &entry);
@@ -366,7 +366,7 @@ add_child(void *ctx, struct firn_mount_node *child)
 
 /* "." and "..": their inode 0 says that they were not looked up. */
 static void
-add_dot(struct part *part, const char *name, const struct firn_mount_node *directory)
+add_dot(struct part *part, const char *name, const struct fi_mount_node *directory)
 {
     struct fuse_entry_param entry = {0};
     fill_stat(directory, &entry.attr);
@@ -380,7 +380,7 @@ read_directory(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
                const struct fuse_file_info *info, bool has_attributes)
 {
     enum { DOTS_SIZE_MAX = 512 };
-    const struct firn_mount_node *directory = node_of(request, inode);
+    const struct fi_mount_node *directory = node_of(request, inode);
     struct part part = {
         .request = request, .capacity = size, .offset = offset, .has_attributes = has_attributes};
     if (size < DOTS_SIZE_MAX || offset < 0) {
@@ -398,8 +398,8 @@ read_directory(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
     if (part.offset == 1) {
         add_dot(&part, "..", directory);
     }
-    firn_mount_tree_visit(mount_of(request)->tree, listing_of(info), (size_t)part.offset - 2,
-                          has_attributes, add_child, &part);
+    fi_mount_tree_visit(mount_of(request)->tree, listing_of(info), (size_t)part.offset - 2,
+                        has_attributes, add_child, &part);
     (void)fuse.reply_buf(request, part.bytes, part.size);
     free(part.bytes);
 }
@@ -445,7 +445,7 @@ reply_sized(fuse_req_t request, firn_slice bytes, size_t size)
 static void
 on_getxattr(fuse_req_t request, fuse_ino_t inode, const char *name, size_t size)
 {
-    const struct firn_mount_node *node = node_of(request, inode);
+    const struct fi_mount_node *node = node_of(request, inode);
     firn_slice left = firn_bytes(node->xattrs, node->xattrs_size);
     firn_slice found, value;
     while (firn_workspace_xattrs_next(&left, &found, &value)) {
@@ -460,7 +460,7 @@ on_getxattr(fuse_req_t request, fuse_ino_t inode, const char *name, size_t size)
 static void
 on_listxattr(fuse_req_t request, fuse_ino_t inode, size_t size)
 {
-    const struct firn_mount_node *node = node_of(request, inode);
+    const struct fi_mount_node *node = node_of(request, inode);
     firn_slice left = firn_bytes(node->xattrs, node->xattrs_size);
     firn_slice found, value;
     char *names = malloc(node->xattrs_size + 1); /* a size took at least the byte of a NUL */
@@ -523,7 +523,7 @@ serve(void *ctx)
     free(buffer.mem);
     fuse.session_exit(mount->session);
     atomic_store(&mount->has_ended, true);
-    firn_term_signals_wake();
+    fi_term_signals_wake();
     return NULL;
 }
 
@@ -576,8 +576,8 @@ answer(struct mount *mount, void (*on_mounted)(void *ctx), void *ctx)
     if (count > 0) {
         on_mounted(ctx);
     }
-    while (count > 0 && firn_term_signals_caught() == 0 && !atomic_load(&mount->has_ended)) {
-        firn_term_signals_wait(WAIT_NS);
+    while (count > 0 && fi_term_signals_caught() == 0 && !atomic_load(&mount->has_ended)) {
+        fi_term_signals_wait(WAIT_NS);
     }
     fuse.session_exit(mount->session);
     for (size_t i = 0; i < count; i++) {
@@ -588,9 +588,9 @@ answer(struct mount *mount, void (*on_mounted)(void *ctx), void *ctx)
 }
 
 bool
-firn_mount_fuse_run(struct firn_mount_tree *tree, struct firn_mount_content *content,
-                    const char *directory, bool allows_others, void (*on_mounted)(void *ctx),
-                    void *ctx)
+fi_mount_fuse_run(struct fi_mount_tree *tree, struct fi_mount_content *content,
+                  const char *directory, bool allows_others, void (*on_mounted)(void *ctx),
+                  void *ctx)
 {
     char program[] = "firn", option[] = "-o";
     char options[] = "ro,nosuid,nodev,noatime,fsname=firn,subtype=firn";

@@ -24,19 +24,19 @@
 
 enum { NAME_SIZE = 800, TARGET_SIZE = 64, TIME_SIZE = 48 };
 
-static struct firn_mount_item *
-add_item(struct firn_mount_list *list)
+static struct fi_mount_item *
+add_item(struct fi_mount_list *list)
 {
     if (list->count == list->capacity) {
         size_t more = list->capacity == 0 ? 64 : list->capacity * 2;
-        struct firn_mount_item *grown = realloc(list->items, more * sizeof *grown);
+        struct fi_mount_item *grown = realloc(list->items, more * sizeof *grown);
         if (grown == NULL) {
             return NULL;
         }
         list->items = grown;
         list->capacity = more;
     }
-    struct firn_mount_item *item = &list->items[list->count++];
+    struct fi_mount_item *item = &list->items[list->count++];
     memset(item, 0, sizeof *item); /* padding too: lists are compared as bytes */
     return item;
 }
@@ -44,7 +44,7 @@ add_item(struct firn_mount_list *list)
 static int
 add_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
-    struct firn_mount_item *item = add_item(ctx);
+    struct fi_mount_item *item = add_item(ctx);
     if (item == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -58,7 +58,7 @@ add_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 static int
 add_tag(void *ctx, const firn_workspace_tag *tag)
 {
-    struct firn_mount_item *item = add_item(ctx);
+    struct fi_mount_item *item = add_item(ctx);
     if (item == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -71,30 +71,30 @@ add_tag(void *ctx, const firn_workspace_tag *tag)
 }
 
 int
-firn_mount_list_read(firn_workspace *workspace, struct firn_mount_list *out, firn_error *err)
+fi_mount_list_read(firn_workspace *workspace, struct fi_mount_list *out, firn_error *err)
 {
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     options.include_safety = true;
-    *out = (struct firn_mount_list){0};
+    *out = (struct fi_mount_list){0};
     int code = firn_workspace_list(workspace, &options, add_checkpoint, out, err);
     if (code == FIRN_OK) {
         code = firn_workspace_tag_list(workspace, add_tag, out, err);
     }
     if (code != FIRN_OK) {
-        firn_mount_list_deinit(out);
+        fi_mount_list_deinit(out);
     }
     return code;
 }
 
 void
-firn_mount_list_deinit(struct firn_mount_list *list)
+fi_mount_list_deinit(struct fi_mount_list *list)
 {
     free(list->items);
-    *list = (struct firn_mount_list){0};
+    *list = (struct fi_mount_list){0};
 }
 
 bool
-firn_mount_list_equal(const struct firn_mount_list *a, const struct firn_mount_list *b)
+fi_mount_list_equal(const struct fi_mount_list *a, const struct fi_mount_list *b)
 {
     return a->count == b->count &&
            (a->count == 0 || memcmp(a->items, b->items, a->count * sizeof a->items[0]) == 0);
@@ -103,17 +103,17 @@ firn_mount_list_equal(const struct firn_mount_list *a, const struct firn_mount_l
 /* ==== names ==== */
 
 /* What an item is, by the directory that lists it. */
-static enum firn_mount_place
-place_of(const struct firn_mount_item *item)
+static enum fi_mount_place
+place_of(const struct fi_mount_item *item)
 {
-    return item->tag[0] != '\0' ? FIRN_MOUNT_TAGS
-           : item->number > 0   ? FIRN_MOUNT_NUMBERS
-                                : FIRN_MOUNT_SAFETY;
+    return item->tag[0] != '\0' ? FI_MOUNT_TAGS
+           : item->number > 0   ? FI_MOUNT_NUMBERS
+                                : FI_MOUNT_SAFETY;
 }
 
 /* "number/12", below `above`. */
 static void
-write_target(char *out, const char *above, const struct firn_mount_item *item)
+write_target(char *out, const char *above, const struct fi_mount_item *item)
 {
     if (item->number > 0) {
         (void)snprintf(out, TARGET_SIZE, "%snumber/%" PRIu64, above, item->number);
@@ -140,13 +140,13 @@ write_tag(char *out, const char *tag)
 }
 
 static void
-write_name(char *out, const struct firn_mount_item *item)
+write_name(char *out, const struct fi_mount_item *item)
 {
     switch (place_of(item)) {
-    case FIRN_MOUNT_NUMBERS:
+    case FI_MOUNT_NUMBERS:
         (void)snprintf(out, NAME_SIZE, "%" PRIu64, item->number);
         break;
-    case FIRN_MOUNT_SAFETY:
+    case FI_MOUNT_SAFETY:
         (void)snprintf(out, NAME_SIZE, "%s", item->id);
         break;
     default:
@@ -158,7 +158,7 @@ write_name(char *out, const struct firn_mount_item *item)
 /* A numbered checkpoint and its local time. */
 struct timed {
     char text[TIME_SIZE];
-    const struct firn_mount_item *item;
+    const struct fi_mount_item *item;
 };
 
 static void
@@ -184,9 +184,9 @@ compare_timed(const void *a, const void *b)
 }
 
 static bool
-time_entries(const struct firn_mount_list *list,
+time_entries(const struct fi_mount_list *list,
              bool (*add)(void *ctx, const char *name, const char *target,
-                         const struct firn_mount_item *item),
+                         const struct fi_mount_item *item),
              void *ctx)
 {
     char name[NAME_SIZE], target[TARGET_SIZE];
@@ -195,7 +195,7 @@ time_entries(const struct firn_mount_list *list,
     size_t count = 0;
     unsigned nth = 1;
     for (size_t i = 0; is_whole && i < list->count; i++) {
-        if (place_of(&list->items[i]) == FIRN_MOUNT_NUMBERS) {
+        if (place_of(&list->items[i]) == FI_MOUNT_NUMBERS) {
             write_time(timed[count].text, list->items[i].created_ns);
             timed[count++].item = &list->items[i];
         }
@@ -218,26 +218,26 @@ time_entries(const struct firn_mount_list *list,
 }
 
 bool
-firn_mount_list_entries(const struct firn_mount_list *list, enum firn_mount_place place,
-                        bool (*add)(void *ctx, const char *name, const char *target,
-                                    const struct firn_mount_item *item),
-                        void *ctx)
+fi_mount_list_entries(const struct fi_mount_list *list, enum fi_mount_place place,
+                      bool (*add)(void *ctx, const char *name, const char *target,
+                                  const struct fi_mount_item *item),
+                      void *ctx)
 {
     char name[NAME_SIZE], target[TARGET_SIZE];
-    assert(place != FIRN_MOUNT_CONTENT);
-    if (place == FIRN_MOUNT_TIMES) {
+    assert(place != FI_MOUNT_CONTENT);
+    if (place == FI_MOUNT_TIMES) {
         return time_entries(list, add, ctx);
     }
     for (size_t i = 0; i < list->count; i++) {
-        const struct firn_mount_item *item = &list->items[i];
-        if (place == FIRN_MOUNT_ROOT && place_of(item) == FIRN_MOUNT_NUMBERS) {
+        const struct fi_mount_item *item = &list->items[i];
+        if (place == FI_MOUNT_ROOT && place_of(item) == FI_MOUNT_NUMBERS) {
             write_target(target, "", item);
             return add(ctx, "latest", target, item); /* the first is the newest */
         }
         if (place_of(item) == place) {
             write_name(name, item);
             write_target(target, "../", item);
-            if (!add(ctx, name, place == FIRN_MOUNT_TAGS ? target : NULL, item)) {
+            if (!add(ctx, name, place == FI_MOUNT_TAGS ? target : NULL, item)) {
                 return false;
             }
         }

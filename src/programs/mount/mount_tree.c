@@ -34,30 +34,30 @@ struct reader {
     unsigned uses;
 };
 
-struct firn_mount_tree {
+struct fi_mount_tree {
     pthread_mutex_t mutex;
     firn_workspace *workspace;
     struct reader *reader; /* the newest */
-    struct firn_mount_list list;
+    struct fi_mount_list list;
     int64_t refreshed_ns; /* by the monotonic clock */
     bool has_warned;      /* that the list could not be read */
     uint64_t next_number;
-    struct firn_mount_node *root;
-    struct firn_mount_node *lists[LISTS]; /* in the order of their places */
-    struct firn_mount_node *gone;         /* listed no more, but held */
+    struct fi_mount_node *root;
+    struct fi_mount_node *lists[LISTS]; /* in the order of their places */
+    struct fi_mount_node *gone;         /* listed no more, but held */
     uint32_t uid, gid;
 };
 
 /* ==== nodes ==== */
 
 static bool
-is_held(const struct firn_mount_node *node)
+is_held(const struct fi_mount_node *node)
 {
     return node->lookups > 0 || node->held_count > 0;
 }
 
 static void
-free_node(struct firn_mount_node *node)
+free_node(struct fi_mount_node *node)
 {
     assert(!is_held(node) && node->children == NULL);
     free(node->name);
@@ -67,7 +67,7 @@ free_node(struct firn_mount_node *node)
 }
 
 static void
-unload(struct firn_mount_node *directory)
+unload(struct fi_mount_node *directory)
 {
     assert(directory->held_count == 0);
     for (size_t i = 0; i < directory->child_count; i++) {
@@ -80,7 +80,7 @@ unload(struct firn_mount_node *directory)
 }
 
 static void
-free_gone(struct firn_mount_tree *tree, struct firn_mount_node *node)
+free_gone(struct fi_mount_tree *tree, struct fi_mount_node *node)
 {
     *(node->gone_previous != NULL ? &node->gone_previous->gone_next : &tree->gone) =
         node->gone_next;
@@ -92,11 +92,11 @@ free_gone(struct firn_mount_tree *tree, struct firn_mount_node *node)
 
 /* Takes back what hold did, for a node that is held no more, and frees what nobody needs. */
 static void
-let_go(struct firn_mount_tree *tree, struct firn_mount_node *node)
+let_go(struct fi_mount_tree *tree, struct fi_mount_node *node)
 {
     while (!is_held(node)) {
-        struct firn_mount_node *parent = node->parent;
-        if (node->place == FIRN_MOUNT_CONTENT) {
+        struct fi_mount_node *parent = node->parent;
+        if (node->place == FI_MOUNT_CONTENT) {
             unload(node);
         }
         if (parent == NULL) {
@@ -110,7 +110,7 @@ let_go(struct firn_mount_tree *tree, struct firn_mount_node *node)
 }
 
 static void
-hold(struct firn_mount_node *node)
+hold(struct fi_mount_node *node)
 {
     bool was_held = is_held(node);
     node->lookups++;
@@ -123,9 +123,9 @@ hold(struct firn_mount_node *node)
 
 /* Takes a node out of its directory's list. */
 static void
-detach(struct firn_mount_tree *tree, struct firn_mount_node *node)
+detach(struct fi_mount_tree *tree, struct fi_mount_node *node)
 {
-    struct firn_mount_node *parent = node->parent;
+    struct fi_mount_node *parent = node->parent;
     node->parent = NULL;
     if (is_held(node)) {
         assert(parent->held_count > 0);
@@ -142,11 +142,11 @@ detach(struct firn_mount_tree *tree, struct firn_mount_node *node)
 }
 
 /* A child of a directory, with the attributes of what firn itself lists. */
-static struct firn_mount_node *
-make_node(struct firn_mount_tree *tree, struct firn_mount_node *parent, const char *name,
+static struct fi_mount_node *
+make_node(struct fi_mount_tree *tree, struct fi_mount_node *parent, const char *name,
           size_t name_size)
 {
-    struct firn_mount_node *node = calloc(1, sizeof *node);
+    struct fi_mount_node *node = calloc(1, sizeof *node);
     char *copy = malloc(name_size + 1);
     if (node == NULL || copy == NULL) {
         free(node);
@@ -158,8 +158,8 @@ make_node(struct firn_mount_tree *tree, struct firn_mount_node *parent, const ch
     node->name = copy;
     node->parent = parent;
     node->number = tree->next_number++;
-    node->place = FIRN_MOUNT_CONTENT;
-    node->may_go = parent != NULL && firn_mount_tree_changes(parent);
+    node->place = FI_MOUNT_CONTENT;
+    node->may_go = parent != NULL && fi_mount_tree_changes(parent);
     node->type = FIRN_ENTRY_DIRECTORY;
     node->mode = 0555;
     node->uid = tree->uid;
@@ -170,21 +170,21 @@ make_node(struct firn_mount_tree *tree, struct firn_mount_node *parent, const ch
 /* ==== directories of checkpoints ==== */
 
 struct loading {
-    struct firn_mount_tree *tree;
-    struct firn_mount_node *directory;
+    struct fi_mount_tree *tree;
+    struct fi_mount_node *directory;
     size_t capacity;
 };
 
 /* Makes room for one more child. */
 static bool
-reserve_child(struct firn_mount_node *directory, size_t *capacity)
+reserve_child(struct fi_mount_node *directory, size_t *capacity)
 {
     if (directory->child_count < *capacity) {
         return true;
     }
     size_t more = *capacity == 0 ? 16 : *capacity * 2;
-    struct firn_mount_node **grown =
-        realloc(directory->children, more * sizeof(struct firn_mount_node *));
+    struct fi_mount_node **grown =
+        realloc(directory->children, more * sizeof(struct fi_mount_node *));
     if (grown == NULL) {
         return false;
     }
@@ -211,8 +211,8 @@ static int
 add_entry(void *ctx, const firn_workspace_entry *entry)
 {
     struct loading *loading = ctx;
-    struct firn_mount_node *directory = loading->directory;
-    struct firn_mount_node *node =
+    struct fi_mount_node *directory = loading->directory;
+    struct fi_mount_node *node =
         make_node(loading->tree, directory, (const char *)entry->path.data, entry->path.size);
     if (node == NULL) {
         return FIRN_NO_MEMORY;
@@ -242,13 +242,13 @@ add_entry(void *ctx, const firn_workspace_entry *entry)
 /* The errno for a failure, which is printed. What was deleted since the kernel has got the node is
  * stale. Requires: the mutex. */
 static int
-tell(const struct firn_mount_tree *tree, const struct firn_mount_node *node, int code,
+tell(const struct fi_mount_tree *tree, const struct fi_mount_node *node, int code,
      const firn_error *err)
 {
     enum { PATH_SIZE_MAX = 4096 };
     char path[PATH_SIZE_MAX];
     size_t at = sizeof path;
-    const struct firn_mount_node *above = node;
+    const struct fi_mount_node *above = node;
     if (code == FIRN_NO_MEMORY) {
         return ENOMEM;
     }
@@ -266,13 +266,13 @@ tell(const struct firn_mount_tree *tree, const struct firn_mount_node *node, int
     if (above != tree->root) {
         return ESTALE;
     }
-    firn_command_report_path("cannot read", firn_bytes(path + at + 1, sizeof path - at - 1),
-                             err->text);
+    fi_command_report_path("cannot read", firn_bytes(path + at + 1, sizeof path - at - 1),
+                           err->text);
     return EIO;
 }
 
 static int
-load(struct firn_mount_tree *tree, struct firn_mount_node *directory)
+load(struct fi_mount_tree *tree, struct fi_mount_node *directory)
 {
     firn_error err;
     struct loading loading = {.tree = tree, .directory = directory};
@@ -292,35 +292,35 @@ load(struct firn_mount_tree *tree, struct firn_mount_node *directory)
 static int
 compare_nodes(const void *a, const void *b)
 {
-    const struct firn_mount_node *const *first = a, *const *second = b;
+    const struct fi_mount_node *const *first = a, *const *second = b;
     return strcmp((*first)->name, (*second)->name);
 }
 
-static struct firn_mount_node **
-find_child(const struct firn_mount_node *directory, const char *name)
+static struct fi_mount_node **
+find_child(const struct fi_mount_node *directory, const char *name)
 {
-    struct firn_mount_node wanted = {.name = (char *)(uintptr_t)name};
-    const struct firn_mount_node *key = &wanted;
+    struct fi_mount_node wanted = {.name = (char *)(uintptr_t)name};
+    const struct fi_mount_node *key = &wanted;
     return directory->child_count == 0 ? NULL
                                        : bsearch(&key, directory->children, directory->child_count,
-                                                 sizeof(struct firn_mount_node *), compare_nodes);
+                                                 sizeof(struct fi_mount_node *), compare_nodes);
 }
 
 /* The new contents of a directory that lists checkpoints. */
 struct refill {
-    struct firn_mount_tree *tree;
-    const struct firn_mount_node
+    struct fi_mount_tree *tree;
+    const struct fi_mount_node
         *from; /* the directory as it was; a node of it that is the same stays itself */
-    struct firn_mount_node *into;
+    struct fi_mount_node *into;
     size_t capacity;
 };
 
 static bool
-add_to_list(void *ctx, const char *name, const char *target, const struct firn_mount_item *item)
+add_to_list(void *ctx, const char *name, const char *target, const struct fi_mount_item *item)
 {
     struct refill *refill = ctx;
-    struct firn_mount_node *into = refill->into;
-    struct firn_mount_node **same = find_child(refill->from, name);
+    struct fi_mount_node *into = refill->into;
+    struct fi_mount_node **same = find_child(refill->from, name);
     if (!reserve_child(into, &refill->capacity)) {
         return false;
     }
@@ -331,7 +331,7 @@ add_to_list(void *ctx, const char *name, const char *target, const struct firn_m
         (*same)->parent = into; /* taken along */
         return true;
     }
-    struct firn_mount_node *node = make_node(refill->tree, into, name, strlen(name));
+    struct fi_mount_node *node = make_node(refill->tree, into, name, strlen(name));
     if (node == NULL) {
         return false;
     }
@@ -367,16 +367,16 @@ add_lists(struct refill *refill)
 
 /* Gives a directory new contents. Nodes that stay are the same objects as before. */
 static void
-replace_children(struct firn_mount_tree *tree, struct firn_mount_node *directory,
-                 struct firn_mount_node *contents, bool is_whole)
+replace_children(struct fi_mount_tree *tree, struct fi_mount_node *directory,
+                 struct fi_mount_node *contents, bool is_whole)
 {
-    struct firn_mount_node **old = directory->children;
+    struct fi_mount_node **old = directory->children;
     size_t old_count = directory->child_count;
     if (!is_whole) { /* no memory: everything stays as it was */
         for (size_t i = 0; i < contents->child_count; i++) {
-            struct firn_mount_node *node = contents->children[i];
-            struct firn_mount_node **same = find_child(directory, node->name);
-            if (node->place != FIRN_MOUNT_CONTENT || (same != NULL && *same == node)) {
+            struct fi_mount_node *node = contents->children[i];
+            struct fi_mount_node **same = find_child(directory, node->name);
+            if (node->place != FI_MOUNT_CONTENT || (same != NULL && *same == node)) {
                 node->parent = directory;
             } else {
                 free_node(node);
@@ -397,22 +397,21 @@ replace_children(struct firn_mount_tree *tree, struct firn_mount_node *directory
         directory->children[i]->parent = directory;
     }
     if (directory->child_count > 0) {
-        qsort(directory->children, directory->child_count, sizeof(struct firn_mount_node *),
+        qsort(directory->children, directory->child_count, sizeof(struct fi_mount_node *),
               compare_nodes);
     }
 }
 
 static bool
-rebuild(struct firn_mount_tree *tree)
+rebuild(struct fi_mount_tree *tree)
 {
     bool is_all_whole = true;
     for (size_t i = 0; i <= LISTS; i++) {
-        struct firn_mount_node *directory = i < LISTS ? tree->lists[i] : tree->root;
-        struct firn_mount_node contents = {.place = directory->place};
+        struct fi_mount_node *directory = i < LISTS ? tree->lists[i] : tree->root;
+        struct fi_mount_node contents = {.place = directory->place};
         struct refill refill = {.tree = tree, .from = directory, .into = &contents};
-        bool is_whole =
-            (directory != tree->root || add_lists(&refill)) &&
-            firn_mount_list_entries(&tree->list, directory->place, add_to_list, &refill);
+        bool is_whole = (directory != tree->root || add_lists(&refill)) &&
+                        fi_mount_list_entries(&tree->list, directory->place, add_to_list, &refill);
         replace_children(tree, directory, &contents, is_whole);
         is_all_whole = is_all_whole && is_whole;
     }
@@ -432,19 +431,19 @@ release_reader(struct reader *reader)
 /* Opens a reader that has everything in a list. The list is read again after the opening: only if
  * it is still the same, nothing was deleted meanwhile. FIRN_BUSY: it changed each time. */
 static int
-open_reader(const struct firn_mount_tree *tree, struct firn_mount_list *list,
+open_reader(const struct fi_mount_tree *tree, struct fi_mount_list *list,
             firn_workspace_reader **out, firn_error *err)
 {
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        struct firn_mount_list after;
+        struct fi_mount_list after;
         int code = firn_workspace_reader_open(tree->workspace, out, err);
         if (code != FIRN_OK) {
             return code;
         }
-        code = firn_mount_list_read(tree->workspace, &after, err);
-        bool is_same = code == FIRN_OK && firn_mount_list_equal(list, &after);
+        code = fi_mount_list_read(tree->workspace, &after, err);
+        bool is_same = code == FIRN_OK && fi_mount_list_equal(list, &after);
         if (code == FIRN_OK) {
-            firn_mount_list_deinit(list);
+            fi_mount_list_deinit(list);
             *list = after;
         }
         if (is_same) {
@@ -462,7 +461,7 @@ open_reader(const struct firn_mount_tree *tree, struct firn_mount_list *list,
 
 /* Gives the tree a new list and a reader for it. */
 static int
-replace_reader(struct firn_mount_tree *tree, struct firn_mount_list *list, firn_error *err)
+replace_reader(struct fi_mount_tree *tree, struct fi_mount_list *list, firn_error *err)
 {
     struct reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) {
@@ -492,29 +491,29 @@ now_ns(void)
 
 /* Compares the list with the store. */
 static int
-refresh(struct firn_mount_tree *tree, firn_error *err)
+refresh(struct fi_mount_tree *tree, firn_error *err)
 {
-    struct firn_mount_list list;
-    int code = firn_mount_list_read(tree->workspace, &list, err);
-    if (code == FIRN_OK && (tree->reader == NULL || !firn_mount_list_equal(&list, &tree->list))) {
+    struct fi_mount_list list;
+    int code = fi_mount_list_read(tree->workspace, &list, err);
+    if (code == FIRN_OK && (tree->reader == NULL || !fi_mount_list_equal(&list, &tree->list))) {
         code = replace_reader(tree, &list, err);
         if (code == FIRN_OK) {
-            struct firn_mount_list old = tree->list;
+            struct fi_mount_list old = tree->list;
             tree->list = list;
             list = old;
             if (!rebuild(tree)) {
-                firn_mount_list_deinit(&tree->list); /* the next refresh does it again */
+                fi_mount_list_deinit(&tree->list); /* the next refresh does it again */
                 code = FIRN_NO_MEMORY;
             }
         }
     }
-    firn_mount_list_deinit(&list);
+    fi_mount_list_deinit(&list);
     return code;
 }
 
 /* For a directory whose children may change. A failure leaves them as they were. */
 static void
-refresh_if_due(struct firn_mount_tree *tree)
+refresh_if_due(struct fi_mount_tree *tree)
 {
     firn_error err;
     int64_t now = now_ns();
@@ -524,8 +523,8 @@ refresh_if_due(struct firn_mount_tree *tree)
     tree->refreshed_ns = now;
     int code = refresh(tree, &err);
     if (code != FIRN_OK && !tree->has_warned) {
-        firn_command_report_line("the checkpoints cannot be listed again: %s",
-                                 code == FIRN_NO_MEMORY ? firn_code_text(code) : err.text);
+        fi_command_report_line("the checkpoints cannot be listed again: %s",
+                               code == FIRN_NO_MEMORY ? firn_code_text(code) : err.text);
     }
     tree->has_warned = code != FIRN_OK;
 }
@@ -533,11 +532,11 @@ refresh_if_due(struct firn_mount_tree *tree)
 /* ==== the tree ==== */
 
 int
-firn_mount_tree_create(firn_workspace *workspace, struct firn_mount_tree **out, firn_error *err)
+fi_mount_tree_create(firn_workspace *workspace, struct fi_mount_tree **out, firn_error *err)
 {
     static const char *const names[LISTS] = {"number", "tag", "time", "safety"};
     *out = NULL;
-    struct firn_mount_tree *tree = calloc(1, sizeof *tree);
+    struct fi_mount_tree *tree = calloc(1, sizeof *tree);
     if (tree == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -551,7 +550,7 @@ firn_mount_tree_create(firn_workspace *workspace, struct firn_mount_tree **out, 
     tree->root = make_node(tree, NULL, "", 0);
     bool is_whole = tree->root != NULL;
     if (is_whole) {
-        tree->root->place = FIRN_MOUNT_ROOT;
+        tree->root->place = FI_MOUNT_ROOT;
         tree->root->lookups = 1; /* for ever */
         tree->root->is_loaded = true;
         tree->root->mtime_ns = (int64_t)now.tv_sec * 1000000000;
@@ -560,7 +559,7 @@ firn_mount_tree_create(firn_workspace *workspace, struct firn_mount_tree **out, 
         tree->lists[i] = make_node(tree, tree->root, names[i], strlen(names[i]));
         is_whole = tree->lists[i] != NULL;
         if (is_whole) {
-            tree->lists[i]->place = (enum firn_mount_place)(FIRN_MOUNT_NUMBERS + i);
+            tree->lists[i]->place = (enum fi_mount_place)(FI_MOUNT_NUMBERS + i);
             tree->lists[i]->is_loaded = true;
             tree->lists[i]->mtime_ns = (int64_t)now.tv_sec * 1000000000;
             hold(tree->lists[i]); /* for ever */
@@ -571,14 +570,14 @@ firn_mount_tree_create(firn_workspace *workspace, struct firn_mount_tree **out, 
         tree->refreshed_ns = now_ns();
         *out = tree;
     } else {
-        firn_mount_tree_destroy(tree);
+        fi_mount_tree_destroy(tree);
     }
     return code;
 }
 
 /* Frees a node and everything below it, whatever the kernel knows. */
 static void
-free_all(struct firn_mount_node *node)
+free_all(struct fi_mount_node *node)
 {
     for (size_t i = 0; i < node->child_count; i++) {
         free_all(node->children[i]);
@@ -591,21 +590,21 @@ free_all(struct firn_mount_node *node)
 }
 
 void
-firn_mount_tree_destroy(struct firn_mount_tree *tree)
+fi_mount_tree_destroy(struct fi_mount_tree *tree)
 {
     if (tree == NULL) {
         return;
     }
     if (tree->root != NULL) {
         for (size_t i = 0; i < tree->root->child_count; i++) {
-            if (tree->root->children[i]->place == FIRN_MOUNT_CONTENT) { /* the link */
+            if (tree->root->children[i]->place == FI_MOUNT_CONTENT) { /* the link */
                 free_all(tree->root->children[i]);
             }
         }
         tree->root->child_count = 0;
         free_all(tree->root);
     }
-    for (struct firn_mount_node *next, *node = tree->gone; node != NULL; node = next) {
+    for (struct fi_mount_node *next, *node = tree->gone; node != NULL; node = next) {
         next = node->gone_next;
         free_all(node);
     }
@@ -617,31 +616,31 @@ firn_mount_tree_destroy(struct firn_mount_tree *tree)
     if (tree->reader != NULL) {
         release_reader(tree->reader);
     }
-    firn_mount_list_deinit(&tree->list);
+    fi_mount_list_deinit(&tree->list);
     (void)pthread_mutex_destroy(&tree->mutex);
     free(tree);
 }
 
-struct firn_mount_node *
-firn_mount_tree_root(struct firn_mount_tree *tree)
+struct fi_mount_node *
+fi_mount_tree_root(struct fi_mount_tree *tree)
 {
     return tree->root;
 }
 
 bool
-firn_mount_tree_changes(const struct firn_mount_node *directory)
+fi_mount_tree_changes(const struct fi_mount_node *directory)
 {
-    return directory->place != FIRN_MOUNT_CONTENT;
+    return directory->place != FI_MOUNT_CONTENT;
 }
 
 /* Makes the children of a directory known. Requires: the mutex. */
 static int
-prepare(struct firn_mount_tree *tree, struct firn_mount_node *directory)
+prepare(struct fi_mount_tree *tree, struct fi_mount_node *directory)
 {
     if (directory->type != FIRN_ENTRY_DIRECTORY) {
         return ENOTDIR;
     }
-    if (firn_mount_tree_changes(directory)) {
+    if (fi_mount_tree_changes(directory)) {
         refresh_if_due(tree);
         return 0;
     }
@@ -649,15 +648,15 @@ prepare(struct firn_mount_tree *tree, struct firn_mount_node *directory)
 }
 
 int
-firn_mount_tree_lookup(struct firn_mount_tree *tree, struct firn_mount_node *directory,
-                       const char *name, struct firn_mount_node **out)
+fi_mount_tree_lookup(struct fi_mount_tree *tree, struct fi_mount_node *directory, const char *name,
+                     struct fi_mount_node **out)
 {
     *out = NULL;
     (void)pthread_mutex_lock(&tree->mutex);
     assert(directory->lookups > 0);
     int failure = prepare(tree, directory);
     if (failure == 0) {
-        struct firn_mount_node **found = find_child(directory, name);
+        struct fi_mount_node **found = find_child(directory, name);
         failure = found == NULL ? ENOENT : 0;
         if (found != NULL) {
             hold(*found);
@@ -669,7 +668,7 @@ firn_mount_tree_lookup(struct firn_mount_tree *tree, struct firn_mount_node *dir
 }
 
 void
-firn_mount_tree_forget(struct firn_mount_tree *tree, struct firn_mount_node *node, uint64_t lookups)
+fi_mount_tree_forget(struct fi_mount_tree *tree, struct fi_mount_node *node, uint64_t lookups)
 {
     (void)pthread_mutex_lock(&tree->mutex);
     if (node != tree->root) {
@@ -680,14 +679,14 @@ firn_mount_tree_forget(struct firn_mount_tree *tree, struct firn_mount_node *nod
     (void)pthread_mutex_unlock(&tree->mutex);
 }
 
-struct firn_mount_listing {
+struct fi_mount_listing {
     size_t count;
-    struct firn_mount_node *children[]; /* held */
+    struct fi_mount_node *children[]; /* held */
 };
 
 int
-firn_mount_tree_list(struct firn_mount_tree *tree, struct firn_mount_node *directory,
-                     struct firn_mount_listing **out)
+fi_mount_tree_list(struct fi_mount_tree *tree, struct fi_mount_node *directory,
+                   struct fi_mount_listing **out)
 {
     *out = NULL;
     (void)pthread_mutex_lock(&tree->mutex);
@@ -695,8 +694,8 @@ firn_mount_tree_list(struct firn_mount_tree *tree, struct firn_mount_node *direc
     int failure = prepare(tree, directory);
     if (failure == 0) {
         size_t count = directory->child_count;
-        struct firn_mount_listing *listing =
-            malloc(sizeof *listing + count * sizeof(struct firn_mount_node *));
+        struct fi_mount_listing *listing =
+            malloc(sizeof *listing + count * sizeof(struct fi_mount_node *));
         if (listing == NULL) {
             failure = ENOMEM;
         } else {
@@ -713,7 +712,7 @@ firn_mount_tree_list(struct firn_mount_tree *tree, struct firn_mount_node *direc
 }
 
 void
-firn_mount_tree_list_close(struct firn_mount_tree *tree, struct firn_mount_listing *listing)
+fi_mount_tree_list_close(struct fi_mount_tree *tree, struct fi_mount_listing *listing)
 {
     if (listing == NULL) {
         return;
@@ -729,9 +728,9 @@ firn_mount_tree_list_close(struct firn_mount_tree *tree, struct firn_mount_listi
 }
 
 void
-firn_mount_tree_visit(struct firn_mount_tree *tree, const struct firn_mount_listing *listing,
-                      size_t first, bool counts,
-                      bool (*visit)(void *ctx, struct firn_mount_node *child), void *ctx)
+fi_mount_tree_visit(struct fi_mount_tree *tree, const struct fi_mount_listing *listing,
+                    size_t first, bool counts,
+                    bool (*visit)(void *ctx, struct fi_mount_node *child), void *ctx)
 {
     (void)pthread_mutex_lock(&tree->mutex);
     for (size_t i = first; i < listing->count && visit(ctx, listing->children[i]); i++) {
@@ -744,15 +743,15 @@ firn_mount_tree_visit(struct firn_mount_tree *tree, const struct firn_mount_list
 
 /* A file that has something to be read. */
 static bool
-is_readable(const struct firn_mount_node *node)
+is_readable(const struct fi_mount_node *node)
 {
     return node->type == FIRN_ENTRY_FILE && node->size_bytes > 0;
 }
 
 /* The same for the child at a place. Requires: the mutex. */
 static size_t
-ahead_of(struct firn_mount_node *directory, size_t at, size_t max,
-         struct firn_mount_node *out[FIRN_MOUNT_AHEAD_MAX])
+ahead_of(struct fi_mount_node *directory, size_t at, size_t max,
+         struct fi_mount_node *out[FI_MOUNT_AHEAD_MAX])
 {
     enum { FEW = 4 };
     size_t next = directory->ahead_end;
@@ -765,14 +764,14 @@ ahead_of(struct firn_mount_node *directory, size_t at, size_t max,
         next++;
     }
     const size_t doubled = directory->ahead_count > 0 ? 2 * directory->ahead_count : FEW;
-    directory->ahead_count = next != at                       ? 0
-                             : doubled > FIRN_MOUNT_AHEAD_MAX ? FIRN_MOUNT_AHEAD_MAX
-                                                              : doubled;
+    directory->ahead_count = next != at                     ? 0
+                             : doubled > FI_MOUNT_AHEAD_MAX ? FI_MOUNT_AHEAD_MAX
+                                                            : doubled;
     for (next = at + 1; next < directory->child_count && count < max; next++) {
-        struct firn_mount_node *child = directory->children[next];
+        struct fi_mount_node *child = directory->children[next];
         if (is_readable(child)) {
             if (count == directory->ahead_count || child->lookups == 0 ||
-                child->size_bytes > FIRN_MOUNT_AHEAD_SIZE_MAX) {
+                child->size_bytes > FI_MOUNT_AHEAD_SIZE_MAX) {
                 break;
             }
             hold(child);
@@ -785,15 +784,15 @@ ahead_of(struct firn_mount_node *directory, size_t at, size_t max,
 }
 
 size_t
-firn_mount_tree_ahead(struct firn_mount_tree *tree, const struct firn_mount_node *file, size_t max,
-                      struct firn_mount_node *out[FIRN_MOUNT_AHEAD_MAX])
+fi_mount_tree_ahead(struct fi_mount_tree *tree, const struct fi_mount_node *file, size_t max,
+                    struct fi_mount_node *out[FI_MOUNT_AHEAD_MAX])
 {
     size_t count = 0;
-    assert(max <= FIRN_MOUNT_AHEAD_MAX && is_readable(file));
+    assert(max <= FI_MOUNT_AHEAD_MAX && is_readable(file));
     (void)pthread_mutex_lock(&tree->mutex);
-    struct firn_mount_node *directory = file->parent;
-    if (directory != NULL && directory->place == FIRN_MOUNT_CONTENT) {
-        struct firn_mount_node **found = find_child(directory, file->name);
+    struct fi_mount_node *directory = file->parent;
+    if (directory != NULL && directory->place == FI_MOUNT_CONTENT) {
+        struct fi_mount_node **found = find_child(directory, file->name);
         assert(found != NULL && *found == file);
         count = ahead_of(directory, (size_t)(found - directory->children), max, out);
     }
@@ -802,13 +801,13 @@ firn_mount_tree_ahead(struct firn_mount_tree *tree, const struct firn_mount_node
 }
 
 bool
-firn_mount_tree_is_ahead(struct firn_mount_tree *tree, const struct firn_mount_node *file)
+fi_mount_tree_is_ahead(struct fi_mount_tree *tree, const struct fi_mount_node *file)
 {
     (void)pthread_mutex_lock(&tree->mutex);
-    const struct firn_mount_node *directory = file->parent;
+    const struct fi_mount_node *directory = file->parent;
     bool is_ahead = false;
     if (directory != NULL) {
-        struct firn_mount_node **found = find_child(directory, file->name);
+        struct fi_mount_node **found = find_child(directory, file->name);
         const size_t at = (size_t)(found - directory->children);
         is_ahead = at > directory->ahead_begin && at < directory->ahead_end;
     }
@@ -817,8 +816,8 @@ firn_mount_tree_is_ahead(struct firn_mount_tree *tree, const struct firn_mount_n
 }
 
 int
-firn_mount_tree_read(struct firn_mount_tree *tree, const struct firn_mount_node *file,
-                     uint64_t offset, uint64_t length, firn_write_bytes write, void *ctx)
+fi_mount_tree_read(struct fi_mount_tree *tree, const struct fi_mount_node *file, uint64_t offset,
+                   uint64_t length, firn_write_bytes write, void *ctx)
 {
     firn_error err;
     assert(file->type == FIRN_ENTRY_FILE);

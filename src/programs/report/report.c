@@ -42,11 +42,11 @@ struct tag {
 };
 
 struct reporting {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     firn_workspace *workspace;
     const char *path; /* NULL: standard output */
     bool is_own_path; /* the user gave none */
-    struct firn_task_window window;
+    struct fi_task_window window;
     bool with_safety;
     uint64_t limit;
 
@@ -58,9 +58,9 @@ struct reporting {
     size_t tag_count;
     size_t tag_capacity;
 
-    struct firn_task_notices notices;
-    struct firn_report_page page;
-    struct firn_report_difference shown;
+    struct fi_task_notices notices;
+    struct fi_report_page page;
+    struct fi_report_difference shown;
     uint64_t texts_left; /* messages and prompts that are shown in part */
     uint64_t reserved;   /* bytes that what follows the current checkpoint needs at least */
 };
@@ -103,7 +103,7 @@ keep_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct reporting *reporting = ctx;
     assert(reporting->count <= reporting->limit);
-    bool is_in = firn_task_window_has(&reporting->window, checkpoint);
+    bool is_in = fi_task_window_has(&reporting->window, checkpoint);
     if ((checkpoint->is_safety && !reporting->with_safety) ||
         (!is_in && !reporting->window.has_ended)) {
         return FIRN_OK;
@@ -177,13 +177,13 @@ show_tags(const struct reporting *reporting, const char *id)
     size_t count = 0;
     for (size_t i = 0; i < reporting->tag_count; i++) {
         if (strcmp(reporting->tags[i].id, id) == 0 && count++ < TAGS_MAX) {
-            firn_report_html_raw(" <span class=\"tag\">");
-            (void)firn_report_html_title(firn_str(reporting->tags[i].name), TAG_COLUMNS);
-            firn_report_html_raw("</span>");
+            fi_report_html_raw(" <span class=\"tag\">");
+            (void)fi_report_html_title(firn_str(reporting->tags[i].name), TAG_COLUMNS);
+            fi_report_html_raw("</span>");
         }
     }
     if (count > TAGS_MAX) {
-        firn_report_html_format(" <span class=\"tag\">and %zu more</span>", count - TAGS_MAX);
+        fi_report_html_format(" <span class=\"tag\">and %zu more</span>", count - TAGS_MAX);
     }
 }
 
@@ -208,31 +208,31 @@ is_turn_after_another(const struct reporting *reporting,
 static bool
 show_head(const struct reporting *reporting, const firn_workspace_checkpoint *checkpoint)
 {
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
-    char files[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
-    char added[FIRN_TERM_TEXT_SIZE_SIZE];
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    char time[FI_TERM_TEXT_TIME_SIZE];
+    char files[FI_TERM_TEXT_NUMBER_SIZE];
+    char bytes[FI_TERM_TEXT_SIZE_SIZE];
+    char added[FI_TERM_TEXT_SIZE_SIZE];
     bool is_whole = true;
     const firn_slice text = text_of(checkpoint);
     bool undoes = is_turn_after_another(reporting, checkpoint);
-    (void)firn_show_checkpoint_name(checkpoint, name);
-    firn_report_html_format("<article id=\"%s\" tabindex=\"-1\"><h3>%s%s", checkpoint->id,
-                            checkpoint->is_safety ? "safety " : "", name);
+    (void)fi_show_checkpoint_name(checkpoint, name);
+    fi_report_html_format("<article id=\"%s\" tabindex=\"-1\"><h3>%s%s", checkpoint->id,
+                          checkpoint->is_safety ? "safety " : "", name);
     show_tags(reporting, checkpoint->id);
     if (text.size > 0) {
-        firn_report_html_raw(" ");
-        is_whole = firn_report_html_title(text, TITLE_COLUMNS);
+        fi_report_html_raw(" ");
+        is_whole = fi_report_html_title(text, TITLE_COLUMNS);
     }
-    firn_report_html_format("</h3>\n<p class=\"facts\">%.*s · %s · %s %s · %s · %s added · "
-                            "%s<code>firn restore %s%s</code></p>\n",
-                            FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
-                            firn_term_text_time(checkpoint->created_ns, time),
-                            firn_term_text_number(checkpoint->files, files),
-                            firn_term_text_plural(checkpoint->files, "file", "files"),
-                            firn_term_text_size(checkpoint->bytes, bytes),
-                            firn_term_text_size(checkpoint->added_bytes, added),
-                            undoes ? "back to before it: " : "", name, undoes ? "~1" : "");
+    fi_report_html_format("</h3>\n<p class=\"facts\">%.*s · %s · %s %s · %s · %s added · "
+                          "%s<code>firn restore %s%s</code></p>\n",
+                          FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
+                          fi_term_text_time(checkpoint->created_ns, time),
+                          fi_term_text_number(checkpoint->files, files),
+                          fi_term_text_plural(checkpoint->files, "file", "files"),
+                          fi_term_text_size(checkpoint->bytes, bytes),
+                          fi_term_text_size(checkpoint->added_bytes, added),
+                          undoes ? "back to before it: " : "", name, undoes ? "~1" : "");
     return is_whole;
 }
 
@@ -240,24 +240,24 @@ show_head(const struct reporting *reporting, const firn_workspace_checkpoint *ch
 static void
 show_text(struct reporting *reporting, const firn_workspace_checkpoint *checkpoint)
 {
-    struct firn_show_lines lines = {text_of(checkpoint), 0};
-    firn_report_html_hold();
-    firn_report_html_format(
+    struct fi_show_lines lines = {text_of(checkpoint), 0};
+    fi_report_html_hold();
+    fi_report_html_format(
         "<details><summary>the whole %s</summary><pre class=\"text\" tabindex=\"0\">",
         checkpoint->turn.prompt.size > 0 ? "prompt" : "message");
     while (lines.left.size > 0) {
-        firn_slice line = firn_show_lines_next(&lines);
+        firn_slice line = fi_show_lines_next(&lines);
         bool has_end = line.data[line.size - 1] == '\n';
-        firn_report_html_code(firn_bytes(line.data, line.size - (has_end ? 1 : 0)));
-        firn_report_html_raw("\n");
+        fi_report_html_code(firn_bytes(line.data, line.size - (has_end ? 1 : 0)));
+        fi_report_html_raw("\n");
     }
-    firn_report_html_raw("</pre></details>\n");
-    if (firn_report_html_bytes() + firn_report_index_bytes() <= reporting->shown.lines_bytes_max) {
-        firn_report_html_keep();
+    fi_report_html_raw("</pre></details>\n");
+    if (fi_report_html_bytes() + fi_report_index_bytes() <= reporting->shown.lines_bytes_max) {
+        fi_report_html_keep();
         return;
     }
-    firn_report_html_forget();
-    firn_report_html_raw(
+    fi_report_html_forget();
+    fi_report_html_raw(
         "<p class=\"cut\">The rest of the text is left out; firn show has it.</p>\n");
     reporting->texts_left++;
 }
@@ -266,23 +266,22 @@ static void
 show_counts(const firn_workspace_diff_result *result, bool with_lines)
 {
     assert(result != NULL);
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_report_html_format("%s changed", firn_term_text_number(result->changed, number));
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_report_html_format("%s changed", fi_term_text_number(result->changed, number));
     if (result->times_only > 0) {
-        firn_report_html_format(" (%s times only)",
-                                firn_term_text_number(result->times_only, number));
+        fi_report_html_format(" (%s times only)", fi_term_text_number(result->times_only, number));
     }
-    firn_report_html_raw(", ");
-    firn_report_html_format("%s added, ", firn_term_text_number(result->added, number));
-    firn_report_html_format("%s removed", firn_term_text_number(result->removed, number));
+    fi_report_html_raw(", ");
+    fi_report_html_format("%s added, ", fi_term_text_number(result->added, number));
+    fi_report_html_format("%s removed", fi_term_text_number(result->removed, number));
     if (result->renamed > 0) {
-        firn_report_html_format(", %s renamed", firn_term_text_number(result->renamed, number));
+        fi_report_html_format(", %s renamed", fi_term_text_number(result->renamed, number));
     }
     if (with_lines) {
-        firn_report_html_format(" · <ins>+%s</ins>",
-                                firn_term_text_number(result->lines_added, number));
-        firn_report_html_format(" <del>−%s</del>",
-                                firn_term_text_number(result->lines_removed, number));
+        fi_report_html_format(" · <ins>+%s</ins>",
+                              fi_term_text_number(result->lines_added, number));
+        fi_report_html_format(" <del>−%s</del>",
+                              fi_term_text_number(result->lines_removed, number));
     }
 }
 
@@ -290,37 +289,37 @@ static int
 show_changes(struct reporting *reporting, const firn_workspace_checkpoint *checkpoint,
              firn_error *err)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
-    struct firn_report_difference *shown = &reporting->shown;
+    struct fi_report_difference *shown = &reporting->shown;
     options.after = checkpoint->id;
     options.against_previous = true;
     options.find_renames = true;
     options.without_times = true;
     options.with_lines = shown->with_lines;
-    options.callbacks = firn_task_notices_callbacks(&reporting->notices);
+    options.callbacks = fi_task_notices_callbacks(&reporting->notices);
     shown->entries = 0;
     shown->entries_shown = 0;
-    firn_report_index_checkpoint(checkpoint->id);
-    firn_report_html_hold();
-    int code = firn_workspace_diff(reporting->workspace, &options, firn_report_difference_visit,
+    fi_report_index_checkpoint(checkpoint->id);
+    fi_report_html_hold();
+    int code = firn_workspace_diff(reporting->workspace, &options, fi_report_difference_visit,
                                    shown, &result, err);
     firn_release(result.before);
     firn_release(result.after);
     bool has_rows = shown->entries_shown > 0;
     /* The counts come first, and are known last. */
-    firn_report_html_hold();
-    firn_report_html_raw(has_rows ? "<details class=\"changes\"><summary>" : "<p class=\"facts\">");
+    fi_report_html_hold();
+    fi_report_html_raw(has_rows ? "<details class=\"changes\"><summary>" : "<p class=\"facts\">");
     show_counts(&result, options.with_lines);
-    firn_report_html_raw(has_rows ? "</summary><div class=\"files\">\n" : "</p>\n");
-    firn_report_html_keep_before();
+    fi_report_html_raw(has_rows ? "</summary><div class=\"files\">\n" : "</p>\n");
+    fi_report_html_keep_before();
     if (shown->entries > shown->entries_shown) {
         uint64_t more = shown->entries - shown->entries_shown;
-        firn_report_html_format("<p class=\"cut\">and %s more</p>\n",
-                                firn_term_text_number(more, number));
+        fi_report_html_format("<p class=\"cut\">and %s more</p>\n",
+                              fi_term_text_number(more, number));
     }
-    firn_report_html_raw(has_rows ? "</div></details>\n" : "");
+    fi_report_html_raw(has_rows ? "</div></details>\n" : "");
     return code;
 }
 
@@ -335,7 +334,7 @@ show_checkpoint(struct reporting *reporting, size_t i, firn_error *err)
 {
     assert(i < reporting->count);
     const firn_workspace_checkpoint *checkpoint = &reporting->checkpoints[i];
-    struct firn_report_difference *shown = &reporting->shown;
+    struct fi_report_difference *shown = &reporting->shown;
     bool is_first = i + 1 == reporting->count && !reporting->has_older;
     uint64_t page_bytes_max = (uint64_t)reporting->count * PAGE_BYTES_EACH;
     page_bytes_max = page_bytes_max > PAGE_BYTES_MIN ? page_bytes_max : PAGE_BYTES_MIN;
@@ -343,17 +342,17 @@ show_checkpoint(struct reporting *reporting, size_t i, firn_error *err)
     shown->rows_bytes_max = difference_or_0(shown->bytes_max, INDEX_BYTES_EACH);
     shown->lines_bytes_max = difference_or_0(shown->bytes_max, NAMES_BYTES_EACH);
     int code = FIRN_OK;
-    firn_report_group_begin(&reporting->page, i);
+    fi_report_group_begin(&reporting->page, i);
     if (!show_head(reporting, checkpoint)) {
         show_text(reporting, checkpoint);
     }
     if (is_first) {
-        firn_report_html_raw("<p class=\"facts\">the first one</p>\n");
+        fi_report_html_raw("<p class=\"facts\">the first one</p>\n");
     } else {
         code = show_changes(reporting, checkpoint, err);
     }
-    firn_report_html_raw("</article>\n");
-    firn_report_group_end(&reporting->page, i);
+    fi_report_html_raw("</article>\n");
+    fi_report_group_end(&reporting->page, i);
     return code;
 }
 
@@ -363,25 +362,25 @@ show_checkpoint(struct reporting *reporting, size_t i, firn_error *err)
 static uint64_t
 measure(const struct reporting *reporting, size_t i)
 {
-    const uint64_t before = firn_report_html_bytes();
-    firn_report_html_hold();
-    firn_report_group_begin(&reporting->page, i);
+    const uint64_t before = fi_report_html_bytes();
+    fi_report_html_hold();
+    fi_report_group_begin(&reporting->page, i);
     (void)show_head(reporting, &reporting->checkpoints[i]);
-    firn_report_group_end(&reporting->page, i);
-    uint64_t bytes = firn_report_html_bytes() - before;
-    firn_report_html_forget();
+    fi_report_group_end(&reporting->page, i);
+    uint64_t bytes = fi_report_html_bytes() - before;
+    fi_report_html_forget();
     return bytes + TAIL_BYTES_MAX + NAMES_BYTES_EACH;
 }
 
 static uint64_t
-measure_end(const struct firn_report_page *page)
+measure_end(const struct fi_report_page *page)
 {
-    const struct firn_report_page_left most = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
-    const uint64_t before = firn_report_html_bytes();
-    firn_report_html_hold();
-    firn_report_page_end(page, &most);
-    uint64_t bytes = firn_report_html_bytes() - before;
-    firn_report_html_forget();
+    const struct fi_report_page_left most = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    const uint64_t before = fi_report_html_bytes();
+    fi_report_html_hold();
+    fi_report_page_end(page, &most);
+    uint64_t bytes = fi_report_html_bytes() - before;
+    fi_report_html_forget();
     return bytes;
 }
 
@@ -393,7 +392,7 @@ write_checkpoints(struct reporting *reporting, firn_error *err)
     for (size_t i = 0; i < reporting->count; i++) {
         reporting->reserved += measure(reporting, i);
     }
-    for (size_t i = 0; code == FIRN_OK && i < reporting->count && !firn_report_html_has_failed();
+    for (size_t i = 0; code == FIRN_OK && i < reporting->count && !fi_report_html_has_failed();
          i++) {
         reporting->reserved -= measure(reporting, i);
         code = show_checkpoint(reporting, i, err);
@@ -405,48 +404,48 @@ static int
 write_page(struct reporting *reporting, firn_error *err)
 {
     assert(reporting->workspace != NULL);
-    struct firn_report_page *page = &reporting->page;
-    *page = (struct firn_report_page){.root = firn_workspace_root(reporting->workspace),
-                                      .checkpoints = reporting->checkpoints,
-                                      .count = reporting->count,
-                                      .has_older = reporting->has_older};
-    const struct firn_report_html_place place = {.path = reporting->path,
-                                                 .is_own = reporting->is_own_path,
-                                                 .replaces =
-                                                     firn_command_has(reporting->cli, "replace")};
-    int code = firn_report_html_begin(&place, err);
+    struct fi_report_page *page = &reporting->page;
+    *page = (struct fi_report_page){.root = firn_workspace_root(reporting->workspace),
+                                    .checkpoints = reporting->checkpoints,
+                                    .count = reporting->count,
+                                    .has_older = reporting->has_older};
+    const struct fi_report_html_place place = {.path = reporting->path,
+                                               .is_own = reporting->is_own_path,
+                                               .replaces =
+                                                   fi_command_has(reporting->cli, "replace")};
+    int code = fi_report_html_begin(&place, err);
     if (code != FIRN_OK) {
         return code;
     }
-    firn_report_page_begin(page);
+    fi_report_page_begin(page);
     code = write_checkpoints(reporting, err);
-    const struct firn_report_page_left left = {.cut = reporting->shown.entries_cut,
-                                               .files = reporting->shown.entries_left,
-                                               .changes = reporting->shown.changes_left,
-                                               .texts = reporting->texts_left};
-    firn_report_page_end(page, &left);
+    const struct fi_report_page_left left = {.cut = reporting->shown.entries_cut,
+                                             .files = reporting->shown.entries_left,
+                                             .changes = reporting->shown.changes_left,
+                                             .texts = reporting->texts_left};
+    fi_report_page_end(page, &left);
     /* In the end the write that failed is reported, not the work that was cancelled for it. */
-    return code == FIRN_OK || firn_report_html_has_failed() ? firn_report_html_end(err) : code;
+    return code == FIRN_OK || fi_report_html_has_failed() ? fi_report_html_end(err) : code;
 }
 
 static void
 tell(const struct reporting *reporting)
 {
-    char size[FIRN_TERM_TEXT_SIZE_SIZE];
+    char size[FI_TERM_TEXT_SIZE_SIZE];
     if (reporting->path == NULL) {
         return; /* standard output has the page */
     }
-    firn_term_json_bytes("file", firn_str(reporting->path));
-    firn_term_json_u64("checkpoints", reporting->count);
-    firn_term_json_u64("bytes", firn_report_html_bytes());
-    firn_term_json_u64("cut", reporting->shown.entries_cut);
-    firn_term_json_u64("left_out", reporting->shown.entries_left);
-    firn_task_notices_json(&reporting->notices);
+    fi_term_json_bytes("file", firn_str(reporting->path));
+    fi_term_json_u64("checkpoints", reporting->count);
+    fi_term_json_u64("bytes", fi_report_html_bytes());
+    fi_term_json_u64("cut", reporting->shown.entries_cut);
+    fi_term_json_u64("left_out", reporting->shown.entries_left);
+    fi_task_notices_json(&reporting->notices);
     if (!reporting->cli->quiet) {
-        firn_term_text_escape(firn_str(reporting->path), firn_term_out_write);
-        firn_term_out_format(": %zu %s, %s\n", reporting->count,
-                             firn_term_text_plural(reporting->count, "checkpoint", "checkpoints"),
-                             firn_term_text_size(firn_report_html_bytes(), size));
+        fi_term_text_escape(firn_str(reporting->path), fi_term_out_write);
+        fi_term_out_format(": %zu %s, %s\n", reporting->count,
+                           fi_term_text_plural(reporting->count, "checkpoint", "checkpoints"),
+                           fi_term_text_size(fi_report_html_bytes(), size));
     }
 }
 
@@ -455,32 +454,32 @@ report(struct reporting *reporting)
 {
     assert(reporting->checkpoints == NULL && reporting->count == 0);
     firn_error err;
-    firn_report_index_init();
+    fi_report_index_init();
     int code = read_list(reporting, &err);
     if (code == FIRN_OK) {
         code = write_page(reporting, &err);
     }
-    bool is_out_of_memory = reporting->shown.is_out_of_memory || firn_report_index_has_failed();
-    firn_term_meter_clear();
-    firn_report_html_drop();
-    firn_report_index_deinit();
+    bool is_out_of_memory = reporting->shown.is_out_of_memory || fi_report_index_has_failed();
+    fi_term_meter_clear();
+    fi_report_html_drop();
+    fi_report_index_deinit();
     if (is_out_of_memory) {
-        return firn_command_report_no_memory(reporting->cli);
+        return fi_command_report_no_memory(reporting->cli);
     }
     if (code != FIRN_OK) {
-        return firn_command_report_failure(reporting->cli, &err,
-                                           code == FIRN_EXISTS ? "overwrite it with --replace"
-                                           : code == FIRN_INVALID && err.os_errno == ELOOP
-                                               ? "name another file with -o FILE"
-                                               : NULL);
+        return fi_command_report_failure(reporting->cli, &err,
+                                         code == FIRN_EXISTS ? "overwrite it with --replace"
+                                         : code == FIRN_INVALID && err.os_errno == ELOOP
+                                             ? "name another file with -o FILE"
+                                             : NULL);
     }
     tell(reporting);
-    if (firn_command_has(reporting->cli, "open")) {
-        bool is_open = firn_report_open(reporting->cli, reporting->path);
-        firn_term_json_bool("opened", is_open);
-        return is_open ? FIRN_EXIT_OK : FIRN_EXIT_PARTIAL;
+    if (fi_command_has(reporting->cli, "open")) {
+        bool is_open = fi_report_open(reporting->cli, reporting->path);
+        fi_term_json_bool("opened", is_open);
+        return is_open ? FI_EXIT_OK : FI_EXIT_PARTIAL;
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* "/srv/express-history.html" of /srv/express: beside the workspace, so that no save takes it. The
@@ -498,46 +497,46 @@ default_path(const char *root)
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
-    const char *limit = firn_command_value(cli, "limit");
-    const char *path = firn_command_value(cli, "output");
+    const char *limit = fi_command_value(cli, "limit");
+    const char *path = fi_command_value(cli, "output");
     char *own_path = NULL;
     struct reporting reporting = {.cli = cli,
                                   .path = path,
-                                  .with_safety = firn_command_has(cli, "all"),
+                                  .with_safety = fi_command_has(cli, "all"),
                                   .limit = LIMIT_DEFAULT,
-                                  .shown = {.with_lines = !firn_command_has(cli, "no-diff")}};
+                                  .shown = {.with_lines = !fi_command_has(cli, "no-diff")}};
     if (path != NULL && path[0] == '\0') {
-        return firn_command_misused(cli, "name the file to write with -o FILE");
+        return fi_command_misused(cli, "name the file to write with -o FILE");
     }
-    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &reporting.limit)) {
-        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
+    if (limit != NULL && !fi_command_number(limit, UINT64_MAX, &reporting.limit)) {
+        return fi_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
     bool is_output = path != NULL && strcmp(path, "-") == 0;
     if (is_output && cli->json) {
-        return firn_command_misused(cli, "--json and -o - both want standard output");
+        return fi_command_misused(cli, "--json and -o - both want standard output");
     }
-    if (is_output && firn_command_has(cli, "open")) {
-        return firn_command_misused(cli, "--open needs a file, not -o -");
+    if (is_output && fi_command_has(cli, "open")) {
+        return fi_command_misused(cli, "--open needs a file, not -o -");
     }
-    int exit_code = firn_task_workspace_open(cli, &reporting.workspace);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_window_init(cli, reporting.workspace, &reporting.window);
+    int exit_code = fi_task_workspace_open(cli, &reporting.workspace);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_window_init(cli, reporting.workspace, &reporting.window);
     }
-    if (exit_code == FIRN_EXIT_OK && path == NULL) {
+    if (exit_code == FI_EXIT_OK && path == NULL) {
         own_path = default_path(firn_workspace_root(reporting.workspace));
-        exit_code = own_path == NULL ? firn_command_report_no_memory(cli) : FIRN_EXIT_OK;
+        exit_code = own_path == NULL ? fi_command_report_no_memory(cli) : FI_EXIT_OK;
     }
     reporting.path = is_output ? NULL : path != NULL ? path : own_path;
     reporting.is_own_path = own_path != NULL;
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_task_notices_init(&reporting.notices, cli);
+    if (exit_code == FI_EXIT_OK) {
+        fi_task_notices_init(&reporting.notices, cli);
         exit_code = report(&reporting);
-        firn_task_notices_deinit(&reporting.notices);
+        fi_task_notices_deinit(&reporting.notices);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_pending_tell(cli, reporting.workspace, NULL);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_task_pending_tell(cli, reporting.workspace, NULL);
     }
     release(&reporting);
     free(own_path);
@@ -545,7 +544,7 @@ run(struct firn_cli *cli)
     return exit_code;
 }
 
-static const struct firn_command_option options[] = {
+static const struct fi_command_option options[] = {
     {"output", 'o', "FILE", "write the page to FILE (-: standard output)"},
     {"open", 0, NULL, "then show it with $BROWSER or xdg-open"},
     {"limit", 'n', "N", "show the N newest checkpoints (default 100)"},
@@ -555,13 +554,13 @@ static const struct firn_command_option options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static const struct firn_command_example examples[] = {
+static const struct fi_command_example examples[] = {
     {"firn report --open", "look at the history in a browser"},
     {"firn report --no-diff --limit 1000 -o all.html", "write a long history, without contents"},
     {NULL, NULL},
 };
 
-const struct firn_command firn_report = {
+const struct fi_command fi_report = {
     .name = "report",
     .summary = "Write the history as an HTML page",
     .arguments = "[REF..REF]",
@@ -589,6 +588,6 @@ const struct firn_command firn_report = {
             "An existing FILE is replaced in one step, once the page is complete, but only if\n"
             "it is a report of firn, or with --replace.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run,
 };

@@ -6,7 +6,7 @@
  * row without one.
  *
  * A phone must be able to open the page. So it shows at most LINES_MAX lines of a file,
- * LINE_SIZE_MAX bytes of a line, and FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files of a checkpoint. A
+ * LINE_SIZE_MAX bytes of a line, and FI_REPORT_DIFFERENCE_ENTRIES_MAX files of a checkpoint. A
  * row that would make the page too long loses its lines, or is left out. The page says where
  * something was cut.
  *
@@ -30,10 +30,10 @@ enum {
 };
 
 static void
-skip_to(struct firn_show_lines *text, uint32_t line)
+skip_to(struct fi_show_lines *text, uint32_t line)
 {
     while (text->line < line && text->left.size > 0) {
-        (void)firn_show_lines_next(text);
+        (void)fi_show_lines_next(text);
     }
 }
 
@@ -41,14 +41,14 @@ skip_to(struct firn_show_lines *text, uint32_t line)
 
 /* The words that differ in the lines that a hunk removes, or adds. */
 struct marks {
-    struct firn_show_words_ranges ranges;
+    struct fi_show_words_ranges ranges;
     const uint8_t *text; /* their offsets count from here */
     size_t next;         /* the first range that does not end before the current line */
 };
 
 struct showing {
-    struct firn_show_lines before;
-    struct firn_show_lines after;
+    struct fi_show_lines before;
+    struct fi_show_lines after;
     unsigned lines;
     bool is_cut;
     bool is_out_of_memory;
@@ -60,20 +60,20 @@ show_marked(firn_slice line, struct marks *marks)
     size_t start = (size_t)(line.data - marks->text);
     size_t at = 0;
     for (; marks->next < marks->ranges.count; marks->next++) {
-        const struct firn_show_words_range *range = &marks->ranges.items[marks->next];
+        const struct fi_show_words_range *range = &marks->ranges.items[marks->next];
         if (range->from >= start + line.size) {
             break;
         }
         assert(range->from >= start + at);
         size_t from = range->from - start;
         size_t to = range->to - start < line.size ? range->to - start : line.size;
-        firn_report_html_code(firn_bytes(line.data + at, from - at));
-        firn_report_html_raw("<mark>");
-        firn_report_html_code(firn_bytes(line.data + from, to - from));
-        firn_report_html_raw("</mark>");
+        fi_report_html_code(firn_bytes(line.data + at, from - at));
+        fi_report_html_raw("<mark>");
+        fi_report_html_code(firn_bytes(line.data + from, to - from));
+        fi_report_html_raw("</mark>");
         at = to;
     }
-    firn_report_html_code(firn_bytes(line.data + at, line.size - at));
+    fi_report_html_code(firn_bytes(line.data + at, line.size - at));
 }
 
 static void
@@ -87,35 +87,35 @@ show_line(struct showing *showing, const char *element, firn_slice line, struct 
         return;
     }
     showing->lines++;
-    firn_report_html_format("<%s>%c", element, *element == 'd' ? '-' : *element == 'i' ? '+' : ' ');
+    fi_report_html_format("<%s>%c", element, *element == 'd' ? '-' : *element == 'i' ? '+' : ' ');
     if (marks != NULL) {
         show_marked(firn_bytes(line.data, shown), marks);
     } else {
-        firn_report_html_code(firn_bytes(line.data, shown));
+        fi_report_html_code(firn_bytes(line.data, shown));
     }
     if (shown < size) {
-        firn_report_html_raw("<i> … cut</i>");
+        fi_report_html_raw("<i> … cut</i>");
         showing->is_cut = true;
     }
     if (!has_end) {
-        firn_report_html_raw("<i> (no newline at the end)</i>");
+        fi_report_html_raw("<i> (no newline at the end)</i>");
     }
-    firn_report_html_format("</%s>\n", element);
+    fi_report_html_format("</%s>\n", element);
 }
 
 static void
-show_lines(struct showing *showing, const char *element, struct firn_show_lines *text, uint32_t to,
+show_lines(struct showing *showing, const char *element, struct fi_show_lines *text, uint32_t to,
            struct marks *marks)
 {
     while (text->line < to && text->left.size > 0 && !showing->is_cut) {
-        show_line(showing, element, firn_show_lines_next(text), marks);
+        show_line(showing, element, fi_show_lines_next(text), marks);
     }
     skip_to(text, to);
 }
 
 /* So many lines from here on. */
 static firn_slice
-text_of(struct firn_show_lines lines, uint32_t count)
+text_of(struct fi_show_lines lines, uint32_t count)
 {
     const uint8_t *start = lines.left.data;
     skip_to(&lines, lines.line + count);
@@ -147,7 +147,7 @@ find_marks(struct showing *showing, const firn_hunk *hunk, struct marks *removed
     }
     removed->text = before.data;
     added->text = after.data;
-    if (!firn_show_words_find(before, after, &removed->ranges, &added->ranges)) {
+    if (!fi_show_words_find(before, after, &removed->ranges, &added->ranges)) {
         showing->is_out_of_memory = true;
         return false;
     }
@@ -164,7 +164,7 @@ show_hunk(struct showing *showing, const firn_hunk *hunk, uint32_t context_to)
     if (showing->before.line < from) {
         skip_to(&showing->before, from);
         unsigned long line = (unsigned long)hunk->after_at + 1 - (hunk->before_at - from);
-        firn_report_html_format("<b>@@ line %lu</b>\n", line);
+        fi_report_html_format("<b>@@ line %lu</b>\n", line);
     }
     show_lines(showing, "span", &showing->before, hunk->before_at, NULL);
     skip_to(&showing->after, hunk->after_at);
@@ -184,7 +184,7 @@ show_content(const firn_workspace_difference *difference, bool *out_is_cut)
 {
     struct showing showing = {.before = {difference->content_before, 0},
                               .after = {difference->content_after, 0}};
-    firn_report_html_raw("<pre tabindex=\"0\">");
+    fi_report_html_raw("<pre tabindex=\"0\">");
     for (size_t i = 0; i < difference->hunk_count && !showing.is_cut; i++) {
         const firn_hunk *hunk = &difference->hunks[i];
         uint32_t end = hunk->before_at + hunk->before_count;
@@ -194,10 +194,9 @@ show_content(const firn_workspace_difference *difference, bool *out_is_cut)
         }
         show_hunk(&showing, hunk, to);
     }
-    firn_report_html_raw("</pre>");
+    fi_report_html_raw("</pre>");
     if (showing.is_cut) {
-        firn_report_html_raw(
-            "<p class=\"cut\">The rest is left out here; firn show -p has it.</p>");
+        fi_report_html_raw("<p class=\"cut\">The rest is left out here; firn show -p has it.</p>");
     }
     *out_is_cut = showing.is_cut;
     return !showing.is_out_of_memory;
@@ -226,37 +225,37 @@ show_head(const struct row *row)
 {
     const firn_workspace_difference *difference = row->difference;
     const char *word = firn_workspace_change_kind_name(difference->change.kind);
-    firn_report_html_format("<em class=\"%s\">%s</em> ", word, word);
-    firn_report_html_text(row->name);
+    fi_report_html_format("<em class=\"%s\">%s</em> ", word, word);
+    fi_report_html_text(row->name);
     if (difference->lines == FIRN_LINES_COUNTED) {
-        firn_report_html_format(" <ins>+%llu</ins> <del>−%llu</del>",
-                                (unsigned long long)difference->lines_added,
-                                (unsigned long long)difference->lines_removed);
+        fi_report_html_format(" <ins>+%llu</ins> <del>−%llu</del>",
+                              (unsigned long long)difference->lines_added,
+                              (unsigned long long)difference->lines_removed);
     }
     if (row->remark[0] != '\0' && strcmp(row->remark, word) != 0) {
-        firn_report_html_raw(" <small>");
-        firn_report_html_text(row->remark);
-        firn_report_html_raw("</small>");
+        fi_report_html_raw(" <small>");
+        fi_report_html_text(row->remark);
+        fi_report_html_raw("</small>");
     }
 }
 
 /* Holds back the row with its lines. Returns whether there is room; otherwise there is nothing of
  * it. */
 static bool
-hold_long(struct firn_report_difference *shown, const struct row *row)
+hold_long(struct fi_report_difference *shown, const struct row *row)
 {
     bool is_cut = false;
-    if (firn_report_html_bytes() + firn_report_index_bytes() > shown->lines_bytes_max) {
+    if (fi_report_html_bytes() + fi_report_index_bytes() > shown->lines_bytes_max) {
         return false;
     }
-    firn_report_html_hold();
-    firn_report_html_format("<details data-f=\"%u\"><summary>", (unsigned)row->file);
+    fi_report_html_hold();
+    fi_report_html_format("<details data-f=\"%u\"><summary>", (unsigned)row->file);
     show_head(row);
-    firn_report_html_raw("</summary>");
+    fi_report_html_raw("</summary>");
     shown->is_out_of_memory = !show_content(row->difference, &is_cut) || shown->is_out_of_memory;
-    firn_report_html_raw("</details>\n");
-    if (firn_report_html_bytes() + firn_report_index_bytes() > shown->lines_bytes_max) {
-        firn_report_html_forget();
+    fi_report_html_raw("</details>\n");
+    if (fi_report_html_bytes() + fi_report_index_bytes() > shown->lines_bytes_max) {
+        fi_report_html_forget();
         return false;
     }
     shown->entries_cut += is_cut ? 1 : 0;
@@ -265,15 +264,15 @@ hold_long(struct firn_report_difference *shown, const struct row *row)
 
 /* The same without lines. */
 static bool
-hold_short(struct firn_report_difference *shown, const struct row *row)
+hold_short(struct fi_report_difference *shown, const struct row *row)
 {
     bool lacks_lines = shown->with_lines && row->has_lines;
-    firn_report_html_hold();
-    firn_report_html_format("<div data-f=\"%u\">", (unsigned)row->file);
+    fi_report_html_hold();
+    fi_report_html_format("<div data-f=\"%u\">", (unsigned)row->file);
     show_head(row);
-    firn_report_html_raw(lacks_lines ? " <small>(lines left out)</small></div>\n" : "</div>\n");
-    if (firn_report_html_bytes() + firn_report_index_bytes() > shown->rows_bytes_max) {
-        firn_report_html_forget();
+    fi_report_html_raw(lacks_lines ? " <small>(lines left out)</small></div>\n" : "</div>\n");
+    if (fi_report_html_bytes() + fi_report_index_bytes() > shown->rows_bytes_max) {
+        fi_report_html_forget();
         return false;
     }
     shown->entries_cut += lacks_lines ? 1 : 0;
@@ -282,52 +281,52 @@ hold_short(struct firn_report_difference *shown, const struct row *row)
 
 /* Returns whether there is a row. Without room for one, there may be an entry in the index. */
 static bool
-show_row(struct firn_report_difference *shown, struct row *row)
+show_row(struct fi_report_difference *shown, struct row *row)
 {
     const firn_workspace_change *change = &row->difference->change;
     const firn_slice path = path_of(change, false);
     const firn_slice before = path_of(change, true);
-    uint64_t least = firn_report_index_cost(path) + firn_report_index_cost(before) +
-                     FIRN_REPORT_INDEX_CHANGE_BYTES_MAX;
-    if (firn_report_html_bytes() + firn_report_index_bytes() + least > shown->bytes_max) {
+    uint64_t least = fi_report_index_cost(path) + fi_report_index_cost(before) +
+                     FI_REPORT_INDEX_CHANGE_BYTES_MAX;
+    if (fi_report_html_bytes() + fi_report_index_bytes() + least > shown->bytes_max) {
         shown->changes_left++;
         return false;
     }
-    const struct firn_report_index_change entry = {.file = firn_report_index_file(path),
-                                                   .before = firn_report_index_file(before),
-                                                   .difference = row->difference};
-    firn_report_index_add(&entry);
+    const struct fi_report_index_change entry = {.file = fi_report_index_file(path),
+                                                 .before = fi_report_index_file(before),
+                                                 .difference = row->difference};
+    fi_report_index_add(&entry);
     row->file = entry.file;
     bool is_held =
         (shown->with_lines && row->has_lines && hold_long(shown, row)) || hold_short(shown, row);
     if (is_held) {
-        firn_report_html_keep();
+        fi_report_html_keep();
     }
     return is_held;
 }
 
 int
-firn_report_difference_visit(void *ctx, const firn_workspace_difference *difference)
+fi_report_difference_visit(void *ctx, const firn_workspace_difference *difference)
 {
-    struct firn_report_difference *shown = ctx;
+    struct fi_report_difference *shown = ctx;
     bool has_lines = difference->hunk_count > 0;
     bool is_shown = false;
     shown->entries++;
-    if (shown->entries > FIRN_REPORT_DIFFERENCE_ENTRIES_MAX) {
+    if (shown->entries > FI_REPORT_DIFFERENCE_ENTRIES_MAX) {
         shown->changes_left++;
     } else {
-        char *name = firn_show_remark_name(&difference->change);
-        char *remark = firn_show_remark(difference);
+        char *name = fi_show_remark_name(&difference->change);
+        char *remark = fi_show_remark(difference);
         struct row row = {difference, name, remark, 0, has_lines};
         bool has_memory = name != NULL && remark != NULL;
         is_shown = has_memory && show_row(shown, &row);
         shown->is_out_of_memory =
-            shown->is_out_of_memory || !has_memory || firn_report_index_has_failed();
+            shown->is_out_of_memory || !has_memory || fi_report_index_has_failed();
         free(name);
         free(remark);
     }
     shown->entries_shown += is_shown ? 1 : 0;
     shown->entries_left += is_shown ? 0 : 1;
     shown->entries_cut += !is_shown && shown->with_lines && has_lines ? 1 : 0;
-    return shown->is_out_of_memory || firn_report_html_has_failed() ? FIRN_CANCELLED : FIRN_OK;
+    return shown->is_out_of_memory || fi_report_html_has_failed() ? FIRN_CANCELLED : FIRN_OK;
 }

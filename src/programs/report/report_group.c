@@ -18,19 +18,19 @@
 enum { DAY_SIZE = 10, /* "2026-11-21" */ AGENT_COLUMNS = 40, SESSION_COLUMNS = 24 };
 
 static bool
-is_same_day(const struct firn_report_page *page, size_t a, size_t b)
+is_same_day(const struct fi_report_page *page, size_t a, size_t b)
 {
-    char time_a[FIRN_TERM_TEXT_TIME_SIZE];
-    char time_b[FIRN_TERM_TEXT_TIME_SIZE];
+    char time_a[FI_TERM_TEXT_TIME_SIZE];
+    char time_b[FI_TERM_TEXT_TIME_SIZE];
     assert(a < page->count && b < page->count);
-    return memcmp(firn_term_text_time(page->checkpoints[a].created_ns, time_a),
-                  firn_term_text_time(page->checkpoints[b].created_ns, time_b), DAY_SIZE) == 0;
+    return memcmp(fi_term_text_time(page->checkpoints[a].created_ns, time_a),
+                  fi_term_text_time(page->checkpoints[b].created_ns, time_b), DAY_SIZE) == 0;
 }
 
 /* ---- sessions ---- */
 
 static bool
-has_turn(const struct firn_report_page *page, size_t i)
+has_turn(const struct fi_report_page *page, size_t i)
 {
     assert(i < page->count);
     return page->checkpoints[i].turn.agent.size > 0;
@@ -45,7 +45,7 @@ is_equal(firn_slice a, firn_slice b)
 /* The next checkpoint in this direction that has a turn of the same session, before one of another;
  * i itself if there is none on that day. */
 static size_t
-next_turn(const struct firn_report_page *page, size_t i, bool is_older)
+next_turn(const struct fi_report_page *page, size_t i, bool is_older)
 {
     const firn_workspace_turn *turn = &page->checkpoints[i].turn;
     for (size_t at = i; is_older ? at + 1 < page->count : at > 0;) {
@@ -64,46 +64,45 @@ next_turn(const struct firn_report_page *page, size_t i, bool is_older)
 }
 
 static void
-begin_session(const struct firn_report_page *page, size_t first)
+begin_session(const struct fi_report_page *page, size_t first)
 {
     const firn_workspace_turn *turn = &page->checkpoints[first].turn;
     size_t turns = 1;
     for (size_t at = first, next; (next = next_turn(page, at, true)) != at; at = next) {
         turns++;
     }
-    firn_report_html_raw("<details class=\"session\" open><summary><b>");
-    (void)firn_report_html_title(turn->agent, AGENT_COLUMNS);
-    firn_report_html_raw("</b> <small>");
+    fi_report_html_raw("<details class=\"session\" open><summary><b>");
+    (void)fi_report_html_title(turn->agent, AGENT_COLUMNS);
+    fi_report_html_raw("</b> <small>");
     if (turn->session.size > 0) {
-        firn_report_html_raw("session ");
-        (void)firn_report_html_title(turn->session, SESSION_COLUMNS);
-        firn_report_html_raw(" · ");
+        fi_report_html_raw("session ");
+        (void)fi_report_html_title(turn->session, SESSION_COLUMNS);
+        fi_report_html_raw(" · ");
     }
-    firn_report_html_format("%zu %s</small></summary>\n", turns,
-                            firn_term_text_plural(turns, "turn", "turns"));
+    fi_report_html_format("%zu %s</small></summary>\n", turns,
+                          fi_term_text_plural(turns, "turn", "turns"));
 }
 
 /* ---- days ---- */
 
 static void
-begin_day(const struct firn_report_page *page, size_t first)
+begin_day(const struct fi_report_page *page, size_t first)
 {
-    char time[FIRN_TERM_TEXT_TIME_SIZE];
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char time[FI_TERM_TEXT_TIME_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     size_t end = first + 1;
     while (end < page->count && is_same_day(page, first, end)) {
         end++;
     }
-    firn_report_html_format("<details class=\"day\" open><summary><h2>%.*s</h2> <small>%s %s"
-                            "</small></summary>\n",
-                            DAY_SIZE,
-                            firn_term_text_time(page->checkpoints[first].created_ns, time),
-                            firn_term_text_number(end - first, number),
-                            firn_term_text_plural(end - first, "checkpoint", "checkpoints"));
+    fi_report_html_format("<details class=\"day\" open><summary><h2>%.*s</h2> <small>%s %s"
+                          "</small></summary>\n",
+                          DAY_SIZE, fi_term_text_time(page->checkpoints[first].created_ns, time),
+                          fi_term_text_number(end - first, number),
+                          fi_term_text_plural(end - first, "checkpoint", "checkpoints"));
 }
 
 void
-firn_report_group_begin(const struct firn_report_page *page, size_t i)
+fi_report_group_begin(const struct fi_report_page *page, size_t i)
 {
     if (i == 0 || !is_same_day(page, i - 1, i)) {
         begin_day(page, i);
@@ -114,12 +113,12 @@ firn_report_group_begin(const struct firn_report_page *page, size_t i)
 }
 
 void
-firn_report_group_end(const struct firn_report_page *page, size_t i)
+fi_report_group_end(const struct fi_report_page *page, size_t i)
 {
     if (has_turn(page, i) && next_turn(page, i, true) == i) {
-        firn_report_html_raw("</details>\n");
+        fi_report_html_raw("</details>\n");
     }
     if (i + 1 == page->count || !is_same_day(page, i, i + 1)) {
-        firn_report_html_raw("</details>\n");
+        fi_report_html_raw("</details>\n");
     }
 }

@@ -15,7 +15,7 @@
  * A page gets its name when it is complete (task_file.c): until then a browser sees the old page.
  * Only a page of firn's own is replaced unasked.
  *
- * State is static, as in term_out.c, because firn_term_text_escape hands its pieces to a plain
+ * State is static, as in term_out.c, because fi_term_text_escape hands its pieces to a plain
  * function.
  */
 #include "report/report.h"
@@ -35,18 +35,18 @@
 
 enum { BUFFER_SIZE = 64 * 1024, FORMAT_SIZE_MAX = 1024, SHOWN_MAX = 800, HOLDS_MAX = 2 };
 
-const char firn_report_html_mark[] = "<!DOCTYPE html>\n<!-- firn report -->\n";
+const char fi_report_html_mark[] = "<!DOCTYPE html>\n<!-- firn report -->\n";
 
 static struct {
-    const char *path;                 /* NULL: standard output */
-    struct firn_task_file file;       /* unless it is */
-    struct firn_task_beneath beneath; /* its directory, where firn chose the path */
+    const char *path;               /* NULL: standard output */
+    struct fi_task_file file;       /* unless it is */
+    struct fi_task_beneath beneath; /* its directory, where firn chose the path */
     bool has_failed;
     firn_error first_error;
     uint64_t bytes;
     size_t buffered;
     char buffer[BUFFER_SIZE];
-    struct firn_term_writer held[HOLDS_MAX];
+    struct fi_term_writer held[HOLDS_MAX];
     size_t holds;
 } page;
 
@@ -76,7 +76,7 @@ open_there(bool is_own, int *out_fd, firn_error *err)
 {
     char text[256];
     if (is_own) {
-        return firn_task_beneath_read(&page.beneath, out_fd, err);
+        return fi_task_beneath_read(&page.beneath, out_fd, err);
     }
     *out_fd = open(page.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (*out_fd >= 0 || errno == ENOENT) {
@@ -89,9 +89,9 @@ open_there(bool is_own, int *out_fd, firn_error *err)
 
 /* FIRN_OK if nothing is there, or what may go. */
 static int
-look(const struct firn_report_html_place *place, firn_error *err)
+look(const struct fi_report_html_place *place, firn_error *err)
 {
-    char head[sizeof firn_report_html_mark];
+    char head[sizeof fi_report_html_mark];
     struct stat stat;
     int fd = -1;
     int code = open_there(place->is_own, &fd, err);
@@ -105,14 +105,14 @@ look(const struct firn_report_html_place *place, firn_error *err)
         return refuse(err, FIRN_INVALID, "is not a file");
     }
     bool is_page =
-        size == (ssize_t)sizeof(head) - 1 && memcmp(head, firn_report_html_mark, (size_t)size) == 0;
+        size == (ssize_t)sizeof(head) - 1 && memcmp(head, fi_report_html_mark, (size_t)size) == 0;
     return place->replaces || is_page
                ? FIRN_OK
                : refuse(err, FIRN_EXISTS, "exists and is not a report of firn");
 }
 
 int
-firn_report_html_begin(const struct firn_report_html_place *place, firn_error *err)
+fi_report_html_begin(const struct fi_report_html_place *place, firn_error *err)
 {
     const char *path = place->path;
     page.path = path;
@@ -124,20 +124,20 @@ firn_report_html_begin(const struct firn_report_html_place *place, firn_error *e
         int code = FIRN_OK;
         if (place->is_own) {
             const size_t base_size = (size_t)(strrchr(path, '/') - path) + 1;
-            code = firn_task_beneath_open(&page.beneath, path, base_size,
-                                          FIRN_TASK_BENEATH_MAKES_NONE, err);
+            code = fi_task_beneath_open(&page.beneath, path, base_size, FI_TASK_BENEATH_MAKES_NONE,
+                                        err);
         }
         code = code == FIRN_OK ? look(place, err) : code;
         if (code == FIRN_OK) {
-            code = place->is_own ? firn_task_file_create_beneath(&page.file, &page.beneath,
-                                                                 FIRN_TASK_FILE_MODE, err)
-                                 : firn_task_file_create(&page.file, path, true, err);
+            code = place->is_own ? fi_task_file_create_beneath(&page.file, &page.beneath,
+                                                               FI_TASK_FILE_MODE, err)
+                                 : fi_task_file_create(&page.file, path, true, err);
         }
         if (code != FIRN_OK) {
             return code;
         }
     }
-    firn_report_html_raw(firn_report_html_mark);
+    fi_report_html_raw(fi_report_html_mark);
     return FIRN_OK;
 }
 
@@ -147,15 +147,15 @@ flush(void)
     assert(page.buffered <= sizeof page.buffer);
     const firn_slice bytes = firn_bytes(page.buffer, page.buffered);
     if (page.path == NULL) {
-        firn_term_out_write(bytes.data, bytes.size);
+        fi_term_out_write(bytes.data, bytes.size);
     } else if (!page.has_failed) {
-        page.has_failed = firn_task_file_write(&page.file, bytes, &page.first_error) != FIRN_OK;
+        page.has_failed = fi_task_file_write(&page.file, bytes, &page.first_error) != FIRN_OK;
     }
     page.buffered = 0;
 }
 
 int
-firn_report_html_end(firn_error *err)
+fi_report_html_end(firn_error *err)
 {
     assert(page.holds == 0);
     flush();
@@ -164,21 +164,21 @@ firn_report_html_end(firn_error *err)
         return err->code;
     }
     /* command.c reports failures of standard output */
-    return page.path == NULL ? FIRN_OK : firn_task_file_finish(&page.file, err);
+    return page.path == NULL ? FIRN_OK : fi_task_file_finish(&page.file, err);
 }
 
 void
-firn_report_html_drop(void)
+fi_report_html_drop(void)
 {
-    firn_task_file_discard(&page.file);
-    firn_task_beneath_close(&page.beneath);
+    fi_task_file_discard(&page.file);
+    fi_task_beneath_close(&page.beneath);
     for (size_t i = 0; i < HOLDS_MAX; i++) {
-        firn_term_writer_deinit(&page.held[i]);
+        fi_term_writer_deinit(&page.held[i]);
     }
 }
 
 uint64_t
-firn_report_html_bytes(void)
+fi_report_html_bytes(void)
 {
     uint64_t bytes = page.bytes;
     for (size_t i = 0; i < page.holds; i++) {
@@ -188,9 +188,9 @@ firn_report_html_bytes(void)
 }
 
 bool
-firn_report_html_has_failed(void)
+fi_report_html_has_failed(void)
 {
-    return page.has_failed || firn_term_out_error() != 0;
+    return page.has_failed || fi_term_out_error() != 0;
 }
 
 /* ---- what is in it ---- */
@@ -201,7 +201,7 @@ put(const void *data, size_t size)
     assert(data != NULL || size == 0);
     const char *from = data;
     if (page.holds > 0) {
-        firn_term_writer_put(&page.held[page.holds - 1], data, size);
+        fi_term_writer_put(&page.held[page.holds - 1], data, size);
         return;
     }
     page.bytes += size;
@@ -218,10 +218,10 @@ put(const void *data, size_t size)
 }
 
 void
-firn_report_html_hold(void)
+fi_report_html_hold(void)
 {
     assert(page.holds < HOLDS_MAX);
-    firn_term_writer_clear(&page.held[page.holds]);
+    fi_term_writer_clear(&page.held[page.holds]);
     page.holds++;
 }
 
@@ -230,23 +230,23 @@ static firn_slice
 end_hold(void)
 {
     assert(page.holds > 0);
-    const struct firn_term_writer *held = &page.held[--page.holds];
+    const struct fi_term_writer *held = &page.held[--page.holds];
     if (held->has_failed && !page.has_failed) {
         page.has_failed = true;
         (void)refuse_memory(&page.first_error);
     }
-    return firn_term_writer_slice(held);
+    return fi_term_writer_slice(held);
 }
 
 void
-firn_report_html_keep(void)
+fi_report_html_keep(void)
 {
     firn_slice text = end_hold();
     put(text.data, text.size);
 }
 
 void
-firn_report_html_keep_before(void)
+fi_report_html_keep_before(void)
 {
     assert(page.holds == HOLDS_MAX);
     firn_slice first = end_hold();
@@ -256,25 +256,25 @@ firn_report_html_keep_before(void)
 }
 
 void
-firn_report_html_forget(void)
+fi_report_html_forget(void)
 {
     (void)end_hold();
 }
 
 void
-firn_report_html_raw(const char *markup)
+fi_report_html_raw(const char *markup)
 {
     put(markup, strlen(markup));
 }
 
 void
-firn_report_html_markup(firn_slice markup)
+fi_report_html_markup(firn_slice markup)
 {
     put(markup.data, markup.size);
 }
 
 void
-firn_report_html_format(const char *format, ...)
+fi_report_html_format(const char *format, ...)
 {
     char text[FORMAT_SIZE_MAX];
     va_list arguments;
@@ -301,7 +301,7 @@ put_text(const void *data, size_t size)
                                                : NULL;
         if (entity != NULL) {
             put(from + plain, i - plain);
-            firn_report_html_raw(entity);
+            fi_report_html_raw(entity);
             plain = i + 1;
         }
     }
@@ -309,13 +309,13 @@ put_text(const void *data, size_t size)
 }
 
 void
-firn_report_html_name(firn_slice bytes)
+fi_report_html_name(firn_slice bytes)
 {
-    firn_term_text_escape(bytes, put_text); /* (I2) */
+    fi_term_text_escape(bytes, put_text); /* (I2) */
 }
 
 void
-firn_report_html_text(const char *text)
+fi_report_html_text(const char *text)
 {
     put_text(text, strlen(text));
 }
@@ -325,7 +325,7 @@ static size_t counted_columns;
 static void
 count_columns(const void *data, size_t size)
 {
-    counted_columns += firn_term_width_of(firn_bytes(data, size));
+    counted_columns += fi_term_width_of(firn_bytes(data, size));
 }
 
 /* Whether it is a single line that is short enough, with or without its end. */
@@ -333,46 +333,45 @@ static bool
 is_title(firn_slice text, size_t columns)
 {
     size_t size = text.size > 0 && text.data[text.size - 1] == '\n' ? text.size - 1 : text.size;
-    if (size > FIRN_REPORT_HTML_TITLE_BYTES ||
-        (size > 0 && memchr(text.data, '\n', size) != NULL)) {
+    if (size > FI_REPORT_HTML_TITLE_BYTES || (size > 0 && memchr(text.data, '\n', size) != NULL)) {
         return false;
     }
     counted_columns = 0;
-    firn_term_text_escape(firn_bytes(text.data, size), count_columns);
+    fi_term_text_escape(firn_bytes(text.data, size), count_columns);
     return counted_columns <= columns;
 }
 
 bool
-firn_report_html_title(firn_slice text, size_t columns)
+fi_report_html_title(firn_slice text, size_t columns)
 {
     size_t size = text.size;
-    if (size > FIRN_REPORT_HTML_TITLE_BYTES) {
-        size = FIRN_REPORT_HTML_TITLE_BYTES;
+    if (size > FI_REPORT_HTML_TITLE_BYTES) {
+        size = FI_REPORT_HTML_TITLE_BYTES;
         for (int i = 0; i < 3 && (text.data[size] & 0xC0) == 0x80; i++) {
             size--; /* to between two characters */
         }
     }
     const firn_slice start = firn_bytes(text.data, size);
-    firn_term_text_cut(start, columns, put_text); /* (I2) */
+    fi_term_text_cut(start, columns, put_text); /* (I2) */
     if (size < text.size && is_title(start, columns)) {
-        firn_report_html_raw("…");
+        fi_report_html_raw("…");
     }
     return is_title(text, columns);
 }
 
 void
-firn_report_html_code(firn_slice bytes)
+fi_report_html_code(firn_slice bytes)
 {
     while (bytes.size > 0) {
         uint32_t point;
-        size_t size = firn_term_text_decode(bytes, &point);
-        if (size > 0 && (point == '\t' || point == '\\' || !firn_term_text_is_control(point))) {
+        size_t size = fi_term_text_decode(bytes, &point);
+        if (size > 0 && (point == '\t' || point == '\\' || !fi_term_text_is_control(point))) {
             put_text(bytes.data, size);
         } else {
             size = 1;
-            firn_report_html_raw("<i>");
-            firn_term_text_escape(firn_bytes(bytes.data, 1), put_text); /* (I2) */
-            firn_report_html_raw("</i>");
+            fi_report_html_raw("<i>");
+            fi_term_text_escape(firn_bytes(bytes.data, 1), put_text); /* (I2) */
+            fi_report_html_raw("</i>");
         }
         bytes = firn_bytes(bytes.data + size, bytes.size - size);
     }

@@ -9,7 +9,7 @@
  *    before],...]],...]}
  *
  * Checkpoints are in the order of the page. A path is a string once, and a number in the changes.
- * The paths are as the rows show them: firn_term_path_escape has made control characters, marks of
+ * The paths are as the rows show them: fi_term_path_escape has made control characters, marks of
  * direction and bytes that are not UTF-8 visible. Of what remains, quotation marks, backslashes and
  * the characters that HTML interprets become escapes of JSON (I1; not checked: tests look at pages
  * with hostile names). So no name can end its string, or the element that the JSON is in.
@@ -36,11 +36,11 @@ struct file {
 };
 
 static struct {
-    struct firn_term_writer files;
-    struct firn_term_writer changes;
-    struct firn_term_writer path; /* the one that is looked up */
-    struct file *slots;           /* by hash; never full */
-    size_t slot_count;            /* a power of 2 */
+    struct fi_term_writer files;
+    struct fi_term_writer changes;
+    struct fi_term_writer path; /* the one that is looked up */
+    struct file *slots;         /* by hash; never full */
+    size_t slot_count;          /* a power of 2 */
     uint32_t file_count;
     bool has_checkpoint;
     bool has_change; /* of the last checkpoint */
@@ -48,13 +48,13 @@ static struct {
 } list;
 
 static void
-put_text(struct firn_term_writer *writer, const char *text)
+put_text(struct fi_term_writer *writer, const char *text)
 {
-    firn_term_writer_put(writer, text, strlen(text));
+    fi_term_writer_put(writer, text, strlen(text));
 }
 
 void
-firn_report_index_init(void)
+fi_report_index_init(void)
 {
     assert(list.slots == NULL);
     put_text(&list.files, "[");
@@ -62,23 +62,23 @@ firn_report_index_init(void)
 }
 
 void
-firn_report_index_deinit(void)
+fi_report_index_deinit(void)
 {
-    firn_term_writer_deinit(&list.files);
-    firn_term_writer_deinit(&list.changes);
-    firn_term_writer_deinit(&list.path);
+    fi_term_writer_deinit(&list.files);
+    fi_term_writer_deinit(&list.changes);
+    fi_term_writer_deinit(&list.path);
     free(list.slots);
     memset(&list, 0, sizeof(list));
 }
 
 uint64_t
-firn_report_index_bytes(void)
+fi_report_index_bytes(void)
 {
     return list.files.size + list.changes.size;
 }
 
 bool
-firn_report_index_has_failed(void)
+fi_report_index_has_failed(void)
 {
     return list.is_out_of_memory || list.files.has_failed || list.changes.has_failed ||
            list.path.has_failed;
@@ -98,7 +98,7 @@ put_escaped(const void *data, size_t size)
             (void)snprintf(escape, sizeof(escape), "\\u%04x", (unsigned char)from[i]);
             put_text(&list.path, escape);
         } else {
-            firn_term_writer_put(&list.path, &from[i], 1);
+            fi_term_writer_put(&list.path, &from[i], 1);
         }
     }
 }
@@ -158,23 +158,23 @@ grow(void)
 static struct file *
 find(firn_slice path)
 {
-    firn_term_writer_clear(&list.path);
+    fi_term_writer_clear(&list.path);
     put_text(&list.path, "\"");
-    firn_term_path_escape(path, put_escaped);
+    fi_term_path_escape(path, put_escaped);
     put_text(&list.path, "\"");
-    return !firn_report_index_has_failed() && grow() ? slot_of(firn_term_writer_slice(&list.path))
-                                                     : NULL;
+    return !fi_report_index_has_failed() && grow() ? slot_of(fi_term_writer_slice(&list.path))
+                                                   : NULL;
 }
 
 uint64_t
-firn_report_index_cost(firn_slice path)
+fi_report_index_cost(firn_slice path)
 {
     const struct file *file = find(path);
     return file != NULL && file->at == 0 ? list.path.size + 1 : 0;
 }
 
 uint32_t
-firn_report_index_file(firn_slice path)
+fi_report_index_file(firn_slice path)
 {
     struct file *file = find(path);
     if (file == NULL) {
@@ -183,7 +183,7 @@ firn_report_index_file(firn_slice path)
     if (file->at == 0) {
         put_text(&list.files, list.file_count > 0 ? "," : "");
         *file = (struct file){list.files.size, list.path.size, list.file_count};
-        firn_term_writer_put(&list.files, list.path.data, list.path.size);
+        fi_term_writer_put(&list.files, list.path.data, list.path.size);
         list.file_count++;
     }
     return file->number;
@@ -192,7 +192,7 @@ firn_report_index_file(firn_slice path)
 /* ---- changes ---- */
 
 void
-firn_report_index_checkpoint(const char *id)
+fi_report_index_checkpoint(const char *id)
 {
     char text[64];
     (void)snprintf(text, sizeof(text), "%s[\"%s\",[", list.has_checkpoint ? "]],\n" : "", id);
@@ -202,9 +202,9 @@ firn_report_index_checkpoint(const char *id)
 }
 
 void
-firn_report_index_add(const struct firn_report_index_change *change)
+fi_report_index_add(const struct fi_report_index_change *change)
 {
-    char text[FIRN_REPORT_INDEX_CHANGE_BYTES_MAX];
+    char text[FI_REPORT_INDEX_CHANGE_BYTES_MAX];
     char before[16] = "";
     const firn_workspace_difference *difference = change->difference;
     assert(list.has_checkpoint);
@@ -219,16 +219,16 @@ firn_report_index_add(const struct firn_report_index_change *change)
 }
 
 void
-firn_report_index_write(void)
+fi_report_index_write(void)
 {
-    firn_report_html_raw("<script type=\"application/json\" id=\"data\">{\"kinds\":[\"\"");
+    fi_report_html_raw("<script type=\"application/json\" id=\"data\">{\"kinds\":[\"\"");
     for (int kind = FIRN_CHANGE_ADDED; kind <= FIRN_CHANGE_RENAMED; kind++) {
-        firn_report_html_format(",\"%s\"",
-                                firn_workspace_change_kind_name((firn_workspace_change_kind)kind));
+        fi_report_html_format(",\"%s\"",
+                              firn_workspace_change_kind_name((firn_workspace_change_kind)kind));
     }
-    firn_report_html_raw("],\n\"files\":");
-    firn_report_html_markup(firn_term_writer_slice(&list.files));
-    firn_report_html_raw("],\n\"changes\":");
-    firn_report_html_markup(firn_term_writer_slice(&list.changes));
-    firn_report_html_raw(list.has_checkpoint ? "]]]}</script>\n" : "]}</script>\n");
+    fi_report_html_raw("],\n\"files\":");
+    fi_report_html_markup(fi_term_writer_slice(&list.files));
+    fi_report_html_raw("],\n\"changes\":");
+    fi_report_html_markup(fi_term_writer_slice(&list.changes));
+    fi_report_html_raw(list.has_checkpoint ? "]]]}</script>\n" : "]}</script>\n");
 }

@@ -68,16 +68,16 @@ wait_for(pid_t pid, const char *name)
     }
     bool is_fine = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (!is_fine && WIFEXITED(status)) {
-        firn_command_report_line("could not open the page: '%s' ended with %d", name,
-                                 WEXITSTATUS(status));
+        fi_command_report_line("could not open the page: '%s' ended with %d", name,
+                               WEXITSTATUS(status));
     } else if (!is_fine) {
-        firn_command_report_line("could not open the page: '%s' was ended by a signal", name);
+        fi_command_report_line("could not open the page: '%s' was ended by a signal", name);
     }
     return is_fine;
 }
 
 bool
-firn_report_open(const struct firn_cli *cli, const char *path)
+fi_report_open(const struct fi_cli *cli, const char *path)
 {
     struct browser browser;
     const char *list = getenv("BROWSER");
@@ -85,17 +85,17 @@ firn_report_open(const struct firn_cli *cli, const char *path)
     char *absolute = realpath(path, NULL);
     pid_t pid = 0;
     if (absolute == NULL) {
-        firn_command_report_line("could not open the page: %s", strerror(errno));
+        fi_command_report_line("could not open the page: %s", strerror(errno));
         return false;
     }
     assert(absolute[0] == '/');
     /* What the browser prints does not get into the program's output. */
     int to = cli->json || isatty(STDOUT_FILENO) != 1 ? STDERR_FILENO : -1;
-    firn_term_out_flush();
+    fi_term_out_flush();
     for (const char *at = has_list ? list : "xdg-open"; pid == 0 && *at != '\0';) {
         size_t size = strcspn(at, ":");
         if (!split(&browser, at, size, absolute) ||
-            firn_term_spawn(browser.arguments, -1, to, &pid) != 0) {
+            fi_term_spawn(browser.arguments, -1, to, &pid) != 0) {
             pid = 0;
         }
         at += size + (at[size] == ':');
@@ -103,10 +103,10 @@ firn_report_open(const struct firn_cli *cli, const char *path)
     bool is_open = pid > 0 && wait_for(pid, browser.arguments[0]);
     free(absolute);
     if (pid == 0) {
-        firn_command_report_line(has_list ? "could not open the page: no program of BROWSER can be "
-                                            "started"
-                                          : "could not open the page: there is no xdg-open");
-        firn_command_report_more("hint", "set BROWSER to a browser, or open the file in one");
+        fi_command_report_line(has_list ? "could not open the page: no program of BROWSER can be "
+                                          "started"
+                                        : "could not open the page: there is no xdg-open");
+        fi_command_report_more("hint", "set BROWSER to a browser, or open the file in one");
     }
     return is_open;
 }

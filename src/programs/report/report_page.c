@@ -77,14 +77,14 @@ height_of(uint64_t value, uint64_t largest)
 
 /* Whether it is the first save of the workspace, which is not on the scale. */
 static bool
-is_first(const struct firn_report_page *page, size_t i)
+is_first(const struct fi_report_page *page, size_t i)
 {
     return i + 1 == page->count && !page->has_older;
 }
 
 /* What the bars and the line show. */
 struct chart {
-    const struct firn_report_page *page;
+    const struct fi_report_page *page;
     size_t count;
     size_t width;   /* of a bar, with the gap after it */
     uint64_t added; /* the most on the scale */
@@ -94,9 +94,9 @@ struct chart {
 static void
 show_bar(const struct chart *chart, size_t i)
 {
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
-    char added[FIRN_TERM_TEXT_SIZE_SIZE];
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    char bytes[FI_TERM_TEXT_SIZE_SIZE];
+    char added[FI_TERM_TEXT_SIZE_SIZE];
     const firn_workspace_checkpoint *checkpoint = &chart->page->checkpoints[i];
     assert(i < chart->count);
     size_t left = (chart->count - 1 - i) * chart->width;
@@ -105,14 +105,14 @@ show_bar(const struct chart *chart, size_t i)
     bool is_cut = checkpoint->added_bytes > chart->added;
     unsigned height = is_cut ? CHART_HEIGHT : height_of(checkpoint->added_bytes, chart->added);
     height = height > 0 || checkpoint->added_bytes == 0 ? height : 1;
-    firn_report_html_format(
+    fi_report_html_format(
         "<a href=\"#%s\" tabindex=\"-1\"><title>%s%s: %s, %s added</title><rect class=\"hit\" "
         "x=\"%zu\" "
         "y=\"0\" width=\"%zu\" height=\"%d\"/><rect%s x=\"%zu\" y=\"%u\" width=\"%zu\" "
         "height=\"%u\"/></a>\n",
         checkpoint->id, checkpoint->is_safety ? "safety " : "",
-        firn_show_checkpoint_name(checkpoint, name), firn_term_text_size(checkpoint->bytes, bytes),
-        firn_term_text_size(checkpoint->added_bytes, added), left, width, CHART_HEIGHT,
+        fi_show_checkpoint_name(checkpoint, name), fi_term_text_size(checkpoint->bytes, bytes),
+        fi_term_text_size(checkpoint->added_bytes, added), left, width, CHART_HEIGHT,
         is_cut ? " class=\"first\"" : "", left + (width - bar) / 2, CHART_HEIGHT - height, bar,
         height);
 }
@@ -120,27 +120,27 @@ show_bar(const struct chart *chart, size_t i)
 static void
 show_caption(const struct chart *chart)
 {
-    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
-    char added[FIRN_TERM_TEXT_SIZE_SIZE];
-    const struct firn_report_page *page = chart->page;
+    char bytes[FI_TERM_TEXT_SIZE_SIZE];
+    char added[FI_TERM_TEXT_SIZE_SIZE];
+    const struct fi_report_page *page = chart->page;
     uint64_t oldest = page->checkpoints[chart->count - 1].added_bytes;
-    firn_report_html_raw("<figcaption><small>");
+    fi_report_html_raw("<figcaption><small>");
     if (chart->count < page->count) {
-        firn_report_html_format("The newest %zu checkpoints. ", chart->count);
+        fi_report_html_format("The newest %zu checkpoints. ", chart->count);
     }
-    firn_report_html_format("Line: what a checkpoint holds, at most %s. "
-                            "Bars: what it added to the store, at most %s",
-                            firn_term_text_size(chart->bytes, bytes),
-                            firn_term_text_size(chart->added, added));
+    fi_report_html_format("Line: what a checkpoint holds, at most %s. "
+                          "Bars: what it added to the store, at most %s",
+                          fi_term_text_size(chart->bytes, bytes),
+                          fi_term_text_size(chart->added, added));
     if (oldest > chart->added) {
-        firn_report_html_format("; the first one added %s, and is not on the scale",
-                                firn_term_text_size(oldest, added));
+        fi_report_html_format("; the first one added %s, and is not on the scale",
+                              fi_term_text_size(oldest, added));
     }
-    firn_report_html_raw(".</small></figcaption>");
+    fi_report_html_raw(".</small></figcaption>");
 }
 
 static void
-show_chart(const struct firn_report_page *page)
+show_chart(const struct fi_report_page *page)
 {
     struct chart chart = {.page = page};
     chart.count = page->count < CHART_MAX ? page->count : CHART_MAX;
@@ -155,61 +155,61 @@ show_chart(const struct firn_report_page *page)
         }
         chart.bytes = checkpoint->bytes > chart.bytes ? checkpoint->bytes : chart.bytes;
     }
-    firn_report_html_format("<figure><svg viewBox=\"0 0 %zu %d\" role=\"group\" "
-                            "aria-label=\"sizes of the checkpoints\">\n",
-                            chart.width * chart.count, CHART_HEIGHT);
+    fi_report_html_format("<figure><svg viewBox=\"0 0 %zu %d\" role=\"group\" "
+                          "aria-label=\"sizes of the checkpoints\">\n",
+                          chart.width * chart.count, CHART_HEIGHT);
     for (size_t i = chart.count; i > 0; i--) {
         show_bar(&chart, i - 1);
     }
-    firn_report_html_raw("<polyline points=\"");
+    fi_report_html_raw("<polyline points=\"");
     for (size_t i = chart.count; i > 0; i--) {
-        firn_report_html_format("%zu,%u ", (chart.count - i) * chart.width + chart.width / 2,
-                                CHART_HEIGHT -
-                                    height_of(page->checkpoints[i - 1].bytes, chart.bytes));
+        fi_report_html_format("%zu,%u ", (chart.count - i) * chart.width + chart.width / 2,
+                              CHART_HEIGHT -
+                                  height_of(page->checkpoints[i - 1].bytes, chart.bytes));
     }
-    firn_report_html_raw("\"/></svg>");
+    fi_report_html_raw("\"/></svg>");
     show_caption(&chart);
-    firn_report_html_raw("</figure>\n");
+    fi_report_html_raw("</figure>\n");
 }
 
 /* ---- head and foot ---- */
 
 static void
-show_span(const struct firn_report_page *page)
+show_span(const struct fi_report_page *page)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char from[FIRN_TERM_TEXT_TIME_SIZE];
-    char to[FIRN_TERM_TEXT_TIME_SIZE];
-    char zone[FIRN_TERM_TEXT_TIME_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char from[FI_TERM_TEXT_TIME_SIZE];
+    char to[FI_TERM_TEXT_TIME_SIZE];
+    char zone[FI_TERM_TEXT_TIME_SIZE];
     if (page->count == 0) {
-        firn_report_html_raw("<p>no checkpoints</p>\n");
+        fi_report_html_raw("<p>no checkpoints</p>\n");
         return;
     }
-    firn_report_html_format(
-        "<p>%s %s, from %s to %s (UTC%s)%s</p>\n", firn_term_text_number(page->count, number),
-        firn_term_text_plural(page->count, "checkpoint", "checkpoints"),
-        firn_term_text_time(page->checkpoints[page->count - 1].created_ns, from),
-        firn_term_text_time(page->checkpoints[0].created_ns, to),
-        firn_term_text_zone(page->checkpoints[0].created_ns, zone),
-        page->has_older ? "; there are older ones" : "");
+    fi_report_html_format("<p>%s %s, from %s to %s (UTC%s)%s</p>\n",
+                          fi_term_text_number(page->count, number),
+                          fi_term_text_plural(page->count, "checkpoint", "checkpoints"),
+                          fi_term_text_time(page->checkpoints[page->count - 1].created_ns, from),
+                          fi_term_text_time(page->checkpoints[0].created_ns, to),
+                          fi_term_text_zone(page->checkpoints[0].created_ns, zone),
+                          page->has_older ? "; there are older ones" : "");
 }
 
 void
-firn_report_page_begin(const struct firn_report_page *page)
+fi_report_page_begin(const struct fi_report_page *page)
 {
-    firn_report_html_raw("<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
-    firn_report_html_format(policy, firn_report_script_hash);
-    firn_report_html_raw("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                         "<meta name=\"referrer\" content=\"no-referrer\">\n<title>");
-    firn_report_html_name(firn_str(page->root));
-    firn_report_html_raw("</title>\n<style>\n");
-    firn_report_html_raw(style);
-    firn_report_html_raw("\n</style></head>\n<body><header><h1>");
-    firn_report_html_name(firn_str(page->root));
-    firn_report_html_raw("</h1>\n");
+    fi_report_html_raw("<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
+    fi_report_html_format(policy, fi_report_script_hash);
+    fi_report_html_raw("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                       "<meta name=\"referrer\" content=\"no-referrer\">\n<title>");
+    fi_report_html_name(firn_str(page->root));
+    fi_report_html_raw("</title>\n<style>\n");
+    fi_report_html_raw(style);
+    fi_report_html_raw("\n</style></head>\n<body><header><h1>");
+    fi_report_html_name(firn_str(page->root));
+    fi_report_html_raw("</h1>\n");
     show_span(page);
     show_chart(page);
-    firn_report_html_raw(
+    fi_report_html_raw(
         "<div id=\"tools\" hidden><input id=\"filter\" type=\"search\" "
         "placeholder=\"show only what contains …\" aria-label=\"filter\">"
         "<button id=\"fold\" type=\"button\" aria-pressed=\"false\">open all</button></div>\n"
@@ -224,35 +224,35 @@ firn_report_page_begin(const struct firn_report_page *page)
 static void
 show_left(const char *before, uint64_t count, const char *one, const char *many, const char *after)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     if (count > 0) {
-        firn_report_html_format("<p>%s%s %s %s left out, to keep the page small.</p>", before,
-                                firn_term_text_number(count, number),
-                                firn_term_text_plural(count, one, many), after);
+        fi_report_html_format("<p>%s%s %s %s left out, to keep the page small.</p>", before,
+                              fi_term_text_number(count, number),
+                              fi_term_text_plural(count, one, many), after);
     }
 }
 
 void
-firn_report_page_end(const struct firn_report_page *page, const struct firn_report_page_left *left)
+fi_report_page_end(const struct fi_report_page *page, const struct fi_report_page_left *left)
 {
-    firn_report_html_raw("</main>\n<footer>");
+    fi_report_html_raw("</main>\n<footer>");
     if (page->has_older) {
-        firn_report_html_raw("<p>Older checkpoints are left out: see firn report --limit.</p>");
+        fi_report_html_raw("<p>Older checkpoints are left out: see firn report --limit.</p>");
     }
     show_left("", left->files, "changed file", "changed files", left->files == 1 ? "is" : "are");
     show_left("Of ", left->cut, "file", "files", "lines are");
     show_left("Of ", left->texts, "message or prompt", "messages and prompts", "all but a line is");
-    firn_report_html_format("<p>Made by firn %s.</p></footer>\n"
-                            "<dialog id=\"panel\"><h2></h2><ol></ol>",
-                            firn_version());
+    fi_report_html_format("<p>Made by firn %s.</p></footer>\n"
+                          "<dialog id=\"panel\"><h2></h2><ol></ol>",
+                          firn_version());
     if (page->has_older || left->changes > 0) {
-        firn_report_html_raw("<p class=\"cut\">Changes that the page leaves out are not here.</p>");
+        fi_report_html_raw("<p class=\"cut\">Changes that the page leaves out are not here.</p>");
     }
-    firn_report_html_raw("<button type=\"button\">close</button></dialog>\n");
-    firn_report_index_write();
-    firn_report_html_raw("<script>");
-    for (const char *const *line = firn_report_script; *line != NULL; line++) {
-        firn_report_html_raw(*line);
+    fi_report_html_raw("<button type=\"button\">close</button></dialog>\n");
+    fi_report_index_write();
+    fi_report_html_raw("<script>");
+    for (const char *const *line = fi_report_script; *line != NULL; line++) {
+        fi_report_html_raw(*line);
     }
-    firn_report_html_raw("</script>\n</body></html>\n");
+    fi_report_html_raw("</script>\n</body></html>\n");
 }

@@ -12,10 +12,10 @@
  */
 #include "report/report.h"
 
-const char firn_report_script_hash[] = "DtmR0xw7rpPRF3slvZAoUkcGpqe/WXAFcjlpwXX1LZU=";
+const char fi_report_script_hash[] = "DtmR0xw7rpPRF3slvZAoUkcGpqe/WXAFcjlpwXX1LZU=";
 
 /* clang-format off */
-const char *const firn_report_script[] = {
+const char *const fi_report_script[] = {
     "'use strict';\n",
     "(() => {\n",
     "const all = (selector, within) => [...(within || document).querySelectorAll(selector)];\n",

@@ -7,7 +7,7 @@
 
 #include "command/command.h"
 
-extern const struct firn_command firn_seed_chkp;
-extern const struct firn_command firn_seed_alxs;
+extern const struct fi_command fi_seed_chkp;
+extern const struct fi_command fi_seed_alxs;
 
 #endif

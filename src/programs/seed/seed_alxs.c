@@ -31,37 +31,36 @@ checksum_text(uint32_t checksum, char *out)
 /* Opens the table that the first argument names. Options as for firn_alxs_open; limit_hint (may be
  * NULL) is what to do where they are too small. Returns an exit code. */
 static int
-open_with(struct firn_cli *cli, const firn_alxs_options *options, const char *limit_hint,
+open_with(struct fi_cli *cli, const firn_alxs_options *options, const char *limit_hint,
           firn_alxs **out)
 {
     firn_error err;
     if (cli->arguments[0][0] == '\0') {
-        return firn_command_misused(cli, "FILE is empty");
+        return fi_command_misused(cli, "FILE is empty");
     }
     int code = firn_alxs_open(cli->arguments[0], options, out, &err);
     switch (code) {
     case FIRN_OK:
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     case FIRN_CORRUPT:
-        return firn_command_report_failure(cli, &err,
-                                           "list all damage with: firn alxs verify FILE");
+        return fi_command_report_failure(cli, &err, "list all damage with: firn alxs verify FILE");
     case FIRN_LIMIT:
-        return firn_command_report_failure(cli, &err, limit_hint);
+        return fi_command_report_failure(cli, &err, limit_hint);
     default:
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
 }
 
 /* Opens the table that the first argument names; its values may be as large as --value-max says.
  * Returns an exit code. */
 static int
-open_table(struct firn_cli *cli, firn_alxs **out)
+open_table(struct fi_cli *cli, firn_alxs **out)
 {
     firn_alxs_options options = FIRN_ALXS_OPTIONS_INIT;
-    const char *text = firn_command_value(cli, "value-max");
-    if (text != NULL && !firn_command_number(text, UINT32_MAX, &options.value_size_max)) {
-        return firn_command_misused(
-            cli, "--value-max takes a number of bytes below 4 GiB, not '%s'", text);
+    const char *text = fi_command_value(cli, "value-max");
+    if (text != NULL && !fi_command_number(text, UINT32_MAX, &options.value_size_max)) {
+        return fi_command_misused(cli, "--value-max takes a number of bytes below 4 GiB, not '%s'",
+                                  text);
     }
     return open_with(cli, &options, "larger values are accepted with --value-max BYTES", out);
 }
@@ -69,48 +68,48 @@ open_table(struct firn_cli *cli, firn_alxs **out)
 /* ---- list ---- */
 
 struct listing {
-    struct firn_data_bytes from;
-    struct firn_data_bytes to;
+    struct fi_data_bytes from;
+    struct fi_data_bytes to;
     bool has_from;
     bool has_to;
     bool is_reverse;
     uint64_t limit;
-    struct firn_data_bytes_look look;
+    struct fi_data_bytes_look look;
 };
 
 static void
 listing_deinit(struct listing *listing)
 {
-    firn_data_bytes_deinit(&listing->from);
-    firn_data_bytes_deinit(&listing->to);
+    fi_data_bytes_deinit(&listing->from);
+    fi_data_bytes_deinit(&listing->to);
 }
 
 static int
-read_bound(struct firn_cli *cli, const char *option, struct firn_data_bytes *bytes, bool *out_has)
+read_bound(struct fi_cli *cli, const char *option, struct fi_data_bytes *bytes, bool *out_has)
 {
-    const char *text = firn_command_value(cli, option + strlen("--"));
+    const char *text = fi_command_value(cli, option + strlen("--"));
     *out_has = text != NULL;
-    return text == NULL ? FIRN_EXIT_OK
-                        : firn_data_bytes_from_argument(cli, option, text,
-                                                        firn_command_has(cli, "hex"), bytes);
+    return text == NULL
+               ? FI_EXIT_OK
+               : fi_data_bytes_from_argument(cli, option, text, fi_command_has(cli, "hex"), bytes);
 }
 
 /* Returns an exit code. */
 static int
-listing_init(struct firn_cli *cli, struct listing *listing)
+listing_init(struct fi_cli *cli, struct listing *listing)
 {
-    const char *limit = firn_command_value(cli, "limit");
+    const char *limit = fi_command_value(cli, "limit");
     memset(listing, 0, sizeof(*listing));
     listing->limit = UINT64_MAX;
-    listing->is_reverse = firn_command_has(cli, "reverse");
-    listing->look.keys_only = firn_command_has(cli, "keys");
-    listing->look.is_hex = firn_command_has(cli, "hex");
-    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &listing->limit)) {
-        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
+    listing->is_reverse = fi_command_has(cli, "reverse");
+    listing->look.keys_only = fi_command_has(cli, "keys");
+    listing->look.is_hex = fi_command_has(cli, "hex");
+    if (limit != NULL && !fi_command_number(limit, UINT64_MAX, &listing->limit)) {
+        return fi_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
     int exit_code = read_bound(cli, "--from", &listing->from, &listing->has_from);
-    return exit_code == FIRN_EXIT_OK ? read_bound(cli, "--to", &listing->to, &listing->has_to)
-                                     : exit_code;
+    return exit_code == FI_EXIT_OK ? read_bound(cli, "--to", &listing->to, &listing->has_to)
+                                   : exit_code;
 }
 
 static int
@@ -127,8 +126,8 @@ is_inside(const struct listing *listing, const firn_alxs_cursor *cursor)
 {
     firn_slice key = firn_alxs_cursor_key(cursor);
     return firn_alxs_cursor_valid(cursor) &&
-           (!listing->has_from || compare(key, firn_data_bytes_slice(&listing->from)) >= 0) &&
-           (!listing->has_to || compare(key, firn_data_bytes_slice(&listing->to)) < 0);
+           (!listing->has_from || compare(key, fi_data_bytes_slice(&listing->from)) >= 0) &&
+           (!listing->has_to || compare(key, fi_data_bytes_slice(&listing->to)) < 0);
 }
 
 /* To the first record that may be shown. */
@@ -137,11 +136,11 @@ start(const struct listing *listing, firn_alxs_cursor *cursor, firn_error *err)
 {
     if (listing->is_reverse) {
         return listing->has_to
-                   ? firn_alxs_cursor_seek_before(cursor, firn_data_bytes_slice(&listing->to), err)
+                   ? firn_alxs_cursor_seek_before(cursor, fi_data_bytes_slice(&listing->to), err)
                    : firn_alxs_cursor_last(cursor, err);
     }
     return listing->has_from
-               ? firn_alxs_cursor_seek(cursor, firn_data_bytes_slice(&listing->from), err)
+               ? firn_alxs_cursor_seek(cursor, fi_data_bytes_slice(&listing->from), err)
                : firn_alxs_cursor_first(cursor, err);
 }
 
@@ -151,10 +150,10 @@ walk(const struct listing *listing, firn_alxs_cursor *cursor, uint64_t *count, f
 {
     int code = start(listing, cursor, err);
     while (code == FIRN_OK && is_inside(listing, cursor) && *count < listing->limit) {
-        firn_data_bytes_print_entry(firn_alxs_cursor_key(cursor), firn_alxs_cursor_value(cursor),
-                                    &listing->look);
+        fi_data_bytes_print_entry(firn_alxs_cursor_key(cursor), firn_alxs_cursor_value(cursor),
+                                  &listing->look);
         *count += 1;
-        code = firn_command_go_on(err);
+        code = fi_command_go_on(err);
         if (code == FIRN_OK) {
             code = listing->is_reverse ? firn_alxs_cursor_prev(cursor, err)
                                        : firn_alxs_cursor_next(cursor, err);
@@ -164,7 +163,7 @@ walk(const struct listing *listing, firn_alxs_cursor *cursor, uint64_t *count, f
 }
 
 static int
-run_list(struct firn_cli *cli)
+run_list(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_error err;
@@ -173,20 +172,20 @@ run_list(struct firn_cli *cli)
     struct listing listing;
     uint64_t count = 0;
     int exit_code = listing_init(cli, &listing);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = open_table(cli, &table);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         int code = firn_alxs_cursor_open(table, &cursor, &err);
-        firn_term_json_array("entries");
+        fi_term_json_array("entries");
         if (code == FIRN_OK) {
             code = walk(&listing, cursor, &count, &err);
         }
         if (code != FIRN_OK) {
-            exit_code = firn_command_report_failure(cli, &err, NULL);
+            exit_code = fi_command_report_failure(cli, &err, NULL);
         }
-        firn_term_json_unwind();
-        firn_term_json_u64("count", count);
+        fi_term_json_unwind();
+        fi_term_json_u64("count", count);
     }
     firn_alxs_cursor_close(cursor);
     firn_alxs_close(table);
@@ -197,33 +196,32 @@ run_list(struct firn_cli *cli)
 /* ---- get ---- */
 
 static int
-run_get(struct firn_cli *cli)
+run_get(struct fi_cli *cli)
 {
     assert(cli->argument_count == 2);
     firn_error err;
     firn_alxs *table = NULL;
-    struct firn_data_bytes key = {NULL, 0, 0};
+    struct fi_data_bytes key = {NULL, 0, 0};
     uint8_t *value = NULL;
     size_t size = 0;
-    bool is_hex = firn_command_has(cli, "hex");
-    int exit_code = firn_data_bytes_from_argument(cli, "KEY", cli->arguments[1], is_hex, &key);
-    if (exit_code == FIRN_EXIT_OK) {
+    bool is_hex = fi_command_has(cli, "hex");
+    int exit_code = fi_data_bytes_from_argument(cli, "KEY", cli->arguments[1], is_hex, &key);
+    if (exit_code == FI_EXIT_OK) {
         exit_code = open_table(cli, &table);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        int code = firn_alxs_get(table, firn_data_bytes_slice(&key), &value, &size, &err);
+    if (exit_code == FI_EXIT_OK) {
+        int code = firn_alxs_get(table, fi_data_bytes_slice(&key), &value, &size, &err);
         if (code == FIRN_NOT_FOUND) {
-            exit_code = firn_command_report_error(cli, code, NULL, "'%s' has no key '%s'",
-                                                  cli->arguments[0], cli->arguments[1]);
+            exit_code = fi_command_report_error(cli, code, NULL, "'%s' has no key '%s'",
+                                                cli->arguments[0], cli->arguments[1]);
         } else if (code != FIRN_OK) {
-            exit_code = firn_command_report_failure(cli, &err, NULL);
+            exit_code = fi_command_report_failure(cli, &err, NULL);
         } else {
-            firn_data_bytes_print_value(firn_data_bytes_slice(&key), firn_bytes(value, size),
-                                        is_hex);
+            fi_data_bytes_print_value(fi_data_bytes_slice(&key), firn_bytes(value, size), is_hex);
         }
     }
     firn_release(value);
-    firn_data_bytes_deinit(&key);
+    fi_data_bytes_deinit(&key);
     firn_alxs_close(table);
     return exit_code;
 }
@@ -231,61 +229,61 @@ run_get(struct firn_cli *cli)
 /* ---- verify ---- */
 
 static void
-show_info(struct firn_cli *cli, const firn_alxs_info *info, bool is_damaged)
+show_info(struct fi_cli *cli, const firn_alxs_info *info, bool is_damaged)
 {
     char checksum[CHECKSUM_SIZE];
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     checksum_text(info->checksum, checksum);
-    firn_term_json_u64("count", info->count);
-    firn_term_json_u64("equal_keys", info->equal_count);
-    firn_term_json_u64("key_size_max", info->key_size_max);
-    firn_term_json_u64("value_size_max", info->value_size_max);
-    firn_term_json_u64("file_size", info->file_size);
-    firn_term_json_string("checksum", checksum);
+    fi_term_json_u64("count", info->count);
+    fi_term_json_u64("equal_keys", info->equal_count);
+    fi_term_json_u64("key_size_max", info->key_size_max);
+    fi_term_json_u64("value_size_max", info->value_size_max);
+    fi_term_json_u64("file_size", info->file_size);
+    fi_term_json_string("checksum", checksum);
     if (!cli->quiet) {
-        firn_term_out_format("%s %s, ", firn_term_text_number(info->count, number),
-                             firn_term_text_plural(info->count, "record", "records"));
+        fi_term_out_format("%s %s, ", fi_term_text_number(info->count, number),
+                           fi_term_text_plural(info->count, "record", "records"));
         if (info->equal_count > 0) {
-            firn_term_out_format("%s with the key before, ",
-                                 firn_term_text_number(info->equal_count, number));
+            fi_term_out_format("%s with the key before, ",
+                               fi_term_text_number(info->equal_count, number));
         }
-        firn_term_out_format("checksum %s: %s\n", checksum, is_damaged ? "damaged" : "no damage");
+        fi_term_out_format("checksum %s: %s\n", checksum, is_damaged ? "damaged" : "no damage");
     }
 }
 
 static int
-run_verify(struct firn_cli *cli)
+run_verify(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     firn_error err;
     firn_alxs_info info = FIRN_ALXS_INFO_INIT;
     firn_alxs_verify_options options = FIRN_ALXS_VERIFY_OPTIONS_INIT;
-    int exit_code = FIRN_EXIT_OK;
-    options.callbacks.on_notice = firn_command_report_damage;
+    int exit_code = FI_EXIT_OK;
+    options.callbacks.on_notice = fi_command_report_damage;
     options.callbacks.ctx = cli;
     if (cli->arguments[0][0] == '\0') {
-        return firn_command_misused(cli, "FILE is empty");
+        return fi_command_misused(cli, "FILE is empty");
     }
-    firn_term_json_array("damage");
+    fi_term_json_array("damage");
     int code = firn_alxs_verify(cli->arguments[0], &options, &info, &err);
-    firn_term_json_unwind();
+    fi_term_json_unwind();
     if (code == FIRN_OK || code == FIRN_CORRUPT) {
         show_info(cli, &info, code != FIRN_OK);
     }
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, NULL);
+        exit_code = fi_command_report_failure(cli, &err, NULL);
     }
     return exit_code;
 }
 
 /* ---- descriptions of these ---- */
 
-static const struct firn_command list = {
+static const struct fi_command list = {
     .name = "list",
     .summary = "Print the records of a table in key order",
     .arguments = "FILE",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"from", 0, "KEY", "begin at KEY, or at the next key after it"},
             {"to", 0, "KEY", "end before KEY"},
             {"reverse", 'r', NULL, "in reverse order"},
@@ -299,19 +297,19 @@ static const struct firn_command list = {
             "firn db scan. If a key occurs more than once, all of its records are printed.\n"
             "The whole table is verified before the first row is printed.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn alxs list 000017.sst --keys --limit 10", "print the first ten keys"},
             {NULL, NULL},
         },
     .run = run_list,
 };
 
-static const struct firn_command get = {
+static const struct fi_command get = {
     .name = "get",
     .summary = "Print the value of a key in a table",
     .arguments = "FILE KEY",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"value-max", 0, "BYTES", "accept values up to this size (default 256 MiB)"},
             {NULL, 0, NULL, NULL},
@@ -322,7 +320,7 @@ static const struct firn_command get = {
     .run = run_get,
 };
 
-static const struct firn_command verify = {
+static const struct fi_command verify = {
     .name = "verify",
     .summary = "Read and verify all of a table",
     .arguments = "FILE",
@@ -345,19 +343,19 @@ static const char order_hint[] = "rows of --hex are put in order by: LC_ALL=C so
 
 /* Returns an exit code. */
 static int
-open_rows(struct firn_cli *cli, struct firn_data_rows *rows)
+open_rows(struct fi_cli *cli, struct fi_data_rows *rows)
 {
-    bool is_hex = firn_command_has(cli, "hex");
-    bool is_binary = firn_command_has(cli, "binary");
+    bool is_hex = fi_command_has(cli, "hex");
+    bool is_binary = fi_command_has(cli, "binary");
     if (is_hex && is_binary) {
-        return firn_command_misused(cli, "rows are of --hex or of --binary, not of both");
+        return fi_command_misused(cli, "rows are of --hex or of --binary, not of both");
     }
     const char *path = cli->argument_count > 1 ? cli->arguments[1] : "-";
-    int exit_code = firn_data_rows_open(cli, path,
-                                        is_binary ? FIRN_DATA_ROWS_BINARY
-                                        : is_hex  ? FIRN_DATA_ROWS_HEX
-                                                  : FIRN_DATA_ROWS_TEXT,
-                                        rows);
+    int exit_code = fi_data_rows_open(cli, path,
+                                      is_binary ? FI_DATA_ROWS_BINARY
+                                      : is_hex  ? FI_DATA_ROWS_HEX
+                                                : FI_DATA_ROWS_TEXT,
+                                      rows);
     rows->key_size_max = KEY_SIZE_MAX;
     rows->value_size_max = VALUE_SIZE_MAX;
     return exit_code;
@@ -365,85 +363,85 @@ open_rows(struct firn_cli *cli, struct firn_data_rows *rows)
 
 /* Returns an exit code. */
 static int
-append_rows(struct firn_cli *cli, struct firn_data_rows *rows, firn_alxs_writer *writer)
+append_rows(struct fi_cli *cli, struct fi_data_rows *rows, firn_alxs_writer *writer)
 {
     for (;;) {
         firn_error err;
         bool is_end = false;
-        int exit_code = firn_data_rows_next(rows, &is_end);
-        if (exit_code != FIRN_EXIT_OK || is_end) {
+        int exit_code = fi_data_rows_next(rows, &is_end);
+        if (exit_code != FI_EXIT_OK || is_end) {
             return exit_code;
         }
-        int code = firn_alxs_writer_append(writer, firn_data_bytes_slice(&rows->key),
-                                           firn_data_bytes_slice(&rows->value), &err);
+        int code = firn_alxs_writer_append(writer, fi_data_bytes_slice(&rows->key),
+                                           fi_data_bytes_slice(&rows->value), &err);
         if (code != FIRN_OK) {
-            return firn_command_report_failure(cli, &err, code == FIRN_INVALID ? order_hint : NULL);
+            return fi_command_report_failure(cli, &err, code == FIRN_INVALID ? order_hint : NULL);
         }
     }
 }
 
 /* Returns an exit code. */
 static int
-finish(struct firn_cli *cli, firn_alxs_writer *writer)
+finish(struct fi_cli *cli, firn_alxs_writer *writer)
 {
     assert(writer != NULL);
     firn_error err;
     uint32_t checksum = 0;
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     char text[CHECKSUM_SIZE];
     uint64_t count = firn_alxs_writer_count(writer);
     int code = firn_alxs_writer_finish(writer, &checksum, &err);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
     checksum_text(checksum, text);
-    firn_term_json_u64("count", count);
-    firn_term_json_string("checksum", text);
+    fi_term_json_u64("count", count);
+    fi_term_json_string("checksum", text);
     if (!cli->quiet) {
-        firn_term_out_format("%s %s, checksum %s\n", firn_term_text_number(count, number),
-                             firn_term_text_plural(count, "record", "records"), text);
+        fi_term_out_format("%s %s, checksum %s\n", fi_term_text_number(count, number),
+                           fi_term_text_plural(count, "record", "records"), text);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run_build(struct firn_cli *cli)
+run_build(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_error err;
     firn_alxs_writer *writer = NULL;
     firn_alxs_writer_options options = FIRN_ALXS_WRITER_OPTIONS_INIT;
-    struct firn_data_rows rows = {.fd = -1};
-    options.replace_existing = firn_command_has(cli, "replace");
-    options.refuse_equal_keys = firn_command_has(cli, "unique");
+    struct fi_data_rows rows = {.fd = -1};
+    options.replace_existing = fi_command_has(cli, "replace");
+    options.refuse_equal_keys = fi_command_has(cli, "unique");
     if (cli->arguments[0][0] == '\0') {
-        return firn_command_misused(cli, "FILE is empty");
+        return fi_command_misused(cli, "FILE is empty");
     }
     int exit_code = open_rows(cli, &rows);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         int code = firn_alxs_writer_create(cli->arguments[0], &options, &writer, &err);
         if (code != FIRN_OK) {
-            exit_code = firn_command_report_failure(
+            exit_code = fi_command_report_failure(
                 cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL);
         }
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = append_rows(cli, &rows, writer);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = finish(cli, writer);
     }
     firn_alxs_writer_destroy(writer);
-    firn_data_rows_close(&rows);
+    fi_data_rows_close(&rows);
     return exit_code;
 }
 
-static const struct firn_command build = {
+static const struct fi_command build = {
     .name = "build",
     .summary = "Write sorted rows as a table",
     .arguments = "FILE [INPUT]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"binary", 'b', NULL, "rows are binary"},
             {"replace", 0, NULL, "overwrite FILE if it exists"},
@@ -460,7 +458,7 @@ static const struct firn_command build = {
         "Keys must be in byte order. Rows with equal keys are all kept. FILE is whole and\n"
         "on disk when the command returns; if a row is wrong no FILE is written.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db scan app.firn users | firn alxs build users.sst",
              "write a keyspace as a table"},
             {NULL, NULL},
@@ -477,7 +475,7 @@ static const struct firn_command build = {
 
 /* Returns a code of the library. */
 static int
-load_entries(struct firn_data_store_loader *loader, firn_alxs *table, firn_error *err)
+load_entries(struct fi_data_store_loader *loader, firn_alxs *table, firn_error *err)
 {
     assert(loader->bulk != NULL);
     firn_alxs_cursor *cursor = NULL;
@@ -486,17 +484,17 @@ load_entries(struct firn_data_store_loader *loader, firn_alxs *table, firn_error
         code = firn_alxs_cursor_first(cursor, err);
     }
     while (code == FIRN_OK && firn_alxs_cursor_valid(cursor)) {
-        code = firn_data_store_loader_put(loader, firn_alxs_cursor_key(cursor),
-                                          firn_alxs_cursor_value(cursor), err);
+        code = fi_data_store_loader_put(loader, firn_alxs_cursor_key(cursor),
+                                        firn_alxs_cursor_value(cursor), err);
         if (code == FIRN_OK) {
-            code = firn_command_go_on(err);
+            code = fi_command_go_on(err);
         }
         if (code == FIRN_OK) {
             code = firn_alxs_cursor_next(cursor, err);
         }
     }
     if (code == FIRN_OK) {
-        code = firn_data_store_loader_finish(loader, err);
+        code = fi_data_store_loader_finish(loader, err);
     }
     firn_alxs_cursor_close(cursor);
     return code;
@@ -504,7 +502,7 @@ load_entries(struct firn_data_store_loader *loader, firn_alxs *table, firn_error
 
 /* Opens and checks the table, and refuses one that a store cannot hold. Returns an exit code. */
 static int
-open_whole(struct firn_cli *cli, firn_alxs **out, firn_alxs_info *info)
+open_whole(struct fi_cli *cli, firn_alxs **out, firn_alxs_info *info)
 {
     firn_error err;
     firn_alxs_options options = FIRN_ALXS_OPTIONS_INIT;
@@ -512,33 +510,33 @@ open_whole(struct firn_cli *cli, firn_alxs **out, firn_alxs_info *info)
     options.value_size_max = FIRN_VALUE_SIZE_MAX;
     int exit_code = open_with(cli, &options,
                               "this is what a store takes; nothing of the table was loaded", out);
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     return firn_alxs_describe(*out, info, &err) == FIRN_OK
-               ? FIRN_EXIT_OK
-               : firn_command_report_failure(cli, &err, NULL);
+               ? FI_EXIT_OK
+               : fi_command_report_failure(cli, &err, NULL);
 }
 
 static void
-show_loaded(struct firn_cli *cli, uint64_t count, const firn_alxs_info *info)
+show_loaded(struct fi_cli *cli, uint64_t count, const firn_alxs_info *info)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_term_json_u64("count", count);
-    firn_term_json_u64("equal_keys", info->equal_count);
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_term_json_u64("count", count);
+    fi_term_json_u64("equal_keys", info->equal_count);
     if (!cli->quiet) {
-        firn_term_out_format("%s %s", firn_term_text_number(count, number),
-                             firn_term_text_plural(count, "record", "records"));
+        fi_term_out_format("%s %s", fi_term_text_number(count, number),
+                           fi_term_text_plural(count, "record", "records"));
         if (info->equal_count > 0) {
-            firn_term_out_format(", %s replaced by the next with the same key",
-                                 firn_term_text_number(info->equal_count, number));
+            fi_term_out_format(", %s replaced by the next with the same key",
+                               fi_term_text_number(info->equal_count, number));
         }
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
     }
 }
 
 static int
-run_load(struct firn_cli *cli)
+run_load(struct fi_cli *cli)
 {
     assert(cli->argument_count == 3);
     firn_error err;
@@ -546,34 +544,33 @@ run_load(struct firn_cli *cli)
     firn_alxs_info info = FIRN_ALXS_INFO_INIT;
     firn_store *store = NULL;
     firn_keyspace *keyspace;
-    struct firn_data_store_loader loader = {.bulk = NULL};
+    struct fi_data_store_loader loader = {.bulk = NULL};
     int exit_code = open_whole(cli, &table, &info);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            firn_data_store_open(cli, cli->arguments[1], FIRN_DATA_STORE_LOAD_OR_MAKE, &store);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_data_store_open(cli, cli->arguments[1], FI_DATA_STORE_LOAD_OR_MAKE, &store);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         int code = firn_keyspace_open(store, cli->arguments[2], NULL, &keyspace, &err);
         if (code == FIRN_OK) {
-            code = firn_data_store_loader_begin(&loader, keyspace, false, &err);
+            code = fi_data_store_loader_begin(&loader, keyspace, false, &err);
         }
         if (code == FIRN_OK) {
             code = load_entries(&loader, table, &err);
         }
         if (code != FIRN_OK) {
-            exit_code = firn_data_store_loader_report(cli, &loader, &err);
+            exit_code = fi_data_store_loader_report(cli, &loader, &err);
         }
-        firn_data_store_loader_end(&loader);
+        fi_data_store_loader_end(&loader);
     }
     firn_alxs_close(table);
-    exit_code = firn_data_store_close(cli, store, exit_code);
-    if (exit_code == FIRN_EXIT_OK) {
+    exit_code = fi_data_store_close(cli, store, exit_code);
+    if (exit_code == FI_EXIT_OK) {
         show_loaded(cli, loader.written, &info);
     }
     return exit_code;
 }
 
-static const struct firn_command load = {
+static const struct fi_command load = {
     .name = "load",
     .summary = "Load the records of a table into a keyspace",
     .arguments = "FILE STORE KEYSPACE",
@@ -582,19 +579,19 @@ static const struct firn_command load = {
             "key that exists already gets the value of the table; if a key occurs more than\n"
             "once in the table its last record counts.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn alxs load 000017.sst app.firn users", "load a table into a keyspace"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run_load,
 };
 
 /* ---- the group ---- */
 
-static const struct firn_command *const members[] = {&list, &get, &verify, &build, &load, NULL};
+static const struct fi_command *const members[] = {&list, &get, &verify, &build, &load, NULL};
 
-const struct firn_command firn_seed_alxs = {
+const struct fi_command fi_seed_alxs = {
     .name = "alxs",
     .summary = "Read and write sorted tables of Alopex",
     .arguments = "",

@@ -33,23 +33,23 @@ static uint64_t damage_count;
 static int
 go_on(void)
 {
-    return firn_term_signals_caught() != 0 || firn_term_out_error() != 0 ? FIRN_CANCELLED : FIRN_OK;
+    return fi_term_signals_caught() != 0 || fi_term_out_error() != 0 ? FIRN_CANCELLED : FIRN_OK;
 }
 
 static int
-failure(struct firn_cli *cli, firn_error *err)
+failure(struct fi_cli *cli, firn_error *err)
 {
     if (err->code == FIRN_CANCELLED) {
         memcpy(err->text, "interrupted", sizeof("interrupted"));
     }
-    return firn_command_report_failure(cli, err, err->code == FIRN_CORRUPT ? damage_hint : NULL);
+    return fi_command_report_failure(cli, err, err->code == FIRN_CORRUPT ? damage_hint : NULL);
 }
 
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     damage_count++;
-    firn_command_report_damage(ctx, notice);
+    fi_command_report_damage(ctx, notice);
 }
 
 static int
@@ -57,7 +57,7 @@ on_progress(void *ctx, const firn_progress *progress)
 {
     (void)ctx;
     (void)progress;
-    return firn_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
+    return fi_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
 }
 
 struct pack_name {
@@ -100,35 +100,35 @@ read_pack_name(const char *argument, struct pack_name *out)
 
 /* Reads the positional arguments from `first` on. Returns an exit code. */
 static int
-selection_init(struct firn_cli *cli, int first, struct selection *out)
+selection_init(struct fi_cli *cli, int first, struct selection *out)
 {
     assert(first <= cli->argument_count);
     memset(out, 0, sizeof(*out));
     if (cli->argument_count <= first) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     size_t count = (size_t)(cli->argument_count - first);
     out->storage = calloc(count, sizeof(*out->storage));
     out->names = calloc(count, sizeof(*out->names));
     if (out->storage == NULL || out->names == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     for (; out->count < count; out->count++) {
         const char *argument = cli->arguments[first + (int)out->count];
         if (!read_pack_name(argument, &out->storage[out->count])) {
-            return firn_command_misused(cli,
-                                        "'%s' is not a pack: 16 digits from 0 to f, or a file "
-                                        "pack-DIGITS.dat",
-                                        argument);
+            return fi_command_misused(cli,
+                                      "'%s' is not a pack: 16 digits from 0 to f, or a file "
+                                      "pack-DIGITS.dat",
+                                      argument);
         }
         out->names[out->count] = out->storage[out->count].text;
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* Opens the packs of the folder that the first argument names. Returns an exit code. */
 static int
-open_set(struct firn_cli *cli, int first_pack, void (*notice)(void *ctx, const firn_notice *notice),
+open_set(struct fi_cli *cli, int first_pack, void (*notice)(void *ctx, const firn_notice *notice),
          firn_chkp_set **out)
 {
     firn_error err;
@@ -137,7 +137,7 @@ open_set(struct firn_cli *cli, int first_pack, void (*notice)(void *ctx, const f
     options.callbacks.on_notice = notice;
     options.callbacks.ctx = cli;
     int exit_code = selection_init(cli, first_pack, &selection);
-    if (exit_code == FIRN_EXIT_OK &&
+    if (exit_code == FI_EXIT_OK &&
         firn_chkp_set_open(cli->arguments[0], selection.names, selection.count, &options, out,
                            &err) != FIRN_OK) {
         exit_code = failure(cli, &err);
@@ -149,7 +149,7 @@ open_set(struct firn_cli *cli, int first_pack, void (*notice)(void *ctx, const f
 /* ---- list ---- */
 
 struct listing {
-    const struct firn_cli *cli;
+    const struct fi_cli *cli;
     uint64_t objects;
 };
 
@@ -159,36 +159,36 @@ show_entry(void *ctx, const char *name, const firn_chkp_entry *entry)
     struct listing *listing = ctx;
     char hex[FIRN_HASH_HEX_SIZE];
     listing->objects++;
-    firn_term_json_object(NULL);
-    firn_term_json_hash("hash", &entry->hash);
-    firn_term_json_string("pack", name);
-    firn_term_json_u64("offset", entry->offset);
-    firn_term_json_u64("stored_size", entry->stored_size);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_hash("hash", &entry->hash);
+    fi_term_json_string("pack", name);
+    fi_term_json_u64("offset", entry->offset);
+    fi_term_json_u64("stored_size", entry->stored_size);
+    fi_term_json_end();
     firn_hash_to_hex(&entry->hash, hex);
-    firn_term_out_format("%s\t%s\t%llu\t%llu\n", hex, name, (unsigned long long)entry->offset,
-                         (unsigned long long)entry->stored_size);
+    fi_term_out_format("%s\t%s\t%llu\t%llu\n", hex, name, (unsigned long long)entry->offset,
+                       (unsigned long long)entry->stored_size);
     return go_on();
 }
 
 static int
-run_list(struct firn_cli *cli)
+run_list(struct fi_cli *cli)
 {
     assert(cli->argument_count > 0);
     firn_error err;
     firn_chkp_set *set = NULL;
     struct listing listing = {cli, 0};
-    firn_term_json_array("damage");
+    fi_term_json_array("damage");
     int exit_code = open_set(cli, 1, on_notice, &set);
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    firn_term_json_end();
-    firn_term_json_array("objects");
+    fi_term_json_end();
+    fi_term_json_array("objects");
     int code = firn_chkp_set_list(set, show_entry, &listing, &err);
-    firn_term_json_unwind();
-    firn_term_json_u64("packs", firn_chkp_set_count(set));
-    firn_term_json_u64("count", listing.objects);
+    fi_term_json_unwind();
+    fi_term_json_u64("packs", firn_chkp_set_count(set));
+    fi_term_json_u64("count", listing.objects);
     if (code != FIRN_OK) {
         exit_code = failure(cli, &err);
     }
@@ -212,7 +212,7 @@ print(void *ctx, firn_slice data, firn_error *err)
 {
     (void)ctx;
     (void)err;
-    firn_term_out_write(data.data, data.size);
+    fi_term_out_write(data.data, data.size);
     return go_on();
 }
 
@@ -225,7 +225,7 @@ cat_large(firn_chkp_set *set, const firn_hash *hash, firn_error *err)
 }
 
 static int
-run_cat(struct firn_cli *cli)
+run_cat(struct fi_cli *cli)
 {
     assert(cli->argument_count > 1);
     firn_error err;
@@ -234,18 +234,18 @@ run_cat(struct firn_cli *cli)
     uint8_t *data = NULL;
     size_t size = 0;
     if (firn_hash_from_hex(firn_str(cli->arguments[1]), &hash) != FIRN_OK) {
-        return firn_command_misused(cli, "HASH is not 64 hexadecimal digits: '%s'",
-                                    cli->arguments[1]);
+        return fi_command_misused(cli, "HASH is not 64 hexadecimal digits: '%s'",
+                                  cli->arguments[1]);
     }
     int exit_code = open_set(cli, 2, NULL, &set);
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     int code = firn_chkp_set_read(set, &hash, READ_SIZE_MAX, &data, &size, &err);
     if (code == FIRN_OK) {
-        firn_term_json_hash("hash", &hash);
-        firn_term_json_bytes("content", firn_bytes(data, size));
-        firn_term_out_write(data, size);
+        fi_term_json_hash("hash", &hash);
+        fi_term_json_bytes("content", firn_bytes(data, size));
+        fi_term_out_write(data, size);
     } else if (code == FIRN_LIMIT && !cli->json) {
         code = cat_large(set, &hash, &err);
     }
@@ -282,13 +282,13 @@ rebuild(void *ctx, const char *name)
 
 /* Returns an exit code. */
 static int
-rebuild_indexes(struct firn_cli *cli)
+rebuild_indexes(struct fi_cli *cli)
 {
     firn_error err;
     struct selection selection;
     struct rebuilding rebuilding = {.folder = cli->arguments[0], .err = &err};
     int exit_code = selection_init(cli, 1, &selection);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         int code = FIRN_OK;
         if (selection.storage == NULL) {
             code =
@@ -310,52 +310,52 @@ rebuild_indexes(struct firn_cli *cli)
 }
 
 static void
-show_verified(struct firn_cli *cli, const firn_chkp_set *set, bool is_damaged)
+show_verified(struct fi_cli *cli, const firn_chkp_set *set, bool is_damaged)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     uint64_t packs = firn_chkp_set_count(set);
     uint64_t objects = firn_chkp_set_object_count(set);
-    firn_term_json_u64("packs", packs);
-    firn_term_json_u64("objects", objects);
+    fi_term_json_u64("packs", packs);
+    fi_term_json_u64("objects", objects);
     if (!cli->quiet) {
-        firn_term_out_format("%s %s, ", firn_term_text_number(packs, number),
-                             firn_term_text_plural(packs, "pack", "packs"));
-        firn_term_out_format("%s %s: %s\n", firn_term_text_number(objects, number),
-                             firn_term_text_plural(objects, "object", "objects"),
-                             is_damaged ? "damaged" : "no damage");
+        fi_term_out_format("%s %s, ", fi_term_text_number(packs, number),
+                           fi_term_text_plural(packs, "pack", "packs"));
+        fi_term_out_format("%s %s: %s\n", fi_term_text_number(objects, number),
+                           fi_term_text_plural(objects, "object", "objects"),
+                           is_damaged ? "damaged" : "no damage");
     }
 }
 
 static int
-run_verify(struct firn_cli *cli)
+run_verify(struct fi_cli *cli)
 {
     assert(cli->argument_count > 0);
     firn_error err;
     firn_chkp_set *set = NULL;
-    int exit_code = FIRN_EXIT_OK;
-    if (firn_command_has(cli, "rebuild-index")) {
+    int exit_code = FI_EXIT_OK;
+    if (fi_command_has(cli, "rebuild-index")) {
         exit_code = rebuild_indexes(cli);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = open_set(cli, 1, NULL, &set);
     }
-    if (exit_code != FIRN_EXIT_OK) {
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
-    firn_term_json_array("damage");
+    fi_term_json_array("damage");
     firn_chkp_verify_options options = FIRN_CHKP_VERIFY_OPTIONS_INIT;
     options.callbacks = (firn_callbacks){on_notice, on_progress, cli};
     int code = firn_chkp_set_verify(set, &options, &err);
-    firn_term_json_unwind();
+    fi_term_json_unwind();
     if (code != FIRN_CANCELLED) {
         show_verified(cli, set, code != FIRN_OK);
     }
     if (code == FIRN_CORRUPT) {
-        char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-        exit_code = firn_command_report_error(cli, code, damage_hint, "damage in '%s': %s %s",
-                                              cli->arguments[0],
-                                              firn_term_text_number(damage_count, number),
-                                              firn_term_text_plural(damage_count, "part", "parts"));
+        char number[FI_TERM_TEXT_NUMBER_SIZE];
+        exit_code =
+            fi_command_report_error(cli, code, damage_hint, "damage in '%s': %s %s",
+                                    cli->arguments[0], fi_term_text_number(damage_count, number),
+                                    fi_term_text_plural(damage_count, "part", "parts"));
     } else if (code != FIRN_OK) {
         exit_code = failure(cli, &err);
     }
@@ -377,7 +377,7 @@ read_input(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_erro
     (void)err;
     ssize_t got;
     do {
-        if (firn_term_signals_caught() != 0) {
+        if (fi_term_signals_caught() != 0) {
             return FIRN_CANCELLED;
         }
         got = read(input->fd, buffer, capacity);
@@ -391,26 +391,26 @@ read_input(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_erro
 }
 
 static void
-show_added(struct firn_cli *cli, const char *path, const firn_hash *hash, bool is_new)
+show_added(struct fi_cli *cli, const char *path, const firn_hash *hash, bool is_new)
 {
     assert(path != NULL && hash != NULL);
-    firn_term_json_object(NULL);
-    firn_term_json_hash("hash", hash);
-    firn_term_json_bytes("path", firn_str(path));
-    firn_term_json_bool("is_new", is_new);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_hash("hash", hash);
+    fi_term_json_bytes("path", firn_str(path));
+    fi_term_json_bool("is_new", is_new);
+    fi_term_json_end();
     if (!cli->quiet) {
         char hex[FIRN_HASH_HEX_SIZE];
         firn_hash_to_hex(hash, hex);
-        firn_term_out_format("%s\t", hex);
-        firn_term_text_escape(firn_str(path), firn_term_out_write);
-        firn_term_out_text("\n");
+        fi_term_out_format("%s\t", hex);
+        fi_term_text_escape(firn_str(path), fi_term_out_write);
+        fi_term_out_text("\n");
     }
 }
 
 /* Adds the bytes of a file, or of standard input for "-". Returns an exit code. */
 static int
-add_file(struct firn_cli *cli, firn_chkp_writer *writer, const char *path)
+add_file(struct fi_cli *cli, firn_chkp_writer *writer, const char *path)
 {
     firn_error err;
     firn_hash hash;
@@ -421,26 +421,26 @@ add_file(struct firn_cli *cli, firn_chkp_writer *writer, const char *path)
         input.fd = open(path, O_RDONLY | O_CLOEXEC);
     }
     if (input.fd < 0) {
-        return firn_command_report_error(cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
-                                         "could not open '%s': %s", path, strerror(errno));
+        return fi_command_report_error(cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
+                                       "could not open '%s': %s", path, strerror(errno));
     }
     int code = firn_chkp_writer_add_stream(writer, read_input, &input, &hash, &is_new, &err);
     if (!is_stdin) {
         (void)close(input.fd); /* only read */
     }
     if (code != FIRN_OK && input.failed_errno != 0) {
-        return firn_command_report_error(cli, FIRN_IO, NULL, "could not read '%s': %s", path,
-                                         strerror(input.failed_errno));
+        return fi_command_report_error(cli, FIRN_IO, NULL, "could not read '%s': %s", path,
+                                       strerror(input.failed_errno));
     }
     if (code != FIRN_OK) {
         return failure(cli, &err);
     }
     show_added(cli, path, &hash, is_new);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run_pack(struct firn_cli *cli)
+run_pack(struct fi_cli *cli)
 {
     assert(cli->argument_count > 1);
     firn_error err;
@@ -449,28 +449,28 @@ run_pack(struct firn_cli *cli)
     if (firn_chkp_writer_create(cli->arguments[0], &writer, &err) != FIRN_OK) {
         return failure(cli, &err);
     }
-    firn_term_json_array("objects");
-    int exit_code = FIRN_EXIT_OK;
-    for (int i = 1; i < cli->argument_count && exit_code == FIRN_EXIT_OK; i++) {
+    fi_term_json_array("objects");
+    int exit_code = FI_EXIT_OK;
+    for (int i = 1; i < cli->argument_count && exit_code == FI_EXIT_OK; i++) {
         exit_code = add_file(cli, writer, cli->arguments[i]);
     }
     uint64_t count = firn_chkp_writer_count(writer);
-    if (exit_code == FIRN_EXIT_OK && firn_chkp_writer_finish(writer, name, &err) != FIRN_OK) {
+    if (exit_code == FI_EXIT_OK && firn_chkp_writer_finish(writer, name, &err) != FIRN_OK) {
         exit_code = failure(cli, &err);
     }
     firn_chkp_writer_destroy(writer);
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_term_json_unwind();
-        firn_term_json_string("pack", name);
-        firn_term_json_u64("count", count);
-        firn_term_out_format("%s\n", name);
+    if (exit_code == FI_EXIT_OK) {
+        fi_term_json_unwind();
+        fi_term_json_string("pack", name);
+        fi_term_json_u64("count", count);
+        fi_term_out_format("%s\n", name);
     }
     return exit_code;
 }
 
 /* ---- the table ---- */
 
-static const struct firn_command list = {
+static const struct fi_command list = {
     .name = "list",
     .summary = "List the objects in packs",
     .arguments = "FOLDER [PACK...]",
@@ -478,14 +478,14 @@ static const struct firn_command list = {
             "its stored size, separated by tabs. Packs come one after the other, each in the\n"
             "order of hashes.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn chkp list .chkpt/packs", "list what these packs contain"},
             {NULL, NULL},
         },
     .run = run_list,
 };
 
-static const struct firn_command cat = {
+static const struct fi_command cat = {
     .name = "cat",
     .summary = "Print an object",
     .arguments = "FOLDER HASH [PACK...]",
@@ -494,12 +494,12 @@ static const struct firn_command cat = {
     .run = run_cat,
 };
 
-static const struct firn_command verify = {
+static const struct fi_command verify = {
     .name = "verify",
     .summary = "Read and verify all of the packs",
     .arguments = "FOLDER [PACK...]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"rebuild-index", 0, NULL, "first rebuild the .idx files from the .dat files"},
             {NULL, 0, NULL, NULL},
         },
@@ -509,7 +509,7 @@ static const struct firn_command verify = {
     .run = run_verify,
 };
 
-static const struct firn_command pack = {
+static const struct fi_command pack = {
     .name = "pack",
     .summary = "Write the contents of files into a new pack",
     .arguments = "FOLDER FILE...",
@@ -517,16 +517,16 @@ static const struct firn_command pack = {
             "which is on disk when the command returns. A FILE of - is standard input. If a\n"
             "file cannot be read no pack is written. FOLDER must exist.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn chkp pack packs notes.txt logo.png", "write two objects into a new pack"},
             {NULL, NULL},
         },
     .run = run_pack,
 };
 
-static const struct firn_command *const members[] = {&list, &cat, &verify, &pack, NULL};
+static const struct fi_command *const members[] = {&list, &cat, &verify, &pack, NULL};
 
-const struct firn_command firn_seed_chkp = {
+const struct fi_command fi_seed_chkp = {
     .name = "chkp",
     .summary = "Read and write packs of chkpt",
     .arguments = "",

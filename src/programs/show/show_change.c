@@ -43,24 +43,24 @@ colour_of(const firn_workspace_change *change)
 {
     switch (change->kind) {
     case FIRN_CHANGE_ADDED:
-        return FIRN_TERM_GREEN;
+        return FI_TERM_GREEN;
     case FIRN_CHANGE_REMOVED:
-        return FIRN_TERM_RED;
+        return FI_TERM_RED;
     case FIRN_CHANGE_CONTENT:
-        return FIRN_TERM_YELLOW;
+        return FI_TERM_YELLOW;
     case FIRN_CHANGE_RENAMED:
-        return FIRN_TERM_CYAN;
+        return FI_TERM_CYAN;
     case FIRN_CHANGE_METADATA:
         break;
     }
-    return FIRN_TERM_PLAIN;
+    return FI_TERM_PLAIN;
 }
 
 void
-firn_show_change_print_path(const firn_workspace_change *change)
+fi_show_change_print_path(const firn_workspace_change *change)
 {
-    firn_term_path_print(entry_of(change)->path);
-    firn_term_out_text(entry_of(change)->type == FIRN_ENTRY_DIRECTORY ? "/\n" : "\n");
+    fi_term_path_print(entry_of(change)->path);
+    fi_term_out_text(entry_of(change)->type == FIRN_ENTRY_DIRECTORY ? "/\n" : "\n");
 }
 
 static void
@@ -68,40 +68,40 @@ print_paths(const firn_workspace_change *change)
 {
     assert(change->kind != FIRN_CHANGE_RENAMED || change->before != NULL);
     if (change->kind == FIRN_CHANGE_RENAMED) {
-        firn_term_path_print(change->before->path);
-        firn_term_out_text(" -> ");
+        fi_term_path_print(change->before->path);
+        fi_term_out_text(" -> ");
     }
-    firn_show_change_print_path(change);
+    fi_show_change_print_path(change);
 }
 
 void
-firn_show_change_print_kind(const firn_workspace_change *change)
+fi_show_change_print_kind(const firn_workspace_change *change)
 {
-    firn_term_colour(colour_of(change));
-    firn_term_out_format("%-8s", firn_workspace_change_kind_name(change->kind));
-    firn_term_colour(FIRN_TERM_PLAIN);
-    firn_term_out_text("  ");
+    fi_term_colour(colour_of(change));
+    fi_term_out_format("%-8s", firn_workspace_change_kind_name(change->kind));
+    fi_term_colour(FI_TERM_PLAIN);
+    fi_term_out_text("  ");
 }
 
 void
-firn_show_change_print(const firn_workspace_change *change)
+fi_show_change_print(const firn_workspace_change *change)
 {
-    firn_show_change_print_kind(change);
+    fi_show_change_print_kind(change);
     print_paths(change);
 }
 
 void
-firn_show_change_print_short(const firn_workspace_change *change)
+fi_show_change_print_short(const firn_workspace_change *change)
 {
-    firn_term_colour(colour_of(change));
-    firn_term_out_format("%c", letter_of(change));
-    firn_term_colour(FIRN_TERM_PLAIN);
-    firn_term_out_text(" ");
+    fi_term_colour(colour_of(change));
+    fi_term_out_format("%c", letter_of(change));
+    fi_term_colour(FI_TERM_PLAIN);
+    fi_term_out_text(" ");
     print_paths(change);
 }
 
 void
-firn_show_change_json_what(unsigned what)
+fi_show_change_json_what(unsigned what)
 {
     static const struct {
         firn_workspace_changed bit;
@@ -112,72 +112,72 @@ firn_show_change_json_what(unsigned what)
         {FIRN_CHANGED_OWNER, "owner"},   {FIRN_CHANGED_MTIME, "mtime"},
         {FIRN_CHANGED_XATTRS, "xattrs"},
     };
-    firn_term_json_array("what");
+    fi_term_json_array("what");
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if ((what & names[i].bit) != 0) {
-            firn_term_json_string(NULL, names[i].name);
+            fi_term_json_string(NULL, names[i].name);
         }
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 void
-firn_show_change_json_path(const firn_workspace_change *change)
+fi_show_change_json_path(const firn_workspace_change *change)
 {
-    firn_term_json_string("change", firn_workspace_change_kind_name(change->kind));
-    firn_term_json_bytes("path", entry_of(change)->path);
+    fi_term_json_string("change", firn_workspace_change_kind_name(change->kind));
+    fi_term_json_bytes("path", entry_of(change)->path);
 }
 
 void
-firn_show_change_json_members(const firn_workspace_change *change)
+fi_show_change_json_members(const firn_workspace_change *change)
 {
-    firn_show_change_json_path(change);
+    fi_show_change_json_path(change);
     if (change->before != NULL && change->after != NULL) {
-        firn_show_change_json_what(change->what);
+        fi_show_change_json_what(change->what);
     }
     if (change->before != NULL) {
-        firn_show_checkpoint_entry_json("before", change->before);
+        fi_show_checkpoint_entry_json("before", change->before);
     }
     if (change->after != NULL) {
-        firn_show_checkpoint_entry_json("after", change->after);
+        fi_show_checkpoint_entry_json("after", change->after);
     }
 }
 
 void
-firn_show_change_json(const firn_workspace_change *change)
+fi_show_change_json(const firn_workspace_change *change)
 {
-    firn_term_json_object(NULL);
-    firn_show_change_json_members(change);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_show_change_json_members(change);
+    fi_term_json_end();
 }
 
 /* ---- how many entries differ, or were written ---- */
 
 void
-firn_show_change_counts_print_one(uint64_t count, const char *what)
+fi_show_change_counts_print_one(uint64_t count, const char *what)
 {
     assert(what != NULL);
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_term_out_format("%s %s", firn_term_text_number(count, number), what);
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_term_out_format("%s %s", fi_term_text_number(count, number), what);
 }
 
 void
-firn_show_change_counts_print(const struct firn_show_counts *counts)
+fi_show_change_counts_print(const struct fi_show_counts *counts)
 {
-    firn_show_change_counts_print_one(counts->changed, "changed");
+    fi_show_change_counts_print_one(counts->changed, "changed");
     if (counts->times_only > 0) {
-        firn_term_out_text(" (");
-        firn_show_change_counts_print_one(counts->times_only, "times only)");
+        fi_term_out_text(" (");
+        fi_show_change_counts_print_one(counts->times_only, "times only)");
     }
-    firn_term_out_text(", ");
-    firn_show_change_counts_print_one(counts->added, "added, ");
-    firn_show_change_counts_print_one(counts->removed, "removed");
+    fi_term_out_text(", ");
+    fi_show_change_counts_print_one(counts->added, "added, ");
+    fi_show_change_counts_print_one(counts->removed, "removed");
 }
 
 void
-firn_show_change_counts_json(const struct firn_show_counts *counts)
+fi_show_change_counts_json(const struct fi_show_counts *counts)
 {
-    firn_term_json_u64("added", counts->added);
-    firn_term_json_u64("changed", counts->changed);
-    firn_term_json_u64("removed", counts->removed);
+    fi_term_json_u64("added", counts->added);
+    fi_term_json_u64("changed", counts->changed);
+    fi_term_json_u64("removed", counts->removed);
 }

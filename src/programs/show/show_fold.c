@@ -15,9 +15,9 @@
 #include "term/term.h"
 
 void
-firn_show_fold_init(struct firn_show_fold *out, bool is_verbose)
+fi_show_fold_init(struct fi_show_fold *out, bool is_verbose)
 {
-    *out = (struct firn_show_fold){.is_on = !is_verbose && firn_term_out_columns() > 0};
+    *out = (struct fi_show_fold){.is_on = !is_verbose && fi_term_out_columns() > 0};
 }
 
 static const firn_workspace_entry *
@@ -28,7 +28,7 @@ entry_of(const firn_workspace_change *change)
 }
 
 static bool
-is_below(const struct firn_show_fold *fold, const firn_workspace_change *change)
+is_below(const struct fi_show_fold *fold, const firn_workspace_change *change)
 {
     firn_slice path = entry_of(change)->path;
     return change->kind == fold->kind && path.size > fold->size &&
@@ -37,7 +37,7 @@ is_below(const struct firn_show_fold *fold, const firn_workspace_change *change)
 
 /* Lets a directory wait. False where it cannot: memory is out. */
 static bool
-hold(struct firn_show_fold *fold, const firn_workspace_change *change)
+hold(struct fi_show_fold *fold, const firn_workspace_change *change)
 {
     firn_slice path = entry_of(change)->path;
     assert(fold->path == NULL && path.size > 0);
@@ -53,28 +53,28 @@ hold(struct firn_show_fold *fold, const firn_workspace_change *change)
 }
 
 void
-firn_show_fold_finish(struct firn_show_fold *fold)
+fi_show_fold_finish(struct fi_show_fold *fold)
 {
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     if (fold->path == NULL) {
         return;
     }
     const firn_workspace_entry entry = {.path = firn_bytes(fold->path, fold->size)};
     const firn_workspace_change change = {.kind = fold->kind, .after = &entry};
-    firn_show_change_print_kind(&change);
-    firn_term_path_print(entry.path);
-    firn_term_out_text("/");
+    fi_show_change_print_kind(&change);
+    fi_term_path_print(entry.path);
+    fi_term_out_text("/");
     if (fold->files > 0) {
-        firn_term_out_format("  %s %s", firn_term_text_number(fold->files, number),
-                             firn_term_text_plural(fold->files, "file", "files"));
+        fi_term_out_format("  %s %s", fi_term_text_number(fold->files, number),
+                           fi_term_text_plural(fold->files, "file", "files"));
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
     free(fold->path);
     fold->path = NULL;
 }
 
 void
-firn_show_fold_print(struct firn_show_fold *fold, const firn_workspace_change *change)
+fi_show_fold_print(struct fi_show_fold *fold, const firn_workspace_change *change)
 {
     bool is_directory = entry_of(change)->type == FIRN_ENTRY_DIRECTORY;
     bool is_foldable = change->kind == FIRN_CHANGE_ADDED || change->kind == FIRN_CHANGE_REMOVED;
@@ -82,8 +82,8 @@ firn_show_fold_print(struct firn_show_fold *fold, const firn_workspace_change *c
         fold->files += !is_directory;
         return;
     }
-    firn_show_fold_finish(fold);
+    fi_show_fold_finish(fold);
     if (!fold->is_on || !is_directory || !is_foldable || !hold(fold, change)) {
-        firn_show_change_print(change);
+        fi_show_change_print(change);
     }
 }

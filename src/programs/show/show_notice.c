@@ -8,15 +8,15 @@
 #include <assert.h>
 
 void
-firn_show_notice_write(struct firn_term_writer *out, const struct firn_show_notice *notice)
+fi_show_notice_write(struct fi_term_writer *out, const struct fi_show_notice *notice)
 {
     assert(notice->kind != NULL && notice->text != NULL);
-    firn_term_writer_object(out, NULL);
-    firn_term_writer_string(out, "kind", notice->kind);
-    firn_term_writer_bytes(out, "path", notice->path);
-    firn_term_writer_bytes(out, "text", firn_str(notice->text));
+    fi_term_writer_object(out, NULL);
+    fi_term_writer_string(out, "kind", notice->kind);
+    fi_term_writer_bytes(out, "path", notice->path);
+    fi_term_writer_bytes(out, "text", firn_str(notice->text));
     if (notice->checkpoint != NULL) {
-        firn_term_writer_string(out, "checkpoint", notice->checkpoint);
+        fi_term_writer_string(out, "checkpoint", notice->checkpoint);
     }
-    firn_term_writer_end(out);
+    fi_term_writer_end(out);
 }

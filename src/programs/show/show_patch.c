@@ -45,15 +45,15 @@
 
 enum { MODE_FILE = 0100000, MODE_LINK = 0120000 };
 
-static const char head_colour[] = FIRN_TERM_BOLD;
-static const char range_colour[] = FIRN_TERM_CYAN;
-static const char removed_colour[] = FIRN_TERM_RED;
-static const char added_colour[] = FIRN_TERM_GREEN;
+static const char head_colour[] = FI_TERM_BOLD;
+static const char range_colour[] = FI_TERM_CYAN;
+static const char removed_colour[] = FI_TERM_RED;
+static const char added_colour[] = FI_TERM_GREEN;
 
 void
-firn_show_patch_init(struct firn_show_patch *out)
+fi_show_patch_init(struct fi_show_patch *out)
 {
-    out->context = FIRN_SHOW_PATCH_CONTEXT_DEFAULT;
+    out->context = FI_SHOW_PATCH_CONTEXT_DEFAULT;
     out->is_terminal = isatty(STDOUT_FILENO) == 1;
 }
 
@@ -61,22 +61,22 @@ firn_show_patch_init(struct firn_show_patch *out)
 
 /* The lines from the next one up to, without, one of that number. */
 static firn_slice
-lines_to(struct firn_show_lines *walk, uint32_t line)
+lines_to(struct fi_show_lines *walk, uint32_t line)
 {
     const uint8_t *from = walk->left.data;
     while (walk->line < line) {
-        (void)firn_show_lines_next(walk);
+        (void)fi_show_lines_next(walk);
     }
     return firn_bytes(from, from == NULL ? 0 : (size_t)(walk->left.data - from));
 }
 
 /* How many more lines there are, but at most max. */
 static uint32_t
-count_left(const struct firn_show_lines *walk, uint32_t max)
+count_left(const struct fi_show_lines *walk, uint32_t max)
 {
-    struct firn_show_lines ahead = *walk;
+    struct fi_show_lines ahead = *walk;
     while (ahead.left.size > 0 && ahead.line - walk->line < max) {
-        (void)firn_show_lines_next(&ahead);
+        (void)fi_show_lines_next(&ahead);
     }
     return ahead.line - walk->line;
 }
@@ -86,55 +86,54 @@ count_left(const struct firn_show_lines *walk, uint32_t max)
 static void
 unpaint(void)
 {
-    firn_term_colour(FIRN_TERM_PLAIN);
+    fi_term_colour(FI_TERM_PLAIN);
 }
 
 void
-firn_show_patch_write_text(firn_slice bytes)
+fi_show_patch_write_text(firn_slice bytes)
 {
     while (bytes.size > 0) {
         uint32_t point;
-        size_t size = firn_term_text_decode(bytes, &point);
-        if (size > 0 && (point == '\t' || point == '\\' || !firn_term_text_is_control(point))) {
-            firn_term_out_write(bytes.data, size);
+        size_t size = fi_term_text_decode(bytes, &point);
+        if (size > 0 && (point == '\t' || point == '\\' || !fi_term_text_is_control(point))) {
+            fi_term_out_write(bytes.data, size);
         } else {
             size = 1;
-            firn_term_text_escape(firn_bytes(bytes.data, 1), firn_term_out_write);
+            fi_term_text_escape(firn_bytes(bytes.data, 1), fi_term_out_write);
         }
         bytes = firn_bytes(bytes.data + size, bytes.size - size);
     }
 }
 
 static void
-print_line(const struct firn_show_patch *patch, char sign, firn_slice line)
+print_line(const struct fi_show_patch *patch, char sign, firn_slice line)
 {
     assert(sign == ' ' || sign == '-' || sign == '+');
     bool is_ended = line.size > 0 && line.data[line.size - 1] == '\n';
     firn_slice text = firn_bytes(line.data, line.size - (is_ended ? 1 : 0));
     assert(text.size == 0 || memchr(text.data, '\n', text.size) == NULL); /* (I1) */
     if (sign != ' ') {
-        firn_term_colour(sign == '-' ? removed_colour : added_colour);
+        fi_term_colour(sign == '-' ? removed_colour : added_colour);
     }
     if (sign != ' ' || !patch->is_by_words) {
-        firn_term_out_write(&sign, 1);
+        fi_term_out_write(&sign, 1);
     }
     if (patch->is_terminal) {
-        firn_show_patch_write_text(text);
+        fi_show_patch_write_text(text);
     } else {
-        firn_term_out_write(text.data, text.size);
+        fi_term_out_write(text.data, text.size);
     }
     if (sign != ' ') {
         unpaint();
     }
-    firn_term_out_text(is_ended ? "\n" : "\n\\ No newline at end of file\n");
+    fi_term_out_text(is_ended ? "\n" : "\n\\ No newline at end of file\n");
 }
 
 static void
-print_lines(const struct firn_show_patch *patch, char sign, struct firn_show_lines *walk,
-            uint32_t to)
+print_lines(const struct fi_show_patch *patch, char sign, struct fi_show_lines *walk, uint32_t to)
 {
     while (walk->line < to) {
-        print_line(patch, sign, firn_show_lines_next(walk));
+        print_line(patch, sign, fi_show_lines_next(walk));
     }
 }
 
@@ -145,9 +144,9 @@ put_quoted(const void *data, size_t size)
     const char *text = data;
     for (size_t i = 0; i < size; i++) {
         if (text[i] == '"') {
-            firn_term_out_text("\\");
+            fi_term_out_text("\\");
         }
-        firn_term_out_write(&text[i], 1);
+        fi_term_out_write(&text[i], 1);
     }
 }
 
@@ -170,30 +169,30 @@ print_name(const char *side, firn_slice path)
     const char *between = side[0] != '\0' ? "/" : "";
     needs_quotes = path.size > 0 && memchr(path.data, ' ', path.size) != NULL;
     escaped_size = 0;
-    firn_term_text_escape(path, look_at_escaped);
+    fi_term_text_escape(path, look_at_escaped);
     if (!needs_quotes && escaped_size == path.size) {
-        firn_term_out_format("%s%s", side, between);
-        firn_term_out_write(path.data, path.size);
+        fi_term_out_format("%s%s", side, between);
+        fi_term_out_write(path.data, path.size);
         return;
     }
-    firn_term_out_format("\"%s%s", side, between);
-    firn_term_text_escape(path, put_quoted);
-    firn_term_out_text("\"");
+    fi_term_out_format("\"%s%s", side, between);
+    fi_term_text_escape(path, put_quoted);
+    fi_term_out_text("\"");
 }
 
 /* "--- a/path" or "+++ b/path". */
 static void
 print_file_line(const char *signs, const char *side, const firn_workspace_entry *entry)
 {
-    firn_term_colour(head_colour);
-    firn_term_out_format("%s ", signs);
+    fi_term_colour(head_colour);
+    fi_term_out_format("%s ", signs);
     if (entry == NULL) {
-        firn_term_out_text("/dev/null");
+        fi_term_out_text("/dev/null");
     } else {
         print_name(side, entry->path);
     }
     unpaint();
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 /* ---- hunks ---- */
@@ -203,29 +202,28 @@ static void
 print_range(char sign, uint32_t at, uint32_t count)
 {
     assert(sign == '-' || sign == '+');
-    firn_term_out_format("%c%lu", sign, (unsigned long)at + (count > 0 ? 1 : 0));
+    fi_term_out_format("%c%lu", sign, (unsigned long)at + (count > 0 ? 1 : 0));
     if (count != 1) {
-        firn_term_out_format(",%lu", (unsigned long)count);
+        fi_term_out_format(",%lu", (unsigned long)count);
     }
 }
 
 static void
 print_range_line(uint32_t before_at, uint32_t before_count, uint32_t after_at, uint32_t after_count)
 {
-    firn_term_colour(range_colour);
-    firn_term_out_text("@@ ");
+    fi_term_colour(range_colour);
+    fi_term_out_text("@@ ");
     print_range('-', before_at, before_count);
-    firn_term_out_text(" ");
+    fi_term_out_text(" ");
     print_range('+', after_at, after_count);
-    firn_term_out_text(" @@");
+    fi_term_out_text(" @@");
     unpaint();
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 /* The hunks from `first` on that form one group; returns the hunk after them. */
 static size_t
-end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
-             size_t first)
+end_of_group(const struct fi_show_patch *patch, const firn_hunk *hunks, size_t count, size_t first)
 {
     assert(first < count);
     size_t end = first + 1;
@@ -240,8 +238,8 @@ end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t
 /* Prints a group. The walks are at or before its first line, and afterwards after its last. Returns
  * false if memory is out. */
 static bool
-print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
-            struct firn_show_lines *before, struct firn_show_lines *after)
+print_group(const struct fi_show_patch *patch, const firn_hunk *hunks, size_t count,
+            struct fi_show_lines *before, struct fi_show_lines *after)
 {
     assert(count > 0);
     const firn_hunk *first = hunks;
@@ -249,7 +247,7 @@ print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t 
     uint32_t lead = first->before_at < patch->context ? first->before_at : patch->context;
     (void)lines_to(before, first->before_at - lead);
     (void)lines_to(after, first->after_at - lead);
-    struct firn_show_lines after_group = *before;
+    struct fi_show_lines after_group = *before;
     (void)lines_to(&after_group, last->before_at + last->before_count);
     uint32_t trail = count_left(&after_group, patch->context);
     uint32_t before_end = after_group.line + trail;
@@ -261,9 +259,9 @@ print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t 
         if (!patch->is_by_words) {
             print_lines(patch, '-', before, hunk->before_at + hunk->before_count);
             print_lines(patch, '+', after, hunk->after_at + hunk->after_count);
-        } else if (!firn_show_words_print(lines_to(before, hunk->before_at + hunk->before_count),
-                                          lines_to(after, hunk->after_at + hunk->after_count),
-                                          patch->is_terminal)) {
+        } else if (!fi_show_words_print(lines_to(before, hunk->before_at + hunk->before_count),
+                                        lines_to(after, hunk->after_at + hunk->after_count),
+                                        patch->is_terminal)) {
             return false;
         }
     }
@@ -283,22 +281,22 @@ mode_of(const firn_workspace_entry *entry)
 static void
 print_mode_line(const char *what, const firn_workspace_entry *entry)
 {
-    firn_term_colour(head_colour);
-    firn_term_out_format("%s mode %o", what, mode_of(entry));
+    fi_term_colour(head_colour);
+    fi_term_out_format("%s mode %o", what, mode_of(entry));
     unpaint();
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
 print_head(const firn_workspace_entry *before, const firn_workspace_entry *after)
 {
-    firn_term_colour(head_colour);
-    firn_term_out_text("diff --git ");
+    fi_term_colour(head_colour);
+    fi_term_out_text("diff --git ");
     print_name("a", (before != NULL ? before : after)->path);
-    firn_term_out_text(" ");
+    fi_term_out_text(" ");
     print_name("b", (after != NULL ? after : before)->path);
     unpaint();
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
     if (before == NULL) {
         print_mode_line("new file", after);
     } else if (after == NULL) {
@@ -310,12 +308,12 @@ print_head(const firn_workspace_entry *before, const firn_workspace_entry *after
 }
 
 static bool
-print_file(const struct firn_show_patch *patch, const firn_workspace_entry *before,
+print_file(const struct fi_show_patch *patch, const firn_workspace_entry *before,
            const firn_workspace_entry *after, const firn_workspace_difference *difference)
 {
     assert(before != NULL || after != NULL);
-    struct firn_show_lines from = {difference->content_before, 0};
-    struct firn_show_lines to = {difference->content_after, 0};
+    struct fi_show_lines from = {difference->content_before, 0};
+    struct fi_show_lines to = {difference->content_after, 0};
     const firn_hunk *hunks = difference->hunks;
     size_t count = difference->hunk_count;
     print_head(before, after);
@@ -337,11 +335,11 @@ print_file(const struct firn_show_patch *patch, const firn_workspace_entry *befo
 /* Links are files whose content is the target. That may have line feeds, so it is split into lines
  * as any content is: each byte of it stands after a sign (I1). One of the two is NULL. */
 static void
-print_link(const struct firn_show_patch *patch, const firn_workspace_entry *before,
+print_link(const struct fi_show_patch *patch, const firn_workspace_entry *before,
            const firn_workspace_entry *after)
 {
     assert((before == NULL) != (after == NULL));
-    struct firn_show_lines target = {(before != NULL ? before : after)->link_target, 0};
+    struct fi_show_lines target = {(before != NULL ? before : after)->link_target, 0};
     uint32_t count = count_left(&target, UINT32_MAX);
     print_head(before, after);
     if (count == 0) {
@@ -356,11 +354,11 @@ print_link(const struct firn_show_patch *patch, const firn_workspace_entry *befo
 static void
 print_rename_line(const char *what, firn_slice path)
 {
-    firn_term_colour(head_colour);
-    firn_term_out_format("rename %s ", what);
+    fi_term_colour(head_colour);
+    fi_term_out_format("rename %s ", what);
     print_name("", path);
     unpaint();
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
@@ -368,10 +366,10 @@ print_rename(const firn_workspace_change *change)
 {
     assert(change->before != NULL && change->after != NULL);
     print_head(change->before, change->after);
-    firn_term_colour(head_colour);
-    firn_term_out_text("similarity index 100%");
+    fi_term_colour(head_colour);
+    fi_term_out_text("similarity index 100%");
     unpaint();
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
     print_rename_line("from", change->before->path);
     print_rename_line("to", change->after->path);
 }
@@ -387,14 +385,14 @@ of_type(const firn_workspace_entry *entry, firn_workspace_entry_type type)
 static bool
 print_remark(const firn_workspace_difference *difference)
 {
-    char *name = firn_show_remark_name(&difference->change);
-    char *remark = firn_show_remark(difference);
+    char *name = fi_show_remark_name(&difference->change);
+    char *remark = fi_show_remark(difference);
     bool is_complete = name != NULL && remark != NULL;
     if (is_complete) {
-        firn_term_colour(head_colour);
-        firn_term_out_format("# %s: %s", name, remark);
+        fi_term_colour(head_colour);
+        fi_term_out_format("# %s: %s", name, remark);
         unpaint();
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
     }
     free(name);
     free(remark);
@@ -421,8 +419,7 @@ is_sayable(const firn_workspace_difference *difference)
 }
 
 bool
-firn_show_patch_print(const struct firn_show_patch *patch,
-                      const firn_workspace_difference *difference)
+fi_show_patch_print(const struct fi_show_patch *patch, const firn_workspace_difference *difference)
 {
     const firn_workspace_change *change = &difference->change;
     const firn_workspace_entry *old_file = of_type(change->before, FIRN_ENTRY_FILE);
@@ -459,21 +456,21 @@ firn_show_patch_print(const struct firn_show_patch *patch,
 /* ---- JSON ---- */
 
 void
-firn_show_patch_json(const firn_workspace_difference *difference)
+fi_show_patch_json(const firn_workspace_difference *difference)
 {
-    struct firn_show_lines before = {difference->content_before, 0};
-    struct firn_show_lines after = {difference->content_after, 0};
-    firn_term_json_array("hunks");
+    struct fi_show_lines before = {difference->content_before, 0};
+    struct fi_show_lines after = {difference->content_after, 0};
+    fi_term_json_array("hunks");
     for (size_t i = 0; i < difference->hunk_count; i++) {
         const firn_hunk *hunk = &difference->hunks[i];
         (void)lines_to(&before, hunk->before_at);
         (void)lines_to(&after, hunk->after_at);
-        firn_term_json_object(NULL);
-        firn_term_json_u64("before_line", (uint64_t)hunk->before_at + 1);
-        firn_term_json_u64("after_line", (uint64_t)hunk->after_at + 1);
-        firn_term_json_bytes("removed", lines_to(&before, hunk->before_at + hunk->before_count));
-        firn_term_json_bytes("added", lines_to(&after, hunk->after_at + hunk->after_count));
-        firn_term_json_end();
+        fi_term_json_object(NULL);
+        fi_term_json_u64("before_line", (uint64_t)hunk->before_at + 1);
+        fi_term_json_u64("after_line", (uint64_t)hunk->after_at + 1);
+        fi_term_json_bytes("removed", lines_to(&before, hunk->before_at + hunk->before_count));
+        fi_term_json_bytes("added", lines_to(&after, hunk->after_at + hunk->after_count));
+        fi_term_json_end();
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }

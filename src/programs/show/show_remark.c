@@ -2,7 +2,7 @@
  *
  * show/show_remark.c: remarks about a difference, besides the lines that differ.
  *
- * Text is composed in one static buffer, because the callback of firn_term_text_escape has no
+ * Text is composed in one static buffer, because the callback of fi_term_text_escape has no
  * context. So only one thread may use this file.
  */
 #include "show/show.h"
@@ -141,9 +141,9 @@ remark_change(const firn_workspace_change *change)
     }
     if ((what & FIRN_CHANGED_CONTENT) != 0 && after->type == FIRN_ENTRY_SYMLINK) {
         remark("link to ");
-        firn_term_text_escape(before->link_target, grow);
+        fi_term_text_escape(before->link_target, grow);
         grow_text(" -> ");
-        firn_term_text_escape(after->link_target, grow);
+        fi_term_text_escape(after->link_target, grow);
     }
     if ((what & FIRN_CHANGED_MODE) != 0) {
         remark("mode ");
@@ -170,10 +170,10 @@ remark_change(const firn_workspace_change *change)
 static void
 grow_rename(firn_slice before, firn_slice after)
 {
-    if (!firn_term_path_is_from_root()) {
-        firn_term_path_escape(before, grow);
+    if (!fi_term_path_is_from_root()) {
+        fi_term_path_escape(before, grow);
         grow_text(" => ");
-        firn_term_path_escape(after, grow);
+        fi_term_path_escape(after, grow);
         return;
     }
     size_t shorter = before.size < after.size ? before.size : after.size;
@@ -191,17 +191,17 @@ grow_rename(firn_slice before, firn_slice after)
     bool has_braces = start + end > 0;
     size_t before_middle = before.size > start + end ? before.size - start - end : 0;
     size_t after_middle = after.size > start + end ? after.size - start - end : 0;
-    firn_term_text_escape(firn_bytes(before.data, start), grow);
+    fi_term_text_escape(firn_bytes(before.data, start), grow);
     grow_text(has_braces ? "{" : "");
-    firn_term_text_escape(firn_bytes(before.data + start, before_middle), grow);
+    fi_term_text_escape(firn_bytes(before.data + start, before_middle), grow);
     grow_text(" => ");
-    firn_term_text_escape(firn_bytes(after.data + start, after_middle), grow);
+    fi_term_text_escape(firn_bytes(after.data + start, after_middle), grow);
     grow_text(has_braces ? "}" : "");
-    firn_term_text_escape(firn_bytes(after.data + after.size - end, end), grow);
+    fi_term_text_escape(firn_bytes(after.data + after.size - end, end), grow);
 }
 
 char *
-firn_show_remark_name(const firn_workspace_change *change)
+fi_show_remark_name(const firn_workspace_change *change)
 {
     assert(growing.text == NULL && growing.size == 0);
     if (change->kind == FIRN_CHANGE_RENAMED) {
@@ -209,13 +209,13 @@ firn_show_remark_name(const firn_workspace_change *change)
         return take_grown();
     }
     const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
-    firn_term_path_escape(entry->path, grow);
+    fi_term_path_escape(entry->path, grow);
     grow_text(entry->type == FIRN_ENTRY_DIRECTORY ? "/" : "");
     return take_grown();
 }
 
 char *
-firn_show_remark(const firn_workspace_difference *difference)
+fi_show_remark(const firn_workspace_difference *difference)
 {
     assert(growing.text == NULL && growing.size == 0);
     const firn_workspace_change *change = &difference->change;

@@ -2,7 +2,7 @@
  *
  * show/show_step.c: the steps that undo and redo take: what each was, in words and in JSON.
  *
- * Text is composed in one static buffer, because the callback of firn_term_text_cut has no context.
+ * Text is composed in one static buffer, because the callback of fi_term_text_cut has no context.
  * So only one thread may use this file.
  */
 #include "show/show.h"
@@ -16,7 +16,7 @@
 
 enum { MESSAGE_COLUMNS = 40 };
 
-static char composed[FIRN_SHOW_STEP_TEXT_SIZE];
+static char composed[FI_SHOW_STEP_TEXT_SIZE];
 static size_t composed_size;
 
 /* Cut if there is no room. */
@@ -43,7 +43,7 @@ compose_message(firn_slice message)
 {
     if (message.size > 0) {
         compose_text(" (");
-        firn_term_text_cut(message, MESSAGE_COLUMNS, compose);
+        fi_term_text_cut(message, MESSAGE_COLUMNS, compose);
         compose_text(")");
     }
 }
@@ -52,7 +52,7 @@ static void
 compose_turn(const firn_workspace_turn *turn)
 {
     compose_text("the turn of ");
-    firn_term_text_cut(turn->agent, MESSAGE_COLUMNS, compose);
+    fi_term_text_cut(turn->agent, MESSAGE_COLUMNS, compose);
     compose_message(turn->prompt);
 }
 
@@ -65,8 +65,8 @@ compose_revert(const firn_workspace_checkpoint *made)
     size_t size = sizeof(reverting) - 1;
     if (message.size > size && memcmp(message.data, reverting, size) == 0) {
         compose_text("the revert of ");
-        firn_term_text_cut(firn_bytes(message.data + size, message.size - size), MESSAGE_COLUMNS,
-                           compose);
+        fi_term_text_cut(firn_bytes(message.data + size, message.size - size), MESSAGE_COLUMNS,
+                         compose);
     } else {
         compose_text("a revert");
     }
@@ -75,9 +75,9 @@ compose_revert(const firn_workspace_checkpoint *made)
 static void
 compose_checkpoint(const char *what, const firn_workspace_checkpoint *checkpoint)
 {
-    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
     compose_text(what);
-    compose_text(firn_show_checkpoint_name(checkpoint, name));
+    compose_text(fi_show_checkpoint_name(checkpoint, name));
     if (!checkpoint->is_safety) {
         compose_message(checkpoint->message);
     }
@@ -106,15 +106,15 @@ deleted_text(firn_workspace_step_kind kind)
 static void
 compose_name(uint64_t number, firn_slice id)
 {
-    char text[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char text[FI_TERM_TEXT_NUMBER_SIZE];
     if (number != 0) {
         (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
         compose_text(text);
     } else {
-        firn_term_text_cut(firn_bytes(id.data, id.size < FIRN_CHECKPOINT_ID_SHORT
-                                                   ? id.size
-                                                   : FIRN_CHECKPOINT_ID_SHORT),
-                           MESSAGE_COLUMNS, compose);
+        fi_term_text_cut(firn_bytes(id.data, id.size < FIRN_CHECKPOINT_ID_SHORT
+                                                 ? id.size
+                                                 : FIRN_CHECKPOINT_ID_SHORT),
+                         MESSAGE_COLUMNS, compose);
     }
 }
 
@@ -125,7 +125,7 @@ compose_tag(const firn_workspace_fact *fact)
     compose_text(is_moved               ? "the move of the tag "
                  : fact->after.size > 0 ? "the tag "
                                         : "the deletion of the tag ");
-    firn_term_text_cut(fact->name, MESSAGE_COLUMNS, compose);
+    fi_term_text_cut(fact->name, MESSAGE_COLUMNS, compose);
     if (fact->before.size > 0) {
         compose_text(is_moved ? " from " : " of ");
         compose_name(fact->before_number, fact->before);
@@ -157,13 +157,13 @@ compose_facts(const firn_workspace_step *step)
     }
     if (step->fact_count > 1) {
         (void)snprintf(others, sizeof(others), " and %zu %s", step->fact_count - 1,
-                       firn_term_text_plural(step->fact_count - 1, "other", "others"));
+                       fi_term_text_plural(step->fact_count - 1, "other", "others"));
         compose_text(others);
     }
 }
 
 const char *
-firn_show_step_text(const firn_workspace_step *step, char *out)
+fi_show_step_text(const firn_workspace_step *step, char *out)
 {
     const firn_workspace_checkpoint *checkpoint = step->checkpoint;
     composed_size = 0;
@@ -187,57 +187,57 @@ firn_show_step_text(const firn_workspace_step *step, char *out)
 }
 
 void
-firn_show_step_json_members(const firn_workspace_step *step)
+fi_show_step_json_members(const firn_workspace_step *step)
 {
-    const struct firn_show_counts counts = {step->added, step->changed, step->removed, 0};
-    firn_term_json_string("kind", firn_workspace_step_kind_name(step->kind));
+    const struct fi_show_counts counts = {step->added, step->changed, step->removed, 0};
+    fi_term_json_string("kind", firn_workspace_step_kind_name(step->kind));
     if (step->time_ns != 0) {
-        firn_term_json_time("time", step->time_ns);
+        fi_term_json_time("time", step->time_ns);
     } else {
-        firn_term_json_null("time");
+        fi_term_json_null("time");
     }
     if (step->checkpoint != NULL) {
-        firn_show_checkpoint_json("checkpoint", step->checkpoint);
+        fi_show_checkpoint_json("checkpoint", step->checkpoint);
     } else {
-        firn_term_json_null("checkpoint");
+        fi_term_json_null("checkpoint");
     }
     if (step->turn != NULL) {
-        firn_show_checkpoint_json_turn(step->turn);
+        fi_show_checkpoint_json_turn(step->turn);
     }
     if (step->is_counted) {
-        firn_show_change_counts_json(&counts);
+        fi_show_change_counts_json(&counts);
     }
-    firn_show_step_json_facts(step);
+    fi_show_step_json_facts(step);
 }
 
 void
-firn_show_step_json_facts(const firn_workspace_step *step)
+fi_show_step_json_facts(const firn_workspace_step *step)
 {
     if (step->kind < FIRN_STEP_TAG) {
         return;
     }
-    firn_term_json_array("facts");
+    fi_term_json_array("facts");
     for (size_t i = 0; i < step->fact_count; i++) {
         const firn_workspace_fact *fact = &step->facts[i];
-        firn_term_json_object(NULL);
-        firn_term_json_bytes("name", fact->name);
+        fi_term_json_object(NULL);
+        fi_term_json_bytes("name", fact->name);
         if (fact->before.size > 0) {
-            firn_term_json_bytes("before", fact->before);
+            fi_term_json_bytes("before", fact->before);
         } else {
-            firn_term_json_null("before");
+            fi_term_json_null("before");
         }
         if (fact->after.size > 0) {
-            firn_term_json_bytes("after", fact->after);
+            fi_term_json_bytes("after", fact->after);
         } else {
-            firn_term_json_null("after");
+            fi_term_json_null("after");
         }
-        firn_term_json_end();
+        fi_term_json_end();
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 bool
-firn_show_step_is_of_facts(const struct firn_show_steps *steps)
+fi_show_step_is_of_facts(const struct fi_show_steps *steps)
 {
     return steps->count > 0 && steps->items[steps->count - 1]->kind >= FIRN_STEP_TAG;
 }
@@ -316,7 +316,7 @@ copy_step(const firn_workspace_step *step)
 }
 
 int
-firn_show_step_add(struct firn_show_steps *steps, const firn_workspace_step *step)
+fi_show_step_add(struct fi_show_steps *steps, const firn_workspace_step *step)
 {
     if (steps->count == steps->capacity) {
         size_t capacity = steps->capacity == 0 ? 8 : 2 * steps->capacity;
@@ -337,13 +337,13 @@ firn_show_step_add(struct firn_show_steps *steps, const firn_workspace_step *ste
 }
 
 void
-firn_show_step_clear(struct firn_show_steps *steps)
+fi_show_step_clear(struct fi_show_steps *steps)
 {
     for (size_t i = 0; i < steps->count; i++) {
         free(steps->items[i]);
     }
     free(steps->items);
-    *steps = (struct firn_show_steps){NULL, 0, 0};
+    *steps = (struct fi_show_steps){NULL, 0, 0};
 }
 
 /* Whether a step is older than another; those that are only on the disk are the newest. */
@@ -354,7 +354,7 @@ is_older(const firn_workspace_step *a, const firn_workspace_step *b)
 }
 
 const firn_workspace_step *
-firn_show_step_main(const struct firn_show_steps *steps)
+fi_show_step_main(const struct fi_show_steps *steps)
 {
     const firn_workspace_step *main = NULL;
     for (size_t i = 0; i < steps->count; i++) {
@@ -365,14 +365,14 @@ firn_show_step_main(const struct firn_show_steps *steps)
 }
 
 void
-firn_show_step_print_name(const struct firn_show_steps *steps)
+fi_show_step_print_name(const struct fi_show_steps *steps)
 {
-    char text[FIRN_SHOW_STEP_TEXT_SIZE];
+    char text[FI_SHOW_STEP_TEXT_SIZE];
     size_t others = steps->count > 0 ? steps->count - 1 : 0;
-    const firn_workspace_step *main = firn_show_step_main(steps);
-    firn_term_out_text(main != NULL ? firn_show_step_text(main, text) : "what was interrupted");
+    const firn_workspace_step *main = fi_show_step_main(steps);
+    fi_term_out_text(main != NULL ? fi_show_step_text(main, text) : "what was interrupted");
     if (others > 0) {
-        firn_term_out_format(" and %zu other %s", others,
-                             firn_term_text_plural(others, "step", "steps"));
+        fi_term_out_format(" and %zu other %s", others,
+                           fi_term_text_plural(others, "step", "steps"));
     }
 }

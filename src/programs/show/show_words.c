@@ -226,7 +226,7 @@ is_on_line(const struct word *word, const struct word *next)
 
 /* The words that differ; those beside each other on a line are one range. */
 static bool
-take_ranges(const struct words *words, firn_slice text, struct firn_show_words_ranges *out)
+take_ranges(const struct words *words, firn_slice text, struct fi_show_words_ranges *out)
 {
     out->items = calloc(words->count + 1, sizeof(out->items[0]));
     for (size_t i = 0; out->items != NULL && i < words->count; i++) {
@@ -237,7 +237,7 @@ take_ranges(const struct words *words, firn_slice text, struct firn_show_words_r
         bool goes_on = i > 0 && word[-1].differs && is_on_line(&word[-1], word);
         size_t from = (size_t)(word->text - text.data);
         out->count += goes_on ? 0 : 1;
-        struct firn_show_words_range *range = &out->items[out->count - 1];
+        struct fi_show_words_range *range = &out->items[out->count - 1];
         range->from = goes_on ? range->from : from;
         range->to = from + word->size;
     }
@@ -245,13 +245,12 @@ take_ranges(const struct words *words, firn_slice text, struct firn_show_words_r
 }
 
 bool
-firn_show_words_find(firn_slice removed, firn_slice added,
-                     struct firn_show_words_ranges *out_removed,
-                     struct firn_show_words_ranges *out_added)
+fi_show_words_find(firn_slice removed, firn_slice added, struct fi_show_words_ranges *out_removed,
+                   struct fi_show_words_ranges *out_added)
 {
     struct comparison words;
-    *out_removed = (struct firn_show_words_ranges){0};
-    *out_added = (struct firn_show_words_ranges){0};
+    *out_removed = (struct fi_show_words_ranges){0};
+    *out_added = (struct fi_show_words_ranges){0};
     bool is_done = compare_texts(removed, added, &words) &&
                    take_ranges(&words.before, removed, out_removed) &&
                    take_ranges(&words.after, added, out_added);
@@ -274,11 +273,11 @@ put(firn_slice text)
         const uint8_t *end = memchr(left.data, '\n', left.size);
         size_t size = end != NULL ? (size_t)(end - left.data) : left.size;
         if (shows_escapes) {
-            firn_show_patch_write_text(firn_bytes(left.data, size));
+            fi_show_patch_write_text(firn_bytes(left.data, size));
         } else {
-            firn_term_out_write(left.data, size);
+            fi_term_out_write(left.data, size);
         }
-        firn_term_out_text(end != NULL ? "\n" : "");
+        fi_term_out_text(end != NULL ? "\n" : "");
         size += end != NULL ? 1 : 0;
         left = firn_bytes(left.data + size, left.size - size);
     }
@@ -293,11 +292,11 @@ put_marked(firn_slice text, const char *colour, const char *begin, const char *e
         const uint8_t *line_end = memchr(text.data, '\n', text.size);
         size_t size = line_end != NULL ? (size_t)(line_end - text.data) : text.size;
         if (size > 0) {
-            firn_term_colour(colour);
-            firn_term_out_text(begin);
+            fi_term_colour(colour);
+            fi_term_out_text(begin);
             put(firn_bytes(text.data, size));
-            firn_term_out_text(end);
-            firn_term_colour(FIRN_TERM_PLAIN);
+            fi_term_out_text(end);
+            fi_term_colour(FI_TERM_PLAIN);
             is_at_line_start = false;
         }
         if (line_end != NULL) {
@@ -357,11 +356,11 @@ print(const struct comparison *words, firn_slice removed, firn_slice added)
         firn_slice space = take_space(&before);
         if (differs(&before)) {
             put(differs(&after) ? take_space(&after) : space);
-            put_marked(take_words(&before), FIRN_TERM_RED, "[-", "-]");
+            put_marked(take_words(&before), FI_TERM_RED, "[-", "-]");
         }
         if (differs(&after)) {
             put(take_space(&after));
-            put_marked(take_words(&after), FIRN_TERM_GREEN, "{+", "+}");
+            put_marked(take_words(&after), FI_TERM_GREEN, "{+", "+}");
         } else if (after.next < words->after.count && !differs(&before)) {
             assert(before.next < words->before.count);
             put(take_space(&after));
@@ -375,7 +374,7 @@ print(const struct comparison *words, firn_slice removed, firn_slice added)
 }
 
 bool
-firn_show_words_print(firn_slice removed, firn_slice added, bool is_terminal)
+fi_show_words_print(firn_slice removed, firn_slice added, bool is_terminal)
 {
     struct comparison words;
     bool is_done = compare_texts(removed, added, &words);

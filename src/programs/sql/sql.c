@@ -31,9 +31,9 @@ static const char connection_type[] = "firn_sql";
 
 /* The client data of a function. */
 struct function {
-    struct firn_sql *sql;
+    struct fi_sql *sql;
     const char *name; /* of the caller, for ever */
-    enum firn_sql_function_kind kind;
+    enum fi_sql_function_kind kind;
     void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values);
 };
 
@@ -42,10 +42,10 @@ struct function {
 static void
 give_back(void *pointer)
 {
-    struct firn_sql *sql = pointer;
+    struct fi_sql *sql = pointer;
     assert(sql->ref_count > 0);
     if (--sql->ref_count == 0) {
-        firn_sql_store_detach_all(sql);
+        fi_sql_store_detach_all(sql);
         sqlite3_free(sql->only);
         sqlite3_free(sql);
     }
@@ -64,24 +64,24 @@ call_function(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     const struct function *function = sqlite3_user_data(ctx);
     firn_error err;
-    if (function->kind == FIRN_SQL_EFFECT &&
-        firn_sql_effect_check(function->sql, function->name, &err) != FIRN_OK) {
-        firn_sql_fail(ctx, &err);
+    if (function->kind == FI_SQL_EFFECT &&
+        fi_sql_effect_check(function->sql, function->name, &err) != FIRN_OK) {
+        fi_sql_fail(ctx, &err);
         return;
     }
     function->call(ctx, count, values);
 }
 
 int
-firn_sql_function(struct firn_sql *sql, const char *name, int argument_count,
-                  enum firn_sql_function_kind kind,
-                  void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values))
+fi_sql_function(struct fi_sql *sql, const char *name, int argument_count,
+                enum fi_sql_function_kind kind,
+                void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values))
 {
     assert(call != NULL);
     /* Deterministic functions are computed once where their arguments are constants, also while a
      * statement is prepared. */
-    const int flags = SQLITE_UTF8 | (kind == FIRN_SQL_PURE ? SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC
-                                                           : SQLITE_DIRECTONLY);
+    const int flags = SQLITE_UTF8 | (kind == FI_SQL_PURE ? SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC
+                                                         : SQLITE_DIRECTONLY);
     struct function *function = sqlite3_malloc64(sizeof *function);
     if (function == NULL) {
         return SQLITE_NOMEM;
@@ -93,14 +93,14 @@ firn_sql_function(struct firn_sql *sql, const char *name, int argument_count,
                                       NULL, NULL, give_function_back);
 }
 
-struct firn_sql *
-firn_sql_of(sqlite3_context *ctx)
+struct fi_sql *
+fi_sql_of(sqlite3_context *ctx)
 {
     return ((const struct function *)sqlite3_user_data(ctx))->sql;
 }
 
 int
-firn_sql_module(struct firn_sql *sql, const char *name, const sqlite3_module *module)
+fi_sql_module(struct fi_sql *sql, const char *name, const sqlite3_module *module)
 {
     assert(module->xBestIndex != NULL);
     sql->ref_count++;
@@ -108,13 +108,13 @@ firn_sql_module(struct firn_sql *sql, const char *name, const sqlite3_module *mo
 }
 
 sqlite3 *
-firn_sql_db(const struct firn_sql *sql)
+fi_sql_db(const struct fi_sql *sql)
 {
     return sql->db;
 }
 
 bool
-firn_sql_reset(struct firn_sql *sql)
+fi_sql_reset(struct fi_sql *sql)
 {
     for (sqlite3_stmt *stmt = NULL; (stmt = sqlite3_next_stmt(sql->db, stmt)) != NULL;) {
         /* It may have tables of the schema in its hands. */
@@ -126,7 +126,7 @@ firn_sql_reset(struct firn_sql *sql)
 }
 
 int
-firn_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out)
+fi_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out)
 {
     assert(size >= sizeof(sqlite3_vtab_cursor));
     assert(size >= sizeof **out);
@@ -172,17 +172,17 @@ static void
 tell_connection(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     (void)count;
-    struct firn_sql **to = sqlite3_value_pointer(values[0], connection_type);
+    struct fi_sql **to = sqlite3_value_pointer(values[0], connection_type);
     if (to != NULL) {
-        *to = firn_sql_of(ctx);
+        *to = fi_sql_of(ctx);
     }
     sqlite3_result_null(ctx);
 }
 
-struct firn_sql *
-firn_sql_find(sqlite3 *db)
+struct fi_sql *
+fi_sql_find(sqlite3 *db)
 {
-    struct firn_sql *sql = NULL;
+    struct fi_sql *sql = NULL;
     sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(db, "SELECT firn_connection(?1)", -1, &statement, NULL) == SQLITE_OK &&
         sqlite3_bind_pointer(statement, 1, &sql, connection_type, NULL) == SQLITE_OK) {
@@ -201,33 +201,33 @@ tell_version(sqlite3_context *ctx, int count, sqlite3_value **values)
 }
 
 int
-firn_sql_register(sqlite3 *db)
+fi_sql_register(sqlite3 *db)
 {
-    static int (*const parts[])(struct firn_sql *) = {
-        firn_sql_attach_register,    firn_sql_view_register,    firn_sql_table_register,
-        firn_sql_keyspace_register,  firn_sql_query_register,   firn_sql_history_register,
-        firn_sql_workspace_register, firn_sql_vectors_register, firn_sql_prepare_register,
-        firn_sql_confine_register,   firn_sql_indexes_register};
+    static int (*const parts[])(struct fi_sql *) = {
+        fi_sql_attach_register,    fi_sql_view_register,    fi_sql_table_register,
+        fi_sql_keyspace_register,  fi_sql_query_register,   fi_sql_history_register,
+        fi_sql_workspace_register, fi_sql_vectors_register, fi_sql_prepare_register,
+        fi_sql_confine_register,   fi_sql_indexes_register};
     if (is_registered(db)) {
         return SQLITE_OK;
     }
-    struct firn_sql *sql = sqlite3_malloc64(sizeof *sql);
+    struct fi_sql *sql = sqlite3_malloc64(sizeof *sql);
     if (sql == NULL) {
         return SQLITE_NOMEM;
     }
     memset(sql, 0, sizeof *sql);
     sql->db = db;
     sql->ref_count = 1;
-    int rc = firn_sql_function(sql, "firn_version", 0, FIRN_SQL_PURE, tell_version);
+    int rc = fi_sql_function(sql, "firn_version", 0, FI_SQL_PURE, tell_version);
     if (rc == SQLITE_OK) {
-        rc = firn_sql_function(sql, "firn_connection", 1, FIRN_SQL_POINTER, tell_connection);
+        rc = fi_sql_function(sql, "firn_connection", 1, FI_SQL_POINTER, tell_connection);
     }
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof parts / sizeof parts[0]; i++) {
         rc = parts[i](sql);
     }
     /* Last: what is registered by half is registered again. */
     if (rc == SQLITE_OK) {
-        rc = firn_sql_function(sql, "firn_sql_registered", 1, FIRN_SQL_POINTER, tell_registered);
+        rc = fi_sql_function(sql, "firn_sql_registered", 1, FI_SQL_POINTER, tell_registered);
     }
     give_back(sql);
     return rc;
@@ -236,7 +236,7 @@ firn_sql_register(sqlite3 *db)
 /* ---- failures ---- */
 
 int
-firn_sql_code(int code)
+fi_sql_code(int code)
 {
     static const struct {
         int code;
@@ -268,36 +268,36 @@ firn_sql_code(int code)
 }
 
 void
-firn_sql_fail(sqlite3_context *ctx, const firn_error *err)
+fi_sql_fail(sqlite3_context *ctx, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
     sqlite3_result_error(ctx, err->text, -1);
     /* A name that is taken is no constraint of a row. */
     sqlite3_result_error_code(ctx,
-                              err->code == FIRN_EXISTS ? SQLITE_ERROR : firn_sql_code(err->code));
+                              err->code == FIRN_EXISTS ? SQLITE_ERROR : fi_sql_code(err->code));
     if (err->code == FIRN_NO_MEMORY) {
         sqlite3_result_error_nomem(ctx);
     }
 }
 
 int
-firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err)
+fi_sql_fail_table(sqlite3_vtab *table, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
     if (err->code == FIRN_NO_MEMORY || err->code == FIRN_CANCELLED) {
-        return firn_sql_code(err->code); /* with SQLite's own text */
+        return fi_sql_code(err->code); /* with SQLite's own text */
     }
     sqlite3_free(table->zErrMsg);
     table->zErrMsg = sqlite3_mprintf("%s", err->text);
-    return firn_sql_code(err->code);
+    return fi_sql_code(err->code);
 }
 
 /* SQLite 3.40 cannot be asked, but a statement that is stepped while an interrupt is due ends with
  * it. */
 int
-firn_sql_ask(void *ctx, const firn_progress *progress)
+fi_sql_ask(void *ctx, const firn_progress *progress)
 {
-    struct firn_sql_asking *asking = ctx;
+    struct fi_sql_asking *asking = ctx;
     int rc = SQLITE_OK;
     assert(asking->db != NULL);
     if (progress->files_done == 0) {
@@ -314,7 +314,7 @@ firn_sql_ask(void *ctx, const firn_progress *progress)
 }
 
 void
-firn_sql_ask_end(struct firn_sql_asking *asking)
+fi_sql_ask_end(struct fi_sql_asking *asking)
 {
     (void)sqlite3_finalize(asking->stmt);
     asking->stmt = NULL;

@@ -25,18 +25,18 @@ SQLITE_EXTENSION_INIT3
 
 enum { NUMBER_SIZE = 24 }; /* of what number_names appends */
 
-static struct firn_sql_name *
+static struct fi_sql_name *
 make_name(const char *prefix, const char *table_name, bool is_keyspace)
 {
     assert(table_name[0] != '\0');
     size_t prefix_size = strlen(prefix);
     size_t size = strlen(table_name) + 1;
-    struct firn_sql_name *name =
+    struct fi_sql_name *name =
         sqlite3_malloc64(sizeof *name + prefix_size + 2 * size + NUMBER_SIZE);
     if (name == NULL) {
         return NULL;
     }
-    *name = (struct firn_sql_name){.is_keyspace = is_keyspace};
+    *name = (struct fi_sql_name){.is_keyspace = is_keyspace};
     name->table_name = (char *)(name + 1);
     name->name = name->table_name + size;
     memcpy(name->table_name, table_name, size);
@@ -60,15 +60,15 @@ hash_name(const char *name)
 /* A list of names by the names of their tables in the store; of those in one bucket the last in the
  * list comes first. */
 struct names_index {
-    struct firn_sql_name **buckets;
+    struct fi_sql_name **buckets;
     size_t mask;
 };
 
 static bool
-make_index(struct firn_sql_name *names, struct names_index *out)
+make_index(struct fi_sql_name *names, struct names_index *out)
 {
     size_t count = 16;
-    for (const struct firn_sql_name *name = names; name != NULL; name = name->next) {
+    for (const struct fi_sql_name *name = names; name != NULL; name = name->next) {
         count++;
     }
     for (out->mask = 15; out->mask < count; out->mask = 2 * out->mask + 1) {
@@ -78,8 +78,8 @@ make_index(struct firn_sql_name *names, struct names_index *out)
         return false;
     }
     memset(out->buckets, 0, (out->mask + 1) * sizeof(void *));
-    for (struct firn_sql_name *name = names; name != NULL; name = name->next) {
-        struct firn_sql_name **bucket = &out->buckets[hash_name(name->table_name) & out->mask];
+    for (struct fi_sql_name *name = names; name != NULL; name = name->next) {
+        struct fi_sql_name **bucket = &out->buckets[hash_name(name->table_name) & out->mask];
         name->other = *bucket;
         *bucket = name;
     }
@@ -87,17 +87,17 @@ make_index(struct firn_sql_name *names, struct names_index *out)
 }
 
 static bool
-is_same(const struct firn_sql_name *a, const struct firn_sql_name *b)
+is_same(const struct fi_sql_name *a, const struct fi_sql_name *b)
 {
     return a->is_keyspace == b->is_keyspace && strcmp(a->table_name, b->table_name) == 0 &&
            strcmp(a->name, b->name) == 0;
 }
 
 static bool
-is_in(const struct names_index *index, const struct firn_sql_name *wanted)
+is_in(const struct names_index *index, const struct fi_sql_name *wanted)
 {
     assert(index->buckets != NULL);
-    const struct firn_sql_name *at = index->buckets[hash_name(wanted->table_name) & index->mask];
+    const struct fi_sql_name *at = index->buckets[hash_name(wanted->table_name) & index->mask];
     while (at != NULL && !is_same(at, wanted)) {
         at = at->other;
     }
@@ -105,7 +105,7 @@ is_in(const struct names_index *index, const struct firn_sql_name *wanted)
 }
 
 static bool
-is_taken(const struct firn_sql_name *names, const struct firn_sql_name *name)
+is_taken(const struct fi_sql_name *names, const struct fi_sql_name *name)
 {
     while (names != NULL && (names == name || sqlite3_stricmp(names->name, name->name) != 0)) {
         names = names->next;
@@ -117,14 +117,13 @@ is_taken(const struct firn_sql_name *names, const struct firn_sql_name *name)
  * its name, the others get numbers, "t:2". The list is in the opposite order. What a name becomes
  * depends on nothing but the names. */
 static void
-number_names(struct firn_sql_name *names, const struct names_index *index)
+number_names(struct fi_sql_name *names, const struct names_index *index)
 {
     assert(index->buckets != NULL);
-    for (struct firn_sql_name *name = names; name != NULL; name = name->next) {
+    for (struct fi_sql_name *name = names; name != NULL; name = name->next) {
         char *end = name->name + strlen(name->name);
         unsigned number = 1;
-        const struct firn_sql_name *later =
-            index->buckets[hash_name(name->table_name) & index->mask];
+        const struct fi_sql_name *later = index->buckets[hash_name(name->table_name) & index->mask];
         for (; later != name; later = later->other) {
             number += sqlite3_stricmp(later->table_name, name->table_name) == 0;
         }
@@ -135,25 +134,25 @@ number_names(struct firn_sql_name *names, const struct names_index *index)
 }
 
 static void
-free_names(struct firn_sql_name *name)
+free_names(struct fi_sql_name *name)
 {
     while (name != NULL) {
-        struct firn_sql_name *next = name->next;
+        struct fi_sql_name *next = name->next;
         sqlite3_free(name);
         name = next;
     }
 }
 
 void
-firn_sql_attach_forget(struct firn_sql_store *store)
+fi_sql_attach_forget(struct fi_sql_store *store)
 {
     free_names(store->names);
     store->names = NULL;
 }
 
 struct listing {
-    struct firn_sql_store *store;
-    struct firn_sql_name *names;
+    struct fi_sql_store *store;
+    struct fi_sql_name *names;
     bool is_keyspace;
 };
 
@@ -161,8 +160,7 @@ static int
 note_name(void *ctx, const char *table_name)
 {
     struct listing *listing = ctx;
-    struct firn_sql_name *name =
-        make_name(listing->store->prefix, table_name, listing->is_keyspace);
+    struct fi_sql_name *name = make_name(listing->store->prefix, table_name, listing->is_keyspace);
     if (name == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -173,7 +171,7 @@ note_name(void *ctx, const char *table_name)
 
 /* What the store has now, and the index of it, whose buckets the caller releases. */
 static int
-list_names(struct firn_sql_store *store, struct firn_sql_name **out, struct names_index *out_index,
+list_names(struct fi_sql_store *store, struct fi_sql_name **out, struct names_index *out_index,
            firn_error *err)
 {
     struct listing listing = {.store = store};
@@ -190,7 +188,7 @@ list_names(struct firn_sql_store *store, struct firn_sql_name **out, struct name
         rc = FIRN_NO_MEMORY;
     }
     if (rc == FIRN_NO_MEMORY) {
-        rc = firn_sqlvalue_no_memory(err);
+        rc = fi_sqlvalue_no_memory(err);
     }
     if (rc != FIRN_OK) {
         free_names(listing.names);
@@ -209,13 +207,12 @@ run(sqlite3 *db, char *text, firn_error *err)
 {
     char *problem = NULL;
     if (text == NULL) {
-        firn_sqlvalue_no_memory(err);
+        fi_sqlvalue_no_memory(err);
         return SQLITE_NOMEM;
     }
     int rc = sqlite3_exec(db, text, NULL, NULL, &problem);
     if (rc != SQLITE_OK) {
-        firn_sqlvalue_error(err, FIRN_INVALID, "%s",
-                            problem != NULL ? problem : sqlite3_errmsg(db));
+        fi_sqlvalue_error(err, FIRN_INVALID, "%s", problem != NULL ? problem : sqlite3_errmsg(db));
     }
     sqlite3_free(problem);
     sqlite3_free(text);
@@ -240,14 +237,14 @@ schema_of(sqlite3 *db, const char *name)
 /* What the statement that makes a name's virtual table ends with, as SQLite's schema has it, too;
  * of sqlite3_malloc. */
 static char *
-using_text(const struct firn_sql_store *store, const struct firn_sql_name *name)
+using_text(const struct fi_sql_store *store, const struct fi_sql_name *name)
 {
     char *at = store->at != NULL ? sqlite3_mprintf(", at=%Q", store->at) : sqlite3_mprintf("");
     char *text = at == NULL
                      ? NULL
                      : sqlite3_mprintf("USING %s(%Q, %Q%s%s%s)",
                                        name->is_keyspace ? "firn_keyspace" : "firn",
-                                       firn_sql_store_path(store), name->table_name, at,
+                                       fi_sql_store_path(store), name->table_name, at,
                                        store->read_only && store->at == NULL ? ", read-only" : "",
                                        name->is_keyspace && store->blob ? ", blob" : "");
     sqlite3_free(at);
@@ -257,8 +254,7 @@ using_text(const struct firn_sql_store *store, const struct firn_sql_name *name)
 /* What the virtual table is called now: a statement may have renamed it, or dropped it and made
  * something else of its name. *out is of sqlite3_malloc; NULL: it is gone. */
 static int
-find_shown(struct firn_sql_store *store, const struct firn_sql_name *name, char **out,
-           firn_error *err)
+find_shown(struct fi_sql_store *store, const struct fi_sql_name *name, char **out, firn_error *err)
 {
     static const char sql[] = "SELECT name FROM temp.sqlite_master WHERE type = 'table' AND "
                               "substr(sql, -length(?1)) = ?1 ORDER BY name <> ?2 LIMIT 1";
@@ -277,8 +273,8 @@ find_shown(struct firn_sql_store *store, const struct firn_sql_name *name, char 
     rc = rc == SQLITE_OK ? end : rc;
     sqlite3_free(text);
     if (rc != SQLITE_OK) {
-        firn_sqlvalue_error(err, rc == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_INVALID, "%s",
-                            sqlite3_errstr(rc));
+        fi_sqlvalue_error(err, rc == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_INVALID, "%s",
+                          sqlite3_errstr(rc));
         sqlite3_free(*out);
         *out = NULL;
     }
@@ -286,20 +282,20 @@ find_shown(struct firn_sql_store *store, const struct firn_sql_name *name, char 
 }
 
 static int
-make_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_error *err)
+make_table(struct fi_sql_store *store, const struct fi_sql_name *name, firn_error *err)
 {
     assert(store->attached && name->name != NULL);
     sqlite3 *db = store->sql->db;
     const char *schema = schema_of(db, name->name);
     if (schema != NULL) {
-        firn_sqlvalue_error(err, FIRN_EXISTS,
-                            "there is a table %s.%s already: attach '%s' with the option prefix=",
-                            schema, name->name, store->name);
+        fi_sqlvalue_error(err, FIRN_EXISTS,
+                          "there is a table %s.%s already: attach '%s' with the option prefix=",
+                          schema, name->name, store->name);
         return SQLITE_ERROR;
     }
     char *text = using_text(store, name);
     if (text == NULL) {
-        firn_sqlvalue_no_memory(err);
+        fi_sqlvalue_no_memory(err);
         return SQLITE_NOMEM;
     }
     int rc = run(db, sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" %s", name->name, text), err);
@@ -308,7 +304,7 @@ make_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_
 }
 
 static int
-drop_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_error *err)
+drop_table(struct fi_sql_store *store, const struct fi_sql_name *name, firn_error *err)
 {
     char *shown;
     int rc = find_shown(store, name, &shown, err);
@@ -321,11 +317,11 @@ drop_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_
 
 /* Drops the virtual tables of names that are not present; all of them, if that is NULL. */
 static int
-drop_gone(struct firn_sql_store *store, const struct names_index *present, firn_error *err)
+drop_gone(struct fi_sql_store *store, const struct names_index *present, firn_error *err)
 {
     int rc = SQLITE_OK;
-    for (struct firn_sql_name **at = &store->names; *at != NULL && rc == SQLITE_OK;) {
-        struct firn_sql_name *name = *at;
+    for (struct fi_sql_name **at = &store->names; *at != NULL && rc == SQLITE_OK;) {
+        struct fi_sql_name *name = *at;
         if (present != NULL && is_in(present, name)) {
             at = &name->next;
             continue;
@@ -342,11 +338,11 @@ drop_gone(struct firn_sql_store *store, const struct names_index *present, firn_
 /* Forgets the names whose virtual tables statements have dropped, so that they are made again,
  * unless something else is called so. */
 static int
-forget_dropped(struct firn_sql_store *store, firn_error *err)
+forget_dropped(struct fi_sql_store *store, firn_error *err)
 {
     int rc = SQLITE_OK;
-    for (struct firn_sql_name **at = &store->names; *at != NULL && rc == SQLITE_OK;) {
-        struct firn_sql_name *name = *at;
+    for (struct fi_sql_name **at = &store->names; *at != NULL && rc == SQLITE_OK;) {
+        struct fi_sql_name *name = *at;
         char *shown = NULL;
         bool is_gone = schema_of(store->sql->db, name->name) == NULL;
         if (is_gone) { /* or has another name; this reads the whole schema */
@@ -365,27 +361,27 @@ forget_dropped(struct firn_sql_store *store, firn_error *err)
 }
 
 int
-firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err)
+fi_sql_attach_refresh(struct fi_sql_store *store, firn_error *err)
 {
     assert(store->attached);
-    struct firn_sql_name *present = NULL;
+    struct fi_sql_name *present = NULL;
     struct names_index index = {.buckets = NULL};
     firn_error own;
     err = err != NULL ? err : &own;
-    store->seen_generation = firn_sql_store_generation(store);
+    store->seen_generation = fi_sql_store_generation(store);
     int code = list_names(store, &present, &index, err);
     if (code != FIRN_OK) {
-        return firn_sql_code(code);
+        return fi_sql_code(code);
     }
     int rc = drop_gone(store, &index, err);
     sqlite3_free(index.buckets);
     if (rc == SQLITE_OK && !make_index(store->names, &index)) {
-        firn_sqlvalue_no_memory(err);
+        fi_sqlvalue_no_memory(err);
         rc = SQLITE_NOMEM;
     }
     const bool has_index = rc == SQLITE_OK;
     while (present != NULL && rc == SQLITE_OK) {
-        struct firn_sql_name *name = present;
+        struct fi_sql_name *name = present;
         present = name->next;
         name->next = NULL;
         /* SQLite keeps such names to itself: they need a prefix. */
@@ -406,23 +402,23 @@ firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err)
         sqlite3_free(index.buckets);
     }
     free_names(present);
-    (void)firn_sql_reset(store->sql);
+    (void)fi_sql_reset(store->sql);
     return rc;
 }
 
 bool
-firn_sql_attach_look_again(sqlite3 *db)
+fi_sql_attach_look_again(sqlite3 *db)
 {
-    struct firn_sql *sql = firn_sql_find(db);
+    struct fi_sql *sql = fi_sql_find(db);
     firn_error ignored;
     bool is_done = false;
     if (sql == NULL || sqlite3_get_autocommit(db) == 0) {
         return false;
     }
-    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+    for (struct fi_sql_store *store = sql->stores; store != NULL; store = store->next) {
         if (store->attached && store->snapshot == NULL &&
             (!store->read_only || firn_store_refresh(store->store, &ignored) == FIRN_OK)) {
-            is_done = firn_sql_attach_refresh(store, &ignored) == SQLITE_OK || is_done;
+            is_done = fi_sql_attach_refresh(store, &ignored) == SQLITE_OK || is_done;
         }
     }
     return is_done;
@@ -433,7 +429,7 @@ firn_sql_attach_look_again(sqlite3 *db)
 /* Makes a virtual table anew, so that SQLite is told of its columns again. False: SQLite has to
  * read its schemas again, because the virtual table is in use, or was renamed. */
 static bool
-remake_table(struct firn_sql_store *store, const struct firn_sql_name *name)
+remake_table(struct fi_sql_store *store, const struct fi_sql_name *name)
 {
     firn_error ignored;
     char *shown;
@@ -446,12 +442,12 @@ remake_table(struct firn_sql_store *store, const struct firn_sql_name *name)
 
 /* The name of a virtual table, by that of its table or keyspace; *out_likes counts those that
  * SQLite does not tell from it. */
-static struct firn_sql_name *
-find_like(const struct firn_sql_store *store, const char *table_name, size_t *out_likes)
+static struct fi_sql_name *
+find_like(const struct fi_sql_store *store, const char *table_name, size_t *out_likes)
 {
-    struct firn_sql_name *found = NULL;
+    struct fi_sql_name *found = NULL;
     *out_likes = 0;
-    for (struct firn_sql_name *at = store->names; at != NULL; at = at->next) {
+    for (struct fi_sql_name *at = store->names; at != NULL; at = at->next) {
         if (sqlite3_stricmp(at->table_name, table_name) == 0) {
             found = strcmp(at->table_name, table_name) == 0 ? at : found;
             ++*out_likes;
@@ -464,15 +460,15 @@ find_like(const struct firn_sql_store *store, const char *table_name, size_t *ou
  * make each of many definitions as dear as there are tables. False: that has to be done. Requires:
  * nothing else was changed since the virtual tables were made. */
 static bool
-show_change(struct firn_sql_store *store, const struct firn_sqlcreate *create)
+show_change(struct fi_sql_store *store, const struct fi_sqlcreate *create)
 {
     size_t likes;
-    struct firn_sql_name *name = find_like(store, create->table, &likes);
-    const bool is_keyspace = create->kind == FIRN_SQLCREATE_KEYSPACE;
-    if (create->kind == FIRN_SQLCREATE_DROP_TABLE) {
+    struct fi_sql_name *name = find_like(store, create->table, &likes);
+    const bool is_keyspace = create->kind == FI_SQLCREATE_KEYSPACE;
+    if (create->kind == FI_SQLCREATE_DROP_TABLE) {
         return likes == 0; /* its virtual table is gone already */
     }
-    if (!is_keyspace && create->kind != FIRN_SQLCREATE_TABLE) {
+    if (!is_keyspace && create->kind != FI_SQLCREATE_TABLE) {
         return name != NULL && remake_table(store, name);
     }
     if (likes > 0) {
@@ -510,12 +506,12 @@ take_texts(sqlite3_context *ctx, int count, sqlite3_value **values, const char *
 }
 
 static int
-check_alias(const struct firn_sql_store *store, firn_error *err)
+check_alias(const struct fi_sql_store *store, firn_error *err)
 {
     assert(store->name != NULL);
-    for (const struct firn_sql_store *at = store->sql->stores; at != NULL; at = at->next) {
+    for (const struct fi_sql_store *at = store->sql->stores; at != NULL; at = at->next) {
         if (at != store && at->attached && strcmp(at->name, store->name) == 0) {
-            return firn_sqlvalue_error(
+            return fi_sqlvalue_error(
                 err, FIRN_EXISTS,
                 "a store is attached as '%s' already: use the option name=", store->name);
         }
@@ -528,7 +524,7 @@ attach(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     enum { ARGUMENTS_MAX = 16 };
     const char *texts[ARGUMENTS_MAX];
-    struct firn_sql_store *store = NULL;
+    struct fi_sql_store *store = NULL;
     firn_error err;
     if (count < 1 || count > ARGUMENTS_MAX) {
         sqlite3_result_error(ctx, "firn_attach wants the path of a store, and options", -1);
@@ -537,10 +533,10 @@ attach(sqlite3_context *ctx, int count, sqlite3_value **values)
     if (!take_texts(ctx, count, values, texts)) {
         return;
     }
-    int rc = firn_sql_store_open(firn_sql_of(ctx), FIRN_SQL_BY_PROGRAM, texts[0], count - 1,
-                                 texts + 1, &store, &err);
+    int rc = fi_sql_store_open(fi_sql_of(ctx), FI_SQL_BY_PROGRAM, texts[0], count - 1, texts + 1,
+                               &store, &err);
     if (rc != FIRN_OK) {
-        firn_sql_fail(ctx, &err);
+        fi_sql_fail(ctx, &err);
         return;
     }
     bool was_attached = store->attached;
@@ -552,65 +548,65 @@ attach(sqlite3_context *ctx, int count, sqlite3_value **values)
     if (rc == FIRN_OK) {
         store->attached = true;
         code = forget_dropped(store, &err);
-        code = code == SQLITE_OK ? firn_sql_attach_refresh(store, &err) : code;
+        code = code == SQLITE_OK ? fi_sql_attach_refresh(store, &err) : code;
     }
     if (rc != FIRN_OK || code != SQLITE_OK) {
         firn_error ignored;
         if (!was_attached && drop_gone(store, NULL, &ignored) == SQLITE_OK) {
-            firn_sql_store_forget(store);
+            fi_sql_store_forget(store);
         }
-        firn_sql_fail(ctx, &err);
+        fi_sql_fail(ctx, &err);
         if (code != SQLITE_OK) {
             sqlite3_result_error_code(ctx, code);
         }
     } else {
         sqlite3_result_text(ctx, store->name, -1, SQLITE_TRANSIENT);
     }
-    firn_sql_store_unref(store);
+    fi_sql_store_unref(store);
 }
 
 static void
 detach(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
-    struct firn_sql *sql = firn_sql_of(ctx);
-    struct firn_sql_store *store;
+    struct fi_sql *sql = fi_sql_of(ctx);
+    struct fi_sql_store *store;
     const char *name;
     firn_error err;
     if (!take_texts(ctx, count, values, &name)) {
         return;
     }
-    int rc = firn_sql_store_find(sql, name, &store, &err);
+    int rc = fi_sql_store_find(sql, name, &store, &err);
     if (rc == FIRN_OK && sqlite3_get_autocommit(sql->db) == 0) {
-        rc = firn_sqlvalue_error(&err, FIRN_MISUSE, "cannot detach '%s' inside of a transaction",
-                                 name);
+        rc = fi_sqlvalue_error(&err, FIRN_MISUSE, "cannot detach '%s' inside of a transaction",
+                               name);
     }
     if (rc == FIRN_OK && drop_gone(store, NULL, &err) != SQLITE_OK) {
         rc = err.code;
     }
     if (rc != FIRN_OK) {
-        firn_sql_fail(ctx, &err);
+        fi_sql_fail(ctx, &err);
         return;
     }
-    firn_sql_store_forget(store);
+    fi_sql_store_forget(store);
 }
 
 /* ---- firn_create(STATEMENT [, STORE]), firn_drop(TABLE [, STORE]) ---- */
 
 static int
-change(struct firn_sql *sql, const struct firn_sqlcreate *create, const char *store_name,
+change(struct fi_sql *sql, const struct fi_sqlcreate *create, const char *store_name,
        const char *what, firn_error *err)
 {
-    struct firn_sql_store *store;
-    int rc = firn_sql_store_find(sql, store_name != NULL ? store_name : create->store, &store, err);
-    rc = rc == FIRN_OK ? firn_sql_store_check_change(store, what, err) : rc;
+    struct fi_sql_store *store;
+    int rc = fi_sql_store_find(sql, store_name != NULL ? store_name : create->store, &store, err);
+    rc = rc == FIRN_OK ? fi_sql_store_check_change(store, what, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
     firn_error inner;
-    if (create->kind == FIRN_SQLCREATE_DROP_TABLE) {
+    if (create->kind == FI_SQLCREATE_DROP_TABLE) {
         /* Its virtual table first: that fails if a statement is using it. */
-        for (struct firn_sql_name **at = &store->names; *at != NULL; at = &(*at)->next) {
-            struct firn_sql_name *name = *at;
+        for (struct fi_sql_name **at = &store->names; *at != NULL; at = &(*at)->next) {
+            struct fi_sql_name *name = *at;
             if (strcmp(name->table_name, create->table) == 0) {
                 if (drop_table(store, name, err) != SQLITE_OK) {
                     return err->code;
@@ -622,17 +618,17 @@ change(struct firn_sql *sql, const struct firn_sqlcreate *create, const char *st
         }
     }
     const bool is_known =
-        store->attached && store->seen_generation == firn_sql_store_generation(store);
-    rc = firn_sqlcreate_run(create, store->store, err);
-    firn_sql_store_bump(store);
+        store->attached && store->seen_generation == fi_sql_store_generation(store);
+    rc = fi_sqlcreate_run(create, store->store, err);
+    fi_sql_store_bump(store);
     if (rc == FIRN_OK && is_known && show_change(store, create)) {
-        store->seen_generation = firn_sql_store_generation(store);
+        store->seen_generation = fi_sql_store_generation(store);
         return FIRN_OK;
     }
-    if (firn_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK &&
-        firn_sql_attach_refresh(store, &inner) != SQLITE_OK) {
-        rc = firn_sqlvalue_error(
-            err, FIRN_INVALID, "done, but the virtual table could not be made: %.900s", inner.text);
+    if (fi_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK &&
+        fi_sql_attach_refresh(store, &inner) != SQLITE_OK) {
+        rc = fi_sqlvalue_error(err, FIRN_INVALID,
+                               "done, but the virtual table could not be made: %.900s", inner.text);
     }
     return rc;
 }
@@ -641,18 +637,18 @@ static void
 create(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     const char *texts[2] = {NULL, NULL};
-    struct firn_sqlcreate create;
+    struct fi_sqlcreate create;
     firn_error err;
     if (!take_texts(ctx, count, values, texts)) {
         return;
     }
-    int rc = firn_sqlcreate_parse(texts[0], &create, &err);
+    int rc = fi_sqlcreate_parse(texts[0], &create, &err);
     if (rc == FIRN_OK) {
-        rc = change(firn_sql_of(ctx), &create, texts[1], "change definitions", &err);
-        firn_sqlcreate_deinit(&create);
+        rc = change(fi_sql_of(ctx), &create, texts[1], "change definitions", &err);
+        fi_sqlcreate_deinit(&create);
     }
     if (rc != FIRN_OK) {
-        firn_sql_fail(ctx, &err);
+        fi_sql_fail(ctx, &err);
     }
 }
 
@@ -664,19 +660,18 @@ drop(sqlite3_context *ctx, int count, sqlite3_value **values)
     if (!take_texts(ctx, count, values, texts)) {
         return;
     }
-    struct firn_sqlcreate create = {.kind = FIRN_SQLCREATE_DROP_TABLE};
+    struct fi_sqlcreate create = {.kind = FI_SQLCREATE_DROP_TABLE};
     create.table = sqlite3_mprintf("%s", texts[0]);
-    int rc = create.table != NULL
-                 ? change(firn_sql_of(ctx), &create, texts[1], "drop a table", &err)
-                 : firn_sqlvalue_no_memory(&err);
-    firn_sqlcreate_deinit(&create);
+    int rc = create.table != NULL ? change(fi_sql_of(ctx), &create, texts[1], "drop a table", &err)
+                                  : fi_sqlvalue_no_memory(&err);
+    fi_sqlcreate_deinit(&create);
     if (rc != FIRN_OK) {
-        firn_sql_fail(ctx, &err);
+        fi_sql_fail(ctx, &err);
     }
 }
 
 int
-firn_sql_attach_register(struct firn_sql *sql)
+fi_sql_attach_register(struct fi_sql *sql)
 {
     static const struct {
         const char *name;
@@ -688,8 +683,8 @@ firn_sql_attach_register(struct firn_sql *sql)
     };
     int rc = SQLITE_OK;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {
-        rc = firn_sql_function(sql, functions[i].name, functions[i].count, FIRN_SQL_EFFECT,
-                               functions[i].call);
+        rc = fi_sql_function(sql, functions[i].name, functions[i].count, FI_SQL_EFFECT,
+                             functions[i].call);
     }
     return rc;
 }

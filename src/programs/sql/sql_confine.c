@@ -20,7 +20,7 @@
  * fts3_tokenizer with two arguments takes an address as a blob, and
  * SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER does not keep it from one that is bound as a parameter. So
  * a function that fails takes the name. SQLite does not replace functions while a statement runs:
- * firn_sql_confine does it, the SQL function firn_confine cannot, and leaves it to its program.
+ * fi_sql_confine does it, the SQL function firn_confine cannot, and leaves it to its program.
  */
 #include "sql/sql_internal.h"
 
@@ -44,12 +44,12 @@ is_same_path(const char *a, const char *b)
 }
 
 int
-firn_sql_confine_check(const struct firn_sql *sql, const char *path, firn_error *err)
+fi_sql_confine_check(const struct fi_sql *sql, const char *path, firn_error *err)
 {
     assert(path != NULL);
     return sql->only == NULL || is_same_path(sql->only, path)
                ? FIRN_OK
-               : firn_sqlvalue_error(
+               : fi_sqlvalue_error(
                      err, FIRN_DENIED,
                      "this connection opens nothing but its own store, and not '%.400s'", path);
 }
@@ -71,7 +71,7 @@ harden(sqlite3 *db)
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
     int rc = sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    (void)sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, FIRN_SQL_STATEMENT_MAX);
+    (void)sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, FI_SQL_STATEMENT_MAX);
     (void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, FIRN_VALUE_SIZE_MAX);
     return rc == SQLITE_OK ? sqlite3_exec(db, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0",
                                           NULL, NULL, NULL)
@@ -79,29 +79,29 @@ harden(sqlite3 *db)
 }
 
 static int
-confine(struct firn_sql *sql, const char *path, firn_error *err)
+confine(struct fi_sql *sql, const char *path, firn_error *err)
 {
-    int rc = path != NULL ? firn_sql_confine_check(sql, path, err) : FIRN_OK;
+    int rc = path != NULL ? fi_sql_confine_check(sql, path, err) : FIRN_OK;
     if (rc == FIRN_OK && path != NULL && sql->only == NULL) {
         sql->only = sqlite3_mprintf("%s", path);
-        rc = sql->only != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
+        rc = sql->only != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
     }
     if (rc == FIRN_OK && harden(sql->db) != SQLITE_OK) {
-        rc = firn_sqlvalue_error(err, FIRN_FAILED, "could not confine the connection: %s",
-                                 sqlite3_errmsg(sql->db));
+        rc = fi_sqlvalue_error(err, FIRN_FAILED, "could not confine the connection: %s",
+                               sqlite3_errmsg(sql->db));
     }
     return rc;
 }
 
 int
-firn_sql_confine(sqlite3 *db, const char *path)
+fi_sql_confine(sqlite3 *db, const char *path)
 {
-    struct firn_sql *sql = firn_sql_find(db);
+    struct fi_sql *sql = fi_sql_find(db);
     firn_error err;
     if (sql == NULL) {
         return SQLITE_NOMEM;
     }
-    int rc = firn_sql_code(confine(sql, path, &err));
+    int rc = fi_sql_code(confine(sql, path, &err));
     for (int count = 1; count <= 2 && rc == SQLITE_OK; count++) {
         rc =
             sqlite3_create_function_v2(db, "fts3_tokenizer", count, SQLITE_UTF8 | SQLITE_DIRECTONLY,
@@ -115,18 +115,18 @@ static void
 confine_connection(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     firn_error err;
-    const char *path = firn_sql_rows_argument(count > 0 ? values[0] : NULL);
-    if (confine(firn_sql_of(ctx), path, &err) != FIRN_OK) {
-        firn_sql_fail(ctx, &err);
+    const char *path = fi_sql_rows_argument(count > 0 ? values[0] : NULL);
+    if (confine(fi_sql_of(ctx), path, &err) != FIRN_OK) {
+        fi_sql_fail(ctx, &err);
     }
 }
 
 int
-firn_sql_confine_register(struct firn_sql *sql)
+fi_sql_confine_register(struct fi_sql *sql)
 {
     int rc = SQLITE_OK;
     for (int count = 0; count <= 1 && rc == SQLITE_OK; count++) {
-        rc = firn_sql_function(sql, "firn_confine", count, FIRN_SQL_EFFECT, confine_connection);
+        rc = fi_sql_function(sql, "firn_confine", count, FI_SQL_EFFECT, confine_connection);
     }
     return rc;
 }

@@ -10,11 +10,11 @@
  * - LIMIT: the scan has a limit of that many rows. If SQLite wants more, another scan goes on after
  *   the last key.
  * - OFFSET: SQLite counts the rows that it skips and, almost always, looks at none of them. The
- *   scan skips them at once, and the cursor only counts down (FIRN_SQL_FROM_SKIPPED). If SQLite
+ *   scan skips them at once, and the cursor only counts down (FI_SQL_FROM_SKIPPED). If SQLite
  *   does ask for a column, for a condition that it did not tell, another scan starts at that row.
  *   If the table has no row after those that are skipped, all are read, for SQLite would count rows
  *   that do not exist.
- * - An index that has all that is wanted: only its entries are read (FIRN_SQL_FROM_KEYS). If SQLite
+ * - An index that has all that is wanted: only its entries are read (FI_SQL_FROM_KEYS). If SQLite
  *   asks for another column, another scan goes on at that key.
  *
  * All of these read a snapshot, in which the second scan finds what the first one did.
@@ -34,10 +34,10 @@ enum { SKIP_MIN = 64 }; /* fewer rows are read and left out by SQLite */
 /* ---- the plan ---- */
 
 static void
-forget_columns(struct firn_sql_cursor *cursor)
+forget_columns(struct fi_sql_cursor *cursor)
 {
-    for (size_t i = 0;
-         cursor->cells != NULL && i < firn_sql_cursor_table(cursor)->def->column_count; i++) {
+    for (size_t i = 0; cursor->cells != NULL && i < fi_sql_cursor_table(cursor)->def->column_count;
+         i++) {
         sqlite3_free(cursor->cells[i].known);
     }
     sqlite3_free(cursor->places);
@@ -54,7 +54,7 @@ forget_columns(struct firn_sql_cursor *cursor)
 }
 
 void
-firn_sql_cursor_scan_forget(struct firn_sql_cursor *cursor)
+fi_sql_cursor_scan_forget(struct fi_sql_cursor *cursor)
 {
     forget_columns(cursor);
     sqlite3_free(cursor->plan_text);
@@ -62,22 +62,21 @@ firn_sql_cursor_scan_forget(struct firn_sql_cursor *cursor)
 }
 
 static void
-want_column(struct firn_sql_cursor *cursor, uint32_t column)
+want_column(struct fi_sql_cursor *cursor, uint32_t column)
 {
-    assert(column < firn_sql_cursor_table(cursor)->def->column_count);
+    assert(column < fi_sql_cursor_table(cursor)->def->column_count);
     if (cursor->places[column] < 0) {
         cursor->places[column] = (int32_t)cursor->read_count;
-        cursor->names[cursor->read_count] =
-            firn_sql_cursor_table(cursor)->def->columns[column].name;
+        cursor->names[cursor->read_count] = fi_sql_cursor_table(cursor)->def->columns[column].name;
         cursor->columns[cursor->read_count++] = column;
     }
 }
 
 static void
-take_seek(struct firn_sql_cursor *cursor, enum firn_sql_role role)
+take_seek(struct fi_sql_cursor *cursor, enum fi_sql_role role)
 {
     for (size_t i = 0; i < cursor->plan.item_count; i++) {
-        const struct firn_sql_plan_item *item = &cursor->plan.items[i];
+        const struct fi_sql_plan_item *item = &cursor->plan.items[i];
         if (item->role == role && cursor->seeks.count < FIRN_TABLE_KEY_COLUMNS_MAX) {
             cursor->seeks.columns[cursor->seeks.count++] = item->column;
         } else if (item->role == role) {
@@ -89,35 +88,34 @@ take_seek(struct firn_sql_cursor *cursor, enum firn_sql_role role)
 /* Which columns have equalities in the plan, and whether rows can be looked up by them in
  * memory. */
 static void
-take_seeks(struct firn_sql_cursor *cursor)
+take_seeks(struct fi_sql_cursor *cursor)
 {
-    const struct firn_sql_plan *plan = &cursor->plan;
+    const struct fi_sql_plan *plan = &cursor->plan;
     cursor->seeks.count = 0;
     cursor->may_look_up =
         !plan->is_ordered || plan->is_point || (plan->order == 0 && !plan->is_descending);
-    take_seek(cursor, FIRN_SQL_SEEK_EQUAL);
-    take_seek(cursor, FIRN_SQL_WHERE_JOIN);
+    take_seek(cursor, FI_SQL_SEEK_EQUAL);
+    take_seek(cursor, FI_SQL_WHERE_JOIN);
     for (size_t i = 0; i < plan->item_count; i++) {
-        enum firn_sql_role role = plan->items[i].role;
-        if (role == FIRN_SQL_SEEK_IN || role == FIRN_SQL_SEEK_RANGE ||
-            role == FIRN_SQL_WHERE_UNKNOWN) {
+        enum fi_sql_role role = plan->items[i].role;
+        if (role == FI_SQL_SEEK_IN || role == FI_SQL_SEEK_RANGE || role == FI_SQL_WHERE_UNKNOWN) {
             cursor->may_look_up = false;
         }
     }
 }
 
 /* NULL where the column has none, or there is no memory. */
-static struct firn_sqlvalue_dates *
-dates_of(struct firn_sql_table *table, const firn_table_column *column)
+static struct fi_sqlvalue_dates *
+dates_of(struct fi_sql_table *table, const firn_table_column *column)
 {
     if (column->type == FIRN_TYPE_DATE && table->dates == NULL) {
-        table->dates = firn_sqlvalue_dates_create();
+        table->dates = fi_sqlvalue_dates_create();
     }
     return table->dates;
 }
 
 bool
-firn_sql_cursor_scan_has_plan(const struct firn_sql_cursor *cursor, const char *text)
+fi_sql_cursor_scan_has_plan(const struct fi_sql_cursor *cursor, const char *text)
 {
     return cursor->plan_text != NULL && strcmp(cursor->plan_text, text) == 0;
 }
@@ -125,22 +123,22 @@ firn_sql_cursor_scan_has_plan(const struct firn_sql_cursor *cursor, const char *
 /* The columns of the key, and those of a set: which are read, and what gives their values to
  * SQLite. */
 static int
-take_columns(struct firn_sql_cursor *cursor, uint64_t used, firn_error *err)
+take_columns(struct fi_sql_cursor *cursor, uint64_t used, firn_error *err)
 {
-    struct firn_sql_table *table = firn_sql_cursor_table(cursor);
+    struct fi_sql_table *table = fi_sql_cursor_table(cursor);
     const size_t count = table->def->column_count;
     assert(cursor->cells == NULL && cursor->scan == NULL);
     cursor->places = sqlite3_malloc64(count * sizeof cursor->places[0]);
     cursor->names = sqlite3_malloc64(count * sizeof cursor->names[0]);
     cursor->columns = sqlite3_malloc64(count * sizeof cursor->columns[0]);
     cursor->cells =
-        sqlite3_malloc64((count + 1 + FIRN_SQL_VECTORS_COLUMNS) * sizeof cursor->cells[0]);
-    for (size_t i = 0; cursor->cells != NULL && i <= count + FIRN_SQL_VECTORS_COLUMNS; i++) {
-        cursor->cells[i] = (struct firn_sqlvalue_cell){.array = FIRN_SCAN_ARRAY_INIT};
+        sqlite3_malloc64((count + 1 + FI_SQL_VECTORS_COLUMNS) * sizeof cursor->cells[0]);
+    for (size_t i = 0; cursor->cells != NULL && i <= count + FI_SQL_VECTORS_COLUMNS; i++) {
+        cursor->cells[i] = (struct fi_sqlvalue_cell){.array = FIRN_SCAN_ARRAY_INIT};
     }
     if (cursor->places == NULL || cursor->names == NULL || cursor->columns == NULL ||
         cursor->cells == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     cursor->read = used;
     for (size_t i = 0; i < count; i++) {
@@ -157,73 +155,73 @@ take_columns(struct firn_sql_cursor *cursor, uint64_t used, firn_error *err)
     }
     /* Only an UPDATE leaves columns alone; it says that it uses all that there could be. */
     for (size_t i = 0; i < cursor->read_count && cursor->plan.used != UINT64_MAX; i++) {
-        struct firn_sqlvalue_cell *cell = &cursor->cells[cursor->columns[i]];
+        struct fi_sqlvalue_cell *cell = &cursor->cells[cursor->columns[i]];
         cell->column = &table->def->columns[cursor->columns[i]];
         cell->made.dates = dates_of(table, cell->column);
-        firn_sqlvalue_texts_open(&table->texts, cell);
-        firn_sqlvalue_set_giver(cell);
+        fi_sqlvalue_texts_open(&table->texts, cell);
+        fi_sqlvalue_set_giver(cell);
     }
     return FIRN_OK;
 }
 
 int
-firn_sql_cursor_scan_plan(struct firn_sql_cursor *cursor, const char *text, firn_error *err)
+fi_sql_cursor_scan_plan(struct fi_sql_cursor *cursor, const char *text, firn_error *err)
 {
     assert(cursor->keep == NULL);
-    firn_sql_cursor_scan_forget(cursor);
+    fi_sql_cursor_scan_forget(cursor);
     cursor->is_not_bare = false;
-    firn_sql_plan_read(text, &cursor->plan);
+    fi_sql_plan_read(text, &cursor->plan);
     int rc = take_columns(cursor, cursor->plan.used, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     take_seeks(cursor);
     cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
-    return cursor->plan_text != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
+    return cursor->plan_text != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
 }
 
 int
-firn_sql_cursor_scan_read_only(struct firn_sql_cursor *cursor, uint64_t used, firn_error *err)
+fi_sql_cursor_scan_read_only(struct fi_sql_cursor *cursor, uint64_t used, firn_error *err)
 {
-    assert(cursor->plan_text != NULL && cursor->source == FIRN_SQL_AT_END);
+    assert(cursor->plan_text != NULL && cursor->source == FI_SQL_AT_END);
     if (used == cursor->read) {
         return FIRN_OK;
     }
     forget_columns(cursor);
     int rc = take_columns(cursor, used, err);
     if (rc != FIRN_OK) {
-        firn_sql_cursor_scan_forget(cursor); /* of a plan all or nothing is there */
+        fi_sql_cursor_scan_forget(cursor); /* of a plan all or nothing is there */
     }
     return rc;
 }
 
 /* How many of the columns that are read the scan has. */
 static size_t
-scanned_count(const struct firn_sql_cursor *cursor)
+scanned_count(const struct fi_sql_cursor *cursor)
 {
-    return cursor->has_keys_only ? firn_sql_cursor_table(cursor)->orders[0].count
+    return cursor->has_keys_only ? fi_sql_cursor_table(cursor)->orders[0].count
                                  : cursor->read_count;
 }
 
 /* The columns to order by, where bounds did not do it. */
 static char *
-make_order(const struct firn_sql_cursor *cursor)
+make_order(const struct fi_sql_cursor *cursor)
 {
-    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
+    const struct fi_sql_table *table = fi_sql_cursor_table(cursor);
     sqlite3_str *text = sqlite3_str_new(NULL);
     for (size_t i = 0; i < cursor->plan.item_count; i++) {
-        const struct firn_sql_plan_item *item = &cursor->plan.items[i];
-        if (item->role == FIRN_SQL_SORT || item->role == FIRN_SQL_SORT_DESCENDING) {
+        const struct fi_sql_plan_item *item = &cursor->plan.items[i];
+        if (item->role == FI_SQL_SORT || item->role == FI_SQL_SORT_DESCENDING) {
             sqlite3_str_appendf(text, "%s\"%w\"%s", sqlite3_str_length(text) > 0 ? ", " : "",
                                 table->def->columns[item->column].name,
-                                item->role == FIRN_SQL_SORT ? "" : " desc");
+                                item->role == FI_SQL_SORT ? "" : " desc");
         }
     }
     return sqlite3_str_finish(text);
 }
 
 static int
-make_select(struct firn_sql_cursor *cursor, firn_error *err)
+make_select(struct fi_sql_cursor *cursor, firn_error *err)
 {
     if (cursor->select == NULL) {
         sqlite3_str *text = sqlite3_str_new(NULL);
@@ -232,11 +230,11 @@ make_select(struct firn_sql_cursor *cursor, firn_error *err)
         }
         cursor->select = sqlite3_str_finish(text);
     }
-    return cursor->select != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
+    return cursor->select != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
 }
 
 static void
-set_keys_only(struct firn_sql_cursor *cursor, bool has_keys_only)
+set_keys_only(struct fi_sql_cursor *cursor, bool has_keys_only)
 {
     if (cursor->has_keys_only != has_keys_only) {
         sqlite3_free(cursor->select); /* that of the others */
@@ -246,28 +244,28 @@ set_keys_only(struct firn_sql_cursor *cursor, bool has_keys_only)
 }
 
 static int
-check_types(const struct firn_sql_cursor *cursor, firn_error *err)
+check_types(const struct fi_sql_cursor *cursor, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < scanned_count(cursor) && rc == FIRN_OK; i++) {
-        rc = firn_sql_table_check_column(firn_sql_cursor_table(cursor), cursor->columns[i],
-                                         cursor->scan, i, err);
+        rc = fi_sql_table_check_column(fi_sql_cursor_table(cursor), cursor->columns[i],
+                                       cursor->scan, i, err);
     }
     return rc;
 }
 
 static void
-set_callbacks(struct firn_sql_cursor *cursor, firn_scan_options *options)
+set_callbacks(struct fi_sql_cursor *cursor, firn_scan_options *options)
 {
-    cursor->asking.db = firn_sql_db(firn_sql_cursor_table(cursor)->store->sql);
-    options->callbacks.on_progress = firn_sql_ask;
+    cursor->asking.db = fi_sql_db(fi_sql_cursor_table(cursor)->store->sql);
+    options->callbacks.on_progress = fi_sql_ask;
     options->callbacks.ctx = &cursor->asking;
     options->threads = 1;
 }
 
 /* Opens a scan of the columns that are read, without conditions; closes the one before. */
 static int
-open_scan(struct firn_sql_cursor *cursor, firn_scan_options *options, firn_error *err)
+open_scan(struct fi_sql_cursor *cursor, firn_scan_options *options, firn_error *err)
 {
     firn_scan *before = cursor->scan;
     cursor->scan = NULL;
@@ -275,7 +273,7 @@ open_scan(struct firn_sql_cursor *cursor, firn_scan_options *options, firn_error
     if (rc == FIRN_OK) {
         options->select = cursor->select;
         set_callbacks(cursor, options);
-        rc = firn_scan_open(firn_sql_cursor_table(cursor)->table, options, &cursor->scan, err);
+        rc = firn_scan_open(fi_sql_cursor_table(cursor)->table, options, &cursor->scan, err);
     }
     firn_scan_close(before); /* not earlier: bounds may lie in its batch */
     cursor->batch = NULL;
@@ -284,36 +282,36 @@ open_scan(struct firn_sql_cursor *cursor, firn_scan_options *options, firn_error
 
 /* Goes on with a scan of all columns and rows, from the row where the cursor is, or after it. */
 static int
-go_on(struct firn_sql_cursor *cursor, bool is_after, firn_error *err)
+go_on(struct fi_sql_cursor *cursor, bool is_after, firn_error *err)
 {
-    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
+    const struct fi_sql_table *table = fi_sql_cursor_table(cursor);
     firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
     assert(cursor->view.snapshot != NULL && cursor->plan.order == 0);
     options.snapshot = cursor->view.snapshot;
     options.descending = cursor->plan.is_descending;
-    if (cursor->source == FIRN_SQL_FROM_SKIPPED) {
+    if (cursor->source == FI_SQL_FROM_SKIPPED) {
         assert(cursor->skip_left > 0 && cursor->skip_left <= cursor->skip); /* (I2) */
         options.offset = cursor->skip - cursor->skip_left;
     } else {
         const firn_table_bound here = {key, table->orders[0].count, is_after};
-        firn_sql_cursor_key(cursor, key);
+        fi_sql_cursor_key(cursor, key);
         *(cursor->plan.is_descending ? &options.upper : &options.lower) = here;
     }
     set_keys_only(cursor, false);
     cursor->few_left = UINT64_MAX;
     int rc = open_scan(cursor, &options, err);
-    return rc == FIRN_OK ? firn_sql_cursor_scan_next(cursor, err) : rc;
+    return rc == FIRN_OK ? fi_sql_cursor_scan_next(cursor, err) : rc;
 }
 
 int
-firn_sql_cursor_scan_next(struct firn_sql_cursor *cursor, firn_error *err)
+fi_sql_cursor_scan_next(struct fi_sql_cursor *cursor, firn_error *err)
 {
     assert(cursor->scan != NULL);
     if (cursor->few_left == 0) {
         cursor->at = cursor->batch_rows - 1;
         int more = go_on(cursor, true, err); /* more rows are wanted than the plan said */
-        cursor->source = more == FIRN_OK ? cursor->source : FIRN_SQL_AT_END;
+        cursor->source = more == FIRN_OK ? cursor->source : FI_SQL_AT_END;
         return more;
     }
     int rc = firn_scan_next(cursor->scan, &cursor->batch, err);
@@ -322,30 +320,30 @@ firn_sql_cursor_scan_next(struct firn_sql_cursor *cursor, firn_error *err)
     if (rc != FIRN_OK || cursor->batch == NULL) {
         firn_scan_close(cursor->scan);
         cursor->scan = NULL;
-        cursor->source = FIRN_SQL_AT_END;
+        cursor->source = FI_SQL_AT_END;
         return rc;
     }
     cursor->batch_rows = firn_scan_batch_rows(cursor->batch);
     cursor->has_asked = true;
     cursor->few_left -= cursor->few_left < UINT64_MAX ? cursor->batch_rows : 0;
     if (cursor->keep != NULL) {
-        firn_sql_keep_spend(cursor->keep, &cursor->plan, cursor->batch_rows);
+        fi_sql_keep_spend(cursor->keep, &cursor->plan, cursor->batch_rows);
     }
     for (size_t i = 0; i < scanned_count(cursor); i++) {
-        struct firn_sqlvalue_cell *cell = &cursor->cells[cursor->columns[i]];
+        struct fi_sqlvalue_cell *cell = &cursor->cells[cursor->columns[i]];
         firn_scan_batch_column(cursor->batch, i, &cell->array);
-        firn_sqlvalue_texts_begin(cell);
+        fi_sqlvalue_texts_begin(cell);
     }
-    cursor->source = cursor->has_keys_only ? FIRN_SQL_FROM_KEYS : FIRN_SQL_FROM_SCAN;
+    cursor->source = cursor->has_keys_only ? FI_SQL_FROM_KEYS : FI_SQL_FROM_SCAN;
     return FIRN_OK;
 }
 
 /* The scan that a filter asks for. order: by which columns it has to sort; NULL: none. */
 static int
-open_filtered(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filter,
-              const char *order, uint64_t skip, firn_error *err)
+open_filtered(struct fi_sql_cursor *cursor, const struct fi_sql_filter *filter, const char *order,
+              uint64_t skip, firn_error *err)
 {
-    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
+    const struct fi_sql_table *table = fi_sql_cursor_table(cursor);
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
     assert(skip == 0 || (filter->where == NULL && filter->lower_count + filter->upper_count == 0));
     options.txn = cursor->view.txn;
@@ -367,18 +365,18 @@ open_filtered(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filt
         options.limit = cursor->few_left = cursor->plan.few;
     }
     int rc = open_scan(cursor, &options, err);
-    return rc == FIRN_OK ? firn_sql_cursor_scan_next(cursor, err) : rc;
+    return rc == FIRN_OK ? fi_sql_cursor_scan_next(cursor, err) : rc;
 }
 
 int
-firn_sql_cursor_scan_from(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filter,
-                          int64_t key, firn_error *err)
+fi_sql_cursor_scan_from(struct fi_sql_cursor *cursor, const struct fi_sql_filter *filter,
+                        int64_t key, firn_error *err)
 {
-    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
+    const struct fi_sql_table *table = fi_sql_cursor_table(cursor);
     const firn_value lower =
         firn_typed_i64(table->def->columns[table->orders[0].columns[0]].type, key);
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    assert(cursor->source == FIRN_SQL_AT_END && cursor->scan == NULL && filter->fixed == 0);
+    assert(cursor->source == FI_SQL_AT_END && cursor->scan == NULL && filter->fixed == 0);
     options.snapshot = cursor->view.snapshot;
     options.where = filter->where != NULL ? sqlite3_str_value(filter->where) : NULL;
     options.parameters = filter->parameters;
@@ -387,22 +385,22 @@ firn_sql_cursor_scan_from(struct firn_sql_cursor *cursor, const struct firn_sql_
     set_keys_only(cursor, false);
     cursor->few_left = UINT64_MAX;
     int rc = open_scan(cursor, &options, err);
-    return rc == FIRN_OK ? firn_sql_cursor_scan_next(cursor, err) : rc;
+    return rc == FIRN_OK ? fi_sql_cursor_scan_next(cursor, err) : rc;
 }
 
 int
-firn_sql_cursor_scan_open(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filter,
-                          uint64_t skip, firn_error *err)
+fi_sql_cursor_scan_open(struct fi_sql_cursor *cursor, const struct fi_sql_filter *filter,
+                        uint64_t skip, firn_error *err)
 {
-    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
+    const struct fi_sql_table *table = fi_sql_cursor_table(cursor);
     const bool is_bare = cursor->plan.is_bare && !cursor->is_not_bare && !filter->must_sort;
     char *order = NULL;
-    assert(cursor->source == FIRN_SQL_AT_END && cursor->scan == NULL);
+    assert(cursor->source == FI_SQL_AT_END && cursor->scan == NULL);
     if (skip >= SKIP_MIN && cursor->view.snapshot != NULL) {
         set_keys_only(cursor, false);
         int rc = open_filtered(cursor, filter, NULL, skip, err);
-        if (rc != FIRN_OK || cursor->source != FIRN_SQL_AT_END) {
-            cursor->source = rc == FIRN_OK ? FIRN_SQL_FROM_SKIPPED : FIRN_SQL_AT_END;
+        if (rc != FIRN_OK || cursor->source != FI_SQL_AT_END) {
+            cursor->source = rc == FIRN_OK ? FI_SQL_FROM_SKIPPED : FI_SQL_AT_END;
             cursor->skip = cursor->skip_left = skip; /* (I2) */
             return rc;
         }
@@ -410,7 +408,7 @@ firn_sql_cursor_scan_open(struct firn_sql_cursor *cursor, const struct firn_sql_
     set_keys_only(cursor, (skip >= SKIP_MIN || is_bare) && cursor->view.snapshot != NULL &&
                               cursor->read_count > table->orders[0].count);
     if (filter->must_sort && (order = make_order(cursor)) == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     int rc = open_filtered(cursor, filter, order, 0, err);
     sqlite3_free(order);
@@ -418,12 +416,12 @@ firn_sql_cursor_scan_open(struct firn_sql_cursor *cursor, const struct firn_sql_
 }
 
 int
-firn_sql_cursor_scan_widen(struct firn_sql_cursor *cursor, firn_error *err)
+fi_sql_cursor_scan_widen(struct fi_sql_cursor *cursor, firn_error *err)
 {
-    assert(cursor->source == FIRN_SQL_FROM_KEYS || cursor->source == FIRN_SQL_FROM_SKIPPED);
+    assert(cursor->source == FI_SQL_FROM_KEYS || cursor->source == FI_SQL_FROM_SKIPPED);
     int rc = go_on(cursor, false, err);
-    return rc == FIRN_OK && cursor->source != FIRN_SQL_FROM_SCAN
-               ? firn_sqlvalue_error(err, FIRN_INTERNAL, "a row of '%s' is gone",
-                                     firn_sql_cursor_table(cursor)->name)
+    return rc == FIRN_OK && cursor->source != FI_SQL_FROM_SCAN
+               ? fi_sqlvalue_error(err, FIRN_INTERNAL, "a row of '%s' is gone",
+                                   fi_sql_cursor_table(cursor)->name)
                : rc;
 }

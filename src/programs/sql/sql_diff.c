@@ -29,14 +29,14 @@ enum { ARGUMENTS = 3 };
 
 struct diff_table {
     sqlite3_vtab base;
-    struct firn_sql *sql;
+    struct fi_sql *sql;
     char *arguments[ARGUMENTS]; /* of a virtual table; of the function all NULL */
     char *shape;                /* the declaration; NULL: the function */
 };
 
 struct diff_cursor {
     sqlite3_vtab_cursor base;
-    struct firn_sql_store *store; /* a reference */
+    struct fi_sql_store *store; /* a reference */
     firn_table_diff *diff;
     const firn_row_difference *row; /* NULL: at the end */
     sqlite3_int64 number;
@@ -54,13 +54,13 @@ open_state(firn_store *store, const char *reference, firn_snapshot **out, firn_e
 
 /* Opens the comparison that three arguments say; *out_store is a reference. */
 static int
-open_diff(struct firn_sql *sql, const char *const *arguments, struct firn_sql_store **out_store,
+open_diff(struct fi_sql *sql, const char *const *arguments, struct fi_sql_store **out_store,
           firn_table_diff **out, firn_error *err)
 {
     firn_table_diff_options options = FIRN_TABLE_DIFF_OPTIONS_INIT;
-    struct firn_sql_store *store = NULL;
+    struct fi_sql_store *store = NULL;
     const char *table = NULL;
-    int code = firn_sql_history_find(sql, arguments[0], &store, &table, err);
+    int code = fi_sql_history_find(sql, arguments[0], &store, &table, err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -74,7 +74,7 @@ open_diff(struct firn_sql *sql, const char *const *arguments, struct firn_sql_st
     firn_snapshot_close(options.before);
     firn_snapshot_close(options.after);
     if (code == FIRN_OK) {
-        firn_sql_store_ref(store);
+        fi_sql_store_ref(store);
         *out_store = store;
     }
     return code;
@@ -110,7 +110,7 @@ declare(const firn_table_diff *diff)
         if (is_taken(diff, i, name_of(column))) {
             sqlite3_snprintf((int)sizeof number, number, ":%llu", (unsigned long long)i + 1);
         }
-        firn_sqlvalue_type(column->definition, type);
+        fi_sqlvalue_type(column->definition, type);
         sqlite3_str_appendf(text, ",\"before_%w%s\" %s,\"after_%w%s\" %s", name_of(column), number,
                             type, name_of(column), number, type);
     }
@@ -134,18 +134,18 @@ static int
 shape_table(struct diff_table *table, int argc, const char *const *argv, char **out_error)
 {
     firn_error err;
-    struct firn_sql_store *store = NULL;
+    struct fi_sql_store *store = NULL;
     firn_table_diff *diff = NULL;
-    if (firn_sql_effect_check_schema(argv[0], argv[1], &err) != FIRN_OK) {
+    if (fi_sql_effect_check_schema(argv[0], argv[1], &err) != FIRN_OK) {
         *out_error = sqlite3_mprintf("%s", err.text);
-        return firn_sql_code(err.code);
+        return fi_sql_code(err.code);
     }
     if (argc > 3 + ARGUMENTS) {
         *out_error = sqlite3_mprintf("firn_diff takes a table and two references");
         return SQLITE_ERROR;
     }
     for (int i = 3; i < argc; i++) {
-        table->arguments[i - 3] = firn_sql_store_unquote(argv[i]);
+        table->arguments[i - 3] = fi_sql_store_unquote(argv[i]);
         if (table->arguments[i - 3] == NULL) {
             return SQLITE_NOMEM;
         }
@@ -153,11 +153,11 @@ shape_table(struct diff_table *table, int argc, const char *const *argv, char **
     const char *const *arguments = (const char *const *)table->arguments;
     if (open_diff(table->sql, arguments, &store, &diff, &err) != FIRN_OK) {
         *out_error = sqlite3_mprintf("%s", err.text);
-        return firn_sql_code(err.code);
+        return fi_sql_code(err.code);
     }
     table->shape = declare(diff);
     firn_table_diff_close(diff);
-    firn_sql_store_unref(store);
+    fi_sql_store_unref(store);
     return table->shape != NULL ? SQLITE_OK : SQLITE_NOMEM;
 }
 
@@ -197,13 +197,13 @@ diff_disconnect(sqlite3_vtab *base)
 static int
 diff_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
-    static const struct firn_sql_rows_function function = {.name = "firn_diff",
-                                                           .column_count = FUNCTION_COLUMNS,
-                                                           .arguments = "table,state1,state2",
-                                                           .argument_count = ARGUMENTS,
-                                                           .argument_count_min = 2};
+    static const struct fi_sql_rows_function function = {.name = "firn_diff",
+                                                         .column_count = FUNCTION_COLUMNS,
+                                                         .arguments = "table,state1,state2",
+                                                         .argument_count = ARGUMENTS,
+                                                         .argument_count_min = 2};
     if (((const struct diff_table *)base)->shape == NULL) {
-        return firn_sql_rows_plan(base, info, &function);
+        return fi_sql_rows_plan(base, info, &function);
     }
     info->estimatedCost = 1e5;
     info->estimatedRows = 1000;
@@ -216,7 +216,7 @@ static int
 diff_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
 {
     (void)table;
-    return firn_sql_new_cursor(sizeof(struct diff_cursor), out);
+    return fi_sql_new_cursor(sizeof(struct diff_cursor), out);
 }
 
 static void
@@ -224,7 +224,7 @@ diff_reset(struct diff_cursor *cursor)
 {
     firn_table_diff_close(cursor->diff);
     if (cursor->store != NULL) {
-        firn_sql_store_unref(cursor->store);
+        fi_sql_store_unref(cursor->store);
     }
     cursor->diff = NULL;
     cursor->store = NULL;
@@ -248,7 +248,7 @@ diff_next(sqlite3_vtab_cursor *base)
     cursor->number++;
     if (firn_table_diff_next(cursor->diff, &cursor->row, &err) != FIRN_OK) {
         cursor->row = NULL;
-        return firn_sql_fail_table(base->pVtab, &err);
+        return fi_sql_fail_table(base->pVtab, &err);
     }
     return SQLITE_OK;
 }
@@ -286,11 +286,11 @@ diff_filter(sqlite3_vtab_cursor *base, int given, const char *text, int argc, sq
     diff_reset(cursor);
     for (int i = 0; i < ARGUMENTS && table->shape == NULL; i++) {
         bool is_given = (given >> i & 1) != 0 && next < argc;
-        arguments[i] = is_given ? firn_sql_rows_argument(argv[next]) : NULL;
+        arguments[i] = is_given ? fi_sql_rows_argument(argv[next]) : NULL;
         next += is_given;
     }
     if (open_diff(table->sql, arguments, &cursor->store, &cursor->diff, &err) != FIRN_OK) {
-        return firn_sql_fail_table(base->pVtab, &err);
+        return fi_sql_fail_table(base->pVtab, &err);
     }
     int rc = check_shape(table, cursor);
     return rc == SQLITE_OK ? diff_next(base) : rc;
@@ -314,9 +314,9 @@ json_side(const struct diff_cursor *cursor, const firn_value *values, bool is_be
         const char *name = is_before ? column->before_name : column->after_name;
         if (name != NULL) {
             sqlite3_str_appendall(out, between);
-            firn_sql_rows_json_text(out, name, strlen(name));
+            fi_sql_rows_json_text(out, name, strlen(name));
             sqlite3_str_appendall(out, ":");
-            firn_sql_rows_json_value(out, column->definition, values[i]);
+            fi_sql_rows_json_value(out, column->definition, values[i]);
             between = ",";
         }
     }
@@ -335,7 +335,7 @@ json_key(const struct diff_cursor *cursor, sqlite3_str *out)
         for (size_t i = 0; (column = firn_table_diff_column_at(cursor->diff, i)) != NULL; i++) {
             if (column->key_place == place) {
                 sqlite3_str_appendall(out, place > 1 ? "," : "");
-                firn_sql_rows_json_value(out, column->definition, values[i]);
+                fi_sql_rows_json_value(out, column->definition, values[i]);
             }
         }
     }
@@ -352,7 +352,7 @@ json_changed(const struct diff_cursor *cursor, sqlite3_str *out)
     for (size_t i = 0; (column = firn_table_diff_column_at(cursor->diff, i)) != NULL; i++) {
         if (cursor->row->changed[i]) {
             sqlite3_str_appendall(out, between);
-            firn_sql_rows_json_text(out, name_of(column), strlen(name_of(column)));
+            fi_sql_rows_json_text(out, name_of(column), strlen(name_of(column)));
             between = ",";
         }
     }
@@ -404,7 +404,7 @@ diff_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int place)
     const firn_value *values = (place - 1) % 2 == 0 ? cursor->row->before : cursor->row->after;
     const firn_table_diff_column *column = firn_table_diff_column_at(cursor->diff, i);
     if (values != NULL && column != NULL) {
-        firn_sqlvalue_result(ctx, column->definition, values[i]);
+        fi_sqlvalue_result(ctx, column->definition, values[i]);
     }
     return SQLITE_OK;
 }
@@ -433,7 +433,7 @@ static const sqlite3_module diff_module = {
 };
 
 int
-firn_sql_diff_register(struct firn_sql *sql)
+fi_sql_diff_register(struct fi_sql *sql)
 {
-    return firn_sql_module(sql, "firn_diff", &diff_module);
+    return fi_sql_module(sql, "firn_diff", &diff_module);
 }

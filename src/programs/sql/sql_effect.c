@@ -37,7 +37,7 @@ SQLITE_EXTENSION_INIT3
 
 /* The one statement that is being executed; NULL: there are more. */
 static sqlite3_stmt *
-find_executing(const struct firn_sql *sql)
+find_executing(const struct fi_sql *sql)
 {
     sqlite3_stmt *found = NULL;
     for (sqlite3_stmt *stmt = NULL; (stmt = sqlite3_next_stmt(sql->db, stmt)) != NULL;) {
@@ -57,12 +57,12 @@ is_call(const char *text)
 {
     const char *word;
     size_t at = 0;
-    size_t size = firn_sqltext_next_word(text, &at, &word);
-    if (!firn_sqltext_is(word, size, "select")) {
+    size_t size = fi_sqltext_next_word(text, &at, &word);
+    if (!fi_sqltext_is(word, size, "select")) {
         return false;
     }
-    while ((size = firn_sqltext_next_word(text, &at, &word)) > 0) {
-        if (firn_sqltext_is(word, size, "from") || firn_sqltext_is(word, size, "in")) {
+    while ((size = fi_sqltext_next_word(text, &at, &word)) > 0) {
+        if (fi_sqltext_is(word, size, "from") || fi_sqltext_is(word, size, "in")) {
             return false;
         }
     }
@@ -70,18 +70,18 @@ is_call(const char *text)
 }
 
 int
-firn_sql_effect_check(const struct firn_sql *sql, const char *name, firn_error *err)
+fi_sql_effect_check(const struct fi_sql *sql, const char *name, firn_error *err)
 {
     sqlite3_stmt *stmt = find_executing(sql);
     const char *text = stmt != NULL ? sqlite3_sql(stmt) : NULL;
     if (text == NULL) {
-        return firn_sqlvalue_error(err, FIRN_DENIED,
-                                   "%s is refused inside of another statement, and while a blob is "
-                                   "open: call it in a statement of its own",
-                                   name);
+        return fi_sqlvalue_error(err, FIRN_DENIED,
+                                 "%s is refused inside of another statement, and while a blob is "
+                                 "open: call it in a statement of its own",
+                                 name);
     }
     if (sqlite3_stmt_readonly(stmt) == 0 || !is_call(text)) {
-        return firn_sqlvalue_error(
+        return fi_sqlvalue_error(
             err, FIRN_DENIED,
             "%s acts only in a statement of its own: SELECT %s(...), without FROM and IN", name,
             name);
@@ -90,18 +90,18 @@ firn_sql_effect_check(const struct firn_sql *sql, const char *name, firn_error *
 }
 
 bool
-firn_sql_effect_is_create(const struct firn_sql *sql)
+fi_sql_effect_is_create(const struct fi_sql *sql)
 {
     sqlite3_stmt *stmt = find_executing(sql);
     const char *text = stmt != NULL ? sqlite3_sql(stmt) : NULL;
     const char *word;
     size_t at = 0;
-    size_t size = text != NULL ? firn_sqltext_next_word(text, &at, &word) : 0;
-    return size > 0 && firn_sqltext_is(word, size, "create");
+    size_t size = text != NULL ? fi_sqltext_next_word(text, &at, &word) : 0;
+    return size > 0 && fi_sqltext_is(word, size, "create");
 }
 
 bool
-firn_sql_effect_is_writing(sqlite3_stmt *statement)
+fi_sql_effect_is_writing(sqlite3_stmt *statement)
 {
     return sqlite3_stmt_busy(statement) && sqlite3_data_count(statement) == 0 &&
            !sqlite3_stmt_readonly(statement);
@@ -110,12 +110,12 @@ firn_sql_effect_is_writing(sqlite3_stmt *statement)
 /* A statement that ends and one that begins at the same address differ in how often they ran, or
  * rows were counted in between. */
 bool
-firn_sql_effect_is_new(const struct firn_sql *sql, struct firn_sql_execution *last)
+fi_sql_effect_is_new(const struct fi_sql *sql, struct fi_sql_execution *last)
 {
-    struct firn_sql_execution now = {.changes = sqlite3_total_changes(sql->db)};
+    struct fi_sql_execution now = {.changes = sqlite3_total_changes(sql->db)};
     sqlite3_stmt *first = NULL;
     for (sqlite3_stmt *at = NULL; (at = sqlite3_next_stmt(sql->db, at)) != NULL;) {
-        if (firn_sql_effect_is_writing(at)) {
+        if (fi_sql_effect_is_writing(at)) {
             first = first != NULL ? first : at;
             now.count++;
         }
@@ -129,13 +129,12 @@ firn_sql_effect_is_new(const struct firn_sql *sql, struct firn_sql_execution *la
 }
 
 int
-firn_sql_effect_check_schema(const char *module, const char *schema, firn_error *err)
+fi_sql_effect_check_schema(const char *module, const char *schema, firn_error *err)
 {
     return sqlite3_stricmp(schema, "temp") == 0
                ? FIRN_OK
-               : firn_sqlvalue_error(
-                     err, FIRN_DENIED,
-                     "a virtual table of %s can only be in the schema temp, because "
-                     "it runs what its arguments say",
-                     module);
+               : fi_sqlvalue_error(err, FIRN_DENIED,
+                                   "a virtual table of %s can only be in the schema temp, because "
+                                   "it runs what its arguments say",
+                                   module);
 }

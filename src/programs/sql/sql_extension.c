@@ -5,7 +5,7 @@
  * digits, "_init".
  *
  * The library stays loaded when the connection is closed: threads of firn run in it, and
- * connections share stores. Programs that link the room directly call firn_sql_register and have no
+ * connections share stores. Programs that link the room directly call fi_sql_register and have no
  * need of this file.
  */
 #include <sqlite3ext.h>
@@ -28,7 +28,7 @@ sqlite3_firnsqlite_init(sqlite3 *db, char **text, const sqlite3_api_routines *ap
             sqlite3_mprintf("firn needs SQLite 3.38 or newer; this is %s", sqlite3_libversion());
         return SQLITE_ERROR;
     }
-    int rc = firn_sql_register(db);
+    int rc = fi_sql_register(db);
     if (rc != SQLITE_OK) {
         *text = sqlite3_mprintf("could not register firn's functions: %s", sqlite3_errmsg(db));
         return rc;

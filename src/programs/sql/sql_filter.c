@@ -27,32 +27,32 @@ SQLITE_EXTENSION_INIT3
 enum { CONSTANT_SIZE_MAX = 4096, BOUND_SIZE_MAX = 16384, LIST_MAX = 4000 };
 
 /* Bytes that values refer to until the filter is gone. */
-struct firn_sql_memory {
-    struct firn_sql_memory *next;
+struct fi_sql_memory {
+    struct fi_sql_memory *next;
     uint8_t bytes[];
 };
 
 /* All values are below the argument (sign < 0), or above it. */
-static struct firn_sqlvalue_bounds
+static struct fi_sqlvalue_bounds
 compare_other_type(int op, int sign)
 {
     assert(sign != 0);
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_LT:
     case SQLITE_INDEX_CONSTRAINT_LE:
-        return firn_sqlvalue_domain_just(sign < 0 ? FIRN_SQLVALUE_NOT_NULL : FIRN_SQLVALUE_NOTHING);
+        return fi_sqlvalue_domain_just(sign < 0 ? FI_SQLVALUE_NOT_NULL : FI_SQLVALUE_NOTHING);
     case SQLITE_INDEX_CONSTRAINT_GT:
     case SQLITE_INDEX_CONSTRAINT_GE:
-        return firn_sqlvalue_domain_just(sign > 0 ? FIRN_SQLVALUE_NOT_NULL : FIRN_SQLVALUE_NOTHING);
+        return fi_sqlvalue_domain_just(sign > 0 ? FI_SQLVALUE_NOT_NULL : FI_SQLVALUE_NOTHING);
     default:
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOTHING);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_NOTHING);
     }
 }
 
-static struct firn_sqlvalue_bounds
+static struct fi_sqlvalue_bounds
 compare_value(int op, firn_value value)
 {
-    struct firn_sqlvalue_bounds bounds = firn_sqlvalue_domain_just(FIRN_SQLVALUE_RANGE);
+    struct fi_sqlvalue_bounds bounds = fi_sqlvalue_domain_just(FI_SQLVALUE_RANGE);
     bounds.lower = bounds.upper = value;
     bounds.has_lower = op == SQLITE_INDEX_CONSTRAINT_EQ || op == SQLITE_INDEX_CONSTRAINT_GT ||
                        op == SQLITE_INDEX_CONSTRAINT_GE;
@@ -66,10 +66,10 @@ compare_value(int op, firn_value value)
 /* ---- bytes ---- */
 
 static uint8_t *
-keep(struct firn_sql_filter *filter, const void *bytes, size_t size)
+keep(struct fi_sql_filter *filter, const void *bytes, size_t size)
 {
     assert(bytes != NULL || size == 0);
-    struct firn_sql_memory *memory = sqlite3_malloc64(sizeof *memory + size + 1);
+    struct fi_sql_memory *memory = sqlite3_malloc64(sizeof *memory + size + 1);
     if (memory == NULL) {
         return NULL;
     }
@@ -113,8 +113,8 @@ read_uuid(const char *text, size_t size, uint8_t out[16])
     return true;
 }
 
-static struct firn_sqlvalue_bounds
-compare_uuid(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
+static struct fi_sqlvalue_bounds
+compare_uuid(struct fi_sql_filter *filter, int op, sqlite3_value *argument)
 {
     assert(sqlite3_value_type(argument) == SQLITE_TEXT);
     uint8_t bytes[16];
@@ -122,40 +122,40 @@ compare_uuid(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
         return compare_other_type(op, -1);
     }
     if (sqlite3_value_type(argument) != SQLITE_TEXT) {
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
     }
     bool is_one = read_uuid((const char *)sqlite3_value_text(argument),
                             (size_t)sqlite3_value_bytes(argument), bytes);
     if (!is_one) {
-        return firn_sqlvalue_domain_just(op == SQLITE_INDEX_CONSTRAINT_EQ ? FIRN_SQLVALUE_NOTHING
-                                                                          : FIRN_SQLVALUE_UNKNOWN);
+        return fi_sqlvalue_domain_just(op == SQLITE_INDEX_CONSTRAINT_EQ ? FI_SQLVALUE_NOTHING
+                                                                        : FI_SQLVALUE_UNKNOWN);
     }
     const uint8_t *kept = keep(filter, bytes, sizeof bytes);
     if (kept == NULL) {
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
     }
     firn_value value = firn_blob(firn_bytes(kept, sizeof bytes));
     value.type = FIRN_TYPE_UUID;
     return compare_value(op, value);
 }
 
-static struct firn_sqlvalue_bounds
+static struct fi_sqlvalue_bounds
 compare_bytes(const firn_table_column *column, int op, sqlite3_value *argument)
 {
     int type = sqlite3_value_type(argument);
     if (column->type == FIRN_TYPE_BLOB) {
-        return type == SQLITE_BLOB ? compare_value(op, firn_sqlvalue_any(argument))
+        return type == SQLITE_BLOB ? compare_value(op, fi_sqlvalue_any(argument))
                                    : compare_other_type(op, 1);
     }
     if (type == SQLITE_BLOB) {
         return compare_other_type(op, -1);
     }
     if (type != SQLITE_TEXT) {
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
     }
-    const firn_value value = firn_sqlvalue_any(argument);
-    if (firn_is_null(value) || !firn_sqlvalue_is_utf8(value.as.bytes.data, value.as.bytes.size)) {
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
+    const firn_value value = fi_sqlvalue_any(argument);
+    if (firn_is_null(value) || !fi_sqlvalue_is_utf8(value.as.bytes.data, value.as.bytes.size)) {
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
     }
     return compare_value(op, value);
 }
@@ -164,23 +164,23 @@ compare_bytes(const firn_table_column *column, int op, sqlite3_value *argument)
 
 /* The texts that begin with a prefix, in any case of the letters of ASCII (LIKE). Wider than the
  * pattern. */
-static struct firn_sqlvalue_bounds
-match_prefix(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
+static struct fi_sqlvalue_bounds
+match_prefix(struct fi_sql_filter *filter, int op, sqlite3_value *argument)
 {
     const char *stops = op == SQLITE_INDEX_CONSTRAINT_LIKE ? "%_" : "*?[";
     if (sqlite3_value_type(argument) != SQLITE_TEXT) {
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
     }
     const char *pattern = (const char *)sqlite3_value_text(argument);
     size_t size = pattern != NULL ? strcspn(pattern, stops) : 0;
     if (size == 0 || size > BOUND_SIZE_MAX ||
-        !firn_sqlvalue_is_utf8((const uint8_t *)pattern, size)) {
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOT_NULL);
+        !fi_sqlvalue_is_utf8((const uint8_t *)pattern, size)) {
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_NOT_NULL);
     }
     uint8_t *lower = keep(filter, pattern, size);
     uint8_t *upper = keep(filter, pattern, size);
     if (lower == NULL || upper == NULL) {
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
     }
     for (size_t i = 0; i < size && op == SQLITE_INDEX_CONSTRAINT_LIKE; i++) {
         if (lower[i] >= 'a' && lower[i] <= 'z') {
@@ -190,7 +190,7 @@ match_prefix(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
             upper[i] = (uint8_t)(upper[i] + 32);
         }
     }
-    struct firn_sqlvalue_bounds bounds = firn_sqlvalue_domain_just(FIRN_SQLVALUE_RANGE);
+    struct fi_sqlvalue_bounds bounds = fi_sqlvalue_domain_just(FI_SQLVALUE_RANGE);
     bounds.has_lower = true;
     bounds.lower = firn_text_bytes(firn_bytes(lower, size));
     bounds.has_upper = upper[size - 1] < 0x7f;
@@ -211,8 +211,8 @@ is_number_type(firn_type type)
 }
 
 /* A comparison of a column with a value that is not NULL. */
-static struct firn_sqlvalue_bounds
-compare(struct firn_sql_filter *filter, const firn_table_column *column, int op,
+static struct fi_sqlvalue_bounds
+compare(struct fi_sql_filter *filter, const firn_table_column *column, int op,
         sqlite3_value *argument)
 {
     int type = sqlite3_value_type(argument);
@@ -227,7 +227,7 @@ compare(struct firn_sql_filter *filter, const firn_table_column *column, int op,
     case FIRN_TYPE_F64:
         if (type == SQLITE_INTEGER && (sqlite3_value_int64(argument) > (INT64_C(1) << 53) ||
                                        sqlite3_value_int64(argument) < -(INT64_C(1) << 53))) {
-            return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
+            return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
         }
         return compare_value(op, firn_f64(sqlite3_value_double(argument)));
     case FIRN_TYPE_DATE:
@@ -236,24 +236,24 @@ compare(struct firn_sql_filter *filter, const firn_table_column *column, int op,
             return compare_other_type(op, -1);
         }
         return type == SQLITE_TEXT && sqlite3_value_text(argument) != NULL
-                   ? firn_sqlvalue_domain_compare(column, op, argument)
-                   : firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
+                   ? fi_sqlvalue_domain_compare(column, op, argument)
+                   : fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
     case FIRN_TYPE_UUID:
         return compare_uuid(filter, op, argument);
     case FIRN_TYPE_TEXT:
     case FIRN_TYPE_BLOB:
         return compare_bytes(column, op, argument);
     case FIRN_TYPE_VECTOR:
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
     default:
-        return firn_sqlvalue_domain_compare(column, op, argument);
+        return fi_sqlvalue_domain_compare(column, op, argument);
     }
 }
 
 static bool
-is_one_value(const struct firn_sqlvalue_bounds *bounds)
+is_one_value(const struct fi_sqlvalue_bounds *bounds)
 {
-    if (bounds->verdict != FIRN_SQLVALUE_RANGE || !bounds->has_lower || !bounds->has_upper) {
+    if (bounds->verdict != FI_SQLVALUE_RANGE || !bounds->has_lower || !bounds->has_upper) {
         return false;
     }
     const firn_value *a = &bounds->lower;
@@ -266,43 +266,43 @@ is_one_value(const struct firn_sqlvalue_bounds *bounds)
                                       : a->as.i64 == b->as.i64;
 }
 
-static struct firn_sqlvalue_bounds
-differ(struct firn_sql_filter *filter, const firn_table_column *column, sqlite3_value *argument,
+static struct fi_sqlvalue_bounds
+differ(struct fi_sql_filter *filter, const firn_table_column *column, sqlite3_value *argument,
        bool with_null)
 {
-    struct firn_sqlvalue_bounds bounds =
+    struct fi_sqlvalue_bounds bounds =
         compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
-    if (bounds.verdict == FIRN_SQLVALUE_NOTHING) {
-        return firn_sqlvalue_domain_just(with_null ? FIRN_SQLVALUE_ANY : FIRN_SQLVALUE_NOT_NULL);
+    if (bounds.verdict == FI_SQLVALUE_NOTHING) {
+        return fi_sqlvalue_domain_just(with_null ? FI_SQLVALUE_ANY : FI_SQLVALUE_NOT_NULL);
     }
     if (!is_one_value(&bounds)) {
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_UNKNOWN);
     }
-    bounds.verdict = with_null ? FIRN_SQLVALUE_BUT_NULL : FIRN_SQLVALUE_BUT;
+    bounds.verdict = with_null ? FI_SQLVALUE_BUT_NULL : FI_SQLVALUE_BUT;
     return bounds;
 }
 
-static struct firn_sqlvalue_bounds
-judge(struct firn_sql_filter *filter, const firn_table_column *column, int op,
+static struct fi_sqlvalue_bounds
+judge(struct fi_sql_filter *filter, const firn_table_column *column, int op,
       sqlite3_value *argument)
 {
     bool is_null = sqlite3_value_type(argument) == SQLITE_NULL;
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_ISNULL:
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NULLS);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_NULLS);
     case SQLITE_INDEX_CONSTRAINT_ISNOTNULL:
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOT_NULL);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_NOT_NULL);
     case SQLITE_INDEX_CONSTRAINT_IS:
-        return is_null ? firn_sqlvalue_domain_just(FIRN_SQLVALUE_NULLS)
+        return is_null ? fi_sqlvalue_domain_just(FI_SQLVALUE_NULLS)
                        : compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
     case SQLITE_INDEX_CONSTRAINT_ISNOT:
-        return is_null ? firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOT_NULL)
+        return is_null ? fi_sqlvalue_domain_just(FI_SQLVALUE_NOT_NULL)
                        : differ(filter, column, argument, true);
     default:
         break;
     }
     if (is_null) {
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOTHING);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_NOTHING);
     }
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_NE:
@@ -316,7 +316,7 @@ judge(struct firn_sql_filter *filter, const firn_table_column *column, int op,
 }
 
 bool
-firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value *constant)
+fi_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value *constant)
 {
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_LIKE:
@@ -334,7 +334,7 @@ firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value 
     case FIRN_TYPE_VECTOR:
         return false;
     case FIRN_TYPE_DECIMAL:
-        /* Of more digits than a REAL has, several are shown as one, which FIRN_SQLVALUE_BUT cannot
+        /* Of more digits than a REAL has, several are shown as one, which FI_SQLVALUE_BUT cannot
          * say. */
         return column->precision <= 15;
     case FIRN_TYPE_U64:
@@ -345,8 +345,8 @@ firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value 
     case FIRN_TYPE_TEXT:
         return constant != NULL && sqlite3_value_type(constant) == SQLITE_TEXT &&
                sqlite3_value_bytes(constant) <= CONSTANT_SIZE_MAX &&
-               firn_sqlvalue_is_utf8(sqlite3_value_text(constant),
-                                     (size_t)sqlite3_value_bytes(constant));
+               fi_sqlvalue_is_utf8(sqlite3_value_text(constant),
+                                   (size_t)sqlite3_value_bytes(constant));
     case FIRN_TYPE_UUID:
         return constant != NULL && sqlite3_value_type(constant) == SQLITE_TEXT &&
                op == SQLITE_INDEX_CONSTRAINT_EQ;
@@ -358,7 +358,7 @@ firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value 
 }
 
 bool
-firn_sql_filter_can_seek(firn_type type)
+fi_sql_filter_can_seek(firn_type type)
 {
     return type != FIRN_TYPE_F32 && type != FIRN_TYPE_F64 && type != FIRN_TYPE_VECTOR;
 }
@@ -366,7 +366,7 @@ firn_sql_filter_can_seek(firn_type type)
 /* ---- what the scan is told ---- */
 
 static int
-add_parameter(struct firn_sql_filter *filter, firn_value value, firn_error *err)
+add_parameter(struct fi_sql_filter *filter, firn_value value, firn_error *err)
 {
     assert(filter->parameter_count <= filter->parameter_capacity);
     if (filter->parameter_count == filter->parameter_capacity) {
@@ -374,7 +374,7 @@ add_parameter(struct firn_sql_filter *filter, firn_value value, firn_error *err)
         firn_value *grown =
             sqlite3_realloc64(filter->parameters, capacity * sizeof filter->parameters[0]);
         if (grown == NULL) {
-            return firn_sqlvalue_no_memory(err);
+            return fi_sqlvalue_no_memory(err);
         }
         filter->parameters = grown;
         filter->parameter_capacity = capacity;
@@ -384,7 +384,7 @@ add_parameter(struct firn_sql_filter *filter, firn_value value, firn_error *err)
 }
 
 static void
-begin_condition(struct firn_sql_filter *filter)
+begin_condition(struct fi_sql_filter *filter)
 {
     if (filter->where == NULL) {
         filter->where = sqlite3_str_new(NULL);
@@ -394,7 +394,7 @@ begin_condition(struct firn_sql_filter *filter)
 }
 
 static int
-add_condition(struct firn_sql_filter *filter, const firn_table_column *column, const char *rest,
+add_condition(struct fi_sql_filter *filter, const firn_table_column *column, const char *rest,
               const firn_value *parameter, firn_error *err)
 {
     begin_condition(filter);
@@ -403,15 +403,15 @@ add_condition(struct firn_sql_filter *filter, const firn_table_column *column, c
 }
 
 static int
-add_bounds(struct firn_sql_filter *filter, const firn_table_column *column,
-           const struct firn_sqlvalue_bounds *bounds, firn_error *err)
+add_bounds(struct fi_sql_filter *filter, const firn_table_column *column,
+           const struct fi_sqlvalue_bounds *bounds, firn_error *err)
 {
     int rc = FIRN_OK;
     switch (bounds->verdict) {
-    case FIRN_SQLVALUE_NOTHING:
+    case FI_SQLVALUE_NOTHING:
         filter->is_empty = true;
         return FIRN_OK;
-    case FIRN_SQLVALUE_RANGE:
+    case FI_SQLVALUE_RANGE:
         if (is_one_value(bounds)) {
             return add_condition(filter, column, "= ?", &bounds->lower, err);
         }
@@ -424,20 +424,20 @@ add_bounds(struct firn_sql_filter *filter, const firn_table_column *column,
                                &bounds->upper, err);
         }
         return rc;
-    case FIRN_SQLVALUE_NOT_NULL:
+    case FI_SQLVALUE_NOT_NULL:
         return column->not_null ? FIRN_OK : add_condition(filter, column, "is not null", NULL, err);
-    case FIRN_SQLVALUE_NULLS:
+    case FI_SQLVALUE_NULLS:
         return add_condition(filter, column, "is null", NULL, err);
-    case FIRN_SQLVALUE_BUT:
+    case FI_SQLVALUE_BUT:
         return add_condition(filter, column, "<> ?", &bounds->lower, err);
-    case FIRN_SQLVALUE_BUT_NULL:
+    case FI_SQLVALUE_BUT_NULL:
         /* "is distinct from ?" takes no decimals. */
         begin_condition(filter);
         sqlite3_str_appendf(filter->where, "(\"%w\" is null or \"%w\" <> ?)", column->name,
                             column->name);
         return add_parameter(filter, bounds->lower, err);
-    case FIRN_SQLVALUE_ANY:
-    case FIRN_SQLVALUE_UNKNOWN:
+    case FI_SQLVALUE_ANY:
+    case FI_SQLVALUE_UNKNOWN:
         break;
     }
     return FIRN_OK;
@@ -445,7 +445,7 @@ add_bounds(struct firn_sql_filter *filter, const firn_table_column *column,
 
 /* A value that is good until the filter is gone. */
 static bool
-keep_value(struct firn_sql_filter *filter, firn_value *value)
+keep_value(struct fi_sql_filter *filter, firn_value *value)
 {
     if (value->type >= FIRN_TYPE_TEXT) {
         uint8_t *bytes = keep(filter, value->as.bytes.data, value->as.bytes.size);
@@ -464,7 +464,7 @@ fits_bound(firn_value value)
 /* Appends the values of a list that the column can have to the parameters. *out_is_known is false,
  * and nothing is appended, if something in it cannot be said: all of it is left to SQLite then. */
 static int
-take_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite3_value *list,
+take_list(struct fi_sql_filter *filter, const firn_table_column *column, sqlite3_value *list,
           bool *out_is_known, firn_error *err)
 {
     sqlite3_value *argument;
@@ -473,9 +473,9 @@ take_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlit
     int step = sqlite3_vtab_in_first(list, &argument);
     *out_is_known = true;
     for (; step == SQLITE_OK && rc == FIRN_OK; step = sqlite3_vtab_in_next(list, &argument)) {
-        struct firn_sqlvalue_bounds bounds =
+        struct fi_sqlvalue_bounds bounds =
             judge(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
-        if (bounds.verdict == FIRN_SQLVALUE_NOTHING) {
+        if (bounds.verdict == FI_SQLVALUE_NOTHING) {
             continue;
         }
         if (!is_one_value(&bounds) || filter->parameter_count - first >= LIST_MAX ||
@@ -487,15 +487,15 @@ take_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlit
         rc = add_parameter(filter, bounds.lower, err);
     }
     if (rc == FIRN_OK && step != SQLITE_DONE) {
-        rc = firn_sqlvalue_error(err, step == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_INTERNAL,
-                                 "could not read a list of values");
+        rc = fi_sqlvalue_error(err, step == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_INTERNAL,
+                               "could not read a list of values");
     }
     filter->is_empty = filter->is_empty || (rc == FIRN_OK && filter->parameter_count == first);
     return rc;
 }
 
 static int
-add_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite3_value *list,
+add_list(struct fi_sql_filter *filter, const firn_table_column *column, sqlite3_value *list,
          firn_error *err)
 {
     size_t first = filter->parameter_count;
@@ -517,10 +517,10 @@ add_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite
 
 /* Takes the range of the column after those that are fixed; false if there is a bound already. */
 static bool
-narrow(struct firn_sql_filter *filter, size_t fixed, const struct firn_sqlvalue_bounds *bounds)
+narrow(struct fi_sql_filter *filter, size_t fixed, const struct fi_sqlvalue_bounds *bounds)
 {
     assert(fixed < FIRN_TABLE_KEY_COLUMNS_MAX);
-    bool fits = bounds->verdict == FIRN_SQLVALUE_RANGE &&
+    bool fits = bounds->verdict == FI_SQLVALUE_RANGE &&
                 (!bounds->has_lower || fits_bound(bounds->lower)) &&
                 (!bounds->has_upper || fits_bound(bounds->upper)) &&
                 (!bounds->has_lower || filter->lower_count == fixed) &&
@@ -545,23 +545,23 @@ struct seeking {
 };
 
 static int
-use_item(struct firn_sql_filter *filter, const firn_table_column *column,
-         const struct firn_sql_plan_item *item, sqlite3_value *argument, struct seeking *seeking,
+use_item(struct fi_sql_filter *filter, const firn_table_column *column,
+         const struct fi_sql_plan_item *item, sqlite3_value *argument, struct seeking *seeking,
          firn_error *err)
 {
-    if (item->role == FIRN_SQL_WHERE_IN) {
+    if (item->role == FI_SQL_WHERE_IN) {
         return add_list(filter, column, argument, err);
     }
     if (item->op == SQLITE_INDEX_CONSTRAINT_LIKE || item->op == SQLITE_INDEX_CONSTRAINT_GLOB ||
         (column->type == FIRN_TYPE_DECIMAL && column->precision > 15)) {
         filter->is_wider = true;
     }
-    if (item->role == FIRN_SQL_SEEK_IN) {
+    if (item->role == FI_SQL_SEEK_IN) {
         return take_list(filter, column, argument, &filter->is_many, err);
     }
-    struct firn_sqlvalue_bounds bounds = judge(filter, column, item->op, argument);
-    filter->is_wider = filter->is_wider || bounds.verdict == FIRN_SQLVALUE_UNKNOWN;
-    if (item->role == FIRN_SQL_SEEK_EQUAL && !seeking->is_over) {
+    struct fi_sqlvalue_bounds bounds = judge(filter, column, item->op, argument);
+    filter->is_wider = filter->is_wider || bounds.verdict == FI_SQLVALUE_UNKNOWN;
+    if (item->role == FI_SQL_SEEK_EQUAL && !seeking->is_over) {
         if (is_one_value(&bounds) && fits_bound(bounds.lower)) {
             filter->lower[filter->lower_count++] = bounds.lower;
             filter->upper[filter->upper_count++] = bounds.lower;
@@ -574,7 +574,7 @@ use_item(struct firn_sql_filter *filter, const firn_table_column *column,
         if (narrow(filter, seeking->fixed, &bounds)) {
             return FIRN_OK;
         }
-    } else if (item->role == FIRN_SQL_SEEK_RANGE && !seeking->is_over) {
+    } else if (item->role == FI_SQL_SEEK_RANGE && !seeking->is_over) {
         if (narrow(filter, seeking->fixed, &bounds)) {
             /* Below a bound of an index there may be nulls. */
             return bounds.has_lower || column->not_null
@@ -582,7 +582,7 @@ use_item(struct firn_sql_filter *filter, const firn_table_column *column,
                        : add_condition(filter, column, "is not null", NULL, err);
         }
     }
-    if (item->role == FIRN_SQL_WHERE_JOIN && is_one_value(&bounds)) {
+    if (item->role == FI_SQL_WHERE_JOIN && is_one_value(&bounds)) {
         assert(filter->joined_count < FIRN_TABLE_KEY_COLUMNS_MAX);
         filter->joined[filter->joined_count++] = bounds.lower;
     }
@@ -591,7 +591,7 @@ use_item(struct firn_sql_filter *filter, const firn_table_column *column,
 
 /* An empty one. The bounds, which are many bytes, are counted, so they need no value. */
 static void
-begin(struct firn_sql_filter *filter)
+begin(struct fi_sql_filter *filter)
 {
     filter->is_empty = filter->is_point = filter->is_many = filter->must_sort = false;
     filter->is_wider = false;
@@ -604,25 +604,25 @@ begin(struct firn_sql_filter *filter)
 }
 
 static int
-finish(struct firn_sql_filter *filter, int rc, firn_error *err)
+finish(struct fi_sql_filter *filter, int rc, firn_error *err)
 {
     return rc == FIRN_OK && filter->where != NULL && sqlite3_str_errcode(filter->where) != SQLITE_OK
-               ? firn_sqlvalue_no_memory(err)
+               ? fi_sqlvalue_no_memory(err)
                : rc;
 }
 
 int
-firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table *table,
-                     const struct firn_sql_plan *plan, int count, sqlite3_value **values,
-                     firn_error *err)
+fi_sql_filter_init(struct fi_sql_filter *filter, const struct fi_sql_table *table,
+                   const struct fi_sql_plan *plan, int count, sqlite3_value **values,
+                   firn_error *err)
 {
     struct seeking seeking = {.fixed = 0};
     int rc = FIRN_OK;
     begin(filter);
     assert(plan->order < table->order_count);
     for (size_t i = 0; i < plan->item_count && rc == FIRN_OK; i++) {
-        const struct firn_sql_plan_item *item = &plan->items[i];
-        if (item->role == FIRN_SQL_SORT || item->role == FIRN_SQL_SORT_DESCENDING) {
+        const struct fi_sql_plan_item *item = &plan->items[i];
+        if (item->role == FI_SQL_SORT || item->role == FI_SQL_SORT_DESCENDING) {
             continue;
         }
         assert((int)i < count);
@@ -636,8 +636,8 @@ firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table
 }
 
 void
-firn_sql_filter_leave_nans_out(struct firn_sql_filter *filter, const struct firn_sql_table *table,
-                               const struct firn_sql_plan *plan)
+fi_sql_filter_leave_nans_out(struct fi_sql_filter *filter, const struct fi_sql_table *table,
+                             const struct fi_sql_plan *plan)
 {
     for (size_t i = 0; i < plan->item_count; i++) {
         const firn_table_column *column = &table->def->columns[plan->items[i].column];
@@ -650,16 +650,16 @@ firn_sql_filter_leave_nans_out(struct firn_sql_filter *filter, const struct firn
 }
 
 int
-firn_sql_filter_init_constant(struct firn_sql_filter *filter, const struct firn_sql_table *table,
-                              const struct firn_sql_plan *plan, int count, sqlite3_value **values,
-                              firn_error *err)
+fi_sql_filter_init_constant(struct fi_sql_filter *filter, const struct fi_sql_table *table,
+                            const struct fi_sql_plan *plan, int count, sqlite3_value **values,
+                            firn_error *err)
 {
     struct seeking seeking = {.is_over = true};
     int rc = FIRN_OK;
     begin(filter);
     for (size_t i = 0; i < plan->item_count && rc == FIRN_OK; i++) {
-        const struct firn_sql_plan_item *item = &plan->items[i];
-        if (item->role == FIRN_SQL_WHERE) {
+        const struct fi_sql_plan_item *item = &plan->items[i];
+        if (item->role == FI_SQL_WHERE) {
             assert((int)i < count);
             rc = use_item(filter, &table->def->columns[item->column], item, values[i], &seeking,
                           err);
@@ -670,28 +670,28 @@ firn_sql_filter_init_constant(struct firn_sql_filter *filter, const struct firn_
 }
 
 void
-firn_sql_filter_init_keys(struct firn_sql_filter *filter, const struct firn_sql_table *table,
-                          const struct firn_sql_plan *plan, sqlite3_value **values)
+fi_sql_filter_init_keys(struct fi_sql_filter *filter, const struct fi_sql_table *table,
+                        const struct fi_sql_plan *plan, sqlite3_value **values)
 {
-    assert(plan->item_count <= FIRN_SQL_PLAN_ITEMS_MAX);
+    assert(plan->item_count <= FI_SQL_PLAN_ITEMS_MAX);
     begin(filter);
     for (size_t i = 0; i < plan->item_count; i++) {
-        const struct firn_sql_plan_item *item = &plan->items[i];
-        if (item->role != FIRN_SQL_SEEK_EQUAL && item->role != FIRN_SQL_WHERE_JOIN) {
+        const struct fi_sql_plan_item *item = &plan->items[i];
+        if (item->role != FI_SQL_SEEK_EQUAL && item->role != FI_SQL_WHERE_JOIN) {
             continue;
         }
         const firn_table_column *column = &table->def->columns[item->column];
         firn_value value;
         if (item->op != SQLITE_INDEX_CONSTRAINT_EQ ||
-            !firn_sqlvalue_domain_find(column, values[i], &value)) {
-            const struct firn_sqlvalue_bounds bounds = judge(filter, column, item->op, values[i]);
-            filter->is_empty = filter->is_empty || bounds.verdict == FIRN_SQLVALUE_NOTHING;
+            !fi_sqlvalue_domain_find(column, values[i], &value)) {
+            const struct fi_sqlvalue_bounds bounds = judge(filter, column, item->op, values[i]);
+            filter->is_empty = filter->is_empty || bounds.verdict == FI_SQLVALUE_NOTHING;
             if (!is_one_value(&bounds)) {
                 return;
             }
             value = bounds.lower;
         }
-        if (item->role == FIRN_SQL_SEEK_EQUAL) {
+        if (item->role == FI_SQL_SEEK_EQUAL) {
             filter->lower[filter->fixed++] = value;
         } else {
             filter->joined[filter->joined_count++] = value;
@@ -700,22 +700,22 @@ firn_sql_filter_init_keys(struct firn_sql_filter *filter, const struct firn_sql_
 }
 
 void
-firn_sql_filter_free_memory(struct firn_sql_memory *memory)
+fi_sql_filter_free_memory(struct fi_sql_memory *memory)
 {
     while (memory != NULL) {
-        struct firn_sql_memory *next = memory->next;
+        struct fi_sql_memory *next = memory->next;
         sqlite3_free(memory);
         memory = next;
     }
 }
 
 void
-firn_sql_filter_deinit(struct firn_sql_filter *filter)
+fi_sql_filter_deinit(struct fi_sql_filter *filter)
 {
     if (filter->where != NULL) {
         sqlite3_free(sqlite3_str_finish(filter->where));
     }
     sqlite3_free(filter->parameters);
-    firn_sql_filter_free_memory(filter->memory);
+    fi_sql_filter_free_memory(filter->memory);
     begin(filter);
 }

@@ -6,7 +6,7 @@
  * It is given its query as a pointer, which no statement of anybody else's can make. A value of the
  * scan is a column five times: once for each affinity that it may need (sqlparse.c).
  *
- * What a scan reads is what a cursor of the table would (firn_sql_view). In a transaction the
+ * What a scan reads is what a cursor of the table would (fi_sql_view). In a transaction the
  * groups are fetched before the first is given, so that no scan is open when the transaction ends.
  *
  * Each batch of groups is looked at before any of it is given: where SQLite would have something
@@ -28,11 +28,11 @@
 
 SQLITE_EXTENSION_INIT3
 
-const char firn_sql_groups_pointer[] = "firn_sql_query";
+const char fi_sql_groups_pointer[] = "firn_sql_query";
 
 int
-firn_sql_groups_open_table(const struct firn_sql_query *query, const struct firn_sql_view *view,
-                           firn_table **out_table, char **out_definition, firn_error *err)
+fi_sql_groups_open_table(const struct fi_sql_query *query, const struct fi_sql_view *view,
+                         firn_table **out_table, char **out_definition, firn_error *err)
 {
     assert((view->txn != NULL) != (view->snapshot != NULL));
     int code = view->snapshot != NULL
@@ -43,24 +43,24 @@ firn_sql_groups_open_table(const struct firn_sql_query *query, const struct firn
                : firn_table_describe(*out_table, NULL, view->snapshot, out_definition, err);
 }
 
-enum { GROUP_COLUMNS = FIRN_SQLPARSE_AFFINITIES * FIRN_SQLPARSE_VALUES_MAX };
+enum { GROUP_COLUMNS = FI_SQLPARSE_AFFINITIES * FI_SQLPARSE_VALUES_MAX };
 
 struct groups_table {
     sqlite3_vtab base;
-    struct firn_sql *sql;
+    struct fi_sql *sql;
 };
 
 struct groups_cursor {
     sqlite3_vtab_cursor base;
-    struct firn_sql_query *query;
-    struct firn_sql_view view;
+    struct fi_sql_query *query;
+    struct fi_sql_view view;
     bool has_view;
     firn_scan *scan;
     const firn_scan_batch *batch; /* NULL: at the end, or the groups are in memory */
     size_t row;
     sqlite3_int64 number;
-    firn_table_column columns[FIRN_SQLPARSE_VALUES_MAX];
-    struct firn_sql_asking asking;
+    firn_table_column columns[FI_SQLPARSE_VALUES_MAX];
+    struct fi_sql_asking asking;
     firn_value *kept; /* in a transaction: all groups, value_count each */
     size_t kept_rows;
     size_t kept_capacity;
@@ -74,16 +74,16 @@ static int
 groups_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out,
                char **out_error)
 {
-    static const char *const types[FIRN_SQLPARSE_AFFINITIES] = {"b", "t", "i", "r", "n"};
-    static const char *const affinities[FIRN_SQLPARSE_AFFINITIES] = {"", " TEXT", " INTEGER",
-                                                                     " REAL", " NUMERIC"};
+    static const char *const types[FI_SQLPARSE_AFFINITIES] = {"b", "t", "i", "r", "n"};
+    static const char *const affinities[FI_SQLPARSE_AFFINITIES] = {"", " TEXT", " INTEGER", " REAL",
+                                                                   " NUMERIC"};
     (void)argc;
     (void)argv;
     (void)out_error;
     sqlite3_str *text = sqlite3_str_new(db);
     sqlite3_str_appendall(text, "CREATE TABLE x(");
-    for (int affinity = 0; affinity < FIRN_SQLPARSE_AFFINITIES; affinity++) {
-        for (int i = 0; i < FIRN_SQLPARSE_VALUES_MAX; i++) {
+    for (int affinity = 0; affinity < FI_SQLPARSE_AFFINITIES; affinity++) {
+        for (int i = 0; i < FI_SQLPARSE_VALUES_MAX; i++) {
             sqlite3_str_appendf(text, "__firn_%s%d%s,", types[affinity], i, affinities[affinity]);
         }
     }
@@ -130,7 +130,7 @@ static int
 groups_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
 {
     (void)table;
-    return firn_sql_new_cursor(sizeof(struct groups_cursor), out);
+    return fi_sql_new_cursor(sizeof(struct groups_cursor), out);
 }
 
 static void
@@ -138,9 +138,9 @@ groups_reset(struct groups_cursor *cursor)
 {
     firn_scan_close(cursor->scan);
     if (cursor->has_view) {
-        firn_sql_view_release(cursor->query->store, &cursor->view);
+        fi_sql_view_release(cursor->query->store, &cursor->view);
     }
-    firn_sql_ask_end(&cursor->asking);
+    fi_sql_ask_end(&cursor->asking);
     for (size_t i = 0; i < cursor->text_count; i++) {
         sqlite3_free(cursor->texts[i]);
     }
@@ -184,7 +184,7 @@ fail_scan(struct groups_cursor *cursor, const firn_error *err)
     case FIRN_CANCELLED:
         return SQLITE_INTERRUPT; /* with SQLite's own text */
     default:
-        return firn_sql_fail_table(cursor->base.pVtab, err);
+        return fi_sql_fail_table(cursor->base.pVtab, err);
     }
 }
 
@@ -206,12 +206,12 @@ magnitude(firn_value value)
 
 /* Why a row of groups is not what SQLite would have; NULL: it is. */
 static const char *
-find_fault(const struct firn_sql_query *query, const firn_scan_batch *batch, size_t row)
+find_fault(const struct fi_sql_query *query, const firn_scan_batch *batch, size_t row)
 {
     assert(row < firn_scan_batch_rows(batch));
     static const double sum_max = 9.2e18; /* a bit less than 2^63 */
     for (size_t i = 0; i < query->parsed.value_count; i++) {
-        const struct firn_sqlparse_value *rule = &query->parsed.values[i];
+        const struct fi_sqlparse_value *rule = &query->parsed.values[i];
         if (!rule->refuses_nan && !rule->is_sum) {
             continue;
         }
@@ -318,12 +318,12 @@ static int
 open_scan(struct groups_cursor *cursor)
 {
     assert(cursor->query != NULL && cursor->scan == NULL);
-    struct firn_sql_query *query = cursor->query;
+    struct fi_sql_query *query = cursor->query;
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
     firn_table *table = NULL;
     char *definition = NULL;
     firn_error err;
-    int code = firn_sql_groups_open_table(query, &cursor->view, &table, &definition, &err);
+    int code = fi_sql_groups_open_table(query, &cursor->view, &table, &definition, &err);
     bool is_other = code == FIRN_OK && strcmp(definition, query->definition) != 0;
     firn_release(definition);
     if (code != FIRN_OK || is_other) {
@@ -334,8 +334,8 @@ open_scan(struct groups_cursor *cursor)
     options.select = query->parsed.select;
     options.where = query->parsed.where;
     options.group_by = query->parsed.group_by;
-    cursor->asking.db = firn_sql_db(query->sql);
-    options.callbacks.on_progress = firn_sql_ask;
+    cursor->asking.db = fi_sql_db(query->sql);
+    options.callbacks.on_progress = fi_sql_ask;
     options.callbacks.ctx = &cursor->asking;
     if (firn_scan_open(table, &options, &cursor->scan, &err) != FIRN_OK) {
         return fail_scan(cursor, &err);
@@ -361,13 +361,13 @@ groups_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int ar
     (void)plan;
     (void)plan_text;
     groups_reset(cursor);
-    cursor->query = argc == 1 ? sqlite3_value_pointer(argv[0], firn_sql_groups_pointer) : NULL;
+    cursor->query = argc == 1 ? sqlite3_value_pointer(argv[0], fi_sql_groups_pointer) : NULL;
     if (cursor->query == NULL) {
         return SQLITE_OK; /* somebody else's: there are no groups */
     }
-    struct firn_sql_query *query = cursor->query;
-    if (firn_sql_view_take(query->store, &cursor->view, &err) != FIRN_OK) {
-        return firn_sql_fail_table(base->pVtab, &err);
+    struct fi_sql_query *query = cursor->query;
+    if (fi_sql_view_take(query->store, &cursor->view, &err) != FIRN_OK) {
+        return fi_sql_fail_table(base->pVtab, &err);
     }
     cursor->has_view = true;
     int rc = open_scan(cursor);
@@ -380,7 +380,7 @@ groups_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int ar
     if (cursor->is_kept) {
         firn_scan_close(cursor->scan);
         cursor->scan = NULL;
-        firn_sql_view_release(query->store, &cursor->view);
+        fi_sql_view_release(query->store, &cursor->view);
         cursor->has_view = false;
     }
     return rc;
@@ -410,14 +410,14 @@ groups_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int place)
 {
     assert(place >= 0);
     const struct groups_cursor *cursor = (const struct groups_cursor *)base;
-    size_t i = (size_t)place % FIRN_SQLPARSE_VALUES_MAX;
+    size_t i = (size_t)place % FI_SQLPARSE_VALUES_MAX;
     if (place >= GROUP_COLUMNS || i >= cursor->query->parsed.value_count) {
         return SQLITE_OK; /* null */
     }
     size_t columns = cursor->query->parsed.value_count;
-    firn_sqlvalue_result(ctx, &cursor->columns[i],
-                         cursor->is_kept ? cursor->kept[cursor->row * columns + i]
-                                         : firn_scan_value(cursor->batch, i, cursor->row));
+    fi_sqlvalue_result(ctx, &cursor->columns[i],
+                       cursor->is_kept ? cursor->kept[cursor->row * columns + i]
+                                       : firn_scan_value(cursor->batch, i, cursor->row));
     return SQLITE_OK;
 }
 
@@ -443,7 +443,7 @@ static const sqlite3_module groups_module = {
 };
 
 int
-firn_sql_groups_register(struct firn_sql *sql)
+fi_sql_groups_register(struct fi_sql *sql)
 {
-    return firn_sql_module(sql, "firn_groups", &groups_module);
+    return fi_sql_module(sql, "firn_groups", &groups_module);
 }

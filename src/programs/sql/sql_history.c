@@ -36,28 +36,28 @@ SQLITE_EXTENSION_INIT3
 static int
 add_checkpoint(void *ctx, const firn_store_checkpoint *checkpoint)
 {
-    struct firn_sql_rows *rows = ctx;
+    struct fi_sql_rows *rows = ctx;
     if (checkpoint->is_safety) {
-        firn_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
     } else {
-        firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->number);
+        fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->number);
     }
-    firn_sql_rows_text_or_null(rows, checkpoint->id);
-    firn_sql_rows_text_or_null(rows, checkpoint->name);
-    firn_sql_rows_time(rows, checkpoint->created_ns);
-    firn_sql_rows_integer(rows, checkpoint->created_ns);
-    firn_sql_rows_integer(rows, checkpoint->is_safety);
-    firn_sql_rows_text_or_null(rows, checkpoint->restored);
-    return firn_sql_rows_go_on(rows);
+    fi_sql_rows_text_or_null(rows, checkpoint->id);
+    fi_sql_rows_text_or_null(rows, checkpoint->name);
+    fi_sql_rows_time(rows, checkpoint->created_ns);
+    fi_sql_rows_integer(rows, checkpoint->created_ns);
+    fi_sql_rows_integer(rows, checkpoint->is_safety);
+    fi_sql_rows_text_or_null(rows, checkpoint->restored);
+    return fi_sql_rows_go_on(rows);
 }
 
 static int
-fill_checkpoints(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+fill_checkpoints(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const *arguments,
                  firn_error *err)
 {
-    struct firn_sql_store *store = NULL;
+    struct fi_sql_store *store = NULL;
     firn_store_checkpoint_list_options options = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
-    int code = firn_sql_store_find(sql, firn_sql_rows_argument(arguments[0]), &store, err);
+    int code = fi_sql_store_find(sql, fi_sql_rows_argument(arguments[0]), &store, err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -65,7 +65,7 @@ fill_checkpoints(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value
     return firn_store_checkpoint_list(store->store, &options, add_checkpoint, rows, err);
 }
 
-static const struct firn_sql_rows_function checkpoints_function = {
+static const struct fi_sql_rows_function checkpoints_function = {
     .name = "firn_checkpoints",
     .columns = "number INTEGER, id TEXT, name TEXT, created TEXT, created_ns INTEGER, "
                "safety INTEGER, restored TEXT",
@@ -80,7 +80,7 @@ static const struct firn_sql_rows_function checkpoints_function = {
 enum { CHECKPOINTS_STEP = 64 };
 
 struct history {
-    struct firn_sql_rows *rows;
+    struct fi_sql_rows *rows;
     firn_store *store;
     const char *table;
     sqlite3_value *const *key;
@@ -129,9 +129,9 @@ row_as_json(const firn_table_def *def, const firn_value *values, size_t count)
     sqlite3_str *text = sqlite3_str_new(NULL);
     for (size_t i = 0; i < def->column_count && i < count; i++) {
         sqlite3_str_appendall(text, i > 0 ? "," : "{");
-        firn_sql_rows_json_text(text, def->columns[i].name, strlen(def->columns[i].name));
+        fi_sql_rows_json_text(text, def->columns[i].name, strlen(def->columns[i].name));
         sqlite3_str_appendall(text, ":");
-        firn_sql_rows_json_value(text, &def->columns[i], values[i]);
+        fi_sql_rows_json_value(text, &def->columns[i], values[i]);
     }
     sqlite3_str_appendall(text, "}");
     return sqlite3_str_finish(text);
@@ -143,21 +143,20 @@ read_row(struct history *history, firn_table *table, const firn_table_def *def,
          firn_snapshot *snapshot, char **out, firn_error *err)
 {
     firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
-    struct firn_sqlvalue_scratch scratch[FIRN_TABLE_KEY_COLUMNS_MAX];
+    struct fi_sqlvalue_scratch scratch[FIRN_TABLE_KEY_COLUMNS_MAX];
     firn_read_options options = FIRN_READ_OPTIONS_INIT;
     firn_row *row = NULL;
     int code = FIRN_OK;
     memset(scratch, 0, sizeof scratch);
     if (def->key_count != history->key_count) {
-        return firn_sqlvalue_error(err, FIRN_INVALID,
-                                   "the key of '%s' has %zu columns; values are given for %zu",
-                                   history->table, def->key_count, history->key_count);
+        return fi_sqlvalue_error(err, FIRN_INVALID,
+                                 "the key of '%s' has %zu columns; values are given for %zu",
+                                 history->table, def->key_count, history->key_count);
     }
     for (size_t i = 0; i < def->key_count && code == FIRN_OK; i++) {
         const firn_table_column *column = find_column(def, def->key[i]);
-        code = column != NULL
-                   ? firn_sqlvalue_make(column, history->key[i], &scratch[i], &key[i], err)
-                   : firn_sqlvalue_error(err, FIRN_INTERNAL, "a key without a column");
+        code = column != NULL ? fi_sqlvalue_make(column, history->key[i], &scratch[i], &key[i], err)
+                              : fi_sqlvalue_error(err, FIRN_INTERNAL, "a key without a column");
     }
     if (code == FIRN_OK) {
         code = firn_row_create(&row, err);
@@ -168,13 +167,13 @@ read_row(struct history *history, firn_table *table, const firn_table_def *def,
     }
     if (code == FIRN_OK) {
         *out = row_as_json(def, firn_row_values(row), firn_row_count(row));
-        code = *out != NULL ? FIRN_OK : firn_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
+        code = *out != NULL ? FIRN_OK : fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
     } else if (code == FIRN_NOT_FOUND) {
         code = FIRN_OK;
     }
     firn_row_destroy(row);
     for (size_t i = 0; i < FIRN_TABLE_KEY_COLUMNS_MAX; i++) {
-        firn_sqlvalue_deinit(&scratch[i]);
+        fi_sqlvalue_deinit(&scratch[i]);
     }
     return code;
 }
@@ -216,19 +215,19 @@ read_version(struct history *history, const firn_store_checkpoint *checkpoint, c
 static void
 add_version(struct history *history, const firn_store_checkpoint *checkpoint, const char *version)
 {
-    struct firn_sql_rows *rows = history->rows;
+    struct fi_sql_rows *rows = history->rows;
     if (checkpoint != NULL) {
-        firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->number);
-        firn_sql_rows_text_or_null(rows, checkpoint->name);
-        firn_sql_rows_time(rows, checkpoint->created_ns);
+        fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->number);
+        fi_sql_rows_text_or_null(rows, checkpoint->name);
+        fi_sql_rows_time(rows, checkpoint->created_ns);
     } else {
-        firn_sql_rows_null(rows);
-        firn_sql_rows_null(rows);
-        firn_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
     }
     const char *kind = version == NULL ? "removed" : history->before == NULL ? "added" : "changed";
-    firn_sql_rows_text(rows, kind, strlen(kind));
-    firn_sql_rows_text_or_null(rows, version);
+    fi_sql_rows_text(rows, kind, strlen(kind));
+    fi_sql_rows_text_or_null(rows, version);
 }
 
 static int
@@ -247,25 +246,25 @@ walk_history(struct history *history, firn_error *err)
         }
         sqlite3_free(history->before);
         history->before = version;
-        code = code == FIRN_OK ? firn_sql_rows_on_progress(history->rows, NULL) : code;
+        code = code == FIRN_OK ? fi_sql_rows_on_progress(history->rows, NULL) : code;
     }
     return code;
 }
 
 static int
-fill_history(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+fill_history(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const *arguments,
              firn_error *err)
 {
     firn_store_checkpoint_list_options options = FIRN_STORE_CHECKPOINT_LIST_OPTIONS_INIT;
-    struct firn_sql_store *store = NULL;
+    struct fi_sql_store *store = NULL;
     struct history history = {.rows = rows};
-    const char *name = firn_sql_rows_argument(arguments[0]);
-    int code = firn_sql_history_find(sql, name, &store, &history.table, err);
+    const char *name = fi_sql_rows_argument(arguments[0]);
+    int code = fi_sql_history_find(sql, name, &store, &history.table, err);
     if (code != FIRN_OK) {
         return code;
     }
     assert(store != NULL);
-    firn_sql_store_ref(store);
+    fi_sql_store_ref(store);
     history.store = store->store;
     history.key = arguments + 1;
     while (history.key_count < FIRN_TABLE_KEY_COLUMNS_MAX &&
@@ -274,24 +273,24 @@ fill_history(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *co
     }
     char *table = sqlite3_mprintf("%s", history.table);
     history.table = table;
-    code = table == NULL ? firn_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory")
+    code = table == NULL ? fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory")
                          : firn_store_checkpoint_list(history.store, &options, note_checkpoint,
                                                       &history, err);
     if (code == FIRN_OK) {
         code = walk_history(&history, err);
     }
     if (code == FIRN_OK && !history.has_table) {
-        code = firn_sqlvalue_error(err, FIRN_NOT_FOUND,
-                                   "there is no table '%s', now or at a checkpoint", history.table);
+        code = fi_sqlvalue_error(err, FIRN_NOT_FOUND,
+                                 "there is no table '%s', now or at a checkpoint", history.table);
     }
     sqlite3_free(history.before);
     sqlite3_free(history.checkpoints);
     sqlite3_free(table);
-    firn_sql_store_unref(store);
+    fi_sql_store_unref(store);
     return code;
 }
 
-static const struct firn_sql_rows_function history_function = {
+static const struct fi_sql_rows_function history_function = {
     .name = "firn_history",
     .columns = "\"checkpoint\" INTEGER, name TEXT, created TEXT, kind TEXT, \"row\" TEXT",
     .column_count = 5,
@@ -303,17 +302,17 @@ static const struct firn_sql_rows_function history_function = {
 };
 
 int
-firn_sql_history_find(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
-                      const char **out_table, firn_error *err)
+fi_sql_history_find(struct fi_sql *sql, const char *name, struct fi_sql_store **out,
+                    const char **out_table, firn_error *err)
 {
     if (name == NULL) {
-        return firn_sqlvalue_error(err, FIRN_INVALID, "a table is needed, not null");
+        return fi_sqlvalue_error(err, FIRN_INVALID, "a table is needed, not null");
     }
-    int code = firn_sql_store_find_table(sql, name, out, out_table, err);
+    int code = fi_sql_store_find_table(sql, name, out, out_table, err);
     if (code == FIRN_NOT_FOUND) { /* perhaps a table that only checkpoints have */
         firn_error other;
         *out_table = name;
-        code = firn_sql_store_find(sql, NULL, out, &other) == FIRN_OK ? FIRN_OK : code;
+        code = fi_sql_store_find(sql, NULL, out, &other) == FIRN_OK ? FIRN_OK : code;
     }
     return code;
 }
@@ -323,11 +322,11 @@ firn_sql_history_find(struct firn_sql *sql, const char *name, struct firn_sql_st
 /* The store that an argument names, ready to be changed. */
 static int
 find_to_change(sqlite3_context *ctx, sqlite3_value *name, const char *what,
-               struct firn_sql_store **out, firn_error *err)
+               struct fi_sql_store **out, firn_error *err)
 {
-    struct firn_sql *sql = firn_sql_of(ctx);
-    int code = firn_sql_store_find(sql, firn_sql_rows_argument(name), out, err);
-    return code != FIRN_OK ? code : firn_sql_store_check_change(*out, what, err);
+    struct fi_sql *sql = fi_sql_of(ctx);
+    int code = fi_sql_store_find(sql, fi_sql_rows_argument(name), out, err);
+    return code != FIRN_OK ? code : fi_sql_store_check_change(*out, what, err);
 }
 
 /* firn_checkpoint(name = NULL, store = NULL): the number of the checkpoint. */
@@ -335,30 +334,30 @@ static void
 make_checkpoint(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     firn_error err;
-    struct firn_sql_store *store = NULL;
+    struct fi_sql_store *store = NULL;
     firn_store_checkpoint made = FIRN_STORE_CHECKPOINT_INIT;
-    const char *name = firn_sql_rows_argument(count > 0 ? values[0] : NULL);
+    const char *name = fi_sql_rows_argument(count > 0 ? values[0] : NULL);
     int code =
         find_to_change(ctx, count > 1 ? values[1] : NULL, "create a checkpoint", &store, &err);
     if (code == FIRN_OK) {
         code = firn_store_checkpoint_create(store->store, name, NULL, &made, &err);
     }
     if (code != FIRN_OK) {
-        firn_sql_fail(ctx, &err);
+        fi_sql_fail(ctx, &err);
         return;
     }
     sqlite3_result_int64(ctx, (sqlite3_int64)made.number);
 }
 
 static void
-finish_restore(sqlite3_context *ctx, struct firn_sql_store *store, int code,
+finish_restore(sqlite3_context *ctx, struct fi_sql_store *store, int code,
                const firn_store_restore_result *result, const firn_error *err)
 {
     if (code != FIRN_OK) {
-        firn_sql_fail(ctx, err);
+        fi_sql_fail(ctx, err);
         return;
     }
-    int rc = firn_sql_store_changed(store);
+    int rc = fi_sql_store_changed(store);
     if (rc != SQLITE_OK) {
         sqlite3_result_error_code(ctx, rc);
         return;
@@ -372,15 +371,15 @@ static void
 restore(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     firn_error err;
-    struct firn_sql_store *store = NULL;
+    struct fi_sql_store *store = NULL;
     firn_store_restore_result result = FIRN_STORE_RESTORE_RESULT_INIT;
-    const char *reference = firn_sql_rows_argument(values[0]);
+    const char *reference = fi_sql_rows_argument(values[0]);
     int code =
         find_to_change(ctx, count > 1 ? values[1] : NULL, "restore a checkpoint", &store, &err);
     if (code == FIRN_OK) {
         code = reference != NULL
                    ? firn_store_restore(store->store, reference, &result, &err)
-                   : firn_sqlvalue_error(&err, FIRN_INVALID, "firn_restore needs a reference");
+                   : fi_sqlvalue_error(&err, FIRN_INVALID, "firn_restore needs a reference");
     }
     finish_restore(ctx, store, code, &result, &err);
 }
@@ -390,7 +389,7 @@ static void
 undo(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     firn_error err;
-    struct firn_sql_store *store = NULL;
+    struct fi_sql_store *store = NULL;
     firn_store_restore_result result = FIRN_STORE_RESTORE_RESULT_INIT;
     int code = find_to_change(ctx, count > 0 ? values[0] : NULL, "undo a restore", &store, &err);
     if (code == FIRN_OK) {
@@ -414,13 +413,13 @@ static void
 make_at(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     firn_error err;
-    struct firn_sql *sql = firn_sql_of(ctx);
-    struct firn_sql_store *store = NULL;
+    struct fi_sql *sql = fi_sql_of(ctx);
+    struct fi_sql_store *store = NULL;
     const char *table = NULL;
-    const char *given = firn_sql_rows_argument(values[0]);
-    const char *reference = firn_sql_rows_argument(values[1]);
-    if (firn_sql_history_find(sql, given, &store, &table, &err) != FIRN_OK) {
-        firn_sql_fail(ctx, &err);
+    const char *given = fi_sql_rows_argument(values[0]);
+    const char *reference = fi_sql_rows_argument(values[1]);
+    if (fi_sql_history_find(sql, given, &store, &table, &err) != FIRN_OK) {
+        fi_sql_fail(ctx, &err);
         return;
     }
     if (reference == NULL || !fits_argument(reference)) {
@@ -428,7 +427,7 @@ make_at(sqlite3_context *ctx, int count, sqlite3_value **values)
         return;
     }
     assert(store != NULL);
-    const char *wanted = firn_sql_rows_argument(count > 2 ? values[2] : NULL);
+    const char *wanted = fi_sql_rows_argument(count > 2 ? values[2] : NULL);
     char *name =
         wanted != NULL ? sqlite3_mprintf("%s", wanted) : sqlite3_mprintf("%s@%s", given, reference);
     char *statement =
@@ -438,7 +437,7 @@ make_at(sqlite3_context *ctx, int count, sqlite3_value **values)
     char *text = NULL;
     if (statement == NULL) {
         sqlite3_result_error_nomem(ctx);
-    } else if (sqlite3_exec(firn_sql_db(sql), statement, NULL, NULL, &text) != SQLITE_OK) {
+    } else if (sqlite3_exec(fi_sql_db(sql), statement, NULL, NULL, &text) != SQLITE_OK) {
         sqlite3_result_error(ctx, text != NULL ? text : "out of memory", -1);
     } else {
         sqlite3_result_text(ctx, name, -1, SQLITE_TRANSIENT);
@@ -449,7 +448,7 @@ make_at(sqlite3_context *ctx, int count, sqlite3_value **values)
 }
 
 int
-firn_sql_history_register(struct firn_sql *sql)
+fi_sql_history_register(struct fi_sql *sql)
 {
     static const struct {
         const char *name;
@@ -462,18 +461,17 @@ firn_sql_history_register(struct firn_sql *sql)
         {"firn_undo", 0, 1, undo},
         {"firn_at", 2, 3, make_at},
     };
-    int rc = firn_sql_rows_register(sql, &checkpoints_function);
+    int rc = fi_sql_rows_register(sql, &checkpoints_function);
     if (rc == SQLITE_OK) {
-        rc = firn_sql_rows_register(sql, &history_function);
+        rc = fi_sql_rows_register(sql, &history_function);
     }
     if (rc == SQLITE_OK) {
-        rc = firn_sql_diff_register(sql);
+        rc = fi_sql_diff_register(sql);
     }
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
         for (int count = functions[i].count_min; rc == SQLITE_OK && count <= functions[i].count_max;
              count++) {
-            rc = firn_sql_function(sql, functions[i].name, count, FIRN_SQL_EFFECT,
-                                   functions[i].call);
+            rc = fi_sql_function(sql, functions[i].name, count, FI_SQL_EFFECT, functions[i].call);
         }
     }
     return rc;

@@ -13,45 +13,45 @@
 SQLITE_EXTENSION_INIT3
 
 static void
-put_names(struct firn_sql_rows *rows, const char *const *names, size_t count)
+put_names(struct fi_sql_rows *rows, const char *const *names, size_t count)
 {
     sqlite3_str *text = sqlite3_str_new(NULL);
     for (size_t i = 0; i < count; i++) {
         sqlite3_str_appendf(text, "%s\"%w\"", i > 0 ? ", " : "", names[i]);
     }
     char *joined = sqlite3_str_finish(text);
-    firn_sql_rows_text_or_null(rows, joined);
+    fi_sql_rows_text_or_null(rows, joined);
     sqlite3_free(joined);
 }
 
 static int
-put_indexes(struct firn_sql_rows *rows, const firn_table_def *def)
+put_indexes(struct fi_sql_rows *rows, const firn_table_def *def)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < def->index_count && rc == FIRN_OK; i++) {
-        firn_sql_rows_text_or_null(rows, def->indexes[i].name);
-        firn_sql_rows_text_or_null(rows, def->indexes[i].is_unique ? "unique" : "index");
+        fi_sql_rows_text_or_null(rows, def->indexes[i].name);
+        fi_sql_rows_text_or_null(rows, def->indexes[i].is_unique ? "unique" : "index");
         put_names(rows, def->indexes[i].columns, def->indexes[i].column_count);
-        firn_sql_rows_null(rows);
-        rc = firn_sql_rows_go_on(rows);
+        fi_sql_rows_null(rows);
+        rc = fi_sql_rows_go_on(rows);
     }
     for (size_t i = 0; i < def->vector_index_count && rc == FIRN_OK; i++) {
-        firn_sql_rows_text_or_null(rows, def->vector_indexes[i].name);
-        firn_sql_rows_text_or_null(rows, "vector");
+        fi_sql_rows_text_or_null(rows, def->vector_indexes[i].name);
+        fi_sql_rows_text_or_null(rows, "vector");
         put_names(rows, &def->vector_indexes[i].column, 1);
-        firn_sql_rows_text_or_null(rows, firn_metric_name(def->vector_indexes[i].metric));
-        rc = firn_sql_rows_go_on(rows);
+        fi_sql_rows_text_or_null(rows, firn_metric_name(def->vector_indexes[i].metric));
+        rc = fi_sql_rows_go_on(rows);
     }
     return rc;
 }
 
 static int
-put_default(struct firn_sql_rows *rows, const firn_table_column *column, firn_error *err)
+put_default(struct fi_sql_rows *rows, const firn_table_column *column, firn_error *err)
 {
     const firn_value *value = column->default_value;
     char *text = NULL;
     if (value == NULL || firn_is_null(*value)) {
-        firn_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
         return FIRN_OK;
     }
     sqlite3_str *literal = sqlite3_str_new(NULL);
@@ -78,7 +78,7 @@ put_default(struct firn_sql_rows *rows, const firn_table_column *column, firn_er
         break;
     }
     char *joined = sqlite3_str_finish(literal);
-    firn_sql_rows_text_or_null(rows, joined);
+    fi_sql_rows_text_or_null(rows, joined);
     sqlite3_free(joined);
     firn_release(text);
     return rc;
@@ -100,45 +100,45 @@ static bool
 is_rowid(const firn_table_def *def, size_t column)
 {
     return def->key_count == 1 && place_in_key(def, column) == 1 &&
-           firn_sql_table_identity(def->columns[column].type) == FIRN_SQL_BY_ROWID;
+           fi_sql_table_identity(def->columns[column].type) == FI_SQL_BY_ROWID;
 }
 
 static int
-put_columns(struct firn_sql_rows *rows, const firn_table_def *def, firn_error *err)
+put_columns(struct fi_sql_rows *rows, const firn_table_def *def, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < def->column_count && rc == FIRN_OK; i++) {
         const firn_table_column *column = &def->columns[i];
         const sqlite3_int64 place = place_in_key(def, i);
-        char name[FIRN_SQLTEXT_NAME_SIZE];
+        char name[FI_SQLTEXT_NAME_SIZE];
         char type[48];
         if (column->is_auto && strcmp(column->name, "rowid") == 0) {
             continue; /* hidden: sql_table.c */
         }
-        firn_sql_table_column_name(def, i, name);
-        firn_sqlvalue_type(column, type);
-        firn_sql_rows_text_or_null(rows, name);
-        firn_sql_rows_text_or_null(rows, is_rowid(def, i) ? "INTEGER" : type);
-        firn_sql_rows_integer(rows, column->not_null || place > 0);
+        fi_sql_table_column_name(def, i, name);
+        fi_sqlvalue_type(column, type);
+        fi_sql_rows_text_or_null(rows, name);
+        fi_sql_rows_text_or_null(rows, is_rowid(def, i) ? "INTEGER" : type);
+        fi_sql_rows_integer(rows, column->not_null || place > 0);
         rc = put_default(rows, column, err);
-        firn_sql_rows_integer(rows, place);
-        rc = rc == FIRN_OK ? firn_sql_rows_go_on(rows) : rc;
+        fi_sql_rows_integer(rows, place);
+        rc = rc == FIRN_OK ? fi_sql_rows_go_on(rows) : rc;
     }
     return rc;
 }
 
 /* The definition of the table that the first argument names; the caller releases it. */
 static int
-read_definition(struct firn_sql *sql, sqlite3_value *const *arguments, firn_table_def **out,
+read_definition(struct fi_sql *sql, sqlite3_value *const *arguments, firn_table_def **out,
                 firn_error *err)
 {
-    const char *name = firn_sql_rows_argument(arguments[0]);
-    struct firn_sql_store *store = NULL;
+    const char *name = fi_sql_rows_argument(arguments[0]);
+    struct fi_sql_store *store = NULL;
     const char *table_name = NULL;
     firn_table *table = NULL;
     char *text = NULL;
     *out = NULL;
-    int rc = firn_sql_store_find_table(sql, name != NULL ? name : "", &store, &table_name, err);
+    int rc = fi_sql_store_find_table(sql, name != NULL ? name : "", &store, &table_name, err);
     if (rc == FIRN_OK) {
         rc = store->snapshot != NULL
                  ? firn_snapshot_table_open(store->snapshot, table_name, &table, err)
@@ -151,7 +151,7 @@ read_definition(struct firn_sql *sql, sqlite3_value *const *arguments, firn_tabl
 }
 
 static int
-fill_indexes(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+fill_indexes(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const *arguments,
              firn_error *err)
 {
     firn_table_def *def;
@@ -162,7 +162,7 @@ fill_indexes(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *co
 }
 
 static int
-fill_columns(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+fill_columns(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const *arguments,
              firn_error *err)
 {
     firn_table_def *def;
@@ -172,7 +172,7 @@ fill_columns(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *co
     return rc;
 }
 
-static const struct firn_sql_rows_function columns_function = {
+static const struct fi_sql_rows_function columns_function = {
     .name = "firn_columns",
     .columns = "name TEXT, type TEXT, \"notnull\" INT, dflt_value TEXT, pk INT",
     .column_count = 5,
@@ -182,7 +182,7 @@ static const struct firn_sql_rows_function columns_function = {
     .fill = fill_columns,
 };
 
-static const struct firn_sql_rows_function indexes_function = {
+static const struct fi_sql_rows_function indexes_function = {
     .name = "firn_indexes",
     .columns = "name TEXT, kind TEXT, columns TEXT, metric TEXT",
     .column_count = 4,
@@ -193,8 +193,8 @@ static const struct firn_sql_rows_function indexes_function = {
 };
 
 int
-firn_sql_indexes_register(struct firn_sql *sql)
+fi_sql_indexes_register(struct fi_sql *sql)
 {
-    int rc = firn_sql_rows_register(sql, &columns_function);
-    return rc == SQLITE_OK ? firn_sql_rows_register(sql, &indexes_function) : rc;
+    int rc = fi_sql_rows_register(sql, &columns_function);
+    return rc == SQLITE_OK ? fi_sql_rows_register(sql, &indexes_function) : rc;
 }

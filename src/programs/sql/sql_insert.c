@@ -26,8 +26,8 @@ SQLITE_EXTENSION_INIT3
 
 enum { LEFT_OUT = 1, GIVEN = 2 };
 
-struct firn_sql_insert {
-    struct firn_sql_execution execution; /* (G3) */
+struct fi_sql_insert {
+    struct fi_sql_execution execution; /* (G3) */
     bool was_found;
     uint8_t seen[]; /* of each column */
 };
@@ -35,38 +35,38 @@ struct firn_sql_insert {
 /* Notes the list of columns that begins at text[at], or what else comes after the name of the
  * table. */
 static void
-note_list(const struct firn_sql_table *table, const char *text, size_t at, uint8_t *seen)
+note_list(const struct fi_sql_table *table, const char *text, size_t at, uint8_t *seen)
 {
     const firn_table_def *def = table->def;
-    char name[FIRN_SQLTEXT_NAME_SIZE];
-    char own[FIRN_SQLTEXT_NAME_SIZE];
+    char name[FI_SQLTEXT_NAME_SIZE];
+    char own[FI_SQLTEXT_NAME_SIZE];
     const char *word;
     size_t after = at;
-    size_t size = firn_sqltext_next_word(text, &after, &word);
-    if (firn_sqltext_is(word, size, "as")) { /* an alias */
-        firn_sqltext_name(text, &after, name);
+    size_t size = fi_sqltext_next_word(text, &after, &word);
+    if (fi_sqltext_is(word, size, "as")) { /* an alias */
+        fi_sqltext_name(text, &after, name);
         at = after;
     }
-    while (text[at] != '\0' && text[at] != '(' && firn_sqltext_blank(text + at) > 0) {
-        at += firn_sqltext_blank(text + at);
+    while (text[at] != '\0' && text[at] != '(' && fi_sqltext_blank(text + at) > 0) {
+        at += fi_sqltext_blank(text + at);
     }
     after = at;
-    size = firn_sqltext_next_word(text, &after, &word);
+    size = fi_sqltext_next_word(text, &after, &word);
     const bool has_list = text[at] == '(';
-    const bool is_default = !has_list && firn_sqltext_is(word, size, "default");
+    const bool is_default = !has_list && fi_sqltext_is(word, size, "default");
     uint8_t *given = sqlite3_malloc64(def->column_count);
     if (given != NULL) {
         memset(given, has_list || is_default ? LEFT_OUT : GIVEN, def->column_count);
     }
     while (has_list && given != NULL && text[at] != '\0' && text[at] != ')') {
         at++; /* the bracket, or a comma */
-        firn_sqltext_name(text, &at, name);
+        fi_sqltext_name(text, &at, name);
         for (size_t i = 0; i < def->column_count; i++) {
-            firn_sql_table_column_name(def, i, own);
+            fi_sql_table_column_name(def, i, own);
             given[i] = sqlite3_stricmp(own, name) == 0 ? GIVEN : given[i];
         }
         while (text[at] != '\0' && text[at] != ',' && text[at] != ')') {
-            const size_t blank = firn_sqltext_blank(text + at);
+            const size_t blank = fi_sqltext_blank(text + at);
             at += blank > 0 ? blank : 1;
         }
     }
@@ -79,23 +79,23 @@ note_list(const struct firn_sql_table *table, const char *text, size_t at, uint8
 /* Notes what a text inserts into the table. is_statement: the text is one statement, so there is no
  * more than one INTO. */
 static bool
-note_text(const struct firn_sql_table *table, const char *text, bool is_statement, uint8_t *seen)
+note_text(const struct fi_sql_table *table, const char *text, bool is_statement, uint8_t *seen)
 {
-    char schema[FIRN_SQLTEXT_NAME_SIZE];
-    char name[FIRN_SQLTEXT_NAME_SIZE];
+    char schema[FI_SQLTEXT_NAME_SIZE];
+    char name[FI_SQLTEXT_NAME_SIZE];
     const char *word;
     size_t at = 0;
     bool was_found = false;
-    size_t size = firn_sqltext_next_word(text, &at, &word);
-    if (is_statement && !firn_sqltext_is(word, size, "insert") &&
-        !firn_sqltext_is(word, size, "replace") && !firn_sqltext_is(word, size, "with")) {
+    size_t size = fi_sqltext_next_word(text, &at, &word);
+    if (is_statement && !fi_sqltext_is(word, size, "insert") &&
+        !fi_sqltext_is(word, size, "replace") && !fi_sqltext_is(word, size, "with")) {
         return false;
     }
-    while ((size = firn_sqltext_next_word(text, &at, &word)) > 0) {
-        if (!firn_sqltext_is(word, size, "into")) {
+    while ((size = fi_sqltext_next_word(text, &at, &word)) > 0) {
+        if (!fi_sqltext_is(word, size, "into")) {
             continue;
         }
-        firn_sqltext_qualified(text, &at, schema, name);
+        fi_sqltext_qualified(text, &at, schema, name);
         if (sqlite3_stricmp(name, table->name) == 0 &&
             (schema[0] == '\0' || sqlite3_stricmp(schema, table->schema) == 0)) {
             note_list(table, text, at, seen);
@@ -110,7 +110,7 @@ note_text(const struct firn_sql_table *table, const char *text, bool is_statemen
 
 /* (G2) */
 static bool
-note_triggers(const struct firn_sql_table *table, sqlite3 *db, uint8_t *seen)
+note_triggers(const struct fi_sql_table *table, sqlite3 *db, uint8_t *seen)
 {
     sqlite3_stmt *statement = NULL;
     bool was_found = false;
@@ -125,13 +125,13 @@ note_triggers(const struct firn_sql_table *table, sqlite3 *db, uint8_t *seen)
 }
 
 static void
-look(struct firn_sql_table *table, sqlite3 *db)
+look(struct fi_sql_table *table, sqlite3 *db)
 {
-    struct firn_sql_insert *insert = table->insert;
+    struct fi_sql_insert *insert = table->insert;
     memset(insert->seen, 0, table->def->column_count);
     insert->was_found = false;
     for (sqlite3_stmt *at = NULL; (at = sqlite3_next_stmt(db, at)) != NULL;) { /* (G1) */
-        const char *text = firn_sql_effect_is_writing(at) ? sqlite3_sql(at) : NULL;
+        const char *text = fi_sql_effect_is_writing(at) ? sqlite3_sql(at) : NULL;
         insert->was_found =
             (text != NULL && note_text(table, text, true, insert->seen)) || insert->was_found;
     }
@@ -139,27 +139,27 @@ look(struct firn_sql_table *table, sqlite3 *db)
 }
 
 int
-firn_sql_insert_gives(struct firn_sql_table *table, uint32_t column, bool *out, firn_error *err)
+fi_sql_insert_gives(struct fi_sql_table *table, uint32_t column, bool *out, firn_error *err)
 {
     assert(column < table->def->column_count);
-    sqlite3 *db = firn_sql_db(table->store->sql);
-    struct firn_sql_insert *insert = table->insert;
+    sqlite3 *db = fi_sql_db(table->store->sql);
+    struct fi_sql_insert *insert = table->insert;
     if (insert == NULL) {
         const size_t size = sizeof *insert + table->def->column_count;
         insert = sqlite3_malloc64(size);
         if (insert == NULL) {
-            return firn_sqlvalue_no_memory(err);
+            return fi_sqlvalue_no_memory(err);
         }
         memset(insert, 0, size);
         table->insert = insert;
     }
-    if (firn_sql_effect_is_new(table->store->sql, &insert->execution)) { /* (G3) */
+    if (fi_sql_effect_is_new(table->store->sql, &insert->execution)) { /* (G3) */
         look(table, db);
     }
     *out = insert->seen[column] == GIVEN;
     return insert->seen[column] == GIVEN || insert->seen[column] == LEFT_OUT
                ? FIRN_OK
-               : firn_sqlvalue_error(
+               : fi_sqlvalue_error(
                      err, FIRN_UNSUPPORTED,
                      "cannot tell whether NULL is given for %s.%s or stands for its default: %s",
                      table->name, table->def->columns[column].name,

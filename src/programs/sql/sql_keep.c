@@ -60,12 +60,12 @@ hash_of(const char *plan)
     return hash;
 }
 
-/* Where the table has a plan; FIRN_SQL_KEEP_WORTHY: nowhere. */
+/* Where the table has a plan; FI_SQL_KEEP_WORTHY: nowhere. */
 static size_t
-find_worthy(const struct firn_sql_table *table, uint64_t hash)
+find_worthy(const struct fi_sql_table *table, uint64_t hash)
 {
     size_t i = 0;
-    while (i < FIRN_SQL_KEEP_WORTHY && table->worthy[i] != hash) {
+    while (i < FI_SQL_KEEP_WORTHY && table->worthy[i] != hash) {
         i++;
     }
     return i;
@@ -73,7 +73,7 @@ find_worthy(const struct firn_sql_table *table, uint64_t hash)
 
 /* Remembers whether reading the rows was worth it. The plans that were used last come first. */
 static void
-judge(struct firn_sql_table *table, const struct firn_sql_keep *keep)
+judge(struct fi_sql_table *table, const struct fi_sql_keep *keep)
 {
     if (keep->rows == 0) {
         return; /* they were not read */
@@ -81,7 +81,7 @@ judge(struct firn_sql_table *table, const struct firn_sql_keep *keep)
     const uint64_t hash = hash_of(keep->plan);
     size_t at = find_worthy(table, hash);
     const bool is_worthy = keep->price * (double)keep->gets >= keep->rows;
-    at = at == FIRN_SQL_KEEP_WORTHY ? at - 1 : at;
+    at = at == FI_SQL_KEEP_WORTHY ? at - 1 : at;
     if (is_worthy) {
         memmove(table->worthy + 1, table->worthy, at * sizeof table->worthy[0]);
         table->worthy[0] = hash;
@@ -91,9 +91,9 @@ judge(struct firn_sql_table *table, const struct firn_sql_keep *keep)
 }
 
 static void
-destroy(struct firn_sql_keep *keep)
+destroy(struct fi_sql_keep *keep)
 {
-    firn_sqlvalue_lookup_destroy(keep->lookup);
+    fi_sqlvalue_lookup_destroy(keep->lookup);
     sqlite3_free(keep->places);
     sqlite3_free(keep->plan);
     sqlite3_free(keep->constants);
@@ -102,11 +102,11 @@ destroy(struct firn_sql_keep *keep)
 
 /* Those that no cursor uses, of other snapshots than `serial`; 0: of all. */
 static void
-forget(struct firn_sql_table *table, uint64_t serial)
+forget(struct fi_sql_table *table, uint64_t serial)
 {
-    struct firn_sql_keep **at = &table->keeps;
+    struct fi_sql_keep **at = &table->keeps;
     while (*at != NULL) {
-        struct firn_sql_keep *keep = *at;
+        struct fi_sql_keep *keep = *at;
         if (keep->users == 0 && keep->serial != serial) {
             *at = keep->next;
             table->store->keep_count--;
@@ -119,31 +119,31 @@ forget(struct firn_sql_table *table, uint64_t serial)
 }
 
 void
-firn_sql_keep_forget(struct firn_sql_table *table)
+fi_sql_keep_forget(struct fi_sql_table *table)
 {
     forget(table, 0);
 }
 
 void
-firn_sql_keep_enter(struct firn_sql_store *store)
+fi_sql_keep_enter(struct fi_sql_store *store)
 {
     store->cursor_count++;
 }
 
 void
-firn_sql_keep_leave(struct firn_sql_store *store)
+fi_sql_keep_leave(struct fi_sql_store *store)
 {
     assert(store->cursor_count > 0);
     if (--store->cursor_count > 0 || store->keep_count == 0) {
         return;
     }
-    for (struct firn_sql_table *table = store->tables; table != NULL; table = table->next) {
-        firn_sql_keep_forget(table);
+    for (struct fi_sql_table *table = store->tables; table != NULL; table = table->next) {
+        fi_sql_keep_forget(table);
     }
 }
 
 void
-firn_sql_keep_release(struct firn_sql_keep *keep)
+fi_sql_keep_release(struct fi_sql_keep *keep)
 {
     assert(keep == NULL || keep->users > 0);
     if (keep != NULL) {
@@ -155,11 +155,11 @@ firn_sql_keep_release(struct firn_sql_keep *keep)
 
 /* The constants that a plan's conditions have, as bytes; of sqlite3_malloc. */
 static char *
-constants_of(const struct firn_sql_plan *plan, sqlite3_value **values, size_t *out_size)
+constants_of(const struct fi_sql_plan *plan, sqlite3_value **values, size_t *out_size)
 {
     sqlite3_str *text = sqlite3_str_new(NULL);
     for (size_t i = 0; i < plan->item_count; i++) {
-        if (plan->items[i].role != FIRN_SQL_WHERE) {
+        if (plan->items[i].role != FI_SQL_WHERE) {
             continue;
         }
         const int type = sqlite3_value_type(values[i]);
@@ -178,11 +178,11 @@ constants_of(const struct firn_sql_plan *plan, sqlite3_value **values, size_t *o
     return sqlite3_str_finish(text);
 }
 
-static struct firn_sql_keep *
-create(struct firn_sql_table *table, uint64_t serial, const char *plan_text)
+static struct fi_sql_keep *
+create(struct fi_sql_table *table, uint64_t serial, const char *plan_text)
 {
     assert(plan_text[0] != '\0' && serial > 0);
-    struct firn_sql_keep *keep = sqlite3_malloc64(sizeof *keep);
+    struct fi_sql_keep *keep = sqlite3_malloc64(sizeof *keep);
     if (keep == NULL) {
         return NULL;
     }
@@ -193,7 +193,7 @@ create(struct firn_sql_table *table, uint64_t serial, const char *plan_text)
         sqlite3_free(keep);
         return NULL;
     }
-    keep->is_worthy = find_worthy(table, hash_of(plan_text)) < FIRN_SQL_KEEP_WORTHY;
+    keep->is_worthy = find_worthy(table, hash_of(plan_text)) < FI_SQL_KEEP_WORTHY;
     forget(table, serial);
     keep->next = table->keeps;
     table->keeps = keep;
@@ -201,13 +201,13 @@ create(struct firn_sql_table *table, uint64_t serial, const char *plan_text)
     return keep;
 }
 
-struct firn_sql_keep *
-firn_sql_keep_take(struct firn_sql_table *table, const struct firn_sql_view *view,
-                   const char *plan_text, const struct firn_sql_plan *plan, sqlite3_value **values)
+struct fi_sql_keep *
+fi_sql_keep_take(struct fi_sql_table *table, const struct fi_sql_view *view, const char *plan_text,
+                 const struct fi_sql_plan *plan, sqlite3_value **values)
 {
     size_t size;
     char *constants = constants_of(plan, values, &size);
-    struct firn_sql_keep *keep = table->keeps;
+    struct fi_sql_keep *keep = table->keeps;
     assert(view->serial != 0);
     while (keep != NULL && (keep->serial != view->serial || strcmp(keep->plan, plan_text) != 0 ||
                             keep->constants_size != size ||
@@ -232,7 +232,7 @@ firn_sql_keep_take(struct firn_sql_table *table, const struct firn_sql_view *vie
 /* ---- reading the table ---- */
 
 uint64_t
-firn_sql_keep_clock(void)
+fi_sql_keep_clock(void)
 {
     struct timespec now;
     return clock_gettime(CLOCK_MONOTONIC, &now) == 0
@@ -241,21 +241,20 @@ firn_sql_keep_clock(void)
 }
 
 void
-firn_sql_keep_spend_time(struct firn_sql_keep *keep, uint64_t began)
+fi_sql_keep_spend_time(struct fi_sql_keep *keep, uint64_t began)
 {
-    const uint64_t ended = firn_sql_keep_clock();
+    const uint64_t ended = fi_sql_keep_clock();
     keep->spent_ns += ended > began ? ended - began : 0;
 }
 
 void
-firn_sql_keep_spend(struct firn_sql_keep *keep, const struct firn_sql_plan *plan, size_t rows)
+fi_sql_keep_spend(struct fi_sql_keep *keep, const struct fi_sql_plan *plan, size_t rows)
 {
     keep->spent += (double)rows * (plan->order == 0 ? 1 : ROWS_PER_GET);
 }
 
 uint64_t
-firn_sql_keep_columns(const struct firn_sql_keep *keep, const struct firn_sql_table *table,
-                      uint64_t used)
+fi_sql_keep_columns(const struct fi_sql_keep *keep, const struct fi_sql_table *table, uint64_t used)
 {
     const size_t count = table->def->column_count;
     const uint64_t all = count < 64 ? (UINT64_C(1) << count) - 1 : UINT64_MAX;
@@ -265,11 +264,10 @@ firn_sql_keep_columns(const struct firn_sql_keep *keep, const struct firn_sql_ta
 
 /* Whether a lookup finds rows by an order; if not it looks at all rows. */
 static bool
-has_bounds(const struct firn_sql_plan *plan)
+has_bounds(const struct fi_sql_plan *plan)
 {
     for (size_t i = 0; i < plan->item_count; i++) {
-        if (plan->items[i].role == FIRN_SQL_SEEK_EQUAL ||
-            plan->items[i].role == FIRN_SQL_SEEK_RANGE) {
+        if (plan->items[i].role == FI_SQL_SEEK_EQUAL || plan->items[i].role == FI_SQL_SEEK_RANGE) {
             return true;
         }
     }
@@ -277,11 +275,11 @@ has_bounds(const struct firn_sql_plan *plan)
 }
 
 bool
-firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
-                       const struct firn_sql_plan *plan)
+fi_sql_keep_is_worth(struct fi_sql_keep *keep, struct fi_sql_table *table,
+                     const struct fi_sql_plan *plan)
 {
     if (keep->lookup != NULL && keep->missed > MISSED_MAX && keep->users == 1) {
-        firn_sqlvalue_lookup_destroy(keep->lookup);
+        fi_sqlvalue_lookup_destroy(keep->lookup);
         keep->lookup = NULL;
         keep->missed = 0;
     }
@@ -289,11 +287,10 @@ firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
     if (keep->lookup != NULL || keep->has_no_lookup || keep->is_empty) {
         return !keep->has_no_lookup;
     }
-    const double rows = firn_sql_table_rows(table);
-    keep->spent += plan->is_point ? ROWS_PER_GET
-                   : has_bounds(plan)
-                       ? ROWS_PER_RANGE
-                       : ROWS_PER_RANGE + rows * firn_sql_plan_test_cost(table, rows);
+    const double rows = fi_sql_table_rows(table);
+    keep->spent += plan->is_point     ? ROWS_PER_GET
+                   : has_bounds(plan) ? ROWS_PER_RANGE
+                                      : ROWS_PER_RANGE + rows * fi_sql_plan_test_cost(table, rows);
     const double measured = (double)keep->spent_ns / NS_PER_ROW;
     const double spent = keep->spent > measured ? keep->spent : measured;
     const bool is_worth = (keep->gets <= GETS || keep->gets % GETS == 0) && keep->gets > 2 &&
@@ -306,7 +303,7 @@ firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
 }
 
 struct reading {
-    const struct firn_sql_table *table;
+    const struct fi_sql_table *table;
     sqlite3_str *select;
     int32_t *places;
     int32_t count;
@@ -324,8 +321,8 @@ want(struct reading *reading, uint32_t column)
 
 /* The columns of the key come first, then those by which rows are found. */
 static char *
-select_of(struct firn_sql_keep *keep, const struct firn_sql_table *table,
-          const struct firn_sql_keys *keys, uint64_t used)
+select_of(struct fi_sql_keep *keep, const struct fi_sql_table *table,
+          const struct fi_sql_keys *keys, uint64_t used)
 {
     struct reading reading = {
         .table = table, .select = sqlite3_str_new(NULL), .places = keep->places};
@@ -350,14 +347,14 @@ select_of(struct firn_sql_keep *keep, const struct firn_sql_table *table,
 /* A column that was dropped and made anew with another type is not the one that SQLite was told
  * of. */
 static int
-check_types(const struct firn_sql_keep *keep, const struct firn_sql_table *table, firn_scan *scan,
+check_types(const struct fi_sql_keep *keep, const struct fi_sql_table *table, firn_scan *scan,
             firn_error *err)
 {
     assert(keep->places != NULL);
     for (size_t i = 0; i < table->def->column_count; i++) {
         if (keep->places[i] >= 0) {
             int rc =
-                firn_sql_table_check_column(table, (uint32_t)i, scan, (size_t)keep->places[i], err);
+                fi_sql_table_check_column(table, (uint32_t)i, scan, (size_t)keep->places[i], err);
             if (rc != FIRN_OK) {
                 return rc;
             }
@@ -367,15 +364,14 @@ check_types(const struct firn_sql_keep *keep, const struct firn_sql_table *table
 }
 
 int
-firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *table,
-                   firn_snapshot *snapshot, const struct firn_sql_plan *plan,
-                   const struct firn_sql_keys *keys, int count, sqlite3_value **values,
-                   firn_error *err)
+fi_sql_keep_read(struct fi_sql_keep *keep, const struct fi_sql_table *table,
+                 firn_snapshot *snapshot, const struct fi_sql_plan *plan,
+                 const struct fi_sql_keys *keys, int count, sqlite3_value **values, firn_error *err)
 {
     firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
-    struct firn_sql_filter filter = {.is_empty = false};
+    struct fi_sql_filter filter = {.is_empty = false};
     size_t places[FIRN_TABLE_KEY_COLUMNS_MAX];
-    struct firn_sql_asking asking = {.db = firn_sql_db(table->store->sql)};
+    struct fi_sql_asking asking = {.db = fi_sql_db(table->store->sql)};
     firn_scan *scan = NULL;
     char *select = NULL;
     assert(keep->lookup == NULL && keys->count <= FIRN_TABLE_KEY_COLUMNS_MAX);
@@ -385,9 +381,9 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
     if (keep->places != NULL) {
         select = select_of(keep, table, keys, plan->used);
     }
-    int rc = select != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
+    int rc = select != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
     if (rc == FIRN_OK) {
-        rc = firn_sql_filter_init_constant(&filter, table, plan, count, values, err);
+        rc = fi_sql_filter_init_constant(&filter, table, plan, count, values, err);
     }
     if (rc == FIRN_OK && filter.is_empty) {
         keep->is_empty = true;
@@ -400,7 +396,7 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
         options.parameters = filter.parameters;
         options.parameter_count = filter.parameter_count;
         options.threads = 1;
-        options.callbacks.on_progress = firn_sql_ask;
+        options.callbacks.on_progress = fi_sql_ask;
         options.callbacks.ctx = &asking;
         rc = firn_scan_open(table->table, &options, &scan, err);
     }
@@ -410,13 +406,13 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
         assert(keep->places != NULL && keep->places[keys->columns[i]] >= 0);
         places[i] = (size_t)keep->places[keys->columns[i]];
     }
-    rc = rc == FIRN_OK ? firn_sqlvalue_lookup_create(scan, places, keys->count, &keep->lookup, err)
+    rc = rc == FIRN_OK ? fi_sqlvalue_lookup_create(scan, places, keys->count, &keep->lookup, err)
                        : rc;
     keep->has_no_lookup = keep->lookup == NULL;
 out:
     firn_scan_close(scan);
-    firn_sql_ask_end(&asking);
-    firn_sql_filter_deinit(&filter);
+    fi_sql_ask_end(&asking);
+    fi_sql_filter_deinit(&filter);
     sqlite3_free(select);
     return rc;
 }

@@ -9,7 +9,7 @@
  * NULL.
  *
  * To the planner this is a table of one key column whose other columns cannot be asked for anything
- * (struct firn_sql_table with a keyspace): equality, bounds, prefixes and order of the key are
+ * (struct fi_sql_table with a keyspace): equality, bounds, prefixes and order of the key are
  * pushed down, the rest is SQLite's. A cursor of firn walks the range; one key whose expiry does
  * not matter is got directly.
  *
@@ -35,22 +35,22 @@ struct entry {
 
 struct cursor {
     sqlite3_vtab_cursor base;
-    struct firn_sql_reader reader;
-    struct firn_sql_view view;
-    struct firn_sql_plan plan;
+    struct fi_sql_reader reader;
+    struct fi_sql_view view;
+    struct fi_sql_plan plan;
     firn_cursor *walk; /* NULL: one entry, or those that were kept */
     bool is_aborted;
     struct entry *kept; /* the one where the cursor is, and those after it */
 };
 
-static struct firn_sql_table *
+static struct fi_sql_table *
 table_of(const struct cursor *cursor)
 {
-    return (struct firn_sql_table *)cursor->base.pVtab;
+    return (struct fi_sql_table *)cursor->base.pVtab;
 }
 
 static bool
-shows_blobs(const struct firn_sql_table *table)
+shows_blobs(const struct fi_sql_table *table)
 {
     assert(table->keyspace != NULL);
     return table->def->columns[KEY].type == FIRN_TYPE_BLOB;
@@ -59,9 +59,9 @@ shows_blobs(const struct firn_sql_table *table)
 /* ---- connecting ---- */
 
 static int
-open_keyspace(struct firn_sql_table *table, const struct firn_sql_connecting *in, firn_error *err)
+open_keyspace(struct fi_sql_table *table, const struct fi_sql_connecting *in, firn_error *err)
 {
-    struct firn_sql_store *store = table->store;
+    struct fi_sql_store *store = table->store;
     firn_keyspace_options options = FIRN_KEYSPACE_OPTIONS_INIT;
     bool is_blob = false;
     options.create_if_missing = false;
@@ -80,43 +80,43 @@ open_keyspace(struct firn_sql_table *table, const struct firn_sql_connecting *in
                               &table->def, err);
     table->orders = rc == FIRN_OK ? sqlite3_malloc64(sizeof table->orders[0]) : NULL;
     if (rc == FIRN_OK && table->orders == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     if (rc == FIRN_OK) {
-        table->orders[0] = (struct firn_sql_order){.is_unique = true, .count = 1, .columns = {KEY}};
+        table->orders[0] = (struct fi_sql_order){.is_unique = true, .count = 1, .columns = {KEY}};
         table->order_count = 1;
-        table->identity = FIRN_SQL_BY_COLUMN;
+        table->identity = FI_SQL_BY_COLUMN;
     }
     return rc;
 }
 
 static char *
-declaration_of(const struct firn_sql_table *table)
+declaration_of(const struct fi_sql_table *table)
 {
     return sqlite3_mprintf("CREATE TABLE x(key %s NOT NULL PRIMARY KEY, value %s NOT NULL, "
                            "expires BIGINT) WITHOUT ROWID",
                            shows_blobs(table) ? "BLOB" : "TEXT", shows_blobs(table) ? "BLOB" : "");
 }
 
-static const struct firn_sql_table_kind keyspace_kind = {.open = open_keyspace,
-                                                         .declare = declaration_of};
+static const struct fi_sql_table_kind keyspace_kind = {.open = open_keyspace,
+                                                       .declare = declaration_of};
 
 static int
 keyspace_connect(sqlite3 *db, void *client, int count, const char *const *arguments,
                  sqlite3_vtab **out, char **text)
 {
-    const struct firn_sql_connecting in = {client, FIRN_SQL_BY_SCHEMA, count, arguments};
+    const struct fi_sql_connecting in = {client, FI_SQL_BY_SCHEMA, count, arguments};
     (void)db;
-    return firn_sql_table_connect(&keyspace_kind, &in, out, text);
+    return fi_sql_table_connect(&keyspace_kind, &in, out, text);
 }
 
 static int
 keyspace_create(sqlite3 *db, void *client, int count, const char *const *arguments,
                 sqlite3_vtab **out, char **text)
 {
-    const struct firn_sql_connecting in = {client, firn_sql_table_namer(client), count, arguments};
+    const struct fi_sql_connecting in = {client, fi_sql_table_namer(client), count, arguments};
     (void)db;
-    return firn_sql_table_create(&keyspace_kind, &in, out, text);
+    return fi_sql_table_create(&keyspace_kind, &in, out, text);
 }
 
 /* ---- cursors ---- */
@@ -125,7 +125,7 @@ static int
 keyspace_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 {
     (void)vtab;
-    return firn_sql_new_cursor(sizeof(struct cursor), out);
+    return fi_sql_new_cursor(sizeof(struct cursor), out);
 }
 
 static void
@@ -146,8 +146,8 @@ keyspace_close(sqlite3_vtab_cursor *base)
 {
     struct cursor *cursor = (struct cursor *)base;
     drop_entries(cursor);
-    firn_sql_view_unlink(&cursor->reader);
-    firn_sql_view_release(table_of(cursor)->store, &cursor->view);
+    fi_sql_view_unlink(&cursor->reader);
+    fi_sql_view_release(table_of(cursor)->store, &cursor->view);
     sqlite3_free(cursor);
     return SQLITE_OK;
 }
@@ -170,7 +170,7 @@ static int
 get_one(struct cursor *cursor, firn_slice key, firn_error *err)
 {
     assert(cursor->kept == NULL && cursor->walk == NULL);
-    const struct firn_sql_table *table = table_of(cursor);
+    const struct fi_sql_table *table = table_of(cursor);
     uint8_t *value = NULL;
     size_t size = 0;
     int rc =
@@ -179,7 +179,7 @@ get_one(struct cursor *cursor, firn_slice key, firn_error *err)
             : firn_snapshot_get(cursor->view.snapshot, table->keyspace, key, &value, &size, err);
     if (rc == FIRN_OK) {
         cursor->kept = make_entry(key, firn_bytes(value, size), 0);
-        rc = cursor->kept != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
+        rc = cursor->kept != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
     }
     firn_release(value);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -199,10 +199,10 @@ after(firn_slice key, uint8_t **out_memory)
 }
 
 static int
-walk_range(struct cursor *cursor, const struct firn_sql_filter *filter, firn_error *err)
+walk_range(struct cursor *cursor, const struct fi_sql_filter *filter, firn_error *err)
 {
     assert(cursor->walk == NULL && !filter->is_empty);
-    const struct firn_sql_table *table = table_of(cursor);
+    const struct fi_sql_table *table = table_of(cursor);
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
     uint8_t *lower = NULL;
     uint8_t *upper = NULL;
@@ -210,12 +210,12 @@ walk_range(struct cursor *cursor, const struct firn_sql_filter *filter, firn_err
     if (filter->lower_count > 0) {
         options.lower = filter->lower_exclusive ? after(filter->lower[0].as.bytes, &lower)
                                                 : filter->lower[0].as.bytes;
-        rc = filter->lower_exclusive && lower == NULL ? firn_sqlvalue_no_memory(err) : rc;
+        rc = filter->lower_exclusive && lower == NULL ? fi_sqlvalue_no_memory(err) : rc;
     }
     if (filter->upper_count > 0) {
         options.upper = filter->upper_exclusive ? filter->upper[0].as.bytes
                                                 : after(filter->upper[0].as.bytes, &upper);
-        rc = !filter->upper_exclusive && upper == NULL ? firn_sqlvalue_no_memory(err) : rc;
+        rc = !filter->upper_exclusive && upper == NULL ? fi_sqlvalue_no_memory(err) : rc;
     }
     options.keys_only = (cursor->plan.used & ~UINT64_C(1)) == 0;
     options.snapshot = cursor->view.snapshot;
@@ -246,13 +246,13 @@ keep_rest(struct cursor *cursor, firn_error *err)
             make_entry(firn_cursor_key(cursor->walk), firn_cursor_value(cursor->walk),
                        firn_cursor_expires_ms(cursor->walk));
         if (entry == NULL) {
-            return firn_sqlvalue_no_memory(err);
+            return fi_sqlvalue_no_memory(err);
         }
         *end = entry;
         end = &entry->next;
         total += sizeof *entry + entry->key_size + entry->value_size;
         if (total > KEPT_BYTES_MAX) {
-            return firn_sqlvalue_error(
+            return fi_sqlvalue_error(
                 err, FIRN_LIMIT,
                 "a statement that reads '%s' has too many rows left to commit: reset it first",
                 table_of(cursor)->name);
@@ -264,7 +264,7 @@ keep_rest(struct cursor *cursor, firn_error *err)
 }
 
 static int
-detach(struct firn_sql_reader *reader, bool keep, firn_error *err)
+detach(struct fi_sql_reader *reader, bool keep, firn_error *err)
 {
     assert(reader->detach != NULL);
     struct cursor *cursor =
@@ -284,16 +284,16 @@ detach(struct firn_sql_reader *reader, bool keep, firn_error *err)
 static int
 take_view(struct cursor *cursor, firn_error *err)
 {
-    struct firn_sql_store *store = table_of(cursor)->store;
-    if (firn_sql_view_is_current(store, &cursor->view)) {
+    struct fi_sql_store *store = table_of(cursor)->store;
+    if (fi_sql_view_is_current(store, &cursor->view)) {
         return FIRN_OK;
     }
-    firn_sql_view_unlink(&cursor->reader);
-    firn_sql_view_release(store, &cursor->view);
-    int rc = firn_sql_view_take(store, &cursor->view, err);
+    fi_sql_view_unlink(&cursor->reader);
+    fi_sql_view_release(store, &cursor->view);
+    int rc = fi_sql_view_take(store, &cursor->view, err);
     if (rc == FIRN_OK && cursor->view.txn != NULL) {
         cursor->reader.detach = detach;
-        firn_sql_view_link(store, &cursor->reader);
+        fi_sql_view_link(store, &cursor->reader);
     }
     return rc;
 }
@@ -303,12 +303,12 @@ keyspace_filter(sqlite3_vtab_cursor *base, int number, const char *plan, int cou
                 sqlite3_value **values)
 {
     struct cursor *cursor = (struct cursor *)base;
-    struct firn_sql_filter filter;
+    struct fi_sql_filter filter;
     firn_error err;
     (void)number;
     drop_entries(cursor);
-    firn_sql_plan_read(plan, &cursor->plan);
-    int rc = firn_sql_filter_init(&filter, table_of(cursor), &cursor->plan, count, values, &err);
+    fi_sql_plan_read(plan, &cursor->plan);
+    int rc = fi_sql_filter_init(&filter, table_of(cursor), &cursor->plan, count, values, &err);
     if (rc == FIRN_OK && !filter.is_empty) {
         rc = take_view(cursor, &err);
         if (rc == FIRN_OK) {
@@ -317,8 +317,8 @@ keyspace_filter(sqlite3_vtab_cursor *base, int number, const char *plan, int cou
                       : walk_range(cursor, &filter, &err);
         }
     }
-    firn_sql_filter_deinit(&filter);
-    return rc == FIRN_OK ? SQLITE_OK : firn_sql_fail_table(base->pVtab, &err);
+    fi_sql_filter_deinit(&filter);
+    return rc == FIRN_OK ? SQLITE_OK : fi_sql_fail_table(base->pVtab, &err);
 }
 
 static int
@@ -337,7 +337,7 @@ keyspace_next(sqlite3_vtab_cursor *base)
     }
     int rc = cursor->plan.is_descending ? firn_cursor_prev(cursor->walk, &err)
                                         : firn_cursor_next(cursor->walk, &err);
-    return rc == FIRN_OK ? SQLITE_OK : firn_sql_fail_table(base->pVtab, &err);
+    return rc == FIRN_OK ? SQLITE_OK : fi_sql_fail_table(base->pVtab, &err);
 }
 
 static int
@@ -362,10 +362,10 @@ give_bytes(sqlite3_context *ctx, firn_slice bytes, bool is_text)
 }
 
 static bool
-is_shown_as_text(const struct firn_sql_table *table, firn_slice value)
+is_shown_as_text(const struct fi_sql_table *table, firn_slice value)
 {
     return !shows_blobs(table) && memchr(value.data, 0, value.size) == NULL &&
-           firn_sqlvalue_is_utf8(value.data, value.size);
+           fi_sqlvalue_is_utf8(value.data, value.size);
 }
 
 static int
@@ -373,7 +373,7 @@ keyspace_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
 {
     assert(number >= 0 && !keyspace_eof(base));
     struct cursor *cursor = (struct cursor *)base;
-    const struct firn_sql_table *table = table_of(cursor);
+    const struct fi_sql_table *table = table_of(cursor);
     if (cursor->is_aborted) {
         return SQLITE_ABORT_ROLLBACK;
     }
@@ -449,13 +449,13 @@ read_entry(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, struct entry 
     options.lower = key;
     options.upper = after(key, &memory);
     int rc = memory != NULL ? firn_txn_cursor_open(txn, keyspace, &options, &walk, err)
-                            : firn_sqlvalue_no_memory(err);
+                            : fi_sqlvalue_no_memory(err);
     rc = rc == FIRN_OK ? firn_cursor_first(walk, err) : rc;
     if (rc == FIRN_OK && !firn_cursor_valid(walk)) {
         rc = FIRN_NOT_FOUND;
     } else if (rc == FIRN_OK) {
         *out = make_entry(key, firn_cursor_value(walk), firn_cursor_expires_ms(walk));
-        rc = *out != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
+        rc = *out != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
     }
     firn_cursor_close(walk);
     sqlite3_free(memory);
@@ -463,53 +463,51 @@ read_entry(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, struct entry 
 }
 
 static int
-check_absent(const struct firn_sql_table *table, firn_txn *txn, firn_slice key, firn_error *err)
+check_absent(const struct fi_sql_table *table, firn_txn *txn, firn_slice key, firn_error *err)
 {
     assert(txn != NULL && table->keyspace != NULL);
     uint8_t *value = NULL;
     size_t size;
-    if (sqlite3_vtab_on_conflict(firn_sql_db(table->store->sql)) == SQLITE_REPLACE) {
+    if (sqlite3_vtab_on_conflict(fi_sql_db(table->store->sql)) == SQLITE_REPLACE) {
         return FIRN_OK;
     }
     int rc = firn_txn_get(txn, table->keyspace, key, &value, &size, err);
     firn_release(value);
     if (rc == FIRN_OK) {
-        return firn_sqlvalue_error(err, FIRN_EXISTS, "UNIQUE constraint failed: %s.key",
-                                   table->name);
+        return fi_sqlvalue_error(err, FIRN_EXISTS, "UNIQUE constraint failed: %s.key", table->name);
     }
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 static int
-take_expires(const struct firn_sql_table *table, sqlite3_value *value, uint64_t *out,
-             firn_error *err)
+take_expires(const struct fi_sql_table *table, sqlite3_value *value, uint64_t *out, firn_error *err)
 {
     *out = 0;
     if (sqlite3_value_type(value) == SQLITE_NULL) {
         return FIRN_OK;
     }
     if (sqlite3_value_numeric_type(value) != SQLITE_INTEGER || sqlite3_value_int64(value) <= 0) {
-        return firn_sqlvalue_error(
-            err, FIRN_INVALID, "%s.expires is in milliseconds since 1970, or NULL", table->name);
+        return fi_sqlvalue_error(err, FIRN_INVALID,
+                                 "%s.expires is in milliseconds since 1970, or NULL", table->name);
     }
     *out = (uint64_t)sqlite3_value_int64(value);
     return FIRN_OK;
 }
 
 static int
-check_given(const struct firn_sql_table *table, sqlite3_value **columns, firn_error *err)
+check_given(const struct fi_sql_table *table, sqlite3_value **columns, firn_error *err)
 {
     for (int i = KEY; i <= VALUE; i++) {
         if (sqlite3_value_type(columns[i]) == SQLITE_NULL && !sqlite3_value_nochange(columns[i])) {
-            return firn_sqlvalue_error(err, FIRN_EXISTS, "NOT NULL constraint failed: %s.%s",
-                                       table->name, i == KEY ? "key" : "value");
+            return fi_sqlvalue_error(err, FIRN_EXISTS, "NOT NULL constraint failed: %s.%s",
+                                     table->name, i == KEY ? "key" : "value");
         }
     }
     return FIRN_OK;
 }
 
 static int
-insert(struct firn_sql_table *table, firn_txn *txn, sqlite3_value **columns, firn_error *err)
+insert(struct fi_sql_table *table, firn_txn *txn, sqlite3_value **columns, firn_error *err)
 {
     assert(table->keyspace != NULL && txn != NULL);
     uint64_t expires;
@@ -522,7 +520,7 @@ insert(struct firn_sql_table *table, firn_txn *txn, sqlite3_value **columns, fir
 }
 
 static int
-update(struct firn_sql_table *table, firn_txn *txn, firn_slice old_key, sqlite3_value **columns,
+update(struct fi_sql_table *table, firn_txn *txn, firn_slice old_key, sqlite3_value **columns,
        firn_error *err)
 {
     assert(table->keyspace != NULL && txn != NULL);
@@ -554,11 +552,11 @@ update(struct firn_sql_table *table, firn_txn *txn, firn_slice old_key, sqlite3_
 static int
 keyspace_update(sqlite3_vtab *vtab, int count, sqlite3_value **values, sqlite3_int64 *out)
 {
-    struct firn_sql_table *table = (struct firn_sql_table *)vtab;
+    struct fi_sql_table *table = (struct fi_sql_table *)vtab;
     firn_txn *txn = NULL;
     firn_error err;
     (void)out;
-    int rc = firn_sql_view_write(table->store, &txn, &err);
+    int rc = fi_sql_view_write(table->store, &txn, &err);
     if (rc == FIRN_OK && count == 1) {
         rc = firn_txn_delete(txn, table->keyspace, bytes_of(values[0]), &err);
     } else if (rc == FIRN_OK && sqlite3_value_type(values[0]) == SQLITE_NULL) {
@@ -569,16 +567,16 @@ keyspace_update(sqlite3_vtab *vtab, int count, sqlite3_value **values, sqlite3_i
     if (rc == FIRN_OK) {
         return SQLITE_OK;
     }
-    int code = firn_sql_fail_table(vtab, &err);
+    int code = fi_sql_fail_table(vtab, &err);
     return rc == FIRN_INVALID ? SQLITE_MISMATCH : code;
 }
 
 static const sqlite3_module keyspace_module = {.iVersion = 2,
                                                .xCreate = keyspace_create,
                                                .xConnect = keyspace_connect,
-                                               .xBestIndex = firn_sql_plan_best,
-                                               .xDisconnect = firn_sql_table_disconnect,
-                                               .xDestroy = firn_sql_table_disconnect,
+                                               .xBestIndex = fi_sql_plan_best,
+                                               .xDisconnect = fi_sql_table_disconnect,
+                                               .xDestroy = fi_sql_table_disconnect,
                                                .xOpen = keyspace_open,
                                                .xClose = keyspace_close,
                                                .xFilter = keyspace_filter,
@@ -587,17 +585,17 @@ static const sqlite3_module keyspace_module = {.iVersion = 2,
                                                .xColumn = keyspace_column,
                                                .xRowid = keyspace_rowid,
                                                .xUpdate = keyspace_update,
-                                               .xBegin = firn_sql_table_begin,
-                                               .xSync = firn_sql_table_sync,
-                                               .xCommit = firn_sql_table_commit,
-                                               .xRollback = firn_sql_table_rollback,
-                                               .xRename = firn_sql_table_rename,
-                                               .xSavepoint = firn_sql_table_savepoint,
-                                               .xRelease = firn_sql_table_release,
-                                               .xRollbackTo = firn_sql_table_rollback_to};
+                                               .xBegin = fi_sql_table_begin,
+                                               .xSync = fi_sql_table_sync,
+                                               .xCommit = fi_sql_table_commit,
+                                               .xRollback = fi_sql_table_rollback,
+                                               .xRename = fi_sql_table_rename,
+                                               .xSavepoint = fi_sql_table_savepoint,
+                                               .xRelease = fi_sql_table_release,
+                                               .xRollbackTo = fi_sql_table_rollback_to};
 
 int
-firn_sql_keyspace_register(struct firn_sql *sql)
+fi_sql_keyspace_register(struct fi_sql *sql)
 {
-    return firn_sql_module(sql, "firn_keyspace", &keyspace_module);
+    return fi_sql_module(sql, "firn_keyspace", &keyspace_module);
 }

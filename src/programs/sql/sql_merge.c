@@ -27,9 +27,9 @@ SQLITE_EXTENSION_INIT3
 #define NONE (SIZE_MAX - 1) /* no row has the key */
 
 bool
-firn_sql_merge_is_possible(const struct firn_sql_cursor *cursor)
+fi_sql_merge_is_possible(const struct fi_sql_cursor *cursor)
 {
-    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
+    const struct fi_sql_table *table = fi_sql_cursor_table(cursor);
     const uint32_t first = table->orders[0].columns[0];
     const firn_type type = table->def->columns[first].type;
     return cursor->may_look_up && cursor->plan.order == 0 && !cursor->plan.is_descending &&
@@ -38,15 +38,15 @@ firn_sql_merge_is_possible(const struct firn_sql_cursor *cursor)
 }
 
 static const int64_t *
-numbers_of(const struct firn_sql_cursor *cursor)
+numbers_of(const struct fi_sql_cursor *cursor)
 {
     assert(cursor->scan != NULL && cursor->batch_rows > 0);
-    return cursor->cells[firn_sql_cursor_table(cursor)->orders[0].columns[0]].array.as.i64;
+    return cursor->cells[fi_sql_cursor_table(cursor)->orders[0].columns[0]].array.as.i64;
 }
 
 /* The first row of the batch, from `at` on, whose key is not below. */
 static size_t
-find_first(const struct firn_sql_cursor *cursor, size_t at, int64_t key)
+find_first(const struct fi_sql_cursor *cursor, size_t at, int64_t key)
 {
     const int64_t *numbers = numbers_of(cursor);
     size_t step = 1;
@@ -68,26 +68,26 @@ find_first(const struct firn_sql_cursor *cursor, size_t at, int64_t key)
 
 /* The next batch; the scan closes at its end. */
 static int
-read_batch(struct firn_sql_cursor *cursor, firn_error *err)
+read_batch(struct fi_sql_cursor *cursor, firn_error *err)
 {
     cursor->merge_first = LOST;
-    int rc = firn_sql_cursor_scan_next(cursor, err);
-    assert(rc != FIRN_OK || (cursor->scan == NULL) == (cursor->source == FIRN_SQL_AT_END));
+    int rc = fi_sql_cursor_scan_next(cursor, err);
+    assert(rc != FIRN_OK || (cursor->scan == NULL) == (cursor->source == FI_SQL_AT_END));
     return rc;
 }
 
 /* Whether the cursor is at a row with the key. */
 static void
-see_row(struct firn_sql_cursor *cursor)
+see_row(struct fi_sql_cursor *cursor)
 {
     const bool is_there =
         cursor->scan != NULL && numbers_of(cursor)[cursor->at] == cursor->merge_key;
-    cursor->source = is_there ? FIRN_SQL_FROM_MERGE : FIRN_SQL_AT_END;
+    cursor->source = is_there ? FI_SQL_FROM_MERGE : FI_SQL_AT_END;
 }
 
 /* Goes to the first row with merge_key, from a row of the batch on. */
 static int
-go_to_key(struct firn_sql_cursor *cursor, size_t from, firn_error *err)
+go_to_key(struct fi_sql_cursor *cursor, size_t from, firn_error *err)
 {
     int rc = FIRN_OK;
     assert(cursor->is_merging);
@@ -102,23 +102,22 @@ go_to_key(struct firn_sql_cursor *cursor, size_t from, firn_error *err)
     }
     if (rc == FIRN_OK) {
         see_row(cursor);
-        cursor->merge_first = cursor->source == FIRN_SQL_FROM_MERGE ? cursor->at : NONE;
+        cursor->merge_first = cursor->source == FI_SQL_FROM_MERGE ? cursor->at : NONE;
     }
     return rc;
 }
 
 int
-firn_sql_merge_find(struct firn_sql_cursor *cursor, sqlite3_value **values, bool *out,
-                    firn_error *err)
+fi_sql_merge_find(struct fi_sql_cursor *cursor, sqlite3_value **values, bool *out, firn_error *err)
 {
-    struct firn_sql_filter filter;
+    struct fi_sql_filter filter;
     assert(cursor->may_merge);
-    firn_sql_filter_init_keys(&filter, firn_sql_cursor_table(cursor), &cursor->plan, values);
+    fi_sql_filter_init_keys(&filter, fi_sql_cursor_table(cursor), &cursor->plan, values);
     const bool is_one = !filter.is_empty && filter.fixed == 1;
     const int64_t key = is_one ? filter.lower[0].as.i64 : 0;
     const bool is_again = cursor->has_merge_key && key == cursor->merge_key;
     *out = filter.is_empty && cursor->is_merging;
-    firn_sql_filter_deinit(&filter);
+    fi_sql_filter_deinit(&filter);
     if (*out) {
         return FIRN_OK;
     }
@@ -142,20 +141,20 @@ firn_sql_merge_find(struct firn_sql_cursor *cursor, sqlite3_value **values, bool
 }
 
 int
-firn_sql_merge_begin(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filter,
-                     firn_error *err)
+fi_sql_merge_begin(struct fi_sql_cursor *cursor, const struct fi_sql_filter *filter,
+                   firn_error *err)
 {
     assert(cursor->may_merge && cursor->has_merge_key && !cursor->is_merging);
-    int rc = firn_sql_cursor_scan_from(cursor, filter, cursor->merge_key, err);
+    int rc = fi_sql_cursor_scan_from(cursor, filter, cursor->merge_key, err);
     cursor->is_merging = rc == FIRN_OK;
     return rc == FIRN_OK ? go_to_key(cursor, 0, err) : rc;
 }
 
 int
-firn_sql_merge_next(struct firn_sql_cursor *cursor, firn_error *err)
+fi_sql_merge_next(struct fi_sql_cursor *cursor, firn_error *err)
 {
     int rc = FIRN_OK;
-    assert(cursor->source == FIRN_SQL_FROM_MERGE && cursor->at <= cursor->batch_rows);
+    assert(cursor->source == FI_SQL_FROM_MERGE && cursor->at <= cursor->batch_rows);
     if (cursor->at == cursor->batch_rows) {
         rc = read_batch(cursor, err);
     }

@@ -45,12 +45,12 @@ may_ask(const char *text)
 
 /* Whether the name that the statement reads from is that of this table, and of nothing else. */
 static bool
-is_of_table(const struct firn_sql_table *table, sqlite3 *db, const char *text)
+is_of_table(const struct fi_sql_table *table, sqlite3 *db, const char *text)
 {
-    struct firn_sqlparse_from from;
-    char reason[FIRN_SQLPARSE_REASON_SIZE];
+    struct fi_sqlparse_from from;
+    char reason[FI_SQLPARSE_REASON_SIZE];
     sqlite3_stmt *count = NULL;
-    bool is_it = firn_sqlparse_find_table(text, &from, reason) &&
+    bool is_it = fi_sqlparse_find_table(text, &from, reason) &&
                  sqlite3_stricmp(from.table, table->name) == 0 &&
                  (from.schema == NULL || sqlite3_stricmp(from.schema, table->schema) == 0);
     if (is_it && sqlite3_prepare_v2(
@@ -62,15 +62,15 @@ is_of_table(const struct firn_sql_table *table, sqlite3 *db, const char *text)
         is_it = false;
     }
     (void)sqlite3_finalize(count);
-    firn_sqlparse_from_deinit(&from);
+    fi_sqlparse_from_deinit(&from);
     return is_it;
 }
 
 /* Searches; the vector is computed by SQLite. *out is NULL where that fails, or too few rows are
  * found. */
 static void
-search(const struct firn_sql_table *table, const struct firn_sql_view *view, sqlite3 *db,
-       const struct firn_sqlparse_nearest *nearest, firn_search_result **out)
+search(const struct fi_sql_table *table, const struct fi_sql_view *view, sqlite3 *db,
+       const struct fi_sqlparse_nearest *nearest, firn_search_result **out)
 {
     sqlite3_stmt *values = NULL;
     firn_error err;
@@ -79,8 +79,8 @@ search(const struct firn_sql_table *table, const struct firn_sql_view *view, sql
                                          : sqlite3_mprintf("SELECT %s", nearest->vector);
     if (text != NULL && sqlite3_prepare_v2(db, text, -1, &values, NULL) == SQLITE_OK &&
         sqlite3_step(values) == SQLITE_ROW && sqlite3_column_type(values, 0) != SQLITE_NULL &&
-        firn_sql_vectors_find(table, view, nearest->column, sqlite3_column_value(values, 0),
-                              nearest->where, nearest->wanted, out, &err) == FIRN_OK &&
+        fi_sql_vectors_find(table, view, nearest->column, sqlite3_column_value(values, 0),
+                            nearest->where, nearest->wanted, out, &err) == FIRN_OK &&
         firn_search_result_count(*out) < nearest->wanted) {
         firn_search_result_destroy(*out);
         *out = NULL;
@@ -90,23 +90,23 @@ search(const struct firn_sql_table *table, const struct firn_sql_view *view, sql
 }
 
 firn_search_result *
-firn_sql_nearest_find(const struct firn_sql_table *table, const struct firn_sql_view *view)
+fi_sql_nearest_find(const struct fi_sql_table *table, const struct fi_sql_view *view)
 {
-    sqlite3 *db = firn_sql_db(table->store->sql);
+    sqlite3 *db = fi_sql_db(table->store->sql);
     firn_search_result *found = NULL;
-    struct firn_sqlparse_nearest nearest;
-    char reason[FIRN_SQLPARSE_REASON_SIZE];
+    struct fi_sqlparse_nearest nearest;
+    char reason[FI_SQLPARSE_REASON_SIZE];
     sqlite3_stmt *statement = table->has_vectors ? running(db) : NULL;
     if (statement == NULL || !may_ask(sqlite3_sql(statement))) {
         return NULL;
     }
     char *text = sqlite3_expanded_sql(statement);
     if (text != NULL &&
-        firn_sqlparse_nearest_recognise(db, text, table->def, table->name, &nearest, reason)) {
+        fi_sqlparse_nearest_recognise(db, text, table->def, table->name, &nearest, reason)) {
         if (is_of_table(table, db, text)) {
             search(table, view, db, &nearest, &found);
         }
-        firn_sqlparse_nearest_deinit(&nearest);
+        fi_sqlparse_nearest_deinit(&nearest);
     }
     sqlite3_free(text);
     return found;

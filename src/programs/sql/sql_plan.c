@@ -84,7 +84,7 @@ struct way {
 };
 
 struct planning {
-    struct firn_sql_table *table;
+    struct fi_sql_table *table;
     sqlite3_index_info *info;
     struct wish wishes[WISHES_MAX];
     size_t wish_count;
@@ -125,7 +125,7 @@ number_of(firn_value value)
 
 /* Where a constant lies between the smallest and the largest value, from 0 to 1; -1: unknown. */
 static double
-place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *constant)
+place_of(const struct fi_sql_table *table, uint32_t column, sqlite3_value *constant)
 {
     assert(column < table->def->column_count);
     if (constant == NULL || table->stats == NULL || column >= table->stats->column_count) {
@@ -133,24 +133,24 @@ place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *con
     }
     const firn_table_column_statistics *stats = table->stats->columns[column];
     const firn_table_column *definition = &table->def->columns[column];
-    struct firn_sqlvalue_scratch scratch = {.memory = NULL};
+    struct fi_sqlvalue_scratch scratch = {.memory = NULL};
     firn_value value;
     firn_error ignored;
     double at = -1;
     if (definition->type < FIRN_TYPE_TEXT &&
-        firn_sqlvalue_make(definition, constant, &scratch, &value, &ignored) == FIRN_OK) {
+        fi_sqlvalue_make(definition, constant, &scratch, &value, &ignored) == FIRN_OK) {
         double low = number_of(stats->smallest);
         double high = number_of(stats->largest);
         double number = number_of(value);
         if (definition->type == FIRN_TYPE_DECIMAL && value.type != FIRN_TYPE_DECIMAL) {
-            number /= firn_sqlvalue_decimal(1, definition->scale);
+            number /= fi_sqlvalue_decimal(1, definition->scale);
         }
         if (high > low && !firn_is_null(stats->smallest)) {
             at = (number - low) / (high - low);
             at = at < 0 ? 0 : at > 1 ? 1 : at;
         }
     }
-    firn_sqlvalue_deinit(&scratch);
+    fi_sqlvalue_deinit(&scratch);
     return at;
 }
 
@@ -180,7 +180,7 @@ is_float(firn_type type)
 
 /* How many values a column may have at most; 0: unknown. */
 static double
-values_of(const struct firn_sql_table *table, uint32_t column)
+values_of(const struct fi_sql_table *table, uint32_t column)
 {
     assert(column < table->def->column_count);
     if (table->stats == NULL || column >= table->stats->column_count) {
@@ -270,12 +270,12 @@ static bool
 can_use(struct planning *planning, int place, uint32_t *out_column)
 {
     assert(place >= 0 && place < planning->info->nConstraint);
-    const struct firn_sql_table *table = planning->table;
+    const struct fi_sql_table *table = planning->table;
     const struct sqlite3_index_constraint *constraint = &planning->info->aConstraint[place];
     if (!constraint->usable) {
         return false;
     }
-    if (constraint->iColumn < 0 && table->identity != FIRN_SQL_BY_ROWID) {
+    if (constraint->iColumn < 0 && table->identity != FI_SQL_BY_ROWID) {
         return false;
     }
     *out_column =
@@ -348,7 +348,7 @@ collect_wishes(struct planning *planning)
                                            place_of(planning->table, column, constant) >= 0,
                               .share = share_of(planning, column, op, constant)};
         wish->is_exact =
-            firn_sql_filter_is_exact(&planning->table->def->columns[column], op, constant);
+            fi_sql_filter_is_exact(&planning->table->def->columns[column], op, constant);
     }
 }
 
@@ -445,11 +445,11 @@ is_fixed(const struct planning *planning, const struct way *way, uint32_t column
 
 /* The columns by which rows of a way are ordered: those of the order, then of the primary key. */
 static size_t
-list_columns(const struct firn_sql_table *table, size_t order,
+list_columns(const struct fi_sql_table *table, size_t order,
              uint32_t out[2 * FIRN_TABLE_KEY_COLUMNS_MAX])
 {
     assert(order < table->order_count);
-    const struct firn_sql_order *first = &table->orders[order];
+    const struct fi_sql_order *first = &table->orders[order];
     size_t count = first->count;
     memcpy(out, first->columns, count * sizeof out[0]);
     if (order != 0 && !first->is_unique) {
@@ -463,7 +463,7 @@ static void
 see_order(const struct planning *planning, struct way *way)
 {
     assert(way->order < planning->table->order_count);
-    const struct firn_sql_table *table = planning->table;
+    const struct fi_sql_table *table = planning->table;
     const sqlite3_index_info *info = planning->info;
     uint32_t columns[2 * FIRN_TABLE_KEY_COLUMNS_MAX];
     size_t count = list_columns(table, way->order, columns);
@@ -476,7 +476,7 @@ see_order(const struct planning *planning, struct way *way)
     }
     for (int i = 0; i < info->nOrderBy && !way->is_point; i++) {
         const struct sqlite3_index_orderby *term = &info->aOrderBy[i];
-        uint32_t column = term->iColumn < 0 && table->identity == FIRN_SQL_BY_ROWID
+        uint32_t column = term->iColumn < 0 && table->identity == FI_SQL_BY_ROWID
                               ? table->orders[0].columns[0]
                               : (uint32_t)term->iColumn;
         if (is_fixed(planning, way, column)) {
@@ -514,7 +514,7 @@ static double
 rows_of_equal(const struct planning *planning, const struct way *way)
 {
     assert(way->equal_count > 0);
-    const struct firn_sql_order *order = &planning->table->orders[way->order];
+    const struct fi_sql_order *order = &planning->table->orders[way->order];
     double values = 1;
     if (way->equal_count == order->count && order->is_unique) {
         return 1;
@@ -534,7 +534,7 @@ is_join(const struct planning *planning, const struct wish *wish)
 {
     return wish->op == SQLITE_INDEX_CONSTRAINT_EQ && !wish->is_in && !wish->is_known &&
            planning->table->keyspace == NULL &&
-           firn_sql_filter_can_seek(planning->table->def->columns[wish->column].type);
+           fi_sql_filter_can_seek(planning->table->def->columns[wish->column].type);
 }
 
 /* Whether rows may be looked up in memory (sql_cursor.c): they are found by equalities, and not in
@@ -542,7 +542,7 @@ is_join(const struct planning *planning, const struct wish *wish)
 static bool
 is_joined(const struct planning *planning, const struct way *way)
 {
-    const struct firn_sql_store *store = planning->table->store;
+    const struct fi_sql_store *store = planning->table->store;
     size_t joins = 0;
     for (size_t i = 0; i < planning->wish_count; i++) {
         joins += is_join(planning, &planning->wishes[i]);
@@ -562,7 +562,7 @@ is_joined(const struct planning *planning, const struct way *way)
 static bool
 is_bare(const struct planning *planning, const struct way *way)
 {
-    const struct firn_sql_table *table = planning->table;
+    const struct fi_sql_table *table = planning->table;
     uint64_t others = planning->info->colUsed;
     if (way->order == 0 || way->is_point || table->keyspace != NULL) {
         return false;
@@ -639,11 +639,11 @@ static bool
 make_way(const struct planning *planning, size_t number, struct way *way)
 {
     assert(number < planning->table->order_count);
-    const struct firn_sql_order *order = &planning->table->orders[number];
+    const struct fi_sql_order *order = &planning->table->orders[number];
     *way = (struct way){.order = number, .range = {-1, -1}};
     while (way->equal_count < order->count) {
         uint32_t column = order->columns[way->equal_count];
-        int wish = firn_sql_filter_can_seek(planning->table->def->columns[column].type)
+        int wish = fi_sql_filter_can_seek(planning->table->def->columns[column].type)
                        ? find_wish(planning, column, SQLITE_INDEX_CONSTRAINT_EQ, -1)
                        : -1;
         if (wish < 0) {
@@ -666,7 +666,7 @@ make_way(const struct planning *planning, size_t number, struct way *way)
     }
     way->is_point = way->equal_count == order->count && order->is_unique;
     if (way->equal_count < order->count &&
-        firn_sql_filter_can_seek(
+        fi_sql_filter_can_seek(
             planning->table->def->columns[order->columns[way->equal_count]].type)) {
         find_range(planning, order->columns[way->equal_count], way);
     }
@@ -679,13 +679,13 @@ make_way(const struct planning *planning, size_t number, struct way *way)
 /* ---- what SQLite is told ---- */
 
 static void
-add_item(sqlite3_str *text, enum firn_sql_role role, uint32_t column, int op)
+add_item(sqlite3_str *text, enum fi_sql_role role, uint32_t column, int op)
 {
     sqlite3_str_appendf(text, " %c%u.%d", (int)role, column, op);
 }
 
 static void
-use_wish(struct planning *planning, const struct wish *wish, enum firn_sql_role role, bool is_exact,
+use_wish(struct planning *planning, const struct wish *wish, enum fi_sql_role role, bool is_exact,
          int *argument, sqlite3_str *text)
 {
     assert(wish->place >= 0 && wish->place < planning->info->nConstraint && *argument >= 0);
@@ -702,26 +702,25 @@ note_order(const struct planning *planning, sqlite3_str *text)
     for (int i = 0; i < info->nOrderBy && i < FIRN_TABLE_KEY_COLUMNS_MAX; i++) {
         uint32_t column = info->aOrderBy[i].iColumn < 0 ? planning->table->orders[0].columns[0]
                                                         : (uint32_t)info->aOrderBy[i].iColumn;
-        add_item(text, info->aOrderBy[i].desc ? FIRN_SQL_SORT_DESCENDING : FIRN_SQL_SORT, column,
-                 0);
+        add_item(text, info->aOrderBy[i].desc ? FI_SQL_SORT_DESCENDING : FI_SQL_SORT, column, 0);
     }
 }
 
 /* Of a constraint that bounds no order. */
-static enum firn_sql_role
+static enum fi_sql_role
 role_of(const struct planning *planning, const struct way *way, const struct wish *wish)
 {
     if (wish->is_in) {
-        return FIRN_SQL_WHERE_IN;
+        return FI_SQL_WHERE_IN;
     }
     if (wish->is_known || wish->op == SQLITE_INDEX_CONSTRAINT_ISNULL ||
         wish->op == SQLITE_INDEX_CONSTRAINT_ISNOTNULL) {
-        return FIRN_SQL_WHERE;
+        return FI_SQL_WHERE;
     }
     if (!way->is_joined) {
-        return FIRN_SQL_WHERE_UNKNOWN;
+        return FI_SQL_WHERE_UNKNOWN;
     }
-    return is_join(planning, wish) ? FIRN_SQL_WHERE_JOIN : FIRN_SQL_WHERE_VARYING;
+    return is_join(planning, wish) ? FI_SQL_WHERE_JOIN : FI_SQL_WHERE_VARYING;
 }
 
 static int
@@ -730,18 +729,18 @@ tell(struct planning *planning, const struct way *way)
     assert(way->order < planning->table->order_count &&
            way->equal_count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     sqlite3_index_info *info = planning->info;
-    const struct firn_sql_table *table = planning->table;
+    const struct fi_sql_table *table = planning->table;
     bool is_ordered = info->nOrderBy > 0 && way->is_ordered;
     bool taken[WISHES_MAX] = {false};
     int argument = 0;
-    sqlite3_str *text = sqlite3_str_new(firn_sql_db(table->store->sql));
+    sqlite3_str *text = sqlite3_str_new(fi_sql_db(table->store->sql));
     sqlite3_str_appendf(text, "%c%u%c%c%llx", way->is_point ? 'P' : 'S', (unsigned)way->order,
                         way->is_descending ? 'd' : 'a', is_ordered ? 'o' : '-',
                         (unsigned long long)info->colUsed);
     for (size_t i = 0; i < way->equal_count; i++) {
         const struct wish *wish = &planning->wishes[way->equal[i]];
         taken[way->equal[i]] = true;
-        use_wish(planning, wish, way->has_list ? FIRN_SQL_SEEK_IN : FIRN_SQL_SEEK_EQUAL,
+        use_wish(planning, wish, way->has_list ? FI_SQL_SEEK_IN : FI_SQL_SEEK_EQUAL,
                  wish->is_exact && !way->has_list, &argument, text);
         if (way->has_list) {
             sqlite3_vtab_in(info, wish->place, 1);
@@ -751,7 +750,7 @@ tell(struct planning *planning, const struct way *way)
         if (way->range[i] >= 0) {
             const struct wish *wish = &planning->wishes[way->range[i]];
             taken[way->range[i]] = true;
-            use_wish(planning, wish, FIRN_SQL_SEEK_RANGE, wish->is_exact, &argument, text);
+            use_wish(planning, wish, FI_SQL_SEEK_RANGE, wish->is_exact, &argument, text);
         }
     }
     for (size_t i = 0; i < planning->wish_count && !way->is_point && table->keyspace == NULL; i++) {
@@ -759,26 +758,26 @@ tell(struct planning *planning, const struct way *way)
         if (taken[i]) {
             continue;
         }
-        enum firn_sql_role role = role_of(planning, way, wish);
+        enum fi_sql_role role = role_of(planning, way, wish);
         if (wish->is_in) {
             sqlite3_vtab_in(info, wish->place, 1);
         }
         use_wish(planning, wish, role,
-                 wish->is_exact && !wish->is_in && role != FIRN_SQL_WHERE_VARYING, &argument, text);
+                 wish->is_exact && !wish->is_in && role != FI_SQL_WHERE_VARYING, &argument, text);
     }
     if (is_ordered) {
         note_order(planning, text);
     }
     if (way->is_bare) {
-        add_item(text, FIRN_SQL_BARE, 0, 0);
+        add_item(text, FI_SQL_BARE, 0, 0);
     }
     if (argument == 0 && way->order == 0 && table->keyspace == NULL) {
         if (planning->offset >= 0) {
             info->aConstraintUsage[planning->offset].argvIndex = ++argument;
-            add_item(text, FIRN_SQL_SKIP,
-                     planning->limit <= FEW_MAX ? (uint32_t)planning->limit : 0, 0);
+            add_item(text, FI_SQL_SKIP, planning->limit <= FEW_MAX ? (uint32_t)planning->limit : 0,
+                     0);
         } else if (planning->wanted > 0 && planning->wanted <= FEW_MAX) {
-            add_item(text, FIRN_SQL_FEW, (uint32_t)planning->wanted, 0);
+            add_item(text, FI_SQL_FEW, (uint32_t)planning->wanted, 0);
         }
     }
     info->idxNum = 0;
@@ -795,7 +794,7 @@ tell(struct planning *planning, const struct way *way)
 }
 
 double
-firn_sql_plan_test_cost(const struct firn_sql_table *table, double rows)
+fi_sql_plan_test_cost(const struct fi_sql_table *table, double rows)
 {
     double in_memory = table->rows_written > 0 ? (double)table->rows_written : 0;
     in_memory += table->stats != NULL ? (double)table->stats->memory_rows : 0;
@@ -814,23 +813,23 @@ is_sooner(const struct way *way, const struct way *best)
 }
 
 int
-firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
+fi_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
 {
-    struct firn_sql_table *table = (struct firn_sql_table *)vtab;
+    struct fi_sql_table *table = (struct fi_sql_table *)vtab;
     struct planning planning = {.table = table, .info = info};
     struct way best;
     assert(table->order_count >= 1);
-    planning.rows = firn_sql_table_rows(table);
-    planning.test_cost = firn_sql_plan_test_cost(table, planning.rows);
+    planning.rows = fi_sql_table_rows(table);
+    planning.test_cost = fi_sql_plan_test_cost(table, planning.rows);
     collect_wishes(&planning);
     see_ranges(&planning);
     see_limits(&planning);
-    if (firn_sql_vectors_is_search(table, info)) {
+    if (fi_sql_vectors_is_search(table, info)) {
         best = (struct way){.order = 0, .range = {-1, -1}};
         planning.offset = -1; /* its arguments come last */
         planning.wanted = 0;
         int rc = tell(&planning, &best);
-        return rc == SQLITE_OK ? firn_sql_vectors_tell(table, info) : rc;
+        return rc == SQLITE_OK ? fi_sql_vectors_tell(table, info) : rc;
     }
     (void)make_way(&planning, 0, &best);
     for (size_t i = 1; i < table->order_count; i++) {
@@ -845,7 +844,7 @@ firn_sql_plan_best(sqlite3_vtab *vtab, sqlite3_index_info *info)
 /* ---- what xFilter reads ---- */
 
 void
-firn_sql_plan_read(const char *text, struct firn_sql_plan *out)
+fi_sql_plan_read(const char *text, struct fi_sql_plan *out)
 {
     assert(text[0] == 'P' || text[0] == 'S');
     char *at;
@@ -857,17 +856,16 @@ firn_sql_plan_read(const char *text, struct firn_sql_plan *out)
     out->item_count = 0;
     out->skips = out->is_bare = false;
     out->few = 0;
-    while (*at == ' ' && out->item_count < FIRN_SQL_PLAN_ITEMS_MAX) {
-        struct firn_sql_plan_item *item = &out->items[out->item_count++];
-        item->role = (enum firn_sql_role)at[1];
+    while (*at == ' ' && out->item_count < FI_SQL_PLAN_ITEMS_MAX) {
+        struct fi_sql_plan_item *item = &out->items[out->item_count++];
+        item->role = (enum fi_sql_role)at[1];
         item->column = (uint32_t)strtoul(at + 2, &at, 10);
         assert(*at == '.');
         item->op = (int)strtol(at + 1, &at, 10);
-        if (item->role == FIRN_SQL_SKIP || item->role == FIRN_SQL_BARE ||
-            item->role == FIRN_SQL_FEW) {
-            out->skips = out->skips || item->role == FIRN_SQL_SKIP;
-            out->is_bare = out->is_bare || item->role == FIRN_SQL_BARE;
-            out->few = item->role != FIRN_SQL_BARE ? item->column : out->few;
+        if (item->role == FI_SQL_SKIP || item->role == FI_SQL_BARE || item->role == FI_SQL_FEW) {
+            out->skips = out->skips || item->role == FI_SQL_SKIP;
+            out->is_bare = out->is_bare || item->role == FI_SQL_BARE;
+            out->few = item->role != FI_SQL_BARE ? item->column : out->few;
             out->item_count--;
         }
     }

@@ -71,28 +71,28 @@ loses_views(sqlite3 *db)
 static bool
 is_own_creation(sqlite3 *db, const char *text, size_t at)
 {
-    char schema[FIRN_SQLTEXT_NAME_SIZE];
-    char name[FIRN_SQLTEXT_NAME_SIZE];
+    char schema[FI_SQLTEXT_NAME_SIZE];
+    char name[FI_SQLTEXT_NAME_SIZE];
     const bool is_view =
-        firn_sqltext_take(text, &at, "view") || firn_sqltext_take(text, &at, "trigger");
-    const bool is_index = !is_view && ((void)firn_sqltext_take(text, &at, "unique"),
-                                       firn_sqltext_take(text, &at, "index"));
-    if (!is_view && !is_index && firn_sqltext_take(text, &at, "keyspace")) {
+        fi_sqltext_take(text, &at, "view") || fi_sqltext_take(text, &at, "trigger");
+    const bool is_index = !is_view && ((void)fi_sqltext_take(text, &at, "unique"),
+                                       fi_sqltext_take(text, &at, "index"));
+    if (!is_view && !is_index && fi_sqltext_take(text, &at, "keyspace")) {
         return false;
     }
-    if (!is_view && !is_index && !firn_sqltext_take(text, &at, "table")) {
+    if (!is_view && !is_index && !fi_sqltext_take(text, &at, "table")) {
         return true;
     }
-    if (firn_sqltext_take(text, &at, "if")) {
-        (void)firn_sqltext_take(text, &at, "not");
-        (void)firn_sqltext_take(text, &at, "exists");
+    if (fi_sqltext_take(text, &at, "if")) {
+        (void)fi_sqltext_take(text, &at, "not");
+        (void)fi_sqltext_take(text, &at, "exists");
     }
-    firn_sqltext_qualified(text, &at, schema, name);
+    fi_sqltext_qualified(text, &at, schema, name);
     if (schema[0] != '\0') {
         return is_database_or_temp(db, schema);
     }
-    if (is_index && firn_sqltext_take(text, &at, "on")) {
-        firn_sqltext_name(text, &at, name);
+    if (is_index && fi_sqltext_take(text, &at, "on")) {
+        fi_sqltext_name(text, &at, name);
         return is_own_table(db, name);
     }
     return is_view && !loses_views(db);
@@ -102,24 +102,24 @@ is_own_creation(sqlite3 *db, const char *text, size_t at)
 static bool
 is_about_definitions(sqlite3 *db, const char *text)
 {
-    char schema[FIRN_SQLTEXT_NAME_SIZE];
-    char name[FIRN_SQLTEXT_NAME_SIZE];
+    char schema[FI_SQLTEXT_NAME_SIZE];
+    char name[FI_SQLTEXT_NAME_SIZE];
     size_t at = 0;
-    if (firn_sqltext_take(text, &at, "create")) {
+    if (fi_sqltext_take(text, &at, "create")) {
         return !is_own_creation(db, text, at);
     }
-    const bool is_alter = firn_sqltext_take(text, &at, "alter");
-    if (!is_alter && !firn_sqltext_take(text, &at, "drop")) {
+    const bool is_alter = fi_sqltext_take(text, &at, "alter");
+    if (!is_alter && !fi_sqltext_take(text, &at, "drop")) {
         return false;
     }
-    const bool is_index = !is_alter && firn_sqltext_take(text, &at, "index");
-    if (!is_index && !firn_sqltext_take(text, &at, "table")) {
+    const bool is_index = !is_alter && fi_sqltext_take(text, &at, "index");
+    if (!is_index && !fi_sqltext_take(text, &at, "table")) {
         return false;
     }
-    if (!is_alter && firn_sqltext_take(text, &at, "if")) {
-        (void)firn_sqltext_take(text, &at, "exists");
+    if (!is_alter && fi_sqltext_take(text, &at, "if")) {
+        (void)fi_sqltext_take(text, &at, "exists");
     }
-    firn_sqltext_qualified(text, &at, schema, name);
+    fi_sqltext_qualified(text, &at, schema, name);
     if (schema[0] != '\0') {
         return !is_database_or_temp(db, schema);
     }
@@ -131,10 +131,10 @@ is_about_definitions(sqlite3 *db, const char *text)
 static int
 prepare_definition(sqlite3 *db, const char *text, sqlite3_stmt **out, const char **out_rest)
 {
-    struct firn_sqltext_split split = {0};
+    struct fi_sqltext_split split = {0};
     bool is_end;
-    const size_t size = firn_sqltext_split_feed(&split, text, strlen(text), &is_end);
-    if (size > FIRN_SQL_STATEMENT_MAX) {
+    const size_t size = fi_sqltext_split_feed(&split, text, strlen(text), &is_end);
+    if (size > FI_SQL_STATEMENT_MAX) {
         return SQLITE_TOOBIG;
     }
     char *part = sqlite3_mprintf("%.*s", (int)size, text);
@@ -149,8 +149,8 @@ prepare_definition(sqlite3 *db, const char *text, sqlite3_stmt **out, const char
 }
 
 int
-firn_sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, const char **out_rest,
-                 bool *out_is_definition)
+fi_sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, const char **out_rest,
+               bool *out_is_definition)
 {
     *out_is_definition = is_about_definitions(db, text);
     if (*out_is_definition) {
@@ -158,7 +158,7 @@ firn_sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, const char *
     }
     int rc = sqlite3_prepare_v3(db, text, -1, 0, out, out_rest);
     /* Another process may have made the table or the column that is missing. */
-    return rc == SQLITE_ERROR && firn_sql_attach_look_again(db)
+    return rc == SQLITE_ERROR && fi_sql_attach_look_again(db)
                ? sqlite3_prepare_v3(db, text, -1, 0, out, out_rest)
                : rc;
 }
@@ -174,7 +174,7 @@ is_definition(sqlite3_context *ctx, int count, sqlite3_value **values)
 }
 
 int
-firn_sql_prepare_register(struct firn_sql *sql)
+fi_sql_prepare_register(struct fi_sql *sql)
 {
-    return firn_sql_function(sql, "firn_is_definition", 1, FIRN_SQL_EFFECT, is_definition);
+    return fi_sql_function(sql, "firn_is_definition", 1, FI_SQL_EFFECT, is_definition);
 }

@@ -25,14 +25,14 @@
 
 SQLITE_EXTENSION_INIT3
 
-_Static_assert(sizeof(struct firn_sql_query_reason) == FIRN_SQLPARSE_REASON_SIZE,
+_Static_assert(sizeof(struct fi_sql_query_reason) == FI_SQLPARSE_REASON_SIZE,
                "the recogniser fills it");
 
 /* ==== recognising ==== */
 
 /* Whether a name means one virtual table and nothing else, in whatever schema is asked. */
 static bool
-is_one_virtual_table(sqlite3 *db, const struct firn_sqlparse_from *from)
+is_one_virtual_table(sqlite3 *db, const struct fi_sqlparse_from *from)
 {
     assert(from->table != NULL);
     static const char sql[] = "SELECT count(*), min(type = 'virtual') FROM pragma_table_list(?1) "
@@ -61,62 +61,60 @@ folds_case(sqlite3 *db)
 
 /* The definition goes to query->definition; *out is released with firn_release. */
 static int
-read_definition(struct firn_sql_query *query, firn_table_def **out, firn_error *err)
+read_definition(struct fi_sql_query *query, firn_table_def **out, firn_error *err)
 {
     assert(query->store != NULL && query->table != NULL);
-    struct firn_sql_view view = {.txn = NULL};
+    struct fi_sql_view view = {.txn = NULL};
     firn_table *table = NULL;
     char *text = NULL;
-    int code = firn_sql_view_take(query->store, &view, err);
+    int code = fi_sql_view_take(query->store, &view, err);
     if (code != FIRN_OK) {
         return code;
     }
-    code = firn_sql_groups_open_table(query, &view, &table, &text, err);
+    code = fi_sql_groups_open_table(query, &view, &table, &text, err);
     if (code == FIRN_OK) {
         code = firn_table_def_parse(text, out, err);
     }
     if (code == FIRN_OK) {
         query->definition = sqlite3_mprintf("%s", text);
-        code = query->definition != NULL
-                   ? FIRN_OK
-                   : firn_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
+        code = query->definition != NULL ? FIRN_OK
+                                         : fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     firn_release(text);
-    firn_sql_view_release(query->store, &view);
+    fi_sql_view_release(query->store, &view);
     return code;
 }
 
 /* The store and the table that a statement reads. */
 static bool
-find_table(struct firn_sql_query *query, const char *text, struct firn_sql_query_reason *reason)
+find_table(struct fi_sql_query *query, const char *text, struct fi_sql_query_reason *reason)
 {
     assert(query->store == NULL && query->table == NULL);
-    struct firn_sqlparse_from from;
-    struct firn_sql_store *store = NULL;
+    struct fi_sqlparse_from from;
+    struct fi_sql_store *store = NULL;
     const char *name = NULL;
     firn_error err;
-    if (!firn_sqlparse_find_table(text, &from, reason->text)) {
+    if (!fi_sqlparse_find_table(text, &from, reason->text)) {
         return false;
     }
-    bool is_found =
-        is_one_virtual_table(firn_sql_db(query->sql), &from) &&
-        firn_sql_store_find_table(query->sql, from.table, &store, &name, &err) == FIRN_OK;
+    bool is_found = is_one_virtual_table(fi_sql_db(query->sql), &from) &&
+                    fi_sql_store_find_table(query->sql, from.table, &store, &name, &err) == FIRN_OK;
     if (is_found) {
         query->table = sqlite3_mprintf("%s", name);
         query->store = store;
-        firn_sql_store_ref(store);
+        fi_sql_store_ref(store);
         is_found = query->table != NULL;
     } else {
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "%s is no table of firn's",
                          from.table);
     }
-    firn_sqlparse_from_deinit(&from);
+    fi_sqlparse_from_deinit(&from);
     return is_found;
 }
 
 static bool
-parse(struct firn_sql_query *query, sqlite3_stmt *statement, const char *text,
-      struct firn_sql_query_reason *reason)
+parse(struct fi_sql_query *query, sqlite3_stmt *statement, const char *text,
+      struct fi_sql_query_reason *reason)
 {
     firn_error err;
     firn_table_def *def = NULL;
@@ -136,10 +134,10 @@ parse(struct firn_sql_query *query, sqlite3_stmt *statement, const char *text,
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "%s", err.text);
         return false;
     }
-    bool is_parsed = firn_sqlparse_statement(firn_sql_db(query->sql), text, def, names,
-                                             (size_t)count, &query->parsed, reason->text);
+    bool is_parsed = fi_sqlparse_statement(fi_sql_db(query->sql), text, def, names, (size_t)count,
+                                           &query->parsed, reason->text);
     firn_release(def);
-    if (is_parsed && query->parsed.folds_case && !folds_case(firn_sql_db(query->sql))) {
+    if (is_parsed && query->parsed.folds_case && !folds_case(fi_sql_db(query->sql))) {
         sqlite3_snprintf((int)sizeof reason->text, reason->text, "LIKE means something else here");
         return false;
     }
@@ -147,8 +145,8 @@ parse(struct firn_sql_query *query, sqlite3_stmt *statement, const char *text,
 }
 
 static int
-open_query(struct firn_sql *sql, sqlite3_stmt *statement, struct firn_sql_query **out,
-           struct firn_sql_query_reason *reason)
+open_query(struct fi_sql *sql, sqlite3_stmt *statement, struct fi_sql_query **out,
+           struct fi_sql_query_reason *reason)
 {
     *out = NULL;
     reason->text[0] = '\0';
@@ -158,7 +156,7 @@ open_query(struct firn_sql *sql, sqlite3_stmt *statement, struct firn_sql_query 
         return SQLITE_OK;
     }
     char *text = sqlite3_expanded_sql(statement);
-    struct firn_sql_query *query = sqlite3_malloc64(sizeof *query);
+    struct fi_sql_query *query = sqlite3_malloc64(sizeof *query);
     if (text == NULL || query == NULL) {
         sqlite3_free(text);
         sqlite3_free(query);
@@ -169,17 +167,17 @@ open_query(struct firn_sql *sql, sqlite3_stmt *statement, struct firn_sql_query 
     bool is_fine = parse(query, statement, text, reason);
     sqlite3_free(text);
     if (is_fine) {
-        is_fine = sqlite3_prepare_v2(firn_sql_db(sql), query->parsed.outer, -1, &query->outer,
-                                     NULL) == SQLITE_OK &&
-                  sqlite3_bind_pointer(query->outer, 1, query, firn_sql_groups_pointer, NULL) ==
-                      SQLITE_OK;
+        is_fine =
+            sqlite3_prepare_v2(fi_sql_db(sql), query->parsed.outer, -1, &query->outer, NULL) ==
+                SQLITE_OK &&
+            sqlite3_bind_pointer(query->outer, 1, query, fi_sql_groups_pointer, NULL) == SQLITE_OK;
         if (!is_fine) {
             sqlite3_snprintf((int)sizeof reason->text, reason->text, "%s",
-                             sqlite3_errmsg(firn_sql_db(sql)));
+                             sqlite3_errmsg(fi_sql_db(sql)));
         }
     }
     if (!is_fine) {
-        firn_sql_query_close(query);
+        fi_sql_query_close(query);
         return SQLITE_OK;
     }
     *out = query;
@@ -187,28 +185,28 @@ open_query(struct firn_sql *sql, sqlite3_stmt *statement, struct firn_sql_query 
 }
 
 int
-firn_sql_query_open(sqlite3 *db, sqlite3_stmt *statement, struct firn_sql_query **out,
-                    struct firn_sql_query_reason *reason)
+fi_sql_query_open(sqlite3 *db, sqlite3_stmt *statement, struct fi_sql_query **out,
+                  struct fi_sql_query_reason *reason)
 {
-    return open_query(firn_sql_find(db), statement, out, reason);
+    return open_query(fi_sql_find(db), statement, out, reason);
 }
 
 sqlite3_stmt *
-firn_sql_query_statement(struct firn_sql_query *query)
+fi_sql_query_statement(struct fi_sql_query *query)
 {
     return query->outer;
 }
 
 bool
-firn_sql_query_is_declined(const struct firn_sql_query *query)
+fi_sql_query_is_declined(const struct fi_sql_query *query)
 {
     return query->is_declined;
 }
 
 char *
-firn_sql_query_describe(const struct firn_sql_query *query)
+fi_sql_query_describe(const struct fi_sql_query *query)
 {
-    const struct firn_sqlparse_query *parsed = &query->parsed;
+    const struct fi_sqlparse_query *parsed = &query->parsed;
     return sqlite3_mprintf("scan of %s: select %s%s%s%s%s", query->table, parsed->select,
                            parsed->where != NULL ? "; where " : "",
                            parsed->where != NULL ? parsed->where : "",
@@ -217,17 +215,17 @@ firn_sql_query_describe(const struct firn_sql_query *query)
 }
 
 void
-firn_sql_query_close(struct firn_sql_query *query)
+fi_sql_query_close(struct fi_sql_query *query)
 {
     if (query == NULL) {
         return;
     }
     (void)sqlite3_finalize(query->outer);
-    firn_sqlparse_deinit(&query->parsed);
+    fi_sqlparse_deinit(&query->parsed);
     sqlite3_free(query->table);
     sqlite3_free(query->definition);
     if (query->store != NULL) {
-        firn_sql_store_unref(query->store);
+        fi_sql_store_unref(query->store);
     }
     sqlite3_free(query);
 }
@@ -238,7 +236,7 @@ enum { FUNCTION_COLUMNS = 32 };
 
 struct query_table {
     sqlite3_vtab base;
-    struct firn_sql *sql;
+    struct fi_sql *sql;
     char *text; /* of a virtual table; NULL: the function, which is given one */
     int column_count;
 };
@@ -246,7 +244,7 @@ struct query_table {
 struct query_cursor {
     sqlite3_vtab_cursor base;
     sqlite3_stmt *statement; /* the one that was given */
-    struct firn_sql_query *query;
+    struct fi_sql_query *query;
     sqlite3_stmt *running; /* one of both */
     bool is_over;
     sqlite3_int64 number;
@@ -356,9 +354,9 @@ query_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3
     table->sql = aux;
     char *declaration = NULL;
     firn_error err;
-    if (argc > 3 && firn_sql_effect_check_schema(argv[0], argv[1], &err) != FIRN_OK) {
+    if (argc > 3 && fi_sql_effect_check_schema(argv[0], argv[1], &err) != FIRN_OK) {
         *out_error = sqlite3_mprintf("%s", err.text);
-        rc = firn_sql_code(err.code);
+        rc = fi_sql_code(err.code);
     } else if (argc > 4) {
         *out_error = sqlite3_mprintf("firn_query takes one statement in quotes");
         rc = SQLITE_ERROR;
@@ -420,13 +418,13 @@ static int
 query_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
 {
     (void)table;
-    return firn_sql_new_cursor(sizeof(struct query_cursor), out);
+    return fi_sql_new_cursor(sizeof(struct query_cursor), out);
 }
 
 static void
 query_reset(struct query_cursor *cursor)
 {
-    firn_sql_query_close(cursor->query);
+    fi_sql_query_close(cursor->query);
     (void)sqlite3_finalize(cursor->statement);
     sqlite3_vtab_cursor base = cursor->base;
     memset(cursor, 0, sizeof *cursor);
@@ -448,15 +446,15 @@ query_step(struct query_cursor *cursor)
     const struct query_table *table = (const struct query_table *)cursor->base.pVtab;
     int rc = sqlite3_step(cursor->running);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE && cursor->query != NULL && cursor->number == 0 &&
-        firn_sql_query_is_declined(cursor->query)) {
-        firn_sql_query_close(cursor->query);
+        fi_sql_query_is_declined(cursor->query)) {
+        fi_sql_query_close(cursor->query);
         cursor->query = NULL;
         cursor->running = cursor->statement;
         rc = sqlite3_step(cursor->running);
     }
     cursor->is_over = rc != SQLITE_ROW;
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        return fail_text(cursor->base.pVtab, rc, sqlite3_errmsg(firn_sql_db(table->sql)));
+        return fail_text(cursor->base.pVtab, rc, sqlite3_errmsg(fi_sql_db(table->sql)));
     }
     cursor->number++;
     return SQLITE_OK;
@@ -468,7 +466,7 @@ query_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int arg
 {
     struct query_cursor *cursor = (struct query_cursor *)base;
     struct query_table *table = (struct query_table *)base->pVtab;
-    struct firn_sql_query_reason reason;
+    struct fi_sql_query_reason reason;
     char *error = NULL;
     (void)plan;
     (void)plan_text;
@@ -481,7 +479,7 @@ query_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int arg
         cursor->is_over = true;
         return SQLITE_OK; /* of null nothing is asked */
     }
-    int rc = prepare(firn_sql_db(table->sql), text, &cursor->statement, &error);
+    int rc = prepare(fi_sql_db(table->sql), text, &cursor->statement, &error);
     if (rc == SQLITE_OK && sqlite3_column_count(cursor->statement) != table->column_count &&
         (table->text != NULL || sqlite3_column_count(cursor->statement) > table->column_count)) {
         rc = SQLITE_ERROR;
@@ -498,7 +496,7 @@ query_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int arg
     }
     rc = open_query(table->sql, cursor->statement, &cursor->query, &reason);
     cursor->running =
-        cursor->query != NULL ? firn_sql_query_statement(cursor->query) : cursor->statement;
+        cursor->query != NULL ? fi_sql_query_statement(cursor->query) : cursor->statement;
     return rc == SQLITE_OK ? query_step(cursor) : rc;
 }
 
@@ -554,23 +552,23 @@ static const sqlite3_module query_module = {
 static void
 explain(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
-    struct firn_sql *sql = firn_sql_of(ctx);
-    struct firn_sql_query_reason reason;
-    struct firn_sql_query *query = NULL;
+    struct fi_sql *sql = fi_sql_of(ctx);
+    struct fi_sql_query_reason reason;
+    struct fi_sql_query *query = NULL;
     sqlite3_stmt *statement = NULL;
     char *error = NULL;
     const char *text = count == 1 ? (const char *)sqlite3_value_text(values[0]) : NULL;
     if (text == NULL) {
         return;
     }
-    int rc = prepare(firn_sql_db(sql), text, &statement, &error);
+    int rc = prepare(fi_sql_db(sql), text, &statement, &error);
     if (rc == SQLITE_OK) {
         rc = open_query(sql, statement, &query, &reason);
     }
     if (rc != SQLITE_OK) {
         sqlite3_result_error(ctx, error != NULL ? error : "out of memory", -1);
     } else {
-        char *what = query != NULL ? firn_sql_query_describe(query) : NULL;
+        char *what = query != NULL ? fi_sql_query_describe(query) : NULL;
         sqlite3_result_text(ctx,
                             sqlite3_mprintf(query != NULL ? "firn: %s" : "sqlite: %s",
                                             query != NULL ? what : reason.text),
@@ -578,19 +576,19 @@ explain(sqlite3_context *ctx, int count, sqlite3_value **values)
         sqlite3_free(what);
     }
     sqlite3_free(error);
-    firn_sql_query_close(query);
+    fi_sql_query_close(query);
     (void)sqlite3_finalize(statement);
 }
 
 int
-firn_sql_query_register(struct firn_sql *sql)
+fi_sql_query_register(struct fi_sql *sql)
 {
-    int rc = firn_sql_module(sql, "firn_query", &query_module);
+    int rc = fi_sql_module(sql, "firn_query", &query_module);
     if (rc == SQLITE_OK) {
-        rc = firn_sql_groups_register(sql);
+        rc = fi_sql_groups_register(sql);
     }
     if (rc == SQLITE_OK) {
-        rc = firn_sql_function(sql, "firn_explain", 1, FIRN_SQL_EFFECT, explain);
+        rc = fi_sql_function(sql, "firn_explain", 1, FI_SQL_EFFECT, explain);
     }
     return rc;
 }

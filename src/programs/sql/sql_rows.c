@@ -23,7 +23,7 @@ SQLITE_EXTENSION_INIT3
 enum { FUNCTIONS_MAX = 16 };
 
 static pthread_mutex_t functions_mutex = PTHREAD_MUTEX_INITIALIZER;
-static const struct firn_sql_rows_function *functions[FUNCTIONS_MAX];
+static const struct fi_sql_rows_function *functions[FUNCTIONS_MAX];
 
 enum cell_type { CELL_NULL, CELL_INTEGER, CELL_TEXT, CELL_BLOB };
 struct cell {
@@ -32,7 +32,7 @@ struct cell {
     sqlite3_int64 number; /* or where its bytes begin */
 };
 
-struct firn_sql_rows {
+struct fi_sql_rows {
     struct cell *cells;
     size_t count;
     size_t capacity;
@@ -46,20 +46,20 @@ struct firn_sql_rows {
 
 struct rows_table {
     sqlite3_vtab base;
-    struct firn_sql *sql;
-    const struct firn_sql_rows_function *function;
+    struct fi_sql *sql;
+    const struct fi_sql_rows_function *function;
 };
 
 struct rows_cursor {
     sqlite3_vtab_cursor base;
-    struct firn_sql_rows rows;
+    struct fi_sql_rows rows;
     size_t row;
 };
 
 /* ==== cells ==== */
 
 static void
-add_cell(struct firn_sql_rows *rows, enum cell_type type, sqlite3_int64 number, size_t size)
+add_cell(struct fi_sql_rows *rows, enum cell_type type, sqlite3_int64 number, size_t size)
 {
     assert(rows->count <= rows->capacity);
     if (rows->count == rows->capacity) {
@@ -76,7 +76,7 @@ add_cell(struct firn_sql_rows *rows, enum cell_type type, sqlite3_int64 number, 
 }
 
 static void
-add_bytes(struct firn_sql_rows *rows, enum cell_type type, const void *bytes, size_t size)
+add_bytes(struct fi_sql_rows *rows, enum cell_type type, const void *bytes, size_t size)
 {
     assert(rows->size <= rows->room && (bytes != NULL || size == 0));
     if (size > INT32_MAX) {
@@ -101,30 +101,30 @@ add_bytes(struct firn_sql_rows *rows, enum cell_type type, const void *bytes, si
 }
 
 void
-firn_sql_rows_null(struct firn_sql_rows *rows)
+fi_sql_rows_null(struct fi_sql_rows *rows)
 {
     add_cell(rows, CELL_NULL, 0, 0);
 }
 
 void
-firn_sql_rows_integer(struct firn_sql_rows *rows, sqlite3_int64 number)
+fi_sql_rows_integer(struct fi_sql_rows *rows, sqlite3_int64 number)
 {
     add_cell(rows, CELL_INTEGER, number, 0);
 }
 
 void
-firn_sql_rows_text(struct firn_sql_rows *rows, const char *text, size_t size)
+fi_sql_rows_text(struct fi_sql_rows *rows, const char *text, size_t size)
 {
     add_bytes(rows, CELL_TEXT, text, size);
 }
 
 void
-firn_sql_rows_text_or_null(struct firn_sql_rows *rows, const char *text)
+fi_sql_rows_text_or_null(struct fi_sql_rows *rows, const char *text)
 {
     if (text == NULL || text[0] == '\0') {
-        firn_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
     } else {
-        firn_sql_rows_text(rows, text, strlen(text));
+        fi_sql_rows_text(rows, text, strlen(text));
     }
 }
 
@@ -154,7 +154,7 @@ size_of_character(const uint8_t *bytes, size_t size)
 }
 
 void
-firn_sql_rows_bytes(struct firn_sql_rows *rows, firn_slice bytes)
+fi_sql_rows_bytes(struct fi_sql_rows *rows, firn_slice bytes)
 {
     bool is_text = true;
     for (size_t at = 0; at < bytes.size && is_text;) {
@@ -166,7 +166,7 @@ firn_sql_rows_bytes(struct firn_sql_rows *rows, firn_slice bytes)
 }
 
 void
-firn_sql_rows_time(struct firn_sql_rows *rows, int64_t since_epoch_ns)
+fi_sql_rows_time(struct fi_sql_rows *rows, int64_t since_epoch_ns)
 {
     enum { SECOND_NS = 1000000000 };
     char text[48];
@@ -175,19 +175,19 @@ firn_sql_rows_time(struct firn_sql_rows *rows, int64_t since_epoch_ns)
     fraction += fraction < 0 ? SECOND_NS : 0;
     struct tm parts;
     if (gmtime_r(&seconds, &parts) == NULL) {
-        firn_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
         return;
     }
     sqlite3_snprintf((int)sizeof text, text, "%04d-%02d-%02d %02d:%02d:%02d.%03d",
                      parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
                      parts.tm_min, parts.tm_sec, (int)(fraction / 1000000));
-    firn_sql_rows_text(rows, text, strlen(text));
+    fi_sql_rows_text(rows, text, strlen(text));
 }
 
 int
-firn_sql_rows_on_progress(void *ctx, const firn_progress *progress)
+fi_sql_rows_on_progress(void *ctx, const firn_progress *progress)
 {
-    struct firn_sql_rows *rows = ctx;
+    struct fi_sql_rows *rows = ctx;
     (void)progress;
     int rc = rows->asking != NULL ? sqlite3_step(rows->asking) : SQLITE_ROW;
     (void)sqlite3_reset(rows->asking);
@@ -195,17 +195,17 @@ firn_sql_rows_on_progress(void *ctx, const firn_progress *progress)
 }
 
 int
-firn_sql_rows_go_on(struct firn_sql_rows *rows)
+fi_sql_rows_go_on(struct fi_sql_rows *rows)
 {
     enum { ASK_EACH = 1024 };
     if (rows->has_no_memory) {
         return FIRN_NO_MEMORY;
     }
-    return ++rows->asked % ASK_EACH == 0 ? firn_sql_rows_on_progress(rows, NULL) : FIRN_OK;
+    return ++rows->asked % ASK_EACH == 0 ? fi_sql_rows_on_progress(rows, NULL) : FIRN_OK;
 }
 
 const char *
-firn_sql_rows_argument(sqlite3_value *value)
+fi_sql_rows_argument(sqlite3_value *value)
 {
     return value == NULL ? NULL : (const char *)sqlite3_value_text(value);
 }
@@ -216,7 +216,7 @@ static int
 rows_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out,
              char **out_error)
 {
-    const struct firn_sql_rows_function *function = NULL;
+    const struct fi_sql_rows_function *function = NULL;
     (void)out_error;
     (void)pthread_mutex_lock(&functions_mutex);
     for (size_t i = 0; i < FUNCTIONS_MAX && functions[i] != NULL && argc > 0; i++) {
@@ -258,11 +258,11 @@ rows_disconnect(sqlite3_vtab *table)
 }
 
 int
-firn_sql_rows_plan(sqlite3_vtab *base, sqlite3_index_info *info,
-                   const struct firn_sql_rows_function *function)
+fi_sql_rows_plan(sqlite3_vtab *base, sqlite3_index_info *info,
+                 const struct fi_sql_rows_function *function)
 {
-    assert(function->argument_count <= FIRN_SQL_ROWS_ARGUMENTS_MAX);
-    int places[FIRN_SQL_ROWS_ARGUMENTS_MAX];
+    assert(function->argument_count <= FI_SQL_ROWS_ARGUMENTS_MAX);
+    int places[FI_SQL_ROWS_ARGUMENTS_MAX];
     for (int i = 0; i < function->argument_count; i++) {
         places[i] = -1;
     }
@@ -298,14 +298,14 @@ firn_sql_rows_plan(sqlite3_vtab *base, sqlite3_index_info *info,
 static int
 rows_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
-    return firn_sql_rows_plan(base, info, ((const struct rows_table *)base)->function);
+    return fi_sql_rows_plan(base, info, ((const struct rows_table *)base)->function);
 }
 
 static int
 rows_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
 {
     (void)table;
-    return firn_sql_new_cursor(sizeof(struct rows_cursor), out);
+    return fi_sql_new_cursor(sizeof(struct rows_cursor), out);
 }
 
 static void
@@ -331,7 +331,7 @@ rows_filter(sqlite3_vtab_cursor *base, int given, const char *text, int argc, sq
 {
     struct rows_cursor *cursor = (struct rows_cursor *)base;
     const struct rows_table *table = (const struct rows_table *)base->pVtab;
-    sqlite3_value *arguments[FIRN_SQL_ROWS_ARGUMENTS_MAX] = {NULL};
+    sqlite3_value *arguments[FI_SQL_ROWS_ARGUMENTS_MAX] = {NULL};
     firn_error err = {.code = FIRN_OK};
     int next = 0;
     (void)text;
@@ -341,8 +341,7 @@ rows_filter(sqlite3_vtab_cursor *base, int given, const char *text, int argc, sq
             arguments[i] = argv[next++];
         }
     }
-    int rc =
-        sqlite3_prepare_v2(firn_sql_db(table->sql), "SELECT 1", -1, &cursor->rows.asking, NULL);
+    int rc = sqlite3_prepare_v2(fi_sql_db(table->sql), "SELECT 1", -1, &cursor->rows.asking, NULL);
     if (rc != SQLITE_OK) {
         return rc;
     }
@@ -353,7 +352,7 @@ rows_filter(sqlite3_vtab_cursor *base, int given, const char *text, int argc, sq
     if (code == FIRN_CANCELLED) {
         return SQLITE_INTERRUPT;
     }
-    return code == FIRN_OK ? SQLITE_OK : firn_sql_fail_table(base->pVtab, &err);
+    return code == FIRN_OK ? SQLITE_OK : fi_sql_fail_table(base->pVtab, &err);
 }
 
 static int
@@ -420,7 +419,7 @@ static const sqlite3_module rows_module = {
 };
 
 int
-firn_sql_rows_register(struct firn_sql *sql, const struct firn_sql_rows_function *function)
+fi_sql_rows_register(struct fi_sql *sql, const struct fi_sql_rows_function *function)
 {
     assert(function->fill != NULL && function->argument_count_min <= function->argument_count);
     bool is_listed = false;
@@ -432,13 +431,13 @@ firn_sql_rows_register(struct firn_sql *sql, const struct firn_sql_rows_function
         is_listed = functions[i] == function;
     }
     (void)pthread_mutex_unlock(&functions_mutex);
-    return is_listed ? firn_sql_module(sql, function->name, &rows_module) : SQLITE_NOMEM;
+    return is_listed ? fi_sql_module(sql, function->name, &rows_module) : SQLITE_NOMEM;
 }
 
 /* ==== JSON ==== */
 
 void
-firn_sql_rows_json_text(sqlite3_str *out, const char *text, size_t size)
+fi_sql_rows_json_text(sqlite3_str *out, const char *text, size_t size)
 {
     assert(text != NULL || size == 0);
     const uint8_t *bytes = (const uint8_t *)text;
@@ -463,7 +462,7 @@ firn_sql_rows_json_text(sqlite3_str *out, const char *text, size_t size)
 }
 
 void
-firn_sql_rows_json_value(sqlite3_str *out, const firn_table_column *column, firn_value value)
+fi_sql_rows_json_value(sqlite3_str *out, const firn_table_column *column, firn_value value)
 {
     char *text = NULL;
     size_t size = 0;
@@ -483,7 +482,7 @@ firn_sql_rows_json_value(sqlite3_str *out, const firn_table_column *column, firn
     if (column->type == FIRN_TYPE_BOOL || (has_digits && is_finite)) {
         sqlite3_str_append(out, text, (int)size);
     } else {
-        firn_sql_rows_json_text(out, text, size);
+        fi_sql_rows_json_text(out, text, size);
     }
     firn_release(text);
 }

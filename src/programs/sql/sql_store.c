@@ -19,10 +19,10 @@
  * connects tables even to list them. Such a table finds the store that the program has attached, or
  * fails.
  *
- * A program that links this room can lend a store that it has open (firn_sql_store_lend):
+ * A program that links this room can lend a store that it has open (fi_sql_store_lend):
  * connections of its process that attach the same path take that handle. Only the program closes
  * it, after it has taken it back; or it leaves it to its last connection, which calls the program's
- * function then (firn_sql_store_leave).
+ * function then (fi_sql_store_leave).
  *
  * Locking: shared_mutex guards the list of shared handles and their counts, and is held while a
  * store is opened or closed, so that two connections do not open it twice. All else is under the
@@ -41,8 +41,8 @@
 #include <unistd.h>
 SQLITE_EXTENSION_INIT3
 
-struct firn_sql_shared {
-    struct firn_sql_shared *next;
+struct fi_sql_shared {
+    struct fi_sql_shared *next;
     firn_store *store;
     char *path; /* real; NULL: in memory */
     bool read_only;
@@ -55,11 +55,11 @@ struct firn_sql_shared {
 };
 
 static pthread_mutex_t shared_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct firn_sql_shared *shared_stores;
+static struct fi_sql_shared *shared_stores;
 
 /* A path that a statement of the program has named, until the connection ends. */
-struct firn_sql_named {
-    struct firn_sql_named *next;
+struct fi_sql_named {
+    struct fi_sql_named *next;
     bool may_write;
     char path[]; /* real, or as it was given where nothing is there */
 };
@@ -79,7 +79,7 @@ struct options {
 /* ---- options ---- */
 
 char *
-firn_sql_store_unquote(const char *text)
+fi_sql_store_unquote(const char *text)
 {
     size_t size = strlen(text);
     char *out = sqlite3_malloc64(size + 1);
@@ -130,8 +130,8 @@ keep_text(char **member, const char *text, firn_error *err)
 {
     assert(text != NULL);
     sqlite3_free(*member);
-    *member = firn_sql_store_unquote(text);
-    return *member != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
+    *member = fi_sql_store_unquote(text);
+    return *member != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
 }
 
 static bool
@@ -160,15 +160,14 @@ read_option(struct options *options, const char *text, firn_error *err)
     if ((value = value_of(text, "memory")) != NULL) {
         long long number;
         if (!read_number(value, 1 << 20, &number) || number == 0) {
-            return firn_sqlvalue_error(err, FIRN_INVALID, "memory is a number of MiB, not %s",
-                                       value);
+            return fi_sqlvalue_error(err, FIRN_INVALID, "memory is a number of MiB, not %s", value);
         }
         options->memory_bytes = (uint64_t)number << 20;
     } else if ((value = value_of(text, "timeout")) != NULL) {
         long long number;
         if (!read_number(value, INT_MAX, &number)) {
-            return firn_sqlvalue_error(err, FIRN_INVALID,
-                                       "timeout is a number of milliseconds, not %s", value);
+            return fi_sqlvalue_error(err, FIRN_INVALID,
+                                     "timeout is a number of milliseconds, not %s", value);
         }
         options->timeout_ms = number;
     } else if ((value = value_of(text, "durability")) != NULL &&
@@ -181,7 +180,7 @@ read_option(struct options *options, const char *text, firn_error *err)
     } else if (sqlite3_stricmp(text, "blob") == 0) {
         options->blob = true;
     } else {
-        return firn_sqlvalue_error(
+        return fi_sqlvalue_error(
             err, FIRN_INVALID,
             "there is no option '%s': name=, prefix=, at=, timeout=, memory=, durability=os, "
             "read-only, create, blob",
@@ -192,12 +191,12 @@ read_option(struct options *options, const char *text, firn_error *err)
 
 /* ---- handles that connections share ---- */
 
-static struct firn_sql_shared *
+static struct fi_sql_shared *
 find_shared_locked(const char *path, bool read_only)
 {
-    struct firn_sql_shared *best = NULL;
+    struct fi_sql_shared *best = NULL;
     pid_t pid = getpid();
-    for (struct firn_sql_shared *shared = shared_stores; shared != NULL; shared = shared->next) {
+    for (struct fi_sql_shared *shared = shared_stores; shared != NULL; shared = shared->next) {
         if (shared->pid == pid && strcmp(shared->path, path) == 0 &&
             (!shared->read_only || read_only) && (best == NULL || best->read_only)) {
             best = shared;
@@ -222,19 +221,19 @@ open_store(const char *path, const struct options *options, firn_store **out, fi
     }
     int rc = firn_store_open(path, &given, out, err);
     if (rc == FIRN_NOT_FOUND && !options->create) {
-        return firn_sqlvalue_error(err, rc, "there is no store '%s'; the option 'create' makes one",
-                                   path);
+        return fi_sqlvalue_error(err, rc, "there is no store '%s'; the option 'create' makes one",
+                                 path);
     }
     return rc;
 }
 
 static int
-make_shared(const char *path, const struct options *options, struct firn_sql_shared **out,
+make_shared(const char *path, const struct options *options, struct fi_sql_shared **out,
             firn_error *err)
 {
-    struct firn_sql_shared *shared = sqlite3_malloc64(sizeof *shared);
+    struct fi_sql_shared *shared = sqlite3_malloc64(sizeof *shared);
     if (shared == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     memset(shared, 0, sizeof *shared);
     int rc = open_store(path, options, &shared->store, err);
@@ -251,9 +250,9 @@ make_shared(const char *path, const struct options *options, struct firn_sql_sha
 }
 
 static void
-remove_shared_locked(struct firn_sql_shared *shared)
+remove_shared_locked(struct fi_sql_shared *shared)
 {
-    for (struct firn_sql_shared **at = &shared_stores; *at != NULL; at = &(*at)->next) {
+    for (struct fi_sql_shared **at = &shared_stores; *at != NULL; at = &(*at)->next) {
         if (*at == shared) {
             *at = shared->next;
             break;
@@ -262,7 +261,7 @@ remove_shared_locked(struct firn_sql_shared *shared)
 }
 
 static void
-release_shared(struct firn_sql_shared *shared)
+release_shared(struct fi_sql_shared *shared)
 {
     firn_error ignored;
     assert(shared != NULL);
@@ -286,7 +285,7 @@ release_shared(struct firn_sql_shared *shared)
 }
 
 static int
-take_shared_locked(const char *path, const struct options *options, struct firn_sql_shared **out,
+take_shared_locked(const char *path, const struct options *options, struct fi_sql_shared **out,
                    firn_error *err)
 {
     char *real = realpath(path, NULL);
@@ -313,7 +312,7 @@ take_shared_locked(const char *path, const struct options *options, struct firn_
 }
 
 static int
-take_shared(const char *path, const struct options *options, struct firn_sql_shared **out,
+take_shared(const char *path, const struct options *options, struct fi_sql_shared **out,
             firn_error *err)
 {
     if (strcmp(path, ":memory:") == 0) {
@@ -326,9 +325,9 @@ take_shared(const char *path, const struct options *options, struct firn_sql_sha
 }
 
 int
-firn_sql_store_lend(firn_store *store, const char *path, bool read_only)
+fi_sql_store_lend(firn_store *store, const char *path, bool read_only)
 {
-    struct firn_sql_shared *shared = calloc(1, sizeof *shared);
+    struct fi_sql_shared *shared = calloc(1, sizeof *shared);
     char *real = realpath(path, NULL);
     real = real != NULL ? real : strdup(path);
     if (shared == NULL || real == NULL) {
@@ -349,10 +348,10 @@ firn_sql_store_lend(firn_store *store, const char *path, bool read_only)
     return FIRN_OK;
 }
 
-static struct firn_sql_shared *
+static struct fi_sql_shared *
 find_lent_locked(const firn_store *store)
 {
-    struct firn_sql_shared *shared = shared_stores;
+    struct fi_sql_shared *shared = shared_stores;
     while (shared != NULL && (shared->store != store || !shared->is_lent)) {
         shared = shared->next;
     }
@@ -364,8 +363,7 @@ is_lent(const char *path, bool read_only)
 {
     char *real = realpath(path, NULL);
     pthread_mutex_lock(&shared_mutex);
-    const struct firn_sql_shared *shared =
-        find_shared_locked(real != NULL ? real : path, read_only);
+    const struct fi_sql_shared *shared = find_shared_locked(real != NULL ? real : path, read_only);
     bool is = shared != NULL && shared->is_lent;
     pthread_mutex_unlock(&shared_mutex);
     free(real);
@@ -373,11 +371,11 @@ is_lent(const char *path, bool read_only)
 }
 
 int
-firn_sql_store_take_back(firn_store *store)
+fi_sql_store_take_back(firn_store *store)
 {
     int rc = FIRN_OK;
     pthread_mutex_lock(&shared_mutex);
-    struct firn_sql_shared *shared = find_lent_locked(store);
+    struct fi_sql_shared *shared = find_lent_locked(store);
     if (shared != NULL && shared->ref_count > 0) {
         rc = FIRN_BUSY;
     } else if (shared != NULL) {
@@ -390,11 +388,11 @@ firn_sql_store_take_back(firn_store *store)
 }
 
 void
-firn_sql_store_leave(firn_store *store, void (*release)(void *ctx), void *ctx)
+fi_sql_store_leave(firn_store *store, void (*release)(void *ctx), void *ctx)
 {
     assert(release != NULL);
     pthread_mutex_lock(&shared_mutex);
-    struct firn_sql_shared *shared = find_lent_locked(store);
+    struct fi_sql_shared *shared = find_lent_locked(store);
     bool is_used = shared != NULL && shared->ref_count > 0;
     if (is_used) {
         shared->release = release;
@@ -419,11 +417,11 @@ equal_or_null(const char *a, const char *b)
 }
 
 static void
-destroy_store(struct firn_sql_store *store)
+destroy_store(struct fi_sql_store *store)
 {
     assert(store->tables == NULL);
-    firn_sql_view_close(store);
-    firn_sql_attach_forget(store);
+    fi_sql_view_close(store);
+    fi_sql_attach_forget(store);
     firn_snapshot_close(store->snapshot);
     if (store->shared != NULL) {
         release_shared(store->shared);
@@ -436,14 +434,14 @@ destroy_store(struct firn_sql_store *store)
 }
 
 void
-firn_sql_store_ref(struct firn_sql_store *store)
+fi_sql_store_ref(struct fi_sql_store *store)
 {
     assert(store->ref_count > 0);
     store->ref_count++;
 }
 
 void
-firn_sql_store_unref(struct firn_sql_store *store)
+fi_sql_store_unref(struct fi_sql_store *store)
 {
     if (store != NULL) {
         assert(store->ref_count > 0);
@@ -454,37 +452,37 @@ firn_sql_store_unref(struct firn_sql_store *store)
 }
 
 void
-firn_sql_store_remove(struct firn_sql_store *store)
+fi_sql_store_remove(struct fi_sql_store *store)
 {
-    for (struct firn_sql_store **at = &store->sql->stores; *at != NULL; at = &(*at)->next) {
+    for (struct fi_sql_store **at = &store->sql->stores; *at != NULL; at = &(*at)->next) {
         if (*at == store) {
             *at = store->next;
             store->next = NULL;
-            firn_sql_store_unref(store);
+            fi_sql_store_unref(store);
             return;
         }
     }
 }
 
 void
-firn_sql_store_forget(struct firn_sql_store *store)
+fi_sql_store_forget(struct fi_sql_store *store)
 {
     store->attached = false;
     store->is_detached = true;
     /* Transactions end for the stores that are listed: one with virtual tables must be. */
     if (store->tables == NULL) {
-        firn_sql_store_remove(store);
+        fi_sql_store_remove(store);
     }
 }
 
 void
-firn_sql_store_detach_all(struct firn_sql *sql)
+fi_sql_store_detach_all(struct fi_sql *sql)
 {
     while (sql->stores != NULL) {
-        firn_sql_store_remove(sql->stores);
+        fi_sql_store_remove(sql->stores);
     }
     while (sql->named != NULL) {
-        struct firn_sql_named *next = sql->named->next;
+        struct fi_sql_named *next = sql->named->next;
         sqlite3_free(sql->named);
         sql->named = next;
     }
@@ -510,7 +508,7 @@ make_name(const char *path)
 
 /* Gives a store its name and what else only concerns its virtual tables. */
 static int
-name_store(struct firn_sql_store *store, const char *path, struct options *options, firn_error *err)
+name_store(struct fi_sql_store *store, const char *path, struct options *options, firn_error *err)
 {
     char *name = options->name != NULL ? options->name : make_name(path);
     char *prefix = options->prefix != NULL ? options->prefix : sqlite3_mprintf("");
@@ -518,7 +516,7 @@ name_store(struct firn_sql_store *store, const char *path, struct options *optio
     if (name == NULL || prefix == NULL) {
         sqlite3_free(name);
         sqlite3_free(prefix);
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     sqlite3_free((void *)(uintptr_t)store->name);
     sqlite3_free((void *)(uintptr_t)store->prefix);
@@ -530,13 +528,13 @@ name_store(struct firn_sql_store *store, const char *path, struct options *optio
 }
 
 static int
-make_store(struct firn_sql *sql, const char *path, struct options *options,
-           struct firn_sql_shared *shared, struct firn_sql_store **out, firn_error *err)
+make_store(struct fi_sql *sql, const char *path, struct options *options,
+           struct fi_sql_shared *shared, struct fi_sql_store **out, firn_error *err)
 {
-    struct firn_sql_store *store = sqlite3_malloc64(sizeof *store);
+    struct fi_sql_store *store = sqlite3_malloc64(sizeof *store);
     if (store == NULL) {
         release_shared(shared);
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     assert(shared != NULL);
     memset(store, 0, sizeof *store);
@@ -550,7 +548,7 @@ make_store(struct firn_sql *sql, const char *path, struct options *options,
     options->at = NULL;
     int rc = name_store(store, path, options, err);
     if (rc == FIRN_OK && store->path == NULL) {
-        rc = firn_sqlvalue_no_memory(err);
+        rc = fi_sqlvalue_no_memory(err);
     }
     if (rc == FIRN_OK && store->at != NULL) {
         firn_snapshot_options given = FIRN_SNAPSHOT_OPTIONS_INIT;
@@ -558,7 +556,7 @@ make_store(struct firn_sql *sql, const char *path, struct options *options,
         rc = firn_snapshot_open(store->store, &given, &store->snapshot, err);
     }
     if (rc != FIRN_OK) {
-        firn_sql_store_unref(store);
+        fi_sql_store_unref(store);
         return rc;
     }
     store->next = sql->stores;
@@ -569,9 +567,9 @@ make_store(struct firn_sql *sql, const char *path, struct options *options,
 
 /* The store in memory that the connection has, if it has one. */
 static int
-take_memory(struct firn_sql *sql, struct firn_sql_shared **out)
+take_memory(struct fi_sql *sql, struct fi_sql_shared **out)
 {
-    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+    for (struct fi_sql_store *store = sql->stores; store != NULL; store = store->next) {
         if (store->shared->path == NULL && strcmp(store->path, ":memory:") == 0) {
             pthread_mutex_lock(&shared_mutex);
             store->shared->ref_count++;
@@ -583,11 +581,11 @@ take_memory(struct firn_sql *sql, struct firn_sql_shared **out)
     return FIRN_OK;
 }
 
-static struct firn_sql_named *
-find_named(const struct firn_sql *sql, const char *path)
+static struct fi_sql_named *
+find_named(const struct fi_sql *sql, const char *path)
 {
     char *real = realpath(path, NULL);
-    struct firn_sql_named *named = sql->named;
+    struct fi_sql_named *named = sql->named;
     while (named != NULL && strcmp(named->path, real != NULL ? real : path) != 0) {
         named = named->next;
     }
@@ -597,9 +595,9 @@ find_named(const struct firn_sql *sql, const char *path)
 
 /* Remembers that a statement of the program has opened a path. */
 static int
-remember_named(struct firn_sql *sql, const char *path, bool may_write, firn_error *err)
+remember_named(struct fi_sql *sql, const char *path, bool may_write, firn_error *err)
 {
-    struct firn_sql_named *named = find_named(sql, path);
+    struct fi_sql_named *named = find_named(sql, path);
     if (named == NULL) {
         char *real = realpath(path, NULL);
         const char *text = real != NULL ? real : path;
@@ -612,7 +610,7 @@ remember_named(struct firn_sql *sql, const char *path, bool may_write, firn_erro
         }
         free(real);
         if (named == NULL) {
-            return firn_sqlvalue_no_memory(err);
+            return fi_sqlvalue_no_memory(err);
         }
     }
     named->may_write = named->may_write || may_write;
@@ -622,42 +620,41 @@ remember_named(struct firn_sql *sql, const char *path, bool may_write, firn_erro
 /* A path that a schema names: only one that the program has named before, and no more than it
  * wanted of it, because a file that somebody else made may have brought the schema. */
 static int
-check_named(const struct firn_sql *sql, const char *path, const struct options *options,
+check_named(const struct fi_sql *sql, const char *path, const struct options *options,
             firn_error *err)
 {
-    const struct firn_sql_named *named = find_named(sql, path);
+    const struct fi_sql_named *named = find_named(sql, path);
     if (named == NULL) {
-        return firn_sqlvalue_error(
-            err, FIRN_DENIED,
-            "the schema of a database names the store '%.400s', which this "
-            "connection has not attached: SELECT firn_attach('%.400s') first",
-            path, path);
+        return fi_sqlvalue_error(err, FIRN_DENIED,
+                                 "the schema of a database names the store '%.400s', which this "
+                                 "connection has not attached: SELECT firn_attach('%.400s') first",
+                                 path, path);
     }
     if (!named->may_write && !options->read_only) {
-        return firn_sqlvalue_error(err, FIRN_DENIED,
-                                   "the schema of a database wants to write to the store '%.400s', "
-                                   "which this connection has attached for reading",
-                                   path);
+        return fi_sqlvalue_error(err, FIRN_DENIED,
+                                 "the schema of a database wants to write to the store '%.400s', "
+                                 "which this connection has attached for reading",
+                                 path);
     }
     return FIRN_OK;
 }
 
 static int
-open_or_find(struct firn_sql *sql, enum firn_sql_store_namer namer, const char *path,
-             struct options *options, struct firn_sql_store **out, firn_error *err)
+open_or_find(struct fi_sql *sql, enum fi_sql_store_namer namer, const char *path,
+             struct options *options, struct fi_sql_store **out, firn_error *err)
 {
-    struct firn_sql_shared *shared = NULL;
+    struct fi_sql_shared *shared = NULL;
     int rc = strcmp(path, ":memory:") == 0 ? take_memory(sql, &shared) : FIRN_OK;
     rc = rc == FIRN_OK && shared == NULL ? take_shared(path, options, &shared, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
-    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+    for (struct fi_sql_store *store = sql->stores; store != NULL; store = store->next) {
         if (store->shared == shared && equal_or_null(store->at, options->at) &&
             (store->read_only == options->read_only)) {
             release_shared(shared);
             *out = store;
-            return store->attached || namer == FIRN_SQL_BY_SCHEMA
+            return store->attached || namer == FI_SQL_BY_SCHEMA
                        ? FIRN_OK
                        : name_store(store, path, options, err);
         }
@@ -666,9 +663,9 @@ open_or_find(struct firn_sql *sql, enum firn_sql_store_namer namer, const char *
 }
 
 int
-firn_sql_store_open(struct firn_sql *sql, enum firn_sql_store_namer namer, const char *path,
-                    int option_count, const char *const *options, struct firn_sql_store **out,
-                    firn_error *err)
+fi_sql_store_open(struct fi_sql *sql, enum fi_sql_store_namer namer, const char *path,
+                  int option_count, const char *const *options, struct fi_sql_store **out,
+                  firn_error *err)
 {
     assert(path != NULL && option_count >= 0);
     struct options given = {.name = NULL};
@@ -678,33 +675,32 @@ firn_sql_store_open(struct firn_sql *sql, enum firn_sql_store_namer namer, const
         rc = read_option(&given, options[i], err);
     }
     /* What the program has open itself is not opened. */
-    rc = rc == FIRN_OK && !is_lent(path, given.read_only) ? firn_sql_confine_check(sql, path, err)
+    rc = rc == FIRN_OK && !is_lent(path, given.read_only) ? fi_sql_confine_check(sql, path, err)
                                                           : rc;
-    if (rc == FIRN_OK && namer == FIRN_SQL_BY_SCHEMA) {
+    if (rc == FIRN_OK && namer == FI_SQL_BY_SCHEMA) {
         rc = check_named(sql, path, &given, err);
     }
     if (rc == FIRN_OK) {
         rc = open_or_find(sql, namer, path, &given, out, err);
     }
-    if (rc == FIRN_OK && namer == FIRN_SQL_BY_PROGRAM) {
+    if (rc == FIRN_OK && namer == FI_SQL_BY_PROGRAM) {
         rc = remember_named(sql, path, !given.read_only, err);
     }
     if (rc == FIRN_OK) {
         assert(*out != NULL);
         (*out)->is_detached = false;
-        firn_sql_store_ref(*out);
+        fi_sql_store_ref(*out);
     }
     options_deinit(&given);
     return rc;
 }
 
 int
-firn_sql_store_find(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
-                    firn_error *err)
+fi_sql_store_find(struct fi_sql *sql, const char *name, struct fi_sql_store **out, firn_error *err)
 {
     size_t count = 0;
     *out = NULL;
-    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+    for (struct fi_sql_store *store = sql->stores; store != NULL; store = store->next) {
         if (name == NULL ? store->attached
                          : !store->is_detached &&
                                (strcmp(store->name, name) == 0 || strcmp(store->path, name) == 0)) {
@@ -717,37 +713,37 @@ firn_sql_store_find(struct firn_sql *sql, const char *name, struct firn_sql_stor
     }
     if (*out == NULL) {
         return name == NULL
-                   ? firn_sqlvalue_error(err, FIRN_NOT_FOUND,
-                                         "no store is attached: call firn_attach")
-                   : firn_sqlvalue_error(err, FIRN_NOT_FOUND, "no store '%s' is attached", name);
+                   ? fi_sqlvalue_error(err, FIRN_NOT_FOUND,
+                                       "no store is attached: call firn_attach")
+                   : fi_sqlvalue_error(err, FIRN_NOT_FOUND, "no store '%s' is attached", name);
     }
     if (name == NULL && count > 1) {
         *out = NULL;
-        return firn_sqlvalue_error(err, FIRN_NOT_FOUND, "%zu stores are attached: say which one",
-                                   count);
+        return fi_sqlvalue_error(err, FIRN_NOT_FOUND, "%zu stores are attached: say which one",
+                                 count);
     }
     return FIRN_OK;
 }
 
 /* "app.people", where the alias is "app". */
 static const char *
-after_alias(const char *name, const struct firn_sql_store *store)
+after_alias(const char *name, const struct fi_sql_store *store)
 {
     size_t size = strlen(store->name);
     return strncmp(name, store->name, size) == 0 && name[size] == '.' ? name + size + 1 : NULL;
 }
 
 static const char *
-find_in(const struct firn_sql_store *store, const char *name)
+find_in(const struct fi_sql_store *store, const char *name)
 {
     const char *rest = after_alias(name, store);
-    for (const struct firn_sql_name *at = store->names; at != NULL; at = at->next) {
+    for (const struct fi_sql_name *at = store->names; at != NULL; at = at->next) {
         if (!at->is_keyspace && (sqlite3_stricmp(at->name, name) == 0 ||
                                  (rest != NULL && strcmp(at->table_name, rest) == 0))) {
             return at->table_name;
         }
     }
-    for (const struct firn_sql_table *at = store->tables; at != NULL; at = at->next) {
+    for (const struct fi_sql_table *at = store->tables; at != NULL; at = at->next) {
         if (at->keyspace == NULL && (sqlite3_stricmp(at->name, name) == 0 ||
                                      (rest != NULL && strcmp(at->table_name, rest) == 0))) {
             return at->table_name;
@@ -757,12 +753,12 @@ find_in(const struct firn_sql_store *store, const char *name)
 }
 
 int
-firn_sql_store_find_table(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
-                          const char **out_table, firn_error *err)
+fi_sql_store_find_table(struct fi_sql *sql, const char *name, struct fi_sql_store **out,
+                        const char **out_table, firn_error *err)
 {
     *out = NULL;
     *out_table = NULL;
-    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+    for (struct fi_sql_store *store = sql->stores; store != NULL; store = store->next) {
         const char *found = find_in(store, name);
         if (found != NULL) {
             *out = store;
@@ -770,48 +766,48 @@ firn_sql_store_find_table(struct firn_sql *sql, const char *name, struct firn_sq
             return FIRN_OK;
         }
     }
-    return firn_sqlvalue_error(err, FIRN_NOT_FOUND, "no table '%s' of an attached store", name);
+    return fi_sqlvalue_error(err, FIRN_NOT_FOUND, "no table '%s' of an attached store", name);
 }
 
 int
-firn_sql_store_check_change(struct firn_sql_store *store, const char *what, firn_error *err)
+fi_sql_store_check_change(struct fi_sql_store *store, const char *what, firn_error *err)
 {
     assert(what[0] != '\0');
     if (store->read_only) {
-        return firn_sqlvalue_error(
+        return fi_sqlvalue_error(
             err, FIRN_READ_ONLY, "cannot %s: the store '%s' %s", what, store->name,
             store->at != NULL ? "is attached at a checkpoint" : "is attached read-only");
     }
     if (sqlite3_get_autocommit(store->sql->db) == 0) {
-        return firn_sqlvalue_error(err, FIRN_MISUSE, "cannot %s inside of a transaction", what);
+        return fi_sqlvalue_error(err, FIRN_MISUSE, "cannot %s inside of a transaction", what);
     }
     return FIRN_OK;
 }
 
 const char *
-firn_sql_store_path(const struct firn_sql_store *store)
+fi_sql_store_path(const struct fi_sql_store *store)
 {
     assert(store->shared != NULL);
     return store->shared->path != NULL ? store->shared->path : store->path;
 }
 
 uint64_t
-firn_sql_store_generation(const struct firn_sql_store *store)
+fi_sql_store_generation(const struct fi_sql_store *store)
 {
     assert(store->shared != NULL);
     return atomic_load_explicit(&store->shared->generation, memory_order_relaxed);
 }
 
 void
-firn_sql_store_bump(struct firn_sql_store *store)
+fi_sql_store_bump(struct fi_sql_store *store)
 {
     atomic_fetch_add_explicit(&store->shared->generation, 1, memory_order_relaxed);
-    firn_sql_view_renew(store);
+    fi_sql_view_renew(store);
 }
 
 int
-firn_sql_store_changed(struct firn_sql_store *store)
+fi_sql_store_changed(struct fi_sql_store *store)
 {
-    firn_sql_store_bump(store);
-    return store->attached ? firn_sql_attach_refresh(store, NULL) : SQLITE_OK;
+    fi_sql_store_bump(store);
+    return store->attached ? fi_sql_attach_refresh(store, NULL) : SQLITE_OK;
 }

@@ -5,10 +5,10 @@
  *     CREATE VIRTUAL TABLE temp.people USING firn('app.firn', 'people', at=before)
  *
  * SQLite is told of the columns when the virtual table is made or connected. It has to know how
- * rows are named that it changes (enum firn_sql_identity); for a key of several columns that is a
+ * rows are named that it changes (enum fi_sql_identity); for a key of several columns that is a
  * hidden column which has them as one blob.
  *
- * A table that is changed elsewhere is noticed now and then (firn_sql_table_check). Columns are
+ * A table that is changed elsewhere is noticed now and then (fi_sql_table_check). Columns are
  * asked for by their names, so a statement that was prepared before goes on, unless it uses a
  * column that is gone.
  *
@@ -46,18 +46,18 @@ column_named(const firn_table_def *def, const char *name)
 }
 
 static int
-list_orders(struct firn_sql_table *table, firn_error *err)
+list_orders(struct fi_sql_table *table, firn_error *err)
 {
     assert(table->orders == NULL && table->def != NULL);
     const firn_table_def *def = table->def;
     table->orders = sqlite3_malloc64((def->index_count + 1) * sizeof table->orders[0]);
     if (table->orders == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     table->order_count = def->index_count + 1;
     for (size_t i = 0; i < table->order_count; i++) {
         const firn_table_index *index = i == 0 ? NULL : &def->indexes[i - 1];
-        struct firn_sql_order *order = &table->orders[i];
+        struct fi_sql_order *order = &table->orders[i];
         const char *const *names = index != NULL ? index->columns : def->key;
         order->name = index != NULL ? index->name : NULL;
         order->is_unique = index == NULL || index->is_unique;
@@ -69,17 +69,17 @@ list_orders(struct firn_sql_table *table, firn_error *err)
     return FIRN_OK;
 }
 
-static enum firn_sql_identity
-identity_of(const struct firn_sql_table *table)
+static enum fi_sql_identity
+identity_of(const struct fi_sql_table *table)
 {
     assert(table->orders != NULL && table->orders[0].count >= 1);
     return table->orders[0].count > 1
-               ? FIRN_SQL_BY_BLOB
-               : firn_sql_table_identity(table->def->columns[table->orders[0].columns[0]].type);
+               ? FI_SQL_BY_BLOB
+               : fi_sql_table_identity(table->def->columns[table->orders[0].columns[0]].type);
 }
 
-enum firn_sql_identity
-firn_sql_table_identity(firn_type type)
+enum fi_sql_identity
+fi_sql_table_identity(firn_type type)
 {
     switch (type) {
     case FIRN_TYPE_I8:
@@ -89,24 +89,24 @@ firn_sql_table_identity(firn_type type)
     case FIRN_TYPE_U8:
     case FIRN_TYPE_U16:
     case FIRN_TYPE_U32:
-        return FIRN_SQL_BY_ROWID;
+        return FI_SQL_BY_ROWID;
     case FIRN_TYPE_BOOL:
     case FIRN_TYPE_DATE:
     case FIRN_TYPE_TIMESTAMP:
     case FIRN_TYPE_TEXT:
     case FIRN_TYPE_BLOB:
     case FIRN_TYPE_UUID:
-        return FIRN_SQL_BY_COLUMN;
+        return FI_SQL_BY_COLUMN;
     default:
-        return FIRN_SQL_BY_BLOB; /* what SQLite shows may be of two keys */
+        return FI_SQL_BY_BLOB; /* what SQLite shows may be of two keys */
     }
 }
 
 static int
-open_table(struct firn_sql_table *table, const struct firn_sql_connecting *in, firn_error *err)
+open_table(struct fi_sql_table *table, const struct fi_sql_connecting *in, firn_error *err)
 {
     (void)in;
-    struct firn_sql_store *store = table->store;
+    struct fi_sql_store *store = table->store;
     int rc = store->snapshot != NULL
                  ? firn_snapshot_table_open(store->snapshot, table->table_name, &table->table, err)
                  : firn_table_open(store->store, table->table_name, &table->table, err);
@@ -126,8 +126,8 @@ open_table(struct firn_sql_table *table, const struct firn_sql_connecting *in, f
         const firn_table_column *key = &table->def->columns[table->orders[0].columns[0]];
         table->identity = identity_of(table);
         table->hides_key =
-            table->identity == FIRN_SQL_BY_ROWID && key->is_auto && strcmp(key->name, "rowid") == 0;
-        table->generation = firn_sql_store_generation(store);
+            table->identity == FI_SQL_BY_ROWID && key->is_auto && strcmp(key->name, "rowid") == 0;
+        table->generation = fi_sql_store_generation(store);
         table->checked_ms = now_ms();
     }
     return rc;
@@ -145,21 +145,21 @@ has_column(const firn_table_def *def, size_t count, const char *name)
 }
 
 void
-firn_sql_table_column_name(const firn_table_def *def, size_t i, char out[FIRN_SQLTEXT_NAME_SIZE])
+fi_sql_table_column_name(const firn_table_def *def, size_t i, char out[FI_SQLTEXT_NAME_SIZE])
 {
     assert(i < def->column_count);
     const char *name = def->columns[i].name;
     size_t number = i + 1;
-    sqlite3_snprintf(FIRN_SQLTEXT_NAME_SIZE, out, "%s", name);
+    sqlite3_snprintf(FI_SQLTEXT_NAME_SIZE, out, "%s", name);
     while (has_column(def, number == i + 1 ? i : def->column_count, out)) {
         /* numbers of two columns never meet: each goes on in steps of the count of columns */
-        sqlite3_snprintf(FIRN_SQLTEXT_NAME_SIZE, out, "%s:%llu", name, (unsigned long long)number);
+        sqlite3_snprintf(FI_SQLTEXT_NAME_SIZE, out, "%s:%llu", name, (unsigned long long)number);
         number += def->column_count;
     }
 }
 
 static bool
-is_in_key(const struct firn_sql_table *table, size_t column)
+is_in_key(const struct fi_sql_table *table, size_t column)
 {
     size_t i = 0;
     while (i < table->orders[0].count && table->orders[0].columns[i] != column) {
@@ -169,27 +169,27 @@ is_in_key(const struct firn_sql_table *table, size_t column)
 }
 
 static char *
-declaration_of(const struct firn_sql_table *table)
+declaration_of(const struct fi_sql_table *table)
 {
     assert(table->order_count >= 1);
     const firn_table_def *def = table->def;
     const uint32_t key = table->orders[0].columns[0];
-    sqlite3_str *text = sqlite3_str_new(firn_sql_db(table->store->sql));
+    sqlite3_str *text = sqlite3_str_new(fi_sql_db(table->store->sql));
     sqlite3_str_appendall(text, "CREATE TABLE x(");
     for (size_t i = 0; i < def->column_count; i++) {
         char type[48];
-        char name[FIRN_SQLTEXT_NAME_SIZE];
-        bool is_key = table->identity != FIRN_SQL_BY_BLOB && i == key;
+        char name[FI_SQLTEXT_NAME_SIZE];
+        bool is_key = table->identity != FI_SQL_BY_BLOB && i == key;
         bool is_not_null = def->columns[i].not_null || is_in_key(table, i);
-        firn_sqlvalue_type(&def->columns[i], type);
+        fi_sqlvalue_type(&def->columns[i], type);
         sqlite3_str_appendall(text, i > 0 ? ", " : "");
-        firn_sql_table_column_name(def, i, name);
+        fi_sql_table_column_name(def, i, name);
         sqlite3_str_appendf(text, "\"%w\" %s%s%s%s", name,
-                            is_key && table->identity == FIRN_SQL_BY_ROWID ? "INTEGER" : type,
+                            is_key && table->identity == FI_SQL_BY_ROWID ? "INTEGER" : type,
                             is_key && table->hides_key ? " HIDDEN" : "",
                             is_not_null ? " NOT NULL" : "", is_key ? " PRIMARY KEY" : "");
     }
-    if (table->identity == FIRN_SQL_BY_BLOB) {
+    if (table->identity == FI_SQL_BY_BLOB) {
         char name[16] = "firn_key";
         for (size_t i = 0; i < def->column_count; i++) {
             if (sqlite3_stricmp(def->columns[i].name, name) == 0 &&
@@ -200,16 +200,16 @@ declaration_of(const struct firn_sql_table *table)
         }
         sqlite3_str_appendf(text, ", %s BLOB HIDDEN NOT NULL PRIMARY KEY", name);
     }
-    firn_sql_vectors_declare(table, text);
-    sqlite3_str_appendall(text, table->identity == FIRN_SQL_BY_ROWID ? ")" : ") WITHOUT ROWID");
+    fi_sql_vectors_declare(table, text);
+    sqlite3_str_appendall(text, table->identity == FI_SQL_BY_ROWID ? ")" : ") WITHOUT ROWID");
     return sqlite3_str_finish(text);
 }
 
 void
-firn_sql_table_check(struct firn_sql_table *table)
+fi_sql_table_check(struct fi_sql_table *table)
 {
-    struct firn_sql_store *store = table->store;
-    uint64_t generation = firn_sql_store_generation(store);
+    struct fi_sql_store *store = table->store;
+    uint64_t generation = fi_sql_store_generation(store);
     uint64_t now = now_ms();
     if (store->snapshot != NULL ||
         (table->generation == generation && now - table->checked_ms < CHECK_MS)) {
@@ -227,7 +227,7 @@ firn_sql_table_check(struct firn_sql_table *table)
         table->table = found;
         rc = firn_table_describe(found, NULL, NULL, &text, &ignored);
     }
-    if (rc == FIRN_OK && strcmp(text, table->text) != 0 && !firn_sql_reset(store->sql)) {
+    if (rc == FIRN_OK && strcmp(text, table->text) != 0 && !fi_sql_reset(store->sql)) {
         now -= CHECK_MS; /* once more, soon */
     }
     firn_release(text);
@@ -236,14 +236,14 @@ firn_sql_table_check(struct firn_sql_table *table)
 }
 
 void
-firn_sql_table_check_now(struct firn_sql_table *table)
+fi_sql_table_check_now(struct fi_sql_table *table)
 {
     table->checked_ms -= CHECK_MS;
-    firn_sql_table_check(table);
+    fi_sql_table_check(table);
 }
 
 static double
-keyspace_rows(struct firn_sql_table *table, uint64_t now)
+keyspace_rows(struct fi_sql_table *table, uint64_t now)
 {
     assert(table->keyspace != NULL && table->table == NULL);
     firn_keyspace_size size = FIRN_KEYSPACE_SIZE_INIT;
@@ -258,7 +258,7 @@ keyspace_rows(struct firn_sql_table *table, uint64_t now)
 }
 
 double
-firn_sql_table_rows(struct firn_sql_table *table)
+fi_sql_table_rows(struct fi_sql_table *table)
 {
     uint64_t now = now_ms();
     firn_error ignored;
@@ -284,8 +284,8 @@ firn_sql_table_rows(struct firn_sql_table *table)
 /* ---- connecting ---- */
 
 int
-firn_sql_table_check_column(const struct firn_sql_table *table, uint32_t number,
-                            const firn_scan *scan, size_t place, firn_error *err)
+fi_sql_table_check_column(const struct fi_sql_table *table, uint32_t number, const firn_scan *scan,
+                          size_t place, firn_error *err)
 {
     assert(number < table->def->column_count && place < firn_scan_column_count(scan));
     const firn_table_column *told = &table->def->columns[number];
@@ -293,31 +293,31 @@ firn_sql_table_check_column(const struct firn_sql_table *table, uint32_t number,
     firn_scan_column_at(scan, place, &column);
     return column.type == told->type && column.scale == told->scale
                ? FIRN_OK
-               : firn_sqlvalue_error(
+               : fi_sqlvalue_error(
                      err, FIRN_INVALID,
                      "column %s of the table '%s' was changed: run the statement again", told->name,
                      table->table_name);
 }
 
 int
-firn_sql_table_disconnect(sqlite3_vtab *vtab)
+fi_sql_table_disconnect(sqlite3_vtab *vtab)
 {
-    struct firn_sql_table *table = (struct firn_sql_table *)vtab;
-    struct firn_sql_table **at = table->store != NULL ? &table->store->tables : NULL;
+    struct fi_sql_table *table = (struct fi_sql_table *)vtab;
+    struct fi_sql_table **at = table->store != NULL ? &table->store->tables : NULL;
     while (at != NULL && *at != NULL && *at != table) {
         at = &(*at)->next;
     }
     if (table->store != NULL) {
-        firn_sql_keep_forget(table);
+        fi_sql_keep_forget(table);
     }
     if (at != NULL && *at != NULL) {
         *at = table->next;
         if (table->store->tables == NULL && table->store->is_detached) {
-            firn_sql_store_remove(table->store);
+            fi_sql_store_remove(table->store);
         }
     }
-    firn_sql_cursor_destroy(table->spare);
-    firn_sql_store_unref(table->store);
+    fi_sql_cursor_destroy(table->spare);
+    fi_sql_store_unref(table->store);
     sqlite3_free(table->schema);
     sqlite3_free(table->name);
     sqlite3_free(table->table_name);
@@ -325,50 +325,50 @@ firn_sql_table_disconnect(sqlite3_vtab *vtab)
     firn_release(table->text);
     firn_release(table->def);
     firn_release(table->stats);
-    firn_sql_update_deinit(table);
+    fi_sql_update_deinit(table);
     sqlite3_free(table->insert);
-    firn_sqlvalue_dates_destroy(table->dates);
-    firn_sqlvalue_texts_destroy(table->texts);
+    fi_sqlvalue_dates_destroy(table->dates);
+    fi_sqlvalue_texts_destroy(table->texts);
     sqlite3_free(table);
     return SQLITE_OK;
 }
 
 static int
-take_arguments(struct firn_sql_table *table, const struct firn_sql_connecting *in, firn_error *err)
+take_arguments(struct fi_sql_table *table, const struct fi_sql_connecting *in, firn_error *err)
 {
     assert(in->count >= 3);
     const char *const *arguments = in->arguments;
     if (in->count < 5) {
-        return firn_sqlvalue_error(err, FIRN_INVALID, "say which one: USING %s('STORE', 'NAME')",
-                                   arguments[0]);
+        return fi_sqlvalue_error(err, FIRN_INVALID, "say which one: USING %s('STORE', 'NAME')",
+                                 arguments[0]);
     }
     for (int i = 5; i < in->count; i++) {
         /* Reading the schema of a database must not make a store. */
         if (sqlite3_stricmp(arguments[i], "create") == 0) {
-            return firn_sqlvalue_error(err, FIRN_INVALID, "the option 'create' is firn_attach's");
+            return fi_sqlvalue_error(err, FIRN_INVALID, "the option 'create' is firn_attach's");
         }
     }
-    char *path = firn_sql_store_unquote(arguments[3]);
+    char *path = fi_sql_store_unquote(arguments[3]);
     table->schema = sqlite3_mprintf("%s", arguments[1]);
     table->name = sqlite3_mprintf("%s", arguments[2]);
-    table->table_name = firn_sql_store_unquote(arguments[4]);
+    table->table_name = fi_sql_store_unquote(arguments[4]);
     int rc = FIRN_OK;
     if (path == NULL || table->schema == NULL || table->name == NULL || table->table_name == NULL) {
-        rc = firn_sqlvalue_no_memory(err);
+        rc = fi_sqlvalue_no_memory(err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_sql_store_open(in->sql, in->namer, path, in->count - 5, arguments + 5,
-                                 &table->store, err);
+        rc = fi_sql_store_open(in->sql, in->namer, path, in->count - 5, arguments + 5,
+                               &table->store, err);
     }
     sqlite3_free(path);
     return rc;
 }
 
 static int
-declare(struct firn_sql_table *table, const char *declaration, char **text)
+declare(struct fi_sql_table *table, const char *declaration, char **text)
 {
     assert(table->def != NULL);
-    sqlite3 *db = firn_sql_db(table->store->sql);
+    sqlite3 *db = fi_sql_db(table->store->sql);
     int rc = declaration != NULL ? sqlite3_declare_vtab(db, declaration) : SQLITE_NOMEM;
     if (rc == SQLITE_OK) {
         rc = sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
@@ -388,12 +388,12 @@ declare(struct firn_sql_table *table, const char *declaration, char **text)
 }
 
 int
-firn_sql_table_connect(const struct firn_sql_table_kind *kind, const struct firn_sql_connecting *in,
-                       sqlite3_vtab **out, char **text)
+fi_sql_table_connect(const struct fi_sql_table_kind *kind, const struct fi_sql_connecting *in,
+                     sqlite3_vtab **out, char **text)
 {
     assert(kind->open != NULL && kind->declare != NULL);
     firn_error err;
-    struct firn_sql_table *table = sqlite3_malloc64(sizeof *table);
+    struct fi_sql_table *table = sqlite3_malloc64(sizeof *table);
     if (table == NULL) {
         return SQLITE_NOMEM;
     }
@@ -402,47 +402,46 @@ firn_sql_table_connect(const struct firn_sql_table_kind *kind, const struct firn
     rc = rc == FIRN_OK ? kind->open(table, in, &err) : rc;
     if (rc != FIRN_OK) {
         *text = sqlite3_mprintf("%s", err.text);
-        firn_sql_table_disconnect(&table->base);
-        return firn_sql_code(rc);
+        fi_sql_table_disconnect(&table->base);
+        return fi_sql_code(rc);
     }
     char *declaration = kind->declare(table);
     rc = declare(table, declaration, text);
     sqlite3_free(declaration);
     if (rc != SQLITE_OK) {
-        firn_sql_table_disconnect(&table->base);
+        fi_sql_table_disconnect(&table->base);
         return rc;
     }
     *out = &table->base;
     return SQLITE_OK;
 }
 
-enum firn_sql_store_namer
-firn_sql_table_namer(const struct firn_sql *sql)
+enum fi_sql_store_namer
+fi_sql_table_namer(const struct fi_sql *sql)
 {
-    return firn_sql_effect_is_create(sql) ? FIRN_SQL_BY_PROGRAM : FIRN_SQL_BY_SCHEMA;
+    return fi_sql_effect_is_create(sql) ? FI_SQL_BY_PROGRAM : FI_SQL_BY_SCHEMA;
 }
 
 int
-firn_sql_table_create(const struct firn_sql_table_kind *kind, const struct firn_sql_connecting *in,
-                      sqlite3_vtab **out, char **text)
+fi_sql_table_create(const struct fi_sql_table_kind *kind, const struct fi_sql_connecting *in,
+                    sqlite3_vtab **out, char **text)
 {
-    int rc = firn_sql_table_connect(kind, in, out, text);
+    int rc = fi_sql_table_connect(kind, in, out, text);
     if (rc == SQLITE_OK) {
-        (void)firn_sql_view_begin(in->sql, NULL); /* SQLite does not call xBegin */
+        (void)fi_sql_view_begin(in->sql, NULL); /* SQLite does not call xBegin */
     }
     return rc;
 }
 
-static const struct firn_sql_table_kind table_kind = {.open = open_table,
-                                                      .declare = declaration_of};
+static const struct fi_sql_table_kind table_kind = {.open = open_table, .declare = declaration_of};
 
 static int
 table_connect(sqlite3 *db, void *client, int count, const char *const *arguments,
               sqlite3_vtab **out, char **text)
 {
-    const struct firn_sql_connecting in = {client, FIRN_SQL_BY_SCHEMA, count, arguments};
+    const struct fi_sql_connecting in = {client, FI_SQL_BY_SCHEMA, count, arguments};
     (void)db;
-    return firn_sql_table_connect(&table_kind, &in, out, text);
+    return fi_sql_table_connect(&table_kind, &in, out, text);
 }
 
 /* Another function than table_connect: the same one would make a table of the module's name in
@@ -451,68 +450,68 @@ static int
 table_create(sqlite3 *db, void *client, int count, const char *const *arguments, sqlite3_vtab **out,
              char **text)
 {
-    const struct firn_sql_connecting in = {client, firn_sql_table_namer(client), count, arguments};
+    const struct fi_sql_connecting in = {client, fi_sql_table_namer(client), count, arguments};
     (void)db;
-    return firn_sql_table_create(&table_kind, &in, out, text);
+    return fi_sql_table_create(&table_kind, &in, out, text);
 }
 
 /* ---- transactions ---- */
 
-static struct firn_sql *
+static struct fi_sql *
 sql_of(sqlite3_vtab *table)
 {
-    return ((struct firn_sql_table *)table)->store->sql;
+    return ((struct fi_sql_table *)table)->store->sql;
 }
 
 int
-firn_sql_table_begin(sqlite3_vtab *table)
+fi_sql_table_begin(sqlite3_vtab *table)
 {
-    return firn_sql_view_begin(sql_of(table), table);
+    return fi_sql_view_begin(sql_of(table), table);
 }
 
 int
-firn_sql_table_sync(sqlite3_vtab *table)
+fi_sql_table_sync(sqlite3_vtab *table)
 {
-    return firn_sql_view_sync(sql_of(table), table);
+    return fi_sql_view_sync(sql_of(table), table);
 }
 
 int
-firn_sql_table_commit(sqlite3_vtab *table)
+fi_sql_table_commit(sqlite3_vtab *table)
 {
-    return firn_sql_view_commit(sql_of(table));
+    return fi_sql_view_commit(sql_of(table));
 }
 
 int
-firn_sql_table_rollback(sqlite3_vtab *table)
+fi_sql_table_rollback(sqlite3_vtab *table)
 {
-    return firn_sql_view_rollback(sql_of(table));
+    return fi_sql_view_rollback(sql_of(table));
 }
 
 int
-firn_sql_table_savepoint(sqlite3_vtab *table, int level)
-{
-    assert(level >= 0);
-    return firn_sql_view_savepoint(sql_of(table), level, table);
-}
-
-int
-firn_sql_table_release(sqlite3_vtab *table, int level)
+fi_sql_table_savepoint(sqlite3_vtab *table, int level)
 {
     assert(level >= 0);
-    return firn_sql_view_free(sql_of(table), level, table);
+    return fi_sql_view_savepoint(sql_of(table), level, table);
 }
 
 int
-firn_sql_table_rollback_to(sqlite3_vtab *table, int level)
+fi_sql_table_release(sqlite3_vtab *table, int level)
 {
-    return firn_sql_view_rollback_to(sql_of(table), level, table);
+    assert(level >= 0);
+    return fi_sql_view_free(sql_of(table), level, table);
 }
 
 int
-firn_sql_table_rename(sqlite3_vtab *vtab, const char *name)
+fi_sql_table_rollback_to(sqlite3_vtab *table, int level)
+{
+    return fi_sql_view_rollback_to(sql_of(table), level, table);
+}
+
+int
+fi_sql_table_rename(sqlite3_vtab *vtab, const char *name)
 {
     assert(name[0] != '\0');
-    struct firn_sql_table *table = (struct firn_sql_table *)vtab;
+    struct fi_sql_table *table = (struct fi_sql_table *)vtab;
     char *copy = sqlite3_mprintf("%s", name);
     if (copy == NULL) {
         return SQLITE_NOMEM;
@@ -525,28 +524,28 @@ firn_sql_table_rename(sqlite3_vtab *vtab, const char *name)
 static const sqlite3_module table_module = {.iVersion = 2,
                                             .xCreate = table_create,
                                             .xConnect = table_connect,
-                                            .xBestIndex = firn_sql_plan_best,
-                                            .xDisconnect = firn_sql_table_disconnect,
-                                            .xDestroy = firn_sql_table_disconnect,
-                                            .xOpen = firn_sql_cursor_open,
-                                            .xClose = firn_sql_cursor_close,
-                                            .xFilter = firn_sql_cursor_filter,
-                                            .xNext = firn_sql_cursor_next,
-                                            .xEof = firn_sql_cursor_eof,
-                                            .xColumn = firn_sql_cursor_column,
-                                            .xRowid = firn_sql_cursor_rowid,
-                                            .xUpdate = firn_sql_update,
-                                            .xBegin = firn_sql_table_begin,
-                                            .xSync = firn_sql_table_sync,
-                                            .xCommit = firn_sql_table_commit,
-                                            .xRollback = firn_sql_table_rollback,
-                                            .xRename = firn_sql_table_rename,
-                                            .xSavepoint = firn_sql_table_savepoint,
-                                            .xRelease = firn_sql_table_release,
-                                            .xRollbackTo = firn_sql_table_rollback_to};
+                                            .xBestIndex = fi_sql_plan_best,
+                                            .xDisconnect = fi_sql_table_disconnect,
+                                            .xDestroy = fi_sql_table_disconnect,
+                                            .xOpen = fi_sql_cursor_open,
+                                            .xClose = fi_sql_cursor_close,
+                                            .xFilter = fi_sql_cursor_filter,
+                                            .xNext = fi_sql_cursor_next,
+                                            .xEof = fi_sql_cursor_eof,
+                                            .xColumn = fi_sql_cursor_column,
+                                            .xRowid = fi_sql_cursor_rowid,
+                                            .xUpdate = fi_sql_update,
+                                            .xBegin = fi_sql_table_begin,
+                                            .xSync = fi_sql_table_sync,
+                                            .xCommit = fi_sql_table_commit,
+                                            .xRollback = fi_sql_table_rollback,
+                                            .xRename = fi_sql_table_rename,
+                                            .xSavepoint = fi_sql_table_savepoint,
+                                            .xRelease = fi_sql_table_release,
+                                            .xRollbackTo = fi_sql_table_rollback_to};
 
 int
-firn_sql_table_register(struct firn_sql *sql)
+fi_sql_table_register(struct fi_sql *sql)
 {
-    return firn_sql_module(sql, "firn", &table_module);
+    return fi_sql_module(sql, "firn", &table_module);
 }

@@ -38,10 +38,10 @@ struct token {
 };
 
 struct terms {
-    const struct firn_sql_table *table;
+    const struct fi_sql_table *table;
     const char *text;
-    char qualifier[FIRN_SQLTEXT_NAME_SIZE]; /* before the column of MATCH; "": none */
-    size_t hidden_from;                     /* the term that was found */
+    char qualifier[FI_SQLTEXT_NAME_SIZE]; /* before the column of MATCH; "": none */
+    size_t hidden_from;                   /* the term that was found */
     size_t hidden_to;
 };
 
@@ -56,7 +56,7 @@ next_token(const char *text, size_t *at)
 {
     struct token token = {.kind = TOKEN_END};
     size_t i = *at;
-    for (size_t blank; text[i] != '\0' && (blank = firn_sqltext_blank(text + i)) > 0;) {
+    for (size_t blank; text[i] != '\0' && (blank = fi_sqltext_blank(text + i)) > 0;) {
         i += blank;
     }
     token.from = i;
@@ -95,7 +95,7 @@ static bool
 is_word(const char *text, const struct token *token, const char *word)
 {
     return token->kind == TOKEN_NAME && !token->is_quoted &&
-           firn_sqltext_is(text + token->from, token->to - token->from, word);
+           fi_sqltext_is(text + token->from, token->to - token->from, word);
 }
 
 static bool
@@ -126,21 +126,21 @@ is_comparison(const char *text, const struct token *token)
 }
 
 static void
-name_of(const char *text, const struct token *token, char out[FIRN_SQLTEXT_NAME_SIZE])
+name_of(const char *text, const struct token *token, char out[FI_SQLTEXT_NAME_SIZE])
 {
     size_t at = token->from;
-    firn_sqltext_name(text, &at, out);
+    fi_sqltext_name(text, &at, out);
 }
 
 static bool
-is_column(const struct firn_sql_table *table, const char *name)
+is_column(const struct fi_sql_table *table, const char *name)
 {
     static const char *const hidden[] = {"rowid",  "oid",      "_rowid_",       "k",
                                          "firn_k", "distance", "firn_distance", "firn_key"};
-    char own[FIRN_SQLTEXT_NAME_SIZE];
+    char own[FI_SQLTEXT_NAME_SIZE];
     bool is_it = false;
     for (size_t i = 0; i < table->def->column_count && !is_it; i++) {
-        firn_sql_table_column_name(table->def, i, own);
+        fi_sql_table_column_name(table->def, i, own);
         is_it = sqlite3_stricmp(own, name) == 0;
     }
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0] && !is_it; i++) {
@@ -154,8 +154,8 @@ static bool
 take_column(const struct terms *terms, size_t *at)
 {
     const char *text = terms->text;
-    char qualifier[FIRN_SQLTEXT_NAME_SIZE] = "";
-    char name[FIRN_SQLTEXT_NAME_SIZE] = "";
+    char qualifier[FI_SQLTEXT_NAME_SIZE] = "";
+    char name[FI_SQLTEXT_NAME_SIZE] = "";
     size_t i = *at;
     struct token token = next_token(text, &i);
     while (token.kind == TOKEN_NAME) {
@@ -290,8 +290,8 @@ static bool
 is_own_match(struct terms *terms, const struct token *column, const struct token *qualifier)
 {
     const firn_table_def *def = terms->table->def;
-    char name[FIRN_SQLTEXT_NAME_SIZE];
-    char own[FIRN_SQLTEXT_NAME_SIZE];
+    char name[FI_SQLTEXT_NAME_SIZE];
+    char own[FI_SQLTEXT_NAME_SIZE];
     bool is_it = false;
     if (column->kind != TOKEN_NAME) {
         return false;
@@ -302,7 +302,7 @@ is_own_match(struct terms *terms, const struct token *column, const struct token
         name_of(terms->text, qualifier, terms->qualifier);
     }
     for (size_t i = 0; i < def->column_count; i++) {
-        firn_sql_table_column_name(def, i, own);
+        fi_sql_table_column_name(def, i, own);
         is_it =
             is_it || (def->columns[i].type == FIRN_TYPE_VECTOR && sqlite3_stricmp(own, name) == 0);
     }
@@ -368,9 +368,9 @@ check_stored(struct terms *terms, sqlite3 *db, char **out)
 }
 
 bool
-firn_sql_terms_check(const struct firn_sql_table *table, char **out)
+fi_sql_terms_check(const struct fi_sql_table *table, char **out)
 {
-    sqlite3 *db = firn_sql_db(table->store->sql);
+    sqlite3 *db = fi_sql_db(table->store->sql);
     struct terms terms = {.table = table};
     bool was_found = false;
     *out = NULL;

@@ -3,7 +3,7 @@
  * sql/sql_update.c: rows are inserted, changed and deleted by statements.
  *
  * SQLite calls for each row, inside of its transaction, which is one of firn (sql_view.c). It names
- * the row by what enum firn_sql_identity says. Of a row that is changed it gives all columns, and
+ * the row by what enum fi_sql_identity says. Of a row that is changed it gives all columns, and
  * says of each whether the statement sets it: the others are neither read nor written, so what
  * SQLite cannot show exactly stays as it is.
  *
@@ -42,28 +42,28 @@ struct gone {
 enum { GONE_BUCKETS = 4096 };
 
 /* What a row is written with, as long as the virtual table is connected. */
-struct firn_sql_writing {
-    size_t capacity;                       /* of columns */
-    firn_value *values;                    /* that are given */
-    const char **names;                    /* of their columns */
-    uint32_t *columns;                     /* the same by number */
-    struct firn_sqlvalue_scratch *scratch; /* what they refer to */
+struct fi_sql_writing {
+    size_t capacity;                     /* of columns */
+    firn_value *values;                  /* that are given */
+    const char **names;                  /* of their columns */
+    uint32_t *columns;                   /* the same by number */
+    struct fi_sqlvalue_scratch *scratch; /* what they refer to */
     size_t count;
     firn_row *row; /* that was there before */
     /* Rows that REPLACE has deleted in this execution. */
-    struct firn_sql_execution execution;
+    struct fi_sql_execution execution;
     struct gone **gone; /* by the hash of their keys; NULL: none yet */
     size_t gone_count;
     const char **all_names;
     /* The name of a row. */
     firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
     uint8_t *key_memory;
-    struct firn_sqlvalue_scratch key_scratch;
+    struct fi_sqlvalue_scratch key_scratch;
 };
 
 struct update {
-    struct firn_sql_table *table;
-    struct firn_sql_writing *writing;
+    struct fi_sql_table *table;
+    struct fi_sql_writing *writing;
     firn_txn *txn;
     int policy; /* SQLITE_REPLACE, … */
     sqlite3_int64 *out;
@@ -72,7 +72,7 @@ struct update {
 /* ---- memory ---- */
 
 static void
-forget_gone(struct firn_sql_writing *writing)
+forget_gone(struct fi_sql_writing *writing)
 {
     for (size_t i = 0; i < GONE_BUCKETS && writing->gone_count > 0; i++) {
         while (writing->gone[i] != NULL) {
@@ -85,16 +85,16 @@ forget_gone(struct firn_sql_writing *writing)
 }
 
 void
-firn_sql_update_deinit(struct firn_sql_table *table)
+fi_sql_update_deinit(struct fi_sql_table *table)
 {
-    struct firn_sql_writing *writing = table->writing;
+    struct fi_sql_writing *writing = table->writing;
     if (writing == NULL) {
         return;
     }
     for (size_t i = 0; i < writing->capacity && writing->scratch != NULL; i++) {
-        firn_sqlvalue_deinit(&writing->scratch[i]);
+        fi_sqlvalue_deinit(&writing->scratch[i]);
     }
-    firn_sqlvalue_deinit(&writing->key_scratch);
+    fi_sqlvalue_deinit(&writing->key_scratch);
     sqlite3_free(writing->values);
     sqlite3_free(writing->names);
     sqlite3_free(writing->columns);
@@ -109,13 +109,13 @@ firn_sql_update_deinit(struct firn_sql_table *table)
 }
 
 static int
-make_writing(struct firn_sql_table *table, firn_error *err)
+make_writing(struct fi_sql_table *table, firn_error *err)
 {
     assert(table->writing == NULL && table->def->column_count >= 1);
     size_t count = table->def->column_count;
-    struct firn_sql_writing *writing = sqlite3_malloc64(sizeof *writing);
+    struct fi_sql_writing *writing = sqlite3_malloc64(sizeof *writing);
     if (writing == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     memset(writing, 0, sizeof *writing);
     table->writing = writing;
@@ -131,8 +131,8 @@ make_writing(struct firn_sql_table *table, firn_error *err)
     }
     if (writing->values == NULL || writing->names == NULL || writing->columns == NULL ||
         writing->scratch == NULL || writing->all_names == NULL) {
-        firn_sql_update_deinit(table);
-        return firn_sqlvalue_no_memory(err);
+        fi_sql_update_deinit(table);
+        return fi_sqlvalue_no_memory(err);
     }
     for (size_t i = 0; i < count; i++) {
         writing->all_names[i] = table->def->columns[i].name;
@@ -145,24 +145,24 @@ make_writing(struct firn_sql_table *table, firn_error *err)
 static int
 take_key(struct update *update, sqlite3_value *id, firn_error *err)
 {
-    struct firn_sql_writing *writing = update->writing;
-    const struct firn_sql_table *table = update->table;
+    struct fi_sql_writing *writing = update->writing;
+    const struct fi_sql_table *table = update->table;
     const firn_table_column *column = &table->def->columns[table->orders[0].columns[0]];
     switch (table->identity) {
-    case FIRN_SQL_BY_ROWID:
+    case FI_SQL_BY_ROWID:
         writing->key[0] = firn_i64(sqlite3_value_int64(id));
         return FIRN_OK;
-    case FIRN_SQL_BY_COLUMN:
-        return firn_sqlvalue_make(column, id, &writing->key_scratch, &writing->key[0], err);
-    case FIRN_SQL_BY_BLOB:
+    case FI_SQL_BY_COLUMN:
+        return fi_sqlvalue_make(column, id, &writing->key_scratch, &writing->key[0], err);
+    case FI_SQL_BY_BLOB:
         break;
     }
     sqlite3_free(writing->key_memory);
     writing->key_memory = NULL;
-    const struct firn_sqlvalue_key key = {table->table_name, table->def->columns,
-                                          table->orders[0].columns, table->orders[0].count};
-    return firn_sqlvalue_unpack_key(&key, firn_sqlvalue_any(id).as.bytes, writing->key,
-                                    &writing->key_memory, err);
+    const struct fi_sqlvalue_key key = {table->table_name, table->def->columns,
+                                        table->orders[0].columns, table->orders[0].count};
+    return fi_sqlvalue_unpack_key(&key, fi_sqlvalue_any(id).as.bytes, writing->key,
+                                  &writing->key_memory, err);
 }
 
 static bool
@@ -197,7 +197,7 @@ equal_values(const firn_value *a, const firn_value *b)
 /* ---- values of the statement ---- */
 
 static void
-give_value(struct firn_sql_writing *writing, const struct firn_sql_table *table, uint32_t column,
+give_value(struct fi_sql_writing *writing, const struct fi_sql_table *table, uint32_t column,
            firn_value value)
 {
     assert(writing->values != NULL && writing->count <= writing->capacity);
@@ -207,7 +207,7 @@ give_value(struct firn_sql_writing *writing, const struct firn_sql_table *table,
 }
 
 static const firn_value *
-given_value(const struct firn_sql_writing *writing, uint32_t column)
+given_value(const struct fi_sql_writing *writing, uint32_t column)
 {
     assert(writing->count <= writing->capacity + 1);
     for (size_t i = 0; i < writing->count; i++) {
@@ -219,7 +219,7 @@ given_value(const struct firn_sql_writing *writing, uint32_t column)
 }
 
 static bool
-is_key_column(const struct firn_sql_table *table, uint32_t column)
+is_key_column(const struct fi_sql_table *table, uint32_t column)
 {
     assert(column < table->def->column_count);
     for (size_t i = 0; i < table->orders[0].count; i++) {
@@ -231,11 +231,11 @@ is_key_column(const struct firn_sql_table *table, uint32_t column)
 }
 
 static int
-refuse_null(const struct firn_sql_table *table, uint32_t column, firn_error *err)
+refuse_null(const struct fi_sql_table *table, uint32_t column, firn_error *err)
 {
     assert(column < table->def->column_count);
-    return firn_sqlvalue_error(err, FIRN_EXISTS, "NOT NULL constraint failed: %s.%s", table->name,
-                               table->def->columns[column].name);
+    return fi_sqlvalue_error(err, FIRN_EXISTS, "NOT NULL constraint failed: %s.%s", table->name,
+                             table->def->columns[column].name);
 }
 
 /* What a NULL in an INSERT means: *out_is_given if it is a value, else the column gets its default
@@ -243,15 +243,15 @@ refuse_null(const struct firn_sql_table *table, uint32_t column, firn_error *err
 static int
 take_null(const struct update *update, uint32_t i, bool *out_is_given, firn_error *err)
 {
-    struct firn_sql_table *table = update->table;
+    struct fi_sql_table *table = update->table;
     const firn_table_column *column = &table->def->columns[i];
     const bool needs = column->not_null || is_key_column(table, i);
     *out_is_given = false;
     if (column->is_auto) {
         return FIRN_OK;
     }
-    int rc = column->default_value != NULL ? firn_sql_insert_gives(table, i, out_is_given, err)
-                                           : FIRN_OK;
+    int rc =
+        column->default_value != NULL ? fi_sql_insert_gives(table, i, out_is_given, err) : FIRN_OK;
     if (rc != FIRN_OK || !needs) {
         return rc;
     }
@@ -265,13 +265,13 @@ take_null(const struct update *update, uint32_t i, bool *out_is_given, firn_erro
 static int
 take_inserted(struct update *update, sqlite3_value **values, sqlite3_value *rowid, firn_error *err)
 {
-    struct firn_sql_writing *writing = update->writing;
-    const struct firn_sql_table *table = update->table;
+    struct fi_sql_writing *writing = update->writing;
+    const struct fi_sql_table *table = update->table;
     writing->count = 0;
     for (uint32_t i = 0; i < table->def->column_count; i++) {
         const firn_table_column *column = &table->def->columns[i];
         sqlite3_value *value = values[i];
-        if (sqlite3_value_type(value) == SQLITE_NULL && table->identity == FIRN_SQL_BY_ROWID &&
+        if (sqlite3_value_type(value) == SQLITE_NULL && table->identity == FI_SQL_BY_ROWID &&
             i == table->orders[0].columns[0]) {
             value = rowid;
         }
@@ -287,7 +287,7 @@ take_inserted(struct update *update, sqlite3_value **values, sqlite3_value *rowi
             }
             continue;
         }
-        int rc = firn_sqlvalue_make(column, value, &writing->scratch[i], &given, err);
+        int rc = fi_sqlvalue_make(column, value, &writing->scratch[i], &given, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -302,8 +302,8 @@ static int
 take_updated(struct update *update, sqlite3_value **values, sqlite3_value *id, bool *out_moves,
              firn_error *err)
 {
-    struct firn_sql_writing *writing = update->writing;
-    const struct firn_sql_table *table = update->table;
+    struct fi_sql_writing *writing = update->writing;
+    const struct fi_sql_table *table = update->table;
     writing->count = 0;
     *out_moves = false;
     for (uint32_t i = 0; i < table->def->column_count; i++) {
@@ -311,8 +311,8 @@ take_updated(struct update *update, sqlite3_value **values, sqlite3_value *id, b
         if (sqlite3_value_nochange(values[i])) {
             continue;
         }
-        int rc = firn_sqlvalue_make(&table->def->columns[i], values[i], &writing->scratch[i],
-                                    &given, err);
+        int rc =
+            fi_sqlvalue_make(&table->def->columns[i], values[i], &writing->scratch[i], &given, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -321,7 +321,7 @@ take_updated(struct update *update, sqlite3_value **values, sqlite3_value *id, b
         }
         give_value(writing, table, i, given);
     }
-    if (table->identity == FIRN_SQL_BY_ROWID &&
+    if (table->identity == FI_SQL_BY_ROWID &&
         given_value(writing, table->orders[0].columns[0]) == NULL &&
         sqlite3_value_int64(id) != writing->key[0].as.i64) {
         give_value(writing, table, table->orders[0].columns[0], firn_i64(sqlite3_value_int64(id)));
@@ -345,7 +345,7 @@ static int
 read_row(struct update *update, const firn_value *key, firn_error *err)
 {
     assert(update->txn != NULL);
-    struct firn_sql_writing *writing = update->writing;
+    struct fi_sql_writing *writing = update->writing;
     firn_read_options options = FIRN_READ_OPTIONS_INIT;
     options.txn = update->txn;
     options.columns = writing->all_names;
@@ -363,8 +363,8 @@ find_rival(struct update *update, size_t number, firn_row **out_row, const firn_
            firn_error *err)
 {
     assert(number < update->table->order_count && update->table->orders[number].is_unique);
-    const struct firn_sql_table *table = update->table;
-    const struct firn_sql_order *order = &table->orders[number];
+    const struct fi_sql_table *table = update->table;
+    const struct fi_sql_order *order = &table->orders[number];
     firn_value wanted[FIRN_TABLE_KEY_COLUMNS_MAX];
     const char *names[FIRN_TABLE_KEY_COLUMNS_MAX];
     for (size_t i = 0; i < order->count; i++) {
@@ -410,7 +410,7 @@ static int
 complete_row(struct update *update, firn_error *err)
 {
     assert(update->txn != NULL);
-    struct firn_sql_writing *writing = update->writing;
+    struct fi_sql_writing *writing = update->writing;
     int rc = read_row(update, writing->key, err);
     for (uint32_t i = 0; rc == FIRN_OK && i < writing->capacity; i++) {
         if (given_value(writing, i) == NULL) {
@@ -424,16 +424,16 @@ static int
 say_conflict(const struct update *update, size_t number, firn_error *err)
 {
     assert(number < update->table->order_count);
-    const struct firn_sql_table *table = update->table;
-    const struct firn_sql_order *order = &table->orders[number];
+    const struct fi_sql_table *table = update->table;
+    const struct fi_sql_order *order = &table->orders[number];
     sqlite3_str *text = sqlite3_str_new(NULL);
     for (size_t i = 0; i < order->count; i++) {
         sqlite3_str_appendf(text, "%s%s.%s", i > 0 ? ", " : "", table->name,
                             table->def->columns[order->columns[i]].name);
     }
     char *names = sqlite3_str_finish(text);
-    int rc = firn_sqlvalue_error(err, FIRN_EXISTS, "UNIQUE constraint failed: %s",
-                                 names != NULL ? names : "");
+    int rc = fi_sqlvalue_error(err, FIRN_EXISTS, "UNIQUE constraint failed: %s",
+                               names != NULL ? names : "");
     sqlite3_free(names);
     return rc;
 }
@@ -452,17 +452,17 @@ bucket_of(const uint8_t *key, size_t size)
 static int
 note_gone(struct update *update, const firn_value *key, firn_error *err)
 {
-    struct firn_sql_writing *writing = update->writing;
+    struct fi_sql_writing *writing = update->writing;
     uint8_t *packed = NULL;
     size_t size = 0;
     if (writing->gone == NULL) {
         writing->gone = sqlite3_malloc64(GONE_BUCKETS * sizeof(void *));
         if (writing->gone == NULL) {
-            return firn_sqlvalue_no_memory(err);
+            return fi_sqlvalue_no_memory(err);
         }
         memset(writing->gone, 0, GONE_BUCKETS * sizeof(void *));
     }
-    int rc = firn_sqlvalue_pack_key(key, update->table->orders[0].count, &packed, &size, err);
+    int rc = fi_sqlvalue_pack_key(key, update->table->orders[0].count, &packed, &size, err);
     struct gone *gone = rc == FIRN_OK ? sqlite3_malloc64(sizeof *gone + size) : NULL;
     if (gone != NULL) {
         struct gone **bucket = &writing->gone[bucket_of(packed, size)];
@@ -471,7 +471,7 @@ note_gone(struct update *update, const firn_value *key, firn_error *err)
         *bucket = gone;
         writing->gone_count++;
     } else if (rc == FIRN_OK) {
-        rc = firn_sqlvalue_no_memory(err);
+        rc = fi_sqlvalue_no_memory(err);
     }
     sqlite3_free(packed);
     return rc;
@@ -481,7 +481,7 @@ note_gone(struct update *update, const firn_value *key, firn_error *err)
 static int
 was_replaced(struct update *update, bool *out, firn_error *err)
 {
-    struct firn_sql_writing *writing = update->writing;
+    struct fi_sql_writing *writing = update->writing;
     uint8_t *packed = NULL;
     size_t size = 0;
     *out = false;
@@ -489,7 +489,7 @@ was_replaced(struct update *update, bool *out, firn_error *err)
         return FIRN_OK;
     }
     int rc =
-        firn_sqlvalue_pack_key(writing->key, update->table->orders[0].count, &packed, &size, err);
+        fi_sqlvalue_pack_key(writing->key, update->table->orders[0].count, &packed, &size, err);
     const struct gone *gone = rc == FIRN_OK ? writing->gone[bucket_of(packed, size)] : NULL;
     while (gone != NULL && (gone->size != size || memcmp(gone->key, packed, size) != 0)) {
         gone = gone->next;
@@ -504,7 +504,7 @@ was_replaced(struct update *update, bool *out, firn_error *err)
 static int
 meet_conflict(struct update *update, bool is_update, bool *out_again, firn_error *err)
 {
-    const struct firn_sql_table *table = update->table;
+    const struct fi_sql_table *table = update->table;
     firn_row *row = NULL;
     firn_error inner;
     int rc = is_update ? complete_row(update, err) : FIRN_OK;
@@ -540,8 +540,8 @@ static int
 write_once(struct update *update, bool is_update, firn_error *err)
 {
     assert(update->writing->count >= 1 || !is_update);
-    struct firn_sql_writing *writing = update->writing;
-    const struct firn_sql_table *table = update->table;
+    struct fi_sql_writing *writing = update->writing;
+    const struct fi_sql_table *table = update->table;
     const firn_table_column *key = &table->def->columns[table->orders[0].columns[0]];
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
     uint64_t number = 0;
@@ -578,8 +578,8 @@ write_row(struct update *update, bool is_update, firn_error *err)
 static int
 insert_row(struct update *update, firn_error *err)
 {
-    const struct firn_sql_table *table = update->table;
-    const firn_value *key = table->identity == FIRN_SQL_BY_ROWID
+    const struct fi_sql_table *table = update->table;
+    const firn_value *key = table->identity == FI_SQL_BY_ROWID
                                 ? given_value(update->writing, table->orders[0].columns[0])
                                 : NULL;
     if (key != NULL) {
@@ -592,7 +592,7 @@ insert_row(struct update *update, firn_error *err)
 static int
 move_row(struct update *update, firn_error *err)
 {
-    struct firn_sql_writing *writing = update->writing;
+    struct fi_sql_writing *writing = update->writing;
     const firn_row_options options = {.size = sizeof options, .txn = update->txn};
     int rc = complete_row(update, err);
     if (rc == FIRN_OK) {
@@ -639,7 +639,7 @@ update_row(struct update *update, sqlite3_value **values, firn_error *err)
     bool is_gone = false;
     int rc = take_key(update, values[0], err);
     if (rc == FIRN_OK && update->policy == SQLITE_REPLACE) {
-        if (firn_sql_effect_is_new(update->table->store->sql, &update->writing->execution)) {
+        if (fi_sql_effect_is_new(update->table->store->sql, &update->writing->execution)) {
             forget_gone(update->writing);
         }
         rc = was_replaced(update, &is_gone, err);
@@ -671,10 +671,10 @@ delete_row(struct update *update, sqlite3_value *id, firn_error *err)
 static int
 dispatch(struct update *update, int count, sqlite3_value **values, firn_error *err)
 {
-    struct firn_sql_table *table = update->table;
+    struct fi_sql_table *table = update->table;
     int rc = table->writing == NULL ? make_writing(table, err) : FIRN_OK;
     if (rc == FIRN_OK) {
-        rc = firn_sql_view_write(table->store, &update->txn, err);
+        rc = fi_sql_view_write(table->store, &update->txn, err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -698,18 +698,18 @@ dispatch(struct update *update, int count, sqlite3_value **values, firn_error *e
 }
 
 int
-firn_sql_update(sqlite3_vtab *vtab, int count, sqlite3_value **values, sqlite3_int64 *out)
+fi_sql_update(sqlite3_vtab *vtab, int count, sqlite3_value **values, sqlite3_int64 *out)
 {
     assert(count == 1 || count > 2);
-    struct firn_sql_table *table = (struct firn_sql_table *)vtab;
+    struct fi_sql_table *table = (struct fi_sql_table *)vtab;
     struct update update = {.table = table, .out = out};
     firn_error err;
-    update.policy = sqlite3_vtab_on_conflict(firn_sql_db(table->store->sql));
-    firn_sql_table_check(table);
+    update.policy = sqlite3_vtab_on_conflict(fi_sql_db(table->store->sql));
+    fi_sql_table_check(table);
     int rc = dispatch(&update, count, values, &err);
     if (rc == FIRN_OK) {
         return SQLITE_OK;
     }
-    int code = firn_sql_fail_table(vtab, &err);
+    int code = fi_sql_fail_table(vtab, &err);
     return rc == FIRN_INVALID ? SQLITE_MISMATCH : code;
 }

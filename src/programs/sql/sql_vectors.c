@@ -13,7 +13,7 @@
  *
  * k counts rows before SQLite tests what firn cannot compute (LIKE, functions, other collations),
  * so beside such a condition it is refused: else rows would be missing without a word. SQLite tells
- * of some of them (HAS_OTHERS, firn_sql_filter's is_wider), the text of the statement of the others
+ * of some of them (HAS_OTHERS, fi_sql_filter's is_wider), the text of the statement of the others
  * (sql_terms.c).
  *
  * Without k all rows that have a vector come, in the order of their distances, as many as the
@@ -46,13 +46,13 @@ enum {
 
 /* The number of the first column after those that every table has. */
 static size_t
-first_hidden(const struct firn_sql_table *table)
+first_hidden(const struct fi_sql_table *table)
 {
-    return table->def->column_count + (table->identity == FIRN_SQL_BY_BLOB ? 1 : 0);
+    return table->def->column_count + (table->identity == FI_SQL_BY_BLOB ? 1 : 0);
 }
 
 static bool
-has_vectors(const struct firn_sql_table *table)
+has_vectors(const struct fi_sql_table *table)
 {
     size_t i = 0;
     while (i < table->def->column_count && table->def->columns[i].type != FIRN_TYPE_VECTOR) {
@@ -62,7 +62,7 @@ has_vectors(const struct firn_sql_table *table)
 }
 
 static bool
-has_name(const struct firn_sql_table *table, const char *name)
+has_name(const struct fi_sql_table *table, const char *name)
 {
     size_t i = 0;
     while (i < table->def->column_count &&
@@ -73,7 +73,7 @@ has_name(const struct firn_sql_table *table, const char *name)
 }
 
 void
-firn_sql_vectors_declare(const struct firn_sql_table *table, sqlite3_str *text)
+fi_sql_vectors_declare(const struct fi_sql_table *table, sqlite3_str *text)
 {
     static const char *const names[] = {"k", "distance"};
     for (size_t i = 0; i < 2 && has_vectors(table); i++) {
@@ -90,7 +90,7 @@ firn_sql_vectors_declare(const struct firn_sql_table *table, sqlite3_str *text)
 
 /* The constraint of a search, by its place; -1: there is none. */
 static int
-find_match(const struct firn_sql_table *table, const sqlite3_index_info *info)
+find_match(const struct fi_sql_table *table, const sqlite3_index_info *info)
 {
     for (int i = 0; i < info->nConstraint; i++) {
         const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
@@ -104,14 +104,14 @@ find_match(const struct firn_sql_table *table, const sqlite3_index_info *info)
 }
 
 bool
-firn_sql_vectors_is_search(const struct firn_sql_table *table, const sqlite3_index_info *info)
+fi_sql_vectors_is_search(const struct fi_sql_table *table, const sqlite3_index_info *info)
 {
     return table->keyspace == NULL && find_match(table, info) >= 0;
 }
 
 /* What says how many rows are wanted; -1: nothing does. */
 static int
-find_count(const struct firn_sql_table *table, const sqlite3_index_info *info)
+find_count(const struct fi_sql_table *table, const sqlite3_index_info *info)
 {
     const size_t k = first_hidden(table);
     for (int i = 0; i < info->nConstraint; i++) {
@@ -127,7 +127,7 @@ find_count(const struct firn_sql_table *table, const sqlite3_index_info *info)
 /* Whether SQLite tests a condition of one of the columns that is not told to firn. Nearer rows than
  * a distance come first anyway. */
 static bool
-has_others(const struct firn_sql_table *table, const sqlite3_index_info *info, int match, int count)
+has_others(const struct fi_sql_table *table, const sqlite3_index_info *info, int match, int count)
 {
     const size_t distance = first_hidden(table) + 1;
     bool has = false;
@@ -146,7 +146,7 @@ has_others(const struct firn_sql_table *table, const sqlite3_index_info *info, i
 }
 
 int
-firn_sql_vectors_tell(const struct firn_sql_table *table, sqlite3_index_info *info)
+fi_sql_vectors_tell(const struct fi_sql_table *table, sqlite3_index_info *info)
 {
     const int match = find_match(table, info);
     int arguments = 0;
@@ -179,7 +179,7 @@ firn_sql_vectors_tell(const struct firn_sql_table *table, sqlite3_index_info *in
 /* ---- the search ---- */
 
 int
-firn_sql_vectors_arguments(int number)
+fi_sql_vectors_arguments(int number)
 {
     return (number & IS_SEARCH) == 0 ? 0 : (number & HAS_COUNT) == 0 ? 1 : 2;
 }
@@ -201,7 +201,7 @@ static int
 read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_metric *out_metric,
             firn_error *err)
 {
-    struct firn_sqlvalue_scratch scratch = {.memory = NULL};
+    struct fi_sqlvalue_scratch scratch = {.memory = NULL};
     firn_table_column column = {.name = "vector", .type = FIRN_TYPE_VECTOR, .dimensions = 1};
     firn_value value = firn_null();
     firn_slice bytes;
@@ -212,17 +212,17 @@ read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_me
         bytes = firn_bytes(sqlite3_value_blob(from), (size_t)sqlite3_value_bytes(from));
         *out_metric = metric_of(&bytes);
         if (bytes.size == 0 || bytes.size % 4 != 0 || firn_metric_name(*out_metric) == NULL) {
-            return firn_sqlvalue_error(err, FIRN_INVALID, "a blob of %zu bytes is no vector",
-                                       bytes.size);
+            return fi_sqlvalue_error(err, FIRN_INVALID, "a blob of %zu bytes is no vector",
+                                     bytes.size);
         }
     } else {
         const char *text = (const char *)sqlite3_value_text(from);
         for (size_t i = 0; text != NULL && text[i] != '\0'; i++) {
             column.dimensions += text[i] == ',';
         }
-        rc = firn_sqlvalue_make(&column, from, &scratch, &value, err);
+        rc = fi_sqlvalue_make(&column, from, &scratch, &value, err);
         if (rc == FIRN_OK && firn_is_null(value)) {
-            rc = firn_sqlvalue_error(err, FIRN_INVALID, "null is no vector");
+            rc = fi_sqlvalue_error(err, FIRN_INVALID, "null is no vector");
         }
         bytes = rc == FIRN_OK ? value.as.bytes : firn_bytes(NULL, 0);
     }
@@ -232,15 +232,15 @@ read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_me
         *out_count = bytes.size / 4;
         *out_numbers = numbers;
     } else if (rc == FIRN_OK) {
-        rc = firn_sqlvalue_no_memory(err);
+        rc = fi_sqlvalue_no_memory(err);
     }
-    firn_sqlvalue_deinit(&scratch);
+    fi_sqlvalue_deinit(&scratch);
     return rc;
 }
 
 /* Notes that a graph could not be read, and says so to who listens to SQLite's log. */
 static void
-note_damage(const struct firn_sql_table *table, const firn_search_result *found)
+note_damage(const struct fi_sql_table *table, const firn_search_result *found)
 {
     firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
     firn_search_result_get_stats(found, &stats);
@@ -253,9 +253,9 @@ note_damage(const struct firn_sql_table *table, const firn_search_result *found)
 }
 
 bool
-firn_sql_vectors_take_damage(sqlite3 *db)
+fi_sql_vectors_take_damage(sqlite3 *db)
 {
-    struct firn_sql *sql = firn_sql_find(db);
+    struct fi_sql *sql = fi_sql_find(db);
     const bool has_damage = sql != NULL && sql->has_damage;
     if (has_damage) {
         sql->has_damage = false;
@@ -265,7 +265,7 @@ firn_sql_vectors_take_damage(sqlite3 *db)
 
 /* With all options but the metric. */
 static int
-find(const struct firn_sql_table *table, size_t column, sqlite3_value *vector,
+find(const struct fi_sql_table *table, size_t column, sqlite3_value *vector,
      firn_search_options *options, firn_search_result **out, firn_error *err)
 {
     float *numbers = NULL;
@@ -283,9 +283,9 @@ find(const struct firn_sql_table *table, size_t column, sqlite3_value *vector,
 }
 
 int
-firn_sql_vectors_find(const struct firn_sql_table *table, const struct firn_sql_view *view,
-                      size_t column, sqlite3_value *vector, const char *where, uint64_t k,
-                      firn_search_result **out, firn_error *err)
+fi_sql_vectors_find(const struct fi_sql_table *table, const struct fi_sql_view *view, size_t column,
+                    sqlite3_value *vector, const char *where, uint64_t k, firn_search_result **out,
+                    firn_error *err)
 {
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
     options.txn = view->txn;
@@ -297,7 +297,7 @@ firn_sql_vectors_find(const struct firn_sql_table *table, const struct firn_sql_
 
 /* ---- searches without k ---- */
 
-struct firn_sql_stream {
+struct fi_sql_stream {
     size_t column;
     float *numbers;
     size_t number_count;
@@ -309,7 +309,7 @@ struct firn_sql_stream {
 };
 
 void
-firn_sql_vectors_end(struct firn_sql_stream *stream)
+fi_sql_vectors_end(struct fi_sql_stream *stream)
 {
     if (stream == NULL) {
         return;
@@ -327,7 +327,7 @@ firn_sql_vectors_end(struct firn_sql_stream *stream)
 
 /* The values of a filter are gone when its cursor has moved on. */
 static int
-copy_filter(struct firn_sql_stream *stream, const struct firn_sql_filter *filter, firn_error *err)
+copy_filter(struct fi_sql_stream *stream, const struct fi_sql_filter *filter, firn_error *err)
 {
     const size_t count = filter->parameter_count;
     bool is_fine = true;
@@ -342,7 +342,7 @@ copy_filter(struct firn_sql_stream *stream, const struct firn_sql_filter *filter
         if (value->type >= FIRN_TYPE_TEXT) {
             uint8_t *bytes = sqlite3_malloc64(value->as.bytes.size + 1);
             if (bytes == NULL) {
-                return firn_sqlvalue_no_memory(err);
+                return fi_sqlvalue_no_memory(err);
             }
             if (value->as.bytes.size > 0) {
                 memcpy(bytes, value->as.bytes.data, value->as.bytes.size);
@@ -351,17 +351,17 @@ copy_filter(struct firn_sql_stream *stream, const struct firn_sql_filter *filter
         }
         stream->parameter_count++;
     }
-    return is_fine && stream->parameters != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
+    return is_fine && stream->parameters != NULL ? FIRN_OK : fi_sqlvalue_no_memory(err);
 }
 
 static int
-make_stream(const struct firn_sql_filter *filter, int number, sqlite3_value *vector,
-            struct firn_sql_stream **out, firn_error *err)
+make_stream(const struct fi_sql_filter *filter, int number, sqlite3_value *vector,
+            struct fi_sql_stream **out, firn_error *err)
 {
-    struct firn_sql_stream *stream = sqlite3_malloc64(sizeof *stream);
+    struct fi_sql_stream *stream = sqlite3_malloc64(sizeof *stream);
     *out = stream;
     if (stream == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     memset(stream, 0, sizeof *stream);
     stream->column = (size_t)(number >> COLUMN_SHIFT);
@@ -370,8 +370,8 @@ make_stream(const struct firn_sql_filter *filter, int number, sqlite3_value *vec
 }
 
 int
-firn_sql_vectors_more(const struct firn_sql_table *table, const struct firn_sql_view *view,
-                      struct firn_sql_stream *stream, firn_search_result **out, firn_error *err)
+fi_sql_vectors_more(const struct fi_sql_table *table, const struct fi_sql_view *view,
+                    struct fi_sql_stream *stream, firn_search_result **out, firn_error *err)
 {
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
     firn_search_result *found = NULL;
@@ -379,8 +379,8 @@ firn_sql_vectors_more(const struct firn_sql_table *table, const struct firn_sql_
         return FIRN_OK; /* these were all */
     }
     if (stream->k == FIRN_SEARCH_K_MAX) {
-        return firn_sqlvalue_error(err, FIRN_LIMIT, "a MATCH without k reads %d rows at most",
-                                   FIRN_SEARCH_K_MAX);
+        return fi_sqlvalue_error(err, FIRN_LIMIT, "a MATCH without k reads %d rows at most",
+                                 FIRN_SEARCH_K_MAX);
     }
     const uint64_t more = stream->k == 0 ? STREAM_FIRST : stream->k * STREAM_TIMES;
     stream->k = more < FIRN_SEARCH_K_MAX ? more : FIRN_SEARCH_K_MAX;
@@ -407,32 +407,31 @@ firn_sql_vectors_more(const struct firn_sql_table *table, const struct firn_sql_
 static int
 refuse_terms(sqlite3_int64 k, const char *term, firn_error *err)
 {
-    return firn_sqlvalue_error(err, FIRN_UNSUPPORTED,
-                               "k = %lld would count rows before the condition%s%.300s: firn "
-                               "cannot compute it, so leave k "
-                               "out, and write ORDER BY distance LIMIT %lld",
-                               (long long)k, term != NULL ? " " : "s that SQLite tests",
-                               term != NULL ? term : "", (long long)k);
+    return fi_sqlvalue_error(err, FIRN_UNSUPPORTED,
+                             "k = %lld would count rows before the condition%s%.300s: firn "
+                             "cannot compute it, so leave k "
+                             "out, and write ORDER BY distance LIMIT %lld",
+                             (long long)k, term != NULL ? " " : "s that SQLite tests",
+                             term != NULL ? term : "", (long long)k);
 }
 
 static int
-check_terms(const struct firn_sql_table *table, const struct firn_sql_filter *filter, int number,
+check_terms(const struct fi_sql_table *table, const struct fi_sql_filter *filter, int number,
             sqlite3_int64 k, firn_error *err)
 {
     char *term = NULL;
     if ((number & HAS_OTHERS) != 0 || filter->is_wider) {
         return refuse_terms(k, NULL, err);
     }
-    int rc = firn_sql_terms_check(table, &term) ? FIRN_OK : refuse_terms(k, term, err);
+    int rc = fi_sql_terms_check(table, &term) ? FIRN_OK : refuse_terms(k, term, err);
     sqlite3_free(term);
     return rc;
 }
 
 int
-firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sql_view *view,
-                        const struct firn_sql_filter *filter, int number, sqlite3_value **values,
-                        firn_search_result **out, struct firn_sql_stream **out_stream,
-                        firn_error *err)
+fi_sql_vectors_search(const struct fi_sql_table *table, const struct fi_sql_view *view,
+                      const struct fi_sql_filter *filter, int number, sqlite3_value **values,
+                      firn_search_result **out, struct fi_sql_stream **out_stream, firn_error *err)
 {
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
     assert((number & IS_SEARCH) != 0);
@@ -443,12 +442,12 @@ firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sq
                      ? make_stream(filter, number, values[0], out_stream, err)
                      : FIRN_OK;
         return rc == FIRN_OK && *out_stream != NULL
-                   ? firn_sql_vectors_more(table, view, *out_stream, out, err)
+                   ? fi_sql_vectors_more(table, view, *out_stream, out, err)
                    : rc;
     }
     const sqlite3_int64 k = sqlite3_value_int64(values[1]);
     if (k < 0 || sqlite3_value_type(values[1]) != SQLITE_INTEGER) {
-        return firn_sqlvalue_error(err, FIRN_INVALID, "k is a number of rows, from 0");
+        return fi_sqlvalue_error(err, FIRN_INVALID, "k is a number of rows, from 0");
     }
     int rc = check_terms(table, filter, number, k, err);
     if (rc != FIRN_OK || filter->is_empty || sqlite3_value_type(values[0]) == SQLITE_NULL) {
@@ -464,8 +463,8 @@ firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sq
 }
 
 void
-firn_sql_vectors_give(const struct firn_sql_table *table, const firn_search_result *found,
-                      size_t row, sqlite3_context *ctx, size_t number)
+fi_sql_vectors_give(const struct fi_sql_table *table, const firn_search_result *found, size_t row,
+                    sqlite3_context *ctx, size_t number)
 {
     assert(found == NULL || row < firn_search_result_count(found));
     if (found != NULL && number == first_hidden(table) + 1) {
@@ -475,7 +474,7 @@ firn_sql_vectors_give(const struct firn_sql_table *table, const firn_search_resu
 }
 
 bool
-firn_sql_vectors_has(const struct firn_sql_table *table, size_t number)
+fi_sql_vectors_has(const struct fi_sql_table *table, size_t number)
 {
     return number >= first_hidden(table);
 }
@@ -498,8 +497,8 @@ read_metric(int count, sqlite3_value **values, int place, firn_metric *out, firn
     *out = (firn_metric)metric;
     return metric <= FIRN_METRIC_COSINE
                ? FIRN_OK
-               : firn_sqlvalue_error(err, FIRN_INVALID,
-                                     "'%s' is no metric: there are l2, dot and cosine", name);
+               : fi_sqlvalue_error(err, FIRN_INVALID,
+                                   "'%s' is no metric: there are l2, dot and cosine", name);
 }
 
 /* firn_vector(VECTOR [, METRIC]) */
@@ -516,7 +515,7 @@ make_vector(sqlite3_context *ctx, int count, sqlite3_value **values)
     int rc = read_vector(values[0], &numbers, &size, &metric, &err);
     rc = rc == FIRN_OK ? read_metric(count, values, 1, &metric, &err) : rc;
     if (rc != FIRN_OK) {
-        firn_sql_fail(ctx, &err);
+        fi_sql_fail(ctx, &err);
     } else {
         const bool is_marked = metric != FIRN_METRIC_COSINE;
         uint8_t *bytes = sqlite3_malloc64(4 * size + 1);
@@ -550,20 +549,20 @@ tell_distance(sqlite3_context *ctx, int count, sqlite3_value **values)
         metric = rc == FIRN_OK && own != FIRN_METRIC_COSINE ? own : metric;
         for (size_t k = 0; rc == FIRN_OK && k < counts[i]; k++) {
             if (!(numbers[i][k] - numbers[i][k] == 0)) {
-                rc = firn_sqlvalue_error(&err, FIRN_INVALID, "number %zu of a vector is not finite",
-                                         k + 1);
+                rc = fi_sqlvalue_error(&err, FIRN_INVALID, "number %zu of a vector is not finite",
+                                       k + 1);
             }
         }
     }
     rc = rc == FIRN_OK ? read_metric(count, values, 2, &metric, &err) : rc;
     if (rc == FIRN_OK && counts[0] != counts[1]) {
-        rc = firn_sqlvalue_error(&err, FIRN_INVALID, "a vector of %zu numbers and one of %zu",
-                                 counts[0], counts[1]);
+        rc = fi_sqlvalue_error(&err, FIRN_INVALID, "a vector of %zu numbers and one of %zu",
+                               counts[0], counts[1]);
     }
     if (rc == FIRN_OK) {
         sqlite3_result_double(ctx, firn_vector_distance(metric, numbers[0], numbers[1], counts[0]));
     } else {
-        firn_sql_fail(ctx, &err);
+        fi_sql_fail(ctx, &err);
     }
     sqlite3_free(numbers[0]);
     sqlite3_free(numbers[1]);
@@ -583,7 +582,7 @@ tell_fusion(sqlite3_context *ctx, int count, sqlite3_value **values)
 }
 
 int
-firn_sql_vectors_register(struct firn_sql *sql)
+fi_sql_vectors_register(struct fi_sql *sql)
 {
     static const struct {
         const char *name;
@@ -596,8 +595,8 @@ firn_sql_vectors_register(struct firn_sql *sql)
                      {"firn_rrf", -1, tell_fusion}};
     int rc = SQLITE_OK;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {
-        rc = firn_sql_function(sql, functions[i].name, functions[i].count, FIRN_SQL_PURE,
-                               functions[i].call);
+        rc = fi_sql_function(sql, functions[i].name, functions[i].count, FI_SQL_PURE,
+                             functions[i].call);
     }
     return rc;
 }

@@ -43,7 +43,7 @@ SQLITE_EXTENSION_INIT3
 
 #define PIN "firn_transaction"
 
-struct firn_sql_shot {
+struct fi_sql_shot {
     firn_snapshot *snapshot;
     uint64_t serial;
     size_t ref_count;
@@ -52,9 +52,9 @@ struct firn_sql_shot {
 /* ---- the transaction of a store ---- */
 
 static int
-begin_txn(struct firn_sql_store *store, firn_error *err)
+begin_txn(struct fi_sql_store *store, firn_error *err)
 {
-    const struct firn_sql *sql = store->sql;
+    const struct fi_sql *sql = store->sql;
     assert(sql->in_transaction && store->txn == NULL);
     int rc = store->read_only ? firn_store_refresh(store->store, err) : FIRN_OK;
     rc = rc == FIRN_OK ? firn_txn_begin(store->store, NULL, &store->txn, err) : rc;
@@ -72,14 +72,14 @@ begin_txn(struct firn_sql_store *store, firn_error *err)
 }
 
 int
-firn_sql_view_write(struct firn_sql_store *store, firn_txn **out, firn_error *err)
+fi_sql_view_write(struct fi_sql_store *store, firn_txn **out, firn_error *err)
 {
     assert(store->sql->in_transaction);
     *out = NULL;
     if (store->read_only) {
-        return firn_sqlvalue_error(err, FIRN_READ_ONLY, "the store '%s' %s", store->name,
-                                   store->at != NULL ? "is attached at a checkpoint"
-                                                     : "is attached read-only");
+        return fi_sqlvalue_error(err, FIRN_READ_ONLY, "the store '%s' %s", store->name,
+                                 store->at != NULL ? "is attached at a checkpoint"
+                                                   : "is attached read-only");
     }
     int rc = store->txn == NULL ? begin_txn(store, err) : FIRN_OK;
     store->sql->joining = NULL;
@@ -88,19 +88,19 @@ firn_sql_view_write(struct firn_sql_store *store, firn_txn **out, firn_error *er
 }
 
 static int
-detach_readers(struct firn_sql_store *store, bool keep, firn_error *err)
+detach_readers(struct fi_sql_store *store, bool keep, firn_error *err)
 {
     int rc = FIRN_OK;
     while (store->readers != NULL && rc == FIRN_OK) {
-        struct firn_sql_reader *reader = store->readers;
+        struct fi_sql_reader *reader = store->readers;
         rc = reader->detach(reader, keep, err);
-        firn_sql_view_unlink(reader);
+        fi_sql_view_unlink(reader);
     }
     return rc;
 }
 
 static void
-end_txn(struct firn_sql_store *store)
+end_txn(struct fi_sql_store *store)
 {
     firn_error ignored;
     if (store->txn != NULL) {
@@ -111,14 +111,14 @@ end_txn(struct firn_sql_store *store)
 }
 
 void
-firn_sql_view_close(struct firn_sql_store *store)
+fi_sql_view_close(struct fi_sql_store *store)
 {
     end_txn(store);
     assert(store->shot == NULL && store->readers == NULL);
 }
 
 static int
-commit_txn(struct firn_sql_store *store, firn_error *err)
+commit_txn(struct fi_sql_store *store, firn_error *err)
 {
     assert(store->txn != NULL);
     firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
@@ -128,14 +128,14 @@ commit_txn(struct firn_sql_store *store, firn_error *err)
         rc = firn_txn_commit(store->txn, &options, err);
     }
     end_txn(store);
-    firn_sql_view_renew(store);
+    fi_sql_view_renew(store);
     return rc;
 }
 
 /* ---- what SQLite tells ---- */
 
 int
-firn_sql_view_begin(struct firn_sql *sql, const sqlite3_vtab *table)
+fi_sql_view_begin(struct fi_sql *sql, const sqlite3_vtab *table)
 {
     sql->joining = table;
     if (!sql->in_transaction) {
@@ -146,12 +146,12 @@ firn_sql_view_begin(struct firn_sql *sql, const sqlite3_vtab *table)
 }
 
 int
-firn_sql_view_sync(struct firn_sql *sql, sqlite3_vtab *table)
+fi_sql_view_sync(struct fi_sql *sql, sqlite3_vtab *table)
 {
-    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+    for (struct fi_sql_store *store = sql->stores; store != NULL; store = store->next) {
         firn_error err;
         if (store->txn != NULL && commit_txn(store, &err) != FIRN_OK) {
-            int rc = firn_sql_fail_table(table, &err);
+            int rc = fi_sql_fail_table(table, &err);
             if (err.code == FIRN_CONFLICT) {
                 sqlite3_free(table->zErrMsg);
                 table->zErrMsg =
@@ -164,9 +164,9 @@ firn_sql_view_sync(struct firn_sql *sql, sqlite3_vtab *table)
 }
 
 static int
-end_all(struct firn_sql *sql)
+end_all(struct fi_sql *sql)
 {
-    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+    for (struct fi_sql_store *store = sql->stores; store != NULL; store = store->next) {
         end_txn(store);
     }
     sql->in_transaction = false;
@@ -176,21 +176,21 @@ end_all(struct firn_sql *sql)
 }
 
 int
-firn_sql_view_commit(struct firn_sql *sql)
+fi_sql_view_commit(struct fi_sql *sql)
 {
     return end_all(sql);
 }
 
 int
-firn_sql_view_rollback(struct firn_sql *sql)
+fi_sql_view_rollback(struct fi_sql *sql)
 {
     return end_all(sql);
 }
 
 int
-firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table)
+fi_sql_view_savepoint(struct fi_sql *sql, int level, sqlite3_vtab *table)
 {
-    assert(sql->level_count <= FIRN_SQL_LEVELS_MAX);
+    assert(sql->level_count <= FI_SQL_LEVELS_MAX);
     firn_error err;
     sql->unset_level = 0;
     if (sql->joining == table) {
@@ -200,18 +200,18 @@ firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table)
     if (sql->level_count > 0 && sql->levels[sql->level_count - 1] >= level) {
         return SQLITE_OK; /* (I1) */
     }
-    if (sql->level_count == FIRN_SQL_LEVELS_MAX) {
+    if (sql->level_count == FI_SQL_LEVELS_MAX) {
         sql->unset_level = level + 1;
-        firn_sqlvalue_error(&err, FIRN_LIMIT, "more than %d savepoints in each other",
-                            FIRN_SQL_LEVELS_MAX);
-        return firn_sql_fail_table(table, &err);
+        fi_sqlvalue_error(&err, FIRN_LIMIT, "more than %d savepoints in each other",
+                          FI_SQL_LEVELS_MAX);
+        return fi_sql_fail_table(table, &err);
     }
     size_t at = sql->level_count;
-    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+    for (struct fi_sql_store *store = sql->stores; store != NULL; store = store->next) {
         if (store->txn != NULL &&
             firn_txn_savepoint(store->txn, &store->marks[at], &err) != FIRN_OK) {
             sql->unset_level = level + 1;
-            return firn_sql_fail_table(table, &err);
+            return fi_sql_fail_table(table, &err);
         }
     }
     assert(at == 0 || sql->levels[at - 1] < level); /* (I1) */
@@ -221,17 +221,17 @@ firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table)
 }
 
 int
-firn_sql_view_free(struct firn_sql *sql, int level, sqlite3_vtab *table)
+fi_sql_view_free(struct fi_sql *sql, int level, sqlite3_vtab *table)
 {
-    assert(sql->level_count <= FIRN_SQL_LEVELS_MAX);
+    assert(sql->level_count <= FI_SQL_LEVELS_MAX);
     while (sql->level_count > 0 && sql->levels[sql->level_count - 1] >= level) {
         size_t at = --sql->level_count;
-        for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+        for (struct fi_sql_store *store = sql->stores; store != NULL; store = store->next) {
             firn_error err;
             bool is_shared = store->marks[at] == store->base;
             if (store->txn != NULL && !is_shared &&
                 firn_txn_release(store->txn, store->marks[at], &err) != FIRN_OK) {
-                return firn_sql_fail_table(table, &err);
+                return fi_sql_fail_table(table, &err);
             }
         }
     }
@@ -239,9 +239,9 @@ firn_sql_view_free(struct firn_sql *sql, int level, sqlite3_vtab *table)
 }
 
 int
-firn_sql_view_rollback_to(struct firn_sql *sql, int level, sqlite3_vtab *table)
+fi_sql_view_rollback_to(struct fi_sql *sql, int level, sqlite3_vtab *table)
 {
-    assert(sql->level_count <= FIRN_SQL_LEVELS_MAX);
+    assert(sql->level_count <= FI_SQL_LEVELS_MAX);
     size_t at = 0;
     while (at < sql->level_count && sql->levels[at] < level) {
         at++;
@@ -252,14 +252,14 @@ firn_sql_view_rollback_to(struct firn_sql *sql, int level, sqlite3_vtab *table)
         return SQLITE_OK; /* (I3) */
     }
     assert(is_known || at == 0); /* (I3) */
-    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+    for (struct fi_sql_store *store = sql->stores; store != NULL; store = store->next) {
         firn_error err;
         if (!is_known) {
             store->marks[at] = store->base; /* (I3) */
         }
         if (store->txn != NULL &&
             firn_txn_rollback_to(store->txn, store->marks[at], &err) != FIRN_OK) {
-            return firn_sql_fail_table(table, &err);
+            return fi_sql_fail_table(table, &err);
         }
     }
     sql->levels[at] = level;
@@ -271,7 +271,7 @@ firn_sql_view_rollback_to(struct firn_sql *sql, int level, sqlite3_vtab *table)
 
 struct pin {
     sqlite3_vtab base;
-    struct firn_sql *sql;
+    struct fi_sql *sql;
 };
 
 static int
@@ -280,9 +280,9 @@ pin_connect(sqlite3 *db, void *client, int count, const char *const *values, sql
 {
     (void)count;
     firn_error err;
-    if (firn_sql_effect_check_schema(values[0], values[1], &err) != FIRN_OK) {
+    if (fi_sql_effect_check_schema(values[0], values[1], &err) != FIRN_OK) {
         *text = sqlite3_mprintf("%s", err.text);
-        return firn_sql_code(err.code);
+        return fi_sql_code(err.code);
     }
     struct pin *pin = sqlite3_malloc64(sizeof *pin);
     if (pin == NULL) {
@@ -306,7 +306,7 @@ pin_create(sqlite3 *db, void *client, int count, const char *const *values, sqli
     /* What is created belongs to the transaction without a call of xBegin. */
     int rc = pin_connect(db, client, count, values, out, text);
     if (rc == SQLITE_OK) {
-        (void)firn_sql_view_begin(client, NULL);
+        (void)fi_sql_view_begin(client, NULL);
     }
     return rc;
 }
@@ -398,43 +398,43 @@ pin_update(sqlite3_vtab *table, int count, sqlite3_value **values, sqlite3_int64
 static int
 pin_begin(sqlite3_vtab *table)
 {
-    return firn_sql_view_begin(((struct pin *)table)->sql, table);
+    return fi_sql_view_begin(((struct pin *)table)->sql, table);
 }
 
 static int
 pin_sync(sqlite3_vtab *table)
 {
-    return firn_sql_view_sync(((struct pin *)table)->sql, table);
+    return fi_sql_view_sync(((struct pin *)table)->sql, table);
 }
 
 static int
 pin_commit(sqlite3_vtab *table)
 {
-    return firn_sql_view_commit(((struct pin *)table)->sql);
+    return fi_sql_view_commit(((struct pin *)table)->sql);
 }
 
 static int
 pin_rollback(sqlite3_vtab *table)
 {
-    return firn_sql_view_rollback(((struct pin *)table)->sql);
+    return fi_sql_view_rollback(((struct pin *)table)->sql);
 }
 
 static int
 pin_savepoint(sqlite3_vtab *table, int level)
 {
-    return firn_sql_view_savepoint(((struct pin *)table)->sql, level, table);
+    return fi_sql_view_savepoint(((struct pin *)table)->sql, level, table);
 }
 
 static int
 pin_release(sqlite3_vtab *table, int level)
 {
-    return firn_sql_view_free(((struct pin *)table)->sql, level, table);
+    return fi_sql_view_free(((struct pin *)table)->sql, level, table);
 }
 
 static int
 pin_rollback_to(sqlite3_vtab *table, int level)
 {
-    return firn_sql_view_rollback_to(((struct pin *)table)->sql, level, table);
+    return fi_sql_view_rollback_to(((struct pin *)table)->sql, level, table);
 }
 
 static const sqlite3_module pin_module = {.iVersion = 2,
@@ -460,21 +460,21 @@ static const sqlite3_module pin_module = {.iVersion = 2,
                                           .xRollbackTo = pin_rollback_to};
 
 int
-firn_sql_view_register(struct firn_sql *sql)
+fi_sql_view_register(struct fi_sql *sql)
 {
-    return firn_sql_module(sql, PIN, &pin_module);
+    return fi_sql_module(sql, PIN, &pin_module);
 }
 
 /* Has SQLite tell of the end of the transaction that it is in. */
 static void
-pin_transaction(struct firn_sql *sql)
+pin_transaction(struct fi_sql *sql)
 {
     assert(!sql->in_transaction);
     static const char nothing[] = "DELETE FROM temp." PIN " WHERE 0";
     /* SQLite has the schema in its hands in a CREATE TABLE AS: making another table would abort
      * it. */
     if (sqlite3_exec(sql->db, nothing, NULL, NULL, NULL) != SQLITE_OK &&
-        !firn_sql_effect_is_create(sql) &&
+        !fi_sql_effect_is_create(sql) &&
         sqlite3_exec(sql->db, "CREATE VIRTUAL TABLE IF NOT EXISTS temp." PIN " USING " PIN, NULL,
                      NULL, NULL) == SQLITE_OK) {
         (void)sqlite3_exec(sql->db, nothing, NULL, NULL, NULL);
@@ -484,13 +484,13 @@ pin_transaction(struct firn_sql *sql)
 /* ---- what a statement reads ---- */
 
 static int
-take_shot(struct firn_sql_store *store, struct firn_sql_view *out, firn_error *err)
+take_shot(struct fi_sql_store *store, struct fi_sql_view *out, firn_error *err)
 {
     assert(!store->sql->in_transaction && store->snapshot == NULL);
     if (store->shot == NULL) {
-        struct firn_sql_shot *shot = sqlite3_malloc64(sizeof *shot);
+        struct fi_sql_shot *shot = sqlite3_malloc64(sizeof *shot);
         if (shot == NULL) {
-            return firn_sqlvalue_no_memory(err);
+            return fi_sqlvalue_no_memory(err);
         }
         memset(shot, 0, sizeof *shot);
         int rc = store->read_only ? firn_store_refresh(store->store, err) : FIRN_OK;
@@ -510,10 +510,10 @@ take_shot(struct firn_sql_store *store, struct firn_sql_view *out, firn_error *e
 }
 
 int
-firn_sql_view_take(struct firn_sql_store *store, struct firn_sql_view *out, firn_error *err)
+fi_sql_view_take(struct fi_sql_store *store, struct fi_sql_view *out, firn_error *err)
 {
-    struct firn_sql *sql = store->sql;
-    *out = (struct firn_sql_view){.snapshot = store->snapshot};
+    struct fi_sql *sql = store->sql;
+    *out = (struct fi_sql_view){.snapshot = store->snapshot};
     if (store->snapshot != NULL) {
         out->serial = 1; /* always the same */
         return FIRN_OK;
@@ -530,7 +530,7 @@ firn_sql_view_take(struct firn_sql_store *store, struct firn_sql_view *out, firn
 }
 
 bool
-firn_sql_view_is_current(const struct firn_sql_store *store, const struct firn_sql_view *view)
+fi_sql_view_is_current(const struct fi_sql_store *store, const struct fi_sql_view *view)
 {
     if (store->snapshot != NULL) {
         return view->snapshot == store->snapshot;
@@ -542,9 +542,9 @@ firn_sql_view_is_current(const struct firn_sql_store *store, const struct firn_s
 }
 
 void
-firn_sql_view_release(struct firn_sql_store *store, struct firn_sql_view *view)
+fi_sql_view_release(struct fi_sql_store *store, struct fi_sql_view *view)
 {
-    struct firn_sql_shot *shot = view->shot;
+    struct fi_sql_shot *shot = view->shot;
     if (shot != NULL) {
         assert(shot->ref_count > 0);
         if (--shot->ref_count == 0) {
@@ -555,17 +555,17 @@ firn_sql_view_release(struct firn_sql_store *store, struct firn_sql_view *view)
             sqlite3_free(shot);
         }
     }
-    *view = (struct firn_sql_view){.txn = NULL};
+    *view = (struct fi_sql_view){.txn = NULL};
 }
 
 void
-firn_sql_view_renew(struct firn_sql_store *store)
+fi_sql_view_renew(struct fi_sql_store *store)
 {
     store->shot = NULL; /* who has it closes it */
 }
 
 void
-firn_sql_view_link(struct firn_sql_store *store, struct firn_sql_reader *reader)
+fi_sql_view_link(struct fi_sql_store *store, struct fi_sql_reader *reader)
 {
     assert(reader->link == NULL && reader->detach != NULL);
     reader->next = store->readers;
@@ -577,7 +577,7 @@ firn_sql_view_link(struct firn_sql_store *store, struct firn_sql_reader *reader)
 }
 
 void
-firn_sql_view_unlink(struct firn_sql_reader *reader)
+fi_sql_view_unlink(struct fi_sql_reader *reader)
 {
     assert(reader->link == NULL || *reader->link == reader);
     if (reader->link != NULL) {

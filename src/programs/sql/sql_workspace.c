@@ -30,42 +30,42 @@ SQLITE_EXTENSION_INIT3
 
 /* Opens the workspace that an argument names. */
 static int
-open_workspace(const struct firn_sql *sql, sqlite3_value *directory, firn_workspace **out,
+open_workspace(const struct fi_sql *sql, sqlite3_value *directory, firn_workspace **out,
                firn_error *err)
 {
-    const char *path = firn_sql_rows_argument(directory);
-    int code = path != NULL ? firn_sql_confine_check(sql, path, err) : FIRN_OK;
+    const char *path = fi_sql_rows_argument(directory);
+    int code = path != NULL ? fi_sql_confine_check(sql, path, err) : FIRN_OK;
     *out = NULL;
     return code != FIRN_OK ? code : firn_workspace_open(path != NULL ? path : ".", NULL, out, err);
 }
 
 static void
-add_hash(struct firn_sql_rows *rows, const firn_workspace_entry *entry)
+add_hash(struct fi_sql_rows *rows, const firn_workspace_entry *entry)
 {
     char hex[FIRN_HASH_HEX_SIZE];
     if (entry == NULL || entry->type != FIRN_ENTRY_FILE) {
-        firn_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
         return;
     }
     firn_hash_to_hex(&entry->hash, hex);
-    firn_sql_rows_text(rows, hex, strlen(hex));
+    fi_sql_rows_text(rows, hex, strlen(hex));
 }
 
 static void
-add_size(struct firn_sql_rows *rows, const firn_workspace_entry *entry)
+add_size(struct fi_sql_rows *rows, const firn_workspace_entry *entry)
 {
     if (entry == NULL || entry->type != FIRN_ENTRY_FILE) {
-        firn_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
     } else {
-        firn_sql_rows_integer(rows, (sqlite3_int64)entry->size_bytes);
+        fi_sql_rows_integer(rows, (sqlite3_int64)entry->size_bytes);
     }
 }
 
 static void
-add_constant(struct firn_sql_rows *rows, const char *text)
+add_constant(struct fi_sql_rows *rows, const char *text)
 {
     assert(text != NULL);
-    firn_sql_rows_text(rows, text, strlen(text));
+    fi_sql_rows_text(rows, text, strlen(text));
 }
 
 /* ---- firn_files ---- */
@@ -73,30 +73,30 @@ add_constant(struct firn_sql_rows *rows, const char *text)
 static int
 add_entry(void *ctx, const firn_workspace_entry *entry)
 {
-    struct firn_sql_rows *rows = ctx;
-    firn_sql_rows_bytes(rows, entry->path);
+    struct fi_sql_rows *rows = ctx;
+    fi_sql_rows_bytes(rows, entry->path);
     add_constant(rows, firn_workspace_entry_type_name(entry->type));
     add_size(rows, entry);
-    firn_sql_rows_integer(rows, entry->mode);
-    firn_sql_rows_time(rows, entry->mtime_ns);
-    firn_sql_rows_integer(rows, entry->mtime_ns);
-    firn_sql_rows_integer(rows, entry->uid);
-    firn_sql_rows_integer(rows, entry->gid);
+    fi_sql_rows_integer(rows, entry->mode);
+    fi_sql_rows_time(rows, entry->mtime_ns);
+    fi_sql_rows_integer(rows, entry->mtime_ns);
+    fi_sql_rows_integer(rows, entry->uid);
+    fi_sql_rows_integer(rows, entry->gid);
     add_hash(rows, entry);
     if (entry->type == FIRN_ENTRY_SYMLINK) {
-        firn_sql_rows_bytes(rows, entry->link_target);
+        fi_sql_rows_bytes(rows, entry->link_target);
     } else {
-        firn_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
     }
-    return firn_sql_rows_go_on(rows);
+    return fi_sql_rows_go_on(rows);
 }
 
 static int
-fill_files(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+fill_files(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const *arguments,
            firn_error *err)
 {
     firn_workspace *workspace = NULL;
-    const char *reference = firn_sql_rows_argument(arguments[0]);
+    const char *reference = fi_sql_rows_argument(arguments[0]);
     int code = open_workspace(sql, arguments[1], &workspace, err);
     if (code == FIRN_OK) {
         code = firn_workspace_entries(workspace, reference != NULL ? reference : "latest",
@@ -106,7 +106,7 @@ fill_files(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *cons
     return code;
 }
 
-static const struct firn_sql_rows_function files_function = {
+static const struct fi_sql_rows_function files_function = {
     .name = "firn_files",
     .columns = "path TEXT, type TEXT, size INTEGER, mode INTEGER, mtime TEXT, mtime_ns INTEGER, "
                "uid INTEGER, gid INTEGER, hash TEXT, target TEXT",
@@ -120,7 +120,7 @@ static const struct firn_sql_rows_function files_function = {
 
 /* What of an entry differs, with commas between: "content,mode". */
 static void
-add_what(struct firn_sql_rows *rows, unsigned what)
+add_what(struct fi_sql_rows *rows, unsigned what)
 {
     static const struct {
         unsigned bit;
@@ -138,40 +138,40 @@ add_what(struct firn_sql_rows *rows, unsigned what)
             size = strlen(text);
         }
     }
-    firn_sql_rows_text_or_null(rows, text);
+    fi_sql_rows_text_or_null(rows, text);
 }
 
 static int
 add_change(void *ctx, const firn_workspace_difference *difference)
 {
-    struct firn_sql_rows *rows = ctx;
+    struct fi_sql_rows *rows = ctx;
     const firn_workspace_change *change = &difference->change;
     const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
     add_constant(rows, firn_workspace_change_kind_name(change->kind));
-    firn_sql_rows_bytes(rows, entry->path);
+    fi_sql_rows_bytes(rows, entry->path);
     if (change->kind == FIRN_CHANGE_RENAMED) {
-        firn_sql_rows_bytes(rows, change->before->path);
+        fi_sql_rows_bytes(rows, change->before->path);
     } else {
-        firn_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
     }
     add_size(rows, change->before);
     add_size(rows, change->after);
     add_hash(rows, change->before);
     add_hash(rows, change->after);
     add_what(rows, change->what);
-    return firn_sql_rows_go_on(rows);
+    return fi_sql_rows_go_on(rows);
 }
 
 static int
-fill_changes(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+fill_changes(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const *arguments,
              firn_error *err)
 {
     firn_workspace *workspace = NULL;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
-    options.before = firn_sql_rows_argument(arguments[0]);
-    options.after = firn_sql_rows_argument(arguments[1]);
+    options.before = fi_sql_rows_argument(arguments[0]);
+    options.after = fi_sql_rows_argument(arguments[1]);
     options.find_renames = true;
-    options.callbacks.on_progress = firn_sql_rows_on_progress;
+    options.callbacks.on_progress = fi_sql_rows_on_progress;
     options.callbacks.ctx = rows;
     int code = open_workspace(sql, arguments[2], &workspace, err);
     if (code == FIRN_OK) {
@@ -181,7 +181,7 @@ fill_changes(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *co
     return code;
 }
 
-static const struct firn_sql_rows_function changes_function = {
+static const struct fi_sql_rows_function changes_function = {
     .name = "firn_changes",
     .columns =
         "kind TEXT, path TEXT, old_path TEXT, old_size INTEGER, size INTEGER, old_hash TEXT, "
@@ -197,37 +197,37 @@ static const struct firn_sql_rows_function changes_function = {
 static int
 add_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
-    struct firn_sql_rows *rows = ctx;
+    struct fi_sql_rows *rows = ctx;
     const firn_workspace_turn *turn = &checkpoint->turn;
     if (checkpoint->is_safety) {
-        firn_sql_rows_null(rows);
+        fi_sql_rows_null(rows);
     } else {
-        firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->number);
+        fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->number);
     }
-    firn_sql_rows_text_or_null(rows, checkpoint->id);
-    firn_sql_rows_time(rows, checkpoint->created_ns);
-    firn_sql_rows_integer(rows, checkpoint->created_ns);
-    firn_sql_rows_bytes(rows, checkpoint->message);
-    firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->files);
-    firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->directories);
-    firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->bytes);
-    firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->new_objects);
-    firn_sql_rows_integer(rows, (sqlite3_int64)checkpoint->added_bytes);
+    fi_sql_rows_text_or_null(rows, checkpoint->id);
+    fi_sql_rows_time(rows, checkpoint->created_ns);
+    fi_sql_rows_integer(rows, checkpoint->created_ns);
+    fi_sql_rows_bytes(rows, checkpoint->message);
+    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->files);
+    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->directories);
+    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->bytes);
+    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->new_objects);
+    fi_sql_rows_integer(rows, (sqlite3_int64)checkpoint->added_bytes);
     if (turn->agent.size == 0) {
         for (int i = 0; i < 4; i++) {
-            firn_sql_rows_null(rows);
+            fi_sql_rows_null(rows);
         }
     } else {
-        firn_sql_rows_bytes(rows, turn->agent);
-        firn_sql_rows_bytes(rows, turn->session);
-        firn_sql_rows_integer(rows, (sqlite3_int64)turn->number);
-        firn_sql_rows_bytes(rows, turn->prompt);
+        fi_sql_rows_bytes(rows, turn->agent);
+        fi_sql_rows_bytes(rows, turn->session);
+        fi_sql_rows_integer(rows, (sqlite3_int64)turn->number);
+        fi_sql_rows_bytes(rows, turn->prompt);
     }
-    return firn_sql_rows_go_on(rows);
+    return fi_sql_rows_go_on(rows);
 }
 
 static int
-fill_log(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+fill_log(struct fi_sql *sql, struct fi_sql_rows *rows, sqlite3_value *const *arguments,
          firn_error *err)
 {
     firn_workspace *workspace = NULL;
@@ -241,7 +241,7 @@ fill_log(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const 
     return code;
 }
 
-static const struct firn_sql_rows_function log_function = {
+static const struct fi_sql_rows_function log_function = {
     .name = "firn_log",
     .columns = "number INTEGER, id TEXT, created TEXT, created_ns INTEGER, message TEXT, "
                "files INTEGER, directories INTEGER, bytes INTEGER, new_objects INTEGER, "
@@ -253,11 +253,11 @@ static const struct firn_sql_rows_function log_function = {
 };
 
 int
-firn_sql_workspace_register(struct firn_sql *sql)
+fi_sql_workspace_register(struct fi_sql *sql)
 {
-    int rc = firn_sql_rows_register(sql, &files_function);
+    int rc = fi_sql_rows_register(sql, &files_function);
     if (rc == SQLITE_OK) {
-        rc = firn_sql_rows_register(sql, &changes_function);
+        rc = fi_sql_rows_register(sql, &changes_function);
     }
-    return rc == SQLITE_OK ? firn_sql_rows_register(sql, &log_function) : rc;
+    return rc == SQLITE_OK ? fi_sql_rows_register(sql, &log_function) : rc;
 }

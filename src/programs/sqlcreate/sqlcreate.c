@@ -30,7 +30,7 @@ struct parser {
     const char *from; /* the token */
     size_t size;
     firn_error *err;
-    struct firn_sqlcreate *out;
+    struct fi_sqlcreate *out;
     sqlite3_str *columns; /* of the definition */
     sqlite3_str *indexes;
     size_t column_count;
@@ -74,12 +74,12 @@ refuse(struct parser *parser, const char *what)
 {
     assert(parser->err != NULL && what != NULL);
     if (parser->kind == END) {
-        return firn_sqlvalue_error(parser->err, FIRN_INVALID, "%s, not the end of the statement",
-                                   what);
+        return fi_sqlvalue_error(parser->err, FIRN_INVALID, "%s, not the end of the statement",
+                                 what);
     }
-    return firn_sqlvalue_error(parser->err, FIRN_INVALID, "%s, not '%.*s', at character %zu", what,
-                               (int)(parser->size < 60 ? parser->size : 60), parser->from,
-                               (size_t)(parser->from - parser->text) + 1);
+    return fi_sqlvalue_error(parser->err, FIRN_INVALID, "%s, not '%.*s', at character %zu", what,
+                             (int)(parser->size < 60 ? parser->size : 60), parser->from,
+                             (size_t)(parser->from - parser->text) + 1);
 }
 
 static int
@@ -96,8 +96,8 @@ read_quoted(struct parser *parser, char end)
             at++;
         }
     }
-    return firn_sqlvalue_error(parser->err, FIRN_INVALID, "a quote at character %zu is not closed",
-                               (size_t)(parser->from - parser->text) + 1);
+    return fi_sqlvalue_error(parser->err, FIRN_INVALID, "a quote at character %zu is not closed",
+                             (size_t)(parser->from - parser->text) + 1);
 }
 
 static int
@@ -181,7 +181,7 @@ want_name(struct parser *parser, char **out)
     }
     char *name = sqlite3_malloc64(parser->size + 1);
     if (name == NULL) {
-        return firn_sqlvalue_no_memory(parser->err);
+        return fi_sqlvalue_no_memory(parser->err);
     }
     size_t size = 0;
     bool is_quoted = parser->kind != WORD;
@@ -388,12 +388,12 @@ want_type(struct parser *parser)
         type = sqlite3_stricmp(type_names[i].sql, name) == 0 ? type_names[i].firn : NULL;
     }
     if (type == NULL) {
-        return firn_sqlvalue_error(parser->err, FIRN_INVALID, "there is no type '%s'", name);
+        return fi_sqlvalue_error(parser->err, FIRN_INVALID, "there is no type '%s'", name);
     }
     if (strcmp(type, "decimal") == 0) {
         if (count == 0) {
-            return firn_sqlvalue_error(parser->err, FIRN_INVALID,
-                                       "say how many digits: %s(PRECISION, SCALE); or REAL", name);
+            return fi_sqlvalue_error(parser->err, FIRN_INVALID,
+                                     "say how many digits: %s(PRECISION, SCALE); or REAL", name);
         }
         sqlite3_str_appendf(parser->columns, " decimal(%u, %u)", sizes[0], sizes[1]);
     } else if (strcmp(type, "vector") == 0) {
@@ -446,15 +446,15 @@ take_column_key(struct parser *parser, const char *name, bool is_integer)
     rc = rc == FIRN_OK ? take_word(parser, "asc", &given) : rc;
     rc = rc == FIRN_OK ? take_word(parser, "autoincrement", &given) : rc;
     if (rc == FIRN_OK && parser->has_key) {
-        rc = firn_sqlvalue_error(parser->err, FIRN_INVALID,
-                                 "the table has more than one primary key");
+        rc =
+            fi_sqlvalue_error(parser->err, FIRN_INVALID, "the table has more than one primary key");
     }
     if (rc != FIRN_OK) {
         return rc;
     }
     if (given && !is_integer) {
-        return firn_sqlvalue_error(parser->err, FIRN_INVALID,
-                                   "AUTOINCREMENT is for INTEGER PRIMARY KEY");
+        return fi_sqlvalue_error(parser->err, FIRN_INVALID,
+                                 "AUTOINCREMENT is for INTEGER PRIMARY KEY");
     }
     /* INTEGER PRIMARY KEY numbers rows, as in SQLite. */
     if (is_integer && !parser->is_auto) {
@@ -597,7 +597,7 @@ take_unique(struct parser *parser, char *name, bool is_unique)
     char *names = sqlite3_str_finish(columns);
     char *made = sqlite3_str_finish(joined);
     if (rc == FIRN_OK && (names == NULL || made == NULL)) {
-        rc = firn_sqlvalue_no_memory(parser->err);
+        rc = fi_sqlvalue_no_memory(parser->err);
     }
     if (rc == FIRN_OK) {
         sqlite3_str_appendf(parser->indexes, ", %sindex \"%w\" (%s)", is_unique ? "unique " : "",
@@ -616,8 +616,8 @@ static int
 take_table_key(struct parser *parser)
 {
     if (parser->has_key) {
-        return firn_sqlvalue_error(parser->err, FIRN_INVALID,
-                                   "the table has more than one primary key");
+        return fi_sqlvalue_error(parser->err, FIRN_INVALID,
+                                 "the table has more than one primary key");
     }
     parser->has_key = true;
     int rc = want_word(parser, "key", "KEY is wanted");
@@ -675,7 +675,7 @@ finish_definition(struct parser *parser)
     return parser->out->definition != NULL && sqlite3_str_errcode(parser->columns) == SQLITE_OK &&
                    sqlite3_str_errcode(parser->indexes) == SQLITE_OK
                ? FIRN_OK
-               : firn_sqlvalue_no_memory(parser->err);
+               : fi_sqlvalue_no_memory(parser->err);
 }
 
 static int
@@ -715,8 +715,8 @@ static int
 parse_index(struct parser *parser)
 {
     assert(parser->out->column_count == 0);
-    struct firn_sqlcreate *out = parser->out;
-    out->kind = FIRN_SQLCREATE_INDEX;
+    struct fi_sqlcreate *out = parser->out;
+    out->kind = FI_SQLCREATE_INDEX;
     int rc = take_exists(parser, true);
     rc = rc == FIRN_OK ? want_name(parser, &out->name) : rc;
     rc = rc == FIRN_OK ? want_word(parser, "on", "ON is wanted") : rc;
@@ -724,8 +724,8 @@ parse_index(struct parser *parser)
     rc = rc == FIRN_OK ? want_sign(parser, '(', "a ( is wanted") : rc;
     while (rc == FIRN_OK) {
         if (out->column_count == FIRN_TABLE_KEY_COLUMNS_MAX) {
-            return firn_sqlvalue_error(parser->err, FIRN_LIMIT, "an index has at most %d columns",
-                                       FIRN_TABLE_KEY_COLUMNS_MAX);
+            return fi_sqlvalue_error(parser->err, FIRN_LIMIT, "an index has at most %d columns",
+                                     FIRN_TABLE_KEY_COLUMNS_MAX);
         }
         rc = want_name(parser, &out->columns[out->column_count++]);
         rc = rc == FIRN_OK ? take_direction(parser) : rc;
@@ -746,20 +746,20 @@ parse_create(struct parser *parser)
         return rc == FIRN_OK ? parse_index(parser) : rc;
     }
     if (rc == FIRN_OK && is_word(parser, "table") && !parser->out->is_unique) {
-        parser->out->kind = FIRN_SQLCREATE_TABLE;
+        parser->out->kind = FI_SQLCREATE_TABLE;
         rc = advance(parser);
         return rc == FIRN_OK ? parse_table(parser) : rc;
     }
     if (rc == FIRN_OK && is_word(parser, "keyspace") && !parser->out->is_unique) {
-        parser->out->kind = FIRN_SQLCREATE_KEYSPACE;
+        parser->out->kind = FI_SQLCREATE_KEYSPACE;
         rc = advance(parser);
         rc = rc == FIRN_OK ? take_exists(parser, true) : rc;
         return rc == FIRN_OK ? want_table(parser) : rc;
     }
     if (rc == FIRN_OK && (is_word(parser, "view") || is_word(parser, "trigger"))) {
-        return firn_sqlvalue_error(parser->err, FIRN_UNSUPPORTED,
-                                   "a store keeps no views and triggers: CREATE TEMP VIEW or "
-                                   "TRIGGER makes one for this connection");
+        return fi_sqlvalue_error(parser->err, FIRN_UNSUPPORTED,
+                                 "a store keeps no views and triggers: CREATE TEMP VIEW or "
+                                 "TRIGGER makes one for this connection");
     }
     return rc == FIRN_OK ? refuse(parser, "TABLE, INDEX or KEYSPACE is wanted") : rc;
 }
@@ -768,7 +768,7 @@ static int
 parse_add(struct parser *parser)
 {
     bool ignored;
-    parser->out->kind = FIRN_SQLCREATE_ADD_COLUMN;
+    parser->out->kind = FI_SQLCREATE_ADD_COLUMN;
     int rc = take_word(parser, "column", &ignored);
     /* The second column of a table that is not made. */
     sqlite3_str_appendall(parser->columns, "\" \" i64");
@@ -782,7 +782,7 @@ parse_add(struct parser *parser)
 static int
 parse_alter(struct parser *parser)
 {
-    struct firn_sqlcreate *out = parser->out;
+    struct fi_sqlcreate *out = parser->out;
     bool ignored;
     bool taken = false;
     int rc = want_word(parser, "table", "TABLE is wanted");
@@ -793,15 +793,14 @@ parse_alter(struct parser *parser)
     }
     rc = rc == FIRN_OK ? take_word(parser, "drop", &taken) : rc;
     if (rc == FIRN_OK && taken) {
-        out->kind = FIRN_SQLCREATE_DROP_COLUMN;
+        out->kind = FI_SQLCREATE_DROP_COLUMN;
         rc = take_word(parser, "column", &ignored);
         return rc == FIRN_OK ? want_name(parser, &out->name) : rc;
     }
-    out->kind = FIRN_SQLCREATE_RENAME_COLUMN;
+    out->kind = FI_SQLCREATE_RENAME_COLUMN;
     rc = rc == FIRN_OK ? want_word(parser, "rename", "ADD, DROP or RENAME COLUMN is wanted") : rc;
     if (rc == FIRN_OK && is_word(parser, "to")) {
-        return firn_sqlvalue_error(parser->err, FIRN_UNSUPPORTED,
-                                   "tables of firn cannot be renamed");
+        return fi_sqlvalue_error(parser->err, FIRN_UNSUPPORTED, "tables of firn cannot be renamed");
     }
     rc = rc == FIRN_OK ? take_word(parser, "column", &ignored) : rc;
     rc = rc == FIRN_OK ? want_name(parser, &out->name) : rc;
@@ -813,17 +812,17 @@ parse_alter(struct parser *parser)
 static int
 parse_drop(struct parser *parser)
 {
-    struct firn_sqlcreate *out = parser->out;
+    struct fi_sqlcreate *out = parser->out;
     bool is_index;
     int rc = take_word(parser, "index", &is_index);
     if (rc == FIRN_OK && !is_index) {
-        out->kind = FIRN_SQLCREATE_DROP_TABLE;
+        out->kind = FI_SQLCREATE_DROP_TABLE;
         rc = is_word(parser, "keyspace") ? advance(parser)
                                          : want_word(parser, "table", "TABLE or INDEX is wanted");
         rc = rc == FIRN_OK ? take_exists(parser, false) : rc;
         return rc == FIRN_OK ? want_table(parser) : rc;
     }
-    out->kind = FIRN_SQLCREATE_DROP_INDEX;
+    out->kind = FI_SQLCREATE_DROP_INDEX;
     rc = rc == FIRN_OK ? take_exists(parser, false) : rc;
     rc = rc == FIRN_OK ? want_name(parser, &out->name) : rc;
     rc = rc == FIRN_OK
@@ -855,14 +854,14 @@ parse_statement(struct parser *parser)
 }
 
 int
-firn_sqlcreate_parse(const char *text, struct firn_sqlcreate *out, firn_error *err)
+fi_sqlcreate_parse(const char *text, struct fi_sqlcreate *out, firn_error *err)
 {
     assert(text != NULL);
     struct parser parser = {.text = text, .at = text, .err = err, .out = out};
-    *out = (struct firn_sqlcreate){.may_exist = false};
+    *out = (struct fi_sqlcreate){.may_exist = false};
     if (strlen(text) > FIRN_TABLE_DEF_TEXT_MAX) {
-        return firn_sqlvalue_error(err, FIRN_LIMIT, "the statement has more than %d characters",
-                                   FIRN_TABLE_DEF_TEXT_MAX);
+        return fi_sqlvalue_error(err, FIRN_LIMIT, "the statement has more than %d characters",
+                                 FIRN_TABLE_DEF_TEXT_MAX);
     }
     parser.columns = sqlite3_str_new(NULL);
     parser.indexes = sqlite3_str_new(NULL);
@@ -876,13 +875,13 @@ firn_sqlcreate_parse(const char *text, struct firn_sqlcreate *out, firn_error *e
     sqlite3_free(sqlite3_str_finish(parser.columns));
     sqlite3_free(sqlite3_str_finish(parser.indexes));
     if (rc != FIRN_OK) {
-        firn_sqlcreate_deinit(out);
+        fi_sqlcreate_deinit(out);
     }
     return rc;
 }
 
 void
-firn_sqlcreate_deinit(struct firn_sqlcreate *create)
+fi_sqlcreate_deinit(struct fi_sqlcreate *create)
 {
     sqlite3_free(create->store);
     sqlite3_free(create->table);
@@ -892,5 +891,5 @@ firn_sqlcreate_deinit(struct firn_sqlcreate *create)
     for (size_t i = 0; i < create->column_count; i++) {
         sqlite3_free(create->columns[i]);
     }
-    *create = (struct firn_sqlcreate){.may_exist = false};
+    *create = (struct fi_sqlcreate){.may_exist = false};
 }

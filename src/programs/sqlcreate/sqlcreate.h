@@ -7,20 +7,20 @@
 
 #include "firn/firn.h"
 
-enum firn_sqlcreate_kind {
-    FIRN_SQLCREATE_TABLE,
-    FIRN_SQLCREATE_INDEX,
-    FIRN_SQLCREATE_KEYSPACE,
-    FIRN_SQLCREATE_ADD_COLUMN,
-    FIRN_SQLCREATE_DROP_COLUMN,
-    FIRN_SQLCREATE_RENAME_COLUMN,
-    FIRN_SQLCREATE_DROP_TABLE,
-    FIRN_SQLCREATE_DROP_INDEX
+enum fi_sqlcreate_kind {
+    FI_SQLCREATE_TABLE,
+    FI_SQLCREATE_INDEX,
+    FI_SQLCREATE_KEYSPACE,
+    FI_SQLCREATE_ADD_COLUMN,
+    FI_SQLCREATE_DROP_COLUMN,
+    FI_SQLCREATE_RENAME_COLUMN,
+    FI_SQLCREATE_DROP_TABLE,
+    FI_SQLCREATE_DROP_INDEX
 };
 
 /* What a statement says. */
-struct firn_sqlcreate {
-    enum firn_sqlcreate_kind kind;
+struct fi_sqlcreate {
+    enum fi_sqlcreate_kind kind;
     bool may_exist; /* IF NOT EXISTS, IF EXISTS */
     bool is_unique; /* the index */
     char *store;    /* "app" of app.people; NULL */
@@ -36,9 +36,9 @@ struct firn_sqlcreate {
 
 /* Reads CREATE TABLE, CREATE [UNIQUE] INDEX, CREATE KEYSPACE, ALTER TABLE … ADD|DROP|RENAME COLUMN,
  * DROP TABLE|INDEX. FIRN_INVALID says what was not understood. */
-int firn_sqlcreate_parse(const char *text, struct firn_sqlcreate *out, firn_error *err);
-void firn_sqlcreate_deinit(struct firn_sqlcreate *create);
+int fi_sqlcreate_parse(const char *text, struct fi_sqlcreate *out, firn_error *err);
+void fi_sqlcreate_deinit(struct fi_sqlcreate *create);
 /* Does it: commits of their own. */
-int firn_sqlcreate_run(const struct firn_sqlcreate *create, firn_store *store, firn_error *err);
+int fi_sqlcreate_run(const struct fi_sqlcreate *create, firn_store *store, firn_error *err);
 
 #endif

@@ -14,7 +14,7 @@
 SQLITE_EXTENSION_INIT3
 
 static int
-create_table(const struct firn_sqlcreate *create, firn_store *store, firn_error *err)
+create_table(const struct fi_sqlcreate *create, firn_store *store, firn_error *err)
 {
     assert(create->definition != NULL);
     firn_table_def *def = NULL;
@@ -42,7 +42,7 @@ has_index(firn_table *table, const char *name, bool *out, firn_error *err)
 }
 
 static int
-create_index(const struct firn_sqlcreate *create, firn_table *table, firn_error *err)
+create_index(const struct fi_sqlcreate *create, firn_table *table, firn_error *err)
 {
     assert(create->column_count >= 1 && create->name != NULL);
     bool exists = false;
@@ -58,15 +58,14 @@ create_index(const struct firn_sqlcreate *create, firn_table *table, firn_error 
 }
 
 static int
-add_column(const struct firn_sqlcreate *create, firn_table *table, firn_error *err)
+add_column(const struct fi_sqlcreate *create, firn_table *table, firn_error *err)
 {
     assert(create->definition != NULL);
     firn_table_def *def = NULL;
     int rc = firn_table_def_parse(create->definition, &def, err);
     if (rc == FIRN_OK &&
         (def->column_count != 2 || def->index_count > 0 || def->columns[1].is_auto)) {
-        rc = firn_sqlvalue_error(err, FIRN_INVALID,
-                                 "a column that is added has no key and no index");
+        rc = fi_sqlvalue_error(err, FIRN_INVALID, "a column that is added has no key and no index");
     }
     if (rc == FIRN_OK) {
         rc = firn_table_add_column(table, &def->columns[1], err);
@@ -76,7 +75,7 @@ add_column(const struct firn_sqlcreate *create, firn_table *table, firn_error *e
 }
 
 static int
-drop(const struct firn_sqlcreate *create, firn_store *store, firn_error *err)
+drop(const struct fi_sqlcreate *create, firn_store *store, firn_error *err)
 {
     int rc = firn_table_drop(store, create->table, err);
     /* Or a keyspace. */
@@ -84,7 +83,7 @@ drop(const struct firn_sqlcreate *create, firn_store *store, firn_error *err)
 }
 
 static int
-change_table(const struct firn_sqlcreate *create, firn_store *store, firn_error *err)
+change_table(const struct fi_sqlcreate *create, firn_store *store, firn_error *err)
 {
     assert(create->table != NULL);
     firn_table *table = NULL;
@@ -93,22 +92,22 @@ change_table(const struct firn_sqlcreate *create, firn_store *store, firn_error 
         return rc;
     }
     switch (create->kind) {
-    case FIRN_SQLCREATE_INDEX:
+    case FI_SQLCREATE_INDEX:
         return create_index(create, table, err);
-    case FIRN_SQLCREATE_ADD_COLUMN:
+    case FI_SQLCREATE_ADD_COLUMN:
         return add_column(create, table, err);
-    case FIRN_SQLCREATE_DROP_COLUMN:
+    case FI_SQLCREATE_DROP_COLUMN:
         return firn_table_drop_column(table, create->name, err);
-    case FIRN_SQLCREATE_RENAME_COLUMN:
+    case FI_SQLCREATE_RENAME_COLUMN:
         return firn_table_rename_column(table, create->name, create->new_name, err);
     default:
-        assert(create->kind == FIRN_SQLCREATE_DROP_INDEX);
+        assert(create->kind == FI_SQLCREATE_DROP_INDEX);
         return firn_table_drop_index(table, create->name, err);
     }
 }
 
 static int
-create_keyspace(const struct firn_sqlcreate *create, firn_store *store, firn_error *err)
+create_keyspace(const struct fi_sqlcreate *create, firn_store *store, firn_error *err)
 {
     firn_keyspace_options options = FIRN_KEYSPACE_OPTIONS_INIT;
     firn_keyspace *keyspace;
@@ -117,27 +116,27 @@ create_keyspace(const struct firn_sqlcreate *create, firn_store *store, firn_err
 }
 
 int
-firn_sqlcreate_run(const struct firn_sqlcreate *create, firn_store *store, firn_error *err)
+fi_sqlcreate_run(const struct fi_sqlcreate *create, firn_store *store, firn_error *err)
 {
     assert(create->table != NULL);
     int rc;
     switch (create->kind) {
-    case FIRN_SQLCREATE_TABLE:
+    case FI_SQLCREATE_TABLE:
         rc = create_table(create, store, err);
         break;
-    case FIRN_SQLCREATE_KEYSPACE:
+    case FI_SQLCREATE_KEYSPACE:
         rc = create_keyspace(create, store, err);
         break;
-    case FIRN_SQLCREATE_DROP_TABLE:
+    case FI_SQLCREATE_DROP_TABLE:
         rc = drop(create, store, err);
         break;
     default:
         rc = change_table(create, store, err);
     }
-    if (create->kind == FIRN_SQLCREATE_INDEX) {
+    if (create->kind == FI_SQLCREATE_INDEX) {
         return rc; /* that rows have the same values is FIRN_EXISTS, too */
     }
     bool is_drop =
-        create->kind == FIRN_SQLCREATE_DROP_TABLE || create->kind == FIRN_SQLCREATE_DROP_INDEX;
+        create->kind == FI_SQLCREATE_DROP_TABLE || create->kind == FI_SQLCREATE_DROP_INDEX;
     return create->may_exist && rc == (is_drop ? FIRN_NOT_FOUND : FIRN_EXISTS) ? FIRN_OK : rc;
 }

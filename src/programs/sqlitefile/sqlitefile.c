@@ -14,7 +14,7 @@
  *
  * The rows of a copy are bounded by its size (sqlitefile_pages.c), but what SQLite makes of a row
  * is not: one of six bytes may have 2,000 columns, each with a default of a mebibyte. So a
- * statement has a budget (struct firn_sqlitefile_budget), in steps of SQLite's machine and bytes of
+ * statement has a budget (struct fi_sqlitefile_budget), in steps of SQLite's machine and bytes of
  * values, of so many for each byte of the file, and a value has no more bytes than the file.
  */
 #include "sqlitefile/sqlitefile_internal.h"
@@ -66,7 +66,7 @@ static const struct {
     {SQLITE_LIMIT_WORKER_THREADS, 0},
 };
 
-static struct firn_sqlitefile_library loaded;
+static struct fi_sqlitefile_library loaded;
 static bool is_loaded;
 static char why_not[512];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -76,9 +76,9 @@ struct name {
     size_t offset;
 };
 
-#define NAME(field)                                                        \
-    {                                                                      \
-        "sqlite3_" #field, offsetof(struct firn_sqlitefile_library, field) \
+#define NAME(field)                                                      \
+    {                                                                    \
+        "sqlite3_" #field, offsetof(struct fi_sqlitefile_library, field) \
     }
 static const struct name names[] = {
     NAME(libversion_number),
@@ -139,21 +139,21 @@ load(void)
     }
 }
 
-const struct firn_sqlitefile_library *
-firn_sqlitefile_load(firn_error *err)
+const struct fi_sqlitefile_library *
+fi_sqlitefile_load(firn_error *err)
 {
     (void)pthread_once(&once, load);
     if (!is_loaded) {
-        (void)firn_sqlitefile_fail(err, FIRN_UNSUPPORTED,
-                                   "could not load SQLite, install Debian's libsqlite3-0: %s",
-                                   why_not);
+        (void)fi_sqlitefile_fail(err, FIRN_UNSUPPORTED,
+                                 "could not load SQLite, install Debian's libsqlite3-0: %s",
+                                 why_not);
     }
     return is_loaded ? &loaded : NULL;
 }
 
 int
-firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *path, int flags,
-                     sqlite3 **out)
+fi_sqlitefile_open(const struct fi_sqlitefile_library *library, const char *path, int flags,
+                   sqlite3 **out)
 {
     *out = NULL;
     assert(path[0] == '/'); /* else it could be a URI */
@@ -181,14 +181,14 @@ firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *
 /* ---- budgets ---- */
 
 bool
-firn_sqlitefile_spend(struct firn_sqlitefile_budget *budget, uint64_t units)
+fi_sqlitefile_spend(struct fi_sqlitefile_budget *budget, uint64_t units)
 {
     budget->left = units < budget->left ? budget->left - units : 0;
     return budget->left > 0;
 }
 
 void
-firn_sqlitefile_renew(struct firn_sqlitefile_budget *budget)
+fi_sqlitefile_renew(struct fi_sqlitefile_budget *budget)
 {
     assert(budget->whole > 0);
     budget->left = budget->whole;
@@ -198,31 +198,31 @@ firn_sqlitefile_renew(struct firn_sqlitefile_budget *budget)
 static int
 is_over(void *ctx)
 {
-    return firn_term_signals_caught() != 0 || !firn_sqlitefile_spend(ctx, STEPS_BETWEEN_LOOKS);
+    return fi_term_signals_caught() != 0 || !fi_sqlitefile_spend(ctx, STEPS_BETWEEN_LOOKS);
 }
 
 int
-firn_sqlitefile_fail_statement(const struct firn_sqlitefile_library *library, sqlite3 *db,
-                               const struct firn_sqlitefile_budget *budget, int rc, firn_error *err)
+fi_sqlitefile_fail_statement(const struct fi_sqlitefile_library *library, sqlite3 *db,
+                             const struct fi_sqlitefile_budget *budget, int rc, firn_error *err)
 {
-    if (firn_term_signals_caught() != 0) {
-        return firn_sqlitefile_fail(err, FIRN_CANCELLED, "cancelled");
+    if (fi_term_signals_caught() != 0) {
+        return fi_sqlitefile_fail(err, FIRN_CANCELLED, "cancelled");
     }
     if (budget->whole > 0 && budget->left == 0) {
-        return firn_sqlitefile_fail(err, FIRN_LIMIT,
-                                    "its rows take more work than the size of the file allows");
+        return fi_sqlitefile_fail(err, FIRN_LIMIT,
+                                  "its rows take more work than the size of the file allows");
     }
-    return firn_sqlitefile_fail(err, (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
-                                "%s", db != NULL ? library->errmsg(db) : "out of memory");
+    return fi_sqlitefile_fail(err, (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
+                              "%s", db != NULL ? library->errmsg(db) : "out of memory");
 }
 
 static void
-bound_by_size(const struct firn_sqlitefile_library *library, sqlite3 *db, uint64_t size,
-              struct firn_sqlitefile_budget *budget)
+bound_by_size(const struct fi_sqlitefile_library *library, sqlite3 *db, uint64_t size,
+              struct fi_sqlitefile_budget *budget)
 {
     const uint64_t bytes = size < UINT64_MAX / (UINT64_C(2) * UNITS_PER_BYTE) ? size : 0;
     budget->whole = UNITS_MIN + UNITS_PER_BYTE * bytes;
-    firn_sqlitefile_renew(budget);
+    fi_sqlitefile_renew(budget);
     library->progress_handler(db, STEPS_BETWEEN_LOOKS, is_over, budget);
     if (size < VALUE_SIZE_MAX) { /* a text in UTF-16 may be longer in UTF-8, by a half */
         const uint64_t value = VALUE_SIZE_MIN + size + size / 2;
@@ -234,16 +234,16 @@ bound_by_size(const struct firn_sqlitefile_library *library, sqlite3 *db, uint64
 /* ---- copies ---- */
 
 static int
-fail(const struct firn_sqlitefile_library *library, int rc, sqlite3 *db, firn_error *err)
+fail(const struct fi_sqlitefile_library *library, int rc, sqlite3 *db, firn_error *err)
 {
-    return firn_sqlitefile_fail(err, (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
-                                "%s", db != NULL ? library->errmsg(db) : "out of memory");
+    return fi_sqlitefile_fail(err, (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
+                              "%s", db != NULL ? library->errmsg(db) : "out of memory");
 }
 
 /* Moves what a log has into the file. A connection knows of a log once it has read: the number of
  * the schema is in the header, so no tree is looked at. */
 static int
-play_back(const struct firn_sqlitefile_library *library, sqlite3 *db, firn_error *err)
+play_back(const struct fi_sqlitefile_library *library, sqlite3 *db, firn_error *err)
 {
     sqlite3_stmt *statement = NULL;
     int rc = library->prepare_v2(db, "PRAGMA schema_version", -1, &statement, NULL);
@@ -259,8 +259,8 @@ play_back(const struct firn_sqlitefile_library *library, sqlite3 *db, firn_error
 
 /* The first pages of all trees but the schema's, which was walked before. */
 static int
-walk_trees(const struct firn_sqlitefile_library *library, sqlite3 *db,
-           struct firn_sqlitefile_pages *pages, firn_error *err)
+walk_trees(const struct fi_sqlitefile_library *library, sqlite3 *db,
+           struct fi_sqlitefile_pages *pages, firn_error *err)
 {
     sqlite3_stmt *statement = NULL;
     int code = FIRN_OK;
@@ -270,8 +270,8 @@ walk_trees(const struct firn_sqlitefile_library *library, sqlite3 *db,
         const sqlite3_int64 root = library->column_int64(statement, 0);
         rc = SQLITE_OK;
         code = root > 0 && root <= UINT32_MAX
-                   ? firn_sqlitefile_pages_walk(pages, (uint32_t)root, err)
-                   : firn_sqlitefile_fail(err, FIRN_CORRUPT, "the schema names no page");
+                   ? fi_sqlitefile_pages_walk(pages, (uint32_t)root, err)
+                   : fi_sqlitefile_fail(err, FIRN_CORRUPT, "the schema names no page");
     }
     int end_rc = library->finalize(statement);
     rc = rc == SQLITE_OK || rc == SQLITE_DONE ? end_rc : rc;
@@ -279,15 +279,15 @@ walk_trees(const struct firn_sqlitefile_library *library, sqlite3 *db,
 }
 
 int
-firn_sqlitefile_open_copy(const struct firn_sqlitefile_library *library, const char *path,
-                          struct firn_sqlitefile_budget *budget, sqlite3 **out, firn_error *err)
+fi_sqlitefile_open_copy(const struct fi_sqlitefile_library *library, const char *path,
+                        struct fi_sqlitefile_budget *budget, sqlite3 **out, firn_error *err)
 {
-    struct firn_sqlitefile_pages *pages = NULL;
+    struct fi_sqlitefile_pages *pages = NULL;
     struct stat info = {.st_size = 0};
-    int rc = firn_sqlitefile_open(library, path, SQLITE_OPEN_READWRITE, out);
+    int rc = fi_sqlitefile_open(library, path, SQLITE_OPEN_READWRITE, out);
     int code = rc == SQLITE_OK ? play_back(library, *out, err) : fail(library, rc, *out, err);
     if (code == FIRN_OK && stat(path, &info) != 0) {
-        code = firn_sqlitefile_fail(err, FIRN_IO, "could not look at a copy: %s", strerror(errno));
+        code = fi_sqlitefile_fail(err, FIRN_IO, "could not look at a copy: %s", strerror(errno));
     }
     if (code == FIRN_OK) {
         bound_by_size(library, *out, (uint64_t)info.st_size, budget);
@@ -298,17 +298,17 @@ firn_sqlitefile_open_copy(const struct firn_sqlitefile_library *library, const c
     /* Closing a file takes back the locks that SQLite has on it; nobody else has the copy. */
     const int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (file < 0) {
-        return firn_sqlitefile_fail(err, FIRN_IO, "could not open a copy: %s", strerror(errno));
+        return fi_sqlitefile_fail(err, FIRN_IO, "could not open a copy: %s", strerror(errno));
     }
-    code = firn_sqlitefile_pages_open(file, &pages, err);
-    code = code == FIRN_OK ? firn_sqlitefile_pages_walk(pages, 1, err) : code;
+    code = fi_sqlitefile_pages_open(file, &pages, err);
+    code = code == FIRN_OK ? fi_sqlitefile_pages_walk(pages, 1, err) : code;
     code = code == FIRN_OK ? walk_trees(library, *out, pages, err) : code;
-    firn_sqlitefile_pages_close(pages);
+    fi_sqlitefile_pages_close(pages);
     return code;
 }
 
 int
-firn_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
+fi_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
 {
     assert(code != FIRN_OK);
     if (err != NULL) {
@@ -328,7 +328,7 @@ firn_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
 }
 
 const char *
-firn_sqlitefile_place(void)
+fi_sqlitefile_place(void)
 {
     const char *place = getenv("TMPDIR");
     if (place != NULL && place[0] == '/' && access(place, W_OK | X_OK) == 0) {

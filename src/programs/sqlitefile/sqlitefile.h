@@ -16,12 +16,12 @@
 /* For copy_sqlite of firn_workspace_options; ctx is not used. Any thread. FIRN_UNSUPPORTED where
  * SQLite's library cannot be loaded. FIRN_BUSY where the database was locked for five seconds.
  * FIRN_CANCELLED when a signal came. */
-int firn_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size,
-                         firn_error *err);
+int fi_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size,
+                       firn_error *err);
 
 /* How the differences of a database are shown: as text, and as an object in an array that is open
  * (term.h). Zeroed but for the first four it is ready. */
-struct firn_sqlitefile_show {
+struct fi_sqlitefile_show {
     firn_slice path;
     bool is_patch;     /* text that a patch may contain, with paths from the root */
     uint64_t rows_max; /* so many of each table; all are counted */
@@ -30,9 +30,9 @@ struct firn_sqlitefile_show {
         uint64_t added;
         uint64_t changed;
         uint64_t removed;
-    } counts;                     /* of the table at hand */
-    struct firn_term_writer rows; /* its rows, as text */
-    firn_slice table;             /* its name; borrowed */
+    } counts;                   /* of the table at hand */
+    struct fi_term_writer rows; /* its rows, as text */
+    firn_slice table;           /* its name; borrowed */
     bool has_any;
     bool has_rows; /* of the table at hand */
 };
@@ -41,56 +41,55 @@ struct firn_sqlitefile_show {
  * beside one is applied to it. They may be changed. FIRN_UNSUPPORTED without SQLite's library,
  * FIRN_CORRUPT where one is no database, damaged or encrypted; then nothing was shown.
  * FIRN_CANCELLED when a signal came. */
-int firn_sqlitefile_diff(const char *before, const char *after, struct firn_sqlitefile_show *show,
-                         firn_error *err);
+int fi_sqlitefile_diff(const char *before, const char *after, struct fi_sqlitefile_show *show,
+                       firn_error *err);
 
 /* ---- queries over a database of others ---- */
 
-enum firn_sqlitefile_type {
-    FIRN_SQLITEFILE_NULL,
-    FIRN_SQLITEFILE_INTEGER,
-    FIRN_SQLITEFILE_REAL,
-    FIRN_SQLITEFILE_TEXT,
-    FIRN_SQLITEFILE_BLOB
+enum fi_sqlitefile_type {
+    FI_SQLITEFILE_NULL,
+    FI_SQLITEFILE_INTEGER,
+    FI_SQLITEFILE_REAL,
+    FI_SQLITEFILE_TEXT,
+    FI_SQLITEFILE_BLOB
 };
 
-struct firn_sqlitefile_value {
-    enum firn_sqlitefile_type type;
+struct fi_sqlitefile_value {
+    enum fi_sqlitefile_type type;
     int64_t integer;
     double real;
     firn_slice bytes; /* of a text or blob; borrowed for the call */
     const char *name; /* of the column */
 };
 
-struct firn_sqlitefile_reader;
+struct fi_sqlitefile_reader;
 
 /* Opens a copy that this program has made; a -wal file beside it is applied. Nothing that its
  * schema says is trusted. FIRN_UNSUPPORTED without SQLite's library. */
-int firn_sqlitefile_reader_open(const char *path, struct firn_sqlitefile_reader **out,
-                                firn_error *err);
-void firn_sqlitefile_reader_close(struct firn_sqlitefile_reader *reader);
+int fi_sqlitefile_reader_open(const char *path, struct fi_sqlitefile_reader **out, firn_error *err);
+void fi_sqlitefile_reader_close(struct fi_sqlitefile_reader *reader);
 /* Runs one statement, with a text for its parameter, if it has one. on_row gets each row; anything
  * but FIRN_OK ends the query, and is returned. FIRN_CORRUPT where the statement fails. */
-int firn_sqlitefile_reader_query(
-    struct firn_sqlitefile_reader *reader, const char *sql, const char *parameter,
-    int (*on_row)(void *ctx, const struct firn_sqlitefile_value *values, size_t count), void *ctx,
-    firn_error *err);
+int fi_sqlitefile_reader_query(struct fi_sqlitefile_reader *reader, const char *sql,
+                               const char *parameter,
+                               int (*on_row)(void *ctx, const struct fi_sqlitefile_value *values,
+                                             size_t count),
+                               void *ctx, firn_error *err);
 
 /* A statement that is put together: zeroed it is empty. The caller frees data. If memory ran out,
  * has_failed is set and nothing more is added. */
-struct firn_sqlitefile_text {
+struct fi_sqlitefile_text {
     char *data; /* ends with a NUL; NULL: empty */
     size_t size;
     size_t capacity;
     bool has_failed;
 };
-void firn_sqlitefile_text_add_bytes(struct firn_sqlitefile_text *text, const void *data,
-                                    size_t size);
-void firn_sqlitefile_text_add(struct firn_sqlitefile_text *text, const char *more);
+void fi_sqlitefile_text_add_bytes(struct fi_sqlitefile_text *text, const void *data, size_t size);
+void fi_sqlitefile_text_add(struct fi_sqlitefile_text *text, const char *more);
 /* Adds a name in double quotes. */
-void firn_sqlitefile_text_add_name(struct firn_sqlitefile_text *text, const char *name);
+void fi_sqlitefile_text_add_name(struct fi_sqlitefile_text *text, const char *name);
 
 /* The directory for copies: TMPDIR, else /var/tmp, which lies on a disk, else /tmp. */
-const char *firn_sqlitefile_place(void);
+const char *fi_sqlitefile_place(void);
 
 #endif

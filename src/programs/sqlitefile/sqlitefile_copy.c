@@ -46,7 +46,7 @@ enum {
 };
 
 struct copying {
-    const struct firn_sqlitefile_library *library;
+    const struct fi_sqlitefile_library *library;
     const char *path;
     sqlite3 *from;
     sqlite3 *to;
@@ -143,7 +143,7 @@ mend_header(const struct copying *copying, int file, uint32_t cookie)
     size_t size = (size_t)head[16] << 8 | head[17];
     size = size == 1 ? PAGE_SIZE_MAX : size;
     if (size < PAGE_SIZE_MIN || size > PAGE_SIZE_MAX) {
-        return firn_sqlitefile_fail(copying->err, FIRN_INVALID, "it has no size of pages");
+        return fi_sqlitefile_fail(copying->err, FIRN_INVALID, "it has no size of pages");
     }
     uint8_t *page = calloc(2, size);
     bool is_read = page != NULL && pread(file, page, size, 0) == (ssize_t)size;
@@ -156,8 +156,8 @@ mend_header(const struct copying *copying, int file, uint32_t cookie)
     free(page);
     return is_read && is_written
                ? FIRN_OK
-               : firn_sqlitefile_fail(copying->err, FIRN_IO, "could not read the copy: %s",
-                                      strerror(errno));
+               : fi_sqlitefile_fail(copying->err, FIRN_IO, "could not read the copy: %s",
+                                    strerror(errno));
 }
 
 /* ---- the copy ---- */
@@ -187,19 +187,19 @@ fail(const struct copying *copying, int rc, sqlite3 *db)
     int code = code_of(rc);
     const char *why = db != NULL ? copying->library->errmsg(db) : "out of memory";
     return code == FIRN_BUSY
-               ? firn_sqlitefile_fail(
+               ? fi_sqlitefile_fail(
                      copying->err, code,
                      "cannot copy the SQLite database '%.400s': a process keeps it locked",
                      copying->path)
-               : firn_sqlitefile_fail(copying->err, code,
-                                      "could not copy the SQLite database '%.400s': %.400s",
-                                      copying->path, why);
+               : fi_sqlitefile_fail(copying->err, code,
+                                    "could not copy the SQLite database '%.400s': %.400s",
+                                    copying->path, why);
 }
 
 static int
 try_begin(const struct copying *copying, uint32_t *out_cookie)
 {
-    const struct firn_sqlitefile_library *library = copying->library;
+    const struct fi_sqlitefile_library *library = copying->library;
     sqlite3_stmt *statement = NULL;
     int rc = library->exec(copying->from, "BEGIN", NULL, NULL, NULL);
     if (rc == SQLITE_OK) {
@@ -241,8 +241,8 @@ begin(const struct copying *copying, uint32_t *out_cookie)
             !(is_rollback && waited < ROLLBACK_TIMEOUT_MS)) {
             return fail(copying, rc, copying->from);
         }
-        if (firn_term_signals_caught() != 0) {
-            return firn_sqlitefile_fail(copying->err, FIRN_CANCELLED, "cancelled");
+        if (fi_term_signals_caught() != 0) {
+            return fi_sqlitefile_fail(copying->err, FIRN_CANCELLED, "cancelled");
         }
         (void)copying->library->exec(copying->from, "ROLLBACK", NULL, NULL, NULL);
         (void)nanosleep(&pause, NULL);
@@ -255,7 +255,7 @@ static int
 back_up(const struct copying *copying)
 {
     assert(copying->from != NULL && copying->to != NULL);
-    const struct firn_sqlitefile_library *library = copying->library;
+    const struct fi_sqlitefile_library *library = copying->library;
     int rc = library->exec(copying->to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", NULL,
                            NULL, NULL);
     sqlite3_backup *backup =
@@ -265,10 +265,10 @@ back_up(const struct copying *copying)
     }
     do {
         rc = library->backup_step(backup, PAGES_BETWEEN_LOOKS);
-    } while (rc == SQLITE_OK && firn_term_signals_caught() == 0);
+    } while (rc == SQLITE_OK && fi_term_signals_caught() == 0);
     int finish_rc = library->backup_finish(backup);
     if (rc == SQLITE_OK) {
-        return firn_sqlitefile_fail(copying->err, FIRN_CANCELLED, "cancelled");
+        return fi_sqlitefile_fail(copying->err, FIRN_CANCELLED, "cancelled");
     }
     rc = rc == SQLITE_DONE ? finish_rc : rc;
     return rc == SQLITE_OK ? FIRN_OK : fail(copying, rc, copying->to);
@@ -283,8 +283,8 @@ check_beside(const struct copying *copying)
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         int size = snprintf(name, sizeof name, "%s%s", copying->path, suffixes[i]);
         if (size >= (int)sizeof name || (lstat(name, &stat) == 0 && !S_ISREG(stat.st_mode))) {
-            return firn_sqlitefile_fail(copying->err, FIRN_INVALID, "'%.400s%s' is no file",
-                                        copying->path, suffixes[i]);
+            return fi_sqlitefile_fail(copying->err, FIRN_INVALID, "'%.400s%s' is no file",
+                                      copying->path, suffixes[i]);
         }
     }
     return FIRN_OK;
@@ -294,17 +294,17 @@ static int
 copy_to(struct copying *copying, int file, const char *copy)
 {
     assert(copying->from == NULL && copying->to == NULL);
-    const struct firn_sqlitefile_library *library = copying->library;
+    const struct fi_sqlitefile_library *library = copying->library;
     uint32_t cookie = 0;
     int code = check_beside(copying);
     if (code != FIRN_OK) {
         return code;
     }
-    int rc = firn_sqlitefile_open(library, copying->path, SQLITE_OPEN_READONLY, &copying->from);
+    int rc = fi_sqlitefile_open(library, copying->path, SQLITE_OPEN_READONLY, &copying->from);
     if (rc != SQLITE_OK) {
         return fail(copying, rc, copying->from);
     }
-    rc = firn_sqlitefile_open(library, copy, SQLITE_OPEN_READWRITE, &copying->to);
+    rc = fi_sqlitefile_open(library, copy, SQLITE_OPEN_READWRITE, &copying->to);
     if (rc != SQLITE_OK) {
         return fail(copying, rc, copying->to);
     }
@@ -318,27 +318,27 @@ copy_to(struct copying *copying, int file, const char *copy)
 }
 
 int
-firn_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size, firn_error *err)
+fi_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size, firn_error *err)
 {
-    struct copying copying = {.library = firn_sqlitefile_load(err), .path = path, .err = err};
+    struct copying copying = {.library = fi_sqlitefile_load(err), .path = path, .err = err};
     (void)ctx;
     if (copying.library == NULL) {
         return FIRN_UNSUPPORTED;
     }
-    int size = snprintf(out_copy, copy_size, "%s/firn-sqlite-XXXXXX", firn_sqlitefile_place());
+    int size = snprintf(out_copy, copy_size, "%s/firn-sqlite-XXXXXX", fi_sqlitefile_place());
     int file = size > 0 && (size_t)size < copy_size ? mkostemp(out_copy, O_CLOEXEC) : -1;
     if (file < 0) {
-        return firn_sqlitefile_fail(err, FIRN_IO, "could not create a file in %.400s: %s",
-                                    firn_sqlitefile_place(), strerror(errno));
+        return fi_sqlitefile_fail(err, FIRN_IO, "could not create a file in %.400s: %s",
+                                  fi_sqlitefile_place(), strerror(errno));
     }
     char *real = realpath(out_copy, NULL); /* SQLite follows no links */
     int code = real != NULL ? copy_to(&copying, file, real)
-                            : firn_sqlitefile_fail(err, FIRN_IO, "could not find the copy again");
+                            : fi_sqlitefile_fail(err, FIRN_IO, "could not find the copy again");
     free(real);
     (void)copying.library->close(copying.from);
     (void)copying.library->close(copying.to);
     if (close(file) != 0 && code == FIRN_OK) {
-        code = firn_sqlitefile_fail(err, FIRN_IO, "could not write a copy: %s", strerror(errno));
+        code = fi_sqlitefile_fail(err, FIRN_IO, "could not write a copy: %s", strerror(errno));
     }
     if (code != FIRN_OK) {
         (void)unlink(out_copy);

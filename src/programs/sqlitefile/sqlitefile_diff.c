@@ -62,15 +62,15 @@ free_objects(struct objects *objects)
 
 struct side {
     sqlite3 *db;
-    struct firn_sqlitefile_budget budget;
+    struct fi_sqlitefile_budget budget;
     sqlite3_stmt *statement; /* of the table at hand */
     bool has_row;
     struct objects schema;
 };
 
 struct comparing {
-    const struct firn_sqlitefile_library *library;
-    struct firn_sqlitefile_show *show;
+    const struct fi_sqlitefile_library *library;
+    struct fi_sqlitefile_show *show;
     struct side before;
     struct side after;
     firn_error *err;
@@ -80,14 +80,14 @@ static int
 fail(const struct comparing *comparing, const struct side *side, int rc)
 {
     assert(rc != SQLITE_OK);
-    return firn_sqlitefile_fail_statement(comparing->library, side->db, &side->budget, rc,
-                                          comparing->err);
+    return fi_sqlitefile_fail_statement(comparing->library, side->db, &side->budget, rc,
+                                        comparing->err);
 }
 
 static int
 no_memory(const struct comparing *comparing)
 {
-    return firn_sqlitefile_fail(comparing->err, FIRN_NO_MEMORY, "out of memory");
+    return fi_sqlitefile_fail(comparing->err, FIRN_NO_MEMORY, "out of memory");
 }
 
 static char *
@@ -104,9 +104,9 @@ read_objects(const struct comparing *comparing, struct side *side, const char *s
              struct objects *out)
 {
     assert(out->items == NULL && out->count == 0);
-    const struct firn_sqlitefile_library *library = comparing->library;
+    const struct fi_sqlitefile_library *library = comparing->library;
     sqlite3_stmt *statement = NULL;
-    firn_sqlitefile_renew(&side->budget);
+    fi_sqlitefile_renew(&side->budget);
     int rc = library->prepare_v2(side->db, sql, -1, &statement, NULL);
     int code = FIRN_OK;
     while (rc == SQLITE_OK && code == FIRN_OK && library->step(statement) == SQLITE_ROW) {
@@ -114,8 +114,7 @@ read_objects(const struct comparing *comparing, struct side *side, const char *s
             out->bytes += (size_t)library->column_bytes(statement, i);
         }
         if (out->count == OBJECTS_MAX || out->bytes > OBJECTS_BYTES_MAX) {
-            code =
-                firn_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED, "its schema is too large");
+            code = fi_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED, "its schema is too large");
             break;
         }
         if (out->count == out->capacity) {
@@ -144,7 +143,7 @@ read_objects(const struct comparing *comparing, struct side *side, const char *s
 /* ---- values ---- */
 
 static int
-compare_numbers(const struct firn_sqlitefile_library *library, sqlite3_stmt *a, sqlite3_stmt *b,
+compare_numbers(const struct fi_sqlitefile_library *library, sqlite3_stmt *a, sqlite3_stmt *b,
                 int column)
 {
     /* A long double has the 64 bits of any integer, and all of a double. */
@@ -165,7 +164,7 @@ class_of(int type)
 
 /* The bytes of a text or a blob. */
 static firn_slice
-bytes_of(const struct firn_sqlitefile_library *library, sqlite3_stmt *statement, int column)
+bytes_of(const struct fi_sqlitefile_library *library, sqlite3_stmt *statement, int column)
 {
     assert(class_of(library->column_type(statement, column)) >= 2);
     const void *data = library->column_type(statement, column) == SQLITE_TEXT
@@ -177,7 +176,7 @@ bytes_of(const struct firn_sqlitefile_library *library, sqlite3_stmt *statement,
 
 /* As SQLite orders them. */
 static int
-compare_values(const struct firn_sqlitefile_library *library, sqlite3_stmt *a, sqlite3_stmt *b,
+compare_values(const struct fi_sqlitefile_library *library, sqlite3_stmt *a, sqlite3_stmt *b,
                int column)
 {
     int left_class = class_of(library->column_type(a, column));
@@ -211,7 +210,7 @@ static bool
 is_same_row(const struct comparing *comparing, size_t count)
 {
     assert(comparing->before.has_row && comparing->after.has_row);
-    const struct firn_sqlitefile_library *library = comparing->library;
+    const struct fi_sqlitefile_library *library = comparing->library;
     sqlite3_stmt *a = comparing->before.statement;
     sqlite3_stmt *b = comparing->after.statement;
     for (size_t i = 0; i < count; i++) {
@@ -266,16 +265,16 @@ static int
 read_columns(const struct comparing *comparing, struct side *side, const char *table,
              struct objects *out)
 {
-    struct firn_sqlitefile_text sql = {.data = NULL};
-    firn_sqlitefile_text_add(&sql, "SELECT pk, name, hidden FROM pragma_table_xinfo(");
-    firn_sqlitefile_text_add(&sql, "'");
+    struct fi_sqlitefile_text sql = {.data = NULL};
+    fi_sqlitefile_text_add(&sql, "SELECT pk, name, hidden FROM pragma_table_xinfo(");
+    fi_sqlitefile_text_add(&sql, "'");
     for (const char *at = table; *at != '\0'; at++) {
-        firn_sqlitefile_text_add_bytes(&sql, at, 1);
+        fi_sqlitefile_text_add_bytes(&sql, at, 1);
         if (*at == '\'') {
-            firn_sqlitefile_text_add(&sql, "'");
+            fi_sqlitefile_text_add(&sql, "'");
         }
     }
-    firn_sqlitefile_text_add(&sql, "') WHERE hidden = 0 ORDER BY pk = 0, pk, cid");
+    fi_sqlitefile_text_add(&sql, "') WHERE hidden = 0 ORDER BY pk = 0, pk, cid");
     int code = sql.has_failed ? no_memory(comparing) : read_objects(comparing, side, sql.data, out);
     free(sql.data);
     return code;
@@ -329,45 +328,45 @@ has_same_key(const struct objects *a, const struct objects *b)
  * their names. */
 static int
 make_statement(const struct comparing *comparing, const char *table, const struct objects *a,
-               const struct objects *b, struct firn_sqlitefile_text *out,
-               struct firn_sqlitefile_columns *columns)
+               const struct objects *b, struct fi_sqlitefile_text *out,
+               struct fi_sqlitefile_columns *columns)
 {
-    struct firn_sqlitefile_text order = {.data = NULL};
+    struct fi_sqlitefile_text order = {.data = NULL};
     const char *rowid = NULL;
     bool has_key = a->count > 0 && is_key(&a->items[0]);
     columns->count = 0;
     columns->key_count = 0;
-    firn_sqlitefile_text_add(out, "SELECT ");
+    fi_sqlitefile_text_add(out, "SELECT ");
     if (!has_key) {
         rowid = rowid_name(a, b);
         if (rowid == NULL) {
             free(order.data);
-            return firn_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED, "its rows have no key");
+            return fi_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED, "its rows have no key");
         }
-        firn_sqlitefile_text_add(out, rowid);
-        firn_sqlitefile_text_add(&order, rowid);
+        fi_sqlitefile_text_add(out, rowid);
+        fi_sqlitefile_text_add(&order, rowid);
         columns->names[columns->count++] = rowid;
         columns->key_count = 1;
     }
-    for (size_t i = 0; i < a->count && columns->count <= FIRN_SQLITEFILE_COLUMNS_MAX; i++) {
+    for (size_t i = 0; i < a->count && columns->count <= FI_SQLITEFILE_COLUMNS_MAX; i++) {
         const char *name = a->items[i].name;
         if (find_name(b, name) == NULL) {
             continue;
         }
-        firn_sqlitefile_text_add(out, columns->count > 0 ? ", " : "");
-        firn_sqlitefile_text_add_name(out, name);
+        fi_sqlitefile_text_add(out, columns->count > 0 ? ", " : "");
+        fi_sqlitefile_text_add_name(out, name);
         if (is_key(&a->items[i])) {
-            firn_sqlitefile_text_add(&order, columns->key_count > 0 ? ", " : "");
-            firn_sqlitefile_text_add_name(&order, name);
-            firn_sqlitefile_text_add(&order, " COLLATE BINARY");
+            fi_sqlitefile_text_add(&order, columns->key_count > 0 ? ", " : "");
+            fi_sqlitefile_text_add_name(&order, name);
+            fi_sqlitefile_text_add(&order, " COLLATE BINARY");
             columns->key_count++;
         }
         columns->names[columns->count++] = name;
     }
-    firn_sqlitefile_text_add(out, " FROM main.");
-    firn_sqlitefile_text_add_name(out, table);
-    firn_sqlitefile_text_add(out, " ORDER BY ");
-    firn_sqlitefile_text_add(out, order.data != NULL ? order.data : "1");
+    fi_sqlitefile_text_add(out, " FROM main.");
+    fi_sqlitefile_text_add_name(out, table);
+    fi_sqlitefile_text_add(out, " ORDER BY ");
+    fi_sqlitefile_text_add(out, order.data != NULL ? order.data : "1");
     int code = out->has_failed || order.has_failed ? no_memory(comparing) : FIRN_OK;
     free(order.data);
     return code;
@@ -376,7 +375,7 @@ make_statement(const struct comparing *comparing, const char *table, const struc
 static int
 next_row(const struct comparing *comparing, struct side *side)
 {
-    const struct firn_sqlitefile_library *library = comparing->library;
+    const struct fi_sqlitefile_library *library = comparing->library;
     int rc = side->statement == NULL ? SQLITE_DONE : library->step(side->statement);
     uint64_t bytes = 0;
     side->has_row = rc == SQLITE_ROW;
@@ -385,29 +384,29 @@ next_row(const struct comparing *comparing, struct side *side)
                      ? bytes_of(library, side->statement, i).size
                      : 0;
     }
-    const bool is_fine = firn_sqlitefile_spend(&side->budget, bytes);
+    const bool is_fine = fi_sqlitefile_spend(&side->budget, bytes);
     return is_fine && (rc == SQLITE_ROW || rc == SQLITE_DONE) ? FIRN_OK : fail(comparing, side, rc);
 }
 
 static void
-tell_row(struct comparing *comparing, const struct firn_sqlitefile_columns *columns, bool is_before,
+tell_row(struct comparing *comparing, const struct fi_sqlitefile_columns *columns, bool is_before,
          bool is_after)
 {
     assert(is_before || is_after);
-    struct firn_sqlitefile_show *show = comparing->show;
+    struct fi_sqlitefile_show *show = comparing->show;
     show->counts.added += is_before ? 0 : 1;
     show->counts.removed += is_after ? 0 : 1;
     show->counts.changed += is_before && is_after ? 1 : 0;
     uint64_t told = show->counts.added + show->counts.changed + show->counts.removed;
     if (told <= show->rows_max) {
-        firn_sqlitefile_show_row(show, comparing->library, columns,
-                                 is_before ? comparing->before.statement : NULL,
-                                 is_after ? comparing->after.statement : NULL);
+        fi_sqlitefile_show_row(show, comparing->library, columns,
+                               is_before ? comparing->before.statement : NULL,
+                               is_after ? comparing->after.statement : NULL);
     }
 }
 
 static int
-merge(struct comparing *comparing, const struct firn_sqlitefile_columns *columns)
+merge(struct comparing *comparing, const struct fi_sqlitefile_columns *columns)
 {
     assert(columns->key_count > 0 && columns->key_count <= columns->count);
     struct side *before = &comparing->before;
@@ -431,7 +430,7 @@ static int
 prepare(const struct comparing *comparing, struct side *side, const char *sql)
 {
     assert(side->statement == NULL);
-    firn_sqlitefile_renew(&side->budget);
+    fi_sqlitefile_renew(&side->budget);
     int rc = comparing->library->prepare_v2(side->db, sql, -1, &side->statement, NULL);
     return rc == SQLITE_OK ? FIRN_OK : fail(comparing, side, rc);
 }
@@ -442,8 +441,8 @@ compare_rows(struct comparing *comparing, const char *table, bool has_before, bo
     assert(has_before || has_after);
     struct objects a = {.items = NULL};
     struct objects b = {.items = NULL};
-    struct firn_sqlitefile_text sql = {.data = NULL};
-    struct firn_sqlitefile_columns *columns = calloc(1, sizeof *columns);
+    struct fi_sqlitefile_text sql = {.data = NULL};
+    struct fi_sqlitefile_columns *columns = calloc(1, sizeof *columns);
     int code = columns == NULL ? no_memory(comparing) : FIRN_OK;
     if (code == FIRN_OK && has_before) {
         code = read_columns(comparing, &comparing->before, table, &a);
@@ -454,8 +453,8 @@ compare_rows(struct comparing *comparing, const char *table, bool has_before, bo
     const struct objects *left = has_before ? &a : &b;
     const struct objects *right = has_after ? &b : &a;
     if (code == FIRN_OK && !has_same_key(left, right)) {
-        code = firn_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED,
-                                    "its primary key has other columns now");
+        code = fi_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED,
+                                  "its primary key has other columns now");
     }
     code = code == FIRN_OK ? make_statement(comparing, table, left, right, &sql, columns) : code;
     if (code == FIRN_OK && has_before) {
@@ -492,7 +491,7 @@ check_encoding(const struct comparing *comparing, struct side *side)
     int code =
         read_objects(comparing, side, "SELECT encoding, '', '' FROM pragma_encoding", &encoding);
     if (code == FIRN_OK && (encoding.count != 1 || strcmp(encoding.items[0].type, "UTF-8") != 0)) {
-        code = firn_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED, "its text is not UTF-8");
+        code = fi_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED, "its text is not UTF-8");
     }
     free_objects(&encoding);
     return code;
@@ -503,8 +502,8 @@ static int
 open_side(struct comparing *comparing, struct side *side, const char *path)
 {
     assert(side->db == NULL);
-    int code = firn_sqlitefile_open_copy(comparing->library, path, &side->budget, &side->db,
-                                         comparing->err);
+    int code =
+        fi_sqlitefile_open_copy(comparing->library, path, &side->budget, &side->db, comparing->err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -525,13 +524,13 @@ compare(struct comparing *comparing)
     for (size_t i = 0, j = 0;
          next_pair(&comparing->before.schema, &comparing->after.schema, &i, &j, &before, &after);) {
         if (before == NULL || after == NULL || strcmp(before->sql, after->sql) != 0) {
-            firn_sqlitefile_show_schema(comparing->show, (before != NULL ? before : after)->type,
-                                        (before != NULL ? before : after)->name,
-                                        before != NULL ? before->sql : NULL,
-                                        after != NULL ? after->sql : NULL);
+            fi_sqlitefile_show_schema(comparing->show, (before != NULL ? before : after)->type,
+                                      (before != NULL ? before : after)->name,
+                                      before != NULL ? before->sql : NULL,
+                                      after != NULL ? after->sql : NULL);
         }
     }
-    firn_sqlitefile_show_schema_end();
+    fi_sqlitefile_show_schema_end();
     for (size_t i = 0, j = 0;
          code != FIRN_CANCELLED && code != FIRN_NO_MEMORY &&
          next_pair(&comparing->before.schema, &comparing->after.schema, &i, &j, &before, &after);) {
@@ -540,19 +539,19 @@ compare(struct comparing *comparing)
         if (!has_before && !has_after) {
             continue;
         }
-        firn_sqlitefile_show_table(comparing->show, (has_before ? before : after)->name);
+        fi_sqlitefile_show_table(comparing->show, (has_before ? before : after)->name);
         code = compare_rows(comparing, (has_before ? before : after)->name, has_before, has_after);
-        firn_sqlitefile_show_table_end(comparing->show,
-                                       code != FIRN_OK ? comparing->err->text : NULL);
+        fi_sqlitefile_show_table_end(comparing->show,
+                                     code != FIRN_OK ? comparing->err->text : NULL);
     }
     return code == FIRN_CANCELLED || code == FIRN_NO_MEMORY ? code : FIRN_OK;
 }
 
 int
-firn_sqlitefile_diff(const char *before, const char *after, struct firn_sqlitefile_show *show,
-                     firn_error *err)
+fi_sqlitefile_diff(const char *before, const char *after, struct fi_sqlitefile_show *show,
+                   firn_error *err)
 {
-    struct comparing comparing = {.library = firn_sqlitefile_load(err), .show = show, .err = err};
+    struct comparing comparing = {.library = fi_sqlitefile_load(err), .show = show, .err = err};
     assert(before[0] == '/' && after[0] == '/');
     if (comparing.library == NULL) {
         return FIRN_UNSUPPORTED;
@@ -560,9 +559,9 @@ firn_sqlitefile_diff(const char *before, const char *after, struct firn_sqlitefi
     int code = open_side(&comparing, &comparing.before, before);
     code = code == FIRN_OK ? open_side(&comparing, &comparing.after, after) : code;
     if (code == FIRN_OK) {
-        firn_sqlitefile_show_begin(show);
+        fi_sqlitefile_show_begin(show);
         code = compare(&comparing);
-        firn_sqlitefile_show_end(show);
+        fi_sqlitefile_show_end(show);
     }
     free_objects(&comparing.before.schema);
     free_objects(&comparing.after.schema);

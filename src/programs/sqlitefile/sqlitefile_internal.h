@@ -11,7 +11,7 @@
 #include "sqlitefile/sqlitefile.h"
 #include "sqlitefile/sqlitefile_pages.h"
 
-struct firn_sqlitefile_library {
+struct fi_sqlitefile_library {
     int (*libversion_number)(void);
     int (*open_v2)(const char *path, sqlite3 **db, int flags, const char *vfs);
     int (*close)(sqlite3 *db);
@@ -46,40 +46,39 @@ struct firn_sqlitefile_library {
 };
 
 /* NULL with FIRN_UNSUPPORTED in *err where there is none that will do. Loaded once; any thread. */
-const struct firn_sqlitefile_library *firn_sqlitefile_load(firn_error *err);
+const struct fi_sqlitefile_library *fi_sqlitefile_load(firn_error *err);
 
 /* Opens a file that somebody else made: nothing that its schema says is trusted. *out is to be
  * closed also after a failure. */
-int firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *path, int flags,
-                         sqlite3 **out);
+int fi_sqlitefile_open(const struct fi_sqlitefile_library *library, const char *path, int flags,
+                       sqlite3 **out);
 
 /* What a statement over a foreign database may still do: steps of SQLite's machine, and bytes of
  * the values that it gives. Zeroed before the database is opened. */
-struct firn_sqlitefile_budget {
+struct fi_sqlitefile_budget {
     uint64_t whole; /* of each statement; 0: not set yet */
     uint64_t left;
 };
 /* Returns whether anything is left. */
-bool firn_sqlitefile_spend(struct firn_sqlitefile_budget *budget, uint64_t units);
+bool fi_sqlitefile_spend(struct fi_sqlitefile_budget *budget, uint64_t units);
 /* A statement begins. */
-void firn_sqlitefile_renew(struct firn_sqlitefile_budget *budget);
+void fi_sqlitefile_renew(struct fi_sqlitefile_budget *budget);
 /* Why a statement failed: a signal, its budget (FIRN_LIMIT), memory, or damage. */
-int firn_sqlitefile_fail_statement(const struct firn_sqlitefile_library *library, sqlite3 *db,
-                                   const struct firn_sqlitefile_budget *budget, int rc,
-                                   firn_error *err);
+int fi_sqlitefile_fail_statement(const struct fi_sqlitefile_library *library, sqlite3 *db,
+                                 const struct fi_sqlitefile_budget *budget, int rc,
+                                 firn_error *err);
 
 /* Opens a copy that nobody else has open, and walks all of its trees (sqlitefile_pages.h), so that
  * the rows that statements find are bounded by the size of the file; their work is by the budget,
  * which must outlive the database. A log beside the file is played back, and gone afterwards.
  * FIRN_CORRUPT. *out is to be closed also after a failure. */
-int firn_sqlitefile_open_copy(const struct firn_sqlitefile_library *library, const char *path,
-                              struct firn_sqlitefile_budget *budget, sqlite3 **out,
-                              firn_error *err);
+int fi_sqlitefile_open_copy(const struct fi_sqlitefile_library *library, const char *path,
+                            struct fi_sqlitefile_budget *budget, sqlite3 **out, firn_error *err);
 
 /* The columns of a table that are compared, the key's first. */
-enum { FIRN_SQLITEFILE_COLUMNS_MAX = 2000 };
-struct firn_sqlitefile_columns {
-    const char *names[FIRN_SQLITEFILE_COLUMNS_MAX + 1];
+enum { FI_SQLITEFILE_COLUMNS_MAX = 2000 };
+struct fi_sqlitefile_columns {
+    const char *names[FI_SQLITEFILE_COLUMNS_MAX + 1];
     size_t count;
     size_t key_count;
 };
@@ -87,17 +86,17 @@ struct firn_sqlitefile_columns {
 /* sqlitefile_show.c: what a comparison finds, in this order: begin, schema for each difference of
  * it, schema_end, for each table rows between table and table_end, end. Of a schema or a row NULL
  * is a side that does not have it. */
-void firn_sqlitefile_show_begin(struct firn_sqlitefile_show *show);
-void firn_sqlitefile_show_schema(struct firn_sqlitefile_show *show, const char *type,
-                                 const char *name, const char *before, const char *after);
-void firn_sqlitefile_show_schema_end(void);
-void firn_sqlitefile_show_table(struct firn_sqlitefile_show *show, const char *name);
-void firn_sqlitefile_show_row(struct firn_sqlitefile_show *show,
-                              const struct firn_sqlitefile_library *library,
-                              const struct firn_sqlitefile_columns *columns, sqlite3_stmt *before,
-                              sqlite3_stmt *after);
+void fi_sqlitefile_show_begin(struct fi_sqlitefile_show *show);
+void fi_sqlitefile_show_schema(struct fi_sqlitefile_show *show, const char *type, const char *name,
+                               const char *before, const char *after);
+void fi_sqlitefile_show_schema_end(void);
+void fi_sqlitefile_show_table(struct fi_sqlitefile_show *show, const char *name);
+void fi_sqlitefile_show_row(struct fi_sqlitefile_show *show,
+                            const struct fi_sqlitefile_library *library,
+                            const struct fi_sqlitefile_columns *columns, sqlite3_stmt *before,
+                            sqlite3_stmt *after);
 /* why: what kept the rows from being compared, all or some; or NULL. */
-void firn_sqlitefile_show_table_end(struct firn_sqlitefile_show *show, const char *why);
-void firn_sqlitefile_show_end(struct firn_sqlitefile_show *show);
+void fi_sqlitefile_show_table_end(struct fi_sqlitefile_show *show, const char *why);
+void fi_sqlitefile_show_end(struct fi_sqlitefile_show *show);
 
 #endif

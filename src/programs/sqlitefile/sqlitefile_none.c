@@ -18,7 +18,7 @@ fail(firn_error *err)
 }
 
 int
-firn_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size, firn_error *err)
+fi_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size, firn_error *err)
 {
     (void)ctx;
     (void)path;
@@ -29,8 +29,8 @@ firn_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_si
 }
 
 int
-firn_sqlitefile_diff(const char *before, const char *after, struct firn_sqlitefile_show *show,
-                     firn_error *err)
+fi_sqlitefile_diff(const char *before, const char *after, struct fi_sqlitefile_show *show,
+                   firn_error *err)
 {
     (void)before;
     (void)after;
@@ -39,13 +39,13 @@ firn_sqlitefile_diff(const char *before, const char *after, struct firn_sqlitefi
 }
 
 const char *
-firn_sqlitefile_place(void)
+fi_sqlitefile_place(void)
 {
     return "/tmp";
 }
 
 int
-firn_sqlitefile_reader_open(const char *path, struct firn_sqlitefile_reader **out, firn_error *err)
+fi_sqlitefile_reader_open(const char *path, struct fi_sqlitefile_reader **out, firn_error *err)
 {
     (void)path;
     *out = NULL;
@@ -53,17 +53,17 @@ firn_sqlitefile_reader_open(const char *path, struct firn_sqlitefile_reader **ou
 }
 
 void
-firn_sqlitefile_reader_close(struct firn_sqlitefile_reader *reader)
+fi_sqlitefile_reader_close(struct fi_sqlitefile_reader *reader)
 {
     (void)reader;
 }
 
 int
-firn_sqlitefile_reader_query(struct firn_sqlitefile_reader *reader, const char *sql,
-                             const char *parameter,
-                             int (*on_row)(void *ctx, const struct firn_sqlitefile_value *values,
-                                           size_t count),
-                             void *ctx, firn_error *err)
+fi_sqlitefile_reader_query(struct fi_sqlitefile_reader *reader, const char *sql,
+                           const char *parameter,
+                           int (*on_row)(void *ctx, const struct fi_sqlitefile_value *values,
+                                         size_t count),
+                           void *ctx, firn_error *err)
 {
     (void)reader;
     (void)sql;

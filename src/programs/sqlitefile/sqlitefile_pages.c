@@ -56,7 +56,7 @@ struct level {
     size_t used;   /* bytes of the header, the pointers and the cells so far */
 };
 
-struct firn_sqlitefile_pages {
+struct fi_sqlitefile_pages {
     int file;
     size_t page_size;
     size_t usable;
@@ -81,23 +81,23 @@ load_be16(const uint8_t *at)
 }
 
 static int
-damaged(const struct firn_sqlitefile_pages *pages, uint32_t page, const char *what)
+damaged(const struct fi_sqlitefile_pages *pages, uint32_t page, const char *what)
 {
-    return firn_sqlitefile_fail(pages->err, FIRN_CORRUPT, "page %" PRIu32 " of the database %s",
-                                page, what);
+    return fi_sqlitefile_fail(pages->err, FIRN_CORRUPT, "page %" PRIu32 " of the database %s", page,
+                              what);
 }
 
 static int
-no_memory(const struct firn_sqlitefile_pages *pages)
+no_memory(const struct fi_sqlitefile_pages *pages)
 {
-    return firn_sqlitefile_fail(pages->err, FIRN_NO_MEMORY, "out of memory");
+    return fi_sqlitefile_fail(pages->err, FIRN_NO_MEMORY, "out of memory");
 }
 
 /* ---- pages ---- */
 
 /* Notes a page. (I1) */
 static int
-mark(struct firn_sqlitefile_pages *pages, uint32_t from, uint32_t page)
+mark(struct fi_sqlitefile_pages *pages, uint32_t from, uint32_t page)
 {
     if (page == 0 || page > pages->count) {
         return damaged(pages, from, "names one that does not exist");
@@ -119,7 +119,7 @@ mark(struct firn_sqlitefile_pages *pages, uint32_t from, uint32_t page)
 }
 
 static int
-read_page(const struct firn_sqlitefile_pages *pages, uint32_t page, size_t size, uint8_t *out)
+read_page(const struct fi_sqlitefile_pages *pages, uint32_t page, size_t size, uint8_t *out)
 {
     const uint64_t offset = (uint64_t)(page - 1) * pages->page_size;
     assert(size <= pages->page_size && page > 0);
@@ -129,10 +129,9 @@ read_page(const struct firn_sqlitefile_pages *pages, uint32_t page, size_t size,
             continue;
         }
         if (got <= 0) {
-            return got == 0
-                       ? damaged(pages, page, "is not all there")
-                       : firn_sqlitefile_fail(pages->err, FIRN_IO, "could not read a database: %s",
-                                              strerror(errno));
+            return got == 0 ? damaged(pages, page, "is not all there")
+                            : fi_sqlitefile_fail(pages->err, FIRN_IO,
+                                                 "could not read a database: %s", strerror(errno));
         }
         at += (size_t)got;
     }
@@ -166,7 +165,7 @@ take_varint(const uint8_t *page, size_t end, size_t *at, uint64_t *out)
 
 /* How many bytes of a payload its cell has; the others are in overflow pages. */
 static size_t
-local_size(const struct firn_sqlitefile_pages *pages, enum kind kind, uint64_t payload)
+local_size(const struct fi_sqlitefile_pages *pages, enum kind kind, uint64_t payload)
 {
     const size_t usable = pages->usable;
     const size_t most = kind == LEAF_TABLE ? usable - 35 : (usable - 12) * 64 / 255 - 23;
@@ -179,7 +178,7 @@ local_size(const struct firn_sqlitefile_pages *pages, enum kind kind, uint64_t p
 }
 
 static int
-walk_overflow(struct firn_sqlitefile_pages *pages, uint32_t from, uint32_t page, uint64_t left)
+walk_overflow(struct fi_sqlitefile_pages *pages, uint32_t from, uint32_t page, uint64_t left)
 {
     uint8_t next[4] = {0};
     int code = FIRN_OK;
@@ -196,7 +195,7 @@ walk_overflow(struct firn_sqlitefile_pages *pages, uint32_t from, uint32_t page,
 
 /* (I3) */
 static int
-take_rowid(struct firn_sqlitefile_pages *pages, const struct level *level, int64_t rowid)
+take_rowid(struct fi_sqlitefile_pages *pages, const struct level *level, int64_t rowid)
 {
     const bool is_leaf = level->kind == LEAF_TABLE;
     if (pages->has_last && (is_leaf ? rowid <= pages->last : rowid < pages->last)) {
@@ -209,7 +208,7 @@ take_rowid(struct firn_sqlitefile_pages *pages, const struct level *level, int64
 
 /* Takes the next cell of a page; of an inner page its child was walked before. */
 static int
-take_cell(struct firn_sqlitefile_pages *pages, struct level *level)
+take_cell(struct fi_sqlitefile_pages *pages, struct level *level)
 {
     const uint8_t *page = level->page;
     const bool is_inner = level->kind == INNER_INDEX || level->kind == INNER_TABLE;
@@ -248,7 +247,7 @@ take_cell(struct firn_sqlitefile_pages *pages, struct level *level)
 
 /* Reads a page of a tree; like is one of the same tree, or NULL. */
 static int
-enter(struct firn_sqlitefile_pages *pages, size_t depth, uint32_t from, uint32_t page)
+enter(struct fi_sqlitefile_pages *pages, size_t depth, uint32_t from, uint32_t page)
 {
     if (depth == DEPTH_MAX) {
         return damaged(pages, from, "is too deep in its tree");
@@ -297,7 +296,7 @@ child_of(const struct level *level)
 }
 
 static bool
-has_child(const struct firn_sqlitefile_pages *pages, const struct level *level)
+has_child(const struct fi_sqlitefile_pages *pages, const struct level *level)
 {
     const uint8_t *head = level->page + level->head;
     return level->next == level->cells ||
@@ -305,7 +304,7 @@ has_child(const struct firn_sqlitefile_pages *pages, const struct level *level)
 }
 
 int
-firn_sqlitefile_pages_walk(struct firn_sqlitefile_pages *pages, uint32_t root, firn_error *err)
+fi_sqlitefile_pages_walk(struct fi_sqlitefile_pages *pages, uint32_t root, firn_error *err)
 {
     size_t depth = 0;                   /* of the page at hand */
     bool is_below[DEPTH_MAX] = {false}; /* whether the child before the next cell was walked */
@@ -337,25 +336,25 @@ firn_sqlitefile_pages_walk(struct firn_sqlitefile_pages *pages, uint32_t root, f
 }
 
 int
-firn_sqlitefile_pages_open(int file, struct firn_sqlitefile_pages **out, firn_error *err)
+fi_sqlitefile_pages_open(int file, struct fi_sqlitefile_pages **out, firn_error *err)
 {
     struct stat info;
     uint8_t header[HEADER_SIZE];
-    struct firn_sqlitefile_pages *pages = calloc(1, sizeof *pages);
+    struct fi_sqlitefile_pages *pages = calloc(1, sizeof *pages);
     *out = pages;
     if (pages == NULL) {
         (void)close(file);
-        return firn_sqlitefile_fail(err, FIRN_NO_MEMORY, "out of memory");
+        return fi_sqlitefile_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     pages->file = file;
     pages->err = err;
     pages->seen = calloc(PARTS_MAX, sizeof *pages->seen);
     int code = pages->seen == NULL ? no_memory(pages) : FIRN_OK;
     if (code == FIRN_OK && fstat(file, &info) != 0) {
-        code = firn_sqlitefile_fail(err, FIRN_IO, "could not read a database: %s", strerror(errno));
+        code = fi_sqlitefile_fail(err, FIRN_IO, "could not read a database: %s", strerror(errno));
     }
     if (code == FIRN_OK && pread(file, header, sizeof header, 0) != (ssize_t)sizeof header) {
-        code = firn_sqlitefile_fail(err, FIRN_CORRUPT, "file is not a database");
+        code = fi_sqlitefile_fail(err, FIRN_CORRUPT, "file is not a database");
     }
     if (code == FIRN_OK) {
         const size_t size = load_be16(header + 16);
@@ -363,21 +362,21 @@ firn_sqlitefile_pages_open(int file, struct firn_sqlitefile_pages **out, firn_er
         pages->usable = pages->page_size - header[20];
         const bool is_power = (pages->page_size & (pages->page_size - 1)) == 0;
         if (!is_power || pages->page_size < PAGE_SIZE_MIN || pages->usable < USABLE_MIN) {
-            code = firn_sqlitefile_fail(err, FIRN_CORRUPT, "file is not a database");
+            code = fi_sqlitefile_fail(err, FIRN_CORRUPT, "file is not a database");
         } else {
             const uint64_t count = (uint64_t)info.st_size / pages->page_size;
             pages->count = count < UINT32_MAX ? count : UINT32_MAX;
         }
     }
     if (code != FIRN_OK) {
-        firn_sqlitefile_pages_close(pages);
+        fi_sqlitefile_pages_close(pages);
         *out = NULL;
     }
     return code;
 }
 
 void
-firn_sqlitefile_pages_close(struct firn_sqlitefile_pages *pages)
+fi_sqlitefile_pages_close(struct fi_sqlitefile_pages *pages)
 {
     if (pages == NULL) {
         return;

@@ -25,34 +25,34 @@
 
 enum { TEXT_SHOWN_MAX = 120, BLOB_SHOWN_MAX = 32, JSON_SHOWN_MAX = 4096 };
 
-static struct firn_term_writer *target;
+static struct fi_term_writer *target;
 
 static void
 put_to_target(const void *data, size_t size)
 {
     assert(target != NULL);
-    firn_term_writer_put(target, data, size);
+    fi_term_writer_put(target, data, size);
 }
 
 static void
-put_text(struct firn_term_writer *out, const char *text)
+put_text(struct fi_term_writer *out, const char *text)
 {
-    firn_term_writer_put(out, text, strlen(text));
+    fi_term_writer_put(out, text, strlen(text));
 }
 
 static void
-put_escaped(struct firn_term_writer *out, firn_slice bytes)
+put_escaped(struct fi_term_writer *out, firn_slice bytes)
 {
     assert(target == NULL);
     target = out;
-    firn_term_text_escape(bytes, put_to_target);
+    fi_term_text_escape(bytes, put_to_target);
     target = NULL;
 }
 
 /* ---- values ---- */
 
 static firn_slice
-bytes_of(const struct firn_sqlitefile_library *library, sqlite3_stmt *row, int column)
+bytes_of(const struct fi_sqlitefile_library *library, sqlite3_stmt *row, int column)
 {
     const void *data = library->column_type(row, column) == SQLITE_TEXT
                            ? (const void *)library->column_text(row, column)
@@ -73,7 +73,7 @@ cut(firn_slice bytes, size_t size_max)
 }
 
 static void
-put_hex(struct firn_term_writer *out, firn_slice bytes)
+put_hex(struct fi_term_writer *out, firn_slice bytes)
 {
     char digits[3];
     for (size_t i = 0; i < bytes.size; i++) {
@@ -83,7 +83,7 @@ put_hex(struct firn_term_writer *out, firn_slice bytes)
 }
 
 static void
-put_size(struct firn_term_writer *out, size_t size)
+put_size(struct fi_term_writer *out, size_t size)
 {
     char text[48];
     (void)snprintf(text, sizeof text, "... (%zu bytes)", size);
@@ -106,7 +106,7 @@ number_text(double number, char out[40])
 }
 
 static void
-put_value(struct firn_term_writer *out, const struct firn_sqlitefile_library *library,
+put_value(struct fi_term_writer *out, const struct fi_sqlitefile_library *library,
           sqlite3_stmt *row, int column)
 {
     char number[40];
@@ -148,16 +148,16 @@ put_value(struct firn_term_writer *out, const struct firn_sqlitefile_library *li
 
 /* What each line of text begins with. */
 static const char *
-begin_of(const struct firn_sqlitefile_show *show)
+begin_of(const struct fi_sqlitefile_show *show)
 {
     return show->is_patch ? "# " : "";
 }
 
 static void
-put_row(struct firn_sqlitefile_show *show, const struct firn_sqlitefile_library *library, char sign,
-        const struct firn_sqlitefile_columns *columns, sqlite3_stmt *row)
+put_row(struct fi_sqlitefile_show *show, const struct fi_sqlitefile_library *library, char sign,
+        const struct fi_sqlitefile_columns *columns, sqlite3_stmt *row)
 {
-    struct firn_term_writer *out = &show->rows;
+    struct fi_term_writer *out = &show->rows;
     const char head[] = {' ', ' ', sign, ' ', '(', '\0'};
     if (row == NULL) {
         return;
@@ -172,9 +172,9 @@ put_row(struct firn_sqlitefile_show *show, const struct firn_sqlitefile_library 
 }
 
 static void
-json_value(const struct firn_sqlitefile_library *library, sqlite3_stmt *row, int column)
+json_value(const struct fi_sqlitefile_library *library, sqlite3_stmt *row, int column)
 {
-    assert(column >= 0 && column <= FIRN_SQLITEFILE_COLUMNS_MAX);
+    assert(column >= 0 && column <= FI_SQLITEFILE_COLUMNS_MAX);
     char number[40];
     int type = library->column_type(row, column);
     firn_slice bytes;
@@ -182,89 +182,89 @@ json_value(const struct firn_sqlitefile_library *library, sqlite3_stmt *row, int
     case SQLITE_INTEGER:
         (void)snprintf(number, sizeof number, "%lld",
                        (long long)library->column_int64(row, column));
-        firn_term_writer_raw(firn_term_json_writer(), NULL, firn_str(number));
+        fi_term_writer_raw(fi_term_json_writer(), NULL, firn_str(number));
         break;
     case SQLITE_FLOAT:
         number_text(library->column_double(row, column), number);
         if (isfinite(library->column_double(row, column))) {
-            firn_term_writer_raw(firn_term_json_writer(), NULL, firn_str(number));
+            fi_term_writer_raw(fi_term_json_writer(), NULL, firn_str(number));
         } else {
-            firn_term_json_string(NULL, number);
+            fi_term_json_string(NULL, number);
         }
         break;
     case SQLITE_TEXT:
     case SQLITE_BLOB:
         bytes = bytes_of(library, row, column);
         if (type == SQLITE_TEXT && bytes.size <= JSON_SHOWN_MAX) {
-            firn_term_json_text(NULL, bytes);
+            fi_term_json_text(NULL, bytes);
             break;
         }
-        firn_term_json_object(NULL);
+        fi_term_json_object(NULL);
         if (type == SQLITE_TEXT) {
-            firn_term_json_text("text", cut(bytes, JSON_SHOWN_MAX));
+            fi_term_json_text("text", cut(bytes, JSON_SHOWN_MAX));
         } else {
-            struct firn_term_writer hex = {.put = NULL};
+            struct fi_term_writer hex = {.put = NULL};
             size_t size = bytes.size < JSON_SHOWN_MAX ? bytes.size : JSON_SHOWN_MAX;
             put_hex(&hex, firn_bytes(bytes.data, size));
-            firn_term_json_text("blob", firn_term_writer_slice(&hex));
-            firn_term_writer_deinit(&hex);
+            fi_term_json_text("blob", fi_term_writer_slice(&hex));
+            fi_term_writer_deinit(&hex);
         }
-        firn_term_json_u64("size", bytes.size);
-        firn_term_json_end();
+        fi_term_json_u64("size", bytes.size);
+        fi_term_json_end();
         break;
     default:
-        firn_term_json_null(NULL);
+        fi_term_json_null(NULL);
         break;
     }
 }
 
 static void
-json_row(const char *key, const struct firn_sqlitefile_library *library,
-         const struct firn_sqlitefile_columns *columns, sqlite3_stmt *row)
+json_row(const char *key, const struct fi_sqlitefile_library *library,
+         const struct fi_sqlitefile_columns *columns, sqlite3_stmt *row)
 {
     assert(columns->key_count > 0 && columns->key_count <= columns->count);
     if (row == NULL) {
-        firn_term_json_null(key);
+        fi_term_json_null(key);
         return;
     }
-    firn_term_json_array(key);
+    fi_term_json_array(key);
     for (size_t i = 0; i < columns->count; i++) {
         json_value(library, row, (int)i);
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 /* ---- text ---- */
 
 /* "# app.db: " */
 static void
-print_head(const struct firn_sqlitefile_show *show)
+print_head(const struct fi_sqlitefile_show *show)
 {
-    firn_term_out_text(begin_of(show));
+    fi_term_out_text(begin_of(show));
     if (show->is_patch) {
-        firn_term_text_escape(show->path, firn_term_out_write);
+        fi_term_text_escape(show->path, fi_term_out_write);
     } else {
-        firn_term_path_print(show->path);
+        fi_term_path_print(show->path);
     }
-    firn_term_out_text(": ");
+    fi_term_out_text(": ");
 }
 
 /* A statement of the schema, a line for each of its lines. */
 static void
-print_statement(const struct firn_sqlitefile_show *show, char sign, const char *sql)
+print_statement(const struct fi_sqlitefile_show *show, char sign, const char *sql)
 {
     while (sql != NULL && *sql != '\0') {
         size_t size = strcspn(sql, "\n");
-        firn_term_out_format("%s  %c ", begin_of(show), sign);
-        firn_term_text_escape(firn_bytes(sql, size), firn_term_out_write);
-        firn_term_out_text("\n");
+        fi_term_out_format("%s  %c ", begin_of(show), sign);
+        fi_term_text_escape(firn_bytes(sql, size), fi_term_out_write);
+        fi_term_out_text("\n");
         sql += size;
         sql += *sql == '\n' ? 1 : 0;
     }
 }
 
 static void
-print_columns(struct firn_sqlitefile_show *show, const struct firn_sqlitefile_columns *columns)
+print_columns(struct fi_sqlitefile_show *show, const struct fi_sqlitefile_columns *columns)
 {
     put_text(&show->rows, " (");
     for (size_t i = 0; i < columns->count; i++) {
@@ -277,34 +277,34 @@ print_columns(struct firn_sqlitefile_show *show, const struct firn_sqlitefile_co
 /* ---- in the order of a comparison ---- */
 
 void
-firn_sqlitefile_show_begin(struct firn_sqlitefile_show *show)
+fi_sqlitefile_show_begin(struct fi_sqlitefile_show *show)
 {
     assert(show->rows.size == 0);
     show->has_any = false;
-    firn_term_json_object(NULL);
-    firn_term_json_bytes("path", show->path);
-    firn_term_json_array("schema");
+    fi_term_json_object(NULL);
+    fi_term_json_bytes("path", show->path);
+    fi_term_json_array("schema");
 }
 
 void
-firn_sqlitefile_show_schema(struct firn_sqlitefile_show *show, const char *type, const char *name,
-                            const char *before, const char *after)
+fi_sqlitefile_show_schema(struct fi_sqlitefile_show *show, const char *type, const char *name,
+                          const char *before, const char *after)
 {
     assert(before != NULL || after != NULL);
     show->has_any = true;
-    firn_term_json_object(NULL);
-    firn_term_json_text("type", firn_str(type));
-    firn_term_json_text("name", firn_str(name));
-    firn_term_json_string_if("before", before, before != NULL);
-    firn_term_json_string_if("after", after, after != NULL);
-    firn_term_json_end();
+    fi_term_json_object(NULL);
+    fi_term_json_text("type", firn_str(type));
+    fi_term_json_text("name", firn_str(name));
+    fi_term_json_string_if("before", before, before != NULL);
+    fi_term_json_string_if("after", after, after != NULL);
+    fi_term_json_end();
     print_head(show);
-    firn_term_text_escape(firn_str(type), firn_term_out_write);
-    firn_term_out_text(" ");
-    firn_term_text_escape(firn_str(name), firn_term_out_write);
-    firn_term_out_text(before == NULL  ? " added\n"
-                       : after == NULL ? " removed\n"
-                                       : " defined otherwise\n");
+    fi_term_text_escape(firn_str(type), fi_term_out_write);
+    fi_term_out_text(" ");
+    fi_term_text_escape(firn_str(name), fi_term_out_write);
+    fi_term_out_text(before == NULL  ? " added\n"
+                     : after == NULL ? " removed\n"
+                                     : " defined otherwise\n");
     if (show->rows_max > 0) {
         print_statement(show, '-', before);
         print_statement(show, '+', after);
@@ -312,109 +312,106 @@ firn_sqlitefile_show_schema(struct firn_sqlitefile_show *show, const char *type,
 }
 
 void
-firn_sqlitefile_show_schema_end(void)
+fi_sqlitefile_show_schema_end(void)
 {
-    firn_term_json_end();
-    firn_term_json_array("tables");
+    fi_term_json_end();
+    fi_term_json_array("tables");
 }
 
 void
-firn_sqlitefile_show_table(struct firn_sqlitefile_show *show, const char *name)
+fi_sqlitefile_show_table(struct fi_sqlitefile_show *show, const char *name)
 {
     memset(&show->counts, 0, sizeof show->counts);
-    firn_term_writer_clear(&show->rows);
+    fi_term_writer_clear(&show->rows);
     show->table = firn_str(name);
     show->has_rows = false;
-    firn_term_json_object(NULL);
-    firn_term_json_text("name", show->table);
+    fi_term_json_object(NULL);
+    fi_term_json_text("name", show->table);
 }
 
 void
-firn_sqlitefile_show_row(struct firn_sqlitefile_show *show,
-                         const struct firn_sqlitefile_library *library,
-                         const struct firn_sqlitefile_columns *columns, sqlite3_stmt *before,
-                         sqlite3_stmt *after)
+fi_sqlitefile_show_row(struct fi_sqlitefile_show *show, const struct fi_sqlitefile_library *library,
+                       const struct fi_sqlitefile_columns *columns, sqlite3_stmt *before,
+                       sqlite3_stmt *after)
 {
     assert(before != NULL || after != NULL);
-    const struct firn_term_writer *json = firn_term_json_writer();
+    const struct fi_term_writer *json = fi_term_json_writer();
     if (show->json_max > 0 && json != NULL && json->size > show->json_max) {
         return;
     }
     if (!show->has_rows) {
         show->has_rows = true;
         print_columns(show, columns);
-        firn_term_json_array("columns");
+        fi_term_json_array("columns");
         for (size_t i = 0; i < columns->count; i++) {
-            firn_term_json_text(NULL, firn_str(columns->names[i]));
+            fi_term_json_text(NULL, firn_str(columns->names[i]));
         }
-        firn_term_json_end();
-        firn_term_json_array("rows");
+        fi_term_json_end();
+        fi_term_json_array("rows");
     }
-    firn_term_json_object(NULL);
+    fi_term_json_object(NULL);
     json_row("before", library, columns, before);
     json_row("after", library, columns, after);
-    firn_term_json_end();
+    fi_term_json_end();
     put_row(show, library, '-', columns, before);
     put_row(show, library, '+', columns, after);
 }
 
 static void
-print_table(struct firn_sqlitefile_show *show, const char *why, uint64_t told)
+print_table(struct fi_sqlitefile_show *show, const char *why, uint64_t told)
 {
     assert(told > 0 || why != NULL);
-    firn_slice rows = firn_term_writer_slice(&show->rows);
+    firn_slice rows = fi_term_writer_slice(&show->rows);
     size_t names = 0; /* of the columns, the first line of the rows */
     while (names < rows.size && rows.data[names] != '\n') {
         names++;
     }
     print_head(show);
-    firn_term_out_text("table ");
-    firn_term_text_escape(show->table, firn_term_out_write);
-    firn_term_out_write(rows.data, names);
-    firn_term_out_format(": %" PRIu64 " %s added, %" PRIu64 " changed, %" PRIu64 " removed",
-                         show->counts.added,
-                         firn_term_text_plural(show->counts.added, "row", "rows"),
-                         show->counts.changed, show->counts.removed);
+    fi_term_out_text("table ");
+    fi_term_text_escape(show->table, fi_term_out_write);
+    fi_term_out_write(rows.data, names);
+    fi_term_out_format(": %" PRIu64 " %s added, %" PRIu64 " changed, %" PRIu64 " removed",
+                       show->counts.added, fi_term_text_plural(show->counts.added, "row", "rows"),
+                       show->counts.changed, show->counts.removed);
     if (why != NULL) {
-        firn_term_out_text("; not all were compared: ");
-        firn_term_text_escape(firn_str(why), firn_term_out_write);
+        fi_term_out_text("; not all were compared: ");
+        fi_term_text_escape(firn_str(why), fi_term_out_write);
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
     if (names < rows.size) {
-        firn_term_out_write(rows.data + names + 1, rows.size - names - 1);
+        fi_term_out_write(rows.data + names + 1, rows.size - names - 1);
     }
     if (show->rows_max > 0 && told > show->rows_max) {
-        firn_term_out_format("%s  ... and %" PRIu64 " more\n", begin_of(show),
-                             told - show->rows_max);
+        fi_term_out_format("%s  ... and %" PRIu64 " more\n", begin_of(show), told - show->rows_max);
     }
 }
 
 void
-firn_sqlitefile_show_table_end(struct firn_sqlitefile_show *show, const char *why)
+fi_sqlitefile_show_table_end(struct fi_sqlitefile_show *show, const char *why)
 {
     uint64_t told = show->counts.added + show->counts.changed + show->counts.removed;
     show->has_any = show->has_any || told > 0 || why != NULL;
     if (show->has_rows) {
-        firn_term_json_end();
+        fi_term_json_end();
     }
-    firn_term_json_u64("rows_added", show->counts.added);
-    firn_term_json_u64("rows_changed", show->counts.changed);
-    firn_term_json_u64("rows_removed", show->counts.removed);
-    firn_term_json_string_if("not_compared", why, why != NULL);
-    firn_term_json_end();
+    fi_term_json_u64("rows_added", show->counts.added);
+    fi_term_json_u64("rows_changed", show->counts.changed);
+    fi_term_json_u64("rows_removed", show->counts.removed);
+    fi_term_json_string_if("not_compared", why, why != NULL);
+    fi_term_json_end();
     if (told > 0 || why != NULL) {
         print_table(show, why, told);
     }
 }
 
 void
-firn_sqlitefile_show_end(struct firn_sqlitefile_show *show)
+fi_sqlitefile_show_end(struct fi_sqlitefile_show *show)
 {
-    firn_term_json_end();
-    firn_term_json_end();
+    fi_term_json_end();
+    fi_term_json_end();
     if (!show->has_any) {
         print_head(show);
-        firn_term_out_text("no row differs\n");
+        fi_term_out_text("no row differs\n");
     }
-    firn_term_writer_deinit(&show->rows);
+    fi_term_writer_deinit(&show->rows);
 }

@@ -9,7 +9,7 @@
 #include "sqlitefile/sqlitefile.h"
 
 void
-firn_sqlitefile_text_add_bytes(struct firn_sqlitefile_text *text, const void *data, size_t size)
+fi_sqlitefile_text_add_bytes(struct fi_sqlitefile_text *text, const void *data, size_t size)
 {
     assert(text->capacity == 0 || text->size < text->capacity);
     if (!text->has_failed && text->size + size + 1 > text->capacity) {
@@ -27,20 +27,20 @@ firn_sqlitefile_text_add_bytes(struct firn_sqlitefile_text *text, const void *da
 }
 
 void
-firn_sqlitefile_text_add(struct firn_sqlitefile_text *text, const char *more)
+fi_sqlitefile_text_add(struct fi_sqlitefile_text *text, const char *more)
 {
-    firn_sqlitefile_text_add_bytes(text, more, strlen(more));
+    fi_sqlitefile_text_add_bytes(text, more, strlen(more));
 }
 
 void
-firn_sqlitefile_text_add_name(struct firn_sqlitefile_text *text, const char *name)
+fi_sqlitefile_text_add_name(struct fi_sqlitefile_text *text, const char *name)
 {
-    firn_sqlitefile_text_add(text, "\"");
+    fi_sqlitefile_text_add(text, "\"");
     for (; *name != '\0'; name++) {
-        firn_sqlitefile_text_add_bytes(text, name, 1);
+        fi_sqlitefile_text_add_bytes(text, name, 1);
         if (*name == '"') {
-            firn_sqlitefile_text_add(text, "\"");
+            fi_sqlitefile_text_add(text, "\"");
         }
     }
-    firn_sqlitefile_text_add(text, "\"");
+    fi_sqlitefile_text_add(text, "\"");
 }

@@ -29,7 +29,7 @@
 SQLITE_EXTENSION_INIT3
 
 void
-firn_sqlparse_deinit(struct firn_sqlparse_query *query)
+fi_sqlparse_deinit(struct fi_sqlparse_query *query)
 {
     sqlite3_free(query->select);
     sqlite3_free(query->where);
@@ -39,7 +39,7 @@ firn_sqlparse_deinit(struct firn_sqlparse_query *query)
 }
 
 void
-firn_sqlparse_from_deinit(struct firn_sqlparse_from *from)
+fi_sqlparse_from_deinit(struct fi_sqlparse_from *from)
 {
     sqlite3_free(from->schema);
     sqlite3_free(from->table);
@@ -57,7 +57,7 @@ is_clause(const struct parser *parser)
         "intersect", "join",  "on",    "using",  "cross",   "inner",   "left",   "right", "full",
         "natural",   "outer", "over",  "filter", "collate", "indexed", "not"};
     for (size_t i = 0; i < sizeof clauses / sizeof clauses[0]; i++) {
-        if (firn_sqlparse_tree_is(parser, clauses[i])) {
+        if (fi_sqlparse_tree_is(parser, clauses[i])) {
             return true;
         }
     }
@@ -74,14 +74,14 @@ is_name(const struct parser *parser)
 static void
 read_alias(struct parser *parser, struct item *out)
 {
-    bool has_as = firn_sqlparse_tree_take(parser, "as");
+    bool has_as = fi_sqlparse_tree_take(parser, "as");
     if (has_as || (is_name(parser) && !is_clause(parser))) {
         out->alias = parser->word.text;
         out->alias_size = parser->word.size;
         if (!is_name(parser)) {
-            (void)firn_sqlparse_tree_refuse(parser, "an alias that is no name");
+            (void)fi_sqlparse_tree_refuse(parser, "an alias that is no name");
         }
-        firn_sqlparse_tree_next(parser);
+        fi_sqlparse_tree_next(parser);
     }
 }
 
@@ -92,23 +92,23 @@ read_items(struct statement *statement)
     struct parser *parser = statement->parser;
     do {
         if (statement->item_count == ITEMS_MAX) {
-            (void)firn_sqlparse_tree_refuse(parser, "more than %d columns", (int)ITEMS_MAX);
+            (void)fi_sqlparse_tree_refuse(parser, "more than %d columns", (int)ITEMS_MAX);
             return;
         }
         struct item *item = &statement->items[statement->item_count++];
         *item = (struct item){.node = NO_NODE};
-        if (statement->takes_star && firn_sqlparse_tree_take(parser, "*")) {
+        if (statement->takes_star && fi_sqlparse_tree_take(parser, "*")) {
             continue;
         }
-        if (firn_sqlparse_tree_is(parser, "*")) {
-            (void)firn_sqlparse_tree_refuse(parser, "no aggregate: it asks for rows");
+        if (fi_sqlparse_tree_is(parser, "*")) {
+            (void)fi_sqlparse_tree_refuse(parser, "no aggregate: it asks for rows");
             return;
         }
-        *item = (struct item){.node = firn_sqlparse_tree_expression(parser)};
+        *item = (struct item){.node = fi_sqlparse_tree_expression(parser)};
         if (!parser->has_failed) {
             read_alias(parser, item);
         }
-    } while (!parser->has_failed && firn_sqlparse_tree_take(parser, ","));
+    } while (!parser->has_failed && fi_sqlparse_tree_take(parser, ","));
 }
 
 /* What is left of a copy of a name in quotes. */
@@ -120,48 +120,48 @@ copy_name(const struct word *word)
 
 /* [schema.]table */
 static bool
-read_table(struct parser *parser, struct firn_sqlparse_from *out)
+read_table(struct parser *parser, struct fi_sqlparse_from *out)
 {
     if (!is_name(parser)) {
-        return firn_sqlparse_tree_refuse(parser, "more than a table after FROM");
+        return fi_sqlparse_tree_refuse(parser, "more than a table after FROM");
     }
     bool is_doubtful = memchr(parser->word.text, '"', parser->word.size) != NULL;
     out->table = copy_name(&parser->word);
-    firn_sqlparse_tree_next(parser);
-    if (firn_sqlparse_tree_take(parser, ".")) {
+    fi_sqlparse_tree_next(parser);
+    if (fi_sqlparse_tree_take(parser, ".")) {
         out->schema = out->table;
         out->table = copy_name(&parser->word);
         is_doubtful |=
             !is_name(parser) || memchr(parser->word.text, '"', parser->word.size) != NULL;
-        firn_sqlparse_tree_next(parser);
+        fi_sqlparse_tree_next(parser);
     }
     if (is_doubtful || out->table == NULL) {
-        return firn_sqlparse_tree_refuse(parser, "a name that is not plain");
+        return fi_sqlparse_tree_refuse(parser, "a name that is not plain");
     }
     return true;
 }
 
 bool
-firn_sqlparse_find_table(const char *text, struct firn_sqlparse_from *out, char *reason)
+fi_sqlparse_find_table(const char *text, struct fi_sqlparse_from *out, char *reason)
 {
     struct parser parser = {.text = text, .reason = reason};
     int depth = 0;
     memset(out, 0, sizeof *out);
-    firn_sqlparse_tree_next(&parser);
-    if (!firn_sqlparse_tree_take(&parser, "select") || strlen(text) > FIRN_SQLPARSE_TEXT_MAX) {
-        return firn_sqlparse_tree_refuse(&parser, "no SELECT of one table");
+    fi_sqlparse_tree_next(&parser);
+    if (!fi_sqlparse_tree_take(&parser, "select") || strlen(text) > FI_SQLPARSE_TEXT_MAX) {
+        return fi_sqlparse_tree_refuse(&parser, "no SELECT of one table");
     }
-    while (parser.word.kind != WORD_END && (depth > 0 || !firn_sqlparse_tree_is(&parser, "from"))) {
-        if (parser.word.kind == WORD_WRONG || firn_sqlparse_tree_is(&parser, "select")) {
-            return firn_sqlparse_tree_refuse(&parser, "more than the grammar of the scan has");
+    while (parser.word.kind != WORD_END && (depth > 0 || !fi_sqlparse_tree_is(&parser, "from"))) {
+        if (parser.word.kind == WORD_WRONG || fi_sqlparse_tree_is(&parser, "select")) {
+            return fi_sqlparse_tree_refuse(&parser, "more than the grammar of the scan has");
         }
-        depth += firn_sqlparse_tree_is(&parser, "(");
-        depth -= firn_sqlparse_tree_is(&parser, ")");
-        firn_sqlparse_tree_next(&parser);
+        depth += fi_sqlparse_tree_is(&parser, "(");
+        depth -= fi_sqlparse_tree_is(&parser, ")");
+        fi_sqlparse_tree_next(&parser);
     }
-    if (!firn_sqlparse_tree_take(&parser, "from") || !read_table(&parser, out)) {
-        firn_sqlparse_from_deinit(out);
-        return firn_sqlparse_tree_refuse(&parser, "no table");
+    if (!fi_sqlparse_tree_take(&parser, "from") || !read_table(&parser, out)) {
+        fi_sqlparse_from_deinit(out);
+        return fi_sqlparse_tree_refuse(&parser, "no table");
     }
     return true;
 }
@@ -173,11 +173,11 @@ read_groups(struct statement *statement)
     struct parser *parser = statement->parser;
     do {
         if (statement->group_count == GROUPS_MAX) {
-            (void)firn_sqlparse_tree_refuse(parser, "more than %d groups", (int)GROUPS_MAX);
+            (void)fi_sqlparse_tree_refuse(parser, "more than %d groups", (int)GROUPS_MAX);
             return;
         }
-        statement->groups[statement->group_count++] = firn_sqlparse_tree_expression(parser);
-    } while (!parser->has_failed && firn_sqlparse_tree_take(parser, ","));
+        statement->groups[statement->group_count++] = fi_sqlparse_tree_expression(parser);
+    } while (!parser->has_failed && fi_sqlparse_tree_take(parser, ","));
 }
 
 static void
@@ -187,21 +187,21 @@ read_orders(struct statement *statement)
     struct parser *parser = statement->parser;
     do {
         if (statement->order_count == ITEMS_MAX) {
-            (void)firn_sqlparse_tree_refuse(parser, "too much to order by");
+            (void)fi_sqlparse_tree_refuse(parser, "too much to order by");
             return;
         }
         struct item *order = &statement->orders[statement->order_count++];
-        *order = (struct item){.node = firn_sqlparse_tree_expression(parser)};
+        *order = (struct item){.node = fi_sqlparse_tree_expression(parser)};
         size_t from = parser->word.from;
-        if (!firn_sqlparse_tree_take(parser, "asc")) {
-            (void)firn_sqlparse_tree_take(parser, "desc");
+        if (!fi_sqlparse_tree_take(parser, "asc")) {
+            (void)fi_sqlparse_tree_take(parser, "desc");
         }
-        if (firn_sqlparse_tree_take(parser, "nulls") && !firn_sqlparse_tree_take(parser, "first")) {
-            (void)firn_sqlparse_tree_take(parser, "last");
+        if (fi_sqlparse_tree_take(parser, "nulls") && !fi_sqlparse_tree_take(parser, "first")) {
+            (void)fi_sqlparse_tree_take(parser, "last");
         }
         order->alias = parser->text + from;
         order->alias_size = parser->word.from - from;
-    } while (!parser->has_failed && firn_sqlparse_tree_take(parser, ","));
+    } while (!parser->has_failed && fi_sqlparse_tree_take(parser, ","));
 }
 
 /* Numbers alone. */
@@ -210,86 +210,85 @@ read_limit(struct statement *statement)
 {
     struct parser *parser = statement->parser;
     statement->limit_from = parser->word.from;
-    firn_sqlparse_tree_next(parser);
+    fi_sqlparse_tree_next(parser);
     for (bool has_more = true; has_more && !parser->has_failed;) {
-        (void)firn_sqlparse_tree_take(parser, "-");
+        (void)fi_sqlparse_tree_take(parser, "-");
         if (parser->word.kind != WORD_NUMBER) {
-            (void)firn_sqlparse_tree_refuse(parser, "a LIMIT that is no number");
+            (void)fi_sqlparse_tree_refuse(parser, "a LIMIT that is no number");
         }
         statement->limit_to = parser->word.to;
-        firn_sqlparse_tree_next(parser);
-        has_more =
-            firn_sqlparse_tree_take(parser, ",") || firn_sqlparse_tree_take(parser, "offset");
+        fi_sqlparse_tree_next(parser);
+        has_more = fi_sqlparse_tree_take(parser, ",") || fi_sqlparse_tree_take(parser, "offset");
     }
 }
 
 void
-firn_sqlparse_read(struct statement *statement)
+fi_sqlparse_read(struct statement *statement)
 {
     struct parser *parser = statement->parser;
-    struct firn_sqlparse_from from = {NULL, NULL};
-    firn_sqlparse_tree_next(parser);
-    (void)firn_sqlparse_tree_take(parser, "select");
-    if (!firn_sqlparse_tree_take(parser, "all")) {
-        statement->is_distinct = firn_sqlparse_tree_take(parser, "distinct");
+    struct fi_sqlparse_from from = {NULL, NULL};
+    fi_sqlparse_tree_next(parser);
+    (void)fi_sqlparse_tree_take(parser, "select");
+    if (!fi_sqlparse_tree_take(parser, "all")) {
+        statement->is_distinct = fi_sqlparse_tree_take(parser, "distinct");
     }
     read_items(statement);
-    if (parser->has_failed || !firn_sqlparse_tree_take(parser, "from") ||
+    if (parser->has_failed || !fi_sqlparse_tree_take(parser, "from") ||
         !read_table(parser, &from)) {
-        (void)firn_sqlparse_tree_refuse(parser, "no table");
-        firn_sqlparse_from_deinit(&from);
+        (void)fi_sqlparse_tree_refuse(parser, "no table");
+        fi_sqlparse_from_deinit(&from);
         return;
     }
     struct item alias = {.node = NO_NODE};
     read_alias(parser, &alias);
-    parser->table = firn_sqlparse_tree_keep(parser, from.table);
+    parser->table = fi_sqlparse_tree_keep(parser, from.table);
     parser->table_size = strlen(parser->table);
     from.table = NULL;
-    firn_sqlparse_from_deinit(&from);
+    fi_sqlparse_from_deinit(&from);
     if (alias.alias != NULL) {
         parser->table = alias.alias;
         parser->table_size = alias.alias_size;
     }
-    if (!parser->has_failed && firn_sqlparse_tree_take(parser, "where")) {
-        statement->where = firn_sqlparse_tree_expression(parser);
+    if (!parser->has_failed && fi_sqlparse_tree_take(parser, "where")) {
+        statement->where = fi_sqlparse_tree_expression(parser);
     }
-    if (!parser->has_failed && firn_sqlparse_tree_take(parser, "group")) {
-        (void)firn_sqlparse_tree_take(parser, "by");
+    if (!parser->has_failed && fi_sqlparse_tree_take(parser, "group")) {
+        (void)fi_sqlparse_tree_take(parser, "by");
         read_groups(statement);
     }
-    if (!parser->has_failed && firn_sqlparse_tree_take(parser, "having")) {
-        statement->having = firn_sqlparse_tree_expression(parser);
+    if (!parser->has_failed && fi_sqlparse_tree_take(parser, "having")) {
+        statement->having = fi_sqlparse_tree_expression(parser);
     }
-    if (!parser->has_failed && firn_sqlparse_tree_take(parser, "order")) {
-        (void)firn_sqlparse_tree_take(parser, "by");
+    if (!parser->has_failed && fi_sqlparse_tree_take(parser, "order")) {
+        (void)fi_sqlparse_tree_take(parser, "by");
         read_orders(statement);
     }
-    if (!parser->has_failed && firn_sqlparse_tree_is(parser, "limit")) {
+    if (!parser->has_failed && fi_sqlparse_tree_is(parser, "limit")) {
         read_limit(statement);
     }
-    (void)firn_sqlparse_tree_take(parser, ";");
+    (void)fi_sqlparse_tree_take(parser, ";");
     if (!parser->has_failed && parser->word.kind != WORD_END) {
-        (void)firn_sqlparse_tree_refuse(parser, "\"%.*s\" is more than the grammar of the scan has",
-                                        (int)(parser->word.to - parser->word.from),
-                                        parser->text + parser->word.from);
+        (void)fi_sqlparse_tree_refuse(parser, "\"%.*s\" is more than the grammar of the scan has",
+                                      (int)(parser->word.to - parser->word.from),
+                                      parser->text + parser->word.from);
     }
 }
 
 /* ---- values of the scan ---- */
 
 static size_t
-add_value(struct statement *statement, const char *text, enum firn_sqlparse_affinity affinity)
+add_value(struct statement *statement, const char *text, enum fi_sqlparse_affinity affinity)
 {
-    struct firn_sqlparse_query *out = statement->out;
+    struct fi_sqlparse_query *out = statement->out;
     for (size_t i = 0; i < out->value_count; i++) {
         if (strcmp(statement->values[i].text, text) == 0 &&
             statement->values[i].affinity == affinity) {
             return i;
         }
     }
-    if (out->value_count == FIRN_SQLPARSE_VALUES_MAX) {
-        (void)firn_sqlparse_tree_refuse(statement->parser, "more than %d aggregates and groups",
-                                        (int)FIRN_SQLPARSE_VALUES_MAX);
+    if (out->value_count == FI_SQLPARSE_VALUES_MAX) {
+        (void)fi_sqlparse_tree_refuse(statement->parser, "more than %d aggregates and groups",
+                                      (int)FI_SQLPARSE_VALUES_MAX);
         return 0;
     }
     statement->values[out->value_count] = (struct value){text, affinity};
@@ -300,44 +299,43 @@ static size_t
 add_format(struct statement *statement, const char *format, const char *argument)
 {
     char *text = sqlite3_mprintf(format, argument);
-    return add_value(statement, firn_sqlparse_tree_keep(statement->parser, text),
-                     FIRN_SQLPARSE_NONE);
+    return add_value(statement, fi_sqlparse_tree_keep(statement->parser, text), FI_SQLPARSE_NONE);
 }
 
 /* The column of firn_groups that has a value. */
 static const char *
 column_of(struct statement *statement, size_t value)
 {
-    assert(value < FIRN_SQLPARSE_VALUES_MAX &&
-           (unsigned)statement->values[value].affinity < FIRN_SQLPARSE_AFFINITIES);
-    static const char letters[FIRN_SQLPARSE_AFFINITIES + 1] = "btirn";
-    enum firn_sqlparse_affinity affinity = statement->values[value].affinity;
-    const char *format = affinity == FIRN_SQLPARSE_NONE ? "(+__firn_%c%d)" : "__firn_%c%d";
-    return firn_sqlparse_tree_keep(statement->parser,
-                                   sqlite3_mprintf(format, letters[affinity], (int)value));
+    assert(value < FI_SQLPARSE_VALUES_MAX &&
+           (unsigned)statement->values[value].affinity < FI_SQLPARSE_AFFINITIES);
+    static const char letters[FI_SQLPARSE_AFFINITIES + 1] = "btirn";
+    enum fi_sqlparse_affinity affinity = statement->values[value].affinity;
+    const char *format = affinity == FI_SQLPARSE_NONE ? "(+__firn_%c%d)" : "__firn_%c%d";
+    return fi_sqlparse_tree_keep(statement->parser,
+                                 sqlite3_mprintf(format, letters[affinity], (int)value));
 }
 
 /* What the core declares columns as (sql.h). */
-static enum firn_sqlparse_affinity
+static enum fi_sqlparse_affinity
 affinity_of(const firn_table_column *column)
 {
     switch (column->type) {
     case FIRN_TYPE_BOOL:
     case FIRN_TYPE_DECIMAL:
-        return FIRN_SQLPARSE_NUMERIC;
+        return FI_SQLPARSE_NUMERIC;
     case FIRN_TYPE_F32:
     case FIRN_TYPE_F64:
-        return FIRN_SQLPARSE_REAL;
+        return FI_SQLPARSE_REAL;
     case FIRN_TYPE_BLOB:
     case FIRN_TYPE_VECTOR:
-        return FIRN_SQLPARSE_NONE;
+        return FI_SQLPARSE_NONE;
     case FIRN_TYPE_DATE:
     case FIRN_TYPE_TIMESTAMP:
     case FIRN_TYPE_TEXT:
     case FIRN_TYPE_UUID:
-        return FIRN_SQLPARSE_TEXT;
+        return FI_SQLPARSE_TEXT;
     default:
-        return FIRN_SQLPARSE_INTEGER;
+        return FI_SQLPARSE_INTEGER;
     }
 }
 
@@ -345,7 +343,7 @@ affinity_of(const firn_table_column *column)
 static void
 guard_unsigned(struct statement *statement, size_t value, const struct piece *piece)
 {
-    assert(value < FIRN_SQLPARSE_VALUES_MAX);
+    assert(value < FI_SQLPARSE_VALUES_MAX);
     if (piece->is_unsigned) {
         statement->out->values[value].refuses_nan = true;
     }
@@ -356,15 +354,15 @@ add_group(struct statement *statement, int node)
 {
     struct parser *parser = statement->parser;
     const struct node *written = &parser->nodes[node];
-    struct piece piece = firn_sqlparse_rows_value(parser, node);
+    struct piece piece = fi_sqlparse_rows_value(parser, node);
     bool is_column = written->kind == NODE_NAME;
     if (piece.text == NULL || piece.class == PIECE_COMPUTED || piece.is_literal) {
-        (void)firn_sqlparse_tree_refuse(parser, "groups whose rounding SQLite has to decide");
+        (void)fi_sqlparse_tree_refuse(parser, "groups whose rounding SQLite has to decide");
         return 0;
     }
-    enum firn_sqlparse_affinity affinity =
-        is_column ? affinity_of(&parser->def->columns[written->column]) : FIRN_SQLPARSE_NONE;
-    size_t value = add_value(statement, firn_sqlparse_rows_number(parser, &piece), affinity);
+    enum fi_sqlparse_affinity affinity =
+        is_column ? affinity_of(&parser->def->columns[written->column]) : FI_SQLPARSE_NONE;
+    size_t value = add_value(statement, fi_sqlparse_rows_number(parser, &piece), affinity);
     guard_unsigned(statement, value, &piece);
     return value;
 }
@@ -374,16 +372,16 @@ add_group(struct statement *statement, int node)
 static void
 guard_sum(struct statement *statement, size_t value, const struct piece *piece)
 {
-    assert(value < FIRN_SQLPARSE_VALUES_MAX && piece->bound >= 0);
+    assert(value < FI_SQLPARSE_VALUES_MAX && piece->bound >= 0);
     static const double small = 8589934592.0; /* 2^33: as many rows more are not in a group */
-    size_t rows = add_value(statement, "count(*)", FIRN_SQLPARSE_NONE);
+    size_t rows = add_value(statement, "count(*)", FI_SQLPARSE_NONE);
     size_t smallest = SIZE_MAX;
     size_t largest = SIZE_MAX;
     if (piece->bound > small) {
         smallest = add_format(statement, "min(%s)", piece->text);
         largest = add_format(statement, "max(%s)", piece->text);
     }
-    struct firn_sqlparse_value *guarded = &statement->out->values[value];
+    struct fi_sqlparse_value *guarded = &statement->out->values[value];
     guarded->is_sum = true;
     guarded->rows = rows;
     guarded->smallest = smallest;
@@ -392,11 +390,11 @@ guard_sum(struct statement *statement, size_t value, const struct piece *piece)
 }
 
 bool
-firn_sqlparse_is_aggregate(const struct node *node)
+fi_sqlparse_is_aggregate(const struct node *node)
 {
     static const char *const names[] = {"count", "sum", "avg", "min", "max", "total"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (firn_sqlparse_tree_is_call(node, names[i])) {
+        if (fi_sqlparse_tree_is_call(node, names[i])) {
             return i != 3 && i != 4 ? true : node->first != NO_NODE;
         }
     }
@@ -408,15 +406,15 @@ count_of(struct statement *statement, const struct node *node)
 {
     struct parser *parser = statement->parser;
     if (node->has_star || (node->first == NO_NODE && !node->is_distinct)) {
-        return column_of(statement, add_value(statement, "count(*)", FIRN_SQLPARSE_NONE));
+        return column_of(statement, add_value(statement, "count(*)", FI_SQLPARSE_NONE));
     }
-    struct piece piece = firn_sqlparse_rows_value(parser, node->first);
+    struct piece piece = fi_sqlparse_rows_value(parser, node->first);
     if (piece.text == NULL || piece.is_literal ||
         (node->is_distinct && (piece.class == PIECE_COMPUTED || piece.is_unsigned))) {
-        (void)firn_sqlparse_tree_refuse(parser, "a count() that SQLite has to compute");
+        (void)fi_sqlparse_tree_refuse(parser, "a count() that SQLite has to compute");
         return NULL;
     }
-    const char *text = firn_sqlparse_rows_number(parser, &piece);
+    const char *text = fi_sqlparse_rows_number(parser, &piece);
     const char *format = node->is_distinct ? "count(distinct %s)" : "count(%s)";
     return column_of(statement, add_format(statement, format, text));
 }
@@ -427,26 +425,26 @@ aggregate_of(struct statement *statement, int number)
 {
     struct parser *parser = statement->parser;
     const struct node *node = &parser->nodes[number];
-    if (firn_sqlparse_tree_is_call(node, "count")) {
+    if (fi_sqlparse_tree_is_call(node, "count")) {
         return count_of(statement, node);
     }
-    struct piece piece = firn_sqlparse_rows_value(parser, node->first);
-    bool is_sum = firn_sqlparse_tree_is_call(node, "sum");
-    bool is_total = firn_sqlparse_tree_is_call(node, "total");
-    bool is_adding = is_sum || is_total || firn_sqlparse_tree_is_call(node, "avg");
+    struct piece piece = fi_sqlparse_rows_value(parser, node->first);
+    bool is_sum = fi_sqlparse_tree_is_call(node, "sum");
+    bool is_total = fi_sqlparse_tree_is_call(node, "total");
+    bool is_adding = is_sum || is_total || fi_sqlparse_tree_is_call(node, "avg");
     if (piece.text != NULL && piece.class == PIECE_BOOL) {
         char *text = sqlite3_mprintf("cast(%s as i64)", piece.text);
-        piece = (struct piece){.text = firn_sqlparse_tree_keep(parser, text), .bound = 1};
+        piece = (struct piece){.text = fi_sqlparse_tree_keep(parser, text), .bound = 1};
     }
     if (piece.text == NULL || node->is_distinct || piece.is_literal ||
         (is_adding ? piece.class > PIECE_COMPUTED : piece.class == PIECE_COMPUTED)) {
-        (void)firn_sqlparse_tree_refuse(parser, "an aggregate that SQLite has to compute");
+        (void)fi_sqlparse_tree_refuse(parser, "an aggregate that SQLite has to compute");
         return NULL;
     }
-    const char *format = is_sum || is_total                        ? "sum(%s)"
-                         : is_adding                               ? "avg(%s)"
-                         : firn_sqlparse_tree_is_call(node, "min") ? "min(%s)"
-                                                                   : "max(%s)";
+    const char *format = is_sum || is_total                      ? "sum(%s)"
+                         : is_adding                             ? "avg(%s)"
+                         : fi_sqlparse_tree_is_call(node, "min") ? "min(%s)"
+                                                                 : "max(%s)";
     size_t value = add_format(statement, format, piece.text);
     statement->out->values[value].refuses_nan |= piece.may_be_nan || piece.is_unsigned;
     if ((is_sum || is_total) && piece.class == PIECE_INTEGER) {
@@ -454,7 +452,7 @@ aggregate_of(struct statement *statement, int number)
     }
     const char *column = column_of(statement, value);
     return is_total
-               ? firn_sqlparse_tree_keep(parser, sqlite3_mprintf("ifnull(%s * 1.0, 0.0)", column))
+               ? fi_sqlparse_tree_keep(parser, sqlite3_mprintf("ifnull(%s * 1.0, 0.0)", column))
                : column;
 }
 
@@ -503,29 +501,28 @@ copy_node(struct copying *copying, int number)
         return;
     }
     for (size_t i = 0; i < statement->group_count; i++) {
-        if (firn_sqlparse_tree_same(parser, number, statement->groups[i])) {
+        if (fi_sqlparse_tree_same(parser, number, statement->groups[i])) {
             replace(copying, node, column_of(statement, add_group(statement, number)));
             return;
         }
     }
     bool has_many = node->first != NO_NODE && parser->nodes[node->first].next != NO_NODE;
-    if (node->kind == NODE_CALL && firn_sqlparse_is_aggregate(node) && !has_many) {
+    if (node->kind == NODE_CALL && fi_sqlparse_is_aggregate(node) && !has_many) {
         replace(copying, node, aggregate_of(statement, number));
         return;
     }
-    if (node->kind == NODE_CALL && !firn_sqlparse_tree_is_known(node)) {
-        (void)firn_sqlparse_tree_refuse(parser, "the function %.*s", (int)node->size, node->text);
+    if (node->kind == NODE_CALL && !fi_sqlparse_tree_is_known(node)) {
+        (void)fi_sqlparse_tree_refuse(parser, "the function %.*s", (int)node->size, node->text);
         return;
     }
     if (node->kind == NODE_NAME) {
-        bool is_truth = firn_sqlparse_tree_same_name(node->text, node->size, "true") ||
-                        firn_sqlparse_tree_same_name(node->text, node->size, "false");
+        bool is_truth = fi_sqlparse_tree_same_name(node->text, node->size, "true") ||
+                        fi_sqlparse_tree_same_name(node->text, node->size, "false");
         bool is_fine = node->column == NO_COLUMN &&
                        (is_truth || (copying->knows_aliases && is_alias(statement, node)));
         if (!is_fine) {
-            (void)firn_sqlparse_tree_refuse(parser,
-                                            "%.*s is neither grouped by nor in an aggregate",
-                                            (int)node->size, node->text);
+            (void)fi_sqlparse_tree_refuse(parser, "%.*s is neither grouped by nor in an aggregate",
+                                          (int)node->size, node->text);
         }
         return;
     }
@@ -590,7 +587,7 @@ resolve_groups(struct statement *statement)
             *group = named;
         }
         if (*group == NO_NODE) {
-            (void)firn_sqlparse_tree_refuse(parser, "what GROUP BY names is not known");
+            (void)fi_sqlparse_tree_refuse(parser, "what GROUP BY names is not known");
         }
     }
 }
@@ -609,7 +606,7 @@ copy_orders(struct statement *statement, sqlite3_str *out)
         if (is_plain) {
             sqlite3_str_append(out, parser->text + node->from, (int)(node->to - node->from));
         } else if (node->kind == NODE_NUMBER) {
-            (void)firn_sqlparse_tree_refuse(parser, "a number to order by");
+            (void)fi_sqlparse_tree_refuse(parser, "a number to order by");
         } else {
             copy_expression(statement, order->node, true, out);
         }
@@ -634,7 +631,7 @@ make_outer(struct statement *statement, const char *const *names, size_t name_co
     sqlite3_str *out = sqlite3_str_new(NULL);
     sqlite3_str_appendall(out, statement->is_distinct ? "SELECT DISTINCT " : "SELECT ");
     if (name_count != statement->item_count) {
-        (void)firn_sqlparse_tree_refuse(parser, "columns that only SQLite counts");
+        (void)fi_sqlparse_tree_refuse(parser, "columns that only SQLite counts");
     }
     for (size_t i = 0; i < statement->item_count && !parser->has_failed; i++) {
         sqlite3_str_appendall(out, i > 0 ? ", " : "");
@@ -659,9 +656,9 @@ static void
 make_scan(struct statement *statement)
 {
     struct parser *parser = statement->parser;
-    struct firn_sqlparse_query *out = statement->out;
+    struct fi_sqlparse_query *out = statement->out;
     if (statement->where != NO_NODE) {
-        const char *where = firn_sqlparse_where_condition(parser, statement->where, true);
+        const char *where = fi_sqlparse_where_condition(parser, statement->where, true);
         out->where = where != NULL ? sqlite3_mprintf("%s", where) : NULL;
     }
     sqlite3_str *groups = sqlite3_str_new(NULL);
@@ -671,7 +668,7 @@ make_scan(struct statement *statement)
     }
     out->group_by = sqlite3_str_finish(groups);
     if (out->value_count == 0 && !parser->has_failed) {
-        (void)add_value(statement, "count(*)", FIRN_SQLPARSE_NONE);
+        (void)add_value(statement, "count(*)", FI_SQLPARSE_NONE);
     }
     sqlite3_str *select = sqlite3_str_new(NULL);
     for (size_t i = 0; i < out->value_count; i++) {
@@ -681,16 +678,16 @@ make_scan(struct statement *statement)
     if (out->select == NULL || out->outer == NULL ||
         (statement->where != NO_NODE && out->where == NULL) ||
         (statement->group_count > 0 && out->group_by == NULL)) {
-        (void)firn_sqlparse_tree_refuse(parser, "out of memory");
+        (void)fi_sqlparse_tree_refuse(parser, "out of memory");
     }
 }
 
 bool
-firn_sqlparse_begin(struct parser *parser, struct statement *statement)
+fi_sqlparse_begin(struct parser *parser, struct statement *statement)
 {
     parser->nodes = sqlite3_malloc64(NODES_MAX * sizeof *parser->nodes);
     if (statement == NULL || parser->nodes == NULL) {
-        return firn_sqlparse_tree_refuse(parser, "out of memory");
+        return fi_sqlparse_tree_refuse(parser, "out of memory");
     }
     memset(statement, 0, sizeof *statement);
     statement->parser = parser;
@@ -701,7 +698,7 @@ firn_sqlparse_begin(struct parser *parser, struct statement *statement)
 }
 
 void
-firn_sqlparse_end(struct parser *parser, struct statement *statement)
+fi_sqlparse_end(struct parser *parser, struct statement *statement)
 {
     for (size_t i = 0; i < parser->kept_count; i++) {
         sqlite3_free(parser->kept[i]);
@@ -712,24 +709,24 @@ firn_sqlparse_end(struct parser *parser, struct statement *statement)
 }
 
 bool
-firn_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
-                        const char *const *names, size_t name_count,
-                        struct firn_sqlparse_query *out, char *reason)
+fi_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
+                      const char *const *names, size_t name_count, struct fi_sqlparse_query *out,
+                      char *reason)
 {
     struct parser parser = {.db = db, .text = text, .def = def, .table = "", .reason = reason};
     struct statement *statement = sqlite3_malloc64(sizeof *statement);
     memset(out, 0, sizeof *out);
-    if (!firn_sqlparse_begin(&parser, statement)) {
+    if (!fi_sqlparse_begin(&parser, statement)) {
         goto out;
     }
     statement->out = out;
-    firn_sqlparse_read(statement);
+    fi_sqlparse_read(statement);
     bool has_aggregates = statement->group_count > 0;
     for (int i = 0; i < parser.node_count; i++) {
-        has_aggregates = has_aggregates || firn_sqlparse_is_aggregate(&parser.nodes[i]);
+        has_aggregates = has_aggregates || fi_sqlparse_is_aggregate(&parser.nodes[i]);
     }
     if (!parser.has_failed && !has_aggregates) {
-        (void)firn_sqlparse_tree_refuse(&parser, "no aggregate: it asks for rows");
+        (void)fi_sqlparse_tree_refuse(&parser, "no aggregate: it asks for rows");
     }
     if (!parser.has_failed) {
         resolve_groups(statement);
@@ -742,9 +739,9 @@ firn_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def
     }
     out->folds_case = parser.folds_case;
 out:
-    firn_sqlparse_end(&parser, statement);
+    fi_sqlparse_end(&parser, statement);
     if (parser.has_failed) {
-        firn_sqlparse_deinit(out);
+        fi_sqlparse_deinit(out);
     }
     return !parser.has_failed;
 }

@@ -29,24 +29,24 @@
 #include "firn/firn.h"
 
 enum {
-    FIRN_SQLPARSE_VALUES_MAX = 64,
-    FIRN_SQLPARSE_TEXT_MAX = 128 << 10,
-    FIRN_SQLPARSE_REASON_SIZE = 160 /* of the text that says why a statement was not recognised */
+    FI_SQLPARSE_VALUES_MAX = 64,
+    FI_SQLPARSE_TEXT_MAX = 128 << 10,
+    FI_SQLPARSE_REASON_SIZE = 160 /* of the text that says why a statement was not recognised */
 };
 
 /* The affinity that a value has in the statement over the groups: that of its column, or none. */
-enum firn_sqlparse_affinity {
-    FIRN_SQLPARSE_NONE = 0,
-    FIRN_SQLPARSE_TEXT = 1,
-    FIRN_SQLPARSE_INTEGER = 2,
-    FIRN_SQLPARSE_REAL = 3,
-    FIRN_SQLPARSE_NUMERIC = 4,
-    FIRN_SQLPARSE_AFFINITIES = 5
+enum fi_sqlparse_affinity {
+    FI_SQLPARSE_NONE = 0,
+    FI_SQLPARSE_TEXT = 1,
+    FI_SQLPARSE_INTEGER = 2,
+    FI_SQLPARSE_REAL = 3,
+    FI_SQLPARSE_NUMERIC = 4,
+    FI_SQLPARSE_AFFINITIES = 5
 };
 
 /* A value of the scan that is looked at before it counts: where it fails the test, SQLite answers
  * the statement. */
-struct firn_sqlparse_value {
+struct fi_sqlparse_value {
     bool refuses_nan; /* SQLite takes a NaN for null, firn for a number */
     /* A sum that SQLite may have refused half way though it fits in the end: the number of rows of
      * the group times the largest magnitude must fit, which is `bound` where smallest is
@@ -59,55 +59,55 @@ struct firn_sqlparse_value {
 };
 
 /* All texts are of sqlite3_malloc; a zeroed one is empty. */
-struct firn_sqlparse_query {
+struct fi_sqlparse_query {
     char *select;
     char *where;     /* NULL: all rows */
     char *group_by;  /* NULL: one group */
     char *outer;     /* the statement over the groups */
     bool folds_case; /* it was taken for granted that LIKE folds the case of ASCII */
     size_t value_count;
-    struct firn_sqlparse_value values[FIRN_SQLPARSE_VALUES_MAX];
+    struct fi_sqlparse_value values[FI_SQLPARSE_VALUES_MAX];
 };
-void firn_sqlparse_deinit(struct firn_sqlparse_query *query);
+void fi_sqlparse_deinit(struct fi_sqlparse_query *query);
 
 /* The table that a statement reads, as far as it is known before the table is. Texts are of
  * sqlite3_malloc. */
-struct firn_sqlparse_from {
+struct fi_sqlparse_from {
     char *schema; /* NULL: not said */
     char *table;
 };
-void firn_sqlparse_from_deinit(struct firn_sqlparse_from *from);
+void fi_sqlparse_from_deinit(struct fi_sqlparse_from *from);
 
 /* Reads what stands after FROM in a statement that begins with SELECT. Returns whether there is one
  * table. */
-bool firn_sqlparse_find_table(const char *text, struct firn_sqlparse_from *out, char *reason);
+bool fi_sqlparse_find_table(const char *text, struct fi_sqlparse_from *out, char *reason);
 /* Recognises a statement over a table with this definition. db: what computes constants. names:
  * those of the columns of its result. Returns whether it was recognised; memory that ran out counts
  * as not. */
-bool firn_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
-                             const char *const *names, size_t name_count,
-                             struct firn_sqlparse_query *out, char *reason);
+bool fi_sqlparse_statement(sqlite3 *db, const char *text, const firn_table_def *def,
+                           const char *const *names, size_t name_count,
+                           struct fi_sqlparse_query *out, char *reason);
 /* Rows in the order of their distances to a vector, as far as LIMIT wants them:
  *
  *     SELECT title, firn_distance(embedding, x'0000803f') AS far FROM notes WHERE year >= 2022
  *     ORDER BY far LIMIT 10
  *
  * A search of firn finds them. Texts are of sqlite3_malloc. */
-struct firn_sqlparse_nearest {
+struct fi_sqlparse_nearest {
     size_t column;   /* of the definition */
     char *vector;    /* the second argument, and the third; of constants, in SQLite's language */
     char *metric;    /* NULL: not said */
     char *where;     /* in firn's language; NULL: all rows */
     uint64_t wanted; /* rows */
 };
-void firn_sqlparse_nearest_deinit(struct firn_sqlparse_nearest *nearest);
+void fi_sqlparse_nearest_deinit(struct fi_sqlparse_nearest *nearest);
 /* Recognises such a statement over the table of that name. Then SQLite reads the table once, from
  * the beginning to the end, and needs no other rows than these. Otherwise as
- * firn_sqlparse_statement. */
-bool firn_sqlparse_nearest_recognise(sqlite3 *db, const char *text, const firn_table_def *def,
-                                     const char *table, struct firn_sqlparse_nearest *out,
-                                     char *reason);
+ * fi_sqlparse_statement. */
+bool fi_sqlparse_nearest_recognise(sqlite3 *db, const char *text, const firn_table_def *def,
+                                   const char *table, struct fi_sqlparse_nearest *out,
+                                   char *reason);
 /* Whether a column of the definition has this name for SQLite, which folds the case of ASCII. */
-bool firn_sqlparse_tree_same_name(const char *a, size_t a_size, const char *b);
+bool fi_sqlparse_tree_same_name(const char *a, size_t a_size, const char *b);
 
 #endif

@@ -90,29 +90,29 @@ struct parser {
     size_t kept_capacity;
     bool has_failed;
     bool folds_case;
-    char *reason; /* FIRN_SQLPARSE_REASON_SIZE bytes */
+    char *reason; /* FI_SQLPARSE_REASON_SIZE bytes */
 };
 
-void firn_sqlparse_tree_next(struct parser *parser);
-bool firn_sqlparse_tree_is(const struct parser *parser, const char *word);
+void fi_sqlparse_tree_next(struct parser *parser);
+bool fi_sqlparse_tree_is(const struct parser *parser, const char *word);
 /* Goes past the word if it is this one. */
-bool firn_sqlparse_tree_take(struct parser *parser, const char *word);
+bool fi_sqlparse_tree_take(struct parser *parser, const char *word);
 /* Reads an expression; NO_NODE after a failure. */
-int firn_sqlparse_tree_expression(struct parser *parser);
+int fi_sqlparse_tree_expression(struct parser *parser);
 /* Whether two expressions are the same. */
-bool firn_sqlparse_tree_same(const struct parser *parser, int a, int b);
-bool firn_sqlparse_tree_is_call(const struct node *node, const char *name);
+bool fi_sqlparse_tree_same(const struct parser *parser, int a, int b);
+bool fi_sqlparse_tree_is_call(const struct node *node, const char *name);
 
 /* Whether a call is of one of SQLite's functions whose results depend on nothing but its arguments,
  * and the time. */
-bool firn_sqlparse_tree_is_known(const struct node *node);
+bool fi_sqlparse_tree_is_known(const struct node *node);
 
 /* Fails the parser with the first reason. Returns false. */
-bool firn_sqlparse_tree_refuse(struct parser *parser, const char *format, ...)
+bool fi_sqlparse_tree_refuse(struct parser *parser, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A text of sqlite3_mprintf that goes with the parser; never NULL: "" where memory ran out, and the
  * parser has failed. */
-const char *firn_sqlparse_tree_keep(struct parser *parser, char *text);
+const char *fi_sqlparse_tree_keep(struct parser *parser, char *text);
 
 /* ---- expressions over rows: sqlparse_rows.c ---- */
 
@@ -141,22 +141,22 @@ struct piece {
     size_t quoted_size;
 };
 
-struct piece firn_sqlparse_rows_value(struct parser *parser, int node);
+struct piece fi_sqlparse_rows_value(struct parser *parser, int node);
 /* Instead of a NaN null. */
-const char *firn_sqlparse_rows_number(struct parser *parser, const struct piece *piece);
+const char *fi_sqlparse_rows_number(struct parser *parser, const struct piece *piece);
 /* A bool as the INTEGER that SQLite has; other pieces as they are. */
-struct piece firn_sqlparse_rows_integer(struct parser *parser, struct piece piece);
+struct piece fi_sqlparse_rows_integer(struct parser *parser, struct piece piece);
 /* A literal as firn reads it beside REAL: rounded to the nearest, as SQLite does. */
-const char *firn_sqlparse_rows_real(struct parser *parser, const struct piece *piece);
+const char *fi_sqlparse_rows_real(struct parser *parser, const struct piece *piece);
 
 /* Integers up to here are REALs, too: 2^53 - 1. */
-#define FIRN_SQLPARSE_EXACT_MAX 9007199254740991.0
+#define FI_SQLPARSE_EXACT_MAX 9007199254740991.0
 
 /* ---- conditions over rows: sqlparse_where.c ---- */
 
 /* A condition of firn; NULL: not recognised. is_where: null is as false, for it is what keeps
  * rows. */
-const char *firn_sqlparse_where_condition(struct parser *parser, int node, bool is_where);
+const char *fi_sqlparse_where_condition(struct parser *parser, int node, bool is_where);
 
 /* ---- statements: sqlparse.c ---- */
 
@@ -170,7 +170,7 @@ struct item {
 
 struct value {
     const char *text; /* in firn's language */
-    enum firn_sqlparse_affinity affinity;
+    enum fi_sqlparse_affinity affinity;
 };
 
 struct statement {
@@ -187,16 +187,16 @@ struct statement {
     size_t order_count;
     size_t limit_from; /* where LIMIT stands; SIZE_MAX: nowhere */
     size_t limit_to;
-    struct value values[FIRN_SQLPARSE_VALUES_MAX];
-    struct firn_sqlparse_query *out;
+    struct value values[FI_SQLPARSE_VALUES_MAX];
+    struct fi_sqlparse_query *out;
 };
 
 /* A statement that is read, of sqlite3_malloc; NULL fails. The parser has its text. */
-bool firn_sqlparse_begin(struct parser *parser, struct statement *statement);
+bool fi_sqlparse_begin(struct parser *parser, struct statement *statement);
 /* Releases what both have. */
-void firn_sqlparse_end(struct parser *parser, struct statement *statement);
+void fi_sqlparse_end(struct parser *parser, struct statement *statement);
 /* Reads a SELECT of one table. */
-void firn_sqlparse_read(struct statement *statement);
-bool firn_sqlparse_is_aggregate(const struct node *node);
+void fi_sqlparse_read(struct statement *statement);
+bool fi_sqlparse_is_aggregate(const struct node *node);
 
 #endif

@@ -25,7 +25,7 @@
 SQLITE_EXTENSION_INIT3
 
 void
-firn_sqlparse_nearest_deinit(struct firn_sqlparse_nearest *nearest)
+fi_sqlparse_nearest_deinit(struct fi_sqlparse_nearest *nearest)
 {
     sqlite3_free(nearest->vector);
     sqlite3_free(nearest->metric);
@@ -52,7 +52,7 @@ distance_of(const struct statement *statement)
             break; /* SQLite takes the first, too */
         }
     }
-    return number != NO_NODE && firn_sqlparse_tree_is_call(&parser->nodes[number], "firn_distance")
+    return number != NO_NODE && fi_sqlparse_tree_is_call(&parser->nodes[number], "firn_distance")
                ? number
                : NO_NODE;
 }
@@ -67,10 +67,10 @@ is_ascending(struct statement *statement, bool *out_is_last)
     bool is_fine = text != NULL;
     *out_is_last = false;
     if (is_fine) {
-        firn_sqlparse_tree_next(&words);
-        (void)firn_sqlparse_tree_take(&words, "asc");
+        fi_sqlparse_tree_next(&words);
+        (void)fi_sqlparse_tree_take(&words, "asc");
         *out_is_last =
-            firn_sqlparse_tree_take(&words, "nulls") && firn_sqlparse_tree_take(&words, "last");
+            fi_sqlparse_tree_take(&words, "nulls") && fi_sqlparse_tree_take(&words, "last");
         is_fine = words.word.kind == WORD_END;
     }
     sqlite3_free(text);
@@ -94,7 +94,7 @@ add_terms(struct parser *parser, int number, size_t column, sqlite3_str *out)
                        parser->nodes[node->first].kind == NODE_NAME &&
                        parser->nodes[node->first].column == (int)column;
     if (!leaves_nulls_out) {
-        const char *term = firn_sqlparse_where_condition(parser, number, true);
+        const char *term = fi_sqlparse_where_condition(parser, number, true);
         sqlite3_str_appendf(out, "%s(%s)", sqlite3_str_length(out) > 0 ? " and " : "",
                             term != NULL ? term : "");
     }
@@ -108,10 +108,10 @@ is_read_once(const struct parser *parser)
 {
     for (int i = 0; i < parser->node_count; i++) {
         const struct node *node = &parser->nodes[i];
-        const bool is_own = firn_sqlparse_tree_is_call(node, "firn_distance") ||
-                            firn_sqlparse_tree_is_call(node, "firn_vector");
-        if (node->kind == NODE_OR || node->kind == NODE_IN || firn_sqlparse_is_aggregate(node) ||
-            (node->kind == NODE_CALL && !is_own && !firn_sqlparse_tree_is_known(node))) {
+        const bool is_own = fi_sqlparse_tree_is_call(node, "firn_distance") ||
+                            fi_sqlparse_tree_is_call(node, "firn_vector");
+        if (node->kind == NODE_OR || node->kind == NODE_IN || fi_sqlparse_is_aggregate(node) ||
+            (node->kind == NODE_CALL && !is_own && !fi_sqlparse_tree_is_known(node))) {
             return false;
         }
     }
@@ -123,7 +123,7 @@ is_constant(const struct parser *parser, int number)
 {
     const struct node *node = &parser->nodes[number];
     bool is_fine = node->kind == NODE_STRING || node->kind == NODE_BLOB ||
-                   firn_sqlparse_tree_is_call(node, "firn_vector");
+                   fi_sqlparse_tree_is_call(node, "firn_vector");
     for (int at = node->first; at != NO_NODE && is_fine; at = parser->nodes[at].next) {
         is_fine = is_constant(parser, at);
     }
@@ -158,7 +158,7 @@ copy_of(const struct parser *parser, int number)
 }
 
 static void
-make_nearest(struct statement *statement, struct firn_sqlparse_nearest *out)
+make_nearest(struct statement *statement, struct fi_sqlparse_nearest *out)
 {
     struct parser *parser = statement->parser;
     const int number = distance_of(statement);
@@ -171,7 +171,7 @@ make_nearest(struct statement *statement, struct firn_sqlparse_nearest *out)
         statement->group_count > 0 || statement->having != NO_NODE ||
         !is_ascending(statement, &is_last) || !is_read_once(parser) ||
         !is_constant(parser, vector) || (metric != NO_NODE && !is_constant(parser, metric))) {
-        (void)firn_sqlparse_tree_refuse(parser, "it does not ask for the nearest rows");
+        (void)fi_sqlparse_tree_refuse(parser, "it does not ask for the nearest rows");
         return;
     }
     out->column = (size_t)parser->nodes[column].column;
@@ -187,17 +187,17 @@ make_nearest(struct statement *statement, struct firn_sqlparse_nearest *out)
     /* Rows without a vector have no distance, and nulls come first. */
     if (out->wanted == 0 || definition->type != FIRN_TYPE_VECTOR || parser->folds_case ||
         (!definition->not_null && !is_last && !leaves_nulls_out)) {
-        (void)firn_sqlparse_tree_refuse(parser, "the rows of a search may be others");
+        (void)fi_sqlparse_tree_refuse(parser, "the rows of a search may be others");
     }
     if (out->vector == NULL || (metric != NO_NODE && out->metric == NULL) ||
         (has_terms && out->where == NULL)) {
-        (void)firn_sqlparse_tree_refuse(parser, "out of memory");
+        (void)fi_sqlparse_tree_refuse(parser, "out of memory");
     }
 }
 
 bool
-firn_sqlparse_nearest_recognise(sqlite3 *db, const char *text, const firn_table_def *def,
-                                const char *table, struct firn_sqlparse_nearest *out, char *reason)
+fi_sqlparse_nearest_recognise(sqlite3 *db, const char *text, const firn_table_def *def,
+                              const char *table, struct fi_sqlparse_nearest *out, char *reason)
 {
     struct parser parser = {.db = db,
                             .text = text,
@@ -207,16 +207,16 @@ firn_sqlparse_nearest_recognise(sqlite3 *db, const char *text, const firn_table_
                             .reason = reason};
     struct statement *statement = sqlite3_malloc64(sizeof *statement);
     memset(out, 0, sizeof *out);
-    if (firn_sqlparse_begin(&parser, statement)) {
+    if (fi_sqlparse_begin(&parser, statement)) {
         statement->takes_star = true;
-        firn_sqlparse_read(statement);
+        fi_sqlparse_read(statement);
         if (!parser.has_failed) {
             make_nearest(statement, out);
         }
     }
-    firn_sqlparse_end(&parser, statement);
+    fi_sqlparse_end(&parser, statement);
     if (parser.has_failed) {
-        firn_sqlparse_nearest_deinit(out);
+        fi_sqlparse_nearest_deinit(out);
     }
     return !parser.has_failed;
 }

@@ -35,7 +35,7 @@ static const struct piece no_piece = {.text = NULL};
 static struct piece
 refuse(struct parser *parser, const char *what)
 {
-    (void)firn_sqlparse_tree_refuse(parser, "%s", what);
+    (void)fi_sqlparse_tree_refuse(parser, "%s", what);
     return no_piece;
 }
 
@@ -50,7 +50,7 @@ is_number(const struct piece *piece)
 static const char *
 quoted_name(struct parser *parser, const char *name)
 {
-    return firn_sqlparse_tree_keep(parser, sqlite3_mprintf("\"%w\"", name));
+    return fi_sqlparse_tree_keep(parser, sqlite3_mprintf("\"%w\"", name));
 }
 
 /* TRUE or FALSE, where no column is called so; in quotes it would be a name. */
@@ -58,8 +58,8 @@ static bool
 is_truth(const struct parser *parser, const struct node *node)
 {
     return node->column == NO_COLUMN && node->text == parser->text + node->from &&
-           (firn_sqlparse_tree_same_name(node->text, node->size, "true") ||
-            firn_sqlparse_tree_same_name(node->text, node->size, "false"));
+           (fi_sqlparse_tree_same_name(node->text, node->size, "true") ||
+            fi_sqlparse_tree_same_name(node->text, node->size, "false"));
 }
 
 static struct piece
@@ -72,7 +72,7 @@ column_piece(struct parser *parser, const struct node *node)
                               .bound = 1};
     }
     if (node->column == NO_COLUMN) {
-        (void)firn_sqlparse_tree_refuse(parser, "%.*s is no column", (int)node->size, node->text);
+        (void)fi_sqlparse_tree_refuse(parser, "%.*s is no column", (int)node->size, node->text);
         return no_piece;
     }
     const firn_table_column *column = &parser->def->columns[node->column];
@@ -153,7 +153,7 @@ number_piece(struct parser *parser, const struct node *node)
 {
     assert(node->kind == NODE_NUMBER && node->size > 0);
     char *text = sqlite3_mprintf("%.*s", (int)node->size, node->text);
-    struct piece piece = {.text = firn_sqlparse_tree_keep(parser, text), .is_literal = true};
+    struct piece piece = {.text = fi_sqlparse_tree_keep(parser, text), .is_literal = true};
     bool is_integer = strspn(piece.text, "0123456789") == node->size;
     size_t digits = count_digits(node);
     piece.bound = fabs(strtod(piece.text, NULL)); /* rounded to the nearest: bounds are coarse */
@@ -176,7 +176,7 @@ text_piece(struct parser *parser, const struct node *node, const char *before,
     assert(class == PIECE_TEXT || class == PIECE_BLOB);
     char *text = sqlite3_mprintf("%s'%.*s'", before, (int)node->size, node->text);
     return (struct piece){.class = class,
-                          .text = firn_sqlparse_tree_keep(parser, text),
+                          .text = fi_sqlparse_tree_keep(parser, text),
                           .is_literal = true,
                           .quoted = node->text,
                           .quoted_size = node->size};
@@ -189,7 +189,7 @@ static bool
 is_constant(const struct parser *parser, const struct node *node)
 {
     bool is_fine = node->kind != NODE_NAME || is_truth(parser, node);
-    is_fine = is_fine && (node->kind != NODE_CALL || firn_sqlparse_tree_is_known(node));
+    is_fine = is_fine && (node->kind != NODE_CALL || fi_sqlparse_tree_is_known(node));
     for (int at = node->first; at != NO_NODE && is_fine; at = parser->nodes[at].next) {
         is_fine = is_constant(parser, &parser->nodes[at]);
     }
@@ -214,7 +214,7 @@ real_piece(struct parser *parser, double number)
     if (strtod(digits, NULL) != number) {
         return refuse(parser, "a number with so many digits");
     }
-    piece.text = firn_sqlparse_tree_keep(parser, sqlite3_mprintf("%s", digits));
+    piece.text = fi_sqlparse_tree_keep(parser, sqlite3_mprintf("%s", digits));
     return piece;
 }
 
@@ -225,7 +225,7 @@ constant_text(struct parser *parser, sqlite3_stmt *statement)
     if (value == NULL || strlen(value) != (size_t)sqlite3_column_bytes(statement, 0)) {
         return refuse(parser, "a text with a NUL");
     }
-    const char *text = firn_sqlparse_tree_keep(parser, sqlite3_mprintf("%Q", value));
+    const char *text = fi_sqlparse_tree_keep(parser, sqlite3_mprintf("%Q", value));
     struct piece piece = {.class = PIECE_TEXT, .text = text, .is_literal = true};
     if (text[0] == '\'') {
         piece.quoted = text + 1;
@@ -248,7 +248,7 @@ constant_piece(struct parser *parser, const struct node *node)
     int type = is_there ? sqlite3_column_type(statement, 0) : SQLITE_NULL;
     sqlite3_int64 whole = type == SQLITE_INTEGER ? sqlite3_column_int64(statement, 0) : 0;
     if (type == SQLITE_INTEGER && whole > -1000000000000000000 && whole < 1000000000000000000) {
-        piece.text = firn_sqlparse_tree_keep(parser, sqlite3_mprintf("%lld", whole));
+        piece.text = fi_sqlparse_tree_keep(parser, sqlite3_mprintf("%lld", whole));
         piece.is_literal = true;
         piece.bound = fabs((double)whole);
     } else if (type == SQLITE_FLOAT) {
@@ -266,30 +266,30 @@ constant_piece(struct parser *parser, const struct node *node)
 /* ---- conversions ---- */
 
 const char *
-firn_sqlparse_rows_number(struct parser *parser, const struct piece *piece)
+fi_sqlparse_rows_number(struct parser *parser, const struct piece *piece)
 {
     assert(piece->text != NULL);
-    return piece->may_be_nan ? firn_sqlparse_tree_keep(
+    return piece->may_be_nan ? fi_sqlparse_tree_keep(
                                    parser, sqlite3_mprintf("nullif(%s, f64 'nan')", piece->text))
                              : piece->text;
 }
 
 struct piece
-firn_sqlparse_rows_integer(struct parser *parser, struct piece piece)
+fi_sqlparse_rows_integer(struct parser *parser, struct piece piece)
 {
     if (piece.text != NULL && piece.class == PIECE_BOOL) {
         char *text = sqlite3_mprintf("cast(%s as i64)", piece.text);
-        piece = (struct piece){.text = firn_sqlparse_tree_keep(parser, text), .bound = 1};
+        piece = (struct piece){.text = fi_sqlparse_tree_keep(parser, text), .bound = 1};
     }
     return piece;
 }
 
 const char *
-firn_sqlparse_rows_real(struct parser *parser, const struct piece *piece)
+fi_sqlparse_rows_real(struct parser *parser, const struct piece *piece)
 {
     assert(piece->text != NULL && is_number(piece));
     bool is_plain = piece->is_literal && strpbrk(piece->text, "eE") == NULL;
-    return is_plain ? firn_sqlparse_tree_keep(parser, sqlite3_mprintf("%se0", piece->text))
+    return is_plain ? fi_sqlparse_tree_keep(parser, sqlite3_mprintf("%se0", piece->text))
                     : piece->text;
 }
 
@@ -313,10 +313,10 @@ computed(struct parser *parser, const struct piece *a, char sign, const struct p
     piece.may_be_nan = a->may_be_nan || b->may_be_nan || (is_real && !is_decimal) ||
                        has_decimal_and_float || sign == '/';
     const char *left =
-        is_decimal && !has_decimal_and_float ? a->text : firn_sqlparse_rows_real(parser, a);
+        is_decimal && !has_decimal_and_float ? a->text : fi_sqlparse_rows_real(parser, a);
     const char *right =
-        is_decimal && !has_decimal_and_float ? b->text : firn_sqlparse_rows_real(parser, b);
-    piece.text = firn_sqlparse_tree_keep(parser, sqlite3_mprintf("(%s %c %s)", left, sign, right));
+        is_decimal && !has_decimal_and_float ? b->text : fi_sqlparse_rows_real(parser, b);
+    piece.text = fi_sqlparse_tree_keep(parser, sqlite3_mprintf("(%s %c %s)", left, sign, right));
     return piece;
 }
 
@@ -324,13 +324,12 @@ static struct piece
 binary_piece(struct parser *parser, const struct node *node)
 {
     assert(node->kind == NODE_BINARY);
-    struct piece a =
-        firn_sqlparse_rows_integer(parser, firn_sqlparse_rows_value(parser, node->first));
+    struct piece a = fi_sqlparse_rows_integer(parser, fi_sqlparse_rows_value(parser, node->first));
     if (a.text == NULL) {
         return no_piece;
     }
-    struct piece b = firn_sqlparse_rows_integer(
-        parser, firn_sqlparse_rows_value(parser, parser->nodes[node->first].next));
+    struct piece b = fi_sqlparse_rows_integer(
+        parser, fi_sqlparse_rows_value(parser, parser->nodes[node->first].next));
     if (b.text == NULL) {
         return no_piece;
     }
@@ -345,7 +344,7 @@ binary_piece(struct parser *parser, const struct node *node)
     char *text = NULL;
     switch (node->sign) {
     case '/':
-        if (a.bound > FIRN_SQLPARSE_EXACT_MAX || b.bound > FIRN_SQLPARSE_EXACT_MAX) {
+        if (a.bound > FI_SQLPARSE_EXACT_MAX || b.bound > FI_SQLPARSE_EXACT_MAX) {
             return refuse(parser, "a division of large integers");
         }
         text = sqlite3_mprintf("cast((%s - %s %% %s) / %s as i64)", a.text, a.text, b.text, b.text);
@@ -360,7 +359,7 @@ binary_piece(struct parser *parser, const struct node *node)
         piece.bound = node->sign == '*' ? a.bound * b.bound : a.bound + b.bound;
         break;
     }
-    piece.text = firn_sqlparse_tree_keep(parser, text);
+    piece.text = fi_sqlparse_tree_keep(parser, text);
     return piece;
 }
 
@@ -369,7 +368,7 @@ signed_piece(struct parser *parser, const struct node *node)
 {
     assert(node->kind == NODE_SIGN && node->sign != '\0');
     struct piece piece =
-        firn_sqlparse_rows_integer(parser, firn_sqlparse_rows_value(parser, node->first));
+        fi_sqlparse_rows_integer(parser, fi_sqlparse_rows_value(parser, node->first));
     if (piece.text == NULL || node->sign == '+') {
         return piece; /* in SQLite a + takes the affinity away: classes agree anyway */
     }
@@ -378,7 +377,7 @@ signed_piece(struct parser *parser, const struct node *node)
     }
     const char *format = piece.is_literal ? "-%s" : "(-%s)";
     bool is_negative = piece.text[0] == '-';
-    piece.text = firn_sqlparse_tree_keep(
+    piece.text = fi_sqlparse_tree_keep(
         parser, sqlite3_mprintf(is_negative ? "(-(%s))" : format, piece.text));
     piece.is_literal = piece.is_literal && !is_negative;
     return piece;
@@ -410,18 +409,18 @@ branch_piece(struct parser *parser, int node, struct piece *all, bool *has_any, 
         *out = "null";
         return true;
     }
-    struct piece piece = firn_sqlparse_rows_integer(parser, firn_sqlparse_rows_value(parser, node));
+    struct piece piece = fi_sqlparse_rows_integer(parser, fi_sqlparse_rows_value(parser, node));
     if (piece.text == NULL) {
         return false;
     }
-    *out = piece.class == PIECE_REAL ? firn_sqlparse_rows_real(parser, &piece) : piece.text;
+    *out = piece.class == PIECE_REAL ? fi_sqlparse_rows_real(parser, &piece) : piece.text;
     if (drops_nan && piece.may_be_nan) {
-        *out = firn_sqlparse_rows_number(parser, &piece);
+        *out = fi_sqlparse_rows_number(parser, &piece);
         piece.may_be_nan = false;
     }
     if (*has_any) {
         return unite(all, &piece) ||
-               firn_sqlparse_tree_refuse(parser, "branches with values of different classes");
+               fi_sqlparse_tree_refuse(parser, "branches with values of different classes");
     }
     *all = piece;
     all->is_literal = false;
@@ -450,13 +449,13 @@ case_piece(struct parser *parser, const struct node *node)
             sqlite3_str_appendf(text, " else %s", value);
             break;
         }
-        const char *condition = firn_sqlparse_where_condition(parser, at, false);
+        const char *condition = fi_sqlparse_where_condition(parser, at, false);
         is_fine = condition != NULL && branch_piece(parser, then, &all, &has_any, false, &value);
         sqlite3_str_appendf(text, " when %s then %s", condition != NULL ? condition : "", value);
         at = parser->nodes[then].next;
     }
     sqlite3_str_appendall(text, " end");
-    const char *kept = firn_sqlparse_tree_keep(parser, sqlite3_str_finish(text));
+    const char *kept = fi_sqlparse_tree_keep(parser, sqlite3_str_finish(text));
     if (!is_fine || !has_any) {
         return refuse(parser, "a CASE that SQLite has to compute");
     }
@@ -478,7 +477,7 @@ coalesce_piece(struct parser *parser, const struct node *node)
         sqlite3_str_appendf(text, "%s%s", at == node->first ? "coalesce(" : ", ", value);
     }
     sqlite3_str_appendall(text, ")");
-    all.text = firn_sqlparse_tree_keep(parser, sqlite3_str_finish(text));
+    all.text = fi_sqlparse_tree_keep(parser, sqlite3_str_finish(text));
     return is_fine && has_any ? all : no_piece;
 }
 
@@ -510,10 +509,10 @@ find_part(const struct parser *parser, const struct node *node, int *out_value, 
     *out_value = node->first;
     *out_from = 1;
     *out_count = 10;
-    if (firn_sqlparse_tree_is_call(node, "date")) {
+    if (fi_sqlparse_tree_is_call(node, "date")) {
         return first->next == NO_NODE;
     }
-    if (firn_sqlparse_tree_is_call(node, "substr")) {
+    if (fi_sqlparse_tree_is_call(node, "substr")) {
         return read_count(parser, first->next, out_from) && *out_from > 0 &&
                read_count(parser, parser->nodes[first->next].next, out_count) && *out_count > 0;
     }
@@ -539,11 +538,11 @@ part_of_time(struct parser *parser, const struct node *node)
     size_t from = 0;
     size_t count = 0;
     struct piece piece = find_part(parser, node, &value, &from, &count)
-                             ? firn_sqlparse_rows_value(parser, value)
+                             ? fi_sqlparse_rows_value(parser, value)
                              : no_piece;
     bool is_day = piece.text != NULL && piece.class == PIECE_DATE;
     bool is_moment = piece.text != NULL && piece.class == PIECE_TIMESTAMP && from + count <= 20 &&
-                     firn_sqlparse_tree_is_call(node, "substr");
+                     fi_sqlparse_tree_is_call(node, "substr");
     if (!is_day && !is_moment) {
         return refuse(parser, "a function of what is no date");
     }
@@ -551,7 +550,7 @@ part_of_time(struct parser *parser, const struct node *node)
         sqlite3_mprintf("substr(cast(%s as text), %d, %d)", piece.text, (int)from, (int)count);
     bool is_digits = (from == 1 && count <= 4) || (count == 2 && (from == 6 || from == 9));
     return (struct piece){
-        .class = PIECE_TEXT, .text = firn_sqlparse_tree_keep(parser, text), .is_digits = is_digits};
+        .class = PIECE_TEXT, .text = fi_sqlparse_tree_keep(parser, text), .is_digits = is_digits};
 }
 
 /* CAST(strftime('%Y', day) AS INTEGER); of integers, and of REAL, that are it already. */
@@ -560,21 +559,21 @@ cast_piece(struct parser *parser, const struct node *node)
 {
     assert(node->kind == NODE_CAST);
     struct piece piece =
-        firn_sqlparse_rows_integer(parser, firn_sqlparse_rows_value(parser, node->first));
-    bool is_integer = firn_sqlparse_tree_same_name(node->text, node->size, "integer") ||
-                      firn_sqlparse_tree_same_name(node->text, node->size, "int");
-    bool is_real = firn_sqlparse_tree_same_name(node->text, node->size, "real");
+        fi_sqlparse_rows_integer(parser, fi_sqlparse_rows_value(parser, node->first));
+    bool is_integer = fi_sqlparse_tree_same_name(node->text, node->size, "integer") ||
+                      fi_sqlparse_tree_same_name(node->text, node->size, "int");
+    bool is_real = fi_sqlparse_tree_same_name(node->text, node->size, "real");
     if (piece.text != NULL && is_integer && piece.is_digits) {
         char *text = sqlite3_mprintf("cast(%s as i64)", piece.text);
-        return (struct piece){.text = firn_sqlparse_tree_keep(parser, text), .bound = 9999};
+        return (struct piece){.text = fi_sqlparse_tree_keep(parser, text), .bound = 9999};
     }
     if (piece.text != NULL && is_integer && piece.class == PIECE_INTEGER) {
         return piece;
     }
     if (piece.text != NULL && is_real && piece.class == PIECE_INTEGER &&
-        piece.bound <= FIRN_SQLPARSE_EXACT_MAX) {
+        piece.bound <= FI_SQLPARSE_EXACT_MAX) {
         char *text = sqlite3_mprintf("cast(%s as f64)", piece.text);
-        return (struct piece){.class = PIECE_REAL, .text = firn_sqlparse_tree_keep(parser, text)};
+        return (struct piece){.class = PIECE_REAL, .text = fi_sqlparse_tree_keep(parser, text)};
     }
     return piece.text != NULL && is_real && piece.class == PIECE_REAL
                ? piece
@@ -587,47 +586,46 @@ call_piece(struct parser *parser, const struct node *node)
     assert(node->kind == NODE_CALL);
     bool has_one = node->first != NO_NODE && parser->nodes[node->first].next == NO_NODE;
     bool is_plain = !node->is_distinct && !node->has_star && node->first != NO_NODE;
-    if (is_plain && has_one && firn_sqlparse_tree_is_call(node, "abs")) {
+    if (is_plain && has_one && fi_sqlparse_tree_is_call(node, "abs")) {
         struct piece piece =
-            firn_sqlparse_rows_integer(parser, firn_sqlparse_rows_value(parser, node->first));
+            fi_sqlparse_rows_integer(parser, fi_sqlparse_rows_value(parser, node->first));
         if (piece.text != NULL && (!is_number(&piece) || piece.is_unsigned)) {
             return refuse(parser, "abs() of what is no number");
         }
         if (piece.text != NULL) {
             piece.is_literal = false;
-            piece.text = firn_sqlparse_tree_keep(parser, sqlite3_mprintf("abs(%s)", piece.text));
+            piece.text = fi_sqlparse_tree_keep(parser, sqlite3_mprintf("abs(%s)", piece.text));
         }
         return piece;
     }
-    bool is_lower = firn_sqlparse_tree_is_call(node, "lower");
-    if (is_plain && has_one && (is_lower || firn_sqlparse_tree_is_call(node, "upper"))) {
-        struct piece piece = firn_sqlparse_rows_value(parser, node->first);
+    bool is_lower = fi_sqlparse_tree_is_call(node, "lower");
+    if (is_plain && has_one && (is_lower || fi_sqlparse_tree_is_call(node, "upper"))) {
+        struct piece piece = fi_sqlparse_rows_value(parser, node->first);
         if (piece.text != NULL && (piece.class != PIECE_TEXT || piece.is_literal)) {
             return refuse(parser, "lower() or upper() of what is no text");
         }
         if (piece.text != NULL) {
-            piece.text = firn_sqlparse_tree_keep(
+            piece.text = fi_sqlparse_tree_keep(
                 parser, sqlite3_mprintf("%s(%s)", is_lower ? "lower" : "upper", piece.text));
         }
         return piece;
     }
     if (is_plain && !has_one &&
-        (firn_sqlparse_tree_is_call(node, "coalesce") ||
-         firn_sqlparse_tree_is_call(node, "ifnull"))) {
+        (fi_sqlparse_tree_is_call(node, "coalesce") || fi_sqlparse_tree_is_call(node, "ifnull"))) {
         return coalesce_piece(parser, node);
     }
-    if (is_plain && (firn_sqlparse_tree_is_call(node, "substr") ||
-                     firn_sqlparse_tree_is_call(node, "strftime") ||
-                     firn_sqlparse_tree_is_call(node, "date"))) {
+    if (is_plain &&
+        (fi_sqlparse_tree_is_call(node, "substr") || fi_sqlparse_tree_is_call(node, "strftime") ||
+         fi_sqlparse_tree_is_call(node, "date"))) {
         return part_of_time(parser, node);
     }
-    (void)firn_sqlparse_tree_refuse(parser, "the function %.*s over rows", (int)node->size,
-                                    node->text);
+    (void)fi_sqlparse_tree_refuse(parser, "the function %.*s over rows", (int)node->size,
+                                  node->text);
     return no_piece;
 }
 
 struct piece
-firn_sqlparse_rows_value(struct parser *parser, int number)
+fi_sqlparse_rows_value(struct parser *parser, int number)
 {
     if (parser->has_failed || number == NO_NODE) {
         return no_piece;
@@ -658,7 +656,7 @@ firn_sqlparse_rows_value(struct parser *parser, int number)
     case NODE_CAST:
         return cast_piece(parser, node);
     default: {
-        const char *condition = firn_sqlparse_where_condition(parser, number, false);
+        const char *condition = fi_sqlparse_where_condition(parser, number, false);
         return (struct piece){.class = PIECE_BOOL, .text = condition};
     }
     }

@@ -29,13 +29,13 @@
 SQLITE_EXTENSION_INIT3
 
 bool
-firn_sqlparse_tree_refuse(struct parser *parser, const char *format, ...)
+fi_sqlparse_tree_refuse(struct parser *parser, const char *format, ...)
 {
     assert(parser->reason != NULL && format != NULL);
     if (!parser->has_failed) {
         va_list arguments;
         va_start(arguments, format);
-        sqlite3_vsnprintf(FIRN_SQLPARSE_REASON_SIZE, parser->reason, format, arguments);
+        sqlite3_vsnprintf(FI_SQLPARSE_REASON_SIZE, parser->reason, format, arguments);
         va_end(arguments);
     }
     parser->has_failed = true;
@@ -43,7 +43,7 @@ firn_sqlparse_tree_refuse(struct parser *parser, const char *format, ...)
 }
 
 const char *
-firn_sqlparse_tree_keep(struct parser *parser, char *text)
+fi_sqlparse_tree_keep(struct parser *parser, char *text)
 {
     assert(parser->kept_count <= parser->kept_capacity);
     if (text != NULL && parser->kept_count == parser->kept_capacity) {
@@ -58,7 +58,7 @@ firn_sqlparse_tree_keep(struct parser *parser, char *text)
         }
     }
     if (text == NULL) {
-        (void)firn_sqlparse_tree_refuse(parser, "out of memory");
+        (void)fi_sqlparse_tree_refuse(parser, "out of memory");
         return "";
     }
     parser->kept[parser->kept_count++] = text;
@@ -149,7 +149,7 @@ size_of_sign(const char *text)
 }
 
 void
-firn_sqlparse_tree_next(struct parser *parser)
+fi_sqlparse_tree_next(struct parser *parser)
 {
     const char *text = parser->text;
     size_t at = skip_blanks(text, parser->at);
@@ -194,7 +194,7 @@ firn_sqlparse_tree_next(struct parser *parser)
 }
 
 bool
-firn_sqlparse_tree_is(const struct parser *parser, const char *word)
+fi_sqlparse_tree_is(const struct parser *parser, const char *word)
 {
     assert(word[0] != '\0');
     const struct word *here = &parser->word;
@@ -203,12 +203,12 @@ firn_sqlparse_tree_is(const struct parser *parser, const char *word)
 }
 
 bool
-firn_sqlparse_tree_take(struct parser *parser, const char *word)
+fi_sqlparse_tree_take(struct parser *parser, const char *word)
 {
-    if (!firn_sqlparse_tree_is(parser, word)) {
+    if (!fi_sqlparse_tree_is(parser, word)) {
         return false;
     }
-    firn_sqlparse_tree_next(parser);
+    fi_sqlparse_tree_next(parser);
     return true;
 }
 
@@ -216,9 +216,9 @@ firn_sqlparse_tree_take(struct parser *parser, const char *word)
 static bool
 expect(struct parser *parser, const char *word)
 {
-    return firn_sqlparse_tree_take(parser, word) ||
-           firn_sqlparse_tree_refuse(parser, "\"%.*s\" where %s is known", (int)parser->word.size,
-                                     parser->word.text, word);
+    return fi_sqlparse_tree_take(parser, word) ||
+           fi_sqlparse_tree_refuse(parser, "\"%.*s\" where %s is known", (int)parser->word.size,
+                                   parser->word.text, word);
 }
 
 /* ---- nodes ---- */
@@ -228,7 +228,7 @@ new_node(struct parser *parser, enum node_kind kind)
 {
     assert(parser->node_count >= 0 && parser->node_count <= NODES_MAX);
     if (parser->node_count == NODES_MAX) {
-        (void)firn_sqlparse_tree_refuse(parser, "the statement is too large");
+        (void)fi_sqlparse_tree_refuse(parser, "the statement is too large");
     }
     if (parser->has_failed) {
         return NO_NODE;
@@ -283,7 +283,7 @@ end_node(struct parser *parser, int node, size_t to)
 }
 
 bool
-firn_sqlparse_tree_same_name(const char *a, size_t a_size, const char *b)
+fi_sqlparse_tree_same_name(const char *a, size_t a_size, const char *b)
 {
     return strlen(b) == a_size && sqlite3_strnicmp(a, b, (int)a_size) == 0;
 }
@@ -294,10 +294,10 @@ find_column(struct parser *parser, struct node *node)
     assert(node->kind == NODE_NAME && node->column == NO_COLUMN);
     const firn_table_def *def = parser->def;
     for (size_t i = 0; i < def->column_count; i++) {
-        if (firn_sqlparse_tree_same_name(node->text, node->size, def->columns[i].name)) {
+        if (fi_sqlparse_tree_same_name(node->text, node->size, def->columns[i].name)) {
             if (node->column != NO_COLUMN) {
-                (void)firn_sqlparse_tree_refuse(parser, "two columns are called %.*s",
-                                                (int)node->size, node->text);
+                (void)fi_sqlparse_tree_refuse(parser, "two columns are called %.*s",
+                                              (int)node->size, node->text);
             }
             node->column = (int)i;
         }
@@ -315,21 +315,20 @@ read_column(struct parser *parser)
     node->text = parser->word.text;
     node->size = parser->word.size;
     bool is_doubtful = parser->word.kind == WORD_QUOTED && memchr(node->text, '"', node->size);
-    firn_sqlparse_tree_next(parser);
-    if (firn_sqlparse_tree_take(parser, ".")) {
+    fi_sqlparse_tree_next(parser);
+    if (fi_sqlparse_tree_take(parser, ".")) {
         if (parser->table_size != node->size ||
             sqlite3_strnicmp(parser->table, node->text, (int)node->size) != 0) {
-            (void)firn_sqlparse_tree_refuse(parser, "a column of %.*s", (int)node->size,
-                                            node->text);
+            (void)fi_sqlparse_tree_refuse(parser, "a column of %.*s", (int)node->size, node->text);
         }
         is_doubtful |= parser->word.kind != WORD_NAME && parser->word.kind != WORD_QUOTED;
         node->text = parser->word.text;
         node->size = parser->word.size;
         node->to = parser->word.to;
-        firn_sqlparse_tree_next(parser);
+        fi_sqlparse_tree_next(parser);
     }
-    if (is_doubtful || firn_sqlparse_tree_is(parser, ".")) {
-        (void)firn_sqlparse_tree_refuse(parser, "a name that is not plain");
+    if (is_doubtful || fi_sqlparse_tree_is(parser, ".")) {
+        (void)fi_sqlparse_tree_refuse(parser, "a name that is not plain");
     }
     find_column(parser, node);
     return parser->has_failed ? NO_NODE : number;
@@ -345,21 +344,21 @@ read_call(struct parser *parser)
     }
     parser->nodes[number].text = parser->word.text;
     parser->nodes[number].size = parser->word.size;
-    firn_sqlparse_tree_next(parser);
-    firn_sqlparse_tree_next(parser);
-    parser->nodes[number].is_distinct = firn_sqlparse_tree_take(parser, "distinct");
-    parser->nodes[number].has_star = firn_sqlparse_tree_take(parser, "*");
-    bool may_have_more = !parser->nodes[number].has_star && !firn_sqlparse_tree_is(parser, ")");
+    fi_sqlparse_tree_next(parser);
+    fi_sqlparse_tree_next(parser);
+    parser->nodes[number].is_distinct = fi_sqlparse_tree_take(parser, "distinct");
+    parser->nodes[number].has_star = fi_sqlparse_tree_take(parser, "*");
+    bool may_have_more = !parser->nodes[number].has_star && !fi_sqlparse_tree_is(parser, ")");
     while (may_have_more && !parser->has_failed) {
-        add_operand(parser, number, firn_sqlparse_tree_expression(parser));
-        may_have_more = firn_sqlparse_tree_take(parser, ",");
+        add_operand(parser, number, fi_sqlparse_tree_expression(parser));
+        may_have_more = fi_sqlparse_tree_take(parser, ",");
     }
     size_t end = parser->word.to;
     if (expect(parser, ")")) {
         end_node(parser, number, end);
     }
-    if (firn_sqlparse_tree_is(parser, "over") || firn_sqlparse_tree_is(parser, "filter")) {
-        (void)firn_sqlparse_tree_refuse(parser, "a window or FILTER");
+    if (fi_sqlparse_tree_is(parser, "over") || fi_sqlparse_tree_is(parser, "filter")) {
+        (void)fi_sqlparse_tree_refuse(parser, "a window or FILTER");
     }
     return number;
 }
@@ -367,23 +366,23 @@ read_call(struct parser *parser)
 static int
 read_case(struct parser *parser)
 {
-    assert(firn_sqlparse_tree_is(parser, "case"));
+    assert(fi_sqlparse_tree_is(parser, "case"));
     int number = new_node(parser, NODE_CASE);
-    firn_sqlparse_tree_next(parser);
-    if (!firn_sqlparse_tree_is(parser, "when")) {
-        add_operand(parser, number, firn_sqlparse_tree_expression(parser));
+    fi_sqlparse_tree_next(parser);
+    if (!fi_sqlparse_tree_is(parser, "when")) {
+        add_operand(parser, number, fi_sqlparse_tree_expression(parser));
         if (number != NO_NODE) {
             parser->nodes[number].has_base = true;
         }
     }
-    while (!parser->has_failed && firn_sqlparse_tree_take(parser, "when")) {
-        add_operand(parser, number, firn_sqlparse_tree_expression(parser));
+    while (!parser->has_failed && fi_sqlparse_tree_take(parser, "when")) {
+        add_operand(parser, number, fi_sqlparse_tree_expression(parser));
         if (expect(parser, "then")) {
-            add_operand(parser, number, firn_sqlparse_tree_expression(parser));
+            add_operand(parser, number, fi_sqlparse_tree_expression(parser));
         }
     }
-    if (!parser->has_failed && firn_sqlparse_tree_take(parser, "else")) {
-        add_operand(parser, number, firn_sqlparse_tree_expression(parser));
+    if (!parser->has_failed && fi_sqlparse_tree_take(parser, "else")) {
+        add_operand(parser, number, fi_sqlparse_tree_expression(parser));
         parser->nodes[number].has_else = true;
     }
     size_t end = parser->word.to;
@@ -396,18 +395,18 @@ read_case(struct parser *parser)
 static int
 read_cast(struct parser *parser)
 {
-    assert(firn_sqlparse_tree_is(parser, "cast"));
+    assert(fi_sqlparse_tree_is(parser, "cast"));
     int number = new_node(parser, NODE_CAST);
-    firn_sqlparse_tree_next(parser);
-    firn_sqlparse_tree_next(parser);
-    add_operand(parser, number, firn_sqlparse_tree_expression(parser));
+    fi_sqlparse_tree_next(parser);
+    fi_sqlparse_tree_next(parser);
+    add_operand(parser, number, fi_sqlparse_tree_expression(parser));
     if (expect(parser, "as") && number != NO_NODE) {
         parser->nodes[number].text = parser->word.text;
         parser->nodes[number].size = parser->word.size;
         if (parser->word.kind != WORD_NAME) {
-            (void)firn_sqlparse_tree_refuse(parser, "a CAST");
+            (void)fi_sqlparse_tree_refuse(parser, "a CAST");
         }
-        firn_sqlparse_tree_next(parser);
+        fi_sqlparse_tree_next(parser);
     }
     size_t end = parser->word.to;
     if (expect(parser, ")")) {
@@ -424,7 +423,7 @@ read_literal(struct parser *parser, enum node_kind kind)
         parser->nodes[number].text = parser->word.text;
         parser->nodes[number].size = parser->word.size;
     }
-    firn_sqlparse_tree_next(parser);
+    fi_sqlparse_tree_next(parser);
     return number;
 }
 
@@ -452,8 +451,8 @@ read_primary(struct parser *parser)
         break;
     }
     size_t from = parser->word.from;
-    if (firn_sqlparse_tree_take(parser, "(")) {
-        int inner = firn_sqlparse_tree_expression(parser);
+    if (fi_sqlparse_tree_take(parser, "(")) {
+        int inner = fi_sqlparse_tree_expression(parser);
         size_t end = parser->word.to;
         if (!expect(parser, ")") || inner == NO_NODE) {
             return NO_NODE;
@@ -463,23 +462,23 @@ read_primary(struct parser *parser)
         return inner;
     }
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        if (firn_sqlparse_tree_is(parser, refused[i])) {
-            (void)firn_sqlparse_tree_refuse(parser, "%s in an expression", refused[i]);
+        if (fi_sqlparse_tree_is(parser, refused[i])) {
+            (void)fi_sqlparse_tree_refuse(parser, "%s in an expression", refused[i]);
         }
     }
     if (parser->word.kind != WORD_NAME || parser->has_failed) {
-        (void)firn_sqlparse_tree_refuse(parser, "\"%.*s\" is not known here",
-                                        (int)(parser->word.to - parser->word.from),
-                                        parser->text + parser->word.from);
+        (void)fi_sqlparse_tree_refuse(parser, "\"%.*s\" is not known here",
+                                      (int)(parser->word.to - parser->word.from),
+                                      parser->text + parser->word.from);
         return NO_NODE;
     }
-    if (firn_sqlparse_tree_is(parser, "null")) {
+    if (fi_sqlparse_tree_is(parser, "null")) {
         return read_literal(parser, NODE_NULL);
     }
-    if (firn_sqlparse_tree_is(parser, "case")) {
+    if (fi_sqlparse_tree_is(parser, "case")) {
         return read_case(parser);
     }
-    if (firn_sqlparse_tree_is(parser, "cast") && stands_before_parenthesis(parser)) {
+    if (fi_sqlparse_tree_is(parser, "cast") && stands_before_parenthesis(parser)) {
         return read_cast(parser);
     }
     return stands_before_parenthesis(parser) ? read_call(parser) : read_column(parser);
@@ -488,20 +487,20 @@ read_primary(struct parser *parser)
 static int
 read_signed(struct parser *parser)
 {
-    bool is_sign = firn_sqlparse_tree_is(parser, "-") || firn_sqlparse_tree_is(parser, "+") ||
-                   firn_sqlparse_tree_is(parser, "~");
+    bool is_sign = fi_sqlparse_tree_is(parser, "-") || fi_sqlparse_tree_is(parser, "+") ||
+                   fi_sqlparse_tree_is(parser, "~");
     if (!is_sign) {
         return read_primary(parser);
     }
     if (parser->depth >= DEPTH_MAX) {
-        (void)firn_sqlparse_tree_refuse(parser, "the statement is too deep");
+        (void)fi_sqlparse_tree_refuse(parser, "the statement is too deep");
         return NO_NODE;
     }
     int number = new_node(parser, NODE_SIGN);
     if (number != NO_NODE) {
         parser->nodes[number].sign = parser->word.text[0];
     }
-    firn_sqlparse_tree_next(parser);
+    fi_sqlparse_tree_next(parser);
     parser->depth++;
     add_operand(parser, number, read_signed(parser));
     parser->depth--;
@@ -520,7 +519,7 @@ rank_of(const struct parser *parser, char *out_sign)
                      {"-", '-', 4},  {"&", '&', 3},  {"|", '|', 3}, {"<<", 'L', 3}, {">>", 'R', 3},
                      {"<", '<', 2},  {"<=", 'l', 2}, {">", '>', 2}, {">=", 'g', 2}};
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
-        if (parser->word.kind == WORD_SIGN && firn_sqlparse_tree_is(parser, operators[i].word)) {
+        if (parser->word.kind == WORD_SIGN && fi_sqlparse_tree_is(parser, operators[i].word)) {
             *out_sign = operators[i].sign;
             return operators[i].rank;
         }
@@ -540,7 +539,7 @@ read_binary(struct parser *parser, int rank_min)
     int left = read_signed(parser);
     for (int rank = rank_of(parser, &sign); rank >= rank_min && !parser->has_failed;
          rank = rank_of(parser, &sign)) {
-        firn_sqlparse_tree_next(parser);
+        fi_sqlparse_tree_next(parser);
         int node =
             new_over(parser, rank == RANK_RELATIONAL ? NODE_COMPARE : NODE_BINARY, left, from);
         if (node != NO_NODE) {
@@ -557,13 +556,13 @@ read_binary(struct parser *parser, int rank_min)
 static int
 read_is(struct parser *parser, int left, size_t from)
 {
-    bool is_negated = firn_sqlparse_tree_take(parser, "not");
-    if (firn_sqlparse_tree_is(parser, "distinct")) {
-        (void)firn_sqlparse_tree_refuse(parser, "IS DISTINCT FROM");
+    bool is_negated = fi_sqlparse_tree_take(parser, "not");
+    if (fi_sqlparse_tree_is(parser, "distinct")) {
+        (void)fi_sqlparse_tree_refuse(parser, "IS DISTINCT FROM");
         return NO_NODE;
     }
     size_t end = parser->word.to;
-    bool is_null = firn_sqlparse_tree_take(parser, "null");
+    bool is_null = fi_sqlparse_tree_take(parser, "null");
     int node = new_over(parser, is_null ? NODE_NULLITY : NODE_IS, left, from);
     if (node != NO_NODE) {
         parser->nodes[node].is_negated = is_negated;
@@ -580,10 +579,10 @@ static int
 read_in(struct parser *parser, int left, size_t from)
 {
     int node = new_over(parser, NODE_IN, left, from);
-    if (expect(parser, "(") && !firn_sqlparse_tree_is(parser, ")")) {
+    if (expect(parser, "(") && !fi_sqlparse_tree_is(parser, ")")) {
         do {
-            add_operand(parser, node, firn_sqlparse_tree_expression(parser));
-        } while (!parser->has_failed && firn_sqlparse_tree_take(parser, ","));
+            add_operand(parser, node, fi_sqlparse_tree_expression(parser));
+        } while (!parser->has_failed && fi_sqlparse_tree_take(parser, ","));
     }
     size_t end = parser->word.to;
     if (expect(parser, ")")) {
@@ -608,8 +607,8 @@ read_pattern(struct parser *parser, enum node_kind kind, int left, size_t from)
 {
     int node = new_over(parser, kind, left, from);
     add_operand(parser, node, read_binary(parser, RANK_RELATIONAL));
-    if (firn_sqlparse_tree_is(parser, "escape")) {
-        (void)firn_sqlparse_tree_refuse(parser, "ESCAPE");
+    if (fi_sqlparse_tree_is(parser, "escape")) {
+        (void)fi_sqlparse_tree_refuse(parser, "ESCAPE");
     }
     return node;
 }
@@ -619,9 +618,9 @@ static int
 read_equality_operator(struct parser *parser, int left, size_t from)
 {
     size_t end = parser->word.to;
-    bool is_equal = firn_sqlparse_tree_is(parser, "=") || firn_sqlparse_tree_is(parser, "==");
-    if (is_equal || firn_sqlparse_tree_is(parser, "<>") || firn_sqlparse_tree_is(parser, "!=")) {
-        firn_sqlparse_tree_next(parser);
+    bool is_equal = fi_sqlparse_tree_is(parser, "=") || fi_sqlparse_tree_is(parser, "==");
+    if (is_equal || fi_sqlparse_tree_is(parser, "<>") || fi_sqlparse_tree_is(parser, "!=")) {
+        fi_sqlparse_tree_next(parser);
         int node = new_over(parser, NODE_COMPARE, left, from);
         if (node != NO_NODE) {
             parser->nodes[node].sign = is_equal ? '=' : 'n';
@@ -629,11 +628,11 @@ read_equality_operator(struct parser *parser, int left, size_t from)
         add_operand(parser, node, read_binary(parser, RANK_RELATIONAL));
         return node;
     }
-    if (firn_sqlparse_tree_take(parser, "is")) {
+    if (fi_sqlparse_tree_take(parser, "is")) {
         return read_is(parser, left, from);
     }
-    bool is_null = firn_sqlparse_tree_take(parser, "isnull");
-    if (is_null || firn_sqlparse_tree_take(parser, "notnull")) {
+    bool is_null = fi_sqlparse_tree_take(parser, "isnull");
+    if (is_null || fi_sqlparse_tree_take(parser, "notnull")) {
         int node = new_over(parser, NODE_NULLITY, left, from);
         if (node != NO_NODE) {
             parser->nodes[node].is_negated = !is_null;
@@ -641,23 +640,23 @@ read_equality_operator(struct parser *parser, int left, size_t from)
         end_node(parser, node, end);
         return node;
     }
-    bool is_negated = firn_sqlparse_tree_take(parser, "not");
+    bool is_negated = fi_sqlparse_tree_take(parser, "not");
     end = parser->word.to;
     int node = NO_NODE;
-    if (is_negated && firn_sqlparse_tree_take(parser, "null")) {
+    if (is_negated && fi_sqlparse_tree_take(parser, "null")) {
         node = new_over(parser, NODE_NULLITY, left, from);
         end_node(parser, node, end);
-    } else if (firn_sqlparse_tree_take(parser, "between")) {
+    } else if (fi_sqlparse_tree_take(parser, "between")) {
         node = read_between(parser, left, from);
-    } else if (firn_sqlparse_tree_take(parser, "in")) {
+    } else if (fi_sqlparse_tree_take(parser, "in")) {
         node = read_in(parser, left, from);
-    } else if (firn_sqlparse_tree_take(parser, "like")) {
+    } else if (fi_sqlparse_tree_take(parser, "like")) {
         node = read_pattern(parser, NODE_LIKE, left, from);
-    } else if (firn_sqlparse_tree_take(parser, "glob")) {
+    } else if (fi_sqlparse_tree_take(parser, "glob")) {
         node = read_pattern(parser, NODE_GLOB, left, from);
     } else if (is_negated) {
-        (void)firn_sqlparse_tree_refuse(parser, "NOT %.*s", (int)parser->word.size,
-                                        parser->word.text);
+        (void)fi_sqlparse_tree_refuse(parser, "NOT %.*s", (int)parser->word.size,
+                                      parser->word.text);
     }
     if (node != NO_NODE) {
         parser->nodes[node].is_negated = is_negated;
@@ -682,15 +681,15 @@ read_equality(struct parser *parser)
 static int
 read_not(struct parser *parser)
 {
-    if (!firn_sqlparse_tree_is(parser, "not")) {
+    if (!fi_sqlparse_tree_is(parser, "not")) {
         return read_equality(parser);
     }
     if (parser->depth >= DEPTH_MAX) {
-        (void)firn_sqlparse_tree_refuse(parser, "the statement is too deep");
+        (void)fi_sqlparse_tree_refuse(parser, "the statement is too deep");
         return NO_NODE;
     }
     int node = new_node(parser, NODE_NOT);
-    firn_sqlparse_tree_next(parser);
+    fi_sqlparse_tree_next(parser);
     parser->depth++;
     add_operand(parser, node, read_not(parser));
     parser->depth--;
@@ -702,7 +701,7 @@ read_and(struct parser *parser)
 {
     size_t from = parser->word.from;
     int left = read_not(parser);
-    while (!parser->has_failed && firn_sqlparse_tree_take(parser, "and")) {
+    while (!parser->has_failed && fi_sqlparse_tree_take(parser, "and")) {
         left = new_over(parser, NODE_AND, left, from);
         int right = read_not(parser);
         add_operand(parser, left, right);
@@ -711,17 +710,17 @@ read_and(struct parser *parser)
 }
 
 int
-firn_sqlparse_tree_expression(struct parser *parser)
+fi_sqlparse_tree_expression(struct parser *parser)
 {
     assert(parser->depth >= 0 && parser->depth <= DEPTH_MAX);
     if (parser->depth >= DEPTH_MAX) {
-        (void)firn_sqlparse_tree_refuse(parser, "the statement is too deep");
+        (void)fi_sqlparse_tree_refuse(parser, "the statement is too deep");
         return NO_NODE;
     }
     parser->depth++;
     size_t from = parser->word.from;
     int left = read_and(parser);
-    while (!parser->has_failed && firn_sqlparse_tree_take(parser, "or")) {
+    while (!parser->has_failed && fi_sqlparse_tree_take(parser, "or")) {
         left = new_over(parser, NODE_OR, left, from);
         int right = read_and(parser);
         add_operand(parser, left, right);
@@ -733,13 +732,13 @@ firn_sqlparse_tree_expression(struct parser *parser)
 /* ---- comparing ---- */
 
 bool
-firn_sqlparse_tree_is_call(const struct node *node, const char *name)
+fi_sqlparse_tree_is_call(const struct node *node, const char *name)
 {
-    return node->kind == NODE_CALL && firn_sqlparse_tree_same_name(node->text, node->size, name);
+    return node->kind == NODE_CALL && fi_sqlparse_tree_same_name(node->text, node->size, name);
 }
 
 bool
-firn_sqlparse_tree_is_known(const struct node *node)
+fi_sqlparse_tree_is_known(const struct node *node)
 {
     static const char *const names[] = {
         "abs",    "round",  "coalesce", "ifnull", "nullif",  "iif",      "upper",    "lower",
@@ -747,7 +746,7 @@ firn_sqlparse_tree_is_known(const struct node *node)
         "trim",   "ltrim",  "rtrim",    "hex",    "replace", "strftime", "instr",    "julianday",
         "quote",  "sign",   "min",      "max",    "unicode", "char",     "substring"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (firn_sqlparse_tree_is_call(node, names[i])) {
+        if (fi_sqlparse_tree_is_call(node, names[i])) {
             return !node->is_distinct && !node->has_star;
         }
     }
@@ -767,7 +766,7 @@ have_same_text(const struct node *a, const struct node *b)
 }
 
 bool
-firn_sqlparse_tree_same(const struct parser *parser, int a, int b)
+fi_sqlparse_tree_same(const struct parser *parser, int a, int b)
 {
     assert(a < parser->node_count && b < parser->node_count);
     const struct node *x = &parser->nodes[a];
@@ -779,7 +778,7 @@ firn_sqlparse_tree_same(const struct parser *parser, int a, int b)
     int i = x->first;
     int j = y->first;
     while (are_same && i != NO_NODE && j != NO_NODE) {
-        are_same = firn_sqlparse_tree_same(parser, i, j);
+        are_same = fi_sqlparse_tree_same(parser, i, j);
         i = parser->nodes[i].next;
         j = parser->nodes[j].next;
     }

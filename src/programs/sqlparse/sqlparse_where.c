@@ -148,7 +148,7 @@ compare_alike(const struct piece *a, const struct piece *b)
         if (real->is_literal && strpbrk(real->text, "eE") == NULL) {
             return true; /* an exact decimal to firn, of at most 15 digits */
         }
-        return other->class == PIECE_INTEGER && other->bound <= FIRN_SQLPARSE_EXACT_MAX;
+        return other->class == PIECE_INTEGER && other->bound <= FI_SQLPARSE_EXACT_MAX;
     }
     return true;
 }
@@ -176,7 +176,7 @@ compare_decimal(struct parser *parser, const struct piece *a, char sign, const s
     const char *text = there < number ? (is_upper ? "<=" : ">") : (is_upper ? "<" : ">=");
     char digits[40];
     sqlite3_snprintf((int)sizeof digits, digits, "%.*f", (int)a->scale, there);
-    return firn_sqlparse_tree_keep(parser, sqlite3_mprintf("(%s %s %s)", a->text, text, digits));
+    return fi_sqlparse_tree_keep(parser, sqlite3_mprintf("(%s %s %s)", a->text, text, digits));
 }
 
 /* Both are numbers, and neither a bool. */
@@ -192,26 +192,25 @@ compare_numbers(struct parser *parser, const struct piece *a, char sign, const s
         return by_decimal;
     }
     if (!compare_alike(a, b)) {
-        (void)firn_sqlparse_tree_refuse(parser, "a comparison whose rounding SQLite has to decide");
+        (void)fi_sqlparse_tree_refuse(parser, "a comparison whose rounding SQLite has to decide");
         return NULL;
     }
     bool is_real =
         (a->class == PIECE_REAL && !a->is_literal) || (b->class == PIECE_REAL && !b->is_literal);
-    const char *left = is_real ? firn_sqlparse_rows_real(parser, a) : a->text;
-    const char *right = is_real ? firn_sqlparse_rows_real(parser, b) : b->text;
+    const char *left = is_real ? fi_sqlparse_rows_real(parser, a) : a->text;
+    const char *right = is_real ? fi_sqlparse_rows_real(parser, b) : b->text;
     if (a->may_be_nan && !b->may_be_nan && is_where && strchr("<l=", sign) != NULL) {
-        return firn_sqlparse_tree_keep(parser,
-                                       sqlite3_mprintf("%s %s %s", left, sign_text(sign), right));
+        return fi_sqlparse_tree_keep(parser,
+                                     sqlite3_mprintf("%s %s %s", left, sign_text(sign), right));
     }
     if (a->may_be_nan && !b->may_be_nan && is_where && strchr(">g", sign) != NULL) {
-        return firn_sqlparse_tree_keep(parser,
-                                       sqlite3_mprintf("(%s %s %s and %s <= f64 'infinity')", left,
-                                                       sign_text(sign), right, left));
+        return fi_sqlparse_tree_keep(parser, sqlite3_mprintf("(%s %s %s and %s <= f64 'infinity')",
+                                                             left, sign_text(sign), right, left));
     }
-    left = a->may_be_nan ? firn_sqlparse_rows_number(parser, a) : left;
-    right = b->may_be_nan ? firn_sqlparse_rows_number(parser, b) : right;
-    return firn_sqlparse_tree_keep(parser,
-                                   sqlite3_mprintf("(%s %s %s)", left, sign_text(sign), right));
+    left = a->may_be_nan ? fi_sqlparse_rows_number(parser, a) : left;
+    right = b->may_be_nan ? fi_sqlparse_rows_number(parser, b) : right;
+    return fi_sqlparse_tree_keep(parser,
+                                 sqlite3_mprintf("(%s %s %s)", left, sign_text(sign), right));
 }
 
 /* Whether two values that are texts to SQLite have the same order in firn; *sign may change for
@@ -244,8 +243,8 @@ order_alike(const struct piece *a, const struct piece *b, char *sign)
 static const char *
 compare_pieces(struct parser *parser, struct piece a, char sign, struct piece b, bool is_where)
 {
-    a = firn_sqlparse_rows_integer(parser, a);
-    b = firn_sqlparse_rows_integer(parser, b);
+    a = fi_sqlparse_rows_integer(parser, a);
+    b = fi_sqlparse_rows_integer(parser, b);
     if (a.text == NULL || b.text == NULL) {
         return NULL;
     }
@@ -256,18 +255,18 @@ compare_pieces(struct parser *parser, struct piece a, char sign, struct piece b,
         sign = turned(sign);
     }
     if (a.is_literal) {
-        (void)firn_sqlparse_tree_refuse(parser, "a comparison of literals");
+        (void)fi_sqlparse_tree_refuse(parser, "a comparison of literals");
         return NULL;
     }
     if (is_number(&a) && is_number(&b)) {
         return compare_numbers(parser, &a, sign, &b, is_where);
     }
     if (is_number(&a) || is_number(&b) || !order_alike(&a, &b, &sign)) {
-        (void)firn_sqlparse_tree_refuse(parser, "a comparison of different classes");
+        (void)fi_sqlparse_tree_refuse(parser, "a comparison of different classes");
         return NULL;
     }
-    return firn_sqlparse_tree_keep(parser,
-                                   sqlite3_mprintf("(%s %s %s)", a.text, sign_text(sign), b.text));
+    return fi_sqlparse_tree_keep(parser,
+                                 sqlite3_mprintf("(%s %s %s)", a.text, sign_text(sign), b.text));
 }
 
 /* LIKE and GLOB with a text that is looked for at the beginning. */
@@ -276,7 +275,7 @@ prefix_condition(struct parser *parser, const struct node *node)
 {
     assert(node->kind == NODE_LIKE || node->kind == NODE_GLOB);
     bool is_like = node->kind == NODE_LIKE;
-    struct piece value = firn_sqlparse_rows_value(parser, node->first);
+    struct piece value = fi_sqlparse_rows_value(parser, node->first);
     const struct node *pattern = &parser->nodes[parser->nodes[node->first].next];
     size_t size = pattern->size;
     bool is_prefix = value.text != NULL && value.class == PIECE_TEXT && !value.is_literal &&
@@ -286,7 +285,7 @@ prefix_condition(struct parser *parser, const struct node *node)
         is_prefix = strchr(is_like ? "%_" : "*?[", pattern->text[i]) == NULL;
     }
     if (!is_prefix) {
-        (void)firn_sqlparse_tree_refuse(parser, "a pattern that is more than a prefix");
+        (void)fi_sqlparse_tree_refuse(parser, "a pattern that is more than a prefix");
         return NULL;
     }
     parser->folds_case |= is_like;
@@ -294,7 +293,7 @@ prefix_condition(struct parser *parser, const struct node *node)
     char *text = sqlite3_mprintf(is_like ? "(%sstarts_with(lower(%s), lower('%.*s')))"
                                          : "(%sstarts_with(%s, '%.*s'))",
                                  negated, value.text, (int)size - 1, pattern->text);
-    return firn_sqlparse_tree_keep(parser, text);
+    return fi_sqlparse_tree_keep(parser, text);
 }
 
 static const char *
@@ -302,31 +301,31 @@ in_condition(struct parser *parser, const struct node *node)
 {
     assert(node->kind == NODE_IN);
     struct piece value =
-        firn_sqlparse_rows_integer(parser, firn_sqlparse_rows_value(parser, node->first));
+        fi_sqlparse_rows_integer(parser, fi_sqlparse_rows_value(parser, node->first));
     sqlite3_str *text = sqlite3_str_new(NULL);
     int at = parser->nodes[node->first].next;
     bool is_fine = value.text != NULL && !value.is_literal && !value.is_unsigned && at != NO_NODE;
     bool is_real = value.class == PIECE_REAL;
     if (is_fine) {
-        sqlite3_str_appendf(text, "(%s %sin (", firn_sqlparse_rows_number(parser, &value),
+        sqlite3_str_appendf(text, "(%s %sin (", fi_sqlparse_rows_number(parser, &value),
                             node->is_negated ? "not " : "");
     }
     for (const char *comma = ""; is_fine && at != NO_NODE; at = parser->nodes[at].next) {
-        struct piece item = firn_sqlparse_rows_value(parser, at);
+        struct piece item = fi_sqlparse_rows_value(parser, at);
         char sign = '=';
         is_fine = item.text != NULL && item.is_literal &&
                   (is_number(&value) ? is_number(&item) && compare_alike(&value, &item)
                                      : !is_number(&item) && order_alike(&value, &item, &sign));
         if (is_fine) {
             sqlite3_str_appendf(text, "%s%s", comma,
-                                is_real ? firn_sqlparse_rows_real(parser, &item) : item.text);
+                                is_real ? fi_sqlparse_rows_real(parser, &item) : item.text);
         }
         comma = ", ";
     }
     sqlite3_str_appendall(text, "))");
-    const char *kept = firn_sqlparse_tree_keep(parser, sqlite3_str_finish(text));
+    const char *kept = fi_sqlparse_tree_keep(parser, sqlite3_str_finish(text));
     if (!is_fine) {
-        (void)firn_sqlparse_tree_refuse(parser, "an IN that SQLite has to compute");
+        (void)fi_sqlparse_tree_refuse(parser, "an IN that SQLite has to compute");
         return NULL;
     }
     return kept;
@@ -337,51 +336,51 @@ between_condition(struct parser *parser, const struct node *node, bool is_where)
 {
     assert(node->kind == NODE_BETWEEN);
     int lower = parser->nodes[node->first].next;
-    struct piece value = firn_sqlparse_rows_value(parser, node->first);
-    const char *from = compare_pieces(parser, value, 'g', firn_sqlparse_rows_value(parser, lower),
+    struct piece value = fi_sqlparse_rows_value(parser, node->first);
+    const char *from = compare_pieces(parser, value, 'g', fi_sqlparse_rows_value(parser, lower),
                                       is_where && !node->is_negated);
-    const char *to =
-        from != NULL ? compare_pieces(parser, value, 'l',
-                                      firn_sqlparse_rows_value(parser, parser->nodes[lower].next),
-                                      is_where && !node->is_negated)
-                     : NULL;
+    const char *to = from != NULL
+                         ? compare_pieces(parser, value, 'l',
+                                          fi_sqlparse_rows_value(parser, parser->nodes[lower].next),
+                                          is_where && !node->is_negated)
+                         : NULL;
     if (to == NULL) {
         return NULL;
     }
     const char *format = node->is_negated ? "(not (%s and %s))" : "(%s and %s)";
-    return firn_sqlparse_tree_keep(parser, sqlite3_mprintf(format, from, to));
+    return fi_sqlparse_tree_keep(parser, sqlite3_mprintf(format, from, to));
 }
 
 /* A value as a condition: not null and not 0. */
 static const char *
 truth(struct parser *parser, int number)
 {
-    struct piece piece = firn_sqlparse_rows_value(parser, number);
+    struct piece piece = fi_sqlparse_rows_value(parser, number);
     if (piece.text == NULL || piece.class == PIECE_BOOL) {
         return piece.text;
     }
     if (piece.class != PIECE_INTEGER) {
-        (void)firn_sqlparse_tree_refuse(parser, "a condition that is no comparison");
+        (void)fi_sqlparse_tree_refuse(parser, "a condition that is no comparison");
         return NULL;
     }
-    return firn_sqlparse_tree_keep(parser, sqlite3_mprintf("(%s <> 0)", piece.text));
+    return fi_sqlparse_tree_keep(parser, sqlite3_mprintf("(%s <> 0)", piece.text));
 }
 
 static const char *
 nullity(struct parser *parser, const struct node *node)
 {
     assert(node->kind == NODE_NULLITY);
-    struct piece piece = firn_sqlparse_rows_value(parser, node->first);
+    struct piece piece = fi_sqlparse_rows_value(parser, node->first);
     if (piece.text == NULL) {
         return NULL;
     }
-    return firn_sqlparse_tree_keep(
-        parser, sqlite3_mprintf("(%s is %snull)", firn_sqlparse_rows_number(parser, &piece),
-                                node->is_negated ? "not " : ""));
+    return fi_sqlparse_tree_keep(parser, sqlite3_mprintf("(%s is %snull)",
+                                                         fi_sqlparse_rows_number(parser, &piece),
+                                                         node->is_negated ? "not " : ""));
 }
 
 const char *
-firn_sqlparse_where_condition(struct parser *parser, int number, bool is_where)
+fi_sqlparse_where_condition(struct parser *parser, int number, bool is_where)
 {
     assert(number < parser->node_count);
     if (parser->has_failed || number == NO_NODE) {
@@ -392,24 +391,24 @@ firn_sqlparse_where_condition(struct parser *parser, int number, bool is_where)
     case NODE_AND:
     case NODE_OR: {
         /* (x or null) keeps a row as (x or false) does: null stays as false inside of both. */
-        const char *a = firn_sqlparse_where_condition(parser, node->first, is_where);
+        const char *a = fi_sqlparse_where_condition(parser, node->first, is_where);
         const char *b =
             a != NULL
-                ? firn_sqlparse_where_condition(parser, parser->nodes[node->first].next, is_where)
+                ? fi_sqlparse_where_condition(parser, parser->nodes[node->first].next, is_where)
                 : NULL;
         return b == NULL ? NULL
-                         : firn_sqlparse_tree_keep(
+                         : fi_sqlparse_tree_keep(
                                parser, sqlite3_mprintf("(%s %s %s)", a,
                                                        node->kind == NODE_AND ? "and" : "or", b));
     }
     case NODE_NOT: {
-        const char *a = firn_sqlparse_where_condition(parser, node->first, false);
-        return a == NULL ? NULL : firn_sqlparse_tree_keep(parser, sqlite3_mprintf("(not %s)", a));
+        const char *a = fi_sqlparse_where_condition(parser, node->first, false);
+        return a == NULL ? NULL : fi_sqlparse_tree_keep(parser, sqlite3_mprintf("(not %s)", a));
     }
     case NODE_COMPARE: {
-        struct piece a = firn_sqlparse_rows_value(parser, node->first);
+        struct piece a = fi_sqlparse_rows_value(parser, node->first);
         struct piece b = a.text != NULL
-                             ? firn_sqlparse_rows_value(parser, parser->nodes[node->first].next)
+                             ? fi_sqlparse_rows_value(parser, parser->nodes[node->first].next)
                              : no_piece;
         return b.text == NULL ? NULL : compare_pieces(parser, a, node->sign, b, is_where);
     }
@@ -423,7 +422,7 @@ firn_sqlparse_where_condition(struct parser *parser, int number, bool is_where)
     case NODE_GLOB:
         return prefix_condition(parser, node);
     case NODE_IS:
-        (void)firn_sqlparse_tree_refuse(parser, "IS");
+        (void)fi_sqlparse_tree_refuse(parser, "IS");
         return NULL;
     default:
         return truth(parser, number);

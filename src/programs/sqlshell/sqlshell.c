@@ -20,99 +20,99 @@
 
 /* Which way results are printed. Returns an exit code. */
 static int
-read_mode(struct firn_sqlshell *shell)
+read_mode(struct fi_sqlshell *shell)
 {
-    struct firn_cli *cli = shell->cli;
-    const char *word = firn_command_value(cli, "mode");
-    shell->mode = isatty(STDOUT_FILENO) == 1 ? FIRN_SQLSHELL_TABLE : FIRN_SQLSHELL_TABS;
-    if (word != NULL && !firn_sqlshell_print_find_mode(word, &shell->mode)) {
-        return firn_command_misused(
+    struct fi_cli *cli = shell->cli;
+    const char *word = fi_command_value(cli, "mode");
+    shell->mode = isatty(STDOUT_FILENO) == 1 ? FI_SQLSHELL_TABLE : FI_SQLSHELL_TABS;
+    if (word != NULL && !fi_sqlshell_print_find_mode(word, &shell->mode)) {
+        return fi_command_misused(
             cli, "--mode is one of table, tabs, csv, json, markdown and line, not '%s'", word);
     }
-    if (firn_command_has(cli, "csv")) {
-        shell->mode = FIRN_SQLSHELL_CSV;
+    if (fi_command_has(cli, "csv")) {
+        shell->mode = FI_SQLSHELL_CSV;
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* Returns an exit code. */
 static int
-run_all(struct firn_sqlshell *shell)
+run_all(struct fi_sqlshell *shell)
 {
-    struct firn_cli *cli = shell->cli;
-    int exit_code = FIRN_EXIT_OK;
+    struct fi_cli *cli = shell->cli;
+    int exit_code = FI_EXIT_OK;
     if (cli->argument_count == 1) {
         return shell->is_interactive
-                   ? firn_sqlshell_input_type(shell)
-                   : firn_sqlshell_input_read(shell, STDIN_FILENO, "standard input");
+                   ? fi_sqlshell_input_type(shell)
+                   : fi_sqlshell_input_read(shell, STDIN_FILENO, "standard input");
     }
-    for (int i = 1; i < cli->argument_count && exit_code == FIRN_EXIT_OK && !shell->is_over; i++) {
+    for (int i = 1; i < cli->argument_count && exit_code == FI_EXIT_OK && !shell->is_over; i++) {
         const char *text = cli->arguments[i];
-        exit_code = text[0] == '.' ? firn_sqlshell_dot_run(shell, text)
-                                   : firn_sqlshell_session_run(shell, text);
+        exit_code = text[0] == '.' ? fi_sqlshell_dot_run(shell, text)
+                                   : fi_sqlshell_session_run(shell, text);
     }
     return exit_code;
 }
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
-    struct firn_sqlshell shell = {.cli = cli, .path = cli->arguments[0]};
-    shell.at = firn_command_value(cli, "at");
-    shell.memory = firn_command_value(cli, "memory");
-    shell.read_only = firn_command_has(cli, "read-only") || shell.at != NULL;
-    shell.may_create = firn_command_has(cli, "create");
-    shell.may_open = firn_command_has(cli, "allow-paths");
+    struct fi_sqlshell shell = {.cli = cli, .path = cli->arguments[0]};
+    shell.at = fi_command_value(cli, "at");
+    shell.memory = fi_command_value(cli, "memory");
+    shell.read_only = fi_command_has(cli, "read-only") || shell.at != NULL;
+    shell.may_create = fi_command_has(cli, "create");
+    shell.may_open = fi_command_has(cli, "allow-paths");
     shell.texts = cli->repeated;
     shell.text_count = cli->repeated_count;
     shell.is_interactive = cli->argument_count == 1 && !cli->json && isatty(STDIN_FILENO) == 1 &&
                            isatty(STDOUT_FILENO) == 1;
     if (shell.path[0] == '\0') {
-        return firn_command_misused(cli, "STORE is empty");
+        return fi_command_misused(cli, "STORE is empty");
     }
     if (shell.read_only && shell.may_create) {
-        return firn_command_misused(cli, "--create cannot be used with --read-only and --at");
+        return fi_command_misused(cli, "--create cannot be used with --read-only and --at");
     }
     shell.pages = true;
     int exit_code = read_mode(&shell);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_sqlshell_session_open(&shell);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_sqlshell_session_open(&shell);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_sqlshell_session_attach(&shell, shell.may_create);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_sqlshell_session_attach(&shell, shell.may_create);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_task_foreign_tell(cli, shell.path);
-        firn_term_json_array("results");
+    if (exit_code == FI_EXIT_OK) {
+        fi_task_foreign_tell(cli, shell.path);
+        fi_term_json_array("results");
         exit_code = run_all(&shell);
-        if (exit_code == FIRN_EXIT_OK) {
-            firn_term_json_unwind();
+        if (exit_code == FI_EXIT_OK) {
+            fi_term_json_unwind();
         }
     }
-    firn_sqlshell_session_close(&shell);
+    fi_sqlshell_session_close(&shell);
     return exit_code;
 }
 
 #else
 
 static int
-run(struct firn_cli *cli)
+run(struct fi_cli *cli)
 {
-    return firn_command_report_error(cli, FIRN_UNSUPPORTED,
-                                     cli->program->lacks != NULL
-                                         ? "the build that is not static has it"
-                                         : "install libsqlite3-dev and build firn again",
-                                     "this build of firn has no SQL");
+    return fi_command_report_error(cli, FIRN_UNSUPPORTED,
+                                   cli->program->lacks != NULL
+                                       ? "the build that is not static has it"
+                                       : "install libsqlite3-dev and build firn again",
+                                   "this build of firn has no SQL");
 }
 
 #endif
 
-const struct firn_command firn_sqlshell = {
+const struct fi_command fi_sqlshell = {
     .name = "sql",
     .summary = "Run SQL statements over a store's tables",
     .arguments = "STORE [STATEMENT...]",
     .options =
-        (const struct firn_command_option[]){
+        (const struct fi_command_option[]){
             {"param", 0, "NAME=VALUE...", "the value of a parameter (:NAME, @NAME, $NAME)"},
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"read-only", 0, NULL, "refuse statements that write"},
@@ -139,7 +139,7 @@ const struct firn_command firn_sqlshell = {
             "between values escaped as by firn db scan, and \\N for null. The first statement\n"
             "that fails ends the command.",
     .examples =
-        (const struct firn_command_example[]){
+        (const struct fi_command_example[]){
             {"firn db sql shop.firn 'SELECT kind, sum(price) FROM goods GROUP BY kind'",
              "print the sum of each kind"},
             {"firn db sql shop.firn --param n=tea 'SELECT * FROM goods WHERE name = :n'",
@@ -149,6 +149,6 @@ const struct firn_command firn_sqlshell = {
             {"firn db sql shop.firn <script.sql", "run a script"},
             {NULL, NULL},
         },
-    .uses = FIRN_COMMAND_USES_LOCK,
+    .uses = FI_COMMAND_USES_LOCK,
     .run = run,
 };

@@ -7,6 +7,6 @@
 
 #include "command/command.h"
 
-extern const struct firn_command firn_sqlshell;
+extern const struct fi_command fi_sqlshell;
 
 #endif

@@ -30,8 +30,8 @@ enum { DEPTH_MAX = 16, MEMORY_BYTES = 64 << 20 };
 
 /* Calls put with the text of each row of a statement. Returns an exit code. */
 static int
-each_text(struct firn_sqlshell *shell, const char *sql, const char *argument,
-          void (*put)(struct firn_sqlshell *shell, const char *text))
+each_text(struct fi_sqlshell *shell, const char *sql, const char *argument,
+          void (*put)(struct fi_sqlshell *shell, const char *text))
 {
     assert(shell->db != NULL);
     sqlite3_stmt *statement = NULL;
@@ -47,21 +47,21 @@ each_text(struct firn_sqlshell *shell, const char *sql, const char *argument,
             put(shell, text);
         }
     }
-    int exit_code = rc == SQLITE_DONE ? FIRN_EXIT_OK : firn_sqlshell_session_report(shell, rc);
+    int exit_code = rc == SQLITE_DONE ? FI_EXIT_OK : fi_sqlshell_session_report(shell, rc);
     (void)sqlite3_finalize(statement);
     return exit_code;
 }
 
 static void
-put_line(struct firn_sqlshell *shell, const char *text)
+put_line(struct fi_sqlshell *shell, const char *text)
 {
     (void)shell;
-    firn_term_text_escape(firn_str(text), firn_term_out_write);
-    firn_term_out_text("\n");
+    fi_term_text_escape(firn_str(text), fi_term_out_write);
+    fi_term_out_text("\n");
 }
 
 static int
-run_tables(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
+run_tables(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 {
     assert(words->count >= 1);
     (void)words;
@@ -78,26 +78,26 @@ static void
 put_bytes(const char *text, size_t size)
 {
     if (isatty(STDOUT_FILENO) == 1) {
-        firn_term_text_escape(firn_bytes(text, size), firn_term_out_write);
+        fi_term_text_escape(firn_bytes(text, size), fi_term_out_write);
     } else {
-        firn_term_out_write(text, size);
+        fi_term_out_write(text, size);
     }
 }
 
 static void
 put_quoted(const char *name)
 {
-    firn_term_out_text("\"");
+    fi_term_out_text("\"");
     while (*name != '\0') {
         const size_t size = strcspn(name, "\"");
         put_bytes(name, size);
         name += size;
         if (*name == '"') {
-            firn_term_out_text("\"\"");
+            fi_term_out_text("\"\"");
             name++;
         }
     }
-    firn_term_out_text("\"");
+    fi_term_out_text("\"");
 }
 
 /* Whether these bytes are a word that SQL takes as a name without quotes. */
@@ -121,7 +121,7 @@ static void
 put_name(const char *name)
 {
     if (is_plain(name, strlen(name))) {
-        firn_term_out_text(name);
+        fi_term_out_text(name);
     } else {
         put_quoted(name);
     }
@@ -142,7 +142,7 @@ put_type(const char *type)
         at += at[1 + size] == ')' ? size + 2 : 0;
     }
     if (*at == '\0') {
-        firn_term_out_text(type);
+        fi_term_out_text(type);
     } else {
         put_quoted(type);
     }
@@ -159,7 +159,7 @@ static const char *const keys_of[] = {
 
 /* Whether a table is one of the store. */
 static bool
-is_of_store(struct firn_sqlshell *shell, const char *table)
+is_of_store(struct fi_sqlshell *shell, const char *table)
 {
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(shell->db, columns_of[0], -1, &statement, NULL);
@@ -171,7 +171,7 @@ is_of_store(struct firn_sqlshell *shell, const char *table)
 
 /* The columns of a key of several, in its order. */
 static void
-put_key(struct firn_sqlshell *shell, const char *table, bool is_stored)
+put_key(struct fi_sqlshell *shell, const char *table, bool is_stored)
 {
     sqlite3_stmt *statement = NULL;
     const char *before = ",\n  PRIMARY KEY (";
@@ -179,17 +179,17 @@ put_key(struct firn_sqlshell *shell, const char *table, bool is_stored)
     rc = rc == SQLITE_OK ? sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC) : rc;
     while (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(statement, 0);
-        firn_term_out_text(before);
+        fi_term_out_text(before);
         put_name(name != NULL ? name : "");
         before = ", ";
     }
     (void)sqlite3_finalize(statement);
-    firn_term_out_text(")");
+    fi_term_out_text(")");
 }
 
 /* The indexes of a table of the store; none of another one. SQL cannot make one of vectors. */
 static void
-put_indexes(struct firn_sqlshell *shell, const char *table)
+put_indexes(struct fi_sqlshell *shell, const char *table)
 {
     sqlite3_stmt *statement = NULL;
     int rc =
@@ -203,17 +203,17 @@ put_indexes(struct firn_sqlshell *shell, const char *table)
             texts[i] = text != NULL ? text : "";
         }
         const bool is_of_vectors = texts[3][0] != '\0';
-        firn_term_out_text(is_of_vectors                     ? "-- vector index "
-                           : strcmp(texts[1], "unique") == 0 ? "CREATE UNIQUE INDEX "
-                                                             : "CREATE INDEX ");
+        fi_term_out_text(is_of_vectors                     ? "-- vector index "
+                         : strcmp(texts[1], "unique") == 0 ? "CREATE UNIQUE INDEX "
+                                                           : "CREATE INDEX ");
         put_name(texts[0]);
-        firn_term_out_text(is_of_vectors ? " of " : " ON ");
+        fi_term_out_text(is_of_vectors ? " of " : " ON ");
         put_name(table);
-        firn_term_out_text(" (");
+        fi_term_out_text(" (");
         put_bytes(texts[2], strlen(texts[2]));
-        firn_term_out_text(is_of_vectors ? ") " : ")");
-        firn_term_out_text(texts[3]);
-        firn_term_out_text(is_of_vectors ? "\n" : ";\n");
+        fi_term_out_text(is_of_vectors ? ") " : ")");
+        fi_term_out_text(texts[3]);
+        fi_term_out_text(is_of_vectors ? "\n" : ";\n");
     }
     (void)sqlite3_finalize(statement);
 }
@@ -223,14 +223,14 @@ static void
 put_default(const char *literal)
 {
     if (literal != NULL) {
-        firn_term_out_text(" DEFAULT ");
+        fi_term_out_text(" DEFAULT ");
         put_bytes(literal, strlen(literal));
     }
 }
 
 /* A definition, as SQL would have it: a line for each column. */
 static void
-put_schema(struct firn_sqlshell *shell, const char *table)
+put_schema(struct fi_sqlshell *shell, const char *table)
 {
     assert(table != NULL);
     sqlite3_stmt *statement = NULL;
@@ -241,40 +241,40 @@ put_schema(struct firn_sqlshell *shell, const char *table)
     if (rc == SQLITE_OK) {
         rc = sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
     }
-    firn_term_out_text("CREATE TABLE ");
+    fi_term_out_text("CREATE TABLE ");
     put_name(table);
-    firn_term_out_text("(");
+    fi_term_out_text("(");
     while (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(statement, 0);
         const char *type = (const char *)sqlite3_column_text(statement, 1);
         bool is_key = sqlite3_column_int(statement, 3) > 0;
         key_columns = sqlite3_column_int(statement, 4);
-        firn_term_out_text(is_first ? "\n  " : ",\n  ");
+        fi_term_out_text(is_first ? "\n  " : ",\n  ");
         put_name(name != NULL ? name : "");
         if (type != NULL && type[0] != '\0') {
-            firn_term_out_text(" ");
+            fi_term_out_text(" ");
             put_type(type);
         }
-        firn_term_out_text(sqlite3_column_int(statement, 2) != 0 ? " NOT NULL" : "");
+        fi_term_out_text(sqlite3_column_int(statement, 2) != 0 ? " NOT NULL" : "");
         put_default((const char *)sqlite3_column_text(statement, 5));
-        firn_term_out_text(is_key && key_columns == 1 ? " PRIMARY KEY" : "");
+        fi_term_out_text(is_key && key_columns == 1 ? " PRIMARY KEY" : "");
         is_first = false;
     }
     (void)sqlite3_finalize(statement);
     if (key_columns > 1) {
         put_key(shell, table, is_stored);
     }
-    firn_term_out_text("\n);\n");
+    fi_term_out_text("\n);\n");
     put_indexes(shell, table);
 }
 
 static int
-run_schema(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
+run_schema(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 {
     assert(words->count >= 1);
     if (words->count > 1) {
         put_schema(shell, words->items[1]);
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     return each_text(shell,
                      "SELECT name FROM (SELECT name FROM temp.sqlite_schema WHERE type = 'table' "
@@ -286,7 +286,7 @@ run_schema(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
 /* ---- import ---- */
 
 struct import {
-    struct firn_sqlshell *shell;
+    struct fi_sqlshell *shell;
     const char *table;
     const char *file;
     int fd;
@@ -301,7 +301,7 @@ read_bytes(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_erro
     ssize_t count;
     do {
         count = read(import->fd, buffer, capacity);
-    } while (count < 0 && errno == EINTR && firn_term_signals_caught() == 0);
+    } while (count < 0 && errno == EINTR && fi_term_signals_caught() == 0);
     if (count < 0) {
         err->code = errno == EINTR ? FIRN_CANCELLED : FIRN_IO;
         (void)snprintf(err->text, sizeof err->text, "could not read '%s': %s", import->file,
@@ -318,7 +318,7 @@ go_on(void *ctx, const firn_progress *progress)
     firn_error err;
     (void)ctx;
     (void)progress;
-    return firn_command_go_on(&err);
+    return fi_command_go_on(&err);
 }
 
 static int
@@ -332,7 +332,7 @@ attempt_import(void *ctx, firn_error *err)
     firn_table *table = NULL;
     const char *end = strrchr(import->file, '.');
     options.create_if_missing = false;
-    options.lock_timeout_ms = firn_task_patience_slice_ms(import->shell->cli);
+    options.lock_timeout_ms = fi_task_patience_slice_ms(import->shell->cli);
     bool is_json = end != NULL && (strcmp(end, ".jsonl") == 0 || strcmp(end, ".ndjson") == 0);
     how.form.kind = is_json ? FIRN_TEXT_JSON_LINES : FIRN_TEXT_CSV;
     how.form.delimiter = end != NULL && strcmp(end, ".tsv") == 0 ? '\t' : ',';
@@ -356,129 +356,126 @@ attempt_import(void *ctx, firn_error *err)
 }
 
 static int
-run_import(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
+run_import(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 {
     assert(words->count >= 1);
     struct import import = {.shell = shell};
     firn_error err = {.code = FIRN_OK};
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     if (words->count != 3) {
-        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL,
-                                         "usage: .import FILE TABLE");
+        return fi_command_report_error(shell->cli, FIRN_INVALID, NULL, "usage: .import FILE TABLE");
     }
     import.file = words->items[1];
     import.table = words->items[2];
     if (shell->read_only || sqlite3_get_autocommit(shell->db) == 0) {
-        return firn_command_report_error(shell->cli, FIRN_MISUSE, NULL, "%s",
-                                         shell->read_only ? "cannot import: nothing may be written"
-                                                          : "cannot import inside a transaction");
+        return fi_command_report_error(shell->cli, FIRN_MISUSE, NULL, "%s",
+                                       shell->read_only ? "cannot import: nothing may be written"
+                                                        : "cannot import inside a transaction");
     }
     import.fd = open(import.file, O_RDONLY | O_CLOEXEC);
     if (import.fd < 0) {
-        return firn_command_report_error(shell->cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
-                                         NULL, "could not open '%s': %s", import.file,
-                                         strerror(errno));
+        return fi_command_report_error(shell->cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
+                                       "could not open '%s': %s", import.file, strerror(errno));
     }
     char start[16];
     ssize_t start_size = pread(import.fd, start, sizeof start, 0); /* not of a pipe */
-    int exit_code = start_size > 0 ? firn_task_form_refuse(shell->cli, import.file,
-                                                           firn_bytes(start, (size_t)start_size))
-                                   : FIRN_EXIT_OK;
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = start_size > 0 ? fi_task_form_refuse(shell->cli, import.file,
+                                                         firn_bytes(start, (size_t)start_size))
+                                   : FI_EXIT_OK;
+    if (exit_code != FI_EXIT_OK) {
         (void)close(import.fd);
         return exit_code;
     }
-    firn_sqlshell_session_detach(shell);
-    int code = firn_task_patience_run(shell->cli, attempt_import, &import, &err);
-    firn_term_meter_clear();
+    fi_sqlshell_session_detach(shell);
+    int code = fi_task_patience_run(shell->cli, attempt_import, &import, &err);
+    fi_term_meter_clear();
     (void)close(import.fd);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(shell->cli, &err, NULL);
+        return fi_command_report_failure(shell->cli, &err, NULL);
     }
     if (!shell->cli->quiet) {
-        firn_command_report_more("imported", firn_term_text_number(import.rows, number));
+        fi_command_report_more("imported", fi_term_text_number(import.rows, number));
     }
-    return firn_sqlshell_session_attach(shell, false);
+    return fi_sqlshell_session_attach(shell, false);
 }
 
 /* ---- the others ---- */
 
 static int
-run_mode(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
+run_mode(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 {
     assert(words->count >= 1);
-    if (words->count != 2 || !firn_sqlshell_print_find_mode(words->items[1], &shell->mode)) {
-        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL,
-                                         "usage: .mode table, tabs, csv, json, markdown or line");
+    if (words->count != 2 || !fi_sqlshell_print_find_mode(words->items[1], &shell->mode)) {
+        return fi_command_report_error(shell->cli, FIRN_INVALID, NULL,
+                                       "usage: .mode table, tabs, csv, json, markdown or line");
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* "on", "off", or without a word the other one of both. */
 static int
-turn(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words, bool *what)
+turn(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words, bool *what)
 {
     assert(words->count >= 1 && what != NULL);
     bool is_on = words->count == 2 && strcmp(words->items[1], "on") == 0;
     bool is_off = words->count == 2 && strcmp(words->items[1], "off") == 0;
     if (!is_on && !is_off && words->count != 1) {
-        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL, "usage: %s on or off",
-                                         words->items[0]);
+        return fi_command_report_error(shell->cli, FIRN_INVALID, NULL, "usage: %s on or off",
+                                       words->items[0]);
     }
     *what = is_on || (!is_off && !*what);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
-run_timer(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
+run_timer(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 {
     return turn(shell, words, &shell->shows_time);
 }
 
 static int
-run_pager(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
+run_pager(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 {
     return turn(shell, words, &shell->pages);
 }
 
 static int
-run_read(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
+run_read(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 {
     assert(shell->depth >= 0);
     if (words->count != 2) {
-        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL, "usage: .read FILE");
+        return fi_command_report_error(shell->cli, FIRN_INVALID, NULL, "usage: .read FILE");
     }
     if (shell->depth == DEPTH_MAX) {
-        return firn_command_report_error(shell->cli, FIRN_LIMIT, NULL, "%d files read each other",
-                                         (int)DEPTH_MAX);
+        return fi_command_report_error(shell->cli, FIRN_LIMIT, NULL, "%d files read each other",
+                                       (int)DEPTH_MAX);
     }
     int fd = open(words->items[1], O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return firn_command_report_error(shell->cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO,
-                                         NULL, "could not open '%s': %s", words->items[1],
-                                         strerror(errno));
+        return fi_command_report_error(shell->cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
+                                       "could not open '%s': %s", words->items[1], strerror(errno));
     }
     shell->depth++;
-    int exit_code = firn_sqlshell_input_read(shell, fd, words->items[1]);
+    int exit_code = fi_sqlshell_input_read(shell, fd, words->items[1]);
     shell->depth--;
     (void)close(fd);
     return exit_code;
 }
 
 static int
-run_quit(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
+run_quit(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 {
     (void)words;
     shell->is_over = true;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
-static int run_help(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words);
+static int run_help(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words);
 
 static const struct {
     const char *name;
     const char *text; /* NULL: not listed */
-    int (*run)(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words);
+    int (*run)(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words);
 } commands[] = {
     {".help", ".help              this list", run_help},
     {".import",
@@ -495,45 +492,44 @@ static const struct {
 };
 
 static int
-run_help(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
+run_help(struct fi_sqlshell *shell, const struct fi_sqlshell_words *words)
 {
     (void)shell;
     (void)words;
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (commands[i].text != NULL) {
-            firn_term_out_format("%s\n", commands[i].text);
+            fi_term_out_format("%s\n", commands[i].text);
         }
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 int
-firn_sqlshell_dot_run(struct firn_sqlshell *shell, const char *line)
+fi_sqlshell_dot_run(struct fi_sqlshell *shell, const char *line)
 {
     assert(line[0] == '.');
-    struct firn_sqlshell_words words;
-    const char *wrong = firn_sqlshell_words_split(line, &words);
+    struct fi_sqlshell_words words;
+    const char *wrong = fi_sqlshell_words_split(line, &words);
     int exit_code =
         wrong == NULL
-            ? FIRN_EXIT_OK
-            : firn_command_report_error(
+            ? FI_EXIT_OK
+            : fi_command_report_error(
                   shell->cli, words.memory != NULL ? FIRN_INVALID : FIRN_NO_MEMORY, NULL, "%s%s%s",
                   words.count > 0 ? words.items[0] : "", words.count > 0 ? ": " : "", wrong);
-    if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_sqlshell_session_attach(shell, false);
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_sqlshell_session_attach(shell, false);
     }
     size_t i = 0;
     size_t count = sizeof commands / sizeof commands[0];
-    while (exit_code == FIRN_EXIT_OK && words.count > 0 && i < count &&
+    while (exit_code == FI_EXIT_OK && words.count > 0 && i < count &&
            strcmp(commands[i].name, words.items[0]) != 0) {
         i++;
     }
-    if (exit_code == FIRN_EXIT_OK && words.count > 0) {
-        exit_code =
-            i < count
-                ? commands[i].run(shell, &words)
-                : firn_command_report_error(shell->cli, FIRN_INVALID, ".help lists the commands",
-                                            "there is no command '%s'", words.items[0]);
+    if (exit_code == FI_EXIT_OK && words.count > 0) {
+        exit_code = i < count ? commands[i].run(shell, &words)
+                              : fi_command_report_error(shell->cli, FIRN_INVALID,
+                                                        ".help lists the commands",
+                                                        "there is no command '%s'", words.items[0]);
     }
     free(words.memory);
     return exit_code;

@@ -42,7 +42,7 @@ static struct {
     bool is_there;
 } edit;
 
-static struct firn_sqlshell *editing;
+static struct fi_sqlshell *editing;
 static char history_path[PATH_SIZE];
 
 /* ==== completion ==== */
@@ -189,7 +189,7 @@ find_function(void *library, const char *name, void *out)
 }
 
 void
-firn_sqlshell_edit_open(struct firn_sqlshell *shell)
+fi_sqlshell_edit_open(struct fi_sqlshell *shell)
 {
     char **(**completes)(const char *, int, int) = NULL;
     editing = shell;
@@ -212,17 +212,17 @@ firn_sqlshell_edit_open(struct firn_sqlshell *shell)
 }
 
 char *
-firn_sqlshell_edit_line(const char *prompt)
+fi_sqlshell_edit_line(const char *prompt)
 {
     assert(prompt != NULL);
     if (edit.is_there) {
-        firn_term_out_flush();
+        fi_term_out_flush();
         return edit.readline(prompt);
     }
     char *line = NULL;
     size_t capacity = 0;
-    firn_term_out_text(prompt);
-    firn_term_out_flush();
+    fi_term_out_text(prompt);
+    fi_term_out_flush();
     ssize_t size = getline(&line, &capacity, stdin);
     if (size < 0) {
         clearerr(stdin);
@@ -237,7 +237,7 @@ firn_sqlshell_edit_line(const char *prompt)
 
 /* A statement of several lines is one entry. */
 void
-firn_sqlshell_edit_remember(const char *text)
+fi_sqlshell_edit_remember(const char *text)
 {
     assert(text != NULL);
     char entry[STATEMENT_MAX];
@@ -258,7 +258,7 @@ firn_sqlshell_edit_remember(const char *text)
 }
 
 void
-firn_sqlshell_edit_close(void)
+fi_sqlshell_edit_close(void)
 {
     if (edit.is_there && history_path[0] != '\0') {
         mode_t mask = umask(077);

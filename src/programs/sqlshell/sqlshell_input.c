@@ -3,7 +3,7 @@
  * sqlshell/sqlshell_input.c: statements from a file, from standard input, and from a terminal.
  *
  * A script is divided while it is read (sqltext_split.c), and each statement runs when its
- * semicolon has come. So memory is bounded by the longest statement, FIRN_SQL_STATEMENT_MAX,
+ * semicolon has come. So memory is bounded by the longest statement, FI_SQL_STATEMENT_MAX,
  * however long the script or a line of it is: what SQLite needs to understand a statement is up to
  * some hundred times its text. A line that begins with a dot, where no statement has begun, is for
  * the shell. A script ends at the first failure.
@@ -53,30 +53,30 @@ append(struct text *text, const char *data, size_t size)
 }
 
 struct input {
-    struct firn_sqlshell *shell;
-    const char *name;                /* of what is read */
-    struct text text;                /* of the statement, or of a line for the shell */
-    struct firn_sqltext_split split; /* of the statement */
-    bool is_in_line;                 /* the next byte does not begin a line */
-    bool is_dot;                     /* the line is for the shell */
+    struct fi_sqlshell *shell;
+    const char *name;              /* of what is read */
+    struct text text;              /* of the statement, or of a line for the shell */
+    struct fi_sqltext_split split; /* of the statement */
+    bool is_in_line;               /* the next byte does not begin a line */
+    bool is_dot;                   /* the line is for the shell */
 };
 
 /* Returns an exit code. */
 static int
 keep(struct input *input, const char *data, size_t size)
 {
-    struct firn_cli *cli = input->shell->cli;
+    struct fi_cli *cli = input->shell->cli;
     if (memchr(data, '\0', size) != NULL) {
-        return firn_command_report_error(cli, FIRN_INVALID, NULL, "a line of the input has a NUL");
+        return fi_command_report_error(cli, FIRN_INVALID, NULL, "a line of the input has a NUL");
     }
-    if (size > FIRN_SQL_STATEMENT_MAX - input->text.size) {
-        return firn_command_report_error(
+    if (size > FI_SQL_STATEMENT_MAX - input->text.size) {
+        return fi_command_report_error(
             cli, FIRN_LIMIT, "divide it, or insert the rows with .import or firn db table import",
-            "a statement of %s is longer than %d MiB", input->name, FIRN_SQL_STATEMENT_MAX >> 20);
+            "a statement of %s is longer than %d MiB", input->name, FI_SQL_STATEMENT_MAX >> 20);
     }
     return append(&input->text, data, size)
-               ? FIRN_EXIT_OK
-               : firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "out of memory");
+               ? FI_EXIT_OK
+               : fi_command_report_error(cli, FIRN_NO_MEMORY, NULL, "out of memory");
 }
 
 /* Runs what is there, and forgets it. Returns an exit code. */
@@ -84,10 +84,10 @@ static int
 run_text(struct input *input)
 {
     assert(input->text.size > 0);
-    int exit_code = input->is_dot ? firn_sqlshell_dot_run(input->shell, input->text.data)
-                                  : firn_sqlshell_session_run(input->shell, input->text.data);
+    int exit_code = input->is_dot ? fi_sqlshell_dot_run(input->shell, input->text.data)
+                                  : fi_sqlshell_session_run(input->shell, input->text.data);
     if (input->shell->is_interactive && !input->is_dot) {
-        firn_sqlshell_edit_remember(input->text.data);
+        fi_sqlshell_edit_remember(input->text.data);
     }
     input->text.size = 0;
     input->is_dot = false;
@@ -100,13 +100,13 @@ static int
 take_part(struct input *input, const char *data, size_t size, size_t *out_used)
 {
     bool is_end = false;
-    *out_used = firn_sqltext_split_feed(&input->split, data, size, &is_end);
+    *out_used = fi_sqltext_split_feed(&input->split, data, size, &is_end);
     int exit_code = keep(input, data, *out_used);
-    if (exit_code == FIRN_EXIT_OK && is_end && !input->shell->is_interactive) {
+    if (exit_code == FI_EXIT_OK && is_end && !input->shell->is_interactive) {
         return run_text(input);
     }
     /* Blanks and comments before a statement need not be kept. */
-    if (firn_sqltext_split_is_idle(&input->split) && !input->shell->is_interactive) {
+    if (fi_sqltext_split_is_idle(&input->split) && !input->shell->is_interactive) {
         input->text.size = 0;
     }
     return exit_code;
@@ -117,22 +117,22 @@ static int
 take_line(struct input *input, const char *line, size_t size)
 {
     assert(size > 0);
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     const bool is_whole = line[size - 1] == '\n';
-    if (!input->is_in_line && line[0] == '.' && firn_sqltext_split_is_idle(&input->split)) {
+    if (!input->is_in_line && line[0] == '.' && fi_sqltext_split_is_idle(&input->split)) {
         input->is_dot = true;
         input->text.size = 0;
     }
     if (input->is_dot) {
         exit_code = keep(input, line, size);
-        exit_code = exit_code == FIRN_EXIT_OK && is_whole ? run_text(input) : exit_code;
+        exit_code = exit_code == FI_EXIT_OK && is_whole ? run_text(input) : exit_code;
     } else {
         for (size_t from = 0, used;
-             from < size && exit_code == FIRN_EXIT_OK && !input->shell->is_over; from += used) {
+             from < size && exit_code == FI_EXIT_OK && !input->shell->is_over; from += used) {
             exit_code = take_part(input, line + from, size - from, &used);
         }
-        if (exit_code == FIRN_EXIT_OK && is_whole && input->text.size > 0 &&
-            firn_sqltext_split_is_idle(&input->split)) {
+        if (exit_code == FI_EXIT_OK && is_whole && input->text.size > 0 &&
+            fi_sqltext_split_is_idle(&input->split)) {
             exit_code = run_text(input); /* at a terminal */
         }
     }
@@ -149,42 +149,40 @@ forget(struct input *input)
 }
 
 int
-firn_sqlshell_input_read(struct firn_sqlshell *shell, int fd, const char *name)
+fi_sqlshell_input_read(struct fi_sqlshell *shell, int fd, const char *name)
 {
     assert(fd >= 0 && name != NULL);
     struct input input = {.shell = shell, .name = name};
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     bool is_over = false;
     /* A file that .read names at a terminal is a script. */
     const bool was_interactive = shell->is_interactive;
     shell->is_interactive = false;
     char *buffer = malloc(READ_SIZE);
-    while (exit_code == FIRN_EXIT_OK && !is_over && !shell->is_over) {
+    while (exit_code == FI_EXIT_OK && !is_over && !shell->is_over) {
         ssize_t count = buffer != NULL ? read(fd, buffer, READ_SIZE) : -1;
-        if (count < 0 && buffer != NULL && errno == EINTR && firn_term_signals_caught() == 0) {
+        if (count < 0 && buffer != NULL && errno == EINTR && fi_term_signals_caught() == 0) {
             continue;
         }
         firn_error err = {.code = FIRN_OK};
-        if (firn_command_go_on(&err) != FIRN_OK) {
-            exit_code = firn_command_report_failure(shell->cli, &err, NULL);
+        if (fi_command_go_on(&err) != FIRN_OK) {
+            exit_code = fi_command_report_failure(shell->cli, &err, NULL);
             break;
         }
         if (count < 0) {
-            exit_code =
-                firn_command_report_error(shell->cli, FIRN_IO, NULL, "could not read %s: %s", name,
-                                          strerror(buffer != NULL ? errno : ENOMEM));
+            exit_code = fi_command_report_error(shell->cli, FIRN_IO, NULL, "could not read %s: %s",
+                                                name, strerror(buffer != NULL ? errno : ENOMEM));
             break;
         }
         is_over = count == 0;
-        for (size_t from = 0;
-             from < (size_t)count && exit_code == FIRN_EXIT_OK && !shell->is_over;) {
+        for (size_t from = 0; from < (size_t)count && exit_code == FI_EXIT_OK && !shell->is_over;) {
             const char *end = memchr(buffer + from, '\n', (size_t)count - from);
             size_t to = end != NULL ? (size_t)(end - buffer) + 1 : (size_t)count;
             exit_code = take_line(&input, buffer + from, to - from);
             from = to;
         }
     }
-    if (exit_code == FIRN_EXIT_OK && input.text.size > 0 && !shell->is_over) {
+    if (exit_code == FI_EXIT_OK && input.text.size > 0 && !shell->is_over) {
         exit_code = run_text(&input); /* without its semicolon, or its line feed */
     }
     shell->is_interactive = was_interactive;
@@ -194,47 +192,46 @@ firn_sqlshell_input_read(struct firn_sqlshell *shell, int fd, const char *name)
 }
 
 int
-firn_sqlshell_input_type(struct firn_sqlshell *shell)
+fi_sqlshell_input_type(struct fi_sqlshell *shell)
 {
     assert(shell->is_interactive);
     struct input input = {.shell = shell, .name = "the input"};
-    firn_sqlshell_edit_open(shell);
+    fi_sqlshell_edit_open(shell);
     if (!shell->cli->quiet) {
-        firn_term_out_format("firn %s, SQLite %s; .help lists commands other than SQL\n",
-                             firn_version(), sqlite3_libversion());
+        fi_term_out_format("firn %s, SQLite %s; .help lists commands other than SQL\n",
+                           firn_version(), sqlite3_libversion());
     }
-    while (!shell->is_over && firn_term_signals_caught() == 0) {
-        char *line = firn_sqlshell_edit_line(input.text.size > 0 ? "   ...> " : "firn> ");
-        bool was_interrupted = firn_sqlshell_session_was_interrupted();
+    while (!shell->is_over && fi_term_signals_caught() == 0) {
+        char *line = fi_sqlshell_edit_line(input.text.size > 0 ? "   ...> " : "firn> ");
+        bool was_interrupted = fi_sqlshell_session_was_interrupted();
         if (line == NULL && !was_interrupted) {
-            firn_term_out_text("\n");
+            fi_term_out_text("\n");
             break;
         }
         if (line == NULL) {
             forget(&input);
-            firn_term_out_text("\n");
+            fi_term_out_text("\n");
             continue;
         }
         if (line[0] == '.' && input.text.size == 0) {
-            firn_sqlshell_edit_remember(line);
+            fi_sqlshell_edit_remember(line);
         }
         size_t size = strlen(line);
         char *whole = malloc(size + 2);
         if (whole != NULL) {
             (void)snprintf(whole, size + 2, "%s\n", line);
-            if (take_line(&input, whole, size + 1) != FIRN_EXIT_OK) {
+            if (take_line(&input, whole, size + 1) != FI_EXIT_OK) {
                 forget(&input); /* told, and on it goes */
             }
         }
         free(whole);
         free(line);
         if (input.text.size == 0) {
-            firn_sqlshell_session_detach(shell);
+            fi_sqlshell_session_detach(shell);
         }
-        (void)firn_sqlshell_session_was_interrupted();
+        (void)fi_sqlshell_session_was_interrupted();
     }
-    firn_sqlshell_edit_close();
+    fi_sqlshell_edit_close();
     free(input.text.data);
-    return firn_term_signals_caught() != 0 ? FIRN_EXIT_SIGNAL + firn_term_signals_caught()
-                                           : FIRN_EXIT_OK;
+    return fi_term_signals_caught() != 0 ? FI_EXIT_SIGNAL + fi_term_signals_caught() : FI_EXIT_OK;
 }

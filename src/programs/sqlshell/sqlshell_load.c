@@ -55,20 +55,20 @@ find_all(void *handle, struct library *library)
 }
 
 static int
-unsupported(struct firn_sqlshell *shell, const char *why)
+unsupported(struct fi_sqlshell *shell, const char *why)
 {
-    return firn_command_report_error(shell->cli, FIRN_UNSUPPORTED,
-                                     "install SQLite 3.38 or newer (Debian's libsqlite3-0)",
-                                     "could not load SQLite: %s", why);
+    return fi_command_report_error(shell->cli, FIRN_UNSUPPORTED,
+                                   "install SQLite 3.38 or newer (Debian's libsqlite3-0)",
+                                   "could not load SQLite: %s", why);
 }
 
 int
-firn_sqlshell_load(struct firn_sqlshell *shell)
+fi_sqlshell_load(struct fi_sqlshell *shell)
 {
     struct library library = {.auto_extension = NULL};
     sqlite3 *db = NULL;
     if (sqlite3_api != NULL) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     void *handle = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL || !find_all(handle, &library)) {
@@ -81,7 +81,7 @@ firn_sqlshell_load(struct firn_sqlshell *shell)
         rc = library.open(":memory:", &db);
         (void)library.cancel_auto_extension(entry);
     }
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     if (rc != SQLITE_OK || sqlite3_api == NULL) {
         exit_code = unsupported(shell, db != NULL ? library.errmsg(db) : "out of memory");
     }

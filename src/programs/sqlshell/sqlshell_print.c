@@ -27,9 +27,9 @@
 
 enum { CELL_COLUMNS_MAX = 40, ROWS_KEPT_MAX = 256, GAP = 2, NUMBER_SIZE = 40 };
 
-struct firn_sqlshell_print {
-    struct firn_sqlshell *shell;
-    enum firn_sqlshell_mode mode;
+struct fi_sqlshell_print {
+    struct fi_sqlshell *shell;
+    enum fi_sqlshell_mode mode;
     int columns;
     uint64_t rows;
     bool is_on_terminal;
@@ -40,20 +40,19 @@ struct firn_sqlshell_print {
     size_t cells;
     size_t *widths;
     bool *is_right;
-    struct firn_term_writer writer;
+    struct fi_term_writer writer;
 };
 
 static const struct {
     const char *word;
-    enum firn_sqlshell_mode mode;
+    enum fi_sqlshell_mode mode;
 } modes[] = {
-    {"table", FIRN_SQLSHELL_TABLE},       {"tabs", FIRN_SQLSHELL_TABS},
-    {"csv", FIRN_SQLSHELL_CSV},           {"json", FIRN_SQLSHELL_JSON},
-    {"markdown", FIRN_SQLSHELL_MARKDOWN}, {"line", FIRN_SQLSHELL_LINE},
+    {"table", FI_SQLSHELL_TABLE}, {"tabs", FI_SQLSHELL_TABS},         {"csv", FI_SQLSHELL_CSV},
+    {"json", FI_SQLSHELL_JSON},   {"markdown", FI_SQLSHELL_MARKDOWN}, {"line", FI_SQLSHELL_LINE},
 };
 
 bool
-firn_sqlshell_print_find_mode(const char *word, enum firn_sqlshell_mode *out)
+fi_sqlshell_print_find_mode(const char *word, enum fi_sqlshell_mode *out)
 {
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(modes[i].word, word) == 0) {
@@ -66,14 +65,14 @@ firn_sqlshell_print_find_mode(const char *word, enum firn_sqlshell_mode *out)
 
 /* ---- collecting text ---- */
 
-static struct firn_sqlshell_print
+static struct fi_sqlshell_print
     *collecting; /* the functions of term.h call back without a context */
 
 static void
 collect(const void *data, size_t size)
 {
     assert(data != NULL || size == 0);
-    struct firn_sqlshell_print *print = collecting;
+    struct fi_sqlshell_print *print = collecting;
     if (print->size + size + 1 > print->capacity) {
         size_t capacity = 2 * (print->size + size) + 256;
         char *grown = realloc(print->text, capacity);
@@ -135,7 +134,7 @@ collect_hex(firn_slice bytes)
 /* Collects a value as a text that shows what it is; nothing for null. escape: NULL, or what makes a
  * line of it. */
 static void
-collect_value(struct firn_sqlshell_print *print, sqlite3_stmt *statement, int i,
+collect_value(struct fi_sqlshell_print *print, sqlite3_stmt *statement, int i,
               void (*escape)(firn_slice text, void (*put)(const void *data, size_t size)))
 {
     char number[NUMBER_SIZE];
@@ -144,7 +143,7 @@ collect_value(struct firn_sqlshell_print *print, sqlite3_stmt *statement, int i,
     case SQLITE_NULL:
         break;
     case SQLITE_FLOAT:
-        collect_text(number_text(statement, i, print->mode == FIRN_SQLSHELL_TABLE, number));
+        collect_text(number_text(statement, i, print->mode == FI_SQLSHELL_TABLE, number));
         break;
     case SQLITE_BLOB:
         collect_text("\\x");
@@ -164,31 +163,31 @@ collect_value(struct firn_sqlshell_print *print, sqlite3_stmt *statement, int i,
 static void
 cut(firn_slice text, void (*put)(const void *data, size_t size))
 {
-    firn_term_text_cut(text, CELL_COLUMNS_MAX, put);
+    fi_term_text_cut(text, CELL_COLUMNS_MAX, put);
 }
 
 /* ---- tables ---- */
 
 static void
-print_kept(struct firn_sqlshell_print *print)
+print_kept(struct fi_sqlshell_print *print)
 {
     const char *text = print->text;
     size_t missing = 0;
     for (size_t cell = 0; cell < print->cells; cell++) {
         size_t column = cell % (size_t)print->columns;
-        size_t width = firn_term_width_of(firn_str(text));
+        size_t width = fi_term_width_of(firn_str(text));
         size_t padding = print->widths[column] - width;
         missing += print->is_right[column] ? padding : 0;
         if (width > 0) {
             for (; missing > 0; missing--) {
-                firn_term_out_text(" ");
+                fi_term_out_text(" ");
             }
-            firn_term_out_text(text);
+            fi_term_out_text(text);
         }
         missing += (print->is_right[column] ? 0 : padding) + GAP;
         text += strlen(text) + 1;
         if (column == (size_t)print->columns - 1) {
-            firn_term_out_text("\n");
+            fi_term_out_text("\n");
             missing = 0;
         }
     }
@@ -198,7 +197,7 @@ print_kept(struct firn_sqlshell_print *print)
 
 /* Ends a cell that was collected from `from` on. */
 static void
-end_cell(struct firn_sqlshell_print *print, size_t from)
+end_cell(struct fi_sqlshell_print *print, size_t from)
 {
     collecting = print;
     collect("", 1);
@@ -206,7 +205,7 @@ end_cell(struct firn_sqlshell_print *print, size_t from)
         return;
     }
     size_t column = print->cells++ % (size_t)print->columns;
-    size_t width = firn_term_width_of(firn_str(print->text + from));
+    size_t width = fi_term_width_of(firn_str(print->text + from));
     print->widths[column] = width > print->widths[column] ? width : print->widths[column];
     if (print->cells == (size_t)print->columns * ROWS_KEPT_MAX) {
         print_kept(print);
@@ -214,7 +213,7 @@ end_cell(struct firn_sqlshell_print *print, size_t from)
 }
 
 static void
-add_table_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
+add_table_row(struct fi_sqlshell_print *print, sqlite3_stmt *statement)
 {
     for (int i = 0; i < print->columns && !print->has_no_memory; i++) {
         size_t from = print->size;
@@ -234,8 +233,8 @@ add_table_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
             }
             collecting = print;
             if (strlen(digits) > CELL_COLUMNS_MAX) {
-                const char *ellipsis = firn_term_text_ellipsis();
-                size_t columns = firn_term_width_of(firn_str(ellipsis));
+                const char *ellipsis = fi_term_text_ellipsis();
+                size_t columns = fi_term_width_of(firn_str(ellipsis));
                 (void)snprintf(digits + CELL_COLUMNS_MAX - columns, 5, "%s", ellipsis);
             }
             collect_text(digits);
@@ -249,42 +248,42 @@ add_table_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
 /* ---- lines ---- */
 
 static void
-add_tabs_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
+add_tabs_row(struct fi_sqlshell_print *print, sqlite3_stmt *statement)
 {
     for (int i = 0; i < print->columns; i++) {
         print->size = 0;
-        collect_value(print, statement, i, firn_term_text_escape);
-        firn_term_out_text(i > 0 ? "\t" : "");
+        collect_value(print, statement, i, fi_term_text_escape);
+        fi_term_out_text(i > 0 ? "\t" : "");
         if (sqlite3_column_type(statement, i) == SQLITE_NULL) {
-            firn_term_out_text("\\N");
+            fi_term_out_text("\\N");
         } else {
-            firn_term_out_write(print->text, print->size);
+            fi_term_out_write(print->text, print->size);
         }
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 static void
-add_line_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
+add_line_row(struct fi_sqlshell_print *print, sqlite3_stmt *statement)
 {
-    firn_term_out_text(print->rows > 0 ? "\n" : "");
+    fi_term_out_text(print->rows > 0 ? "\n" : "");
     for (int i = 0; i < print->columns; i++) {
         print->size = 0;
-        collect_value(print, statement, i, firn_term_text_escape);
-        firn_term_text_escape(firn_str(sqlite3_column_name(statement, i)), firn_term_out_write);
-        firn_term_out_text(" = ");
+        collect_value(print, statement, i, fi_term_text_escape);
+        fi_term_text_escape(firn_str(sqlite3_column_name(statement, i)), fi_term_out_write);
+        fi_term_out_text(" = ");
         if (sqlite3_column_type(statement, i) == SQLITE_NULL) {
-            firn_term_out_text("\\N");
+            fi_term_out_text("\\N");
         } else {
-            firn_term_out_write(print->text, print->size);
+            fi_term_out_write(print->text, print->size);
         }
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
     }
 }
 
 /* Quoted where it would be read as something else without: as docs/exchange.md has it. */
 static void
-put_csv(struct firn_sqlshell_print *print, firn_slice text, bool is_null)
+put_csv(struct fi_sqlshell_print *print, firn_slice text, bool is_null)
 {
     static const char byte_order_mark[] = "\xEF\xBB\xBF";
     bool is_quoted = !is_null && text.size == 0;
@@ -292,33 +291,33 @@ put_csv(struct firn_sqlshell_print *print, firn_slice text, bool is_null)
     for (size_t i = 0; i < text.size && !is_quoted; i++) {
         is_quoted = text.data[i] != '\0' && strchr("\",\r\n", text.data[i]) != NULL;
     }
-    firn_term_out_text(is_quoted ? "\"" : "");
+    fi_term_out_text(is_quoted ? "\"" : "");
     for (size_t from = 0; from < text.size;) {
         const uint8_t *quote = memchr(text.data + from, '"', text.size - from);
         size_t to = quote != NULL ? (size_t)(quote - text.data) + 1 : text.size;
         firn_slice part = firn_bytes(text.data + from, to - from);
         if (print->is_on_terminal) {
-            firn_term_text_escape(part, firn_term_out_write);
+            fi_term_text_escape(part, fi_term_out_write);
         } else {
-            firn_term_out_write(part.data, part.size);
+            fi_term_out_write(part.data, part.size);
         }
-        firn_term_out_text(quote != NULL ? "\"" : "");
+        fi_term_out_text(quote != NULL ? "\"" : "");
         from = to;
     }
-    firn_term_out_text(is_quoted ? "\"" : "");
+    fi_term_out_text(is_quoted ? "\"" : "");
 }
 
 static void
-add_csv_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
+add_csv_row(struct fi_sqlshell_print *print, sqlite3_stmt *statement)
 {
     for (int i = 0; i < print->columns; i++) {
         print->size = 0;
         collect_value(print, statement, i, NULL);
-        firn_term_out_text(i > 0 ? "," : "");
+        fi_term_out_text(i > 0 ? "," : "");
         put_csv(print, firn_bytes(print->text, print->size),
                 sqlite3_column_type(statement, i) == SQLITE_NULL);
     }
-    firn_term_out_text("\n");
+    fi_term_out_text("\n");
 }
 
 /* One line, in which no | ends a cell. */
@@ -328,140 +327,140 @@ put_markdown(firn_slice text)
     for (size_t from = 0; from < text.size;) {
         const uint8_t *bar = memchr(text.data + from, '|', text.size - from);
         size_t to = bar != NULL ? (size_t)(bar - text.data) : text.size;
-        firn_term_out_write(text.data + from, to - from);
-        firn_term_out_text(bar != NULL ? "\\|" : "");
+        fi_term_out_write(text.data + from, to - from);
+        fi_term_out_text(bar != NULL ? "\\|" : "");
         from = to + (bar != NULL);
     }
 }
 
 static void
-add_markdown_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
+add_markdown_row(struct fi_sqlshell_print *print, sqlite3_stmt *statement)
 {
     for (int i = 0; i < print->columns; i++) {
         print->size = 0;
-        collect_value(print, statement, i, firn_term_text_escape);
-        firn_term_out_text("| ");
+        collect_value(print, statement, i, fi_term_text_escape);
+        fi_term_out_text("| ");
         put_markdown(firn_bytes(print->text, print->size));
-        firn_term_out_text(" ");
+        fi_term_out_text(" ");
     }
-    firn_term_out_text("|\n");
+    fi_term_out_text("|\n");
 }
 
 /* ---- JSON ---- */
 
 /* Puts a value under a name, or into an array where that is NULL. */
 static void
-put_json(struct firn_sqlshell_print *print, struct firn_term_writer *writer, const char *name,
+put_json(struct fi_sqlshell_print *print, struct fi_term_writer *writer, const char *name,
          sqlite3_stmt *statement, int i)
 {
     char number[NUMBER_SIZE];
     const char *text = NULL;
     switch (sqlite3_column_type(statement, i)) {
     case SQLITE_NULL:
-        firn_term_writer_null(writer, name);
+        fi_term_writer_null(writer, name);
         break;
     case SQLITE_INTEGER:
         text = (const char *)sqlite3_column_text(statement, i);
-        firn_term_writer_raw(writer, name, firn_str(text != NULL ? text : "null"));
+        fi_term_writer_raw(writer, name, firn_str(text != NULL ? text : "null"));
         break;
     case SQLITE_FLOAT:
         text = number_text(statement, i, false, number);
         if (strstr(text, "inf") != NULL) {
-            firn_term_writer_string(writer, name, text);
+            fi_term_writer_string(writer, name, text);
         } else {
-            firn_term_writer_raw(writer, name, firn_str(text));
+            fi_term_writer_raw(writer, name, firn_str(text));
         }
         break;
     case SQLITE_BLOB:
         print->size = 0;
         collecting = print;
         collect_hex(bytes_of(statement, i));
-        firn_term_writer_object(writer, name);
-        firn_term_writer_text(writer, "hex", firn_bytes(print->text, print->size));
-        firn_term_writer_end(writer);
+        fi_term_writer_object(writer, name);
+        fi_term_writer_text(writer, "hex", firn_bytes(print->text, print->size));
+        fi_term_writer_end(writer);
         break;
     default:
-        firn_term_writer_text(writer, name, bytes_of(statement, i));
+        fi_term_writer_text(writer, name, bytes_of(statement, i));
         break;
     }
 }
 
 /* Into the object of --json. */
 static void
-add_member_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
+add_member_row(struct fi_sqlshell_print *print, sqlite3_stmt *statement)
 {
-    firn_term_json_array(NULL);
+    fi_term_json_array(NULL);
     for (int i = 0; i < print->columns; i++) {
-        put_json(print, firn_term_json_writer(), NULL, statement, i);
+        put_json(print, fi_term_json_writer(), NULL, statement, i);
     }
-    firn_term_json_end();
+    fi_term_json_end();
 }
 
 static void
-add_json_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
+add_json_row(struct fi_sqlshell_print *print, sqlite3_stmt *statement)
 {
-    struct firn_term_writer *writer = &print->writer;
-    firn_term_writer_clear(writer);
-    firn_term_writer_object(writer, NULL);
+    struct fi_term_writer *writer = &print->writer;
+    fi_term_writer_clear(writer);
+    fi_term_writer_object(writer, NULL);
     for (int i = 0; i < print->columns; i++) {
         put_json(print, writer, sqlite3_column_name(statement, i), statement, i);
     }
-    firn_term_writer_end(writer);
+    fi_term_writer_end(writer);
     print->has_no_memory |= writer->has_failed;
-    firn_slice text = firn_term_writer_slice(writer);
-    firn_term_out_text(print->rows > 0 ? ",\n" : "[");
-    firn_term_out_write(text.data, text.size);
+    firn_slice text = fi_term_writer_slice(writer);
+    fi_term_out_text(print->rows > 0 ? ",\n" : "[");
+    fi_term_out_write(text.data, text.size);
 }
 
 /* ---- a result ---- */
 
 static void
-put_names(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
+put_names(struct fi_sqlshell_print *print, sqlite3_stmt *statement)
 {
-    const enum firn_sqlshell_mode mode = print->mode;
-    firn_term_json_object(NULL);
-    firn_term_json_array("columns");
+    const enum fi_sqlshell_mode mode = print->mode;
+    fi_term_json_object(NULL);
+    fi_term_json_array("columns");
     for (int i = 0; i < print->columns; i++) {
         firn_slice name = firn_str(sqlite3_column_name(statement, i));
-        firn_term_json_text(NULL, name);
-        print->size = mode == FIRN_SQLSHELL_TABLE ? print->size : 0;
+        fi_term_json_text(NULL, name);
+        print->size = mode == FI_SQLSHELL_TABLE ? print->size : 0;
         size_t from = print->size;
         collecting = print;
-        if (mode == FIRN_SQLSHELL_TABLE) {
+        if (mode == FI_SQLSHELL_TABLE) {
             cut(name, collect);
             end_cell(print, from);
-        } else if (mode == FIRN_SQLSHELL_CSV) {
-            firn_term_out_text(i > 0 ? "," : "");
+        } else if (mode == FI_SQLSHELL_CSV) {
+            fi_term_out_text(i > 0 ? "," : "");
             put_csv(print, name, false);
-        } else if (mode == FIRN_SQLSHELL_MARKDOWN) {
-            firn_term_text_escape(name, collect);
-            firn_term_out_text("| ");
+        } else if (mode == FI_SQLSHELL_MARKDOWN) {
+            fi_term_text_escape(name, collect);
+            fi_term_out_text("| ");
             put_markdown(firn_bytes(print->text, print->size));
-            firn_term_out_text(" ");
+            fi_term_out_text(" ");
         }
     }
-    firn_term_out_text(mode == FIRN_SQLSHELL_CSV ? "\n" : "");
-    if (mode == FIRN_SQLSHELL_MARKDOWN) {
-        firn_term_out_text("|\n");
+    fi_term_out_text(mode == FI_SQLSHELL_CSV ? "\n" : "");
+    if (mode == FI_SQLSHELL_MARKDOWN) {
+        fi_term_out_text("|\n");
         for (int i = 0; i < print->columns; i++) {
-            firn_term_out_text("| --- ");
+            fi_term_out_text("| --- ");
         }
-        firn_term_out_text("|\n");
+        fi_term_out_text("|\n");
     }
-    firn_term_json_end();
-    firn_term_json_array("rows");
+    fi_term_json_end();
+    fi_term_json_array("rows");
 }
 
-struct firn_sqlshell_print *
-firn_sqlshell_print_begin(struct firn_sqlshell *shell, sqlite3_stmt *statement)
+struct fi_sqlshell_print *
+fi_sqlshell_print_begin(struct fi_sqlshell *shell, sqlite3_stmt *statement)
 {
     assert(sqlite3_column_count(statement) > 0);
-    struct firn_sqlshell_print *print = calloc(1, sizeof *print);
+    struct fi_sqlshell_print *print = calloc(1, sizeof *print);
     if (print == NULL) {
         return NULL;
     }
     print->shell = shell;
-    print->mode = firn_term_json_is_open() ? FIRN_SQLSHELL_MEMBERS : shell->mode;
+    print->mode = fi_term_json_is_open() ? FI_SQLSHELL_MEMBERS : shell->mode;
     print->columns = sqlite3_column_count(statement);
     print->is_on_terminal = isatty(STDOUT_FILENO) == 1;
     print->writer.escapes_controls = print->is_on_terminal;
@@ -469,7 +468,7 @@ firn_sqlshell_print_begin(struct firn_sqlshell *shell, sqlite3_stmt *statement)
     print->is_right = calloc((size_t)print->columns, sizeof print->is_right[0]);
     if (print->widths == NULL || print->is_right == NULL) {
         print->has_no_memory = true;
-        firn_sqlshell_print_end(print);
+        fi_sqlshell_print_end(print);
         return NULL;
     }
     put_names(print, statement);
@@ -477,9 +476,9 @@ firn_sqlshell_print_begin(struct firn_sqlshell *shell, sqlite3_stmt *statement)
 }
 
 bool
-firn_sqlshell_print_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
+fi_sqlshell_print_row(struct fi_sqlshell_print *print, sqlite3_stmt *statement)
 {
-    static void (*const add[])(struct firn_sqlshell_print *, sqlite3_stmt *) = {
+    static void (*const add[])(struct fi_sqlshell_print *, sqlite3_stmt *) = {
         add_table_row,    add_tabs_row, add_csv_row,   add_json_row,
         add_markdown_row, add_line_row, add_member_row};
     assert((size_t)print->mode < sizeof add / sizeof add[0]);
@@ -489,20 +488,20 @@ firn_sqlshell_print_row(struct firn_sqlshell_print *print, sqlite3_stmt *stateme
 }
 
 void
-firn_sqlshell_print_end(struct firn_sqlshell_print *print)
+fi_sqlshell_print_end(struct fi_sqlshell_print *print)
 {
     if (print == NULL) {
         return;
     }
-    if (!print->has_no_memory && print->mode == FIRN_SQLSHELL_MEMBERS) {
-        firn_term_json_end();
-        firn_term_json_end();
-    } else if (!print->has_no_memory && print->mode == FIRN_SQLSHELL_TABLE) {
+    if (!print->has_no_memory && print->mode == FI_SQLSHELL_MEMBERS) {
+        fi_term_json_end();
+        fi_term_json_end();
+    } else if (!print->has_no_memory && print->mode == FI_SQLSHELL_TABLE) {
         print_kept(print);
-    } else if (!print->has_no_memory && print->mode == FIRN_SQLSHELL_JSON) {
-        firn_term_out_text(print->rows > 0 ? "]\n" : "[]\n");
+    } else if (!print->has_no_memory && print->mode == FI_SQLSHELL_JSON) {
+        fi_term_out_text(print->rows > 0 ? "]\n" : "[]\n");
     }
-    firn_term_writer_deinit(&print->writer);
+    fi_term_writer_deinit(&print->writer);
     free(print->text);
     free(print->widths);
     free(print->is_right);

@@ -93,7 +93,7 @@ give_signals_back(void)
 }
 
 bool
-firn_sqlshell_session_was_interrupted(void)
+fi_sqlshell_session_was_interrupted(void)
 {
     bool was = was_interrupted != 0;
     was_interrupted = 0;
@@ -138,7 +138,7 @@ code_of(int rc)
 }
 
 int
-firn_sqlshell_session_report(struct firn_sqlshell *shell, int rc)
+fi_sqlshell_session_report(struct fi_sqlshell *shell, int rc)
 {
     assert(rc != SQLITE_OK);
     int code = code_of(rc);
@@ -147,16 +147,16 @@ firn_sqlshell_session_report(struct firn_sqlshell *shell, int rc)
                        : code == FIRN_LIMIT && strstr(text, "memory") != NULL
                            ? "give the store more with --memory MIB"
                            : NULL;
-    firn_term_meter_clear();
-    return firn_command_report_error(shell->cli, code, hint, "%s",
-                                     code == FIRN_CANCELLED ? "interrupted" : text);
+    fi_term_meter_clear();
+    return fi_command_report_error(shell->cli, code, hint, "%s",
+                                   code == FIRN_CANCELLED ? "interrupted" : text);
 }
 
 static int
-report_no_memory(struct firn_sqlshell *shell)
+report_no_memory(struct fi_sqlshell *shell)
 {
-    return firn_command_report_error(shell->cli, FIRN_NO_MEMORY, NULL, "%s",
-                                     firn_code_text(FIRN_NO_MEMORY));
+    return fi_command_report_error(shell->cli, FIRN_NO_MEMORY, NULL, "%s",
+                                   firn_code_text(FIRN_NO_MEMORY));
 }
 
 /* ==== the connection ==== */
@@ -164,10 +164,10 @@ report_no_memory(struct firn_sqlshell *shell)
 /* Opens a database in memory, with firn in it. Its statements may be a text from elsewhere, so it
  * opens nothing but the store unless the user has allowed it. Returns an exit code. */
 static int
-open_database(struct firn_sqlshell *shell)
+open_database(struct fi_sqlshell *shell)
 {
-    int exit_code = firn_sqlshell_load(shell);
-    if (exit_code != FIRN_EXIT_OK) {
+    int exit_code = fi_sqlshell_load(shell);
+    if (exit_code != FI_EXIT_OK) {
         return exit_code;
     }
     /* ATTACH and VACUUM INTO open their files with these flags: with SQLITE_OPEN_MEMORY they would
@@ -177,17 +177,17 @@ open_database(struct firn_sqlshell *shell)
     if (shell->db == NULL) {
         return report_no_memory(shell);
     }
-    rc = rc == SQLITE_OK ? firn_sql_register(shell->db) : rc;
-    rc = rc == SQLITE_OK ? firn_sql_confine(shell->db, shell->may_open ? NULL : shell->path) : rc;
-    return rc == SQLITE_OK ? FIRN_EXIT_OK : firn_sqlshell_session_report(shell, rc);
+    rc = rc == SQLITE_OK ? fi_sql_register(shell->db) : rc;
+    rc = rc == SQLITE_OK ? fi_sql_confine(shell->db, shell->may_open ? NULL : shell->path) : rc;
+    return rc == SQLITE_OK ? FI_EXIT_OK : fi_sqlshell_session_report(shell, rc);
 }
 
 int
-firn_sqlshell_session_open(struct firn_sqlshell *shell)
+fi_sqlshell_session_open(struct fi_sqlshell *shell)
 {
     assert(shell->db == NULL && shell->path != NULL);
     int exit_code = open_database(shell);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         atomic_store(&interruptible, shell->db);
         take_signals(shell->is_interactive);
     }
@@ -195,7 +195,7 @@ firn_sqlshell_session_open(struct firn_sqlshell *shell)
 }
 
 void
-firn_sqlshell_session_close(struct firn_sqlshell *shell)
+fi_sqlshell_session_close(struct fi_sqlshell *shell)
 {
     atomic_store(&interruptible, NULL);
     give_signals_back();
@@ -206,7 +206,7 @@ firn_sqlshell_session_close(struct firn_sqlshell *shell)
 }
 
 struct attempt {
-    struct firn_sqlshell *shell;
+    struct fi_sqlshell *shell;
     bool is_for_writing;
 };
 
@@ -214,11 +214,11 @@ static int
 attempt_attach(void *ctx, firn_error *err)
 {
     struct attempt *attempt = ctx;
-    struct firn_sqlshell *shell = attempt->shell;
+    struct fi_sqlshell *shell = attempt->shell;
     sqlite3_stmt *statement = NULL;
     sqlite3_str *text = sqlite3_str_new(shell->db);
     sqlite3_str_appendf(text, "SELECT firn_attach(%Q, 'timeout=%lld'", shell->path,
-                        (long long)firn_task_patience_slice_ms(shell->cli));
+                        (long long)fi_task_patience_slice_ms(shell->cli));
     if (!attempt->is_for_writing) {
         sqlite3_str_appendall(text, ", 'read-only'");
     }
@@ -251,17 +251,17 @@ attempt_attach(void *ctx, firn_error *err)
 }
 
 int
-firn_sqlshell_session_attach(struct firn_sqlshell *shell, bool is_for_writing)
+fi_sqlshell_session_attach(struct fi_sqlshell *shell, bool is_for_writing)
 {
     assert(shell->db != NULL);
     firn_error err = {.code = FIRN_OK};
     struct attempt attempt = {shell, is_for_writing && !shell->read_only};
     if (shell->is_attached && (shell->is_writable || !attempt.is_for_writing)) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
-    firn_sqlshell_session_detach(shell);
-    int code = firn_task_patience_run(shell->cli, attempt_attach, &attempt, &err);
-    firn_term_meter_clear();
+    fi_sqlshell_session_detach(shell);
+    int code = fi_task_patience_run(shell->cli, attempt_attach, &attempt, &err);
+    fi_term_meter_clear();
     if (code != FIRN_OK) {
         /* SQLite has no code for it. */
         bool is_missing = code == FIRN_MISUSE && access(shell->path, F_OK) != 0;
@@ -269,15 +269,15 @@ firn_sqlshell_session_attach(struct firn_sqlshell *shell, bool is_for_writing)
         const char *hint = is_missing && shell->at == NULL
                                ? "--create creates the store if it does not exist"
                                : NULL;
-        return firn_command_report_failure(shell->cli, &err, hint);
+        return fi_command_report_failure(shell->cli, &err, hint);
     }
     shell->is_attached = true;
     shell->is_writable = attempt.is_for_writing;
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 void
-firn_sqlshell_session_detach(struct firn_sqlshell *shell)
+fi_sqlshell_session_detach(struct fi_sqlshell *shell)
 {
     assert(shell->db != NULL);
     if (!shell->is_attached || sqlite3_get_autocommit(shell->db) == 0) {
@@ -370,7 +370,7 @@ bind_text(sqlite3_stmt *statement, int i, const char *text)
 
 /* The value of a parameter; NULL: none was given. The last one counts. */
 static const char *
-find_parameter(const struct firn_sqlshell *shell, const char *name)
+find_parameter(const struct fi_sqlshell *shell, const char *name)
 {
     const char *found = NULL;
     size_t size = strlen(name);
@@ -385,7 +385,7 @@ find_parameter(const struct firn_sqlshell *shell, const char *name)
 
 /* Returns an exit code. */
 static int
-bind_all(struct firn_sqlshell *shell, sqlite3_stmt *statement)
+bind_all(struct fi_sqlshell *shell, sqlite3_stmt *statement)
 {
     for (int i = 1; i <= sqlite3_bind_parameter_count(statement); i++) {
         char number[16];
@@ -394,16 +394,16 @@ bind_all(struct firn_sqlshell *shell, sqlite3_stmt *statement)
         const char *bare = name != NULL ? name + 1 : number; /* without its : @ $ or ? */
         const char *text = find_parameter(shell, bare);
         if (text == NULL) {
-            return firn_command_report_error(shell->cli, FIRN_INVALID,
-                                             "give it with --param NAME=VALUE",
-                                             "the parameter '%s' has no value", bare);
+            return fi_command_report_error(shell->cli, FIRN_INVALID,
+                                           "give it with --param NAME=VALUE",
+                                           "the parameter '%s' has no value", bare);
         }
         int rc = bind_text(statement, i, text);
         if (rc != SQLITE_OK) {
-            return firn_sqlshell_session_report(shell, rc);
+            return fi_sqlshell_session_report(shell, rc);
         }
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 /* ==== one statement ==== */
@@ -414,13 +414,13 @@ begins_transaction(const char *text)
 {
     const char *word = NULL;
     size_t at = 0;
-    size_t size = firn_sqltext_word(text, &at, &word);
-    return firn_sqltext_is(word, size, "begin") || firn_sqltext_is(word, size, "savepoint");
+    size_t size = fi_sqltext_word(text, &at, &word);
+    return fi_sqltext_is(word, size, "begin") || fi_sqltext_is(word, size, "savepoint");
 }
 
 /* Prints the one row of EXPLAIN of a statement that a scan answers. */
 static int
-explain_scan(struct firn_sqlshell *shell, const char *what)
+explain_scan(struct fi_sqlshell *shell, const char *what)
 {
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(shell->db, "SELECT 'firn: ' || ?1 AS detail", -1, &statement, NULL);
@@ -428,9 +428,9 @@ explain_scan(struct firn_sqlshell *shell, const char *what)
         rc = sqlite3_bind_text(statement, 1, what, -1, SQLITE_STATIC);
     }
     if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
-        struct firn_sqlshell_print *print = firn_sqlshell_print_begin(shell, statement);
-        bool is_fine = print != NULL && firn_sqlshell_print_row(print, statement);
-        firn_sqlshell_print_end(print);
+        struct fi_sqlshell_print *print = fi_sqlshell_print_begin(shell, statement);
+        bool is_fine = print != NULL && fi_sqlshell_print_row(print, statement);
+        fi_sqlshell_print_end(print);
         rc = is_fine ? SQLITE_OK : SQLITE_NOMEM;
     }
     (void)sqlite3_finalize(statement);
@@ -440,53 +440,53 @@ explain_scan(struct firn_sqlshell *shell, const char *what)
 /* EXPLAIN [QUERY PLAN] of a statement that a scan answers. *out_is_done: it was one, and the row is
  * printed. */
 static int
-try_to_explain(struct firn_sqlshell *shell, sqlite3_stmt *explain, bool *out_is_done)
+try_to_explain(struct fi_sqlshell *shell, sqlite3_stmt *explain, bool *out_is_done)
 {
-    struct firn_sql_query *query = NULL;
-    struct firn_sql_query_reason reason;
+    struct fi_sql_query *query = NULL;
+    struct fi_sql_query_reason reason;
     sqlite3_stmt *statement = NULL;
     const char *word = NULL;
     const char *text = sqlite3_sql(explain);
     size_t at = 0;
-    size_t size = firn_sqltext_word(text, &at, &word);
+    size_t size = fi_sqltext_word(text, &at, &word);
     size_t after = at;
-    assert(firn_sqltext_is(word, size, "explain"));
-    size = firn_sqltext_word(text, &at, &word);
-    if (firn_sqltext_is(word, size, "query")) {
-        (void)firn_sqltext_word(text, &at, &word);
+    assert(fi_sqltext_is(word, size, "explain"));
+    size = fi_sqltext_word(text, &at, &word);
+    if (fi_sqltext_is(word, size, "query")) {
+        (void)fi_sqltext_word(text, &at, &word);
         after = at;
     }
     int rc = sqlite3_prepare_v2(shell->db, text + after, -1, &statement, NULL);
-    if (rc == SQLITE_OK && statement != NULL && bind_all(shell, statement) == FIRN_EXIT_OK) {
-        rc = firn_sql_query_open(shell->db, statement, &query, &reason);
+    if (rc == SQLITE_OK && statement != NULL && bind_all(shell, statement) == FI_EXIT_OK) {
+        rc = fi_sql_query_open(shell->db, statement, &query, &reason);
     }
     *out_is_done = query != NULL;
-    char *what = query != NULL ? firn_sql_query_describe(query) : NULL;
+    char *what = query != NULL ? fi_sql_query_describe(query) : NULL;
     if (what != NULL) {
         rc = explain_scan(shell, what);
     }
     sqlite3_free(what);
-    firn_sql_query_close(query);
+    fi_sql_query_close(query);
     (void)sqlite3_finalize(statement);
     return rc;
 }
 
 struct run {
-    struct firn_sqlshell *shell;
+    struct fi_sqlshell *shell;
     sqlite3_stmt *statement;
-    struct firn_sql_query *query; /* NULL: SQLite answers */
+    struct fi_sql_query *query; /* NULL: SQLite answers */
     uint64_t rows;
     bool is_silent; /* what it returns says nothing */
 };
 
 static void
-close_pager(struct firn_sqlshell *shell)
+close_pager(struct fi_sqlshell *shell)
 {
     bool was_left;
-    if (!firn_term_pager_close(&was_left)) {
+    if (!fi_term_pager_close(&was_left)) {
         shell->pages = false;
-        (void)firn_command_report_error(shell->cli, FIRN_NOT_FOUND, "set PAGER to another program",
-                                        "the pager was not found; results are printed without it");
+        (void)fi_command_report_error(shell->cli, FIRN_NOT_FOUND, "set PAGER to another program",
+                                      "the pager was not found; results are printed without it");
     }
 }
 
@@ -494,31 +494,31 @@ close_pager(struct firn_sqlshell *shell)
 static int
 step_all(struct run *run)
 {
-    struct firn_sqlshell *shell = run->shell;
+    struct fi_sqlshell *shell = run->shell;
     sqlite3_stmt *stepped =
-        run->query != NULL ? firn_sql_query_statement(run->query) : run->statement;
-    struct firn_sqlshell_print *print = NULL;
+        run->query != NULL ? fi_sql_query_statement(run->query) : run->statement;
+    struct fi_sqlshell_print *print = NULL;
     int rc = sqlite3_step(stepped);
     bool has_result = !run->is_silent && sqlite3_column_count(stepped) > 0 &&
                       (rc == SQLITE_ROW || rc == SQLITE_DONE);
-    firn_term_meter_clear();
+    fi_term_meter_clear();
     bool is_paged = has_result && rc == SQLITE_ROW && shell->is_interactive && shell->pages &&
-                    firn_term_pager_open();
+                    fi_term_pager_open();
     if (has_result) {
-        print = firn_sqlshell_print_begin(shell, stepped);
+        print = fi_sqlshell_print_begin(shell, stepped);
         rc = print != NULL ? rc : SQLITE_NOMEM;
     }
     while (rc == SQLITE_ROW) {
         run->rows += !run->is_silent;
-        bool is_fine = run->is_silent || firn_sqlshell_print_row(print, stepped);
+        bool is_fine = run->is_silent || fi_sqlshell_print_row(print, stepped);
         rc = is_fine ? sqlite3_step(stepped) : SQLITE_NOMEM;
-        if (firn_term_out_error() != 0) {
+        if (fi_term_out_error() != 0) {
             /* The output is closed, which is reported at the end of the command; or the user has
              * left the pager. */
             rc = is_paged ? SQLITE_DONE : SQLITE_INTERRUPT;
         }
     }
-    firn_sqlshell_print_end(print);
+    fi_sqlshell_print_end(print);
     if (is_paged) {
         close_pager(shell);
     }
@@ -528,7 +528,7 @@ step_all(struct run *run)
 /* A value that its own text does not say: what SQLite writes into an expanded statement has 15
  * digits. */
 static bool
-has_long_number(const struct firn_sqlshell *shell)
+has_long_number(const struct fi_sqlshell *shell)
 {
     for (size_t i = 0; i < shell->text_count; i++) {
         const char *text = strchr(shell->texts[i], '=');
@@ -547,9 +547,9 @@ has_long_number(const struct firn_sqlshell *shell)
 static int
 run_prepared(struct run *run)
 {
-    struct firn_sqlshell *shell = run->shell;
-    struct firn_sql_query_reason reason;
-    const struct firn_term_meter_state state = {.phase = "running", .text = ""};
+    struct fi_sqlshell *shell = run->shell;
+    struct fi_sql_query_reason reason;
+    const struct fi_term_meter_state state = {.phase = "running", .text = ""};
     int rc = SQLITE_OK;
     if (sqlite3_stmt_isexplain(run->statement) != 0) {
         bool is_done = false;
@@ -558,24 +558,24 @@ run_prepared(struct run *run)
             return rc == SQLITE_OK ? SQLITE_DONE : rc;
         }
     } else if (sqlite3_stmt_readonly(run->statement) && !has_long_number(shell)) {
-        rc = firn_sql_query_open(shell->db, run->statement, &run->query, &reason);
+        rc = fi_sql_query_open(shell->db, run->statement, &run->query, &reason);
         if (rc != SQLITE_OK) {
             return rc;
         }
     }
-    firn_term_meter_start(!shell->cli->quiet);
-    if (firn_term_meter_is_wanted()) {
-        firn_term_meter_show(&state);
+    fi_term_meter_start(!shell->cli->quiet);
+    if (fi_term_meter_is_wanted()) {
+        fi_term_meter_show(&state);
     }
     rc = step_all(run);
     if (rc != SQLITE_DONE && run->query != NULL && run->rows == 0 &&
-        firn_sql_query_is_declined(run->query)) {
-        firn_sql_query_close(run->query);
+        fi_sql_query_is_declined(run->query)) {
+        fi_sql_query_close(run->query);
         run->query = NULL;
         rc = step_all(run);
     }
-    firn_term_meter_clear();
-    firn_term_meter_stop();
+    fi_term_meter_clear();
+    fi_term_meter_stop();
     return rc;
 }
 
@@ -593,9 +593,9 @@ show_time(const struct run *run, double started)
     assert(run->shell->shows_time);
     char text[96];
     (void)snprintf(text, sizeof text, "%.3f s, %llu %s%s", now() - started,
-                   (unsigned long long)run->rows, firn_term_text_plural(run->rows, "row", "rows"),
+                   (unsigned long long)run->rows, fi_term_text_plural(run->rows, "row", "rows"),
                    run->query != NULL ? ", by a scan of firn" : "");
-    firn_command_report_more("time", text);
+    fi_command_report_more("time", text);
 }
 
 /* Whether the lock is wanted before a statement runs. CREATE TEMP and the like get it if they turn
@@ -605,17 +605,17 @@ is_writing(const char *text, sqlite3_stmt *statement)
 {
     const char *word = NULL;
     size_t at = 0;
-    size_t size = firn_sqltext_word(text, &at, &word);
+    size_t size = fi_sqltext_word(text, &at, &word);
     return begins_transaction(text) ||
-           (!sqlite3_stmt_readonly(statement) && !firn_sqltext_is(word, size, "create") &&
-            !firn_sqltext_is(word, size, "drop"));
+           (!sqlite3_stmt_readonly(statement) && !fi_sqltext_is(word, size, "create") &&
+            !fi_sqltext_is(word, size, "drop"));
 }
 
 /* Runs the first statement of a text. *out_rest is what follows it. may_attach: it may be attached
  * for writing and run again. Returns a code of SQLite, SQLITE_DONE where all went well;
  * *out_exit_code is set where it was reported already. */
 static int
-run_first(struct firn_sqlshell *shell, const char *text, const char **out_rest, bool *out_has_rows,
+run_first(struct fi_sqlshell *shell, const char *text, const char **out_rest, bool *out_has_rows,
           int *out_exit_code)
 {
     struct run run = {.shell = shell};
@@ -623,7 +623,7 @@ run_first(struct firn_sqlshell *shell, const char *text, const char **out_rest, 
     bool is_definition;
     *out_rest = text;
     *out_has_rows = false;
-    int rc = firn_sql_prepare(shell->db, text, &run.statement, out_rest, &is_definition);
+    int rc = fi_sql_prepare(shell->db, text, &run.statement, out_rest, &is_definition);
     run.is_silent = is_definition;
     if (rc != SQLITE_OK || run.statement == NULL) {
         return rc == SQLITE_OK ? SQLITE_DONE : rc;
@@ -631,41 +631,41 @@ run_first(struct firn_sqlshell *shell, const char *text, const char **out_rest, 
     bool writes = is_definition || is_writing(text, run.statement);
     if (writes && !shell->is_writable && !shell->read_only && sqlite3_get_autocommit(shell->db)) {
         (void)sqlite3_finalize(run.statement);
-        *out_exit_code = firn_sqlshell_session_attach(shell, true);
-        return *out_exit_code != FIRN_EXIT_OK
+        *out_exit_code = fi_sqlshell_session_attach(shell, true);
+        return *out_exit_code != FI_EXIT_OK
                    ? SQLITE_ERROR
                    : run_first(shell, text, out_rest, out_has_rows, out_exit_code);
     }
     *out_exit_code = bind_all(shell, run.statement);
-    rc = *out_exit_code == FIRN_EXIT_OK ? run_prepared(&run) : SQLITE_ERROR;
+    rc = *out_exit_code == FI_EXIT_OK ? run_prepared(&run) : SQLITE_ERROR;
     *out_has_rows = run.rows > 0;
     if (rc == SQLITE_DONE && shell->shows_time) {
         show_time(&run, started);
     }
-    if (rc != SQLITE_DONE && *out_exit_code == FIRN_EXIT_OK &&
+    if (rc != SQLITE_DONE && *out_exit_code == FI_EXIT_OK &&
         ((rc & 0xff) != SQLITE_READONLY || shell->read_only || shell->is_writable)) {
-        *out_exit_code = firn_sqlshell_session_report(shell, rc);
+        *out_exit_code = fi_sqlshell_session_report(shell, rc);
     }
-    firn_sql_query_close(run.query);
+    fi_sql_query_close(run.query);
     (void)sqlite3_finalize(run.statement);
-    if (firn_sql_vectors_take_damage(shell->db)) {
-        firn_command_report_line("a graph of an index of vectors is damaged: its rows were all "
-                                 "compared; firn db compact builds another");
+    if (fi_sql_vectors_take_damage(shell->db)) {
+        fi_command_report_line("a graph of an index of vectors is damaged: its rows were all "
+                               "compared; firn db compact builds another");
     }
     return rc;
 }
 
 int
-firn_sqlshell_session_run(struct firn_sqlshell *shell, const char *text)
+fi_sqlshell_session_run(struct fi_sqlshell *shell, const char *text)
 {
     assert(shell->db != NULL);
     const char *word = NULL;
     size_t at = 0;
-    while (text[0] != '\0' && (firn_sqltext_word(text, &at, &word) > 0 || *word != '\0')) {
+    while (text[0] != '\0' && (fi_sqltext_word(text, &at, &word) > 0 || *word != '\0')) {
         const char *rest = text;
         bool has_rows = false;
-        int exit_code = firn_sqlshell_session_attach(shell, false);
-        if (exit_code != FIRN_EXIT_OK) {
+        int exit_code = fi_sqlshell_session_attach(shell, false);
+        if (exit_code != FI_EXIT_OK) {
             return exit_code;
         }
         int rc = run_first(shell, text, &rest, &has_rows, &exit_code);
@@ -673,15 +673,15 @@ firn_sqlshell_session_run(struct firn_sqlshell *shell, const char *text)
                               !shell->is_writable && !has_rows &&
                               sqlite3_get_autocommit(shell->db) != 0;
         if (rc != SQLITE_DONE && wants_to_write) {
-            exit_code = firn_sqlshell_session_attach(shell, true);
-            rc = exit_code == FIRN_EXIT_OK ? run_first(shell, text, &rest, &has_rows, &exit_code)
-                                           : rc;
+            exit_code = fi_sqlshell_session_attach(shell, true);
+            rc =
+                exit_code == FI_EXIT_OK ? run_first(shell, text, &rest, &has_rows, &exit_code) : rc;
         }
         if (rc != SQLITE_DONE) {
-            return exit_code != FIRN_EXIT_OK ? exit_code : firn_sqlshell_session_report(shell, rc);
+            return exit_code != FI_EXIT_OK ? exit_code : fi_sqlshell_session_report(shell, rc);
         }
         text = rest;
         at = 0;
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }

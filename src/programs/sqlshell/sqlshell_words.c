@@ -29,7 +29,7 @@ copy_quoted(const char *from, char **to)
 }
 
 const char *
-firn_sqlshell_words_split(const char *line, struct firn_sqlshell_words *out)
+fi_sqlshell_words_split(const char *line, struct fi_sqlshell_words *out)
 {
     memset(out, 0, sizeof *out);
     /* A word is no longer than in the line, and each but the last is followed by a byte that is not
@@ -39,7 +39,7 @@ firn_sqlshell_words_split(const char *line, struct firn_sqlshell_words *out)
         return "out of memory";
     }
     for (line += strspn(line, blanks); *line != '\0'; line += strspn(line, blanks)) {
-        if (out->count == FIRN_SQLSHELL_WORDS_MAX) {
+        if (out->count == FI_SQLSHELL_WORDS_MAX) {
             return "too many words";
         }
         out->items[out->count++] = to;
@@ -56,6 +56,6 @@ firn_sqlshell_words_split(const char *line, struct firn_sqlshell_words *out)
         }
         *to++ = '\0';
     }
-    assert(out->count <= FIRN_SQLSHELL_WORDS_MAX);
+    assert(out->count <= FI_SQLSHELL_WORDS_MAX);
     return NULL;
 }

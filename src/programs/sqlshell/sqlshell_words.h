@@ -7,16 +7,16 @@
 
 #include <stddef.h>
 
-enum { FIRN_SQLSHELL_WORDS_MAX = 4 };
+enum { FI_SQLSHELL_WORDS_MAX = 4 };
 
-struct firn_sqlshell_words {
+struct fi_sqlshell_words {
     char *memory; /* owned: free */
-    const char *items[FIRN_SQLSHELL_WORDS_MAX];
+    const char *items[FI_SQLSHELL_WORDS_MAX];
     size_t count;
 };
 
 /* Divides a line; out->memory is freed by the caller in any case. NULL, or what is wrong with the
  * line: of static memory. */
-const char *firn_sqlshell_words_split(const char *line, struct firn_sqlshell_words *out);
+const char *fi_sqlshell_words_split(const char *line, struct fi_sqlshell_words *out);
 
 #endif

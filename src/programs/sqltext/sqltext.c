@@ -9,7 +9,7 @@
 #include <string.h>
 
 size_t
-firn_sqltext_word(const char *text, size_t *at, const char **out)
+fi_sqltext_word(const char *text, size_t *at, const char **out)
 {
     size_t i = *at;
     for (;;) {
@@ -40,7 +40,7 @@ is_name_byte(char c)
 }
 
 size_t
-firn_sqltext_blank(const char *text)
+fi_sqltext_blank(const char *text)
 {
     if (text[0] == '-' && text[1] == '-') {
         return strcspn(text, "\n");
@@ -69,7 +69,7 @@ quoted_size(const char *text)
 static size_t
 other_size(const char *text)
 {
-    const size_t blank = firn_sqltext_blank(text);
+    const size_t blank = fi_sqltext_blank(text);
     if (blank > 0) {
         return blank;
     }
@@ -86,7 +86,7 @@ other_size(const char *text)
 }
 
 size_t
-firn_sqltext_next_word(const char *text, size_t *at, const char **out)
+fi_sqltext_next_word(const char *text, size_t *at, const char **out)
 {
     size_t i = *at;
     while (text[i] != '\0' && !is_name_byte(text[i])) {
@@ -108,7 +108,7 @@ ascii_lower(char c)
 }
 
 bool
-firn_sqltext_is(const char *text, size_t size, const char *word)
+fi_sqltext_is(const char *text, size_t size, const char *word)
 {
     assert(word[0] != '\0');
     size_t i = 0;
@@ -119,23 +119,23 @@ firn_sqltext_is(const char *text, size_t size, const char *word)
 }
 
 bool
-firn_sqltext_take(const char *text, size_t *at, const char *wanted)
+fi_sqltext_take(const char *text, size_t *at, const char *wanted)
 {
     const char *word;
     size_t after = *at;
-    size_t size = firn_sqltext_word(text, &after, &word);
-    const bool is_it = firn_sqltext_is(word, size, wanted) && !is_name_byte(text[after]);
+    size_t size = fi_sqltext_word(text, &after, &word);
+    const bool is_it = fi_sqltext_is(word, size, wanted) && !is_name_byte(text[after]);
     *at = is_it ? after : *at;
     return is_it;
 }
 
 void
-firn_sqltext_name(const char *text, size_t *at, char out[FIRN_SQLTEXT_NAME_SIZE])
+fi_sqltext_name(const char *text, size_t *at, char out[FI_SQLTEXT_NAME_SIZE])
 {
     const char *from;
     size_t used = 0;
     size_t i = *at;
-    (void)firn_sqltext_word(text, &i, &from);
+    (void)fi_sqltext_word(text, &i, &from);
     i = (size_t)(from - text);
     const char quote = (char)(text[i] == '[' ? ']' : text[i]);
     if (text[i] != '\0' && strchr("'\"`[", text[i]) != NULL) {
@@ -144,29 +144,29 @@ firn_sqltext_name(const char *text, size_t *at, char out[FIRN_SQLTEXT_NAME_SIZE]
                 i += quote == ']';
                 break;
             }
-            out[used < FIRN_SQLTEXT_NAME_SIZE - 1 ? used++ : used] = text[i];
+            out[used < FI_SQLTEXT_NAME_SIZE - 1 ? used++ : used] = text[i];
         }
     } else {
         for (; is_name_byte(text[i]); i++) {
-            out[used < FIRN_SQLTEXT_NAME_SIZE - 1 ? used++ : used] = text[i];
+            out[used < FI_SQLTEXT_NAME_SIZE - 1 ? used++ : used] = text[i];
         }
     }
-    out[used < FIRN_SQLTEXT_NAME_SIZE - 1 ? used : 0] = '\0';
+    out[used < FI_SQLTEXT_NAME_SIZE - 1 ? used : 0] = '\0';
     *at = i;
 }
 
 void
-firn_sqltext_qualified(const char *text, size_t *at, char out_schema[FIRN_SQLTEXT_NAME_SIZE],
-                       char out_name[FIRN_SQLTEXT_NAME_SIZE])
+fi_sqltext_qualified(const char *text, size_t *at, char out_schema[FI_SQLTEXT_NAME_SIZE],
+                     char out_name[FI_SQLTEXT_NAME_SIZE])
 {
     const char *after;
     out_schema[0] = '\0';
-    firn_sqltext_name(text, at, out_name);
+    fi_sqltext_name(text, at, out_name);
     size_t next = *at;
-    (void)firn_sqltext_word(text, &next, &after);
+    (void)fi_sqltext_word(text, &next, &after);
     if (*after == '.') {
-        memcpy(out_schema, out_name, FIRN_SQLTEXT_NAME_SIZE);
+        memcpy(out_schema, out_name, FI_SQLTEXT_NAME_SIZE);
         *at = (size_t)(after - text) + 1;
-        firn_sqltext_name(text, at, out_name);
+        fi_sqltext_name(text, at, out_name);
     }
 }

@@ -19,31 +19,31 @@
 
 /* The word that begins at text[*at], after blanks and comments; *at goes after it. Returns its
  * size; 0: there is none, and *out is where something else begins. */
-size_t firn_sqltext_word(const char *text, size_t *at, const char **out);
+size_t fi_sqltext_word(const char *text, size_t *at, const char **out);
 /* Whether these bytes are a word, in any case. */
-bool firn_sqltext_is(const char *text, size_t size, const char *word);
+bool fi_sqltext_is(const char *text, size_t size, const char *word);
 /* Takes the word if it is the next one. */
-bool firn_sqltext_take(const char *text, size_t *at, const char *wanted);
+bool fi_sqltext_take(const char *text, size_t *at, const char *wanted);
 /* The next word outside of quotes and comments; *at goes after it. Returns its size; 0: there is
  * none. */
-size_t firn_sqltext_next_word(const char *text, size_t *at, const char **out);
+size_t fi_sqltext_next_word(const char *text, size_t *at, const char **out);
 /* How long the blanks or the comment are that begin here. */
-size_t firn_sqltext_blank(const char *text);
+size_t fi_sqltext_blank(const char *text);
 
 enum {
-    FIRN_SQLTEXT_NAME_SIZE = FIRN_TABLE_NAME_SIZE_MAX + 32
+    FI_SQLTEXT_NAME_SIZE = FIRN_TABLE_NAME_SIZE_MAX + 32
 }; /* of a table or a column, with a number after it */
 /* Takes a name, without its quotes. "": there is none, or none that a table or a column can
  * have. */
-void firn_sqltext_name(const char *text, size_t *at, char out[FIRN_SQLTEXT_NAME_SIZE]);
+void fi_sqltext_name(const char *text, size_t *at, char out[FI_SQLTEXT_NAME_SIZE]);
 /* Takes [schema.]name; the schema is "" where none is said. */
-void firn_sqltext_qualified(const char *text, size_t *at, char out_schema[FIRN_SQLTEXT_NAME_SIZE],
-                            char out_name[FIRN_SQLTEXT_NAME_SIZE]);
+void fi_sqltext_qualified(const char *text, size_t *at, char out_schema[FI_SQLTEXT_NAME_SIZE],
+                          char out_name[FI_SQLTEXT_NAME_SIZE]);
 
 /* ==== where statements end (sqltext_split.c): for programs that read texts bit by bit ==== */
 
 /* Where a text has been divided; zeroed at its beginning. */
-struct firn_sqltext_split {
+struct fi_sqltext_split {
     unsigned char state;
     unsigned char mode;
     char quote;
@@ -52,9 +52,9 @@ struct firn_sqltext_split {
 };
 /* Looks at the next bytes of a text, up to the end of a statement, its semicolon: *out_is_end.
  * Returns how many bytes. An empty statement ends too. */
-size_t firn_sqltext_split_feed(struct firn_sqltext_split *split, const char *text, size_t size,
-                               bool *out_is_end);
+size_t fi_sqltext_split_feed(struct fi_sqltext_split *split, const char *text, size_t size,
+                             bool *out_is_end);
 /* Whether no statement has begun, nor a comment that has no end yet. */
-bool firn_sqltext_split_is_idle(const struct firn_sqltext_split *split);
+bool fi_sqltext_split_is_idle(const struct fi_sqltext_split *split);
 
 #endif

@@ -47,7 +47,7 @@ is_word_byte(char c)
 }
 
 static void
-take_token(struct firn_sqltext_split *split, enum token token)
+take_token(struct fi_sqltext_split *split, enum token token)
 {
     switch ((enum state)split->state) {
     case STATE_START:
@@ -78,7 +78,7 @@ take_token(struct firn_sqltext_split *split, enum token token)
 }
 
 static void
-end_word(struct firn_sqltext_split *split)
+end_word(struct fi_sqltext_split *split)
 {
     static const struct {
         const char *word;
@@ -99,7 +99,7 @@ end_word(struct firn_sqltext_split *split)
 /* A semicolon outside of quotes and comments. Returns whether a statement ends, be it an empty
  * one. */
 static bool
-take_semicolon(struct firn_sqltext_split *split)
+take_semicolon(struct fi_sqltext_split *split)
 {
     if (split->state == STATE_TRIGGER || split->state == STATE_SEMI) {
         split->state = STATE_SEMI;
@@ -111,7 +111,7 @@ take_semicolon(struct firn_sqltext_split *split)
 
 /* A byte that no mode before it goes on with. Returns whether a statement ends. */
 static bool
-begin_mode(struct firn_sqltext_split *split, char c)
+begin_mode(struct fi_sqltext_split *split, char c)
 {
     split->mode = MODE_BETWEEN;
     if (is_word_byte(c)) {
@@ -133,7 +133,7 @@ begin_mode(struct firn_sqltext_split *split, char c)
 
 /* Returns whether the byte ends a statement. */
 static bool
-take_byte(struct firn_sqltext_split *split, char c)
+take_byte(struct fi_sqltext_split *split, char c)
 {
     switch ((enum mode)split->mode) {
     case MODE_BETWEEN:
@@ -176,8 +176,8 @@ take_byte(struct firn_sqltext_split *split, char c)
 }
 
 size_t
-firn_sqltext_split_feed(struct firn_sqltext_split *split, const char *text, size_t size,
-                        bool *out_is_end)
+fi_sqltext_split_feed(struct fi_sqltext_split *split, const char *text, size_t size,
+                      bool *out_is_end)
 {
     *out_is_end = false;
     for (size_t i = 0; i < size; i++) {
@@ -190,7 +190,7 @@ firn_sqltext_split_feed(struct firn_sqltext_split *split, const char *text, size
 }
 
 bool
-firn_sqltext_split_is_idle(const struct firn_sqltext_split *split)
+fi_sqltext_split_is_idle(const struct fi_sqltext_split *split)
 {
     return split->state == STATE_START && split->mode == MODE_BETWEEN;
 }

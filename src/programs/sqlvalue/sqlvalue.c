@@ -37,7 +37,7 @@ write_digits(char *out, uint32_t number, int digits)
 }
 
 size_t
-firn_sqlvalue_date(int64_t days, char *out)
+fi_sqlvalue_date(int64_t days, char *out)
 {
     /* Days since 0000-03-01 in eras of 400 years, which all have as many days; a year begins in
      * March, so that the leap day is its last one. */
@@ -60,13 +60,13 @@ firn_sqlvalue_date(int64_t days, char *out)
 }
 
 size_t
-firn_sqlvalue_timestamp(int64_t us, char *out)
+fi_sqlvalue_timestamp(int64_t us, char *out)
 {
     int64_t days = us >= 0 ? us / day_us : -((-us + day_us - 1) / day_us);
     uint64_t rest = (uint64_t)(us - days * day_us);
     uint32_t fraction = (uint32_t)(rest % DAY_US_PER_SECOND);
     uint32_t seconds = (uint32_t)(rest / DAY_US_PER_SECOND);
-    char *at = out + firn_sqlvalue_date(days, out);
+    char *at = out + fi_sqlvalue_date(days, out);
     *at++ = ' ';
     at = write_digits(at, seconds / 3600, 2);
     *at++ = ':';
@@ -84,7 +84,7 @@ firn_sqlvalue_timestamp(int64_t us, char *out)
 }
 
 void
-firn_sqlvalue_uuid(const uint8_t *bytes, char *out)
+fi_sqlvalue_uuid(const uint8_t *bytes, char *out)
 {
     static const char digits[] = "0123456789abcdef";
     for (int i = 0; i < 16; i++) {
@@ -97,7 +97,7 @@ firn_sqlvalue_uuid(const uint8_t *bytes, char *out)
 }
 
 double
-firn_sqlvalue_decimal(int64_t units, uint32_t scale)
+fi_sqlvalue_decimal(int64_t units, uint32_t scale)
 {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
                                     1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
@@ -113,7 +113,7 @@ firn_sqlvalue_decimal(int64_t units, uint32_t scale)
  * somebody asks for the text as C has it. Given without a size, which its NUL says, it is copied
  * once. */
 void
-firn_sqlvalue_text(sqlite3_context *ctx, firn_slice text)
+fi_sqlvalue_text(sqlite3_context *ctx, firn_slice text)
 {
     assert(text.data != NULL || text.size == 0);
     char copy[TEXT_COPIED_MAX + 1];
@@ -131,7 +131,7 @@ firn_sqlvalue_text(sqlite3_context *ctx, firn_slice text)
 }
 
 void
-firn_sqlvalue_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value)
+fi_sqlvalue_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value)
 {
     char text[40];
     switch (value.type) {
@@ -167,23 +167,23 @@ firn_sqlvalue_result(sqlite3_context *ctx, const firn_table_column *column, firn
         if (column->scale == 0) {
             sqlite3_result_int64(ctx, value.as.i64);
         } else {
-            sqlite3_result_double(ctx, firn_sqlvalue_decimal(value.as.i64, column->scale));
+            sqlite3_result_double(ctx, fi_sqlvalue_decimal(value.as.i64, column->scale));
         }
         return;
     case FIRN_TYPE_DATE:
-        text[firn_sqlvalue_date(value.as.i64, text)] = '\0';
+        text[fi_sqlvalue_date(value.as.i64, text)] = '\0';
         sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
         return;
     case FIRN_TYPE_TIMESTAMP:
-        text[firn_sqlvalue_timestamp(value.as.i64, text)] = '\0';
+        text[fi_sqlvalue_timestamp(value.as.i64, text)] = '\0';
         sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
         return;
     case FIRN_TYPE_TEXT:
-        firn_sqlvalue_text(ctx, value.as.bytes);
+        fi_sqlvalue_text(ctx, value.as.bytes);
         return;
     case FIRN_TYPE_UUID:
         if (value.as.bytes.size == 16) {
-            firn_sqlvalue_uuid(value.as.bytes.data, text);
+            fi_sqlvalue_uuid(value.as.bytes.data, text);
             text[36] = '\0';
             sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
             return;
@@ -202,7 +202,7 @@ firn_sqlvalue_result(sqlite3_context *ctx, const firn_table_column *column, firn
 /* ---- values of a batch to SQLite ---- */
 
 firn_value
-firn_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row)
+fi_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row)
 {
     if (array->valid != NULL && (array->valid[row / 64] >> (row % 64) & 1) == 0) {
         return firn_null();
@@ -227,53 +227,53 @@ firn_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row)
     return value;
 }
 
-/* What firn_sqlvalue_result(firn_sqlvalue_of_array(…)) does, by type. SQLite's value is NULL
+/* What fi_sqlvalue_result(fi_sqlvalue_of_array(…)) does, by type. SQLite's value is NULL
  * before. */
 
 static void
-give_integer(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, size_t row)
+give_integer(sqlite3_context *ctx, const struct fi_sqlvalue_cell *cell, size_t row)
 {
     sqlite3_result_int64(ctx, cell->array.as.i64[row]);
 }
 
 static void
-give_double(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, size_t row)
+give_double(sqlite3_context *ctx, const struct fi_sqlvalue_cell *cell, size_t row)
 {
     assert(cell->column->type == FIRN_TYPE_F64);
     sqlite3_result_double(ctx, cell->array.as.f64[row]);
 }
 
 static void
-give_decimal(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, size_t row)
+give_decimal(sqlite3_context *ctx, const struct fi_sqlvalue_cell *cell, size_t row)
 {
     assert(cell->column->scale > 0 && cell->column->scale <= FIRN_TABLE_PRECISION_MAX);
-    sqlite3_result_double(ctx, firn_sqlvalue_decimal(cell->array.as.i64[row], cell->column->scale));
+    sqlite3_result_double(ctx, fi_sqlvalue_decimal(cell->array.as.i64[row], cell->column->scale));
 }
 
 static void
-give_text(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, size_t row)
+give_text(sqlite3_context *ctx, const struct fi_sqlvalue_cell *cell, size_t row)
 {
-    firn_sqlvalue_text(ctx, cell->array.as.bytes[row]);
+    fi_sqlvalue_text(ctx, cell->array.as.bytes[row]);
 }
 
 /* What is rare is a function of its own, so that what is frequent saves no registers. */
 static __attribute__((noinline)) void
-give_new_text(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, firn_slice text)
+give_new_text(sqlite3_context *ctx, const struct fi_sqlvalue_cell *cell, firn_slice text)
 {
-    const char *kept = firn_sqlvalue_texts_learn(cell->made.texts, cell->known, text);
+    const char *kept = fi_sqlvalue_texts_learn(cell->made.texts, cell->known, text);
     if (kept != NULL) {
         sqlite3_result_text(ctx, kept, -1, SQLITE_STATIC);
     } else {
-        firn_sqlvalue_text(ctx, text);
+        fi_sqlvalue_text(ctx, text);
     }
 }
 
 static void
-give_known_text(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, size_t row)
+give_known_text(sqlite3_context *ctx, const struct fi_sqlvalue_cell *cell, size_t row)
 {
     assert(cell->known != NULL && cell->made.texts != NULL);
     const firn_slice text = cell->array.as.bytes[row];
-    const struct firn_sqlvalue_known_text *slot = firn_sqlvalue_texts_slot(cell->known, text);
+    const struct fi_sqlvalue_known_text *slot = fi_sqlvalue_texts_slot(cell->known, text);
     if (slot->data == text.data && slot->size == text.size && slot->batch == cell->known->batch &&
         slot->text != NULL) {
         sqlite3_result_text(ctx, slot->text, -1, SQLITE_STATIC);
@@ -283,22 +283,22 @@ give_known_text(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, siz
 }
 
 static __attribute__((noinline)) void
-give_new_date(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, int64_t days)
+give_new_date(sqlite3_context *ctx, const struct fi_sqlvalue_cell *cell, int64_t days)
 {
-    const char *text = firn_sqlvalue_dates_make(cell->made.dates, days);
+    const char *text = fi_sqlvalue_dates_make(cell->made.dates, days);
     if (text != NULL) {
         sqlite3_result_text(ctx, text, -1, SQLITE_STATIC);
     } else {
-        firn_sqlvalue_result(ctx, cell->column, firn_typed_i64(FIRN_TYPE_DATE, days));
+        fi_sqlvalue_result(ctx, cell->column, firn_typed_i64(FIRN_TYPE_DATE, days));
     }
 }
 
 static void
-give_date(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, size_t row)
+give_date(sqlite3_context *ctx, const struct fi_sqlvalue_cell *cell, size_t row)
 {
     assert(cell->made.dates != NULL);
     const int64_t days = cell->array.as.i64[row];
-    const char *text = firn_sqlvalue_dates_find(cell->made.dates, days);
+    const char *text = fi_sqlvalue_dates_find(cell->made.dates, days);
     if (text != NULL) {
         sqlite3_result_text(ctx, text, -1, SQLITE_STATIC);
     } else {
@@ -307,14 +307,14 @@ give_date(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, size_t ro
 }
 
 static void
-give_other(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell, size_t row)
+give_other(sqlite3_context *ctx, const struct fi_sqlvalue_cell *cell, size_t row)
 {
-    firn_sqlvalue_result(ctx, cell->column,
-                         firn_sqlvalue_of_array(&cell->array, cell->column->type, row));
+    fi_sqlvalue_result(ctx, cell->column,
+                       fi_sqlvalue_of_array(&cell->array, cell->column->type, row));
 }
 
-static firn_sqlvalue_give *
-giver_of(const struct firn_sqlvalue_cell *cell)
+static fi_sqlvalue_give *
+giver_of(const struct fi_sqlvalue_cell *cell)
 {
     const firn_table_column *column = cell->column;
     switch (column->type) {
@@ -341,7 +341,7 @@ giver_of(const struct firn_sqlvalue_cell *cell)
 }
 
 void
-firn_sqlvalue_set_giver(struct firn_sqlvalue_cell *cell)
+fi_sqlvalue_set_giver(struct fi_sqlvalue_cell *cell)
 {
     assert(cell->column != NULL);
     cell->give = giver_of(cell);
@@ -387,17 +387,17 @@ refuse(const firn_table_column *column, sqlite3_value *from, const char *why, fi
     if (sqlite3_value_type(from) != SQLITE_BLOB) {
         text = (const char *)sqlite3_value_text(from);
     }
-    return firn_sqlvalue_error(err, FIRN_INVALID, "column %s: %s%.60s%s %s", column->name,
-                               text == NULL || *text == '\0' ? "" : "'", text != NULL ? text : "",
-                               text == NULL || *text == '\0' ? "a blob" : "'", why);
+    return fi_sqlvalue_error(err, FIRN_INVALID, "column %s: %s%.60s%s %s", column->name,
+                             text == NULL || *text == '\0' ? "" : "'", text != NULL ? text : "",
+                             text == NULL || *text == '\0' ? "a blob" : "'", why);
 }
 
 static int
 refuse_range(const firn_table_column *column, sqlite3_value *from, firn_error *err)
 {
-    return firn_sqlvalue_error(err, FIRN_LIMIT, "column %s: %s is out of the range of %s",
-                               column->name, (const char *)sqlite3_value_text(from),
-                               firn_type_name(column->type));
+    return fi_sqlvalue_error(err, FIRN_LIMIT, "column %s: %s is out of the range of %s",
+                             column->name, (const char *)sqlite3_value_text(from),
+                             firn_type_name(column->type));
 }
 
 static int
@@ -436,16 +436,16 @@ make_decimal(const firn_table_column *column, sqlite3_value *from, firn_value *o
         return FIRN_OK;
     }
     double number = sqlite3_value_double(from);
-    double most = firn_sqlvalue_decimal(INT64_C(1000000000000000000),
-                                        FIRN_TABLE_PRECISION_MAX - column->precision);
-    double units = number / firn_sqlvalue_decimal(1, column->scale);
+    double most = fi_sqlvalue_decimal(INT64_C(1000000000000000000),
+                                      FIRN_TABLE_PRECISION_MAX - column->precision);
+    double units = number / fi_sqlvalue_decimal(1, column->scale);
     if (!(fabs(units) < most)) {
         return refuse_range(column, from, err);
     }
     int64_t whole = (int64_t)llround(units);
     /* A REAL has 15 digits that can be relied on: 0.1 + 0.2 is 0.30, and 0.123 is no decimal(4,
      * 2). */
-    if (fabs(firn_sqlvalue_decimal(whole, column->scale) - number) > fabs(number) * 2e-15) {
+    if (fabs(fi_sqlvalue_decimal(whole, column->scale) - number) > fabs(number) * 2e-15) {
         char why[80];
         (void)snprintf(why, sizeof why, "has more than %u digits after the point", column->scale);
         return refuse(column, from, why, err);
@@ -472,17 +472,17 @@ make_float(const firn_table_column *column, sqlite3_value *from, firn_value *out
 
 static int
 make_parsed(const firn_table_column *column, sqlite3_value *from,
-            struct firn_sqlvalue_scratch *scratch, firn_value *out, firn_error *err)
+            struct fi_sqlvalue_scratch *scratch, firn_value *out, firn_error *err)
 {
     const unsigned char *text = sqlite3_value_text(from);
     if (text == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     firn_slice slice = firn_bytes(text, (size_t)sqlite3_value_bytes(from));
     firn_error inner;
     int rc = firn_value_parse(column, slice, out, &scratch->memory, &inner);
     if (rc != FIRN_OK) {
-        return firn_sqlvalue_error(err, rc, "column %s: %s", column->name, inner.text);
+        return fi_sqlvalue_error(err, rc, "column %s: %s", column->name, inner.text);
     }
     return rc;
 }
@@ -494,7 +494,7 @@ make_blob(const firn_table_column *column, sqlite3_value *from, size_t size, fir
     const void *bytes = sqlite3_value_blob(from);
     size_t given = (size_t)sqlite3_value_bytes(from);
     if (bytes == NULL && given > 0) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     if (size != 0 && given != size) {
         char why[80];
@@ -512,19 +512,19 @@ make_text(sqlite3_value *from, firn_value *out, firn_error *err)
 {
     const unsigned char *text = sqlite3_value_text(from);
     if (text == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     *out = firn_text_bytes(firn_bytes(text, (size_t)sqlite3_value_bytes(from)));
     return FIRN_OK;
 }
 
 int
-firn_sqlvalue_make(const firn_table_column *column, sqlite3_value *from,
-                   struct firn_sqlvalue_scratch *scratch, firn_value *out, firn_error *err)
+fi_sqlvalue_make(const firn_table_column *column, sqlite3_value *from,
+                 struct fi_sqlvalue_scratch *scratch, firn_value *out, firn_error *err)
 {
     int type = sqlite3_value_type(from);
     bool is_number = type == SQLITE_INTEGER || type == SQLITE_FLOAT;
-    firn_sqlvalue_deinit(scratch);
+    fi_sqlvalue_deinit(scratch);
     *out = firn_null();
     if (type == SQLITE_NULL) {
         return FIRN_OK;
@@ -572,14 +572,14 @@ firn_sqlvalue_make(const firn_table_column *column, sqlite3_value *from,
 }
 
 void
-firn_sqlvalue_deinit(struct firn_sqlvalue_scratch *scratch)
+fi_sqlvalue_deinit(struct fi_sqlvalue_scratch *scratch)
 {
     firn_release(scratch->memory);
     scratch->memory = NULL;
 }
 
 firn_value
-firn_sqlvalue_any(sqlite3_value *from)
+fi_sqlvalue_any(sqlite3_value *from)
 {
     switch (sqlite3_value_type(from)) {
     case SQLITE_INTEGER:
@@ -644,15 +644,15 @@ pack_value(firn_key *out, const firn_value *value)
 }
 
 int
-firn_sqlvalue_pack_key(const firn_value *key, size_t count, uint8_t **out, size_t *out_size,
-                       firn_error *err)
+fi_sqlvalue_pack_key(const firn_value *key, size_t count, uint8_t **out, size_t *out_size,
+                     firn_error *err)
 {
     size_t capacity = packed_size(key, count);
     uint8_t *memory = sqlite3_malloc64(capacity + 1);
     *out = memory;
     *out_size = 0;
     if (memory == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     firn_key packed = firn_key_in(memory, capacity);
     for (size_t i = 0; i < count; i++) {
@@ -701,21 +701,21 @@ unpack_value(firn_slice *rest, firn_type type, uint8_t **memory, size_t capacity
 }
 
 int
-firn_sqlvalue_unpack_key(const struct firn_sqlvalue_key *key, firn_slice blob, firn_value *out,
-                         uint8_t **out_memory, firn_error *err)
+fi_sqlvalue_unpack_key(const struct fi_sqlvalue_key *key, firn_slice blob, firn_value *out,
+                       uint8_t **out_memory, firn_error *err)
 {
     uint8_t *memory = sqlite3_malloc64(blob.size + 1);
     firn_slice rest = blob;
     *out_memory = memory;
     if (memory == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     for (size_t i = 0; i < key->count; i++) {
         firn_type type = key->columns[key->places[i]].type;
         size_t left = blob.size - (size_t)(memory - *out_memory);
         if (unpack_value(&rest, type, &memory, left, &out[i]) != FIRN_OK) {
-            return firn_sqlvalue_error(err, FIRN_INVALID, "the blob is no key of the table '%s'",
-                                       key->table);
+            return fi_sqlvalue_error(err, FIRN_INVALID, "the blob is no key of the table '%s'",
+                                     key->table);
         }
     }
     return FIRN_OK;
@@ -724,7 +724,7 @@ firn_sqlvalue_unpack_key(const struct firn_sqlvalue_key *key, firn_slice blob, f
 /* ---- UTF-8 ---- */
 
 bool
-firn_sqlvalue_is_utf8(const uint8_t *text, size_t size)
+fi_sqlvalue_is_utf8(const uint8_t *text, size_t size)
 {
     for (size_t i = 0; i < size;) {
         uint8_t first = text[i];
@@ -752,7 +752,7 @@ firn_sqlvalue_is_utf8(const uint8_t *text, size_t size)
 /* ---- failures ---- */
 
 int
-firn_sqlvalue_error(firn_error *err, int code, const char *format, ...)
+fi_sqlvalue_error(firn_error *err, int code, const char *format, ...)
 {
     assert(code != FIRN_OK);
     va_list arguments;
@@ -765,15 +765,15 @@ firn_sqlvalue_error(firn_error *err, int code, const char *format, ...)
 }
 
 int
-firn_sqlvalue_no_memory(firn_error *err)
+fi_sqlvalue_no_memory(firn_error *err)
 {
-    return firn_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
+    return fi_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
 }
 
 /* ---- types ---- */
 
 void
-firn_sqlvalue_type(const firn_table_column *column, char out[48])
+fi_sqlvalue_type(const firn_table_column *column, char out[48])
 {
     static const char *const names[] = {
         [FIRN_TYPE_NULL] = "",

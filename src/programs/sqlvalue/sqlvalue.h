@@ -15,9 +15,9 @@
 /* ==== failures ==== */
 
 /* Fills an error: for failures that are born in the rooms of SQL. Returns the code. */
-int firn_sqlvalue_error(firn_error *err, int code, const char *format, ...)
+int fi_sqlvalue_error(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-int firn_sqlvalue_no_memory(firn_error *err);
+int fi_sqlvalue_no_memory(firn_error *err);
 
 /* ==== values ====
  *
@@ -40,124 +40,124 @@ int firn_sqlvalue_no_memory(firn_error *err);
 
 /* Gives a value of a column to SQLite; copies bytes. `column`: type, scale (name and the rest may
  * be unset). */
-void firn_sqlvalue_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value);
+void fi_sqlvalue_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value);
 /* Gives a text, which may be empty; copies it. */
-void firn_sqlvalue_text(sqlite3_context *ctx, firn_slice text);
+void fi_sqlvalue_text(sqlite3_context *ctx, firn_slice text);
 /* A column of a batch, and what gives its values, which are not null, to SQLite: for types that are
- * many, a shorter way than firn_sqlvalue_result. */
-struct firn_sqlvalue_cell;
-struct firn_sqlvalue_dates;
-typedef void firn_sqlvalue_give(sqlite3_context *ctx, const struct firn_sqlvalue_cell *cell,
-                                size_t row);
-struct firn_sqlvalue_cell {
-    firn_sqlvalue_give *give;
+ * many, a shorter way than fi_sqlvalue_result. */
+struct fi_sqlvalue_cell;
+struct fi_sqlvalue_dates;
+typedef void fi_sqlvalue_give(sqlite3_context *ctx, const struct fi_sqlvalue_cell *cell,
+                              size_t row);
+struct fi_sqlvalue_cell {
+    fi_sqlvalue_give *give;
     firn_scan_array array;
     const firn_table_column *column;
     union {
-        struct firn_sqlvalue_dates *dates; /* NULL: they are made each time */
-        struct firn_sqlvalue_texts *texts; /* NULL: texts are copied */
+        struct fi_sqlvalue_dates *dates; /* NULL: they are made each time */
+        struct fi_sqlvalue_texts *texts; /* NULL: texts are copied */
     } made;
-    struct firn_sqlvalue_known *known; /* the cursor's own, with made.texts */
-    bool is_integer;                   /* give does nothing else than sqlite3_result_int64 */
-    bool is_asked;                     /* SQLite has asked for a value since this was seen last */
+    struct fi_sqlvalue_known *known; /* the cursor's own, with made.texts */
+    bool is_integer;                 /* give does nothing else than sqlite3_result_int64 */
+    bool is_asked;                   /* SQLite has asked for a value since this was seen last */
 };
 /* Sets what gives values of the cell's column, and is_integer. */
-void firn_sqlvalue_set_giver(struct firn_sqlvalue_cell *cell);
-firn_value firn_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row);
+void fi_sqlvalue_set_giver(struct fi_sqlvalue_cell *cell);
+firn_value fi_sqlvalue_of_array(const firn_scan_array *array, firn_type type, size_t row);
 
 /* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at
  * most 26 and 36 characters. */
-size_t firn_sqlvalue_date(int64_t days, char *out);
-size_t firn_sqlvalue_timestamp(int64_t us, char *out);
-void firn_sqlvalue_uuid(const uint8_t *bytes, char *out);
-double firn_sqlvalue_decimal(int64_t units, uint32_t scale);
-bool firn_sqlvalue_is_utf8(const uint8_t *text, size_t size);
+size_t fi_sqlvalue_date(int64_t days, char *out);
+size_t fi_sqlvalue_timestamp(int64_t us, char *out);
+void fi_sqlvalue_uuid(const uint8_t *bytes, char *out);
+double fi_sqlvalue_decimal(int64_t units, uint32_t scale);
+bool fi_sqlvalue_is_utf8(const uint8_t *text, size_t size);
 
 /* The texts of dates (sqlvalue_dates.c), which are good until the table goes. NULL: no memory. */
-struct firn_sqlvalue_dates *firn_sqlvalue_dates_create(void);
-void firn_sqlvalue_dates_destroy(struct firn_sqlvalue_dates *dates);
+struct fi_sqlvalue_dates *fi_sqlvalue_dates_create(void);
+void fi_sqlvalue_dates_destroy(struct fi_sqlvalue_dates *dates);
 /* The text of a date, with a NUL after it; NULL: there is none yet. */
-const char *firn_sqlvalue_dates_find(const struct firn_sqlvalue_dates *dates, int64_t days);
+const char *fi_sqlvalue_dates_find(const struct fi_sqlvalue_dates *dates, int64_t days);
 /* The same, made if there is none; NULL: the caller has to make it, each time. */
-const char *firn_sqlvalue_dates_make(struct firn_sqlvalue_dates *dates, int64_t days);
+const char *fi_sqlvalue_dates_make(struct fi_sqlvalue_dates *dates, int64_t days);
 
 /* Texts that come again and again (sqlvalue_texts.c), which are good until the table goes. */
-void firn_sqlvalue_texts_destroy(struct firn_sqlvalue_texts *texts);
+void fi_sqlvalue_texts_destroy(struct fi_sqlvalue_texts *texts);
 /* What a column knows of the texts of a batch, by their addresses. */
-enum { FIRN_SQLVALUE_KNOWN_BITS = 8 };
-struct firn_sqlvalue_known_text {
+enum { FI_SQLVALUE_KNOWN_BITS = 8 };
+struct fi_sqlvalue_known_text {
     const uint8_t *data;
     size_t size;
     uint64_t batch;
     const char *text; /* the kept one; NULL: it came once */
 };
-struct firn_sqlvalue_known {
+struct fi_sqlvalue_known {
     uint64_t batch;
     size_t misses;
-    struct firn_sqlvalue_known_text slots[1 << FIRN_SQLVALUE_KNOWN_BITS];
+    struct fi_sqlvalue_known_text slots[1 << FI_SQLVALUE_KNOWN_BITS];
 };
-static inline struct firn_sqlvalue_known_text *
-firn_sqlvalue_texts_slot(struct firn_sqlvalue_known *known, firn_slice text)
+static inline struct fi_sqlvalue_known_text *
+fi_sqlvalue_texts_slot(struct fi_sqlvalue_known *known, firn_slice text)
 {
     const uint64_t hash = (uint64_t)(uintptr_t)text.data * UINT64_C(0x9e3779b97f4a7c15);
-    return &known->slots[hash >> (64 - FIRN_SQLVALUE_KNOWN_BITS)];
+    return &known->slots[hash >> (64 - FI_SQLVALUE_KNOWN_BITS)];
 }
 /* The kept text with the same bytes and a NUL after them, for a text of the batch whose slot does
  * not have it; NULL: the caller has to copy it. */
-const char *firn_sqlvalue_texts_learn(struct firn_sqlvalue_texts *texts,
-                                      struct firn_sqlvalue_known *known, firn_slice text);
+const char *fi_sqlvalue_texts_learn(struct fi_sqlvalue_texts *texts,
+                                    struct fi_sqlvalue_known *known, firn_slice text);
 /* For a cell whose column is set: made.texts and cell->known, which is the caller's to free, if the
  * column is of texts, and there is memory. *texts: those of the table, made if they are NULL;
  * destroyed by the caller. */
-void firn_sqlvalue_texts_open(struct firn_sqlvalue_texts **texts, struct firn_sqlvalue_cell *cell);
+void fi_sqlvalue_texts_open(struct fi_sqlvalue_texts **texts, struct fi_sqlvalue_cell *cell);
 /* The cell has another batch. Where knowing texts is not worth it, they are copied from now on:
  * cell->give. */
-void firn_sqlvalue_texts_begin(struct firn_sqlvalue_cell *cell);
+void fi_sqlvalue_texts_begin(struct fi_sqlvalue_cell *cell);
 
 /* Memory that values made of SQLite's refer to; zero it. One value at a time. */
-struct firn_sqlvalue_scratch {
+struct fi_sqlvalue_scratch {
     void *memory; /* of firn_value_parse */
     uint8_t bytes[64];
 };
 /* Makes a value for a column of one of SQLite's. Bytes are borrowed from `from` or `scratch`.
  * FIRN_INVALID, FIRN_LIMIT with a text that names the column. */
-int firn_sqlvalue_make(const firn_table_column *column, sqlite3_value *from,
-                       struct firn_sqlvalue_scratch *scratch, firn_value *out, firn_error *err);
-void firn_sqlvalue_deinit(struct firn_sqlvalue_scratch *scratch);
+int fi_sqlvalue_make(const firn_table_column *column, sqlite3_value *from,
+                     struct fi_sqlvalue_scratch *scratch, firn_value *out, firn_error *err);
+void fi_sqlvalue_deinit(struct fi_sqlvalue_scratch *scratch);
 /* What a parameter of any type says by itself: INTEGER i64, REAL f64, TEXT text, BLOB blob, NULL
  * null. Borrowed. */
-firn_value firn_sqlvalue_any(sqlite3_value *from);
+firn_value fi_sqlvalue_any(sqlite3_value *from);
 /* The key as the blob of the hidden column firn_key, made of the values of the key's columns, and
  * back. The blob is sqlite3_free'd. */
-int firn_sqlvalue_pack_key(const firn_value *key, size_t count, uint8_t **out, size_t *out_size,
-                           firn_error *err);
-struct firn_sqlvalue_key {
+int fi_sqlvalue_pack_key(const firn_value *key, size_t count, uint8_t **out, size_t *out_size,
+                         firn_error *err);
+struct fi_sqlvalue_key {
     const char *table; /* its name, for an error */
     const firn_table_column *columns;
     const uint32_t *places; /* of the key's columns */
     size_t count;
 };
-int firn_sqlvalue_unpack_key(const struct firn_sqlvalue_key *key, firn_slice blob, firn_value *out,
-                             uint8_t **out_memory, firn_error *err);
+int fi_sqlvalue_unpack_key(const struct fi_sqlvalue_key *key, firn_slice blob, firn_value *out,
+                           uint8_t **out_memory, firn_error *err);
 /* "DECIMAL(12,2)" and the like, as declared to SQLite. */
-void firn_sqlvalue_type(const firn_table_column *column, char out[48]);
+void fi_sqlvalue_type(const firn_table_column *column, char out[48]);
 
 /* ==== comparisons as ranges of values ==== */
 
 /* What a constraint says of a column. */
-enum firn_sqlvalue_verdict {
-    FIRN_SQLVALUE_NOTHING,  /* true of no row */
-    FIRN_SQLVALUE_RANGE,    /* of values between two bounds */
-    FIRN_SQLVALUE_NOT_NULL, /* of all values */
-    FIRN_SQLVALUE_NULLS,    /* of null alone */
-    FIRN_SQLVALUE_BUT,      /* of all values but one (bounds.lower) */
-    FIRN_SQLVALUE_BUT_NULL, /* of all values but one, and of null */
-    FIRN_SQLVALUE_ANY,      /* of everything */
-    FIRN_SQLVALUE_UNKNOWN
+enum fi_sqlvalue_verdict {
+    FI_SQLVALUE_NOTHING,  /* true of no row */
+    FI_SQLVALUE_RANGE,    /* of values between two bounds */
+    FI_SQLVALUE_NOT_NULL, /* of all values */
+    FI_SQLVALUE_NULLS,    /* of null alone */
+    FI_SQLVALUE_BUT,      /* of all values but one (bounds.lower) */
+    FI_SQLVALUE_BUT_NULL, /* of all values but one, and of null */
+    FI_SQLVALUE_ANY,      /* of everything */
+    FI_SQLVALUE_UNKNOWN
 };
 
-struct firn_sqlvalue_bounds {
-    enum firn_sqlvalue_verdict verdict;
+struct fi_sqlvalue_bounds {
+    enum fi_sqlvalue_verdict verdict;
     bool has_lower;
     bool has_upper;
     bool lower_exclusive;
@@ -167,31 +167,31 @@ struct firn_sqlvalue_bounds {
 };
 
 /* Bounds that a verdict needs no values for. */
-struct firn_sqlvalue_bounds firn_sqlvalue_domain_just(enum firn_sqlvalue_verdict verdict);
+struct fi_sqlvalue_bounds fi_sqlvalue_domain_just(enum fi_sqlvalue_verdict verdict);
 /* Of which values a comparison (EQ, LT, LE, GT, GE) with an argument is true that is a number, or
  * of a date or timestamp a text. The column is of a type whose order is that of a whole number. */
-struct firn_sqlvalue_bounds firn_sqlvalue_domain_compare(const firn_table_column *column, int op,
-                                                         sqlite3_value *argument);
+struct fi_sqlvalue_bounds fi_sqlvalue_domain_compare(const firn_table_column *column, int op,
+                                                     sqlite3_value *argument);
 /* The one value that is equal to an argument, where that is simple: of integers. False: ask as
  * above. */
-bool firn_sqlvalue_domain_find(const firn_table_column *column, sqlite3_value *argument,
-                               firn_value *out);
+bool fi_sqlvalue_domain_find(const firn_table_column *column, sqlite3_value *argument,
+                             firn_value *out);
 
 /* ==== rows of a table by some of its columns, in memory ==== */
 
-struct firn_sqlvalue_lookup;
+struct fi_sqlvalue_lookup;
 /* Reads a scan to its end. keys: places of the key's columns among those of the scan. *out is NULL
  * if there are too many rows. */
-int firn_sqlvalue_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
-                                struct firn_sqlvalue_lookup **out, firn_error *err);
-void firn_sqlvalue_lookup_destroy(struct firn_sqlvalue_lookup *lookup);
+int fi_sqlvalue_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
+                              struct fi_sqlvalue_lookup **out, firn_error *err);
+void fi_sqlvalue_lookup_destroy(struct fi_sqlvalue_lookup *lookup);
 /* The number, from 1, of the first row with a key, whose values are of the columns' types and not
  * null; 0: there is none. */
-size_t firn_sqlvalue_lookup_find(const struct firn_sqlvalue_lookup *lookup, const firn_value *key);
+size_t fi_sqlvalue_lookup_find(const struct fi_sqlvalue_lookup *lookup, const firn_value *key);
 /* The next row with the same key; 0: there is none. */
-size_t firn_sqlvalue_lookup_next(const struct firn_sqlvalue_lookup *lookup, size_t row);
+size_t fi_sqlvalue_lookup_next(const struct fi_sqlvalue_lookup *lookup, size_t row);
 /* A value of a row, by the place of its column in the scan. Its bytes are owned by the lookup. */
-firn_value firn_sqlvalue_lookup_value(const struct firn_sqlvalue_lookup *lookup, size_t row,
-                                      size_t place);
+firn_value fi_sqlvalue_lookup_value(const struct fi_sqlvalue_lookup *lookup, size_t row,
+                                    size_t place);
 
 #endif

@@ -28,14 +28,14 @@ enum {
     TEXT_SIZE = 10
 };
 
-struct firn_sqlvalue_dates {
+struct fi_sqlvalue_dates {
     char (*pieces[PIECES])[TEXT_SIZE + 2]; /* of days from DAY_FIRST on; "" until it is asked for */
 };
 
-struct firn_sqlvalue_dates *
-firn_sqlvalue_dates_create(void)
+struct fi_sqlvalue_dates *
+fi_sqlvalue_dates_create(void)
 {
-    struct firn_sqlvalue_dates *dates = sqlite3_malloc64(sizeof *dates);
+    struct fi_sqlvalue_dates *dates = sqlite3_malloc64(sizeof *dates);
     if (dates != NULL) {
         memset(dates, 0, sizeof *dates);
     }
@@ -43,7 +43,7 @@ firn_sqlvalue_dates_create(void)
 }
 
 void
-firn_sqlvalue_dates_destroy(struct firn_sqlvalue_dates *dates)
+fi_sqlvalue_dates_destroy(struct fi_sqlvalue_dates *dates)
 {
     for (size_t i = 0; dates != NULL && i < PIECES; i++) {
         sqlite3_free(dates->pieces[i]);
@@ -58,7 +58,7 @@ place_of(int64_t days)
 }
 
 const char *
-firn_sqlvalue_dates_find(const struct firn_sqlvalue_dates *dates, int64_t days)
+fi_sqlvalue_dates_find(const struct fi_sqlvalue_dates *dates, int64_t days)
 {
     const uint64_t at = place_of(days);
     if (at >= (uint64_t)PIECES * DAYS_PER_PIECE || dates->pieces[at / DAYS_PER_PIECE] == NULL) {
@@ -69,7 +69,7 @@ firn_sqlvalue_dates_find(const struct firn_sqlvalue_dates *dates, int64_t days)
 }
 
 const char *
-firn_sqlvalue_dates_make(struct firn_sqlvalue_dates *dates, int64_t days)
+fi_sqlvalue_dates_make(struct fi_sqlvalue_dates *dates, int64_t days)
 {
     const uint64_t at = place_of(days);
     if (at >= (uint64_t)PIECES * DAYS_PER_PIECE) {
@@ -85,7 +85,7 @@ firn_sqlvalue_dates_make(struct firn_sqlvalue_dates *dates, int64_t days)
     }
     char *text = (*piece)[at % DAYS_PER_PIECE];
     if (text[0] == '\0') {
-        size_t size = firn_sqlvalue_date(days, text);
+        size_t size = fi_sqlvalue_date(days, text);
         assert(size == TEXT_SIZE);
         text[size] = '\0';
     }

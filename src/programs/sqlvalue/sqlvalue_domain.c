@@ -143,11 +143,11 @@ compare_shown(const struct domain *domain, uint64_t at, sqlite3_value *argument)
     int64_t number = number_at(domain, at);
     switch (domain->column->type) {
     case FIRN_TYPE_DATE:
-        return compare_text(text, firn_sqlvalue_date(number, text),
+        return compare_text(text, fi_sqlvalue_date(number, text),
                             (const char *)sqlite3_value_text(argument),
                             (size_t)sqlite3_value_bytes(argument));
     case FIRN_TYPE_TIMESTAMP:
-        return compare_text(text, firn_sqlvalue_timestamp(number, text),
+        return compare_text(text, fi_sqlvalue_timestamp(number, text),
                             (const char *)sqlite3_value_text(argument),
                             (size_t)sqlite3_value_bytes(argument));
     default:
@@ -157,7 +157,7 @@ compare_shown(const struct domain *domain, uint64_t at, sqlite3_value *argument)
     double real = is_real ? sqlite3_value_double(argument) : 0;
     int64_t whole = is_real ? 0 : sqlite3_value_int64(argument);
     if (domain->column->type == FIRN_TYPE_DECIMAL && domain->column->scale > 0) {
-        double shown = firn_sqlvalue_decimal(number, domain->column->scale);
+        double shown = fi_sqlvalue_decimal(number, domain->column->scale);
         return is_real ? compare_doubles(shown, real) : -compare_integer(whole, shown);
     }
     if (domain->column->type == FIRN_TYPE_U64 && at > INT64_MAX) {
@@ -211,30 +211,30 @@ find_first(const struct domain *domain, sqlite3_value *argument, bool is_above, 
     return true;
 }
 
-struct firn_sqlvalue_bounds
-firn_sqlvalue_domain_just(enum firn_sqlvalue_verdict verdict)
+struct fi_sqlvalue_bounds
+fi_sqlvalue_domain_just(enum fi_sqlvalue_verdict verdict)
 {
-    return (struct firn_sqlvalue_bounds){.verdict = verdict};
+    return (struct fi_sqlvalue_bounds){.verdict = verdict};
 }
 
 /* The values with numbers from `from` on and below `to`. */
-static struct firn_sqlvalue_bounds
+static struct fi_sqlvalue_bounds
 between(const struct domain *domain, bool has_from, uint64_t from, bool has_to, uint64_t to)
 {
-    struct firn_sqlvalue_bounds bounds = firn_sqlvalue_domain_just(FIRN_SQLVALUE_RANGE);
+    struct fi_sqlvalue_bounds bounds = fi_sqlvalue_domain_just(FI_SQLVALUE_RANGE);
     if (!has_from || (has_to && from >= to)) {
-        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOTHING);
+        return fi_sqlvalue_domain_just(FI_SQLVALUE_NOTHING);
     }
     bounds.has_lower = from > 0;
     bounds.lower = value_at(domain, from);
     bounds.has_upper = has_to;
     bounds.upper = value_at(domain, has_to ? to - 1 : domain->max);
     return bounds.has_lower || bounds.has_upper ? bounds
-                                                : firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOT_NULL);
+                                                : fi_sqlvalue_domain_just(FI_SQLVALUE_NOT_NULL);
 }
 
-struct firn_sqlvalue_bounds
-firn_sqlvalue_domain_compare(const firn_table_column *column, int op, sqlite3_value *argument)
+struct fi_sqlvalue_bounds
+fi_sqlvalue_domain_compare(const firn_table_column *column, int op, sqlite3_value *argument)
 {
     assert(column != NULL && argument != NULL);
     const struct domain domain = domain_of(column);
@@ -246,10 +246,10 @@ firn_sqlvalue_domain_compare(const firn_table_column *column, int op, sqlite3_va
     case SQLITE_INDEX_CONSTRAINT_EQ:
         has_from = find_first(&domain, argument, false, &from);
         has_to = find_first(&domain, argument, true, &to);
-        struct firn_sqlvalue_bounds bounds = between(&domain, has_from, from, has_to, to);
-        if (bounds.verdict == FIRN_SQLVALUE_RANGE || bounds.verdict == FIRN_SQLVALUE_NOT_NULL) {
+        struct fi_sqlvalue_bounds bounds = between(&domain, has_from, from, has_to, to);
+        if (bounds.verdict == FI_SQLVALUE_RANGE || bounds.verdict == FI_SQLVALUE_NOT_NULL) {
             /* Both ends, also where they are the ends of the type. */
-            bounds.verdict = FIRN_SQLVALUE_RANGE;
+            bounds.verdict = FI_SQLVALUE_RANGE;
             bounds.lower = value_at(&domain, from);
             bounds.upper = value_at(&domain, has_to ? to - 1 : domain.max);
             bounds.has_lower = bounds.has_upper = true;
@@ -272,7 +272,7 @@ firn_sqlvalue_domain_compare(const firn_table_column *column, int op, sqlite3_va
 }
 
 bool
-firn_sqlvalue_domain_find(const firn_table_column *column, sqlite3_value *argument, firn_value *out)
+fi_sqlvalue_domain_find(const firn_table_column *column, sqlite3_value *argument, firn_value *out)
 {
     const bool is_integer = column->type >= FIRN_TYPE_I8 && column->type <= FIRN_TYPE_U64;
     if (!is_integer || sqlite3_value_type(argument) != SQLITE_INTEGER) {

@@ -67,7 +67,7 @@ struct page {
     size_t stride;
 };
 
-struct firn_sqlvalue_lookup {
+struct fi_sqlvalue_lookup {
     size_t width;
     struct column *columns;
     struct page *pages;
@@ -92,7 +92,7 @@ struct firn_sqlvalue_lookup {
 };
 
 void
-firn_sqlvalue_lookup_destroy(struct firn_sqlvalue_lookup *lookup)
+fi_sqlvalue_lookup_destroy(struct fi_sqlvalue_lookup *lookup)
 {
     if (lookup == NULL) {
         return;
@@ -153,7 +153,7 @@ store(uint8_t *bytes, uint64_t word)
 }
 
 static uint64_t
-cell_at(const struct firn_sqlvalue_lookup *lookup, size_t row, size_t place)
+cell_at(const struct fi_sqlvalue_lookup *lookup, size_t row, size_t place)
 {
     const size_t number = (row - 1) >> PAGE_SHIFT;
     const struct page *page = &lookup->pages[number];
@@ -164,7 +164,7 @@ cell_at(const struct firn_sqlvalue_lookup *lookup, size_t row, size_t place)
 }
 
 firn_value
-firn_sqlvalue_lookup_value(const struct firn_sqlvalue_lookup *lookup, size_t row, size_t place)
+fi_sqlvalue_lookup_value(const struct fi_sqlvalue_lookup *lookup, size_t row, size_t place)
 {
     const struct column *column = &lookup->columns[place];
     assert(row > 0 && row <= lookup->count && place < lookup->width);
@@ -213,7 +213,7 @@ cell_of(const firn_value *value)
 }
 
 static size_t
-slot_of_row(const struct firn_sqlvalue_lookup *lookup, size_t row)
+slot_of_row(const struct fi_sqlvalue_lookup *lookup, size_t row)
 {
     uint64_t hash = 0;
     for (size_t i = 0; i < lookup->key_count; i++) {
@@ -226,7 +226,7 @@ slot_of_row(const struct firn_sqlvalue_lookup *lookup, size_t row)
 }
 
 static bool
-has_key(const struct firn_sqlvalue_lookup *lookup, size_t row, const firn_value *key)
+has_key(const struct fi_sqlvalue_lookup *lookup, size_t row, const firn_value *key)
 {
     for (size_t i = 0; i < lookup->key_count; i++) {
         const struct column *column = &lookup->columns[lookup->keys[i]];
@@ -245,7 +245,7 @@ has_key(const struct firn_sqlvalue_lookup *lookup, size_t row, const firn_value 
 }
 
 size_t
-firn_sqlvalue_lookup_find(const struct firn_sqlvalue_lookup *lookup, const firn_value *key)
+fi_sqlvalue_lookup_find(const struct fi_sqlvalue_lookup *lookup, const firn_value *key)
 {
     uint64_t hash = 0;
     assert(lookup->slots != NULL);
@@ -268,7 +268,7 @@ firn_sqlvalue_lookup_find(const struct firn_sqlvalue_lookup *lookup, const firn_
 }
 
 size_t
-firn_sqlvalue_lookup_next(const struct firn_sqlvalue_lookup *lookup, size_t row)
+fi_sqlvalue_lookup_next(const struct fi_sqlvalue_lookup *lookup, size_t row)
 {
     assert(row >= 1);
     assert(row > 0 && row <= lookup->count);
@@ -278,7 +278,7 @@ firn_sqlvalue_lookup_next(const struct firn_sqlvalue_lookup *lookup, size_t row)
 /* ---- making it ---- */
 
 static void *
-take_bytes(struct firn_sqlvalue_lookup *lookup, size_t size)
+take_bytes(struct fi_sqlvalue_lookup *lookup, size_t size)
 {
     struct block *block = lookup->blocks;
     size = (size + 7) & ~(size_t)7;
@@ -298,7 +298,7 @@ take_bytes(struct firn_sqlvalue_lookup *lookup, size_t size)
 
 /* Room for the nulls of more rows. */
 static bool
-make_room(struct firn_sqlvalue_lookup *lookup, size_t more)
+make_room(struct fi_sqlvalue_lookup *lookup, size_t more)
 {
     if (lookup->capacity - lookup->count >= more) {
         return true;
@@ -319,7 +319,7 @@ make_room(struct firn_sqlvalue_lookup *lookup, size_t more)
 }
 
 static bool
-make_page(struct firn_sqlvalue_lookup *lookup)
+make_page(struct fi_sqlvalue_lookup *lookup)
 {
     if (lookup->page_count < lookup->page_capacity) {
         return true;
@@ -402,7 +402,7 @@ append_bits(struct packer *packer, uint64_t value, uint32_t bits)
 }
 
 static void
-pack_rows(const struct firn_sqlvalue_lookup *lookup, const struct frame *frames,
+pack_rows(const struct fi_sqlvalue_lookup *lookup, const struct frame *frames,
           const struct page *page, size_t count)
 {
     struct packer packer = {.to = page->bytes};
@@ -432,7 +432,7 @@ pack_rows(const struct firn_sqlvalue_lookup *lookup, const struct frame *frames,
 
 /* Packs the rows of the open page, if there are any. */
 static bool
-close_page(struct firn_sqlvalue_lookup *lookup)
+close_page(struct fi_sqlvalue_lookup *lookup)
 {
     const size_t count = lookup->open_rows;
     if (count == 0) {
@@ -467,7 +467,7 @@ is_valid(const firn_scan_array *array, size_t row)
 }
 
 static bool
-add_nulls(struct firn_sqlvalue_lookup *lookup, struct column *column, const firn_scan_array *array,
+add_nulls(struct fi_sqlvalue_lookup *lookup, struct column *column, const firn_scan_array *array,
           size_t count)
 {
     if (column->nulls == NULL && array->valid == NULL) {
@@ -488,7 +488,7 @@ add_nulls(struct firn_sqlvalue_lookup *lookup, struct column *column, const firn
 
 /* Cells of the rows [first, first + count) of a batch's column. */
 static bool
-make_texts(struct firn_sqlvalue_lookup *lookup, uint64_t *cells, const firn_scan_array *array,
+make_texts(struct fi_sqlvalue_lookup *lookup, uint64_t *cells, const firn_scan_array *array,
            size_t first, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -508,7 +508,7 @@ make_texts(struct firn_sqlvalue_lookup *lookup, uint64_t *cells, const firn_scan
 }
 
 static bool
-make_cells(struct firn_sqlvalue_lookup *lookup, size_t place, const firn_scan_array *array,
+make_cells(struct fi_sqlvalue_lookup *lookup, size_t place, const firn_scan_array *array,
            size_t first, size_t count)
 {
     uint64_t *cells = lookup->open + place * PAGE_ROWS + lookup->open_rows;
@@ -530,7 +530,7 @@ make_cells(struct firn_sqlvalue_lookup *lookup, size_t place, const firn_scan_ar
 
 /* Adds the rows from `first` on that the open page has room for. Returns how many; 0: no memory. */
 static size_t
-fill_page(struct firn_sqlvalue_lookup *lookup, const firn_scan_batch *batch, size_t first)
+fill_page(struct fi_sqlvalue_lookup *lookup, const firn_scan_batch *batch, size_t first)
 {
     const size_t left = firn_scan_batch_rows(batch) - first;
     const size_t room = PAGE_ROWS - lookup->open_rows;
@@ -547,7 +547,7 @@ fill_page(struct firn_sqlvalue_lookup *lookup, const firn_scan_batch *batch, siz
 }
 
 static int
-add_batch(struct firn_sqlvalue_lookup *lookup, const firn_scan_batch *batch, firn_error *err)
+add_batch(struct fi_sqlvalue_lookup *lookup, const firn_scan_batch *batch, firn_error *err)
 {
     const size_t count = firn_scan_batch_rows(batch);
     bool is_fine = make_room(lookup, count);
@@ -562,14 +562,14 @@ add_batch(struct firn_sqlvalue_lookup *lookup, const firn_scan_batch *batch, fir
         first += added;
     }
     if (!is_fine) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     lookup->count += count;
     return FIRN_OK;
 }
 
 static bool
-has_null_key(const struct firn_sqlvalue_lookup *lookup, size_t row)
+has_null_key(const struct fi_sqlvalue_lookup *lookup, size_t row)
 {
     for (size_t i = 0; i < lookup->key_count; i++) {
         const uint8_t *nulls = lookup->columns[lookup->keys[i]].nulls;
@@ -583,7 +583,7 @@ has_null_key(const struct firn_sqlvalue_lookup *lookup, size_t row)
 /* Whether the key is a number, and numbers lie so close together that each can have a slot of its
  * own. */
 static bool
-find_range(struct firn_sqlvalue_lookup *lookup, uint64_t *out_slots)
+find_range(struct fi_sqlvalue_lookup *lookup, uint64_t *out_slots)
 {
     const size_t place = lookup->key_count == 1 ? lookup->keys[0] : 0;
     const struct column *column = &lookup->columns[place];
@@ -608,7 +608,7 @@ find_range(struct firn_sqlvalue_lookup *lookup, uint64_t *out_slots)
 }
 
 static bool
-has_same_key(const struct firn_sqlvalue_lookup *lookup, size_t a, size_t b)
+has_same_key(const struct fi_sqlvalue_lookup *lookup, size_t a, size_t b)
 {
     for (size_t i = 0; i < lookup->key_count; i++) {
         const size_t place = lookup->keys[i];
@@ -628,7 +628,7 @@ has_same_key(const struct firn_sqlvalue_lookup *lookup, size_t a, size_t b)
 
 /* The slot of a row's key, which may be empty. */
 static size_t
-take_slot(const struct firn_sqlvalue_lookup *lookup, size_t row)
+take_slot(const struct fi_sqlvalue_lookup *lookup, size_t row)
 {
     if (lookup->is_dense) {
         return (size_t)(cell_at(lookup, row, lookup->keys[0]) - lookup->first);
@@ -642,7 +642,7 @@ take_slot(const struct firn_sqlvalue_lookup *lookup, size_t row)
 
 /* From the last row to the first, so that lists are in the order of rows. */
 static int
-index_rows(struct firn_sqlvalue_lookup *lookup, firn_error *err)
+index_rows(struct fi_sqlvalue_lookup *lookup, firn_error *err)
 {
     uint64_t slots = 16; /* a power of two, unless keys are dense */
     lookup->is_dense = find_range(lookup, &slots);
@@ -652,7 +652,7 @@ index_rows(struct firn_sqlvalue_lookup *lookup, firn_error *err)
     lookup->slots = sqlite3_malloc64(slots * sizeof lookup->slots[0]);
     lookup->next = sqlite3_malloc64((lookup->count + 1) * sizeof lookup->next[0]);
     if (lookup->slots == NULL || lookup->next == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     memset(lookup->slots, 0, slots * sizeof lookup->slots[0]);
     lookup->slot_mask = slots - 1;
@@ -669,7 +669,7 @@ index_rows(struct firn_sqlvalue_lookup *lookup, firn_error *err)
 }
 
 static int
-read_scan(struct firn_sqlvalue_lookup *lookup, firn_scan *scan, bool *out_fits, firn_error *err)
+read_scan(struct fi_sqlvalue_lookup *lookup, firn_scan *scan, bool *out_fits, firn_error *err)
 {
     const firn_scan_batch *batch = NULL;
     for (size_t i = 0; i < lookup->width; i++) {
@@ -688,15 +688,15 @@ read_scan(struct firn_sqlvalue_lookup *lookup, firn_scan *scan, bool *out_fits, 
 }
 
 int
-firn_sqlvalue_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
-                            struct firn_sqlvalue_lookup **out, firn_error *err)
+fi_sqlvalue_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
+                          struct fi_sqlvalue_lookup **out, firn_error *err)
 {
     assert(key_count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     bool fits = false;
-    struct firn_sqlvalue_lookup *lookup = sqlite3_malloc64(sizeof *lookup);
+    struct fi_sqlvalue_lookup *lookup = sqlite3_malloc64(sizeof *lookup);
     *out = NULL;
     if (lookup == NULL) {
-        return firn_sqlvalue_no_memory(err);
+        return fi_sqlvalue_no_memory(err);
     }
     memset(lookup, 0, sizeof *lookup);
     lookup->width = firn_scan_column_count(scan);
@@ -706,18 +706,18 @@ firn_sqlvalue_lookup_create(firn_scan *scan, const size_t *keys, size_t key_coun
     int rc = FIRN_OK;
     lookup->open = sqlite3_malloc64(lookup->width * PAGE_ROWS * sizeof lookup->open[0]);
     if (lookup->columns == NULL || lookup->open == NULL) {
-        rc = firn_sqlvalue_no_memory(err);
+        rc = fi_sqlvalue_no_memory(err);
     } else {
         memset(lookup->columns, 0, lookup->width * sizeof lookup->columns[0]);
         rc = read_scan(lookup, scan, &fits, err);
     }
     if (rc == FIRN_OK && fits) {
-        rc = close_page(lookup) ? index_rows(lookup, err) : firn_sqlvalue_no_memory(err);
+        rc = close_page(lookup) ? index_rows(lookup, err) : fi_sqlvalue_no_memory(err);
         sqlite3_free(lookup->open);
         lookup->open = NULL;
     }
     if (rc != FIRN_OK || !fits) {
-        firn_sqlvalue_lookup_destroy(lookup);
+        fi_sqlvalue_lookup_destroy(lookup);
         return rc;
     }
     *out = lookup;

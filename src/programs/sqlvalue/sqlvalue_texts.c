@@ -44,16 +44,16 @@ struct piece {
     char bytes[PIECE_SIZE];
 };
 
-struct firn_sqlvalue_texts {
+struct fi_sqlvalue_texts {
     struct piece *pieces; /* the first one has room */
     size_t count;
     const char *places[PLACES]; /* by their hash; NULL: empty */
 };
 
-static struct firn_sqlvalue_texts *
+static struct fi_sqlvalue_texts *
 create(void)
 {
-    struct firn_sqlvalue_texts *texts = sqlite3_malloc64(sizeof *texts);
+    struct fi_sqlvalue_texts *texts = sqlite3_malloc64(sizeof *texts);
     if (texts != NULL) {
         memset(texts, 0, sizeof *texts);
     }
@@ -61,7 +61,7 @@ create(void)
 }
 
 void
-firn_sqlvalue_texts_destroy(struct firn_sqlvalue_texts *texts)
+fi_sqlvalue_texts_destroy(struct fi_sqlvalue_texts *texts)
 {
     while (texts != NULL && texts->pieces != NULL) {
         struct piece *next = texts->pieces->next;
@@ -72,7 +72,7 @@ firn_sqlvalue_texts_destroy(struct firn_sqlvalue_texts *texts)
 }
 
 static const char *
-keep_text(struct firn_sqlvalue_texts *texts, firn_slice text)
+keep_text(struct fi_sqlvalue_texts *texts, firn_slice text)
 {
     struct piece *piece = texts->pieces;
     if (texts->count == TEXTS_MAX) {
@@ -99,7 +99,7 @@ keep_text(struct firn_sqlvalue_texts *texts, firn_slice text)
 /* The kept text with the same bytes, which is made if it is new; NULL: there is no room, or no
  * memory. */
 static const char *
-find_text(struct firn_sqlvalue_texts *texts, firn_slice text)
+find_text(struct fi_sqlvalue_texts *texts, firn_slice text)
 {
     assert(text.size > 0 && text.size <= TEXT_SIZE_MAX);
     uint32_t hash = 2166136261U; /* FNV-1a */
@@ -118,32 +118,32 @@ find_text(struct firn_sqlvalue_texts *texts, firn_slice text)
 }
 
 static bool
-is_full(const struct firn_sqlvalue_known *known)
+is_full(const struct fi_sqlvalue_known *known)
 {
     assert(known->batch > 0); /* (I2): slots are zeroed */
     return known->misses >= MISSES_MAX;
 }
 
 /* The neighbour of a slot takes what collides with it. */
-static struct firn_sqlvalue_known_text *
-neighbour_of(struct firn_sqlvalue_known *known, struct firn_sqlvalue_known_text *slot)
+static struct fi_sqlvalue_known_text *
+neighbour_of(struct fi_sqlvalue_known *known, struct fi_sqlvalue_known_text *slot)
 {
     assert(slot >= known->slots);
     return &known->slots[(size_t)(slot - known->slots) ^ 1];
 }
 
 static bool
-is_known(const struct firn_sqlvalue_known *known, const struct firn_sqlvalue_known_text *slot,
+is_known(const struct fi_sqlvalue_known *known, const struct fi_sqlvalue_known_text *slot,
          firn_slice text)
 {
     return slot->data == text.data && slot->size == text.size && slot->batch == known->batch;
 }
 
 const char *
-firn_sqlvalue_texts_learn(struct firn_sqlvalue_texts *texts, struct firn_sqlvalue_known *known,
-                          firn_slice text)
+fi_sqlvalue_texts_learn(struct fi_sqlvalue_texts *texts, struct fi_sqlvalue_known *known,
+                        firn_slice text)
 {
-    struct firn_sqlvalue_known_text *slot = firn_sqlvalue_texts_slot(known, text);
+    struct fi_sqlvalue_known_text *slot = fi_sqlvalue_texts_slot(known, text);
     if (is_full(known) || text.size == 0 || text.size > TEXT_SIZE_MAX) {
         return NULL;
     }
@@ -152,7 +152,7 @@ firn_sqlvalue_texts_learn(struct firn_sqlvalue_texts *texts, struct firn_sqlvalu
     }
     if (!is_known(known, slot, text)) {
         known->misses++;
-        *slot = (struct firn_sqlvalue_known_text){text.data, text.size, known->batch, NULL};
+        *slot = (struct fi_sqlvalue_known_text){text.data, text.size, known->batch, NULL};
         return NULL; /* the first time it is copied: it may be the last one, too */
     }
     if (slot->text == NULL && memchr(text.data, 0, text.size) == NULL) {
@@ -165,7 +165,7 @@ firn_sqlvalue_texts_learn(struct firn_sqlvalue_texts *texts, struct firn_sqlvalu
 /* ---- columns ---- */
 
 void
-firn_sqlvalue_texts_open(struct firn_sqlvalue_texts **texts, struct firn_sqlvalue_cell *cell)
+fi_sqlvalue_texts_open(struct fi_sqlvalue_texts **texts, struct fi_sqlvalue_cell *cell)
 {
     assert(cell->known == NULL);
     if (cell->column->type != FIRN_TYPE_TEXT) {
@@ -182,7 +182,7 @@ firn_sqlvalue_texts_open(struct firn_sqlvalue_texts **texts, struct firn_sqlvalu
 }
 
 void
-firn_sqlvalue_texts_begin(struct firn_sqlvalue_cell *cell)
+fi_sqlvalue_texts_begin(struct fi_sqlvalue_cell *cell)
 {
     if (cell->known == NULL) {
         return;
@@ -190,7 +190,7 @@ firn_sqlvalue_texts_begin(struct firn_sqlvalue_cell *cell)
     if (cell->known->batch > 0 && is_full(cell->known)) {
         sqlite3_free(cell->known);
         cell->known = NULL;
-        firn_sqlvalue_set_giver(cell);
+        fi_sqlvalue_set_giver(cell);
         return;
     }
     cell->known->batch++;

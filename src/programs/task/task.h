@@ -16,63 +16,61 @@
 
 /* Fills cli->settings, and the time to wait, for a command that writes, unless it has --no-config.
  * Reports files that cannot be read, and continues. Returns an exit code. */
-int firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace);
+int fi_task_settings_take(struct fi_cli *cli, firn_workspace *workspace);
 
 /* Takes one setting, if it is one that a command that writes follows. Returns a code of the
  * library. */
-int firn_task_settings_set(struct firn_command_settings *settings,
-                           const firn_config_setting *setting);
+int fi_task_settings_set(struct fi_command_settings *settings, const firn_config_setting *setting);
 
 /* How to save by the settings. out->keep is borrowed from them. */
-void firn_task_settings_save(const struct firn_command_settings *settings,
-                             firn_workspace_save_options *out);
+void fi_task_settings_save(const struct fi_command_settings *settings,
+                           firn_workspace_save_options *out);
 
 /* How saves are made today, for a command that compares the disk as a save would see it. */
-struct firn_task_settings_today {
+struct fi_task_settings_today {
     bool gitignore;
     uint64_t file_size_max;
 };
 /* A file of settings that cannot be read is reported where something is done, and by firn status:
  * tells. */
-struct firn_task_settings_today firn_task_settings_look(firn_workspace *workspace, bool tells);
+struct fi_task_settings_today fi_task_settings_look(firn_workspace *workspace, bool tells);
 
 /* Tells, on standard error, of a file of settings that cannot be read, and what to do about it. */
-void firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice);
+void fi_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice);
 
 /* The files that were reported since the settings were taken, for the member "notices". */
-void firn_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx);
+void fi_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx);
 
 /* ---- the workspace that a command is about ---- */
 
 /* Opens the workspace that the command line names: --directory, else the current directory.
- * Returns an exit code; unless it is FIRN_EXIT_OK the failure has been reported. */
-int firn_task_workspace_open(struct firn_cli *cli, firn_workspace **out);
+ * Returns an exit code; unless it is FI_EXIT_OK the failure has been reported. */
+int fi_task_workspace_open(struct fi_cli *cli, firn_workspace **out);
 /* The same for commands that run in the background and ask no question. *out_is_untrusted: a store
  * in the tree is not trusted (firn trust), and nothing must be done; it was reported. */
-int firn_task_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out,
-                                     bool *out_is_untrusted);
-extern const char firn_task_workspace_untrusted_hint[];
+int fi_task_workspace_open_unasked(struct fi_cli *cli, firn_workspace **out,
+                                   bool *out_is_untrusted);
+extern const char fi_task_workspace_untrusted_hint[];
 /* The same, for a command that is about the directory itself, even inside another workspace. */
-int firn_task_workspace_open_root(struct firn_cli *cli, const char *store_path,
-                                  firn_workspace **out);
+int fi_task_workspace_open_root(struct fi_cli *cli, const char *store_path, firn_workspace **out);
 /* What to do where a directory that is to go on with a history has one of its own; otherwise
  * `hint`. */
-const char *firn_task_workspace_adopt_hint(int code, const char *hint);
+const char *fi_task_workspace_adopt_hint(int code, const char *hint);
 /* Goes on with the history of a directory that was moved. */
-int firn_task_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint);
+int fi_task_workspace_adopt(struct fi_cli *cli, firn_workspace *workspace, const char *hint);
 
 /* Tells, on standard error and with --json in the member "foreign_files" of the open object, of
  * what is in a store inside of a tree that firn did not make there, if there is any. */
-void firn_task_foreign_tell(const struct firn_cli *cli, const char *store_path);
+void fi_task_foreign_tell(const struct fi_cli *cli, const char *store_path);
 
 /* Why the first save of this workspace is to be asked about (firn_workspace_too_broad); NULL where
  * it is not, or is not the first. */
-const char *firn_task_workspace_unwanted(firn_workspace *workspace);
+const char *fi_task_workspace_unwanted(firn_workspace *workspace);
 /* Says, where it is so, which store could not be read that may hold this directory's history. */
-void firn_task_workspace_tell_unread(const firn_workspace *workspace);
+void fi_task_workspace_tell_unread(const firn_workspace *workspace);
 
 /* Paths below the workspace's root, as the library wants them. */
-struct firn_task_workspace_paths {
+struct fi_task_workspace_paths {
     firn_slice *slices; /* NULL for all of the workspace */
     size_t count;
 };
@@ -80,130 +78,126 @@ struct firn_task_workspace_paths {
 /* Turns a path, relative to the current directory or absolute, into one below the root, on the
  * heap: *out.data is the caller's to free. Returns FIRN_INVALID for one that leaves the workspace,
  * FIRN_NO_MEMORY, or FIRN_OK. */
-int firn_task_workspace_path(const struct firn_cli *cli, const firn_workspace *workspace,
-                             const char *path, firn_slice *out);
+int fi_task_workspace_path(const struct fi_cli *cli, const firn_workspace *workspace,
+                           const char *path, firn_slice *out);
 /* Turns the positional arguments from `first` on into paths below the root. Each may be relative
  * to the current directory or absolute. Without any the list is
  * empty, which means all of the workspace. A path that leaves the workspace is a usage error.
  * Returns an exit code. */
-int firn_task_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
-                                   struct firn_task_workspace_paths *out);
-void firn_task_workspace_paths_deinit(struct firn_task_workspace_paths *paths);
+int fi_task_workspace_paths_init(struct fi_cli *cli, const firn_workspace *workspace, int first,
+                                 struct fi_task_workspace_paths *out);
+void fi_task_workspace_paths_deinit(struct fi_task_workspace_paths *paths);
 
 /* Two checkpoints in one word: "A..B", "A.." or "..B". Zeroed, there is none. */
-struct firn_task_workspace_range {
+struct fi_task_workspace_range {
     const char *first, *second; /* NULL: not given */
     char *memory;               /* NULL: the word is no range */
 };
 /* A word that is no range, such as the path "../src", leaves *out zeroed. Returns false when memory
  * is out. */
-bool firn_task_workspace_range_init(const char *word, struct firn_task_workspace_range *out);
-void firn_task_workspace_range_deinit(struct firn_task_workspace_range *range);
+bool fi_task_workspace_range_init(const char *word, struct fi_task_workspace_range *out);
+void fi_task_workspace_range_deinit(struct fi_task_workspace_range *range);
 
 /* The checkpoints after A, up to and including B. */
-struct firn_task_window {
+struct fi_task_window {
     char before[FIRN_CHECKPOINT_ID_SIZE],
         last[FIRN_CHECKPOINT_ID_SIZE]; /* A and B; "": not given */
     bool is_whole;                     /* there is no range: the whole history */
     bool has_begun, has_ended;
 };
 /* Of a command whose only argument, which may be missing, is a range. Returns an exit code. */
-int firn_task_window_init(struct firn_cli *cli, firn_workspace *workspace,
-                          struct firn_task_window *out);
+int fi_task_window_init(struct fi_cli *cli, firn_workspace *workspace, struct fi_task_window *out);
 /* Whether a checkpoint is one of them. Requires: it is called for each checkpoint, safety
  * checkpoints included, newest first. */
-bool firn_task_window_has(struct firn_task_window *window,
-                          const firn_workspace_checkpoint *checkpoint);
+bool fi_task_window_has(struct fi_task_window *window, const firn_workspace_checkpoint *checkpoint);
 
 /* The checkpoints among the words of a command that takes paths after them. */
-struct firn_task_workspace_references {
+struct fi_task_workspace_references {
     const char *first, *second; /* NULL: not given */
     int words;                  /* how many arguments they are; those after them are paths */
-    struct firn_task_workspace_range range;
+    struct fi_task_workspace_range range;
 };
 
 /* Tells checkpoints from paths: of the arguments from `from` on and before "--", at most `most` (1
  * or 2) name checkpoints, and they come first. A word that names no checkpoint, but a file or
  * directory on disk or in the newest checkpoint, is a path. If most is 2, A..B are two checkpoints
  * in one word; a missing one is latest. Returns an exit code. */
-int firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *workspace, int from,
-                                        int most, struct firn_task_workspace_references *out);
-void firn_task_workspace_references_deinit(struct firn_task_workspace_references *references);
+int fi_task_workspace_references_init(struct fi_cli *cli, firn_workspace *workspace, int from,
+                                      int most, struct fi_task_workspace_references *out);
+void fi_task_workspace_references_deinit(struct fi_task_workspace_references *references);
 
 /* For a command whose first word is a checkpoint and all others paths: a usage error without one.
  * Returns an exit code. */
-int firn_task_workspace_check_reference(struct firn_cli *cli);
+int fi_task_workspace_check_reference(struct fi_cli *cli);
 /* How to choose a checkpoint. */
-extern const char firn_task_workspace_choose_hint[];
+extern const char fi_task_workspace_choose_hint[];
 /* Whether a reference is a time: no number, id or name. */
-bool firn_task_workspace_is_time(const char *text);
+bool fi_task_workspace_is_time(const char *text);
 
 /* What stands here for a reference that is git's, such as HEAD~1, @, REF^ or REF:PATH; NULL: it is
  * none. */
-const char *firn_task_workspace_habit(const char *word);
+const char *fi_task_workspace_habit(const char *word);
 
 /* What to do next after a command failed: if it was because `reference` names no checkpoint,
  * where to look for one; else NULL, and the code speaks for itself. */
-const char *firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int code);
+const char *fi_task_workspace_hint(firn_workspace *workspace, const char *reference, int code);
 /* The same for a command whose first word may be meant as a path. */
-const char *firn_task_workspace_hint_or_path(firn_workspace *workspace, const char *reference,
-                                             int code);
+const char *fi_task_workspace_hint_or_path(firn_workspace *workspace, const char *reference,
+                                           int code);
 /* `hint`, or, where there is none and the failure is that a path was not found, where to look for
  * it. */
-const char *firn_task_workspace_hint_paths(const char *hint, size_t path_count, int code);
+const char *fi_task_workspace_hint_paths(const char *hint, size_t path_count, int code);
 
 /* ---- a restore that was interrupted, told by the commands that only look ---- */
 
 /* What there is before a command looks at the files; zeroed where that cannot be known. */
-void firn_task_pending_look(firn_workspace *workspace, firn_workspace_pending_restore *out);
+void fi_task_pending_look(firn_workspace *workspace, firn_workspace_pending_restore *out);
 /* Says on standard error what to do about it, if there is one; with --json also as the members
  * "pending" and "running" of the open object, null if there is none. To be called after what the
- * command itself has to say; earlier is what firn_task_pending_look found, or NULL. Returns an exit
- * code: FIRN_EXIT_OK, or that of a failure, which has been reported. */
-int firn_task_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
-                           const firn_workspace_pending_restore *earlier);
+ * command itself has to say; earlier is what fi_task_pending_look found, or NULL. Returns an exit
+ * code: FI_EXIT_OK, or that of a failure, which has been reported. */
+int fi_task_pending_tell(struct fi_cli *cli, firn_workspace *workspace,
+                         const firn_workspace_pending_restore *earlier);
 /* "a restore of 3 is under way by process 12, for 4 s: 1,200 of 80,000 files are in place", of one
  * that is running. */
-void firn_task_pending_running(const firn_workspace_pending_restore *pending, char *out,
-                               size_t size);
+void fi_task_pending_running(const firn_workspace_pending_restore *pending, char *out, size_t size);
 
 /* A hint after a restore that has just failed half way; NULL if nothing was changed. */
-const char *firn_task_pending_hint(firn_workspace *workspace);
+const char *fi_task_pending_hint(firn_workspace *workspace);
 /* A hint after a restore in place that has failed because a disk is full; NULL after other
  * failures. */
-const char *firn_task_full_hint(firn_workspace *workspace, const firn_error *err);
+const char *fi_task_full_hint(firn_workspace *workspace, const firn_error *err);
 
 /* ---- waiting for another writer as long as --wait says, and not longer than a signal allows
  * ---- */
 
-/* The lock_timeout_ms for handles whose calls are made through firn_task_patience_run. */
-int64_t firn_task_patience_slice_ms(const struct firn_cli *cli);
+/* The lock_timeout_ms for handles whose calls are made through fi_task_patience_run. */
+int64_t fi_task_patience_slice_ms(const struct fi_cli *cli);
 
 /* Calls attempt, and repeats it while it returns FIRN_BUSY and --wait allows. Returns its last
  * result, or FIRN_CANCELLED if a signal came in between. If it waits for a restore of the open
  * workspace, it says so. */
-int firn_task_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err),
-                           void *ctx, firn_error *err);
+int fi_task_patience_run(const struct fi_cli *cli, int (*attempt)(void *ctx, firn_error *err),
+                         void *ctx, firn_error *err);
 
-/* A save of an open workspace, and an attempt at it for firn_task_patience_run, whose ctx it is. */
-struct firn_task_patience_saving {
+/* A save of an open workspace, and an attempt at it for fi_task_patience_run, whose ctx it is. */
+struct fi_task_patience_saving {
     firn_workspace *workspace;
     firn_workspace_save_options options;
     firn_workspace_save_result result;
 };
-FIRN_MUST_CHECK int firn_task_patience_save(void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_task_patience_save(void *ctx, firn_error *err);
 
 /* ---- what the library tells while it works: things left out, damage, progress ---- */
 
-struct firn_task_notices {
-    const struct firn_cli *cli;
+struct fi_task_notices {
+    const struct fi_cli *cli;
     bool tells_special;  /* fifos and growing files are worth a line: this is a save */
     bool tells_restored; /* the summary names what a restore left alone, not what rules exclude */
-    struct firn_task_notices_kept *kept; /* for --json, and the names that the summary shows */
+    struct fi_task_notices_kept *kept; /* for --json, and the names that the summary shows */
     size_t kept_count;
     size_t kept_capacity;
-    struct firn_task_notices_group
-        *groups; /* left out for a reserved name, in the order of names */
+    struct fi_task_notices_group *groups; /* left out for a reserved name, in the order of names */
     size_t group_count;
     uint64_t not_kept;   /* beyond the most that are kept */
     uint64_t excluded;   /* by rules */
@@ -211,91 +205,91 @@ struct firn_task_notices {
     uint64_t left_alone; /* by a restore or a comparison, because of rules */
     uint64_t not_restored;
     uint64_t left_out; /* named, and not saved or not restored in full */
-    uint64_t *printed; /* hashes of the warnings that were printed, see firn_task_notices_again */
+    uint64_t *printed; /* hashes of the warnings that were printed, see fi_task_notices_again */
     size_t printed_count;
     size_t printed_capacity;
     unsigned attempts;
-    uint64_t *rows; /* hashes of the paths of rows that were shown, see firn_task_notices_row */
+    uint64_t *rows; /* hashes of the paths of rows that were shown, see fi_task_notices_row */
     size_t row_count;
     size_t row_capacity;
     size_t row_sorted_count; /* of the attempts before */
 };
 
 /* Starts the meter too. tells_special and tells_restored are false. */
-void firn_task_notices_init(struct firn_task_notices *notices, const struct firn_cli *cli);
-void firn_task_notices_deinit(struct firn_task_notices *notices);
+void fi_task_notices_init(struct fi_task_notices *notices, const struct fi_cli *cli);
+void fi_task_notices_deinit(struct fi_task_notices *notices);
 
 /* An attempt begins. From the second on, what the ones before were told is forgotten, because it is
  * told again, and no warning is printed twice. */
-void firn_task_notices_again(struct firn_task_notices *notices);
+void fi_task_notices_again(struct fi_task_notices *notices);
 
 /* Whether no attempt before has shown the row of a path. */
-bool firn_task_notices_row(struct firn_task_notices *notices, firn_slice path);
+bool fi_task_notices_row(struct fi_task_notices *notices, firn_slice path);
 
 /* Keeps one that has been printed already, for the member "notices". */
-void firn_task_notices_add(struct firn_task_notices *notices, const firn_notice *notice);
+void fi_task_notices_add(struct fi_task_notices *notices, const firn_notice *notice);
 
 /* To be handed to the library; they live as long as `notices`. on_progress cancels once a signal
  * has come. */
-firn_callbacks firn_task_notices_callbacks(struct firn_task_notices *notices);
+firn_callbacks fi_task_notices_callbacks(struct fi_task_notices *notices);
 
 /* "left out by rule: .git (12), node_modules and 3 more", if there was any and --quiet was not
  * given; how many were named by a save before, after that. */
-void firn_task_notices_print_excluded(const struct firn_task_notices *notices);
+void fi_task_notices_print_excluded(const struct fi_task_notices *notices);
 /* "not compared, excluded by rule: build, x.log and 3 more": what a checkpoint has, and a save
  * would leave out. */
-void firn_task_notices_print_not_compared(const struct firn_task_notices *notices);
+void fi_task_notices_print_not_compared(const struct fi_task_notices *notices);
 /* "left alone by rule: build, x.log and 3 more", and how many more were not restored than were
  * named. */
-void firn_task_notices_print_left(const struct firn_task_notices *notices);
+void fi_task_notices_print_left(const struct fi_task_notices *notices);
 /* The member "notices", and "notices_not_shown" if some were not kept. */
-void firn_task_notices_json(const struct firn_task_notices *notices);
+void fi_task_notices_json(const struct fi_task_notices *notices);
 
-/* FIRN_EXIT_OK, or what it means that something was left out: FIRN_EXIT_PARTIAL, with --strict
- * FIRN_EXIT_FAILED. */
-int firn_task_notices_exit(const struct firn_task_notices *notices);
+/* FI_EXIT_OK, or what it means that something was left out: FI_EXIT_PARTIAL, with --strict
+ * FI_EXIT_FAILED. */
+int fi_task_notices_exit(const struct fi_task_notices *notices);
 
 /* ---- a path that firn chose, in a tree that may come from elsewhere ---- */
 
 /* The directory that such a path ends in. Zeroed but for fd, which is -1, it is none. */
-struct firn_task_beneath {
+struct fi_task_beneath {
     const char *path; /* as it was given; borrowed */
     const char *name; /* the last component; borrowed from path */
     int fd;           /* of the directory of that name; -1: it is not there */
 };
 
-enum firn_task_beneath_makes {
-    FIRN_TASK_BENEATH_MAKES_NONE,
-    FIRN_TASK_BENEATH_MAKES_LAST, /* the directory of the last name, if only that is missing */
-    FIRN_TASK_BENEATH_MAKES_ALL   /* each directory that is missing */
+enum fi_task_beneath_makes {
+    FI_TASK_BENEATH_MAKES_NONE,
+    FI_TASK_BENEATH_MAKES_LAST, /* the directory of the last name, if only that is missing */
+    FI_TASK_BENEATH_MAKES_ALL   /* each directory that is missing */
 };
 
 /* Opens the directory of the last component of a path. Its first base_size bytes are a directory
  * that the user chose ("": the current one); the rest is walked without following links.
  * FIRN_INVALID, with os_errno ELOOP, if a component is one: the text names it. After a failure
  * there is nothing to close. */
-FIRN_MUST_CHECK int firn_task_beneath_open(struct firn_task_beneath *out, const char *path,
-                                           size_t base_size, enum firn_task_beneath_makes makes,
-                                           firn_error *err);
+FIRN_MUST_CHECK int fi_task_beneath_open(struct fi_task_beneath *out, const char *path,
+                                         size_t base_size, enum fi_task_beneath_makes makes,
+                                         firn_error *err);
 /* Opens the file itself for reading: *out_fd is -1 if it is not there. A link, or what is no
  * regular file, is refused with FIRN_INVALID. */
-FIRN_MUST_CHECK int firn_task_beneath_read(const struct firn_task_beneath *beneath, int *out_fd,
-                                           firn_error *err);
-void firn_task_beneath_close(struct firn_task_beneath *beneath);
+FIRN_MUST_CHECK int fi_task_beneath_read(const struct fi_task_beneath *beneath, int *out_fd,
+                                         firn_error *err);
+void fi_task_beneath_close(struct fi_task_beneath *beneath);
 /* The errors for a link and for what is no regular file. */
-int firn_task_beneath_refuse_link(const char *path, firn_error *err);
-int firn_task_beneath_refuse_kind(const char *path, firn_error *err);
+int fi_task_beneath_refuse_link(const char *path, firn_error *err);
+int fi_task_beneath_refuse_kind(const char *path, firn_error *err);
 
 /* ---- a file that a command writes, which others see whole or not at all ---- */
 
 /* The mode of a new file with contents of a store, under the umask: as private as the store. */
-enum { FIRN_TASK_FILE_SUFFIX_SIZE = 16, FIRN_TASK_FILE_LETTERS = 8, FIRN_TASK_FILE_MODE = 0600 };
+enum { FI_TASK_FILE_SUFFIX_SIZE = 16, FI_TASK_FILE_LETTERS = 8, FI_TASK_FILE_MODE = 0600 };
 
 /* A zeroed one is none. */
-struct firn_task_file {
+struct fi_task_file {
     const char *name; /* as the user gave it; borrowed */
     char path[PATH_MAX];
-    char temporary[PATH_MAX + FIRN_TASK_FILE_SUFFIX_SIZE]; /* "": there is none */
+    char temporary[PATH_MAX + FI_TASK_FILE_SUFFIX_SIZE]; /* "": there is none */
     int directory; /* that path and temporary are relative to; borrowed, or AT_FDCWD */
     int fd;
     bool is_direct; /* a fifo or a device: written as it is */
@@ -303,78 +297,77 @@ struct firn_task_file {
 };
 
 /* Begins a file with contents of a store, at a path that the user gave. A new one gets
- * FIRN_TASK_FILE_MODE. An existing file at the path stays as it is until firn_task_file_finish; a
+ * FI_TASK_FILE_MODE. An existing file at the path stays as it is until fi_task_file_finish; a
  * fifo or a device there is written directly. FIRN_EXISTS if anything is there and may_replace is
  * false. Returns a code of the library, as do the following two. */
-FIRN_MUST_CHECK int firn_task_file_create(struct firn_task_file *file, const char *path,
-                                          bool may_replace, firn_error *err);
+FIRN_MUST_CHECK int fi_task_file_create(struct fi_task_file *file, const char *path,
+                                        bool may_replace, firn_error *err);
 /* Begins a file at a path that firn chose, which replaces one that is there. `mode` is that of a
  * new file, under the umask. A link, or what is no regular file, is refused with FIRN_INVALID.
  * Requires: the directory is there, and stays open until the file is finished or discarded. */
-FIRN_MUST_CHECK int firn_task_file_create_beneath(struct firn_task_file *file,
-                                                  const struct firn_task_beneath *beneath,
-                                                  mode_t mode, firn_error *err);
+FIRN_MUST_CHECK int fi_task_file_create_beneath(struct fi_task_file *file,
+                                                const struct fi_task_beneath *beneath, mode_t mode,
+                                                firn_error *err);
 /* Appends to it. */
-FIRN_MUST_CHECK int firn_task_file_write(struct firn_task_file *file, firn_slice bytes,
-                                         firn_error *err);
+FIRN_MUST_CHECK int fi_task_file_write(struct fi_task_file *file, firn_slice bytes,
+                                       firn_error *err);
 /* Puts it at its path. After FIRN_OK the file is there, durably; otherwise the path is unchanged
  * (unless the text of the error says that only the directory could not be synced). */
-FIRN_MUST_CHECK int firn_task_file_finish(struct firn_task_file *file, firn_error *err);
-/* Gives it up. Fine after firn_task_file_finish, and on a zeroed one. */
-void firn_task_file_discard(struct firn_task_file *file);
+FIRN_MUST_CHECK int fi_task_file_finish(struct fi_task_file *file, firn_error *err);
+/* Gives it up. Fine after fi_task_file_finish, and on a zeroed one. */
+void fi_task_file_discard(struct fi_task_file *file);
 
 /* ---- files to import ---- */
 
 /* Looks at the beginning of a file, or of standard input (NULL), that is to be read as CSV or JSON
  * lines. If it is something else, such as a Parquet file, reports that, with what converts it, and
- * returns an exit code; else FIRN_EXIT_OK. */
-int firn_task_form_refuse(struct firn_cli *cli, const char *name, firn_slice start);
+ * returns an exit code; else FI_EXIT_OK. */
+int fi_task_form_refuse(struct fi_cli *cli, const char *name, firn_slice start);
 /* The same for text that is to be read as CSV: JSON, HTML and XML, which nearly any form of CSV
  * would read. */
-int firn_task_form_expect_csv(struct firn_cli *cli, const char *name, firn_slice start);
+int fi_task_form_expect_csv(struct fi_cli *cli, const char *name, firn_slice start);
 
 /* ---- a garbage collection in the background ---- */
 
 /* Starts firn gc --auto for the store of a workspace, in a process of its own, if the settings
  * allow it and there is enough garbage. For commands that have made garbage, and after a save that
  * reports enough of it. Reports nothing, not even a failure. */
-void firn_task_collect_if_due(firn_workspace *workspace);
+void fi_task_collect_if_due(firn_workspace *workspace);
 
 /* ---- what checkpoints are called ---- */
 
 /* The tags and pins of all checkpoints. Zeroed, there are none. */
-struct firn_task_labels_tag;
-struct firn_task_labels {
-    struct firn_task_labels_tag *tags; /* by id */
+struct fi_task_labels_tag;
+struct fi_task_labels {
+    struct fi_task_labels_tag *tags; /* by id */
     size_t count;
     size_t capacity;
 };
-int firn_task_labels_read(struct firn_task_labels *labels, firn_workspace *workspace,
-                          firn_error *err);
+int fi_task_labels_read(struct fi_task_labels *labels, firn_workspace *workspace, firn_error *err);
 /* "  [v1.0, before]  (pinned)", if there are any. */
-void firn_task_labels_print(const struct firn_task_labels *labels, const char *id);
-void firn_task_labels_deinit(struct firn_task_labels *labels);
+void fi_task_labels_print(const struct fi_task_labels *labels, const char *id);
+void fi_task_labels_deinit(struct fi_task_labels *labels);
 
 /* ---- SQLite databases that differ ---- */
 
-struct firn_sqlitefile_show;
+struct fi_sqlitefile_show;
 
 /* The paths of files that may be databases, each with a NUL. Zeroed it is empty. */
-struct firn_task_databases {
+struct fi_task_databases {
     char *paths;
     size_t size;
     size_t capacity;
 };
 
 /* Notes a difference, from the callback that is given it. Returns false when memory is out. */
-bool firn_task_databases_note(struct firn_task_databases *databases,
-                              const firn_workspace_difference *difference);
+bool fi_task_databases_note(struct fi_task_databases *databases,
+                            const firn_workspace_difference *difference);
 /* Shows which rows of the databases differ between two checkpoints, or (after NULL) between one and
  * the disk. A database that cannot be compared is reported, with FIRN_OK. FIRN_CANCELLED if a
  * signal came. */
-int firn_task_databases_compare(const struct firn_task_databases *databases,
-                                firn_workspace *workspace, const char *before, const char *after,
-                                struct firn_sqlitefile_show *show, firn_error *err);
-void firn_task_databases_deinit(struct firn_task_databases *databases);
+int fi_task_databases_compare(const struct fi_task_databases *databases, firn_workspace *workspace,
+                              const char *before, const char *after,
+                              struct fi_sqlitefile_show *show, firn_error *err);
+void fi_task_databases_deinit(struct fi_task_databases *databases);
 
 #endif

@@ -56,13 +56,13 @@ refuse_link(const char *path, size_t size, firn_error *err)
 }
 
 int
-firn_task_beneath_refuse_link(const char *path, firn_error *err)
+fi_task_beneath_refuse_link(const char *path, firn_error *err)
 {
     return refuse_link(path, strlen(path), err);
 }
 
 int
-firn_task_beneath_refuse_kind(const char *path, firn_error *err)
+fi_task_beneath_refuse_kind(const char *path, firn_error *err)
 {
     return refuse(ENOTSUP, path, strlen(path), "is not a regular file", err);
 }
@@ -85,7 +85,7 @@ open_base(const char *path, size_t size, int *out, firn_error *err)
 /* Replaces *fd by the directory `name` in it; -1 if that is not there. `size` is how much of the
  * path leads to it, for messages. (I1) */
 static int
-enter(const struct firn_task_beneath *beneath, int *fd, const char *name, size_t size, bool makes,
+enter(const struct fi_task_beneath *beneath, int *fd, const char *name, size_t size, bool makes,
       firn_error *err)
 {
     struct stat there;
@@ -106,13 +106,13 @@ enter(const struct firn_task_beneath *beneath, int *fd, const char *name, size_t
 }
 
 int
-firn_task_beneath_open(struct firn_task_beneath *out, const char *path, size_t base_size,
-                       enum firn_task_beneath_makes makes, firn_error *err)
+fi_task_beneath_open(struct fi_task_beneath *out, const char *path, size_t base_size,
+                     enum fi_task_beneath_makes makes, firn_error *err)
 {
     char name[NAME_MAX + 1];
     const char *at = path + base_size;
     assert(base_size <= strlen(path));
-    *out = (struct firn_task_beneath){.path = path, .fd = -1};
+    *out = (struct fi_task_beneath){.path = path, .fd = -1};
     int code = open_base(path, base_size, &out->fd, err);
     for (const char *slash; code == FIRN_OK && out->fd >= 0 && (slash = strchr(at, '/')) != NULL;
          at = slash + 1) {
@@ -129,8 +129,8 @@ firn_task_beneath_open(struct firn_task_beneath *out, const char *path, size_t b
         memcpy(name, at, size);
         name[size] = '\0';
         code = enter(out, &out->fd, name, (size_t)(slash - path),
-                     makes == FIRN_TASK_BENEATH_MAKES_ALL ||
-                         (makes == FIRN_TASK_BENEATH_MAKES_LAST && is_last),
+                     makes == FI_TASK_BENEATH_MAKES_ALL ||
+                         (makes == FI_TASK_BENEATH_MAKES_LAST && is_last),
                      err);
     }
     at = strrchr(path + base_size, '/') != NULL ? strrchr(path, '/') + 1 : path + base_size;
@@ -139,13 +139,13 @@ firn_task_beneath_open(struct firn_task_beneath *out, const char *path, size_t b
     }
     out->name = at;
     if (code != FIRN_OK) {
-        firn_task_beneath_close(out);
+        fi_task_beneath_close(out);
     }
     return code;
 }
 
 void
-firn_task_beneath_close(struct firn_task_beneath *beneath)
+fi_task_beneath_close(struct fi_task_beneath *beneath)
 {
     if (beneath->fd > STDERR_FILENO) {
         (void)close(beneath->fd);
@@ -154,7 +154,7 @@ firn_task_beneath_close(struct firn_task_beneath *beneath)
 }
 
 int
-firn_task_beneath_read(const struct firn_task_beneath *beneath, int *out_fd, firn_error *err)
+fi_task_beneath_read(const struct fi_task_beneath *beneath, int *out_fd, firn_error *err)
 {
     struct stat file;
     *out_fd = -1;
@@ -165,13 +165,13 @@ firn_task_beneath_read(const struct firn_task_beneath *beneath, int *out_fd, fir
                           O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         return errno == ENOENT  ? FIRN_OK
-               : errno == ELOOP ? firn_task_beneath_refuse_link(beneath->path, err)
-               : errno == ENXIO ? firn_task_beneath_refuse_kind(beneath->path, err)
+               : errno == ELOOP ? fi_task_beneath_refuse_link(beneath->path, err)
+               : errno == ENXIO ? fi_task_beneath_refuse_kind(beneath->path, err)
                                 : fail(errno, "open", beneath->path, strlen(beneath->path), err);
     }
     if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) {
         (void)close(fd);
-        return firn_task_beneath_refuse_kind(beneath->path, err);
+        return fi_task_beneath_refuse_kind(beneath->path, err);
     }
     *out_fd = fd;
     return FIRN_OK;

@@ -102,7 +102,7 @@ start(const firn_workspace *workspace)
 }
 
 void
-firn_task_collect_if_due(firn_workspace *workspace)
+fi_task_collect_if_due(firn_workspace *workspace)
 {
     if (is_due(workspace)) {
         start(workspace);

@@ -34,8 +34,8 @@ static const off_t locking_byte = (off_t)1 << 30;
 /* ---- noting ---- */
 
 bool
-firn_task_databases_note(struct firn_task_databases *databases,
-                         const firn_workspace_difference *difference)
+fi_task_databases_note(struct fi_task_databases *databases,
+                       const firn_workspace_difference *difference)
 {
     assert(databases->size <= databases->capacity);
     const firn_workspace_change *change = &difference->change;
@@ -63,7 +63,7 @@ firn_task_databases_note(struct firn_task_databases *databases,
 }
 
 void
-firn_task_databases_deinit(struct firn_task_databases *databases)
+fi_task_databases_deinit(struct fi_task_databases *databases)
 {
     free(databases->paths);
     memset(databases, 0, sizeof *databases);
@@ -253,7 +253,7 @@ copy_in_use(const struct fetching *fetching, const char *from)
     assert(from[0] == '/');
     char copy[PATH_ROOM];
     char to[PATH_ROOM];
-    int code = firn_sqlitefile_copy(NULL, from, copy, sizeof copy, fetching->err);
+    int code = fi_sqlitefile_copy(NULL, from, copy, sizeof copy, fetching->err);
     if (code != FIRN_OK) {
         return CANNOT;
     }
@@ -307,32 +307,32 @@ remove_all(const char *place)
 
 /* Says that a database was not compared, and why. */
 static void
-show_why(const struct firn_sqlitefile_show *show, const firn_error *err)
+show_why(const struct fi_sqlitefile_show *show, const firn_error *err)
 {
-    firn_term_json_object(NULL);
-    firn_term_json_bytes("path", show->path);
-    firn_term_json_text("not_compared", firn_str(err->text));
-    firn_term_json_end();
-    firn_term_out_text(show->is_patch ? "# " : "");
+    fi_term_json_object(NULL);
+    fi_term_json_bytes("path", show->path);
+    fi_term_json_text("not_compared", firn_str(err->text));
+    fi_term_json_end();
+    fi_term_out_text(show->is_patch ? "# " : "");
     if (show->is_patch) {
-        firn_term_text_escape(show->path, firn_term_out_write);
+        fi_term_text_escape(show->path, fi_term_out_write);
     } else {
-        firn_term_path_print(show->path);
+        fi_term_path_print(show->path);
     }
-    firn_term_out_text(": rows were not compared: ");
-    firn_term_text_escape(firn_str(err->text), firn_term_out_write);
-    firn_term_out_text("\n");
+    fi_term_out_text(": rows were not compared: ");
+    fi_term_text_escape(firn_str(err->text), fi_term_out_write);
+    fi_term_out_text("\n");
 }
 
 static int
 compare_one(firn_workspace *workspace, const char *path, const char *before, const char *after,
-            struct firn_sqlitefile_show *show, firn_error *err)
+            struct fi_sqlitefile_show *show, firn_error *err)
 {
     assert(before != NULL);
     char place[PATH_ROOM];
     char old_file[PATH_ROOM];
     char new_file[PATH_ROOM];
-    int size = snprintf(place, sizeof place, "%.3000s/firn-sqlite-XXXXXX", firn_sqlitefile_place());
+    int size = snprintf(place, sizeof place, "%.3000s/firn-sqlite-XXXXXX", fi_sqlitefile_place());
     char *real = size < (int)sizeof place && mkdtemp(place) != NULL ? realpath(place, NULL) : NULL;
     struct fetching from = {workspace, before, path, place, "before", err};
     struct fetching to = {workspace, after, path, place, "after", err};
@@ -350,7 +350,7 @@ compare_one(firn_workspace *workspace, const char *path, const char *before, con
     if (fetched == FETCHED) {
         (void)snprintf(old_file, sizeof old_file, "%.4000s/before", real);
         (void)snprintf(new_file, sizeof new_file, "%.4000s/after", real);
-        code = firn_sqlitefile_diff(old_file, new_file, show, err);
+        code = fi_sqlitefile_diff(old_file, new_file, show, err);
     }
     if (fetched == CANNOT || code == FIRN_CORRUPT || code == FIRN_UNSUPPORTED) {
         show_why(show, err);
@@ -362,9 +362,9 @@ compare_one(firn_workspace *workspace, const char *path, const char *before, con
 }
 
 int
-firn_task_databases_compare(const struct firn_task_databases *databases, firn_workspace *workspace,
-                            const char *before, const char *after,
-                            struct firn_sqlitefile_show *show, firn_error *err)
+fi_task_databases_compare(const struct fi_task_databases *databases, firn_workspace *workspace,
+                          const char *before, const char *after, struct fi_sqlitefile_show *show,
+                          firn_error *err)
 {
     int code = FIRN_OK;
     assert(before != NULL);

@@ -34,7 +34,7 @@
 enum { SHOWN_MAX = 800, MODE_BITS = 0777, TRIES_MAX = 100 };
 
 static int
-fail(const struct firn_task_file *file, const char *what, firn_error *err)
+fail(const struct fi_task_file *file, const char *what, firn_error *err)
 {
     assert(errno != 0);
     const int error = errno;
@@ -62,7 +62,7 @@ mode_of_new(mode_t mode)
 
 /* Fills file->path, and *out_before if anything is there. */
 static int
-resolve(struct firn_task_file *file, bool *out_is_there, struct stat *out_before, firn_error *err)
+resolve(struct fi_task_file *file, bool *out_is_there, struct stat *out_before, firn_error *err)
 {
     struct stat target;
     if (file->name[0] == '\0') {
@@ -80,7 +80,7 @@ resolve(struct firn_task_file *file, bool *out_is_there, struct stat *out_before
     }
     if (S_ISLNK(out_before->st_mode)) {
         if (stat(file->name, &target) != 0 || S_ISREG(target.st_mode) || S_ISDIR(target.st_mode)) {
-            return firn_task_beneath_refuse_link(file->name, err);
+            return fi_task_beneath_refuse_link(file->name, err);
         }
         *out_before = target;
     }
@@ -89,12 +89,12 @@ resolve(struct firn_task_file *file, bool *out_is_there, struct stat *out_before
 
 /* Makes the temporary file beside the path, which only its user may open (I3). */
 static bool
-make_temporary(struct firn_task_file *file)
+make_temporary(struct fi_task_file *file)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
     for (int i = 0; i < TRIES_MAX; i++) {
-        uint8_t random[FIRN_TASK_FILE_LETTERS];
-        char name[FIRN_TASK_FILE_LETTERS + 1] = "";
+        uint8_t random[FI_TASK_FILE_LETTERS];
+        char name[FI_TASK_FILE_LETTERS + 1] = "";
         if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
             return false;
         }
@@ -116,7 +116,7 @@ make_temporary(struct firn_task_file *file)
 
 /* Begins the file beside one that is there (`before`), or is not (NULL), with this mode. */
 static int
-begin(struct firn_task_file *file, const struct stat *before, mode_t mode, firn_error *err)
+begin(struct fi_task_file *file, const struct stat *before, mode_t mode, firn_error *err)
 {
     if (!make_temporary(file)) {
         return fail(file, "make a file beside", err);
@@ -126,19 +126,18 @@ begin(struct firn_task_file *file, const struct stat *before, mode_t mode, firn_
     if (!is_owned ||
         fchmod(file->fd, before != NULL ? before->st_mode & MODE_BITS : mode_of_new(mode)) != 0) {
         const int code = fail(file, "make a file beside", err);
-        firn_task_file_discard(file);
+        fi_task_file_discard(file);
         return code;
     }
     return FIRN_OK;
 }
 
 int
-firn_task_file_create(struct firn_task_file *file, const char *path, bool may_replace,
-                      firn_error *err)
+fi_task_file_create(struct fi_task_file *file, const char *path, bool may_replace, firn_error *err)
 {
     struct stat before;
     bool is_there = false;
-    *file = (struct firn_task_file){
+    *file = (struct fi_task_file){
         .name = path, .may_replace = may_replace, .fd = -1, .directory = AT_FDCWD};
     int code = resolve(file, &is_there, &before, err);
     if (code != FIRN_OK) {
@@ -158,29 +157,29 @@ firn_task_file_create(struct firn_task_file *file, const char *path, bool may_re
             return fail(file, "write", err);
         }
         if (fstat(file->fd, &before) != 0 || S_ISREG(before.st_mode)) { /* it was exchanged */
-            firn_task_file_discard(file);
-            return firn_task_beneath_refuse_link(file->name, err);
+            fi_task_file_discard(file);
+            return fi_task_beneath_refuse_link(file->name, err);
         }
         return FIRN_OK;
     }
-    return begin(file, is_there ? &before : NULL, FIRN_TASK_FILE_MODE, err);
+    return begin(file, is_there ? &before : NULL, FI_TASK_FILE_MODE, err);
 }
 
 int
-firn_task_file_create_beneath(struct firn_task_file *file, const struct firn_task_beneath *beneath,
-                              mode_t mode, firn_error *err)
+fi_task_file_create_beneath(struct fi_task_file *file, const struct fi_task_beneath *beneath,
+                            mode_t mode, firn_error *err)
 {
     struct stat before;
     assert(beneath->fd >= 0);
-    *file = (struct firn_task_file){
+    *file = (struct fi_task_file){
         .name = beneath->path, .may_replace = true, .fd = -1, .directory = beneath->fd};
     const bool is_there = fstatat(beneath->fd, beneath->name, &before, AT_SYMLINK_NOFOLLOW) == 0;
     if (!is_there && errno != ENOENT) {
         return fail(file, "find", err);
     }
     if (is_there && !S_ISREG(before.st_mode)) {
-        return S_ISLNK(before.st_mode) ? firn_task_beneath_refuse_link(beneath->path, err)
-                                       : firn_task_beneath_refuse_kind(beneath->path, err);
+        return S_ISLNK(before.st_mode) ? fi_task_beneath_refuse_link(beneath->path, err)
+                                       : fi_task_beneath_refuse_kind(beneath->path, err);
     }
     if (is_there && faccessat(beneath->fd, beneath->name, W_OK, 0) != 0) {
         return fail(file, "write", err);
@@ -194,7 +193,7 @@ firn_task_file_create_beneath(struct firn_task_file *file, const struct firn_tas
 }
 
 int
-firn_task_file_write(struct firn_task_file *file, firn_slice bytes, firn_error *err)
+fi_task_file_write(struct fi_task_file *file, firn_slice bytes, firn_error *err)
 {
     assert(file->fd >= 0);
     while (bytes.size > 0) {
@@ -203,7 +202,7 @@ firn_task_file_write(struct firn_task_file *file, firn_slice bytes, firn_error *
             return fail(file, "write", err);
         }
         if (written < 0) { /* a fifo may keep it waiting for ever */
-            int code = firn_command_go_on(err);
+            int code = fi_command_go_on(err);
             if (code != FIRN_OK) {
                 return code;
             }
@@ -215,7 +214,7 @@ firn_task_file_write(struct firn_task_file *file, firn_slice bytes, firn_error *
 }
 
 static bool
-sync_directory(const struct firn_task_file *file)
+sync_directory(const struct fi_task_file *file)
 {
     const char *path = file->path;
     const char *slash = strrchr(path, '/');
@@ -239,7 +238,7 @@ sync_directory(const struct firn_task_file *file)
 
 /* Gives the temporary file its name. */
 static bool
-put_in_place(const struct firn_task_file *file)
+put_in_place(const struct fi_task_file *file)
 {
     struct stat there;
     assert(!file->is_direct && file->temporary[0] != '\0'); /* (I1) */
@@ -262,7 +261,7 @@ put_in_place(const struct firn_task_file *file)
 }
 
 int
-firn_task_file_finish(struct firn_task_file *file, firn_error *err)
+fi_task_file_finish(struct fi_task_file *file, firn_error *err)
 {
     assert(file->fd >= 0 && file->is_direct == (file->temporary[0] == '\0')); /* (I2) */
     /* A fifo or a device cannot be synced. */
@@ -283,13 +282,13 @@ firn_task_file_finish(struct firn_task_file *file, firn_error *err)
         file->temporary[0] = '\0';
         return is_synced ? FIRN_OK : fail(file, "sync the directory of", err);
     }
-    firn_task_file_discard(file);
+    fi_task_file_discard(file);
     errno = error;
     return fail(file, "write", err);
 }
 
 void
-firn_task_file_discard(struct firn_task_file *file)
+fi_task_file_discard(struct fi_task_file *file)
 {
     if (file->fd > STDIN_FILENO) {
         (void)close(file->fd); /* what it holds is unwanted */

@@ -23,26 +23,25 @@ tell_file(void *ctx, const char *path, bool is_replaced)
     struct foreign *foreign = ctx;
     foreign->has_replaced = foreign->has_replaced || is_replaced;
     if (foreign->count < SHOWN_MAX) {
-        firn_command_report_line(is_replaced
-                                     ? "%s/%s is not the file that firn made: it was replaced"
-                                     : "%s/%s was not made by firn here: it is ignored",
-                                 foreign->store, path);
+        fi_command_report_line(is_replaced ? "%s/%s is not the file that firn made: it was replaced"
+                                           : "%s/%s was not made by firn here: it is ignored",
+                               foreign->store, path);
     }
     if (foreign->is_json && foreign->count == 0) {
-        firn_term_json_array("foreign_files");
+        fi_term_json_array("foreign_files");
     }
     if (foreign->is_json && foreign->count < SHOWN_MAX_JSON) {
-        firn_term_json_object(NULL);
-        firn_term_json_bytes("path", firn_str(path));
-        firn_term_json_bool("replaced", is_replaced);
-        firn_term_json_end();
+        fi_term_json_object(NULL);
+        fi_term_json_bytes("path", firn_str(path));
+        fi_term_json_bool("replaced", is_replaced);
+        fi_term_json_end();
     }
     foreign->count++;
     return FIRN_OK;
 }
 
 void
-firn_task_foreign_tell(const struct firn_cli *cli, const char *store_path)
+fi_task_foreign_tell(const struct fi_cli *cli, const char *store_path)
 {
     assert(store_path != NULL);
     struct foreign foreign = {.store = store_path, .is_json = cli->json};
@@ -52,15 +51,15 @@ firn_task_foreign_tell(const struct firn_cli *cli, const char *store_path)
         return;
     }
     if (foreign.is_json) {
-        firn_term_json_end();
+        fi_term_json_end();
         if (foreign.count > SHOWN_MAX_JSON) {
-            firn_term_json_u64("foreign_files_not_shown", foreign.count - SHOWN_MAX_JSON);
+            fi_term_json_u64("foreign_files_not_shown", foreign.count - SHOWN_MAX_JSON);
         }
     }
     if (foreign.count > SHOWN_MAX) {
-        firn_command_report_line("and %llu more", (unsigned long long)(foreign.count - SHOWN_MAX));
+        fi_command_report_line("and %llu more", (unsigned long long)(foreign.count - SHOWN_MAX));
     }
-    firn_command_report_more(
+    fi_command_report_more(
         "hint", foreign.has_replaced
                     ? "what changes the tree replaced it, such as git or an archive: firn trust "
                       "accepts the files that are there; move them away, and firn repair keeps "

@@ -100,7 +100,7 @@ recognise_text(firn_slice start)
 }
 
 static int
-refuse(struct firn_cli *cli, const char *name, const struct magic *magic, const char *wanted)
+refuse(struct fi_cli *cli, const char *name, const struct magic *magic, const char *wanted)
 {
     char hint[512];
     const char *mark = strstr(magic->hint, "%s");
@@ -111,20 +111,20 @@ refuse(struct firn_cli *cli, const char *name, const struct magic *magic, const 
                    : name != NULL ? name
                                   : "FILE",
                    mark != NULL ? mark + 2 : "");
-    return firn_command_report_error(cli, FIRN_UNSUPPORTED, hint, "'%s' is %s, not %s",
-                                     name != NULL ? name : "standard input", magic->what, wanted);
+    return fi_command_report_error(cli, FIRN_UNSUPPORTED, hint, "'%s' is %s, not %s",
+                                   name != NULL ? name : "standard input", magic->what, wanted);
 }
 
 int
-firn_task_form_refuse(struct firn_cli *cli, const char *name, firn_slice start)
+fi_task_form_refuse(struct fi_cli *cli, const char *name, firn_slice start)
 {
     const struct magic *magic = recognise(start);
-    return magic == NULL ? FIRN_EXIT_OK : refuse(cli, name, magic, "CSV or JSON lines");
+    return magic == NULL ? FI_EXIT_OK : refuse(cli, name, magic, "CSV or JSON lines");
 }
 
 int
-firn_task_form_expect_csv(struct firn_cli *cli, const char *name, firn_slice start)
+fi_task_form_expect_csv(struct fi_cli *cli, const char *name, firn_slice start)
 {
     const struct magic *magic = recognise_text(start);
-    return magic == NULL ? FIRN_EXIT_OK : refuse(cli, name, magic, "CSV");
+    return magic == NULL ? FI_EXIT_OK : refuse(cli, name, magic, "CSV");
 }

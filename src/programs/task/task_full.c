@@ -23,7 +23,7 @@ names_file_in(const firn_error *err, const char *directory)
 }
 
 const char *
-firn_task_full_hint(firn_workspace *workspace, const firn_error *err)
+fi_task_full_hint(firn_workspace *workspace, const firn_error *err)
 {
     struct stat root;
     struct stat store;

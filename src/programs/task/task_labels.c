@@ -11,7 +11,7 @@
 #include "term/term.h"
 
 /* A tag, and the checkpoint that it names. */
-struct firn_task_labels_tag {
+struct fi_task_labels_tag {
     char id[FIRN_CHECKPOINT_ID_SIZE];
     char *name;
 };
@@ -19,18 +19,18 @@ struct firn_task_labels_tag {
 static int
 keep_tag(void *ctx, const firn_workspace_tag *tag)
 {
-    struct firn_task_labels *labels = ctx;
+    struct fi_task_labels *labels = ctx;
     assert(labels->count <= labels->capacity);
     if (labels->count == labels->capacity) {
         size_t capacity = labels->capacity == 0 ? 16 : 2 * labels->capacity;
-        struct firn_task_labels_tag *tags = realloc(labels->tags, capacity * sizeof(*tags));
+        struct fi_task_labels_tag *tags = realloc(labels->tags, capacity * sizeof(*tags));
         if (tags == NULL) {
             return FIRN_NO_MEMORY;
         }
         labels->tags = tags;
         labels->capacity = capacity;
     }
-    struct firn_task_labels_tag *kept = &labels->tags[labels->count];
+    struct fi_task_labels_tag *kept = &labels->tags[labels->count];
     kept->name = strndup((const char *)tag->name.data, tag->name.size);
     if (kept->name == NULL) {
         return FIRN_NO_MEMORY;
@@ -54,14 +54,14 @@ keep_pin(void *ctx, const firn_workspace_pin *pin)
 static int
 compare_tags(const void *a, const void *b)
 {
-    const struct firn_task_labels_tag *left = a;
-    const struct firn_task_labels_tag *right = b;
+    const struct fi_task_labels_tag *left = a;
+    const struct fi_task_labels_tag *right = b;
     int order = strcmp(left->id, right->id);
     return order != 0 ? order : strcmp(left->name, right->name);
 }
 
 int
-firn_task_labels_read(struct firn_task_labels *labels, firn_workspace *workspace, firn_error *err)
+fi_task_labels_read(struct fi_task_labels *labels, firn_workspace *workspace, firn_error *err)
 {
     int code = firn_workspace_tag_list(workspace, keep_tag, labels, err);
     if (code == FIRN_OK) {
@@ -74,7 +74,7 @@ firn_task_labels_read(struct firn_task_labels *labels, firn_workspace *workspace
 }
 
 void
-firn_task_labels_deinit(struct firn_task_labels *labels)
+fi_task_labels_deinit(struct fi_task_labels *labels)
 {
     for (size_t i = 0; i < labels->count; i++) {
         free(labels->tags[i].name);
@@ -83,7 +83,7 @@ firn_task_labels_deinit(struct firn_task_labels *labels)
 }
 
 void
-firn_task_labels_print(const struct firn_task_labels *labels, const char *id)
+fi_task_labels_print(const struct fi_task_labels *labels, const char *id)
 {
     assert(id[0] != '\0');
     size_t low = 0;
@@ -100,16 +100,16 @@ firn_task_labels_print(const struct firn_task_labels *labels, const char *id)
     bool is_pinned = low < labels->count && strcmp(labels->tags[low].id, id) == 0 &&
                      strcmp(labels->tags[low].name, pinned) == 0;
     for (low += is_pinned; low < labels->count && strcmp(labels->tags[low].id, id) == 0; low++) {
-        firn_term_out_text(before);
-        firn_term_colour(FIRN_TERM_GREEN);
-        firn_term_text_escape(firn_str(labels->tags[low].name), firn_term_out_write);
-        firn_term_colour(FIRN_TERM_PLAIN);
+        fi_term_out_text(before);
+        fi_term_colour(FI_TERM_GREEN);
+        fi_term_text_escape(firn_str(labels->tags[low].name), fi_term_out_write);
+        fi_term_colour(FI_TERM_PLAIN);
         before = ", ";
     }
     if (before[0] == ',') {
-        firn_term_out_text("]");
+        fi_term_out_text("]");
     }
     if (is_pinned) {
-        firn_term_out_format("  %s", pinned);
+        fi_term_out_format("  %s", pinned);
     }
 }

@@ -42,7 +42,7 @@ enum {
     PRINTED_MAX = 4096
 };
 
-struct firn_task_notices_kept {
+struct fi_task_notices_kept {
     firn_notice_kind kind;
     uint8_t *path;
     size_t path_size;
@@ -51,7 +51,7 @@ struct firn_task_notices_kept {
 };
 
 /* Entries of one reserved name. */
-struct firn_task_notices_group {
+struct fi_task_notices_group {
     uint8_t *path; /* of the one met first */
     size_t path_size;
     size_t name_size; /* of the last component of the path */
@@ -61,27 +61,27 @@ struct firn_task_notices_group {
 static void
 add_unread_settings(void *ctx, const firn_notice *notice)
 {
-    firn_task_notices_add(ctx, notice);
+    fi_task_notices_add(ctx, notice);
 }
 
 void
-firn_task_notices_init(struct firn_task_notices *notices, const struct firn_cli *cli)
+fi_task_notices_init(struct fi_task_notices *notices, const struct fi_cli *cli)
 {
     memset(notices, 0, sizeof(*notices));
     notices->cli = cli;
-    firn_term_meter_start(!cli->quiet);
-    firn_task_settings_unread(add_unread_settings, notices);
+    fi_term_meter_start(!cli->quiet);
+    fi_task_settings_unread(add_unread_settings, notices);
 }
 
 static void
-forget(struct firn_task_notices_kept *kept)
+forget(struct fi_task_notices_kept *kept)
 {
     free(kept->path);
     free(kept->text);
 }
 
 static void
-forget_all(struct firn_task_notices *notices)
+forget_all(struct fi_task_notices *notices)
 {
     for (size_t i = 0; i < notices->kept_count; i++) {
         forget(&notices->kept[i]);
@@ -94,13 +94,13 @@ forget_all(struct firn_task_notices *notices)
 }
 
 void
-firn_task_notices_deinit(struct firn_task_notices *notices)
+fi_task_notices_deinit(struct fi_task_notices *notices)
 {
     forget_all(notices);
     free(notices->printed);
     free(notices->rows);
     memset(notices, 0, sizeof(*notices));
-    firn_term_meter_stop();
+    fi_term_meter_stop();
 }
 
 /* FNV-1a. */
@@ -125,20 +125,20 @@ compare_hashes(const void *a, const void *b)
 }
 
 void
-firn_task_notices_again(struct firn_task_notices *notices)
+fi_task_notices_again(struct fi_task_notices *notices)
 {
     assert(notices->cli != NULL);
-    struct firn_task_notices fresh = {.cli = notices->cli,
-                                      .tells_special = notices->tells_special,
-                                      .tells_restored = notices->tells_restored,
-                                      .printed = notices->printed,
-                                      .printed_count = notices->printed_count,
-                                      .printed_capacity = notices->printed_capacity,
-                                      .attempts = notices->attempts + 1,
-                                      .rows = notices->rows,
-                                      .row_count = notices->row_count,
-                                      .row_capacity = notices->row_capacity,
-                                      .row_sorted_count = notices->row_count};
+    struct fi_task_notices fresh = {.cli = notices->cli,
+                                    .tells_special = notices->tells_special,
+                                    .tells_restored = notices->tells_restored,
+                                    .printed = notices->printed,
+                                    .printed_count = notices->printed_count,
+                                    .printed_capacity = notices->printed_capacity,
+                                    .attempts = notices->attempts + 1,
+                                    .rows = notices->rows,
+                                    .row_count = notices->row_count,
+                                    .row_capacity = notices->row_capacity,
+                                    .row_sorted_count = notices->row_count};
     if (notices->attempts == 0) {
         notices->attempts = 1;
         return;
@@ -148,11 +148,11 @@ firn_task_notices_again(struct firn_task_notices *notices)
     if (notices->row_count > 0) {
         qsort(notices->rows, notices->row_count, sizeof(notices->rows[0]), compare_hashes);
     }
-    firn_task_settings_unread(add_unread_settings, notices);
+    fi_task_settings_unread(add_unread_settings, notices);
 }
 
 bool
-firn_task_notices_row(struct firn_task_notices *notices, firn_slice path)
+fi_task_notices_row(struct fi_task_notices *notices, firn_slice path)
 {
     assert(notices->row_sorted_count <= notices->row_count);
     uint64_t hash = add_to_hash(HASH_BASIS, path);
@@ -176,7 +176,7 @@ firn_task_notices_row(struct firn_task_notices *notices, firn_slice path)
 /* Whether a warning is printed for the first time. Where memory is out, or there are very many, it
  * counts as such. */
 static bool
-is_first(struct firn_task_notices *notices, const firn_notice *notice)
+is_first(struct fi_task_notices *notices, const firn_notice *notice)
 {
     assert(notices->printed_count <= notices->printed_capacity);
     uint64_t hash = add_to_hash(HASH_BASIS ^ (uint64_t)notice->kind, notice->path);
@@ -204,13 +204,13 @@ is_first(struct firn_task_notices *notices, const firn_notice *notice)
 
 /* The place of a notice among those kept: after all with its path. */
 static size_t
-place_of(const struct firn_task_notices *notices, firn_slice path)
+place_of(const struct fi_task_notices *notices, firn_slice path)
 {
     size_t low = 0;
     size_t high = notices->kept_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct firn_task_notices_kept *kept = &notices->kept[middle];
+        const struct fi_task_notices_kept *kept = &notices->kept[middle];
         size_t common = kept->path_size < path.size ? kept->path_size : path.size;
         int order = common == 0 ? 0 : memcmp(kept->path, path.data, common);
         if (order < 0 || (order == 0 && kept->path_size <= path.size)) {
@@ -223,15 +223,15 @@ place_of(const struct firn_task_notices *notices, firn_slice path)
 }
 
 static bool
-make_room(struct firn_task_notices *notices)
+make_room(struct fi_task_notices *notices)
 {
     assert(notices->kept_count <= notices->kept_capacity);
     if (notices->kept_count < notices->kept_capacity) {
         return true;
     }
     size_t capacity = notices->kept_capacity == 0 ? 16 : notices->kept_capacity * 2;
-    struct firn_task_notices_kept *kept =
-        realloc(notices->kept, capacity * sizeof(struct firn_task_notices_kept));
+    struct fi_task_notices_kept *kept =
+        realloc(notices->kept, capacity * sizeof(struct fi_task_notices_kept));
     if (kept == NULL) {
         return false;
     }
@@ -242,11 +242,11 @@ make_room(struct firn_task_notices *notices)
 
 /* Keeps a notice; if there are too many, those with the first paths stay. */
 static void
-keep(struct firn_task_notices *notices, const firn_notice *notice)
+keep(struct fi_task_notices *notices, const firn_notice *notice)
 {
     assert(notice->text != NULL);
     const size_t most = notices->cli->json ? KEPT_MAX : NAMES_MAX;
-    struct firn_task_notices_kept kept = {.kind = notice->kind, .path_size = notice->path.size};
+    struct fi_task_notices_kept kept = {.kind = notice->kind, .path_size = notice->path.size};
     if (notice->checkpoint != NULL) {
         (void)snprintf(kept.checkpoint, sizeof(kept.checkpoint), "%s", notice->checkpoint);
     }
@@ -268,13 +268,13 @@ keep(struct firn_task_notices *notices, const firn_notice *notice)
         notices->not_kept++;
     }
     memmove(&notices->kept[at + 1], &notices->kept[at],
-            (notices->kept_count - at) * sizeof(struct firn_task_notices_kept));
+            (notices->kept_count - at) * sizeof(struct fi_task_notices_kept));
     notices->kept[at] = kept;
     notices->kept_count++;
 }
 
 void
-firn_task_notices_add(struct firn_task_notices *notices, const firn_notice *notice)
+fi_task_notices_add(struct fi_task_notices *notices, const firn_notice *notice)
 {
     if (notices->cli->json) {
         keep(notices, notice);
@@ -290,7 +290,7 @@ name_of(firn_slice path)
 }
 
 static firn_slice
-group_name(const struct firn_task_notices_group *group)
+group_name(const struct fi_task_notices_group *group)
 {
     assert(group->name_size <= group->path_size);
     return firn_bytes(group->path + group->path_size - group->name_size, group->name_size);
@@ -306,7 +306,7 @@ compare_names(firn_slice a, firn_slice b)
 /* Counts an entry with those of its name. False where it has to be kept by its path: there are too
  * many names, or memory is out. */
 static bool
-add_to_group(struct firn_task_notices *notices, firn_slice path)
+add_to_group(struct fi_task_notices *notices, firn_slice path)
 {
     assert(notices->group_count <= GROUPS_MAX && path.size > 0);
     firn_slice name = name_of(path);
@@ -321,9 +321,9 @@ add_to_group(struct firn_task_notices *notices, firn_slice path)
         return true;
     }
     if (notices->groups == NULL) {
-        notices->groups = malloc(GROUPS_MAX * sizeof(struct firn_task_notices_group));
+        notices->groups = malloc(GROUPS_MAX * sizeof(struct fi_task_notices_group));
     }
-    struct firn_task_notices_group made = {
+    struct fi_task_notices_group made = {
         .path_size = path.size, .name_size = name.size, .count = 1};
     if (notices->groups != NULL && notices->group_count < GROUPS_MAX) {
         made.path = malloc(path.size + 1);
@@ -333,7 +333,7 @@ add_to_group(struct firn_task_notices *notices, firn_slice path)
     }
     memcpy(made.path, path.data, path.size);
     memmove(&notices->groups[at + 1], &notices->groups[at],
-            (notices->group_count - at) * sizeof(struct firn_task_notices_group));
+            (notices->group_count - at) * sizeof(struct fi_task_notices_group));
     notices->groups[at] = made;
     notices->group_count++;
     return true;
@@ -361,7 +361,7 @@ word_of(firn_notice_kind kind)
 }
 
 static bool
-is_told(const struct firn_task_notices *notices, firn_notice_kind kind)
+is_told(const struct fi_task_notices *notices, firn_notice_kind kind)
 {
     return kind != FIRN_NOTICE_EXCLUDED && kind != FIRN_NOTICE_LEFT_ALONE &&
            (kind != FIRN_NOTICE_SPECIAL || notices->tells_special) &&
@@ -370,7 +370,7 @@ is_told(const struct firn_task_notices *notices, firn_notice_kind kind)
 
 /* Whether the summary names some entries of this kind. */
 static bool
-is_kind_named(const struct firn_task_notices *notices, firn_notice_kind kind)
+is_kind_named(const struct fi_task_notices *notices, firn_notice_kind kind)
 {
     return kind == FIRN_NOTICE_LEFT_ALONE ||
            (kind == FIRN_NOTICE_EXCLUDED && !notices->tells_restored);
@@ -380,7 +380,7 @@ static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     assert(notice->text != NULL);
-    struct firn_task_notices *notices = ctx;
+    struct fi_task_notices *notices = ctx;
     bool is_excluded = notice->kind == FIRN_NOTICE_EXCLUDED;
     notices->excluded += is_excluded;
     notices->known += is_excluded && notice->is_known;
@@ -400,7 +400,7 @@ on_notice(void *ctx, const firn_notice *notice)
     }
     bool is_news = notice->kind != FIRN_NOTICE_GROWING || notices->tells_special;
     if (is_news && is_told(notices, notice->kind) && is_first(notices, notice)) {
-        firn_command_report_path(word_of(notice->kind), notice->path, notice->text);
+        fi_command_report_path(word_of(notice->kind), notice->path, notice->text);
     }
 }
 
@@ -409,12 +409,12 @@ static const char *
 finishing_text(const firn_progress *progress, char *out, size_t size)
 {
     assert(progress->is_finishing);
-    char done[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char total[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char done[FI_TERM_TEXT_NUMBER_SIZE];
+    char total[FI_TERM_TEXT_NUMBER_SIZE];
     if (strcmp(progress->phase, "place") == 0 || strcmp(progress->phase, "remove") == 0) {
         (void)snprintf(out, size, "%s of %s files are in place",
-                       firn_term_text_number(progress->files_done, done),
-                       firn_term_text_number(progress->files_total, total));
+                       fi_term_text_number(progress->files_done, done),
+                       fi_term_text_number(progress->files_total, total));
     } else if (strcmp(progress->phase, "sync") == 0) {
         (void)snprintf(out, size, "everything is written, and waits for the disk");
     } else {
@@ -439,20 +439,20 @@ on_progress(void *ctx, const firn_progress *progress)
     char text[160];
     char finishing[192];
     (void)ctx;
-    firn_term_text_progress(progress, text, sizeof(text));
-    const struct firn_term_meter_state state = {
+    fi_term_text_progress(progress, text, sizeof(text));
+    const struct fi_term_meter_state state = {
         .phase = progress->phase,
         .text = text,
         .finishing =
             progress->is_finishing ? finishing_text(progress, finishing, sizeof(finishing)) : NULL,
         .share = share_of(progress),
         .bytes = progress->bytes_done};
-    firn_term_meter_show(&state);
-    return firn_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
+    fi_term_meter_show(&state);
+    return fi_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
 }
 
 firn_callbacks
-firn_task_notices_callbacks(struct firn_task_notices *notices)
+fi_task_notices_callbacks(struct fi_task_notices *notices)
 {
     firn_callbacks callbacks = {on_notice, on_progress, notices};
     return callbacks;
@@ -469,29 +469,29 @@ static void
 begin_name(struct line *line, uint64_t count)
 {
     assert(line->names < NAMES_MAX);
-    firn_term_out_text(line->names == 0 ? line->title : "");
-    firn_term_out_text(line->names == 0 ? ": " : ", ");
+    fi_term_out_text(line->names == 0 ? line->title : "");
+    fi_term_out_text(line->names == 0 ? ": " : ", ");
     line->names++;
     line->told += count;
 }
 
 static void
-print_group(const struct firn_task_notices_group *group, struct line *line)
+print_group(const struct fi_task_notices_group *group, struct line *line)
 {
     assert(group->count > 0);
-    char count[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char count[FI_TERM_TEXT_NUMBER_SIZE];
     begin_name(line, group->count);
     if (group->count == 1) {
-        firn_term_path_print(firn_bytes(group->path, group->path_size));
+        fi_term_path_print(firn_bytes(group->path, group->path_size));
     } else {
-        firn_term_text_escape(group_name(group), firn_term_out_write);
-        firn_term_out_format(" (%s)", firn_term_text_number(group->count, count));
+        fi_term_text_escape(group_name(group), fi_term_out_write);
+        fi_term_out_format(" (%s)", fi_term_text_number(group->count, count));
     }
 }
 
 /* Prints a line with names of the `total` notices of a kind. */
 static void
-print_names(const struct firn_task_notices *notices, const char *title, firn_notice_kind kind,
+print_names(const struct fi_task_notices *notices, const char *title, firn_notice_kind kind,
             uint64_t total)
 {
     struct line line = {.title = title};
@@ -500,26 +500,26 @@ print_names(const struct firn_task_notices *notices, const char *title, firn_not
         print_group(&notices->groups[i], &line);
     }
     for (size_t i = 0; i < notices->kept_count && line.names < NAMES_MAX; i++) {
-        const struct firn_task_notices_kept *kept = &notices->kept[i];
+        const struct fi_task_notices_kept *kept = &notices->kept[i];
         if (kept->kind == kind) {
             begin_name(&line, 1);
-            firn_term_path_print(firn_bytes(kept->path, kept->path_size));
+            fi_term_path_print(firn_bytes(kept->path, kept->path_size));
         }
     }
     if (line.names == 0) {
-        firn_term_out_format("%s: %llu\n", title, (unsigned long long)total);
+        fi_term_out_format("%s: %llu\n", title, (unsigned long long)total);
     } else if (line.told < total) {
-        char more[FIRN_TERM_TEXT_NUMBER_SIZE];
-        firn_term_out_format(" and %s more\n", firn_term_text_number(total - line.told, more));
+        char more[FI_TERM_TEXT_NUMBER_SIZE];
+        fi_term_out_format(" and %s more\n", fi_term_text_number(total - line.told, more));
     } else {
-        firn_term_out_text("\n");
+        fi_term_out_text("\n");
     }
 }
 
 void
-firn_task_notices_print_excluded(const struct firn_task_notices *notices)
+fi_task_notices_print_excluded(const struct fi_task_notices *notices)
 {
-    char known[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char known[FI_TERM_TEXT_NUMBER_SIZE];
     if (notices->cli->quiet) {
         return;
     }
@@ -528,13 +528,13 @@ firn_task_notices_print_excluded(const struct firn_task_notices *notices)
                     notices->excluded - notices->known);
     }
     if (notices->known > 0) {
-        firn_term_out_format("left out by rule as before: %s\n",
-                             firn_term_text_number(notices->known, known));
+        fi_term_out_format("left out by rule as before: %s\n",
+                           fi_term_text_number(notices->known, known));
     }
 }
 
 void
-firn_task_notices_print_not_compared(const struct firn_task_notices *notices)
+fi_task_notices_print_not_compared(const struct fi_task_notices *notices)
 {
     if (notices->left_alone > 0 && !notices->cli->quiet) {
         print_names(notices, "not compared, excluded by rule", FIRN_NOTICE_LEFT_ALONE,
@@ -543,41 +543,41 @@ firn_task_notices_print_not_compared(const struct firn_task_notices *notices)
 }
 
 void
-firn_task_notices_print_left(const struct firn_task_notices *notices)
+fi_task_notices_print_left(const struct fi_task_notices *notices)
 {
     if (notices->left_alone > 0 && !notices->cli->quiet) {
         print_names(notices, "left alone by rule", FIRN_NOTICE_LEFT_ALONE, notices->left_alone);
     }
     if (notices->not_restored > NOT_RESTORED_TOLD_MAX && !notices->cli->json) {
-        char more[FIRN_TERM_TEXT_NUMBER_SIZE];
-        firn_command_report_line(
+        char more[FI_TERM_TEXT_NUMBER_SIZE];
+        fi_command_report_line(
             "%s more were not restored; with --json all are named",
-            firn_term_text_number(notices->not_restored - NOT_RESTORED_TOLD_MAX, more));
+            fi_term_text_number(notices->not_restored - NOT_RESTORED_TOLD_MAX, more));
     }
 }
 
 void
-firn_task_notices_json(const struct firn_task_notices *notices)
+fi_task_notices_json(const struct fi_task_notices *notices)
 {
-    firn_term_json_array("notices");
+    fi_term_json_array("notices");
     for (size_t i = 0; i < notices->kept_count; i++) {
-        const struct firn_task_notices_kept *kept = &notices->kept[i];
-        const struct firn_show_notice shown = {
-            firn_notice_kind_name(kept->kind), firn_bytes(kept->path, kept->path_size), kept->text,
-            kept->checkpoint[0] != '\0' ? kept->checkpoint : NULL};
-        firn_show_notice_write(firn_term_json_writer(), &shown);
+        const struct fi_task_notices_kept *kept = &notices->kept[i];
+        const struct fi_show_notice shown = {firn_notice_kind_name(kept->kind),
+                                             firn_bytes(kept->path, kept->path_size), kept->text,
+                                             kept->checkpoint[0] != '\0' ? kept->checkpoint : NULL};
+        fi_show_notice_write(fi_term_json_writer(), &shown);
     }
-    firn_term_json_end();
+    fi_term_json_end();
     if (notices->not_kept > 0) {
-        firn_term_json_u64("notices_not_shown", notices->not_kept);
+        fi_term_json_u64("notices_not_shown", notices->not_kept);
     }
 }
 
 int
-firn_task_notices_exit(const struct firn_task_notices *notices)
+fi_task_notices_exit(const struct fi_task_notices *notices)
 {
     if (notices->left_out == 0) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
-    return notices->cli->strict ? FIRN_EXIT_FAILED : FIRN_EXIT_PARTIAL;
+    return notices->cli->strict ? FI_EXIT_FAILED : FI_EXIT_PARTIAL;
 }

@@ -19,7 +19,7 @@
 enum { SLICE_MS = 200, TEXT_SIZE = 320 };
 
 int64_t
-firn_task_patience_slice_ms(const struct firn_cli *cli)
+fi_task_patience_slice_ms(const struct fi_cli *cli)
 {
     assert(cli->wait_ms >= 0);
     return cli->wait_ms < SLICE_MS ? cli->wait_ms : SLICE_MS;
@@ -27,41 +27,41 @@ firn_task_patience_slice_ms(const struct firn_cli *cli)
 
 /* The restore that is waited for, or an empty text. */
 static void
-find_restore(const struct firn_cli *cli, char *out, size_t size)
+find_restore(const struct fi_cli *cli, char *out, size_t size)
 {
     assert(size > 0);
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     out[0] = '\0';
     if (cli->workspace != NULL &&
         firn_workspace_pending(cli->workspace, &pending, NULL) == FIRN_OK && pending.is_running) {
-        firn_task_pending_running(&pending, out, size);
+        fi_task_pending_running(&pending, out, size);
     }
 }
 
 static void
-show_waiting(const struct firn_cli *cli)
+show_waiting(const struct fi_cli *cli)
 {
     char text[TEXT_SIZE];
-    if (!firn_term_meter_is_wanted()) {
+    if (!fi_term_meter_is_wanted()) {
         return;
     }
     find_restore(cli, text, sizeof(text));
-    const struct firn_term_meter_state state = {
+    const struct fi_term_meter_state state = {
         .phase = text[0] != '\0' ? "waiting" : "waiting for another writer", .text = text};
-    firn_term_meter_show(&state);
+    fi_term_meter_show(&state);
 }
 
 static int
-run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err), void *ctx,
+run(const struct fi_cli *cli, int (*attempt)(void *ctx, firn_error *err), void *ctx,
     firn_error *err)
 {
     assert(cli->wait_ms >= 0);
     for (;;) {
         int code = attempt(ctx, err);
-        if (code != FIRN_BUSY || firn_term_meter_elapsed() * 1000 >= (double)cli->wait_ms) {
+        if (code != FIRN_BUSY || fi_term_meter_elapsed() * 1000 >= (double)cli->wait_ms) {
             return code;
         }
-        if (firn_term_signals_caught() != 0) {
+        if (fi_term_signals_caught() != 0) {
             err->code = FIRN_CANCELLED;
             (void)snprintf(err->text, sizeof(err->text), "interrupted");
             return FIRN_CANCELLED;
@@ -71,12 +71,12 @@ run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err), void
 }
 
 int
-firn_task_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err),
-                       void *ctx, firn_error *err)
+fi_task_patience_run(const struct fi_cli *cli, int (*attempt)(void *ctx, firn_error *err),
+                     void *ctx, firn_error *err)
 {
-    firn_term_meter_start(!cli->quiet);
+    fi_term_meter_start(!cli->quiet);
     int code = run(cli, attempt, ctx, err);
-    firn_term_meter_stop();
+    fi_term_meter_stop();
     if (code == FIRN_BUSY) {
         char text[TEXT_SIZE];
         find_restore(cli, text, sizeof(text));
@@ -88,8 +88,8 @@ firn_task_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, fir
 }
 
 int
-firn_task_patience_save(void *ctx, firn_error *err)
+fi_task_patience_save(void *ctx, firn_error *err)
 {
-    struct firn_task_patience_saving *saving = ctx;
+    struct fi_task_patience_saving *saving = ctx;
     return firn_workspace_save(saving->workspace, &saving->options, &saving->result, err);
 }

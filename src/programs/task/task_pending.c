@@ -24,47 +24,47 @@ static void
 checkpoint_json(const firn_workspace_pending_restore *pending)
 {
     assert(pending->is_pending || pending->is_running);
-    firn_term_json_u64_if("number", pending->number, pending->number != 0);
-    firn_term_json_string_if("id", pending->id, pending->id[0] != '\0');
+    fi_term_json_u64_if("number", pending->number, pending->number != 0);
+    fi_term_json_string_if("id", pending->id, pending->id[0] != '\0');
 }
 
 static void
 pending_json(const firn_workspace_pending_restore *pending)
 {
     if (!pending->is_pending) {
-        firn_term_json_null("pending");
+        fi_term_json_null("pending");
         return;
     }
-    firn_term_json_object("pending");
+    fi_term_json_object("pending");
     checkpoint_json(pending);
-    firn_term_json_bool("undo", pending->is_undo);
-    firn_term_json_bool("redo", pending->is_redo);
-    firn_term_json_bool("revert", pending->is_revert);
-    firn_term_json_bool("begun", pending->has_begun);
-    firn_term_json_string("safety", pending->safety_id);
-    firn_term_json_bool("foreign", pending->is_foreign);
-    firn_term_json_end();
+    fi_term_json_bool("undo", pending->is_undo);
+    fi_term_json_bool("redo", pending->is_redo);
+    fi_term_json_bool("revert", pending->is_revert);
+    fi_term_json_bool("begun", pending->has_begun);
+    fi_term_json_string("safety", pending->safety_id);
+    fi_term_json_bool("foreign", pending->is_foreign);
+    fi_term_json_end();
 }
 
 static void
 running_json(const firn_workspace_pending_restore *pending)
 {
     if (!pending->is_running) {
-        firn_term_json_null("running");
+        fi_term_json_null("running");
         return;
     }
-    firn_term_json_object("running");
+    fi_term_json_object("running");
     checkpoint_json(pending);
-    firn_term_json_bool("undo", pending->is_undo);
-    firn_term_json_bool("redo", pending->is_redo);
-    firn_term_json_bool("revert", pending->is_revert);
-    firn_term_json_bool("begun", pending->has_begun);
-    firn_term_json_u64("process", pending->process);
-    firn_term_json_time("started", pending->started_ns);
-    firn_term_json_string("phase", pending->phase);
-    firn_term_json_u64("files_done", pending->files_done);
-    firn_term_json_u64("files_total", pending->files_total);
-    firn_term_json_end();
+    fi_term_json_bool("undo", pending->is_undo);
+    fi_term_json_bool("redo", pending->is_redo);
+    fi_term_json_bool("revert", pending->is_revert);
+    fi_term_json_bool("begun", pending->has_begun);
+    fi_term_json_u64("process", pending->process);
+    fi_term_json_time("started", pending->started_ns);
+    fi_term_json_string("phase", pending->phase);
+    fi_term_json_u64("files_done", pending->files_done);
+    fi_term_json_u64("files_total", pending->files_total);
+    fi_term_json_end();
 }
 
 /* "a restore of 3", "an undo", "a redo", "a revert". */
@@ -96,14 +96,14 @@ tell_pending(const firn_workspace_pending_restore *pending)
 {
     assert(pending->is_pending);
     char what[64];
-    firn_command_report_line("%s was interrupted %s", what_text(pending, what, sizeof(what)),
-                             pending->has_begun ? "half way" : "before anything changed");
+    fi_command_report_line("%s was interrupted %s", what_text(pending, what, sizeof(what)),
+                           pending->has_begun ? "half way" : "before anything changed");
     if (pending->is_foreign) {
-        firn_command_report_line(
+        fi_command_report_line(
             "you did not start it in this directory on this machine, so it is left alone");
     }
     if (pending->is_foreign) {
-        firn_command_report_more(
+        fi_command_report_more(
             "hint", pending->is_undo ? "if you know what it is, firn restore --resume "
                                        "--trust-journal finishes it, firn redo --trust-journal "
                                        "takes it back"
@@ -111,7 +111,7 @@ tell_pending(const firn_workspace_pending_restore *pending)
                                        "--trust-journal finishes it, firn undo --trust-journal "
                                        "takes it back");
     } else {
-        firn_command_report_more("hint", way_out(pending));
+        fi_command_report_more("hint", way_out(pending));
     }
 }
 
@@ -119,15 +119,15 @@ tell_pending(const firn_workspace_pending_restore *pending)
 static void
 stand_text(const firn_workspace_pending_restore *pending, char *out, size_t size)
 {
-    char done[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char total[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char done[FI_TERM_TEXT_NUMBER_SIZE];
+    char total[FI_TERM_TEXT_NUMBER_SIZE];
     bool is_placing = strcmp(pending->phase, "place") == 0 || strcmp(pending->phase, "remove") == 0;
     if (!pending->has_begun) {
         (void)snprintf(out, size, "nothing has changed yet");
     } else if (is_placing && pending->files_total > 0) {
         (void)snprintf(out, size, "%s of %s files are in place",
-                       firn_term_text_number(pending->files_done, done),
-                       firn_term_text_number(pending->files_total, total));
+                       fi_term_text_number(pending->files_done, done),
+                       fi_term_text_number(pending->files_total, total));
     } else {
         (void)snprintf(out, size, "all files are in place; the restore is finishing");
     }
@@ -147,7 +147,7 @@ since_text(const firn_workspace_pending_restore *pending, char *out, size_t size
 }
 
 void
-firn_task_pending_running(const firn_workspace_pending_restore *pending, char *out, size_t size)
+fi_task_pending_running(const firn_workspace_pending_restore *pending, char *out, size_t size)
 {
     char what[64];
     char process[48] = "";
@@ -170,18 +170,18 @@ tell_running(const firn_workspace_pending_restore *pending, bool is_over)
     char text[320];
     char what[64];
     if (is_over) {
-        firn_command_report_line("%s was under way meanwhile, and has ended",
-                                 what_text(pending, what, sizeof(what)));
-        firn_command_report_more("hint",
-                                 "what is shown may be from before or after it: run this again");
+        fi_command_report_line("%s was under way meanwhile, and has ended",
+                               what_text(pending, what, sizeof(what)));
+        fi_command_report_more("hint",
+                               "what is shown may be from before or after it: run this again");
         return;
     }
-    firn_task_pending_running(pending, text, sizeof(text));
-    firn_command_report_line("%s", text);
+    fi_task_pending_running(pending, text, sizeof(text));
+    fi_command_report_line("%s", text);
 }
 
 void
-firn_task_pending_look(firn_workspace *workspace, firn_workspace_pending_restore *out)
+fi_task_pending_look(firn_workspace *workspace, firn_workspace_pending_restore *out)
 {
     const firn_workspace_pending_restore none = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     *out = none;
@@ -191,13 +191,13 @@ firn_task_pending_look(firn_workspace *workspace, firn_workspace_pending_restore
 }
 
 int
-firn_task_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
-                       const firn_workspace_pending_restore *earlier)
+fi_task_pending_tell(struct fi_cli *cli, firn_workspace *workspace,
+                     const firn_workspace_pending_restore *earlier)
 {
     firn_error err;
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     if (firn_workspace_pending(workspace, &pending, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
+        return fi_command_report_failure(cli, &err, NULL);
     }
     bool was_running = !pending.is_running && earlier != NULL && earlier->is_running;
     if (pending.is_pending) {
@@ -209,11 +209,11 @@ firn_task_pending_tell(struct firn_cli *cli, firn_workspace *workspace,
     }
     pending_json(&pending);
     running_json(was_running ? earlier : &pending);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 const char *
-firn_task_pending_hint(firn_workspace *workspace)
+fi_task_pending_hint(firn_workspace *workspace)
 {
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     bool is_half_done = firn_workspace_pending(workspace, &pending, NULL) == FIRN_OK &&

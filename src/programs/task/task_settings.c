@@ -28,12 +28,12 @@ static size_t kept_count;
 
 struct taking {
     firn_workspace *workspace;
-    struct firn_cli *cli;                  /* of a command that writes */
-    struct firn_task_settings_today today; /* of one that compares */
+    struct fi_cli *cli;                  /* of a command that writes */
+    struct fi_task_settings_today today; /* of one that compares */
 };
 
 int
-firn_task_settings_set(struct firn_command_settings *settings, const firn_config_setting *setting)
+fi_task_settings_set(struct fi_command_settings *settings, const firn_config_setting *setting)
 {
     assert(setting->key != NULL && setting->value != NULL);
     bool is_true = strcmp(setting->value, "true") == 0;
@@ -57,13 +57,13 @@ static int
 take_setting(void *ctx, const firn_config_setting *setting)
 {
     struct taking *taking = ctx;
-    struct firn_cli *cli = taking->cli;
+    struct fi_cli *cli = taking->cli;
     uint64_t seconds;
     if (strcmp(setting->key, "wait") == 0 && !cli->has_wait &&
-        firn_command_number(setting->value, INT32_MAX, &seconds)) {
+        fi_command_number(setting->value, INT32_MAX, &seconds)) {
         cli->wait_ms = (int64_t)seconds * 1000;
     }
-    return firn_task_settings_set(&cli->settings, setting);
+    return fi_task_settings_set(&cli->settings, setting);
 }
 
 /* Whether the file is that of the store, and not of the user. */
@@ -78,11 +78,11 @@ is_of_store(const firn_workspace *workspace, firn_slice path)
 }
 
 void
-firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice)
+fi_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice)
 {
-    firn_command_report_path("settings", notice->path, notice->text);
+    fi_command_report_path("settings", notice->path, notice->text);
     bool says_what_to_do = strstr(notice->text, "firn trust") != NULL;
-    firn_command_report_more(
+    fi_command_report_more(
         "hint",
         says_what_to_do ? "until then nothing in it counts, and nothing expires"
         : is_of_store(workspace, notice->path)
@@ -92,7 +92,7 @@ firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *noti
               "--user KEY VALUE corrects lines that cannot be read");
 }
 
-/* Keeps a notice for firn_task_settings_unread; there are two files. */
+/* Keeps a notice for fi_task_settings_unread; there are two files. */
 static void
 keep(const firn_notice *notice)
 {
@@ -106,7 +106,7 @@ keep(const firn_notice *notice)
 }
 
 void
-firn_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx)
+fi_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx)
 {
     for (size_t i = 0; i < kept_count; i++) {
         const firn_notice notice = {
@@ -120,16 +120,16 @@ on_notice(void *ctx, const firn_notice *notice)
 {
     const struct taking *taking = ctx;
     keep(notice);
-    firn_task_settings_tell(taking->workspace, notice);
+    fi_task_settings_tell(taking->workspace, notice);
 }
 
 static bool
-is_without_settings(const struct firn_cli *cli)
+is_without_settings(const struct fi_cli *cli)
 {
-    for (const struct firn_command_option *option = cli->command->options;
+    for (const struct fi_command_option *option = cli->command->options;
          option != NULL && option->name != NULL; option++) {
         if (strcmp(option->name, "no-config") == 0) {
-            return firn_command_has(cli, option->name);
+            return fi_command_has(cli, option->name);
         }
     }
     return false;
@@ -139,36 +139,35 @@ is_without_settings(const struct firn_cli *cli)
 static int
 take_look(void *ctx, const firn_config_setting *setting)
 {
-    const struct firn_cli *cli = ctx;
+    const struct fi_cli *cli = ctx;
     if (strcmp(setting->key, "ui.color") == 0 && cli->colour == NULL) {
-        (void)firn_term_colour_choose(setting->value);
+        (void)fi_term_colour_choose(setting->value);
     }
-    firn_command_pager_obey(setting);
+    fi_command_pager_obey(setting);
     return FIRN_OK;
 }
 
 int
-firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace)
+fi_task_settings_take(struct fi_cli *cli, firn_workspace *workspace)
 {
     assert(cli->command != NULL);
     firn_error err;
     struct taking taking = {.workspace = workspace, .cli = cli};
     kept_count = 0;
-    if ((cli->command->uses & (FIRN_COMMAND_USES_COLOUR | FIRN_COMMAND_USES_PAGER)) != 0 &&
+    if ((cli->command->uses & (FI_COMMAND_USES_COLOUR | FI_COMMAND_USES_PAGER)) != 0 &&
         !cli->json &&
         firn_config_list_readable(workspace, take_look, NULL, cli, &err) == FIRN_NO_MEMORY) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
-    if ((cli->command->uses & FIRN_COMMAND_USES_LOCK) == 0 || is_without_settings(cli) ||
+    if ((cli->command->uses & FI_COMMAND_USES_LOCK) == 0 || is_without_settings(cli) ||
         firn_config_list_readable(workspace, take_setting, on_notice, &taking, &err) == FIRN_OK) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
-    return firn_command_report_failure(cli, &err, NULL);
+    return fi_command_report_failure(cli, &err, NULL);
 }
 
 void
-firn_task_settings_save(const struct firn_command_settings *settings,
-                        firn_workspace_save_options *out)
+fi_task_settings_save(const struct fi_command_settings *settings, firn_workspace_save_options *out)
 {
     assert(out->size > 0); /* initialised */
     out->include_deps = settings->include_deps;
@@ -181,7 +180,7 @@ firn_task_settings_save(const struct firn_command_settings *settings,
 static int
 look_at_setting(void *ctx, const firn_config_setting *setting)
 {
-    struct firn_task_settings_today *today = &((struct taking *)ctx)->today;
+    struct fi_task_settings_today *today = &((struct taking *)ctx)->today;
     if (strcmp(setting->key, "save.max-file-size") == 0) {
         return firn_config_size(setting->value, &today->file_size_max, NULL);
     }
@@ -191,14 +190,14 @@ look_at_setting(void *ctx, const firn_config_setting *setting)
     return FIRN_OK;
 }
 
-struct firn_task_settings_today
-firn_task_settings_look(firn_workspace *workspace, bool tells)
+struct fi_task_settings_today
+fi_task_settings_look(firn_workspace *workspace, bool tells)
 {
     struct taking taking = {.workspace = workspace};
     firn_error err;
     if (firn_config_list_readable(workspace, look_at_setting, tells ? on_notice : NULL, &taking,
                                   &err) != FIRN_OK) {
-        taking.today = (struct firn_task_settings_today){false, 0};
+        taking.today = (struct fi_task_settings_today){false, 0};
     }
     return taking.today;
 }

@@ -11,53 +11,53 @@
 
 /* The id of a checkpoint, or "" if none is named. Returns an exit code. */
 static int
-find(struct firn_cli *cli, firn_workspace *workspace, const char *reference, char *out)
+find(struct fi_cli *cli, firn_workspace *workspace, const char *reference, char *out)
 {
     firn_workspace_checkpoint *checkpoint;
     firn_error err;
     out[0] = '\0';
     if (reference == NULL) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     int code = firn_workspace_find(workspace, reference, &checkpoint, &err);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err,
-                                           firn_task_workspace_hint(workspace, reference, code));
+        return fi_command_report_failure(cli, &err,
+                                         fi_task_workspace_hint(workspace, reference, code));
     }
     memcpy(out, checkpoint->id, FIRN_CHECKPOINT_ID_SIZE);
     firn_release(checkpoint);
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 int
-firn_task_window_init(struct firn_cli *cli, firn_workspace *workspace, struct firn_task_window *out)
+fi_task_window_init(struct fi_cli *cli, firn_workspace *workspace, struct fi_task_window *out)
 {
-    *out = (struct firn_task_window){.is_whole = cli->argument_count == 0};
+    *out = (struct fi_task_window){.is_whole = cli->argument_count == 0};
     if (out->is_whole) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     assert(cli->argument_count == 1);
-    struct firn_task_workspace_range range;
-    if (!firn_task_workspace_range_init(cli->arguments[0], &range)) {
-        return firn_command_report_no_memory(cli);
+    struct fi_task_workspace_range range;
+    if (!fi_task_workspace_range_init(cli->arguments[0], &range)) {
+        return fi_command_report_no_memory(cli);
     }
-    int exit_code = FIRN_EXIT_OK;
+    int exit_code = FI_EXIT_OK;
     if (range.memory == NULL) {
-        exit_code = firn_command_misused(
+        exit_code = fi_command_misused(
             cli, "'%s' is not a range of checkpoints, such as 3..7 or 3..", cli->arguments[0]);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = find(cli, workspace, range.first, out->before);
     }
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FI_EXIT_OK) {
         exit_code = find(cli, workspace, range.second, out->last);
     }
-    firn_task_workspace_range_deinit(&range);
+    fi_task_workspace_range_deinit(&range);
     return exit_code;
 }
 
 bool
-firn_task_window_has(struct firn_task_window *window, const firn_workspace_checkpoint *checkpoint)
+fi_task_window_has(struct fi_task_window *window, const firn_workspace_checkpoint *checkpoint)
 {
     if (window->is_whole) {
         return true;

@@ -27,13 +27,13 @@
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
 
-const char firn_task_workspace_choose_hint[] =
+const char fi_task_workspace_choose_hint[] =
     "name a checkpoint by its number, by at least four letters of its id, or as latest; firn list "
     "shows them";
 
-const char firn_task_workspace_untrusted_hint[] = "if it is yours: firn trust DIR, or firn --store "
-                                                  "DIR/.firn for one command; if it came with the "
-                                                  "directory, remove it";
+const char fi_task_workspace_untrusted_hint[] = "if it is yours: firn trust DIR, or firn --store "
+                                                "DIR/.firn for one command; if it came with the "
+                                                "directory, remove it";
 
 static const char list_hint[] = "firn list shows the checkpoints";
 
@@ -65,7 +65,7 @@ static int
 find_deleted(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct deleted *deleted = ctx;
-    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
     size_t size = strlen(deleted->word);
     (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)checkpoint->number);
     deleted->is_meant = strcmp(deleted->word, number) == 0 ||
@@ -97,14 +97,14 @@ deleted_hint(firn_workspace *workspace, const char *word, bool is_any)
 }
 
 int
-firn_task_workspace_check_reference(struct firn_cli *cli)
+fi_task_workspace_check_reference(struct fi_cli *cli)
 {
     assert(cli->arguments_before_dashes <= cli->argument_count);
     if (cli->arguments_before_dashes > 0) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
-    return firn_command_misused(cli,
-                                cli->argument_count == 0 ? "missing REF" : "missing REF before --");
+    return fi_command_misused(cli,
+                              cli->argument_count == 0 ? "missing REF" : "missing REF before --");
 }
 
 /* ---- checkpoints ---- */
@@ -127,10 +127,10 @@ is_range(const char *word, const char *dots)
 }
 
 bool
-firn_task_workspace_range_init(const char *word, struct firn_task_workspace_range *out)
+fi_task_workspace_range_init(const char *word, struct fi_task_workspace_range *out)
 {
     const char *dots = strstr(word, "..");
-    *out = (struct firn_task_workspace_range){0};
+    *out = (struct fi_task_workspace_range){0};
     if (dots == NULL || !is_range(word, dots)) {
         return true;
     }
@@ -146,21 +146,21 @@ firn_task_workspace_range_init(const char *word, struct firn_task_workspace_rang
 }
 
 void
-firn_task_workspace_range_deinit(struct firn_task_workspace_range *range)
+fi_task_workspace_range_deinit(struct fi_task_workspace_range *range)
 {
     free(range->memory);
-    *range = (struct firn_task_workspace_range){0};
+    *range = (struct fi_task_workspace_range){0};
 }
 
 void
-firn_task_workspace_references_deinit(struct firn_task_workspace_references *references)
+fi_task_workspace_references_deinit(struct fi_task_workspace_references *references)
 {
-    firn_task_workspace_range_deinit(&references->range);
-    *references = (struct firn_task_workspace_references){0};
+    fi_task_workspace_range_deinit(&references->range);
+    *references = (struct fi_task_workspace_references){0};
 }
 
 bool
-firn_task_workspace_is_time(const char *text)
+fi_task_workspace_is_time(const char *text)
 {
     static const char *const days[] = {"yesterday", "monday",   "tuesday", "wednesday", "thursday",
                                        "friday",    "saturday", "sunday",  "noon",      "midnight"};
@@ -177,12 +177,12 @@ firn_task_workspace_is_time(const char *text)
 static const char *
 gone_hint(const firn_workspace *workspace)
 {
-    const struct firn_cli cli = {.store_path = NULL};
-    return firn_command_gone_below_hint(&cli, firn_workspace_root(workspace));
+    const struct fi_cli cli = {.store_path = NULL};
+    return fi_command_gone_below_hint(&cli, firn_workspace_root(workspace));
 }
 
 const char *
-firn_task_workspace_habit(const char *word)
+fi_task_workspace_habit(const char *word)
 {
     const char *rest = strncmp(word, "HEAD", 4) == 0 ? word + 4 : word[0] == '@' ? word + 1 : NULL;
     const char *colon = strchr(word, ':');
@@ -200,10 +200,10 @@ firn_task_workspace_habit(const char *word)
 }
 
 const char *
-firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int code)
+fi_task_workspace_hint(firn_workspace *workspace, const char *reference, int code)
 {
     static char first_hint[sizeof("checkpoint  was made  (firn list shows all)") +
-                           FIRN_TERM_TEXT_NUMBER_SIZE + FIRN_TERM_TEXT_TIME_SIZE];
+                           FI_TERM_TEXT_NUMBER_SIZE + FI_TERM_TEXT_TIME_SIZE];
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     struct first first = {0};
     const char *dots = strstr(reference, "..");
@@ -211,17 +211,17 @@ firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int c
         return "A..B is for firn log, list, report, diff and revert; here, give one checkpoint";
     }
     bool may_be_name = code == FIRN_NOT_FOUND || code == FIRN_INVALID || code == FIRN_CONFLICT;
-    bool is_too_early = code == FIRN_NOT_FOUND && firn_task_workspace_is_time(reference);
+    bool is_too_early = code == FIRN_NOT_FOUND && fi_task_workspace_is_time(reference);
     options.limit = is_too_early ? UINT64_MAX : 1;
     if (!may_be_name || firn_workspace_find(workspace, reference, NULL, NULL) == FIRN_OK ||
         firn_workspace_list(workspace, &options, find_first, &first, NULL) != FIRN_OK) {
         return NULL;
     }
     if (first.has_any && is_too_early) {
-        char time[FIRN_TERM_TEXT_TIME_SIZE];
-        (void)snprintf(
-            first_hint, sizeof(first_hint), "checkpoint %llu was made %s; firn list shows all",
-            (unsigned long long)first.number, firn_term_text_time(first.created_ns, time));
+        char time[FI_TERM_TEXT_TIME_SIZE];
+        (void)snprintf(first_hint, sizeof(first_hint),
+                       "checkpoint %llu was made %s; firn list shows all",
+                       (unsigned long long)first.number, fi_term_text_time(first.created_ns, time));
         return first_hint;
     }
     const char *gone = first.has_any ? NULL : gone_hint(workspace);
@@ -229,16 +229,16 @@ firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int c
     if (deleted != NULL) {
         return deleted;
     }
-    const char *habit = firn_task_workspace_habit(reference);
+    const char *habit = fi_task_workspace_habit(reference);
     return first.has_any  ? (habit != NULL ? habit : list_hint)
            : gone != NULL ? gone
                           : "firn save makes a checkpoint";
 }
 
 const char *
-firn_task_workspace_hint_or_path(firn_workspace *workspace, const char *reference, int code)
+fi_task_workspace_hint_or_path(firn_workspace *workspace, const char *reference, int code)
 {
-    const char *hint = firn_task_workspace_hint(workspace, reference, code);
+    const char *hint = fi_task_workspace_hint(workspace, reference, code);
     bool may_be_path = reference[strspn(reference, "0123456789")] != '\0' && code != FIRN_CONFLICT;
     return hint == list_hint && may_be_path
                ? "firn list shows the checkpoints; to give paths write -- before them"
@@ -246,7 +246,7 @@ firn_task_workspace_hint_or_path(firn_workspace *workspace, const char *referenc
 }
 
 const char *
-firn_task_workspace_hint_paths(const char *hint, size_t path_count, int code)
+fi_task_workspace_hint_paths(const char *hint, size_t path_count, int code)
 {
     return hint == NULL && code == FIRN_NOT_FOUND && path_count > 0
                ? "firn show REF --files lists the files of a checkpoint"
@@ -255,22 +255,22 @@ firn_task_workspace_hint_paths(const char *hint, size_t path_count, int code)
 
 /* What to do where the workspace itself cannot be opened. */
 static int
-report_open(struct firn_cli *cli, const firn_error *err)
+report_open(struct fi_cli *cli, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
     const char *hint = NULL;
     if (err->code == FIRN_NOT_FOUND) {
-        hint = firn_command_gone_hint(cli);
+        hint = fi_command_gone_hint(cli);
     } else if (err->code == FIRN_UNTRUSTED) {
-        hint = firn_task_workspace_untrusted_hint;
+        hint = fi_task_workspace_untrusted_hint;
     }
-    return firn_command_report_failure(cli, err, hint);
+    return fi_command_report_failure(cli, err, hint);
 }
 
 /* ---- stores that were found in a tree ---- */
 
 struct question {
-    struct firn_cli *cli;
+    struct fi_cli *cli;
     bool is_yes;
 };
 
@@ -278,32 +278,32 @@ static int
 ask_about(void *ctx, const firn_trust_info *info)
 {
     struct question *question = ctx;
-    firn_command_report_line(
-        "%s is a store that you did not make here; id %s, owner %lu", info->store_path,
-        info->store_id[0] != '\0' ? info->store_id : "unknown", (unsigned long)info->owner);
-    firn_command_report_more("hint",
-                             "if it came with the directory, say no: it can change files in it");
-    question->is_yes = firn_command_report_ask("trust it from now on?");
+    fi_command_report_line("%s is a store that you did not make here; id %s, owner %lu",
+                           info->store_path, info->store_id[0] != '\0' ? info->store_id : "unknown",
+                           (unsigned long)info->owner);
+    fi_command_report_more("hint",
+                           "if it came with the directory, say no: it can change files in it");
+    question->is_yes = fi_command_report_ask("trust it from now on?");
     return FIRN_OK;
 }
 
 /* Makes the directory again that the command was meant for and that was removed, and enters it, if
  * a person says so. It is empty then: an undo, or a restore, fills it. */
 static bool
-is_made_again(const struct firn_cli *cli)
+is_made_again(const struct fi_cli *cli)
 {
     char root[PATH_MAX];
-    if (!firn_command_report_may_ask(cli) || !firn_command_gone_find(cli, root)) {
+    if (!fi_command_report_may_ask(cli) || !fi_command_gone_find(cli, root)) {
         return false;
     }
-    firn_command_report_line("'%s' was saved and is gone", root);
-    return firn_command_report_ask("make the directory again, for its files to be brought back?") &&
+    fi_command_report_line("'%s' was saved and is gone", root);
+    return fi_command_report_ask("make the directory again, for its files to be brought back?") &&
            mkdir(root, 0777) == 0 && chdir(root) == 0;
 }
 
 /* Opens it; asks about a store that is not trusted, if a person may be asked. */
 static int
-open_asking(struct firn_cli *cli, const firn_workspace_options *options, bool may_ask,
+open_asking(struct fi_cli *cli, const firn_workspace_options *options, bool may_ask,
             firn_workspace **out, firn_error *err)
 {
     const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
@@ -312,7 +312,7 @@ open_asking(struct firn_cli *cli, const firn_workspace_options *options, bool ma
     if (code == FIRN_NOT_FOUND && may_ask && is_made_again(cli)) {
         code = firn_workspace_open(path, options, out, err);
     }
-    if (code != FIRN_UNTRUSTED || !may_ask || !firn_command_report_may_ask(cli) ||
+    if (code != FIRN_UNTRUSTED || !may_ask || !fi_command_report_may_ask(cli) ||
         firn_trust_find(path, ask_about, &question, NULL) != FIRN_OK || !question.is_yes) {
         return code;
     }
@@ -321,19 +321,19 @@ open_asking(struct firn_cli *cli, const firn_workspace_options *options, bool ma
 }
 
 int
-firn_task_workspace_open_root(struct firn_cli *cli, const char *store_path, firn_workspace **out)
+fi_task_workspace_open_root(struct fi_cli *cli, const char *store_path, firn_workspace **out)
 {
     firn_error err;
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = store_path;
-    options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
-    options.copy_sqlite = firn_sqlitefile_copy;
+    options.lock_timeout_ms = fi_task_patience_slice_ms(cli);
+    options.copy_sqlite = fi_sqlitefile_copy;
     options.names_root = cli->directory != NULL && cli->workspace_path == NULL;
     options.is_root = true;
     if (open_asking(cli, &options, true, out, &err) != FIRN_OK) {
         return report_open(cli, &err);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 static int
@@ -343,7 +343,7 @@ attempt_adopt(void *ctx, firn_error *err)
 }
 
 const char *
-firn_task_workspace_adopt_hint(int code, const char *hint)
+fi_task_workspace_adopt_hint(int code, const char *hint)
 {
     return code == FIRN_EXISTS
                ? "two histories cannot be joined: delete one with firn workspaces remove"
@@ -351,38 +351,38 @@ firn_task_workspace_adopt_hint(int code, const char *hint)
 }
 
 int
-firn_task_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint)
+fi_task_workspace_adopt(struct fi_cli *cli, firn_workspace *workspace, const char *hint)
 {
     assert(workspace != NULL);
     firn_error err;
-    int code = firn_task_patience_run(cli, attempt_adopt, workspace, &err);
-    firn_term_meter_clear();
+    int code = fi_task_patience_run(cli, attempt_adopt, workspace, &err);
+    fi_term_meter_clear();
     return code == FIRN_OK
-               ? FIRN_EXIT_OK
-               : firn_command_report_failure(cli, &err, firn_task_workspace_adopt_hint(code, hint));
+               ? FI_EXIT_OK
+               : fi_command_report_failure(cli, &err, fi_task_workspace_adopt_hint(code, hint));
 }
 
 /* The answer of the user at the terminal; no if there is no terminal. */
 static bool
-is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
+is_to_be_adopted(const struct fi_cli *cli, const firn_workspace *workspace)
 {
     assert(firn_workspace_moved_from(workspace) != NULL);
-    if (!firn_command_report_may_ask(cli)) {
+    if (!fi_command_report_may_ask(cli)) {
         return false;
     }
-    firn_command_report_line("%s is the directory that was saved as %s",
-                             firn_workspace_root(workspace), firn_workspace_moved_from(workspace));
-    return firn_command_report_ask("keep its checkpoints here?");
+    fi_command_report_line("%s is the directory that was saved as %s",
+                           firn_workspace_root(workspace), firn_workspace_moved_from(workspace));
+    return fi_command_report_ask("keep its checkpoints here?");
 }
 
 /* Opens the workspace again where a setting, which can be read only once it is open, says to wait
  * for less or longer than the handle does. */
 static int
-obey_wait(const struct firn_cli *cli, firn_workspace_options *options, firn_workspace **workspace,
+obey_wait(const struct fi_cli *cli, firn_workspace_options *options, firn_workspace **workspace,
           firn_error *err)
 {
     assert(*workspace != NULL);
-    int64_t slice_ms = firn_task_patience_slice_ms(cli);
+    int64_t slice_ms = fi_task_patience_slice_ms(cli);
     if (slice_ms == options->lock_timeout_ms) {
         return FIRN_OK;
     }
@@ -394,32 +394,32 @@ obey_wait(const struct firn_cli *cli, firn_workspace_options *options, firn_work
 }
 
 static int
-open_workspace(struct firn_cli *cli, bool may_ask, firn_workspace **out, int *out_code)
+open_workspace(struct fi_cli *cli, bool may_ask, firn_workspace **out, int *out_code)
 {
     firn_error err;
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = cli->store_path;
-    options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
-    options.copy_sqlite = firn_sqlitefile_copy;
+    options.lock_timeout_ms = fi_task_patience_slice_ms(cli);
+    options.copy_sqlite = fi_sqlitefile_copy;
     options.names_root = cli->directory != NULL && cli->workspace_path == NULL;
     *out_code = open_asking(cli, &options, may_ask, out, &err);
     if (*out_code != FIRN_OK) {
         return report_open(cli, &err);
     }
     cli->workspace = *out;
-    firn_term_path_show_from(firn_workspace_subpath(*out));
-    int exit_code = firn_task_settings_take(cli, *out);
-    if (exit_code == FIRN_EXIT_OK) {
+    fi_term_path_show_from(firn_workspace_subpath(*out));
+    int exit_code = fi_task_settings_take(cli, *out);
+    if (exit_code == FI_EXIT_OK) {
         *out_code = obey_wait(cli, &options, out, &err);
-        exit_code = *out_code == FIRN_OK ? FIRN_EXIT_OK : report_open(cli, &err);
+        exit_code = *out_code == FIRN_OK ? FI_EXIT_OK : report_open(cli, &err);
         cli->workspace = *out;
     }
-    bool is_asked = may_ask && exit_code == FIRN_EXIT_OK && firn_workspace_moved_from(*out) != NULL;
+    bool is_asked = may_ask && exit_code == FI_EXIT_OK && firn_workspace_moved_from(*out) != NULL;
     if (is_asked && is_to_be_adopted(cli, *out)) {
-        exit_code = firn_task_workspace_adopt(cli, *out, NULL);
+        exit_code = fi_task_workspace_adopt(cli, *out, NULL);
     }
-    if (exit_code == FIRN_EXIT_OK) {
-        firn_task_foreign_tell(cli, firn_workspace_store_path(*out));
+    if (exit_code == FI_EXIT_OK) {
+        fi_task_foreign_tell(cli, firn_workspace_store_path(*out));
     } else {
         firn_workspace_close(*out);
         *out = NULL;
@@ -429,14 +429,14 @@ open_workspace(struct firn_cli *cli, bool may_ask, firn_workspace **out, int *ou
 }
 
 int
-firn_task_workspace_open(struct firn_cli *cli, firn_workspace **out)
+fi_task_workspace_open(struct fi_cli *cli, firn_workspace **out)
 {
     int code;
     return open_workspace(cli, true, out, &code);
 }
 
 int
-firn_task_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out, bool *out_is_untrusted)
+fi_task_workspace_open_unasked(struct fi_cli *cli, firn_workspace **out, bool *out_is_untrusted)
 {
     int code;
     int exit_code = open_workspace(cli, false, out, &code);
@@ -445,7 +445,7 @@ firn_task_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out, boo
 }
 
 const char *
-firn_task_workspace_unwanted(firn_workspace *workspace)
+fi_task_workspace_unwanted(firn_workspace *workspace)
 {
     const char *why = firn_workspace_too_broad(workspace);
     return why != NULL && firn_workspace_find(workspace, "latest", NULL, NULL) != FIRN_OK ? why
@@ -453,15 +453,15 @@ firn_task_workspace_unwanted(firn_workspace *workspace)
 }
 
 void
-firn_task_workspace_tell_unread(const firn_workspace *workspace)
+fi_task_workspace_tell_unread(const firn_workspace *workspace)
 {
     const char *store = firn_workspace_unread_store(workspace);
     if (store != NULL) {
-        firn_command_report_line(
+        fi_command_report_line(
             "a store cannot be read, and may hold the history of this directory: %s", store);
-        firn_command_report_more(
-            "hint", "firn --store THAT-STORE repair makes it readable; if the directory "
-                    "was moved, firn init --adopt then continues it");
+        fi_command_report_more("hint",
+                               "firn --store THAT-STORE repair makes it readable; if the directory "
+                               "was moved, firn init --adopt then continues it");
     }
 }
 
@@ -508,8 +508,8 @@ normalize(const char *path, char *out, size_t *size)
 }
 
 int
-firn_task_workspace_path(const struct firn_cli *cli, const firn_workspace *workspace,
-                         const char *path, firn_slice *out)
+fi_task_workspace_path(const struct fi_cli *cli, const firn_workspace *workspace, const char *path,
+                       firn_slice *out)
 {
     const char *inside = path;
     const char *base = firn_workspace_subpath(workspace);
@@ -536,49 +536,49 @@ firn_task_workspace_path(const struct firn_cli *cli, const firn_workspace *works
 }
 
 static int
-take_path(struct firn_cli *cli, const firn_workspace *workspace, const char *path, firn_slice *out)
+take_path(struct fi_cli *cli, const firn_workspace *workspace, const char *path, firn_slice *out)
 {
-    int code = firn_task_workspace_path(cli, workspace, path, out);
+    int code = fi_task_workspace_path(cli, workspace, path, out);
     if (code == FIRN_NO_MEMORY) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
-    return code == FIRN_OK ? FIRN_EXIT_OK
-                           : firn_command_misused(cli, "'%s' is not a path inside the workspace %s",
-                                                  path, firn_workspace_root(workspace));
+    return code == FIRN_OK ? FI_EXIT_OK
+                           : fi_command_misused(cli, "'%s' is not a path inside the workspace %s",
+                                                path, firn_workspace_root(workspace));
 }
 
 int
-firn_task_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
-                               struct firn_task_workspace_paths *out)
+fi_task_workspace_paths_init(struct fi_cli *cli, const firn_workspace *workspace, int first,
+                             struct fi_task_workspace_paths *out)
 {
     assert(first >= 0);
     out->slices = NULL;
     out->count = 0;
     if (first >= cli->argument_count) {
-        return FIRN_EXIT_OK;
+        return FI_EXIT_OK;
     }
     out->slices = calloc((size_t)(cli->argument_count - first), sizeof(firn_slice));
     if (out->slices == NULL) {
-        return firn_command_report_no_memory(cli);
+        return fi_command_report_no_memory(cli);
     }
     bool is_all = false;
     for (int i = first; i < cli->argument_count; i++) {
         int exit_code = take_path(cli, workspace, cli->arguments[i], &out->slices[out->count]);
-        if (exit_code != FIRN_EXIT_OK) {
-            firn_task_workspace_paths_deinit(out);
+        if (exit_code != FI_EXIT_OK) {
+            fi_task_workspace_paths_deinit(out);
             return exit_code;
         }
         is_all = is_all || out->slices[out->count].size == 0;
         out->count++;
     }
     if (is_all) {
-        firn_task_workspace_paths_deinit(out);
+        fi_task_workspace_paths_deinit(out);
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }
 
 void
-firn_task_workspace_paths_deinit(struct firn_task_workspace_paths *paths)
+fi_task_workspace_paths_deinit(struct fi_task_workspace_paths *paths)
 {
     for (size_t i = 0; i < paths->count; i++) {
         free((void *)(uintptr_t)paths->slices[i].data);
@@ -602,14 +602,14 @@ take_nothing(void *ctx, firn_slice bytes, firn_error *err)
 /* Whether there is something of this name on disk or, as of a file that was deleted, in the newest
  * checkpoint. */
 static bool
-is_path(struct firn_cli *cli, firn_workspace *workspace, const char *word)
+is_path(struct fi_cli *cli, firn_workspace *workspace, const char *word)
 {
     struct stat status;
     if (lstat(word, &status) == 0) {
         return true;
     }
     firn_slice path;
-    if (firn_task_workspace_path(cli, workspace, word, &path) != FIRN_OK) {
+    if (fi_task_workspace_path(cli, workspace, word, &path) != FIRN_OK) {
         return false;
     }
     int code = firn_workspace_cat(workspace, "latest", path, take_nothing, NULL, NULL, NULL);
@@ -618,28 +618,28 @@ is_path(struct firn_cli *cli, firn_workspace *workspace, const char *word)
 }
 
 int
-firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *workspace, int from,
-                                    int most, struct firn_task_workspace_references *out)
+fi_task_workspace_references_init(struct fi_cli *cli, firn_workspace *workspace, int from, int most,
+                                  struct fi_task_workspace_references *out)
 {
     static const char latest[] = "latest";
     assert(from >= 0 && most >= 1 && most <= 2);
-    *out = (struct firn_task_workspace_references){0};
+    *out = (struct fi_task_workspace_references){0};
     const int given = cli->arguments_before_dashes - from;
     for (; out->words < given && out->words < most; out->words++) {
         const char *word = cli->arguments[from + out->words];
         if (!is_reference(workspace, word) && is_path(cli, workspace, word)) {
-            return FIRN_EXIT_OK;
+            return FI_EXIT_OK;
         }
-        if (out->words == 0 && most == 2 && !firn_task_workspace_range_init(word, &out->range)) {
-            return firn_command_report_no_memory(cli);
+        if (out->words == 0 && most == 2 && !fi_task_workspace_range_init(word, &out->range)) {
+            return fi_command_report_no_memory(cli);
         }
         if (out->words == 0 && out->range.memory != NULL && !is_reference(workspace, word)) {
             out->first = out->range.first != NULL ? out->range.first : latest;
             out->second = out->range.second != NULL ? out->range.second : latest;
             out->words = 1;
-            return FIRN_EXIT_OK;
+            return FI_EXIT_OK;
         }
         *(out->words == 0 ? &out->first : &out->second) = word;
     }
-    return FIRN_EXIT_OK;
+    return FI_EXIT_OK;
 }

@@ -15,7 +15,7 @@
 static bool is_on;
 
 bool
-firn_term_colour_choose(const char *when)
+fi_term_colour_choose(const char *when)
 {
     const char *no_color = getenv("NO_COLOR");
     const char *terminal = getenv("TERM");
@@ -29,16 +29,16 @@ firn_term_colour_choose(const char *when)
 }
 
 bool
-firn_term_colour_is_on(void)
+fi_term_colour_is_on(void)
 {
     return is_on;
 }
 
 void
-firn_term_colour(const char *colour)
+fi_term_colour(const char *colour)
 {
     assert(colour[0] == '\033');
     if (is_on) {
-        firn_term_out_text(colour);
+        fi_term_out_text(colour);
     }
 }

@@ -100,13 +100,12 @@ static void
 put_pace(double seconds, char *out, size_t size)
 {
     assert(seconds > 0);
-    char rate[FIRN_TERM_TEXT_SIZE_SIZE] = "";
+    char rate[FI_TERM_TEXT_SIZE_SIZE] = "";
     char share[16] = "";
     char time[32];
     bool is_paced = phase_share > share_started && phase_share < 1;
     if (phase_bytes > bytes_started) {
-        (void)firn_term_text_size((uint64_t)((double)(phase_bytes - bytes_started) / seconds),
-                                  rate);
+        (void)fi_term_text_size((uint64_t)((double)(phase_bytes - bytes_started) / seconds), rate);
     }
     if (phase_share > 0) {
         (void)snprintf(share, sizeof(share), "%.0f %%", phase_share * 100);
@@ -176,7 +175,7 @@ static void
 answer_if_due_locked(void)
 {
     assert(pthread_mutex_trylock(&mutex) != 0);
-    if (!is_working || is_answered || firn_term_signals_caught() == 0) {
+    if (!is_working || is_answered || fi_term_signals_caught() == 0) {
         return;
     }
     double time = now();
@@ -195,7 +194,7 @@ tick(void *ctx)
 {
     (void)ctx;
     for (bool goes_on = true; goes_on;) {
-        firn_term_signals_wait(TICK_NS);
+        fi_term_signals_wait(TICK_NS);
         (void)pthread_mutex_lock(&mutex);
         goes_on = !is_over;
         answer_if_due_locked();
@@ -226,16 +225,16 @@ start_thread_locked(void)
 /* ---- what is called ---- */
 
 void
-firn_term_meter_silence(void)
+fi_term_meter_silence(void)
 {
-    firn_term_meter_clear();
+    fi_term_meter_clear();
     (void)pthread_mutex_lock(&mutex);
     is_wanted = false;
     (void)pthread_mutex_unlock(&mutex);
 }
 
 void
-firn_term_meter_start(bool wanted)
+fi_term_meter_start(bool wanted)
 {
     (void)pthread_mutex_lock(&mutex);
     is_wanted = wanted && isatty(STDERR_FILENO) == 1;
@@ -251,19 +250,19 @@ firn_term_meter_start(bool wanted)
 }
 
 bool
-firn_term_meter_is_wanted(void)
+fi_term_meter_is_wanted(void)
 {
     return is_wanted; /* changed by no other thread than those that call this */
 }
 
 double
-firn_term_meter_elapsed(void)
+fi_term_meter_elapsed(void)
 {
     return now() - started;
 }
 
 void
-firn_term_meter_show(const struct firn_term_meter_state *state)
+fi_term_meter_show(const struct fi_term_meter_state *state)
 {
     assert(state->phase != NULL && state->text != NULL);
     (void)pthread_mutex_lock(&mutex);
@@ -287,7 +286,7 @@ firn_term_meter_show(const struct firn_term_meter_state *state)
 }
 
 void
-firn_term_meter_clear(void)
+fi_term_meter_clear(void)
 {
     (void)pthread_mutex_lock(&mutex);
     is_shown = false;
@@ -296,16 +295,16 @@ firn_term_meter_clear(void)
 }
 
 void
-firn_term_meter_pause(void)
+fi_term_meter_pause(void)
 {
-    firn_term_meter_clear();
+    fi_term_meter_clear();
     (void)pthread_mutex_lock(&mutex);
     shown_from = 0;
     (void)pthread_mutex_unlock(&mutex);
 }
 
 void
-firn_term_meter_set_interrupted(const char *hint)
+fi_term_meter_set_interrupted(const char *hint)
 {
     (void)pthread_mutex_lock(&mutex);
     interrupted_hint = hint;
@@ -313,15 +312,15 @@ firn_term_meter_set_interrupted(const char *hint)
 }
 
 void
-firn_term_meter_stop(void)
+fi_term_meter_stop(void)
 {
-    firn_term_meter_clear();
+    fi_term_meter_clear();
     (void)pthread_mutex_lock(&mutex);
     is_working = false;
     is_over = true;
     (void)pthread_mutex_unlock(&mutex);
     if (has_thread) {
-        firn_term_signals_wake();
+        fi_term_signals_wake();
         (void)pthread_join(thread, NULL);
         has_thread = false;
     }

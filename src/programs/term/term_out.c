@@ -6,7 +6,7 @@
  * "done" after its output went to a full disk. So the program has a small writer of its own: a
  * fixed buffer, whole writes, and the errno of the first failed write, after which everything is
  * dropped. command.c turns that errno into a message and an exit code when the command is over;
- * commands that print much ask firn_term_out_error between lines.
+ * commands that print much ask fi_term_out_error between lines.
  *
  * SIGPIPE is ignored by the program (see term_signals.c): a reader that has gone shows up here as
  * EPIPE and never kills a restore half way.
@@ -36,7 +36,7 @@ static int first_error;
 static int descriptor = STDOUT_FILENO;
 static int error_before; /* while it is another one */
 static void (*before_first)(void);
-static struct firn_term_writer *memory; /* where output goes instead; NULL: nowhere else */
+static struct fi_term_writer *memory; /* where output goes instead; NULL: nowhere else */
 static size_t memory_max;
 
 /* A descriptor that another process made non-blocking is waited for. */
@@ -44,7 +44,7 @@ static void
 write_all(const char *data, size_t size)
 {
     if (size > 0) {
-        firn_term_meter_clear(); /* its line may be on the same terminal */
+        fi_term_meter_clear(); /* its line may be on the same terminal */
     }
     if (size > 0 && before_first != NULL) {
         void (*begin)(void) = before_first;
@@ -70,7 +70,7 @@ write_all(const char *data, size_t size)
 }
 
 void
-firn_term_out_flush(void)
+fi_term_out_flush(void)
 {
     assert(buffered <= BUFFER_SIZE);
     write_all(buffer, buffered);
@@ -92,12 +92,12 @@ write_lines(void)
 }
 
 void
-firn_term_out_put(const void *data, size_t size)
+fi_term_out_put(const void *data, size_t size)
 {
     assert(buffered <= BUFFER_SIZE && (data != NULL || size == 0));
     if (memory != NULL) {
         if (size <= memory_max - memory->size) {
-            firn_term_writer_put(memory, data, size);
+            fi_term_writer_put(memory, data, size);
         } else {
             memory_max = memory->size; /* nothing after what is left out */
         }
@@ -107,7 +107,7 @@ firn_term_out_put(const void *data, size_t size)
         write_lines();
     }
     if (size > BUFFER_SIZE - buffered) {
-        firn_term_out_flush();
+        fi_term_out_flush();
     }
     if (size > BUFFER_SIZE) {
         write_all(data, size);
@@ -118,18 +118,18 @@ firn_term_out_put(const void *data, size_t size)
 }
 
 void
-firn_term_out_write(const void *data, size_t size)
+fi_term_out_write(const void *data, size_t size)
 {
-    if (!firn_term_json_is_open()) {
-        firn_term_out_put(data, size);
+    if (!fi_term_json_is_open()) {
+        fi_term_out_put(data, size);
     }
 }
 
 void
-firn_term_out_text(const char *text)
+fi_term_out_text(const char *text)
 {
     assert(text != NULL);
-    firn_term_out_write(text, strlen(text));
+    fi_term_out_write(text, strlen(text));
 }
 
 /* Texts of a store, and the padding beside them, may be longer than the buffer that is tried
@@ -147,17 +147,17 @@ put_long(const char *format, va_list arguments, size_t size)
         return;
     }
     (void)vsnprintf(text, size + 1, format, arguments);
-    firn_term_out_put(text, size);
+    fi_term_out_put(text, size);
     free(text);
 }
 
 void
-firn_term_out_format(const char *format, ...)
+fi_term_out_format(const char *format, ...)
 {
     char text[FORMAT_SIZE];
     va_list arguments;
     va_list again;
-    if (firn_term_json_is_open()) {
+    if (fi_term_json_is_open()) {
         return;
     }
     va_start(arguments, format);
@@ -168,16 +168,16 @@ firn_term_out_format(const char *format, ...)
     } else if ((size_t)size >= sizeof(text)) {
         put_long(format, again, (size_t)size);
     } else {
-        firn_term_out_put(text, (size_t)size);
+        fi_term_out_put(text, (size_t)size);
     }
     va_end(again);
     va_end(arguments);
 }
 
 void
-firn_term_out_divert(int fd)
+fi_term_out_divert(int fd)
 {
-    firn_term_out_flush();
+    fi_term_out_flush();
     if (fd == STDOUT_FILENO) {
         first_error = error_before;
     } else if (descriptor == STDOUT_FILENO) {
@@ -187,7 +187,7 @@ firn_term_out_divert(int fd)
 }
 
 void
-firn_term_out_into(struct firn_term_writer *writer, size_t size_max)
+fi_term_out_into(struct fi_term_writer *writer, size_t size_max)
 {
     assert((writer == NULL) != (memory == NULL));
     assert(writer == NULL || writer->size <= size_max);
@@ -196,13 +196,13 @@ firn_term_out_into(struct firn_term_writer *writer, size_t size_max)
 }
 
 int
-firn_term_out_error(void)
+fi_term_out_error(void)
 {
     return first_error;
 }
 
 void
-firn_term_out_before_first(void (*begin)(void))
+fi_term_out_before_first(void (*begin)(void))
 {
     before_first = begin;
 }
@@ -216,7 +216,7 @@ rows_of(const char *line, size_t size, size_t columns)
     for (size_t at = 0; at < size;) {
         const char *escape = memchr(line + at, '\033', size - at);
         size_t end = escape != NULL ? (size_t)(escape - line) : size;
-        width += firn_term_width_of(firn_bytes(line + at, end - at));
+        width += fi_term_width_of(firn_bytes(line + at, end - at));
         const char *last = escape != NULL ? memchr(escape, 'm', size - end) : NULL;
         at = last != NULL ? (size_t)(last - line) + 1 : size;
     }
@@ -224,7 +224,7 @@ rows_of(const char *line, size_t size, size_t columns)
 }
 
 bool
-firn_term_out_fits(void)
+fi_term_out_fits(void)
 {
     struct winsize size;
     if (before_first == NULL || buffered == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 ||
@@ -242,7 +242,7 @@ firn_term_out_fits(void)
 }
 
 size_t
-firn_term_out_columns(void)
+fi_term_out_columns(void)
 {
     struct winsize size;
     bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;

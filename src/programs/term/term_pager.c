@@ -72,13 +72,13 @@ start(const char *command, int from)
 {
     assert(from >= 0);
     char *const arguments[] = {(char[]){"/bin/sh"}, (char[]){"-c"}, strdup(command), NULL};
-    int rc = arguments[2] == NULL ? ENOMEM : firn_term_spawn(arguments, from, -1, &pager.pid);
+    int rc = arguments[2] == NULL ? ENOMEM : fi_term_spawn(arguments, from, -1, &pager.pid);
     free(arguments[2]);
     return rc;
 }
 
 bool
-firn_term_pager_open(void)
+fi_term_pager_open(void)
 {
     int ends[2];
     const char *command = pager.pid == 0 ? find_command() : NULL;
@@ -95,18 +95,18 @@ firn_term_pager_open(void)
         return false;
     }
     pager.to = ends[1];
-    firn_term_out_divert(pager.to);
+    fi_term_out_divert(pager.to);
     return true;
 }
 
 bool
-firn_term_pager_close(bool *out_was_left)
+fi_term_pager_close(bool *out_was_left)
 {
     int status = 0;
     assert(pager.pid > 0);
-    firn_term_out_flush();
-    *out_was_left = firn_term_out_error() == EPIPE;
-    firn_term_out_divert(STDOUT_FILENO);
+    fi_term_out_flush();
+    *out_was_left = fi_term_out_error() == EPIPE;
+    fi_term_out_divert(STDOUT_FILENO);
     (void)close(pager.to);
     while (waitpid(pager.pid, &status, 0) < 0 && errno == EINTR) {
     }
@@ -115,7 +115,7 @@ firn_term_pager_close(bool *out_was_left)
 }
 
 bool
-firn_term_pager_is_open(void)
+fi_term_pager_is_open(void)
 {
     return pager.pid > 0;
 }
@@ -123,32 +123,32 @@ firn_term_pager_is_open(void)
 static void
 open_now(void)
 {
-    firn_term_meter_silence();
-    (void)firn_term_pager_open();
+    fi_term_meter_silence();
+    (void)fi_term_pager_open();
 }
 
 void
-firn_term_pager_disarm(void)
+fi_term_pager_disarm(void)
 {
     if (pager.pid == 0) {
-        firn_term_out_before_first(NULL);
+        fi_term_out_before_first(NULL);
     }
 }
 
 void
-firn_term_pager_settle(void)
+fi_term_pager_settle(void)
 {
-    if (firn_term_out_fits()) {
-        firn_term_pager_disarm();
+    if (fi_term_out_fits()) {
+        fi_term_pager_disarm();
     }
 }
 
 bool
-firn_term_pager_arm(void)
+fi_term_pager_arm(void)
 {
     bool is_wanted = isatty(STDOUT_FILENO) == 1 && find_command() != NULL;
     if (is_wanted) {
-        firn_term_out_before_first(open_now);
+        fi_term_out_before_first(open_now);
     }
     return is_wanted;
 }

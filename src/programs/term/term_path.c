@@ -15,7 +15,7 @@
 static char shown_from[4096]; /* a directory that was opened has no longer name (PATH_MAX) */
 
 void
-firn_term_path_show_from(const char *subpath)
+fi_term_path_show_from(const char *subpath)
 {
     assert(subpath[0] != '/');
     size_t size = strlen(subpath);
@@ -26,7 +26,7 @@ firn_term_path_show_from(const char *subpath)
 }
 
 bool
-firn_term_path_is_from_root(void)
+fi_term_path_is_from_root(void)
 {
     return shown_from[0] == '\0';
 }
@@ -58,11 +58,11 @@ after(firn_slice path, size_t size)
 }
 
 void
-firn_term_path_escape(firn_slice path, void (*put)(const void *data, size_t size))
+fi_term_path_escape(firn_slice path, void (*put)(const void *data, size_t size))
 {
     firn_slice from = firn_str(shown_from);
-    if (firn_term_path_is_from_root() || (path.size > 0 && path.data[0] == '/')) {
-        firn_term_text_escape(path, put);
+    if (fi_term_path_is_from_root() || (path.size > 0 && path.data[0] == '/')) {
+        fi_term_text_escape(path, put);
         return;
     }
     size_t common = common_size(path, from);
@@ -77,14 +77,14 @@ firn_term_path_escape(firn_slice path, void (*put)(const void *data, size_t size
     }
     if (down.size > 0) {
         put("/", is_first ? 0 : 1);
-        firn_term_text_escape(down, put);
+        fi_term_text_escape(down, put);
     } else if (is_first) {
         put(".", 1);
     }
 }
 
 void
-firn_term_path_print(firn_slice path)
+fi_term_path_print(firn_slice path)
 {
-    firn_term_path_escape(path, firn_term_out_write);
+    fi_term_path_escape(path, fi_term_out_write);
 }

@@ -42,7 +42,7 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
 _Static_assert(SIGINT <= SIGTERM && SIGHUP <= SIGTERM, "a place for each");
 static atomic_int caught; /* relaxed: read by any thread, and says nothing else */
 static bool may_die_of_pipe;
-/* Pairs: the release in firn_term_signals_before_end, the acquire in the handlers. */
+/* Pairs: the release in fi_term_signals_before_end, the acquire in the handlers. */
 static void (*_Atomic before_end)(void);
 
 static sem_t was_caught; /* posted by the handler: the one thing of its kind that it may do */
@@ -104,14 +104,14 @@ open_closed_descriptors(void)
         if (fcntl(fd, F_GETFD) < 0) {
             /* The lowest free number is this one. */
             if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) {
-                _exit(FIRN_EXIT_FAILED);
+                _exit(FI_EXIT_FAILED);
             }
         }
     }
 }
 
 void
-firn_term_signals_setup(void)
+fi_term_signals_setup(void)
 {
     static const int asking_to_stop[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction before;
@@ -136,7 +136,7 @@ firn_term_signals_setup(void)
 }
 
 void
-firn_term_signals_before_end(void (*end)(void))
+fi_term_signals_before_end(void (*end)(void))
 {
     struct sigaction before;
     atomic_store_explicit(&before_end, end, memory_order_release);
@@ -146,7 +146,7 @@ firn_term_signals_before_end(void (*end)(void))
 }
 
 void
-firn_term_signals_wait(long timeout_ns)
+fi_term_signals_wait(long timeout_ns)
 {
     assert(timeout_ns >= 0);
     struct timespec until = {0, 0};
@@ -158,19 +158,19 @@ firn_term_signals_wait(long timeout_ns)
 }
 
 void
-firn_term_signals_wake(void)
+fi_term_signals_wake(void)
 {
     (void)sem_post(&was_caught);
 }
 
 int
-firn_term_signals_caught(void)
+fi_term_signals_caught(void)
 {
     return atomic_load_explicit(&caught, memory_order_relaxed);
 }
 
 void
-firn_term_signals_die_of_pipe(void)
+fi_term_signals_die_of_pipe(void)
 {
     if (may_die_of_pipe) {
         set_disposition(SIGPIPE, SIG_DFL);

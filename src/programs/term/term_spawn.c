@@ -39,7 +39,7 @@ reset_signals(posix_spawnattr_t *attributes)
 }
 
 int
-firn_term_spawn(char *const arguments[], int from, int to, pid_t *out)
+fi_term_spawn(char *const arguments[], int from, int to, pid_t *out)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;

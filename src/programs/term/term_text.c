@@ -9,7 +9,7 @@
  * output (term_json.c) has rules of its own and keeps the bytes.
  *
  * Invariants
- * (I1) What firn_term_text_escape gives is valid UTF-8 without control characters, so without a
+ * (I1) What fi_term_text_escape gives is valid UTF-8 without control characters, so without a
  *      newline. (Not checked: what goes out unchanged was decoded just before, and a test tries all
  *      bytes.)
  * (I2) Two different byte strings never escape to the same text: a backslash is always doubled, and
@@ -60,7 +60,7 @@ are_plain(uint64_t word)
 }
 
 size_t
-firn_term_text_plain(firn_slice bytes)
+fi_term_text_plain(firn_slice bytes)
 {
     size_t size = 0;
     while (bytes.size - size >= sizeof(uint64_t) && are_plain(load_eight(bytes.data + size))) {
@@ -74,7 +74,7 @@ firn_term_text_plain(firn_slice bytes)
 }
 
 void
-firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size))
+fi_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size))
 {
     assert(put != NULL);
     static const char letters[] = "abtnvfr"; /* for the bytes 7 to 13 */
@@ -82,18 +82,18 @@ firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t siz
     size_t left = bytes.size;
     while (left > 0) {
         uint32_t point = 0;
-        size_t plain = firn_term_text_plain(firn_bytes(at, left));
+        size_t plain = fi_term_text_plain(firn_bytes(at, left));
         put(at, plain);
         at += plain;
         left -= plain;
         if (left == 0) {
             break;
         }
-        size_t size = firn_term_text_decode(firn_bytes(at, left), &point);
-        if (size > 0 && !firn_term_text_is_control(point) && point != '\\') {
+        size_t size = fi_term_text_decode(firn_bytes(at, left), &point);
+        if (size > 0 && !fi_term_text_is_control(point) && point != '\\') {
             put(at, size);
         } else {
-            char escaped[FIRN_TERM_TEXT_ESCAPED_SIZE];
+            char escaped[FI_TERM_TEXT_ESCAPED_SIZE];
             size = 1; /* of a longer control sequence the other bytes follow as invalid UTF-8 */
             if (*at == '\\') {
                 (void)snprintf(escaped, sizeof(escaped), "\\\\");
@@ -111,7 +111,7 @@ firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_t siz
 }
 
 size_t
-firn_term_text_decode(firn_slice bytes, uint32_t *out_point)
+fi_term_text_decode(firn_slice bytes, uint32_t *out_point)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
     if (bytes.size == 0) {
@@ -137,7 +137,7 @@ firn_term_text_decode(firn_slice bytes, uint32_t *out_point)
 }
 
 bool
-firn_term_text_is_control(uint32_t point)
+fi_term_text_is_control(uint32_t point)
 {
     return point < 0x20 || (point >= 0x7F && point < 0xA0) /* C0, DEL, C1 */
            || point == 0xAD || point == 0x61C              /* soft hyphen, Arabic letter mark */
@@ -149,9 +149,9 @@ firn_term_text_is_control(uint32_t point)
 }
 
 const char *
-firn_term_text_number(uint64_t number, char *out)
+fi_term_text_number(uint64_t number, char *out)
 {
-    char digits[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char digits[FI_TERM_TEXT_NUMBER_SIZE];
     int size = snprintf(digits, sizeof(digits), "%" PRIu64, number);
     char *to = out;
     for (int i = 0; i < size; i++) {
@@ -165,7 +165,7 @@ firn_term_text_number(uint64_t number, char *out)
 }
 
 const char *
-firn_term_text_size(uint64_t bytes, char *out)
+fi_term_text_size(uint64_t bytes, char *out)
 {
     /* A row serves where its rounding stays below 1,000. */
     static const struct unit {
@@ -177,7 +177,7 @@ firn_term_text_size(uint64_t bytes, char *out)
         {1000000000000, 2, "TB"}, {1000000000000000, 2, "PB"}, {1000000000000000000, 2, "EB"},
     };
     if (bytes < 1000) {
-        (void)snprintf(out, FIRN_TERM_TEXT_SIZE_SIZE, "%" PRIu64 " B", bytes);
+        (void)snprintf(out, FI_TERM_TEXT_SIZE_SIZE, "%" PRIu64 " B", bytes);
         return out;
     }
     const size_t last = sizeof(units) / sizeof(units[0]) - 1;
@@ -189,10 +189,9 @@ firn_term_text_size(uint64_t bytes, char *out)
             uint64_t whole = rounded / scale[units[i].decimals];
             uint64_t part = rounded % scale[units[i].decimals];
             if (units[i].decimals == 0) {
-                (void)snprintf(out, FIRN_TERM_TEXT_SIZE_SIZE, "%" PRIu64 " %s", whole,
-                               units[i].name);
+                (void)snprintf(out, FI_TERM_TEXT_SIZE_SIZE, "%" PRIu64 " %s", whole, units[i].name);
             } else {
-                (void)snprintf(out, FIRN_TERM_TEXT_SIZE_SIZE, "%" PRIu64 ".%0*" PRIu64 " %s", whole,
+                (void)snprintf(out, FI_TERM_TEXT_SIZE_SIZE, "%" PRIu64 ".%0*" PRIu64 " %s", whole,
                                units[i].decimals, part, units[i].name);
             }
             break;
@@ -220,41 +219,41 @@ calendar(int64_t since_epoch_ns, int64_t *out_ns)
 }
 
 const char *
-firn_term_text_time(int64_t since_epoch_ns, char *out)
+fi_term_text_time(int64_t since_epoch_ns, char *out)
 {
     int64_t ns;
     struct tm parts = calendar(since_epoch_ns, &ns);
-    if (strftime(out, FIRN_TERM_TEXT_TIME_SIZE, "%Y-%m-%d %H:%M:%S", &parts) == 0) {
+    if (strftime(out, FI_TERM_TEXT_TIME_SIZE, "%Y-%m-%d %H:%M:%S", &parts) == 0) {
         out[0] = '\0';
     }
     return out;
 }
 
 const char *
-firn_term_text_zone(int64_t since_epoch_ns, char *out)
+fi_term_text_zone(int64_t since_epoch_ns, char *out)
 {
     int64_t ns;
     struct tm parts = calendar(since_epoch_ns, &ns);
     long minutes = parts.tm_gmtoff / 60; /* an offset is written without seconds */
-    (void)snprintf(out, FIRN_TERM_TEXT_TIME_SIZE, "%c%02ld:%02ld", minutes < 0 ? '-' : '+',
+    (void)snprintf(out, FI_TERM_TEXT_TIME_SIZE, "%c%02ld:%02ld", minutes < 0 ? '-' : '+',
                    labs(minutes) / 60, labs(minutes) % 60);
     return out;
 }
 
 const char *
-firn_term_text_rfc3339(int64_t since_epoch_ns, char *out)
+fi_term_text_rfc3339(int64_t since_epoch_ns, char *out)
 {
     int64_t ns;
-    char zone[FIRN_TERM_TEXT_TIME_SIZE];
+    char zone[FI_TERM_TEXT_TIME_SIZE];
     struct tm parts = calendar(since_epoch_ns, &ns);
-    size_t size = strftime(out, FIRN_TERM_TEXT_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
-    (void)snprintf(out + size, FIRN_TERM_TEXT_TIME_SIZE - size, ".%09" PRId64 "%s", ns,
-                   parts.tm_gmtoff == 0 ? "Z" : firn_term_text_zone(since_epoch_ns, zone));
+    size_t size = strftime(out, FI_TERM_TEXT_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+    (void)snprintf(out + size, FI_TERM_TEXT_TIME_SIZE - size, ".%09" PRId64 "%s", ns,
+                   parts.tm_gmtoff == 0 ? "Z" : fi_term_text_zone(since_epoch_ns, zone));
     return out;
 }
 
 const char *
-firn_term_text_ago(int64_t since_epoch_ns, int64_t now_ns, char *out)
+fi_term_text_ago(int64_t since_epoch_ns, int64_t now_ns, char *out)
 {
     static const struct {
         int64_t seconds;
@@ -268,18 +267,18 @@ firn_term_text_ago(int64_t since_epoch_ns, int64_t now_ns, char *out)
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (seconds >= 0 && seconds < units[i].below) {
             uint64_t count = (uint64_t)(seconds / units[i].seconds);
-            (void)snprintf(out, FIRN_TERM_TEXT_TIME_SIZE, "%" PRIu64 " %s%s ago", count,
+            (void)snprintf(out, FI_TERM_TEXT_TIME_SIZE, "%" PRIu64 " %s%s ago", count,
                            units[i].name, count == 1 ? "" : "s");
             return out;
         }
     }
-    (void)firn_term_text_time(since_epoch_ns, out);
+    (void)fi_term_text_time(since_epoch_ns, out);
     out[sizeof("2026-11-20") - 1] = '\0';
     return out;
 }
 
 const char *
-firn_term_text_plural(uint64_t number, const char *one, const char *many)
+fi_term_text_plural(uint64_t number, const char *one, const char *many)
 {
     assert(one != NULL && many != NULL);
     return number == 1 ? one : many;
@@ -314,13 +313,13 @@ is_ascii(void)
 }
 
 const char *
-firn_term_text_minus(void)
+fi_term_text_minus(void)
 {
     return is_ascii() ? "-" : "\xE2\x88\x92";
 }
 
 const char *
-firn_term_text_ellipsis(void)
+fi_term_text_ellipsis(void)
 {
     return is_ascii() ? "..." : "\xE2\x80\xA6";
 }
@@ -330,20 +329,20 @@ static size_t escaped_columns;
 static void
 count_columns(const void *data, size_t size)
 {
-    escaped_columns += firn_term_width_of(firn_bytes(data, size));
+    escaped_columns += fi_term_width_of(firn_bytes(data, size));
 }
 
 void
-firn_term_text_cut(firn_slice text, size_t columns, void (*put)(const void *data, size_t size))
+fi_term_text_cut(firn_slice text, size_t columns, void (*put)(const void *data, size_t size))
 {
-    const char *ellipsis = firn_term_text_ellipsis();
-    const size_t room = firn_term_width_of(firn_str(ellipsis));
+    const char *ellipsis = fi_term_text_ellipsis();
+    const size_t room = fi_term_width_of(firn_str(ellipsis));
     size_t fits = 0; /* bytes that leave room for the ellipsis */
     size_t at = 0;
     escaped_columns = 0;
     while (at < text.size && text.data[at] != '\n') {
         size_t size = first_size(firn_bytes(text.data + at, text.size - at));
-        firn_term_text_escape(firn_bytes(text.data + at, size), count_columns);
+        fi_term_text_escape(firn_bytes(text.data + at, size), count_columns);
         if (escaped_columns > columns) {
             break;
         }
@@ -351,26 +350,25 @@ firn_term_text_cut(firn_slice text, size_t columns, void (*put)(const void *data
         fits = escaped_columns + room <= columns ? at : fits;
     }
     bool is_whole = at == text.size || (at + 1 == text.size && text.data[at] == '\n');
-    firn_term_text_escape(firn_bytes(text.data, is_whole ? at : fits), put);
+    fi_term_text_escape(firn_bytes(text.data, is_whole ? at : fits), put);
     if (!is_whole) {
         put(ellipsis, strlen(ellipsis));
     }
 }
 
 void
-firn_term_text_progress(const firn_progress *progress, char *out, size_t size)
+fi_term_text_progress(const firn_progress *progress, char *out, size_t size)
 {
     assert(size > 0);
-    char done[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char total[FIRN_TERM_TEXT_NUMBER_SIZE];
-    char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
+    char done[FI_TERM_TEXT_NUMBER_SIZE];
+    char total[FI_TERM_TEXT_NUMBER_SIZE];
+    char bytes[FI_TERM_TEXT_SIZE_SIZE];
     bool has_total = progress->files_total > 0;
     bool has_files = progress->files_done > 0 || has_total;
     bool has_bytes = progress->bytes_done > 0;
-    (void)snprintf(out, size, "%s%s%s%s%s%s",
-                   has_files ? firn_term_text_number(progress->files_done, done) : "",
-                   has_total ? " of " : "",
-                   has_total ? firn_term_text_number(progress->files_total, total) : "",
-                   has_files ? " files" : "", has_files && has_bytes ? ", " : "",
-                   has_bytes ? firn_term_text_size(progress->bytes_done, bytes) : "");
+    (void)snprintf(
+        out, size, "%s%s%s%s%s%s", has_files ? fi_term_text_number(progress->files_done, done) : "",
+        has_total ? " of " : "", has_total ? fi_term_text_number(progress->files_total, total) : "",
+        has_files ? " files" : "", has_files && has_bytes ? ", " : "",
+        has_bytes ? fi_term_text_size(progress->bytes_done, bytes) : "");
 }

@@ -141,12 +141,12 @@ has(const struct range *ranges, size_t count, uint32_t point)
 }
 
 size_t
-firn_term_width_of(firn_slice text)
+fi_term_width_of(firn_slice text)
 {
     size_t columns = 0;
     for (size_t at = 0; at < text.size;) {
         uint32_t point = 0;
-        size_t size = firn_term_text_decode(firn_bytes(text.data + at, text.size - at), &point);
+        size_t size = fi_term_text_decode(firn_bytes(text.data + at, text.size - at), &point);
         at += size > 0 ? size : 1;
         if (size < 2) {
             columns++;

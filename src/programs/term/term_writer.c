@@ -3,7 +3,7 @@
  * term/term_writer.c: JSON text, written piece by piece: at once, or into memory.
  *
  * A writer only knows its depth and whether a comma is due. Output that is passed on at once
- * (struct firn_term_writer.put) needs no memory, however long a listing is. Output into memory
+ * (struct fi_term_writer.put) needs no memory, however long a listing is. Output into memory
  * grows. A writer that has run out of memory stays failed and takes no more, so callers write
  * everything and check once.
  *
@@ -19,7 +19,7 @@
  * (I2) Strings hold valid UTF-8 without control characters of ASCII; with escapes_controls none of
  *      those that term.h calls so: they leave as \uXXXX. (Not checked: put_string decodes each
  *      character that it puts.)
- * (I3) has_failed is set before anything is left out. (Not checked: only firn_term_writer_put
+ * (I3) has_failed is set before anything is left out. (Not checked: only fi_term_writer_put
  *      leaves anything out.)
  */
 #include "term/term.h"
@@ -43,14 +43,14 @@ require(bool fits)
 /* ---- where it goes ---- */
 
 void
-firn_term_writer_deinit(struct firn_term_writer *writer)
+fi_term_writer_deinit(struct fi_term_writer *writer)
 {
     free(writer->data);
     memset(writer, 0, sizeof(*writer));
 }
 
 void
-firn_term_writer_clear(struct firn_term_writer *writer)
+fi_term_writer_clear(struct fi_term_writer *writer)
 {
     writer->size = 0;
     writer->depth = 0;
@@ -59,14 +59,14 @@ firn_term_writer_clear(struct firn_term_writer *writer)
 }
 
 firn_slice
-firn_term_writer_slice(const struct firn_term_writer *writer)
+fi_term_writer_slice(const struct fi_term_writer *writer)
 {
     assert(writer->put == NULL);
     return firn_bytes(writer->data, writer->size);
 }
 
 static bool
-reserve(struct firn_term_writer *writer, size_t more)
+reserve(struct fi_term_writer *writer, size_t more)
 {
     assert(writer->put == NULL && writer->size <= writer->capacity);
     size_t capacity = writer->capacity < 256 ? 256 : writer->capacity;
@@ -86,7 +86,7 @@ reserve(struct firn_term_writer *writer, size_t more)
 }
 
 void
-firn_term_writer_put(struct firn_term_writer *writer, const void *data, size_t size)
+fi_term_writer_put(struct fi_term_writer *writer, const void *data, size_t size)
 {
     assert(writer->size <= writer->capacity);
     if (writer->has_failed || size == 0) {
@@ -103,38 +103,38 @@ firn_term_writer_put(struct firn_term_writer *writer, const void *data, size_t s
 }
 
 static void
-put_text(struct firn_term_writer *writer, const char *text)
+put_text(struct fi_term_writer *writer, const char *text)
 {
-    firn_term_writer_put(writer, text, strlen(text));
+    fi_term_writer_put(writer, text, strlen(text));
 }
 
 /* ---- strings ---- */
 
 /* One UTF-16 unit as an escape. */
 static void
-put_unit(struct firn_term_writer *writer, uint32_t value)
+put_unit(struct fi_term_writer *writer, uint32_t value)
 {
     assert(value <= 0xFFFF);
     const char escaped[] = {
         '\\',           'u', hex[value >> 12 & 15], hex[value >> 8 & 15], hex[value >> 4 & 15],
         hex[value & 15]};
-    firn_term_writer_put(writer, escaped, sizeof(escaped));
+    fi_term_writer_put(writer, escaped, sizeof(escaped));
 }
 
 static bool
-is_escaped(const struct firn_term_writer *writer, uint32_t point)
+is_escaped(const struct fi_term_writer *writer, uint32_t point)
 {
-    return firn_term_text_is_control(point) && (writer->escapes_controls || point < 0x80);
+    return fi_term_text_is_control(point) && (writer->escapes_controls || point < 0x80);
 }
 
 /* Writes the character at the start, which needs an escape or more than a byte. Returns its size,
  * or 0 where it is not UTF-8. */
 static size_t
-put_character(struct firn_term_writer *writer, firn_slice at)
+put_character(struct fi_term_writer *writer, firn_slice at)
 {
     assert(at.size > 0);
     uint32_t point = 0;
-    size_t size = firn_term_text_decode(at, &point);
+    size_t size = fi_term_text_decode(at, &point);
     if (size == 0) {
         put_text(writer, "\xEF\xBF\xBD");
     } else if (point == '"' || point == '\\') {
@@ -147,21 +147,21 @@ put_character(struct firn_term_writer *writer, firn_slice at)
     } else if (is_escaped(writer, point)) {
         put_unit(writer, point);
     } else {
-        firn_term_writer_put(writer, at.data, size);
+        fi_term_writer_put(writer, at.data, size);
     }
     return size;
 }
 
 /* Returns whether all of it was UTF-8. */
 static bool
-put_string(struct firn_term_writer *writer, firn_slice value)
+put_string(struct fi_term_writer *writer, firn_slice value)
 {
     bool is_exact = true;
     size_t at = 0;
     put_text(writer, "\"");
     while (at < value.size) {
-        size_t plain = firn_term_text_plain(firn_bytes(value.data + at, value.size - at));
-        firn_term_writer_put(writer, value.data + at, plain);
+        size_t plain = fi_term_text_plain(firn_bytes(value.data + at, value.size - at));
+        fi_term_writer_put(writer, value.data + at, plain);
         at += plain;
         if (at < value.size) {
             size_t size = put_character(writer, firn_bytes(value.data + at, value.size - at));
@@ -174,12 +174,12 @@ put_string(struct firn_term_writer *writer, firn_slice value)
 }
 
 static void
-put_hex(struct firn_term_writer *writer, firn_slice value)
+put_hex(struct fi_term_writer *writer, firn_slice value)
 {
     put_text(writer, "\"");
     for (size_t i = 0; i < value.size; i++) {
         const char digits[] = {hex[value.data[i] >> 4], hex[value.data[i] & 15]};
-        firn_term_writer_put(writer, digits, sizeof(digits));
+        fi_term_writer_put(writer, digits, sizeof(digits));
     }
     put_text(writer, "\"");
 }
@@ -189,12 +189,12 @@ put_hex(struct firn_term_writer *writer, firn_slice value)
 /* The comma that is due, and the name of the member. False without a writer: nothing is to be
  * written. */
 static bool
-begin_value(struct firn_term_writer *writer, const char *key)
+begin_value(struct fi_term_writer *writer, const char *key)
 {
     if (writer == NULL) {
         return false;
     }
-    assert(writer->depth >= 0 && writer->depth <= FIRN_TERM_WRITER_DEPTH_MAX); /* (I1) */
+    assert(writer->depth >= 0 && writer->depth <= FI_TERM_WRITER_DEPTH_MAX); /* (I1) */
     int depth = writer->depth;
     require(depth == 0 || (key != NULL) == (writer->closing[depth] == '}'));
     if (writer->has_value[depth]) {
@@ -209,11 +209,11 @@ begin_value(struct firn_term_writer *writer, const char *key)
 }
 
 static void
-open_bracket(struct firn_term_writer *writer, const char *key, const char *opening, char closing)
+open_bracket(struct fi_term_writer *writer, const char *key, const char *opening, char closing)
 {
     if (begin_value(writer, key)) {
         put_text(writer, opening);
-        require(writer->depth < FIRN_TERM_WRITER_DEPTH_MAX);
+        require(writer->depth < FI_TERM_WRITER_DEPTH_MAX);
         writer->depth++;
         writer->closing[writer->depth] = closing;
         writer->has_value[writer->depth] = false;
@@ -221,23 +221,23 @@ open_bracket(struct firn_term_writer *writer, const char *key, const char *openi
 }
 
 void
-firn_term_writer_object(struct firn_term_writer *writer, const char *key)
+fi_term_writer_object(struct fi_term_writer *writer, const char *key)
 {
     open_bracket(writer, key, "{", '}');
 }
 
 void
-firn_term_writer_array(struct firn_term_writer *writer, const char *key)
+fi_term_writer_array(struct fi_term_writer *writer, const char *key)
 {
     open_bracket(writer, key, "[", ']');
 }
 
 void
-firn_term_writer_end(struct firn_term_writer *writer)
+fi_term_writer_end(struct fi_term_writer *writer)
 {
     if (writer != NULL) {
         require(writer->depth > 0);
-        firn_term_writer_put(writer, &writer->closing[writer->depth], 1);
+        fi_term_writer_put(writer, &writer->closing[writer->depth], 1);
         writer->depth--;
     }
 }
@@ -245,7 +245,7 @@ firn_term_writer_end(struct firn_term_writer *writer)
 /* ---- values ---- */
 
 void
-firn_term_writer_raw(struct firn_term_writer *writer, const char *key, firn_slice value)
+fi_term_writer_raw(struct fi_term_writer *writer, const char *key, firn_slice value)
 {
     if (value.size > 0 && writer != NULL) {
         bool is_members = key == NULL && writer->depth > 0 && writer->closing[writer->depth] == '}';
@@ -255,12 +255,12 @@ firn_term_writer_raw(struct firn_term_writer *writer, const char *key, firn_slic
             (void)begin_value(writer, key);
         }
         writer->has_value[writer->depth] = true;
-        firn_term_writer_put(writer, value.data, value.size);
+        fi_term_writer_put(writer, value.data, value.size);
     }
 }
 
 static void
-constant(struct firn_term_writer *writer, const char *key, const char *text)
+constant(struct fi_term_writer *writer, const char *key, const char *text)
 {
     assert(text != NULL);
     if (begin_value(writer, key)) {
@@ -269,7 +269,7 @@ constant(struct firn_term_writer *writer, const char *key, const char *text)
 }
 
 void
-firn_term_writer_u64(struct firn_term_writer *writer, const char *key, uint64_t value)
+fi_term_writer_u64(struct fi_term_writer *writer, const char *key, uint64_t value)
 {
     char text[24];
     if (begin_value(writer, key)) {
@@ -279,19 +279,19 @@ firn_term_writer_u64(struct firn_term_writer *writer, const char *key, uint64_t 
 }
 
 void
-firn_term_writer_bool(struct firn_term_writer *writer, const char *key, bool value)
+fi_term_writer_bool(struct fi_term_writer *writer, const char *key, bool value)
 {
     constant(writer, key, value ? "true" : "false");
 }
 
 void
-firn_term_writer_null(struct firn_term_writer *writer, const char *key)
+fi_term_writer_null(struct fi_term_writer *writer, const char *key)
 {
     constant(writer, key, "null");
 }
 
 void
-firn_term_writer_text(struct firn_term_writer *writer, const char *key, firn_slice value)
+fi_term_writer_text(struct fi_term_writer *writer, const char *key, firn_slice value)
 {
     if (begin_value(writer, key)) {
         (void)put_string(writer, value);
@@ -299,14 +299,14 @@ firn_term_writer_text(struct firn_term_writer *writer, const char *key, firn_sli
 }
 
 void
-firn_term_writer_string(struct firn_term_writer *writer, const char *key, const char *value)
+fi_term_writer_string(struct fi_term_writer *writer, const char *key, const char *value)
 {
     assert(value != NULL);
-    firn_term_writer_text(writer, key, firn_str(value));
+    fi_term_writer_text(writer, key, firn_str(value));
 }
 
 void
-firn_term_writer_bytes(struct firn_term_writer *writer, const char *key, firn_slice value)
+fi_term_writer_bytes(struct fi_term_writer *writer, const char *key, firn_slice value)
 {
     char hex_key[64];
     require(key != NULL && strlen(key) + sizeof("_hex") <= sizeof(hex_key));
@@ -318,28 +318,28 @@ firn_term_writer_bytes(struct firn_term_writer *writer, const char *key, firn_sl
 }
 
 void
-firn_term_writer_u64_if(struct firn_term_writer *writer, const char *key, uint64_t value, bool has)
+fi_term_writer_u64_if(struct fi_term_writer *writer, const char *key, uint64_t value, bool has)
 {
     if (has) {
-        firn_term_writer_u64(writer, key, value);
+        fi_term_writer_u64(writer, key, value);
     } else {
-        firn_term_writer_null(writer, key);
+        fi_term_writer_null(writer, key);
     }
 }
 
 void
-firn_term_writer_string_if(struct firn_term_writer *writer, const char *key, const char *value,
-                           bool has)
+fi_term_writer_string_if(struct fi_term_writer *writer, const char *key, const char *value,
+                         bool has)
 {
     if (has) {
-        firn_term_writer_string(writer, key, value);
+        fi_term_writer_string(writer, key, value);
     } else {
-        firn_term_writer_null(writer, key);
+        fi_term_writer_null(writer, key);
     }
 }
 
 void
-firn_term_writer_hash(struct firn_term_writer *writer, const char *key, const firn_hash *value)
+fi_term_writer_hash(struct fi_term_writer *writer, const char *key, const firn_hash *value)
 {
     if (begin_value(writer, key)) {
         put_hex(writer, firn_bytes(value->bytes, sizeof(value->bytes)));
@@ -347,19 +347,19 @@ firn_term_writer_hash(struct firn_term_writer *writer, const char *key, const fi
 }
 
 void
-firn_term_writer_time(struct firn_term_writer *writer, const char *key, int64_t since_epoch_ns)
+fi_term_writer_time(struct fi_term_writer *writer, const char *key, int64_t since_epoch_ns)
 {
-    char text[FIRN_TERM_TEXT_TIME_SIZE];
-    firn_term_writer_string(writer, key, firn_term_text_rfc3339(since_epoch_ns, text));
+    char text[FI_TERM_TEXT_TIME_SIZE];
+    fi_term_writer_string(writer, key, fi_term_text_rfc3339(since_epoch_ns, text));
 }
 
 void
-firn_term_writer_time_if(struct firn_term_writer *writer, const char *key, int64_t since_epoch_ns,
-                         bool has)
+fi_term_writer_time_if(struct fi_term_writer *writer, const char *key, int64_t since_epoch_ns,
+                       bool has)
 {
     if (has) {
-        firn_term_writer_time(writer, key, since_epoch_ns);
+        fi_term_writer_time(writer, key, since_epoch_ns);
     } else {
-        firn_term_writer_null(writer, key);
+        fi_term_writer_null(writer, key);
     }
 }

@@ -2,7 +2,7 @@
  *
  * aggregate/aggregate.h: grouping rows, and functions over the values of each group.
  *
- * Rows come in batches of columns: struct firn_chunk_values with up to FIRN_CHUNK_BLOCK values,
+ * Rows come in batches of columns: struct fi_chunk_values with up to FI_CHUNK_BLOCK values,
  * and a mask of the rows that count (NULL: all). Groups are returned in the same form, in no
  * particular order.
  *
@@ -35,27 +35,27 @@
 #include "base/error.h"
 #include "encoding/encoding.h"
 
-enum firn_aggregate_function {
-    FIRN_AGGREGATE_COUNT_ROWS = 1,
-    FIRN_AGGREGATE_COUNT,
-    FIRN_AGGREGATE_SUM, /* of numbers */
-    FIRN_AGGREGATE_MIN,
-    FIRN_AGGREGATE_MAX,
-    FIRN_AGGREGATE_AVG, /* of numbers */
-    FIRN_AGGREGATE_COUNT_DISTINCT
+enum fi_aggregate_function {
+    FI_AGGREGATE_COUNT_ROWS = 1,
+    FI_AGGREGATE_COUNT,
+    FI_AGGREGATE_SUM, /* of numbers */
+    FI_AGGREGATE_MIN,
+    FI_AGGREGATE_MAX,
+    FI_AGGREGATE_AVG, /* of numbers */
+    FI_AGGREGATE_COUNT_DISTINCT
 };
 
 /* A key or an argument. */
-struct firn_aggregate_column {
+struct fi_aggregate_column {
     firn_type type;
     uint32_t
         fixed_size; /* of BYTES whose values all have one size (UUID, VECTOR); 0: sizes differ */
 };
 
-struct firn_aggregate_call {
-    enum firn_aggregate_function function;
-    struct firn_aggregate_column argument; /* unused by COUNT_ROWS */
-    uint32_t scale;                        /* of a DECIMAL argument: AVG divides by 10^scale */
+struct fi_aggregate_call {
+    enum fi_aggregate_function function;
+    struct fi_aggregate_column argument; /* unused by COUNT_ROWS */
+    uint32_t scale;                      /* of a DECIMAL argument: AVG divides by 10^scale */
     /* Calls with the same number, except 0, always get the same values in the same way, so their
      * common sums are kept once. */
     uint32_t argument_number;
@@ -63,109 +63,106 @@ struct firn_aggregate_call {
 
 /* Bounds of the values of a key that is a number, as its bits. They are a hint: there may be values
  * outside. */
-struct firn_aggregate_range {
+struct fi_aggregate_range {
     uint64_t min;
     uint64_t max; /* not below min, as numbers of the key's type */
 };
 
-enum { FIRN_AGGREGATE_KEYS_MAX = 63, FIRN_AGGREGATE_CALLS_MAX = 4096 };
-#define FIRN_AGGREGATE_MEMORY_MIN ((uint64_t)64 << 10) /* less counts as so much */
+enum { FI_AGGREGATE_KEYS_MAX = 63, FI_AGGREGATE_CALLS_MAX = 4096 };
+#define FI_AGGREGATE_MEMORY_MIN ((uint64_t)64 << 10) /* less counts as so much */
 
 /* All is borrowed until create returns, except os and spill with what it refers to: these are
  * borrowed until destroy. */
-struct firn_aggregate_spec {
-    const struct firn_aggregate_column *keys;
+struct fi_aggregate_spec {
+    const struct fi_aggregate_column *keys;
     size_t key_count;
     /* Of each key; NULL: not all of them are known. Together with row_count, an estimate, they
      * decide whether groups are found without hashing. */
-    const struct firn_aggregate_range *ranges;
+    const struct fi_aggregate_range *ranges;
     uint64_t row_count;
-    const struct firn_aggregate_call *calls;
+    const struct fi_aggregate_call *calls;
     size_t call_count;
     uint64_t memory_bytes;
-    const struct firn_row_spill *spill; /* NULL: none; then FIRN_LIMIT when the memory is used up */
-    struct firn_os *os; /* the source of large pages of memory; NULL: none are used */
-    uint64_t seed;      /* of hashes, so that nobody can choose keys that collide */
+    const struct fi_row_spill *spill; /* NULL: none; then FIRN_LIMIT when the memory is used up */
+    struct fi_os *os;                 /* the source of large pages of memory; NULL: none are used */
+    uint64_t seed;                    /* of hashes, so that nobody can choose keys that collide */
 };
 
-struct firn_aggregate;
+struct fi_aggregate;
 
 /* Whether an earlier call with the same argument number keeps the state of this one: values that
  * are added to this one are ignored. */
-bool firn_aggregate_is_shared(const struct firn_aggregate *aggregate, size_t call);
+bool fi_aggregate_is_shared(const struct fi_aggregate *aggregate, size_t call);
 
 /* The type of a call's results: COUNTs I64; AVG F64; SUM I64, U64, DECIMAL or F64; MIN and MAX
  * the argument's. */
-firn_type firn_aggregate_result_type(const struct firn_aggregate_call *call);
+firn_type fi_aggregate_result_type(const struct fi_aggregate_call *call);
 
 /* FIRN_LIMIT beyond the limits above; FIRN_INVALID: a function does not take the type of its
  * argument. */
-FIRN_MUST_CHECK int firn_aggregate_create(const struct firn_aggregate_spec *spec,
-                                          struct firn_aggregate **out, firn_error *err);
+FIRN_MUST_CHECK int fi_aggregate_create(const struct fi_aggregate_spec *spec,
+                                        struct fi_aggregate **out, firn_error *err);
 /* NULL is fine. */
-void firn_aggregate_destroy(struct firn_aggregate *aggregate);
+void fi_aggregate_destroy(struct fi_aggregate *aggregate);
 
 /* ---- rows ---- */
 
 /* Adds rows: a column for each key, and one for each call, of the kinds of the spec's types. A call
- * whose argument has kind FIRN_PHYSICAL_NONE is left out (the caller adds to it with the functions
+ * whose argument has kind FI_PHYSICAL_NONE is left out (the caller adds to it with the functions
  * below); that of COUNT_ROWS is ignored. Bits of mask from count on must be 0. Nothing is
  * borrowed. */
-FIRN_MUST_CHECK int firn_aggregate_add(struct firn_aggregate *aggregate,
-                                       const struct firn_chunk_values *keys,
-                                       const struct firn_chunk_values *arguments, size_t count,
-                                       const uint64_t *mask, firn_error *err);
+FIRN_MUST_CHECK int fi_aggregate_add(struct fi_aggregate *aggregate,
+                                     const struct fi_chunk_values *keys,
+                                     const struct fi_chunk_values *arguments, size_t count,
+                                     const uint64_t *mask, firn_error *err);
 
-/* Adds rows whose keys come as the codes of chunks (firn_chunk_read_codes; nulls have code_count).
+/* Adds rows whose keys come as the codes of chunks (fi_chunk_read_codes; nulls have code_count).
  * The codes of a row are joined into one number, also for rows that the mask leaves out: the code
  * of the last key + (its code_count + 1) * (that of the key before it + …). There is a chunk for
  * each key; the chunks are borrowed until the next begin_codes, merge or finish, the array is not.
  * Each number is looked up once, and again after groups were spilled. Requires: keys; no ranges of
- * them; firn_chunk_code_count > 0 of all chunks; at most FIRN_AGGREGATE_CODES_MAX numbers, unless
+ * them; fi_chunk_code_count > 0 of all chunks; at most FI_AGGREGATE_CODES_MAX numbers, unless
  * there is one key. */
-enum { FIRN_AGGREGATE_CODES_MAX = 1 << 14 };
-FIRN_MUST_CHECK int firn_aggregate_begin_codes(struct firn_aggregate *aggregate,
-                                               const struct firn_chunk *const *chunks,
-                                               firn_error *err);
-FIRN_MUST_CHECK int firn_aggregate_add_codes(struct firn_aggregate *aggregate,
-                                             const uint32_t *codes,
-                                             const struct firn_chunk_values *arguments,
-                                             size_t count, const uint64_t *mask, firn_error *err);
+enum { FI_AGGREGATE_CODES_MAX = 1 << 14 };
+FIRN_MUST_CHECK int fi_aggregate_begin_codes(struct fi_aggregate *aggregate,
+                                             const struct fi_chunk *const *chunks, firn_error *err);
+FIRN_MUST_CHECK int fi_aggregate_add_codes(struct fi_aggregate *aggregate, const uint32_t *codes,
+                                           const struct fi_chunk_values *arguments, size_t count,
+                                           const uint64_t *mask, firn_error *err);
 
 /* Joins the codes of one more key to the numbers of the keys before it. count: how many codes the
  * key has, with that of null. */
-void firn_aggregate_join_codes(const struct firn_aggregate *aggregate, uint32_t *codes,
-                               const uint32_t *own, uint32_t count, size_t rows);
+void fi_aggregate_join_codes(const struct fi_aggregate *aggregate, uint32_t *codes,
+                             const uint32_t *own, uint32_t count, size_t rows);
 
 /* Facts about many rows at once. Requires: no keys; not of COUNT_DISTINCT. */
 
 /* To SUM or AVG. */
-void firn_aggregate_add_sum(struct firn_aggregate *aggregate, size_t call,
-                            const struct firn_chunk_sum *sum);
+void fi_aggregate_add_sum(struct fi_aggregate *aggregate, size_t call,
+                          const struct fi_chunk_sum *sum);
 /* To COUNT_ROWS or COUNT. */
-void firn_aggregate_add_count(struct firn_aggregate *aggregate, size_t call, uint64_t count);
+void fi_aggregate_add_count(struct fi_aggregate *aggregate, size_t call, uint64_t count);
 /* To MIN or MAX: the smallest or largest of some values; null changes nothing. */
-FIRN_MUST_CHECK int firn_aggregate_add_extreme(struct firn_aggregate *aggregate, size_t call,
-                                               const struct firn_cell *cell, firn_error *err);
+FIRN_MUST_CHECK int fi_aggregate_add_extreme(struct fi_aggregate *aggregate, size_t call,
+                                             const struct fi_cell *cell, firn_error *err);
 
 /* Adds the groups of another aggregate with the same spec, which is empty afterwards and may be
  * used again. Requires: neither is finished. */
-FIRN_MUST_CHECK int firn_aggregate_merge(struct firn_aggregate *aggregate,
-                                         struct firn_aggregate *other, firn_error *err);
+FIRN_MUST_CHECK int fi_aggregate_merge(struct fi_aggregate *aggregate, struct fi_aggregate *other,
+                                       firn_error *err);
 
 /* ---- groups ---- */
 
 /* Ends adding: no rows follow. */
-FIRN_MUST_CHECK int firn_aggregate_finish(struct firn_aggregate *aggregate, firn_error *err);
+FIRN_MUST_CHECK int fi_aggregate_finish(struct fi_aggregate *aggregate, firn_error *err);
 
-/* Up to FIRN_CHUNK_BLOCK more groups: a column for each key and one for each call go to the
+/* Up to FI_CHUNK_BLOCK more groups: a column for each key and one for each call go to the
  * caller's arrays. They are borrowed until the next call. *out_count is 0 at the end. */
-FIRN_MUST_CHECK int firn_aggregate_next(struct firn_aggregate *aggregate,
-                                        struct firn_chunk_values *keys,
-                                        struct firn_chunk_values *results, size_t *out_count,
-                                        firn_error *err);
+FIRN_MUST_CHECK int fi_aggregate_next(struct fi_aggregate *aggregate, struct fi_chunk_values *keys,
+                                      struct fi_chunk_values *results, size_t *out_count,
+                                      firn_error *err);
 
 /* Bytes written to temporary files so far. */
-uint64_t firn_aggregate_spilled_bytes(const struct firn_aggregate *aggregate);
+uint64_t fi_aggregate_spilled_bytes(const struct fi_aggregate *aggregate);
 
 #endif

@@ -17,7 +17,7 @@
 #include "aggregate/aggregate_internal.h"
 
 enum {
-    ROWS = FIRN_AGGREGATE_ROWS,
+    ROWS = FI_AGGREGATE_ROWS,
     STATES_LISTED = 3, /* with fewer, listing rows by group is not worth it */
     BYTES_SHARE = 8    /* one step adds at most this part of the memory in extremes of bytes */
 };
@@ -26,57 +26,57 @@ enum {
 
 /* Whether the caller adds to a call itself, or another call keeps its state. */
 static bool
-is_left_out(const struct firn_aggregate_function_of *call, const struct firn_chunk_values *argument)
+is_left_out(const struct fi_aggregate_function_of *call, const struct fi_chunk_values *argument)
 {
     return call->is_shared ||
-           (call->function != FIRN_AGGREGATE_COUNT_ROWS && argument->kind == FIRN_PHYSICAL_NONE);
+           (call->function != FI_AGGREGATE_COUNT_ROWS && argument->kind == FI_PHYSICAL_NONE);
 }
 
 /* Updates one call for chosen rows [start, end), whose groups are known. */
 static int
-update(struct firn_aggregate *aggregate, const struct firn_aggregate_function_of *call,
-       const struct firn_chunk_values *argument, size_t start, size_t end, firn_error *err)
+update(struct fi_aggregate *aggregate, const struct fi_aggregate_function_of *call,
+       const struct fi_chunk_values *argument, size_t start, size_t end, firn_error *err)
 {
     const uint16_t *rows = aggregate->batch.rows + start;
     uint8_t *const *groups = aggregate->batch.groups + start;
     size_t count = end - start;
-    if (call->function != FIRN_AGGREGATE_COUNT_ROWS) {
+    if (call->function != FI_AGGREGATE_COUNT_ROWS) {
         DCHECK(argument->kind == call->argument);
         if (argument->valid != NULL) {
             size_t kept = 0;
             for (size_t i = 0; i < count; i++) {
                 aggregate->rows[kept] = rows[i];
                 aggregate->groups[kept] = groups[i];
-                kept += firn_aggregate_is_set(argument->valid, rows[i]);
+                kept += fi_aggregate_is_set(argument->valid, rows[i]);
             }
             rows = aggregate->rows;
             groups = aggregate->groups;
             count = kept;
         }
     }
-    return firn_aggregate_state_update(call, argument, rows, groups, count, &aggregate->table.arena,
-                                       err);
+    return fi_aggregate_state_update(call, argument, rows, groups, count, &aggregate->table.arena,
+                                     err);
 }
 
 /* Updates all calls for chosen rows [start, end), whose groups are known; is_listed: they are
  * marked by group. */
 static int
-update_calls(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
-             size_t start, size_t end, bool is_listed, firn_error *err)
+update_calls(struct fi_aggregate *aggregate, const struct fi_chunk_values *arguments, size_t start,
+             size_t end, bool is_listed, firn_error *err)
 {
-    struct firn_aggregate_few *few = &aggregate->few;
+    struct fi_aggregate_few *few = &aggregate->few;
     int rc = FIRN_OK;
     DCHECK(start <= end && end <= aggregate->batch.count);
     if (is_listed) {
-        firn_aggregate_few_add_sums(few, aggregate->calls, aggregate->call_count, arguments);
+        fi_aggregate_few_add_sums(few, aggregate->calls, aggregate->call_count, arguments);
     }
     for (size_t i = 0; i < aggregate->call_count && rc == FIRN_OK; i++) {
-        const struct firn_aggregate_function_of *call = &aggregate->calls[i];
+        const struct fi_aggregate_function_of *call = &aggregate->calls[i];
         if (call->distinct != NULL || is_left_out(call, &arguments[i]) ||
             (is_listed && call->is_added)) {
             continue;
         }
-        if (!is_listed || !firn_aggregate_few_update(few, call, &arguments[i])) {
+        if (!is_listed || !fi_aggregate_few_update(few, call, &arguments[i])) {
             rc = update(aggregate, call, &arguments[i], start, end, err);
         }
     }
@@ -85,26 +85,25 @@ update_calls(struct firn_aggregate *aggregate, const struct firn_chunk_values *a
 
 /* Updates all calls for groups of the table. */
 static int
-update_step(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
-            size_t start, size_t end, firn_error *err)
+update_step(struct fi_aggregate *aggregate, const struct fi_chunk_values *arguments, size_t start,
+            size_t end, firn_error *err)
 {
     bool is_listed =
         aggregate->state_count >= STATES_LISTED &&
-        firn_aggregate_few_list(&aggregate->few, &aggregate->table, &aggregate->batch, start, end);
+        fi_aggregate_few_list(&aggregate->few, &aggregate->table, &aggregate->batch, start, end);
     return update_calls(aggregate, arguments, start, end, is_listed, err);
 }
 
 /* The end of the rows of one step, so that extremes of bytes hardly exceed the memory. */
 static size_t
-cut_step(const struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
+cut_step(const struct fi_aggregate *aggregate, const struct fi_chunk_values *arguments,
          size_t start, size_t end)
 {
     uint64_t size = 0;
     for (size_t i = start; aggregate->has_bytes_state && i < end; i++) {
         for (size_t c = 0; c < aggregate->call_count; c++) {
-            const struct firn_aggregate_function_of *call = &aggregate->calls[c];
-            if (call->state_kind == FIRN_AGGREGATE_STATE_BYTES &&
-                !is_left_out(call, &arguments[c])) {
+            const struct fi_aggregate_function_of *call = &aggregate->calls[c];
+            if (call->state_kind == FI_AGGREGATE_STATE_BYTES && !is_left_out(call, &arguments[c])) {
                 size += arguments[c].as.bytes[aggregate->batch.rows[i]].size;
             }
         }
@@ -117,18 +116,18 @@ cut_step(const struct firn_aggregate *aggregate, const struct firn_chunk_values 
 
 /* Adds rows to the aggregate whose groups a call of COUNT_DISTINCT counts. */
 static int
-add_distinct(struct firn_aggregate *aggregate, const struct firn_chunk_values *keys,
-             const struct firn_chunk_values *arguments, size_t count, const uint64_t *mask,
+add_distinct(struct fi_aggregate *aggregate, const struct fi_chunk_values *keys,
+             const struct fi_chunk_values *arguments, size_t count, const uint64_t *mask,
              firn_error *err)
 {
-    struct firn_chunk_values columns[FIRN_AGGREGATE_KEYS_MAX + 1];
-    uint64_t chosen[FIRN_AGGREGATE_MASK_WORDS];
+    struct fi_chunk_values columns[FI_AGGREGATE_KEYS_MAX + 1];
+    uint64_t chosen[FI_AGGREGATE_MASK_WORDS];
     int rc = FIRN_OK;
     for (size_t k = 0; k < aggregate->key_count; k++) {
         columns[k] = keys[k];
     }
     for (size_t i = 0; i < aggregate->call_count && rc == FIRN_OK; i++) {
-        const struct firn_aggregate_function_of *call = &aggregate->calls[i];
+        const struct fi_aggregate_function_of *call = &aggregate->calls[i];
         if (call->distinct == NULL || is_left_out(call, &arguments[i])) {
             continue;
         }
@@ -138,37 +137,37 @@ add_distinct(struct firn_aggregate *aggregate, const struct firn_chunk_values *k
             chosen[w] = valid[w] & (mask == NULL ? all : mask[w]);
         }
         columns[aggregate->key_count] = arguments[i];
-        rc = firn_aggregate_add(call->distinct, columns, arguments, count,
-                                valid == NULL ? mask : chosen, err);
+        rc = fi_aggregate_add(call->distinct, columns, arguments, count,
+                              valid == NULL ? mask : chosen, err);
     }
     return rc;
 }
 
 static int
-add_to_only(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
-            size_t count, const uint64_t *mask, firn_error *err)
+add_to_only(struct fi_aggregate *aggregate, const struct fi_chunk_values *arguments, size_t count,
+            const uint64_t *mask, firn_error *err)
 {
-    uint8_t *group = firn_aggregate_only_group(aggregate);
-    struct firn_aggregate_batch *batch = &aggregate->batch;
+    uint8_t *group = fi_aggregate_only_group(aggregate);
+    struct fi_aggregate_batch *batch = &aggregate->batch;
     int rc = FIRN_OK;
     if (aggregate->has_bytes_state) {
-        firn_aggregate_keys_choose(batch, count, mask);
+        fi_aggregate_keys_choose(batch, count, mask);
         for (size_t i = 0; i < batch->count; i++) {
             batch->groups[i] = group;
         }
     }
     for (size_t i = 0; i < aggregate->call_count && rc == FIRN_OK; i++) {
-        const struct firn_aggregate_function_of *call = &aggregate->calls[i];
+        const struct fi_aggregate_function_of *call = &aggregate->calls[i];
         const uint64_t *valid = NULL;
-        uint64_t chosen[FIRN_AGGREGATE_MASK_WORDS];
+        uint64_t chosen[FI_AGGREGATE_MASK_WORDS];
         if (call->distinct != NULL || is_left_out(call, &arguments[i])) {
             continue;
         }
-        if (call->state_kind == FIRN_AGGREGATE_STATE_BYTES) {
+        if (call->state_kind == FI_AGGREGATE_STATE_BYTES) {
             rc = update(aggregate, call, &arguments[i], 0, batch->count, err);
             continue;
         }
-        if (call->function != FIRN_AGGREGATE_COUNT_ROWS) {
+        if (call->function != FI_AGGREGATE_COUNT_ROWS) {
             DCHECK(arguments[i].kind == call->argument);
             valid = arguments[i].valid;
         }
@@ -176,77 +175,77 @@ add_to_only(struct firn_aggregate *aggregate, const struct firn_chunk_values *ar
             uint64_t all = count - 64 * w >= 64 ? UINT64_MAX : (UINT64_C(1) << count % 64) - 1;
             chosen[w] = valid[w] & (mask == NULL ? all : mask[w]);
         }
-        firn_aggregate_state_update_one(call, &arguments[i], count, valid == NULL ? mask : chosen,
-                                        group);
+        fi_aggregate_state_update_one(call, &arguments[i], count, valid == NULL ? mask : chosen,
+                                      group);
     }
     return rc;
 }
 
 /* Adds chosen rows to groups in the table. */
 static int
-add_to_table(struct firn_aggregate *aggregate, const struct firn_chunk_values *keys,
-             const struct firn_chunk_values *arguments, firn_error *err)
+add_to_table(struct fi_aggregate *aggregate, const struct fi_chunk_values *keys,
+             const struct fi_chunk_values *arguments, firn_error *err)
 {
-    struct firn_aggregate_batch *batch = &aggregate->batch;
-    firn_aggregate_keys_words(&aggregate->table, aggregate->keys, aggregate->key_count, keys, batch,
-                              aggregate->words);
+    struct fi_aggregate_batch *batch = &aggregate->batch;
+    fi_aggregate_keys_words(&aggregate->table, aggregate->keys, aggregate->key_count, keys, batch,
+                            aggregate->words);
     size_t end;
     for (size_t start = 0; start < batch->count; start = end) {
         size_t found;
-        FIRN_TRY_RETURN(firn_aggregate_keys_find(&aggregate->table, batch, aggregate->words, start,
-                                                 &found, err));
+        FI_TRY_RETURN(
+            fi_aggregate_keys_find(&aggregate->table, batch, aggregate->words, start, &found, err));
         end = cut_step(aggregate, arguments, start, found);
-        FIRN_TRY_RETURN(update_step(aggregate, arguments, start, end, err));
-        FIRN_TRY_RETURN(
-            firn_aggregate_spill_if_full(aggregate, end == found && end < batch->count, err));
+        FI_TRY_RETURN(update_step(aggregate, arguments, start, end, err));
+        FI_TRY_RETURN(
+            fi_aggregate_spill_if_full(aggregate, end == found && end < batch->count, err));
     }
     return FIRN_OK;
 }
 
 /* Adds chosen rows whose groups have places; the others stay chosen. */
 static int
-add_to_places(struct firn_aggregate *aggregate, const struct firn_chunk_values *keys,
-              const struct firn_chunk_values *arguments, size_t count, firn_error *err)
+add_to_places(struct fi_aggregate *aggregate, const struct fi_chunk_values *keys,
+              const struct fi_chunk_values *arguments, size_t count, firn_error *err)
 {
-    struct firn_aggregate_direct *direct = &aggregate->direct;
-    struct firn_aggregate_batch *batch = &aggregate->batch;
+    struct fi_aggregate_direct *direct = &aggregate->direct;
+    struct fi_aggregate_batch *batch = &aggregate->batch;
     uint16_t rest[ROWS];
-    bool may_be_few = direct->numbers != NULL && aggregate->few.place_count < FIRN_AGGREGATE_FEW;
-    size_t done = may_be_few ? 0 : firn_aggregate_direct_count(aggregate, keys, count);
+    bool may_be_few = direct->numbers != NULL && aggregate->few.place_count < FI_AGGREGATE_FEW;
+    size_t done = may_be_few ? 0 : fi_aggregate_direct_count(aggregate, keys, count);
     batch->count -= done;
     if (batch->count == 0) {
         return FIRN_OK;
     }
     memmove(batch->rows, batch->rows + done, batch->count * sizeof batch->rows[0]);
-    size_t rest_count = firn_aggregate_direct_find(aggregate, keys, rest);
+    size_t rest_count = fi_aggregate_direct_find(aggregate, keys, rest);
     bool is_listed = direct->numbers != NULL &&
-                     firn_aggregate_few_list_places(&aggregate->few, batch, direct->numbers);
+                     fi_aggregate_few_list_places(&aggregate->few, batch, direct->numbers);
     if (direct->has_own_count &&
-        (!is_listed || !firn_aggregate_few_update(&aggregate->few, &direct->rows_call, NULL))) {
-        FIRN_TRY_RETURN(update(aggregate, &direct->rows_call, NULL, 0, batch->count, err));
+        (!is_listed || !fi_aggregate_few_update(&aggregate->few, &direct->rows_call, NULL))) {
+        FI_TRY_RETURN(update(aggregate, &direct->rows_call, NULL, 0, batch->count, err));
     }
-    FIRN_TRY_RETURN(update_calls(aggregate, arguments, 0, batch->count, is_listed, err));
+    FI_TRY_RETURN(update_calls(aggregate, arguments, 0, batch->count, is_listed, err));
     memcpy(batch->rows, rest, rest_count * sizeof rest[0]);
     batch->count = rest_count;
     return FIRN_OK;
 }
 
 int
-firn_aggregate_add(struct firn_aggregate *aggregate, const struct firn_chunk_values *keys,
-                   const struct firn_chunk_values *arguments, size_t count, const uint64_t *mask,
-                   firn_error *err)
+fi_aggregate_add(struct fi_aggregate *aggregate, const struct fi_chunk_values *keys,
+                 const struct fi_chunk_values *arguments, size_t count, const uint64_t *mask,
+                 firn_error *err)
 {
     int rc = FIRN_OK;
     DCHECK(!aggregate->is_finished && count <= ROWS);
     if (aggregate->key_count == 0) {
-        FIRN_TRY(add_to_only(aggregate, arguments, count, mask, err));
+        FI_TRY(add_to_only(aggregate, arguments, count, mask, err));
     } else {
-        firn_aggregate_keys_choose(&aggregate->batch, count, mask);
+        fi_aggregate_keys_choose(&aggregate->batch, count, mask);
         if (aggregate->direct.places > 0) {
-            FIRN_TRY(add_to_places(aggregate, keys, arguments, count, err));
+            FI_TRY(add_to_places(aggregate, keys, arguments, count, err));
         }
         if (aggregate->batch.count > 0) {
-            FIRN_TRY(add_to_table(aggregate, keys, arguments, err));
+            FI_TRY(add_to_table(aggregate, keys, arguments, err));
         }
     }
     if (aggregate->has_distinct) {
@@ -260,36 +259,36 @@ out:
 
 /* The group of the codes of all keys; *out is NULL if the memory is used up. */
 static int
-find_code(struct firn_aggregate *aggregate, uint32_t code, uint8_t **out, firn_error *err)
+find_code(struct fi_aggregate *aggregate, uint32_t code, uint8_t **out, firn_error *err)
 {
-    uint64_t words[FIRN_AGGREGATE_WORDS_MAX] = {0};
+    uint64_t words[FI_AGGREGATE_WORDS_MAX] = {0};
     uint32_t rest = code;
     DCHECK(code < aggregate->code_count);
     for (size_t k = aggregate->key_count; k-- > 0;) {
-        struct firn_aggregate_codes *codes = &aggregate->codes[k];
-        uint32_t count = (uint32_t)firn_chunk_code_count(codes->chunk);
-        struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
+        struct fi_aggregate_codes *codes = &aggregate->codes[k];
+        uint32_t count = (uint32_t)fi_chunk_code_count(codes->chunk);
+        struct fi_cell cell = {.kind = FI_PHYSICAL_NONE};
         if (rest % (count + 1) < count) {
-            FIRN_TRY_RETURN(firn_chunk_code_value(codes->chunk, rest % (count + 1), &codes->scratch,
-                                                  &cell, err));
+            FI_TRY_RETURN(
+                fi_chunk_code_value(codes->chunk, rest % (count + 1), &codes->scratch, &cell, err));
         }
-        firn_aggregate_keys_of_cell(&aggregate->keys[k], k, &cell, words);
+        fi_aggregate_keys_of_cell(&aggregate->keys[k], k, &cell, words);
         rest /= count + 1;
     }
-    FIRN_TRY_RETURN(firn_aggregate_table_find(
-        &aggregate->table, words, firn_aggregate_table_hash(&aggregate->table, words), out, err));
+    FI_TRY_RETURN(fi_aggregate_table_find(
+        &aggregate->table, words, fi_aggregate_table_hash(&aggregate->table, words), out, err));
     aggregate->code_groups[code] = *out;
     if (*out != NULL) {
-        aggregate->code_numbers[code] = firn_aggregate_few_number(&aggregate->table, *out);
+        aggregate->code_numbers[code] = fi_aggregate_few_number(&aggregate->table, *out);
     }
     return FIRN_OK;
 }
 
 static int
-find_codes(struct firn_aggregate *aggregate, const uint32_t *codes, size_t start, size_t *out_end,
+find_codes(struct fi_aggregate *aggregate, const uint32_t *codes, size_t start, size_t *out_end,
            firn_error *err)
 {
-    struct firn_aggregate_batch *batch = &aggregate->batch;
+    struct fi_aggregate_batch *batch = &aggregate->batch;
     int rc = FIRN_OK;
     size_t i = start;
     for (; i < batch->count; i++) {
@@ -309,13 +308,13 @@ find_codes(struct firn_aggregate *aggregate, const uint32_t *codes, size_t start
 /* For COUNT_DISTINCT: takes the keys of rows [start, end), which come as codes, from the rows'
  * groups. */
 static int
-add_distinct_codes(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
+add_distinct_codes(struct fi_aggregate *aggregate, const struct fi_chunk_values *arguments,
                    size_t start, size_t end, firn_error *err)
 {
-    const struct firn_aggregate_batch *batch = &aggregate->batch;
-    uint64_t mask[FIRN_AGGREGATE_MASK_WORDS] = {0};
-    struct firn_chunk_values keys[FIRN_AGGREGATE_KEYS_MAX + 1];
-    int rc = firn_aggregate_make_outputs(aggregate, err);
+    const struct fi_aggregate_batch *batch = &aggregate->batch;
+    uint64_t mask[FI_AGGREGATE_MASK_WORDS] = {0};
+    struct fi_chunk_values keys[FI_AGGREGATE_KEYS_MAX + 1];
+    int rc = fi_aggregate_make_outputs(aggregate, err);
     if (rc != FIRN_OK || start == end) {
         return rc;
     }
@@ -323,31 +322,30 @@ add_distinct_codes(struct firn_aggregate *aggregate, const struct firn_chunk_val
         mask[batch->rows[i] / 64] |= UINT64_C(1) << batch->rows[i] % 64;
     }
     for (size_t k = 0; k < aggregate->key_count; k++) {
-        firn_aggregate_keys_read(&aggregate->keys[k], k, batch->groups + start, end - start,
-                                 batch->rows + start, &aggregate->outputs[k], &keys[k]);
+        fi_aggregate_keys_read(&aggregate->keys[k], k, batch->groups + start, end - start,
+                               batch->rows + start, &aggregate->outputs[k], &keys[k]);
     }
     return add_distinct(aggregate, keys, arguments, keys[0].count, mask, err);
 }
 
 /* Updates the calls for rows that are marked by the numbers of their codes. */
 static int
-update_listed(struct firn_aggregate *aggregate, const uint32_t *codes,
-              const struct firn_chunk_values *arguments, size_t count, const uint64_t *mask,
+update_listed(struct fi_aggregate *aggregate, const uint32_t *codes,
+              const struct fi_chunk_values *arguments, size_t count, const uint64_t *mask,
               firn_error *err)
 {
-    struct firn_aggregate_batch *batch = &aggregate->batch;
+    struct fi_aggregate_batch *batch = &aggregate->batch;
     bool has_groups = false;
     int rc = FIRN_OK;
-    firn_aggregate_few_add_sums(&aggregate->few, aggregate->calls, aggregate->call_count,
-                                arguments);
+    fi_aggregate_few_add_sums(&aggregate->few, aggregate->calls, aggregate->call_count, arguments);
     for (size_t i = 0; i < aggregate->call_count && rc == FIRN_OK; i++) {
-        const struct firn_aggregate_function_of *call = &aggregate->calls[i];
+        const struct fi_aggregate_function_of *call = &aggregate->calls[i];
         if (is_left_out(call, &arguments[i]) || call->is_added ||
-            firn_aggregate_few_update(&aggregate->few, call, &arguments[i])) {
+            fi_aggregate_few_update(&aggregate->few, call, &arguments[i])) {
             continue;
         }
         if (!has_groups) {
-            firn_aggregate_keys_choose(batch, count, mask);
+            fi_aggregate_keys_choose(batch, count, mask);
         }
         for (size_t r = 0; r < batch->count && !has_groups; r++) {
             batch->groups[r] = aggregate->code_groups[codes[batch->rows[r]]];
@@ -360,29 +358,29 @@ update_listed(struct firn_aggregate *aggregate, const uint32_t *codes,
 }
 
 int
-firn_aggregate_add_codes(struct firn_aggregate *aggregate, const uint32_t *codes,
-                         const struct firn_chunk_values *arguments, size_t count,
-                         const uint64_t *mask, firn_error *err)
+fi_aggregate_add_codes(struct fi_aggregate *aggregate, const uint32_t *codes,
+                       const struct fi_chunk_values *arguments, size_t count, const uint64_t *mask,
+                       firn_error *err)
 {
-    struct firn_aggregate_batch *batch = &aggregate->batch;
+    struct fi_aggregate_batch *batch = &aggregate->batch;
     DCHECK(aggregate->code_count > 0 && !aggregate->is_finished && count <= ROWS);
     if (!aggregate->has_distinct && !aggregate->has_bytes_state && aggregate->state_count > 0 &&
-        firn_aggregate_few_list_codes(&aggregate->few, &aggregate->table, codes, count, mask,
-                                      aggregate->code_numbers, aggregate->code_count)) {
+        fi_aggregate_few_list_codes(&aggregate->few, &aggregate->table, codes, count, mask,
+                                    aggregate->code_numbers, aggregate->code_count)) {
         return update_listed(aggregate, codes, arguments, count, mask, err);
     }
-    firn_aggregate_keys_choose(batch, count, mask);
+    fi_aggregate_keys_choose(batch, count, mask);
     size_t end;
     for (size_t start = 0; start < batch->count; start = end) {
         size_t found;
-        FIRN_TRY_RETURN(find_codes(aggregate, codes, start, &found, err));
+        FI_TRY_RETURN(find_codes(aggregate, codes, start, &found, err));
         end = cut_step(aggregate, arguments, start, found);
-        FIRN_TRY_RETURN(update_step(aggregate, arguments, start, end, err));
+        FI_TRY_RETURN(update_step(aggregate, arguments, start, end, err));
         if (aggregate->has_distinct) {
-            FIRN_TRY_RETURN(add_distinct_codes(aggregate, arguments, start, end, err));
+            FI_TRY_RETURN(add_distinct_codes(aggregate, arguments, start, end, err));
         }
-        FIRN_TRY_RETURN(
-            firn_aggregate_spill_if_full(aggregate, end == found && end < batch->count, err));
+        FI_TRY_RETURN(
+            fi_aggregate_spill_if_full(aggregate, end == found && end < batch->count, err));
     }
     return FIRN_OK;
 }
@@ -390,55 +388,54 @@ firn_aggregate_add_codes(struct firn_aggregate *aggregate, const uint32_t *codes
 /* ---- facts ---- */
 
 void
-firn_aggregate_add_sum(struct firn_aggregate *aggregate, size_t call,
-                       const struct firn_chunk_sum *sum)
+fi_aggregate_add_sum(struct fi_aggregate *aggregate, size_t call, const struct fi_chunk_sum *sum)
 {
-    const struct firn_aggregate_function_of *of = &aggregate->calls[call];
-    uint8_t *state = firn_aggregate_only_group(aggregate) + of->offset;
+    const struct fi_aggregate_function_of *of = &aggregate->calls[call];
+    uint8_t *state = fi_aggregate_only_group(aggregate) + of->offset;
     DCHECK(call < aggregate->call_count && !aggregate->is_finished);
     if (of->is_shared) {
         return;
     }
-    if (of->state_kind == FIRN_AGGREGATE_STATE_REAL) {
-        struct firn_aggregate_real *real = (struct firn_aggregate_real *)(void *)state;
+    if (of->state_kind == FI_AGGREGATE_STATE_REAL) {
+        struct fi_aggregate_real *real = (struct fi_aggregate_real *)(void *)state;
         real->sum += sum->real;
         real->count += sum->count;
     } else {
-        CHECK(of->state_kind == FIRN_AGGREGATE_STATE_INTEGER);
-        struct firn_aggregate_integer *integer = (struct firn_aggregate_integer *)(void *)state;
-        firn_aggregate_u128 number;
+        CHECK(of->state_kind == FI_AGGREGATE_STATE_INTEGER);
+        struct fi_aggregate_integer *integer = (struct fi_aggregate_integer *)(void *)state;
+        fi_aggregate_u128 number;
         memcpy(&number, integer->sum, sizeof number);
-        number += (firn_aggregate_u128)sum->integer;
+        number += (fi_aggregate_u128)sum->integer;
         memcpy(integer->sum, &number, sizeof number);
         integer->count += sum->count;
     }
 }
 
 void
-firn_aggregate_add_count(struct firn_aggregate *aggregate, size_t call, uint64_t count)
+fi_aggregate_add_count(struct fi_aggregate *aggregate, size_t call, uint64_t count)
 {
-    const struct firn_aggregate_function_of *of = &aggregate->calls[call];
-    CHECK(of->state_kind == FIRN_AGGREGATE_STATE_COUNT && of->distinct == NULL);
-    *(uint64_t *)(void *)(firn_aggregate_only_group(aggregate) + of->offset) += count;
+    const struct fi_aggregate_function_of *of = &aggregate->calls[call];
+    CHECK(of->state_kind == FI_AGGREGATE_STATE_COUNT && of->distinct == NULL);
+    *(uint64_t *)(void *)(fi_aggregate_only_group(aggregate) + of->offset) += count;
 }
 
 int
-firn_aggregate_add_extreme(struct firn_aggregate *aggregate, size_t call,
-                           const struct firn_cell *cell, firn_error *err)
+fi_aggregate_add_extreme(struct fi_aggregate *aggregate, size_t call, const struct fi_cell *cell,
+                         firn_error *err)
 {
-    const struct firn_aggregate_function_of *of = &aggregate->calls[call];
-    uint8_t *group = firn_aggregate_only_group(aggregate);
-    struct firn_chunk_values values = {.kind = cell->kind, .count = 1};
+    const struct fi_aggregate_function_of *of = &aggregate->calls[call];
+    uint8_t *group = fi_aggregate_only_group(aggregate);
+    struct fi_chunk_values values = {.kind = cell->kind, .count = 1};
     static const uint16_t row = 0;
-    DCHECK(of->function == FIRN_AGGREGATE_MIN || of->function == FIRN_AGGREGATE_MAX);
-    if (cell->kind == FIRN_PHYSICAL_NONE) {
+    DCHECK(of->function == FI_AGGREGATE_MIN || of->function == FI_AGGREGATE_MAX);
+    if (cell->kind == FI_PHYSICAL_NONE) {
         return FIRN_OK;
     }
     DCHECK(cell->kind == of->argument);
-    if (cell->kind == FIRN_PHYSICAL_BYTES) {
+    if (cell->kind == FI_PHYSICAL_BYTES) {
         values.as.bytes = &cell->as.bytes;
     } else {
         values.as.u64 = &cell->as.u64;
     }
-    return firn_aggregate_state_update(of, &values, &row, &group, 1, &aggregate->table.arena, err);
+    return fi_aggregate_state_update(of, &values, &row, &group, 1, &aggregate->table.arena, err);
 }

@@ -36,7 +36,7 @@
 #include "base/mem.h"
 
 enum {
-    ROWS = FIRN_AGGREGATE_ROWS,
+    ROWS = FI_AGGREGATE_ROWS,
     PLACES_FREE = 1 << 10, /* so many are worth it for any number of rows */
     PLACES_A_ROW = 4,
     TOUCHED_SHIFT = 9,    /* places of a byte of `touched` */
@@ -52,7 +52,7 @@ enum {
 
 /* Sets the fields of keys for places, and returns how many there are; 0: none. */
 static uint64_t
-count_places(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *spec)
+count_places(struct fi_aggregate *aggregate, const struct fi_aggregate_spec *spec)
 {
     uint64_t most = spec->row_count < PLACES_MAX / PLACES_A_ROW
                         ? PLACES_A_ROW * spec->row_count + PLACES_FREE
@@ -63,9 +63,9 @@ count_places(struct firn_aggregate *aggregate, const struct firn_aggregate_spec 
         return 0;
     }
     for (size_t k = aggregate->key_count; k-- > 0;) {
-        struct firn_aggregate_key *key = &aggregate->keys[k];
+        struct fi_aggregate_key *key = &aggregate->keys[k];
         uint64_t span = spec->ranges[k].max - spec->ranges[k].min;
-        if ((key->kind != FIRN_PHYSICAL_I64 && key->kind != FIRN_PHYSICAL_U64) || span >= most ||
+        if ((key->kind != FI_PHYSICAL_I64 && key->kind != FI_PHYSICAL_U64) || span >= most ||
             places > most / (span + 2)) {
             return 0;
         }
@@ -79,28 +79,27 @@ count_places(struct firn_aggregate *aggregate, const struct firn_aggregate_spec 
 
 /* The call that counts rows. */
 static size_t
-set_rows_call(struct firn_aggregate *aggregate)
+set_rows_call(struct fi_aggregate *aggregate)
 {
-    struct firn_aggregate_direct *direct = &aggregate->direct;
+    struct fi_aggregate_direct *direct = &aggregate->direct;
     for (size_t c = 0; c < aggregate->call_count; c++) {
-        if (aggregate->calls[c].function == FIRN_AGGREGATE_COUNT_ROWS) {
+        if (aggregate->calls[c].function == FI_AGGREGATE_COUNT_ROWS) {
             direct->rows_call = aggregate->calls[c];
             return aggregate->states_end;
         }
     }
-    direct->rows_call =
-        (struct firn_aggregate_function_of){.function = FIRN_AGGREGATE_COUNT_ROWS,
-                                            .state_kind = FIRN_AGGREGATE_STATE_COUNT,
-                                            .offset = aggregate->states_end};
+    direct->rows_call = (struct fi_aggregate_function_of){.function = FI_AGGREGATE_COUNT_ROWS,
+                                                          .state_kind = FI_AGGREGATE_STATE_COUNT,
+                                                          .offset = aggregate->states_end};
     direct->has_own_count = true;
     return aggregate->states_end + sizeof(uint64_t);
 }
 
 int
-firn_aggregate_direct_init(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *spec,
-                           uint64_t *memory_bytes, firn_error *err)
+fi_aggregate_direct_init(struct fi_aggregate *aggregate, const struct fi_aggregate_spec *spec,
+                         uint64_t *memory_bytes, firn_error *err)
 {
-    struct firn_aggregate_direct *direct = &aggregate->direct;
+    struct fi_aggregate_direct *direct = &aggregate->direct;
     const size_t words = aggregate->table.word_count * sizeof(uint64_t);
     const uint64_t places = count_places(aggregate, spec);
     if (places == 0) {
@@ -111,23 +110,23 @@ firn_aggregate_direct_init(struct firn_aggregate *aggregate, const struct firn_a
     const uint64_t numbers = places <= PLACES_FEW ? places : 0;
     const uint64_t touched = (places >> TOUCHED_SHIFT) + 1;
     uint64_t size = words + places * stride;
-    if (size >= FIRN_OS_PAGES_LARGE_SIZE) {
-        size = (size + FIRN_OS_PAGES_LARGE_SIZE - 1) / FIRN_OS_PAGES_LARGE_SIZE *
-               FIRN_OS_PAGES_LARGE_SIZE;
+    if (size >= FI_OS_PAGES_LARGE_SIZE) {
+        size =
+            (size + FI_OS_PAGES_LARGE_SIZE - 1) / FI_OS_PAGES_LARGE_SIZE * FI_OS_PAGES_LARGE_SIZE;
     }
     const unsigned share = spec->spill != NULL ? MEMORY_SHARE : MEMORY_SHARE_ALONE;
     if (size + touched + numbers > *memory_bytes / share || size > SIZE_MAX / 2) {
         return FIRN_OK;
     }
-    direct->touched = firn_alloc_zeroed((size_t)touched);
-    direct->numbers = numbers > 0 ? firn_alloc((size_t)numbers) : NULL;
+    direct->touched = fi_alloc_zeroed((size_t)touched);
+    direct->numbers = numbers > 0 ? fi_alloc((size_t)numbers) : NULL;
     if (direct->touched == NULL || (numbers > 0 && direct->numbers == NULL)) {
-        return firn_error_no_memory(err, "the groups of a query");
+        return fi_error_no_memory(err, "the groups of a query");
     }
-    int rc = firn_aggregate_table_map(spec->os, (size_t)size, &direct->pages, err);
+    int rc = fi_aggregate_table_map(spec->os, (size_t)size, &direct->pages, err);
     if (rc == FIRN_OK) {
         if (numbers > 0) {
-            memset(direct->numbers, FIRN_AGGREGATE_FEW, (size_t)numbers);
+            memset(direct->numbers, FI_AGGREGATE_FEW, (size_t)numbers);
         }
         direct->stride = (size_t)stride;
         direct->places = places;
@@ -138,31 +137,31 @@ firn_aggregate_direct_init(struct firn_aggregate *aggregate, const struct firn_a
 }
 
 void
-firn_aggregate_direct_deinit(struct firn_aggregate_direct *direct)
+fi_aggregate_direct_deinit(struct fi_aggregate_direct *direct)
 {
-    firn_os_pages_unmap(&direct->pages);
-    firn_free(direct->touched);
-    firn_free(direct->numbers);
-    *direct = (struct firn_aggregate_direct){.places = 0};
+    fi_os_pages_unmap(&direct->pages);
+    fi_free(direct->touched);
+    fi_free(direct->numbers);
+    *direct = (struct fi_aggregate_direct){.places = 0};
 }
 
 /* ---- places ---- */
 
 static uint8_t *
-record_at(const struct firn_aggregate_direct *direct, uint64_t place)
+record_at(const struct fi_aggregate_direct *direct, uint64_t place)
 {
     DCHECK(place < direct->places);
     return direct->pages.data + place * direct->stride;
 }
 
 static void
-touch(struct firn_aggregate_direct *direct, uint64_t place)
+touch(struct fi_aggregate_direct *direct, uint64_t place)
 {
     direct->touched[place >> TOUCHED_SHIFT] = 1;
 }
 
 static uint64_t *
-rows_of(const struct firn_aggregate_direct *direct, uint8_t *record)
+rows_of(const struct fi_aggregate_direct *direct, uint8_t *record)
 {
     return (uint64_t *)(void *)(record + direct->rows_call.offset);
 }
@@ -170,12 +169,12 @@ rows_of(const struct firn_aggregate_direct *direct, uint8_t *record)
 /* The places of chosen rows; OUTSIDE is set for rows without one. Returns all bits of them, joined
  * by "or". */
 static uint64_t
-find_places(const struct firn_aggregate *aggregate, const struct firn_chunk_values *columns,
-            const struct firn_aggregate_batch *batch, uint64_t *places)
+find_places(const struct fi_aggregate *aggregate, const struct fi_chunk_values *columns,
+            const struct fi_aggregate_batch *batch, uint64_t *places)
 {
     uint64_t bits = 0;
     for (size_t k = 0; k < aggregate->key_count; k++) {
-        const struct firn_aggregate_key *key = &aggregate->keys[k];
+        const struct fi_aggregate_key *key = &aggregate->keys[k];
         const uint64_t *numbers = columns[k].as.u64;
         const uint64_t *valid = columns[k].valid;
         const uint64_t minimum = key->minimum;
@@ -190,7 +189,7 @@ find_places(const struct firn_aggregate *aggregate, const struct firn_chunk_valu
         }
         for (size_t i = 0; (k > 0 || valid != NULL) && i < count; i++) {
             uint64_t local = numbers[batch->rows[i]] - minimum;
-            if (valid != NULL && !firn_aggregate_is_set(valid, batch->rows[i])) {
+            if (valid != NULL && !fi_aggregate_is_set(valid, batch->rows[i])) {
                 local = range;
             } else if (local >= range) {
                 local = OUTSIDE;
@@ -205,11 +204,11 @@ find_places(const struct firn_aggregate *aggregate, const struct firn_chunk_valu
 }
 
 size_t
-firn_aggregate_direct_find(struct firn_aggregate *aggregate,
-                           const struct firn_chunk_values *columns, uint16_t *rest)
+fi_aggregate_direct_find(struct fi_aggregate *aggregate, const struct fi_chunk_values *columns,
+                         uint16_t *rest)
 {
-    struct firn_aggregate_direct *direct = &aggregate->direct;
-    struct firn_aggregate_batch *batch = &aggregate->batch;
+    struct fi_aggregate_direct *direct = &aggregate->direct;
+    struct fi_aggregate_batch *batch = &aggregate->batch;
     uint64_t *places = batch->hashes;
     size_t kept = 0;
     size_t left = 0;
@@ -241,10 +240,10 @@ firn_aggregate_direct_find(struct firn_aggregate *aggregate,
 }
 
 size_t
-firn_aggregate_direct_count(struct firn_aggregate *aggregate,
-                            const struct firn_chunk_values *columns, size_t count)
+fi_aggregate_direct_count(struct fi_aggregate *aggregate, const struct fi_chunk_values *columns,
+                          size_t count)
 {
-    const struct firn_aggregate_direct *direct = &aggregate->direct;
+    const struct fi_aggregate_direct *direct = &aggregate->direct;
     const uint64_t *numbers = columns[0].as.u64;
     const uint64_t minimum = aggregate->keys[0].minimum;
     const uint64_t range = aggregate->keys[0].range;
@@ -269,15 +268,15 @@ firn_aggregate_direct_count(struct firn_aggregate *aggregate,
 /* ---- records of others ---- */
 
 uint8_t *
-firn_aggregate_direct_group(struct firn_aggregate *aggregate, const uint64_t *words)
+fi_aggregate_direct_group(struct fi_aggregate *aggregate, const uint64_t *words)
 {
-    struct firn_aggregate_direct *direct = &aggregate->direct;
+    struct fi_aggregate_direct *direct = &aggregate->direct;
     uint64_t place = 0;
     if (direct->places == 0) {
         return NULL;
     }
     for (size_t k = 0; k < aggregate->key_count; k++) {
-        const struct firn_aggregate_key *key = &aggregate->keys[k];
+        const struct fi_aggregate_key *key = &aggregate->keys[k];
         uint64_t local = words[key->word] - key->minimum;
         if ((words[0] >> k & 1) != 0) {
             local = key->range;
@@ -294,7 +293,7 @@ firn_aggregate_direct_group(struct firn_aggregate *aggregate, const uint64_t *wo
 
 /* The next places that have groups, at most `most`, from *place on. */
 static size_t
-next_places(const struct firn_aggregate_direct *direct, uint64_t *place, size_t most,
+next_places(const struct fi_aggregate_direct *direct, uint64_t *place, size_t most,
             uint64_t *places)
 {
     size_t count = 0;
@@ -317,15 +316,14 @@ next_places(const struct firn_aggregate_direct *direct, uint64_t *place, size_t 
 }
 
 static uint64_t
-local_of(const struct firn_aggregate *aggregate, const struct firn_aggregate_key *key,
-         uint64_t place)
+local_of(const struct fi_aggregate *aggregate, const struct fi_aggregate_key *key, uint64_t place)
 {
     return aggregate->key_count == 1 ? place : place / key->factor % (key->range + 1);
 }
 
 static int
-add_places(struct firn_aggregate_direct *to, const struct firn_aggregate_direct *from,
-           const struct firn_aggregate *aggregate, const uint64_t *places, size_t count,
+add_places(struct fi_aggregate_direct *to, const struct fi_aggregate_direct *from,
+           const struct fi_aggregate *aggregate, const uint64_t *places, size_t count,
            firn_error *err)
 {
     for (size_t i = 0; i < count; i++) {
@@ -337,8 +335,7 @@ add_places(struct firn_aggregate_direct *to, const struct firn_aggregate_direct 
         }
         for (size_t c = 0; c < aggregate->call_count; c++) {
             if (!aggregate->calls[c].is_shared) {
-                int rc =
-                    firn_aggregate_state_combine(&aggregate->calls[c], group, other, NULL, err);
+                int rc = fi_aggregate_state_combine(&aggregate->calls[c], group, other, NULL, err);
                 if (rc != FIRN_OK) {
                     return rc;
                 }
@@ -352,8 +349,8 @@ add_places(struct firn_aggregate_direct *to, const struct firn_aggregate_direct 
 
 /* Makes a record of a table from a place. */
 static int
-add_record(struct firn_aggregate *aggregate, const struct firn_aggregate *other, uint64_t place,
-           struct firn_buf *buf, firn_error *err)
+add_record(struct fi_aggregate *aggregate, const struct fi_aggregate *other, uint64_t place,
+           struct fi_buf *buf, firn_error *err)
 {
     uint64_t *words = (uint64_t *)(void *)buf->data;
     const size_t start = other->table.word_count * sizeof(uint64_t);
@@ -361,26 +358,26 @@ add_record(struct firn_aggregate *aggregate, const struct firn_aggregate *other,
     memset(buf->data, 0, buf->size);
     memcpy(buf->data + start, record_at(&other->direct, place) + start, other->states_end - start);
     for (size_t k = 0; k < other->key_count; k++) {
-        const struct firn_aggregate_key *key = &other->keys[k];
+        const struct fi_aggregate_key *key = &other->keys[k];
         uint64_t local = local_of(other, key, place);
         words[0] |= (uint64_t)(local == key->range) << k;
         words[key->word] = local == key->range ? 0 : key->minimum + local;
     }
-    return firn_aggregate_spill_combine(aggregate, buf->data, err);
+    return fi_aggregate_spill_combine(aggregate, buf->data, err);
 }
 
 int
-firn_aggregate_direct_merge(struct firn_aggregate *aggregate, struct firn_aggregate *other,
-                            firn_error *err)
+fi_aggregate_direct_merge(struct fi_aggregate *aggregate, struct fi_aggregate *other,
+                          firn_error *err)
 {
-    struct firn_aggregate_direct *from = &other->direct;
-    struct firn_buf record = {.data = NULL};
+    struct fi_aggregate_direct *from = &other->direct;
+    struct fi_buf record = {.data = NULL};
     uint64_t places[ROWS];
     uint64_t place = 0;
     size_t count;
     int rc = FIRN_OK;
-    if (from->places > 0 && firn_buf_set_size(&record, other->table.record_size) != FIRN_OK) {
-        return firn_error_no_memory(err, "the groups of a query");
+    if (from->places > 0 && fi_buf_set_size(&record, other->table.record_size) != FIRN_OK) {
+        return fi_error_no_memory(err, "the groups of a query");
     }
     while (rc == FIRN_OK && (count = next_places(from, &place, ROWS, places)) > 0) {
         if (aggregate->direct.places > 0) {
@@ -396,25 +393,25 @@ firn_aggregate_direct_merge(struct firn_aggregate *aggregate, struct firn_aggreg
         memset(from->pages.data, 0, from->pages.size);
         memset(from->touched, 0, (size_t)(from->places >> TOUCHED_SHIFT) + 1);
     }
-    firn_buf_deinit(&record);
+    fi_buf_deinit(&record);
     return rc;
 }
 
 /* ---- going out ---- */
 
 size_t
-firn_aggregate_direct_next(struct firn_aggregate *aggregate, struct firn_chunk_values *keys)
+fi_aggregate_direct_next(struct fi_aggregate *aggregate, struct fi_chunk_values *keys)
 {
-    struct firn_aggregate_direct *direct = &aggregate->direct;
-    struct firn_aggregate_batch *batch = &aggregate->batch;
+    struct fi_aggregate_direct *direct = &aggregate->direct;
+    struct fi_aggregate_batch *batch = &aggregate->batch;
     uint64_t *places = batch->hashes;
     size_t count = next_places(direct, &direct->next, ROWS, places);
     for (size_t i = 0; i < count; i++) {
         batch->groups[i] = record_at(direct, places[i]);
     }
     for (size_t k = 0; k < aggregate->key_count; k++) {
-        const struct firn_aggregate_key *key = &aggregate->keys[k];
-        struct firn_aggregate_column_out *out = &aggregate->outputs[k];
+        const struct fi_aggregate_key *key = &aggregate->keys[k];
+        struct fi_aggregate_column_out *out = &aggregate->outputs[k];
         memset(out->valid, 0xff, sizeof out->valid);
         for (size_t i = 0; i < count; i++) {
             uint64_t local = local_of(aggregate, key, places[i]);
@@ -424,7 +421,7 @@ firn_aggregate_direct_next(struct firn_aggregate *aggregate, struct firn_chunk_v
                 out->valid[i / 64] &= ~(UINT64_C(1) << i % 64);
             }
         }
-        firn_aggregate_keys_finish(out, key->kind, key->fixed_size, count, &keys[k]);
+        fi_aggregate_keys_finish(out, key->kind, key->fixed_size, count, &keys[k]);
     }
     return count;
 }

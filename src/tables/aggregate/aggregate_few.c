@@ -28,9 +28,9 @@
 #endif
 
 enum {
-    ROWS = FIRN_AGGREGATE_ROWS,
-    WORDS = FIRN_AGGREGATE_MASK_WORDS,
-    FEW = FIRN_AGGREGATE_FEW,
+    ROWS = FI_AGGREGATE_ROWS,
+    WORDS = FI_AGGREGATE_MASK_WORDS,
+    FEW = FI_AGGREGATE_FEW,
     ROWS_LEAST = 64, /* with fewer, masks are not worth it */
     STEP = 4,        /* groups that are added up at once */
     AT_ONCE = 3,     /* columns */
@@ -38,7 +38,7 @@ enum {
     SMALL_BITS = 53
 };
 _Static_assert(FEW % STEP == 0, "masks are made for whole steps");
-_Static_assert((int)FIRN_AGGREGATE_CODES_LEAST == 2 * (int)CODES_STEP, "two registers of numbers");
+_Static_assert((int)FI_AGGREGATE_CODES_LEAST == 2 * (int)CODES_STEP, "two registers of numbers");
 
 /* ---- numbers of groups ---- */
 
@@ -49,7 +49,7 @@ struct numbering {
 };
 
 static bool
-are_few(const struct firn_aggregate_table *table)
+are_few(const struct fi_aggregate_table *table)
 {
     return table->count > 0 && table->count <= FEW &&
            table->count <= UINT64_C(1) << table->page_shift &&
@@ -57,7 +57,7 @@ are_few(const struct firn_aggregate_table *table)
 }
 
 static struct numbering
-numbering_of(const struct firn_aggregate_table *table)
+numbering_of(const struct fi_aggregate_table *table)
 {
     DCHECK(are_few(table));
     return (struct numbering){.first = table->pages[0].data,
@@ -71,14 +71,14 @@ number_of(const struct numbering *numbering, const uint8_t *group)
 }
 
 uint8_t
-firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_t *group)
+fi_aggregate_few_number(const struct fi_aggregate_table *table, const uint8_t *group)
 {
     if (!are_few(table)) {
         return FEW;
     }
     const struct numbering numbering = numbering_of(table);
     size_t number = number_of(&numbering, group);
-    DCHECK(group == firn_aggregate_table_record(table, number));
+    DCHECK(group == fi_aggregate_table_record(table, number));
     return (uint8_t)number;
 }
 
@@ -99,7 +99,7 @@ static inline uint64_t
 equal_bytes(const uint8_t *numbers, size_t number)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t differ = firn_load_le64(numbers) ^ (ones * number);
+    uint64_t differ = fi_load_le64(numbers) ^ (ones * number);
     uint64_t equal = ~(differ + ones * 0x7f) >> 7 & ones;
     return equal * UINT64_C(0x0102040810204080) >> 56;
 }
@@ -107,7 +107,7 @@ equal_bytes(const uint8_t *numbers, size_t number)
 /* Makes the masks of all groups among the chosen rows; returns whether all of these rows have a
  * group. */
 static bool
-mark_plain(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks *marks)
+mark_plain(const struct fi_aggregate_few *few, struct fi_aggregate_few_marks *marks)
 {
     uint64_t left[WORDS];
     uint64_t missing = 0;
@@ -133,7 +133,7 @@ mark_plain(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks
 
 #if defined(__x86_64__)
 HARDWARE static bool
-mark_hardware(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks *marks)
+mark_hardware(const struct fi_aggregate_few *few, struct fi_aggregate_few_marks *marks)
 {
     uint64_t missing = 0;
     memset(marks->counts, 0, sizeof marks->counts);
@@ -187,9 +187,9 @@ join_hardware(uint32_t *codes, const uint32_t *own, uint32_t count, size_t rows)
 }
 
 bool
-firn_aggregate_few_has_hardware(void)
+fi_aggregate_few_has_hardware(void)
 {
-    return firn_cpu_has(FIRN_CPU_AVX512);
+    return fi_cpu_has(FI_CPU_AVX512);
 }
 #else
 #define mark_hardware mark_plain
@@ -197,7 +197,7 @@ firn_aggregate_few_has_hardware(void)
 #define join_hardware join_plain
 
 bool
-firn_aggregate_few_has_hardware(void)
+fi_aggregate_few_has_hardware(void)
 {
     return false;
 }
@@ -220,8 +220,8 @@ join_plain(uint32_t *codes, const uint32_t *own, uint32_t count, size_t rows)
 }
 
 void
-firn_aggregate_few_join(const struct firn_aggregate_few *few, uint32_t *codes, const uint32_t *own,
-                        uint32_t count, size_t rows)
+fi_aggregate_few_join(const struct fi_aggregate_few *few, uint32_t *codes, const uint32_t *own,
+                      uint32_t count, size_t rows)
 {
     DCHECK(rows <= ROWS);
     if (few->has_hardware) {
@@ -232,22 +232,22 @@ firn_aggregate_few_join(const struct firn_aggregate_few *few, uint32_t *codes, c
 }
 
 static bool
-mark(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks *marks)
+mark(const struct fi_aggregate_few *few, struct fi_aggregate_few_marks *marks)
 {
     return few->has_hardware ? mark_hardware(few, marks) : mark_plain(few, marks);
 }
 
 static void
-set_groups(struct firn_aggregate_few *few, const struct firn_aggregate_table *table)
+set_groups(struct fi_aggregate_few *few, const struct fi_aggregate_table *table)
 {
     few->group_count = (size_t)table->count;
     for (size_t g = 0; g < few->group_count; g++) {
-        few->groups[g] = firn_aggregate_table_record(table, g);
+        few->groups[g] = fi_aggregate_table_record(table, g);
     }
 }
 
 static bool
-choose_all(struct firn_aggregate_few *few, size_t count, const uint64_t *mask)
+choose_all(struct fi_aggregate_few *few, size_t count, const uint64_t *mask)
 {
     uint32_t chosen = 0;
     for (size_t w = 0; w < WORDS; w++) {
@@ -262,7 +262,7 @@ choose_all(struct firn_aggregate_few *few, size_t count, const uint64_t *mask)
 
 /* The mask of chosen rows [start, end). */
 static void
-choose_some(struct firn_aggregate_few *few, const uint16_t *rows, size_t start, size_t end)
+choose_some(struct fi_aggregate_few *few, const uint16_t *rows, size_t start, size_t end)
 {
     memset(few->all.chosen, 0, sizeof few->all.chosen);
     for (size_t i = start; i < end;) {
@@ -276,8 +276,8 @@ choose_some(struct firn_aggregate_few *few, const uint16_t *rows, size_t start, 
 }
 
 bool
-firn_aggregate_few_list(struct firn_aggregate_few *few, const struct firn_aggregate_table *table,
-                        const struct firn_aggregate_batch *batch, size_t start, size_t end)
+fi_aggregate_few_list(struct fi_aggregate_few *few, const struct fi_aggregate_table *table,
+                      const struct fi_aggregate_batch *batch, size_t start, size_t end)
 {
     if (!are_few(table) || end - start < ROWS_LEAST) {
         return false;
@@ -294,16 +294,15 @@ firn_aggregate_few_list(struct firn_aggregate_few *few, const struct firn_aggreg
 }
 
 bool
-firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
-                              const struct firn_aggregate_table *table, const uint32_t *codes,
-                              size_t count, const uint64_t *mask, const uint8_t *numbers,
-                              size_t code_count)
+fi_aggregate_few_list_codes(struct fi_aggregate_few *few, const struct fi_aggregate_table *table,
+                            const uint32_t *codes, size_t count, const uint64_t *mask,
+                            const uint8_t *numbers, size_t code_count)
 {
     if (!are_few(table) || !choose_all(few, count, mask)) {
         return false;
     }
     set_groups(few, table);
-    if (few->has_hardware && code_count <= FIRN_AGGREGATE_CODES_LEAST) {
+    if (few->has_hardware && code_count <= FI_AGGREGATE_CODES_LEAST) {
         number_hardware(codes, count, numbers, few->numbers);
     } else {
         number_plain(codes, count, numbers, few->numbers);
@@ -312,8 +311,8 @@ firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
 }
 
 bool
-firn_aggregate_few_list_places(struct firn_aggregate_few *few,
-                               const struct firn_aggregate_batch *batch, uint8_t *numbers)
+fi_aggregate_few_list_places(struct fi_aggregate_few *few, const struct fi_aggregate_batch *batch,
+                             uint8_t *numbers)
 {
     if (batch->count < ROWS_LEAST) {
         return false;
@@ -352,8 +351,8 @@ struct fold {
 
 /* Returns the bits of all numbers that were added. */
 static uint64_t
-fold_plain(const struct fold *fold, const struct firn_aggregate_few_marks *marks,
-           size_t group_count, uint64_t *out)
+fold_plain(const struct fold *fold, const struct fi_aggregate_few_marks *marks, size_t group_count,
+           uint64_t *out)
 {
     uint64_t bits = 0;
     for (size_t g = 0; g < group_count; g++) {
@@ -386,7 +385,7 @@ fold_some(bool is_sum, __m512i result, const uint64_t *mask, size_t byte, __m512
 }
 
 HARDWARE static inline __attribute__((always_inline)) uint64_t
-fold_step(bool is_sum, const struct fold *fold, const struct firn_aggregate_few_marks *marks,
+fold_step(bool is_sum, const struct fold *fold, const struct fi_aggregate_few_marks *marks,
           size_t group, uint64_t *out)
 {
     const __m512i flip = _mm512_set1_epi64((int64_t)fold->flip);
@@ -416,7 +415,7 @@ fold_step(bool is_sum, const struct fold *fold, const struct firn_aggregate_few_
 }
 
 HARDWARE static uint64_t
-fold_hardware(const struct fold *fold, const struct firn_aggregate_few_marks *marks,
+fold_hardware(const struct fold *fold, const struct fi_aggregate_few_marks *marks,
               size_t group_count, uint64_t *out)
 {
     uint64_t bits = 0;
@@ -457,7 +456,7 @@ end_sums(const struct column_sums *sums, uint64_t *out, uint64_t *bits)
 
 /* As fold_plain, of AT_ONCE columns. */
 HARDWARE static void
-sum_hardware(const struct fold *folds, const struct firn_aggregate_few_marks *marks,
+sum_hardware(const struct fold *folds, const struct fi_aggregate_few_marks *marks,
              size_t group_count, uint64_t out[AT_ONCE][FEW], uint64_t *bits)
 {
     const uint8_t *chosen = (const uint8_t *)marks->chosen;
@@ -485,7 +484,7 @@ sum_hardware(const struct fold *folds, const struct firn_aggregate_few_marks *ma
 #define fold_hardware fold_plain
 
 static void
-sum_hardware(const struct fold *folds, const struct firn_aggregate_few_marks *marks,
+sum_hardware(const struct fold *folds, const struct fi_aggregate_few_marks *marks,
              size_t group_count, uint64_t out[AT_ONCE][FEW], uint64_t *bits)
 {
     for (size_t i = 0; i < AT_ONCE; i++) {
@@ -495,8 +494,8 @@ sum_hardware(const struct fold *folds, const struct firn_aggregate_few_marks *ma
 #endif
 
 static uint64_t
-fold_all(const struct firn_aggregate_few *few, const struct fold *fold,
-         const struct firn_aggregate_few_marks *marks, uint64_t *out)
+fold_all(const struct fi_aggregate_few *few, const struct fold *fold,
+         const struct fi_aggregate_few_marks *marks, uint64_t *out)
 {
     DCHECK(few->group_count > 0 && few->group_count <= FEW);
     return few->has_hardware ? fold_hardware(fold, marks, few->group_count, out)
@@ -504,27 +503,27 @@ fold_all(const struct firn_aggregate_few *few, const struct fold *fold,
 }
 
 static struct fold
-sum_of(const struct firn_chunk_values *values)
+sum_of(const struct fi_chunk_values *values)
 {
     return (struct fold){.numbers = values->as.u64,
                          .is_sum = true,
-                         .bias = values->kind == FIRN_PHYSICAL_I64 ? UINT64_C(1) << (SMALL_BITS - 1)
-                                                                   : 0};
+                         .bias =
+                             values->kind == FI_PHYSICAL_I64 ? UINT64_C(1) << (SMALL_BITS - 1) : 0};
 }
 
 /* False, and nothing is changed, if sums might not fit. */
 static bool
-put_sums(const struct firn_aggregate_few *few, const struct firn_aggregate_few_marks *marks,
-         const struct firn_aggregate_function_of *call, uint64_t bits, const uint64_t *sums)
+put_sums(const struct fi_aggregate_few *few, const struct fi_aggregate_few_marks *marks,
+         const struct fi_aggregate_function_of *call, uint64_t bits, const uint64_t *sums)
 {
     if (bits >> SMALL_BITS != 0) {
         return false;
     }
     for (size_t g = 0; g < few->group_count; g++) {
-        struct firn_aggregate_integer *state = STATE(struct firn_aggregate_integer, few->groups[g]);
-        firn_aggregate_u128 wide =
-            call->argument == FIRN_PHYSICAL_I64 ? (firn_aggregate_u128)(int64_t)sums[g] : sums[g];
-        firn_aggregate_u128 sum;
+        struct fi_aggregate_integer *state = STATE(struct fi_aggregate_integer, few->groups[g]);
+        fi_aggregate_u128 wide =
+            call->argument == FI_PHYSICAL_I64 ? (fi_aggregate_u128)(int64_t)sums[g] : sums[g];
+        fi_aggregate_u128 sum;
         memcpy(&sum, state->sum, sizeof sum);
         sum += wide;
         memcpy(state->sum, &sum, sizeof sum);
@@ -534,8 +533,8 @@ put_sums(const struct firn_aggregate_few *few, const struct firn_aggregate_few_m
 }
 
 static bool
-add_integers(const struct firn_aggregate_few *few, const struct firn_aggregate_few_marks *marks,
-             const struct firn_aggregate_function_of *call, const struct firn_chunk_values *values)
+add_integers(const struct fi_aggregate_few *few, const struct fi_aggregate_few_marks *marks,
+             const struct fi_aggregate_function_of *call, const struct fi_chunk_values *values)
 {
     const struct fold fold = sum_of(values);
     uint64_t sums[FEW];
@@ -545,8 +544,8 @@ add_integers(const struct firn_aggregate_few *few, const struct firn_aggregate_f
 
 /* Adds the sums of `count` calls, at least two. */
 static void
-add_some_sums(const struct firn_aggregate_few *few, struct firn_aggregate_function_of *const *calls,
-              const struct firn_chunk_values *const *values, size_t count)
+add_some_sums(const struct fi_aggregate_few *few, struct fi_aggregate_function_of *const *calls,
+              const struct fi_chunk_values *const *values, size_t count)
 {
     struct fold folds[AT_ONCE];
     uint64_t bits[AT_ONCE] = {0};
@@ -562,17 +561,17 @@ add_some_sums(const struct firn_aggregate_few *few, struct firn_aggregate_functi
 }
 
 void
-firn_aggregate_few_add_sums(const struct firn_aggregate_few *few,
-                            struct firn_aggregate_function_of *calls, size_t call_count,
-                            const struct firn_chunk_values *arguments)
+fi_aggregate_few_add_sums(const struct fi_aggregate_few *few,
+                          struct fi_aggregate_function_of *calls, size_t call_count,
+                          const struct fi_chunk_values *arguments)
 {
-    struct firn_aggregate_function_of *some[AT_ONCE];
-    const struct firn_chunk_values *values[AT_ONCE];
+    struct fi_aggregate_function_of *some[AT_ONCE];
+    const struct fi_chunk_values *values[AT_ONCE];
     size_t count = 0;
     for (size_t i = 0; i < call_count; i++) {
-        struct firn_aggregate_function_of *call = &calls[i];
+        struct fi_aggregate_function_of *call = &calls[i];
         call->is_added = false;
-        if (few->has_hardware && call->state_kind == FIRN_AGGREGATE_STATE_INTEGER &&
+        if (few->has_hardware && call->state_kind == FI_AGGREGATE_STATE_INTEGER &&
             !call->is_shared && arguments[i].kind == call->argument && arguments[i].valid == NULL) {
             some[count] = call;
             values[count++] = &arguments[i];
@@ -585,17 +584,17 @@ firn_aggregate_few_add_sums(const struct firn_aggregate_few *few,
 }
 
 static void
-add_reals(const struct firn_aggregate_few *few, const struct firn_aggregate_few_marks *marks,
-          const struct firn_aggregate_function_of *call, const struct firn_chunk_values *values)
+add_reals(const struct fi_aggregate_few *few, const struct fi_aggregate_few_marks *marks,
+          const struct fi_aggregate_function_of *call, const struct fi_chunk_values *values)
 {
     for (size_t g = 0; g < few->group_count; g++) {
-        struct firn_aggregate_real *state = STATE(struct firn_aggregate_real, few->groups[g]);
+        struct fi_aggregate_real *state = STATE(struct fi_aggregate_real, few->groups[g]);
         double sum = state->sum;
         for (size_t w = 0; w < WORDS; w++) {
             for (uint64_t left = marks->masks[g][w]; left != 0; left &= left - 1) {
                 size_t row = 64 * w + (size_t)__builtin_ctzll(left);
-                sum += values->kind == FIRN_PHYSICAL_F32 ? (double)values->as.f32[row]
-                                                         : values->as.f64[row];
+                sum += values->kind == FI_PHYSICAL_F32 ? (double)values->as.f32[row]
+                                                       : values->as.f64[row];
             }
         }
         state->sum = sum;
@@ -604,32 +603,31 @@ add_reals(const struct firn_aggregate_few *few, const struct firn_aggregate_few_
 }
 
 static void
-keep_extremes(const struct firn_aggregate_few *few, const struct firn_aggregate_few_marks *marks,
-              const struct firn_aggregate_function_of *call, const struct firn_chunk_values *values)
+keep_extremes(const struct fi_aggregate_few *few, const struct fi_aggregate_few_marks *marks,
+              const struct fi_aggregate_function_of *call, const struct fi_chunk_values *values)
 {
-    uint64_t sign = values->kind == FIRN_PHYSICAL_I64 ? FIRN_AGGREGATE_SIGN64 : 0;
+    uint64_t sign = values->kind == FI_PHYSICAL_I64 ? FI_AGGREGATE_SIGN64 : 0;
     const struct fold fold = {.numbers = values->as.u64, .flip = call->flip ^ sign};
     uint64_t ranks[FEW];
     (void)fold_all(few, &fold, marks, ranks);
     for (size_t g = 0; g < few->group_count; g++) {
-        struct firn_aggregate_extreme *state = STATE(struct firn_aggregate_extreme, few->groups[g]);
+        struct fi_aggregate_extreme *state = STATE(struct fi_aggregate_extreme, few->groups[g]);
         state->rank = ranks[g] > state->rank ? ranks[g] : state->rank;
         state->is_there |= marks->counts[g] > 0;
     }
 }
 
 bool
-firn_aggregate_few_update(struct firn_aggregate_few *few,
-                          const struct firn_aggregate_function_of *call,
-                          const struct firn_chunk_values *values)
+fi_aggregate_few_update(struct fi_aggregate_few *few, const struct fi_aggregate_function_of *call,
+                        const struct fi_chunk_values *values)
 {
-    const struct firn_aggregate_few_marks *marks = &few->all;
-    if (call->state_kind == FIRN_AGGREGATE_STATE_BYTES ||
-        (call->state_kind == FIRN_AGGREGATE_STATE_EXTREME &&
-         (values->kind == FIRN_PHYSICAL_F32 || values->kind == FIRN_PHYSICAL_F64))) {
+    const struct fi_aggregate_few_marks *marks = &few->all;
+    if (call->state_kind == FI_AGGREGATE_STATE_BYTES ||
+        (call->state_kind == FI_AGGREGATE_STATE_EXTREME &&
+         (values->kind == FI_PHYSICAL_F32 || values->kind == FI_PHYSICAL_F64))) {
         return false;
     }
-    if (call->function != FIRN_AGGREGATE_COUNT_ROWS && values->valid != NULL) {
+    if (call->function != FI_AGGREGATE_COUNT_ROWS && values->valid != NULL) {
         for (size_t w = 0; w < WORDS; w++) {
             uint64_t chosen = few->all.chosen[w];
             few->valid.chosen[w] = chosen == 0 ? 0 : chosen & values->valid[w];
@@ -640,14 +638,14 @@ firn_aggregate_few_update(struct firn_aggregate_few *few,
         marks = &few->valid;
     }
     switch (call->state_kind) {
-    case FIRN_AGGREGATE_STATE_COUNT:
+    case FI_AGGREGATE_STATE_COUNT:
         for (size_t g = 0; g < few->group_count; g++) {
             *STATE(uint64_t, few->groups[g]) += marks->counts[g];
         }
         break;
-    case FIRN_AGGREGATE_STATE_INTEGER:
+    case FI_AGGREGATE_STATE_INTEGER:
         return add_integers(few, marks, call, values);
-    case FIRN_AGGREGATE_STATE_REAL:
+    case FI_AGGREGATE_STATE_REAL:
         add_reals(few, marks, call, values);
         break;
     default:

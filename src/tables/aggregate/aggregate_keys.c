@@ -13,13 +13,13 @@
 #include "aggregate/aggregate_internal.h"
 
 enum {
-    ROWS = FIRN_AGGREGATE_ROWS,
+    ROWS = FI_AGGREGATE_ROWS,
     PREFETCH_AHEAD = 16,
     PREFETCH_FROM = 1 << 13 /* groups: a smaller table is in the processor's cache anyway */
 };
 
 void
-firn_aggregate_keys_choose(struct firn_aggregate_batch *batch, size_t count, const uint64_t *mask)
+fi_aggregate_keys_choose(struct fi_aggregate_batch *batch, size_t count, const uint64_t *mask)
 {
     DCHECK(count <= ROWS);
     if (mask == NULL) {
@@ -49,21 +49,21 @@ firn_aggregate_keys_choose(struct firn_aggregate_batch *batch, size_t count, con
 /* ---- words ---- */
 
 static void
-words_of_numbers(const struct firn_chunk_values *column, const struct firn_aggregate_batch *batch,
+words_of_numbers(const struct fi_chunk_values *column, const struct fi_aggregate_batch *batch,
                  uint64_t *out)
 {
     const uint16_t *rows = batch->rows;
     switch (column->kind) {
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         for (size_t i = 0; i < batch->count; i++) {
-            out[i] = firn_aggregate_normal_f32(
-                firn_load_le32((const uint8_t *)(column->as.f32 + rows[i])));
+            out[i] =
+                fi_aggregate_normal_f32(fi_load_le32((const uint8_t *)(column->as.f32 + rows[i])));
         }
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         for (size_t i = 0; i < batch->count; i++) {
-            out[i] = firn_aggregate_normal_f64(
-                firn_load_le64((const uint8_t *)(column->as.f64 + rows[i])));
+            out[i] =
+                fi_aggregate_normal_f64(fi_load_le64((const uint8_t *)(column->as.f64 + rows[i])));
         }
         break;
     default:
@@ -76,13 +76,13 @@ words_of_numbers(const struct firn_chunk_values *column, const struct firn_aggre
 
 /* Whether any second word is not 0. */
 static bool
-words_of_bytes(const struct firn_chunk_values *column, const struct firn_aggregate_batch *batch,
+words_of_bytes(const struct fi_chunk_values *column, const struct fi_aggregate_batch *batch,
                uint64_t *out)
 {
     uint64_t second = 0;
     for (size_t i = 0; i < batch->count; i++) {
         uint64_t words[2];
-        firn_aggregate_words_of(column->as.bytes[batch->rows[i]], words);
+        fi_aggregate_words_of(column->as.bytes[batch->rows[i]], words);
         out[i] = words[0];
         out[ROWS + i] = words[1];
         second |= words[1];
@@ -91,11 +91,11 @@ words_of_bytes(const struct firn_chunk_values *column, const struct firn_aggrega
 }
 
 static void
-mark_nulls(const struct firn_chunk_values *column, const struct firn_aggregate_batch *batch,
+mark_nulls(const struct fi_chunk_values *column, const struct fi_aggregate_batch *batch,
            uint64_t bit, bool is_bytes, uint64_t *nulls, uint64_t *out)
 {
     for (size_t i = 0; i < batch->count; i++) {
-        if (!firn_aggregate_is_set(column->valid, batch->rows[i])) {
+        if (!fi_aggregate_is_set(column->valid, batch->rows[i])) {
             nulls[i] |= bit;
             out[i] = 0;
             if (is_bytes) {
@@ -106,33 +106,32 @@ mark_nulls(const struct firn_chunk_values *column, const struct firn_aggregate_b
 }
 
 static void
-hash_words(const struct firn_aggregate_table *table, struct firn_aggregate_batch *batch,
+hash_words(const struct fi_aggregate_table *table, struct fi_aggregate_batch *batch,
            const uint64_t *words, bool has_second)
 {
     uint64_t *hashes = batch->hashes;
-    uint64_t factor = firn_aggregate_table_factor(table);
+    uint64_t factor = fi_aggregate_table_factor(table);
     if (!has_second) {
         for (size_t i = 0; i < batch->count; i++) {
-            hashes[i] = firn_aggregate_mix(hashes[i] ^ words[i]);
+            hashes[i] = fi_aggregate_mix(hashes[i] ^ words[i]);
         }
         return;
     }
     for (size_t i = 0; i < batch->count; i++) {
         uint64_t pair[2] = {words[i], words[ROWS + i]};
-        uint64_t second = firn_aggregate_words_are_short(pair)
+        uint64_t second = fi_aggregate_words_are_short(pair)
                               ? pair[1]
-                              : firn_aggregate_table_hash_bytes(table, pair);
-        hashes[i] = firn_aggregate_mix(hashes[i] ^ pair[0] ^ second * factor);
+                              : fi_aggregate_table_hash_bytes(table, pair);
+        hashes[i] = fi_aggregate_mix(hashes[i] ^ pair[0] ^ second * factor);
     }
 }
 
 void
-firn_aggregate_keys_words(const struct firn_aggregate_table *table,
-                          const struct firn_aggregate_key *keys, size_t key_count,
-                          const struct firn_chunk_values *columns,
-                          struct firn_aggregate_batch *batch, uint64_t *words)
+fi_aggregate_keys_words(const struct fi_aggregate_table *table, const struct fi_aggregate_key *keys,
+                        size_t key_count, const struct fi_chunk_values *columns,
+                        struct fi_aggregate_batch *batch, uint64_t *words)
 {
-    bool has_second[FIRN_AGGREGATE_KEYS_MAX + 1];
+    bool has_second[FI_AGGREGATE_KEYS_MAX + 1];
     bool has_nulls = false;
     DCHECK(key_count > 0 && table->word_count > 1);
     memset(words, 0, batch->count * sizeof *words);
@@ -140,7 +139,7 @@ firn_aggregate_keys_words(const struct firn_aggregate_table *table,
     batch->used_words[batch->word_count++] = 0;
     for (size_t k = 0; k < key_count; k++) {
         uint64_t *out = words + ROWS * (size_t)keys[k].word;
-        bool is_bytes = keys[k].kind == FIRN_PHYSICAL_BYTES;
+        bool is_bytes = keys[k].kind == FI_PHYSICAL_BYTES;
         DCHECK(columns[k].kind == keys[k].kind);
         has_second[k] = is_bytes && words_of_bytes(&columns[k], batch, out);
         if (!is_bytes) {
@@ -155,7 +154,7 @@ firn_aggregate_keys_words(const struct firn_aggregate_table *table,
             batch->used_words[batch->word_count++] = (uint8_t)(keys[k].word + 1);
         }
     }
-    uint64_t factor = firn_aggregate_table_factor(table);
+    uint64_t factor = fi_aggregate_table_factor(table);
     for (size_t i = 0; i < batch->count; i++) {
         batch->hashes[i] = table->seed ^ (has_nulls ? words[i] * factor : 0);
     }
@@ -165,23 +164,23 @@ firn_aggregate_keys_words(const struct firn_aggregate_table *table,
 }
 
 void
-firn_aggregate_keys_of_cell(const struct firn_aggregate_key *key, size_t i,
-                            const struct firn_cell *cell, uint64_t *words)
+fi_aggregate_keys_of_cell(const struct fi_aggregate_key *key, size_t i, const struct fi_cell *cell,
+                          uint64_t *words)
 {
     uint64_t *out = words + key->word;
-    DCHECK(key->word > 0 && i <= FIRN_AGGREGATE_KEYS_MAX);
+    DCHECK(key->word > 0 && i <= FI_AGGREGATE_KEYS_MAX);
     switch (cell->kind) {
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_NONE:
         words[0] |= UINT64_C(1) << i;
         break;
-    case FIRN_PHYSICAL_BYTES:
-        firn_aggregate_words_of(cell->as.bytes, out);
+    case FI_PHYSICAL_BYTES:
+        fi_aggregate_words_of(cell->as.bytes, out);
         break;
-    case FIRN_PHYSICAL_F32:
-        *out = firn_aggregate_normal_f32(firn_load_le32((const uint8_t *)&cell->as.f32));
+    case FI_PHYSICAL_F32:
+        *out = fi_aggregate_normal_f32(fi_load_le32((const uint8_t *)&cell->as.f32));
         break;
-    case FIRN_PHYSICAL_F64:
-        *out = firn_aggregate_normal_f64(cell->as.u64);
+    case FI_PHYSICAL_F64:
+        *out = fi_aggregate_normal_f64(cell->as.u64);
         break;
     default:
         *out = cell->as.u64;
@@ -194,7 +193,7 @@ firn_aggregate_keys_of_cell(const struct firn_aggregate_key *key, size_t i,
 /* The fields of a table that lookups need, copied so that they stay in registers. */
 struct look {
     const uint64_t *slots;
-    const struct firn_os_pages *pages;
+    const struct fi_os_pages *pages;
     size_t mask;
     uint64_t page_mask;
     size_t record_size;
@@ -229,8 +228,7 @@ first_look(const struct look *look, uint64_t hash)
 }
 
 static void
-look_at_all(const struct firn_aggregate_table *table, struct firn_aggregate_batch *batch,
-            size_t start)
+look_at_all(const struct fi_aggregate_table *table, struct fi_aggregate_batch *batch, size_t start)
 {
     const struct look look = {
         .slots = table->slots,
@@ -238,7 +236,7 @@ look_at_all(const struct firn_aggregate_table *table, struct firn_aggregate_batc
         .mask = ((size_t)1 << table->slot_bits) - 1,
         .page_mask = (UINT64_C(1) << table->page_shift) - 1,
         .record_size = table->record_size,
-        .left = FIRN_AGGREGATE_PART_BITS * table->level,
+        .left = FI_AGGREGATE_PART_BITS * table->level,
         .right = 64 - table->slot_bits,
         .page_shift = table->page_shift,
     };
@@ -268,7 +266,7 @@ look_at_all(const struct firn_aggregate_table *table, struct firn_aggregate_batc
  * words. Second words that are 0 in all rows are not compared: then bytes have at most four, all of
  * which are in the first word. */
 static inline size_t
-confirm_some(const struct firn_aggregate_batch *batch, const uint64_t *words, size_t start,
+confirm_some(const struct fi_aggregate_batch *batch, const uint64_t *words, size_t start,
              size_t word_count)
 {
     size_t count = batch->count;
@@ -288,7 +286,7 @@ confirm_some(const struct firn_aggregate_batch *batch, const uint64_t *words, si
 }
 
 static size_t
-confirm(const struct firn_aggregate_batch *batch, const uint64_t *words, size_t start)
+confirm(const struct fi_aggregate_batch *batch, const uint64_t *words, size_t start)
 {
     switch (batch->word_count) {
     case 2:
@@ -303,7 +301,7 @@ confirm(const struct firn_aggregate_batch *batch, const uint64_t *words, size_t 
 }
 
 static void
-gather_key(const struct firn_aggregate_table *table, const uint64_t *words, size_t i, uint64_t *key)
+gather_key(const struct fi_aggregate_table *table, const uint64_t *words, size_t i, uint64_t *key)
 {
     for (size_t w = 0; w < table->word_count; w++) {
         key[w] = words[ROWS * w + i];
@@ -311,10 +309,10 @@ gather_key(const struct firn_aggregate_table *table, const uint64_t *words, size
 }
 
 int
-firn_aggregate_keys_find(struct firn_aggregate_table *table, struct firn_aggregate_batch *batch,
-                         const uint64_t *words, size_t start, size_t *out_end, firn_error *err)
+fi_aggregate_keys_find(struct fi_aggregate_table *table, struct fi_aggregate_batch *batch,
+                       const uint64_t *words, size_t start, size_t *out_end, firn_error *err)
 {
-    uint64_t key[FIRN_AGGREGATE_WORDS_MAX];
+    uint64_t key[FI_AGGREGATE_WORDS_MAX];
     DCHECK(start < batch->count);
     if (table->slots == NULL) {
         memset(batch->groups + start, 0, (batch->count - start) * sizeof batch->groups[0]);
@@ -323,7 +321,7 @@ firn_aggregate_keys_find(struct firn_aggregate_table *table, struct firn_aggrega
     }
     for (size_t i = start; (i += confirm(batch, words, i)) < batch->count; i++) {
         gather_key(table, words, i, key);
-        int rc = firn_aggregate_table_find(table, key, batch->hashes[i], &batch->groups[i], err);
+        int rc = fi_aggregate_table_find(table, key, batch->hashes[i], &batch->groups[i], err);
         if (rc != FIRN_OK || batch->groups[i] == NULL) {
             *out_end = i;
             return rc;
@@ -336,28 +334,28 @@ firn_aggregate_keys_find(struct firn_aggregate_table *table, struct firn_aggrega
 /* ---- groups to columns ---- */
 
 void
-firn_aggregate_keys_put(struct firn_aggregate_column_out *memory, enum firn_physical kind,
-                        size_t at, uint64_t bits)
+fi_aggregate_keys_put(struct fi_aggregate_column_out *memory, enum fi_physical kind, size_t at,
+                      uint64_t bits)
 {
-    if (kind == FIRN_PHYSICAL_F32) {
-        firn_store_le32((uint8_t *)(memory->as.f32 + at), (uint32_t)bits);
+    if (kind == FI_PHYSICAL_F32) {
+        fi_store_le32((uint8_t *)(memory->as.f32 + at), (uint32_t)bits);
     } else {
         memory->as.numbers[at] = bits;
     }
 }
 
 void
-firn_aggregate_keys_finish(struct firn_aggregate_column_out *memory, enum firn_physical kind,
-                           uint32_t fixed_size, size_t count, struct firn_chunk_values *out)
+fi_aggregate_keys_finish(struct fi_aggregate_column_out *memory, enum fi_physical kind,
+                         uint32_t fixed_size, size_t count, struct fi_chunk_values *out)
 {
     bool has_nulls = false;
     for (size_t w = 0; w < (count + 63) / 64; w++) {
         uint64_t all = count - 64 * w >= 64 ? UINT64_MAX : (UINT64_C(1) << count % 64) - 1;
         has_nulls |= (memory->valid[w] & all) != all;
     }
-    *out = (struct firn_chunk_values){.kind = kind, .fixed_size = fixed_size, .count = count};
+    *out = (struct fi_chunk_values){.kind = kind, .fixed_size = fixed_size, .count = count};
     out->valid = has_nulls ? memory->valid : NULL;
-    if (kind == FIRN_PHYSICAL_BYTES) {
+    if (kind == FI_PHYSICAL_BYTES) {
         out->as.bytes = memory->as.bytes;
     } else {
         out->as.u64 = memory->as.numbers;
@@ -365,9 +363,9 @@ firn_aggregate_keys_finish(struct firn_aggregate_column_out *memory, enum firn_p
 }
 
 void
-firn_aggregate_keys_read(const struct firn_aggregate_key *key, size_t i, uint8_t *const *groups,
-                         size_t count, const uint16_t *rows,
-                         struct firn_aggregate_column_out *memory, struct firn_chunk_values *out)
+fi_aggregate_keys_read(const struct fi_aggregate_key *key, size_t i, uint8_t *const *groups,
+                       size_t count, const uint16_t *rows, struct fi_aggregate_column_out *memory,
+                       struct fi_chunk_values *out)
 {
     size_t size = 0;
     memset(memory->valid, rows == NULL ? 0 : 0xff, sizeof memory->valid);
@@ -377,13 +375,13 @@ firn_aggregate_keys_read(const struct firn_aggregate_key *key, size_t i, uint8_t
         uint64_t bit = UINT64_C(1) << at % 64;
         bool is_null = (words[0] >> i & 1) != 0;
         memory->valid[at / 64] = (memory->valid[at / 64] & ~bit) | (is_null ? 0 : bit);
-        if (key->kind == FIRN_PHYSICAL_BYTES) {
-            memory->as.bytes[at] = firn_aggregate_words_bytes(words + key->word);
+        if (key->kind == FI_PHYSICAL_BYTES) {
+            memory->as.bytes[at] = fi_aggregate_words_bytes(words + key->word);
         } else {
-            firn_aggregate_keys_put(memory, key->kind, at, words[key->word]);
+            fi_aggregate_keys_put(memory, key->kind, at, words[key->word]);
         }
         size = at + 1;
     }
     DCHECK(size <= ROWS);
-    firn_aggregate_keys_finish(memory, key->kind, key->fixed_size, size, out);
+    fi_aggregate_keys_finish(memory, key->kind, key->fixed_size, size, out);
 }

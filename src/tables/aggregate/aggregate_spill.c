@@ -24,36 +24,36 @@
 /* ---- records ---- */
 
 static bool
-is_long_key(const struct firn_aggregate_key *key, const uint64_t *words)
+is_long_key(const struct fi_aggregate_key *key, const uint64_t *words)
 {
-    return key->kind == FIRN_PHYSICAL_BYTES && !firn_aggregate_words_are_short(words + key->word);
+    return key->kind == FI_PHYSICAL_BYTES && !fi_aggregate_words_are_short(words + key->word);
 }
 
 static int
-encode(struct firn_aggregate *aggregate, const uint8_t *record)
+encode(struct fi_aggregate *aggregate, const uint8_t *record)
 {
-    struct firn_buf *buf = &aggregate->buf;
+    struct fi_buf *buf = &aggregate->buf;
     const uint64_t *words = (const uint64_t *)(const void *)record;
-    firn_buf_clear(buf);
-    FIRN_TRY_RETURN(firn_buf_append(buf, record, aggregate->table.record_size));
+    fi_buf_clear(buf);
+    FI_TRY_RETURN(fi_buf_append(buf, record, aggregate->table.record_size));
     for (size_t k = 0; k < aggregate->key_count; k++) {
-        const struct firn_aggregate_key *key = &aggregate->keys[k];
+        const struct fi_aggregate_key *key = &aggregate->keys[k];
         if (is_long_key(key, words)) {
-            firn_slice bytes = firn_aggregate_words_bytes(words + key->word);
-            firn_store_le64(buf->data + 8 * (size_t)(key->word + 1), 0);
-            FIRN_TRY_RETURN(firn_buf_append_slice(buf, bytes));
+            firn_slice bytes = fi_aggregate_words_bytes(words + key->word);
+            fi_store_le64(buf->data + 8 * (size_t)(key->word + 1), 0);
+            FI_TRY_RETURN(fi_buf_append_slice(buf, bytes));
         }
     }
     for (size_t c = 0; c < aggregate->call_count; c++) {
-        const struct firn_aggregate_function_of *call = &aggregate->calls[c];
-        if (call->state_kind == FIRN_AGGREGATE_STATE_BYTES) {
-            struct firn_aggregate_bytes state;
+        const struct fi_aggregate_function_of *call = &aggregate->calls[c];
+        if (call->state_kind == FI_AGGREGATE_STATE_BYTES) {
+            struct fi_aggregate_bytes state;
             memcpy(&state, record + call->offset, sizeof state);
             firn_slice bytes = firn_bytes(state.data, state.size);
             state.capacity = state.data == NULL ? 0 : 1; /* whether there is a value */
             state.data = NULL;
             memcpy(buf->data + call->offset, &state, sizeof state);
-            FIRN_TRY_RETURN(firn_buf_append_slice(buf, bytes));
+            FI_TRY_RETURN(fi_buf_append_slice(buf, bytes));
         }
     }
     return FIRN_OK;
@@ -62,31 +62,31 @@ encode(struct firn_aggregate *aggregate, const uint8_t *record)
 /* Decodes a record into buf; its bytes are borrowed. False: the bytes are no valid
  * record. */
 static bool
-decode(struct firn_aggregate *aggregate, firn_slice bytes)
+decode(struct fi_aggregate *aggregate, firn_slice bytes)
 {
     uint8_t *record = aggregate->buf.data;
     uint64_t *words = (uint64_t *)(void *)record;
     const uint8_t *at;
     DCHECK(aggregate->buf.size == aggregate->table.record_size);
-    if (!firn_row_spill_take(&bytes, aggregate->table.record_size, &at)) {
+    if (!fi_row_spill_take(&bytes, aggregate->table.record_size, &at)) {
         return false;
     }
     memcpy(record, at, aggregate->table.record_size);
     for (size_t k = 0; k < aggregate->key_count; k++) {
-        const struct firn_aggregate_key *key = &aggregate->keys[k];
+        const struct fi_aggregate_key *key = &aggregate->keys[k];
         if (is_long_key(key, words)) {
-            if (!firn_row_spill_take(&bytes, firn_aggregate_words_size(words + key->word), &at)) {
+            if (!fi_row_spill_take(&bytes, fi_aggregate_words_size(words + key->word), &at)) {
                 return false;
             }
             words[key->word + 1] = (uintptr_t)at;
         }
     }
     for (size_t c = 0; c < aggregate->call_count; c++) {
-        const struct firn_aggregate_function_of *call = &aggregate->calls[c];
-        if (call->state_kind == FIRN_AGGREGATE_STATE_BYTES) {
-            struct firn_aggregate_bytes state;
+        const struct fi_aggregate_function_of *call = &aggregate->calls[c];
+        if (call->state_kind == FI_AGGREGATE_STATE_BYTES) {
+            struct fi_aggregate_bytes state;
             memcpy(&state, record + call->offset, sizeof state);
-            if (!firn_row_spill_take(&bytes, state.size, &at)) {
+            if (!fi_row_spill_take(&bytes, state.size, &at)) {
                 return false;
             }
             /* Combining copies bytes, and never writes to them. */
@@ -103,17 +103,17 @@ decode(struct firn_aggregate *aggregate, firn_slice bytes)
 /* ---- writing ---- */
 
 static int
-file_of(struct firn_aggregate *aggregate, struct firn_aggregate_level *level,
-        struct firn_row_spill_file **out, firn_error *err)
+file_of(struct fi_aggregate *aggregate, struct fi_aggregate_level *level,
+        struct fi_row_spill_file **out, firn_error *err)
 {
     if (level->file_count == 0) {
-        struct firn_row_spill_file **files = firn_grow_array(level->files, 1, &level->file_capacity,
-                                                             sizeof(struct firn_row_spill_file *));
+        struct fi_row_spill_file **files = fi_grow_array(level->files, 1, &level->file_capacity,
+                                                         sizeof(struct fi_row_spill_file *));
         if (files == NULL) {
-            return firn_error_no_memory(err, "a temporary file");
+            return fi_error_no_memory(err, "a temporary file");
         }
         level->files = files;
-        int rc = firn_row_spill_create(aggregate->spill, &files[0], err);
+        int rc = fi_row_spill_create(aggregate->spill, &files[0], err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -125,8 +125,8 @@ file_of(struct firn_aggregate *aggregate, struct firn_aggregate_level *level,
 }
 
 struct write_context {
-    struct firn_aggregate *aggregate;
-    struct firn_row_spill_file *file;
+    struct fi_aggregate *aggregate;
+    struct fi_row_spill_file *file;
 };
 
 static int
@@ -134,75 +134,74 @@ write_group(void *ctx, uint8_t *record, firn_error *err)
 {
     struct write_context *context = ctx;
     if (encode(context->aggregate, record) != FIRN_OK) {
-        return firn_error_no_memory(err, "a group for a temporary file");
+        return fi_error_no_memory(err, "a group for a temporary file");
     }
-    return firn_row_spill_add(context->file, firn_buf_slice(&context->aggregate->buf), err);
+    return fi_row_spill_add(context->file, fi_buf_slice(&context->aggregate->buf), err);
 }
 
 int
-firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err)
+fi_aggregate_spill_table(struct fi_aggregate *aggregate, firn_error *err)
 {
-    struct firn_aggregate_table *table = &aggregate->table;
+    struct fi_aggregate_table *table = &aggregate->table;
     if (table->count == 0) {
         return FIRN_OK;
     }
     if (aggregate->spill == NULL) {
-        return firn_error_set(
+        return fi_error_set(
             err, FIRN_LIMIT,
             "the groups of a query need more than the %llu bytes of memory that "
             "they may use",
             (unsigned long long)(table->memory_bytes + aggregate->direct.memory_bytes));
     }
-    CHECK(table->level < FIRN_AGGREGATE_LEVELS && table->word_count > 0);
-    struct firn_aggregate_level *level = &aggregate->levels[table->level];
-    struct firn_aggregate_run *runs =
-        firn_grow_array(level->runs, level->run_count + 1, &level->run_capacity, sizeof *runs);
+    CHECK(table->level < FI_AGGREGATE_LEVELS && table->word_count > 0);
+    struct fi_aggregate_level *level = &aggregate->levels[table->level];
+    struct fi_aggregate_run *runs =
+        fi_grow_array(level->runs, level->run_count + 1, &level->run_capacity, sizeof *runs);
     if (runs == NULL) {
-        return firn_error_no_memory(err, "a temporary file");
+        return fi_error_no_memory(err, "a temporary file");
     }
     level->runs = runs;
-    struct firn_aggregate_run *run = &runs[level->run_count];
-    FIRN_TRY_RETURN(file_of(aggregate, level, &run->file, err));
+    struct fi_aggregate_run *run = &runs[level->run_count];
+    FI_TRY_RETURN(file_of(aggregate, level, &run->file, err));
     struct write_context context = {aggregate, run->file};
-    run->starts[0] = firn_row_spill_size_bytes(run->file);
-    for (unsigned part = 0; part < FIRN_AGGREGATE_PARTS; part++) {
-        FIRN_TRY_RETURN(firn_aggregate_table_visit(table, part, write_group, &context, err));
-        FIRN_TRY_RETURN(firn_row_spill_end(run->file, &run->starts[part + 1], err));
+    run->starts[0] = fi_row_spill_size_bytes(run->file);
+    for (unsigned part = 0; part < FI_AGGREGATE_PARTS; part++) {
+        FI_TRY_RETURN(fi_aggregate_table_visit(table, part, write_group, &context, err));
+        FI_TRY_RETURN(fi_row_spill_end(run->file, &run->starts[part + 1], err));
     }
     level->run_count++;
-    aggregate->spilled_bytes += run->starts[FIRN_AGGREGATE_PARTS] - run->starts[0];
-    firn_aggregate_table_clear(table, table->level);
+    aggregate->spilled_bytes += run->starts[FI_AGGREGATE_PARTS] - run->starts[0];
+    fi_aggregate_table_clear(table, table->level);
     if (aggregate->code_count > 0) {
         memset(aggregate->code_groups, 0, aggregate->code_count * sizeof aggregate->code_groups[0]);
-        memset(aggregate->code_numbers, FIRN_AGGREGATE_FEW, aggregate->code_count);
+        memset(aggregate->code_numbers, FI_AGGREGATE_FEW, aggregate->code_count);
     }
     return FIRN_OK;
 }
 
 int
-firn_aggregate_spill_take(struct firn_aggregate *aggregate, struct firn_aggregate *other,
-                          firn_error *err)
+fi_aggregate_spill_take(struct fi_aggregate *aggregate, struct fi_aggregate *other, firn_error *err)
 {
-    struct firn_aggregate_level *to = &aggregate->levels[0];
-    struct firn_aggregate_level *from = &other->levels[0];
+    struct fi_aggregate_level *to = &aggregate->levels[0];
+    struct fi_aggregate_level *from = &other->levels[0];
     DCHECK(!aggregate->is_finished && !other->is_finished);
     DCHECK(aggregate->table.level == 0 && other->table.level == 0); /* (I1) */
     if (from->run_count == 0) {
         return FIRN_OK;
     }
-    struct firn_aggregate_run *runs =
-        firn_grow_array(to->runs, to->run_count + from->run_count, &to->run_capacity, sizeof *runs);
+    struct fi_aggregate_run *runs =
+        fi_grow_array(to->runs, to->run_count + from->run_count, &to->run_capacity, sizeof *runs);
     to->runs = runs == NULL ? to->runs : runs;
-    struct firn_row_spill_file **files =
-        firn_grow_array(to->files, to->file_count + from->file_count, &to->file_capacity,
-                        sizeof(struct firn_row_spill_file *));
+    struct fi_row_spill_file **files =
+        fi_grow_array(to->files, to->file_count + from->file_count, &to->file_capacity,
+                      sizeof(struct fi_row_spill_file *));
     to->files = files == NULL ? to->files : files;
     if (runs == NULL || files == NULL) {
-        return firn_error_no_memory(err, "a temporary file");
+        return fi_error_no_memory(err, "a temporary file");
     }
     memcpy(runs + to->run_count, from->runs, from->run_count * sizeof *runs);
     memcpy(files + to->file_count, from->files,
-           from->file_count * sizeof(struct firn_row_spill_file *));
+           from->file_count * sizeof(struct fi_row_spill_file *));
     to->run_count += from->run_count;
     to->file_count += from->file_count;
     from->run_count = 0;
@@ -213,102 +212,99 @@ firn_aggregate_spill_take(struct firn_aggregate *aggregate, struct firn_aggregat
 }
 
 void
-firn_aggregate_spill_deinit(struct firn_aggregate_level *level)
+fi_aggregate_spill_deinit(struct fi_aggregate_level *level)
 {
     for (size_t i = 0; i < level->file_count; i++) {
-        firn_row_spill_destroy(level->files[i]);
+        fi_row_spill_destroy(level->files[i]);
     }
-    firn_free(level->files);
-    firn_free(level->runs);
-    *level = (struct firn_aggregate_level){.runs = NULL};
+    fi_free(level->files);
+    fi_free(level->runs);
+    *level = (struct fi_aggregate_level){.runs = NULL};
 }
 
 /* ---- reading ---- */
 
 int
-firn_aggregate_spill_combine(struct firn_aggregate *aggregate, const uint8_t *record,
-                             firn_error *err)
+fi_aggregate_spill_combine(struct fi_aggregate *aggregate, const uint8_t *record, firn_error *err)
 {
-    struct firn_aggregate_table *table = &aggregate->table;
+    struct fi_aggregate_table *table = &aggregate->table;
     const uint64_t *key = (const uint64_t *)(const void *)record;
-    uint8_t *group = firn_aggregate_direct_group(aggregate, key);
-    uint64_t hash = group == NULL ? firn_aggregate_table_hash(table, key) : 0;
+    uint8_t *group = fi_aggregate_direct_group(aggregate, key);
+    uint64_t hash = group == NULL ? fi_aggregate_table_hash(table, key) : 0;
     int rc = FIRN_OK;
     if (group == NULL) {
-        FIRN_TRY(firn_aggregate_table_find(table, key, hash, &group, err));
+        FI_TRY(fi_aggregate_table_find(table, key, hash, &group, err));
     }
     if (group == NULL) {
         /* Encoding uses the buffer, which may hold the record. */
-        struct firn_buf own = aggregate->buf;
-        aggregate->buf = (struct firn_buf){.data = NULL};
-        rc = firn_aggregate_spill_table(aggregate, err);
-        firn_buf_deinit(&aggregate->buf);
+        struct fi_buf own = aggregate->buf;
+        aggregate->buf = (struct fi_buf){.data = NULL};
+        rc = fi_aggregate_spill_table(aggregate, err);
+        fi_buf_deinit(&aggregate->buf);
         aggregate->buf = own;
-        FIRN_TRY(rc);
-        FIRN_TRY(firn_aggregate_table_find(table, key, hash, &group, err));
+        FI_TRY(rc);
+        FI_TRY(fi_aggregate_table_find(table, key, hash, &group, err));
     }
     DCHECK(group != NULL);
     for (size_t c = 0; c < aggregate->call_count; c++) {
         if (aggregate->calls[c].is_shared) {
             continue;
         }
-        FIRN_TRY(
-            firn_aggregate_state_combine(&aggregate->calls[c], group, record, &table->arena, err));
+        FI_TRY(fi_aggregate_state_combine(&aggregate->calls[c], group, record, &table->arena, err));
     }
-    if (aggregate->has_bytes_state && table->count > 1 && table->level < FIRN_AGGREGATE_LEVELS &&
-        firn_aggregate_table_used_bytes(table) > table->memory_bytes) {
-        rc = firn_aggregate_spill_table(aggregate, err);
+    if (aggregate->has_bytes_state && table->count > 1 && table->level < FI_AGGREGATE_LEVELS &&
+        fi_aggregate_table_used_bytes(table) > table->memory_bytes) {
+        rc = fi_aggregate_spill_table(aggregate, err);
     }
 out:
     return rc;
 }
 
 static int
-read_stretch(struct firn_aggregate *aggregate, struct firn_row_spill_reader *reader,
-             firn_error *err)
+read_stretch(struct fi_aggregate *aggregate, struct fi_row_spill_reader *reader, firn_error *err)
 {
     size_t size = aggregate->table.record_size;
     bool is_end;
     firn_slice bytes;
     for (;;) {
-        FIRN_TRY_RETURN(firn_row_spill_next(reader, &bytes, &is_end, err));
+        FI_TRY_RETURN(fi_row_spill_next(reader, &bytes, &is_end, err));
         if (is_end) {
             return FIRN_OK;
         }
-        if (firn_buf_set_size(&aggregate->buf, size) != FIRN_OK) {
-            return firn_error_no_memory(err, "a group from a temporary file");
+        if (fi_buf_set_size(&aggregate->buf, size) != FIRN_OK) {
+            return fi_error_no_memory(err, "a group from a temporary file");
         }
         if (!decode(aggregate, bytes)) {
-            return firn_error_set(err, FIRN_CORRUPT, "a group in a temporary file is damaged");
+            return fi_error_set(err, FIRN_CORRUPT, "a group in a temporary file is damaged");
         }
-        FIRN_TRY_RETURN(firn_aggregate_spill_combine(aggregate, aggregate->buf.data, err));
+        FI_TRY_RETURN(fi_aggregate_spill_combine(aggregate, aggregate->buf.data, err));
     }
     return FIRN_OK;
 }
 
 static int
-read_part(struct firn_aggregate *aggregate, const struct firn_aggregate_level *level, unsigned part,
+read_part(struct fi_aggregate *aggregate, const struct fi_aggregate_level *level, unsigned part,
           firn_error *err)
 {
-    struct firn_row_spill_reader reader = {.file = NULL};
+    struct fi_row_spill_reader reader = {.file = NULL};
     int rc = FIRN_OK;
     for (size_t i = 0; i < level->run_count && rc == FIRN_OK; i++) {
-        const struct firn_aggregate_run *run = &level->runs[i];
-        firn_row_spill_reader_init(&reader, run->file, run->starts[part], run->starts[part + 1]);
+        const struct fi_aggregate_run *run = &level->runs[i];
+        fi_row_spill_reader_init(&reader, run->file, run->starts[part], run->starts[part + 1]);
         rc = read_stretch(aggregate, &reader, err);
     }
-    firn_row_spill_reader_deinit(&reader);
+    fi_row_spill_reader_deinit(&reader);
     return rc;
 }
 
 int
-firn_aggregate_spill_load(struct firn_aggregate *aggregate, bool *out_is_end, firn_error *err)
+fi_aggregate_spill_load(struct fi_aggregate *aggregate, bool *out_is_end, firn_error *err)
 {
     *out_is_end = false;
     for (;;) {
-        struct firn_aggregate_level *level = &aggregate->levels[aggregate->depth];
-        if (level->part == FIRN_AGGREGATE_PARTS) {
-            firn_aggregate_spill_deinit(level);
+        struct fi_aggregate_level *level = &aggregate->levels[aggregate->depth];
+        if (level->part == FI_AGGREGATE_PARTS) {
+            fi_aggregate_spill_deinit(level);
             if (aggregate->depth == 0) {
                 *out_is_end = true;
                 return FIRN_OK;
@@ -317,11 +313,11 @@ firn_aggregate_spill_load(struct firn_aggregate *aggregate, bool *out_is_end, fi
             continue;
         }
         unsigned below = aggregate->depth + 1;
-        firn_aggregate_table_clear(&aggregate->table, below);
+        fi_aggregate_table_clear(&aggregate->table, below);
         int rc = read_part(aggregate, level, level->part++, err);
-        bool is_parted = below < FIRN_AGGREGATE_LEVELS && aggregate->levels[below].run_count > 0;
+        bool is_parted = below < FI_AGGREGATE_LEVELS && aggregate->levels[below].run_count > 0;
         if (rc == FIRN_OK && is_parted) {
-            rc = firn_aggregate_spill_table(aggregate, err);
+            rc = fi_aggregate_spill_table(aggregate, err);
             aggregate->depth = below;
         }
         if (rc != FIRN_OK) {
@@ -334,10 +330,10 @@ firn_aggregate_spill_load(struct firn_aggregate *aggregate, bool *out_is_end, fi
 }
 
 int
-firn_aggregate_spill_if_full(struct firn_aggregate *aggregate, bool is_full, firn_error *err)
+fi_aggregate_spill_if_full(struct fi_aggregate *aggregate, bool is_full, firn_error *err)
 {
-    const struct firn_aggregate_table *table = &aggregate->table;
+    const struct fi_aggregate_table *table = &aggregate->table;
     bool is_over = aggregate->has_bytes_state && table->count > 1 &&
-                   firn_aggregate_table_used_bytes(table) > table->memory_bytes;
-    return is_full || is_over ? firn_aggregate_spill_table(aggregate, err) : FIRN_OK;
+                   fi_aggregate_table_used_bytes(table) > table->memory_bytes;
+    return is_full || is_over ? fi_aggregate_spill_table(aggregate, err) : FIRN_OK;
 }

@@ -22,22 +22,22 @@ enum { PARTS = 8 };
 #define DECIMAL_LIMIT INT64_C(1000000000000000000) /* 18 digits */
 
 size_t
-firn_aggregate_state_size(enum firn_aggregate_state_kind kind)
+fi_aggregate_state_size(enum fi_aggregate_state_kind kind)
 {
     static const size_t sizes[] = {
-        [FIRN_AGGREGATE_STATE_COUNT] = sizeof(uint64_t),
-        [FIRN_AGGREGATE_STATE_INTEGER] = sizeof(struct firn_aggregate_integer),
-        [FIRN_AGGREGATE_STATE_REAL] = sizeof(struct firn_aggregate_real),
-        [FIRN_AGGREGATE_STATE_EXTREME] = sizeof(struct firn_aggregate_extreme),
-        [FIRN_AGGREGATE_STATE_BYTES] = sizeof(struct firn_aggregate_bytes),
+        [FI_AGGREGATE_STATE_COUNT] = sizeof(uint64_t),
+        [FI_AGGREGATE_STATE_INTEGER] = sizeof(struct fi_aggregate_integer),
+        [FI_AGGREGATE_STATE_REAL] = sizeof(struct fi_aggregate_real),
+        [FI_AGGREGATE_STATE_EXTREME] = sizeof(struct fi_aggregate_extreme),
+        [FI_AGGREGATE_STATE_BYTES] = sizeof(struct fi_aggregate_bytes),
     };
     return sizes[kind];
 }
 
 static void
-add_integer(struct firn_aggregate_integer *state, firn_aggregate_u128 number, uint64_t count)
+add_integer(struct fi_aggregate_integer *state, fi_aggregate_u128 number, uint64_t count)
 {
-    firn_aggregate_u128 sum;
+    fi_aggregate_u128 sum;
     memcpy(&sum, state->sum, sizeof sum);
     sum += number;
     memcpy(state->sum, &sum, sizeof sum);
@@ -45,7 +45,7 @@ add_integer(struct firn_aggregate_integer *state, firn_aggregate_u128 number, ui
 }
 
 static void
-keep_larger(struct firn_aggregate_extreme *state, uint64_t rank)
+keep_larger(struct fi_aggregate_extreme *state, uint64_t rank)
 {
     state->rank = rank > state->rank ? rank : state->rank;
     state->is_there = 1;
@@ -61,8 +61,8 @@ compare_bytes(firn_slice a, firn_slice b)
 
 /* Replaces the extreme of a state of BYTES if the new bytes are beyond it. */
 static int
-offer(const struct firn_aggregate_function_of *call, struct firn_aggregate_bytes *state,
-      firn_slice bytes, struct firn_arena *arena, firn_error *err)
+offer(const struct fi_aggregate_function_of *call, struct fi_aggregate_bytes *state,
+      firn_slice bytes, struct fi_arena *arena, firn_error *err)
 {
     if (state->data != NULL) {
         int order = compare_bytes(bytes, firn_bytes(state->data, state->size));
@@ -74,9 +74,9 @@ offer(const struct firn_aggregate_function_of *call, struct firn_aggregate_bytes
         size_t capacity = (size_t)state->capacity * 2;
         capacity = bytes.size > capacity ? bytes.size : capacity;
         capacity = capacity == 0 ? 1 : capacity > UINT32_MAX ? UINT32_MAX : capacity;
-        uint8_t *data = firn_arena_alloc(arena, capacity);
+        uint8_t *data = fi_arena_alloc(arena, capacity);
         if (data == NULL) {
-            return firn_error_no_memory(err, "the smallest or largest value of a group");
+            return fi_error_no_memory(err, "the smallest or largest value of a group");
         }
         state->data = data;
         state->capacity = (uint32_t)capacity;
@@ -95,83 +95,81 @@ offer(const struct firn_aggregate_function_of *call, struct firn_aggregate_bytes
 #define STATE_OF(type, group) ((const type *)(const void *)((group) + offset))
 
 static void
-update_integers(size_t offset, const struct firn_chunk_values *values, const uint16_t *rows,
+update_integers(size_t offset, const struct fi_chunk_values *values, const uint16_t *rows,
                 uint8_t *const *groups, size_t count)
 {
-    if (values->kind == FIRN_PHYSICAL_I64) {
+    if (values->kind == FI_PHYSICAL_I64) {
         const int64_t *numbers = values->as.i64;
         for (size_t i = 0; i < count; i++) {
-            add_integer(STATE(struct firn_aggregate_integer, groups[i]),
-                        (firn_aggregate_u128)numbers[rows[i]], 1);
+            add_integer(STATE(struct fi_aggregate_integer, groups[i]),
+                        (fi_aggregate_u128)numbers[rows[i]], 1);
         }
     } else {
         const uint64_t *numbers = values->as.u64;
         for (size_t i = 0; i < count; i++) {
-            add_integer(STATE(struct firn_aggregate_integer, groups[i]), numbers[rows[i]], 1);
+            add_integer(STATE(struct fi_aggregate_integer, groups[i]), numbers[rows[i]], 1);
         }
     }
 }
 
 static void
-update_reals(size_t offset, const struct firn_chunk_values *values, const uint16_t *rows,
+update_reals(size_t offset, const struct fi_chunk_values *values, const uint16_t *rows,
              uint8_t *const *groups, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct firn_aggregate_real *state = STATE(struct firn_aggregate_real, groups[i]);
-        state->sum += values->kind == FIRN_PHYSICAL_F32 ? (double)values->as.f32[rows[i]]
-                                                        : values->as.f64[rows[i]];
+        struct fi_aggregate_real *state = STATE(struct fi_aggregate_real, groups[i]);
+        state->sum += values->kind == FI_PHYSICAL_F32 ? (double)values->as.f32[rows[i]]
+                                                      : values->as.f64[rows[i]];
         state->count++;
     }
 }
 
 static void
-update_extremes(const struct firn_aggregate_function_of *call,
-                const struct firn_chunk_values *values, const uint16_t *rows,
-                uint8_t *const *groups, size_t count)
+update_extremes(const struct fi_aggregate_function_of *call, const struct fi_chunk_values *values,
+                const uint16_t *rows, uint8_t *const *groups, size_t count)
 {
     size_t offset = call->offset;
     uint64_t flip = call->flip;
-    if (values->kind == FIRN_PHYSICAL_F32 || values->kind == FIRN_PHYSICAL_F64) {
+    if (values->kind == FI_PHYSICAL_F32 || values->kind == FI_PHYSICAL_F64) {
         for (size_t i = 0; i < count; i++) {
-            keep_larger(STATE(struct firn_aggregate_extreme, groups[i]),
-                        firn_aggregate_rank_at(values, rows[i]) ^ flip);
+            keep_larger(STATE(struct fi_aggregate_extreme, groups[i]),
+                        fi_aggregate_rank_at(values, rows[i]) ^ flip);
         }
         return;
     }
-    flip ^= values->kind == FIRN_PHYSICAL_I64 ? FIRN_AGGREGATE_SIGN64 : 0;
+    flip ^= values->kind == FI_PHYSICAL_I64 ? FI_AGGREGATE_SIGN64 : 0;
     for (size_t i = 0; i < count; i++) {
-        keep_larger(STATE(struct firn_aggregate_extreme, groups[i]),
-                    values->as.u64[rows[i]] ^ flip);
+        keep_larger(STATE(struct fi_aggregate_extreme, groups[i]), values->as.u64[rows[i]] ^ flip);
     }
 }
 
 int
-firn_aggregate_state_update(const struct firn_aggregate_function_of *call,
-                            const struct firn_chunk_values *values, const uint16_t *rows,
-                            uint8_t *const *groups, size_t count, struct firn_arena *arena,
-                            firn_error *err)
+fi_aggregate_state_update(const struct fi_aggregate_function_of *call,
+                          const struct fi_chunk_values *values, const uint16_t *rows,
+                          uint8_t *const *groups, size_t count, struct fi_arena *arena,
+                          firn_error *err)
 {
     size_t offset = call->offset;
     int rc = FIRN_OK;
     switch (call->state_kind) {
-    case FIRN_AGGREGATE_STATE_COUNT:
+    case FI_AGGREGATE_STATE_COUNT:
         for (size_t i = 0; i < count; i++) {
             ++*STATE(uint64_t, groups[i]);
         }
         break;
-    case FIRN_AGGREGATE_STATE_INTEGER:
+    case FI_AGGREGATE_STATE_INTEGER:
         update_integers(offset, values, rows, groups, count);
         break;
-    case FIRN_AGGREGATE_STATE_REAL:
+    case FI_AGGREGATE_STATE_REAL:
         update_reals(offset, values, rows, groups, count);
         break;
-    case FIRN_AGGREGATE_STATE_EXTREME:
+    case FI_AGGREGATE_STATE_EXTREME:
         update_extremes(call, values, rows, groups, count);
         break;
-    case FIRN_AGGREGATE_STATE_BYTES:
+    case FI_AGGREGATE_STATE_BYTES:
         for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-            rc = offer(call, STATE(struct firn_aggregate_bytes, groups[i]),
-                       values->as.bytes[rows[i]], arena, err);
+            rc = offer(call, STATE(struct fi_aggregate_bytes, groups[i]), values->as.bytes[rows[i]],
+                       arena, err);
         }
         break;
     }
@@ -198,7 +196,7 @@ count_bits(uint64_t word)
 }
 
 /* As in encoding/chunk_sum.c: halves of 32 bits, of numbers that are all positive. */
-static firn_aggregate_u128
+static fi_aggregate_u128
 sum_integers(const uint64_t *numbers, size_t count, uint64_t sign, const uint64_t *mask,
              uint64_t chosen)
 {
@@ -217,38 +215,38 @@ sum_integers(const uint64_t *numbers, size_t count, uint64_t sign, const uint64_
             high += number >> 32;
         }
     }
-    return low + ((firn_aggregate_u128)high << 32) - (firn_aggregate_u128)sign * chosen;
+    return low + ((fi_aggregate_u128)high << 32) - (fi_aggregate_u128)sign * chosen;
 }
 
 /* In the order of docs/formats/chunk.md. */
 static double
-sum_reals(const struct firn_chunk_values *values, size_t count, const uint64_t *mask)
+sum_reals(const struct fi_chunk_values *values, size_t count, const uint64_t *mask)
 {
     double parts[PARTS] = {0};
     for (size_t i = 0; i < count; i++) {
         double number =
-            values->kind == FIRN_PHYSICAL_F32 ? (double)values->as.f32[i] : values->as.f64[i];
-        parts[i % PARTS] += mask == NULL || firn_aggregate_is_set(mask, i) ? number : 0;
+            values->kind == FI_PHYSICAL_F32 ? (double)values->as.f32[i] : values->as.f64[i];
+        parts[i % PARTS] += mask == NULL || fi_aggregate_is_set(mask, i) ? number : 0;
     }
     return ((parts[0] + parts[4]) + (parts[2] + parts[6])) +
            ((parts[1] + parts[5]) + (parts[3] + parts[7]));
 }
 
 static uint64_t
-largest_rank(const struct firn_chunk_values *values, size_t count, const uint64_t *mask,
+largest_rank(const struct fi_chunk_values *values, size_t count, const uint64_t *mask,
              uint64_t flip)
 {
     uint64_t largest = 0;
-    if (values->kind == FIRN_PHYSICAL_F32 || values->kind == FIRN_PHYSICAL_F64) {
+    if (values->kind == FI_PHYSICAL_F32 || values->kind == FI_PHYSICAL_F64) {
         for (size_t i = 0; i < count; i++) {
-            uint64_t rank = firn_aggregate_rank_at(values, i) ^ flip;
+            uint64_t rank = fi_aggregate_rank_at(values, i) ^ flip;
             rank &= mask == NULL ? UINT64_MAX : chosen_bits(mask, i);
             largest = rank > largest ? rank : largest;
         }
         return largest;
     }
     const uint64_t *numbers = values->as.u64;
-    flip ^= values->kind == FIRN_PHYSICAL_I64 ? FIRN_AGGREGATE_SIGN64 : 0;
+    flip ^= values->kind == FI_PHYSICAL_I64 ? FI_AGGREGATE_SIGN64 : 0;
     if (mask == NULL) {
         for (size_t i = 0; i < count; i++) {
             uint64_t rank = numbers[i] ^ flip;
@@ -264,9 +262,9 @@ largest_rank(const struct firn_chunk_values *values, size_t count, const uint64_
 }
 
 void
-firn_aggregate_state_update_one(const struct firn_aggregate_function_of *call,
-                                const struct firn_chunk_values *values, size_t count,
-                                const uint64_t *mask, uint8_t *group)
+fi_aggregate_state_update_one(const struct fi_aggregate_function_of *call,
+                              const struct fi_chunk_values *values, size_t count,
+                              const uint64_t *mask, uint8_t *group)
 {
     size_t offset = call->offset;
     uint64_t chosen = count;
@@ -281,21 +279,21 @@ firn_aggregate_state_update_one(const struct firn_aggregate_function_of *call,
         return;
     }
     switch (call->state_kind) {
-    case FIRN_AGGREGATE_STATE_COUNT:
+    case FI_AGGREGATE_STATE_COUNT:
         *STATE(uint64_t, group) += chosen;
         break;
-    case FIRN_AGGREGATE_STATE_INTEGER: {
-        uint64_t sign = values->kind == FIRN_PHYSICAL_I64 ? FIRN_AGGREGATE_SIGN64 : 0;
-        add_integer(STATE(struct firn_aggregate_integer, group),
+    case FI_AGGREGATE_STATE_INTEGER: {
+        uint64_t sign = values->kind == FI_PHYSICAL_I64 ? FI_AGGREGATE_SIGN64 : 0;
+        add_integer(STATE(struct fi_aggregate_integer, group),
                     sum_integers(values->as.u64, count, sign, mask, chosen), chosen);
         break;
     }
-    case FIRN_AGGREGATE_STATE_REAL:
-        STATE(struct firn_aggregate_real, group)->sum += sum_reals(values, count, mask);
-        STATE(struct firn_aggregate_real, group)->count += chosen;
+    case FI_AGGREGATE_STATE_REAL:
+        STATE(struct fi_aggregate_real, group)->sum += sum_reals(values, count, mask);
+        STATE(struct fi_aggregate_real, group)->count += chosen;
         break;
-    case FIRN_AGGREGATE_STATE_EXTREME:
-        keep_larger(STATE(struct firn_aggregate_extreme, group),
+    case FI_AGGREGATE_STATE_EXTREME:
+        keep_larger(STATE(struct fi_aggregate_extreme, group),
                     largest_rank(values, count, mask, call->flip));
         break;
     default:
@@ -306,39 +304,39 @@ firn_aggregate_state_update_one(const struct firn_aggregate_function_of *call,
 /* ---- states of two records ---- */
 
 int
-firn_aggregate_state_combine(const struct firn_aggregate_function_of *call, uint8_t *group,
-                             const uint8_t *other, struct firn_arena *arena, firn_error *err)
+fi_aggregate_state_combine(const struct fi_aggregate_function_of *call, uint8_t *group,
+                           const uint8_t *other, struct fi_arena *arena, firn_error *err)
 {
     size_t offset = call->offset;
     DCHECK(group != other);
     switch (call->state_kind) {
-    case FIRN_AGGREGATE_STATE_COUNT:
+    case FI_AGGREGATE_STATE_COUNT:
         *STATE(uint64_t, group) += *STATE_OF(uint64_t, other);
         break;
-    case FIRN_AGGREGATE_STATE_INTEGER: {
-        const struct firn_aggregate_integer *more = STATE_OF(struct firn_aggregate_integer, other);
-        firn_aggregate_u128 sum;
+    case FI_AGGREGATE_STATE_INTEGER: {
+        const struct fi_aggregate_integer *more = STATE_OF(struct fi_aggregate_integer, other);
+        fi_aggregate_u128 sum;
         memcpy(&sum, more->sum, sizeof sum);
-        add_integer(STATE(struct firn_aggregate_integer, group), sum, more->count);
+        add_integer(STATE(struct fi_aggregate_integer, group), sum, more->count);
         break;
     }
-    case FIRN_AGGREGATE_STATE_REAL: {
-        const struct firn_aggregate_real *more = STATE_OF(struct firn_aggregate_real, other);
-        STATE(struct firn_aggregate_real, group)->sum += more->sum;
-        STATE(struct firn_aggregate_real, group)->count += more->count;
+    case FI_AGGREGATE_STATE_REAL: {
+        const struct fi_aggregate_real *more = STATE_OF(struct fi_aggregate_real, other);
+        STATE(struct fi_aggregate_real, group)->sum += more->sum;
+        STATE(struct fi_aggregate_real, group)->count += more->count;
         break;
     }
-    case FIRN_AGGREGATE_STATE_EXTREME: {
-        const struct firn_aggregate_extreme *more = STATE_OF(struct firn_aggregate_extreme, other);
+    case FI_AGGREGATE_STATE_EXTREME: {
+        const struct fi_aggregate_extreme *more = STATE_OF(struct fi_aggregate_extreme, other);
         if (more->is_there != 0) {
-            keep_larger(STATE(struct firn_aggregate_extreme, group), more->rank);
+            keep_larger(STATE(struct fi_aggregate_extreme, group), more->rank);
         }
         break;
     }
-    case FIRN_AGGREGATE_STATE_BYTES: {
-        const struct firn_aggregate_bytes *more = STATE_OF(struct firn_aggregate_bytes, other);
+    case FI_AGGREGATE_STATE_BYTES: {
+        const struct fi_aggregate_bytes *more = STATE_OF(struct fi_aggregate_bytes, other);
         if (more->data != NULL) {
-            return offer(call, STATE(struct firn_aggregate_bytes, group),
+            return offer(call, STATE(struct fi_aggregate_bytes, group),
                          firn_bytes(more->data, more->size), arena, err);
         }
         break;
@@ -350,16 +348,16 @@ firn_aggregate_state_combine(const struct firn_aggregate_function_of *call, uint
 /* ---- results ---- */
 
 static int
-read_sum(const struct firn_aggregate_function_of *call, const struct firn_aggregate_integer *state,
+read_sum(const struct fi_aggregate_function_of *call, const struct fi_aggregate_integer *state,
          uint64_t *out, firn_error *err)
 {
-    firn_chunk_int128 sum;
+    fi_chunk_int128 sum;
     memcpy(&sum, state->sum, sizeof sum);
-    if (call->is_decimal                      ? sum <= -DECIMAL_LIMIT || sum >= DECIMAL_LIMIT
-        : call->argument == FIRN_PHYSICAL_I64 ? sum < INT64_MIN || sum > INT64_MAX
-                                              : (firn_aggregate_u128)sum > UINT64_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "a sum is too large for its type%s",
-                              call->is_decimal ? ", which has 18 digits" : "");
+    if (call->is_decimal                    ? sum <= -DECIMAL_LIMIT || sum >= DECIMAL_LIMIT
+        : call->argument == FI_PHYSICAL_I64 ? sum < INT64_MIN || sum > INT64_MAX
+                                            : (fi_aggregate_u128)sum > UINT64_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "a sum is too large for its type%s",
+                            call->is_decimal ? ", which has 18 digits" : "");
     }
     *out = (uint64_t)sum;
     return FIRN_OK;
@@ -369,7 +367,7 @@ read_sum(const struct firn_aggregate_function_of *call, const struct firn_aggreg
 static double
 real_of(const uint64_t sum[2])
 {
-    firn_aggregate_u128 number;
+    fi_aggregate_u128 number;
     memcpy(&number, sum, sizeof number);
     bool is_negative = (sum[1] >> 63) != 0;
     number = is_negative ? -number : number;
@@ -379,7 +377,7 @@ real_of(const uint64_t sum[2])
 
 /* The result of one group; *out_is_null: there is none. */
 static int
-read_one(const struct firn_aggregate_function_of *call, const uint8_t *group, uint64_t *out,
+read_one(const struct fi_aggregate_function_of *call, const uint8_t *group, uint64_t *out,
          bool *out_is_null, firn_error *err)
 {
     size_t offset = call->offset;
@@ -387,28 +385,28 @@ read_one(const struct firn_aggregate_function_of *call, const uint8_t *group, ui
     *out = 0;
     *out_is_null = false;
     switch (call->state_kind) {
-    case FIRN_AGGREGATE_STATE_INTEGER: {
-        const struct firn_aggregate_integer *state = STATE_OF(struct firn_aggregate_integer, group);
+    case FI_AGGREGATE_STATE_INTEGER: {
+        const struct fi_aggregate_integer *state = STATE_OF(struct fi_aggregate_integer, group);
         *out_is_null = state->count == 0;
-        if (*out_is_null || call->function == FIRN_AGGREGATE_SUM) {
+        if (*out_is_null || call->function == FI_AGGREGATE_SUM) {
             return *out_is_null ? FIRN_OK : read_sum(call, state, out, err);
         }
         real = real_of(state->sum) / ((double)state->count * call->divisor);
         break;
     }
-    case FIRN_AGGREGATE_STATE_REAL: {
-        const struct firn_aggregate_real *state = STATE_OF(struct firn_aggregate_real, group);
+    case FI_AGGREGATE_STATE_REAL: {
+        const struct fi_aggregate_real *state = STATE_OF(struct fi_aggregate_real, group);
         *out_is_null = state->count == 0;
-        real = call->function == FIRN_AGGREGATE_SUM || *out_is_null
+        real = call->function == FI_AGGREGATE_SUM || *out_is_null
                    ? state->sum
                    : state->sum / (double)state->count;
         break;
     }
     default: {
-        const struct firn_aggregate_extreme *state = STATE_OF(struct firn_aggregate_extreme, group);
+        const struct fi_aggregate_extreme *state = STATE_OF(struct fi_aggregate_extreme, group);
         *out_is_null = state->is_there == 0;
         if (!*out_is_null) {
-            *out = firn_aggregate_unrank(call->argument, state->rank ^ call->flip);
+            *out = fi_aggregate_unrank(call->argument, state->rank ^ call->flip);
         }
         return FIRN_OK;
     }
@@ -418,25 +416,24 @@ read_one(const struct firn_aggregate_function_of *call, const uint8_t *group, ui
 }
 
 int
-firn_aggregate_state_read(const struct firn_aggregate_function_of *call, uint8_t *const *groups,
-                          size_t count, struct firn_aggregate_column_out *memory,
-                          struct firn_chunk_values *out, firn_error *err)
+fi_aggregate_state_read(const struct fi_aggregate_function_of *call, uint8_t *const *groups,
+                        size_t count, struct fi_aggregate_column_out *memory,
+                        struct fi_chunk_values *out, firn_error *err)
 {
     size_t offset = call->offset;
-    if (call->state_kind == FIRN_AGGREGATE_STATE_COUNT) {
+    if (call->state_kind == FI_AGGREGATE_STATE_COUNT) {
         memset(memory->valid, 0xff, sizeof memory->valid);
         for (size_t i = 0; i < count; i++) {
             memory->as.numbers[i] = *STATE_OF(uint64_t, groups[i]);
         }
-        firn_aggregate_keys_finish(memory, call->result, 0, count, out);
+        fi_aggregate_keys_finish(memory, call->result, 0, count, out);
         return FIRN_OK;
     }
     memset(memory->valid, 0, sizeof memory->valid);
     for (size_t i = 0; i < count; i++) {
         bool is_null;
-        if (call->state_kind == FIRN_AGGREGATE_STATE_BYTES) {
-            const struct firn_aggregate_bytes *state =
-                STATE_OF(struct firn_aggregate_bytes, groups[i]);
+        if (call->state_kind == FI_AGGREGATE_STATE_BYTES) {
+            const struct fi_aggregate_bytes *state = STATE_OF(struct fi_aggregate_bytes, groups[i]);
             is_null = state->data == NULL;
             memory->as.bytes[i] =
                 firn_bytes(is_null ? (const uint8_t *)"" : state->data, state->size);
@@ -446,12 +443,11 @@ firn_aggregate_state_read(const struct firn_aggregate_function_of *call, uint8_t
             if (rc != FIRN_OK) {
                 return rc;
             }
-            firn_aggregate_keys_put(memory, call->result, i, bits);
+            fi_aggregate_keys_put(memory, call->result, i, bits);
         }
         memory->valid[i / 64] |= (uint64_t)!is_null << i % 64;
     }
-    bool is_argument = call->state_kind == FIRN_AGGREGATE_STATE_BYTES;
-    firn_aggregate_keys_finish(memory, call->result, is_argument ? call->fixed_size : 0, count,
-                               out);
+    bool is_argument = call->state_kind == FI_AGGREGATE_STATE_BYTES;
+    fi_aggregate_keys_finish(memory, call->result, is_argument ? call->fixed_size : 0, count, out);
     return FIRN_OK;
 }

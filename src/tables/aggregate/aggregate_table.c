@@ -33,39 +33,38 @@ enum {
     ARENA_OVERHEAD = 32
 };
 
-_Static_assert((int)SLOT_BITS_MIN >= (int)FIRN_AGGREGATE_PART_BITS, "a part is a range of slots");
+_Static_assert((int)SLOT_BITS_MIN >= (int)FI_AGGREGATE_PART_BITS, "a part is a range of slots");
 
 /* ---- memory ---- */
 
 int
-firn_aggregate_table_map(struct firn_os *os, size_t size, struct firn_os_pages *out,
-                         firn_error *err)
+fi_aggregate_table_map(struct fi_os *os, size_t size, struct fi_os_pages *out, firn_error *err)
 {
-    if (os != NULL && size % FIRN_OS_PAGES_LARGE_SIZE == 0) {
-        int rc = firn_os_pages_map(os, size, out, err);
+    if (os != NULL && size % FI_OS_PAGES_LARGE_SIZE == 0) {
+        int rc = fi_os_pages_map(os, size, out, err);
         if (rc == FIRN_OK) {
-            (void)firn_os_pages_prefer_large(out);
+            (void)fi_os_pages_prefer_large(out);
         }
         return rc;
     }
-    void *data = firn_alloc_zeroed(size);
+    void *data = fi_alloc_zeroed(size);
     if (data == NULL) {
-        return firn_error_no_memory(err, "the groups of a query");
+        return fi_error_no_memory(err, "the groups of a query");
     }
-    *out = (struct firn_os_pages){.data = data, .size = size, .allocated = data};
+    *out = (struct fi_os_pages){.data = data, .size = size, .allocated = data};
     return FIRN_OK;
 }
 
 void
-firn_aggregate_table_init(struct firn_aggregate_table *table, uint64_t memory_bytes)
+fi_aggregate_table_init(struct fi_aggregate_table *table, uint64_t memory_bytes)
 {
     DCHECK(table->record_size > 0 && table->record_size % 8 == 0);
-    if (memory_bytes < FIRN_AGGREGATE_MEMORY_MIN) {
-        memory_bytes = FIRN_AGGREGATE_MEMORY_MIN;
+    if (memory_bytes < FI_AGGREGATE_MEMORY_MIN) {
+        memory_bytes = FI_AGGREGATE_MEMORY_MIN;
     }
     uint64_t share = memory_bytes / MEMORY_SHARE;
     size_t page = PAGE_SIZE_MIN;
-    while (page < FIRN_OS_PAGES_LARGE_SIZE && 2 * page <= share) {
+    while (page < FI_OS_PAGES_LARGE_SIZE && 2 * page <= share) {
         page *= 2;
     }
     table->memory_bytes = memory_bytes;
@@ -74,7 +73,7 @@ firn_aggregate_table_init(struct firn_aggregate_table *table, uint64_t memory_by
         table->page_shift++;
     }
     table->page_size = table->record_size << table->page_shift;
-    if (page == FIRN_OS_PAGES_LARGE_SIZE && table->page_size < page) {
+    if (page == FI_OS_PAGES_LARGE_SIZE && table->page_size < page) {
         table->page_size = page;
     }
     table->arena.chunk_size = share > ARENA_CHUNK_MAX   ? ARENA_CHUNK_MAX
@@ -83,14 +82,14 @@ firn_aggregate_table_init(struct firn_aggregate_table *table, uint64_t memory_by
 }
 
 void
-firn_aggregate_table_deinit(struct firn_aggregate_table *table)
+fi_aggregate_table_deinit(struct fi_aggregate_table *table)
 {
     for (size_t i = 0; i < table->page_count; i++) {
-        firn_os_pages_unmap(&table->pages[i]);
+        fi_os_pages_unmap(&table->pages[i]);
     }
-    firn_free(table->pages);
-    firn_os_pages_unmap(&table->slot_pages);
-    firn_arena_deinit(&table->arena);
+    fi_free(table->pages);
+    fi_os_pages_unmap(&table->slot_pages);
+    fi_arena_deinit(&table->arena);
     table->pages = NULL;
     table->page_count = 0;
     table->page_capacity = 0;
@@ -100,24 +99,24 @@ firn_aggregate_table_deinit(struct firn_aggregate_table *table)
 }
 
 static size_t
-slot_count(const struct firn_aggregate_table *table)
+slot_count(const struct fi_aggregate_table *table)
 {
     return table->slots == NULL ? 0 : (size_t)1 << table->slot_bits;
 }
 
 void
-firn_aggregate_table_clear(struct firn_aggregate_table *table, unsigned level)
+fi_aggregate_table_clear(struct fi_aggregate_table *table, unsigned level)
 {
     if (table->slots != NULL) {
         memset(table->slots, 0, slot_count(table) * sizeof *table->slots);
     }
-    firn_arena_deinit(&table->arena);
+    fi_arena_deinit(&table->arena);
     table->count = 0;
     table->level = level;
 }
 
 uint64_t
-firn_aggregate_table_used_bytes(const struct firn_aggregate_table *table)
+fi_aggregate_table_used_bytes(const struct fi_aggregate_table *table)
 {
     return (uint64_t)table->page_count * table->page_size +
            (uint64_t)slot_count(table) * sizeof *table->slots + table->arena.total_bytes;
@@ -126,40 +125,40 @@ firn_aggregate_table_used_bytes(const struct firn_aggregate_table *table)
 /* ---- hashes ---- */
 
 uint64_t
-firn_aggregate_table_hash_bytes(const struct firn_aggregate_table *table, const uint64_t words[2])
+fi_aggregate_table_hash_bytes(const struct fi_aggregate_table *table, const uint64_t words[2])
 {
-    firn_slice bytes = firn_aggregate_words_bytes(words);
-    return firn_xxh3(bytes.data, bytes.size, table->seed);
+    firn_slice bytes = fi_aggregate_words_bytes(words);
+    return fi_xxh3(bytes.data, bytes.size, table->seed);
 }
 
 static bool
-begins_bytes(const struct firn_aggregate_table *table, size_t word)
+begins_bytes(const struct fi_aggregate_table *table, size_t word)
 {
     return (table->byte_words[word / 64] >> word % 64 & 1) != 0;
 }
 
 uint64_t
-firn_aggregate_table_hash(const struct firn_aggregate_table *table, const uint64_t *key)
+fi_aggregate_table_hash(const struct fi_aggregate_table *table, const uint64_t *key)
 {
-    uint64_t factor = firn_aggregate_table_factor(table);
+    uint64_t factor = fi_aggregate_table_factor(table);
     uint64_t hash = table->word_count == 0 ? 0 : table->seed ^ key[0] * factor;
     for (size_t w = 1; w < table->word_count; w++) {
         uint64_t second = 0;
         uint64_t first = key[w];
         if (table->has_bytes && begins_bytes(table, w)) {
             w++;
-            second = firn_aggregate_words_are_short(key + w - 1)
+            second = fi_aggregate_words_are_short(key + w - 1)
                          ? key[w]
-                         : firn_aggregate_table_hash_bytes(table, key + w - 1);
+                         : fi_aggregate_table_hash_bytes(table, key + w - 1);
         }
-        hash = firn_aggregate_mix(hash ^ first ^ second * factor);
+        hash = fi_aggregate_mix(hash ^ first ^ second * factor);
     }
     return hash;
 }
 
 /* Whether a group's key is this one. */
 static bool
-is_key_equal(const struct firn_aggregate_table *table, const uint8_t *record, const uint64_t *key)
+is_key_equal(const struct fi_aggregate_table *table, const uint8_t *record, const uint64_t *key)
 {
     const uint64_t *own = (const uint64_t *)(const void *)record;
     for (size_t w = 0; w < table->word_count; w++) {
@@ -168,10 +167,10 @@ is_key_equal(const struct firn_aggregate_table *table, const uint8_t *record, co
         }
         /* The first words are equal, and so the sizes are; the second words may be pointers. */
         bool may_differ = table->has_bytes && w > 0 && begins_bytes(table, w - 1) &&
-                          !firn_aggregate_words_are_short(key + w - 1);
-        if (!may_differ || memcmp(firn_aggregate_words_bytes(own + w - 1).data,
-                                  firn_aggregate_words_bytes(key + w - 1).data,
-                                  firn_aggregate_words_size(key + w - 1)) != 0) {
+                          !fi_aggregate_words_are_short(key + w - 1);
+        if (!may_differ || memcmp(fi_aggregate_words_bytes(own + w - 1).data,
+                                  fi_aggregate_words_bytes(key + w - 1).data,
+                                  fi_aggregate_words_size(key + w - 1)) != 0) {
             return false;
         }
     }
@@ -192,12 +191,12 @@ empty_slot(const uint64_t *slots, unsigned bits, uint32_t tag)
 }
 
 static int
-grow(struct firn_aggregate_table *table, firn_error *err)
+grow(struct fi_aggregate_table *table, firn_error *err)
 {
     unsigned bits = table->slots == NULL ? SLOT_BITS_MIN : table->slot_bits + 1;
-    struct firn_os_pages pages;
+    struct fi_os_pages pages;
     DCHECK(bits <= 32);
-    int rc = firn_aggregate_table_map(table->os, sizeof *table->slots << bits, &pages, err);
+    int rc = fi_aggregate_table_map(table->os, sizeof *table->slots << bits, &pages, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -207,7 +206,7 @@ grow(struct firn_aggregate_table *table, firn_error *err)
             slots[empty_slot(slots, bits, (uint32_t)(table->slots[i] >> 32))] = table->slots[i];
         }
     }
-    firn_os_pages_unmap(&table->slot_pages);
+    fi_os_pages_unmap(&table->slot_pages);
     table->slot_pages = pages;
     table->slots = slots;
     table->slot_bits = bits;
@@ -215,14 +214,14 @@ grow(struct firn_aggregate_table *table, firn_error *err)
 }
 
 static bool
-needs_slots(const struct firn_aggregate_table *table)
+needs_slots(const struct fi_aggregate_table *table)
 {
     return table->count + 1 > slot_count(table) / 8 * 5;
 }
 
 /* The memory of one more group. */
 static uint64_t
-cost_of(const struct firn_aggregate_table *table, const uint64_t *key)
+cost_of(const struct fi_aggregate_table *table, const uint64_t *key)
 {
     uint64_t cost = 0;
     if (table->count >> table->page_shift >= table->page_count) {
@@ -234,8 +233,8 @@ cost_of(const struct firn_aggregate_table *table, const uint64_t *key)
         cost += sizeof *table->slots * (count == 0 ? (size_t)1 << SLOT_BITS_MIN : 2 * count);
     }
     for (size_t w = 0; table->has_bytes && w + 1 < table->word_count; w++) {
-        if (begins_bytes(table, w) && !firn_aggregate_words_are_short(key + w)) {
-            size_t size = firn_aggregate_words_size(key + w) + ARENA_OVERHEAD;
+        if (begins_bytes(table, w) && !fi_aggregate_words_are_short(key + w)) {
+            size_t size = fi_aggregate_words_size(key + w) + ARENA_OVERHEAD;
             bool has_room = (size_t)(table->arena.end - table->arena.at) >= size;
             cost += has_room                         ? 0
                     : size > table->arena.chunk_size ? size
@@ -246,30 +245,30 @@ cost_of(const struct firn_aggregate_table *table, const uint64_t *key)
 }
 
 static bool
-is_full(const struct firn_aggregate_table *table, const uint64_t *key)
+is_full(const struct fi_aggregate_table *table, const uint64_t *key)
 {
     if (table->count == 0 || table->word_count == 0) {
         return false;
     }
-    if (table->level >= FIRN_AGGREGATE_LEVELS) {
+    if (table->level >= FI_AGGREGATE_LEVELS) {
         return false;
     }
     return table->count >= UINT32_MAX - 1 ||
-           firn_aggregate_table_used_bytes(table) + cost_of(table, key) > table->memory_bytes;
+           fi_aggregate_table_used_bytes(table) + cost_of(table, key) > table->memory_bytes;
 }
 
 static int
-add_page(struct firn_aggregate_table *table, firn_error *err)
+add_page(struct fi_aggregate_table *table, firn_error *err)
 {
-    struct firn_os_pages *pages =
-        firn_grow_array(table->pages, table->page_count + 1, &table->page_capacity, sizeof *pages);
+    struct fi_os_pages *pages =
+        fi_grow_array(table->pages, table->page_count + 1, &table->page_capacity, sizeof *pages);
     if (pages == NULL) {
-        return firn_error_no_memory(err, "the groups of a query");
+        return fi_error_no_memory(err, "the groups of a query");
     }
     table->pages = pages;
     /* Few groups use little of the first page, and should not get a large page. */
-    int rc = firn_aggregate_table_map(table->page_count == 0 ? NULL : table->os, table->page_size,
-                                      &pages[table->page_count], err);
+    int rc = fi_aggregate_table_map(table->page_count == 0 ? NULL : table->os, table->page_size,
+                                    &pages[table->page_count], err);
     if (rc == FIRN_OK) {
         table->page_count++;
     }
@@ -278,7 +277,7 @@ add_page(struct firn_aggregate_table *table, firn_error *err)
 
 /* A record with the key, its bytes in the arena, and states of zeros. */
 static int
-make_record(struct firn_aggregate_table *table, const uint64_t *key, uint8_t **out, firn_error *err)
+make_record(struct fi_aggregate_table *table, const uint64_t *key, uint8_t **out, firn_error *err)
 {
     if (table->count >> table->page_shift >= table->page_count) {
         int rc = add_page(table, err);
@@ -286,18 +285,18 @@ make_record(struct firn_aggregate_table *table, const uint64_t *key, uint8_t **o
             return rc;
         }
     }
-    uint8_t *record = firn_aggregate_table_record(table, table->count);
+    uint8_t *record = fi_aggregate_table_record(table, table->count);
     uint64_t *own = (uint64_t *)(void *)record;
     memset(record, 0, table->record_size);
     if (table->word_count > 0) {
         memcpy(own, key, table->word_count * sizeof *own);
     }
     for (size_t w = 0; table->has_bytes && w + 1 < table->word_count; w++) {
-        if (begins_bytes(table, w) && !firn_aggregate_words_are_short(own + w)) {
-            firn_slice bytes = firn_aggregate_words_bytes(own + w);
-            uint8_t *copy = firn_arena_copy(&table->arena, bytes.data, bytes.size);
+        if (begins_bytes(table, w) && !fi_aggregate_words_are_short(own + w)) {
+            firn_slice bytes = fi_aggregate_words_bytes(own + w);
+            uint8_t *copy = fi_arena_copy(&table->arena, bytes.data, bytes.size);
             if (copy == NULL) {
-                return firn_error_no_memory(err, "the key of a group");
+                return fi_error_no_memory(err, "the key of a group");
             }
             own[w + 1] = (uintptr_t)copy;
         }
@@ -307,7 +306,7 @@ make_record(struct firn_aggregate_table *table, const uint64_t *key, uint8_t **o
 }
 
 static int
-add_group(struct firn_aggregate_table *table, const uint64_t *key, uint32_t tag, uint8_t **out,
+add_group(struct fi_aggregate_table *table, const uint64_t *key, uint32_t tag, uint8_t **out,
           firn_error *err)
 {
     int rc = needs_slots(table) ? grow(table, err) : FIRN_OK;
@@ -323,10 +322,10 @@ add_group(struct firn_aggregate_table *table, const uint64_t *key, uint32_t tag,
 }
 
 int
-firn_aggregate_table_find(struct firn_aggregate_table *table, const uint64_t *key, uint64_t hash,
-                          uint8_t **out, firn_error *err)
+fi_aggregate_table_find(struct fi_aggregate_table *table, const uint64_t *key, uint64_t hash,
+                        uint8_t **out, firn_error *err)
 {
-    uint32_t tag = firn_aggregate_table_tag(table, hash);
+    uint32_t tag = fi_aggregate_table_tag(table, hash);
     DCHECK(table->count <= slot_count(table) / 8 * 5); /* (I1) */
     *out = NULL;
     if (table->slots != NULL) {
@@ -337,7 +336,7 @@ firn_aggregate_table_find(struct firn_aggregate_table *table, const uint64_t *ke
             if (slot >> 32 != tag) {
                 continue;
             }
-            uint8_t *record = firn_aggregate_table_record(table, (uint32_t)slot - 1);
+            uint8_t *record = fi_aggregate_table_record(table, (uint32_t)slot - 1);
             if (is_key_equal(table, record, key)) {
                 *out = record;
                 return FIRN_OK;
@@ -348,21 +347,21 @@ firn_aggregate_table_find(struct firn_aggregate_table *table, const uint64_t *ke
 }
 
 int
-firn_aggregate_table_visit(const struct firn_aggregate_table *table, unsigned part,
-                           int (*visit)(void *ctx, uint8_t *record, firn_error *err), void *ctx,
-                           firn_error *err)
+fi_aggregate_table_visit(const struct fi_aggregate_table *table, unsigned part,
+                         int (*visit)(void *ctx, uint8_t *record, firn_error *err), void *ctx,
+                         firn_error *err)
 {
     if (table->slots == NULL) {
         return FIRN_OK;
     }
     size_t count = slot_count(table);
-    size_t at = (count / FIRN_AGGREGATE_PARTS) * part;
-    size_t end = at + count / FIRN_AGGREGATE_PARTS;
+    size_t at = (count / FI_AGGREGATE_PARTS) * part;
+    size_t end = at + count / FI_AGGREGATE_PARTS;
     /* Groups of the part may be after its range, up to the next empty slot. */
     for (; at < end || table->slots[at & (count - 1)] != 0; at++) {
         uint64_t slot = table->slots[at & (count - 1)];
-        if (slot != 0 && slot >> (64 - FIRN_AGGREGATE_PART_BITS) == part) {
-            int rc = visit(ctx, firn_aggregate_table_record(table, (uint32_t)slot - 1), err);
+        if (slot != 0 && slot >> (64 - FI_AGGREGATE_PART_BITS) == part) {
+            int rc = visit(ctx, fi_aggregate_table_record(table, (uint32_t)slot - 1), err);
             if (rc != FIRN_OK) {
                 return rc;
             }

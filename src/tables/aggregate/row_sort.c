@@ -23,7 +23,7 @@
 #include "base/sort.h"
 
 enum {
-    ROWS = FIRN_AGGREGATE_ROWS,
+    ROWS = FI_AGGREGATE_ROWS,
     INSERTION_MAX = 24,
     KEEP_MIN = 1024,           /* rows: fewer are not sorted to find the worst */
     BATCH_BYTES_MAX = 1 << 20, /* a batch ends after so much */
@@ -38,22 +38,22 @@ enum {
 static int
 compare_entries(const void *a, const void *b)
 {
-    const struct firn_row_sort_entry *x = a;
-    const struct firn_row_sort_entry *y = b;
+    const struct fi_row_sort_entry *x = a;
+    const struct fi_row_sort_entry *y = b;
     if (x->head != y->head) {
         return x->head < y->head ? -1 : 1;
     }
     int order =
-        firn_row_sort_key_compare(firn_row_sort_key_of(x->record), firn_row_sort_key_of(y->record));
+        fi_row_sort_key_compare(fi_row_sort_key_of(x->record), fi_row_sort_key_of(y->record));
     DCHECK(order != 0 || x->record == y->record); /* (I1) */
     return order;
 }
 
 static void
-insertion_sort(struct firn_row_sort_entry *entries, size_t count)
+insertion_sort(struct fi_row_sort_entry *entries, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
-        struct firn_row_sort_entry entry = entries[i];
+        struct fi_row_sort_entry entry = entries[i];
         size_t at = i;
         for (; at > 0 && compare_entries(&entry, &entries[at - 1]) < 0; at--) {
             entries[at] = entries[at - 1];
@@ -65,7 +65,7 @@ insertion_sort(struct firn_row_sort_entry *entries, size_t count)
 /* Sorts entries whose heads are equal above the byte at shift, in place (McIlroy, Bostic, McIlroy:
  * Engineering Radix Sort, 1993). */
 static void
-radix_sort(struct firn_row_sort_entry *entries, size_t count, int shift)
+radix_sort(struct fi_row_sort_entry *entries, size_t count, int shift)
 {
     size_t counts[256];
     size_t begins[256];
@@ -75,7 +75,7 @@ radix_sort(struct firn_row_sort_entry *entries, size_t count, int shift)
             return;
         }
         if (shift < 0) {
-            firn_sort(entries, count, sizeof *entries, compare_entries);
+            fi_sort(entries, count, sizeof *entries, compare_entries);
             return;
         }
         memset(counts, 0, sizeof counts);
@@ -96,9 +96,9 @@ radix_sort(struct firn_row_sort_entry *entries, size_t count, int shift)
     for (size_t b = 0; b < 256; b++) {
         size_t end = at + counts[b];
         while (begins[b] < end) {
-            struct firn_row_sort_entry entry = entries[begins[b]];
+            struct fi_row_sort_entry entry = entries[begins[b]];
             for (size_t to; (to = entry.head >> shift & 0xff) != b;) {
-                struct firn_row_sort_entry moved = entries[begins[to]];
+                struct fi_row_sort_entry moved = entries[begins[to]];
                 entries[begins[to]++] = entry;
                 entry = moved;
             }
@@ -118,56 +118,54 @@ radix_sort(struct firn_row_sort_entry *entries, size_t count, int shift)
 /* ---- making ---- */
 
 static bool
-is_known(const struct firn_aggregate_column *column)
+is_known(const struct fi_aggregate_column *column)
 {
     return column->type >= FIRN_TYPE_BOOL && column->type <= FIRN_TYPE_MAX;
 }
 
 static int
-check_spec(const struct firn_row_sort_spec *spec, firn_error *err)
+check_spec(const struct fi_row_sort_spec *spec, firn_error *err)
 {
-    if (spec->column_count > FIRN_ROW_SORT_COLUMNS_MAX ||
-        spec->key_count > FIRN_ROW_SORT_KEYS_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "a query sorts at most %d columns, by at most %d",
-                              FIRN_ROW_SORT_COLUMNS_MAX, FIRN_ROW_SORT_KEYS_MAX);
+    if (spec->column_count > FI_ROW_SORT_COLUMNS_MAX || spec->key_count > FI_ROW_SORT_KEYS_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "a query sorts at most %d columns, by at most %d",
+                            FI_ROW_SORT_COLUMNS_MAX, FI_ROW_SORT_KEYS_MAX);
     }
     for (size_t i = 0; i < spec->column_count; i++) {
         if (!is_known(&spec->columns[i])) {
-            return firn_error_set(err, FIRN_INVALID, "there is no type %d",
-                                  (int)spec->columns[i].type);
+            return fi_error_set(err, FIRN_INVALID, "there is no type %d",
+                                (int)spec->columns[i].type);
         }
     }
     for (size_t i = 0; i < spec->key_count; i++) {
         if (spec->keys[i].column >= spec->column_count) {
-            return firn_error_set(err, FIRN_INVALID, "rows have no column %u to sort by",
-                                  (unsigned)spec->keys[i].column);
+            return fi_error_set(err, FIRN_INVALID, "rows have no column %u to sort by",
+                                (unsigned)spec->keys[i].column);
         }
     }
     return FIRN_OK;
 }
 
 int
-firn_row_sort_create(const struct firn_row_sort_spec *spec, struct firn_row_sort **out,
-                     firn_error *err)
+fi_row_sort_create(const struct fi_row_sort_spec *spec, struct fi_row_sort **out, firn_error *err)
 {
     *out = NULL;
     int rc = check_spec(spec, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_row_sort *sort = firn_alloc_zeroed(sizeof *sort);
+    struct fi_row_sort *sort = fi_alloc_zeroed(sizeof *sort);
     if (sort == NULL) {
-        return firn_error_no_memory(err, "rows to be sorted");
+        return fi_error_no_memory(err, "rows to be sorted");
     }
-    sort->kinds = firn_alloc_array(spec->column_count, sizeof *sort->kinds);
-    sort->fixed_sizes = firn_alloc_array(spec->column_count, sizeof *sort->fixed_sizes);
-    sort->keys = firn_alloc_array(spec->key_count, sizeof *sort->keys);
+    sort->kinds = fi_alloc_array(spec->column_count, sizeof *sort->kinds);
+    sort->fixed_sizes = fi_alloc_array(spec->column_count, sizeof *sort->fixed_sizes);
+    sort->keys = fi_alloc_array(spec->key_count, sizeof *sort->keys);
     if (sort->kinds == NULL || sort->fixed_sizes == NULL || sort->keys == NULL) {
-        firn_row_sort_destroy(sort);
-        return firn_error_no_memory(err, "rows to be sorted");
+        fi_row_sort_destroy(sort);
+        return fi_error_no_memory(err, "rows to be sorted");
     }
     for (size_t i = 0; i < spec->column_count; i++) {
-        sort->kinds[i] = firn_physical_of(spec->columns[i].type);
+        sort->kinds[i] = fi_physical_of(spec->columns[i].type);
         sort->fixed_sizes[i] = spec->columns[i].fixed_size;
     }
     for (size_t i = 0; i < spec->key_count; i++) {
@@ -176,8 +174,8 @@ firn_row_sort_create(const struct firn_row_sort_spec *spec, struct firn_row_sort
     sort->column_count = spec->column_count;
     sort->key_count = spec->key_count;
     sort->limit = spec->limit == 0 ? UINT64_MAX : spec->limit;
-    sort->memory_bytes = spec->memory_bytes < FIRN_ROW_SORT_MEMORY_MIN ? FIRN_ROW_SORT_MEMORY_MIN
-                                                                       : spec->memory_bytes;
+    sort->memory_bytes =
+        spec->memory_bytes < FI_ROW_SORT_MEMORY_MIN ? FI_ROW_SORT_MEMORY_MIN : spec->memory_bytes;
     sort->spill = spec->spill;
     uint64_t chunk = sort->memory_bytes / MEMORY_SHARE;
     sort->arena.chunk_size = chunk < ARENA_CHUNK_MIN   ? ARENA_CHUNK_MIN
@@ -188,46 +186,46 @@ firn_row_sort_create(const struct firn_row_sort_spec *spec, struct firn_row_sort
 }
 
 static void
-release_arenas(struct firn_row_sort *sort)
+release_arenas(struct fi_row_sort *sort)
 {
-    firn_arena_deinit(&sort->arena);
+    fi_arena_deinit(&sort->arena);
     for (size_t i = 0; i < sort->taken_count; i++) {
-        firn_arena_deinit(&sort->taken[i]);
+        fi_arena_deinit(&sort->taken[i]);
     }
     sort->taken_count = 0;
 }
 
 void
-firn_row_sort_clear(struct firn_row_sort *sort)
+fi_row_sort_clear(struct fi_row_sort *sort)
 {
     release_arenas(sort);
     sort->count = 0;
 }
 
 void
-firn_row_sort_destroy(struct firn_row_sort *sort)
+fi_row_sort_destroy(struct fi_row_sort *sort)
 {
     if (sort == NULL) {
         return;
     }
-    firn_row_sort_merge_deinit(sort);
+    fi_row_sort_merge_deinit(sort);
     release_arenas(sort);
-    firn_arena_deinit(&sort->batch);
-    firn_buf_deinit(&sort->worst);
-    firn_buf_deinit(&sort->buf);
-    firn_free(sort->taken);
-    firn_free(sort->entries);
-    firn_free(sort->outputs);
-    firn_free(sort->kinds);
-    firn_free(sort->fixed_sizes);
-    firn_free(sort->keys);
-    firn_free(sort);
+    fi_arena_deinit(&sort->batch);
+    fi_buf_deinit(&sort->worst);
+    fi_buf_deinit(&sort->buf);
+    fi_free(sort->taken);
+    fi_free(sort->entries);
+    fi_free(sort->outputs);
+    fi_free(sort->kinds);
+    fi_free(sort->fixed_sizes);
+    fi_free(sort->keys);
+    fi_free(sort);
 }
 
 /* ---- memory ---- */
 
 static uint64_t
-used_bytes(const struct firn_row_sort *sort)
+used_bytes(const struct fi_row_sort *sort)
 {
     uint64_t bytes = sort->capacity * sizeof *sort->entries + sort->arena.total_bytes;
     for (size_t i = 0; i < sort->taken_count; i++) {
@@ -238,17 +236,17 @@ used_bytes(const struct firn_row_sort *sort)
 
 /* Moves the records of the entries to a new arena, without other records. */
 static int
-compact(struct firn_row_sort *sort, firn_error *err)
+compact(struct fi_row_sort *sort, firn_error *err)
 {
-    struct firn_arena arena = {.chunk_size = sort->arena.chunk_size};
+    struct fi_arena arena = {.chunk_size = sort->arena.chunk_size};
     for (size_t i = 0; i < sort->count; i++) {
-        struct firn_row_sort_entry *entry = &sort->entries[i];
-        uint8_t *copy = firn_arena_copy(&arena, entry->record, entry->size);
+        struct fi_row_sort_entry *entry = &sort->entries[i];
+        uint8_t *copy = fi_arena_copy(&arena, entry->record, entry->size);
         if (copy == NULL) {
             /* Entries may point into either arena, so both must stay. */
-            firn_arena_deinit(&arena);
+            fi_arena_deinit(&arena);
             sort->count = 0;
-            return firn_error_no_memory(err, "rows to be sorted");
+            return fi_error_no_memory(err, "rows to be sorted");
         }
         entry->record = copy;
     }
@@ -259,22 +257,22 @@ compact(struct firn_row_sort *sort, firn_error *err)
 
 /* Rows from this key on are not wanted. */
 static int
-set_worst(struct firn_row_sort *sort, firn_slice key, firn_error *err)
+set_worst(struct fi_row_sort *sort, firn_slice key, firn_error *err)
 {
-    if (sort->has_worst && firn_row_sort_key_compare(key, firn_buf_slice(&sort->worst)) >= 0) {
+    if (sort->has_worst && fi_row_sort_key_compare(key, fi_buf_slice(&sort->worst)) >= 0) {
         return FIRN_OK;
     }
-    if (firn_buf_assign(&sort->worst, key) != FIRN_OK) {
-        return firn_error_no_memory(err, "rows to be sorted");
+    if (fi_buf_assign(&sort->worst, key) != FIRN_OK) {
+        return fi_error_no_memory(err, "rows to be sorted");
     }
     sort->has_worst = true;
-    sort->worst_head = firn_row_sort_key_head(key);
+    sort->worst_head = fi_row_sort_key_head(key);
     return FIRN_OK;
 }
 
 /* Sorts, and keeps the first `limit` rows. */
 static int
-sort_and_cut(struct firn_row_sort *sort, firn_error *err)
+sort_and_cut(struct fi_row_sort *sort, firn_error *err)
 {
     radix_sort(sort->entries, sort->count, 56);
     if (sort->count < sort->limit) {
@@ -282,23 +280,23 @@ sort_and_cut(struct firn_row_sort *sort, firn_error *err)
     }
     bool is_cut = sort->count > sort->limit;
     sort->count = (size_t)sort->limit;
-    int rc = set_worst(sort, firn_row_sort_key_of(sort->entries[sort->count - 1].record), err);
+    int rc = set_worst(sort, fi_row_sort_key_of(sort->entries[sort->count - 1].record), err);
     return rc == FIRN_OK && is_cut ? compact(sort, err) : rc;
 }
 
 /* Makes room in memory: by dropping rows beyond the limit, or else by writing a run. */
 static int
-make_room(struct firn_row_sort *sort, firn_error *err)
+make_room(struct fi_row_sort *sort, firn_error *err)
 {
     int rc = sort_and_cut(sort, err);
     if (rc == FIRN_OK && used_bytes(sort) > sort->memory_bytes / 2) {
-        rc = firn_row_sort_merge_spill(sort, err);
+        rc = fi_row_sort_merge_spill(sort, err);
     }
     return rc;
 }
 
 static bool
-wants_cut(const struct firn_row_sort *sort)
+wants_cut(const struct fi_row_sort *sort)
 {
     return sort->count >= KEEP_MIN && sort->limit <= sort->count / 2;
 }
@@ -306,7 +304,7 @@ wants_cut(const struct firn_row_sort *sort)
 /* ---- adding ---- */
 
 static int
-add_record(struct firn_row_sort *sort, firn_slice record, firn_error *err)
+add_record(struct fi_row_sort *sort, firn_slice record, firn_error *err)
 {
     uint64_t cost = record.size + ARENA_OVERHEAD;
     if (record.size <= sort->arena.chunk_size / 4 &&
@@ -317,67 +315,67 @@ add_record(struct firn_row_sort *sort, firn_slice record, firn_error *err)
         cost += 2 * sort->capacity * sizeof *sort->entries;
     }
     if (sort->count > 0 && (wants_cut(sort) || used_bytes(sort) + cost > sort->memory_bytes)) {
-        FIRN_TRY_RETURN(wants_cut(sort) ? sort_and_cut(sort, err) : make_room(sort, err));
+        FI_TRY_RETURN(wants_cut(sort) ? sort_and_cut(sort, err) : make_room(sort, err));
     }
-    struct firn_row_sort_entry *entries =
-        firn_grow_array(sort->entries, sort->count + 1, &sort->capacity, sizeof *entries);
+    struct fi_row_sort_entry *entries =
+        fi_grow_array(sort->entries, sort->count + 1, &sort->capacity, sizeof *entries);
     if (entries == NULL) {
-        return firn_error_no_memory(err, "rows to be sorted");
+        return fi_error_no_memory(err, "rows to be sorted");
     }
     sort->entries = entries;
-    uint8_t *copy = firn_arena_copy(&sort->arena, record.data, record.size);
+    uint8_t *copy = fi_arena_copy(&sort->arena, record.data, record.size);
     if (copy == NULL) {
-        return firn_error_no_memory(err, "rows to be sorted");
+        return fi_error_no_memory(err, "rows to be sorted");
     }
     entries[sort->count++] =
-        (struct firn_row_sort_entry){.head = firn_row_sort_key_head(firn_row_sort_key_of(copy)),
-                                     .record = copy,
-                                     .size = record.size};
+        (struct fi_row_sort_entry){.head = fi_row_sort_key_head(fi_row_sort_key_of(copy)),
+                                   .record = copy,
+                                   .size = record.size};
     return FIRN_OK;
 }
 
 static int
 explain(int rc, firn_error *err)
 {
-    return rc == FIRN_LIMIT ? firn_error_set(err, FIRN_LIMIT, "a row is too large to be sorted")
-                            : firn_error_no_memory(err, "rows to be sorted");
+    return rc == FIRN_LIMIT ? fi_error_set(err, FIRN_LIMIT, "a row is too large to be sorted")
+                            : fi_error_no_memory(err, "rows to be sorted");
 }
 
 static int
-add_row(struct firn_row_sort *sort, const struct firn_chunk_values *columns, size_t row,
+add_row(struct fi_row_sort *sort, const struct fi_chunk_values *columns, size_t row,
         uint64_t sequence, firn_error *err)
 {
-    struct firn_buf *buf = &sort->buf;
-    int rc = firn_row_sort_key_begin(sort, columns, row, sequence, buf);
+    struct fi_buf *buf = &sort->buf;
+    int rc = fi_row_sort_key_begin(sort, columns, row, sequence, buf);
     if (rc != FIRN_OK) {
         return explain(rc, err);
     }
-    firn_slice key = firn_row_sort_key_of(buf->data);
-    if (sort->has_worst && firn_row_sort_key_compare(key, firn_buf_slice(&sort->worst)) >= 0) {
+    firn_slice key = fi_row_sort_key_of(buf->data);
+    if (sort->has_worst && fi_row_sort_key_compare(key, fi_buf_slice(&sort->worst)) >= 0) {
         return FIRN_OK;
     }
-    rc = firn_row_sort_key_end(sort, columns, row, buf);
+    rc = fi_row_sort_key_end(sort, columns, row, buf);
     if (rc != FIRN_OK) {
         return explain(rc, err);
     }
-    return add_record(sort, firn_buf_slice(buf), err);
+    return add_record(sort, fi_buf_slice(buf), err);
 }
 
 int
-firn_row_sort_add(struct firn_row_sort *sort, const struct firn_chunk_values *columns, size_t count,
-                  const uint64_t *mask, uint64_t sequence, firn_error *err)
+fi_row_sort_add(struct fi_row_sort *sort, const struct fi_chunk_values *columns, size_t count,
+                const uint64_t *mask, uint64_t sequence, firn_error *err)
 {
     size_t chosen = 0;
     DCHECK(!sort->is_finished && count <= ROWS);
-    if (sequence == FIRN_ROW_SORT_ARRIVAL) {
+    if (sequence == FI_ROW_SORT_ARRIVAL) {
         sequence = sort->arrived;
         sort->arrived += count;
     }
     for (size_t i = 0; i < count; i++) {
         sort->rows[chosen] = (uint16_t)i;
-        chosen += mask == NULL || firn_aggregate_is_set(mask, i);
+        chosen += mask == NULL || fi_aggregate_is_set(mask, i);
     }
-    chosen = firn_row_sort_key_reject(sort, columns, sort->rows, chosen);
+    chosen = fi_row_sort_key_reject(sort, columns, sort->rows, chosen);
     for (size_t i = 0; i < chosen; i++) {
         size_t row = sort->rows[i];
         int rc = add_row(sort, columns, row, sequence + row, err);
@@ -393,60 +391,60 @@ firn_row_sort_add(struct firn_row_sort *sort, const struct firn_chunk_values *co
 static void
 add_to_sequence(uint8_t *key, size_t size, uint64_t number)
 {
-    uint8_t *sequence = key + (size - FIRN_ROW_SORT_SEQUENCE_SIZE);
-    firn_store_be64(sequence, firn_load_be64(sequence) + number);
+    uint8_t *sequence = key + (size - FI_ROW_SORT_SEQUENCE_SIZE);
+    fi_store_be64(sequence, fi_load_be64(sequence) + number);
 }
 
 /* Takes over the entries and arena of another sort. */
 static int
-take_entries(struct firn_row_sort *sort, struct firn_row_sort *other, firn_error *err)
+take_entries(struct fi_row_sort *sort, struct fi_row_sort *other, firn_error *err)
 {
     size_t arenas = sort->taken_count + 1 + other->taken_count;
-    struct firn_arena *taken =
-        firn_grow_array(sort->taken, arenas, &sort->taken_capacity, sizeof *taken);
+    struct fi_arena *taken =
+        fi_grow_array(sort->taken, arenas, &sort->taken_capacity, sizeof *taken);
     sort->taken = taken == NULL ? sort->taken : taken;
-    struct firn_row_sort_entry *entries = firn_grow_array(sort->entries, sort->count + other->count,
-                                                          &sort->capacity, sizeof *entries);
+    struct fi_row_sort_entry *entries =
+        fi_grow_array(sort->entries, sort->count + other->count, &sort->capacity, sizeof *entries);
     sort->entries = entries == NULL ? sort->entries : entries;
     if (taken == NULL || entries == NULL) {
-        return firn_error_no_memory(err, "rows to be sorted");
+        return fi_error_no_memory(err, "rows to be sorted");
     }
     for (size_t i = 0; i < other->count; i++) {
-        struct firn_row_sort_entry entry = other->entries[i];
-        add_to_sequence(entry.record + FIRN_ROW_SORT_KEY_AT, firn_load_le32(entry.record),
+        struct fi_row_sort_entry entry = other->entries[i];
+        add_to_sequence(entry.record + FI_ROW_SORT_KEY_AT, fi_load_le32(entry.record),
                         sort->arrived);
-        entry.head = firn_row_sort_key_head(firn_row_sort_key_of(entry.record));
+        entry.head = fi_row_sort_key_head(fi_row_sort_key_of(entry.record));
         entries[sort->count++] = entry;
     }
     taken[sort->taken_count++] = other->arena;
     for (size_t i = 0; i < other->taken_count; i++) {
         taken[sort->taken_count++] = other->taken[i];
     }
-    other->arena = (struct firn_arena){.chunk_size = other->arena.chunk_size};
+    other->arena = (struct fi_arena){.chunk_size = other->arena.chunk_size};
     other->taken_count = 0;
     other->count = 0;
     return FIRN_OK;
 }
 
 int
-firn_row_sort_merge(struct firn_row_sort *sort, struct firn_row_sort *other, firn_error *err)
+fi_row_sort_merge(struct fi_row_sort *sort, struct fi_row_sort *other, firn_error *err)
 {
     int rc = FIRN_OK;
     DCHECK(sort != other && !sort->is_finished && !other->is_finished);
     DCHECK(sort->column_count == other->column_count && sort->limit == other->limit);
     if (other->count > 0) {
-        FIRN_TRY(take_entries(sort, other, err));
+        FI_TRY(take_entries(sort, other, err));
     }
-    FIRN_TRY(firn_row_sort_merge_take(sort, other, sort->arrived, err));
+    FI_TRY(fi_row_sort_merge_take(sort, other, sort->arrived, err));
     if (other->has_worst) {
         add_to_sequence(other->worst.data, other->worst.size, sort->arrived);
-        FIRN_TRY(set_worst(sort, firn_buf_slice(&other->worst), err));
+        FI_TRY(set_worst(sort, fi_buf_slice(&other->worst), err));
         other->has_worst = false;
     }
     sort->arrived += other->arrived;
     other->arrived = 0;
     if (wants_cut(sort)) {
-        FIRN_TRY(sort_and_cut(sort, err));
+        FI_TRY(sort_and_cut(sort, err));
     }
     if (sort->count > 0 && used_bytes(sort) > sort->memory_bytes) {
         rc = make_room(sort, err);
@@ -458,22 +456,22 @@ out:
 /* ---- rows in order ---- */
 
 int
-firn_row_sort_finish(struct firn_row_sort *sort, firn_error *err)
+fi_row_sort_finish(struct fi_row_sort *sort, firn_error *err)
 {
     DCHECK(!sort->is_finished);
-    FIRN_TRY_RETURN(sort_and_cut(sort, err));
+    FI_TRY_RETURN(sort_and_cut(sort, err));
     if (sort->runs.run_count > 0) {
         if (sort->count > 0) {
-            FIRN_TRY_RETURN(firn_row_sort_merge_spill(sort, err));
+            FI_TRY_RETURN(fi_row_sort_merge_spill(sort, err));
         }
-        firn_free(sort->entries);
+        fi_free(sort->entries);
         sort->entries = NULL;
         sort->capacity = 0;
-        FIRN_TRY_RETURN(firn_row_sort_merge_begin(sort, err));
+        FI_TRY_RETURN(fi_row_sort_merge_begin(sort, err));
     }
-    sort->outputs = firn_alloc_array(sort->column_count, sizeof *sort->outputs);
+    sort->outputs = fi_alloc_array(sort->column_count, sizeof *sort->outputs);
     if (sort->outputs == NULL) {
-        return firn_error_no_memory(err, "rows to be sorted");
+        return fi_error_no_memory(err, "rows to be sorted");
     }
     sort->is_finished = true;
     return FIRN_OK;
@@ -481,7 +479,7 @@ firn_row_sort_finish(struct firn_row_sort *sort, firn_error *err)
 
 /* The next record, or NULL at the end. */
 static int
-next_record(struct firn_row_sort *sort, uint8_t **out, size_t *out_size, firn_error *err)
+next_record(struct fi_row_sort *sort, uint8_t **out, size_t *out_size, firn_error *err)
 {
     *out = NULL;
     *out_size = 0;
@@ -489,7 +487,7 @@ next_record(struct firn_row_sort *sort, uint8_t **out, size_t *out_size, firn_er
         return FIRN_OK;
     }
     if (sort->runs.run_count > 0) {
-        return firn_row_sort_merge_next(sort, out, out_size, err);
+        return fi_row_sort_merge_next(sort, out, out_size, err);
     }
     if (sort->emitted < sort->count) {
         *out = sort->entries[sort->emitted].record;
@@ -499,14 +497,14 @@ next_record(struct firn_row_sort *sort, uint8_t **out, size_t *out_size, firn_er
 }
 
 int
-firn_row_sort_next(struct firn_row_sort *sort, struct firn_chunk_values *columns, size_t *out_count,
-                   firn_error *err)
+fi_row_sort_next(struct fi_row_sort *sort, struct fi_chunk_values *columns, size_t *out_count,
+                 firn_error *err)
 {
     size_t count = 0;
     size_t bytes = 0;
     DCHECK(sort->is_finished);
     *out_count = 0;
-    firn_arena_deinit(&sort->batch);
+    fi_arena_deinit(&sort->batch);
     for (size_t i = 0; i < sort->column_count; i++) {
         memset(sort->outputs[i].valid, 0, sizeof sort->outputs[i].valid);
     }
@@ -520,23 +518,23 @@ firn_row_sort_next(struct firn_row_sort *sort, struct firn_chunk_values *columns
         if (record == NULL) {
             break;
         }
-        if (!firn_row_sort_key_read(sort, record, size, count)) {
-            return firn_error_set(err, FIRN_CORRUPT, "a row in a temporary file is damaged");
+        if (!fi_row_sort_key_read(sort, record, size, count)) {
+            return fi_error_set(err, FIRN_CORRUPT, "a row in a temporary file is damaged");
         }
         count++;
         bytes += size;
         sort->emitted++;
     }
     for (size_t i = 0; i < sort->column_count; i++) {
-        firn_aggregate_keys_finish(&sort->outputs[i], sort->kinds[i], sort->fixed_sizes[i], count,
-                                   &columns[i]);
+        fi_aggregate_keys_finish(&sort->outputs[i], sort->kinds[i], sort->fixed_sizes[i], count,
+                                 &columns[i]);
     }
     *out_count = count;
     return FIRN_OK;
 }
 
 uint64_t
-firn_row_sort_spilled_bytes(const struct firn_row_sort *sort)
+fi_row_sort_spilled_bytes(const struct fi_row_sort *sort)
 {
     return sort->spilled_bytes;
 }

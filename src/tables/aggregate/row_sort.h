@@ -25,59 +25,58 @@
 #include "base/error.h"
 #include "encoding/encoding.h"
 
-struct firn_row_sort_key {
+struct fi_row_sort_key {
     uint32_t column; /* one of the columns */
     bool is_descending;
 };
 
-enum { FIRN_ROW_SORT_COLUMNS_MAX = 4096, FIRN_ROW_SORT_KEYS_MAX = 64 };
-#define FIRN_ROW_SORT_MEMORY_MIN ((uint64_t)64 << 10) /* less counts as so much */
+enum { FI_ROW_SORT_COLUMNS_MAX = 4096, FI_ROW_SORT_KEYS_MAX = 64 };
+#define FI_ROW_SORT_MEMORY_MIN ((uint64_t)64 << 10) /* less counts as so much */
 /* No sequence numbers: rows keep the order in which they were added (after a merge, the other
  * sort's rows come last). */
-#define FIRN_ROW_SORT_ARRIVAL UINT64_MAX
+#define FI_ROW_SORT_ARRIVAL UINT64_MAX
 
 /* All is borrowed until create returns, except spill with what it refers to: until destroy. */
-struct firn_row_sort_spec {
-    const struct firn_aggregate_column *columns;
+struct fi_row_sort_spec {
+    const struct fi_aggregate_column *columns;
     size_t column_count;
-    const struct firn_row_sort_key *keys;
+    const struct fi_row_sort_key *keys;
     size_t key_count;
     uint64_t limit; /* the most rows that are returned; 0: all */
     uint64_t memory_bytes;
-    const struct firn_row_spill *spill; /* NULL: none; then FIRN_LIMIT when the memory is used up */
+    const struct fi_row_spill *spill; /* NULL: none; then FIRN_LIMIT when the memory is used up */
 };
 
-struct firn_row_sort;
+struct fi_row_sort;
 
-FIRN_MUST_CHECK int firn_row_sort_create(const struct firn_row_sort_spec *spec,
-                                         struct firn_row_sort **out, firn_error *err);
+FIRN_MUST_CHECK int fi_row_sort_create(const struct fi_row_sort_spec *spec,
+                                       struct fi_row_sort **out, firn_error *err);
 /* NULL is fine. */
-void firn_row_sort_destroy(struct firn_row_sort *sort);
+void fi_row_sort_destroy(struct fi_row_sort *sort);
 
 /* Adds rows: a column for each of the spec's, of the kinds of their types. Bits of mask from count
- * on must be 0. The i-th row has the number sequence + i; FIRN_ROW_SORT_ARRIVAL: rows come after
+ * on must be 0. The i-th row has the number sequence + i; FI_ROW_SORT_ARRIVAL: rows come after
  * all that were added here before. Either all rows get numbers, or none does. Nothing is
  * borrowed. */
-FIRN_MUST_CHECK int firn_row_sort_add(struct firn_row_sort *sort,
-                                      const struct firn_chunk_values *columns, size_t count,
-                                      const uint64_t *mask, uint64_t sequence, firn_error *err);
+FIRN_MUST_CHECK int fi_row_sort_add(struct fi_row_sort *sort, const struct fi_chunk_values *columns,
+                                    size_t count, const uint64_t *mask, uint64_t sequence,
+                                    firn_error *err);
 
 /* Takes over the rows of another sort with the same spec, which is empty afterwards and may be
  * used again. Requires: neither is finished. */
-FIRN_MUST_CHECK int firn_row_sort_merge(struct firn_row_sort *sort, struct firn_row_sort *other,
-                                        firn_error *err);
+FIRN_MUST_CHECK int fi_row_sort_merge(struct fi_row_sort *sort, struct fi_row_sort *other,
+                                      firn_error *err);
 
 /* Ends adding: no rows follow. */
-FIRN_MUST_CHECK int firn_row_sort_finish(struct firn_row_sort *sort, firn_error *err);
+FIRN_MUST_CHECK int fi_row_sort_finish(struct fi_row_sort *sort, firn_error *err);
 
-/* Up to FIRN_CHUNK_BLOCK more rows in order, fewer if they are large: a column for each of
+/* Up to FI_CHUNK_BLOCK more rows in order, fewer if they are large: a column for each of
  * the spec's goes to the caller's array. They are borrowed until the next call. *out_count is 0
  * at the end. */
-FIRN_MUST_CHECK int firn_row_sort_next(struct firn_row_sort *sort,
-                                       struct firn_chunk_values *columns, size_t *out_count,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_row_sort_next(struct fi_row_sort *sort, struct fi_chunk_values *columns,
+                                     size_t *out_count, firn_error *err);
 
 /* Bytes written to temporary files so far. */
-uint64_t firn_row_sort_spilled_bytes(const struct firn_row_sort *sort);
+uint64_t fi_row_sort_spilled_bytes(const struct fi_row_sort *sort);
 
 #endif

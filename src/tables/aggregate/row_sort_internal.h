@@ -22,121 +22,119 @@
 #include "aggregate/aggregate_internal.h"
 #include "aggregate/row_sort.h"
 
-enum { FIRN_ROW_SORT_SEQUENCE_SIZE = 8, FIRN_ROW_SORT_KEY_AT = 4 };
+enum { FI_ROW_SORT_SEQUENCE_SIZE = 8, FI_ROW_SORT_KEY_AT = 4 };
 
-struct firn_row_sort_entry {
+struct fi_row_sort_entry {
     uint64_t head; /* the first eight bytes of the key, as a number with the same order */
     uint8_t *record;
     size_t size;
 };
 
 /* Rows in order in a file. */
-struct firn_row_sort_run {
-    struct firn_row_spill_file *file;
+struct fi_row_sort_run {
+    struct fi_row_spill_file *file;
     uint64_t start;
     uint64_t end;
     uint64_t sequence; /* to be added to the sequence numbers in it */
 };
-struct firn_row_sort_runs {
-    struct firn_row_sort_run *runs;
+struct fi_row_sort_runs {
+    struct fi_row_sort_run *runs;
     size_t run_count;
     size_t run_capacity;
-    struct firn_row_spill_file **files; /* owned; the first one is written to */
+    struct fi_row_spill_file **files; /* owned; the first one is written to */
     size_t file_count;
     size_t file_capacity;
 };
 
-struct firn_row_sort_source {
-    struct firn_row_spill_reader reader;
+struct fi_row_sort_source {
+    struct fi_row_spill_reader reader;
     uint64_t sequence;
     uint64_t head;
     uint8_t *record; /* in the reader's block */
     size_t size;
 };
 
-struct firn_row_sort {
-    enum firn_physical *kinds; /* of columns */
+struct fi_row_sort {
+    enum fi_physical *kinds; /* of columns */
     uint32_t *fixed_sizes;
     size_t column_count;
-    struct firn_row_sort_key *keys;
+    struct fi_row_sort_key *keys;
     size_t key_count;
     uint64_t limit; /* UINT64_MAX: none */
     uint64_t memory_bytes;
-    const struct firn_row_spill *spill;
+    const struct fi_row_spill *spill;
     /* Rows in memory. */
-    struct firn_row_sort_entry *entries;
+    struct fi_row_sort_entry *entries;
     size_t count;
     size_t capacity;
-    struct firn_arena arena;
-    struct firn_arena *taken; /* of others that were merged */
+    struct fi_arena arena;
+    struct fi_arena *taken; /* of others that were merged */
     size_t taken_count;
     size_t taken_capacity;
     uint64_t arrived; /* rows that were given numbers here */
     bool has_worst;   /* rows whose keys are not below it cannot be among the first `limit` */
     uint64_t worst_head;
-    struct firn_buf worst; /* that key */
-    struct firn_buf buf;   /* a row that is being added */
-    uint16_t rows[FIRN_CHUNK_BLOCK];
+    struct fi_buf worst; /* that key */
+    struct fi_buf buf;   /* a row that is being added */
+    uint16_t rows[FI_CHUNK_BLOCK];
     /* Temporary files. */
-    struct firn_row_sort_runs runs;
+    struct fi_row_sort_runs runs;
     uint64_t spilled_bytes;
-    struct firn_row_sort_source *sources; /* of a merge */
+    struct fi_row_sort_source *sources; /* of a merge */
     size_t source_count;
-    struct firn_row_sort_source **heap; /* the first row on top */
+    struct fi_row_sort_source **heap; /* the first row on top */
     size_t heap_count;
     /* Returning rows. */
     bool is_finished;
     uint64_t emitted;
-    struct firn_aggregate_column_out *outputs;
-    struct firn_arena batch; /* records from files */
+    struct fi_aggregate_column_out *outputs;
+    struct fi_arena batch; /* records from files */
 };
 
 /* ---- row_sort_key.c ---- */
 
 static inline firn_slice
-firn_row_sort_key_of(const uint8_t *record)
+fi_row_sort_key_of(const uint8_t *record)
 {
-    return firn_bytes(record + FIRN_ROW_SORT_KEY_AT, firn_load_le32(record));
+    return firn_bytes(record + FI_ROW_SORT_KEY_AT, fi_load_le32(record));
 }
-uint64_t firn_row_sort_key_head(firn_slice key);
-int firn_row_sort_key_compare(firn_slice a, firn_slice b);
+uint64_t fi_row_sort_key_head(firn_slice key);
+int fi_row_sort_key_compare(firn_slice a, firn_slice b);
 
 /* Replaces the contents of buf by the front of a record: the key of a row. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_row_sort_key_begin(const struct firn_row_sort *sort,
-                                            const struct firn_chunk_values *columns, size_t row,
-                                            uint64_t sequence, struct firn_buf *buf);
+FIRN_MUST_CHECK int fi_row_sort_key_begin(const struct fi_row_sort *sort,
+                                          const struct fi_chunk_values *columns, size_t row,
+                                          uint64_t sequence, struct fi_buf *buf);
 /* Appends the rest. */
-FIRN_MUST_CHECK int firn_row_sort_key_end(const struct firn_row_sort *sort,
-                                          const struct firn_chunk_values *columns, size_t row,
-                                          struct firn_buf *buf);
+FIRN_MUST_CHECK int fi_row_sort_key_end(const struct fi_row_sort *sort,
+                                        const struct fi_chunk_values *columns, size_t row,
+                                        struct fi_buf *buf);
 /* Keeps the rows that may be below the worst, judging by the number of the first key;
  * returns how many. */
-size_t firn_row_sort_key_reject(const struct firn_row_sort *sort,
-                                const struct firn_chunk_values *columns, uint16_t *rows,
-                                size_t count);
+size_t fi_row_sort_key_reject(const struct fi_row_sort *sort, const struct fi_chunk_values *columns,
+                              uint16_t *rows, size_t count);
 /* Writes the values of a record to a place of the outputs; bytes are borrowed. False: it is no
  * valid record. */
-bool firn_row_sort_key_read(const struct firn_row_sort *sort, const uint8_t *record, size_t size,
-                            size_t at);
+bool fi_row_sort_key_read(const struct fi_row_sort *sort, const uint8_t *record, size_t size,
+                          size_t at);
 
 /* ---- row_sort_merge.c ---- */
 
 /* Writes the entries, which are in order, as a run, and releases them. */
-FIRN_MUST_CHECK int firn_row_sort_merge_spill(struct firn_row_sort *sort, firn_error *err);
+FIRN_MUST_CHECK int fi_row_sort_merge_spill(struct fi_row_sort *sort, firn_error *err);
 /* Begins to merge all runs; if there are too many, some are merged into longer ones first. */
-FIRN_MUST_CHECK int firn_row_sort_merge_begin(struct firn_row_sort *sort, firn_error *err);
+FIRN_MUST_CHECK int fi_row_sort_merge_begin(struct fi_row_sort *sort, firn_error *err);
 /* The row on top, borrowed until the next call; *out is NULL at the end. */
-FIRN_MUST_CHECK int firn_row_sort_merge_next(struct firn_row_sort *sort, uint8_t **out,
-                                             size_t *out_size, firn_error *err);
+FIRN_MUST_CHECK int fi_row_sort_merge_next(struct fi_row_sort *sort, uint8_t **out,
+                                           size_t *out_size, firn_error *err);
 /* Takes over the runs of another sort, and adds a number to their sequence numbers. */
-FIRN_MUST_CHECK int firn_row_sort_merge_take(struct firn_row_sort *sort,
-                                             struct firn_row_sort *other, uint64_t sequence,
-                                             firn_error *err);
-void firn_row_sort_merge_deinit(struct firn_row_sort *sort);
+FIRN_MUST_CHECK int fi_row_sort_merge_take(struct fi_row_sort *sort, struct fi_row_sort *other,
+                                           uint64_t sequence, firn_error *err);
+void fi_row_sort_merge_deinit(struct fi_row_sort *sort);
 
 /* ---- row_sort.c ---- */
 
 /* Releases the rows in memory. */
-void firn_row_sort_clear(struct firn_row_sort *sort);
+void fi_row_sort_clear(struct fi_row_sort *sort);
 
 #endif

@@ -23,88 +23,88 @@ enum { BUFFER_SIZE = 128 << 10, FAN_IN_MIN = 4, FAN_IN_MAX = 64 };
 
 /* Room for one more run, and the file that it goes to. */
 static int
-prepare(struct firn_row_sort_runs *runs, const struct firn_row_spill *spill, firn_error *err)
+prepare(struct fi_row_sort_runs *runs, const struct fi_row_spill *spill, firn_error *err)
 {
-    struct firn_row_sort_run *grown =
-        firn_grow_array(runs->runs, runs->run_count + 1, &runs->run_capacity, sizeof *grown);
+    struct fi_row_sort_run *grown =
+        fi_grow_array(runs->runs, runs->run_count + 1, &runs->run_capacity, sizeof *grown);
     if (grown == NULL) {
-        return firn_error_no_memory(err, "a temporary file");
+        return fi_error_no_memory(err, "a temporary file");
     }
     runs->runs = grown;
     if (runs->file_count > 0) {
         return FIRN_OK;
     }
-    struct firn_row_spill_file **files =
-        firn_grow_array(runs->files, 1, &runs->file_capacity, sizeof(struct firn_row_spill_file *));
+    struct fi_row_spill_file **files =
+        fi_grow_array(runs->files, 1, &runs->file_capacity, sizeof(struct fi_row_spill_file *));
     if (files == NULL) {
-        return firn_error_no_memory(err, "a temporary file");
+        return fi_error_no_memory(err, "a temporary file");
     }
     runs->files = files;
-    int rc = firn_row_spill_create(spill, &files[0], err);
+    int rc = fi_row_spill_create(spill, &files[0], err);
     runs->file_count = rc == FIRN_OK ? 1 : 0;
     return rc;
 }
 
 /* Makes a run of all rows that were added to the file since start. */
 static int
-end_run(struct firn_row_sort_runs *runs, uint64_t start, firn_error *err)
+end_run(struct fi_row_sort_runs *runs, uint64_t start, firn_error *err)
 {
-    struct firn_row_sort_run *run = &runs->runs[runs->run_count];
+    struct fi_row_sort_run *run = &runs->runs[runs->run_count];
     DCHECK(runs->run_count < runs->run_capacity && runs->file_count > 0);
-    *run = (struct firn_row_sort_run){.file = runs->files[0], .start = start};
-    int rc = firn_row_spill_end(run->file, &run->end, err);
+    *run = (struct fi_row_sort_run){.file = runs->files[0], .start = start};
+    int rc = fi_row_spill_end(run->file, &run->end, err);
     runs->run_count += rc == FIRN_OK ? 1 : 0;
     return rc;
 }
 
 int
-firn_row_sort_merge_spill(struct firn_row_sort *sort, firn_error *err)
+fi_row_sort_merge_spill(struct fi_row_sort *sort, firn_error *err)
 {
-    struct firn_row_sort_runs *runs = &sort->runs;
+    struct fi_row_sort_runs *runs = &sort->runs;
     if (sort->spill == NULL) {
-        return firn_error_set(
+        return fi_error_set(
             err, FIRN_LIMIT,
             "the rows to be sorted need more than the %llu bytes of memory that they may use",
             (unsigned long long)sort->memory_bytes);
     }
     DCHECK(sort->count <= sort->limit); /* (I1) */
-    FIRN_TRY_RETURN(prepare(runs, sort->spill, err));
-    uint64_t start = firn_row_spill_size_bytes(runs->files[0]);
+    FI_TRY_RETURN(prepare(runs, sort->spill, err));
+    uint64_t start = fi_row_spill_size_bytes(runs->files[0]);
     for (size_t i = 0; i < sort->count; i++) {
         firn_slice record = firn_bytes(sort->entries[i].record, sort->entries[i].size);
-        FIRN_TRY_RETURN(firn_row_spill_add(runs->files[0], record, err));
+        FI_TRY_RETURN(fi_row_spill_add(runs->files[0], record, err));
     }
-    FIRN_TRY_RETURN(end_run(runs, start, err));
-    sort->spilled_bytes += firn_row_spill_size_bytes(runs->files[0]) - start;
-    firn_row_sort_clear(sort);
+    FI_TRY_RETURN(end_run(runs, start, err));
+    sort->spilled_bytes += fi_row_spill_size_bytes(runs->files[0]) - start;
+    fi_row_sort_clear(sort);
     return FIRN_OK;
 }
 
 int
-firn_row_sort_merge_take(struct firn_row_sort *sort, struct firn_row_sort *other, uint64_t sequence,
-                         firn_error *err)
+fi_row_sort_merge_take(struct fi_row_sort *sort, struct fi_row_sort *other, uint64_t sequence,
+                       firn_error *err)
 {
-    struct firn_row_sort_runs *to = &sort->runs;
-    struct firn_row_sort_runs *from = &other->runs;
+    struct fi_row_sort_runs *to = &sort->runs;
+    struct fi_row_sort_runs *from = &other->runs;
     if (from->run_count == 0) {
         return FIRN_OK;
     }
-    struct firn_row_sort_run *runs =
-        firn_grow_array(to->runs, to->run_count + from->run_count, &to->run_capacity, sizeof *runs);
+    struct fi_row_sort_run *runs =
+        fi_grow_array(to->runs, to->run_count + from->run_count, &to->run_capacity, sizeof *runs);
     to->runs = runs == NULL ? to->runs : runs;
-    struct firn_row_spill_file **files =
-        firn_grow_array(to->files, to->file_count + from->file_count, &to->file_capacity,
-                        sizeof(struct firn_row_spill_file *));
+    struct fi_row_spill_file **files =
+        fi_grow_array(to->files, to->file_count + from->file_count, &to->file_capacity,
+                      sizeof(struct fi_row_spill_file *));
     to->files = files == NULL ? to->files : files;
     if (runs == NULL || files == NULL) {
-        return firn_error_no_memory(err, "a temporary file");
+        return fi_error_no_memory(err, "a temporary file");
     }
     for (size_t i = 0; i < from->run_count; i++) {
         from->runs[i].sequence += sequence;
     }
     memcpy(runs + to->run_count, from->runs, from->run_count * sizeof *runs);
     memcpy(files + to->file_count, from->files,
-           from->file_count * sizeof(struct firn_row_spill_file *));
+           from->file_count * sizeof(struct fi_row_spill_file *));
     to->run_count += from->run_count;
     to->file_count += from->file_count;
     from->run_count = 0;
@@ -117,18 +117,18 @@ firn_row_sort_merge_take(struct firn_row_sort *sort, struct firn_row_sort *other
 /* ---- the heap ---- */
 
 static bool
-is_before(const struct firn_row_sort_source *a, const struct firn_row_sort_source *b)
+is_before(const struct fi_row_sort_source *a, const struct fi_row_sort_source *b)
 {
     return a->head != b->head ? a->head < b->head
-                              : firn_row_sort_key_compare(firn_row_sort_key_of(a->record),
-                                                          firn_row_sort_key_of(b->record)) < 0;
+                              : fi_row_sort_key_compare(fi_row_sort_key_of(a->record),
+                                                        fi_row_sort_key_of(b->record)) < 0;
 }
 
 static void
-sift_down(struct firn_row_sort *sort, size_t at)
+sift_down(struct fi_row_sort *sort, size_t at)
 {
-    struct firn_row_sort_source **heap = sort->heap;
-    struct firn_row_sort_source *moved = heap[at];
+    struct fi_row_sort_source **heap = sort->heap;
+    struct fi_row_sort_source *moved = heap[at];
     for (;;) {
         size_t child = 2 * at + 1;
         if (child >= sort->heap_count) {
@@ -148,39 +148,39 @@ sift_down(struct firn_row_sort *sort, size_t at)
 
 /* The next row of a source; its record is NULL at the end. */
 static int
-advance(struct firn_row_sort_source *source, firn_error *err)
+advance(struct fi_row_sort_source *source, firn_error *err)
 {
     firn_slice record;
     bool is_end;
     source->record = NULL;
-    int rc = firn_row_spill_next(&source->reader, &record, &is_end, err);
+    int rc = fi_row_spill_next(&source->reader, &record, &is_end, err);
     if (rc != FIRN_OK || is_end) {
         return rc;
     }
     /* The block is the reader's own memory. */
     uint8_t *own = source->reader.block.data + (record.data - source->reader.block.data);
-    if (record.size < FIRN_ROW_SORT_KEY_AT + FIRN_ROW_SORT_SEQUENCE_SIZE ||
-        firn_load_le32(own) > record.size - FIRN_ROW_SORT_KEY_AT ||
-        firn_load_le32(own) < FIRN_ROW_SORT_SEQUENCE_SIZE) {
-        return firn_error_set(err, FIRN_CORRUPT, "a row in a temporary file is damaged");
+    if (record.size < FI_ROW_SORT_KEY_AT + FI_ROW_SORT_SEQUENCE_SIZE ||
+        fi_load_le32(own) > record.size - FI_ROW_SORT_KEY_AT ||
+        fi_load_le32(own) < FI_ROW_SORT_SEQUENCE_SIZE) {
+        return fi_error_set(err, FIRN_CORRUPT, "a row in a temporary file is damaged");
     }
-    firn_slice key = firn_row_sort_key_of(own);
-    uint8_t *sequence = own + FIRN_ROW_SORT_KEY_AT + (key.size - FIRN_ROW_SORT_SEQUENCE_SIZE);
-    firn_store_be64(sequence, firn_load_be64(sequence) + source->sequence);
+    firn_slice key = fi_row_sort_key_of(own);
+    uint8_t *sequence = own + FI_ROW_SORT_KEY_AT + (key.size - FI_ROW_SORT_SEQUENCE_SIZE);
+    fi_store_be64(sequence, fi_load_be64(sequence) + source->sequence);
     source->record = own;
     source->size = record.size;
-    source->head = firn_row_sort_key_head(key);
+    source->head = fi_row_sort_key_head(key);
     return FIRN_OK;
 }
 
 static void
-close_sources(struct firn_row_sort *sort)
+close_sources(struct fi_row_sort *sort)
 {
     for (size_t i = 0; i < sort->source_count; i++) {
-        firn_row_spill_reader_deinit(&sort->sources[i].reader);
+        fi_row_spill_reader_deinit(&sort->sources[i].reader);
     }
-    firn_free(sort->sources);
-    firn_free(sort->heap);
+    fi_free(sort->sources);
+    fi_free(sort->heap);
     sort->sources = NULL;
     sort->heap = NULL;
     sort->source_count = 0;
@@ -189,20 +189,20 @@ close_sources(struct firn_row_sort *sort)
 
 /* A heap over runs [start, end). */
 static int
-open_sources(struct firn_row_sort *sort, size_t start, size_t end, firn_error *err)
+open_sources(struct fi_row_sort *sort, size_t start, size_t end, firn_error *err)
 {
     size_t count = end - start;
     DCHECK(start < end && end <= sort->runs.run_count && sort->source_count == 0);
-    sort->sources = firn_alloc_array(count, sizeof *sort->sources);
-    sort->heap = firn_alloc_array(count, sizeof(struct firn_row_sort_source *));
+    sort->sources = fi_alloc_array(count, sizeof *sort->sources);
+    sort->heap = fi_alloc_array(count, sizeof(struct fi_row_sort_source *));
     if (sort->sources == NULL || sort->heap == NULL) {
-        return firn_error_no_memory(err, "a merge of temporary files");
+        return fi_error_no_memory(err, "a merge of temporary files");
     }
     for (size_t i = 0; i < count; i++) {
-        const struct firn_row_sort_run *run = &sort->runs.runs[start + i];
-        struct firn_row_sort_source *source = &sort->sources[i];
-        *source = (struct firn_row_sort_source){.sequence = run->sequence};
-        firn_row_spill_reader_init(&source->reader, run->file, run->start, run->end);
+        const struct fi_row_sort_run *run = &sort->runs.runs[start + i];
+        struct fi_row_sort_source *source = &sort->sources[i];
+        *source = (struct fi_row_sort_source){.sequence = run->sequence};
+        fi_row_spill_reader_init(&source->reader, run->file, run->start, run->end);
         sort->source_count++;
         int rc = advance(source, err);
         if (rc != FIRN_OK) {
@@ -220,9 +220,9 @@ open_sources(struct firn_row_sort *sort, size_t start, size_t end, firn_error *e
 
 /* Moves past the row on top. */
 static int
-pop(struct firn_row_sort *sort, firn_error *err)
+pop(struct fi_row_sort *sort, firn_error *err)
 {
-    struct firn_row_sort_source *top = sort->heap[0];
+    struct fi_row_sort_source *top = sort->heap[0];
     int rc = advance(top, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -239,63 +239,62 @@ pop(struct firn_row_sort *sort, firn_error *err)
 /* ---- merging ---- */
 
 static void
-close_runs(struct firn_row_sort_runs *runs)
+close_runs(struct fi_row_sort_runs *runs)
 {
     for (size_t i = 0; i < runs->file_count; i++) {
-        firn_row_spill_destroy(runs->files[i]);
+        fi_row_spill_destroy(runs->files[i]);
     }
-    firn_free(runs->files);
-    firn_free(runs->runs);
-    *runs = (struct firn_row_sort_runs){.runs = NULL};
+    fi_free(runs->files);
+    fi_free(runs->runs);
+    *runs = (struct fi_row_sort_runs){.runs = NULL};
 }
 
 /* Merges runs [start, end) into one run in another file. */
 static int
-merge_runs(struct firn_row_sort *sort, size_t start, size_t end, struct firn_row_sort_runs *to,
+merge_runs(struct fi_row_sort *sort, size_t start, size_t end, struct fi_row_sort_runs *to,
            firn_error *err)
 {
     uint64_t rows = 0;
     int rc;
-    FIRN_TRY(prepare(to, sort->spill, err));
-    uint64_t begin = firn_row_spill_size_bytes(to->files[0]);
-    FIRN_TRY(open_sources(sort, start, end, err));
+    FI_TRY(prepare(to, sort->spill, err));
+    uint64_t begin = fi_row_spill_size_bytes(to->files[0]);
+    FI_TRY(open_sources(sort, start, end, err));
     for (; sort->heap_count > 0 && rows < sort->limit; rows++) {
         firn_slice record = firn_bytes(sort->heap[0]->record, sort->heap[0]->size);
-        FIRN_TRY(firn_row_spill_add(to->files[0], record, err));
-        FIRN_TRY(pop(sort, err));
+        FI_TRY(fi_row_spill_add(to->files[0], record, err));
+        FI_TRY(pop(sort, err));
     }
-    FIRN_TRY(end_run(to, begin, err));
-    sort->spilled_bytes += firn_row_spill_size_bytes(to->files[0]) - begin;
+    FI_TRY(end_run(to, begin, err));
+    sort->spilled_bytes += fi_row_spill_size_bytes(to->files[0]) - begin;
 out:
     close_sources(sort);
     return rc;
 }
 
 static size_t
-fan_in_of(const struct firn_row_sort *sort)
+fan_in_of(const struct fi_row_sort *sort)
 {
     uint64_t buffers = sort->memory_bytes / BUFFER_SIZE;
     return buffers < FAN_IN_MIN ? FAN_IN_MIN : buffers > FAN_IN_MAX ? FAN_IN_MAX : (size_t)buffers;
 }
 
 int
-firn_row_sort_merge_begin(struct firn_row_sort *sort, firn_error *err)
+fi_row_sort_merge_begin(struct fi_row_sort *sort, firn_error *err)
 {
-    struct firn_row_sort_runs merged = {.runs = NULL};
+    struct fi_row_sort_runs merged = {.runs = NULL};
     size_t fan_in = fan_in_of(sort);
     int rc = FIRN_OK;
     while (sort->runs.run_count > fan_in) {
         for (size_t start = 0; start < sort->runs.run_count; start += fan_in) {
             size_t left = sort->runs.run_count - start;
-            FIRN_TRY(
-                merge_runs(sort, start, start + (left < fan_in ? left : fan_in), &merged, err));
+            FI_TRY(merge_runs(sort, start, start + (left < fan_in ? left : fan_in), &merged, err));
         }
         close_runs(&sort->runs);
         sort->runs = merged;
-        merged = (struct firn_row_sort_runs){.runs = NULL};
+        merged = (struct fi_row_sort_runs){.runs = NULL};
     }
     for (size_t i = 0; i < sort->runs.file_count; i++) {
-        firn_row_spill_seal(sort->runs.files[i]);
+        fi_row_spill_seal(sort->runs.files[i]);
     }
     rc = open_sources(sort, 0, sort->runs.run_count, err);
 out:
@@ -304,17 +303,16 @@ out:
 }
 
 int
-firn_row_sort_merge_next(struct firn_row_sort *sort, uint8_t **out, size_t *out_size,
-                         firn_error *err)
+fi_row_sort_merge_next(struct fi_row_sort *sort, uint8_t **out, size_t *out_size, firn_error *err)
 {
     int rc = FIRN_OK;
     *out = NULL;
     *out_size = 0;
     if (sort->heap_count > 0) {
         size_t size = sort->heap[0]->size;
-        uint8_t *record = firn_arena_alloc(&sort->batch, size);
+        uint8_t *record = fi_arena_alloc(&sort->batch, size);
         if (record == NULL) {
-            return firn_error_no_memory(err, "rows from temporary files");
+            return fi_error_no_memory(err, "rows from temporary files");
         }
         memcpy(record, sort->heap[0]->record, size);
         rc = pop(sort, err);
@@ -327,7 +325,7 @@ firn_row_sort_merge_next(struct firn_row_sort *sort, uint8_t **out, size_t *out_
 }
 
 void
-firn_row_sort_merge_deinit(struct firn_row_sort *sort)
+fi_row_sort_merge_deinit(struct fi_row_sort *sort)
 {
     close_sources(sort);
     close_runs(&sort->runs);

@@ -19,53 +19,53 @@
 #include "os/os.h"
 
 /* Where temporary files go. */
-enum { FIRN_ROW_SPILL_NAME_SIZE = 64 };
-struct firn_row_spill {
-    struct firn_os_dir *dir; /* borrowed */
+enum { FI_ROW_SPILL_NAME_SIZE = 64 };
+struct fi_row_spill {
+    struct fi_os_dir *dir; /* borrowed */
     /* Writes a name, with its NUL, that no file in dir has or had before. Any thread that spills
      * calls it. */
-    void (*make_name)(void *ctx, char out[FIRN_ROW_SPILL_NAME_SIZE]);
+    void (*make_name)(void *ctx, char out[FI_ROW_SPILL_NAME_SIZE]);
     void *ctx;
 };
 
-struct firn_row_spill_file;
+struct fi_row_spill_file;
 
-FIRN_MUST_CHECK int firn_row_spill_create(const struct firn_row_spill *spill,
-                                          struct firn_row_spill_file **out, firn_error *err);
+FIRN_MUST_CHECK int fi_row_spill_create(const struct fi_row_spill *spill,
+                                        struct fi_row_spill_file **out, firn_error *err);
 /* Closes and removes the file. NULL is fine. */
-void firn_row_spill_destroy(struct firn_row_spill_file *file);
+void fi_row_spill_destroy(struct fi_row_spill_file *file);
 
 /* Appends a record. After a failure the file can only be destroyed. */
-FIRN_MUST_CHECK int firn_row_spill_add(struct firn_row_spill_file *file, firn_slice record,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_row_spill_add(struct fi_row_spill_file *file, firn_slice record,
+                                     firn_error *err);
 /* Ends a stretch: the records that were added since the last one. *out_end is its end, where the
  * next one begins. */
-FIRN_MUST_CHECK int firn_row_spill_end(struct firn_row_spill_file *file, uint64_t *out_end,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_row_spill_end(struct fi_row_spill_file *file, uint64_t *out_end,
+                                     firn_error *err);
 /* Releases the memory for writing; no record follows. */
-void firn_row_spill_seal(struct firn_row_spill_file *file);
+void fi_row_spill_seal(struct fi_row_spill_file *file);
 /* Bytes written so far. */
-uint64_t firn_row_spill_size_bytes(const struct firn_row_spill_file *file);
+uint64_t fi_row_spill_size_bytes(const struct fi_row_spill_file *file);
 
 /* Reads the records of a stretch. A zeroed struct is closed. */
-struct firn_row_spill_reader {
-    struct firn_row_spill_file *file; /* borrowed */
-    uint64_t offset;                  /* of the next block */
+struct fi_row_spill_reader {
+    struct fi_row_spill_file *file; /* borrowed */
+    uint64_t offset;                /* of the next block */
     uint64_t end;
-    struct firn_buf block;
+    struct fi_buf block;
     size_t at; /* in block */
 };
-void firn_row_spill_reader_init(struct firn_row_spill_reader *reader,
-                                struct firn_row_spill_file *file, uint64_t start, uint64_t end);
-void firn_row_spill_reader_deinit(struct firn_row_spill_reader *reader);
+void fi_row_spill_reader_init(struct fi_row_spill_reader *reader, struct fi_row_spill_file *file,
+                              uint64_t start, uint64_t end);
+void fi_row_spill_reader_deinit(struct fi_row_spill_reader *reader);
 /* The next record, borrowed until the next call; *out_is_end: there is none. FIRN_CORRUPT names
  * the file and the offset of the block. */
-FIRN_MUST_CHECK int firn_row_spill_next(struct firn_row_spill_reader *reader, firn_slice *out,
-                                        bool *out_is_end, firn_error *err);
+FIRN_MUST_CHECK int fi_row_spill_next(struct fi_row_spill_reader *reader, firn_slice *out,
+                                      bool *out_is_end, firn_error *err);
 
 /* Takes the front of *rest, the end of a record; false: *rest is too short. */
 static inline bool
-firn_row_spill_take(firn_slice *rest, size_t size, const uint8_t **out)
+fi_row_spill_take(firn_slice *rest, size_t size, const uint8_t **out)
 {
     if (size > rest->size) {
         return false;

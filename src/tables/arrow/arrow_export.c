@@ -66,11 +66,11 @@ release_schema(struct ArrowSchema *schema)
             child->release(child);
         }
     }
-    firn_free(named->name);
-    firn_free(named->metadata);
-    firn_free(named->children);
-    firn_free(named->child_pointers);
-    firn_free(named);
+    fi_free(named->name);
+    fi_free(named->metadata);
+    fi_free(named->children);
+    fi_free(named->child_pointers);
+    fi_free(named);
     schema->release = NULL;
 }
 
@@ -103,23 +103,23 @@ make_schema(const char *format, const char *name, bool is_nullable, size_t child
 {
     DCHECK(format != NULL && name != NULL);
     size_t name_size = strlen(name) + 1;
-    struct named *named = firn_alloc_zeroed(sizeof *named);
+    struct named *named = fi_alloc_zeroed(sizeof *named);
     *out = (struct ArrowSchema){.format = NULL};
     if (named == NULL) {
         return ENOMEM;
     }
     (void)snprintf(named->format, sizeof named->format, "%s", format);
-    named->name = firn_alloc(name_size);
+    named->name = fi_alloc(name_size);
     if (children > 0) {
-        named->children = firn_alloc_zeroed(children * sizeof named->children[0]);
-        named->child_pointers = firn_alloc_zeroed(children * sizeof(struct ArrowSchema *));
+        named->children = fi_alloc_zeroed(children * sizeof named->children[0]);
+        named->child_pointers = fi_alloc_zeroed(children * sizeof(struct ArrowSchema *));
     }
     if (named->name == NULL ||
         (children > 0 && (named->children == NULL || named->child_pointers == NULL))) {
-        firn_free(named->name);
-        firn_free(named->children);
-        firn_free(named->child_pointers);
-        firn_free(named);
+        fi_free(named->name);
+        fi_free(named->children);
+        fi_free(named->child_pointers);
+        fi_free(named);
         return ENOMEM;
     }
     memcpy(named->name, name, name_size);
@@ -145,17 +145,17 @@ say_uuid(struct ArrowSchema *schema)
     static const char *const pairs[2][2] = {{"ARROW:extension:name", "arrow.uuid"},
                                             {"ARROW:extension:metadata", ""}};
     struct named *named = schema->private_data;
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     int32_t count = 2;
-    int rc = firn_buf_append(&text, &count, sizeof count);
+    int rc = fi_buf_append(&text, &count, sizeof count);
     for (size_t i = 0; rc == FIRN_OK && i < 4; i++) {
         const char *part = pairs[i / 2][i % 2];
         int32_t size = (int32_t)strlen(part);
-        rc = firn_buf_append(&text, &size, sizeof size);
-        rc = rc == FIRN_OK ? firn_buf_append(&text, part, (size_t)size) : rc;
+        rc = fi_buf_append(&text, &size, sizeof size);
+        rc = rc == FIRN_OK ? fi_buf_append(&text, part, (size_t)size) : rc;
     }
     if (rc != FIRN_OK) {
-        firn_buf_deinit(&text);
+        fi_buf_deinit(&text);
         return ENOMEM;
     }
     named->metadata = (char *)text.data;
@@ -184,9 +184,9 @@ make_field(const firn_scan_column *column, struct ArrowSchema *out)
 /* The memory that an array owns. A child has its own owner. */
 struct owner {
     const void *buffers[3];
-    struct firn_buf data[3];        /* validity; values or offsets; bytes */
-    struct firn_block_lease *lease; /* NULL: the values are in data[1] */
-    firn_slice block;               /* the lent block; lent: the values in it */
+    struct fi_buf data[3];        /* validity; values or offsets; bytes */
+    struct fi_block_lease *lease; /* NULL: the values are in data[1] */
+    firn_slice block;             /* the lent block; lent: the values in it */
     firn_slice lent;
     struct ArrowArray *children;
     struct ArrowArray **child_pointers;
@@ -203,30 +203,30 @@ release_array(struct ArrowArray *array)
         }
     }
     for (size_t i = 0; i < 3; i++) {
-        firn_buf_deinit(&owner->data[i]);
+        fi_buf_deinit(&owner->data[i]);
     }
-    firn_block_cache_lease_end(owner->lease);
-    firn_free(owner->children);
-    firn_free(owner->child_pointers);
-    firn_free(owner);
+    fi_block_cache_lease_end(owner->lease);
+    fi_free(owner->children);
+    fi_free(owner->child_pointers);
+    fi_free(owner);
     array->release = NULL;
 }
 
 static int
 make_array(size_t buffers, size_t children, struct ArrowArray *out)
 {
-    struct owner *owner = firn_alloc_zeroed(sizeof *owner);
+    struct owner *owner = fi_alloc_zeroed(sizeof *owner);
     *out = (struct ArrowArray){.length = 0};
     if (owner == NULL) {
         return ENOMEM;
     }
     if (children > 0) {
-        owner->children = firn_alloc_zeroed(children * sizeof owner->children[0]);
-        owner->child_pointers = firn_alloc_zeroed(children * sizeof(struct ArrowArray *));
+        owner->children = fi_alloc_zeroed(children * sizeof owner->children[0]);
+        owner->child_pointers = fi_alloc_zeroed(children * sizeof(struct ArrowArray *));
         if (owner->children == NULL || owner->child_pointers == NULL) {
-            firn_free(owner->children);
-            firn_free(owner->child_pointers);
-            firn_free(owner);
+            fi_free(owner->children);
+            fi_free(owner->child_pointers);
+            fi_free(owner);
             return ENOMEM;
         }
         for (size_t i = 0; i < children; i++) {
@@ -251,16 +251,16 @@ owner_of(const struct ArrowArray *array)
 }
 
 static int
-add_validity(struct ArrowArray *array, const struct firn_chunk_values *values)
+add_validity(struct ArrowArray *array, const struct fi_chunk_values *values)
 {
     DCHECK(array->length >= 0 && array->n_buffers > 0);
-    struct firn_buf *bits = &owner_of(array)->data[0];
+    struct fi_buf *bits = &owner_of(array)->data[0];
     size_t row = (size_t)array->length;
     if (values->valid == NULL && bits->size == 0) {
         return FIRN_OK; /* no null so far: no bitmap */
     }
     size_t old_size = bits->size;
-    int rc = firn_buf_set_size(bits, (row + values->count + 7) / 8);
+    int rc = fi_buf_set_size(bits, (row + values->count + 7) / 8);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -281,11 +281,11 @@ add_validity(struct ArrowArray *array, const struct firn_chunk_values *values)
 }
 
 static int
-add_bits(struct firn_buf *out, size_t row, const struct firn_chunk_values *values)
+add_bits(struct fi_buf *out, size_t row, const struct fi_chunk_values *values)
 {
-    DCHECK(values->kind == FIRN_PHYSICAL_U64);
+    DCHECK(values->kind == FI_PHYSICAL_U64);
     size_t old_size = out->size;
-    int rc = firn_buf_set_size(out, (row + values->count + 7) / 8);
+    int rc = fi_buf_set_size(out, (row + values->count + 7) / 8);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -298,21 +298,21 @@ add_bits(struct firn_buf *out, size_t row, const struct firn_chunk_values *value
 
 /* Makes room for a batch; if the first one is full, for some more. */
 static uint8_t *
-add_room(struct firn_buf *out, size_t size, size_t count)
+add_room(struct fi_buf *out, size_t size, size_t count)
 {
-    DCHECK(size > 0 && count <= FIRN_CHUNK_BLOCK);
+    DCHECK(size > 0 && count <= FI_CHUNK_BLOCK);
     size_t at = out->size;
-    if (at == 0 && count == FIRN_CHUNK_BLOCK && size * ROWS_MAX <= ROOM_MAX &&
-        firn_buf_reserve(out, size * ROWS_MAX) != FIRN_OK) {
+    if (at == 0 && count == FI_CHUNK_BLOCK && size * ROWS_MAX <= ROOM_MAX &&
+        fi_buf_reserve(out, size * ROWS_MAX) != FIRN_OK) {
         return NULL;
     }
-    return firn_buf_set_size(out, at + count * size) == FIRN_OK ? out->data + at : NULL;
+    return fi_buf_set_size(out, at + count * size) == FIRN_OK ? out->data + at : NULL;
 }
 
 /* Whole numbers in so many bytes each, lowest first; 16: sign-extended. All machines that firn runs
  * on are little-endian. */
 static int
-add_integers(struct firn_buf *out, size_t size, const struct firn_chunk_values *values)
+add_integers(struct fi_buf *out, size_t size, const struct fi_chunk_values *values)
 {
     DCHECK(size <= 4 ? size > 0 && size != 3 : size == 16);
     const uint64_t *from = values->as.u64;
@@ -322,10 +322,10 @@ add_integers(struct firn_buf *out, size_t size, const struct firn_chunk_values *
     }
     for (const uint64_t *end = from + values->count; from < end; from++, to += size) {
         if (size == 16) {
-            firn_store_le64(to, *from);
-            firn_store_le64(to + 8, 0 - (*from >> 63));
+            fi_store_le64(to, *from);
+            fi_store_le64(to + 8, 0 - (*from >> 63));
         } else if (size == 4) {
-            firn_store_le32(to, (uint32_t)*from);
+            fi_store_le32(to, (uint32_t)*from);
         } else {
             to[0] = (uint8_t)*from;
             to[size - 1] = (uint8_t)(*from >> (8 * (size - 1)));
@@ -335,17 +335,17 @@ add_integers(struct firn_buf *out, size_t size, const struct firn_chunk_values *
 }
 
 static bool
-is_valid_at(const struct firn_chunk_values *values, size_t i)
+is_valid_at(const struct fi_chunk_values *values, size_t i)
 {
     return values->valid == NULL || (values->valid[i / 64] >> (i % 64) & 1) != 0;
 }
 
 /* Bytes of texts, without nulls. */
 static uint64_t
-text_bytes(const struct firn_chunk_values *values)
+text_bytes(const struct fi_chunk_values *values)
 {
     uint64_t size = 0;
-    DCHECK(values->kind == FIRN_PHYSICAL_BYTES);
+    DCHECK(values->kind == FI_PHYSICAL_BYTES);
     for (size_t i = 0; i < values->count; i++) {
         size += is_valid_at(values, i) ? values->as.bytes[i].size : 0; /* a null has no size */
     }
@@ -353,17 +353,17 @@ text_bytes(const struct firn_chunk_values *values)
 }
 
 static int
-add_texts(struct owner *owner, const struct firn_chunk_values *values)
+add_texts(struct owner *owner, const struct fi_chunk_values *values)
 {
-    struct firn_buf *offsets = &owner->data[1];
-    struct firn_buf *bytes = &owner->data[2];
+    struct fi_buf *offsets = &owner->data[1];
+    struct fi_buf *bytes = &owner->data[2];
     size_t at = bytes->size;
     uint64_t size = text_bytes(values);
     if (size > INT32_MAX - at) {
         return FIRN_LIMIT;
     }
-    int rc = offsets->size == 0 ? firn_buf_append_le32(offsets, 0) : FIRN_OK;
-    rc = rc == FIRN_OK ? firn_buf_set_size(bytes, at + (size_t)size) : rc;
+    int rc = offsets->size == 0 ? fi_buf_append_le32(offsets, 0) : FIRN_OK;
+    rc = rc == FIRN_OK ? fi_buf_set_size(bytes, at + (size_t)size) : rc;
     uint8_t *to = rc == FIRN_OK ? add_room(offsets, 4, values->count) : NULL;
     if (to == NULL) {
         return FIRN_NO_MEMORY;
@@ -374,7 +374,7 @@ add_texts(struct owner *owner, const struct firn_chunk_values *values)
             memcpy(bytes->data + at, text.data, text.size);
             at += text.size;
         }
-        firn_store_le32(to, (uint32_t)at);
+        fi_store_le32(to, (uint32_t)at);
     }
     DCHECK(at == bytes->size);
     return FIRN_OK;
@@ -382,9 +382,9 @@ add_texts(struct owner *owner, const struct firn_chunk_values *values)
 
 /* Values of one size; nulls are zeros. */
 static int
-add_fixed(struct firn_buf *out, size_t size, const struct firn_chunk_values *values)
+add_fixed(struct fi_buf *out, size_t size, const struct fi_chunk_values *values)
 {
-    DCHECK(values->kind == FIRN_PHYSICAL_BYTES);
+    DCHECK(values->kind == FI_PHYSICAL_BYTES);
     uint8_t *to = add_room(out, size, values->count);
     for (size_t i = 0; to != NULL && i < values->count; i++, to += size) {
         if (is_valid_at(values, i)) {
@@ -422,11 +422,11 @@ lying_size(const firn_scan_column *column)
 
 /* The values of a batch, if they are consecutive; else empty. */
 static firn_slice
-lying(const struct firn_chunk_values *values, size_t size)
+lying(const struct fi_chunk_values *values, size_t size)
 {
     const uint8_t *data = (const uint8_t *)values->as.u64;
     DCHECK(size > 0 && values->count > 0);
-    if (values->kind == FIRN_PHYSICAL_BYTES) {
+    if (values->kind == FI_PHYSICAL_BYTES) {
         data = values->as.bytes[0].data;
         for (size_t i = 0; i < values->count; i++) {
             if (values->as.bytes[i].size != size || values->as.bytes[i].data != data + i * size) {
@@ -454,7 +454,7 @@ is_inside(firn_slice part, firn_slice whole)
 
 /* The block with the values of the stream's batch, if it can be lent; else empty. */
 static firn_slice
-block_of(const struct firn_column_pin *pin, firn_slice values)
+block_of(const struct fi_column_pin *pin, firn_slice values)
 {
     firn_slice block = pin != NULL ? firn_bytes(pin->pin.data, pin->pin.size) : firn_bytes(NULL, 0);
     bool can_be_lent = block.size >= LENT_MIN && values.size > 0 && is_inside(values, block) &&
@@ -481,9 +481,9 @@ static int
 take_back(struct owner *owner)
 {
     DCHECK(owner->data[1].size == 0);
-    int rc = owner->lease != NULL ? firn_buf_append_slice(&owner->data[1], owner->lent) : FIRN_OK;
+    int rc = owner->lease != NULL ? fi_buf_append_slice(&owner->data[1], owner->lent) : FIRN_OK;
     if (rc == FIRN_OK) {
-        firn_block_cache_lease_end(owner->lease);
+        fi_block_cache_lease_end(owner->lease);
         owner->lease = NULL;
     }
     return rc;
@@ -491,7 +491,7 @@ take_back(struct owner *owner)
 
 /* Lends values without copying; *out is false if they must be copied. */
 static int
-lend(struct owner *owner, const struct firn_column_pin *pin, firn_slice values, bool *out)
+lend(struct owner *owner, const struct fi_column_pin *pin, firn_slice values, bool *out)
 {
     *out = follows(owner, values);
     if (*out) {
@@ -500,7 +500,7 @@ lend(struct owner *owner, const struct firn_column_pin *pin, firn_slice values, 
         return take_back(owner);
     } else if (owner->data[1].size == 0) {
         const firn_slice block = block_of(pin, values);
-        owner->lease = block.size > 0 ? firn_block_cache_lease(pin->cache, &pin->pin) : NULL;
+        owner->lease = block.size > 0 ? fi_block_cache_lease(pin->cache, &pin->pin) : NULL;
         owner->block = block;
         owner->lent = values;
         *out = owner->lease != NULL;
@@ -529,8 +529,8 @@ size_of(firn_type type)
 
 /* Appends values that are in Arrow's layout. */
 static int
-add_lying(struct ArrowArray *array, size_t size, const struct firn_chunk_values *values,
-          const struct firn_column_pin *pin)
+add_lying(struct ArrowArray *array, size_t size, const struct fi_chunk_values *values,
+          const struct fi_column_pin *pin)
 {
     struct owner *owner = values_owner(array);
     const firn_slice bytes = lying(values, size);
@@ -550,10 +550,10 @@ add_lying(struct ArrowArray *array, size_t size, const struct firn_chunk_values 
     return FIRN_OK;
 }
 
-/* Appends a batch's values to a column; pin: firn_query_batch_pin. */
+/* Appends a batch's values to a column; pin: fi_query_batch_pin. */
 static int
 add_values(struct ArrowArray *array, const firn_scan_column *column,
-           const struct firn_chunk_values *values, const struct firn_column_pin *pin)
+           const struct fi_chunk_values *values, const struct fi_column_pin *pin)
 {
     struct owner *owner = owner_of(array);
     if (column->type == FIRN_TYPE_NULL) {
@@ -598,7 +598,7 @@ end_array(struct ArrowArray *array)
 
 struct stream {
     firn_scan *scan;
-    struct firn_arrow_export_scan functions;
+    struct fi_arrow_export_scan functions;
     size_t column_count;
     firn_scan_column *columns;
     const firn_scan_batch *batch; /* the first one of the next array, or NULL */
@@ -626,7 +626,7 @@ fail(struct stream *stream, int number)
 {
     DCHECK(number != 0);
     if (number == ENOMEM) {
-        (void)firn_error_no_memory(&stream->error, "Arrow data");
+        (void)fi_error_no_memory(&stream->error, "Arrow data");
     }
     return number;
 }
@@ -671,7 +671,7 @@ ends_here(const struct stream *stream, const struct ArrowArray *array)
     DCHECK(array->n_children == (int64_t)stream->column_count && array->length > 0);
     for (size_t i = 0; i < stream->column_count; i++) {
         const firn_scan_column *column = &stream->columns[i];
-        const struct firn_chunk_values *values = firn_query_batch_column(stream->batch, i);
+        const struct fi_chunk_values *values = fi_query_batch_column(stream->batch, i);
         const size_t size = lying_size(column);
         if (column->type == FIRN_TYPE_TEXT || column->type == FIRN_TYPE_BLOB) {
             if (owner_of(array->children[i])->data[2].size + text_bytes(values) > BYTES_MAX) {
@@ -680,7 +680,7 @@ ends_here(const struct stream *stream, const struct ArrowArray *array)
         } else if (size > 0) {
             const struct owner *owner = values_owner(array->children[i]);
             const firn_slice bytes = lying(values, size);
-            const firn_slice block = block_of(firn_query_batch_pin(stream->scan, i), bytes);
+            const firn_slice block = block_of(fi_query_batch_pin(stream->scan, i), bytes);
             bool begins_block =
                 block.size > 0 && bytes.size > (uintptr_t)bytes.data - (uintptr_t)block.data;
             if (!follows(owner, bytes) && (begins_block || is_worth_it(owner))) {
@@ -696,11 +696,11 @@ static int
 add_batch(struct stream *stream, struct ArrowArray *array)
 {
     DCHECK(stream->batch != NULL && array->n_children == (int64_t)stream->column_count);
-    size_t rows = firn_query_batch_rows(stream->batch);
+    size_t rows = fi_query_batch_rows(stream->batch);
     for (size_t i = 0; i < stream->column_count; i++) {
         int rc = add_values(array->children[i], &stream->columns[i],
-                            firn_query_batch_column(stream->batch, i),
-                            firn_query_batch_pin(stream->scan, i));
+                            fi_query_batch_column(stream->batch, i),
+                            fi_query_batch_pin(stream->scan, i));
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -735,8 +735,8 @@ fill(struct stream *stream, struct ArrowArray *array)
         }
         rc = add_batch(stream, array);
         if (rc == FIRN_LIMIT) {
-            (void)firn_error_set(&stream->error, FIRN_LIMIT,
-                                 "texts of more than 2 GiB in 1,024 rows of one column");
+            (void)fi_error_set(&stream->error, FIRN_LIMIT,
+                               "texts of more than 2 GiB in 1,024 rows of one column");
             return EOVERFLOW;
         }
         if (rc != FIRN_OK) {
@@ -799,28 +799,27 @@ release_stream(struct ArrowArrayStream *self)
     DCHECK(self->private_data != NULL);
     struct stream *stream = self->private_data;
     stream->functions.close(stream->scan);
-    firn_free(stream->columns);
-    firn_free(stream);
+    fi_free(stream->columns);
+    fi_free(stream);
     self->release = NULL;
 }
 
 int
-firn_arrow_export_open(firn_scan *scan, const struct firn_arrow_export_scan *functions,
-                       struct ArrowArrayStream *out, firn_error *err)
+fi_arrow_export_open(firn_scan *scan, const struct fi_arrow_export_scan *functions,
+                     struct ArrowArrayStream *out, firn_error *err)
 {
-    size_t count = firn_query_column_count(scan);
-    struct stream *stream = firn_alloc_zeroed(sizeof *stream);
-    firn_scan_column *columns =
-        firn_alloc_zeroed((count > 0 ? count : 1) * sizeof(firn_scan_column));
+    size_t count = fi_query_column_count(scan);
+    struct stream *stream = fi_alloc_zeroed(sizeof *stream);
+    firn_scan_column *columns = fi_alloc_zeroed((count > 0 ? count : 1) * sizeof(firn_scan_column));
     *out = (struct ArrowArrayStream){.release = NULL};
     if (stream == NULL || columns == NULL) {
-        firn_free(stream);
-        firn_free(columns);
+        fi_free(stream);
+        fi_free(columns);
         functions->close(scan);
-        return firn_error_no_memory(err, "Arrow data");
+        return fi_error_no_memory(err, "Arrow data");
     }
     for (size_t i = 0; i < count; i++) {
-        firn_query_column_at(scan, i, &columns[i]);
+        fi_query_column_at(scan, i, &columns[i]);
     }
     *stream = (struct stream){
         .scan = scan, .functions = *functions, .column_count = count, .columns = columns};

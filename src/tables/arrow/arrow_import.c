@@ -50,14 +50,14 @@ struct column {
     struct field field;
     bool has_dictionary;
     struct field values; /* of the dictionary */
-    const struct firn_schema_column *to;
+    const struct fi_schema_column *to;
     size_t child; /* of the stream's arrays */
 };
 
 static int
 refuse(firn_error *err, const char *name, const char *why)
 {
-    return firn_error_set(err, FIRN_INVALID, "the Arrow data of '%s' %s", name, why);
+    return fi_error_set(err, FIRN_INVALID, "the Arrow data of '%s' %s", name, why);
 }
 
 /* ---- formats ---- */
@@ -219,9 +219,9 @@ read_field(const struct ArrowSchema *schema, struct field *out, firn_error *err)
         *out = (struct field){.way = WAY_FLOATS, .type = FIRN_TYPE_VECTOR, .size = (uint32_t)size};
         return FIRN_OK;
     }
-    return firn_error_set(err, FIRN_UNSUPPORTED,
-                          "a table has no type for the Arrow format '%.40s' of '%.100s'", format,
-                          name);
+    return fi_error_set(err, FIRN_UNSUPPORTED,
+                        "a table has no type for the Arrow format '%.40s' of '%.100s'", format,
+                        name);
 }
 
 /* ---- the shape of arrays ---- */
@@ -379,8 +379,8 @@ power_of_ten(uint32_t n)
 
 /* Converts a decimal to units of its column, exactly. */
 static int
-read_decimal_value(const uint8_t *at, const struct field *field,
-                   const struct firn_schema_column *to, firn_value *out, firn_error *err)
+read_decimal_value(const uint8_t *at, const struct field *field, const struct fi_schema_column *to,
+                   firn_value *out, firn_error *err)
 {
     int64_t units;
     int64_t sign;
@@ -406,19 +406,19 @@ read_decimal_value(const uint8_t *at, const struct field *field,
         units /= power;
     }
     if (!fits || to->type != FIRN_TYPE_DECIMAL) {
-        return firn_error_set(err, to->type != FIRN_TYPE_DECIMAL ? FIRN_INVALID : FIRN_LIMIT,
-                              "column '%s' cannot hold a decimal of the Arrow data exactly: a "
-                              "column of type f64 rounds those of up to %d digits, or cast it to "
-                              "a text",
-                              (const char *)to->name.data, FIRN_TABLE_PRECISION_MAX);
+        return fi_error_set(err, to->type != FIRN_TYPE_DECIMAL ? FIRN_INVALID : FIRN_LIMIT,
+                            "column '%s' cannot hold a decimal of the Arrow data exactly: a "
+                            "column of type f64 rounds those of up to %d digits, or cast it to "
+                            "a text",
+                            (const char *)to->name.data, FIRN_TABLE_PRECISION_MAX);
     }
     *out = firn_typed_i64(FIRN_TYPE_DECIMAL, units);
     return FIRN_OK;
 }
 
 static int
-read_number_value(const uint8_t *data, const struct field *field,
-                  const struct firn_schema_column *to, firn_value *out, firn_error *err)
+read_number_value(const uint8_t *data, const struct field *field, const struct fi_schema_column *to,
+                  firn_value *out, firn_error *err)
 {
     uint64_t number = 0;
     if (field->way == WAY_UNSIGNED) {
@@ -433,9 +433,9 @@ read_number_value(const uint8_t *data, const struct field *field,
         return FIRN_OK;
     }
     if (i % field->divide != 0 || __builtin_mul_overflow(i / field->divide, field->multiply, &i)) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "column '%s' cannot hold a time of the Arrow data exactly",
-                              (const char *)to->name.data);
+        return fi_error_set(err, FIRN_LIMIT,
+                            "column '%s' cannot hold a time of the Arrow data exactly",
+                            (const char *)to->name.data);
     }
     *out = firn_typed_i64(field->type, i);
     return FIRN_OK;
@@ -464,7 +464,7 @@ read_vector(const struct ArrowArray *array, const struct field *field, int64_t a
 /* Reads value `row` of an array. Requires: it is not null. */
 static int
 read_value(const struct ArrowArray *array, const struct field *field, int64_t row,
-           const struct firn_schema_column *to, firn_value *out, firn_error *err)
+           const struct fi_schema_column *to, firn_value *out, firn_error *err)
 {
     const char *name = (const char *)to->name.data;
     int64_t at = array->offset + row;
@@ -547,7 +547,7 @@ struct import {
     firn_value *values;
     size_t count;
     struct firn_table_bulk *bulk;
-    struct firn_storefile_progress *progress;
+    struct fi_storefile_progress *progress;
 };
 
 static int
@@ -558,29 +558,29 @@ say_stream_failed(struct import *import, int number, firn_error *err)
                            ? import->stream->get_last_error(import->stream)
                            : NULL;
     if (text != NULL) {
-        return firn_error_set(err, FIRN_IO, "the Arrow stream failed: %.200s", text);
+        return fi_error_set(err, FIRN_IO, "the Arrow stream failed: %.200s", text);
     }
-    return firn_error_set(err, FIRN_IO, "the Arrow stream failed with errno %d", number);
+    return fi_error_set(err, FIRN_IO, "the Arrow stream failed with errno %d", number);
 }
 
 static int
 check_schema(const struct ArrowSchema *schema, firn_error *err)
 {
     if (schema->format == NULL || strcmp(schema->format, "+s") != 0) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "the Arrow data are no rows: their format is '%.40s', not '+s'",
-                              schema->format != NULL ? schema->format : "");
+        return fi_error_set(err, FIRN_INVALID,
+                            "the Arrow data are no rows: their format is '%.40s', not '+s'",
+                            schema->format != NULL ? schema->format : "");
     }
     if (schema->n_children < 1 || schema->n_children > FIRN_TABLE_COLUMNS_MAX ||
         schema->children == NULL) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "the Arrow data have %lld fields; a table has 1 to %d",
-                              (long long)schema->n_children, FIRN_TABLE_COLUMNS_MAX);
+        return fi_error_set(err, FIRN_INVALID,
+                            "the Arrow data have %lld fields; a table has 1 to %d",
+                            (long long)schema->n_children, FIRN_TABLE_COLUMNS_MAX);
     }
     for (int64_t i = 0; i < schema->n_children; i++) {
         if (schema->children[i] == NULL || schema->children[i]->name == NULL) {
-            return firn_error_set(err, FIRN_INVALID, "field %lld of the Arrow data has no name",
-                                  (long long)i + 1);
+            return fi_error_set(err, FIRN_INVALID, "field %lld of the Arrow data has no name",
+                                (long long)i + 1);
         }
     }
     return FIRN_OK;
@@ -612,25 +612,24 @@ begin(struct import *import, struct firn_table *table, firn_error *err)
         import->schema.release = NULL;
         return say_stream_failed(import, number, err);
     }
-    FIRN_TRY_RETURN(check_schema(&import->schema, err));
+    FI_TRY_RETURN(check_schema(&import->schema, err));
     import->count = (size_t)import->schema.n_children;
-    import->columns = firn_alloc_zeroed(import->count * sizeof import->columns[0]);
-    import->names = firn_alloc_zeroed(import->count * sizeof import->names[0]);
-    import->values = firn_alloc_zeroed(import->count * sizeof import->values[0]);
+    import->columns = fi_alloc_zeroed(import->count * sizeof import->columns[0]);
+    import->names = fi_alloc_zeroed(import->count * sizeof import->names[0]);
+    import->values = fi_alloc_zeroed(import->count * sizeof import->values[0]);
     if (import->columns == NULL || import->names == NULL || import->values == NULL) {
-        return firn_error_no_memory(err, "Arrow data");
+        return fi_error_no_memory(err, "Arrow data");
     }
     for (size_t i = 0; i < import->count; i++) {
         import->names[i] = import->schema.children[i]->name;
-        FIRN_TRY_RETURN(read_column(import->schema.children[i], &import->columns[i], err));
+        FI_TRY_RETURN(read_column(import->schema.children[i], &import->columns[i], err));
     }
-    const struct firn_rows_bulk_options options = {
+    const struct fi_rows_bulk_options options = {
         .columns = import->names, .column_count = import->count, .progress = import->progress};
-    FIRN_TRY_RETURN(firn_rows_bulk_open(table, &options, &import->bulk, err));
+    FI_TRY_RETURN(fi_rows_bulk_open(table, &options, &import->bulk, err));
     for (size_t i = 0; i < import->count; i++) {
-        FIRN_TRY_RETURN(firn_schema_require(firn_rows_bulk_schema(import->bulk),
-                                            firn_str(import->names[i]), &import->columns[i].to,
-                                            err));
+        FI_TRY_RETURN(fi_schema_require(fi_rows_bulk_schema(import->bulk),
+                                        firn_str(import->names[i]), &import->columns[i].to, err));
     }
     return FIRN_OK;
 }
@@ -642,12 +641,12 @@ check_arrays(const struct import *import, const struct ArrowArray *array, firn_e
     int rc = FIRN_OK;
     if (array->n_children != (int64_t)import->count || array->children == NULL ||
         array->length < 0 || array->offset < 0) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "an Arrow array does not have the fields of its schema");
+        return fi_error_set(err, FIRN_INVALID,
+                            "an Arrow array does not have the fields of its schema");
     }
     if (array->null_count > 0 &&
         (array->n_buffers < 1 || array->buffers == NULL || array->buffers[0] == NULL)) {
-        return firn_error_set(err, FIRN_INVALID, "an Arrow array has null rows without a bitmap");
+        return fi_error_set(err, FIRN_INVALID, "an Arrow array has null rows without a bitmap");
     }
     for (size_t i = 0; rc == FIRN_OK && i < import->count; i++) {
         const struct column *column = &import->columns[i];
@@ -672,21 +671,20 @@ add_array(struct import *import, const struct ArrowArray *array, firn_error *err
 {
     DCHECK(array->release != NULL);
     const struct field whole = {.way = WAY_BIT};
-    FIRN_TRY_RETURN(check_arrays(import, array, err));
+    FI_TRY_RETURN(check_arrays(import, array, err));
     for (int64_t row = 0; row < array->length; row++) {
         if (array->n_buffers > 0 && array->buffers != NULL && !is_valid(array, &whole, row)) {
-            return firn_error_set(err, FIRN_INVALID,
-                                  "row %lld of an Arrow array is null as a whole",
-                                  (long long)row + 1);
+            return fi_error_set(err, FIRN_INVALID, "row %lld of an Arrow array is null as a whole",
+                                (long long)row + 1);
         }
         for (size_t i = 0; i < import->count; i++) {
-            FIRN_TRY_RETURN(read_cell(&import->columns[i], array->children[i], array->offset + row,
-                                      &import->values[i], err));
+            FI_TRY_RETURN(read_cell(&import->columns[i], array->children[i], array->offset + row,
+                                    &import->values[i], err));
         }
-        FIRN_TRY_RETURN(firn_rows_bulk_put(import->bulk, import->values, import->count, err));
+        FI_TRY_RETURN(fi_rows_bulk_put(import->bulk, import->values, import->count, err));
     }
-    return firn_storefile_progress_step(import->progress, (uint64_t)array->length,
-                                        (uint64_t)array->length * import->count * 8, err);
+    return fi_storefile_progress_step(import->progress, (uint64_t)array->length,
+                                      (uint64_t)array->length * import->count * 8, err);
 }
 
 static int
@@ -710,25 +708,25 @@ add_all(struct import *import, firn_error *err)
 }
 
 int
-firn_arrow_import(struct firn_table *table, struct ArrowArrayStream *stream,
-                  struct firn_storefile_progress *progress, uint64_t *out_rows, firn_error *err)
+fi_arrow_import(struct firn_table *table, struct ArrowArrayStream *stream,
+                struct fi_storefile_progress *progress, uint64_t *out_rows, firn_error *err)
 {
     struct import import = {.stream = stream, .progress = progress};
     int rc;
     *out_rows = 0;
-    FIRN_TRY(firn_storefile_progress_begin(progress, "read", 0, 0, err));
-    FIRN_TRY(begin(&import, table, err));
-    FIRN_TRY(add_all(&import, err));
-    FIRN_TRY(firn_rows_bulk_commit(import.bulk, err));
-    *out_rows = firn_rows_bulk_count(import.bulk);
+    FI_TRY(fi_storefile_progress_begin(progress, "read", 0, 0, err));
+    FI_TRY(begin(&import, table, err));
+    FI_TRY(add_all(&import, err));
+    FI_TRY(fi_rows_bulk_commit(import.bulk, err));
+    *out_rows = fi_rows_bulk_count(import.bulk);
 out:
-    firn_rows_bulk_close(import.bulk);
+    fi_rows_bulk_close(import.bulk);
     if (import.schema.release != NULL) {
         import.schema.release(&import.schema);
     }
-    firn_free(import.columns);
-    firn_free(import.names);
-    firn_free(import.values);
+    fi_free(import.columns);
+    fi_free(import.names);
+    fi_free(import.values);
     stream->release(stream);
     return rc;
 }
@@ -736,42 +734,42 @@ out:
 /* ---- a definition ---- */
 
 static int
-append_name(struct firn_buf *out, const char *name)
+append_name(struct fi_buf *out, const char *name)
 {
-    int rc = firn_buf_append_str(out, "\"");
+    int rc = fi_buf_append_str(out, "\"");
     for (; rc == FIRN_OK && *name != '\0'; name++) {
-        rc = firn_buf_append(out, name, 1);
-        rc = rc == FIRN_OK && *name == '"' ? firn_buf_append_str(out, "\"") : rc;
+        rc = fi_buf_append(out, name, 1);
+        rc = rc == FIRN_OK && *name == '"' ? fi_buf_append_str(out, "\"") : rc;
     }
-    return rc == FIRN_OK ? firn_buf_append_str(out, "\"") : rc;
+    return rc == FIRN_OK ? fi_buf_append_str(out, "\"") : rc;
 }
 
 /* The type of decimals. Of those with more digits than a column can have, the values that fit into
  * as many as it can have are taken exactly, and others refused. */
 static int
-append_decimal(struct firn_buf *out, const struct field *field)
+append_decimal(struct fi_buf *out, const struct field *field)
 {
     const int32_t most = FIRN_TABLE_PRECISION_MAX;
     bool fits = field->precision <= FIRN_TABLE_PRECISION_MAX && field->scale >= 0 &&
                 (uint32_t)field->scale <= field->precision;
     int32_t scale = field->scale < 0 ? 0 : field->scale > most ? most : field->scale;
-    return firn_buf_append_format(out, " decimal(%u, %d)",
-                                  fits ? (unsigned)field->precision : (unsigned)most, (int)scale);
+    return fi_buf_append_format(out, " decimal(%u, %d)",
+                                fits ? (unsigned)field->precision : (unsigned)most, (int)scale);
 }
 
 static int
-append_type(struct firn_buf *out, const struct column *column)
+append_type(struct fi_buf *out, const struct column *column)
 {
     const struct field *field = column->has_dictionary ? &column->values : &column->field;
     switch (field->type) {
     case FIRN_TYPE_NULL:
-        return firn_buf_append_str(out, " text"); /* the field has no type */
+        return fi_buf_append_str(out, " text"); /* the field has no type */
     case FIRN_TYPE_DECIMAL:
         return append_decimal(out, field);
     case FIRN_TYPE_VECTOR:
-        return firn_buf_append_format(out, " vector(%u)", (unsigned)field->size);
+        return fi_buf_append_format(out, " vector(%u)", (unsigned)field->size);
     default:
-        return firn_buf_append_format(out, " %s", firn_type_name(field->type));
+        return fi_buf_append_format(out, " %s", firn_type_name(field->type));
     }
 }
 
@@ -787,12 +785,12 @@ has_field(const struct ArrowSchema *schema, const char *name)
 }
 
 int
-firn_arrow_import_definition(const struct ArrowSchema *schema, const char *const *key,
-                             size_t key_count, struct firn_buf *out, firn_error *err)
+fi_arrow_import_definition(const struct ArrowSchema *schema, const char *const *key,
+                           size_t key_count, struct fi_buf *out, firn_error *err)
 {
     int rc = check_schema(schema, err);
     if (rc == FIRN_OK && key_count == 0) {
-        rc = firn_buf_append_str(out, "\"row\" i64 auto primary key, ");
+        rc = fi_buf_append_str(out, "\"row\" i64 auto primary key, ");
     }
     for (int64_t i = 0; rc == FIRN_OK && i < schema->n_children; i++) {
         const struct ArrowSchema *child = schema->children[i];
@@ -801,23 +799,23 @@ firn_arrow_import_definition(const struct ArrowSchema *schema, const char *const
         if (rc != FIRN_OK) {
             return rc;
         }
-        rc = i > 0 ? firn_buf_append_str(out, ", ") : FIRN_OK;
+        rc = i > 0 ? fi_buf_append_str(out, ", ") : FIRN_OK;
         rc = rc == FIRN_OK ? append_name(out, child->name) : rc;
         rc = rc == FIRN_OK ? append_type(out, &column) : rc;
         if (rc == FIRN_OK && (child->flags & ARROW_FLAG_NULLABLE) == 0) {
-            rc = firn_buf_append_str(out, " not null");
+            rc = fi_buf_append_str(out, " not null");
         }
     }
     for (size_t i = 0; rc == FIRN_OK && i < key_count; i++) {
         if (!has_field(schema, key[i])) {
-            return firn_error_set(err, FIRN_NOT_FOUND, "the Arrow data have no field '%.100s'",
-                                  key[i]);
+            return fi_error_set(err, FIRN_NOT_FOUND, "the Arrow data have no field '%.100s'",
+                                key[i]);
         }
-        rc = firn_buf_append_str(out, i == 0 ? ", primary key (" : ", ");
+        rc = fi_buf_append_str(out, i == 0 ? ", primary key (" : ", ");
         rc = rc == FIRN_OK ? append_name(out, key[i]) : rc;
     }
     if (rc == FIRN_OK && key_count > 0) {
-        rc = firn_buf_append_str(out, ")");
+        rc = fi_buf_append_str(out, ")");
     }
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a definition") : rc;
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "a definition") : rc;
 }

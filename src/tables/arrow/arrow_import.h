@@ -15,16 +15,16 @@
  * the columns with their names. *out_rows is the number of rows. FIRN_INVALID: data breaks the
  * interface's rules, or a field or value does not fit its column. FIRN_UNSUPPORTED names a format;
  * FIRN_NOT_FOUND: there is no such column; FIRN_IO, with the stream's text: the stream failed; else
- * as firn_rows_bulk_put. */
-FIRN_MUST_CHECK int firn_arrow_import(struct firn_table *table, struct ArrowArrayStream *stream,
-                                      struct firn_storefile_progress *progress, uint64_t *out_rows,
-                                      firn_error *err);
+ * as fi_rows_bulk_put. */
+FIRN_MUST_CHECK int fi_arrow_import(struct firn_table *table, struct ArrowArrayStream *stream,
+                                    struct fi_storefile_progress *progress, uint64_t *out_rows,
+                                    firn_error *err);
 
 /* Appends the definition of a table that the schema's fields fit. Its key is the named columns, or,
  * without names, a new column "row", i64 auto. FIRN_INVALID, FIRN_UNSUPPORTED; FIRN_NOT_FOUND:
  * there is no such field. */
-FIRN_MUST_CHECK int firn_arrow_import_definition(const struct ArrowSchema *schema,
-                                                 const char *const *key, size_t key_count,
-                                                 struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int fi_arrow_import_definition(const struct ArrowSchema *schema,
+                                               const char *const *key, size_t key_count,
+                                               struct fi_buf *out, firn_error *err);
 
 #endif

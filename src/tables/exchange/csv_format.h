@@ -12,7 +12,7 @@
 
 /* Delimiter and quote are ASCII characters, and not line ends. Without a quote no field can
  * contain a delimiter or the end of a line. */
-struct firn_csv_format {
+struct fi_csv_format {
     char delimiter;       /* 0: "," */
     char quote;           /* 0: a double quote */
     bool has_no_quotes;   /* quote is ignored */
@@ -22,10 +22,10 @@ struct firn_csv_format {
     size_t other_null_count;
 };
 
-enum { FIRN_CSV_FIELDS_MAX = 4096 };
+enum { FI_CSV_FIELDS_MAX = 4096 };
 
 static inline char
-firn_csv_format_delimiter(const struct firn_csv_format *format)
+fi_csv_format_delimiter(const struct fi_csv_format *format)
 {
     if (format->delimiter == 0) {
         return ',';
@@ -34,7 +34,7 @@ firn_csv_format_delimiter(const struct firn_csv_format *format)
 }
 
 static inline char
-firn_csv_format_quote(const struct firn_csv_format *format)
+fi_csv_format_quote(const struct fi_csv_format *format)
 {
     if (format->quote == 0) {
         return '"';
@@ -44,9 +44,9 @@ firn_csv_format_quote(const struct firn_csv_format *format)
 
 /* What is wrong with a format; NULL: nothing. */
 static inline const char *
-firn_csv_format_defect(const struct firn_csv_format *format)
+fi_csv_format_defect(const struct fi_csv_format *format)
 {
-    const char marks[2] = {firn_csv_format_delimiter(format), firn_csv_format_quote(format)};
+    const char marks[2] = {fi_csv_format_delimiter(format), fi_csv_format_quote(format)};
     for (int i = 0; i < 2; i++) {
         if (marks[i] == '\n' || marks[i] == '\r' || (unsigned char)marks[i] >= 0x80) {
             return "the delimiter and the quote of CSV must be ASCII characters, and not the end "

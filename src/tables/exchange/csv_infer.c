@@ -49,20 +49,20 @@ struct guess {
     bool has_null;
 };
 
-struct firn_csv_infer {
-    enum firn_csv_header header;
+struct fi_csv_infer {
+    enum fi_csv_header header;
     uint32_t rows_max;
     firn_slice date_pattern;
     firn_slice timestamp_pattern;
     uint32_t rows; /* with the header */
     uint32_t count;
     struct guess *guesses;
-    struct firn_csv_field *first; /* the first record, if it is a header or may be one */
-    struct firn_value_text_column *columns;
+    struct fi_csv_field *first; /* the first record, if it is a header or may be one */
+    struct fi_value_text_column *columns;
     bool *is_nullable;
-    struct firn_arena arena;
-    struct firn_buf memory;
-    struct firn_hash_map names;
+    struct fi_arena arena;
+    struct fi_buf memory;
+    struct fi_hash_map names;
 };
 
 static uint8_t
@@ -99,34 +99,34 @@ names_are_equal(const void *record, const void *key)
 }
 
 int
-firn_csv_infer_create(const struct firn_csv_infer_options *options, struct firn_csv_infer **out,
-                      firn_error *err)
+fi_csv_infer_create(const struct fi_csv_infer_options *options, struct fi_csv_infer **out,
+                    firn_error *err)
 {
-    struct firn_csv_infer *infer = firn_alloc_zeroed(sizeof *infer);
+    struct fi_csv_infer *infer = fi_alloc_zeroed(sizeof *infer);
     *out = infer;
     if (infer == NULL) {
-        return firn_error_no_memory(err, "a sample of CSV");
+        return fi_error_no_memory(err, "a sample of CSV");
     }
     infer->header = options->header;
     infer->date_pattern = options->date_pattern;
     infer->timestamp_pattern = options->timestamp_pattern;
     infer->rows_max = options->rows_max != 0 ? options->rows_max : ROWS_DEFAULT;
-    firn_hash_map_init(&infer->names, sizeof(firn_slice), hash_name, names_are_equal);
+    fi_hash_map_init(&infer->names, sizeof(firn_slice), hash_name, names_are_equal);
     return FIRN_OK;
 }
 
 void
-firn_csv_infer_destroy(struct firn_csv_infer *infer)
+fi_csv_infer_destroy(struct fi_csv_infer *infer)
 {
     if (infer != NULL) {
-        firn_free(infer->guesses);
-        firn_free(infer->first);
-        firn_free(infer->columns);
-        firn_free(infer->is_nullable);
-        firn_arena_deinit(&infer->arena);
-        firn_buf_deinit(&infer->memory);
-        firn_hash_map_deinit(&infer->names);
-        firn_free(infer);
+        fi_free(infer->guesses);
+        fi_free(infer->first);
+        fi_free(infer->columns);
+        fi_free(infer->is_nullable);
+        fi_arena_deinit(&infer->arena);
+        fi_buf_deinit(&infer->memory);
+        fi_hash_map_deinit(&infer->names);
+        fi_free(infer);
     }
 }
 
@@ -172,18 +172,18 @@ shape_of(firn_slice text)
 }
 
 static bool
-reads_as(struct firn_csv_infer *infer, firn_type type, firn_slice text, firn_value *out)
+reads_as(struct fi_csv_infer *infer, firn_type type, firn_slice text, firn_value *out)
 {
-    const struct firn_value_text_type of = {
+    const struct fi_value_text_type of = {
         .type = type,
         .pattern = type == FIRN_TYPE_DATE ? infer->date_pattern : infer->timestamp_pattern};
-    firn_buf_clear(&infer->memory);
-    DCHECK(infer->memory.capacity >= text.size * FIRN_VALUE_TEXT_ROOM);
-    return firn_value_text_read(&of, text, &infer->memory, out, NULL) == FIRN_OK;
+    fi_buf_clear(&infer->memory);
+    DCHECK(infer->memory.capacity >= text.size * FI_VALUE_TEXT_ROOM);
+    return fi_value_text_read(&of, text, &infer->memory, out, NULL) == FIRN_OK;
 }
 
 static unsigned
-types_of_integer(struct firn_csv_infer *infer, firn_slice text, double number)
+types_of_integer(struct fi_csv_infer *infer, firn_slice text, double number)
 {
     const double exact = 9007199254740992.0;
     firn_value value;
@@ -195,7 +195,7 @@ types_of_integer(struct firn_csv_infer *infer, firn_slice text, double number)
 
 /* The types of a number; 0 if it is none. */
 static unsigned
-types_of_number(struct firn_csv_infer *infer, firn_slice text, struct guess *guess)
+types_of_number(struct fi_csv_infer *infer, firn_slice text, struct guess *guess)
 {
     const struct shape shape = shape_of(text);
     firn_value value;
@@ -212,7 +212,7 @@ types_of_number(struct firn_csv_infer *infer, firn_slice text, struct guess *gue
         return is_minus_zero ? F64 : types_of_integer(infer, text, value.as.f64);
     }
     if (!shape.has_more && shape.whole > 0 && shape.fraction > 0 && shape.fraction <= SCALE_MAX &&
-        shape.whole + SCALE_MAX <= FIRN_VALUE_TEXT_DIGITS_MAX &&
+        shape.whole + SCALE_MAX <= FI_VALUE_TEXT_DIGITS_MAX &&
         (guess->scale == 0 || guess->scale == shape.fraction)) {
         guess->scale = (uint8_t)shape.fraction;
         return DECIMAL | F64;
@@ -235,7 +235,7 @@ is_bool_word(firn_slice text)
 
 /* The possible types of a value, among the remaining types of its column. */
 static unsigned
-types_of(struct firn_csv_infer *infer, firn_slice text, struct guess *guess)
+types_of(struct fi_csv_infer *infer, firn_slice text, struct guess *guess)
 {
     unsigned wanted = guess->types;
     unsigned found = TEXT;
@@ -266,7 +266,7 @@ types_of(struct firn_csv_infer *infer, firn_slice text, struct guess *guess)
 }
 
 static void
-add_field(struct firn_csv_infer *infer, uint32_t column, const struct firn_csv_field *field)
+add_field(struct fi_csv_infer *infer, uint32_t column, const struct fi_csv_field *field)
 {
     struct guess *guess = &infer->guesses[column];
     if (field->is_null) {
@@ -281,13 +281,13 @@ add_field(struct firn_csv_infer *infer, uint32_t column, const struct firn_csv_f
 /* ==== records ==== */
 
 static int
-begin(struct firn_csv_infer *infer, uint32_t count)
+begin(struct fi_csv_infer *infer, uint32_t count)
 {
     infer->count = count;
-    infer->guesses = firn_alloc_array(count, sizeof *infer->guesses);
-    infer->first = firn_alloc_array(count, sizeof *infer->first);
-    infer->columns = firn_alloc_array(count, sizeof *infer->columns);
-    infer->is_nullable = firn_alloc_array(count, sizeof *infer->is_nullable);
+    infer->guesses = fi_alloc_array(count, sizeof *infer->guesses);
+    infer->first = fi_alloc_array(count, sizeof *infer->first);
+    infer->columns = fi_alloc_array(count, sizeof *infer->columns);
+    infer->is_nullable = fi_alloc_array(count, sizeof *infer->is_nullable);
     if (infer->guesses == NULL || infer->first == NULL || infer->columns == NULL ||
         infer->is_nullable == NULL) {
         return FIRN_NO_MEMORY;
@@ -299,14 +299,14 @@ begin(struct firn_csv_infer *infer, uint32_t count)
 }
 
 static int
-keep_first(struct firn_csv_infer *infer, const struct firn_csv_record *record)
+keep_first(struct fi_csv_infer *infer, const struct fi_csv_record *record)
 {
     for (uint32_t i = 0; i < record->count; i++) {
         infer->first[i] = record->fields[i];
         firn_slice text = record->fields[i].text;
         const uint8_t *copy =
-            firn_arena_copy(&infer->arena, text.size > 0 ? text.data : (const uint8_t *)"",
-                            text.size > 0 ? text.size : 1);
+            fi_arena_copy(&infer->arena, text.size > 0 ? text.data : (const uint8_t *)"",
+                          text.size > 0 ? text.size : 1);
         if (copy == NULL) {
             return FIRN_NO_MEMORY;
         }
@@ -316,17 +316,17 @@ keep_first(struct firn_csv_infer *infer, const struct firn_csv_record *record)
 }
 
 int
-firn_csv_infer_add(struct firn_csv_infer *infer, const struct firn_csv_record *record,
-                   bool *out_is_enough, firn_error *err)
+fi_csv_infer_add(struct fi_csv_infer *infer, const struct fi_csv_record *record,
+                 bool *out_is_enough, firn_error *err)
 {
     DCHECK(record->count > 0 && (infer->rows == 0 || record->count == infer->count));
     bool is_first = infer->rows == 0;
     int rc = is_first ? begin(infer, record->count) : FIRN_OK;
     /* Room for the 16 bytes of a UUID, so that reading values does not allocate. */
     if (rc == FIRN_OK) {
-        rc = firn_buf_reserve(&infer->memory, record->raw.size * FIRN_VALUE_TEXT_ROOM);
+        rc = fi_buf_reserve(&infer->memory, record->raw.size * FI_VALUE_TEXT_ROOM);
     }
-    if (rc == FIRN_OK && is_first && infer->header != FIRN_CSV_HEADER_NO) {
+    if (rc == FIRN_OK && is_first && infer->header != FI_CSV_HEADER_NO) {
         rc = keep_first(infer, record);
     } else if (rc == FIRN_OK) {
         for (uint32_t i = 0; i < record->count; i++) {
@@ -334,7 +334,7 @@ firn_csv_infer_add(struct firn_csv_infer *infer, const struct firn_csv_record *r
         }
     }
     if (rc != FIRN_OK) {
-        return firn_error_no_memory(err, "a sample of CSV");
+        return fi_error_no_memory(err, "a sample of CSV");
     }
     infer->rows++;
     *out_is_enough = infer->rows >= infer->rows_max;
@@ -345,12 +345,12 @@ firn_csv_infer_add(struct firn_csv_infer *infer, const struct firn_csv_record *r
 
 /* Adds a name, unless it is there. */
 static int
-add_name(struct firn_csv_infer *infer, firn_slice name, bool *out_is_new)
+add_name(struct fi_csv_infer *infer, firn_slice name, bool *out_is_new)
 {
     DCHECK(name.size > 0);
     uint64_t hash = hash_name(&name);
-    *out_is_new = firn_hash_map_find(&infer->names, hash, &name) == NULL;
-    if (*out_is_new && firn_hash_map_insert(&infer->names, hash, &name) == NULL) {
+    *out_is_new = fi_hash_map_find(&infer->names, hash, &name) == NULL;
+    if (*out_is_new && fi_hash_map_insert(&infer->names, hash, &name) == NULL) {
         return FIRN_NO_MEMORY;
     }
     return FIRN_OK;
@@ -358,7 +358,7 @@ add_name(struct firn_csv_infer *infer, firn_slice name, bool *out_is_new)
 
 /* Whether a column is something else than text from the second record on. */
 static bool
-has_other_type(const struct firn_csv_infer *infer)
+has_other_type(const struct fi_csv_infer *infer)
 {
     for (uint32_t i = 0; i < infer->count; i++) {
         const struct guess *guess = &infer->guesses[i];
@@ -381,12 +381,12 @@ is_letter(firn_slice text)
 }
 
 static int
-looks_like_header(struct firn_csv_infer *infer, bool *out)
+looks_like_header(struct fi_csv_infer *infer, bool *out)
 {
     bool are_names = true; /* not empty, and different */
     *out = false;
     for (uint32_t i = 0; i < infer->count; i++) {
-        const struct firn_csv_field *field = &infer->first[i];
+        const struct fi_csv_field *field = &infer->first[i];
         struct guess guess = {.types = ALL};
         bool is_new;
         if (field->is_null || field->text.size == 0) {
@@ -407,7 +407,7 @@ looks_like_header(struct firn_csv_infer *infer, bool *out)
     return FIRN_OK;
 }
 
-/* Makes a name of a field, in out, which has room for FIRN_CSV_INFER_NAME_SIZE_MAX bytes; returns
+/* Makes a name of a field, in out, which has room for FI_CSV_INFER_NAME_SIZE_MAX bytes; returns
  * its size. */
 static size_t
 clean_name(firn_slice text, char *out)
@@ -416,9 +416,9 @@ clean_name(firn_slice text, char *out)
     size_t at = 0;
     while (at < text.size) {
         uint32_t point;
-        size_t step = firn_utf8_decode(firn_bytes(text.data + at, text.size - at), &point);
+        size_t step = fi_utf8_decode(firn_bytes(text.data + at, text.size - at), &point);
         bool is_plain = step > 0 && point >= ' ' && !(point >= 0x7f && point < 0xa0);
-        size_t room = FIRN_CSV_INFER_NAME_SIZE_MAX - size;
+        size_t room = FI_CSV_INFER_NAME_SIZE_MAX - size;
         if ((is_plain ? step : 1) > room) {
             break;
         }
@@ -446,21 +446,21 @@ numbered(firn_slice name, uint32_t number, char *out)
     char digits[16];
     size_t tail = (size_t)snprintf(digits, sizeof digits, "_%u", number);
     size_t size = name.size;
-    while (size + tail > FIRN_CSV_INFER_NAME_SIZE_MAX ||
+    while (size + tail > FI_CSV_INFER_NAME_SIZE_MAX ||
            (size > 0 && size < name.size && (name.data[size] & 0xc0) == 0x80)) {
         size--;
     }
-    DCHECK(size + tail <= FIRN_CSV_INFER_NAME_SIZE_MAX);
+    DCHECK(size + tail <= FI_CSV_INFER_NAME_SIZE_MAX);
     memcpy(out, name.data, size);
     memcpy(out + size, digits, tail);
     return firn_bytes(out, size + tail);
 }
 
 static int
-name_column(struct firn_csv_infer *infer, uint32_t column, firn_slice wanted)
+name_column(struct fi_csv_infer *infer, uint32_t column, firn_slice wanted)
 {
-    char clean[FIRN_CSV_INFER_NAME_SIZE_MAX];
-    char other[FIRN_CSV_INFER_NAME_SIZE_MAX];
+    char clean[FI_CSV_INFER_NAME_SIZE_MAX];
+    char other[FI_CSV_INFER_NAME_SIZE_MAX];
     firn_slice base = firn_bytes(clean, clean_name(wanted, clean));
     if (base.size == 0) {
         base.size = (size_t)snprintf(clean, sizeof clean, "column%u", column + 1);
@@ -468,13 +468,13 @@ name_column(struct firn_csv_infer *infer, uint32_t column, firn_slice wanted)
     firn_slice name = base;
     for (uint32_t number = column + 1;; number++) {
         uint64_t hash = hash_name(&name);
-        if (firn_hash_map_find(&infer->names, hash, &name) == NULL) {
+        if (fi_hash_map_find(&infer->names, hash, &name) == NULL) {
             break;
         }
         name = numbered(base, number, other);
     }
-    DCHECK(name.size > 0 && name.size <= FIRN_CSV_INFER_NAME_SIZE_MAX);
-    const uint8_t *copy = firn_arena_copy(&infer->arena, name.data, name.size);
+    DCHECK(name.size > 0 && name.size <= FI_CSV_INFER_NAME_SIZE_MAX);
+    const uint8_t *copy = fi_arena_copy(&infer->arena, name.data, name.size);
     if (copy == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -484,7 +484,7 @@ name_column(struct firn_csv_infer *infer, uint32_t column, firn_slice wanted)
 }
 
 static void
-choose_type(struct firn_csv_infer *infer, uint32_t column)
+choose_type(struct fi_csv_infer *infer, uint32_t column)
 {
     const struct guess *guess = &infer->guesses[column];
     unsigned left = guess->has_value ? guess->types : TEXT;
@@ -494,35 +494,34 @@ choose_type(struct firn_csv_infer *infer, uint32_t column)
     while ((left & 1U << at) == 0) {
         at++;
     }
-    struct firn_value_text_type *type = &infer->columns[column].type;
-    *type = (struct firn_value_text_type){.type = types[at]};
+    struct fi_value_text_type *type = &infer->columns[column].type;
+    *type = (struct fi_value_text_type){.type = types[at]};
     type->pattern = types[at] == FIRN_TYPE_DATE        ? infer->date_pattern
                     : types[at] == FIRN_TYPE_TIMESTAMP ? infer->timestamp_pattern
                                                        : firn_bytes(NULL, 0);
     if (type->type == FIRN_TYPE_DECIMAL) {
-        type->precision = FIRN_VALUE_TEXT_DIGITS_MAX;
+        type->precision = FI_VALUE_TEXT_DIGITS_MAX;
         type->scale = guess->scale;
     }
     infer->is_nullable[column] = guess->has_null || !guess->has_value;
 }
 
 int
-firn_csv_infer_finish(struct firn_csv_infer *infer, struct firn_csv_infer_result *out,
-                      firn_error *err)
+fi_csv_infer_finish(struct fi_csv_infer *infer, struct fi_csv_infer_result *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    *out = (struct firn_csv_infer_result){0};
-    bool has_header = infer->header == FIRN_CSV_HEADER_YES && infer->rows > 0;
-    if (infer->header == FIRN_CSV_HEADER_AUTO && infer->rows > 0) {
-        FIRN_TRY(looks_like_header(infer, &has_header));
-        firn_hash_map_clear(&infer->names);
+    *out = (struct fi_csv_infer_result){0};
+    bool has_header = infer->header == FI_CSV_HEADER_YES && infer->rows > 0;
+    if (infer->header == FI_CSV_HEADER_AUTO && infer->rows > 0) {
+        FI_TRY(looks_like_header(infer, &has_header));
+        fi_hash_map_clear(&infer->names);
         for (uint32_t i = 0; i < infer->count && !has_header; i++) {
             add_field(infer, i, &infer->first[i]);
         }
     }
     for (uint32_t i = 0; i < infer->count; i++) {
         choose_type(infer, i);
-        FIRN_TRY(name_column(infer, i, has_header ? infer->first[i].text : firn_bytes("", 0)));
+        FI_TRY(name_column(infer, i, has_header ? infer->first[i].text : firn_bytes("", 0)));
     }
     out->columns = infer->columns;
     out->is_nullable = infer->is_nullable;
@@ -530,5 +529,5 @@ firn_csv_infer_finish(struct firn_csv_infer *infer, struct firn_csv_infer_result
     out->rows = infer->rows - has_header;
     out->has_header = has_header;
 out:
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a sample of CSV");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a sample of CSV");
 }

@@ -25,50 +25,49 @@
 #include "exchange/csv_reader.h"
 #include "exchange/value_text.h"
 
-enum firn_csv_header {
+enum fi_csv_header {
     /* The first record has names if all its fields that are not empty are text, and either none is
      * empty and all differ, or a column has another type from the second record on. */
-    FIRN_CSV_HEADER_AUTO = 0,
-    FIRN_CSV_HEADER_YES, /* the first record has the names of columns */
-    FIRN_CSV_HEADER_NO
+    FI_CSV_HEADER_AUTO = 0,
+    FI_CSV_HEADER_YES, /* the first record has the names of columns */
+    FI_CSV_HEADER_NO
 };
 
 /* Zeros are the defaults. */
-struct firn_csv_infer_options {
-    enum firn_csv_header header;
+struct fi_csv_infer_options {
+    enum fi_csv_header header;
     uint32_t rows_max; /* of the sample; 0: 10,000 */
     /* How dates and timestamps are written (time_pattern.h); empty: ISO 8601. Borrowed. */
     firn_slice date_pattern;
     firn_slice timestamp_pattern;
 };
 
-struct firn_csv_infer_result {
+struct fi_csv_infer_result {
     /* Names are UTF-8 without control characters and surrounding spaces, 1 to
-     * FIRN_CSV_INFER_NAME_SIZE_MAX bytes, and differ even if the case of ASCII letters is ignored.
+     * FI_CSV_INFER_NAME_SIZE_MAX bytes, and differ even if the case of ASCII letters is ignored.
      * A column without a name gets its place ("column3"); a name that came before gets it as a
      * suffix ("name_4"). */
-    const struct firn_value_text_column *columns;
+    const struct fi_value_text_column *columns;
     const bool *is_nullable; /* a value of the sample is null, or there is none */
     uint32_t count;          /* 0: there was no record */
     uint32_t rows;           /* of the sample */
     bool has_header;
 };
-enum { FIRN_CSV_INFER_NAME_SIZE_MAX = 128 };
+enum { FI_CSV_INFER_NAME_SIZE_MAX = 128 };
 
-struct firn_csv_infer;
+struct fi_csv_infer;
 
 /* FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_csv_infer_create(const struct firn_csv_infer_options *options,
-                                          struct firn_csv_infer **out, firn_error *err);
-void firn_csv_infer_destroy(struct firn_csv_infer *infer);
+FIRN_MUST_CHECK int fi_csv_infer_create(const struct fi_csv_infer_options *options,
+                                        struct fi_csv_infer **out, firn_error *err);
+void fi_csv_infer_destroy(struct fi_csv_infer *infer);
 
 /* Adds the next record; *out_is_enough: the sample is complete. Requires: all
  * records have the same number of fields. FIRN_NO_MEMORY: the sample can no longer be used. */
-FIRN_MUST_CHECK int firn_csv_infer_add(struct firn_csv_infer *infer,
-                                       const struct firn_csv_record *record, bool *out_is_enough,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_csv_infer_add(struct fi_csv_infer *infer, const struct fi_csv_record *record,
+                                     bool *out_is_enough, firn_error *err);
 /* The columns; they live as long as infer, to which nothing more can be added. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_csv_infer_finish(struct firn_csv_infer *infer,
-                                          struct firn_csv_infer_result *out, firn_error *err);
+FIRN_MUST_CHECK int fi_csv_infer_finish(struct fi_csv_infer *infer, struct fi_csv_infer_result *out,
+                                        firn_error *err);
 
 #endif

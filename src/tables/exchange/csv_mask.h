@@ -17,20 +17,20 @@
 #include <emmintrin.h>
 #endif
 
-enum { FIRN_CSV_MASK_BYTES = 64 };
+enum { FI_CSV_MASK_BYTES = 64 };
 
 /* Bit i of the result: bytes[i] is the delimiter, the quote, LF or CR. Reads 64 bytes. *is_ascii
  * becomes false if a byte is not below 128, and stays as it is otherwise. */
 static inline uint64_t
-firn_csv_mask_plain(const uint8_t *bytes, uint8_t delimiter, uint8_t quote, bool *is_ascii)
+fi_csv_mask_plain(const uint8_t *bytes, uint8_t delimiter, uint8_t quote, bool *is_ascii)
 {
     const uint64_t low_bits = UINT64_C(0x0101010101010101);
     const uint64_t high_bits = low_bits << 7;
     const uint8_t wanted[4] = {delimiter, quote, '\n', '\r'};
     uint64_t mask = 0;
     uint64_t all = 0;
-    for (size_t word = 0; word < FIRN_CSV_MASK_BYTES / 8; word++) {
-        uint64_t found = firn_load_le64(bytes + 8 * word);
+    for (size_t word = 0; word < FI_CSV_MASK_BYTES / 8; word++) {
+        uint64_t found = fi_load_le64(bytes + 8 * word);
         uint64_t equals = 0;
         all |= found;
         for (size_t i = 0; i < 4; i++) {
@@ -47,7 +47,7 @@ firn_csv_mask_plain(const uint8_t *bytes, uint8_t delimiter, uint8_t quote, bool
 }
 
 static inline uint64_t
-firn_csv_mask(const uint8_t *bytes, uint8_t delimiter, uint8_t quote, bool *is_ascii)
+fi_csv_mask(const uint8_t *bytes, uint8_t delimiter, uint8_t quote, bool *is_ascii)
 {
 #if defined(__x86_64__)
     const __m128i delimiters = _mm_set1_epi8((char)delimiter);
@@ -56,7 +56,7 @@ firn_csv_mask(const uint8_t *bytes, uint8_t delimiter, uint8_t quote, bool *is_a
     const __m128i returns = _mm_set1_epi8('\r');
     __m128i all = _mm_setzero_si128();
     uint64_t mask = 0;
-    for (size_t part = 0; part < FIRN_CSV_MASK_BYTES / 16; part++) {
+    for (size_t part = 0; part < FI_CSV_MASK_BYTES / 16; part++) {
         __m128i found = _mm_loadu_si128((const __m128i *)(const void *)(bytes + 16 * part));
         all = _mm_or_si128(all, found);
         __m128i marks =
@@ -69,7 +69,7 @@ firn_csv_mask(const uint8_t *bytes, uint8_t delimiter, uint8_t quote, bool *is_a
     *is_ascii &= _mm_movemask_epi8(all) == 0;
     return mask;
 #else
-    return firn_csv_mask_plain(bytes, delimiter, quote, is_ascii);
+    return fi_csv_mask_plain(bytes, delimiter, quote, is_ascii);
 #endif
 }
 

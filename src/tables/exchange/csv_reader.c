@@ -54,14 +54,14 @@ struct span {
     bool has_doubled; /* quotes */
 };
 
-struct firn_csv_reader {
-    struct firn_csv_format format;
+struct fi_csv_reader {
+    struct fi_csv_format format;
     uint8_t delimiter;
     unsigned quote;    /* or NO_QUOTE */
     uint32_t expected; /* fields; 0: unknown yet */
     size_t field_size_max;
     size_t record_size_max;
-    struct firn_buf null_text;
+    struct fi_buf null_text;
 
     /* The piece: from is where the record begins, or 0; block is the first one that the kernel has
      * not seen; mask has the remaining bits of the block before it. */
@@ -76,7 +76,7 @@ struct firn_csv_reader {
     size_t bom_matched; /* bytes of a mark at the start of the text; BOM_SIZE + 1: past the start */
 
     /* The record. */
-    struct firn_buf carry;
+    struct fi_buf carry;
     enum state state;
     size_t start;   /* of the field */
     size_t largest; /* of the fields that have ended, in bytes */
@@ -92,33 +92,33 @@ struct firn_csv_reader {
     bool is_given; /* the caller has the record: the next call begins another */
     struct span *spans;
     uint32_t count;
-    struct firn_csv_field *fields;
-    struct firn_buf unquoted;
+    struct fi_csv_field *fields;
+    struct fi_buf unquoted;
 };
 
 int
-firn_csv_reader_create(const struct firn_csv_reader_options *options, struct firn_csv_reader **out,
-                       firn_error *err)
+fi_csv_reader_create(const struct fi_csv_reader_options *options, struct fi_csv_reader **out,
+                     firn_error *err)
 {
     int rc = FIRN_OK;
     *out = NULL;
-    const struct firn_csv_format *format = &options->format;
-    const char *defect = firn_csv_format_defect(format);
+    const struct fi_csv_format *format = &options->format;
+    const char *defect = fi_csv_format_defect(format);
     if (defect != NULL) {
-        return firn_error_set(err, FIRN_INVALID, "%s", defect);
+        return fi_error_set(err, FIRN_INVALID, "%s", defect);
     }
-    if (options->fields > FIRN_CSV_FIELDS_MAX || options->record_size_max > record_size_limit) {
-        return firn_error_set(err, FIRN_INVALID, "records of CSV have at most %d fields and 2 GiB",
-                              FIRN_CSV_FIELDS_MAX);
+    if (options->fields > FI_CSV_FIELDS_MAX || options->record_size_max > record_size_limit) {
+        return fi_error_set(err, FIRN_INVALID, "records of CSV have at most %d fields and 2 GiB",
+                            FI_CSV_FIELDS_MAX);
     }
-    struct firn_csv_reader *reader = firn_alloc_zeroed(sizeof *reader);
+    struct fi_csv_reader *reader = fi_alloc_zeroed(sizeof *reader);
     if (reader == NULL) {
-        return firn_error_no_memory(err, "a reader of CSV");
+        return fi_error_no_memory(err, "a reader of CSV");
     }
     reader->format = *format;
-    reader->delimiter = (uint8_t)firn_csv_format_delimiter(format);
+    reader->delimiter = (uint8_t)fi_csv_format_delimiter(format);
     reader->quote =
-        format->has_no_quotes ? NO_QUOTE : (unsigned)(uint8_t)firn_csv_format_quote(format);
+        format->has_no_quotes ? NO_QUOTE : (unsigned)(uint8_t)fi_csv_format_quote(format);
     reader->expected = options->fields;
     reader->field_size_max =
         options->field_size_max != 0 ? options->field_size_max : field_size_default;
@@ -128,33 +128,33 @@ firn_csv_reader_create(const struct firn_csv_reader_options *options, struct fir
     reader->first_line = reader->line;
     reader->is_ascii = true;
     reader->block_is_ascii = true;
-    reader->spans = firn_alloc_array(FIRN_CSV_FIELDS_MAX, sizeof *reader->spans);
-    reader->fields = firn_alloc_array(FIRN_CSV_FIELDS_MAX, sizeof *reader->fields);
-    rc = firn_buf_assign(&reader->null_text, format->null_text);
-    reader->format.null_text = firn_buf_slice(&reader->null_text);
+    reader->spans = fi_alloc_array(FI_CSV_FIELDS_MAX, sizeof *reader->spans);
+    reader->fields = fi_alloc_array(FI_CSV_FIELDS_MAX, sizeof *reader->fields);
+    rc = fi_buf_assign(&reader->null_text, format->null_text);
+    reader->format.null_text = fi_buf_slice(&reader->null_text);
     if (reader->spans == NULL || reader->fields == NULL || rc != FIRN_OK) {
-        firn_csv_reader_destroy(reader);
-        return firn_error_no_memory(err, "a reader of CSV");
+        fi_csv_reader_destroy(reader);
+        return fi_error_no_memory(err, "a reader of CSV");
     }
     *out = reader;
     return FIRN_OK;
 }
 
 void
-firn_csv_reader_destroy(struct firn_csv_reader *reader)
+fi_csv_reader_destroy(struct fi_csv_reader *reader)
 {
     if (reader != NULL) {
-        firn_buf_deinit(&reader->carry);
-        firn_buf_deinit(&reader->unquoted);
-        firn_buf_deinit(&reader->null_text);
-        firn_free(reader->spans);
-        firn_free(reader->fields);
-        firn_free(reader);
+        fi_buf_deinit(&reader->carry);
+        fi_buf_deinit(&reader->unquoted);
+        fi_buf_deinit(&reader->null_text);
+        fi_free(reader->spans);
+        fi_free(reader->fields);
+        fi_free(reader);
     }
 }
 
 void
-firn_csv_reader_feed(struct firn_csv_reader *reader, firn_slice piece)
+fi_csv_reader_feed(struct fi_csv_reader *reader, firn_slice piece)
 {
     DCHECK(!reader->is_finished);
     DCHECK(reader->failed != FIRN_OK || reader->from == reader->size);
@@ -167,7 +167,7 @@ firn_csv_reader_feed(struct firn_csv_reader *reader, firn_slice piece)
 }
 
 void
-firn_csv_reader_finish(struct firn_csv_reader *reader)
+fi_csv_reader_finish(struct fi_csv_reader *reader)
 {
     DCHECK(reader->failed != FIRN_OK || reader->from == reader->size);
     reader->is_finished = true;
@@ -176,11 +176,11 @@ firn_csv_reader_finish(struct firn_csv_reader *reader)
 /* ==== the state machine ==== */
 
 static void
-end_field(struct firn_csv_reader *reader, size_t start, size_t end, bool is_quoted)
+end_field(struct fi_csv_reader *reader, size_t start, size_t end, bool is_quoted)
 {
     DCHECK(start <= end);
     reader->largest = end - start > reader->largest ? end - start : reader->largest;
-    if (reader->count == FIRN_CSV_FIELDS_MAX) {
+    if (reader->count == FI_CSV_FIELDS_MAX) {
         reader->has_too_many = true;
         return;
     }
@@ -193,7 +193,7 @@ end_field(struct firn_csv_reader *reader, size_t start, size_t end, bool is_quot
 
 /* The bits of the next block of the piece; false at its end. */
 static bool
-load_block(struct firn_csv_reader *reader)
+load_block(struct fi_csv_reader *reader)
 {
     uint8_t quote = reader->quote == NO_QUOTE ? reader->delimiter : (uint8_t)reader->quote;
     size_t left = reader->size - reader->block;
@@ -201,17 +201,17 @@ load_block(struct firn_csv_reader *reader)
     if (left == 0) {
         return false;
     }
-    if (left >= FIRN_CSV_MASK_BYTES) {
+    if (left >= FI_CSV_MASK_BYTES) {
         reader->mask =
-            firn_csv_mask(reader->piece + reader->block, reader->delimiter, quote, &is_ascii);
+            fi_csv_mask(reader->piece + reader->block, reader->delimiter, quote, &is_ascii);
     } else {
         /* The last block is copied: nothing is read past the piece. */
-        uint8_t last[FIRN_CSV_MASK_BYTES] = {0};
+        uint8_t last[FI_CSV_MASK_BYTES] = {0};
         memcpy(last, reader->piece + reader->block, left);
         reader->mask =
-            firn_csv_mask(last, reader->delimiter, quote, &is_ascii) & ((UINT64_C(1) << left) - 1);
+            fi_csv_mask(last, reader->delimiter, quote, &is_ascii) & ((UINT64_C(1) << left) - 1);
     }
-    reader->block += FIRN_CSV_MASK_BYTES;
+    reader->block += FI_CSV_MASK_BYTES;
     reader->block_is_ascii = is_ascii;
     reader->is_ascii &= is_ascii;
     return true;
@@ -220,7 +220,7 @@ load_block(struct firn_csv_reader *reader)
 /* Handles a special byte in a quoted field, after one, or in a line that is skipped. at: its
  * position in the record. Returns whether it ends the record. */
 static bool
-take_beside_plain(struct firn_csv_reader *reader, uint8_t byte, size_t at)
+take_beside_plain(struct fi_csv_reader *reader, uint8_t byte, size_t at)
 {
     bool is_end = byte == '\n' || byte == '\r';
     DCHECK(reader->state != PLAIN && at > reader->start);
@@ -253,17 +253,17 @@ take_beside_plain(struct firn_csv_reader *reader, uint8_t byte, size_t at)
 /* Ends the unquoted fields whose delimiters are the next special bytes of the block: those of most
  * fields. */
 static inline void
-take_delimiters(struct firn_csv_reader *reader)
+take_delimiters(struct fi_csv_reader *reader)
 {
     /* The place in the piece of the block's first byte, and that in the record of the piece's. */
-    const size_t block = reader->block - FIRN_CSV_MASK_BYTES;
+    const size_t block = reader->block - FI_CSV_MASK_BYTES;
     const size_t before = reader->carry.size - reader->from;
     uint64_t mask = reader->mask;
     uint32_t count = reader->count;
     size_t start = reader->start;
     size_t largest = reader->largest;
     DCHECK(reader->state == PLAIN && !reader->has_doubled);
-    while (mask != 0 && count < FIRN_CSV_FIELDS_MAX) {
+    while (mask != 0 && count < FI_CSV_FIELDS_MAX) {
         const size_t i = block + (size_t)__builtin_ctzll(mask);
         if (reader->piece[i] != reader->delimiter) {
             break;
@@ -284,7 +284,7 @@ take_delimiters(struct firn_csv_reader *reader)
 /* Continues to the end of the record; false: it is not in the piece. *out is its place in the
  * piece. */
 static bool
-scan(struct firn_csv_reader *reader, size_t *out)
+scan(struct fi_csv_reader *reader, size_t *out)
 {
     for (;;) {
         /* The bits are those of [block - 64, block). */
@@ -297,7 +297,7 @@ scan(struct firn_csv_reader *reader, size_t *out)
             }
             continue;
         }
-        size_t i = reader->block - FIRN_CSV_MASK_BYTES + (size_t)__builtin_ctzll(reader->mask);
+        size_t i = reader->block - FI_CSV_MASK_BYTES + (size_t)__builtin_ctzll(reader->mask);
         reader->mask &= reader->mask - 1;
         size_t at = i - reader->from + reader->carry.size;
         uint8_t byte = reader->piece[i];
@@ -331,21 +331,21 @@ scan(struct firn_csv_reader *reader, size_t *out)
 /* ==== records ==== */
 
 static int
-fail(struct firn_csv_reader *reader, int code, firn_error *err)
+fail(struct fi_csv_reader *reader, int code, firn_error *err)
 {
     reader->failed = code;
     if (code == FIRN_NO_MEMORY) {
-        return firn_error_no_memory(err, "a record of CSV");
+        return fi_error_no_memory(err, "a record of CSV");
     }
-    return firn_error_set(
+    return fi_error_set(
         err, code, "line %llu: a field is larger than %zu bytes, or the record larger than %zu",
         (unsigned long long)reader->first_line, reader->field_size_max, reader->record_size_max);
 }
 
 static void
-begin_record(struct firn_csv_reader *reader)
+begin_record(struct fi_csv_reader *reader)
 {
-    firn_buf_clear(&reader->carry);
+    fi_buf_clear(&reader->carry);
     reader->state = PLAIN;
     reader->start = 0;
     reader->largest = 0;
@@ -359,7 +359,7 @@ begin_record(struct firn_csv_reader *reader)
 
 /* Skips a byte order mark at the beginning of the text. */
 static int
-skip_bom(struct firn_csv_reader *reader)
+skip_bom(struct fi_csv_reader *reader)
 {
     while (reader->bom_matched < BOM_SIZE && reader->from < reader->size &&
            reader->piece[reader->from] == bom[reader->bom_matched]) {
@@ -372,7 +372,7 @@ skip_bom(struct firn_csv_reader *reader)
         }
         /* It was no mark, but the beginning of the record. */
         reader->is_ascii &= reader->bom_matched == 0;
-        int rc = firn_buf_append(&reader->carry, bom, reader->bom_matched);
+        int rc = fi_buf_append(&reader->carry, bom, reader->bom_matched);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -387,7 +387,7 @@ skip_bom(struct firn_csv_reader *reader)
 
 /* The field's text with doubled quotes as one. Requires: unquoted has room for it. */
 static firn_slice
-undouble(struct firn_csv_reader *reader, firn_slice text)
+undouble(struct fi_csv_reader *reader, firn_slice text)
 {
     uint8_t *from = reader->unquoted.data + reader->unquoted.size;
     uint8_t *to = from;
@@ -407,15 +407,15 @@ undouble(struct firn_csv_reader *reader, firn_slice text)
 
 /* Makes fields of spans; base is the record's first byte. */
 static int
-make_fields(struct firn_csv_reader *reader, firn_slice raw)
+make_fields(struct fi_csv_reader *reader, firn_slice raw)
 {
     const firn_slice null_text = reader->format.null_text;
     const struct span *const spans = reader->spans;
-    struct firn_csv_field *const fields = reader->fields;
+    struct fi_csv_field *const fields = reader->fields;
     const uint32_t count = reader->count;
     for (uint32_t i = 0, doubled = 0; i < count; i++) {
         const struct span *span = &spans[i];
-        struct firn_csv_field *field = &fields[i];
+        struct fi_csv_field *field = &fields[i];
         DCHECK(span->start <= span->end && span->end <= raw.size);
         field->text = firn_bytes(raw.data + span->start, span->end - span->start);
         field->is_quoted = span->is_quoted;
@@ -424,12 +424,12 @@ make_fields(struct firn_csv_reader *reader, firn_slice raw)
             (null_text.size == 0 || memcmp(field->text.data, null_text.data, null_text.size) == 0);
         for (size_t n = 0; n < reader->format.other_null_count && !field->is_null; n++) {
             const firn_slice other = firn_str(reader->format.other_nulls[n]);
-            field->is_null = !span->is_quoted && firn_slice_equal(field->text, other);
+            field->is_null = !span->is_quoted && fi_slice_equal(field->text, other);
         }
         if (span->has_doubled) {
             if (doubled++ == 0) {
-                firn_buf_clear(&reader->unquoted);
-                int rc = firn_buf_reserve(&reader->unquoted, raw.size);
+                fi_buf_clear(&reader->unquoted);
+                int rc = fi_buf_reserve(&reader->unquoted, raw.size);
                 if (rc != FIRN_OK) {
                     return rc;
                 }
@@ -442,7 +442,7 @@ make_fields(struct firn_csv_reader *reader, firn_slice raw)
 
 /* Whether the record, which has `size` bytes so far, or a field of it is too large. */
 static bool
-is_too_large(const struct firn_csv_reader *reader, size_t size)
+is_too_large(const struct fi_csv_reader *reader, size_t size)
 {
     /* A field with its quotes. */
     size_t extent = size > reader->start ? size - reader->start : 0;
@@ -451,37 +451,37 @@ is_too_large(const struct firn_csv_reader *reader, size_t size)
 
 /* Checks the current record: FIRN_OK, or FIRN_INVALID with a text. */
 static int
-judge(struct firn_csv_reader *reader, firn_error *err)
+judge(struct fi_csv_reader *reader, firn_error *err)
 {
     unsigned long long line = (unsigned long long)reader->first_line;
     if (reader->state == SKIPPING) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "line %llu: text follows the closing quote of field %u", line,
-                              reader->count + 1);
+        return fi_error_set(err, FIRN_INVALID,
+                            "line %llu: text follows the closing quote of field %u", line,
+                            reader->count + 1);
     }
     if (reader->state == QUOTED) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "line %llu: the quote that line %llu opens is not closed", line,
-                              (unsigned long long)reader->quote_line);
+        return fi_error_set(err, FIRN_INVALID,
+                            "line %llu: the quote that line %llu opens is not closed", line,
+                            (unsigned long long)reader->quote_line);
     }
     if (reader->has_too_many) {
-        return firn_error_set(err, FIRN_INVALID, "line %llu: the record has more than %d fields",
-                              line, FIRN_CSV_FIELDS_MAX);
+        return fi_error_set(err, FIRN_INVALID, "line %llu: the record has more than %d fields",
+                            line, FI_CSV_FIELDS_MAX);
     }
     DCHECK(reader->state == PLAIN && reader->count > 0);
     if (reader->expected == 0) {
         reader->expected = reader->count;
     }
     if (reader->count != reader->expected) {
-        return firn_error_set(err, FIRN_INVALID, "line %llu: the record has %u fields, not %u",
-                              line, reader->count, reader->expected);
+        return fi_error_set(err, FIRN_INVALID, "line %llu: the record has %u fields, not %u", line,
+                            reader->count, reader->expected);
     }
     return FIRN_OK;
 }
 
 /* Returns the record, which is complete. */
 static int
-give(struct firn_csv_reader *reader, firn_slice raw, struct firn_csv_record *out, firn_error *err)
+give(struct fi_csv_reader *reader, firn_slice raw, struct fi_csv_record *out, firn_error *err)
 {
     if (is_too_large(reader, raw.size) || reader->largest > reader->field_size_max) {
         return fail(reader, FIRN_LIMIT, err);
@@ -504,7 +504,7 @@ give(struct firn_csv_reader *reader, firn_slice raw, struct firn_csv_record *out
 
 /* After finish: handles a last line without an end. */
 static int
-give_last(struct firn_csv_reader *reader, struct firn_csv_record *out, firn_error *err)
+give_last(struct fi_csv_reader *reader, struct fi_csv_record *out, firn_error *err)
 {
     size_t size = reader->carry.size;
     DCHECK(reader->is_finished && reader->from == reader->size);
@@ -523,12 +523,12 @@ give_last(struct firn_csv_reader *reader, struct firn_csv_record *out, firn_erro
             reader->state = SKIPPING;
         }
     }
-    return give(reader, firn_buf_slice(&reader->carry), out, err);
+    return give(reader, fi_buf_slice(&reader->carry), out, err);
 }
 
 /* Ends the record at a place of the piece, with LF or CR. */
 static int
-give_at(struct firn_csv_reader *reader, size_t end, struct firn_csv_record *out, firn_error *err)
+give_at(struct fi_csv_reader *reader, size_t end, struct fi_csv_record *out, firn_error *err)
 {
     firn_slice raw = firn_bytes(reader->piece + reader->from, end - reader->from);
     if (reader->carry.size > 0) {
@@ -536,10 +536,10 @@ give_at(struct firn_csv_reader *reader, size_t end, struct firn_csv_record *out,
         if (reader->carry.size + raw.size > reader->record_size_max) {
             return fail(reader, FIRN_LIMIT, err);
         }
-        if (firn_buf_append_slice(&reader->carry, raw) != FIRN_OK) {
+        if (fi_buf_append_slice(&reader->carry, raw) != FIRN_OK) {
             return fail(reader, FIRN_NO_MEMORY, err);
         }
-        raw = firn_buf_slice(&reader->carry);
+        raw = fi_buf_slice(&reader->carry);
     }
     reader->follows_return = reader->piece[end] == '\r';
     reader->from = end + 1;
@@ -553,9 +553,9 @@ give_at(struct firn_csv_reader *reader, size_t end, struct firn_csv_record *out,
 }
 
 int
-firn_csv_reader_next(struct firn_csv_reader *reader, struct firn_csv_record *out, firn_error *err)
+fi_csv_reader_next(struct fi_csv_reader *reader, struct fi_csv_record *out, firn_error *err)
 {
-    *out = (struct firn_csv_record){0};
+    *out = (struct fi_csv_record){0};
     if (reader->failed != FIRN_OK) {
         return fail(reader, reader->failed, err);
     }
@@ -582,7 +582,7 @@ firn_csv_reader_next(struct firn_csv_reader *reader, struct firn_csv_record *out
         if (is_too_large(reader, reader->carry.size + rest.size)) {
             return fail(reader, FIRN_LIMIT, err);
         }
-        if (firn_buf_append_slice(&reader->carry, rest) != FIRN_OK) {
+        if (fi_buf_append_slice(&reader->carry, rest) != FIRN_OK) {
             return fail(reader, FIRN_NO_MEMORY, err);
         }
         reader->from = reader->size;
@@ -591,24 +591,23 @@ firn_csv_reader_next(struct firn_csv_reader *reader, struct firn_csv_record *out
 }
 
 bool
-firn_csv_reader_is_within_quotes(const struct firn_csv_reader *reader)
+fi_csv_reader_is_within_quotes(const struct fi_csv_reader *reader)
 {
     return reader->is_finished && reader->is_given && reader->state == QUOTED;
 }
 
 int
-firn_csv_reader_values(const struct firn_csv_record *record,
-                       const struct firn_value_text_column *columns, struct firn_buf *memory,
-                       firn_value *out, firn_error *err)
+fi_csv_reader_values(const struct fi_csv_record *record, const struct fi_value_text_column *columns,
+                     struct fi_buf *memory, firn_value *out, firn_error *err)
 {
-    firn_buf_clear(memory);
+    fi_buf_clear(memory);
     /* Nothing moves while the values are read. */
-    if (firn_buf_reserve(memory, record->raw.size * FIRN_VALUE_TEXT_ROOM) != FIRN_OK) {
-        return firn_error_no_memory(err, "a record's values");
+    if (fi_buf_reserve(memory, record->raw.size * FI_VALUE_TEXT_ROOM) != FIRN_OK) {
+        return fi_error_no_memory(err, "a record's values");
     }
     const uint8_t *data = memory->data;
     for (uint32_t i = 0; i < record->count; i++) {
-        const struct firn_csv_field *field = &record->fields[i];
+        const struct fi_csv_field *field = &record->fields[i];
         if (field->is_null || columns[i].type.type == FIRN_TYPE_NULL) {
             out[i] = firn_null();
             continue;
@@ -617,12 +616,12 @@ firn_csv_reader_values(const struct firn_csv_record *record,
             out[i] = firn_text_bytes(field->text);
             continue;
         }
-        int rc = firn_value_text_read(&columns[i].type, field->text, memory, &out[i], err);
+        int rc = fi_value_text_read(&columns[i].type, field->text, memory, &out[i], err);
         if (rc != FIRN_OK) {
-            char name[FIRN_VALUE_TEXT_SHORT_SIZE];
-            firn_value_text_shorten(columns[i].name, name);
-            (void)firn_error_prefix(err, "line %llu, column %s", (unsigned long long)record->line,
-                                    name);
+            char name[FI_VALUE_TEXT_SHORT_SIZE];
+            fi_value_text_shorten(columns[i].name, name);
+            (void)fi_error_prefix(err, "line %llu, column %s", (unsigned long long)record->line,
+                                  name);
             return rc;
         }
     }

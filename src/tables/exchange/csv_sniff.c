@@ -30,7 +30,7 @@ static const char delimiters[] = {',', ';', '\t', '|'};
 static const char quotes[] = {'"', '\''};
 
 struct candidate {
-    struct firn_csv_format format;
+    struct fi_csv_format format;
     uint64_t right;
     uint64_t wrong;
     uint64_t quoted; /* fields */
@@ -39,7 +39,7 @@ struct candidate {
 };
 
 firn_slice
-firn_csv_sniff_skip_lines(struct firn_csv_sniff_skip *skip, firn_slice piece)
+fi_csv_sniff_skip_lines(struct fi_csv_sniff_skip *skip, firn_slice piece)
 {
     size_t at = 0;
     if (skip->follows_return && piece.size > 0) {
@@ -63,25 +63,25 @@ firn_csv_sniff_skip_lines(struct firn_csv_sniff_skip *skip, firn_slice piece)
 
 /* Reads the sample, or its beginning. */
 static int
-try_candidate(const struct firn_csv_sniff *sniff, firn_slice text, struct candidate *candidate,
-              struct firn_csv_infer *infer, firn_error *err)
+try_candidate(const struct fi_csv_sniff *sniff, firn_slice text, struct candidate *candidate,
+              struct fi_csv_infer *infer, firn_error *err)
 {
-    const struct firn_csv_reader_options options = {.format = candidate->format};
-    struct firn_csv_reader *reader;
+    const struct fi_csv_reader_options options = {.format = candidate->format};
+    struct fi_csv_reader *reader;
     bool is_finished = false;
-    if (firn_csv_format_defect(&options.format) != NULL) {
+    if (fi_csv_format_defect(&options.format) != NULL) {
         return FIRN_OK; /* the text for null has that delimiter or quote in it */
     }
-    int rc = firn_csv_reader_create(&options, &reader, err);
+    int rc = fi_csv_reader_create(&options, &reader, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_csv_reader_feed(reader, text);
+    fi_csv_reader_feed(reader, text);
     while (candidate->right + candidate->wrong < RECORDS_MAX) {
-        struct firn_csv_record record;
+        struct fi_csv_record record;
         bool is_enough;
-        rc = firn_csv_reader_next(reader, &record, err);
-        if (rc == FIRN_INVALID && firn_csv_reader_is_within_quotes(reader)) {
+        rc = fi_csv_reader_next(reader, &record, err);
+        if (rc == FIRN_INVALID && fi_csv_reader_is_within_quotes(reader)) {
             candidate->is_unclosed = true;
             rc = FIRN_OK;
             break;
@@ -95,7 +95,7 @@ try_candidate(const struct firn_csv_sniff *sniff, firn_slice text, struct candid
             break;
         }
         if (record.count == 0) {
-            firn_csv_reader_finish(reader);
+            fi_csv_reader_finish(reader);
             is_finished = true;
             continue;
         }
@@ -104,12 +104,12 @@ try_candidate(const struct firn_csv_sniff *sniff, firn_slice text, struct candid
         for (uint32_t i = 0; i < record.count; i++) {
             candidate->quoted += record.fields[i].is_quoted;
         }
-        rc = infer != NULL ? firn_csv_infer_add(infer, &record, &is_enough, err) : FIRN_OK;
+        rc = infer != NULL ? fi_csv_infer_add(infer, &record, &is_enough, err) : FIRN_OK;
         if (rc != FIRN_OK) {
             break;
         }
     }
-    firn_csv_reader_destroy(reader);
+    fi_csv_reader_destroy(reader);
     return rc == FIRN_LIMIT ? FIRN_OK : rc;
 }
 
@@ -130,7 +130,7 @@ is_plausible(const struct candidate *candidate)
 
 /* Finds the best quote for a delimiter. */
 static int
-choose_quote(const struct firn_csv_sniff *sniff, firn_slice text, char delimiter,
+choose_quote(const struct fi_csv_sniff *sniff, firn_slice text, char delimiter,
              struct candidate *out, firn_error *err)
 {
     size_t count = sniff->wants_quote ? sizeof quotes : 1;
@@ -150,7 +150,7 @@ choose_quote(const struct firn_csv_sniff *sniff, firn_slice text, char delimiter
 }
 
 static int
-choose_format(struct firn_csv_sniff *sniff, firn_slice text, firn_error *err)
+choose_format(struct fi_csv_sniff *sniff, firn_slice text, firn_error *err)
 {
     size_t count = sniff->wants_delimiter ? sizeof delimiters : 1;
     struct candidate best = {.fields = 0};
@@ -158,7 +158,7 @@ choose_format(struct firn_csv_sniff *sniff, firn_slice text, firn_error *err)
     for (size_t i = 0; i < count; i++) {
         struct candidate candidate = {.fields = 0};
         char delimiter = (char)(sniff->wants_delimiter ? delimiters[i] : sniff->format.delimiter);
-        FIRN_TRY_RETURN(choose_quote(sniff, text, delimiter, &candidate, err));
+        FI_TRY_RETURN(choose_quote(sniff, text, delimiter, &candidate, err));
         int order = best.fields == 0 ? -1 : compare_wrong(&candidate, &best);
         if (!sniff->wants_delimiter ||
             (is_plausible(&candidate) &&
@@ -176,22 +176,22 @@ choose_format(struct firn_csv_sniff *sniff, firn_slice text, firn_error *err)
 }
 
 static int
-find_header(struct firn_csv_sniff *sniff, firn_slice text, firn_error *err)
+find_header(struct fi_csv_sniff *sniff, firn_slice text, firn_error *err)
 {
-    const struct firn_csv_infer_options options = {.header = FIRN_CSV_HEADER_AUTO,
-                                                   .rows_max = RECORDS_MAX,
-                                                   .date_pattern = sniff->date_pattern,
-                                                   .timestamp_pattern = sniff->timestamp_pattern};
+    const struct fi_csv_infer_options options = {.header = FI_CSV_HEADER_AUTO,
+                                                 .rows_max = RECORDS_MAX,
+                                                 .date_pattern = sniff->date_pattern,
+                                                 .timestamp_pattern = sniff->timestamp_pattern};
     struct candidate candidate = {.format = sniff->format};
-    struct firn_csv_infer_result found;
-    struct firn_csv_infer *infer;
+    struct fi_csv_infer_result found;
+    struct fi_csv_infer *infer;
     int rc;
-    FIRN_TRY(firn_csv_infer_create(&options, &infer, err));
-    FIRN_TRY(try_candidate(sniff, text, &candidate, infer, err));
-    FIRN_TRY(firn_csv_infer_finish(infer, &found, err));
+    FI_TRY(fi_csv_infer_create(&options, &infer, err));
+    FI_TRY(try_candidate(sniff, text, &candidate, infer, err));
+    FI_TRY(fi_csv_infer_finish(infer, &found, err));
     sniff->no_header = found.count > 0 && !found.has_header;
 out:
-    firn_csv_infer_destroy(infer);
+    fi_csv_infer_destroy(infer);
     return rc;
 }
 
@@ -213,7 +213,7 @@ is_separator_line(firn_slice text, char *out)
 }
 
 int
-firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err)
+fi_csv_sniff(struct fi_csv_sniff *sniff, firn_error *err)
 {
     static const uint8_t bom[BOM_SIZE] = {0xef, 0xbb, 0xbf};
     firn_slice text = sniff->sample;
@@ -229,14 +229,14 @@ firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err)
             sniff->wants_delimiter = false;
         }
     }
-    const char *defect = firn_csv_format_defect(&sniff->format);
+    const char *defect = fi_csv_format_defect(&sniff->format);
     if (defect != NULL) {
-        return firn_error_set(err, FIRN_INVALID, "%s", defect);
+        return fi_error_set(err, FIRN_INVALID, "%s", defect);
     }
-    struct firn_csv_sniff_skip skip = {.left = sniff->skip};
-    text = firn_csv_sniff_skip_lines(&skip, text);
-    FIRN_TRY_RETURN(choose_format(sniff, text, err));
+    struct fi_csv_sniff_skip skip = {.left = sniff->skip};
+    text = fi_csv_sniff_skip_lines(&skip, text);
+    FI_TRY_RETURN(choose_format(sniff, text, err));
     int rc = sniff->wants_header ? find_header(sniff, text, err) : FIRN_OK;
-    DCHECK(rc != FIRN_OK || firn_csv_format_defect(&sniff->format) == NULL);
+    DCHECK(rc != FIRN_OK || fi_csv_format_defect(&sniff->format) == NULL);
     return rc;
 }

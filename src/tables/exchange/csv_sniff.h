@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "exchange/csv_format.h"
 
-struct firn_csv_sniff {
+struct fi_csv_sniff {
     firn_slice sample;
     bool is_whole; /* the text ends with the sample */
     /* The properties to be found; the others are given. */
@@ -20,10 +20,10 @@ struct firn_csv_sniff {
     bool wants_quote;
     bool wants_header;
     bool wants_skip;
-    struct firn_csv_format format;
+    struct fi_csv_format format;
     bool no_header;
     uint64_t skip; /* lines before the header, or the first record */
-    /* As in firn_csv_infer_options; given. */
+    /* As in fi_csv_infer_options; given. */
     firn_slice date_pattern;
     firn_slice timestamp_pattern;
 };
@@ -33,14 +33,14 @@ struct firn_csv_sniff {
  * or, where that is used and fits better, '. A first line sep=; (Excel), which may be in double
  * quotes, is skipped, and names the delimiter. FIRN_INVALID if the given properties, with a
  * delimiter that such a line names, are no valid format; FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err);
+FIRN_MUST_CHECK int fi_csv_sniff(struct fi_csv_sniff *sniff, firn_error *err);
 
 /* Skips lines in pieces of a text. */
-struct firn_csv_sniff_skip {
+struct fi_csv_sniff_skip {
     uint64_t left;
     bool follows_return;
 };
 /* Returns the part of the next piece that is not skipped. */
-firn_slice firn_csv_sniff_skip_lines(struct firn_csv_sniff_skip *skip, firn_slice piece);
+firn_slice fi_csv_sniff_skip_lines(struct fi_csv_sniff_skip *skip, firn_slice piece);
 
 #endif

@@ -14,14 +14,14 @@
 #include "exchange/csv_mask.h"
 
 static bool
-contains_marks(const struct firn_csv_format *format, firn_slice text)
+contains_marks(const struct fi_csv_format *format, firn_slice text)
 {
-    const uint8_t delimiter = (uint8_t)firn_csv_format_delimiter(format);
-    const uint8_t quote = (uint8_t)firn_csv_format_quote(format);
+    const uint8_t delimiter = (uint8_t)fi_csv_format_delimiter(format);
+    const uint8_t quote = (uint8_t)fi_csv_format_quote(format);
     size_t at = 0;
     bool is_ascii = true; /* not needed here */
-    for (; text.size - at >= FIRN_CSV_MASK_BYTES; at += FIRN_CSV_MASK_BYTES) {
-        if (firn_csv_mask(text.data + at, delimiter, quote, &is_ascii) != 0) {
+    for (; text.size - at >= FI_CSV_MASK_BYTES; at += FI_CSV_MASK_BYTES) {
+        if (fi_csv_mask(text.data + at, delimiter, quote, &is_ascii) != 0) {
             return true;
         }
     }
@@ -35,7 +35,7 @@ contains_marks(const struct firn_csv_format *format, firn_slice text)
 }
 
 static bool
-needs_quotes(const struct firn_csv_format *format, firn_slice text)
+needs_quotes(const struct fi_csv_format *format, firn_slice text)
 {
     static const uint8_t bom[] = {0xef, 0xbb, 0xbf};
     const firn_slice null_text = format->null_text;
@@ -49,15 +49,15 @@ needs_quotes(const struct firn_csv_format *format, firn_slice text)
 
 /* Quotes the last `size` bytes of out. */
 static int
-add_quotes(const struct firn_csv_format *format, struct firn_buf *out, size_t size)
+add_quotes(const struct fi_csv_format *format, struct fi_buf *out, size_t size)
 {
-    const uint8_t quote = (uint8_t)firn_csv_format_quote(format);
+    const uint8_t quote = (uint8_t)fi_csv_format_quote(format);
     size_t quotes = 2;
     DCHECK(!format->has_no_quotes && size <= out->size);
     for (size_t i = out->size - size; i < out->size; i++) {
         quotes += out->data[i] == quote;
     }
-    if (firn_buf_reserve(out, quotes) != FIRN_OK) {
+    if (fi_buf_reserve(out, quotes) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     /* From the end, so that nothing is overwritten before it has moved. */
@@ -80,7 +80,7 @@ add_quotes(const struct firn_csv_format *format, struct firn_buf *out, size_t si
 
 /* Ends a field whose text is the bytes of out from `from` on. */
 static int
-end_field(const struct firn_csv_format *format, struct firn_buf *out, size_t from, firn_error *err)
+end_field(const struct fi_csv_format *format, struct fi_buf *out, size_t from, firn_error *err)
 {
     DCHECK(from <= out->size);
     /* The buffer may have no memory yet. */
@@ -91,51 +91,50 @@ end_field(const struct firn_csv_format *format, struct firn_buf *out, size_t fro
     }
     if (format->has_no_quotes) {
         /* Quotes have no meaning in this format. */
-        struct firn_csv_format plain = *format;
-        plain.quote = firn_csv_format_delimiter(format);
+        struct fi_csv_format plain = *format;
+        plain.quote = fi_csv_format_delimiter(format);
         if (!needs_quotes(&plain, text)) {
             return FIRN_OK;
         }
-        char shown[FIRN_VALUE_TEXT_SHORT_SIZE];
-        firn_value_text_shorten(text, shown);
-        return firn_error_set(err, FIRN_INVALID,
-                              "cannot write \"%s\" to CSV without quotes: it would be read as "
-                              "something else",
-                              shown);
+        char shown[FI_VALUE_TEXT_SHORT_SIZE];
+        fi_value_text_shorten(text, shown);
+        return fi_error_set(err, FIRN_INVALID,
+                            "cannot write \"%s\" to CSV without quotes: it would be read as "
+                            "something else",
+                            shown);
     }
     if (add_quotes(format, out, text.size) != FIRN_OK) {
-        return firn_error_no_memory(err, "CSV");
+        return fi_error_no_memory(err, "CSV");
     }
     return FIRN_OK;
 }
 
 /* Ends the line that begins at start, or, after a failure, removes it. */
 static int
-end_line(struct firn_buf *out, size_t start, int rc, firn_error *err)
+end_line(struct fi_buf *out, size_t start, int rc, firn_error *err)
 {
     DCHECK(start <= out->size);
     if (rc == FIRN_OK) {
-        rc = firn_buf_append_u8(out, '\n');
+        rc = fi_buf_append_u8(out, '\n');
     }
     if (rc != FIRN_OK) {
         out->size = start;
     }
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "CSV") : rc;
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "CSV") : rc;
 }
 
 int
-firn_csv_writer_header(const struct firn_csv_format *format,
-                       const struct firn_value_text_column *columns, size_t count,
-                       struct firn_buf *out, firn_error *err)
+fi_csv_writer_header(const struct fi_csv_format *format, const struct fi_value_text_column *columns,
+                     size_t count, struct fi_buf *out, firn_error *err)
 {
     int rc = FIRN_OK;
     const size_t start = out->size;
-    const uint8_t delimiter = (uint8_t)firn_csv_format_delimiter(format);
+    const uint8_t delimiter = (uint8_t)fi_csv_format_delimiter(format);
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        rc = i > 0 ? firn_buf_append_u8(out, delimiter) : FIRN_OK;
+        rc = i > 0 ? fi_buf_append_u8(out, delimiter) : FIRN_OK;
         size_t from = out->size;
         if (rc == FIRN_OK) {
-            rc = firn_buf_append_slice(out, columns[i].name);
+            rc = fi_buf_append_slice(out, columns[i].name);
         }
         if (rc == FIRN_OK) {
             rc = end_field(format, out, from, err);
@@ -146,36 +145,35 @@ firn_csv_writer_header(const struct firn_csv_format *format,
 
 /* Appends a value that is not null. */
 static int
-append_value(const struct firn_csv_format *format, const struct firn_value_text_column *column,
-             firn_value value, struct firn_buf *out, firn_error *err)
+append_value(const struct fi_csv_format *format, const struct fi_value_text_column *column,
+             firn_value value, struct fi_buf *out, firn_error *err)
 {
     size_t from = out->size;
-    if (firn_value_text_append(&column->type, value, out) != FIRN_OK) {
-        return firn_error_no_memory(err, "CSV");
+    if (fi_value_text_append(&column->type, value, out) != FIRN_OK) {
+        return fi_error_no_memory(err, "CSV");
     }
     int rc = end_field(format, out, from, err);
     if (rc == FIRN_INVALID) {
-        char name[FIRN_VALUE_TEXT_SHORT_SIZE];
-        firn_value_text_shorten(column->name, name);
-        (void)firn_error_prefix(err, "column %s", name);
+        char name[FI_VALUE_TEXT_SHORT_SIZE];
+        fi_value_text_shorten(column->name, name);
+        (void)fi_error_prefix(err, "column %s", name);
     }
     return rc;
 }
 
 int
-firn_csv_writer_row(const struct firn_csv_format *format,
-                    const struct firn_value_text_column *columns, const firn_value *values,
-                    size_t count, struct firn_buf *out, firn_error *err)
+fi_csv_writer_row(const struct fi_csv_format *format, const struct fi_value_text_column *columns,
+                  const firn_value *values, size_t count, struct fi_buf *out, firn_error *err)
 {
     int rc = FIRN_OK;
     const size_t start = out->size;
-    const uint8_t delimiter = (uint8_t)firn_csv_format_delimiter(format);
+    const uint8_t delimiter = (uint8_t)fi_csv_format_delimiter(format);
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         if (i > 0) {
-            rc = firn_buf_append_u8(out, delimiter);
+            rc = fi_buf_append_u8(out, delimiter);
         }
         if (rc == FIRN_OK && firn_is_null(values[i])) {
-            rc = firn_buf_append_slice(out, format->null_text);
+            rc = fi_buf_append_slice(out, format->null_text);
         } else if (rc == FIRN_OK) {
             rc = append_value(format, &columns[i], values[i], out, err);
         }

@@ -12,15 +12,15 @@
 #include "exchange/csv_format.h"
 #include "exchange/value_text.h"
 
-/* Each appends a line. Requires: the format has no defect (firn_csv_format_defect); values are null
+/* Each appends a line. Requires: the format has no defect (fi_csv_format_defect); values are null
  * or of their columns' types. On failure out is as it was: FIRN_INVALID if a field needs quotes
  * and the format has none; FIRN_NO_MEMORY. Any thread. */
-FIRN_MUST_CHECK int firn_csv_writer_header(const struct firn_csv_format *format,
-                                           const struct firn_value_text_column *columns,
-                                           size_t count, struct firn_buf *out, firn_error *err);
-FIRN_MUST_CHECK int firn_csv_writer_row(const struct firn_csv_format *format,
-                                        const struct firn_value_text_column *columns,
-                                        const firn_value *values, size_t count,
-                                        struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int fi_csv_writer_header(const struct fi_csv_format *format,
+                                         const struct fi_value_text_column *columns, size_t count,
+                                         struct fi_buf *out, firn_error *err);
+FIRN_MUST_CHECK int fi_csv_writer_row(const struct fi_csv_format *format,
+                                      const struct fi_value_text_column *columns,
+                                      const firn_value *values, size_t count, struct fi_buf *out,
+                                      firn_error *err);
 
 #endif

@@ -31,8 +31,8 @@
 static const size_t line_size_default = (size_t)64 << 20;
 static const size_t line_size_limit = (size_t)2 << 30;
 
-struct firn_json_reader {
-    const struct firn_value_text_column *columns;
+struct fi_json_reader {
+    const struct fi_value_text_column *columns;
     uint32_t count;
     bool ignores_unknown;
     size_t line_size_max;
@@ -45,18 +45,18 @@ struct firn_json_reader {
     firn_slice piece; /* the rest of it */
     bool is_finished;
     int failed;
-    struct firn_buf carry; /* the line's beginning in earlier pieces */
-    bool is_carry_given;   /* the line in carry was read */
+    struct fi_buf carry; /* the line's beginning in earlier pieces */
+    bool is_carry_given; /* the line in carry was read */
     uint64_t line;
 
-    struct firn_buf memory;
-    struct firn_hash_map unknown; /* keys, as slices */
+    struct fi_buf memory;
+    struct fi_hash_map unknown; /* keys, as slices */
 };
 
 static uint64_t
 hash_of(firn_slice name)
 {
-    return firn_xxh3(name.data, name.size, 0);
+    return fi_xxh3(name.data, name.size, 0);
 }
 
 static uint64_t
@@ -74,31 +74,31 @@ keys_are_equal(const void *record, const void *key)
     firn_slice b;
     memcpy(&a, record, sizeof a);
     memcpy(&b, key, sizeof b);
-    return firn_slice_equal(a, b);
+    return fi_slice_equal(a, b);
 }
 
 /* The slot of a name: that of its column, or an empty one. */
 static uint32_t
-find_slot(const struct firn_json_reader *reader, firn_slice name)
+find_slot(const struct fi_json_reader *reader, firn_slice name)
 {
     DCHECK(reader->count <= reader->slot_mask); /* one is empty */
     uint32_t slot = (uint32_t)hash_of(name) & reader->slot_mask;
     while (reader->slots[slot] != 0 &&
-           !firn_slice_equal(reader->columns[reader->slots[slot] - 1].name, name)) {
+           !fi_slice_equal(reader->columns[reader->slots[slot] - 1].name, name)) {
         slot = (slot + 1) & reader->slot_mask;
     }
     return slot;
 }
 
 static int
-add_columns(struct firn_json_reader *reader, firn_error *err)
+add_columns(struct fi_json_reader *reader, firn_error *err)
 {
     for (uint32_t i = 0; i < reader->count; i++) {
         uint32_t slot = find_slot(reader, reader->columns[i].name);
         if (reader->slots[slot] != 0) {
-            char name[FIRN_VALUE_TEXT_SHORT_SIZE];
-            firn_value_text_shorten(reader->columns[i].name, name);
-            return firn_error_set(err, FIRN_INVALID, "two columns have the name %s", name);
+            char name[FI_VALUE_TEXT_SHORT_SIZE];
+            fi_value_text_shorten(reader->columns[i].name, name);
+            return fi_error_set(err, FIRN_INVALID, "two columns have the name %s", name);
         }
         reader->slots[slot] = i + 1;
         reader->has_bytes |= reader->columns[i].type.type >= FIRN_TYPE_BLOB;
@@ -107,18 +107,18 @@ add_columns(struct firn_json_reader *reader, firn_error *err)
 }
 
 int
-firn_json_reader_create(const struct firn_json_reader_options *options,
-                        struct firn_json_reader **out, firn_error *err)
+fi_json_reader_create(const struct fi_json_reader_options *options, struct fi_json_reader **out,
+                      firn_error *err)
 {
     enum { COLUMNS_MAX = 1 << 20 };
     *out = NULL;
     if (options->line_size_max > line_size_limit || options->count > COLUMNS_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "lines of JSON have at most 2 GiB and %d keys",
-                              COLUMNS_MAX);
+        return fi_error_set(err, FIRN_INVALID, "lines of JSON have at most 2 GiB and %d keys",
+                            COLUMNS_MAX);
     }
-    struct firn_json_reader *reader = firn_alloc_zeroed(sizeof *reader);
+    struct fi_json_reader *reader = fi_alloc_zeroed(sizeof *reader);
     if (reader == NULL) {
-        return firn_error_no_memory(err, "a reader of JSON");
+        return fi_error_no_memory(err, "a reader of JSON");
     }
     reader->columns = options->columns;
     reader->count = options->count;
@@ -130,18 +130,18 @@ firn_json_reader_create(const struct firn_json_reader_options *options,
         slots *= 2;
     }
     reader->slot_mask = slots - 1;
-    reader->slots = firn_alloc_zeroed(slots * sizeof *reader->slots);
-    reader->values = firn_alloc_array(options->count + 1, sizeof *reader->values);
-    reader->is_given = firn_alloc_array(options->count + 1, sizeof *reader->is_given);
-    firn_hash_map_init(&reader->unknown, sizeof(firn_slice), hash_key, keys_are_equal);
+    reader->slots = fi_alloc_zeroed(slots * sizeof *reader->slots);
+    reader->values = fi_alloc_array(options->count + 1, sizeof *reader->values);
+    reader->is_given = fi_alloc_array(options->count + 1, sizeof *reader->is_given);
+    fi_hash_map_init(&reader->unknown, sizeof(firn_slice), hash_key, keys_are_equal);
     int rc;
     if (reader->slots == NULL || reader->values == NULL || reader->is_given == NULL) {
-        rc = firn_error_no_memory(err, "a reader of JSON");
+        rc = fi_error_no_memory(err, "a reader of JSON");
     } else {
         rc = add_columns(reader, err);
     }
     if (rc != FIRN_OK) {
-        firn_json_reader_destroy(reader);
+        fi_json_reader_destroy(reader);
         return rc;
     }
     *out = reader;
@@ -149,21 +149,21 @@ firn_json_reader_create(const struct firn_json_reader_options *options,
 }
 
 void
-firn_json_reader_destroy(struct firn_json_reader *reader)
+fi_json_reader_destroy(struct fi_json_reader *reader)
 {
     if (reader != NULL) {
-        firn_buf_deinit(&reader->carry);
-        firn_buf_deinit(&reader->memory);
-        firn_hash_map_deinit(&reader->unknown);
-        firn_free(reader->slots);
-        firn_free(reader->values);
-        firn_free(reader->is_given);
-        firn_free(reader);
+        fi_buf_deinit(&reader->carry);
+        fi_buf_deinit(&reader->memory);
+        fi_hash_map_deinit(&reader->unknown);
+        fi_free(reader->slots);
+        fi_free(reader->values);
+        fi_free(reader->is_given);
+        fi_free(reader);
     }
 }
 
 void
-firn_json_reader_feed(struct firn_json_reader *reader, firn_slice piece)
+fi_json_reader_feed(struct fi_json_reader *reader, firn_slice piece)
 {
     DCHECK(!reader->is_finished);
     DCHECK(reader->failed != FIRN_OK || reader->piece.size == 0);
@@ -171,7 +171,7 @@ firn_json_reader_feed(struct firn_json_reader *reader, firn_slice piece)
 }
 
 void
-firn_json_reader_finish(struct firn_json_reader *reader)
+fi_json_reader_finish(struct fi_json_reader *reader)
 {
     DCHECK(reader->failed != FIRN_OK || reader->piece.size == 0);
     reader->is_finished = true;
@@ -480,7 +480,7 @@ take_value(struct parser *parser, struct token *out)
 {
     skip_space(parser);
     if (parser->at < parser->end && (*parser->at == '{' || *parser->at == '[')) {
-        return take_nested(parser, FIRN_JSON_DEPTH_MAX - 1, out);
+        return take_nested(parser, FI_JSON_DEPTH_MAX - 1, out);
     }
     return take_scalar(parser, out);
 }
@@ -512,7 +512,7 @@ put_utf8(uint8_t *to, uint32_t point)
 
 /* The characters of a string. Requires: its escapes were checked; memory has room for it. */
 static firn_slice
-unescape(struct firn_json_reader *reader, const struct token *string)
+unescape(struct fi_json_reader *reader, const struct token *string)
 {
     if (!string->has_escapes) {
         return string->text;
@@ -628,7 +628,7 @@ plain_integer(firn_slice text, char out[WHOLE_SIZE])
 
 /* FIRN_INVALID with a text, FIRN_NO_MEMORY. */
 static int
-convert(struct firn_json_reader *reader, const struct firn_value_text_column *column,
+convert(struct fi_json_reader *reader, const struct fi_value_text_column *column,
         const struct token *token, firn_value *out, firn_error *err)
 {
     firn_type type = column->type.type;
@@ -641,51 +641,50 @@ convert(struct firn_json_reader *reader, const struct firn_value_text_column *co
         return FIRN_OK;
     }
     if (token->kind == STRING) {
-        return firn_value_text_read(&column->type, unescape(reader, token), &reader->memory, out,
-                                    err);
+        return fi_value_text_read(&column->type, unescape(reader, token), &reader->memory, out,
+                                  err);
     }
     bool is_right = (token->kind == NUMBER && takes_numbers(type)) ||
                     ((token->kind == TRUE || token->kind == FALSE) && type == FIRN_TYPE_BOOL) ||
                     (token->kind == ARRAY && type == FIRN_TYPE_VECTOR);
     if (!is_right) {
-        return firn_error_set(err, FIRN_INVALID, "%s is not a value of the column's type",
-                              kind_names[token->kind]);
+        return fi_error_set(err, FIRN_INVALID, "%s is not a value of the column's type",
+                            kind_names[token->kind]);
     }
     char digits[WHOLE_SIZE];
     const firn_slice text = is_integer(type) ? plain_integer(token->text, digits) : token->text;
-    return firn_value_text_read(&column->type, text, &reader->memory, out, err);
+    return fi_value_text_read(&column->type, text, &reader->memory, out, err);
 }
 
 /* ==== lines ==== */
 
 static int
-fail(struct firn_json_reader *reader, int code, firn_error *err)
+fail(struct fi_json_reader *reader, int code, firn_error *err)
 {
     reader->failed = code;
     if (code == FIRN_NO_MEMORY) {
-        return firn_error_no_memory(err, "a line of JSON");
+        return fi_error_no_memory(err, "a line of JSON");
     }
-    return firn_error_set(err, code, "line %llu: the line is longer than %zu bytes",
-                          (unsigned long long)reader->line + 1, reader->line_size_max);
+    return fi_error_set(err, code, "line %llu: the line is longer than %zu bytes",
+                        (unsigned long long)reader->line + 1, reader->line_size_max);
 }
 
 static int
-refuse_key(const struct firn_json_reader *reader, firn_slice key, const char *defect,
-           firn_error *err)
+refuse_key(const struct fi_json_reader *reader, firn_slice key, const char *defect, firn_error *err)
 {
-    char shown[FIRN_VALUE_TEXT_SHORT_SIZE];
-    firn_value_text_shorten(key, shown);
-    return firn_error_set(err, FIRN_INVALID, "line %llu: the key \"%s\" %s",
-                          (unsigned long long)reader->line, shown, defect);
+    char shown[FI_VALUE_TEXT_SHORT_SIZE];
+    fi_value_text_shorten(key, shown);
+    return fi_error_set(err, FIRN_INVALID, "line %llu: the key \"%s\" %s",
+                        (unsigned long long)reader->line, shown, defect);
 }
 
 /* The column of a key; count: the key is ignored. *next: the likely column. */
 static int
-find_column(struct firn_json_reader *reader, firn_slice key, uint32_t *next, firn_error *err)
+find_column(struct fi_json_reader *reader, firn_slice key, uint32_t *next, firn_error *err)
 {
     uint32_t column = *next;
     DCHECK(column <= reader->count);
-    if (column == reader->count || !firn_slice_equal(reader->columns[column].name, key)) {
+    if (column == reader->count || !fi_slice_equal(reader->columns[column].name, key)) {
         uint32_t found = reader->slots[find_slot(reader, key)];
         column = found == 0 ? reader->count : found - 1;
     }
@@ -701,16 +700,16 @@ find_column(struct firn_json_reader *reader, firn_slice key, uint32_t *next, fir
         return refuse_key(reader, key, "is not a column", err);
     }
     uint64_t hash = hash_of(key);
-    if (firn_hash_map_find(&reader->unknown, hash, &key) != NULL) {
+    if (fi_hash_map_find(&reader->unknown, hash, &key) != NULL) {
         return refuse_key(reader, key, "comes twice", err);
     }
-    return firn_hash_map_insert(&reader->unknown, hash, &key) != NULL ? FIRN_OK : FIRN_NO_MEMORY;
+    return fi_hash_map_insert(&reader->unknown, hash, &key) != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
 /* Reads a key and its value. FIRN_INVALID with a text, or with parser->defect instead;
  * FIRN_NO_MEMORY. */
 static int
-read_pair(struct firn_json_reader *reader, struct parser *parser, uint32_t *next, firn_error *err)
+read_pair(struct fi_json_reader *reader, struct parser *parser, uint32_t *next, firn_error *err)
 {
     struct token key;
     struct token token;
@@ -721,20 +720,19 @@ read_pair(struct firn_json_reader *reader, struct parser *parser, uint32_t *next
     if (rc != FIRN_OK || *next == reader->count) {
         return rc;
     }
-    const struct firn_value_text_column *column = &reader->columns[*next];
+    const struct fi_value_text_column *column = &reader->columns[*next];
     rc = convert(reader, column, &token, &reader->values[*next], err);
     (*next)++;
     if (rc == FIRN_INVALID) {
-        char name[FIRN_VALUE_TEXT_SHORT_SIZE];
-        firn_value_text_shorten(column->name, name);
-        (void)firn_error_prefix(err, "line %llu, column %s", (unsigned long long)reader->line,
-                                name);
+        char name[FI_VALUE_TEXT_SHORT_SIZE];
+        fi_value_text_shorten(column->name, name);
+        (void)fi_error_prefix(err, "line %llu, column %s", (unsigned long long)reader->line, name);
     }
     return rc;
 }
 
 static int
-read_object(struct firn_json_reader *reader, struct parser *parser, firn_error *err)
+read_object(struct fi_json_reader *reader, struct parser *parser, firn_error *err)
 {
     uint32_t next = 0;
     if (!take(parser, '{')) {
@@ -763,31 +761,30 @@ read_object(struct firn_json_reader *reader, struct parser *parser, firn_error *
 
 /* Reads the current line into values. */
 static int
-read_line(struct firn_json_reader *reader, firn_slice line, firn_error *err)
+read_line(struct fi_json_reader *reader, firn_slice line, firn_error *err)
 {
     struct parser parser = {line.data, line.data, line.data + line.size, NULL};
     bool has_escapes = memchr(line.data, '\\', line.size) != NULL;
-    size_t room =
-        line.size * ((size_t)(reader->has_bytes ? FIRN_VALUE_TEXT_ROOM : 0) + has_escapes);
-    firn_buf_clear(&reader->memory);
-    firn_hash_map_clear(&reader->unknown);
-    if (firn_buf_reserve(&reader->memory, room) != FIRN_OK) {
+    size_t room = line.size * ((size_t)(reader->has_bytes ? FI_VALUE_TEXT_ROOM : 0) + has_escapes);
+    fi_buf_clear(&reader->memory);
+    fi_hash_map_clear(&reader->unknown);
+    if (fi_buf_reserve(&reader->memory, room) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     for (uint32_t i = 0; i < reader->count; i++) {
         reader->values[i] = firn_null();
         reader->is_given[i] = false;
     }
-    if (!firn_utf8_is_valid(line)) {
-        return firn_error_set(err, FIRN_INVALID, "line %llu: the line is not valid UTF-8",
-                              (unsigned long long)reader->line);
+    if (!fi_utf8_is_valid(line)) {
+        return fi_error_set(err, FIRN_INVALID, "line %llu: the line is not valid UTF-8",
+                            (unsigned long long)reader->line);
     }
     const uint8_t *memory = reader->memory.data;
     int rc = read_object(reader, &parser, err);
     CHECK(reader->memory.data == memory || rc == FIRN_NO_MEMORY);
     if (rc == FIRN_INVALID && parser.defect != NULL) {
-        return firn_error_set(err, rc, "line %llu, byte %zu: %s", (unsigned long long)reader->line,
-                              (size_t)(parser.at - parser.start) + 1, parser.defect);
+        return fi_error_set(err, rc, "line %llu, byte %zu: %s", (unsigned long long)reader->line,
+                            (size_t)(parser.at - parser.start) + 1, parser.defect);
     }
     return rc;
 }
@@ -795,10 +792,10 @@ read_line(struct firn_json_reader *reader, firn_slice line, firn_error *err)
 /* Finds the next line, without its end. FIRN_LIMIT and FIRN_NO_MEMORY have no
  * text. */
 static int
-find_line(struct firn_json_reader *reader, bool *out_found, firn_slice *out)
+find_line(struct fi_json_reader *reader, bool *out_found, firn_slice *out)
 {
     if (reader->is_carry_given) {
-        firn_buf_clear(&reader->carry);
+        fi_buf_clear(&reader->carry);
         reader->is_carry_given = false;
     }
     firn_slice piece = reader->piece;
@@ -810,11 +807,11 @@ find_line(struct firn_json_reader *reader, bool *out_found, firn_slice *out)
     }
     *out = firn_bytes(piece.data, size);
     if (end == NULL || reader->carry.size > 0) {
-        int rc = firn_buf_append(&reader->carry, piece.data, size);
+        int rc = fi_buf_append(&reader->carry, piece.data, size);
         if (rc != FIRN_OK) {
             return rc;
         }
-        *out = firn_buf_slice(&reader->carry);
+        *out = fi_buf_slice(&reader->carry);
         reader->is_carry_given = *out_found;
     }
     size_t used = end == NULL ? size : size + 1;
@@ -836,11 +833,10 @@ is_blank(firn_slice line)
 }
 
 int
-firn_json_reader_next(struct firn_json_reader *reader, struct firn_json_record *out,
-                      firn_error *err)
+fi_json_reader_next(struct fi_json_reader *reader, struct fi_json_record *out, firn_error *err)
 {
     static const uint8_t bom[] = {0xef, 0xbb, 0xbf};
-    *out = (struct firn_json_record){0};
+    *out = (struct fi_json_record){0};
     if (reader->failed != FIRN_OK) {
         return fail(reader, reader->failed, err);
     }
@@ -863,7 +859,7 @@ firn_json_reader_next(struct firn_json_reader *reader, struct firn_json_record *
     out->raw = line;
     int rc = read_line(reader, line, err);
     if (rc == FIRN_NO_MEMORY) {
-        *out = (struct firn_json_record){0};
+        *out = (struct fi_json_record){0};
         return fail(reader, rc, err);
     }
     if (rc == FIRN_OK) {

@@ -23,7 +23,7 @@ is_plain(uint8_t byte)
 }
 
 static int
-append_escape(uint8_t byte, struct firn_buf *out)
+append_escape(uint8_t byte, struct fi_buf *out)
 {
     static const char characters[] = "\"\\\b\f\n\r\t";
     static const char letters[] = "\"\\bfnrt";
@@ -32,32 +32,32 @@ append_escape(uint8_t byte, struct firn_buf *out)
     const char *found = byte == 0 ? NULL : strchr(characters, byte);
     if (found != NULL) {
         escape[1] = letters[found - characters];
-        return firn_buf_append(out, escape, 2);
+        return fi_buf_append(out, escape, 2);
     }
-    firn_hex_encode(&byte, 1, escape + 4);
-    return firn_buf_append(out, escape, 6);
+    fi_hex_encode(&byte, 1, escape + 4);
+    return fi_buf_append(out, escape, 6);
 }
 
 /* FIRN_INVALID, without a text: it is not valid UTF-8. */
 static int
-append_string(firn_slice text, struct firn_buf *out)
+append_string(firn_slice text, struct fi_buf *out)
 {
-    if (!firn_utf8_is_valid(text)) {
+    if (!fi_utf8_is_valid(text)) {
         return FIRN_INVALID;
     }
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, '"'));
+    FI_TRY_RETURN(fi_buf_append_u8(out, '"'));
     for (size_t at = 0; at < text.size;) {
         size_t end = at;
         while (end < text.size && is_plain(text.data[end])) {
             end++;
         }
-        FIRN_TRY_RETURN(firn_buf_append(out, text.data + at, end - at));
+        FI_TRY_RETURN(fi_buf_append(out, text.data + at, end - at));
         if (end < text.size) {
-            FIRN_TRY_RETURN(append_escape(text.data[end++], out));
+            FI_TRY_RETURN(append_escape(text.data[end++], out));
         }
         at = end;
     }
-    return firn_buf_append_u8(out, '"');
+    return fi_buf_append_u8(out, '"');
 }
 
 /* Whether the bits are a finite number: infinities and NaNs have an exponent of ones. */
@@ -82,7 +82,7 @@ is_bare(firn_value value)
         return (bits64 >> 52 & 0x7ff) != 0x7ff;
     case FIRN_TYPE_VECTOR:
         for (size_t i = 0; i + 4 <= value.as.bytes.size; i += 4) {
-            if (!is_finite32(firn_load_le32(value.as.bytes.data + i))) {
+            if (!is_finite32(fi_load_le32(value.as.bytes.data + i))) {
                 return false;
             }
         }
@@ -93,10 +93,10 @@ is_bare(firn_value value)
 }
 
 static int
-append_value(const struct firn_value_text_type *type, firn_value value, struct firn_buf *out)
+append_value(const struct fi_value_text_type *type, firn_value value, struct fi_buf *out)
 {
     if (firn_is_null(value)) {
-        return firn_buf_append_str(out, "null");
+        return fi_buf_append_str(out, "null");
     }
     if (value.type == FIRN_TYPE_TEXT) {
         return append_string(value.as.bytes, out);
@@ -104,39 +104,39 @@ append_value(const struct firn_value_text_type *type, firn_value value, struct f
     bool has_quotes = !is_bare(value);
     DCHECK(value.type == type->type);
     if (has_quotes) {
-        FIRN_TRY_RETURN(firn_buf_append_u8(out, '"'));
+        FI_TRY_RETURN(fi_buf_append_u8(out, '"'));
     }
     if (value.type == FIRN_TYPE_BLOB) {
         /* Its text begins with a backslash. */
-        FIRN_TRY_RETURN(firn_buf_append_u8(out, '\\'));
+        FI_TRY_RETURN(fi_buf_append_u8(out, '\\'));
     }
-    FIRN_TRY_RETURN(firn_value_text_append(type, value, out));
+    FI_TRY_RETURN(fi_value_text_append(type, value, out));
     if (has_quotes) {
-        FIRN_TRY_RETURN(firn_buf_append_u8(out, '"'));
+        FI_TRY_RETURN(fi_buf_append_u8(out, '"'));
     }
     return FIRN_OK;
 }
 
 static int
-append_row(const struct firn_value_text_column *columns, const firn_value *values, size_t count,
-           struct firn_buf *out, size_t *at)
+append_row(const struct fi_value_text_column *columns, const firn_value *values, size_t count,
+           struct fi_buf *out, size_t *at)
 {
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, '{'));
+    FI_TRY_RETURN(fi_buf_append_u8(out, '{'));
     for (*at = 0; *at < count; (*at)++) {
-        const struct firn_value_text_column *column = &columns[*at];
+        const struct fi_value_text_column *column = &columns[*at];
         if (*at > 0) {
-            FIRN_TRY_RETURN(firn_buf_append_u8(out, ','));
+            FI_TRY_RETURN(fi_buf_append_u8(out, ','));
         }
-        FIRN_TRY_RETURN(append_string(column->name, out));
-        FIRN_TRY_RETURN(firn_buf_append_u8(out, ':'));
-        FIRN_TRY_RETURN(append_value(&column->type, values[*at], out));
+        FI_TRY_RETURN(append_string(column->name, out));
+        FI_TRY_RETURN(fi_buf_append_u8(out, ':'));
+        FI_TRY_RETURN(append_value(&column->type, values[*at], out));
     }
-    return firn_buf_append(out, "}\n", 2);
+    return fi_buf_append(out, "}\n", 2);
 }
 
 int
-firn_json_writer_row(const struct firn_value_text_column *columns, const firn_value *values,
-                     size_t count, struct firn_buf *out, firn_error *err)
+fi_json_writer_row(const struct fi_value_text_column *columns, const firn_value *values,
+                   size_t count, struct fi_buf *out, firn_error *err)
 {
     const size_t start = out->size;
     size_t at = 0;
@@ -146,10 +146,10 @@ firn_json_writer_row(const struct firn_value_text_column *columns, const firn_va
     }
     out->size = start;
     if (rc == FIRN_NO_MEMORY) {
-        return firn_error_no_memory(err, "JSON");
+        return fi_error_no_memory(err, "JSON");
     }
     CHECK(at < count);
-    char name[FIRN_VALUE_TEXT_SHORT_SIZE];
-    firn_value_text_shorten(columns[at].name, name);
-    return firn_error_set(err, FIRN_INVALID, "column %s: the text is not valid UTF-8", name);
+    char name[FI_VALUE_TEXT_SHORT_SIZE];
+    fi_value_text_shorten(columns[at].name, name);
+    return fi_error_set(err, FIRN_INVALID, "column %s: the text is not valid UTF-8", name);
 }

@@ -15,8 +15,8 @@
 /* Appends a row and a line feed. Requires: values are null or of their columns' types. On failure
  * out is as it was: FIRN_INVALID if a name or a text is not valid UTF-8; FIRN_NO_MEMORY. Any
  * thread. */
-FIRN_MUST_CHECK int firn_json_writer_row(const struct firn_value_text_column *columns,
-                                         const firn_value *values, size_t count,
-                                         struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int fi_json_writer_row(const struct fi_value_text_column *columns,
+                                       const firn_value *values, size_t count, struct fi_buf *out,
+                                       firn_error *err);
 
 #endif

@@ -22,16 +22,12 @@
 #include "base/check.h"
 #include "firn/types.h"
 
-enum {
-    FIRN_SHORT_TEXT_DIGITS = 8,
-    FIRN_SHORT_TEXT_DATE_SIZE = 10,
-    FIRN_SHORT_TEXT_SECOND_SIZE = 19
-};
+enum { FI_SHORT_TEXT_DIGITS = 8, FI_SHORT_TEXT_DATE_SIZE = 10, FI_SHORT_TEXT_SECOND_SIZE = 19 };
 
 /* Whether a word has eight digits. *out: the pairs of them, the first one lowest, as numbers of 16
  * bits. */
 static inline bool
-firn_short_text_pairs(uint64_t word, uint64_t *out)
+fi_short_text_pairs(uint64_t word, uint64_t *out)
 {
     const uint64_t high = UINT64_C(0xf0f0f0f0f0f0f0f0);
     /* '0' to '9', and also when six is added, are 0x30 to 0x3f. */
@@ -42,10 +38,10 @@ firn_short_text_pairs(uint64_t word, uint64_t *out)
 
 /* Eight digits, the first one in the lowest byte, as a number. */
 static inline bool
-firn_short_text_word(uint64_t word, uint64_t *out)
+fi_short_text_word(uint64_t word, uint64_t *out)
 {
     uint64_t pairs;
-    const bool is_number = firn_short_text_pairs(word, &pairs);
+    const bool is_number = fi_short_text_pairs(word, &pairs);
     pairs = (pairs * (100 * 0x10000 + 1) >> 16) & UINT64_C(0x0000ffff0000ffff);
     *out = pairs * (10000 * UINT64_C(0x100000000) + 1) >> 32;
     return is_number;
@@ -53,34 +49,34 @@ firn_short_text_word(uint64_t word, uint64_t *out)
 
 /* 1 to 8 digits. */
 static inline bool
-firn_short_text_eight(const uint8_t *at, size_t size, uint64_t *out)
+fi_short_text_eight(const uint8_t *at, size_t size, uint64_t *out)
 {
     uint64_t word;
-    DCHECK(size > 0 && size <= FIRN_SHORT_TEXT_DIGITS);
+    DCHECK(size > 0 && size <= FI_SHORT_TEXT_DIGITS);
     /* Loads that overlap read the same bytes to the same places. */
     if (size >= 4) {
-        word = firn_load_le32(at) | (uint64_t)firn_load_le32(at + size - 4) << 8 * (size - 4);
+        word = fi_load_le32(at) | (uint64_t)fi_load_le32(at + size - 4) << 8 * (size - 4);
     } else {
         word = at[0] | (uint64_t)at[size / 2] << 8 * (size / 2) |
                (uint64_t)at[size - 1] << 8 * (size - 1);
     }
     /* Zeros go in front. */
-    word = word << 8 * (FIRN_SHORT_TEXT_DIGITS - size) |
+    word = word << 8 * (FI_SHORT_TEXT_DIGITS - size) |
            UINT64_C(0x3030303030303030) >> 8 * (size - 1) >> 8;
-    return firn_short_text_word(word, out);
+    return fi_short_text_word(word, out);
 }
 
 /* 1 to 16 digits. */
 static inline bool
-firn_short_text_digits(const uint8_t *at, size_t size, uint64_t *out)
+fi_short_text_digits(const uint8_t *at, size_t size, uint64_t *out)
 {
     uint64_t low;
-    if (size - 1 < FIRN_SHORT_TEXT_DIGITS) {
-        return firn_short_text_eight(at, size, out);
+    if (size - 1 < FI_SHORT_TEXT_DIGITS) {
+        return fi_short_text_eight(at, size, out);
     }
-    const size_t rest = size - FIRN_SHORT_TEXT_DIGITS;
-    if (rest - 1 >= FIRN_SHORT_TEXT_DIGITS || !firn_short_text_eight(at, rest, out) ||
-        !firn_short_text_word(firn_load_le64(at + rest), &low)) {
+    const size_t rest = size - FI_SHORT_TEXT_DIGITS;
+    if (rest - 1 >= FI_SHORT_TEXT_DIGITS || !fi_short_text_eight(at, rest, out) ||
+        !fi_short_text_word(fi_load_le64(at + rest), &low)) {
         return false;
     }
     *out = *out * 100000000 + low;
@@ -89,25 +85,25 @@ firn_short_text_digits(const uint8_t *at, size_t size, uint64_t *out)
 
 /* An integer: digits, perhaps after a minus. *out is its absolute value. */
 static inline bool
-firn_short_text_integer(firn_slice text, bool *out_is_negative, uint64_t *out)
+fi_short_text_integer(firn_slice text, bool *out_is_negative, uint64_t *out)
 {
     if (text.size == 0) {
         return false;
     }
     const size_t first = text.data[0] == '-';
     *out_is_negative = first > 0;
-    return firn_short_text_digits(text.data + first, text.size - first, out);
+    return fi_short_text_digits(text.data + first, text.size - first, out);
 }
 
 /* A decimal that has as many digits after its point as its scale. *out: in units of 10^-scale. */
 static inline bool
-firn_short_text_decimal(firn_slice text, unsigned precision, unsigned scale, int64_t *out)
+fi_short_text_decimal(firn_slice text, unsigned precision, unsigned scale, int64_t *out)
 {
     const size_t after = scale > 0 ? scale + 1 : 0; /* bytes of the point and what follows it */
     uint64_t number;
     bool is_negative;
     if (text.size <= after ||
-        !firn_short_text_integer(firn_bytes(text.data, text.size - after), &is_negative, &number)) {
+        !fi_short_text_integer(firn_bytes(text.data, text.size - after), &is_negative, &number)) {
         return false;
     }
     const uint8_t *point = text.data + text.size - after;
@@ -127,19 +123,19 @@ firn_short_text_decimal(firn_slice text, unsigned precision, unsigned scale, int
 
 /* A date like 2026-11-23, as days since 1970-01-01; see time_text.c. */
 static inline bool
-firn_short_text_date(firn_slice text, int64_t *out_days)
+fi_short_text_date(firn_slice text, int64_t *out_days)
 {
     /* Of a year without a leap day. */
     static const uint16_t starts[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
     uint64_t pairs;
-    if (text.size != FIRN_SHORT_TEXT_DATE_SIZE) {
+    if (text.size != FI_SHORT_TEXT_DATE_SIZE) {
         return false;
     }
-    const uint64_t word = firn_load_le64(text.data);
+    const uint64_t word = fi_load_le64(text.data);
     const uint64_t digits = (word & UINT64_C(0xffffffff)) | (word >> 8 & UINT64_C(0xffff00000000)) |
-                            (uint64_t)firn_load_le16(text.data + 8) << 48;
+                            (uint64_t)fi_load_le16(text.data + 8) << 48;
     if ((word & UINT64_C(0xff0000ff00000000)) != UINT64_C(0x2d00002d00000000) ||
-        !firn_short_text_pairs(digits, &pairs)) {
+        !fi_short_text_pairs(digits, &pairs)) {
         return false;
     }
     const uint32_t century = pairs & 0xff;
@@ -164,13 +160,13 @@ firn_short_text_date(firn_slice text, int64_t *out_days)
 /* A clock like 23:59:59, as seconds. `word` has its characters, the first one in the lowest
  * byte. */
 static inline bool
-firn_short_text_clock(uint64_t word, uint32_t *out)
+fi_short_text_clock(uint64_t word, uint32_t *out)
 {
     uint64_t pairs;
     const uint64_t digits = (word & UINT64_C(0xffff)) | (word >> 8 & UINT64_C(0xffff0000)) |
                             (word >> 16 & UINT64_C(0xffff00000000)) | UINT64_C(0x3030) << 48;
     if ((word & UINT64_C(0x0000ff0000ff0000)) != UINT64_C(0x00003a00003a0000) ||
-        !firn_short_text_pairs(digits, &pairs)) {
+        !fi_short_text_pairs(digits, &pairs)) {
         return false;
     }
     const uint32_t hour = pairs & 0xff;
@@ -183,23 +179,22 @@ firn_short_text_clock(uint64_t word, uint32_t *out)
 /* A timestamp like 2026-11-23 23:59:59 or, with 1 to 6 more digits, 2026-11-23 23:59:59.5, as
  * microseconds since 1970-01-01; see time_text.c. */
 static inline bool
-firn_short_text_timestamp(firn_slice text, int64_t *out_us)
+fi_short_text_timestamp(firn_slice text, int64_t *out_us)
 {
     static const uint32_t units[] = {0, 100000, 10000, 1000, 100, 10, 1};
-    const size_t rest =
-        text.size - FIRN_SHORT_TEXT_SECOND_SIZE; /* of the fraction, with its point */
+    const size_t rest = text.size - FI_SHORT_TEXT_SECOND_SIZE; /* of the fraction, with its point */
     uint64_t fraction = 0;
     uint32_t seconds;
     int64_t days;
-    if (text.size < FIRN_SHORT_TEXT_SECOND_SIZE || rest == 1 || rest > 7 ||
+    if (text.size < FI_SHORT_TEXT_SECOND_SIZE || rest == 1 || rest > 7 ||
         (text.data[10] != ' ' && text.data[10] != 'T') ||
-        !firn_short_text_date(firn_bytes(text.data, FIRN_SHORT_TEXT_DATE_SIZE), &days) ||
-        !firn_short_text_clock(firn_load_le64(text.data + 11), &seconds)) {
+        !fi_short_text_date(firn_bytes(text.data, FI_SHORT_TEXT_DATE_SIZE), &days) ||
+        !fi_short_text_clock(fi_load_le64(text.data + 11), &seconds)) {
         return false;
     }
     if (rest > 1) {
-        const uint8_t *point = text.data + FIRN_SHORT_TEXT_SECOND_SIZE;
-        if (*point != '.' || !firn_short_text_eight(point + 1, rest - 1, &fraction)) {
+        const uint8_t *point = text.data + FI_SHORT_TEXT_SECOND_SIZE;
+        if (*point != '.' || !fi_short_text_eight(point + 1, rest - 1, &fraction)) {
             return false;
         }
         fraction *= units[rest - 1];

@@ -165,7 +165,7 @@ take_field(firn_slice *text, uint8_t letter, struct fields *out)
 }
 
 const char *
-firn_time_pattern_defect(firn_slice pattern)
+fi_time_pattern_defect(firn_slice pattern)
 {
     static const char letters[] = "YymbdHIMSfzp%";
     unsigned dates = 0; /* 1 year, 2 month, 4 day */
@@ -221,7 +221,7 @@ take(firn_slice pattern, firn_slice text, struct fields *out)
 }
 
 const char *
-firn_time_pattern_read(firn_slice pattern, firn_slice text, int64_t *out_us)
+fi_time_pattern_read(firn_slice pattern, firn_slice text, int64_t *out_us)
 {
     struct fields found;
     char iso[64];
@@ -235,11 +235,11 @@ firn_time_pattern_read(firn_slice pattern, firn_slice text, int64_t *out_us)
                  found.month, found.day, found.hour, found.minute, found.second, found.microsecond,
                  found.zone_minutes < 0 ? '-' : '+', zone / 60, zone % 60);
     CHECK(size > 0 && (size_t)size < sizeof iso);
-    return firn_time_text_read_timestamp(firn_bytes((const uint8_t *)iso, (size_t)size), out_us);
+    return fi_time_text_read_timestamp(firn_bytes((const uint8_t *)iso, (size_t)size), out_us);
 }
 
 const char *
-firn_time_pattern_read_date(firn_slice pattern, firn_slice text, int64_t *out_days)
+fi_time_pattern_read_date(firn_slice pattern, firn_slice text, int64_t *out_days)
 {
     struct fields found;
     char iso[32];
@@ -249,5 +249,5 @@ firn_time_pattern_read_date(firn_slice pattern, firn_slice text, int64_t *out_da
     }
     int size = snprintf(iso, sizeof iso, "%04u-%02u-%02u", found.year, found.month, found.day);
     CHECK(size > 0 && (size_t)size < sizeof iso);
-    return firn_time_text_read_date(firn_bytes((const uint8_t *)iso, (size_t)size), out_days);
+    return fi_time_text_read_date(firn_bytes((const uint8_t *)iso, (size_t)size), out_days);
 }

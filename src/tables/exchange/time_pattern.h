@@ -19,13 +19,13 @@
 #include "firn/types.h"
 
 /* What is wrong with a pattern; NULL: nothing. */
-FIRN_MUST_CHECK const char *firn_time_pattern_defect(firn_slice pattern);
+FIRN_MUST_CHECK const char *fi_time_pattern_defect(firn_slice pattern);
 
 /* Microseconds since 1970-01-01 UTC, and days; a date must not have a time. Return NULL, or what is
  * wrong with the text. Requires: the pattern has no defect. */
-FIRN_MUST_CHECK const char *firn_time_pattern_read(firn_slice pattern, firn_slice text,
-                                                   int64_t *out_us);
-FIRN_MUST_CHECK const char *firn_time_pattern_read_date(firn_slice pattern, firn_slice text,
-                                                        int64_t *out_days);
+FIRN_MUST_CHECK const char *fi_time_pattern_read(firn_slice pattern, firn_slice text,
+                                                 int64_t *out_us);
+FIRN_MUST_CHECK const char *fi_time_pattern_read_date(firn_slice pattern, firn_slice text,
+                                                      int64_t *out_days);
 
 #endif

@@ -151,7 +151,7 @@ take_date(struct cursor *cursor, int64_t *out)
 }
 
 const char *
-firn_time_text_read_date(firn_slice text, int64_t *out_days)
+fi_time_text_read_date(firn_slice text, int64_t *out_days)
 {
     static const uint8_t nothing[1] = {0};
     const uint8_t *data = text.size == 0 ? nothing : text.data;
@@ -240,7 +240,7 @@ take_zone(struct cursor *cursor, int64_t *out_us)
 }
 
 const char *
-firn_time_text_read_timestamp(firn_slice text, int64_t *out_us)
+fi_time_text_read_timestamp(firn_slice text, int64_t *out_us)
 {
     static const uint8_t nothing[1] = {0};
     const uint8_t *data = text.size == 0 ? nothing : text.data;
@@ -285,7 +285,7 @@ put_number(char *out, size_t at, uint64_t number, size_t digits)
         text[--first] = (char)('0' + number % 10);
         number /= 10;
     }
-    DCHECK(at + sizeof text - first <= FIRN_TIME_TEXT_SIZE_MAX);
+    DCHECK(at + sizeof text - first <= FI_TIME_TEXT_SIZE_MAX);
     memcpy(out + at, text + first, sizeof text - first);
     return at + sizeof text - first;
 }
@@ -298,7 +298,7 @@ put_after(char *out, size_t at, char mark, uint64_t number)
 }
 
 size_t
-firn_time_text_write_date(int64_t days, char *out)
+fi_time_text_write_date(int64_t days, char *out)
 {
     /* The epoch is not the beginning of an era. EPOCH_DAYS is added to the remainder, which is
      * small, so that nothing overflows. */
@@ -326,7 +326,7 @@ firn_time_text_write_date(int64_t days, char *out)
 }
 
 size_t
-firn_time_text_write_timestamp(int64_t us, char *out)
+fi_time_text_write_timestamp(int64_t us, char *out)
 {
     int64_t days = divide_down(us, day_us);
     /* The first day begins before the first microsecond there is. */
@@ -334,7 +334,7 @@ firn_time_text_write_timestamp(int64_t us, char *out)
     DCHECK(rest < (uint64_t)day_us);
     uint64_t seconds = rest / (uint64_t)second_us;
     uint64_t fraction = rest % (uint64_t)second_us;
-    size_t at = firn_time_text_write_date(days, out);
+    size_t at = fi_time_text_write_date(days, out);
     at = put_after(out, at, ' ', seconds / 3600);
     at = put_after(out, at, ':', seconds / 60 % 60);
     at = put_after(out, at, ':', seconds % 60);
@@ -345,6 +345,6 @@ firn_time_text_write_timestamp(int64_t us, char *out)
             at--;
         }
     }
-    DCHECK(at <= FIRN_TIME_TEXT_SIZE_MAX);
+    DCHECK(at <= FI_TIME_TEXT_SIZE_MAX);
     return at;
 }

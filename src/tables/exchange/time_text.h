@@ -23,12 +23,12 @@
 
 /* Days since 1970-01-01, and microseconds since its beginning. Return NULL, or what is wrong with
  * the text. */
-FIRN_MUST_CHECK const char *firn_time_text_read_date(firn_slice text, int64_t *out_days);
-FIRN_MUST_CHECK const char *firn_time_text_read_timestamp(firn_slice text, int64_t *out_us);
+FIRN_MUST_CHECK const char *fi_time_text_read_date(firn_slice text, int64_t *out_days);
+FIRN_MUST_CHECK const char *fi_time_text_read_timestamp(firn_slice text, int64_t *out_us);
 
 /* Write the text ("2026-11-20", "2026-11-20 14:00:00.5"), without a NUL, and return its size. */
-enum { FIRN_TIME_TEXT_SIZE_MAX = 48 };
-size_t firn_time_text_write_date(int64_t days, char *out);
-size_t firn_time_text_write_timestamp(int64_t us, char *out);
+enum { FI_TIME_TEXT_SIZE_MAX = 48 };
+size_t fi_time_text_write_date(int64_t days, char *out);
+size_t fi_time_text_write_timestamp(int64_t us, char *out);
 
 #endif

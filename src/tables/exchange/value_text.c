@@ -212,7 +212,7 @@ take_decimal(firn_slice text, struct decimal *out)
 
 /* So few digits that all of them fit, and a point. False: the text needs a closer look. */
 static bool
-take_plain_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *out)
+take_plain_decimal(const struct fi_value_text_type *type, firn_slice text, int64_t *out)
 {
     const size_t first = text.data[0] == '-';
     size_t point = text.size;
@@ -237,7 +237,7 @@ take_plain_decimal(const struct firn_value_text_type *type, firn_slice text, int
 }
 
 static const char *
-read_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *out)
+read_decimal(const struct fi_value_text_type *type, firn_slice text, int64_t *out)
 {
     struct decimal decimal;
     if (text.size == 0) {
@@ -272,7 +272,7 @@ read_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *
  * mean. */
 
 static const char *
-read_blob(firn_slice text, struct firn_buf *memory)
+read_blob(firn_slice text, struct fi_buf *memory)
 {
     if (text.size < 2 || text.data[0] != '\\' || (text.data[1] != 'x' && text.data[1] != 'X')) {
         return "does not begin with \\x";
@@ -282,7 +282,7 @@ read_blob(firn_slice text, struct firn_buf *memory)
     if (text.size % 2 != 0) {
         return "has half a byte";
     }
-    if (!firn_hex_decode((const char *)text.data + 2, memory->data + memory->size, size)) {
+    if (!fi_hex_decode((const char *)text.data + 2, memory->data + memory->size, size)) {
         return "has other characters than hexadecimal digits";
     }
     memory->size += size;
@@ -290,7 +290,7 @@ read_blob(firn_slice text, struct firn_buf *memory)
 }
 
 static const char *
-read_uuid(firn_slice text, struct firn_buf *memory)
+read_uuid(firn_slice text, struct fi_buf *memory)
 {
     static const uint8_t starts[] = {0, 9, 14, 19, 24};
     static const uint8_t sizes[] = {4, 2, 2, 2, 6};
@@ -299,7 +299,7 @@ read_uuid(firn_slice text, struct firn_buf *memory)
     CHECK(!is_uuid || memory->capacity - memory->size >= UUID_SIZE);
     for (size_t i = 0; i < sizeof starts && is_uuid; i++) {
         is_uuid = (i == 0 || text.data[starts[i] - 1] == '-') &&
-                  firn_hex_decode((const char *)text.data + starts[i], to, sizes[i]);
+                  fi_hex_decode((const char *)text.data + starts[i], to, sizes[i]);
         to += sizes[i];
     }
     if (!is_uuid) {
@@ -310,7 +310,7 @@ read_uuid(firn_slice text, struct firn_buf *memory)
 }
 
 static const char *
-read_vector(uint32_t dimensions, firn_slice text, struct firn_buf *memory)
+read_vector(uint32_t dimensions, firn_slice text, struct fi_buf *memory)
 {
     static const char wrong_count[] = "has another number of elements";
     if (text.size < 2 || text.data[0] != '[' || text.data[text.size - 1] != ']') {
@@ -331,13 +331,13 @@ read_vector(uint32_t dimensions, firn_slice text, struct firn_buf *memory)
         const uint8_t *to_here = comma != NULL ? comma : end;
         float element;
         const char *defect =
-            firn_float_text_read32(trim(firn_bytes(at, (size_t)(to_here - at))), &element);
+            fi_float_text_read32(trim(firn_bytes(at, (size_t)(to_here - at))), &element);
         if (defect != NULL) {
             return "has an element that is not an f32";
         }
         uint32_t bits;
         memcpy(&bits, &element, sizeof bits);
-        firn_store_le32(to + 4 * (size_t)i, bits);
+        fi_store_le32(to + 4 * (size_t)i, bits);
         at = comma != NULL ? comma + 1 : end;
     }
     memory->size += 4 * (size_t)dimensions;
@@ -346,7 +346,7 @@ read_vector(uint32_t dimensions, firn_slice text, struct firn_buf *memory)
 
 /* Sets out->as.bytes to the bytes of memory from its old size on. */
 static const char *
-read_bytes(const struct firn_value_text_type *type, firn_slice text, struct firn_buf *memory,
+read_bytes(const struct fi_value_text_type *type, firn_slice text, struct fi_buf *memory,
            firn_value *out)
 {
     size_t from = memory->size;
@@ -363,23 +363,23 @@ read_bytes(const struct firn_value_text_type *type, firn_slice text, struct firn
 }
 
 static bool
-type_is_valid(const struct firn_value_text_type *type)
+type_is_valid(const struct fi_value_text_type *type)
 {
     switch (type->type) {
     case FIRN_TYPE_NULL:
         return false;
     case FIRN_TYPE_DECIMAL:
-        return type->precision >= 1 && type->precision <= FIRN_VALUE_TEXT_DIGITS_MAX &&
+        return type->precision >= 1 && type->precision <= FI_VALUE_TEXT_DIGITS_MAX &&
                type->scale <= type->precision;
     case FIRN_TYPE_VECTOR:
-        return type->dimensions >= 1 && type->dimensions <= FIRN_VALUE_TEXT_DIMENSIONS_MAX;
+        return type->dimensions >= 1 && type->dimensions <= FI_VALUE_TEXT_DIMENSIONS_MAX;
     default:
         return (int)type->type <= FIRN_TYPE_MAX;
     }
 }
 
 static const char *
-read_value(const struct firn_value_text_type *type, firn_slice text, struct firn_buf *memory,
+read_value(const struct fi_value_text_type *type, firn_slice text, struct fi_buf *memory,
            firn_value *out)
 {
     switch (type->type) {
@@ -398,18 +398,17 @@ read_value(const struct firn_value_text_type *type, firn_slice text, struct firn
         return read_unsigned(text, 8 << (type->type - FIRN_TYPE_U8), &out->as.u64);
     case FIRN_TYPE_F32:
         out->as.u64 = 0;
-        return firn_float_text_read32(text, &out->as.f32);
+        return fi_float_text_read32(text, &out->as.f32);
     case FIRN_TYPE_F64:
-        return firn_float_text_read64(text, &out->as.f64);
+        return fi_float_text_read64(text, &out->as.f64);
     case FIRN_TYPE_DECIMAL:
         return read_decimal(type, text, &out->as.i64);
     case FIRN_TYPE_DATE:
-        return type->pattern.size > 0
-                   ? firn_time_pattern_read_date(type->pattern, text, &out->as.i64)
-                   : firn_time_text_read_date(text, &out->as.i64);
+        return type->pattern.size > 0 ? fi_time_pattern_read_date(type->pattern, text, &out->as.i64)
+                                      : fi_time_text_read_date(text, &out->as.i64);
     case FIRN_TYPE_TIMESTAMP:
-        return type->pattern.size > 0 ? firn_time_pattern_read(type->pattern, text, &out->as.i64)
-                                      : firn_time_text_read_timestamp(text, &out->as.i64);
+        return type->pattern.size > 0 ? fi_time_pattern_read(type->pattern, text, &out->as.i64)
+                                      : fi_time_text_read_timestamp(text, &out->as.i64);
     default:
         return read_bytes(type, text, memory, out);
     }
@@ -417,7 +416,7 @@ read_value(const struct firn_value_text_type *type, firn_slice text, struct firn
 
 /* "i64", "decimal(10,2)" */
 static void
-describe(const struct firn_value_text_type *type, char *out, size_t size)
+describe(const struct fi_value_text_type *type, char *out, size_t size)
 {
     static const char *const names[FIRN_TYPE_MAX + 1] = {
         "null", "bool", "i8",      "i16",  "i32",       "i64",  "u8",   "u16",  "u32",   "u64",
@@ -433,16 +432,16 @@ describe(const struct firn_value_text_type *type, char *out, size_t size)
 }
 
 void
-firn_value_text_shorten(firn_slice text, char *out)
+fi_value_text_shorten(firn_slice text, char *out)
 {
     size_t used = 0;
     size_t at = 0;
     while (at < text.size) {
         uint32_t point;
-        size_t size = firn_utf8_decode(firn_bytes(text.data + at, text.size - at), &point);
+        size_t size = fi_utf8_decode(firn_bytes(text.data + at, text.size - at), &point);
         bool is_plain = size > 0 && point >= ' ' && !(point >= 0x7f && point < 0xa0);
         /* A character or "\x0a", and "..." with its NUL. */
-        if (used + 4 + 4 > FIRN_VALUE_TEXT_SHORT_SIZE) {
+        if (used + 4 + 4 > FI_VALUE_TEXT_SHORT_SIZE) {
             memcpy(out + used, "...", 3);
             used += 3;
             break;
@@ -453,35 +452,33 @@ firn_value_text_shorten(firn_slice text, char *out)
             at += size;
         } else {
             char hex[3];
-            firn_hex_encode(text.data + at, 1, hex);
+            fi_hex_encode(text.data + at, 1, hex);
             memcpy(out + used, "\\x", 2);
             memcpy(out + used + 2, hex, 2);
             used += 4;
             at++;
         }
     }
-    CHECK(used < FIRN_VALUE_TEXT_SHORT_SIZE);
+    CHECK(used < FI_VALUE_TEXT_SHORT_SIZE);
     out[used] = '\0';
 }
 
 static int
-refuse(const struct firn_value_text_type *type, firn_slice text, const char *defect,
-       firn_error *err)
+refuse(const struct fi_value_text_type *type, firn_slice text, const char *defect, firn_error *err)
 {
-    char shown[FIRN_VALUE_TEXT_SHORT_SIZE];
+    char shown[FI_VALUE_TEXT_SHORT_SIZE];
     char name[32];
     if (err == NULL) {
         return FIRN_INVALID;
     }
-    firn_value_text_shorten(text, shown);
+    fi_value_text_shorten(text, shown);
     describe(type, name, sizeof name);
-    return firn_error_set(err, FIRN_INVALID, "cannot read \"%s\" as %s: it %s", shown, name,
-                          defect);
+    return fi_error_set(err, FIRN_INVALID, "cannot read \"%s\" as %s: it %s", shown, name, defect);
 }
 
 /* Reads most numbers, dates and timestamps; false: the text needs a closer look. */
 static inline bool
-read_short(const struct firn_value_text_type *type, firn_slice text, firn_value *out)
+read_short(const struct fi_value_text_type *type, firn_slice text, firn_value *out)
 {
     _Static_assert(FIRN_TYPE_I64 - FIRN_TYPE_I8 == 3 && FIRN_TYPE_U8 - FIRN_TYPE_I8 == 4 &&
                        FIRN_TYPE_U64 - FIRN_TYPE_U8 == 3,
@@ -499,7 +496,7 @@ read_short(const struct firn_value_text_type *type, firn_slice text, firn_value 
     case FIRN_TYPE_U32:
     case FIRN_TYPE_U64:
         bits = 8U << (type->type - FIRN_TYPE_I8) % 4;
-        if (!firn_short_text_integer(text, &is_negative, &number) || number >> (bits - 1) != 0 ||
+        if (!fi_short_text_integer(text, &is_negative, &number) || number >> (bits - 1) != 0 ||
             (is_negative && type->type >= FIRN_TYPE_U8)) {
             return false;
         }
@@ -507,21 +504,21 @@ read_short(const struct firn_value_text_type *type, firn_slice text, firn_value 
         return true;
     case FIRN_TYPE_DECIMAL:
         out->type = type->type;
-        return firn_short_text_decimal(text, type->precision, type->scale, &out->as.i64);
+        return fi_short_text_decimal(text, type->precision, type->scale, &out->as.i64);
     case FIRN_TYPE_DATE:
         out->type = type->type;
-        return type->pattern.size == 0 && firn_short_text_date(text, &out->as.i64);
+        return type->pattern.size == 0 && fi_short_text_date(text, &out->as.i64);
     case FIRN_TYPE_TIMESTAMP:
         out->type = type->type;
-        return type->pattern.size == 0 && firn_short_text_timestamp(text, &out->as.i64);
+        return type->pattern.size == 0 && fi_short_text_timestamp(text, &out->as.i64);
     default:
         return false;
     }
 }
 
 int
-firn_value_text_read(const struct firn_value_text_type *type, firn_slice text,
-                     struct firn_buf *memory, firn_value *out, firn_error *err)
+fi_value_text_read(const struct fi_value_text_type *type, firn_slice text, struct fi_buf *memory,
+                   firn_value *out, firn_error *err)
 {
     DCHECK(type_is_valid(type));
     if (read_short(type, text, out)) {
@@ -529,18 +526,17 @@ firn_value_text_read(const struct firn_value_text_type *type, firn_slice text,
     }
     *out = firn_null();
     if (type->type == FIRN_TYPE_TEXT) {
-        if (!firn_utf8_is_valid(text)) {
+        if (!fi_utf8_is_valid(text)) {
             return refuse(type, text, "is not valid UTF-8", err);
         }
         *out = firn_text_bytes(text);
         return FIRN_OK;
     }
     if (type->type >= FIRN_TYPE_BLOB) {
-        size_t room = text.size > SIZE_MAX / FIRN_VALUE_TEXT_ROOM
-                          ? SIZE_MAX
-                          : text.size * FIRN_VALUE_TEXT_ROOM;
-        if (firn_buf_reserve(memory, room) != FIRN_OK) {
-            return firn_error_no_memory(err, "a value");
+        size_t room =
+            text.size > SIZE_MAX / FI_VALUE_TEXT_ROOM ? SIZE_MAX : text.size * FI_VALUE_TEXT_ROOM;
+        if (fi_buf_reserve(memory, room) != FIRN_OK) {
+            return fi_error_no_memory(err, "a value");
         }
     }
     firn_value value = firn_null();
@@ -603,7 +599,7 @@ write_uuid(firn_slice uuid, char *out)
     char digits[2 * UUID_SIZE + 1];
     size_t at = 0;
     CHECK(uuid.size == UUID_SIZE);
-    firn_hex_encode(uuid.data, UUID_SIZE, digits);
+    fi_hex_encode(uuid.data, UUID_SIZE, digits);
     for (size_t i = 0; i < sizeof digits - 1; i++) {
         if (i == 8 || i == 12 || i == 16 || i == 20) {
             out[at++] = '-';
@@ -614,7 +610,7 @@ write_uuid(firn_slice uuid, char *out)
 }
 
 static size_t
-write_fixed(const struct firn_value_text_type *type, firn_value value, char *out)
+write_fixed(const struct fi_value_text_type *type, firn_value value, char *out)
 {
     switch (type->type) {
     case FIRN_TYPE_BOOL:
@@ -626,15 +622,15 @@ write_fixed(const struct firn_value_text_type *type, firn_value value, char *out
     case FIRN_TYPE_U64:
         return write_unsigned(value.as.u64, 1, out);
     case FIRN_TYPE_F32:
-        return firn_float_text_write32(value.as.f32, out);
+        return fi_float_text_write32(value.as.f32, out);
     case FIRN_TYPE_F64:
-        return firn_float_text_write64(value.as.f64, out);
+        return fi_float_text_write64(value.as.f64, out);
     case FIRN_TYPE_DECIMAL:
         return write_decimal(value.as.i64, type->scale, out);
     case FIRN_TYPE_DATE:
-        return firn_time_text_write_date(value.as.i64, out);
+        return fi_time_text_write_date(value.as.i64, out);
     case FIRN_TYPE_TIMESTAMP:
-        return firn_time_text_write_timestamp(value.as.i64, out);
+        return fi_time_text_write_timestamp(value.as.i64, out);
     case FIRN_TYPE_UUID:
         return write_uuid(value.as.bytes, out);
     default:
@@ -643,36 +639,36 @@ write_fixed(const struct firn_value_text_type *type, firn_value value, char *out
 }
 
 static int
-append_blob(firn_slice bytes, struct firn_buf *out)
+append_blob(firn_slice bytes, struct fi_buf *out)
 {
-    if (bytes.size > (SIZE_MAX - 3) / 2 || firn_buf_reserve(out, 2 * bytes.size + 3) != FIRN_OK) {
+    if (bytes.size > (SIZE_MAX - 3) / 2 || fi_buf_reserve(out, 2 * bytes.size + 3) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     memcpy(out->data + out->size, "\\x", 2);
-    firn_hex_encode(bytes.data, bytes.size, (char *)out->data + out->size + 2);
+    fi_hex_encode(bytes.data, bytes.size, (char *)out->data + out->size + 2);
     out->size += 2 * bytes.size + 2;
     return FIRN_OK;
 }
 
 static int
-append_vector(firn_slice bytes, struct firn_buf *out)
+append_vector(firn_slice bytes, struct fi_buf *out)
 {
     /* Each element with a bracket or comma before it; the last bracket. */
     size_t count = bytes.size / 4;
-    if (count > SIZE_MAX / 2 / (FIRN_FLOAT_TEXT_SIZE_MAX + 1) ||
-        firn_buf_reserve(out, count * (FIRN_FLOAT_TEXT_SIZE_MAX + 1) + 2) != FIRN_OK) {
+    if (count > SIZE_MAX / 2 / (FI_FLOAT_TEXT_SIZE_MAX + 1) ||
+        fi_buf_reserve(out, count * (FI_FLOAT_TEXT_SIZE_MAX + 1) + 2) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     char *to = (char *)out->data + out->size;
     *to++ = '[';
     for (size_t i = 0; i < count; i++) {
-        uint32_t bits = firn_load_le32(bytes.data + 4 * i);
+        uint32_t bits = fi_load_le32(bytes.data + 4 * i);
         float element;
         memcpy(&element, &bits, sizeof element);
         if (i > 0) {
             *to++ = ',';
         }
-        to += firn_float_text_write32(element, to);
+        to += fi_float_text_write32(element, to);
     }
     *to++ = ']';
     out->size = (size_t)((uint8_t *)to - out->data);
@@ -681,13 +677,12 @@ append_vector(firn_slice bytes, struct firn_buf *out)
 }
 
 int
-firn_value_text_append(const struct firn_value_text_type *type, firn_value value,
-                       struct firn_buf *out)
+fi_value_text_append(const struct fi_value_text_type *type, firn_value value, struct fi_buf *out)
 {
     CHECK(type_is_valid(type) && value.type == type->type);
     switch (type->type) {
     case FIRN_TYPE_TEXT:
-        return firn_buf_append_slice(out, value.as.bytes);
+        return fi_buf_append_slice(out, value.as.bytes);
     case FIRN_TYPE_BLOB:
         return append_blob(value.as.bytes, out);
     case FIRN_TYPE_VECTOR:
@@ -696,7 +691,7 @@ firn_value_text_append(const struct firn_value_text_type *type, firn_value value
     default:
         break;
     }
-    int rc = firn_buf_reserve(out, FIXED_SIZE_MAX);
+    int rc = fi_buf_reserve(out, FIXED_SIZE_MAX);
     if (rc == FIRN_OK) {
         out->size += write_fixed(type, value, (char *)out->data + out->size);
     }

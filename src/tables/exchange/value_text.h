@@ -25,42 +25,42 @@
 #include "base/error.h"
 #include "firn/value.h"
 
-enum { FIRN_VALUE_TEXT_DIGITS_MAX = 18, FIRN_VALUE_TEXT_DIMENSIONS_MAX = 1 << 20 };
+enum { FI_VALUE_TEXT_DIGITS_MAX = 18, FI_VALUE_TEXT_DIMENSIONS_MAX = 1 << 20 };
 
-struct firn_value_text_type {
+struct fi_value_text_type {
     firn_type type;
     uint8_t precision;   /* of DECIMAL: its digits, 1 to 18 */
     uint8_t scale;       /* of DECIMAL: those after the point, 0 to precision */
-    uint32_t dimensions; /* of VECTOR: 1 to FIRN_VALUE_TEXT_DIMENSIONS_MAX */
+    uint32_t dimensions; /* of VECTOR: 1 to FI_VALUE_TEXT_DIMENSIONS_MAX */
     /* Of DATE and TIMESTAMP: how they are read (time_pattern.h); empty: ISO 8601. Borrowed. */
     firn_slice pattern;
 };
 
 /* A column of rows of text. */
-struct firn_value_text_column {
+struct fi_value_text_column {
     firn_slice name; /* borrowed */
-    struct firn_value_text_type type;
+    struct fi_value_text_type type;
 };
 
 /* The most bytes of memory that values need for each byte of their texts. */
-enum { FIRN_VALUE_TEXT_ROOM = 2 };
+enum { FI_VALUE_TEXT_ROOM = 2 };
 
 /* Reads a value. The bytes of TEXT are borrowed from text; those of other types are appended to
  * memory, whose contents move if it must grow. To read several values, the caller first reserves
- * FIRN_VALUE_TEXT_ROOM bytes for each byte of all texts, so that nothing moves. The values are
+ * FI_VALUE_TEXT_ROOM bytes for each byte of all texts, so that nothing moves. The values are
  * valid as long as text and memory. FIRN_INVALID, with the type, the beginning of the text and what
  * is wrong; FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_value_text_read(const struct firn_value_text_type *type, firn_slice text,
-                                         struct firn_buf *memory, firn_value *out, firn_error *err);
+FIRN_MUST_CHECK int fi_value_text_read(const struct fi_value_text_type *type, firn_slice text,
+                                       struct fi_buf *memory, firn_value *out, firn_error *err);
 
 /* Appends the text of a value. Requires: the value is of the type, and not null; a UUID has 16
  * bytes, a VECTOR 4 for each dimension. FIRN_NO_MEMORY leaves out as it was. */
-FIRN_MUST_CHECK int firn_value_text_append(const struct firn_value_text_type *type,
-                                           firn_value value, struct firn_buf *out);
+FIRN_MUST_CHECK int fi_value_text_append(const struct fi_value_text_type *type, firn_value value,
+                                         struct fi_buf *out);
 
 /* Writes the beginning of a text for a message, with a NUL: control characters and invalid UTF-8
  * become escapes such as "\x0a", and "..." stands for the part that does not fit. */
-enum { FIRN_VALUE_TEXT_SHORT_SIZE = 64 };
-void firn_value_text_shorten(firn_slice text, char *out);
+enum { FI_VALUE_TEXT_SHORT_SIZE = 64 };
+void fi_value_text_shorten(firn_slice text, char *out);
 
 #endif

@@ -32,7 +32,7 @@ static const uint8_t number_sizes[] = {
     [NUMBER_F32] = 4, [NUMBER_F64] = 8, [NUMBER_F16] = 2, [NUMBER_U8] = 1,
     [NUMBER_I8] = 1,  [NUMBER_I16] = 2, [NUMBER_I32] = 4};
 
-struct firn_vector_reader {
+struct fi_vector_reader {
     firn_vectors_kind kind;
     enum number number;
     size_t wanted;     /* dimensions that the caller wants; 0: any */
@@ -41,26 +41,26 @@ struct firn_vector_reader {
     uint64_t rows;     /* of NPY: the number of vectors */
     bool has_header;
     bool is_over;
-    struct firn_buf bytes;
+    struct fi_buf bytes;
     size_t at; /* how many of them were used */
     float *vector;
 };
 
 int
-firn_vector_reader_create(firn_vectors_kind kind, size_t dimensions,
-                          struct firn_vector_reader **out, firn_error *err)
+fi_vector_reader_create(firn_vectors_kind kind, size_t dimensions, struct fi_vector_reader **out,
+                        firn_error *err)
 {
     *out = NULL;
     if (kind < FIRN_VECTORS_FVECS || kind > FIRN_VECTORS_F32) {
-        return firn_error_set(err, FIRN_INVALID, "%d is no kind of a file of vectors", (int)kind);
+        return fi_error_set(err, FIRN_INVALID, "%d is no kind of a file of vectors", (int)kind);
     }
     if (dimensions > FIRN_TABLE_DIMENSIONS_MAX || (kind == FIRN_VECTORS_F32 && dimensions == 0)) {
-        return firn_error_set(err, FIRN_INVALID, "a vector has 1 to %d dimensions, not %zu",
-                              FIRN_TABLE_DIMENSIONS_MAX, dimensions);
+        return fi_error_set(err, FIRN_INVALID, "a vector has 1 to %d dimensions, not %zu",
+                            FIRN_TABLE_DIMENSIONS_MAX, dimensions);
     }
-    struct firn_vector_reader *reader = firn_alloc_zeroed(sizeof *reader);
+    struct fi_vector_reader *reader = fi_alloc_zeroed(sizeof *reader);
     if (reader == NULL) {
-        return firn_error_no_memory(err, "a file of vectors");
+        return fi_error_no_memory(err, "a file of vectors");
     }
     reader->kind = kind;
     reader->wanted = dimensions;
@@ -72,17 +72,17 @@ firn_vector_reader_create(firn_vectors_kind kind, size_t dimensions,
 }
 
 void
-firn_vector_reader_destroy(struct firn_vector_reader *reader)
+fi_vector_reader_destroy(struct fi_vector_reader *reader)
 {
     if (reader != NULL) {
-        firn_buf_deinit(&reader->bytes);
-        firn_free(reader->vector);
-        firn_free(reader);
+        fi_buf_deinit(&reader->bytes);
+        fi_free(reader->vector);
+        fi_free(reader);
     }
 }
 
 int
-firn_vector_reader_feed(struct firn_vector_reader *reader, firn_slice piece, firn_error *err)
+fi_vector_reader_feed(struct fi_vector_reader *reader, firn_slice piece, firn_error *err)
 {
     const size_t left = reader->bytes.size - reader->at;
     DCHECK(!reader->is_over);
@@ -92,13 +92,13 @@ firn_vector_reader_feed(struct firn_vector_reader *reader, firn_slice piece, fir
     }
     reader->bytes.size = left;
     reader->at = 0;
-    return firn_buf_append_slice(&reader->bytes, piece) == FIRN_OK
+    return fi_buf_append_slice(&reader->bytes, piece) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a file of vectors");
+               : fi_error_no_memory(err, "a file of vectors");
 }
 
 static firn_slice
-rest_of(const struct firn_vector_reader *reader)
+rest_of(const struct fi_vector_reader *reader)
 {
     return reader->bytes.size > reader->at
                ? firn_bytes(reader->bytes.data + reader->at, reader->bytes.size - reader->at)
@@ -219,14 +219,14 @@ read_dictionary(firn_slice text, struct npy *npy)
         if (!is_good) {
             return false;
         }
-        if (firn_slice_equal(key, firn_str("descr"))) {
+        if (fi_slice_equal(key, firn_str("descr"))) {
             is_good = take_quoted(&text, &npy->descr);
-        } else if (firn_slice_equal(key, firn_str("fortran_order"))) {
+        } else if (fi_slice_equal(key, firn_str("fortran_order"))) {
             npy->has_order = true;
             npy->is_fortran = take_word(&text, "True");
             is_good = npy->is_fortran || take_word(&text, "False");
         } else {
-            is_good = firn_slice_equal(key, firn_str("shape")) && take_shape(&text, npy);
+            is_good = fi_slice_equal(key, firn_str("shape")) && take_shape(&text, npy);
         }
         if (!is_good) {
             return false;
@@ -251,7 +251,7 @@ find_number(firn_slice descr, enum number *out)
     } known[] = {{"<f4", NUMBER_F32}, {"<f8", NUMBER_F64}, {"<f2", NUMBER_F16}, {"|u1", NUMBER_U8},
                  {"|i1", NUMBER_I8},  {"<i2", NUMBER_I16}, {"<i4", NUMBER_I32}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (firn_slice_equal(descr, firn_str(known[i].name))) {
+        if (fi_slice_equal(descr, firn_str(known[i].name))) {
             *out = known[i].number;
             return true;
         }
@@ -260,44 +260,44 @@ find_number(firn_slice descr, enum number *out)
 }
 
 static int
-check_dimensions(const struct firn_vector_reader *reader, uint64_t dimensions, firn_error *err)
+check_dimensions(const struct fi_vector_reader *reader, uint64_t dimensions, firn_error *err)
 {
     const size_t wanted = reader->dimensions != 0 ? reader->dimensions : reader->wanted;
     const unsigned long long number = reader->count + 1;
     if (dimensions == 0 || dimensions > FIRN_TABLE_DIMENSIONS_MAX) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "vector %llu: it claims to have %llu dimensions; 1 to %d are allowed",
-                              number, (unsigned long long)dimensions, FIRN_TABLE_DIMENSIONS_MAX);
+        return fi_error_set(err, FIRN_INVALID,
+                            "vector %llu: it claims to have %llu dimensions; 1 to %d are allowed",
+                            number, (unsigned long long)dimensions, FIRN_TABLE_DIMENSIONS_MAX);
     }
     if (wanted != 0 && dimensions != wanted) {
-        return firn_error_set(err, FIRN_INVALID, "vector %llu: its length is %llu, not %zu", number,
-                              (unsigned long long)dimensions, wanted);
+        return fi_error_set(err, FIRN_INVALID, "vector %llu: its length is %llu, not %zu", number,
+                            (unsigned long long)dimensions, wanted);
     }
     return FIRN_OK;
 }
 
 static int
-use_npy(struct firn_vector_reader *reader, firn_slice text, firn_error *err)
+use_npy(struct fi_vector_reader *reader, firn_slice text, firn_error *err)
 {
     struct npy npy;
     if (!read_dictionary(text, &npy)) {
-        return firn_error_set(err, FIRN_INVALID, "the header of the numpy file is damaged");
+        return fi_error_set(err, FIRN_INVALID, "the header of the numpy file is damaged");
     }
     if (!find_number(npy.descr, &reader->number)) {
-        return firn_error_set(err, FIRN_UNSUPPORTED,
-                              "the numpy file has numbers of type '%.*s'; those that can be read "
-                              "are <f4, <f8, <f2, |u1, |i1, <i2 and <i4",
-                              npy.descr.size < 16 ? (int)npy.descr.size : 16,
-                              (const char *)npy.descr.data);
+        return fi_error_set(err, FIRN_UNSUPPORTED,
+                            "the numpy file has numbers of type '%.*s'; those that can be read "
+                            "are <f4, <f8, <f2, |u1, |i1, <i2 and <i4",
+                            npy.descr.size < 16 ? (int)npy.descr.size : 16,
+                            (const char *)npy.descr.data);
     }
     if (npy.shape_count < 1 || npy.shape_count > 2) {
-        return firn_error_set(err, FIRN_UNSUPPORTED,
-                              "the numpy file has no array of one or two dimensions");
+        return fi_error_set(err, FIRN_UNSUPPORTED,
+                            "the numpy file has no array of one or two dimensions");
     }
     if (npy.is_fortran && npy.shape_count == 2 && npy.shape[0] > 1) {
-        return firn_error_set(err, FIRN_UNSUPPORTED,
-                              "the numpy file has its columns one after the other "
-                              "(fortran_order); write it with numpy.ascontiguousarray");
+        return fi_error_set(err, FIRN_UNSUPPORTED,
+                            "the numpy file has its columns one after the other "
+                            "(fortran_order); write it with numpy.ascontiguousarray");
     }
     const uint64_t dimensions = npy.shape[npy.shape_count - 1];
     reader->rows = npy.shape_count == 2 ? npy.shape[0] : 1;
@@ -312,27 +312,27 @@ use_npy(struct firn_vector_reader *reader, firn_slice text, firn_error *err)
 
 /* Reads the header if all of it is there. */
 static int
-read_npy(struct firn_vector_reader *reader, firn_error *err)
+read_npy(struct fi_vector_reader *reader, firn_error *err)
 {
     static const uint8_t magic[] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
     const firn_slice rest = rest_of(reader);
     const size_t seen = rest.size < sizeof magic ? rest.size : sizeof magic;
     if (memcmp(rest.data, magic, seen) != 0) {
-        return firn_error_set(err, FIRN_INVALID, "this is no numpy file");
+        return fi_error_set(err, FIRN_INVALID, "this is no numpy file");
     }
     if (rest.size < NPY_MAGIC_SIZE + 4) {
         return FIRN_OK;
     }
     const uint8_t version = rest.data[6];
     if (version < 1 || version > 3) {
-        return firn_error_set(err, FIRN_UNSUPPORTED,
-                              "the numpy file has format %u; 1 to 3 can be read", version);
+        return fi_error_set(err, FIRN_UNSUPPORTED,
+                            "the numpy file has format %u; 1 to 3 can be read", version);
     }
     const size_t head = NPY_MAGIC_SIZE + (version == 1 ? 2 : 4);
-    const size_t size = version == 1 ? firn_load_le16(rest.data + NPY_MAGIC_SIZE)
-                                     : firn_load_le32(rest.data + NPY_MAGIC_SIZE);
+    const size_t size = version == 1 ? fi_load_le16(rest.data + NPY_MAGIC_SIZE)
+                                     : fi_load_le32(rest.data + NPY_MAGIC_SIZE);
     if (size > HEADER_SIZE_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "the numpy file has a header of %zu bytes", size);
+        return fi_error_set(err, FIRN_INVALID, "the numpy file has a header of %zu bytes", size);
     }
     if (rest.size - head < size) {
         return FIRN_OK;
@@ -373,12 +373,12 @@ number_at(enum number kind, const uint8_t *at, size_t i, float *out)
         memcpy(out, at + 4 * i, sizeof *out);
         return true;
     case NUMBER_F64:
-        bits = firn_load_le64(at + 8 * i);
+        bits = fi_load_le64(at + 8 * i);
         memcpy(&wide, &bits, sizeof wide);
         *out = (float)wide;
         return true;
     case NUMBER_F16:
-        *out = widen_half(firn_load_le16(at + 2 * i));
+        *out = widen_half(fi_load_le16(at + 2 * i));
         return true;
     case NUMBER_U8:
         *out = (float)at[i];
@@ -387,31 +387,31 @@ number_at(enum number kind, const uint8_t *at, size_t i, float *out)
         *out = (float)(int8_t)at[i];
         return true;
     case NUMBER_I16:
-        *out = (float)(int16_t)firn_load_le16(at + 2 * i);
+        *out = (float)(int16_t)fi_load_le16(at + 2 * i);
         return true;
     case NUMBER_I32:
         break;
     }
-    whole = (int32_t)firn_load_le32(at + 4 * i);
+    whole = (int32_t)fi_load_le32(at + 4 * i);
     *out = (float)whole;
     return (double)*out == (double)whole;
 }
 
 static int
-convert(struct firn_vector_reader *reader, const uint8_t *at, firn_error *err)
+convert(struct fi_vector_reader *reader, const uint8_t *at, firn_error *err)
 {
     const size_t n = reader->dimensions;
     if (reader->vector == NULL) {
-        reader->vector = firn_alloc_array(n, sizeof(float));
+        reader->vector = fi_alloc_array(n, sizeof(float));
     }
     if (reader->vector == NULL) {
-        return firn_error_no_memory(err, "a vector");
+        return fi_error_no_memory(err, "a vector");
     }
     for (size_t i = 0; i < n; i++) {
         if (!number_at(reader->number, at, i, &reader->vector[i])) {
-            return firn_error_set(err, FIRN_INVALID,
-                                  "vector %llu: number %zu is too large for an f32 to be exact",
-                                  (unsigned long long)reader->count + 1, i + 1);
+            return fi_error_set(err, FIRN_INVALID,
+                                "vector %llu: number %zu is too large for an f32 to be exact",
+                                (unsigned long long)reader->count + 1, i + 1);
         }
     }
     return FIRN_OK;
@@ -420,7 +420,7 @@ convert(struct firn_vector_reader *reader, const uint8_t *at, firn_error *err)
 /* The number of bytes before the numbers of the next vector, whose length becomes known; SIZE_MAX:
  * they are not there yet. */
 static int
-begin_vector(struct firn_vector_reader *reader, size_t *out, firn_error *err)
+begin_vector(struct fi_vector_reader *reader, size_t *out, firn_error *err)
 {
     const firn_slice rest = rest_of(reader);
     int rc;
@@ -440,36 +440,36 @@ begin_vector(struct firn_vector_reader *reader, size_t *out, firn_error *err)
     if (rest.size < 4) {
         return FIRN_OK;
     }
-    rc = check_dimensions(reader, firn_load_le32(rest.data), err);
+    rc = check_dimensions(reader, fi_load_le32(rest.data), err);
     if (rc == FIRN_OK) {
-        reader->dimensions = firn_load_le32(rest.data);
+        reader->dimensions = fi_load_le32(rest.data);
     }
     return rc;
 }
 
 static int
-end_file(const struct firn_vector_reader *reader, firn_error *err)
+end_file(const struct fi_vector_reader *reader, firn_error *err)
 {
     if (reader->kind == FIRN_VECTORS_NPY && !reader->has_header) {
-        return firn_error_set(err, FIRN_INVALID, "the numpy file ends in its header");
+        return fi_error_set(err, FIRN_INVALID, "the numpy file ends in its header");
     }
     if (reader->bytes.size > reader->at ||
         (reader->kind == FIRN_VECTORS_NPY && reader->count < reader->rows)) {
-        return firn_error_set(err, FIRN_INVALID, "vector %llu: the file ends before it is whole",
-                              (unsigned long long)reader->count + 1);
+        return fi_error_set(err, FIRN_INVALID, "vector %llu: the file ends before it is whole",
+                            (unsigned long long)reader->count + 1);
     }
     return FIRN_OK;
 }
 
 int
-firn_vector_reader_next(struct firn_vector_reader *reader, const float **out,
-                        size_t *out_dimensions, firn_error *err)
+fi_vector_reader_next(struct fi_vector_reader *reader, const float **out, size_t *out_dimensions,
+                      firn_error *err)
 {
     size_t head = 0;
     *out = NULL;
     *out_dimensions = 0;
     if (reader->kind == FIRN_VECTORS_NPY && !reader->has_header) {
-        FIRN_TRY_RETURN(read_npy(reader, err));
+        FI_TRY_RETURN(read_npy(reader, err));
         if (!reader->has_header) {
             return reader->is_over ? end_file(reader, err) : FIRN_OK;
         }
@@ -478,17 +478,17 @@ firn_vector_reader_next(struct firn_vector_reader *reader, const float **out,
     if (reader->kind == FIRN_VECTORS_NPY && reader->count == reader->rows) {
         return rest.size == 0
                    ? FIRN_OK
-                   : firn_error_set(err, FIRN_INVALID, "the numpy file has bytes after its array");
+                   : fi_error_set(err, FIRN_INVALID, "the numpy file has bytes after its array");
     }
     if (rest.size > 0) {
-        FIRN_TRY_RETURN(begin_vector(reader, &head, err));
+        FI_TRY_RETURN(begin_vector(reader, &head, err));
     }
     const size_t size = reader->dimensions * number_sizes[reader->number];
     if (rest.size == 0 || head == SIZE_MAX || rest.size - head < size) {
         return reader->is_over ? end_file(reader, err) : FIRN_OK;
     }
     DCHECK(reader->dimensions > 0);
-    FIRN_TRY_RETURN(convert(reader, rest.data + head, err));
+    FI_TRY_RETURN(convert(reader, rest.data + head, err));
     reader->at += head + size;
     reader->count++;
     *out = reader->vector;

@@ -14,20 +14,20 @@
 #include "base/error.h"
 #include "firn/exchange.h"
 
-struct firn_vector_reader;
+struct fi_vector_reader;
 /* dimensions: of each vector; 0: as in the file, which F32 does not allow. FIRN_INVALID,
  * FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_vector_reader_create(firn_vectors_kind kind, size_t dimensions,
-                                              struct firn_vector_reader **out, firn_error *err);
+FIRN_MUST_CHECK int fi_vector_reader_create(firn_vectors_kind kind, size_t dimensions,
+                                            struct fi_vector_reader **out, firn_error *err);
 /* NULL is fine. */
-void firn_vector_reader_destroy(struct firn_vector_reader *reader);
+void fi_vector_reader_destroy(struct fi_vector_reader *reader);
 /* Copies the next piece of the file; an empty piece means the end of the file. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_vector_reader_feed(struct firn_vector_reader *reader, firn_slice piece,
-                                            firn_error *err);
+FIRN_MUST_CHECK int fi_vector_reader_feed(struct fi_vector_reader *reader, firn_slice piece,
+                                          firn_error *err);
 /* The next vector, borrowed until the next call; NULL: another piece is needed, or the file has
  * ended. FIRN_INVALID names the vector, from 1: the file has another format, or is cut.
  * FIRN_UNSUPPORTED: another kind of numpy array. */
-FIRN_MUST_CHECK int firn_vector_reader_next(struct firn_vector_reader *reader, const float **out,
-                                            size_t *out_dimensions, firn_error *err);
+FIRN_MUST_CHECK int fi_vector_reader_next(struct fi_vector_reader *reader, const float **out,
+                                          size_t *out_dimensions, firn_error *err);
 
 #endif

@@ -8,7 +8,7 @@
  *
  * Invariants:
  *   (I1) The arguments of a node come before it.
- *   (I2) No node is deeper than FIRN_EXPR_NODE_DEPTH_MAX: walks may be recursive.
+ *   (I2) No node is deeper than FI_EXPR_NODE_DEPTH_MAX: walks may be recursive.
  *   (I3) All nodes of an expression are reached from its root, which is the last. They are in the
  *        order of a walk that visits arguments first. So equal expressions are equal arrays.
  */
@@ -21,14 +21,14 @@
 
 enum { TABLE_SIZE_MIN = 64, COLUMN_ARENA_SIZE = 256 };
 
-enum firn_physical
-firn_expr_physical(firn_type type)
+enum fi_physical
+fi_expr_physical(firn_type type)
 {
-    return type == FIRN_TYPE_NULL ? FIRN_PHYSICAL_U64 : firn_physical_of(type);
+    return type == FIRN_TYPE_NULL ? FI_PHYSICAL_U64 : fi_physical_of(type);
 }
 
 int64_t
-firn_expr_power(uint32_t exponent)
+fi_expr_power(uint32_t exponent)
 {
     static const int64_t powers[] = {1,
                                      10,
@@ -49,23 +49,23 @@ firn_expr_power(uint32_t exponent)
                                      10000000000000000,
                                      100000000000000000,
                                      1000000000000000000};
-    _Static_assert(sizeof powers / sizeof powers[0] == FIRN_EXPR_PRECISION_MAX + 1, "all of them");
-    DCHECK(exponent <= FIRN_EXPR_PRECISION_MAX);
+    _Static_assert(sizeof powers / sizeof powers[0] == FI_EXPR_PRECISION_MAX + 1, "all of them");
+    DCHECK(exponent <= FI_EXPR_PRECISION_MAX);
     return powers[exponent];
 }
 
 const char *
-firn_expr_type_text(const struct firn_expr_type *type, char out[FIRN_EXPR_TYPE_TEXT_SIZE])
+fi_expr_type_text(const struct fi_expr_type *type, char out[FI_EXPR_TYPE_TEXT_SIZE])
 {
     DCHECK((unsigned)type->type <= FIRN_TYPE_MAX);
-    if (type->type == FIRN_TYPE_DECIMAL && type->scale != FIRN_EXPR_SCALE_UNKNOWN) {
-        (void)snprintf(out, FIRN_EXPR_TYPE_TEXT_SIZE, "decimal(%u, %u)", type->precision,
+    if (type->type == FIRN_TYPE_DECIMAL && type->scale != FI_EXPR_SCALE_UNKNOWN) {
+        (void)snprintf(out, FI_EXPR_TYPE_TEXT_SIZE, "decimal(%u, %u)", type->precision,
                        type->scale);
     } else if (type->type == FIRN_TYPE_VECTOR) {
-        (void)snprintf(out, FIRN_EXPR_TYPE_TEXT_SIZE, "vector(%u)", type->dimensions);
+        (void)snprintf(out, FI_EXPR_TYPE_TEXT_SIZE, "vector(%u)", type->dimensions);
     } else {
         const char *name = type->type == FIRN_TYPE_NULL ? "null" : firn_type_name(type->type);
-        (void)snprintf(out, FIRN_EXPR_TYPE_TEXT_SIZE, "%s", name);
+        (void)snprintf(out, FI_EXPR_TYPE_TEXT_SIZE, "%s", name);
     }
     return out;
 }
@@ -73,35 +73,35 @@ firn_expr_type_text(const struct firn_expr_type *type, char out[FIRN_EXPR_TYPE_T
 /* ---- nodes ---- */
 
 static bool
-is_cell_equal(const struct firn_cell *a, const struct firn_cell *b)
+is_cell_equal(const struct fi_cell *a, const struct fi_cell *b)
 {
     uint32_t bits[2];
     if (a->kind != b->kind) {
         return false;
     }
     switch (a->kind) {
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_NONE:
         return true;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         memcpy(&bits[0], &a->as.f32, sizeof bits[0]);
         memcpy(&bits[1], &b->as.f32, sizeof bits[1]);
         return bits[0] == bits[1];
-    case FIRN_PHYSICAL_BYTES:
-        return firn_slice_equal(a->as.bytes, b->as.bytes);
+    case FI_PHYSICAL_BYTES:
+        return fi_slice_equal(a->as.bytes, b->as.bytes);
     default:
         return a->as.u64 == b->as.u64;
     }
 }
 
 static bool
-is_type_equal(const struct firn_expr_type *a, const struct firn_expr_type *b)
+is_type_equal(const struct fi_expr_type *a, const struct fi_expr_type *b)
 {
     return a->type == b->type && a->precision == b->precision && a->scale == b->scale &&
            a->dimensions == b->dimensions && a->is_nullable == b->is_nullable;
 }
 
 static bool
-is_node_equal(const struct firn_expr_node *a, const struct firn_expr_node *b)
+is_node_equal(const struct fi_expr_node *a, const struct fi_expr_node *b)
 {
     if (a->op != b->op || a->detail != b->detail || a->is_negated != b->is_negated ||
         a->number != b->number || a->arg_count != b->arg_count || a->list_count != b->list_count ||
@@ -130,16 +130,16 @@ mix(uint64_t hash, uint64_t word)
 }
 
 static uint64_t
-hash_cell(uint64_t hash, const struct firn_cell *cell)
+hash_cell(uint64_t hash, const struct fi_cell *cell)
 {
     uint32_t narrow;
     hash = mix(hash, (uint64_t)cell->kind);
-    if (cell->kind == FIRN_PHYSICAL_F32) {
+    if (cell->kind == FI_PHYSICAL_F32) {
         memcpy(&narrow, &cell->as.f32, sizeof narrow);
         return mix(hash, narrow);
     }
-    if (cell->kind != FIRN_PHYSICAL_BYTES) {
-        return cell->kind == FIRN_PHYSICAL_NONE ? hash : mix(hash, cell->as.u64);
+    if (cell->kind != FI_PHYSICAL_BYTES) {
+        return cell->kind == FI_PHYSICAL_NONE ? hash : mix(hash, cell->as.u64);
     }
     for (size_t i = 0; i < cell->as.bytes.size; i++) {
         hash = mix(hash, cell->as.bytes.data[i]);
@@ -148,7 +148,7 @@ hash_cell(uint64_t hash, const struct firn_cell *cell)
 }
 
 static uint64_t
-hash_node(const struct firn_expr_node *node)
+hash_node(const struct fi_expr_node *node)
 {
     uint64_t hash = mix((uint64_t)node->op << 16 | (uint64_t)node->detail << 8, node->number);
     hash = mix(hash, (uint64_t)node->type.type << 32 | node->type.scale << 8 |
@@ -166,19 +166,19 @@ hash_node(const struct firn_expr_node *node)
 /* ---- builders ---- */
 
 void
-firn_expr_builder_deinit(struct firn_expr_builder *builder)
+fi_expr_builder_deinit(struct fi_expr_builder *builder)
 {
-    firn_free(builder->nodes);
-    firn_free(builder->table);
-    firn_arena_deinit(&builder->arena);
-    *builder = (struct firn_expr_builder){.nodes = NULL};
+    fi_free(builder->nodes);
+    fi_free(builder->table);
+    fi_arena_deinit(&builder->arena);
+    *builder = (struct fi_expr_builder){.nodes = NULL};
 }
 
 static bool
-copy_cell(struct firn_arena *arena, struct firn_cell *cell)
+copy_cell(struct fi_arena *arena, struct fi_cell *cell)
 {
-    if (cell->kind == FIRN_PHYSICAL_BYTES) {
-        uint8_t *bytes = firn_arena_copy(arena, cell->as.bytes.data, cell->as.bytes.size);
+    if (cell->kind == FI_PHYSICAL_BYTES) {
+        uint8_t *bytes = fi_arena_copy(arena, cell->as.bytes.data, cell->as.bytes.size);
         cell->as.bytes.data = bytes;
         return bytes != NULL;
     }
@@ -187,11 +187,11 @@ copy_cell(struct firn_arena *arena, struct firn_cell *cell)
 
 /* Replaces what a node borrows by copies. */
 static bool
-copy_node(struct firn_arena *arena, struct firn_expr_node *node)
+copy_node(struct fi_arena *arena, struct fi_expr_node *node)
 {
     bool is_good = copy_cell(arena, &node->a) && copy_cell(arena, &node->b);
     if (is_good && node->arg_count > 0) {
-        uint32_t *args = firn_arena_alloc(arena, node->arg_count * sizeof *args);
+        uint32_t *args = fi_arena_alloc(arena, node->arg_count * sizeof *args);
         is_good = args != NULL;
         if (is_good) {
             memcpy(args, node->args, node->arg_count * sizeof *args);
@@ -199,7 +199,7 @@ copy_node(struct firn_arena *arena, struct firn_expr_node *node)
         node->args = args;
     }
     if (is_good && node->list_count > 0) {
-        struct firn_cell *list = firn_arena_alloc(arena, node->list_count * sizeof *list);
+        struct fi_cell *list = fi_arena_alloc(arena, node->list_count * sizeof *list);
         is_good = list != NULL;
         for (size_t i = 0; i < node->list_count && is_good; i++) {
             list[i] = node->list[i];
@@ -211,10 +211,10 @@ copy_node(struct firn_arena *arena, struct firn_expr_node *node)
 }
 
 static bool
-grow_table(struct firn_expr_builder *builder)
+grow_table(struct fi_expr_builder *builder)
 {
     size_t size = builder->table_size == 0 ? TABLE_SIZE_MIN : builder->table_size * 2;
-    uint32_t *table = firn_alloc_zeroed(size * sizeof *table);
+    uint32_t *table = fi_alloc_zeroed(size * sizeof *table);
     if (table == NULL) {
         return false;
     }
@@ -225,27 +225,27 @@ grow_table(struct firn_expr_builder *builder)
         }
         table[at] = (uint32_t)i + 1;
     }
-    firn_free(builder->table);
+    fi_free(builder->table);
     builder->table = table;
     builder->table_size = size;
     return true;
 }
 
 int
-firn_expr_builder_add(struct firn_expr_builder *builder, const struct firn_expr_node *model,
-                      uint32_t *out, firn_error *err)
+fi_expr_builder_add(struct fi_expr_builder *builder, const struct fi_expr_node *model,
+                    uint32_t *out, firn_error *err)
 {
-    struct firn_expr_node node = *model;
+    struct fi_expr_node node = *model;
     node.depth = 1;
-    DCHECK(node.op >= FIRN_EXPR_OP_COLUMN && node.op <= FIRN_EXPR_OP_TRUNCATE);
-    DCHECK(node.list_count == 0 || node.op == FIRN_EXPR_OP_IN);
+    DCHECK(node.op >= FI_EXPR_OP_COLUMN && node.op <= FI_EXPR_OP_TRUNCATE);
+    DCHECK(node.list_count == 0 || node.op == FI_EXPR_OP_IN);
     for (uint32_t i = 0; i < node.arg_count; i++) {
         CHECK(node.args[i] < builder->count); /* (I1) */
         uint16_t depth = builder->nodes[node.args[i]].depth;
         node.depth = depth >= node.depth ? (uint16_t)(depth + 1) : node.depth;
     }
     if (builder->count * 2 >= builder->table_size && !grow_table(builder)) {
-        return firn_error_no_memory(err, "an expression");
+        return fi_error_no_memory(err, "an expression");
     }
     DCHECK(builder->count * 2 < builder->table_size); /* so every search ends */
     size_t at = (size_t)hash_node(&node) & (builder->table_size - 1);
@@ -255,22 +255,21 @@ firn_expr_builder_add(struct firn_expr_builder *builder, const struct firn_expr_
             return FIRN_OK;
         }
     }
-    if (node.depth > FIRN_EXPR_NODE_DEPTH_MAX) { /* (I2) */
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the expression has more than %d parts in each other",
-                              FIRN_EXPR_NODE_DEPTH_MAX);
+    if (node.depth > FI_EXPR_NODE_DEPTH_MAX) { /* (I2) */
+        return fi_error_set(err, FIRN_LIMIT, "the expression has more than %d parts in each other",
+                            FI_EXPR_NODE_DEPTH_MAX);
     }
     if (builder->count >= UINT32_MAX / 4) {
-        return firn_error_set(err, FIRN_LIMIT, "the expression has too many parts");
+        return fi_error_set(err, FIRN_LIMIT, "the expression has too many parts");
     }
-    struct firn_expr_node *nodes =
-        firn_grow_array(builder->nodes, builder->count + 1, &builder->capacity, sizeof *nodes);
+    struct fi_expr_node *nodes =
+        fi_grow_array(builder->nodes, builder->count + 1, &builder->capacity, sizeof *nodes);
     if (nodes == NULL) {
-        return firn_error_no_memory(err, "an expression");
+        return fi_error_no_memory(err, "an expression");
     }
     builder->nodes = nodes;
     if (!copy_node(&builder->arena, &node)) {
-        return firn_error_no_memory(err, "an expression");
+        return fi_error_no_memory(err, "an expression");
     }
     *out = (uint32_t)builder->count;
     builder->nodes[builder->count++] = node;
@@ -279,8 +278,8 @@ firn_expr_builder_add(struct firn_expr_builder *builder, const struct firn_expr_
 }
 
 struct graft_state {
-    struct firn_expr_builder *builder;
-    const struct firn_expr_graft *graft;
+    struct fi_expr_builder *builder;
+    const struct fi_expr_graft *graft;
     uint32_t *copies; /* of each node, + 1; 0: none yet */
     firn_error *err;
 };
@@ -289,13 +288,13 @@ struct graft_state {
 static int
 graft_node(struct graft_state *state, uint32_t number)
 {
-    const struct firn_expr_graft *graft = state->graft;
-    struct firn_expr_node node = graft->nodes[number];
+    const struct fi_expr_graft *graft = state->graft;
+    struct fi_expr_node node = graft->nodes[number];
     uint32_t few[4];
     uint32_t *args = few;
     uint32_t copy = 0;
     int rc = FIRN_OK;
-    DCHECK(node.depth >= 1 && node.depth <= FIRN_EXPR_NODE_DEPTH_MAX); /* (I2) */
+    DCHECK(node.depth >= 1 && node.depth <= FI_EXPR_NODE_DEPTH_MAX); /* (I2) */
     if (state->copies[number] != 0) {
         return FIRN_OK;
     }
@@ -304,59 +303,59 @@ graft_node(struct graft_state *state, uint32_t number)
         state->copies[number] = copy + 1;
         return rc;
     }
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     if (node.arg_count > sizeof few / sizeof few[0]) {
-        args = firn_alloc_array(node.arg_count, sizeof *args);
+        args = fi_alloc_array(node.arg_count, sizeof *args);
         if (args == NULL) {
-            return firn_error_no_memory(state->err, "an expression");
+            return fi_error_no_memory(state->err, "an expression");
         }
     }
     for (uint32_t i = 0; i < node.arg_count; i++) {
         DCHECK(node.args[i] < number); /* (I1) */
-        FIRN_TRY(graft_node(state, node.args[i]));
+        FI_TRY(graft_node(state, node.args[i]));
         args[i] = state->copies[node.args[i]] - 1;
     }
     node.args = args;
-    FIRN_TRY(firn_expr_builder_add(state->builder, &node, &copy, state->err));
+    FI_TRY(fi_expr_builder_add(state->builder, &node, &copy, state->err));
     state->copies[number] = copy + 1;
 out:
     if (args != few) {
-        firn_free(args);
+        fi_free(args);
     }
     return rc;
 }
 
 int
-firn_expr_builder_graft(struct firn_expr_builder *builder, const struct firn_expr_graft *graft,
-                        uint32_t *out, firn_error *err)
+fi_expr_builder_graft(struct fi_expr_builder *builder, const struct fi_expr_graft *graft,
+                      uint32_t *out, firn_error *err)
 {
     struct graft_state state = {.builder = builder, .graft = graft, .err = err};
     size_t count = (size_t)graft->root + 1;
-    state.copies = firn_alloc_zeroed(count * sizeof *state.copies);
+    state.copies = fi_alloc_zeroed(count * sizeof *state.copies);
     if (state.copies == NULL) {
-        return firn_error_no_memory(err, "an expression");
+        return fi_error_no_memory(err, "an expression");
     }
     int rc = graft_node(&state, graft->root);
     *out = rc == FIRN_OK ? state.copies[graft->root] - 1 : 0;
     DCHECK(rc != FIRN_OK || *out < builder->count);
-    firn_free(state.copies);
+    fi_free(state.copies);
     return rc;
 }
 
 /* ---- expressions ---- */
 
 static int
-list_columns(struct firn_expr *expr, firn_error *err)
+list_columns(struct fi_expr *expr, firn_error *err)
 {
-    uint32_t *columns = firn_arena_alloc(&expr->arena, (expr->count + 1) * sizeof *columns);
+    uint32_t *columns = fi_arena_alloc(&expr->arena, (expr->count + 1) * sizeof *columns);
     uint32_t count = 0;
     if (columns == NULL) {
-        return firn_error_no_memory(err, "an expression");
+        return fi_error_no_memory(err, "an expression");
     }
     for (uint32_t i = 0; i < expr->count; i++) {
-        const struct firn_expr_node *node = &expr->nodes[i];
-        expr->has_aggregates |= node->op == FIRN_EXPR_OP_AGGREGATE;
-        if (node->op == FIRN_EXPR_OP_COLUMN) {
+        const struct fi_expr_node *node = &expr->nodes[i];
+        expr->has_aggregates |= node->op == FI_EXPR_OP_AGGREGATE;
+        if (node->op == FI_EXPR_OP_COLUMN) {
             uint32_t at = count++;
             for (; at > 0 && columns[at - 1] > node->number; at--) {
                 columns[at] = columns[at - 1];
@@ -371,122 +370,122 @@ list_columns(struct firn_expr *expr, firn_error *err)
 }
 
 int
-firn_expr_extract(const struct firn_expr_node *nodes, uint32_t root, struct firn_expr **out,
-                  firn_error *err)
+fi_expr_extract(const struct fi_expr_node *nodes, uint32_t root, struct fi_expr **out,
+                firn_error *err)
 {
-    struct firn_expr_builder builder = {.arena = {.chunk_size = 1024}};
-    struct firn_expr_graft graft = {.nodes = nodes, .root = root};
-    struct firn_expr *expr = NULL;
+    struct fi_expr_builder builder = {.arena = {.chunk_size = 1024}};
+    struct fi_expr_graft graft = {.nodes = nodes, .root = root};
+    struct fi_expr *expr = NULL;
     uint32_t copy = 0;
     int rc;
     *out = NULL;
-    FIRN_TRY(firn_expr_builder_graft(&builder, &graft, &copy, err));
+    FI_TRY(fi_expr_builder_graft(&builder, &graft, &copy, err));
     DCHECK(copy == builder.count - 1); /* (I3) */
-    expr = firn_alloc_zeroed(sizeof *expr);
+    expr = fi_alloc_zeroed(sizeof *expr);
     if (expr == NULL) {
-        rc = firn_error_no_memory(err, "an expression");
+        rc = fi_error_no_memory(err, "an expression");
         goto out;
     }
     expr->arena = builder.arena;
     expr->nodes = builder.nodes;
     expr->count = (uint32_t)builder.count;
-    builder.arena = (struct firn_arena){.chunk_size = 1024};
+    builder.arena = (struct fi_arena){.chunk_size = 1024};
     builder.nodes = NULL;
-    FIRN_TRY(list_columns(expr, err));
+    FI_TRY(list_columns(expr, err));
     *out = expr;
     expr = NULL;
 out:
-    firn_expr_destroy(expr);
-    firn_expr_builder_deinit(&builder);
+    fi_expr_destroy(expr);
+    fi_expr_builder_deinit(&builder);
     return rc;
 }
 
 void
-firn_expr_destroy(struct firn_expr *expr)
+fi_expr_destroy(struct fi_expr *expr)
 {
     if (expr != NULL) {
-        firn_free(expr->nodes);
-        firn_arena_deinit(&expr->arena);
-        firn_free(expr);
+        fi_free(expr->nodes);
+        fi_arena_deinit(&expr->arena);
+        fi_free(expr);
     }
 }
 
 int
-firn_expr_create_column(const struct firn_schema *schema, uint32_t place, struct firn_expr **out,
-                        firn_error *err)
+fi_expr_create_column(const struct fi_schema *schema, uint32_t place, struct fi_expr **out,
+                      firn_error *err)
 {
     CHECK(place < schema->column_count);
-    const struct firn_schema_column *column = &schema->columns[place];
-    struct firn_expr_node node = {.op = FIRN_EXPR_OP_COLUMN,
-                                  .number = place,
-                                  .depth = 1,
-                                  .a = {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = column->name},
-                                  .type = {.type = column->type,
-                                           .precision = column->precision,
-                                           .scale = column->scale,
-                                           .dimensions = column->dimensions,
-                                           .is_nullable = column->is_nullable}};
+    const struct fi_schema_column *column = &schema->columns[place];
+    struct fi_expr_node node = {.op = FI_EXPR_OP_COLUMN,
+                                .number = place,
+                                .depth = 1,
+                                .a = {.kind = FI_PHYSICAL_BYTES, .as.bytes = column->name},
+                                .type = {.type = column->type,
+                                         .precision = column->precision,
+                                         .scale = column->scale,
+                                         .dimensions = column->dimensions,
+                                         .is_nullable = column->is_nullable}};
     int rc;
     *out = NULL;
-    struct firn_expr *expr = firn_alloc_zeroed(sizeof *expr);
+    struct fi_expr *expr = fi_alloc_zeroed(sizeof *expr);
     if (expr == NULL) {
-        return firn_error_no_memory(err, "an expression");
+        return fi_error_no_memory(err, "an expression");
     }
     expr->arena.chunk_size = COLUMN_ARENA_SIZE;
-    expr->nodes = firn_alloc(sizeof node);
+    expr->nodes = fi_alloc(sizeof node);
     if (expr->nodes == NULL || !copy_node(&expr->arena, &node)) {
-        rc = firn_error_no_memory(err, "an expression");
+        rc = fi_error_no_memory(err, "an expression");
         goto out;
     }
     expr->nodes[expr->count++] = node;
-    FIRN_TRY(list_columns(expr, err));
+    FI_TRY(list_columns(expr, err));
     *out = expr;
     expr = NULL;
 out:
-    firn_expr_destroy(expr);
+    fi_expr_destroy(expr);
     return rc;
 }
 
 int
-firn_expr_create(firn_slice text, const struct firn_expr_env *env, struct firn_expr **out,
-                 firn_error *err)
+fi_expr_create(firn_slice text, const struct fi_expr_env *env, struct fi_expr **out,
+               firn_error *err)
 {
-    struct firn_arena arena = {.chunk_size = 2048};
-    struct firn_expr_parse_input input = {.text = text, .of = env->of};
-    struct firn_expr_syntax_item *items;
+    struct fi_arena arena = {.chunk_size = 2048};
+    struct fi_expr_parse_input input = {.text = text, .of = env->of};
+    struct fi_expr_syntax_item *items;
     size_t count;
     size_t first = 0;
-    struct firn_expr_binder binder = {
-        .env = env,
-        .text = text,
-        .next_parameter = env->next_parameter != NULL ? env->next_parameter : &first,
-        .err = err};
+    struct fi_expr_binder binder = {.env = env,
+                                    .text = text,
+                                    .next_parameter =
+                                        env->next_parameter != NULL ? env->next_parameter : &first,
+                                    .err = err};
     int rc;
     *out = NULL;
-    FIRN_TRY(firn_expr_parse(&input, &arena, &items, &count, err));
+    FI_TRY(fi_expr_parse(&input, &arena, &items, &count, err));
     DCHECK(count == 1);
-    FIRN_TRY(firn_expr_bind_expression(&binder, items[0].root, out));
+    FI_TRY(fi_expr_bind_expression(&binder, items[0].root, out));
 out:
-    firn_arena_deinit(&arena);
+    fi_arena_deinit(&arena);
     return rc;
 }
 
-const struct firn_expr_type *
-firn_expr_type_of(const struct firn_expr *expr)
+const struct fi_expr_type *
+fi_expr_type_of(const struct fi_expr *expr)
 {
     DCHECK(expr->count > 0);
-    return &expr->nodes[firn_expr_root(expr)].type;
+    return &expr->nodes[fi_expr_root(expr)].type;
 }
 
 const uint32_t *
-firn_expr_columns(const struct firn_expr *expr, size_t *out_count)
+fi_expr_columns(const struct fi_expr *expr, size_t *out_count)
 {
     *out_count = expr->column_count;
     return expr->columns;
 }
 
 bool
-firn_expr_equal(const struct firn_expr *a, const struct firn_expr *b)
+fi_expr_equal(const struct fi_expr *a, const struct fi_expr *b)
 {
     if (a->count != b->count) {
         return false;
@@ -500,49 +499,48 @@ firn_expr_equal(const struct firn_expr *a, const struct firn_expr *b)
 }
 
 bool
-firn_expr_has_aggregates(const struct firn_expr *expr)
+fi_expr_has_aggregates(const struct fi_expr *expr)
 {
     return expr->has_aggregates;
 }
 
 bool
-firn_expr_is_column(const struct firn_expr *expr, uint32_t *out_place)
+fi_expr_is_column(const struct fi_expr *expr, uint32_t *out_place)
 {
-    const struct firn_expr_node *root = &expr->nodes[firn_expr_root(expr)];
-    *out_place = root->op == FIRN_EXPR_OP_COLUMN ? root->number : 0;
-    return root->op == FIRN_EXPR_OP_COLUMN;
+    const struct fi_expr_node *root = &expr->nodes[fi_expr_root(expr)];
+    *out_place = root->op == FI_EXPR_OP_COLUMN ? root->number : 0;
+    return root->op == FI_EXPR_OP_COLUMN;
 }
 
 bool
-firn_expr_is_constant(const struct firn_expr *expr, struct firn_cell *out)
+fi_expr_is_constant(const struct fi_expr *expr, struct fi_cell *out)
 {
-    const struct firn_expr_node *root = &expr->nodes[firn_expr_root(expr)];
-    *out = root->op == FIRN_EXPR_OP_CONSTANT ? root->a
-                                             : (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
-    return root->op == FIRN_EXPR_OP_CONSTANT;
+    const struct fi_expr_node *root = &expr->nodes[fi_expr_root(expr)];
+    *out = root->op == FI_EXPR_OP_CONSTANT ? root->a : (struct fi_cell){.kind = FI_PHYSICAL_NONE};
+    return root->op == FI_EXPR_OP_CONSTANT;
 }
 
 /* ---- lists, groups and conditions of expressions ---- */
 
 void
-firn_expr_where_deinit(struct firn_expr_where *where)
+fi_expr_where_deinit(struct fi_expr_where *where)
 {
-    firn_free(where->conditions);
-    firn_expr_destroy(where->rest);
-    firn_arena_deinit(&where->arena);
-    *where = (struct firn_expr_where){.conditions = NULL};
+    fi_free(where->conditions);
+    fi_expr_destroy(where->rest);
+    fi_arena_deinit(&where->arena);
+    *where = (struct fi_expr_where){.conditions = NULL};
 }
 
 void
-firn_expr_groups_deinit(struct firn_expr_groups *groups)
+fi_expr_groups_deinit(struct fi_expr_groups *groups)
 {
     for (size_t i = 0; i < groups->expr_count; i++) {
-        firn_expr_destroy(groups->exprs[i]);
+        fi_expr_destroy(groups->exprs[i]);
     }
     for (size_t i = 0; i < groups->aggregate_count; i++) {
-        firn_expr_destroy(groups->aggregates[i].argument);
+        fi_expr_destroy(groups->aggregates[i].argument);
     }
-    firn_free(groups->exprs);
-    firn_free(groups->aggregates);
-    *groups = (struct firn_expr_groups){.exprs = NULL};
+    fi_free(groups->exprs);
+    fi_free(groups->aggregates);
+    *groups = (struct fi_expr_groups){.exprs = NULL};
 }

@@ -28,226 +28,222 @@
 /* ---- messages ---- */
 
 int
-firn_expr_bind_fail(struct firn_expr_binder *binder, size_t at, const char *format, ...)
+fi_expr_bind_fail(struct fi_expr_binder *binder, size_t at, const char *format, ...)
 {
-    char place[FIRN_EXPR_PLACE_SIZE];
-    char what[FIRN_ERROR_TEXT_SIZE - FIRN_EXPR_PLACE_SIZE - 4];
+    char place[FI_EXPR_PLACE_SIZE];
+    char what[FIRN_ERROR_TEXT_SIZE - FI_EXPR_PLACE_SIZE - 4];
     va_list args;
     DCHECK(at <= binder->text.size);
     va_start(args, format);
     (void)vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    (void)firn_expr_parse_place(binder->env->of, binder->text, at, place);
-    return firn_error_set(binder->err, FIRN_INVALID, "%s: %s", place, what);
+    (void)fi_expr_parse_place(binder->env->of, binder->text, at, place);
+    return fi_error_set(binder->err, FIRN_INVALID, "%s: %s", place, what);
 }
 
-const struct firn_expr_node *
-firn_expr_bind_node(const struct firn_expr_binder *binder, uint32_t node)
+const struct fi_expr_node *
+fi_expr_bind_node(const struct fi_expr_binder *binder, uint32_t node)
 {
     DCHECK(node < binder->builder->count);
     return &binder->builder->nodes[node];
 }
 
-static const struct firn_expr_type *
-type_of(const struct firn_expr_binder *binder, uint32_t node)
+static const struct fi_expr_type *
+type_of(const struct fi_expr_binder *binder, uint32_t node)
 {
-    return &firn_expr_bind_node(binder, node)->type;
+    return &fi_expr_bind_node(binder, node)->type;
 }
 
 static bool
-is_constant(const struct firn_expr_binder *binder, uint32_t node)
+is_constant(const struct fi_expr_binder *binder, uint32_t node)
 {
-    return firn_expr_bind_node(binder, node)->op == FIRN_EXPR_OP_CONSTANT;
+    return fi_expr_bind_node(binder, node)->op == FI_EXPR_OP_CONSTANT;
 }
 
 static bool
-is_null(const struct firn_expr_binder *binder, uint32_t node)
+is_null(const struct fi_expr_binder *binder, uint32_t node)
 {
-    return firn_expr_is_null_constant(firn_expr_bind_node(binder, node));
+    return fi_expr_is_null_constant(fi_expr_bind_node(binder, node));
 }
 
 int
-firn_expr_bind_make(struct firn_expr_binder *binder, const struct firn_expr_node *model,
-                    uint32_t *out)
+fi_expr_bind_make(struct fi_expr_binder *binder, const struct fi_expr_node *model, uint32_t *out)
 {
     for (uint32_t i = 0; i < model->arg_count; i++) {
-        if (type_of(binder, model->args[i])->scale == FIRN_EXPR_SCALE_UNKNOWN) {
-            return firn_expr_bind_fail(binder, 0,
-                                       "a decimal parameter takes its scale from what it is "
-                                       "compared or joined with, and there is nothing here");
+        if (type_of(binder, model->args[i])->scale == FI_EXPR_SCALE_UNKNOWN) {
+            return fi_expr_bind_fail(binder, 0,
+                                     "a decimal parameter takes its scale from what it is "
+                                     "compared or joined with, and there is nothing here");
         }
     }
-    return firn_expr_fold(binder->builder, model, out, binder->err);
+    return fi_expr_fold(binder->builder, model, out, binder->err);
 }
 
 int
-firn_expr_bind_constant(struct firn_expr_binder *binder, const struct firn_expr_type *type,
-                        const struct firn_cell *cell, uint32_t *out)
+fi_expr_bind_constant(struct fi_expr_binder *binder, const struct fi_expr_type *type,
+                      const struct fi_cell *cell, uint32_t *out)
 {
-    struct firn_expr_node node = {.op = FIRN_EXPR_OP_CONSTANT, .type = *type, .a = *cell};
-    DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == firn_expr_physical(type->type));
-    node.type.is_nullable = cell->kind == FIRN_PHYSICAL_NONE;
-    return firn_expr_builder_add(binder->builder, &node, out, binder->err);
+    struct fi_expr_node node = {.op = FI_EXPR_OP_CONSTANT, .type = *type, .a = *cell};
+    DCHECK(cell->kind == FI_PHYSICAL_NONE || cell->kind == fi_expr_physical(type->type));
+    node.type.is_nullable = cell->kind == FI_PHYSICAL_NONE;
+    return fi_expr_builder_add(binder->builder, &node, out, binder->err);
 }
 
 int
-firn_expr_bind_null(struct firn_expr_binder *binder, firn_type type, uint32_t *out)
+fi_expr_bind_null(struct fi_expr_binder *binder, firn_type type, uint32_t *out)
 {
-    struct firn_expr_type null_type = {.type = type};
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
-    return firn_expr_bind_constant(binder, &null_type, &cell, out);
+    struct fi_expr_type null_type = {.type = type};
+    struct fi_cell cell = {.kind = FI_PHYSICAL_NONE};
+    return fi_expr_bind_constant(binder, &null_type, &cell, out);
 }
 
 /* ---- types ---- */
 
 static bool
-is_same_type(const struct firn_expr_type *a, const struct firn_expr_type *b)
+is_same_type(const struct fi_expr_type *a, const struct fi_expr_type *b)
 {
     return a->type == b->type && a->scale == b->scale && a->precision == b->precision &&
            a->dimensions == b->dimensions;
 }
 
 int
-firn_expr_bind_cast(struct firn_expr_binder *binder, uint32_t node,
-                    const struct firn_expr_type *type, uint32_t *out)
+fi_expr_bind_cast(struct fi_expr_binder *binder, uint32_t node, const struct fi_expr_type *type,
+                  uint32_t *out)
 {
-    const struct firn_expr_type *from = type_of(binder, node);
-    struct firn_expr_node cast = {.op = FIRN_EXPR_OP_CAST, .type = *type};
+    const struct fi_expr_type *from = type_of(binder, node);
+    struct fi_expr_node cast = {.op = FI_EXPR_OP_CAST, .type = *type};
     if (is_same_type(from, type)) {
         *out = node;
         return FIRN_OK;
     }
     if (is_null(binder, node)) {
-        struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
-        return firn_expr_bind_constant(binder, type, &cell, out);
+        struct fi_cell cell = {.kind = FI_PHYSICAL_NONE};
+        return fi_expr_bind_constant(binder, type, &cell, out);
     }
-    DCHECK(firn_expr_cast_is_allowed(from, type));
+    DCHECK(fi_expr_cast_is_allowed(from, type));
     cast.type.is_nullable = from->is_nullable;
     cast.args = &node;
     cast.arg_count = 1;
-    return firn_expr_bind_make(binder, &cast, out);
+    return fi_expr_bind_make(binder, &cast, out);
 }
 
 static int
-fail_constant(struct firn_expr_binder *binder, size_t at, firn_slice text,
-              const struct firn_expr_type *type)
+fail_constant(struct fi_expr_binder *binder, size_t at, firn_slice text,
+              const struct fi_expr_type *type)
 {
-    char shown[FIRN_VALUE_TEXT_SHORT_SIZE];
-    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
-    firn_value_text_shorten(text, shown);
-    return firn_expr_bind_fail(binder, at, "'%s' is not a value of type %s", shown,
-                               firn_expr_type_text(type, name));
+    char shown[FI_VALUE_TEXT_SHORT_SIZE];
+    char name[FI_EXPR_TYPE_TEXT_SIZE];
+    fi_value_text_shorten(text, shown);
+    return fi_expr_bind_fail(binder, at, "'%s' is not a value of type %s", shown,
+                             fi_expr_type_text(type, name));
 }
 
 /* Reads a text as a constant of a type. */
 static int
-adapt_text(struct firn_expr_binder *binder, size_t at, const struct firn_expr_type *type,
+adapt_text(struct fi_expr_binder *binder, size_t at, const struct fi_expr_type *type,
            uint32_t *node)
 {
-    struct firn_expr_type own = *type_of(binder, *node);
-    firn_slice text = firn_expr_bind_node(binder, *node)->a.as.bytes;
-    struct firn_buf memory = {.data = NULL};
-    struct firn_expr_type target = *type;
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = text};
-    struct firn_cell result;
+    struct fi_expr_type own = *type_of(binder, *node);
+    firn_slice text = fi_expr_bind_node(binder, *node)->a.as.bytes;
+    struct fi_buf memory = {.data = NULL};
+    struct fi_expr_type target = *type;
+    struct fi_cell cell = {.kind = FI_PHYSICAL_BYTES, .as.bytes = text};
+    struct fi_cell result;
     int rc;
     DCHECK(own.type == FIRN_TYPE_TEXT);
-    if (firn_expr_is_integer(type->type) || type->type == FIRN_TYPE_DECIMAL) {
+    if (fi_expr_is_integer(type->type) || type->type == FIRN_TYPE_DECIMAL) {
         bool is_negative = text.size > 0 && text.data[0] == '-';
         firn_slice digits =
             firn_bytes(text.data + (is_negative ? 1 : 0), text.size - (is_negative ? 1 : 0));
         if (digits.size == 0 ||
-            firn_expr_literal_number(digits, is_negative, &target, &result) != NULL) {
+            fi_expr_literal_number(digits, is_negative, &target, &result) != NULL) {
             return fail_constant(binder, at, text, type);
         }
-        return firn_expr_bind_constant(binder, &target, &result, node);
+        return fi_expr_bind_constant(binder, &target, &result, node);
     }
-    rc = firn_expr_cast_cell(&own, &cell, &target, &memory, &result, NULL);
+    rc = fi_expr_cast_cell(&own, &cell, &target, &memory, &result, NULL);
     if (rc == FIRN_INVALID || rc == FIRN_LIMIT) {
         rc = fail_constant(binder, at, text, type);
     } else if (rc == FIRN_OK) {
-        rc = firn_expr_bind_constant(binder, &target, &result, node);
+        rc = fi_expr_bind_constant(binder, &target, &result, node);
     } else {
-        rc = firn_error_no_memory(binder->err, "an expression");
+        rc = fi_error_no_memory(binder->err, "an expression");
     }
-    firn_buf_deinit(&memory);
+    fi_buf_deinit(&memory);
     return rc;
 }
 
 int
-firn_expr_bind_adapt(struct firn_expr_binder *binder, size_t at, const struct firn_expr_type *type,
-                     uint32_t *node)
+fi_expr_bind_adapt(struct fi_expr_binder *binder, size_t at, const struct fi_expr_type *type,
+                   uint32_t *node)
 {
-    const struct firn_expr_node *constant = firn_expr_bind_node(binder, *node);
-    struct firn_expr_type target = *type;
-    if (constant->op != FIRN_EXPR_OP_CONSTANT || type->type == FIRN_TYPE_NULL) {
+    const struct fi_expr_node *constant = fi_expr_bind_node(binder, *node);
+    struct fi_expr_type target = *type;
+    if (constant->op != FI_EXPR_OP_CONSTANT || type->type == FIRN_TYPE_NULL) {
         return FIRN_OK;
     }
     if (constant->type.type == FIRN_TYPE_NULL) {
-        return firn_expr_bind_cast(binder, *node, &target, node);
+        return fi_expr_bind_cast(binder, *node, &target, node);
     }
     if (constant->type.type == FIRN_TYPE_TEXT && type->type != FIRN_TYPE_TEXT &&
-        constant->a.kind == FIRN_PHYSICAL_BYTES) {
+        constant->a.kind == FI_PHYSICAL_BYTES) {
         return adapt_text(binder, at, type, node);
     }
-    if (constant->type.type == FIRN_TYPE_BLOB && constant->a.kind == FIRN_PHYSICAL_BYTES &&
+    if (constant->type.type == FIRN_TYPE_BLOB && constant->a.kind == FI_PHYSICAL_BYTES &&
         ((type->type == FIRN_TYPE_UUID && constant->a.as.bytes.size == 16) ||
          (type->type == FIRN_TYPE_VECTOR &&
           constant->a.as.bytes.size == 4 * (size_t)type->dimensions))) {
-        struct firn_cell cell = constant->a;
-        return firn_expr_bind_constant(binder, &target, &cell, node);
+        struct fi_cell cell = constant->a;
+        return fi_expr_bind_constant(binder, &target, &cell, node);
     }
-    if (constant->type.type == FIRN_TYPE_DECIMAL &&
-        constant->type.scale == FIRN_EXPR_SCALE_UNKNOWN && type->type == FIRN_TYPE_DECIMAL &&
-        type->scale != FIRN_EXPR_SCALE_UNKNOWN) {
-        struct firn_cell cell = constant->a;
-        target.precision = FIRN_EXPR_PRECISION_MAX;
-        return firn_expr_bind_constant(binder, &target, &cell, node);
+    if (constant->type.type == FIRN_TYPE_DECIMAL && constant->type.scale == FI_EXPR_SCALE_UNKNOWN &&
+        type->type == FIRN_TYPE_DECIMAL && type->scale != FI_EXPR_SCALE_UNKNOWN) {
+        struct fi_cell cell = constant->a;
+        target.precision = FI_EXPR_PRECISION_MAX;
+        return fi_expr_bind_constant(binder, &target, &cell, node);
     }
     return FIRN_OK;
 }
 
 static int
-adapt_both(struct firn_expr_binder *binder, size_t at, uint32_t *a, uint32_t *b)
+adapt_both(struct fi_expr_binder *binder, size_t at, uint32_t *a, uint32_t *b)
 {
-    struct firn_expr_type a_type = *type_of(binder, *a);
-    struct firn_expr_type b_type = *type_of(binder, *b);
-    FIRN_TRY_RETURN(firn_expr_bind_adapt(binder, at, &b_type, a));
-    return firn_expr_bind_adapt(binder, at, &a_type, b);
+    struct fi_expr_type a_type = *type_of(binder, *a);
+    struct fi_expr_type b_type = *type_of(binder, *b);
+    FI_TRY_RETURN(fi_expr_bind_adapt(binder, at, &b_type, a));
+    return fi_expr_bind_adapt(binder, at, &a_type, b);
 }
 
 static uint32_t
-whole_digits(const struct firn_expr_type *type)
+whole_digits(const struct fi_expr_type *type)
 {
-    return type->type == FIRN_TYPE_DECIMAL ? type->precision - type->scale
-                                           : FIRN_EXPR_PRECISION_MAX;
+    return type->type == FIRN_TYPE_DECIMAL ? type->precision - type->scale : FI_EXPR_PRECISION_MAX;
 }
 
 /* The type that two have in common; false: there is none. */
 static bool
-common_type(const struct firn_expr_type *a, const struct firn_expr_type *b,
-            struct firn_expr_type *out)
+common_type(const struct fi_expr_type *a, const struct fi_expr_type *b, struct fi_expr_type *out)
 {
     *out = *a;
     if (a->type == FIRN_TYPE_NULL || is_same_type(a, b)) {
         *out = *b;
     } else if (b->type == FIRN_TYPE_NULL) {
         *out = *a;
-    } else if (firn_expr_is_number(a->type) && firn_expr_is_number(b->type)) {
-        *out = (struct firn_expr_type){.type = FIRN_TYPE_I64};
-        if (firn_expr_is_float(a->type) || firn_expr_is_float(b->type)) {
+    } else if (fi_expr_is_number(a->type) && fi_expr_is_number(b->type)) {
+        *out = (struct fi_expr_type){.type = FIRN_TYPE_I64};
+        if (fi_expr_is_float(a->type) || fi_expr_is_float(b->type)) {
             out->type = FIRN_TYPE_F64;
         } else if (a->type == FIRN_TYPE_DECIMAL || b->type == FIRN_TYPE_DECIMAL) {
             uint32_t whole = whole_digits(a) > whole_digits(b) ? whole_digits(a) : whole_digits(b);
             out->type = FIRN_TYPE_DECIMAL;
             out->scale = a->scale > b->scale ? a->scale : b->scale;
-            out->precision = whole + out->scale < FIRN_EXPR_PRECISION_MAX ? whole + out->scale
-                                                                          : FIRN_EXPR_PRECISION_MAX;
-        } else if (firn_expr_is_unsigned(a->type) && firn_expr_is_unsigned(b->type)) {
+            out->precision = whole + out->scale < FI_EXPR_PRECISION_MAX ? whole + out->scale
+                                                                        : FI_EXPR_PRECISION_MAX;
+        } else if (fi_expr_is_unsigned(a->type) && fi_expr_is_unsigned(b->type)) {
             out->type = FIRN_TYPE_U64;
         }
-    } else if (firn_expr_is_time(a->type) && firn_expr_is_time(b->type)) {
-        *out = (struct firn_expr_type){.type = FIRN_TYPE_TIMESTAMP};
+    } else if (fi_expr_is_time(a->type) && fi_expr_is_time(b->type)) {
+        *out = (struct fi_expr_type){.type = FIRN_TYPE_TIMESTAMP};
     } else {
         return a->type == b->type && a->dimensions == b->dimensions && a->type != FIRN_TYPE_DECIMAL;
     }
@@ -255,19 +251,19 @@ common_type(const struct firn_expr_type *a, const struct firn_expr_type *b,
 }
 
 static int
-fail_types(struct firn_expr_binder *binder, size_t at, const struct firn_expr_type *a,
-           const struct firn_expr_type *b)
+fail_types(struct fi_expr_binder *binder, size_t at, const struct fi_expr_type *a,
+           const struct fi_expr_type *b)
 {
-    char names[2][FIRN_EXPR_TYPE_TEXT_SIZE];
-    return firn_expr_bind_fail(binder, at, "%s and %s have no type in common: use cast(… as TYPE)",
-                               firn_expr_type_text(a, names[0]), firn_expr_type_text(b, names[1]));
+    char names[2][FI_EXPR_TYPE_TEXT_SIZE];
+    return fi_expr_bind_fail(binder, at, "%s and %s have no type in common: use cast(… as TYPE)",
+                             fi_expr_type_text(a, names[0]), fi_expr_type_text(b, names[1]));
 }
 
 int
-firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes, size_t count,
-                     struct firn_expr_type *out_type)
+fi_expr_bind_unify(struct fi_expr_binder *binder, size_t at, uint32_t *nodes, size_t count,
+                   struct fi_expr_type *out_type)
 {
-    struct firn_expr_type type = {.type = FIRN_TYPE_NULL};
+    struct fi_expr_type type = {.type = FIRN_TYPE_NULL};
     DCHECK(count > 0);
     /* First the nodes that have a type of their own; then texts and the like, which take that
      * type. */
@@ -276,24 +272,24 @@ firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes
             bool is_loose = is_constant(binder, nodes[i]) &&
                             (type_of(binder, nodes[i])->type == FIRN_TYPE_TEXT ||
                              type_of(binder, nodes[i])->type == FIRN_TYPE_BLOB ||
-                             type_of(binder, nodes[i])->scale == FIRN_EXPR_SCALE_UNKNOWN);
+                             type_of(binder, nodes[i])->scale == FI_EXPR_SCALE_UNKNOWN);
             if (is_loose != (round == 1)) {
                 continue;
             }
-            FIRN_TRY_RETURN(firn_expr_bind_adapt(binder, at, &type, &nodes[i]));
-            struct firn_expr_type before = type;
+            FI_TRY_RETURN(fi_expr_bind_adapt(binder, at, &type, &nodes[i]));
+            struct fi_expr_type before = type;
             if (!common_type(&before, type_of(binder, nodes[i]), &type)) {
                 return fail_types(binder, at, &before, type_of(binder, nodes[i]));
             }
         }
     }
-    if (type.scale == FIRN_EXPR_SCALE_UNKNOWN) {
-        return firn_expr_bind_fail(binder, at,
-                                   "a decimal parameter takes its scale from what it is compared "
-                                   "or joined with, and there is nothing here");
+    if (type.scale == FI_EXPR_SCALE_UNKNOWN) {
+        return fi_expr_bind_fail(binder, at,
+                                 "a decimal parameter takes its scale from what it is compared "
+                                 "or joined with, and there is nothing here");
     }
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, nodes[i], &type, &nodes[i]));
+        FI_TRY_RETURN(fi_expr_bind_cast(binder, nodes[i], &type, &nodes[i]));
         DCHECK(is_same_type(type_of(binder, nodes[i]), &type));
     }
     *out_type = type;
@@ -302,18 +298,18 @@ firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes
 
 /* ---- comparisons ---- */
 
-static enum firn_expr_comparison
-mirrored(enum firn_expr_comparison comparison)
+static enum fi_expr_comparison
+mirrored(enum fi_expr_comparison comparison)
 {
     switch (comparison) {
-    case FIRN_EXPR_LESS:
-        return FIRN_EXPR_GREATER;
-    case FIRN_EXPR_LESS_EQUAL:
-        return FIRN_EXPR_GREATER_EQUAL;
-    case FIRN_EXPR_GREATER:
-        return FIRN_EXPR_LESS;
-    case FIRN_EXPR_GREATER_EQUAL:
-        return FIRN_EXPR_LESS_EQUAL;
+    case FI_EXPR_LESS:
+        return FI_EXPR_GREATER;
+    case FI_EXPR_LESS_EQUAL:
+        return FI_EXPR_GREATER_EQUAL;
+    case FI_EXPR_GREATER:
+        return FI_EXPR_LESS;
+    case FI_EXPR_GREATER_EQUAL:
+        return FI_EXPR_LESS_EQUAL;
     default:
         return comparison;
     }
@@ -321,47 +317,47 @@ mirrored(enum firn_expr_comparison comparison)
 
 /* Compares a number, a date or a truth value with a constant. */
 static int
-compare_constant(struct firn_expr_binder *binder, enum firn_expr_comparison comparison, uint32_t a,
+compare_constant(struct fi_expr_binder *binder, enum fi_expr_comparison comparison, uint32_t a,
                  uint32_t b, uint32_t *out)
 {
-    const struct firn_expr_node *constant = firn_expr_bind_node(binder, b);
-    struct firn_expr_type type = *type_of(binder, a);
-    struct firn_expr_range range;
-    struct firn_expr_node node = {.op = FIRN_EXPR_OP_RANGE, .args = &a, .arg_count = 1};
+    const struct fi_expr_node *constant = fi_expr_bind_node(binder, b);
+    struct fi_expr_type type = *type_of(binder, a);
+    struct fi_expr_range range;
+    struct fi_expr_node node = {.op = FI_EXPR_OP_RANGE, .args = &a, .arg_count = 1};
     DCHECK(is_constant(binder, b) && !is_null(binder, b));
-    DCHECK(firn_expr_physical(type.type) != FIRN_PHYSICAL_BYTES);
-    firn_expr_order_range(&type, comparison, &constant->type, &constant->a, &range);
-    node.type = (struct firn_expr_type){.type = FIRN_TYPE_BOOL, .is_nullable = type.is_nullable};
+    DCHECK(fi_expr_physical(type.type) != FI_PHYSICAL_BYTES);
+    fi_expr_order_range(&type, comparison, &constant->type, &constant->a, &range);
+    node.type = (struct fi_expr_type){.type = FIRN_TYPE_BOOL, .is_nullable = type.is_nullable};
     node.is_negated = range.is_negated;
     node.a = range.a;
     node.b = range.b;
     if (range.is_empty) {
         /* The lower bound is above the upper one. */
-        firn_expr_order_limits(&type, &node.b, &node.a);
+        fi_expr_order_limits(&type, &node.b, &node.a);
     }
-    return firn_expr_bind_make(binder, &node, out);
+    return fi_expr_bind_make(binder, &node, out);
 }
 
 int
-firn_expr_bind_compare(struct firn_expr_binder *binder, size_t at,
-                       enum firn_expr_comparison comparison, uint32_t a, uint32_t b, uint32_t *out)
+fi_expr_bind_compare(struct fi_expr_binder *binder, size_t at, enum fi_expr_comparison comparison,
+                     uint32_t a, uint32_t b, uint32_t *out)
 {
-    struct firn_expr_type real = {.type = FIRN_TYPE_F64};
-    struct firn_expr_type common;
-    FIRN_TRY_RETURN(adapt_both(binder, at, &a, &b));
+    struct fi_expr_type real = {.type = FIRN_TYPE_F64};
+    struct fi_expr_type common;
+    FI_TRY_RETURN(adapt_both(binder, at, &a, &b));
     if (is_null(binder, a) || is_null(binder, b)) {
-        return firn_expr_bind_null(binder, FIRN_TYPE_BOOL, out);
+        return fi_expr_bind_null(binder, FIRN_TYPE_BOOL, out);
     }
-    struct firn_expr_type a_type = *type_of(binder, a);
-    struct firn_expr_type b_type = *type_of(binder, b);
+    struct fi_expr_type a_type = *type_of(binder, a);
+    struct fi_expr_type b_type = *type_of(binder, b);
     if (!common_type(&a_type, &b_type, &common)) {
         return fail_types(binder, at, &a_type, &b_type);
     }
-    if (common.scale == FIRN_EXPR_SCALE_UNKNOWN) {
-        return firn_expr_bind_unify(binder, at, &a, 1, &common);
+    if (common.scale == FI_EXPR_SCALE_UNKNOWN) {
+        return fi_expr_bind_unify(binder, at, &a, 1, &common);
     }
-    if (common.type == FIRN_TYPE_VECTOR && comparison > FIRN_EXPR_NOT_EQUAL) {
-        return firn_expr_bind_fail(binder, at, "vectors have no order");
+    if (common.type == FIRN_TYPE_VECTOR && comparison > FI_EXPR_NOT_EQUAL) {
+        return fi_expr_bind_fail(binder, at, "vectors have no order");
     }
     if (is_constant(binder, a) && !is_constant(binder, b)) {
         uint32_t swap = a;
@@ -369,45 +365,45 @@ firn_expr_bind_compare(struct firn_expr_binder *binder, size_t at,
         b = swap;
         comparison = mirrored(comparison);
     }
-    if (is_constant(binder, b) && firn_expr_physical(common.type) != FIRN_PHYSICAL_BYTES) {
+    if (is_constant(binder, b) && fi_expr_physical(common.type) != FI_PHYSICAL_BYTES) {
         return compare_constant(binder, comparison, a, b, out);
     }
     if (common.type == FIRN_TYPE_F32 || common.type == FIRN_TYPE_F64) {
-        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, a, &real, &a));
-        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, b, &real, &b));
+        FI_TRY_RETURN(fi_expr_bind_cast(binder, a, &real, &a));
+        FI_TRY_RETURN(fi_expr_bind_cast(binder, b, &real, &b));
     } else if (common.type == FIRN_TYPE_TIMESTAMP) {
-        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, a, &common, &a));
-        FIRN_TRY_RETURN(firn_expr_bind_cast(binder, b, &common, &b));
+        FI_TRY_RETURN(fi_expr_bind_cast(binder, a, &common, &a));
+        FI_TRY_RETURN(fi_expr_bind_cast(binder, b, &common, &b));
     }
     uint32_t args[] = {a, b};
-    struct firn_expr_node node = {
-        .op = FIRN_EXPR_OP_COMPARE, .detail = (uint8_t)comparison, .args = args, .arg_count = 2};
+    struct fi_expr_node node = {
+        .op = FI_EXPR_OP_COMPARE, .detail = (uint8_t)comparison, .args = args, .arg_count = 2};
     node.type.type = FIRN_TYPE_BOOL;
     node.type.is_nullable = a_type.is_nullable || b_type.is_nullable;
-    return firn_expr_bind_make(binder, &node, out);
+    return fi_expr_bind_make(binder, &node, out);
 }
 
 /* ---- truth ---- */
 
 static int
-truth_node(struct firn_expr_binder *binder, const struct firn_expr_node *model, uint32_t *out)
+truth_node(struct fi_expr_binder *binder, const struct fi_expr_node *model, uint32_t *out)
 {
-    struct firn_expr_node node = *model;
-    DCHECK(firn_expr_is_truth(node.op));
-    node.type = (struct firn_expr_type){.type = FIRN_TYPE_BOOL};
+    struct fi_expr_node node = *model;
+    DCHECK(fi_expr_is_truth(node.op));
+    node.type = (struct fi_expr_type){.type = FIRN_TYPE_BOOL};
     for (uint32_t i = 0; i < node.arg_count; i++) {
         node.type.is_nullable |= type_of(binder, node.args[i])->is_nullable;
     }
-    if (node.op == FIRN_EXPR_OP_IS_NULL || node.op == FIRN_EXPR_OP_IS_TRUE) {
+    if (node.op == FI_EXPR_OP_IS_NULL || node.op == FI_EXPR_OP_IS_TRUE) {
         node.type.is_nullable = false;
     }
-    return firn_expr_bind_make(binder, &node, out);
+    return fi_expr_bind_make(binder, &node, out);
 }
 
 static int
-negate_if(struct firn_expr_binder *binder, bool is_negated, uint32_t *node)
+negate_if(struct fi_expr_binder *binder, bool is_negated, uint32_t *node)
 {
-    struct firn_expr_node negation = {.op = FIRN_EXPR_OP_NOT, .args = node, .arg_count = 1};
+    struct fi_expr_node negation = {.op = FI_EXPR_OP_NOT, .args = node, .arg_count = 1};
     uint32_t out;
     int rc = FIRN_OK;
     if (is_negated) {
@@ -420,16 +416,16 @@ negate_if(struct firn_expr_binder *binder, bool is_negated, uint32_t *node)
 }
 
 static int
-bind_truth(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_truth(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
-    struct firn_expr_type type = {.type = FIRN_TYPE_BOOL};
-    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+    struct fi_expr_type type = {.type = FIRN_TYPE_BOOL};
+    char name[FI_EXPR_TYPE_TEXT_SIZE];
     int rc;
-    FIRN_TRY(firn_expr_bind(binder, syntax, out));
-    FIRN_TRY(firn_expr_bind_adapt(binder, syntax->at, &type, out));
+    FI_TRY(fi_expr_bind(binder, syntax, out));
+    FI_TRY(fi_expr_bind_adapt(binder, syntax->at, &type, out));
     if (type_of(binder, *out)->type != FIRN_TYPE_BOOL) {
-        rc = firn_expr_bind_fail(binder, syntax->at, "expected a condition, and this is of type %s",
-                                 firn_expr_type_text(type_of(binder, *out), name));
+        rc = fi_expr_bind_fail(binder, syntax->at, "expected a condition, and this is of type %s",
+                               fi_expr_type_text(type_of(binder, *out), name));
     }
 out:
     return rc;
@@ -437,61 +433,61 @@ out:
 
 /* "and", "or", "not". */
 static int
-bind_joined(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_joined(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
-    struct firn_expr_node node = {.arg_count = syntax->child_count};
-    uint32_t *args = firn_alloc_array(syntax->child_count, sizeof *args);
-    const struct firn_expr_syntax *part = syntax->first;
+    struct fi_expr_node node = {.arg_count = syntax->child_count};
+    uint32_t *args = fi_alloc_array(syntax->child_count, sizeof *args);
+    const struct fi_expr_syntax *part = syntax->first;
     int rc = FIRN_OK;
     if (args == NULL) {
-        return firn_error_no_memory(binder->err, "an expression");
+        return fi_error_no_memory(binder->err, "an expression");
     }
     for (uint32_t i = 0; i < syntax->child_count; i++, part = part->next) {
-        FIRN_TRY(bind_truth(binder, part, &args[i]));
+        FI_TRY(bind_truth(binder, part, &args[i]));
     }
     DCHECK(part == NULL);
-    node.op = syntax->kind == FIRN_EXPR_SYNTAX_AND  ? FIRN_EXPR_OP_AND
-              : syntax->kind == FIRN_EXPR_SYNTAX_OR ? FIRN_EXPR_OP_OR
-                                                    : FIRN_EXPR_OP_NOT;
+    node.op = syntax->kind == FI_EXPR_SYNTAX_AND  ? FI_EXPR_OP_AND
+              : syntax->kind == FI_EXPR_SYNTAX_OR ? FI_EXPR_OP_OR
+                                                  : FI_EXPR_OP_NOT;
     node.args = args;
-    FIRN_TRY(truth_node(binder, &node, out));
+    FI_TRY(truth_node(binder, &node, out));
 out:
-    firn_free(args);
+    fi_free(args);
     return rc;
 }
 
 /* "between": one range for both bounds, if they are constants. */
 static int
-bind_between(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_between(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
-    const struct firn_expr_syntax *low = syntax->first->next;
+    const struct fi_expr_syntax *low = syntax->first->next;
     uint32_t value = 0;
     uint32_t bounds[2] = {0, 0};
     uint32_t args[2] = {0, 0};
     DCHECK(syntax->child_count == 3);
-    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &value));
-    FIRN_TRY_RETURN(firn_expr_bind(binder, low, &bounds[0]));
-    FIRN_TRY_RETURN(firn_expr_bind(binder, low->next, &bounds[1]));
-    FIRN_TRY_RETURN(firn_expr_bind_compare(binder, low->at, FIRN_EXPR_GREATER_EQUAL, value,
-                                           bounds[0], &args[0]));
-    FIRN_TRY_RETURN(firn_expr_bind_compare(binder, low->next->at, FIRN_EXPR_LESS_EQUAL, value,
-                                           bounds[1], &args[1]));
-    struct firn_expr_node range = *firn_expr_bind_node(binder, args[0]);
-    const struct firn_expr_node *upper = firn_expr_bind_node(binder, args[1]);
-    if (range.op == FIRN_EXPR_OP_RANGE && upper->op == FIRN_EXPR_OP_RANGE &&
-        range.args[0] == value && upper->args[0] == value) {
-        range.a = firn_expr_order_same(&range.a, &upper->a) < 0 ? upper->a : range.a;
-        range.b = firn_expr_order_same(&range.b, &upper->b) > 0 ? upper->b : range.b;
-        FIRN_TRY_RETURN(firn_expr_bind_make(binder, &range, out));
+    FI_TRY_RETURN(fi_expr_bind(binder, syntax->first, &value));
+    FI_TRY_RETURN(fi_expr_bind(binder, low, &bounds[0]));
+    FI_TRY_RETURN(fi_expr_bind(binder, low->next, &bounds[1]));
+    FI_TRY_RETURN(
+        fi_expr_bind_compare(binder, low->at, FI_EXPR_GREATER_EQUAL, value, bounds[0], &args[0]));
+    FI_TRY_RETURN(fi_expr_bind_compare(binder, low->next->at, FI_EXPR_LESS_EQUAL, value, bounds[1],
+                                       &args[1]));
+    struct fi_expr_node range = *fi_expr_bind_node(binder, args[0]);
+    const struct fi_expr_node *upper = fi_expr_bind_node(binder, args[1]);
+    if (range.op == FI_EXPR_OP_RANGE && upper->op == FI_EXPR_OP_RANGE && range.args[0] == value &&
+        upper->args[0] == value) {
+        range.a = fi_expr_order_same(&range.a, &upper->a) < 0 ? upper->a : range.a;
+        range.b = fi_expr_order_same(&range.b, &upper->b) > 0 ? upper->b : range.b;
+        FI_TRY_RETURN(fi_expr_bind_make(binder, &range, out));
     } else {
-        struct firn_expr_node both = {.op = FIRN_EXPR_OP_AND, .args = args, .arg_count = 2};
-        FIRN_TRY_RETURN(truth_node(binder, &both, out));
+        struct fi_expr_node both = {.op = FI_EXPR_OP_AND, .args = args, .arg_count = 2};
+        FI_TRY_RETURN(truth_node(binder, &both, out));
     }
     return negate_if(binder, syntax->is_negated, out);
 }
 
 static int
-bind_distinct(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_distinct(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
     uint32_t a = 0;
     uint32_t b = 0;
@@ -499,35 +495,35 @@ bind_distinct(struct firn_expr_binder *binder, const struct firn_expr_syntax *sy
     uint32_t is_null_a;
     uint32_t is_null_b;
     DCHECK(syntax->child_count == 2);
-    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &a));
-    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first->next, &b));
-    FIRN_TRY_RETURN(firn_expr_bind_compare(binder, syntax->at, FIRN_EXPR_EQUAL, a, b, &equal));
-    struct firn_expr_node node = {
-        .op = FIRN_EXPR_OP_IS_TRUE, .detail = 1, .args = &equal, .arg_count = 1};
-    FIRN_TRY_RETURN(truth_node(binder, &node, out));
-    node = (struct firn_expr_node){.op = FIRN_EXPR_OP_IS_NULL, .args = &a, .arg_count = 1};
-    FIRN_TRY_RETURN(truth_node(binder, &node, &is_null_a));
+    FI_TRY_RETURN(fi_expr_bind(binder, syntax->first, &a));
+    FI_TRY_RETURN(fi_expr_bind(binder, syntax->first->next, &b));
+    FI_TRY_RETURN(fi_expr_bind_compare(binder, syntax->at, FI_EXPR_EQUAL, a, b, &equal));
+    struct fi_expr_node node = {
+        .op = FI_EXPR_OP_IS_TRUE, .detail = 1, .args = &equal, .arg_count = 1};
+    FI_TRY_RETURN(truth_node(binder, &node, out));
+    node = (struct fi_expr_node){.op = FI_EXPR_OP_IS_NULL, .args = &a, .arg_count = 1};
+    FI_TRY_RETURN(truth_node(binder, &node, &is_null_a));
     node.args = &b;
-    FIRN_TRY_RETURN(truth_node(binder, &node, &is_null_b));
+    FI_TRY_RETURN(truth_node(binder, &node, &is_null_b));
     uint32_t both[] = {is_null_a, is_null_b};
-    node = (struct firn_expr_node){.op = FIRN_EXPR_OP_AND, .args = both, .arg_count = 2};
-    FIRN_TRY_RETURN(truth_node(binder, &node, &is_null_a));
+    node = (struct fi_expr_node){.op = FI_EXPR_OP_AND, .args = both, .arg_count = 2};
+    FI_TRY_RETURN(truth_node(binder, &node, &is_null_a));
     uint32_t either[] = {*out, is_null_a};
-    node = (struct firn_expr_node){.op = FIRN_EXPR_OP_OR, .args = either, .arg_count = 2};
-    FIRN_TRY_RETURN(truth_node(binder, &node, out));
+    node = (struct fi_expr_node){.op = FI_EXPR_OP_OR, .args = either, .arg_count = 2};
+    FI_TRY_RETURN(truth_node(binder, &node, out));
     return negate_if(binder, !syntax->is_negated, out);
 }
 
 static int
 order_cells(const void *a, const void *b)
 {
-    return firn_expr_order_same((const struct firn_cell *)a, (const struct firn_cell *)b);
+    return fi_expr_order_same((const struct fi_cell *)a, (const struct fi_cell *)b);
 }
 
 /* Entries of an "in" list: each becomes one value of the list, or a condition of its own. */
 struct in_list {
     uint32_t value;
-    struct firn_cell *cells;
+    struct fi_cell *cells;
     size_t cell_count;
     uint32_t *args;
     size_t arg_count;
@@ -536,25 +532,24 @@ struct in_list {
 };
 
 static int
-add_entry(struct firn_expr_binder *binder, struct in_list *list,
-          const struct firn_expr_syntax *syntax)
+add_entry(struct fi_expr_binder *binder, struct in_list *list, const struct fi_expr_syntax *syntax)
 {
     uint32_t entry;
     uint32_t equal;
-    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax, &entry));
-    FIRN_TRY_RETURN(
-        firn_expr_bind_compare(binder, syntax->at, FIRN_EXPR_EQUAL, list->value, entry, &equal));
-    const struct firn_expr_node *node = firn_expr_bind_node(binder, equal);
-    bool is_range = node->op == FIRN_EXPR_OP_RANGE && node->args[0] == list->value;
-    int order = is_range ? firn_expr_order_same(&node->a, &node->b) : -1;
+    FI_TRY_RETURN(fi_expr_bind(binder, syntax, &entry));
+    FI_TRY_RETURN(
+        fi_expr_bind_compare(binder, syntax->at, FI_EXPR_EQUAL, list->value, entry, &equal));
+    const struct fi_expr_node *node = fi_expr_bind_node(binder, equal);
+    bool is_range = node->op == FI_EXPR_OP_RANGE && node->args[0] == list->value;
+    int order = is_range ? fi_expr_order_same(&node->a, &node->b) : -1;
     if (order > 0) {
         list->has_none = true;
         list->none = equal;
     } else if (order == 0) {
         list->cells[list->cell_count++] = node->a;
-    } else if (node->op == FIRN_EXPR_OP_COMPARE && node->args[0] == list->value &&
+    } else if (node->op == FI_EXPR_OP_COMPARE && node->args[0] == list->value &&
                is_constant(binder, node->args[1])) {
-        list->cells[list->cell_count++] = firn_expr_bind_node(binder, node->args[1])->a;
+        list->cells[list->cell_count++] = fi_expr_bind_node(binder, node->args[1])->a;
     } else {
         list->args[list->arg_count++] = equal;
     }
@@ -562,95 +557,93 @@ add_entry(struct firn_expr_binder *binder, struct in_list *list,
 }
 
 static int
-bind_in(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_in(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
     struct in_list list = {.value = 0};
     size_t room = syntax->child_count;
     int rc;
-    list.cells = firn_alloc_array(room, sizeof *list.cells);
-    list.args = firn_alloc_zeroed((room + 1) * sizeof *list.args);
+    list.cells = fi_alloc_array(room, sizeof *list.cells);
+    list.args = fi_alloc_zeroed((room + 1) * sizeof *list.args);
     if (list.cells == NULL || list.args == NULL) {
-        FIRN_TRY(firn_error_no_memory(binder->err, "an expression"));
+        FI_TRY(fi_error_no_memory(binder->err, "an expression"));
     }
-    FIRN_TRY(firn_expr_bind(binder, syntax->first, &list.value));
-    for (const struct firn_expr_syntax *part = syntax->first->next; part != NULL;
-         part = part->next) {
-        FIRN_TRY(add_entry(binder, &list, part));
+    FI_TRY(fi_expr_bind(binder, syntax->first, &list.value));
+    for (const struct fi_expr_syntax *part = syntax->first->next; part != NULL; part = part->next) {
+        FI_TRY(add_entry(binder, &list, part));
     }
     DCHECK(list.cell_count + list.arg_count < room); /* the first child is no entry */
     if (list.cell_count > 0) {
         size_t kept = 1;
-        firn_sort(list.cells, list.cell_count, sizeof *list.cells, order_cells);
+        fi_sort(list.cells, list.cell_count, sizeof *list.cells, order_cells);
         for (size_t i = 1; i < list.cell_count; i++) {
-            if (firn_expr_order_same(&list.cells[kept - 1], &list.cells[i]) != 0) {
+            if (fi_expr_order_same(&list.cells[kept - 1], &list.cells[i]) != 0) {
                 list.cells[kept++] = list.cells[i];
             }
         }
-        struct firn_expr_node node = {.op = FIRN_EXPR_OP_IN,
-                                      .args = &list.value,
-                                      .arg_count = 1,
-                                      .list = list.cells,
-                                      .list_count = kept};
-        FIRN_TRY(truth_node(binder, &node, &list.args[list.arg_count]));
+        struct fi_expr_node node = {.op = FI_EXPR_OP_IN,
+                                    .args = &list.value,
+                                    .arg_count = 1,
+                                    .list = list.cells,
+                                    .list_count = kept};
+        FI_TRY(truth_node(binder, &node, &list.args[list.arg_count]));
         list.arg_count++;
     }
     if (list.arg_count == 0) {
         DCHECK(list.has_none);
         list.args[list.arg_count++] = list.none;
     }
-    struct firn_expr_node any = {
-        .op = FIRN_EXPR_OP_OR, .args = list.args, .arg_count = (uint32_t)list.arg_count};
+    struct fi_expr_node any = {
+        .op = FI_EXPR_OP_OR, .args = list.args, .arg_count = (uint32_t)list.arg_count};
     *out = list.args[0];
     if (list.arg_count > 1) {
-        FIRN_TRY(truth_node(binder, &any, out));
+        FI_TRY(truth_node(binder, &any, out));
     }
-    FIRN_TRY(negate_if(binder, syntax->is_negated, out));
+    FI_TRY(negate_if(binder, syntax->is_negated, out));
 out:
-    firn_free(list.cells);
-    firn_free(list.args);
+    fi_free(list.cells);
+    fi_free(list.args);
     return rc;
 }
 
 static int
-bind_like(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_like(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
-    struct firn_expr_type text = {.type = FIRN_TYPE_TEXT};
+    struct fi_expr_type text = {.type = FIRN_TYPE_TEXT};
     uint32_t args[2];
     DCHECK(syntax->child_count == 2);
-    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &args[0]));
-    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first->next, &args[1]));
-    FIRN_TRY_RETURN(firn_expr_bind_adapt(binder, syntax->at, &text, &args[0]));
-    FIRN_TRY_RETURN(firn_expr_bind_adapt(binder, syntax->at, &text, &args[1]));
+    FI_TRY_RETURN(fi_expr_bind(binder, syntax->first, &args[0]));
+    FI_TRY_RETURN(fi_expr_bind(binder, syntax->first->next, &args[1]));
+    FI_TRY_RETURN(fi_expr_bind_adapt(binder, syntax->at, &text, &args[0]));
+    FI_TRY_RETURN(fi_expr_bind_adapt(binder, syntax->at, &text, &args[1]));
     if (type_of(binder, args[0])->type != FIRN_TYPE_TEXT ||
         type_of(binder, args[1])->type != FIRN_TYPE_TEXT) {
-        return firn_expr_bind_fail(binder, syntax->at, "\"like\" compares texts only");
+        return fi_expr_bind_fail(binder, syntax->at, "\"like\" compares texts only");
     }
-    struct firn_expr_node node = {.op = FIRN_EXPR_OP_LIKE, .args = args, .arg_count = 2};
-    firn_slice pattern = firn_expr_bind_node(binder, args[1])->a.as.bytes;
+    struct fi_expr_node node = {.op = FI_EXPR_OP_LIKE, .args = args, .arg_count = 2};
+    firn_slice pattern = fi_expr_bind_node(binder, args[1])->a.as.bytes;
     if (is_constant(binder, args[1]) && !is_null(binder, args[1]) && pattern.size > 0 &&
         memchr(pattern.data, '_', pattern.size) == NULL &&
         memchr(pattern.data, '%', pattern.size) == pattern.data + pattern.size - 1) {
-        struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES,
-                                 .as.bytes = firn_bytes(pattern.data, pattern.size - 1)};
-        FIRN_TRY_RETURN(firn_expr_bind_constant(binder, &text, &cell, &args[1]));
-        node.op = FIRN_EXPR_OP_PREFIX;
+        struct fi_cell cell = {.kind = FI_PHYSICAL_BYTES,
+                               .as.bytes = firn_bytes(pattern.data, pattern.size - 1)};
+        FI_TRY_RETURN(fi_expr_bind_constant(binder, &text, &cell, &args[1]));
+        node.op = FI_EXPR_OP_PREFIX;
     }
-    FIRN_TRY_RETURN(truth_node(binder, &node, out));
+    FI_TRY_RETURN(truth_node(binder, &node, out));
     return negate_if(binder, syntax->is_negated, out);
 }
 
 static int
-bind_is(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_is(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
-    struct firn_expr_node node = {
-        .op = FIRN_EXPR_OP_IS_NULL, .detail = syntax->detail, .arg_count = 1};
+    struct fi_expr_node node = {.op = FI_EXPR_OP_IS_NULL, .detail = syntax->detail, .arg_count = 1};
     uint32_t arg;
     DCHECK(syntax->child_count == 1);
-    if (syntax->kind == FIRN_EXPR_SYNTAX_IS_TRUE) {
-        node.op = FIRN_EXPR_OP_IS_TRUE;
-        FIRN_TRY_RETURN(bind_truth(binder, syntax->first, &arg));
+    if (syntax->kind == FI_EXPR_SYNTAX_IS_TRUE) {
+        node.op = FI_EXPR_OP_IS_TRUE;
+        FI_TRY_RETURN(bind_truth(binder, syntax->first, &arg));
     } else {
-        FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &arg));
+        FI_TRY_RETURN(fi_expr_bind(binder, syntax->first, &arg));
     }
     node.args = &arg;
     node.is_negated = syntax->is_negated;
@@ -660,137 +653,136 @@ bind_is(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, 
 /* ---- the other nodes ---- */
 
 static int
-bind_case(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_case(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
     uint32_t branches = syntax->child_count / 2;
     uint32_t count = 2 * branches + 1;
-    uint32_t *args = firn_alloc_array(count, sizeof *args);
-    uint32_t *values = firn_alloc_array((size_t)branches + 1, sizeof *values);
-    struct firn_expr_node node = {.op = FIRN_EXPR_OP_CASE, .arg_count = count};
-    const struct firn_expr_syntax *part = syntax->first;
+    uint32_t *args = fi_alloc_array(count, sizeof *args);
+    uint32_t *values = fi_alloc_array((size_t)branches + 1, sizeof *values);
+    struct fi_expr_node node = {.op = FI_EXPR_OP_CASE, .arg_count = count};
+    const struct fi_expr_syntax *part = syntax->first;
     bool is_nullable = false;
     int rc;
     DCHECK(branches > 0 && syntax->child_count % 2 == syntax->detail);
     if (args == NULL || values == NULL) {
-        FIRN_TRY(firn_error_no_memory(binder->err, "an expression"));
+        FI_TRY(fi_error_no_memory(binder->err, "an expression"));
     }
     for (uint32_t i = 0; i < branches; i++, part = part->next->next) {
-        FIRN_TRY(bind_truth(binder, part, &args[2 * (size_t)i]));
-        FIRN_TRY(firn_expr_bind(binder, part->next, &values[i]));
+        FI_TRY(bind_truth(binder, part, &args[2 * (size_t)i]));
+        FI_TRY(fi_expr_bind(binder, part->next, &values[i]));
     }
-    FIRN_TRY(syntax->detail != 0 ? firn_expr_bind(binder, part, &values[branches])
-                                 : firn_expr_bind_null(binder, FIRN_TYPE_NULL, &values[branches]));
-    FIRN_TRY(firn_expr_bind_unify(binder, syntax->at, values, (size_t)branches + 1, &node.type));
+    FI_TRY(syntax->detail != 0 ? fi_expr_bind(binder, part, &values[branches])
+                               : fi_expr_bind_null(binder, FIRN_TYPE_NULL, &values[branches]));
+    FI_TRY(fi_expr_bind_unify(binder, syntax->at, values, (size_t)branches + 1, &node.type));
     for (uint32_t i = 0; i <= branches; i++) {
         args[i < branches ? 2 * i + 1 : 2 * i] = values[i];
         is_nullable |= type_of(binder, values[i])->is_nullable;
     }
     node.type.is_nullable = is_nullable;
     node.args = args;
-    FIRN_TRY(firn_expr_bind_make(binder, &node, out));
+    FI_TRY(fi_expr_bind_make(binder, &node, out));
 out:
-    firn_free(args);
-    firn_free(values);
+    fi_free(args);
+    fi_free(values);
     return rc;
 }
 
 static int
-bind_cast(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_cast(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
-    char names[2][FIRN_EXPR_TYPE_TEXT_SIZE];
+    char names[2][FI_EXPR_TYPE_TEXT_SIZE];
     uint32_t arg;
-    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &arg));
-    if (type_of(binder, arg)->scale == FIRN_EXPR_SCALE_UNKNOWN) {
-        FIRN_TRY_RETURN(firn_expr_bind_adapt(binder, syntax->at, syntax->type, &arg));
+    FI_TRY_RETURN(fi_expr_bind(binder, syntax->first, &arg));
+    if (type_of(binder, arg)->scale == FI_EXPR_SCALE_UNKNOWN) {
+        FI_TRY_RETURN(fi_expr_bind_adapt(binder, syntax->at, syntax->type, &arg));
     }
     if (is_constant(binder, arg) && type_of(binder, arg)->type == FIRN_TYPE_TEXT &&
         !is_null(binder, arg) &&
-        (firn_expr_is_time(syntax->type->type) || syntax->type->type == FIRN_TYPE_UUID)) {
+        (fi_expr_is_time(syntax->type->type) || syntax->type->type == FIRN_TYPE_UUID)) {
         *out = arg;
         return adapt_text(binder, syntax->at, syntax->type, out);
     }
-    if (!is_null(binder, arg) && (type_of(binder, arg)->scale == FIRN_EXPR_SCALE_UNKNOWN ||
-                                  !firn_expr_cast_is_allowed(type_of(binder, arg), syntax->type))) {
-        return firn_expr_bind_fail(binder, syntax->at, "%s cannot be cast to %s",
-                                   firn_expr_type_text(type_of(binder, arg), names[0]),
-                                   firn_expr_type_text(syntax->type, names[1]));
+    if (!is_null(binder, arg) && (type_of(binder, arg)->scale == FI_EXPR_SCALE_UNKNOWN ||
+                                  !fi_expr_cast_is_allowed(type_of(binder, arg), syntax->type))) {
+        return fi_expr_bind_fail(binder, syntax->at, "%s cannot be cast to %s",
+                                 fi_expr_type_text(type_of(binder, arg), names[0]),
+                                 fi_expr_type_text(syntax->type, names[1]));
     }
-    return firn_expr_bind_cast(binder, arg, syntax->type, out);
+    return fi_expr_bind_cast(binder, arg, syntax->type, out);
 }
 
 static int
-bind_operator(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_operator(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
     uint32_t args[2] = {0, 0};
-    if (syntax->kind == FIRN_EXPR_SYNTAX_NEGATE && syntax->first->kind == FIRN_EXPR_SYNTAX_NUMBER) {
-        return firn_expr_leaf_number(binder, syntax->first, true, out);
+    if (syntax->kind == FI_EXPR_SYNTAX_NEGATE && syntax->first->kind == FI_EXPR_SYNTAX_NUMBER) {
+        return fi_expr_leaf_number(binder, syntax->first, true, out);
     }
-    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first, &args[0]));
-    if (syntax->kind == FIRN_EXPR_SYNTAX_NEGATE) {
-        return firn_expr_arith_negate(binder, syntax->at, args[0], out);
+    FI_TRY_RETURN(fi_expr_bind(binder, syntax->first, &args[0]));
+    if (syntax->kind == FI_EXPR_SYNTAX_NEGATE) {
+        return fi_expr_arith_negate(binder, syntax->at, args[0], out);
     }
-    FIRN_TRY_RETURN(firn_expr_bind(binder, syntax->first->next, &args[1]));
-    if (syntax->kind == FIRN_EXPR_SYNTAX_COMPARE) {
-        return firn_expr_bind_compare(binder, syntax->at, (enum firn_expr_comparison)syntax->detail,
-                                      args[0], args[1], out);
+    FI_TRY_RETURN(fi_expr_bind(binder, syntax->first->next, &args[1]));
+    if (syntax->kind == FI_EXPR_SYNTAX_COMPARE) {
+        return fi_expr_bind_compare(binder, syntax->at, (enum fi_expr_comparison)syntax->detail,
+                                    args[0], args[1], out);
     }
     if (syntax->detail != '|') {
-        FIRN_TRY_RETURN(adapt_both(binder, syntax->at, &args[0], &args[1]));
+        FI_TRY_RETURN(adapt_both(binder, syntax->at, &args[0], &args[1]));
     }
-    return firn_expr_arith_binary(binder, syntax->at, syntax->detail, args[0], args[1], out);
+    return fi_expr_arith_binary(binder, syntax->at, syntax->detail, args[0], args[1], out);
 }
 
 int
-firn_expr_bind(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
-               uint32_t *out)
+fi_expr_bind(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
     int rc;
     *out = 0;
-    if (binder->depth == FIRN_EXPR_NODE_DEPTH_MAX) {
-        return firn_error_set(binder->err, FIRN_LIMIT,
-                              "%s%sthe expression has more than %d parts in each other",
-                              binder->env->of != NULL ? binder->env->of : "",
-                              binder->env->of != NULL ? ": " : "", FIRN_EXPR_NODE_DEPTH_MAX);
+    if (binder->depth == FI_EXPR_NODE_DEPTH_MAX) {
+        return fi_error_set(binder->err, FIRN_LIMIT,
+                            "%s%sthe expression has more than %d parts in each other",
+                            binder->env->of != NULL ? binder->env->of : "",
+                            binder->env->of != NULL ? ": " : "", FI_EXPR_NODE_DEPTH_MAX);
     }
     binder->depth++;
     switch (syntax->kind) {
-    case FIRN_EXPR_SYNTAX_AND:
-    case FIRN_EXPR_SYNTAX_OR:
-    case FIRN_EXPR_SYNTAX_NOT:
+    case FI_EXPR_SYNTAX_AND:
+    case FI_EXPR_SYNTAX_OR:
+    case FI_EXPR_SYNTAX_NOT:
         rc = bind_joined(binder, syntax, out);
         break;
-    case FIRN_EXPR_SYNTAX_IS_NULL:
-    case FIRN_EXPR_SYNTAX_IS_TRUE:
+    case FI_EXPR_SYNTAX_IS_NULL:
+    case FI_EXPR_SYNTAX_IS_TRUE:
         rc = bind_is(binder, syntax, out);
         break;
-    case FIRN_EXPR_SYNTAX_DISTINCT:
+    case FI_EXPR_SYNTAX_DISTINCT:
         rc = bind_distinct(binder, syntax, out);
         break;
-    case FIRN_EXPR_SYNTAX_BETWEEN:
+    case FI_EXPR_SYNTAX_BETWEEN:
         rc = bind_between(binder, syntax, out);
         break;
-    case FIRN_EXPR_SYNTAX_IN:
+    case FI_EXPR_SYNTAX_IN:
         rc = bind_in(binder, syntax, out);
         break;
-    case FIRN_EXPR_SYNTAX_LIKE:
+    case FI_EXPR_SYNTAX_LIKE:
         rc = bind_like(binder, syntax, out);
         break;
-    case FIRN_EXPR_SYNTAX_COMPARE:
-    case FIRN_EXPR_SYNTAX_BINARY:
-    case FIRN_EXPR_SYNTAX_NEGATE:
+    case FI_EXPR_SYNTAX_COMPARE:
+    case FI_EXPR_SYNTAX_BINARY:
+    case FI_EXPR_SYNTAX_NEGATE:
         rc = bind_operator(binder, syntax, out);
         break;
-    case FIRN_EXPR_SYNTAX_CALL:
-        rc = firn_expr_call_bind(binder, syntax, out);
+    case FI_EXPR_SYNTAX_CALL:
+        rc = fi_expr_call_bind(binder, syntax, out);
         break;
-    case FIRN_EXPR_SYNTAX_CASE:
+    case FI_EXPR_SYNTAX_CASE:
         rc = bind_case(binder, syntax, out);
         break;
-    case FIRN_EXPR_SYNTAX_CAST:
+    case FI_EXPR_SYNTAX_CAST:
         rc = bind_cast(binder, syntax, out);
         break;
     default:
-        rc = firn_expr_leaf_bind(binder, syntax, out);
+        rc = fi_expr_leaf_bind(binder, syntax, out);
         break;
     }
     DCHECK(rc != FIRN_OK || *out < binder->builder->count);
@@ -799,25 +791,25 @@ firn_expr_bind(struct firn_expr_binder *binder, const struct firn_expr_syntax *s
 }
 
 int
-firn_expr_bind_expression(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
-                          struct firn_expr **out)
+fi_expr_bind_expression(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax,
+                        struct fi_expr **out)
 {
-    struct firn_expr_builder builder = {.arena = {.chunk_size = 2048}};
+    struct fi_expr_builder builder = {.arena = {.chunk_size = 2048}};
     uint32_t root;
     int rc;
     binder->builder = &builder;
     binder->depth = 0;
-    FIRN_TRY(firn_expr_bind(binder, syntax, &root));
+    FI_TRY(fi_expr_bind(binder, syntax, &root));
     DCHECK(binder->depth == 0);
-    if (builder.nodes[root].type.scale == FIRN_EXPR_SCALE_UNKNOWN) {
-        rc = firn_expr_bind_fail(binder, syntax->at,
-                                 "a decimal parameter takes its scale from what it is compared or "
-                                 "joined with, and there is nothing here");
+    if (builder.nodes[root].type.scale == FI_EXPR_SCALE_UNKNOWN) {
+        rc = fi_expr_bind_fail(binder, syntax->at,
+                               "a decimal parameter takes its scale from what it is compared or "
+                               "joined with, and there is nothing here");
         goto out;
     }
-    FIRN_TRY(firn_expr_extract(builder.nodes, root, out, binder->err));
+    FI_TRY(fi_expr_extract(builder.nodes, root, out, binder->err));
 out:
     binder->builder = NULL;
-    firn_expr_builder_deinit(&builder);
+    fi_expr_builder_deinit(&builder);
     return rc;
 }

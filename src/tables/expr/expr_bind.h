@@ -8,10 +8,10 @@
 #include "expr/expr_internal.h"
 #include "expr/expr_parse.h"
 
-struct firn_expr_binder {
-    const struct firn_expr_env *env;
+struct fi_expr_binder {
+    const struct fi_expr_env *env;
     firn_slice text;
-    struct firn_expr_builder *builder;
+    struct fi_expr_builder *builder;
     size_t *next_parameter;
     unsigned depth;
     bool is_in_aggregate;
@@ -21,75 +21,71 @@ struct firn_expr_binder {
 /* ---- expr_bind.c ---- */
 
 /* Makes the node of a tree. FIRN_INVALID, FIRN_LIMIT, FIRN_NOT_FOUND, FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_expr_bind(struct firn_expr_binder *binder,
-                                   const struct firn_expr_syntax *syntax, uint32_t *out);
+FIRN_MUST_CHECK int fi_expr_bind(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax,
+                                 uint32_t *out);
 /* Makes an expression of the whole tree, with a builder of its own. */
-FIRN_MUST_CHECK int firn_expr_bind_expression(struct firn_expr_binder *binder,
-                                              const struct firn_expr_syntax *syntax,
-                                              struct firn_expr **out);
+FIRN_MUST_CHECK int fi_expr_bind_expression(struct fi_expr_binder *binder,
+                                            const struct fi_expr_syntax *syntax,
+                                            struct fi_expr **out);
 /* Returns FIRN_INVALID, with the place in the text and a message. */
-int firn_expr_bind_fail(struct firn_expr_binder *binder, size_t at, const char *format, ...)
+int fi_expr_bind_fail(struct fi_expr_binder *binder, size_t at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-const struct firn_expr_node *firn_expr_bind_node(const struct firn_expr_binder *binder,
-                                                 uint32_t node);
+const struct fi_expr_node *fi_expr_bind_node(const struct fi_expr_binder *binder, uint32_t node);
 /* Makes a constant, or a null of a type. */
-FIRN_MUST_CHECK int firn_expr_bind_constant(struct firn_expr_binder *binder,
-                                            const struct firn_expr_type *type,
-                                            const struct firn_cell *cell, uint32_t *out);
-FIRN_MUST_CHECK int firn_expr_bind_null(struct firn_expr_binder *binder, firn_type type,
-                                        uint32_t *out);
+FIRN_MUST_CHECK int fi_expr_bind_constant(struct fi_expr_binder *binder,
+                                          const struct fi_expr_type *type,
+                                          const struct fi_cell *cell, uint32_t *out);
+FIRN_MUST_CHECK int fi_expr_bind_null(struct fi_expr_binder *binder, firn_type type, uint32_t *out);
 /* Casts a node to another type; casts that change nothing are left out. Requires: the cast is
  * allowed. */
-FIRN_MUST_CHECK int firn_expr_bind_cast(struct firn_expr_binder *binder, uint32_t node,
-                                        const struct firn_expr_type *type, uint32_t *out);
+FIRN_MUST_CHECK int fi_expr_bind_cast(struct fi_expr_binder *binder, uint32_t node,
+                                      const struct fi_expr_type *type, uint32_t *out);
 /* Converts constants that have no type of their own (text, null, x'…', decimals of an unknown
  * scale) to a type; other nodes stay. at: where the constant is. */
-FIRN_MUST_CHECK int firn_expr_bind_adapt(struct firn_expr_binder *binder, size_t at,
-                                         const struct firn_expr_type *type, uint32_t *node);
+FIRN_MUST_CHECK int fi_expr_bind_adapt(struct fi_expr_binder *binder, size_t at,
+                                       const struct fi_expr_type *type, uint32_t *node);
 /* Makes all nodes values of one type, which goes to *out_type. */
-FIRN_MUST_CHECK int firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at,
-                                         uint32_t *nodes, size_t count,
-                                         struct firn_expr_type *out_type);
-FIRN_MUST_CHECK int firn_expr_bind_compare(struct firn_expr_binder *binder, size_t at,
-                                           enum firn_expr_comparison comparison, uint32_t a,
-                                           uint32_t b, uint32_t *out);
+FIRN_MUST_CHECK int fi_expr_bind_unify(struct fi_expr_binder *binder, size_t at, uint32_t *nodes,
+                                       size_t count, struct fi_expr_type *out_type);
+FIRN_MUST_CHECK int fi_expr_bind_compare(struct fi_expr_binder *binder, size_t at,
+                                         enum fi_expr_comparison comparison, uint32_t a, uint32_t b,
+                                         uint32_t *out);
 /* Makes a node with some arguments. */
-FIRN_MUST_CHECK int firn_expr_bind_make(struct firn_expr_binder *binder,
-                                        const struct firn_expr_node *model, uint32_t *out);
+FIRN_MUST_CHECK int fi_expr_bind_make(struct fi_expr_binder *binder,
+                                      const struct fi_expr_node *model, uint32_t *out);
 
 /* ---- expr_leaf.c ---- */
 
-FIRN_MUST_CHECK int firn_expr_leaf_bind(struct firn_expr_binder *binder,
-                                        const struct firn_expr_syntax *syntax, uint32_t *out);
+FIRN_MUST_CHECK int fi_expr_leaf_bind(struct fi_expr_binder *binder,
+                                      const struct fi_expr_syntax *syntax, uint32_t *out);
 /* Makes the constant of a number, or of one with a "-" before it. */
-FIRN_MUST_CHECK int firn_expr_leaf_number(struct firn_expr_binder *binder,
-                                          const struct firn_expr_syntax *syntax, bool is_negative,
-                                          uint32_t *out);
+FIRN_MUST_CHECK int fi_expr_leaf_number(struct fi_expr_binder *binder,
+                                        const struct fi_expr_syntax *syntax, bool is_negative,
+                                        uint32_t *out);
 
 /* ---- expr_arith.c ---- */
 
 /* sign: one of + - * / % */
-FIRN_MUST_CHECK int firn_expr_arith_binary(struct firn_expr_binder *binder, size_t at, uint8_t sign,
-                                           uint32_t a, uint32_t b, uint32_t *out);
-FIRN_MUST_CHECK int firn_expr_arith_negate(struct firn_expr_binder *binder, size_t at, uint32_t a,
-                                           uint32_t *out);
+FIRN_MUST_CHECK int fi_expr_arith_binary(struct fi_expr_binder *binder, size_t at, uint8_t sign,
+                                         uint32_t a, uint32_t b, uint32_t *out);
+FIRN_MUST_CHECK int fi_expr_arith_negate(struct fi_expr_binder *binder, size_t at, uint32_t a,
+                                         uint32_t *out);
 
 /* ---- expr_call.c ---- */
 
-FIRN_MUST_CHECK int firn_expr_call_bind(struct firn_expr_binder *binder,
-                                        const struct firn_expr_syntax *syntax, uint32_t *out);
+FIRN_MUST_CHECK int fi_expr_call_bind(struct fi_expr_binder *binder,
+                                      const struct fi_expr_syntax *syntax, uint32_t *out);
 
 /* ---- expr_literal.c ---- */
 
 /* Reads the digits of a number, with a "-" before it if it is negative. NULL, or what is wrong. */
-const char *firn_expr_literal_number(firn_slice text, bool is_negative,
-                                     struct firn_expr_type *out_type, struct firn_cell *out);
+const char *fi_expr_literal_number(firn_slice text, bool is_negative, struct fi_expr_type *out_type,
+                                   struct fi_cell *out);
 
 /* ---- expr_fold.c ---- */
 
 /* Makes the node of a model, simplified: if all arguments are constants, a constant. */
-FIRN_MUST_CHECK int firn_expr_fold(struct firn_expr_builder *builder,
-                                   const struct firn_expr_node *model, uint32_t *out,
-                                   firn_error *err);
+FIRN_MUST_CHECK int fi_expr_fold(struct fi_expr_builder *builder, const struct fi_expr_node *model,
+                                 uint32_t *out, firn_error *err);
 
 #endif

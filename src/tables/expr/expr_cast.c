@@ -17,7 +17,7 @@
 __extension__ typedef __int128 int128;
 
 bool
-firn_expr_cast_is_allowed(const struct firn_expr_type *from, const struct firn_expr_type *to)
+fi_expr_cast_is_allowed(const struct fi_expr_type *from, const struct fi_expr_type *to)
 {
     firn_type a = from->type;
     firn_type b = to->type;
@@ -30,31 +30,31 @@ firn_expr_cast_is_allowed(const struct firn_expr_type *from, const struct firn_e
     if (a == FIRN_TYPE_BLOB || b == FIRN_TYPE_BLOB) {
         return a >= FIRN_TYPE_BLOB && b >= FIRN_TYPE_BLOB;
     }
-    return (firn_expr_is_number(a) && firn_expr_is_number(b)) ||
-           (a == FIRN_TYPE_BOOL && firn_expr_is_integer(b)) ||
-           (firn_expr_is_integer(a) && b == FIRN_TYPE_BOOL) ||
-           (firn_expr_is_time(a) && firn_expr_is_time(b)) ||
+    return (fi_expr_is_number(a) && fi_expr_is_number(b)) ||
+           (a == FIRN_TYPE_BOOL && fi_expr_is_integer(b)) ||
+           (fi_expr_is_integer(a) && b == FIRN_TYPE_BOOL) ||
+           (fi_expr_is_time(a) && fi_expr_is_time(b)) ||
            (a == FIRN_TYPE_VECTOR && b == FIRN_TYPE_VECTOR && from->dimensions == to->dimensions);
 }
 
 static firn_value
-value_of(const struct firn_expr_type *type, const struct firn_cell *cell)
+value_of(const struct fi_expr_type *type, const struct fi_cell *cell)
 {
     firn_value value = {.type = type->type};
     switch (cell->kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         value.as.i64 = cell->as.i64;
         break;
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         value.as.u64 = cell->as.u64;
         if (type->type == FIRN_TYPE_BOOL) {
             value = firn_bool(cell->as.u64 != 0);
         }
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         value.as.f32 = cell->as.f32;
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         value.as.f64 = cell->as.f64;
         break;
     default:
@@ -65,20 +65,20 @@ value_of(const struct firn_expr_type *type, const struct firn_cell *cell)
 }
 
 static void
-cell_of(const firn_value *value, struct firn_cell *out)
+cell_of(const firn_value *value, struct fi_cell *out)
 {
-    out->kind = firn_physical_of(value->type);
+    out->kind = fi_physical_of(value->type);
     switch (out->kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         out->as.i64 = value->as.i64;
         break;
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         out->as.u64 = value->type == FIRN_TYPE_BOOL ? (value->as.boolean ? 1 : 0) : value->as.u64;
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         out->as.f32 = value->as.f32;
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         out->as.f64 = value->as.f64;
         break;
     default:
@@ -87,33 +87,32 @@ cell_of(const firn_value *value, struct firn_cell *out)
     }
 }
 
-static struct firn_value_text_type
-text_type(const struct firn_expr_type *type)
+static struct fi_value_text_type
+text_type(const struct fi_expr_type *type)
 {
-    return (struct firn_value_text_type){.type = type->type,
-                                         .precision = (uint8_t)type->precision,
-                                         .scale = (uint8_t)type->scale,
-                                         .dimensions = type->dimensions};
+    return (struct fi_value_text_type){.type = type->type,
+                                       .precision = (uint8_t)type->precision,
+                                       .scale = (uint8_t)type->scale,
+                                       .dimensions = type->dimensions};
 }
 
 static int
-fail_fit(const struct firn_expr_type *type, firn_error *err)
+fail_fit(const struct fi_expr_type *type, firn_error *err)
 {
-    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
-    return firn_error_set(err, FIRN_LIMIT, "a number does not fit %s",
-                          firn_expr_type_text(type, name));
+    char name[FI_EXPR_TYPE_TEXT_SIZE];
+    return fi_error_set(err, FIRN_LIMIT, "a number does not fit %s", fi_expr_type_text(type, name));
 }
 
 static int
-cast_to_real(const struct firn_expr_type *from, const struct firn_cell *cell,
-             const struct firn_expr_type *to, struct firn_cell *out, firn_error *err)
+cast_to_real(const struct fi_expr_type *from, const struct fi_cell *cell,
+             const struct fi_expr_type *to, struct fi_cell *out, firn_error *err)
 {
-    double real = firn_expr_order_real(from, cell);
+    double real = fi_expr_order_real(from, cell);
     if (to->type == FIRN_TYPE_F64) {
-        *out = (struct firn_cell){.kind = FIRN_PHYSICAL_F64, .as.f64 = real};
+        *out = (struct fi_cell){.kind = FI_PHYSICAL_F64, .as.f64 = real};
         return FIRN_OK;
     }
-    *out = (struct firn_cell){.kind = FIRN_PHYSICAL_F32, .as.f32 = (float)real};
+    *out = (struct fi_cell){.kind = FI_PHYSICAL_F32, .as.f32 = (float)real};
     bool was_finite = real - real == 0;
     bool is_finite = out->as.f32 - out->as.f32 == 0;
     return was_finite && !is_finite ? fail_fit(to, err) : FIRN_OK;
@@ -143,101 +142,101 @@ units_of_real(double real, int64_t power)
 
 /* A number as a whole number of units of the target. */
 static int
-cast_to_whole(const struct firn_expr_type *from, const struct firn_cell *cell,
-              const struct firn_expr_type *to, struct firn_cell *out, firn_error *err)
+cast_to_whole(const struct fi_expr_type *from, const struct fi_cell *cell,
+              const struct fi_expr_type *to, struct fi_cell *out, firn_error *err)
 {
     uint32_t scale = to->type == FIRN_TYPE_DECIMAL ? to->scale : 0;
     uint32_t own = from->type == FIRN_TYPE_DECIMAL ? from->scale : 0;
-    struct firn_cell min;
-    struct firn_cell max;
+    struct fi_cell min;
+    struct fi_cell max;
     int128 units;
-    DCHECK(firn_expr_is_number(to->type) && cell->kind != FIRN_PHYSICAL_BYTES);
-    firn_expr_order_limits(to, &min, &max);
-    if (cell->kind == FIRN_PHYSICAL_F32 || cell->kind == FIRN_PHYSICAL_F64) {
-        double real = firn_expr_order_real(from, cell);
-        int64_t power = firn_expr_power(scale);
+    DCHECK(fi_expr_is_number(to->type) && cell->kind != FI_PHYSICAL_BYTES);
+    fi_expr_order_limits(to, &min, &max);
+    if (cell->kind == FI_PHYSICAL_F32 || cell->kind == FI_PHYSICAL_F64) {
+        double real = fi_expr_order_real(from, cell);
+        int64_t power = fi_expr_power(scale);
         if (!(real * (double)power > -2e19 && real * (double)power < 2e19)) {
             return fail_fit(to, err);
         }
         units = units_of_real(real, power);
     } else {
-        units = cell->kind == FIRN_PHYSICAL_U64 ? (int128)cell->as.u64 : (int128)cell->as.i64;
+        units = cell->kind == FI_PHYSICAL_U64 ? (int128)cell->as.u64 : (int128)cell->as.i64;
         if (scale >= own) {
-            units *= firn_expr_power(scale - own);
+            units *= fi_expr_power(scale - own);
         } else {
-            int128 power = firn_expr_power(own - scale);
+            int128 power = fi_expr_power(own - scale);
             int128 rest = units % power;
             units = units / power + (2 * rest >= power ? 1 : 0) - (2 * rest <= -power ? 1 : 0);
         }
     }
-    bool is_unsigned = firn_expr_is_unsigned(to->type);
+    bool is_unsigned = fi_expr_is_unsigned(to->type);
     int128 low = is_unsigned ? 0 : (int128)min.as.i64;
     int128 high = is_unsigned ? (int128)max.as.u64 : (int128)max.as.i64;
     if (units < low || units > high) {
         return fail_fit(to, err);
     }
-    out->kind = is_unsigned ? FIRN_PHYSICAL_U64 : FIRN_PHYSICAL_I64;
+    out->kind = is_unsigned ? FI_PHYSICAL_U64 : FI_PHYSICAL_I64;
     out->as.u64 = (uint64_t)units;
     return FIRN_OK;
 }
 
 static int
-cast_time(const struct firn_expr_type *from, const struct firn_cell *cell,
-          const struct firn_expr_type *to, struct firn_cell *out, firn_error *err)
+cast_time(const struct fi_expr_type *from, const struct fi_cell *cell,
+          const struct fi_expr_type *to, struct fi_cell *out, firn_error *err)
 {
     int64_t number = cell->as.i64;
     int64_t result = number;
-    DCHECK(firn_expr_is_time(from->type));
+    DCHECK(fi_expr_is_time(from->type));
     if (from->type == FIRN_TYPE_DATE && to->type == FIRN_TYPE_TIMESTAMP) {
-        if (number < firn_expr_date_min || number > firn_expr_date_max) {
+        if (number < fi_expr_date_min || number > fi_expr_date_max) {
             return fail_fit(to, err);
         }
-        result = number * firn_expr_day_us;
+        result = number * fi_expr_day_us;
     } else if (from->type == FIRN_TYPE_TIMESTAMP && to->type == FIRN_TYPE_DATE) {
-        result = number / firn_expr_day_us - (number % firn_expr_day_us < 0 ? 1 : 0);
+        result = number / fi_expr_day_us - (number % fi_expr_day_us < 0 ? 1 : 0);
     }
-    *out = (struct firn_cell){.kind = FIRN_PHYSICAL_I64, .as.i64 = result};
+    *out = (struct fi_cell){.kind = FI_PHYSICAL_I64, .as.i64 = result};
     return FIRN_OK;
 }
 
 static int
-cast_text(const struct firn_expr_type *from, const struct firn_cell *cell,
-          const struct firn_expr_type *to, struct firn_buf *memory, struct firn_cell *out,
+cast_text(const struct fi_expr_type *from, const struct fi_cell *cell,
+          const struct fi_expr_type *to, struct fi_buf *memory, struct fi_cell *out,
           firn_error *err)
 {
     firn_value value = value_of(from, cell);
     int rc;
     if (to->type == FIRN_TYPE_TEXT) {
-        struct firn_value_text_type type = text_type(from);
+        struct fi_value_text_type type = text_type(from);
         size_t start = memory->size;
-        FIRN_TRY(firn_value_text_append(&type, value, memory));
-        *out = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES};
+        FI_TRY(fi_value_text_append(&type, value, memory));
+        *out = (struct fi_cell){.kind = FI_PHYSICAL_BYTES};
         out->as.bytes = firn_bytes(memory->data + start, memory->size - start);
     } else {
-        struct firn_value_text_type type = text_type(to);
-        FIRN_TRY(firn_value_text_read(&type, cell->as.bytes, memory, &value, err));
+        struct fi_value_text_type type = text_type(to);
+        FI_TRY(fi_value_text_read(&type, cell->as.bytes, memory, &value, err));
         if (value.type == FIRN_TYPE_NULL) {
-            return firn_error_set(err, FIRN_INVALID, "a text is empty");
+            return fi_error_set(err, FIRN_INVALID, "a text is empty");
         }
         cell_of(&value, out);
-        if (firn_expr_is_time(to->type)) {
-            struct firn_cell min;
-            struct firn_cell max;
-            firn_expr_order_limits(to, &min, &max);
+        if (fi_expr_is_time(to->type)) {
+            struct fi_cell min;
+            struct fi_cell max;
+            fi_expr_order_limits(to, &min, &max);
             rc = out->as.i64 < min.as.i64 || out->as.i64 > max.as.i64 ? fail_fit(to, err) : FIRN_OK;
         }
     }
 out:
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "values of an expression") : rc;
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "values of an expression") : rc;
 }
 
 int
-firn_expr_cast_cell(const struct firn_expr_type *from, const struct firn_cell *cell,
-                    const struct firn_expr_type *to, struct firn_buf *memory, struct firn_cell *out,
-                    firn_error *err)
+fi_expr_cast_cell(const struct fi_expr_type *from, const struct fi_cell *cell,
+                  const struct fi_expr_type *to, struct fi_buf *memory, struct fi_cell *out,
+                  firn_error *err)
 {
-    DCHECK(cell->kind == firn_expr_physical(from->type));
-    DCHECK(firn_expr_cast_is_allowed(from, to));
+    DCHECK(cell->kind == fi_expr_physical(from->type));
+    DCHECK(fi_expr_cast_is_allowed(from, to));
     *out = *cell;
     if (from->type == FIRN_TYPE_TEXT && to->type == FIRN_TYPE_TEXT) {
         return FIRN_OK;
@@ -245,23 +244,23 @@ firn_expr_cast_cell(const struct firn_expr_type *from, const struct firn_cell *c
     if (from->type == FIRN_TYPE_TEXT || to->type == FIRN_TYPE_TEXT) {
         return cast_text(from, cell, to, memory, out, err);
     }
-    if (cell->kind == FIRN_PHYSICAL_BYTES) {
+    if (cell->kind == FI_PHYSICAL_BYTES) {
         size_t wanted = to->type == FIRN_TYPE_UUID     ? 16
                         : to->type == FIRN_TYPE_VECTOR ? 4 * (size_t)to->dimensions
                                                        : cell->as.bytes.size;
-        char name[FIRN_EXPR_TYPE_TEXT_SIZE];
+        char name[FI_EXPR_TYPE_TEXT_SIZE];
         return cell->as.bytes.size == wanted
                    ? FIRN_OK
-                   : firn_error_set(err, FIRN_INVALID, "a value of %zu bytes is not a %s",
-                                    cell->as.bytes.size, firn_expr_type_text(to, name));
+                   : fi_error_set(err, FIRN_INVALID, "a value of %zu bytes is not a %s",
+                                  cell->as.bytes.size, fi_expr_type_text(to, name));
     }
     if (to->type == FIRN_TYPE_BOOL) {
-        *out = (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = cell->as.u64 != 0 ? 1 : 0};
+        *out = (struct fi_cell){.kind = FI_PHYSICAL_U64, .as.u64 = cell->as.u64 != 0 ? 1 : 0};
         return FIRN_OK;
     }
-    if (firn_expr_is_time(to->type)) {
+    if (fi_expr_is_time(to->type)) {
         return cast_time(from, cell, to, out, err);
     }
-    return firn_expr_is_float(to->type) ? cast_to_real(from, cell, to, out, err)
-                                        : cast_to_whole(from, cell, to, out, err);
+    return fi_expr_is_float(to->type) ? cast_to_real(from, cell, to, out, err)
+                                      : cast_to_whole(from, cell, to, out, err);
 }

@@ -9,10 +9,10 @@
 #include "expr/expr_internal.h"
 
 /* A node whose arguments have been evaluated. */
-struct firn_expr_work {
-    const struct firn_expr_node *node;
-    const struct firn_expr_node *const *arg_nodes;
-    const struct firn_chunk_values *const *args;
+struct fi_expr_work {
+    const struct fi_expr_node *node;
+    const struct fi_expr_node *const *arg_nodes;
+    const struct fi_chunk_values *const *args;
     uint32_t arg_count;
     size_t count;
     const uint64_t *wanted; /* no bits after the last row */
@@ -26,45 +26,45 @@ struct firn_expr_work {
         double *f64;
         firn_slice *bytes;
     } out;
-    struct firn_buf *memory; /* for bytes: empty, lives as long as the values */
+    struct fi_buf *memory; /* for bytes: empty, lives as long as the values */
     firn_error *err;
 };
 static inline uint64_t
-firn_expr_live(const struct firn_expr_work *work, size_t word)
+fi_expr_live(const struct fi_expr_work *work, size_t word)
 {
     return work->has_nulls ? work->wanted[word] & work->valid[word] : work->wanted[word];
 }
 /* Runs a block for each row that is wanted and not null: */
-#define FIRN_EXPR_FOR_LIVE(work, row)                                                        \
-    for (size_t word_ = 0; word_ < FIRN_EXPR_MASK_WORDS; word_++)                            \
-        for (uint64_t left_ = firn_expr_live(work, word_); left_ != 0; left_ &= left_ - 1)   \
+#define FI_EXPR_FOR_LIVE(work, row)                                                          \
+    for (size_t word_ = 0; word_ < FI_EXPR_MASK_WORDS; word_++)                              \
+        for (uint64_t left_ = fi_expr_live(work, word_); left_ != 0; left_ &= left_ - 1)     \
             for (size_t row = word_ * 64 + (size_t)__builtin_ctzll(left_), once_ = 1; once_; \
                  once_ = 0)
 
-struct firn_expr_truth {
-    uint64_t yes[FIRN_EXPR_MASK_WORDS];
-    uint64_t no[FIRN_EXPR_MASK_WORDS];
+struct fi_expr_truth {
+    uint64_t yes[FI_EXPR_MASK_WORDS];
+    uint64_t no[FI_EXPR_MASK_WORDS];
 };
 
 /* Compute the values of all live rows: expr_eval_arith.c, _cast.c, _text.c, _time.c. FIRN_LIMIT,
  * FIRN_INVALID, FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_expr_eval_arith(struct firn_expr_work *work);
-FIRN_MUST_CHECK int firn_expr_eval_arith_choose(struct firn_expr_work *work); /* LEAST, GREATEST */
-FIRN_MUST_CHECK int firn_expr_eval_cast(struct firn_expr_work *work);
-FIRN_MUST_CHECK int firn_expr_eval_text(struct firn_expr_work *work);
-FIRN_MUST_CHECK int firn_expr_eval_time(struct firn_expr_work *work);
+FIRN_MUST_CHECK int fi_expr_eval_arith(struct fi_expr_work *work);
+FIRN_MUST_CHECK int fi_expr_eval_arith_choose(struct fi_expr_work *work); /* LEAST, GREATEST */
+FIRN_MUST_CHECK int fi_expr_eval_cast(struct fi_expr_work *work);
+FIRN_MUST_CHECK int fi_expr_eval_text(struct fi_expr_work *work);
+FIRN_MUST_CHECK int fi_expr_eval_time(struct fi_expr_work *work);
 /* Set the bits of the rows for which a condition holds; bits of nulls and of rows that are not
  * wanted have no meaning. expr_eval_compare.c; LIKE and PREFIX: expr_eval_text.c. */
-void firn_expr_eval_compare(const struct firn_expr_work *work, uint64_t *bits);
-void firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits);
+void fi_expr_eval_compare(const struct fi_expr_work *work, uint64_t *bits);
+void fi_expr_eval_text_match(const struct fi_expr_work *work, uint64_t *bits);
 
-struct firn_cell firn_expr_eval_compare_cell(const struct firn_chunk_values *values, size_t row);
+struct fi_cell fi_expr_eval_compare_cell(const struct fi_chunk_values *values, size_t row);
 /* The value of a row in values of bytes; a constant has one for all rows. */
 static inline firn_slice
-firn_expr_eval_bytes(const struct firn_expr_work *work, uint32_t arg, size_t row)
+fi_expr_eval_bytes(const struct fi_expr_work *work, uint32_t arg, size_t row)
 {
-    return work->arg_nodes[arg]->op == FIRN_EXPR_OP_CONSTANT ? work->arg_nodes[arg]->a.as.bytes
-                                                             : work->args[arg]->as.bytes[row];
+    return work->arg_nodes[arg]->op == FI_EXPR_OP_CONSTANT ? work->arg_nodes[arg]->a.as.bytes
+                                                           : work->args[arg]->as.bytes[row];
 }
 
 #endif

@@ -27,38 +27,38 @@
 static const double exact_whole = 4503599627370496.0; /* 2^52: from there on all are whole */
 
 static int
-fail_fit(const struct firn_expr_work *work)
+fail_fit(const struct fi_expr_work *work)
 {
-    char name[FIRN_EXPR_TYPE_TEXT_SIZE];
-    return firn_error_set(work->err, FIRN_LIMIT, "a result does not fit %s",
-                          firn_expr_type_text(&work->node->type, name));
+    char name[FI_EXPR_TYPE_TEXT_SIZE];
+    return fi_error_set(work->err, FIRN_LIMIT, "a result does not fit %s",
+                        fi_expr_type_text(&work->node->type, name));
 }
 
 /* Computes one row; false: the result does not fit. */
 static bool
-compute(enum firn_expr_op op, int64_t a, int64_t b, int64_t *out)
+compute(enum fi_expr_op op, int64_t a, int64_t b, int64_t *out)
 {
     switch (op) {
-    case FIRN_EXPR_OP_ADD:
+    case FI_EXPR_OP_ADD:
         return !__builtin_add_overflow(a, b, out);
-    case FIRN_EXPR_OP_SUBTRACT:
+    case FI_EXPR_OP_SUBTRACT:
         return !__builtin_sub_overflow(a, b, out);
-    case FIRN_EXPR_OP_MULTIPLY:
+    case FI_EXPR_OP_MULTIPLY:
         return !__builtin_mul_overflow(a, b, out);
     default:
-        DCHECK(op == FIRN_EXPR_OP_NEGATE || op == FIRN_EXPR_OP_ABS);
+        DCHECK(op == FI_EXPR_OP_NEGATE || op == FI_EXPR_OP_ABS);
         *out = a;
-        return (op == FIRN_EXPR_OP_ABS && a >= 0) || !__builtin_sub_overflow((int64_t)0, a, out);
+        return (op == FI_EXPR_OP_ABS && a >= 0) || !__builtin_sub_overflow((int64_t)0, a, out);
     }
 }
 
 /* After a loop with a result that does not fit: FIRN_LIMIT if that was in a row that counts. */
 static int
-check_rows(const struct firn_expr_work *work, int64_t low, int64_t high)
+check_rows(const struct fi_expr_work *work, int64_t low, int64_t high)
 {
     const int64_t *a = work->args[0]->as.i64;
     const int64_t *b = work->arg_count > 1 ? work->args[1]->as.i64 : a;
-    FIRN_EXPR_FOR_LIVE(work, row)
+    FI_EXPR_FOR_LIVE(work, row)
     {
         int64_t result;
         if (!compute(work->node->op, a[row], b[row], &result) || result < low || result > high) {
@@ -81,13 +81,13 @@ struct pair {
 };
 
 static size_t
-places_of(const struct firn_expr_node *node)
+places_of(const struct fi_expr_node *node)
 {
-    return node->op == FIRN_EXPR_OP_CONSTANT ? 0 : SIZE_MAX;
+    return node->op == FI_EXPR_OP_CONSTANT ? 0 : SIZE_MAX;
 }
 
 static struct pair
-pair_of(const struct firn_expr_work *work)
+pair_of(const struct fi_expr_work *work)
 {
     const int64_t *a = work->args[0]->as.i64;
     DCHECK(work->arg_count == 1 || work->arg_count == 2);
@@ -243,7 +243,7 @@ has_hardware(void)
 #ifdef FIRN_DEBUG
     return false;
 #else
-    return firn_cpu_has(FIRN_CPU_AVX2);
+    return fi_cpu_has(FI_CPU_AVX2);
 #endif
 }
 
@@ -253,7 +253,7 @@ has_wide(void)
 #ifdef FIRN_DEBUG
     return false;
 #else
-    return firn_cpu_has(FIRN_CPU_VNNI);
+    return fi_cpu_has(FI_CPU_VNNI);
 #endif
 }
 
@@ -293,7 +293,7 @@ add_limited(const struct pair *pair, bool is_subtract, uint64_t low, uint64_t hi
 }
 
 static int
-arith_i64(struct firn_expr_work *work)
+arith_i64(struct fi_expr_work *work)
 {
     const struct pair pair = pair_of(work);
     const int64_t *a = pair.a;
@@ -302,7 +302,7 @@ arith_i64(struct firn_expr_work *work)
     size_t count = pair.count;
     uint64_t wrong = 0;
     switch (work->node->op) {
-    case FIRN_EXPR_OP_ADD:
+    case FI_EXPR_OP_ADD:
         for (size_t i = 0; i < count; i++) {
             uint64_t sum = (uint64_t)a[i] + (uint64_t)b[i];
             out[i] = (int64_t)sum;
@@ -310,7 +310,7 @@ arith_i64(struct firn_expr_work *work)
         }
         wrong >>= 63;
         break;
-    case FIRN_EXPR_OP_SUBTRACT:
+    case FI_EXPR_OP_SUBTRACT:
         for (size_t i = 0; i < count; i++) {
             uint64_t difference = (uint64_t)a[i] - (uint64_t)b[i];
             out[i] = (int64_t)difference;
@@ -318,7 +318,7 @@ arith_i64(struct firn_expr_work *work)
         }
         wrong >>= 63;
         break;
-    case FIRN_EXPR_OP_MULTIPLY:
+    case FI_EXPR_OP_MULTIPLY:
         if (multiply_small(&pair, 62)) {
             break;
         }
@@ -345,24 +345,24 @@ bits_within(int64_t low, int64_t high)
 
 /* Decimals, dates and timestamps. */
 static int
-arith_limited(struct firn_expr_work *work)
+arith_limited(struct fi_expr_work *work)
 {
     const struct pair pair = pair_of(work);
     size_t count = pair.count;
     uint64_t wrong = 0;
-    struct firn_expr_type widest = work->node->type;
-    struct firn_cell min;
-    struct firn_cell max;
-    widest.precision = FIRN_EXPR_PRECISION_MAX;
-    firn_expr_order_limits(&widest, &min, &max);
+    struct fi_expr_type widest = work->node->type;
+    struct fi_cell min;
+    struct fi_cell max;
+    widest.precision = FI_EXPR_PRECISION_MAX;
+    fi_expr_order_limits(&widest, &min, &max);
     uint64_t low = min.as.u64;
     uint64_t high = max.as.u64;
     switch (work->node->op) {
-    case FIRN_EXPR_OP_ADD:
-    case FIRN_EXPR_OP_SUBTRACT:
-        wrong = add_limited(&pair, work->node->op == FIRN_EXPR_OP_SUBTRACT, low, high);
+    case FI_EXPR_OP_ADD:
+    case FI_EXPR_OP_SUBTRACT:
+        wrong = add_limited(&pair, work->node->op == FI_EXPR_OP_SUBTRACT, low, high);
         break;
-    case FIRN_EXPR_OP_MULTIPLY:
+    case FI_EXPR_OP_MULTIPLY:
         if (multiply_small(&pair, bits_within(min.as.i64, max.as.i64))) {
             break;
         }
@@ -383,21 +383,21 @@ arith_limited(struct firn_expr_work *work)
 }
 
 static int
-arith_u64(struct firn_expr_work *work)
+arith_u64(struct fi_expr_work *work)
 {
     const uint64_t *a = work->args[0]->as.u64;
     const uint64_t *b = work->args[work->arg_count - 1]->as.u64;
     uint64_t *out = work->out.u64;
-    enum firn_expr_op op = work->node->op;
+    enum fi_expr_op op = work->node->op;
     bool wrong = false;
-    DCHECK(op >= FIRN_EXPR_OP_ADD && op <= FIRN_EXPR_OP_MULTIPLY);
+    DCHECK(op >= FI_EXPR_OP_ADD && op <= FI_EXPR_OP_MULTIPLY);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < work->count; i++) {
-            bool is_wrong = op == FIRN_EXPR_OP_ADD ? __builtin_add_overflow(a[i], b[i], &out[i])
-                            : op == FIRN_EXPR_OP_SUBTRACT
+            bool is_wrong = op == FI_EXPR_OP_ADD ? __builtin_add_overflow(a[i], b[i], &out[i])
+                            : op == FI_EXPR_OP_SUBTRACT
                                 ? __builtin_sub_overflow(a[i], b[i], &out[i])
                                 : __builtin_mul_overflow(a[i], b[i], &out[i]);
-            bool counts = round == 0 || (firn_expr_live(work, i / 64) >> i % 64 & 1) != 0;
+            bool counts = round == 0 || (fi_expr_live(work, i / 64) >> i % 64 & 1) != 0;
             wrong |= is_wrong && counts;
         }
         if (!wrong) {
@@ -409,35 +409,35 @@ arith_u64(struct firn_expr_work *work)
 }
 
 static int
-arith_f64(struct firn_expr_work *work)
+arith_f64(struct fi_expr_work *work)
 {
     const double *a = work->args[0]->as.f64;
     const double *b = work->args[work->arg_count - 1]->as.f64;
     double *out = work->out.f64;
     size_t count = work->count;
     switch (work->node->op) {
-    case FIRN_EXPR_OP_ADD:
+    case FI_EXPR_OP_ADD:
         for (size_t i = 0; i < count; i++) {
             out[i] = a[i] + b[i];
         }
         break;
-    case FIRN_EXPR_OP_SUBTRACT:
+    case FI_EXPR_OP_SUBTRACT:
         for (size_t i = 0; i < count; i++) {
             out[i] = a[i] - b[i];
         }
         break;
-    case FIRN_EXPR_OP_MULTIPLY:
+    case FI_EXPR_OP_MULTIPLY:
         for (size_t i = 0; i < count; i++) {
             out[i] = a[i] * b[i];
         }
         break;
-    case FIRN_EXPR_OP_NEGATE:
+    case FI_EXPR_OP_NEGATE:
         for (size_t i = 0; i < count; i++) {
             out[i] = -a[i];
         }
         break;
     default:
-        DCHECK(work->node->op == FIRN_EXPR_OP_ABS);
+        DCHECK(work->node->op == FI_EXPR_OP_ABS);
         for (size_t i = 0; i < count; i++) {
             out[i] = __builtin_fabs(a[i]);
         }
@@ -448,13 +448,13 @@ arith_f64(struct firn_expr_work *work)
 
 /* Makes the rows with a bit in bits null. */
 static void
-add_nulls(struct firn_expr_work *work, const uint64_t *nulls)
+add_nulls(struct fi_expr_work *work, const uint64_t *nulls)
 {
     uint64_t any = 0;
-    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
+    for (size_t word = 0; word < FI_EXPR_MASK_WORDS; word++) {
         any |= nulls[word] & work->wanted[word];
     }
-    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS && any != 0; word++) {
+    for (size_t word = 0; word < FI_EXPR_MASK_WORDS && any != 0; word++) {
         work->valid[word] =
             (work->has_nulls ? work->valid[word] : work->wanted[word]) & ~nulls[word];
     }
@@ -462,12 +462,12 @@ add_nulls(struct firn_expr_work *work, const uint64_t *nulls)
 }
 
 static int
-divide(struct firn_expr_work *work)
+divide(struct fi_expr_work *work)
 {
-    uint64_t nulls[FIRN_EXPR_MASK_WORDS] = {0};
+    uint64_t nulls[FI_EXPR_MASK_WORDS] = {0};
     const double *a = work->args[0]->as.f64;
     const double *b = work->args[1]->as.f64;
-    DCHECK(work->args[0]->kind == FIRN_PHYSICAL_F64 && work->args[1]->kind == FIRN_PHYSICAL_F64);
+    DCHECK(work->args[0]->kind == FI_PHYSICAL_F64 && work->args[1]->kind == FI_PHYSICAL_F64);
     for (size_t i = 0; i < work->count; i++) {
         bool is_zero = b[i] == 0;
         work->out.f64[i] = a[i] / (is_zero ? 1 : b[i]);
@@ -479,10 +479,10 @@ divide(struct firn_expr_work *work)
 
 /* The sign of a remainder is that of the first operand. */
 static int
-take_remainder(struct firn_expr_work *work)
+take_remainder(struct fi_expr_work *work)
 {
-    uint64_t nulls[FIRN_EXPR_MASK_WORDS] = {0};
-    bool is_signed = work->args[0]->kind == FIRN_PHYSICAL_I64;
+    uint64_t nulls[FI_EXPR_MASK_WORDS] = {0};
+    bool is_signed = work->args[0]->kind == FI_PHYSICAL_I64;
     DCHECK(work->args[0]->kind == work->args[1]->kind);
     for (size_t i = 0; i < work->count; i++) {
         uint64_t b = work->args[1]->as.u64[i];
@@ -509,9 +509,9 @@ round_f64(uint8_t how, double real)
     double whole = (double)(int64_t)real;
     double rest = real - whole;
     switch (how) {
-    case FIRN_EXPR_NEAREST:
+    case FI_EXPR_NEAREST:
         return rest >= 0.5 ? whole + 1 : rest <= -0.5 ? whole - 1 : whole;
-    case FIRN_EXPR_FLOOR:
+    case FI_EXPR_FLOOR:
         return rest < 0 ? whole - 1 : whole;
     default:
         return rest > 0 ? whole + 1 : whole;
@@ -525,10 +525,10 @@ round_units(uint8_t how, int64_t units, int64_t power)
     int64_t rest = units % power;
     DCHECK(power > 0);
     switch (how) {
-    case FIRN_EXPR_NEAREST: /* rest and power - rest do not wrap */
+    case FI_EXPR_NEAREST: /* rest and power - rest do not wrap */
         return whole + (rest > 0 && rest >= power - rest ? 1 : 0) -
                (rest < 0 && -rest >= power + rest ? 1 : 0);
-    case FIRN_EXPR_FLOOR:
+    case FI_EXPR_FLOOR:
         return whole - (rest < 0 ? 1 : 0);
     default:
         return whole + (rest > 0 ? 1 : 0);
@@ -536,12 +536,12 @@ round_units(uint8_t how, int64_t units, int64_t power)
 }
 
 static int
-take_rounded(struct firn_expr_work *work)
+take_rounded(struct fi_expr_work *work)
 {
     uint8_t how = work->node->detail;
-    if (work->args[0]->kind == FIRN_PHYSICAL_F64) {
-        double power = (double)firn_expr_power(work->node->number);
-        FIRN_EXPR_FOR_LIVE(work, row)
+    if (work->args[0]->kind == FI_PHYSICAL_F64) {
+        double power = (double)fi_expr_power(work->node->number);
+        FI_EXPR_FOR_LIVE(work, row)
         {
             double real = work->args[0]->as.f64[row];
             double scaled = real * power;
@@ -551,7 +551,7 @@ take_rounded(struct firn_expr_work *work)
         return FIRN_OK;
     }
     DCHECK(work->arg_nodes[0]->type.scale >= work->node->type.scale);
-    int64_t power = firn_expr_power(work->arg_nodes[0]->type.scale - work->node->type.scale);
+    int64_t power = fi_expr_power(work->arg_nodes[0]->type.scale - work->node->type.scale);
     for (size_t i = 0; i < work->count; i++) {
         work->out.i64[i] = round_units(how, work->args[0]->as.i64[i], power);
     }
@@ -561,14 +561,14 @@ take_rounded(struct firn_expr_work *work)
 /* ---- least and greatest ---- */
 
 static void
-put_cell(struct firn_expr_work *work, size_t row, const struct firn_cell *cell)
+put_cell(struct fi_expr_work *work, size_t row, const struct fi_cell *cell)
 {
-    DCHECK(cell->kind != FIRN_PHYSICAL_NONE); /* a row that is null is not live */
+    DCHECK(cell->kind != FI_PHYSICAL_NONE); /* a row that is null is not live */
     switch (cell->kind) {
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         work->out.bytes[row] = cell->as.bytes;
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         work->out.f32[row] = cell->as.f32;
         break;
     default:
@@ -579,11 +579,11 @@ put_cell(struct firn_expr_work *work, size_t row, const struct firn_cell *cell)
 
 /* Nulls are skipped: a row is null if all arguments are. */
 int
-firn_expr_eval_arith_choose(struct firn_expr_work *work)
+fi_expr_eval_arith_choose(struct fi_expr_work *work)
 {
-    bool is_least = work->node->op == FIRN_EXPR_OP_LEAST;
+    bool is_least = work->node->op == FI_EXPR_OP_LEAST;
     size_t words = (work->count + 63) / 64;
-    DCHECK(is_least || work->node->op == FIRN_EXPR_OP_GREATEST);
+    DCHECK(is_least || work->node->op == FI_EXPR_OP_GREATEST);
     for (size_t word = 0; word < words; word++) {
         work->valid[word] = 0;
         for (uint32_t i = 0; i < work->arg_count; i++) {
@@ -592,16 +592,16 @@ firn_expr_eval_arith_choose(struct firn_expr_work *work)
         }
     }
     work->has_nulls = true;
-    FIRN_EXPR_FOR_LIVE(work, row)
+    FI_EXPR_FOR_LIVE(work, row)
     {
-        struct firn_cell best = {.kind = FIRN_PHYSICAL_NONE};
+        struct fi_cell best = {.kind = FI_PHYSICAL_NONE};
         for (uint32_t i = 0; i < work->arg_count; i++) {
-            const struct firn_chunk_values *values = work->args[i];
+            const struct fi_chunk_values *values = work->args[i];
             if (values->valid != NULL && (values->valid[row / 64] >> row % 64 & 1) == 0) {
                 continue;
             }
-            struct firn_cell cell = firn_expr_eval_compare_cell(values, row);
-            int order = best.kind == FIRN_PHYSICAL_NONE ? -2 : firn_expr_order_same(&cell, &best);
+            struct fi_cell cell = fi_expr_eval_compare_cell(values, row);
+            int order = best.kind == FI_PHYSICAL_NONE ? -2 : fi_expr_order_same(&cell, &best);
             if (order == -2 || (order < 0 && is_least) || (order > 0 && !is_least)) {
                 best = cell;
             }
@@ -612,19 +612,19 @@ firn_expr_eval_arith_choose(struct firn_expr_work *work)
 }
 
 int
-firn_expr_eval_arith(struct firn_expr_work *work)
+fi_expr_eval_arith(struct fi_expr_work *work)
 {
     switch (work->node->op) {
-    case FIRN_EXPR_OP_DIVIDE:
+    case FI_EXPR_OP_DIVIDE:
         return divide(work);
-    case FIRN_EXPR_OP_REMAINDER:
+    case FI_EXPR_OP_REMAINDER:
         return take_remainder(work);
-    case FIRN_EXPR_OP_ROUND:
+    case FI_EXPR_OP_ROUND:
         return take_rounded(work);
     default:
         break;
     }
-    DCHECK(work->node->op >= FIRN_EXPR_OP_ADD && work->node->op <= FIRN_EXPR_OP_ABS);
+    DCHECK(work->node->op >= FI_EXPR_OP_ADD && work->node->op <= FI_EXPR_OP_ABS);
     if (work->node->type.type == FIRN_TYPE_F64) {
         return arith_f64(work);
     }

@@ -49,16 +49,16 @@ pack(const uint8_t *bytes)
         }                                                                \
     } while (0)
 
-struct firn_cell
-firn_expr_eval_compare_cell(const struct firn_chunk_values *values, size_t row)
+struct fi_cell
+fi_expr_eval_compare_cell(const struct fi_chunk_values *values, size_t row)
 {
-    struct firn_cell cell = {.kind = values->kind};
+    struct fi_cell cell = {.kind = values->kind};
     DCHECK(row < values->count);
     switch (values->kind) {
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         cell.as.bytes = values->as.bytes[row];
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         cell.as.f32 = values->as.f32[row];
         break;
     default:
@@ -71,7 +71,7 @@ firn_expr_eval_compare_cell(const struct firn_chunk_values *values, size_t row)
 /* ---- ranges ---- */
 
 static void
-range_f64(const struct firn_expr_work *work, uint64_t *bits)
+range_f64(const struct fi_expr_work *work, uint64_t *bits)
 {
     const double *x = work->args[0]->as.f64;
     double low = work->node->a.as.f64;
@@ -88,7 +88,7 @@ range_f64(const struct firn_expr_work *work, uint64_t *bits)
 }
 
 static void
-range_f32(const struct firn_expr_work *work, uint64_t *bits)
+range_f32(const struct fi_expr_work *work, uint64_t *bits)
 {
     const float *x = work->args[0]->as.f32;
     float low = work->node->a.as.f32;
@@ -105,18 +105,18 @@ range_f32(const struct firn_expr_work *work, uint64_t *bits)
 }
 
 static void
-compare_range(const struct firn_expr_work *work, uint64_t *bits)
+compare_range(const struct fi_expr_work *work, uint64_t *bits)
 {
-    const struct firn_expr_node *node = work->node;
+    const struct fi_expr_node *node = work->node;
     const uint64_t *x = work->args[0]->as.u64;
     uint64_t low = node->a.as.u64;
     uint64_t span = node->b.as.u64 - low;
     DCHECK(node->a.kind == work->args[0]->kind && node->b.kind == node->a.kind);
-    if (work->args[0]->kind == FIRN_PHYSICAL_F64) {
+    if (work->args[0]->kind == FI_PHYSICAL_F64) {
         range_f64(work, bits);
-    } else if (work->args[0]->kind == FIRN_PHYSICAL_F32) {
+    } else if (work->args[0]->kind == FI_PHYSICAL_F32) {
         range_f32(work, bits);
-    } else if (firn_expr_order_same(&node->a, &node->b) <= 0) {
+    } else if (fi_expr_order_same(&node->a, &node->b) <= 0) {
         PACK_ROWS(work, bits, x[i] - low <= span);
     }
 }
@@ -124,13 +124,13 @@ compare_range(const struct firn_expr_work *work, uint64_t *bits)
 /* ---- lists ---- */
 
 static bool
-is_listed(const struct firn_expr_node *node, const struct firn_cell *cell)
+is_listed(const struct fi_expr_node *node, const struct fi_cell *cell)
 {
     size_t low = 0;
     size_t high = node->list_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = firn_expr_order_same(&node->list[middle], cell);
+        int order = fi_expr_order_same(&node->list[middle], cell);
         if (order == 0) {
             return true;
         }
@@ -144,11 +144,11 @@ is_listed(const struct firn_expr_node *node, const struct firn_cell *cell)
 }
 
 static void
-compare_list(const struct firn_expr_work *work, uint64_t *bits)
+compare_list(const struct fi_expr_work *work, uint64_t *bits)
 {
-    FIRN_EXPR_FOR_LIVE(work, row)
+    FI_EXPR_FOR_LIVE(work, row)
     {
-        struct firn_cell cell = firn_expr_eval_compare_cell(work->args[0], row);
+        struct fi_cell cell = fi_expr_eval_compare_cell(work->args[0], row);
         bits[row / 64] |= (uint64_t)(is_listed(work->node, &cell) ? 1 : 0) << row % 64;
     }
 }
@@ -158,7 +158,7 @@ compare_list(const struct firn_expr_work *work, uint64_t *bits)
 /* EQUAL and LESS are enough: other comparisons are their opposites, or have the operands
  * swapped. */
 struct pair {
-    enum firn_expr_comparison comparison; /* EQUAL or LESS */
+    enum fi_expr_comparison comparison; /* EQUAL or LESS */
     bool is_swapped;
     bool is_negated;
 };
@@ -167,34 +167,34 @@ static struct pair
 pair_of(uint8_t comparison)
 {
     switch (comparison) {
-    case FIRN_EXPR_EQUAL:
-        return (struct pair){FIRN_EXPR_EQUAL, false, false};
-    case FIRN_EXPR_NOT_EQUAL:
-        return (struct pair){FIRN_EXPR_EQUAL, false, true};
-    case FIRN_EXPR_LESS:
-        return (struct pair){FIRN_EXPR_LESS, false, false};
-    case FIRN_EXPR_GREATER_EQUAL:
-        return (struct pair){FIRN_EXPR_LESS, false, true};
-    case FIRN_EXPR_GREATER:
-        return (struct pair){FIRN_EXPR_LESS, true, false};
+    case FI_EXPR_EQUAL:
+        return (struct pair){FI_EXPR_EQUAL, false, false};
+    case FI_EXPR_NOT_EQUAL:
+        return (struct pair){FI_EXPR_EQUAL, false, true};
+    case FI_EXPR_LESS:
+        return (struct pair){FI_EXPR_LESS, false, false};
+    case FI_EXPR_GREATER_EQUAL:
+        return (struct pair){FI_EXPR_LESS, false, true};
+    case FI_EXPR_GREATER:
+        return (struct pair){FI_EXPR_LESS, true, false};
     default:
-        DCHECK(comparison == FIRN_EXPR_LESS_EQUAL);
-        return (struct pair){FIRN_EXPR_LESS, true, true};
+        DCHECK(comparison == FI_EXPR_LESS_EQUAL);
+        return (struct pair){FI_EXPR_LESS, true, true};
     }
 }
 
 static void
-compare_same(const struct firn_expr_work *work, const struct firn_chunk_values *a,
-             const struct firn_chunk_values *b, bool is_equal, uint64_t *bits)
+compare_same(const struct fi_expr_work *work, const struct fi_chunk_values *a,
+             const struct fi_chunk_values *b, bool is_equal, uint64_t *bits)
 {
-    DCHECK(a->kind == b->kind && a->kind != FIRN_PHYSICAL_F32);
-    if (a->kind == FIRN_PHYSICAL_I64 && is_equal) {
+    DCHECK(a->kind == b->kind && a->kind != FI_PHYSICAL_F32);
+    if (a->kind == FI_PHYSICAL_I64 && is_equal) {
         PACK_ROWS(work, bits, a->as.i64[i] == b->as.i64[i]);
-    } else if (a->kind == FIRN_PHYSICAL_I64) {
+    } else if (a->kind == FI_PHYSICAL_I64) {
         PACK_ROWS(work, bits, a->as.i64[i] < b->as.i64[i]);
-    } else if (a->kind == FIRN_PHYSICAL_U64 && is_equal) {
+    } else if (a->kind == FI_PHYSICAL_U64 && is_equal) {
         PACK_ROWS(work, bits, a->as.u64[i] == b->as.u64[i]);
-    } else if (a->kind == FIRN_PHYSICAL_U64) {
+    } else if (a->kind == FI_PHYSICAL_U64) {
         PACK_ROWS(work, bits, a->as.u64[i] < b->as.u64[i]);
     } else if (is_equal) {
         PACK_ROWS(work, bits,
@@ -209,21 +209,21 @@ compare_same(const struct firn_expr_work *work, const struct firn_chunk_values *
 
 /* Compares whole numbers of two kinds, or of two scales, as numbers of 128 bits. */
 static void
-compare_wide(const struct firn_expr_work *work, const struct pair *pair, uint64_t *bits)
+compare_wide(const struct fi_expr_work *work, const struct pair *pair, uint64_t *bits)
 {
     uint32_t scales[2];
     int128 factors[2];
     bool are_signed[2];
     DCHECK(work->arg_count == 2);
     for (int i = 0; i < 2; i++) {
-        const struct firn_expr_type *type = &work->arg_nodes[i]->type;
+        const struct fi_expr_type *type = &work->arg_nodes[i]->type;
         scales[i] = type->type == FIRN_TYPE_DECIMAL ? type->scale : 0;
-        are_signed[i] = work->args[i]->kind == FIRN_PHYSICAL_I64;
-        DCHECK(are_signed[i] || work->args[i]->kind == FIRN_PHYSICAL_U64);
+        are_signed[i] = work->args[i]->kind == FI_PHYSICAL_I64;
+        DCHECK(are_signed[i] || work->args[i]->kind == FI_PHYSICAL_U64);
     }
     uint32_t scale = scales[0] > scales[1] ? scales[0] : scales[1];
     for (int i = 0; i < 2; i++) {
-        factors[i] = firn_expr_power(scale - scales[i]);
+        factors[i] = fi_expr_power(scale - scales[i]);
     }
     for (size_t row = 0; row < work->count; row++) {
         int128 numbers[2];
@@ -234,35 +234,35 @@ compare_wide(const struct firn_expr_work *work, const struct pair *pair, uint64_
         }
         int128 a = numbers[pair->is_swapped ? 1 : 0];
         int128 b = numbers[pair->is_swapped ? 0 : 1];
-        bool holds = pair->comparison == FIRN_EXPR_EQUAL ? a == b : a < b;
+        bool holds = pair->comparison == FI_EXPR_EQUAL ? a == b : a < b;
         bits[row / 64] |= (uint64_t)(holds != pair->is_negated) << row % 64;
     }
 }
 
 static void
-compare_bytes(const struct firn_expr_work *work, const struct pair *pair, uint64_t *bits)
+compare_bytes(const struct fi_expr_work *work, const struct pair *pair, uint64_t *bits)
 {
     uint32_t first = pair->is_swapped ? 1 : 0;
     DCHECK(work->args[0]->kind == work->args[1]->kind);
-    FIRN_EXPR_FOR_LIVE(work, row)
+    FI_EXPR_FOR_LIVE(work, row)
     {
-        firn_slice a = firn_expr_eval_bytes(work, first, row);
-        firn_slice b = firn_expr_eval_bytes(work, 1 - first, row);
-        bool holds = pair->comparison == FIRN_EXPR_EQUAL ? firn_slice_equal(a, b)
-                                                         : firn_slice_compare(a, b) < 0;
+        firn_slice a = fi_expr_eval_bytes(work, first, row);
+        firn_slice b = fi_expr_eval_bytes(work, 1 - first, row);
+        bool holds =
+            pair->comparison == FI_EXPR_EQUAL ? fi_slice_equal(a, b) : fi_slice_compare(a, b) < 0;
         bits[row / 64] |= (uint64_t)(holds != pair->is_negated) << row % 64;
     }
 }
 
 static void
-compare_two(const struct firn_expr_work *work, uint64_t *bits)
+compare_two(const struct fi_expr_work *work, uint64_t *bits)
 {
     struct pair pair = pair_of(work->node->detail);
-    const struct firn_chunk_values *a = work->args[pair.is_swapped ? 1 : 0];
-    const struct firn_chunk_values *b = work->args[pair.is_swapped ? 0 : 1];
+    const struct fi_chunk_values *a = work->args[pair.is_swapped ? 1 : 0];
+    const struct fi_chunk_values *b = work->args[pair.is_swapped ? 0 : 1];
     uint32_t a_scale = work->arg_nodes[0]->type.scale;
     uint32_t b_scale = work->arg_nodes[1]->type.scale;
-    if (a->kind == FIRN_PHYSICAL_BYTES) {
+    if (a->kind == FI_PHYSICAL_BYTES) {
         compare_bytes(work, &pair, bits);
         return;
     }
@@ -270,24 +270,24 @@ compare_two(const struct firn_expr_work *work, uint64_t *bits)
         compare_wide(work, &pair, bits);
         return;
     }
-    compare_same(work, a, b, pair.comparison == FIRN_EXPR_EQUAL, bits);
-    for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS && pair.is_negated; word++) {
+    compare_same(work, a, b, pair.comparison == FI_EXPR_EQUAL, bits);
+    for (size_t word = 0; word < FI_EXPR_MASK_WORDS && pair.is_negated; word++) {
         bits[word] = ~bits[word];
     }
 }
 
 void
-firn_expr_eval_compare(const struct firn_expr_work *work, uint64_t *bits)
+fi_expr_eval_compare(const struct fi_expr_work *work, uint64_t *bits)
 {
     switch (work->node->op) {
-    case FIRN_EXPR_OP_RANGE:
+    case FI_EXPR_OP_RANGE:
         compare_range(work, bits);
         break;
-    case FIRN_EXPR_OP_IN:
+    case FI_EXPR_OP_IN:
         compare_list(work, bits);
         break;
     default:
-        DCHECK(work->node->op == FIRN_EXPR_OP_COMPARE);
+        DCHECK(work->node->op == FI_EXPR_OP_COMPARE);
         compare_two(work, bits);
         break;
     }

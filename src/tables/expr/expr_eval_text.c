@@ -83,15 +83,15 @@ is_like(firn_slice text, firn_slice pattern)
 }
 
 void
-firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits)
+fi_expr_eval_text_match(const struct fi_expr_work *work, uint64_t *bits)
 {
-    bool is_prefix = work->node->op == FIRN_EXPR_OP_PREFIX;
-    DCHECK(is_prefix || work->node->op == FIRN_EXPR_OP_LIKE);
-    FIRN_EXPR_FOR_LIVE(work, row)
+    bool is_prefix = work->node->op == FI_EXPR_OP_PREFIX;
+    DCHECK(is_prefix || work->node->op == FI_EXPR_OP_LIKE);
+    FI_EXPR_FOR_LIVE(work, row)
     {
-        firn_slice text = firn_expr_eval_bytes(work, 0, row);
-        firn_slice pattern = firn_expr_eval_bytes(work, 1, row);
-        bool holds = is_prefix ? firn_slice_has_prefix(text, pattern) : is_like(text, pattern);
+        firn_slice text = fi_expr_eval_bytes(work, 0, row);
+        firn_slice pattern = fi_expr_eval_bytes(work, 1, row);
+        bool holds = is_prefix ? fi_slice_has_prefix(text, pattern) : is_like(text, pattern);
         bits[row / 64] |= (uint64_t)(holds ? 1 : 0) << row % 64;
     }
 }
@@ -100,36 +100,36 @@ firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits)
 
 /* Makes room for the texts of all rows. */
 static int
-make_room(struct firn_expr_work *work)
+make_room(struct fi_expr_work *work)
 {
     size_t total = 1;
     DCHECK(work->memory->size == 0);
-    FIRN_EXPR_FOR_LIVE(work, row)
+    FI_EXPR_FOR_LIVE(work, row)
     {
         for (uint32_t i = 0; i < work->arg_count; i++) {
-            size_t size = firn_expr_eval_bytes(work, i, row).size;
+            size_t size = fi_expr_eval_bytes(work, i, row).size;
             if (size > TEXTS_SIZE_MAX - total) {
-                return firn_error_set(work->err, FIRN_LIMIT,
-                                      "texts of %zu rows have more than %d bytes", work->count,
-                                      TEXTS_SIZE_MAX);
+                return fi_error_set(work->err, FIRN_LIMIT,
+                                    "texts of %zu rows have more than %d bytes", work->count,
+                                    TEXTS_SIZE_MAX);
             }
             total += size;
         }
     }
-    int rc = firn_buf_reserve(work->memory, total);
-    return rc == FIRN_OK ? rc : firn_error_no_memory(work->err, "values of an expression");
+    int rc = fi_buf_reserve(work->memory, total);
+    return rc == FIRN_OK ? rc : fi_error_no_memory(work->err, "values of an expression");
 }
 
 static int
-concat(struct firn_expr_work *work)
+concat(struct fi_expr_work *work)
 {
-    FIRN_TRY_RETURN(make_room(work));
-    FIRN_EXPR_FOR_LIVE(work, row)
+    FI_TRY_RETURN(make_room(work));
+    FI_EXPR_FOR_LIVE(work, row)
     {
         uint8_t *start = work->memory->data + work->memory->size;
         size_t size = 0;
         for (uint32_t i = 0; i < work->arg_count; i++) {
-            firn_slice part = firn_expr_eval_bytes(work, i, row);
+            firn_slice part = fi_expr_eval_bytes(work, i, row);
             if (part.size > 0) {
                 memcpy(start + size, part.data, part.size);
             }
@@ -143,13 +143,13 @@ concat(struct firn_expr_work *work)
 }
 
 static int
-change_case(struct firn_expr_work *work)
+change_case(struct fi_expr_work *work)
 {
-    uint8_t first = work->node->op == FIRN_EXPR_OP_LOWER ? 'A' : 'a';
-    FIRN_TRY_RETURN(make_room(work));
-    FIRN_EXPR_FOR_LIVE(work, row)
+    uint8_t first = work->node->op == FI_EXPR_OP_LOWER ? 'A' : 'a';
+    FI_TRY_RETURN(make_room(work));
+    FI_EXPR_FOR_LIVE(work, row)
     {
-        firn_slice text = firn_expr_eval_bytes(work, 0, row);
+        firn_slice text = fi_expr_eval_bytes(work, 0, row);
         uint8_t *start = work->memory->data + work->memory->size;
         for (size_t i = 0; i < text.size; i++) {
             uint8_t byte = text.data[i];
@@ -190,10 +190,10 @@ part_of(firn_slice text, bool is_text, int64_t from, int64_t end)
 /* substr(text, from, count): places before the first character count, but have no characters; a
  * count below 0 is 0. */
 static int
-substr(struct firn_expr_work *work)
+substr(struct fi_expr_work *work)
 {
     bool is_text = work->node->type.type == FIRN_TYPE_TEXT;
-    FIRN_EXPR_FOR_LIVE(work, row)
+    FI_EXPR_FOR_LIVE(work, row)
     {
         int64_t from = work->args[1]->as.i64[row];
         int64_t end = INT64_MAX;
@@ -204,35 +204,35 @@ substr(struct firn_expr_work *work)
         }
         from = from < 1 ? 1 : from;
         end = end < from ? from : end;
-        work->out.bytes[row] = part_of(firn_expr_eval_bytes(work, 0, row), is_text, from, end);
+        work->out.bytes[row] = part_of(fi_expr_eval_bytes(work, 0, row), is_text, from, end);
     }
     return FIRN_OK;
 }
 
 static int
-take_length(struct firn_expr_work *work)
+take_length(struct fi_expr_work *work)
 {
     bool is_text = work->arg_nodes[0]->type.type == FIRN_TYPE_TEXT;
-    FIRN_EXPR_FOR_LIVE(work, row)
+    FI_EXPR_FOR_LIVE(work, row)
     {
-        firn_slice bytes = firn_expr_eval_bytes(work, 0, row);
+        firn_slice bytes = fi_expr_eval_bytes(work, 0, row);
         work->out.i64[row] = is_text ? count_characters(bytes) : (int64_t)bytes.size;
     }
     return FIRN_OK;
 }
 
 int
-firn_expr_eval_text(struct firn_expr_work *work)
+fi_expr_eval_text(struct fi_expr_work *work)
 {
     switch (work->node->op) {
-    case FIRN_EXPR_OP_LENGTH:
+    case FI_EXPR_OP_LENGTH:
         return take_length(work);
-    case FIRN_EXPR_OP_SUBSTR:
+    case FI_EXPR_OP_SUBSTR:
         return substr(work);
-    case FIRN_EXPR_OP_CONCAT:
+    case FI_EXPR_OP_CONCAT:
         return concat(work);
     default:
-        DCHECK(work->node->op == FIRN_EXPR_OP_LOWER || work->node->op == FIRN_EXPR_OP_UPPER);
+        DCHECK(work->node->op == FI_EXPR_OP_LOWER || work->node->op == FI_EXPR_OP_UPPER);
         return change_case(work);
     }
 }

@@ -57,16 +57,16 @@ split(firn_type type, int64_t number, int64_t *days, int64_t *us)
     *days = number;
     *us = 0;
     if (type == FIRN_TYPE_TIMESTAMP) {
-        *us = number % firn_expr_day_us;
-        *days = number / firn_expr_day_us;
+        *us = number % fi_expr_day_us;
+        *days = number / fi_expr_day_us;
         if (*us < 0) {
-            *us += firn_expr_day_us;
+            *us += fi_expr_day_us;
             *days -= 1;
         }
     }
-    DCHECK(*us >= 0 && *us < firn_expr_day_us);
-    *days = *days < firn_expr_date_min ? firn_expr_date_min : *days;
-    *days = *days > firn_expr_date_max ? firn_expr_date_max : *days;
+    DCHECK(*us >= 0 && *us < fi_expr_day_us);
+    *days = *days < fi_expr_date_min ? fi_expr_date_min : *days;
+    *days = *days > fi_expr_date_max ? fi_expr_date_max : *days;
 }
 
 static int64_t
@@ -75,15 +75,15 @@ extract(uint8_t unit, int64_t days, int64_t us)
     static const int64_t second_us = 1000000;
     struct date date;
     switch (unit) {
-    case FIRN_EXPR_HOUR:
+    case FI_EXPR_HOUR:
         return us / (3600 * second_us);
-    case FIRN_EXPR_MINUTE:
+    case FI_EXPR_MINUTE:
         return us / (60 * second_us) % 60;
-    case FIRN_EXPR_SECOND:
+    case FI_EXPR_SECOND:
         return us / second_us % 60;
     default:
         date = date_of(days);
-        return unit == FIRN_EXPR_YEAR ? date.year : unit == FIRN_EXPR_MONTH ? date.month : date.day;
+        return unit == FI_EXPR_YEAR ? date.year : unit == FI_EXPR_MONTH ? date.month : date.day;
     }
 }
 
@@ -91,27 +91,27 @@ static int64_t
 truncate_to(uint8_t unit, firn_type type, int64_t days, int64_t us)
 {
     static const int64_t unit_us[] = {
-        [FIRN_EXPR_HOUR] = INT64_C(3600000000),
-        [FIRN_EXPR_MINUTE] = 60000000,
-        [FIRN_EXPR_SECOND] = 1000000,
+        [FI_EXPR_HOUR] = INT64_C(3600000000),
+        [FI_EXPR_MINUTE] = 60000000,
+        [FI_EXPR_SECOND] = 1000000,
     };
-    if (unit == FIRN_EXPR_YEAR || unit == FIRN_EXPR_MONTH) {
+    if (unit == FI_EXPR_YEAR || unit == FI_EXPR_MONTH) {
         struct date date = date_of(days);
-        date.month = unit == FIRN_EXPR_YEAR ? 1 : date.month;
+        date.month = unit == FI_EXPR_YEAR ? 1 : date.month;
         date.day = 1;
         days = days_of(&date);
     }
-    us = unit <= FIRN_EXPR_DAY ? 0 : us - us % unit_us[unit];
-    return type == FIRN_TYPE_TIMESTAMP ? days * firn_expr_day_us + us : days;
+    us = unit <= FI_EXPR_DAY ? 0 : us - us % unit_us[unit];
+    return type == FIRN_TYPE_TIMESTAMP ? days * fi_expr_day_us + us : days;
 }
 
 int
-firn_expr_eval_time(struct firn_expr_work *work)
+fi_expr_eval_time(struct fi_expr_work *work)
 {
     firn_type type = work->arg_nodes[0]->type.type;
     uint8_t unit = work->node->detail;
-    bool is_extract = work->node->op == FIRN_EXPR_OP_EXTRACT;
-    DCHECK(unit >= FIRN_EXPR_YEAR && unit <= FIRN_EXPR_SECOND);
+    bool is_extract = work->node->op == FI_EXPR_OP_EXTRACT;
+    DCHECK(unit >= FI_EXPR_YEAR && unit <= FI_EXPR_SECOND);
     for (size_t i = 0; i < work->count; i++) {
         int64_t days;
         int64_t us;

@@ -14,10 +14,10 @@
 #include "expr/expr_bind.h"
 
 static bool
-has_constant_args(const struct firn_expr_builder *builder, const struct firn_expr_node *model)
+has_constant_args(const struct fi_expr_builder *builder, const struct fi_expr_node *model)
 {
     for (uint32_t i = 0; i < model->arg_count; i++) {
-        if (builder->nodes[model->args[i]].op != FIRN_EXPR_OP_CONSTANT) {
+        if (builder->nodes[model->args[i]].op != FI_EXPR_OP_CONSTANT) {
             return false;
         }
     }
@@ -25,92 +25,92 @@ has_constant_args(const struct firn_expr_builder *builder, const struct firn_exp
 }
 
 static int
-add_constant(struct firn_expr_builder *builder, const struct firn_expr_type *type,
-             const struct firn_cell *cell, uint32_t *out, firn_error *err)
+add_constant(struct fi_expr_builder *builder, const struct fi_expr_type *type,
+             const struct fi_cell *cell, uint32_t *out, firn_error *err)
 {
-    struct firn_expr_node node = {.op = FIRN_EXPR_OP_CONSTANT, .type = *type, .a = *cell};
-    DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == firn_expr_physical(type->type));
-    node.type.is_nullable = cell->kind == FIRN_PHYSICAL_NONE;
-    return firn_expr_builder_add(builder, &node, out, err);
+    struct fi_expr_node node = {.op = FI_EXPR_OP_CONSTANT, .type = *type, .a = *cell};
+    DCHECK(cell->kind == FI_PHYSICAL_NONE || cell->kind == fi_expr_physical(type->type));
+    node.type.is_nullable = cell->kind == FI_PHYSICAL_NONE;
+    return fi_expr_builder_add(builder, &node, out, err);
 }
 
 static int
-add_truth(struct firn_expr_builder *builder, bool truth, uint32_t *out, firn_error *err)
+add_truth(struct fi_expr_builder *builder, bool truth, uint32_t *out, firn_error *err)
 {
-    struct firn_expr_type type = {.type = FIRN_TYPE_BOOL};
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_U64, .as.u64 = truth ? 1 : 0};
+    struct fi_expr_type type = {.type = FIRN_TYPE_BOOL};
+    struct fi_cell cell = {.kind = FI_PHYSICAL_U64, .as.u64 = truth ? 1 : 0};
     return add_constant(builder, &type, &cell, out, err);
 }
 
 /* Evaluates a node to a constant. If that fails except for FIRN_NO_MEMORY, *out stays as it was. */
 static int
-evaluate(struct firn_expr_builder *builder, uint32_t node, uint32_t *out, firn_error *err)
+evaluate(struct fi_expr_builder *builder, uint32_t node, uint32_t *out, firn_error *err)
 {
-    struct firn_expr *expr = NULL;
-    struct firn_expr_eval *eval = NULL;
-    struct firn_chunk_values values;
-    struct firn_expr_batch batch = {.count = 1};
+    struct fi_expr *expr = NULL;
+    struct fi_expr_eval *eval = NULL;
+    struct fi_chunk_values values;
+    struct fi_expr_batch batch = {.count = 1};
     firn_error ignored;
     int rc;
-    FIRN_TRY(firn_expr_extract(builder->nodes, node, &expr, err));
-    const struct firn_expr *exprs[] = {expr};
-    FIRN_TRY(firn_expr_eval_create(exprs, 1, &eval, err));
-    firn_expr_eval_begin(eval, &batch);
-    rc = firn_expr_eval_values(eval, 0, &values, &ignored);
+    FI_TRY(fi_expr_extract(builder->nodes, node, &expr, err));
+    const struct fi_expr *exprs[] = {expr};
+    FI_TRY(fi_expr_eval_create(exprs, 1, &eval, err));
+    fi_expr_eval_begin(eval, &batch);
+    rc = fi_expr_eval_values(eval, 0, &values, &ignored);
     if (rc == FIRN_OK) {
-        struct firn_cell cell = {.kind = values.kind};
+        struct fi_cell cell = {.kind = values.kind};
         if (values.valid != NULL && (values.valid[0] & 1) == 0) {
-            cell.kind = FIRN_PHYSICAL_NONE;
-        } else if (values.kind == FIRN_PHYSICAL_BYTES) {
+            cell.kind = FI_PHYSICAL_NONE;
+        } else if (values.kind == FI_PHYSICAL_BYTES) {
             cell.as.bytes = values.as.bytes[0];
-        } else if (values.kind == FIRN_PHYSICAL_F32) {
+        } else if (values.kind == FI_PHYSICAL_F32) {
             cell.as.f32 = values.as.f32[0];
         } else {
             cell.as.u64 = values.as.u64[0];
         }
-        FIRN_TRY(add_constant(builder, &builder->nodes[node].type, &cell, out, err));
+        FI_TRY(add_constant(builder, &builder->nodes[node].type, &cell, out, err));
     } else if (rc != FIRN_NO_MEMORY) {
         rc = FIRN_OK; /* the node stays */
     } else {
-        rc = firn_error_no_memory(err, "an expression");
+        rc = fi_error_no_memory(err, "an expression");
     }
 out:
-    firn_expr_eval_destroy(eval);
-    firn_expr_destroy(expr);
+    fi_expr_eval_destroy(eval);
+    fi_expr_destroy(expr);
     return rc;
 }
 
 /* ---- truth ---- */
 
 static bool
-is_truth_constant(const struct firn_expr_node *node, bool truth)
+is_truth_constant(const struct fi_expr_node *node, bool truth)
 {
-    return node->op == FIRN_EXPR_OP_CONSTANT && node->a.kind == FIRN_PHYSICAL_U64 &&
+    return node->op == FI_EXPR_OP_CONSTANT && node->a.kind == FI_PHYSICAL_U64 &&
            (node->a.as.u64 != 0) == truth;
 }
 
 /* Collects the parts of an "and" or "or"; a part of the same kind is replaced by its own parts. */
 static int
-fold_joined(struct firn_expr_builder *builder, const struct firn_expr_node *model, uint32_t *out,
+fold_joined(struct fi_expr_builder *builder, const struct fi_expr_node *model, uint32_t *out,
             firn_error *err)
 {
-    bool neutral = model->op == FIRN_EXPR_OP_AND;
+    bool neutral = model->op == FI_EXPR_OP_AND;
     size_t room = 0;
     size_t count = 0;
     bool is_decided = false;
-    struct firn_expr_node node = *model;
+    struct fi_expr_node node = *model;
     int rc;
-    DCHECK(model->op == FIRN_EXPR_OP_AND || model->op == FIRN_EXPR_OP_OR);
+    DCHECK(model->op == FI_EXPR_OP_AND || model->op == FI_EXPR_OP_OR);
     for (uint32_t i = 0; i < model->arg_count; i++) {
-        const struct firn_expr_node *arg = &builder->nodes[model->args[i]];
+        const struct fi_expr_node *arg = &builder->nodes[model->args[i]];
         room += arg->op == model->op ? arg->arg_count : 1;
     }
-    uint32_t *args = firn_alloc_array(room, sizeof *args);
+    uint32_t *args = fi_alloc_array(room, sizeof *args);
     if (args == NULL) {
-        return firn_error_no_memory(err, "an expression");
+        return fi_error_no_memory(err, "an expression");
     }
     for (uint32_t i = 0; i < model->arg_count; i++) {
-        const struct firn_expr_node *arg = &builder->nodes[model->args[i]];
+        const struct fi_expr_node *arg = &builder->nodes[model->args[i]];
         if (arg->op == model->op) {
             memcpy(args + count, arg->args, arg->arg_count * sizeof *args);
             count += arg->arg_count;
@@ -133,9 +133,9 @@ fold_joined(struct firn_expr_builder *builder, const struct firn_expr_node *mode
         for (size_t i = 0; i < count; i++) {
             node.type.is_nullable |= builder->nodes[args[i]].type.is_nullable;
         }
-        rc = firn_expr_builder_add(builder, &node, out, err);
+        rc = fi_expr_builder_add(builder, &node, out, err);
     }
-    firn_free(args);
+    fi_free(args);
     return rc;
 }
 
@@ -143,75 +143,75 @@ static uint8_t
 opposite(uint8_t comparison)
 {
     static const uint8_t opposites[] = {
-        [FIRN_EXPR_EQUAL] = FIRN_EXPR_NOT_EQUAL,    [FIRN_EXPR_NOT_EQUAL] = FIRN_EXPR_EQUAL,
-        [FIRN_EXPR_LESS] = FIRN_EXPR_GREATER_EQUAL, [FIRN_EXPR_LESS_EQUAL] = FIRN_EXPR_GREATER,
-        [FIRN_EXPR_GREATER] = FIRN_EXPR_LESS_EQUAL, [FIRN_EXPR_GREATER_EQUAL] = FIRN_EXPR_LESS,
+        [FI_EXPR_EQUAL] = FI_EXPR_NOT_EQUAL,    [FI_EXPR_NOT_EQUAL] = FI_EXPR_EQUAL,
+        [FI_EXPR_LESS] = FI_EXPR_GREATER_EQUAL, [FI_EXPR_LESS_EQUAL] = FI_EXPR_GREATER,
+        [FI_EXPR_GREATER] = FI_EXPR_LESS_EQUAL, [FI_EXPR_GREATER_EQUAL] = FI_EXPR_LESS,
     };
-    DCHECK(comparison >= FIRN_EXPR_EQUAL && comparison <= FIRN_EXPR_GREATER_EQUAL);
+    DCHECK(comparison >= FI_EXPR_EQUAL && comparison <= FI_EXPR_GREATER_EQUAL);
     return opposites[comparison];
 }
 
 /* The opposite of a node. Recursive, as deep as nodes are. */
 static int
-fold_not(struct firn_expr_builder *builder, uint32_t arg, uint32_t *out, firn_error *err)
+fold_not(struct fi_expr_builder *builder, uint32_t arg, uint32_t *out, firn_error *err)
 {
-    struct firn_expr_node node = builder->nodes[arg];
+    struct fi_expr_node node = builder->nodes[arg];
     uint32_t *args = NULL;
     int rc;
     switch (node.op) {
-    case FIRN_EXPR_OP_NOT:
+    case FI_EXPR_OP_NOT:
         *out = node.args[0];
         return FIRN_OK;
-    case FIRN_EXPR_OP_RANGE:
-    case FIRN_EXPR_OP_IN:
-    case FIRN_EXPR_OP_IS_NULL:
-    case FIRN_EXPR_OP_IS_TRUE:
+    case FI_EXPR_OP_RANGE:
+    case FI_EXPR_OP_IN:
+    case FI_EXPR_OP_IS_NULL:
+    case FI_EXPR_OP_IS_TRUE:
         node.is_negated = !node.is_negated;
-        return firn_expr_builder_add(builder, &node, out, err);
-    case FIRN_EXPR_OP_COMPARE:
+        return fi_expr_builder_add(builder, &node, out, err);
+    case FI_EXPR_OP_COMPARE:
         node.detail = opposite(node.detail);
-        return firn_expr_builder_add(builder, &node, out, err);
-    case FIRN_EXPR_OP_AND:
-    case FIRN_EXPR_OP_OR:
-        args = firn_alloc_array(node.arg_count, sizeof *args);
+        return fi_expr_builder_add(builder, &node, out, err);
+    case FI_EXPR_OP_AND:
+    case FI_EXPR_OP_OR:
+        args = fi_alloc_array(node.arg_count, sizeof *args);
         if (args == NULL) {
-            return firn_error_no_memory(err, "an expression");
+            return fi_error_no_memory(err, "an expression");
         }
         for (uint32_t i = 0; i < node.arg_count; i++) {
-            FIRN_TRY(fold_not(builder, node.args[i], &args[i], err));
+            FI_TRY(fold_not(builder, node.args[i], &args[i], err));
         }
         node.args = args;
-        node.op = node.op == FIRN_EXPR_OP_AND ? FIRN_EXPR_OP_OR : FIRN_EXPR_OP_AND;
-        FIRN_TRY(fold_joined(builder, &node, out, err));
+        node.op = node.op == FI_EXPR_OP_AND ? FI_EXPR_OP_OR : FI_EXPR_OP_AND;
+        FI_TRY(fold_joined(builder, &node, out, err));
         break;
     default: {
-        struct firn_expr_node negated = {
-            .op = FIRN_EXPR_OP_NOT, .type = node.type, .args = &arg, .arg_count = 1};
-        return firn_expr_builder_add(builder, &negated, out, err);
+        struct fi_expr_node negated = {
+            .op = FI_EXPR_OP_NOT, .type = node.type, .args = &arg, .arg_count = 1};
+        return fi_expr_builder_add(builder, &negated, out, err);
     }
     }
 out:
-    firn_free(args);
+    fi_free(args);
     return rc;
 }
 
 int
-firn_expr_fold(struct firn_expr_builder *builder, const struct firn_expr_node *model, uint32_t *out,
-               firn_error *err)
+fi_expr_fold(struct fi_expr_builder *builder, const struct fi_expr_node *model, uint32_t *out,
+             firn_error *err)
 {
-    bool is_constant = has_constant_args(builder, model) && model->op != FIRN_EXPR_OP_AGGREGATE;
+    bool is_constant = has_constant_args(builder, model) && model->op != FI_EXPR_OP_AGGREGATE;
     int rc;
-    if (!is_constant && model->op == FIRN_EXPR_OP_NOT) {
+    if (!is_constant && model->op == FI_EXPR_OP_NOT) {
         return fold_not(builder, model->args[0], out, err);
     }
-    if (!is_constant && (model->op == FIRN_EXPR_OP_AND || model->op == FIRN_EXPR_OP_OR)) {
+    if (!is_constant && (model->op == FI_EXPR_OP_AND || model->op == FI_EXPR_OP_OR)) {
         return fold_joined(builder, model, out, err);
     }
-    if (model->op == FIRN_EXPR_OP_IS_NULL && !builder->nodes[model->args[0]].type.is_nullable) {
+    if (model->op == FI_EXPR_OP_IS_NULL && !builder->nodes[model->args[0]].type.is_nullable) {
         return add_truth(builder, model->is_negated, out, err);
     }
-    FIRN_TRY(firn_expr_builder_add(builder, model, out, err));
-    if (is_constant && builder->nodes[*out].op != FIRN_EXPR_OP_CONSTANT) {
+    FI_TRY(fi_expr_builder_add(builder, model, out, err));
+    if (is_constant && builder->nodes[*out].op != FI_EXPR_OP_CONSTANT) {
         rc = evaluate(builder, *out, out, err);
     }
 out:

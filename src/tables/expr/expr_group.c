@@ -13,35 +13,35 @@
 #include "expr/expr_internal.h"
 
 struct grouping {
-    const struct firn_expr_group_input *input;
-    struct firn_expr_groups *out;
-    struct firn_expr_builder all;
+    const struct fi_expr_group_input *input;
+    struct fi_expr_groups *out;
+    struct fi_expr_builder all;
     uint32_t *keys; /* numbers in all */
     uint32_t *exprs;
     uint32_t *aggregates;
     size_t aggregate_capacity;
     size_t out_capacity;
-    struct firn_expr_builder *target;
+    struct fi_expr_builder *target;
 };
 
 static int
-graft_all(struct grouping *grouping, const struct firn_expr *const *exprs, size_t count,
+graft_all(struct grouping *grouping, const struct fi_expr *const *exprs, size_t count,
           uint32_t *out, firn_error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        struct firn_expr_graft graft = {.nodes = exprs[i]->nodes, .root = firn_expr_root(exprs[i])};
-        FIRN_TRY_RETURN(firn_expr_builder_graft(&grouping->all, &graft, &out[i], err));
+        struct fi_expr_graft graft = {.nodes = exprs[i]->nodes, .root = fi_expr_root(exprs[i])};
+        FI_TRY_RETURN(fi_expr_builder_graft(&grouping->all, &graft, &out[i], err));
     }
     return FIRN_OK;
 }
 
 /* The number of an aggregate, which is added if it is new. */
 static int
-find_aggregate(struct grouping *grouping, const struct firn_expr_node *nodes, uint32_t node,
+find_aggregate(struct grouping *grouping, const struct fi_expr_node *nodes, uint32_t node,
                uint32_t *out, firn_error *err)
 {
-    struct firn_expr_groups *groups = grouping->out;
-    DCHECK(nodes[node].op == FIRN_EXPR_OP_AGGREGATE);
+    struct fi_expr_groups *groups = grouping->out;
+    DCHECK(nodes[node].op == FI_EXPR_OP_AGGREGATE);
     for (size_t i = 0; i < groups->aggregate_count; i++) {
         if (grouping->aggregates[i] == node) {
             *out = (uint32_t)i;
@@ -49,55 +49,55 @@ find_aggregate(struct grouping *grouping, const struct firn_expr_node *nodes, ui
         }
     }
     size_t count = groups->aggregate_count + 1;
-    uint32_t *numbers = firn_grow_array(grouping->aggregates, count, &grouping->aggregate_capacity,
-                                        sizeof *numbers);
+    uint32_t *numbers =
+        fi_grow_array(grouping->aggregates, count, &grouping->aggregate_capacity, sizeof *numbers);
     if (numbers == NULL) {
-        return firn_error_no_memory(err, "aggregates");
+        return fi_error_no_memory(err, "aggregates");
     }
     grouping->aggregates = numbers;
-    struct firn_expr_aggregate *aggregates =
-        firn_grow_array(groups->aggregates, count, &grouping->out_capacity, sizeof *aggregates);
+    struct fi_expr_aggregate *aggregates =
+        fi_grow_array(groups->aggregates, count, &grouping->out_capacity, sizeof *aggregates);
     if (aggregates == NULL) {
-        return firn_error_no_memory(err, "aggregates");
+        return fi_error_no_memory(err, "aggregates");
     }
     groups->aggregates = aggregates;
-    struct firn_expr_aggregate *aggregate = &aggregates[groups->aggregate_count];
-    *aggregate = (struct firn_expr_aggregate){
-        .function = (enum firn_expr_function)nodes[node].detail, .type = nodes[node].type};
+    struct fi_expr_aggregate *aggregate = &aggregates[groups->aggregate_count];
+    *aggregate = (struct fi_expr_aggregate){.function = (enum fi_expr_function)nodes[node].detail,
+                                            .type = nodes[node].type};
     *out = (uint32_t)groups->aggregate_count;
     numbers[groups->aggregate_count++] = node;
     return nodes[node].arg_count == 0
                ? FIRN_OK
-               : firn_expr_extract(nodes, nodes[node].args[0], &aggregate->argument, err);
+               : fi_expr_extract(nodes, nodes[node].args[0], &aggregate->argument, err);
 }
 
 static bool
-replace(void *ctx, const struct firn_expr_node *nodes, uint32_t node, uint32_t *out, int *rc,
+replace(void *ctx, const struct fi_expr_node *nodes, uint32_t node, uint32_t *out, int *rc,
         firn_error *err)
 {
     struct grouping *grouping = ctx;
-    struct firn_expr_node input = {.type = nodes[node].type};
+    struct fi_expr_node input = {.type = nodes[node].type};
     DCHECK(nodes == grouping->all.nodes && node < grouping->all.count);
     for (size_t i = 0; i < grouping->input->key_count && input.op == 0; i++) {
         if (grouping->keys[i] == node) {
-            input.op = FIRN_EXPR_OP_KEY;
+            input.op = FI_EXPR_OP_KEY;
             input.number = (uint32_t)i;
         }
     }
-    if (input.op == 0 && nodes[node].op == FIRN_EXPR_OP_AGGREGATE) {
-        input.op = FIRN_EXPR_OP_RESULT;
+    if (input.op == 0 && nodes[node].op == FI_EXPR_OP_AGGREGATE) {
+        input.op = FI_EXPR_OP_RESULT;
         *rc = find_aggregate(grouping, nodes, node, &input.number, err);
-    } else if (input.op == 0 && nodes[node].op == FIRN_EXPR_OP_COLUMN) {
-        char name[FIRN_VALUE_TEXT_SHORT_SIZE];
-        firn_value_text_shorten(nodes[node].a.as.bytes, name);
-        *rc = firn_error_set(err, FIRN_INVALID,
-                             "column \"%s\" is neither grouped by nor in an aggregate", name);
+    } else if (input.op == 0 && nodes[node].op == FI_EXPR_OP_COLUMN) {
+        char name[FI_VALUE_TEXT_SHORT_SIZE];
+        fi_value_text_shorten(nodes[node].a.as.bytes, name);
+        *rc = fi_error_set(err, FIRN_INVALID,
+                           "column \"%s\" is neither grouped by nor in an aggregate", name);
     }
     if (input.op == 0 && *rc == FIRN_OK) {
         return false;
     }
     if (*rc == FIRN_OK) {
-        *rc = firn_expr_builder_add(grouping->target, &input, out, err);
+        *rc = fi_expr_builder_add(grouping->target, &input, out, err);
     }
     return true;
 }
@@ -105,49 +105,48 @@ replace(void *ctx, const struct firn_expr_node *nodes, uint32_t node, uint32_t *
 static int
 rewrite(struct grouping *grouping, size_t i, firn_error *err)
 {
-    struct firn_expr_builder target = {.arena = {.chunk_size = 1024}};
-    struct firn_expr_graft graft = {.nodes = grouping->all.nodes,
-                                    .root = grouping->exprs[i],
-                                    .replace = replace,
-                                    .ctx = grouping};
+    struct fi_expr_builder target = {.arena = {.chunk_size = 1024}};
+    struct fi_expr_graft graft = {.nodes = grouping->all.nodes,
+                                  .root = grouping->exprs[i],
+                                  .replace = replace,
+                                  .ctx = grouping};
     uint32_t root;
     int rc;
     grouping->target = &target;
-    FIRN_TRY(firn_expr_builder_graft(&target, &graft, &root, err));
-    FIRN_TRY(firn_expr_extract(target.nodes, root, &grouping->out->exprs[i], err));
+    FI_TRY(fi_expr_builder_graft(&target, &graft, &root, err));
+    FI_TRY(fi_expr_extract(target.nodes, root, &grouping->out->exprs[i], err));
     DCHECK(!grouping->out->exprs[i]->has_aggregates);
 out:
-    firn_expr_builder_deinit(&target);
+    fi_expr_builder_deinit(&target);
     return rc;
 }
 
 int
-firn_expr_group(const struct firn_expr_group_input *input, struct firn_expr_groups *out,
-                firn_error *err)
+fi_expr_group(const struct fi_expr_group_input *input, struct fi_expr_groups *out, firn_error *err)
 {
     struct grouping grouping = {.input = input, .out = out};
     int rc;
-    *out = (struct firn_expr_groups){.exprs = NULL};
+    *out = (struct fi_expr_groups){.exprs = NULL};
     grouping.all.arena.chunk_size = 4096;
-    grouping.keys = firn_alloc_array(input->key_count + 1, sizeof *grouping.keys);
-    grouping.exprs = firn_alloc_array(input->expr_count + 1, sizeof *grouping.exprs);
-    out->exprs = firn_alloc_zeroed((input->expr_count + 1) * sizeof(struct firn_expr *));
+    grouping.keys = fi_alloc_array(input->key_count + 1, sizeof *grouping.keys);
+    grouping.exprs = fi_alloc_array(input->expr_count + 1, sizeof *grouping.exprs);
+    out->exprs = fi_alloc_zeroed((input->expr_count + 1) * sizeof(struct fi_expr *));
     if (grouping.keys == NULL || grouping.exprs == NULL || out->exprs == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "expressions over groups"));
+        FI_TRY(fi_error_no_memory(err, "expressions over groups"));
     }
-    FIRN_TRY(graft_all(&grouping, input->keys, input->key_count, grouping.keys, err));
-    FIRN_TRY(graft_all(&grouping, input->exprs, input->expr_count, grouping.exprs, err));
+    FI_TRY(graft_all(&grouping, input->keys, input->key_count, grouping.keys, err));
+    FI_TRY(graft_all(&grouping, input->exprs, input->expr_count, grouping.exprs, err));
     out->expr_count = input->expr_count;
     for (size_t i = 0; i < input->expr_count; i++) {
-        FIRN_TRY(rewrite(&grouping, i, err));
+        FI_TRY(rewrite(&grouping, i, err));
     }
 out:
-    firn_free(grouping.keys);
-    firn_free(grouping.exprs);
-    firn_free(grouping.aggregates);
-    firn_expr_builder_deinit(&grouping.all);
+    fi_free(grouping.keys);
+    fi_free(grouping.exprs);
+    fi_free(grouping.aggregates);
+    fi_expr_builder_deinit(&grouping.all);
     if (rc != FIRN_OK) {
-        firn_expr_groups_deinit(out);
+        fi_expr_groups_deinit(out);
     }
     return rc;
 }

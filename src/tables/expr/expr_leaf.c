@@ -14,61 +14,60 @@
 #include "expr/expr_bind.h"
 
 static int
-bind_parameter(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
-               uint32_t *out)
+bind_parameter(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
-    const struct firn_expr_env *env = binder->env;
+    const struct fi_expr_env *env = binder->env;
     size_t number = *binder->next_parameter;
     if (number >= env->parameter_count) {
-        return firn_expr_bind_fail(binder, syntax->at,
-                                   "there are %zu parameters, and this is question mark %zu",
-                                   env->parameter_count, number + 1);
+        return fi_expr_bind_fail(binder, syntax->at,
+                                 "there are %zu parameters, and this is question mark %zu",
+                                 env->parameter_count, number + 1);
     }
     const firn_value *value = &env->parameters[number];
-    struct firn_expr_type type = {.type = value->type};
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
+    struct fi_expr_type type = {.type = value->type};
+    struct fi_cell cell = {.kind = FI_PHYSICAL_NONE};
     (*binder->next_parameter)++;
     if ((unsigned)value->type > FIRN_TYPE_MAX) {
-        return firn_expr_bind_fail(binder, syntax->at, "parameter %zu has no type", number + 1);
+        return fi_expr_bind_fail(binder, syntax->at, "parameter %zu has no type", number + 1);
     }
     if (value->type != FIRN_TYPE_NULL) {
-        cell.kind = firn_physical_of(value->type);
+        cell.kind = fi_physical_of(value->type);
     }
     switch (cell.kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         cell.as.i64 = value->as.i64;
         break;
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         cell.as.u64 = value->type == FIRN_TYPE_BOOL ? (value->as.boolean ? 1 : 0) : value->as.u64;
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         cell.as.f32 = value->as.f32;
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         cell.as.f64 = value->as.f64;
         break;
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         cell.as.bytes = value->as.bytes;
         break;
     default:
         break;
     }
     if (value->type == FIRN_TYPE_DECIMAL) {
-        type.precision = FIRN_EXPR_PRECISION_MAX;
-        type.scale = FIRN_EXPR_SCALE_UNKNOWN;
-        if (cell.as.i64 > firn_expr_decimal_max || cell.as.i64 < -firn_expr_decimal_max) {
-            return firn_expr_bind_fail(binder, syntax->at, "parameter %zu has more than 18 digits",
-                                       number + 1);
+        type.precision = FI_EXPR_PRECISION_MAX;
+        type.scale = FI_EXPR_SCALE_UNKNOWN;
+        if (cell.as.i64 > fi_expr_decimal_max || cell.as.i64 < -fi_expr_decimal_max) {
+            return fi_expr_bind_fail(binder, syntax->at, "parameter %zu has more than 18 digits",
+                                     number + 1);
         }
     }
     if (value->type == FIRN_TYPE_UUID && cell.as.bytes.size != 16) {
-        return firn_expr_bind_fail(binder, syntax->at, "parameter %zu is a uuid of %zu bytes",
-                                   number + 1, cell.as.bytes.size);
+        return fi_expr_bind_fail(binder, syntax->at, "parameter %zu is a uuid of %zu bytes",
+                                 number + 1, cell.as.bytes.size);
     }
     if (value->type == FIRN_TYPE_VECTOR) {
         type.dimensions = (uint32_t)(cell.as.bytes.size / 4);
     }
-    return firn_expr_bind_constant(binder, &type, &cell, out);
+    return fi_expr_bind_constant(binder, &type, &cell, out);
 }
 
 /* How many letters differ in two similar names; large if the names are not similar. */
@@ -90,12 +89,12 @@ name_distance(firn_slice a, firn_slice b)
 }
 
 static int
-fail_name(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax)
+fail_name(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax)
 {
-    const struct firn_schema *schema = binder->env->schema;
-    char name[FIRN_VALUE_TEXT_SHORT_SIZE];
-    char near_name[FIRN_VALUE_TEXT_SHORT_SIZE];
-    const struct firn_schema_column *nearest = NULL;
+    const struct fi_schema *schema = binder->env->schema;
+    char name[FI_VALUE_TEXT_SHORT_SIZE];
+    char near_name[FI_VALUE_TEXT_SHORT_SIZE];
+    const struct fi_schema_column *nearest = NULL;
     size_t least = syntax->text.size / 3 + 2;
     for (size_t i = 0; i < schema->column_count; i++) {
         size_t distance = name_distance(schema->columns[i].name, syntax->text);
@@ -104,15 +103,15 @@ fail_name(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
             nearest = &schema->columns[i];
         }
     }
-    firn_value_text_shorten(syntax->text, name);
+    fi_value_text_shorten(syntax->text, name);
     int rc;
     if (nearest != NULL) {
-        firn_value_text_shorten(nearest->name, near_name);
-        rc = firn_expr_bind_fail(binder, syntax->at,
-                                 "there is no column \"%s\"; perhaps \"%s\" is meant", name,
-                                 near_name);
+        fi_value_text_shorten(nearest->name, near_name);
+        rc = fi_expr_bind_fail(binder, syntax->at,
+                               "there is no column \"%s\"; perhaps \"%s\" is meant", name,
+                               near_name);
     } else {
-        rc = firn_expr_bind_fail(binder, syntax->at, "there is no column \"%s\"", name);
+        rc = fi_expr_bind_fail(binder, syntax->at, "there is no column \"%s\"", name);
     }
     DCHECK(rc == FIRN_INVALID);
     if (binder->err != NULL) {
@@ -121,12 +120,12 @@ fail_name(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax
     return FIRN_NOT_FOUND;
 }
 
-static const struct firn_expr_item *
-find_selected(const struct firn_expr_binder *binder, firn_slice name)
+static const struct fi_expr_item *
+find_selected(const struct fi_expr_binder *binder, firn_slice name)
 {
-    const struct firn_expr_list *selected = binder->env->selected;
+    const struct fi_expr_list *selected = binder->env->selected;
     for (size_t i = 0; selected != NULL && i < selected->count; i++) {
-        if (firn_slice_equal(selected->items[i].name, name)) {
+        if (fi_slice_equal(selected->items[i].name, name)) {
             return &selected->items[i];
         }
     }
@@ -134,93 +133,91 @@ find_selected(const struct firn_expr_binder *binder, firn_slice name)
 }
 
 static int
-bind_name(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_name(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
-    const struct firn_schema_column *column = firn_schema_find(binder->env->schema, syntax->text);
-    const struct firn_expr_item *item = find_selected(binder, syntax->text);
+    const struct fi_schema_column *column = fi_schema_find(binder->env->schema, syntax->text);
+    const struct fi_expr_item *item = find_selected(binder, syntax->text);
     if (column == NULL && item != NULL && !binder->is_in_aggregate) {
-        struct firn_expr_graft graft = {.nodes = item->expr->nodes,
-                                        .root = firn_expr_root(item->expr)};
+        struct fi_expr_graft graft = {.nodes = item->expr->nodes, .root = fi_expr_root(item->expr)};
         if (item->expr->has_aggregates && binder->env->no_aggregates) {
-            return firn_expr_bind_fail(binder, syntax->at, "there can be no aggregates here");
+            return fi_expr_bind_fail(binder, syntax->at, "there can be no aggregates here");
         }
-        return firn_expr_builder_graft(binder->builder, &graft, out, binder->err);
+        return fi_expr_builder_graft(binder->builder, &graft, out, binder->err);
     }
     if (column == NULL) {
         return fail_name(binder, syntax);
     }
     DCHECK(column >= binder->env->schema->columns &&
            column < binder->env->schema->columns + binder->env->schema->column_count);
-    struct firn_expr_node node = {.op = FIRN_EXPR_OP_COLUMN,
-                                  .number = (uint32_t)(column - binder->env->schema->columns)};
-    node.a = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = column->name};
-    node.type = (struct firn_expr_type){.type = column->type,
-                                        .precision = column->precision,
-                                        .scale = column->scale,
-                                        .dimensions = column->dimensions,
-                                        .is_nullable = column->is_nullable};
-    return firn_expr_builder_add(binder->builder, &node, out, binder->err);
+    struct fi_expr_node node = {.op = FI_EXPR_OP_COLUMN,
+                                .number = (uint32_t)(column - binder->env->schema->columns)};
+    node.a = (struct fi_cell){.kind = FI_PHYSICAL_BYTES, .as.bytes = column->name};
+    node.type = (struct fi_expr_type){.type = column->type,
+                                      .precision = column->precision,
+                                      .scale = column->scale,
+                                      .dimensions = column->dimensions,
+                                      .is_nullable = column->is_nullable};
+    return fi_expr_builder_add(binder->builder, &node, out, binder->err);
 }
 
 int
-firn_expr_leaf_number(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
-                      bool is_negative, uint32_t *out)
+fi_expr_leaf_number(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax,
+                    bool is_negative, uint32_t *out)
 {
-    struct firn_expr_type type;
-    struct firn_cell cell;
-    const char *wrong = firn_expr_literal_number(syntax->text, is_negative, &type, &cell);
+    struct fi_expr_type type;
+    struct fi_cell cell;
+    const char *wrong = fi_expr_literal_number(syntax->text, is_negative, &type, &cell);
     if (wrong != NULL) {
-        return firn_expr_bind_fail(binder, syntax->at, "the number %s", wrong);
+        return fi_expr_bind_fail(binder, syntax->at, "the number %s", wrong);
     }
-    return firn_expr_bind_constant(binder, &type, &cell, out);
+    return fi_expr_bind_constant(binder, &type, &cell, out);
 }
 
 static int
-bind_bytes(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
+bind_bytes(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
-    struct firn_expr_type type = {.type = FIRN_TYPE_TEXT};
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = syntax->text};
-    struct firn_buf bytes = {.data = NULL};
+    struct fi_expr_type type = {.type = FIRN_TYPE_TEXT};
+    struct fi_cell cell = {.kind = FI_PHYSICAL_BYTES, .as.bytes = syntax->text};
+    struct fi_buf bytes = {.data = NULL};
     int rc = FIRN_OK;
-    if (syntax->kind == FIRN_EXPR_SYNTAX_HEX) {
+    if (syntax->kind == FI_EXPR_SYNTAX_HEX) {
         size_t size = syntax->text.size / 2;
         type.type = FIRN_TYPE_BLOB;
-        FIRN_TRY(firn_buf_set_size(&bytes, size + 1));
+        FI_TRY(fi_buf_set_size(&bytes, size + 1));
         if (syntax->text.size % 2 != 0 ||
-            (size > 0 && !firn_hex_decode((const char *)syntax->text.data, bytes.data, size))) {
-            rc = firn_expr_bind_fail(binder, syntax->at, "x'…' has pairs of hexadecimal digits");
+            (size > 0 && !fi_hex_decode((const char *)syntax->text.data, bytes.data, size))) {
+            rc = fi_expr_bind_fail(binder, syntax->at, "x'…' has pairs of hexadecimal digits");
             goto out;
         }
         cell.as.bytes = firn_bytes(bytes.data, size);
     }
-    FIRN_TRY(firn_expr_bind_constant(binder, &type, &cell, out));
+    FI_TRY(fi_expr_bind_constant(binder, &type, &cell, out));
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 int
-firn_expr_leaf_bind(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
-                    uint32_t *out)
+fi_expr_leaf_bind(struct fi_expr_binder *binder, const struct fi_expr_syntax *syntax, uint32_t *out)
 {
-    struct firn_expr_type type = {.type = FIRN_TYPE_BOOL};
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_U64, .as.u64 = syntax->detail};
+    struct fi_expr_type type = {.type = FIRN_TYPE_BOOL};
+    struct fi_cell cell = {.kind = FI_PHYSICAL_U64, .as.u64 = syntax->detail};
     switch (syntax->kind) {
-    case FIRN_EXPR_SYNTAX_NUMBER:
-        return firn_expr_leaf_number(binder, syntax, false, out);
-    case FIRN_EXPR_SYNTAX_STRING:
-    case FIRN_EXPR_SYNTAX_HEX:
+    case FI_EXPR_SYNTAX_NUMBER:
+        return fi_expr_leaf_number(binder, syntax, false, out);
+    case FI_EXPR_SYNTAX_STRING:
+    case FI_EXPR_SYNTAX_HEX:
         return bind_bytes(binder, syntax, out);
-    case FIRN_EXPR_SYNTAX_NULL:
-        return firn_expr_bind_null(binder, FIRN_TYPE_NULL, out);
-    case FIRN_EXPR_SYNTAX_BOOL:
-        return firn_expr_bind_constant(binder, &type, &cell, out);
-    case FIRN_EXPR_SYNTAX_PARAMETER:
+    case FI_EXPR_SYNTAX_NULL:
+        return fi_expr_bind_null(binder, FIRN_TYPE_NULL, out);
+    case FI_EXPR_SYNTAX_BOOL:
+        return fi_expr_bind_constant(binder, &type, &cell, out);
+    case FI_EXPR_SYNTAX_PARAMETER:
         return bind_parameter(binder, syntax, out);
-    case FIRN_EXPR_SYNTAX_STAR:
-        return firn_expr_bind_fail(binder, syntax->at, "* stands alone, or in count(*)");
+    case FI_EXPR_SYNTAX_STAR:
+        return fi_expr_bind_fail(binder, syntax->at, "* stands alone, or in count(*)");
     default:
-        DCHECK(syntax->kind == FIRN_EXPR_SYNTAX_NAME);
+        DCHECK(syntax->kind == FI_EXPR_SYNTAX_NAME);
         return bind_name(binder, syntax, out);
     }
 }

@@ -82,7 +82,7 @@ sign_size(firn_slice text, size_t at)
 }
 
 const char *
-firn_expr_lex_next(firn_slice text, size_t *at, struct firn_expr_token *out)
+fi_expr_lex_next(firn_slice text, size_t *at, struct fi_expr_token *out)
 {
     size_t start = *at;
     while (start < text.size && text.data[start] != 0 &&
@@ -91,30 +91,30 @@ firn_expr_lex_next(firn_slice text, size_t *at, struct firn_expr_token *out)
     }
     size_t end = start;
     size_t skip = 0;
-    *out = (struct firn_expr_token){.kind = FIRN_EXPR_TOKEN_END, .at = start};
+    *out = (struct fi_expr_token){.kind = FI_EXPR_TOKEN_END, .at = start};
     uint8_t first = byte_at(text, start);
     if (start == text.size) {
         skip = 0;
     } else if ((first == 'x' || first == 'X') && byte_at(text, start + 1) == '\'') {
-        out->kind = FIRN_EXPR_TOKEN_HEX;
+        out->kind = FI_EXPR_TOKEN_HEX;
         end = end_of_quoted(text, start + 1);
         skip = 2;
     } else if (is_letter(first)) {
-        out->kind = FIRN_EXPR_TOKEN_WORD;
+        out->kind = FI_EXPR_TOKEN_WORD;
         while (is_letter(byte_at(text, end)) || is_digit(byte_at(text, end))) {
             end++;
         }
     } else if (first == '"' || first == '\'') {
-        out->kind = first == '"' ? FIRN_EXPR_TOKEN_QUOTED : FIRN_EXPR_TOKEN_STRING;
+        out->kind = first == '"' ? FI_EXPR_TOKEN_QUOTED : FI_EXPR_TOKEN_STRING;
         end = end_of_quoted(text, start);
     } else if (is_digit(first) || (first == '.' && is_digit(byte_at(text, start + 1)))) {
-        out->kind = FIRN_EXPR_TOKEN_NUMBER;
+        out->kind = FI_EXPR_TOKEN_NUMBER;
         end = end_of_number(text, start);
         if (is_letter(byte_at(text, end))) {
             return "a number ends in letters";
         }
     } else {
-        out->kind = FIRN_EXPR_TOKEN_SIGN;
+        out->kind = FI_EXPR_TOKEN_SIGN;
         end = start + sign_size(text, start);
         if (end == start) {
             return "this character has no meaning here";
@@ -126,14 +126,14 @@ firn_expr_lex_next(firn_slice text, size_t *at, struct firn_expr_token *out)
     size_t size = end - start - (skip > 0 ? skip + 1 : 0);
     out->text = firn_bytes(text.data + start + skip, size);
     *at = end;
-    DCHECK(end > start || out->kind == FIRN_EXPR_TOKEN_END); /* so loops over tokens end */
+    DCHECK(end > start || out->kind == FI_EXPR_TOKEN_END); /* so loops over tokens end */
     DCHECK(end <= text.size);
     return NULL;
 }
 
 bool
-firn_expr_lex_is(const struct firn_expr_token *token, const char *what)
+fi_expr_lex_is(const struct fi_expr_token *token, const char *what)
 {
-    return (token->kind == FIRN_EXPR_TOKEN_WORD || token->kind == FIRN_EXPR_TOKEN_SIGN) &&
-           firn_schema_literal_is_word(token->text, what);
+    return (token->kind == FI_EXPR_TOKEN_WORD || token->kind == FI_EXPR_TOKEN_SIGN) &&
+           fi_schema_literal_is_word(token->text, what);
 }

@@ -8,24 +8,24 @@
 #include "base/error.h"
 #include "firn/types.h"
 
-enum firn_expr_token_kind {
-    FIRN_EXPR_TOKEN_END,
-    FIRN_EXPR_TOKEN_WORD,   /* letters, digits, _, bytes above 127 */
-    FIRN_EXPR_TOKEN_QUOTED, /* "…": with the quotes */
-    FIRN_EXPR_TOKEN_NUMBER,
-    FIRN_EXPR_TOKEN_STRING, /* '…': with the quotes */
-    FIRN_EXPR_TOKEN_HEX,    /* x'…': what is between the quotes */
-    FIRN_EXPR_TOKEN_SIGN
+enum fi_expr_token_kind {
+    FI_EXPR_TOKEN_END,
+    FI_EXPR_TOKEN_WORD,   /* letters, digits, _, bytes above 127 */
+    FI_EXPR_TOKEN_QUOTED, /* "…": with the quotes */
+    FI_EXPR_TOKEN_NUMBER,
+    FI_EXPR_TOKEN_STRING, /* '…': with the quotes */
+    FI_EXPR_TOKEN_HEX,    /* x'…': what is between the quotes */
+    FI_EXPR_TOKEN_SIGN
 };
-struct firn_expr_token {
-    enum firn_expr_token_kind kind;
+struct fi_expr_token {
+    enum fi_expr_token_kind kind;
     firn_slice text; /* borrowed */
     size_t at;       /* from the beginning of the text */
 };
 /* Reads the token at *at, which moves past it. NULL, or what is wrong there: out->at is the
  * place. */
-const char *firn_expr_lex_next(firn_slice text, size_t *at, struct firn_expr_token *out);
+const char *fi_expr_lex_next(firn_slice text, size_t *at, struct fi_expr_token *out);
 /* Whether a token is this sign, or this word in any case (given in lower case). */
-bool firn_expr_lex_is(const struct firn_expr_token *token, const char *what);
+bool fi_expr_lex_is(const struct fi_expr_token *token, const char *what);
 
 #endif

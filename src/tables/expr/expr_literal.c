@@ -11,8 +11,8 @@
 #include "schema/float_text.h"
 
 const char *
-firn_expr_literal_number(firn_slice text, bool is_negative, struct firn_expr_type *out_type,
-                         struct firn_cell *out)
+fi_expr_literal_number(firn_slice text, bool is_negative, struct fi_expr_type *out_type,
+                       struct fi_cell *out)
 {
     uint64_t number = 0;
     uint32_t digits = 0;
@@ -20,8 +20,8 @@ firn_expr_literal_number(firn_slice text, bool is_negative, struct firn_expr_typ
     bool has_point = false;
     bool is_exact = true;
     bool fits = true;
-    *out_type = (struct firn_expr_type){.type = FIRN_TYPE_I64};
-    *out = (struct firn_cell){.kind = FIRN_PHYSICAL_I64};
+    *out_type = (struct fi_expr_type){.type = FIRN_TYPE_I64};
+    *out = (struct fi_cell){.kind = FI_PHYSICAL_I64};
     for (size_t i = 0; i < text.size && is_exact; i++) {
         uint8_t byte = text.data[i];
         if (byte == '.') {
@@ -42,14 +42,13 @@ firn_expr_literal_number(firn_slice text, bool is_negative, struct firn_expr_typ
         }
         if (!is_negative && number > (uint64_t)INT64_MAX) {
             out_type->type = FIRN_TYPE_U64;
-            *out = (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = number};
+            *out = (struct fi_cell){.kind = FI_PHYSICAL_U64, .as.u64 = number};
             return NULL;
         }
         out->as.u64 = is_negative ? 0 - number : number;
         return NULL;
     }
-    if (is_exact && fits && digits <= FIRN_EXPR_PRECISION_MAX &&
-        fraction <= FIRN_EXPR_PRECISION_MAX) {
+    if (is_exact && fits && digits <= FI_EXPR_PRECISION_MAX && fraction <= FI_EXPR_PRECISION_MAX) {
         out_type->type = FIRN_TYPE_DECIMAL;
         out_type->precision = digits > fraction ? digits : fraction;
         out_type->precision = out_type->precision > 0 ? out_type->precision : 1;
@@ -58,8 +57,8 @@ firn_expr_literal_number(firn_slice text, bool is_negative, struct firn_expr_typ
         return NULL;
     }
     double real = 0;
-    const char *wrong = firn_float_text_read64(text, &real);
+    const char *wrong = fi_float_text_read64(text, &real);
     out_type->type = FIRN_TYPE_F64;
-    *out = (struct firn_cell){.kind = FIRN_PHYSICAL_F64, .as.f64 = is_negative ? -real : real};
+    *out = (struct fi_cell){.kind = FI_PHYSICAL_F64, .as.f64 = is_negative ? -real : real};
     return wrong;
 }

@@ -24,19 +24,19 @@ static const uint32_t sign_32 = UINT32_C(1) << 31;
 /* ---- comparing ---- */
 
 double
-firn_expr_order_real(const struct firn_expr_type *type, const struct firn_cell *cell)
+fi_expr_order_real(const struct fi_expr_type *type, const struct fi_cell *cell)
 {
     switch (cell->kind) {
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         return (double)cell->as.f32;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         return cell->as.f64;
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         return (double)cell->as.u64;
     default:
-        DCHECK(cell->kind == FIRN_PHYSICAL_I64);
+        DCHECK(cell->kind == FI_PHYSICAL_I64);
         return type->type == FIRN_TYPE_DECIMAL && type->scale > 0
-                   ? (double)cell->as.i64 / (double)firn_expr_power(type->scale)
+                   ? (double)cell->as.i64 / (double)fi_expr_power(type->scale)
                    : (double)cell->as.i64;
     }
 }
@@ -52,29 +52,28 @@ order_reals(double a, double b)
 
 /* A value in units of a decimal with this scale, or in microseconds. */
 static int128
-units_of(const struct firn_expr_type *type, const struct firn_cell *cell, uint32_t scale,
-         bool is_time)
+units_of(const struct fi_expr_type *type, const struct fi_cell *cell, uint32_t scale, bool is_time)
 {
-    int128 units = cell->kind == FIRN_PHYSICAL_U64 ? (int128)cell->as.u64 : (int128)cell->as.i64;
+    int128 units = cell->kind == FI_PHYSICAL_U64 ? (int128)cell->as.u64 : (int128)cell->as.i64;
     if (is_time) {
-        return type->type == FIRN_TYPE_DATE ? units * firn_expr_day_us : units;
+        return type->type == FIRN_TYPE_DATE ? units * fi_expr_day_us : units;
     }
     uint32_t own = type->type == FIRN_TYPE_DECIMAL ? type->scale : 0;
     DCHECK(own <= scale);
-    return units * firn_expr_power(scale - own);
+    return units * fi_expr_power(scale - own);
 }
 
 /* Compares numbers, dates and timestamps: -1, 0 or 1. The comparison is exact, or as F64 if one is
  * a float; NaN is the largest. Requires: both are such cells, of these types, and not null. */
 static int
-compare(const struct firn_expr_type *a_type, const struct firn_cell *a,
-        const struct firn_expr_type *b_type, const struct firn_cell *b)
+compare(const struct fi_expr_type *a_type, const struct fi_cell *a,
+        const struct fi_expr_type *b_type, const struct fi_cell *b)
 {
-    DCHECK(a->kind != FIRN_PHYSICAL_NONE && b->kind != FIRN_PHYSICAL_NONE);
-    if (firn_expr_is_float(a_type->type) || firn_expr_is_float(b_type->type)) {
-        return order_reals(firn_expr_order_real(a_type, a), firn_expr_order_real(b_type, b));
+    DCHECK(a->kind != FI_PHYSICAL_NONE && b->kind != FI_PHYSICAL_NONE);
+    if (fi_expr_is_float(a_type->type) || fi_expr_is_float(b_type->type)) {
+        return order_reals(fi_expr_order_real(a_type, a), fi_expr_order_real(b_type, b));
     }
-    bool is_time = firn_expr_is_time(a_type->type) && firn_expr_is_time(b_type->type);
+    bool is_time = fi_expr_is_time(a_type->type) && fi_expr_is_time(b_type->type);
     uint32_t a_scale = a_type->type == FIRN_TYPE_DECIMAL ? a_type->scale : 0;
     uint32_t b_scale = b_type->type == FIRN_TYPE_DECIMAL ? b_type->scale : 0;
     uint32_t scale = a_scale > b_scale ? a_scale : b_scale;
@@ -84,19 +83,19 @@ compare(const struct firn_expr_type *a_type, const struct firn_cell *a,
 }
 
 int
-firn_expr_order_same(const struct firn_cell *a, const struct firn_cell *b)
+fi_expr_order_same(const struct fi_cell *a, const struct fi_cell *b)
 {
     DCHECK(a->kind == b->kind);
     switch (a->kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         return (a->as.i64 > b->as.i64) - (a->as.i64 < b->as.i64);
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         return (a->as.u64 > b->as.u64) - (a->as.u64 < b->as.u64);
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         return order_reals((double)a->as.f32, (double)b->as.f32);
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         return order_reals(a->as.f64, b->as.f64);
-    case FIRN_PHYSICAL_BYTES: {
+    case FI_PHYSICAL_BYTES: {
         size_t size = a->as.bytes.size < b->as.bytes.size ? a->as.bytes.size : b->as.bytes.size;
         int order = size > 0 ? memcmp(a->as.bytes.data, b->as.bytes.data, size) : 0;
         return order != 0
@@ -128,12 +127,12 @@ static const uint32_t infinity_32 = UINT32_C(0xff) << 23;
 
 /* NaN has one rank, after infinity. */
 static uint64_t
-rank_min(enum firn_physical kind)
+rank_min(enum fi_physical kind)
 {
     switch (kind) {
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         return rank_f32(infinity_32 | sign_32);
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         return rank_f64(infinity_64 | sign_64);
     default:
         return 0;
@@ -141,36 +140,36 @@ rank_min(enum firn_physical kind)
 }
 
 static uint64_t
-rank_max(enum firn_physical kind)
+rank_max(enum fi_physical kind)
 {
     switch (kind) {
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         return (uint64_t)rank_f32(infinity_32) + 1;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         return rank_f64(infinity_64) + 1;
     default:
         return UINT64_MAX;
     }
 }
 
-static struct firn_cell
-cell_of_rank(enum firn_physical kind, uint64_t rank)
+static struct fi_cell
+cell_of_rank(enum fi_physical kind, uint64_t rank)
 {
-    struct firn_cell cell = {.kind = kind};
+    struct fi_cell cell = {.kind = kind};
     uint64_t bits;
     uint32_t narrow;
     DCHECK(rank >= rank_min(kind) && rank <= rank_max(kind));
     switch (kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         cell.as.u64 = rank ^ sign_64;
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         narrow = (rank & sign_32) != 0 ? (uint32_t)rank & ~sign_32 : ~(uint32_t)rank;
         narrow = rank == rank_max(kind) ? infinity_32 | UINT32_C(1) << 22 : narrow;
         cell.as.u64 = 0;
         memcpy(&cell.as.f32, &narrow, sizeof narrow);
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         bits = (rank & sign_64) != 0 ? rank & ~sign_64 : ~rank;
         bits = rank == rank_max(kind) ? infinity_64 | UINT64_C(1) << 51 : bits;
         memcpy(&cell.as.f64, &bits, sizeof bits);
@@ -183,9 +182,9 @@ cell_of_rank(enum firn_physical kind, uint64_t rank)
 }
 
 struct search {
-    const struct firn_expr_type *type;
-    const struct firn_expr_type *constant_type;
-    const struct firn_cell *constant;
+    const struct fi_expr_type *type;
+    const struct fi_expr_type *constant_type;
+    const struct fi_cell *constant;
 };
 
 /* The first rank whose value compares with the constant as at least `least`. If there is none,
@@ -193,14 +192,14 @@ struct search {
 static uint64_t
 find_first(const struct search *search, int least, bool *out_none)
 {
-    enum firn_physical kind = firn_expr_physical(search->type->type);
+    enum fi_physical kind = fi_expr_physical(search->type->type);
     uint64_t low = rank_min(kind);
     uint64_t high = rank_max(kind);
-    struct firn_cell last = cell_of_rank(kind, high);
+    struct fi_cell last = cell_of_rank(kind, high);
     *out_none = compare(search->type, &last, search->constant_type, search->constant) < least;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        struct firn_cell cell = cell_of_rank(kind, middle);
+        struct fi_cell cell = cell_of_rank(kind, middle);
         if (compare(search->type, &cell, search->constant_type, search->constant) >= least) {
             high = middle;
         } else {
@@ -211,12 +210,12 @@ find_first(const struct search *search, int least, bool *out_none)
 }
 
 void
-firn_expr_order_range(const struct firn_expr_type *type, enum firn_expr_comparison comparison,
-                      const struct firn_expr_type *constant_type, const struct firn_cell *constant,
-                      struct firn_expr_range *out)
+fi_expr_order_range(const struct fi_expr_type *type, enum fi_expr_comparison comparison,
+                    const struct fi_expr_type *constant_type, const struct fi_cell *constant,
+                    struct fi_expr_range *out)
 {
     struct search search = {.type = type, .constant_type = constant_type, .constant = constant};
-    enum firn_physical kind = firn_expr_physical(type->type);
+    enum fi_physical kind = fi_expr_physical(type->type);
     uint64_t low = rank_min(kind);
     uint64_t high = rank_max(kind);
     bool none_equal = false; /* no value is equal or larger */
@@ -224,21 +223,21 @@ firn_expr_order_range(const struct firn_expr_type *type, enum firn_expr_comparis
     uint64_t equal = find_first(&search, 0, &none_equal);
     uint64_t above = find_first(&search, 1, &none_above);
     bool is_empty = false;
-    *out = (struct firn_expr_range){.is_negated = comparison == FIRN_EXPR_NOT_EQUAL};
+    *out = (struct fi_expr_range){.is_negated = comparison == FI_EXPR_NOT_EQUAL};
     switch (comparison) {
-    case FIRN_EXPR_LESS:
+    case FI_EXPR_LESS:
         is_empty = !none_equal && equal == low;
         high = none_equal ? high : equal - 1;
         break;
-    case FIRN_EXPR_LESS_EQUAL:
+    case FI_EXPR_LESS_EQUAL:
         is_empty = !none_above && above == low;
         high = none_above ? high : above - 1;
         break;
-    case FIRN_EXPR_GREATER:
+    case FI_EXPR_GREATER:
         is_empty = none_above;
         low = above;
         break;
-    case FIRN_EXPR_GREATER_EQUAL:
+    case FI_EXPR_GREATER_EQUAL:
         is_empty = none_equal;
         low = equal;
         break;
@@ -259,10 +258,9 @@ firn_expr_order_range(const struct firn_expr_type *type, enum firn_expr_comparis
 /* ---- limits of types ---- */
 
 void
-firn_expr_order_limits(const struct firn_expr_type *type, struct firn_cell *min,
-                       struct firn_cell *max)
+fi_expr_order_limits(const struct fi_expr_type *type, struct fi_cell *min, struct fi_cell *max)
 {
-    enum firn_physical kind = firn_expr_physical(type->type);
+    enum fi_physical kind = fi_expr_physical(type->type);
     *min = cell_of_rank(kind, rank_min(kind));
     *max = cell_of_rank(kind, rank_max(kind));
     switch (type->type) {
@@ -283,16 +281,16 @@ firn_expr_order_limits(const struct firn_expr_type *type, struct firn_cell *min,
         max->as.u64 = (UINT64_C(1) << (8U << (type->type - FIRN_TYPE_U8))) - 1;
         break;
     case FIRN_TYPE_DECIMAL:
-        max->as.i64 = firn_expr_power(type->precision) - 1;
+        max->as.i64 = fi_expr_power(type->precision) - 1;
         min->as.i64 = -max->as.i64;
         break;
     case FIRN_TYPE_DATE:
-        min->as.i64 = firn_expr_date_min;
-        max->as.i64 = firn_expr_date_max;
+        min->as.i64 = fi_expr_date_min;
+        max->as.i64 = fi_expr_date_max;
         break;
     case FIRN_TYPE_TIMESTAMP:
-        min->as.i64 = firn_expr_date_min * firn_expr_day_us;
-        max->as.i64 = (firn_expr_date_max + 1) * firn_expr_day_us - 1;
+        min->as.i64 = fi_expr_date_min * fi_expr_day_us;
+        max->as.i64 = (fi_expr_date_max + 1) * fi_expr_day_us - 1;
         break;
     default:
         break;

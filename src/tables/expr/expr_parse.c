@@ -4,7 +4,7 @@
  *
  * A parser by recursive descent: one function for each level of the grammar (expr.h), which calls
  * the one that binds tighter. It recurses only where a part is nested in another: parentheses,
- * arguments, a second "not" or "-". This depth is counted, up to FIRN_EXPR_DEPTH_MAX; the operators
+ * arguments, a second "not" or "-". This depth is counted, up to FI_EXPR_DEPTH_MAX; the operators
  * of one level are a loop. Long lists, such as those of "and", are one node with many parts, so
  * they do not make the tree deep.
  *
@@ -24,10 +24,10 @@
 struct parser {
     firn_slice text;
     const char *of;
-    struct firn_arena *arena;
-    struct firn_expr_token token; /* not taken yet */
-    size_t at;                    /* after it */
-    size_t end;                   /* of the token taken last */
+    struct fi_arena *arena;
+    struct fi_expr_token token; /* not taken yet */
+    size_t at;                  /* after it */
+    size_t end;                 /* of the token taken last */
     unsigned depth;
     size_t nodes;
     firn_error *err;
@@ -36,13 +36,13 @@ struct parser {
 /* ---- messages ---- */
 
 const char *
-firn_expr_parse_place(const char *of, firn_slice text, size_t at, char out[FIRN_EXPR_PLACE_SIZE])
+fi_expr_parse_place(const char *of, firn_slice text, size_t at, char out[FI_EXPR_PLACE_SIZE])
 {
     size_t characters = 1;
     for (size_t i = 0; i < at && i < text.size; i++) {
         characters += (text.data[i] & 0xc0) != 0x80 ? 1 : 0;
     }
-    (void)snprintf(out, FIRN_EXPR_PLACE_SIZE, "%.60s%scharacter %zu", of != NULL ? of : "",
+    (void)snprintf(out, FI_EXPR_PLACE_SIZE, "%.60s%scharacter %zu", of != NULL ? of : "",
                    of != NULL ? ", " : "", characters);
     return out;
 }
@@ -50,28 +50,28 @@ firn_expr_parse_place(const char *of, firn_slice text, size_t at, char out[FIRN_
 static int
 fail(struct parser *parser, const char *what)
 {
-    char place[FIRN_EXPR_PLACE_SIZE];
-    char found[FIRN_VALUE_TEXT_SHORT_SIZE];
+    char place[FI_EXPR_PLACE_SIZE];
+    char found[FI_VALUE_TEXT_SHORT_SIZE];
     size_t at = parser->token.at;
     firn_slice rest = firn_bytes(parser->text.data + at, parser->text.size - at);
-    rest.size = parser->token.text.size > 0 && parser->token.kind != FIRN_EXPR_TOKEN_HEX
+    rest.size = parser->token.text.size > 0 && parser->token.kind != FI_EXPR_TOKEN_HEX
                     ? parser->token.text.size
                     : rest.size;
     DCHECK(at <= parser->text.size);
-    (void)firn_expr_parse_place(parser->of, parser->text, at, place);
+    (void)fi_expr_parse_place(parser->of, parser->text, at, place);
     if (rest.size == 0) {
-        return firn_error_set(parser->err, FIRN_INVALID, "%s: %s, but the text ends", place, what);
+        return fi_error_set(parser->err, FIRN_INVALID, "%s: %s, but the text ends", place, what);
     }
-    firn_value_text_shorten(rest, found);
-    return firn_error_set(parser->err, FIRN_INVALID, "%s: %s, at \"%s\"", place, what, found);
+    fi_value_text_shorten(rest, found);
+    return fi_error_set(parser->err, FIRN_INVALID, "%s: %s, at \"%s\"", place, what, found);
 }
 
 static int
 fail_limit(struct parser *parser, const char *what, int limit)
 {
-    char place[FIRN_EXPR_PLACE_SIZE];
-    (void)firn_expr_parse_place(parser->of, parser->text, parser->token.at, place);
-    return firn_error_set(parser->err, FIRN_LIMIT, "%s: %s %d", place, what, limit);
+    char place[FI_EXPR_PLACE_SIZE];
+    (void)fi_expr_parse_place(parser->of, parser->text, parser->token.at, place);
+    return fi_error_set(parser->err, FIRN_LIMIT, "%s: %s %d", place, what, limit);
 }
 
 /* ---- tokens and nodes ---- */
@@ -80,7 +80,7 @@ static int
 advance(struct parser *parser)
 {
     parser->end = parser->at;
-    const char *wrong = firn_expr_lex_next(parser->text, &parser->at, &parser->token);
+    const char *wrong = fi_expr_lex_next(parser->text, &parser->at, &parser->token);
     if (wrong != NULL) {
         parser->token.text.size = 0;
         return fail(parser, wrong);
@@ -91,7 +91,7 @@ advance(struct parser *parser)
 static bool
 is_next(const struct parser *parser, const char *what)
 {
-    return firn_expr_lex_is(&parser->token, what);
+    return fi_expr_lex_is(&parser->token, what);
 }
 
 /* Takes the token if it is this one. */
@@ -114,26 +114,26 @@ expect(struct parser *parser, const char *what)
 }
 
 static int
-new_node(struct parser *parser, enum firn_expr_syntax_kind kind, struct firn_expr_syntax **out)
+new_node(struct parser *parser, enum fi_expr_syntax_kind kind, struct fi_expr_syntax **out)
 {
-    bool is_counted = kind > FIRN_EXPR_SYNTAX_BOOL;
+    bool is_counted = kind > FI_EXPR_SYNTAX_BOOL;
     *out = NULL;
     parser->nodes += is_counted ? 1 : 0;
-    if (parser->nodes > FIRN_EXPR_NODES_MAX) {
-        return firn_error_never_ok(
-            fail_limit(parser, "the number of parts is limited to", FIRN_EXPR_NODES_MAX));
+    if (parser->nodes > FI_EXPR_NODES_MAX) {
+        return fi_error_never_ok(
+            fail_limit(parser, "the number of parts is limited to", FI_EXPR_NODES_MAX));
     }
-    struct firn_expr_syntax *node = firn_arena_alloc(parser->arena, sizeof *node);
+    struct fi_expr_syntax *node = fi_arena_alloc(parser->arena, sizeof *node);
     if (node == NULL) {
-        return firn_error_no_memory(parser->err, "an expression");
+        return fi_error_no_memory(parser->err, "an expression");
     }
-    *node = (struct firn_expr_syntax){.kind = (uint8_t)kind, .at = (uint32_t)parser->token.at};
+    *node = (struct fi_expr_syntax){.kind = (uint8_t)kind, .at = (uint32_t)parser->token.at};
     *out = node;
     return FIRN_OK;
 }
 
 static void
-add_child(struct firn_expr_syntax *node, struct firn_expr_syntax *child)
+add_child(struct fi_expr_syntax *node, struct fi_expr_syntax *child)
 {
     DCHECK(node != NULL && child != NULL && child->next == NULL);
     if (node->last != NULL) {
@@ -150,11 +150,11 @@ static int
 unquote(struct parser *parser, firn_slice quoted, firn_slice *out)
 {
     uint8_t quote = quoted.data[0];
-    uint8_t *bytes = firn_arena_alloc(parser->arena, quoted.size);
+    uint8_t *bytes = fi_arena_alloc(parser->arena, quoted.size);
     size_t size = 0;
     DCHECK(quoted.size >= 2 && quoted.data[quoted.size - 1] == quote);
     if (bytes == NULL) {
-        return firn_error_no_memory(parser->err, "an expression");
+        return fi_error_no_memory(parser->err, "an expression");
     }
     for (size_t i = 1; i + 1 < quoted.size; i++) {
         bytes[size++] = quoted.data[i];
@@ -166,18 +166,18 @@ unquote(struct parser *parser, firn_slice quoted, firn_slice *out)
 
 /* ---- levels of the grammar ---- */
 
-static int parse_expression(struct parser *parser, struct firn_expr_syntax **out);
-static int parse_sum(struct parser *parser, struct firn_expr_syntax **out);
+static int parse_expression(struct parser *parser, struct fi_expr_syntax **out);
+static int parse_sum(struct parser *parser, struct fi_expr_syntax **out);
 
 static bool
-is_reserved(const struct firn_expr_token *token)
+is_reserved(const struct fi_expr_token *token)
 {
     static const char *const words[] = {
         "and",  "or",   "not",  "is",   "null", "true", "false",    "between", "in",  "like",
         "case", "when", "then", "else", "end",  "as",   "distinct", "from",    "asc", "desc",
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (token->kind == FIRN_EXPR_TOKEN_WORD && firn_expr_lex_is(token, words[i])) {
+        if (token->kind == FI_EXPR_TOKEN_WORD && fi_expr_lex_is(token, words[i])) {
             return true;
         }
     }
@@ -186,28 +186,27 @@ is_reserved(const struct firn_expr_token *token)
 
 /* Takes the token into a node. */
 static int
-take_leaf(struct parser *parser, enum firn_expr_syntax_kind kind, struct firn_expr_syntax **out)
+take_leaf(struct parser *parser, enum fi_expr_syntax_kind kind, struct fi_expr_syntax **out)
 {
-    FIRN_TRY_RETURN(new_node(parser, kind, out));
+    FI_TRY_RETURN(new_node(parser, kind, out));
     DCHECK(*out != NULL);
     (*out)->text = parser->token.text;
-    if (parser->token.kind == FIRN_EXPR_TOKEN_STRING ||
-        parser->token.kind == FIRN_EXPR_TOKEN_QUOTED) {
-        FIRN_TRY_RETURN(unquote(parser, parser->token.text, &(*out)->text));
+    if (parser->token.kind == FI_EXPR_TOKEN_STRING || parser->token.kind == FI_EXPR_TOKEN_QUOTED) {
+        FI_TRY_RETURN(unquote(parser, parser->token.text, &(*out)->text));
     }
     return advance(parser);
 }
 
 /* Reads parts up to the closing parenthesis, which is taken. */
 static int
-parse_parts(struct parser *parser, struct firn_expr_syntax *node)
+parse_parts(struct parser *parser, struct fi_expr_syntax *node)
 {
-    struct firn_expr_syntax *part;
+    struct fi_expr_syntax *part;
     bool is_more;
     do {
-        FIRN_TRY_RETURN(parse_expression(parser, &part));
+        FI_TRY_RETURN(parse_expression(parser, &part));
         add_child(node, part);
-        FIRN_TRY_RETURN(accept(parser, ",", &is_more));
+        FI_TRY_RETURN(accept(parser, ",", &is_more));
     } while (is_more);
     return expect(parser, ")");
 }
@@ -234,12 +233,12 @@ type_of_name(firn_slice name)
         {"bytea", FIRN_TYPE_BLOB},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (firn_schema_literal_is_word(name, names[i].name)) {
+        if (fi_schema_literal_is_word(name, names[i].name)) {
             return names[i].type;
         }
     }
     for (int type = FIRN_TYPE_BOOL; type <= FIRN_TYPE_MAX; type++) {
-        if (firn_schema_literal_is_word(name, firn_type_name((firn_type)type))) {
+        if (fi_schema_literal_is_word(name, firn_type_name((firn_type)type))) {
             return (firn_type)type;
         }
     }
@@ -251,7 +250,7 @@ static int
 parse_small(struct parser *parser, uint32_t max, uint32_t *out)
 {
     uint32_t number = 0;
-    bool is_good = parser->token.kind == FIRN_EXPR_TOKEN_NUMBER && parser->token.text.size <= 6;
+    bool is_good = parser->token.kind == FI_EXPR_TOKEN_NUMBER && parser->token.text.size <= 6;
     for (size_t i = 0; is_good && i < parser->token.text.size; i++) {
         uint8_t byte = parser->token.text.data[i];
         is_good = byte >= '0' && byte <= '9';
@@ -267,70 +266,70 @@ parse_small(struct parser *parser, uint32_t max, uint32_t *out)
 }
 
 static int
-parse_type(struct parser *parser, const struct firn_expr_type **out)
+parse_type(struct parser *parser, const struct fi_expr_type **out)
 {
-    struct firn_expr_type *type = firn_arena_alloc(parser->arena, sizeof *type);
+    struct fi_expr_type *type = fi_arena_alloc(parser->arena, sizeof *type);
     bool is_taken = false;
     if (type == NULL) {
-        return firn_error_no_memory(parser->err, "an expression");
+        return fi_error_no_memory(parser->err, "an expression");
     }
-    *type = (struct firn_expr_type){.type = FIRN_TYPE_NULL};
+    *type = (struct fi_expr_type){.type = FIRN_TYPE_NULL};
     *out = type;
-    if (parser->token.kind == FIRN_EXPR_TOKEN_WORD) {
+    if (parser->token.kind == FI_EXPR_TOKEN_WORD) {
         type->type = type_of_name(parser->token.text);
     }
     if (type->type == FIRN_TYPE_NULL) {
         return fail(parser, "expected a type, as i64 or decimal(12, 2)");
     }
-    FIRN_TRY_RETURN(advance(parser));
+    FI_TRY_RETURN(advance(parser));
     if (type->type == FIRN_TYPE_F64) {
-        FIRN_TRY_RETURN(accept(parser, "precision", &is_taken));
+        FI_TRY_RETURN(accept(parser, "precision", &is_taken));
     }
     if (type->type == FIRN_TYPE_DECIMAL) {
-        FIRN_TRY_RETURN(expect(parser, "("));
-        FIRN_TRY_RETURN(parse_small(parser, FIRN_EXPR_PRECISION_MAX, &type->precision));
-        FIRN_TRY_RETURN(accept(parser, ",", &is_taken));
+        FI_TRY_RETURN(expect(parser, "("));
+        FI_TRY_RETURN(parse_small(parser, FI_EXPR_PRECISION_MAX, &type->precision));
+        FI_TRY_RETURN(accept(parser, ",", &is_taken));
         if (is_taken) {
-            FIRN_TRY_RETURN(parse_small(parser, type->precision, &type->scale));
+            FI_TRY_RETURN(parse_small(parser, type->precision, &type->scale));
         }
         if (type->precision == 0) {
             return fail(parser, "a decimal has 1 to 18 digits");
         }
-        FIRN_TRY_RETURN(expect(parser, ")"));
+        FI_TRY_RETURN(expect(parser, ")"));
     } else if (type->type == FIRN_TYPE_VECTOR) {
-        FIRN_TRY_RETURN(expect(parser, "("));
-        FIRN_TRY_RETURN(parse_small(parser, FIRN_TABLE_DIMENSIONS_MAX, &type->dimensions));
+        FI_TRY_RETURN(expect(parser, "("));
+        FI_TRY_RETURN(parse_small(parser, FIRN_TABLE_DIMENSIONS_MAX, &type->dimensions));
         if (type->dimensions == 0) {
             return fail(parser, "a vector has 1 to 65535 dimensions");
         }
-        FIRN_TRY_RETURN(expect(parser, ")"));
+        FI_TRY_RETURN(expect(parser, ")"));
     }
     return FIRN_OK;
 }
 
 static int
-parse_case(struct parser *parser, struct firn_expr_syntax **out)
+parse_case(struct parser *parser, struct fi_expr_syntax **out)
 {
-    struct firn_expr_syntax *part;
+    struct fi_expr_syntax *part;
     bool is_more;
-    FIRN_TRY_RETURN(new_node(parser, FIRN_EXPR_SYNTAX_CASE, out));
-    FIRN_TRY_RETURN(advance(parser));
+    FI_TRY_RETURN(new_node(parser, FI_EXPR_SYNTAX_CASE, out));
+    FI_TRY_RETURN(advance(parser));
     if (!is_next(parser, "when")) {
         return fail(parser, "expected \"when\": write case when x = 1 then …");
     }
-    FIRN_TRY_RETURN(accept(parser, "when", &is_more));
+    FI_TRY_RETURN(accept(parser, "when", &is_more));
     while (is_more) {
-        FIRN_TRY_RETURN(parse_expression(parser, &part));
+        FI_TRY_RETURN(parse_expression(parser, &part));
         add_child(*out, part);
-        FIRN_TRY_RETURN(expect(parser, "then"));
-        FIRN_TRY_RETURN(parse_expression(parser, &part));
+        FI_TRY_RETURN(expect(parser, "then"));
+        FI_TRY_RETURN(parse_expression(parser, &part));
         add_child(*out, part);
-        FIRN_TRY_RETURN(accept(parser, "when", &is_more));
+        FI_TRY_RETURN(accept(parser, "when", &is_more));
     }
-    FIRN_TRY_RETURN(accept(parser, "else", &is_more));
+    FI_TRY_RETURN(accept(parser, "else", &is_more));
     if (is_more) {
         (*out)->detail = 1;
-        FIRN_TRY_RETURN(parse_expression(parser, &part));
+        FI_TRY_RETURN(parse_expression(parser, &part));
         add_child(*out, part);
     }
     return expect(parser, "end");
@@ -338,36 +337,36 @@ parse_case(struct parser *parser, struct firn_expr_syntax **out)
 
 /* Reads a call after its name: the parenthesis is next. */
 static int
-parse_call(struct parser *parser, struct firn_expr_syntax *call)
+parse_call(struct parser *parser, struct fi_expr_syntax *call)
 {
-    struct firn_expr_syntax *part;
+    struct fi_expr_syntax *part;
     bool is_taken;
     int rc;
-    call->kind = FIRN_EXPR_SYNTAX_CALL;
-    FIRN_TRY(advance(parser));
-    if (firn_schema_literal_is_word(call->text, "cast")) {
-        call->kind = FIRN_EXPR_SYNTAX_CAST;
-        FIRN_TRY(parse_expression(parser, &part));
+    call->kind = FI_EXPR_SYNTAX_CALL;
+    FI_TRY(advance(parser));
+    if (fi_schema_literal_is_word(call->text, "cast")) {
+        call->kind = FI_EXPR_SYNTAX_CAST;
+        FI_TRY(parse_expression(parser, &part));
         add_child(call, part);
-        FIRN_TRY(expect(parser, "as"));
-        FIRN_TRY(parse_type(parser, &call->type));
-        FIRN_TRY(expect(parser, ")"));
+        FI_TRY(expect(parser, "as"));
+        FI_TRY(parse_type(parser, &call->type));
+        FI_TRY(expect(parser, ")"));
         goto out;
     }
-    if (firn_schema_literal_is_word(call->text, "extract")) {
+    if (fi_schema_literal_is_word(call->text, "extract")) {
         call->text = parser->token.text;
-        FIRN_TRY(advance(parser));
-        FIRN_TRY(expect(parser, "from"));
+        FI_TRY(advance(parser));
+        FI_TRY(expect(parser, "from"));
     } else if (is_next(parser, "*")) {
-        FIRN_TRY(take_leaf(parser, FIRN_EXPR_SYNTAX_STAR, &part));
+        FI_TRY(take_leaf(parser, FI_EXPR_SYNTAX_STAR, &part));
         add_child(call, part);
-        FIRN_TRY(expect(parser, ")"));
+        FI_TRY(expect(parser, ")"));
         goto out;
     }
-    FIRN_TRY(accept(parser, ")", &is_taken));
+    FI_TRY(accept(parser, ")", &is_taken));
     if (!is_taken) {
-        FIRN_TRY(accept(parser, "distinct", &call->is_negated));
-        FIRN_TRY(parse_parts(parser, call));
+        FI_TRY(accept(parser, "distinct", &call->is_negated));
+        FI_TRY(parse_parts(parser, call));
     }
 out:
     return rc;
@@ -375,42 +374,42 @@ out:
 
 /* A column, a call, or a type with a text: date '2026-01-31'. */
 static int
-parse_word(struct parser *parser, struct firn_expr_syntax **out)
+parse_word(struct parser *parser, struct fi_expr_syntax **out)
 {
-    struct firn_expr_syntax *part;
+    struct fi_expr_syntax *part;
     int rc;
     if (is_next(parser, "case")) {
         return parse_case(parser, out);
     }
     if (is_next(parser, "null")) {
-        return take_leaf(parser, FIRN_EXPR_SYNTAX_NULL, out);
+        return take_leaf(parser, FI_EXPR_SYNTAX_NULL, out);
     }
     if (is_next(parser, "true") || is_next(parser, "false")) {
         uint8_t detail = is_next(parser, "true") ? 1 : 0;
-        FIRN_TRY(take_leaf(parser, FIRN_EXPR_SYNTAX_BOOL, out));
+        FI_TRY(take_leaf(parser, FI_EXPR_SYNTAX_BOOL, out));
         (*out)->detail = detail;
         goto out;
     }
     if (is_reserved(&parser->token)) {
         return fail(parser, "expected a value; write a column of this name in double quotes");
     }
-    FIRN_TRY(take_leaf(parser, FIRN_EXPR_SYNTAX_NAME, out));
+    FI_TRY(take_leaf(parser, FI_EXPR_SYNTAX_NAME, out));
     if (is_next(parser, "(")) {
-        FIRN_TRY(parse_call(parser, *out));
-    } else if (parser->token.kind == FIRN_EXPR_TOKEN_STRING &&
+        FI_TRY(parse_call(parser, *out));
+    } else if (parser->token.kind == FI_EXPR_TOKEN_STRING &&
                type_of_name((*out)->text) != FIRN_TYPE_NULL) {
-        struct firn_expr_type *type = firn_arena_alloc(parser->arena, sizeof *type);
+        struct fi_expr_type *type = fi_arena_alloc(parser->arena, sizeof *type);
         if (type == NULL) {
-            return firn_error_no_memory(parser->err, "an expression");
+            return fi_error_no_memory(parser->err, "an expression");
         }
-        *type = (struct firn_expr_type){.type = type_of_name((*out)->text)};
+        *type = (struct fi_expr_type){.type = type_of_name((*out)->text)};
         if (type->type == FIRN_TYPE_DECIMAL || type->type == FIRN_TYPE_VECTOR) {
             return fail(parser,
                         "expected an operator; cast('…' as TYPE) needs a type with numbers");
         }
-        (*out)->kind = FIRN_EXPR_SYNTAX_CAST;
+        (*out)->kind = FI_EXPR_SYNTAX_CAST;
         (*out)->type = type;
-        FIRN_TRY(take_leaf(parser, FIRN_EXPR_SYNTAX_STRING, &part));
+        FI_TRY(take_leaf(parser, FI_EXPR_SYNTAX_STRING, &part));
         add_child(*out, part);
     }
 out:
@@ -418,32 +417,32 @@ out:
 }
 
 static int
-parse_primary(struct parser *parser, struct firn_expr_syntax **out)
+parse_primary(struct parser *parser, struct fi_expr_syntax **out)
 {
     bool is_taken;
     *out = NULL;
     switch (parser->token.kind) {
-    case FIRN_EXPR_TOKEN_NUMBER:
-        return take_leaf(parser, FIRN_EXPR_SYNTAX_NUMBER, out);
-    case FIRN_EXPR_TOKEN_STRING:
-        return take_leaf(parser, FIRN_EXPR_SYNTAX_STRING, out);
-    case FIRN_EXPR_TOKEN_HEX:
-        return take_leaf(parser, FIRN_EXPR_SYNTAX_HEX, out);
-    case FIRN_EXPR_TOKEN_QUOTED:
-        return take_leaf(parser, FIRN_EXPR_SYNTAX_NAME, out);
-    case FIRN_EXPR_TOKEN_WORD:
+    case FI_EXPR_TOKEN_NUMBER:
+        return take_leaf(parser, FI_EXPR_SYNTAX_NUMBER, out);
+    case FI_EXPR_TOKEN_STRING:
+        return take_leaf(parser, FI_EXPR_SYNTAX_STRING, out);
+    case FI_EXPR_TOKEN_HEX:
+        return take_leaf(parser, FI_EXPR_SYNTAX_HEX, out);
+    case FI_EXPR_TOKEN_QUOTED:
+        return take_leaf(parser, FI_EXPR_SYNTAX_NAME, out);
+    case FI_EXPR_TOKEN_WORD:
         return parse_word(parser, out);
     default:
         break;
     }
     if (is_next(parser, "?")) {
-        return take_leaf(parser, FIRN_EXPR_SYNTAX_PARAMETER, out);
+        return take_leaf(parser, FI_EXPR_SYNTAX_PARAMETER, out);
     }
-    FIRN_TRY_RETURN(accept(parser, "(", &is_taken));
+    FI_TRY_RETURN(accept(parser, "(", &is_taken));
     if (!is_taken) {
         return fail(parser, "expected a value");
     }
-    FIRN_TRY_RETURN(parse_expression(parser, out));
+    FI_TRY_RETURN(parse_expression(parser, out));
     return expect(parser, ")");
 }
 
@@ -451,29 +450,29 @@ parse_primary(struct parser *parser, struct firn_expr_syntax **out)
 static int
 enter(struct parser *parser)
 {
-    if (parser->depth == FIRN_EXPR_DEPTH_MAX) {
+    if (parser->depth == FI_EXPR_DEPTH_MAX) {
         return fail_limit(parser, "the depth of parts in each other is limited to",
-                          FIRN_EXPR_DEPTH_MAX);
+                          FI_EXPR_DEPTH_MAX);
     }
     parser->depth++;
     return FIRN_OK;
 }
 
 static int
-parse_unary(struct parser *parser, struct firn_expr_syntax **out)
+parse_unary(struct parser *parser, struct fi_expr_syntax **out)
 {
-    struct firn_expr_syntax *part;
+    struct fi_expr_syntax *part;
     bool is_taken;
     if (is_next(parser, "+")) {
-        FIRN_TRY_RETURN(accept(parser, "+", &is_taken));
+        FI_TRY_RETURN(accept(parser, "+", &is_taken));
     }
     if (!is_next(parser, "-")) {
         return parse_primary(parser, out);
     }
-    FIRN_TRY_RETURN(enter(parser));
-    FIRN_TRY_RETURN(new_node(parser, FIRN_EXPR_SYNTAX_NEGATE, out));
-    FIRN_TRY_RETURN(advance(parser));
-    FIRN_TRY_RETURN(parse_unary(parser, &part));
+    FI_TRY_RETURN(enter(parser));
+    FI_TRY_RETURN(new_node(parser, FI_EXPR_SYNTAX_NEGATE, out));
+    FI_TRY_RETURN(advance(parser));
+    FI_TRY_RETURN(parse_unary(parser, &part));
     add_child(*out, part);
     parser->depth--;
     return FIRN_OK;
@@ -482,19 +481,18 @@ parse_unary(struct parser *parser, struct firn_expr_syntax **out)
 /* Operators of one level, from left to right. */
 static int
 parse_binary(struct parser *parser, const char *signs,
-             int (*operand)(struct parser *, struct firn_expr_syntax **),
-             struct firn_expr_syntax **out)
+             int (*operand)(struct parser *, struct fi_expr_syntax **), struct fi_expr_syntax **out)
 {
-    struct firn_expr_syntax *node;
-    struct firn_expr_syntax *part;
-    FIRN_TRY_RETURN(operand(parser, out));
-    while (parser->token.kind == FIRN_EXPR_TOKEN_SIGN &&
+    struct fi_expr_syntax *node;
+    struct fi_expr_syntax *part;
+    FI_TRY_RETURN(operand(parser, out));
+    while (parser->token.kind == FI_EXPR_TOKEN_SIGN &&
            strchr(signs, parser->token.text.data[0]) != NULL) {
-        FIRN_TRY_RETURN(new_node(parser, FIRN_EXPR_SYNTAX_BINARY, &node));
+        FI_TRY_RETURN(new_node(parser, FI_EXPR_SYNTAX_BINARY, &node));
         DCHECK(node != NULL);
         node->detail = parser->token.text.data[0];
-        FIRN_TRY_RETURN(advance(parser));
-        FIRN_TRY_RETURN(operand(parser, &part));
+        FI_TRY_RETURN(advance(parser));
+        FI_TRY_RETURN(operand(parser, &part));
         add_child(node, *out);
         add_child(node, part);
         *out = node;
@@ -503,56 +501,56 @@ parse_binary(struct parser *parser, const char *signs,
 }
 
 static int
-parse_product(struct parser *parser, struct firn_expr_syntax **out)
+parse_product(struct parser *parser, struct fi_expr_syntax **out)
 {
     return parse_binary(parser, "*/%", parse_unary, out);
 }
 
 static int
-parse_sum(struct parser *parser, struct firn_expr_syntax **out)
+parse_sum(struct parser *parser, struct fi_expr_syntax **out)
 {
     return parse_binary(parser, "+-|", parse_product, out);
 }
 
 /* Reads a condition after "is". */
 static int
-parse_is(struct parser *parser, struct firn_expr_syntax *node)
+parse_is(struct parser *parser, struct fi_expr_syntax *node)
 {
-    struct firn_expr_syntax *part;
-    FIRN_TRY_RETURN(accept(parser, "not", &node->is_negated));
+    struct fi_expr_syntax *part;
+    FI_TRY_RETURN(accept(parser, "not", &node->is_negated));
     if (is_next(parser, "null")) {
-        node->kind = FIRN_EXPR_SYNTAX_IS_NULL;
+        node->kind = FI_EXPR_SYNTAX_IS_NULL;
         return advance(parser);
     }
     if (is_next(parser, "true") || is_next(parser, "false")) {
-        node->kind = FIRN_EXPR_SYNTAX_IS_TRUE;
+        node->kind = FI_EXPR_SYNTAX_IS_TRUE;
         node->detail = is_next(parser, "true") ? 1 : 0;
         return advance(parser);
     }
     if (!is_next(parser, "distinct")) {
         return fail(parser, "expected null, true, false or distinct from");
     }
-    node->kind = FIRN_EXPR_SYNTAX_DISTINCT;
-    FIRN_TRY_RETURN(advance(parser));
-    FIRN_TRY_RETURN(expect(parser, "from"));
-    FIRN_TRY_RETURN(parse_sum(parser, &part));
+    node->kind = FI_EXPR_SYNTAX_DISTINCT;
+    FI_TRY_RETURN(advance(parser));
+    FI_TRY_RETURN(expect(parser, "from"));
+    FI_TRY_RETURN(parse_sum(parser, &part));
     add_child(node, part);
     return FIRN_OK;
 }
 
-static enum firn_expr_comparison
-comparison_of(const struct firn_expr_token *token)
+static enum fi_expr_comparison
+comparison_of(const struct fi_expr_token *token)
 {
     static const struct {
         const char *sign;
-        enum firn_expr_comparison comparison;
+        enum fi_expr_comparison comparison;
     } signs[] = {
-        {"=", FIRN_EXPR_EQUAL},      {"==", FIRN_EXPR_EQUAL},         {"!=", FIRN_EXPR_NOT_EQUAL},
-        {"<>", FIRN_EXPR_NOT_EQUAL}, {"<", FIRN_EXPR_LESS},           {"<=", FIRN_EXPR_LESS_EQUAL},
-        {">", FIRN_EXPR_GREATER},    {">=", FIRN_EXPR_GREATER_EQUAL},
+        {"=", FI_EXPR_EQUAL},      {"==", FI_EXPR_EQUAL},         {"!=", FI_EXPR_NOT_EQUAL},
+        {"<>", FI_EXPR_NOT_EQUAL}, {"<", FI_EXPR_LESS},           {"<=", FI_EXPR_LESS_EQUAL},
+        {">", FI_EXPR_GREATER},    {">=", FI_EXPR_GREATER_EQUAL},
     };
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
-        if (token->kind == FIRN_EXPR_TOKEN_SIGN && firn_expr_lex_is(token, signs[i].sign)) {
+        if (token->kind == FI_EXPR_TOKEN_SIGN && fi_expr_lex_is(token, signs[i].sign)) {
             return signs[i].comparison;
         }
     }
@@ -562,42 +560,42 @@ comparison_of(const struct firn_expr_token *token)
 /* Parses the rest of a condition that begins with a value. node: not linked yet; its first part is
  * the value. */
 static int
-parse_test(struct parser *parser, struct firn_expr_syntax *node)
+parse_test(struct parser *parser, struct fi_expr_syntax *node)
 {
-    struct firn_expr_syntax *part;
-    enum firn_expr_comparison comparison = comparison_of(&parser->token);
+    struct fi_expr_syntax *part;
+    enum fi_expr_comparison comparison = comparison_of(&parser->token);
     bool is_taken;
     int rc;
     if (comparison != 0) {
-        node->kind = FIRN_EXPR_SYNTAX_COMPARE;
+        node->kind = FI_EXPR_SYNTAX_COMPARE;
         node->detail = (uint8_t)comparison;
-        FIRN_TRY(advance(parser));
-        FIRN_TRY(parse_sum(parser, &part));
+        FI_TRY(advance(parser));
+        FI_TRY(parse_sum(parser, &part));
         add_child(node, part);
         goto out;
     }
-    FIRN_TRY(accept(parser, "is", &is_taken));
+    FI_TRY(accept(parser, "is", &is_taken));
     if (is_taken) {
         return parse_is(parser, node);
     }
-    FIRN_TRY(accept(parser, "not", &node->is_negated));
+    FI_TRY(accept(parser, "not", &node->is_negated));
     if (is_next(parser, "between")) {
-        node->kind = FIRN_EXPR_SYNTAX_BETWEEN;
-        FIRN_TRY(advance(parser));
-        FIRN_TRY(parse_sum(parser, &part));
+        node->kind = FI_EXPR_SYNTAX_BETWEEN;
+        FI_TRY(advance(parser));
+        FI_TRY(parse_sum(parser, &part));
         add_child(node, part);
-        FIRN_TRY(expect(parser, "and"));
-        FIRN_TRY(parse_sum(parser, &part));
+        FI_TRY(expect(parser, "and"));
+        FI_TRY(parse_sum(parser, &part));
         add_child(node, part);
     } else if (is_next(parser, "in")) {
-        node->kind = FIRN_EXPR_SYNTAX_IN;
-        FIRN_TRY(advance(parser));
-        FIRN_TRY(expect(parser, "("));
-        FIRN_TRY(parse_parts(parser, node));
+        node->kind = FI_EXPR_SYNTAX_IN;
+        FI_TRY(advance(parser));
+        FI_TRY(expect(parser, "("));
+        FI_TRY(parse_parts(parser, node));
     } else if (is_next(parser, "like")) {
-        node->kind = FIRN_EXPR_SYNTAX_LIKE;
-        FIRN_TRY(advance(parser));
-        FIRN_TRY(parse_sum(parser, &part));
+        node->kind = FI_EXPR_SYNTAX_LIKE;
+        FI_TRY(advance(parser));
+        FI_TRY(parse_sum(parser, &part));
         add_child(node, part);
     } else {
         return fail(parser, "expected between, in or like");
@@ -607,53 +605,53 @@ out:
 }
 
 static int
-parse_comparison(struct parser *parser, struct firn_expr_syntax **out)
+parse_comparison(struct parser *parser, struct fi_expr_syntax **out)
 {
-    struct firn_expr_syntax *node;
-    FIRN_TRY_RETURN(parse_sum(parser, out));
+    struct fi_expr_syntax *node;
+    FI_TRY_RETURN(parse_sum(parser, out));
     while (comparison_of(&parser->token) != 0 || is_next(parser, "is") || is_next(parser, "not") ||
            is_next(parser, "between") || is_next(parser, "in") || is_next(parser, "like")) {
-        FIRN_TRY_RETURN(new_node(parser, FIRN_EXPR_SYNTAX_COMPARE, &node));
+        FI_TRY_RETURN(new_node(parser, FI_EXPR_SYNTAX_COMPARE, &node));
         add_child(node, *out);
-        FIRN_TRY_RETURN(parse_test(parser, node));
+        FI_TRY_RETURN(parse_test(parser, node));
         *out = node;
     }
     return FIRN_OK;
 }
 
 static int
-parse_not(struct parser *parser, struct firn_expr_syntax **out)
+parse_not(struct parser *parser, struct fi_expr_syntax **out)
 {
-    struct firn_expr_syntax *part;
+    struct fi_expr_syntax *part;
     if (!is_next(parser, "not")) {
         return parse_comparison(parser, out);
     }
-    FIRN_TRY_RETURN(enter(parser));
-    FIRN_TRY_RETURN(new_node(parser, FIRN_EXPR_SYNTAX_NOT, out));
-    FIRN_TRY_RETURN(advance(parser));
-    FIRN_TRY_RETURN(parse_not(parser, &part));
+    FI_TRY_RETURN(enter(parser));
+    FI_TRY_RETURN(new_node(parser, FI_EXPR_SYNTAX_NOT, out));
+    FI_TRY_RETURN(advance(parser));
+    FI_TRY_RETURN(parse_not(parser, &part));
     add_child(*out, part);
     parser->depth--;
     return FIRN_OK;
 }
 
 static int
-parse_joined(struct parser *parser, bool is_or, struct firn_expr_syntax **out)
+parse_joined(struct parser *parser, bool is_or, struct fi_expr_syntax **out)
 {
-    struct firn_expr_syntax *node;
-    struct firn_expr_syntax *part;
+    struct fi_expr_syntax *node;
+    struct fi_expr_syntax *part;
     const char *word = is_or ? "or" : "and";
     int rc = is_or ? parse_joined(parser, false, out) : parse_not(parser, out);
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     if (!is_next(parser, word)) {
         goto out;
     }
-    FIRN_TRY(new_node(parser, is_or ? FIRN_EXPR_SYNTAX_OR : FIRN_EXPR_SYNTAX_AND, &node));
+    FI_TRY(new_node(parser, is_or ? FI_EXPR_SYNTAX_OR : FI_EXPR_SYNTAX_AND, &node));
     add_child(node, *out);
     *out = node;
     while (is_next(parser, word)) {
-        FIRN_TRY(advance(parser));
-        FIRN_TRY(is_or ? parse_joined(parser, false, &part) : parse_not(parser, &part));
+        FI_TRY(advance(parser));
+        FI_TRY(is_or ? parse_joined(parser, false, &part) : parse_not(parser, &part));
         add_child(node, part);
     }
 out:
@@ -661,10 +659,10 @@ out:
 }
 
 static int
-parse_expression(struct parser *parser, struct firn_expr_syntax **out)
+parse_expression(struct parser *parser, struct fi_expr_syntax **out)
 {
-    FIRN_TRY_RETURN(enter(parser));
-    FIRN_TRY_RETURN(parse_joined(parser, true, out));
+    FI_TRY_RETURN(enter(parser));
+    FI_TRY_RETURN(parse_joined(parser, true, out));
     parser->depth--;
     return FIRN_OK;
 }
@@ -677,39 +675,39 @@ static bool
 is_lone_name(const struct parser *parser)
 {
     DCHECK(parser->at <= parser->text.size);
-    return parser->token.kind == FIRN_EXPR_TOKEN_QUOTED &&
+    return parser->token.kind == FI_EXPR_TOKEN_QUOTED &&
            (parser->at == parser->text.size || parser->text.data[parser->at] == ',');
 }
 
 static int
-parse_item(struct parser *parser, const enum firn_expr_list_kind *kind,
-           struct firn_expr_syntax_item *out)
+parse_item(struct parser *parser, const enum fi_expr_list_kind *kind,
+           struct fi_expr_syntax_item *out)
 {
     bool is_taken = false;
-    *out = (struct firn_expr_syntax_item){.start = (uint32_t)parser->token.at};
-    if (kind != NULL && *kind == FIRN_EXPR_SELECT && is_next(parser, "*")) {
-        return take_leaf(parser, FIRN_EXPR_SYNTAX_STAR, &out->root);
+    *out = (struct fi_expr_syntax_item){.start = (uint32_t)parser->token.at};
+    if (kind != NULL && *kind == FI_EXPR_SELECT && is_next(parser, "*")) {
+        return take_leaf(parser, FI_EXPR_SYNTAX_STAR, &out->root);
     }
-    FIRN_TRY_RETURN(is_lone_name(parser) ? take_leaf(parser, FIRN_EXPR_SYNTAX_NAME, &out->root)
-                                         : parse_expression(parser, &out->root));
+    FI_TRY_RETURN(is_lone_name(parser) ? take_leaf(parser, FI_EXPR_SYNTAX_NAME, &out->root)
+                                       : parse_expression(parser, &out->root));
     out->end = (uint32_t)parser->end;
-    if (kind != NULL && *kind == FIRN_EXPR_ORDER) {
-        FIRN_TRY_RETURN(accept(parser, "desc", &out->is_descending));
+    if (kind != NULL && *kind == FI_EXPR_ORDER) {
+        FI_TRY_RETURN(accept(parser, "desc", &out->is_descending));
         if (!out->is_descending) {
-            FIRN_TRY_RETURN(accept(parser, "asc", &is_taken));
+            FI_TRY_RETURN(accept(parser, "asc", &is_taken));
         }
-    } else if (kind != NULL && *kind == FIRN_EXPR_SELECT) {
-        FIRN_TRY_RETURN(accept(parser, "as", &is_taken));
-        if (is_taken && parser->token.kind == FIRN_EXPR_TOKEN_QUOTED) {
-            FIRN_TRY_RETURN(unquote(parser, parser->token.text, &out->name));
-            FIRN_TRY_RETURN(advance(parser));
-        } else if (is_taken && parser->token.kind == FIRN_EXPR_TOKEN_WORD) {
+    } else if (kind != NULL && *kind == FI_EXPR_SELECT) {
+        FI_TRY_RETURN(accept(parser, "as", &is_taken));
+        if (is_taken && parser->token.kind == FI_EXPR_TOKEN_QUOTED) {
+            FI_TRY_RETURN(unquote(parser, parser->token.text, &out->name));
+            FI_TRY_RETURN(advance(parser));
+        } else if (is_taken && parser->token.kind == FI_EXPR_TOKEN_WORD) {
             out->name = parser->token.text;
-            FIRN_TRY_RETURN(advance(parser));
+            FI_TRY_RETURN(advance(parser));
         } else if (is_taken) {
             return fail(parser, "expected a name");
         }
-        if (is_taken && (out->name.size == 0 || out->name.size > FIRN_EXPR_NAME_SIZE_MAX)) {
+        if (is_taken && (out->name.size == 0 || out->name.size > FI_EXPR_NAME_SIZE_MAX)) {
             return fail(parser, "the name before this has 0, or more than 255 bytes");
         }
     }
@@ -717,51 +715,51 @@ parse_item(struct parser *parser, const enum firn_expr_list_kind *kind,
 }
 
 int
-firn_expr_parse(const struct firn_expr_parse_input *input, struct firn_arena *arena,
-                struct firn_expr_syntax_item **out, size_t *out_count, firn_error *err)
+fi_expr_parse(const struct fi_expr_parse_input *input, struct fi_arena *arena,
+              struct fi_expr_syntax_item **out, size_t *out_count, firn_error *err)
 {
     struct parser parser = {
         .text = input->text, .of = input->of, .arena = arena, .err = err, .at = 0};
-    struct firn_expr_syntax_item *items = NULL;
+    struct fi_expr_syntax_item *items = NULL;
     size_t count = 0;
     size_t capacity = 0;
     bool is_more = true;
     int rc;
-    if (input->text.size > FIRN_EXPR_TEXT_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "%s%sthe text has %zu bytes, and at most %d can be read",
-                              input->of != NULL ? input->of : "", input->of != NULL ? ": " : "",
-                              input->text.size, FIRN_EXPR_TEXT_SIZE_MAX);
+    if (input->text.size > FI_EXPR_TEXT_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "%s%sthe text has %zu bytes, and at most %d can be read",
+                            input->of != NULL ? input->of : "", input->of != NULL ? ": " : "",
+                            input->text.size, FI_EXPR_TEXT_SIZE_MAX);
     }
-    FIRN_TRY(advance(&parser));
+    FI_TRY(advance(&parser));
     while (is_more) {
-        if (count == FIRN_EXPR_ITEMS_MAX) {
-            FIRN_TRY(fail_limit(&parser, "the number of items is limited to", FIRN_EXPR_ITEMS_MAX));
+        if (count == FI_EXPR_ITEMS_MAX) {
+            FI_TRY(fail_limit(&parser, "the number of items is limited to", FI_EXPR_ITEMS_MAX));
         }
-        struct firn_expr_syntax_item *grown =
-            firn_grow_array(items, count + 1, &capacity, sizeof *items);
+        struct fi_expr_syntax_item *grown =
+            fi_grow_array(items, count + 1, &capacity, sizeof *items);
         if (grown == NULL) {
-            FIRN_TRY(firn_error_no_memory(err, "an expression"));
+            FI_TRY(fi_error_no_memory(err, "an expression"));
         }
         items = grown;
-        FIRN_TRY(parse_item(&parser, input->kind, &items[count++]));
+        FI_TRY(parse_item(&parser, input->kind, &items[count++]));
         is_more = false;
         if (input->kind != NULL) {
-            FIRN_TRY(accept(&parser, ",", &is_more));
+            FI_TRY(accept(&parser, ",", &is_more));
         }
     }
-    if (parser.token.kind != FIRN_EXPR_TOKEN_END) {
-        FIRN_TRY(fail(&parser, input->kind != NULL ? "expected an operator, a comma or the end"
-                                                   : "expected an operator or the end"));
+    if (parser.token.kind != FI_EXPR_TOKEN_END) {
+        FI_TRY(fail(&parser, input->kind != NULL ? "expected an operator, a comma or the end"
+                                                 : "expected an operator or the end"));
     }
     DCHECK(parser.depth == 0 && count > 0);
-    *out = firn_arena_alloc(arena, count * sizeof *items);
+    *out = fi_arena_alloc(arena, count * sizeof *items);
     if (*out == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "an expression"));
+        FI_TRY(fi_error_no_memory(err, "an expression"));
     }
     memcpy(*out, items, count * sizeof *items);
     *out_count = count;
 out:
-    firn_free(items);
+    fi_free(items);
     return rc;
 }

@@ -19,8 +19,8 @@
 enum { NOT_IN_MAX = 4 }; /* entries of "not in" that become conditions */
 
 struct splitter {
-    const struct firn_expr *expr;
-    struct firn_expr_where *where;
+    const struct fi_expr *expr;
+    struct fi_expr_where *where;
     size_t capacity;
     uint32_t *rest; /* nodes */
     size_t rest_count;
@@ -29,10 +29,10 @@ struct splitter {
 
 /* Room for a list whose bytes live as long as the split. */
 static bool
-keep_cell(struct firn_arena *arena, struct firn_cell *cell)
+keep_cell(struct fi_arena *arena, struct fi_cell *cell)
 {
-    if (cell->kind == FIRN_PHYSICAL_BYTES) {
-        uint8_t *bytes = firn_arena_copy(arena, cell->as.bytes.data, cell->as.bytes.size);
+    if (cell->kind == FI_PHYSICAL_BYTES) {
+        uint8_t *bytes = fi_arena_copy(arena, cell->as.bytes.data, cell->as.bytes.size);
         cell->as.bytes.data = bytes;
         return bytes != NULL;
     }
@@ -40,27 +40,26 @@ keep_cell(struct firn_arena *arena, struct firn_cell *cell)
 }
 
 static int
-add_condition(struct splitter *splitter, const struct firn_expr_node *column,
-              const struct firn_chunk_predicate *predicate)
+add_condition(struct splitter *splitter, const struct fi_expr_node *column,
+              const struct fi_chunk_predicate *predicate)
 {
-    struct firn_expr_where *where = splitter->where;
-    DCHECK(column->op == FIRN_EXPR_OP_COLUMN);
-    if (predicate->test == FIRN_CHUNK_IS_NOT_NULL && !column->type.is_nullable) {
+    struct fi_expr_where *where = splitter->where;
+    DCHECK(column->op == FI_EXPR_OP_COLUMN);
+    if (predicate->test == FI_CHUNK_IS_NOT_NULL && !column->type.is_nullable) {
         return FIRN_OK;
     }
-    struct firn_expr_condition *conditions = firn_grow_array(
-        where->conditions, where->count + 1, &splitter->capacity, sizeof *conditions);
+    struct fi_expr_condition *conditions =
+        fi_grow_array(where->conditions, where->count + 1, &splitter->capacity, sizeof *conditions);
     if (conditions == NULL) {
-        return firn_error_no_memory(splitter->err, "conditions of an expression");
+        return fi_error_no_memory(splitter->err, "conditions of an expression");
     }
     where->conditions = conditions;
-    struct firn_expr_condition *condition = &conditions[where->count++];
-    *condition = (struct firn_expr_condition){.place = column->number, .predicate = *predicate};
+    struct fi_expr_condition *condition = &conditions[where->count++];
+    *condition = (struct fi_expr_condition){.place = column->number, .predicate = *predicate};
     bool is_good = keep_cell(&where->arena, &condition->predicate.a) &&
                    keep_cell(&where->arena, &condition->predicate.b);
     if (is_good && predicate->list_count > 0) {
-        struct firn_cell *list =
-            firn_arena_alloc(&where->arena, predicate->list_count * sizeof *list);
+        struct fi_cell *list = fi_arena_alloc(&where->arena, predicate->list_count * sizeof *list);
         is_good = list != NULL;
         for (size_t i = 0; i < predicate->list_count && is_good; i++) {
             list[i] = predicate->list[i];
@@ -68,14 +67,14 @@ add_condition(struct splitter *splitter, const struct firn_expr_node *column,
         }
         condition->predicate.list = list;
     }
-    return is_good ? FIRN_OK : firn_error_no_memory(splitter->err, "conditions of an expression");
+    return is_good ? FIRN_OK : fi_error_no_memory(splitter->err, "conditions of an expression");
 }
 
 static int
-add_test(struct splitter *splitter, const struct firn_expr_node *column, enum firn_chunk_test test,
-         const struct firn_cell *a)
+add_test(struct splitter *splitter, const struct fi_expr_node *column, enum fi_chunk_test test,
+         const struct fi_cell *a)
 {
-    struct firn_chunk_predicate predicate = {.test = test};
+    struct fi_chunk_predicate predicate = {.test = test};
     if (a != NULL) {
         predicate.a = *a;
     }
@@ -91,23 +90,23 @@ add_rest(struct splitter *splitter, uint32_t node)
 /* Joins two one-sided conditions on a column of numbers into one range, which is tested once;
  * false: there is no other. */
 static bool
-join_ends(struct splitter *splitter, const struct firn_expr_node *column,
-          const struct firn_chunk_predicate *predicate)
+join_ends(struct splitter *splitter, const struct fi_expr_node *column,
+          const struct fi_chunk_predicate *predicate)
 {
-    const bool is_low = predicate->test == FIRN_CHUNK_GREATER_EQUAL;
-    const enum firn_chunk_test other = is_low ? FIRN_CHUNK_LESS_EQUAL : FIRN_CHUNK_GREATER_EQUAL;
-    struct firn_expr_where *where = splitter->where;
-    if (!is_low && predicate->test != FIRN_CHUNK_LESS_EQUAL) {
+    const bool is_low = predicate->test == FI_CHUNK_GREATER_EQUAL;
+    const enum fi_chunk_test other = is_low ? FI_CHUNK_LESS_EQUAL : FI_CHUNK_GREATER_EQUAL;
+    struct fi_expr_where *where = splitter->where;
+    if (!is_low && predicate->test != FI_CHUNK_LESS_EQUAL) {
         return false;
     }
     for (size_t i = 0; i < where->count; i++) {
-        struct firn_chunk_predicate *known = &where->conditions[i].predicate;
+        struct fi_chunk_predicate *known = &where->conditions[i].predicate;
         if (where->conditions[i].place == column->number && known->test == other) {
-            DCHECK(known->a.kind == predicate->a.kind && known->a.kind != FIRN_PHYSICAL_BYTES);
-            known->test = FIRN_CHUNK_BETWEEN;
+            DCHECK(known->a.kind == predicate->a.kind && known->a.kind != FI_PHYSICAL_BYTES);
+            known->test = FI_CHUNK_BETWEEN;
             known->b = is_low ? known->a : predicate->a;
             known->a = is_low ? predicate->a : known->a;
-            where->is_never |= firn_expr_order_same(&known->a, &known->b) > 0;
+            where->is_never |= fi_expr_order_same(&known->a, &known->b) > 0;
             return true;
         }
     }
@@ -115,52 +114,51 @@ join_ends(struct splitter *splitter, const struct firn_expr_node *column,
 }
 
 static int
-split_range(struct splitter *splitter, uint32_t number, const struct firn_expr_node *column)
+split_range(struct splitter *splitter, uint32_t number, const struct fi_expr_node *column)
 {
-    const struct firn_expr_node *node = &splitter->expr->nodes[number];
-    struct firn_chunk_predicate predicate = {
-        .test = FIRN_CHUNK_BETWEEN, .a = node->a, .b = node->b};
-    struct firn_cell min;
-    struct firn_cell max;
-    DCHECK(node->a.kind == firn_expr_physical(column->type.type) && node->b.kind == node->a.kind);
-    firn_expr_order_limits(&column->type, &min, &max);
+    const struct fi_expr_node *node = &splitter->expr->nodes[number];
+    struct fi_chunk_predicate predicate = {.test = FI_CHUNK_BETWEEN, .a = node->a, .b = node->b};
+    struct fi_cell min;
+    struct fi_cell max;
+    DCHECK(node->a.kind == fi_expr_physical(column->type.type) && node->b.kind == node->a.kind);
+    fi_expr_order_limits(&column->type, &min, &max);
     bool is_negated = node->is_negated;
-    bool is_empty = firn_expr_order_same(&node->a, &node->b) > 0 ||
-                    firn_expr_order_same(&node->a, &max) > 0 ||
-                    firn_expr_order_same(&node->b, &min) < 0;
-    bool from_min = firn_expr_order_same(&node->a, &min) <= 0;
-    bool to_max = firn_expr_order_same(&node->b, &max) >= 0;
+    bool is_empty = fi_expr_order_same(&node->a, &node->b) > 0 ||
+                    fi_expr_order_same(&node->a, &max) > 0 ||
+                    fi_expr_order_same(&node->b, &min) < 0;
+    bool from_min = fi_expr_order_same(&node->a, &min) <= 0;
+    bool to_max = fi_expr_order_same(&node->b, &max) >= 0;
     if (is_empty || (from_min && to_max)) {
         if (is_empty != is_negated) {
             splitter->where->is_never = true;
             return FIRN_OK;
         }
-        return add_test(splitter, column, FIRN_CHUNK_IS_NOT_NULL, NULL);
+        return add_test(splitter, column, FI_CHUNK_IS_NOT_NULL, NULL);
     }
-    if (firn_expr_order_same(&node->a, &node->b) == 0) {
-        predicate.test = is_negated ? FIRN_CHUNK_NOT_EQUAL : FIRN_CHUNK_EQUAL;
+    if (fi_expr_order_same(&node->a, &node->b) == 0) {
+        predicate.test = is_negated ? FI_CHUNK_NOT_EQUAL : FI_CHUNK_EQUAL;
     } else if (from_min) {
-        predicate.test = is_negated ? FIRN_CHUNK_GREATER : FIRN_CHUNK_LESS_EQUAL;
+        predicate.test = is_negated ? FI_CHUNK_GREATER : FI_CHUNK_LESS_EQUAL;
         predicate.a = node->b;
     } else if (to_max) {
-        predicate.test = is_negated ? FIRN_CHUNK_LESS : FIRN_CHUNK_GREATER_EQUAL;
+        predicate.test = is_negated ? FI_CHUNK_LESS : FI_CHUNK_GREATER_EQUAL;
     } else if (is_negated) {
         add_rest(splitter, number);
         return FIRN_OK;
     }
-    if (predicate.test != FIRN_CHUNK_BETWEEN) {
-        predicate.b = (struct firn_cell){.kind = FIRN_PHYSICAL_NONE};
+    if (predicate.test != FI_CHUNK_BETWEEN) {
+        predicate.b = (struct fi_cell){.kind = FI_PHYSICAL_NONE};
     }
     return join_ends(splitter, column, &predicate) ? FIRN_OK
                                                    : add_condition(splitter, column, &predicate);
 }
 
 static int
-split_list(struct splitter *splitter, uint32_t number, const struct firn_expr_node *column)
+split_list(struct splitter *splitter, uint32_t number, const struct fi_expr_node *column)
 {
-    const struct firn_expr_node *node = &splitter->expr->nodes[number];
-    struct firn_chunk_predicate predicate = {
-        .test = FIRN_CHUNK_IN, .list = node->list, .list_count = node->list_count};
+    const struct fi_expr_node *node = &splitter->expr->nodes[number];
+    struct fi_chunk_predicate predicate = {
+        .test = FI_CHUNK_IN, .list = node->list, .list_count = node->list_count};
     DCHECK(node->list_count > 0);
     if (node->is_negated && node->list_count > NOT_IN_MAX) {
         add_rest(splitter, number);
@@ -170,34 +168,31 @@ split_list(struct splitter *splitter, uint32_t number, const struct firn_expr_no
         return add_condition(splitter, column, &predicate);
     }
     for (size_t i = 0; i < node->list_count; i++) {
-        FIRN_TRY_RETURN(add_test(splitter, column,
-                                 node->is_negated ? FIRN_CHUNK_NOT_EQUAL : FIRN_CHUNK_EQUAL,
-                                 &node->list[i]));
+        FI_TRY_RETURN(add_test(splitter, column,
+                               node->is_negated ? FI_CHUNK_NOT_EQUAL : FI_CHUNK_EQUAL,
+                               &node->list[i]));
     }
     return FIRN_OK;
 }
 
 /* Splits a comparison of bytes with a constant, a prefix, or a pattern. */
 static int
-split_bytes(struct splitter *splitter, uint32_t number, const struct firn_expr_node *column)
+split_bytes(struct splitter *splitter, uint32_t number, const struct fi_expr_node *column)
 {
-    const struct firn_expr_node *node = &splitter->expr->nodes[number];
-    const struct firn_expr_node *constant = &splitter->expr->nodes[node->args[1]];
-    struct firn_cell cell = constant->a;
-    if (node->op == FIRN_EXPR_OP_COMPARE) {
-        static const enum firn_chunk_test tests[] = {
-            [FIRN_EXPR_EQUAL] = FIRN_CHUNK_EQUAL,
-            [FIRN_EXPR_NOT_EQUAL] = FIRN_CHUNK_NOT_EQUAL,
-            [FIRN_EXPR_LESS] = FIRN_CHUNK_LESS,
-            [FIRN_EXPR_LESS_EQUAL] = FIRN_CHUNK_LESS_EQUAL,
-            [FIRN_EXPR_GREATER] = FIRN_CHUNK_GREATER,
-            [FIRN_EXPR_GREATER_EQUAL] = FIRN_CHUNK_GREATER_EQUAL,
+    const struct fi_expr_node *node = &splitter->expr->nodes[number];
+    const struct fi_expr_node *constant = &splitter->expr->nodes[node->args[1]];
+    struct fi_cell cell = constant->a;
+    if (node->op == FI_EXPR_OP_COMPARE) {
+        static const enum fi_chunk_test tests[] = {
+            [FI_EXPR_EQUAL] = FI_CHUNK_EQUAL,     [FI_EXPR_NOT_EQUAL] = FI_CHUNK_NOT_EQUAL,
+            [FI_EXPR_LESS] = FI_CHUNK_LESS,       [FI_EXPR_LESS_EQUAL] = FI_CHUNK_LESS_EQUAL,
+            [FI_EXPR_GREATER] = FI_CHUNK_GREATER, [FI_EXPR_GREATER_EQUAL] = FI_CHUNK_GREATER_EQUAL,
         };
-        DCHECK(node->detail >= FIRN_EXPR_EQUAL && node->detail <= FIRN_EXPR_GREATER_EQUAL);
+        DCHECK(node->detail >= FI_EXPR_EQUAL && node->detail <= FI_EXPR_GREATER_EQUAL);
         return add_test(splitter, column, tests[node->detail], &cell);
     }
-    if (node->op == FIRN_EXPR_OP_PREFIX) {
-        return add_test(splitter, column, FIRN_CHUNK_PREFIX, &cell);
+    if (node->op == FI_EXPR_OP_PREFIX) {
+        return add_test(splitter, column, FI_CHUNK_PREFIX, &cell);
     }
     size_t size = 0;
     while (size < cell.as.bytes.size && cell.as.bytes.data[size] != '%' &&
@@ -209,54 +204,54 @@ split_bytes(struct splitter *splitter, uint32_t number, const struct firn_expr_n
     if (!is_whole) {
         add_rest(splitter, number);
     }
-    return is_whole   ? add_test(splitter, column, FIRN_CHUNK_EQUAL, &cell)
-           : size > 0 ? add_test(splitter, column, FIRN_CHUNK_PREFIX, &cell)
+    return is_whole   ? add_test(splitter, column, FI_CHUNK_EQUAL, &cell)
+           : size > 0 ? add_test(splitter, column, FI_CHUNK_PREFIX, &cell)
                       : FIRN_OK;
 }
 
 static int
-split_truth(struct splitter *splitter, const struct firn_expr_node *column, bool truth)
+split_truth(struct splitter *splitter, const struct fi_expr_node *column, bool truth)
 {
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_U64, .as.u64 = truth ? 1 : 0};
+    struct fi_cell cell = {.kind = FI_PHYSICAL_U64, .as.u64 = truth ? 1 : 0};
     DCHECK(column->type.type == FIRN_TYPE_BOOL);
-    return add_test(splitter, column, FIRN_CHUNK_EQUAL, &cell);
+    return add_test(splitter, column, FI_CHUNK_EQUAL, &cell);
 }
 
 static int
 split_part(struct splitter *splitter, uint32_t number)
 {
-    const struct firn_expr_node *nodes = splitter->expr->nodes;
-    const struct firn_expr_node *node = &nodes[number];
-    const struct firn_expr_node *first = node->arg_count > 0 ? &nodes[node->args[0]] : node;
-    bool is_of_column = first->op == FIRN_EXPR_OP_COLUMN;
-    bool with_constant = node->arg_count == 2 && nodes[node->args[1]].op == FIRN_EXPR_OP_CONSTANT &&
-                         nodes[node->args[1]].a.kind == FIRN_PHYSICAL_BYTES;
-    if (node->op == FIRN_EXPR_OP_CONSTANT) {
-        splitter->where->is_never |= node->a.kind == FIRN_PHYSICAL_NONE || node->a.as.u64 == 0;
+    const struct fi_expr_node *nodes = splitter->expr->nodes;
+    const struct fi_expr_node *node = &nodes[number];
+    const struct fi_expr_node *first = node->arg_count > 0 ? &nodes[node->args[0]] : node;
+    bool is_of_column = first->op == FI_EXPR_OP_COLUMN;
+    bool with_constant = node->arg_count == 2 && nodes[node->args[1]].op == FI_EXPR_OP_CONSTANT &&
+                         nodes[node->args[1]].a.kind == FI_PHYSICAL_BYTES;
+    if (node->op == FI_EXPR_OP_CONSTANT) {
+        splitter->where->is_never |= node->a.kind == FI_PHYSICAL_NONE || node->a.as.u64 == 0;
         return FIRN_OK;
     }
-    if (node->op == FIRN_EXPR_OP_COLUMN) {
+    if (node->op == FI_EXPR_OP_COLUMN) {
         return split_truth(splitter, node, true);
     }
     if (is_of_column) {
         switch (node->op) {
-        case FIRN_EXPR_OP_RANGE:
+        case FI_EXPR_OP_RANGE:
             return split_range(splitter, number, first);
-        case FIRN_EXPR_OP_IN:
+        case FI_EXPR_OP_IN:
             return split_list(splitter, number, first);
-        case FIRN_EXPR_OP_NOT:
+        case FI_EXPR_OP_NOT:
             return split_truth(splitter, first, false);
-        case FIRN_EXPR_OP_IS_TRUE:
+        case FI_EXPR_OP_IS_TRUE:
             if (!node->is_negated) {
                 return split_truth(splitter, first, node->detail != 0);
             }
             break;
-        case FIRN_EXPR_OP_IS_NULL:
+        case FI_EXPR_OP_IS_NULL:
             return add_test(splitter, first,
-                            node->is_negated ? FIRN_CHUNK_IS_NOT_NULL : FIRN_CHUNK_IS_NULL, NULL);
-        case FIRN_EXPR_OP_COMPARE:
-        case FIRN_EXPR_OP_PREFIX:
-        case FIRN_EXPR_OP_LIKE:
+                            node->is_negated ? FI_CHUNK_IS_NOT_NULL : FI_CHUNK_IS_NULL, NULL);
+        case FI_EXPR_OP_COMPARE:
+        case FI_EXPR_OP_PREFIX:
+        case FI_EXPR_OP_LIKE:
             if (with_constant) {
                 return split_bytes(splitter, number, first);
             }
@@ -273,63 +268,62 @@ split_part(struct splitter *splitter, uint32_t number)
 static int
 join_rest(struct splitter *splitter)
 {
-    const struct firn_expr *expr = splitter->expr;
-    struct firn_expr_builder builder = {.arena = {.chunk_size = 1024}};
-    struct firn_expr_node node = {.op = FIRN_EXPR_OP_AND,
-                                  .args = splitter->rest,
-                                  .arg_count = (uint32_t)splitter->rest_count};
+    const struct fi_expr *expr = splitter->expr;
+    struct fi_expr_builder builder = {.arena = {.chunk_size = 1024}};
+    struct fi_expr_node node = {
+        .op = FI_EXPR_OP_AND, .args = splitter->rest, .arg_count = (uint32_t)splitter->rest_count};
     uint32_t root;
     int rc = FIRN_OK;
     if (splitter->rest_count == 0) {
         return FIRN_OK;
     }
     if (splitter->rest_count == 1) {
-        return firn_expr_extract(expr->nodes, splitter->rest[0], &splitter->where->rest,
-                                 splitter->err);
+        return fi_expr_extract(expr->nodes, splitter->rest[0], &splitter->where->rest,
+                               splitter->err);
     }
     for (size_t i = 0; i < splitter->rest_count; i++) {
-        struct firn_expr_graft graft = {.nodes = expr->nodes, .root = splitter->rest[i]};
-        FIRN_TRY(firn_expr_builder_graft(&builder, &graft, &splitter->rest[i], splitter->err));
+        struct fi_expr_graft graft = {.nodes = expr->nodes, .root = splitter->rest[i]};
+        FI_TRY(fi_expr_builder_graft(&builder, &graft, &splitter->rest[i], splitter->err));
         node.type.is_nullable |= builder.nodes[splitter->rest[i]].type.is_nullable;
     }
     node.type.type = FIRN_TYPE_BOOL;
-    FIRN_TRY(firn_expr_builder_add(&builder, &node, &root, splitter->err));
-    FIRN_TRY(firn_expr_extract(builder.nodes, root, &splitter->where->rest, splitter->err));
+    FI_TRY(fi_expr_builder_add(&builder, &node, &root, splitter->err));
+    FI_TRY(fi_expr_extract(builder.nodes, root, &splitter->where->rest, splitter->err));
 out:
-    firn_expr_builder_deinit(&builder);
+    fi_expr_builder_deinit(&builder);
     return rc;
 }
 
 int
-firn_expr_split(const struct firn_expr *expr, struct firn_expr_where *out, firn_error *err)
+fi_expr_split(const struct fi_expr *expr, struct fi_expr_where *out, firn_error *err)
 {
     struct splitter splitter = {.expr = expr, .where = out, .err = err};
-    uint32_t root = firn_expr_root(expr);
-    const struct firn_expr_node *node = &expr->nodes[root];
-    bool is_and = node->op == FIRN_EXPR_OP_AND;
+    uint32_t root = fi_expr_root(expr);
+    const struct fi_expr_node *node = &expr->nodes[root];
+    bool is_and = node->op == FI_EXPR_OP_AND;
     uint32_t count = is_and ? node->arg_count : 1;
     int rc = FIRN_OK;
     CHECK((node->type.type == FIRN_TYPE_BOOL || node->type.type == FIRN_TYPE_NULL) &&
           !expr->has_aggregates);
-    *out = (struct firn_expr_where){.arena = {.chunk_size = 1024}};
-    splitter.rest = firn_alloc_array(count, sizeof *splitter.rest);
+    *out = (struct fi_expr_where){.arena = {.chunk_size = 1024}};
+    splitter.rest = fi_alloc_array(count, sizeof *splitter.rest);
     if (splitter.rest == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "conditions of an expression"));
+        FI_TRY(fi_error_no_memory(err, "conditions of an expression"));
     }
     for (uint32_t i = 0; i < count && !out->is_never; i++) {
-        FIRN_TRY(split_part(&splitter, is_and ? node->args[i] : root));
+        FI_TRY(split_part(&splitter, is_and ? node->args[i] : root));
     }
     if (out->is_never) {
-        firn_expr_where_deinit(out);
+        fi_expr_where_deinit(out);
         out->is_never = true;
     } else {
-        FIRN_TRY(join_rest(&splitter));
+        FI_TRY(join_rest(&splitter));
     }
     DCHECK(!out->is_never || (out->count == 0 && out->rest == NULL));
 out:
-    firn_free(splitter.rest);
+    fi_free(splitter.rest);
     if (rc != FIRN_OK) {
-        firn_expr_where_deinit(out);
+        fi_expr_where_deinit(out);
     }
     return rc;
 }

@@ -23,43 +23,43 @@
 struct firn_scan_batch {
     size_t count;
     size_t column_count;
-    struct firn_chunk_values *columns;
-    const struct firn_expr_type *types;
+    struct fi_chunk_values *columns;
+    const struct fi_expr_type *types;
 };
 
 struct firn_scan {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct fi_os_process_mark mark; /* first: see api_process.h */
     struct firn_table *table;
     struct firn_db *db;
-    struct firn_schema *schema;
-    struct firn_query_plan *plan;
-    struct firn_query_input input;
+    struct fi_schema *schema;
+    struct fi_query_plan *plan;
+    struct fi_query_input input;
     struct firn_db_view *own_view; /* NULL: in a transaction */
-    struct firn_db_pieces *pieces; /* NULL: there is a cursor */
-    struct firn_row_spill spill;   /* dir NULL: nothing can be spilled */
-    struct firn_storefile_progress progress;
+    struct fi_db_pieces *pieces;   /* NULL: there is a cursor */
+    struct fi_row_spill spill;     /* dir NULL: nothing can be spilled */
+    struct fi_storefile_progress progress;
     uint64_t memory_bytes;
     uint64_t seed;
 
-    struct firn_query_worker *workers;
+    struct fi_query_worker *workers;
     unsigned worker_count;
-    struct firn_os_jobs *jobs; /* NULL: one worker */
+    struct fi_os_jobs *jobs; /* NULL: one worker */
 
     bool has_begun;
     bool has_ended;
-    struct firn_row_sort
+    struct fi_row_sort
         *sort; /* of groups; if rows are sorted, it is borrowed from the first worker */
-    struct firn_row_sort *own_sort;
-    struct firn_expr_eval *outputs; /* of each group */
-    struct firn_chunk_values *keys; /* of a batch of groups, as the next two */
-    struct firn_chunk_values *results;
-    struct firn_chunk_values *computed; /* all outputs, also those to sort by */
-    bool has_piece;                     /* the stream's source has begun a piece */
+    struct fi_row_sort *own_sort;
+    struct fi_expr_eval *outputs; /* of each group */
+    struct fi_chunk_values *keys; /* of a batch of groups, as the next two */
+    struct fi_chunk_values *results;
+    struct fi_chunk_values *computed; /* all outputs, also those to sort by */
+    bool has_piece;                   /* the stream's source has begun a piece */
 
     uint64_t skip_left;
     uint64_t limit_left;
-    struct firn_query_column *selected; /* memory of each column of the batch */
-    struct firn_query_selection selection;
+    struct fi_query_column *selected; /* memory of each column of the batch */
+    struct fi_query_selection selection;
     struct firn_scan_batch batch;
     uint64_t rows_returned;
     int rc;
@@ -70,102 +70,100 @@ struct firn_scan {
 
 /* Opens a cursor, if rows cannot be read in pieces. */
 static int
-open_cursor(struct firn_scan *scan, const struct firn_query_options *options, firn_error *err)
+open_cursor(struct firn_scan *scan, const struct fi_query_options *options, firn_error *err)
 {
-    const struct firn_query_plan *plan = scan->plan;
-    const char **names = firn_alloc_zeroed((plan->place_count + 1) * sizeof *names);
+    const struct fi_query_plan *plan = scan->plan;
+    const char **names = fi_alloc_zeroed((plan->place_count + 1) * sizeof *names);
     if (names == NULL) {
-        return firn_error_no_memory(err, "a scan");
+        return fi_error_no_memory(err, "a scan");
     }
     for (size_t i = 0; i < plan->place_count; i++) {
         names[i] = (const char *)scan->schema->columns[plan->places[i]].name.data;
     }
-    const struct firn_rows_cursor_options cursor = {.read = {.txn = options->txn,
-                                                             .view = options->view,
-                                                             .index = options->index,
-                                                             .columns = names,
-                                                             .column_count = plan->place_count},
-                                                    .lower = options->lower,
-                                                    .upper = options->upper,
-                                                    .is_descending = options->is_descending};
-    int rc = firn_rows_read_cursor_open(scan->table, &cursor, &scan->input.cursor, err);
-    firn_free(names);
+    const struct fi_rows_cursor_options cursor = {.read = {.txn = options->txn,
+                                                           .view = options->view,
+                                                           .index = options->index,
+                                                           .columns = names,
+                                                           .column_count = plan->place_count},
+                                                  .lower = options->lower,
+                                                  .upper = options->upper,
+                                                  .is_descending = options->is_descending};
+    int rc = fi_rows_read_cursor_open(scan->table, &cursor, &scan->input.cursor, err);
+    fi_free(names);
     scan->input.piece_count = 1;
     return rc;
 }
 
 static int
-open_pieces(struct firn_scan *scan, const struct firn_query_options *options,
+open_pieces(struct firn_scan *scan, const struct fi_query_options *options,
             struct firn_db_view *view, firn_error *err)
 {
-    struct firn_buf lower = {0};
-    struct firn_buf upper = {0};
-    struct firn_column_layout *layout = NULL;
+    struct fi_buf lower = {0};
+    struct fi_buf upper = {0};
+    struct fi_column_layout *layout = NULL;
     bool has_lower;
     bool has_upper;
     int rc;
-    FIRN_TRY(
-        firn_rows_read_bound(scan->schema, NULL, &options->lower, false, &lower, &has_lower, err));
-    FIRN_TRY(
-        firn_rows_read_bound(scan->schema, NULL, &options->upper, true, &upper, &has_upper, err));
-    const firn_slice low = firn_buf_slice(&lower);
-    const firn_slice high = firn_buf_slice(&upper);
-    struct firn_db_keyspace *rows = firn_rows_keyspace(scan->table);
+    FI_TRY(fi_rows_read_bound(scan->schema, NULL, &options->lower, false, &lower, &has_lower, err));
+    FI_TRY(fi_rows_read_bound(scan->schema, NULL, &options->upper, true, &upper, &has_upper, err));
+    const firn_slice low = fi_buf_slice(&lower);
+    const firn_slice high = fi_buf_slice(&upper);
+    struct firn_db_keyspace *rows = fi_rows_keyspace(scan->table);
     if (options->txn != NULL) {
-        FIRN_TRY(firn_db_txn_read_range(options->txn, rows, has_lower ? &low : NULL,
-                                        has_upper ? &high : NULL, err));
+        FI_TRY(fi_db_txn_read_range(options->txn, rows, has_lower ? &low : NULL,
+                                    has_upper ? &high : NULL, err));
     }
-    FIRN_TRY(firn_schema_layout_create(&scan->schema, 1, &layout, err));
+    FI_TRY(fi_schema_layout_create(&scan->schema, 1, &layout, err));
     DCHECK(!options->is_loose || (options->is_visited && !has_lower && !has_upper));
     rc = options->is_loose
-             ? firn_db_pieces_open_loose(rows, view, layout, &scan->pieces, err)
-             : firn_db_pieces_open(rows, view, has_lower ? &low : NULL, has_upper ? &high : NULL,
-                                   layout, &scan->pieces, err);
-    FIRN_TRY(rc);
-    scan->input.pieces = firn_db_pieces_lsm(scan->pieces);
+             ? fi_db_pieces_open_loose(rows, view, layout, &scan->pieces, err)
+             : fi_db_pieces_open(rows, view, has_lower ? &low : NULL, has_upper ? &high : NULL,
+                                 layout, &scan->pieces, err);
+    FI_TRY(rc);
+    scan->input.pieces = fi_db_pieces_lsm(scan->pieces);
     scan->input.piece_count =
-        scan->input.pieces != NULL ? firn_lsm_pieces_count(scan->input.pieces) : 0;
+        scan->input.pieces != NULL ? fi_lsm_pieces_count(scan->input.pieces) : 0;
     scan->input.is_descending = options->is_descending;
 out:
-    firn_free(layout);
-    firn_buf_deinit(&lower);
-    firn_buf_deinit(&upper);
+    fi_free(layout);
+    fi_buf_deinit(&lower);
+    fi_buf_deinit(&upper);
     return rc;
 }
 
 /* Whether a query reads no more rows than a block has: a limit ends it, and no condition leaves
  * rows out. */
 static bool
-reads_few(const struct firn_query_plan *plan, const struct firn_query_options *options)
+reads_few(const struct fi_query_plan *plan, const struct fi_query_options *options)
 {
-    return options->limit != 0 && options->limit <= FIRN_CHUNK_BLOCK &&
-           options->offset <= FIRN_CHUNK_BLOCK - options->limit && plan->where == NULL &&
+    return options->limit != 0 && options->limit <= FI_CHUNK_BLOCK &&
+           options->offset <= FI_CHUNK_BLOCK - options->limit && plan->where == NULL &&
            !plan->is_grouped && plan->order.count == 0;
 }
 
 /* Whether the chunks that are read may stay in the cache. If they do not all fit, they evict each
  * other, and the next scan finds none of them there. */
-static enum firn_block_cache_use
+static enum fi_block_cache_use
 choose_use(const struct firn_scan *scan)
 {
     uint64_t bytes = 0;
-    uint64_t most = firn_db_memory_bytes(scan->db) / 2;
+    uint64_t most = fi_db_memory_bytes(scan->db) / 2;
     for (size_t i = 0; i < scan->input.piece_count && bytes <= most; i++) {
-        struct firn_lsm_piece piece;
-        firn_lsm_pieces_at(scan->input.pieces, i, &piece);
+        struct fi_lsm_piece piece;
+        fi_lsm_pieces_at(scan->input.pieces, i, &piece);
         for (size_t k = 0; piece.run != NULL && k < scan->plan->place_count; k++) {
-            struct firn_column_info info;
-            if (firn_column_info_of(piece.run, piece.group, scan->plan->columns[k].id, &info) ==
+            struct fi_column_info info;
+            if (fi_column_info_of(piece.run, piece.group, scan->plan->columns[k].id, &info) ==
                 FIRN_OK) {
                 bytes += info.stored_bytes;
             }
         }
     }
-    return bytes <= most ? FIRN_BLOCK_CACHE_DATA : FIRN_BLOCK_CACHE_SCAN;
+    return bytes <= most ? FI_BLOCK_CACHE_DATA : FI_BLOCK_CACHE_SCAN;
 }
 
 static int
-open_input(struct firn_scan *scan, const struct firn_query_options *options,
+open_input(struct firn_scan *scan, const struct fi_query_options *options,
            struct firn_db_view *view, firn_error *err)
 {
     scan->input.plan = scan->plan;
@@ -173,19 +171,19 @@ open_input(struct firn_scan *scan, const struct firn_query_options *options,
     atomic_init(&scan->input.is_stopped, false);
     bool by_cursor = options->index != NULL ||
                      (options->txn != NULL &&
-                      firn_db_txn_has_written(options->txn, firn_rows_keyspace(scan->table)));
+                      fi_db_txn_has_written(options->txn, fi_rows_keyspace(scan->table)));
     if (by_cursor) {
         return open_cursor(scan, options, err);
     }
     int rc = open_pieces(scan, options, view, err);
     if (rc == FIRN_OK) {
-        scan->input.use = reads_few(scan->plan, options) ? FIRN_BLOCK_CACHE_DATA : choose_use(scan);
+        scan->input.use = reads_few(scan->plan, options) ? FI_BLOCK_CACHE_DATA : choose_use(scan);
     }
     return rc;
 }
 
 static unsigned
-choose_threads(const struct firn_scan *scan, const struct firn_query_options *options)
+choose_threads(const struct firn_scan *scan, const struct fi_query_options *options)
 {
     unsigned threads = options->threads;
     if (scan->input.cursor != NULL ||
@@ -193,11 +191,10 @@ choose_threads(const struct firn_scan *scan, const struct firn_query_options *op
         return 1;
     }
     if (threads == 0) {
-        threads = firn_os_cpu_count(firn_db_os(scan->db));
-        threads =
-            threads < FIRN_QUERY_THREADS_DEFAULT_MAX ? threads : FIRN_QUERY_THREADS_DEFAULT_MAX;
+        threads = fi_os_cpu_count(fi_db_os(scan->db));
+        threads = threads < FI_QUERY_THREADS_DEFAULT_MAX ? threads : FI_QUERY_THREADS_DEFAULT_MAX;
     }
-    threads = threads < FIRN_QUERY_THREADS_MAX ? threads : FIRN_QUERY_THREADS_MAX;
+    threads = threads < FI_QUERY_THREADS_MAX ? threads : FI_QUERY_THREADS_MAX;
     if (threads > scan->input.piece_count) {
         threads = (unsigned)scan->input.piece_count;
     }
@@ -207,16 +204,16 @@ choose_threads(const struct firn_scan *scan, const struct firn_query_options *op
 static int
 alloc_outputs(struct firn_scan *scan, firn_error *err)
 {
-    const struct firn_query_plan *plan = scan->plan;
+    const struct fi_query_plan *plan = scan->plan;
     size_t outputs = plan->output_count;
-    scan->computed = firn_alloc_zeroed((outputs + 1) * sizeof scan->computed[0]);
-    scan->selected = firn_alloc_zeroed((outputs + 1) * sizeof scan->selected[0]);
-    scan->batch.columns = firn_alloc_zeroed((outputs + 1) * sizeof scan->batch.columns[0]);
-    scan->keys = firn_alloc_zeroed((plan->group.count + 1) * sizeof scan->keys[0]);
-    scan->results = firn_alloc_zeroed((plan->groups.aggregate_count + 1) * sizeof scan->results[0]);
+    scan->computed = fi_alloc_zeroed((outputs + 1) * sizeof scan->computed[0]);
+    scan->selected = fi_alloc_zeroed((outputs + 1) * sizeof scan->selected[0]);
+    scan->batch.columns = fi_alloc_zeroed((outputs + 1) * sizeof scan->batch.columns[0]);
+    scan->keys = fi_alloc_zeroed((plan->group.count + 1) * sizeof scan->keys[0]);
+    scan->results = fi_alloc_zeroed((plan->groups.aggregate_count + 1) * sizeof scan->results[0]);
     if (scan->computed == NULL || scan->selected == NULL || scan->batch.columns == NULL ||
         scan->keys == NULL || scan->results == NULL) {
-        return firn_error_no_memory(err, "a scan");
+        return fi_error_no_memory(err, "a scan");
     }
     scan->batch.column_count = plan->select.count;
     scan->batch.types = plan->outputs;
@@ -224,150 +221,148 @@ alloc_outputs(struct firn_scan *scan, firn_error *err)
 }
 
 int
-firn_query_open(struct firn_table *table, const struct firn_query_options *options,
-                struct firn_scan **out, firn_error *err)
+fi_query_open(struct firn_table *table, const struct fi_query_options *options,
+              struct firn_scan **out, firn_error *err)
 {
-    struct firn_query_options given = *options;
+    struct fi_query_options given = *options;
     int rc;
     *out = NULL;
     DCHECK(options->txn == NULL || options->view == NULL);
-    struct firn_scan *scan = firn_alloc_zeroed(sizeof *scan);
+    struct firn_scan *scan = fi_alloc_zeroed(sizeof *scan);
     if (scan == NULL) {
-        return firn_error_no_memory(err, "a scan");
+        return fi_error_no_memory(err, "a scan");
     }
-    firn_os_process_init_mark(&scan->mark);
+    fi_os_process_init_mark(&scan->mark);
     scan->table = table;
-    scan->db = firn_rows_db(table);
-    scan->progress = (struct firn_storefile_progress){.on_progress = options->on_progress,
-                                                      .ctx = options->progress_ctx,
-                                                      .os = firn_db_os(scan->db)};
+    scan->db = fi_rows_db(table);
+    scan->progress = (struct fi_storefile_progress){.on_progress = options->on_progress,
+                                                    .ctx = options->progress_ctx,
+                                                    .os = fi_db_os(scan->db)};
     scan->skip_left = options->offset;
     scan->limit_left = options->limit != 0 ? options->limit : UINT64_MAX;
-    struct firn_db_view *view = options->txn != NULL ? firn_db_txn_view(options->txn) : NULL;
+    struct firn_db_view *view = options->txn != NULL ? fi_db_txn_view(options->txn) : NULL;
     if (view == NULL) {
         /* A copy: the caller may close the view before the scan, and rows that an index finds are
          * read later. */
-        FIRN_TRY(options->view != NULL ? firn_db_view_open_copy(options->view, &scan->own_view, err)
-                                       : firn_db_view_open(scan->db, &scan->own_view, err));
+        FI_TRY(options->view != NULL ? fi_db_view_open_copy(options->view, &scan->own_view, err)
+                                     : fi_db_view_open(scan->db, &scan->own_view, err));
         view = scan->own_view;
         given.view = view;
     }
-    FIRN_TRY(firn_rows_schema(table, view, &scan->schema, err));
-    FIRN_TRY(firn_query_plan_open(table, scan->schema, options, &scan->plan, err));
+    FI_TRY(fi_rows_schema(table, view, &scan->schema, err));
+    FI_TRY(fi_query_plan_open(table, scan->schema, options, &scan->plan, err));
     given.is_descending = scan->plan->is_descending;
-    FIRN_TRY(open_input(scan, &given, view, err));
-    FIRN_TRY(alloc_outputs(scan, err));
+    FI_TRY(open_input(scan, &given, view, err));
+    FI_TRY(alloc_outputs(scan, err));
     scan->memory_bytes =
-        options->memory_bytes != 0 ? options->memory_bytes : firn_db_memory_bytes(scan->db) / 4;
-    if (options->memory_bytes == 0 && scan->memory_bytes < FIRN_QUERY_MEMORY_MIN) {
-        scan->memory_bytes = FIRN_QUERY_MEMORY_MIN;
+        options->memory_bytes != 0 ? options->memory_bytes : fi_db_memory_bytes(scan->db) / 4;
+    if (options->memory_bytes == 0 && scan->memory_bytes < FI_QUERY_MEMORY_MIN) {
+        scan->memory_bytes = FI_QUERY_MEMORY_MIN;
     }
     unsigned threads = choose_threads(scan, options);
-    scan->workers = firn_alloc_zeroed(threads * sizeof scan->workers[0]);
+    scan->workers = fi_alloc_zeroed(threads * sizeof scan->workers[0]);
     if (scan->workers == NULL) {
-        rc = firn_error_no_memory(err, "a scan");
+        rc = fi_error_no_memory(err, "a scan");
         goto out;
     }
     scan->worker_count = threads;
     for (unsigned i = 0; i < threads; i++) {
-        FIRN_TRY(firn_query_worker_init(&scan->workers[i], &scan->input, err));
+        FI_TRY(fi_query_worker_init(&scan->workers[i], &scan->input, err));
     }
     *out = scan;
     scan = NULL;
 out:
-    firn_query_close(scan);
+    fi_query_close(scan);
     return rc;
 }
 
 void
-firn_query_close(struct firn_scan *scan)
+fi_query_close(struct firn_scan *scan)
 {
     if (scan == NULL) {
         return;
     }
-    firn_os_jobs_destroy(scan->jobs);
+    fi_os_jobs_destroy(scan->jobs);
     for (unsigned i = 0; i < scan->worker_count; i++) {
-        firn_query_worker_deinit(&scan->workers[i]);
+        fi_query_worker_deinit(&scan->workers[i]);
     }
-    firn_row_sort_destroy(scan->own_sort);
-    firn_expr_eval_destroy(scan->outputs);
+    fi_row_sort_destroy(scan->own_sort);
+    fi_expr_eval_destroy(scan->outputs);
     for (size_t i = 0; scan->selected != NULL && i < scan->plan->output_count; i++) {
-        firn_query_column_deinit(&scan->selected[i]);
+        fi_query_column_deinit(&scan->selected[i]);
     }
-    firn_rows_read_cursor_close(scan->input.cursor);
-    firn_db_pieces_close(scan->pieces);
-    firn_free(scan->workers);
-    firn_free(scan->selected);
-    firn_free(scan->computed);
-    firn_free(scan->keys);
-    firn_free(scan->results);
-    firn_free(scan->batch.columns);
-    firn_query_plan_close(scan->table, scan->plan);
-    firn_schema_unref(scan->schema);
-    firn_db_view_close(scan->own_view);
-    firn_free(scan);
+    fi_rows_read_cursor_close(scan->input.cursor);
+    fi_db_pieces_close(scan->pieces);
+    fi_free(scan->workers);
+    fi_free(scan->selected);
+    fi_free(scan->computed);
+    fi_free(scan->keys);
+    fi_free(scan->results);
+    fi_free(scan->batch.columns);
+    fi_query_plan_close(scan->table, scan->plan);
+    fi_schema_unref(scan->schema);
+    fi_db_view_close(scan->own_view);
+    fi_free(scan);
 }
 
 /* ---- reading everything first ---- */
 
 static int
-create_sort(struct firn_scan *scan, uint64_t memory_bytes, struct firn_row_sort **out,
+create_sort(struct firn_scan *scan, uint64_t memory_bytes, struct fi_row_sort **out,
             firn_error *err)
 {
-    const struct firn_query_plan *plan = scan->plan;
-    struct firn_aggregate_column *columns =
-        firn_alloc_zeroed(plan->output_count * sizeof columns[0]);
+    const struct fi_query_plan *plan = scan->plan;
+    struct fi_aggregate_column *columns = fi_alloc_zeroed(plan->output_count * sizeof columns[0]);
     if (columns == NULL) {
-        return firn_error_no_memory(err, "a query");
+        return fi_error_no_memory(err, "a query");
     }
     for (size_t i = 0; i < plan->output_count; i++) {
-        columns[i] = firn_query_plan_kept(&plan->outputs[i]);
+        columns[i] = fi_query_plan_kept(&plan->outputs[i]);
     }
     uint64_t limit = 0;
     if (scan->limit_left < UINT64_MAX && scan->skip_left < UINT64_MAX - scan->limit_left) {
         limit = scan->limit_left + scan->skip_left;
     }
-    const struct firn_row_sort_spec spec = {.columns = columns,
-                                            .column_count = plan->output_count,
-                                            .keys = plan->sort,
-                                            .key_count = plan->order.count,
-                                            .limit = limit,
-                                            .memory_bytes = memory_bytes,
-                                            .spill = scan->spill.dir != NULL ? &scan->spill : NULL};
-    int rc = firn_row_sort_create(&spec, out, err);
-    firn_free(columns);
+    const struct fi_row_sort_spec spec = {.columns = columns,
+                                          .column_count = plan->output_count,
+                                          .keys = plan->sort,
+                                          .key_count = plan->order.count,
+                                          .limit = limit,
+                                          .memory_bytes = memory_bytes,
+                                          .spill = scan->spill.dir != NULL ? &scan->spill : NULL};
+    int rc = fi_row_sort_create(&spec, out, err);
+    fi_free(columns);
     return rc;
 }
 
 static int
-create_aggregate(struct firn_scan *scan, uint64_t memory_bytes, struct firn_aggregate **out,
+create_aggregate(struct firn_scan *scan, uint64_t memory_bytes, struct fi_aggregate **out,
                  firn_error *err)
 {
-    const struct firn_query_plan *plan = scan->plan;
-    struct firn_aggregate_range ranges[FIRN_AGGREGATE_KEYS_MAX];
+    const struct fi_query_plan *plan = scan->plan;
+    struct fi_aggregate_range ranges[FI_AGGREGATE_KEYS_MAX];
     uint64_t row_count = 0;
-    struct firn_aggregate_column *keys =
-        firn_alloc_zeroed((plan->group.count + 1) * sizeof keys[0]);
+    struct fi_aggregate_column *keys = fi_alloc_zeroed((plan->group.count + 1) * sizeof keys[0]);
     if (keys == NULL) {
-        return firn_error_no_memory(err, "a query");
+        return fi_error_no_memory(err, "a query");
     }
     for (size_t i = 0; i < plan->group.count; i++) {
         keys[i] = plan->values[i].type;
     }
-    bool has_ranges = plan->group.count <= FIRN_AGGREGATE_KEYS_MAX &&
-                      firn_query_group_ranges(&scan->input, ranges, &row_count);
-    const struct firn_aggregate_spec spec = {.keys = keys,
-                                             .key_count = plan->group.count,
-                                             .ranges = has_ranges ? ranges : NULL,
-                                             .row_count = row_count,
-                                             .calls = plan->calls,
-                                             .call_count = plan->groups.aggregate_count,
-                                             .memory_bytes = memory_bytes,
-                                             .spill = scan->spill.dir != NULL ? &scan->spill : NULL,
-                                             .os = firn_db_os(scan->db),
-                                             .seed = scan->seed};
-    int rc = firn_aggregate_create(&spec, out, err);
-    firn_free(keys);
+    bool has_ranges = plan->group.count <= FI_AGGREGATE_KEYS_MAX &&
+                      fi_query_group_ranges(&scan->input, ranges, &row_count);
+    const struct fi_aggregate_spec spec = {.keys = keys,
+                                           .key_count = plan->group.count,
+                                           .ranges = has_ranges ? ranges : NULL,
+                                           .row_count = row_count,
+                                           .calls = plan->calls,
+                                           .call_count = plan->groups.aggregate_count,
+                                           .memory_bytes = memory_bytes,
+                                           .spill = scan->spill.dir != NULL ? &scan->spill : NULL,
+                                           .os = fi_db_os(scan->db),
+                                           .seed = scan->seed};
+    int rc = fi_aggregate_create(&spec, out, err);
+    fi_free(keys);
     return rc;
 }
 
@@ -377,7 +372,7 @@ static uint64_t
 sort_share(const struct firn_scan *scan)
 {
     enum { FEW = 4096 };
-    const struct firn_query_plan *plan = scan->plan;
+    const struct fi_query_plan *plan = scan->plan;
     bool has_all = plan->is_grouped && plan->order.count > 0 &&
                    (scan->limit_left > FEW || scan->skip_left > FEW);
     return has_all ? scan->memory_bytes / 4 : 0;
@@ -397,29 +392,28 @@ share_of(const struct firn_scan *scan, unsigned i)
 static int
 begin_progress(struct firn_scan *scan, firn_error *err)
 {
-    firn_query_source_tell(scan->workers[0].source, &scan->progress);
-    return firn_storefile_progress_begin(&scan->progress, "read", 0, 0, err);
+    fi_query_source_tell(scan->workers[0].source, &scan->progress);
+    return fi_storefile_progress_begin(&scan->progress, "read", 0, 0, err);
 }
 
 static int
 run_workers(struct firn_scan *scan, firn_error *err)
 {
     int rc;
-    FIRN_TRY(begin_progress(scan, err));
+    FI_TRY(begin_progress(scan, err));
     if (scan->worker_count > 1) {
-        FIRN_TRY(
-            firn_os_jobs_create(firn_db_os(scan->db), scan->worker_count - 1, &scan->jobs, err));
+        FI_TRY(fi_os_jobs_create(fi_db_os(scan->db), scan->worker_count - 1, &scan->jobs, err));
     }
     for (unsigned i = 1; i < scan->worker_count; i++) {
-        if (firn_os_jobs_submit(scan->jobs, firn_query_worker_run, &scan->workers[i], NULL) !=
+        if (fi_os_jobs_submit(scan->jobs, fi_query_worker_run, &scan->workers[i], NULL) !=
             FIRN_OK) {
             break; /* the running ones read everything */
         }
     }
-    firn_query_worker_run(&scan->workers[0]);
+    fi_query_worker_run(&scan->workers[0]);
     if (scan->jobs != NULL) {
-        firn_os_jobs_wait(scan->jobs);
-        firn_os_jobs_destroy(scan->jobs);
+        fi_os_jobs_wait(scan->jobs);
+        fi_os_jobs_destroy(scan->jobs);
         scan->jobs = NULL;
     }
     for (unsigned i = 0; i < scan->worker_count; i++) {
@@ -435,17 +429,16 @@ out:
 static int
 create_outputs(struct firn_scan *scan, firn_error *err)
 {
-    const struct firn_query_plan *plan = scan->plan;
-    const struct firn_expr **exprs =
-        firn_alloc_zeroed(plan->output_count * sizeof(struct firn_expr *));
+    const struct fi_query_plan *plan = scan->plan;
+    const struct fi_expr **exprs = fi_alloc_zeroed(plan->output_count * sizeof(struct fi_expr *));
     if (exprs == NULL) {
-        return firn_error_no_memory(err, "a query");
+        return fi_error_no_memory(err, "a query");
     }
     for (size_t i = 0; i < plan->output_count; i++) {
-        exprs[i] = firn_query_plan_output(plan, i);
+        exprs[i] = fi_query_plan_output(plan, i);
     }
-    int rc = firn_expr_eval_create(exprs, plan->output_count, &scan->outputs, err);
-    firn_free(exprs);
+    int rc = fi_expr_eval_create(exprs, plan->output_count, &scan->outputs, err);
+    fi_free(exprs);
     return rc;
 }
 
@@ -453,16 +446,16 @@ create_outputs(struct firn_scan *scan, firn_error *err)
 static int
 next_groups(struct firn_scan *scan, size_t *out_count, firn_error *err)
 {
-    FIRN_TRY_RETURN(
-        firn_aggregate_next(scan->workers[0].aggregate, scan->keys, scan->results, out_count, err));
+    FI_TRY_RETURN(
+        fi_aggregate_next(scan->workers[0].aggregate, scan->keys, scan->results, out_count, err));
     if (*out_count == 0) {
         return FIRN_OK;
     }
-    const struct firn_expr_batch batch = {
+    const struct fi_expr_batch batch = {
         .count = *out_count, .aggregates = scan->results, .keys = scan->keys};
-    firn_expr_eval_begin(scan->outputs, &batch);
+    fi_expr_eval_begin(scan->outputs, &batch);
     for (size_t i = 0; i < scan->plan->output_count; i++) {
-        FIRN_TRY_RETURN(firn_expr_eval_values(scan->outputs, i, &scan->computed[i], err));
+        FI_TRY_RETURN(fi_expr_eval_values(scan->outputs, i, &scan->computed[i], err));
     }
     return FIRN_OK;
 }
@@ -472,16 +465,15 @@ sort_groups(struct firn_scan *scan, firn_error *err)
 {
     size_t count = 1;
     uint64_t share = sort_share(scan);
-    FIRN_TRY_RETURN(
-        create_sort(scan, share > 0 ? share : scan->memory_bytes, &scan->own_sort, err));
+    FI_TRY_RETURN(create_sort(scan, share > 0 ? share : scan->memory_bytes, &scan->own_sort, err));
     while (count > 0) {
-        FIRN_TRY_RETURN(next_groups(scan, &count, err));
+        FI_TRY_RETURN(next_groups(scan, &count, err));
         if (count > 0) {
-            FIRN_TRY_RETURN(firn_row_sort_add(scan->own_sort, scan->computed, count, NULL,
-                                              FIRN_ROW_SORT_ARRIVAL, err));
+            FI_TRY_RETURN(fi_row_sort_add(scan->own_sort, scan->computed, count, NULL,
+                                          FI_ROW_SORT_ARRIVAL, err));
         }
     }
-    FIRN_TRY_RETURN(firn_row_sort_finish(scan->own_sort, err));
+    FI_TRY_RETURN(fi_row_sort_finish(scan->own_sort, err));
     scan->sort = scan->own_sort;
     return FIRN_OK;
 }
@@ -490,18 +482,17 @@ static int
 read_groups(struct firn_scan *scan, firn_error *err)
 {
     for (unsigned i = 0; i < scan->worker_count; i++) {
-        FIRN_TRY_RETURN(
-            create_aggregate(scan, share_of(scan, i), &scan->workers[i].aggregate, err));
+        FI_TRY_RETURN(create_aggregate(scan, share_of(scan, i), &scan->workers[i].aggregate, err));
     }
-    FIRN_TRY_RETURN(create_outputs(scan, err));
-    FIRN_TRY_RETURN(run_workers(scan, err));
-    struct firn_aggregate *all = scan->workers[0].aggregate;
+    FI_TRY_RETURN(create_outputs(scan, err));
+    FI_TRY_RETURN(run_workers(scan, err));
+    struct fi_aggregate *all = scan->workers[0].aggregate;
     for (unsigned i = 1; i < scan->worker_count; i++) {
-        FIRN_TRY_RETURN(firn_aggregate_merge(all, scan->workers[i].aggregate, err));
+        FI_TRY_RETURN(fi_aggregate_merge(all, scan->workers[i].aggregate, err));
     }
-    FIRN_TRY_RETURN(firn_aggregate_finish(all, err));
+    FI_TRY_RETURN(fi_aggregate_finish(all, err));
     if (scan->plan->order.count > 0) {
-        FIRN_TRY_RETURN(sort_groups(scan, err));
+        FI_TRY_RETURN(sort_groups(scan, err));
     }
     return FIRN_OK;
 }
@@ -510,14 +501,14 @@ static int
 read_sorted(struct firn_scan *scan, firn_error *err)
 {
     for (unsigned i = 0; i < scan->worker_count; i++) {
-        FIRN_TRY_RETURN(create_sort(scan, share_of(scan, i), &scan->workers[i].sort, err));
+        FI_TRY_RETURN(create_sort(scan, share_of(scan, i), &scan->workers[i].sort, err));
     }
-    FIRN_TRY_RETURN(run_workers(scan, err));
+    FI_TRY_RETURN(run_workers(scan, err));
     scan->sort = scan->workers[0].sort;
     for (unsigned i = 1; i < scan->worker_count; i++) {
-        FIRN_TRY_RETURN(firn_row_sort_merge(scan->sort, scan->workers[i].sort, err));
+        FI_TRY_RETURN(fi_row_sort_merge(scan->sort, scan->workers[i].sort, err));
     }
-    return firn_row_sort_finish(scan->sort, err);
+    return fi_row_sort_finish(scan->sort, err);
 }
 
 static int
@@ -532,17 +523,17 @@ start_anew(struct firn_scan *scan, firn_error *err)
 {
     DCHECK(scan->jobs == NULL && scan->worker_count > 1);
     for (unsigned i = 0; i < scan->worker_count; i++) {
-        firn_query_worker_deinit(&scan->workers[i]);
+        fi_query_worker_deinit(&scan->workers[i]);
     }
-    firn_row_sort_destroy(scan->own_sort);
-    firn_expr_eval_destroy(scan->outputs);
+    fi_row_sort_destroy(scan->own_sort);
+    fi_expr_eval_destroy(scan->outputs);
     scan->own_sort = NULL;
     scan->sort = NULL;
     scan->outputs = NULL;
     scan->worker_count = 1;
     atomic_store(&scan->input.piece_next, 0);
     atomic_store(&scan->input.is_stopped, false);
-    return firn_query_worker_init(&scan->workers[0], &scan->input, err);
+    return fi_query_worker_init(&scan->workers[0], &scan->input, err);
 }
 
 static int
@@ -551,14 +542,13 @@ begin(struct firn_scan *scan, firn_error *err)
     int rc = FIRN_OK;
     scan->has_begun = true;
     if (scan->plan->is_grouped || scan->plan->order.count > 0) {
-        scan->spill = (struct firn_row_spill){.dir = firn_db_scratch_dir(scan->db),
-                                              .make_name = firn_db_scratch_name,
-                                              .ctx = scan->db};
-        FIRN_TRY(firn_os_random(firn_db_os(scan->db), &scan->seed, sizeof scan->seed, err));
+        scan->spill = (struct fi_row_spill){
+            .dir = fi_db_scratch_dir(scan->db), .make_name = fi_db_scratch_name, .ctx = scan->db};
+        FI_TRY(fi_os_random(fi_db_os(scan->db), &scan->seed, sizeof scan->seed, err));
         rc = read_all(scan, err);
         if (rc == FIRN_LIMIT && scan->spill.dir == NULL && scan->worker_count > 1) {
             /* A worker's share of the memory was too small; all of it may be enough. */
-            FIRN_TRY(start_anew(scan, err));
+            FI_TRY(start_anew(scan, err));
             rc = read_all(scan, err);
         }
     } else {
@@ -571,19 +561,19 @@ out:
 /* ---- a visitor ---- */
 
 unsigned
-firn_query_workers(const struct firn_scan *scan)
+fi_query_workers(const struct firn_scan *scan)
 {
     return scan->worker_count;
 }
 
-struct firn_lsm_pieces *
-firn_query_pieces(const struct firn_scan *scan)
+struct fi_lsm_pieces *
+fi_query_pieces(const struct firn_scan *scan)
 {
     return scan->input.pieces;
 }
 
 int
-firn_query_visit(struct firn_scan *scan, const struct firn_query_visitor *visitor, firn_error *err)
+fi_query_visit(struct firn_scan *scan, const struct fi_query_visitor *visitor, firn_error *err)
 {
     DCHECK(!scan->has_begun && !scan->plan->is_grouped && scan->plan->order.count == 0);
     scan->has_begun = true;
@@ -601,7 +591,7 @@ firn_query_visit(struct firn_scan *scan, const struct firn_query_visitor *visito
 static int
 next_of_stream(struct firn_scan *scan, size_t *out_count, firn_error *err)
 {
-    struct firn_query_worker *worker = &scan->workers[0];
+    struct fi_query_worker *worker = &scan->workers[0];
     bool has_more = false;
     int rc = FIRN_OK;
     *out_count = 0;
@@ -611,7 +601,7 @@ next_of_stream(struct firn_scan *scan, size_t *out_count, firn_error *err)
     }
     while (rc == FIRN_OK && !has_more) {
         if (scan->has_piece) {
-            rc = firn_query_source_next(worker->source, &has_more, err);
+            rc = fi_query_source_next(worker->source, &has_more, err);
             scan->has_piece = has_more;
             continue;
         }
@@ -620,16 +610,16 @@ next_of_stream(struct firn_scan *scan, size_t *out_count, firn_error *err)
             return FIRN_OK;
         }
         piece = scan->input.is_descending ? scan->input.piece_count - 1 - piece : piece;
-        rc = firn_query_source_begin(worker->source, piece, err);
+        rc = fi_query_source_begin(worker->source, piece, err);
         scan->has_piece = true;
     }
     if (rc == FIRN_OK) {
-        *out_count = firn_query_source_rows(worker->source);
-        firn_query_column_selection(firn_query_source_mask(worker->source), *out_count,
-                                    &scan->selection);
+        *out_count = fi_query_source_rows(worker->source);
+        fi_query_column_selection(fi_query_source_mask(worker->source), *out_count,
+                                  &scan->selection);
         /* If cut() leaves nothing, nothing is decoded. */
         if (scan->selection.count > scan->skip_left) {
-            rc = firn_query_worker_values(worker, err);
+            rc = fi_query_worker_values(worker, err);
         }
         memcpy(scan->computed, worker->values, scan->plan->output_count * sizeof scan->computed[0]);
     }
@@ -640,12 +630,12 @@ next_of_stream(struct firn_scan *scan, size_t *out_count, firn_error *err)
 static int
 next_of_rest(struct firn_scan *scan, size_t *out_count, firn_error *err)
 {
-    int rc = scan->sort != NULL ? firn_row_sort_next(scan->sort, scan->computed, out_count, err)
+    int rc = scan->sort != NULL ? fi_row_sort_next(scan->sort, scan->computed, out_count, err)
                                 : next_groups(scan, out_count, err);
     if (rc == FIRN_OK) {
-        struct firn_query_mask all;
-        firn_query_column_mask(&all, 0, *out_count);
-        firn_query_column_selection(&all, *out_count, &scan->selection);
+        struct fi_query_mask all;
+        fi_query_column_mask(&all, 0, *out_count);
+        fi_query_column_selection(&all, *out_count, &scan->selection);
     }
     return rc;
 }
@@ -657,7 +647,7 @@ cut(struct firn_scan *scan)
     size_t count = scan->selection.count;
     size_t skip = scan->skip_left < count ? (size_t)scan->skip_left : count;
     size_t most = scan->limit_left < count ? (size_t)scan->limit_left : count;
-    firn_query_column_cut(&scan->selection, skip, most);
+    fi_query_column_cut(&scan->selection, skip, most);
     scan->skip_left -= skip;
     if (scan->limit_left < UINT64_MAX) {
         scan->limit_left -= scan->selection.count;
@@ -670,8 +660,8 @@ show(struct firn_scan *scan, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < scan->batch.column_count; i++) {
-        rc = firn_query_column_select(&scan->selected[i], &scan->computed[i], &scan->selection,
-                                      &scan->batch.columns[i], err);
+        rc = fi_query_column_select(&scan->selected[i], &scan->computed[i], &scan->selection,
+                                    &scan->batch.columns[i], err);
     }
     scan->batch.count = scan->selection.count;
     scan->rows_returned += scan->selection.count;
@@ -701,12 +691,12 @@ next(struct firn_scan *scan, const struct firn_scan_batch **out, firn_error *err
 }
 
 int
-firn_query_next(struct firn_scan *scan, const struct firn_scan_batch **out, firn_error *err)
+fi_query_next(struct firn_scan *scan, const struct firn_scan_batch **out, firn_error *err)
 {
     *out = NULL;
     if (scan->rc == FIRN_OK) {
         scan->rc = next(scan, out, &scan->error);
-        firn_schema_text_explain(scan->schema, firn_rows_name(scan->table), scan->rc, &scan->error);
+        fi_schema_text_explain(scan->schema, fi_rows_name(scan->table), scan->rc, &scan->error);
     }
     if (scan->rc != FIRN_OK) {
         *out = NULL;
@@ -718,15 +708,15 @@ firn_query_next(struct firn_scan *scan, const struct firn_scan_batch **out, firn
 /* ---- looking ---- */
 
 size_t
-firn_query_column_count(const struct firn_scan *scan)
+fi_query_column_count(const struct firn_scan *scan)
 {
     return scan->plan->select.count;
 }
 
 void
-firn_query_column_at(const struct firn_scan *scan, size_t i, firn_scan_column *out)
+fi_query_column_at(const struct firn_scan *scan, size_t i, firn_scan_column *out)
 {
-    const struct firn_expr_type *type = &scan->plan->outputs[i];
+    const struct fi_expr_type *type = &scan->plan->outputs[i];
     DCHECK(i < scan->plan->select.count);
     out->name = (const char *)scan->plan->select.items[i].name.data;
     out->type = type->type;
@@ -737,34 +727,34 @@ firn_query_column_at(const struct firn_scan *scan, size_t i, firn_scan_column *o
 }
 
 size_t
-firn_query_batch_rows(const struct firn_scan_batch *batch)
+fi_query_batch_rows(const struct firn_scan_batch *batch)
 {
     return batch->count;
 }
 
-const struct firn_chunk_values *
-firn_query_batch_column(const struct firn_scan_batch *batch, size_t column)
+const struct fi_chunk_values *
+fi_query_batch_column(const struct firn_scan_batch *batch, size_t column)
 {
     DCHECK(column < batch->column_count);
     return &batch->columns[column];
 }
 
-const struct firn_column_pin *
-firn_query_batch_pin(const struct firn_scan *scan, size_t column)
+const struct fi_column_pin *
+fi_query_batch_pin(const struct firn_scan *scan, size_t column)
 {
-    const struct firn_query_plan *plan = scan->plan;
+    const struct fi_query_plan *plan = scan->plan;
     DCHECK(column < scan->batch.column_count);
     if (plan->is_grouped || plan->order.count > 0 || plan->values[column].column == SIZE_MAX) {
         return NULL;
     }
-    return firn_query_source_pin(scan->workers[0].source, plan->values[column].column);
+    return fi_query_source_pin(scan->workers[0].source, plan->values[column].column);
 }
 
 firn_value
-firn_query_batch_value(const struct firn_scan_batch *batch, size_t column, size_t row)
+fi_query_batch_value(const struct firn_scan_batch *batch, size_t column, size_t row)
 {
     DCHECK(column < batch->column_count && row < batch->count);
-    const struct firn_chunk_values *values = &batch->columns[column];
+    const struct fi_chunk_values *values = &batch->columns[column];
     firn_value value = firn_null();
     if (batch->types[column].type == FIRN_TYPE_NULL ||
         (values->valid != NULL && (values->valid[row / 64] >> (row % 64) & 1) == 0)) {
@@ -772,18 +762,18 @@ firn_query_batch_value(const struct firn_scan_batch *batch, size_t column, size_
     }
     value.type = batch->types[column].type;
     switch (values->kind) {
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         value.as.f32 = values->as.f32[row];
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         value.as.f64 = values->as.f64[row];
         break;
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         value.as.bytes = values->as.bytes[row];
         break;
-    case FIRN_PHYSICAL_I64:
-    case FIRN_PHYSICAL_U64:
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_I64:
+    case FI_PHYSICAL_U64:
+    case FI_PHYSICAL_NONE:
         value.as.u64 = values->as.u64[row];
         if (value.type == FIRN_TYPE_BOOL) {
             value = firn_bool(values->as.u64[row] != 0);
@@ -794,23 +784,23 @@ firn_query_batch_value(const struct firn_scan_batch *batch, size_t column, size_
 }
 
 void
-firn_query_get_stats(const struct firn_scan *scan, firn_scan_stats *out)
+fi_query_get_stats(const struct firn_scan *scan, firn_scan_stats *out)
 {
     for (unsigned i = 0; i < scan->worker_count; i++) {
-        const struct firn_query_worker *worker = &scan->workers[i];
+        const struct fi_query_worker *worker = &scan->workers[i];
         if (worker->source == NULL) {
             continue; /* start_anew had no memory */
         }
-        firn_query_source_count(worker->source, out);
+        fi_query_source_count(worker->source, out);
         if (worker->aggregate != NULL) {
-            out->bytes_spilled += firn_aggregate_spilled_bytes(worker->aggregate);
+            out->bytes_spilled += fi_aggregate_spilled_bytes(worker->aggregate);
         }
         if (worker->sort != NULL) {
-            out->bytes_spilled += firn_row_sort_spilled_bytes(worker->sort);
+            out->bytes_spilled += fi_row_sort_spilled_bytes(worker->sort);
         }
     }
     if (scan->own_sort != NULL) {
-        out->bytes_spilled += firn_row_sort_spilled_bytes(scan->own_sort);
+        out->bytes_spilled += fi_row_sort_spilled_bytes(scan->own_sort);
     }
     out->rows_returned = scan->rows_returned;
     out->threads = scan->worker_count;

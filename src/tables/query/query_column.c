@@ -14,14 +14,14 @@
 #include "base/mem.h"
 
 void
-firn_query_column_mask(struct firn_query_mask *mask, size_t first, size_t end)
+fi_query_column_mask(struct fi_query_mask *mask, size_t first, size_t end)
 {
-    DCHECK(first <= end && end <= FIRN_CHUNK_BLOCK);
-    if (first == 0 && end == FIRN_CHUNK_BLOCK) {
+    DCHECK(first <= end && end <= FI_CHUNK_BLOCK);
+    if (first == 0 && end == FI_CHUNK_BLOCK) {
         memset(mask->words, 0xff, sizeof mask->words);
         return;
     }
-    for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
+    for (size_t word = 0; word < FI_CHUNK_MASK_WORDS; word++) {
         size_t low = first > word * 64 ? first - word * 64 : 0;
         size_t high = end > word * 64 ? end - word * 64 : 0;
         low = low < 64 ? low : 64;
@@ -33,22 +33,22 @@ firn_query_column_mask(struct firn_query_mask *mask, size_t first, size_t end)
 }
 
 void
-firn_query_column_selection(const struct firn_query_mask *mask, size_t row_count,
-                            struct firn_query_selection *out)
+fi_query_column_selection(const struct fi_query_mask *mask, size_t row_count,
+                          struct fi_query_selection *out)
 {
     const uint64_t last = UINT64_C(1) << 63;
     size_t count = 0;
-    DCHECK(row_count <= FIRN_CHUNK_BLOCK);
-    for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
+    DCHECK(row_count <= FI_CHUNK_BLOCK);
+    for (size_t word = 0; word < FI_CHUNK_MASK_WORDS; word++) {
         uint64_t bits = mask->words[word];
-        const size_t end = count + firn_count_bits(bits);
+        const size_t end = count + fi_count_bits(bits);
         /* Most words have few bits. A fixed number of turns, even without bits, is cheap: its
          * branches are predicted. */
-        for (size_t i = 0; i < FIRN_QUERY_AT_ONCE; i++) {
+        for (size_t i = 0; i < FI_QUERY_AT_ONCE; i++) {
             out->rows[count + i] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits | last));
             bits &= bits - 1;
         }
-        for (count += FIRN_QUERY_AT_ONCE; bits != 0; bits &= bits - 1) {
+        for (count += FI_QUERY_AT_ONCE; bits != 0; bits &= bits - 1) {
             out->rows[count++] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits));
         }
         count = end;
@@ -59,7 +59,7 @@ firn_query_column_selection(const struct firn_query_mask *mask, size_t row_count
 }
 
 void
-firn_query_column_cut(struct firn_query_selection *selection, size_t skip, size_t most)
+fi_query_column_cut(struct fi_query_selection *selection, size_t skip, size_t most)
 {
     skip = skip < selection->count ? skip : selection->count;
     size_t left = selection->count - skip;
@@ -71,68 +71,67 @@ firn_query_column_cut(struct firn_query_selection *selection, size_t skip, size_
 }
 
 void
-firn_query_column_deinit(struct firn_query_column *column)
+fi_query_column_deinit(struct fi_query_column *column)
 {
-    firn_free(column->numbers);
-    firn_buf_deinit(&column->bytes);
-    *column = (struct firn_query_column){.numbers = NULL};
+    fi_free(column->numbers);
+    fi_buf_deinit(&column->bytes);
+    *column = (struct fi_query_column){.numbers = NULL};
 }
 
 /* Allocates enough for values of every kind: a column may be used for one kind after another. */
 static int
-reserve(struct firn_query_column *column, firn_error *err)
+reserve(struct fi_query_column *column, firn_error *err)
 {
     if (column->numbers == NULL) {
-        column->numbers = firn_alloc(FIRN_CHUNK_BLOCK * sizeof(firn_slice));
+        column->numbers = fi_alloc(FI_CHUNK_BLOCK * sizeof(firn_slice));
     }
-    return column->numbers != NULL ? FIRN_OK : firn_error_no_memory(err, "a column");
+    return column->numbers != NULL ? FIRN_OK : fi_error_no_memory(err, "a column");
 }
 
 static void
-show(const struct firn_query_column *column, enum firn_physical kind, uint32_t fixed_size,
-     size_t count, bool has_nulls, struct firn_chunk_values *out)
+show(const struct fi_query_column *column, enum fi_physical kind, uint32_t fixed_size, size_t count,
+     bool has_nulls, struct fi_chunk_values *out)
 {
-    *out = (struct firn_chunk_values){.kind = kind,
-                                      .fixed_size = fixed_size,
-                                      .count = count,
-                                      .valid = has_nulls ? column->valid : NULL};
+    *out = (struct fi_chunk_values){.kind = kind,
+                                    .fixed_size = fixed_size,
+                                    .count = count,
+                                    .valid = has_nulls ? column->valid : NULL};
     switch (kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         out->as.i64 = column->numbers;
         break;
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         out->as.u64 = column->numbers;
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         out->as.f32 = column->numbers;
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         out->as.f64 = column->numbers;
         break;
-    case FIRN_PHYSICAL_BYTES:
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_BYTES:
+    case FI_PHYSICAL_NONE:
         out->as.bytes = column->numbers;
         break;
     }
 }
 
 static void
-gather(void *to, const struct firn_chunk_values *values,
-       const struct firn_query_selection *selection)
+gather(void *to, const struct fi_chunk_values *values, const struct fi_query_selection *selection)
 {
     const uint16_t *rows = selection->rows;
     const size_t count = selection->count;
-    if (values->kind == FIRN_PHYSICAL_BYTES) {
+    if (values->kind == FI_PHYSICAL_BYTES) {
         firn_slice *slices = to;
         for (size_t i = 0; i < count; i++) {
             slices[i] = values->as.bytes[rows[i]];
         }
-    } else if (values->kind == FIRN_PHYSICAL_F32) {
+    } else if (values->kind == FI_PHYSICAL_F32) {
         float *numbers = to;
         for (size_t i = 0; i < count; i++) {
             numbers[i] = values->as.f32[rows[i]];
         }
-    } else if (values->kind == FIRN_PHYSICAL_F64) {
+    } else if (values->kind == FI_PHYSICAL_F64) {
         double *numbers = to;
         for (size_t i = 0; i < count; i++) {
             numbers[i] = values->as.f64[rows[i]];
@@ -146,9 +145,9 @@ gather(void *to, const struct firn_chunk_values *values,
 }
 
 static void
-gather_valid(uint64_t *to, const uint64_t *valid, const struct firn_query_selection *selection)
+gather_valid(uint64_t *to, const uint64_t *valid, const struct fi_query_selection *selection)
 {
-    memset(to, 0, FIRN_CHUNK_MASK_WORDS * sizeof *to);
+    memset(to, 0, FI_CHUNK_MASK_WORDS * sizeof *to);
     for (size_t i = 0; i < selection->count; i++) {
         size_t row = selection->rows[i];
         to[i / 64] |= (valid[row / 64] >> (row % 64) & 1) << (i % 64);
@@ -156,12 +155,12 @@ gather_valid(uint64_t *to, const uint64_t *valid, const struct firn_query_select
 }
 
 int
-firn_query_column_select(struct firn_query_column *column, const struct firn_chunk_values *values,
-                         const struct firn_query_selection *selection,
-                         struct firn_chunk_values *out, firn_error *err)
+fi_query_column_select(struct fi_query_column *column, const struct fi_chunk_values *values,
+                       const struct fi_query_selection *selection, struct fi_chunk_values *out,
+                       firn_error *err)
 {
     DCHECK(selection->count <= values->count);
-    if (selection->is_all || values->kind == FIRN_PHYSICAL_NONE) {
+    if (selection->is_all || values->kind == FI_PHYSICAL_NONE) {
         *out = *values;
         out->count = selection->count;
         return FIRN_OK;
@@ -179,41 +178,41 @@ firn_query_column_select(struct firn_query_column *column, const struct firn_chu
 }
 
 int
-firn_query_column_begin(struct firn_query_column *column, enum firn_physical kind, firn_error *err)
+fi_query_column_begin(struct fi_query_column *column, enum fi_physical kind, firn_error *err)
 {
     int rc = reserve(column, err);
     if (rc == FIRN_OK) {
         memset(column->numbers, 0,
-               FIRN_CHUNK_BLOCK *
-                   (kind == FIRN_PHYSICAL_BYTES ? sizeof(firn_slice) : sizeof(uint64_t)));
+               FI_CHUNK_BLOCK *
+                   (kind == FI_PHYSICAL_BYTES ? sizeof(firn_slice) : sizeof(uint64_t)));
         memset(column->valid, 0, sizeof column->valid);
     }
     return rc;
 }
 
 void
-firn_query_column_put(struct firn_query_column *column, enum firn_physical kind, size_t i,
-                      const firn_value *value)
+fi_query_column_put(struct fi_query_column *column, enum fi_physical kind, size_t i,
+                    const firn_value *value)
 {
-    DCHECK(i < FIRN_CHUNK_BLOCK);
+    DCHECK(i < FI_CHUNK_BLOCK);
     if (value->type == FIRN_TYPE_NULL) {
         return;
     }
-    DCHECK(firn_physical_of(value->type) == kind);
+    DCHECK(fi_physical_of(value->type) == kind);
     column->valid[i / 64] |= UINT64_C(1) << (i % 64);
     switch (kind) {
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         ((firn_slice *)column->numbers)[i] = value->as.bytes;
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         ((float *)column->numbers)[i] = value->as.f32;
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         ((double *)column->numbers)[i] = value->as.f64;
         break;
-    case FIRN_PHYSICAL_I64:
-    case FIRN_PHYSICAL_U64:
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_I64:
+    case FI_PHYSICAL_U64:
+    case FI_PHYSICAL_NONE:
         ((uint64_t *)column->numbers)[i] =
             value->type == FIRN_TYPE_BOOL ? value->as.boolean : value->as.u64;
         break;
@@ -221,8 +220,8 @@ firn_query_column_put(struct firn_query_column *column, enum firn_physical kind,
 }
 
 void
-firn_query_column_end(const struct firn_query_column *column, enum firn_physical kind,
-                      uint32_t fixed_size, size_t count, struct firn_chunk_values *out)
+fi_query_column_end(const struct fi_query_column *column, enum fi_physical kind,
+                    uint32_t fixed_size, size_t count, struct fi_chunk_values *out)
 {
     bool has_nulls = false;
     for (size_t i = 0; i < count && !has_nulls; i++) {
@@ -232,25 +231,25 @@ firn_query_column_end(const struct firn_query_column *column, enum firn_physical
 }
 
 int
-firn_query_column_repeat(struct firn_query_column *column, const struct firn_column_def *def,
-                         const struct firn_cell *cell, size_t count, struct firn_chunk_values *out,
-                         firn_error *err)
+fi_query_column_repeat(struct fi_query_column *column, const struct fi_column_def *def,
+                       const struct fi_cell *cell, size_t count, struct fi_chunk_values *out,
+                       firn_error *err)
 {
-    const enum firn_physical kind = firn_physical_of(def->type);
-    int rc = firn_query_column_begin(column, kind, err);
-    DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == kind);
+    const enum fi_physical kind = fi_physical_of(def->type);
+    int rc = fi_query_column_begin(column, kind, err);
+    DCHECK(cell->kind == FI_PHYSICAL_NONE || cell->kind == kind);
     if (rc != FIRN_OK) {
         return rc;
     }
-    for (size_t i = 0; i < count && cell->kind != FIRN_PHYSICAL_NONE; i++) {
-        if (kind == FIRN_PHYSICAL_BYTES) {
+    for (size_t i = 0; i < count && cell->kind != FI_PHYSICAL_NONE; i++) {
+        if (kind == FI_PHYSICAL_BYTES) {
             ((firn_slice *)column->numbers)[i] = cell->as.bytes;
-        } else if (kind == FIRN_PHYSICAL_F32) {
+        } else if (kind == FI_PHYSICAL_F32) {
             ((float *)column->numbers)[i] = cell->as.f32;
         } else {
             ((uint64_t *)column->numbers)[i] = cell->as.u64;
         }
     }
-    show(column, kind, def->fixed_size, count, cell->kind == FIRN_PHYSICAL_NONE, out);
+    show(column, kind, def->fixed_size, count, cell->kind == FI_PHYSICAL_NONE, out);
     return FIRN_OK;
 }

@@ -21,33 +21,33 @@
 #include "threads/os_thread.h"
 
 enum {
-    FIRN_QUERY_THREADS_MAX = 64,
-    FIRN_QUERY_THREADS_DEFAULT_MAX = 8,
-    FIRN_QUERY_MEMORY_MIN = 16 << 20
+    FI_QUERY_THREADS_MAX = 64,
+    FI_QUERY_THREADS_DEFAULT_MAX = 8,
+    FI_QUERY_MEMORY_MIN = 16 << 20
 };
 
 /* A mask of the rows of a batch. */
-struct firn_query_mask {
-    uint64_t words[FIRN_CHUNK_MASK_WORDS];
+struct fi_query_mask {
+    uint64_t words[FI_CHUNK_MASK_WORDS];
 };
 static inline bool
-firn_query_mask_is_empty(const struct firn_query_mask *mask)
+fi_query_mask_is_empty(const struct fi_query_mask *mask)
 {
     uint64_t any = 0;
-    for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
+    for (size_t i = 0; i < FI_CHUNK_MASK_WORDS; i++) {
         any |= mask->words[i];
     }
     return any == 0;
 }
 static inline size_t
-firn_query_mask_count(const struct firn_query_mask *mask)
+fi_query_mask_count(const struct fi_query_mask *mask)
 {
-    return firn_chunk_filter_mask_count(mask->words);
+    return fi_chunk_filter_mask_count(mask->words);
 }
-/* The rows [first, end). Requires: first <= end <= FIRN_CHUNK_BLOCK. */
-void firn_query_column_mask(struct firn_query_mask *mask, size_t first, size_t end);
+/* The rows [first, end). Requires: first <= end <= FI_CHUNK_BLOCK. */
+void fi_query_column_mask(struct fi_query_mask *mask, size_t first, size_t end);
 static inline bool
-firn_query_mask_has(const struct firn_query_mask *mask, size_t row)
+fi_query_mask_has(const struct fi_query_mask *mask, size_t row)
 {
     return (mask->words[row / 64] >> (row % 64) & 1) != 0;
 }
@@ -55,203 +55,200 @@ firn_query_mask_has(const struct firn_query_mask *mask, size_t row)
 /* ---- the plan: query_plan.c ---- */
 
 /* A value that is computed for each row. */
-struct firn_query_value {
-    const struct firn_expr *expr;      /* NULL: there is none (count(*)); owned by the plan */
-    struct firn_aggregate_column type; /* BOOL for the constant null */
+struct fi_query_value {
+    const struct fi_expr *expr;      /* NULL: there is none (count(*)); owned by the plan */
+    struct fi_aggregate_column type; /* BOOL for the constant null */
     size_t column; /* the value is this one of the plan's columns; SIZE_MAX: it must be computed */
 };
 
-struct firn_query_plan {
-    struct firn_rows_spare spare; /* first: while the table has it */
-    struct firn_schema *schema;   /* a reference */
-    char *text;                   /* of select, for the next scan; NULL: it is for this one alone */
+struct fi_query_plan {
+    struct fi_rows_spare spare; /* first: while the table has it */
+    struct fi_schema *schema;   /* a reference */
+    char *text;                 /* of select, for the next scan; NULL: it is for this one alone */
     /* The columns of the table that are read, ascending by place, and their definitions for
      * runs. */
     uint32_t *places;
-    struct firn_column_def *columns;
+    struct fi_column_def *columns;
     size_t place_count;
-    struct firn_expr *where; /* NULL: all rows */
-    struct firn_expr_where split;
+    struct fi_expr *where; /* NULL: all rows */
+    struct fi_expr_where split;
     bool is_grouped; /* there are groups, or one of all rows */
-    struct firn_expr_list select;
-    struct firn_expr_list group;
-    struct firn_expr_list order; /* empty if rows are read in that order */
-    bool is_descending;          /* rows are read from the end */
-    struct firn_expr_groups
-        groups; /* if is_grouped: what is selected, then what it is ordered by */
-    struct firn_aggregate_call *calls; /* of groups.aggregates */
+    struct fi_expr_list select;
+    struct fi_expr_list group;
+    struct fi_expr_list order;    /* empty if rows are read in that order */
+    bool is_descending;           /* rows are read from the end */
+    struct fi_expr_groups groups; /* if is_grouped: what is selected, then what it is ordered by */
+    struct fi_aggregate_call *calls; /* of groups.aggregates */
     /* For each row: what is selected and what it is ordered by; or the keys of groups, then the
      * arguments of aggregates. */
-    struct firn_query_value *values;
+    struct fi_query_value *values;
     size_t value_count;
     /* The outputs: what is selected, then what it is ordered by and is not selected. */
-    struct firn_expr_type *outputs;
+    struct fi_expr_type *outputs;
     size_t output_count;
-    struct firn_row_sort_key *sort; /* of each item of order */
-    bool may_list;                  /* batches of few rows may be read as lists of them */
+    struct fi_row_sort_key *sort; /* of each item of order */
+    bool may_list;                /* batches of few rows may be read as lists of them */
 };
 /* Makes a plan, or takes the one that a scan of the same columns has left. */
-FIRN_MUST_CHECK int firn_query_plan_open(struct firn_table *table, struct firn_schema *schema,
-                                         const struct firn_query_options *options,
-                                         struct firn_query_plan **out, firn_error *err);
+FIRN_MUST_CHECK int fi_query_plan_open(struct firn_table *table, struct fi_schema *schema,
+                                       const struct fi_query_options *options,
+                                       struct fi_query_plan **out, firn_error *err);
 /* Leaves the plan for the next scan of the table, if it may have the same one. NULL is fine. */
-void firn_query_plan_close(struct firn_table *table, struct firn_query_plan *plan);
+void fi_query_plan_close(struct firn_table *table, struct fi_query_plan *plan);
 /* The plan's column of a place of the schema. Requires: the plan has it. */
-size_t firn_query_plan_find(const struct firn_query_plan *plan, uint32_t place);
+size_t fi_query_plan_find(const struct fi_query_plan *plan, uint32_t place);
 /* The expression that computes output i, for each row or for each group. */
-const struct firn_expr *firn_query_plan_output(const struct firn_query_plan *plan, size_t i);
+const struct fi_expr *fi_query_plan_output(const struct fi_query_plan *plan, size_t i);
 /* How values of a type are kept in groups and sorts. */
-struct firn_aggregate_column firn_query_plan_kept(const struct firn_expr_type *type);
+struct fi_aggregate_column fi_query_plan_kept(const struct fi_expr_type *type);
 
 /* ---- the source of rows: query_source.c ---- */
 
 /* What a scan reads, for all of its threads. */
-struct firn_query_input {
-    const struct firn_query_plan *plan;
+struct fi_query_input {
+    const struct fi_query_plan *plan;
     /* The pieces of the runs and memtables; NULL: a cursor reads the rows one by one. */
-    struct firn_lsm_pieces *pieces;
+    struct fi_lsm_pieces *pieces;
     size_t piece_count;        /* 1 if a cursor reads the rows */
     _Atomic size_t piece_next; /* the next one that no thread has taken */
     _Atomic bool is_stopped;   /* no thread needs to go on */
-    enum firn_block_cache_use use;
+    enum fi_block_cache_use use;
     bool is_descending;               /* pieces are read from the end, and their batches too */
     struct firn_table_cursor *cursor; /* over the columns of the plan; NULL: there are pieces */
     uint64_t wanted; /* rows of the next batch that a stream with a limit can use; 0: all */
 };
 
 /* What one thread reads, batch after batch. */
-struct firn_query_source;
-FIRN_MUST_CHECK int firn_query_source_create(struct firn_query_input *input,
-                                             struct firn_query_source **out, firn_error *err);
+struct fi_query_source;
+FIRN_MUST_CHECK int fi_query_source_create(struct fi_query_input *input,
+                                           struct fi_query_source **out, firn_error *err);
 /* NULL is fine. */
-void firn_query_source_destroy(struct firn_query_source *source);
-/* From now on firn_query_source_next reports the rows that it reads as progress, including those
+void fi_query_source_destroy(struct fi_query_source *source);
+/* From now on fi_query_source_next reports the rows that it reads as progress, including those
  * that do not fulfil the condition. It returns FIRN_CANCELLED if the user has cancelled the
  * query. */
-void firn_query_source_tell(struct firn_query_source *source,
-                            struct firn_storefile_progress *progress);
+void fi_query_source_tell(struct fi_query_source *source, struct fi_storefile_progress *progress);
 /* begin starts a piece; next reads its next batch with rows that fulfil the plan's condition. *out
  * is false at the end of the piece. */
-FIRN_MUST_CHECK int firn_query_source_begin(struct firn_query_source *source, size_t piece,
-                                            firn_error *err);
-FIRN_MUST_CHECK int firn_query_source_next(struct firn_query_source *source, bool *out,
-                                           firn_error *err);
+FIRN_MUST_CHECK int fi_query_source_begin(struct fi_query_source *source, size_t piece,
+                                          firn_error *err);
+FIRN_MUST_CHECK int fi_query_source_next(struct fi_query_source *source, bool *out,
+                                         firn_error *err);
 /* The number of rows of the batch, and which of them count. */
-size_t firn_query_source_rows(const struct firn_query_source *source);
-const struct firn_query_mask *firn_query_source_mask(const struct firn_query_source *source);
+size_t fi_query_source_rows(const struct fi_query_source *source);
+const struct fi_query_mask *fi_query_source_mask(const struct fi_query_source *source);
 /* The values of a column of the plan, borrowed until the next batch. Only those of rows that count
  * have a meaning. */
-FIRN_MUST_CHECK int firn_query_source_column(struct firn_query_source *source, size_t i,
-                                             struct firn_chunk_values *out, firn_error *err);
+FIRN_MUST_CHECK int fi_query_source_column(struct fi_query_source *source, size_t i,
+                                           struct fi_chunk_values *out, firn_error *err);
 /* The chunk of a column, and the block of it that the batch is; NULL: the values are in no
  * chunk. */
-FIRN_MUST_CHECK int firn_query_source_chunk(struct firn_query_source *source, size_t i,
-                                            const struct firn_chunk **out, size_t *out_block,
-                                            firn_error *err);
+FIRN_MUST_CHECK int fi_query_source_chunk(struct fi_query_source *source, size_t i,
+                                          const struct fi_chunk **out, size_t *out_block,
+                                          firn_error *err);
 /* The chunk of a column of the piece, if it is pinned; else NULL. */
-const struct firn_column_pin *firn_query_source_pin(const struct firn_query_source *source,
-                                                    size_t i);
+const struct fi_column_pin *fi_query_source_pin(const struct fi_query_source *source, size_t i);
 /* If reading that chunk failed with rc, adds its file, column and row group to err. Returns rc. */
-int firn_query_source_explain(const struct firn_query_source *source, size_t i, int rc,
-                              firn_error *err);
+int fi_query_source_explain(const struct fi_query_source *source, size_t i, int rc,
+                            firn_error *err);
 /* The run and the group of the batch, with the number of its first row there; false: it is in no
  * run. */
-bool firn_query_source_place(const struct firn_query_source *source, struct firn_run **out_run,
-                             size_t *out_group, size_t *out_row);
+bool fi_query_source_place(const struct fi_query_source *source, struct fi_run **out_run,
+                           size_t *out_group, size_t *out_row);
 /* Whether the piece is loose (lsm/lsm_pieces.h). */
-bool firn_query_source_is_loose(const struct firn_query_source *source);
+bool fi_query_source_is_loose(const struct fi_query_source *source);
 /* The number of the piece; each piece has chunks of its own. */
-size_t firn_query_source_piece(const struct firn_query_source *source);
+size_t fi_query_source_piece(const struct fi_query_source *source);
 /* Reads the columns that the evaluator needs, and begins it with the batch. */
-FIRN_MUST_CHECK int firn_query_source_begin_eval(struct firn_query_source *source,
-                                                 struct firn_expr_eval *eval, firn_error *err);
+FIRN_MUST_CHECK int fi_query_source_begin_eval(struct fi_query_source *source,
+                                               struct fi_expr_eval *eval, firn_error *err);
 /* Adds the counts of rows so far; rows_returned and threads are not set. */
-void firn_query_source_count(const struct firn_query_source *source, firn_scan_stats *stats);
+void fi_query_source_count(const struct fi_query_source *source, firn_scan_stats *stats);
 /* Takes all remaining rows of a piece at once, if it is known without reading them that all fulfil
  * the condition: true, with their number. */
-bool firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows);
+bool fi_query_source_take_all(struct fi_query_source *source, uint64_t *out_rows);
 /* Offers all remaining rows of a direct piece to the visitor; true: it has taken them. */
-bool firn_query_source_offer_all(struct firn_query_source *source,
-                                 const struct firn_query_visitor *visitor);
+bool fi_query_source_offer_all(struct fi_query_source *source,
+                               const struct fi_query_visitor *visitor);
 
 /* ---- threads: query_worker.c ---- */
 
 /* One thread's share of a query whose rows are all read before the first one goes out. */
-struct firn_query_worker {
-    struct firn_query_input *input;
-    struct firn_query_source *source;
-    struct firn_expr_eval *eval; /* of the values that must be computed; NULL: there are none */
-    size_t *eval_index;          /* of each value that is computed: its number in eval */
-    struct firn_chunk_values *values; /* of each value of the plan */
-    struct firn_aggregate *aggregate; /* NULL: the query has no groups */
-    struct firn_row_sort *sort; /* NULL: the query has groups, or has no order to be sorted by */
-    const struct firn_query_visitor *visitor; /* NULL: the query has no visitor */
+struct fi_query_worker {
+    struct fi_query_input *input;
+    struct fi_query_source *source;
+    struct fi_expr_eval *eval;      /* of the values that must be computed; NULL: there are none */
+    size_t *eval_index;             /* of each value that is computed: its number in eval */
+    struct fi_chunk_values *values; /* of each value of the plan */
+    struct fi_aggregate *aggregate; /* NULL: the query has no groups */
+    struct fi_row_sort *sort; /* NULL: the query has groups, or has no order to be sorted by */
+    const struct fi_query_visitor *visitor; /* NULL: the query has no visitor */
     unsigned number;
-    uint32_t codes[FIRN_CHUNK_BLOCK];
+    uint32_t codes[FI_CHUNK_BLOCK];
     size_t codes_piece; /* the piece whose codes the aggregate has; SIZE_MAX: none */
-    struct firn_chunk_scratch scratch;
+    struct fi_chunk_scratch scratch;
     int rc;
     firn_error error;
 };
-FIRN_MUST_CHECK int firn_query_worker_init(struct firn_query_worker *worker,
-                                           struct firn_query_input *input, firn_error *err);
+FIRN_MUST_CHECK int fi_query_worker_init(struct fi_query_worker *worker,
+                                         struct fi_query_input *input, firn_error *err);
 /* A zeroed one is fine. */
-void firn_query_worker_deinit(struct firn_query_worker *worker);
+void fi_query_worker_deinit(struct fi_query_worker *worker);
 /* All values of the plan for the batch of the source. */
-FIRN_MUST_CHECK int firn_query_worker_values(struct firn_query_worker *worker, firn_error *err);
+FIRN_MUST_CHECK int fi_query_worker_values(struct fi_query_worker *worker, firn_error *err);
 /* A job that reads pieces until none is left, into the worker's groups or sort. The result is in
  * the worker. */
-void firn_query_worker_run(void *worker);
+void fi_query_worker_run(void *worker);
 /* Adds a piece to the worker's groups: query_group.c. */
-FIRN_MUST_CHECK int firn_query_group_piece(struct firn_query_worker *worker, firn_error *err);
+FIRN_MUST_CHECK int fi_query_group_piece(struct fi_query_worker *worker, firn_error *err);
 /* Bounds of the keys of groups, as far as runs record them, and an upper bound of the number of
  * rows; false: nothing is known of some key. */
-bool firn_query_group_ranges(const struct firn_query_input *input,
-                             struct firn_aggregate_range *ranges, uint64_t *out_rows);
+bool fi_query_group_ranges(const struct fi_query_input *input, struct fi_aggregate_range *ranges,
+                           uint64_t *out_rows);
 
 /* Passes a piece to the visitor: query_visit.c. */
-FIRN_MUST_CHECK int firn_query_visit_piece(struct firn_query_worker *worker, firn_error *err);
+FIRN_MUST_CHECK int fi_query_visit_piece(struct fi_query_worker *worker, firn_error *err);
 
 /* ---- columns in memory of their own: query_column.c ---- */
 
 /* Which rows of a batch count, by number. */
-enum { FIRN_QUERY_AT_ONCE = 4 }; /* rows that are listed without checking how many there are */
-struct firn_query_selection {
-    uint16_t rows[FIRN_CHUNK_BLOCK + FIRN_QUERY_AT_ONCE];
+enum { FI_QUERY_AT_ONCE = 4 }; /* rows that are listed without checking how many there are */
+struct fi_query_selection {
+    uint16_t rows[FI_CHUNK_BLOCK + FI_QUERY_AT_ONCE];
     size_t count;
     bool is_all; /* they are the rows from 0 to count - 1 */
 };
-void firn_query_column_selection(const struct firn_query_mask *mask, size_t row_count,
-                                 struct firn_query_selection *out);
+void fi_query_column_selection(const struct fi_query_mask *mask, size_t row_count,
+                               struct fi_query_selection *out);
 /* Leaves out the first `skip` rows, and all after the first `most` of the rest. */
-void firn_query_column_cut(struct firn_query_selection *selection, size_t skip, size_t most);
+void fi_query_column_cut(struct fi_query_selection *selection, size_t skip, size_t most);
 
-/* Memory for the values of up to FIRN_CHUNK_BLOCK rows of one column; zeroed at first. */
-struct firn_query_column {
+/* Memory for the values of up to FI_CHUNK_BLOCK rows of one column; zeroed at first. */
+struct fi_query_column {
     void *numbers; /* or slices */
-    uint64_t valid[FIRN_CHUNK_MASK_WORDS];
-    struct firn_buf bytes;
+    uint64_t valid[FI_CHUNK_MASK_WORDS];
+    struct fi_buf bytes;
 };
-void firn_query_column_deinit(struct firn_query_column *column);
+void fi_query_column_deinit(struct fi_query_column *column);
 /* The values of selected rows without gaps: borrowed from values if all are selected, else in the
  * column's memory. Bytes are always borrowed. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_query_column_select(struct firn_query_column *column,
-                                             const struct firn_chunk_values *values,
-                                             const struct firn_query_selection *selection,
-                                             struct firn_chunk_values *out, firn_error *err);
+FIRN_MUST_CHECK int fi_query_column_select(struct fi_query_column *column,
+                                           const struct fi_chunk_values *values,
+                                           const struct fi_query_selection *selection,
+                                           struct fi_chunk_values *out, firn_error *err);
 /* Repeats a value `count` times; its bytes are borrowed. */
-FIRN_MUST_CHECK int firn_query_column_repeat(struct firn_query_column *column,
-                                             const struct firn_column_def *def,
-                                             const struct firn_cell *cell, size_t count,
-                                             struct firn_chunk_values *out, firn_error *err);
+FIRN_MUST_CHECK int fi_query_column_repeat(struct fi_query_column *column,
+                                           const struct fi_column_def *def,
+                                           const struct fi_cell *cell, size_t count,
+                                           struct fi_chunk_values *out, firn_error *err);
 /* Makes room for `count` values of a kind, which the caller fills; all of them are null at
  * first. */
-FIRN_MUST_CHECK int firn_query_column_begin(struct firn_query_column *column,
-                                            enum firn_physical kind, firn_error *err);
+FIRN_MUST_CHECK int fi_query_column_begin(struct fi_query_column *column, enum fi_physical kind,
+                                          firn_error *err);
 /* Sets value i of the column; its bytes are borrowed. Requires: begin with the value's kind. */
-void firn_query_column_put(struct firn_query_column *column, enum firn_physical kind, size_t i,
-                           const struct firn_value *value);
-void firn_query_column_end(const struct firn_query_column *column, enum firn_physical kind,
-                           uint32_t fixed_size, size_t count, struct firn_chunk_values *out);
+void fi_query_column_put(struct fi_query_column *column, enum fi_physical kind, size_t i,
+                         const struct firn_value *value);
+void fi_query_column_end(const struct fi_query_column *column, enum fi_physical kind,
+                         uint32_t fixed_size, size_t count, struct fi_chunk_values *out);
 
 #endif

@@ -45,13 +45,13 @@ enum column_state {
 struct column {
     bool is_asked;           /* a condition is tested on its chunks */
     enum column_state state; /* in the group of a direct piece */
-    struct firn_column_pin pin;
-    struct firn_buf large;
-    struct firn_chunk_scratch scratch;
-    struct firn_lsm_winners_scratch merged;
-    struct firn_query_column own; /* of initial and large values, and those of rows from a cursor */
-    bool is_read;                 /* values are of this batch */
-    struct firn_chunk_values values;
+    struct fi_column_pin pin;
+    struct fi_buf large;
+    struct fi_chunk_scratch scratch;
+    struct fi_lsm_winners_scratch merged;
+    struct fi_query_column own; /* of initial and large values, and those of rows from a cursor */
+    bool is_read;               /* values are of this batch */
+    struct fi_chunk_values values;
 };
 
 /* A condition of the plan. */
@@ -59,84 +59,83 @@ struct asked {
     size_t column; /* of the plan */
     bool is_met;   /* all rows of the piece fulfil it */
     bool is_ready; /* filter is that of the piece's chunk */
-    struct firn_chunk_filter filter;
+    struct fi_chunk_filter filter;
 };
 
-struct firn_query_source {
-    struct firn_query_input *input;
-    const struct firn_query_plan *plan;
+struct fi_query_source {
+    struct fi_query_input *input;
+    const struct fi_query_plan *plan;
     struct column *columns; /* of each place of the plan */
     struct asked *asked;    /* of each condition */
-    struct firn_chunk_values
+    struct fi_chunk_values
         *operands; /* values of the batch, by place in the schema, as far as they were read */
-    struct firn_expr_eval *where; /* NULL: the plan has no condition */
-    struct firn_expr_eval *rest;  /* NULL: there is none */
+    struct fi_expr_eval *where; /* NULL: the plan has no condition */
+    struct fi_expr_eval *rest;  /* NULL: there is none */
 
     size_t piece;
     enum way way;
     bool is_loose;    /* the piece is */
     bool tests_whole; /* the condition is computed, not tested on chunks */
     /* direct */
-    struct firn_run *run;
+    struct fi_run *run;
     size_t group;
     size_t rows; /* of the group */
     size_t next; /* the first row of the group that was not read; end: of those to read */
     size_t end;
     size_t block;
     /* merged */
-    struct firn_lsm_winners *winners;
+    struct fi_lsm_winners *winners;
     /* rows */
-    struct firn_arena arena; /* bytes of the batch */
+    struct fi_arena arena; /* bytes of the batch */
 
     size_t count;
-    struct firn_query_mask mask;
+    struct fi_query_mask mask;
     /* The batch is a list of rows of its block, without gaps (I3); chosen has their bits in the
      * block. */
     bool is_list;
-    struct firn_query_selection list;
-    struct firn_query_mask chosen;
+    struct fi_query_selection list;
+    struct fi_query_mask chosen;
     bool expects_list; /* the previous block became a list */
     firn_scan_stats stats;
-    struct firn_storefile_progress *progress; /* NULL: not reported */
+    struct fi_storefile_progress *progress; /* NULL: not reported */
 };
 
 /* ---- making one ---- */
 
 int
-firn_query_source_create(struct firn_query_input *input, struct firn_query_source **out,
-                         firn_error *err)
+fi_query_source_create(struct fi_query_input *input, struct fi_query_source **out, firn_error *err)
 {
-    const struct firn_query_plan *plan = input->plan;
+    const struct fi_query_plan *plan = input->plan;
     size_t count = plan->place_count > 0 ? plan->place_count : 1;
     size_t conditions = plan->split.count > 0 ? plan->split.count : 1;
     int rc = FIRN_OK;
     *out = NULL;
-    struct firn_query_source *source = firn_alloc_zeroed(sizeof *source);
+    struct fi_query_source *source = fi_alloc_zeroed(sizeof *source);
     if (source == NULL) {
-        return firn_error_no_memory(err, "a scan");
+        return fi_error_no_memory(err, "a scan");
     }
     source->input = input;
     source->plan = plan;
-    source->columns = firn_alloc_zeroed(count * sizeof source->columns[0]);
-    source->asked = firn_alloc_zeroed(conditions * sizeof source->asked[0]);
-    source->operands = firn_alloc_zeroed(plan->schema->column_count * sizeof source->operands[0]);
+    source->columns = fi_alloc_zeroed(count * sizeof source->columns[0]);
+    source->asked = fi_alloc_zeroed(conditions * sizeof source->asked[0]);
+    source->operands = fi_alloc_zeroed(plan->schema->column_count * sizeof source->operands[0]);
     if (source->columns == NULL || source->asked == NULL || source->operands == NULL) {
-        rc = firn_error_no_memory(err, "a scan");
+        rc = fi_error_no_memory(err, "a scan");
     }
     for (size_t i = 0; rc == FIRN_OK && i < plan->split.count; i++) {
-        source->asked[i].column = firn_query_plan_find(plan, plan->split.conditions[i].place);
+        source->asked[i].column = fi_query_plan_find(plan, plan->split.conditions[i].place);
         source->columns[source->asked[i].column].is_asked = true;
     }
     if (rc == FIRN_OK && plan->where != NULL) {
-        const struct firn_expr *const where = plan->where;
-        rc = firn_expr_eval_create(&where, 1, &source->where, err);
+        const struct fi_expr *const where = plan->where;
+        rc = fi_expr_eval_create(&where, 1, &source->where, err);
     }
     if (rc == FIRN_OK && plan->split.rest != NULL) {
-        const struct firn_expr *const rest = plan->split.rest;
-        rc = firn_expr_eval_create(&rest, 1, &source->rest, err);
+        const struct fi_expr *const rest = plan->split.rest;
+        rc = fi_expr_eval_create(&rest, 1, &source->rest, err);
     }
     if (rc != FIRN_OK) {
-        firn_query_source_destroy(source);
+        fi_query_source_destroy(source);
         return rc;
     }
     *out = source;
@@ -144,21 +143,21 @@ firn_query_source_create(struct firn_query_input *input, struct firn_query_sourc
 }
 
 static void
-end_piece(struct firn_query_source *source)
+end_piece(struct fi_query_source *source)
 {
     for (size_t i = 0; source->columns != NULL && i < source->plan->place_count; i++) {
-        firn_column_unpin(&source->columns[i].pin);
+        fi_column_unpin(&source->columns[i].pin);
         source->columns[i].state = COLUMN_UNKNOWN;
         source->columns[i].is_read = false;
     }
-    firn_lsm_winners_close(source->winners);
+    fi_lsm_winners_close(source->winners);
     source->winners = NULL;
     source->way = WAY_NONE;
     source->count = 0;
 }
 
 void
-firn_query_source_destroy(struct firn_query_source *source)
+fi_query_source_destroy(struct fi_query_source *source)
 {
     if (source == NULL) {
         return;
@@ -166,22 +165,22 @@ firn_query_source_destroy(struct firn_query_source *source)
     end_piece(source);
     for (size_t i = 0; source->columns != NULL && i < source->plan->place_count; i++) {
         struct column *column = &source->columns[i];
-        firn_buf_deinit(&column->large);
-        firn_chunk_scratch_deinit(&column->scratch);
-        firn_lsm_winners_scratch_deinit(&column->merged);
-        firn_query_column_deinit(&column->own);
+        fi_buf_deinit(&column->large);
+        fi_chunk_scratch_deinit(&column->scratch);
+        fi_lsm_winners_scratch_deinit(&column->merged);
+        fi_query_column_deinit(&column->own);
     }
-    firn_expr_eval_destroy(source->where);
-    firn_expr_eval_destroy(source->rest);
-    firn_arena_deinit(&source->arena);
-    firn_free(source->columns);
-    firn_free(source->asked);
-    firn_free(source->operands);
-    firn_free(source);
+    fi_expr_eval_destroy(source->where);
+    fi_expr_eval_destroy(source->rest);
+    fi_arena_deinit(&source->arena);
+    fi_free(source->columns);
+    fi_free(source->asked);
+    fi_free(source->operands);
+    fi_free(source);
 }
 
 void
-firn_query_source_tell(struct firn_query_source *source, struct firn_storefile_progress *progress)
+fi_query_source_tell(struct fi_query_source *source, struct fi_storefile_progress *progress)
 {
     source->progress = progress;
 }
@@ -190,17 +189,16 @@ firn_query_source_tell(struct firn_query_source *source, struct firn_storefile_p
 
 /* The bounds of a chunk in which all rows have an initial value. Like those of chunks, they hold
  * only the first bytes of a long value. */
-static struct firn_chunk_bounds
-bounds_of_initial(const struct firn_cell *initial, size_t rows)
+static struct fi_chunk_bounds
+bounds_of_initial(const struct fi_cell *initial, size_t rows)
 {
-    struct firn_chunk_bounds bounds = {.min = *initial, .max = *initial};
-    if (initial->kind == FIRN_PHYSICAL_NONE) {
+    struct fi_chunk_bounds bounds = {.min = *initial, .max = *initial};
+    if (initial->kind == FI_PHYSICAL_NONE) {
         bounds.null_count = rows;
         bounds.is_empty = true;
-    } else if (initial->kind == FIRN_PHYSICAL_BYTES &&
-               initial->as.bytes.size > FIRN_CHUNK_BOUND_SIZE) {
-        bounds.min.as.bytes.size = FIRN_CHUNK_BOUND_SIZE;
-        bounds.max.as.bytes.size = FIRN_CHUNK_BOUND_SIZE;
+    } else if (initial->kind == FI_PHYSICAL_BYTES && initial->as.bytes.size > FI_CHUNK_BOUND_SIZE) {
+        bounds.min.as.bytes.size = FI_CHUNK_BOUND_SIZE;
+        bounds.max.as.bytes.size = FI_CHUNK_BOUND_SIZE;
         bounds.max_is_cut = true;
     }
     return bounds;
@@ -209,15 +207,15 @@ bounds_of_initial(const struct firn_cell *initial, size_t rows)
 /* Tests a condition on the bounds of a group's chunk; *out_is_direct: it can be tested on the
  * encoded values. */
 static int
-judge_group(struct firn_query_source *source, size_t condition, size_t rows,
-            enum firn_chunk_verdict *out, bool *out_is_direct)
+judge_group(struct fi_query_source *source, size_t condition, size_t rows,
+            enum fi_chunk_verdict *out, bool *out_is_direct)
 {
-    const struct firn_column_def *def = &source->plan->columns[source->asked[condition].column];
-    const struct firn_chunk_predicate *predicate =
+    const struct fi_column_def *def = &source->plan->columns[source->asked[condition].column];
+    const struct fi_chunk_predicate *predicate =
         &source->plan->split.conditions[condition].predicate;
-    struct firn_column_info info;
-    struct firn_chunk_bounds bounds;
-    int rc = firn_column_info_of(source->run, source->group, def->id, &info);
+    struct fi_column_info info;
+    struct fi_chunk_bounds bounds;
+    int rc = fi_column_info_of(source->run, source->group, def->id, &info);
     if (rc == FIRN_OK) {
         bounds = info.bounds;
         *out_is_direct = info.encoding != 0;
@@ -227,77 +225,77 @@ judge_group(struct firn_query_source *source, size_t condition, size_t rows,
     } else {
         return rc;
     }
-    *out = *out_is_direct || rc == FIRN_NOT_FOUND ? firn_chunk_judge(&bounds, rows, predicate)
-                                                  : FIRN_CHUNK_SOME;
+    *out = *out_is_direct || rc == FIRN_NOT_FOUND ? fi_chunk_judge(&bounds, rows, predicate)
+                                                  : FI_CHUNK_SOME;
     /* Bounds of a float do not say which NaN it is, and those of bytes may be cut. */
-    if (rc == FIRN_NOT_FOUND && *out != FIRN_CHUNK_ALL) {
-        *out = FIRN_CHUNK_SOME;
+    if (rc == FIRN_NOT_FOUND && *out != FI_CHUNK_ALL) {
+        *out = FI_CHUNK_SOME;
     }
     return FIRN_OK;
 }
 
 /* Asks a Bloom filter; *out becomes NONE if no row of the group fulfils the condition. */
 static int
-ask_filter(struct firn_query_source *source, size_t condition, enum firn_chunk_verdict *out,
+ask_filter(struct fi_query_source *source, size_t condition, enum fi_chunk_verdict *out,
            firn_error *err)
 {
     const uint32_t column = source->plan->columns[source->asked[condition].column].id;
-    const struct firn_chunk_predicate *predicate =
+    const struct fi_chunk_predicate *predicate =
         &source->plan->split.conditions[condition].predicate;
-    const bool is_equal = predicate->test == FIRN_CHUNK_EQUAL;
+    const bool is_equal = predicate->test == FI_CHUNK_EQUAL;
     bool may_have = true;
     int rc = FIRN_OK;
     DCHECK(source->way == WAY_DIRECT); /* (I1) */
-    if (is_equal || predicate->test == FIRN_CHUNK_IN) {
-        rc = firn_column_filter_may_have(source->run, source->group, column,
-                                         is_equal ? &predicate->a : predicate->list,
-                                         is_equal ? 1 : predicate->list_count, &may_have, err);
+    if (is_equal || predicate->test == FI_CHUNK_IN) {
+        rc = fi_column_filter_may_have(source->run, source->group, column,
+                                       is_equal ? &predicate->a : predicate->list,
+                                       is_equal ? 1 : predicate->list_count, &may_have, err);
     }
-    *out = may_have ? *out : FIRN_CHUNK_NONE;
+    *out = may_have ? *out : FI_CHUNK_NONE;
     return rc;
 }
 
 static int
-prune(struct firn_query_source *source, size_t rows, firn_error *err)
+prune(struct fi_query_source *source, size_t rows, firn_error *err)
 {
-    const struct firn_expr_where *split = &source->plan->split;
+    const struct fi_expr_where *split = &source->plan->split;
     DCHECK(source->way == WAY_DIRECT && source->run != NULL); /* (I1) */
     for (size_t i = 0; i < split->count; i++) {
-        enum firn_chunk_verdict verdict;
+        enum fi_chunk_verdict verdict;
         bool is_direct;
         int rc = judge_group(source, i, rows, &verdict, &is_direct);
-        if (rc == FIRN_OK && verdict == FIRN_CHUNK_SOME && is_direct) {
+        if (rc == FIRN_OK && verdict == FI_CHUNK_SOME && is_direct) {
             rc = ask_filter(source, i, &verdict, err);
         }
         if (rc != FIRN_OK) {
             return rc;
         }
-        if (verdict == FIRN_CHUNK_NONE) {
+        if (verdict == FI_CHUNK_NONE) {
             source->stats.rows_pruned += source->end - source->next;
             source->end = source->next;
             return FIRN_OK;
         }
-        source->asked[i].is_met = verdict == FIRN_CHUNK_ALL;
+        source->asked[i].is_met = verdict == FI_CHUNK_ALL;
         source->tests_whole = source->tests_whole || (!source->asked[i].is_met && !is_direct);
     }
     return FIRN_OK;
 }
 
 static int
-begin_direct(struct firn_query_source *source, const struct firn_lsm_piece *piece, firn_error *err)
+begin_direct(struct fi_query_source *source, const struct fi_lsm_piece *piece, firn_error *err)
 {
-    struct firn_column_group group;
+    struct fi_column_group group;
     uint32_t first;
     uint32_t count;
     source->way = WAY_DIRECT;
     source->is_loose = piece->is_loose;
     source->run = piece->run;
     source->group = piece->group;
-    int rc = firn_lsm_pieces_rows(source->input->pieces, source->piece, &first, &count, err);
+    int rc = fi_lsm_pieces_rows(source->input->pieces, source->piece, &first, &count, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_column_group_at(piece->run, piece->group, &group);
+    fi_column_group_at(piece->run, piece->group, &group);
     DCHECK(first <= group.rows && count <= group.rows - first);
     source->rows = group.rows;
     source->next = first;
@@ -311,9 +309,9 @@ begin_direct(struct firn_query_source *source, const struct firn_lsm_piece *piec
 }
 
 int
-firn_query_source_begin(struct firn_query_source *source, size_t piece, firn_error *err)
+fi_query_source_begin(struct fi_query_source *source, size_t piece, firn_error *err)
 {
-    const struct firn_query_input *input = source->input;
+    const struct fi_query_input *input = source->input;
     DCHECK(piece < input->piece_count);
     end_piece(source);
     source->piece = piece;
@@ -328,8 +326,8 @@ firn_query_source_begin(struct firn_query_source *source, size_t piece, firn_err
         source->tests_whole = true;
         return FIRN_OK;
     }
-    struct firn_lsm_piece what;
-    firn_lsm_pieces_at(input->pieces, piece, &what);
+    struct fi_lsm_piece what;
+    fi_lsm_pieces_at(input->pieces, piece, &what);
     if (what.run != NULL) {
         int rc = begin_direct(source, &what, err);
         /* When reading from the end, rows are gathered one by one, like those that must be
@@ -340,21 +338,21 @@ firn_query_source_begin(struct firn_query_source *source, size_t piece, firn_err
     }
     source->way = WAY_MERGED;
     source->tests_whole = true;
-    return firn_lsm_winners_open(input->pieces, piece, input->is_descending, &source->winners, err);
+    return fi_lsm_winners_open(input->pieces, piece, input->is_descending, &source->winners, err);
 }
 
 /* ---- columns of a batch ---- */
 
 static int
-open_chunk(struct firn_query_source *source, size_t i, firn_error *err)
+open_chunk(struct fi_query_source *source, size_t i, firn_error *err)
 {
     struct column *column = &source->columns[i];
     uint32_t id = source->plan->columns[i].id;
     if (column->state != COLUMN_UNKNOWN) {
         return FIRN_OK;
     }
-    int rc = firn_column_pin_chunk(source->run, source->group, id, source->input->use, &column->pin,
-                                   err);
+    int rc =
+        fi_column_pin_chunk(source->run, source->group, id, source->input->use, &column->pin, err);
     if (rc == FIRN_OK) {
         column->state = COLUMN_CHUNK;
     } else if (rc == FIRN_NOT_FOUND) {
@@ -362,25 +360,25 @@ open_chunk(struct firn_query_source *source, size_t i, firn_error *err)
         rc = FIRN_OK;
     } else if (rc == FIRN_LIMIT) {
         column->state = COLUMN_LARGE;
-        rc = firn_column_read_large(source->run, source->group, id, &column->large, err);
+        rc = fi_column_read_large(source->run, source->group, id, &column->large, err);
     }
     return rc;
 }
 
 int
-firn_query_source_explain(const struct firn_query_source *source, size_t i, int rc, firn_error *err)
+fi_query_source_explain(const struct fi_query_source *source, size_t i, int rc, firn_error *err)
 {
     return rc == FIRN_CORRUPT
-               ? firn_column_explain(source->run, source->group, source->plan->columns[i].id, err)
+               ? fi_column_explain(source->run, source->group, source->plan->columns[i].id, err)
                : rc;
 }
 
 static int
-read_direct(struct firn_query_source *source, size_t i, firn_error *err)
+read_direct(struct fi_query_source *source, size_t i, firn_error *err)
 {
     struct column *column = &source->columns[i];
-    const struct firn_column_def *def = &source->plan->columns[i];
-    struct firn_cell large;
+    const struct fi_column_def *def = &source->plan->columns[i];
+    struct fi_cell large;
     int rc = open_chunk(source, i, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -388,30 +386,30 @@ read_direct(struct firn_query_source *source, size_t i, firn_error *err)
     switch (column->state) {
     case COLUMN_CHUNK:
         if (source->is_list) {
-            rc = firn_chunk_read_list(&column->pin.chunk, source->block, source->list.rows,
-                                      source->count, source->chosen.words, &column->scratch,
-                                      &column->values, err);
-            return firn_query_source_explain(source, i, rc, err);
+            rc = fi_chunk_read_list(&column->pin.chunk, source->block, source->list.rows,
+                                    source->count, source->chosen.words, &column->scratch,
+                                    &column->values, err);
+            return fi_query_source_explain(source, i, rc, err);
         }
-        rc = firn_chunk_read_block(&column->pin.chunk, source->block, source->mask.words,
-                                   &column->scratch, &column->values, err);
-        return firn_query_source_explain(source, i, rc, err);
+        rc = fi_chunk_read_block(&column->pin.chunk, source->block, source->mask.words,
+                                 &column->scratch, &column->values, err);
+        return fi_query_source_explain(source, i, rc, err);
     case COLUMN_LARGE:
-        large = (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES,
-                                   .as = {.bytes = firn_buf_slice(&column->large)}};
-        return firn_query_column_repeat(&column->own, def, &large, source->count, &column->values,
-                                        err);
+        large = (struct fi_cell){.kind = FI_PHYSICAL_BYTES,
+                                 .as = {.bytes = fi_buf_slice(&column->large)}};
+        return fi_query_column_repeat(&column->own, def, &large, source->count, &column->values,
+                                      err);
     case COLUMN_INITIAL:
     case COLUMN_UNKNOWN:
         break;
     }
-    return firn_query_column_repeat(&column->own, def, &def->initial, source->count,
-                                    &column->values, err);
+    return fi_query_column_repeat(&column->own, def, &def->initial, source->count, &column->values,
+                                  err);
 }
 
 int
-firn_query_source_column(struct firn_query_source *source, size_t i, struct firn_chunk_values *out,
-                         firn_error *err)
+fi_query_source_column(struct fi_query_source *source, size_t i, struct fi_chunk_values *out,
+                       firn_error *err)
 {
     struct column *column = &source->columns[i];
     int rc = FIRN_OK;
@@ -420,8 +418,8 @@ firn_query_source_column(struct firn_query_source *source, size_t i, struct firn
         DCHECK(source->way != WAY_ROWS);
         rc = source->way == WAY_DIRECT
                  ? read_direct(source, i, err)
-                 : firn_lsm_winners_read(source->winners, &source->plan->columns[i],
-                                         source->mask.words, &column->merged, &column->values, err);
+                 : fi_lsm_winners_read(source->winners, &source->plan->columns[i],
+                                       source->mask.words, &column->merged, &column->values, err);
         column->is_read = rc == FIRN_OK;
     }
     if (rc == FIRN_OK) {
@@ -432,8 +430,8 @@ firn_query_source_column(struct firn_query_source *source, size_t i, struct firn
 }
 
 int
-firn_query_source_chunk(struct firn_query_source *source, size_t i, const struct firn_chunk **out,
-                        size_t *out_block, firn_error *err)
+fi_query_source_chunk(struct fi_query_source *source, size_t i, const struct fi_chunk **out,
+                      size_t *out_block, firn_error *err)
 {
     *out = NULL;
     *out_block = source->block;
@@ -447,30 +445,30 @@ firn_query_source_chunk(struct firn_query_source *source, size_t i, const struct
     return rc;
 }
 
-const struct firn_column_pin *
-firn_query_source_pin(const struct firn_query_source *source, size_t i)
+const struct fi_column_pin *
+fi_query_source_pin(const struct fi_query_source *source, size_t i)
 {
     DCHECK(i < source->plan->place_count);
-    const struct firn_column_pin *pin = &source->columns[i].pin;
+    const struct fi_column_pin *pin = &source->columns[i].pin;
     return pin->cache != NULL ? pin : NULL;
 }
 
 int
-firn_query_source_begin_eval(struct firn_query_source *source, struct firn_expr_eval *eval,
-                             firn_error *err)
+fi_query_source_begin_eval(struct fi_query_source *source, struct fi_expr_eval *eval,
+                           firn_error *err)
 {
     size_t count;
-    const uint32_t *places = firn_expr_eval_columns(eval, &count);
+    const uint32_t *places = fi_expr_eval_columns(eval, &count);
     for (size_t i = 0; i < count; i++) {
-        size_t at = firn_query_plan_find(source->plan, places[i]);
-        int rc = firn_query_source_column(source, at, &source->operands[places[i]], err);
+        size_t at = fi_query_plan_find(source->plan, places[i]);
+        int rc = fi_query_source_column(source, at, &source->operands[places[i]], err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
-    const struct firn_expr_batch batch = {
+    const struct fi_expr_batch batch = {
         .count = source->count, .wanted = source->mask.words, .columns = source->operands};
-    firn_expr_eval_begin(eval, &batch);
+    fi_expr_eval_begin(eval, &batch);
     return FIRN_OK;
 }
 
@@ -478,23 +476,23 @@ firn_query_source_begin_eval(struct firn_query_source *source, struct firn_expr_
 
 /* Whether a mask is a subset of another one. */
 static bool
-is_part_of(const struct firn_query_mask *mask, const struct firn_query_mask *all)
+is_part_of(const struct fi_query_mask *mask, const struct fi_query_mask *all)
 {
     uint64_t beyond = 0;
-    for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
+    for (size_t i = 0; i < FI_CHUNK_MASK_WORDS; i++) {
         beyond |= mask->words[i] & ~all->words[i];
     }
     return beyond == 0;
 }
 
 static int
-apply(struct firn_query_source *source, struct firn_expr_eval *eval, firn_error *err)
+apply(struct fi_query_source *source, struct fi_expr_eval *eval, firn_error *err)
 {
     /* The evaluator reads the source's mask as the wanted rows, so it writes the result to a
      * copy. */
-    struct firn_query_mask mask = source->mask;
-    int rc = firn_query_source_begin_eval(source, eval, err);
-    rc = rc == FIRN_OK ? firn_expr_eval_filter(eval, 0, mask.words, err) : rc;
+    struct fi_query_mask mask = source->mask;
+    int rc = fi_query_source_begin_eval(source, eval, err);
+    rc = rc == FIRN_OK ? fi_expr_eval_filter(eval, 0, mask.words, err) : rc;
     if (rc == FIRN_OK) {
         DCHECK(is_part_of(&mask, &source->mask)); /* (I2) */
         source->mask = mask;
@@ -504,53 +502,53 @@ apply(struct firn_query_source *source, struct firn_expr_eval *eval, firn_error 
 
 /* Tests a condition on the block's bounds, then on its encoded values. */
 static int
-ask_chunk(struct firn_query_source *source, size_t condition, firn_error *err)
+ask_chunk(struct fi_query_source *source, size_t condition, firn_error *err)
 {
     struct asked *asked = &source->asked[condition];
     struct column *column = &source->columns[asked->column];
-    const struct firn_query_mask before = source->mask;
-    enum firn_chunk_verdict verdict;
+    const struct fi_query_mask before = source->mask;
+    enum fi_chunk_verdict verdict;
     int rc = open_chunk(source, asked->column, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     DCHECK(source->way == WAY_DIRECT && column->state == COLUMN_CHUNK); /* (I1) */
     if (!asked->is_ready) {
-        firn_chunk_filter_init(&asked->filter, &column->pin.chunk,
-                               &source->plan->split.conditions[condition].predicate);
+        fi_chunk_filter_init(&asked->filter, &column->pin.chunk,
+                             &source->plan->split.conditions[condition].predicate);
         asked->is_ready = true;
     }
-    rc = firn_chunk_filter_apply(&asked->filter, &column->pin.chunk, source->block,
-                                 &column->scratch, source->mask.words, &verdict, err);
+    rc = fi_chunk_filter_apply(&asked->filter, &column->pin.chunk, source->block, &column->scratch,
+                               source->mask.words, &verdict, err);
     DCHECK(rc != FIRN_OK || is_part_of(&source->mask, &before)); /* (I2) */
-    if (rc == FIRN_OK && verdict == FIRN_CHUNK_NONE) {
-        const size_t count = firn_query_mask_count(&before);
+    if (rc == FIRN_OK && verdict == FI_CHUNK_NONE) {
+        const size_t count = fi_query_mask_count(&before);
         source->stats.rows_pruned += count;
         source->stats.rows_read -= count;
     }
-    return firn_query_source_explain(source, asked->column, rc, err);
+    return fi_query_source_explain(source, asked->column, rc, err);
 }
 
 /* The values of a few rows are far apart in memory: prefetches those of the next block while this
  * one is read. */
 static void
-prefetch(struct firn_query_source *source)
+prefetch(struct fi_query_source *source)
 {
     const size_t next = source->block + 1;
     for (size_t i = 0; source->expects_list && i < source->plan->place_count; i++) {
         const struct column *column = &source->columns[i];
         if (column->state == COLUMN_CHUNK && !column->is_asked &&
-            next < firn_chunk_block_count(&column->pin.chunk)) {
-            firn_chunk_prefetch_block(&column->pin.chunk, next);
+            next < fi_chunk_block_count(&column->pin.chunk)) {
+            fi_chunk_prefetch_block(&column->pin.chunk, next);
         }
     }
     source->expects_list = false;
 }
 
 static int
-filter(struct firn_query_source *source, firn_error *err)
+filter(struct fi_query_source *source, firn_error *err)
 {
-    const struct firn_query_plan *plan = source->plan;
+    const struct fi_query_plan *plan = source->plan;
     int rc = FIRN_OK;
     if (plan->where == NULL) {
         return FIRN_OK;
@@ -560,14 +558,14 @@ filter(struct firn_query_source *source, firn_error *err)
     }
     prefetch(source);
     for (size_t i = 0; rc == FIRN_OK && i < plan->split.count; i++) {
-        if (firn_query_mask_is_empty(&source->mask)) {
+        if (fi_query_mask_is_empty(&source->mask)) {
             return FIRN_OK;
         }
         if (!source->asked[i].is_met) {
             rc = ask_chunk(source, i, err);
         }
     }
-    if (rc == FIRN_OK && plan->split.rest != NULL && !firn_query_mask_is_empty(&source->mask)) {
+    if (rc == FIRN_OK && plan->split.rest != NULL && !fi_query_mask_is_empty(&source->mask)) {
         rc = apply(source, source->rest, err);
     }
     return rc;
@@ -576,7 +574,7 @@ filter(struct firn_query_source *source, firn_error *err)
 /* ---- batches ---- */
 
 static void
-forget_columns(struct firn_query_source *source)
+forget_columns(struct fi_query_source *source)
 {
     for (size_t i = 0; i < source->plan->place_count; i++) {
         source->columns[i].is_read = false;
@@ -586,32 +584,31 @@ forget_columns(struct firn_query_source *source)
 /* If few rows of a batch count, makes it a list of just these. Columns that were read for the
  * condition are read again. */
 static void
-list_rows(struct firn_query_source *source)
+list_rows(struct fi_query_source *source)
 {
-    const size_t count = firn_query_mask_count(&source->mask);
+    const size_t count = fi_query_mask_count(&source->mask);
     if (source->way != WAY_DIRECT || !source->plan->may_list || count > source->count / LIST_PART) {
         return;
     }
     source->is_list = true;
     source->expects_list = true;
     source->chosen = source->mask;
-    firn_query_column_selection(&source->mask, source->count, &source->list);
+    fi_query_column_selection(&source->mask, source->count, &source->list);
     DCHECK(source->list.count == count && count > 0);
     source->count = count;
-    firn_query_column_mask(&source->mask, 0, count);
-    DCHECK(firn_query_mask_count(&source->mask) == source->count); /* (I3) */
+    fi_query_column_mask(&source->mask, 0, count);
+    DCHECK(fi_query_mask_count(&source->mask) == source->count); /* (I3) */
     forget_columns(source);
 }
 
 static int
-next_direct(struct firn_query_source *source)
+next_direct(struct fi_query_source *source)
 {
-    source->block = source->next / FIRN_CHUNK_BLOCK;
-    size_t start = source->block * FIRN_CHUNK_BLOCK;
-    size_t stop = source->end - start < FIRN_CHUNK_BLOCK ? source->end : start + FIRN_CHUNK_BLOCK;
-    source->count =
-        source->rows - start < FIRN_CHUNK_BLOCK ? source->rows - start : FIRN_CHUNK_BLOCK;
-    firn_query_column_mask(&source->mask, source->next - start, stop - start);
+    source->block = source->next / FI_CHUNK_BLOCK;
+    size_t start = source->block * FI_CHUNK_BLOCK;
+    size_t stop = source->end - start < FI_CHUNK_BLOCK ? source->end : start + FI_CHUNK_BLOCK;
+    source->count = source->rows - start < FI_CHUNK_BLOCK ? source->rows - start : FI_CHUNK_BLOCK;
+    fi_query_column_mask(&source->mask, source->next - start, stop - start);
     source->stats.rows_read += stop - source->next;
     source->next = stop;
     return FIRN_OK;
@@ -619,43 +616,43 @@ next_direct(struct firn_query_source *source)
 
 /* Puts a value of a row from a cursor into its column, with its bytes in the arena. */
 static int
-keep_value(struct firn_query_source *source, size_t i, const firn_value *value, firn_error *err)
+keep_value(struct fi_query_source *source, size_t i, const firn_value *value, firn_error *err)
 {
     struct column *column = &source->columns[i];
-    const enum firn_physical kind = firn_physical_of(source->plan->columns[i].type);
+    const enum fi_physical kind = fi_physical_of(source->plan->columns[i].type);
     firn_value kept = *value;
-    if (kept.type != FIRN_TYPE_NULL && kind == FIRN_PHYSICAL_BYTES) {
+    if (kept.type != FIRN_TYPE_NULL && kind == FI_PHYSICAL_BYTES) {
         const uint8_t *bytes =
-            firn_arena_copy(&source->arena, kept.as.bytes.data, kept.as.bytes.size);
+            fi_arena_copy(&source->arena, kept.as.bytes.data, kept.as.bytes.size);
         if (bytes == NULL) {
-            return firn_error_no_memory(err, "rows");
+            return fi_error_no_memory(err, "rows");
         }
         kept.as.bytes = firn_bytes(bytes, kept.as.bytes.size);
     }
-    firn_query_column_put(&column->own, kind, source->count, &kept);
+    fi_query_column_put(&column->own, kind, source->count, &kept);
     return FIRN_OK;
 }
 
 static int
-next_rows(struct firn_query_source *source, firn_error *err)
+next_rows(struct fi_query_source *source, firn_error *err)
 {
-    const struct firn_query_plan *plan = source->plan;
+    const struct fi_query_plan *plan = source->plan;
     int rc = FIRN_OK;
-    firn_arena_deinit(&source->arena);
+    fi_arena_deinit(&source->arena);
     source->count = 0;
     for (size_t i = 0; rc == FIRN_OK && i < plan->place_count; i++) {
-        rc = firn_query_column_begin(&source->columns[i].own,
-                                     firn_physical_of(plan->columns[i].type), err);
+        rc = fi_query_column_begin(&source->columns[i].own, fi_physical_of(plan->columns[i].type),
+                                   err);
     }
-    while (rc == FIRN_OK && source->count < FIRN_CHUNK_BLOCK &&
+    while (rc == FIRN_OK && source->count < FI_CHUNK_BLOCK &&
            source->arena.total_bytes < ROWS_BYTES_MAX) {
         const struct firn_row *row;
         size_t count;
-        rc = firn_rows_read_cursor_next(source->input->cursor, &row, err);
+        rc = fi_rows_read_cursor_next(source->input->cursor, &row, err);
         if (rc != FIRN_OK || row == NULL) {
             break;
         }
-        const firn_value *values = firn_rows_read_row_values(row, &count);
+        const firn_value *values = fi_rows_read_row_values(row, &count);
         DCHECK(count == plan->place_count);
         for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
             rc = keep_value(source, i, &values[i], err);
@@ -663,9 +660,9 @@ next_rows(struct firn_query_source *source, firn_error *err)
         source->count++;
     }
     for (size_t i = 0; rc == FIRN_OK && i < plan->place_count; i++) {
-        const struct firn_column_def *def = &plan->columns[i];
-        firn_query_column_end(&source->columns[i].own, firn_physical_of(def->type), def->fixed_size,
-                              source->count, &source->columns[i].values);
+        const struct fi_column_def *def = &plan->columns[i];
+        fi_query_column_end(&source->columns[i].own, fi_physical_of(def->type), def->fixed_size,
+                            source->count, &source->columns[i].values);
         source->columns[i].is_read = true;
     }
     return rc;
@@ -673,7 +670,7 @@ next_rows(struct firn_query_source *source, firn_error *err)
 
 /* The next batch, before the condition; *out: there is one. */
 static int
-advance(struct firn_query_source *source, bool *out, firn_error *err)
+advance(struct fi_query_source *source, bool *out, firn_error *err)
 {
     int rc = FIRN_OK;
     forget_columns(source);
@@ -683,15 +680,15 @@ advance(struct firn_query_source *source, bool *out, firn_error *err)
         return *out ? next_direct(source) : FIRN_OK;
     }
     if (source->way == WAY_MERGED) {
-        rc = firn_lsm_winners_next(source->winners, &source->count, err);
+        rc = fi_lsm_winners_next(source->winners, &source->count, err);
         source->stats.rows_merged += source->count;
     } else {
         rc = next_rows(source, err);
     }
-    DCHECK(rc != FIRN_OK || source->count <= FIRN_CHUNK_BLOCK);
+    DCHECK(rc != FIRN_OK || source->count <= FI_CHUNK_BLOCK);
     *out = rc == FIRN_OK && source->count > 0;
     if (*out) {
-        firn_query_column_mask(&source->mask, 0, source->count);
+        fi_query_column_mask(&source->mask, 0, source->count);
         source->stats.rows_read += source->count;
     }
     return rc;
@@ -699,13 +696,13 @@ advance(struct firn_query_source *source, bool *out, firn_error *err)
 
 /* Leaves out rows beyond a limit, so that only the needed rows of the last block are decoded. */
 static void
-trim(struct firn_query_source *source)
+trim(struct fi_query_source *source)
 {
     uint64_t left = source->input->wanted;
     if (left == 0 || left >= source->count) {
         return;
     }
-    for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
+    for (size_t i = 0; i < FI_CHUNK_MASK_WORDS; i++) {
         uint64_t *word = &source->mask.words[i];
         uint64_t kept = 0;
         for (; *word != 0 && left > 0; left--, *word &= *word - 1) {
@@ -713,11 +710,11 @@ trim(struct firn_query_source *source)
         }
         *word = kept;
     }
-    DCHECK(!firn_query_mask_is_empty(&source->mask)); /* (I2) */
+    DCHECK(!fi_query_mask_is_empty(&source->mask)); /* (I2) */
 }
 
 int
-firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *err)
+fi_query_source_next(struct fi_query_source *source, bool *out, firn_error *err)
 {
     int rc = FIRN_OK;
     *out = true;
@@ -730,10 +727,10 @@ firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *
         if (rc == FIRN_OK && source->progress != NULL) {
             /* The number of bytes is not known; with eight a row, the clock is read often
              * enough. */
-            rc = firn_storefile_progress_step(source->progress, source->count, 8 * source->count,
-                                              err);
+            rc =
+                fi_storefile_progress_step(source->progress, source->count, 8 * source->count, err);
         }
-        if (rc == FIRN_OK && !firn_query_mask_is_empty(&source->mask)) {
+        if (rc == FIRN_OK && !fi_query_mask_is_empty(&source->mask)) {
             trim(source);
             list_rows(source);
             return FIRN_OK;
@@ -745,9 +742,9 @@ firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *
 
 /* Whether it is known that all remaining rows of the piece fulfil the condition. */
 static bool
-are_all_met(const struct firn_query_source *source)
+are_all_met(const struct fi_query_source *source)
 {
-    const struct firn_query_plan *plan = source->plan;
+    const struct fi_query_plan *plan = source->plan;
     if (source->way != WAY_DIRECT || source->tests_whole || plan->split.rest != NULL) {
         return false;
     }
@@ -760,8 +757,7 @@ are_all_met(const struct firn_query_source *source)
 }
 
 bool
-firn_query_source_offer_all(struct firn_query_source *source,
-                            const struct firn_query_visitor *visitor)
+fi_query_source_offer_all(struct fi_query_source *source, const struct fi_query_visitor *visitor)
 {
     const size_t rows = source->end - source->next;
     if (visitor->take == NULL || source->way != WAY_DIRECT || rows == 0 ||
@@ -775,7 +771,7 @@ firn_query_source_offer_all(struct firn_query_source *source,
 }
 
 bool
-firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows)
+fi_query_source_take_all(struct fi_query_source *source, uint64_t *out_rows)
 {
     if (!are_all_met(source)) {
         return false;
@@ -787,44 +783,44 @@ firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows)
 }
 
 size_t
-firn_query_source_rows(const struct firn_query_source *source)
+fi_query_source_rows(const struct fi_query_source *source)
 {
     return source->count;
 }
 
-const struct firn_query_mask *
-firn_query_source_mask(const struct firn_query_source *source)
+const struct fi_query_mask *
+fi_query_source_mask(const struct fi_query_source *source)
 {
     return &source->mask;
 }
 
 bool
-firn_query_source_place(const struct firn_query_source *source, struct firn_run **out_run,
-                        size_t *out_group, size_t *out_row)
+fi_query_source_place(const struct fi_query_source *source, struct fi_run **out_run,
+                      size_t *out_group, size_t *out_row)
 {
     if (source->way != WAY_DIRECT) {
         return false;
     }
     *out_run = source->run;
     *out_group = source->group;
-    *out_row = source->block * FIRN_CHUNK_BLOCK;
+    *out_row = source->block * FI_CHUNK_BLOCK;
     return true;
 }
 
 bool
-firn_query_source_is_loose(const struct firn_query_source *source)
+fi_query_source_is_loose(const struct fi_query_source *source)
 {
     return source->is_loose;
 }
 
 size_t
-firn_query_source_piece(const struct firn_query_source *source)
+fi_query_source_piece(const struct fi_query_source *source)
 {
     return source->piece;
 }
 
 void
-firn_query_source_count(const struct firn_query_source *source, firn_scan_stats *stats)
+fi_query_source_count(const struct fi_query_source *source, firn_scan_stats *stats)
 {
     stats->rows_read += source->stats.rows_read;
     stats->rows_pruned += source->stats.rows_pruned;

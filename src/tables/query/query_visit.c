@@ -13,42 +13,42 @@
 #include "base/check.h"
 
 /* The part of a worker that a visitor sees. */
-struct firn_query_rows {
-    struct firn_query_worker *worker;
+struct fi_query_rows {
+    struct fi_query_worker *worker;
 };
 
 const uint64_t *
-firn_query_visit_wanted(const struct firn_query_rows *rows)
+fi_query_visit_wanted(const struct fi_query_rows *rows)
 {
-    return firn_query_source_mask(rows->worker->source)->words;
+    return fi_query_source_mask(rows->worker->source)->words;
 }
 
 int
-firn_query_visit_column(struct firn_query_rows *rows, size_t i, struct firn_chunk_values *out,
-                        firn_error *err)
+fi_query_visit_column(struct fi_query_rows *rows, size_t i, struct fi_chunk_values *out,
+                      firn_error *err)
 {
-    const struct firn_query_plan *plan = rows->worker->input->plan;
+    const struct fi_query_plan *plan = rows->worker->input->plan;
     DCHECK(i < plan->select.count && plan->values[i].column != SIZE_MAX);
-    return firn_query_source_column(rows->worker->source, plan->values[i].column, out, err);
+    return fi_query_source_column(rows->worker->source, plan->values[i].column, out, err);
 }
 
 bool
-firn_query_visit_place(const struct firn_query_rows *rows, struct firn_run **out_run,
-                       size_t *out_group, size_t *out_row, bool *out_is_loose)
+fi_query_visit_place(const struct fi_query_rows *rows, struct fi_run **out_run, size_t *out_group,
+                     size_t *out_row, bool *out_is_loose)
 {
-    *out_is_loose = firn_query_source_is_loose(rows->worker->source);
-    return firn_query_source_place(rows->worker->source, out_run, out_group, out_row);
+    *out_is_loose = fi_query_source_is_loose(rows->worker->source);
+    return fi_query_source_place(rows->worker->source, out_run, out_group, out_row);
 }
 
 int
-firn_query_visit_piece(struct firn_query_worker *worker, firn_error *err)
+fi_query_visit_piece(struct fi_query_worker *worker, firn_error *err)
 {
-    const struct firn_query_visitor *visitor = worker->visitor;
-    struct firn_query_rows rows = {.worker = worker};
-    bool has_more = !firn_query_source_offer_all(worker->source, visitor);
+    const struct fi_query_visitor *visitor = worker->visitor;
+    struct fi_query_rows rows = {.worker = worker};
+    bool has_more = !fi_query_source_offer_all(worker->source, visitor);
     int rc = FIRN_OK;
     while (rc == FIRN_OK && has_more && !atomic_load(&worker->input->is_stopped)) {
-        rc = firn_query_source_next(worker->source, &has_more, err);
+        rc = fi_query_source_next(worker->source, &has_more, err);
         if (rc == FIRN_OK && has_more) {
             rc = visitor->visit(visitor->ctx, worker->number, &rows, err);
         }

@@ -18,10 +18,10 @@
 #include "base/check.h"
 #include "rows/rows_internal.h"
 
-const struct firn_schema_column *
-firn_rows_auto_column(const struct firn_schema *schema)
+const struct fi_schema_column *
+fi_rows_auto_column(const struct fi_schema *schema)
 {
-    const struct firn_schema_column *column = &schema->columns[schema->key_places[0]];
+    const struct fi_schema_column *column = &schema->columns[schema->key_places[0]];
     DCHECK(column->is_key);
     return schema->key_count == 1 && column->is_auto ? column : NULL;
 }
@@ -29,39 +29,39 @@ firn_rows_auto_column(const struct firn_schema *schema)
 /* The number after that of a key; 1 if the key is negative. There is none after UINT64_MAX, which
  * is returned itself: largest_of excludes it. */
 static uint64_t
-number_after(const struct firn_cell *cell)
+number_after(const struct fi_cell *cell)
 {
-    bool is_negative = cell->kind == FIRN_PHYSICAL_I64 && cell->as.i64 < 0;
-    DCHECK(cell->kind == FIRN_PHYSICAL_I64 || cell->kind == FIRN_PHYSICAL_U64);
+    bool is_negative = cell->kind == FI_PHYSICAL_I64 && cell->as.i64 < 0;
+    DCHECK(cell->kind == FI_PHYSICAL_I64 || cell->kind == FI_PHYSICAL_U64);
     bool is_largest = cell->as.u64 == UINT64_MAX;
     return is_negative ? 1 : cell->as.u64 + !is_largest;
 }
 
 static int
-find_last_number(struct firn_table *table, const struct firn_schema_column *column, uint64_t *out,
+find_last_number(struct firn_table *table, const struct fi_schema_column *column, uint64_t *out,
                  firn_error *err)
 {
-    const struct firn_db_cursor_options options = {.keys_only = true};
+    const struct fi_db_cursor_options options = {.keys_only = true};
     struct firn_db_cursor *cursor = NULL;
-    struct firn_buf memory = {0};
-    struct firn_cell cell;
+    struct fi_buf memory = {0};
+    struct fi_cell cell;
     int rc;
     *out = 1;
-    FIRN_TRY(firn_db_cursor_open(table->rows, &options, &cursor, err));
-    FIRN_TRY(firn_db_cursor_last(cursor, err));
-    if (firn_db_cursor_valid(cursor)) {
-        firn_slice key = firn_db_cursor_key(cursor);
-        rc = firn_tuple_key_read(&key, column->type, false, &memory, &cell);
+    FI_TRY(fi_db_cursor_open(table->rows, &options, &cursor, err));
+    FI_TRY(fi_db_cursor_last(cursor, err));
+    if (fi_db_cursor_valid(cursor)) {
+        firn_slice key = fi_db_cursor_key(cursor);
+        rc = fi_tuple_key_read(&key, column->type, false, &memory, &cell);
         if (rc != FIRN_OK) {
-            rc = firn_error_set(err, rc, "the table '%s' has a key that is not a number",
-                                firn_rows_name(table));
+            rc = fi_error_set(err, rc, "the table '%s' has a key that is not a number",
+                              fi_rows_name(table));
         } else {
             *out = number_after(&cell);
         }
     }
 out:
-    firn_db_cursor_close(cursor);
-    firn_buf_deinit(&memory);
+    fi_db_cursor_close(cursor);
+    fi_buf_deinit(&memory);
     return rc;
 }
 
@@ -89,12 +89,12 @@ largest_of(firn_type type)
 }
 
 int
-firn_rows_auto_take(struct firn_table *table, const struct firn_schema_column *column,
-                    uint64_t *count, uint64_t *out, firn_error *err)
+fi_rows_auto_take(struct firn_table *table, const struct fi_schema_column *column, uint64_t *count,
+                  uint64_t *out, firn_error *err)
 {
-    firn_os_mutex_lock(&table->mutex);
+    fi_os_mutex_lock(&table->mutex);
     bool is_known = table->has_next_auto;
-    firn_os_mutex_unlock(&table->mutex);
+    fi_os_mutex_unlock(&table->mutex);
     uint64_t next = 1;
     int rc = is_known ? FIRN_OK : find_last_number(table, column, &next, err);
     if (rc != FIRN_OK) {
@@ -102,7 +102,7 @@ firn_rows_auto_take(struct firn_table *table, const struct firn_schema_column *c
     }
     uint64_t last = largest_of(column->type);
     DCHECK(*count > 0);
-    firn_os_mutex_lock(&table->mutex);
+    fi_os_mutex_lock(&table->mutex);
     next = table->next_auto > next ? table->next_auto : next;
     bool fits = next <= last;
     if (fits && *count > last - next) {
@@ -111,35 +111,35 @@ firn_rows_auto_take(struct firn_table *table, const struct firn_schema_column *c
     table->has_next_auto = true;
     DCHECK(!fits || next + *count > table->next_auto); /* (I1) */
     table->next_auto = fits ? next + *count : next;
-    firn_os_mutex_unlock(&table->mutex);
+    fi_os_mutex_unlock(&table->mutex);
     if (!fits) {
-        return firn_error_set(err, FIRN_LIMIT, "the table '%s' has used up the numbers of '%s'",
-                              firn_rows_name(table), (const char *)column->name.data);
+        return fi_error_set(err, FIRN_LIMIT, "the table '%s' has used up the numbers of '%s'",
+                            fi_rows_name(table), (const char *)column->name.data);
     }
     *out = next;
     return FIRN_OK;
 }
 
 void
-firn_rows_auto_return(struct firn_table *table, uint64_t next, uint64_t end)
+fi_rows_auto_return(struct firn_table *table, uint64_t next, uint64_t end)
 {
     DCHECK(next <= end);
-    firn_os_mutex_lock(&table->mutex);
+    fi_os_mutex_lock(&table->mutex);
     if (table->next_auto == end) {
         table->next_auto = next;
     }
-    firn_os_mutex_unlock(&table->mutex);
+    fi_os_mutex_unlock(&table->mutex);
 }
 
 /* Notes that a row has a number that was not given out. */
 uint64_t
-firn_rows_auto_note(struct firn_table *table, const struct firn_cell *cell)
+fi_rows_auto_note(struct firn_table *table, const struct fi_cell *cell)
 {
     uint64_t next = number_after(cell);
-    firn_os_mutex_lock(&table->mutex);
+    fi_os_mutex_lock(&table->mutex);
     if (next > table->next_auto) {
         table->next_auto = next;
     }
-    firn_os_mutex_unlock(&table->mutex);
+    fi_os_mutex_unlock(&table->mutex);
     return next;
 }

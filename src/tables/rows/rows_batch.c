@@ -38,15 +38,15 @@ struct column {
     bool is_key;
     bool is_nullable;
     bool has_null;
-    struct firn_schema_value_range range; /* min <= max: of whole numbers with a sign */
+    struct fi_schema_value_range range; /* min <= max: of whole numbers with a sign */
     uint8_t *numbers;
     uint64_t *valid;
-    struct firn_buf bytes;
+    struct fi_buf bytes;
 };
 
-struct firn_rows_batch {
+struct fi_rows_batch {
     struct column *columns;
-    struct firn_run_column *given;
+    struct fi_run_column *given;
     size_t count;
     size_t rows_max; /* a multiple of WORD_BITS */
     size_t bytes_max;
@@ -56,11 +56,11 @@ struct firn_rows_batch {
     size_t offered_count;           /* columns that have its values */
     const uint32_t *offered_places; /* their places */
     uint32_t *key_sizes;
-    struct firn_buf keys;
+    struct fi_buf keys;
 };
 
 static size_t
-words(const struct firn_rows_batch *batch)
+words(const struct fi_rows_batch *batch)
 {
     DCHECK(batch->rows_max % WORD_BITS == 0);
     return batch->rows_max / WORD_BITS;
@@ -68,40 +68,40 @@ words(const struct firn_rows_batch *batch)
 
 /* Bytes of numbers and sizes for each row. */
 static size_t
-width_of(const struct firn_schema *schema)
+width_of(const struct fi_schema *schema)
 {
     size_t width = sizeof(uint32_t);
     for (size_t i = 0; i < schema->column_count; i++) {
-        enum firn_physical kind = firn_physical_of(schema->columns[i].type);
-        width += kind == FIRN_PHYSICAL_BYTES || kind == FIRN_PHYSICAL_F32 ? 4 : 8;
+        enum fi_physical kind = fi_physical_of(schema->columns[i].type);
+        width += kind == FI_PHYSICAL_BYTES || kind == FI_PHYSICAL_F32 ? 4 : 8;
     }
     return width;
 }
 
 static int
-create_columns(struct firn_rows_batch *batch, const struct firn_schema *schema)
+create_columns(struct fi_rows_batch *batch, const struct fi_schema *schema)
 {
-    batch->columns = firn_alloc_zeroed(schema->column_count * sizeof *batch->columns);
-    batch->given = firn_alloc_zeroed(schema->column_count * sizeof *batch->given);
-    batch->key_sizes = firn_alloc_array(batch->rows_max, sizeof *batch->key_sizes);
+    batch->columns = fi_alloc_zeroed(schema->column_count * sizeof *batch->columns);
+    batch->given = fi_alloc_zeroed(schema->column_count * sizeof *batch->given);
+    batch->key_sizes = fi_alloc_array(batch->rows_max, sizeof *batch->key_sizes);
     if (batch->columns == NULL || batch->given == NULL || batch->key_sizes == NULL) {
         return FIRN_NO_MEMORY;
     }
     for (size_t i = 0; i < schema->column_count; i++) {
         struct column *column = &batch->columns[i];
-        enum firn_physical kind = firn_physical_of(schema->columns[i].type);
+        enum fi_physical kind = fi_physical_of(schema->columns[i].type);
         column->place = (uint32_t)i;
         column->type = schema->columns[i].type;
         column->other_type = column->type <= FIRN_TYPE_I64 ? FIRN_TYPE_I64 : column->type;
-        column->is_bytes = kind == FIRN_PHYSICAL_BYTES;
+        column->is_bytes = kind == FI_PHYSICAL_BYTES;
         column->is_key = schema->columns[i].is_key;
         column->is_nullable = schema->columns[i].is_nullable;
-        column->range = firn_schema_value_range_of(&schema->columns[i]);
-        column->width = column->is_bytes || kind == FIRN_PHYSICAL_F32 ? 4 : 8;
+        column->range = fi_schema_value_range_of(&schema->columns[i]);
+        column->width = column->is_bytes || kind == FI_PHYSICAL_F32 ? 4 : 8;
         batch->given[i].id = schema->columns[i].id;
         batch->count++;
-        column->numbers = firn_alloc_array(batch->rows_max, column->width);
-        column->valid = firn_alloc_zeroed(words(batch) * sizeof(uint64_t));
+        column->numbers = fi_alloc_array(batch->rows_max, column->width);
+        column->valid = fi_alloc_zeroed(words(batch) * sizeof(uint64_t));
         if (column->numbers == NULL || column->valid == NULL) {
             return FIRN_NO_MEMORY;
         }
@@ -110,43 +110,43 @@ create_columns(struct firn_rows_batch *batch, const struct firn_schema *schema)
 }
 
 int
-firn_rows_batch_create(const struct firn_schema *schema, size_t memory_bytes,
-                       struct firn_rows_batch **out, firn_error *err)
+fi_rows_batch_create(const struct fi_schema *schema, size_t memory_bytes,
+                     struct fi_rows_batch **out, firn_error *err)
 {
-    *out = firn_alloc_zeroed(sizeof **out);
+    *out = fi_alloc_zeroed(sizeof **out);
     if (*out != NULL) {
         size_t rows = memory_bytes / width_of(schema) / WORD_BITS * WORD_BITS;
         (*out)->rows_max = rows < ROWS_MIN ? ROWS_MIN : rows < ROWS_MAX ? rows : ROWS_MAX;
         (*out)->bytes_max = memory_bytes < BYTES_MAX ? memory_bytes : BYTES_MAX;
     }
     if (*out == NULL || create_columns(*out, schema) != FIRN_OK) {
-        firn_rows_batch_destroy(*out);
+        fi_rows_batch_destroy(*out);
         *out = NULL;
-        return firn_error_no_memory(err, "a load");
+        return fi_error_no_memory(err, "a load");
     }
     return FIRN_OK;
 }
 
 void
-firn_rows_batch_destroy(struct firn_rows_batch *batch)
+fi_rows_batch_destroy(struct fi_rows_batch *batch)
 {
     if (batch == NULL) {
         return;
     }
     for (size_t i = 0; i < batch->count; i++) {
-        firn_free(batch->columns[i].numbers);
-        firn_free(batch->columns[i].valid);
-        firn_buf_deinit(&batch->columns[i].bytes);
+        fi_free(batch->columns[i].numbers);
+        fi_free(batch->columns[i].valid);
+        fi_buf_deinit(&batch->columns[i].bytes);
     }
-    firn_free(batch->columns);
-    firn_free(batch->given);
-    firn_free(batch->key_sizes);
-    firn_buf_deinit(&batch->keys);
-    firn_free(batch);
+    fi_free(batch->columns);
+    fi_free(batch->given);
+    fi_free(batch->key_sizes);
+    fi_buf_deinit(&batch->keys);
+    fi_free(batch);
 }
 
 void
-firn_rows_batch_clear(struct firn_rows_batch *batch)
+fi_rows_batch_clear(struct fi_rows_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
         struct column *column = &batch->columns[i];
@@ -154,29 +154,29 @@ firn_rows_batch_clear(struct firn_rows_batch *batch)
             memset(column->valid, 0, words(batch) * sizeof(uint64_t));
             column->has_null = false;
         }
-        firn_buf_clear(&column->bytes);
+        fi_buf_clear(&column->bytes);
     }
-    firn_buf_clear(&batch->keys);
+    fi_buf_clear(&batch->keys);
     batch->offered_count = 0;
     batch->rows = 0;
     batch->bytes = 0;
 }
 
 bool
-firn_rows_batch_is_full(const struct firn_rows_batch *batch)
+fi_rows_batch_is_full(const struct fi_rows_batch *batch)
 {
     return batch->rows == batch->rows_max || batch->bytes >= batch->bytes_max;
 }
 
 size_t
-firn_rows_batch_rows(const struct firn_rows_batch *batch)
+fi_rows_batch_rows(const struct fi_rows_batch *batch)
 {
     return batch->rows;
 }
 
 /* From here on each row has a bit that says whether it has a value. */
 static void
-begin_nulls(const struct firn_rows_batch *batch, struct column *column)
+begin_nulls(const struct fi_rows_batch *batch, struct column *column)
 {
     column->has_null = true;
     for (size_t i = 0; i < batch->rows; i++) {
@@ -185,10 +185,10 @@ begin_nulls(const struct firn_rows_batch *batch, struct column *column)
 }
 
 static int
-put_bytes(struct firn_rows_batch *batch, struct column *column, firn_slice bytes)
+put_bytes(struct fi_rows_batch *batch, struct column *column, firn_slice bytes)
 {
     if (bytes.size > column->bytes.capacity - column->bytes.size &&
-        firn_buf_reserve(&column->bytes, bytes.size) != FIRN_OK) {
+        fi_buf_reserve(&column->bytes, bytes.size) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     if (bytes.size > 0) {
@@ -196,19 +196,19 @@ put_bytes(struct firn_rows_batch *batch, struct column *column, firn_slice bytes
     }
     column->bytes.size += bytes.size;
     batch->bytes += bytes.size;
-    firn_store_le32(column->numbers + 4 * batch->rows, (uint32_t)bytes.size);
+    fi_store_le32(column->numbers + 4 * batch->rows, (uint32_t)bytes.size);
     return FIRN_OK;
 }
 
 /* (I1) */
 static void
-give_up_offer(struct firn_rows_batch *batch)
+give_up_offer(struct fi_rows_batch *batch)
 {
     const size_t row = batch->rows;
     for (size_t i = 0; i < batch->offered_count; i++) {
         struct column *column = &batch->columns[batch->offered_places[i]];
         if (column->is_bytes) {
-            column->bytes.size -= firn_load_le32(column->numbers + 4 * row);
+            column->bytes.size -= fi_load_le32(column->numbers + 4 * row);
         }
         column->valid[row / WORD_BITS] &= ~(UINT64_C(1) << row % WORD_BITS);
     }
@@ -247,7 +247,7 @@ copy_text(uint8_t *to, firn_slice text)
             all |= from[at];
         }
     }
-    return (all & UINT64_C(0x8080808080808080)) == 0 || firn_utf8_is_valid(text);
+    return (all & UINT64_C(0x8080808080808080)) == 0 || fi_utf8_is_valid(text);
 }
 
 /* FIRN_INVALID: the value needs a closer look. */
@@ -256,18 +256,18 @@ offer_text(struct column *column, size_t row, const firn_value *value)
 {
     const firn_slice text = value->as.bytes;
     if (value->type != FIRN_TYPE_TEXT || column->type != FIRN_TYPE_TEXT ||
-        text.size > FIRN_RUN_COLUMNS_VALUE_MAX) {
+        text.size > FI_RUN_COLUMNS_VALUE_MAX) {
         return FIRN_INVALID;
     }
     if (text.size > column->bytes.capacity - column->bytes.size &&
-        firn_buf_reserve(&column->bytes, text.size) != FIRN_OK) {
+        fi_buf_reserve(&column->bytes, text.size) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     if (text.size > 0 && !copy_text(column->bytes.data + column->bytes.size, text)) {
         return FIRN_INVALID;
     }
     column->bytes.size += text.size;
-    firn_store_le32(column->numbers + 4 * row, (uint32_t)text.size);
+    fi_store_le32(column->numbers + 4 * row, (uint32_t)text.size);
     return FIRN_OK;
 }
 
@@ -302,7 +302,7 @@ offer_number(struct column *column, size_t row, const firn_value *value)
 }
 
 static bool
-offer_null(struct firn_rows_batch *batch, struct column *column)
+offer_null(struct fi_rows_batch *batch, struct column *column)
 {
     if (!column->is_nullable) {
         return false;
@@ -314,13 +314,13 @@ offer_null(struct firn_rows_batch *batch, struct column *column)
     return true;
 }
 
-static struct firn_cell
+static struct fi_cell
 cell_of(const struct column *column, const firn_value *value)
 {
     if (column->is_bytes) {
-        return (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = value->as.bytes};
+        return (struct fi_cell){.kind = FI_PHYSICAL_BYTES, .as.bytes = value->as.bytes};
     }
-    struct firn_cell cell = {.kind = firn_physical_of(column->type), .as.u64 = value->as.u64};
+    struct fi_cell cell = {.kind = fi_physical_of(column->type), .as.u64 = value->as.u64};
     if (column->type == FIRN_TYPE_BOOL) {
         cell.as.u64 = value->as.boolean;
     } else if (column->type == FIRN_TYPE_F32) {
@@ -330,8 +330,8 @@ cell_of(const struct column *column, const firn_value *value)
 }
 
 int
-firn_rows_batch_offer(struct firn_rows_batch *batch, const uint32_t *places,
-                      const firn_value *values, struct firn_cell *cells, bool *out_is_taken)
+fi_rows_batch_offer(struct fi_rows_batch *batch, const uint32_t *places, const firn_value *values,
+                    struct fi_cell *cells, bool *out_is_taken)
 {
     const size_t row = batch->rows;
     const size_t count = batch->count;
@@ -368,7 +368,7 @@ firn_rows_batch_offer(struct firn_rows_batch *batch, const uint32_t *places,
     batch->offered_bytes = size;
     batch->offered_count = i;
     batch->offered_places = places;
-    *out_is_taken = i == count && size <= FIRN_RUN_COLUMNS_VALUE_MAX;
+    *out_is_taken = i == count && size <= FI_RUN_COLUMNS_VALUE_MAX;
     if (!*out_is_taken) {
         give_up_offer(batch);
     }
@@ -376,10 +376,10 @@ firn_rows_batch_offer(struct firn_rows_batch *batch, const uint32_t *places,
 }
 
 int
-firn_rows_batch_accept(struct firn_rows_batch *batch, firn_slice key)
+fi_rows_batch_accept(struct fi_rows_batch *batch, firn_slice key)
 {
     DCHECK(batch->offered_count == batch->count && batch->rows < batch->rows_max && key.size > 0);
-    if (firn_buf_append_slice(&batch->keys, key) != FIRN_OK) {
+    if (fi_buf_append_slice(&batch->keys, key) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     batch->key_sizes[batch->rows] = (uint32_t)key.size;
@@ -390,15 +390,15 @@ firn_rows_batch_accept(struct firn_rows_batch *batch, firn_slice key)
 }
 
 int
-firn_rows_batch_put(struct firn_rows_batch *batch, const struct firn_cell *cells, firn_slice key)
+fi_rows_batch_put(struct fi_rows_batch *batch, const struct fi_cell *cells, firn_slice key)
 {
     size_t row = batch->rows;
     DCHECK(row < batch->rows_max && key.size > 0);
     give_up_offer(batch);
     for (size_t i = 0; i < batch->count; i++) {
         struct column *column = &batch->columns[i];
-        const struct firn_cell *cell = &cells[i];
-        bool is_null = cell->kind == FIRN_PHYSICAL_NONE;
+        const struct fi_cell *cell = &cells[i];
+        bool is_null = cell->kind == FI_PHYSICAL_NONE;
         if (is_null && !column->has_null) {
             begin_nulls(batch, column);
         }
@@ -418,7 +418,7 @@ firn_rows_batch_put(struct firn_rows_batch *batch, const struct firn_cell *cells
             memcpy(column->numbers + 4 * row, &number, 4);
         }
     }
-    if (firn_buf_append_slice(&batch->keys, key) != FIRN_OK) {
+    if (fi_buf_append_slice(&batch->keys, key) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     batch->key_sizes[row] = (uint32_t)key.size;
@@ -428,7 +428,7 @@ firn_rows_batch_put(struct firn_rows_batch *batch, const struct firn_cell *cells
 }
 
 void
-firn_rows_batch_columns(struct firn_rows_batch *batch, struct firn_run_columns *out)
+fi_rows_batch_columns(struct fi_rows_batch *batch, struct fi_run_columns *out)
 {
     give_up_offer(batch);
     for (size_t i = 0; i < batch->count; i++) {
@@ -437,9 +437,9 @@ firn_rows_batch_columns(struct firn_rows_batch *batch, struct firn_run_columns *
         batch->given[i].bytes = column->bytes.data;
         batch->given[i].valid = column->has_null ? column->valid : NULL;
     }
-    *out = (struct firn_run_columns){.columns = batch->given,
-                                     .column_count = batch->count,
-                                     .rows = batch->rows,
-                                     .keys = batch->keys.data,
-                                     .key_sizes = batch->key_sizes};
+    *out = (struct fi_run_columns){.columns = batch->given,
+                                   .column_count = batch->count,
+                                   .rows = batch->rows,
+                                   .keys = batch->keys.data,
+                                   .key_sizes = batch->key_sizes};
 }

@@ -46,16 +46,16 @@ struct sum {
 struct check {
     struct firn_table *table;
     struct firn_db_view *view;
-    const struct firn_rows_check_options *options;
-    const struct firn_step *step;
-    struct firn_schema *schema;
-    struct firn_cell *cells;
-    struct firn_buf memory;
-    struct firn_buf key;
-    struct firn_buf tuple;
-    struct firn_buf entry_key;
-    struct firn_buf entry_value;
-    struct firn_buf found;
+    const struct fi_rows_check_options *options;
+    const struct fi_step *step;
+    struct fi_schema *schema;
+    struct fi_cell *cells;
+    struct fi_buf memory;
+    struct fi_buf key;
+    struct fi_buf tuple;
+    struct fi_buf entry_key;
+    struct fi_buf entry_value;
+    struct fi_buf found;
     struct sum expected[FIRN_TABLE_INDEXES_MAX];
     bool is_readable; /* all rows could be read */
     firn_table_check_result *report;
@@ -82,14 +82,14 @@ static const char *
 key_text(firn_slice key, char out[KEY_TEXT_SIZE])
 {
     size_t size = key.size < KEY_SHOWN_BYTES ? key.size : KEY_SHOWN_BYTES;
-    firn_hex_encode(key.data, size, out);
+    fi_hex_encode(key.data, size, out);
     memcpy(out + 2 * size, key.size > size ? "..." : "", key.size > size ? 4 : 1);
     return out;
 }
 
 /* Reports a mistake of an index; only the first ones are reported one by one. */
 static void
-tell_of_index(struct check *check, const struct firn_schema_index *index, firn_slice key,
+tell_of_index(struct check *check, const struct fi_schema_index *index, firn_slice key,
               const char *what)
 {
     char text[KEY_TEXT_SIZE];
@@ -99,24 +99,23 @@ tell_of_index(struct check *check, const struct firn_schema_index *index, firn_s
         check->report->damaged_count++;
         return;
     }
-    (void)firn_error_set(&found, FIRN_CORRUPT,
-                         "the index '%s' of the table '%s' %s the row with the key %s: drop the "
-                         "index and add it again",
-                         (const char *)index->name.data, firn_rows_name(check->table), what,
-                         key_text(key, text));
+    (void)fi_error_set(&found, FIRN_CORRUPT,
+                       "the index '%s' of the table '%s' %s the row with the key %s: drop the "
+                       "index and add it again",
+                       (const char *)index->name.data, fi_rows_name(check->table), what,
+                       key_text(key, text));
     tell(check, &found);
 }
 
 static void
-tell_how_many(struct check *check, const struct firn_schema_index *index)
+tell_how_many(struct check *check, const struct fi_schema_index *index)
 {
     firn_error found;
     if (check->told > TOLD_MAX) {
-        (void)firn_error_set(&found, FIRN_CORRUPT,
-                             "the index '%s' of the table '%s' does not fit %" PRIu64
-                             " rows: drop the index and add it again",
-                             (const char *)index->name.data, firn_rows_name(check->table),
-                             check->told);
+        (void)fi_error_set(&found, FIRN_CORRUPT,
+                           "the index '%s' of the table '%s' does not fit %" PRIu64
+                           " rows: drop the index and add it again",
+                           (const char *)index->name.data, fi_rows_name(check->table), check->told);
         if (check->options->on_damage != NULL) {
             check->options->on_damage(check->options->ctx, found.text);
         }
@@ -143,24 +142,24 @@ pass_over(struct check *check, int rc, const firn_error *found, firn_error *err)
 static int
 check_cells(struct check *check, firn_slice key, firn_error *err)
 {
-    const struct firn_schema *schema = check->schema;
+    const struct fi_schema *schema = check->schema;
     for (size_t i = 0; i < schema->column_count; i++) {
-        const struct firn_schema_column *column = &schema->columns[i];
-        const struct firn_cell *cell = &check->cells[i];
-        if (!firn_schema_value_is_sound(column, cell)) {
-            return firn_error_set(err, FIRN_CORRUPT, "the column '%s' has an impossible value",
-                                  (const char *)column->name.data);
+        const struct fi_schema_column *column = &schema->columns[i];
+        const struct fi_cell *cell = &check->cells[i];
+        if (!fi_schema_value_is_sound(column, cell)) {
+            return fi_error_set(err, FIRN_CORRUPT, "the column '%s' has an impossible value",
+                                (const char *)column->name.data);
         }
-        if (column->type == FIRN_TYPE_TEXT && cell->kind == FIRN_PHYSICAL_BYTES &&
-            !firn_utf8_is_valid(cell->as.bytes)) {
-            return firn_error_set(err, FIRN_CORRUPT, "the column '%s' has text that is not UTF-8",
-                                  (const char *)column->name.data);
+        if (column->type == FIRN_TYPE_TEXT && cell->kind == FI_PHYSICAL_BYTES &&
+            !fi_utf8_is_valid(cell->as.bytes)) {
+            return fi_error_set(err, FIRN_CORRUPT, "the column '%s' has text that is not UTF-8",
+                                (const char *)column->name.data);
         }
     }
-    firn_buf_clear(&check->key);
-    int rc = firn_schema_row_write(schema, check->cells, &check->key, NULL, err);
-    if (rc == FIRN_OK && !firn_slice_equal(firn_buf_slice(&check->key), key)) {
-        return firn_error_set(err, FIRN_CORRUPT, "its key is not that of its columns");
+    fi_buf_clear(&check->key);
+    int rc = fi_schema_row_write(schema, check->cells, &check->key, NULL, err);
+    if (rc == FIRN_OK && !fi_slice_equal(fi_buf_slice(&check->key), key)) {
+        return fi_error_set(err, FIRN_CORRUPT, "its key is not that of its columns");
     }
     return rc;
 }
@@ -170,34 +169,32 @@ static int
 read_row(struct check *check, firn_slice key, firn_slice tuple, firn_error *err)
 {
     char text[KEY_TEXT_SIZE];
-    int rc =
-        firn_schema_row_read(check->schema, key, tuple, NULL, &check->memory, check->cells, err);
+    int rc = fi_schema_row_read(check->schema, key, tuple, NULL, &check->memory, check->cells, err);
     rc = rc == FIRN_OK ? check_cells(check, key, err) : rc;
     if (rc == FIRN_CORRUPT) {
-        firn_error_prefix(err, "the table '%s', row with the key %s", firn_rows_name(check->table),
-                          key_text(key, text));
+        fi_error_prefix(err, "the table '%s', row with the key %s", fi_rows_name(check->table),
+                        key_text(key, text));
     }
     return rc;
 }
 
 /* The entry that an index should have for the row in check->cells. */
 static int
-make_entry(struct check *check, const struct firn_schema_index *index, firn_slice primary,
+make_entry(struct check *check, const struct fi_schema_index *index, firn_slice primary,
            firn_error *err)
 {
-    firn_buf_clear(&check->entry_key);
-    firn_buf_clear(&check->entry_value);
-    return firn_schema_index_entry(check->schema, index, check->cells, primary, &check->entry_key,
-                                   &check->entry_value, err);
+    fi_buf_clear(&check->entry_key);
+    fi_buf_clear(&check->entry_value);
+    return fi_schema_index_entry(check->schema, index, check->cells, primary, &check->entry_key,
+                                 &check->entry_value, err);
 }
 
 static void
 add_entry(struct sum *sum, firn_slice key, firn_slice value)
 {
     uint64_t halves[2];
-    CHECK(sizeof halves == FIRN_XXH3_WIDE_SIZE);
-    firn_xxh3_wide(value.data, value.size, firn_xxh3(key.data, key.size, key.size),
-                   (uint8_t *)halves);
+    CHECK(sizeof halves == FI_XXH3_WIDE_SIZE);
+    fi_xxh3_wide(value.data, value.size, fi_xxh3(key.data, key.size, key.size), (uint8_t *)halves);
     sum->count++;
     sum->low += halves[0];
     sum->high += halves[1];
@@ -218,8 +215,8 @@ check_row(struct check *check, firn_slice key, firn_slice tuple, firn_error *err
         if (rc != FIRN_OK) {
             return rc;
         }
-        add_entry(&check->expected[i], firn_buf_slice(&check->entry_key),
-                  firn_buf_slice(&check->entry_value));
+        add_entry(&check->expected[i], fi_buf_slice(&check->entry_key),
+                  fi_buf_slice(&check->entry_value));
     }
     return FIRN_OK;
 }
@@ -232,23 +229,23 @@ walk(struct check *check, struct firn_db_keyspace *keyspace,
                   firn_error *err),
      void *ctx, bool *out_is_readable, firn_error *err)
 {
-    const struct firn_db_cursor_options all = {.view = check->view};
+    const struct fi_db_cursor_options all = {.view = check->view};
     struct firn_db_cursor *cursor = NULL;
     firn_error found;
-    int rc = firn_db_cursor_open(keyspace, &all, &cursor, &found);
-    rc = rc == FIRN_OK ? firn_db_cursor_first(cursor, &found) : rc;
-    while (rc == FIRN_OK && firn_db_cursor_valid(cursor)) {
-        firn_slice key = firn_db_cursor_key(cursor);
-        firn_slice value = firn_db_cursor_value(cursor);
+    int rc = fi_db_cursor_open(keyspace, &all, &cursor, &found);
+    rc = rc == FIRN_OK ? fi_db_cursor_first(cursor, &found) : rc;
+    while (rc == FIRN_OK && fi_db_cursor_valid(cursor)) {
+        firn_slice key = fi_db_cursor_key(cursor);
+        firn_slice value = fi_db_cursor_value(cursor);
         rc = visit(check, ctx, key, value, err);
-        rc = rc == FIRN_OK ? firn_step_tell(check->step, 0, key.size + value.size, err) : rc;
+        rc = rc == FIRN_OK ? fi_step_tell(check->step, 0, key.size + value.size, err) : rc;
         if (rc != FIRN_OK) {
-            firn_db_cursor_close(cursor);
+            fi_db_cursor_close(cursor);
             return rc;
         }
-        rc = firn_db_cursor_next(cursor, &found);
+        rc = fi_db_cursor_next(cursor, &found);
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     *out_is_readable = rc == FIRN_OK;
     return pass_over(check, rc, &found, err);
 }
@@ -263,7 +260,7 @@ visit_row(struct check *check, void *ctx, firn_slice key, firn_slice value, firn
 /* ---- indexes ---- */
 
 struct looking {
-    const struct firn_schema_index *index;
+    const struct fi_schema_index *index;
     struct firn_db_keyspace *keyspace;
     struct sum there;
 };
@@ -292,14 +289,14 @@ find_entry(struct check *check, void *ctx, firn_slice key, firn_slice value, fir
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_db_get_at(looking->keyspace, check->view, firn_buf_slice(&check->entry_key),
-                        &check->found, &found);
+    rc = fi_db_get_at(looking->keyspace, check->view, fi_buf_slice(&check->entry_key),
+                      &check->found, &found);
     if (rc == FIRN_NOT_FOUND) {
         tell_of_index(check, looking->index, key, "has no entry for");
         return FIRN_OK;
     }
     if (rc == FIRN_OK &&
-        !firn_slice_equal(firn_buf_slice(&check->found), firn_buf_slice(&check->entry_value))) {
+        !fi_slice_equal(fi_buf_slice(&check->found), fi_buf_slice(&check->entry_value))) {
         tell_of_index(check, looking->index, key, "has the entry of another row for");
     }
     return pass_over(check, rc, &found, err);
@@ -312,17 +309,17 @@ find_row(struct check *check, void *ctx, firn_slice key, firn_slice value, firn_
     const struct looking *looking = ctx;
     firn_slice primary;
     firn_error found;
-    int rc = firn_schema_index_primary(check->schema, looking->index, key, value, &primary, &found);
+    int rc = fi_schema_index_primary(check->schema, looking->index, key, value, &primary, &found);
     if (rc != FIRN_OK) {
         return pass_over(check, rc, &found, err);
     }
-    rc = firn_db_get_at(check->table->rows, check->view, primary, &check->tuple, &found);
+    rc = fi_db_get_at(check->table->rows, check->view, primary, &check->tuple, &found);
     if (rc == FIRN_NOT_FOUND) {
         tell_of_index(check, looking->index, primary, "has an entry, but the table does not have");
         return FIRN_OK;
     }
     if (rc == FIRN_OK) {
-        rc = read_row(check, primary, firn_buf_slice(&check->tuple), &found);
+        rc = read_row(check, primary, fi_buf_slice(&check->tuple), &found);
         if (rc == FIRN_CORRUPT) {
             return FIRN_OK; /* it was reported */
         }
@@ -331,7 +328,7 @@ find_row(struct check *check, void *ctx, firn_slice key, firn_slice value, firn_
         return pass_over(check, rc, &found, err);
     }
     rc = make_entry(check, looking->index, primary, err);
-    if (rc == FIRN_OK && !firn_slice_equal(firn_buf_slice(&check->entry_key), key)) {
+    if (rc == FIRN_OK && !fi_slice_equal(fi_buf_slice(&check->entry_key), key)) {
         tell_of_index(check, looking->index, primary, "has an entry with other values for");
     }
     return rc;
@@ -345,20 +342,20 @@ check_index(struct check *check, size_t i, firn_error *err)
     bool is_readable;
     bool unwanted;
     firn_error found;
-    int rc = firn_rows_index_keyspace(check->table, check->view, looking.index, &looking.keyspace,
-                                      &found);
+    int rc =
+        fi_rows_index_keyspace(check->table, check->view, looking.index, &looking.keyspace, &found);
     if (rc != FIRN_OK) {
         return pass_over(check, rc, &found, err);
     }
-    FIRN_TRY(walk(check, looking.keyspace, visit_entry, &looking, &is_readable, err));
+    FI_TRY(walk(check, looking.keyspace, visit_entry, &looking, &is_readable, err));
     bool agrees = looking.there.count == expected->count && looking.there.low == expected->low &&
                   looking.there.high == expected->high;
     if (agrees || !is_readable || !check->is_readable) {
         return FIRN_OK;
     }
     check->told = 0;
-    FIRN_TRY(walk(check, check->table->rows, find_entry, &looking, &unwanted, err));
-    FIRN_TRY(walk(check, looking.keyspace, find_row, &looking, &unwanted, err));
+    FI_TRY(walk(check, check->table->rows, find_entry, &looking, &unwanted, err));
+    FI_TRY(walk(check, looking.keyspace, find_row, &looking, &unwanted, err));
     tell_how_many(check, looking.index);
 out:
     return rc;
@@ -369,22 +366,21 @@ out:
 static int
 check_all(struct check *check, firn_error *err)
 {
-    struct firn_storefile_progress *progress = check->options->progress;
+    struct fi_storefile_progress *progress = check->options->progress;
     firn_error found;
-    FIRN_TRY_RETURN(
-        firn_storefile_progress_begin_steps(progress, "check", 0, 0, &check->step, err));
-    int rc = firn_rows_schema(check->table, check->view, &check->schema, &found);
+    FI_TRY_RETURN(fi_storefile_progress_begin_steps(progress, "check", 0, 0, &check->step, err));
+    int rc = fi_rows_schema(check->table, check->view, &check->schema, &found);
     if (rc != FIRN_OK) {
         return pass_over(check, rc, &found, err);
     }
-    check->cells = firn_alloc_zeroed(check->schema->column_count * sizeof *check->cells);
+    check->cells = fi_alloc_zeroed(check->schema->column_count * sizeof *check->cells);
     if (check->cells == NULL) {
-        return firn_error_no_memory(err, "a check");
+        return fi_error_no_memory(err, "a check");
     }
-    FIRN_TRY_RETURN(walk(check, check->table->rows, visit_row, NULL, &check->is_readable, err));
+    FI_TRY_RETURN(walk(check, check->table->rows, visit_row, NULL, &check->is_readable, err));
     CHECK(check->schema->index_count <= FIRN_TABLE_INDEXES_MAX);
     for (size_t i = 0; i < check->schema->index_count; i++) {
-        FIRN_TRY_RETURN(check_index(check, i, err));
+        FI_TRY_RETURN(check_index(check, i, err));
     }
     return FIRN_OK;
 }
@@ -392,19 +388,19 @@ check_all(struct check *check, firn_error *err)
 static void
 check_deinit(struct check *check)
 {
-    firn_schema_unref(check->schema);
-    firn_free(check->cells);
-    firn_buf_deinit(&check->memory);
-    firn_buf_deinit(&check->key);
-    firn_buf_deinit(&check->tuple);
-    firn_buf_deinit(&check->entry_key);
-    firn_buf_deinit(&check->entry_value);
-    firn_buf_deinit(&check->found);
+    fi_schema_unref(check->schema);
+    fi_free(check->cells);
+    fi_buf_deinit(&check->memory);
+    fi_buf_deinit(&check->key);
+    fi_buf_deinit(&check->tuple);
+    fi_buf_deinit(&check->entry_key);
+    fi_buf_deinit(&check->entry_value);
+    fi_buf_deinit(&check->found);
 }
 
 int
-firn_rows_check(struct firn_table *table, const struct firn_rows_check_options *options,
-                firn_table_check_result *report, firn_error *err)
+fi_rows_check(struct firn_table *table, const struct fi_rows_check_options *options,
+              firn_table_check_result *report, firn_error *err)
 {
     struct check check = {
         .table = table, .view = options->view, .options = options, .report = report};
@@ -414,12 +410,12 @@ firn_rows_check(struct firn_table *table, const struct firn_rows_check_options *
     report->index_entries = 0;
     report->damaged_count = 0;
     if (options->view == NULL) {
-        rc = firn_db_view_open(table->db, &own, err);
+        rc = fi_db_view_open(table->db, &own, err);
         check.view = own;
     }
     rc = rc == FIRN_OK ? check_all(&check, err) : rc;
     check_deinit(&check);
-    firn_db_view_close(own);
+    fi_db_view_close(own);
     if (rc == FIRN_OK && report->damaged_count > 0) {
         *err = check.first;
         rc = FIRN_CORRUPT;

@@ -33,32 +33,32 @@
 struct side {
     struct firn_db_view *view;
     struct firn_db_keyspace *rows; /* NULL: the state does not have the table */
-    struct firn_schema *schema;    /* NULL: likewise */
-    struct firn_buf memory;        /* of the row that was read last */
+    struct fi_schema *schema;      /* NULL: likewise */
+    struct fi_buf memory;          /* of the row that was read last */
     firn_value *decoded;           /* of each column of the schema */
     size_t *places;                /* where each of them is among the joined columns */
     firn_value *values;            /* of each joined column */
 };
 
 struct firn_table_diff {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct fi_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
     struct side before;
     struct side after;
     bool is_one_table; /* both states have the same table */
     unsigned walks_left;
-    struct firn_db_diff_walk *walk; /* NULL: the next one has not begun */
-    struct firn_storefile_progress progress;
-    struct firn_arena arena; /* what follows, and the sides' arrays */
+    struct fi_db_diff_walk *walk; /* NULL: the next one has not begun */
+    struct fi_storefile_progress progress;
+    struct fi_arena arena; /* what follows, and the sides' arrays */
     struct firn_table_diff_column *columns;
     firn_table_column *definitions; /* of these columns */
     size_t column_count;
     uint32_t *compared; /* places of the columns of the later schema that are compared (I2) */
     size_t compared_count;
-    struct firn_cell *old_cells; /* of these columns */
-    struct firn_cell *new_cells;
+    struct fi_cell *old_cells; /* of these columns */
+    struct fi_cell *new_cells;
     bool *changed;
-    struct firn_buf old_memory;
+    struct fi_buf old_memory;
     firn_row_difference found;
 };
 
@@ -71,9 +71,9 @@ open_side(struct firn_table_diff *diff, const char *name, const struct firn_db_v
 {
     struct firn_table *table;
     firn_error unwanted;
-    FIRN_TRY_RETURN(view != NULL ? firn_db_view_open_copy(view, &side->view, err)
-                                 : firn_db_view_open(diff->db, &side->view, err));
-    int rc = firn_rows_open_at(side->view, name, &table, &unwanted);
+    FI_TRY_RETURN(view != NULL ? fi_db_view_open_copy(view, &side->view, err)
+                               : fi_db_view_open(diff->db, &side->view, err));
+    int rc = fi_rows_open_at(side->view, name, &table, &unwanted);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_INVALID) {
         return FIRN_OK; /* there is none, or a keyspace that is no table */
     }
@@ -82,14 +82,14 @@ open_side(struct firn_table_diff *diff, const char *name, const struct firn_db_v
         return rc;
     }
     side->rows = table->rows;
-    return firn_rows_schema(table, side->view, &side->schema, err);
+    return fi_rows_schema(table, side->view, &side->schema, err);
 }
 
 static void *
 take(struct firn_table_diff *diff, size_t count, size_t size)
 {
     DCHECK(count <= (size_t)2 * FIRN_TABLE_COLUMNS_MAX);
-    void *memory = firn_arena_alloc(&diff->arena, (count > 0 ? count : 1) * size);
+    void *memory = fi_arena_alloc(&diff->arena, (count > 0 ? count : 1) * size);
     if (memory != NULL) {
         memset(memory, 0, (count > 0 ? count : 1) * size);
     }
@@ -97,7 +97,7 @@ take(struct firn_table_diff *diff, size_t count, size_t size)
 }
 
 static size_t
-place_in_key(const struct firn_schema *schema, uint32_t id)
+place_in_key(const struct fi_schema *schema, uint32_t id)
 {
     size_t place = schema->key_count;
     while (place > 0 && schema->key[place - 1] != id) {
@@ -110,7 +110,7 @@ place_in_key(const struct firn_schema *schema, uint32_t id)
 static struct firn_table_diff_column *
 join_one(struct firn_table_diff *diff, struct side *side, size_t place)
 {
-    const struct firn_schema_column *column = &side->schema->columns[place];
+    const struct fi_schema_column *column = &side->schema->columns[place];
     struct firn_table_diff_column *joined = &diff->columns[diff->column_count];
     firn_table_column *definition = &diff->definitions[diff->column_count];
     *definition = (firn_table_column){.name = (const char *)column->name.data,
@@ -144,7 +144,7 @@ join_after(struct firn_table_diff *diff, size_t place)
 static void
 join_both(struct firn_table_diff *diff, size_t before, size_t after)
 {
-    const struct firn_schema_column *old = &diff->before.schema->columns[before];
+    const struct fi_schema_column *old = &diff->before.schema->columns[before];
     DCHECK(old->type == diff->after.schema->columns[after].type); /* (I1) */
     size_t at = diff->column_count;
     join_after(diff, after);
@@ -175,8 +175,8 @@ choose_compared(struct firn_table_diff *diff)
 static void
 join(struct firn_table_diff *diff)
 {
-    const struct firn_schema *before = diff->before.schema;
-    const struct firn_schema *after = diff->after.schema;
+    const struct fi_schema *before = diff->before.schema;
+    const struct fi_schema *after = diff->after.schema;
     size_t old_count = before != NULL ? before->column_count : 0;
     size_t new_count = after != NULL ? after->column_count : 0;
     size_t i = 0;
@@ -226,49 +226,48 @@ allocate(struct firn_table_diff *diff, firn_error *err)
     bool has_all = has_arrays(&diff->before) && has_arrays(&diff->after) && diff->columns != NULL &&
                    diff->definitions != NULL && diff->compared != NULL && diff->old_cells != NULL &&
                    diff->new_cells != NULL && diff->changed != NULL;
-    return has_all ? FIRN_OK : firn_error_no_memory(err, "a comparison");
+    return has_all ? FIRN_OK : fi_error_no_memory(err, "a comparison");
 }
 
 static bool
 is_one_table(const struct firn_table_diff *diff)
 {
     return diff->before.rows != NULL && diff->after.rows != NULL &&
-           firn_db_keyspace_schema(diff->before.rows) == firn_db_keyspace_schema(diff->after.rows);
+           fi_db_keyspace_schema(diff->before.rows) == fi_db_keyspace_schema(diff->after.rows);
 }
 
 static int
-open_all(struct firn_table_diff *diff, const char *name,
-         const struct firn_rows_diff_options *options, firn_error *err)
+open_all(struct firn_table_diff *diff, const char *name, const struct fi_rows_diff_options *options,
+         firn_error *err)
 {
-    FIRN_TRY_RETURN(open_side(diff, name, options->before, &diff->before, err));
-    FIRN_TRY_RETURN(open_side(diff, name, options->after, &diff->after, err));
+    FI_TRY_RETURN(open_side(diff, name, options->before, &diff->before, err));
+    FI_TRY_RETURN(open_side(diff, name, options->after, &diff->after, err));
     if (diff->before.rows == NULL && diff->after.rows == NULL) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "there is no table '%s'", name);
+        return fi_error_set(err, FIRN_NOT_FOUND, "there is no table '%s'", name);
     }
     diff->is_one_table = is_one_table(diff);
     diff->walks_left = diff->is_one_table ? 1 : 2;
-    FIRN_TRY_RETURN(allocate(diff, err));
+    FI_TRY_RETURN(allocate(diff, err));
     join(diff);
     choose_compared(diff);
     return FIRN_OK;
 }
 
 int
-firn_rows_diff_open(struct firn_db *db, const char *name,
-                    const struct firn_rows_diff_options *options, struct firn_table_diff **out,
-                    firn_error *err)
+fi_rows_diff_open(struct firn_db *db, const char *name, const struct fi_rows_diff_options *options,
+                  struct firn_table_diff **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_table_diff *diff = firn_alloc_zeroed(sizeof *diff);
+    struct firn_table_diff *diff = fi_alloc_zeroed(sizeof *diff);
     if (diff == NULL) {
-        return firn_error_no_memory(err, "a comparison");
+        return fi_error_no_memory(err, "a comparison");
     }
-    firn_os_process_init_mark(&diff->mark);
+    fi_os_process_init_mark(&diff->mark);
     diff->db = db;
     diff->progress = options->progress;
     int rc = open_all(diff, name, options, err);
     if (rc != FIRN_OK) {
-        firn_rows_diff_close(diff);
+        fi_rows_diff_close(diff);
         return rc;
     }
     *out = diff;
@@ -278,26 +277,26 @@ firn_rows_diff_open(struct firn_db *db, const char *name,
 static void
 close_side(struct side *side)
 {
-    firn_schema_unref(side->schema);
-    firn_buf_deinit(&side->memory);
-    firn_db_view_close(side->view);
+    fi_schema_unref(side->schema);
+    fi_buf_deinit(&side->memory);
+    fi_db_view_close(side->view);
 }
 
 void
-firn_rows_diff_close(struct firn_table_diff *diff)
+fi_rows_diff_close(struct firn_table_diff *diff)
 {
     if (diff != NULL) {
-        firn_db_diff_walk_close(diff->walk);
+        fi_db_diff_walk_close(diff->walk);
         close_side(&diff->before);
         close_side(&diff->after);
-        firn_buf_deinit(&diff->old_memory);
-        firn_arena_deinit(&diff->arena);
-        firn_free(diff);
+        fi_buf_deinit(&diff->old_memory);
+        fi_arena_deinit(&diff->arena);
+        fi_free(diff);
     }
 }
 
 const struct firn_table_diff_column *
-firn_rows_diff_column_at(const struct firn_table_diff *diff, size_t i)
+fi_rows_diff_column_at(const struct firn_table_diff *diff, size_t i)
 {
     return i < diff->column_count ? &diff->columns[i] : NULL;
 }
@@ -309,7 +308,7 @@ static int
 show(struct side *side, size_t column_count, firn_slice key, firn_slice tuple, firn_error *err)
 {
     int rc =
-        firn_schema_row_decode(side->schema, key, tuple, NULL, &side->memory, side->decoded, err);
+        fi_schema_row_decode(side->schema, key, tuple, NULL, &side->memory, side->decoded, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -332,18 +331,18 @@ bits_of(float value)
 }
 
 static bool
-is_same(const struct firn_cell *a, const struct firn_cell *b)
+is_same(const struct fi_cell *a, const struct fi_cell *b)
 {
     if (a->kind != b->kind) {
         return false;
     }
     switch (a->kind) {
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_NONE:
         return true;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         return bits_of(a->as.f32) == bits_of(b->as.f32);
-    case FIRN_PHYSICAL_BYTES:
-        return firn_slice_equal(a->as.bytes, b->as.bytes);
+    case FI_PHYSICAL_BYTES:
+        return fi_slice_equal(a->as.bytes, b->as.bytes);
     default:
         return a->as.u64 == b->as.u64;
     }
@@ -351,17 +350,16 @@ is_same(const struct firn_cell *a, const struct firn_cell *b)
 
 /* Marks the columns that differ in a row of both states; *out: at least one does. */
 static int
-compare(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *out,
-        firn_error *err)
+compare(struct firn_table_diff *diff, const struct fi_db_diff_key *key, bool *out, firn_error *err)
 {
     const struct side *after = &diff->after;
-    const struct firn_schema_wanted wanted = {diff->compared, diff->compared_count};
+    const struct fi_schema_wanted wanted = {diff->compared, diff->compared_count};
     *out = false;
     memset(diff->changed, 0, diff->column_count * sizeof *diff->changed);
-    FIRN_TRY_RETURN(firn_schema_row_read(after->schema, key->key, key->before, &wanted,
-                                         &diff->old_memory, diff->old_cells, err));
-    FIRN_TRY_RETURN(firn_schema_row_read(after->schema, key->key, key->after, &wanted,
-                                         &diff->after.memory, diff->new_cells, err));
+    FI_TRY_RETURN(fi_schema_row_read(after->schema, key->key, key->before, &wanted,
+                                     &diff->old_memory, diff->old_cells, err));
+    FI_TRY_RETURN(fi_schema_row_read(after->schema, key->key, key->after, &wanted,
+                                     &diff->after.memory, diff->new_cells, err));
     for (size_t i = 0; i < diff->compared_count; i++) {
         bool differs = !is_same(&diff->old_cells[i], &diff->new_cells[i]);
         diff->changed[after->places[diff->compared[i]]] = differs;
@@ -372,22 +370,22 @@ compare(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *
 
 /* Describes how the rows of a key differ; *out: they do. */
 static int
-look(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *out, firn_error *err)
+look(struct firn_table_diff *diff, const struct fi_db_diff_key *key, bool *out, firn_error *err)
 {
     bool is_changed = key->is_before && key->is_after;
     *out = true;
     DCHECK(key->is_before || key->is_after);
     if (is_changed) {
-        FIRN_TRY_RETURN(compare(diff, key, out, err));
+        FI_TRY_RETURN(compare(diff, key, out, err));
     }
     if (!*out) {
         return FIRN_OK;
     }
     if (key->is_before) {
-        FIRN_TRY_RETURN(show(&diff->before, diff->column_count, key->key, key->before, err));
+        FI_TRY_RETURN(show(&diff->before, diff->column_count, key->key, key->before, err));
     }
     if (key->is_after) {
-        FIRN_TRY_RETURN(show(&diff->after, diff->column_count, key->key, key->after, err));
+        FI_TRY_RETURN(show(&diff->after, diff->column_count, key->key, key->after, err));
     }
     diff->found = (firn_row_difference){.kind = is_changed       ? FIRN_ROW_DIFFERENCE_CHANGED
                                                 : key->is_before ? FIRN_ROW_DIFFERENCE_REMOVED
@@ -406,31 +404,31 @@ begin_walk(struct firn_table_diff *diff, firn_error *err)
 {
     bool has_before = diff->is_one_table || diff->walks_left == 2;
     bool has_after = diff->is_one_table || diff->walks_left == 1;
-    const struct firn_db_diff_side before = {diff->before.view,
-                                             has_before ? diff->before.rows : NULL};
-    const struct firn_db_diff_side after = {diff->after.view, has_after ? diff->after.rows : NULL};
-    struct firn_storefile_progress *progress =
+    const struct fi_db_diff_side before = {diff->before.view,
+                                           has_before ? diff->before.rows : NULL};
+    const struct fi_db_diff_side after = {diff->after.view, has_after ? diff->after.rows : NULL};
+    struct fi_storefile_progress *progress =
         diff->progress.on_progress != NULL ? &diff->progress : NULL;
     CHECK(diff->walks_left > 0);
-    return firn_db_diff_walk_open(diff->db, &before, &after, progress, &diff->walk, err);
+    return fi_db_diff_walk_open(diff->db, &before, &after, progress, &diff->walk, err);
 }
 
 int
-firn_rows_diff_next(struct firn_table_diff *diff, const firn_row_difference **out, firn_error *err)
+fi_rows_diff_next(struct firn_table_diff *diff, const firn_row_difference **out, firn_error *err)
 {
-    struct firn_db_diff_key key;
+    struct fi_db_diff_key key;
     bool is_found = false;
     *out = NULL;
     while (!is_found && diff->walks_left > 0) {
         bool has_key = false;
         if (diff->walk == NULL) {
-            FIRN_TRY_RETURN(begin_walk(diff, err));
+            FI_TRY_RETURN(begin_walk(diff, err));
         }
-        FIRN_TRY_RETURN(firn_db_diff_walk_next(diff->walk, &key, &has_key, err));
+        FI_TRY_RETURN(fi_db_diff_walk_next(diff->walk, &key, &has_key, err));
         if (has_key) {
-            FIRN_TRY_RETURN(look(diff, &key, &is_found, err));
+            FI_TRY_RETURN(look(diff, &key, &is_found, err));
         } else {
-            firn_db_diff_walk_close(diff->walk);
+            fi_db_diff_walk_close(diff->walk);
             diff->walk = NULL;
             diff->walks_left--;
         }

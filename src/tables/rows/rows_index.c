@@ -23,45 +23,45 @@ enum { ATTEMPTS_MAX = 16 };
 /* ---- keyspaces ---- */
 
 int
-firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
-                         const struct firn_schema_index *index, struct firn_db_keyspace **out,
-                         firn_error *err)
+fi_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
+                       const struct fi_schema_index *index, struct firn_db_keyspace **out,
+                       firn_error *err)
 {
     *out = NULL;
     DCHECK(index->id > 0);
-    firn_os_mutex_lock(&table->mutex);
-    const struct firn_rows_index *known = (const void *)table->indexes.data;
+    fi_os_mutex_lock(&table->mutex);
+    const struct fi_rows_index *known = (const void *)table->indexes.data;
     for (size_t i = 0; i < table->indexes.size / sizeof *known && *out == NULL; i++) {
         *out = known[i].id == index->id ? known[i].keyspace : NULL;
     }
-    firn_os_mutex_unlock(&table->mutex);
+    fi_os_mutex_unlock(&table->mutex);
     if (*out != NULL) {
         return FIRN_OK;
     }
-    char name[FIRN_ROWS_INDEX_NAME_SIZE];
-    firn_rows_name_index(firn_db_keyspace_schema(table->rows), index->id, name);
-    struct firn_rows_index found = {.id = index->id};
-    int rc = view != NULL ? firn_db_keyspace_open_in(view, name, &found.keyspace, err)
-                          : firn_db_keyspace_open_existing(table->db, name, &found.keyspace, err);
+    char name[FI_ROWS_INDEX_NAME_SIZE];
+    fi_rows_name_index(fi_db_keyspace_schema(table->rows), index->id, name);
+    struct fi_rows_index found = {.id = index->id};
+    int rc = view != NULL ? fi_db_keyspace_open_in(view, name, &found.keyspace, err)
+                          : fi_db_keyspace_open_existing(table->db, name, &found.keyspace, err);
     if (rc == FIRN_NOT_FOUND) {
-        return firn_error_set(err, FIRN_CORRUPT, "the index '%s' of the table '%s' is missing",
-                              (const char *)index->name.data, firn_rows_name(table));
+        return fi_error_set(err, FIRN_CORRUPT, "the index '%s' of the table '%s' is missing",
+                            (const char *)index->name.data, fi_rows_name(table));
     }
     if (rc == FIRN_OK) {
         bool is_new = true;
-        firn_os_mutex_lock(&table->mutex);
+        fi_os_mutex_lock(&table->mutex);
         known = (const void *)table->indexes.data;
         for (size_t i = 0; i < table->indexes.size / sizeof *known; i++) {
             is_new = is_new && known[i].id != index->id; /* another thread was faster */
         }
         if (is_new) {
             /* If there is no memory, the next call looks for it again. */
-            FIRN_IGNORE(firn_buf_append(&table->indexes, &found, sizeof found));
+            FI_IGNORE(fi_buf_append(&table->indexes, &found, sizeof found));
         }
         if (table->cached != NULL) {
-            firn_db_keyspace_note_schema(found.keyspace, table->cached, index->id, table->rows);
+            fi_db_keyspace_note_schema(found.keyspace, table->cached, index->id, table->rows);
         }
-        firn_os_mutex_unlock(&table->mutex);
+        fi_os_mutex_unlock(&table->mutex);
         *out = found.keyspace;
     }
     return rc;
@@ -71,8 +71,8 @@ firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
 static void
 forget_keyspace(struct firn_table *table, uint32_t id)
 {
-    firn_os_mutex_lock(&table->mutex);
-    struct firn_rows_index *known = (void *)table->indexes.data;
+    fi_os_mutex_lock(&table->mutex);
+    struct fi_rows_index *known = (void *)table->indexes.data;
     size_t count = table->indexes.size / sizeof *known;
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
@@ -82,19 +82,19 @@ forget_keyspace(struct firn_table *table, uint32_t id)
     }
     DCHECK(kept == count || kept + 1 == count); /* once each */
     table->indexes.size = kept * sizeof *known;
-    firn_os_mutex_unlock(&table->mutex);
+    fi_os_mutex_unlock(&table->mutex);
 }
 
 /* guard: NULL if no schema of any history has the index. */
 static int
-drop_keyspace(struct firn_table *table, uint32_t id, const struct firn_db_keyspace_guard *guard,
+drop_keyspace(struct firn_table *table, uint32_t id, const struct fi_db_keyspace_guard *guard,
               firn_error *err)
 {
     DCHECK(id > 0);
-    char name[FIRN_ROWS_INDEX_NAME_SIZE];
-    firn_rows_name_index(firn_db_keyspace_schema(table->rows), id, name);
+    char name[FI_ROWS_INDEX_NAME_SIZE];
+    fi_rows_name_index(fi_db_keyspace_schema(table->rows), id, name);
     forget_keyspace(table, id);
-    int rc = firn_db_keyspace_drop_if(table->db, name, guard, err);
+    int rc = fi_db_keyspace_drop_if(table->db, name, guard, err);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
@@ -102,51 +102,51 @@ drop_keyspace(struct firn_table *table, uint32_t id, const struct firn_db_keyspa
 
 struct loading {
     struct firn_table *table;
-    const struct firn_schema *schema; /* the new one */
-    const struct firn_schema_index *index;
+    const struct fi_schema *schema; /* the new one */
+    const struct fi_schema_index *index;
     struct firn_db_bulk *bulk;
-    struct firn_cell *cells;
-    struct firn_buf memory;
-    struct firn_buf key;
-    struct firn_buf value;
+    struct fi_cell *cells;
+    struct fi_buf memory;
+    struct fi_buf key;
+    struct fi_buf value;
 };
 
 /* The entry of the row that a cursor stands at. */
 static int
 load_row(struct loading *loading, const struct firn_db_cursor *cursor, firn_error *err)
 {
-    firn_slice primary = firn_db_cursor_key(cursor);
+    firn_slice primary = fi_db_cursor_key(cursor);
     DCHECK(loading->cells != NULL && loading->bulk != NULL);
-    uint64_t expires_ms = firn_db_cursor_expires_ms(cursor);
-    FIRN_TRY_RETURN(firn_schema_row_read(loading->schema, primary, firn_db_cursor_value(cursor),
-                                         NULL, &loading->memory, loading->cells, err));
-    firn_buf_clear(&loading->key);
-    firn_buf_clear(&loading->value);
-    if (expires_ms != 0 && firn_buf_append_le64(&loading->value, expires_ms) != FIRN_OK) {
-        return firn_error_no_memory(err, "an index");
+    uint64_t expires_ms = fi_db_cursor_expires_ms(cursor);
+    FI_TRY_RETURN(fi_schema_row_read(loading->schema, primary, fi_db_cursor_value(cursor), NULL,
+                                     &loading->memory, loading->cells, err));
+    fi_buf_clear(&loading->key);
+    fi_buf_clear(&loading->value);
+    if (expires_ms != 0 && fi_buf_append_le64(&loading->value, expires_ms) != FIRN_OK) {
+        return fi_error_no_memory(err, "an index");
     }
-    FIRN_TRY_RETURN(firn_schema_index_entry(loading->schema, loading->index, loading->cells,
-                                            primary, &loading->key, &loading->value, err));
-    firn_slice key = firn_buf_slice(&loading->key);
-    firn_slice value = firn_buf_slice(&loading->value);
-    return expires_ms != 0 ? firn_db_bulk_put_expiring(loading->bulk, key, value, err)
-                           : firn_db_bulk_put(loading->bulk, key, value, err);
+    FI_TRY_RETURN(fi_schema_index_entry(loading->schema, loading->index, loading->cells, primary,
+                                        &loading->key, &loading->value, err));
+    firn_slice key = fi_buf_slice(&loading->key);
+    firn_slice value = fi_buf_slice(&loading->value);
+    return expires_ms != 0 ? fi_db_bulk_put_expiring(loading->bulk, key, value, err)
+                           : fi_db_bulk_put(loading->bulk, key, value, err);
 }
 
 static int
 load_rows(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
 {
-    const struct firn_db_cursor_options all = {.view = NULL};
+    const struct fi_db_cursor_options all = {.view = NULL};
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_txn_cursor_open(txn, loading->table->rows, &all, &cursor, err));
-    FIRN_TRY(firn_db_cursor_first(cursor, err));
-    while (firn_db_cursor_valid(cursor)) {
-        FIRN_TRY(load_row(loading, cursor, err));
-        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    FI_TRY(fi_db_txn_cursor_open(txn, loading->table->rows, &all, &cursor, err));
+    FI_TRY(fi_db_cursor_first(cursor, err));
+    while (fi_db_cursor_valid(cursor)) {
+        FI_TRY(load_row(loading, cursor, err));
+        FI_TRY(fi_db_cursor_next(cursor, err));
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
@@ -155,89 +155,89 @@ refuse_twice(void *ctx, firn_slice key, firn_error *err)
 {
     const struct loading *loading = ctx;
     DCHECK(loading->index->is_unique && key.size > 0);
-    return firn_error_set(
+    return fi_error_set(
         err, FIRN_EXISTS,
         "rows of the table '%s' have the same values in the columns of the unique index "
         "'%s'",
-        firn_rows_name(loading->table), (const char *)loading->index->name.data);
+        fi_rows_name(loading->table), (const char *)loading->index->name.data);
 }
 
 /* Loads the entries of all rows that the transaction sees into a new keyspace. */
 static int
 load(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
 {
-    static const struct firn_storefile_progress quiet = {0};
+    static const struct fi_storefile_progress quiet = {0};
     struct firn_db_keyspace *keyspace;
-    char name[FIRN_ROWS_INDEX_NAME_SIZE];
+    char name[FI_ROWS_INDEX_NAME_SIZE];
     DCHECK(loading->cells == NULL && loading->bulk == NULL);
-    loading->cells = firn_alloc_zeroed(loading->schema->column_count * sizeof *loading->cells);
+    loading->cells = fi_alloc_zeroed(loading->schema->column_count * sizeof *loading->cells);
     if (loading->cells == NULL) {
-        return firn_error_no_memory(err, "an index");
+        return fi_error_no_memory(err, "an index");
     }
-    FIRN_TRY_RETURN(drop_keyspace(loading->table, loading->index->id, NULL, err));
-    firn_rows_name_index(firn_db_keyspace_schema(loading->table->rows), loading->index->id, name);
-    FIRN_TRY_RETURN(firn_db_keyspace_create(loading->table->db, name, &keyspace, err));
-    FIRN_TRY_RETURN(firn_db_bulk_open_unsorted(keyspace, &quiet, &loading->bulk, err));
+    FI_TRY_RETURN(drop_keyspace(loading->table, loading->index->id, NULL, err));
+    fi_rows_name_index(fi_db_keyspace_schema(loading->table->rows), loading->index->id, name);
+    FI_TRY_RETURN(fi_db_keyspace_create(loading->table->db, name, &keyspace, err));
+    FI_TRY_RETURN(fi_db_bulk_open_unsorted(keyspace, &quiet, &loading->bulk, err));
     if (loading->index->is_unique) {
-        firn_db_bulk_refuse_twice(loading->bulk, refuse_twice, loading);
+        fi_db_bulk_refuse_twice(loading->bulk, refuse_twice, loading);
     }
-    FIRN_TRY_RETURN(load_rows(loading, txn, err));
-    return firn_db_bulk_commit(loading->bulk, err);
+    FI_TRY_RETURN(load_rows(loading, txn, err));
+    return fi_db_bulk_commit(loading->bulk, err);
 }
 
 static void
 loading_deinit(struct loading *loading)
 {
-    firn_db_bulk_close(loading->bulk);
-    firn_free(loading->cells);
-    firn_buf_deinit(&loading->memory);
-    firn_buf_deinit(&loading->key);
-    firn_buf_deinit(&loading->value);
+    fi_db_bulk_close(loading->bulk);
+    fi_free(loading->cells);
+    fi_buf_deinit(&loading->memory);
+    fi_buf_deinit(&loading->key);
+    fi_buf_deinit(&loading->value);
 }
 
 /* ---- adding ---- */
 
 static int
-add(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+add(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
-    return firn_schema_change_add_index(old, ctx, out, err);
+    return fi_schema_change_add_index(old, ctx, out, err);
 }
 
 /* One attempt; FIRN_CONFLICT: rows, or the schema, were written meanwhile. */
 static int
-add_once(struct firn_table *table, const struct firn_rows_change *change, firn_error *err)
+add_once(struct firn_table *table, const struct fi_rows_change *change, firn_error *err)
 {
-    static const struct firn_db_txn_options plain = {.is_serializable = false};
+    static const struct fi_db_txn_options plain = {.is_serializable = false};
     struct loading loading = {.table = table};
-    struct firn_schema *made = NULL;
+    struct fi_schema *made = NULL;
     struct firn_db_txn *txn = NULL;
     bool has_keyspace = false;
     int rc;
-    FIRN_TRY(firn_db_txn_begin(table->db, &plain, &txn, err));
-    FIRN_TRY(firn_rows_change_schema(table, txn, change, &made, err));
-    FIRN_TRY(firn_db_txn_depend_on_all(txn, table->rows, err));
+    FI_TRY(fi_db_txn_begin(table->db, &plain, &txn, err));
+    FI_TRY(fi_rows_change_schema(table, txn, change, &made, err));
+    FI_TRY(fi_db_txn_depend_on_all(txn, table->rows, err));
     loading.schema = made;
     DCHECK(made->index_count > 0);
     loading.index = &made->indexes[made->index_count - 1];
     has_keyspace = true;
-    FIRN_TRY(load(&loading, txn, err));
-    FIRN_TRY(firn_rows_write_schema(table, txn, made, err));
-    FIRN_TRY(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err));
+    FI_TRY(load(&loading, txn, err));
+    FI_TRY(fi_rows_write_schema(table, txn, made, err));
+    FI_TRY(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err));
 out:
     loading_deinit(&loading); /* before the keyspace that it loads into is dropped */
     if (rc != FIRN_OK && has_keyspace) {
-        FIRN_IGNORE(drop_keyspace(table, loading.index->id, NULL, NULL));
+        FI_IGNORE(drop_keyspace(table, loading.index->id, NULL, NULL));
     }
-    firn_db_txn_close(txn);
-    firn_schema_unref(made);
+    fi_db_txn_close(txn);
+    fi_schema_unref(made);
     return rc;
 }
 
 static int
-add_all(struct firn_table *table, const struct firn_rows_change *change, firn_error *err)
+add_all(struct firn_table *table, const struct fi_rows_change *change, firn_error *err)
 {
-    struct firn_rows_changing changing;
-    int rc = firn_rows_begin_change(table->db, &changing, err);
+    struct fi_rows_changing changing;
+    int rc = fi_rows_begin_change(table->db, &changing, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -245,48 +245,48 @@ add_all(struct firn_table *table, const struct firn_rows_change *change, firn_er
     for (unsigned i = 0; i < ATTEMPTS_MAX && rc == FIRN_CONFLICT; i++) {
         rc = add_once(table, change, err);
     }
-    firn_rows_end_change(&changing);
+    fi_rows_end_change(&changing);
     return rc;
 }
 
 int
-firn_rows_index_add(struct firn_table *table, const firn_table_index *index, firn_error *err)
+fi_rows_index_add(struct firn_table *table, const firn_table_index *index, firn_error *err)
 {
     firn_table_index own = *index;
-    const struct firn_rows_change change = {add, &own};
+    const struct fi_rows_change change = {add, &own};
     return add_all(table, &change, err);
 }
 
 /* ---- of vectors ---- */
 
 struct adding_vectors {
-    struct firn_schema_vector_index model;
+    struct fi_schema_vector_index model;
     firn_slice column;
 };
 
 static int
-add_vectors(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+add_vectors(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     const struct adding_vectors *adding = ctx;
-    struct firn_schema_vector_index model = adding->model;
-    const struct firn_schema_column *column;
-    int rc = firn_schema_require(old, adding->column, &column, err);
+    struct fi_schema_vector_index model = adding->model;
+    const struct fi_schema_column *column;
+    int rc = fi_schema_require(old, adding->column, &column, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     model.column = column->id;
-    return firn_schema_change_add_vector_index(old, &model, out, err);
+    return fi_schema_change_add_vector_index(old, &model, out, err);
 }
 
 int
-firn_rows_index_add_vectors(struct firn_table *table, const struct firn_schema_vector_index *model,
-                            firn_slice column, firn_error *err)
+fi_rows_index_add_vectors(struct firn_table *table, const struct fi_schema_vector_index *model,
+                          firn_slice column, firn_error *err)
 {
     struct adding_vectors adding = {*model, column};
-    const struct firn_rows_change change = {add_vectors, &adding};
-    int rc = firn_rows_alter(table, &change, err);
+    const struct fi_rows_change change = {add_vectors, &adding};
+    int rc = fi_rows_alter(table, &change, err);
     if (rc == FIRN_OK) {
-        firn_db_maintain_graphs(table->db);
+        fi_db_maintain_graphs(table->db);
     }
     return rc;
 }
@@ -300,12 +300,12 @@ struct dropping {
 };
 
 static int
-drop(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+drop(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     struct dropping *dropping = ctx;
-    const struct firn_schema_index *index = firn_schema_find_index(old, firn_str(dropping->name));
+    const struct fi_schema_index *index = fi_schema_find_index(old, firn_str(dropping->name));
     dropping->id = index != NULL ? index->id : 0;
-    return firn_schema_change_drop_index(old, firn_str(dropping->name), out, err);
+    return fi_schema_change_drop_index(old, firn_str(dropping->name), out, err);
 }
 
 /* Checks that no restore has brought the index back. */
@@ -313,28 +313,28 @@ static int
 check_gone(void *ctx, firn_error *err)
 {
     const struct dropping *dropping = ctx;
-    struct firn_schema *schema;
+    struct fi_schema *schema;
     DCHECK(dropping->id > 0);
-    int rc = firn_rows_schema(dropping->table, NULL, &schema, err);
+    int rc = fi_rows_schema(dropping->table, NULL, &schema, err);
     for (size_t i = 0; rc == FIRN_OK && i < schema->index_count; i++) {
         if (schema->indexes[i].id == dropping->id) {
-            rc = firn_error_set(err, FIRN_CONFLICT, "the index is there again");
+            rc = fi_error_set(err, FIRN_CONFLICT, "the index is there again");
         }
     }
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     return rc;
 }
 
 int
-firn_rows_index_drop(struct firn_table *table, const char *name, firn_error *err)
+fi_rows_index_drop(struct firn_table *table, const char *name, firn_error *err)
 {
     struct dropping dropping = {.table = table, .name = name};
-    const struct firn_db_keyspace_guard guard = {check_gone, &dropping};
-    const struct firn_rows_change change = {drop, &dropping};
-    int rc = firn_rows_alter(table, &change, err);
+    const struct fi_db_keyspace_guard guard = {check_gone, &dropping};
+    const struct fi_rows_change change = {drop, &dropping};
+    int rc = fi_rows_alter(table, &change, err);
     if (rc == FIRN_OK && dropping.id != 0) { /* one of vectors has no keyspace */
         /* The current schema does not name it: if this fails, only space is lost. */
-        FIRN_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
+        FI_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
     }
     return rc;
 }
@@ -343,13 +343,13 @@ firn_rows_index_drop(struct firn_table *table, const char *name, firn_error *err
 
 /* The same index with a new number. */
 static int
-replace(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+replace(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     struct dropping *dropping = ctx;
-    const struct firn_schema_index *index = firn_schema_find_index(old, firn_str(dropping->name));
+    const struct fi_schema_index *index = fi_schema_find_index(old, firn_str(dropping->name));
     const char *columns[FIRN_TABLE_KEY_COLUMNS_MAX];
-    struct firn_schema *without;
-    int rc = firn_schema_change_drop_index(old, firn_str(dropping->name), &without, err);
+    struct fi_schema *without;
+    int rc = fi_schema_change_drop_index(old, firn_str(dropping->name), &without, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -358,21 +358,21 @@ replace(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn
         columns[i] = (const char *)old->columns[index->places[i]].name.data;
     }
     const firn_table_index again = {dropping->name, columns, index->column_count, index->is_unique};
-    rc = firn_schema_change_add_index(without, &again, out, err);
+    rc = fi_schema_change_add_index(without, &again, out, err);
     DCHECK(rc != FIRN_OK || (*out)->indexes[(*out)->index_count - 1].id > dropping->id);
-    firn_schema_unref(without);
+    fi_schema_unref(without);
     return rc;
 }
 
 int
-firn_rows_index_rebuild(struct firn_table *table, const char *name, firn_error *err)
+fi_rows_index_rebuild(struct firn_table *table, const char *name, firn_error *err)
 {
     struct dropping dropping = {.table = table, .name = name};
-    const struct firn_db_keyspace_guard guard = {check_gone, &dropping};
-    const struct firn_rows_change change = {replace, &dropping};
+    const struct fi_db_keyspace_guard guard = {check_gone, &dropping};
+    const struct fi_rows_change change = {replace, &dropping};
     int rc = add_all(table, &change, err);
     if (rc == FIRN_OK) {
-        FIRN_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
+        FI_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
     }
     return rc;
 }

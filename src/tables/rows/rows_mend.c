@@ -58,50 +58,50 @@ static int
 mend_index(const struct mending *mending, struct firn_table *table, const char *name)
 {
     static const char index[] = "the index '";
-    int rc = firn_rows_index_rebuild(table, name, mending->err);
+    int rc = fi_rows_index_rebuild(table, name, mending->err);
     if (rc == FIRN_OK) {
-        tell(mending, "' was made again from the rows that are there", firn_rows_name(table), index,
+        tell(mending, "' was made again from the rows that are there", fi_rows_name(table), index,
              name);
     } else if (rc == FIRN_EXISTS) {
-        rc = firn_rows_index_drop(table, name, mending->err);
+        rc = fi_rows_index_drop(table, name, mending->err);
         if (rc == FIRN_OK) {
             tell(mending, "' is dropped: rows that came back have the same values",
-                 firn_rows_name(table), index, name);
+                 fi_rows_name(table), index, name);
         }
     } else if (is_finding(rc)) {
         tell(mending, "' cannot be made again: rows of the table cannot be read",
-             firn_rows_name(table), index, name);
+             fi_rows_name(table), index, name);
         rc = FIRN_OK;
     }
     return rc;
 }
 
 static int
-allow_null(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+allow_null(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
-    return firn_schema_change_allow_null(old, firn_str(ctx), out, err);
+    return fi_schema_change_allow_null(old, firn_str(ctx), out, err);
 }
 
 /* Reads all values of a column that is NOT NULL; if some are null, the column becomes nullable. */
 static int
 mend_column(const struct mending *mending, struct firn_table *table, const char *name)
 {
-    const struct firn_rows_cursor_options options = {.read = {.columns = &name, .column_count = 1}};
-    const struct firn_rows_change change = {allow_null, (void *)(uintptr_t)name};
+    const struct fi_rows_cursor_options options = {.read = {.columns = &name, .column_count = 1}};
+    const struct fi_rows_change change = {allow_null, (void *)(uintptr_t)name};
     struct firn_table_cursor *cursor;
     const struct firn_row *row = NULL;
-    int rc = firn_rows_read_cursor_open(table, &options, &cursor, mending->err);
+    int rc = fi_rows_read_cursor_open(table, &options, &cursor, mending->err);
     if (rc != FIRN_OK) {
         return is_finding(rc) ? FIRN_OK : rc;
     }
     do {
-        rc = firn_rows_read_cursor_next(cursor, &row, mending->err);
+        rc = fi_rows_read_cursor_next(cursor, &row, mending->err);
     } while (rc == FIRN_OK && row != NULL);
-    firn_rows_read_cursor_close(cursor);
+    fi_rows_read_cursor_close(cursor);
     if (rc == FIRN_CORRUPT) {
-        rc = firn_rows_alter(table, &change, mending->err);
+        rc = fi_rows_alter(table, &change, mending->err);
         if (rc == FIRN_OK) {
-            tell(mending, "' may be null from now on: values of it are lost", firn_rows_name(table),
+            tell(mending, "' may be null from now on: values of it are lost", fi_rows_name(table),
                  "the column '", name);
         }
     }
@@ -110,11 +110,11 @@ mend_column(const struct mending *mending, struct firn_table *table, const char 
 
 static int
 mend_columns(const struct mending *mending, struct firn_table *table,
-             const struct firn_schema *schema)
+             const struct fi_schema *schema)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < schema->column_count; i++) {
-        const struct firn_schema_column *column = &schema->columns[i];
+        const struct fi_schema_column *column = &schema->columns[i];
         if (!column->is_nullable && !column->is_key) {
             rc = mend_column(mending, table, (const char *)column->name.data);
         }
@@ -126,12 +126,12 @@ static int
 mend_table(void *ctx, const char *name)
 {
     const struct mending *mending = ctx;
-    struct firn_schema *schema = NULL;
+    struct fi_schema *schema = NULL;
     struct firn_table *table;
-    int rc = firn_rows_open(mending->db, name, &table, mending->err);
-    rc = rc == FIRN_OK ? firn_rows_schema(table, NULL, &schema, mending->err) : rc;
+    int rc = fi_rows_open(mending->db, name, &table, mending->err);
+    rc = rc == FIRN_OK ? fi_rows_schema(table, NULL, &schema, mending->err) : rc;
     if (is_finding(rc)) {
-        rc = firn_db_keyspace_drop(mending->db, name, mending->err);
+        rc = fi_db_keyspace_drop(mending->db, name, mending->err);
         if (rc == FIRN_OK) {
             tell(mending, "its definition is lost, so it is taken out", name, "", "");
         }
@@ -141,7 +141,7 @@ mend_table(void *ctx, const char *name)
     for (size_t i = 0; rc == FIRN_OK && i < schema->index_count; i++) {
         rc = mend_index(mending, table, (const char *)schema->indexes[i].name.data);
     }
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     return rc;
 }
 
@@ -174,7 +174,7 @@ find_column(const char *text)
     static const char last[] = " of column ";
     const char *end = text + strlen(text);
     const char *found =
-        firn_slice_has_prefix(firn_str(text), firn_str(first)) ? text + sizeof first - 1 : end;
+        fi_slice_has_prefix(firn_str(text), firn_str(first)) ? text + sizeof first - 1 : end;
     for (const char *at = text; found == end && (at = strstr(at, last)) != NULL;) {
         at += sizeof last - 1;
         found = strspn(at, "0123456789") == strlen(at) ? at : end;
@@ -187,60 +187,60 @@ static int
 name_loss(void *ctx, const char *name)
 {
     const struct naming *naming = ctx;
-    struct firn_schema *schema = NULL;
+    struct fi_schema *schema = NULL;
     struct firn_table *table;
-    if (firn_rows_open(naming->db, name, &table, NULL) != FIRN_OK ||
-        firn_db_keyspace_number(firn_rows_keyspace(table)) != naming->number ||
-        firn_rows_schema(table, NULL, &schema, NULL) != FIRN_OK) {
+    if (fi_rows_open(naming->db, name, &table, NULL) != FIRN_OK ||
+        fi_db_keyspace_number(fi_rows_keyspace(table)) != naming->number ||
+        fi_rows_schema(table, NULL, &schema, NULL) != FIRN_OK) {
         return FIRN_OK;
     }
     const char *at = find_column(naming->text);
     size_t size = (size_t)(at - naming->text);
-    const struct firn_schema_column *column = firn_schema_find_id(schema, read_number(&at));
+    const struct fi_schema_column *column = fi_schema_find_id(schema, read_number(&at));
     if (column == NULL) {
         (void)snprintf(naming->out, FIRN_ERROR_TEXT_SIZE, "table '%s': %s", name, naming->text);
     } else {
         (void)snprintf(naming->out, FIRN_ERROR_TEXT_SIZE, "table '%s': %.*s'%s'%s", name, (int)size,
                        naming->text, (const char *)column->name.data, at);
     }
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     return FIRN_OK;
 }
 
 void
-firn_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT_SIZE])
+fi_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT_SIZE])
 {
     struct firn_db_view *view;
     char copy[FIRN_ERROR_TEXT_SIZE];
     (void)snprintf(copy, sizeof copy, "%s", text);
     (void)snprintf(out, FIRN_ERROR_TEXT_SIZE, "%s", copy);
     text = copy;
-    if (!firn_slice_has_prefix(firn_str(text), firn_str(FIRN_LSM_DAMAGE_KEYSPACE))) {
+    if (!fi_slice_has_prefix(firn_str(text), firn_str(FI_LSM_DAMAGE_KEYSPACE))) {
         return;
     }
-    const char *at = text + sizeof FIRN_LSM_DAMAGE_KEYSPACE - 1;
+    const char *at = text + sizeof FI_LSM_DAMAGE_KEYSPACE - 1;
     struct naming naming = {.db = db, .number = read_number(&at), .out = out};
     naming.text = at + strspn(at, ": ");
-    if (firn_db_view_open(db, &view, NULL) == FIRN_OK) {
-        FIRN_IGNORE(
-            firn_db_keyspace_list_of_in(view, FIRN_KEYSPACE_ENTRY_TABLE, name_loss, &naming, NULL));
-        firn_db_view_close(view);
+    if (fi_db_view_open(db, &view, NULL) == FIRN_OK) {
+        FI_IGNORE(
+            fi_db_keyspace_list_of_in(view, FI_KEYSPACE_ENTRY_TABLE, name_loss, &naming, NULL));
+        fi_db_view_close(view);
     }
 }
 
 /* ---- the whole store ---- */
 
 int
-firn_rows_mend(struct firn_db *db, void (*on_damage)(void *ctx, const char *text), void *ctx,
-               firn_error *err)
+fi_rows_mend(struct firn_db *db, void (*on_damage)(void *ctx, const char *text), void *ctx,
+             firn_error *err)
 {
     struct mending mending = {db, on_damage, ctx, err};
     struct firn_db_view *view;
-    int rc = firn_db_view_open(db, &view, err);
+    int rc = fi_db_view_open(db, &view, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_db_keyspace_list_of_in(view, FIRN_KEYSPACE_ENTRY_TABLE, mend_table, &mending, err);
-    firn_db_view_close(view);
-    return rc == FIRN_OK ? firn_rows_drop_strays(db, err) : rc;
+    rc = fi_db_keyspace_list_of_in(view, FI_KEYSPACE_ENTRY_TABLE, mend_table, &mending, err);
+    fi_db_view_close(view);
+    return rc == FIRN_OK ? fi_rows_drop_strays(db, err) : rc;
 }

@@ -20,17 +20,17 @@ struct reading {
     struct firn_table *table;
     struct firn_db_txn *txn;
     struct firn_db_view *view; /* NULL: what the transaction sees, or now */
-    struct firn_schema *schema;
-    const struct firn_schema_index *index; /* NULL: the primary key */
+    struct fi_schema *schema;
+    const struct fi_schema_index *index; /* NULL: the primary key */
     struct firn_db_keyspace *index_keyspace;
     uint32_t
         *places; /* of the columns, ascending, none twice; NULL: all, in the order of the row */
     size_t place_count;
     uint32_t *order; /* value i of the row is that of places[order[i]]; NULL: as above */
     size_t column_count;
-    firn_value *decoded; /* of each place; NULL: as above */
-    uint32_t *ids;       /* of the places, without the key's, which every row has */
-    struct firn_run_projection projection; /* of ids; gets use it only if columns are named */
+    firn_value *decoded;                 /* of each place; NULL: as above */
+    uint32_t *ids;                       /* of the places, without the key's, which every row has */
+    struct fi_run_projection projection; /* of ids; gets use it only if columns are named */
 };
 
 struct firn_row {
@@ -38,53 +38,53 @@ struct firn_row {
     size_t count;
     size_t capacity;
     /* What the values refer to. */
-    struct firn_buf key;
-    struct firn_buf tuple;
-    struct firn_buf memory;
-    struct firn_schema *schema;
+    struct fi_buf key;
+    struct fi_buf tuple;
+    struct fi_buf memory;
+    struct fi_schema *schema;
     struct reading reading; /* of the last get, for another one of the same columns */
 };
 
 int
-firn_rows_read_row_create(struct firn_row **out, firn_error *err)
+fi_rows_read_row_create(struct firn_row **out, firn_error *err)
 {
-    *out = firn_alloc_zeroed(sizeof **out);
-    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a row");
+    *out = fi_alloc_zeroed(sizeof **out);
+    return *out != NULL ? FIRN_OK : fi_error_no_memory(err, "a row");
 }
 
 static void
 reading_deinit(struct reading *reading)
 {
-    firn_schema_unref(reading->schema);
-    firn_free(reading->places);
-    firn_free(reading->order);
-    firn_free(reading->decoded);
-    firn_free(reading->ids);
+    fi_schema_unref(reading->schema);
+    fi_free(reading->places);
+    fi_free(reading->order);
+    fi_free(reading->decoded);
+    fi_free(reading->ids);
     *reading = (struct reading){.table = NULL};
 }
 
 static void
 row_deinit(struct firn_row *row)
 {
-    firn_free(row->values);
-    firn_buf_deinit(&row->key);
-    firn_buf_deinit(&row->tuple);
-    firn_buf_deinit(&row->memory);
-    firn_schema_unref(row->schema);
+    fi_free(row->values);
+    fi_buf_deinit(&row->key);
+    fi_buf_deinit(&row->tuple);
+    fi_buf_deinit(&row->memory);
+    fi_schema_unref(row->schema);
     reading_deinit(&row->reading);
 }
 
 void
-firn_rows_read_row_destroy(struct firn_row *row)
+fi_rows_read_row_destroy(struct firn_row *row)
 {
     if (row != NULL) {
         row_deinit(row);
-        firn_free(row);
+        fi_free(row);
     }
 }
 
 const firn_value *
-firn_rows_read_row_values(const struct firn_row *row, size_t *out_count)
+fi_rows_read_row_values(const struct firn_row *row, size_t *out_count)
 {
     *out_count = row->count;
     return row->values;
@@ -118,7 +118,7 @@ add_place(struct reading *reading, uint32_t place)
 }
 
 static int
-choose_columns(struct reading *reading, const struct firn_rows_read *read, firn_error *err)
+choose_columns(struct reading *reading, const struct fi_rows_read *read, firn_error *err)
 {
     size_t count = read->columns != NULL ? read->column_count : reading->schema->column_count;
     size_t room = count > 0 ? count : 1;
@@ -127,15 +127,15 @@ choose_columns(struct reading *reading, const struct firn_rows_read *read, firn_
         reading->place_count = count;
         return FIRN_OK;
     }
-    reading->places = firn_alloc_zeroed(room * sizeof(uint32_t));
-    reading->order = firn_alloc_zeroed(room * sizeof(uint32_t));
-    reading->decoded = firn_alloc_zeroed(room * sizeof(firn_value));
+    reading->places = fi_alloc_zeroed(room * sizeof(uint32_t));
+    reading->order = fi_alloc_zeroed(room * sizeof(uint32_t));
+    reading->decoded = fi_alloc_zeroed(room * sizeof(firn_value));
     if (reading->places == NULL || reading->order == NULL || reading->decoded == NULL) {
-        return firn_error_no_memory(err, "a row");
+        return fi_error_no_memory(err, "a row");
     }
     for (size_t i = 0; i < count; i++) {
-        const struct firn_schema_column *column;
-        int rc = firn_schema_require(reading->schema, firn_str(read->columns[i]), &column, err);
+        const struct fi_schema_column *column;
+        int rc = fi_schema_require(reading->schema, firn_str(read->columns[i]), &column, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -154,19 +154,19 @@ static int
 choose_projection(struct reading *reading, firn_error *err)
 {
     size_t count = 0;
-    reading->ids = firn_alloc_array(reading->place_count + 1, sizeof *reading->ids);
+    reading->ids = fi_alloc_array(reading->place_count + 1, sizeof *reading->ids);
     if (reading->ids == NULL) {
-        return firn_error_no_memory(err, "columns");
+        return fi_error_no_memory(err, "columns");
     }
     for (size_t i = 0; i < reading->place_count; i++) {
         size_t place = reading->places != NULL ? reading->places[i] : i;
-        const struct firn_schema_column *column = &reading->schema->columns[place];
+        const struct fi_schema_column *column = &reading->schema->columns[place];
         DCHECK(reading->places == NULL || i == 0 || reading->places[i - 1] < place);
         if (!column->is_key) {
             reading->ids[count++] = column->id;
         }
     }
-    reading->projection = (struct firn_run_projection){
+    reading->projection = (struct fi_run_projection){
         .columns = reading->ids, .count = count, .expects_row = reading->index != NULL};
     return FIRN_OK;
 }
@@ -177,20 +177,19 @@ choose_index(struct reading *reading, const char *name, firn_error *err)
     if (name == NULL) {
         return FIRN_OK;
     }
-    reading->index = firn_schema_find_index(reading->schema, firn_str(name));
+    reading->index = fi_schema_find_index(reading->schema, firn_str(name));
     if (reading->index == NULL) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "the table '%s' has no index '%s'",
-                              firn_rows_name(reading->table), name);
+        return fi_error_set(err, FIRN_NOT_FOUND, "the table '%s' has no index '%s'",
+                            fi_rows_name(reading->table), name);
     }
-    struct firn_db_view *view =
-        reading->txn != NULL ? firn_db_txn_view(reading->txn) : reading->view;
-    return firn_rows_index_keyspace(reading->table, view, reading->index, &reading->index_keyspace,
-                                    err);
+    struct firn_db_view *view = reading->txn != NULL ? fi_db_txn_view(reading->txn) : reading->view;
+    return fi_rows_index_keyspace(reading->table, view, reading->index, &reading->index_keyspace,
+                                  err);
 }
 
 /* Whether the columns that were chosen are those of a read of the same schema. */
 static bool
-has_same_columns(const struct reading *reading, const struct firn_rows_read *read)
+has_same_columns(const struct reading *reading, const struct fi_rows_read *read)
 {
     if (read->columns == NULL || reading->order == NULL) {
         return read->columns == NULL && reading->order == NULL;
@@ -198,8 +197,7 @@ has_same_columns(const struct reading *reading, const struct firn_rows_read *rea
     bool is_same = reading->column_count == read->column_count;
     for (size_t i = 0; is_same && i < read->column_count; i++) {
         size_t place = reading->places[reading->order[i]];
-        is_same =
-            firn_slice_equal(reading->schema->columns[place].name, firn_str(read->columns[i]));
+        is_same = fi_slice_equal(reading->schema->columns[place].name, firn_str(read->columns[i]));
     }
     return is_same;
 }
@@ -207,34 +205,34 @@ has_same_columns(const struct reading *reading, const struct firn_rows_read *rea
 /* Makes a reading fit a read. What an earlier read of it chose is kept if the schema and the
  * columns are the same. After a failure there is nothing to deinit. */
 static int
-reading_renew(struct reading *reading, struct firn_table *table, const struct firn_rows_read *read,
+reading_renew(struct reading *reading, struct firn_table *table, const struct fi_rows_read *read,
               firn_error *err)
 {
-    struct firn_schema *schema = NULL;
+    struct fi_schema *schema = NULL;
     struct firn_db_view *view = read->view;
     int rc;
     DCHECK(read->txn == NULL || read->view == NULL);
     if (read->txn != NULL) {
-        FIRN_TRY(firn_db_txn_check_open(read->txn, err));
-        view = firn_db_txn_view(read->txn);
+        FI_TRY(fi_db_txn_check_open(read->txn, err));
+        view = fi_db_txn_view(read->txn);
     }
-    FIRN_TRY(firn_rows_schema(table, view, &schema, err));
+    FI_TRY(fi_rows_schema(table, view, &schema, err));
     DCHECK(schema != NULL);
     if (schema == reading->schema && has_same_columns(reading, read)) {
-        firn_schema_unref(schema);
+        fi_schema_unref(schema);
     } else {
         reading_deinit(reading);
         reading->schema = schema;
-        FIRN_TRY(choose_columns(reading, read, err));
+        FI_TRY(choose_columns(reading, read, err));
         if (read->columns != NULL) {
-            FIRN_TRY(choose_projection(reading, err));
+            FI_TRY(choose_projection(reading, err));
         }
     }
     reading->table = table;
     reading->txn = read->txn;
     reading->view = read->view;
     reading->index = NULL;
-    FIRN_TRY(choose_index(reading, read->index, err));
+    FI_TRY(choose_index(reading, read->index, err));
 out:
     if (rc != FIRN_OK) {
         reading_deinit(reading);
@@ -243,7 +241,7 @@ out:
 }
 
 static int
-reading_init(struct reading *reading, struct firn_table *table, const struct firn_rows_read *read,
+reading_init(struct reading *reading, struct firn_table *table, const struct fi_rows_read *read,
              firn_error *err)
 {
     *reading = (struct reading){.table = NULL};
@@ -251,7 +249,7 @@ reading_init(struct reading *reading, struct firn_table *table, const struct fir
 }
 
 /* NULL without a projection. Entries of an index have no columns. */
-static const struct firn_run_projection *
+static const struct fi_run_projection *
 columns_of(const struct reading *reading)
 {
     return reading->ids != NULL ? &reading->projection : NULL;
@@ -259,18 +257,18 @@ columns_of(const struct reading *reading)
 
 static int
 get(const struct reading *reading, struct firn_db_keyspace *keyspace, firn_slice key,
-    struct firn_buf *out, firn_error *err)
+    struct fi_buf *out, firn_error *err)
 {
-    const struct firn_run_projection *columns = columns_of(reading);
+    const struct fi_run_projection *columns = columns_of(reading);
     return reading->txn != NULL
-               ? firn_db_txn_get_columns(reading->txn, keyspace, key, columns, out, err)
-               : firn_db_get_columns(keyspace, reading->view, key, columns, out, err);
+               ? fi_db_txn_get_columns(reading->txn, keyspace, key, columns, out, err)
+               : fi_db_get_columns(keyspace, reading->view, key, columns, out, err);
 }
 
 static void
 explain(const struct reading *reading, int rc, firn_error *err)
 {
-    firn_schema_text_explain(reading->schema, firn_rows_name(reading->table), rc, err);
+    fi_schema_text_explain(reading->schema, fi_rows_name(reading->table), rc, err);
 }
 
 /* ---- rows ---- */
@@ -279,9 +277,9 @@ static int
 reserve_values(struct firn_row *row, size_t count, firn_error *err)
 {
     firn_value *values =
-        firn_grow_array(row->values, count > 0 ? count : 1, &row->capacity, sizeof *values);
+        fi_grow_array(row->values, count > 0 ? count : 1, &row->capacity, sizeof *values);
     if (values == NULL) {
-        return firn_error_no_memory(err, "a row");
+        return fi_error_no_memory(err, "a row");
     }
     row->values = values;
     return FIRN_OK;
@@ -291,13 +289,13 @@ reserve_values(struct firn_row *row, size_t count, firn_error *err)
 static int
 decode(const struct reading *reading, struct firn_row *row, firn_error *err)
 {
-    const struct firn_schema_wanted wanted = {reading->places, reading->place_count};
+    const struct fi_schema_wanted wanted = {reading->places, reading->place_count};
     DCHECK(reading->schema != NULL && row->key.size > 0);
     row->count = 0;
-    FIRN_TRY_RETURN(reserve_values(row, reading->column_count, err));
-    FIRN_TRY_RETURN(firn_schema_row_decode(
-        reading->schema, firn_buf_slice(&row->key), firn_buf_slice(&row->tuple), &wanted,
-        &row->memory, reading->order != NULL ? reading->decoded : row->values, err));
+    FI_TRY_RETURN(reserve_values(row, reading->column_count, err));
+    FI_TRY_RETURN(fi_schema_row_decode(
+        reading->schema, fi_buf_slice(&row->key), fi_buf_slice(&row->tuple), &wanted, &row->memory,
+        reading->order != NULL ? reading->decoded : row->values, err));
     for (size_t i = 0; reading->order != NULL && i < reading->column_count; i++) {
         DCHECK(reading->order[i] < reading->place_count);
         row->values[i] = reading->decoded[reading->order[i]];
@@ -305,9 +303,9 @@ decode(const struct reading *reading, struct firn_row *row, firn_error *err)
     row->count = reading->column_count;
     /* Initial values point into the schema. */
     if (row->schema != reading->schema) {
-        firn_schema_unref(row->schema);
+        fi_schema_unref(row->schema);
         row->schema = reading->schema;
-        firn_schema_ref(row->schema);
+        fi_schema_ref(row->schema);
     }
     return FIRN_OK;
 }
@@ -315,29 +313,29 @@ decode(const struct reading *reading, struct firn_row *row, firn_error *err)
 static int
 say_missing(const struct reading *reading, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NOT_FOUND, "the table '%s' has no such row",
-                          firn_rows_name(reading->table));
+    return fi_error_set(err, FIRN_NOT_FOUND, "the table '%s' has no such row",
+                        fi_rows_name(reading->table));
 }
 
 /* Appends the key of the entry that a unique index has for some values. */
 static int
 make_entry_key(const struct reading *reading, const firn_value *key, size_t count,
-               struct firn_buf *out, firn_error *err)
+               struct fi_buf *out, firn_error *err)
 {
     bool is_whole = false;
     DCHECK(reading->index != NULL);
     if (!reading->index->is_unique || count != reading->index->column_count) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "a row is found by all columns of a unique index; '%s' %s",
-                              (const char *)reading->index->name.data,
-                              reading->index->is_unique ? "has others" : "is not unique");
+        return fi_error_set(err, FIRN_INVALID,
+                            "a row is found by all columns of a unique index; '%s' %s",
+                            (const char *)reading->index->name.data,
+                            reading->index->is_unique ? "has others" : "is not unique");
     }
     int rc =
-        firn_schema_index_prefix(reading->schema, reading->index, key, count, out, &is_whole, err);
+        fi_schema_index_prefix(reading->schema, reading->index, key, count, out, &is_whole, err);
     if (rc == FIRN_OK && !is_whole) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "null is equal to nothing, so it finds no row in the index '%s'",
-                              (const char *)reading->index->name.data);
+        return fi_error_set(err, FIRN_INVALID,
+                            "null is equal to nothing, so it finds no row in the index '%s'",
+                            (const char *)reading->index->name.data);
     }
     return rc;
 }
@@ -345,39 +343,39 @@ make_entry_key(const struct reading *reading, const firn_value *key, size_t coun
 /* The primary key of the row that a unique index has for some values. */
 static int
 find_by_index(const struct reading *reading, const firn_value *key, size_t count,
-              struct firn_buf *out, firn_error *err)
+              struct fi_buf *out, firn_error *err)
 {
-    struct firn_buf entry = {0};
-    struct firn_buf value = {0};
+    struct fi_buf entry = {0};
+    struct fi_buf value = {0};
     firn_slice primary;
     int rc;
-    FIRN_TRY(make_entry_key(reading, key, count, &entry, err));
-    FIRN_TRY(get(reading, reading->index_keyspace, firn_buf_slice(&entry), &value, err));
-    FIRN_TRY(firn_schema_index_primary(reading->schema, reading->index, firn_buf_slice(&entry),
-                                       firn_buf_slice(&value), &primary, err));
-    if (firn_buf_assign(out, primary) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a key");
+    FI_TRY(make_entry_key(reading, key, count, &entry, err));
+    FI_TRY(get(reading, reading->index_keyspace, fi_buf_slice(&entry), &value, err));
+    FI_TRY(fi_schema_index_primary(reading->schema, reading->index, fi_buf_slice(&entry),
+                                   fi_buf_slice(&value), &primary, err));
+    if (fi_buf_assign(out, primary) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a key");
     }
 out:
-    firn_buf_deinit(&entry);
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&entry);
+    fi_buf_deinit(&value);
     return rc;
 }
 
 static int
-find_by_key(const struct reading *reading, const firn_value *key, size_t count,
-            struct firn_buf *out, firn_error *err)
+find_by_key(const struct reading *reading, const firn_value *key, size_t count, struct fi_buf *out,
+            firn_error *err)
 {
     if (count != reading->schema->key_count) {
-        return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key", count,
-                              reading->schema->key_count);
+        return fi_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key", count,
+                            reading->schema->key_count);
     }
-    firn_buf_clear(out);
-    return firn_schema_row_key(reading->schema, key, count, out, err);
+    fi_buf_clear(out);
+    return fi_schema_row_key(reading->schema, key, count, out, err);
 }
 
 static int
-get_row(struct firn_table *table, const struct firn_rows_read *read, const firn_value *key,
+get_row(struct firn_table *table, const struct fi_rows_read *read, const firn_value *key,
         size_t key_count, struct firn_row *row, firn_error *err)
 {
     struct reading *reading = &row->reading;
@@ -388,14 +386,14 @@ get_row(struct firn_table *table, const struct firn_rows_read *read, const firn_
     rc = reading->index != NULL ? find_by_index(reading, key, key_count, &row->key, err)
                                 : find_by_key(reading, key, key_count, &row->key, err);
     if (rc == FIRN_OK) {
-        rc = get(reading, table->rows, firn_buf_slice(&row->key), &row->tuple, err);
+        rc = get(reading, table->rows, fi_buf_slice(&row->key), &row->tuple, err);
     }
     if (rc == FIRN_OK) {
         rc = decode(reading, row, err);
     } else if (rc == FIRN_NOT_FOUND) {
         rc = say_missing(reading, err);
     } else if (rc == FIRN_MISUSE) { /* it was dropped after its schema was read */
-        rc = firn_rows_say_missing(firn_rows_name(table), err);
+        rc = fi_rows_say_missing(fi_rows_name(table), err);
     } else {
         explain(reading, rc, err);
     }
@@ -403,23 +401,23 @@ get_row(struct firn_table *table, const struct firn_rows_read *read, const firn_
 }
 
 int
-firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
-                   const firn_value *key, size_t key_count, struct firn_row *row, firn_error *err)
+fi_rows_read_get(struct firn_table *table, const struct fi_rows_read *read, const firn_value *key,
+                 size_t key_count, struct firn_row *row, firn_error *err)
 {
-    struct firn_rows_read at = *read;
+    struct fi_rows_read at = *read;
     struct firn_db_view *own = NULL;
     row->count = 0;
     /* An entry and its row are read in one state: in between, another row may take over the
      * value. */
     if (read->index != NULL && read->txn == NULL && read->view == NULL) {
-        int rc = firn_db_view_open(table->db, &own, err);
+        int rc = fi_db_view_open(table->db, &own, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         at.view = own;
     }
     int rc = get_row(table, &at, key, key_count, row, err);
-    firn_db_view_close(own);
+    fi_db_view_close(own);
     return rc;
 }
 
@@ -433,14 +431,14 @@ enum { GROUP = 64 };
 
 /* Keys that are looked up together: key i of the group is number numbers[i] of the call. */
 struct group {
-    struct firn_buf keys[GROUP];
+    struct fi_buf keys[GROUP];
     firn_slice slices[GROUP];
     size_t numbers[GROUP];
     size_t count;
 };
 
 struct many {
-    const struct firn_rows_many *what;
+    const struct fi_rows_many *what;
     struct reading reading;
     struct firn_row row;
     size_t next;  /* the number that visit gets next */
@@ -453,23 +451,23 @@ static void
 group_deinit(struct group *group)
 {
     for (size_t i = 0; i < GROUP; i++) {
-        firn_buf_deinit(&group->keys[i]);
+        fi_buf_deinit(&group->keys[i]);
     }
 }
 
 /* Room for one more key, which the caller fills and then commits. */
-static struct firn_buf *
+static struct fi_buf *
 group_room(struct group *group)
 {
     DCHECK(group->count < GROUP);
-    firn_buf_clear(&group->keys[group->count]);
+    fi_buf_clear(&group->keys[group->count]);
     return &group->keys[group->count];
 }
 
 static void
 group_commit(struct group *group, size_t number)
 {
-    group->slices[group->count] = firn_buf_slice(&group->keys[group->count]);
+    group->slices[group->count] = fi_buf_slice(&group->keys[group->count]);
     group->numbers[group->count] = number;
     group->count++;
 }
@@ -495,7 +493,7 @@ answer_missing(struct many *many, size_t end)
 }
 
 static int
-take_row(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
+take_row(void *ctx, size_t i, struct fi_buf *value, firn_error *err)
 {
     struct many *many = ctx;
     struct firn_row *row = &many->row;
@@ -503,20 +501,20 @@ take_row(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
     if (value == NULL) {
         return FIRN_OK; /* answer_missing reports it later, in order */
     }
-    FIRN_TRY_RETURN(answer_missing(many, many->rows.numbers[i]));
-    struct firn_buf tuple = *value;
+    FI_TRY_RETURN(answer_missing(many, many->rows.numbers[i]));
+    struct fi_buf tuple = *value;
     *value = row->tuple;
     row->tuple = tuple;
-    if (firn_buf_assign(&row->key, many->rows.slices[i]) != FIRN_OK) {
-        return firn_error_no_memory(err, "a row");
+    if (fi_buf_assign(&row->key, many->rows.slices[i]) != FIRN_OK) {
+        return fi_error_no_memory(err, "a row");
     }
-    FIRN_TRY_RETURN(decode(&many->reading, row, err));
+    FI_TRY_RETURN(decode(&many->reading, row, err));
     return answer(many, row);
 }
 
 /* The entry leads to a row. */
 static int
-take_entry(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
+take_entry(void *ctx, size_t i, struct fi_buf *value, firn_error *err)
 {
     struct many *many = ctx;
     const struct reading *reading = &many->reading;
@@ -525,10 +523,10 @@ take_entry(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
     if (value == NULL) {
         return FIRN_OK;
     }
-    int rc = firn_schema_index_primary(reading->schema, reading->index, many->entries.slices[i],
-                                       firn_buf_slice(value), &primary, err);
-    if (rc == FIRN_OK && firn_buf_assign(group_room(&many->rows), primary) != FIRN_OK) {
-        return firn_error_no_memory(err, "a key");
+    int rc = fi_schema_index_primary(reading->schema, reading->index, many->entries.slices[i],
+                                     fi_buf_slice(value), &primary, err);
+    if (rc == FIRN_OK && fi_buf_assign(group_room(&many->rows), primary) != FIRN_OK) {
+        return fi_error_no_memory(err, "a key");
     }
     if (rc == FIRN_OK) {
         group_commit(&many->rows, many->entries.numbers[i]);
@@ -538,19 +536,19 @@ take_entry(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
 
 static int
 look_up(struct many *many, struct firn_db_keyspace *keyspace, const struct group *group,
-        int (*take)(void *ctx, size_t i, struct firn_buf *value, firn_error *err), firn_error *err)
+        int (*take)(void *ctx, size_t i, struct fi_buf *value, firn_error *err), firn_error *err)
 {
     const struct reading *reading = &many->reading;
     if (reading->txn == NULL) {
-        const struct firn_db_get_many what = {.view = reading->view,
-                                              .keys = group->slices,
-                                              .count = group->count,
-                                              .visit = take,
-                                              .ctx = many,
-                                              .columns = columns_of(reading)};
-        return firn_db_get_many(keyspace, &what, err);
+        const struct fi_db_get_many what = {.view = reading->view,
+                                            .keys = group->slices,
+                                            .count = group->count,
+                                            .visit = take,
+                                            .ctx = many,
+                                            .columns = columns_of(reading)};
+        return fi_db_get_many(keyspace, &what, err);
     }
-    struct firn_buf value = {0};
+    struct fi_buf value = {0};
     int rc = FIRN_OK;
     for (size_t i = 0; i < group->count && rc == FIRN_OK; i++) {
         rc = get(reading, keyspace, group->slices[i], &value, err);
@@ -558,7 +556,7 @@ look_up(struct many *many, struct firn_db_keyspace *keyspace, const struct group
             rc = take(many, i, rc == FIRN_OK ? &value : NULL, err);
         }
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return rc;
 }
 
@@ -566,7 +564,7 @@ look_up(struct many *many, struct firn_db_keyspace *keyspace, const struct group
 static int
 get_group(struct many *many, size_t begin, size_t end, firn_error *err)
 {
-    const struct firn_rows_many *what = many->what;
+    const struct fi_rows_many *what = many->what;
     const struct reading *reading = &many->reading;
     struct group *first = reading->index != NULL ? &many->entries : &many->rows;
     int rc = FIRN_OK;
@@ -575,7 +573,7 @@ get_group(struct many *many, size_t begin, size_t end, firn_error *err)
     many->rows.count = 0;
     for (size_t i = begin; i < end && rc == FIRN_OK; i++) {
         const firn_value *key = what->keys + i * what->key_count;
-        struct firn_buf *out = group_room(first);
+        struct fi_buf *out = group_room(first);
         rc = reading->index != NULL ? make_entry_key(reading, key, what->key_count, out, err)
                                     : find_by_key(reading, key, what->key_count, out, err);
         group_commit(first, i);
@@ -590,22 +588,22 @@ get_group(struct many *many, size_t begin, size_t end, firn_error *err)
 }
 
 int
-firn_rows_read_get_many(struct firn_table *table, const struct firn_rows_read *read,
-                        const struct firn_rows_many *what, firn_error *err)
+fi_rows_read_get_many(struct firn_table *table, const struct fi_rows_read *read,
+                      const struct fi_rows_many *what, firn_error *err)
 {
-    struct firn_rows_read at = *read;
+    struct fi_rows_read at = *read;
     struct firn_db_view *own = NULL;
-    struct many *many = firn_alloc_zeroed(sizeof *many);
+    struct many *many = fi_alloc_zeroed(sizeof *many);
     int rc;
     if (many == NULL) {
-        return firn_error_no_memory(err, "keys");
+        return fi_error_no_memory(err, "keys");
     }
     many->what = what;
     if (read->txn == NULL && read->view == NULL) {
-        FIRN_TRY(firn_db_view_open(table->db, &own, err));
+        FI_TRY(fi_db_view_open(table->db, &own, err));
         at.view = own;
     }
-    FIRN_TRY(reading_init(&many->reading, table, &at, err));
+    FI_TRY(reading_init(&many->reading, table, &at, err));
     for (size_t i = 0; i < what->count && rc == FIRN_OK; i += GROUP) {
         size_t left = what->count - i;
         rc = get_group(many, i, i + (left < GROUP ? left : GROUP), err);
@@ -614,22 +612,22 @@ firn_rows_read_get_many(struct firn_table *table, const struct firn_rows_read *r
         explain(&many->reading, rc, err);
     }
     if (rc == FIRN_MISUSE && many->answered == FIRN_OK) { /* as in get_row */
-        rc = firn_rows_say_missing(firn_rows_name(table), err);
+        rc = fi_rows_say_missing(fi_rows_name(table), err);
     }
 out:
     group_deinit(&many->entries);
     group_deinit(&many->rows);
     row_deinit(&many->row);
     reading_deinit(&many->reading);
-    firn_db_view_close(own);
-    firn_free(many);
+    fi_db_view_close(own);
+    fi_free(many);
     return rc;
 }
 
 /* ---- cursors ---- */
 
 struct firn_table_cursor {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct fi_os_process_mark mark; /* first: see api_process.h */
     struct reading reading;
     struct firn_db_view *own_view; /* NULL: it needs none */
     struct firn_db_cursor *inner;  /* over rows, or entries of the index */
@@ -640,7 +638,7 @@ struct firn_table_cursor {
 
 /* The smallest key above all keys that begin with these bytes; false: there is none. */
 static bool
-make_successor(struct firn_buf *prefix)
+make_successor(struct fi_buf *prefix)
 {
     DCHECK(prefix->size > 0);
     while (prefix->size > 0 && prefix->data[prefix->size - 1] == 0xff) {
@@ -656,10 +654,10 @@ make_successor(struct firn_buf *prefix)
 /* A key above all keys of rows: a key of the maximum size has bytes other than 0xff, because texts
  * and bytes end with zeros, and the other columns are short. */
 static int
-make_above_all(struct firn_buf *out)
+make_above_all(struct fi_buf *out)
 {
     DCHECK(out->size == 0);
-    if (firn_buf_reserve(out, FIRN_TABLE_KEY_SIZE_MAX) != FIRN_OK) {
+    if (fi_buf_reserve(out, FIRN_TABLE_KEY_SIZE_MAX) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     memset(out->data, 0xff, FIRN_TABLE_KEY_SIZE_MAX);
@@ -668,9 +666,9 @@ make_above_all(struct firn_buf *out)
 }
 
 int
-firn_rows_read_bound(const struct firn_schema *schema, const struct firn_schema_index *index,
-                     const struct firn_rows_bound *bound, bool is_upper, struct firn_buf *out,
-                     bool *out_has, firn_error *err)
+fi_rows_read_bound(const struct fi_schema *schema, const struct fi_schema_index *index,
+                   const struct fi_rows_bound *bound, bool is_upper, struct fi_buf *out,
+                   bool *out_has, firn_error *err)
 {
     size_t most = index != NULL ? index->column_count : schema->key_count;
     DCHECK(out->size == 0);
@@ -679,40 +677,40 @@ firn_rows_read_bound(const struct firn_schema *schema, const struct firn_schema_
         return FIRN_OK;
     }
     if (bound->count > most) {
-        return firn_error_set(err, FIRN_INVALID, "a bound of %zu values for %zu columns",
-                              bound->count, most);
+        return fi_error_set(err, FIRN_INVALID, "a bound of %zu values for %zu columns",
+                            bound->count, most);
     }
-    int rc = index != NULL ? firn_schema_index_prefix(schema, index, bound->values, bound->count,
-                                                      out, NULL, err)
-                           : firn_schema_row_key(schema, bound->values, bound->count, out, err);
+    int rc = index != NULL ? fi_schema_index_prefix(schema, index, bound->values, bound->count, out,
+                                                    NULL, err)
+                           : fi_schema_row_key(schema, bound->values, bound->count, out, err);
     if (rc == FIRN_OK && bound->is_exclusive != is_upper) {
         /* An exclusive lower bound, or an inclusive upper one, is after all keys with the
          * prefix. */
         *out_has = make_successor(out) || !is_upper;
         if (out->size == 0 && !is_upper) {
-            rc = make_above_all(out) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a bound");
+            rc = make_above_all(out) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a bound");
         }
     }
     return rc;
 }
 
 static int
-open_inner(struct firn_table_cursor *cursor, const struct firn_rows_cursor_options *options,
+open_inner(struct firn_table_cursor *cursor, const struct fi_rows_cursor_options *options,
            firn_error *err)
 {
     struct reading *reading = &cursor->reading;
-    struct firn_buf lower = {0};
-    struct firn_buf upper = {0};
+    struct fi_buf lower = {0};
+    struct fi_buf upper = {0};
     bool has_lower;
     bool has_upper;
     int rc;
-    FIRN_TRY(firn_rows_read_bound(reading->schema, reading->index, &options->lower, false, &lower,
-                                  &has_lower, err));
-    FIRN_TRY(firn_rows_read_bound(reading->schema, reading->index, &options->upper, true, &upper,
-                                  &has_upper, err));
-    const firn_slice low = firn_buf_slice(&lower);
-    const firn_slice high = firn_buf_slice(&upper);
-    const struct firn_db_cursor_options inner = {
+    FI_TRY(fi_rows_read_bound(reading->schema, reading->index, &options->lower, false, &lower,
+                              &has_lower, err));
+    FI_TRY(fi_rows_read_bound(reading->schema, reading->index, &options->upper, true, &upper,
+                              &has_upper, err));
+    const firn_slice low = fi_buf_slice(&lower);
+    const firn_slice high = fi_buf_slice(&upper);
+    const struct fi_db_cursor_options inner = {
         .lower = has_lower ? &low : NULL,
         .upper = has_upper ? &high : NULL,
         .view = reading->view,
@@ -721,53 +719,53 @@ open_inner(struct firn_table_cursor *cursor, const struct firn_rows_cursor_optio
         reading->index != NULL ? reading->index_keyspace : reading->table->rows;
     DCHECK(cursor->inner == NULL && keyspace != NULL);
     rc = reading->txn != NULL
-             ? firn_db_txn_cursor_open(reading->txn, keyspace, &inner, &cursor->inner, err)
-             : firn_db_cursor_open(keyspace, &inner, &cursor->inner, err);
+             ? fi_db_txn_cursor_open(reading->txn, keyspace, &inner, &cursor->inner, err)
+             : fi_db_cursor_open(keyspace, &inner, &cursor->inner, err);
 out:
-    firn_buf_deinit(&lower);
-    firn_buf_deinit(&upper);
+    fi_buf_deinit(&lower);
+    fi_buf_deinit(&upper);
     return rc;
 }
 
 int
-firn_rows_read_cursor_open(struct firn_table *table, const struct firn_rows_cursor_options *options,
-                           struct firn_table_cursor **out, firn_error *err)
+fi_rows_read_cursor_open(struct firn_table *table, const struct fi_rows_cursor_options *options,
+                         struct firn_table_cursor **out, firn_error *err)
 {
-    struct firn_rows_read read = options->read;
+    struct fi_rows_read read = options->read;
     *out = NULL;
-    struct firn_table_cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    struct firn_table_cursor *cursor = fi_alloc_zeroed(sizeof *cursor);
     int rc;
     if (cursor == NULL) {
-        return firn_error_no_memory(err, "a cursor");
+        return fi_error_no_memory(err, "a cursor");
     }
-    firn_os_process_init_mark(&cursor->mark);
+    fi_os_process_init_mark(&cursor->mark);
     cursor->is_descending = options->is_descending;
     /* Read entries and their rows in one state. */
     if (read.index != NULL && read.txn == NULL && read.view == NULL) {
-        FIRN_TRY(firn_db_view_open(table->db, &cursor->own_view, err));
+        FI_TRY(fi_db_view_open(table->db, &cursor->own_view, err));
         read.view = cursor->own_view;
     }
-    FIRN_TRY(reading_init(&cursor->reading, table, &read, err));
+    FI_TRY(reading_init(&cursor->reading, table, &read, err));
     if (cursor->reading.ids == NULL) {
-        FIRN_TRY(choose_projection(&cursor->reading, err));
+        FI_TRY(choose_projection(&cursor->reading, err));
     }
-    FIRN_TRY(open_inner(cursor, options, err));
+    FI_TRY(open_inner(cursor, options, err));
     *out = cursor;
     cursor = NULL;
 out:
-    firn_rows_read_cursor_close(cursor);
+    fi_rows_read_cursor_close(cursor);
     return rc;
 }
 
 void
-firn_rows_read_cursor_close(struct firn_table_cursor *cursor)
+fi_rows_read_cursor_close(struct firn_table_cursor *cursor)
 {
     if (cursor != NULL) {
-        firn_db_cursor_close(cursor->inner);
-        firn_db_view_close(cursor->own_view);
+        fi_db_cursor_close(cursor->inner);
+        fi_db_view_close(cursor->own_view);
         reading_deinit(&cursor->reading);
         row_deinit(&cursor->row);
-        firn_free(cursor);
+        fi_free(cursor);
     }
 }
 
@@ -777,11 +775,10 @@ move(struct firn_table_cursor *cursor, firn_error *err)
     bool begins = !cursor->has_begun;
     cursor->has_begun = true;
     if (cursor->is_descending) {
-        return begins ? firn_db_cursor_last(cursor->inner, err)
-                      : firn_db_cursor_prev(cursor->inner, err);
+        return begins ? fi_db_cursor_last(cursor->inner, err)
+                      : fi_db_cursor_prev(cursor->inner, err);
     }
-    return begins ? firn_db_cursor_first(cursor->inner, err)
-                  : firn_db_cursor_next(cursor->inner, err);
+    return begins ? fi_db_cursor_first(cursor->inner, err) : fi_db_cursor_next(cursor->inner, err);
 }
 
 /* Key and tuple of the row that the cursor stands at; FIRN_NOT_FOUND: the entry's row has
@@ -791,39 +788,39 @@ load(struct firn_table_cursor *cursor, firn_error *err)
 {
     const struct reading *reading = &cursor->reading;
     struct firn_row *row = &cursor->row;
-    firn_slice key = firn_db_cursor_key(cursor->inner);
-    firn_slice value = firn_db_cursor_value(cursor->inner);
+    firn_slice key = fi_db_cursor_key(cursor->inner);
+    firn_slice value = fi_db_cursor_value(cursor->inner);
     int rc;
     if (reading->index == NULL) {
-        rc = firn_buf_assign(&row->key, key);
-        rc = rc == FIRN_OK ? firn_buf_assign(&row->tuple, value) : rc;
-        return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a row");
+        rc = fi_buf_assign(&row->key, key);
+        rc = rc == FIRN_OK ? fi_buf_assign(&row->tuple, value) : rc;
+        return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a row");
     }
     firn_slice primary;
-    FIRN_TRY_RETURN(
-        firn_schema_index_primary(reading->schema, reading->index, key, value, &primary, err));
-    if (firn_buf_assign(&row->key, primary) != FIRN_OK) {
-        return firn_error_no_memory(err, "a row");
+    FI_TRY_RETURN(
+        fi_schema_index_primary(reading->schema, reading->index, key, value, &primary, err));
+    if (fi_buf_assign(&row->key, primary) != FIRN_OK) {
+        return fi_error_no_memory(err, "a row");
     }
     if (reading->ids != NULL && reading->projection.count == 0) {
-        firn_buf_clear(&row->tuple); /* the entry has the key, and nothing else is wanted */
+        fi_buf_clear(&row->tuple); /* the entry has the key, and nothing else is wanted */
         return FIRN_OK;
     }
-    return get(reading, reading->table->rows, firn_buf_slice(&row->key), &row->tuple, err);
+    return get(reading, reading->table->rows, fi_buf_slice(&row->key), &row->tuple, err);
 }
 
 int
-firn_rows_read_cursor_next(struct firn_table_cursor *cursor, const struct firn_row **out,
-                           firn_error *err)
+fi_rows_read_cursor_next(struct firn_table_cursor *cursor, const struct firn_row **out,
+                         firn_error *err)
 {
     int rc = FIRN_NOT_FOUND;
     *out = NULL;
-    if (cursor->has_begun && !firn_db_cursor_valid(cursor->inner)) {
+    if (cursor->has_begun && !fi_db_cursor_valid(cursor->inner)) {
         return FIRN_OK;
     }
     while (rc == FIRN_NOT_FOUND) {
         rc = move(cursor, err);
-        if (rc != FIRN_OK || !firn_db_cursor_valid(cursor->inner)) {
+        if (rc != FIRN_OK || !fi_db_cursor_valid(cursor->inner)) {
             explain(&cursor->reading, rc, err);
             return rc;
         }
@@ -838,8 +835,8 @@ firn_rows_read_cursor_next(struct firn_table_cursor *cursor, const struct firn_r
 }
 
 uint64_t
-firn_rows_read_cursor_expires_ms(const struct firn_table_cursor *cursor)
+fi_rows_read_cursor_expires_ms(const struct firn_table_cursor *cursor)
 {
-    bool has_row = cursor->has_begun && firn_db_cursor_valid(cursor->inner);
-    return has_row ? firn_db_cursor_expires_ms(cursor->inner) : 0;
+    bool has_row = cursor->has_begun && fi_db_cursor_valid(cursor->inner);
+    return has_row ? fi_db_cursor_expires_ms(cursor->inner) : 0;
 }

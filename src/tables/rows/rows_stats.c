@@ -28,13 +28,13 @@
 
 /* The bounds of a column over several chunks; bytes are in the struct. */
 struct bound {
-    struct firn_cell cell; /* null: there is none yet */
-    uint8_t bytes[FIRN_CHUNK_BOUND_SIZE];
+    struct fi_cell cell; /* null: there is none yet */
+    uint8_t bytes[FI_CHUNK_BOUND_SIZE];
     bool is_cut;
 };
 
 struct gathering {
-    const struct firn_schema *schema;
+    const struct fi_schema *schema;
     firn_table_statistics stats;
     firn_table_column_statistics *columns; /* of the schema's */
     firn_table_column *definitions;
@@ -49,23 +49,23 @@ struct gathering {
 static int
 compare_bytes(firn_slice a, firn_slice b)
 {
-    return firn_slice_compare(a, b);
+    return fi_slice_compare(a, b);
 }
 
 static int
-compare(const struct firn_cell *a, const struct firn_cell *b)
+compare(const struct fi_cell *a, const struct fi_cell *b)
 {
     DCHECK(a->kind == b->kind);
     switch (a->kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         return (a->as.i64 > b->as.i64) - (a->as.i64 < b->as.i64);
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         return (a->as.u64 > b->as.u64) - (a->as.u64 < b->as.u64);
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         return (a->as.f32 > b->as.f32) - (a->as.f32 < b->as.f32);
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         return (a->as.f64 > b->as.f64) - (a->as.f64 < b->as.f64);
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         return compare_bytes(a->as.bytes, b->as.bytes);
     default:
         return 0;
@@ -74,11 +74,11 @@ compare(const struct firn_cell *a, const struct firn_cell *b)
 
 /* Replaces the bound. */
 static void
-take_bound(struct bound *bound, const struct firn_cell *cell, bool is_cut)
+take_bound(struct bound *bound, const struct fi_cell *cell, bool is_cut)
 {
     bound->cell = *cell;
     bound->is_cut = is_cut;
-    if (cell->kind == FIRN_PHYSICAL_BYTES) {
+    if (cell->kind == FI_PHYSICAL_BYTES) {
         size_t size = cell->as.bytes.size;
         CHECK(size <= sizeof bound->bytes);
         memcpy(bound->bytes, cell->as.bytes.data, size);
@@ -87,16 +87,15 @@ take_bound(struct bound *bound, const struct firn_cell *cell, bool is_cut)
 }
 
 static void
-add_bounds(const struct firn_chunk_bounds *bounds, struct bound *smallest, struct bound *largest)
+add_bounds(const struct fi_chunk_bounds *bounds, struct bound *smallest, struct bound *largest)
 {
-    if (bounds->is_empty || bounds->min.kind == FIRN_PHYSICAL_NONE) {
+    if (bounds->is_empty || bounds->min.kind == FI_PHYSICAL_NONE) {
         return;
     }
-    if (smallest->cell.kind == FIRN_PHYSICAL_NONE || compare(&bounds->min, &smallest->cell) < 0) {
+    if (smallest->cell.kind == FI_PHYSICAL_NONE || compare(&bounds->min, &smallest->cell) < 0) {
         take_bound(smallest, &bounds->min, false);
     }
-    int order =
-        largest->cell.kind == FIRN_PHYSICAL_NONE ? 1 : compare(&bounds->max, &largest->cell);
+    int order = largest->cell.kind == FI_PHYSICAL_NONE ? 1 : compare(&bounds->max, &largest->cell);
     if (order > 0 || (order == 0 && bounds->max_is_cut)) {
         take_bound(largest, &bounds->max, bounds->max_is_cut);
     }
@@ -105,13 +104,13 @@ add_bounds(const struct firn_chunk_bounds *bounds, struct bound *smallest, struc
 /* ---- parts ---- */
 
 static int
-add_column(struct gathering *gathering, const struct firn_run *run, size_t group, size_t place,
+add_column(struct gathering *gathering, const struct fi_run *run, size_t group, size_t place,
            uint32_t rows)
 {
-    struct firn_column_info info;
-    const struct firn_schema_column *column = &gathering->schema->columns[place];
+    struct fi_column_info info;
+    const struct fi_schema_column *column = &gathering->schema->columns[place];
     firn_table_column_statistics *out = &gathering->columns[place];
-    int rc = firn_column_info_of(run, group, column->id, &info);
+    int rc = fi_column_info_of(run, group, column->id, &info);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
@@ -127,9 +126,9 @@ add_column(struct gathering *gathering, const struct firn_run *run, size_t group
 }
 
 static int
-add_run(struct gathering *gathering, const struct firn_lsm_part *part, firn_error *err)
+add_run(struct gathering *gathering, const struct fi_lsm_part *part, firn_error *err)
 {
-    const struct firn_manifest_run *info = &part->file->info;
+    const struct fi_manifest_run *info = &part->file->info;
     firn_table_statistics *stats = &gathering->stats;
     stats->runs++;
     stats->file_bytes += info->file_bytes;
@@ -141,17 +140,16 @@ add_run(struct gathering *gathering, const struct firn_lsm_part *part, firn_erro
     DCHECK(info->older_count <= info->entry_count);
     gathering->versions += newest > info->tombstone_count ? newest - info->tombstone_count : 0;
     gathering->tombstones += info->tombstone_count + info->range_count;
-    if (part->file->kind != &firn_column_kind) {
+    if (part->file->kind != &fi_column_kind) {
         return FIRN_OK;
     }
-    for (size_t group = 0; group < firn_column_group_count(part->run); group++) {
-        struct firn_column_group rows;
-        firn_column_group_at(part->run, group, &rows);
+    for (size_t group = 0; group < fi_column_group_count(part->run); group++) {
+        struct fi_column_group rows;
+        fi_column_group_at(part->run, group, &rows);
         for (size_t place = 0; place < gathering->schema->column_count; place++) {
             int rc = add_column(gathering, part->run, group, place, rows.rows);
             if (rc != FIRN_OK) {
-                return firn_error_set(err, rc,
-                                      "a run of columns does not say which columns it has");
+                return fi_error_set(err, rc, "a run of columns does not say which columns it has");
             }
         }
     }
@@ -159,16 +157,16 @@ add_run(struct gathering *gathering, const struct firn_lsm_part *part, firn_erro
 }
 
 static int
-visit_part(void *ctx, const struct firn_lsm_part *part, firn_error *err)
+visit_part(void *ctx, const struct fi_lsm_part *part, firn_error *err)
 {
     struct gathering *gathering = ctx;
     if (part->memtable == NULL) {
         return add_run(gathering, part, err);
     }
-    uint64_t entries = firn_memtable_entry_count(part->memtable);
+    uint64_t entries = fi_memtable_entry_count(part->memtable);
     gathering->versions += entries;
     gathering->stats.memory_rows += entries;
-    gathering->stats.memory_bytes += entries > 0 ? firn_memtable_size_bytes(part->memtable) : 0;
+    gathering->stats.memory_bytes += entries > 0 ? fi_memtable_size_bytes(part->memtable) : 0;
     return FIRN_OK;
 }
 
@@ -179,18 +177,18 @@ static int
 count_keys(struct firn_db_keyspace *keyspace, struct firn_db_view *view, uint64_t *out,
            firn_error *err)
 {
-    const struct firn_db_cursor_options keys = {.view = view, .keys_only = true};
+    const struct fi_db_cursor_options keys = {.view = view, .keys_only = true};
     struct firn_db_cursor *cursor = NULL;
     int rc;
     *out = 0;
-    FIRN_TRY(firn_db_cursor_open(keyspace, &keys, &cursor, err));
-    FIRN_TRY(firn_db_cursor_first(cursor, err));
-    while (firn_db_cursor_valid(cursor)) {
+    FI_TRY(fi_db_cursor_open(keyspace, &keys, &cursor, err));
+    FI_TRY(fi_db_cursor_first(cursor, err));
+    while (fi_db_cursor_valid(cursor)) {
         (*out)++;
-        FIRN_TRY(firn_db_cursor_next(cursor, err));
+        FI_TRY(fi_db_cursor_next(cursor, err));
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
@@ -204,22 +202,22 @@ estimate(const struct gathering *gathering)
 /* ---- indexes ---- */
 
 static int
-look_at_index(struct firn_table *table, const struct firn_rows_stats_options *options,
-              const struct firn_schema_index *index, firn_table_index_statistics *out,
+look_at_index(struct firn_table *table, const struct fi_rows_stats_options *options,
+              const struct fi_schema_index *index, firn_table_index_statistics *out,
               firn_error *err)
 {
-    static const struct firn_schema nothing = {.column_count = 0};
+    static const struct fi_schema nothing = {.column_count = 0};
     struct gathering parts = {.schema = &nothing};
     struct firn_db_keyspace *keyspace;
     *out = (firn_table_index_statistics){.name = (const char *)index->name.data,
                                          .is_unique = index->is_unique};
-    FIRN_TRY_RETURN(firn_rows_index_keyspace(table, options->view, index, &keyspace, err));
-    FIRN_TRY_RETURN(firn_db_stats_visit_parts(keyspace, options->view, visit_part, &parts, err));
+    FI_TRY_RETURN(fi_rows_index_keyspace(table, options->view, index, &keyspace, err));
+    FI_TRY_RETURN(fi_db_stats_visit_parts(keyspace, options->view, visit_part, &parts, err));
     out->entries = estimate(&parts);
     out->file_bytes = parts.stats.file_bytes;
     out->memory_bytes = parts.stats.memory_bytes;
     if (options->counts) {
-        FIRN_TRY_RETURN(count_keys(keyspace, options->view, &out->entries, err));
+        FI_TRY_RETURN(count_keys(keyspace, options->view, &out->entries, err));
     }
     return FIRN_OK;
 }
@@ -264,24 +262,24 @@ static size_t
 whole_characters(firn_slice text)
 {
     size_t size = text.size;
-    while (size > 0 && !firn_utf8_is_valid(firn_bytes(text.data, size))) {
+    while (size > 0 && !fi_utf8_is_valid(firn_bytes(text.data, size))) {
         size--;
     }
     return size;
 }
 
 static firn_value
-pack_bound(struct packing *packing, const struct firn_schema_column *column,
+pack_bound(struct packing *packing, const struct fi_schema_column *column,
            const struct bound *bound, bool *out_is_cut)
 {
-    struct firn_cell cell = bound->cell;
+    struct fi_cell cell = bound->cell;
     bool is_sized = column->type == FIRN_TYPE_VECTOR; /* its first bytes say nothing */
     *out_is_cut = bound->is_cut;
-    if (cell.kind == FIRN_PHYSICAL_NONE || is_sized) {
+    if (cell.kind == FI_PHYSICAL_NONE || is_sized) {
         *out_is_cut = false;
         return firn_null();
     }
-    if (cell.kind == FIRN_PHYSICAL_BYTES) {
+    if (cell.kind == FI_PHYSICAL_BYTES) {
         size_t size = cell.as.bytes.size;
         if (column->type == FIRN_TYPE_TEXT) {
             size = whole_characters(cell.as.bytes);
@@ -289,14 +287,14 @@ pack_bound(struct packing *packing, const struct firn_schema_column *column,
         }
         cell.as.bytes = firn_bytes(pack(packing, cell.as.bytes.data, size), size);
     }
-    return firn_schema_value_of(column, &cell);
+    return fi_schema_value_of(column, &cell);
 }
 
 static firn_table_statistics *
 pack_all(struct packing *packing, const struct gathering *gathering,
          const firn_table_index_statistics *indexes)
 {
-    const struct firn_schema *schema = gathering->schema;
+    const struct fi_schema *schema = gathering->schema;
     firn_table_statistics *out = pack(packing, &gathering->stats, sizeof *out);
     firn_table_column_statistics *columns =
         pack(packing, gathering->columns, schema->column_count * sizeof *columns);
@@ -310,7 +308,7 @@ pack_all(struct packing *packing, const struct gathering *gathering,
         reserve(packing, schema->index_count * sizeof(void *));
     for (size_t i = 0; i < schema->column_count; i++) {
         bool is_cut;
-        const struct firn_schema_column *column = &schema->columns[i];
+        const struct fi_schema_column *column = &schema->columns[i];
         const char *name = pack_name(packing, (const char *)column->name.data);
         firn_value smallest = pack_bound(packing, column, &gathering->smallest[i], &is_cut);
         firn_value largest = pack_bound(packing, column, &gathering->largest[i], &is_cut);
@@ -343,9 +341,9 @@ make_answer(const struct gathering *gathering, const firn_table_index_statistics
 {
     struct packing measure = {.at = NULL};
     (void)pack_all(&measure, gathering, indexes);
-    struct packing packing = {.at = firn_alloc(measure.size)};
+    struct packing packing = {.at = fi_alloc(measure.size)};
     if (packing.at == NULL) {
-        return firn_error_no_memory(err, "statistics");
+        return fi_error_no_memory(err, "statistics");
     }
     *out = pack_all(&packing, gathering, indexes);
     CHECK(packing.size == measure.size);
@@ -355,22 +353,22 @@ make_answer(const struct gathering *gathering, const firn_table_index_statistics
 /* ---- the whole table ---- */
 
 static int
-begin(struct gathering *gathering, struct firn_arena *arena, firn_error *err)
+begin(struct gathering *gathering, struct fi_arena *arena, firn_error *err)
 {
     size_t count = gathering->schema->column_count;
-    gathering->columns = firn_arena_alloc(arena, count * sizeof *gathering->columns);
-    gathering->definitions = firn_arena_alloc(arena, count * sizeof *gathering->definitions);
-    gathering->smallest = firn_arena_alloc(arena, count * sizeof *gathering->smallest);
-    gathering->largest = firn_arena_alloc(arena, count * sizeof *gathering->largest);
+    gathering->columns = fi_arena_alloc(arena, count * sizeof *gathering->columns);
+    gathering->definitions = fi_arena_alloc(arena, count * sizeof *gathering->definitions);
+    gathering->smallest = fi_arena_alloc(arena, count * sizeof *gathering->smallest);
+    gathering->largest = fi_arena_alloc(arena, count * sizeof *gathering->largest);
     if (gathering->columns == NULL || gathering->definitions == NULL ||
         gathering->smallest == NULL || gathering->largest == NULL) {
-        return firn_error_no_memory(err, "statistics");
+        return fi_error_no_memory(err, "statistics");
     }
     memset(gathering->columns, 0, count * sizeof *gathering->columns);
     memset(gathering->smallest, 0, count * sizeof *gathering->smallest);
     memset(gathering->largest, 0, count * sizeof *gathering->largest);
     for (size_t i = 0; i < count; i++) {
-        const struct firn_schema_column *column = &gathering->schema->columns[i];
+        const struct fi_schema_column *column = &gathering->schema->columns[i];
         gathering->definitions[i] =
             (firn_table_column){.type = column->type,
                                 .precision = column->precision,
@@ -386,32 +384,32 @@ begin(struct gathering *gathering, struct firn_arena *arena, firn_error *err)
 }
 
 int
-firn_rows_stats(struct firn_table *table, const struct firn_rows_stats_options *options,
-                firn_table_statistics **out, firn_error *err)
+fi_rows_stats(struct firn_table *table, const struct fi_rows_stats_options *options,
+              firn_table_statistics **out, firn_error *err)
 {
     struct gathering gathering = {.schema = NULL};
-    struct firn_arena arena = {.chunks = NULL};
-    struct firn_schema *schema = NULL;
+    struct fi_arena arena = {.chunks = NULL};
+    struct fi_schema *schema = NULL;
     firn_table_index_statistics indexes[FIRN_TABLE_INDEXES_MAX];
     int rc;
     *out = NULL;
     memset(indexes, 0, sizeof indexes);
-    FIRN_TRY(firn_rows_schema(table, options->view, &schema, err));
+    FI_TRY(fi_rows_schema(table, options->view, &schema, err));
     gathering.schema = schema;
-    FIRN_TRY(begin(&gathering, &arena, err));
-    FIRN_TRY(firn_db_stats_visit_parts(table->rows, options->view, visit_part, &gathering, err));
+    FI_TRY(begin(&gathering, &arena, err));
+    FI_TRY(fi_db_stats_visit_parts(table->rows, options->view, visit_part, &gathering, err));
     gathering.stats.rows = estimate(&gathering);
     gathering.stats.rows_are_exact = gathering.versions == 0 || options->counts;
     if (options->counts) {
-        FIRN_TRY(count_keys(table->rows, options->view, &gathering.stats.rows, err));
+        FI_TRY(count_keys(table->rows, options->view, &gathering.stats.rows, err));
     }
     CHECK(schema->index_count <= FIRN_TABLE_INDEXES_MAX);
     for (size_t i = 0; i < schema->index_count; i++) {
-        FIRN_TRY(look_at_index(table, options, &schema->indexes[i], &indexes[i], err));
+        FI_TRY(look_at_index(table, options, &schema->indexes[i], &indexes[i], err));
     }
-    FIRN_TRY(make_answer(&gathering, indexes, out, err));
+    FI_TRY(make_answer(&gathering, indexes, out, err));
 out:
-    firn_arena_deinit(&arena);
-    firn_schema_unref(schema);
+    fi_arena_deinit(&arena);
+    fi_schema_unref(schema);
     return rc;
 }

@@ -27,38 +27,37 @@ enum { CELLS_ON_STACK = 32 };
 struct writing {
     struct firn_table *table;
     struct firn_db_txn *txn;
-    struct firn_schema *schema;
-    uint64_t ttl_ms;          /* 0: for ever */
-    uint64_t expires_ms;      /* of the row and its entries; 0: never */
-    struct firn_cell *cells;  /* the row that will be there */
-    struct firn_cell *before; /* the row that was there, if has_before */
+    struct fi_schema *schema;
+    uint64_t ttl_ms;        /* 0: for ever */
+    uint64_t expires_ms;    /* of the row and its entries; 0: never */
+    struct fi_cell *cells;  /* the row that will be there */
+    struct fi_cell *before; /* the row that was there, if has_before */
     bool has_before;
-    struct firn_buf key;
-    struct firn_buf tuple;
-    struct firn_buf old_tuple; /* `before` refers to it and to old_memory */
-    struct firn_buf old_memory;
-    struct firn_buf index_key;
-    struct firn_buf index_value;
-    struct firn_buf found;
-    struct firn_cell on_stack[2 * CELLS_ON_STACK];
+    struct fi_buf key;
+    struct fi_buf tuple;
+    struct fi_buf old_tuple; /* `before` refers to it and to old_memory */
+    struct fi_buf old_memory;
+    struct fi_buf index_key;
+    struct fi_buf index_value;
+    struct fi_buf found;
+    struct fi_cell on_stack[2 * CELLS_ON_STACK];
 };
 
 static int
 begin(struct writing *writing, firn_error *err)
 {
-    FIRN_TRY_RETURN(
-        firn_rows_schema_for_write(writing->table, writing->txn, &writing->schema, err));
+    FI_TRY_RETURN(fi_rows_schema_for_write(writing->table, writing->txn, &writing->schema, err));
     /* Not earlier: a transaction that has ended may have outlived its store. */
     writing->expires_ms =
-        writing->ttl_ms != 0 ? firn_db_txn_end_ms(writing->txn, writing->ttl_ms) : 0;
+        writing->ttl_ms != 0 ? fi_db_txn_end_ms(writing->txn, writing->ttl_ms) : 0;
     size_t count = writing->schema->column_count;
     DCHECK(count > 0 && count <= FIRN_TABLE_COLUMNS_MAX && writing->cells == NULL);
     writing->cells = writing->on_stack;
     if (count > CELLS_ON_STACK) {
-        writing->cells = firn_alloc_zeroed(2 * count * sizeof(struct firn_cell));
+        writing->cells = fi_alloc_zeroed(2 * count * sizeof(struct fi_cell));
         if (writing->cells == NULL) {
             writing->cells = writing->on_stack;
-            return firn_error_no_memory(err, "a row");
+            return fi_error_no_memory(err, "a row");
         }
     }
     writing->before = writing->cells + count;
@@ -69,31 +68,31 @@ static void
 end(struct writing *writing)
 {
     if (writing->cells != writing->on_stack) {
-        firn_free(writing->cells);
+        fi_free(writing->cells);
     }
-    firn_schema_unref(writing->schema);
-    firn_buf_deinit(&writing->key);
-    firn_buf_deinit(&writing->tuple);
-    firn_buf_deinit(&writing->old_tuple);
-    firn_buf_deinit(&writing->old_memory);
-    firn_buf_deinit(&writing->index_key);
-    firn_buf_deinit(&writing->index_value);
-    firn_buf_deinit(&writing->found);
+    fi_schema_unref(writing->schema);
+    fi_buf_deinit(&writing->key);
+    fi_buf_deinit(&writing->tuple);
+    fi_buf_deinit(&writing->old_tuple);
+    fi_buf_deinit(&writing->old_memory);
+    fi_buf_deinit(&writing->index_key);
+    fi_buf_deinit(&writing->index_value);
+    fi_buf_deinit(&writing->found);
 }
 
 /* ---- cells ---- */
 
 /* The place of the i-th value that was given. */
 static int
-place_of(const struct writing *writing, const struct firn_rows_put *put, size_t i, size_t *out,
+place_of(const struct writing *writing, const struct fi_rows_put *put, size_t i, size_t *out,
          firn_error *err)
 {
-    const struct firn_schema_column *column;
+    const struct fi_schema_column *column;
     *out = i;
     if (put->columns == NULL) {
         return FIRN_OK;
     }
-    int rc = firn_schema_require(writing->schema, firn_str(put->columns[i]), &column, err);
+    int rc = fi_schema_require(writing->schema, firn_str(put->columns[i]), &column, err);
     if (rc == FIRN_OK) {
         *out = (size_t)(column - writing->schema->columns);
     }
@@ -101,12 +100,12 @@ place_of(const struct writing *writing, const struct firn_rows_put *put, size_t 
 }
 
 static int
-check_count(const struct writing *writing, const struct firn_rows_put *put, firn_error *err)
+check_count(const struct writing *writing, const struct fi_rows_put *put, firn_error *err)
 {
     size_t count = writing->schema->column_count;
     if (put->columns != NULL ? put->count > count : put->count != count) {
-        return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the table '%s'",
-                              put->count, count, firn_rows_name(writing->table));
+        return fi_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the table '%s'",
+                            put->count, count, fi_rows_name(writing->table));
     }
     return FIRN_OK;
 }
@@ -114,10 +113,10 @@ check_count(const struct writing *writing, const struct firn_rows_put *put, firn
 /* The values that were given; is_given has a bit for each column. A null for an auto column counts
  * as not given. */
 static int
-take_values(struct writing *writing, const struct firn_rows_put *put, uint64_t *is_given,
+take_values(struct writing *writing, const struct fi_rows_put *put, uint64_t *is_given,
             firn_error *err)
 {
-    const struct firn_schema *schema = writing->schema;
+    const struct fi_schema *schema = writing->schema;
     int rc = check_count(writing, put, err);
     for (size_t i = 0; i < put->count && rc == FIRN_OK; i++) {
         size_t place;
@@ -125,16 +124,16 @@ take_values(struct writing *writing, const struct firn_rows_put *put, uint64_t *
         if (rc != FIRN_OK) {
             return rc;
         }
-        const struct firn_schema_column *column = &schema->columns[place];
+        const struct fi_schema_column *column = &schema->columns[place];
         uint64_t bit = UINT64_C(1) << place % 64;
         if ((is_given[place / 64] & bit) != 0) {
-            return firn_error_set(err, FIRN_INVALID, "the column '%s' is given twice",
-                                  (const char *)column->name.data);
+            return fi_error_set(err, FIRN_INVALID, "the column '%s' is given twice",
+                                (const char *)column->name.data);
         }
         if (column->is_auto && firn_is_null(put->values[i])) {
             continue;
         }
-        rc = firn_schema_value_to_cell(column, &put->values[i], &writing->cells[place], err);
+        rc = fi_schema_value_to_cell(column, &put->values[i], &writing->cells[place], err);
         is_given[place / 64] |= bit;
     }
     return rc;
@@ -148,27 +147,27 @@ is_given(const uint64_t *given, size_t place)
 }
 
 static int
-take_auto(struct firn_table *table, const struct firn_schema_column *column, struct firn_cell *out,
+take_auto(struct firn_table *table, const struct fi_schema_column *column, struct fi_cell *out,
           firn_error *err)
 {
     uint64_t count = 1;
-    out->kind = firn_physical_of(column->type);
-    return firn_rows_auto_take(table, column, &count, &out->as.u64, err);
+    out->kind = fi_physical_of(column->type);
+    return fi_rows_auto_take(table, column, &count, &out->as.u64, err);
 }
 
 /* Sets the columns that were not given and are not taken from the existing row. */
 static int
 fill_column(struct writing *writing, size_t place, firn_error *err)
 {
-    const struct firn_schema_column *column = &writing->schema->columns[place];
+    const struct fi_schema_column *column = &writing->schema->columns[place];
     DCHECK(place < writing->schema->column_count);
     if (column->is_auto) {
         return take_auto(writing->table, column, &writing->cells[place], err);
     }
-    if (column->default_value.kind == FIRN_PHYSICAL_NONE && !column->is_nullable) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "the column '%s' may not be null, and has no default",
-                              (const char *)column->name.data);
+    if (column->default_value.kind == FI_PHYSICAL_NONE && !column->is_nullable) {
+        return fi_error_set(err, FIRN_INVALID,
+                            "the column '%s' may not be null, and has no default",
+                            (const char *)column->name.data);
     }
     writing->cells[place] = column->default_value;
     return FIRN_OK;
@@ -177,7 +176,7 @@ fill_column(struct writing *writing, size_t place, firn_error *err)
 static int
 fill_defaults(struct writing *writing, const uint64_t *given, firn_error *err)
 {
-    const struct firn_schema_column *number = firn_rows_auto_column(writing->schema);
+    const struct fi_schema_column *number = fi_rows_auto_column(writing->schema);
     size_t number_place = number != NULL ? writing->schema->key_places[0] : 0;
     bool is_numbered = number != NULL && is_given(given, number_place);
     int rc = FIRN_OK;
@@ -185,7 +184,7 @@ fill_defaults(struct writing *writing, const uint64_t *given, firn_error *err)
         rc = is_given(given, i) ? FIRN_OK : fill_column(writing, i, err);
     }
     if (rc == FIRN_OK && is_numbered) {
-        (void)firn_rows_auto_note(writing->table, &writing->cells[number_place]);
+        (void)fi_rows_auto_note(writing->table, &writing->cells[number_place]);
     }
     return rc;
 }
@@ -194,11 +193,11 @@ fill_defaults(struct writing *writing, const uint64_t *given, firn_error *err)
 static int
 check_key_given(const struct writing *writing, const uint64_t *given, firn_error *err)
 {
-    const struct firn_schema *schema = writing->schema;
+    const struct fi_schema *schema = writing->schema;
     for (size_t i = 0; i < schema->key_count; i++) {
         if (!is_given(given, schema->key_places[i])) {
-            return firn_error_set(err, FIRN_INVALID, "the column '%s' of the key is missing",
-                                  (const char *)schema->columns[schema->key_places[i]].name.data);
+            return fi_error_set(err, FIRN_INVALID, "the column '%s' of the key is missing",
+                                (const char *)schema->columns[schema->key_places[i]].name.data);
         }
     }
     return FIRN_OK;
@@ -211,53 +210,53 @@ static int
 read_before(struct writing *writing, firn_error *err)
 {
     DCHECK(writing->key.size > 0);
-    int rc = firn_db_txn_get(writing->txn, writing->table->rows, firn_buf_slice(&writing->key),
-                             &writing->old_tuple, err);
+    int rc = fi_db_txn_get(writing->txn, writing->table->rows, fi_buf_slice(&writing->key),
+                           &writing->old_tuple, err);
     writing->has_before = rc == FIRN_OK;
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
-    return rc == FIRN_OK ? firn_schema_row_read(writing->schema, firn_buf_slice(&writing->key),
-                                                firn_buf_slice(&writing->old_tuple), NULL,
-                                                &writing->old_memory, writing->before, err)
+    return rc == FIRN_OK ? fi_schema_row_read(writing->schema, fi_buf_slice(&writing->key),
+                                              fi_buf_slice(&writing->old_tuple), NULL,
+                                              &writing->old_memory, writing->before, err)
                          : rc;
 }
 
 static int
 refuse_missing(const struct writing *writing, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NOT_FOUND, "the table '%s' has no row with that key",
-                          firn_rows_name(writing->table));
+    return fi_error_set(err, FIRN_NOT_FOUND, "the table '%s' has no row with that key",
+                        fi_rows_name(writing->table));
 }
 
 /* ---- indexes ---- */
 
 static int
-make_entry(struct writing *writing, const struct firn_schema_index *index,
-           const struct firn_cell *cells, firn_error *err)
+make_entry(struct writing *writing, const struct fi_schema_index *index,
+           const struct fi_cell *cells, firn_error *err)
 {
-    firn_buf_clear(&writing->index_key);
-    firn_buf_clear(&writing->index_value);
-    return firn_schema_index_entry(writing->schema, index, cells, firn_buf_slice(&writing->key),
-                                   &writing->index_key, &writing->index_value, err);
+    fi_buf_clear(&writing->index_key);
+    fi_buf_clear(&writing->index_value);
+    return fi_schema_index_entry(writing->schema, index, cells, fi_buf_slice(&writing->key),
+                                 &writing->index_key, &writing->index_value, err);
 }
 
 /* FIRN_EXISTS: another row has the entry that was made. */
 static int
-check_unique(struct writing *writing, const struct firn_schema_index *index,
+check_unique(struct writing *writing, const struct fi_schema_index *index,
              struct firn_db_keyspace *keyspace, firn_error *err)
 {
     if (!index->is_unique || writing->index_value.size == 0) {
         return FIRN_OK;
     }
-    int rc = firn_db_txn_get(writing->txn, keyspace, firn_buf_slice(&writing->index_key),
-                             &writing->found, err);
+    int rc = fi_db_txn_get(writing->txn, keyspace, fi_buf_slice(&writing->index_key),
+                           &writing->found, err);
     if (rc == FIRN_OK &&
-        !firn_slice_equal(firn_buf_slice(&writing->found), firn_buf_slice(&writing->index_value))) {
-        return firn_error_set(
+        !fi_slice_equal(fi_buf_slice(&writing->found), fi_buf_slice(&writing->index_value))) {
+        return fi_error_set(
             err, FIRN_EXISTS,
             "another row of the table '%s' has the same values in the unique index '%s'",
-            firn_rows_name(writing->table), (const char *)index->name.data);
+            fi_rows_name(writing->table), (const char *)index->name.data);
     }
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
@@ -267,40 +266,40 @@ static int
 put(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
     firn_error *err)
 {
-    return writing->expires_ms == 0 ? firn_db_txn_put(writing->txn, keyspace, key, value, err)
-                                    : firn_db_txn_put_until(writing->txn, keyspace, key, value,
-                                                            writing->expires_ms, err);
+    return writing->expires_ms == 0
+               ? fi_db_txn_put(writing->txn, keyspace, key, value, err)
+               : fi_db_txn_put_until(writing->txn, keyspace, key, value, writing->expires_ms, err);
 }
 
 static int
 put_entry(struct writing *writing, struct firn_db_keyspace *keyspace, firn_error *err)
 {
     DCHECK(writing->index_key.size > 0);
-    return put(writing, keyspace, firn_buf_slice(&writing->index_key),
-               firn_buf_slice(&writing->index_value), err);
+    return put(writing, keyspace, fi_buf_slice(&writing->index_key),
+               fi_buf_slice(&writing->index_value), err);
 }
 
 /* Updates the row's entry in one index; puts: there is a row afterwards. */
 static int
-write_entry(struct writing *writing, const struct firn_schema_index *index, bool puts,
+write_entry(struct writing *writing, const struct fi_schema_index *index, bool puts,
             firn_error *err)
 {
     struct firn_db_keyspace *keyspace;
     DCHECK(puts || writing->has_before);
     bool differs = !puts || !writing->has_before ||
-                   firn_schema_index_differs(index, writing->before, writing->cells);
-    FIRN_TRY_RETURN(firn_rows_index_keyspace(writing->table, firn_db_txn_view(writing->txn), index,
-                                             &keyspace, err));
+                   fi_schema_index_differs(index, writing->before, writing->cells);
+    FI_TRY_RETURN(fi_rows_index_keyspace(writing->table, fi_db_txn_view(writing->txn), index,
+                                         &keyspace, err));
     if (puts) {
-        FIRN_TRY_RETURN(make_entry(writing, index, writing->cells, err));
-        FIRN_TRY_RETURN(check_unique(writing, index, keyspace, err));
+        FI_TRY_RETURN(make_entry(writing, index, writing->cells, err));
+        FI_TRY_RETURN(check_unique(writing, index, keyspace, err));
         /* Even if it is there: the entry gets the row's time to live. */
-        FIRN_TRY_RETURN(put_entry(writing, keyspace, err));
+        FI_TRY_RETURN(put_entry(writing, keyspace, err));
     }
     if (writing->has_before && differs) {
-        FIRN_TRY_RETURN(make_entry(writing, index, writing->before, err));
-        FIRN_TRY_RETURN(
-            firn_db_txn_delete(writing->txn, keyspace, firn_buf_slice(&writing->index_key), err));
+        FI_TRY_RETURN(make_entry(writing, index, writing->before, err));
+        FI_TRY_RETURN(
+            fi_db_txn_delete(writing->txn, keyspace, fi_buf_slice(&writing->index_key), err));
     }
     return FIRN_OK;
 }
@@ -321,29 +320,29 @@ static int
 put_row(struct writing *writing, firn_error *err)
 {
     DCHECK(writing->key.size > 0);
-    return put(writing, writing->table->rows, firn_buf_slice(&writing->key),
-               firn_buf_slice(&writing->tuple), err);
+    return put(writing, writing->table->rows, fi_buf_slice(&writing->key),
+               fi_buf_slice(&writing->tuple), err);
 }
 
 /* Makes the cells of the new row, and its key. */
 static int
-compose(struct writing *writing, const struct firn_rows_put *put, firn_error *err)
+compose(struct writing *writing, const struct fi_rows_put *put, firn_error *err)
 {
     uint64_t given[FIRN_TABLE_COLUMNS_MAX / 64] = {0};
-    const struct firn_schema *schema = writing->schema;
-    FIRN_TRY_RETURN(take_values(writing, put, given, err));
-    if (put->mode != FIRN_ROWS_UPDATE) {
-        FIRN_TRY_RETURN(fill_defaults(writing, given, err));
-        FIRN_TRY_RETURN(firn_schema_row_write(schema, writing->cells, &writing->key, NULL, err));
+    const struct fi_schema *schema = writing->schema;
+    FI_TRY_RETURN(take_values(writing, put, given, err));
+    if (put->mode != FI_ROWS_UPDATE) {
+        FI_TRY_RETURN(fill_defaults(writing, given, err));
+        FI_TRY_RETURN(fi_schema_row_write(schema, writing->cells, &writing->key, NULL, err));
     } else {
-        FIRN_TRY_RETURN(check_key_given(writing, given, err));
-        FIRN_TRY_RETURN(firn_schema_row_write(schema, writing->cells, &writing->key, NULL, err));
+        FI_TRY_RETURN(check_key_given(writing, given, err));
+        FI_TRY_RETURN(fi_schema_row_write(schema, writing->cells, &writing->key, NULL, err));
     }
     /* Replacing rows of a table without indexes needs no old rows. */
-    if (put->mode != FIRN_ROWS_UPSERT || schema->index_count > 0) {
-        FIRN_TRY_RETURN(read_before(writing, err));
+    if (put->mode != FI_ROWS_UPSERT || schema->index_count > 0) {
+        FI_TRY_RETURN(read_before(writing, err));
     }
-    for (size_t i = 0; i < schema->column_count && put->mode == FIRN_ROWS_UPDATE; i++) {
+    for (size_t i = 0; i < schema->column_count && put->mode == FI_ROWS_UPDATE; i++) {
         if (writing->has_before && !is_given(given, i)) {
             writing->cells[i] = writing->before[i];
         }
@@ -352,20 +351,19 @@ compose(struct writing *writing, const struct firn_rows_put *put, firn_error *er
 }
 
 static int
-write_row(struct writing *writing, const struct firn_rows_put *put, firn_error *err)
+write_row(struct writing *writing, const struct fi_rows_put *put, firn_error *err)
 {
-    FIRN_TRY_RETURN(begin(writing, err));
-    FIRN_TRY_RETURN(compose(writing, put, err));
-    if (put->mode == FIRN_ROWS_INSERT && writing->has_before) {
-        return firn_error_set(err, FIRN_EXISTS, "the table '%s' has a row with that key already",
-                              firn_rows_name(writing->table));
+    FI_TRY_RETURN(begin(writing, err));
+    FI_TRY_RETURN(compose(writing, put, err));
+    if (put->mode == FI_ROWS_INSERT && writing->has_before) {
+        return fi_error_set(err, FIRN_EXISTS, "the table '%s' has a row with that key already",
+                            fi_rows_name(writing->table));
     }
-    if (put->mode == FIRN_ROWS_UPDATE && !writing->has_before) {
+    if (put->mode == FI_ROWS_UPDATE && !writing->has_before) {
         return refuse_missing(writing, err);
     }
-    FIRN_TRY_RETURN(
-        firn_schema_row_write(writing->schema, writing->cells, NULL, &writing->tuple, err));
-    FIRN_TRY_RETURN(write_entries(writing, true, err));
+    FI_TRY_RETURN(fi_schema_row_write(writing->schema, writing->cells, NULL, &writing->tuple, err));
+    FI_TRY_RETURN(write_entries(writing, true, err));
     return put_row(writing, err);
 }
 
@@ -375,7 +373,7 @@ write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, voi
                      void *ctx, firn_error *err)
 {
     uint64_t savepoint;
-    int rc = firn_db_txn_savepoint(writing->txn, &savepoint, err);
+    int rc = fi_db_txn_savepoint(writing->txn, &savepoint, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -383,18 +381,18 @@ write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, voi
     if (rc == FIRN_MISUSE && writing->schema != NULL) {
         /* The transaction is open. It sees the record of a table that was dropped before it
          * began. */
-        rc = firn_rows_say_missing(firn_rows_name(writing->table), err);
+        rc = fi_rows_say_missing(fi_rows_name(writing->table), err);
     }
     if (rc != FIRN_OK) {
         firn_error undoing;
-        int undone = firn_db_txn_rollback_to(writing->txn, savepoint, &undoing);
+        int undone = fi_db_txn_rollback_to(writing->txn, savepoint, &undoing);
         if (undone != FIRN_OK) {
             *err = undoing;
             rc = undone;
         }
     }
     firn_error releasing;
-    int released = firn_db_txn_release(writing->txn, savepoint, &releasing);
+    int released = fi_db_txn_release(writing->txn, savepoint, &releasing);
     if (rc == FIRN_OK && released != FIRN_OK) {
         *err = releasing;
         rc = released;
@@ -404,7 +402,7 @@ write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, voi
 
 struct put_work {
     struct firn_table *table;
-    const struct firn_rows_put *put;
+    const struct fi_rows_put *put;
     firn_value *out_auto;
 };
 
@@ -417,11 +415,11 @@ write_put(struct writing *writing, void *ctx, firn_error *err)
     if (rc != FIRN_OK || work->out_auto == NULL) {
         return rc;
     }
-    const struct firn_schema_column *column = firn_rows_auto_column(writing->schema);
+    const struct fi_schema_column *column = fi_rows_auto_column(writing->schema);
     if (column == NULL) {
-        return firn_error_set(err, FIRN_INVALID, "the table has no auto column");
+        return fi_error_set(err, FIRN_INVALID, "the table has no auto column");
     }
-    *work->out_auto = firn_schema_value_of(column, &writing->cells[writing->schema->key_places[0]]);
+    *work->out_auto = fi_schema_value_of(column, &writing->cells[writing->schema->key_places[0]]);
     return FIRN_OK;
 }
 
@@ -443,18 +441,17 @@ run(struct firn_table *table, struct firn_db_txn *txn, firn_durability durabilit
     if (txn != NULL) {
         return work(ctx, txn, err);
     }
-    if (firn_db_is_read_only(table->db)) {
-        return firn_error_set(err, FIRN_READ_ONLY, "the store was opened read-only");
+    if (fi_db_is_read_only(table->db)) {
+        return fi_error_set(err, FIRN_READ_ONLY, "the store was opened read-only");
     }
-    const struct firn_db_txn_run own = {
+    const struct fi_db_txn_run own = {
         .durability = durability, .attempts_max = UINT32_MAX, .work = work, .ctx = ctx};
-    return firn_db_txn_run(table->db, &own, err);
+    return fi_db_txn_run(table->db, &own, err);
 }
 
 int
-firn_rows_write_put(struct firn_table *table, struct firn_db_txn *txn,
-                    const struct firn_rows_put *put, firn_durability durability,
-                    firn_value *out_auto, firn_error *err)
+fi_rows_write_put(struct firn_table *table, struct firn_db_txn *txn, const struct fi_rows_put *put,
+                  firn_durability durability, firn_value *out_auto, firn_error *err)
 {
     struct put_work work = {table, put, out_auto};
     return run(table, txn, durability, put_in, &work, err);
@@ -467,11 +464,11 @@ static int
 find_row(struct writing *writing, const firn_value *key, size_t key_count, firn_error *err)
 {
     if (key_count != writing->schema->key_count) {
-        return firn_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key",
-                              key_count, writing->schema->key_count);
+        return fi_error_set(err, FIRN_INVALID, "%zu values for the %zu columns of the key",
+                            key_count, writing->schema->key_count);
     }
-    FIRN_TRY_RETURN(firn_schema_row_key(writing->schema, key, key_count, &writing->key, err));
-    FIRN_TRY_RETURN(read_before(writing, err));
+    FI_TRY_RETURN(fi_schema_row_key(writing->schema, key, key_count, &writing->key, err));
+    FI_TRY_RETURN(read_before(writing, err));
     if (!writing->has_before) {
         return refuse_missing(writing, err);
     }
@@ -480,7 +477,7 @@ find_row(struct writing *writing, const firn_value *key, size_t key_count, firn_
 
 struct add_work {
     struct firn_table *table;
-    const struct firn_rows_add *add;
+    const struct fi_rows_add *add;
     firn_value *out;
 };
 
@@ -488,26 +485,25 @@ static int
 write_add(struct writing *writing, void *ctx, firn_error *err)
 {
     const struct add_work *work = ctx;
-    const struct firn_rows_add *add = work->add;
-    const struct firn_schema_column *column;
+    const struct fi_rows_add *add = work->add;
+    const struct fi_schema_column *column;
     DCHECK(work->table == writing->table);
-    FIRN_TRY_RETURN(begin(writing, err));
-    FIRN_TRY_RETURN(firn_schema_require(writing->schema, firn_str(add->column), &column, err));
+    FI_TRY_RETURN(begin(writing, err));
+    FI_TRY_RETURN(fi_schema_require(writing->schema, firn_str(add->column), &column, err));
     if (column->is_key) {
-        return firn_error_set(err, FIRN_INVALID, "the column '%s' of the key cannot be added to",
-                              add->column);
+        return fi_error_set(err, FIRN_INVALID, "the column '%s' of the key cannot be added to",
+                            add->column);
     }
-    FIRN_TRY_RETURN(find_row(writing, add->key, add->key_count, err));
+    FI_TRY_RETURN(find_row(writing, add->key, add->key_count, err));
     for (size_t i = 0; i < writing->schema->column_count; i++) {
         writing->cells[i] = writing->before[i];
     }
-    struct firn_cell *cell = &writing->cells[column - writing->schema->columns];
-    FIRN_TRY_RETURN(firn_schema_value_add(column, cell, &add->number, err));
-    FIRN_TRY_RETURN(
-        firn_schema_row_write(writing->schema, writing->cells, NULL, &writing->tuple, err));
-    FIRN_TRY_RETURN(write_entries(writing, true, err));
-    FIRN_TRY_RETURN(put_row(writing, err));
-    *work->out = firn_schema_value_of(column, cell);
+    struct fi_cell *cell = &writing->cells[column - writing->schema->columns];
+    FI_TRY_RETURN(fi_schema_value_add(column, cell, &add->number, err));
+    FI_TRY_RETURN(fi_schema_row_write(writing->schema, writing->cells, NULL, &writing->tuple, err));
+    FI_TRY_RETURN(write_entries(writing, true, err));
+    FI_TRY_RETURN(put_row(writing, err));
+    *work->out = fi_schema_value_of(column, cell);
     return FIRN_OK;
 }
 
@@ -522,9 +518,8 @@ add_in(void *ctx, struct firn_db_txn *txn, firn_error *err)
 }
 
 int
-firn_rows_write_add(struct firn_table *table, struct firn_db_txn *txn,
-                    const struct firn_rows_add *add, firn_durability durability, firn_value *out,
-                    firn_error *err)
+fi_rows_write_add(struct firn_table *table, struct firn_db_txn *txn, const struct fi_rows_add *add,
+                  firn_durability durability, firn_value *out, firn_error *err)
 {
     struct add_work work = {table, add, out};
     return run(table, txn, durability, add_in, &work, err);
@@ -543,11 +538,10 @@ write_delete(struct writing *writing, void *ctx, firn_error *err)
 {
     const struct delete_work *work = ctx;
     DCHECK(work->table == writing->table && writing->expires_ms == 0);
-    FIRN_TRY_RETURN(begin(writing, err));
-    FIRN_TRY_RETURN(find_row(writing, work->key, work->key_count, err));
-    FIRN_TRY_RETURN(write_entries(writing, false, err));
-    return firn_db_txn_delete(writing->txn, writing->table->rows, firn_buf_slice(&writing->key),
-                              err);
+    FI_TRY_RETURN(begin(writing, err));
+    FI_TRY_RETURN(find_row(writing, work->key, work->key_count, err));
+    FI_TRY_RETURN(write_entries(writing, false, err));
+    return fi_db_txn_delete(writing->txn, writing->table->rows, fi_buf_slice(&writing->key), err);
 }
 
 static int
@@ -561,8 +555,8 @@ delete_in(void *ctx, struct firn_db_txn *txn, firn_error *err)
 }
 
 int
-firn_rows_write_delete(struct firn_table *table, struct firn_db_txn *txn, const firn_value *key,
-                       size_t key_count, firn_durability durability, firn_error *err)
+fi_rows_write_delete(struct firn_table *table, struct firn_db_txn *txn, const firn_value *key,
+                     size_t key_count, firn_durability durability, firn_error *err)
 {
     struct delete_work work = {table, key, key_count};
     return run(table, txn, durability, delete_in, &work, err);
@@ -585,10 +579,10 @@ struct entry_columns {
 };
 
 static bool
-is_indexed(const struct firn_schema *schema, uint32_t place)
+is_indexed(const struct fi_schema *schema, uint32_t place)
 {
     for (size_t i = 0; i < schema->index_count; i++) {
-        const struct firn_schema_index *index = &schema->indexes[i];
+        const struct fi_schema_index *index = &schema->indexes[i];
         for (size_t j = 0; j < index->column_count; j++) {
             if (index->places[j] == place) {
                 return true;
@@ -600,12 +594,12 @@ is_indexed(const struct firn_schema *schema, uint32_t place)
 
 /* Both arrays are in one piece of memory, which places points to. */
 static int
-choose_entry_columns(const struct firn_schema *schema, struct entry_columns *out, firn_error *err)
+choose_entry_columns(const struct fi_schema *schema, struct entry_columns *out, firn_error *err)
 {
     *out = (struct entry_columns){.places = NULL};
-    out->places = firn_alloc_zeroed(2 * schema->column_count * sizeof *out->places);
+    out->places = fi_alloc_zeroed(2 * schema->column_count * sizeof *out->places);
     if (out->places == NULL) {
-        return firn_error_no_memory(err, "a row");
+        return fi_error_no_memory(err, "a row");
     }
     out->ids = out->places + schema->column_count;
     for (uint32_t i = 0; i < schema->column_count; i++) {
@@ -626,15 +620,15 @@ static int
 take_before(struct writing *writing, const struct firn_db_cursor *cursor,
             const struct entry_columns *columns, firn_error *err)
 {
-    const struct firn_schema_wanted wanted = {columns->places, columns->place_count};
+    const struct fi_schema_wanted wanted = {columns->places, columns->place_count};
     /* Copies: the transaction's writes may move its earlier ones. */
-    if (firn_buf_assign(&writing->key, firn_db_cursor_key(cursor)) != FIRN_OK ||
-        firn_buf_assign(&writing->old_tuple, firn_db_cursor_value(cursor)) != FIRN_OK) {
-        return firn_error_no_memory(err, "a row");
+    if (fi_buf_assign(&writing->key, fi_db_cursor_key(cursor)) != FIRN_OK ||
+        fi_buf_assign(&writing->old_tuple, fi_db_cursor_value(cursor)) != FIRN_OK) {
+        return fi_error_no_memory(err, "a row");
     }
-    int rc = firn_schema_row_read(writing->schema, firn_buf_slice(&writing->key),
-                                  firn_buf_slice(&writing->old_tuple), &wanted,
-                                  &writing->old_memory, writing->cells, err);
+    int rc = fi_schema_row_read(writing->schema, fi_buf_slice(&writing->key),
+                                fi_buf_slice(&writing->old_tuple), &wanted, &writing->old_memory,
+                                writing->cells, err);
     for (size_t i = 0; i < columns->place_count && rc == FIRN_OK; i++) {
         writing->before[columns->places[i]] = writing->cells[i];
     }
@@ -649,41 +643,40 @@ delete_entries(struct writing *writing, firn_slice lower, const firn_slice *uppe
     struct entry_columns columns;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(choose_entry_columns(writing->schema, &columns, err));
-    const struct firn_run_projection projection = {.columns = columns.ids,
-                                                   .count = columns.id_count};
-    const struct firn_db_cursor_options options = {
+    FI_TRY(choose_entry_columns(writing->schema, &columns, err));
+    const struct fi_run_projection projection = {.columns = columns.ids, .count = columns.id_count};
+    const struct fi_db_cursor_options options = {
         .lower = &lower, .upper = upper, .projection = &projection};
-    FIRN_TRY(firn_db_txn_cursor_open(writing->txn, writing->table->rows, &options, &cursor, err));
-    FIRN_TRY(firn_db_cursor_first(cursor, err));
-    while (firn_db_cursor_valid(cursor)) {
-        FIRN_TRY(take_before(writing, cursor, &columns, err));
-        FIRN_TRY(write_entries(writing, false, err));
-        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    FI_TRY(fi_db_txn_cursor_open(writing->txn, writing->table->rows, &options, &cursor, err));
+    FI_TRY(fi_db_cursor_first(cursor, err));
+    while (fi_db_cursor_valid(cursor)) {
+        FI_TRY(take_before(writing, cursor, &columns, err));
+        FI_TRY(write_entries(writing, false, err));
+        FI_TRY(fi_db_cursor_next(cursor, err));
     }
 out:
-    firn_db_cursor_close(cursor);
-    firn_free(columns.places);
+    fi_db_cursor_close(cursor);
+    fi_free(columns.places);
     return rc;
 }
 
 /* Appends the last key from lower on; nothing if there is none. */
 static int
 find_last_key(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
-              struct firn_buf *out, firn_error *err)
+              struct fi_buf *out, firn_error *err)
 {
-    const struct firn_db_cursor_options options = {.lower = &lower, .keys_only = true};
+    const struct fi_db_cursor_options options = {.lower = &lower, .keys_only = true};
     struct firn_db_cursor *cursor = NULL;
     int rc;
     DCHECK(out->size == 0);
-    FIRN_TRY(firn_db_txn_cursor_open(writing->txn, keyspace, &options, &cursor, err));
-    FIRN_TRY(firn_db_cursor_last(cursor, err));
-    if (firn_db_cursor_valid(cursor) &&
-        firn_buf_append_slice(out, firn_db_cursor_key(cursor)) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a bound");
+    FI_TRY(fi_db_txn_cursor_open(writing->txn, keyspace, &options, &cursor, err));
+    FI_TRY(fi_db_cursor_last(cursor, err));
+    if (fi_db_cursor_valid(cursor) &&
+        fi_buf_append_slice(out, fi_db_cursor_key(cursor)) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a bound");
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
@@ -692,11 +685,11 @@ _Static_assert((int)FIRN_TABLE_KEY_SIZE_MAX < (int)FIRN_KEY_SIZE_MAX,
 
 /* Appends a bound above all keys that there can be. */
 static int
-append_end(struct firn_buf *out, firn_error *err)
+append_end(struct fi_buf *out, firn_error *err)
 {
-    firn_buf_clear(out);
-    if (firn_buf_set_size(out, FIRN_TABLE_KEY_SIZE_MAX + 1) != FIRN_OK) {
-        return firn_error_no_memory(err, "a bound");
+    fi_buf_clear(out);
+    if (fi_buf_set_size(out, FIRN_TABLE_KEY_SIZE_MAX + 1) != FIRN_OK) {
+        return fi_error_no_memory(err, "a bound");
     }
     memset(out->data, 0xff, out->size);
     return FIRN_OK;
@@ -706,16 +699,16 @@ append_end(struct firn_buf *out, firn_error *err)
  * cannot be read, one that is above all keys, so that what is damaged can be deleted. */
 static int
 find_end(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
-         struct firn_buf *out, firn_error *err)
+         struct fi_buf *out, firn_error *err)
 {
     int rc = find_last_key(writing, keyspace, lower, out, err);
     if (rc == FIRN_CORRUPT) {
         return append_end(out, err);
     }
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     DCHECK(out->size <= FIRN_TABLE_KEY_SIZE_MAX);
-    if (out->size > 0 && firn_buf_append(out, "", 1) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a bound");
+    if (out->size > 0 && fi_buf_append(out, "", 1) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a bound");
     }
 out:
     return rc;
@@ -726,17 +719,17 @@ static int
 delete_keys(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
             const firn_slice *upper, firn_error *err)
 {
-    struct firn_buf end = {0};
+    struct fi_buf end = {0};
     int rc = FIRN_OK;
     if (upper == NULL) {
-        FIRN_TRY(find_end(writing, keyspace, lower, &end, err));
+        FI_TRY(find_end(writing, keyspace, lower, &end, err));
     }
-    firn_slice high = upper != NULL ? *upper : firn_buf_slice(&end);
-    if (firn_slice_compare(lower, high) < 0) {
-        rc = firn_db_txn_delete_range(writing->txn, keyspace, lower, high, err);
+    firn_slice high = upper != NULL ? *upper : fi_buf_slice(&end);
+    if (fi_slice_compare(lower, high) < 0) {
+        rc = fi_db_txn_delete_range(writing->txn, keyspace, lower, high, err);
     }
 out:
-    firn_buf_deinit(&end);
+    fi_buf_deinit(&end);
     return rc;
 }
 
@@ -746,8 +739,8 @@ delete_all_entries(struct writing *writing, firn_error *err)
     int rc = FIRN_OK;
     for (size_t i = 0; i < writing->schema->index_count && rc == FIRN_OK; i++) {
         struct firn_db_keyspace *keyspace;
-        rc = firn_rows_index_keyspace(writing->table, firn_db_txn_view(writing->txn),
-                                      &writing->schema->indexes[i], &keyspace, err);
+        rc = fi_rows_index_keyspace(writing->table, fi_db_txn_view(writing->txn),
+                                    &writing->schema->indexes[i], &keyspace, err);
         rc = rc == FIRN_OK ? delete_keys(writing, keyspace, firn_str(""), NULL, err) : rc;
     }
     return rc;
@@ -755,38 +748,38 @@ delete_all_entries(struct writing *writing, firn_error *err)
 
 struct range_work {
     struct firn_table *table;
-    const struct firn_rows_span *span;
+    const struct fi_rows_span *span;
 };
 
 static int
 write_delete_range(struct writing *writing, void *ctx, firn_error *err)
 {
     const struct range_work *work = ctx;
-    struct firn_buf lower = {0};
-    struct firn_buf upper = {0};
+    struct fi_buf lower = {0};
+    struct fi_buf upper = {0};
     bool has_lower;
     bool has_upper;
     int rc;
     DCHECK(work->table == writing->table && writing->expires_ms == 0);
-    FIRN_TRY(begin(writing, err));
-    FIRN_TRY(firn_rows_read_bound(writing->schema, NULL, &work->span->lower, false, &lower,
-                                  &has_lower, err));
-    FIRN_TRY(firn_rows_read_bound(writing->schema, NULL, &work->span->upper, true, &upper,
-                                  &has_upper, err));
-    firn_slice low = has_lower ? firn_buf_slice(&lower) : firn_str("");
-    firn_slice high = firn_buf_slice(&upper);
-    if (has_upper && firn_slice_compare(low, high) >= 0) {
+    FI_TRY(begin(writing, err));
+    FI_TRY(fi_rows_read_bound(writing->schema, NULL, &work->span->lower, false, &lower, &has_lower,
+                              err));
+    FI_TRY(fi_rows_read_bound(writing->schema, NULL, &work->span->upper, true, &upper, &has_upper,
+                              err));
+    firn_slice low = has_lower ? fi_buf_slice(&lower) : firn_str("");
+    firn_slice high = fi_buf_slice(&upper);
+    if (has_upper && fi_slice_compare(low, high) >= 0) {
         goto out;
     }
     if (writing->schema->index_count > 0) {
-        FIRN_TRY(!has_lower && !has_upper
-                     ? delete_all_entries(writing, err)
-                     : delete_entries(writing, low, has_upper ? &high : NULL, err));
+        FI_TRY(!has_lower && !has_upper
+                   ? delete_all_entries(writing, err)
+                   : delete_entries(writing, low, has_upper ? &high : NULL, err));
     }
-    FIRN_TRY(delete_keys(writing, writing->table->rows, low, has_upper ? &high : NULL, err));
+    FI_TRY(delete_keys(writing, writing->table->rows, low, has_upper ? &high : NULL, err));
 out:
-    firn_buf_deinit(&lower);
-    firn_buf_deinit(&upper);
+    fi_buf_deinit(&lower);
+    fi_buf_deinit(&upper);
     return rc;
 }
 
@@ -801,9 +794,9 @@ delete_range_in(void *ctx, struct firn_db_txn *txn, firn_error *err)
 }
 
 int
-firn_rows_write_delete_range(struct firn_table *table, struct firn_db_txn *txn,
-                             const struct firn_rows_span *span, firn_durability durability,
-                             firn_error *err)
+fi_rows_write_delete_range(struct firn_table *table, struct firn_db_txn *txn,
+                           const struct fi_rows_span *span, firn_durability durability,
+                           firn_error *err)
 {
     struct range_work work = {table, span};
     return run(table, txn, durability, delete_range_in, &work, err);

@@ -464,7 +464,7 @@ read_bits(const struct format *format, firn_slice text, uint64_t *out)
 }
 
 const char *
-firn_float_text_read64(firn_slice text, double *out)
+fi_float_text_read64(firn_slice text, double *out)
 {
     uint64_t bits;
     const char *defect = read_bits(&format64, text, &bits);
@@ -475,7 +475,7 @@ firn_float_text_read64(firn_slice text, double *out)
 }
 
 const char *
-firn_float_text_read32(firn_slice text, float *out)
+fi_float_text_read32(firn_slice text, float *out)
 {
     uint64_t wide;
     const char *defect = read_bits(&format32, text, &wide);
@@ -688,12 +688,12 @@ write_bits(const struct format *format, uint64_t bits, char *out)
     uint64_t digits;
     int k = shortest(format, mantissa, format->low_min + exponent, &digits);
     at = put_decimal(out, at, digits, k);
-    DCHECK(at <= FIRN_FLOAT_TEXT_SIZE_MAX);
+    DCHECK(at <= FI_FLOAT_TEXT_SIZE_MAX);
     return at;
 }
 
 size_t
-firn_float_text_write64(double number, char *out)
+fi_float_text_write64(double number, char *out)
 {
     uint64_t bits;
     memcpy(&bits, &number, sizeof bits);
@@ -701,7 +701,7 @@ firn_float_text_write64(double number, char *out)
 }
 
 size_t
-firn_float_text_write32(float number, char *out)
+fi_float_text_write32(float number, char *out)
 {
     uint32_t bits;
     memcpy(&bits, &number, sizeof bits);

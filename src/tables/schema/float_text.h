@@ -16,13 +16,13 @@
 /*   number := sign? (digits ("." digits*)? | "." digits) (("e" | "E") sign? digits)?
  *           | sign? ("inf" | "infinity" | "nan"), in any case
  * Numbers too small become 0. Returns NULL, or what is wrong with the text ("is too large", …). */
-FIRN_MUST_CHECK const char *firn_float_text_read64(firn_slice text, double *out);
-FIRN_MUST_CHECK const char *firn_float_text_read32(firn_slice text, float *out);
+FIRN_MUST_CHECK const char *fi_float_text_read64(firn_slice text, double *out);
+FIRN_MUST_CHECK const char *fi_float_text_read32(firn_slice text, float *out);
 
 /* Writes the text, without a NUL, and returns its size. It has a point or an exponent ("3.0",
  * "0.1", "1e22", "1.5e-7") or is "nan", "inf" or "-inf". */
-enum { FIRN_FLOAT_TEXT_SIZE_MAX = 32 };
-size_t firn_float_text_write64(double number, char *out);
-size_t firn_float_text_write32(float number, char *out);
+enum { FI_FLOAT_TEXT_SIZE_MAX = 32 };
+size_t fi_float_text_write64(double number, char *out);
+size_t fi_float_text_write32(float number, char *out);
 
 #endif

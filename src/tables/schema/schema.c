@@ -2,7 +2,7 @@
  *
  * schema/schema.c: making schemas, and finding things in them.
  *
- * firn_schema_create makes every schema, whether from a definition, a record or a change. It takes
+ * fi_schema_create makes every schema, whether from a definition, a record or a change. It takes
  * a model that borrows its parts, checks them and copies them. So the rules of tables are in one
  * place:
  *
@@ -15,7 +15,7 @@
  *      of them twice, none a VECTOR.
  * (I6) Indexes of vectors are also in the order of their numbers. Each has one column, a VECTOR,
  *      and does not share its number or name with another index.
- * (Not asserted: firn_schema_create tests all six and refuses other models, since these come from
+ * (Not asserted: fi_schema_create tests all six and refuses other models, since these come from
  * callers and from disk.)
  *
  * A schema and all that it holds is in one arena, which is freed with the last reference.
@@ -36,14 +36,13 @@ enum { SPACE = 0x20, DELETE = 0x7f, CONTROL_END = 0xa0, UUID_SIZE = 16 };
 /* ---- the rules of tables ---- */
 
 bool
-firn_schema_is_name(firn_slice name)
+fi_schema_is_name(firn_slice name)
 {
     size_t at = 0;
-    bool is_good =
-        name.size > 0 && name.size <= FIRN_TABLE_NAME_SIZE_MAX && firn_utf8_is_valid(name);
+    bool is_good = name.size > 0 && name.size <= FIRN_TABLE_NAME_SIZE_MAX && fi_utf8_is_valid(name);
     while (is_good && at < name.size) {
         uint32_t character = 0;
-        at += firn_utf8_decode(firn_bytes(name.data + at, name.size - at), &character);
+        at += fi_utf8_decode(firn_bytes(name.data + at, name.size - at), &character);
         is_good = character >= SPACE && (character < DELETE || character >= CONTROL_END);
     }
     return is_good;
@@ -53,16 +52,16 @@ static int
 check_name(firn_slice name, const char *of, firn_error *err)
 {
     DCHECK(of != NULL);
-    if (firn_schema_is_name(name)) {
+    if (fi_schema_is_name(name)) {
         return FIRN_OK;
     }
     if (name.size > FIRN_TABLE_NAME_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "a name of %s has %zu bytes; at most %d are allowed",
-                              of, name.size, FIRN_TABLE_NAME_SIZE_MAX);
+        return fi_error_set(err, FIRN_LIMIT, "a name of %s has %zu bytes; at most %d are allowed",
+                            of, name.size, FIRN_TABLE_NAME_SIZE_MAX);
     }
-    return firn_error_set(err, FIRN_INVALID,
-                          "a name of %s is %s: it needs UTF-8 without control characters", of,
-                          name.size == 0 ? "empty" : "no such text");
+    return fi_error_set(err, FIRN_INVALID,
+                        "a name of %s is %s: it needs UTF-8 without control characters", of,
+                        name.size == 0 ? "empty" : "no such text");
 }
 
 static bool
@@ -72,7 +71,7 @@ is_integer(firn_type type)
 }
 
 static uint32_t
-fixed_size_of(const struct firn_schema_column *column)
+fixed_size_of(const struct fi_schema_column *column)
 {
     if (column->type == FIRN_TYPE_UUID) {
         return UUID_SIZE;
@@ -83,31 +82,29 @@ fixed_size_of(const struct firn_schema_column *column)
 }
 
 static int
-check_type(const struct firn_schema_column *column, firn_error *err)
+check_type(const struct fi_schema_column *column, firn_error *err)
 {
     const char *name = (const char *)column->name.data;
     bool is_decimal = column->type == FIRN_TYPE_DECIMAL;
     if (column->type < FIRN_TYPE_BOOL || column->type > FIRN_TYPE_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "column %s: %d is not a type", name,
-                              (int)column->type);
+        return fi_error_set(err, FIRN_INVALID, "column %s: %d is not a type", name,
+                            (int)column->type);
     }
     if (is_decimal && (column->precision < 1 || column->precision > FIRN_TABLE_PRECISION_MAX ||
                        column->scale > column->precision)) {
-        return firn_error_set(
-            err, FIRN_INVALID,
-            "column %s: a decimal has 1 to %d digits, and of these 0 to all after "
-            "the point, not (%u, %u)",
-            name, FIRN_TABLE_PRECISION_MAX, column->precision, column->scale);
+        return fi_error_set(err, FIRN_INVALID,
+                            "column %s: a decimal has 1 to %d digits, and of these 0 to all after "
+                            "the point, not (%u, %u)",
+                            name, FIRN_TABLE_PRECISION_MAX, column->precision, column->scale);
     }
     if (column->type == FIRN_TYPE_VECTOR &&
         (column->dimensions < 1 || column->dimensions > FIRN_TABLE_DIMENSIONS_MAX)) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "column %s: a vector has 1 to %d dimensions, not %u", name,
-                              FIRN_TABLE_DIMENSIONS_MAX, column->dimensions);
+        return fi_error_set(err, FIRN_INVALID, "column %s: a vector has 1 to %d dimensions, not %u",
+                            name, FIRN_TABLE_DIMENSIONS_MAX, column->dimensions);
     }
     if ((!is_decimal && (column->precision > 0 || column->scale > 0)) ||
         (column->type != FIRN_TYPE_VECTOR && column->dimensions > 0)) {
-        return firn_error_set(
+        return fi_error_set(
             err, FIRN_INVALID,
             "column %s: only a decimal has a precision and a scale, only a vector dimensions",
             name);
@@ -117,82 +114,79 @@ check_type(const struct firn_schema_column *column, firn_error *err)
 
 /* Checks a default or an initial value. */
 static int
-check_constant(const struct firn_schema_column *column, const struct firn_cell *cell,
-               const char *what, firn_error *err)
+check_constant(const struct fi_schema_column *column, const struct fi_cell *cell, const char *what,
+               firn_error *err)
 {
     DCHECK(what != NULL);
-    struct firn_cell again;
-    if (cell->kind == FIRN_PHYSICAL_NONE) {
+    struct fi_cell again;
+    if (cell->kind == FI_PHYSICAL_NONE) {
         return FIRN_OK;
     }
-    if (cell->kind != firn_physical_of(column->type)) {
-        return firn_error_set(err, FIRN_INVALID, "column %s: its %s is of another type",
-                              (const char *)column->name.data, what);
+    if (cell->kind != fi_physical_of(column->type)) {
+        return fi_error_set(err, FIRN_INVALID, "column %s: its %s is of another type",
+                            (const char *)column->name.data, what);
     }
-    if (cell->kind == FIRN_PHYSICAL_BYTES && cell->as.bytes.size > FIRN_TABLE_DEFAULT_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "column %s: its %s has %zu bytes; at most %d are allowed",
-                              (const char *)column->name.data, what, cell->as.bytes.size,
-                              FIRN_TABLE_DEFAULT_SIZE_MAX);
+    if (cell->kind == FI_PHYSICAL_BYTES && cell->as.bytes.size > FIRN_TABLE_DEFAULT_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "column %s: its %s has %zu bytes; at most %d are allowed",
+                            (const char *)column->name.data, what, cell->as.bytes.size,
+                            FIRN_TABLE_DEFAULT_SIZE_MAX);
     }
     if (column->type == FIRN_TYPE_BOOL && cell->as.u64 > 1) {
-        return firn_error_set(err, FIRN_INVALID, "column %s: its %s is neither true nor false",
-                              (const char *)column->name.data, what);
+        return fi_error_set(err, FIRN_INVALID, "column %s: its %s is neither true nor false",
+                            (const char *)column->name.data, what);
     }
-    firn_value value = firn_schema_value_of(column, cell);
-    return firn_schema_value_to_cell(column, &value, &again, err);
+    firn_value value = fi_schema_value_of(column, cell);
+    return fi_schema_value_to_cell(column, &value, &again, err);
 }
 
 /* Checks the fields of a column. The model's names may lack a NUL; those of the copy have one. */
 static int
-check_column(const struct firn_schema *schema, const struct firn_schema_column *column,
-             firn_error *err)
+check_column(const struct fi_schema *schema, const struct fi_schema_column *column, firn_error *err)
 {
     const char *name = (const char *)column->name.data;
     int rc;
-    FIRN_TRY(check_type(column, err));
-    FIRN_TRY(check_constant(column, &column->default_value, "default", err));
-    FIRN_TRY(check_constant(column, &column->initial, "initial value", err));
+    FI_TRY(check_type(column, err));
+    FI_TRY(check_constant(column, &column->default_value, "default", err));
+    FI_TRY(check_constant(column, &column->initial, "initial value", err));
     if (column->is_key && column->is_nullable) {
-        rc = firn_error_set(err, FIRN_INVALID, "column %s is of the primary key: it cannot be null",
-                            name);
-    } else if (column->is_key && column->initial.kind != FIRN_PHYSICAL_NONE) {
-        rc = firn_error_set(err, FIRN_INVALID,
-                            "column %s is of the primary key: it cannot have an initial value",
-                            name);
+        rc = fi_error_set(err, FIRN_INVALID, "column %s is of the primary key: it cannot be null",
+                          name);
+    } else if (column->is_key && column->initial.kind != FI_PHYSICAL_NONE) {
+        rc = fi_error_set(err, FIRN_INVALID,
+                          "column %s is of the primary key: it cannot have an initial value", name);
     } else if (column->is_auto &&
                (!column->is_key || schema->key_count > 1 || !is_integer(column->type))) {
-        rc = firn_error_set(err, FIRN_INVALID,
-                            "column %s: only an integer that is the whole primary key is auto",
-                            name);
+        rc = fi_error_set(err, FIRN_INVALID,
+                          "column %s: only an integer that is the whole primary key is auto", name);
     } else if (column->has_bloom_filter && column->type == FIRN_TYPE_VECTOR) {
-        rc = firn_error_set(err, FIRN_INVALID, "column %s: a vector has no Bloom filter", name);
-    } else if (column->is_auto && column->default_value.kind != FIRN_PHYSICAL_NONE) {
-        rc = firn_error_set(err, FIRN_INVALID, "column %s is auto: it cannot have a default", name);
+        rc = fi_error_set(err, FIRN_INVALID, "column %s: a vector has no Bloom filter", name);
+    } else if (column->is_auto && column->default_value.kind != FI_PHYSICAL_NONE) {
+        rc = fi_error_set(err, FIRN_INVALID, "column %s is auto: it cannot have a default", name);
     }
 out:
     return rc;
 }
 
 static int
-check_columns(const struct firn_schema *schema, firn_error *err)
+check_columns(const struct fi_schema *schema, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < schema->column_count && rc == FIRN_OK; i++) {
-        const struct firn_schema_column *column = &schema->columns[i];
+        const struct fi_schema_column *column = &schema->columns[i];
         uint32_t before = i == 0 ? 0 : schema->columns[i - 1].id;
         if (column->id <= before || column->id >= schema->next_column) {
-            return firn_error_set(err, FIRN_INVALID, "the number of a column is impossible: %u",
-                                  column->id);
+            return fi_error_set(err, FIRN_INVALID, "the number of a column is impossible: %u",
+                                column->id);
         }
-        FIRN_TRY(check_name(column->name, "a column", err));
+        FI_TRY(check_name(column->name, "a column", err));
         for (size_t other = 0; other < i; other++) {
-            if (firn_slice_equal(column->name, schema->columns[other].name)) {
-                return firn_error_set(err, FIRN_EXISTS, "there are two columns with the name %s",
-                                      (const char *)column->name.data);
+            if (fi_slice_equal(column->name, schema->columns[other].name)) {
+                return fi_error_set(err, FIRN_EXISTS, "there are two columns with the name %s",
+                                    (const char *)column->name.data);
             }
         }
-        FIRN_TRY(check_column(schema, column, err));
+        FI_TRY(check_column(schema, column, err));
     }
 out:
     return rc;
@@ -200,60 +194,60 @@ out:
 
 /* Whether a list of columns can be ordered by. of: "the primary key" or the name of an index. */
 static int
-check_order(const struct firn_schema *schema, const uint32_t *ids, size_t count, const char *of,
+check_order(const struct fi_schema *schema, const uint32_t *ids, size_t count, const char *of,
             firn_error *err)
 {
     DCHECK(ids != NULL || count == 0);
     if (count == 0) {
-        return firn_error_set(err, FIRN_INVALID, "%s has no columns: name at least one", of);
+        return fi_error_set(err, FIRN_INVALID, "%s has no columns: name at least one", of);
     }
     if (count > FIRN_TABLE_KEY_COLUMNS_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "%s has %zu columns; at most %d are allowed", of,
-                              count, FIRN_TABLE_KEY_COLUMNS_MAX);
+        return fi_error_set(err, FIRN_LIMIT, "%s has %zu columns; at most %d are allowed", of,
+                            count, FIRN_TABLE_KEY_COLUMNS_MAX);
     }
     for (size_t i = 0; i < count; i++) {
-        const struct firn_schema_column *column = firn_schema_find_id(schema, ids[i]);
+        const struct fi_schema_column *column = fi_schema_find_id(schema, ids[i]);
         if (column == NULL) {
-            return firn_error_set(err, FIRN_INVALID, "%s has a column that does not exist: %u", of,
-                                  ids[i]);
+            return fi_error_set(err, FIRN_INVALID, "%s has a column that does not exist: %u", of,
+                                ids[i]);
         }
         for (size_t other = 0; other < i; other++) {
             if (ids[other] == ids[i]) {
-                return firn_error_set(err, FIRN_INVALID, "%s has column %s twice", of,
-                                      (const char *)column->name.data);
+                return fi_error_set(err, FIRN_INVALID, "%s has column %s twice", of,
+                                    (const char *)column->name.data);
             }
         }
         if (column->type == FIRN_TYPE_VECTOR) {
-            return firn_error_set(err, FIRN_INVALID,
-                                  "%s cannot have column %s: vectors have no order", of,
-                                  (const char *)column->name.data);
+            return fi_error_set(err, FIRN_INVALID,
+                                "%s cannot have column %s: vectors have no order", of,
+                                (const char *)column->name.data);
         }
     }
     return FIRN_OK;
 }
 
 static int
-check_indexes(const struct firn_schema *schema, firn_error *err)
+check_indexes(const struct fi_schema *schema, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < schema->index_count && rc == FIRN_OK; i++) {
-        const struct firn_schema_index *index = &schema->indexes[i];
+        const struct fi_schema_index *index = &schema->indexes[i];
         uint32_t before = i == 0 ? 0 : schema->indexes[i - 1].id;
         char of[sizeof "index " + FIRN_TABLE_NAME_SIZE_MAX];
         if (index->id <= before || index->id >= schema->next_index) {
-            return firn_error_set(err, FIRN_INVALID, "the number of an index is impossible: %u",
-                                  index->id);
+            return fi_error_set(err, FIRN_INVALID, "the number of an index is impossible: %u",
+                                index->id);
         }
-        FIRN_TRY(check_name(index->name, "an index", err));
+        FI_TRY(check_name(index->name, "an index", err));
         memcpy(of, "index ", sizeof "index ");
         memcpy(of + strlen(of), index->name.data, index->name.size + 1);
         for (size_t other = 0; other < i; other++) {
-            if (firn_slice_equal(index->name, schema->indexes[other].name)) {
-                return firn_error_set(err, FIRN_EXISTS, "there are two indexes with the name %s",
-                                      (const char *)index->name.data);
+            if (fi_slice_equal(index->name, schema->indexes[other].name)) {
+                return fi_error_set(err, FIRN_EXISTS, "there are two indexes with the name %s",
+                                    (const char *)index->name.data);
             }
         }
-        FIRN_TRY(check_order(schema, index->columns, index->column_count, of, err));
+        FI_TRY(check_order(schema, index->columns, index->column_count, of, err));
     }
 out:
     return rc;
@@ -261,71 +255,71 @@ out:
 
 /* (I6) */
 static int
-check_vector_index(const struct firn_schema *schema, size_t i, firn_error *err)
+check_vector_index(const struct fi_schema *schema, size_t i, firn_error *err)
 {
     DCHECK(i < schema->vector_index_count);
-    const struct firn_schema_vector_index *index = &schema->vector_indexes[i];
-    const struct firn_schema_column *column = firn_schema_find_id(schema, index->column);
+    const struct fi_schema_vector_index *index = &schema->vector_indexes[i];
+    const struct fi_schema_column *column = fi_schema_find_id(schema, index->column);
     uint32_t before = i == 0 ? 0 : schema->vector_indexes[i - 1].id;
     int rc = check_name(index->name, "an index", err);
     if (rc != FIRN_OK) {
         return rc;
     }
     const char *name = (const char *)index->name.data;
-    bool is_known = firn_schema_find_index(schema, index->name) != NULL ||
-                    firn_schema_find_vector_index(schema, index->name) != index;
+    bool is_known = fi_schema_find_index(schema, index->name) != NULL ||
+                    fi_schema_find_vector_index(schema, index->name) != index;
     bool is_numbered = index->id > before && index->id < schema->next_index;
     for (size_t other = 0; other < schema->index_count; other++) {
         is_numbered = is_numbered && schema->indexes[other].id != index->id;
     }
     if (is_known || !is_numbered) {
-        return is_known ? firn_error_set(err, FIRN_EXISTS, "there are two indexes with the name %s",
-                                         name)
-                        : firn_error_set(err, FIRN_INVALID,
-                                         "the number of an index is impossible: %u", index->id);
+        return is_known
+                   ? fi_error_set(err, FIRN_EXISTS, "there are two indexes with the name %s", name)
+                   : fi_error_set(err, FIRN_INVALID, "the number of an index is impossible: %u",
+                                  index->id);
     }
     if (column == NULL || column->type != FIRN_TYPE_VECTOR) {
-        return firn_error_set(err, FIRN_INVALID, "index %s: its column is no vector", name);
+        return fi_error_set(err, FIRN_INVALID, "index %s: its column is no vector", name);
     }
-    if (index->metric < 1 || index->metric > FIRN_SCHEMA_METRIC_MAX ||
-        index->m < FIRN_SCHEMA_M_MIN || index->m > FIRN_SCHEMA_M_MAX ||
-        index->ef_construction < 1 || index->ef_construction > FIRN_SCHEMA_EF_MAX) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "index %s: m is %d to %d, ef_construction 1 to %d, and there are %d "
-                              "metrics",
-                              name, FIRN_SCHEMA_M_MIN, FIRN_SCHEMA_M_MAX, FIRN_SCHEMA_EF_MAX,
-                              FIRN_SCHEMA_METRIC_MAX);
+    if (index->metric < 1 || index->metric > FI_SCHEMA_METRIC_MAX || index->m < FI_SCHEMA_M_MIN ||
+        index->m > FI_SCHEMA_M_MAX || index->ef_construction < 1 ||
+        index->ef_construction > FI_SCHEMA_EF_MAX) {
+        return fi_error_set(err, FIRN_INVALID,
+                            "index %s: m is %d to %d, ef_construction 1 to %d, and there are %d "
+                            "metrics",
+                            name, FI_SCHEMA_M_MIN, FI_SCHEMA_M_MAX, FI_SCHEMA_EF_MAX,
+                            FI_SCHEMA_METRIC_MAX);
     }
     return FIRN_OK;
 }
 
 /* Checks the counts that sizes of arrays depend on, before anything is copied. */
 static int
-check_counts(const struct firn_schema *model, firn_error *err)
+check_counts(const struct fi_schema *model, firn_error *err)
 {
     if (model->column_count == 0) {
-        return firn_error_set(err, FIRN_INVALID, "a table needs at least one column");
+        return fi_error_set(err, FIRN_INVALID, "a table needs at least one column");
     }
     if (model->column_count > FIRN_TABLE_COLUMNS_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "%zu columns; a table has at most %d",
-                              model->column_count, FIRN_TABLE_COLUMNS_MAX);
+        return fi_error_set(err, FIRN_LIMIT, "%zu columns; a table has at most %d",
+                            model->column_count, FIRN_TABLE_COLUMNS_MAX);
     }
     if (model->index_count > FIRN_TABLE_INDEXES_MAX ||
         model->vector_index_count > FIRN_TABLE_INDEXES_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "%zu indexes; a table has at most %d of a sort",
-                              model->index_count > model->vector_index_count
-                                  ? model->index_count
-                                  : model->vector_index_count,
-                              FIRN_TABLE_INDEXES_MAX);
+        return fi_error_set(err, FIRN_LIMIT, "%zu indexes; a table has at most %d of a sort",
+                            model->index_count > model->vector_index_count
+                                ? model->index_count
+                                : model->vector_index_count,
+                            FIRN_TABLE_INDEXES_MAX);
     }
     if (model->key_count > FIRN_TABLE_KEY_COLUMNS_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the primary key has %zu columns; at most %d are allowed",
-                              model->key_count, FIRN_TABLE_KEY_COLUMNS_MAX);
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the primary key has %zu columns; at most %d are allowed",
+                            model->key_count, FIRN_TABLE_KEY_COLUMNS_MAX);
     }
-    if (model->next_column > FIRN_TUPLE_COLUMN_LIMIT || model->next_index == 0 ||
+    if (model->next_column > FI_TUPLE_COLUMN_LIMIT || model->next_index == 0 ||
         model->version == 0) {
-        return firn_error_set(
+        return fi_error_set(
             err, FIRN_LIMIT,
             "the table has given all its numbers of columns: copy it into a new one");
     }
@@ -333,17 +327,17 @@ check_counts(const struct firn_schema *model, firn_error *err)
 }
 
 static int
-check(const struct firn_schema *schema, firn_error *err)
+check(const struct fi_schema *schema, firn_error *err)
 {
     if (schema->key_count == 0) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "a table needs a primary key: name one of its columns");
+        return fi_error_set(err, FIRN_INVALID,
+                            "a table needs a primary key: name one of its columns");
     }
-    FIRN_TRY_RETURN(check_columns(schema, err));
-    FIRN_TRY_RETURN(check_order(schema, schema->key, schema->key_count, "the primary key", err));
-    FIRN_TRY_RETURN(check_indexes(schema, err));
+    FI_TRY_RETURN(check_columns(schema, err));
+    FI_TRY_RETURN(check_order(schema, schema->key, schema->key_count, "the primary key", err));
+    FI_TRY_RETURN(check_indexes(schema, err));
     for (size_t i = 0; i < schema->vector_index_count; i++) {
-        FIRN_TRY_RETURN(check_vector_index(schema, i, err));
+        FI_TRY_RETURN(check_vector_index(schema, i, err));
     }
     return FIRN_OK;
 }
@@ -352,36 +346,36 @@ check(const struct firn_schema *schema, firn_error *err)
 
 /* Each returns false if there is no memory. */
 static bool
-copy_name(struct firn_arena *arena, firn_slice *name)
+copy_name(struct fi_arena *arena, firn_slice *name)
 {
     const char *data = name->data == NULL ? "" : (const char *)name->data;
-    const char *copy = firn_arena_str(arena, data, name->size);
+    const char *copy = fi_arena_str(arena, data, name->size);
     *name = firn_bytes(copy, name->size);
     return copy != NULL;
 }
 
 static bool
-copy_bytes(struct firn_arena *arena, firn_slice *bytes)
+copy_bytes(struct fi_arena *arena, firn_slice *bytes)
 {
     static const uint8_t nothing[1] = {0};
     if (bytes->size == 0) {
         *bytes = firn_bytes(nothing, 0);
         return true;
     }
-    bytes->data = firn_arena_copy(arena, bytes->data, bytes->size);
+    bytes->data = fi_arena_copy(arena, bytes->data, bytes->size);
     return bytes->data != NULL;
 }
 
 static bool
-copy_cell(struct firn_arena *arena, struct firn_cell *cell)
+copy_cell(struct fi_arena *arena, struct fi_cell *cell)
 {
-    return cell->kind != FIRN_PHYSICAL_BYTES || copy_bytes(arena, &cell->as.bytes);
+    return cell->kind != FI_PHYSICAL_BYTES || copy_bytes(arena, &cell->as.bytes);
 }
 
 static const uint32_t *
-copy_ids(struct firn_arena *arena, const uint32_t *ids, size_t count)
+copy_ids(struct fi_arena *arena, const uint32_t *ids, size_t count)
 {
-    uint32_t *copy = firn_arena_alloc(arena, (count + 1) * sizeof *copy);
+    uint32_t *copy = fi_arena_alloc(arena, (count + 1) * sizeof *copy);
     if (copy != NULL && count > 0) {
         memcpy(copy, ids, count * sizeof *copy);
     }
@@ -390,28 +384,26 @@ copy_ids(struct firn_arena *arena, const uint32_t *ids, size_t count)
 
 /* The places of the columns with these ids; 0 for an id that does not exist (check finds it). */
 static const uint32_t *
-places_of(const struct firn_schema *schema, struct firn_arena *arena, const uint32_t *ids,
-          size_t count)
+places_of(const struct fi_schema *schema, struct fi_arena *arena, const uint32_t *ids, size_t count)
 {
     DCHECK(ids != NULL || count == 0);
-    uint32_t *places = firn_arena_alloc(arena, (count + 1) * sizeof *places);
+    uint32_t *places = fi_arena_alloc(arena, (count + 1) * sizeof *places);
     for (size_t i = 0; places != NULL && i < count; i++) {
-        const struct firn_schema_column *column = firn_schema_find_id(schema, ids[i]);
+        const struct fi_schema_column *column = fi_schema_find_id(schema, ids[i]);
         places[i] = column == NULL ? 0 : (uint32_t)(column - schema->columns);
     }
     return places;
 }
 
 static bool
-copy_columns(struct firn_schema *schema, const struct firn_schema *model)
+copy_columns(struct fi_schema *schema, const struct fi_schema *model)
 {
     DCHECK(schema->columns == NULL);
-    struct firn_arena *arena = &schema->arena;
-    struct firn_schema_column *columns =
-        firn_arena_alloc(arena, model->column_count * sizeof *columns);
+    struct fi_arena *arena = &schema->arena;
+    struct fi_schema_column *columns = fi_arena_alloc(arena, model->column_count * sizeof *columns);
     bool is_whole = columns != NULL;
     for (size_t i = 0; is_whole && i < model->column_count; i++) {
-        struct firn_schema_column *column = &columns[i];
+        struct fi_schema_column *column = &columns[i];
         *column = model->columns[i];
         column->fixed_size = fixed_size_of(column);
         column->is_key = false;
@@ -426,15 +418,15 @@ copy_columns(struct firn_schema *schema, const struct firn_schema *model)
 }
 
 static bool
-copy_indexes(struct firn_schema *schema, const struct firn_schema *model)
+copy_indexes(struct fi_schema *schema, const struct fi_schema *model)
 {
     DCHECK(schema->indexes == NULL);
-    struct firn_arena *arena = &schema->arena;
-    struct firn_schema_index *indexes =
-        firn_arena_alloc(arena, (model->index_count + 1) * sizeof *indexes);
+    struct fi_arena *arena = &schema->arena;
+    struct fi_schema_index *indexes =
+        fi_arena_alloc(arena, (model->index_count + 1) * sizeof *indexes);
     bool is_whole = indexes != NULL;
     for (size_t i = 0; is_whole && i < model->index_count; i++) {
-        struct firn_schema_index *index = &indexes[i];
+        struct fi_schema_index *index = &indexes[i];
         *index = model->indexes[i];
         index->columns = copy_ids(arena, index->columns, index->column_count);
         index->places = index->columns == NULL
@@ -448,17 +440,16 @@ copy_indexes(struct firn_schema *schema, const struct firn_schema *model)
 }
 
 static bool
-copy_vector_indexes(struct firn_schema *schema, const struct firn_schema *model)
+copy_vector_indexes(struct fi_schema *schema, const struct fi_schema *model)
 {
-    struct firn_arena *arena = &schema->arena;
+    struct fi_arena *arena = &schema->arena;
     size_t count = model->vector_index_count;
-    struct firn_schema_vector_index *indexes =
-        firn_arena_alloc(arena, (count + 1) * sizeof *indexes);
+    struct fi_schema_vector_index *indexes = fi_arena_alloc(arena, (count + 1) * sizeof *indexes);
     bool is_whole = indexes != NULL;
     for (size_t i = 0; is_whole && i < count; i++) {
-        struct firn_schema_vector_index *index = &indexes[i];
+        struct fi_schema_vector_index *index = &indexes[i];
         *index = model->vector_indexes[i];
-        const struct firn_schema_column *column = firn_schema_find_id(schema, index->column);
+        const struct fi_schema_column *column = fi_schema_find_id(schema, index->column);
         index->place = column == NULL ? 0 : (uint32_t)(column - schema->columns);
         is_whole = copy_name(arena, &index->name) && copy_bytes(arena, &index->others);
     }
@@ -467,9 +458,9 @@ copy_vector_indexes(struct firn_schema *schema, const struct firn_schema *model)
 }
 
 static bool
-copy(struct firn_schema *schema, const struct firn_schema *model)
+copy(struct fi_schema *schema, const struct fi_schema *model)
 {
-    struct firn_arena *arena = &schema->arena;
+    struct fi_arena *arena = &schema->arena;
     schema->version = model->version;
     schema->next_column = model->next_column;
     schema->next_index = model->next_index;
@@ -489,7 +480,7 @@ copy(struct firn_schema *schema, const struct firn_schema *model)
 }
 
 int
-firn_schema_create(const struct firn_schema *model, struct firn_schema **out, firn_error *err)
+fi_schema_create(const struct fi_schema *model, struct fi_schema **out, firn_error *err)
 {
     int rc;
     *out = NULL;
@@ -497,15 +488,15 @@ firn_schema_create(const struct firn_schema *model, struct firn_schema **out, fi
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_schema *schema = firn_alloc_zeroed(sizeof *schema);
+    struct fi_schema *schema = fi_alloc_zeroed(sizeof *schema);
     if (schema == NULL) {
-        return firn_error_no_memory(err, "a schema");
+        return fi_error_no_memory(err, "a schema");
     }
     atomic_init(&schema->refs, 1);
     schema->arena.chunk_size = 4096;
-    rc = copy(schema, model) ? check(schema, err) : firn_error_no_memory(err, "a schema");
+    rc = copy(schema, model) ? check(schema, err) : fi_error_no_memory(err, "a schema");
     if (rc != FIRN_OK) {
-        firn_schema_unref(schema);
+        fi_schema_unref(schema);
         return rc;
     }
     *out = schema;
@@ -513,7 +504,7 @@ firn_schema_create(const struct firn_schema *model, struct firn_schema **out, fi
 }
 
 void
-firn_schema_ref(struct firn_schema *schema)
+fi_schema_ref(struct fi_schema *schema)
 {
     size_t before = atomic_fetch_add_explicit(&schema->refs, 1, memory_order_relaxed);
     DCHECK(before > 0);
@@ -521,7 +512,7 @@ firn_schema_ref(struct firn_schema *schema)
 }
 
 void
-firn_schema_unref(struct firn_schema *schema)
+fi_schema_unref(struct fi_schema *schema)
 {
     if (schema == NULL) {
         return;
@@ -530,51 +521,51 @@ firn_schema_unref(struct firn_schema *schema)
     size_t before = atomic_fetch_sub_explicit(&schema->refs, 1, memory_order_acq_rel);
     DCHECK(before > 0);
     if (before == 1) {
-        firn_arena_deinit(&schema->arena);
-        firn_free(schema);
+        fi_arena_deinit(&schema->arena);
+        fi_free(schema);
     }
 }
 
 /* ---- finding ---- */
 
-const struct firn_schema_column *
-firn_schema_find(const struct firn_schema *schema, firn_slice name)
+const struct fi_schema_column *
+fi_schema_find(const struct fi_schema *schema, firn_slice name)
 {
     for (size_t i = 0; i < schema->column_count; i++) {
-        if (firn_slice_equal(schema->columns[i].name, name)) {
+        if (fi_slice_equal(schema->columns[i].name, name)) {
             return &schema->columns[i];
         }
     }
     return NULL;
 }
 
-const struct firn_schema_column *
-firn_schema_find_id(const struct firn_schema *schema, uint32_t id)
+const struct fi_schema_column *
+fi_schema_find_id(const struct fi_schema *schema, uint32_t id)
 {
     DCHECK(schema->column_count > 0);
     size_t low = 0;
     size_t high = schema->column_count;
-    FIRN_SEARCH_FIRST(low, high, middle, schema->columns[middle].id < id);
+    FI_SEARCH_FIRST(low, high, middle, schema->columns[middle].id < id);
     return low < schema->column_count && schema->columns[low].id == id ? &schema->columns[low]
                                                                        : NULL;
 }
 
-const struct firn_schema_index *
-firn_schema_find_index(const struct firn_schema *schema, firn_slice name)
+const struct fi_schema_index *
+fi_schema_find_index(const struct fi_schema *schema, firn_slice name)
 {
     for (size_t i = 0; i < schema->index_count; i++) {
-        if (firn_slice_equal(schema->indexes[i].name, name)) {
+        if (fi_slice_equal(schema->indexes[i].name, name)) {
             return &schema->indexes[i];
         }
     }
     return NULL;
 }
 
-const struct firn_schema_vector_index *
-firn_schema_find_vector_index(const struct firn_schema *schema, firn_slice name)
+const struct fi_schema_vector_index *
+fi_schema_find_vector_index(const struct fi_schema *schema, firn_slice name)
 {
     for (size_t i = 0; i < schema->vector_index_count; i++) {
-        if (firn_slice_equal(schema->vector_indexes[i].name, name)) {
+        if (fi_slice_equal(schema->vector_indexes[i].name, name)) {
             return &schema->vector_indexes[i];
         }
     }
@@ -582,31 +573,31 @@ firn_schema_find_vector_index(const struct firn_schema *schema, firn_slice name)
 }
 
 int
-firn_schema_require(const struct firn_schema *schema, firn_slice name,
-                    const struct firn_schema_column **out, firn_error *err)
+fi_schema_require(const struct fi_schema *schema, firn_slice name,
+                  const struct fi_schema_column **out, firn_error *err)
 {
     DCHECK(out != NULL);
-    *out = firn_schema_find(schema, name);
+    *out = fi_schema_find(schema, name);
     if (*out == NULL) {
         int shown =
             name.size > FIRN_TABLE_NAME_SIZE_MAX ? FIRN_TABLE_NAME_SIZE_MAX : (int)name.size;
-        return firn_error_set(err, FIRN_NOT_FOUND, "there is no column %.*s", shown,
-                              name.data == NULL ? "" : (const char *)name.data);
+        return fi_error_set(err, FIRN_NOT_FOUND, "there is no column %.*s", shown,
+                            name.data == NULL ? "" : (const char *)name.data);
     }
     return FIRN_OK;
 }
 
 const char *
-firn_schema_type_text(const struct firn_schema_column *column, char out[FIRN_SCHEMA_TYPE_TEXT_SIZE])
+fi_schema_type_text(const struct fi_schema_column *column, char out[FI_SCHEMA_TYPE_TEXT_SIZE])
 {
     const char *name = firn_type_name(column->type);
     if (column->type == FIRN_TYPE_DECIMAL) {
-        (void)snprintf(out, FIRN_SCHEMA_TYPE_TEXT_SIZE, "%s(%u, %u)", name, column->precision % 100,
+        (void)snprintf(out, FI_SCHEMA_TYPE_TEXT_SIZE, "%s(%u, %u)", name, column->precision % 100,
                        column->scale % 100);
     } else if (column->type == FIRN_TYPE_VECTOR) {
-        (void)snprintf(out, FIRN_SCHEMA_TYPE_TEXT_SIZE, "%s(%u)", name, column->dimensions);
+        (void)snprintf(out, FI_SCHEMA_TYPE_TEXT_SIZE, "%s(%u)", name, column->dimensions);
     } else {
-        (void)snprintf(out, FIRN_SCHEMA_TYPE_TEXT_SIZE, "%s", name);
+        (void)snprintf(out, FI_SCHEMA_TYPE_TEXT_SIZE, "%s", name);
     }
     return out;
 }

@@ -2,7 +2,7 @@
  *
  * schema/schema_change.c: changes of a table: from one schema to the next.
  *
- * Each makes a shallow copy of the old schema and changes that; firn_schema_create then checks and
+ * Each makes a shallow copy of the old schema and changes that; fi_schema_create then checks and
  * copies it. So a change cannot make a table that could not have been created. Numbers are never
  * given again, so the values of a dropped column in rows and runs cannot be mistaken for those of
  * another column.
@@ -17,22 +17,22 @@
 
 /* A copy of the old schema, with room for one more column and one more index. */
 struct draft {
-    struct firn_schema schema;
-    struct firn_schema_column *columns;
-    struct firn_schema_index *indexes;
-    struct firn_schema_vector_index *vector_indexes;
+    struct fi_schema schema;
+    struct fi_schema_column *columns;
+    struct fi_schema_index *indexes;
+    struct fi_schema_vector_index *vector_indexes;
 };
 
 static void
 abandon(struct draft *draft)
 {
-    firn_free(draft->columns);
-    firn_free(draft->indexes);
-    firn_free(draft->vector_indexes);
+    fi_free(draft->columns);
+    fi_free(draft->indexes);
+    fi_free(draft->vector_indexes);
 }
 
 static int
-begin(const struct firn_schema *old, struct draft *draft, firn_error *err)
+begin(const struct fi_schema *old, struct draft *draft, firn_error *err)
 {
     DCHECK(old->column_count > 0);
     *draft = (struct draft){.schema = {.version = old->version + 1,
@@ -44,13 +44,13 @@ begin(const struct firn_schema *old, struct draft *draft, firn_error *err)
                                        .index_count = old->index_count,
                                        .vector_index_count = old->vector_index_count,
                                        .others = old->others}};
-    draft->columns = firn_alloc_array(old->column_count + 1, sizeof *draft->columns);
-    draft->indexes = firn_alloc_array(old->index_count + 1, sizeof *draft->indexes);
+    draft->columns = fi_alloc_array(old->column_count + 1, sizeof *draft->columns);
+    draft->indexes = fi_alloc_array(old->index_count + 1, sizeof *draft->indexes);
     draft->vector_indexes =
-        firn_alloc_array(old->vector_index_count + 1, sizeof *draft->vector_indexes);
+        fi_alloc_array(old->vector_index_count + 1, sizeof *draft->vector_indexes);
     if (draft->columns == NULL || draft->indexes == NULL || draft->vector_indexes == NULL) {
         abandon(draft);
-        return firn_error_no_memory(err, "a change of a table");
+        return fi_error_no_memory(err, "a change of a table");
     }
     memcpy(draft->columns, old->columns, old->column_count * sizeof *draft->columns);
     if (old->index_count > 0) {
@@ -67,10 +67,10 @@ begin(const struct firn_schema *old, struct draft *draft, firn_error *err)
 }
 
 static int
-end(struct draft *draft, struct firn_schema **out, firn_error *err)
+end(struct draft *draft, struct fi_schema **out, firn_error *err)
 {
     DCHECK(draft->schema.version > 0);
-    int rc = firn_schema_create(&draft->schema, out, err);
+    int rc = fi_schema_create(&draft->schema, out, err);
     abandon(draft);
     DCHECK(rc != FIRN_OK || (*out)->version == draft->schema.version);
     return rc;
@@ -79,28 +79,28 @@ end(struct draft *draft, struct firn_schema **out, firn_error *err)
 /* ---- columns ---- */
 
 int
-firn_schema_change_add_column(const struct firn_schema *old, const firn_table_column *column,
-                              struct firn_schema **out, firn_error *err)
+fi_schema_change_add_column(const struct fi_schema *old, const firn_table_column *column,
+                            struct fi_schema **out, firn_error *err)
 {
     DCHECK(column != NULL);
-    struct firn_schema_column added;
+    struct fi_schema_column added;
     struct draft draft;
     int rc;
     *out = NULL;
-    rc = firn_schema_def_column(column, &added, err);
+    rc = fi_schema_def_column(column, &added, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (firn_schema_find(old, added.name) != NULL) {
-        return firn_error_set(err, FIRN_EXISTS, "there is a column %s already", column->name);
+    if (fi_schema_find(old, added.name) != NULL) {
+        return fi_error_set(err, FIRN_EXISTS, "there is a column %s already", column->name);
     }
     if (added.is_auto) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "column %s: an auto column is part of a table from its beginning",
-                              column->name);
+        return fi_error_set(err, FIRN_INVALID,
+                            "column %s: an auto column is part of a table from its beginning",
+                            column->name);
     }
-    if (!added.is_nullable && added.default_value.kind == FIRN_PHYSICAL_NONE) {
-        return firn_error_set(
+    if (!added.is_nullable && added.default_value.kind == FI_PHYSICAL_NONE) {
+        return fi_error_set(
             err, FIRN_INVALID,
             "column %s: rows that are there would have no value: give it a default, "
             "or allow null",
@@ -118,7 +118,7 @@ firn_schema_change_add_column(const struct firn_schema *old, const firn_table_co
 
 /* The name of an index that has a column; NULL: none has. */
 static const char *
-index_with(const struct firn_schema *schema, uint32_t id)
+index_with(const struct fi_schema *schema, uint32_t id)
 {
     for (size_t i = 0; i < schema->vector_index_count; i++) {
         if (schema->vector_indexes[i].column == id) {
@@ -136,29 +136,29 @@ index_with(const struct firn_schema *schema, uint32_t id)
 }
 
 int
-firn_schema_change_drop_column(const struct firn_schema *old, firn_slice name,
-                               struct firn_schema **out, firn_error *err)
+fi_schema_change_drop_column(const struct fi_schema *old, firn_slice name, struct fi_schema **out,
+                             firn_error *err)
 {
-    const struct firn_schema_column *column;
+    const struct fi_schema_column *column;
     struct draft draft;
     int rc;
     *out = NULL;
-    rc = firn_schema_require(old, name, &column, err);
+    rc = fi_schema_require(old, name, &column, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     const char *index = index_with(old, column->id);
     if (column->is_key) {
-        return firn_error_set(
+        return fi_error_set(
             err, FIRN_INVALID,
             "column %s is of the primary key: copy the rows into a table with another "
             "key",
             (const char *)column->name.data);
     }
     if (index != NULL) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "column %s is in the index %s: drop that index first",
-                              (const char *)column->name.data, index);
+        return fi_error_set(err, FIRN_INVALID,
+                            "column %s is in the index %s: drop that index first",
+                            (const char *)column->name.data, index);
     }
     rc = begin(old, &draft, err);
     if (rc != FIRN_OK) {
@@ -173,11 +173,11 @@ firn_schema_change_drop_column(const struct firn_schema *old, firn_slice name,
 
 /* A draft in which one column can be changed. */
 static int
-begin_with_column(const struct firn_schema *old, firn_slice name, struct draft *draft,
-                  struct firn_schema_column **out, firn_error *err)
+begin_with_column(const struct fi_schema *old, firn_slice name, struct draft *draft,
+                  struct fi_schema_column **out, firn_error *err)
 {
-    const struct firn_schema_column *column;
-    int rc = firn_schema_require(old, name, &column, err);
+    const struct fi_schema_column *column;
+    int rc = fi_schema_require(old, name, &column, err);
     rc = rc == FIRN_OK ? begin(old, draft, err) : rc;
     if (rc == FIRN_OK) {
         *out = &draft->columns[column - old->columns];
@@ -186,10 +186,10 @@ begin_with_column(const struct firn_schema *old, firn_slice name, struct draft *
 }
 
 int
-firn_schema_change_rename_column(const struct firn_schema *old, firn_slice name,
-                                 firn_slice new_name, struct firn_schema **out, firn_error *err)
+fi_schema_change_rename_column(const struct fi_schema *old, firn_slice name, firn_slice new_name,
+                               struct fi_schema **out, firn_error *err)
 {
-    struct firn_schema_column *column;
+    struct fi_schema_column *column;
     struct draft draft;
     *out = NULL;
     int rc = begin_with_column(old, name, &draft, &column, err);
@@ -201,10 +201,10 @@ firn_schema_change_rename_column(const struct firn_schema *old, firn_slice name,
 }
 
 int
-firn_schema_change_allow_null(const struct firn_schema *old, firn_slice name,
-                              struct firn_schema **out, firn_error *err)
+fi_schema_change_allow_null(const struct fi_schema *old, firn_slice name, struct fi_schema **out,
+                            firn_error *err)
 {
-    struct firn_schema_column *column;
+    struct fi_schema_column *column;
     struct draft draft;
     *out = NULL;
     int rc = begin_with_column(old, name, &draft, &column, err);
@@ -216,10 +216,10 @@ firn_schema_change_allow_null(const struct firn_schema *old, firn_slice name,
 }
 
 int
-firn_schema_change_bloom_filter(const struct firn_schema *old, firn_slice name, bool has_filter,
-                                struct firn_schema **out, firn_error *err)
+fi_schema_change_bloom_filter(const struct fi_schema *old, firn_slice name, bool has_filter,
+                              struct fi_schema **out, firn_error *err)
 {
-    struct firn_schema_column *column;
+    struct fi_schema_column *column;
     struct draft draft;
     *out = NULL;
     int rc = begin_with_column(old, name, &draft, &column, err);
@@ -231,16 +231,16 @@ firn_schema_change_bloom_filter(const struct firn_schema *old, firn_slice name, 
 }
 
 int
-firn_schema_change_default(const struct firn_schema *old, firn_slice name, const firn_value *value,
-                           struct firn_schema **out, firn_error *err)
+fi_schema_change_default(const struct fi_schema *old, firn_slice name, const firn_value *value,
+                         struct fi_schema **out, firn_error *err)
 {
-    const struct firn_schema_column *before;
-    struct firn_schema_column *column;
-    struct firn_schema_column with;
+    const struct fi_schema_column *before;
+    struct fi_schema_column *column;
+    struct fi_schema_column with;
     struct draft draft;
     int rc;
     *out = NULL;
-    rc = firn_schema_require(old, name, &before, err);
+    rc = fi_schema_require(old, name, &before, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -251,7 +251,7 @@ firn_schema_change_default(const struct firn_schema *old, firn_slice name, const
                                           .scale = before->scale,
                                           .dimensions = before->dimensions,
                                           .default_value = value};
-    rc = firn_schema_def_column(&as_defined, &with, err);
+    rc = fi_schema_def_column(&as_defined, &with, err);
     rc = rc == FIRN_OK ? begin_with_column(old, name, &draft, &column, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
@@ -263,23 +263,23 @@ firn_schema_change_default(const struct firn_schema *old, firn_slice name, const
 /* ---- indexes ---- */
 
 static int
-require_index(const struct firn_schema *schema, firn_slice name,
-              const struct firn_schema_index **out, firn_error *err)
+require_index(const struct fi_schema *schema, firn_slice name, const struct fi_schema_index **out,
+              firn_error *err)
 {
     DCHECK(out != NULL);
-    *out = firn_schema_find_index(schema, name);
+    *out = fi_schema_find_index(schema, name);
     if (*out == NULL) {
         int shown =
             name.size > FIRN_TABLE_NAME_SIZE_MAX ? FIRN_TABLE_NAME_SIZE_MAX : (int)name.size;
-        return firn_error_set(err, FIRN_NOT_FOUND, "there is no index %.*s", shown,
-                              name.data == NULL ? "" : (const char *)name.data);
+        return fi_error_set(err, FIRN_NOT_FOUND, "there is no index %.*s", shown,
+                            name.data == NULL ? "" : (const char *)name.data);
     }
     return FIRN_OK;
 }
 
 int
-firn_schema_change_add_index(const struct firn_schema *old, const firn_table_index *index,
-                             struct firn_schema **out, firn_error *err)
+fi_schema_change_add_index(const struct fi_schema *old, const firn_table_index *index,
+                           struct fi_schema **out, firn_error *err)
 {
     DCHECK(index != NULL);
     uint32_t ids[FIRN_TABLE_KEY_COLUMNS_MAX];
@@ -287,54 +287,53 @@ firn_schema_change_add_index(const struct firn_schema *old, const firn_table_ind
     int rc;
     *out = NULL;
     if (index->name == NULL || (index->columns == NULL && index->column_count > 0)) {
-        return firn_error_set(err, FIRN_INVALID, "an index has no name or no columns");
+        return fi_error_set(err, FIRN_INVALID, "an index has no name or no columns");
     }
-    if (firn_schema_find_index(old, firn_str(index->name)) != NULL ||
-        firn_schema_find_vector_index(old, firn_str(index->name)) != NULL) {
-        return firn_error_set(err, FIRN_EXISTS, "there is an index %s already", index->name);
+    if (fi_schema_find_index(old, firn_str(index->name)) != NULL ||
+        fi_schema_find_vector_index(old, firn_str(index->name)) != NULL) {
+        return fi_error_set(err, FIRN_EXISTS, "there is an index %s already", index->name);
     }
     if (index->column_count > FIRN_TABLE_KEY_COLUMNS_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "an index has %zu columns; at most %d are allowed",
-                              index->column_count, FIRN_TABLE_KEY_COLUMNS_MAX);
+        return fi_error_set(err, FIRN_LIMIT, "an index has %zu columns; at most %d are allowed",
+                            index->column_count, FIRN_TABLE_KEY_COLUMNS_MAX);
     }
     if (old->next_index == UINT32_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "the table has had as many indexes as it can have");
+        return fi_error_set(err, FIRN_LIMIT, "the table has had as many indexes as it can have");
     }
-    rc = firn_schema_def_ids(old, index->columns, index->column_count, "an index", ids, err);
+    rc = fi_schema_def_ids(old, index->columns, index->column_count, "an index", ids, err);
     rc = rc == FIRN_OK ? begin(old, &draft, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
     draft.indexes[draft.schema.index_count++] =
-        (struct firn_schema_index){.id = draft.schema.next_index++,
-                                   .is_unique = index->is_unique,
-                                   .name = firn_str(index->name),
-                                   .columns = ids,
-                                   .column_count = index->column_count};
+        (struct fi_schema_index){.id = draft.schema.next_index++,
+                                 .is_unique = index->is_unique,
+                                 .name = firn_str(index->name),
+                                 .columns = ids,
+                                 .column_count = index->column_count};
     return end(&draft, out, err);
 }
 
 int
-firn_schema_change_add_vector_index(const struct firn_schema *old,
-                                    const struct firn_schema_vector_index *model,
-                                    struct firn_schema **out, firn_error *err)
+fi_schema_change_add_vector_index(const struct fi_schema *old,
+                                  const struct fi_schema_vector_index *model,
+                                  struct fi_schema **out, firn_error *err)
 {
     struct draft draft;
     *out = NULL;
-    if (firn_schema_find_index(old, model->name) != NULL ||
-        firn_schema_find_vector_index(old, model->name) != NULL) {
-        return firn_error_set(err, FIRN_EXISTS, "there is an index %.*s already",
-                              (int)model->name.size, (const char *)model->name.data);
+    if (fi_schema_find_index(old, model->name) != NULL ||
+        fi_schema_find_vector_index(old, model->name) != NULL) {
+        return fi_error_set(err, FIRN_EXISTS, "there is an index %.*s already",
+                            (int)model->name.size, (const char *)model->name.data);
     }
     if (old->next_index == UINT32_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "the table has given all its numbers of indexes");
+        return fi_error_set(err, FIRN_LIMIT, "the table has given all its numbers of indexes");
     }
     int rc = begin(old, &draft, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_schema_vector_index *added =
-        &draft.vector_indexes[draft.schema.vector_index_count++];
+    struct fi_schema_vector_index *added = &draft.vector_indexes[draft.schema.vector_index_count++];
     *added = *model;
     added->id = draft.schema.next_index++;
     added->others = firn_bytes(NULL, 0);
@@ -342,8 +341,8 @@ firn_schema_change_add_vector_index(const struct firn_schema *old,
 }
 
 static int
-drop_vector_index(const struct firn_schema *old, const struct firn_schema_vector_index *index,
-                  struct firn_schema **out, firn_error *err)
+drop_vector_index(const struct fi_schema *old, const struct fi_schema_vector_index *index,
+                  struct fi_schema **out, firn_error *err)
 {
     DCHECK(index >= old->vector_indexes && index < old->vector_indexes + old->vector_index_count);
     struct draft draft;
@@ -359,11 +358,11 @@ drop_vector_index(const struct firn_schema *old, const struct firn_schema_vector
 }
 
 int
-firn_schema_change_drop_index(const struct firn_schema *old, firn_slice name,
-                              struct firn_schema **out, firn_error *err)
+fi_schema_change_drop_index(const struct fi_schema *old, firn_slice name, struct fi_schema **out,
+                            firn_error *err)
 {
-    const struct firn_schema_index *index;
-    const struct firn_schema_vector_index *of_vectors = firn_schema_find_vector_index(old, name);
+    const struct fi_schema_index *index;
+    const struct fi_schema_vector_index *of_vectors = fi_schema_find_vector_index(old, name);
     struct draft draft;
     *out = NULL;
     if (of_vectors != NULL) {
@@ -382,10 +381,10 @@ firn_schema_change_drop_index(const struct firn_schema *old, firn_slice name,
 }
 
 int
-firn_schema_change_rename_index(const struct firn_schema *old, firn_slice name, firn_slice new_name,
-                                struct firn_schema **out, firn_error *err)
+fi_schema_change_rename_index(const struct fi_schema *old, firn_slice name, firn_slice new_name,
+                              struct fi_schema **out, firn_error *err)
 {
-    const struct firn_schema_index *index;
+    const struct fi_schema_index *index;
     struct draft draft;
     *out = NULL;
     int rc = require_index(old, name, &index, err);

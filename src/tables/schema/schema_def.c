@@ -44,7 +44,7 @@ check_rest(size_t size, const void *given, size_t given_size, firn_error *err)
     const uint8_t *bytes = given;
     for (size_t i = size; i < given_size; i++) {
         if (bytes[i] != 0) {
-            return firn_error_set(
+            return fi_error_set(
                 err, FIRN_UNSUPPORTED,
                 "a definition has fields set that this version of firn does not know");
         }
@@ -62,13 +62,13 @@ read_struct(void *out, size_t size, const void *given, size_t given_size, firn_e
 }
 
 bool
-firn_schema_def_is_column_size(size_t size)
+fi_schema_def_is_column_size(size_t size)
 {
     return size >= COLUMN_SIZE_MIN && size <= STRUCT_SIZE_MAX && size % sizeof(void *) == 0;
 }
 
 bool
-firn_schema_def_is_index_size(size_t size)
+fi_schema_def_is_index_size(size_t size)
 {
     return size >= INDEX_SIZE_MIN && size <= STRUCT_SIZE_MAX && size % sizeof(void *) == 0;
 }
@@ -76,32 +76,32 @@ firn_schema_def_is_index_size(size_t size)
 static int
 refuse_size(size_t size, firn_error *err)
 {
-    return firn_error_set(err, FIRN_INVALID, "%zu is not the size of a column or an index", size);
+    return fi_error_set(err, FIRN_INVALID, "%zu is not the size of a column or an index", size);
 }
 
 int
-firn_schema_def_read_column(const firn_table_column *given, size_t size, firn_table_column *out,
-                            firn_error *err)
+fi_schema_def_read_column(const firn_table_column *given, size_t size, firn_table_column *out,
+                          firn_error *err)
 {
-    return firn_schema_def_is_column_size(size) ? read_struct(out, sizeof *out, given, size, err)
-                                                : refuse_size(size, err);
+    return fi_schema_def_is_column_size(size) ? read_struct(out, sizeof *out, given, size, err)
+                                              : refuse_size(size, err);
 }
 
 int
-firn_schema_def_read_index(const firn_table_index *given, size_t size, firn_table_index *out,
-                           firn_error *err)
+fi_schema_def_read_index(const firn_table_index *given, size_t size, firn_table_index *out,
+                         firn_error *err)
 {
-    return firn_schema_def_is_index_size(size) ? read_struct(out, sizeof *out, given, size, err)
-                                               : refuse_size(size, err);
+    return fi_schema_def_is_index_size(size) ? read_struct(out, sizeof *out, given, size, err)
+                                             : refuse_size(size, err);
 }
 
 static int
 check_sizes(const firn_table_def *def, firn_error *err)
 {
     if (def == NULL || def->size < DEF_SIZE_MIN || def->size > STRUCT_SIZE_MAX ||
-        !firn_schema_def_is_column_size(def->column_size) ||
-        !firn_schema_def_is_index_size(def->index_size)) {
-        return firn_error_set(
+        !fi_schema_def_is_column_size(def->column_size) ||
+        !fi_schema_def_is_index_size(def->index_size)) {
+        return fi_error_set(
             err, FIRN_INVALID,
             "the definition of a table has no sizes: begin it with FIRN_TABLE_DEF_INIT");
     }
@@ -115,94 +115,93 @@ check_counts(const firn_table_def *def, firn_error *err)
         (def->key == NULL && def->key_count > 0) ||
         (def->indexes == NULL && def->index_count > 0) ||
         (def->vector_indexes == NULL && def->vector_index_count > 0)) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "the definition of a table has a count without an array");
+        return fi_error_set(err, FIRN_INVALID,
+                            "the definition of a table has a count without an array");
     }
     const size_t indexes =
         def->index_count > def->vector_index_count ? def->index_count : def->vector_index_count;
     if (def->column_count > FIRN_TABLE_COLUMNS_MAX || indexes > FIRN_TABLE_INDEXES_MAX ||
         def->key_count > FIRN_TABLE_KEY_COLUMNS_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the definition has %zu columns, %zu of them in the primary key, and "
-                              "%zu indexes; at most "
-                              "%d, %d and %d are allowed",
-                              def->column_count, def->key_count, indexes, FIRN_TABLE_COLUMNS_MAX,
-                              FIRN_TABLE_KEY_COLUMNS_MAX, FIRN_TABLE_INDEXES_MAX);
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the definition has %zu columns, %zu of them in the primary key, and "
+                            "%zu indexes; at most "
+                            "%d, %d and %d are allowed",
+                            def->column_count, def->key_count, indexes, FIRN_TABLE_COLUMNS_MAX,
+                            FIRN_TABLE_KEY_COLUMNS_MAX, FIRN_TABLE_INDEXES_MAX);
     }
     return FIRN_OK;
 }
 
 /* Makes every NaN the same one: the text of a definition does not keep their bits. */
 static void
-normalize_nan(struct firn_cell *cell)
+normalize_nan(struct fi_cell *cell)
 {
     static const uint32_t nan_f32 = 0x7fc00000;
     static const uint64_t nan_f64 = (uint64_t)0x7ff8 << 48;
-    if (cell->kind == FIRN_PHYSICAL_F32 && cell->as.f32 != cell->as.f32) {
+    if (cell->kind == FI_PHYSICAL_F32 && cell->as.f32 != cell->as.f32) {
         memcpy(&cell->as.f32, &nan_f32, sizeof nan_f32);
-    } else if (cell->kind == FIRN_PHYSICAL_F64 && cell->as.f64 != cell->as.f64) {
+    } else if (cell->kind == FI_PHYSICAL_F64 && cell->as.f64 != cell->as.f64) {
         memcpy(&cell->as.f64, &nan_f64, sizeof nan_f64);
     }
 }
 
 int
-firn_schema_def_column(const firn_table_column *column, struct firn_schema_column *out,
-                       firn_error *err)
+fi_schema_def_column(const firn_table_column *column, struct fi_schema_column *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    *out = (struct firn_schema_column){.type = column->type,
-                                       .precision = column->precision,
-                                       .scale = column->scale,
-                                       .dimensions = column->dimensions,
-                                       .is_nullable = !column->not_null && !column->is_auto,
-                                       .is_auto = column->is_auto,
-                                       .has_bloom_filter = column->has_bloom_filter};
+    *out = (struct fi_schema_column){.type = column->type,
+                                     .precision = column->precision,
+                                     .scale = column->scale,
+                                     .dimensions = column->dimensions,
+                                     .is_nullable = !column->not_null && !column->is_auto,
+                                     .is_auto = column->is_auto,
+                                     .has_bloom_filter = column->has_bloom_filter};
     if (column->name == NULL) {
-        return firn_error_set(err, FIRN_INVALID, "a column has no name");
+        return fi_error_set(err, FIRN_INVALID, "a column has no name");
     }
     out->name = firn_str(column->name);
-    if (!firn_schema_is_name(out->name)) {
-        return firn_error_set(
+    if (!fi_schema_is_name(out->name)) {
+        return fi_error_set(
             err, FIRN_INVALID,
             "a column has an impossible name: it needs 1 to %d bytes of UTF-8 without control "
             "characters",
             FIRN_TABLE_NAME_SIZE_MAX);
     }
     if (column->type < FIRN_TYPE_BOOL || column->type > FIRN_TYPE_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "column %s: %d is not a type", column->name,
-                              (int)column->type);
+        return fi_error_set(err, FIRN_INVALID, "column %s: %d is not a type", column->name,
+                            (int)column->type);
     }
     if (column->type == FIRN_TYPE_DECIMAL && (column->precision > FIRN_TABLE_PRECISION_MAX ||
                                               column->scale > FIRN_TABLE_PRECISION_MAX)) {
-        return firn_error_set(err, FIRN_INVALID, "column %s: a decimal has at most %d digits",
-                              column->name, FIRN_TABLE_PRECISION_MAX);
+        return fi_error_set(err, FIRN_INVALID, "column %s: a decimal has at most %d digits",
+                            column->name, FIRN_TABLE_PRECISION_MAX);
     }
     if (column->type == FIRN_TYPE_VECTOR && column->dimensions > FIRN_TABLE_DIMENSIONS_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "column %s: a vector has at most %d dimensions",
-                              column->name, FIRN_TABLE_DIMENSIONS_MAX);
+        return fi_error_set(err, FIRN_INVALID, "column %s: a vector has at most %d dimensions",
+                            column->name, FIRN_TABLE_DIMENSIONS_MAX);
     }
     out->fixed_size = column->type == FIRN_TYPE_UUID     ? 16
                       : column->type == FIRN_TYPE_VECTOR ? 4 * column->dimensions
                                                          : 0;
     if (column->default_value != NULL && !firn_is_null(*column->default_value)) {
-        rc = firn_schema_value_to_cell(out, column->default_value, &out->default_value, err);
+        rc = fi_schema_value_to_cell(out, column->default_value, &out->default_value, err);
         normalize_nan(&out->default_value);
     }
     return rc;
 }
 
 int
-firn_schema_def_ids(const struct firn_schema *schema, const char *const *names, size_t count,
-                    const char *of, uint32_t *out, firn_error *err)
+fi_schema_def_ids(const struct fi_schema *schema, const char *const *names, size_t count,
+                  const char *of, uint32_t *out, firn_error *err)
 {
     DCHECK(out != NULL && of != NULL);
     DCHECK(count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     for (size_t i = 0; i < count; i++) {
-        const struct firn_schema_column *column =
-            names[i] == NULL ? NULL : firn_schema_find(schema, firn_str(names[i]));
+        const struct fi_schema_column *column =
+            names[i] == NULL ? NULL : fi_schema_find(schema, firn_str(names[i]));
         if (column == NULL) {
-            return firn_error_set(err, FIRN_NOT_FOUND, "%s: there is no column %.*s", of,
-                                  FIRN_TABLE_NAME_SIZE_MAX, names[i] == NULL ? "" : names[i]);
+            return fi_error_set(err, FIRN_NOT_FOUND, "%s: there is no column %.*s", of,
+                                FIRN_TABLE_NAME_SIZE_MAX, names[i] == NULL ? "" : names[i]);
         }
         out[i] = column->id;
     }
@@ -212,10 +211,10 @@ firn_schema_def_ids(const struct firn_schema *schema, const char *const *names, 
 /* ---- a whole table ---- */
 
 struct draft {
-    struct firn_schema schema; /* borrows from the fields below, and from the definition */
-    struct firn_schema_column columns[FIRN_TABLE_COLUMNS_MAX];
-    struct firn_schema_index indexes[FIRN_TABLE_INDEXES_MAX];
-    struct firn_schema_vector_index vector_indexes[FIRN_TABLE_INDEXES_MAX];
+    struct fi_schema schema; /* borrows from the fields below, and from the definition */
+    struct fi_schema_column columns[FIRN_TABLE_COLUMNS_MAX];
+    struct fi_schema_index indexes[FIRN_TABLE_INDEXES_MAX];
+    struct fi_schema_vector_index vector_indexes[FIRN_TABLE_INDEXES_MAX];
     uint32_t key[FIRN_TABLE_KEY_COLUMNS_MAX];
     uint32_t index_columns[FIRN_TABLE_INDEXES_MAX][FIRN_TABLE_KEY_COLUMNS_MAX];
 };
@@ -227,10 +226,10 @@ take_columns(struct draft *draft, const firn_table_def *def, firn_error *err)
     int rc = FIRN_OK;
     for (size_t i = 0; i < def->column_count && rc == FIRN_OK; i++) {
         firn_table_column column;
-        FIRN_TRY(read_struct(&column, sizeof column,
-                             (const uint8_t *)def->columns + i * def->column_size, def->column_size,
-                             err));
-        FIRN_TRY(firn_schema_def_column(&column, &draft->columns[i], err));
+        FI_TRY(read_struct(&column, sizeof column,
+                           (const uint8_t *)def->columns + i * def->column_size, def->column_size,
+                           err));
+        FI_TRY(fi_schema_def_column(&column, &draft->columns[i], err));
         draft->columns[i].id = (uint32_t)i + 1;
     }
     draft->schema.columns = draft->columns;
@@ -243,8 +242,8 @@ out:
 static int
 take_key(struct draft *draft, const firn_table_def *def, firn_error *err)
 {
-    int rc = firn_schema_def_ids(&draft->schema, def->key, def->key_count, "the primary key",
-                                 draft->key, err);
+    int rc = fi_schema_def_ids(&draft->schema, def->key, def->key_count, "the primary key",
+                               draft->key, err);
     for (size_t i = 0; i < def->key_count && rc == FIRN_OK; i++) {
         draft->columns[draft->key[i] - 1].is_nullable = false;
     }
@@ -260,24 +259,23 @@ take_indexes(struct draft *draft, const firn_table_def *def, firn_error *err)
     DCHECK(def->index_count <= FIRN_TABLE_INDEXES_MAX);
     for (size_t i = 0; i < def->index_count && rc == FIRN_OK; i++) {
         firn_table_index index;
-        FIRN_TRY(read_struct(&index, sizeof index,
-                             (const uint8_t *)def->indexes + i * def->index_size, def->index_size,
-                             err));
+        FI_TRY(read_struct(&index, sizeof index,
+                           (const uint8_t *)def->indexes + i * def->index_size, def->index_size,
+                           err));
         if (index.name == NULL || (index.columns == NULL && index.column_count > 0)) {
-            return firn_error_set(err, FIRN_INVALID, "an index has no name or no columns");
+            return fi_error_set(err, FIRN_INVALID, "an index has no name or no columns");
         }
         if (index.column_count > FIRN_TABLE_KEY_COLUMNS_MAX) {
-            return firn_error_set(err, FIRN_LIMIT,
-                                  "an index has %zu columns; at most %d are allowed",
-                                  index.column_count, FIRN_TABLE_KEY_COLUMNS_MAX);
+            return fi_error_set(err, FIRN_LIMIT, "an index has %zu columns; at most %d are allowed",
+                                index.column_count, FIRN_TABLE_KEY_COLUMNS_MAX);
         }
-        FIRN_TRY(firn_schema_def_ids(&draft->schema, index.columns, index.column_count, "an index",
-                                     draft->index_columns[i], err));
-        draft->indexes[i] = (struct firn_schema_index){.id = (uint32_t)i + 1,
-                                                       .is_unique = index.is_unique,
-                                                       .name = firn_str(index.name),
-                                                       .columns = draft->index_columns[i],
-                                                       .column_count = index.column_count};
+        FI_TRY(fi_schema_def_ids(&draft->schema, index.columns, index.column_count, "an index",
+                                 draft->index_columns[i], err));
+        draft->indexes[i] = (struct fi_schema_index){.id = (uint32_t)i + 1,
+                                                     .is_unique = index.is_unique,
+                                                     .name = firn_str(index.name),
+                                                     .columns = draft->index_columns[i],
+                                                     .column_count = index.column_count};
     }
     draft->schema.indexes = draft->indexes;
     draft->schema.index_count = def->index_count;
@@ -297,24 +295,23 @@ take_vector_indexes(struct draft *draft, const firn_table_def *def, firn_error *
         uint32_t column;
         memcpy(&size, at, sizeof size);
         if (size < VECTOR_INDEX_SIZE_MIN || size > STRUCT_SIZE_MAX || size % sizeof(void *) != 0) {
-            return firn_error_set(err, FIRN_INVALID,
-                                  "an index of vectors has no size: begin it with "
-                                  "FIRN_VECTOR_INDEX_INIT");
+            return fi_error_set(err, FIRN_INVALID,
+                                "an index of vectors has no size: begin it with "
+                                "FIRN_VECTOR_INDEX_INIT");
         }
-        FIRN_TRY_RETURN(read_struct(&index, sizeof index, at, size, err));
+        FI_TRY_RETURN(read_struct(&index, sizeof index, at, size, err));
         if (index.name == NULL || index.column == NULL) {
-            return firn_error_set(err, FIRN_INVALID,
-                                  "an index of vectors has no name or no column");
+            return fi_error_set(err, FIRN_INVALID, "an index of vectors has no name or no column");
         }
-        FIRN_TRY_RETURN(
-            firn_schema_def_ids(&draft->schema, &index.column, 1, "an index", &column, err));
+        FI_TRY_RETURN(
+            fi_schema_def_ids(&draft->schema, &index.column, 1, "an index", &column, err));
         draft->vector_indexes[i] =
-            (struct firn_schema_vector_index){.id = draft->schema.next_index++,
-                                              .name = firn_str(index.name),
-                                              .column = column,
-                                              .metric = (uint32_t)index.metric,
-                                              .m = index.m,
-                                              .ef_construction = index.ef_construction};
+            (struct fi_schema_vector_index){.id = draft->schema.next_index++,
+                                            .name = firn_str(index.name),
+                                            .column = column,
+                                            .metric = (uint32_t)index.metric,
+                                            .m = index.m,
+                                            .ef_construction = index.ef_construction};
         at += size;
     }
     draft->schema.vector_indexes = draft->vector_indexes;
@@ -323,7 +320,7 @@ take_vector_indexes(struct draft *draft, const firn_table_def *def, firn_error *
 }
 
 int
-firn_schema_def_create(const firn_table_def *given, struct firn_schema **out, firn_error *err)
+fi_schema_def_create(const firn_table_def *given, struct fi_schema **out, firn_error *err)
 {
     firn_table_def whole;
     const firn_table_def *def = &whole;
@@ -335,17 +332,17 @@ firn_schema_def_create(const firn_table_def *given, struct firn_schema **out, fi
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct draft *draft = firn_alloc_zeroed(sizeof *draft);
+    struct draft *draft = fi_alloc_zeroed(sizeof *draft);
     if (draft == NULL) {
-        return firn_error_no_memory(err, "a definition");
+        return fi_error_no_memory(err, "a definition");
     }
     draft->schema.version = 1;
-    FIRN_TRY(take_columns(draft, def, err));
-    FIRN_TRY(take_key(draft, def, err));
-    FIRN_TRY(take_indexes(draft, def, err));
-    FIRN_TRY(take_vector_indexes(draft, def, err));
-    FIRN_TRY(firn_schema_create(&draft->schema, out, err));
+    FI_TRY(take_columns(draft, def, err));
+    FI_TRY(take_key(draft, def, err));
+    FI_TRY(take_indexes(draft, def, err));
+    FI_TRY(take_vector_indexes(draft, def, err));
+    FI_TRY(fi_schema_create(&draft->schema, out, err));
 out:
-    firn_free(draft);
+    fi_free(draft);
     return rc;
 }

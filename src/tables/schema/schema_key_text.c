@@ -34,20 +34,20 @@ cut_text(firn_slice text)
 }
 
 static int
-append_text(firn_slice text, struct firn_buf *out)
+append_text(firn_slice text, struct fi_buf *out)
 {
     const firn_slice shown = cut_text(text);
-    if (!firn_utf8_is_valid(shown)) {
+    if (!fi_utf8_is_valid(shown)) {
         return FIRN_CORRUPT;
     }
-    int rc = firn_buf_append_u8(out, '\'');
+    int rc = fi_buf_append_u8(out, '\'');
     for (size_t i = 0; i < shown.size && rc == FIRN_OK; i++) {
         const uint8_t byte = shown.data[i];
-        rc = byte == '\''                  ? firn_buf_append_str(out, "''")
-             : byte < 0x20 || byte == 0x7f ? firn_buf_append_format(out, "\\x%02x", byte)
-                                           : firn_buf_append_u8(out, byte);
+        rc = byte == '\''                  ? fi_buf_append_str(out, "''")
+             : byte < 0x20 || byte == 0x7f ? fi_buf_append_format(out, "\\x%02x", byte)
+                                           : fi_buf_append_u8(out, byte);
     }
-    return rc == FIRN_OK ? firn_buf_append_str(out, shown.size < text.size ? "'..." : "'") : rc;
+    return rc == FIRN_OK ? fi_buf_append_str(out, shown.size < text.size ? "'..." : "'") : rc;
 }
 
 /* Whether a number is a date, or a moment, that has a literal: of the years 1 to 9999. */
@@ -61,33 +61,32 @@ is_in_calendar(firn_type type, int64_t number)
 }
 
 static int
-append_value(const struct firn_schema_column *column, const struct firn_cell *cell,
-             struct firn_buf *out)
+append_value(const struct fi_schema_column *column, const struct fi_cell *cell, struct fi_buf *out)
 {
-    if (cell->kind == FIRN_PHYSICAL_NONE) {
-        return firn_buf_append_str(out, "null");
+    if (cell->kind == FI_PHYSICAL_NONE) {
+        return fi_buf_append_str(out, "null");
     }
     if (column->type == FIRN_TYPE_TEXT) {
         return append_text(cell->as.bytes, out);
     }
     if ((column->type == FIRN_TYPE_DATE || column->type == FIRN_TYPE_TIMESTAMP) &&
         !is_in_calendar(column->type, cell->as.i64)) {
-        return firn_buf_append_format(out, "%lld", (long long)cell->as.i64);
+        return fi_buf_append_format(out, "%lld", (long long)cell->as.i64);
     }
-    struct firn_cell shown = *cell;
+    struct fi_cell shown = *cell;
     bool is_cut = column->type == FIRN_TYPE_BLOB && cell->as.bytes.size > BLOB_SHOWN_MAX;
     if (is_cut) {
         shown.as.bytes.size = BLOB_SHOWN_MAX;
     }
-    int rc = firn_schema_literal_append(column, &shown, out);
-    return rc == FIRN_OK && is_cut ? firn_buf_append_str(out, "...") : rc;
+    int rc = fi_schema_literal_append(column, &shown, out);
+    return rc == FIRN_OK && is_cut ? fi_buf_append_str(out, "...") : rc;
 }
 
 /* The values of a key, one after the other. */
 struct showing {
-    const struct firn_schema *schema;
+    const struct fi_schema *schema;
     firn_slice rest; /* of the key */
-    struct firn_buf *out;
+    struct fi_buf *out;
     size_t start; /* of the text in out */
     size_t count; /* of values so far */
     bool is_cut;
@@ -96,19 +95,19 @@ struct showing {
 static int
 show_part(struct showing *showing, size_t place, bool is_nullable)
 {
-    const struct firn_schema_column *column = &showing->schema->columns[place];
+    const struct fi_schema_column *column = &showing->schema->columns[place];
     uint8_t bytes[256];
-    struct firn_buf memory = firn_buf_borrowed(bytes, sizeof bytes);
-    struct firn_cell cell;
-    int rc = firn_tuple_key_read(&showing->rest, column->type, is_nullable, &memory, &cell);
+    struct fi_buf memory = fi_buf_borrowed(bytes, sizeof bytes);
+    struct fi_cell cell;
+    int rc = fi_tuple_key_read(&showing->rest, column->type, is_nullable, &memory, &cell);
     if (rc == FIRN_OK && showing->out->size - showing->start > KEY_SHOWN_MAX) {
-        rc = showing->is_cut ? FIRN_OK : firn_buf_append_str(showing->out, ", ...");
+        rc = showing->is_cut ? FIRN_OK : fi_buf_append_str(showing->out, ", ...");
         showing->is_cut = true;
     } else if (rc == FIRN_OK) {
-        rc = firn_buf_append_str(showing->out, showing->count++ > 0 ? ", " : "(");
+        rc = fi_buf_append_str(showing->out, showing->count++ > 0 ? ", " : "(");
         rc = rc == FIRN_OK ? append_value(column, &cell, showing->out) : rc;
     }
-    firn_buf_deinit(&memory);
+    fi_buf_deinit(&memory);
     return rc;
 }
 
@@ -123,21 +122,21 @@ show_parts(struct showing *showing, const uint32_t *places, size_t count, bool i
 }
 
 static int
-show_key(struct showing *showing, const struct firn_schema_index *index)
+show_key(struct showing *showing, const struct fi_schema_index *index)
 {
-    const struct firn_schema *schema = showing->schema;
+    const struct fi_schema *schema = showing->schema;
     int rc =
         index != NULL ? show_parts(showing, index->places, index->column_count, true) : FIRN_OK;
     if (rc == FIRN_OK && (index == NULL || showing->rest.size > 0)) {
         rc = show_parts(showing, schema->key_places, schema->key_count, false);
     }
     rc = rc == FIRN_OK && showing->rest.size > 0 ? FIRN_CORRUPT : rc;
-    return rc == FIRN_OK ? firn_buf_append_str(showing->out, ")") : rc;
+    return rc == FIRN_OK ? fi_buf_append_str(showing->out, ")") : rc;
 }
 
 int
-firn_schema_key_text_append(const struct firn_schema *schema, const struct firn_schema_index *index,
-                            firn_slice key, struct firn_buf *out)
+fi_schema_key_text_append(const struct fi_schema *schema, const struct fi_schema_index *index,
+                          firn_slice key, struct fi_buf *out)
 {
     struct showing showing = {.schema = schema, .rest = key, .out = out, .start = out->size};
     DCHECK(schema->key_count > 0);

@@ -19,7 +19,7 @@ enum { NUMBER_SIZE_MAX = 1000, UUID_SIZE = 16, UUID_TEXT_SIZE = 36, YEAR_MAX = 9
 static const int64_t day_us = INT64_C(86400) * 1000000;
 
 bool
-firn_schema_literal_is_word(firn_slice text, const char *word)
+fi_schema_literal_is_word(firn_slice text, const char *word)
 {
     bool is_same = text.size == strlen(word);
     for (size_t i = 0; is_same && i < text.size; i++) {
@@ -98,13 +98,13 @@ read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
     const char *wrong;
     if (type == FIRN_TYPE_F32) {
         float single = 0;
-        wrong = firn_float_text_read32(text, &single);
+        wrong = fi_float_text_read32(text, &single);
         *out = firn_f64(single);
         return wrong;
     }
     if (type == FIRN_TYPE_F64) {
         double real = 0;
-        wrong = firn_float_text_read64(text, &real);
+        wrong = fi_float_text_read64(text, &real);
         *out = firn_f64(real);
         return wrong;
     }
@@ -266,8 +266,8 @@ read_time(firn_slice text, firn_type type, firn_value *out)
 static const char *
 read_hex(firn_slice text, firn_type type, uint8_t *memory, firn_value *out)
 {
-    bool is_good = text.size % 2 == 0 && (text.size == 0 || firn_hex_decode((const char *)text.data,
-                                                                            memory, text.size / 2));
+    bool is_good = text.size % 2 == 0 && (text.size == 0 || fi_hex_decode((const char *)text.data,
+                                                                          memory, text.size / 2));
     *out = firn_blob(firn_bytes(memory, text.size / 2));
     if (type == FIRN_TYPE_UUID || type == FIRN_TYPE_VECTOR) {
         out->type = type;
@@ -288,7 +288,7 @@ read_uuid(firn_slice text, uint8_t *memory, firn_value *out)
             digits[count++] = (char)text.data[i];
         }
     }
-    is_good = is_good && firn_hex_decode(digits, memory, UUID_SIZE);
+    is_good = is_good && fi_hex_decode(digits, memory, UUID_SIZE);
     *out = firn_blob(firn_bytes(memory, UUID_SIZE));
     out->type = FIRN_TYPE_UUID;
     return is_good ? NULL : "is not a uuid";
@@ -297,37 +297,37 @@ read_uuid(firn_slice text, uint8_t *memory, firn_value *out)
 static const char *
 read_word(firn_slice text, firn_type type, firn_value *out)
 {
-    if (firn_schema_literal_is_word(text, "null")) {
+    if (fi_schema_literal_is_word(text, "null")) {
         *out = firn_null();
         return NULL;
     }
-    if (firn_schema_literal_is_word(text, "true") || firn_schema_literal_is_word(text, "false")) {
-        *out = firn_bool(firn_schema_literal_is_word(text, "true"));
+    if (fi_schema_literal_is_word(text, "true") || fi_schema_literal_is_word(text, "false")) {
+        *out = firn_bool(fi_schema_literal_is_word(text, "true"));
         return NULL;
     }
     return (type == FIRN_TYPE_F32 || type == FIRN_TYPE_F64) &&
-                   (firn_schema_literal_is_word(text, "nan") ||
-                    firn_schema_literal_is_word(text, "infinity") ||
-                    firn_schema_literal_is_word(text, "inf"))
+                   (fi_schema_literal_is_word(text, "nan") ||
+                    fi_schema_literal_is_word(text, "infinity") ||
+                    fi_schema_literal_is_word(text, "inf"))
                ? read_number(text, type, 0, out)
                : "is not a value: a text must be in single quotes";
 }
 
 const char *
-firn_schema_literal_read(const struct firn_schema_literal *literal, firn_type type, uint32_t scale,
-                         uint8_t *memory, size_t *out_bytes, firn_value *out)
+fi_schema_literal_read(const struct fi_schema_literal *literal, firn_type type, uint32_t scale,
+                       uint8_t *memory, size_t *out_bytes, firn_value *out)
 {
     firn_slice text = literal->text;
     const char *wrong;
     *out = firn_null();
     switch (literal->form) {
-    case FIRN_SCHEMA_LITERAL_WORD:
+    case FI_SCHEMA_LITERAL_WORD:
         wrong = read_word(text, type, out);
         break;
-    case FIRN_SCHEMA_LITERAL_NUMBER:
+    case FI_SCHEMA_LITERAL_NUMBER:
         wrong = read_number(text, type, scale, out);
         break;
-    case FIRN_SCHEMA_LITERAL_HEX:
+    case FI_SCHEMA_LITERAL_HEX:
         wrong = read_hex(text, type, memory, out);
         break;
     default:
@@ -350,16 +350,16 @@ firn_schema_literal_read(const struct firn_schema_literal *literal, firn_type ty
 /* ---- to text ---- */
 
 static int
-append_real(double number, bool is_f32, struct firn_buf *out)
+append_real(double number, bool is_f32, struct fi_buf *out)
 {
-    char text[FIRN_FLOAT_TEXT_SIZE_MAX];
-    size_t size = is_f32 ? firn_float_text_write32((float)number, text)
-                         : firn_float_text_write64(number, text);
-    return firn_buf_append(out, text, size);
+    char text[FI_FLOAT_TEXT_SIZE_MAX];
+    size_t size =
+        is_f32 ? fi_float_text_write32((float)number, text) : fi_float_text_write64(number, text);
+    return fi_buf_append(out, text, size);
 }
 
 static int
-append_decimal(int64_t units, uint32_t scale, struct firn_buf *out)
+append_decimal(int64_t units, uint32_t scale, struct fi_buf *out)
 {
     DCHECK(scale <= 18);
     uint64_t magnitude = units < 0 ? 0 - (uint64_t)units : (uint64_t)units;
@@ -369,14 +369,14 @@ append_decimal(int64_t units, uint32_t scale, struct firn_buf *out)
     }
     const char *sign = units < 0 ? "-" : "";
     if (scale == 0) {
-        return firn_buf_append_format(out, "%s%llu", sign, (unsigned long long)magnitude);
+        return fi_buf_append_format(out, "%s%llu", sign, (unsigned long long)magnitude);
     }
-    return firn_buf_append_format(out, "%s%llu.%0*llu", sign, (unsigned long long)(magnitude / one),
-                                  (int)scale, (unsigned long long)(magnitude % one));
+    return fi_buf_append_format(out, "%s%llu.%0*llu", sign, (unsigned long long)(magnitude / one),
+                                (int)scale, (unsigned long long)(magnitude % one));
 }
 
 static int
-append_time(firn_type type, int64_t number, struct firn_buf *out)
+append_time(firn_type type, int64_t number, struct fi_buf *out)
 {
     int64_t days = number;
     int64_t micros = 0;
@@ -388,72 +388,71 @@ append_time(firn_type type, int64_t number, struct firn_buf *out)
         days = (number - micros) / day_us;
     }
     date_of(days, &year, &month, &day);
-    FIRN_TRY_RETURN(
-        firn_buf_append_format(out, "'%04d-%02d-%02d", (int)year, (int)month, (int)day));
+    FI_TRY_RETURN(fi_buf_append_format(out, "'%04d-%02d-%02d", (int)year, (int)month, (int)day));
     if (type == FIRN_TYPE_TIMESTAMP) {
         int seconds = (int)(micros / 1000000);
-        FIRN_TRY_RETURN(firn_buf_append_format(out, " %02d:%02d:%02d", seconds / 3600,
-                                               seconds / 60 % 60, seconds % 60));
+        FI_TRY_RETURN(fi_buf_append_format(out, " %02d:%02d:%02d", seconds / 3600,
+                                           seconds / 60 % 60, seconds % 60));
         if (micros % 1000000 != 0) {
-            FIRN_TRY_RETURN(firn_buf_append_format(out, ".%06d", (int)(micros % 1000000)));
+            FI_TRY_RETURN(fi_buf_append_format(out, ".%06d", (int)(micros % 1000000)));
         }
     }
-    return firn_buf_append_u8(out, '\'');
+    return fi_buf_append_u8(out, '\'');
 }
 
 static int
-append_hex(firn_slice bytes, struct firn_buf *out)
+append_hex(firn_slice bytes, struct fi_buf *out)
 {
     size_t at = out->size;
-    int rc = firn_buf_set_size(out, at + 2 * bytes.size + 1); /* firn_hex_encode writes a NUL */
+    int rc = fi_buf_set_size(out, at + 2 * bytes.size + 1); /* fi_hex_encode writes a NUL */
     if (rc == FIRN_OK) {
-        firn_hex_encode(bytes.data, bytes.size, (char *)out->data + at);
+        fi_hex_encode(bytes.data, bytes.size, (char *)out->data + at);
         out->size--;
     }
     return rc;
 }
 
 static int
-append_bytes(firn_type type, firn_slice bytes, struct firn_buf *out)
+append_bytes(firn_type type, firn_slice bytes, struct fi_buf *out)
 {
     static const size_t groups[] = {4, 2, 2, 2, 6};
     if (type == FIRN_TYPE_TEXT) {
-        FIRN_TRY_RETURN(firn_buf_append_u8(out, '\''));
+        FI_TRY_RETURN(fi_buf_append_u8(out, '\''));
         for (size_t i = 0; i < bytes.size; i++) {
-            FIRN_TRY_RETURN(firn_buf_append(out, "''", bytes.data[i] == '\'' ? 1 : 0));
-            FIRN_TRY_RETURN(firn_buf_append_u8(out, bytes.data[i]));
+            FI_TRY_RETURN(fi_buf_append(out, "''", bytes.data[i] == '\'' ? 1 : 0));
+            FI_TRY_RETURN(fi_buf_append_u8(out, bytes.data[i]));
         }
     } else if (type == FIRN_TYPE_UUID) {
         size_t at = 0;
         for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
-            FIRN_TRY_RETURN(firn_buf_append_str(out, i == 0 ? "'" : "-"));
-            FIRN_TRY_RETURN(append_hex(firn_bytes(bytes.data + at, groups[i]), out));
+            FI_TRY_RETURN(fi_buf_append_str(out, i == 0 ? "'" : "-"));
+            FI_TRY_RETURN(append_hex(firn_bytes(bytes.data + at, groups[i]), out));
             at += groups[i];
         }
     } else {
-        FIRN_TRY_RETURN(firn_buf_append_str(out, "x'"));
-        FIRN_TRY_RETURN(append_hex(bytes, out));
+        FI_TRY_RETURN(fi_buf_append_str(out, "x'"));
+        FI_TRY_RETURN(append_hex(bytes, out));
     }
-    return firn_buf_append_u8(out, '\'');
+    return fi_buf_append_u8(out, '\'');
 }
 
 int
-firn_schema_literal_append(const struct firn_schema_column *column, const struct firn_cell *cell,
-                           struct firn_buf *out)
+fi_schema_literal_append(const struct fi_schema_column *column, const struct fi_cell *cell,
+                         struct fi_buf *out)
 {
-    DCHECK(cell->kind == firn_physical_of(column->type));
+    DCHECK(cell->kind == fi_physical_of(column->type));
     switch (cell->kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         return column->type == FIRN_TYPE_DATE || column->type == FIRN_TYPE_TIMESTAMP
                    ? append_time(column->type, cell->as.i64, out)
                    : append_decimal(cell->as.i64, column->scale, out);
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         return column->type == FIRN_TYPE_BOOL
-                   ? firn_buf_append_str(out, cell->as.u64 != 0 ? "true" : "false")
-                   : firn_buf_append_format(out, "%llu", (unsigned long long)cell->as.u64);
-    case FIRN_PHYSICAL_F32:
+                   ? fi_buf_append_str(out, cell->as.u64 != 0 ? "true" : "false")
+                   : fi_buf_append_format(out, "%llu", (unsigned long long)cell->as.u64);
+    case FI_PHYSICAL_F32:
         return append_real((double)cell->as.f32, true, out);
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         return append_real(cell->as.f64, false, out);
     default:
         return append_bytes(column->type, cell->as.bytes, out);

@@ -13,8 +13,8 @@
  *
  * A canonical encoding: what was decoded encodes to the same bytes.
  *
- * Limits: a record has at most FIRN_SCHEMA_RECORD_SIZE_MAX bytes; elements are counted before
- * memory for them is allocated. firn_schema_create checks that the schema is valid.
+ * Limits: a record has at most FI_SCHEMA_RECORD_SIZE_MAX bytes; elements are counted before
+ * memory for them is allocated. fi_schema_create checks that the schema is valid.
  */
 #include "schema/schema.h"
 
@@ -65,8 +65,8 @@ enum index_flag { FLAG_UNIQUE = 1, INDEX_FLAGS_ALL = 1 };
 /* The size before the fields is only known after them, so they are written to a buffer of their own
  * first. */
 struct writer {
-    struct firn_buf *out;
-    struct firn_buf field;
+    struct fi_buf *out;
+    struct fi_buf field;
     int rc;
 };
 
@@ -80,44 +80,44 @@ static void
 put_bytes(struct writer *writer, unsigned tag, firn_slice bytes)
 {
     DCHECK(tag < FIRST_OTHER && tag % 2 == 1);
-    keep(writer, firn_buf_append_varint(writer->out, tag));
-    keep(writer, firn_buf_append_sized(writer->out, bytes));
+    keep(writer, fi_buf_append_varint(writer->out, tag));
+    keep(writer, fi_buf_append_sized(writer->out, bytes));
 }
 
 static void
 put_number(struct writer *writer, unsigned tag, uint64_t number)
 {
-    uint8_t bytes[FIRN_VARINT_SIZE_MAX];
-    put_bytes(writer, tag, firn_bytes(bytes, firn_store_varint(bytes, number)));
+    uint8_t bytes[FI_VARINT_SIZE_MAX];
+    put_bytes(writer, tag, firn_bytes(bytes, fi_store_varint(bytes, number)));
 }
 
 static void
 put_ids(struct writer *writer, unsigned tag, const uint32_t *ids, size_t count)
 {
-    uint8_t bytes[FIRN_TABLE_KEY_COLUMNS_MAX * FIRN_VARINT_SIZE_MAX];
+    uint8_t bytes[FIRN_TABLE_KEY_COLUMNS_MAX * FI_VARINT_SIZE_MAX];
     size_t size = 0;
     DCHECK(count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     for (size_t i = 0; i < count; i++) {
-        size += firn_store_varint(bytes + size, ids[i]);
+        size += fi_store_varint(bytes + size, ids[i]);
     }
     put_bytes(writer, tag, firn_bytes(bytes, size));
 }
 
 static void
-put_constant(struct writer *writer, unsigned tag, const struct firn_cell *cell)
+put_constant(struct writer *writer, unsigned tag, const struct fi_cell *cell)
 {
-    struct firn_tuple_writer tuple;
-    if (cell->kind != FIRN_PHYSICAL_NONE) {
-        firn_buf_clear(&writer->field);
-        firn_tuple_begin(&tuple, &writer->field);
-        firn_tuple_add(&tuple, 0, cell);
-        keep(writer, firn_tuple_end(&tuple));
-        put_bytes(writer, tag, firn_buf_slice(&writer->field));
+    struct fi_tuple_writer tuple;
+    if (cell->kind != FI_PHYSICAL_NONE) {
+        fi_buf_clear(&writer->field);
+        fi_tuple_begin(&tuple, &writer->field);
+        fi_tuple_add(&tuple, 0, cell);
+        keep(writer, fi_tuple_end(&tuple));
+        put_bytes(writer, tag, fi_buf_slice(&writer->field));
     }
 }
 
 static void
-put_column(struct writer *writer, const struct firn_schema_column *column)
+put_column(struct writer *writer, const struct fi_schema_column *column)
 {
     unsigned flags = (column->is_nullable ? FLAG_NULLABLE : 0u) |
                      (column->is_auto ? FLAG_AUTO : 0u) |
@@ -136,11 +136,11 @@ put_column(struct writer *writer, const struct firn_schema_column *column)
     }
     put_constant(writer, COLUMN_DEFAULT, &column->default_value);
     put_constant(writer, COLUMN_INITIAL, &column->initial);
-    keep(writer, firn_buf_append_slice(writer->out, column->others));
+    keep(writer, fi_buf_append_slice(writer->out, column->others));
 }
 
 static void
-put_index(struct writer *writer, const struct firn_schema_index *index)
+put_index(struct writer *writer, const struct fi_schema_index *index)
 {
     put_number(writer, INDEX_ID, index->id);
     put_bytes(writer, INDEX_NAME, index->name);
@@ -148,32 +148,32 @@ put_index(struct writer *writer, const struct firn_schema_index *index)
     if (index->is_unique) {
         put_number(writer, INDEX_FLAGS, FLAG_UNIQUE);
     }
-    keep(writer, firn_buf_append_slice(writer->out, index->others));
+    keep(writer, fi_buf_append_slice(writer->out, index->others));
 }
 
 static void
-put_vector_index(struct writer *writer, const struct firn_schema_vector_index *index)
+put_vector_index(struct writer *writer, const struct fi_schema_vector_index *index)
 {
     put_number(writer, VECTOR_INDEX_ID, index->id);
     put_bytes(writer, VECTOR_INDEX_NAME, index->name);
     put_number(writer, VECTOR_INDEX_COLUMN, index->column);
     put_ids(writer, VECTOR_INDEX_PARAMETERS,
             (const uint32_t[]){index->metric, index->m, index->ef_construction}, 3);
-    keep(writer, firn_buf_append_slice(writer->out, index->others));
+    keep(writer, fi_buf_append_slice(writer->out, index->others));
 }
 
 /* Writes all columns, or all indexes, as one field. */
 static void
-put_list(struct writer *writer, unsigned tag, const struct firn_schema *schema)
+put_list(struct writer *writer, unsigned tag, const struct fi_schema *schema)
 {
-    struct firn_buf list = {0};
-    struct firn_buf element = {0};
+    struct fi_buf list = {0};
+    struct fi_buf element = {0};
     size_t count = tag == RECORD_COLUMNS   ? schema->column_count
                    : tag == RECORD_INDEXES ? schema->index_count
                                            : schema->vector_index_count;
     struct writer inner = {&element, {0}, FIRN_OK};
     for (size_t i = 0; i < count; i++) {
-        firn_buf_clear(&element);
+        fi_buf_clear(&element);
         if (tag == RECORD_COLUMNS) {
             put_column(&inner, &schema->columns[i]);
         } else if (tag == RECORD_INDEXES) {
@@ -181,17 +181,17 @@ put_list(struct writer *writer, unsigned tag, const struct firn_schema *schema)
         } else {
             put_vector_index(&inner, &schema->vector_indexes[i]);
         }
-        keep(&inner, firn_buf_append_sized(&list, firn_buf_slice(&element)));
+        keep(&inner, fi_buf_append_sized(&list, fi_buf_slice(&element)));
     }
     keep(writer, inner.rc);
-    put_bytes(writer, tag, firn_buf_slice(&list));
-    firn_buf_deinit(&inner.field);
-    firn_buf_deinit(&element);
-    firn_buf_deinit(&list);
+    put_bytes(writer, tag, fi_buf_slice(&list));
+    fi_buf_deinit(&inner.field);
+    fi_buf_deinit(&element);
+    fi_buf_deinit(&list);
 }
 
 int
-firn_schema_record_encode(const struct firn_schema *schema, struct firn_buf *out, firn_error *err)
+fi_schema_record_encode(const struct fi_schema *schema, struct fi_buf *out, firn_error *err)
 {
     struct writer writer = {out, {0}, FIRN_OK};
     size_t start = out->size;
@@ -206,20 +206,19 @@ firn_schema_record_encode(const struct firn_schema *schema, struct firn_buf *out
     if (schema->vector_index_count > 0) {
         put_list(&writer, RECORD_VECTOR_INDEXES, schema);
     }
-    keep(&writer, firn_buf_append_slice(out, schema->others));
-    firn_buf_deinit(&writer.field);
+    keep(&writer, fi_buf_append_slice(out, schema->others));
+    fi_buf_deinit(&writer.field);
     size_t size = out->size - start;
-    if (writer.rc != FIRN_OK || size > FIRN_SCHEMA_RECORD_SIZE_MAX) {
+    if (writer.rc != FIRN_OK || size > FI_SCHEMA_RECORD_SIZE_MAX) {
         out->size = start;
     }
     if (writer.rc != FIRN_OK) {
-        return firn_error_no_memory(err, "the record of a schema");
+        return fi_error_no_memory(err, "the record of a schema");
     }
-    if (size > FIRN_SCHEMA_RECORD_SIZE_MAX) {
-        return firn_error_set(
-            err, FIRN_LIMIT,
-            "the columns and their defaults have %zu bytes; at most %d are allowed", size,
-            FIRN_SCHEMA_RECORD_SIZE_MAX);
+    if (size > FI_SCHEMA_RECORD_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the columns and their defaults have %zu bytes; at most %d are allowed",
+                            size, FI_SCHEMA_RECORD_SIZE_MAX);
     }
     return FIRN_OK;
 }
@@ -228,10 +227,10 @@ firn_schema_record_encode(const struct firn_schema *schema, struct firn_buf *out
 
 /* Splits lists into fields, and passes each known field to a function. */
 struct decoder {
-    struct firn_schema schema; /* borrows from the fields below, and from the record */
-    struct firn_schema_column *columns;
-    struct firn_schema_index *indexes;
-    struct firn_schema_vector_index *vector_indexes;
+    struct fi_schema schema; /* borrows from the fields below, and from the record */
+    struct fi_schema_column *columns;
+    struct fi_schema_index *indexes;
+    struct fi_schema_vector_index *vector_indexes;
     uint32_t key[FIRN_TABLE_KEY_COLUMNS_MAX];
     uint32_t (*index_columns)[FIRN_TABLE_KEY_COLUMNS_MAX];
     firn_error *err;
@@ -240,23 +239,23 @@ struct decoder {
 static int
 corrupt(struct decoder *decoder, const char *what)
 {
-    return firn_error_set(decoder->err, FIRN_CORRUPT, "the record of a schema %s", what);
+    return fi_error_set(decoder->err, FIRN_CORRUPT, "the record of a schema %s", what);
 }
 
 static int
 newer(struct decoder *decoder, const char *what)
 {
-    return firn_error_set(decoder->err, FIRN_NEWER,
-                          "the schema of a table has %s that this version of firn does not know",
-                          what);
+    return fi_error_set(decoder->err, FIRN_NEWER,
+                        "the schema of a table has %s that this version of firn does not know",
+                        what);
 }
 
 /* Reads a number from 0 to max, and nothing else. */
 static bool
 get_number(firn_slice bytes, uint64_t max, uint64_t *out)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
-    return firn_reader_varint_max(&reader, max, out) && firn_reader_left(&reader) == 0;
+    struct fi_reader reader = fi_reader_of(bytes);
+    return fi_reader_varint_max(&reader, max, out) && fi_reader_left(&reader) == 0;
 }
 
 static bool
@@ -271,11 +270,11 @@ get_u32(firn_slice bytes, uint32_t *out)
 static bool
 get_ids(firn_slice bytes, uint32_t *out, size_t *out_count)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     uint64_t id;
-    for (*out_count = 0; firn_reader_left(&reader) > 0; ++*out_count) {
+    for (*out_count = 0; fi_reader_left(&reader) > 0; ++*out_count) {
         if (*out_count == FIRN_TABLE_KEY_COLUMNS_MAX ||
-            !firn_reader_varint_max(&reader, UINT32_MAX, &id)) {
+            !fi_reader_varint_max(&reader, UINT32_MAX, &id)) {
             return false;
         }
         out[*out_count] = (uint32_t)id;
@@ -284,20 +283,20 @@ get_ids(firn_slice bytes, uint32_t *out, size_t *out_count)
 }
 
 static bool
-get_constant(firn_slice bytes, struct firn_cell *out)
+get_constant(firn_slice bytes, struct fi_cell *out)
 {
-    struct firn_tuple_reader reader;
+    struct fi_tuple_reader reader;
     uint32_t column = 0;
     bool is_corrupt;
-    firn_tuple_reader_init(&reader, bytes);
-    return firn_tuple_next(&reader, &column, out, &is_corrupt) && column == 0 &&
-           out->kind != FIRN_PHYSICAL_NONE && reader.at == reader.end;
+    fi_tuple_reader_init(&reader, bytes);
+    return fi_tuple_next(&reader, &column, out, &is_corrupt) && column == 0 &&
+           out->kind != FI_PHYSICAL_NONE && reader.at == reader.end;
 }
 
 static int
 take_column_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
 {
-    struct firn_schema_column *column = target;
+    struct fi_schema_column *column = target;
     uint32_t numbers[FIRN_TABLE_KEY_COLUMNS_MAX];
     uint64_t number = 0;
     size_t count = 0;
@@ -308,7 +307,7 @@ take_column_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void 
         break;
     case COLUMN_NAME:
         column->name = bytes;
-        is_good = firn_schema_is_name(bytes);
+        is_good = fi_schema_is_name(bytes);
         break;
     case COLUMN_TYPE:
         is_good = get_number(bytes, UINT64_MAX, &number) && number > 0;
@@ -350,7 +349,7 @@ take_column_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void 
 static int
 take_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
 {
-    struct firn_schema_index *index = target;
+    struct fi_schema_index *index = target;
     size_t place = (size_t)(index - decoder->indexes);
     uint64_t number = 0;
     bool is_good = false;
@@ -360,7 +359,7 @@ take_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *
         break;
     case INDEX_NAME:
         index->name = bytes;
-        is_good = firn_schema_is_name(bytes);
+        is_good = fi_schema_is_name(bytes);
         break;
     case INDEX_COLUMNS:
         is_good = get_ids(bytes, decoder->index_columns[place], &index->column_count);
@@ -382,7 +381,7 @@ take_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *
 static int
 take_vector_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
 {
-    struct firn_schema_vector_index *index = target;
+    struct fi_schema_vector_index *index = target;
     uint32_t numbers[FIRN_TABLE_KEY_COLUMNS_MAX] = {0};
     size_t count;
     bool is_good = false;
@@ -392,7 +391,7 @@ take_vector_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes,
         break;
     case VECTOR_INDEX_NAME:
         index->name = bytes;
-        is_good = firn_schema_is_name(bytes);
+        is_good = fi_schema_is_name(bytes);
         break;
     case VECTOR_INDEX_COLUMN:
         is_good = get_u32(bytes, &index->column);
@@ -416,17 +415,16 @@ take_fields(struct decoder *decoder, firn_slice bytes,
             int (*take)(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target),
             void *target, uint32_t *seen, firn_slice *others)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     uint64_t before = 0;
     *seen = 0;
     *others = firn_bytes(reader.end, 0);
-    while (firn_reader_left(&reader) > 0) {
+    while (fi_reader_left(&reader) > 0) {
         const uint8_t *begin = reader.at;
         uint64_t tag;
         firn_slice field;
-        if (!firn_reader_varint(&reader, &tag) || tag <= before ||
-            (tag < FIRST_OTHER && tag % 2 == 0) ||
-            !firn_reader_sized(&reader, bytes.size, &field)) {
+        if (!fi_reader_varint(&reader, &tag) || tag <= before ||
+            (tag < FIRST_OTHER && tag % 2 == 0) || !fi_reader_sized(&reader, bytes.size, &field)) {
             return corrupt(decoder, "has an impossible field");
         }
         if (tag >= FIRST_OTHER && tag % 2 == 1) {
@@ -439,7 +437,7 @@ take_fields(struct decoder *decoder, firn_slice bytes,
         if (tag < FIRST_OTHER) {
             *seen |= (uint32_t)1 << tag;
         } else if (others->size == 0) {
-            *others = firn_bytes(begin, firn_reader_left(&reader) + (size_t)(reader.at - begin));
+            *others = firn_bytes(begin, fi_reader_left(&reader) + (size_t)(reader.at - begin));
         }
         before = tag;
     }
@@ -450,11 +448,11 @@ take_fields(struct decoder *decoder, firn_slice bytes,
 static size_t
 count_list(firn_slice bytes, size_t max)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     size_t count = 0;
     firn_slice element;
-    while (firn_reader_left(&reader) > 0) {
-        if (count == max || !firn_reader_sized(&reader, bytes.size, &element)) {
+    while (fi_reader_left(&reader) > 0) {
+        if (count == max || !fi_reader_sized(&reader, bytes.size, &element)) {
             return SIZE_MAX;
         }
         count++;
@@ -466,21 +464,21 @@ static int
 take_columns(struct decoder *decoder, firn_slice bytes)
 {
     static const uint32_t needed = 1u << COLUMN_ID | 1u << COLUMN_NAME | 1u << COLUMN_TYPE;
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     size_t count = count_list(bytes, FIRN_TABLE_COLUMNS_MAX);
     int rc = FIRN_OK;
     if (count == SIZE_MAX || count == 0) {
         return corrupt(decoder, "has an impossible list of columns");
     }
-    decoder->columns = firn_alloc_zeroed(count * sizeof *decoder->columns);
+    decoder->columns = fi_alloc_zeroed(count * sizeof *decoder->columns);
     if (decoder->columns == NULL) {
-        return firn_error_no_memory(decoder->err, "a schema");
+        return fi_error_no_memory(decoder->err, "a schema");
     }
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        struct firn_schema_column *column = &decoder->columns[i];
+        struct fi_schema_column *column = &decoder->columns[i];
         firn_slice element;
         uint32_t seen;
-        CHECK(firn_reader_sized(&reader, bytes.size, &element));
+        CHECK(fi_reader_sized(&reader, bytes.size, &element));
         rc = take_fields(decoder, element, take_column_field, column, &seen, &column->others);
         if (rc == FIRN_OK && (seen & needed) != needed) {
             rc = corrupt(decoder, "has a column without a number, name or type");
@@ -495,22 +493,22 @@ static int
 take_indexes(struct decoder *decoder, firn_slice bytes)
 {
     static const uint32_t needed = 1u << INDEX_ID | 1u << INDEX_NAME | 1u << INDEX_COLUMNS;
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     size_t count = count_list(bytes, FIRN_TABLE_INDEXES_MAX);
     int rc = FIRN_OK;
     if (count == SIZE_MAX || count == 0) {
         return corrupt(decoder, "has an impossible list of indexes");
     }
-    decoder->indexes = firn_alloc_zeroed(count * sizeof *decoder->indexes);
-    decoder->index_columns = firn_alloc_array(count, sizeof *decoder->index_columns);
+    decoder->indexes = fi_alloc_zeroed(count * sizeof *decoder->indexes);
+    decoder->index_columns = fi_alloc_array(count, sizeof *decoder->index_columns);
     if (decoder->indexes == NULL || decoder->index_columns == NULL) {
-        return firn_error_no_memory(decoder->err, "a schema");
+        return fi_error_no_memory(decoder->err, "a schema");
     }
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        struct firn_schema_index *index = &decoder->indexes[i];
+        struct fi_schema_index *index = &decoder->indexes[i];
         firn_slice element;
         uint32_t seen;
-        CHECK(firn_reader_sized(&reader, bytes.size, &element));
+        CHECK(fi_reader_sized(&reader, bytes.size, &element));
         rc = take_fields(decoder, element, take_index_field, index, &seen, &index->others);
         if (rc == FIRN_OK && (seen & needed) != needed) {
             rc = corrupt(decoder, "has an index without a number, name or columns");
@@ -526,21 +524,21 @@ take_vector_indexes(struct decoder *decoder, firn_slice bytes)
 {
     static const uint32_t needed = 1u << VECTOR_INDEX_ID | 1u << VECTOR_INDEX_NAME |
                                    1u << VECTOR_INDEX_COLUMN | 1u << VECTOR_INDEX_PARAMETERS;
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     size_t count = count_list(bytes, FIRN_TABLE_INDEXES_MAX);
     int rc = FIRN_OK;
     if (count == SIZE_MAX || count == 0) {
         return corrupt(decoder, "has an impossible list of indexes");
     }
-    decoder->vector_indexes = firn_alloc_zeroed(count * sizeof *decoder->vector_indexes);
+    decoder->vector_indexes = fi_alloc_zeroed(count * sizeof *decoder->vector_indexes);
     if (decoder->vector_indexes == NULL) {
-        return firn_error_no_memory(decoder->err, "a schema");
+        return fi_error_no_memory(decoder->err, "a schema");
     }
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        struct firn_schema_vector_index *index = &decoder->vector_indexes[i];
+        struct fi_schema_vector_index *index = &decoder->vector_indexes[i];
         firn_slice element;
         uint32_t seen;
-        CHECK(firn_reader_sized(&reader, bytes.size, &element));
+        CHECK(fi_reader_sized(&reader, bytes.size, &element));
         rc = take_fields(decoder, element, take_vector_index_field, index, &seen, &index->others);
         if (rc == FIRN_OK && (seen & needed) != needed) {
             rc = corrupt(decoder, "has an index without a number, name, column or parameters");
@@ -554,7 +552,7 @@ take_vector_indexes(struct decoder *decoder, firn_slice bytes)
 static int
 take_record_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target)
 {
-    struct firn_schema *schema = &decoder->schema;
+    struct fi_schema *schema = &decoder->schema;
     bool is_good = false;
     (void)target;
     switch (tag) {
@@ -584,7 +582,7 @@ take_record_field(struct decoder *decoder, unsigned tag, firn_slice bytes, void 
 }
 
 int
-firn_schema_record_decode(firn_slice record, struct firn_schema **out, firn_error *err)
+fi_schema_record_decode(firn_slice record, struct fi_schema **out, firn_error *err)
 {
     static const uint32_t needed = 1u << RECORD_VERSION | 1u << RECORD_NEXT_COLUMN |
                                    1u << RECORD_NEXT_INDEX | 1u << RECORD_COLUMNS |
@@ -594,23 +592,23 @@ firn_schema_record_decode(firn_slice record, struct firn_schema **out, firn_erro
     uint32_t seen = 0;
     int rc;
     *out = NULL;
-    if (record.size > FIRN_SCHEMA_RECORD_SIZE_MAX) {
+    if (record.size > FI_SCHEMA_RECORD_SIZE_MAX) {
         return corrupt(&decoder, "is too large");
     }
-    FIRN_TRY(take_fields(&decoder, record, take_record_field, NULL, &seen, &decoder.schema.others));
+    FI_TRY(take_fields(&decoder, record, take_record_field, NULL, &seen, &decoder.schema.others));
     if ((seen & needed) != needed) {
         rc = corrupt(&decoder, "lacks a field");
         goto out;
     }
-    rc = firn_schema_create(&decoder.schema, out, decoder.err);
+    rc = fi_schema_create(&decoder.schema, out, decoder.err);
     if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) { /* an invalid schema was never written */
         rc = decoder.err->code = FIRN_CORRUPT;
-        (void)firn_error_prefix(decoder.err, "the record of a schema makes no table");
+        (void)fi_error_prefix(decoder.err, "the record of a schema makes no table");
     }
 out:
-    firn_free(decoder.index_columns);
-    firn_free(decoder.indexes);
-    firn_free(decoder.vector_indexes);
-    firn_free(decoder.columns);
+    fi_free(decoder.index_columns);
+    fi_free(decoder.indexes);
+    fi_free(decoder.vector_indexes);
+    fi_free(decoder.columns);
     return rc;
 }

@@ -37,55 +37,55 @@ is_plain(firn_slice name)
 }
 
 static int
-append_name(firn_slice name, struct firn_buf *out)
+append_name(firn_slice name, struct fi_buf *out)
 {
     if (is_plain(name)) {
-        return firn_buf_append_slice(out, name);
+        return fi_buf_append_slice(out, name);
     }
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, '"'));
+    FI_TRY_RETURN(fi_buf_append_u8(out, '"'));
     for (size_t i = 0; i < name.size; i++) {
-        FIRN_TRY_RETURN(firn_buf_append(out, "\"", name.data[i] == '"' ? 1 : 0));
-        FIRN_TRY_RETURN(firn_buf_append_u8(out, name.data[i]));
+        FI_TRY_RETURN(fi_buf_append(out, "\"", name.data[i] == '"' ? 1 : 0));
+        FI_TRY_RETURN(fi_buf_append_u8(out, name.data[i]));
     }
-    return firn_buf_append_u8(out, '"');
+    return fi_buf_append_u8(out, '"');
 }
 
 static int
-append_list(const struct firn_schema *schema, const uint32_t *places, size_t count,
-            struct firn_buf *out)
+append_list(const struct fi_schema *schema, const uint32_t *places, size_t count,
+            struct fi_buf *out)
 {
     for (size_t i = 0; i < count; i++) {
         DCHECK(places[i] < schema->column_count);
-        FIRN_TRY_RETURN(firn_buf_append_str(out, i == 0 ? " (" : ", "));
-        FIRN_TRY_RETURN(append_name(schema->columns[places[i]].name, out));
+        FI_TRY_RETURN(fi_buf_append_str(out, i == 0 ? " (" : ", "));
+        FI_TRY_RETURN(append_name(schema->columns[places[i]].name, out));
     }
-    return firn_buf_append_u8(out, ')');
+    return fi_buf_append_u8(out, ')');
 }
 
 static int
-append_column(const struct firn_schema_column *column, struct firn_buf *out)
+append_column(const struct fi_schema_column *column, struct fi_buf *out)
 {
-    char type[FIRN_SCHEMA_TYPE_TEXT_SIZE];
-    FIRN_TRY_RETURN(append_name(column->name, out));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, ' '));
-    FIRN_TRY_RETURN(firn_buf_append_str(out, firn_schema_type_text(column, type)));
+    char type[FI_SCHEMA_TYPE_TEXT_SIZE];
+    FI_TRY_RETURN(append_name(column->name, out));
+    FI_TRY_RETURN(fi_buf_append_u8(out, ' '));
+    FI_TRY_RETURN(fi_buf_append_str(out, fi_schema_type_text(column, type)));
     if (column->is_auto) {
-        FIRN_TRY_RETURN(firn_buf_append_str(out, " auto"));
+        FI_TRY_RETURN(fi_buf_append_str(out, " auto"));
     } else if (!column->is_nullable && !column->is_key) {
-        FIRN_TRY_RETURN(firn_buf_append_str(out, " not null"));
+        FI_TRY_RETURN(fi_buf_append_str(out, " not null"));
     }
-    if (column->default_value.kind != FIRN_PHYSICAL_NONE) {
-        FIRN_TRY_RETURN(firn_buf_append_str(out, " default "));
-        FIRN_TRY_RETURN(firn_schema_literal_append(column, &column->default_value, out));
+    if (column->default_value.kind != FI_PHYSICAL_NONE) {
+        FI_TRY_RETURN(fi_buf_append_str(out, " default "));
+        FI_TRY_RETURN(fi_schema_literal_append(column, &column->default_value, out));
     }
     if (column->has_bloom_filter) {
-        FIRN_TRY_RETURN(firn_buf_append_str(out, " bloom"));
+        FI_TRY_RETURN(fi_buf_append_str(out, " bloom"));
     }
-    return firn_buf_append_str(out, ", ");
+    return fi_buf_append_str(out, ", ");
 }
 
 const char *
-firn_schema_text_metric(uint32_t metric)
+fi_schema_text_metric(uint32_t metric)
 {
     static const char *const names[] = {"l2", "dot", "cosine"};
     _Static_assert(FIRN_METRIC_L2 == 1 && FIRN_METRIC_DOT == 2 && FIRN_METRIC_COSINE == 3,
@@ -94,45 +94,45 @@ firn_schema_text_metric(uint32_t metric)
 }
 
 static int
-append_vector_index(const struct firn_schema *schema, const struct firn_schema_vector_index *index,
-                    struct firn_buf *out)
+append_vector_index(const struct fi_schema *schema, const struct fi_schema_vector_index *index,
+                    struct fi_buf *out)
 {
     const firn_vector_index usual = FIRN_VECTOR_INDEX_INIT;
     char number[32];
-    FIRN_TRY_RETURN(firn_buf_append_str(out, ", vector index "));
-    FIRN_TRY_RETURN(append_name(index->name, out));
-    FIRN_TRY_RETURN(append_list(schema, &index->place, 1, out));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, ' '));
-    FIRN_TRY_RETURN(firn_buf_append_str(out, firn_schema_text_metric(index->metric)));
+    FI_TRY_RETURN(fi_buf_append_str(out, ", vector index "));
+    FI_TRY_RETURN(append_name(index->name, out));
+    FI_TRY_RETURN(append_list(schema, &index->place, 1, out));
+    FI_TRY_RETURN(fi_buf_append_u8(out, ' '));
+    FI_TRY_RETURN(fi_buf_append_str(out, fi_schema_text_metric(index->metric)));
     if (index->m != usual.m) {
         (void)snprintf(number, sizeof number, " m %u", (unsigned)index->m);
-        FIRN_TRY_RETURN(firn_buf_append_str(out, number));
+        FI_TRY_RETURN(fi_buf_append_str(out, number));
     }
     if (index->ef_construction != usual.ef_construction) {
         (void)snprintf(number, sizeof number, " ef %u", (unsigned)index->ef_construction);
-        FIRN_TRY_RETURN(firn_buf_append_str(out, number));
+        FI_TRY_RETURN(fi_buf_append_str(out, number));
     }
     return FIRN_OK;
 }
 
 int
-firn_schema_text_append(const struct firn_schema *schema, struct firn_buf *out)
+fi_schema_text_append(const struct fi_schema *schema, struct fi_buf *out)
 {
     size_t start = out->size;
     int rc = FIRN_OK;
     for (size_t i = 0; i < schema->column_count; i++) {
-        FIRN_TRY(append_column(&schema->columns[i], out));
+        FI_TRY(append_column(&schema->columns[i], out));
     }
-    FIRN_TRY(firn_buf_append_str(out, "primary key"));
-    FIRN_TRY(append_list(schema, schema->key_places, schema->key_count, out));
+    FI_TRY(fi_buf_append_str(out, "primary key"));
+    FI_TRY(append_list(schema, schema->key_places, schema->key_count, out));
     for (size_t i = 0; i < schema->index_count; i++) {
-        const struct firn_schema_index *index = &schema->indexes[i];
-        FIRN_TRY(firn_buf_append_str(out, index->is_unique ? ", unique index " : ", index "));
-        FIRN_TRY(append_name(index->name, out));
-        FIRN_TRY(append_list(schema, index->places, index->column_count, out));
+        const struct fi_schema_index *index = &schema->indexes[i];
+        FI_TRY(fi_buf_append_str(out, index->is_unique ? ", unique index " : ", index "));
+        FI_TRY(append_name(index->name, out));
+        FI_TRY(append_list(schema, index->places, index->column_count, out));
     }
     for (size_t i = 0; i < schema->vector_index_count; i++) {
-        FIRN_TRY(append_vector_index(schema, &schema->vector_indexes[i], out));
+        FI_TRY(append_vector_index(schema, &schema->vector_indexes[i], out));
     }
 out:
     if (rc != FIRN_OK) {
@@ -142,8 +142,7 @@ out:
 }
 
 void
-firn_schema_text_explain(const struct firn_schema *schema, const char *table, int rc,
-                         firn_error *err)
+fi_schema_text_explain(const struct fi_schema *schema, const char *table, int rc, firn_error *err)
 {
     static const char before[] = "column ";
     bool is_loss = rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO;
@@ -157,8 +156,8 @@ firn_schema_text_explain(const struct firn_schema *schema, const char *table, in
     }
     for (size_t i = 0; i < schema->column_count; i++) {
         if (schema->columns[i].id == id) {
-            (void)firn_error_prefix(err, "column '%s' of table '%s'",
-                                    (const char *)schema->columns[i].name.data, table);
+            (void)fi_error_prefix(err, "column '%s' of table '%s'",
+                                  (const char *)schema->columns[i].name.data, table);
             break;
         }
     }

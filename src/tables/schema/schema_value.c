@@ -83,25 +83,25 @@ show(const firn_value *value, char out[VALUE_TEXT_SIZE])
 }
 
 static int
-refuse(const struct firn_schema_column *column, const firn_value *value, int code, const char *why,
+refuse(const struct fi_schema_column *column, const firn_value *value, int code, const char *why,
        firn_error *err)
 {
-    char type[FIRN_SCHEMA_TYPE_TEXT_SIZE];
+    char type[FI_SCHEMA_TYPE_TEXT_SIZE];
     char text[VALUE_TEXT_SIZE];
     const char *of = firn_type_name(value->type);
-    return firn_error_set(err, code, "column %s, %s: %s%s%s %s", (const char *)column->name.data,
-                          firn_schema_type_text(column, type), firn_is_null(*value) ? "" : of,
-                          firn_is_null(*value) ? "" : " ", show(value, text), why);
+    return fi_error_set(err, code, "column %s, %s: %s%s%s %s", (const char *)column->name.data,
+                        fi_schema_type_text(column, type), firn_is_null(*value) ? "" : of,
+                        firn_is_null(*value) ? "" : " ", show(value, text), why);
 }
 
 static int
-refuse_type(const struct firn_schema_column *column, const firn_value *value, firn_error *err)
+refuse_type(const struct fi_schema_column *column, const firn_value *value, firn_error *err)
 {
     return refuse(column, value, FIRN_INVALID, "is of another type", err);
 }
 
 static int
-refuse_range(const struct firn_schema_column *column, const firn_value *value, firn_error *err)
+refuse_range(const struct fi_schema_column *column, const firn_value *value, firn_error *err)
 {
     return refuse(column, value, FIRN_LIMIT, "is out of range", err);
 }
@@ -168,50 +168,50 @@ bits_of(firn_type type)
     return 8u << (type >= FIRN_TYPE_U8 ? type - FIRN_TYPE_U8 : type - FIRN_TYPE_I8);
 }
 
-struct firn_schema_value_range
-firn_schema_value_range_of(const struct firn_schema_column *column)
+struct fi_schema_value_range
+fi_schema_value_range_of(const struct fi_schema_column *column)
 {
     int64_t limit;
     switch (column->type) {
     case FIRN_TYPE_DATE:
-        return (struct firn_schema_value_range){date_min, date_max};
+        return (struct fi_schema_value_range){date_min, date_max};
     case FIRN_TYPE_TIMESTAMP:
-        return (struct firn_schema_value_range){date_min * day_us, (date_max + 1) * day_us - 1};
+        return (struct fi_schema_value_range){date_min * day_us, (date_max + 1) * day_us - 1};
     case FIRN_TYPE_DECIMAL:
         limit = (int64_t)power_of_ten(column->precision);
-        return (struct firn_schema_value_range){1 - limit, limit - 1};
+        return (struct fi_schema_value_range){1 - limit, limit - 1};
     case FIRN_TYPE_I8:
     case FIRN_TYPE_I16:
     case FIRN_TYPE_I32:
     case FIRN_TYPE_I64:
         limit = (int64_t)(UINT64_MAX >> (65 - bits_of(column->type)));
-        return (struct firn_schema_value_range){-limit - 1, limit};
+        return (struct fi_schema_value_range){-limit - 1, limit};
     default:
-        return (struct firn_schema_value_range){1, 0};
+        return (struct fi_schema_value_range){1, 0};
     }
 }
 
 static bool
-is_signed_in_range(const struct firn_schema_column *column, int64_t number)
+is_signed_in_range(const struct fi_schema_column *column, int64_t number)
 {
-    struct firn_schema_value_range range = firn_schema_value_range_of(column);
+    struct fi_schema_value_range range = fi_schema_value_range_of(column);
     return number >= range.min && number <= range.max;
 }
 
 static bool
-is_unsigned_in_range(const struct firn_schema_column *column, uint64_t number)
+is_unsigned_in_range(const struct fi_schema_column *column, uint64_t number)
 {
     return column->type == FIRN_TYPE_BOOL ? number <= 1
                                           : number <= UINT64_MAX >> (64 - bits_of(column->type));
 }
 
 static int
-signed_to_cell(const struct firn_schema_column *column, const firn_value *value,
-               struct firn_cell *out, firn_error *err)
+signed_to_cell(const struct fi_schema_column *column, const firn_value *value, struct fi_cell *out,
+               firn_error *err)
 {
     struct integer integer = {false, 0};
     bool is_integer = integer_of(value, &integer);
-    out->kind = FIRN_PHYSICAL_I64;
+    out->kind = FI_PHYSICAL_I64;
     if (column->type >= FIRN_TYPE_DECIMAL && value->type == column->type) {
         out->as.i64 = value->as.i64;
     } else if (!is_integer || column->type == FIRN_TYPE_DATE ||
@@ -231,11 +231,11 @@ signed_to_cell(const struct firn_schema_column *column, const firn_value *value,
 }
 
 static int
-unsigned_to_cell(const struct firn_schema_column *column, const firn_value *value,
-                 struct firn_cell *out, firn_error *err)
+unsigned_to_cell(const struct fi_schema_column *column, const firn_value *value,
+                 struct fi_cell *out, firn_error *err)
 {
     struct integer integer;
-    out->kind = FIRN_PHYSICAL_U64;
+    out->kind = FI_PHYSICAL_U64;
     if (column->type == FIRN_TYPE_BOOL) {
         out->as.u64 = value->type == FIRN_TYPE_BOOL && value->as.boolean ? 1 : 0;
         return value->type == FIRN_TYPE_BOOL ? FIRN_OK : refuse_type(column, value, err);
@@ -257,14 +257,14 @@ fits_bits(uint64_t magnitude, unsigned bits)
 }
 
 static int
-real_to_cell(const struct firn_schema_column *column, const firn_value *value,
-             struct firn_cell *out, firn_error *err)
+real_to_cell(const struct fi_schema_column *column, const firn_value *value, struct fi_cell *out,
+             firn_error *err)
 {
     bool is_f32 = column->type == FIRN_TYPE_F32;
     struct integer integer;
     double number;
     if (value->type == FIRN_TYPE_F32 && is_f32) {
-        out->kind = FIRN_PHYSICAL_F32;
+        out->kind = FI_PHYSICAL_F32;
         out->as.f32 = value->as.f32; /* bit for bit */
         return FIRN_OK;
     }
@@ -280,14 +280,14 @@ real_to_cell(const struct firn_schema_column *column, const firn_value *value,
         number = (double)integer.magnitude * (integer.is_negative ? -1 : 1);
     }
     if (is_f32) {
-        out->kind = FIRN_PHYSICAL_F32;
+        out->kind = FI_PHYSICAL_F32;
         out->as.f32 = (float)number;
         bool is_finite = number - number == 0;
         if (is_finite && out->as.f32 - out->as.f32 != 0) {
             return refuse_range(column, value, err);
         }
     } else {
-        out->kind = FIRN_PHYSICAL_F64;
+        out->kind = FI_PHYSICAL_F64;
         out->as.f64 = number;
     }
     return FIRN_OK;
@@ -300,14 +300,14 @@ is_finite_vector(firn_slice bytes)
 {
     bool is_finite = true;
     for (size_t at = 0; at < bytes.size; at += sizeof(float)) {
-        is_finite = is_finite && (firn_load_le32(bytes.data + at) >> 23 & 0xff) != 0xff;
+        is_finite = is_finite && (fi_load_le32(bytes.data + at) >> 23 & 0xff) != 0xff;
     }
     return is_finite;
 }
 
 static int
-bytes_to_cell(const struct firn_schema_column *column, const firn_value *value,
-              struct firn_cell *out, firn_error *err)
+bytes_to_cell(const struct fi_schema_column *column, const firn_value *value, struct fi_cell *out,
+              firn_error *err)
 {
     bool is_sized = column->type == FIRN_TYPE_UUID || column->type == FIRN_TYPE_VECTOR;
     if (value->type != column->type && !(is_sized && value->type == FIRN_TYPE_BLOB)) {
@@ -324,14 +324,14 @@ bytes_to_cell(const struct firn_schema_column *column, const firn_value *value,
                        column->fixed_size / (is_vector ? (unsigned)sizeof(float) : 1));
         return refuse(column, value, FIRN_INVALID, why, err);
     }
-    if (column->type == FIRN_TYPE_TEXT && !firn_utf8_is_valid(bytes)) {
+    if (column->type == FIRN_TYPE_TEXT && !fi_utf8_is_valid(bytes)) {
         firn_value blob = firn_blob(bytes); /* the message must not show the bytes */
         return refuse(column, &blob, FIRN_INVALID, "are not UTF-8", err);
     }
     if (column->type == FIRN_TYPE_VECTOR && !is_finite_vector(bytes)) {
         return refuse(column, value, FIRN_INVALID, "has an infinity or a NaN", err);
     }
-    out->kind = FIRN_PHYSICAL_BYTES;
+    out->kind = FI_PHYSICAL_BYTES;
     out->as.bytes = bytes;
     return FIRN_OK;
 }
@@ -339,25 +339,25 @@ bytes_to_cell(const struct firn_schema_column *column, const firn_value *value,
 /* ---- any type ---- */
 
 int
-firn_schema_value_to_cell(const struct firn_schema_column *column, const firn_value *value,
-                          struct firn_cell *out, firn_error *err)
+fi_schema_value_to_cell(const struct fi_schema_column *column, const firn_value *value,
+                        struct fi_cell *out, firn_error *err)
 {
-    out->kind = FIRN_PHYSICAL_NONE;
+    out->kind = FI_PHYSICAL_NONE;
     out->as.u64 = 0;
     if (value->type == FIRN_TYPE_NULL) {
         return column->is_nullable ? FIRN_OK
                                    : refuse(column, value, FIRN_INVALID, "is not allowed", err);
     }
     if (value->type < FIRN_TYPE_NULL || value->type > FIRN_TYPE_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "column %s: a value of type %d, which is none",
-                              (const char *)column->name.data, (int)value->type);
+        return fi_error_set(err, FIRN_INVALID, "column %s: a value of type %d, which is none",
+                            (const char *)column->name.data, (int)value->type);
     }
-    switch (firn_physical_of(column->type)) {
-    case FIRN_PHYSICAL_I64:
+    switch (fi_physical_of(column->type)) {
+    case FI_PHYSICAL_I64:
         return signed_to_cell(column, value, out, err);
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         return unsigned_to_cell(column, value, out, err);
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         return bytes_to_cell(column, value, out, err);
     default:
         return real_to_cell(column, value, out, err);
@@ -368,7 +368,7 @@ firn_schema_value_to_cell(const struct firn_schema_column *column, const firn_va
 
 /* Whether numbers of the value's type can be added to the column. */
 static bool
-is_addable(const struct firn_schema_column *column, const firn_value *number)
+is_addable(const struct fi_schema_column *column, const firn_value *number)
 {
     bool is_integer = number->type >= FIRN_TYPE_I8 && number->type <= FIRN_TYPE_U64;
     bool is_real = number->type == FIRN_TYPE_F32 || number->type == FIRN_TYPE_F64;
@@ -379,14 +379,14 @@ is_addable(const struct firn_schema_column *column, const firn_value *number)
 }
 
 static int
-refuse_sum(const struct firn_schema_column *column, const firn_value *number, firn_error *err)
+refuse_sum(const struct fi_schema_column *column, const firn_value *number, firn_error *err)
 {
     return refuse(column, number, FIRN_LIMIT, "cannot be added, the sum is out of range", err);
 }
 
 /* The number that is added to an integer, or to the units of a decimal. */
 static bool
-units_of(const struct firn_schema_column *column, const firn_value *number, struct integer *out)
+units_of(const struct fi_schema_column *column, const firn_value *number, struct integer *out)
 {
     bool is_scaled = column->type == FIRN_TYPE_DECIMAL && number->type != FIRN_TYPE_DECIMAL;
     firn_value plain = *number;
@@ -394,18 +394,17 @@ units_of(const struct firn_schema_column *column, const firn_value *number, stru
         plain.type = FIRN_TYPE_I64;
     }
     return integer_of(&plain, out) &&
-           firn_mul_u64(out->magnitude, is_scaled ? power_of_ten(column->scale) : 1,
-                        &out->magnitude);
+           fi_mul_u64(out->magnitude, is_scaled ? power_of_ten(column->scale) : 1, &out->magnitude);
 }
 
 static int
-add_signed(const struct firn_schema_column *column, struct firn_cell *cell,
-           const firn_value *number, firn_error *err)
+add_signed(const struct fi_schema_column *column, struct fi_cell *cell, const firn_value *number,
+           firn_error *err)
 {
     struct integer more;
     int64_t sum = 0;
     bool fits = units_of(column, number, &more);
-    DCHECK(cell->kind == FIRN_PHYSICAL_I64);
+    DCHECK(cell->kind == FI_PHYSICAL_I64);
     if (fits) {
         fits = more.is_negative ? !__builtin_sub_overflow(cell->as.i64, more.magnitude, &sum)
                                 : !__builtin_add_overflow(cell->as.i64, more.magnitude, &sum);
@@ -418,13 +417,13 @@ add_signed(const struct firn_schema_column *column, struct firn_cell *cell,
 }
 
 static int
-add_unsigned(const struct firn_schema_column *column, struct firn_cell *cell,
-             const firn_value *number, firn_error *err)
+add_unsigned(const struct fi_schema_column *column, struct fi_cell *cell, const firn_value *number,
+             firn_error *err)
 {
     struct integer more;
     uint64_t sum = 0;
     bool fits = units_of(column, number, &more);
-    DCHECK(cell->kind == FIRN_PHYSICAL_U64);
+    DCHECK(cell->kind == FI_PHYSICAL_U64);
     DCHECK(column->type >= FIRN_TYPE_U8 && column->type <= FIRN_TYPE_U64);
     if (fits) {
         fits = more.is_negative ? !__builtin_sub_overflow(cell->as.u64, more.magnitude, &sum)
@@ -438,17 +437,17 @@ add_unsigned(const struct firn_schema_column *column, struct firn_cell *cell,
 }
 
 static int
-add_real(const struct firn_schema_column *column, struct firn_cell *cell, const firn_value *number,
+add_real(const struct fi_schema_column *column, struct fi_cell *cell, const firn_value *number,
          firn_error *err)
 {
-    struct firn_schema_column wide = *column;
-    struct firn_cell more;
+    struct fi_schema_column wide = *column;
+    struct fi_cell more;
     wide.type = FIRN_TYPE_F64;
     int rc = real_to_cell(&wide, number, &more, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    double before = cell->kind == FIRN_PHYSICAL_F32 ? (double)cell->as.f32 : cell->as.f64;
+    double before = cell->kind == FI_PHYSICAL_F32 ? (double)cell->as.f32 : cell->as.f64;
     const firn_value sum = firn_f64(before + more.as.f64);
     bool were_finite = before - before == 0 && more.as.f64 - more.as.f64 == 0;
     if (were_finite && sum.as.f64 - sum.as.f64 != 0) {
@@ -458,25 +457,24 @@ add_real(const struct firn_schema_column *column, struct firn_cell *cell, const 
 }
 
 int
-firn_schema_value_add(const struct firn_schema_column *column, struct firn_cell *cell,
-                      const firn_value *number, firn_error *err)
+fi_schema_value_add(const struct fi_schema_column *column, struct fi_cell *cell,
+                    const firn_value *number, firn_error *err)
 {
     if (column->type < FIRN_TYPE_I8 || column->type > FIRN_TYPE_DECIMAL) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "column %s: it is not a number, so nothing is added",
-                              (const char *)column->name.data);
+        return fi_error_set(err, FIRN_INVALID, "column %s: it is not a number, so nothing is added",
+                            (const char *)column->name.data);
     }
     if (!is_addable(column, number)) {
-        return firn_error_set(err, FIRN_INVALID, "column %s: only a number of its kind is added",
-                              (const char *)column->name.data);
+        return fi_error_set(err, FIRN_INVALID, "column %s: only a number of its kind is added",
+                            (const char *)column->name.data);
     }
-    DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == firn_physical_of(column->type));
+    DCHECK(cell->kind == FI_PHYSICAL_NONE || cell->kind == fi_physical_of(column->type));
     switch (cell->kind) {
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_NONE:
         return FIRN_OK;
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         return add_signed(column, cell, number, err);
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         return add_unsigned(column, cell, number, err);
     default:
         return add_real(column, cell, number, err);
@@ -484,28 +482,28 @@ firn_schema_value_add(const struct firn_schema_column *column, struct firn_cell 
 }
 
 firn_value
-firn_schema_value_of(const struct firn_schema_column *column, const struct firn_cell *cell)
+fi_schema_value_of(const struct fi_schema_column *column, const struct fi_cell *cell)
 {
     firn_value value = firn_null();
-    DCHECK(cell->kind == FIRN_PHYSICAL_NONE || cell->kind == firn_physical_of(column->type));
-    value.type = cell->kind == FIRN_PHYSICAL_NONE ? FIRN_TYPE_NULL : column->type;
+    DCHECK(cell->kind == FI_PHYSICAL_NONE || cell->kind == fi_physical_of(column->type));
+    value.type = cell->kind == FI_PHYSICAL_NONE ? FIRN_TYPE_NULL : column->type;
     switch (cell->kind) {
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_NONE:
         break;
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         value.as.i64 = cell->as.i64;
         break;
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         if (column->type == FIRN_TYPE_BOOL) {
             value.as.boolean = cell->as.u64 != 0;
         } else {
             value.as.u64 = cell->as.u64;
         }
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         value.as.f32 = cell->as.f32;
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         value.as.f64 = cell->as.f64;
         break;
     default:
@@ -516,20 +514,20 @@ firn_schema_value_of(const struct firn_schema_column *column, const struct firn_
 }
 
 bool
-firn_schema_value_is_sound(const struct firn_schema_column *column, const struct firn_cell *cell)
+fi_schema_value_is_sound(const struct fi_schema_column *column, const struct fi_cell *cell)
 {
-    if (cell->kind == FIRN_PHYSICAL_NONE) {
+    if (cell->kind == FI_PHYSICAL_NONE) {
         return column->is_nullable;
     }
-    if (cell->kind != firn_physical_of(column->type)) {
+    if (cell->kind != fi_physical_of(column->type)) {
         return false;
     }
     switch (cell->kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         return is_signed_in_range(column, cell->as.i64);
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         return is_unsigned_in_range(column, cell->as.u64);
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         return column->fixed_size == 0 || cell->as.bytes.size == column->fixed_size;
     default:
         return true;

@@ -186,7 +186,7 @@ advance(struct parser *parser)
 static bool
 is_word(const struct token *token, const char *word)
 {
-    return token->kind == TOKEN_WORD && firn_schema_literal_is_word(token->text, word);
+    return token->kind == TOKEN_WORD && fi_schema_literal_is_word(token->text, word);
 }
 
 /* Takes the token if it is that word. */
@@ -232,21 +232,21 @@ fail(struct parser *parser, const char *text)
         near[--size] = '\0'; /* whole characters */
     }
     if (size == 0) {
-        return firn_error_set(parser->err, FIRN_INVALID,
-                              "the definition of a table, at its end (byte %zu): %s", token->at + 1,
-                              text);
+        return fi_error_set(parser->err, FIRN_INVALID,
+                            "the definition of a table, at its end (byte %zu): %s", token->at + 1,
+                            text);
     }
-    return firn_error_set(parser->err, FIRN_INVALID,
-                          "the definition of a table, at byte %zu (%s): %s", token->at + 1, near,
-                          text);
+    return fi_error_set(parser->err, FIRN_INVALID,
+                        "the definition of a table, at byte %zu (%s): %s", token->at + 1, near,
+                        text);
 }
 
 static int
 fail_limit(struct parser *parser, const char *what, size_t max)
 {
-    return firn_error_set(parser->err, FIRN_LIMIT,
-                          "the definition of a table, at byte %zu: more than %zu %s",
-                          parser->token.at + 1, max, what);
+    return fi_error_set(parser->err, FIRN_LIMIT,
+                        "the definition of a table, at byte %zu: more than %zu %s",
+                        parser->token.at + 1, max, what);
 }
 
 static int
@@ -314,12 +314,12 @@ parse_names(struct parser *parser, const char *const **out, size_t *out_count)
     struct pool *pool = &parser->pool;
     *out = pool->names + pool->name_count;
     *out_count = 0;
-    FIRN_TRY_RETURN(expect_sign(parser, '('));
+    FI_TRY_RETURN(expect_sign(parser, '('));
     do {
         if (pool->name_count == pool->name_max || *out_count == FIRN_TABLE_KEY_COLUMNS_MAX) {
             return fail_limit(parser, "columns in a key", FIRN_TABLE_KEY_COLUMNS_MAX);
         }
-        FIRN_TRY_RETURN(parse_name(parser, &pool->names[pool->name_count]));
+        FI_TRY_RETURN(parse_name(parser, &pool->names[pool->name_count]));
         pool->name_count++;
         ++*out_count;
     } while (take_sign(parser, ','));
@@ -390,16 +390,16 @@ parse_type(struct parser *parser, firn_table_column *column)
         (void)take_word(parser, "precision");
     }
     if (column->type == FIRN_TYPE_DECIMAL) {
-        FIRN_TRY_RETURN(expect_sign(parser, '('));
-        FIRN_TRY_RETURN(parse_count(parser, &column->precision));
+        FI_TRY_RETURN(expect_sign(parser, '('));
+        FI_TRY_RETURN(parse_count(parser, &column->precision));
         if (take_sign(parser, ',')) {
-            FIRN_TRY_RETURN(parse_count(parser, &column->scale));
+            FI_TRY_RETURN(parse_count(parser, &column->scale));
         }
-        FIRN_TRY_RETURN(expect_sign(parser, ')'));
+        FI_TRY_RETURN(expect_sign(parser, ')'));
     } else if (column->type == FIRN_TYPE_VECTOR) {
-        FIRN_TRY_RETURN(expect_sign(parser, '('));
-        FIRN_TRY_RETURN(parse_count(parser, &column->dimensions));
-        FIRN_TRY_RETURN(expect_sign(parser, ')'));
+        FI_TRY_RETURN(expect_sign(parser, '('));
+        FI_TRY_RETURN(parse_count(parser, &column->dimensions));
+        FI_TRY_RETURN(expect_sign(parser, ')'));
     } else if (parser->token.kind == TOKEN_SIGN && parser->token.text.data[0] == '(') {
         return fail(parser,
                     "only decimal and vector have numbers; lengths of texts are not limited");
@@ -411,32 +411,32 @@ static int
 parse_default(struct parser *parser, firn_table_column *column)
 {
     struct pool *pool = &parser->pool;
-    struct firn_schema_literal literal;
+    struct fi_schema_literal literal;
     uint8_t *copy;
     size_t bytes = 0;
     switch (parser->token.kind) {
     case TOKEN_WORD:
-        literal.form = FIRN_SCHEMA_LITERAL_WORD;
+        literal.form = FI_SCHEMA_LITERAL_WORD;
         break;
     case TOKEN_NUMBER:
-        literal.form = FIRN_SCHEMA_LITERAL_NUMBER;
+        literal.form = FI_SCHEMA_LITERAL_NUMBER;
         break;
     case TOKEN_STRING:
-        literal.form = FIRN_SCHEMA_LITERAL_STRING;
+        literal.form = FI_SCHEMA_LITERAL_STRING;
         break;
     case TOKEN_HEX:
-        literal.form = FIRN_SCHEMA_LITERAL_HEX;
+        literal.form = FI_SCHEMA_LITERAL_HEX;
         break;
     default:
         return refuse_token(parser, "expected a value after 'default'");
     }
     size_t size = copy_token(parser, &copy);
     literal.text =
-        literal.form == FIRN_SCHEMA_LITERAL_STRING ? firn_bytes(copy, size) : parser->token.text;
+        literal.form == FI_SCHEMA_LITERAL_STRING ? firn_bytes(copy, size) : parser->token.text;
     DCHECK(pool->value_count < pool->column_max); /* one for each column, at most */
     firn_value *value = &pool->values[pool->value_count];
     const char *wrong =
-        firn_schema_literal_read(&literal, column->type, column->scale, copy, &bytes, value);
+        fi_schema_literal_read(&literal, column->type, column->scale, copy, &bytes, value);
     if (wrong != NULL) {
         char text[128];
         (void)snprintf(text, sizeof text, "the default %s", wrong);
@@ -473,8 +473,8 @@ parse_index(struct parser *parser, bool is_unique)
     }
     firn_table_index *index = &pool->indexes[def->index_count];
     *index = (firn_table_index){.is_unique = is_unique};
-    FIRN_TRY_RETURN(parse_name(parser, &index->name));
-    FIRN_TRY_RETURN(parse_names(parser, &index->columns, &index->column_count));
+    FI_TRY_RETURN(parse_name(parser, &index->name));
+    FI_TRY_RETURN(parse_names(parser, &index->columns, &index->column_count));
     def->index_count++;
     return FIRN_OK;
 }
@@ -488,10 +488,10 @@ parse_parameters(struct parser *parser, firn_vector_index *index)
     for (;;) {
         if (!has_m && take_word(parser, "m")) {
             has_m = true;
-            FIRN_TRY_RETURN(parse_count(parser, &index->m));
+            FI_TRY_RETURN(parse_count(parser, &index->m));
         } else if (!has_ef && take_word(parser, "ef")) {
             has_ef = true;
-            FIRN_TRY_RETURN(parse_count(parser, &index->ef_construction));
+            FI_TRY_RETURN(parse_count(parser, &index->ef_construction));
         } else {
             break;
         }
@@ -509,20 +509,20 @@ parse_vector_index(struct parser *parser)
     }
     firn_vector_index *index = &pool->vector_indexes[def->vector_index_count];
     *index = (firn_vector_index)FIRN_VECTOR_INDEX_INIT;
-    FIRN_TRY_RETURN(parse_name(parser, &index->name));
-    FIRN_TRY_RETURN(expect_sign(parser, '('));
-    FIRN_TRY_RETURN(parse_name(parser, &index->column));
-    FIRN_TRY_RETURN(expect_sign(parser, ')'));
+    FI_TRY_RETURN(parse_name(parser, &index->name));
+    FI_TRY_RETURN(expect_sign(parser, '('));
+    FI_TRY_RETURN(parse_name(parser, &index->column));
+    FI_TRY_RETURN(expect_sign(parser, ')'));
     uint32_t metric = 1;
     const char *word;
-    while ((word = firn_schema_text_metric(metric)) != NULL && !take_word(parser, word)) {
+    while ((word = fi_schema_text_metric(metric)) != NULL && !take_word(parser, word)) {
         metric++;
     }
     if (word == NULL) {
         return fail(parser, "expected l2, dot or cosine");
     }
     index->metric = (firn_metric)metric;
-    FIRN_TRY_RETURN(parse_parameters(parser, index));
+    FI_TRY_RETURN(parse_parameters(parser, index));
     def->vector_index_count++;
     return FIRN_OK;
 }
@@ -562,7 +562,7 @@ parse_properties(struct parser *parser, firn_table_column *column)
             column->not_null = true;
         } else if (take_word(parser, "default")) {
             found = DEFAULT;
-            FIRN_TRY_RETURN((seen & DEFAULT) == 0 ? parse_default(parser, column) : FIRN_OK);
+            FI_TRY_RETURN((seen & DEFAULT) == 0 ? parse_default(parser, column) : FIRN_OK);
         } else if (take_word(parser, "auto")) {
             found = AUTO;
             column->is_auto = true;
@@ -609,9 +609,9 @@ parse_column(struct parser *parser)
     }
     firn_table_column *column = &pool->columns[def->column_count];
     *column = (firn_table_column){.type = FIRN_TYPE_NULL};
-    FIRN_TRY_RETURN(parse_name(parser, &column->name));
-    FIRN_TRY_RETURN(parse_type(parser, column));
-    FIRN_TRY_RETURN(parse_properties(parser, column));
+    FI_TRY_RETURN(parse_name(parser, &column->name));
+    FI_TRY_RETURN(parse_type(parser, column));
+    FI_TRY_RETURN(parse_properties(parser, column));
     def->column_count++;
     return FIRN_OK;
 }
@@ -639,7 +639,7 @@ parse(struct parser *parser)
     int rc;
     advance(parser);
     do {
-        FIRN_TRY(parse_item(parser));
+        FI_TRY(parse_item(parser));
     } while (take_sign(parser, ','));
     if (parser->token.kind != TOKEN_END) {
         rc = fail(parser, "expected a comma or the end");
@@ -697,8 +697,8 @@ make_room(firn_slice text, size_t column_size, size_t index_size, struct pool *p
     size_t indexes_size = pool->index_max * larger(index_size, sizeof *pool->indexes);
     size_t vectors_size = pool->index_max * sizeof *pool->vector_indexes;
     size_t names_size = pool->name_max * sizeof *pool->names;
-    uint8_t *memory = firn_alloc(sizeof(firn_table_def) + columns_size + values_size +
-                                 indexes_size + vectors_size + names_size + pool->byte_max);
+    uint8_t *memory = fi_alloc(sizeof(firn_table_def) + columns_size + values_size + indexes_size +
+                               vectors_size + names_size + pool->byte_max);
     if (memory == NULL) {
         return NULL;
     }
@@ -727,27 +727,26 @@ firn_table_def_parse_sized(const char *text, size_t column_size, size_t index_si
         *out = NULL;
     }
     if (text == NULL || out == NULL) {
-        return firn_error_set(err, FIRN_INVALID, "no definition of a table, or nowhere to put it");
+        return fi_error_set(err, FIRN_INVALID, "no definition of a table, or nowhere to put it");
     }
-    if (!firn_schema_def_is_column_size(column_size) ||
-        !firn_schema_def_is_index_size(index_size)) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "%zu and %zu are not the sizes of a column and an index", column_size,
-                              index_size);
+    if (!fi_schema_def_is_column_size(column_size) || !fi_schema_def_is_index_size(index_size)) {
+        return fi_error_set(err, FIRN_INVALID,
+                            "%zu and %zu are not the sizes of a column and an index", column_size,
+                            index_size);
     }
     parser.text = firn_str(text);
     if (parser.text.size > FIRN_TABLE_DEF_TEXT_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "the definition of a table has %zu bytes; at most %d are allowed",
-                              parser.text.size, FIRN_TABLE_DEF_TEXT_MAX);
+        return fi_error_set(err, FIRN_LIMIT,
+                            "the definition of a table has %zu bytes; at most %d are allowed",
+                            parser.text.size, FIRN_TABLE_DEF_TEXT_MAX);
     }
     parser.def = make_room(parser.text, column_size, index_size, &parser.pool);
     if (parser.def == NULL) {
-        return firn_error_no_memory(err, "a definition of a table");
+        return fi_error_no_memory(err, "a definition of a table");
     }
     int rc = parse(&parser);
     if (rc != FIRN_OK) {
-        firn_free(parser.def);
+        fi_free(parser.def);
         return rc;
     }
     respace(parser.pool.columns, parser.def->column_count, sizeof *parser.pool.columns,

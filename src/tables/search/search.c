@@ -41,20 +41,20 @@ enum { FOUR = 4 };
 
 /* One thread's share. */
 struct worker {
-    struct firn_search_top top;
-    struct firn_buf key;
-    struct firn_lsm_group group; /* of loose batches */
+    struct fi_search_top top;
+    struct fi_buf key;
+    struct fi_lsm_group group; /* of loose batches */
     uint64_t measured;
     uint64_t judged;
 };
 
 struct search {
     struct firn_scan *scan; /* NULL: sources know all rows */
-    const struct firn_search_request *request;
-    const struct firn_schema *schema;
-    struct firn_search_measure measure;
-    struct firn_search_source_set *sources; /* NULL: every row is measured */
-    bool is_ordered;                        /* each thread gets rows in the order of their keys */
+    const struct fi_search_request *request;
+    const struct fi_schema *schema;
+    struct fi_search_measure measure;
+    struct fi_search_source_set *sources; /* NULL: every row is measured */
+    bool is_ordered;                      /* each thread gets rows in the order of their keys */
     struct worker *workers;
     unsigned worker_count;
     uint64_t rows; /* noted without a scan */
@@ -64,14 +64,14 @@ struct search {
 
 /* A batch, with the columns read so far. */
 struct batch {
-    struct firn_query_rows *rows;
+    struct fi_query_rows *rows;
     bool is_loose; /* the batch is in a group, and the scan may not see all of its rows */
-    struct firn_run *run;
+    struct fi_run *run;
     size_t group;
     size_t first_row;
-    struct firn_chunk_values vectors;
+    struct fi_chunk_values vectors;
     bool has_keys;
-    struct firn_chunk_values keys[FIRN_TABLE_KEY_COLUMNS_MAX];
+    struct fi_chunk_values keys[FIRN_TABLE_KEY_COLUMNS_MAX];
 };
 
 /* ---- the limit ---- */
@@ -106,23 +106,23 @@ share_most(struct search *search, double most)
 
 /* ---- rows ---- */
 
-static struct firn_cell
-cell_of(const struct firn_chunk_values *values, size_t row)
+static struct fi_cell
+cell_of(const struct fi_chunk_values *values, size_t row)
 {
-    struct firn_cell cell = {.kind = values->kind};
+    struct fi_cell cell = {.kind = values->kind};
     switch (values->kind) {
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         cell.as.f32 = values->as.f32[row];
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         cell.as.f64 = values->as.f64[row];
         break;
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         cell.as.bytes = values->as.bytes[row];
         break;
-    case FIRN_PHYSICAL_I64:
-    case FIRN_PHYSICAL_U64:
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_I64:
+    case FI_PHYSICAL_U64:
+    case FI_PHYSICAL_NONE:
         cell.as.u64 = values->as.u64[row];
         break;
     }
@@ -134,23 +134,23 @@ static int
 encode_key(struct search *search, struct worker *worker, struct batch *batch, size_t row,
            firn_error *err)
 {
-    const struct firn_schema *schema = search->schema;
+    const struct fi_schema *schema = search->schema;
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && !batch->has_keys && i < schema->key_count; i++) {
-        rc = firn_query_visit_column(batch->rows, i, &batch->keys[i], err);
+        rc = fi_query_visit_column(batch->rows, i, &batch->keys[i], err);
     }
     batch->has_keys = rc == FIRN_OK;
-    firn_buf_clear(&worker->key);
+    fi_buf_clear(&worker->key);
     for (size_t i = 0; rc == FIRN_OK && i < schema->key_count; i++) {
-        const struct firn_schema_column *column = &schema->columns[schema->key_places[i]];
-        const struct firn_cell cell = cell_of(&batch->keys[i], row);
+        const struct fi_schema_column *column = &schema->columns[schema->key_places[i]];
+        const struct fi_cell cell = cell_of(&batch->keys[i], row);
         const uint64_t *valid = batch->keys[i].valid;
         if (valid != NULL && (valid[row / 64] >> (row % 64) & 1) == 0) {
-            return firn_error_set(err, FIRN_CORRUPT, "column %s of the primary key has a null",
-                                  (const char *)column->name.data);
+            return fi_error_set(err, FIRN_CORRUPT, "column %s of the primary key has a null",
+                                (const char *)column->name.data);
         }
-        if (firn_tuple_key_add(&worker->key, column->type, false, &cell) != FIRN_OK) {
-            rc = firn_error_no_memory(err, "a search");
+        if (fi_tuple_key_add(&worker->key, column->type, false, &cell) != FIRN_OK) {
+            rc = fi_error_no_memory(err, "a search");
         }
     }
     return rc;
@@ -167,11 +167,11 @@ is_seen(struct search *search, struct worker *worker, const struct batch *batch,
     }
     if (!worker->group.is_open || worker->group.run != batch->run ||
         worker->group.number != batch->group) {
-        FIRN_TRY_RETURN(firn_lsm_group_open(&worker->group, batch->run, batch->group, err));
+        FI_TRY_RETURN(fi_lsm_group_open(&worker->group, batch->run, batch->group, err));
     }
-    return firn_lsm_pieces_shows(firn_query_pieces(search->scan), &worker->group,
-                                 (uint32_t)(batch->first_row + row), firn_buf_slice(&worker->key),
-                                 out, err);
+    return fi_lsm_pieces_shows(fi_query_pieces(search->scan), &worker->group,
+                               (uint32_t)(batch->first_row + row), fi_buf_slice(&worker->key), out,
+                               err);
 }
 
 /* Measures a row that may be near enough exactly, and takes it if it is. */
@@ -180,25 +180,25 @@ offer(struct search *search, struct worker *worker, struct batch *batch, size_t 
       firn_error *err)
 {
     const double distance =
-        firn_search_measure_exact(&search->measure, batch->vectors.as.bytes[row].data);
+        fi_search_measure_exact(&search->measure, batch->vectors.as.bytes[row].data);
     worker->judged++;
     if (!(distance <= (double)__DBL_MAX__)) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "column %s has a vector with a number that is not finite",
-                              search->request->column);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "column %s has a vector with a number that is not finite",
+                            search->request->column);
     }
-    const double own = firn_search_top_most(&worker->top);
+    const double own = fi_search_top_most(&worker->top);
     if (distance > own || (distance == own && search->is_ordered) || distance > load_most(search)) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(encode_key(search, worker, batch, row, err));
+    FI_TRY_RETURN(encode_key(search, worker, batch, row, err));
     bool is_there;
-    FIRN_TRY_RETURN(is_seen(search, worker, batch, row, &is_there, err));
+    FI_TRY_RETURN(is_seen(search, worker, batch, row, &is_there, err));
     if (!is_there) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_search_top_put(&worker->top, distance, firn_buf_slice(&worker->key), err));
-    share_most(search, firn_search_top_most(&worker->top));
+    FI_TRY_RETURN(fi_search_top_put(&worker->top, distance, fi_buf_slice(&worker->key), err));
+    share_most(search, fi_search_top_most(&worker->top));
     return FIRN_OK;
 }
 
@@ -214,15 +214,14 @@ measure(struct search *search, struct worker *worker, struct batch *batch, const
     for (size_t i = 0; i < FOUR; i++) {
         const firn_slice vector = batch->vectors.as.bytes[rows[i < count ? i : count - 1]];
         if (vector.size != size) {
-            return firn_error_set(err, FIRN_CORRUPT, "column %s has a vector of %zu bytes, not %zu",
-                                  search->request->column, vector.size, size);
+            return fi_error_set(err, FIRN_CORRUPT, "column %s has a vector of %zu bytes, not %zu",
+                                search->request->column, vector.size, size);
         }
         vectors[i] = vector.data;
     }
-    const double own = firn_search_top_most(&worker->top);
+    const double own = fi_search_top_most(&worker->top);
     const double shared = load_most(search);
-    unsigned near =
-        firn_search_measure_four(&search->measure, vectors, own < shared ? own : shared);
+    unsigned near = fi_search_measure_four(&search->measure, vectors, own < shared ? own : shared);
     for (size_t i = 0; rc == FIRN_OK && near != 0 && i < count; i++) {
         if ((near >> i & 1) != 0) {
             rc = offer(search, worker, batch, rows[i], err);
@@ -232,40 +231,40 @@ measure(struct search *search, struct worker *worker, struct batch *batch, const
 }
 
 static int
-visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
+visit(void *ctx, unsigned number, struct fi_query_rows *rows, firn_error *err)
 {
     struct search *search = ctx;
     struct worker *worker = &search->workers[number];
     struct batch batch = {.rows = rows};
-    const uint64_t *wanted = firn_query_visit_wanted(rows);
+    const uint64_t *wanted = fi_query_visit_wanted(rows);
     uint16_t four[FOUR];
     size_t count = 0;
     uint64_t measured = 0;
     bool is_placed =
-        firn_query_visit_place(rows, &batch.run, &batch.group, &batch.first_row, &batch.is_loose);
+        fi_query_visit_place(rows, &batch.run, &batch.group, &batch.first_row, &batch.is_loose);
     DCHECK(is_placed || !batch.is_loose);
     if (search->sources != NULL && is_placed &&
-        firn_search_source_note(search->sources, batch.run, batch.group, batch.first_row, wanted,
-                                batch.is_loose)) {
+        fi_search_source_note(search->sources, batch.run, batch.group, batch.first_row, wanted,
+                              batch.is_loose)) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_query_visit_column(rows, search->schema->key_count, &batch.vectors, err));
-    for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
+    FI_TRY_RETURN(fi_query_visit_column(rows, search->schema->key_count, &batch.vectors, err));
+    for (size_t word = 0; word < FI_CHUNK_MASK_WORDS; word++) {
         uint64_t bits = wanted[word];
         if (batch.vectors.valid != NULL) {
             bits &= batch.vectors.valid[word];
         }
-        measured += (uint64_t)firn_count_bits(bits);
+        measured += (uint64_t)fi_count_bits(bits);
         for (; bits != 0; bits &= bits - 1) {
             four[count++] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits));
             if (count == FOUR) {
-                FIRN_TRY_RETURN(measure(search, worker, &batch, four, count, err));
+                FI_TRY_RETURN(measure(search, worker, &batch, four, count, err));
                 count = 0;
             }
         }
     }
     if (count > 0) {
-        FIRN_TRY_RETURN(measure(search, worker, &batch, four, count, err));
+        FI_TRY_RETURN(measure(search, worker, &batch, four, count, err));
     }
     worker->measured +=
         measured; /* once a batch: other threads' counts may be in the same cache line */
@@ -273,62 +272,61 @@ visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
 }
 
 static bool
-take(void *ctx, struct firn_run *run, size_t group, size_t row, size_t count, bool is_loose,
+take(void *ctx, struct fi_run *run, size_t group, size_t row, size_t count, bool is_loose,
      bool is_met)
 {
     const struct search *search = ctx;
-    return is_met
-               ? firn_search_source_note_all(search->sources, run, group, row, count, is_loose)
-               : firn_search_source_note_known(search->sources, run, group, row, count, is_loose);
+    return is_met ? fi_search_source_note_all(search->sources, run, group, row, count, is_loose)
+                  : fi_search_source_note_known(search->sources, run, group, row, count, is_loose);
 }
 
 /* ---- the request ---- */
 
 static int
-check_column(const struct firn_search_request *request, const struct firn_schema *schema,
+check_column(const struct fi_search_request *request, const struct fi_schema *schema,
              firn_error *err)
 {
-    const struct firn_schema_column *column;
-    char type[FIRN_SCHEMA_TYPE_TEXT_SIZE];
-    int rc = firn_schema_require(schema, firn_str(request->column), &column, err);
+    const struct fi_schema_column *column;
+    char type[FI_SCHEMA_TYPE_TEXT_SIZE];
+    int rc = fi_schema_require(schema, firn_str(request->column), &column, err);
     for (size_t i = 0; rc == FIRN_OK && i < request->column_count; i++) {
-        const struct firn_schema_column *other;
-        rc = firn_schema_require(schema, firn_str(request->columns[i]), &other, err);
+        const struct fi_schema_column *other;
+        rc = fi_schema_require(schema, firn_str(request->columns[i]), &other, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
     if (column->type != FIRN_TYPE_VECTOR) {
-        return firn_error_set(err, FIRN_INVALID, "column %s is %s: a search needs vectors",
-                              request->column, firn_schema_type_text(column, type));
+        return fi_error_set(err, FIRN_INVALID, "column %s is %s: a search needs vectors",
+                            request->column, fi_schema_type_text(column, type));
     }
     if (column->dimensions != request->dimensions) {
-        return firn_error_set(
-            err, FIRN_INVALID, "the query has %zu dimensions, and column %s is %s",
-            request->dimensions, request->column, firn_schema_type_text(column, type));
+        return fi_error_set(err, FIRN_INVALID, "the query has %zu dimensions, and column %s is %s",
+                            request->dimensions, request->column,
+                            fi_schema_type_text(column, type));
     }
-    if (!firn_vector_distance_is_finite(request->query, request->dimensions)) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "the query has a number that is not finite (a NaN or an infinity)");
+    if (!fi_vector_distance_is_finite(request->query, request->dimensions)) {
+        return fi_error_set(err, FIRN_INVALID,
+                            "the query has a number that is not finite (a NaN or an infinity)");
     }
     return FIRN_OK;
 }
 
 static int
-append_name(struct firn_buf *text, firn_slice name)
+append_name(struct fi_buf *text, firn_slice name)
 {
-    int rc = firn_buf_append_str(text, text->size > 0 ? ", \"" : "\"");
+    int rc = fi_buf_append_str(text, text->size > 0 ? ", \"" : "\"");
     for (size_t i = 0; rc == FIRN_OK && i < name.size; i++) {
-        rc = name.data[i] == '"' ? firn_buf_append_u8(text, '"') : FIRN_OK;
-        rc = rc == FIRN_OK ? firn_buf_append_u8(text, name.data[i]) : rc;
+        rc = name.data[i] == '"' ? fi_buf_append_u8(text, '"') : FIRN_OK;
+        rc = rc == FIRN_OK ? fi_buf_append_u8(text, name.data[i]) : rc;
     }
-    return rc == FIRN_OK ? firn_buf_append_u8(text, '"') : rc;
+    return rc == FIRN_OK ? fi_buf_append_u8(text, '"') : rc;
 }
 
 /* The text of the query's select: the columns of the key, then that of the vectors. */
 static int
-write_select(const struct firn_search_request *request, const struct firn_schema *schema,
-             struct firn_buf *out)
+write_select(const struct fi_search_request *request, const struct fi_schema *schema,
+             struct fi_buf *out)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < schema->key_count; i++) {
@@ -338,30 +336,30 @@ write_select(const struct firn_search_request *request, const struct firn_schema
 }
 
 static int
-open_query(struct firn_table *table, const struct firn_search_request *request,
-           const struct firn_schema *schema, struct firn_db_view *view, bool is_loose,
+open_query(struct firn_table *table, const struct fi_search_request *request,
+           const struct fi_schema *schema, struct firn_db_view *view, bool is_loose,
            struct firn_scan **out, firn_error *err)
 {
-    struct firn_buf select = {0};
+    struct fi_buf select = {0};
     int rc = write_select(request, schema, &select);
-    const char *text = rc == FIRN_OK ? firn_buf_text(&select) : NULL;
+    const char *text = rc == FIRN_OK ? fi_buf_text(&select) : NULL;
     if (text == NULL) {
-        firn_buf_deinit(&select);
-        return firn_error_no_memory(err, "a search");
+        fi_buf_deinit(&select);
+        return fi_error_no_memory(err, "a search");
     }
-    const struct firn_query_options options = {.txn = request->txn,
-                                               .view = request->txn != NULL ? NULL : view,
-                                               .select = text,
-                                               .where = request->where,
-                                               .parameters = request->parameters,
-                                               .parameter_count = request->parameter_count,
-                                               .threads = request->threads,
-                                               .is_visited = true,
-                                               .is_loose = is_loose,
-                                               .on_progress = request->on_progress,
-                                               .progress_ctx = request->progress_ctx};
-    rc = firn_query_open(table, &options, out, err);
-    firn_buf_deinit(&select);
+    const struct fi_query_options options = {.txn = request->txn,
+                                             .view = request->txn != NULL ? NULL : view,
+                                             .select = text,
+                                             .where = request->where,
+                                             .parameters = request->parameters,
+                                             .parameter_count = request->parameter_count,
+                                             .threads = request->threads,
+                                             .is_visited = true,
+                                             .is_loose = is_loose,
+                                             .on_progress = request->on_progress,
+                                             .progress_ctx = request->progress_ctx};
+    rc = fi_query_open(table, &options, out, err);
+    fi_buf_deinit(&select);
     return rc;
 }
 
@@ -371,50 +369,50 @@ static void
 deinit(struct search *search)
 {
     for (unsigned i = 0; search->workers != NULL && i < search->worker_count; i++) {
-        firn_search_top_deinit(&search->workers[i].top);
-        firn_buf_deinit(&search->workers[i].key);
-        firn_lsm_group_deinit(&search->workers[i].group);
+        fi_search_top_deinit(&search->workers[i].top);
+        fi_buf_deinit(&search->workers[i].key);
+        fi_lsm_group_deinit(&search->workers[i].group);
     }
-    firn_free(search->workers);
-    firn_search_measure_deinit(&search->measure);
-    firn_search_source_close(search->sources);
+    fi_free(search->workers);
+    fi_search_measure_deinit(&search->measure);
+    fi_search_source_close(search->sources);
 }
 
 /* Moves the nearest rows of all threads into out. */
 static int
-join(struct search *search, struct firn_search_top *out, firn_error *err)
+join(struct search *search, struct fi_search_top *out, firn_error *err)
 {
-    struct firn_search_top *tops = firn_alloc_zeroed(search->worker_count * sizeof tops[0]);
+    struct fi_search_top *tops = fi_alloc_zeroed(search->worker_count * sizeof tops[0]);
     if (tops == NULL) {
-        return firn_error_no_memory(err, "a search");
+        return fi_error_no_memory(err, "a search");
     }
     for (unsigned i = 0; i < search->worker_count; i++) {
         tops[i] = search->workers[i].top; /* moves */
-        search->workers[i].top = (struct firn_search_top){.k = search->request->k};
+        search->workers[i].top = (struct fi_search_top){.k = search->request->k};
     }
-    int rc = firn_search_top_join(tops, search->worker_count, search->request->k, out, err);
+    int rc = fi_search_top_join(tops, search->worker_count, search->request->k, out, err);
     for (unsigned i = 0; i < search->worker_count; i++) {
-        firn_search_top_deinit(&tops[i]);
+        fi_search_top_deinit(&tops[i]);
     }
-    firn_free(tops);
+    fi_free(tops);
     return rc;
 }
 
 /* Visits all rows, and puts the nearest into out. *out_lacks: a source named too few of them, or,
  * without a scan, some rows have no source. */
 static int
-look(struct search *search, struct firn_scan *scan, struct firn_lsm_pieces *pieces,
-     struct firn_search_top *out, bool *out_lacks, firn_error *err)
+look(struct search *search, struct firn_scan *scan, struct fi_lsm_pieces *pieces,
+     struct fi_search_top *out, bool *out_lacks, firn_error *err)
 {
-    const struct firn_query_visitor visitor = {
+    const struct fi_query_visitor visitor = {
         .visit = visit, .take = search->sources != NULL ? take : NULL, .ctx = search};
     const double infinity = __builtin_inf();
     uint64_t bits;
     search->scan = scan;
-    search->worker_count = scan != NULL ? firn_query_workers(scan) : 1;
-    search->workers = firn_alloc_zeroed(search->worker_count * sizeof search->workers[0]);
+    search->worker_count = scan != NULL ? fi_query_workers(scan) : 1;
+    search->workers = fi_alloc_zeroed(search->worker_count * sizeof search->workers[0]);
     if (search->workers == NULL) {
-        return firn_error_no_memory(err, "a search");
+        return fi_error_no_memory(err, "a search");
     }
     for (unsigned i = 0; i < search->worker_count; i++) {
         search->workers[i].top.k = search->request->k;
@@ -423,19 +421,19 @@ look(struct search *search, struct firn_scan *scan, struct firn_lsm_pieces *piec
     atomic_init(&search->most, bits);
     *out_lacks = false;
     if (scan != NULL) {
-        FIRN_TRY_RETURN(firn_search_measure_init(&search->measure, search->request, err));
-        FIRN_TRY_RETURN(firn_query_visit(scan, &visitor, err));
+        FI_TRY_RETURN(fi_search_measure_init(&search->measure, search->request, err));
+        FI_TRY_RETURN(fi_query_visit(scan, &visitor, err));
         if (search->sources != NULL) {
-            firn_search_source_teach(search->sources, pieces);
+            fi_search_source_teach(search->sources, pieces);
         }
     } else {
         *out_lacks = search->sources == NULL ||
-                     !firn_search_source_note_pieces(search->sources, pieces,
-                                                     search->request->where != NULL, &search->rows);
+                     !fi_search_source_note_pieces(search->sources, pieces,
+                                                   search->request->where != NULL, &search->rows);
     }
     if (search->sources != NULL && !*out_lacks) {
-        FIRN_TRY_RETURN(firn_search_source_ask(search->sources, pieces, search->request,
-                                               &search->workers[0].top, out_lacks, err));
+        FI_TRY_RETURN(fi_search_source_ask(search->sources, pieces, search->request,
+                                           &search->workers[0].top, out_lacks, err));
     }
     return join(search, out, err);
 }
@@ -447,7 +445,7 @@ count(const struct search *search, firn_search_stats *out)
     read.rows_read = search->rows;
     read.threads = 1;
     if (search->scan != NULL) {
-        firn_query_get_stats(search->scan, &read);
+        fi_query_get_stats(search->scan, &read);
     }
     out->rows_read = read.rows_read;
     out->rows_pruned = read.rows_pruned;
@@ -461,19 +459,19 @@ count(const struct search *search, firn_search_stats *out)
 
 /* Whether runs may have graphs that serve the request. */
 static bool
-may_have_graphs(const struct firn_schema *schema, const struct firn_search_request *request)
+may_have_graphs(const struct fi_schema *schema, const struct fi_search_request *request)
 {
     bool has_one = false;
     for (size_t i = 0; i < schema->vector_index_count; i++) {
-        const struct firn_schema_vector_index *index = &schema->vector_indexes[i];
-        const struct firn_schema_column *column = &schema->columns[index->place];
+        const struct fi_schema_vector_index *index = &schema->vector_indexes[i];
+        const struct fi_schema_column *column = &schema->columns[index->place];
         has_one = has_one || (index->metric == (uint32_t)request->metric &&
-                              firn_slice_equal(column->name, firn_str(request->column)));
+                              fi_slice_equal(column->name, firn_str(request->column)));
     }
     /* A query of zeros has no direction: all rows are equally far from it. */
     return has_one && request->sources == NULL &&
-           (request->metric != FIRN_VECTOR_COSINE ||
-            firn_vector_distance_squares(request->query, request->dimensions) > 0);
+           (request->metric != FI_VECTOR_COSINE ||
+            fi_vector_distance_squares(request->query, request->dimensions) > 0);
 }
 
 /* The ways of a search. */
@@ -484,14 +482,14 @@ enum way {
 };
 
 static int
-open_pieces(struct firn_table *table, struct firn_schema *schema, struct firn_db_view *view,
-            struct firn_db_pieces **out, firn_error *err)
+open_pieces(struct firn_table *table, struct fi_schema *schema, struct firn_db_view *view,
+            struct fi_db_pieces **out, firn_error *err)
 {
-    struct firn_column_layout *layout;
-    int rc = firn_schema_layout_create(&schema, 1, &layout, err);
+    struct fi_column_layout *layout;
+    int rc = fi_schema_layout_create(&schema, 1, &layout, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_pieces_open_loose(firn_rows_keyspace(table), view, layout, out, err);
-        firn_free(layout);
+        rc = fi_db_pieces_open_loose(fi_rows_keyspace(table), view, layout, out, err);
+        fi_free(layout);
     }
     return rc;
 }
@@ -499,46 +497,46 @@ open_pieces(struct firn_table *table, struct firn_schema *schema, struct firn_db
 /* One search, in a view or a transaction; with sources if they are not NULL, or by graphs, which
  * add to the counts of *graphs. If *out_lacks, *out is NULL. */
 static int
-search_in(struct firn_table *table, const struct firn_search_request *given, enum way way,
-          struct firn_search_graphs *graphs, struct firn_schema *schema, struct firn_db_view *view,
+search_in(struct firn_table *table, const struct fi_search_request *given, enum way way,
+          struct fi_search_graphs *graphs, struct fi_schema *schema, struct firn_db_view *view,
           struct firn_search_result **out, bool *out_lacks, firn_error *err)
 {
-    struct firn_search_request own = *given;
-    const struct firn_search_request *request = &own;
-    const struct firn_schema_column *column = firn_schema_find(schema, firn_str(request->column));
+    struct fi_search_request own = *given;
+    const struct fi_search_request *request = &own;
+    const struct fi_schema_column *column = fi_schema_find(schema, firn_str(request->column));
     struct firn_scan *scan = NULL;
-    struct firn_db_pieces *pieces = NULL;
-    struct firn_lsm_pieces *inner;
-    struct firn_search_top top = {.k = request->k};
+    struct fi_db_pieces *pieces = NULL;
+    struct fi_lsm_pieces *inner;
+    struct fi_search_top top = {.k = request->k};
     struct search search = {.request = request, .schema = schema, .is_ordered = way == BY_ALL_ROWS};
     int rc;
     *out_lacks = false;
     /* Even if no rows are wanted, so that an invalid condition is reported. */
     if (way == BY_GRAPHS_ALONE) {
-        FIRN_TRY(open_pieces(table, schema, view, &pieces, err));
-        inner = firn_db_pieces_lsm(pieces);
+        FI_TRY(open_pieces(table, schema, view, &pieces, err));
+        inner = fi_db_pieces_lsm(pieces);
     } else {
-        FIRN_TRY(open_query(table, request, schema, view, way == BY_GRAPHS, &scan, err));
-        inner = firn_query_pieces(scan);
+        FI_TRY(open_query(table, request, schema, view, way == BY_GRAPHS, &scan, err));
+        inner = fi_query_pieces(scan);
     }
     if (request->k > 0 && way != BY_ALL_ROWS) {
-        FIRN_TRY(firn_search_graph_open(graphs, inner, column->id, request, schema, err));
+        FI_TRY(fi_search_graph_open(graphs, inner, column->id, request, schema, err));
         own.sources = &graphs->sources;
     }
     if (request->k > 0) {
-        FIRN_TRY(firn_search_source_open(request, column->id, inner, &search.sources, err));
-        FIRN_TRY(look(&search, scan, inner, &top, out_lacks, err));
+        FI_TRY(fi_search_source_open(request, column->id, inner, &search.sources, err));
+        FI_TRY(look(&search, scan, inner, &top, out_lacks, err));
     }
     if (!*out_lacks) {
-        FIRN_TRY(firn_search_result_make(table, request, view, schema, &top, out, err));
+        FI_TRY(fi_search_result_make(table, request, view, schema, &top, out, err));
         count(&search, &(*out)->stats);
     }
 out:
-    firn_search_top_deinit(&top);
+    fi_search_top_deinit(&top);
     deinit(&search);
-    firn_search_graph_close(graphs);
-    firn_query_close(scan);
-    firn_db_pieces_close(pieces);
+    fi_search_graph_close(graphs);
+    fi_query_close(scan);
+    fi_db_pieces_close(pieces);
     if (way != BY_ALL_ROWS && (rc == FIRN_CORRUPT || rc == FIRN_UNSUPPORTED)) {
         /* If the table itself is damaged, the search without graphs finds that, too. */
         *out_lacks = true;
@@ -548,45 +546,44 @@ out:
 }
 
 int
-firn_search_run(struct firn_table *table, const struct firn_search_request *request,
-                struct firn_search_result **out, firn_error *err)
+fi_search_run(struct firn_table *table, const struct fi_search_request *request,
+              struct firn_search_result **out, firn_error *err)
 {
-    struct firn_search_request exact = *request;
-    struct firn_schema *schema = NULL;
+    struct fi_search_request exact = *request;
+    struct fi_schema *schema = NULL;
     struct firn_db_view *own_view = NULL;
-    struct firn_search_graphs graphs = {.damaged = 0};
+    struct fi_search_graphs graphs = {.damaged = 0};
     bool lacks;
     int rc;
     *out = NULL;
     exact.sources = NULL;
     DCHECK(request->txn == NULL || request->view == NULL);
-    struct firn_db_view *view =
-        request->txn != NULL ? firn_db_txn_view(request->txn) : request->view;
+    struct firn_db_view *view = request->txn != NULL ? fi_db_txn_view(request->txn) : request->view;
     if (view == NULL) {
-        FIRN_TRY(firn_db_view_open(firn_rows_db(table), &own_view, err));
+        FI_TRY(fi_db_view_open(fi_rows_db(table), &own_view, err));
         view = own_view;
     }
-    FIRN_TRY(firn_rows_schema(table, view, &schema, err));
-    FIRN_TRY(check_column(request, schema, err));
+    FI_TRY(fi_rows_schema(table, view, &schema, err));
+    FI_TRY(check_column(request, schema, err));
     enum way way = BY_ALL_ROWS;
     if (may_have_graphs(schema, request)) {
         const bool is_bare = (request->where != NULL || request->parameter_count == 0) &&
                              request->txn == NULL && request->on_progress == NULL;
         way = is_bare && request->k > 0 ? BY_GRAPHS_ALONE : BY_GRAPHS;
     }
-    FIRN_TRY(search_in(table, request, way, &graphs, schema, view, out, &lacks, err));
+    FI_TRY(search_in(table, request, way, &graphs, schema, view, out, &lacks, err));
     if (lacks && way == BY_GRAPHS_ALONE) {
-        FIRN_TRY(search_in(table, request, BY_GRAPHS, &graphs, schema, view, out, &lacks, err));
+        FI_TRY(search_in(table, request, BY_GRAPHS, &graphs, schema, view, out, &lacks, err));
     }
     if (lacks) {
-        FIRN_TRY(search_in(table, &exact, BY_ALL_ROWS, &graphs, schema, view, out, &lacks, err));
+        FI_TRY(search_in(table, &exact, BY_ALL_ROWS, &graphs, schema, view, out, &lacks, err));
     }
     CHECK(*out != NULL); /* without graphs, *out_lacks is never set */
     (*out)->stats.rows_walked = graphs.evaluated;
     (*out)->stats.rows_judged += graphs.judged;
     (*out)->stats.graphs_damaged = graphs.damaged;
 out:
-    firn_schema_unref(schema);
-    firn_db_view_close(own_view);
+    fi_schema_unref(schema);
+    fi_db_view_close(own_view);
     return rc;
 }

@@ -35,7 +35,7 @@ enum {
 #define RECALL_DEFAULT 0.95
 
 static double
-recall_of(const struct firn_search_ask *ask)
+recall_of(const struct fi_search_ask *ask)
 {
     return ask->recall == 0 ? RECALL_DEFAULT : ask->recall;
 }
@@ -43,23 +43,23 @@ recall_of(const struct firn_search_ask *ask)
 /* How wide a walk has to be; 0: none is wide enough, so that all codes are compared, with
  * bounds. */
 static size_t
-ef_of(const struct firn_graph *graph, const struct firn_search_ask *ask)
+ef_of(const struct fi_graph *graph, const struct fi_search_ask *ask)
 {
-    return ask->ef != 0 ? ask->ef : firn_graph_recall_width(graph, ask->wanted, recall_of(ask));
+    return ask->ef != 0 ? ask->ef : fi_graph_recall_width(graph, ask->wanted, recall_of(ask));
 }
 
 static int
-open_source(void *ctx, struct firn_run *run, uint32_t column, enum firn_vector_metric metric,
+open_source(void *ctx, struct fi_run *run, uint32_t column, enum fi_vector_metric metric,
             void **out, firn_error *err)
 {
-    const struct firn_search_graphs *graphs = ctx;
-    const struct firn_lsm_pieces_graph *all = (const void *)graphs->list.data;
+    const struct fi_search_graphs *graphs = ctx;
+    const struct fi_lsm_pieces_graph *all = (const void *)graphs->list.data;
     (void)err;
     *out = NULL;
     for (size_t i = 0; i < graphs->list.size / sizeof *all; i++) {
-        const struct firn_graph_parameters *parameters = firn_graph_search_parameters(all[i].graph);
+        const struct fi_graph_parameters *parameters = fi_graph_search_parameters(all[i].graph);
         if (all[i].run == run && parameters->dimensions == graphs->request->dimensions &&
-            graphs->request->k <= firn_graph_search_rows(all[i].graph) / SHARE_MIN) {
+            graphs->request->k <= fi_graph_search_rows(all[i].graph) / SHARE_MIN) {
             DCHECK(parameters->column == column && parameters->metric == metric);
             *out = (void *)(uintptr_t)all[i].graph;
         }
@@ -77,18 +77,18 @@ close_source(void *ctx, void *source)
 }
 
 static int
-make_room(struct firn_search_graphs *graphs, size_t room, firn_error *err)
+make_room(struct fi_search_graphs *graphs, size_t room, firn_error *err)
 {
     if (room <= graphs->room) {
         return FIRN_OK;
     }
-    struct firn_graph_candidate *candidates =
-        firn_resize_array(graphs->candidates, room, sizeof *candidates);
+    struct fi_graph_candidate *candidates =
+        fi_resize_array(graphs->candidates, room, sizeof *candidates);
     graphs->candidates = candidates != NULL ? candidates : graphs->candidates;
-    double *distances = firn_resize_array(graphs->distances, room, sizeof *distances);
+    double *distances = fi_resize_array(graphs->distances, room, sizeof *distances);
     graphs->distances = distances != NULL ? distances : graphs->distances;
     if (candidates == NULL || distances == NULL) {
-        return firn_error_no_memory(err, "a search");
+        return fi_error_no_memory(err, "a search");
     }
     graphs->room = room;
     return FIRN_OK;
@@ -102,31 +102,31 @@ smaller(size_t a, size_t b)
 
 /* Finds candidates and the distances of the nearest. */
 static int
-find_candidates(struct firn_search_graphs *graphs, const struct firn_graph *graph,
-                const struct firn_search_ask *ask, size_t ef, size_t *out_count, firn_error *err)
+find_candidates(struct fi_search_graphs *graphs, const struct fi_graph *graph,
+                const struct fi_search_ask *ask, size_t ef, size_t *out_count, firn_error *err)
 {
-    struct firn_graph_search_options options = {.wanted = ask->wanted,
-                                                .ef = ef,
-                                                .recall = ask->ef == 0 ? recall_of(ask) : 0,
-                                                .allowed = ask->allowed,
-                                                .allowed_count = ask->allowed_count,
-                                                .memo = ask->memo};
-    struct firn_graph_search_counts counts;
+    struct fi_graph_search_options options = {.wanted = ask->wanted,
+                                              .ef = ef,
+                                              .recall = ask->ef == 0 ? recall_of(ask) : 0,
+                                              .allowed = ask->allowed,
+                                              .allowed_count = ask->allowed_count,
+                                              .memo = ask->memo};
+    struct fi_graph_search_counts counts;
     uint64_t judged = 0;
     int rc = FIRN_OK;
-    options.wanted = smaller(options.wanted, FIRN_GRAPH_EF_MAX);
-    options.most = smaller(options.ef, FIRN_GRAPH_EF_MAX);
+    options.wanted = smaller(options.wanted, FI_GRAPH_EF_MAX);
+    options.most = smaller(options.ef, FI_GRAPH_EF_MAX);
     options.most = options.most > options.wanted ? options.most : options.wanted;
-    FIRN_TRY(make_room(graphs, options.most, err));
+    FI_TRY(make_room(graphs, options.most, err));
     do {
-        FIRN_TRY(firn_graph_search(graph, ask->query, &options, graphs->scratch, graphs->candidates,
-                                   out_count, &counts, err));
+        FI_TRY(fi_graph_search(graph, ask->query, &options, graphs->scratch, graphs->candidates,
+                               out_count, &counts, err));
         graphs->evaluated += counts.evaluated;
         options.ef *= WIDER;
     } while (!counts.is_exhaustive && *out_count < ask->wanted &&
-             options.ef <= WIDER * (size_t)FIRN_GRAPH_EF_MAX);
-    rc = firn_graph_exact_rank(graph, ask->query, &options, graphs->scratch, graphs->candidates,
-                               graphs->distances, out_count, &judged, err);
+             options.ef <= WIDER * (size_t)FI_GRAPH_EF_MAX);
+    rc = fi_graph_exact_rank(graph, ask->query, &options, graphs->scratch, graphs->candidates,
+                             graphs->distances, out_count, &judged, err);
     graphs->judged += judged;
 out:
     return rc;
@@ -135,57 +135,55 @@ out:
 static int
 compare(const void *a, const void *b)
 {
-    const struct firn_search_candidate *left = a;
-    const struct firn_search_candidate *right = b;
+    const struct fi_search_candidate *left = a;
+    const struct fi_search_candidate *right = b;
     return (left->distance > right->distance) - (left->distance < right->distance);
 }
 
 /* Whether a vector of zeros, which the graph does not have, may be as near as the rows found. */
 static bool
-may_miss_zeros(const struct firn_graph *graph, const struct firn_search_candidate *found,
-               size_t count)
+may_miss_zeros(const struct fi_graph *graph, const struct fi_search_candidate *found, size_t count)
 {
-    return firn_graph_search_parameters(graph)->metric == FIRN_VECTOR_COSINE &&
-           firn_graph_search_count(graph) < firn_graph_search_rows(graph) && count > 0 &&
+    return fi_graph_search_parameters(graph)->metric == FI_VECTOR_COSINE &&
+           fi_graph_search_count(graph) < fi_graph_search_rows(graph) && count > 0 &&
            found[count - 1].distance >= 1;
 }
 
 /* Finds rows and their distances. */
 static int
-find_exact(struct firn_search_graphs *graphs, const struct firn_graph *graph,
-           const struct firn_search_ask *ask, size_t *out_count, firn_error *err)
+find_exact(struct fi_search_graphs *graphs, const struct fi_graph *graph,
+           const struct fi_search_ask *ask, size_t *out_count, firn_error *err)
 {
-    const struct firn_graph_search_options options = {
+    const struct fi_graph_search_options options = {
         .wanted = ask->wanted, .allowed = ask->allowed, .allowed_count = ask->allowed_count};
-    struct firn_graph_search_counts counts;
-    FIRN_TRY_RETURN(make_room(graphs, ask->wanted, err));
-    FIRN_TRY_RETURN(firn_graph_exact(graph, ask->query, &options, graphs->scratch,
-                                     graphs->candidates, graphs->distances, out_count, &counts,
-                                     err));
+    struct fi_graph_search_counts counts;
+    FI_TRY_RETURN(make_room(graphs, ask->wanted, err));
+    FI_TRY_RETURN(fi_graph_exact(graph, ask->query, &options, graphs->scratch, graphs->candidates,
+                                 graphs->distances, out_count, &counts, err));
     graphs->evaluated += counts.evaluated;
     graphs->judged += counts.expanded;
     return FIRN_OK;
 }
 
 static void
-note_damage(struct firn_search_graphs *graphs, const struct firn_graph *graph, int rc)
+note_damage(struct fi_search_graphs *graphs, const struct fi_graph *graph, int rc)
 {
-    const struct firn_lsm_pieces_graph *all = (const void *)graphs->list.data;
+    const struct fi_lsm_pieces_graph *all = (const void *)graphs->list.data;
     for (size_t i = 0; rc == FIRN_CORRUPT && i < graphs->list.size / sizeof *all; i++) {
         if (all[i].graph == graph) {
-            firn_lsm_pieces_graph_spoil(&all[i]);
+            fi_lsm_pieces_graph_spoil(&all[i]);
             graphs->damaged++;
         }
     }
 }
 
 static int
-find_near(void *ctx, void *source, const struct firn_search_ask *ask,
-          struct firn_search_candidate *out, size_t *out_count, firn_error *err)
+find_near(void *ctx, void *source, const struct fi_search_ask *ask, struct fi_search_candidate *out,
+          size_t *out_count, firn_error *err)
 {
-    struct firn_search_graphs *graphs = ctx;
-    const struct firn_graph *graph = source;
-    struct firn_search_candidate *all = NULL;
+    struct fi_search_graphs *graphs = ctx;
+    const struct fi_graph *graph = source;
+    struct fi_search_candidate *all = NULL;
     size_t count;
     int rc;
     *out_count = 0;
@@ -196,14 +194,14 @@ find_near(void *ctx, void *source, const struct firn_search_ask *ask,
         note_damage(graphs, graph, rc);
         return rc;
     }
-    all = firn_alloc_array(count + 1, sizeof *all);
+    all = fi_alloc_array(count + 1, sizeof *all);
     if (all == NULL) {
-        return firn_error_no_memory(err, "a search");
+        return fi_error_no_memory(err, "a search");
     }
     for (size_t i = 0; i < count; i++) {
-        all[i] = (struct firn_search_candidate){graphs->candidates[i].row, graphs->distances[i]};
+        all[i] = (struct fi_search_candidate){graphs->candidates[i].row, graphs->distances[i]};
     }
-    firn_sort(all, count, sizeof *all, compare);
+    fi_sort(all, count, sizeof *all, compare);
     count = count < ask->wanted ? count : ask->wanted;
     if (!may_miss_zeros(graph, all, count)) {
         *out_count = count;
@@ -211,35 +209,34 @@ find_near(void *ctx, void *source, const struct firn_search_ask *ask,
             memcpy(out, all, count * sizeof *out);
         }
     }
-    firn_free(all);
+    fi_free(all);
     return FIRN_OK;
 }
 
 /* ---- conditions that were evaluated before ---- */
 
-static const struct firn_graph_memo *
+static const struct fi_graph_memo *
 known_to(void *ctx, void *source)
 {
-    const struct firn_search_graphs *graphs = ctx;
-    return graphs->key.size == 0 ? NULL
-                                 : firn_graph_memo_find(source, firn_buf_slice(&graphs->key));
+    const struct fi_search_graphs *graphs = ctx;
+    return graphs->key.size == 0 ? NULL : fi_graph_memo_find(source, fi_buf_slice(&graphs->key));
 }
 
 static void
 learn(void *ctx, void *source, const uint64_t *bits, uint64_t count)
 {
-    const struct firn_search_graphs *graphs = ctx;
+    const struct fi_search_graphs *graphs = ctx;
     if (graphs->key.size > 0) {
-        firn_graph_memo_keep(source, firn_buf_slice(&graphs->key), bits, count);
+        fi_graph_memo_keep(source, fi_buf_slice(&graphs->key), bits, count);
     }
 }
 
 static int
-append_value(struct firn_buf *key, const firn_value *value)
+append_value(struct fi_buf *key, const firn_value *value)
 {
     const uint8_t type = (uint8_t)value->type;
     uint64_t number = value->as.u64;
-    int rc = firn_buf_append(key, &type, 1);
+    int rc = fi_buf_append(key, &type, 1);
     switch (value->type) {
     case FIRN_TYPE_NULL:
         return rc;
@@ -256,50 +253,50 @@ append_value(struct firn_buf *key, const firn_value *value)
     case FIRN_TYPE_UUID:
     case FIRN_TYPE_VECTOR:
         number = value->as.bytes.size;
-        rc = rc == FIRN_OK ? firn_buf_append(key, value->as.bytes.data, value->as.bytes.size) : rc;
+        rc = rc == FIRN_OK ? fi_buf_append(key, value->as.bytes.data, value->as.bytes.size) : rc;
         break;
     default:
         break;
     }
-    return rc == FIRN_OK ? firn_buf_append(key, &number, sizeof number) : rc;
+    return rc == FIRN_OK ? fi_buf_append(key, &number, sizeof number) : rc;
 }
 
 /* The key of a condition: everything that decides which rows of a run fulfil it, which is its text,
  * its parameters and the columns. Searches in a transaction have no key. */
 static int
-make_key(struct firn_search_graphs *graphs, const struct firn_search_request *request,
-         const struct firn_schema *schema, firn_error *err)
+make_key(struct fi_search_graphs *graphs, const struct fi_search_request *request,
+         const struct fi_schema *schema, firn_error *err)
 {
     int rc = FIRN_OK;
     if (request->where == NULL || request->txn != NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_schema_record_encode(schema, &graphs->key, err));
-    rc = firn_buf_append(&graphs->key, request->where, strlen(request->where) + 1);
+    FI_TRY(fi_schema_record_encode(schema, &graphs->key, err));
+    rc = fi_buf_append(&graphs->key, request->where, strlen(request->where) + 1);
     for (size_t i = 0; rc == FIRN_OK && i < request->parameter_count; i++) {
         rc = append_value(&graphs->key, &request->parameters[i]);
     }
-    for (size_t i = 0;
-         rc == FIRN_OK && i < graphs->list.size / sizeof(struct firn_lsm_pieces_graph); i++) {
-        const struct firn_lsm_pieces_graph *all = (const void *)graphs->list.data;
-        const size_t place = firn_graph_memo_enter(all[i].graph);
-        rc = firn_buf_append(&graphs->places, &place, sizeof place);
+    for (size_t i = 0; rc == FIRN_OK && i < graphs->list.size / sizeof(struct fi_lsm_pieces_graph);
+         i++) {
+        const struct fi_lsm_pieces_graph *all = (const void *)graphs->list.data;
+        const size_t place = fi_graph_memo_enter(all[i].graph);
+        rc = fi_buf_append(&graphs->places, &place, sizeof place);
         if (rc != FIRN_OK) {
-            firn_graph_memo_leave(all[i].graph, place);
+            fi_graph_memo_leave(all[i].graph, place);
         }
     }
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a search");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a search");
 out:
     return rc;
 }
 
 int
-firn_search_graph_open(struct firn_search_graphs *graphs, struct firn_lsm_pieces *pieces,
-                       uint32_t column, const struct firn_search_request *request,
-                       const struct firn_schema *schema, firn_error *err)
+fi_search_graph_open(struct fi_search_graphs *graphs, struct fi_lsm_pieces *pieces, uint32_t column,
+                     const struct fi_search_request *request, const struct fi_schema *schema,
+                     firn_error *err)
 {
     DCHECK(graphs->scratch == NULL && graphs->list.size == 0);
-    graphs->sources = (struct firn_search_sources){
+    graphs->sources = (struct fi_search_sources){
         .ctx = graphs,
         .open = open_source,
         .close = close_source,
@@ -310,26 +307,26 @@ firn_search_graph_open(struct firn_search_graphs *graphs, struct firn_lsm_pieces
     graphs->request = request;
     graphs->damaged = 0;
     if (pieces != NULL) {
-        FIRN_TRY_RETURN(firn_lsm_pieces_graphs(pieces, column, (uint32_t)request->metric,
-                                               &graphs->list, &graphs->damaged, err));
+        FI_TRY_RETURN(fi_lsm_pieces_graphs(pieces, column, (uint32_t)request->metric, &graphs->list,
+                                           &graphs->damaged, err));
     }
-    FIRN_TRY_RETURN(make_key(graphs, request, schema, err));
-    return firn_graph_search_scratch_create(&graphs->scratch, err);
+    FI_TRY_RETURN(make_key(graphs, request, schema, err));
+    return fi_graph_search_scratch_create(&graphs->scratch, err);
 }
 
 void
-firn_search_graph_close(struct firn_search_graphs *graphs)
+fi_search_graph_close(struct fi_search_graphs *graphs)
 {
-    const struct firn_lsm_pieces_graph *all = (const void *)graphs->list.data;
+    const struct fi_lsm_pieces_graph *all = (const void *)graphs->list.data;
     for (size_t i = 0; i < graphs->places.size / sizeof(size_t); i++) {
-        firn_graph_memo_leave(all[i].graph, ((const size_t *)(const void *)graphs->places.data)[i]);
+        fi_graph_memo_leave(all[i].graph, ((const size_t *)(const void *)graphs->places.data)[i]);
     }
-    firn_graph_search_scratch_destroy(graphs->scratch);
-    firn_buf_deinit(&graphs->key);
-    firn_buf_deinit(&graphs->places);
-    firn_free(graphs->candidates);
-    firn_free(graphs->distances);
-    firn_buf_deinit(&graphs->list);
-    *graphs = (struct firn_search_graphs){
+    fi_graph_search_scratch_destroy(graphs->scratch);
+    fi_buf_deinit(&graphs->key);
+    fi_buf_deinit(&graphs->places);
+    fi_free(graphs->candidates);
+    fi_free(graphs->distances);
+    fi_buf_deinit(&graphs->list);
+    *graphs = (struct fi_search_graphs){
         .damaged = graphs->damaged, .evaluated = graphs->evaluated, .judged = graphs->judged};
 }

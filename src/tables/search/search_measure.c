@@ -38,27 +38,26 @@
 #define NUMBER_MOST 0x1.fffffep+127 /* of f32 */
 
 int
-firn_search_measure_init(struct firn_search_measure *measure,
-                         const struct firn_search_request *request, firn_error *err)
+fi_search_measure_init(struct fi_search_measure *measure, const struct fi_search_request *request,
+                       firn_error *err)
 {
     const size_t n = request->dimensions;
-    *measure =
-        (struct firn_search_measure){.metric = request->metric,
-                                     .dimensions = n,
-                                     .kernels = firn_vector_distance_kernels(),
-                                     .query = request->query,
-                                     .compared = request->query,
-                                     .squares = firn_vector_distance_squares(request->query, n),
-                                     .wrong = ((double)n + 8) * 0x1p-24,
-                                     .vanished = (double)n * 0x1p-120};
-    DCHECK(n > 0 && n <= FIRN_VECTOR_DIMENSIONS_MAX);
-    measure->length = firn_vector_distance_root(measure->squares);
-    if (request->metric != FIRN_VECTOR_COSINE || measure->squares <= 0) {
+    *measure = (struct fi_search_measure){.metric = request->metric,
+                                          .dimensions = n,
+                                          .kernels = fi_vector_distance_kernels(),
+                                          .query = request->query,
+                                          .compared = request->query,
+                                          .squares = fi_vector_distance_squares(request->query, n),
+                                          .wrong = ((double)n + 8) * 0x1p-24,
+                                          .vanished = (double)n * 0x1p-120};
+    DCHECK(n > 0 && n <= FI_VECTOR_DIMENSIONS_MAX);
+    measure->length = fi_vector_distance_root(measure->squares);
+    if (request->metric != FI_VECTOR_COSINE || measure->squares <= 0) {
         return FIRN_OK;
     }
-    measure->own = firn_alloc_array(n, sizeof measure->own[0]);
+    measure->own = fi_alloc_array(n, sizeof measure->own[0]);
     if (measure->own == NULL) {
-        return firn_error_no_memory(err, "a search");
+        return fi_error_no_memory(err, "a search");
     }
     for (size_t i = 0; i < n; i++) {
         measure->own[i] = (float)((double)request->query[i] / measure->length);
@@ -68,14 +67,14 @@ firn_search_measure_init(struct firn_search_measure *measure,
 }
 
 void
-firn_search_measure_deinit(struct firn_search_measure *measure)
+fi_search_measure_deinit(struct fi_search_measure *measure)
 {
-    firn_free(measure->own);
-    *measure = (struct firn_search_measure){.own = NULL};
+    fi_free(measure->own);
+    *measure = (struct fi_search_measure){.own = NULL};
 }
 
 static bool
-may_be_near_by_l2(const struct firn_search_measure *measure, double sum, double most)
+may_be_near_by_l2(const struct fi_search_measure *measure, double sum, double most)
 {
     sum = sum > NUMBER_MOST ? NUMBER_MOST : sum;
     /* A NaN counts as near: the exact measure finds the reason. */
@@ -84,15 +83,14 @@ may_be_near_by_l2(const struct firn_search_measure *measure, double sum, double 
 
 /* Whether x <= |b| times `times` may hold; the square of |b| is known with an error. */
 static bool
-is_within(const struct firn_search_measure *measure, double x, double times, double square)
+is_within(const struct fi_search_measure *measure, double x, double times, double square)
 {
     DCHECK(times >= 0);
     return x <= 0 || x * x <= times * times * square * (1 + 2 * measure->wrong);
 }
 
 static bool
-may_be_near_by_dot(const struct firn_search_measure *measure, double dot, double square,
-                   double most)
+may_be_near_by_dot(const struct fi_search_measure *measure, double dot, double square, double most)
 {
     if (!(square < SQUARE_MOST) || !(dot < SQUARE_MOST && dot > -SQUARE_MOST) ||
         !(measure->squares < SQUARE_MOST)) {
@@ -112,7 +110,7 @@ signed_square(double x)
 }
 
 static bool
-may_be_near_by_cosine(const struct firn_search_measure *measure, double dot, double square,
+may_be_near_by_cosine(const struct fi_search_measure *measure, double dot, double square,
                       double most)
 {
     if (!(square > SQUARE_LEAST && square < SQUARE_MOST)) {
@@ -125,14 +123,14 @@ may_be_near_by_cosine(const struct firn_search_measure *measure, double dot, dou
 }
 
 unsigned
-firn_search_measure_four(const struct firn_search_measure *measure, const void *const rows[4],
-                         double most)
+fi_search_measure_four(const struct fi_search_measure *measure, const void *const rows[4],
+                       double most)
 {
     float sums[4];
     float squares[4];
     unsigned near = 0;
     DCHECK(measure->compared != NULL && rows[3] != NULL);
-    if (measure->metric == FIRN_VECTOR_L2) {
+    if (measure->metric == FI_VECTOR_L2) {
         measure->kernels->l2_four(measure->compared, rows, measure->dimensions, sums);
         for (unsigned i = 0; i < 4; i++) {
             near |= (unsigned)may_be_near_by_l2(measure, (double)sums[i], most) << i;
@@ -143,7 +141,7 @@ firn_search_measure_four(const struct firn_search_measure *measure, const void *
     for (unsigned i = 0; i < 4; i++) {
         const double dot = (double)sums[i];
         const double square = (double)squares[i];
-        const bool is_near = measure->metric == FIRN_VECTOR_DOT
+        const bool is_near = measure->metric == FI_VECTOR_DOT
                                  ? may_be_near_by_dot(measure, dot, square, most)
                                  : may_be_near_by_cosine(measure, dot, square, most);
         near |= (unsigned)is_near << i;
@@ -152,8 +150,8 @@ firn_search_measure_four(const struct firn_search_measure *measure, const void *
 }
 
 double
-firn_search_measure_exact(const struct firn_search_measure *measure, const void *row)
+fi_search_measure_exact(const struct fi_search_measure *measure, const void *row)
 {
-    return firn_vector_distance_exact_to(measure->metric, measure->query, measure->squares, row,
-                                         measure->dimensions);
+    return fi_vector_distance_exact_to(measure->metric, measure->query, measure->squares, row,
+                                       measure->dimensions);
 }

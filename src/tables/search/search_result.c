@@ -14,27 +14,27 @@
 #include "search/search_internal.h"
 
 void
-firn_search_result_free(struct firn_search_result *result)
+fi_search_result_free(struct firn_search_result *result)
 {
     if (result != NULL) {
-        firn_arena_deinit(&result->arena);
-        firn_free(result->rows);
-        firn_free(result);
+        fi_arena_deinit(&result->arena);
+        fi_free(result->rows);
+        fi_free(result);
     }
 }
 
 /* Copies a value, with its bytes, to the arena. */
 static int
-keep(struct firn_arena *arena, const firn_value *value, firn_value *out, firn_error *err)
+keep(struct fi_arena *arena, const firn_value *value, firn_value *out, firn_error *err)
 {
     *out = *value;
-    if (value->type == FIRN_TYPE_NULL || firn_physical_of(value->type) != FIRN_PHYSICAL_BYTES) {
+    if (value->type == FIRN_TYPE_NULL || fi_physical_of(value->type) != FI_PHYSICAL_BYTES) {
         return FIRN_OK;
     }
     /* Vectors are read as numbers, so they must be aligned. */
-    uint8_t *bytes = firn_arena_alloc(arena, value->as.bytes.size);
+    uint8_t *bytes = fi_arena_alloc(arena, value->as.bytes.size);
     if (bytes == NULL) {
-        return firn_error_no_memory(err, "a result");
+        return fi_error_no_memory(err, "a result");
     }
     if (value->as.bytes.size > 0) {
         memcpy(bytes, value->as.bytes.data, value->as.bytes.size);
@@ -45,22 +45,22 @@ keep(struct firn_arena *arena, const firn_value *value, firn_value *out, firn_er
 
 /* The values of an encoded key. */
 static int
-decode_key(const struct firn_schema *schema, firn_slice key, struct firn_buf *memory,
-           struct firn_arena *arena, firn_value *out, firn_error *err)
+decode_key(const struct fi_schema *schema, firn_slice key, struct fi_buf *memory,
+           struct fi_arena *arena, firn_value *out, firn_error *err)
 {
-    firn_buf_clear(memory);
-    int rc = firn_buf_reserve(memory, key.size); /* so that no bytes move */
+    fi_buf_clear(memory);
+    int rc = fi_buf_reserve(memory, key.size); /* so that no bytes move */
     for (size_t i = 0; rc == FIRN_OK && i < schema->key_count; i++) {
-        const struct firn_schema_column *column = &schema->columns[schema->key_places[i]];
-        struct firn_cell cell;
-        rc = firn_tuple_key_read(&key, column->type, false, memory, &cell);
+        const struct fi_schema_column *column = &schema->columns[schema->key_places[i]];
+        struct fi_cell cell;
+        rc = fi_tuple_key_read(&key, column->type, false, memory, &cell);
         if (rc == FIRN_OK) {
-            const firn_value value = firn_schema_value_of(column, &cell);
+            const firn_value value = fi_schema_value_of(column, &cell);
             rc = keep(arena, &value, &out[i], err);
         }
     }
     CHECK(rc != FIRN_CORRUPT); /* this search encoded it */
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a result") : rc;
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "a result") : rc;
 }
 
 struct fetching {
@@ -82,7 +82,7 @@ take_row(void *ctx, size_t i, const struct firn_row *row)
     if (row == NULL) {
         return FIRN_OK;
     }
-    const firn_value *values = firn_rows_read_row_values(row, &count);
+    const firn_value *values = fi_rows_read_row_values(row, &count);
     firn_value *out = fetching->values + i * result->column_count;
     DCHECK(count == result->column_count);
     for (size_t k = 0; rc == FIRN_OK && k < count; k++) {
@@ -106,71 +106,70 @@ close_up(struct firn_search_result *result, const bool *is_gone)
 }
 
 static int
-fetch(struct firn_table *table, const struct firn_search_request *request,
-      struct firn_db_view *view, const firn_value *keys, struct firn_search_result *result,
-      firn_error *err)
+fetch(struct firn_table *table, const struct fi_search_request *request, struct firn_db_view *view,
+      const firn_value *keys, struct firn_search_result *result, firn_error *err)
 {
-    const struct firn_rows_read read = {.txn = request->txn,
-                                        .view = request->txn != NULL ? NULL : view,
-                                        .columns = request->columns,
-                                        .column_count = request->column_count};
+    const struct fi_rows_read read = {.txn = request->txn,
+                                      .view = request->txn != NULL ? NULL : view,
+                                      .columns = request->columns,
+                                      .column_count = request->column_count};
     struct fetching fetching = {.result = result, .err = err};
-    const struct firn_rows_many many = {.keys = keys,
-                                        .key_count = result->key_count,
-                                        .count = result->count,
-                                        .visit = take_row,
-                                        .ctx = &fetching};
+    const struct fi_rows_many many = {.keys = keys,
+                                      .key_count = result->key_count,
+                                      .count = result->count,
+                                      .visit = take_row,
+                                      .ctx = &fetching};
     if (result->count == 0 || request->column_count == 0) {
         return FIRN_OK;
     }
-    fetching.is_gone = firn_alloc_zeroed(result->count * sizeof fetching.is_gone[0]);
-    fetching.values = firn_arena_alloc(&result->arena, result->count * request->column_count *
-                                                           sizeof fetching.values[0]);
+    fetching.is_gone = fi_alloc_zeroed(result->count * sizeof fetching.is_gone[0]);
+    fetching.values = fi_arena_alloc(&result->arena, result->count * request->column_count *
+                                                         sizeof fetching.values[0]);
     int rc = fetching.is_gone == NULL || fetching.values == NULL
-                 ? firn_error_no_memory(err, "a result")
-                 : firn_rows_read_get_many(table, &read, &many, err);
+                 ? fi_error_no_memory(err, "a result")
+                 : fi_rows_read_get_many(table, &read, &many, err);
     if (rc == FIRN_OK) {
         close_up(result, fetching.is_gone);
     }
-    firn_free(fetching.is_gone);
+    fi_free(fetching.is_gone);
     return rc;
 }
 
 int
-firn_search_result_make(struct firn_table *table, const struct firn_search_request *request,
-                        struct firn_db_view *view, const struct firn_schema *schema,
-                        const struct firn_search_top *top, struct firn_search_result **out,
-                        firn_error *err)
+fi_search_result_make(struct firn_table *table, const struct fi_search_request *request,
+                      struct firn_db_view *view, const struct fi_schema *schema,
+                      const struct fi_search_top *top, struct firn_search_result **out,
+                      firn_error *err)
 {
     const size_t count = top->count > 0 ? top->count : 1;
-    struct firn_buf memory = {0};
+    struct fi_buf memory = {0};
     int rc = FIRN_OK;
     *out = NULL;
-    struct firn_search_result *result = firn_alloc_zeroed(sizeof *result);
+    struct firn_search_result *result = fi_alloc_zeroed(sizeof *result);
     if (result == NULL) {
-        return firn_error_no_memory(err, "a result");
+        return fi_error_no_memory(err, "a result");
     }
     result->key_count = schema->key_count;
     result->column_count = request->column_count;
-    result->rows = firn_alloc_array(count, sizeof result->rows[0]);
+    result->rows = fi_alloc_array(count, sizeof result->rows[0]);
     firn_value *keys =
-        firn_arena_alloc(&result->arena, count * schema->key_count * sizeof(firn_value));
+        fi_arena_alloc(&result->arena, count * schema->key_count * sizeof(firn_value));
     if (result->rows == NULL || keys == NULL) {
-        rc = firn_error_no_memory(err, "a result");
+        rc = fi_error_no_memory(err, "a result");
         goto out;
     }
     for (size_t i = 0; i < top->count; i++) {
         firn_value *key = keys + i * schema->key_count;
-        FIRN_TRY(decode_key(schema, firn_buf_slice(&top->heap[i].key), &memory, &result->arena, key,
-                            err));
-        result->rows[i] = (struct firn_search_row){.distance = top->heap[i].distance, .key = key};
+        FI_TRY(
+            decode_key(schema, fi_buf_slice(&top->heap[i].key), &memory, &result->arena, key, err));
+        result->rows[i] = (struct fi_search_row){.distance = top->heap[i].distance, .key = key};
     }
     result->count = top->count;
-    FIRN_TRY(fetch(table, request, view, keys, result, err));
+    FI_TRY(fetch(table, request, view, keys, result, err));
     *out = result;
     result = NULL;
 out:
-    firn_buf_deinit(&memory);
-    firn_search_result_free(result);
+    fi_buf_deinit(&memory);
+    fi_search_result_free(result);
     return rc;
 }

@@ -14,21 +14,21 @@
 #include "search/search_source.h"
 #include "vector/vector_distance.h"
 
-struct firn_search_request {
+struct fi_search_request {
     struct firn_db_txn *txn;   /* its state, with its writes; or */
     struct firn_db_view *view; /* both NULL: now */
     const char *column;
     const float *query; /* of so many numbers */
     size_t dimensions;
     size_t k;
-    enum firn_vector_metric metric;
-    const char *where; /* as in firn_query_options, with its parameters */
+    enum fi_vector_metric metric;
+    const char *where; /* as in fi_query_options, with its parameters */
     const firn_value *parameters;
     size_t parameter_count;
     const char *const *columns; /* of the result */
     size_t column_count;
     /* Sources of near rows; NULL: graphs, if there are any. Borrowed for the call. */
-    const struct firn_search_sources *sources;
+    const struct fi_search_sources *sources;
     uint32_t ef;   /* for sources; 0: by recall */
     double recall; /* 0: the default */
     bool is_exact; /* none of the nearest may be missed, with any sources */
@@ -38,27 +38,26 @@ struct firn_search_request {
 };
 
 /* FIRN_NOT_FOUND, FIRN_INVALID, FIRN_LIMIT as firn_table_search. */
-FIRN_MUST_CHECK int firn_search_run(struct firn_table *table,
-                                    const struct firn_search_request *request,
-                                    struct firn_search_result **out, firn_error *err);
+FIRN_MUST_CHECK int fi_search_run(struct firn_table *table, const struct fi_search_request *request,
+                                  struct firn_search_result **out, firn_error *err);
 
 /* ---- results: search_result.c ---- */
 
 /* Row i of a result. */
-struct firn_search_row {
+struct fi_search_row {
     double distance;
     const firn_value *key;
     const firn_value *values;
 };
 struct firn_search_result {
-    struct firn_search_row *rows;
+    struct fi_search_row *rows;
     size_t count;
     size_t key_count;    /* values of each key */
     size_t column_count; /* values of each row */
     firn_search_stats stats;
-    struct firn_arena arena; /* keys, values, and their bytes */
+    struct fi_arena arena; /* keys, values, and their bytes */
 };
 /* NULL is fine. */
-void firn_search_result_free(struct firn_search_result *result);
+void fi_search_result_free(struct firn_search_result *result);
 
 #endif

@@ -30,7 +30,7 @@ enum { WIDER = 4 }; /* the factor of candidates, each time too few rows were fou
 enum noted { NOTED_BITS, NOTED_ALL, NOTED_KNOWN };
 
 struct part {
-    struct firn_run *run;
+    struct fi_run *run;
     void *source; /* NULL: none */
     uint64_t
         *firsts; /* the number of the first row of each group; after them, the number of all rows */
@@ -39,11 +39,11 @@ struct part {
     uint8_t
         *noted; /* likewise, enum noted: of each group, rows that are allowed without their bits */
     bool is_loose; /* likewise: the search may not see all of the allowed rows */
-    const struct firn_graph_memo *known; /* rows that fulfil the condition; NULL: not known */
+    const struct fi_graph_memo *known; /* rows that fulfil the condition; NULL: not known */
 };
 
-struct firn_search_source_set {
-    const struct firn_search_sources *from;
+struct fi_search_source_set {
+    const struct fi_search_sources *from;
     struct part *parts;
     size_t count;
     size_t capacity;
@@ -52,37 +52,37 @@ struct firn_search_source_set {
 /* ---- which runs ---- */
 
 static int
-open_part(const struct firn_search_source_set *set, struct part *part, uint32_t column,
-          enum firn_vector_metric metric, firn_error *err)
+open_part(const struct fi_search_source_set *set, struct part *part, uint32_t column,
+          enum fi_vector_metric metric, firn_error *err)
 {
     int rc = set->from->open(set->from->ctx, part->run, column, metric, &part->source, err);
     if (rc != FIRN_OK || part->source == NULL) {
         return rc;
     }
-    part->groups = firn_column_group_count(part->run);
-    part->firsts = firn_alloc_array(part->groups + 1, sizeof part->firsts[0]);
+    part->groups = fi_column_group_count(part->run);
+    part->firsts = fi_alloc_array(part->groups + 1, sizeof part->firsts[0]);
     uint64_t rows = 0;
     for (size_t i = 0; part->firsts != NULL && i < part->groups; i++) {
-        struct firn_column_group group;
-        firn_column_group_at(part->run, i, &group);
+        struct fi_column_group group;
+        fi_column_group_at(part->run, i, &group);
         part->firsts[i] = rows;
         rows += group.rows;
     }
     if (part->firsts != NULL) {
         part->firsts[part->groups] = rows;
-        part->allowed = firn_alloc_zeroed((size_t)(rows / 64 + 1) * sizeof part->allowed[0]);
-        part->noted = firn_alloc_zeroed(part->groups + 1);
+        part->allowed = fi_alloc_zeroed((size_t)(rows / 64 + 1) * sizeof part->allowed[0]);
+        part->noted = fi_alloc_zeroed(part->groups + 1);
     }
     if (set->from->known != NULL) {
         part->known = set->from->known(set->from->ctx, part->source);
     }
     return part->firsts != NULL && part->allowed != NULL && part->noted != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "a search");
+               : fi_error_no_memory(err, "a search");
 }
 
 static struct part *
-find_part(struct firn_search_source_set *set, const struct firn_run *run)
+find_part(struct fi_search_source_set *set, const struct fi_run *run)
 {
     for (size_t i = 0; i < set->count; i++) {
         if (set->parts[i].run == run) {
@@ -93,37 +93,37 @@ find_part(struct firn_search_source_set *set, const struct firn_run *run)
 }
 
 int
-firn_search_source_open(const struct firn_search_request *request, uint32_t column,
-                        const struct firn_lsm_pieces *pieces, struct firn_search_source_set **out,
-                        firn_error *err)
+fi_search_source_open(const struct fi_search_request *request, uint32_t column,
+                      const struct fi_lsm_pieces *pieces, struct fi_search_source_set **out,
+                      firn_error *err)
 {
-    const size_t count = pieces != NULL ? firn_lsm_pieces_count(pieces) : 0;
+    const size_t count = pieces != NULL ? fi_lsm_pieces_count(pieces) : 0;
     bool has_any = false;
     int rc = FIRN_OK;
     *out = NULL;
     if (request->sources == NULL || count == 0) {
         return FIRN_OK;
     }
-    struct firn_search_source_set *set = firn_alloc_zeroed(sizeof *set);
+    struct fi_search_source_set *set = fi_alloc_zeroed(sizeof *set);
     if (set == NULL) {
-        return firn_error_no_memory(err, "a search");
+        return fi_error_no_memory(err, "a search");
     }
     set->from = request->sources;
     for (size_t i = 0; i < count; i++) {
-        struct firn_lsm_piece piece;
-        firn_lsm_pieces_at(pieces, i, &piece);
+        struct fi_lsm_piece piece;
+        fi_lsm_pieces_at(pieces, i, &piece);
         if (piece.run == NULL || find_part(set, piece.run) != NULL) {
             continue;
         }
         struct part *parts =
-            firn_grow_array(set->parts, set->count + 1, &set->capacity, sizeof *parts);
+            fi_grow_array(set->parts, set->count + 1, &set->capacity, sizeof *parts);
         if (parts == NULL) {
-            rc = firn_error_no_memory(err, "a search");
+            rc = fi_error_no_memory(err, "a search");
             goto out;
         }
         set->parts = parts;
         parts[set->count] = (struct part){.run = piece.run};
-        FIRN_TRY(open_part(set, &parts[set->count++], column, request->metric, err));
+        FI_TRY(open_part(set, &parts[set->count++], column, request->metric, err));
         has_any = has_any || parts[set->count - 1].source != NULL;
     }
     if (has_any) {
@@ -131,24 +131,24 @@ firn_search_source_open(const struct firn_search_request *request, uint32_t colu
         set = NULL;
     }
 out:
-    firn_search_source_close(set);
+    fi_search_source_close(set);
     return rc;
 }
 
 void
-firn_search_source_close(struct firn_search_source_set *set)
+fi_search_source_close(struct fi_search_source_set *set)
 {
     for (size_t i = 0; set != NULL && i < set->count; i++) {
         if (set->parts[i].source != NULL) {
             set->from->close(set->from->ctx, set->parts[i].source);
         }
-        firn_free(set->parts[i].firsts);
-        firn_free(set->parts[i].allowed);
-        firn_free(set->parts[i].noted);
+        fi_free(set->parts[i].firsts);
+        fi_free(set->parts[i].allowed);
+        fi_free(set->parts[i].noted);
     }
     if (set != NULL) {
-        firn_free(set->parts);
-        firn_free(set);
+        fi_free(set->parts);
+        fi_free(set);
     }
 }
 
@@ -187,22 +187,22 @@ note_loose(struct part *part, bool is_loose)
 }
 
 static struct part *
-part_with_source(struct firn_search_source_set *set, const struct firn_run *run)
+part_with_source(struct fi_search_source_set *set, const struct fi_run *run)
 {
     struct part *part = set != NULL ? find_part(set, run) : NULL;
     return part != NULL && part->source != NULL ? part : NULL;
 }
 
 bool
-firn_search_source_note(struct firn_search_source_set *set, const struct firn_run *run,
-                        size_t group, size_t row, const uint64_t *wanted, bool is_loose)
+fi_search_source_note(struct fi_search_source_set *set, const struct fi_run *run, size_t group,
+                      size_t row, const uint64_t *wanted, bool is_loose)
 {
     struct part *part = part_with_source(set, run);
     if (part == NULL) {
         return false;
     }
     DCHECK(group < part->groups);
-    for (size_t i = 0; i < FIRN_CHUNK_MASK_WORDS; i++) {
+    for (size_t i = 0; i < FI_CHUNK_MASK_WORDS; i++) {
         allow(part, part->firsts[group] + row + i * 64, wanted[i]);
     }
     note_loose(part, is_loose);
@@ -210,8 +210,8 @@ firn_search_source_note(struct firn_search_source_set *set, const struct firn_ru
 }
 
 bool
-firn_search_source_note_all(struct firn_search_source_set *set, const struct firn_run *run,
-                            size_t group, size_t row, size_t count, bool is_loose)
+fi_search_source_note_all(struct fi_search_source_set *set, const struct fi_run *run, size_t group,
+                          size_t row, size_t count, bool is_loose)
 {
     struct part *part = part_with_source(set, run);
     if (part == NULL) {
@@ -228,8 +228,8 @@ firn_search_source_note_all(struct firn_search_source_set *set, const struct fir
 }
 
 bool
-firn_search_source_note_known(struct firn_search_source_set *set, const struct firn_run *run,
-                              size_t group, size_t row, size_t count, bool is_loose)
+fi_search_source_note_known(struct fi_search_source_set *set, const struct fi_run *run,
+                            size_t group, size_t row, size_t count, bool is_loose)
 {
     struct part *part = part_with_source(set, run);
     if (part == NULL || part->known == NULL || row != 0 ||
@@ -243,28 +243,27 @@ firn_search_source_note_known(struct firn_search_source_set *set, const struct f
 
 /* Whether the pieces have all groups of the run. */
 static bool
-has_all_groups(const struct part *part, const struct firn_lsm_pieces *pieces)
+has_all_groups(const struct part *part, const struct fi_lsm_pieces *pieces)
 {
     size_t groups = 0;
-    for (size_t i = 0; i < firn_lsm_pieces_count(pieces); i++) {
-        struct firn_lsm_piece piece;
-        firn_lsm_pieces_at(pieces, i, &piece);
+    for (size_t i = 0; i < fi_lsm_pieces_count(pieces); i++) {
+        struct fi_lsm_piece piece;
+        fi_lsm_pieces_at(pieces, i, &piece);
         groups += piece.run == part->run; /* pieces are disjoint */
     }
     return groups == part->groups;
 }
 
 bool
-firn_search_source_note_pieces(struct firn_search_source_set *set,
-                               const struct firn_lsm_pieces *pieces, bool has_condition,
-                               uint64_t *out_rows)
+fi_search_source_note_pieces(struct fi_search_source_set *set, const struct fi_lsm_pieces *pieces,
+                             bool has_condition, uint64_t *out_rows)
 {
-    const size_t count = firn_lsm_pieces_count(pieces);
+    const size_t count = fi_lsm_pieces_count(pieces);
     bool are_all = true;
     *out_rows = 0;
     for (size_t i = 0; i < count && are_all; i++) {
-        struct firn_lsm_piece piece;
-        firn_lsm_pieces_at(pieces, i, &piece);
+        struct fi_lsm_piece piece;
+        fi_lsm_pieces_at(pieces, i, &piece);
         struct part *part = piece.run != NULL ? part_with_source(set, piece.run) : NULL;
         are_all = part != NULL && (!has_condition || part->known != NULL);
         if (are_all) {
@@ -281,9 +280,9 @@ firn_search_source_note_pieces(struct firn_search_source_set *set,
 
 /* Reads the keys of named rows. */
 struct reading {
-    struct firn_lsm_pieces *pieces;
-    struct firn_lsm_group group;
-    struct firn_buf key;
+    struct fi_lsm_pieces *pieces;
+    struct fi_lsm_group group;
+    struct fi_buf key;
 };
 
 /* The encoded key of a row, and whether the search sees it. */
@@ -295,17 +294,17 @@ read_row(struct reading *reading, const struct part *part, uint64_t row, bool *o
     size_t high = part->groups;
     int rc = FIRN_OK;
     *out_is_seen = true;
-    FIRN_SEARCH_FIRST(low, high, middle, part->firsts[middle + 1] <= row);
+    FI_SEARCH_FIRST(low, high, middle, part->firsts[middle + 1] <= row);
     DCHECK(low < part->groups && part->firsts[low] <= row);
     uint32_t at = (uint32_t)(row - part->firsts[low]);
     if (!reading->group.is_open || reading->group.run != part->run ||
         reading->group.number != low) {
-        FIRN_TRY(firn_lsm_group_open(&reading->group, part->run, low, err));
+        FI_TRY(fi_lsm_group_open(&reading->group, part->run, low, err));
     }
-    FIRN_TRY(firn_lsm_group_key(&reading->group, at, &reading->key, err));
+    FI_TRY(fi_lsm_group_key(&reading->group, at, &reading->key, err));
     if (part->is_loose) {
-        rc = firn_lsm_pieces_shows(reading->pieces, &reading->group, at,
-                                   firn_buf_slice(&reading->key), out_is_seen, err);
+        rc = fi_lsm_pieces_shows(reading->pieces, &reading->group, at, fi_buf_slice(&reading->key),
+                                 out_is_seen, err);
     }
 out:
     return rc;
@@ -351,7 +350,7 @@ count_allowed(struct part *part, const uint64_t **out)
         }
     }
     for (uint64_t i = 0; i <= rows / 64 && all < part->groups; i++) {
-        count += (uint64_t)firn_count_bits(part->allowed[i]);
+        count += (uint64_t)fi_count_bits(part->allowed[i]);
     }
     DCHECK(count <= rows);
     count = all < part->groups ? count : rows;
@@ -360,7 +359,7 @@ count_allowed(struct part *part, const uint64_t **out)
 }
 
 void
-firn_search_source_teach(struct firn_search_source_set *set, const struct firn_lsm_pieces *pieces)
+fi_search_source_teach(struct fi_search_source_set *set, const struct fi_lsm_pieces *pieces)
 {
     for (size_t i = 0; set->from->learn != NULL && i < set->count; i++) {
         struct part *part = &set->parts[i];
@@ -377,8 +376,8 @@ firn_search_source_teach(struct firn_search_source_set *set, const struct firn_l
 static int
 compare_candidates(const void *a, const void *b)
 {
-    const struct firn_search_candidate *left = a;
-    const struct firn_search_candidate *right = b;
+    const struct fi_search_candidate *left = a;
+    const struct fi_search_candidate *right = b;
     return left->distance != right->distance ? (left->distance > right->distance ? 1 : -1)
                                              : (left->row > right->row) - (left->row < right->row);
 }
@@ -387,8 +386,8 @@ compare_candidates(const void *a, const void *b)
  * is their number. If a row is too far for top, the rest need not be checked: *out_is_over. */
 static int
 take_seen(struct reading *reading, const struct part *part, const uint64_t *allowed,
-          const struct firn_search_candidate *found, size_t count, size_t wanted,
-          struct firn_search_top *top, size_t *out_seen, bool *out_is_over, firn_error *err)
+          const struct fi_search_candidate *found, size_t count, size_t wanted,
+          struct fi_search_top *top, size_t *out_seen, bool *out_is_over, firn_error *err)
 {
     *out_seen = 0;
     *out_is_over = false;
@@ -397,12 +396,12 @@ take_seen(struct reading *reading, const struct part *part, const uint64_t *allo
         bool is_seen;
         CHECK(row < part->firsts[part->groups] &&
               (allowed == NULL || (allowed[row / 64] >> (row % 64) & 1) != 0));
-        *out_is_over = found[i].distance > firn_search_top_most(top);
+        *out_is_over = found[i].distance > fi_search_top_most(top);
         if (!*out_is_over) {
-            FIRN_TRY_RETURN(read_row(reading, part, row, &is_seen, err));
+            FI_TRY_RETURN(read_row(reading, part, row, &is_seen, err));
             if (is_seen) {
-                FIRN_TRY_RETURN(firn_search_top_put(top, found[i].distance,
-                                                    firn_buf_slice(&reading->key), err));
+                FI_TRY_RETURN(
+                    fi_search_top_put(top, found[i].distance, fi_buf_slice(&reading->key), err));
                 ++*out_seen;
             }
         }
@@ -412,44 +411,43 @@ take_seen(struct reading *reading, const struct part *part, const uint64_t *allo
 
 /* Copies the rows of one top into another. */
 static int
-add_top(struct firn_search_top *top, const struct firn_search_top *own, firn_error *err)
+add_top(struct fi_search_top *top, const struct fi_search_top *own, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < own->count; i++) {
-        rc =
-            firn_search_top_put(top, own->heap[i].distance, firn_buf_slice(&own->heap[i].key), err);
+        rc = fi_search_top_put(top, own->heap[i].distance, fi_buf_slice(&own->heap[i].key), err);
     }
     return rc;
 }
 
 static int
-ask_part(const struct firn_search_source_set *set, struct part *part,
-         const struct firn_search_request *request, struct firn_search_top *top,
+ask_part(const struct fi_search_source_set *set, struct part *part,
+         const struct fi_search_request *request, struct fi_search_top *top,
          struct reading *reading, bool *out_lacks, firn_error *err)
 {
     const uint64_t *allowed;
     const uint64_t count = count_allowed(part, &allowed);
     const size_t wanted = count < request->k ? (size_t)count : request->k;
     const bool is_known = part->known != NULL && allowed == part->known->bits;
-    struct firn_search_ask ask = {.query = request->query,
-                                  .dimensions = request->dimensions,
-                                  .wanted = wanted,
-                                  .ef = request->ef,
-                                  .recall = request->recall,
-                                  .is_exact = request->is_exact,
-                                  .allowed = allowed,
-                                  .allowed_count = count,
-                                  .memo = is_known ? part->known : NULL};
-    struct firn_search_top own = {.k = request->k};
-    struct firn_search_candidate *found = NULL;
+    struct fi_search_ask ask = {.query = request->query,
+                                .dimensions = request->dimensions,
+                                .wanted = wanted,
+                                .ef = request->ef,
+                                .recall = request->recall,
+                                .is_exact = request->is_exact,
+                                .allowed = allowed,
+                                .allowed_count = count,
+                                .memo = is_known ? part->known : NULL};
+    struct fi_search_top own = {.k = request->k};
+    struct fi_search_candidate *found = NULL;
     size_t found_count = 0;
     size_t seen = 0;
     bool is_over = false;
     int rc = FIRN_OK;
     while (wanted > 0) {
-        struct firn_search_candidate *larger = firn_resize_array(found, ask.wanted, sizeof *found);
+        struct fi_search_candidate *larger = fi_resize_array(found, ask.wanted, sizeof *found);
         if (larger == NULL) {
-            rc = firn_error_no_memory(err, "a search");
+            rc = fi_error_no_memory(err, "a search");
             goto out;
         }
         found = larger;
@@ -460,12 +458,12 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
             rc = FIRN_OK;
             goto out;
         }
-        FIRN_TRY(rc);
-        firn_sort(found, found_count, sizeof *found, compare_candidates);
+        FI_TRY(rc);
+        fi_sort(found, found_count, sizeof *found, compare_candidates);
         /* Start again each time: the same rows are found again. */
-        firn_search_top_deinit(&own);
-        FIRN_TRY(take_seen(reading, part, ask.allowed, found, found_count, wanted, &own, &seen,
-                           &is_over, err));
+        fi_search_top_deinit(&own);
+        FI_TRY(take_seen(reading, part, ask.allowed, found, found_count, wanted, &own, &seen,
+                         &is_over, err));
         if (seen >= wanted || is_over) {
             break;
         }
@@ -479,15 +477,15 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
     }
     rc = add_top(top, &own, err);
 out:
-    firn_search_top_deinit(&own);
-    firn_free(found);
+    fi_search_top_deinit(&own);
+    fi_free(found);
     return rc;
 }
 
 int
-firn_search_source_ask(const struct firn_search_source_set *set, struct firn_lsm_pieces *pieces,
-                       const struct firn_search_request *request, struct firn_search_top *top,
-                       bool *out_lacks, firn_error *err)
+fi_search_source_ask(const struct fi_search_source_set *set, struct fi_lsm_pieces *pieces,
+                     const struct fi_search_request *request, struct fi_search_top *top,
+                     bool *out_lacks, firn_error *err)
 {
     struct reading reading = {.pieces = pieces};
     int rc = FIRN_OK;
@@ -497,7 +495,7 @@ firn_search_source_ask(const struct firn_search_source_set *set, struct firn_lsm
             rc = ask_part(set, &set->parts[i], request, top, &reading, out_lacks, err);
         }
     }
-    firn_lsm_group_deinit(&reading.group);
-    firn_buf_deinit(&reading.key);
+    fi_lsm_group_deinit(&reading.group);
+    fi_buf_deinit(&reading.key);
     return rc;
 }

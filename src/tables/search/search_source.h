@@ -21,16 +21,16 @@
 #include "base/error.h"
 #include "vector/vector_distance.h"
 
-struct firn_graph_memo;
-struct firn_run;
+struct fi_graph_memo;
+struct fi_run;
 
-struct firn_search_candidate {
+struct fi_search_candidate {
     uint64_t row;
-    double distance; /* that of firn_vector_distance_exact */
+    double distance; /* that of fi_vector_distance_exact */
 };
 
 /* A request to a source. */
-struct firn_search_ask {
+struct fi_search_ask {
     const float *query;
     size_t dimensions;
     size_t wanted;           /* candidates, at most */
@@ -39,25 +39,25 @@ struct firn_search_ask {
     bool is_exact;           /* none may be missed: a source that cannot promise this names none */
     const uint64_t *allowed; /* a bit for each row of the run; NULL: all may be found */
     uint64_t allowed_count;
-    const struct firn_graph_memo *memo; /* whose bits `allowed` is; NULL: it is none's */
+    const struct fi_graph_memo *memo; /* whose bits `allowed` is; NULL: it is none's */
 };
 
 /* The functions of sources. A search calls them from one thread. */
-struct firn_search_sources {
+struct fi_search_sources {
     void *ctx;
     /* Opens the graph of a column of a run, for a metric; *out is NULL if there is none, or it is
      * damaged: then rows are measured. The run lives until close. */
-    int (*open)(void *ctx, struct firn_run *run, uint32_t column, enum firn_vector_metric metric,
+    int (*open)(void *ctx, struct fi_run *run, uint32_t column, enum fi_vector_metric metric,
                 void **out, firn_error *err);
     void (*close)(void *ctx, void *source);
     /* Finds near rows among the allowed ones, in any order, none twice: *out_count of them in out,
      * which has room for ask->wanted. If there are too few, or after FIRN_CORRUPT, the search
      * measures all rows instead. */
-    int (*find)(void *ctx, void *source, const struct firn_search_ask *ask,
-                struct firn_search_candidate *out, size_t *out_count, firn_error *err);
+    int (*find)(void *ctx, void *source, const struct fi_search_ask *ask,
+                struct fi_search_candidate *out, size_t *out_count, firn_error *err);
     /* The rows of the run that fulfil the condition of the search, until close; NULL: not known.
      * May be NULL. */
-    const struct firn_graph_memo *(*known)(void *ctx, void *source);
+    const struct fi_graph_memo *(*known)(void *ctx, void *source);
     /* Remembers these rows: a bit for each row, and one word more than the bits need. May be
      * NULL. */
     void (*learn)(void *ctx, void *source, const uint64_t *bits, uint64_t count);

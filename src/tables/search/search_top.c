@@ -17,47 +17,47 @@
 #include "base/sort.h"
 
 void
-firn_search_top_deinit(struct firn_search_top *top)
+fi_search_top_deinit(struct fi_search_top *top)
 {
     for (size_t i = 0; i < top->count; i++) {
-        firn_buf_deinit(&top->heap[i].key);
+        fi_buf_deinit(&top->heap[i].key);
     }
-    firn_free(top->heap);
-    *top = (struct firn_search_top){.k = top->k};
+    fi_free(top->heap);
+    *top = (struct fi_search_top){.k = top->k};
 }
 
 static int
 compare(double a, firn_slice a_key, double b, firn_slice b_key)
 {
-    return a != b ? (a > b) - (a < b) : firn_slice_compare(a_key, b_key);
+    return a != b ? (a > b) - (a < b) : fi_slice_compare(a_key, b_key);
 }
 
 static int
 compare_near(const void *a, const void *b)
 {
-    const struct firn_search_near *left = a;
-    const struct firn_search_near *right = b;
-    return compare(left->distance, firn_buf_slice(&left->key), right->distance,
-                   firn_buf_slice(&right->key));
+    const struct fi_search_near *left = a;
+    const struct fi_search_near *right = b;
+    return compare(left->distance, fi_buf_slice(&left->key), right->distance,
+                   fi_buf_slice(&right->key));
 }
 
 double
-firn_search_top_most(const struct firn_search_top *top)
+fi_search_top_most(const struct fi_search_top *top)
 {
     return top->count < top->k ? __builtin_inf() : top->heap[0].distance;
 }
 
 static void
-swap(struct firn_search_top *top, size_t a, size_t b)
+swap(struct fi_search_top *top, size_t a, size_t b)
 {
     DCHECK(a < top->count && b < top->count);
-    struct firn_search_near kept = top->heap[a];
+    struct fi_search_near kept = top->heap[a];
     top->heap[a] = top->heap[b];
     top->heap[b] = kept;
 }
 
 static void
-sift_up(struct firn_search_top *top, size_t at)
+sift_up(struct fi_search_top *top, size_t at)
 {
     DCHECK(at < top->count);
     while (at > 0 && compare_near(&top->heap[at], &top->heap[(at - 1) / 2]) > 0) {
@@ -67,7 +67,7 @@ sift_up(struct firn_search_top *top, size_t at)
 }
 
 static void
-sift_down(struct firn_search_top *top)
+sift_down(struct fi_search_top *top)
 {
     size_t at = 0;
     for (;;) {
@@ -84,30 +84,30 @@ sift_down(struct firn_search_top *top)
 }
 
 int
-firn_search_top_put(struct firn_search_top *top, double distance, firn_slice key, firn_error *err)
+fi_search_top_put(struct fi_search_top *top, double distance, firn_slice key, firn_error *err)
 {
     DCHECK(top->k > 0 && top->count <= top->k);
     if (top->count == top->k) {
-        struct firn_search_near *furthest = &top->heap[0];
-        if (compare(distance, key, furthest->distance, firn_buf_slice(&furthest->key)) >= 0) {
+        struct fi_search_near *furthest = &top->heap[0];
+        if (compare(distance, key, furthest->distance, fi_buf_slice(&furthest->key)) >= 0) {
             return FIRN_OK;
         }
-        if (firn_buf_assign(&furthest->key, key) != FIRN_OK) {
-            return firn_error_no_memory(err, "a search");
+        if (fi_buf_assign(&furthest->key, key) != FIRN_OK) {
+            return fi_error_no_memory(err, "a search");
         }
         furthest->distance = distance;
         sift_down(top);
         return FIRN_OK;
     }
-    struct firn_search_near *heap =
-        firn_grow_array(top->heap, top->count + 1, &top->capacity, sizeof *heap);
+    struct fi_search_near *heap =
+        fi_grow_array(top->heap, top->count + 1, &top->capacity, sizeof *heap);
     if (heap == NULL) {
-        return firn_error_no_memory(err, "a search");
+        return fi_error_no_memory(err, "a search");
     }
     top->heap = heap;
-    heap[top->count] = (struct firn_search_near){.distance = distance};
-    if (firn_buf_assign(&heap[top->count].key, key) != FIRN_OK) {
-        return firn_error_no_memory(err, "a search");
+    heap[top->count] = (struct fi_search_near){.distance = distance};
+    if (fi_buf_assign(&heap[top->count].key, key) != FIRN_OK) {
+        return fi_error_no_memory(err, "a search");
     }
     top->count++;
     sift_up(top, top->count - 1);
@@ -115,17 +115,17 @@ firn_search_top_put(struct firn_search_top *top, double distance, firn_slice key
 }
 
 int
-firn_search_top_join(struct firn_search_top *tops, size_t count, size_t k,
-                     struct firn_search_top *out, firn_error *err)
+fi_search_top_join(struct fi_search_top *tops, size_t count, size_t k, struct fi_search_top *out,
+                   firn_error *err)
 {
     size_t total = 0;
     DCHECK(out->count == 0 && out->heap == NULL);
     for (size_t i = 0; i < count; i++) {
         total += tops[i].count;
     }
-    out->heap = firn_alloc_array(total > 0 ? total : 1, sizeof out->heap[0]);
+    out->heap = fi_alloc_array(total > 0 ? total : 1, sizeof out->heap[0]);
     if (out->heap == NULL) {
-        return firn_error_no_memory(err, "a search");
+        return fi_error_no_memory(err, "a search");
     }
     out->capacity = total;
     for (size_t i = 0; i < count; i++) {
@@ -134,12 +134,12 @@ firn_search_top_join(struct firn_search_top *tops, size_t count, size_t k,
         }
         out->count += tops[i].count;
         tops[i].count = 0;
-        firn_search_top_deinit(&tops[i]);
+        fi_search_top_deinit(&tops[i]);
     }
     DCHECK(out->count == total);
-    firn_sort(out->heap, total, sizeof out->heap[0], compare_near);
+    fi_sort(out->heap, total, sizeof out->heap[0], compare_near);
     while (out->count > k) {
-        firn_buf_deinit(&out->heap[--out->count].key);
+        fi_buf_deinit(&out->heap[--out->count].key);
     }
     return FIRN_OK;
 }

@@ -20,12 +20,12 @@ enum { PIECE_SIZE = 64 << 10, NUMBER_NAME_SIZE = 32 };
 static const char number_name[] = "row";
 
 struct guess {
-    const struct firn_transfer_source *source;
+    const struct fi_transfer_source *source;
     const firn_guess_options *options;
     uint8_t *piece;
-    struct firn_csv_sniff_skip skip;
-    struct firn_csv_reader *reader;
-    struct firn_csv_infer *infer;
+    struct fi_csv_sniff_skip skip;
+    struct fi_csv_reader *reader;
+    struct fi_csv_infer *infer;
     firn_table_column *columns;
     char *names;
     char number_name[NUMBER_NAME_SIZE];
@@ -36,12 +36,12 @@ static int
 take_records(struct guess *guess, bool *out_is_enough, firn_error *err)
 {
     for (;;) {
-        struct firn_csv_record record;
-        FIRN_TRY_RETURN(firn_csv_reader_next(guess->reader, &record, err));
+        struct fi_csv_record record;
+        FI_TRY_RETURN(fi_csv_reader_next(guess->reader, &record, err));
         if (record.count == 0) {
             return FIRN_OK;
         }
-        FIRN_TRY_RETURN(firn_csv_infer_add(guess->infer, &record, out_is_enough, err));
+        FI_TRY_RETURN(fi_csv_infer_add(guess->infer, &record, out_is_enough, err));
         if (*out_is_enough) {
             return FIRN_OK;
         }
@@ -56,26 +56,26 @@ take_sample(struct guess *guess, firn_error *err)
     bool is_over = false;
     while (!is_enough && !is_over) {
         size_t size = 0;
-        FIRN_TRY_RETURN(
+        FI_TRY_RETURN(
             guess->source->read(guess->source->ctx, guess->piece, PIECE_SIZE, &size, err));
         if (size > PIECE_SIZE) {
-            return firn_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
+            return fi_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
         }
         is_over = size == 0;
-        is_over ? firn_csv_reader_finish(guess->reader)
-                : firn_csv_reader_feed(
-                      guess->reader,
-                      firn_csv_sniff_skip_lines(&guess->skip, firn_bytes(guess->piece, size)));
-        FIRN_TRY_RETURN(take_records(guess, &is_enough, err));
+        is_over
+            ? fi_csv_reader_finish(guess->reader)
+            : fi_csv_reader_feed(guess->reader, fi_csv_sniff_skip_lines(
+                                                    &guess->skip, firn_bytes(guess->piece, size)));
+        FI_TRY_RETURN(take_records(guess, &is_enough, err));
     }
     return FIRN_OK;
 }
 
 static bool
-has_name(const struct firn_csv_infer_result *result, firn_slice name)
+has_name(const struct fi_csv_infer_result *result, firn_slice name)
 {
     for (uint32_t i = 0; i < result->count; i++) {
-        if (firn_slice_equal(result->columns[i].name, name)) {
+        if (fi_slice_equal(result->columns[i].name, name)) {
             return true;
         }
     }
@@ -84,7 +84,7 @@ has_name(const struct firn_csv_infer_result *result, firn_slice name)
 
 /* Finds a name for the column of numbers that no other column has. */
 static void
-name_numbers(struct guess *guess, const struct firn_csv_infer_result *result)
+name_numbers(struct guess *guess, const struct fi_csv_infer_result *result)
 {
     (void)snprintf(guess->number_name, sizeof guess->number_name, "%s", number_name);
     for (unsigned i = 2; has_name(result, firn_str(guess->number_name)); i++) {
@@ -93,18 +93,18 @@ name_numbers(struct guess *guess, const struct firn_csv_infer_result *result)
 }
 
 static int
-make_columns(struct guess *guess, const struct firn_csv_infer_result *result, size_t first,
+make_columns(struct guess *guess, const struct fi_csv_infer_result *result, size_t first,
              firn_error *err)
 {
-    guess->columns = firn_alloc_zeroed((first + result->count) * sizeof *guess->columns);
-    guess->names = firn_alloc_zeroed((size_t)result->count * (FIRN_CSV_INFER_NAME_SIZE_MAX + 1));
+    guess->columns = fi_alloc_zeroed((first + result->count) * sizeof *guess->columns);
+    guess->names = fi_alloc_zeroed((size_t)result->count * (FI_CSV_INFER_NAME_SIZE_MAX + 1));
     if (guess->columns == NULL || guess->names == NULL) {
-        return firn_error_no_memory(err, "a definition");
+        return fi_error_no_memory(err, "a definition");
     }
     for (uint32_t i = 0; i < result->count; i++) {
-        const struct firn_value_text_column *column = &result->columns[i];
-        char *name = guess->names + (size_t)i * (FIRN_CSV_INFER_NAME_SIZE_MAX + 1);
-        CHECK(column->name.size <= FIRN_CSV_INFER_NAME_SIZE_MAX);
+        const struct fi_value_text_column *column = &result->columns[i];
+        char *name = guess->names + (size_t)i * (FI_CSV_INFER_NAME_SIZE_MAX + 1);
+        CHECK(column->name.size <= FI_CSV_INFER_NAME_SIZE_MAX);
         memcpy(name, column->name.data, column->name.size);
         guess->columns[first + i] = (firn_table_column){.name = name,
                                                         .type = column->type.type,
@@ -116,19 +116,19 @@ make_columns(struct guess *guess, const struct firn_csv_infer_result *result, si
 }
 
 static int
-write_definition(struct guess *guess, struct firn_buf *out, firn_error *err)
+write_definition(struct guess *guess, struct fi_buf *out, firn_error *err)
 {
-    struct firn_csv_infer_result result;
+    struct fi_csv_infer_result result;
     firn_table_def def = FIRN_TABLE_DEF_INIT;
-    struct firn_schema *schema = NULL;
+    struct fi_schema *schema = NULL;
     const char *number = guess->number_name;
     bool is_numbered = guess->options->key == NULL;
     int rc;
-    FIRN_TRY(firn_csv_infer_finish(guess->infer, &result, err));
+    FI_TRY(fi_csv_infer_finish(guess->infer, &result, err));
     if (result.count == 0) {
-        return firn_error_set(err, FIRN_INVALID, "the text has no line, so it has no columns");
+        return fi_error_set(err, FIRN_INVALID, "the text has no line, so it has no columns");
     }
-    FIRN_TRY(make_columns(guess, &result, is_numbered ? 1 : 0, err));
+    FI_TRY(make_columns(guess, &result, is_numbered ? 1 : 0, err));
     def.columns = guess->columns;
     def.column_count = result.count + (is_numbered ? 1U : 0U);
     def.key = is_numbered ? &number : guess->options->key;
@@ -138,11 +138,11 @@ write_definition(struct guess *guess, struct firn_buf *out, firn_error *err)
         guess->columns[0] =
             (firn_table_column){.name = number, .type = FIRN_TYPE_I64, .is_auto = true};
     }
-    FIRN_TRY(firn_schema_def_create(&def, &schema, err));
-    rc = firn_schema_text_append(schema, out);
-    rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a definition");
+    FI_TRY(fi_schema_def_create(&def, &schema, err));
+    rc = fi_schema_text_append(schema, out);
+    rc = rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a definition");
 out:
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     return rc;
 }
 
@@ -153,66 +153,66 @@ pattern_of(const char *pattern)
 }
 
 int
-firn_transfer_guess_form(firn_slice sample, bool is_whole, unsigned wanted, firn_text_form *form,
-                         firn_text_reading *reading, firn_error *err)
+fi_transfer_guess_form(firn_slice sample, bool is_whole, unsigned wanted, firn_text_form *form,
+                       firn_text_reading *reading, firn_error *err)
 {
-    struct firn_csv_sniff sniff = {.sample = sample,
-                                   .is_whole = is_whole,
-                                   .wants_delimiter = (wanted & FIRN_TEXT_PROPERTY_DELIMITER) != 0,
-                                   .wants_quote =
-                                       (wanted & FIRN_TEXT_PROPERTY_QUOTE) != 0 && !form->no_quotes,
-                                   .wants_header = (wanted & FIRN_TEXT_PROPERTY_HEADER) != 0,
-                                   .wants_skip = (wanted & FIRN_TEXT_PROPERTY_SKIP) != 0,
-                                   .no_header = form->no_header,
-                                   .skip = reading->skip_lines,
-                                   .date_pattern = pattern_of(reading->date_pattern),
-                                   .timestamp_pattern = pattern_of(reading->timestamp_pattern)};
-    struct firn_csv_reader_options csv;
+    struct fi_csv_sniff sniff = {.sample = sample,
+                                 .is_whole = is_whole,
+                                 .wants_delimiter = (wanted & FIRN_TEXT_PROPERTY_DELIMITER) != 0,
+                                 .wants_quote =
+                                     (wanted & FIRN_TEXT_PROPERTY_QUOTE) != 0 && !form->no_quotes,
+                                 .wants_header = (wanted & FIRN_TEXT_PROPERTY_HEADER) != 0,
+                                 .wants_skip = (wanted & FIRN_TEXT_PROPERTY_SKIP) != 0,
+                                 .no_header = form->no_header,
+                                 .skip = reading->skip_lines,
+                                 .date_pattern = pattern_of(reading->date_pattern),
+                                 .timestamp_pattern = pattern_of(reading->timestamp_pattern)};
+    struct fi_csv_reader_options csv;
     if (form->kind == FIRN_TEXT_JSON_LINES) {
-        return firn_error_set(err, FIRN_UNSUPPORTED, "the form of CSV alone is found out");
+        return fi_error_set(err, FIRN_UNSUPPORTED, "the form of CSV alone is found out");
     }
-    FIRN_TRY_RETURN(firn_transfer_import_reading(form, reading, &csv, err));
+    FI_TRY_RETURN(fi_transfer_import_reading(form, reading, &csv, err));
     sniff.format = csv.format;
-    FIRN_TRY_RETURN(firn_csv_sniff(&sniff, err));
-    form->delimiter = firn_csv_format_delimiter(&sniff.format);
-    form->quote = firn_csv_format_quote(&sniff.format);
+    FI_TRY_RETURN(fi_csv_sniff(&sniff, err));
+    form->delimiter = fi_csv_format_delimiter(&sniff.format);
+    form->quote = fi_csv_format_quote(&sniff.format);
     form->no_header = sniff.no_header;
     reading->skip_lines = sniff.skip;
     return FIRN_OK;
 }
 
 int
-firn_transfer_guess(const struct firn_transfer_source *source, const firn_guess_options *options,
-                    struct firn_buf *out, firn_error *err)
+fi_transfer_guess(const struct fi_transfer_source *source, const firn_guess_options *options,
+                  struct fi_buf *out, firn_error *err)
 {
     struct guess guess = {.source = source, .options = options};
     const firn_text_reading *reading = options->reading;
-    struct firn_csv_reader_options csv;
-    const struct firn_csv_infer_options infer = {
-        .header = options->form.no_header ? FIRN_CSV_HEADER_NO : FIRN_CSV_HEADER_YES,
+    struct fi_csv_reader_options csv;
+    const struct fi_csv_infer_options infer = {
+        .header = options->form.no_header ? FI_CSV_HEADER_NO : FI_CSV_HEADER_YES,
         .rows_max = options->sample_rows,
         .date_pattern = pattern_of(reading != NULL ? reading->date_pattern : NULL),
         .timestamp_pattern = pattern_of(reading != NULL ? reading->timestamp_pattern : NULL)};
     int rc;
     guess.skip.left = reading != NULL ? reading->skip_lines : 0;
-    FIRN_TRY(firn_transfer_import_reading(&options->form, reading, &csv, err));
+    FI_TRY(fi_transfer_import_reading(&options->form, reading, &csv, err));
     if (options->form.kind == FIRN_TEXT_JSON_LINES) {
-        return firn_error_set(err, FIRN_UNSUPPORTED,
-                              "types are guessed from CSV alone: create a table for JSON lines");
+        return fi_error_set(err, FIRN_UNSUPPORTED,
+                            "types are guessed from CSV alone: create a table for JSON lines");
     }
-    guess.piece = firn_alloc_array(PIECE_SIZE, 1);
+    guess.piece = fi_alloc_array(PIECE_SIZE, 1);
     if (guess.piece == NULL) {
-        return firn_error_no_memory(err, "a sample");
+        return fi_error_no_memory(err, "a sample");
     }
-    FIRN_TRY(firn_csv_reader_create(&csv, &guess.reader, err));
-    FIRN_TRY(firn_csv_infer_create(&infer, &guess.infer, err));
-    FIRN_TRY(take_sample(&guess, err));
+    FI_TRY(fi_csv_reader_create(&csv, &guess.reader, err));
+    FI_TRY(fi_csv_infer_create(&infer, &guess.infer, err));
+    FI_TRY(take_sample(&guess, err));
     rc = write_definition(&guess, out, err);
 out:
-    firn_csv_reader_destroy(guess.reader);
-    firn_csv_infer_destroy(guess.infer);
-    firn_free(guess.piece);
-    firn_free(guess.columns);
-    firn_free(guess.names);
+    fi_csv_reader_destroy(guess.reader);
+    fi_csv_infer_destroy(guess.infer);
+    fi_free(guess.piece);
+    fi_free(guess.columns);
+    fi_free(guess.names);
     return rc;
 }

@@ -36,13 +36,13 @@ static const size_t RECORD_SIZE_MAX = (size_t)2 << 30;
 struct import {
     struct firn_table *table;
     const firn_import_options *options;
-    const struct firn_transfer_source *source;
-    struct firn_storefile_progress *progress;
+    const struct fi_transfer_source *source;
+    struct fi_storefile_progress *progress;
     firn_import_statistics *statistics;
     uint8_t *piece;
-    struct firn_csv_reader *csv;
-    struct firn_csv_sniff_skip skip;
-    struct firn_json_reader *json;
+    struct fi_csv_reader *csv;
+    struct fi_csv_sniff_skip skip;
+    struct fi_json_reader *json;
     /* One of them, once the columns are known. */
     struct firn_table_bulk *bulk;
     struct firn_db_txn *txn;
@@ -50,54 +50,53 @@ struct import {
     bool has_begun; /* a record was seen */
 
     /* Of the fields of a record; those that are left out have type NULL, and no place. */
-    struct firn_value_text_column *columns;
+    struct fi_value_text_column *columns;
     size_t column_count;
     size_t *places; /* of each field, among the values of the load; SIZE_MAX: left out */
     firn_value *fields;
     firn_value *values; /* of the load */
     size_t value_count;
-    struct firn_buf names;      /* of the load's columns: bytes, each with a NUL */
+    struct fi_buf names;        /* of the load's columns: bytes, each with a NUL */
     const char **columns_names; /* the same as strings; for JSON lines those of the schema */
-    struct firn_schema *schema; /* of JSON lines */
+    struct fi_schema *schema;   /* of JSON lines */
     const char **given_names;   /* of a row for the transaction */
     firn_value *given;
-    struct firn_buf memory; /* of the values of a record */
+    struct fi_buf memory; /* of the values of a record */
 };
 
 /* ---- the form ---- */
 
 int
-firn_transfer_import_format(const firn_text_form *form, struct firn_csv_format *out,
-                            firn_error *err)
+fi_transfer_import_format(const firn_text_form *form, struct fi_csv_format *out, firn_error *err)
 {
-    *out = (struct firn_csv_format){.delimiter = form->delimiter,
-                                    .quote = form->quote,
-                                    .has_no_quotes = form->no_quotes,
-                                    .null_text =
-                                        firn_str(form->null_text != NULL ? form->null_text : "")};
-    const char *defect = firn_csv_format_defect(out);
+    *out = (struct fi_csv_format){.delimiter = form->delimiter,
+                                  .quote = form->quote,
+                                  .has_no_quotes = form->no_quotes,
+                                  .null_text =
+                                      firn_str(form->null_text != NULL ? form->null_text : "")};
+    const char *defect = fi_csv_format_defect(out);
     if (form->kind != FIRN_TEXT_CSV && form->kind != FIRN_TEXT_JSON_LINES) {
-        return firn_error_set(err, FIRN_INVALID, "%d is not a kind of text", (int)form->kind);
+        return fi_error_set(err, FIRN_INVALID, "%d is not a kind of text", (int)form->kind);
     }
-    return defect == NULL ? FIRN_OK : firn_error_set(err, FIRN_INVALID, "%s", defect);
+    return defect == NULL ? FIRN_OK : fi_error_set(err, FIRN_INVALID, "%s", defect);
 }
 
 int
-firn_transfer_import_reading(const firn_text_form *form, const firn_text_reading *reading,
-                             struct firn_csv_reader_options *out, firn_error *err)
+fi_transfer_import_reading(const firn_text_form *form, const firn_text_reading *reading,
+                           struct fi_csv_reader_options *out, firn_error *err)
 {
-    *out = (struct firn_csv_reader_options){.field_size_max = FIELD_SIZE_MAX,
-                                            .record_size_max = RECORD_SIZE_MAX};
-    int rc = firn_transfer_import_format(form, &out->format, err);
+    *out = (struct fi_csv_reader_options){.field_size_max = FIELD_SIZE_MAX,
+                                          .record_size_max = RECORD_SIZE_MAX};
+    int rc = fi_transfer_import_format(form, &out->format, err);
     if (rc != FIRN_OK || reading == NULL) {
         return rc;
     }
     const char *const patterns[] = {reading->date_pattern, reading->timestamp_pattern};
     for (size_t i = 0; i < 2; i++) {
         const char *defect =
-            patterns[i] != NULL ? firn_time_pattern_defect(firn_str(patterns[i])) : NULL;
+            patterns[i] != NULL ? fi_time_pattern_defect(firn_str(patterns[i])) : NULL;
         if (defect != NULL) {
-            return firn_error_set(err, FIRN_INVALID, "'%.200s': %s", patterns[i], defect);
+            return fi_error_set(err, FIRN_INVALID, "'%.200s': %s", patterns[i], defect);
         }
     }
     out->format.other_nulls = reading->other_nulls;
@@ -106,10 +105,10 @@ firn_transfer_import_reading(const firn_text_form *form, const firn_text_reading
     return FIRN_OK;
 }
 
-static struct firn_value_text_column
-text_column_of(const struct firn_schema_column *column)
+static struct fi_value_text_column
+text_column_of(const struct fi_schema_column *column)
 {
-    return (struct firn_value_text_column){
+    return (struct fi_value_text_column){
         .name = column->name,
         .type = {.type = column->type,
                  .precision = (uint8_t)column->precision,
@@ -120,7 +119,7 @@ text_column_of(const struct firn_schema_column *column)
 
 /* Lets dates and timestamps be read as the caller says. */
 static void
-set_pattern(const struct import *import, struct firn_value_text_type *type)
+set_pattern(const struct import *import, struct fi_value_text_type *type)
 {
     const firn_text_reading *reading = import->options->reading;
     const char *pattern = reading == NULL                     ? NULL
@@ -141,9 +140,9 @@ reject(struct import *import, uint64_t line, firn_slice text, int rc, firn_error
         return rc;
     }
     const firn_import_reject rejected = {.line = line, .text = text, .why = err->text};
-    unsigned begun = firn_os_callback_begin();
+    unsigned begun = fi_os_callback_begin();
     rc = import->options->on_reject(import->options->callbacks.ctx, &rejected);
-    firn_os_callback_end(begun);
+    fi_os_callback_end(begun);
     import->statistics->rejected++;
     if (rc != FIRN_OK) {
         err->code = rc;
@@ -156,9 +155,9 @@ static int
 write_row(struct import *import, const firn_value *values, const bool *is_given, firn_error *err)
 {
     bool skips = import->options->on_conflict == FIRN_IMPORT_CONFLICT_SKIP;
-    struct firn_rows_put put = {.mode = skips ? FIRN_ROWS_INSERT : FIRN_ROWS_UPSERT,
-                                .columns = import->given_names,
-                                .values = import->given};
+    struct fi_rows_put put = {.mode = skips ? FI_ROWS_INSERT : FI_ROWS_UPSERT,
+                              .columns = import->given_names,
+                              .values = import->given};
     for (size_t i = 0; i < import->value_count; i++) {
         if (is_given == NULL || is_given[i]) {
             import->given_names[put.count] = import->columns_names[i];
@@ -166,7 +165,7 @@ write_row(struct import *import, const firn_value *values, const bool *is_given,
         }
     }
     int rc =
-        firn_rows_write_put(import->table, import->txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
+        fi_rows_write_put(import->table, import->txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
     if (skips && rc == FIRN_EXISTS) {
         import->statistics->skipped++;
         return FIRN_OK;
@@ -185,11 +184,11 @@ put(struct import *import, const firn_value *values, const bool *is_given, uint6
     if (import->txn != NULL) {
         rc = write_row(import, values, is_given, err);
     } else {
-        rc = firn_rows_bulk_put_given(import->bulk, values, is_given, import->value_count, err);
+        rc = fi_rows_bulk_put_given(import->bulk, values, is_given, import->value_count, err);
         import->statistics->rows += rc == FIRN_OK;
     }
     if (rc == FIRN_INVALID || rc == FIRN_LIMIT || (rc == FIRN_EXISTS && import->txn != NULL)) {
-        firn_error_prefix(err, "line %llu", (unsigned long long)line);
+        fi_error_prefix(err, "line %llu", (unsigned long long)line);
         rc = rc == FIRN_EXISTS ? rc : reject(import, line, text, rc, err);
     }
     return rc;
@@ -201,24 +200,24 @@ static int
 allocate(struct import *import, size_t fields, firn_error *err)
 {
     DCHECK(import->columns == NULL && fields > 0);
-    import->columns = firn_alloc_zeroed(fields * sizeof *import->columns);
-    import->places = firn_alloc_array(fields, sizeof *import->places);
-    import->fields = firn_alloc_zeroed(fields * sizeof *import->fields);
-    import->values = firn_alloc_zeroed(fields * sizeof *import->values);
+    import->columns = fi_alloc_zeroed(fields * sizeof *import->columns);
+    import->places = fi_alloc_array(fields, sizeof *import->places);
+    import->fields = fi_alloc_zeroed(fields * sizeof *import->fields);
+    import->values = fi_alloc_zeroed(fields * sizeof *import->values);
     import->column_count = fields;
     return import->columns != NULL && import->places != NULL && import->fields != NULL &&
                    import->values != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "an import");
+               : fi_error_no_memory(err, "an import");
 }
 
 static int
 note_name(struct import *import, firn_slice name, firn_error *err)
 {
-    return firn_buf_append_slice(&import->names, name) == FIRN_OK &&
-                   firn_buf_append(&import->names, "", 1) == FIRN_OK
+    return fi_buf_append_slice(&import->names, name) == FIRN_OK &&
+                   fi_buf_append(&import->names, "", 1) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "an import");
+               : fi_error_no_memory(err, "an import");
 }
 
 static firn_slice
@@ -235,12 +234,11 @@ without_spaces(firn_slice text)
 
 /* Assigns the i-th field to the column with that name; NULL: to none. */
 static int
-take_field(struct import *import, size_t i, const struct firn_schema_column *column,
-           firn_error *err)
+take_field(struct import *import, size_t i, const struct fi_schema_column *column, firn_error *err)
 {
     DCHECK(i < import->column_count);
     import->places[i] = SIZE_MAX;
-    import->columns[i] = (struct firn_value_text_column){.name = firn_str("")};
+    import->columns[i] = (struct fi_value_text_column){.name = firn_str("")};
     if (column == NULL) {
         return FIRN_OK;
     }
@@ -252,66 +250,65 @@ take_field(struct import *import, size_t i, const struct firn_schema_column *col
 
 /* Takes the columns from the header. */
 static int
-take_header(struct import *import, const struct firn_schema *schema,
-            const struct firn_csv_record *record, firn_error *err)
+take_header(struct import *import, const struct fi_schema *schema,
+            const struct fi_csv_record *record, firn_error *err)
 {
     DCHECK(record->count == import->column_count);
     for (size_t i = 0; i < record->count; i++) {
         firn_slice name = record->fields[i].text;
-        const struct firn_schema_column *column = firn_schema_find(schema, name);
+        const struct fi_schema_column *column = fi_schema_find(schema, name);
         if (column == NULL) {
-            column = firn_schema_find(schema, without_spaces(name));
+            column = fi_schema_find(schema, without_spaces(name));
         }
         if (column == NULL && !import->options->ignore_unknown) {
-            char text[FIRN_VALUE_TEXT_SHORT_SIZE];
-            firn_value_text_shorten(name, text);
-            return firn_error_set(err, FIRN_INVALID, "line %llu: the table '%s' has no column '%s'",
-                                  (unsigned long long)record->line, firn_rows_name(import->table),
-                                  text);
+            char text[FI_VALUE_TEXT_SHORT_SIZE];
+            fi_value_text_shorten(name, text);
+            return fi_error_set(err, FIRN_INVALID, "line %llu: the table '%s' has no column '%s'",
+                                (unsigned long long)record->line, fi_rows_name(import->table),
+                                text);
         }
-        FIRN_TRY_RETURN(take_field(import, i, column, err));
+        FI_TRY_RETURN(take_field(import, i, column, err));
     }
     return FIRN_OK;
 }
 
 /* Takes the columns that the caller has named. */
 static int
-take_named(struct import *import, const struct firn_schema *schema, size_t fields, firn_error *err)
+take_named(struct import *import, const struct fi_schema *schema, size_t fields, firn_error *err)
 {
     DCHECK(fields == import->column_count);
     const firn_import_options *options = import->options;
     if (options->column_count != fields) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "%zu columns were named, and a record has %zu fields",
-                              options->column_count, fields);
+        return fi_error_set(err, FIRN_INVALID,
+                            "%zu columns were named, and a record has %zu fields",
+                            options->column_count, fields);
     }
     for (size_t i = 0; i < fields; i++) {
-        const struct firn_schema_column *column = NULL;
+        const struct fi_schema_column *column = NULL;
         if (options->columns[i][0] != '\0') {
-            FIRN_TRY_RETURN(
-                firn_schema_require(schema, firn_str(options->columns[i]), &column, err));
+            FI_TRY_RETURN(fi_schema_require(schema, firn_str(options->columns[i]), &column, err));
         }
-        FIRN_TRY_RETURN(take_field(import, i, column, err));
+        FI_TRY_RETURN(take_field(import, i, column, err));
     }
     return FIRN_OK;
 }
 
 /* Takes all columns of the table. */
 static int
-take_all(struct import *import, const struct firn_schema *schema, size_t fields, firn_error *err)
+take_all(struct import *import, const struct fi_schema *schema, size_t fields, firn_error *err)
 {
     DCHECK(fields == import->column_count);
     bool has_auto = schema->key_count == 1 && schema->columns[schema->key_places[0]].is_auto;
     bool skips_auto = has_auto && fields + 1 == schema->column_count;
     size_t next = 0;
     if (fields != schema->column_count && !skips_auto) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "records have %zu fields, and the table '%s' has %zu columns", fields,
-                              firn_rows_name(import->table), schema->column_count);
+        return fi_error_set(err, FIRN_INVALID,
+                            "records have %zu fields, and the table '%s' has %zu columns", fields,
+                            fi_rows_name(import->table), schema->column_count);
     }
     for (size_t i = 0; i < schema->column_count; i++) {
         if (!skips_auto || !schema->columns[i].is_auto) {
-            FIRN_TRY_RETURN(take_field(import, next++, &schema->columns[i], err));
+            FI_TRY_RETURN(take_field(import, next++, &schema->columns[i], err));
         }
     }
     return FIRN_OK;
@@ -322,12 +319,12 @@ static int
 open_row(struct import *import, firn_error *err)
 {
     size_t room = import->value_count + 1;
-    import->columns_names = firn_alloc_array(room, sizeof(char *));
-    import->given_names = firn_alloc_array(room, sizeof(char *));
-    import->given = firn_alloc_array(room, sizeof *import->given);
+    import->columns_names = fi_alloc_array(room, sizeof(char *));
+    import->given_names = fi_alloc_array(room, sizeof(char *));
+    import->given = fi_alloc_array(room, sizeof *import->given);
     return import->columns_names != NULL && import->given_names != NULL && import->given != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "an import");
+               : fi_error_no_memory(err, "an import");
 }
 
 /* Begins the transaction, if a load cannot handle existing rows as wanted: a load can only replace
@@ -335,16 +332,16 @@ open_row(struct import *import, firn_error *err)
 static int
 begin_txn(struct import *import, firn_error *err)
 {
-    const struct firn_db_txn_options defaults = {.is_read_only = false};
+    const struct fi_db_txn_options defaults = {.is_read_only = false};
     firn_import_conflict conflict = import->options->on_conflict;
-    struct firn_schema *schema;
-    int rc = firn_rows_schema(import->table, NULL, &schema, err);
+    struct fi_schema *schema;
+    int rc = fi_rows_schema(import->table, NULL, &schema, err);
     if (rc == FIRN_OK) {
         import->replaces = conflict == FIRN_IMPORT_CONFLICT_REPLACE && schema->index_count == 0;
-        firn_schema_unref(schema);
+        fi_schema_unref(schema);
     }
     return rc == FIRN_OK && conflict != FIRN_IMPORT_CONFLICT_FAIL && !import->replaces
-               ? firn_db_txn_begin(firn_rows_db(import->table), &defaults, &import->txn, err)
+               ? fi_db_txn_begin(fi_rows_db(import->table), &defaults, &import->txn, err)
                : rc;
 }
 
@@ -361,26 +358,26 @@ open_bulk(struct import *import, firn_error *err)
     }
     DCHECK(rc != FIRN_OK || import->value_count == 0 || /* a name for each value */
            at == (const char *)import->names.data + import->names.size);
-    const struct firn_rows_bulk_options options = {.columns = import->columns_names,
-                                                   .column_count = import->value_count,
-                                                   .progress = import->progress,
-                                                   .replaces = import->replaces};
+    const struct fi_rows_bulk_options options = {.columns = import->columns_names,
+                                                 .column_count = import->value_count,
+                                                 .progress = import->progress,
+                                                 .replaces = import->replaces};
     if (rc == FIRN_OK && import->txn == NULL) {
-        rc = firn_rows_bulk_open(import->table, &options, &import->bulk, err);
+        rc = fi_rows_bulk_open(import->table, &options, &import->bulk, err);
     }
     return rc;
 }
 
 /* Assigns the fields to columns at the first record. */
 static int
-begin_csv(struct import *import, const struct firn_csv_record *record, firn_error *err)
+begin_csv(struct import *import, const struct fi_csv_record *record, firn_error *err)
 {
     DCHECK(!import->has_begun && record->count > 0);
-    struct firn_schema *schema = NULL;
+    struct fi_schema *schema = NULL;
     int rc;
     import->has_begun = true;
-    FIRN_TRY(allocate(import, record->count, err));
-    FIRN_TRY(firn_rows_schema(import->table, NULL, &schema, err));
+    FI_TRY(allocate(import, record->count, err));
+    FI_TRY(fi_rows_schema(import->table, NULL, &schema, err));
     if (import->options->columns != NULL) {
         rc = take_named(import, schema, record->count, err);
     } else if (!import->options->form.no_header) {
@@ -388,20 +385,20 @@ begin_csv(struct import *import, const struct firn_csv_record *record, firn_erro
     } else {
         rc = take_all(import, schema, record->count, err);
     }
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     rc = open_bulk(import, err);
 out:
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     return rc;
 }
 
 /* ---- records ---- */
 
 static int
-put_csv(struct import *import, const struct firn_csv_record *record, firn_error *err)
+put_csv(struct import *import, const struct fi_csv_record *record, firn_error *err)
 {
     DCHECK(import->has_begun && (import->bulk != NULL || import->txn != NULL));
-    int rc = firn_csv_reader_values(record, import->columns, &import->memory, import->fields, err);
+    int rc = fi_csv_reader_values(record, import->columns, &import->memory, import->fields, err);
     if (rc == FIRN_INVALID) {
         return reject(import, record->line, record->raw, rc, err);
     }
@@ -426,23 +423,23 @@ take_csv(struct import *import, firn_error *err)
 {
     int rc = FIRN_OK;
     for (;;) {
-        struct firn_csv_record record;
-        rc = firn_csv_reader_next(import->csv, &record, err);
+        struct fi_csv_record record;
+        rc = fi_csv_reader_next(import->csv, &record, err);
         if (rc == FIRN_INVALID && import->has_begun) {
-            FIRN_TRY(reject(import, record.line, record.raw, rc, err));
+            FI_TRY(reject(import, record.line, record.raw, rc, err));
             continue;
         }
-        FIRN_TRY(rc);
+        FI_TRY(rc);
         if (record.count == 0) {
             return FIRN_OK;
         }
         if (!import->has_begun) {
-            FIRN_TRY(begin_csv(import, &record, err));
+            FI_TRY(begin_csv(import, &record, err));
             if (!import->options->form.no_header) {
                 continue;
             }
         }
-        FIRN_TRY(put_csv(import, &record, err));
+        FI_TRY(put_csv(import, &record, err));
     }
 out:
     return rc;
@@ -453,17 +450,17 @@ take_json(struct import *import, firn_error *err)
 {
     int rc = FIRN_OK;
     for (;;) {
-        struct firn_json_record record;
-        rc = firn_json_reader_next(import->json, &record, err);
+        struct fi_json_record record;
+        rc = fi_json_reader_next(import->json, &record, err);
         if (rc == FIRN_INVALID) {
-            FIRN_TRY(reject(import, record.line, record.raw, rc, err));
+            FI_TRY(reject(import, record.line, record.raw, rc, err));
             continue;
         }
-        FIRN_TRY(rc);
+        FI_TRY(rc);
         if (record.values == NULL) {
             return FIRN_OK;
         }
-        FIRN_TRY(put(import, record.values, record.is_given, record.line, record.raw, err));
+        FI_TRY(put(import, record.values, record.is_given, record.line, record.raw, err));
     }
 out:
     return rc;
@@ -475,43 +472,43 @@ static int
 open_csv(struct import *import, firn_error *err)
 {
     const firn_text_reading *reading = import->options->reading;
-    struct firn_csv_reader_options options;
-    FIRN_TRY_RETURN(firn_transfer_import_reading(&import->options->form, reading, &options, err));
+    struct fi_csv_reader_options options;
+    FI_TRY_RETURN(fi_transfer_import_reading(&import->options->form, reading, &options, err));
     import->skip.left = reading != NULL ? reading->skip_lines : 0;
-    return firn_csv_reader_create(&options, &import->csv, err);
+    return fi_csv_reader_create(&options, &import->csv, err);
 }
 
 /* Prepares for all columns, since a line may have any of them. */
 static int
 open_json(struct import *import, firn_error *err)
 {
-    const struct firn_rows_bulk_options all = {.progress = import->progress,
-                                               .replaces = import->replaces};
+    const struct fi_rows_bulk_options all = {.progress = import->progress,
+                                             .replaces = import->replaces};
     if (import->options->columns != NULL) {
-        return firn_error_set(err, FIRN_INVALID, "JSON lines name their columns themselves");
+        return fi_error_set(err, FIRN_INVALID, "JSON lines name their columns themselves");
     }
-    const struct firn_schema *schema;
+    const struct fi_schema *schema;
     if (import->txn != NULL) {
-        FIRN_TRY_RETURN(
-            firn_rows_schema(import->table, firn_db_txn_view(import->txn), &import->schema, err));
+        FI_TRY_RETURN(
+            fi_rows_schema(import->table, fi_db_txn_view(import->txn), &import->schema, err));
         schema = import->schema;
     } else {
-        FIRN_TRY_RETURN(firn_rows_bulk_open(import->table, &all, &import->bulk, err));
-        schema = firn_rows_bulk_schema(import->bulk);
+        FI_TRY_RETURN(fi_rows_bulk_open(import->table, &all, &import->bulk, err));
+        schema = fi_rows_bulk_schema(import->bulk);
     }
-    FIRN_TRY_RETURN(allocate(import, schema->column_count, err));
+    FI_TRY_RETURN(allocate(import, schema->column_count, err));
     import->value_count = schema->column_count;
-    FIRN_TRY_RETURN(open_row(import, err));
+    FI_TRY_RETURN(open_row(import, err));
     for (size_t i = 0; i < schema->column_count; i++) {
         import->columns[i] = text_column_of(&schema->columns[i]);
         import->columns_names[i] = (const char *)schema->columns[i].name.data;
     }
-    const struct firn_json_reader_options options = {.columns = import->columns,
-                                                     .count = (uint32_t)schema->column_count,
-                                                     .ignores_unknown =
-                                                         import->options->ignore_unknown,
-                                                     .line_size_max = RECORD_SIZE_MAX};
-    return firn_json_reader_create(&options, &import->json, err);
+    const struct fi_json_reader_options options = {.columns = import->columns,
+                                                   .count = (uint32_t)schema->column_count,
+                                                   .ignores_unknown =
+                                                       import->options->ignore_unknown,
+                                                   .line_size_max = RECORD_SIZE_MAX};
+    return fi_json_reader_create(&options, &import->json, err);
 }
 
 static int
@@ -520,25 +517,24 @@ take_pieces(struct import *import, firn_error *err)
     bool is_over = false;
     while (!is_over) {
         size_t size = 0;
-        FIRN_TRY_RETURN(
+        FI_TRY_RETURN(
             import->source->read(import->source->ctx, import->piece, PIECE_SIZE, &size, err));
         if (size > PIECE_SIZE) {
-            return firn_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
+            return fi_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
         }
         is_over = size == 0;
         import->statistics->bytes += size;
         firn_slice piece = firn_bytes(import->piece, size);
         if (import->csv != NULL) {
-            piece = is_over ? piece : firn_csv_sniff_skip_lines(&import->skip, piece);
-            is_over ? firn_csv_reader_finish(import->csv)
-                    : firn_csv_reader_feed(import->csv, piece);
-            FIRN_TRY_RETURN(take_csv(import, err));
+            piece = is_over ? piece : fi_csv_sniff_skip_lines(&import->skip, piece);
+            is_over ? fi_csv_reader_finish(import->csv) : fi_csv_reader_feed(import->csv, piece);
+            FI_TRY_RETURN(take_csv(import, err));
         } else {
-            is_over ? firn_json_reader_finish(import->json)
-                    : firn_json_reader_feed(import->json, piece);
-            FIRN_TRY_RETURN(take_json(import, err));
+            is_over ? fi_json_reader_finish(import->json)
+                    : fi_json_reader_feed(import->json, piece);
+            FI_TRY_RETURN(take_json(import, err));
         }
-        FIRN_TRY_RETURN(firn_storefile_progress_step(import->progress, 0, size, err));
+        FI_TRY_RETURN(fi_storefile_progress_step(import->progress, 0, size, err));
     }
     return FIRN_OK;
 }
@@ -546,27 +542,27 @@ take_pieces(struct import *import, firn_error *err)
 static void
 deinit(struct import *import)
 {
-    firn_rows_bulk_close(import->bulk);
-    firn_db_txn_close(import->txn);
-    firn_schema_unref(import->schema);
-    firn_free(import->columns_names);
-    firn_free(import->given_names);
-    firn_free(import->given);
-    firn_csv_reader_destroy(import->csv);
-    firn_json_reader_destroy(import->json);
-    firn_free(import->piece);
-    firn_free(import->columns);
-    firn_free(import->places);
-    firn_free(import->fields);
-    firn_free(import->values);
-    firn_buf_deinit(&import->names);
-    firn_buf_deinit(&import->memory);
+    fi_rows_bulk_close(import->bulk);
+    fi_db_txn_close(import->txn);
+    fi_schema_unref(import->schema);
+    fi_free(import->columns_names);
+    fi_free(import->given_names);
+    fi_free(import->given);
+    fi_csv_reader_destroy(import->csv);
+    fi_json_reader_destroy(import->json);
+    fi_free(import->piece);
+    fi_free(import->columns);
+    fi_free(import->places);
+    fi_free(import->fields);
+    fi_free(import->values);
+    fi_buf_deinit(&import->names);
+    fi_buf_deinit(&import->memory);
 }
 
 int
-firn_transfer_import(struct firn_table *table, const struct firn_transfer_source *source,
-                     const firn_import_options *options, struct firn_storefile_progress *progress,
-                     firn_import_statistics *statistics, firn_error *err)
+fi_transfer_import(struct firn_table *table, const struct fi_transfer_source *source,
+                   const firn_import_options *options, struct fi_storefile_progress *progress,
+                   firn_import_statistics *statistics, firn_error *err)
 {
     struct import import = {.table = table,
                             .options = options,
@@ -578,19 +574,19 @@ firn_transfer_import(struct firn_table *table, const struct firn_transfer_source
     if (err == NULL) { /* rejecting needs the text of an error */
         err = &own;
     }
-    import.piece = firn_alloc_array(PIECE_SIZE, 1);
+    import.piece = fi_alloc_array(PIECE_SIZE, 1);
     if (import.piece == NULL) {
-        return firn_error_no_memory(err, "an import");
+        return fi_error_no_memory(err, "an import");
     }
-    FIRN_TRY(begin_txn(&import, err));
-    FIRN_TRY(options->form.kind == FIRN_TEXT_JSON_LINES ? open_json(&import, err)
-                                                        : open_csv(&import, err));
-    FIRN_TRY(firn_storefile_progress_begin(progress, "read", 0, options->bytes_total, err));
-    FIRN_TRY(take_pieces(&import, err));
+    FI_TRY(begin_txn(&import, err));
+    FI_TRY(options->form.kind == FIRN_TEXT_JSON_LINES ? open_json(&import, err)
+                                                      : open_csv(&import, err));
+    FI_TRY(fi_storefile_progress_begin(progress, "read", 0, options->bytes_total, err));
+    FI_TRY(take_pieces(&import, err));
     if (import.bulk != NULL) {
-        rc = firn_rows_bulk_commit(import.bulk, err);
+        rc = fi_rows_bulk_commit(import.bulk, err);
     } else if (import.txn != NULL) {
-        rc = firn_db_txn_commit(import.txn, FIRN_DURABILITY_DEFAULT, err);
+        rc = fi_db_txn_commit(import.txn, FIRN_DURABILITY_DEFAULT, err);
     }
 out:
     deinit(&import);

@@ -17,13 +17,13 @@ enum { PIECE_SIZE = 1 << 18 };
 
 /* Visits the vectors that the reader has. */
 static int
-visit_all(struct firn_vector_reader *reader, const struct firn_transfer_vectors *what,
-          uint64_t *count, firn_error *err)
+visit_all(struct fi_vector_reader *reader, const struct fi_transfer_vectors *what, uint64_t *count,
+          firn_error *err)
 {
     for (;;) {
         const float *vector;
         size_t dimensions;
-        int rc = firn_vector_reader_next(reader, &vector, &dimensions, err);
+        int rc = fi_vector_reader_next(reader, &vector, &dimensions, err);
         if (rc != FIRN_OK || vector == NULL) {
             return rc;
         }
@@ -35,40 +35,40 @@ visit_all(struct firn_vector_reader *reader, const struct firn_transfer_vectors 
 }
 
 int
-firn_transfer_vectors_read(const struct firn_transfer_source *source,
-                           const struct firn_transfer_vectors *what, firn_error *err)
+fi_transfer_vectors_read(const struct fi_transfer_source *source,
+                         const struct fi_transfer_vectors *what, firn_error *err)
 {
-    struct firn_vector_reader *reader = NULL;
+    struct fi_vector_reader *reader = NULL;
     uint8_t *piece = NULL;
     uint64_t count = 0;
     bool is_over = false;
     int rc;
-    FIRN_TRY(firn_vector_reader_create(what->kind, what->dimensions, &reader, err));
-    piece = firn_alloc(PIECE_SIZE);
+    FI_TRY(fi_vector_reader_create(what->kind, what->dimensions, &reader, err));
+    piece = fi_alloc(PIECE_SIZE);
     if (piece == NULL) {
-        rc = firn_error_no_memory(err, "a file of vectors");
+        rc = fi_error_no_memory(err, "a file of vectors");
         goto out;
     }
     while (!is_over) {
         size_t size = 0;
-        FIRN_TRY(source->read(source->ctx, piece, PIECE_SIZE, &size, err));
+        FI_TRY(source->read(source->ctx, piece, PIECE_SIZE, &size, err));
         if (size > PIECE_SIZE) {
-            rc = firn_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
+            rc = fi_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
             goto out;
         }
         is_over = size == 0;
         if (what->out_bytes != NULL) {
             *what->out_bytes += size;
         }
-        FIRN_TRY(firn_vector_reader_feed(reader, firn_bytes(piece, size), err));
-        FIRN_TRY(visit_all(reader, what, &count, err));
+        FI_TRY(fi_vector_reader_feed(reader, firn_bytes(piece, size), err));
+        FI_TRY(visit_all(reader, what, &count, err));
         if (what->progress != NULL) {
-            FIRN_TRY(firn_storefile_progress_step(what->progress, 0, size, err));
+            FI_TRY(fi_storefile_progress_step(what->progress, 0, size, err));
         }
     }
 out:
-    firn_free(piece);
-    firn_vector_reader_destroy(reader);
+    fi_free(piece);
+    fi_vector_reader_destroy(reader);
     return rc;
 }
 
@@ -88,33 +88,33 @@ put(void *ctx, uint64_t number, const float *vector, size_t dimensions)
     struct import *import = ctx;
     int64_t key;
     if (__builtin_add_overflow(import->first, (int64_t)(number - 1), &key)) {
-        return firn_error_set(import->err, FIRN_LIMIT, "vector %llu: there is no number for it",
-                              (unsigned long long)number);
+        return fi_error_set(import->err, FIRN_LIMIT, "vector %llu: there is no number for it",
+                            (unsigned long long)number);
     }
     firn_value values[2] = {firn_blob(firn_bytes(vector, dimensions * sizeof *vector)),
                             firn_i64(key)};
     values[0].type = FIRN_TYPE_VECTOR;
-    int rc = firn_rows_bulk_put(import->bulk, values, import->is_numbered ? 1 : 2, import->err);
+    int rc = fi_rows_bulk_put(import->bulk, values, import->is_numbered ? 1 : 2, import->err);
     if (rc == FIRN_OK) {
         import->statistics->rows++;
     } else if (rc == FIRN_INVALID || rc == FIRN_LIMIT) {
-        firn_error_prefix(import->err, "vector %llu", (unsigned long long)number);
+        fi_error_prefix(import->err, "vector %llu", (unsigned long long)number);
     }
     return rc;
 }
 
 /* The column that vectors go to. */
 static int
-find_column(const struct firn_schema *schema, const char *name,
-            const struct firn_schema_column **out, firn_error *err)
+find_column(const struct fi_schema *schema, const char *name, const struct fi_schema_column **out,
+            firn_error *err)
 {
     size_t count = 0;
     if (name != NULL) {
-        int rc = firn_schema_require(schema, firn_str(name), out, err);
+        int rc = fi_schema_require(schema, firn_str(name), out, err);
         return rc != FIRN_OK || (*out)->type == FIRN_TYPE_VECTOR
                    ? rc
-                   : firn_error_set(err, FIRN_INVALID, "column %s is %s: it has no vectors", name,
-                                    firn_type_name((*out)->type));
+                   : fi_error_set(err, FIRN_INVALID, "column %s is %s: it has no vectors", name,
+                                  firn_type_name((*out)->type));
     }
     for (size_t i = 0; i < schema->column_count; i++) {
         if (schema->columns[i].type == FIRN_TYPE_VECTOR) {
@@ -122,58 +122,57 @@ find_column(const struct firn_schema *schema, const char *name,
             count++;
         }
     }
-    return count == 1
-               ? FIRN_OK
-               : firn_error_set(err, FIRN_INVALID,
-                                "the table has %zu columns of vectors: say which one", count);
+    return count == 1 ? FIRN_OK
+                      : fi_error_set(err, FIRN_INVALID,
+                                     "the table has %zu columns of vectors: say which one", count);
 }
 
 static int
 open_bulk(struct firn_table *table, const firn_vectors_import_options *options,
-          const struct firn_storefile_progress *progress, struct import *import,
+          const struct fi_storefile_progress *progress, struct import *import,
           size_t *out_dimensions, firn_error *err)
 {
-    struct firn_schema *schema = NULL;
-    const struct firn_schema_column *column = NULL;
+    struct fi_schema *schema = NULL;
+    const struct fi_schema_column *column = NULL;
     int rc;
-    FIRN_TRY(firn_rows_schema(table, NULL, &schema, err));
-    FIRN_TRY(find_column(schema, options->column, &column, err));
-    const struct firn_schema_column *key = &schema->columns[schema->key_places[0]];
+    FI_TRY(fi_rows_schema(table, NULL, &schema, err));
+    FI_TRY(find_column(schema, options->column, &column, err));
+    const struct fi_schema_column *key = &schema->columns[schema->key_places[0]];
     if (schema->key_count != 1 || key->type < FIRN_TYPE_I8 || key->type > FIRN_TYPE_U64) {
-        rc = firn_error_set(err, FIRN_INVALID,
-                            "the primary key is no single column of whole numbers: vectors of a "
-                            "file have nothing but numbers");
+        rc = fi_error_set(err, FIRN_INVALID,
+                          "the primary key is no single column of whole numbers: vectors of a "
+                          "file have nothing but numbers");
         goto out;
     }
     import->is_numbered = key->is_auto;
     *out_dimensions = column->dimensions;
     const char *const names[2] = {(const char *)column->name.data, (const char *)key->name.data};
-    const struct firn_rows_bulk_options bulk = {
+    const struct fi_rows_bulk_options bulk = {
         .columns = names, .column_count = key->is_auto ? 1 : 2, .progress = progress};
-    rc = firn_rows_bulk_open(table, &bulk, &import->bulk, err);
+    rc = fi_rows_bulk_open(table, &bulk, &import->bulk, err);
 out:
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     return rc;
 }
 
 int
-firn_transfer_vectors_import(struct firn_table *table, const struct firn_transfer_source *source,
-                             const firn_vectors_import_options *options,
-                             struct firn_storefile_progress *progress,
-                             firn_import_statistics *statistics, firn_error *err)
+fi_transfer_vectors_import(struct firn_table *table, const struct fi_transfer_source *source,
+                           const firn_vectors_import_options *options,
+                           struct fi_storefile_progress *progress,
+                           firn_import_statistics *statistics, firn_error *err)
 {
     struct import import = {.first = options->first, .statistics = statistics, .err = err};
-    struct firn_transfer_vectors what = {.kind = options->kind,
-                                         .visit = put,
-                                         .ctx = &import,
-                                         .progress = progress,
-                                         .out_bytes = &statistics->bytes};
+    struct fi_transfer_vectors what = {.kind = options->kind,
+                                       .visit = put,
+                                       .ctx = &import,
+                                       .progress = progress,
+                                       .out_bytes = &statistics->bytes};
     int rc;
-    FIRN_TRY(open_bulk(table, options, progress, &import, &what.dimensions, err));
-    FIRN_TRY(firn_storefile_progress_begin(progress, "read", 0, options->bytes_total, err));
-    FIRN_TRY(firn_transfer_vectors_read(source, &what, err));
-    FIRN_TRY(firn_rows_bulk_commit(import.bulk, err));
+    FI_TRY(open_bulk(table, options, progress, &import, &what.dimensions, err));
+    FI_TRY(fi_storefile_progress_begin(progress, "read", 0, options->bytes_total, err));
+    FI_TRY(fi_transfer_vectors_read(source, &what, err));
+    FI_TRY(fi_rows_bulk_commit(import.bulk, err));
 out:
-    firn_rows_bulk_close(import.bulk);
+    fi_rows_bulk_close(import.bulk);
     return rc;
 }

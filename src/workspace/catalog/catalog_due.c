@@ -34,65 +34,65 @@ static const char key_name[] = "due";
 /* ---- in the store ---- */
 
 static void
-decode(firn_slice value, struct firn_catalog_due *out)
+decode(firn_slice value, struct fi_catalog_due *out)
 {
-    *out = (struct firn_catalog_due){0};
+    *out = (struct fi_catalog_due){0};
     if (value.size == VALUE_SIZE && value.data[0] == VALUE_VERSION) { /* (I3) */
-        out->deleted_bytes = firn_load_le64(value.data + 1);
-        out->tried_ns = (int64_t)firn_load_le64(value.data + 9);
+        out->deleted_bytes = fi_load_le64(value.data + 1);
+        out->tried_ns = (int64_t)fi_load_le64(value.data + 9);
     }
 }
 
 int
-firn_catalog_due_read(struct firn_db *db, struct firn_catalog_due *out, firn_error *err)
+fi_catalog_due_read(struct firn_db *db, struct fi_catalog_due *out, firn_error *err)
 {
     struct firn_db_keyspace *keyspace;
-    struct firn_buf value = {0};
-    *out = (struct firn_catalog_due){0};
-    int rc = firn_db_keyspace_open(db, FIRN_CATALOG_DUE, &keyspace, err);
+    struct fi_buf value = {0};
+    *out = (struct fi_catalog_due){0};
+    int rc = fi_db_keyspace_open(db, FI_CATALOG_DUE, &keyspace, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_get(keyspace, firn_str(key_name), &value, err);
+        rc = fi_db_get(keyspace, firn_str(key_name), &value, err);
     }
     if (rc == FIRN_OK) {
-        decode(firn_buf_slice(&value), out);
+        decode(fi_buf_slice(&value), out);
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 int
-firn_catalog_due_put(struct firn_db *db, struct firn_db_batch *batch,
-                     const struct firn_catalog_due *due, firn_error *err)
+fi_catalog_due_put(struct firn_db *db, struct firn_db_batch *batch,
+                   const struct fi_catalog_due *due, firn_error *err)
 {
     struct firn_db_keyspace *keyspace;
     uint8_t value[VALUE_SIZE] = {VALUE_VERSION};
-    firn_store_le64(value + 1, due->deleted_bytes);
-    firn_store_le64(value + 9, (uint64_t)due->tried_ns);
-    int rc = firn_db_keyspace_open(db, FIRN_CATALOG_DUE, &keyspace, err);
-    return rc == FIRN_OK ? firn_db_batch_put(batch, keyspace, firn_str(key_name),
-                                             firn_bytes(value, sizeof value), err)
+    fi_store_le64(value + 1, due->deleted_bytes);
+    fi_store_le64(value + 9, (uint64_t)due->tried_ns);
+    int rc = fi_db_keyspace_open(db, FI_CATALOG_DUE, &keyspace, err);
+    return rc == FIRN_OK ? fi_db_batch_put(batch, keyspace, firn_str(key_name),
+                                           firn_bytes(value, sizeof value), err)
                          : rc;
 }
 
 int
-firn_catalog_due_write(struct firn_db *db, const struct firn_catalog_due *due, firn_error *err)
+fi_catalog_due_write(struct firn_db *db, const struct fi_catalog_due *due, firn_error *err)
 {
     struct firn_db_batch *batch = NULL;
     int rc;
-    DCHECK(!firn_db_is_read_only(db));
-    FIRN_TRY(firn_db_batch_create(&batch, err));
-    firn_db_batch_frees_space(batch); /* part of a collection */
-    FIRN_TRY(firn_catalog_due_put(db, batch, due, err));
-    FIRN_TRY(firn_db_write(db, batch, FIRN_DURABILITY_OS, err));
+    DCHECK(!fi_db_is_read_only(db));
+    FI_TRY(fi_db_batch_create(&batch, err));
+    fi_db_batch_frees_space(batch); /* part of a collection */
+    FI_TRY(fi_catalog_due_put(db, batch, due, err));
+    FI_TRY(fi_db_write(db, batch, FIRN_DURABILITY_OS, err));
 out:
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     return rc;
 }
 
 /* ---- deciding ---- */
 
 void
-firn_catalog_due_add(struct firn_catalog_due *due, uint64_t bytes)
+fi_catalog_due_add(struct fi_catalog_due *due, uint64_t bytes)
 {
     uint64_t room = UINT64_MAX - due->deleted_bytes;
     due->deleted_bytes += bytes < room ? bytes : room;
@@ -101,7 +101,7 @@ firn_catalog_due_add(struct firn_catalog_due *due, uint64_t bytes)
 
 /* (I2) */
 static bool
-was_tried(const struct firn_catalog_due *due, int64_t now_ns)
+was_tried(const struct fi_catalog_due *due, int64_t now_ns)
 {
     uint64_t apart = now_ns > due->tried_ns ? (uint64_t)now_ns - (uint64_t)due->tried_ns
                                             : (uint64_t)due->tried_ns - (uint64_t)now_ns;
@@ -110,8 +110,8 @@ was_tried(const struct firn_catalog_due *due, int64_t now_ns)
 }
 
 bool
-firn_catalog_due_is(const struct firn_catalog_due *due, uint64_t packs_bytes, uint64_t bytes_min,
-                    int64_t now_ns)
+fi_catalog_due_is(const struct fi_catalog_due *due, uint64_t packs_bytes, uint64_t bytes_min,
+                  int64_t now_ns)
 {
     /* At most all packs can be garbage. */
     uint64_t dead = due->deleted_bytes < packs_bytes ? due->deleted_bytes : packs_bytes;
@@ -119,26 +119,25 @@ firn_catalog_due_is(const struct firn_catalog_due *due, uint64_t packs_bytes, ui
 }
 
 uint64_t
-firn_catalog_due_packs_bytes(const struct firn_objects *objects)
+fi_catalog_due_packs_bytes(const struct fi_objects *objects)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < firn_objects_pack_count(objects); i++) {
-        bytes += firn_objects_pack_at(objects, i)->size_bytes;
+    for (size_t i = 0; i < fi_objects_pack_count(objects); i++) {
+        bytes += fi_objects_pack_at(objects, i)->size_bytes;
     }
     return bytes;
 }
 
 int
-firn_catalog_due_ask(struct firn_db *db, const struct firn_objects *objects, bool *out,
-                     firn_error *err)
+fi_catalog_due_ask(struct firn_db *db, const struct fi_objects *objects, bool *out, firn_error *err)
 {
-    struct firn_catalog_due due;
+    struct fi_catalog_due due;
     *out = false;
     DCHECK((db == NULL) == (objects == NULL));
-    int rc = db == NULL ? FIRN_OK : firn_catalog_due_read(db, &due, err);
+    int rc = db == NULL ? FIRN_OK : fi_catalog_due_read(db, &due, err);
     if (rc == FIRN_OK && db != NULL) {
-        *out = firn_catalog_due_is(&due, firn_catalog_due_packs_bytes(objects),
-                                   FIRN_CATALOG_DUE_BYTES_MIN, firn_os_now_ns(firn_db_os(db)));
+        *out = fi_catalog_due_is(&due, fi_catalog_due_packs_bytes(objects),
+                                 FI_CATALOG_DUE_BYTES_MIN, fi_os_now_ns(fi_db_os(db)));
     }
     return rc;
 }

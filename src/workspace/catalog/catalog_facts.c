@@ -22,28 +22,27 @@
 enum { FORMAT = 1 };
 
 void
-firn_catalog_facts_deinit(struct firn_catalog_facts *facts)
+fi_catalog_facts_deinit(struct fi_catalog_facts *facts)
 {
-    firn_buf_deinit(&facts->bytes);
-    firn_buf_deinit(&facts->changes);
+    fi_buf_deinit(&facts->bytes);
+    fi_buf_deinit(&facts->changes);
 }
 
 firn_slice
-firn_catalog_facts_name(uint64_t order, const uint8_t *id,
-                        uint8_t out[FIRN_CATALOG_FACTS_NAME_SIZE])
+fi_catalog_facts_name(uint64_t order, const uint8_t *id, uint8_t out[FI_CATALOG_FACTS_NAME_SIZE])
 {
-    firn_store_be64(out, order);
-    memcpy(out + 8, id, FIRN_CATALOG_RECORD_ID_SIZE);
-    return firn_bytes(out, FIRN_CATALOG_FACTS_NAME_SIZE);
+    fi_store_be64(out, order);
+    memcpy(out + 8, id, FI_CATALOG_RECORD_ID_SIZE);
+    return firn_bytes(out, FI_CATALOG_FACTS_NAME_SIZE);
 }
 
 bool
-firn_catalog_facts_read_name(firn_slice name, uint64_t *out_order, const uint8_t **out_id)
+fi_catalog_facts_read_name(firn_slice name, uint64_t *out_order, const uint8_t **out_id)
 {
-    if (name.size != FIRN_CATALOG_FACTS_NAME_SIZE) {
+    if (name.size != FI_CATALOG_FACTS_NAME_SIZE) {
         return false;
     }
-    *out_order = firn_load_be64(name.data);
+    *out_order = fi_load_be64(name.data);
     *out_id = name.data + 8;
     return true;
 }
@@ -51,78 +50,78 @@ firn_catalog_facts_read_name(firn_slice name, uint64_t *out_order, const uint8_t
 /* ---- values ---- */
 
 static int
-make_key(uint32_t workspace, firn_workspace_step_kind kind, firn_slice name, struct firn_buf *out,
+make_key(uint32_t workspace, firn_workspace_step_kind kind, firn_slice name, struct fi_buf *out,
          firn_error *err)
 {
     DCHECK(kind == FIRN_STEP_TAG || kind == FIRN_STEP_PIN);
     if (kind == FIRN_STEP_PIN) { /* its key has the order; the id is in the value */
         name.size = name.size < 8 ? name.size : 8;
     }
-    return firn_catalog_tags_make_key(workspace, name, out, err);
+    return fi_catalog_tags_make_key(workspace, name, out, err);
 }
 
 static int
-open_values(struct firn_catalog *catalog, firn_workspace_step_kind kind,
+open_values(struct fi_catalog *catalog, firn_workspace_step_kind kind,
             struct firn_db_keyspace **out, firn_error *err)
 {
-    return firn_db_keyspace_open_if_any(
-        catalog->db, kind == FIRN_STEP_TAG ? FIRN_CATALOG_TAGS : FIRN_CATALOG_PINS, out, err);
+    return fi_db_keyspace_open_if_any(
+        catalog->db, kind == FIRN_STEP_TAG ? FI_CATALOG_TAGS : FI_CATALOG_PINS, out, err);
 }
 
 int
-firn_catalog_facts_value(struct firn_catalog *catalog, uint32_t workspace,
-                         firn_workspace_step_kind kind, firn_slice name, struct firn_buf *out,
-                         firn_error *err)
+fi_catalog_facts_value(struct fi_catalog *catalog, uint32_t workspace,
+                       firn_workspace_step_kind kind, firn_slice name, struct fi_buf *out,
+                       firn_error *err)
 {
     struct firn_db_keyspace *values;
-    struct firn_buf key = {0};
+    struct fi_buf key = {0};
     int rc;
-    firn_buf_clear(out);
-    FIRN_TRY(open_values(catalog, kind, &values, err));
+    fi_buf_clear(out);
+    FI_TRY(open_values(catalog, kind, &values, err));
     if (values != NULL) {
-        FIRN_TRY(make_key(workspace, kind, name, &key, err));
-        rc = firn_db_get(values, firn_buf_slice(&key), out, err);
+        FI_TRY(make_key(workspace, kind, name, &key, err));
+        rc = fi_db_get(values, fi_buf_slice(&key), out, err);
         rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
 out:
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&key);
     return rc;
 }
 
 int
-firn_catalog_facts_note(struct firn_catalog_facts *facts,
-                        const struct firn_catalog_facts_change *change, firn_error *err)
+fi_catalog_facts_note(struct fi_catalog_facts *facts, const struct fi_catalog_facts_change *change,
+                      firn_error *err)
 {
-    return firn_buf_append_sized(&facts->changes, change->name) == FIRN_OK &&
-                   firn_buf_append_sized(&facts->changes, change->before) == FIRN_OK &&
-                   firn_buf_append_sized(&facts->changes, change->after) == FIRN_OK
+    return fi_buf_append_sized(&facts->changes, change->name) == FIRN_OK &&
+                   fi_buf_append_sized(&facts->changes, change->before) == FIRN_OK &&
+                   fi_buf_append_sized(&facts->changes, change->after) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a step");
+               : fi_error_no_memory(err, "a step");
 }
 
 int
-firn_catalog_facts_set(struct firn_catalog *catalog, struct firn_db_batch *batch,
-                       uint32_t workspace, struct firn_catalog_facts *facts, firn_slice name,
-                       firn_slice value, firn_error *err)
+fi_catalog_facts_set(struct fi_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
+                     struct fi_catalog_facts *facts, firn_slice name, firn_slice value,
+                     firn_error *err)
 {
     struct firn_db_keyspace *values;
-    struct firn_buf before = {0};
-    struct firn_buf key = {0};
+    struct fi_buf before = {0};
+    struct fi_buf key = {0};
     int rc;
-    FIRN_TRY(firn_catalog_facts_value(catalog, workspace, facts->kind, name, &before, err));
-    if (firn_slice_equal(firn_buf_slice(&before), value)) {
+    FI_TRY(fi_catalog_facts_value(catalog, workspace, facts->kind, name, &before, err));
+    if (fi_slice_equal(fi_buf_slice(&before), value)) {
         goto out;
     }
-    FIRN_TRY(open_values(catalog, facts->kind, &values, err));
-    FIRN_TRY(make_key(workspace, facts->kind, name, &key, err));
+    FI_TRY(open_values(catalog, facts->kind, &values, err));
+    FI_TRY(make_key(workspace, facts->kind, name, &key, err));
     DCHECK(values != NULL && workspace != 0);
-    FIRN_TRY(value.size > 0 ? firn_db_batch_put(batch, values, firn_buf_slice(&key), value, err)
-                            : firn_db_batch_delete(batch, values, firn_buf_slice(&key), err));
-    const struct firn_catalog_facts_change change = {name, firn_buf_slice(&before), value};
-    rc = firn_catalog_facts_note(facts, &change, err);
+    FI_TRY(value.size > 0 ? fi_db_batch_put(batch, values, fi_buf_slice(&key), value, err)
+                          : fi_db_batch_delete(batch, values, fi_buf_slice(&key), err));
+    const struct fi_catalog_facts_change change = {name, fi_buf_slice(&before), value};
+    rc = fi_catalog_facts_note(facts, &change, err);
 out:
-    firn_buf_deinit(&before);
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&before);
+    fi_buf_deinit(&key);
     return rc;
 }
 
@@ -130,31 +129,31 @@ out:
 
 /* Visits the orders of the steps of a workspace, newest first, until visit returns false. */
 static int
-walk(struct firn_catalog *catalog, uint32_t workspace,
+walk(struct fi_catalog *catalog, uint32_t workspace,
      bool (*visit)(void *ctx, uint64_t order, firn_slice key), void *ctx, firn_error *err)
 {
-    uint8_t number[FIRN_CATALOG_WORKSPACE_KEY_SIZE];
-    firn_store_be32(number, workspace);
+    uint8_t number[FI_CATALOG_WORKSPACE_KEY_SIZE];
+    fi_store_be32(number, workspace);
     firn_slice prefix = firn_bytes(number, sizeof number);
-    struct firn_db_cursor_options options = {.prefix = &prefix, .keys_only = true};
+    struct fi_db_cursor_options options = {.prefix = &prefix, .keys_only = true};
     struct firn_db_keyspace *steps;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_FACTS, &steps, err));
+    FI_TRY(fi_db_keyspace_open_if_any(catalog->db, FI_CATALOG_FACTS, &steps, err));
     if (steps == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_db_cursor_open(steps, &options, &cursor, err));
-    for (rc = firn_db_cursor_last(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-         rc = firn_db_cursor_prev(cursor, err)) {
-        firn_slice key = firn_db_cursor_key(cursor);
-        if (key.size == FIRN_CATALOG_KEY_SIZE &&
-            !visit(ctx, firn_load_be64(key.data + FIRN_CATALOG_WORKSPACE_KEY_SIZE), key)) {
+    FI_TRY(fi_db_cursor_open(steps, &options, &cursor, err));
+    for (rc = fi_db_cursor_last(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_prev(cursor, err)) {
+        firn_slice key = fi_db_cursor_key(cursor);
+        if (key.size == FI_CATALOG_KEY_SIZE &&
+            !visit(ctx, fi_load_be64(key.data + FI_CATALOG_WORKSPACE_KEY_SIZE), key)) {
             break;
         }
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
@@ -171,63 +170,63 @@ drop_old(void *ctx, uint64_t order, firn_slice key)
 {
     struct dropping *dropping = ctx;
     (void)order;
-    if (++dropping->met >= FIRN_CATALOG_FACTS_STEPS_MAX) {
-        dropping->rc = firn_db_batch_delete(dropping->batch, dropping->steps, key, dropping->err);
+    if (++dropping->met >= FI_CATALOG_FACTS_STEPS_MAX) {
+        dropping->rc = fi_db_batch_delete(dropping->batch, dropping->steps, key, dropping->err);
     }
     return dropping->rc == FIRN_OK;
 }
 
 int
-firn_catalog_facts_put(struct firn_catalog *catalog, struct firn_db_batch *batch, firn_slice root,
-                       struct firn_catalog_workspace *workspace,
-                       const struct firn_catalog_facts *facts, int64_t now_ns, firn_error *err)
+fi_catalog_facts_put(struct fi_catalog *catalog, struct firn_db_batch *batch, firn_slice root,
+                     struct fi_catalog_workspace *workspace, const struct fi_catalog_facts *facts,
+                     int64_t now_ns, firn_error *err)
 {
-    struct firn_catalog_workspace after = *workspace;
+    struct fi_catalog_workspace after = *workspace;
     struct dropping dropping = {.batch = batch, .err = err};
-    struct firn_buf value = {0};
-    uint8_t key[FIRN_CATALOG_KEY_SIZE];
+    struct fi_buf value = {0};
+    uint8_t key[FI_CATALOG_KEY_SIZE];
     int rc;
-    DCHECK(workspace->number != 0 && firn_catalog_facts_is_kind(facts->kind));
-    if (facts->changes.size == 0 || facts->changes.size > FIRN_CATALOG_FACTS_SIZE_MAX) {
+    DCHECK(workspace->number != 0 && fi_catalog_facts_is_kind(facts->kind));
+    if (facts->changes.size == 0 || facts->changes.size > FI_CATALOG_FACTS_SIZE_MAX) {
         return FIRN_OK;
     }
-    if (firn_buf_append_u8(&value, FORMAT) != FIRN_OK ||
-        firn_buf_append_u8(&value, (uint8_t)facts->kind) != FIRN_OK ||
-        firn_buf_append_le64(&value, (uint64_t)now_ns) != FIRN_OK ||
-        firn_buf_append_slice(&value, firn_buf_slice(&facts->changes)) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a step");
+    if (fi_buf_append_u8(&value, FORMAT) != FIRN_OK ||
+        fi_buf_append_u8(&value, (uint8_t)facts->kind) != FIRN_OK ||
+        fi_buf_append_le64(&value, (uint64_t)now_ns) != FIRN_OK ||
+        fi_buf_append_slice(&value, fi_buf_slice(&facts->changes)) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a step");
         goto out;
     }
-    FIRN_TRY(firn_db_keyspace_open(catalog->db, FIRN_CATALOG_FACTS, &dropping.steps, err));
-    FIRN_TRY(walk(catalog, workspace->number, drop_old, &dropping, err));
-    FIRN_TRY(dropping.rc);
-    FIRN_TRY(firn_db_batch_put(batch, dropping.steps,
-                               firn_catalog_make_key(workspace->number, after.next_order++, key),
-                               firn_buf_slice(&value), err));
-    FIRN_TRY(firn_catalog_workspaces_put(catalog, batch, root, &after, err));
+    FI_TRY(fi_db_keyspace_open(catalog->db, FI_CATALOG_FACTS, &dropping.steps, err));
+    FI_TRY(walk(catalog, workspace->number, drop_old, &dropping, err));
+    FI_TRY(dropping.rc);
+    FI_TRY(fi_db_batch_put(batch, dropping.steps,
+                           fi_catalog_make_key(workspace->number, after.next_order++, key),
+                           fi_buf_slice(&value), err));
+    FI_TRY(fi_catalog_workspaces_put(catalog, batch, root, &after, err));
     *workspace = after;
 out:
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return rc;
 }
 
 static bool
-decode(struct firn_catalog_facts *facts)
+decode(struct fi_catalog_facts *facts)
 {
-    struct firn_reader reader = firn_reader_of(firn_buf_slice(&facts->bytes));
+    struct fi_reader reader = fi_reader_of(fi_buf_slice(&facts->bytes));
     uint8_t format;
     uint8_t kind;
     uint64_t time;
-    if (!firn_reader_u8(&reader, &format) || format != FORMAT || !firn_reader_u8(&reader, &kind) ||
-        !firn_catalog_facts_is_kind(kind) || !firn_reader_le64(&reader, &time)) {
+    if (!fi_reader_u8(&reader, &format) || format != FORMAT || !fi_reader_u8(&reader, &kind) ||
+        !fi_catalog_facts_is_kind(kind) || !fi_reader_le64(&reader, &time)) {
         return false;
     }
     facts->kind = kind;
     facts->time_ns = (int64_t)time;
-    struct firn_catalog_facts_change change;
-    reader = firn_catalog_facts_read(facts);
-    while (firn_reader_left(&reader) > 0) {
-        if (!firn_catalog_facts_next(&reader, &change)) {
+    struct fi_catalog_facts_change change;
+    reader = fi_catalog_facts_read(facts);
+    while (fi_reader_left(&reader) > 0) {
+        if (!fi_catalog_facts_next(&reader, &change)) {
             return false;
         }
     }
@@ -235,44 +234,44 @@ decode(struct firn_catalog_facts *facts)
 }
 
 int
-firn_catalog_facts_get(struct firn_catalog *catalog, uint32_t workspace, uint64_t order,
-                       struct firn_catalog_facts *out, firn_error *err)
+fi_catalog_facts_get(struct fi_catalog *catalog, uint32_t workspace, uint64_t order,
+                     struct fi_catalog_facts *out, firn_error *err)
 {
     struct firn_db_keyspace *steps;
-    uint8_t key[FIRN_CATALOG_KEY_SIZE];
+    uint8_t key[FI_CATALOG_KEY_SIZE];
     int rc;
-    firn_buf_clear(&out->bytes);
-    firn_buf_clear(&out->changes);
-    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_FACTS, &steps, err));
+    fi_buf_clear(&out->bytes);
+    fi_buf_clear(&out->changes);
+    FI_TRY(fi_db_keyspace_open_if_any(catalog->db, FI_CATALOG_FACTS, &steps, err));
     rc = steps == NULL
              ? FIRN_NOT_FOUND
-             : firn_db_get(steps, firn_catalog_make_key(workspace, order, key), &out->bytes, err);
+             : fi_db_get(steps, fi_catalog_make_key(workspace, order, key), &out->bytes, err);
     if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && !decode(out))) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "there is no such step");
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "there is no such step");
     }
 out:
     return rc;
 }
 
-struct firn_reader
-firn_catalog_facts_read(const struct firn_catalog_facts *facts)
+struct fi_reader
+fi_catalog_facts_read(const struct fi_catalog_facts *facts)
 {
     enum { HEAD = 10 };
-    firn_slice bytes = firn_buf_slice(&facts->bytes);
+    firn_slice bytes = fi_buf_slice(&facts->bytes);
     DCHECK(bytes.size >= HEAD);
-    return firn_reader_of(firn_bytes(bytes.data + HEAD, bytes.size - HEAD));
+    return fi_reader_of(firn_bytes(bytes.data + HEAD, bytes.size - HEAD));
 }
 
 bool
-firn_catalog_facts_next(struct firn_reader *reader, struct firn_catalog_facts_change *out)
+fi_catalog_facts_next(struct fi_reader *reader, struct fi_catalog_facts_change *out)
 {
-    return firn_reader_sized(reader, FIRN_CATALOG_FACTS_SIZE_MAX, &out->name) &&
-           firn_reader_sized(reader, FIRN_CATALOG_FACTS_SIZE_MAX, &out->before) &&
-           firn_reader_sized(reader, FIRN_CATALOG_FACTS_SIZE_MAX, &out->after);
+    return fi_reader_sized(reader, FI_CATALOG_FACTS_SIZE_MAX, &out->name) &&
+           fi_reader_sized(reader, FI_CATALOG_FACTS_SIZE_MAX, &out->before) &&
+           fi_reader_sized(reader, FI_CATALOG_FACTS_SIZE_MAX, &out->after);
 }
 
 struct newer {
-    struct firn_buf *orders;
+    struct fi_buf *orders;
     uint64_t than;
     bool is_out_of_memory;
 };
@@ -283,16 +282,16 @@ note_newer(void *ctx, uint64_t order, firn_slice key)
     struct newer *newer = ctx;
     (void)key;
     if (order > newer->than) {
-        newer->is_out_of_memory = firn_buf_append(newer->orders, &order, sizeof order) != FIRN_OK;
+        newer->is_out_of_memory = fi_buf_append(newer->orders, &order, sizeof order) != FIRN_OK;
     }
     return order > newer->than && !newer->is_out_of_memory;
 }
 
 int
-firn_catalog_facts_newer(struct firn_catalog *catalog, uint32_t workspace, uint64_t order,
-                         struct firn_buf *out, firn_error *err)
+fi_catalog_facts_newer(struct fi_catalog *catalog, uint32_t workspace, uint64_t order,
+                       struct fi_buf *out, firn_error *err)
 {
     struct newer newer = {.orders = out, .than = order};
     int rc = walk(catalog, workspace, note_newer, &newer, err);
-    return newer.is_out_of_memory ? firn_error_no_memory(err, "an undo line") : rc;
+    return newer.is_out_of_memory ? fi_error_no_memory(err, "an undo line") : rc;
 }

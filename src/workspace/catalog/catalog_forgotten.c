@@ -26,77 +26,77 @@ static uint64_t
 hash_of(const void *record)
 {
     const firn_hash *hash = record;
-    return firn_load_le64(hash->bytes);
+    return fi_load_le64(hash->bytes);
 }
 
 static bool
 is_equal(const void *record, const void *key)
 {
-    return firn_hash_equal(record, key);
+    return fi_hash_equal(record, key);
 }
 
 void
-firn_catalog_forgotten_init(struct firn_hash_map *set)
+fi_catalog_forgotten_init(struct fi_hash_map *set)
 {
-    firn_hash_map_init(set, sizeof(firn_hash), hash_of, is_equal);
+    fi_hash_map_init(set, sizeof(firn_hash), hash_of, is_equal);
 }
 
 bool
-firn_catalog_forgotten_has(const struct firn_hash_map *set, const firn_hash *hash)
+fi_catalog_forgotten_has(const struct fi_hash_map *set, const firn_hash *hash)
 {
-    return firn_hash_map_find(set, hash_of(hash), hash) != NULL;
+    return fi_hash_map_find(set, hash_of(hash), hash) != NULL;
 }
 
 int
-firn_catalog_forgotten_add(struct firn_hash_map *set, const firn_hash *hash, firn_error *err)
+fi_catalog_forgotten_add(struct fi_hash_map *set, const firn_hash *hash, firn_error *err)
 {
     DCHECK(set->record_size == sizeof *hash);
-    if (firn_catalog_forgotten_has(set, hash) ||
-        firn_hash_map_insert(set, hash_of(hash), hash) != NULL) {
+    if (fi_catalog_forgotten_has(set, hash) ||
+        fi_hash_map_insert(set, hash_of(hash), hash) != NULL) {
         return FIRN_OK;
     }
-    return firn_error_no_memory(err, "a list of objects");
+    return fi_error_no_memory(err, "a list of objects");
 }
 
 struct adding {
-    struct firn_hash_map *set;
+    struct fi_hash_map *set;
     int rc;
 };
 
 static int
-add_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+add_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     struct adding *adding = ctx;
     (void)offset;
     adding->rc =
-        piece->is_hole ? FIRN_OK : firn_catalog_forgotten_add(adding->set, &piece->hash, err);
+        piece->is_hole ? FIRN_OK : fi_catalog_forgotten_add(adding->set, &piece->hash, err);
     return adding->rc;
 }
 
 int
-firn_catalog_forgotten_add_pieces(struct firn_hash_map *set, struct firn_objects *objects,
-                                  firn_error *err)
+fi_catalog_forgotten_add_pieces(struct fi_hash_map *set, struct fi_objects *objects,
+                                firn_error *err)
 {
-    struct firn_packfile_scratch *scratch = NULL;
+    struct fi_packfile_scratch *scratch = NULL;
     struct adding adding = {.set = set};
     int rc;
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
     /* The set grows during the loop: pieces may be cut into pieces. */
     for (size_t i = 0; i < set->count; i++) {
-        const firn_hash hash = *(const firn_hash *)firn_hash_map_at(set, i);
-        struct firn_objects_place place;
-        rc = firn_objects_find(objects, &hash, &place, err);
-        if (rc == FIRN_OK && place.at.kind == FIRN_PACKFILE_PIECES) {
-            rc = firn_objects_pieces(objects, scratch, &hash, add_piece, &adding, err);
+        const firn_hash hash = *(const firn_hash *)fi_hash_map_at(set, i);
+        struct fi_objects_place place;
+        rc = fi_objects_find(objects, &hash, &place, err);
+        if (rc == FIRN_OK && place.at.kind == FI_PACKFILE_PIECES) {
+            rc = fi_objects_pieces(objects, scratch, &hash, add_piece, &adding, err);
         }
         if (rc == FIRN_NO_MEMORY) {
             goto out;
         }
-        FIRN_TRY(adding.rc);
+        FI_TRY(adding.rc);
     }
     rc = FIRN_OK;
 out:
-    firn_packfile_scratch_destroy(scratch);
+    fi_packfile_scratch_destroy(scratch);
     return rc;
 }
 
@@ -105,9 +105,9 @@ out:
 static int
 write_batch(struct firn_db *db, struct firn_db_batch *batch, firn_error *err)
 {
-    int rc = firn_db_batch_count(batch) == 0 ? FIRN_OK
-                                             : firn_db_write(db, batch, FIRN_DURABILITY_OS, err);
-    firn_db_batch_clear(batch);
+    int rc =
+        fi_db_batch_count(batch) == 0 ? FIRN_OK : fi_db_write(db, batch, FIRN_DURABILITY_OS, err);
+    fi_db_batch_clear(batch);
     return rc;
 }
 
@@ -118,75 +118,75 @@ key_of(const firn_hash *hash)
 }
 
 int
-firn_catalog_forgotten_note(struct firn_db *db, const struct firn_hash_map *set, firn_error *err)
+fi_catalog_forgotten_note(struct firn_db *db, const struct fi_hash_map *set, firn_error *err)
 {
     struct firn_db_keyspace *forgotten;
     struct firn_db_batch *batch = NULL;
     int rc;
-    DCHECK(!firn_db_is_read_only(db));
-    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_CATALOG_FORGOTTEN, &forgotten, err));
-    FIRN_TRY(firn_db_batch_create(&batch, err));
+    DCHECK(!fi_db_is_read_only(db));
+    FI_TRY(fi_db_keyspace_open_if_any(db, FI_CATALOG_FORGOTTEN, &forgotten, err));
+    FI_TRY(fi_db_batch_create(&batch, err));
     for (size_t i = 0; i < set->count; i++) {
-        FIRN_TRY(firn_db_batch_put(batch, forgotten, key_of(firn_hash_map_at(set, i)),
-                                   firn_bytes(NULL, 0), err));
-        if (firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
-            FIRN_TRY(write_batch(db, batch, err));
+        FI_TRY(fi_db_batch_put(batch, forgotten, key_of(fi_hash_map_at(set, i)),
+                               firn_bytes(NULL, 0), err));
+        if (fi_db_batch_size_bytes(batch) >= BATCH_SIZE) {
+            FI_TRY(write_batch(db, batch, err));
         }
     }
     rc = write_batch(db, batch, err);
 out:
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     return rc;
 }
 
 int
-firn_catalog_forgotten_load(struct firn_db *db, struct firn_hash_map *set, firn_error *err)
+fi_catalog_forgotten_load(struct firn_db *db, struct fi_hash_map *set, firn_error *err)
 {
     struct firn_db_keyspace *forgotten;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_CATALOG_FORGOTTEN, &forgotten, err));
+    FI_TRY(fi_db_keyspace_open_if_any(db, FI_CATALOG_FORGOTTEN, &forgotten, err));
     if (forgotten == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_db_cursor_open(forgotten, NULL, &cursor, err));
-    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-         rc = firn_db_cursor_next(cursor, err)) {
-        firn_slice key = firn_db_cursor_key(cursor);
+    FI_TRY(fi_db_cursor_open(forgotten, NULL, &cursor, err));
+    for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_next(cursor, err)) {
+        firn_slice key = fi_db_cursor_key(cursor);
         firn_hash hash;
         if (key.size != sizeof hash.bytes) {
-            rc = firn_error_set(err, FIRN_CORRUPT, "the name of a forgotten object is malformed");
+            rc = fi_error_set(err, FIRN_CORRUPT, "the name of a forgotten object is malformed");
             goto out;
         }
         memcpy(hash.bytes, key.data, key.size);
-        FIRN_TRY(firn_catalog_forgotten_add(set, &hash, err));
+        FI_TRY(fi_catalog_forgotten_add(set, &hash, err));
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
 int
-firn_catalog_forgotten_remove_gone(struct firn_objects *objects, struct firn_db *db,
-                                   const struct firn_hash_map *set, firn_error *err)
+fi_catalog_forgotten_remove_gone(struct fi_objects *objects, struct firn_db *db,
+                                 const struct fi_hash_map *set, firn_error *err)
 {
     struct firn_db_keyspace *forgotten;
     struct firn_db_batch *batch = NULL;
     int rc;
-    DCHECK(!firn_db_is_read_only(db));
-    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_CATALOG_FORGOTTEN, &forgotten, err));
-    FIRN_TRY(firn_db_batch_create(&batch, err));
+    DCHECK(!fi_db_is_read_only(db));
+    FI_TRY(fi_db_keyspace_open_if_any(db, FI_CATALOG_FORGOTTEN, &forgotten, err));
+    FI_TRY(fi_db_batch_create(&batch, err));
     for (size_t i = 0; i < set->count; i++) {
-        const firn_hash *hash = firn_hash_map_at(set, i);
+        const firn_hash *hash = fi_hash_map_at(set, i);
         bool is_there;
-        FIRN_TRY(firn_objects_contains(objects, hash, &is_there, err));
-        FIRN_TRY(is_there ? FIRN_OK : firn_db_batch_delete(batch, forgotten, key_of(hash), err));
-        if (firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
-            FIRN_TRY(write_batch(db, batch, err));
+        FI_TRY(fi_objects_contains(objects, hash, &is_there, err));
+        FI_TRY(is_there ? FIRN_OK : fi_db_batch_delete(batch, forgotten, key_of(hash), err));
+        if (fi_db_batch_size_bytes(batch) >= BATCH_SIZE) {
+            FI_TRY(write_batch(db, batch, err));
         }
     }
     rc = write_batch(db, batch, err);
 out:
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     return rc;
 }

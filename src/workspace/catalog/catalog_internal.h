@@ -8,26 +8,26 @@
 #include "base/bytes.h"
 #include "catalog/catalog.h"
 
-struct firn_catalog {
+struct fi_catalog {
     struct firn_db *db;
     struct firn_db_keyspace *workspaces; /* each NULL if the store has none */
     struct firn_db_keyspace *checkpoints;
     struct firn_db_keyspace *unpacked;
 };
 
-enum { FIRN_CATALOG_WORKSPACE_KEY_SIZE = 4, FIRN_CATALOG_KEY_SIZE = 12 };
+enum { FI_CATALOG_WORKSPACE_KEY_SIZE = 4, FI_CATALOG_KEY_SIZE = 12 };
 
 /* The key of a checkpoint, and of its pin. */
 static inline firn_slice
-firn_catalog_make_key(uint32_t workspace, uint64_t order, uint8_t out[FIRN_CATALOG_KEY_SIZE])
+fi_catalog_make_key(uint32_t workspace, uint64_t order, uint8_t out[FI_CATALOG_KEY_SIZE])
 {
-    firn_store_be32(out, workspace);
-    firn_store_be64(out + FIRN_CATALOG_WORKSPACE_KEY_SIZE, order);
-    return firn_bytes(out, FIRN_CATALOG_KEY_SIZE);
+    fi_store_be32(out, workspace);
+    fi_store_be64(out + FI_CATALOG_WORKSPACE_KEY_SIZE, order);
+    return firn_bytes(out, FI_CATALOG_KEY_SIZE);
 }
 
 /* Appends the key of a tag, which is its workspace and its name. */
-FIRN_MUST_CHECK int firn_catalog_tags_make_key(uint32_t workspace, firn_slice name,
-                                               struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int fi_catalog_tags_make_key(uint32_t workspace, firn_slice name,
+                                             struct fi_buf *out, firn_error *err);
 
 #endif

@@ -36,77 +36,75 @@ enum {
 };
 
 void
-firn_catalog_journal_deinit(struct firn_catalog_journal *journal)
+fi_catalog_journal_deinit(struct fi_catalog_journal *journal)
 {
-    firn_free((void *)(uintptr_t)journal->paths);
-    firn_buf_deinit(&journal->bytes);
-    *journal = (struct firn_catalog_journal){0};
+    fi_free((void *)(uintptr_t)journal->paths);
+    fi_buf_deinit(&journal->bytes);
+    *journal = (struct fi_catalog_journal){0};
 }
 
 /* ---- bytes ---- */
 
 int
-firn_catalog_journal_encode(const struct firn_catalog_journal *journal, struct firn_buf *out)
+fi_catalog_journal_encode(const struct fi_catalog_journal *journal, struct fi_buf *out)
 {
     size_t begin = out->size;
-    DCHECK(journal->state >= FIRN_CATALOG_JOURNAL_DONE &&
-           journal->state <= FIRN_CATALOG_JOURNAL_BEGUN);
+    DCHECK(journal->state >= FI_CATALOG_JOURNAL_DONE && journal->state <= FI_CATALOG_JOURNAL_BEGUN);
     DCHECK(journal->is_undo ? !journal->is_revert : !journal->is_redo);
     if (journal->path_count > PATHS_MAX) {
         return FIRN_LIMIT;
     }
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, FORMAT));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)journal->state));
-    FIRN_TRY_RETURN(firn_buf_append_u8(
+    FI_TRY_RETURN(fi_buf_append_u8(out, FORMAT));
+    FI_TRY_RETURN(fi_buf_append_u8(out, (uint8_t)journal->state));
+    FI_TRY_RETURN(fi_buf_append_u8(
         out,
         (uint8_t)((journal->is_undo ? FLAG_UNDO : 0) | (journal->is_partial ? FLAG_PARTIAL : 0) |
                   (journal->is_redo ? FLAG_REDO : 0) | (journal->is_revert ? FLAG_REVERT : 0))));
-    FIRN_TRY_RETURN(firn_buf_append(out, journal->tag, sizeof journal->tag));
-    FIRN_TRY_RETURN(firn_buf_append(out, journal->safety, sizeof journal->safety));
-    FIRN_TRY_RETURN(firn_buf_append(out, journal->before, sizeof journal->before));
-    FIRN_TRY_RETURN(firn_buf_append(out, journal->target, sizeof journal->target));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, journal->path_count));
+    FI_TRY_RETURN(fi_buf_append(out, journal->tag, sizeof journal->tag));
+    FI_TRY_RETURN(fi_buf_append(out, journal->safety, sizeof journal->safety));
+    FI_TRY_RETURN(fi_buf_append(out, journal->before, sizeof journal->before));
+    FI_TRY_RETURN(fi_buf_append(out, journal->target, sizeof journal->target));
+    FI_TRY_RETURN(fi_buf_append_varint(out, journal->path_count));
     for (size_t i = 0; i < journal->path_count; i++) {
-        FIRN_TRY_RETURN(firn_buf_append_varint(out, journal->paths[i].size));
-        FIRN_TRY_RETURN(firn_buf_append_slice(out, journal->paths[i]));
+        FI_TRY_RETURN(fi_buf_append_varint(out, journal->paths[i].size));
+        FI_TRY_RETURN(fi_buf_append_slice(out, journal->paths[i]));
     }
     /* Another entry may have to keep this one as its previous entry. */
-    FIRN_TRY_RETURN(out->size - begin < PREVIOUS_SIZE_MAX ? FIRN_OK : FIRN_LIMIT);
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, journal->previous.size));
-    FIRN_TRY_RETURN(firn_buf_append_slice(out, journal->previous));
-    return firn_buf_append_varint(out, 0);
+    FI_TRY_RETURN(out->size - begin < PREVIOUS_SIZE_MAX ? FIRN_OK : FIRN_LIMIT);
+    FI_TRY_RETURN(fi_buf_append_varint(out, journal->previous.size));
+    FI_TRY_RETURN(fi_buf_append_slice(out, journal->previous));
+    return fi_buf_append_varint(out, 0);
 }
 
 int
-firn_catalog_journal_encode_error(int rc, firn_error *err)
+fi_catalog_journal_encode_error(int rc, firn_error *err)
 {
     DCHECK(rc != FIRN_OK);
-    return rc == FIRN_LIMIT
-               ? firn_error_set(err, FIRN_LIMIT,
-                                "too many paths for one restore: at most %d, in 64 MiB; "
-                                "restore all, or a directory that has them",
-                                (int)PATHS_MAX)
-               : firn_error_no_memory(err, "the journal of a restore");
+    return rc == FIRN_LIMIT ? fi_error_set(err, FIRN_LIMIT,
+                                           "too many paths for one restore: at most %d, in 64 MiB; "
+                                           "restore all, or a directory that has them",
+                                           (int)PATHS_MAX)
+                            : fi_error_no_memory(err, "the journal of a restore");
 }
 
 static bool
-read_paths(struct firn_reader *reader, struct firn_catalog_journal *out, bool *out_no_memory)
+read_paths(struct fi_reader *reader, struct fi_catalog_journal *out, bool *out_no_memory)
 {
     uint64_t count;
     *out_no_memory = false;
     /* A path takes at least two bytes, so a false count allocates little. */
-    if (!firn_reader_varint_max(reader, PATHS_MAX, &count) || count > firn_reader_left(reader)) {
+    if (!fi_reader_varint_max(reader, PATHS_MAX, &count) || count > fi_reader_left(reader)) {
         return false;
     }
     if (count == 0) {
         return true;
     }
-    firn_slice *paths = firn_alloc_array((size_t)count, sizeof *paths);
+    firn_slice *paths = fi_alloc_array((size_t)count, sizeof *paths);
     *out_no_memory = paths == NULL;
     out->paths = paths;
     for (; paths != NULL && out->path_count < count; out->path_count++) {
         firn_slice *path = &paths[out->path_count];
-        if (!firn_reader_sized(reader, FIRN_TREE_PATH_SIZE_MAX, path) || path->size == 0) {
+        if (!fi_reader_sized(reader, FI_TREE_PATH_SIZE_MAX, path) || path->size == 0) {
             return false;
         }
     }
@@ -116,78 +114,78 @@ read_paths(struct firn_reader *reader, struct firn_catalog_journal *out, bool *o
 static int
 newer(firn_error *err, const char *what, unsigned value)
 {
-    return firn_error_set(err, FIRN_NEWER,
-                          "the journal of a restore has %s %u, which this version does not know",
-                          what, value);
+    return fi_error_set(err, FIRN_NEWER,
+                        "the journal of a restore has %s %u, which this version does not know",
+                        what, value);
 }
 
 int
-firn_catalog_journal_decode(firn_slice bytes, struct firn_catalog_journal *out, firn_error *err)
+fi_catalog_journal_decode(firn_slice bytes, struct fi_catalog_journal *out, firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     uint8_t format;
     uint8_t state;
     uint8_t flags;
     uint64_t end;
     bool no_memory = false;
-    if (firn_reader_u8(&reader, &format) && format != FORMAT) {
+    if (fi_reader_u8(&reader, &format) && format != FORMAT) {
         return newer(err, "format", format);
     }
-    if (bytes.size > 0 && firn_reader_u8(&reader, &state) && firn_reader_u8(&reader, &flags)) {
-        if (state < FIRN_CATALOG_JOURNAL_DONE || state > FIRN_CATALOG_JOURNAL_BEGUN) {
+    if (bytes.size > 0 && fi_reader_u8(&reader, &state) && fi_reader_u8(&reader, &flags)) {
+        if (state < FI_CATALOG_JOURNAL_DONE || state > FI_CATALOG_JOURNAL_BEGUN) {
             return newer(err, "state", state);
         }
         if ((flags & ~(unsigned)(FLAG_UNDO | FLAG_PARTIAL | FLAG_REDO | FLAG_REVERT)) != 0) {
             return newer(err, "flags", flags);
         }
-        out->state = (enum firn_catalog_journal_state)state;
+        out->state = (enum fi_catalog_journal_state)state;
         out->is_undo = (flags & FLAG_UNDO) != 0;
         out->is_partial = (flags & FLAG_PARTIAL) != 0;
         out->is_redo = (flags & FLAG_REDO) != 0;
         out->is_revert = (flags & FLAG_REVERT) != 0;
-        if (firn_reader_copy(&reader, out->tag, sizeof out->tag) &&
-            firn_reader_copy(&reader, out->safety, sizeof out->safety) &&
-            firn_reader_copy(&reader, out->before, sizeof out->before) &&
-            firn_reader_copy(&reader, out->target, sizeof out->target) &&
+        if (fi_reader_copy(&reader, out->tag, sizeof out->tag) &&
+            fi_reader_copy(&reader, out->safety, sizeof out->safety) &&
+            fi_reader_copy(&reader, out->before, sizeof out->before) &&
+            fi_reader_copy(&reader, out->target, sizeof out->target) &&
             (out->is_undo ? !out->is_revert : !out->is_redo) &&
             read_paths(&reader, out, &no_memory) &&
-            firn_reader_sized(&reader, PREVIOUS_SIZE_MAX, &out->previous) &&
-            firn_reader_varint(&reader, &end)) {
+            fi_reader_sized(&reader, PREVIOUS_SIZE_MAX, &out->previous) &&
+            fi_reader_varint(&reader, &end)) {
             if (end != 0) {
                 return newer(err, "a field", (unsigned)end);
             }
-            if (firn_reader_left(&reader) == 0) {
+            if (fi_reader_left(&reader) == 0) {
                 return FIRN_OK;
             }
         }
     }
-    return no_memory ? firn_error_no_memory(err, "the journal of a restore")
-                     : firn_error_set(err, FIRN_CORRUPT, "the journal of a restore is malformed");
+    return no_memory ? fi_error_no_memory(err, "the journal of a restore")
+                     : fi_error_set(err, FIRN_CORRUPT, "the journal of a restore is malformed");
 }
 
 /* ---- the keyspace ---- */
 
 int
-firn_catalog_journal_read(struct firn_db *db, uint32_t workspace, struct firn_catalog_journal *out,
-                          firn_error *err)
+fi_catalog_journal_read(struct firn_db *db, uint32_t workspace, struct fi_catalog_journal *out,
+                        firn_error *err)
 {
-    *out = (struct firn_catalog_journal){0};
+    *out = (struct fi_catalog_journal){0};
     uint8_t key[KEY_SIZE];
-    firn_store_be32(key, workspace);
+    fi_store_be32(key, workspace);
     struct firn_db_keyspace *keyspace;
     firn_error none;
-    int rc = firn_db_keyspace_open(db, FIRN_CATALOG_RESTORES, &keyspace, &none);
+    int rc = fi_db_keyspace_open(db, FI_CATALOG_RESTORES, &keyspace, &none);
     if (rc == FIRN_OK) {
-        rc = firn_db_get(keyspace, firn_bytes(key, sizeof key), &out->bytes, &none);
+        rc = fi_db_get(keyspace, firn_bytes(key, sizeof key), &out->bytes, &none);
     }
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
     if (rc != FIRN_OK) {
-        firn_error_copy(err, &none);
+        fi_error_copy(err, &none);
         return rc;
     }
-    return firn_catalog_journal_decode(firn_buf_slice(&out->bytes), out, err);
+    return fi_catalog_journal_decode(fi_buf_slice(&out->bytes), out, err);
 }
 
 static int
@@ -196,91 +194,90 @@ put_bytes(struct firn_db *db, struct firn_db_batch *batch, uint32_t workspace, f
 {
     DCHECK(workspace != 0);
     uint8_t key[KEY_SIZE];
-    firn_store_be32(key, workspace);
+    fi_store_be32(key, workspace);
     struct firn_db_keyspace *keyspace;
-    int rc = firn_db_keyspace_open(db, FIRN_CATALOG_RESTORES, &keyspace, err);
+    int rc = fi_db_keyspace_open(db, FI_CATALOG_RESTORES, &keyspace, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     firn_slice key_slice = firn_bytes(key, sizeof key);
-    return bytes.size > 0 ? firn_db_batch_put(batch, keyspace, key_slice, bytes, err)
-                          : firn_db_batch_delete(batch, keyspace, key_slice, err);
+    return bytes.size > 0 ? fi_db_batch_put(batch, keyspace, key_slice, bytes, err)
+                          : fi_db_batch_delete(batch, keyspace, key_slice, err);
 }
 
 int
-firn_catalog_journal_put(struct firn_db *db, struct firn_db_batch *batch, uint32_t workspace,
-                         const struct firn_catalog_journal *journal, firn_error *err)
+fi_catalog_journal_put(struct firn_db *db, struct firn_db_batch *batch, uint32_t workspace,
+                       const struct fi_catalog_journal *journal, firn_error *err)
 {
-    struct firn_buf bytes = {0};
-    int rc = firn_catalog_journal_encode(journal, &bytes);
-    rc = rc != FIRN_OK ? firn_catalog_journal_encode_error(rc, err)
-                       : put_bytes(db, batch, workspace, firn_buf_slice(&bytes), err);
-    firn_buf_deinit(&bytes);
+    struct fi_buf bytes = {0};
+    int rc = fi_catalog_journal_encode(journal, &bytes);
+    rc = rc != FIRN_OK ? fi_catalog_journal_encode_error(rc, err)
+                       : put_bytes(db, batch, workspace, fi_buf_slice(&bytes), err);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 int
-firn_catalog_journal_write(struct firn_db *db, uint32_t workspace,
-                           const struct firn_catalog_journal *journal, firn_error *err)
+fi_catalog_journal_write(struct firn_db *db, uint32_t workspace,
+                         const struct fi_catalog_journal *journal, firn_error *err)
 {
-    struct firn_buf bytes = {0};
-    int rc = firn_catalog_journal_encode(journal, &bytes);
-    rc = rc != FIRN_OK
-             ? firn_catalog_journal_encode_error(rc, err)
-             : firn_catalog_journal_write_bytes(db, workspace, firn_buf_slice(&bytes), err);
-    firn_buf_deinit(&bytes);
+    struct fi_buf bytes = {0};
+    int rc = fi_catalog_journal_encode(journal, &bytes);
+    rc = rc != FIRN_OK ? fi_catalog_journal_encode_error(rc, err)
+                       : fi_catalog_journal_write_bytes(db, workspace, fi_buf_slice(&bytes), err);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 int
-firn_catalog_journal_write_bytes(struct firn_db *db, uint32_t workspace, firn_slice bytes,
-                                 firn_error *err)
+fi_catalog_journal_write_bytes(struct firn_db *db, uint32_t workspace, firn_slice bytes,
+                               firn_error *err)
 {
     struct firn_db_batch *batch = NULL;
     int rc;
-    FIRN_TRY(firn_db_batch_create(&batch, err));
-    FIRN_TRY(put_bytes(db, batch, workspace, bytes, err));
-    FIRN_TRY(firn_db_write(db, batch, FIRN_DURABILITY_FULL, err));
+    FI_TRY(fi_db_batch_create(&batch, err));
+    FI_TRY(put_bytes(db, batch, workspace, bytes, err));
+    FI_TRY(fi_db_write(db, batch, FIRN_DURABILITY_FULL, err));
 out:
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     return rc;
 }
 
 static bool
 is_id(const uint8_t *a, const uint8_t *b)
 {
-    return memcmp(a, b, FIRN_CATALOG_RECORD_ID_SIZE) == 0;
+    return memcmp(a, b, FI_CATALOG_RECORD_ID_SIZE) == 0;
 }
 
 /* Whether the entry itself, not its previous one, needs a checkpoint. */
 static bool
-entry_needs(const struct firn_catalog_journal *journal, const uint8_t *id)
+entry_needs(const struct fi_catalog_journal *journal, const uint8_t *id)
 {
-    if (journal->state == FIRN_CATALOG_JOURNAL_NONE) {
+    if (journal->state == FI_CATALOG_JOURNAL_NONE) {
         return false;
     }
     return is_id(journal->safety, id) ||
-           (firn_catalog_journal_is_pending(journal) &&
+           (fi_catalog_journal_is_pending(journal) &&
             (is_id(journal->before, id) || is_id(journal->target, id)));
 }
 
 int
-firn_catalog_journal_needs(struct firn_db *db, uint32_t workspace, const uint8_t *id, bool *out,
-                           firn_error *err)
+fi_catalog_journal_needs(struct firn_db *db, uint32_t workspace, const uint8_t *id, bool *out,
+                         firn_error *err)
 {
-    struct firn_catalog_journal journal;
-    struct firn_catalog_journal previous = {0};
+    struct fi_catalog_journal journal;
+    struct fi_catalog_journal previous = {0};
     *out = false;
     int rc;
-    FIRN_TRY(firn_catalog_journal_read(db, workspace, &journal, err));
+    FI_TRY(fi_catalog_journal_read(db, workspace, &journal, err));
     if (journal.previous.size > 0) {
-        FIRN_TRY(firn_catalog_journal_decode(journal.previous, &previous, err));
+        FI_TRY(fi_catalog_journal_decode(journal.previous, &previous, err));
     }
     *out = entry_needs(&journal, id) || entry_needs(&previous, id);
-    DCHECK(*out || journal.state == FIRN_CATALOG_JOURNAL_NONE ||
+    DCHECK(*out || journal.state == FI_CATALOG_JOURNAL_NONE ||
            !is_id(journal.safety, id)); /* (I3) */
 out:
-    firn_catalog_journal_deinit(&previous);
-    firn_catalog_journal_deinit(&journal);
+    fi_catalog_journal_deinit(&previous);
+    fi_catalog_journal_deinit(&journal);
     return rc;
 }

@@ -20,73 +20,71 @@
 #include "catalog/catalog_record.h"
 #include "store/db.h"
 
-enum { FIRN_CATALOG_JOURNAL_TAG_SIZE = 8 };
+enum { FI_CATALOG_JOURNAL_TAG_SIZE = 8 };
 
-enum firn_catalog_journal_state {
-    FIRN_CATALOG_JOURNAL_NONE = 0, /* there is no entry */
-    FIRN_CATALOG_JOURNAL_DONE = 1, /* finished */
-    FIRN_CATALOG_JOURNAL_PREPARED =
-        2,                         /* new files may be under temporary names, and nothing moved */
-    FIRN_CATALOG_JOURNAL_BEGUN = 3 /* new entries were durable and whole; entries may have moved */
+enum fi_catalog_journal_state {
+    FI_CATALOG_JOURNAL_NONE = 0,     /* there is no entry */
+    FI_CATALOG_JOURNAL_DONE = 1,     /* finished */
+    FI_CATALOG_JOURNAL_PREPARED = 2, /* new files may be under temporary names, and nothing moved */
+    FI_CATALOG_JOURNAL_BEGUN = 3 /* new entries were durable and whole; entries may have moved */
 };
 
 /* A zeroed struct is an entry of state NONE. */
-struct firn_catalog_journal {
-    enum firn_catalog_journal_state state;
+struct fi_catalog_journal {
+    enum fi_catalog_journal_state state;
     bool is_undo;    /* or a redo, or a restore that was taken back */
     bool is_redo;    /* only if is_undo */
     bool is_revert;  /* not if is_undo */
     bool is_partial; /* DONE, except for entries that could not be changed */
-    uint8_t tag[FIRN_CATALOG_JOURNAL_TAG_SIZE];  /* of its temporary names */
-    uint8_t safety[FIRN_CATALOG_RECORD_ID_SIZE]; /* what an undo brings back */
-    uint8_t
-        before[FIRN_CATALOG_RECORD_ID_SIZE]; /* the checkpoint of the state before the restore */
-    uint8_t target[FIRN_CATALOG_RECORD_ID_SIZE];
+    uint8_t tag[FI_CATALOG_JOURNAL_TAG_SIZE];  /* of its temporary names */
+    uint8_t safety[FI_CATALOG_RECORD_ID_SIZE]; /* what an undo brings back */
+    uint8_t before[FI_CATALOG_RECORD_ID_SIZE]; /* the checkpoint of the state before the restore */
+    uint8_t target[FI_CATALOG_RECORD_ID_SIZE];
     const firn_slice *paths; /* only these; owned if read, the slices point into bytes */
     size_t path_count;
-    firn_slice previous;   /* the entry that this one replaced, if it may have to be put back */
-    struct firn_buf bytes; /* of the entry that was read */
+    firn_slice previous; /* the entry that this one replaced, if it may have to be put back */
+    struct fi_buf bytes; /* of the entry that was read */
 };
 
-void firn_catalog_journal_deinit(struct firn_catalog_journal *journal);
+void fi_catalog_journal_deinit(struct fi_catalog_journal *journal);
 
 static inline bool
-firn_catalog_journal_is_pending(const struct firn_catalog_journal *journal)
+fi_catalog_journal_is_pending(const struct fi_catalog_journal *journal)
 {
-    return journal->state == FIRN_CATALOG_JOURNAL_PREPARED ||
-           journal->state == FIRN_CATALOG_JOURNAL_BEGUN;
+    return journal->state == FI_CATALOG_JOURNAL_PREPARED ||
+           journal->state == FI_CATALOG_JOURNAL_BEGUN;
 }
 
 /* Fills *out; state NONE if there is no entry. Works with a read-only db that has no keyspace for
  * entries. The caller releases *out, also after a failure. Requires: *out is zeroed or was
  * released. */
-FIRN_MUST_CHECK int firn_catalog_journal_read(struct firn_db *db, uint32_t workspace,
-                                              struct firn_catalog_journal *out, firn_error *err);
+FIRN_MUST_CHECK int fi_catalog_journal_read(struct firn_db *db, uint32_t workspace,
+                                            struct fi_catalog_journal *out, firn_error *err);
 /* Adds the entry to a batch. */
-FIRN_MUST_CHECK int firn_catalog_journal_put(struct firn_db *db, struct firn_db_batch *batch,
-                                             uint32_t workspace,
-                                             const struct firn_catalog_journal *journal,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_catalog_journal_put(struct firn_db *db, struct firn_db_batch *batch,
+                                           uint32_t workspace,
+                                           const struct fi_catalog_journal *journal,
+                                           firn_error *err);
 /* One commit with full durability. */
-FIRN_MUST_CHECK int firn_catalog_journal_write(struct firn_db *db, uint32_t workspace,
-                                               const struct firn_catalog_journal *journal,
-                                               firn_error *err);
+FIRN_MUST_CHECK int fi_catalog_journal_write(struct firn_db *db, uint32_t workspace,
+                                             const struct fi_catalog_journal *journal,
+                                             firn_error *err);
 /* The same with the bytes of an entry; empty: the entry is deleted. */
-FIRN_MUST_CHECK int firn_catalog_journal_write_bytes(struct firn_db *db, uint32_t workspace,
-                                                     firn_slice bytes, firn_error *err);
+FIRN_MUST_CHECK int fi_catalog_journal_write_bytes(struct firn_db *db, uint32_t workspace,
+                                                   firn_slice bytes, firn_error *err);
 /* Whether the entry of a workspace needs this checkpoint: because an undo would bring it back, or
  * because a pending restore uses it. */
-FIRN_MUST_CHECK int firn_catalog_journal_needs(struct firn_db *db, uint32_t workspace,
-                                               const uint8_t *id, bool *out, firn_error *err);
+FIRN_MUST_CHECK int fi_catalog_journal_needs(struct firn_db *db, uint32_t workspace,
+                                             const uint8_t *id, bool *out, firn_error *err);
 
 /* Appends the bytes of an entry to out. FIRN_LIMIT for more paths than decode accepts;
  * FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_catalog_journal_encode(const struct firn_catalog_journal *journal,
-                                                struct firn_buf *out);
+FIRN_MUST_CHECK int fi_catalog_journal_encode(const struct fi_catalog_journal *journal,
+                                              struct fi_buf *out);
 /* Fills in *err for what encode returned. */
-int firn_catalog_journal_encode_error(int rc, firn_error *err);
+int fi_catalog_journal_encode_error(int rc, firn_error *err);
 /* The slices of *out point into bytes. */
-FIRN_MUST_CHECK int firn_catalog_journal_decode(firn_slice bytes, struct firn_catalog_journal *out,
-                                                firn_error *err);
+FIRN_MUST_CHECK int fi_catalog_journal_decode(firn_slice bytes, struct fi_catalog_journal *out,
+                                              firn_error *err);
 
 #endif

@@ -34,10 +34,10 @@ enum { COUNT_MAX = 99999, NS_A_SECOND = 1000000000 };
 static const uint64_t HOUR_NS = UINT64_C(3600) * NS_A_SECOND;
 static const uint64_t DAY_NS = UINT64_C(24) * 3600 * NS_A_SECOND;
 
-static const char *const kind_names[FIRN_CATALOG_KEEP_KINDS] = {
-    [FIRN_CATALOG_KEEP_ALL] = "all",         [FIRN_CATALOG_KEEP_HOURLY] = "hourly",
-    [FIRN_CATALOG_KEEP_DAILY] = "daily",     [FIRN_CATALOG_KEEP_WEEKLY] = "weekly",
-    [FIRN_CATALOG_KEEP_MONTHLY] = "monthly", [FIRN_CATALOG_KEEP_YEARLY] = "yearly",
+static const char *const kind_names[FI_CATALOG_KEEP_KINDS] = {
+    [FI_CATALOG_KEEP_ALL] = "all",         [FI_CATALOG_KEEP_HOURLY] = "hourly",
+    [FI_CATALOG_KEEP_DAILY] = "daily",     [FI_CATALOG_KEEP_WEEKLY] = "weekly",
+    [FI_CATALOG_KEEP_MONTHLY] = "monthly", [FI_CATALOG_KEEP_YEARLY] = "yearly",
 };
 
 /* ---- reading ---- */
@@ -62,14 +62,14 @@ span_of(uint64_t count, uint64_t unit_ns)
 {
     uint64_t span_ns;
     DCHECK(count >= 1 && count <= COUNT_MAX);
-    return firn_mul_u64(count, unit_ns, &span_ns) ? span_ns : UINT64_MAX;
+    return fi_mul_u64(count, unit_ns, &span_ns) ? span_ns : UINT64_MAX;
 }
 
 static bool
 read_span(firn_slice text, uint64_t *out_ns)
 {
     uint64_t count;
-    if (firn_slice_equal(text, firn_str("forever"))) {
+    if (fi_slice_equal(text, firn_str("forever"))) {
         *out_ns = UINT64_MAX;
         return true;
     }
@@ -96,7 +96,7 @@ read_span(firn_slice text, uint64_t *out_ns)
 
 /* Each rule at most once. */
 static bool
-read_rule(firn_slice rule, struct firn_catalog_keep *out)
+read_rule(firn_slice rule, struct fi_catalog_keep *out)
 {
     const uint8_t *colon = memchr(rule.data, ':', rule.size);
     if (colon == NULL) {
@@ -104,11 +104,11 @@ read_rule(firn_slice rule, struct firn_catalog_keep *out)
     }
     firn_slice name = firn_bytes(rule.data, (size_t)(colon - rule.data));
     firn_slice value = firn_bytes(colon + 1, rule.size - name.size - 1);
-    if (firn_slice_equal(name, firn_str("last"))) {
+    if (fi_slice_equal(name, firn_str("last"))) {
         return out->last == 0 && read_count(value, &out->last);
     }
-    for (unsigned i = 0; i < FIRN_CATALOG_KEEP_KINDS; i++) {
-        if (firn_slice_equal(name, firn_str(kind_names[i]))) {
+    for (unsigned i = 0; i < FI_CATALOG_KEEP_KINDS; i++) {
+        if (fi_slice_equal(name, firn_str(kind_names[i]))) {
             return out->spans_ns[i] == 0 && read_span(value, &out->spans_ns[i]);
         }
     }
@@ -138,15 +138,15 @@ take_word(firn_slice *text, firn_slice *out)
 }
 
 int
-firn_catalog_keep_read(firn_slice text, struct firn_catalog_keep *out, firn_error *err)
+fi_catalog_keep_read(firn_slice text, struct fi_catalog_keep *out, firn_error *err)
 {
     firn_slice left = text;
     firn_slice word;
     unsigned rules = 0;
-    bool is_read = text.size <= FIRN_CATALOG_KEEP_TEXT_SIZE_MAX;
-    *out = (struct firn_catalog_keep){0};
+    bool is_read = text.size <= FI_CATALOG_KEEP_TEXT_SIZE_MAX;
+    *out = (struct fi_catalog_keep){0};
     while (is_read && take_word(&left, &word)) {
-        bool says_forever = firn_slice_equal(word, firn_str("forever"));
+        bool says_forever = fi_slice_equal(word, firn_str("forever"));
         is_read = !out->is_forever && (says_forever ? rules == 0 : read_rule(word, out));
         out->is_forever = says_forever;
         rules++;
@@ -154,7 +154,7 @@ firn_catalog_keep_read(firn_slice text, struct firn_catalog_keep *out, firn_erro
     if (is_read && rules > 0) {
         return FIRN_OK;
     }
-    return firn_error_set(
+    return fi_error_set(
         err, FIRN_INVALID,
         "a policy is forever, or rules such as 'all:1d hourly:7d daily:90d'; there "
         "are last:COUNT, and all, hourly, daily, weekly, monthly, yearly with a span of hours, "
@@ -189,22 +189,22 @@ month_of_day(int64_t day)
 
 /* The hour, day, … that an instant is in. */
 static int64_t
-bucket_of(enum firn_catalog_keep_kind kind, int64_t created_ns)
+bucket_of(enum fi_catalog_keep_kind kind, int64_t created_ns)
 {
     int64_t day = floor_divide(created_ns, (int64_t)DAY_NS);
     switch (kind) {
-    case FIRN_CATALOG_KEEP_HOURLY:
+    case FI_CATALOG_KEEP_HOURLY:
         return floor_divide(created_ns, (int64_t)HOUR_NS);
-    case FIRN_CATALOG_KEEP_DAILY:
+    case FI_CATALOG_KEEP_DAILY:
         return day;
-    case FIRN_CATALOG_KEEP_WEEKLY:
+    case FI_CATALOG_KEEP_WEEKLY:
         return floor_divide(day + 3, 7); /* day 0 was a Thursday */
-    case FIRN_CATALOG_KEEP_MONTHLY:
+    case FI_CATALOG_KEEP_MONTHLY:
         return month_of_day(day);
-    case FIRN_CATALOG_KEEP_YEARLY:
+    case FI_CATALOG_KEEP_YEARLY:
         return floor_divide(month_of_day(day), 12);
-    case FIRN_CATALOG_KEEP_ALL:
-    case FIRN_CATALOG_KEEP_KINDS:
+    case FI_CATALOG_KEEP_ALL:
+    case FI_CATALOG_KEEP_KINDS:
         break;
     }
     return 0;
@@ -212,14 +212,13 @@ bucket_of(enum firn_catalog_keep_kind kind, int64_t created_ns)
 
 /* (I2) */
 static uint64_t
-pause_of(const struct firn_catalog_keep *policy)
+pause_of(const struct fi_catalog_keep *policy)
 {
-    static const uint64_t longest_days[FIRN_CATALOG_KEEP_KINDS] = {[FIRN_CATALOG_KEEP_WEEKLY] = 7,
-                                                                   [FIRN_CATALOG_KEEP_MONTHLY] = 31,
-                                                                   [FIRN_CATALOG_KEEP_YEARLY] =
-                                                                       366};
+    static const uint64_t longest_days[FI_CATALOG_KEEP_KINDS] = {[FI_CATALOG_KEEP_WEEKLY] = 7,
+                                                                 [FI_CATALOG_KEEP_MONTHLY] = 31,
+                                                                 [FI_CATALOG_KEEP_YEARLY] = 366};
     uint64_t days = 7;
-    for (unsigned i = 0; i < FIRN_CATALOG_KEEP_KINDS; i++) {
+    for (unsigned i = 0; i < FI_CATALOG_KEEP_KINDS; i++) {
         if (policy->spans_ns[i] != 0 && 2 * longest_days[i] > days) {
             days = 2 * longest_days[i];
         }
@@ -228,13 +227,13 @@ pause_of(const struct firn_catalog_keep *policy)
 }
 
 void
-firn_catalog_keep_begin(struct firn_catalog_keep_walk *walk, const struct firn_catalog_keep *policy)
+fi_catalog_keep_begin(struct fi_catalog_keep_walk *walk, const struct fi_catalog_keep *policy)
 {
-    *walk = (struct firn_catalog_keep_walk){.policy = policy, .pause_ns = pause_of(policy)};
+    *walk = (struct fi_catalog_keep_walk){.policy = policy, .pause_ns = pause_of(policy)};
 }
 
 static void
-grow_older(struct firn_catalog_keep_walk *walk, int64_t created_ns)
+grow_older(struct fi_catalog_keep_walk *walk, int64_t created_ns)
 {
     uint64_t age_before_ns = walk->age_ns;
     uint64_t gap = (uint64_t)walk->last_ns - (uint64_t)created_ns;
@@ -248,8 +247,7 @@ grow_older(struct firn_catalog_keep_walk *walk, int64_t created_ns)
 }
 
 static bool
-is_kept_by(struct firn_catalog_keep_walk *walk, enum firn_catalog_keep_kind kind,
-           int64_t created_ns)
+is_kept_by(struct fi_catalog_keep_walk *walk, enum fi_catalog_keep_kind kind, int64_t created_ns)
 {
     if (walk->age_ns >= walk->policy->spans_ns[kind]) {
         return false;
@@ -258,17 +256,17 @@ is_kept_by(struct firn_catalog_keep_walk *walk, enum firn_catalog_keep_kind kind
     bool is_newest = !walk->has_bucket[kind] || walk->buckets[kind] != bucket;
     walk->has_bucket[kind] = true;
     walk->buckets[kind] = bucket;
-    return is_newest || kind == FIRN_CATALOG_KEEP_ALL;
+    return is_newest || kind == FI_CATALOG_KEEP_ALL;
 }
 
 bool
-firn_catalog_keep_next(struct firn_catalog_keep_walk *walk, int64_t created_ns)
+fi_catalog_keep_next(struct fi_catalog_keep_walk *walk, int64_t created_ns)
 {
     grow_older(walk, created_ns);
     bool is_kept = walk->policy->is_forever || walk->met < walk->policy->last;
     walk->met++;
-    for (unsigned i = 0; i < FIRN_CATALOG_KEEP_KINDS; i++) {
-        is_kept = is_kept_by(walk, (enum firn_catalog_keep_kind)i, created_ns) || is_kept;
+    for (unsigned i = 0; i < FI_CATALOG_KEEP_KINDS; i++) {
+        is_kept = is_kept_by(walk, (enum fi_catalog_keep_kind)i, created_ns) || is_kept;
     }
     return is_kept;
 }

@@ -36,103 +36,103 @@ enum {
 };
 
 static int
-encode_root(const struct firn_tree_entry *root, struct firn_buf *out)
+encode_root(const struct fi_tree_entry *root, struct fi_buf *out)
 {
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, root->mode));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, root->uid));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, root->gid));
-    FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)root->mtime_ns));
-    FIRN_TRY_RETURN(firn_buf_append(out, root->hash.bytes, sizeof root->hash.bytes));
-    return firn_buf_append_sized(out, root->xattrs);
+    FI_TRY_RETURN(fi_buf_append_varint(out, root->mode));
+    FI_TRY_RETURN(fi_buf_append_varint(out, root->uid));
+    FI_TRY_RETURN(fi_buf_append_varint(out, root->gid));
+    FI_TRY_RETURN(fi_buf_append_le64(out, (uint64_t)root->mtime_ns));
+    FI_TRY_RETURN(fi_buf_append(out, root->hash.bytes, sizeof root->hash.bytes));
+    return fi_buf_append_sized(out, root->xattrs);
 }
 
 static int
-encode_turn(const firn_workspace_turn *turn, struct firn_buf *out)
+encode_turn(const firn_workspace_turn *turn, struct fi_buf *out)
 {
-    DCHECK(turn->agent.size <= FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
-    DCHECK(turn->session.size <= FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
-    DCHECK(turn->prompt.size <= FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
-    struct firn_buf field = {0};
+    DCHECK(turn->agent.size <= FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
+    DCHECK(turn->session.size <= FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
+    DCHECK(turn->prompt.size <= FI_CATALOG_RECORD_PROMPT_SIZE_MAX);
+    struct fi_buf field = {0};
     int rc;
-    FIRN_TRY(firn_buf_append_sized(&field, turn->agent));
-    FIRN_TRY(firn_buf_append_sized(&field, turn->session));
-    FIRN_TRY(firn_buf_append_varint(&field, turn->number));
-    FIRN_TRY(firn_buf_append_sized(&field, turn->prompt));
-    FIRN_TRY(firn_buf_append_varint(out, TAG_TURN));
-    FIRN_TRY(firn_buf_append_sized(out, firn_buf_slice(&field)));
+    FI_TRY(fi_buf_append_sized(&field, turn->agent));
+    FI_TRY(fi_buf_append_sized(&field, turn->session));
+    FI_TRY(fi_buf_append_varint(&field, turn->number));
+    FI_TRY(fi_buf_append_sized(&field, turn->prompt));
+    FI_TRY(fi_buf_append_varint(out, TAG_TURN));
+    FI_TRY(fi_buf_append_sized(out, fi_buf_slice(&field)));
 out:
-    firn_buf_deinit(&field);
+    fi_buf_deinit(&field);
     return rc;
 }
 
 static int
-encode_git(const firn_workspace_git *git, struct firn_buf *out)
+encode_git(const firn_workspace_git *git, struct fi_buf *out)
 {
-    struct firn_buf field = {0};
+    struct fi_buf field = {0};
     int rc;
-    FIRN_TRY(firn_buf_append_sized(&field, firn_str(git->branch)));
-    FIRN_TRY(firn_buf_append_sized(&field, firn_str(git->commit)));
-    FIRN_TRY(firn_buf_append_varint(out, TAG_GIT));
-    FIRN_TRY(firn_buf_append_sized(out, firn_buf_slice(&field)));
+    FI_TRY(fi_buf_append_sized(&field, firn_str(git->branch)));
+    FI_TRY(fi_buf_append_sized(&field, firn_str(git->commit)));
+    FI_TRY(fi_buf_append_varint(out, TAG_GIT));
+    FI_TRY(fi_buf_append_sized(out, fi_buf_slice(&field)));
 out:
-    firn_buf_deinit(&field);
+    fi_buf_deinit(&field);
     return rc;
 }
 
 static int
-encode_fields(const struct firn_catalog_record *record, struct firn_buf *out)
+encode_fields(const struct fi_catalog_record *record, struct fi_buf *out)
 {
     if (record->has_rules) {
-        FIRN_TRY_RETURN(firn_buf_append_varint(out, TAG_RULES));
-        FIRN_TRY_RETURN(firn_buf_append_sized(
-            out, firn_bytes(record->rules.bytes, sizeof record->rules.bytes)));
+        FI_TRY_RETURN(fi_buf_append_varint(out, TAG_RULES));
+        FI_TRY_RETURN(
+            fi_buf_append_sized(out, firn_bytes(record->rules.bytes, sizeof record->rules.bytes)));
     }
     if (record->forgotten.size > 0) {
-        FIRN_TRY_RETURN(firn_buf_append_varint(out, TAG_FORGOTTEN));
-        FIRN_TRY_RETURN(firn_buf_append_sized(out, record->forgotten));
+        FI_TRY_RETURN(fi_buf_append_varint(out, TAG_FORGOTTEN));
+        FI_TRY_RETURN(fi_buf_append_sized(out, record->forgotten));
     }
     if (record->is_narrow) {
         const uint8_t version = DEFAULTS_NARROW;
-        FIRN_TRY_RETURN(firn_buf_append_varint(out, TAG_DEFAULTS));
-        FIRN_TRY_RETURN(firn_buf_append_sized(out, firn_bytes(&version, sizeof version)));
+        FI_TRY_RETURN(fi_buf_append_varint(out, TAG_DEFAULTS));
+        FI_TRY_RETURN(fi_buf_append_sized(out, firn_bytes(&version, sizeof version)));
     }
     if (record->turn.agent.size > 0) {
-        FIRN_TRY_RETURN(encode_turn(&record->turn, out));
+        FI_TRY_RETURN(encode_turn(&record->turn, out));
     }
     if (record->turn_begun_ns != 0) {
         DCHECK(record->turn.agent.size > 0);
-        FIRN_TRY_RETURN(firn_buf_append_varint(out, TAG_TURN_BEGUN));
-        FIRN_TRY_RETURN(firn_buf_append_varint(out, TIME_SIZE));
-        FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)record->turn_begun_ns));
+        FI_TRY_RETURN(fi_buf_append_varint(out, TAG_TURN_BEGUN));
+        FI_TRY_RETURN(fi_buf_append_varint(out, TIME_SIZE));
+        FI_TRY_RETURN(fi_buf_append_le64(out, (uint64_t)record->turn_begun_ns));
     }
     if (record->git.branch[0] != '\0' || record->git.commit[0] != '\0') {
-        FIRN_TRY_RETURN(encode_git(&record->git, out));
+        FI_TRY_RETURN(encode_git(&record->git, out));
     }
-    return firn_buf_append_varint(out, TAG_END);
+    return fi_buf_append_varint(out, TAG_END);
 }
 
 /* Whether what was encoded from start on can be decoded: then its fields are in order. */
 static bool
-is_readable(const struct firn_buf *encoded, size_t start)
+is_readable(const struct fi_buf *encoded, size_t start)
 {
-    struct firn_catalog_record record;
-    return firn_catalog_record_decode(firn_bytes(encoded->data + start, encoded->size - start),
-                                      &record, NULL) == FIRN_OK;
+    struct fi_catalog_record record;
+    return fi_catalog_record_decode(firn_bytes(encoded->data + start, encoded->size - start),
+                                    &record, NULL) == FIRN_OK;
 }
 
 /* Whether a record is within the limits of decoding. */
 static bool
-is_within_limits(const struct firn_catalog_record *record)
+is_within_limits(const struct fi_catalog_record *record)
 {
-    return record->root.kind == FIRN_TREE_DIR && record->root.mode <= 07777 &&
-           record->root.xattrs.size <= FIRN_TREE_XATTRS_SIZE_MAX &&
-           record->workspace_path.size <= FIRN_CATALOG_RECORD_PATH_SIZE_MAX &&
-           record->message.size <= FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX &&
+    return record->root.kind == FI_TREE_DIR && record->root.mode <= 07777 &&
+           record->root.xattrs.size <= FI_TREE_XATTRS_SIZE_MAX &&
+           record->workspace_path.size <= FI_CATALOG_RECORD_PATH_SIZE_MAX &&
+           record->message.size <= FI_CATALOG_RECORD_MESSAGE_SIZE_MAX &&
            record->forgotten.size <= FIELD_SIZE_MAX;
 }
 
 int
-firn_catalog_record_encode(const struct firn_catalog_record *record, struct firn_buf *out)
+fi_catalog_record_encode(const struct fi_catalog_record *record, struct fi_buf *out)
 {
     DCHECK(is_within_limits(record));
     size_t start = out->size;
@@ -140,21 +140,21 @@ firn_catalog_record_encode(const struct firn_catalog_record *record, struct firn
                                record->new_objects, record->added_bytes, record->excluded,
                                record->skipped};
     int rc;
-    FIRN_TRY(firn_buf_append_u8(out, RECORD_FORMAT));
-    FIRN_TRY(firn_buf_append(out, record->id, sizeof record->id));
-    FIRN_TRY(firn_buf_append(out, record->parent, sizeof record->parent));
-    FIRN_TRY(firn_buf_append_u8(out, record->is_safety ? KIND_SAFETY : KIND_NORMAL));
-    FIRN_TRY(firn_buf_append_u8(out, record->include_deps ? FLAG_INCLUDE_DEPS : 0));
-    FIRN_TRY(firn_buf_append_varint(out, record->order));
-    FIRN_TRY(firn_buf_append_varint(out, record->number));
-    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)record->created_ns));
-    FIRN_TRY(firn_buf_append_sized(out, record->workspace_path));
-    FIRN_TRY(firn_buf_append_sized(out, record->message));
-    FIRN_TRY(encode_root(&record->root, out));
+    FI_TRY(fi_buf_append_u8(out, RECORD_FORMAT));
+    FI_TRY(fi_buf_append(out, record->id, sizeof record->id));
+    FI_TRY(fi_buf_append(out, record->parent, sizeof record->parent));
+    FI_TRY(fi_buf_append_u8(out, record->is_safety ? KIND_SAFETY : KIND_NORMAL));
+    FI_TRY(fi_buf_append_u8(out, record->include_deps ? FLAG_INCLUDE_DEPS : 0));
+    FI_TRY(fi_buf_append_varint(out, record->order));
+    FI_TRY(fi_buf_append_varint(out, record->number));
+    FI_TRY(fi_buf_append_le64(out, (uint64_t)record->created_ns));
+    FI_TRY(fi_buf_append_sized(out, record->workspace_path));
+    FI_TRY(fi_buf_append_sized(out, record->message));
+    FI_TRY(encode_root(&record->root, out));
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        FIRN_TRY(firn_buf_append_varint(out, counts[i]));
+        FI_TRY(fi_buf_append_varint(out, counts[i]));
     }
-    FIRN_TRY(encode_fields(record, out));
+    FI_TRY(encode_fields(record, out));
     DCHECK(is_readable(out, start)); /* (I2) */
     return FIRN_OK;
 out:
@@ -163,57 +163,57 @@ out:
 }
 
 static bool
-decode_root(struct firn_reader *reader, struct firn_tree_entry *root)
+decode_root(struct fi_reader *reader, struct fi_tree_entry *root)
 {
     uint64_t mode;
     uint64_t uid;
     uint64_t gid;
     uint64_t mtime;
-    if (!firn_reader_varint_max(reader, 07777, &mode) ||
-        !firn_reader_varint_max(reader, UINT32_MAX, &uid) ||
-        !firn_reader_varint_max(reader, UINT32_MAX, &gid) || !firn_reader_le64(reader, &mtime) ||
-        !firn_reader_copy(reader, root->hash.bytes, sizeof root->hash.bytes) ||
-        !firn_reader_sized(reader, FIRN_TREE_XATTRS_SIZE_MAX, &root->xattrs)) {
+    if (!fi_reader_varint_max(reader, 07777, &mode) ||
+        !fi_reader_varint_max(reader, UINT32_MAX, &uid) ||
+        !fi_reader_varint_max(reader, UINT32_MAX, &gid) || !fi_reader_le64(reader, &mtime) ||
+        !fi_reader_copy(reader, root->hash.bytes, sizeof root->hash.bytes) ||
+        !fi_reader_sized(reader, FI_TREE_XATTRS_SIZE_MAX, &root->xattrs)) {
         return false;
     }
-    root->kind = FIRN_TREE_DIR;
+    root->kind = FI_TREE_DIR;
     root->mode = (uint32_t)mode;
     root->uid = (uint32_t)uid;
     root->gid = (uint32_t)gid;
     root->mtime_ns = (int64_t)mtime;
-    return firn_tree_xattrs_are_valid(root->xattrs);
+    return fi_tree_xattrs_are_valid(root->xattrs);
 }
 
 static bool
-decode_body(struct firn_reader *reader, struct firn_catalog_record *record)
+decode_body(struct fi_reader *reader, struct fi_catalog_record *record)
 {
     uint8_t kind;
     uint8_t flags;
     uint64_t created;
-    if (!firn_reader_copy(reader, record->id, sizeof record->id) ||
-        !firn_reader_copy(reader, record->parent, sizeof record->parent) ||
-        !firn_reader_u8(reader, &kind) || kind > KIND_SAFETY || !firn_reader_u8(reader, &flags) ||
-        flags > FLAG_INCLUDE_DEPS || !firn_reader_varint(reader, &record->order) ||
-        !firn_reader_varint(reader, &record->number) || !firn_reader_le64(reader, &created) ||
-        !firn_reader_sized(reader, FIRN_CATALOG_RECORD_PATH_SIZE_MAX, &record->workspace_path) ||
-        !firn_reader_sized(reader, FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX, &record->message) ||
+    if (!fi_reader_copy(reader, record->id, sizeof record->id) ||
+        !fi_reader_copy(reader, record->parent, sizeof record->parent) ||
+        !fi_reader_u8(reader, &kind) || kind > KIND_SAFETY || !fi_reader_u8(reader, &flags) ||
+        flags > FLAG_INCLUDE_DEPS || !fi_reader_varint(reader, &record->order) ||
+        !fi_reader_varint(reader, &record->number) || !fi_reader_le64(reader, &created) ||
+        !fi_reader_sized(reader, FI_CATALOG_RECORD_PATH_SIZE_MAX, &record->workspace_path) ||
+        !fi_reader_sized(reader, FI_CATALOG_RECORD_MESSAGE_SIZE_MAX, &record->message) ||
         !decode_root(reader, &record->root)) {
         return false;
     }
     record->is_safety = kind == KIND_SAFETY;
     record->include_deps = (flags & FLAG_INCLUDE_DEPS) != 0;
     record->created_ns = (int64_t)created;
-    return firn_reader_varint(reader, &record->files) &&
-           firn_reader_varint(reader, &record->directories) &&
-           firn_reader_varint(reader, &record->bytes) &&
-           firn_reader_varint(reader, &record->new_objects) &&
-           firn_reader_varint(reader, &record->added_bytes) &&
-           firn_reader_varint(reader, &record->excluded) &&
-           firn_reader_varint(reader, &record->skipped);
+    return fi_reader_varint(reader, &record->files) &&
+           fi_reader_varint(reader, &record->directories) &&
+           fi_reader_varint(reader, &record->bytes) &&
+           fi_reader_varint(reader, &record->new_objects) &&
+           fi_reader_varint(reader, &record->added_bytes) &&
+           fi_reader_varint(reader, &record->excluded) &&
+           fi_reader_varint(reader, &record->skipped);
 }
 
 static bool
-decode_rules(firn_slice field, struct firn_catalog_record *record)
+decode_rules(firn_slice field, struct fi_catalog_record *record)
 {
     record->has_rules = true;
     if (field.size != sizeof record->rules.bytes) {
@@ -224,60 +224,60 @@ decode_rules(firn_slice field, struct firn_catalog_record *record)
 }
 
 bool
-firn_catalog_record_path_covers(firn_slice path, firn_slice other)
+fi_catalog_record_path_covers(firn_slice path, firn_slice other)
 {
-    return firn_slice_has_prefix(other, path) &&
+    return fi_slice_has_prefix(other, path) &&
            (other.size == path.size || other.data[path.size] == '/');
 }
 
 bool
-firn_catalog_record_forgotten_next(firn_slice *forgotten, firn_slice *out)
+fi_catalog_record_forgotten_next(firn_slice *forgotten, firn_slice *out)
 {
-    struct firn_reader reader = firn_reader_of(*forgotten);
-    if (!firn_reader_sized(&reader, FIELD_SIZE_MAX, out)) {
+    struct fi_reader reader = fi_reader_of(*forgotten);
+    if (!fi_reader_sized(&reader, FIELD_SIZE_MAX, out)) {
         return false;
     }
-    *forgotten = firn_bytes(out->data + out->size, firn_reader_left(&reader));
+    *forgotten = firn_bytes(out->data + out->size, fi_reader_left(&reader));
     return true;
 }
 
 static bool
-decode_forgotten(firn_slice field, struct firn_catalog_record *record)
+decode_forgotten(firn_slice field, struct fi_catalog_record *record)
 {
     firn_slice left = field;
     firn_slice path;
     firn_slice last = {NULL, 0};
     size_t count = 0;
     record->forgotten = field;
-    for (; firn_catalog_record_forgotten_next(&left, &path); count++) {
-        if (!firn_tree_path_is_valid(path) ||
-            (count > 0 && (firn_slice_compare(last, path) >= 0 ||
-                           firn_catalog_record_path_covers(last, path)))) {
+    for (; fi_catalog_record_forgotten_next(&left, &path); count++) {
+        if (!fi_tree_path_is_valid(path) ||
+            (count > 0 &&
+             (fi_slice_compare(last, path) >= 0 || fi_catalog_record_path_covers(last, path)))) {
             return false;
         }
         last = path;
     }
-    return left.size == 0 && count >= 1 && count <= FIRN_CATALOG_RECORD_FORGOTTEN_MAX;
+    return left.size == 0 && count >= 1 && count <= FI_CATALOG_RECORD_FORGOTTEN_MAX;
 }
 
 static bool
-decode_turn(firn_slice field, struct firn_catalog_record *record)
+decode_turn(firn_slice field, struct fi_catalog_record *record)
 {
-    struct firn_reader reader = firn_reader_of(field);
+    struct fi_reader reader = fi_reader_of(field);
     firn_workspace_turn *turn = &record->turn;
-    return firn_reader_sized(&reader, FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->agent) &&
-           firn_reader_sized(&reader, FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->session) &&
-           firn_reader_varint(&reader, &turn->number) &&
-           firn_reader_sized(&reader, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX, &turn->prompt) &&
-           firn_reader_left(&reader) == 0 && turn->agent.size > 0;
+    return fi_reader_sized(&reader, FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->agent) &&
+           fi_reader_sized(&reader, FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->session) &&
+           fi_reader_varint(&reader, &turn->number) &&
+           fi_reader_sized(&reader, FI_CATALOG_RECORD_PROMPT_SIZE_MAX, &turn->prompt) &&
+           fi_reader_left(&reader) == 0 && turn->agent.size > 0;
 }
 
 static bool
-decode_turn_begun(firn_slice field, struct firn_catalog_record *record)
+decode_turn_begun(firn_slice field, struct fi_catalog_record *record)
 {
-    struct firn_reader reader = firn_reader_of(field);
+    struct fi_reader reader = fi_reader_of(field);
     uint64_t time;
-    if (field.size != TIME_SIZE || !firn_reader_le64(&reader, &time) || time == 0) {
+    if (field.size != TIME_SIZE || !fi_reader_le64(&reader, &time) || time == 0) {
         return false;
     }
     record->turn_begun_ns = (int64_t)time;
@@ -286,10 +286,10 @@ decode_turn_begun(firn_slice field, struct firn_catalog_record *record)
 
 /* Reads a text without control characters, into out[room]. */
 static bool
-decode_text(struct firn_reader *reader, size_t room, char *out)
+decode_text(struct fi_reader *reader, size_t room, char *out)
 {
     firn_slice text;
-    if (!firn_reader_sized(reader, room - 1, &text)) {
+    if (!fi_reader_sized(reader, room - 1, &text)) {
         return false;
     }
     for (size_t i = 0; i < text.size; i++) {
@@ -305,16 +305,15 @@ decode_text(struct firn_reader *reader, size_t room, char *out)
 static bool
 decode_git(firn_slice field, firn_workspace_git *git)
 {
-    struct firn_reader reader = firn_reader_of(field);
+    struct fi_reader reader = fi_reader_of(field);
     return decode_text(&reader, sizeof git->branch, git->branch) &&
-           decode_text(&reader, sizeof git->commit, git->commit) &&
-           firn_reader_left(&reader) == 0 &&
+           decode_text(&reader, sizeof git->commit, git->commit) && fi_reader_left(&reader) == 0 &&
            (git->commit[0] == '\0' ? git->branch[0] != '\0'
                                    : strlen(git->commit) == 40 || strlen(git->commit) == 64);
 }
 
 static bool
-decode_field(uint64_t tag, firn_slice field, struct firn_catalog_record *record)
+decode_field(uint64_t tag, firn_slice field, struct fi_catalog_record *record)
 {
     switch (tag) {
     case TAG_RULES:
@@ -337,14 +336,14 @@ decode_field(uint64_t tag, firn_slice field, struct firn_catalog_record *record)
 static int
 compare_paths(const void *a, const void *b)
 {
-    return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
+    return fi_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
 }
 
 static bool
 none_covers_next(const firn_slice *paths, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
-        if (firn_catalog_record_path_covers(paths[i - 1], paths[i])) {
+        if (fi_catalog_record_path_covers(paths[i - 1], paths[i])) {
             return false;
         }
     }
@@ -352,91 +351,90 @@ none_covers_next(const firn_slice *paths, size_t count)
 }
 
 int
-firn_catalog_record_forgotten_encode(firn_slice *paths, size_t count, struct firn_buf *out,
-                                     firn_error *err)
+fi_catalog_record_forgotten_encode(firn_slice *paths, size_t count, struct fi_buf *out,
+                                   firn_error *err)
 {
-    firn_sort(paths, count, sizeof *paths, compare_paths);
+    fi_sort(paths, count, sizeof *paths, compare_paths);
     DCHECK(none_covers_next(paths, count));
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     for (size_t i = 0; i < count; i++) {
-        if (firn_buf_append_sized(out, paths[i]) != FIRN_OK) {
-            return firn_error_no_memory(err, "a checkpoint's record");
+        if (fi_buf_append_sized(out, paths[i]) != FIRN_OK) {
+            return fi_error_no_memory(err, "a checkpoint's record");
         }
     }
-    return out->size <= FIELD_SIZE_MAX && count <= FIRN_CATALOG_RECORD_FORGOTTEN_MAX
+    return out->size <= FIELD_SIZE_MAX && count <= FI_CATALOG_RECORD_FORGOTTEN_MAX
                ? FIRN_OK
-               : firn_error_set(err, FIRN_LIMIT,
-                                "a checkpoint can forget at most %d paths of %d bytes in all",
-                                FIRN_CATALOG_RECORD_FORGOTTEN_MAX, FIELD_SIZE_MAX);
+               : fi_error_set(err, FIRN_LIMIT,
+                              "a checkpoint can forget at most %d paths of %d bytes in all",
+                              FI_CATALOG_RECORD_FORGOTTEN_MAX, FIELD_SIZE_MAX);
 }
 
 /* Fields up to the end. */
 static int
-decode_fields(struct firn_reader *reader, struct firn_catalog_record *record, firn_error *err)
+decode_fields(struct fi_reader *reader, struct fi_catalog_record *record, firn_error *err)
 {
     uint64_t last = TAG_END;
     for (;;) {
         uint64_t tag;
         firn_slice field;
-        if (!firn_reader_varint(reader, &tag)) {
+        if (!fi_reader_varint(reader, &tag)) {
             break;
         }
         if (tag == TAG_END) {
             return FIRN_OK;
         }
         if (tag > TAG_GIT) {
-            return firn_error_set(err, FIRN_NEWER,
-                                  "a checkpoint's record has a field of type %llu, which this "
-                                  "version does not know",
-                                  (unsigned long long)tag);
+            return fi_error_set(err, FIRN_NEWER,
+                                "a checkpoint's record has a field of type %llu, which this "
+                                "version does not know",
+                                (unsigned long long)tag);
         }
-        if (tag <= last || !firn_reader_sized(reader, FIELD_SIZE_MAX, &field)) {
+        if (tag <= last || !fi_reader_sized(reader, FIELD_SIZE_MAX, &field)) {
             break;
         }
         if (tag == TAG_DEFAULTS && field.size == 1 && field.data[0] > DEFAULTS_NARROW) {
-            return firn_error_set(
-                err, FIRN_NEWER,
-                "a checkpoint was saved with version %u of the default exclusions, "
-                "this version knows %d",
-                field.data[0], DEFAULTS_NARROW);
+            return fi_error_set(err, FIRN_NEWER,
+                                "a checkpoint was saved with version %u of the default exclusions, "
+                                "this version knows %d",
+                                field.data[0], DEFAULTS_NARROW);
         }
         if (!decode_field(tag, field, record)) {
             break;
         }
         last = tag;
     }
-    return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is malformed");
+    return fi_error_set(err, FIRN_CORRUPT, "a checkpoint's record is malformed");
 }
 
 int
-firn_catalog_record_decode(firn_slice bytes, struct firn_catalog_record *out, firn_error *err)
+fi_catalog_record_decode(firn_slice bytes, struct fi_catalog_record *out, firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
-    struct firn_catalog_record record = {0};
+    struct fi_reader reader = fi_reader_of(bytes);
+    struct fi_catalog_record record = {0};
     uint8_t format;
-    if (!firn_reader_u8(&reader, &format)) {
-        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is empty");
+    if (!fi_reader_u8(&reader, &format)) {
+        return fi_error_set(err, FIRN_CORRUPT, "a checkpoint's record is empty");
     }
     if (format != RECORD_FORMAT) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "a checkpoint's record has format %u, this version knows %u", format,
-                              RECORD_FORMAT);
+        return fi_error_set(err, FIRN_NEWER,
+                            "a checkpoint's record has format %u, this version knows %u", format,
+                            RECORD_FORMAT);
     }
     if (!decode_body(&reader, &record)) {
-        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is malformed");
+        return fi_error_set(err, FIRN_CORRUPT, "a checkpoint's record is malformed");
     }
-    FIRN_TRY_RETURN(decode_fields(&reader, &record, err));
-    if (firn_reader_left(&reader) != 0) {
-        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record has bytes after its end");
+    FI_TRY_RETURN(decode_fields(&reader, &record, err));
+    if (fi_reader_left(&reader) != 0) {
+        return fi_error_set(err, FIRN_CORRUPT, "a checkpoint's record has bytes after its end");
     }
     *out = record;
     return FIRN_OK;
 }
 
 void
-firn_catalog_record_id_text(const uint8_t *id, char *out)
+fi_catalog_record_id_text(const uint8_t *id, char *out)
 {
-    for (size_t i = 0; i < FIRN_CATALOG_RECORD_ID_SIZE; i++) {
+    for (size_t i = 0; i < FI_CATALOG_RECORD_ID_SIZE; i++) {
         *out++ = (char)('k' + (id[i] >> 4));
         *out++ = (char)('k' + (id[i] & 15));
     }
@@ -444,8 +442,8 @@ firn_catalog_record_id_text(const uint8_t *id, char *out)
 }
 
 void
-firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record,
-                                  firn_workspace_checkpoint *out)
+fi_catalog_record_to_checkpoint(const struct fi_catalog_record *record,
+                                firn_workspace_checkpoint *out)
 {
     *out = (firn_workspace_checkpoint){.number = record->number,
                                        .is_safety = record->is_safety,
@@ -464,8 +462,8 @@ firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record,
                                        .git = record->git};
     firn_slice left = record->forgotten;
     firn_slice path;
-    while (firn_catalog_record_forgotten_next(&left, &path)) {
+    while (fi_catalog_record_forgotten_next(&left, &path)) {
         out->forgotten++;
     }
-    firn_catalog_record_id_text(record->id, out->id);
+    fi_catalog_record_id_text(record->id, out->id);
 }

@@ -29,18 +29,18 @@
 #include "tree/tree.h"
 
 enum {
-    FIRN_CATALOG_RECORD_FORGOTTEN_MAX = 256,
-    FIRN_CATALOG_RECORD_ID_SIZE = 16,
-    FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX = 64 << 10,
-    FIRN_CATALOG_RECORD_PATH_SIZE_MAX = 64 << 10,
-    FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX = 256, /* of an agent or a session */
-    FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX = 16 << 10
+    FI_CATALOG_RECORD_FORGOTTEN_MAX = 256,
+    FI_CATALOG_RECORD_ID_SIZE = 16,
+    FI_CATALOG_RECORD_MESSAGE_SIZE_MAX = 64 << 10,
+    FI_CATALOG_RECORD_PATH_SIZE_MAX = 64 << 10,
+    FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX = 256, /* of an agent or a session */
+    FI_CATALOG_RECORD_PROMPT_SIZE_MAX = 16 << 10
 };
 
 /* All slices are borrowed. */
-struct firn_catalog_record {
-    uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE];
-    uint8_t parent[FIRN_CATALOG_RECORD_ID_SIZE];
+struct fi_catalog_record {
+    uint8_t id[FI_CATALOG_RECORD_ID_SIZE];
+    uint8_t parent[FI_CATALOG_RECORD_ID_SIZE];
     bool is_safety;
     bool include_deps;
     bool is_narrow; /* without include_deps and rules: today's default exclusions, not the first */
@@ -50,7 +50,7 @@ struct firn_catalog_record {
     int64_t created_ns;
     firn_slice workspace_path;
     firn_slice message;
-    struct firn_tree_entry root; /* kind DIR, name empty */
+    struct fi_tree_entry root; /* kind DIR, name empty */
     uint64_t files;
     uint64_t directories;
     uint64_t bytes;
@@ -59,30 +59,30 @@ struct firn_catalog_record {
     uint64_t excluded;
     uint64_t skipped;
     firn_hash rules;      /* the object that holds the rules of the save; zeros unless has_rules */
-    firn_slice forgotten; /* paths, encoded; firn_catalog_record_forgotten_next */
+    firn_slice forgotten; /* paths, encoded; fi_catalog_record_forgotten_next */
     firn_workspace_turn turn; /* its agent is empty if there was none */
     int64_t turn_begun_ns;    /* 0: there was none, or its beginning is not known */
     firn_workspace_git git;
 };
 
 /* Removes the next path from *forgotten, which begins as record->forgotten; false at the end. */
-bool firn_catalog_record_forgotten_next(firn_slice *forgotten, firn_slice *out);
+bool fi_catalog_record_forgotten_next(firn_slice *forgotten, firn_slice *out);
 /* Whether path equals other or is above it. */
-bool firn_catalog_record_path_covers(firn_slice path, firn_slice other);
+bool fi_catalog_record_path_covers(firn_slice path, firn_slice other);
 /* Sorts paths and replaces the contents of out by their encoding for record->forgotten. FIRN_LIMIT
  * if they are too many. Requires: no path covers another. */
-FIRN_MUST_CHECK int firn_catalog_record_forgotten_encode(firn_slice *paths, size_t count,
-                                                         struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int fi_catalog_record_forgotten_encode(firn_slice *paths, size_t count,
+                                                       struct fi_buf *out, firn_error *err);
 
-FIRN_MUST_CHECK int firn_catalog_record_encode(const struct firn_catalog_record *record,
-                                               struct firn_buf *out);
-FIRN_MUST_CHECK int firn_catalog_record_decode(firn_slice bytes, struct firn_catalog_record *out,
-                                               firn_error *err);
+FIRN_MUST_CHECK int fi_catalog_record_encode(const struct fi_catalog_record *record,
+                                             struct fi_buf *out);
+FIRN_MUST_CHECK int fi_catalog_record_decode(firn_slice bytes, struct fi_catalog_record *out,
+                                             firn_error *err);
 /* Converts a record to its public form; slices stay borrowed. */
-void firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record,
-                                       firn_workspace_checkpoint *out);
+void fi_catalog_record_to_checkpoint(const struct fi_catalog_record *record,
+                                     firn_workspace_checkpoint *out);
 
 /* 32 letters k–z and a NUL: k is 0, z is 15, high half of a byte first. */
-void firn_catalog_record_id_text(const uint8_t *id, char *out);
+void fi_catalog_record_id_text(const uint8_t *id, char *out);
 
 #endif

@@ -25,8 +25,8 @@
 enum { ENOUGH = 1, ID_LETTERS = FIRN_CHECKPOINT_ID_SIZE - 1 };
 
 struct wanted {
-    const struct firn_reference *reference;
-    struct firn_buf *out;
+    const struct fi_reference *reference;
+    struct fi_buf *out;
     size_t found;
     int64_t found_ns; /* for a time: of the checkpoint found so far */
     uint64_t oldest;  /* by time, of those seen that are no safety checkpoints; 0: none */
@@ -36,39 +36,39 @@ struct wanted {
 };
 
 static bool
-matches(const struct wanted *wanted, const struct firn_catalog_record *record, const char *id)
+matches(const struct wanted *wanted, const struct fi_catalog_record *record, const char *id)
 {
-    const struct firn_reference *reference = wanted->reference;
+    const struct fi_reference *reference = wanted->reference;
     switch (reference->kind) {
-    case FIRN_REFERENCE_NUMBER:
+    case FI_REFERENCE_NUMBER:
         return record->number == reference->number;
-    case FIRN_REFERENCE_ID:
+    case FI_REFERENCE_ID:
         return memcmp(id, reference->id, reference->id_size) == 0;
-    case FIRN_REFERENCE_LATEST:
+    case FI_REFERENCE_LATEST:
         return !record->is_safety;
-    case FIRN_REFERENCE_TIME:
+    case FI_REFERENCE_TIME:
         return !record->is_safety && record->created_ns <= reference->time_ns &&
                (wanted->found == 0 || record->created_ns > wanted->found_ns);
-    case FIRN_REFERENCE_NAME:
+    case FI_REFERENCE_NAME:
         break; /* found without a walk */
     }
     return false;
 }
 
 static int
-keep(struct firn_buf *out, firn_slice bytes, firn_error *err)
+keep(struct fi_buf *out, firn_slice bytes, firn_error *err)
 {
-    firn_buf_clear(out);
-    int rc = firn_buf_append_slice(out, bytes);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a checkpoint's record");
+    fi_buf_clear(out);
+    int rc = fi_buf_append_slice(out, bytes);
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a checkpoint's record");
 }
 
 static int
-visit_base(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+visit_base(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
     struct wanted *wanted = ctx;
     char id[FIRN_CHECKPOINT_ID_SIZE];
-    firn_catalog_record_id_text(record->id, id);
+    fi_catalog_record_id_text(record->id, id);
     if (!record->is_safety && (wanted->oldest == 0 || record->created_ns < wanted->oldest_ns)) {
         wanted->oldest = record->number;
         wanted->oldest_ns = record->created_ns;
@@ -76,7 +76,7 @@ visit_base(void *ctx, firn_slice bytes, const struct firn_catalog_record *record
     if (!matches(wanted, record, id)) {
         return FIRN_OK;
     }
-    if (wanted->reference->kind == FIRN_REFERENCE_TIME) {
+    if (wanted->reference->kind == FI_REFERENCE_TIME) {
         wanted->found = 1;
         wanted->found_ns = record->created_ns;
         return keep(wanted->out, bytes, err);
@@ -91,57 +91,57 @@ visit_base(void *ctx, firn_slice bytes, const struct firn_catalog_record *record
     memcpy(wanted->first_id, id, sizeof id);
     int rc = keep(wanted->out, bytes, err);
     bool is_sure =
-        wanted->reference->kind != FIRN_REFERENCE_ID || wanted->reference->id_size == ID_LETTERS;
+        wanted->reference->kind != FI_REFERENCE_ID || wanted->reference->id_size == ID_LETTERS;
     return rc == FIRN_OK && is_sure ? ENOUGH : rc;
 }
 
 static int
 refuse_ambiguous(const struct wanted *wanted, const char *text, firn_error *err)
 {
-    DCHECK(wanted->found > 1 && wanted->reference->kind == FIRN_REFERENCE_ID);
+    DCHECK(wanted->found > 1 && wanted->reference->kind == FI_REFERENCE_ID);
     int letters = (int)wanted->reference->id_size + 1;
     while (letters < ID_LETTERS &&
            strncmp(wanted->first_id, wanted->second_id, (size_t)letters) == 0) {
         letters++;
     }
-    return firn_error_set(
-        err, FIRN_CONFLICT, "'%s' is ambiguous: %zu checkpoints begin so, among them %.*s and %.*s",
-        text, wanted->found, letters, wanted->first_id, letters, wanted->second_id);
+    return fi_error_set(err, FIRN_CONFLICT,
+                        "'%s' is ambiguous: %zu checkpoints begin so, among them %.*s and %.*s",
+                        text, wanted->found, letters, wanted->first_id, letters, wanted->second_id);
 }
 
 static int
 refuse_missing(const struct wanted *wanted, const char *text, firn_error *err)
 {
     switch (wanted->reference->kind) {
-    case FIRN_REFERENCE_LATEST:
-        return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
-    case FIRN_REFERENCE_TIME:
+    case FI_REFERENCE_LATEST:
+        return fi_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
+    case FI_REFERENCE_TIME:
         if (wanted->oldest == 0) {
-            return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
+            return fi_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
         }
-        return firn_error_set(err, FIRN_NOT_FOUND,
-                              "there is no checkpoint as old as '%s': the first is %llu", text,
-                              (unsigned long long)wanted->oldest);
-    case FIRN_REFERENCE_NAME:
-    case FIRN_REFERENCE_NUMBER:
-    case FIRN_REFERENCE_ID:
+        return fi_error_set(err, FIRN_NOT_FOUND,
+                            "there is no checkpoint as old as '%s': the first is %llu", text,
+                            (unsigned long long)wanted->oldest);
+    case FI_REFERENCE_NAME:
+    case FI_REFERENCE_NUMBER:
+    case FI_REFERENCE_ID:
         break;
     }
-    return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", text);
+    return fi_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", text);
 }
 
 static int
-find_base(struct firn_catalog *catalog, uint32_t workspace, const char *text,
-          const struct firn_reference *reference, struct firn_buf *out,
-          struct firn_catalog_record *record, firn_error *err)
+find_base(struct fi_catalog *catalog, uint32_t workspace, const char *text,
+          const struct fi_reference *reference, struct fi_buf *out,
+          struct fi_catalog_record *record, firn_error *err)
 {
     struct wanted wanted = {.reference = reference, .out = out};
-    struct firn_catalog_tags_tag tag;
-    if (reference->kind == FIRN_REFERENCE_NAME) {
-        FIRN_TRY_RETURN(firn_catalog_tags_find(catalog, workspace, reference->name, &tag, err));
-        return firn_catalog_tags_follow(catalog, workspace, &tag, out, record, err);
+    struct fi_catalog_tags_tag tag;
+    if (reference->kind == FI_REFERENCE_NAME) {
+        FI_TRY_RETURN(fi_catalog_tags_find(catalog, workspace, reference->name, &tag, err));
+        return fi_catalog_tags_follow(catalog, workspace, &tag, out, record, err);
     }
-    int rc = firn_catalog_list(catalog, workspace, visit_base, &wanted, err);
+    int rc = fi_catalog_list(catalog, workspace, visit_base, &wanted, err);
     if (rc != FIRN_OK && rc != ENOUGH) {
         return rc;
     }
@@ -151,7 +151,7 @@ find_base(struct firn_catalog *catalog, uint32_t workspace, const char *text,
     if (wanted.found > 1) {
         return refuse_ambiguous(&wanted, text, err);
     }
-    return firn_catalog_record_decode(firn_buf_slice(out), record, err);
+    return fi_catalog_record_decode(fi_buf_slice(out), record, err);
 }
 
 /* ---- the N-th before ---- */
@@ -159,12 +159,11 @@ find_base(struct firn_catalog *catalog, uint32_t workspace, const char *text,
 struct earlier {
     uint64_t order; /* of the base */
     uint64_t left;
-    struct firn_buf *out;
+    struct fi_buf *out;
 };
 
 static int
-visit_earlier(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
-              firn_error *err)
+visit_earlier(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
     struct earlier *earlier = ctx;
     if (record->is_safety || record->order >= earlier->order) {
@@ -180,38 +179,37 @@ visit_earlier(void *ctx, firn_slice bytes, const struct firn_catalog_record *rec
 }
 
 static int
-go_back(struct firn_catalog *catalog, uint32_t workspace, const char *text, uint64_t back,
-        struct firn_buf *out, struct firn_catalog_record *record, firn_error *err)
+go_back(struct fi_catalog *catalog, uint32_t workspace, const char *text, uint64_t back,
+        struct fi_buf *out, struct fi_catalog_record *record, firn_error *err)
 {
     struct earlier earlier = {.order = record->order, .left = back, .out = out};
     int rc =
-        firn_catalog_list_before(catalog, workspace, record->order, visit_earlier, &earlier, err);
+        fi_catalog_list_before(catalog, workspace, record->order, visit_earlier, &earlier, err);
     if (rc == FIRN_OK) {
-        return firn_error_set(err, FIRN_NOT_FOUND,
-                              "there is no checkpoint '%s': there are only %llu before it", text,
-                              (unsigned long long)(back - earlier.left));
+        return fi_error_set(err, FIRN_NOT_FOUND,
+                            "there is no checkpoint '%s': there are only %llu before it", text,
+                            (unsigned long long)(back - earlier.left));
     }
-    return rc == ENOUGH ? firn_catalog_record_decode(firn_buf_slice(out), record, err) : rc;
+    return rc == ENOUGH ? fi_catalog_record_decode(fi_buf_slice(out), record, err) : rc;
 }
 
 int
-firn_catalog_resolve(struct firn_catalog *catalog, uint32_t workspace, const char *reference,
-                     struct firn_buf *out, struct firn_catalog_record *record, firn_error *err)
+fi_catalog_resolve(struct fi_catalog *catalog, uint32_t workspace, const char *reference,
+                   struct fi_buf *out, struct fi_catalog_record *record, firn_error *err)
 {
-    struct firn_reference read;
-    struct firn_reference_clock clock = {firn_os_now_ns(firn_db_os(firn_catalog_db(catalog))),
-                                         firn_os_zone};
+    struct fi_reference read;
+    struct fi_reference_clock clock = {fi_os_now_ns(fi_db_os(fi_catalog_db(catalog))), fi_os_zone};
     int rc;
     CHECK(workspace != 0);
-    FIRN_TRY(firn_reference_read(reference, &clock, &read, err));
+    FI_TRY(fi_reference_read(reference, &clock, &read, err));
     rc = find_base(catalog, workspace, reference, &read, out, record, err);
     if (rc == FIRN_NOT_FOUND && read.is_day) {
-        read.kind = FIRN_REFERENCE_TIME;
+        read.kind = FI_REFERENCE_TIME;
         rc = find_base(catalog, workspace, reference, &read, out, record, err);
     }
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     if (read.back > 0) {
-        FIRN_TRY(go_back(catalog, workspace, reference, read.back, out, record, err));
+        FI_TRY(go_back(catalog, workspace, reference, read.back, out, record, err));
     }
 out:
     return rc;

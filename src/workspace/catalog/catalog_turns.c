@@ -3,7 +3,7 @@
  * catalog/catalog_turns.c: turns of coding agents that have begun, in a keyspace of their own.
  *
  * A finished conversation leaves its last turn here, and firn cannot know that it is finished. So a
- * workspace keeps only the turns of the FIRN_CATALOG_TURNS_MAX conversations that were active last
+ * workspace keeps only the turns of the FI_CATALOG_TURNS_MAX conversations that were active last
  * (I1).
  */
 #include "catalog/catalog.h"
@@ -15,92 +15,91 @@
 enum { TURN_FORMAT = 2, TURN_FORMAT_OLD = 1, WORKSPACE_SIZE = 4 };
 
 static int
-make_key(uint32_t workspace, firn_slice agent, firn_slice session, struct firn_buf *out,
+make_key(uint32_t workspace, firn_slice agent, firn_slice session, struct fi_buf *out,
          firn_error *err)
 {
-    DCHECK(agent.size > 0 && agent.size <= FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
-    DCHECK(session.size <= FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
+    DCHECK(agent.size > 0 && agent.size <= FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
+    DCHECK(session.size <= FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
     uint8_t number[WORKSPACE_SIZE];
-    firn_store_be32(number, workspace);
-    firn_buf_clear(out);
-    if (firn_buf_append(out, number, sizeof number) == FIRN_OK &&
-        firn_buf_append_sized(out, agent) == FIRN_OK &&
-        firn_buf_append_slice(out, session) == FIRN_OK) {
+    fi_store_be32(number, workspace);
+    fi_buf_clear(out);
+    if (fi_buf_append(out, number, sizeof number) == FIRN_OK &&
+        fi_buf_append_sized(out, agent) == FIRN_OK &&
+        fi_buf_append_slice(out, session) == FIRN_OK) {
         return FIRN_OK;
     }
-    return firn_error_no_memory(err, "a turn");
+    return fi_error_no_memory(err, "a turn");
 }
 
 /* Of the turn only its number and prompt. */
 static int
-decode(firn_slice value, struct firn_catalog_turns_noted *out, firn_error *err)
+decode(firn_slice value, struct fi_catalog_turns_noted *out, firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(value);
+    struct fi_reader reader = fi_reader_of(value);
     uint8_t format = 0;
     uint8_t is_over = 0;
     uint64_t time = 0;
-    *out = (struct firn_catalog_turns_noted){0};
-    if (firn_reader_u8(&reader, &format) && (format == 0 || format > TURN_FORMAT)) {
-        return firn_error_set(err, FIRN_NEWER, "a turn has format %u, this version knows %u",
-                              format, TURN_FORMAT);
+    *out = (struct fi_catalog_turns_noted){0};
+    if (fi_reader_u8(&reader, &format) && (format == 0 || format > TURN_FORMAT)) {
+        return fi_error_set(err, FIRN_NEWER, "a turn has format %u, this version knows %u", format,
+                            TURN_FORMAT);
     }
-    if (firn_reader_le64(&reader, &time) && firn_reader_varint(&reader, &out->turn.number) &&
-        firn_reader_sized(&reader, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX, &out->turn.prompt) &&
-        (format == TURN_FORMAT_OLD || (firn_reader_u8(&reader, &is_over) && is_over <= 1)) &&
-        firn_reader_left(&reader) == 0) {
+    if (fi_reader_le64(&reader, &time) && fi_reader_varint(&reader, &out->turn.number) &&
+        fi_reader_sized(&reader, FI_CATALOG_RECORD_PROMPT_SIZE_MAX, &out->turn.prompt) &&
+        (format == TURN_FORMAT_OLD || (fi_reader_u8(&reader, &is_over) && is_over <= 1)) &&
+        fi_reader_left(&reader) == 0) {
         out->begun_ns = (int64_t)time;
         out->is_over = is_over == 1;
         return FIRN_OK;
     }
-    return firn_error_set(err, FIRN_CORRUPT, "a turn's entry in the catalog is malformed");
+    return fi_error_set(err, FIRN_CORRUPT, "a turn's entry in the catalog is malformed");
 }
 
 int
-firn_catalog_turns_get(struct firn_catalog *catalog, uint32_t workspace, firn_slice agent,
-                       firn_slice session, struct firn_buf *out,
-                       struct firn_catalog_turns_noted *out_noted, firn_error *err)
+fi_catalog_turns_get(struct fi_catalog *catalog, uint32_t workspace, firn_slice agent,
+                     firn_slice session, struct fi_buf *out,
+                     struct fi_catalog_turns_noted *out_noted, firn_error *err)
 {
     struct firn_db_keyspace *turns;
-    struct firn_buf key = {0};
-    struct firn_catalog_turns_noted noted;
+    struct fi_buf key = {0};
+    struct fi_catalog_turns_noted noted;
     int rc;
-    FIRN_TRY(make_key(workspace, agent, session, &key, err));
-    FIRN_TRY(firn_db_keyspace_open(firn_catalog_db(catalog), FIRN_CATALOG_TURNS, &turns, err));
-    FIRN_TRY(firn_db_get(turns, firn_buf_slice(&key), out, err));
-    FIRN_TRY(decode(firn_buf_slice(out), &noted, err));
+    FI_TRY(make_key(workspace, agent, session, &key, err));
+    FI_TRY(fi_db_keyspace_open(fi_catalog_db(catalog), FI_CATALOG_TURNS, &turns, err));
+    FI_TRY(fi_db_get(turns, fi_buf_slice(&key), out, err));
+    FI_TRY(decode(fi_buf_slice(out), &noted, err));
     noted.turn.agent = agent;
     noted.turn.session = session;
     *out_noted = noted;
 out:
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&key);
     return rc;
 }
 
 /* Copies an entry: its key, then its value. */
 static int
-copy_entry(firn_slice key, firn_slice value, struct firn_buf *out, firn_error *err)
+copy_entry(firn_slice key, firn_slice value, struct fi_buf *out, firn_error *err)
 {
-    firn_buf_clear(out);
-    return firn_buf_append_slice(out, key) == FIRN_OK &&
-                   firn_buf_append_slice(out, value) == FIRN_OK
+    fi_buf_clear(out);
+    return fi_buf_append_slice(out, key) == FIRN_OK && fi_buf_append_slice(out, value) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a turn");
+               : fi_error_no_memory(err, "a turn");
 }
 
 /* Fills *turn from a copied entry, of which key_size bytes are its key. False for a malformed
  * one. */
 static bool
-turn_of(const struct firn_buf *entry, size_t key_size, firn_workspace_turn *turn)
+turn_of(const struct fi_buf *entry, size_t key_size, firn_workspace_turn *turn)
 {
-    struct firn_catalog_turns_noted noted;
-    struct firn_reader reader =
-        firn_reader_of(firn_bytes(entry->data + WORKSPACE_SIZE, key_size - WORKSPACE_SIZE));
-    if (!firn_reader_sized(&reader, FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->agent) ||
+    struct fi_catalog_turns_noted noted;
+    struct fi_reader reader =
+        fi_reader_of(firn_bytes(entry->data + WORKSPACE_SIZE, key_size - WORKSPACE_SIZE));
+    if (!fi_reader_sized(&reader, FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->agent) ||
         decode(firn_bytes(entry->data + key_size, entry->size - key_size), &noted, NULL) !=
             FIRN_OK) {
         return false;
     }
-    size_t left = firn_reader_left(&reader);
+    size_t left = fi_reader_left(&reader);
     turn->session = firn_bytes(entry->data + key_size - left, left);
     turn->number = noted.turn.number;
     turn->prompt = noted.turn.prompt;
@@ -108,117 +107,116 @@ turn_of(const struct firn_buf *entry, size_t key_size, firn_workspace_turn *turn
 }
 
 int
-firn_catalog_turns_newest(struct firn_catalog *catalog, uint32_t workspace, struct firn_buf *out,
-                          firn_workspace_turn *turn, int64_t *out_begun_ns, firn_error *err)
+fi_catalog_turns_newest(struct fi_catalog *catalog, uint32_t workspace, struct fi_buf *out,
+                        firn_workspace_turn *turn, int64_t *out_begun_ns, firn_error *err)
 {
     uint8_t number[WORKSPACE_SIZE];
-    firn_store_be32(number, workspace);
+    fi_store_be32(number, workspace);
     firn_slice prefix = firn_bytes(number, sizeof number);
-    struct firn_db_cursor_options options = {.prefix = &prefix};
+    struct fi_db_cursor_options options = {.prefix = &prefix};
     struct firn_db_cursor *cursor = NULL;
     struct firn_db_keyspace *turns;
     size_t key_size = 0;
     int rc;
     *turn = (firn_workspace_turn){.number = 0};
     *out_begun_ns = 0;
-    FIRN_TRY(firn_db_keyspace_open(firn_catalog_db(catalog), FIRN_CATALOG_TURNS, &turns, err));
-    FIRN_TRY(firn_db_cursor_open(turns, &options, &cursor, err));
-    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-         rc = firn_db_cursor_next(cursor, err)) {
-        struct firn_catalog_turns_noted noted;
-        firn_slice key = firn_db_cursor_key(cursor);
-        firn_slice value = firn_db_cursor_value(cursor);
+    FI_TRY(fi_db_keyspace_open(fi_catalog_db(catalog), FI_CATALOG_TURNS, &turns, err));
+    FI_TRY(fi_db_cursor_open(turns, &options, &cursor, err));
+    for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_next(cursor, err)) {
+        struct fi_catalog_turns_noted noted;
+        firn_slice key = fi_db_cursor_key(cursor);
+        firn_slice value = fi_db_cursor_value(cursor);
         if (decode(value, &noted, NULL) == FIRN_OK && !noted.is_over &&
             noted.begun_ns > *out_begun_ns) {
-            FIRN_TRY(copy_entry(key, value, out, err));
+            FI_TRY(copy_entry(key, value, out, err));
             *out_begun_ns = noted.begun_ns;
             key_size = key.size;
         }
     }
     if (rc == FIRN_OK && (key_size == 0 || !turn_of(out, key_size, turn))) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "no turn of an agent is under way");
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "no turn of an agent is under way");
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
-/* Adds the deletion of the oldest turn to a batch if there are FIRN_CATALOG_TURNS_MAX already
+/* Adds the deletion of the oldest turn to a batch if there are FI_CATALOG_TURNS_MAX already
  * (I1), unless the new turn replaces the one with its key. */
 static int
 make_room(struct firn_db_keyspace *turns, uint32_t workspace, firn_slice key,
           struct firn_db_batch *batch, firn_error *err)
 {
     uint8_t number[WORKSPACE_SIZE];
-    firn_store_be32(number, workspace);
+    fi_store_be32(number, workspace);
     firn_slice prefix = firn_bytes(number, sizeof number);
-    struct firn_db_cursor_options options = {.prefix = &prefix};
+    struct fi_db_cursor_options options = {.prefix = &prefix};
     struct firn_db_cursor *cursor = NULL;
-    struct firn_buf oldest = {0};
+    struct fi_buf oldest = {0};
     int64_t oldest_ns = INT64_MAX;
     size_t count = 0;
     bool is_replaced = false;
     int rc;
-    FIRN_TRY(firn_db_cursor_open(turns, &options, &cursor, err));
-    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-         rc = firn_db_cursor_next(cursor, err), count++) {
-        struct firn_catalog_turns_noted noted;
-        is_replaced |= firn_slice_equal(firn_db_cursor_key(cursor), key);
-        int64_t time_ns = decode(firn_db_cursor_value(cursor), &noted, NULL) == FIRN_OK
+    FI_TRY(fi_db_cursor_open(turns, &options, &cursor, err));
+    for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_next(cursor, err), count++) {
+        struct fi_catalog_turns_noted noted;
+        is_replaced |= fi_slice_equal(fi_db_cursor_key(cursor), key);
+        int64_t time_ns = decode(fi_db_cursor_value(cursor), &noted, NULL) == FIRN_OK
                               ? noted.begun_ns
                               : INT64_MIN; /* unreadable turns are deleted first */
         if (time_ns <= oldest_ns) {
             oldest_ns = time_ns;
-            firn_buf_clear(&oldest);
-            FIRN_TRY(firn_buf_append_slice(&oldest, firn_db_cursor_key(cursor)) == FIRN_OK
-                         ? FIRN_OK
-                         : firn_error_no_memory(err, "a turn"));
+            fi_buf_clear(&oldest);
+            FI_TRY(fi_buf_append_slice(&oldest, fi_db_cursor_key(cursor)) == FIRN_OK
+                       ? FIRN_OK
+                       : fi_error_no_memory(err, "a turn"));
         }
     }
-    if (rc == FIRN_OK && count >= FIRN_CATALOG_TURNS_MAX && !is_replaced) {
+    if (rc == FIRN_OK && count >= FI_CATALOG_TURNS_MAX && !is_replaced) {
         DCHECK(oldest.size >= WORKSPACE_SIZE); /* (I1): one was found */
-        rc = firn_db_batch_delete(batch, turns, firn_buf_slice(&oldest), err);
+        rc = fi_db_batch_delete(batch, turns, fi_buf_slice(&oldest), err);
     }
 out:
-    firn_db_cursor_close(cursor);
-    firn_buf_deinit(&oldest);
+    fi_db_cursor_close(cursor);
+    fi_buf_deinit(&oldest);
     return rc;
 }
 
 static int
-encode(const firn_workspace_turn *turn, int64_t begun_ns, bool is_over, struct firn_buf *out)
+encode(const firn_workspace_turn *turn, int64_t begun_ns, bool is_over, struct fi_buf *out)
 {
-    DCHECK(turn->prompt.size <= FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, TURN_FORMAT));
-    FIRN_TRY_RETURN(firn_buf_append_le64(out, (uint64_t)begun_ns));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, turn->number));
-    FIRN_TRY_RETURN(firn_buf_append_sized(out, turn->prompt));
-    return firn_buf_append_u8(out, is_over ? 1 : 0);
+    DCHECK(turn->prompt.size <= FI_CATALOG_RECORD_PROMPT_SIZE_MAX);
+    FI_TRY_RETURN(fi_buf_append_u8(out, TURN_FORMAT));
+    FI_TRY_RETURN(fi_buf_append_le64(out, (uint64_t)begun_ns));
+    FI_TRY_RETURN(fi_buf_append_varint(out, turn->number));
+    FI_TRY_RETURN(fi_buf_append_sized(out, turn->prompt));
+    return fi_buf_append_u8(out, is_over ? 1 : 0);
 }
 
 int
-firn_catalog_turns_put(struct firn_catalog *catalog, uint32_t workspace,
-                       const firn_workspace_turn *turn, int64_t begun_ns, bool is_over,
-                       firn_error *err)
+fi_catalog_turns_put(struct fi_catalog *catalog, uint32_t workspace,
+                     const firn_workspace_turn *turn, int64_t begun_ns, bool is_over,
+                     firn_error *err)
 {
-    struct firn_db *db = firn_catalog_db(catalog);
+    struct firn_db *db = fi_catalog_db(catalog);
     struct firn_db_keyspace *turns;
     struct firn_db_batch *batch = NULL;
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
     int rc;
-    FIRN_TRY(make_key(workspace, turn->agent, turn->session, &key, err));
-    FIRN_TRY(encode(turn, begun_ns, is_over, &value) == FIRN_OK
-                 ? FIRN_OK
-                 : firn_error_no_memory(err, "a turn"));
-    FIRN_TRY(firn_db_keyspace_open(db, FIRN_CATALOG_TURNS, &turns, err));
-    FIRN_TRY(firn_db_batch_create(&batch, err));
-    FIRN_TRY(make_room(turns, workspace, firn_buf_slice(&key), batch, err));
-    FIRN_TRY(firn_db_batch_put(batch, turns, firn_buf_slice(&key), firn_buf_slice(&value), err));
-    FIRN_TRY(firn_db_write(db, batch, FIRN_DURABILITY_OS, err));
+    FI_TRY(make_key(workspace, turn->agent, turn->session, &key, err));
+    FI_TRY(encode(turn, begun_ns, is_over, &value) == FIRN_OK ? FIRN_OK
+                                                              : fi_error_no_memory(err, "a turn"));
+    FI_TRY(fi_db_keyspace_open(db, FI_CATALOG_TURNS, &turns, err));
+    FI_TRY(fi_db_batch_create(&batch, err));
+    FI_TRY(make_room(turns, workspace, fi_buf_slice(&key), batch, err));
+    FI_TRY(fi_db_batch_put(batch, turns, fi_buf_slice(&key), fi_buf_slice(&value), err));
+    FI_TRY(fi_db_write(db, batch, FIRN_DURABILITY_OS, err));
 out:
-    firn_db_batch_destroy(batch);
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
+    fi_db_batch_destroy(batch);
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
     return rc;
 }

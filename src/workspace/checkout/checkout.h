@@ -22,40 +22,40 @@
 #include "os/os.h"
 #include "tree/tree.h"
 
-struct firn_checkout;
+struct fi_checkout;
 
-enum { FIRN_CHECKOUT_TAG_SIZE = 8, FIRN_CHECKOUT_NAME_SIZE = 48 };
+enum { FI_CHECKOUT_TAG_SIZE = 8, FI_CHECKOUT_NAME_SIZE = 48 };
 
 /* Why `before` lacks what is at a path on the disk, or a part of it. */
-enum firn_checkout_unsaved {
-    FIRN_CHECKOUT_SAVED = 0,         /* no known reason */
-    FIRN_CHECKOUT_EXCLUDED,          /* rules leave it out */
-    FIRN_CHECKOUT_UNREAD,            /* it could not be read, or changed while it was read */
-    FIRN_CHECKOUT_WITHOUT_ATTRIBUTES /* in `before`, but without unreadable attributes */
+enum fi_checkout_unsaved {
+    FI_CHECKOUT_SAVED = 0,         /* no known reason */
+    FI_CHECKOUT_EXCLUDED,          /* rules leave it out */
+    FI_CHECKOUT_UNREAD,            /* it could not be read, or changed while it was read */
+    FI_CHECKOUT_WITHOUT_ATTRIBUTES /* in `before`, but without unreadable attributes */
 };
 
-struct firn_checkout_options {
-    struct firn_os_dir *root; /* of the tree on disk; borrowed */
-    struct firn_objects *objects;
-    struct firn_difference_walk_side
+struct fi_checkout_options {
+    struct fi_os_dir *root; /* of the tree on disk; borrowed */
+    struct fi_objects *objects;
+    struct fi_difference_walk_side
         before; /* root NULL: root is empty, and files are made under their own names at once */
-    struct firn_difference_walk_side after;
-    struct firn_tree_filter *filter;     /* may be NULL */
-    bool count_same;                     /* `unchanged` from the walk: what a filter selects */
-    uint8_t tag[FIRN_CHECKOUT_TAG_SIZE]; /* of the temporary names; unused without `before` */
-    int64_t scanned_ns;                  /* when the scan that gave `before` began */
-    unsigned threads;                    /* 0: one for each processor */
-    bool is_foreign;                     /* the store is another user's: see checkout_stage.c */
+    struct fi_difference_walk_side after;
+    struct fi_tree_filter *filter;     /* may be NULL */
+    bool count_same;                   /* `unchanged` from the walk: what a filter selects */
+    uint8_t tag[FI_CHECKOUT_TAG_SIZE]; /* of the temporary names; unused without `before` */
+    int64_t scanned_ns;                /* when the scan that gave `before` began */
+    unsigned threads;                  /* 0: one for each processor */
+    bool is_foreign;                   /* the store is another user's: see checkout_stage.c */
     firn_callbacks callbacks;
     int (*visit)(void *ctx, const firn_workspace_change *change); /* may be NULL */
     /* *out_size: the size of the part of the path that names the entry that was left out. NULL: no
      * reasons are known. */
-    enum firn_checkout_unsaved (*unsaved_why)(void *ctx, firn_slice path, size_t *out_size);
+    enum fi_checkout_unsaved (*unsaved_why)(void *ctx, firn_slice path, size_t *out_size);
     /* Whether a directory holds an entry that was left out, at any depth: it stays. NULL if
      * unsaved_why is. */
     bool (*holds_unsaved)(void *ctx, firn_slice dir);
-    void *unsaved;                       /* their ctx */
-    struct firn_checkout_stores *stores; /* in the tree on disk; may be NULL */
+    void *unsaved;                     /* their ctx */
+    struct fi_checkout_stores *stores; /* in the tree on disk; may be NULL */
     /* Whether content need not be in the store or be verified: in a dry run the target was not
      * made. May be NULL; called on any thread. */
     bool (*is_at_hand)(void *ctx, const firn_hash *content);
@@ -66,7 +66,7 @@ struct firn_checkout_options {
 };
 
 /* Files, not directories. */
-struct firn_checkout_counts {
+struct fi_checkout_counts {
     uint64_t added;
     uint64_t changed;
     uint64_t removed;
@@ -81,35 +81,35 @@ struct firn_checkout_counts {
     int64_t written_at_ns; /* by the monotonic clock: all is in place, before the last sync */
 };
 
-FIRN_MUST_CHECK int firn_checkout_create(const struct firn_checkout_options *options,
-                                         struct firn_checkout **out, firn_error *err);
-void firn_checkout_destroy(struct firn_checkout *checkout);
-const struct firn_checkout_counts *firn_checkout_counts(const struct firn_checkout *checkout);
+FIRN_MUST_CHECK int fi_checkout_create(const struct fi_checkout_options *options,
+                                       struct fi_checkout **out, firn_error *err);
+void fi_checkout_destroy(struct fi_checkout *checkout);
+const struct fi_checkout_counts *fi_checkout_counts(const struct fi_checkout *checkout);
 
 /* Reports every change to `visit`, and counts; nothing is written. An entry that is in the way and
  * in neither tree stays, and nothing is restored in its place: the entry is reported
  * (FIRN_NOTICE_LEFT_ALONE, FIRN_NOTICE_NOT_RESTORED) and counted. */
-FIRN_MUST_CHECK int firn_checkout_plan(struct firn_checkout *checkout, firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_plan(struct fi_checkout *checkout, firn_error *err);
 /* Reads and verifies every object that will be needed. After FIRN_CORRUPT err names object and
  * path. */
-FIRN_MUST_CHECK int firn_checkout_verify(struct firn_checkout *checkout, firn_error *err);
-/* Writes everything new beside its target, durably. After a failure see firn_checkout_is_undone. */
-FIRN_MUST_CHECK int firn_checkout_prepare(struct firn_checkout *checkout, firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_verify(struct fi_checkout *checkout, firn_error *err);
+/* Writes everything new beside its target, durably. After a failure see fi_checkout_is_undone. */
+FIRN_MUST_CHECK int fi_checkout_prepare(struct fi_checkout *checkout, firn_error *err);
 /* Moves everything new to its place and removes what has to go, durably. A failure before the first
  * rename takes back what was prepared; a later one leaves the restore half done. An entry that
  * another process changed after the first rename is kept, reported and counted. */
-FIRN_MUST_CHECK int firn_checkout_finish(struct firn_checkout *checkout, firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_finish(struct fi_checkout *checkout, firn_error *err);
 /* Takes back what was prepared, instead of finishing it. */
-void firn_checkout_give_up(struct firn_checkout *checkout);
-/* After a failure, or after firn_checkout_give_up: whether everything is as it was before, with
+void fi_checkout_give_up(struct fi_checkout *checkout);
+/* After a failure, or after fi_checkout_give_up: whether everything is as it was before, with
  * nothing left under temporary names. */
-bool firn_checkout_is_undone(const struct firn_checkout *checkout);
+bool fi_checkout_is_undone(const struct fi_checkout *checkout);
 
 /* The temporary name beside a path: ".firn-<tag>-<16 hex digits of the path's hash>"; and the name
  * that the old entry has for a moment if two names cannot be exchanged in one step. Both are
- * written to FIRN_CHECKOUT_NAME_SIZE bytes. */
-void firn_checkout_temporary_name(const uint8_t *tag, firn_slice path, char *out);
-void firn_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out);
+ * written to FI_CHECKOUT_NAME_SIZE bytes. */
+void fi_checkout_temporary_name(const uint8_t *tag, firn_slice path, char *out);
+void fi_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out);
 
 /* Settling what an interrupted restore left on the disk, so that an ordinary restore can
  * continue. */
@@ -118,65 +118,64 @@ void firn_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out);
  * every path is as it was before, as it should become, or as it was edited since. An entry that had
  * to be kept under another name is reported (FIRN_NOTICE_KEPT). May be called again after a failure
  * or a crash. */
-FIRN_MUST_CHECK int firn_checkout_recover_rest(struct firn_ws_opened *opened,
-                                               const struct firn_catalog_journal *journal,
-                                               const firn_callbacks *callbacks, firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_recover_rest(struct fi_ws_opened *opened,
+                                             const struct fi_catalog_journal *journal,
+                                             const firn_callbacks *callbacks, firn_error *err);
 
 /* The record of a checkpoint by its id: its bytes replace the contents of out. FIRN_NOT_FOUND if
  * there is none. */
-FIRN_MUST_CHECK int firn_checkout_recover_record(struct firn_ws_opened *opened, const uint8_t *id,
-                                                 struct firn_buf *out,
-                                                 struct firn_catalog_record *record,
-                                                 firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_recover_record(struct fi_ws_opened *opened, const uint8_t *id,
+                                               struct fi_buf *out, struct fi_catalog_record *record,
+                                               firn_error *err);
 
 /* Firn stores in the tree that a restore is about to change. */
 
 /* Ready for use if all fields after the first three are zero. */
-struct firn_checkout_stores {
-    struct firn_os_dir *root;
-    int64_t lock_timeout_ms;     /* to wait for the writer of each; negative: forever */
-    bool is_dry;                 /* only read */
-    struct firn_hash_map stores; /* by their paths */
-    struct firn_hash_map tails;  /* paths of the files for firn_checkout_stores_has_tail */
-    struct firn_arena arena;
+struct fi_checkout_stores {
+    struct fi_os_dir *root;
+    int64_t lock_timeout_ms;   /* to wait for the writer of each; negative: forever */
+    bool is_dry;               /* only read */
+    struct fi_hash_map stores; /* by their paths */
+    struct fi_hash_map tails;  /* paths of the files for fi_checkout_stores_has_tail */
+    struct fi_arena arena;
 };
 
-/* Enters the stores that the scan of the present state met (struct firn_scan_result). found must
+/* Enters the stores that the scan of the present state met (struct fi_scan_result). found must
  * outlive *stores. Call it once. */
-FIRN_MUST_CHECK int firn_checkout_stores_find(struct firn_checkout_stores *stores, firn_slice found,
-                                              firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_stores_find(struct fi_checkout_stores *stores, firn_slice found,
+                                            firn_error *err);
 /* Lets writers in again. */
-void firn_checkout_stores_deinit(struct firn_checkout_stores *stores);
+void fi_checkout_stores_deinit(struct fi_checkout_stores *stores);
 
 /* To be called before a change: keeps writers out of the store that the entry belongs to.
  * FIRN_BUSY, with the store and the holder in the message, if there is a writer for all of
  * lock_timeout_ms. FIRN_BUSY too if there was one for a part of that time, or if the store has
  * changed since the scan: the restore has to start again. */
-FIRN_MUST_CHECK int firn_checkout_stores_change(struct firn_checkout_stores *stores,
-                                                const struct firn_difference_walk_change *change,
-                                                firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_stores_change(struct fi_checkout_stores *stores,
+                                              const struct fi_difference_walk_change *change,
+                                              firn_error *err);
 
 /* Whether the scan found an SQLite database at a path in use, and copied it. */
-bool firn_checkout_stores_has_database(const struct firn_checkout_stores *stores, firn_slice path);
+bool fi_checkout_stores_has_database(const struct fi_checkout_stores *stores, firn_slice path);
 /* Whether something at a path is the lock of a store in the tree. Only checkpoints of earlier
  * versions have such files; they are never restored. */
-bool firn_checkout_stores_is_lock(const struct firn_checkout_stores *stores, firn_slice path);
+bool fi_checkout_stores_is_lock(const struct fi_checkout_stores *stores, firn_slice path);
 
 /* ---- files of stores that are changed; false for other stores ---- */
 
 /* Whether only the part of the file at a path that belongs to the store's state was saved; the file
  * may be longer. */
-bool firn_checkout_stores_is_cut(const struct firn_checkout_stores *stores, firn_slice path);
+bool fi_checkout_stores_is_cut(const struct fi_checkout_stores *stores, firn_slice path);
 /* Whether that file is longer. */
-bool firn_checkout_stores_has_tail(const struct firn_checkout_stores *stores, firn_slice path);
+bool fi_checkout_stores_has_tail(const struct fi_checkout_stores *stores, firn_slice path);
 /* Whether an entry of dir, the directory at a path of the tree, is not a directory and was left out
  * because the store makes it again. */
-bool firn_checkout_stores_is_leftover(const struct firn_checkout_stores *stores,
-                                      struct firn_os_dir *dir, firn_slice path, const char *name);
+bool fi_checkout_stores_is_leftover(const struct fi_checkout_stores *stores, struct fi_os_dir *dir,
+                                    firn_slice path, const char *name);
 /* Removes all such entries from a directory that will be removed. The lock stays if anything else
  * does. */
-FIRN_MUST_CHECK int firn_checkout_stores_clear(const struct firn_checkout_stores *stores,
-                                               struct firn_os_dir *dir, firn_slice path,
-                                               firn_error *err);
+FIRN_MUST_CHECK int fi_checkout_stores_clear(const struct fi_checkout_stores *stores,
+                                             struct fi_os_dir *dir, firn_slice path,
+                                             firn_error *err);
 
 #endif

@@ -23,20 +23,20 @@
 enum { BATCH_CHANGES = 16384, RUN_CHANGES = 128 };
 
 struct item {
-    struct firn_objects_place place; /* zeros for links */
+    struct fi_objects_place place; /* zeros for links */
     firn_slice path;
-    struct firn_tree_entry entry;
+    struct fi_tree_entry entry;
 };
 
 struct batch {
-    struct firn_checkout *checkout;
-    int (*work)(struct firn_checkout_worker *worker, firn_slice path,
-                const struct firn_tree_entry *entry, firn_error *err);
-    struct firn_arena arena;
+    struct fi_checkout *checkout;
+    int (*work)(struct fi_checkout_worker *worker, firn_slice path,
+                const struct fi_tree_entry *entry, firn_error *err);
+    struct fi_arena arena;
     struct item *items; /* BATCH_CHANGES of them; unused ones are never touched */
     size_t count;
     size_t run; /* changes that a worker takes at a time */
-    struct firn_checkout_worker *workers;
+    struct fi_checkout_worker *workers;
     atomic_size_t next;
     atomic_bool failed; /* a hint to stop; rc and err are read after all jobs have ended */
     int rc;             /* under checkout->mutex */
@@ -44,13 +44,13 @@ struct batch {
 };
 
 firn_slice
-firn_checkout_batch_link_of(struct firn_checkout *checkout, const struct firn_tree_entry *entry)
+fi_checkout_batch_link_of(struct fi_checkout *checkout, const struct fi_tree_entry *entry)
 {
-    struct firn_tree_filter *filter = checkout->options.filter;
+    struct fi_tree_filter *filter = checkout->options.filter;
     bool is_left_out = entry->hard_link.size > 0 &&
-                       ((filter != NULL && !firn_tree_filter_selects(filter, entry->hard_link)) ||
-                        firn_tree_reserved_path(entry->hard_link) != NULL ||
-                        firn_checkout_left_has_whole(checkout, entry->hard_link));
+                       ((filter != NULL && !fi_tree_filter_selects(filter, entry->hard_link)) ||
+                        fi_tree_reserved_path(entry->hard_link) != NULL ||
+                        fi_checkout_left_has_whole(checkout, entry->hard_link));
     return is_left_out ? firn_bytes(NULL, 0) : entry->hard_link;
 }
 
@@ -58,12 +58,12 @@ static void
 fail(struct batch *batch, int rc, const firn_error *err)
 {
     DCHECK(rc != FIRN_OK);
-    firn_os_mutex_lock(&batch->checkout->mutex);
+    fi_os_mutex_lock(&batch->checkout->mutex);
     if (batch->rc == FIRN_OK) {
         batch->rc = rc;
         batch->err = *err;
     }
-    firn_os_mutex_unlock(&batch->checkout->mutex);
+    fi_os_mutex_unlock(&batch->checkout->mutex);
     atomic_store_explicit(&batch->failed, true, memory_order_relaxed);
 }
 
@@ -72,13 +72,13 @@ fail(struct batch *batch, int rc, const firn_error *err)
 static bool
 is_large(const struct item *item)
 {
-    return item->entry.kind == FIRN_TREE_FILE && item->entry.hard_link.size == 0 &&
-           item->entry.size >= FIRN_OBJECTS_SPREAD_SIZE_MIN;
+    return item->entry.kind == FI_TREE_FILE && item->entry.hard_link.size == 0 &&
+           item->entry.size >= FI_OBJECTS_SPREAD_SIZE_MIN;
 }
 
 struct job {
     struct batch *batch;
-    struct firn_checkout_worker *worker;
+    struct fi_checkout_worker *worker;
 };
 
 static void
@@ -106,7 +106,7 @@ run_worker(void *arg)
             bytes += item->entry.size;
         }
         if (rc == FIRN_OK) {
-            rc = firn_checkout_progress(batch->checkout, files, bytes, &err);
+            rc = fi_checkout_progress(batch->checkout, files, bytes, &err);
         }
         if (rc != FIRN_OK) {
             fail(batch, rc, &err);
@@ -118,8 +118,8 @@ run_worker(void *arg)
 static int
 compare_places(const void *a, const void *b)
 {
-    const struct firn_objects_place *left = &((const struct item *)a)->place;
-    const struct firn_objects_place *right = &((const struct item *)b)->place;
+    const struct fi_objects_place *left = &((const struct item *)a)->place;
+    const struct fi_objects_place *right = &((const struct item *)b)->place;
     const uint64_t left_frame = (uint64_t)left->pack << 32 | left->at.frame;
     const uint64_t right_frame = (uint64_t)right->pack << 32 | right->at.frame;
     if (left_frame != right_frame) {
@@ -131,24 +131,24 @@ compare_places(const void *a, const void *b)
 static int
 work_off_small(struct batch *batch, firn_error *err)
 {
-    struct firn_checkout *checkout = batch->checkout;
-    struct job *jobs = firn_alloc_array(checkout->writer_count, sizeof *jobs);
+    struct fi_checkout *checkout = batch->checkout;
+    struct job *jobs = fi_alloc_array(checkout->writer_count, sizeof *jobs);
     if (jobs == NULL) {
-        return firn_error_no_memory(err, "a restore");
+        return fi_error_no_memory(err, "a restore");
     }
     atomic_store(&batch->next, 0);
     int rc = FIRN_OK;
     for (unsigned i = 0; i < checkout->writer_count && rc == FIRN_OK; i++) {
         jobs[i] = (struct job){.batch = batch, .worker = &batch->workers[i]};
-        rc = firn_os_jobs_submit(checkout->jobs, run_worker, &jobs[i], err);
+        rc = fi_os_jobs_submit(checkout->jobs, run_worker, &jobs[i], err);
     }
-    firn_os_jobs_wait(checkout->jobs);
-    firn_free(jobs);
+    fi_os_jobs_wait(checkout->jobs);
+    fi_free(jobs);
     DCHECK(atomic_load(&batch->failed) == (batch->rc != FIRN_OK));
     DCHECK(rc != FIRN_OK || batch->rc != FIRN_OK || atomic_load(&batch->next) >= batch->count);
     if (rc == FIRN_OK && batch->rc != FIRN_OK) {
         rc = batch->rc;
-        firn_error_copy(err, &batch->err);
+        fi_error_copy(err, &batch->err);
     }
     return rc;
 }
@@ -157,7 +157,7 @@ work_off_small(struct batch *batch, firn_error *err)
 static int
 work_off_large(struct batch *batch, firn_error *err)
 {
-    struct firn_checkout_worker *worker = &batch->workers[0];
+    struct fi_checkout_worker *worker = &batch->workers[0];
     int rc = FIRN_OK;
     DCHECK(worker->write->spread == NULL);
     worker->write->spread = &batch->checkout->spread;
@@ -165,7 +165,7 @@ work_off_large(struct batch *batch, firn_error *err)
         const struct item *item = &batch->items[i];
         if (is_large(item)) {
             rc = batch->work(worker, item->path, &item->entry, err);
-            rc = rc == FIRN_OK ? firn_checkout_progress(batch->checkout, 1, 0, err) : rc;
+            rc = rc == FIRN_OK ? fi_checkout_progress(batch->checkout, 1, 0, err) : rc;
         }
     }
     worker->write->spread = NULL;
@@ -176,41 +176,41 @@ static int
 work_off(struct batch *batch, firn_error *err)
 {
     DCHECK(batch->rc == FIRN_OK); /* a failure ends the pass */
-    firn_sort(batch->items, batch->count, sizeof batch->items[0], compare_places);
+    fi_sort(batch->items, batch->count, sizeof batch->items[0], compare_places);
     int rc = work_off_small(batch, err);
     if (rc == FIRN_OK) {
         rc = work_off_large(batch, err);
     }
-    firn_arena_deinit(&batch->arena);
+    fi_arena_deinit(&batch->arena);
     batch->count = 0;
     return rc;
 }
 
-/* The visitor of firn_checkout_walk gets the checkout and finds the batch being filled through
+/* The visitor of fi_checkout_walk gets the checkout and finds the batch being filled through
  * it. */
 static int
-collect(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+collect(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *checkout = ctx;
+    struct fi_checkout *checkout = ctx;
     struct batch *batch = checkout->batch;
-    if (!firn_checkout_needs_content(change)) {
+    if (!fi_checkout_needs_content(change)) {
         return FIRN_OK;
     }
     CHECK(batch->count < BATCH_CHANGES);
     struct item *item = &batch->items[batch->count];
     item->path = change->path;
     item->entry = *change->after;
-    item->entry.hard_link = firn_checkout_batch_link_of(checkout, change->after);
-    if (!firn_checkout_copy_slice(&batch->arena, &item->path) ||
-        !firn_checkout_copy_slice(&batch->arena, &item->entry.name) ||
-        !firn_checkout_copy_slice(&batch->arena, &item->entry.target) ||
-        !firn_checkout_copy_slice(&batch->arena, &item->entry.xattrs) ||
-        !firn_checkout_copy_slice(&batch->arena, &item->entry.hard_link)) {
-        return firn_error_no_memory(err, "a batch of changes");
+    item->entry.hard_link = fi_checkout_batch_link_of(checkout, change->after);
+    if (!fi_checkout_copy_slice(&batch->arena, &item->path) ||
+        !fi_checkout_copy_slice(&batch->arena, &item->entry.name) ||
+        !fi_checkout_copy_slice(&batch->arena, &item->entry.target) ||
+        !fi_checkout_copy_slice(&batch->arena, &item->entry.xattrs) ||
+        !fi_checkout_copy_slice(&batch->arena, &item->entry.hard_link)) {
+        return fi_error_no_memory(err, "a batch of changes");
     }
-    item->place = (struct firn_objects_place){0};
-    if (item->entry.kind == FIRN_TREE_FILE && item->entry.hard_link.size == 0) {
-        int rc = firn_objects_find(checkout->options.objects, &item->entry.hash, &item->place, err);
+    item->place = (struct fi_objects_place){0};
+    if (item->entry.kind == FI_TREE_FILE && item->entry.hard_link.size == 0) {
+        int rc = fi_objects_find(checkout->options.objects, &item->entry.hash, &item->place, err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
             return rc; /* work reports an object that is not found, with its path */
         }
@@ -223,24 +223,24 @@ collect(void *ctx, const struct firn_difference_walk_change *change, firn_error 
 }
 
 static int
-create_batch(struct firn_checkout *checkout, struct batch **out, firn_error *err)
+create_batch(struct fi_checkout *checkout, struct batch **out, firn_error *err)
 {
-    struct batch *batch = firn_alloc_zeroed(sizeof *batch);
+    struct batch *batch = fi_alloc_zeroed(sizeof *batch);
     *out = batch;
     if (batch == NULL) {
-        return firn_error_no_memory(err, "a batch of changes");
+        return fi_error_no_memory(err, "a batch of changes");
     }
     batch->checkout = checkout;
     batch->run =
         checkout->syncs_each ? 1 : RUN_CHANGES; /* few files, and the syncs take the time */
-    batch->items = firn_alloc_array(BATCH_CHANGES, sizeof *batch->items);
-    batch->workers = firn_alloc_zeroed(checkout->writer_count * sizeof *batch->workers);
+    batch->items = fi_alloc_array(BATCH_CHANGES, sizeof *batch->items);
+    batch->workers = fi_alloc_zeroed(checkout->writer_count * sizeof *batch->workers);
     if (batch->items == NULL || batch->workers == NULL) {
-        return firn_error_no_memory(err, "a batch of changes");
+        return fi_error_no_memory(err, "a batch of changes");
     }
     for (unsigned i = 0; i < checkout->writer_count; i++) {
         batch->workers[i] =
-            (struct firn_checkout_worker){.checkout = checkout, .write = &checkout->writers[i]};
+            (struct fi_checkout_worker){.checkout = checkout, .write = &checkout->writers[i]};
     }
     return FIRN_OK;
 }
@@ -252,32 +252,32 @@ destroy_batch(struct batch *batch)
         return;
     }
     for (unsigned i = 0; batch->workers != NULL && i < batch->checkout->writer_count; i++) {
-        firn_os_dir_close(batch->workers[i].dir);
-        firn_buf_deinit(&batch->workers[i].dir_path);
-        firn_buf_deinit(&batch->workers[i].place.dir);
+        fi_os_dir_close(batch->workers[i].dir);
+        fi_buf_deinit(&batch->workers[i].dir_path);
+        fi_buf_deinit(&batch->workers[i].place.dir);
     }
-    firn_free(batch->workers);
-    firn_free(batch->items);
-    firn_arena_deinit(&batch->arena);
-    firn_free(batch);
+    fi_free(batch->workers);
+    fi_free(batch->items);
+    fi_arena_deinit(&batch->arena);
+    fi_free(batch);
 }
 
 int
-firn_checkout_batch_run(struct firn_checkout *checkout, const char *phase,
-                        int (*work)(struct firn_checkout_worker *worker, firn_slice path,
-                                    const struct firn_tree_entry *entry, firn_error *err),
-                        firn_error *err)
+fi_checkout_batch_run(struct fi_checkout *checkout, const char *phase,
+                      int (*work)(struct fi_checkout_worker *worker, firn_slice path,
+                                  const struct fi_tree_entry *entry, firn_error *err),
+                      firn_error *err)
 {
     DCHECK(checkout->batch == NULL);
     struct batch *batch = NULL;
     int rc;
-    FIRN_TRY(firn_checkout_phase(checkout, phase, checkout->counts.added + checkout->counts.changed,
-                                 checkout->counts.bytes, err));
-    FIRN_TRY(create_batch(checkout, &batch, err));
+    FI_TRY(fi_checkout_phase(checkout, phase, checkout->counts.added + checkout->counts.changed,
+                             checkout->counts.bytes, err));
+    FI_TRY(create_batch(checkout, &batch, err));
     batch->work = work;
     checkout->batch = batch;
-    FIRN_TRY(firn_checkout_walk(checkout, collect, err));
-    FIRN_TRY(work_off(batch, err));
+    FI_TRY(fi_checkout_walk(checkout, collect, err));
+    FI_TRY(work_off(batch, err));
 out:
     checkout->batch = NULL;
     destroy_batch(batch);

@@ -15,68 +15,67 @@
 #include "tree/tree.h"
 
 struct first_entry {
-    struct firn_buf *path; /* of the directory; gets the entry's name appended */
-    struct firn_os_dir *dir;
+    struct fi_buf *path; /* of the directory; gets the entry's name appended */
+    struct fi_os_dir *dir;
     bool has_subdir;
     firn_error *err;
 };
 
 static int
-remove_or_descend(void *ctx, const struct firn_os_dirent *entry)
+remove_or_descend(void *ctx, const struct fi_os_dirent *entry)
 {
     struct first_entry *first = ctx;
-    struct firn_os_stat stat;
-    if (firn_tree_reserved_name(firn_bytes(entry->name, entry->name_size)) != NULL) {
+    struct fi_os_stat stat;
+    if (fi_tree_reserved_name(firn_bytes(entry->name, entry->name_size)) != NULL) {
         return FIRN_OK; /* not ours: it stays, and the directories above it */
     }
-    int rc = firn_os_stat(first->dir, entry->name, &stat, first->err);
-    if (rc != FIRN_OK || stat.kind != FIRN_OS_DIR) {
-        return rc != FIRN_OK ? rc : firn_os_remove_file(first->dir, entry->name, first->err);
+    int rc = fi_os_stat(first->dir, entry->name, &stat, first->err);
+    if (rc != FIRN_OK || stat.kind != FI_OS_DIR) {
+        return rc != FIRN_OK ? rc : fi_os_remove_file(first->dir, entry->name, first->err);
     }
     DCHECK(!first->has_subdir); /* the first one ends the listing */
     first->has_subdir = true;
-    if ((first->path->size > 0 && firn_buf_append_u8(first->path, '/') != FIRN_OK) ||
-        firn_buf_append(first->path, entry->name, entry->name_size) != FIRN_OK) {
-        return firn_error_no_memory(first->err, "a path");
+    if ((first->path->size > 0 && fi_buf_append_u8(first->path, '/') != FIRN_OK) ||
+        fi_buf_append(first->path, entry->name, entry->name_size) != FIRN_OK) {
+        return fi_error_no_memory(first->err, "a path");
     }
     return FIRN_CANCELLED; /* ends the listing: the caller descends */
 }
 
 static int
-remove_empty_dir(struct firn_os_dir *root, firn_slice path, size_t *out_parent_size,
-                 firn_error *err)
+remove_empty_dir(struct fi_os_dir *root, firn_slice path, size_t *out_parent_size, firn_error *err)
 {
-    struct firn_checkout_place place = {0};
-    struct firn_os_dir *parent = NULL;
+    struct fi_checkout_place place = {0};
+    struct fi_os_dir *parent = NULL;
     int rc;
-    FIRN_TRY(firn_checkout_final_place(path, &place, err));
-    FIRN_TRY(firn_os_dir_open_beneath(root, (const char *)place.dir.data, &parent, err));
-    FIRN_TRY(firn_os_remove_dir(parent, place.name, err));
+    FI_TRY(fi_checkout_final_place(path, &place, err));
+    FI_TRY(fi_os_dir_open_beneath(root, (const char *)place.dir.data, &parent, err));
+    FI_TRY(fi_os_remove_dir(parent, place.name, err));
     *out_parent_size = place.dir.size;
 out:
-    firn_os_dir_close(parent);
-    firn_buf_deinit(&place.dir);
+    fi_os_dir_close(parent);
+    fi_buf_deinit(&place.dir);
     return rc;
 }
 
 int
-firn_checkout_clear_tree(struct firn_os_dir *root, struct firn_buf *path, size_t base_size,
-                         firn_error *err)
+fi_checkout_clear_tree(struct fi_os_dir *root, struct fi_buf *path, size_t base_size,
+                       firn_error *err)
 {
     CHECK(base_size == path->size); /* what is above is not ours */
     for (;;) {
         struct first_entry first = {.path = path, .err = err};
-        const char *text = firn_buf_text(path);
+        const char *text = fi_buf_text(path);
         if (text == NULL) {
-            return firn_error_no_memory(err, "a path");
+            return fi_error_no_memory(err, "a path");
         }
         size_t size = path->size;
-        int rc = firn_os_dir_open_beneath(root, text, &first.dir, err);
+        int rc = fi_os_dir_open_beneath(root, text, &first.dir, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        rc = firn_os_dir_list(first.dir, remove_or_descend, &first, err);
-        firn_os_dir_close(first.dir);
+        rc = fi_os_dir_list(first.dir, remove_or_descend, &first, err);
+        fi_os_dir_close(first.dir);
         if (first.has_subdir && rc == FIRN_CANCELLED) {
             continue;
         }
@@ -84,7 +83,7 @@ firn_checkout_clear_tree(struct firn_os_dir *root, struct firn_buf *path, size_t
             return rc;
         }
         size_t parent_size;
-        rc = remove_empty_dir(root, firn_buf_slice(path), &parent_size, err);
+        rc = remove_empty_dir(root, fi_buf_slice(path), &parent_size, err);
         if (rc != FIRN_OK || size <= base_size) {
             return rc;
         }
@@ -95,28 +94,28 @@ firn_checkout_clear_tree(struct firn_os_dir *root, struct firn_buf *path, size_t
 
 /* Appends the path of a place. */
 static int
-append_place(struct firn_buf *path, const struct firn_checkout_place *place, firn_error *err)
+append_place(struct fi_buf *path, const struct fi_checkout_place *place, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_buf_append_slice(path, firn_buf_slice(&place->dir)));
+    FI_TRY(fi_buf_append_slice(path, fi_buf_slice(&place->dir)));
     if (path->size > 0) {
-        FIRN_TRY(firn_buf_append_u8(path, '/'));
+        FI_TRY(fi_buf_append_u8(path, '/'));
     }
-    FIRN_TRY(firn_buf_append_str(path, place->name));
+    FI_TRY(fi_buf_append_str(path, place->name));
     return FIRN_OK;
 out:
-    return firn_error_no_memory(err, "a path");
+    return fi_error_no_memory(err, "a path");
 }
 
 int
-firn_checkout_clear_place(struct firn_checkout *checkout, const struct firn_checkout_place *place,
-                          firn_error *err)
+fi_checkout_clear_place(struct fi_checkout *checkout, const struct fi_checkout_place *place,
+                        firn_error *err)
 {
-    struct firn_buf path = {0};
+    struct fi_buf path = {0};
     int rc = append_place(&path, place, err);
     if (rc == FIRN_OK) {
-        rc = firn_checkout_clear_tree(checkout->options.root, &path, path.size, err);
+        rc = fi_checkout_clear_tree(checkout->options.root, &path, path.size, err);
     }
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&path);
     return rc;
 }

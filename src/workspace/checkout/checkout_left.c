@@ -31,30 +31,30 @@ static uint64_t
 left_hash(const void *record)
 {
     const struct left *left = record;
-    return firn_xxh3(left->path.data, left->path.size, 0);
+    return fi_xxh3(left->path.data, left->path.size, 0);
 }
 
 static bool
 left_equal(const void *record, const void *key)
 {
-    return firn_slice_equal(((const struct left *)record)->path, ((const struct left *)key)->path);
+    return fi_slice_equal(((const struct left *)record)->path, ((const struct left *)key)->path);
 }
 
 void
-firn_checkout_left_init(struct firn_checkout *checkout)
+fi_checkout_left_init(struct fi_checkout *checkout)
 {
-    firn_hash_map_init(&checkout->left, sizeof(struct left), left_hash, left_equal);
+    fi_hash_map_init(&checkout->left, sizeof(struct left), left_hash, left_equal);
 }
 
 static const struct left *
-find(const struct firn_checkout *checkout, firn_slice path)
+find(const struct fi_checkout *checkout, firn_slice path)
 {
     const struct left key = {.path = path};
-    return firn_hash_map_find(&checkout->left, left_hash(&key), &key);
+    return fi_hash_map_find(&checkout->left, left_hash(&key), &key);
 }
 
 bool
-firn_checkout_left_has_whole(const struct firn_checkout *checkout, firn_slice path)
+fi_checkout_left_has_whole(const struct fi_checkout *checkout, firn_slice path)
 {
     if (checkout->left.count == 0) {
         return false;
@@ -71,43 +71,43 @@ firn_checkout_left_has_whole(const struct firn_checkout *checkout, firn_slice pa
 }
 
 bool
-firn_checkout_left_has(const struct firn_checkout *checkout, firn_slice path)
+fi_checkout_left_has(const struct fi_checkout *checkout, firn_slice path)
 {
     return checkout->left.count > 0 &&
-           (find(checkout, path) != NULL || firn_checkout_left_has_whole(checkout, path));
+           (find(checkout, path) != NULL || fi_checkout_left_has_whole(checkout, path));
 }
 
 static int
-add(struct firn_checkout *checkout, firn_slice path, bool is_whole, firn_error *err)
+add(struct fi_checkout *checkout, firn_slice path, bool is_whole, firn_error *err)
 {
     DCHECK(path.size > 0 || !is_whole); /* without the root nothing would be restored */
     DCHECK(find(checkout, path) == NULL);
     struct left left = {.path = {.size = path.size}, .is_whole = is_whole};
-    left.path.data = firn_arena_copy(&checkout->arena, path.data, path.size);
+    left.path.data = fi_arena_copy(&checkout->arena, path.data, path.size);
     if (left.path.data == NULL ||
-        firn_hash_map_insert(&checkout->left, left_hash(&left), &left) == NULL) {
-        return firn_error_no_memory(err, "a list of paths");
+        fi_hash_map_insert(&checkout->left, left_hash(&left), &left) == NULL) {
+        return fi_error_no_memory(err, "a list of paths");
     }
-    DCHECK(firn_checkout_left_has(checkout, path)); /* (I5) */
+    DCHECK(fi_checkout_left_has(checkout, path)); /* (I5) */
     return FIRN_OK;
 }
 
 int
-firn_checkout_left_itself(struct firn_checkout *checkout, firn_slice path, firn_error *err)
+fi_checkout_left_itself(struct fi_checkout *checkout, firn_slice path, firn_error *err)
 {
     DCHECK(checkout->batch == NULL); /* no other thread */
     return add(checkout, path, false, err);
 }
 
 int
-firn_checkout_left_excluded(struct firn_checkout *checkout, firn_slice path, size_t excluded_size,
-                            firn_error *err)
+fi_checkout_left_excluded(struct fi_checkout *checkout, firn_slice path, size_t excluded_size,
+                          firn_error *err)
 {
     DCHECK(excluded_size > 0 && excluded_size <= path.size);
     DCHECK(checkout->batch == NULL); /* no other thread */
     const firn_slice excluded = firn_bytes(path.data, excluded_size);
     /* The entries of one directory come one after the other. */
-    const bool is_told = firn_slice_equal(firn_buf_slice(&checkout->excluded), excluded);
+    const bool is_told = fi_slice_equal(fi_buf_slice(&checkout->excluded), excluded);
     int rc = add(checkout, path, true, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -116,41 +116,41 @@ firn_checkout_left_excluded(struct firn_checkout *checkout, firn_slice path, siz
     if (is_told || checkout->is_silent) {
         return FIRN_OK;
     }
-    firn_buf_clear(&checkout->excluded);
-    if (firn_buf_append_slice(&checkout->excluded, excluded) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    fi_buf_clear(&checkout->excluded);
+    if (fi_buf_append_slice(&checkout->excluded, excluded) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    firn_checkout_notice(checkout, FIRN_NOTICE_LEFT_ALONE, excluded,
-                         excluded_size == path.size
-                             ? "rules exclude it now: it stays as it is"
-                             : "rules exclude it now: its other content stays");
+    fi_checkout_notice(checkout, FIRN_NOTICE_LEFT_ALONE, excluded,
+                       excluded_size == path.size
+                           ? "rules exclude it now: it stays as it is"
+                           : "rules exclude it now: its other content stays");
     return FIRN_OK;
 }
 
 static int
-leave(struct firn_checkout *checkout, firn_slice path, bool is_whole, const char *text,
+leave(struct fi_checkout *checkout, firn_slice path, bool is_whole, const char *text,
       firn_error *err)
 {
-    firn_os_mutex_lock(&checkout->mutex);
+    fi_os_mutex_lock(&checkout->mutex);
     int rc = add(checkout, path, is_whole, err);
     checkout->counts.not_restored += rc == FIRN_OK ? 1 : 0;
-    firn_os_mutex_unlock(&checkout->mutex);
+    fi_os_mutex_unlock(&checkout->mutex);
     if (rc == FIRN_OK && !checkout->is_silent) {
-        firn_checkout_notice(checkout, FIRN_NOTICE_NOT_RESTORED, path, text);
+        fi_checkout_notice(checkout, FIRN_NOTICE_NOT_RESTORED, path, text);
     }
     return rc;
 }
 
 int
-firn_checkout_left_behind(struct firn_checkout *checkout, firn_slice path, const char *text,
-                          firn_error *err)
+fi_checkout_left_behind(struct fi_checkout *checkout, firn_slice path, const char *text,
+                        firn_error *err)
 {
     return leave(checkout, path, true, text, err);
 }
 
 int
-firn_checkout_left_attributes(struct firn_checkout *checkout, firn_slice path, const char *text,
-                              firn_error *err)
+fi_checkout_left_attributes(struct fi_checkout *checkout, firn_slice path, const char *text,
+                            firn_error *err)
 {
     return leave(checkout, path, false, text, err);
 }

@@ -14,7 +14,7 @@
  *
  * If there are stores in the tree, a first pass, which reports nothing, finds those that will
  * change. Only then is it known which of their files have to be replaced although both trees have
- * the same content for them (firn_checkout_stores_has_tail). The second, reporting pass records the
+ * the same content for them (fi_checkout_stores_has_tail). The second, reporting pass records the
  * changes for all further passes (checkout_record.c), which find the same changes (I4; not checked
  * if there are too many to record: that would take one more walk for each pass).
  */
@@ -30,40 +30,40 @@ enum { WHY_SIZE = FIRN_ERROR_TEXT_SIZE };
 
 /* The state of one walk over the changes. Ready for use if all fields after the first two are
  * zero. */
-struct firn_checkout_able {
-    struct firn_os_dir *root; /* of the tree on disk; borrowed */
+struct fi_checkout_able {
+    struct fi_os_dir *root; /* of the tree on disk; borrowed */
     uint32_t user;
-    bool is_taken;           /* the fields below are of dir_path */
-    struct firn_os_dir *dir; /* NULL: does not exist, or cannot be opened */
-    struct firn_os_stat dir_stat;
+    bool is_taken;         /* the fields below are of dir_path */
+    struct fi_os_dir *dir; /* NULL: does not exist, or cannot be opened */
+    struct fi_os_stat dir_stat;
     char dir_why[WHY_SIZE]; /* why no name in it can be changed, or "" */
-    struct firn_buf dir_path;
-    struct firn_checkout_place place;
-    struct firn_buf mount; /* path of the last mount point */
+    struct fi_buf dir_path;
+    struct fi_checkout_place place;
+    struct fi_buf mount; /* path of the last mount point */
 };
 
 /* ---- what stays as it is ---- */
 
 /* Why what is at a path, or a part of it, is in no checkpoint. */
-static enum firn_checkout_unsaved
-why_unsaved(const struct firn_checkout *checkout, firn_slice path, size_t *out_size)
+static enum fi_checkout_unsaved
+why_unsaved(const struct fi_checkout *checkout, firn_slice path, size_t *out_size)
 {
-    const struct firn_checkout_options *options = &checkout->options;
+    const struct fi_checkout_options *options = &checkout->options;
     *out_size = path.size;
-    const enum firn_checkout_unsaved why =
+    const enum fi_checkout_unsaved why =
         options->unsaved_why != NULL ? options->unsaved_why(options->unsaved, path, out_size)
-                                     : FIRN_CHECKOUT_SAVED;
+                                     : FI_CHECKOUT_SAVED;
     DCHECK(*out_size <= path.size);
     return why;
 }
 
 /* Whether the caller named this path. */
 static bool
-is_asked_for(const struct firn_checkout *checkout, firn_slice path)
+is_asked_for(const struct fi_checkout *checkout, firn_slice path)
 {
-    const struct firn_tree_filter *filter = checkout->options.filter;
+    const struct fi_tree_filter *filter = checkout->options.filter;
     for (size_t i = 0; filter != NULL && i < filter->count; i++) {
-        if (firn_slice_equal(filter->paths[i], path)) {
+        if (fi_slice_equal(filter->paths[i], path)) {
             return true;
         }
     }
@@ -72,23 +72,23 @@ is_asked_for(const struct firn_checkout *checkout, firn_slice path)
 
 /* Leaves alone an entry that is in no checkpoint. */
 static int
-leave_unsaved(struct firn_checkout *checkout, firn_slice path, const struct firn_os_stat *stat,
+leave_unsaved(struct fi_checkout *checkout, firn_slice path, const struct fi_os_stat *stat,
               firn_error *err)
 {
     size_t size;
-    const enum firn_checkout_unsaved why = why_unsaved(checkout, path, &size);
-    if (why == FIRN_CHECKOUT_EXCLUDED && !is_asked_for(checkout, path)) {
-        return firn_checkout_left_excluded(checkout, path, size, err);
+    const enum fi_checkout_unsaved why = why_unsaved(checkout, path, &size);
+    if (why == FI_CHECKOUT_EXCLUDED && !is_asked_for(checkout, path)) {
+        return fi_checkout_left_excluded(checkout, path, size, err);
     }
     const bool is_special =
-        stat->kind != FIRN_OS_FILE && stat->kind != FIRN_OS_DIR && stat->kind != FIRN_OS_SYMLINK;
-    return firn_checkout_left_behind(
+        stat->kind != FI_OS_FILE && stat->kind != FI_OS_DIR && stat->kind != FI_OS_SYMLINK;
+    return fi_checkout_left_behind(
         checkout, path,
-        why == FIRN_CHECKOUT_EXCLUDED
+        why == FI_CHECKOUT_EXCLUDED
             ? "today's rules exclude the entry that is there: move it away first"
-        : why == FIRN_CHECKOUT_UNREAD ? "the file there could not be read, so no checkpoint has "
-                                        "it: make it readable, or move it away"
-        : is_special                  ? "there is a fifo, socket or device: move it away first"
+        : why == FI_CHECKOUT_UNREAD ? "the file there could not be read, so no checkpoint has "
+                                      "it: make it readable, or move it away"
+        : is_special                ? "there is a fifo, socket or device: move it away first"
                      : "the file there appeared during the restore, so no checkpoint has it",
         err);
 }
@@ -98,11 +98,10 @@ leave_unsaved(struct firn_checkout *checkout, firn_slice path, const struct firn
 static int
 refuse_unsaved(firn_slice path, firn_error *err)
 {
-    return firn_error_set(
-        err, FIRN_CONFLICT,
-        "'%.*s' has attributes that could not be read and so are in no checkpoint: "
-        "make them readable, or move it away, and try again",
-        (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
+    return fi_error_set(err, FIRN_CONFLICT,
+                        "'%.*s' has attributes that could not be read and so are in no checkpoint: "
+                        "make them readable, or move it away, and try again",
+                        (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
 /* Fails because an entry above one of the named paths is not a directory and is not restored
@@ -110,19 +109,19 @@ refuse_unsaved(firn_slice path, firn_error *err)
 static int
 refuse_no_directory(firn_slice path, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CONFLICT,
-                          "'%.*s' could not be restored: its directory does not exist; restore "
-                          "the directory too, or, if it was moved meanwhile, run it again",
-                          (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
+    return fi_error_set(err, FIRN_CONFLICT,
+                        "'%.*s' could not be restored: its directory does not exist; restore "
+                        "the directory too, or, if it was moved meanwhile, run it again",
+                        (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
 /* Whether an existing entry may stay where one is to be added (I3). */
 static int
-may_stay(const struct firn_checkout_look *look, const struct firn_tree_entry *after, bool *out,
+may_stay(const struct fi_checkout_look *look, const struct fi_tree_entry *after, bool *out,
          firn_error *err)
 {
-    int rc = firn_checkout_look_equal(look, after, out, err);
-    if (after->kind == FIRN_TREE_FILE) {
+    int rc = fi_checkout_look_equal(look, after, out, err);
+    if (after->kind == FI_TREE_FILE) {
         bool is_group = after->hard_link.size > 0 || look->stat->nlink > 1;
         *out = *out && look->stat->mode == after->mode && !is_group;
     }
@@ -132,22 +131,22 @@ may_stay(const struct firn_checkout_look *look, const struct firn_tree_entry *af
 /* Whether the entry to add is the lock of a store. Locks are never restored: a restore of a store
  * creates the lock when it takes it. */
 static bool
-is_lock(const struct firn_checkout *checkout, const struct firn_difference_walk_change *change)
+is_lock(const struct fi_checkout *checkout, const struct fi_difference_walk_change *change)
 {
-    return checkout->options.stores != NULL && change->after->kind != FIRN_TREE_DIR &&
-           firn_checkout_stores_is_lock(checkout->options.stores, change->path);
+    return checkout->options.stores != NULL && change->after->kind != FI_TREE_DIR &&
+           fi_checkout_stores_is_lock(checkout->options.stores, change->path);
 }
 
 /* Opens the directory of an entry. */
 static int
-open_above(struct firn_checkout *checkout, firn_slice path, struct firn_checkout_place *place,
-           struct firn_os_dir **out, firn_error *err)
+open_above(struct fi_checkout *checkout, firn_slice path, struct fi_checkout_place *place,
+           struct fi_os_dir **out, firn_error *err)
 {
-    int rc = firn_checkout_final_place(path, place, err);
+    int rc = fi_checkout_final_place(path, place, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_os_dir_open_beneath(checkout->options.root, (const char *)place->dir.data, out, err);
+    rc = fi_os_dir_open_beneath(checkout->options.root, (const char *)place->dir.data, out, err);
     return rc == FIRN_NOT_FOUND ? refuse_no_directory(path, err) : rc;
 }
 
@@ -155,69 +154,69 @@ static int
 tick(void *ctx, uint64_t bytes, firn_error *err)
 {
     (void)bytes;
-    return firn_checkout_progress(ctx, 0, 0, err);
+    return fi_checkout_progress(ctx, 0, 0, err);
 }
 
 /* The name of an entry to add must be free, or taken by an equal entry; otherwise the existing
  * entry stays. */
 static int
-check_is_free(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+check_is_free(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
               firn_error *err)
 {
     DCHECK(change->before == NULL && !checkout->into_empty);
-    struct firn_checkout_place place = {0};
-    struct firn_os_dir *dir = NULL;
-    struct firn_os_stat stat;
+    struct fi_checkout_place place = {0};
+    struct fi_os_dir *dir = NULL;
+    struct fi_os_stat stat;
     size_t size;
     bool is_equal = false;
     int rc;
     if (is_lock(checkout, change)) {
-        return firn_checkout_left_itself(checkout, change->path, err);
+        return fi_checkout_left_itself(checkout, change->path, err);
     }
-    FIRN_TRY(open_above(checkout, change->path, &place, &dir, err));
-    rc = firn_os_stat(dir, place.name, &stat, err);
+    FI_TRY(open_above(checkout, change->path, &place, &dir, err));
+    rc = fi_os_stat(dir, place.name, &stat, err);
     if (rc == FIRN_OK) {
-        struct firn_checkout_look look = {.dir = dir,
-                                          .name = place.name,
-                                          .stat = &stat,
-                                          .buf = &checkout->path,
-                                          .objects = checkout->options.objects,
-                                          .tick = tick,
-                                          .ctx = checkout};
-        if (why_unsaved(checkout, change->path, &size) != FIRN_CHECKOUT_UNREAD) {
-            FIRN_TRY(may_stay(&look, change->after, &is_equal, err));
+        struct fi_checkout_look look = {.dir = dir,
+                                        .name = place.name,
+                                        .stat = &stat,
+                                        .buf = &checkout->path,
+                                        .objects = checkout->options.objects,
+                                        .tick = tick,
+                                        .ctx = checkout};
+        if (why_unsaved(checkout, change->path, &size) != FI_CHECKOUT_UNREAD) {
+            FI_TRY(may_stay(&look, change->after, &is_equal, err));
         }
-        rc = is_equal ? firn_checkout_left_itself(checkout, change->path, err)
+        rc = is_equal ? fi_checkout_left_itself(checkout, change->path, err)
                       : leave_unsaved(checkout, change->path, &stat, err);
-        DCHECK(rc != FIRN_OK || firn_checkout_left_has(checkout, change->path)); /* (I1), (I3) */
+        DCHECK(rc != FIRN_OK || fi_checkout_left_has(checkout, change->path)); /* (I1), (I3) */
     } else if (rc == FIRN_NOT_FOUND) {
         rc = FIRN_OK;
     }
 out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&place.dir);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&place.dir);
     return rc;
 }
 
 /* To be called before a change is reported, and before an existing entry is examined. */
 static int
-prepare_store(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+prepare_store(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
               firn_error *err)
 {
-    struct firn_checkout_stores *stores = checkout->options.stores;
-    if (stores == NULL || change->kind == FIRN_DIFFERENCE_WALK_SAME) {
+    struct fi_checkout_stores *stores = checkout->options.stores;
+    if (stores == NULL || change->kind == FI_DIFFERENCE_WALK_SAME) {
         return FIRN_OK;
     }
-    int rc = firn_checkout_stores_change(stores, change, err);
-    return rc == FIRN_OK ? firn_checkout_sqlite_change(stores, change, err) : rc;
+    int rc = fi_checkout_stores_change(stores, change, err);
+    return rc == FIRN_OK ? fi_checkout_sqlite_change(stores, change, err) : rc;
 }
 
 /* ---- a directory that becomes something else ---- */
 
 struct names {
-    struct firn_checkout *checkout;
-    struct firn_os_dir *dir;
-    struct firn_buf path; /* of the directory, and then of an entry */
+    struct fi_checkout *checkout;
+    struct fi_os_dir *dir;
+    struct fi_buf path; /* of the directory, and then of an entry */
     size_t path_size;
     uint64_t count;
     uint64_t excluded;
@@ -225,47 +224,47 @@ struct names {
 };
 
 static int
-count_name(void *ctx, const struct firn_os_dirent *entry)
+count_name(void *ctx, const struct fi_os_dirent *entry)
 {
     struct names *names = ctx;
-    const struct firn_checkout_stores *stores = names->checkout->options.stores;
+    const struct fi_checkout_stores *stores = names->checkout->options.stores;
     const firn_slice dir = firn_bytes(names->path.data, names->path_size);
     size_t size;
-    if (stores != NULL && firn_checkout_stores_is_leftover(stores, names->dir, dir, entry->name)) {
+    if (stores != NULL && fi_checkout_stores_is_leftover(stores, names->dir, dir, entry->name)) {
         return FIRN_OK;
     }
     names->path.size = names->path_size;
-    if (firn_buf_append_u8(&names->path, '/') != FIRN_OK ||
-        firn_buf_append(&names->path, entry->name, entry->name_size) != FIRN_OK) {
-        return firn_error_no_memory(names->err, "a path");
+    if (fi_buf_append_u8(&names->path, '/') != FIRN_OK ||
+        fi_buf_append(&names->path, entry->name, entry->name_size) != FIRN_OK) {
+        return fi_error_no_memory(names->err, "a path");
     }
     names->count++;
     names->excluded +=
-        why_unsaved(names->checkout, firn_buf_slice(&names->path), &size) == FIRN_CHECKOUT_EXCLUDED;
+        why_unsaved(names->checkout, fi_buf_slice(&names->path), &size) == FI_CHECKOUT_EXCLUDED;
     DCHECK(names->excluded <= names->count);
     return FIRN_OK;
 }
 
 static int
-count_entries(struct firn_checkout *checkout, const struct firn_tree_entry *directory,
-              uint64_t *out, firn_error *err)
+count_entries(struct fi_checkout *checkout, const struct fi_tree_entry *directory, uint64_t *out,
+              firn_error *err)
 {
-    struct firn_tree_iterator *iterator = NULL;
+    struct fi_tree_iterator *iterator = NULL;
     int rc;
     *out = 0;
-    FIRN_TRY(firn_tree_iterator_create(checkout->options.before.source, &directory->hash, &iterator,
-                                       err));
+    FI_TRY(
+        fi_tree_iterator_create(checkout->options.before.source, &directory->hash, &iterator, err));
     for (;;) {
-        const struct firn_tree_entry *entry;
+        const struct fi_tree_entry *entry;
         bool is_end;
-        FIRN_TRY(firn_tree_iterator_next(iterator, &entry, &is_end, err));
+        FI_TRY(fi_tree_iterator_next(iterator, &entry, &is_end, err));
         if (is_end) {
             break;
         }
         ++*out;
     }
 out:
-    firn_tree_iterator_destroy(iterator);
+    fi_tree_iterator_destroy(iterator);
     return rc;
 }
 
@@ -274,33 +273,33 @@ enum hindrance { NO_HINDRANCE, EXCLUDED_INSIDE, UNSAVED_INSIDE, FIXED_INSIDE };
 
 /* Checks one directory: it may hold only what its tree has. */
 static int
-look_inside(struct firn_checkout *checkout, firn_slice path,
-            const struct firn_tree_entry *directory, enum hindrance *out, firn_error *err)
+look_inside(struct fi_checkout *checkout, firn_slice path, const struct fi_tree_entry *directory,
+            enum hindrance *out, firn_error *err)
 {
     struct names names = {.checkout = checkout, .path_size = path.size, .err = err};
     uint64_t known;
     int rc;
-    DCHECK(directory->kind == FIRN_TREE_DIR);
-    FIRN_TRY(count_entries(checkout, directory, &known, err));
-    if (firn_buf_append_slice(&names.path, path) != FIRN_OK || firn_buf_text(&names.path) == NULL) {
-        rc = firn_error_no_memory(err, "a path");
+    DCHECK(directory->kind == FI_TREE_DIR);
+    FI_TRY(count_entries(checkout, directory, &known, err));
+    if (fi_buf_append_slice(&names.path, path) != FIRN_OK || fi_buf_text(&names.path) == NULL) {
+        rc = fi_error_no_memory(err, "a path");
         goto out;
     }
-    FIRN_TRY(firn_os_dir_open_beneath(checkout->options.root, (const char *)names.path.data,
-                                      &names.dir, err));
-    FIRN_TRY(firn_os_dir_list(names.dir, count_name, &names, err));
+    FI_TRY(fi_os_dir_open_beneath(checkout->options.root, (const char *)names.path.data, &names.dir,
+                                  err));
+    FI_TRY(fi_os_dir_list(names.dir, count_name, &names, err));
     if (names.count > known) {
         *out = names.count - names.excluded > known ? UNSAVED_INSIDE : EXCLUDED_INSIDE;
     }
 out:
-    firn_os_dir_close(names.dir);
-    firn_buf_deinit(&names.path);
+    fi_os_dir_close(names.dir);
+    fi_buf_deinit(&names.path);
     return rc;
 }
 
 struct vanishing {
-    struct firn_checkout *checkout;
-    struct firn_checkout_able able;
+    struct fi_checkout *checkout;
+    struct fi_checkout_able able;
     firn_slice root;
     enum hindrance hindrance;
 };
@@ -322,23 +321,23 @@ struct vanishing {
 enum { MAY_CHANGE_NAMES = 0300, STICKY = 01000 };
 
 static void
-able_deinit(struct firn_checkout_able *able)
+able_deinit(struct fi_checkout_able *able)
 {
-    firn_os_dir_close(able->dir);
-    firn_buf_deinit(&able->dir_path);
-    firn_buf_deinit(&able->place.dir);
-    firn_buf_deinit(&able->mount);
+    fi_os_dir_close(able->dir);
+    fi_buf_deinit(&able->dir_path);
+    fi_buf_deinit(&able->place.dir);
+    fi_buf_deinit(&able->mount);
 }
 
 static bool
-is_below(const struct firn_buf *root, firn_slice path)
+is_below(const struct fi_buf *root, firn_slice path)
 {
     return root->size > 0 && path.size > root->size && path.data[root->size] == '/' &&
            memcmp(path.data, root->data, root->size) == 0;
 }
 
 bool
-firn_checkout_plan_is_refusal(int rc)
+fi_checkout_plan_is_refusal(int rc)
 {
     return rc == FIRN_DENIED || rc == FIRN_READ_ONLY || rc == FIRN_BUSY || rc == FIRN_UNSUPPORTED ||
            rc == FIRN_LIMIT || rc == FIRN_INVALID;
@@ -346,25 +345,25 @@ firn_checkout_plan_is_refusal(int rc)
 
 /* Fills the fields about the directory that was opened. */
 static int
-judge_directory(struct firn_checkout_able *able, firn_error *err)
+judge_directory(struct fi_checkout_able *able, firn_error *err)
 {
     DCHECK(able->dir != NULL && !able->is_taken);
     firn_error cause;
-    int rc = firn_os_dir_stat(able->dir, &able->dir_stat, err);
+    int rc = fi_os_dir_stat(able->dir, &able->dir_stat, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     able->dir_why[0] = '\0';
-    rc = firn_os_dir_check_names(able->dir, &cause);
+    rc = fi_os_dir_check_names(able->dir, &cause);
     /* A directory of the user's own gets a missing permission temporarily
-     * (firn_checkout_open_dir). */
+     * (fi_checkout_open_dir). */
     bool is_loosened = rc == FIRN_DENIED && able->dir_stat.uid == able->user &&
                        (able->dir_stat.mode & MAY_CHANGE_NAMES) != MAY_CHANGE_NAMES;
     if (able->dir_stat.is_fixed) {
         (void)snprintf(able->dir_why, sizeof able->dir_why,
                        "its directory is immutable or append-only (lsattr shows it)");
-    } else if (rc != FIRN_OK && !firn_checkout_plan_is_refusal(rc)) {
-        firn_error_copy(err, &cause);
+    } else if (rc != FIRN_OK && !fi_checkout_plan_is_refusal(rc)) {
+        fi_error_copy(err, &cause);
         return rc;
     } else if (rc != FIRN_OK && !is_loosened) {
         (void)snprintf(able->dir_why, sizeof able->dir_why, "%.900s", cause.text);
@@ -374,36 +373,35 @@ judge_directory(struct firn_checkout_able *able, firn_error *err)
 
 /* Opens the directory of a path; able->dir is NULL if there is none. */
 static int
-take_directory(struct firn_checkout_able *able, firn_slice path, firn_error *err)
+take_directory(struct fi_checkout_able *able, firn_slice path, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_checkout_final_place(path, &able->place, err));
-    const firn_slice dir = firn_buf_slice(&able->place.dir);
-    if (able->is_taken && firn_slice_equal(dir, firn_buf_slice(&able->dir_path))) {
+    FI_TRY(fi_checkout_final_place(path, &able->place, err));
+    const firn_slice dir = fi_buf_slice(&able->place.dir);
+    if (able->is_taken && fi_slice_equal(dir, fi_buf_slice(&able->dir_path))) {
         return FIRN_OK;
     }
-    firn_os_dir_close(able->dir);
+    fi_os_dir_close(able->dir);
     able->dir = NULL;
     able->is_taken = false;
-    firn_buf_clear(&able->dir_path);
-    if (firn_buf_append_slice(&able->dir_path, dir) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    fi_buf_clear(&able->dir_path);
+    if (fi_buf_append_slice(&able->dir_path, dir) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
     firn_error cause;
-    rc = firn_os_dir_open_beneath(able->root, (const char *)able->place.dir.data, &able->dir,
-                                  &cause);
+    rc = fi_os_dir_open_beneath(able->root, (const char *)able->place.dir.data, &able->dir, &cause);
     if (rc == FIRN_OK) {
-        FIRN_TRY(judge_directory(able, err));
-    } else if (firn_checkout_plan_is_refusal(rc)) {
+        FI_TRY(judge_directory(able, err));
+    } else if (fi_checkout_plan_is_refusal(rc)) {
         (void)snprintf(able->dir_why, sizeof able->dir_why, "%.900s", cause.text);
         rc = FIRN_OK;
     } else if (rc == FIRN_NOT_FOUND) {
         able->dir_why[0] = '\0'; /* the passes that need it will report it */
         rc = FIRN_OK;
     } else
-        firn_error_copy(err, &cause);
+        fi_error_copy(err, &cause);
     able->is_taken = rc == FIRN_OK;
-    DCHECK(!able->is_taken || firn_slice_equal(dir, firn_buf_slice(&able->dir_path)));
+    DCHECK(!able->is_taken || fi_slice_equal(dir, fi_buf_slice(&able->dir_path)));
 out:
     return rc;
 }
@@ -416,27 +414,27 @@ struct wish {
 };
 
 static struct wish
-wish_of(const struct firn_difference_walk_change *change)
+wish_of(const struct fi_difference_walk_change *change)
 {
-    const bool changes_type = change->kind == FIRN_DIFFERENCE_WALK_CHANGED &&
-                              (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0;
-    const bool goes = change->kind == FIRN_DIFFERENCE_WALK_REMOVED || changes_type;
-    const unsigned own = FIRN_DIFFERENCE_WALK_MODE | FIRN_DIFFERENCE_WALK_OWNER |
-                         FIRN_DIFFERENCE_WALK_MTIME | FIRN_DIFFERENCE_WALK_XATTRS;
-    struct wish wish = {.is_dir = change->before != NULL && change->before->kind == FIRN_TREE_DIR,
-                        .displaces = change->before != NULL &&
-                                     (goes || firn_checkout_needs_content(change))};
-    wish.names = wish.displaces || change->kind == FIRN_DIFFERENCE_WALK_ADDED;
+    const bool changes_type =
+        change->kind == FI_DIFFERENCE_WALK_CHANGED && (change->what & FI_DIFFERENCE_WALK_TYPE) != 0;
+    const bool goes = change->kind == FI_DIFFERENCE_WALK_REMOVED || changes_type;
+    const unsigned own = FI_DIFFERENCE_WALK_MODE | FI_DIFFERENCE_WALK_OWNER |
+                         FI_DIFFERENCE_WALK_MTIME | FI_DIFFERENCE_WALK_XATTRS;
+    struct wish wish = {.is_dir = change->before != NULL && change->before->kind == FI_TREE_DIR,
+                        .displaces =
+                            change->before != NULL && (goes || fi_checkout_needs_content(change))};
+    wish.names = wish.displaces || change->kind == FI_DIFFERENCE_WALK_ADDED;
     wish.attributes =
-        !wish.names && change->kind == FIRN_DIFFERENCE_WALK_CHANGED && (change->what & own) != 0;
+        !wish.names && change->kind == FI_DIFFERENCE_WALK_CHANGED && (change->what & own) != 0;
     DCHECK(!goes || wish.displaces); /* what is removed exists */
     return wish;
 }
 
 /* Why the entry at a name cannot be changed as wished; NULL if it can. */
 static const char *
-judge_entry(const struct firn_checkout_able *able, const struct wish *wish,
-            const struct firn_os_stat *stat)
+judge_entry(const struct fi_checkout_able *able, const struct wish *wish,
+            const struct fi_os_stat *stat)
 {
     if (stat->is_mount_root && wish->displaces) {
         return "it is a mount point: unmount it first";
@@ -465,7 +463,7 @@ set_why(char out[WHY_SIZE], const char *why)
 /* Why a change cannot be made, or "". Requires: called for all changes in the order of the walk,
  * except those in new directories. */
 static int
-able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_change *change,
+able_ask(struct fi_checkout_able *able, const struct fi_difference_walk_change *change,
          char out_why[WHY_SIZE], firn_error *err)
 {
     const struct wish wish = wish_of(change);
@@ -474,20 +472,20 @@ able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_chan
     if (change->path.size == 0 || !(wish.names || wish.attributes || looks_for_mount)) {
         return FIRN_OK;
     }
-    if (wish.displaces && !firn_checkout_needs_content(change) &&
+    if (wish.displaces && !fi_checkout_needs_content(change) &&
         is_below(&able->mount, change->path)) { /* (I5) */
         set_why(out_why, "it is on a file system mounted here, from which nothing is removed");
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(take_directory(able, change->path, err));
+    FI_TRY_RETURN(take_directory(able, change->path, err));
     if (wish.names && able->dir_why[0] != '\0') {
         set_why(out_why, able->dir_why);
     }
     if (out_why[0] != '\0' || able->dir == NULL || change->before == NULL) {
         return FIRN_OK;
     }
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(able->dir, able->place.name, &stat, err);
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(able->dir, able->place.name, &stat, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it is gone: the swap finds that out */
     }
@@ -496,39 +494,38 @@ able_ask(struct firn_checkout_able *able, const struct firn_difference_walk_chan
         set_why(out_why, why);
     } else if (stat.is_mount_root && wish.is_dir) {
         DCHECK(!wish.displaces); /* (I5) */
-        firn_buf_clear(&able->mount);
-        if (firn_buf_append_slice(&able->mount, change->path) != FIRN_OK) {
-            return firn_error_no_memory(err, "a path");
+        fi_buf_clear(&able->mount);
+        if (fi_buf_append_slice(&able->mount, change->path) != FIRN_OK) {
+            return fi_error_no_memory(err, "a path");
         }
     }
     return rc;
 }
 
 static int
-look_at_vanishing(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+look_at_vanishing(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct vanishing *vanishing = ctx;
     const firn_slice root = vanishing->root;
     enum hindrance found = NO_HINDRANCE;
-    bool is_inside = change->path.size >= root.size && firn_slice_has_prefix(change->path, root);
+    bool is_inside = change->path.size >= root.size && fi_slice_has_prefix(change->path, root);
     size_t size;
     if (!is_inside || change->before == NULL) {
         return FIRN_OK;
     }
-    const enum firn_checkout_unsaved why = why_unsaved(vanishing->checkout, change->path, &size);
-    FIRN_TRY_RETURN(prepare_store(vanishing->checkout, change, err));
-    if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES) {
+    const enum fi_checkout_unsaved why = why_unsaved(vanishing->checkout, change->path, &size);
+    FI_TRY_RETURN(prepare_store(vanishing->checkout, change, err));
+    if (why == FI_CHECKOUT_WITHOUT_ATTRIBUTES) {
         return refuse_unsaved(change->path, err);
     }
     char not_able[WHY_SIZE];
-    FIRN_TRY_RETURN(able_ask(&vanishing->able, change, not_able, err));
+    FI_TRY_RETURN(able_ask(&vanishing->able, change, not_able, err));
     if (not_able[0] != '\0') {
         found = FIXED_INSIDE;
-    } else if (why != FIRN_CHECKOUT_SAVED) {
+    } else if (why != FI_CHECKOUT_SAVED) {
         found = UNSAVED_INSIDE;
-    } else if (change->before->kind == FIRN_TREE_DIR) {
-        FIRN_TRY_RETURN(
-            look_inside(vanishing->checkout, change->path, change->before, &found, err));
+    } else if (change->before->kind == FI_TREE_DIR) {
+        FI_TRY_RETURN(look_inside(vanishing->checkout, change->path, change->before, &found, err));
     }
     vanishing->hindrance = found > vanishing->hindrance ? found : vanishing->hindrance;
     return FIRN_OK;
@@ -537,29 +534,29 @@ look_at_vanishing(void *ctx, const struct firn_difference_walk_change *change, f
 /* Whether everything in a directory that becomes something else may be removed; if not, the
  * directory stays. To be called before the change is reported. */
 static int
-check_may_vanish(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+check_may_vanish(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
                  firn_error *err)
 {
-    DCHECK(change->before->kind == FIRN_TREE_DIR && change->after->kind != FIRN_TREE_DIR);
+    DCHECK(change->before->kind == FI_TREE_DIR && change->after->kind != FI_TREE_DIR);
     struct vanishing vanishing = {
         .checkout = checkout,
-        .able = {.root = checkout->options.root, .user = firn_os_user_id(checkout->os)},
+        .able = {.root = checkout->options.root, .user = fi_os_user_id(checkout->os)},
         .root = change->path};
-    struct firn_tree_filter filter;
-    int rc = firn_tree_filter_init(&filter, &change->path, 1, err);
+    struct fi_tree_filter filter;
+    int rc = fi_tree_filter_init(&filter, &change->path, 1, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_difference_walk_options options = {.filter = &filter};
-    rc = firn_difference_walk(&checkout->options.before, &checkout->options.after, &options,
-                              look_at_vanishing, &vanishing, err);
-    firn_tree_filter_deinit(&filter);
+    struct fi_difference_walk_options options = {.filter = &filter};
+    rc = fi_difference_walk(&checkout->options.before, &checkout->options.after, &options,
+                            look_at_vanishing, &vanishing, err);
+    fi_tree_filter_deinit(&filter);
     able_deinit(&vanishing.able);
     if (rc == FIRN_OK && vanishing.hindrance == EXCLUDED_INSIDE &&
         !is_asked_for(checkout, change->path)) {
-        rc = firn_checkout_left_excluded(checkout, change->path, change->path.size, err);
+        rc = fi_checkout_left_excluded(checkout, change->path, change->path.size, err);
     } else if (rc == FIRN_OK && vanishing.hindrance != NO_HINDRANCE) {
-        rc = firn_checkout_left_behind(
+        rc = fi_checkout_left_behind(
             checkout, change->path,
             vanishing.hindrance == FIXED_INSIDE
                 ? "the directory there contains something that cannot be removed"
@@ -574,21 +571,21 @@ check_may_vanish(struct firn_checkout *checkout, const struct firn_difference_wa
 
 /* Whether a directory that is to be removed stays, because of what is in it. */
 static bool
-stays(const struct firn_checkout *checkout, const struct firn_difference_walk_change *change)
+stays(const struct fi_checkout *checkout, const struct fi_difference_walk_change *change)
 {
-    const struct firn_checkout_options *options = &checkout->options;
-    return change->kind == FIRN_DIFFERENCE_WALK_REMOVED && change->before->kind == FIRN_TREE_DIR &&
+    const struct fi_checkout_options *options = &checkout->options;
+    return change->kind == FI_DIFFERENCE_WALK_REMOVED && change->before->kind == FI_TREE_DIR &&
            options->holds_unsaved != NULL && options->holds_unsaved(options->unsaved, change->path);
 }
 
 static void
-count_file(struct firn_checkout *checkout, const struct firn_difference_walk_change *change)
+count_file(struct fi_checkout *checkout, const struct fi_difference_walk_change *change)
 {
-    DCHECK(!firn_checkout_left_has(checkout, change->path));
-    bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
-    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
-    struct firn_checkout_counts *counts = &checkout->counts;
-    if (change->kind == FIRN_DIFFERENCE_WALK_SAME) {
+    DCHECK(!fi_checkout_left_has(checkout, change->path));
+    bool was_file = change->before != NULL && change->before->kind != FI_TREE_DIR;
+    bool is_file = change->after != NULL && change->after->kind != FI_TREE_DIR;
+    struct fi_checkout_counts *counts = &checkout->counts;
+    if (change->kind == FI_DIFFERENCE_WALK_SAME) {
         counts->same += is_file ? 1 : 0;
         return;
     }
@@ -600,50 +597,49 @@ count_file(struct firn_checkout *checkout, const struct firn_difference_walk_cha
         counts->removed++;
     }
     if (!was_file || !is_file) {
-        bool dir_differs = change->kind != FIRN_DIFFERENCE_WALK_CHANGED || change->what != 0;
+        bool dir_differs = change->kind != FI_DIFFERENCE_WALK_CHANGED || change->what != 0;
         bool has_dir = (change->before != NULL && !was_file) || (change->after != NULL && !is_file);
         counts->directories += has_dir && dir_differs ? 1 : 0;
     }
-    if (firn_checkout_needs_content(change)) {
+    if (fi_checkout_needs_content(change)) {
         counts->bytes += change->after->size;
     }
 }
 
 static int
-tell(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
-     firn_error *err)
+tell(struct fi_checkout *checkout, const struct fi_difference_walk_change *change, firn_error *err)
 {
-    if (checkout->options.visit == NULL || change->kind == FIRN_DIFFERENCE_WALK_SAME ||
+    if (checkout->options.visit == NULL || change->kind == FI_DIFFERENCE_WALK_SAME ||
         change->path.size == 0) {
         return FIRN_OK;
     }
     firn_workspace_change told;
     firn_workspace_entry before;
     firn_workspace_entry after;
-    firn_difference_walk_to_change(change, &before, &after, &told);
-    return firn_error_stopped(err, checkout->options.visit(checkout->options.callbacks.ctx, &told));
+    fi_difference_walk_to_change(change, &before, &after, &told);
+    return fi_error_stopped(err, checkout->options.visit(checkout->options.callbacks.ctx, &told));
 }
 
 static void
 on_reserved(void *ctx, firn_slice path, const char *reason)
 {
-    struct firn_checkout *checkout = ctx;
+    struct fi_checkout *checkout = ctx;
     char text[128];
     (void)snprintf(text, sizeof text, "never restored: it %s", reason);
-    firn_checkout_notice(checkout, FIRN_NOTICE_RESERVED, path, text);
+    fi_checkout_notice(checkout, FIRN_NOTICE_RESERVED, path, text);
     checkout->counts.incomplete++;
 }
 
 struct plan {
-    struct firn_checkout *checkout;
-    struct firn_buf coming; /* path of the directory that is added, if inside one */
-    struct firn_tree_lookup links;
-    struct firn_checkout_able able;
+    struct fi_checkout *checkout;
+    struct fi_buf coming; /* path of the directory that is added, if inside one */
+    struct fi_tree_lookup links;
+    struct fi_checkout_able able;
     bool has_symlinks; /* among what is to be made or changed */
 };
 
 static bool
-is_inside(const struct firn_buf *root, firn_slice path)
+is_inside(const struct fi_buf *root, firn_slice path)
 {
     return root->size > 0 && path.size > root->size && path.data[root->size] == '/' &&
            memcmp(path.data, root->data, root->size) == 0;
@@ -653,91 +649,90 @@ is_inside(const struct firn_buf *root, firn_slice path)
  * attributes are left. If only its time would change, nothing is reported: the time moves with
  * every change inside. */
 static int
-leave_refused(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+leave_refused(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
               const char *why, firn_error *err)
 {
     DCHECK(why[0] != '\0' && change->path.size > 0);
-    if (change->before == NULL || change->after == NULL || change->before->kind != FIRN_TREE_DIR ||
-        change->after->kind != FIRN_TREE_DIR) {
-        return firn_checkout_left_behind(checkout, change->path, why, err);
+    if (change->before == NULL || change->after == NULL || change->before->kind != FI_TREE_DIR ||
+        change->after->kind != FI_TREE_DIR) {
+        return fi_checkout_left_behind(checkout, change->path, why, err);
     }
-    return firn_difference_walk_is_dir_time(change)
-               ? firn_checkout_left_itself(checkout, change->path, err)
-               : firn_checkout_left_attributes(checkout, change->path, why, err);
+    return fi_difference_walk_is_dir_time(change)
+               ? fi_checkout_left_itself(checkout, change->path, err)
+               : fi_checkout_left_attributes(checkout, change->path, why, err);
 }
 
 /* Finds out whether a change can be made; if not, leaves the entry alone. */
 static int
-check_room(struct plan *plan, const struct firn_difference_walk_change *change, firn_error *err)
+check_room(struct plan *plan, const struct fi_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *checkout = plan->checkout;
-    bool type_changes = change->kind == FIRN_DIFFERENCE_WALK_CHANGED &&
-                        (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0;
-    bool comes = firn_checkout_makes_dir(change);
+    struct fi_checkout *checkout = plan->checkout;
+    bool type_changes =
+        change->kind == FI_DIFFERENCE_WALK_CHANGED && (change->what & FI_DIFFERENCE_WALK_TYPE) != 0;
+    bool comes = fi_checkout_makes_dir(change);
     size_t size;
     if (is_inside(&plan->coming, change->path)) {
         return FIRN_OK;
     }
-    if (change->kind == FIRN_DIFFERENCE_WALK_ADDED) {
-        FIRN_TRY_RETURN(check_is_free(checkout, change, err));
-    } else if (change->kind != FIRN_DIFFERENCE_WALK_SAME || change->is_entered) {
-        enum firn_checkout_unsaved why = why_unsaved(checkout, change->path, &size);
-        if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES && change->kind != FIRN_DIFFERENCE_WALK_SAME) {
+    if (change->kind == FI_DIFFERENCE_WALK_ADDED) {
+        FI_TRY_RETURN(check_is_free(checkout, change, err));
+    } else if (change->kind != FI_DIFFERENCE_WALK_SAME || change->is_entered) {
+        enum fi_checkout_unsaved why = why_unsaved(checkout, change->path, &size);
+        if (why == FI_CHECKOUT_WITHOUT_ATTRIBUTES && change->kind != FI_DIFFERENCE_WALK_SAME) {
             return refuse_unsaved(change->path, err);
-        } else if (why == FIRN_CHECKOUT_UNREAD) {
-            FIRN_TRY_RETURN(
-                firn_checkout_left_behind(checkout, change->path,
-                                          "it could not be read: make it readable, or move it "
-                                          "away",
-                                          err));
+        } else if (why == FI_CHECKOUT_UNREAD) {
+            FI_TRY_RETURN(
+                fi_checkout_left_behind(checkout, change->path,
+                                        "it could not be read: make it readable, or move it "
+                                        "away",
+                                        err));
         }
     }
-    if (!firn_checkout_left_has(checkout, change->path)) {
+    if (!fi_checkout_left_has(checkout, change->path)) {
         char why[WHY_SIZE];
-        FIRN_TRY_RETURN(able_ask(&plan->able, change, why, err));
+        FI_TRY_RETURN(able_ask(&plan->able, change, why, err));
         if (why[0] != '\0') {
-            FIRN_TRY_RETURN(leave_refused(checkout, change, why, err));
+            FI_TRY_RETURN(leave_refused(checkout, change, why, err));
         }
     }
-    if (type_changes && change->before->kind == FIRN_TREE_DIR &&
-        !firn_checkout_left_has(checkout, change->path)) {
-        FIRN_TRY_RETURN(check_may_vanish(checkout, change, err));
+    if (type_changes && change->before->kind == FI_TREE_DIR &&
+        !fi_checkout_left_has(checkout, change->path)) {
+        FI_TRY_RETURN(check_may_vanish(checkout, change, err));
     }
-    if (comes && !firn_checkout_left_has(checkout, change->path)) {
-        firn_buf_clear(&plan->coming);
-        if (firn_buf_append_slice(&plan->coming, change->path) != FIRN_OK) {
-            return firn_error_no_memory(err, "a path");
+    if (comes && !fi_checkout_left_has(checkout, change->path)) {
+        fi_buf_clear(&plan->coming);
+        if (fi_buf_append_slice(&plan->coming, change->path) != FIRN_OK) {
+            return fi_error_no_memory(err, "a path");
         }
     }
     return FIRN_OK;
 }
 
 static bool
-is_left(struct firn_checkout *checkout, const struct firn_difference_walk_change *change)
+is_left(struct fi_checkout *checkout, const struct fi_difference_walk_change *change)
 {
-    bool is_whole = firn_checkout_left_has_whole(checkout, change->path);
-    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
+    bool is_whole = fi_checkout_left_has_whole(checkout, change->path);
+    bool is_file = change->after != NULL && change->after->kind != FI_TREE_DIR;
     checkout->counts.left_files += is_whole && is_file ? 1 : 0;
-    return is_whole || firn_checkout_left_has(checkout, change->path);
+    return is_whole || fi_checkout_left_has(checkout, change->path);
 }
 
 static int
-plan_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+plan_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct plan *plan = ctx;
-    struct firn_checkout *checkout = plan->checkout;
-    if (!checkout->is_silent && (change->kind != FIRN_DIFFERENCE_WALK_SAME || change->is_entered)) {
-        FIRN_TRY_RETURN(firn_checkout_record_add(&checkout->record, change, err));
+    struct fi_checkout *checkout = plan->checkout;
+    if (!checkout->is_silent && (change->kind != FI_DIFFERENCE_WALK_SAME || change->is_entered)) {
+        FI_TRY_RETURN(fi_checkout_record_add(&checkout->record, change, err));
     }
     if (is_left(checkout, change)) { /* below an entry that is left alone */
         return FIRN_OK;
     }
     DCHECK(!checkout->into_empty || change->before == NULL);
-    FIRN_TRY_RETURN(
-        firn_checkout_progress(checkout, change->kind != FIRN_DIFFERENCE_WALK_SAME, 0, err));
-    FIRN_TRY_RETURN(change->before != NULL ? prepare_store(checkout, change, err) : FIRN_OK);
+    FI_TRY_RETURN(fi_checkout_progress(checkout, change->kind != FI_DIFFERENCE_WALK_SAME, 0, err));
+    FI_TRY_RETURN(change->before != NULL ? prepare_store(checkout, change, err) : FIRN_OK);
     if (!checkout->into_empty) {
-        FIRN_TRY_RETURN(check_room(plan, change, err));
+        FI_TRY_RETURN(check_room(plan, change, err));
         if (is_left(checkout, change)) {
             return FIRN_OK;
         }
@@ -745,73 +740,72 @@ plan_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     if (stays(checkout, change)) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(change->before == NULL ? prepare_store(checkout, change, err) : FIRN_OK);
+    FI_TRY_RETURN(change->before == NULL ? prepare_store(checkout, change, err) : FIRN_OK);
     count_file(checkout, change);
     plan->has_symlinks =
-        plan->has_symlinks || (change->kind != FIRN_DIFFERENCE_WALK_SAME && change->after != NULL &&
-                               change->after->kind == FIRN_TREE_SYMLINK);
-    if (firn_checkout_needs_content(change) &&
-        firn_checkout_batch_link_of(checkout, change->after).size > 0) {
+        plan->has_symlinks || (change->kind != FI_DIFFERENCE_WALK_SAME && change->after != NULL &&
+                               change->after->kind == FI_TREE_SYMLINK);
+    if (fi_checkout_needs_content(change) &&
+        fi_checkout_batch_link_of(checkout, change->after).size > 0) {
         /* (I2) */
-        FIRN_TRY_RETURN(
-            firn_tree_lookup_check_link(&plan->links, change->path, change->after, err));
+        FI_TRY_RETURN(fi_tree_lookup_check_link(&plan->links, change->path, change->after, err));
     }
     return checkout->is_silent ? FIRN_OK : tell(checkout, change, err);
 }
 
 static int
-pass(struct firn_checkout *checkout, bool is_silent, firn_error *err)
+pass(struct fi_checkout *checkout, bool is_silent, firn_error *err)
 {
     struct plan plan = {
         .checkout = checkout,
-        .able = {.root = checkout->options.root, .user = firn_os_user_id(checkout->os)}};
+        .able = {.root = checkout->options.root, .user = fi_os_user_id(checkout->os)}};
     /* Entries left by an earlier pass would be skipped as if they had been reported. */
     DCHECK(checkout->left.count == 0 && checkout->new_roots.count == 0 && checkout->batch == NULL);
     checkout->is_silent = is_silent;
-    struct firn_difference_walk_options options = firn_checkout_diff_options(checkout);
+    struct fi_difference_walk_options options = fi_checkout_diff_options(checkout);
     options.with_same = checkout->options.count_same;
     options.on_reserved = is_silent ? NULL : on_reserved;
     options.reserved_ctx = checkout;
-    firn_tree_lookup_init(&plan.links, checkout->options.after.source,
-                          &checkout->options.after.root->hash);
-    int rc = firn_difference_walk(&checkout->options.before, &checkout->options.after, &options,
-                                  plan_change, &plan, err);
-    const struct firn_checkout_counts *counts = &checkout->counts;
-    checkout->syncs_each = !plan.has_symlinks && counts->added + counts->changed + counts->removed +
-                                                         counts->directories <=
-                                                     FIRN_CHECKOUT_FEW;
+    fi_tree_lookup_init(&plan.links, checkout->options.after.source,
+                        &checkout->options.after.root->hash);
+    int rc = fi_difference_walk(&checkout->options.before, &checkout->options.after, &options,
+                                plan_change, &plan, err);
+    const struct fi_checkout_counts *counts = &checkout->counts;
+    checkout->syncs_each =
+        !plan.has_symlinks &&
+        counts->added + counts->changed + counts->removed + counts->directories <= FI_CHECKOUT_FEW;
     checkout->is_silent = false;
     able_deinit(&plan.able);
-    firn_buf_deinit(&plan.coming);
-    firn_tree_lookup_deinit(&plan.links);
+    fi_buf_deinit(&plan.coming);
+    fi_tree_lookup_deinit(&plan.links);
     return rc;
 }
 
 int
-firn_checkout_plan(struct firn_checkout *checkout, firn_error *err)
+fi_checkout_plan(struct fi_checkout *checkout, firn_error *err)
 {
-    const struct firn_checkout_stores *stores = checkout->options.stores;
-    int rc = firn_checkout_phase(checkout, "compare", 0, 0, err);
+    const struct fi_checkout_stores *stores = checkout->options.stores;
+    int rc = fi_checkout_phase(checkout, "compare", 0, 0, err);
     if (rc == FIRN_OK && stores != NULL && stores->stores.count > 0) { /* (I4) */
         rc = pass(checkout, true, err);
-        checkout->counts = (struct firn_checkout_counts){0};
-        firn_hash_map_clear(&checkout->left);
+        checkout->counts = (struct fi_checkout_counts){0};
+        fi_hash_map_clear(&checkout->left);
     }
     rc = rc == FIRN_OK ? pass(checkout, false, err) : rc;
     if (rc == FIRN_OK) {
-        firn_checkout_record_finish(&checkout->record);
+        fi_checkout_record_finish(&checkout->record);
     }
     checkout->planned_left = checkout->counts.not_restored;
     if (rc == FIRN_OK && checkout->options.filter != NULL) {
-        rc = firn_tree_filter_check_met(checkout->options.filter, err);
+        rc = fi_tree_filter_check_met(checkout->options.filter, err);
     }
     return rc;
 }
 
 static int
-count_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+count_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *checkout = ctx;
+    struct fi_checkout *checkout = ctx;
     (void)err;
     if (!is_left(checkout, change) && !stays(checkout, change)) {
         count_file(checkout, change);
@@ -820,14 +814,14 @@ count_change(void *ctx, const struct firn_difference_walk_change *change, firn_e
 }
 
 int
-firn_checkout_plan_recount(struct firn_checkout *checkout, firn_error *err)
+fi_checkout_plan_recount(struct fi_checkout *checkout, firn_error *err)
 {
-    struct firn_checkout_counts *counts = &checkout->counts;
+    struct fi_checkout_counts *counts = &checkout->counts;
     DCHECK(counts->not_restored > checkout->planned_left && checkout->swapping == NULL);
-    struct firn_difference_walk_options options = firn_checkout_diff_options(checkout);
+    struct fi_difference_walk_options options = fi_checkout_diff_options(checkout);
     options.with_same = checkout->options.count_same;
     counts->added = counts->changed = counts->removed = 0;
     counts->same = counts->directories = counts->left_files = 0;
-    return firn_difference_walk(&checkout->options.before, &checkout->options.after, &options,
-                                count_change, checkout, err);
+    return fi_difference_walk(&checkout->options.before, &checkout->options.after, &options,
+                              count_change, checkout, err);
 }

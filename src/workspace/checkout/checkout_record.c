@@ -25,29 +25,29 @@ enum { BYTES_MAX = 64 << 10 };
 enum { BYTES_MAX = 16 << 20 };
 #endif
 
-struct firn_checkout_recorded {
-    struct firn_checkout_recorded *next;
-    struct firn_difference_walk_change change; /* all that it points to is in the arena */
+struct fi_checkout_recorded {
+    struct fi_checkout_recorded *next;
+    struct fi_difference_walk_change change; /* all that it points to is in the arena */
 };
 
 void
-firn_checkout_record_deinit(struct firn_checkout_record *record)
+fi_checkout_record_deinit(struct fi_checkout_record *record)
 {
-    firn_arena_deinit(&record->arena);
-    *record = (struct firn_checkout_record){0};
+    fi_arena_deinit(&record->arena);
+    *record = (struct fi_checkout_record){0};
 }
 
 /* *out is a copy, or NULL for none. path is the entry's path and lives as long as the record; the
  * copy's name is the end of path. */
 static bool
-copy_entry(struct firn_arena *arena, const struct firn_tree_entry *entry, firn_slice path,
-           const struct firn_tree_entry **out)
+copy_entry(struct fi_arena *arena, const struct fi_tree_entry *entry, firn_slice path,
+           const struct fi_tree_entry **out)
 {
     *out = NULL;
     if (entry == NULL) {
         return true;
     }
-    struct firn_tree_entry *copy = firn_arena_alloc(arena, sizeof *copy);
+    struct fi_tree_entry *copy = fi_arena_alloc(arena, sizeof *copy);
     if (copy == NULL) {
         return false;
     }
@@ -57,33 +57,33 @@ copy_entry(struct firn_arena *arena, const struct firn_tree_entry *entry, firn_s
     copy->name = firn_bytes(
         is_end && entry->name.size > 0 ? path.data + (path.size - entry->name.size) : NULL,
         is_end ? entry->name.size : 0);
-    DCHECK(path.size == 0 || firn_slice_equal(copy->name, entry->name));
-    return firn_checkout_copy_slice(arena, &copy->target) &&
-           firn_checkout_copy_slice(arena, &copy->xattrs) &&
-           firn_checkout_copy_slice(arena, &copy->hard_link);
+    DCHECK(path.size == 0 || fi_slice_equal(copy->name, entry->name));
+    return fi_checkout_copy_slice(arena, &copy->target) &&
+           fi_checkout_copy_slice(arena, &copy->xattrs) &&
+           fi_checkout_copy_slice(arena, &copy->hard_link);
 }
 
 int
-firn_checkout_record_add(struct firn_checkout_record *record,
-                         const struct firn_difference_walk_change *change, firn_error *err)
+fi_checkout_record_add(struct fi_checkout_record *record,
+                       const struct fi_difference_walk_change *change, firn_error *err)
 {
     DCHECK(!record->is_whole); /* the plan is not over */
     if (record->is_dropped) {
         return FIRN_OK;
     }
-    struct firn_checkout_recorded *recorded = firn_arena_alloc(&record->arena, sizeof *recorded);
+    struct fi_checkout_recorded *recorded = fi_arena_alloc(&record->arena, sizeof *recorded);
     if (recorded == NULL) {
-        return firn_error_no_memory(err, "a list of changes");
+        return fi_error_no_memory(err, "a list of changes");
     }
-    *recorded = (struct firn_checkout_recorded){.change = *change};
-    struct firn_difference_walk_change *copy = &recorded->change;
-    if (!firn_checkout_copy_slice(&record->arena, &copy->path) ||
+    *recorded = (struct fi_checkout_recorded){.change = *change};
+    struct fi_difference_walk_change *copy = &recorded->change;
+    if (!fi_checkout_copy_slice(&record->arena, &copy->path) ||
         !copy_entry(&record->arena, change->before, copy->path, &copy->before) ||
         !copy_entry(&record->arena, change->after, copy->path, &copy->after)) {
-        return firn_error_no_memory(err, "a list of changes");
+        return fi_error_no_memory(err, "a list of changes");
     }
     if (record->arena.total_bytes > BYTES_MAX) {
-        firn_checkout_record_deinit(record);
+        fi_checkout_record_deinit(record);
         record->is_dropped = true;
         return FIRN_OK;
     }
@@ -93,22 +93,21 @@ firn_checkout_record_add(struct firn_checkout_record *record,
 }
 
 void
-firn_checkout_record_finish(struct firn_checkout_record *record)
+fi_checkout_record_finish(struct fi_checkout_record *record)
 {
     DCHECK(!record->is_whole && (!record->is_dropped || record->first == NULL));
     record->is_whole = !record->is_dropped;
 }
 
 int
-firn_checkout_record_replay(const struct firn_checkout_record *record,
-                            int (*visit)(void *ctx,
-                                         const struct firn_difference_walk_change *change,
-                                         firn_error *err),
-                            void *ctx, firn_error *err)
+fi_checkout_record_replay(const struct fi_checkout_record *record,
+                          int (*visit)(void *ctx, const struct fi_difference_walk_change *change,
+                                       firn_error *err),
+                          void *ctx, firn_error *err)
 {
     CHECK(record->is_whole); /* half a record would leave changes out */
     int rc = FIRN_OK;
-    for (const struct firn_checkout_recorded *recorded = record->first;
+    for (const struct fi_checkout_recorded *recorded = record->first;
          recorded != NULL && rc == FIRN_OK; recorded = recorded->next) {
         rc = visit(ctx, &recorded->change, err);
     }

@@ -33,20 +33,20 @@ enum { PAGE_SIZE_MIN = 512, LOCKING_SIZE = 512 };
 static const uint64_t locking_byte = UINT64_C(1) << 30;
 
 static bool
-is_file(const struct firn_tree_entry *entry)
+is_file(const struct fi_tree_entry *entry)
 {
-    return entry != NULL && entry->kind == FIRN_TREE_FILE;
+    return entry != NULL && entry->kind == FI_TREE_FILE;
 }
 
 /* Whether an entry may be a database or belong to one, judged by the tree alone. */
 static bool
-may_be_one(const struct firn_difference_walk_change *change, bool is_beside)
+may_be_one(const struct fi_difference_walk_change *change, bool is_beside)
 {
     if (is_beside) {
         return is_file(change->before) || is_file(change->after);
     }
     if (is_file(change->before) && is_file(change->after) &&
-        firn_hash_equal(&change->before->hash, &change->after->hash)) {
+        fi_hash_equal(&change->before->hash, &change->after->hash)) {
         return false; /* its content stays */
     }
     return is_file(change->before) && change->before->size >= PAGE_SIZE_MIN &&
@@ -54,40 +54,39 @@ may_be_one(const struct firn_difference_walk_change *change, bool is_beside)
 }
 
 static int
-look(struct firn_os_file *file, firn_slice path, firn_error *err)
+look(struct fi_os_file *file, firn_slice path, firn_error *err)
 {
     bool is_locked;
-    int rc = firn_scan_sqlite_is_in_use(file, PAGE_SIZE_MIN, &is_locked, err);
+    int rc = fi_scan_sqlite_is_in_use(file, PAGE_SIZE_MIN, &is_locked, err);
     if (rc != FIRN_OK || !is_locked) {
         return rc;
     }
     char holder[32] = "a process";
-    uint64_t process = firn_os_file_range_holder(file, locking_byte, LOCKING_SIZE);
+    uint64_t process = fi_os_file_range_holder(file, locking_byte, LOCKING_SIZE);
     if (process != 0) {
         (void)snprintf(holder, sizeof holder, "process %" PRIu64, process);
     }
-    return firn_error_set(err, FIRN_BUSY,
-                          "cannot restore the SQLite database '%.*s': %s has it open",
-                          (int)path.size, (const char *)path.data, holder);
+    return fi_error_set(err, FIRN_BUSY, "cannot restore the SQLite database '%.*s': %s has it open",
+                        (int)path.size, (const char *)path.data, holder);
 }
 
 int
-firn_checkout_sqlite_change(const struct firn_checkout_stores *stores,
-                            const struct firn_difference_walk_change *change, firn_error *err)
+fi_checkout_sqlite_change(const struct fi_checkout_stores *stores,
+                          const struct fi_difference_walk_change *change, firn_error *err)
 {
-    size_t size = firn_scan_sqlite_beside_size((const char *)change->path.data, change->path.size);
+    size_t size = fi_scan_sqlite_beside_size((const char *)change->path.data, change->path.size);
     firn_slice path = firn_bytes(change->path.data, size > 0 ? size : change->path.size);
-    struct firn_buf text = {.data = NULL};
-    struct firn_os_dir *dir = NULL;
-    struct firn_os_file *file = NULL;
+    struct fi_buf text = {.data = NULL};
+    struct fi_os_dir *dir = NULL;
+    struct fi_os_file *file = NULL;
     int rc = FIRN_OK;
     if (!may_be_one(change, size > 0)) {
         return FIRN_OK;
     }
     DCHECK(path.size > 0);
-    if (firn_buf_append(&text, path.data, path.size) != FIRN_OK ||
-        firn_buf_append_u8(&text, 0) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a path");
+    if (fi_buf_append(&text, path.data, path.size) != FIRN_OK ||
+        fi_buf_append_u8(&text, 0) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a path");
         goto out;
     }
     char *name = (char *)text.data;
@@ -95,24 +94,24 @@ firn_checkout_sqlite_change(const struct firn_checkout_stores *stores,
     if (slash != NULL) {
         *slash = '\0';
     }
-    rc = firn_os_dir_open_beneath(stores->root, slash != NULL ? name : "", &dir, err);
+    rc = fi_os_dir_open_beneath(stores->root, slash != NULL ? name : "", &dir, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_file_open(dir, slash != NULL ? slash + 1 : name,
-                               FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, err);
+        rc = fi_os_file_open(dir, slash != NULL ? slash + 1 : name, FI_OS_READ | FI_OS_NO_ATIME, 0,
+                             &file, err);
     }
     if (rc == FIRN_OK) {
         rc = look(file, path, err);
-        if (rc == FIRN_OK && firn_checkout_stores_has_database(stores, path)) { /* (I1) */
-            rc = firn_error_set(err, FIRN_BUSY,
-                                "'%.*s' was in use until now; nothing was changed, run it again",
-                                (int)path.size, (const char *)path.data);
+        if (rc == FIRN_OK && fi_checkout_stores_has_database(stores, path)) { /* (I1) */
+            rc = fi_error_set(err, FIRN_BUSY,
+                              "'%.*s' was in use until now; nothing was changed, run it again",
+                              (int)path.size, (const char *)path.data);
         }
     } else if (rc != FIRN_NO_MEMORY) {
         rc = FIRN_OK; /* gone, not a file, or unreadable: the change itself will report it */
     }
 out:
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&text);
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&text);
     return rc;
 }

@@ -20,37 +20,37 @@
 #include "pack/packfile_cells.h"
 
 /* The new name in dir under which to make an entry. path is for notices. */
-struct firn_checkout_write_target {
-    struct firn_os_dir *dir;
+struct fi_checkout_write_target {
+    struct fi_os_dir *dir;
     const char *name;
     firn_slice path;
     bool may_inherit; /* new entries may inherit attributes (a default ACL) */
 };
 
 struct staging {
-    struct firn_checkout *checkout;
-    struct firn_checkout_place place;
-    struct firn_checkout_place source;
-    struct firn_os_dir *dir; /* opened last */
-    struct firn_buf dir_path;
+    struct fi_checkout *checkout;
+    struct fi_checkout_place place;
+    struct fi_checkout_place source;
+    struct fi_os_dir *dir; /* opened last */
+    struct fi_buf dir_path;
 };
 
 static void
 staging_deinit(struct staging *staging)
 {
-    firn_buf_deinit(&staging->place.dir);
-    firn_buf_deinit(&staging->source.dir);
-    firn_os_dir_close(staging->dir);
-    firn_buf_deinit(&staging->dir_path);
-    firn_free(staging);
+    fi_buf_deinit(&staging->place.dir);
+    fi_buf_deinit(&staging->source.dir);
+    fi_os_dir_close(staging->dir);
+    fi_buf_deinit(&staging->dir_path);
+    fi_free(staging);
 }
 
 static struct staging *
-staging_create(struct firn_checkout *checkout, firn_error *err)
+staging_create(struct fi_checkout *checkout, firn_error *err)
 {
-    struct staging *staging = firn_alloc_zeroed(sizeof *staging);
+    struct staging *staging = fi_alloc_zeroed(sizeof *staging);
     if (staging == NULL) {
-        (void)firn_error_no_memory(err, "a restore");
+        (void)fi_error_no_memory(err, "a restore");
         return NULL;
     }
     staging->checkout = checkout;
@@ -59,8 +59,8 @@ staging_create(struct firn_checkout *checkout, firn_error *err)
 
 /* Walks with a new staging, which the visitors find in checkout->staging. */
 static int
-walk(struct firn_checkout *checkout,
-     int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
+walk(struct fi_checkout *checkout,
+     int (*visit)(void *ctx, const struct fi_difference_walk_change *change, firn_error *err),
      firn_error *err)
 {
     DCHECK(checkout->staging == NULL && checkout->batch == NULL);
@@ -68,26 +68,26 @@ walk(struct firn_checkout *checkout,
     if (checkout->staging == NULL) {
         return FIRN_NO_MEMORY;
     }
-    int rc = firn_checkout_walk(checkout, visit, err);
+    int rc = fi_checkout_walk(checkout, visit, err);
     staging_deinit(checkout->staging);
     checkout->staging = NULL;
     return rc;
 }
 
 static int
-open_place(struct staging *staging, const struct firn_checkout_place *place, firn_error *err)
+open_place(struct staging *staging, const struct fi_checkout_place *place, firn_error *err)
 {
-    return firn_checkout_open_dir(staging->checkout, &place->dir, &staging->dir, &staging->dir_path,
-                                  err);
+    return fi_checkout_open_dir(staging->checkout, &place->dir, &staging->dir, &staging->dir_path,
+                                err);
 }
 
 /* If the system refuses an entry, it stays as it is, and everything else continues. */
 static int
-leave_if_refused(struct firn_checkout *checkout, firn_slice path, int rc, const firn_error *cause,
+leave_if_refused(struct fi_checkout *checkout, firn_slice path, int rc, const firn_error *cause,
                  firn_error *err)
 {
-    if (!checkout->into_empty && firn_checkout_plan_is_refusal(rc)) {
-        return firn_checkout_left_behind(checkout, path, cause->text, err);
+    if (!checkout->into_empty && fi_checkout_plan_is_refusal(rc)) {
+        return fi_checkout_left_behind(checkout, path, cause->text, err);
     }
     if (rc != FIRN_OK && err != NULL) {
         *err = *cause;
@@ -96,24 +96,24 @@ leave_if_refused(struct firn_checkout *checkout, firn_slice path, int rc, const 
 }
 
 static int
-make_dir(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+make_dir(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *checkout = ctx;
+    struct fi_checkout *checkout = ctx;
     struct staging *staging = checkout->staging;
-    if (!firn_checkout_makes_dir(change)) {
+    if (!fi_checkout_makes_dir(change)) {
         return FIRN_OK;
     }
     int rc;
-    DCHECK(!firn_checkout_left_has(checkout, change->path)); /* (I5) of checkout.c */
-    FIRN_TRY(firn_checkout_progress(checkout, 0, 0, err));
-    FIRN_TRY(firn_checkout_staged_place(checkout, change->path, &staging->place, err));
+    DCHECK(!fi_checkout_left_has(checkout, change->path)); /* (I5) of checkout.c */
+    FI_TRY(fi_checkout_progress(checkout, 0, 0, err));
+    FI_TRY(fi_checkout_staged_place(checkout, change->path, &staging->place, err));
     if (!staging->place.is_direct) {
-        FIRN_TRY(firn_checkout_add_new_root(checkout, change->path, err));
+        FI_TRY(fi_checkout_add_new_root(checkout, change->path, err));
     }
     firn_error cause;
     rc = open_place(staging, &staging->place, &cause);
     if (rc == FIRN_OK) {
-        rc = firn_os_make_dir(staging->dir, staging->place.name, 0700, &cause);
+        rc = fi_os_make_dir(staging->dir, staging->place.name, 0700, &cause);
     }
     rc = leave_if_refused(checkout, change->path, rc, &cause, err);
 out:
@@ -146,24 +146,23 @@ out:
 enum { SCRATCH_FRAMES = 8, SET_ID_BITS = 06000, PAGE_SIZE = 4096 };
 
 int
-firn_checkout_stage_write_init(struct firn_checkout_write *write, struct firn_objects *objects,
-                               firn_error *err)
+fi_checkout_stage_write_init(struct fi_checkout_write *write, struct fi_objects *objects,
+                             firn_error *err)
 {
-    *write = (struct firn_checkout_write){.objects = objects};
-    return firn_packfile_scratch_create(SCRATCH_FRAMES, &write->scratch, err);
+    *write = (struct fi_checkout_write){.objects = objects};
+    return fi_packfile_scratch_create(SCRATCH_FRAMES, &write->scratch, err);
 }
 
 void
-firn_checkout_stage_write_deinit(struct firn_checkout_write *write)
+fi_checkout_stage_write_deinit(struct fi_checkout_write *write)
 {
-    firn_packfile_scratch_destroy(write->scratch);
-    firn_buf_deinit(&write->buf);
+    fi_packfile_scratch_destroy(write->scratch);
+    fi_buf_deinit(&write->buf);
     write->scratch = NULL;
 }
 
 static void
-report(struct firn_checkout_write *write, firn_slice path, const char *what,
-       const firn_error *cause)
+report(struct fi_checkout_write *write, firn_slice path, const char *what, const firn_error *cause)
 {
     if (write->on_incomplete == NULL) {
         return;
@@ -190,10 +189,10 @@ is_refusal(int rc)
 
 /* Reports what (I8) leaves out. */
 static void
-report_foreign(struct firn_checkout_write *write, firn_slice path, const char *what)
+report_foreign(struct fi_checkout_write *write, firn_slice path, const char *what)
 {
     firn_error cause;
-    (void)firn_error_set(&cause, FIRN_DENIED, "the store belongs to another user");
+    (void)fi_error_set(&cause, FIRN_DENIED, "the store belongs to another user");
     report(write, path, what, &cause);
 }
 
@@ -201,16 +200,16 @@ report_foreign(struct firn_checkout_write *write, firn_slice path, const char *w
 static bool
 is_privileged(firn_slice attribute)
 {
-    return firn_slice_has_prefix(attribute, firn_str("security.")) ||
-           firn_slice_has_prefix(attribute, firn_str("trusted."));
+    return fi_slice_has_prefix(attribute, firn_str("security.")) ||
+           fi_slice_has_prefix(attribute, firn_str("trusted."));
 }
 
 static int
-set_owner(struct firn_checkout_write *write, struct firn_os_node node, firn_slice path,
-          const struct firn_tree_entry *entry, bool *out_is_set, firn_error *err)
+set_owner(struct fi_checkout_write *write, struct fi_os_node node, firn_slice path,
+          const struct fi_tree_entry *entry, bool *out_is_set, firn_error *err)
 {
     firn_error cause;
-    int rc = firn_os_set_owner(node, entry->uid, entry->gid, &cause);
+    int rc = fi_os_set_owner(node, entry->uid, entry->gid, &cause);
     *out_is_set = rc == FIRN_OK;
     if (is_refusal(rc)) {
         report(write, path, "owner not restored", &cause);
@@ -227,8 +226,8 @@ has_xattr(firn_slice encoded, firn_slice name)
 {
     firn_slice found;
     firn_slice value;
-    while (firn_tree_xattrs_next(&encoded, &found, &value)) {
-        if (firn_slice_equal(found, name)) {
+    while (fi_tree_xattrs_next(&encoded, &found, &value)) {
+        if (fi_slice_equal(found, name)) {
             return true;
         }
     }
@@ -238,19 +237,19 @@ has_xattr(firn_slice encoded, firn_slice name)
 /* Attributes cannot be set on a file that its owner may not write: such a file gets its mode
  * afterwards. */
 static int
-make_writable(struct firn_os_node node, const struct firn_tree_entry *entry)
+make_writable(struct fi_os_node node, const struct fi_tree_entry *entry)
 {
-    const uint32_t mode = entry->kind == FIRN_TREE_DIR ? 0700 : 0600;
-    return entry->kind == FIRN_TREE_SYMLINK ? FIRN_DENIED : firn_os_set_mode(node, mode, NULL);
+    const uint32_t mode = entry->kind == FI_TREE_DIR ? 0700 : 0600;
+    return entry->kind == FI_TREE_SYMLINK ? FIRN_DENIED : fi_os_set_mode(node, mode, NULL);
 }
 
 /* Removes the attributes that the entry does not have. */
 static int
-remove_other_xattrs(struct firn_checkout_write *write, struct firn_os_node node, firn_slice path,
-                    const struct firn_tree_entry *entry, firn_error *err)
+remove_other_xattrs(struct fi_checkout_write *write, struct fi_os_node node, firn_slice path,
+                    const struct fi_tree_entry *entry, firn_error *err)
 {
-    firn_buf_clear(&write->buf);
-    int rc = firn_os_xattr_list(node, &write->buf, err);
+    fi_buf_clear(&write->buf);
+    int rc = fi_os_xattr_list(node, &write->buf, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -262,14 +261,14 @@ remove_other_xattrs(struct firn_checkout_write *write, struct firn_os_node node,
             continue;
         }
         firn_error cause;
-        rc = firn_os_xattr_remove(node, name, &cause);
+        rc = fi_os_xattr_remove(node, name, &cause);
         if (rc == FIRN_DENIED && make_writable(node, entry) == FIRN_OK) {
-            rc = firn_os_xattr_remove(node, name, &cause);
+            rc = fi_os_xattr_remove(node, name, &cause);
         }
         if (is_refusal(rc)) {
             report(write, path, "attribute not removed", &cause);
         } else if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-            firn_error_copy(err, &cause);
+            fi_error_copy(err, &cause);
             return rc;
         }
     }
@@ -277,30 +276,30 @@ remove_other_xattrs(struct firn_checkout_write *write, struct firn_os_node node,
 }
 
 static int
-set_xattrs(struct firn_checkout_write *write, struct firn_os_node node, firn_slice path,
-           const struct firn_tree_entry *entry, firn_error *err)
+set_xattrs(struct fi_checkout_write *write, struct fi_os_node node, firn_slice path,
+           const struct fi_tree_entry *entry, firn_error *err)
 {
     firn_slice rest = entry->xattrs;
     firn_slice name;
     firn_slice value;
-    while (firn_tree_xattrs_next(&rest, &name, &value)) {
+    while (fi_tree_xattrs_next(&rest, &name, &value)) {
         if (write->is_foreign && is_privileged(name)) {
             report_foreign(write, path, "attribute not restored");
             continue;
         }
-        char name_text[FIRN_TREE_NAME_SIZE_MAX + 1];
+        char name_text[FI_TREE_NAME_SIZE_MAX + 1];
         DCHECK(name.size > 0 && name.size < sizeof name_text);
         memcpy(name_text, name.data, name.size);
         name_text[name.size] = '\0';
         firn_error cause;
-        int rc = firn_os_xattr_set(node, name_text, value, &cause);
+        int rc = fi_os_xattr_set(node, name_text, value, &cause);
         if (rc == FIRN_DENIED && make_writable(node, entry) == FIRN_OK) {
-            rc = firn_os_xattr_set(node, name_text, value, &cause);
+            rc = fi_os_xattr_set(node, name_text, value, &cause);
         }
         if (is_refusal(rc)) {
             report(write, path, "attribute not restored", &cause);
         } else if (rc != FIRN_OK) {
-            firn_error_copy(err, &cause);
+            fi_error_copy(err, &cause);
             return rc;
         }
     }
@@ -308,11 +307,11 @@ set_xattrs(struct firn_checkout_write *write, struct firn_os_node node, firn_sli
 }
 
 static uint32_t
-mode_of(struct firn_checkout_write *write, firn_slice path, const struct firn_tree_entry *entry,
+mode_of(struct fi_checkout_write *write, firn_slice path, const struct fi_tree_entry *entry,
         bool owner_is_set)
 {
-    DCHECK(entry->kind != FIRN_TREE_SYMLINK);
-    bool is_refused = write->is_foreign && entry->kind == FIRN_TREE_FILE &&
+    DCHECK(entry->kind != FI_TREE_SYMLINK);
+    bool is_refused = write->is_foreign && entry->kind == FI_TREE_FILE &&
                       (entry->mode & SET_ID_BITS) != 0; /* (I8) */
     if (is_refused) {
         report_foreign(write, path, "set-user-id or set-group-id bit not restored");
@@ -322,7 +321,7 @@ mode_of(struct firn_checkout_write *write, firn_slice path, const struct firn_tr
 
 /* A refusal is reported; any other failure is returned. */
 static int
-or_report(struct firn_checkout_write *write, firn_slice path, const char *what, int rc,
+or_report(struct fi_checkout_write *write, firn_slice path, const char *what, int rc,
           const firn_error *cause, firn_error *err)
 {
     if (is_refusal(rc)) {
@@ -336,29 +335,29 @@ or_report(struct firn_checkout_write *write, firn_slice path, const char *what, 
 }
 
 static int
-set_all(struct firn_checkout_write *write, struct firn_os_node node, firn_slice path,
-        const struct firn_tree_entry *entry, bool remove_others, firn_error *err)
+set_all(struct fi_checkout_write *write, struct fi_os_node node, firn_slice path,
+        const struct fi_tree_entry *entry, bool remove_others, firn_error *err)
 {
     bool owner_is_set;
     firn_error cause;
-    FIRN_TRY_RETURN(set_owner(write, node, path, entry, &owner_is_set, err));
+    FI_TRY_RETURN(set_owner(write, node, path, entry, &owner_is_set, err));
     if (remove_others) {
-        FIRN_TRY_RETURN(remove_other_xattrs(write, node, path, entry, err));
+        FI_TRY_RETURN(remove_other_xattrs(write, node, path, entry, err));
     }
-    FIRN_TRY_RETURN(set_xattrs(write, node, path, entry, err));
-    if (entry->kind != FIRN_TREE_SYMLINK) {
+    FI_TRY_RETURN(set_xattrs(write, node, path, entry, err));
+    if (entry->kind != FI_TREE_SYMLINK) {
         const uint32_t mode = mode_of(write, path, entry, owner_is_set);
-        FIRN_TRY_RETURN(or_report(write, path, "mode not restored",
-                                  firn_os_set_mode(node, mode, &cause), &cause, err));
+        FI_TRY_RETURN(or_report(write, path, "mode not restored",
+                                fi_os_set_mode(node, mode, &cause), &cause, err));
     }
     return or_report(write, path, "time not restored",
-                     firn_os_set_mtime(node, entry->mtime_ns, &cause), &cause, err);
+                     fi_os_set_mtime(node, entry->mtime_ns, &cause), &cause, err);
 }
 
 int
-firn_checkout_stage_write_metadata(struct firn_checkout_write *write, struct firn_os_node node,
-                                   firn_slice path, const struct firn_tree_entry *entry,
-                                   firn_error *err)
+fi_checkout_stage_write_metadata(struct fi_checkout_write *write, struct fi_os_node node,
+                                 firn_slice path, const struct fi_tree_entry *entry,
+                                 firn_error *err)
 {
     return set_all(write, node, path, entry, true, err);
 }
@@ -366,22 +365,22 @@ firn_checkout_stage_write_metadata(struct firn_checkout_write *write, struct fir
 /* ---- content ---- */
 
 struct content {
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     uint64_t end; /* after the last byte written; if a hole follows, the size has to be set */
     bool is_sparse;
 };
 
 /* Writes all except whole pages of zeros, which a new file has already. */
 static int
-write_data(struct firn_os_file *file, uint64_t offset, firn_slice data, firn_error *err)
+write_data(struct fi_os_file *file, uint64_t offset, firn_slice data, firn_error *err)
 {
     size_t begin = 0; /* of what is to be written */
     for (size_t at = 0; at < data.size;) {
         size_t left = PAGE_SIZE - (size_t)((offset + at) % PAGE_SIZE);
         size_t size = left < data.size - at ? left : data.size - at;
-        if (firn_bytes_are_zero(data.data + at, size)) {
-            int rc = begin < at ? firn_os_file_write(file, offset + begin, data.data + begin,
-                                                     at - begin, err)
+        if (fi_bytes_are_zero(data.data + at, size)) {
+            int rc = begin < at ? fi_os_file_write(file, offset + begin, data.data + begin,
+                                                   at - begin, err)
                                 : FIRN_OK;
             if (rc != FIRN_OK) {
                 return rc;
@@ -391,7 +390,7 @@ write_data(struct firn_os_file *file, uint64_t offset, firn_slice data, firn_err
         at += size;
     }
     return begin < data.size
-               ? firn_os_file_write(file, offset + begin, data.data + begin, data.size - begin, err)
+               ? fi_os_file_write(file, offset + begin, data.data + begin, data.size - begin, err)
                : FIRN_OK;
 }
 
@@ -407,29 +406,28 @@ write_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     }
     DCHECK(offset >= content->end); /* pieces come in order */
     content->end = offset + data.size;
-    return firn_os_file_write(content->file, offset, data.data, data.size, err);
+    return fi_os_file_write(content->file, offset, data.data, data.size, err);
 }
 
 /* Whether zeros become holes: large content may be a list of cells, which does not distinguish
  * holes from zeros that were allocated. */
 static bool
-is_sparse(const struct firn_tree_entry *entry)
+is_sparse(const struct fi_tree_entry *entry)
 {
-    return entry->size >= FIRN_PACKFILE_CELLS_CONTENT_MIN;
+    return entry->size >= FI_PACKFILE_CELLS_CONTENT_MIN;
 }
 
 static int
-write_in_order(struct firn_checkout_write *write, struct firn_os_file *file,
-               const struct firn_tree_entry *entry, firn_error *err)
+write_in_order(struct fi_checkout_write *write, struct fi_os_file *file,
+               const struct fi_tree_entry *entry, firn_error *err)
 {
-    DCHECK(write->spread == NULL && entry->kind == FIRN_TREE_FILE);
+    DCHECK(write->spread == NULL && entry->kind == FI_TREE_FILE);
     struct content content = {.file = file, .is_sparse = is_sparse(entry)};
-    int rc = firn_objects_stream(write->objects, write->scratch, &entry->hash, entry->size,
-                                 write_piece, &content, err);
+    int rc = fi_objects_stream(write->objects, write->scratch, &entry->hash, entry->size,
+                               write_piece, &content, err);
     DCHECK(rc != FIRN_OK || content.end <= entry->size);
-    return rc == FIRN_OK && content.end < entry->size
-               ? firn_os_file_truncate(file, entry->size, err)
-               : rc;
+    return rc == FIRN_OK && content.end < entry->size ? fi_os_file_truncate(file, entry->size, err)
+                                                      : rc;
 }
 
 /* Any thread, any order. Pages of a large file are written to disk while the rest is being made. */
@@ -437,70 +435,69 @@ static int
 write_anywhere(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 {
     const struct content *content = ctx;
-    struct firn_os_file *file = content->file;
+    struct fi_os_file *file = content->file;
     if (data.data == NULL) {
         return FIRN_OK;
     }
     int rc = content->is_sparse ? write_data(file, offset, data, err)
-                                : firn_os_file_write(file, offset, data.data, data.size, err);
-    firn_os_file_start_writeback(file, offset, data.size);
+                                : fi_os_file_write(file, offset, data.data, data.size, err);
+    fi_os_file_start_writeback(file, offset, data.size);
     return rc;
 }
 
 static int
-write_content(struct firn_checkout_write *write, struct firn_os_file *file,
-              const struct firn_tree_entry *entry, firn_error *err)
+write_content(struct fi_checkout_write *write, struct fi_os_file *file,
+              const struct fi_tree_entry *entry, firn_error *err)
 {
     if (write->spread == NULL) {
         return write_in_order(write, file, entry, err);
     }
     struct content content = {.file = file, .is_sparse = is_sparse(entry)};
-    int rc = firn_objects_spread_read(write->spread, &entry->hash, entry->size, write_anywhere,
-                                      &content, err);
-    return rc == FIRN_OK ? firn_os_file_truncate(file, entry->size, err) : rc;
+    int rc = fi_objects_spread_read(write->spread, &entry->hash, entry->size, write_anywhere,
+                                    &content, err);
+    return rc == FIRN_OK ? fi_os_file_truncate(file, entry->size, err) : rc;
 }
 
 static int
-write_file(struct firn_checkout_write *write, const struct firn_checkout_write_target *target,
-           const struct firn_tree_entry *entry, firn_error *err)
+write_file(struct fi_checkout_write *write, const struct fi_checkout_write_target *target,
+           const struct fi_tree_entry *entry, firn_error *err)
 {
-    struct firn_os_file *file;
-    int rc =
-        firn_os_file_open(target->dir, target->name,
-                          FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, 0600, &file, err);
+    struct fi_os_file *file;
+    int rc = fi_os_file_open(target->dir, target->name,
+                             FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE, 0600, &file, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_os_node node = {.file = file};
-    FIRN_TRY(write_content(write, file, entry, err));
-    FIRN_TRY(set_all(write, node, target->path, entry, target->may_inherit, err));
+    struct fi_os_node node = {.file = file};
+    FI_TRY(write_content(write, file, entry, err));
+    FI_TRY(set_all(write, node, target->path, entry, target->may_inherit, err));
     if (write->sync) {
-        FIRN_TRY(firn_os_file_sync_all(file, err));
+        FI_TRY(fi_os_file_sync_all(file, err));
     }
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     if (rc != FIRN_OK) {
-        FIRN_IGNORE(firn_os_remove_file(target->dir, target->name, NULL));
+        FI_IGNORE(fi_os_remove_file(target->dir, target->name, NULL));
     }
     return rc;
 }
 
 static int
-write_symlink(struct firn_checkout_write *write, const struct firn_checkout_write_target *target,
-              const struct firn_tree_entry *entry, firn_error *err)
+write_symlink(struct fi_checkout_write *write, const struct fi_checkout_write_target *target,
+              const struct fi_tree_entry *entry, firn_error *err)
 {
-    char link_target[FIRN_TREE_TARGET_SIZE_MAX + 1];
+    char link_target[FI_TREE_TARGET_SIZE_MAX + 1];
     DCHECK(entry->target.size > 0 && entry->target.size < sizeof link_target);
     memcpy(link_target, entry->target.data, entry->target.size);
     link_target[entry->target.size] = '\0';
-    int rc = firn_os_make_symlink(target->dir, target->name, link_target, err);
+    int rc = fi_os_make_symlink(target->dir, target->name, link_target, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_os_node node = {.dir = target->dir, .name = target->name};
+    struct fi_os_node node = {.dir = target->dir, .name = target->name};
     rc = set_all(write, node, target->path, entry, false, err);
     if (rc != FIRN_OK) {
-        FIRN_IGNORE(firn_os_remove_file(target->dir, target->name, NULL));
+        FI_IGNORE(fi_os_remove_file(target->dir, target->name, NULL));
     }
     return rc;
 }
@@ -508,37 +505,37 @@ write_symlink(struct firn_checkout_write *write, const struct firn_checkout_writ
 /* Makes a file or a link. Requires: the name is free. On failure nothing is left there. Every byte
  * is verified. */
 static int
-write_entry(struct firn_checkout_write *write, const struct firn_checkout_write_target *target,
-            const struct firn_tree_entry *entry, firn_error *err)
+write_entry(struct fi_checkout_write *write, const struct fi_checkout_write_target *target,
+            const struct fi_tree_entry *entry, firn_error *err)
 {
-    DCHECK(entry->kind == FIRN_TREE_SYMLINK || entry->kind == FIRN_TREE_FILE);
+    DCHECK(entry->kind == FI_TREE_SYMLINK || entry->kind == FI_TREE_FILE);
     DCHECK(target->name[0] != '\0' && strchr(target->name, '/') == NULL);
-    return entry->kind == FIRN_TREE_SYMLINK ? write_symlink(write, target, entry, err)
-                                            : write_file(write, target, entry, err);
+    return entry->kind == FI_TREE_SYMLINK ? write_symlink(write, target, entry, err)
+                                          : write_file(write, target, entry, err);
 }
 
 static int
-write_one(struct firn_checkout_worker *worker, firn_slice path, const struct firn_tree_entry *entry,
+write_one(struct fi_checkout_worker *worker, firn_slice path, const struct fi_tree_entry *entry,
           firn_error *err)
 {
     if (entry->hard_link.size > 0) {
         return FIRN_OK;
     }
-    struct firn_checkout *checkout = worker->checkout;
+    struct fi_checkout *checkout = worker->checkout;
     int rc;
-    FIRN_TRY(firn_checkout_staged_place(checkout, path, &worker->place, err));
+    FI_TRY(fi_checkout_staged_place(checkout, path, &worker->place, err));
     firn_error cause;
-    rc = firn_checkout_open_dir(checkout, &worker->place.dir, &worker->dir, &worker->dir_path,
-                                &cause);
+    rc =
+        fi_checkout_open_dir(checkout, &worker->place.dir, &worker->dir, &worker->dir_path, &cause);
     if (rc != FIRN_OK) {
         return leave_if_refused(checkout, path, rc, &cause, err);
     }
     DCHECK(worker->place.is_direct ||
-           firn_tree_reserved_is_temporary(firn_str(worker->place.name))); /* (I2) of checkout.c */
-    struct firn_checkout_write_target target = {.dir = worker->dir,
-                                                .name = worker->place.name,
-                                                .path = path,
-                                                .may_inherit = !worker->place.is_direct};
+           fi_tree_reserved_is_temporary(firn_str(worker->place.name))); /* (I2) of checkout.c */
+    struct fi_checkout_write_target target = {.dir = worker->dir,
+                                              .name = worker->place.name,
+                                              .path = path,
+                                              .may_inherit = !worker->place.is_direct};
     rc = write_entry(worker->write, &target, entry, &cause);
     rc = leave_if_refused(checkout, path, rc, &cause, err);
 out:
@@ -549,56 +546,56 @@ out:
 static int
 link_places(struct staging *staging, firn_error *err)
 {
-    struct firn_os_dir *source = NULL;
+    struct fi_os_dir *source = NULL;
     int rc;
-    FIRN_TRY(firn_os_dir_open_beneath(staging->checkout->options.root,
-                                      (const char *)staging->source.dir.data, &source, err));
-    FIRN_TRY(open_place(staging, &staging->place, err));
-    FIRN_TRY(firn_os_link(source, staging->source.name, staging->dir, staging->place.name, err));
+    FI_TRY(fi_os_dir_open_beneath(staging->checkout->options.root,
+                                  (const char *)staging->source.dir.data, &source, err));
+    FI_TRY(open_place(staging, &staging->place, err));
+    FI_TRY(fi_os_link(source, staging->source.name, staging->dir, staging->place.name, err));
 out:
-    firn_os_dir_close(source);
+    fi_os_dir_close(source);
     return rc;
 }
 
 /* A name that became a file of its own has been written already, unless its link target was left
  * alone only when writing that target failed. */
 static int
-check_was_written(struct staging *staging, const struct firn_difference_walk_change *change,
+check_was_written(struct staging *staging, const struct fi_difference_walk_change *change,
                   firn_error *err)
 {
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     int rc;
-    FIRN_TRY(firn_checkout_staged_place(staging->checkout, change->path, &staging->place, err));
-    FIRN_TRY(open_place(staging, &staging->place, err));
-    rc = firn_os_stat(staging->dir, staging->place.name, &stat, err);
+    FI_TRY(fi_checkout_staged_place(staging->checkout, change->path, &staging->place, err));
+    FI_TRY(open_place(staging, &staging->place, err));
+    rc = fi_os_stat(staging->dir, staging->place.name, &stat, err);
     if (rc == FIRN_NOT_FOUND) {
-        rc = firn_checkout_left_behind(staging->checkout, change->path,
-                                       "the first name of the file could not be restored", err);
+        rc = fi_checkout_left_behind(staging->checkout, change->path,
+                                     "the first name of the file could not be restored", err);
     }
 out:
     return rc;
 }
 
 static int
-link_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+link_one(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *checkout = ctx;
+    struct fi_checkout *checkout = ctx;
     struct staging *staging = checkout->staging;
-    if (!firn_checkout_needs_content(change)) {
+    if (!fi_checkout_needs_content(change)) {
         return FIRN_OK;
     }
-    firn_slice first = firn_checkout_batch_link_of(checkout, change->after);
+    firn_slice first = fi_checkout_batch_link_of(checkout, change->after);
     if (first.size == 0) {
         return change->after->hard_link.size > 0 ? check_was_written(staging, change, err)
                                                  : FIRN_OK;
     }
     int rc;
     firn_error cause;
-    FIRN_TRY(firn_checkout_staged_place(checkout, change->path, &staging->place, err));
-    FIRN_TRY(firn_checkout_staged_place(checkout, first, &staging->source, err));
+    FI_TRY(fi_checkout_staged_place(checkout, change->path, &staging->place, err));
+    FI_TRY(fi_checkout_staged_place(checkout, first, &staging->source, err));
     rc = link_places(staging, &cause);
     if (rc == FIRN_NOT_FOUND && !staging->source.is_direct) {
-        FIRN_TRY(firn_checkout_final_place(first, &staging->source, err));
+        FI_TRY(fi_checkout_final_place(first, &staging->source, err));
         rc = link_places(staging, &cause);
     }
     rc = leave_if_refused(checkout, change->path, rc, &cause, err);
@@ -607,38 +604,38 @@ out:
 }
 
 int
-firn_checkout_stage(struct firn_checkout *checkout, firn_error *err)
+fi_checkout_stage(struct fi_checkout *checkout, firn_error *err)
 {
     DCHECK(checkout->new_roots.count == 0 && checkout->dirs == NULL &&
            checkout->removed_dirs.size == 0);
-    FIRN_TRY_RETURN(walk(checkout, make_dir, err));
-    FIRN_TRY_RETURN(firn_checkout_batch_run(checkout, "write", write_one, err));
+    FI_TRY_RETURN(walk(checkout, make_dir, err));
+    FI_TRY_RETURN(fi_checkout_batch_run(checkout, "write", write_one, err));
     return walk(checkout, link_one, err);
 }
 
 /* ---- taking back what was staged ---- */
 
 static int
-remove_staged(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+remove_staged(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *checkout = ctx;
+    struct fi_checkout *checkout = ctx;
     struct staging *staging = checkout->staging;
     bool is_new_root =
-        firn_checkout_makes_dir(change) && firn_checkout_is_new_root(checkout, change->path);
-    if (!is_new_root && !firn_checkout_needs_content(change)) {
+        fi_checkout_makes_dir(change) && fi_checkout_is_new_root(checkout, change->path);
+    if (!is_new_root && !fi_checkout_needs_content(change)) {
         return FIRN_OK;
     }
     int rc;
-    FIRN_TRY(firn_checkout_staged_place(checkout, change->path, &staging->place, err));
+    FI_TRY(fi_checkout_staged_place(checkout, change->path, &staging->place, err));
     if (staging->place.is_direct) {
         return FIRN_OK;
     }
-    CHECK(firn_tree_reserved_is_temporary(firn_str(staging->place.name))); /* ours alone */
+    CHECK(fi_tree_reserved_is_temporary(firn_str(staging->place.name))); /* ours alone */
     if (is_new_root) {
-        rc = firn_checkout_clear_place(checkout, &staging->place, err);
+        rc = fi_checkout_clear_place(checkout, &staging->place, err);
     } else {
-        FIRN_TRY(open_place(staging, &staging->place, err));
-        rc = firn_os_remove_file(staging->dir, staging->place.name, err);
+        FI_TRY(open_place(staging, &staging->place, err));
+        rc = fi_os_remove_file(staging->dir, staging->place.name, err);
     }
 out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -647,40 +644,40 @@ out:
 /* Sets back the times of directories that temporary names have moved. Directories of other users
  * are left: only their owners may set the times. */
 static int
-set_time_back(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+set_time_back(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *checkout = ctx;
+    struct fi_checkout *checkout = ctx;
     struct staging *staging = checkout->staging;
-    if (change->before == NULL || change->before->kind != FIRN_TREE_DIR || !change->is_entered) {
+    if (change->before == NULL || change->before->kind != FI_TREE_DIR || !change->is_entered) {
         return FIRN_OK;
     }
-    firn_buf_clear(&staging->place.dir);
-    if (firn_buf_append_slice(&staging->place.dir, change->path) != FIRN_OK ||
-        firn_buf_text(&staging->place.dir) == NULL) {
-        return firn_error_no_memory(err, "a path");
+    fi_buf_clear(&staging->place.dir);
+    if (fi_buf_append_slice(&staging->place.dir, change->path) != FIRN_OK ||
+        fi_buf_text(&staging->place.dir) == NULL) {
+        return fi_error_no_memory(err, "a path");
     }
     int rc = open_place(staging, &staging->place, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_set_mtime((struct firn_os_node){.dir = staging->dir}, change->before->mtime_ns,
-                               err);
+        rc = fi_os_set_mtime((struct fi_os_node){.dir = staging->dir}, change->before->mtime_ns,
+                             err);
     }
     return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
 }
 
 void
-firn_checkout_stage_undo(struct firn_checkout *checkout)
+fi_checkout_stage_undo(struct fi_checkout *checkout)
 {
     int rc;
     DCHECK(!checkout->progress.is_finishing); /* moved entries cannot be taken back here */
     if (checkout->into_empty) {
         CHECK(checkout->options.before.root == NULL); /* everything there is removed */
-        struct firn_buf path = {0};
-        rc = firn_checkout_clear_tree(checkout->options.root, &path, 0, NULL);
-        firn_buf_deinit(&path);
+        struct fi_buf path = {0};
+        rc = fi_checkout_clear_tree(checkout->options.root, &path, 0, NULL);
+        fi_buf_deinit(&path);
     } else {
-        FIRN_TRY(walk(checkout, remove_staged, NULL));
-        FIRN_TRY(walk(checkout, set_time_back, NULL));
-        FIRN_TRY(firn_checkout_tighten(checkout, true, NULL));
+        FI_TRY(walk(checkout, remove_staged, NULL));
+        FI_TRY(walk(checkout, set_time_back, NULL));
+        FI_TRY(fi_checkout_tighten(checkout, true, NULL));
     }
 out:
     checkout->is_undone = rc == FIRN_OK;

@@ -49,22 +49,21 @@ struct store {
     bool is_store;    /* a store not only by its file names */
     bool is_database; /* an SQLite database, not a store: copied while in use */
     bool is_seen;
-    struct firn_storefile_lock *lock;
-    struct firn_copy_capture *capture; /* the saved state, once it cannot change */
+    struct fi_storefile_lock *lock;
+    struct fi_copy_capture *capture; /* the saved state, once it cannot change */
 };
 
 static uint64_t
 store_hash(const void *record)
 {
     const struct store *store = record;
-    return firn_xxh3(store->path.data, store->path.size, 0);
+    return fi_xxh3(store->path.data, store->path.size, 0);
 }
 
 static bool
 store_equal(const void *record, const void *key)
 {
-    return firn_slice_equal(((const struct store *)record)->path,
-                            ((const struct store *)key)->path);
+    return fi_slice_equal(((const struct store *)record)->path, ((const struct store *)key)->path);
 }
 
 struct tail {
@@ -75,54 +74,54 @@ static uint64_t
 tail_hash(const void *record)
 {
     const struct tail *tail = record;
-    return firn_xxh3(tail->path.data, tail->path.size, 0);
+    return fi_xxh3(tail->path.data, tail->path.size, 0);
 }
 
 static bool
 tail_equal(const void *record, const void *key)
 {
-    return firn_slice_equal(((const struct tail *)record)->path, ((const struct tail *)key)->path);
+    return fi_slice_equal(((const struct tail *)record)->path, ((const struct tail *)key)->path);
 }
 
 int
-firn_checkout_stores_find(struct firn_checkout_stores *stores, firn_slice found, firn_error *err)
+fi_checkout_stores_find(struct fi_checkout_stores *stores, firn_slice found, firn_error *err)
 {
     DCHECK(stores->stores.count == 0 && stores->tails.count == 0);
-    firn_hash_map_init(&stores->stores, sizeof(struct store), store_hash, store_equal);
-    firn_hash_map_init(&stores->tails, sizeof(struct tail), tail_hash, tail_equal);
+    fi_hash_map_init(&stores->stores, sizeof(struct store), store_hash, store_equal);
+    fi_hash_map_init(&stores->tails, sizeof(struct tail), tail_hash, tail_equal);
     for (size_t at = 0; at < found.size;) {
-        struct store store = {.print = firn_load_le64(found.data + at)};
+        struct store store = {.print = fi_load_le64(found.data + at)};
         store.is_store = found.data[at + 8] == 1;
-        store.is_database = found.data[at + 8] == FIRN_SCAN_DATABASE;
+        store.is_database = found.data[at + 8] == FI_SCAN_DATABASE;
         store.path = firn_str((const char *)found.data + at + 9);
         at += 9 + store.path.size + 1;
         DCHECK(at <= found.size);
-        DCHECK(firn_hash_map_find(&stores->stores, store_hash(&store), &store) == NULL);
-        if (firn_hash_map_insert(&stores->stores, store_hash(&store), &store) == NULL) {
-            return firn_error_no_memory(err, "the list of stores");
+        DCHECK(fi_hash_map_find(&stores->stores, store_hash(&store), &store) == NULL);
+        if (fi_hash_map_insert(&stores->stores, store_hash(&store), &store) == NULL) {
+            return fi_error_no_memory(err, "the list of stores");
         }
     }
     return FIRN_OK;
 }
 
 void
-firn_checkout_stores_deinit(struct firn_checkout_stores *stores)
+fi_checkout_stores_deinit(struct fi_checkout_stores *stores)
 {
     for (size_t i = 0; i < stores->stores.count; i++) {
-        struct store *store = firn_hash_map_at(&stores->stores, i);
-        firn_storefile_lock_release(store->lock);
-        firn_copy_capture_close(store->capture);
+        struct store *store = fi_hash_map_at(&stores->stores, i);
+        fi_storefile_lock_release(store->lock);
+        fi_copy_capture_close(store->capture);
     }
-    firn_hash_map_deinit(&stores->stores);
-    firn_hash_map_deinit(&stores->tails);
-    firn_arena_deinit(&stores->arena);
+    fi_hash_map_deinit(&stores->stores);
+    fi_hash_map_deinit(&stores->tails);
+    fi_arena_deinit(&stores->arena);
 }
 
 static struct store *
-store_at(const struct firn_checkout_stores *stores, firn_slice path)
+store_at(const struct fi_checkout_stores *stores, firn_slice path)
 {
     const struct store key = {.path = path};
-    return firn_hash_map_find(&stores->stores, store_hash(&key), &key);
+    return fi_hash_map_find(&stores->stores, store_hash(&key), &key);
 }
 
 /* ---- keeping writers out ---- */
@@ -130,94 +129,93 @@ store_at(const struct firn_checkout_stores *stores, firn_slice path)
 static int
 refuse_written(const struct store *store, firn_error *err)
 {
-    return firn_error_set(err, FIRN_BUSY,
-                          "'%s' was being written until now; nothing was changed, run it again",
-                          (const char *)store->path.data);
+    return fi_error_set(err, FIRN_BUSY,
+                        "'%s' was being written until now; nothing was changed, run it again",
+                        (const char *)store->path.data);
 }
 
 /* Reads the present state, which must be the saved one (I1). A dry run does not compare them. */
 static int
-find_state(const struct firn_checkout_stores *stores, struct store *store, struct firn_os_dir *dir,
+find_state(const struct fi_checkout_stores *stores, struct store *store, struct fi_os_dir *dir,
            firn_error *err)
 {
     DCHECK(store->print != 0 && store->capture == NULL);
     DCHECK(stores->is_dry || store->lock != NULL); /* (I1): it cannot change */
-    int rc = firn_copy_capture_open(dir, &store->capture, err);
+    int rc = fi_copy_capture_open(dir, &store->capture, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_copy_capture_let_go(store->capture);
-    return stores->is_dry || firn_copy_capture_print(store->capture) == store->print
+    fi_copy_capture_let_go(store->capture);
+    return stores->is_dry || fi_copy_capture_print(store->capture) == store->print
                ? FIRN_OK
                : refuse_written(store, err);
 }
 
 struct looking {
-    struct firn_checkout_stores *stores;
+    struct fi_checkout_stores *stores;
     const struct store *store;
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     firn_error *err;
 };
 
 static int
-note_tail(void *ctx, const struct firn_os_dirent *entry)
+note_tail(void *ctx, const struct fi_os_dirent *entry)
 {
     struct looking *looking = ctx;
     firn_slice dir = looking->store->path;
     size_t name_at = dir.size > 0 ? dir.size + 1 : 0;
-    struct firn_copy_capture_file file =
-        firn_copy_capture_judge(looking->store->capture, entry->name);
-    struct firn_os_stat stat;
-    if (file.kind != FIRN_COPY_CAPTURE_CUT ||
-        firn_os_stat(looking->dir, entry->name, &stat, NULL) != FIRN_OK ||
+    struct fi_copy_capture_file file = fi_copy_capture_judge(looking->store->capture, entry->name);
+    struct fi_os_stat stat;
+    if (file.kind != FI_COPY_CAPTURE_CUT ||
+        fi_os_stat(looking->dir, entry->name, &stat, NULL) != FIRN_OK ||
         stat.size_bytes <= file.size_bytes) {
         return FIRN_OK;
     }
     DCHECK(entry->name_size > 0);
     struct tail tail = {.path.size = name_at + entry->name_size};
-    uint8_t *path = firn_arena_alloc(&looking->stores->arena, tail.path.size);
+    uint8_t *path = fi_arena_alloc(&looking->stores->arena, tail.path.size);
     if (path != NULL) {
         memcpy(path, dir.data, dir.size);
         path[dir.size] = '/';
         memcpy(path + name_at, entry->name, entry->name_size);
         tail.path.data = path;
     }
-    return path != NULL && firn_hash_map_insert(&looking->stores->tails, tail_hash(&tail), &tail)
+    return path != NULL && fi_hash_map_insert(&looking->stores->tails, tail_hash(&tail), &tail)
                ? FIRN_OK
-               : firn_error_no_memory(looking->err, "the list of stores");
+               : fi_error_no_memory(looking->err, "the list of stores");
 }
 
 /* Takes the lock. If it has to wait for the lock, the holder may have written anything, or replaced
  * the store: the scan is out of date, and the lock is released again (I3). */
 static int
-lock(const struct firn_checkout_stores *stores, struct store *store, struct firn_os_dir *dir,
+lock(const struct fi_checkout_stores *stores, struct store *store, struct fi_os_dir *dir,
      firn_error *err)
 {
     bool may_create = store->print != 0 && !stores->is_dry;
     DCHECK(store->lock == NULL);
-    int rc = firn_copy_capture_keep_writers_out(dir, may_create, 0, &store->lock, err);
+    int rc = fi_copy_capture_keep_writers_out(dir, may_create, 0, &store->lock, err);
     if (rc != FIRN_BUSY) {
         return rc;
     }
-    rc = firn_copy_capture_keep_writers_out(dir, may_create, stores->lock_timeout_ms, &store->lock,
-                                            err);
+    rc = fi_copy_capture_keep_writers_out(dir, may_create, stores->lock_timeout_ms, &store->lock,
+                                          err);
     if (rc == FIRN_OK) {
-        firn_storefile_lock_release(store->lock);
+        fi_storefile_lock_release(store->lock);
         store->lock = NULL;
         return refuse_written(store, err);
     }
     return rc == FIRN_BUSY
-               ? firn_error_prefix(err, "cannot restore a firn store that is being written")
+               ? fi_error_prefix(err, "cannot restore a firn store that is being written")
                : rc;
 }
 
 static int
-enter(struct firn_checkout_stores *stores, struct store *store, firn_error *err)
+enter(struct fi_checkout_stores *stores, struct store *store, firn_error *err)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     const char *path = (const char *)store->path.data; /* ends in NUL */
     DCHECK(!store->is_seen && path[store->path.size] == '\0');
-    int rc = firn_os_dir_open_beneath(stores->root, path, &dir, err);
+    int rc = fi_os_dir_open_beneath(stores->root, path, &dir, err);
     store->is_seen = true;
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* gone since it was scanned */
@@ -226,22 +224,22 @@ enter(struct firn_checkout_stores *stores, struct store *store, firn_error *err)
     if (rc == FIRN_OK && store->print != 0) {
         struct looking looking = {stores, store, dir, err};
         rc = find_state(stores, store, dir, err);
-        rc = rc == FIRN_OK ? firn_os_dir_list(dir, note_tail, &looking, err) : rc;
+        rc = rc == FIRN_OK ? fi_os_dir_list(dir, note_tail, &looking, err) : rc;
     }
     if (stores->is_dry) {
-        firn_storefile_lock_release(store->lock);
+        fi_storefile_lock_release(store->lock);
         store->lock = NULL;
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc;
 }
 
 /* The first name of a path, or "". */
 static void
-first_name(firn_slice path, char out[FIRN_TREE_NAME_SIZE_MAX + 1])
+first_name(firn_slice path, char out[FI_TREE_NAME_SIZE_MAX + 1])
 {
     size_t size = 0;
-    while (size < path.size && size < FIRN_TREE_NAME_SIZE_MAX && path.data[size] != '/') {
+    while (size < path.size && size < FI_TREE_NAME_SIZE_MAX && path.data[size] != '/') {
         out[size] = (char)path.data[size];
         size++;
     }
@@ -253,19 +251,19 @@ first_name(firn_slice path, char out[FIRN_TREE_NAME_SIZE_MAX + 1])
 static bool
 is_own(firn_slice path)
 {
-    char name[FIRN_TREE_NAME_SIZE_MAX + 1];
+    char name[FI_TREE_NAME_SIZE_MAX + 1];
     first_name(path, name);
-    return path.size == 0 || firn_copy_capture_is_own(name);
+    return path.size == 0 || fi_copy_capture_is_own(name);
 }
 
 int
-firn_checkout_stores_change(struct firn_checkout_stores *stores,
-                            const struct firn_difference_walk_change *change, firn_error *err)
+fi_checkout_stores_change(struct fi_checkout_stores *stores,
+                          const struct fi_difference_walk_change *change, firn_error *err)
 {
     firn_slice path = change->path;
     if (stores->stores.count == 0 ||
-        (change->before != NULL && change->before->kind == FIRN_TREE_DIR && change->after != NULL &&
-         change->after->kind == FIRN_TREE_DIR)) {
+        (change->before != NULL && change->before->kind == FI_TREE_DIR && change->after != NULL &&
+         change->after->kind == FI_TREE_DIR)) {
         return FIRN_OK;
     }
     for (size_t end = 0; end <= path.size; end++) {
@@ -286,7 +284,7 @@ firn_checkout_stores_change(struct firn_checkout_stores *stores,
 }
 
 bool
-firn_checkout_stores_has_database(const struct firn_checkout_stores *stores, firn_slice path)
+fi_checkout_stores_has_database(const struct fi_checkout_stores *stores, firn_slice path)
 {
     const struct store *store = stores->stores.count == 0 ? NULL : store_at(stores, path);
     return store != NULL && store->is_database;
@@ -296,7 +294,7 @@ firn_checkout_stores_has_database(const struct firn_checkout_stores *stores, fir
 
 /* Splits a path into directory and name. */
 static firn_slice
-split(firn_slice path, char name[FIRN_TREE_NAME_SIZE_MAX + 1])
+split(firn_slice path, char name[FI_TREE_NAME_SIZE_MAX + 1])
 {
     size_t at = path.size;
     while (at > 0 && path.data[at - 1] != '/') {
@@ -307,75 +305,75 @@ split(firn_slice path, char name[FIRN_TREE_NAME_SIZE_MAX + 1])
 }
 
 /* The state of the store in a directory, or NULL if unknown. */
-static const struct firn_copy_capture *
-capture_at(const struct firn_checkout_stores *stores, firn_slice path)
+static const struct fi_copy_capture *
+capture_at(const struct fi_checkout_stores *stores, firn_slice path)
 {
     const struct store *store = stores->stores.count == 0 ? NULL : store_at(stores, path);
     return store == NULL ? NULL : store->capture;
 }
 
 bool
-firn_checkout_stores_is_cut(const struct firn_checkout_stores *stores, firn_slice path)
+fi_checkout_stores_is_cut(const struct fi_checkout_stores *stores, firn_slice path)
 {
-    char name[FIRN_TREE_NAME_SIZE_MAX + 1];
-    const struct firn_copy_capture *capture = capture_at(stores, split(path, name));
+    char name[FI_TREE_NAME_SIZE_MAX + 1];
+    const struct fi_copy_capture *capture = capture_at(stores, split(path, name));
     return path.size > 0 && capture != NULL &&
-           firn_copy_capture_judge(capture, name).kind == FIRN_COPY_CAPTURE_CUT;
+           fi_copy_capture_judge(capture, name).kind == FI_COPY_CAPTURE_CUT;
 }
 
 bool
-firn_checkout_stores_has_tail(const struct firn_checkout_stores *stores, firn_slice path)
+fi_checkout_stores_has_tail(const struct fi_checkout_stores *stores, firn_slice path)
 {
     DCHECK(stores->tails.count == 0 || stores->stores.count > 0);
     const struct tail key = {path};
     return stores->tails.count > 0 &&
-           firn_hash_map_find(&stores->tails, tail_hash(&key), &key) != NULL;
+           fi_hash_map_find(&stores->tails, tail_hash(&key), &key) != NULL;
 }
 
 static bool
-is_lock_in(const struct firn_checkout_stores *stores, firn_slice path, const char *name)
+is_lock_in(const struct fi_checkout_stores *stores, firn_slice path, const char *name)
 {
     const struct store *store =
-        stores->stores.count > 0 && firn_copy_capture_is_lock(name) ? store_at(stores, path) : NULL;
+        stores->stores.count > 0 && fi_copy_capture_is_lock(name) ? store_at(stores, path) : NULL;
     return store != NULL && store->is_store;
 }
 
 bool
-firn_checkout_stores_is_lock(const struct firn_checkout_stores *stores, firn_slice path)
+fi_checkout_stores_is_lock(const struct fi_checkout_stores *stores, firn_slice path)
 {
-    char name[FIRN_TREE_NAME_SIZE_MAX + 1];
+    char name[FI_TREE_NAME_SIZE_MAX + 1];
     firn_slice dir = split(path, name);
     return is_lock_in(stores, dir, name);
 }
 
 static bool
-is_left_out(const struct firn_checkout_stores *stores, firn_slice path, const char *name)
+is_left_out(const struct fi_checkout_stores *stores, firn_slice path, const char *name)
 {
-    char folder[FIRN_TREE_NAME_SIZE_MAX + 1];
-    const struct firn_copy_capture *capture = capture_at(stores, path);
+    char folder[FI_TREE_NAME_SIZE_MAX + 1];
+    const struct fi_copy_capture *capture = capture_at(stores, path);
     if (is_lock_in(stores, path, name)) {
         return true;
     }
     if (capture != NULL) {
-        return firn_copy_capture_judge(capture, name).kind == FIRN_COPY_CAPTURE_LEFT_OUT;
+        return fi_copy_capture_judge(capture, name).kind == FI_COPY_CAPTURE_LEFT_OUT;
     }
     capture = capture_at(stores, split(path, folder));
-    return path.size > 0 && capture != NULL && firn_copy_capture_has_folder(folder) &&
-           firn_copy_capture_judge_in_folder(name).kind == FIRN_COPY_CAPTURE_LEFT_OUT;
+    return path.size > 0 && capture != NULL && fi_copy_capture_has_folder(folder) &&
+           fi_copy_capture_judge_in_folder(name).kind == FI_COPY_CAPTURE_LEFT_OUT;
 }
 
 bool
-firn_checkout_stores_is_leftover(const struct firn_checkout_stores *stores, struct firn_os_dir *dir,
-                                 firn_slice path, const char *name)
+fi_checkout_stores_is_leftover(const struct fi_checkout_stores *stores, struct fi_os_dir *dir,
+                               firn_slice path, const char *name)
 {
-    struct firn_os_stat stat;
-    return is_left_out(stores, path, name) && firn_os_stat(dir, name, &stat, NULL) == FIRN_OK &&
-           stat.kind != FIRN_OS_DIR;
+    struct fi_os_stat stat;
+    return is_left_out(stores, path, name) && fi_os_stat(dir, name, &stat, NULL) == FIRN_OK &&
+           stat.kind != FI_OS_DIR;
 }
 
 struct clearing {
-    const struct firn_checkout_stores *stores;
-    struct firn_os_dir *dir;
+    const struct fi_checkout_stores *stores;
+    struct fi_os_dir *dir;
     firn_slice path;
     bool has_lock;
     bool has_more;
@@ -383,28 +381,28 @@ struct clearing {
 };
 
 static int
-clear_one(void *ctx, const struct firn_os_dirent *entry)
+clear_one(void *ctx, const struct fi_os_dirent *entry)
 {
     struct clearing *clearing = ctx;
-    if (!firn_checkout_stores_is_leftover(clearing->stores, clearing->dir, clearing->path,
-                                          entry->name)) {
+    if (!fi_checkout_stores_is_leftover(clearing->stores, clearing->dir, clearing->path,
+                                        entry->name)) {
         clearing->has_more = true;
         return FIRN_OK;
     }
-    if (firn_copy_capture_is_lock(entry->name)) {
+    if (fi_copy_capture_is_lock(entry->name)) {
         clearing->has_lock = true;
         return FIRN_OK;
     }
-    return firn_os_remove_file(clearing->dir, entry->name, clearing->err);
+    return fi_os_remove_file(clearing->dir, entry->name, clearing->err);
 }
 
 int
-firn_checkout_stores_clear(const struct firn_checkout_stores *stores, struct firn_os_dir *dir,
-                           firn_slice path, firn_error *err)
+fi_checkout_stores_clear(const struct fi_checkout_stores *stores, struct fi_os_dir *dir,
+                         firn_slice path, firn_error *err)
 {
     struct clearing clearing = {.stores = stores, .dir = dir, .path = path, .err = err};
-    int rc = firn_os_dir_list(dir, clear_one, &clearing, err);
+    int rc = fi_os_dir_list(dir, clear_one, &clearing, err);
     return rc == FIRN_OK && clearing.has_lock && !clearing.has_more
-               ? firn_copy_capture_remove_lock(dir, err)
+               ? fi_copy_capture_remove_lock(dir, err)
                : rc;
 }

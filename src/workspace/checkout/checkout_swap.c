@@ -27,31 +27,31 @@
 #include "codec/hex.h"
 
 struct swapping {
-    struct firn_checkout_place staged;
-    struct firn_checkout_place final;
-    struct firn_os_dir *dir;
-    struct firn_buf dir_path;
-    struct firn_buf vanishing; /* path of the directory that became something else, if inside one */
-    struct firn_checkout_dir *around; /* where the walk of swap_one is: dir_around */
+    struct fi_checkout_place staged;
+    struct fi_checkout_place final;
+    struct fi_os_dir *dir;
+    struct fi_buf dir_path;
+    struct fi_buf vanishing; /* path of the directory that became something else, if inside one */
+    struct fi_checkout_dir *around; /* where the walk of swap_one is: dir_around */
 };
 
 static bool
-changes_type(const struct firn_difference_walk_change *change)
+changes_type(const struct fi_difference_walk_change *change)
 {
-    return change->kind == FIRN_DIFFERENCE_WALK_CHANGED &&
-           (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0;
+    return change->kind == FI_DIFFERENCE_WALK_CHANGED &&
+           (change->what & FI_DIFFERENCE_WALK_TYPE) != 0;
 }
 
 static int
-open_final(struct firn_checkout *checkout, firn_slice path, firn_error *err)
+open_final(struct fi_checkout *checkout, firn_slice path, firn_error *err)
 {
     struct swapping *swapping = checkout->swapping;
-    int rc = firn_checkout_final_place(path, &swapping->final, err);
+    int rc = fi_checkout_final_place(path, &swapping->final, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return firn_checkout_open_dir(checkout, &swapping->final.dir, &swapping->dir,
-                                  &swapping->dir_path, err);
+    return fi_checkout_open_dir(checkout, &swapping->final.dir, &swapping->dir, &swapping->dir_path,
+                                err);
 }
 
 /* ---- nothing was touched meanwhile ---- */
@@ -59,26 +59,26 @@ open_final(struct firn_checkout *checkout, firn_slice path, firn_error *err)
 static int
 refuse_touched(firn_slice path, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CONFLICT,
-                          "'%.*s' was changed by another process during the restore; nothing was "
-                          "changed, run it again",
-                          (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
+    return fi_error_set(err, FIRN_CONFLICT,
+                        "'%.*s' was changed by another process during the restore; nothing was "
+                        "changed, run it again",
+                        (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
 /* The name of an entry to add must be free; entries inside a new directory come with that
  * directory. */
 static int
-check_still_free(struct firn_checkout *checkout, firn_slice path, firn_error *err)
+check_still_free(struct fi_checkout *checkout, firn_slice path, firn_error *err)
 {
     struct swapping *swapping = checkout->swapping;
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     int rc;
-    FIRN_TRY(firn_checkout_staged_place(checkout, path, &swapping->staged, err));
+    FI_TRY(fi_checkout_staged_place(checkout, path, &swapping->staged, err));
     if (swapping->staged.is_direct) {
         return FIRN_OK;
     }
-    FIRN_TRY(open_final(checkout, path, err));
-    rc = firn_os_stat(swapping->dir, swapping->final.name, &stat, err);
+    FI_TRY(open_final(checkout, path, err));
+    rc = fi_os_stat(swapping->dir, swapping->final.name, &stat, err);
     if (rc == FIRN_OK) {
         return refuse_touched(path, err);
     }
@@ -104,15 +104,15 @@ out:
 
 /* Whether an entry equals what was saved in everything except its content. */
 static bool
-displaced_is_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry *before)
+displaced_is_as_before(const struct fi_os_stat *stat, const struct fi_tree_entry *before)
 {
     switch (before->kind) {
-    case FIRN_TREE_DIR:
-        return stat->kind == FIRN_OS_DIR;
-    case FIRN_TREE_SYMLINK:
-        return stat->kind == FIRN_OS_SYMLINK && stat->mtime_ns == before->mtime_ns;
-    case FIRN_TREE_FILE:
-        return stat->kind == FIRN_OS_FILE && stat->size_bytes == before->size &&
+    case FI_TREE_DIR:
+        return stat->kind == FI_OS_DIR;
+    case FI_TREE_SYMLINK:
+        return stat->kind == FI_OS_SYMLINK && stat->mtime_ns == before->mtime_ns;
+    case FI_TREE_FILE:
+        return stat->kind == FI_OS_FILE && stat->size_bytes == before->size &&
                stat->mtime_ns == before->mtime_ns && stat->mode == before->mode &&
                stat->uid == before->uid && stat->gid == before->gid;
     default:
@@ -122,12 +122,12 @@ displaced_is_as_before(const struct firn_os_stat *stat, const struct firn_tree_e
 
 /* Of a store's file only the saved part counts; bytes after it are ignored. */
 static bool
-displaced_cut(const struct firn_checkout *checkout,
-              const struct firn_difference_walk_change *change, struct firn_os_stat *stat)
+displaced_cut(const struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
+              struct fi_os_stat *stat)
 {
-    const struct firn_tree_entry *before = change->before;
-    bool is_cut = checkout->options.stores != NULL && before->kind == FIRN_TREE_FILE &&
-                  firn_checkout_stores_is_cut(checkout->options.stores, change->path);
+    const struct fi_tree_entry *before = change->before;
+    bool is_cut = checkout->options.stores != NULL && before->kind == FI_TREE_FILE &&
+                  fi_checkout_stores_is_cut(checkout->options.stores, change->path);
     if (is_cut && stat->size_bytes > before->size) {
         stat->size_bytes = before->size;
     }
@@ -138,30 +138,30 @@ displaced_cut(const struct firn_checkout *checkout,
 /* The same while renames are in progress. A file with several names may already have the metadata
  * that another of its names got. */
 static bool
-is_still_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry *before)
+is_still_as_before(const struct fi_os_stat *stat, const struct fi_tree_entry *before)
 {
-    if (before->kind == FIRN_TREE_DIR || stat->nlink < 2) {
+    if (before->kind == FI_TREE_DIR || stat->nlink < 2) {
         return displaced_is_as_before(stat, before);
     }
-    return before->kind == FIRN_TREE_SYMLINK
-               ? stat->kind == FIRN_OS_SYMLINK
-               : stat->kind == FIRN_OS_FILE && stat->size_bytes == before->size;
+    return before->kind == FI_TREE_SYMLINK
+               ? stat->kind == FI_OS_SYMLINK
+               : stat->kind == FI_OS_FILE && stat->size_bytes == before->size;
 }
 
 /* Gives a kept entry whose own name is taken a visible name. */
 static int
-displaced_set_aside(struct firn_checkout *checkout, struct firn_os_dir *dir, const char *name,
+displaced_set_aside(struct fi_checkout *checkout, struct fi_os_dir *dir, const char *name,
                     firn_slice path, firn_error *err)
 {
-    char kept[FIRN_TREE_NAME_SIZE_MAX + 1];
-    int rc = firn_checkout_swap_set_aside(dir, name, firn_checkout_name_in(path),
-                                          checkout->options.tag, kept, err);
+    char kept[FI_TREE_NAME_SIZE_MAX + 1];
+    int rc = fi_checkout_swap_set_aside(dir, name, fi_checkout_name_in(path), checkout->options.tag,
+                                        kept, err);
     if (rc == FIRN_OK) {
-        char text[FIRN_TREE_NAME_SIZE_MAX + 128];
+        char text[FI_TREE_NAME_SIZE_MAX + 128];
         (void)snprintf(
             text, sizeof text,
             "kept beside it as '%s': it was changed by another process during the restore", kept);
-        firn_checkout_notice(checkout, FIRN_NOTICE_KEPT, path, text);
+        fi_checkout_notice(checkout, FIRN_NOTICE_KEPT, path, text);
         checkout->counts.kept++;
     }
     return rc;
@@ -169,7 +169,7 @@ displaced_set_aside(struct firn_checkout *checkout, struct firn_os_dir *dir, con
 
 /* Whether a write after the scan may have left size and time unchanged. */
 static bool
-may_hide_a_write(const struct firn_checkout *checkout, const struct firn_os_stat *stat)
+may_hide_a_write(const struct fi_checkout *checkout, const struct fi_os_stat *stat)
 {
     if (checkout->syncs_each && stat->size_bytes <= READ_AGAIN_SIZE_MAX) {
         return true;
@@ -180,65 +180,64 @@ may_hide_a_write(const struct firn_checkout *checkout, const struct firn_os_stat
 
 /* Whether the displaced entry, which is now under `name`, is what was saved. */
 static int
-displaced_look(struct firn_checkout *checkout, struct firn_os_dir *dir, const char *name,
-               const struct firn_difference_walk_change *change, bool *out_is_same, firn_error *err)
+displaced_look(struct fi_checkout *checkout, struct fi_os_dir *dir, const char *name,
+               const struct fi_difference_walk_change *change, bool *out_is_same, firn_error *err)
 {
-    const struct firn_tree_entry *before = change->before;
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(dir, name, &stat, err);
+    const struct fi_tree_entry *before = change->before;
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(dir, name, &stat, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     bool is_cut = displaced_cut(checkout, change, &stat);
     *out_is_same = is_still_as_before(&stat, before);
-    bool is_file = before->kind == FIRN_TREE_FILE && stat.size_bytes > 0;
-    DCHECK(!*out_is_same ||
-           (before->kind == FIRN_TREE_DIR) == (stat.kind == FIRN_OS_DIR)); /* (I6) */
+    bool is_file = before->kind == FI_TREE_FILE && stat.size_bytes > 0;
+    DCHECK(!*out_is_same || (before->kind == FI_TREE_DIR) == (stat.kind == FI_OS_DIR)); /* (I6) */
     if (!*out_is_same || (is_file && !may_hide_a_write(checkout, &stat)) ||
-        before->kind == FIRN_TREE_DIR) {
+        before->kind == FI_TREE_DIR) {
         return FIRN_OK;
     }
-    struct firn_buf buf = {0};
-    struct firn_checkout_look look = {.dir = dir,
-                                      .name = name,
-                                      .stat = &stat,
-                                      .is_cut = is_cut,
-                                      .buf = &buf,
-                                      .objects = checkout->options.objects};
-    rc = firn_checkout_look_equal(&look, before, out_is_same, err);
-    firn_buf_deinit(&buf);
+    struct fi_buf buf = {0};
+    struct fi_checkout_look look = {.dir = dir,
+                                    .name = name,
+                                    .stat = &stat,
+                                    .is_cut = is_cut,
+                                    .buf = &buf,
+                                    .objects = checkout->options.objects};
+    rc = fi_checkout_look_equal(&look, before, out_is_same, err);
+    fi_buf_deinit(&buf);
     return rc;
 }
 
 /* Reports an entry that another process changed too late for the restore to be given up. */
 static void
-displaced_tell(struct firn_checkout *checkout, firn_slice path)
+displaced_tell(struct fi_checkout *checkout, firn_slice path)
 {
     DCHECK(checkout->swapping != NULL && checkout->batch == NULL); /* no other thread counts */
     checkout->counts.kept++;
-    firn_checkout_notice(checkout, FIRN_NOTICE_KEPT, path,
-                         "it was changed by another process during the restore");
+    fi_checkout_notice(checkout, FIRN_NOTICE_KEPT, path,
+                       "it was changed by another process during the restore");
 }
 
 static int
-check_untouched(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+check_untouched(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *checkout = ctx;
-    if (change->path.size == 0 || change->kind == FIRN_DIFFERENCE_WALK_SAME) {
+    struct fi_checkout *checkout = ctx;
+    if (change->path.size == 0 || change->kind == FI_DIFFERENCE_WALK_SAME) {
         return FIRN_OK;
     }
     DCHECK(!checkout->progress.is_finishing); /* nothing has moved yet */
-    int rc = firn_checkout_progress(checkout, 1, 0, err);
+    int rc = fi_checkout_progress(checkout, 1, 0, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     if (change->before == NULL) {
         return check_still_free(checkout, change->path, err);
     }
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     rc = open_final(checkout, change->path, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_stat(checkout->swapping->dir, checkout->swapping->final.name, &stat, err);
+        rc = fi_os_stat(checkout->swapping->dir, checkout->swapping->final.name, &stat, err);
     }
     if (rc == FIRN_OK) {
         (void)displaced_cut(checkout, change, &stat);
@@ -253,16 +252,16 @@ check_untouched(void *ctx, const struct firn_difference_walk_change *change, fir
 
 /* Removes what was staged for an entry that stays, and reports why it stays. */
 static int
-leave_refused(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+leave_refused(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
               const firn_error *cause, firn_error *err)
 {
     struct swapping *swapping = checkout->swapping;
-    CHECK(firn_tree_reserved_is_temporary(firn_str(swapping->staged.name))); /* (I3) */
-    int rc = change->after->kind == FIRN_TREE_DIR
-                 ? firn_checkout_clear_place(checkout, &swapping->staged, err)
-                 : firn_os_remove_file(swapping->dir, swapping->staged.name, err);
+    CHECK(fi_tree_reserved_is_temporary(firn_str(swapping->staged.name))); /* (I3) */
+    int rc = change->after->kind == FI_TREE_DIR
+                 ? fi_checkout_clear_place(checkout, &swapping->staged, err)
+                 : fi_os_remove_file(swapping->dir, swapping->staged.name, err);
     rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-    return rc == FIRN_OK ? firn_checkout_left_behind(checkout, change->path, cause->text, err) : rc;
+    return rc == FIRN_OK ? fi_checkout_left_behind(checkout, change->path, cause->text, err) : rc;
 }
 
 /* Returns rc; a failure has its text in cause. */
@@ -270,14 +269,14 @@ static int
 fail_with(int rc, const firn_error *cause, firn_error *err)
 {
     if (rc != FIRN_OK) {
-        firn_error_copy(err, cause);
+        fi_error_copy(err, cause);
     }
     return rc;
 }
 
 /* Replaces the old file by the staged one, unless the old one was changed meanwhile. */
 static int
-replace(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+replace(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
         firn_error *err)
 {
     struct swapping *swapping = checkout->swapping;
@@ -285,66 +284,66 @@ replace(struct firn_checkout *checkout, const struct firn_difference_walk_change
     const char *final = swapping->final.name;
     bool is_same = true;
     firn_error cause;
-    DCHECK(change->before->kind != FIRN_TREE_DIR && change->after->kind != FIRN_TREE_DIR);
-    int rc = firn_checkout_swap_exchange(swapping->dir, staged, final, &cause);
-    if (firn_checkout_plan_is_refusal(rc)) {
+    DCHECK(change->before->kind != FI_TREE_DIR && change->after->kind != FI_TREE_DIR);
+    int rc = fi_checkout_swap_exchange(swapping->dir, staged, final, &cause);
+    if (fi_checkout_plan_is_refusal(rc)) {
         return leave_refused(checkout, change, &cause, err);
     }
     rc = fail_with(rc, &cause, err);
     if (rc == FIRN_NOT_FOUND) { /* gone: nothing can be overwritten */
-        return firn_os_rename(swapping->dir, staged, swapping->dir, final,
-                              FIRN_OS_RENAME_NO_REPLACE, err);
+        return fi_os_rename(swapping->dir, staged, swapping->dir, final, FI_OS_RENAME_NO_REPLACE,
+                            err);
     }
     if (rc == FIRN_OK) {
         rc = displaced_look(checkout, checkout->swapping->dir, staged, change, &is_same, err);
     }
     if (rc == FIRN_OK && !is_same) {
         displaced_tell(checkout, change->path);
-        rc = firn_checkout_swap_exchange(swapping->dir, staged, final, err);
+        rc = fi_checkout_swap_exchange(swapping->dir, staged, final, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_os_remove_file(swapping->dir, staged, &cause);
-    if (firn_checkout_plan_is_refusal(rc) && is_same) { /* the old one cannot be removed: exchange
+    rc = fi_os_remove_file(swapping->dir, staged, &cause);
+    if (fi_checkout_plan_is_refusal(rc) && is_same) { /* the old one cannot be removed: exchange
                                                          * back */
-        rc = firn_checkout_swap_exchange(swapping->dir, staged, final, err);
+        rc = fi_checkout_swap_exchange(swapping->dir, staged, final, err);
         return rc == FIRN_OK ? leave_refused(checkout, change, &cause, err) : rc;
     }
     return fail_with(rc, &cause, err);
 }
 
 static int
-put_in_place(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+put_in_place(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
              firn_error *err)
 {
     struct swapping *swapping = checkout->swapping;
     int rc;
-    DCHECK(checkout->progress.is_finishing && !firn_checkout_left_has(checkout, change->path));
-    FIRN_TRY(firn_checkout_staged_place(checkout, change->path, &swapping->staged, err));
+    DCHECK(checkout->progress.is_finishing && !fi_checkout_left_has(checkout, change->path));
+    FI_TRY(fi_checkout_staged_place(checkout, change->path, &swapping->staged, err));
     if (swapping->staged.is_direct) {
         return FIRN_OK;
     }
-    FIRN_TRY(open_final(checkout, change->path, err));
-    DCHECK(firn_slice_equal(firn_buf_slice(&swapping->staged.dir),
-                            firn_buf_slice(&swapping->final.dir))); /* both names are in dir */
-    if (change->kind == FIRN_DIFFERENCE_WALK_CHANGED && !changes_type(change)) {
+    FI_TRY(open_final(checkout, change->path, err));
+    DCHECK(fi_slice_equal(fi_buf_slice(&swapping->staged.dir),
+                          fi_buf_slice(&swapping->final.dir))); /* both names are in dir */
+    if (change->kind == FI_DIFFERENCE_WALK_CHANGED && !changes_type(change)) {
         return replace(checkout, change, err);
     }
     firn_error cause;
     if (changes_type(change)) {
-        rc = firn_checkout_swap_exchange(swapping->dir, swapping->staged.name, swapping->final.name,
-                                         &cause);
+        rc = fi_checkout_swap_exchange(swapping->dir, swapping->staged.name, swapping->final.name,
+                                       &cause);
     } else {
-        rc = firn_os_rename(swapping->dir, swapping->staged.name, swapping->dir,
-                            swapping->final.name, FIRN_OS_RENAME_NO_REPLACE, &cause);
-        if (rc == FIRN_EXISTS && change->after->kind != FIRN_TREE_DIR) {
+        rc = fi_os_rename(swapping->dir, swapping->staged.name, swapping->dir, swapping->final.name,
+                          FI_OS_RENAME_NO_REPLACE, &cause);
+        if (rc == FIRN_EXISTS && change->after->kind != FI_TREE_DIR) {
             displaced_tell(checkout, change->path);
-            rc = firn_os_remove_file(swapping->dir, swapping->staged.name, &cause);
+            rc = fi_os_remove_file(swapping->dir, swapping->staged.name, &cause);
         }
     }
-    rc = firn_checkout_plan_is_refusal(rc) ? leave_refused(checkout, change, &cause, err)
-                                           : fail_with(rc, &cause, err);
+    rc = fi_checkout_plan_is_refusal(rc) ? leave_refused(checkout, change, &cause, err)
+                                         : fail_with(rc, &cause, err);
 out:
     return rc;
 }
@@ -352,22 +351,22 @@ out:
 static bool
 is_below(firn_slice path, firn_slice dir)
 {
-    return path.size > dir.size && firn_slice_has_prefix(path, dir) &&
+    return path.size > dir.size && fi_slice_has_prefix(path, dir) &&
            (dir.size == 0 || path.data[dir.size] == '/');
 }
 
 /* Whether none of the remembered directories is below this one. */
 static bool
-is_deepest(const struct firn_checkout *checkout, firn_slice path)
+is_deepest(const struct fi_checkout *checkout, firn_slice path)
 {
     return checkout->dirs == NULL || !is_below(firn_str(checkout->dirs->path), path);
 }
 
 /* The innermost remembered directory that a path is in, or NULL. */
-static struct firn_checkout_dir *
-dir_around(struct firn_checkout *checkout, firn_slice path)
+static struct fi_checkout_dir *
+dir_around(struct fi_checkout *checkout, firn_slice path)
 {
-    struct firn_checkout_dir *dir = checkout->swapping->around;
+    struct fi_checkout_dir *dir = checkout->swapping->around;
     while (dir != NULL && !is_below(path, firn_str(dir->path))) {
         dir = dir->parent;
     }
@@ -376,24 +375,23 @@ dir_around(struct firn_checkout *checkout, firn_slice path)
 }
 
 static int
-remember_dir(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+remember_dir(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
              firn_error *err)
 {
-    DCHECK(change->after->kind == FIRN_TREE_DIR && is_deepest(checkout, change->path));
-    DCHECK(!firn_checkout_left_has(checkout, change->path)); /* it exists and gets its attributes */
-    struct firn_checkout_dir *dir = firn_arena_alloc(&checkout->arena, sizeof *dir);
+    DCHECK(change->after->kind == FI_TREE_DIR && is_deepest(checkout, change->path));
+    DCHECK(!fi_checkout_left_has(checkout, change->path)); /* it exists and gets its attributes */
+    struct fi_checkout_dir *dir = fi_arena_alloc(&checkout->arena, sizeof *dir);
     if (dir == NULL) {
-        return firn_error_no_memory(err, "a list of directories");
+        return fi_error_no_memory(err, "a list of directories");
     }
-    *dir = (struct firn_checkout_dir){.entry = *change->after,
-                                      .only_time = change->kind == FIRN_DIFFERENCE_WALK_SAME,
-                                      .parent = dir_around(checkout, change->path)};
-    dir->path =
-        firn_arena_str(&checkout->arena, (const char *)change->path.data, change->path.size);
+    *dir = (struct fi_checkout_dir){.entry = *change->after,
+                                    .only_time = change->kind == FI_DIFFERENCE_WALK_SAME,
+                                    .parent = dir_around(checkout, change->path)};
+    dir->path = fi_arena_str(&checkout->arena, (const char *)change->path.data, change->path.size);
     dir->entry.xattrs.data =
-        firn_arena_copy(&checkout->arena, change->after->xattrs.data, change->after->xattrs.size);
+        fi_arena_copy(&checkout->arena, change->after->xattrs.data, change->after->xattrs.size);
     if (dir->path == NULL || dir->entry.xattrs.data == NULL) {
-        return firn_error_no_memory(err, "a list of directories");
+        return fi_error_no_memory(err, "a list of directories");
     }
     dir->next = checkout->dirs;
     checkout->dirs = dir;
@@ -402,11 +400,11 @@ remember_dir(struct firn_checkout *checkout, const struct firn_difference_walk_c
 }
 
 static int
-swap_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+swap_one(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *checkout = ctx;
-    if (change->kind != FIRN_DIFFERENCE_WALK_SAME) {
-        struct firn_checkout_dir *dir = dir_around(checkout, change->path);
+    struct fi_checkout *checkout = ctx;
+    if (change->kind != FI_DIFFERENCE_WALK_SAME) {
+        struct fi_checkout_dir *dir = dir_around(checkout, change->path);
         if (dir != NULL) {
             dir->is_touched = true;
         }
@@ -414,21 +412,21 @@ swap_one(void *ctx, const struct firn_difference_walk_change *change, firn_error
     if (change->after == NULL) {
         return FIRN_OK;
     }
-    bool is_dir = change->after->kind == FIRN_TREE_DIR;
+    bool is_dir = change->after->kind == FI_TREE_DIR;
     int rc = FIRN_OK;
-    if (firn_checkout_needs_content(change) || firn_checkout_makes_dir(change)) {
-        FIRN_TRY(put_in_place(checkout, change, err));
-    } else if (!is_dir && change->kind == FIRN_DIFFERENCE_WALK_CHANGED) {
-        FIRN_TRY(open_final(checkout, change->path, err));
-        struct firn_os_node node = {.dir = checkout->swapping->dir,
-                                    .name = checkout->swapping->final.name};
-        FIRN_TRY(firn_checkout_stage_write_metadata(&checkout->writers[0], node, change->path,
-                                                    change->after, err));
+    if (fi_checkout_needs_content(change) || fi_checkout_makes_dir(change)) {
+        FI_TRY(put_in_place(checkout, change, err));
+    } else if (!is_dir && change->kind == FI_DIFFERENCE_WALK_CHANGED) {
+        FI_TRY(open_final(checkout, change->path, err));
+        struct fi_os_node node = {.dir = checkout->swapping->dir,
+                                  .name = checkout->swapping->final.name};
+        FI_TRY(fi_checkout_stage_write_metadata(&checkout->writers[0], node, change->path,
+                                                change->after, err));
     }
     if (!is_dir) {
-        return firn_checkout_progress(checkout, change->kind != FIRN_DIFFERENCE_WALK_SAME, 0, err);
+        return fi_checkout_progress(checkout, change->kind != FI_DIFFERENCE_WALK_SAME, 0, err);
     }
-    if (!firn_checkout_left_has(checkout, change->path)) { /* a refused one is not there */
+    if (!fi_checkout_left_has(checkout, change->path)) { /* a refused one is not there */
         rc = remember_dir(checkout, change, err);
     }
 out:
@@ -439,9 +437,9 @@ out:
 
 /* Whether a path is below a directory that became something else, and so has been moved. */
 static bool
-is_in_vanishing(const struct firn_checkout *checkout, firn_slice path)
+is_in_vanishing(const struct fi_checkout *checkout, firn_slice path)
 {
-    const struct firn_buf *vanishing = &checkout->swapping->vanishing;
+    const struct fi_buf *vanishing = &checkout->swapping->vanishing;
     return vanishing->size > 0 && path.size > vanishing->size &&
            path.data[vanishing->size] == '/' &&
            memcmp(path.data, vanishing->data, vanishing->size) == 0;
@@ -450,42 +448,42 @@ is_in_vanishing(const struct firn_checkout *checkout, firn_slice path)
 /* Opens the directory that an entry to be removed is in now: its own, or, inside a directory that
  * became something else, one below that directory's temporary name. */
 static int
-open_removed(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+open_removed(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
              firn_error *err)
 {
     struct swapping *swapping = checkout->swapping;
     firn_slice path = change->path;
     if (changes_type(change)) {
-        FIRN_TRY_RETURN(firn_checkout_staged_place(checkout, path, &swapping->final, err));
+        FI_TRY_RETURN(fi_checkout_staged_place(checkout, path, &swapping->final, err));
     } else if (is_in_vanishing(checkout, path)) {
-        FIRN_TRY_RETURN(firn_checkout_moved_place(checkout, path, swapping->vanishing.size,
-                                                  &swapping->final, err));
+        FI_TRY_RETURN(fi_checkout_moved_place(checkout, path, swapping->vanishing.size,
+                                              &swapping->final, err));
     } else {
-        FIRN_TRY_RETURN(firn_checkout_final_place(path, &swapping->final, err));
+        FI_TRY_RETURN(fi_checkout_final_place(path, &swapping->final, err));
     }
-    return firn_checkout_open_dir(checkout, &swapping->final.dir, &swapping->dir,
-                                  &swapping->dir_path, err);
+    return fi_checkout_open_dir(checkout, &swapping->final.dir, &swapping->dir, &swapping->dir_path,
+                                err);
 }
 
 static int
-remember_removed_dir(struct firn_checkout *checkout, firn_slice path, firn_error *err)
+remember_removed_dir(struct fi_checkout *checkout, firn_slice path, firn_error *err)
 {
-    const struct firn_checkout_place *place = &checkout->swapping->final;
-    struct firn_buf *list = &checkout->removed_dirs;
+    const struct fi_checkout_place *place = &checkout->swapping->final;
+    struct fi_buf *list = &checkout->removed_dirs;
     int rc;
     /* Three texts: parent, name, and the path for messages. */
-    FIRN_TRY(firn_buf_append(list, place->dir.data, place->dir.size + 1));
-    FIRN_TRY(firn_buf_append(list, place->name, strlen(place->name) + 1));
-    FIRN_TRY(firn_buf_append_slice(list, path));
-    FIRN_TRY(firn_buf_append_u8(list, 0));
+    FI_TRY(fi_buf_append(list, place->dir.data, place->dir.size + 1));
+    FI_TRY(fi_buf_append(list, place->name, strlen(place->name) + 1));
+    FI_TRY(fi_buf_append_slice(list, path));
+    FI_TRY(fi_buf_append_u8(list, 0));
     return FIRN_OK;
 out:
-    return firn_error_no_memory(err, "a list of directories");
+    return fi_error_no_memory(err, "a list of directories");
 }
 
 /* Removes a file that no path of the user's reaches any more, unless it was changed before that. */
 static int
-remove_displaced(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+remove_displaced(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
                  const char *name, bool *out_keep, firn_error *err)
 {
     bool is_same = false;
@@ -495,35 +493,35 @@ remove_displaced(struct firn_checkout *checkout, const struct firn_difference_wa
         return FIRN_OK;
     }
     CHECK(rc != FIRN_OK || is_same); /* (I1) and (I7) */
-    return rc == FIRN_OK ? firn_os_remove_file(checkout->swapping->dir, name, err) : rc;
+    return rc == FIRN_OK ? fi_os_remove_file(checkout->swapping->dir, name, err) : rc;
 }
 
 /* Renames a file so that other processes cannot reach it, and then removes it. */
 static int
-remove_in_place(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+remove_in_place(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
                 firn_error *err)
 {
-    struct firn_os_dir *dir = checkout->swapping->dir;
+    struct fi_os_dir *dir = checkout->swapping->dir;
     const char *final = checkout->swapping->final.name;
-    char aside[FIRN_CHECKOUT_NAME_SIZE];
+    char aside[FI_CHECKOUT_NAME_SIZE];
     bool is_kept;
     int rc;
     firn_error cause;
-    DCHECK(!firn_checkout_left_has(checkout, change->path)); /* (I5) of checkout.c */
-    firn_checkout_temporary_name(checkout->options.tag, change->path, aside);
-    rc = firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, &cause);
-    if (firn_checkout_plan_is_refusal(rc)) {
-        return firn_checkout_left_behind(checkout, change->path, cause.text, err);
+    DCHECK(!fi_checkout_left_has(checkout, change->path)); /* (I5) of checkout.c */
+    fi_checkout_temporary_name(checkout->options.tag, change->path, aside);
+    rc = fi_os_rename(dir, final, dir, aside, FI_OS_RENAME_NO_REPLACE, &cause);
+    if (fi_checkout_plan_is_refusal(rc)) {
+        return fi_checkout_left_behind(checkout, change->path, cause.text, err);
     }
-    FIRN_TRY(fail_with(rc, &cause, err));
+    FI_TRY(fail_with(rc, &cause, err));
     rc = remove_displaced(checkout, change, aside, &is_kept, &cause);
-    if (firn_checkout_plan_is_refusal(rc)) {
-        FIRN_TRY(firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
-        return firn_checkout_left_behind(checkout, change->path, cause.text, err);
+    if (fi_checkout_plan_is_refusal(rc)) {
+        FI_TRY(fi_os_rename(dir, aside, dir, final, FI_OS_RENAME_NO_REPLACE, err));
+        return fi_checkout_left_behind(checkout, change->path, cause.text, err);
     }
-    FIRN_TRY(fail_with(rc, &cause, err));
+    FI_TRY(fail_with(rc, &cause, err));
     if (is_kept) {
-        rc = firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err);
+        rc = fi_os_rename(dir, aside, dir, final, FI_OS_RENAME_NO_REPLACE, err);
         if (rc == FIRN_OK) {
             displaced_tell(checkout, change->path);
         } else if (rc == FIRN_EXISTS) { /* (I2) */
@@ -535,20 +533,20 @@ out:
 }
 
 static int
-remove_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+remove_one(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *checkout = ctx;
+    struct fi_checkout *checkout = ctx;
     bool is_type_change = changes_type(change);
-    if (change->kind != FIRN_DIFFERENCE_WALK_REMOVED && !is_type_change) {
+    if (change->kind != FI_DIFFERENCE_WALK_REMOVED && !is_type_change) {
         return FIRN_OK;
     }
     int rc;
-    FIRN_TRY(open_removed(checkout, change, err));
-    if (change->before->kind == FIRN_TREE_DIR) {
+    FI_TRY(open_removed(checkout, change, err));
+    if (change->before->kind == FI_TREE_DIR) {
         if (is_type_change) {
-            firn_buf_clear(&checkout->swapping->vanishing);
-            if (firn_buf_append_slice(&checkout->swapping->vanishing, change->path) != FIRN_OK) {
-                return firn_error_no_memory(err, "a path");
+            fi_buf_clear(&checkout->swapping->vanishing);
+            if (fi_buf_append_slice(&checkout->swapping->vanishing, change->path) != FIRN_OK) {
+                return fi_error_no_memory(err, "a path");
             }
         }
         return remember_removed_dir(checkout, change->path, err);
@@ -557,8 +555,8 @@ remove_one(void *ctx, const struct firn_difference_walk_change *change, firn_err
     if (is_type_change || is_in_vanishing(checkout, change->path)) {
         firn_error cause;
         rc = remove_displaced(checkout, change, checkout->swapping->final.name, &is_kept, &cause);
-        is_kept = is_kept || firn_checkout_plan_is_refusal(rc);
-        FIRN_TRY(firn_checkout_plan_is_refusal(rc) ? FIRN_OK : fail_with(rc, &cause, err));
+        is_kept = is_kept || fi_checkout_plan_is_refusal(rc);
+        FI_TRY(fi_checkout_plan_is_refusal(rc) ? FIRN_OK : fail_with(rc, &cause, err));
         if (is_kept && is_type_change) {
             rc = displaced_set_aside(checkout, checkout->swapping->dir,
                                      checkout->swapping->final.name, change->path, err);
@@ -566,10 +564,10 @@ remove_one(void *ctx, const struct firn_difference_walk_change *change, firn_err
             displaced_tell(checkout, change->path);
         }
     } else {
-        FIRN_TRY(remove_in_place(checkout, change, err));
+        FI_TRY(remove_in_place(checkout, change, err));
     }
     if (rc == FIRN_OK) {
-        rc = firn_checkout_progress(checkout, change->kind == FIRN_DIFFERENCE_WALK_REMOVED, 0, err);
+        rc = fi_checkout_progress(checkout, change->kind == FI_DIFFERENCE_WALK_REMOVED, 0, err);
     }
 out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -577,7 +575,7 @@ out:
 
 /* Removes the last text from a list of NUL-terminated texts. */
 static const char *
-take_last(struct firn_buf *list)
+take_last(struct fi_buf *list)
 {
     CHECK(list->size > 0 && list->data[list->size - 1] == 0);
     size_t end = list->size - 1;
@@ -591,50 +589,49 @@ take_last(struct firn_buf *list)
 
 /* Removes an empty directory. Files of a store that were not saved are removed with it. */
 static int
-remove_dir(struct firn_checkout *checkout, struct firn_os_dir *parent, const char *name,
+remove_dir(struct fi_checkout *checkout, struct fi_os_dir *parent, const char *name,
            firn_slice path, firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
-    int rc = firn_os_remove_dir(parent, name, err);
+    struct fi_os_dir *dir = NULL;
+    int rc = fi_os_remove_dir(parent, name, err);
     if (rc != FIRN_EXISTS || checkout->options.stores == NULL) {
         return rc;
     }
-    FIRN_TRY(firn_os_dir_open_beneath(parent, name, &dir, err));
-    FIRN_TRY(firn_checkout_stores_clear(checkout->options.stores, dir, path, err));
-    rc = firn_os_remove_dir(parent, name, err);
+    FI_TRY(fi_os_dir_open_beneath(parent, name, &dir, err));
+    FI_TRY(fi_checkout_stores_clear(checkout->options.stores, dir, path, err));
+    rc = fi_os_remove_dir(parent, name, err);
 out:
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc;
 }
 
 static int
-remove_dirs(struct firn_checkout *checkout, firn_error *err)
+remove_dirs(struct fi_checkout *checkout, firn_error *err)
 {
     int rc = FIRN_OK;
     while (rc == FIRN_OK && checkout->removed_dirs.size > 0) {
         const char *path = take_last(&checkout->removed_dirs);
         const char *name = take_last(&checkout->removed_dirs);
         const char *parent = take_last(&checkout->removed_dirs);
-        struct firn_os_dir *dir;
-        rc = firn_os_dir_open_beneath(checkout->options.root, parent, &dir, err);
+        struct fi_os_dir *dir;
+        rc = fi_os_dir_open_beneath(checkout->options.root, parent, &dir, err);
         if (rc != FIRN_OK) {
             break;
         }
         firn_error cause;
         rc = remove_dir(checkout, dir, name, firn_str(path), &cause);
-        bool is_displaced =
-            !firn_slice_equal(firn_str(name), firn_checkout_name_in(firn_str(path)));
-        if ((rc == FIRN_EXISTS || firn_checkout_plan_is_refusal(rc)) && is_displaced) {
+        bool is_displaced = !fi_slice_equal(firn_str(name), fi_checkout_name_in(firn_str(path)));
+        if ((rc == FIRN_EXISTS || fi_checkout_plan_is_refusal(rc)) && is_displaced) {
             rc = displaced_set_aside(checkout, dir, name, firn_str(path), err);
-        } else if (firn_checkout_plan_is_refusal(rc)) {
-            rc = firn_checkout_left_behind(checkout, firn_str(path), cause.text, err);
+        } else if (fi_checkout_plan_is_refusal(rc)) {
+            rc = fi_checkout_left_behind(checkout, firn_str(path), cause.text, err);
         } else {
             rc = fail_with(rc, &cause, err);
         }
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
         if (rc == FIRN_EXISTS) {
-            firn_checkout_notice(checkout, FIRN_NOTICE_KEPT, firn_str(path),
-                                 "it contains something that stays");
+            fi_checkout_notice(checkout, FIRN_NOTICE_KEPT, firn_str(path),
+                               "it contains something that stays");
             rc = FIRN_OK;
         }
     }
@@ -646,85 +643,85 @@ remove_dirs(struct firn_checkout *checkout, firn_error *err)
 /* Whether a directory is only on the way to what changed, so that it still has its own time. Where
  * entries were left alone after all, their directories had staged ones. */
 static bool
-is_passed_through(const struct firn_checkout *checkout, const struct firn_checkout_dir *dir)
+is_passed_through(const struct fi_checkout *checkout, const struct fi_checkout_dir *dir)
 {
     return dir->only_time && !dir->is_touched && checkout->loosened == NULL &&
            checkout->left.count == 0;
 }
 
 static int
-finish_dir(struct firn_checkout *checkout, const struct firn_checkout_dir *item, firn_error *err)
+finish_dir(struct fi_checkout *checkout, const struct fi_checkout_dir *item, firn_error *err)
 {
-    struct firn_os_dir *dir;
-    int rc = firn_os_dir_open_beneath(checkout->options.root, item->path, &dir, err);
+    struct fi_os_dir *dir;
+    int rc = fi_os_dir_open_beneath(checkout->options.root, item->path, &dir, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_os_node node = {.dir = dir};
+    struct fi_os_node node = {.dir = dir};
     if (item->only_time && checkout->loosened != NULL) {
-        rc = firn_os_set_mode(node, item->entry.mode, err);
-        rc = firn_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
+        rc = fi_os_set_mode(node, item->entry.mode, err);
+        rc = fi_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
     }
     if (rc != FIRN_OK) {
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
         return rc;
     }
     if (item->only_time) { /* only its owner may set a directory's time */
-        rc = firn_os_set_mtime(node, item->entry.mtime_ns, err);
-        rc = firn_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
+        rc = fi_os_set_mtime(node, item->entry.mtime_ns, err);
+        rc = fi_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
     } else {
-        rc = firn_checkout_stage_write_metadata(&checkout->writers[0], node, firn_str(item->path),
-                                                &item->entry, err);
+        rc = fi_checkout_stage_write_metadata(&checkout->writers[0], node, firn_str(item->path),
+                                              &item->entry, err);
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc;
 }
 
 int
-firn_checkout_swap(struct firn_checkout *checkout, firn_error *err)
+fi_checkout_swap(struct fi_checkout *checkout, firn_error *err)
 {
-    struct swapping *swapping = firn_alloc_zeroed(sizeof *swapping);
+    struct swapping *swapping = fi_alloc_zeroed(sizeof *swapping);
     if (swapping == NULL) {
-        firn_checkout_stage_undo(checkout);
-        return firn_error_no_memory(err, "a restore");
+        fi_checkout_stage_undo(checkout);
+        return fi_error_no_memory(err, "a restore");
     }
     DCHECK(checkout->swapping == NULL && checkout->dirs == NULL &&
            checkout->removed_dirs.size == 0);
     checkout->swapping = swapping;
-    const struct firn_checkout_counts *counts = &checkout->counts;
+    const struct fi_checkout_counts *counts = &checkout->counts;
     const uint64_t total = counts->added + counts->changed + counts->removed;
-    int rc = firn_checkout_phase(checkout, "look", total, 0, err);
+    int rc = fi_checkout_phase(checkout, "look", total, 0, err);
     if (rc == FIRN_OK && !checkout->into_empty) {
-        rc = firn_checkout_walk(checkout, check_untouched, err);
+        rc = fi_checkout_walk(checkout, check_untouched, err);
     }
     if (rc != FIRN_OK) {
-        firn_checkout_stage_undo(checkout);
+        fi_checkout_stage_undo(checkout);
         goto out;
     }
-    firn_checkout_finishing(checkout);
-    FIRN_TRY(firn_checkout_phase(checkout, "place", total, 0, err));
-    FIRN_TRY(firn_checkout_walk(checkout, swap_one, err));
-    FIRN_TRY(firn_checkout_phase_next(checkout, "remove", err));
-    FIRN_TRY(firn_checkout_walk(checkout, remove_one, err));
-    FIRN_TRY(remove_dirs(checkout, err));
-    FIRN_TRY(firn_checkout_phase(checkout, "finish", counts->directories, 0, err));
-    for (struct firn_checkout_dir **at = &checkout->dirs; *at != NULL;) {
+    fi_checkout_finishing(checkout);
+    FI_TRY(fi_checkout_phase(checkout, "place", total, 0, err));
+    FI_TRY(fi_checkout_walk(checkout, swap_one, err));
+    FI_TRY(fi_checkout_phase_next(checkout, "remove", err));
+    FI_TRY(fi_checkout_walk(checkout, remove_one, err));
+    FI_TRY(remove_dirs(checkout, err));
+    FI_TRY(fi_checkout_phase(checkout, "finish", counts->directories, 0, err));
+    for (struct fi_checkout_dir **at = &checkout->dirs; *at != NULL;) {
         if (is_passed_through(checkout, *at)) {
             *at = (*at)->next; /* neither finished nor synced */
         } else {
-            FIRN_TRY(finish_dir(checkout, *at, err));
+            FI_TRY(finish_dir(checkout, *at, err));
             at = &(*at)->next;
         }
-        FIRN_TRY(firn_checkout_progress(checkout, 1, 0, err));
+        FI_TRY(fi_checkout_progress(checkout, 1, 0, err));
     }
-    FIRN_TRY(firn_checkout_tighten(checkout, false, err));
+    FI_TRY(fi_checkout_tighten(checkout, false, err));
 out:
-    firn_os_dir_close(swapping->dir);
-    firn_buf_deinit(&swapping->dir_path);
-    firn_buf_deinit(&swapping->staged.dir);
-    firn_buf_deinit(&swapping->final.dir);
-    firn_buf_deinit(&swapping->vanishing);
-    firn_free(swapping);
+    fi_os_dir_close(swapping->dir);
+    fi_buf_deinit(&swapping->dir_path);
+    fi_buf_deinit(&swapping->staged.dir);
+    fi_buf_deinit(&swapping->final.dir);
+    fi_buf_deinit(&swapping->vanishing);
+    fi_free(swapping);
     checkout->swapping = NULL;
     return rc;
 }
@@ -742,7 +739,7 @@ enum { TAG_BYTES = 4, SUFFIX_ROOM = 32, TRIES_MAX = 1000 };
 static size_t
 part_of(firn_slice name)
 {
-    size_t size = FIRN_TREE_NAME_SIZE_MAX - SUFFIX_ROOM;
+    size_t size = FI_TREE_NAME_SIZE_MAX - SUFFIX_ROOM;
     if (name.size <= size) {
         return name.size;
     }
@@ -753,12 +750,11 @@ part_of(firn_slice name)
 }
 
 int
-firn_checkout_swap_set_aside(struct firn_os_dir *dir, const char *name, firn_slice wanted,
-                             const uint8_t *tag, char out[FIRN_TREE_NAME_SIZE_MAX + 1],
-                             firn_error *err)
+fi_checkout_swap_set_aside(struct fi_os_dir *dir, const char *name, firn_slice wanted,
+                           const uint8_t *tag, char out[FI_TREE_NAME_SIZE_MAX + 1], firn_error *err)
 {
     char hex[2 * TAG_BYTES + 1];
-    firn_hex_encode(tag, TAG_BYTES, hex);
+    fi_hex_encode(tag, TAG_BYTES, hex);
     int part = (int)part_of(wanted);
     int rc = FIRN_EXISTS;
     for (unsigned i = 1; rc == FIRN_EXISTS && i <= TRIES_MAX; i++) {
@@ -766,11 +762,11 @@ firn_checkout_swap_set_aside(struct firn_os_dir *dir, const char *name, firn_sli
         if (i > 1) {
             (void)snprintf(number, sizeof number, "-%u", i);
         }
-        (void)snprintf(out, FIRN_TREE_NAME_SIZE_MAX + 1, "%.*s.firn-kept-%s%s", part,
+        (void)snprintf(out, FI_TREE_NAME_SIZE_MAX + 1, "%.*s.firn-kept-%s%s", part,
                        (const char *)wanted.data, hex, number);
         /* The name must be whole: a cut would lose the number. */
-        DCHECK(firn_tree_name_is_valid(firn_str(out)));
-        rc = firn_os_rename(dir, name, dir, out, FIRN_OS_RENAME_NO_REPLACE, err);
+        DCHECK(fi_tree_name_is_valid(firn_str(out)));
+        rc = fi_os_rename(dir, name, dir, out, FI_OS_RENAME_NO_REPLACE, err);
     }
     return rc;
 }
@@ -783,20 +779,20 @@ firn_checkout_swap_set_aside(struct firn_os_dir *dir, const char *name, firn_sli
  * anything. */
 
 int
-firn_checkout_swap_exchange(struct firn_os_dir *dir, const char *temporary, const char *final,
-                            firn_error *err)
+fi_checkout_swap_exchange(struct fi_os_dir *dir, const char *temporary, const char *final,
+                          firn_error *err)
 {
-    DCHECK(firn_tree_reserved_is_temporary(firn_str(temporary)) && strcmp(temporary, final) != 0);
-    int rc = firn_os_rename(dir, temporary, dir, final, FIRN_OS_RENAME_EXCHANGE, err);
+    DCHECK(fi_tree_reserved_is_temporary(firn_str(temporary)) && strcmp(temporary, final) != 0);
+    int rc = fi_os_rename(dir, temporary, dir, final, FI_OS_RENAME_EXCHANGE, err);
     if (rc != FIRN_UNSUPPORTED && rc != FIRN_INVALID) {
         return rc;
     }
-    char aside[FIRN_CHECKOUT_NAME_SIZE];
+    char aside[FI_CHECKOUT_NAME_SIZE];
     (void)snprintf(aside, sizeof aside, "%.43s.old", temporary);
-    DCHECK(firn_tree_reserved_is_temporary(firn_str(aside))); /* recovery looks for this form */
-    FIRN_TRY(firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, err));
-    FIRN_TRY(firn_os_rename(dir, temporary, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
-    FIRN_TRY(firn_os_rename(dir, aside, dir, temporary, FIRN_OS_RENAME_NO_REPLACE, err));
+    DCHECK(fi_tree_reserved_is_temporary(firn_str(aside))); /* recovery looks for this form */
+    FI_TRY(fi_os_rename(dir, final, dir, aside, FI_OS_RENAME_NO_REPLACE, err));
+    FI_TRY(fi_os_rename(dir, temporary, dir, final, FI_OS_RENAME_NO_REPLACE, err));
+    FI_TRY(fi_os_rename(dir, aside, dir, temporary, FI_OS_RENAME_NO_REPLACE, err));
 out:
     return rc;
 }

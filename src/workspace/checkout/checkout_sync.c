@@ -15,10 +15,10 @@
 #include "checkout/checkout_internal.h"
 
 struct syncing {
-    struct firn_checkout *checkout;
-    struct firn_checkout_place place;
-    struct firn_os_dir *dir; /* opened last */
-    struct firn_buf dir_path;
+    struct fi_checkout *checkout;
+    struct fi_checkout_place place;
+    struct fi_os_dir *dir; /* opened last */
+    struct fi_buf dir_path;
 };
 
 /* Opens the directory of a place, and syncs it on request; does nothing if the place before was in
@@ -26,30 +26,30 @@ struct syncing {
 static int
 take_dir(struct syncing *syncing, bool sync, firn_error *err)
 {
-    firn_slice path = firn_buf_slice(&syncing->place.dir);
+    firn_slice path = fi_buf_slice(&syncing->place.dir);
     DCHECK(syncing->checkout->syncs_each);
-    if (syncing->dir != NULL && firn_slice_equal(path, firn_buf_slice(&syncing->dir_path))) {
+    if (syncing->dir != NULL && fi_slice_equal(path, fi_buf_slice(&syncing->dir_path))) {
         return FIRN_OK;
     }
-    firn_os_dir_close(syncing->dir);
+    fi_os_dir_close(syncing->dir);
     syncing->dir = NULL;
-    firn_buf_clear(&syncing->dir_path);
-    if (firn_buf_append_slice(&syncing->dir_path, path) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    fi_buf_clear(&syncing->dir_path);
+    if (fi_buf_append_slice(&syncing->dir_path, path) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    int rc = firn_os_dir_open_beneath(syncing->checkout->options.root,
-                                      (const char *)syncing->place.dir.data, &syncing->dir, err);
-    return rc == FIRN_OK && sync ? firn_os_dir_sync(syncing->dir, err) : rc;
+    int rc = fi_os_dir_open_beneath(syncing->checkout->options.root,
+                                    (const char *)syncing->place.dir.data, &syncing->dir, err);
+    return rc == FIRN_OK && sync ? fi_os_dir_sync(syncing->dir, err) : rc;
 }
 
 static int
-sync_staged_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+sync_staged_one(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct syncing *syncing = ctx;
-    if (!firn_checkout_needs_content(change) && !firn_checkout_makes_dir(change)) {
+    if (!fi_checkout_needs_content(change) && !fi_checkout_makes_dir(change)) {
         return FIRN_OK;
     }
-    int rc = firn_checkout_staged_place(syncing->checkout, change->path, &syncing->place, err);
+    int rc = fi_checkout_staged_place(syncing->checkout, change->path, &syncing->place, err);
     return rc == FIRN_OK ? take_dir(syncing, true, err) : rc;
 }
 
@@ -57,31 +57,31 @@ sync_staged_one(void *ctx, const struct firn_difference_walk_change *change, fir
 static int
 sync_attributes(struct syncing *syncing, firn_error *err)
 {
-    struct firn_os_file *file;
-    int rc = firn_os_file_open(syncing->dir, syncing->place.name, FIRN_OS_READ, 0, &file, err);
+    struct fi_os_file *file;
+    int rc = fi_os_file_open(syncing->dir, syncing->place.name, FI_OS_READ, 0, &file, err);
     if (rc == FIRN_DENIED) {
-        return firn_os_dir_sync_filesystem(syncing->checkout->options.root, err);
+        return fi_os_dir_sync_filesystem(syncing->checkout->options.root, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_os_file_sync_all(file, err);
-        firn_os_file_close(file);
+        rc = fi_os_file_sync_all(file, err);
+        fi_os_file_close(file);
     }
     return rc;
 }
 
 static int
-sync_swapped_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+sync_swapped_one(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct syncing *syncing = ctx;
-    if (change->kind == FIRN_DIFFERENCE_WALK_SAME || change->path.size == 0) {
+    if (change->kind == FI_DIFFERENCE_WALK_SAME || change->path.size == 0) {
         return FIRN_OK;
     }
     int rc;
-    FIRN_TRY(firn_checkout_final_place(change->path, &syncing->place, err));
+    FI_TRY(fi_checkout_final_place(change->path, &syncing->place, err));
     /* A directory of the walk is synced when it has got its attributes. */
-    FIRN_TRY(take_dir(syncing, syncing->checkout->options.filter != NULL, err));
-    if (change->kind == FIRN_DIFFERENCE_WALK_CHANGED && change->after->kind == FIRN_TREE_FILE &&
-        !firn_checkout_needs_content(change)) {
+    FI_TRY(take_dir(syncing, syncing->checkout->options.filter != NULL, err));
+    if (change->kind == FI_DIFFERENCE_WALK_CHANGED && change->after->kind == FI_TREE_FILE &&
+        !fi_checkout_needs_content(change)) {
         rc = sync_attributes(syncing, err);
     }
 out:
@@ -90,23 +90,23 @@ out:
 }
 
 static int
-walk(struct firn_checkout *checkout,
-     int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
+walk(struct fi_checkout *checkout,
+     int (*visit)(void *ctx, const struct fi_difference_walk_change *change, firn_error *err),
      firn_error *err)
 {
     struct syncing syncing = {.checkout = checkout};
-    int rc = firn_checkout_walk_with(checkout, visit, &syncing, err);
-    firn_os_dir_close(syncing.dir);
-    firn_buf_deinit(&syncing.dir_path);
-    firn_buf_deinit(&syncing.place.dir);
+    int rc = fi_checkout_walk_with(checkout, visit, &syncing, err);
+    fi_os_dir_close(syncing.dir);
+    fi_buf_deinit(&syncing.dir_path);
+    fi_buf_deinit(&syncing.place.dir);
     return rc;
 }
 
 /* Directories that are synced on all threads: a file system makes durable at once what waits. */
 struct dirs_syncing {
-    struct firn_checkout *checkout;
-    const struct firn_checkout_dir *next; /* under checkout->mutex, as the following */
-    int rc;                               /* the first failure */
+    struct fi_checkout *checkout;
+    const struct fi_checkout_dir *next; /* under checkout->mutex, as the following */
+    int rc;                             /* the first failure */
     firn_error err;
 };
 
@@ -114,59 +114,59 @@ static void
 sync_dirs(void *arg)
 {
     struct dirs_syncing *syncing = arg;
-    struct firn_checkout *checkout = syncing->checkout;
-    firn_os_mutex_lock(&checkout->mutex);
+    struct fi_checkout *checkout = syncing->checkout;
+    fi_os_mutex_lock(&checkout->mutex);
     while (syncing->next != NULL && syncing->rc == FIRN_OK) {
         const char *path = syncing->next->path;
         syncing->next = syncing->next->next;
-        firn_os_mutex_unlock(&checkout->mutex);
-        struct firn_os_dir *dir;
+        fi_os_mutex_unlock(&checkout->mutex);
+        struct fi_os_dir *dir;
         firn_error err;
-        int rc = firn_os_dir_open_beneath(checkout->options.root, path, &dir, &err);
+        int rc = fi_os_dir_open_beneath(checkout->options.root, path, &dir, &err);
         if (rc == FIRN_OK) {
-            rc = firn_os_dir_sync(dir, &err);
-            firn_os_dir_close(dir);
+            rc = fi_os_dir_sync(dir, &err);
+            fi_os_dir_close(dir);
         }
-        firn_os_mutex_lock(&checkout->mutex);
+        fi_os_mutex_lock(&checkout->mutex);
         if (rc != FIRN_OK && syncing->rc == FIRN_OK) {
             syncing->rc = rc;
             syncing->err = err;
         }
     }
-    firn_os_mutex_unlock(&checkout->mutex);
+    fi_os_mutex_unlock(&checkout->mutex);
 }
 
 static int
-sync_finished_dirs(struct firn_checkout *checkout, firn_error *err)
+sync_finished_dirs(struct fi_checkout *checkout, firn_error *err)
 {
     struct dirs_syncing syncing = {.checkout = checkout, .next = checkout->dirs};
     int rc = FIRN_OK;
     for (unsigned i = 0; i < checkout->writer_count && rc == FIRN_OK; i++) {
-        rc = firn_os_jobs_submit(checkout->jobs, sync_dirs, &syncing, err);
+        rc = fi_os_jobs_submit(checkout->jobs, sync_dirs, &syncing, err);
     }
-    firn_os_jobs_wait(checkout->jobs);
+    fi_os_jobs_wait(checkout->jobs);
     if (rc == FIRN_OK && syncing.rc != FIRN_OK) {
         rc = syncing.rc;
-        firn_error_copy(err, &syncing.err);
+        fi_error_copy(err, &syncing.err);
     }
     DCHECK(rc != FIRN_OK || syncing.next == NULL);
     return rc;
 }
 
 int
-firn_checkout_sync_staged(struct firn_checkout *checkout, firn_error *err)
+fi_checkout_sync_staged(struct fi_checkout *checkout, firn_error *err)
 {
     DCHECK(!checkout->into_empty && !checkout->progress.is_finishing);
     return checkout->syncs_each ? walk(checkout, sync_staged_one, err)
-                                : firn_os_dir_sync_filesystem(checkout->options.root, err);
+                                : fi_os_dir_sync_filesystem(checkout->options.root, err);
 }
 
 int
-firn_checkout_sync_swapped(struct firn_checkout *checkout, firn_error *err)
+fi_checkout_sync_swapped(struct fi_checkout *checkout, firn_error *err)
 {
     DCHECK(checkout->progress.is_finishing && checkout->removed_dirs.size == 0);
     if (!checkout->syncs_each) {
-        return firn_os_dir_sync_filesystem(checkout->options.root, err);
+        return fi_os_dir_sync_filesystem(checkout->options.root, err);
     }
     int rc = walk(checkout, sync_swapped_one, err);
     return rc == FIRN_OK ? sync_finished_dirs(checkout, err) : rc;

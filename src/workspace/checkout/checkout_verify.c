@@ -18,7 +18,7 @@ enum { TOLD_MAX = 100 };
 struct verifying {
     /* Under checkout->mutex. */
     uint64_t count;
-    struct firn_buf path; /* of the first one in the order of paths */
+    struct fi_buf path; /* of the first one in the order of paths */
     firn_error error;
     /* The content that was verified last, and the result. Files with the same content come one
      * after the other (checkout_batch.c), so each is verified about once. */
@@ -36,19 +36,19 @@ is_finding(int rc)
 
 /* *out_is_told is false once enough has been reported. */
 static int
-note(struct firn_checkout *checkout, firn_slice path, const firn_error *found, bool *out_is_told)
+note(struct fi_checkout *checkout, firn_slice path, const firn_error *found, bool *out_is_told)
 {
     DCHECK(is_finding(found->code)); /* the error for all of them is one of these */
     struct verifying *verifying = checkout->verifying;
     int rc = FIRN_OK;
-    firn_os_mutex_lock(&checkout->mutex);
+    fi_os_mutex_lock(&checkout->mutex);
     *out_is_told = verifying->count < TOLD_MAX;
-    if (verifying->count++ == 0 || firn_slice_compare(path, firn_buf_slice(&verifying->path)) < 0) {
-        firn_buf_clear(&verifying->path);
-        rc = firn_buf_append_slice(&verifying->path, path);
+    if (verifying->count++ == 0 || fi_slice_compare(path, fi_buf_slice(&verifying->path)) < 0) {
+        fi_buf_clear(&verifying->path);
+        rc = fi_buf_append_slice(&verifying->path, path);
         verifying->error = *found;
     }
-    firn_os_mutex_unlock(&checkout->mutex);
+    fi_os_mutex_unlock(&checkout->mutex);
     return rc;
 }
 
@@ -63,49 +63,49 @@ tick_unseen(void *ctx, uint64_t bytes, firn_error *err)
 
 /* Verifies a content, unless that was just done. */
 static int
-verify_content(struct firn_checkout_worker *worker, const struct firn_tree_entry *entry,
+verify_content(struct fi_checkout_worker *worker, const struct fi_tree_entry *entry,
                firn_error *err)
 {
-    struct firn_checkout *checkout = worker->checkout;
+    struct fi_checkout *checkout = worker->checkout;
     struct verifying *verifying = checkout->verifying;
-    const struct firn_checkout_write *write = worker->write;
-    firn_os_mutex_lock(&checkout->mutex);
+    const struct fi_checkout_write *write = worker->write;
+    fi_os_mutex_lock(&checkout->mutex);
     const bool is_known = verifying->last_size > 0 && verifying->last_size == entry->size &&
-                          firn_hash_equal(&verifying->last, &entry->hash);
+                          fi_hash_equal(&verifying->last, &entry->hash);
     int rc = is_known ? verifying->last_rc : FIRN_OK;
     if (is_known && rc != FIRN_OK) {
-        firn_error_copy(err, &verifying->last_error);
+        fi_error_copy(err, &verifying->last_error);
     }
-    firn_os_mutex_unlock(&checkout->mutex);
+    fi_os_mutex_unlock(&checkout->mutex);
     if (is_known) {
         return rc;
     }
     rc = write->spread != NULL
-             ? firn_objects_spread_read(write->spread, &entry->hash, entry->size, NULL, NULL, err)
-             : firn_objects_stream_verify(checkout->options.objects, write->scratch, &entry->hash,
-                                          entry->size, tick_unseen, NULL, err);
+             ? fi_objects_spread_read(write->spread, &entry->hash, entry->size, NULL, NULL, err)
+             : fi_objects_stream_verify(checkout->options.objects, write->scratch, &entry->hash,
+                                        entry->size, tick_unseen, NULL, err);
     if (rc == FIRN_OK || is_finding(rc)) {
-        firn_os_mutex_lock(&checkout->mutex);
+        fi_os_mutex_lock(&checkout->mutex);
         verifying->last = entry->hash;
         verifying->last_size = entry->size;
         verifying->last_rc = rc;
         if (rc != FIRN_OK) {
-            firn_error_copy(&verifying->last_error, err);
+            fi_error_copy(&verifying->last_error, err);
         }
-        firn_os_mutex_unlock(&checkout->mutex);
+        fi_os_mutex_unlock(&checkout->mutex);
     }
     return rc;
 }
 
 static int
-verify_one(struct firn_checkout_worker *worker, firn_slice path,
-           const struct firn_tree_entry *entry, firn_error *err)
+verify_one(struct fi_checkout_worker *worker, firn_slice path, const struct fi_tree_entry *entry,
+           firn_error *err)
 {
-    struct firn_checkout *checkout = worker->checkout;
-    const struct firn_checkout_options *options = &checkout->options;
+    struct fi_checkout *checkout = worker->checkout;
+    const struct fi_checkout_options *options = &checkout->options;
     firn_error found;
     bool is_told;
-    if (entry->kind != FIRN_TREE_FILE || entry->hard_link.size > 0 ||
+    if (entry->kind != FI_TREE_FILE || entry->hard_link.size > 0 ||
         (options->is_at_hand != NULL && options->is_at_hand(options->at_hand, &entry->hash))) {
         return FIRN_OK;
     }
@@ -115,10 +115,10 @@ verify_one(struct firn_checkout_worker *worker, firn_slice path,
         return rc;
     }
     if (note(checkout, path, &found, &is_told) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+        return fi_error_no_memory(err, "a path");
     }
     if (is_told) {
-        firn_checkout_notice(checkout, FIRN_NOTICE_DAMAGED, path, found.text);
+        fi_checkout_notice(checkout, FIRN_NOTICE_DAMAGED, path, found.text);
     }
     return FIRN_OK;
 }
@@ -131,29 +131,29 @@ judge(const struct verifying *verifying, firn_error *err)
         return FIRN_OK;
     }
     firn_error found = verifying->error;
-    firn_slice path = firn_buf_slice(&verifying->path);
-    (void)firn_error_prefix(&found, "'%.*s'", (int)(path.size < 256 ? path.size : 256),
-                            (const char *)path.data);
+    firn_slice path = fi_buf_slice(&verifying->path);
+    (void)fi_error_prefix(&found, "'%.*s'", (int)(path.size < 256 ? path.size : 256),
+                          (const char *)path.data);
     if (verifying->count > 1) {
-        (void)firn_error_prefix(&found, "%llu files cannot be restored, the first is",
-                                (unsigned long long)verifying->count);
+        (void)fi_error_prefix(&found, "%llu files cannot be restored, the first is",
+                              (unsigned long long)verifying->count);
     }
-    firn_error_copy(err, &found);
+    fi_error_copy(err, &found);
     CHECK(found.code != FIRN_OK); /* nothing damaged is restored from */
     return found.code;
 }
 
 int
-firn_checkout_verify(struct firn_checkout *checkout, firn_error *err)
+fi_checkout_verify(struct fi_checkout *checkout, firn_error *err)
 {
     struct verifying verifying = {0};
     DCHECK(checkout->verifying == NULL);
     checkout->verifying = &verifying;
-    int rc = firn_checkout_batch_run(checkout, "verify", verify_one, err);
+    int rc = fi_checkout_batch_run(checkout, "verify", verify_one, err);
     if (rc == FIRN_OK) {
         rc = judge(&verifying, err);
     }
     checkout->verifying = NULL;
-    firn_buf_deinit(&verifying.path);
+    fi_buf_deinit(&verifying.path);
     return rc;
 }

@@ -16,7 +16,7 @@
  * by their hashes, as are the counts of forgotten directories. So the work for many checkpoints of
  * one workspace depends on what they do not share.
  *
- * Both walks keep their stack on the heap, bounded by FIRN_TREE_DEPTH_MAX. The entry of a directory
+ * Both walks keep their stack on the heap, bounded by FI_TREE_DEPTH_MAX. The entry of a directory
  * is borrowed from its parent's iterator, which does not move before the directory is done (I2).
  */
 #include "difference/difference.h"
@@ -32,7 +32,7 @@
  * needs no change. */
 struct known {
     firn_hash hash;
-    struct firn_difference_forget_counts counts;
+    struct fi_difference_forget_counts counts;
 };
 
 /* A first name that is forgotten. Paths are in forget->link_paths. */
@@ -46,31 +46,31 @@ struct moved {
 };
 
 struct level {
-    struct firn_tree_iterator *iterator;
-    struct firn_tree_entry entry; /* of the directory */
-    size_t path_size;             /* of its parent */
+    struct fi_tree_iterator *iterator;
+    struct fi_tree_entry entry; /* of the directory */
+    size_t path_size;           /* of its parent */
     bool is_forgotten;
     /* survey */
     bool has_nothing; /* no change is needed in it */
-    struct firn_difference_forget_counts counts;
+    struct fi_difference_forget_counts counts;
     /* rewrite */
     bool is_changed;
-    struct firn_buf encoded;
+    struct fi_buf encoded;
 };
 
-struct firn_difference_forget {
-    const struct firn_tree_source *source;
-    struct firn_tree_filter *paths;
-    struct firn_hash_map *gone;
-    struct firn_hash_map forgotten; /* of struct known */
-    struct firn_hash_map nothing;   /* likewise */
-    struct firn_hash_map links;     /* of struct moved; of the tree that was surveyed last */
-    struct firn_buf link_paths;
+struct fi_difference_forget {
+    const struct fi_tree_source *source;
+    struct fi_tree_filter *paths;
+    struct fi_hash_map *gone;
+    struct fi_hash_map forgotten; /* of struct known */
+    struct fi_hash_map nothing;   /* likewise */
+    struct fi_hash_map links;     /* of struct moved; of the tree that was surveyed last */
+    struct fi_buf link_paths;
     struct level *levels;
     size_t depth;
     size_t capacity;
-    struct firn_buf path;
-    struct firn_objects_session_lane *lane;
+    struct fi_buf path;
+    struct fi_objects_session_lane *lane;
 };
 
 /* ---- maps ---- */
@@ -79,20 +79,20 @@ static uint64_t
 known_hash(const void *record)
 {
     const struct known *known = record;
-    return firn_load_le64(known->hash.bytes);
+    return fi_load_le64(known->hash.bytes);
 }
 
 static bool
 known_equal(const void *record, const void *key)
 {
     const struct known *known = record;
-    return firn_hash_equal(&known->hash, key);
+    return fi_hash_equal(&known->hash, key);
 }
 
 static const struct known *
-find_known(const struct firn_hash_map *map, const firn_hash *hash)
+find_known(const struct fi_hash_map *map, const firn_hash *hash)
 {
-    return firn_hash_map_find(map, firn_load_le64(hash->bytes), hash);
+    return fi_hash_map_find(map, fi_load_le64(hash->bytes), hash);
 }
 
 static uint64_t
@@ -102,7 +102,7 @@ moved_hash(const void *record)
 }
 
 struct moved_key {
-    const struct firn_difference_forget *forget;
+    const struct fi_difference_forget *forget;
     firn_slice path;
 };
 
@@ -112,33 +112,33 @@ moved_equal(const void *record, const void *key)
     const struct moved *moved = record;
     const struct moved_key *wanted = key;
     DCHECK(moved->from + moved->from_size <= wanted->forget->link_paths.size);
-    return firn_slice_equal(
+    return fi_slice_equal(
         firn_bytes(wanted->forget->link_paths.data + moved->from, moved->from_size), wanted->path);
 }
 
 static struct moved *
-find_moved(const struct firn_difference_forget *forget, firn_slice from)
+find_moved(const struct fi_difference_forget *forget, firn_slice from)
 {
     const struct moved_key key = {forget, from};
-    return firn_hash_map_find(&forget->links, firn_xxh3(from.data, from.size, 0), &key);
+    return fi_hash_map_find(&forget->links, fi_xxh3(from.data, from.size, 0), &key);
 }
 
 int
-firn_difference_forget_create(const struct firn_tree_source *source, struct firn_tree_filter *paths,
-                              struct firn_hash_map *gone, struct firn_difference_forget **out,
-                              firn_error *err)
+fi_difference_forget_create(const struct fi_tree_source *source, struct fi_tree_filter *paths,
+                            struct fi_hash_map *gone, struct fi_difference_forget **out,
+                            firn_error *err)
 {
-    struct firn_difference_forget *forget = firn_alloc_zeroed(sizeof *forget);
+    struct fi_difference_forget *forget = fi_alloc_zeroed(sizeof *forget);
     *out = forget;
     if (forget == NULL) {
-        return firn_error_no_memory(err, "a walk through trees");
+        return fi_error_no_memory(err, "a walk through trees");
     }
     forget->source = source;
     forget->paths = paths;
     forget->gone = gone;
-    firn_hash_map_init(&forget->forgotten, sizeof(struct known), known_hash, known_equal);
-    firn_hash_map_init(&forget->nothing, sizeof(struct known), known_hash, known_equal);
-    firn_hash_map_init(&forget->links, sizeof(struct moved), moved_hash, moved_equal);
+    fi_hash_map_init(&forget->forgotten, sizeof(struct known), known_hash, known_equal);
+    fi_hash_map_init(&forget->nothing, sizeof(struct known), known_hash, known_equal);
+    fi_hash_map_init(&forget->links, sizeof(struct moved), moved_hash, moved_equal);
     return FIRN_OK;
 }
 
@@ -147,46 +147,46 @@ firn_difference_forget_create(const struct firn_tree_source *source, struct firn
 static void
 close_level(struct level *level)
 {
-    firn_tree_iterator_destroy(level->iterator);
-    firn_buf_deinit(&level->encoded);
+    fi_tree_iterator_destroy(level->iterator);
+    fi_buf_deinit(&level->encoded);
 }
 
 static void
-close_levels(struct firn_difference_forget *forget)
+close_levels(struct fi_difference_forget *forget)
 {
     while (forget->depth > 0) {
         close_level(&forget->levels[--forget->depth]);
     }
-    firn_buf_clear(&forget->path);
+    fi_buf_clear(&forget->path);
 }
 
 void
-firn_difference_forget_destroy(struct firn_difference_forget *forget)
+fi_difference_forget_destroy(struct fi_difference_forget *forget)
 {
     if (forget == NULL) {
         return;
     }
     close_levels(forget);
-    firn_hash_map_deinit(&forget->forgotten);
-    firn_hash_map_deinit(&forget->nothing);
-    firn_hash_map_deinit(&forget->links);
-    firn_buf_deinit(&forget->link_paths);
-    firn_buf_deinit(&forget->path);
-    firn_free(forget->levels);
-    firn_free(forget);
+    fi_hash_map_deinit(&forget->forgotten);
+    fi_hash_map_deinit(&forget->nothing);
+    fi_hash_map_deinit(&forget->links);
+    fi_buf_deinit(&forget->link_paths);
+    fi_buf_deinit(&forget->path);
+    fi_free(forget->levels);
+    fi_free(forget);
 }
 
 static int
-reserve_level(struct firn_difference_forget *forget, firn_error *err)
+reserve_level(struct fi_difference_forget *forget, firn_error *err)
 {
-    if (forget->depth >= FIRN_TREE_DEPTH_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
-                              FIRN_TREE_DEPTH_MAX);
+    if (forget->depth >= FI_TREE_DEPTH_MAX) {
+        return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
+                            FI_TREE_DEPTH_MAX);
     }
     struct level *levels =
-        firn_grow_array(forget->levels, forget->depth + 1, &forget->capacity, sizeof *levels);
+        fi_grow_array(forget->levels, forget->depth + 1, &forget->capacity, sizeof *levels);
     if (levels == NULL) {
-        return firn_error_no_memory(err, "a walk through trees");
+        return fi_error_no_memory(err, "a walk through trees");
     }
     forget->levels = levels;
     return FIRN_OK;
@@ -194,13 +194,13 @@ reserve_level(struct firn_difference_forget *forget, firn_error *err)
 
 /* forget->path is the path of the directory; its first path_size bytes are that of its parent. */
 static int
-enter(struct firn_difference_forget *forget, const struct firn_tree_entry *entry, size_t path_size,
+enter(struct fi_difference_forget *forget, const struct fi_tree_entry *entry, size_t path_size,
       bool is_forgotten, firn_error *err)
 {
-    DCHECK(entry->kind == FIRN_TREE_DIR && path_size <= forget->path.size);
+    DCHECK(entry->kind == FI_TREE_DIR && path_size <= forget->path.size);
     int rc = reserve_level(forget, err);
     if (rc == FIRN_OK) {
-        rc = firn_budget_spend(forget->source->budget, firn_budget_visit(forget->path.size), err);
+        rc = fi_budget_spend(forget->source->budget, fi_budget_visit(forget->path.size), err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -209,7 +209,7 @@ enter(struct firn_difference_forget *forget, const struct firn_tree_entry *entry
     struct level *level = &forget->levels[forget->depth];
     *level = (struct level){
         .entry = *entry, .path_size = path_size, .is_forgotten = is_forgotten, .has_nothing = true};
-    rc = firn_tree_iterator_create(forget->source, &entry->hash, &level->iterator, err);
+    rc = fi_tree_iterator_create(forget->source, &entry->hash, &level->iterator, err);
     forget->depth += rc == FIRN_OK ? 1 : 0;
     return rc;
 }
@@ -217,19 +217,19 @@ enter(struct firn_difference_forget *forget, const struct firn_tree_entry *entry
 /* Appends the name of an entry of the current directory to the path; *out_parent_size is the path's
  * size before. */
 static int
-go_to(struct firn_difference_forget *forget, firn_slice name, size_t *out_parent_size,
+go_to(struct fi_difference_forget *forget, firn_slice name, size_t *out_parent_size,
       firn_error *err)
 {
     *out_parent_size = forget->path.size;
-    if ((forget->path.size > 0 && firn_buf_append_u8(&forget->path, '/') != FIRN_OK) ||
-        firn_buf_append_slice(&forget->path, name) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if ((forget->path.size > 0 && fi_buf_append_u8(&forget->path, '/') != FIRN_OK) ||
+        fi_buf_append_slice(&forget->path, name) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
     return FIRN_OK;
 }
 
 static void
-go_back(struct firn_difference_forget *forget, size_t size)
+go_back(struct fi_difference_forget *forget, size_t size)
 {
     DCHECK(size <= forget->path.size);
     forget->path.size = size;
@@ -238,27 +238,26 @@ go_back(struct firn_difference_forget *forget, size_t size)
 /* Whether the borrowed entry of a directory that the walk leaves still has the last name of the
  * path (I2). */
 static bool
-has_not_moved(const struct firn_difference_forget *forget, const struct level *level)
+has_not_moved(const struct fi_difference_forget *forget, const struct level *level)
 {
     const size_t start = level->path_size + (level->path_size > 0 ? 1 : 0);
-    const firn_slice path = firn_buf_slice(&forget->path);
+    const firn_slice path = fi_buf_slice(&forget->path);
     const firn_slice name = level->entry.name;
     return path.size == start + name.size &&
            (name.size == 0 || memcmp(path.data + start, name.data, name.size) == 0);
 }
 
 static bool
-leads_on(const struct firn_difference_forget *forget)
+leads_on(const struct fi_difference_forget *forget)
 {
     return forget->path.size == 0 ||
-           firn_tree_filter_leads_on(forget->paths, firn_buf_slice(&forget->path));
+           fi_tree_filter_leads_on(forget->paths, fi_buf_slice(&forget->path));
 }
 
 /* ---- survey ---- */
 
 static void
-add_counts(struct firn_difference_forget_counts *to,
-           const struct firn_difference_forget_counts *counts)
+add_counts(struct fi_difference_forget_counts *to, const struct fi_difference_forget_counts *counts)
 {
     to->files += counts->files;
     to->directories += counts->directories;
@@ -266,49 +265,48 @@ add_counts(struct firn_difference_forget_counts *to,
 }
 
 static int
-remember(struct firn_hash_map *map, const struct level *level, firn_error *err)
+remember(struct fi_hash_map *map, const struct level *level, firn_error *err)
 {
     const struct known known = {level->entry.hash, level->counts};
     if (find_known(map, &known.hash) != NULL ||
-        firn_hash_map_insert(map, known_hash(&known), &known) != NULL) {
+        fi_hash_map_insert(map, known_hash(&known), &known) != NULL) {
         return FIRN_OK;
     }
-    return firn_error_no_memory(err, "a walk through trees");
+    return fi_error_no_memory(err, "a walk through trees");
 }
 
 /* Appends a path to link_paths; *out is where. */
 static int
-keep_path(struct firn_difference_forget *forget, firn_slice path, size_t *out, firn_error *err)
+keep_path(struct fi_difference_forget *forget, firn_slice path, size_t *out, firn_error *err)
 {
     *out = forget->link_paths.size;
-    return firn_buf_append_slice(&forget->link_paths, path) == FIRN_OK
+    return fi_buf_append_slice(&forget->link_paths, path) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a list of hard links");
+               : fi_error_no_memory(err, "a list of hard links");
 }
 
 /* Notes a remaining name of a file whose first name is forgotten (I1). */
 static int
-note_link(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,
-          firn_error *err)
+note_link(struct fi_difference_forget *forget, const struct fi_tree_entry *entry, firn_error *err)
 {
-    DCHECK(entry->hard_link.size > 0 && entry->kind != FIRN_TREE_DIR);
+    DCHECK(entry->hard_link.size > 0 && entry->kind != FI_TREE_DIR);
     struct moved *found = find_moved(forget, entry->hard_link);
-    firn_slice path = firn_buf_slice(&forget->path);
-    struct moved moved = {.from_hash = firn_xxh3(entry->hard_link.data, entry->hard_link.size, 0),
+    firn_slice path = fi_buf_slice(&forget->path);
+    struct moved moved = {.from_hash = fi_xxh3(entry->hard_link.data, entry->hard_link.size, 0),
                           .from_size = entry->hard_link.size,
                           .to_size = path.size,
-                          .size = entry->kind == FIRN_TREE_FILE ? entry->size : 0};
+                          .size = entry->kind == FI_TREE_FILE ? entry->size : 0};
     int rc = FIRN_OK;
     if (found == NULL) {
-        FIRN_TRY(keep_path(forget, entry->hard_link, &moved.from, err));
-        FIRN_TRY(keep_path(forget, path, &moved.to, err));
-        if (firn_hash_map_insert(&forget->links, moved.from_hash, &moved) == NULL) {
-            rc = firn_error_no_memory(err, "a list of hard links");
+        FI_TRY(keep_path(forget, entry->hard_link, &moved.from, err));
+        FI_TRY(keep_path(forget, path, &moved.to, err));
+        if (fi_hash_map_insert(&forget->links, moved.from_hash, &moved) == NULL) {
+            rc = fi_error_no_memory(err, "a list of hard links");
         }
-    } else if (firn_slice_compare(
+    } else if (fi_slice_compare(
                    path, firn_bytes(forget->link_paths.data + found->to, found->to_size)) < 0) {
         found->to_size = path.size;
-        FIRN_TRY(keep_path(forget, path, &found->to, err));
+        FI_TRY(keep_path(forget, path, &found->to, err));
         DCHECK(found->to + found->to_size == forget->link_paths.size);
     }
 out:
@@ -316,18 +314,18 @@ out:
 }
 
 static int
-survey_leaf(struct firn_difference_forget *forget, struct level *level,
-            const struct firn_tree_entry *entry, bool is_forgotten, firn_error *err)
+survey_leaf(struct fi_difference_forget *forget, struct level *level,
+            const struct fi_tree_entry *entry, bool is_forgotten, firn_error *err)
 {
     bool has_first_name = entry->hard_link.size > 0;
     if (is_forgotten) {
         level->counts.files++;
         level->counts.bytes += has_first_name ? 0 : entry->size;
-        return has_first_name || entry->kind != FIRN_TREE_FILE
+        return has_first_name || entry->kind != FI_TREE_FILE
                    ? FIRN_OK
-                   : firn_catalog_forgotten_add(forget->gone, &entry->hash, err);
+                   : fi_catalog_forgotten_add(forget->gone, &entry->hash, err);
     }
-    if (!has_first_name || !firn_tree_filter_selects(forget->paths, entry->hard_link)) {
+    if (!has_first_name || !fi_tree_filter_selects(forget->paths, entry->hard_link)) {
         return FIRN_OK;
     }
     level->has_nothing = false;
@@ -335,7 +333,7 @@ survey_leaf(struct firn_difference_forget *forget, struct level *level,
 }
 
 static int
-survey_directory(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,
+survey_directory(struct fi_difference_forget *forget, const struct fi_tree_entry *entry,
                  size_t parent_size, bool is_forgotten, firn_error *err)
 {
     DCHECK(forget->depth > 0 && (is_forgotten || !forget->levels[forget->depth - 1].is_forgotten));
@@ -354,12 +352,12 @@ survey_directory(struct firn_difference_forget *forget, const struct firn_tree_e
         go_back(forget, parent_size);
         return FIRN_OK;
     }
-    int rc = firn_catalog_forgotten_add(forget->gone, &entry->hash, err);
+    int rc = fi_catalog_forgotten_add(forget->gone, &entry->hash, err);
     return rc == FIRN_OK ? enter(forget, entry, parent_size, true, err) : rc;
 }
 
 static int
-survey_entry(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,
+survey_entry(struct fi_difference_forget *forget, const struct fi_tree_entry *entry,
              firn_error *err)
 {
     struct level *level = &forget->levels[forget->depth - 1];
@@ -368,9 +366,9 @@ survey_entry(struct firn_difference_forget *forget, const struct firn_tree_entry
     if (rc != FIRN_OK) {
         return rc;
     }
-    bool is_forgotten = level->is_forgotten ||
-                        firn_tree_filter_selects(forget->paths, firn_buf_slice(&forget->path));
-    if (entry->kind == FIRN_TREE_DIR) {
+    bool is_forgotten =
+        level->is_forgotten || fi_tree_filter_selects(forget->paths, fi_buf_slice(&forget->path));
+    if (entry->kind == FI_TREE_DIR) {
         return survey_directory(forget, entry, parent_size, is_forgotten, err);
     }
     rc = survey_leaf(forget, level, entry, is_forgotten, err);
@@ -379,7 +377,7 @@ survey_entry(struct firn_difference_forget *forget, const struct firn_tree_entry
 }
 
 static int
-survey_leave(struct firn_difference_forget *forget, struct firn_difference_forget_counts *out,
+survey_leave(struct fi_difference_forget *forget, struct fi_difference_forget_counts *out,
              firn_error *err)
 {
     DCHECK(forget->depth > 0);
@@ -406,20 +404,19 @@ survey_leave(struct firn_difference_forget *forget, struct firn_difference_forge
 
 /* One of the two walks, until all directories have been left. */
 static int
-walk(struct firn_difference_forget *forget, const firn_hash *root,
-     int (*visit)(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,
+walk(struct fi_difference_forget *forget, const firn_hash *root,
+     int (*visit)(struct fi_difference_forget *forget, const struct fi_tree_entry *entry,
                   firn_error *err),
-     int (*leave)(struct firn_difference_forget *forget, void *ctx, firn_error *err), void *ctx,
+     int (*leave)(struct fi_difference_forget *forget, void *ctx, firn_error *err), void *ctx,
      firn_error *err)
 {
-    const struct firn_tree_entry entry = {.kind = FIRN_TREE_DIR, .hash = *root};
+    const struct fi_tree_entry entry = {.kind = FI_TREE_DIR, .hash = *root};
     DCHECK(forget->depth == 0 && forget->path.size == 0);
     int rc = enter(forget, &entry, 0, false, err);
     while (rc == FIRN_OK && forget->depth > 0) {
-        const struct firn_tree_entry *next;
+        const struct fi_tree_entry *next;
         bool is_end;
-        rc = firn_tree_iterator_next(forget->levels[forget->depth - 1].iterator, &next, &is_end,
-                                     err);
+        rc = fi_tree_iterator_next(forget->levels[forget->depth - 1].iterator, &next, &is_end, err);
         if (rc == FIRN_OK) {
             rc = is_end ? leave(forget, ctx, err) : visit(forget, next, err);
         }
@@ -429,21 +426,21 @@ walk(struct firn_difference_forget *forget, const firn_hash *root,
 }
 
 static int
-leave_surveyed(struct firn_difference_forget *forget, void *ctx, firn_error *err)
+leave_surveyed(struct fi_difference_forget *forget, void *ctx, firn_error *err)
 {
     return survey_leave(forget, ctx, err);
 }
 
 int
-firn_difference_forget_survey(struct firn_difference_forget *forget, const firn_hash *root,
-                              struct firn_difference_forget_counts *out, firn_error *err)
+fi_difference_forget_survey(struct fi_difference_forget *forget, const firn_hash *root,
+                            struct fi_difference_forget_counts *out, firn_error *err)
 {
-    firn_hash_map_clear(&forget->links);
-    firn_buf_clear(&forget->link_paths);
-    *out = (struct firn_difference_forget_counts){0};
+    fi_hash_map_clear(&forget->links);
+    fi_buf_clear(&forget->link_paths);
+    *out = (struct fi_difference_forget_counts){0};
     int rc = walk(forget, root, survey_entry, leave_surveyed, out, err);
     for (size_t i = 0; rc == FIRN_OK && i < forget->links.count; i++) {
-        const struct moved *moved = firn_hash_map_at(&forget->links, i);
+        const struct moved *moved = fi_hash_map_at(&forget->links, i);
         out->bytes -= moved->size < out->bytes ? moved->size : out->bytes;
     }
     return rc;
@@ -452,25 +449,25 @@ firn_difference_forget_survey(struct firn_difference_forget *forget, const firn_
 /* ---- rewrite ---- */
 
 static int
-emit(struct level *level, const struct firn_tree_entry *entry, firn_error *err)
+emit(struct level *level, const struct fi_tree_entry *entry, firn_error *err)
 {
-    return firn_tree_encode_entry(&level->encoded, entry) == FIRN_OK
+    return fi_tree_encode_entry(&level->encoded, entry) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "the entries of a directory");
+               : fi_error_no_memory(err, "the entries of a directory");
 }
 
 /* (I1) */
 static int
-rewrite_leaf(struct firn_difference_forget *forget, struct level *level,
-             const struct firn_tree_entry *entry, firn_error *err)
+rewrite_leaf(struct fi_difference_forget *forget, struct level *level,
+             const struct fi_tree_entry *entry, firn_error *err)
 {
-    struct firn_tree_entry changed = *entry;
+    struct fi_tree_entry changed = *entry;
     const struct moved *moved =
         entry->hard_link.size == 0 ? NULL : find_moved(forget, entry->hard_link);
     if (moved != NULL) {
         firn_slice to = firn_bytes(forget->link_paths.data + moved->to, moved->to_size);
-        bool is_first = firn_slice_equal(to, firn_buf_slice(&forget->path));
-        CHECK(firn_slice_compare(to, firn_buf_slice(&forget->path)) <= 0); /* (I1) */
+        bool is_first = fi_slice_equal(to, fi_buf_slice(&forget->path));
+        CHECK(fi_slice_compare(to, fi_buf_slice(&forget->path)) <= 0); /* (I1) */
         changed.hard_link = is_first ? firn_bytes(NULL, 0) : to;
         level->is_changed = true;
     }
@@ -478,7 +475,7 @@ rewrite_leaf(struct firn_difference_forget *forget, struct level *level,
 }
 
 static int
-rewrite_entry(struct firn_difference_forget *forget, const struct firn_tree_entry *entry,
+rewrite_entry(struct fi_difference_forget *forget, const struct fi_tree_entry *entry,
               firn_error *err)
 {
     struct level *level = &forget->levels[forget->depth - 1];
@@ -487,9 +484,9 @@ rewrite_entry(struct firn_difference_forget *forget, const struct firn_tree_entr
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (firn_tree_filter_selects(forget->paths, firn_buf_slice(&forget->path))) {
+    if (fi_tree_filter_selects(forget->paths, fi_buf_slice(&forget->path))) {
         level->is_changed = true;
-    } else if (entry->kind != FIRN_TREE_DIR) {
+    } else if (entry->kind != FI_TREE_DIR) {
         rc = rewrite_leaf(forget, level, entry, err);
     } else if (leads_on(forget) || find_known(&forget->nothing, &entry->hash) == NULL) {
         return enter(forget, entry, parent_size, false, err);
@@ -503,16 +500,16 @@ rewrite_entry(struct firn_difference_forget *forget, const struct firn_tree_entr
 static int
 put_directory(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
 {
-    const struct firn_difference_forget *forget = ctx;
+    const struct fi_difference_forget *forget = ctx;
     DCHECK(forget->lane != NULL);
-    const struct firn_objects_object object = {
-        .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = bytes};
+    const struct fi_objects_object object = {
+        .kind = FI_PACKFILE_TREE, .hash = *hash, .content = bytes};
     bool is_new;
-    return firn_objects_session_lane_add(forget->lane, &object, &is_new, err);
+    return fi_objects_session_lane_add(forget->lane, &object, &is_new, err);
 }
 
 static int
-rewrite_leave(struct firn_difference_forget *forget, void *ctx, firn_error *err)
+rewrite_leave(struct fi_difference_forget *forget, void *ctx, firn_error *err)
 {
     DCHECK(forget->depth > 0);
     DCHECK(has_not_moved(forget, &forget->levels[forget->depth - 1])); /* (I2) */
@@ -521,13 +518,13 @@ rewrite_leave(struct firn_difference_forget *forget, void *ctx, firn_error *err)
     firn_hash *out_root = ctx;
     int rc = FIRN_OK;
     if (level.is_changed) {
-        FIRN_TRY(firn_tree_build(firn_buf_slice(&level.encoded), put_directory, forget,
-                                 &level.entry.hash, err));
+        FI_TRY(fi_tree_build(fi_buf_slice(&level.encoded), put_directory, forget, &level.entry.hash,
+                             err));
     }
     if (forget->depth > 0) {
         struct level *parent = &forget->levels[forget->depth - 1];
         parent->is_changed = parent->is_changed || level.is_changed;
-        FIRN_TRY(emit(parent, &level.entry, err));
+        FI_TRY(emit(parent, &level.entry, err));
     } else {
         *out_root = level.entry.hash;
     }
@@ -538,12 +535,11 @@ out:
 }
 
 int
-firn_difference_forget_rewrite(struct firn_difference_forget *forget, const firn_hash *root,
-                               struct firn_objects_session_lane *lane, firn_hash *out,
-                               firn_error *err)
+fi_difference_forget_rewrite(struct fi_difference_forget *forget, const firn_hash *root,
+                             struct fi_objects_session_lane *lane, firn_hash *out, firn_error *err)
 {
-    struct firn_difference_forget_counts counts;
-    int rc = firn_difference_forget_survey(forget, root, &counts, err);
+    struct fi_difference_forget_counts counts;
+    int rc = fi_difference_forget_survey(forget, root, &counts, err);
     forget->lane = lane;
     return rc == FIRN_OK ? walk(forget, root, rewrite_entry, rewrite_leave, out, err) : rc;
 }

@@ -14,48 +14,48 @@
 
 /* Loads a version from the store into *out. If its first bytes show that it is not text,
  * *out_is_text is false, and *out is incomplete. FIRN_CORRUPT. */
-FIRN_MUST_CHECK int firn_difference_content_load_stored(struct firn_objects *objects,
-                                                        struct firn_packfile_scratch *scratch,
-                                                        const struct firn_tree_entry *entry,
-                                                        struct firn_buf *out, bool *out_is_text,
-                                                        firn_error *err);
+FIRN_MUST_CHECK int fi_difference_content_load_stored(struct fi_objects *objects,
+                                                      struct fi_packfile_scratch *scratch,
+                                                      const struct fi_tree_entry *entry,
+                                                      struct fi_buf *out, bool *out_is_text,
+                                                      firn_error *err);
 
 /* Loads the present content of a file on the disk. *out_is_same is false if it does not match the
  * entry, or the file no longer exists; *out_is_text as above. FIRN_DENIED, FIRN_IO … if it cannot
  * be read. */
-FIRN_MUST_CHECK int firn_difference_content_load_disk(struct firn_os_dir *root, firn_slice path,
-                                                      const struct firn_tree_entry *entry,
-                                                      struct firn_buf *out, bool *out_is_same,
-                                                      bool *out_is_text, firn_error *err);
+FIRN_MUST_CHECK int fi_difference_content_load_disk(struct fi_os_dir *root, firn_slice path,
+                                                    const struct fi_tree_entry *entry,
+                                                    struct fi_buf *out, bool *out_is_same,
+                                                    bool *out_is_text, firn_error *err);
 
 /* Whether a path below root exists; no link is followed. */
-FIRN_MUST_CHECK int firn_difference_content_stands(struct firn_os_dir *root, firn_slice path,
-                                                   bool *out, firn_error *err);
+FIRN_MUST_CHECK int fi_difference_content_stands(struct fi_os_dir *root, firn_slice path, bool *out,
+                                                 firn_error *err);
 
 /* ---- the result of a merge of three trees for one path (difference_merge_entry.c) ---- */
 
 /* The entries of one path; NULL if a side has none. */
-struct firn_difference_merge_entry_sides {
-    const struct firn_tree_entry *base;
-    const struct firn_tree_entry *ours;
-    const struct firn_tree_entry *theirs;
+struct fi_difference_merge_entry_sides {
+    const struct fi_tree_entry *base;
+    const struct fi_tree_entry *ours;
+    const struct fi_tree_entry *theirs;
 };
 
-enum firn_difference_merge_entry_verdict {
-    FIRN_DIFFERENCE_MERGE_ENTRY_OURS,
-    FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS,
-    FIRN_DIFFERENCE_MERGE_ENTRY_NOTHING,
-    FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND, /* into directories */
-    FIRN_DIFFERENCE_MERGE_ENTRY_LEAF,    /* files on both sides, or links: attribute by attribute */
-    FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT,
+enum fi_difference_merge_entry_verdict {
+    FI_DIFFERENCE_MERGE_ENTRY_OURS,
+    FI_DIFFERENCE_MERGE_ENTRY_THEIRS,
+    FI_DIFFERENCE_MERGE_ENTRY_NOTHING,
+    FI_DIFFERENCE_MERGE_ENTRY_DESCEND, /* into directories */
+    FI_DIFFERENCE_MERGE_ENTRY_LEAF,    /* files on both sides, or links: attribute by attribute */
+    FI_DIFFERENCE_MERGE_ENTRY_CONFLICT,
     /* A directory became something else on the named side: that side's entry or, if the other side
      * changed anything below the directory, a conflict. */
-    FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR,
-    FIRN_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR
+    FI_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR,
+    FI_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR
 };
 
-struct firn_difference_merge_entry_ruling {
-    enum firn_difference_merge_entry_verdict verdict;
+struct fi_difference_merge_entry_ruling {
+    enum fi_difference_merge_entry_verdict verdict;
     firn_workspace_revert_conflict_kind conflict; /* of CONFLICT and of the two OF_DIR */
     /* Ours has no entry; if the path exists on the disk, a rule excludes it, and it is left
      * alone. */
@@ -63,28 +63,27 @@ struct firn_difference_merge_entry_ruling {
 };
 
 /* Where the content of a merged file or link comes from. */
-enum firn_difference_merge_entry_content {
-    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS,
-    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS,
-    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH, /* lines have to be merged */
-    FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT
+enum fi_difference_merge_entry_content {
+    FI_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS,
+    FI_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS,
+    FI_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH, /* lines have to be merged */
+    FI_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT
 };
 
 /* Whether both are missing, or both exist and are equal in everything; directories are compared by
  * their objects. */
-bool firn_difference_merge_entry_equal(const struct firn_tree_entry *a,
-                                       const struct firn_tree_entry *b);
+bool fi_difference_merge_entry_equal(const struct fi_tree_entry *a, const struct fi_tree_entry *b);
 
 /* Requires: at least one side has an entry. */
-struct firn_difference_merge_entry_ruling
-firn_difference_merge_entry_judge(const struct firn_difference_merge_entry_sides *sides);
+struct fi_difference_merge_entry_ruling
+fi_difference_merge_entry_judge(const struct fi_difference_merge_entry_sides *sides);
 
 /* Makes the entry of a path. Requires: ours and theirs are both files, links or directories (base
  * may be missing or of another kind), or only one of them exists and is a directory. The content in
  * *out is that of ours or theirs. *out_what has the bits of attributes in conflict, which are taken
  * from ours. */
-enum firn_difference_merge_entry_content
-firn_difference_merge_entry_make(const struct firn_difference_merge_entry_sides *sides,
-                                 struct firn_tree_entry *out, unsigned *out_what);
+enum fi_difference_merge_entry_content
+fi_difference_merge_entry_make(const struct fi_difference_merge_entry_sides *sides,
+                               struct fi_tree_entry *out, unsigned *out_what);
 
 #endif

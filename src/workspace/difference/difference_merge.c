@@ -9,7 +9,7 @@
  * object. When all three iterators are at their ends the object is made, and the directory becomes
  * an entry of its parent. An empty directory is left out if one side has removed it.
  *
- * The walk keeps its own stack on the heap, bounded by FIRN_TREE_DEPTH_MAX (I1). The entries of a
+ * The walk keeps its own stack on the heap, bounded by FI_TREE_DEPTH_MAX (I1). The entries of a
  * directory are borrowed from its parent's iterators, which do not move before it is done (I2).
  * Memory is three iterators and the collected entries of a directory for each level.
  *
@@ -33,72 +33,72 @@
 #include "lines/line_merge.h"
 #include "tree/tree.h"
 
-enum firn_difference_merge_content_outcome {
-    FIRN_DIFFERENCE_MERGE_CONTENT_MERGED,   /* merge.text, without conflicts */
-    FIRN_DIFFERENCE_MERGE_CONTENT_CONFLICT, /* merge.conflicts */
-    FIRN_DIFFERENCE_MERGE_CONTENT_NO_LINES  /* a version is not text, or too large */
+enum fi_difference_merge_content_outcome {
+    FI_DIFFERENCE_MERGE_CONTENT_MERGED,   /* merge.text, without conflicts */
+    FI_DIFFERENCE_MERGE_CONTENT_CONFLICT, /* merge.conflicts */
+    FI_DIFFERENCE_MERGE_CONTENT_NO_LINES  /* a version is not text, or too large */
 };
 
-struct firn_difference_merge_content {
-    struct firn_objects *objects;
-    struct firn_os_dir *disk;
-    struct firn_packfile_scratch *scratch;
-    struct firn_buf base;
-    struct firn_buf ours;
-    struct firn_buf theirs;
-    struct firn_line_merge merge; /* of the last call */
+struct fi_difference_merge_content {
+    struct fi_objects *objects;
+    struct fi_os_dir *disk;
+    struct fi_packfile_scratch *scratch;
+    struct fi_buf base;
+    struct fi_buf ours;
+    struct fi_buf theirs;
+    struct fi_line_merge merge; /* of the last call */
 };
 
 enum { BASE, OURS, THEIRS, SIDES };
 
 struct level {
-    struct firn_tree_iterator *iterators[SIDES];
-    const struct firn_tree_entry *next[SIDES]; /* not yet handled; NULL at the end */
-    bool was_next[SIDES];                      /* of the parent: the entry that is this directory */
-    struct firn_tree_entry entry;              /* of the result, without its hash */
-    bool may_vanish;                           /* left out if it is empty */
+    struct fi_tree_iterator *iterators[SIDES];
+    const struct fi_tree_entry *next[SIDES]; /* not yet handled; NULL at the end */
+    bool was_next[SIDES];                    /* of the parent: the entry that is this directory */
+    struct fi_tree_entry entry;              /* of the result, without its hash */
+    bool may_vanish;                         /* left out if it is empty */
     size_t path_size;
-    struct firn_buf encoded; /* entries of the result */
+    struct fi_buf encoded; /* entries of the result */
 };
 
 struct merge {
-    const struct firn_difference_merge_options *options;
-    struct firn_difference_merge_result *result;
-    const struct firn_tree_source *sources[SIDES];
-    struct firn_difference_merge_content content;
+    const struct fi_difference_merge_options *options;
+    struct fi_difference_merge_result *result;
+    const struct fi_tree_source *sources[SIDES];
+    struct fi_difference_merge_content content;
     struct level *levels;
     size_t depth;
     size_t capacity;
-    struct firn_buf path;
+    struct fi_buf path;
 };
 
 static firn_slice
 path_of(const struct merge *merge)
 {
-    return firn_buf_slice(&merge->path);
+    return fi_buf_slice(&merge->path);
 }
 
 static bool
-is_dir(const struct firn_tree_entry *entry)
+is_dir(const struct fi_tree_entry *entry)
 {
-    return entry != NULL && entry->kind == FIRN_TREE_DIR;
+    return entry != NULL && entry->kind == FI_TREE_DIR;
 }
 
 /* ---- conflicts ---- */
 
 static const firn_workspace_entry *
-info_of(firn_slice path, const struct firn_tree_entry *entry, firn_workspace_entry *room)
+info_of(firn_slice path, const struct fi_tree_entry *entry, firn_workspace_entry *room)
 {
     if (entry == NULL) {
         return NULL;
     }
-    firn_difference_walk_to_info(path, entry, room);
+    fi_difference_walk_to_info(path, entry, room);
     return room;
 }
 
 /* Completes a conflict whose kind is set, and reports it. */
 static int
-tell(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+tell(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
      firn_workspace_revert_conflict *conflict, firn_error *err)
 {
     firn_workspace_entry infos[SIDES];
@@ -111,7 +111,7 @@ tell(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
 }
 
 static int
-tell_kind(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+tell_kind(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
           firn_workspace_revert_conflict_kind kind, firn_error *err)
 {
     firn_workspace_revert_conflict conflict = {.kind = kind};
@@ -122,25 +122,25 @@ tell_kind(struct merge *merge, const struct firn_difference_merge_entry_sides *s
 
 /* Adds an entry to the result of the current directory; NULL: none. */
 static int
-emit(struct merge *merge, const struct firn_tree_entry *entry, firn_error *err)
+emit(struct merge *merge, const struct fi_tree_entry *entry, firn_error *err)
 {
     if (entry == NULL) {
         return FIRN_OK;
     }
     CHECK(merge->depth > 0);
-    return firn_tree_encode_entry(&merge->levels[merge->depth - 1].encoded, entry) == FIRN_OK
+    return fi_tree_encode_entry(&merge->levels[merge->depth - 1].encoded, entry) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "the entries of a directory");
+               : fi_error_no_memory(err, "the entries of a directory");
 }
 
 static int
-put_text(struct merge *merge, struct firn_tree_entry *entry, firn_error *err)
+put_text(struct merge *merge, struct fi_tree_entry *entry, firn_error *err)
 {
-    firn_slice text = firn_buf_slice(&merge->content.merge.text);
-    DCHECK(text.size <= FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX);
-    struct firn_objects_object object = {.kind = FIRN_PACKFILE_BLOB, .content = text};
-    firn_blake3_hash_of(text.data, text.size, &object.hash);
-    if (firn_hash_equal(&object.hash, &entry->hash)) {
+    firn_slice text = fi_buf_slice(&merge->content.merge.text);
+    DCHECK(text.size <= FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX);
+    struct fi_objects_object object = {.kind = FI_PACKFILE_BLOB, .content = text};
+    fi_blake3_hash_of(text.data, text.size, &object.hash);
+    if (fi_hash_equal(&object.hash, &entry->hash)) {
         return FIRN_OK; /* ours had it all */
     }
     entry->hash = object.hash;
@@ -159,28 +159,28 @@ put_text(struct merge *merge, struct firn_tree_entry *entry, firn_error *err)
 
 enum { SCRATCH_FRAMES = 4 };
 
-_Static_assert((int)FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_LINE_DIFF_TEXT_SIZE_MAX,
+_Static_assert((int)FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FI_LINE_DIFF_TEXT_SIZE_MAX,
                "what is merged is within the limits of texts");
 
 /* objects and disk are borrowed. */
 static int
-content_init(struct firn_difference_merge_content *out, struct firn_objects *objects,
-             struct firn_os_dir *disk, firn_error *err)
+content_init(struct fi_difference_merge_content *out, struct fi_objects *objects,
+             struct fi_os_dir *disk, firn_error *err)
 {
-    *out = (struct firn_difference_merge_content){.objects = objects, .disk = disk};
-    return firn_packfile_scratch_create(SCRATCH_FRAMES, &out->scratch, err);
+    *out = (struct fi_difference_merge_content){.objects = objects, .disk = disk};
+    return fi_packfile_scratch_create(SCRATCH_FRAMES, &out->scratch, err);
 }
 
 /* A zeroed struct is fine. */
 static void
-content_deinit(struct firn_difference_merge_content *content)
+content_deinit(struct fi_difference_merge_content *content)
 {
-    firn_packfile_scratch_destroy(content->scratch);
-    firn_buf_deinit(&content->base);
-    firn_buf_deinit(&content->ours);
-    firn_buf_deinit(&content->theirs);
-    firn_line_merge_deinit(&content->merge);
-    *content = (struct firn_difference_merge_content){0};
+    fi_packfile_scratch_destroy(content->scratch);
+    fi_buf_deinit(&content->base);
+    fi_buf_deinit(&content->ours);
+    fi_buf_deinit(&content->theirs);
+    fi_line_merge_deinit(&content->merge);
+    *content = (struct fi_difference_merge_content){0};
 }
 
 static int
@@ -190,60 +190,60 @@ printed(firn_slice path)
 }
 
 static int
-load_ours(struct firn_difference_merge_content *content, firn_slice path,
-          const struct firn_tree_entry *entry, bool *out_is_text, firn_error *err)
+load_ours(struct fi_difference_merge_content *content, firn_slice path,
+          const struct fi_tree_entry *entry, bool *out_is_text, firn_error *err)
 {
     bool is_same;
-    int rc = firn_difference_content_load_disk(content->disk, path, entry, &content->ours, &is_same,
-                                               out_is_text, err);
+    int rc = fi_difference_content_load_disk(content->disk, path, entry, &content->ours, &is_same,
+                                             out_is_text, err);
     if (rc == FIRN_OK && !is_same) {
-        rc = firn_error_set(err, FIRN_CONFLICT, "'%.*s' was changed meanwhile: run it again",
-                            printed(path), (const char *)path.data);
+        rc = fi_error_set(err, FIRN_CONFLICT, "'%.*s' was changed meanwhile: run it again",
+                          printed(path), (const char *)path.data);
     }
     return rc;
 }
 
 static int
-load(struct firn_difference_merge_content *content, firn_slice path,
-     const struct firn_difference_merge_entry_sides *sides, bool *out_is_text, firn_error *err)
+load(struct fi_difference_merge_content *content, firn_slice path,
+     const struct fi_difference_merge_entry_sides *sides, bool *out_is_text, firn_error *err)
 {
     int rc;
     /* The base first: a database in use is not text, and its file on disk is not what the scan
      * saved. */
-    FIRN_TRY(firn_difference_content_load_stored(content->objects, content->scratch, sides->base,
-                                                 &content->base, out_is_text, err));
+    FI_TRY(fi_difference_content_load_stored(content->objects, content->scratch, sides->base,
+                                             &content->base, out_is_text, err));
     if (*out_is_text) {
-        FIRN_TRY(load_ours(content, path, sides->ours, out_is_text, err));
+        FI_TRY(load_ours(content, path, sides->ours, out_is_text, err));
     }
     if (*out_is_text) {
-        FIRN_TRY(firn_difference_content_load_stored(
-            content->objects, content->scratch, sides->theirs, &content->theirs, out_is_text, err));
+        FI_TRY(fi_difference_content_load_stored(content->objects, content->scratch, sides->theirs,
+                                                 &content->theirs, out_is_text, err));
     }
 out:
     if (rc == FIRN_CORRUPT) {
-        (void)firn_error_prefix(err, "%.*s", printed(path), (const char *)path.data);
+        (void)fi_error_prefix(err, "%.*s", printed(path), (const char *)path.data);
     }
     return rc;
 }
 
 static bool
-is_too_large(const struct firn_tree_entry *entry)
+is_too_large(const struct fi_tree_entry *entry)
 {
-    return entry->size > FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX;
+    return entry->size > FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX;
 }
 
 /* Merges three files; ours is read from the disk. FIRN_CONFLICT if its content has changed there;
  * FIRN_CORRUPT names the path. */
 static int
-content_run(struct firn_difference_merge_content *content, firn_slice path,
-            const struct firn_difference_merge_entry_sides *sides,
-            enum firn_difference_merge_content_outcome *out, firn_error *err)
+content_run(struct fi_difference_merge_content *content, firn_slice path,
+            const struct fi_difference_merge_entry_sides *sides,
+            enum fi_difference_merge_content_outcome *out, firn_error *err)
 {
-    struct firn_line_merge *merge = &content->merge;
+    struct fi_line_merge *merge = &content->merge;
     bool is_text;
-    DCHECK(sides->base->kind == FIRN_TREE_FILE && sides->ours->kind == FIRN_TREE_FILE &&
-           sides->theirs->kind == FIRN_TREE_FILE);
-    *out = FIRN_DIFFERENCE_MERGE_CONTENT_NO_LINES;
+    DCHECK(sides->base->kind == FI_TREE_FILE && sides->ours->kind == FI_TREE_FILE &&
+           sides->theirs->kind == FI_TREE_FILE);
+    *out = FI_DIFFERENCE_MERGE_CONTENT_NO_LINES;
     if (is_too_large(sides->base) || is_too_large(sides->ours) || is_too_large(sides->theirs)) {
         return FIRN_OK;
     }
@@ -251,40 +251,40 @@ content_run(struct firn_difference_merge_content *content, firn_slice path,
     if (rc != FIRN_OK || !is_text) {
         return rc;
     }
-    DCHECK(content->base.size <= FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX &&
-           content->ours.size <= FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX &&
-           content->theirs.size <= FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX);
-    const struct firn_line_merge_texts texts = {.base = firn_buf_slice(&content->base),
-                                                .ours = firn_buf_slice(&content->ours),
-                                                .theirs = firn_buf_slice(&content->theirs)};
-    firn_line_merge_deinit(merge);
-    rc = firn_line_merge_init(merge, &texts, FIRN_LINE_DIFF_WORK_DEFAULT, err);
+    DCHECK(content->base.size <= FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX &&
+           content->ours.size <= FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX &&
+           content->theirs.size <= FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX);
+    const struct fi_line_merge_texts texts = {.base = fi_buf_slice(&content->base),
+                                              .ours = fi_buf_slice(&content->ours),
+                                              .theirs = fi_buf_slice(&content->theirs)};
+    fi_line_merge_deinit(merge);
+    rc = fi_line_merge_init(merge, &texts, FI_LINE_DIFF_WORK_DEFAULT, err);
     if (rc == FIRN_LIMIT ||
-        (rc == FIRN_OK && merge->text.size > FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX)) {
+        (rc == FIRN_OK && merge->text.size > FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX)) {
         return FIRN_OK;
     }
     if (rc == FIRN_OK) {
-        *out = merge->conflict_count == 0 ? FIRN_DIFFERENCE_MERGE_CONTENT_MERGED
-                                          : FIRN_DIFFERENCE_MERGE_CONTENT_CONFLICT;
+        *out = merge->conflict_count == 0 ? FI_DIFFERENCE_MERGE_CONTENT_MERGED
+                                          : FI_DIFFERENCE_MERGE_CONTENT_CONFLICT;
     }
     return rc;
 }
 
 static int
-merge_lines(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
-            struct firn_tree_entry *entry, firn_error *err)
+merge_lines(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
+            struct fi_tree_entry *entry, firn_error *err)
 {
-    const struct firn_line_merge *lines = &merge->content.merge;
-    enum firn_difference_merge_content_outcome outcome;
+    const struct fi_line_merge *lines = &merge->content.merge;
+    enum fi_difference_merge_content_outcome outcome;
     firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_CONFLICT_CONTENT};
     int rc = content_run(&merge->content, path_of(merge), sides, &outcome, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (outcome == FIRN_DIFFERENCE_MERGE_CONTENT_MERGED) {
+    if (outcome == FI_DIFFERENCE_MERGE_CONTENT_MERGED) {
         return put_text(merge, entry, err);
     }
-    if (outcome == FIRN_DIFFERENCE_MERGE_CONTENT_CONFLICT) {
+    if (outcome == FI_DIFFERENCE_MERGE_CONTENT_CONFLICT) {
         conflict.kind = FIRN_REVERT_CONFLICT_LINES;
         conflict.regions = lines->conflicts;
         conflict.region_count = lines->conflict_count;
@@ -296,23 +296,23 @@ merge_lines(struct merge *merge, const struct firn_difference_merge_entry_sides 
 
 /* A file, or a link, on both sides. */
 static int
-merge_leaf(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+merge_leaf(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
            firn_error *err)
 {
-    struct firn_tree_entry entry;
+    struct fi_tree_entry entry;
     firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_CONFLICT_ATTRIBUTES};
-    enum firn_difference_merge_entry_content content =
-        firn_difference_merge_entry_make(sides, &entry, &conflict.what);
+    enum fi_difference_merge_entry_content content =
+        fi_difference_merge_entry_make(sides, &entry, &conflict.what);
     DCHECK(sides->ours != NULL && !is_dir(sides->ours));
     DCHECK(sides->theirs != NULL && sides->ours->kind == sides->theirs->kind);
-    if (content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT) {
+    if (content == FI_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT) {
         bool is_new = sides->base == NULL;
-        FIRN_TRY_RETURN(tell_kind(
+        FI_TRY_RETURN(tell_kind(
             merge, sides, is_new ? FIRN_REVERT_CONFLICT_ADDED : FIRN_REVERT_CONFLICT_CONTENT, err));
     } else if (conflict.what != 0) {
-        FIRN_TRY_RETURN(tell(merge, sides, &conflict, err));
-    } else if (content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH) {
-        FIRN_TRY_RETURN(merge_lines(merge, sides, &entry, err));
+        FI_TRY_RETURN(tell(merge, sides, &conflict, err));
+    } else if (content == FI_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH) {
+        FI_TRY_RETURN(merge_lines(merge, sides, &entry, err));
     }
     return emit(merge, &entry, err);
 }
@@ -327,29 +327,29 @@ advance(struct level *level, int side, firn_error *err)
     level->next[side] = NULL;
     return level->iterators[side] == NULL
                ? FIRN_OK
-               : firn_tree_iterator_next(level->iterators[side], &level->next[side], &is_end, err);
+               : fi_tree_iterator_next(level->iterators[side], &level->next[side], &is_end, err);
 }
 
 static void
 close_level(struct level *level)
 {
     for (int i = 0; i < SIDES; i++) {
-        firn_tree_iterator_destroy(level->iterators[i]);
+        fi_tree_iterator_destroy(level->iterators[i]);
     }
-    firn_buf_deinit(&level->encoded);
+    fi_buf_deinit(&level->encoded);
 }
 
 static int
 reserve_level(struct merge *merge, firn_error *err)
 {
-    if (merge->depth >= FIRN_TREE_DEPTH_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
-                              FIRN_TREE_DEPTH_MAX);
+    if (merge->depth >= FI_TREE_DEPTH_MAX) {
+        return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
+                            FI_TREE_DEPTH_MAX);
     }
     struct level *levels =
-        firn_grow_array(merge->levels, merge->depth + 1, &merge->capacity, sizeof *levels);
+        fi_grow_array(merge->levels, merge->depth + 1, &merge->capacity, sizeof *levels);
     if (levels == NULL) {
-        return firn_error_no_memory(err, "merging trees");
+        return fi_error_no_memory(err, "merging trees");
     }
     merge->levels = levels;
     return FIRN_OK;
@@ -359,36 +359,36 @@ reserve_level(struct merge *merge, firn_error *err)
 static bool
 is_on_the_way(const struct merge *merge)
 {
-    struct firn_tree_filter *filter = merge->options->filter;
-    return filter != NULL && !firn_tree_filter_selects(filter, path_of(merge));
+    struct fi_tree_filter *filter = merge->options->filter;
+    return filter != NULL && !fi_tree_filter_selects(filter, path_of(merge));
 }
 
 /* Enters a directory. Requires: at least one side has it. */
 static int
-enter(struct merge *merge, const struct firn_difference_merge_entry_sides *sides, firn_error *err)
+enter(struct merge *merge, const struct fi_difference_merge_entry_sides *sides, firn_error *err)
 {
-    const struct firn_tree_entry *entries[SIDES] = {sides->base, sides->ours, sides->theirs};
+    const struct fi_tree_entry *entries[SIDES] = {sides->base, sides->ours, sides->theirs};
     struct level level = {.path_size = merge->path.size,
                           .may_vanish = sides->ours == NULL || sides->theirs == NULL};
     firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_CONFLICT_ATTRIBUTES};
     int rc;
-    FIRN_TRY(reserve_level(merge, err));
-    (void)firn_difference_merge_entry_make(sides, &level.entry, &conflict.what);
+    FI_TRY(reserve_level(merge, err));
+    (void)fi_difference_merge_entry_make(sides, &level.entry, &conflict.what);
     if (sides->ours != NULL && is_on_the_way(merge)) {
         level.entry = *sides->ours;
     } else if (conflict.what != 0) {
-        FIRN_TRY(tell(merge, sides, &conflict, err));
+        FI_TRY(tell(merge, sides, &conflict, err));
     }
     for (int i = 0; i < SIDES; i++) {
         level.was_next[i] = entries[i] != NULL;
         if (is_dir(entries[i])) {
-            FIRN_TRY(firn_tree_iterator_create(merge->sources[i], &entries[i]->hash,
-                                               &level.iterators[i], err));
-            FIRN_TRY(advance(&level, i, err));
+            FI_TRY(fi_tree_iterator_create(merge->sources[i], &entries[i]->hash,
+                                           &level.iterators[i], err));
+            FI_TRY(advance(&level, i, err));
         }
     }
     merge->levels[merge->depth++] = level;
-    DCHECK(merge->depth <= FIRN_TREE_DEPTH_MAX); /* (I1) */
+    DCHECK(merge->depth <= FI_TREE_DEPTH_MAX); /* (I1) */
     return FIRN_OK;
 out:
     close_level(&level);
@@ -404,8 +404,8 @@ static int
 put_directory(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
 {
     const struct putting *putting = ctx;
-    const struct firn_objects_object object = {
-        .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = bytes, .base = putting->base};
+    const struct fi_objects_object object = {
+        .kind = FI_PACKFILE_TREE, .hash = *hash, .content = bytes, .base = putting->base};
     return putting->merge->options->put(putting->merge->options->ctx, &object, err);
 }
 
@@ -418,21 +418,21 @@ leave(struct merge *merge, firn_error *err)
     struct putting putting = {merge, &before};
     bool is_left = merge->depth == 0 || level.encoded.size > 0 || !level.may_vanish;
     int rc;
-    DCHECK(!is_left || level.entry.kind == FIRN_TREE_DIR);
+    DCHECK(!is_left || level.entry.kind == FI_TREE_DIR);
     merge->path.size = level.path_size;
     if (is_left) {
-        FIRN_TRY(firn_tree_build(firn_buf_slice(&level.encoded), put_directory, &putting,
-                                 &level.entry.hash, err));
+        FI_TRY(fi_tree_build(fi_buf_slice(&level.encoded), put_directory, &putting,
+                             &level.entry.hash, err));
     }
     if (merge->depth == 0) {
         merge->result->root = level.entry;
         goto out;
     }
-    FIRN_TRY(is_left ? emit(merge, &level.entry, err) : FIRN_OK);
+    FI_TRY(is_left ? emit(merge, &level.entry, err) : FIRN_OK);
     struct level *parent = &merge->levels[merge->depth - 1];
     for (int i = 0; i < SIDES; i++) {
         DCHECK(!level.was_next[i] || parent->next[i] != NULL); /* (I2) */
-        FIRN_TRY(level.was_next[i] ? advance(parent, i, err) : FIRN_OK);
+        FI_TRY(level.was_next[i] ? advance(parent, i, err) : FIRN_OK);
     }
 out:
     close_level(&level);
@@ -440,44 +440,44 @@ out:
 }
 
 static int
-stop_at_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+stop_at_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     bool *is_changed = ctx;
-    if (change->kind == FIRN_DIFFERENCE_WALK_SAME || firn_difference_walk_is_dir_time(change)) {
+    if (change->kind == FI_DIFFERENCE_WALK_SAME || fi_difference_walk_is_dir_time(change)) {
         return FIRN_OK;
     }
     *is_changed = true;
-    return firn_error_set(err, FIRN_CANCELLED, "a change");
+    return fi_error_set(err, FIRN_CANCELLED, "a change");
 }
 
 /* Whether a side has changed at most the times of directories in a directory. */
 static int
-is_unchanged(struct merge *merge, const struct firn_tree_entry *base, int side,
-             const struct firn_tree_entry *entry, bool *out, firn_error *err)
+is_unchanged(struct merge *merge, const struct fi_tree_entry *base, int side,
+             const struct fi_tree_entry *entry, bool *out, firn_error *err)
 {
-    const struct firn_difference_walk_side before = {.source = merge->sources[BASE], .root = base};
-    const struct firn_difference_walk_side after = {.source = merge->sources[side], .root = entry};
-    const struct firn_difference_walk_options options = {.without_reserved = true}; /* (I3) */
+    const struct fi_difference_walk_side before = {.source = merge->sources[BASE], .root = base};
+    const struct fi_difference_walk_side after = {.source = merge->sources[side], .root = entry};
+    const struct fi_difference_walk_options options = {.without_reserved = true}; /* (I3) */
     bool is_changed = false;
-    int rc = firn_difference_walk(&before, &after, &options, stop_at_change, &is_changed, err);
+    int rc = fi_difference_walk(&before, &after, &options, stop_at_change, &is_changed, err);
     *out = !is_changed;
     return is_changed ? FIRN_OK : rc;
 }
 
 /* The base and `side` have a directory where the other side has something else. */
 static int
-replace_directory(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+replace_directory(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
                   int side, firn_workspace_revert_conflict_kind kind, firn_error *err)
 {
-    const struct firn_tree_entry *kept = side == OURS ? sides->ours : sides->theirs;
-    const struct firn_tree_entry *other = side == OURS ? sides->theirs : sides->ours;
+    const struct fi_tree_entry *kept = side == OURS ? sides->ours : sides->theirs;
+    const struct fi_tree_entry *other = side == OURS ? sides->theirs : sides->ours;
     bool is_same;
     DCHECK(is_dir(sides->base) && is_dir(kept) && !is_dir(other));
-    FIRN_TRY_RETURN(is_unchanged(merge, sides->base, side, kept, &is_same, err));
+    FI_TRY_RETURN(is_unchanged(merge, sides->base, side, kept, &is_same, err));
     if (is_same) {
         return emit(merge, other, err);
     }
-    FIRN_TRY_RETURN(tell_kind(merge, sides, kind, err));
+    FI_TRY_RETURN(tell_kind(merge, sides, kind, err));
     return emit(merge, sides->ours, err);
 }
 
@@ -485,20 +485,20 @@ replace_directory(struct merge *merge, const struct firn_difference_merge_entry_
 
 /* Narrows a ruling to what the filter selects. */
 static void
-apply_filter(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
-             struct firn_difference_merge_entry_ruling *ruling)
+apply_filter(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
+             struct fi_difference_merge_entry_ruling *ruling)
 {
-    struct firn_tree_filter *filter = merge->options->filter;
-    if (filter == NULL || firn_tree_filter_selects(filter, path_of(merge))) {
+    struct fi_tree_filter *filter = merge->options->filter;
+    if (filter == NULL || fi_tree_filter_selects(filter, path_of(merge))) {
         return;
     }
-    bool leads_on = firn_tree_filter_leads_on(filter, path_of(merge));
+    bool leads_on = fi_tree_filter_leads_on(filter, path_of(merge));
     bool has_room = sides->ours == NULL || is_dir(sides->ours);
     bool has_dir = is_dir(sides->base) || is_dir(sides->theirs);
     ruling->verdict =
-        leads_on && has_room && has_dir && ruling->verdict != FIRN_DIFFERENCE_MERGE_ENTRY_OURS
-            ? FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND
-            : FIRN_DIFFERENCE_MERGE_ENTRY_OURS;
+        leads_on && has_room && has_dir && ruling->verdict != FI_DIFFERENCE_MERGE_ENTRY_OURS
+            ? FI_DIFFERENCE_MERGE_ENTRY_DESCEND
+            : FI_DIFFERENCE_MERGE_ENTRY_OURS;
 }
 
 /* *out_is_left_alone: ours has no entry, but the disk has one, which a rule excludes. */
@@ -506,7 +506,7 @@ static int
 ask_disk(struct merge *merge, bool *out_is_left_alone, firn_error *err)
 {
     firn_slice path = path_of(merge);
-    int rc = firn_difference_content_stands(merge->options->disk, path, out_is_left_alone, err);
+    int rc = fi_difference_content_stands(merge->options->disk, path, out_is_left_alone, err);
     return rc == FIRN_OK && *out_is_left_alone
                ? merge->options->on_left_alone(merge->options->ctx, path, err)
                : rc;
@@ -514,14 +514,14 @@ ask_disk(struct merge *merge, bool *out_is_left_alone, firn_error *err)
 
 /* (I3) */
 static int
-leave_reserved(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
+leave_reserved(struct merge *merge, const struct fi_difference_merge_entry_sides *sides,
                const char *reason, firn_error *err)
 {
-    const struct firn_difference_merge_options *options = merge->options;
+    const struct fi_difference_merge_options *options = merge->options;
     bool is_meant =
-        options->filter == NULL || firn_tree_filter_selects(options->filter, path_of(merge));
+        options->filter == NULL || fi_tree_filter_selects(options->filter, path_of(merge));
     if (is_meant && options->on_reserved != NULL &&
-        !firn_difference_merge_entry_equal(sides->base, sides->theirs)) {
+        !fi_difference_merge_entry_equal(sides->base, sides->theirs)) {
         options->on_reserved(options->ctx, path_of(merge), reason);
     }
     return emit(merge, sides->ours, err);
@@ -529,13 +529,13 @@ leave_reserved(struct merge *merge, const struct firn_difference_merge_entry_sid
 
 /* Handles one name; if *out_entered, it is a directory that the walk has entered. */
 static int
-handle(struct merge *merge, const struct firn_difference_merge_entry_sides *sides,
-       bool *out_entered, firn_error *err)
+handle(struct merge *merge, const struct fi_difference_merge_entry_sides *sides, bool *out_entered,
+       firn_error *err)
 {
-    struct firn_difference_merge_entry_ruling ruling = firn_difference_merge_entry_judge(sides);
+    struct fi_difference_merge_entry_ruling ruling = fi_difference_merge_entry_judge(sides);
     *out_entered = false;
     apply_filter(merge, sides, &ruling);
-    if (ruling.asks_disk && ruling.verdict != FIRN_DIFFERENCE_MERGE_ENTRY_OURS) {
+    if (ruling.asks_disk && ruling.verdict != FI_DIFFERENCE_MERGE_ENTRY_OURS) {
         bool is_left_alone;
         int rc = ask_disk(merge, &is_left_alone, err);
         if (rc != FIRN_OK || is_left_alone) {
@@ -543,22 +543,22 @@ handle(struct merge *merge, const struct firn_difference_merge_entry_sides *side
         }
     }
     switch (ruling.verdict) {
-    case FIRN_DIFFERENCE_MERGE_ENTRY_OURS:
+    case FI_DIFFERENCE_MERGE_ENTRY_OURS:
         return emit(merge, sides->ours, err);
-    case FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS:
+    case FI_DIFFERENCE_MERGE_ENTRY_THEIRS:
         return emit(merge, sides->theirs, err);
-    case FIRN_DIFFERENCE_MERGE_ENTRY_NOTHING:
+    case FI_DIFFERENCE_MERGE_ENTRY_NOTHING:
         return FIRN_OK;
-    case FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND:
+    case FI_DIFFERENCE_MERGE_ENTRY_DESCEND:
         *out_entered = true;
         return enter(merge, sides, err);
-    case FIRN_DIFFERENCE_MERGE_ENTRY_LEAF:
+    case FI_DIFFERENCE_MERGE_ENTRY_LEAF:
         return merge_leaf(merge, sides, err);
-    case FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR:
+    case FI_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR:
         return replace_directory(merge, sides, OURS, ruling.conflict, err);
-    case FIRN_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR:
+    case FI_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR:
         return replace_directory(merge, sides, THEIRS, ruling.conflict, err);
-    case FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT:
+    case FI_DIFFERENCE_MERGE_ENTRY_CONFLICT:
         break;
     }
     int rc = tell_kind(merge, sides, ruling.conflict, err);
@@ -566,13 +566,13 @@ handle(struct merge *merge, const struct firn_difference_merge_entry_sides *side
 }
 
 /* The first of the next names of a directory; NULL at its end. */
-static const struct firn_tree_entry *
+static const struct fi_tree_entry *
 first_of(const struct level *level)
 {
-    const struct firn_tree_entry *first = NULL;
+    const struct fi_tree_entry *first = NULL;
     for (int i = 0; i < SIDES; i++) {
-        const struct firn_tree_entry *entry = level->next[i];
-        if (entry != NULL && (first == NULL || firn_slice_compare(entry->name, first->name) < 0)) {
+        const struct fi_tree_entry *entry = level->next[i];
+        if (entry != NULL && (first == NULL || fi_slice_compare(entry->name, first->name) < 0)) {
             first = entry;
         }
     }
@@ -584,13 +584,13 @@ set_path(struct merge *merge, size_t parent_size, firn_slice name, firn_error *e
 {
     DCHECK(parent_size <= merge->path.size && name.size > 0);
     merge->path.size = parent_size;
-    if ((parent_size > 0 && firn_buf_append_u8(&merge->path, '/') != FIRN_OK) ||
-        firn_buf_append_slice(&merge->path, name) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if ((parent_size > 0 && fi_buf_append_u8(&merge->path, '/') != FIRN_OK) ||
+        fi_buf_append_slice(&merge->path, name) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    if (merge->path.size > FIRN_TREE_PATH_SIZE_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT, "a path is longer than %d bytes",
-                              FIRN_TREE_PATH_SIZE_MAX);
+    if (merge->path.size > FI_TREE_PATH_SIZE_MAX) {
+        return fi_error_set(err, FIRN_CORRUPT, "a path is longer than %d bytes",
+                            FI_TREE_PATH_SIZE_MAX);
     }
     return FIRN_OK;
 }
@@ -601,54 +601,54 @@ step(struct merge *merge, firn_error *err)
     DCHECK(merge->depth > 0);
     size_t at = merge->depth - 1;
     struct level *level = &merge->levels[at];
-    const struct firn_tree_entry *first = first_of(level);
+    const struct fi_tree_entry *first = first_of(level);
     if (first == NULL) {
         return leave(merge, err);
     }
-    const struct firn_tree_entry *entries[SIDES];
+    const struct fi_tree_entry *entries[SIDES];
     for (int i = 0; i < SIDES; i++) {
-        const struct firn_tree_entry *entry = level->next[i];
-        entries[i] = entry != NULL && firn_slice_equal(entry->name, first->name) ? entry : NULL;
+        const struct fi_tree_entry *entry = level->next[i];
+        entries[i] = entry != NULL && fi_slice_equal(entry->name, first->name) ? entry : NULL;
     }
-    const struct firn_difference_merge_entry_sides sides = {entries[BASE], entries[OURS],
-                                                            entries[THEIRS]};
-    const char *reason = firn_tree_reserved_name(first->name);
+    const struct fi_difference_merge_entry_sides sides = {entries[BASE], entries[OURS],
+                                                          entries[THEIRS]};
+    const char *reason = fi_tree_reserved_name(first->name);
     bool is_entered = false;
-    FIRN_TRY_RETURN(set_path(merge, level->path_size, first->name, err));
-    FIRN_TRY_RETURN(firn_budget_spend(merge->sources[BASE]->budget,
-                                      firn_budget_visit(merge->path.size), err)); /* (I4) */
-    FIRN_TRY_RETURN(reason != NULL ? leave_reserved(merge, &sides, reason, err)
-                                   : handle(merge, &sides, &is_entered, err));
+    FI_TRY_RETURN(set_path(merge, level->path_size, first->name, err));
+    FI_TRY_RETURN(fi_budget_spend(merge->sources[BASE]->budget, fi_budget_visit(merge->path.size),
+                                  err)); /* (I4) */
+    FI_TRY_RETURN(reason != NULL ? leave_reserved(merge, &sides, reason, err)
+                                 : handle(merge, &sides, &is_entered, err));
     level = &merge->levels[at]; /* entering may have moved it */
     for (int i = 0; i < SIDES && !is_entered; i++) {
-        FIRN_TRY_RETURN(entries[i] != NULL ? advance(level, i, err) : FIRN_OK);
+        FI_TRY_RETURN(entries[i] != NULL ? advance(level, i, err) : FIRN_OK);
     }
     return FIRN_OK;
 }
 
 int
-firn_difference_merge(const struct firn_difference_merge_options *options,
-                      struct firn_difference_merge_result *out, firn_error *err)
+fi_difference_merge(const struct fi_difference_merge_options *options,
+                    struct fi_difference_merge_result *out, firn_error *err)
 {
     struct merge merge = {
         .options = options,
         .result = out,
         .sources = {options->base.source, options->ours.source, options->theirs.source}};
-    const struct firn_difference_merge_entry_sides roots = {options->base.root, options->ours.root,
-                                                            options->theirs.root};
+    const struct fi_difference_merge_entry_sides roots = {options->base.root, options->ours.root,
+                                                          options->theirs.root};
     int rc;
-    *out = (struct firn_difference_merge_result){0};
-    FIRN_TRY(content_init(&merge.content, options->objects, options->disk, err));
-    FIRN_TRY(enter(&merge, &roots, err));
+    *out = (struct fi_difference_merge_result){0};
+    FI_TRY(content_init(&merge.content, options->objects, options->disk, err));
+    FI_TRY(enter(&merge, &roots, err));
     while (merge.depth > 0) {
-        FIRN_TRY(step(&merge, err));
+        FI_TRY(step(&merge, err));
     }
 out:
     while (merge.depth > 0) {
         close_level(&merge.levels[--merge.depth]);
     }
-    firn_free(merge.levels);
-    firn_buf_deinit(&merge.path);
+    fi_free(merge.levels);
+    fi_buf_deinit(&merge.path);
     content_deinit(&merge.content);
     return rc;
 }

@@ -29,48 +29,48 @@
 #include "base/check.h"
 
 static bool
-is_dir(const struct firn_tree_entry *entry)
+is_dir(const struct fi_tree_entry *entry)
 {
-    return entry != NULL && entry->kind == FIRN_TREE_DIR;
+    return entry != NULL && entry->kind == FI_TREE_DIR;
 }
 
 bool
-firn_difference_merge_entry_equal(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
+fi_difference_merge_entry_equal(const struct fi_tree_entry *a, const struct fi_tree_entry *b)
 {
     if (a == NULL || b == NULL) {
         return a == b;
     }
-    return firn_difference_walk_what(a, b) == 0 &&
-           (a->kind != FIRN_TREE_DIR || firn_hash_equal(&a->hash, &b->hash));
+    return fi_difference_walk_what(a, b) == 0 &&
+           (a->kind != FI_TREE_DIR || fi_hash_equal(&a->hash, &b->hash));
 }
 
 /* Whether two entries, not directories, differ at most in what is not a user's work. */
 static bool
-is_only_touched(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
+is_only_touched(const struct fi_tree_entry *a, const struct fi_tree_entry *b)
 {
-    const unsigned nobodys = FIRN_DIFFERENCE_WALK_MTIME | FIRN_DIFFERENCE_WALK_GROUP;
-    return (firn_difference_walk_what(a, b) & ~nobodys) == 0;
+    const unsigned nobodys = FI_DIFFERENCE_WALK_MTIME | FI_DIFFERENCE_WALK_GROUP;
+    return (fi_difference_walk_what(a, b) & ~nobodys) == 0;
 }
 
-static struct firn_difference_merge_entry_ruling
-ruling(enum firn_difference_merge_entry_verdict verdict)
+static struct fi_difference_merge_entry_ruling
+ruling(enum fi_difference_merge_entry_verdict verdict)
 {
-    return (struct firn_difference_merge_entry_ruling){.verdict = verdict};
+    return (struct fi_difference_merge_entry_ruling){.verdict = verdict};
 }
 
-static struct firn_difference_merge_entry_ruling
+static struct fi_difference_merge_entry_ruling
 conflict(firn_workspace_revert_conflict_kind kind)
 {
-    return (struct firn_difference_merge_entry_ruling){
-        .verdict = FIRN_DIFFERENCE_MERGE_ENTRY_CONFLICT, .conflict = kind};
+    return (struct fi_difference_merge_entry_ruling){.verdict = FI_DIFFERENCE_MERGE_ENTRY_CONFLICT,
+                                                     .conflict = kind};
 }
 
 /* Ours and theirs are directories, or one is and the other is missing. */
-static struct firn_difference_merge_entry_ruling
-judge_dirs(const struct firn_difference_merge_entry_sides *sides)
+static struct fi_difference_merge_entry_ruling
+judge_dirs(const struct fi_difference_merge_entry_sides *sides)
 {
     DCHECK(sides->ours != NULL || sides->theirs != NULL);
-    struct firn_difference_merge_entry_ruling result = ruling(FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND);
+    struct fi_difference_merge_entry_ruling result = ruling(FI_DIFFERENCE_MERGE_ENTRY_DESCEND);
     bool is_gone = sides->ours == NULL || sides->theirs == NULL;
     if (is_gone && !is_dir(sides->base)) {
         result = conflict(sides->ours == NULL ? FIRN_REVERT_CONFLICT_REMOVED
@@ -81,14 +81,14 @@ judge_dirs(const struct firn_difference_merge_entry_sides *sides)
 }
 
 /* Either ours or theirs is missing; the other is a file or a link that differs from the base. */
-static struct firn_difference_merge_entry_ruling
-judge_removed(const struct firn_difference_merge_entry_sides *sides)
+static struct fi_difference_merge_entry_ruling
+judge_removed(const struct fi_difference_merge_entry_sides *sides)
 {
-    const struct firn_tree_entry *left = sides->ours != NULL ? sides->ours : sides->theirs;
+    const struct fi_tree_entry *left = sides->ours != NULL ? sides->ours : sides->theirs;
     DCHECK((sides->ours == NULL) != (sides->theirs == NULL) && sides->base != NULL);
     bool is_touched = !is_dir(sides->base) && is_only_touched(sides->base, left);
-    struct firn_difference_merge_entry_ruling result =
-        is_touched ? ruling(FIRN_DIFFERENCE_MERGE_ENTRY_NOTHING)
+    struct fi_difference_merge_entry_ruling result =
+        is_touched ? ruling(FI_DIFFERENCE_MERGE_ENTRY_NOTHING)
                    : conflict(sides->ours == NULL ? FIRN_REVERT_CONFLICT_REMOVED
                                                   : FIRN_REVERT_CONFLICT_CHANGED);
     result.asks_disk = sides->ours == NULL;
@@ -96,41 +96,41 @@ judge_removed(const struct firn_difference_merge_entry_sides *sides)
 }
 
 /* Ours and theirs are of different kinds. */
-static struct firn_difference_merge_entry_ruling
-judge_kinds(const struct firn_difference_merge_entry_sides *sides)
+static struct fi_difference_merge_entry_ruling
+judge_kinds(const struct fi_difference_merge_entry_sides *sides)
 {
-    const struct firn_tree_entry *base = sides->base;
+    const struct fi_tree_entry *base = sides->base;
     if (base == NULL) {
         return conflict(FIRN_REVERT_CONFLICT_ADDED);
     }
     DCHECK(sides->ours->kind != sides->theirs->kind);
     bool ours_kept = sides->ours->kind == base->kind;
     bool theirs_kept = sides->theirs->kind == base->kind;
-    struct firn_difference_merge_entry_ruling result = conflict(FIRN_REVERT_CONFLICT_KIND);
+    struct fi_difference_merge_entry_ruling result = conflict(FIRN_REVERT_CONFLICT_KIND);
     if (is_dir(base) && ours_kept) {
-        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR;
+        result.verdict = FI_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR;
     } else if (is_dir(base) && theirs_kept) {
-        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR;
+        result.verdict = FI_DIFFERENCE_MERGE_ENTRY_OURS_OF_DIR;
     } else if (ours_kept && is_only_touched(base, sides->ours)) {
-        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS;
+        result.verdict = FI_DIFFERENCE_MERGE_ENTRY_THEIRS;
     } else if (theirs_kept && is_only_touched(base, sides->theirs)) {
-        result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_OURS;
+        result.verdict = FI_DIFFERENCE_MERGE_ENTRY_OURS;
     }
     return result;
 }
 
-struct firn_difference_merge_entry_ruling
-firn_difference_merge_entry_judge(const struct firn_difference_merge_entry_sides *sides)
+struct fi_difference_merge_entry_ruling
+fi_difference_merge_entry_judge(const struct fi_difference_merge_entry_sides *sides)
 {
-    const struct firn_tree_entry *ours = sides->ours;
-    const struct firn_tree_entry *theirs = sides->theirs;
+    const struct fi_tree_entry *ours = sides->ours;
+    const struct fi_tree_entry *theirs = sides->theirs;
     DCHECK(sides->base != NULL || ours != NULL || theirs != NULL);
-    if (firn_difference_merge_entry_equal(sides->base, theirs) ||
-        firn_difference_merge_entry_equal(ours, theirs)) {
-        return ruling(FIRN_DIFFERENCE_MERGE_ENTRY_OURS);
+    if (fi_difference_merge_entry_equal(sides->base, theirs) ||
+        fi_difference_merge_entry_equal(ours, theirs)) {
+        return ruling(FI_DIFFERENCE_MERGE_ENTRY_OURS);
     }
-    if (firn_difference_merge_entry_equal(sides->base, ours)) {
-        return ruling(FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS);
+    if (fi_difference_merge_entry_equal(sides->base, ours)) {
+        return ruling(FI_DIFFERENCE_MERGE_ENTRY_THEIRS);
     }
     /* From here on at least one of ours and theirs exists, and the base does if one of them does
      * not. */
@@ -140,8 +140,7 @@ firn_difference_merge_entry_judge(const struct firn_difference_merge_entry_sides
     if (ours == NULL || theirs == NULL) {
         return judge_removed(sides);
     }
-    return ours->kind == theirs->kind ? ruling(FIRN_DIFFERENCE_MERGE_ENTRY_LEAF)
-                                      : judge_kinds(sides);
+    return ours->kind == theirs->kind ? ruling(FI_DIFFERENCE_MERGE_ENTRY_LEAF) : judge_kinds(sides);
 }
 
 /* ---- attribute by attribute ---- */
@@ -155,84 +154,80 @@ takes_theirs(bool theirs_is_base, bool ours_is_base, bool is_same, bool *out_is_
     return !theirs_is_base && ours_is_base;
 }
 
-static enum firn_difference_merge_entry_content
-make_content(const struct firn_difference_merge_entry_sides *sides,
-             const struct firn_tree_entry *base)
+static enum fi_difference_merge_entry_content
+make_content(const struct fi_difference_merge_entry_sides *sides, const struct fi_tree_entry *base)
 {
-    const unsigned bit = FIRN_DIFFERENCE_WALK_CONTENT;
+    const unsigned bit = FI_DIFFERENCE_WALK_CONTENT;
     bool is_conflict;
-    bool theirs_is_base =
-        base != NULL && (firn_difference_walk_what(base, sides->theirs) & bit) == 0;
-    bool ours_is_base = base != NULL && (firn_difference_walk_what(base, sides->ours) & bit) == 0;
-    bool is_same = (firn_difference_walk_what(sides->ours, sides->theirs) & bit) == 0;
+    bool theirs_is_base = base != NULL && (fi_difference_walk_what(base, sides->theirs) & bit) == 0;
+    bool ours_is_base = base != NULL && (fi_difference_walk_what(base, sides->ours) & bit) == 0;
+    bool is_same = (fi_difference_walk_what(sides->ours, sides->theirs) & bit) == 0;
     if (takes_theirs(theirs_is_base, ours_is_base, is_same, &is_conflict)) {
-        return FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS;
+        return FI_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS;
     }
     if (!is_conflict) {
-        return FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
+        return FI_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
     }
-    return base != NULL && base->kind == FIRN_TREE_FILE
-               ? FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH
-               : FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT;
+    return base != NULL && base->kind == FI_TREE_FILE ? FI_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH
+                                                      : FI_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT;
 }
 
 /* Whether the attribute of a bit is to be taken from theirs; a conflict is added to *what. */
 static bool
-theirs_of(const struct firn_difference_merge_entry_sides *sides, const struct firn_tree_entry *base,
+theirs_of(const struct fi_difference_merge_entry_sides *sides, const struct fi_tree_entry *base,
           unsigned bit, unsigned *what)
 {
     bool is_conflict;
-    bool theirs_is_base =
-        base != NULL && (firn_difference_walk_what(base, sides->theirs) & bit) == 0;
-    bool ours_is_base = base != NULL && (firn_difference_walk_what(base, sides->ours) & bit) == 0;
-    bool is_same = (firn_difference_walk_what(sides->ours, sides->theirs) & bit) == 0;
+    bool theirs_is_base = base != NULL && (fi_difference_walk_what(base, sides->theirs) & bit) == 0;
+    bool ours_is_base = base != NULL && (fi_difference_walk_what(base, sides->ours) & bit) == 0;
+    bool is_same = (fi_difference_walk_what(sides->ours, sides->theirs) & bit) == 0;
     bool is_theirs = takes_theirs(theirs_is_base, ours_is_base, is_same, &is_conflict);
     *what |= is_conflict ? bit : 0;
     return is_theirs;
 }
 
-enum firn_difference_merge_entry_content
-firn_difference_merge_entry_make(const struct firn_difference_merge_entry_sides *sides,
-                                 struct firn_tree_entry *out, unsigned *out_what)
+enum fi_difference_merge_entry_content
+fi_difference_merge_entry_make(const struct fi_difference_merge_entry_sides *sides,
+                               struct fi_tree_entry *out, unsigned *out_what)
 {
-    const struct firn_tree_entry *ours = sides->ours;
-    const struct firn_tree_entry *theirs = sides->theirs;
+    const struct fi_tree_entry *ours = sides->ours;
+    const struct fi_tree_entry *theirs = sides->theirs;
     *out_what = 0;
     DCHECK(ours != NULL || theirs != NULL);
     if (ours == NULL || theirs == NULL) {
         *out = ours != NULL ? *ours : *theirs;
-        return FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
+        return FI_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
     }
-    const struct firn_tree_entry *base =
+    const struct fi_tree_entry *base =
         sides->base != NULL && sides->base->kind == ours->kind ? sides->base : NULL;
     unsigned what = 0;
     *out = *ours;
-    enum firn_difference_merge_entry_content content = FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
+    enum fi_difference_merge_entry_content content = FI_DIFFERENCE_MERGE_ENTRY_CONTENT_OURS;
     bool is_new_dir = is_dir(ours) && base == NULL;
     if (!is_dir(ours)) {
         content = make_content(sides, base);
     }
-    if (content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS) {
+    if (content == FI_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS) {
         out->hash = theirs->hash;
         out->size = theirs->size;
         out->target = theirs->target;
     }
-    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_MODE, &what)) {
+    if (theirs_of(sides, base, FI_DIFFERENCE_WALK_MODE, &what)) {
         out->mode = theirs->mode;
     }
-    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_OWNER, &what)) {
+    if (theirs_of(sides, base, FI_DIFFERENCE_WALK_OWNER, &what)) {
         out->uid = theirs->uid;
         out->gid = theirs->gid;
     }
-    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_XATTRS, &what)) {
+    if (theirs_of(sides, base, FI_DIFFERENCE_WALK_XATTRS, &what)) {
         out->xattrs = theirs->xattrs;
     }
     unsigned ignored = 0;
-    if (theirs_of(sides, base, FIRN_DIFFERENCE_WALK_GROUP, &ignored)) {
+    if (theirs_of(sides, base, FI_DIFFERENCE_WALK_GROUP, &ignored)) {
         out->hard_link = theirs->hard_link;
     }
-    bool is_their_time = theirs_of(sides, base, FIRN_DIFFERENCE_WALK_MTIME, &ignored);
-    if (is_their_time || content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS) {
+    bool is_their_time = theirs_of(sides, base, FI_DIFFERENCE_WALK_MTIME, &ignored);
+    if (is_their_time || content == FI_DIFFERENCE_MERGE_ENTRY_CONTENT_THEIRS) {
         out->mtime_ns = theirs->mtime_ns;
     }
     *out_what = is_new_dir ? 0 : what;

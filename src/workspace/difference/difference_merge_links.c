@@ -18,32 +18,32 @@
 #include "tree/tree.h"
 
 struct checking {
-    struct firn_tree_lookup links;
-    struct firn_difference_merge_counts *counts;
+    struct fi_tree_lookup links;
+    struct fi_difference_merge_counts *counts;
     int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err);
     void *ctx;
 };
 
 static int
-tell(struct checking *checking, const struct firn_difference_walk_change *change, firn_error *err)
+tell(struct checking *checking, const struct fi_difference_walk_change *change, firn_error *err)
 {
     firn_workspace_entry now;
-    firn_difference_walk_to_info(change->path, change->after, &now);
+    fi_difference_walk_to_info(change->path, change->after, &now);
     const firn_workspace_revert_conflict conflict = {
         .kind = FIRN_REVERT_CONFLICT_HARD_LINKS, .path = change->path, .now = &now};
     return checking->on_conflict(checking->ctx, &conflict, err);
 }
 
 static int
-check_entry(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+check_entry(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct checking *checking = ctx;
-    const struct firn_tree_entry *entry = change->after;
+    const struct fi_tree_entry *entry = change->after;
     DCHECK(change->before == NULL && entry != NULL);
     if (change->path.size == 0) {
         return FIRN_OK;
     }
-    if (entry->kind == FIRN_TREE_DIR) {
+    if (entry->kind == FI_TREE_DIR) {
         checking->counts->directories++;
         return FIRN_OK;
     }
@@ -52,11 +52,11 @@ check_entry(void *ctx, const struct firn_difference_walk_change *change, firn_er
         checking->counts->bytes += entry->size;
         return FIRN_OK;
     }
-    if (firn_tree_reserved_path(entry->hard_link) != NULL) {
+    if (fi_tree_reserved_path(entry->hard_link) != NULL) {
         return FIRN_OK;
     }
     firn_error found;
-    int rc = firn_tree_lookup_check_link(&checking->links, change->path, entry, &found);
+    int rc = fi_tree_lookup_check_link(&checking->links, change->path, entry, &found);
     if (rc == FIRN_CORRUPT) {
         return tell(checking, change, err);
     }
@@ -67,17 +67,18 @@ check_entry(void *ctx, const struct firn_difference_walk_change *change, firn_er
 }
 
 int
-firn_difference_merge_links_check(
-    const struct firn_difference_walk_side *tree,
-    int (*on_conflict)(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err),
-    void *ctx, struct firn_difference_merge_counts *out, firn_error *err)
+fi_difference_merge_links_check(const struct fi_difference_walk_side *tree,
+                                int (*on_conflict)(void *ctx,
+                                                   const firn_workspace_revert_conflict *conflict,
+                                                   firn_error *err),
+                                void *ctx, struct fi_difference_merge_counts *out, firn_error *err)
 {
     struct checking checking = {.counts = out, .on_conflict = on_conflict, .ctx = ctx};
-    const struct firn_difference_walk_side nothing = {.source = tree->source};
-    const struct firn_difference_walk_options options = {0};
-    *out = (struct firn_difference_merge_counts){0};
-    firn_tree_lookup_init(&checking.links, tree->source, &tree->root->hash);
-    int rc = firn_difference_walk(&nothing, tree, &options, check_entry, &checking, err);
-    firn_tree_lookup_deinit(&checking.links);
+    const struct fi_difference_walk_side nothing = {.source = tree->source};
+    const struct fi_difference_walk_options options = {0};
+    *out = (struct fi_difference_merge_counts){0};
+    fi_tree_lookup_init(&checking.links, tree->source, &tree->root->hash);
+    int rc = fi_difference_walk(&nothing, tree, &options, check_entry, &checking, err);
+    fi_tree_lookup_deinit(&checking.links);
     return rc;
 }

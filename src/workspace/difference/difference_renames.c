@@ -22,26 +22,26 @@
 #include "base/sort.h"
 #include "codec/xxh3.h"
 
-struct firn_difference_renames_file {
+struct fi_difference_renames_file {
     firn_slice path;
     firn_slice name; /* the last component of path */
     bool has_come;
-    struct firn_tree_entry entry;
-    struct firn_difference_renames_file *partner;
+    struct fi_tree_entry entry;
+    struct fi_difference_renames_file *partner;
 };
 
 /* A record of the map; the key is one too. */
 struct place {
     firn_slice path;
     bool has_come;
-    struct firn_difference_renames_file *file;
+    struct fi_difference_renames_file *file;
 };
 
 static uint64_t
 place_hash(const void *record)
 {
     const struct place *place = record;
-    return firn_xxh3(place->path.data, place->path.size, place->has_come ? 1 : 0);
+    return fi_xxh3(place->path.data, place->path.size, place->has_come ? 1 : 0);
 }
 
 static bool
@@ -49,35 +49,35 @@ place_equal(const void *record, const void *key)
 {
     const struct place *a = record;
     const struct place *b = key;
-    return a->has_come == b->has_come && firn_slice_equal(a->path, b->path);
+    return a->has_come == b->has_come && fi_slice_equal(a->path, b->path);
 }
 
 void
-firn_difference_renames_init(struct firn_difference_renames *renames)
+fi_difference_renames_init(struct fi_difference_renames *renames)
 {
-    *renames = (struct firn_difference_renames){.count = 0};
-    firn_hash_map_init(&renames->by_path, sizeof(struct place), place_hash, place_equal);
+    *renames = (struct fi_difference_renames){.count = 0};
+    fi_hash_map_init(&renames->by_path, sizeof(struct place), place_hash, place_equal);
 }
 
 void
-firn_difference_renames_deinit(struct firn_difference_renames *renames)
+fi_difference_renames_deinit(struct fi_difference_renames *renames)
 {
-    firn_hash_map_deinit(&renames->by_path);
-    firn_arena_deinit(&renames->arena);
-    firn_free(renames->files);
-    *renames = (struct firn_difference_renames){.count = 0};
+    fi_hash_map_deinit(&renames->by_path);
+    fi_arena_deinit(&renames->arena);
+    fi_free(renames->files);
+    *renames = (struct fi_difference_renames){.count = 0};
 }
 
 /* ---- collecting ---- */
 
 static bool
-copy(struct firn_arena *arena, firn_slice *slice)
+copy(struct fi_arena *arena, firn_slice *slice)
 {
     if (slice->size == 0) {
         *slice = firn_bytes(NULL, 0);
         return true;
     }
-    slice->data = firn_arena_copy(arena, slice->data, slice->size);
+    slice->data = fi_arena_copy(arena, slice->data, slice->size);
     return slice->data != NULL;
 }
 
@@ -92,41 +92,41 @@ name_of(firn_slice path)
 }
 
 static bool
-reserve(struct firn_difference_renames *renames)
+reserve(struct fi_difference_renames *renames)
 {
-    struct firn_difference_renames_file **files =
-        firn_grow_array(renames->files, renames->count + 1, &renames->capacity,
-                        sizeof(struct firn_difference_renames_file *));
+    struct fi_difference_renames_file **files =
+        fi_grow_array(renames->files, renames->count + 1, &renames->capacity,
+                      sizeof(struct fi_difference_renames_file *));
     renames->files = files != NULL ? files : renames->files;
     return files != NULL;
 }
 
 int
-firn_difference_renames_add(struct firn_difference_renames *renames,
-                            const struct firn_difference_walk_change *change, firn_error *err)
+fi_difference_renames_add(struct fi_difference_renames *renames,
+                          const struct fi_difference_walk_change *change, firn_error *err)
 {
-    bool has_come = change->kind == FIRN_DIFFERENCE_WALK_ADDED;
-    const struct firn_tree_entry *entry = has_come ? change->after : change->before;
-    if ((!has_come && change->kind != FIRN_DIFFERENCE_WALK_REMOVED) ||
-        entry->kind != FIRN_TREE_FILE || entry->size == 0 || renames->is_given_up) {
+    bool has_come = change->kind == FI_DIFFERENCE_WALK_ADDED;
+    const struct fi_tree_entry *entry = has_come ? change->after : change->before;
+    if ((!has_come && change->kind != FI_DIFFERENCE_WALK_REMOVED) || entry->kind != FI_TREE_FILE ||
+        entry->size == 0 || renames->is_given_up) {
         return FIRN_OK;
     }
-    DCHECK(renames->by_path.count == 0 && renames->count <= FIRN_DIFFERENCE_RENAMES_FILES_MAX);
-    if (renames->count == FIRN_DIFFERENCE_RENAMES_FILES_MAX) {
+    DCHECK(renames->by_path.count == 0 && renames->count <= FI_DIFFERENCE_RENAMES_FILES_MAX);
+    if (renames->count == FI_DIFFERENCE_RENAMES_FILES_MAX) {
         renames->is_given_up = true;
         return FIRN_OK;
     }
-    DCHECK(renames->count < FIRN_DIFFERENCE_RENAMES_FILES_MAX); /* (I1) */
-    struct firn_difference_renames_file *file =
-        reserve(renames) ? firn_arena_alloc(&renames->arena, sizeof *file) : NULL;
+    DCHECK(renames->count < FI_DIFFERENCE_RENAMES_FILES_MAX); /* (I1) */
+    struct fi_difference_renames_file *file =
+        reserve(renames) ? fi_arena_alloc(&renames->arena, sizeof *file) : NULL;
     if (file == NULL) {
-        return firn_error_no_memory(err, "the renames of a difference");
+        return fi_error_no_memory(err, "the renames of a difference");
     }
-    *file = (struct firn_difference_renames_file){
+    *file = (struct fi_difference_renames_file){
         .path = change->path, .has_come = has_come, .entry = *entry};
     if (!copy(&renames->arena, &file->path) || !copy(&renames->arena, &file->entry.xattrs) ||
         !copy(&renames->arena, &file->entry.hard_link)) {
-        return firn_error_no_memory(err, "the renames of a difference");
+        return fi_error_no_memory(err, "the renames of a difference");
     }
     file->entry.target = firn_bytes(NULL, 0);
     file->name = name_of(file->path);
@@ -141,26 +141,24 @@ firn_difference_renames_add(struct firn_difference_renames *renames,
 static int
 compare(const void *left, const void *right)
 {
-    const struct firn_difference_renames_file *a =
-        *(struct firn_difference_renames_file *const *)left;
-    const struct firn_difference_renames_file *b =
-        *(struct firn_difference_renames_file *const *)right;
+    const struct fi_difference_renames_file *a = *(struct fi_difference_renames_file *const *)left;
+    const struct fi_difference_renames_file *b = *(struct fi_difference_renames_file *const *)right;
     int order = memcmp(a->entry.hash.bytes, b->entry.hash.bytes, sizeof a->entry.hash.bytes);
     if (order == 0) {
         order = (int)a->has_come - (int)b->has_come;
     }
     if (order == 0) {
-        order = firn_slice_compare(a->name, b->name);
+        order = fi_slice_compare(a->name, b->name);
     }
-    return order != 0 ? order : firn_slice_compare(a->path, b->path);
+    return order != 0 ? order : fi_slice_compare(a->path, b->path);
 }
 
 static void
-join(struct firn_difference_renames_file *gone, struct firn_difference_renames_file *come)
+join(struct fi_difference_renames_file *gone, struct fi_difference_renames_file *come)
 {
     DCHECK(gone->partner == NULL && come->partner == NULL); /* each is in at most one pair */
     DCHECK(!gone->has_come && come->has_come &&
-           firn_hash_equal(&gone->entry.hash, &come->entry.hash));
+           fi_hash_equal(&gone->entry.hash, &come->entry.hash));
     gone->partner = come;
     come->partner = gone;
 }
@@ -168,7 +166,7 @@ join(struct firn_difference_renames_file *gone, struct firn_difference_renames_f
 /* Files with the same content: the removed ones, [from, middle), and the added ones, [middle,
  * to). */
 struct group {
-    struct firn_difference_renames_file **files;
+    struct fi_difference_renames_file **files;
     size_t from;
     size_t middle;
     size_t to;
@@ -180,7 +178,7 @@ join_same_names(const struct group *group)
     size_t i = group->from;
     size_t j = group->middle;
     while (i < group->middle && j < group->to) {
-        int order = firn_slice_compare(group->files[i]->name, group->files[j]->name);
+        int order = fi_slice_compare(group->files[i]->name, group->files[j]->name);
         if (order == 0) {
             join(group->files[i], group->files[j]);
         }
@@ -192,21 +190,19 @@ join_same_names(const struct group *group)
 static int
 compare_paths(const void *left, const void *right)
 {
-    const struct firn_difference_renames_file *a =
-        *(struct firn_difference_renames_file *const *)left;
-    const struct firn_difference_renames_file *b =
-        *(struct firn_difference_renames_file *const *)right;
-    return firn_slice_compare(a->path, b->path);
+    const struct fi_difference_renames_file *a = *(struct fi_difference_renames_file *const *)left;
+    const struct fi_difference_renames_file *b = *(struct fi_difference_renames_file *const *)right;
+    return fi_slice_compare(a->path, b->path);
 }
 
 static void
 join_the_rest(const struct group *group)
 {
-    struct firn_difference_renames_file **files = group->files;
-    const size_t record_size = sizeof(struct firn_difference_renames_file *);
+    struct fi_difference_renames_file **files = group->files;
+    const size_t record_size = sizeof(struct fi_difference_renames_file *);
     size_t j = group->middle;
-    firn_sort(files + group->from, group->middle - group->from, record_size, compare_paths);
-    firn_sort(files + group->middle, group->to - group->middle, record_size, compare_paths);
+    fi_sort(files + group->from, group->middle - group->from, record_size, compare_paths);
+    fi_sort(files + group->middle, group->to - group->middle, record_size, compare_paths);
     for (size_t i = group->from; i < group->middle; i++) {
         while (j < group->to && files[j]->partner != NULL) {
             j++;
@@ -218,12 +214,12 @@ join_the_rest(const struct group *group)
 }
 
 static struct group
-group_at(const struct firn_difference_renames *renames, size_t from)
+group_at(const struct fi_difference_renames *renames, size_t from)
 {
     struct group group = {renames->files, from, from, from};
     const firn_hash *hash = &renames->files[from]->entry.hash;
     while (group.to < renames->count &&
-           firn_hash_equal(&renames->files[group.to]->entry.hash, hash)) {
+           fi_hash_equal(&renames->files[group.to]->entry.hash, hash)) {
         group.middle += !renames->files[group.to]->has_come;
         group.to++;
     }
@@ -232,14 +228,13 @@ group_at(const struct firn_difference_renames *renames, size_t from)
 }
 
 int
-firn_difference_renames_match(struct firn_difference_renames *renames, firn_error *err)
+fi_difference_renames_match(struct fi_difference_renames *renames, firn_error *err)
 {
     if (renames->is_given_up || renames->count == 0) {
         return FIRN_OK;
     }
     DCHECK(renames->by_path.count == 0);
-    firn_sort(renames->files, renames->count, sizeof(struct firn_difference_renames_file *),
-              compare);
+    fi_sort(renames->files, renames->count, sizeof(struct fi_difference_renames_file *), compare);
     for (size_t i = 0; i < renames->count;) {
         struct group group = group_at(renames, i);
         join_same_names(&group);
@@ -247,31 +242,30 @@ firn_difference_renames_match(struct firn_difference_renames *renames, firn_erro
         i = group.to;
     }
     for (size_t i = 0; i < renames->count; i++) {
-        struct firn_difference_renames_file *file = renames->files[i];
+        struct fi_difference_renames_file *file = renames->files[i];
         const struct place place = {file->path, file->has_come, file};
         if (file->partner != NULL &&
-            firn_hash_map_insert(&renames->by_path, place_hash(&place), &place) == NULL) {
-            return firn_error_no_memory(err, "the renames of a difference");
+            fi_hash_map_insert(&renames->by_path, place_hash(&place), &place) == NULL) {
+            return fi_error_no_memory(err, "the renames of a difference");
         }
     }
     return FIRN_OK;
 }
 
 bool
-firn_difference_renames_find(const struct firn_difference_renames *renames,
-                             const struct firn_difference_walk_change *change,
-                             const struct firn_tree_entry **out_before, firn_slice *out_path)
+fi_difference_renames_find(const struct fi_difference_renames *renames,
+                           const struct fi_difference_walk_change *change,
+                           const struct fi_tree_entry **out_before, firn_slice *out_path)
 {
-    const struct place key = {change->path, change->kind == FIRN_DIFFERENCE_WALK_ADDED, NULL};
-    if (change->kind != FIRN_DIFFERENCE_WALK_ADDED &&
-        change->kind != FIRN_DIFFERENCE_WALK_REMOVED) {
+    const struct place key = {change->path, change->kind == FI_DIFFERENCE_WALK_ADDED, NULL};
+    if (change->kind != FI_DIFFERENCE_WALK_ADDED && change->kind != FI_DIFFERENCE_WALK_REMOVED) {
         return false;
     }
-    const struct place *place = firn_hash_map_find(&renames->by_path, place_hash(&key), &key);
+    const struct place *place = fi_hash_map_find(&renames->by_path, place_hash(&key), &key);
     if (place == NULL) {
         return false;
     }
-    const struct firn_difference_renames_file *gone =
+    const struct fi_difference_renames_file *gone =
         place->has_come ? place->file->partner : place->file;
     DCHECK(!renames->is_given_up && !gone->has_come && gone->partner->partner == gone);
     *out_before = &gone->entry;

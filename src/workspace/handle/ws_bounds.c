@@ -25,38 +25,36 @@ enum {
 
 /* A store that was not named is in the usual place, or trusted. */
 int
-firn_ws_bounds_is_known(const struct firn_ws *ws, struct firn_os_dir *store, bool *out,
-                        firn_error *err)
+fi_ws_bounds_is_known(const struct firn_ws *ws, struct fi_os_dir *store, bool *out, firn_error *err)
 {
-    static const uint8_t no_id[FIRN_STOREFILE_ID_SIZE];
-    struct firn_place_claim_store claim;
+    static const uint8_t no_id[FI_STOREFILE_ID_SIZE];
+    struct fi_place_claim_store claim;
     int rc;
     *out = false;
     if (ws->named_store_path == NULL) {
-        return firn_trust_owner_is_own(store, out, err);
+        return fi_trust_owner_is_own(store, out, err);
     }
-    FIRN_TRY(firn_place_claim_store_init(store, no_id, &claim, err));
+    FI_TRY(fi_place_claim_store_init(store, no_id, &claim, err));
     *out = claim.is_own && claim.is_usual;
     if (claim.is_own && !*out) {
-        rc = firn_trust_named_is_noted(store, out, err);
+        rc = fi_trust_named_is_noted(store, out, err);
     }
 out:
     return rc;
 }
 
 struct measured {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     uint64_t size;
     uint64_t allowed;
 };
 
 static int
-measure_entry(void *ctx, const struct firn_os_dirent *entry)
+measure_entry(void *ctx, const struct fi_os_dirent *entry)
 {
     struct measured *measured = ctx;
-    struct firn_os_stat stat;
-    if (firn_os_stat(measured->dir, entry->name, &stat, NULL) != FIRN_OK ||
-        stat.kind != FIRN_OS_FILE) {
+    struct fi_os_stat stat;
+    if (fi_os_stat(measured->dir, entry->name, &stat, NULL) != FIRN_OK || stat.kind != FI_OS_FILE) {
         return FIRN_OK; /* opening it tells what is wrong */
     }
     measured->size += stat.size_bytes < UINT64_MAX / 2 - measured->size ? stat.size_bytes : 0;
@@ -68,27 +66,27 @@ measure_entry(void *ctx, const struct firn_os_dirent *entry)
 }
 
 int
-firn_ws_bounds_check_holes(struct firn_os_dir *store, firn_error *err)
+fi_ws_bounds_check_holes(struct fi_os_dir *store, firn_error *err)
 {
     static const char *const folders[] = {"", "runs", "packs"};
     struct measured measured = {.allowed = FREE_BYTES};
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         firn_error why;
-        int rc = firn_os_dir_open_beneath(store, folders[i], &measured.dir, &why);
+        int rc = fi_os_dir_open_beneath(store, folders[i], &measured.dir, &why);
         if (rc == FIRN_OK) {
-            rc = firn_os_dir_list(measured.dir, measure_entry, &measured, &why);
-            firn_os_dir_close(measured.dir);
+            rc = fi_os_dir_list(measured.dir, measure_entry, &measured, &why);
+            fi_os_dir_close(measured.dir);
         }
         if (rc == FIRN_NO_MEMORY) {
-            return firn_error_no_memory(err, "a store's files");
+            return fi_error_no_memory(err, "a store's files");
         }
     }
     if (measured.size <= measured.allowed) {
         return FIRN_OK;
     }
-    return firn_error_set(err, FIRN_LIMIT,
-                          "the files of '%.700s' are %llu bytes long, far more than they take up "
-                          "on the disk, and the "
-                          "store is not known as yours: 'firn trust STORE' lifts this limit",
-                          firn_os_dir_path(store), (unsigned long long)measured.size);
+    return fi_error_set(err, FIRN_LIMIT,
+                        "the files of '%.700s' are %llu bytes long, far more than they take up "
+                        "on the disk, and the "
+                        "store is not known as yours: 'firn trust STORE' lifts this limit",
+                        fi_os_dir_path(store), (unsigned long long)measured.size);
 }

@@ -21,39 +21,39 @@ enum { MOUNTS_SIZE_MAX = 1 << 20 };
 
 /* The real path of a directory, with its NUL; false if there is none. */
 static bool
-find_real(struct firn_os *os, const char *path, struct firn_buf *out)
+find_real(struct fi_os *os, const char *path, struct fi_buf *out)
 {
-    struct firn_os_dir *dir;
-    if (path == NULL || path[0] != '/' || firn_os_dir_open_path(os, path, &dir, NULL) != FIRN_OK) {
+    struct fi_os_dir *dir;
+    if (path == NULL || path[0] != '/' || fi_os_dir_open_path(os, path, &dir, NULL) != FIRN_OK) {
         return false;
     }
-    firn_buf_clear(out);
-    bool is_found = firn_os_dir_real_path(dir, out, NULL) == FIRN_OK && firn_buf_text(out) != NULL;
-    firn_os_dir_close(dir);
+    fi_buf_clear(out);
+    bool is_found = fi_os_dir_real_path(dir, out, NULL) == FIRN_OK && fi_buf_text(out) != NULL;
+    fi_os_dir_close(dir);
     return is_found;
 }
 
 static bool
-is_home(struct firn_os *os, const char *root)
+is_home(struct fi_os *os, const char *root)
 {
-    struct firn_buf home = {0};
-    bool is_same = find_real(os, firn_os_environment(os, "HOME"), &home) &&
+    struct fi_buf home = {0};
+    bool is_same = find_real(os, fi_os_environment(os, "HOME"), &home) &&
                    strcmp((const char *)home.data, root) == 0;
-    firn_buf_deinit(&home);
+    fi_buf_deinit(&home);
     return is_same;
 }
 
 static bool
-is_above_stores(struct firn_os *os, const char *root)
+is_above_stores(struct fi_os *os, const char *root)
 {
-    struct firn_buf real = {0};
+    struct fi_buf real = {0};
     char *home = NULL;
     size_t size = strlen(root);
-    bool is_above = firn_trust_home(os, &home, NULL) == FIRN_OK && find_real(os, home, &real) &&
+    bool is_above = fi_trust_home(os, &home, NULL) == FIRN_OK && find_real(os, home, &real) &&
                     strncmp((const char *)real.data, root, size) == 0 &&
                     (real.data[size] == '/' || real.data[size] == '\0');
-    firn_buf_deinit(&real);
-    firn_free(home);
+    fi_buf_deinit(&real);
+    fi_free(home);
     return is_above;
 }
 
@@ -103,18 +103,18 @@ is_mount_of(char *line, const char *root)
 }
 
 static bool
-is_file_system(struct firn_os *os, const char *root)
+is_file_system(struct fi_os *os, const char *root)
 {
-    struct firn_os_dir *dir = NULL;
-    struct firn_os_file *file = NULL;
-    struct firn_buf text = {0};
+    struct fi_os_dir *dir = NULL;
+    struct fi_os_file *file = NULL;
+    struct fi_buf text = {0};
     size_t size = 0;
     bool is_one = false;
     int rc;
-    FIRN_TRY(firn_os_dir_open_path(os, "/proc/self", &dir, NULL));
-    FIRN_TRY(firn_os_file_open(dir, "mountinfo", FIRN_OS_READ, 0, &file, NULL));
-    FIRN_TRY(firn_buf_set_size(&text, MOUNTS_SIZE_MAX));
-    FIRN_TRY(firn_os_file_read(file, 0, text.data, text.size - 1, &size, NULL));
+    FI_TRY(fi_os_dir_open_path(os, "/proc/self", &dir, NULL));
+    FI_TRY(fi_os_file_open(dir, "mountinfo", FI_OS_READ, 0, &file, NULL));
+    FI_TRY(fi_buf_set_size(&text, MOUNTS_SIZE_MAX));
+    FI_TRY(fi_os_file_read(file, 0, text.data, text.size - 1, &size, NULL));
     DCHECK(size < text.size);
     text.data[size] = '\0';
     for (char *line = (char *)text.data; line != NULL && !is_one;) {
@@ -126,14 +126,14 @@ is_file_system(struct firn_os *os, const char *root)
         line = end == NULL ? NULL : end + 1;
     }
 out:
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&text);
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&text);
     return rc == FIRN_OK && is_one;
 }
 
 const char *
-firn_ws_broad_why(const struct firn_ws *ws)
+fi_ws_broad_why(const struct firn_ws *ws)
 {
     const char *root = ws->place.root;
     if (strcmp(root, "/") == 0) {

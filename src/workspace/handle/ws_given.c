@@ -4,14 +4,14 @@
  *
  * An operation describes checkpoints, entries and paths in memory that outlives it: one allocation
  * each, with all texts. The handle owns this memory at first, so that an operation that fails has
- * nothing to release. A caller takes memory with firn_ws_given_take to keep it; api does so for the
+ * nothing to release. A caller takes memory with fi_ws_given_take to keep it; api does so for the
  * results of a successful call, and releases the rest.
  *
  * (I1) Memory is allocated before an operation changes anything, so that no operation runs out of
  *      memory for its result when its work is done. If the result is known only afterwards, room is
- *      reserved (firn_ws_given_reserve) and filled later, which cannot fail.
+ *      reserved (fi_ws_given_reserve) and filled later, which cannot fail.
  * (I2) An operation that may run inside a callback of another one releases nothing: the other one's
- *      result is in use. This is firn_reclaim, which a watch's on_event may call when it is
+ *      result is in use. This is fi_reclaim, which a watch's on_event may call when it is
  *      notified of a save. (Not checked here: the list does not record whose memory it has.)
  */
 #include "base/check.h"
@@ -20,18 +20,18 @@
 #include "handle/ws_opened.h"
 
 int
-firn_ws_given_expect(struct firn_ws *ws, firn_error *err)
+fi_ws_given_expect(struct firn_ws *ws, firn_error *err)
 {
-    return firn_buf_reserve(&ws->given, sizeof(void *)) == FIRN_OK
+    return fi_buf_reserve(&ws->given, sizeof(void *)) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a result");
+               : fi_error_no_memory(err, "a result");
 }
 
 void
-firn_ws_given_own(struct firn_ws *ws, void *memory)
+fi_ws_given_own(struct firn_ws *ws, void *memory)
 {
-    CHECK(firn_buf_append(&ws->given, &memory, sizeof memory) ==
-          FIRN_OK); /* (I1): firn_ws_given_expect */
+    CHECK(fi_buf_append(&ws->given, &memory, sizeof memory) ==
+          FIRN_OK); /* (I1): fi_ws_given_expect */
 }
 
 /* Memory of this size, zeroed and owned by the handle; NULL if there is none. */
@@ -39,12 +39,12 @@ static void *
 allocate(struct firn_ws *ws, size_t size, firn_error *err)
 {
     void *memory = NULL;
-    if (firn_ws_given_expect(ws, err) == FIRN_OK) {
-        memory = firn_alloc_zeroed(size);
+    if (fi_ws_given_expect(ws, err) == FIRN_OK) {
+        memory = fi_alloc_zeroed(size);
         if (memory != NULL) {
-            firn_ws_given_own(ws, memory);
+            fi_ws_given_own(ws, memory);
         } else {
-            (void)firn_error_no_memory(err, "a result");
+            (void)fi_error_no_memory(err, "a result");
         }
     }
     return memory;
@@ -64,25 +64,25 @@ move_slice(firn_slice *slice, uint8_t **room)
 }
 
 size_t
-firn_ws_given_text_size(firn_slice message, const firn_workspace_turn *turn)
+fi_ws_given_text_size(firn_slice message, const firn_workspace_turn *turn)
 {
     return message.size + turn->agent.size + turn->session.size + turn->prompt.size;
 }
 
 int
-firn_ws_given_reserve(struct firn_ws *ws, size_t text_size, firn_workspace_checkpoint **out,
-                      firn_error *err)
+fi_ws_given_reserve(struct firn_ws *ws, size_t text_size, firn_workspace_checkpoint **out,
+                    firn_error *err)
 {
     *out = allocate(ws, sizeof **out + text_size, err);
     return *out != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
 void
-firn_ws_given_fill(firn_workspace_checkpoint *checkpoint, const struct firn_catalog_record *record)
+fi_ws_given_fill(firn_workspace_checkpoint *checkpoint, const struct fi_catalog_record *record)
 {
     uint8_t *room = (uint8_t *)(checkpoint + 1);
     DCHECK(checkpoint->number == 0 && checkpoint->id[0] == '\0');
-    firn_catalog_record_to_checkpoint(record, checkpoint);
+    fi_catalog_record_to_checkpoint(record, checkpoint);
     move_slice(&checkpoint->message, &room);
     move_slice(&checkpoint->turn.agent, &room);
     move_slice(&checkpoint->turn.session, &room);
@@ -90,20 +90,20 @@ firn_ws_given_fill(firn_workspace_checkpoint *checkpoint, const struct firn_cata
 }
 
 int
-firn_ws_given_checkpoint(struct firn_ws *ws, const struct firn_catalog_record *record,
-                         firn_workspace_checkpoint **out, firn_error *err)
+fi_ws_given_checkpoint(struct firn_ws *ws, const struct fi_catalog_record *record,
+                       firn_workspace_checkpoint **out, firn_error *err)
 {
-    int rc = firn_ws_given_reserve(ws, firn_ws_given_text_size(record->message, &record->turn), out,
-                                   err);
+    int rc =
+        fi_ws_given_reserve(ws, fi_ws_given_text_size(record->message, &record->turn), out, err);
     if (rc == FIRN_OK) {
-        firn_ws_given_fill(*out, record);
+        fi_ws_given_fill(*out, record);
     }
     return rc;
 }
 
 int
-firn_ws_given_entry(struct firn_ws *ws, const firn_workspace_entry *entry,
-                    firn_workspace_entry **out, firn_error *err)
+fi_ws_given_entry(struct firn_ws *ws, const firn_workspace_entry *entry, firn_workspace_entry **out,
+                  firn_error *err)
 {
     size_t size =
         entry->path.size + entry->link_target.size + entry->hard_link.size + entry->xattrs.size;
@@ -122,7 +122,7 @@ firn_ws_given_entry(struct firn_ws *ws, const firn_workspace_entry *entry,
 }
 
 void
-firn_ws_given_take(struct firn_ws *ws, const void *memory)
+fi_ws_given_take(struct firn_ws *ws, const void *memory)
 {
     void **owned = (void **)(void *)ws->given.data;
     DCHECK(ws->given.size % sizeof *owned == 0);
@@ -134,12 +134,12 @@ firn_ws_given_take(struct firn_ws *ws, const void *memory)
 }
 
 void
-firn_ws_given_release(struct firn_ws *ws)
+fi_ws_given_release(struct firn_ws *ws)
 {
     void **owned = (void **)(void *)ws->given.data;
     DCHECK(ws->given.size % sizeof *owned == 0);
     for (size_t i = 0; i < ws->given.size / sizeof *owned; i++) {
-        firn_free(owned[i]);
+        fi_free(owned[i]);
     }
-    firn_buf_clear(&ws->given);
+    fi_buf_clear(&ws->given);
 }

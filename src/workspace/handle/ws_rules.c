@@ -35,24 +35,23 @@
 enum { SCRATCH_FRAMES = 1 };
 
 static int
-read_object(struct firn_objects *objects, const firn_hash *hash, struct firn_buf *out,
-            firn_error *err)
+read_object(struct fi_objects *objects, const firn_hash *hash, struct fi_buf *out, firn_error *err)
 {
-    struct firn_packfile_scratch *scratch = NULL;
+    struct fi_packfile_scratch *scratch = NULL;
     int rc;
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    FIRN_TRY(firn_objects_stream_whole(objects, scratch, hash, out, err));
+    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FI_TRY(fi_objects_stream_whole(objects, scratch, hash, out, err));
 out:
-    firn_packfile_scratch_destroy(scratch);
+    fi_packfile_scratch_destroy(scratch);
     return rc;
 }
 
 static int
-make_plain(const struct firn_catalog_record *record, struct firn_ws_rules *out, firn_error *err)
+make_plain(const struct fi_catalog_record *record, struct fi_ws_rules *out, firn_error *err)
 {
-    struct firn_ignore_rules_set *set = firn_ignore_rules_add(&out->sets, 0);
+    struct fi_ignore_rules_set *set = fi_ignore_rules_add(&out->sets, 0);
     if (set == NULL) {
-        return firn_error_no_memory(err, "the rules of a checkpoint");
+        return fi_error_no_memory(err, "the rules of a checkpoint");
     }
     set->include_deps = record->include_deps;
     /* No set is both (ignore_rules.c), even if a record from elsewhere says so. */
@@ -63,33 +62,33 @@ make_plain(const struct firn_catalog_record *record, struct firn_ws_rules *out, 
 /* Excludes the forgotten paths as if a rule of the checkpoint had: in a set of their own, so that
  * no other rule can include them again. */
 static int
-exclude_forgotten(const struct firn_catalog_record *record, struct firn_buf *rules,
-                  struct firn_ws_rules *out, firn_error *err)
+exclude_forgotten(const struct fi_catalog_record *record, struct fi_buf *rules,
+                  struct fi_ws_rules *out, firn_error *err)
 {
     firn_slice left = record->forgotten;
     firn_slice path;
     int rc = FIRN_OK;
     DCHECK(rules->size == 0);
-    while (rc == FIRN_OK && firn_catalog_record_forgotten_next(&left, &path)) {
-        rc = firn_rules_left_out_pattern(rules, path);
-        rc = rc == FIRN_LIMIT ? FIRN_OK : rc; /* firn_ws_forget refuses such a path */
+    while (rc == FIRN_OK && fi_catalog_record_forgotten_next(&left, &path)) {
+        rc = fi_rules_left_out_pattern(rules, path);
+        rc = rc == FIRN_LIMIT ? FIRN_OK : rc; /* fi_ws_forget refuses such a path */
     }
     if (rc == FIRN_OK && rules->size > 0) {
-        struct firn_ignore_rules_set *set = firn_ignore_rules_add(&out->sets, 1);
+        struct fi_ignore_rules_set *set = fi_ignore_rules_add(&out->sets, 1);
         rc = set == NULL ? FIRN_NO_MEMORY : FIRN_OK;
         if (set != NULL) {
             set->include_deps = true; /* this set does not exclude dependencies */
-            set->files[0] = (struct firn_ignore_rules_file){.kind = FIRN_IGNORE_RULES_FIRNIGNORE,
-                                                            .content = firn_buf_slice(rules)};
+            set->files[0] = (struct fi_ignore_rules_file){.kind = FI_IGNORE_RULES_FIRNIGNORE,
+                                                          .content = fi_buf_slice(rules)};
         }
     }
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the rules of a checkpoint");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "the rules of a checkpoint");
 }
 
 /* Adds the sets of a checkpoint. Requires: bytes is empty. */
 static int
-load(struct firn_objects *objects, const struct firn_catalog_record *record, struct firn_buf *bytes,
-     struct firn_ws_rules *out, firn_error *err)
+load(struct fi_objects *objects, const struct fi_catalog_record *record, struct fi_buf *bytes,
+     struct fi_ws_rules *out, firn_error *err)
 {
     DCHECK(bytes->size == 0);
     if (!record->has_rules) {
@@ -97,12 +96,12 @@ load(struct firn_objects *objects, const struct firn_catalog_record *record, str
     }
     int rc = read_object(objects, &record->rules, bytes, err);
     if (rc == FIRN_OK) {
-        rc = firn_ignore_rules_decode(firn_buf_slice(bytes), &out->sets, err);
+        rc = fi_ignore_rules_decode(fi_buf_slice(bytes), &out->sets, err);
     }
     if (rc != FIRN_OK) {
         char id[FIRN_CHECKPOINT_ID_SIZE];
-        firn_catalog_record_id_text(record->id, id);
-        return firn_error_prefix(err, "the rules of checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+        fi_catalog_record_id_text(record->id, id);
+        return fi_error_prefix(err, "the rules of checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
     }
     for (size_t i = 0; i < out->sets.set_count; i++) {
         out->gitignore = out->gitignore || out->sets.sets[i].gitignore;
@@ -113,16 +112,16 @@ load(struct firn_objects *objects, const struct firn_catalog_record *record, str
 /* Adds the sets of a further checkpoint, at index i of *rules, as far as they are not those of the
  * first. */
 static int
-load_more(struct firn_objects *objects, const struct firn_catalog_record *first,
-          const struct firn_catalog_record *further, size_t i, struct firn_ws_rules *rules,
+load_more(struct fi_objects *objects, const struct fi_catalog_record *first,
+          const struct fi_catalog_record *further, size_t i, struct fi_ws_rules *rules,
           firn_error *err)
 {
     bool is_same = first->has_rules == further->has_rules &&
-                   (first->has_rules ? firn_hash_equal(&first->rules, &further->rules)
+                   (first->has_rules ? fi_hash_equal(&first->rules, &further->rules)
                                      : first->include_deps == further->include_deps &&
                                            first->is_narrow == further->is_narrow);
     int rc = is_same ? FIRN_OK : load(objects, further, &rules->bytes[i], rules, err);
-    return rc == FIRN_OK && !firn_slice_equal(first->forgotten, further->forgotten)
+    return rc == FIRN_OK && !fi_slice_equal(first->forgotten, further->forgotten)
                ? exclude_forgotten(further, &rules->forgotten[i], rules, err)
                : rc;
 }
@@ -135,28 +134,28 @@ is_damage(int code)
 
 /* Whether .gitignore files applied to the newest checkpoint. */
 static int
-ask_newest(struct firn_ws_opened *opened, bool *out, firn_error *err)
+ask_newest(struct fi_ws_opened *opened, bool *out, firn_error *err)
 {
-    struct firn_ws_rules rules = {0};
-    struct firn_catalog_record newest;
-    struct firn_buf bytes = {0};
-    int rc = firn_catalog_newest(opened->catalog, opened->workspace.number, &bytes, &newest, err);
+    struct fi_ws_rules rules = {0};
+    struct fi_catalog_record newest;
+    struct fi_buf bytes = {0};
+    int rc = fi_catalog_newest(opened->catalog, opened->workspace.number, &bytes, &newest, err);
     if (rc == FIRN_OK) {
         rc = load(opened->objects, &newest, &rules.bytes[0], &rules, err);
         *out = is_damage(rc) || rules.gitignore;
         rc = is_damage(rc) ? FIRN_OK : rc;
     }
-    firn_ws_rules_deinit(&rules);
-    firn_buf_deinit(&bytes);
+    fi_ws_rules_deinit(&rules);
+    fi_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 /* Takes the newest record if it is of a safety checkpoint. */
 static int
-take_last(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+take_last(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
-    return record->is_safety && firn_buf_append_slice(ctx, bytes) != FIRN_OK
-               ? firn_error_no_memory(err, "a checkpoint's record")
+    return record->is_safety && fi_buf_append_slice(ctx, bytes) != FIRN_OK
+               ? fi_error_no_memory(err, "a checkpoint's record")
                : FIRN_EXISTS;
 }
 
@@ -165,96 +164,95 @@ take_last(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
  * than it should, and loses nothing. Nor do paths that could not be read then: perhaps they can be
  * now. */
 static int
-load_last(struct firn_ws_opened *opened, const struct firn_catalog_record *first,
-          struct firn_ws_rules *rules, firn_error *err)
+load_last(struct fi_ws_opened *opened, const struct fi_catalog_record *first,
+          struct fi_ws_rules *rules, firn_error *err)
 {
     enum { LAST = 2, SETS_MAX = 64, SIZE_MAX_OF_SETS = 1 << 20 };
     const size_t set_count = rules->sets.set_count;
-    struct firn_catalog_record record;
-    struct firn_buf bytes = {0};
+    struct fi_catalog_record record;
+    struct fi_buf bytes = {0};
     firn_error cause;
-    int rc =
-        firn_catalog_list(opened->catalog, opened->workspace.number, take_last, &bytes, &cause);
+    int rc = fi_catalog_list(opened->catalog, opened->workspace.number, take_last, &bytes, &cause);
     rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
     if (rc == FIRN_OK && bytes.size > 0) {
-        rc = firn_catalog_record_decode(firn_buf_slice(&bytes), &record, &cause);
+        rc = fi_catalog_record_decode(fi_buf_slice(&bytes), &record, &cause);
     }
     if (rc == FIRN_OK && bytes.size > 0) {
         rc = load_more(opened->objects, first, &record, LAST, rules, &cause);
     }
     if (rules->sets.set_count > set_count + 1) { /* one is that of its rule files */
         for (size_t i = rules->sets.set_count; i > set_count; i--) {
-            if (firn_rules_left_out_is(&rules->sets.sets[i - 1])) {
-                firn_ignore_rules_remove(&rules->sets, i - 1);
+            if (fi_rules_left_out_is(&rules->sets.sets[i - 1])) {
+                fi_ignore_rules_remove(&rules->sets, i - 1);
             }
         }
     }
     if (rc != FIRN_OK && !is_damage(rc)) {
-        firn_error_copy(err, &cause);
+        fi_error_copy(err, &cause);
     }
     if (is_damage(rc) || rules->bytes[LAST].size > SIZE_MAX_OF_SETS ||
         rules->sets.set_count > SETS_MAX) {
-        firn_ignore_rules_truncate(&rules->sets, set_count);
+        fi_ignore_rules_truncate(&rules->sets, set_count);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return is_damage(rc) ? FIRN_OK : rc;
 }
 
 int
-firn_ws_rules_load(struct firn_objects *objects, const struct firn_catalog_record *record,
-                   struct firn_ws_rules *out, firn_error *err)
+fi_ws_rules_load(struct fi_objects *objects, const struct fi_catalog_record *record,
+                 struct fi_ws_rules *out, firn_error *err)
 {
-    *out = (struct firn_ws_rules){.include_deps = record->include_deps};
+    *out = (struct fi_ws_rules){.include_deps = record->include_deps};
     int rc = load(objects, record, &out->bytes[0], out, err);
     return rc == FIRN_OK ? exclude_forgotten(record, &out->forgotten[0], out, err) : rc;
 }
 
 int
-firn_ws_rules_load_today(struct firn_ws_opened *opened, const struct firn_catalog_record *record,
-                         const struct firn_catalog_record *second,
-                         const struct firn_ws_rules_today *today, struct firn_ws_rules *out,
-                         firn_error *err)
+fi_ws_rules_load_today(struct fi_ws_opened *opened, const struct fi_catalog_record *record,
+                       const struct fi_catalog_record *second,
+                       const struct fi_ws_rules_today *today, struct fi_ws_rules *out,
+                       firn_error *err)
 {
-    struct firn_objects *objects = opened->objects;
-    FIRN_TRY_RETURN(firn_ws_rules_load(objects, record, out, err));
+    struct fi_objects *objects = opened->objects;
+    FI_TRY_RETURN(fi_ws_rules_load(objects, record, out, err));
     if (second != NULL) {
-        FIRN_TRY_RETURN(load_more(objects, record, second, 1, out, err));
+        FI_TRY_RETURN(load_more(objects, record, second, 1, out, err));
     }
-    FIRN_TRY_RETURN(today->is_asked_for ? FIRN_OK : load_last(opened, record, out, err));
+    FI_TRY_RETURN(today->is_asked_for ? FIRN_OK : load_last(opened, record, out, err));
     out->file_size_max = today->file_size_max;
     out->gitignore = out->gitignore || today->gitignore;
     if (!out->gitignore) {
-        FIRN_TRY_RETURN(ask_newest(opened, &out->gitignore, err));
+        FI_TRY_RETURN(ask_newest(opened, &out->gitignore, err));
     }
     return FIRN_OK;
 }
 
 void
-firn_ws_rules_deinit(struct firn_ws_rules *rules)
+fi_ws_rules_deinit(struct fi_ws_rules *rules)
 {
-    firn_ignore_rules_deinit(&rules->sets);
+    fi_ignore_rules_deinit(&rules->sets);
     for (size_t i = 0; i < sizeof rules->bytes / sizeof rules->bytes[0]; i++) {
-        firn_buf_deinit(&rules->bytes[i]);
-        firn_buf_deinit(&rules->forgotten[i]);
+        fi_buf_deinit(&rules->bytes[i]);
+        fi_buf_deinit(&rules->forgotten[i]);
     }
-    *rules = (struct firn_ws_rules){0};
+    *rules = (struct fi_ws_rules){0};
 }
 
 int
-firn_ws_rules_add(struct firn_objects_session *session, firn_slice bytes, firn_hash *out_hash,
-                  firn_error *err)
+fi_ws_rules_add(struct fi_objects_session *session, firn_slice bytes, firn_hash *out_hash,
+                firn_error *err)
 {
-    struct firn_objects_session_lane *lane;
-    struct firn_objects_object object = {.kind = FIRN_PACKFILE_BLOB, .content = bytes};
+    struct fi_objects_session_lane *lane;
+    struct fi_objects_object object = {.kind = FI_PACKFILE_BLOB, .content = bytes};
     bool is_new;
     DCHECK(bytes.size > 0);
-    firn_blake3_hash_of(bytes.data, bytes.size, &object.hash);
+    fi_blake3_hash_of(bytes.data, bytes.size, &object.hash);
     *out_hash = object.hash;
-    int rc = firn_objects_session_lane_open(session, &lane, err);
+    int rc = fi_objects_session_lane_open(session, &lane, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_objects_session_lane_add(lane, &object, &is_new, err);
-    int close_rc = firn_objects_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
+    rc = fi_objects_session_lane_add(lane, &object, &is_new, err);
+    int close_rc = fi_objects_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
     return rc == FIRN_OK ? close_rc : rc;
 }

@@ -39,50 +39,50 @@ number_of(const char *phase)
 }
 
 void
-firn_ws_running_tell(struct firn_db *db, const struct firn_ws_running *running)
+fi_ws_running_tell(struct firn_db *db, const struct fi_ws_running *running)
 {
-    struct firn_ws_running read;
+    struct fi_ws_running read;
     uint8_t note[NOTE_SIZE] = {VERSION, (uint8_t)running->kind, number_of(running->phase),
                                running->has_begun ? 1 : 0};
-    firn_store_le32(note + 4, running->workspace);
+    fi_store_le32(note + 4, running->workspace);
     memcpy(note + ID_OFFSET, running->target, sizeof running->target);
-    firn_store_le64(note + 24, (uint64_t)running->started_ns);
-    firn_store_le64(note + 32, running->done);
-    firn_store_le64(note + 40, running->total);
-    DCHECK(firn_ws_running_decode(firn_bytes(note, sizeof note), &read));
+    fi_store_le64(note + 24, (uint64_t)running->started_ns);
+    fi_store_le64(note + 32, running->done);
+    fi_store_le64(note + 40, running->total);
+    DCHECK(fi_ws_running_decode(firn_bytes(note, sizeof note), &read));
     DCHECK(running->phase == NULL || strcmp(read.phase, running->phase) == 0);
-    firn_db_holder_tell(db, note, sizeof note);
+    fi_db_holder_tell(db, note, sizeof note);
 }
 
 bool
-firn_ws_running_decode(firn_slice note, struct firn_ws_running *out)
+fi_ws_running_decode(firn_slice note, struct fi_ws_running *out)
 {
     const uint8_t *bytes = note.data;
-    if (note.size != NOTE_SIZE || bytes[0] != VERSION || bytes[1] < FIRN_WS_RUNNING_RESTORE ||
-        bytes[1] > FIRN_WS_RUNNING_REDO || bytes[2] >= PHASE_COUNT || bytes[3] > 1) {
+    if (note.size != NOTE_SIZE || bytes[0] != VERSION || bytes[1] < FI_WS_RUNNING_RESTORE ||
+        bytes[1] > FI_WS_RUNNING_REDO || bytes[2] >= PHASE_COUNT || bytes[3] > 1) {
         return false;
     }
-    *out = (struct firn_ws_running){.kind = (enum firn_ws_running_kind)bytes[1],
-                                    .phase = PHASES[bytes[2]],
-                                    .has_begun = bytes[3] == 1,
-                                    .workspace = firn_load_le32(bytes + 4),
-                                    .started_ns = (int64_t)firn_load_le64(bytes + 24),
-                                    .done = firn_load_le64(bytes + 32),
-                                    .total = firn_load_le64(bytes + 40)};
+    *out = (struct fi_ws_running){.kind = (enum fi_ws_running_kind)bytes[1],
+                                  .phase = PHASES[bytes[2]],
+                                  .has_begun = bytes[3] == 1,
+                                  .workspace = fi_load_le32(bytes + 4),
+                                  .started_ns = (int64_t)fi_load_le64(bytes + 24),
+                                  .done = fi_load_le64(bytes + 32),
+                                  .total = fi_load_le64(bytes + 40)};
     memcpy(out->target, bytes + ID_OFFSET, sizeof out->target);
     return true;
 }
 
 int
-firn_ws_running_ask(struct firn_db *db, uint32_t workspace, struct firn_ws_running *out,
-                    bool *out_is_running, firn_error *err)
+fi_ws_running_ask(struct firn_db *db, uint32_t workspace, struct fi_ws_running *out,
+                  bool *out_is_running, firn_error *err)
 {
-    struct firn_db_holder holder;
-    *out = (struct firn_ws_running){0};
+    struct fi_db_holder holder;
+    *out = (struct fi_ws_running){0};
     *out_is_running = false;
-    int rc = firn_db_holder_ask(db, &holder, err);
+    int rc = fi_db_holder_ask(db, &holder, err);
     if (rc == FIRN_OK && holder.is_held && holder.size > 0) {
-        *out_is_running = firn_ws_running_decode(firn_bytes(holder.note, holder.size), out) &&
+        *out_is_running = fi_ws_running_decode(firn_bytes(holder.note, holder.size), out) &&
                           out->workspace == workspace;
         out->process = holder.process;
     }

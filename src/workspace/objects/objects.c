@@ -32,51 +32,50 @@ enum {
 };
 
 static int
-open_dir(struct firn_objects *objects, firn_error *err)
+open_dir(struct fi_objects *objects, firn_error *err)
 {
-    int rc = firn_os_dir_open(firn_db_dir(objects->db), FIRN_OBJECTS_INDEX_PACKS_DIR, &objects->dir,
-                              err);
+    int rc = fi_os_dir_open(fi_db_dir(objects->db), FI_OBJECTS_INDEX_PACKS_DIR, &objects->dir, err);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 static int
-add_pack(struct firn_objects *objects, const struct firn_objects_index_pack *entry, firn_error *err)
+add_pack(struct fi_objects *objects, const struct fi_objects_index_pack *entry, firn_error *err)
 {
-    DCHECK(entry->state == FIRN_OBJECTS_INDEX_PACK_USED);
+    DCHECK(entry->state == FI_OBJECTS_INDEX_PACK_USED);
     DCHECK(objects->pack_count == 0 ||
            objects->packs[objects->pack_count - 1].entry.number < entry->number);
-    struct firn_objects_pack *packs =
-        firn_resize_array(objects->packs, objects->pack_count + 1, sizeof *packs);
+    struct fi_objects_pack *packs =
+        fi_resize_array(objects->packs, objects->pack_count + 1, sizeof *packs);
     if (packs == NULL) {
-        return firn_error_no_memory(err, "the list of packs");
+        return fi_error_no_memory(err, "the list of packs");
     }
     objects->packs = packs;
-    packs[objects->pack_count++] = (struct firn_objects_pack){.entry = *entry};
+    packs[objects->pack_count++] = (struct fi_objects_pack){.entry = *entry};
     return FIRN_OK;
 }
 
 static int
-load_packs(struct firn_objects *objects, firn_error *err)
+load_packs(struct fi_objects *objects, firn_error *err)
 {
     if (objects->pack_list == NULL) {
         return FIRN_OK;
     }
     struct firn_db_cursor *cursor;
-    int rc = firn_db_cursor_open(objects->pack_list, NULL, &cursor, err);
+    int rc = fi_db_cursor_open(objects->pack_list, NULL, &cursor, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-         rc = firn_db_cursor_next(cursor, err)) {
-        struct firn_objects_index_pack entry;
-        FIRN_TRY(firn_objects_index_decode_pack(firn_db_cursor_key(cursor),
-                                                firn_db_cursor_value(cursor), &entry, err));
-        FIRN_TRY(entry.state == FIRN_OBJECTS_INDEX_PACK_USED
-                     ? add_pack(objects, &entry, err)
-                     : firn_objects_retire_note(objects, &entry, err));
+    for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_next(cursor, err)) {
+        struct fi_objects_index_pack entry;
+        FI_TRY(fi_objects_index_decode_pack(fi_db_cursor_key(cursor), fi_db_cursor_value(cursor),
+                                            &entry, err));
+        FI_TRY(entry.state == FI_OBJECTS_INDEX_PACK_USED
+                   ? add_pack(objects, &entry, err)
+                   : fi_objects_retire_note(objects, &entry, err));
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
@@ -88,63 +87,63 @@ out:
  * pool of scratches; a thread takes one for the time of one read. Content is copied out, so nothing
  * is borrowed from a scratch that has been given back.
  *
- * Memory: FIRN_OBJECTS_POOL_FRAMES frames (packfile_scratch.c) for each thread that reads trees or
- * makes deltas. All but the first scratch are freed by firn_objects_trees_trim. */
+ * Memory: FI_OBJECTS_POOL_FRAMES frames (packfile_scratch.c) for each thread that reads trees or
+ * makes deltas. All but the first scratch are freed by fi_objects_trees_trim. */
 
 /* The read function of objects->trees; ctx is the objects. */
 static int
-trees_read(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
+trees_read(void *ctx, const firn_hash *hash, struct fi_buf *out, firn_error *err)
 {
-    struct firn_objects *objects = ctx;
-    struct firn_packfile_scratch *scratch;
-    int rc = firn_packfile_scratch_pool_take(&objects->pool, &scratch, err);
+    struct fi_objects *objects = ctx;
+    struct fi_packfile_scratch *scratch;
+    int rc = fi_packfile_scratch_pool_take(&objects->pool, &scratch, err);
     if (rc == FIRN_OK) {
-        rc = firn_objects_stream_whole(objects, scratch, hash, out, err);
-        firn_packfile_scratch_pool_give(&objects->pool, scratch);
+        rc = fi_objects_stream_whole(objects, scratch, hash, out, err);
+        fi_packfile_scratch_pool_give(&objects->pool, scratch);
     }
     return rc;
 }
 
-const struct firn_tree_source *
-firn_objects_trees(const struct firn_objects *objects)
+const struct fi_tree_source *
+fi_objects_trees(const struct fi_objects *objects)
 {
     return &objects->trees;
 }
 
 void
-firn_objects_trees_trim(struct firn_objects *objects)
+fi_objects_trees_trim(struct fi_objects *objects)
 {
-    firn_packfile_scratch_pool_trim(&objects->pool, 1);
+    fi_packfile_scratch_pool_trim(&objects->pool, 1);
 }
 
 int
-firn_objects_open(struct firn_db *db, struct firn_objects **out, firn_error *err)
+fi_objects_open(struct firn_db *db, struct fi_objects **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_objects *objects = firn_alloc_zeroed(sizeof *objects);
+    struct fi_objects *objects = fi_alloc_zeroed(sizeof *objects);
     if (objects == NULL) {
-        return firn_error_no_memory(err, "the object index");
+        return fi_error_no_memory(err, "the object index");
     }
     objects->db = db;
-    objects->os = firn_db_os(db);
-    objects->trees = (struct firn_tree_source){.read = trees_read, .ctx = objects};
-    firn_os_mutex_init(objects->os, &objects->mutex, FIRN_LOCK_PACK_SET);
-    firn_objects_budget_init(objects);
-    firn_packfile_scratch_pool_init(&objects->pool, objects->os, FIRN_OBJECTS_POOL_FRAMES);
+    objects->os = fi_db_os(db);
+    objects->trees = (struct fi_tree_source){.read = trees_read, .ctx = objects};
+    fi_os_mutex_init(objects->os, &objects->mutex, FI_LOCK_PACK_SET);
+    fi_objects_budget_init(objects);
+    fi_packfile_scratch_pool_init(&objects->pool, objects->os, FI_OBJECTS_POOL_FRAMES);
     int rc;
-    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_OBJECTS_INDEX_OBJECTS, &objects->index, err));
-    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_OBJECTS_INDEX_PACKS, &objects->pack_list, err));
-    FIRN_TRY(open_dir(objects, err));
-    FIRN_TRY(load_packs(objects, err));
+    FI_TRY(fi_db_keyspace_open_if_any(db, FI_OBJECTS_INDEX_OBJECTS, &objects->index, err));
+    FI_TRY(fi_db_keyspace_open_if_any(db, FI_OBJECTS_INDEX_PACKS, &objects->pack_list, err));
+    FI_TRY(open_dir(objects, err));
+    FI_TRY(load_packs(objects, err));
     *out = objects;
     return FIRN_OK;
 out:
-    firn_objects_close(objects);
+    fi_objects_close(objects);
     return rc;
 }
 
 uint64_t
-firn_objects_bytes(const struct firn_objects *objects)
+fi_objects_bytes(const struct fi_objects *objects)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < objects->pack_count; i++) {
@@ -154,7 +153,7 @@ firn_objects_bytes(const struct firn_objects *objects)
 }
 
 static size_t
-count_open(const struct firn_objects *objects)
+count_open(const struct fi_objects *objects)
 {
     size_t count = 0;
     for (size_t i = 0; i < objects->pack_count; i++) {
@@ -164,7 +163,7 @@ count_open(const struct firn_objects *objects)
 }
 
 void
-firn_objects_close(struct firn_objects *objects)
+fi_objects_close(struct fi_objects *objects)
 {
     if (objects == NULL) {
         return;
@@ -172,23 +171,23 @@ firn_objects_close(struct firn_objects *objects)
     DCHECK(count_open(objects) == objects->open_count);
     for (size_t i = 0; i < objects->pack_count; i++) {
         CHECK(objects->packs[i].users == 0);
-        firn_packfile_close(objects->packs[i].file);
+        fi_packfile_close(objects->packs[i].file);
     }
-    firn_free(objects->packs);
-    firn_free(objects->retired);
-    firn_os_dir_close(objects->dir);
-    firn_packfile_scratch_pool_deinit(&objects->pool);
-    firn_os_mutex_deinit(&objects->mutex);
-    firn_objects_budget_deinit(objects);
-    firn_free(objects);
+    fi_free(objects->packs);
+    fi_free(objects->retired);
+    fi_os_dir_close(objects->dir);
+    fi_packfile_scratch_pool_deinit(&objects->pool);
+    fi_os_mutex_deinit(&objects->mutex);
+    fi_objects_budget_deinit(objects);
+    fi_free(objects);
 }
 
-struct firn_objects_pack *
-firn_objects_pack_of(struct firn_objects *objects, uint32_t number)
+struct fi_objects_pack *
+fi_objects_pack_of(struct fi_objects *objects, uint32_t number)
 {
     size_t at = 0;
     size_t end = objects->pack_count;
-    FIRN_SEARCH_FIRST(at, end, i, objects->packs[i].entry.number < number);
+    FI_SEARCH_FIRST(at, end, i, objects->packs[i].entry.number < number);
     if (at < objects->pack_count && objects->packs[at].entry.number == number) {
         return &objects->packs[at];
     }
@@ -196,53 +195,52 @@ firn_objects_pack_of(struct firn_objects *objects, uint32_t number)
 }
 
 size_t
-firn_objects_pack_count(const struct firn_objects *objects)
+fi_objects_pack_count(const struct fi_objects *objects)
 {
     return objects->pack_count;
 }
 
-const struct firn_objects_index_pack *
-firn_objects_pack_at(const struct firn_objects *objects, size_t i)
+const struct fi_objects_index_pack *
+fi_objects_pack_at(const struct fi_objects *objects, size_t i)
 {
     DCHECK(i < objects->pack_count);
     return &objects->packs[i].entry;
 }
 
 bool
-firn_objects_pack_is_listed(struct firn_objects *objects, uint32_t number)
+fi_objects_pack_is_listed(struct fi_objects *objects, uint32_t number)
 {
-    return firn_objects_pack_of(objects, number) != NULL ||
-           firn_objects_retire_has(objects, number);
+    return fi_objects_pack_of(objects, number) != NULL || fi_objects_retire_has(objects, number);
 }
 
 uint64_t
-firn_objects_retired_bytes(const struct firn_objects *objects)
+fi_objects_retired_bytes(const struct fi_objects *objects)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < objects->retired_count; i++) {
-        const struct firn_objects_index_pack *pack = &objects->retired[i];
-        bytes += pack->state == FIRN_OBJECTS_INDEX_PACK_RETIRED ? pack->size_bytes : 0;
+        const struct fi_objects_index_pack *pack = &objects->retired[i];
+        bytes += pack->state == FI_OBJECTS_INDEX_PACK_RETIRED ? pack->size_bytes : 0;
     }
     return bytes;
 }
 
 struct firn_db_keyspace *
-firn_objects_index(const struct firn_objects *objects)
+fi_objects_index(const struct fi_objects *objects)
 {
     return objects->index;
 }
 
 /* If too many files are open, takes the least recently used one that is not in use. */
 static struct firn_packfile *
-take_surplus_locked(struct firn_objects *objects)
+take_surplus_locked(struct fi_objects *objects)
 {
-    firn_os_mutex_assert_held(&objects->mutex);
+    fi_os_mutex_assert_held(&objects->mutex);
     if (objects->open_count <= OPEN_MAX) {
         return NULL;
     }
-    struct firn_objects_pack *oldest = NULL;
+    struct fi_objects_pack *oldest = NULL;
     for (size_t i = 0; i < objects->pack_count; i++) {
-        struct firn_objects_pack *pack = &objects->packs[i];
+        struct fi_objects_pack *pack = &objects->packs[i];
         if (pack->file != NULL && pack->users == 0 &&
             (oldest == NULL || pack->last_use < oldest->last_use)) {
             oldest = pack;
@@ -259,41 +257,40 @@ take_surplus_locked(struct firn_objects *objects)
 }
 
 static int
-open_file(struct firn_objects *objects, const struct firn_objects_pack *pack,
+open_file(struct fi_objects *objects, const struct fi_objects_pack *pack,
           struct firn_packfile **out, uint64_t *out_allocated, firn_error *err)
 {
     *out = NULL;
     *out_allocated = 0;
-    char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
-    struct firn_os_stat stat;
-    firn_objects_index_pack_name(pack->entry.number, name);
+    char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
+    struct fi_os_stat stat;
+    fi_objects_index_pack_name(pack->entry.number, name);
     int rc;
     if (objects->dir == NULL) {
-        rc = firn_os_dir_refuse_foreign_name(firn_db_dir(objects->db), FIRN_OBJECTS_INDEX_PACKS_DIR,
-                                             err);
+        rc = fi_os_dir_refuse_foreign_name(fi_db_dir(objects->db), FI_OBJECTS_INDEX_PACKS_DIR, err);
         return rc != FIRN_OK ? rc
-                             : firn_error_set(err, FIRN_CORRUPT,
-                                              "'%s/%s' is missing: the folder of packs is gone",
-                                              firn_os_dir_path(firn_db_dir(objects->db)),
-                                              FIRN_OBJECTS_INDEX_PACKS_DIR);
+                             : fi_error_set(err, FIRN_CORRUPT,
+                                            "'%s/%s' is missing: the folder of packs is gone",
+                                            fi_os_dir_path(fi_db_dir(objects->db)),
+                                            FI_OBJECTS_INDEX_PACKS_DIR);
     }
-    rc = firn_packfile_open(objects->dir, name, out, err);
+    rc = fi_packfile_open(objects->dir, name, out, err);
     if (rc == FIRN_NOT_FOUND) {
-        return firn_error_set(err, FIRN_CORRUPT, "'%s/%s' is missing",
-                              firn_os_dir_path(objects->dir), name);
+        return fi_error_set(err, FIRN_CORRUPT, "'%s/%s' is missing", fi_os_dir_path(objects->dir),
+                            name);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (memcmp(firn_packfile_id(*out)->bytes, pack->entry.id.bytes, sizeof pack->entry.id.bytes) !=
+    if (memcmp(fi_packfile_id(*out)->bytes, pack->entry.id.bytes, sizeof pack->entry.id.bytes) !=
         0) {
-        firn_packfile_close(*out);
+        fi_packfile_close(*out);
         *out = NULL;
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s/%s' is another pack than the one the store knows by this name",
-                              firn_os_dir_path(objects->dir), name);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "'%s/%s' is another pack than the one the store knows by this name",
+                            fi_os_dir_path(objects->dir), name);
     }
-    if (objects->limit != NULL && firn_os_stat(objects->dir, name, &stat, NULL) == FIRN_OK) {
+    if (objects->limit != NULL && fi_os_stat(objects->dir, name, &stat, NULL) == FIRN_OK) {
         *out_allocated = stat.allocated_bytes + SMALL_FILE;
     }
     return FIRN_OK;
@@ -301,19 +298,19 @@ open_file(struct firn_objects *objects, const struct firn_objects_pack *pack,
 
 /* Whether the file of a pack exists with the size that the list gives. */
 static int
-look_at_pack(struct firn_objects *objects, const struct firn_objects_pack *pack, bool *out,
+look_at_pack(struct fi_objects *objects, const struct fi_objects_pack *pack, bool *out,
              firn_error *err)
 {
     *out = false;
     if (objects->dir == NULL) {
         return FIRN_OK;
     }
-    char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
-    firn_objects_index_pack_name(pack->entry.number, name);
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(objects->dir, name, &stat, err);
+    char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
+    fi_objects_index_pack_name(pack->entry.number, name);
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(objects->dir, name, &stat, err);
     if (rc == FIRN_NOT_FOUND) {
-        return firn_os_dir_refuse_foreign_name(objects->dir, name, err);
+        return fi_os_dir_refuse_foreign_name(objects->dir, name, err);
     }
     *out = rc == FIRN_OK && stat.size_bytes == pack->entry.size_bytes;
     return rc;
@@ -321,37 +318,37 @@ look_at_pack(struct firn_objects *objects, const struct firn_objects_pack *pack,
 
 /* Whether the pack's file existed, with the right size, when it was first needed. Any thread. */
 static int
-is_pack_present(struct firn_objects *objects, struct firn_objects_pack *pack, bool *out,
+is_pack_present(struct fi_objects *objects, struct fi_objects_pack *pack, bool *out,
                 firn_error *err)
 {
     int known = atomic_load_explicit(&pack->presence, memory_order_relaxed);
-    *out = known == FIRN_OBJECTS_PRESENT;
-    if (known != FIRN_OBJECTS_NOT_LOOKED_FOR) {
+    *out = known == FI_OBJECTS_PRESENT;
+    if (known != FI_OBJECTS_NOT_LOOKED_FOR) {
         return FIRN_OK;
     }
     int rc = look_at_pack(objects, pack, out, err);
     DCHECK(rc == FIRN_OK || !*out);
     if (rc == FIRN_OK) {
         /* If several threads looked at once, the result of the first one holds. */
-        int found = *out ? FIRN_OBJECTS_PRESENT : FIRN_OBJECTS_ABSENT;
+        int found = *out ? FI_OBJECTS_PRESENT : FI_OBJECTS_ABSENT;
         if (!atomic_compare_exchange_strong_explicit(&pack->presence, &known, found,
                                                      memory_order_relaxed, memory_order_relaxed)) {
-            DCHECK(known != FIRN_OBJECTS_NOT_LOOKED_FOR);
-            *out = known == FIRN_OBJECTS_PRESENT;
+            DCHECK(known != FI_OBJECTS_NOT_LOOKED_FOR);
+            *out = known == FI_OBJECTS_PRESENT;
         }
     }
     return rc;
 }
 
 int
-firn_objects_pack_is_present(struct firn_objects *objects, size_t i, bool *out, firn_error *err)
+fi_objects_pack_is_present(struct fi_objects *objects, size_t i, bool *out, firn_error *err)
 {
     DCHECK(i < objects->pack_count);
     return is_pack_present(objects, &objects->packs[i], out, err);
 }
 
 int
-firn_objects_are_present(struct firn_objects *objects, bool *out, firn_error *err)
+fi_objects_are_present(struct fi_objects *objects, bool *out, firn_error *err)
 {
     *out = true;
     int rc = FIRN_OK;
@@ -362,21 +359,21 @@ firn_objects_are_present(struct firn_objects *objects, bool *out, firn_error *er
 }
 
 int
-firn_objects_acquire(struct firn_objects *objects, uint32_t number, struct firn_packfile **out,
-                     firn_error *err)
+fi_objects_acquire(struct fi_objects *objects, uint32_t number, struct firn_packfile **out,
+                   firn_error *err)
 {
     *out = NULL;
-    struct firn_objects_pack *pack = firn_objects_pack_of(objects, number);
+    struct fi_objects_pack *pack = fi_objects_pack_of(objects, number);
     if (pack == NULL) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "the object index names pack %u, which the store does not have",
-                              number);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "the object index names pack %u, which the store does not have",
+                            number);
     }
-    firn_os_mutex_lock(&objects->mutex);
+    fi_os_mutex_lock(&objects->mutex);
     pack->users++;
     pack->last_use = ++objects->clock;
     struct firn_packfile *file = pack->file;
-    firn_os_mutex_unlock(&objects->mutex);
+    fi_os_mutex_unlock(&objects->mutex);
     if (file != NULL) {
         *out = file;
         return FIRN_OK;
@@ -386,7 +383,7 @@ firn_objects_acquire(struct firn_objects *objects, uint32_t number, struct firn_
     uint64_t allocated;
     int rc = open_file(objects, pack, &opened, &allocated, err);
     struct firn_packfile *surplus = NULL;
-    firn_os_mutex_lock(&objects->mutex);
+    fi_os_mutex_lock(&objects->mutex);
     if (rc != FIRN_OK) {
         pack->users--;
     } else if (pack->file != NULL) {
@@ -400,69 +397,68 @@ firn_objects_acquire(struct firn_objects *objects, uint32_t number, struct firn_
     }
     *out = rc == FIRN_OK ? pack->file : NULL;
     DCHECK(rc != FIRN_OK || (*out != NULL && pack->users > 0)); /* (I2) */
-    firn_os_mutex_unlock(&objects->mutex);
-    firn_packfile_close(surplus);
+    fi_os_mutex_unlock(&objects->mutex);
+    fi_packfile_close(surplus);
     return rc;
 }
 
 void
-firn_objects_release(struct firn_objects *objects, uint32_t number)
+fi_objects_release(struct fi_objects *objects, uint32_t number)
 {
-    struct firn_objects_pack *pack = firn_objects_pack_of(objects, number);
-    firn_os_mutex_lock(&objects->mutex);
+    struct fi_objects_pack *pack = fi_objects_pack_of(objects, number);
+    fi_os_mutex_lock(&objects->mutex);
     CHECK(pack->users > 0 && pack->file != NULL); /* (I2) */
     pack->users--;
-    firn_os_mutex_unlock(&objects->mutex);
+    fi_os_mutex_unlock(&objects->mutex);
 }
 
 int
-firn_objects_find(struct firn_objects *objects, const firn_hash *hash,
-                  struct firn_objects_place *out, firn_error *err)
+fi_objects_find(struct fi_objects *objects, const firn_hash *hash, struct fi_objects_place *out,
+                firn_error *err)
 {
     if (objects->index == NULL) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "the store holds no objects");
+        return fi_error_set(err, FIRN_NOT_FOUND, "the store holds no objects");
     }
-    struct firn_buf value = {0};
-    int rc = firn_db_get(objects->index, firn_bytes(hash->bytes, sizeof hash->bytes), &value, err);
+    struct fi_buf value = {0};
+    int rc = fi_db_get(objects->index, firn_bytes(hash->bytes, sizeof hash->bytes), &value, err);
     if (rc == FIRN_OK) {
-        rc = firn_objects_index_decode_place(firn_buf_slice(&value), out, err);
+        rc = fi_objects_index_decode_place(fi_buf_slice(&value), out, err);
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return rc;
 }
 
 int
-firn_objects_contains(struct firn_objects *objects, const firn_hash *hash, bool *out,
-                      firn_error *err)
+fi_objects_contains(struct fi_objects *objects, const firn_hash *hash, bool *out, firn_error *err)
 {
     *out = false;
-    struct firn_objects_place place;
-    int rc = firn_objects_find(objects, hash, &place, err);
+    struct fi_objects_place place;
+    int rc = fi_objects_find(objects, hash, &place, err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
     if (rc == FIRN_OK) {
-        struct firn_objects_pack *pack = firn_objects_pack_of(objects, place.pack);
+        struct fi_objects_pack *pack = fi_objects_pack_of(objects, place.pack);
         rc = pack != NULL ? is_pack_present(objects, pack, out, err) : FIRN_OK;
     }
     return rc;
 }
 
 /* One of the two ways to read from a pack. */
-typedef int read_from_pack(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
-                           const firn_hash *hash, const struct firn_packfile_location *at,
+typedef int read_from_pack(struct firn_packfile *pack, struct fi_packfile_scratch *scratch,
+                           const firn_hash *hash, const struct fi_packfile_location *at,
                            firn_slice *out, firn_error *err);
 
 static int
-read_by(read_from_pack *read, struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-        const firn_hash *hash, enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+read_by(read_from_pack *read, struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+        const firn_hash *hash, enum fi_packfile_kind *out_kind, firn_slice *out, firn_error *err)
 {
-    struct firn_objects_place place;
-    int rc = firn_objects_find(objects, hash, &place, err);
+    struct fi_objects_place place;
+    int rc = fi_objects_find(objects, hash, &place, err);
     if (rc == FIRN_NOT_FOUND) {
         char hex[FIRN_HASH_HEX_SIZE];
-        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-        return firn_error_set(err, FIRN_CORRUPT, "object %s is not in the store", hex);
+        fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        return fi_error_set(err, FIRN_CORRUPT, "object %s is not in the store", hex);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -470,114 +466,113 @@ read_by(read_from_pack *read, struct firn_objects *objects, struct firn_packfile
     struct firn_packfile *file;
     *out_kind = place.at.kind;
     *out = firn_bytes(NULL, 0);
-    rc = firn_objects_acquire(objects, place.pack, &file, err);
+    rc = fi_objects_acquire(objects, place.pack, &file, err);
     if (rc != FIRN_OK) {
-        return firn_packfile_object_failed(hash, rc, err);
+        return fi_packfile_object_failed(hash, rc, err);
     }
-    const uint64_t before = firn_packfile_scratch_decoded(scratch);
+    const uint64_t before = fi_packfile_scratch_decoded(scratch);
     /* The bytes read are borrowed from scratch, not from the file. */
     rc = read(file, scratch, hash, &place.at, out, err);
     if (rc == FIRN_OK) {
-        rc = firn_objects_budget_read(objects, file, &place,
-                                      firn_packfile_scratch_decoded(scratch) - before + out->size,
-                                      err);
+        rc = fi_objects_budget_read(objects, file, &place,
+                                    fi_packfile_scratch_decoded(scratch) - before + out->size, err);
     }
-    firn_objects_release(objects, place.pack);
+    fi_objects_release(objects, place.pack);
     return rc;
 }
 
 int
-firn_objects_read_raw(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                      const firn_hash *hash, enum firn_packfile_kind *out_kind, firn_slice *out,
-                      firn_error *err)
+fi_objects_read_raw(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                    const firn_hash *hash, enum fi_packfile_kind *out_kind, firn_slice *out,
+                    firn_error *err)
 {
-    return read_by(firn_packfile_read, objects, scratch, hash, out_kind, out, err);
+    return read_by(fi_packfile_read, objects, scratch, hash, out_kind, out, err);
 }
 
 static int
-read_base(void *ctx, struct firn_packfile_scratch *scratch, const firn_hash *base,
-          enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+read_base(void *ctx, struct fi_packfile_scratch *scratch, const firn_hash *base,
+          enum fi_packfile_kind *out_kind, firn_slice *out, firn_error *err)
 {
-    return firn_objects_read_raw(ctx, scratch, base, out_kind, out, err);
+    return fi_objects_read_raw(ctx, scratch, base, out_kind, out, err);
 }
 
 static int
-read_stored_by(read_from_pack *read, struct firn_objects *objects,
-               struct firn_packfile_scratch *scratch, const firn_hash *hash,
-               enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+read_stored_by(read_from_pack *read, struct fi_objects *objects,
+               struct fi_packfile_scratch *scratch, const firn_hash *hash,
+               enum fi_packfile_kind *out_kind, firn_slice *out, firn_error *err)
 {
     int rc = read_by(read, objects, scratch, hash, out_kind, out, err);
-    if (rc != FIRN_OK || *out_kind != FIRN_PACKFILE_DELTA) {
+    if (rc != FIRN_OK || *out_kind != FI_PACKFILE_DELTA) {
         return rc;
     }
-    rc = firn_packfile_delta_read(scratch, hash, *out, read_base, objects, out_kind, out, err);
-    return rc == FIRN_OK ? firn_budget_spend(objects->limit, out->size, err) : rc;
+    rc = fi_packfile_delta_read(scratch, hash, *out, read_base, objects, out_kind, out, err);
+    return rc == FIRN_OK ? fi_budget_spend(objects->limit, out->size, err) : rc;
 }
 
 int
-firn_objects_read_stored(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                         const firn_hash *hash, enum firn_packfile_kind *out_kind, firn_slice *out,
-                         firn_error *err)
+fi_objects_read_stored(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                       const firn_hash *hash, enum fi_packfile_kind *out_kind, firn_slice *out,
+                       firn_error *err)
 {
-    return read_stored_by(firn_packfile_read, objects, scratch, hash, out_kind, out, err);
+    return read_stored_by(fi_packfile_read, objects, scratch, hash, out_kind, out, err);
 }
 
 int
-firn_objects_read_piece(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                        const firn_hash *hash, enum firn_packfile_kind *out_kind, firn_slice *out,
-                        firn_error *err)
+fi_objects_read_piece(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                      const firn_hash *hash, enum fi_packfile_kind *out_kind, firn_slice *out,
+                      firn_error *err)
 {
-    return read_stored_by(firn_packfile_read_piece, objects, scratch, hash, out_kind, out, err);
+    return read_stored_by(fi_packfile_read_piece, objects, scratch, hash, out_kind, out, err);
 }
 
 int
-firn_objects_delta(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                   const firn_hash *hash, struct firn_packfile_delta *out, firn_error *err)
+fi_objects_delta(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                 const firn_hash *hash, struct fi_packfile_delta *out, firn_error *err)
 {
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice stored;
-    int rc = firn_objects_read_raw(objects, scratch, hash, &kind, &stored, err);
-    if (rc == FIRN_OK && kind != FIRN_PACKFILE_DELTA) {
-        return firn_error_set(err, FIRN_CORRUPT, "an object is not the delta that it was before");
+    int rc = fi_objects_read_raw(objects, scratch, hash, &kind, &stored, err);
+    if (rc == FIRN_OK && kind != FI_PACKFILE_DELTA) {
+        return fi_error_set(err, FIRN_CORRUPT, "an object is not the delta that it was before");
     }
-    return rc == FIRN_OK ? firn_packfile_delta_decode(stored, out, err) : rc;
+    return rc == FIRN_OK ? fi_packfile_delta_decode(stored, out, err) : rc;
 }
 
 int
-firn_objects_read(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                  const firn_hash *hash, firn_slice *out, firn_error *err)
+fi_objects_read(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                const firn_hash *hash, firn_slice *out, firn_error *err)
 {
-    enum firn_packfile_kind kind;
-    int rc = firn_objects_read_stored(objects, scratch, hash, &kind, out, err);
-    if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES) {
+    enum fi_packfile_kind kind;
+    int rc = fi_objects_read_stored(objects, scratch, hash, &kind, out, err);
+    if (rc == FIRN_OK && kind == FI_PACKFILE_PIECES) {
         char hex[FIRN_HASH_HEX_SIZE];
-        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "object %s is a list of pieces where a whole object belongs", hex);
+        fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "object %s is a list of pieces where a whole object belongs", hex);
     }
     return rc;
 }
 
 int
-firn_objects_pieces(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                    const firn_hash *hash,
-                    int (*visit)(void *ctx, uint64_t offset,
-                                 const struct firn_packfile_piece *piece, firn_error *err),
-                    void *ctx, firn_error *err)
+fi_objects_pieces(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                  const firn_hash *hash,
+                  int (*visit)(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece,
+                               firn_error *err),
+                  void *ctx, firn_error *err)
 {
-    struct firn_objects_place place;
-    int rc = firn_objects_find(objects, hash, &place, err);
-    if (rc != FIRN_OK || place.at.kind != FIRN_PACKFILE_PIECES) {
+    struct fi_objects_place place;
+    int rc = fi_objects_find(objects, hash, &place, err);
+    if (rc != FIRN_OK || place.at.kind != FI_PACKFILE_PIECES) {
         return rc;
     }
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice list;
     uint64_t total;
-    rc = firn_objects_read_stored(objects, scratch, hash, &kind, &list, err);
+    rc = fi_objects_read_stored(objects, scratch, hash, &kind, &list, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return firn_packfile_cells_is_list(list)
-               ? firn_packfile_cells_decode(list, &total, visit, ctx, err)
-               : firn_packfile_decode_pieces(list, &total, visit, ctx, err);
+    return fi_packfile_cells_is_list(list)
+               ? fi_packfile_cells_decode(list, &total, visit, ctx, err)
+               : fi_packfile_decode_pieces(list, &total, visit, ctx, err);
 }

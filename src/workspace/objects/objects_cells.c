@@ -34,8 +34,8 @@ static int
 wrong(const firn_hash *hash, const char *what, firn_error *err)
 {
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-    return firn_error_set(err, FIRN_CORRUPT, "object %s %s", hex, what);
+    fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return fi_error_set(err, FIRN_CORRUPT, "object %s %s", hex, what);
 }
 
 /* ---- the walk ---- */
@@ -43,35 +43,35 @@ wrong(const firn_hash *hash, const char *what, firn_error *err)
 static uint64_t
 hash_of_hash(const void *record)
 {
-    return firn_load_le64(((const firn_hash *)record)->bytes);
+    return fi_load_le64(((const firn_hash *)record)->bytes);
 }
 
 static bool
 hash_is(const void *record, const void *key)
 {
-    return firn_hash_equal(record, key);
+    return fi_hash_equal(record, key);
 }
 
 /* Reads a list into its level; the list must be for `size` bytes. (I1) */
 static int
-load(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch, const firn_hash *hash,
+load(struct fi_objects_cells *cells, struct fi_packfile_scratch *scratch, const firn_hash *hash,
      unsigned level, uint64_t offset, uint64_t size, firn_error *err)
 {
     DCHECK(level == cells->top || level + 1 == cells->level);
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice stored;
-    FIRN_TRY_RETURN(firn_objects_read_stored(cells->objects, scratch, hash, &kind, &stored, err));
-    if (kind != FIRN_PACKFILE_PIECES || !firn_packfile_cells_is_list(stored)) {
+    FI_TRY_RETURN(fi_objects_read_stored(cells->objects, scratch, hash, &kind, &stored, err));
+    if (kind != FI_PACKFILE_PIECES || !fi_packfile_cells_is_list(stored)) {
         return wrong(hash, "is not the list of cells that it should be", err);
     }
-    struct firn_buf *list = &cells->levels[level].list;
-    struct firn_packfile_cells *at = &cells->levels[level].at;
-    if (firn_buf_assign(list, stored) != FIRN_OK) {
-        return firn_error_no_memory(err, "a list of cells");
+    struct fi_buf *list = &cells->levels[level].list;
+    struct fi_packfile_cells *at = &cells->levels[level].at;
+    if (fi_buf_assign(list, stored) != FIRN_OK) {
+        return fi_error_no_memory(err, "a list of cells");
     }
-    FIRN_TRY_RETURN(firn_packfile_cells_open(firn_buf_slice(list), at, err));
+    FI_TRY_RETURN(fi_packfile_cells_open(fi_buf_slice(list), at, err));
     if (at->level != level || at->size != size ||
-        (level < cells->top && firn_reader_left(&at->rest) == 0)) {
+        (level < cells->top && fi_reader_left(&at->rest) == 0)) {
         return wrong(hash, "is a list of cells for something else", err);
     }
     DCHECK(offset + size <= cells->size); /* (I1) */
@@ -82,56 +82,56 @@ load(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch, co
 
 /* size is the expected size of the content. FIRN_CORRUPT if the list is not one for that size. */
 static int
-open_cells(struct firn_objects_cells *cells, struct firn_objects *objects,
-           struct firn_packfile_scratch *scratch, const firn_hash *hash, uint64_t size,
+open_cells(struct fi_objects_cells *cells, struct fi_objects *objects,
+           struct fi_packfile_scratch *scratch, const firn_hash *hash, uint64_t size,
            bool is_each_once, firn_error *err)
 {
     *cells =
-        (struct firn_objects_cells){.objects = objects, .size = size, .is_each_once = is_each_once};
-    firn_hash_map_init(&cells->seen, sizeof(firn_hash), hash_of_hash, hash_is);
-    if (size < FIRN_PACKFILE_CELLS_CONTENT_MIN || size > FIRN_PACKFILE_CELLS_CONTENT_MAX) {
+        (struct fi_objects_cells){.objects = objects, .size = size, .is_each_once = is_each_once};
+    fi_hash_map_init(&cells->seen, sizeof(firn_hash), hash_of_hash, hash_is);
+    if (size < FI_PACKFILE_CELLS_CONTENT_MIN || size > FI_PACKFILE_CELLS_CONTENT_MAX) {
         return wrong(hash, "is a list of cells, and its size is not one of such content", err);
     }
-    cells->top = firn_packfile_cells_level_of(size);
-    DCHECK(cells->top < FIRN_PACKFILE_CELLS_LEVELS);
+    cells->top = fi_packfile_cells_level_of(size);
+    DCHECK(cells->top < FI_PACKFILE_CELLS_LEVELS);
     return load(cells, scratch, hash, cells->top, 0, size, err);
 }
 
 /* Must be called after open_cells, even if that failed. */
 static void
-close_cells(struct firn_objects_cells *cells)
+close_cells(struct fi_objects_cells *cells)
 {
-    for (unsigned i = 0; i < FIRN_PACKFILE_CELLS_LEVELS; i++) {
-        firn_buf_deinit(&cells->levels[i].list);
+    for (unsigned i = 0; i < FI_PACKFILE_CELLS_LEVELS; i++) {
+        fi_buf_deinit(&cells->levels[i].list);
     }
-    firn_hash_map_deinit(&cells->seen);
+    fi_hash_map_deinit(&cells->seen);
 }
 
 /* Whether a list is to be skipped. (I2) */
 static int
-pass_over(struct firn_objects_cells *cells, const firn_hash *list, bool *out, firn_error *err)
+pass_over(struct fi_objects_cells *cells, const firn_hash *list, bool *out, firn_error *err)
 {
     *out = false;
     if (!cells->is_each_once) {
         return FIRN_OK;
     }
-    *out = firn_hash_map_find(&cells->seen, hash_of_hash(list), list) != NULL;
-    return *out || firn_hash_map_insert(&cells->seen, hash_of_hash(list), list) != NULL
+    *out = fi_hash_map_find(&cells->seen, hash_of_hash(list), list) != NULL;
+    return *out || fi_hash_map_insert(&cells->seen, hash_of_hash(list), list) != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "lists of cells");
+               : fi_error_no_memory(err, "lists of cells");
 }
 
 /* out->offset counts from the beginning of the whole. */
 static int
-next_cell(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratch,
-          struct firn_packfile_cells_item *out, bool *out_is_end, firn_error *err)
+next_cell(struct fi_objects_cells *cells, struct fi_packfile_scratch *scratch,
+          struct fi_packfile_cells_item *out, bool *out_is_end, firn_error *err)
 {
     *out_is_end = false;
     for (;;) {
         unsigned level = cells->level;
         bool is_passed;
         DCHECK(level <= cells->top);
-        if (!firn_packfile_cells_next(&cells->levels[level].at, out)) {
+        if (!fi_packfile_cells_next(&cells->levels[level].at, out)) {
             *out_is_end = level == cells->top;
             if (*out_is_end) {
                 break;
@@ -144,10 +144,9 @@ next_cell(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratc
         if (level == 0) {
             break;
         }
-        FIRN_TRY_RETURN(pass_over(cells, &out->hash, &is_passed, err));
+        FI_TRY_RETURN(pass_over(cells, &out->hash, &is_passed, err));
         if (!is_passed) {
-            FIRN_TRY_RETURN(
-                load(cells, scratch, &out->hash, level - 1, out->offset, out->size, err));
+            FI_TRY_RETURN(load(cells, scratch, &out->hash, level - 1, out->offset, out->size, err));
         }
     }
     return FIRN_OK;
@@ -155,34 +154,34 @@ next_cell(struct firn_objects_cells *cells, struct firn_packfile_scratch *scratc
 
 /* Sets *out to the bytes of one cell, verified. */
 static int
-read_cell(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-          const struct firn_packfile_cells_item *cell, struct firn_buf *out, firn_error *err)
+read_cell(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+          const struct fi_packfile_cells_item *cell, struct fi_buf *out, firn_error *err)
 {
-    const struct firn_packfile_piece piece = {.size = cell->size, .hash = cell->hash};
+    const struct fi_packfile_piece piece = {.size = cell->size, .hash = cell->hash};
     firn_hash found;
-    firn_buf_clear(out);
-    int rc = firn_objects_stream_piece(objects, scratch, &piece, UINT64_MAX, out, err);
+    fi_buf_clear(out);
+    int rc = fi_objects_stream_piece(objects, scratch, &piece, UINT64_MAX, out, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     DCHECK(out->size == cell->size);
-    firn_blake3_hash_of(out->data, out->size, &found);
-    return firn_hash_equal(&found, &cell->hash)
+    fi_blake3_hash_of(out->data, out->size, &found);
+    return fi_hash_equal(&found, &cell->hash)
                ? FIRN_OK
                : wrong(&cell->hash, "is not made up by its pieces", err);
 }
 
 int
-firn_objects_cells_level(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                         const firn_hash *hash, int *out, firn_error *err)
+fi_objects_cells_level(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                       const firn_hash *hash, int *out, firn_error *err)
 {
-    struct firn_packfile_cells cells;
-    enum firn_packfile_kind kind;
+    struct fi_packfile_cells cells;
+    enum fi_packfile_kind kind;
     firn_slice stored;
     *out = -1;
-    int rc = firn_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
-    if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
-        rc = firn_packfile_cells_open(stored, &cells, err);
+    int rc = fi_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
+    if (rc == FIRN_OK && kind == FI_PACKFILE_PIECES && fi_packfile_cells_is_list(stored)) {
+        rc = fi_packfile_cells_open(stored, &cells, err);
         *out = rc == FIRN_OK ? (int)cells.level : -1;
     }
     return rc;
@@ -201,62 +200,62 @@ give_hole(int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *e
 }
 
 int
-firn_objects_cells_stream(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                          const firn_hash *hash, uint64_t size,
-                          int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
-                          void *ctx, firn_error *err)
+fi_objects_cells_stream(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                        const firn_hash *hash, uint64_t size,
+                        int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                        void *ctx, firn_error *err)
 {
-    struct firn_objects_cells cells;
-    struct firn_packfile_cells_item cell;
-    struct firn_buf data = {0};
+    struct fi_objects_cells cells;
+    struct fi_packfile_cells_item cell;
+    struct fi_buf data = {0};
     bool is_end;
     uint64_t at = 0;
     int rc;
-    FIRN_TRY(open_cells(&cells, objects, scratch, hash, size, false, err));
+    FI_TRY(open_cells(&cells, objects, scratch, hash, size, false, err));
     for (;;) {
-        FIRN_TRY(next_cell(&cells, scratch, &cell, &is_end, err));
+        FI_TRY(next_cell(&cells, scratch, &cell, &is_end, err));
         if (is_end) {
             break;
         }
-        FIRN_TRY(read_cell(objects, scratch, &cell, &data, err));
-        FIRN_TRY(give_hole(sink, ctx, at, cell.offset, err));
+        FI_TRY(read_cell(objects, scratch, &cell, &data, err));
+        FI_TRY(give_hole(sink, ctx, at, cell.offset, err));
         if (sink != NULL) {
-            FIRN_TRY(sink(ctx, cell.offset, firn_buf_slice(&data), err));
+            FI_TRY(sink(ctx, cell.offset, fi_buf_slice(&data), err));
         }
         at = cell.offset + cell.size;
     }
-    FIRN_TRY(give_hole(sink, ctx, at, size, err));
+    FI_TRY(give_hole(sink, ctx, at, size, err));
 out:
-    firn_buf_deinit(&data);
+    fi_buf_deinit(&data);
     close_cells(&cells);
     return rc;
 }
 
 int
-firn_objects_cells_verify(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                          const firn_hash *hash, uint64_t size, firn_objects_tick *tick, void *ctx,
-                          firn_error *err)
+fi_objects_cells_verify(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                        const firn_hash *hash, uint64_t size, fi_objects_tick *tick, void *ctx,
+                        firn_error *err)
 {
-    struct firn_objects_cells cells;
-    struct firn_packfile_cells_item cell;
-    struct firn_buf data = {0};
+    struct fi_objects_cells cells;
+    struct fi_packfile_cells_item cell;
+    struct fi_buf data = {0};
     firn_hash last = {{0}};
     bool is_end;
     int rc;
-    FIRN_TRY(open_cells(&cells, objects, scratch, hash, size, true, err));
+    FI_TRY(open_cells(&cells, objects, scratch, hash, size, true, err));
     for (;;) {
-        FIRN_TRY(next_cell(&cells, scratch, &cell, &is_end, err));
+        FI_TRY(next_cell(&cells, scratch, &cell, &is_end, err));
         if (is_end) {
             break;
         }
-        if (data.size != cell.size || !firn_hash_equal(&cell.hash, &last)) {
-            FIRN_TRY(read_cell(objects, scratch, &cell, &data, err));
+        if (data.size != cell.size || !fi_hash_equal(&cell.hash, &last)) {
+            FI_TRY(read_cell(objects, scratch, &cell, &data, err));
             last = cell.hash;
         }
-        FIRN_TRY(tick(ctx, cell.size, err));
+        FI_TRY(tick(ctx, cell.size, err));
     }
 out:
-    firn_buf_deinit(&data);
+    fi_buf_deinit(&data);
     close_cells(&cells);
     return rc;
 }
@@ -264,13 +263,13 @@ out:
 /* ---- by several threads ---- */
 
 struct reading {
-    const struct firn_objects_spread *spread;
+    const struct fi_objects_spread *spread;
     int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
     void *ctx;
 
-    struct firn_os_mutex mutex;
+    struct fi_os_mutex mutex;
     /* Under the mutex. */
-    struct firn_objects_cells cells;
+    struct fi_objects_cells cells;
     uint64_t told;  /* where the last run taken ends, for progress */
     uint64_t taken; /* number of runs taken */
     bool is_ended;
@@ -284,20 +283,20 @@ struct run {
     uint64_t number;
     size_t count;
     uint64_t size; /* zeros before them and between them included */
-    struct firn_packfile_cells_item cells[CELLS_AT_ONCE];
+    struct fi_packfile_cells_item cells[CELLS_AT_ONCE];
 };
 
 static int
-take_locked(struct reading *reading, struct firn_packfile_scratch *scratch, struct run *run,
+take_locked(struct reading *reading, struct fi_packfile_scratch *scratch, struct run *run,
             firn_error *err)
 {
-    firn_os_mutex_assert_held(&reading->mutex);
+    fi_os_mutex_assert_held(&reading->mutex);
     int rc = FIRN_OK;
     uint64_t before = reading->told;
     run->count = 0;
     run->number = reading->taken++;
     while (rc == FIRN_OK && run->count < CELLS_AT_ONCE && !reading->is_ended) {
-        struct firn_packfile_cells_item *cell = &run->cells[run->count];
+        struct fi_packfile_cells_item *cell = &run->cells[run->count];
         rc = next_cell(&reading->cells, scratch, cell, &reading->is_ended, err);
         if (rc == FIRN_OK && !reading->is_ended) {
             DCHECK(cell->offset >= reading->told);
@@ -312,25 +311,25 @@ take_locked(struct reading *reading, struct firn_packfile_scratch *scratch, stru
 }
 
 static int
-read_run(struct reading *reading, struct firn_packfile_scratch *scratch, const struct run *run,
-         struct firn_buf *data, firn_error *err)
+read_run(struct reading *reading, struct fi_packfile_scratch *scratch, const struct run *run,
+         struct fi_buf *data, firn_error *err)
 {
-    const struct firn_objects_spread *spread = reading->spread;
+    const struct fi_objects_spread *spread = reading->spread;
     uint64_t passed = run->size;
     for (size_t i = 0; i < run->count; i++) {
-        const struct firn_packfile_cells_item *cell = &run->cells[i];
-        FIRN_TRY_RETURN(read_cell(spread->objects, scratch, cell, data, err));
+        const struct fi_packfile_cells_item *cell = &run->cells[i];
+        FI_TRY_RETURN(read_cell(spread->objects, scratch, cell, data, err));
         if (reading->sink != NULL) {
-            FIRN_TRY_RETURN(reading->sink(reading->ctx, cell->offset, firn_buf_slice(data), err));
+            FI_TRY_RETURN(reading->sink(reading->ctx, cell->offset, fi_buf_slice(data), err));
         }
         if (spread->on_bytes != NULL) {
-            FIRN_TRY_RETURN(spread->on_bytes(spread->ctx, cell->size, err));
+            FI_TRY_RETURN(spread->on_bytes(spread->ctx, cell->size, err));
         }
         DCHECK(cell->size <= passed);
         passed -= cell->size;
     }
     if (spread->on_bytes != NULL) {
-        FIRN_TRY_RETURN(spread->on_bytes(spread->ctx, passed, err));
+        FI_TRY_RETURN(spread->on_bytes(spread->ctx, passed, err));
     }
     return FIRN_OK;
 }
@@ -338,7 +337,7 @@ read_run(struct reading *reading, struct firn_packfile_scratch *scratch, const s
 static void
 fail_locked(struct reading *reading, const struct run *run, int rc, const firn_error *err)
 {
-    firn_os_mutex_assert_held(&reading->mutex);
+    fi_os_mutex_assert_held(&reading->mutex);
     DCHECK(run->number < reading->taken);
     if (rc != FIRN_OK && (reading->rc == FIRN_OK || run->number < reading->failed_at)) {
         reading->rc = rc;
@@ -348,51 +347,51 @@ fail_locked(struct reading *reading, const struct run *run, int rc, const firn_e
 }
 
 static void
-work(void *ctx, struct firn_packfile_scratch *scratch)
+work(void *ctx, struct fi_packfile_scratch *scratch)
 {
     struct reading *reading = ctx;
-    struct firn_buf data = {0};
+    struct fi_buf data = {0};
     struct run run;
     firn_error err = {0};
-    firn_os_mutex_lock(&reading->mutex);
+    fi_os_mutex_lock(&reading->mutex);
     while (reading->rc == FIRN_OK && !reading->is_ended) {
         int rc = take_locked(reading, scratch, &run, &err);
         if (rc == FIRN_OK) {
-            firn_os_mutex_unlock(&reading->mutex);
+            fi_os_mutex_unlock(&reading->mutex);
             rc = read_run(reading, scratch, &run, &data, &err);
-            firn_os_mutex_lock(&reading->mutex);
+            fi_os_mutex_lock(&reading->mutex);
         }
         fail_locked(reading, &run, rc, &err);
     }
-    firn_os_mutex_unlock(&reading->mutex);
-    firn_buf_deinit(&data);
+    fi_os_mutex_unlock(&reading->mutex);
+    fi_buf_deinit(&data);
 }
 
 static int
 run_jobs(struct reading *reading, firn_error *err)
 {
-    int rc = firn_objects_spread_run(reading->spread, work, reading, err);
+    int rc = fi_objects_spread_run(reading->spread, work, reading, err);
     if (rc == FIRN_OK && reading->rc != FIRN_OK) {
         rc = reading->rc;
-        firn_error_copy(err, &reading->err);
+        fi_error_copy(err, &reading->err);
     }
     return rc;
 }
 
 int
-firn_objects_cells_spread(const struct firn_objects_spread *spread, const firn_hash *hash,
-                          uint64_t size,
-                          int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
-                          void *ctx, firn_error *err)
+fi_objects_cells_spread(const struct fi_objects_spread *spread, const firn_hash *hash,
+                        uint64_t size,
+                        int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                        void *ctx, firn_error *err)
 {
     struct reading reading = {.spread = spread, .sink = sink, .ctx = ctx};
-    firn_os_mutex_init(spread->objects->os, &reading.mutex, FIRN_LOCK_WORKSPACE_TREE);
+    fi_os_mutex_init(spread->objects->os, &reading.mutex, FI_LOCK_WORKSPACE_TREE);
     int rc = open_cells(&reading.cells, spread->objects, spread->scratches[0], hash, size,
                         sink == NULL, err);
     if (rc == FIRN_OK) {
         rc = run_jobs(&reading, err);
     }
     close_cells(&reading.cells);
-    firn_os_mutex_deinit(&reading.mutex);
+    fi_os_mutex_deinit(&reading.mutex);
     return rc;
 }

@@ -17,109 +17,109 @@
 enum { PACK_USED_SIZE = 32, PACK_LEVEL_SIZE = 33 };
 
 size_t
-firn_objects_index_encode_place(const struct firn_objects_place *place, uint8_t *out)
+fi_objects_index_encode_place(const struct fi_objects_place *place, uint8_t *out)
 {
-    DCHECK(place->pack != 0 && place->at.kind >= FIRN_PACKFILE_BLOB &&
-           place->at.kind <= FIRN_PACKFILE_DELTA);
-    size_t size = firn_store_varint(out, place->pack);
-    size += firn_store_varint(out + size, place->at.frame);
-    size += firn_store_varint(out + size, place->at.offset);
-    size += firn_store_varint(out + size, place->at.size);
+    DCHECK(place->pack != 0 && place->at.kind >= FI_PACKFILE_BLOB &&
+           place->at.kind <= FI_PACKFILE_DELTA);
+    size_t size = fi_store_varint(out, place->pack);
+    size += fi_store_varint(out + size, place->at.frame);
+    size += fi_store_varint(out + size, place->at.offset);
+    size += fi_store_varint(out + size, place->at.size);
     out[size++] = (uint8_t)place->at.kind;
-    CHECK(size <= FIRN_OBJECTS_INDEX_PLACE_SIZE_MAX);
+    CHECK(size <= FI_OBJECTS_INDEX_PLACE_SIZE_MAX);
     return size;
 }
 
 int
-firn_objects_index_decode_hash(firn_slice key, firn_hash *out, firn_error *err)
+fi_objects_index_decode_hash(firn_slice key, firn_hash *out, firn_error *err)
 {
     if (key.size != sizeof out->bytes) {
-        return firn_error_set(err, FIRN_CORRUPT, "a key of the object index is malformed");
+        return fi_error_set(err, FIRN_CORRUPT, "a key of the object index is malformed");
     }
     memcpy(out->bytes, key.data, sizeof out->bytes);
     return FIRN_OK;
 }
 
 int
-firn_objects_index_decode_place(firn_slice bytes, struct firn_objects_place *out, firn_error *err)
+fi_objects_index_decode_place(firn_slice bytes, struct fi_objects_place *out, firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     uint64_t pack;
     uint64_t frame;
     uint64_t offset;
     uint64_t size;
     uint8_t kind;
-    if (!firn_reader_varint_max(&reader, UINT32_MAX, &pack) || pack == 0 ||
-        !firn_reader_varint_max(&reader, UINT32_MAX, &frame) ||
-        !firn_reader_varint_max(&reader, UINT32_MAX, &offset) ||
-        !firn_reader_varint_max(&reader, UINT32_MAX, &size) || !firn_reader_u8(&reader, &kind) ||
-        firn_reader_left(&reader) != 0 || kind < FIRN_PACKFILE_BLOB || kind > FIRN_PACKFILE_DELTA) {
-        return firn_error_set(err, FIRN_CORRUPT, "an entry of the object index is malformed");
+    if (!fi_reader_varint_max(&reader, UINT32_MAX, &pack) || pack == 0 ||
+        !fi_reader_varint_max(&reader, UINT32_MAX, &frame) ||
+        !fi_reader_varint_max(&reader, UINT32_MAX, &offset) ||
+        !fi_reader_varint_max(&reader, UINT32_MAX, &size) || !fi_reader_u8(&reader, &kind) ||
+        fi_reader_left(&reader) != 0 || kind < FI_PACKFILE_BLOB || kind > FI_PACKFILE_DELTA) {
+        return fi_error_set(err, FIRN_CORRUPT, "an entry of the object index is malformed");
     }
     out->pack = (uint32_t)pack;
-    out->at = (struct firn_packfile_location){.frame = (uint32_t)frame,
-                                              .offset = (uint32_t)offset,
-                                              .size = (uint32_t)size,
-                                              .kind = (enum firn_packfile_kind)kind};
+    out->at = (struct fi_packfile_location){.frame = (uint32_t)frame,
+                                            .offset = (uint32_t)offset,
+                                            .size = (uint32_t)size,
+                                            .kind = (enum fi_packfile_kind)kind};
     return FIRN_OK;
 }
 
 size_t
-firn_objects_index_encode_pack(const struct firn_objects_index_pack *pack, uint8_t *out_key,
-                               uint8_t *out_value)
+fi_objects_index_encode_pack(const struct fi_objects_index_pack *pack, uint8_t *out_key,
+                             uint8_t *out_value)
 {
-    DCHECK(pack->number != 0 && pack->level <= FIRN_OBJECTS_INDEX_LEVEL_MAX);
-    firn_store_be32(out_key, pack->number);
+    DCHECK(pack->number != 0 && pack->level <= FI_OBJECTS_INDEX_LEVEL_MAX);
+    fi_store_be32(out_key, pack->number);
     memcpy(out_value, pack->id.bytes, sizeof pack->id.bytes);
-    firn_store_le64(out_value + 16, pack->size_bytes);
-    firn_store_le64(out_value + 24, pack->object_count);
-    if (pack->state == FIRN_OBJECTS_INDEX_PACK_USED) {
+    fi_store_le64(out_value + 16, pack->size_bytes);
+    fi_store_le64(out_value + 24, pack->object_count);
+    if (pack->state == FI_OBJECTS_INDEX_PACK_USED) {
         out_value[32] = pack->level;
         return pack->level == 0 ? PACK_USED_SIZE : PACK_LEVEL_SIZE;
     }
     out_value[32] = (uint8_t)pack->state;
-    firn_store_le64(out_value + 33, pack->version);
-    return FIRN_OBJECTS_INDEX_PACK_SIZE_MAX;
+    fi_store_le64(out_value + 33, pack->version);
+    return FI_OBJECTS_INDEX_PACK_SIZE_MAX;
 }
 
 static bool
-decode_state(firn_slice value, struct firn_objects_index_pack *out)
+decode_state(firn_slice value, struct fi_objects_index_pack *out)
 {
     out->level = 0;
     if (value.size == PACK_USED_SIZE || value.size == PACK_LEVEL_SIZE) {
         out->level = value.size == PACK_LEVEL_SIZE ? value.data[32] : 0;
-        out->state = FIRN_OBJECTS_INDEX_PACK_USED;
+        out->state = FI_OBJECTS_INDEX_PACK_USED;
         out->version = 0;
         return value.size == PACK_USED_SIZE ||
-               (out->level > 0 && out->level <= FIRN_OBJECTS_INDEX_LEVEL_MAX);
+               (out->level > 0 && out->level <= FI_OBJECTS_INDEX_LEVEL_MAX);
     }
-    if (value.size != FIRN_OBJECTS_INDEX_PACK_SIZE_MAX ||
-        (value.data[32] != FIRN_OBJECTS_INDEX_PACK_RETIRED &&
-         value.data[32] != FIRN_OBJECTS_INDEX_PACK_REMOVED)) {
+    if (value.size != FI_OBJECTS_INDEX_PACK_SIZE_MAX ||
+        (value.data[32] != FI_OBJECTS_INDEX_PACK_RETIRED &&
+         value.data[32] != FI_OBJECTS_INDEX_PACK_REMOVED)) {
         return false;
     }
-    out->state = (enum firn_objects_index_pack_state)value.data[32];
-    out->version = firn_load_le64(value.data + 33);
+    out->state = (enum fi_objects_index_pack_state)value.data[32];
+    out->version = fi_load_le64(value.data + 33);
     return true;
 }
 
 int
-firn_objects_index_decode_pack(firn_slice key, firn_slice value,
-                               struct firn_objects_index_pack *out, firn_error *err)
+fi_objects_index_decode_pack(firn_slice key, firn_slice value, struct fi_objects_index_pack *out,
+                             firn_error *err)
 {
-    if (key.size != FIRN_OBJECTS_INDEX_PACK_KEY_SIZE || firn_load_be32(key.data) == 0 ||
+    if (key.size != FI_OBJECTS_INDEX_PACK_KEY_SIZE || fi_load_be32(key.data) == 0 ||
         !decode_state(value, out)) {
-        return firn_error_set(err, FIRN_CORRUPT, "an entry of the pack list is malformed");
+        return fi_error_set(err, FIRN_CORRUPT, "an entry of the pack list is malformed");
     }
-    out->number = firn_load_be32(key.data);
+    out->number = fi_load_be32(key.data);
     memcpy(out->id.bytes, value.data, sizeof out->id.bytes);
-    out->size_bytes = firn_load_le64(value.data + 16);
-    out->object_count = firn_load_le64(value.data + 24);
+    out->size_bytes = fi_load_le64(value.data + 16);
+    out->object_count = fi_load_le64(value.data + 24);
     return FIRN_OK;
 }
 
 void
-firn_objects_index_pack_name(uint32_t number, char *out)
+fi_objects_index_pack_name(uint32_t number, char *out)
 {
-    (void)snprintf(out, FIRN_OBJECTS_INDEX_PACK_NAME_SIZE, "%08u.pack", number);
+    (void)snprintf(out, FI_OBJECTS_INDEX_PACK_NAME_SIZE, "%08u.pack", number);
 }

@@ -17,18 +17,14 @@
 
 /* Directories that differ between two states of a tree of 80,000 files are in five to seven
  * frames. */
-enum { FIRN_OBJECTS_POOL_FRAMES = 8 };
+enum { FI_OBJECTS_POOL_FRAMES = 8 };
 
 /* Of a pack's file. */
-enum firn_objects_presence {
-    FIRN_OBJECTS_NOT_LOOKED_FOR,
-    FIRN_OBJECTS_PRESENT,
-    FIRN_OBJECTS_ABSENT
-};
+enum fi_objects_presence { FI_OBJECTS_NOT_LOOKED_FOR, FI_OBJECTS_PRESENT, FI_OBJECTS_ABSENT };
 
-struct firn_objects_pack {
-    struct firn_objects_index_pack entry;
-    atomic_int presence;        /* enum firn_objects_presence */
+struct fi_objects_pack {
+    struct fi_objects_index_pack entry;
+    atomic_int presence;        /* enum fi_objects_presence */
     struct firn_packfile *file; /* NULL while closed; under mutex */
     unsigned users;             /* readers inside a call; under mutex */
     uint64_t last_use;          /* under mutex */
@@ -36,116 +32,114 @@ struct firn_objects_pack {
     bool was_opened;            /* under mutex */
 };
 
-struct firn_objects {
+struct fi_objects {
     struct firn_db *db;
-    struct firn_os *os;
+    struct fi_os *os;
     struct firn_db_keyspace *index; /* NULL if the store has none */
     struct firn_db_keyspace *pack_list;
-    struct firn_os_dir *dir; /* packs/, NULL if the store has none */
-    struct firn_os_mutex mutex;
-    struct firn_objects_pack
+    struct fi_os_dir *dir; /* packs/, NULL if the store has none */
+    struct fi_os_mutex mutex;
+    struct fi_objects_pack
         *packs; /* ascending by number; the array itself changes only by one thread */
     size_t pack_count;
-    struct firn_packfile_pool pool; /* for reading trees and bases of deltas */
-    struct firn_tree_source trees;
-    struct firn_objects_index_pack *retired; /* ascending by number; changes as packs does */
+    struct fi_packfile_pool pool; /* for reading trees and bases of deltas */
+    struct fi_tree_source trees;
+    struct fi_objects_index_pack *retired; /* ascending by number; changes as packs does */
     size_t retired_count;
-    bool retired_has_changed;  /* differs from the list on disk */
-    unsigned open_count;       /* under mutex */
-    uint64_t clock;            /* under mutex */
-    struct firn_budget *limit; /* NULL: the store is known as this user's */
-    struct firn_budget budget;
-    struct firn_hash_map paid_frames; /* uint64_t each: pack and frame; under mutex */
+    bool retired_has_changed; /* differs from the list on disk */
+    unsigned open_count;      /* under mutex */
+    uint64_t clock;           /* under mutex */
+    struct fi_budget *limit;  /* NULL: the store is known as this user's */
+    struct fi_budget budget;
+    struct fi_hash_map paid_frames; /* uint64_t each: pack and frame; under mutex */
 };
 
 /* The pack of a number, or NULL. */
-struct firn_objects_pack *firn_objects_pack_of(struct firn_objects *objects, uint32_t number);
+struct fi_objects_pack *fi_objects_pack_of(struct fi_objects *objects, uint32_t number);
 /* Finds an object and reads its bytes, or its list of pieces, borrowed from scratch until its next
  * use. A missing one is FIRN_CORRUPT. */
-FIRN_MUST_CHECK int firn_objects_read_stored(struct firn_objects *objects,
-                                             struct firn_packfile_scratch *scratch,
-                                             const firn_hash *hash,
-                                             enum firn_packfile_kind *out_kind, firn_slice *out,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_objects_read_stored(struct fi_objects *objects,
+                                           struct fi_packfile_scratch *scratch,
+                                           const firn_hash *hash, enum fi_packfile_kind *out_kind,
+                                           firn_slice *out, firn_error *err);
 
 /* The same without comparing the bytes with their name, for callers that verify the whole content
  * of which the object is a piece. */
-FIRN_MUST_CHECK int firn_objects_read_piece(struct firn_objects *objects,
-                                            struct firn_packfile_scratch *scratch,
-                                            const firn_hash *hash,
-                                            enum firn_packfile_kind *out_kind, firn_slice *out,
-                                            firn_error *err);
+FIRN_MUST_CHECK int fi_objects_read_piece(struct fi_objects *objects,
+                                          struct fi_packfile_scratch *scratch,
+                                          const firn_hash *hash, enum fi_packfile_kind *out_kind,
+                                          firn_slice *out, firn_error *err);
 
 /* The same in the stored form: a delta is not turned into the object that it stands for. */
-FIRN_MUST_CHECK int firn_objects_read_raw(struct firn_objects *objects,
-                                          struct firn_packfile_scratch *scratch,
-                                          const firn_hash *hash, enum firn_packfile_kind *out_kind,
-                                          firn_slice *out, firn_error *err);
+FIRN_MUST_CHECK int fi_objects_read_raw(struct fi_objects *objects,
+                                        struct fi_packfile_scratch *scratch, const firn_hash *hash,
+                                        enum fi_packfile_kind *out_kind, firn_slice *out,
+                                        firn_error *err);
 
 /* Appends the content of one piece of a list for whole_size bytes. The caller must verify it, by
  * the name of the whole. objects_stream.c. Requires: the piece is not a hole. */
-FIRN_MUST_CHECK int firn_objects_stream_piece(struct firn_objects *objects,
-                                              struct firn_packfile_scratch *scratch,
-                                              const struct firn_packfile_piece *piece,
-                                              uint64_t whole_size, struct firn_buf *out,
-                                              firn_error *err);
+FIRN_MUST_CHECK int fi_objects_stream_piece(struct fi_objects *objects,
+                                            struct fi_packfile_scratch *scratch,
+                                            const struct fi_packfile_piece *piece,
+                                            uint64_t whole_size, struct fi_buf *out,
+                                            firn_error *err);
 
 /* ---- objects_budget.c ---- */
 
-void firn_objects_budget_init(struct firn_objects *objects);
-void firn_objects_budget_deinit(struct firn_objects *objects);
+void fi_objects_budget_init(struct fi_objects *objects);
+void fi_objects_budget_deinit(struct fi_objects *objects);
 /* Pays for an object that was read from an open file: `bytes` were decompressed and passed on.
  * FIRN_LIMIT. */
-FIRN_MUST_CHECK int firn_objects_budget_read(struct firn_objects *objects,
-                                             const struct firn_packfile *file,
-                                             const struct firn_objects_place *place, uint64_t bytes,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_objects_budget_read(struct fi_objects *objects,
+                                           const struct firn_packfile *file,
+                                           const struct fi_objects_place *place, uint64_t bytes,
+                                           firn_error *err);
 /* Earns for the pieces of a list before its holes are paid for. */
-FIRN_MUST_CHECK int firn_objects_budget_expect(struct firn_objects *objects, firn_slice list,
-                                               firn_error *err);
+FIRN_MUST_CHECK int fi_objects_budget_expect(struct fi_objects *objects, firn_slice list,
+                                             firn_error *err);
 
 /* ---- objects_retire.c ---- */
 
 /* Notes an entry of the pack list that is not in use. Requires: calls in ascending order of
  * numbers. */
-FIRN_MUST_CHECK int firn_objects_retire_note(struct firn_objects *objects,
-                                             const struct firn_objects_index_pack *entry,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_objects_retire_note(struct fi_objects *objects,
+                                           const struct fi_objects_index_pack *entry,
+                                           firn_error *err);
 /* Whether the list has a pack of that number that is not in use. */
-bool firn_objects_retire_has(const struct firn_objects *objects, uint32_t number);
+bool fi_objects_retire_has(const struct fi_objects *objects, uint32_t number);
 
 /* ---- objects_cells.c: content that lists of cells name (pack/packfile_cells.h) ---- */
 
 /* A walk over the cells of one content that are not zeros, in order. */
-struct firn_objects_cells {
-    struct firn_objects *objects;
+struct fi_objects_cells {
+    struct fi_objects *objects;
     uint64_t size;
     unsigned top;
     unsigned level; /* of the list that is being read */
     struct {
-        struct firn_buf list;
-        struct firn_packfile_cells at;
+        struct fi_buf list;
+        struct fi_packfile_cells at;
         uint64_t offset; /* of the list's content in the whole */
-    } levels[FIRN_PACKFILE_CELLS_LEVELS];
-    bool is_each_once;         /* each list is visited once: for verifying */
-    struct firn_hash_map seen; /* firn_hash of each list, then */
+    } levels[FI_PACKFILE_CELLS_LEVELS];
+    bool is_each_once;       /* each list is visited once: for verifying */
+    struct fi_hash_map seen; /* firn_hash of each list, then */
 };
 
-/* As firn_objects_stream and firn_objects_stream_verify, for a list of cells. */
+/* As fi_objects_stream and fi_objects_stream_verify, for a list of cells. */
 FIRN_MUST_CHECK int
-firn_objects_cells_stream(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                          const firn_hash *hash, uint64_t size,
-                          int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
-                          void *ctx, firn_error *err);
-FIRN_MUST_CHECK int firn_objects_cells_verify(struct firn_objects *objects,
-                                              struct firn_packfile_scratch *scratch,
-                                              const firn_hash *hash, uint64_t size,
-                                              firn_objects_tick *tick, void *ctx, firn_error *err);
-/* As firn_objects_spread_read, for a list of cells. */
-FIRN_MUST_CHECK int firn_objects_cells_spread(const struct firn_objects_spread *spread,
-                                              const firn_hash *hash, uint64_t size,
-                                              int (*sink)(void *ctx, uint64_t offset,
-                                                          firn_slice data, firn_error *err),
-                                              void *ctx, firn_error *err);
+fi_objects_cells_stream(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                        const firn_hash *hash, uint64_t size,
+                        int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                        void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_objects_cells_verify(struct fi_objects *objects,
+                                            struct fi_packfile_scratch *scratch,
+                                            const firn_hash *hash, uint64_t size,
+                                            fi_objects_tick *tick, void *ctx, firn_error *err);
+/* As fi_objects_spread_read, for a list of cells. */
+FIRN_MUST_CHECK int fi_objects_cells_spread(const struct fi_objects_spread *spread,
+                                            const firn_hash *hash, uint64_t size,
+                                            int (*sink)(void *ctx, uint64_t offset, firn_slice data,
+                                                        firn_error *err),
+                                            void *ctx, firn_error *err);
 
 #endif

@@ -23,9 +23,9 @@
 #include "objects/objects_internal.h"
 
 struct leftovers {
-    struct firn_objects *objects;
-    struct firn_buf names; /* to remove, each with its NUL */
-    struct firn_buf lost;  /* of uint32_t: numbers of packs that the list does not have */
+    struct fi_objects *objects;
+    struct fi_buf names; /* to remove, each with its NUL */
+    struct fi_buf lost;  /* of uint32_t: numbers of packs that the list does not have */
 };
 
 /* "00000042.pack" or "00000042.pack.tmp". */
@@ -43,14 +43,13 @@ is_ours(const char *name, uint32_t *out_number, bool *out_is_temporary)
 }
 
 static bool
-is_listed(struct firn_objects *objects, uint32_t number)
+is_listed(struct fi_objects *objects, uint32_t number)
 {
-    return firn_objects_pack_of(objects, number) != NULL ||
-           firn_objects_retire_has(objects, number);
+    return fi_objects_pack_of(objects, number) != NULL || fi_objects_retire_has(objects, number);
 }
 
 static int
-visit(void *ctx, const struct firn_os_dirent *entry)
+visit(void *ctx, const struct fi_os_dirent *entry)
 {
     struct leftovers *leftovers = ctx;
     uint32_t number;
@@ -59,40 +58,40 @@ visit(void *ctx, const struct firn_os_dirent *entry)
         (!is_temporary && is_listed(leftovers->objects, number))) {
         return FIRN_OK;
     }
-    if (!is_temporary && number != firn_objects_retire_next(leftovers->objects)) {
-        return firn_buf_append(&leftovers->lost, &number, sizeof number);
+    if (!is_temporary && number != fi_objects_retire_next(leftovers->objects)) {
+        return fi_buf_append(&leftovers->lost, &number, sizeof number);
     }
-    return firn_buf_append(&leftovers->names, entry->name, entry->name_size + 1);
+    return fi_buf_append(&leftovers->names, entry->name, entry->name_size + 1);
 }
 
 /* Collects leftovers to remove, and packs that the list should have. */
 static int
 look(struct leftovers *leftovers, firn_error *err)
 {
-    int rc = firn_os_dir_list(leftovers->objects->dir, visit, leftovers, err);
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a list of left-over packs") : rc;
+    int rc = fi_os_dir_list(leftovers->objects->dir, visit, leftovers, err);
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "a list of left-over packs") : rc;
 }
 
 static void
 leftovers_deinit(struct leftovers *leftovers)
 {
-    firn_buf_deinit(&leftovers->names);
-    firn_buf_deinit(&leftovers->lost);
+    fi_buf_deinit(&leftovers->names);
+    fi_buf_deinit(&leftovers->lost);
 }
 
 /* FIRN_CORRUPT for the first pack that was seen and is missing from the list of `objects`. */
 static int
-judge(const struct leftovers *leftovers, struct firn_objects *objects, firn_error *err)
+judge(const struct leftovers *leftovers, struct fi_objects *objects, firn_error *err)
 {
     const uint32_t *numbers = (const void *)leftovers->lost.data;
     DCHECK(leftovers->lost.size % sizeof *numbers == 0);
     for (size_t i = 0; i < leftovers->lost.size / sizeof *numbers; i++) {
-        if (!is_listed(objects, numbers[i]) && numbers[i] != firn_objects_retire_next(objects)) {
-            return firn_error_set(
+        if (!is_listed(objects, numbers[i]) && numbers[i] != fi_objects_retire_next(objects)) {
+            return fi_error_set(
                 err, FIRN_CORRUPT,
                 "the store does not know '%s/%08u.pack', which was made by it: its log "
                 "was damaged or cut short; nothing was changed, keep a copy of the store",
-                firn_os_dir_path(objects->dir), numbers[i]);
+                fi_os_dir_path(objects->dir), numbers[i]);
         }
     }
     return FIRN_OK;
@@ -104,23 +103,23 @@ static int
 judge_by_newest(const struct leftovers *leftovers, firn_error *err)
 {
     enum { MEMORY_BYTES = 8 << 20 };
-    const struct firn_db_options options = {.read_only = true, .memory_bytes = MEMORY_BYTES};
-    struct firn_objects *newest = NULL;
+    const struct fi_db_options options = {.read_only = true, .memory_bytes = MEMORY_BYTES};
+    struct fi_objects *newest = NULL;
     struct firn_db *db;
-    int rc = firn_db_open(firn_db_dir(leftovers->objects->db), &options, &db, err);
+    int rc = fi_db_open(fi_db_dir(leftovers->objects->db), &options, &db, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    FIRN_TRY(firn_objects_open(db, &newest, err));
-    FIRN_TRY(judge(leftovers, newest, err));
+    FI_TRY(fi_objects_open(db, &newest, err));
+    FI_TRY(judge(leftovers, newest, err));
 out:
-    firn_objects_close(newest);
-    int close_rc = firn_db_close(db, rc == FIRN_OK ? err : NULL);
+    fi_objects_close(newest);
+    int close_rc = fi_db_close(db, rc == FIRN_OK ? err : NULL);
     return rc != FIRN_OK ? rc : close_rc;
 }
 
 int
-firn_objects_leftovers_check(struct firn_objects *objects, firn_error *err)
+fi_objects_leftovers_check(struct fi_objects *objects, firn_error *err)
 {
     if (objects->dir == NULL) {
         return FIRN_OK;
@@ -141,30 +140,29 @@ is_needed(const void *ctx, const char *name)
     uint32_t number;
     bool is_temporary;
     return is_ours(name, &number, &is_temporary) && !is_temporary &&
-           firn_objects_pack_of((struct firn_objects *)(uintptr_t)ctx, number) != NULL;
+           fi_objects_pack_of((struct fi_objects *)(uintptr_t)ctx, number) != NULL;
 }
 
 /* (I3) */
 static int
-refuse_foreign(struct firn_objects *objects, firn_error *err)
+refuse_foreign(struct fi_objects *objects, firn_error *err)
 {
     if (objects->dir != NULL) {
-        return firn_os_dir_refuse_foreign(objects->dir, is_needed, objects, err);
+        return fi_os_dir_refuse_foreign(objects->dir, is_needed, objects, err);
     }
-    return objects->pack_count > 0
-               ? firn_os_dir_refuse_foreign_name(firn_db_dir(objects->db),
-                                                 FIRN_OBJECTS_INDEX_PACKS_DIR, err)
-               : FIRN_OK;
+    return objects->pack_count > 0 ? fi_os_dir_refuse_foreign_name(fi_db_dir(objects->db),
+                                                                   FI_OBJECTS_INDEX_PACKS_DIR, err)
+                                   : FIRN_OK;
 }
 
 static bool
-is_leftover(struct firn_objects *objects, const char *name)
+is_leftover(struct fi_objects *objects, const char *name)
 {
     uint32_t number;
     bool is_temporary;
     return is_ours(name, &number, &is_temporary) &&
            (is_temporary ||
-            (!is_listed(objects, number) && number == firn_objects_retire_next(objects)));
+            (!is_listed(objects, number) && number == fi_objects_retire_next(objects)));
 }
 
 /* Removes the leftovers that were collected. */
@@ -175,26 +173,26 @@ remove_all(struct leftovers *leftovers, firn_error *err)
     for (size_t i = 0; rc == FIRN_OK && i < leftovers->names.size;) {
         const char *name = (const char *)leftovers->names.data + i;
         CHECK(is_leftover(leftovers->objects, name)); /* (I2) */
-        rc = firn_os_remove_file(leftovers->objects->dir, name, err);
+        rc = fi_os_remove_file(leftovers->objects->dir, name, err);
         i += strlen(name) + 1;
     }
     return rc;
 }
 
 int
-firn_objects_leftovers_remove(struct firn_objects *objects, firn_error *err)
+fi_objects_leftovers_remove(struct fi_objects *objects, firn_error *err)
 {
     int rc = refuse_foreign(objects, err);
     if (rc != FIRN_OK || objects->dir == NULL) {
         return rc;
     }
-    CHECK(!firn_db_is_read_only(objects->db)); /* (I1) */
+    CHECK(!fi_db_is_read_only(objects->db)); /* (I1) */
     struct leftovers leftovers = {.objects = objects};
-    struct firn_objects_retire_result collected;
-    FIRN_TRY(look(&leftovers, err));
-    FIRN_TRY(judge(&leftovers, objects, err));
-    FIRN_TRY(remove_all(&leftovers, err));
-    FIRN_TRY(firn_objects_retire_collect(objects, &collected, err));
+    struct fi_objects_retire_result collected;
+    FI_TRY(look(&leftovers, err));
+    FI_TRY(judge(&leftovers, objects, err));
+    FI_TRY(remove_all(&leftovers, err));
+    FI_TRY(fi_objects_retire_collect(objects, &collected, err));
 out:
     leftovers_deinit(&leftovers);
     return rc;

@@ -20,21 +20,21 @@
 #include "pack/packfile_cells.h"
 
 struct part {
-    struct firn_objects *objects;
-    struct firn_packfile_scratch *scratch;
+    struct fi_objects *objects;
+    struct fi_packfile_scratch *scratch;
     uint64_t from; /* in the whole */
     uint64_t to;
     int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
     void *ctx;
-    struct firn_buf object;
+    struct fi_buf object;
 };
 
 static int
 wrong(const firn_hash *hash, const char *what, firn_error *err)
 {
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-    return firn_error_set(err, FIRN_CORRUPT, "object %s %s", hex, what);
+    fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return fi_error_set(err, FIRN_CORRUPT, "object %s %s", hex, what);
 }
 
 /* Passes on what the part has of a stretch; data is NULL: a hole. */
@@ -60,16 +60,14 @@ is_touched(const struct part *part, uint64_t at, uint64_t size)
 static int
 give_object(struct part *part, uint64_t at, uint64_t size, const firn_hash *hash, firn_error *err)
 {
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice stored;
-    FIRN_TRY_RETURN(
-        firn_objects_read_stored(part->objects, part->scratch, hash, &kind, &stored, err));
-    if (kind != FIRN_PACKFILE_PIECES) {
+    FI_TRY_RETURN(fi_objects_read_stored(part->objects, part->scratch, hash, &kind, &stored, err));
+    if (kind != FI_PACKFILE_PIECES) {
         return stored.size == size ? give(part, at, size, stored.data, err)
                                    : wrong(hash, "has another size than its list says", err);
     }
-    FIRN_TRY_RETURN(
-        firn_objects_stream_whole(part->objects, part->scratch, hash, &part->object, err));
+    FI_TRY_RETURN(fi_objects_stream_whole(part->objects, part->scratch, hash, &part->object, err));
     return part->object.size == size ? give(part, at, size, part->object.data, err)
                                      : wrong(hash, "has another size than its list says", err);
 }
@@ -79,20 +77,20 @@ give_object(struct part *part, uint64_t at, uint64_t size, const firn_hash *hash
 static int
 give_list(struct part *part, firn_slice list, uint64_t size, const firn_hash *hash, firn_error *err)
 {
-    struct firn_reader pieces;
-    struct firn_packfile_piece piece;
+    struct fi_reader pieces;
+    struct fi_packfile_piece piece;
     uint64_t total;
     uint64_t at = 0;
-    FIRN_TRY_RETURN(firn_packfile_open_pieces(list, &pieces, &total, err));
+    FI_TRY_RETURN(fi_packfile_open_pieces(list, &pieces, &total, err));
     if (total != size) {
         return wrong(hash, "has another size than its entry says", err);
     }
-    while (at < part->to && firn_packfile_next_piece(&pieces, &piece)) {
+    while (at < part->to && fi_packfile_next_piece(&pieces, &piece)) {
         DCHECK(piece.size <= size - at);
         if (piece.is_hole) {
-            FIRN_TRY_RETURN(give(part, at, piece.size, NULL, err));
+            FI_TRY_RETURN(give(part, at, piece.size, NULL, err));
         } else if (is_touched(part, at, piece.size)) {
-            FIRN_TRY_RETURN(give_object(part, at, piece.size, &piece.hash, err));
+            FI_TRY_RETURN(give_object(part, at, piece.size, &piece.hash, err));
         }
         at += piece.size;
     }
@@ -105,20 +103,20 @@ static int give_cells_of(struct part *part, uint64_t at, uint64_t size, const fi
                          unsigned level, firn_error *err);
 
 static int
-give_cells(struct part *part, const struct firn_packfile_cells *cells, uint64_t begin,
+give_cells(struct part *part, const struct fi_packfile_cells *cells, uint64_t begin,
            firn_error *err)
 {
-    struct firn_packfile_cells rest = *cells;
-    struct firn_packfile_cells_item item;
+    struct fi_packfile_cells rest = *cells;
+    struct fi_packfile_cells_item item;
     uint64_t at = begin;
-    while (at < part->to && firn_packfile_cells_next(&rest, &item)) {
+    while (at < part->to && fi_packfile_cells_next(&rest, &item)) {
         item.offset += begin;
-        FIRN_TRY_RETURN(give(part, at, item.offset - at, NULL, err));
+        FI_TRY_RETURN(give(part, at, item.offset - at, NULL, err));
         if (is_touched(part, item.offset, item.size)) {
-            FIRN_TRY_RETURN(cells->level == 0
-                                ? give_object(part, item.offset, item.size, &item.hash, err)
-                                : give_cells_of(part, item.offset, item.size, &item.hash,
-                                                cells->level - 1, err));
+            FI_TRY_RETURN(cells->level == 0
+                              ? give_object(part, item.offset, item.size, &item.hash, err)
+                              : give_cells_of(part, item.offset, item.size, &item.hash,
+                                              cells->level - 1, err));
         }
         at = item.offset + item.size;
     }
@@ -130,35 +128,35 @@ static int
 give_cells_of(struct part *part, uint64_t at, uint64_t size, const firn_hash *hash, unsigned level,
               firn_error *err)
 {
-    enum firn_packfile_kind kind;
-    struct firn_packfile_cells cells;
-    struct firn_buf list = {0};
+    enum fi_packfile_kind kind;
+    struct fi_packfile_cells cells;
+    struct fi_buf list = {0};
     firn_slice stored;
     int rc;
-    DCHECK(level < FIRN_PACKFILE_CELLS_LEVELS);
-    FIRN_TRY(firn_objects_read_stored(part->objects, part->scratch, hash, &kind, &stored, err));
-    if (kind != FIRN_PACKFILE_PIECES || !firn_packfile_cells_is_list(stored)) {
+    DCHECK(level < FI_PACKFILE_CELLS_LEVELS);
+    FI_TRY(fi_objects_read_stored(part->objects, part->scratch, hash, &kind, &stored, err));
+    if (kind != FI_PACKFILE_PIECES || !fi_packfile_cells_is_list(stored)) {
         return wrong(hash, "is not the list of cells that it should be", err);
     }
-    if (firn_buf_assign(&list, stored) != FIRN_OK) {
-        return firn_error_no_memory(err, "a list of cells");
+    if (fi_buf_assign(&list, stored) != FIRN_OK) {
+        return fi_error_no_memory(err, "a list of cells");
     }
-    FIRN_TRY(firn_packfile_cells_open(firn_buf_slice(&list), &cells, err));
+    FI_TRY(fi_packfile_cells_open(fi_buf_slice(&list), &cells, err));
     rc = cells.level == level && cells.size == size
              ? give_cells(part, &cells, at, err)
              : wrong(hash, "is a list of cells for something else", err);
 out:
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
     return rc;
 }
 
 /* ---- the content ---- */
 
 int
-firn_objects_part(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                  const struct firn_objects_part_of *of,
-                  int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
-                  void *ctx, firn_error *err)
+fi_objects_part(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                const struct fi_objects_part_of *of,
+                int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                void *ctx, firn_error *err)
 {
     struct part part = {.objects = objects,
                         .scratch = scratch,
@@ -167,32 +165,32 @@ firn_objects_part(struct firn_objects *objects, struct firn_packfile_scratch *sc
                             of->length < of->size - of->offset ? of->offset + of->length : of->size,
                         .sink = sink,
                         .ctx = ctx};
-    struct firn_buf list = {0};
-    enum firn_packfile_kind kind;
+    struct fi_buf list = {0};
+    enum fi_packfile_kind kind;
     firn_slice stored;
     int rc;
     DCHECK(of->offset <= of->size);
-    FIRN_TRY(firn_objects_read_stored(objects, scratch, &of->hash, &kind, &stored, err));
-    if (kind != FIRN_PACKFILE_PIECES) {
+    FI_TRY(fi_objects_read_stored(objects, scratch, &of->hash, &kind, &stored, err));
+    if (kind != FI_PACKFILE_PIECES) {
         rc = stored.size == of->size
                  ? give(&part, 0, stored.size, stored.data, err)
                  : wrong(&of->hash, "has another size than its entry says", err);
         goto out;
     }
-    if (firn_packfile_cells_is_list(stored)) {
-        const bool is_of_cells = of->size >= FIRN_PACKFILE_CELLS_CONTENT_MIN &&
-                                 of->size <= FIRN_PACKFILE_CELLS_CONTENT_MAX;
+    if (fi_packfile_cells_is_list(stored)) {
+        const bool is_of_cells =
+            of->size >= FI_PACKFILE_CELLS_CONTENT_MIN && of->size <= FI_PACKFILE_CELLS_CONTENT_MAX;
         rc = is_of_cells ? give_cells_of(&part, 0, of->size, &of->hash,
-                                         firn_packfile_cells_level_of(of->size), err)
+                                         fi_packfile_cells_level_of(of->size), err)
                          : wrong(&of->hash, "is a list of cells for something else", err);
         goto out;
     }
     /* Reading the pieces uses the scratch that the list was borrowed from. */
-    rc = firn_buf_assign(&list, stored) == FIRN_OK
-             ? give_list(&part, firn_buf_slice(&list), of->size, &of->hash, err)
-             : firn_error_no_memory(err, "a list of pieces");
+    rc = fi_buf_assign(&list, stored) == FIRN_OK
+             ? give_list(&part, fi_buf_slice(&list), of->size, &of->hash, err)
+             : fi_error_no_memory(err, "a list of pieces");
 out:
-    firn_buf_deinit(&list);
-    firn_buf_deinit(&part.object);
+    fi_buf_deinit(&list);
+    fi_buf_deinit(&part.object);
     return rc;
 }

@@ -31,69 +31,69 @@
 
 enum { INDEX_BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 1 };
 
-struct firn_objects_session {
-    struct firn_objects *objects;
+struct fi_objects_session {
+    struct fi_objects *objects;
     struct firn_packfile_writer *writer;
     bool may_lean; /* new versions may be stored as deltas of objects that the store has */
     uint32_t number;
     int level; /* recorded in the list of packs */
     bool frees_space;
-    char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
+    char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
 };
 
-struct firn_objects_session_lane {
-    struct firn_objects_session *session;
-    struct firn_packfile_lane *contents;
-    struct firn_packfile_lane *trees; /* and records */
+struct fi_objects_session_lane {
+    struct fi_objects_session *session;
+    struct fi_packfile_lane *contents;
+    struct fi_packfile_lane *trees; /* and records */
     struct delta *delta;
 };
 
 /* Opens the folder of packs, creating it at the first save. */
 static int
-make_dir(struct firn_objects *objects, firn_error *err)
+make_dir(struct fi_objects *objects, firn_error *err)
 {
     if (objects->dir != NULL) {
         return FIRN_OK;
     }
-    struct firn_os_dir *store = firn_db_dir(objects->db);
-    int rc = firn_os_make_dir_for_owner(store, FIRN_OBJECTS_INDEX_PACKS_DIR, store, 0700, err);
+    struct fi_os_dir *store = fi_db_dir(objects->db);
+    int rc = fi_os_make_dir_for_owner(store, FI_OBJECTS_INDEX_PACKS_DIR, store, 0700, err);
     if (rc != FIRN_OK && rc != FIRN_EXISTS) {
         return rc;
     }
-    rc = firn_os_dir_sync(store, err);
+    rc = fi_os_dir_sync(store, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return firn_os_dir_open(store, FIRN_OBJECTS_INDEX_PACKS_DIR, &objects->dir, err);
+    return fi_os_dir_open(store, FI_OBJECTS_INDEX_PACKS_DIR, &objects->dir, err);
 }
 
 int
-firn_objects_session_begin(struct firn_objects *objects, int level,
-                           struct firn_objects_session **out, firn_error *err)
+fi_objects_session_begin(struct fi_objects *objects, int level, struct fi_objects_session **out,
+                         firn_error *err)
 {
     *out = NULL;
-    CHECK(!firn_db_is_read_only(objects->db));
-    struct firn_objects_session *session = firn_alloc_zeroed(sizeof *session);
+    CHECK(!fi_db_is_read_only(objects->db));
+    struct fi_objects_session *session = fi_alloc_zeroed(sizeof *session);
     if (session == NULL) {
-        return firn_error_no_memory(err, "a save");
+        return fi_error_no_memory(err, "a save");
     }
     session->objects = objects;
-    session->level = FIRN_OBJECTS_SESSION_LEVEL;
-    uint64_t number = firn_objects_retire_next(objects);
+    session->level = FI_OBJECTS_SESSION_LEVEL;
+    uint64_t number = fi_objects_retire_next(objects);
     session->number = (uint32_t)number;
-    DCHECK(firn_objects_pack_of(objects, session->number) == NULL);
-    firn_objects_index_pack_name(session->number, session->name);
+    DCHECK(fi_objects_pack_of(objects, session->number) == NULL);
+    fi_objects_index_pack_name(session->number, session->name);
     int rc = number > UINT32_MAX
-                 ? firn_error_set(err, FIRN_LIMIT, "the store has no number left for a pack")
+                 ? fi_error_set(err, FIRN_LIMIT, "the store has no number left for a pack")
                  : make_dir(objects, err);
     if (rc == FIRN_OK) {
-        rc = firn_objects_are_present(objects, &session->may_lean, err); /* (I4) */
+        rc = fi_objects_are_present(objects, &session->may_lean, err); /* (I4) */
     }
     if (rc == FIRN_OK) {
-        rc = firn_packfile_writer_create(objects->dir, session->name, level, &session->writer, err);
+        rc = fi_packfile_writer_create(objects->dir, session->name, level, &session->writer, err);
     }
     if (rc != FIRN_OK) {
-        firn_objects_session_end(session);
+        fi_objects_session_end(session);
         return rc;
     }
     *out = session;
@@ -101,11 +101,11 @@ firn_objects_session_begin(struct firn_objects *objects, int level,
 }
 
 void
-firn_objects_session_end(struct firn_objects_session *session)
+fi_objects_session_end(struct fi_objects_session *session)
 {
     if (session != NULL) {
-        firn_packfile_writer_destroy(session->writer);
-        firn_free(session);
+        fi_packfile_writer_destroy(session->writer);
+        fi_free(session);
     }
 }
 
@@ -145,19 +145,19 @@ enum {
 };
 
 struct delta {
-    struct firn_objects *objects;
-    struct firn_packfile_scratch *scratch; /* of the pool, while a delta is made */
-    struct firn_compress *compress;        /* NULL until it is needed */
-    struct firn_buf bytes;
-    struct firn_buf alone; /* the object, compressed by itself */
+    struct fi_objects *objects;
+    struct fi_packfile_scratch *scratch; /* of the pool, while a delta is made */
+    struct fi_compress *compress;        /* NULL until it is needed */
+    struct fi_buf bytes;
+    struct fi_buf alone; /* the object, compressed by itself */
 };
 
 static int
-delta_create(struct firn_objects *objects, struct delta **out, firn_error *err)
+delta_create(struct fi_objects *objects, struct delta **out, firn_error *err)
 {
-    *out = firn_alloc_zeroed(sizeof **out);
+    *out = fi_alloc_zeroed(sizeof **out);
     if (*out == NULL) {
-        return firn_error_no_memory(err, "a save");
+        return fi_error_no_memory(err, "a save");
     }
     (*out)->objects = objects;
     return FIRN_OK;
@@ -168,38 +168,38 @@ static void
 delta_destroy(struct delta *delta)
 {
     if (delta != NULL) {
-        firn_compress_destroy(delta->compress);
-        firn_buf_deinit(&delta->bytes);
-        firn_buf_deinit(&delta->alone);
-        firn_free(delta);
+        fi_compress_destroy(delta->compress);
+        fi_buf_deinit(&delta->bytes);
+        fi_buf_deinit(&delta->alone);
+        fi_free(delta);
     }
 }
 
 static int
 prepare(struct delta *delta, firn_error *err)
 {
-    int rc = delta->compress != NULL ? FIRN_OK : firn_compress_create(&delta->compress, err);
+    int rc = delta->compress != NULL ? FIRN_OK : fi_compress_create(&delta->compress, err);
     return rc == FIRN_OK
-               ? firn_packfile_scratch_pool_take(&delta->objects->pool, &delta->scratch, err)
+               ? fi_packfile_scratch_pool_take(&delta->objects->pool, &delta->scratch, err)
                : rc;
 }
 
 /* Finds the whole object for a name: the object itself or, if it is a delta, its base. */
 static int
 find_base(struct delta *delta, const firn_hash *name, firn_hash *out_hash,
-          struct firn_objects_place *out, firn_error *err)
+          struct fi_objects_place *out, firn_error *err)
 {
     *out_hash = *name;
     DCHECK(delta->scratch != NULL);
-    int rc = firn_objects_find(delta->objects, name, out, err);
-    if (rc != FIRN_OK || out->at.kind != FIRN_PACKFILE_DELTA) {
+    int rc = fi_objects_find(delta->objects, name, out, err);
+    if (rc != FIRN_OK || out->at.kind != FI_PACKFILE_DELTA) {
         return rc;
     }
-    struct firn_packfile_delta other;
-    rc = firn_objects_delta(delta->objects, delta->scratch, name, &other, err);
+    struct fi_packfile_delta other;
+    rc = fi_objects_delta(delta->objects, delta->scratch, name, &other, err);
     if (rc == FIRN_OK) {
         *out_hash = other.base;
-        rc = firn_objects_find(delta->objects, &other.base, out, err);
+        rc = fi_objects_find(delta->objects, &other.base, out, err);
     }
     return rc;
 }
@@ -214,17 +214,17 @@ size_max_for(uint64_t whole)
 
 /* The same, estimated from how well the base was compressed (I5). */
 static int
-size_max_of(struct delta *delta, const struct firn_objects_place *base, size_t content_size,
+size_max_of(struct delta *delta, const struct fi_objects_place *base, size_t content_size,
             size_t *out, firn_error *err)
 {
     struct firn_packfile *file;
     *out = 0;
-    FIRN_TRY_RETURN(firn_objects_acquire(delta->objects, base->pack, &file, err));
-    if (base->at.frame < firn_packfile_walk_count(file)) {
-        struct firn_packfile_frame_size frame = firn_packfile_frame_size_of(file, base->at.frame);
+    FI_TRY_RETURN(fi_objects_acquire(delta->objects, base->pack, &file, err));
+    if (base->at.frame < fi_packfile_walk_count(file)) {
+        struct fi_packfile_frame_size frame = fi_packfile_frame_size_of(file, base->at.frame);
         *out = size_max_for(frame.raw > 0 ? (uint64_t)content_size * frame.stored / frame.raw : 0);
     }
-    firn_objects_release(delta->objects, base->pack);
+    fi_objects_release(delta->objects, base->pack);
     return FIRN_OK;
 }
 
@@ -233,41 +233,41 @@ static int
 compare_with_alone(struct delta *delta, firn_slice content, bool *out_pays, firn_error *err)
 {
     DCHECK(delta->compress != NULL && delta->bytes.size > 0);
-    int rc = firn_compress_encode(delta->compress, FIRN_CODEC_ZSTD, QUICK_LEVEL, content,
-                                  &delta->alone, err);
+    int rc = fi_compress_encode(delta->compress, FI_CODEC_ZSTD, QUICK_LEVEL, content, &delta->alone,
+                                err);
     *out_pays = rc == FIRN_OK && delta->bytes.size <= size_max_for(delta->alone.size);
     return rc;
 }
 
 static int
-make(struct delta *delta, const struct firn_objects_object *object, bool *out_made, firn_error *err)
+make(struct delta *delta, const struct fi_objects_object *object, bool *out_made, firn_error *err)
 {
-    struct firn_objects_place place;
-    struct firn_packfile_delta_base base;
-    enum firn_packfile_kind kind;
+    struct fi_objects_place place;
+    struct fi_packfile_delta_base base;
+    enum fi_packfile_kind kind;
     size_t size_max;
     size_t size_max_alone = size_max_for(object->content.size / TEXT_PART);
     int rc;
     *out_made = false;
     DCHECK(delta->scratch == NULL && object->base != NULL);
-    FIRN_TRY(prepare(delta, err));
-    FIRN_TRY(find_base(delta, object->base, &base.hash, &place, err));
-    if (firn_packfile_kind_is_named(place.at.kind)) {
+    FI_TRY(prepare(delta, err));
+    FI_TRY(find_base(delta, object->base, &base.hash, &place, err));
+    if (fi_packfile_kind_is_named(place.at.kind)) {
         goto out;
     }
-    FIRN_TRY(size_max_of(delta, &place, object->content.size, &size_max, err));
-    FIRN_TRY(firn_objects_read_raw(delta->objects, delta->scratch, &base.hash, &kind, &base.content,
-                                   err));
+    FI_TRY(size_max_of(delta, &place, object->content.size, &size_max, err));
+    FI_TRY(
+        fi_objects_read_raw(delta->objects, delta->scratch, &base.hash, &kind, &base.content, err));
     if (base.content.size > 0) {
-        FIRN_TRY(firn_packfile_delta_encode(delta->compress, &base, object->kind, object->content,
-                                            size_max > size_max_alone ? size_max : size_max_alone,
-                                            &delta->bytes, out_made, err));
+        FI_TRY(fi_packfile_delta_encode(delta->compress, &base, object->kind, object->content,
+                                        size_max > size_max_alone ? size_max : size_max_alone,
+                                        &delta->bytes, out_made, err));
     }
     if (*out_made && delta->bytes.size > size_max) {
-        FIRN_TRY(compare_with_alone(delta, object->content, out_made, err));
+        FI_TRY(compare_with_alone(delta, object->content, out_made, err));
     }
 out:
-    firn_packfile_scratch_pool_give(&delta->objects->pool, delta->scratch);
+    fi_packfile_scratch_pool_give(&delta->objects->pool, delta->scratch);
     delta->scratch = NULL;
     return rc;
 }
@@ -276,184 +276,184 @@ out:
  * if the object is better stored whole, or its base cannot be read. Fails only if memory runs
  * out. */
 static int
-delta_make(struct delta *delta, const struct firn_objects_object *object, firn_slice *out,
+delta_make(struct delta *delta, const struct fi_objects_object *object, firn_slice *out,
            firn_error *err)
 {
     bool is_made = false;
     *out = firn_bytes(NULL, 0);
     if (object->content.size < CONTENT_SIZE_MIN ||
-        (object->kind != FIRN_PACKFILE_BLOB && object->kind != FIRN_PACKFILE_TREE)) {
+        (object->kind != FI_PACKFILE_BLOB && object->kind != FI_PACKFILE_TREE)) {
         return FIRN_OK;
     }
     firn_error found;
     int rc = make(delta, object, &is_made, &found);
     if (rc == FIRN_NO_MEMORY) {
-        firn_error_copy(err, &found);
+        fi_error_copy(err, &found);
         return rc;
     }
     if (rc == FIRN_OK && is_made) {
-        *out = firn_buf_slice(&delta->bytes);
+        *out = fi_buf_slice(&delta->bytes);
     }
     return FIRN_OK;
 }
 
 int
-firn_objects_session_lane_open(struct firn_objects_session *session,
-                               struct firn_objects_session_lane **out, firn_error *err)
+fi_objects_session_lane_open(struct fi_objects_session *session,
+                             struct fi_objects_session_lane **out, firn_error *err)
 {
     *out = NULL;
     DCHECK(session->writer != NULL); /* not committed yet */
-    struct firn_objects_session_lane *lane = firn_alloc_zeroed(sizeof *lane);
+    struct fi_objects_session_lane *lane = fi_alloc_zeroed(sizeof *lane);
     if (lane == NULL) {
-        return firn_error_no_memory(err, "a save");
+        return fi_error_no_memory(err, "a save");
     }
     lane->session = session;
     int rc;
-    FIRN_TRY(firn_packfile_lane_create(session->writer, &lane->contents, err));
-    FIRN_TRY(firn_packfile_lane_create(session->writer, &lane->trees, err));
-    FIRN_TRY(delta_create(session->objects, &lane->delta, err));
+    FI_TRY(fi_packfile_lane_create(session->writer, &lane->contents, err));
+    FI_TRY(fi_packfile_lane_create(session->writer, &lane->trees, err));
+    FI_TRY(delta_create(session->objects, &lane->delta, err));
     *out = lane;
     return FIRN_OK;
 out:
-    FIRN_IGNORE(firn_objects_session_lane_close(lane, false, NULL));
+    FI_IGNORE(fi_objects_session_lane_close(lane, false, NULL));
     return rc;
 }
 
 int
-firn_objects_session_lane_close(struct firn_objects_session_lane *lane, bool keep, firn_error *err)
+fi_objects_session_lane_close(struct fi_objects_session_lane *lane, bool keep, firn_error *err)
 {
     if (lane == NULL) {
         return FIRN_OK;
     }
     int rc = FIRN_OK;
     if (keep) {
-        FIRN_TRY(firn_packfile_lane_flush(lane->contents, err));
-        FIRN_TRY(firn_packfile_lane_flush(lane->trees, err));
+        FI_TRY(fi_packfile_lane_flush(lane->contents, err));
+        FI_TRY(fi_packfile_lane_flush(lane->trees, err));
     }
 out:
-    firn_packfile_lane_destroy(lane->contents);
-    firn_packfile_lane_destroy(lane->trees);
+    fi_packfile_lane_destroy(lane->contents);
+    fi_packfile_lane_destroy(lane->trees);
     delta_destroy(lane->delta);
-    firn_free(lane);
+    fi_free(lane);
     return rc;
 }
 
 int
-firn_objects_session_contains(struct firn_objects_session *session, const firn_hash *hash,
-                              bool *out, firn_error *err)
+fi_objects_session_contains(struct fi_objects_session *session, const firn_hash *hash, bool *out,
+                            firn_error *err)
 {
-    *out = firn_packfile_writer_contains(session->writer, hash);
-    return *out ? FIRN_OK : firn_objects_contains(session->objects, hash, out, err);
+    *out = fi_packfile_writer_contains(session->writer, hash);
+    return *out ? FIRN_OK : fi_objects_contains(session->objects, hash, out, err);
 }
 
 void
-firn_objects_session_remember_level(struct firn_objects_session *session, int level)
+fi_objects_session_remember_level(struct fi_objects_session *session, int level)
 {
     session->level = level;
 }
 
 void
-firn_objects_session_free_space(struct firn_objects_session *session)
+fi_objects_session_free_space(struct fi_objects_session *session)
 {
     session->frees_space = true;
 }
 
 void
-firn_objects_session_set_frame_size(struct firn_objects_session *session, size_t size)
+fi_objects_session_set_frame_size(struct fi_objects_session *session, size_t size)
 {
-    firn_packfile_writer_set_frame_size(session->writer, size);
+    fi_packfile_writer_set_frame_size(session->writer, size);
 }
 
 bool
-firn_objects_session_has_added(struct firn_objects_session *session, const firn_hash *hash)
+fi_objects_session_has_added(struct fi_objects_session *session, const firn_hash *hash)
 {
-    return firn_packfile_writer_contains(session->writer, hash);
+    return fi_packfile_writer_contains(session->writer, hash);
 }
 
 /* The frames that an object of a kind goes to. */
-static struct firn_packfile_lane *
-lane_of(struct firn_objects_session_lane *lane, enum firn_packfile_kind kind)
+static struct fi_packfile_lane *
+lane_of(struct fi_objects_session_lane *lane, enum fi_packfile_kind kind)
 {
-    bool is_content = kind == FIRN_PACKFILE_BLOB || kind == FIRN_PACKFILE_PIECES;
+    bool is_content = kind == FI_PACKFILE_BLOB || kind == FI_PACKFILE_PIECES;
     return is_content ? lane->contents : lane->trees;
 }
 
 int
-firn_objects_session_lane_add(struct firn_objects_session_lane *lane,
-                              const struct firn_objects_object *object, bool *out_is_new,
-                              firn_error *err)
+fi_objects_session_lane_add(struct fi_objects_session_lane *lane,
+                            const struct fi_objects_object *object, bool *out_is_new,
+                            firn_error *err)
 {
-    struct firn_objects_session *session = lane->session;
-    struct firn_packfile_lane *into = lane_of(lane, object->kind);
+    struct fi_objects_session *session = lane->session;
+    struct fi_packfile_lane *into = lane_of(lane, object->kind);
     bool is_stored;
     firn_slice delta = {NULL, 0};
     *out_is_new = false;
-    int rc = firn_objects_contains(session->objects, &object->hash, &is_stored, err);
+    int rc = fi_objects_contains(session->objects, &object->hash, &is_stored, err);
     if (rc != FIRN_OK || is_stored) {
         return rc;
     }
     if (session->may_lean && object->base != NULL &&
-        !firn_packfile_writer_contains(session->writer, &object->hash)) {
+        !fi_packfile_writer_contains(session->writer, &object->hash)) {
         rc = delta_make(lane->delta, object, &delta, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
     DCHECK(delta.size == 0 || session->may_lean); /* (I4) */
-    return delta.size > 0 ? firn_packfile_lane_add(into, FIRN_PACKFILE_DELTA, &object->hash, delta,
-                                                   out_is_new, err)
-                          : firn_packfile_lane_add(into, object->kind, &object->hash,
-                                                   object->content, out_is_new, err);
+    return delta.size > 0 ? fi_packfile_lane_add(into, FI_PACKFILE_DELTA, &object->hash, delta,
+                                                 out_is_new, err)
+                          : fi_packfile_lane_add(into, object->kind, &object->hash, object->content,
+                                                 out_is_new, err);
 }
 
 int
-firn_objects_session_lane_move(struct firn_objects_session_lane *lane, enum firn_packfile_kind kind,
-                               const firn_hash *hash, firn_slice content, firn_error *err)
+fi_objects_session_lane_move(struct fi_objects_session_lane *lane, enum fi_packfile_kind kind,
+                             const firn_hash *hash, firn_slice content, firn_error *err)
 {
     bool is_new;
-    enum firn_packfile_kind own = kind;
-    if (kind == FIRN_PACKFILE_DELTA) {
-        struct firn_packfile_delta delta;
-        int rc = firn_packfile_delta_decode(content, &delta, err);
+    enum fi_packfile_kind own = kind;
+    if (kind == FI_PACKFILE_DELTA) {
+        struct fi_packfile_delta delta;
+        int rc = fi_packfile_delta_decode(content, &delta, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         own = delta.kind;
     }
-    return firn_packfile_lane_add(lane_of(lane, own), kind, hash, content, &is_new, err);
+    return fi_packfile_lane_add(lane_of(lane, own), kind, hash, content, &is_new, err);
 }
 
 int
-firn_objects_session_lane_copy(struct firn_objects_session_lane *lane,
-                               const struct firn_packfile_frame_object *objects, size_t count,
-                               enum firn_codec codec, firn_slice stored, uint32_t raw_size,
-                               firn_error *err)
+fi_objects_session_lane_copy(struct fi_objects_session_lane *lane,
+                             const struct fi_packfile_frame_object *objects, size_t count,
+                             enum fi_codec codec, firn_slice stored, uint32_t raw_size,
+                             firn_error *err)
 {
-    return firn_packfile_lane_copy(lane->contents, objects, count, codec, stored, raw_size, err);
+    return fi_packfile_lane_copy(lane->contents, objects, count, codec, stored, raw_size, err);
 }
 
 void
-firn_objects_session_note_cells(struct firn_objects_session *session)
+fi_objects_session_note_cells(struct fi_objects_session *session)
 {
-    firn_packfile_writer_note_cells(session->writer);
+    fi_packfile_writer_note_cells(session->writer);
 }
 
 uint64_t
-firn_objects_session_size_bytes(const struct firn_objects_session *session)
+fi_objects_session_size_bytes(const struct fi_objects_session *session)
 {
-    return firn_packfile_writer_size_bytes(session->writer);
+    return fi_packfile_writer_size_bytes(session->writer);
 }
 
 uint64_t
-firn_objects_session_object_count(const struct firn_objects_session *session)
+fi_objects_session_object_count(const struct fi_objects_session *session)
 {
-    return firn_packfile_writer_count(session->writer);
+    return fi_packfile_writer_count(session->writer);
 }
 
 /* ---- commit ---- */
 
 struct indexing {
-    struct firn_objects *objects;
+    struct fi_objects *objects;
     struct firn_db_batch *batch;
     uint32_t pack;
     bool frees_space;
@@ -463,25 +463,25 @@ static int
 write_batch(struct indexing *indexing, firn_error *err)
 {
     if (indexing->frees_space) {
-        firn_db_batch_frees_space(indexing->batch);
+        fi_db_batch_frees_space(indexing->batch);
     }
-    int rc = firn_db_write(indexing->objects->db, indexing->batch, FIRN_DURABILITY_OS, err);
-    firn_db_batch_clear(indexing->batch);
+    int rc = fi_db_write(indexing->objects->db, indexing->batch, FIRN_DURABILITY_OS, err);
+    fi_db_batch_clear(indexing->batch);
     return rc;
 }
 
 static int
-index_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+index_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
              firn_error *err)
 {
     struct indexing *indexing = ctx;
-    struct firn_objects_place place = {.pack = indexing->pack, .at = *at};
-    uint8_t value[FIRN_OBJECTS_INDEX_PLACE_SIZE_MAX];
-    size_t size = firn_objects_index_encode_place(&place, value);
-    int rc = firn_db_batch_put(indexing->batch, indexing->objects->index,
-                               firn_bytes(hash->bytes, sizeof hash->bytes), firn_bytes(value, size),
-                               err);
-    if (rc == FIRN_OK && firn_db_batch_size_bytes(indexing->batch) >= INDEX_BATCH_SIZE) {
+    struct fi_objects_place place = {.pack = indexing->pack, .at = *at};
+    uint8_t value[FI_OBJECTS_INDEX_PLACE_SIZE_MAX];
+    size_t size = fi_objects_index_encode_place(&place, value);
+    int rc =
+        fi_db_batch_put(indexing->batch, indexing->objects->index,
+                        firn_bytes(hash->bytes, sizeof hash->bytes), firn_bytes(value, size), err);
+    if (rc == FIRN_OK && fi_db_batch_size_bytes(indexing->batch) >= INDEX_BATCH_SIZE) {
         rc = write_batch(indexing, err);
     }
     return rc;
@@ -489,82 +489,82 @@ index_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locati
 
 static int
 index_pack(struct indexing *indexing, struct firn_packfile *file,
-           const struct firn_objects_index_pack *entry, firn_error *err)
+           const struct fi_objects_index_pack *entry, firn_error *err)
 {
-    uint8_t key[FIRN_OBJECTS_INDEX_PACK_KEY_SIZE];
-    uint8_t value[FIRN_OBJECTS_INDEX_PACK_SIZE_MAX];
-    size_t value_size = firn_objects_index_encode_pack(entry, key, value);
-    struct firn_packfile_scratch *scratch = NULL;
+    uint8_t key[FI_OBJECTS_INDEX_PACK_KEY_SIZE];
+    uint8_t value[FI_OBJECTS_INDEX_PACK_SIZE_MAX];
+    size_t value_size = fi_objects_index_encode_pack(entry, key, value);
+    struct fi_packfile_scratch *scratch = NULL;
     int rc;
-    DCHECK(firn_db_batch_count(indexing->batch) == 0); /* (I3): this entry comes first */
-    DCHECK(entry->number == indexing->pack && entry->state == FIRN_OBJECTS_INDEX_PACK_USED);
-    FIRN_TRY(firn_db_batch_put(indexing->batch, indexing->objects->pack_list,
-                               firn_bytes(key, sizeof key), firn_bytes(value, value_size), err));
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    FIRN_TRY(firn_packfile_list(file, scratch, index_object, indexing, err));
-    FIRN_TRY(write_batch(indexing, err));
+    DCHECK(fi_db_batch_count(indexing->batch) == 0); /* (I3): this entry comes first */
+    DCHECK(entry->number == indexing->pack && entry->state == FI_OBJECTS_INDEX_PACK_USED);
+    FI_TRY(fi_db_batch_put(indexing->batch, indexing->objects->pack_list,
+                           firn_bytes(key, sizeof key), firn_bytes(value, value_size), err));
+    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FI_TRY(fi_packfile_list(file, scratch, index_object, indexing, err));
+    FI_TRY(write_batch(indexing, err));
 out:
-    firn_packfile_scratch_destroy(scratch);
+    fi_packfile_scratch_destroy(scratch);
     return rc;
 }
 
 /* Makes room for one more pack before anything is committed, so that adding it to the list in
  * memory cannot fail afterwards. */
 static int
-reserve_pack(struct firn_objects *objects, firn_error *err)
+reserve_pack(struct fi_objects *objects, firn_error *err)
 {
-    struct firn_objects_pack *packs =
-        firn_resize_array(objects->packs, objects->pack_count + 1, sizeof *packs);
+    struct fi_objects_pack *packs =
+        fi_resize_array(objects->packs, objects->pack_count + 1, sizeof *packs);
     if (packs == NULL) {
-        return firn_error_no_memory(err, "the list of packs");
+        return fi_error_no_memory(err, "the list of packs");
     }
     objects->packs = packs;
     return FIRN_OK;
 }
 
 static int
-seal(struct firn_objects_session *session, struct firn_packfile **out, firn_error *err)
+seal(struct fi_objects_session *session, struct firn_packfile **out, firn_error *err)
 {
     uint64_t size;
-    int rc = firn_packfile_writer_finish(session->writer, &size, err);
+    int rc = fi_packfile_writer_finish(session->writer, &size, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_packfile_writer_destroy(session->writer);
+    fi_packfile_writer_destroy(session->writer);
     session->writer = NULL;
-    return firn_packfile_open(session->objects->dir, session->name, out, err);
+    return fi_packfile_open(session->objects->dir, session->name, out, err);
 }
 
 int
-firn_objects_session_commit(struct firn_objects_session *session, uint64_t *out_added_bytes,
-                            firn_error *err)
+fi_objects_session_commit(struct fi_objects_session *session, uint64_t *out_added_bytes,
+                          firn_error *err)
 {
     *out_added_bytes = 0;
-    if (firn_packfile_writer_count(session->writer) == 0) {
+    if (fi_packfile_writer_count(session->writer) == 0) {
         return FIRN_OK;
     }
-    struct firn_objects *objects = session->objects;
+    struct fi_objects *objects = session->objects;
     struct indexing indexing = {
         .objects = objects, .pack = session->number, .frees_space = session->frees_space};
     struct firn_packfile *file = NULL;
     int rc;
-    FIRN_TRY(reserve_pack(objects, err));
-    FIRN_TRY(firn_db_batch_create(&indexing.batch, err));
-    CHECK(firn_objects_retire_next(objects) == session->number); /* no other session has it */
-    FIRN_TRY(seal(session, &file, err));
+    FI_TRY(reserve_pack(objects, err));
+    FI_TRY(fi_db_batch_create(&indexing.batch, err));
+    CHECK(fi_objects_retire_next(objects) == session->number); /* no other session has it */
+    FI_TRY(seal(session, &file, err));
     DCHECK(session->writer == NULL); /* (I2) */
-    struct firn_objects_index_pack entry = {
+    struct fi_objects_index_pack entry = {
         .number = session->number,
-        .id = *firn_packfile_id(file),
-        .size_bytes = firn_packfile_size_bytes(file),
-        .level = session->level > FIRN_OBJECTS_SESSION_LEVEL ? (uint8_t)session->level : 0,
-        .object_count = firn_packfile_count(file)};
-    FIRN_TRY(index_pack(&indexing, file, &entry, err));
+        .id = *fi_packfile_id(file),
+        .size_bytes = fi_packfile_size_bytes(file),
+        .level = session->level > FI_OBJECTS_SESSION_LEVEL ? (uint8_t)session->level : 0,
+        .object_count = fi_packfile_count(file)};
+    FI_TRY(index_pack(&indexing, file, &entry, err));
     objects->packs[objects->pack_count++] =
-        (struct firn_objects_pack){.entry = entry, .presence = FIRN_OBJECTS_PRESENT};
+        (struct fi_objects_pack){.entry = entry, .presence = FI_OBJECTS_PRESENT};
     *out_added_bytes = entry.size_bytes;
 out:
-    firn_packfile_close(file);
-    firn_db_batch_destroy(indexing.batch);
+    fi_packfile_close(file);
+    fi_db_batch_destroy(indexing.batch);
     return rc;
 }

@@ -44,7 +44,7 @@ enum {
     SLOTS_SIZE = 32 << 20,
     RUN_SIZE_MAX = 8 << 20,
     RUN_PIECES_MAX = 64,
-    ZEROS_BETWEEN_LOOKS = 64 /* times FIRN_ZEROS_SIZE */
+    ZEROS_BETWEEN_LOOKS = 64 /* times FI_ZEROS_SIZE */
 };
 
 enum slot_state { FREE, BUSY, READY };
@@ -56,22 +56,22 @@ struct slot {
     uint64_t offset;
     uint64_t hole_size; /* of a run that is a hole; else 0 */
     size_t piece_count;
-    struct firn_packfile_piece pieces[RUN_PIECES_MAX];
-    struct firn_buf data;
+    struct fi_packfile_piece pieces[RUN_PIECES_MAX];
+    struct fi_buf data;
 };
 
 struct reading {
-    const struct firn_objects_spread *spread;
+    const struct fi_objects_spread *spread;
     int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
     void *ctx;
     uint64_t size;
     uint64_t run_size;
 
-    struct firn_os_mutex mutex;
-    struct firn_os_cond changed;
+    struct fi_os_mutex mutex;
+    struct fi_os_cond changed;
     /* Under the mutex. */
-    struct firn_reader list; /* the pieces not yet taken */
-    struct firn_packfile_piece next;
+    struct fi_reader list; /* the pieces not yet taken */
+    struct fi_packfile_piece next;
     bool has_next;
     uint64_t offset;    /* of next */
     uint64_t taken;     /* runs */
@@ -81,15 +81,15 @@ struct reading {
     uint64_t failed_at; /* its number */
     firn_error err;
 
-    struct firn_blake3_hash whole; /* belongs to the thread that set is_hashing */
+    struct fi_blake3_hash whole; /* belongs to the thread that set is_hashing */
     size_t slot_count;
     struct slot *slots;
 };
 
 struct job {
-    void (*work)(void *ctx, struct firn_packfile_scratch *scratch);
+    void (*work)(void *ctx, struct fi_packfile_scratch *scratch);
     void *ctx;
-    struct firn_packfile_scratch *scratch;
+    struct fi_packfile_scratch *scratch;
 };
 
 /* ---- threads ---- */
@@ -102,22 +102,22 @@ run_job(void *arg)
 }
 
 int
-firn_objects_spread_run(const struct firn_objects_spread *spread,
-                        void (*work)(void *ctx, struct firn_packfile_scratch *scratch), void *ctx,
-                        firn_error *err)
+fi_objects_spread_run(const struct fi_objects_spread *spread,
+                      void (*work)(void *ctx, struct fi_packfile_scratch *scratch), void *ctx,
+                      firn_error *err)
 {
     DCHECK(spread->thread_count > 0);
-    struct job *jobs = firn_alloc_array(spread->thread_count, sizeof *jobs);
+    struct job *jobs = fi_alloc_array(spread->thread_count, sizeof *jobs);
     if (jobs == NULL) {
-        return firn_error_no_memory(err, "a large file");
+        return fi_error_no_memory(err, "a large file");
     }
     int rc = FIRN_OK;
     for (unsigned i = 0; i < spread->thread_count && rc == FIRN_OK; i++) {
         jobs[i] = (struct job){work, ctx, spread->scratches[i]};
-        rc = firn_os_jobs_submit(spread->jobs, run_job, &jobs[i], err);
+        rc = fi_os_jobs_submit(spread->jobs, run_job, &jobs[i], err);
     }
-    firn_os_jobs_wait(spread->jobs);
-    firn_free(jobs);
+    fi_os_jobs_wait(spread->jobs);
+    fi_free(jobs);
     return rc;
 }
 
@@ -132,17 +132,17 @@ slot_of(struct reading *reading, uint64_t run)
 static void
 advance_locked(struct reading *reading)
 {
-    firn_os_mutex_assert_held(&reading->mutex);
+    fi_os_mutex_assert_held(&reading->mutex);
     DCHECK(reading->has_next && reading->next.size <= reading->size - reading->offset);
     reading->offset += reading->next.size;
-    reading->has_next = firn_packfile_next_piece(&reading->list, &reading->next);
+    reading->has_next = fi_packfile_next_piece(&reading->list, &reading->next);
 }
 
 /* Fills a slot with the pieces of the next run. */
 static void
 take_locked(struct reading *reading, struct slot *slot)
 {
-    firn_os_mutex_assert_held(&reading->mutex);
+    fi_os_mutex_assert_held(&reading->mutex);
     uint64_t size = 0;
     DCHECK(reading->has_next && slot->state == FREE);
     DCHECK(slot == slot_of(reading, reading->taken)); /* (I1) */
@@ -150,7 +150,7 @@ take_locked(struct reading *reading, struct slot *slot)
     slot->offset = reading->offset;
     slot->piece_count = 0;
     slot->hole_size = reading->next.is_hole ? reading->next.size : 0;
-    firn_buf_clear(&slot->data);
+    fi_buf_clear(&slot->data);
     reading->taken++;
     DCHECK(reading->taken - reading->hashed <= reading->slot_count); /* (I1) */
     if (reading->next.is_hole) {
@@ -169,7 +169,7 @@ take_locked(struct reading *reading, struct slot *slot)
 static int
 hand_on(struct reading *reading, uint64_t offset, firn_slice data, firn_error *err)
 {
-    const struct firn_objects_spread *spread = reading->spread;
+    const struct fi_objects_spread *spread = reading->spread;
     int rc = reading->sink == NULL ? FIRN_OK : reading->sink(reading->ctx, offset, data, err);
     if (rc == FIRN_OK && spread->on_bytes != NULL) {
         rc = spread->on_bytes(spread->ctx, data.size, err);
@@ -184,7 +184,7 @@ hand_on_in_order(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 }
 
 static int
-read_run(struct reading *reading, struct firn_packfile_scratch *scratch, struct slot *slot,
+read_run(struct reading *reading, struct fi_packfile_scratch *scratch, struct slot *slot,
          firn_error *err)
 {
     if (slot->hole_size > 0) {
@@ -193,8 +193,8 @@ read_run(struct reading *reading, struct firn_packfile_scratch *scratch, struct 
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < slot->piece_count; i++) {
         size_t before = slot->data.size;
-        rc = firn_objects_stream_piece(reading->spread->objects, scratch, &slot->pieces[i],
-                                       reading->size, &slot->data, err);
+        rc = fi_objects_stream_piece(reading->spread->objects, scratch, &slot->pieces[i],
+                                     reading->size, &slot->data, err);
         if (rc == FIRN_OK) {
             rc = hand_on(reading, slot->offset + before,
                          firn_bytes(slot->data.data + before, slot->data.size - before), err);
@@ -208,25 +208,25 @@ static int
 hash_run(struct reading *reading, const struct slot *slot, firn_error *err)
 {
     DCHECK(slot->hole_size == 0 || slot->data.size == 0);
-    const struct firn_objects_spread *spread = reading->spread;
+    const struct fi_objects_spread *spread = reading->spread;
     unsigned done = 0;
     for (uint64_t left = slot->hole_size; left > 0;) {
-        size_t part = left < FIRN_ZEROS_SIZE ? (size_t)left : FIRN_ZEROS_SIZE;
-        FIRN_TRY_RETURN(firn_budget_spend(spread->objects->limit, part / 4, err));
-        firn_blake3_hash_update(&reading->whole, firn_zeros(), part);
+        size_t part = left < FI_ZEROS_SIZE ? (size_t)left : FI_ZEROS_SIZE;
+        FI_TRY_RETURN(fi_budget_spend(spread->objects->limit, part / 4, err));
+        fi_blake3_hash_update(&reading->whole, fi_zeros(), part);
         left -= part;
         if (++done % ZEROS_BETWEEN_LOOKS == 0 && spread->on_bytes != NULL) {
-            FIRN_TRY_RETURN(spread->on_bytes(spread->ctx, 0, err));
+            FI_TRY_RETURN(spread->on_bytes(spread->ctx, 0, err));
         }
     }
-    firn_blake3_hash_update(&reading->whole, slot->data.data, slot->data.size);
+    fi_blake3_hash_update(&reading->whole, slot->data.data, slot->data.size);
     return FIRN_OK;
 }
 
 static void
 fail_locked(struct reading *reading, uint64_t run, int rc, const firn_error *err)
 {
-    firn_os_mutex_assert_held(&reading->mutex);
+    fi_os_mutex_assert_held(&reading->mutex);
     DCHECK(run < reading->taken);
     if (rc != FIRN_OK && (reading->rc == FIRN_OK || run < reading->failed_at)) {
         reading->rc = rc;
@@ -241,31 +241,31 @@ fail_locked(struct reading *reading, uint64_t run, int rc, const firn_error *err
 static bool
 hash_locked(struct reading *reading)
 {
-    firn_os_mutex_assert_held(&reading->mutex);
+    fi_os_mutex_assert_held(&reading->mutex);
     struct slot *slot = slot_of(reading, reading->hashed);
     if (reading->is_hashing || reading->hashed == reading->taken || slot->state != READY) {
         return false;
     }
     firn_error err = {0};
     reading->is_hashing = true;
-    firn_os_mutex_unlock(&reading->mutex);
+    fi_os_mutex_unlock(&reading->mutex);
     int rc = hash_run(reading, slot, &err);
-    firn_os_mutex_lock(&reading->mutex);
+    fi_os_mutex_lock(&reading->mutex);
     fail_locked(reading, reading->hashed, rc, &err);
     DCHECK(reading->is_hashing && slot->state == READY &&
            slot == slot_of(reading, reading->hashed));
     reading->is_hashing = false;
     slot->state = FREE;
     reading->hashed++;
-    firn_os_cond_broadcast(&reading->changed);
+    fi_os_cond_broadcast(&reading->changed);
     return true;
 }
 
 /* Reads the next run of the list, if its slot is free. */
 static bool
-read_locked(struct reading *reading, struct firn_packfile_scratch *scratch)
+read_locked(struct reading *reading, struct fi_packfile_scratch *scratch)
 {
-    firn_os_mutex_assert_held(&reading->mutex);
+    fi_os_mutex_assert_held(&reading->mutex);
     uint64_t run = reading->taken;
     struct slot *slot = slot_of(reading, run);
     if (!reading->has_next || slot->state != FREE) {
@@ -273,37 +273,37 @@ read_locked(struct reading *reading, struct firn_packfile_scratch *scratch)
     }
     firn_error err = {0};
     take_locked(reading, slot);
-    firn_os_mutex_unlock(&reading->mutex);
+    fi_os_mutex_unlock(&reading->mutex);
     int rc = read_run(reading, scratch, slot, &err);
-    firn_os_mutex_lock(&reading->mutex);
+    fi_os_mutex_lock(&reading->mutex);
     fail_locked(reading, run, rc, &err);
     DCHECK(slot->state == BUSY);
     slot->state = READY;
-    firn_os_cond_broadcast(&reading->changed);
+    fi_os_cond_broadcast(&reading->changed);
     return true;
 }
 
 static void
-work(void *ctx, struct firn_packfile_scratch *scratch)
+work(void *ctx, struct fi_packfile_scratch *scratch)
 {
     struct reading *reading = ctx;
-    firn_os_mutex_lock(&reading->mutex);
+    fi_os_mutex_lock(&reading->mutex);
     while (reading->rc == FIRN_OK && (reading->has_next || reading->hashed < reading->taken)) {
         if (!hash_locked(reading) && !read_locked(reading, scratch)) {
-            DCHECK(reading->hashed < reading->taken);              /* another worker will wake it */
-            firn_os_cond_wait(&reading->changed, &reading->mutex); /* (I1), (I2) */
+            DCHECK(reading->hashed < reading->taken);            /* another worker will wake it */
+            fi_os_cond_wait(&reading->changed, &reading->mutex); /* (I1), (I2) */
         }
     }
-    firn_os_mutex_unlock(&reading->mutex);
+    fi_os_mutex_unlock(&reading->mutex);
 }
 
 static int
 run_jobs(struct reading *reading, firn_error *err)
 {
-    int rc = firn_objects_spread_run(reading->spread, work, reading, err);
+    int rc = fi_objects_spread_run(reading->spread, work, reading, err);
     if (rc == FIRN_OK && reading->rc != FIRN_OK) {
         rc = reading->rc;
-        firn_error_copy(err, &reading->err);
+        fi_error_copy(err, &reading->err);
     }
     return rc;
 }
@@ -313,7 +313,7 @@ run_jobs(struct reading *reading, firn_error *err)
 static int
 tell(void *ctx, uint64_t bytes, firn_error *err)
 {
-    const struct firn_objects_spread *spread = ((const struct reading *)ctx)->spread;
+    const struct fi_objects_spread *spread = ((const struct reading *)ctx)->spread;
     (void)bytes; /* reported before */
     return spread->on_bytes == NULL ? FIRN_OK : spread->on_bytes(spread->ctx, 0, err);
 }
@@ -323,20 +323,20 @@ static int
 check_whole(struct reading *reading, const firn_hash *hash, firn_error *err)
 {
     firn_hash found;
-    firn_blake3_hash_final(&reading->whole, &found);
-    if (firn_hash_equal(&found, hash)) {
+    fi_blake3_hash_final(&reading->whole, &found);
+    if (fi_hash_equal(&found, hash)) {
         return FIRN_OK;
     }
-    const struct firn_objects_spread *spread = reading->spread;
-    int rc = firn_objects_stream_verify(spread->objects, spread->scratches[0], hash, reading->size,
-                                        tell, reading, err);
+    const struct fi_objects_spread *spread = reading->spread;
+    int rc = fi_objects_stream_verify(spread->objects, spread->scratches[0], hash, reading->size,
+                                      tell, reading, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-    return firn_error_set(err, FIRN_CORRUPT, "object %s was read as something else a moment ago",
-                          hex);
+    fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return fi_error_set(err, FIRN_CORRUPT, "object %s was read as something else a moment ago",
+                        hex);
 }
 
 static bool
@@ -350,21 +350,21 @@ static int
 read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_error *err)
 {
     uint64_t total;
-    int rc = firn_packfile_open_pieces(list, &reading->list, &total, err);
+    int rc = fi_packfile_open_pieces(list, &reading->list, &total, err);
     if (rc == FIRN_OK && total != reading->size) {
-        rc = firn_error_set(err, FIRN_CORRUPT,
-                            "a list of pieces has %llu bytes in all instead of %llu",
-                            (unsigned long long)total, (unsigned long long)reading->size);
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "a list of pieces has %llu bytes in all instead of %llu",
+                          (unsigned long long)total, (unsigned long long)reading->size);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_objects_budget_expect(reading->spread->objects, list, err);
+    rc = fi_objects_budget_expect(reading->spread->objects, list, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    reading->has_next = firn_packfile_next_piece(&reading->list, &reading->next);
-    firn_blake3_hash_init(&reading->whole);
+    reading->has_next = fi_packfile_next_piece(&reading->list, &reading->next);
+    fi_blake3_hash_init(&reading->whole);
     rc = run_jobs(reading, err);
     DCHECK(rc != FIRN_OK || is_all_hashed(reading)); /* (I3) */
     return rc == FIRN_OK ? check_whole(reading, hash, err) : rc;
@@ -373,63 +373,61 @@ read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_
 static int
 read_spread(struct reading *reading, firn_slice list, const firn_hash *hash, firn_error *err)
 {
-    struct firn_os *os = reading->spread->objects->os;
+    struct fi_os *os = reading->spread->objects->os;
     unsigned threads = reading->spread->thread_count;
     reading->slot_count = threads < SLOT_COUNT_MAX ? threads + 1 : SLOT_COUNT_MAX;
     reading->run_size = SLOTS_SIZE / reading->slot_count;
     reading->run_size = reading->run_size < RUN_SIZE_MAX ? reading->run_size : RUN_SIZE_MAX;
-    reading->slots = firn_alloc_zeroed(reading->slot_count * sizeof *reading->slots);
+    reading->slots = fi_alloc_zeroed(reading->slot_count * sizeof *reading->slots);
     if (reading->slots == NULL) {
-        return firn_error_no_memory(err, "a large file");
+        return fi_error_no_memory(err, "a large file");
     }
-    firn_os_mutex_init(os, &reading->mutex, FIRN_LOCK_WORKSPACE_TREE);
-    firn_os_cond_init(os, &reading->changed);
+    fi_os_mutex_init(os, &reading->mutex, FI_LOCK_WORKSPACE_TREE);
+    fi_os_cond_init(os, &reading->changed);
     int rc = read_list(reading, list, hash, err);
-    firn_os_cond_deinit(&reading->changed);
-    firn_os_mutex_deinit(&reading->mutex);
+    fi_os_cond_deinit(&reading->changed);
+    fi_os_mutex_deinit(&reading->mutex);
     for (size_t i = 0; i < reading->slot_count; i++) {
-        firn_buf_deinit(&reading->slots[i].data);
+        fi_buf_deinit(&reading->slots[i].data);
     }
-    firn_free(reading->slots);
+    fi_free(reading->slots);
     return rc;
 }
 
 int
-firn_objects_spread_read(const struct firn_objects_spread *spread, const firn_hash *hash,
-                         uint64_t size,
-                         int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
-                         void *ctx, firn_error *err)
+fi_objects_spread_read(const struct fi_objects_spread *spread, const firn_hash *hash, uint64_t size,
+                       int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                       void *ctx, firn_error *err)
 {
     DCHECK(spread->thread_count > 0);
-    struct firn_packfile_scratch *scratch = spread->scratches[0];
+    struct fi_packfile_scratch *scratch = spread->scratches[0];
     struct reading reading = {.spread = spread, .sink = sink, .ctx = ctx, .size = size};
-    struct firn_buf list = {0};
-    enum firn_packfile_kind kind;
+    struct fi_buf list = {0};
+    enum fi_packfile_kind kind;
     firn_slice stored;
-    int rc = firn_objects_read_stored(spread->objects, scratch, hash, &kind, &stored, err);
+    int rc = fi_objects_read_stored(spread->objects, scratch, hash, &kind, &stored, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
-        return firn_objects_cells_spread(spread, hash, size, sink, ctx, err);
+    if (kind == FI_PACKFILE_PIECES && fi_packfile_cells_is_list(stored)) {
+        return fi_objects_cells_spread(spread, hash, size, sink, ctx, err);
     }
     bool is_thin = false;
-    if (kind == FIRN_PACKFILE_PIECES && spread->objects->limit == NULL) {
-        FIRN_TRY(firn_packfile_thin_judge(stored, &is_thin, err));
+    if (kind == FI_PACKFILE_PIECES && spread->objects->limit == NULL) {
+        FI_TRY(fi_packfile_thin_judge(stored, &is_thin, err));
     }
     if (is_thin && sink == NULL) {
-        return firn_objects_stream_verify(spread->objects, scratch, hash, size, tell, &reading,
-                                          err);
+        return fi_objects_stream_verify(spread->objects, scratch, hash, size, tell, &reading, err);
     }
-    if (kind != FIRN_PACKFILE_PIECES || spread->thread_count < 2 || is_thin) {
-        return firn_objects_stream(spread->objects, scratch, hash, size, hand_on_in_order, &reading,
-                                   err);
+    if (kind != FI_PACKFILE_PIECES || spread->thread_count < 2 || is_thin) {
+        return fi_objects_stream(spread->objects, scratch, hash, size, hand_on_in_order, &reading,
+                                 err);
     }
     /* The workers use the scratch that the list was borrowed from. */
-    rc = firn_buf_append_slice(&list, stored) == FIRN_OK
-             ? read_spread(&reading, firn_buf_slice(&list), hash, err)
-             : firn_error_no_memory(err, "a list of pieces");
+    rc = fi_buf_append_slice(&list, stored) == FIRN_OK
+             ? read_spread(&reading, fi_buf_slice(&list), hash, err)
+             : fi_error_no_memory(err, "a list of pieces");
 out:
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
     return rc;
 }

@@ -50,19 +50,19 @@ enum {
 };
 
 struct streaming {
-    struct firn_objects *objects;
-    struct firn_packfile_scratch *scratch;
-    struct firn_blake3_hash whole;
+    struct fi_objects *objects;
+    struct fi_packfile_scratch *scratch;
+    struct fi_blake3_hash whole;
     int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
     void *ctx;
     unsigned depth;
     uint64_t size; /* of the content of the current list */
-    struct firn_buf gathered;
-    uint64_t gathered_at;  /* where in the whole it begins */
-    struct firn_buf *into; /* if not NULL, all bytes go there instead, and none are hashed */
-    bool is_thin;          /* (I2): the whole is not hashed */
+    struct fi_buf gathered;
+    uint64_t gathered_at; /* where in the whole it begins */
+    struct fi_buf *into;  /* if not NULL, all bytes go there instead, and none are hashed */
+    bool is_thin;         /* (I2): the whole is not hashed */
     /* Of thin content that is only verified, the pieces that were read: each is read once. */
-    struct firn_hash_map *seen;
+    struct fi_hash_map *seen;
 };
 
 static int stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size,
@@ -72,8 +72,8 @@ static int
 not_its_content(const firn_hash *hash, const char *what, firn_error *err)
 {
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-    return firn_error_set(err, FIRN_CORRUPT, "the pieces of object %s %s", hex, what);
+    fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return fi_error_set(err, FIRN_CORRUPT, "the pieces of object %s %s", hex, what);
 }
 
 /* ---- handing on ---- */
@@ -82,12 +82,12 @@ not_its_content(const firn_hash *hash, const char *what, firn_error *err)
 static int
 append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 {
-    struct firn_buf *out = ctx;
+    struct fi_buf *out = ctx;
     size_t before = out->size;
     (void)offset;
     DCHECK(data.size <= SIZE_MAX - before);
-    if (firn_buf_set_size(out, before + data.size) != FIRN_OK) {
-        return firn_error_no_memory(err, "an object");
+    if (fi_buf_set_size(out, before + data.size) != FIRN_OK) {
+        return fi_error_no_memory(err, "an object");
     }
     if (data.data == NULL) {
         memset(out->data + before, 0, data.size);
@@ -102,13 +102,13 @@ static int
 flush(struct streaming *stream, firn_error *err)
 {
     DCHECK(stream->into == NULL && stream->gathered.size <= GATHERED_SIZE);
-    firn_slice data = firn_buf_slice(&stream->gathered);
+    firn_slice data = fi_buf_slice(&stream->gathered);
     uint64_t offset = stream->gathered_at;
     if (data.size == 0) {
         return FIRN_OK;
     }
     if (!stream->is_thin) {
-        firn_blake3_hash_update(&stream->whole, data.data, data.size);
+        fi_blake3_hash_update(&stream->whole, data.data, data.size);
     }
     int rc = stream->sink(stream->ctx, offset, data, err);
     stream->gathered_at += data.size;
@@ -126,8 +126,8 @@ stream_data(struct streaming *stream, firn_slice data, firn_error *err)
         DCHECK(stream->gathered.size < GATHERED_SIZE);
         size_t room = GATHERED_SIZE - stream->gathered.size;
         size_t part = data.size < room ? data.size : room;
-        if (firn_buf_append(&stream->gathered, data.data, part) != FIRN_OK) {
-            return firn_error_no_memory(err, "the content of a file");
+        if (fi_buf_append(&stream->gathered, data.data, part) != FIRN_OK) {
+            return fi_error_no_memory(err, "the content of a file");
         }
         data = firn_bytes(data.data + part, data.size - part);
         int rc = part == room ? flush(stream, err) : FIRN_OK;
@@ -139,11 +139,11 @@ stream_data(struct streaming *stream, firn_slice data, firn_error *err)
 }
 
 static void
-hash_zeros(struct firn_blake3_hash *whole, size_t size)
+hash_zeros(struct fi_blake3_hash *whole, size_t size)
 {
     for (size_t left = size; left > 0;) {
-        size_t part = left < FIRN_ZEROS_SIZE ? left : FIRN_ZEROS_SIZE;
-        firn_blake3_hash_update(whole, firn_zeros(), part);
+        size_t part = left < FI_ZEROS_SIZE ? left : FI_ZEROS_SIZE;
+        fi_blake3_hash_update(whole, fi_zeros(), part);
         left -= part;
     }
 }
@@ -159,7 +159,7 @@ stream_hole(struct streaming *stream, uint64_t size, firn_error *err)
     for (uint64_t left = size; left > 0 && rc == FIRN_OK;) {
         size_t part = left < step ? (size_t)left : step;
         if (!stream->is_thin) {
-            FIRN_TRY(firn_budget_spend(stream->objects->limit, part / ZEROS_FOR_WORK, err));
+            FI_TRY(fi_budget_spend(stream->objects->limit, part / ZEROS_FOR_WORK, err));
             hash_zeros(&stream->whole, part);
         }
         rc = stream->sink(stream->ctx, stream->gathered_at, (firn_slice){NULL, part}, err);
@@ -174,14 +174,14 @@ out:
 
 /* A piece that is a list. */
 static int
-stream_inner(struct streaming *stream, const struct firn_packfile_piece *piece, firn_slice list,
+stream_inner(struct streaming *stream, const struct fi_packfile_piece *piece, firn_slice list,
              firn_error *err)
 {
-    if (stream->depth == FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX ||
-        list.size > FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= stream->size) {
+    if (stream->depth == FI_PACKFILE_STREAM_INNER_DEPTH_MAX ||
+        list.size > FI_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= stream->size) {
         return not_its_content(&piece->hash, "lie too deep or are too many", err);
     }
-    DCHECK(stream->depth < FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX);
+    DCHECK(stream->depth < FI_PACKFILE_STREAM_INNER_DEPTH_MAX);
     uint64_t size = stream->size;
     stream->depth++;
     int rc = stream_list(stream, list, piece->size, err);
@@ -200,7 +200,7 @@ struct seen {
 static uint64_t
 hash_of_seen(const void *record)
 {
-    return firn_load_le64(((const struct seen *)record)->hash.bytes);
+    return fi_load_le64(((const struct seen *)record)->hash.bytes);
 }
 
 static bool
@@ -208,28 +208,28 @@ seen_is(const void *record, const void *key)
 {
     const struct seen *a = record;
     const struct seen *b = key;
-    return a->size == b->size && firn_hash_equal(&a->hash, &b->hash);
+    return a->size == b->size && fi_hash_equal(&a->hash, &b->hash);
 }
 
 /* Whether a piece was read before. */
 static int
-pass_over(struct streaming *stream, const struct firn_packfile_piece *piece, bool *out,
+pass_over(struct streaming *stream, const struct fi_packfile_piece *piece, bool *out,
           firn_error *err)
 {
     const struct seen seen = {.hash = piece->hash, .size = piece->size};
     const uint64_t key = hash_of_seen(&seen);
-    *out = firn_hash_map_find(stream->seen, key, &seen) != NULL;
-    return *out || firn_hash_map_insert(stream->seen, key, &seen) != NULL
+    *out = fi_hash_map_find(stream->seen, key, &seen) != NULL;
+    return *out || fi_hash_map_insert(stream->seen, key, &seen) != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "a list of pieces");
+               : fi_error_no_memory(err, "a list of pieces");
 }
 
 static int
-stream_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+stream_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     struct streaming *stream = ctx;
     (void)offset; /* pieces follow one another without a gap */
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice data;
     if (stream->seen != NULL) {
         bool is_passed = piece->is_hole;
@@ -240,19 +240,19 @@ stream_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece
     } else if (piece->is_hole) {
         return stream_hole(stream, piece->size, err);
     }
-    int rc = stream->into != NULL ? firn_objects_read_piece(stream->objects, stream->scratch,
-                                                            &piece->hash, &kind, &data, err)
-                                  : firn_objects_read_stored(stream->objects, stream->scratch,
-                                                             &piece->hash, &kind, &data, err);
+    int rc = stream->into != NULL ? fi_objects_read_piece(stream->objects, stream->scratch,
+                                                          &piece->hash, &kind, &data, err)
+                                  : fi_objects_read_stored(stream->objects, stream->scratch,
+                                                           &piece->hash, &kind, &data, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (kind == FIRN_PACKFILE_PIECES) {
+    if (kind == FI_PACKFILE_PIECES) {
         return stream_inner(stream, piece, data, err);
     }
     if (data.size != piece->size) {
-        return firn_error_set(err, FIRN_CORRUPT, "a piece has %zu bytes where its list says %llu",
-                              data.size, (unsigned long long)piece->size);
+        return fi_error_set(err, FIRN_CORRUPT, "a piece has %zu bytes where its list says %llu",
+                            data.size, (unsigned long long)piece->size);
     }
     return stream_data(stream, data, err);
 }
@@ -260,24 +260,24 @@ stream_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece
 static int
 stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size, firn_error *err)
 {
-    struct firn_buf list = {0};
+    struct fi_buf list = {0};
     uint64_t total;
     int rc;
-    if (firn_buf_append_slice(&list, borrowed_list) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a list of pieces");
+    if (fi_buf_append_slice(&list, borrowed_list) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a list of pieces");
         goto out;
     }
     stream->size = size;
-    FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, err));
+    FI_TRY(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, NULL, NULL, err));
     if (total != size) {
-        rc = firn_error_set(err, FIRN_CORRUPT,
-                            "a list of pieces has %llu bytes in all instead of %llu",
-                            (unsigned long long)total, (unsigned long long)size);
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "a list of pieces has %llu bytes in all instead of %llu",
+                          (unsigned long long)total, (unsigned long long)size);
         goto out;
     }
-    FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, stream_piece, stream, err));
+    FI_TRY(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, stream_piece, stream, err));
 out:
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
     return rc;
 }
 
@@ -287,8 +287,8 @@ stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *ha
                   firn_error *err)
 {
     firn_hash found;
-    firn_blake3_hash_init(&stream->whole);
-    int rc = firn_objects_budget_expect(stream->objects, list, err);
+    fi_blake3_hash_init(&stream->whole);
+    int rc = fi_objects_budget_expect(stream->objects, list, err);
     if (rc == FIRN_OK) {
         rc = stream_list(stream, list, size, err);
     }
@@ -297,11 +297,11 @@ stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *ha
     }
     DCHECK(rc != FIRN_OK ||
            ((stream->gathered_at == size || stream->seen != NULL) && stream->depth == 0));
-    firn_buf_deinit(&stream->gathered);
+    fi_buf_deinit(&stream->gathered);
     if (rc != FIRN_OK || stream->is_thin) {
         return rc; /* (I2) */
     }
-    firn_blake3_hash_final(&stream->whole, &found);
+    fi_blake3_hash_final(&stream->whole, &found);
     return memcmp(found.bytes, hash->bytes, sizeof found.bytes) == 0
                ? FIRN_OK
                : not_its_content(hash, "do not make its content", err);
@@ -309,28 +309,28 @@ stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *ha
 
 /* Whether the whole is not hashed. (I2) */
 static int
-judge(const struct firn_objects *objects, firn_slice list, bool *out, firn_error *err)
+judge(const struct fi_objects *objects, firn_slice list, bool *out, firn_error *err)
 {
     *out = false;
-    return objects->limit == NULL ? firn_packfile_thin_judge(list, out, err) : FIRN_OK;
+    return objects->limit == NULL ? fi_packfile_thin_judge(list, out, err) : FIRN_OK;
 }
 
 int
-firn_objects_stream(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                    const firn_hash *hash, uint64_t size,
-                    int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
-                    void *ctx, firn_error *err)
+fi_objects_stream(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                  const firn_hash *hash, uint64_t size,
+                  int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                  void *ctx, firn_error *err)
 {
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice stored;
-    int rc = firn_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
+    int rc = fi_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
-        return firn_objects_cells_stream(objects, scratch, hash, size, sink, ctx, err);
+    if (kind == FI_PACKFILE_PIECES && fi_packfile_cells_is_list(stored)) {
+        return fi_objects_cells_stream(objects, scratch, hash, size, sink, ctx, err);
     }
-    if (kind == FIRN_PACKFILE_PIECES) {
+    if (kind == FI_PACKFILE_PIECES) {
         struct streaming stream = {
             .objects = objects, .scratch = scratch, .sink = sink, .ctx = ctx};
         rc = judge(objects, stored, &stream.is_thin, err);
@@ -338,9 +338,9 @@ firn_objects_stream(struct firn_objects *objects, struct firn_packfile_scratch *
     }
     if (stored.size != size) {
         char hex[FIRN_HASH_HEX_SIZE];
-        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-        return firn_error_set(err, FIRN_CORRUPT, "object %s has %zu bytes where %llu belong", hex,
-                              stored.size, (unsigned long long)size);
+        fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        return fi_error_set(err, FIRN_CORRUPT, "object %s has %zu bytes where %llu belong", hex,
+                            stored.size, (unsigned long long)size);
     }
     return size == 0 ? FIRN_OK : sink(ctx, 0, stored, err);
 }
@@ -348,7 +348,7 @@ firn_objects_stream(struct firn_objects *objects, struct firn_packfile_scratch *
 /* ---- verifying ---- */
 
 struct ticking {
-    firn_objects_tick *tick;
+    fi_objects_tick *tick;
     void *ctx;
 };
 
@@ -362,53 +362,51 @@ take_tick(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 
 /* Reads each piece of thin content once. */
 static int
-verify_thin(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-            const firn_hash *hash, firn_slice list, uint64_t size, struct ticking *ticking,
-            firn_error *err)
+verify_thin(struct fi_objects *objects, struct fi_packfile_scratch *scratch, const firn_hash *hash,
+            firn_slice list, uint64_t size, struct ticking *ticking, firn_error *err)
 {
-    struct firn_hash_map seen;
+    struct fi_hash_map seen;
     struct streaming stream = {.objects = objects,
                                .scratch = scratch,
                                .sink = take_tick,
                                .ctx = ticking,
                                .is_thin = true,
                                .seen = &seen};
-    firn_hash_map_init(&seen, sizeof(struct seen), hash_of_seen, seen_is);
+    fi_hash_map_init(&seen, sizeof(struct seen), hash_of_seen, seen_is);
     int rc = stream_whole_list(&stream, list, hash, size, err);
-    firn_hash_map_deinit(&seen);
+    fi_hash_map_deinit(&seen);
     return rc;
 }
 
 int
-firn_objects_stream_verify(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                           const firn_hash *hash, uint64_t size, firn_objects_tick *tick, void *ctx,
-                           firn_error *err)
+fi_objects_stream_verify(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                         const firn_hash *hash, uint64_t size, fi_objects_tick *tick, void *ctx,
+                         firn_error *err)
 {
     struct ticking ticking = {.tick = tick, .ctx = ctx};
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice stored;
-    int rc = firn_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
-    if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
-        return firn_objects_cells_verify(objects, scratch, hash, size, tick, ctx, err);
+    int rc = fi_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
+    if (rc == FIRN_OK && kind == FI_PACKFILE_PIECES && fi_packfile_cells_is_list(stored)) {
+        return fi_objects_cells_verify(objects, scratch, hash, size, tick, ctx, err);
     }
-    if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES) {
+    if (rc == FIRN_OK && kind == FI_PACKFILE_PIECES) {
         bool is_thin;
         rc = judge(objects, stored, &is_thin, err);
         if (rc == FIRN_OK && is_thin) {
             return verify_thin(objects, scratch, hash, stored, size, &ticking, err);
         }
     }
-    return rc == FIRN_OK
-               ? firn_objects_stream(objects, scratch, hash, size, take_tick, &ticking, err)
-               : rc;
+    return rc == FIRN_OK ? fi_objects_stream(objects, scratch, hash, size, take_tick, &ticking, err)
+                         : rc;
 }
 
 /* ---- all at once ---- */
 
 int
-firn_objects_stream_piece(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                          const struct firn_packfile_piece *piece, uint64_t whole_size,
-                          struct firn_buf *out, firn_error *err)
+fi_objects_stream_piece(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                        const struct fi_packfile_piece *piece, uint64_t whole_size,
+                        struct fi_buf *out, firn_error *err)
 {
     DCHECK(!piece->is_hole);
     struct streaming stream = {
@@ -417,22 +415,22 @@ firn_objects_stream_piece(struct firn_objects *objects, struct firn_packfile_scr
 }
 
 int
-firn_objects_stream_whole(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
-                          const firn_hash *hash, struct firn_buf *out, firn_error *err)
+fi_objects_stream_whole(struct fi_objects *objects, struct fi_packfile_scratch *scratch,
+                        const firn_hash *hash, struct fi_buf *out, firn_error *err)
 {
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice stored;
     uint64_t size;
-    firn_buf_clear(out);
-    int rc = firn_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
+    fi_buf_clear(out);
+    int rc = fi_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (kind != FIRN_PACKFILE_PIECES) {
+    if (kind != FI_PACKFILE_PIECES) {
         return append(out, 0, stored, err);
     }
-    rc = firn_packfile_decode_pieces(stored, &size, NULL, NULL, err);
-    if (rc == FIRN_OK && size > FIRN_PACKFILE_OBJECT_SIZE_MAX) {
+    rc = fi_packfile_decode_pieces(stored, &size, NULL, NULL, err);
+    if (rc == FIRN_OK && size > FI_PACKFILE_OBJECT_SIZE_MAX) {
         rc = not_its_content(hash, "are more than one object can be", err);
     }
     if (rc != FIRN_OK) {

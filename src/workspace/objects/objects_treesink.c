@@ -30,17 +30,17 @@ struct object {
     firn_slice bytes; /* in the arena */
 };
 
-struct firn_objects_treesink {
-    struct firn_os_mutex mutex;
-    struct firn_hash_map objects;
-    struct firn_arena arena;
-    struct firn_tree_source fallback; /* read is NULL if there is none */
+struct fi_objects_treesink {
+    struct fi_os_mutex mutex;
+    struct fi_hash_map objects;
+    struct fi_arena arena;
+    struct fi_tree_source fallback; /* read is NULL if there is none */
 };
 
 static uint64_t
 number_of(const firn_hash *hash)
 {
-    return firn_load_le64(hash->bytes);
+    return fi_load_le64(hash->bytes);
 }
 
 static uint64_t
@@ -52,35 +52,34 @@ object_hash(const void *record)
 static bool
 object_equal(const void *record, const void *key)
 {
-    return firn_hash_equal(&((const struct object *)record)->hash, key);
+    return fi_hash_equal(&((const struct object *)record)->hash, key);
 }
 
 int
-firn_objects_treesink_create(struct firn_os *os, struct firn_objects_treesink **out,
-                             firn_error *err)
+fi_objects_treesink_create(struct fi_os *os, struct fi_objects_treesink **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_objects_treesink *sink = firn_alloc_zeroed(sizeof *sink);
+    struct fi_objects_treesink *sink = fi_alloc_zeroed(sizeof *sink);
     if (sink == NULL) {
-        return firn_error_no_memory(err, "the directories of a workspace");
+        return fi_error_no_memory(err, "the directories of a workspace");
     }
-    firn_os_mutex_init(os, &sink->mutex, FIRN_LOCK_WORKSPACE_TREE);
-    firn_hash_map_init(&sink->objects, sizeof(struct object), object_hash, object_equal);
+    fi_os_mutex_init(os, &sink->mutex, FI_LOCK_WORKSPACE_TREE);
+    fi_hash_map_init(&sink->objects, sizeof(struct object), object_hash, object_equal);
     sink->arena.chunk_size = ARENA_CHUNK_SIZE;
     *out = sink;
     return FIRN_OK;
 }
 
 void
-firn_objects_treesink_destroy(struct firn_objects_treesink *sink)
+fi_objects_treesink_destroy(struct fi_objects_treesink *sink)
 {
     if (sink == NULL) {
         return;
     }
-    firn_hash_map_deinit(&sink->objects);
-    firn_arena_deinit(&sink->arena);
-    firn_os_mutex_deinit(&sink->mutex);
-    firn_free(sink);
+    fi_hash_map_deinit(&sink->objects);
+    fi_arena_deinit(&sink->arena);
+    fi_os_mutex_deinit(&sink->mutex);
+    fi_free(sink);
 }
 
 /* ---- the sink ---- */
@@ -105,62 +104,62 @@ close_lane(void *ctx, void *lane, bool keep, firn_error *err)
 }
 
 static struct object *
-find_locked(const struct firn_objects_treesink *sink, const firn_hash *hash)
+find_locked(const struct fi_objects_treesink *sink, const firn_hash *hash)
 {
-    firn_os_mutex_assert_held(&sink->mutex);
-    return firn_hash_map_find(&sink->objects, number_of(hash), hash);
+    fi_os_mutex_assert_held(&sink->mutex);
+    return fi_hash_map_find(&sink->objects, number_of(hash), hash);
 }
 
 static int
-insert_locked(struct firn_objects_treesink *sink, const firn_hash *hash, firn_slice content,
+insert_locked(struct fi_objects_treesink *sink, const firn_hash *hash, firn_slice content,
               firn_error *err)
 {
-    firn_os_mutex_assert_held(&sink->mutex);
+    fi_os_mutex_assert_held(&sink->mutex);
     DCHECK(find_locked(sink, hash) == NULL);
-    uint8_t *copy = firn_arena_copy(&sink->arena, content.data, content.size);
+    uint8_t *copy = fi_arena_copy(&sink->arena, content.data, content.size);
     struct object object = {.hash = *hash, .bytes = firn_bytes(copy, content.size)};
-    if (copy == NULL || firn_hash_map_insert(&sink->objects, number_of(hash), &object) == NULL) {
-        return firn_error_no_memory(err, "a directory object");
+    if (copy == NULL || fi_hash_map_insert(&sink->objects, number_of(hash), &object) == NULL) {
+        return fi_error_no_memory(err, "a directory object");
     }
     return FIRN_OK;
 }
 
 static int
-keep(struct firn_objects_treesink *sink, const firn_hash *hash, firn_slice content,
-     bool *out_is_new, firn_error *err)
+keep(struct fi_objects_treesink *sink, const firn_hash *hash, firn_slice content, bool *out_is_new,
+     firn_error *err)
 {
     int rc = FIRN_OK;
     *out_is_new = false;
-    firn_os_mutex_lock(&sink->mutex);
+    fi_os_mutex_lock(&sink->mutex);
     if (find_locked(sink, hash) == NULL) {
         rc = insert_locked(sink, hash, content, err);
         *out_is_new = rc == FIRN_OK;
     }
-    firn_os_mutex_unlock(&sink->mutex);
+    fi_os_mutex_unlock(&sink->mutex);
     return rc;
 }
 
 static int
-add(void *lane, const struct firn_objects_object *object, bool *out_is_new, firn_error *err)
+add(void *lane, const struct fi_objects_object *object, bool *out_is_new, firn_error *err)
 {
     *out_is_new = false;
-    return object->kind == FIRN_PACKFILE_TREE
+    return object->kind == FI_PACKFILE_TREE
                ? keep(lane, &object->hash, object->content, out_is_new, err)
                : FIRN_OK;
 }
 
 int
-firn_objects_treesink_hold(struct firn_objects_treesink *sink, const firn_hash *hash,
-                           firn_slice object, firn_error *err)
+fi_objects_treesink_hold(struct fi_objects_treesink *sink, const firn_hash *hash, firn_slice object,
+                         firn_error *err)
 {
     bool is_new;
     return keep(sink, hash, object, &is_new, err);
 }
 
-struct firn_objects_sink
-firn_objects_treesink_sink(struct firn_objects_treesink *sink)
+struct fi_objects_sink
+fi_objects_treesink_sink(struct fi_objects_treesink *sink)
 {
-    return (struct firn_objects_sink){
+    return (struct fi_objects_sink){
         .lane_open = open_lane,
         .lane_close = close_lane,
         .add = add,
@@ -172,33 +171,32 @@ firn_objects_treesink_sink(struct firn_objects_treesink *sink)
 /* ---- the source ---- */
 
 static int
-read_object(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
+read_object(void *ctx, const firn_hash *hash, struct fi_buf *out, firn_error *err)
 {
-    struct firn_objects_treesink *sink = ctx;
-    firn_os_mutex_lock(&sink->mutex);
+    struct fi_objects_treesink *sink = ctx;
+    fi_os_mutex_lock(&sink->mutex);
     struct object *object = find_locked(sink, hash);
     firn_slice bytes = object != NULL ? object->bytes : firn_bytes(NULL, 0);
-    firn_os_mutex_unlock(&sink->mutex);
+    fi_os_mutex_unlock(&sink->mutex);
     if (object != NULL) { /* its bytes do not move; the record may */
-        firn_buf_clear(out);
-        return firn_buf_append_slice(out, bytes) == FIRN_OK
+        fi_buf_clear(out);
+        return fi_buf_append_slice(out, bytes) == FIRN_OK
                    ? FIRN_OK
-                   : firn_error_no_memory(err, "a directory object");
+                   : fi_error_no_memory(err, "a directory object");
     }
     if (sink->fallback.read != NULL) {
         return sink->fallback.read(sink->fallback.ctx, hash, out, err);
     }
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-    return firn_error_set(err, FIRN_NOT_FOUND, "directory object %s is not in memory", hex);
+    fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return fi_error_set(err, FIRN_NOT_FOUND, "directory object %s is not in memory", hex);
 }
 
-struct firn_tree_source
-firn_objects_treesink_source(struct firn_objects_treesink *sink,
-                             const struct firn_tree_source *fallback)
+struct fi_tree_source
+fi_objects_treesink_source(struct fi_objects_treesink *sink, const struct fi_tree_source *fallback)
 {
     DCHECK(fallback == NULL || fallback->ctx != sink);
-    sink->fallback = fallback != NULL ? *fallback : (struct firn_tree_source){0};
-    return (struct firn_tree_source){
+    sink->fallback = fallback != NULL ? *fallback : (struct fi_tree_source){0};
+    return (struct fi_tree_source){
         .read = read_object, .ctx = sink, .budget = sink->fallback.budget};
 }

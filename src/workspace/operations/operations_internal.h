@@ -24,25 +24,25 @@
 /* ==== contents (ws_cat.c) ==== */
 
 /* Hands the content of one file over, piece by piece, each verified. */
-FIRN_MUST_CHECK int firn_ws_cat_stream(struct firn_ws_opened *opened,
-                                       struct firn_packfile_scratch *scratch, const firn_hash *hash,
-                                       uint64_t size_bytes, firn_write_bytes write, void *ctx,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_ws_cat_stream(struct fi_ws_opened *opened,
+                                     struct fi_packfile_scratch *scratch, const firn_hash *hash,
+                                     uint64_t size_bytes, firn_write_bytes write, void *ctx,
+                                     firn_error *err);
 
 /* ==== saves (ws_save.c, ws_save_tree.c) ==== */
 
-struct firn_statcache;
-struct firn_watchlink;
+struct fi_statcache;
+struct fi_watchlink;
 
 /* One save, normal or safety, of an opened workspace. message is borrowed. */
-struct firn_ws_save_request {
+struct fi_ws_save_request {
     firn_slice message;
     firn_workspace_turn turn; /* a turn that has ended; its agent is empty if there is none */
     int64_t turn_begun_ns;    /* 0: not known */
     bool is_safety;
     bool include_deps;
     bool gitignore;
-    const struct firn_ignore_rules *stored_rules; /* see scan.h; may be NULL */
+    const struct fi_ignore_rules *stored_rules; /* see scan.h; may be NULL */
     bool strict;
     uint64_t file_size_max; /* see scan.h */
     bool is_full;           /* the stat cache is not used */
@@ -54,115 +54,113 @@ struct firn_ws_save_request {
     size_t gap_count;
     int64_t created_ns; /* 0: now */
     firn_callbacks callbacks;
-    const struct firn_catalog_joint *joint; /* other parts of the commit; may be NULL */
-    struct firn_watchlink *watched;         /* the watch's report of what to visit; may be NULL */
-    struct firn_ws_group *group;            /* the scan goes into its session; NULL: its own */
+    const struct fi_catalog_joint *joint; /* other parts of the commit; may be NULL */
+    struct fi_watchlink *watched;         /* the watch's report of what to visit; may be NULL */
+    struct fi_ws_group *group;            /* the scan goes into its session; NULL: its own */
 };
 
 /* ==== saves that become durable together (ws_group.c) ==== */
 
-struct firn_ws_group {
-    struct firn_ws_opened opened;
-    struct firn_objects_session *session; /* of all of them */
-    struct firn_objects_treesink *fresh;  /* their new directories */
-    struct firn_tree_source trees;        /* these, and those in the store */
-    struct firn_db_batch *batch;          /* records and tags */
-    uint8_t
-        last[FIRN_CATALOG_RECORD_ID_SIZE]; /* id of the checkpoint before the next; zeros: none */
+struct fi_ws_group {
+    struct fi_ws_opened opened;
+    struct fi_objects_session *session;      /* of all of them */
+    struct fi_objects_treesink *fresh;       /* their new directories */
+    struct fi_tree_source trees;             /* these, and those in the store */
+    struct firn_db_batch *batch;             /* records and tags */
+    uint8_t last[FI_CATALOG_RECORD_ID_SIZE]; /* id of the checkpoint before the next; zeros: none */
     uint64_t count;
     atomic_uint_fast64_t tree_bytes; /* of new directories; lanes add to it: relaxed */
     bool is_broken;                  /* a save failed: nothing is committed */
 };
 /* The tree of the newest checkpoint, for a scan; *out is zeros if there is none. */
-FIRN_MUST_CHECK int firn_ws_save_tree_last(struct firn_ws_opened *opened,
-                                           struct firn_scan_last *out, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_save_tree_last(struct fi_ws_opened *opened, struct fi_scan_last *out,
+                                         firn_error *err);
 /* The result of a scan into the store; its root's attributes are owned by scan. */
-struct firn_ws_save_tree {
-    struct firn_scan_result scan;
+struct fi_ws_save_tree {
+    struct fi_scan_result scan;
     uint64_t added_bytes;
     bool records_were_packed;
     bool has_rules;
     firn_hash rules; /* of the rules object; zeros if there is none */
     /* Until it is sealed: */
-    struct firn_objects_session *session;
-    struct firn_statcache *stat;
-    struct firn_objects_treesink *fresh; /* NULL unless is_to_be_compared */
-    struct firn_ws_group *group;         /* owns session and fresh; NULL: the tree does */
+    struct fi_objects_session *session;
+    struct fi_statcache *stat;
+    struct fi_objects_treesink *fresh; /* NULL unless is_to_be_compared */
+    struct fi_ws_group *group;         /* owns session and fresh; NULL: the tree does */
 };
 /* Scans the workspace and puts what is new into a sealed pack. The caller releases *out with
- * firn_scan_result_deinit(&out->scan), also after a failure. */
-FIRN_MUST_CHECK int firn_ws_save_tree(struct firn_ws_opened *opened,
-                                      const struct firn_ws_save_request *request,
-                                      struct firn_ws_save_tree *out, firn_error *err);
-/* The two halves of firn_ws_save_tree. If the caller releases the tree between them, with
- * firn_ws_save_tree_deinit, nothing was saved. After the second half, even if it failed, the tree
+ * fi_scan_result_deinit(&out->scan), also after a failure. */
+FIRN_MUST_CHECK int fi_ws_save_tree(struct fi_ws_opened *opened,
+                                    const struct fi_ws_save_request *request,
+                                    struct fi_ws_save_tree *out, firn_error *err);
+/* The two halves of fi_ws_save_tree. If the caller releases the tree between them, with
+ * fi_ws_save_tree_deinit, nothing was saved. After the second half, even if it failed, the tree
  * is released with that function or as above. */
-FIRN_MUST_CHECK int firn_ws_save_tree_scan(struct firn_ws_opened *opened,
-                                           const struct firn_ws_save_request *request,
-                                           struct firn_ws_save_tree *out, firn_error *err);
-FIRN_MUST_CHECK int firn_ws_save_tree_seal(struct firn_ws_opened *opened,
-                                           struct firn_ws_save_tree *tree, firn_error *err);
-void firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree);
+FIRN_MUST_CHECK int fi_ws_save_tree_scan(struct fi_ws_opened *opened,
+                                         const struct fi_ws_save_request *request,
+                                         struct fi_ws_save_tree *out, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_save_tree_seal(struct fi_ws_opened *opened, struct fi_ws_save_tree *tree,
+                                         firn_error *err);
+void fi_ws_save_tree_deinit(struct fi_ws_save_tree *tree);
 /* Copies the records of earlier checkpoints that are in no pack into that of a session, if it will
  * be one. */
-FIRN_MUST_CHECK int firn_ws_save_tree_pack_records(struct firn_ws_opened *opened,
-                                                   struct firn_objects_session *session,
-                                                   bool *out_packed, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_save_tree_pack_records(struct fi_ws_opened *opened,
+                                                 struct fi_objects_session *session,
+                                                 bool *out_packed, firn_error *err);
 /* Whether all of a scanned tree is in the store already. */
-bool firn_ws_save_tree_is_stored(const struct firn_ws_save_tree *tree);
+bool fi_ws_save_tree_is_stored(const struct fi_ws_save_tree *tree);
 /* The directories of a scanned tree. Requires: is_to_be_compared was set, and the tree is not
  * sealed. stored reads the directories that are in the store. */
-struct firn_tree_source firn_ws_save_tree_source(struct firn_ws_save_tree *tree,
-                                                 const struct firn_tree_source *stored);
+struct fi_tree_source fi_ws_save_tree_source(struct fi_ws_save_tree *tree,
+                                             const struct fi_tree_source *stored);
 /* Makes the record of a checkpoint of that tree, without a parent. *out borrows from tree, request
  * and ws. */
-FIRN_MUST_CHECK int firn_ws_save_make_record(struct firn_ws *ws, struct firn_ws_opened *opened,
-                                             const struct firn_ws_save_request *request,
-                                             const struct firn_ws_save_tree *tree,
-                                             struct firn_catalog_record *out, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_save_make_record(struct firn_ws *ws, struct fi_ws_opened *opened,
+                                           const struct fi_ws_save_request *request,
+                                           const struct fi_ws_save_tree *tree,
+                                           struct fi_catalog_record *out, firn_error *err);
 /* Names a checkpoint whose record is in the batch. As firn_workspace_tag_set. */
-FIRN_MUST_CHECK int firn_ws_tag_stage(struct firn_ws *ws, struct firn_ws_opened *opened,
-                                      struct firn_db_batch *batch, const char *name,
-                                      const struct firn_catalog_record *record, bool may_replace,
-                                      firn_error *err);
+FIRN_MUST_CHECK int fi_ws_tag_stage(struct firn_ws *ws, struct fi_ws_opened *opened,
+                                    struct firn_db_batch *batch, const char *name,
+                                    const struct fi_catalog_record *record, bool may_replace,
+                                    firn_error *err);
 /* A save in ws->group. given is what options ask for. */
-FIRN_MUST_CHECK int firn_ws_group_save(struct firn_ws *ws,
-                                       const firn_workspace_save_options *options,
-                                       const struct firn_ws_save_request *given,
-                                       firn_workspace_save_result *out, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_group_save(struct firn_ws *ws, const firn_workspace_save_options *options,
+                                     const struct fi_ws_save_request *given,
+                                     firn_workspace_save_result *out, firn_error *err);
 /* Commits a checkpoint of that tree. *out borrows from tree, request and ws. */
-FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
-                                        const struct firn_ws_save_request *request,
-                                        const struct firn_ws_save_tree *tree,
-                                        struct firn_catalog_record *out, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_save_record(struct firn_ws *ws, struct fi_ws_opened *opened,
+                                      const struct fi_ws_save_request *request,
+                                      const struct fi_ws_save_tree *tree,
+                                      struct fi_catalog_record *out, firn_error *err);
 
 /* ==== restores ==== */
 
 /* A tree that is made from what is on the disk, to be restored in place. */
-struct firn_ws_restore_target {
-    const struct firn_catalog_record *also_rules; /* its rules apply too */
-    const char *doing;                            /* "reverting 12" */
-    /* Checks that the tree can be made, before anything is written; firn_ws_save_tree_source reads
+struct fi_ws_restore_target {
+    const struct fi_catalog_record *also_rules; /* its rules apply too */
+    const char *doing;                          /* "reverting 12" */
+    /* Checks that the tree can be made, before anything is written; fi_ws_save_tree_source reads
      * *tree. */
-    int (*check)(void *ctx, struct firn_ws_save_tree *tree, firn_error *err);
+    int (*check)(void *ctx, struct fi_ws_save_tree *tree, firn_error *err);
     /* Writes the tree to the store, which has all of *tree by now. *out is a safety checkpoint of
      * the new tree; it is committed together with that of the present state. What *out borrows
      * lives as long as ctx. */
-    int (*make)(void *ctx, const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
+    int (*make)(void *ctx, const struct fi_ws_save_tree *tree, struct fi_catalog_record *out,
                 firn_error *err);
     void *ctx;
 };
 
-struct firn_ws_restoring {
+struct fi_ws_restoring {
     struct firn_ws *ws;
-    struct firn_ws_opened *opened;
+    struct fi_ws_opened *opened;
     const firn_workspace_restore_options *options;
-    struct firn_catalog_journal journal; /* as it was found */
+    struct fi_catalog_journal journal; /* as it was found */
     /* To be restored; its bytes are in ws->record. With a target: the checkpoint whose rules apply,
      * until the target is made. */
-    struct firn_catalog_record record;
-    const struct firn_ws_restore_target *target; /* NULL: a checkpoint */
-    const firn_slice *paths;                     /* only these */
+    struct fi_catalog_record record;
+    const struct fi_ws_restore_target *target; /* NULL: a checkpoint */
+    const firn_slice *paths;                   /* only these */
     size_t path_count;
     bool is_undo;
     bool was_foreign_told; /* a pending foreign restore was reported earlier */
@@ -171,21 +169,21 @@ struct firn_ws_restoring {
     /* The checkpoint that an undo of this restore brings back, where that is not the present
      * state. */
     bool has_undo_to;
-    uint8_t undo_to[FIRN_CATALOG_RECORD_ID_SIZE];
-    struct firn_tree_filter filter; /* of paths */
+    uint8_t undo_to[FI_CATALOG_RECORD_ID_SIZE];
+    struct fi_tree_filter filter; /* of paths */
     firn_workspace_restore_result *result;
     int64_t begun_ns;
 
     /* Undo and redo (ws_line.c). */
-    struct firn_catalog_line line; /* before this restore */
-    bool is_step;                  /* to another state of the line */
-    bool is_turn;                  /* to where the last turn of an agent began */
-    bool is_forward;               /* a redo; also one that is resumed */
-    bool is_clean;                 /* the directory was at the present state of the line */
+    struct fi_catalog_line line; /* before this restore */
+    bool is_step;                /* to another state of the line */
+    bool is_turn;                /* to where the last turn of an agent began */
+    bool is_forward;             /* a redo; also one that is resumed */
+    bool is_clean;               /* the directory was at the present state of the line */
     bool has_here;
     bool has_next;
-    struct firn_catalog_record here; /* if has_here: the present state of the line */
-    struct firn_buf here_bytes;
+    struct fi_catalog_record here; /* if has_here: the present state of the line */
+    struct fi_buf here_bytes;
     size_t step_to; /* the item of the state to restore */
     size_t told_to; /* steps up to this item have been told */
     size_t
@@ -194,221 +192,217 @@ struct firn_ws_restoring {
     int64_t open_ns;
     size_t open_to;
     firn_workspace_turn open_turn; /* borrows from open_bytes */
-    struct firn_buf open_bytes;
+    struct fi_buf open_bytes;
     firn_workspace_step edits; /* how many files differ from the present state of the line */
     bool is_idle;              /* nothing, not even a directory, had to change */
 };
 
 /* Reads the undo line, for a restore that does not step on it. */
-FIRN_MUST_CHECK int firn_ws_line_load(struct firn_ws_restoring *restoring, firn_error *err);
-void firn_ws_line_deinit(struct firn_ws_restoring *restoring);
+FIRN_MUST_CHECK int fi_ws_line_load(struct fi_ws_restoring *restoring, firn_error *err);
+void fi_ws_line_deinit(struct fi_ws_restoring *restoring);
 /* Chooses the state that an undo or a redo (is_forward) restores if the directory is at the present
  * state of the line. FIRN_NOT_FOUND if there is none. Requires: no restore is pending. */
-FIRN_MUST_CHECK int firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_line_choose(struct fi_ws_restoring *restoring, firn_error *err);
 /* Chooses the state after the one chosen, in the same direction. */
-FIRN_MUST_CHECK int firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_line_choose_next(struct fi_ws_restoring *restoring, firn_error *err);
 /* The directory was scanned: chooses anew if it is not at the present state of the line, and sets
  * the checkpoint of the result. Does nothing for a restore that is no step. options are those of
  * the checkout to come. */
-FIRN_MUST_CHECK int firn_ws_line_settle(struct firn_ws_restoring *restoring,
-                                        const struct firn_difference_walk_side *before,
-                                        const struct firn_checkout_options *options,
-                                        firn_error *err);
+FIRN_MUST_CHECK int fi_ws_line_settle(struct fi_ws_restoring *restoring,
+                                      const struct fi_difference_walk_side *before,
+                                      const struct fi_checkout_options *options, firn_error *err);
 /* Reads the record of the present state of the line, if it was not deleted (has_here). Requires:
  * the line is loaded and not empty. */
-FIRN_MUST_CHECK int firn_ws_line_read_here(struct firn_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_line_read_here(struct fi_ws_restoring *restoring, firn_error *err);
 /* Whether restoring the present state of the line would change the directory; how many files is in
  * restoring->edits. */
-FIRN_MUST_CHECK int firn_ws_line_differs(struct firn_ws_restoring *restoring,
-                                         const struct firn_difference_walk_side *before,
-                                         const struct firn_checkout_options *options, bool *out,
-                                         firn_error *err);
+FIRN_MUST_CHECK int fi_ws_line_differs(struct fi_ws_restoring *restoring,
+                                       const struct fi_difference_walk_side *before,
+                                       const struct fi_checkout_options *options, bool *out,
+                                       firn_error *err);
 /* Whether edits on the disk are all that an interrupted turn made. */
-bool firn_ws_line_is_open_turn(const struct firn_ws_restoring *restoring);
+bool fi_ws_line_is_open_turn(const struct fi_ws_restoring *restoring);
 /* Adds the line after a step that changed facts to the commit that changes them. */
-FIRN_MUST_CHECK int firn_ws_line_put_facts(struct firn_ws_restoring *restoring,
-                                           struct firn_db_batch *batch, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_line_put_facts(struct fi_ws_restoring *restoring,
+                                         struct firn_db_batch *batch, firn_error *err);
 /* Adds the line after a restore to the commit that ends it. */
-FIRN_MUST_CHECK int firn_ws_line_put(struct firn_ws_restoring *restoring,
-                                     struct firn_db_batch *batch,
-                                     const struct firn_catalog_journal *journal, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_line_put(struct fi_ws_restoring *restoring, struct firn_db_batch *batch,
+                                   const struct fi_catalog_journal *journal, firn_error *err);
 
 /* Compares the disk with the present state of the line, as a dry run does. *out_differs: as
- * firn_ws_line_differs says. Requires: has_here. */
-FIRN_MUST_CHECK int firn_ws_steps_look_at_disk(struct firn_ws_restoring *restoring,
-                                               const firn_callbacks *callbacks, bool *out_differs,
-                                               firn_error *err);
+ * fi_ws_line_differs says. Requires: has_here. */
+FIRN_MUST_CHECK int fi_ws_steps_look_at_disk(struct fi_ws_restoring *restoring,
+                                             const firn_callbacks *callbacks, bool *out_differs,
+                                             firn_error *err);
 /* Undo and redo of the step that changes facts (facts_at). If the directory differs from the
  * present state, it is not taken: then *out_differs is true, and what a restore is to do stands in
  * *restoring. A value that is not as the step left it stays; a notice says so. is_idle: all values
  * were as they are to be. */
-FIRN_MUST_CHECK int firn_ws_facts_take(struct firn_ws_restoring *restoring, bool *out_differs,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_ws_facts_take(struct fi_ws_restoring *restoring, bool *out_differs,
+                                     firn_error *err);
 /* Commits the changes in a batch as a step, with full durability; nothing, if there are none. */
-FIRN_MUST_CHECK int firn_ws_facts_commit(struct firn_ws *ws, struct firn_ws_opened *opened,
-                                         struct firn_db_batch *batch,
-                                         const struct firn_catalog_facts *facts, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_facts_commit(struct firn_ws *ws, struct fi_ws_opened *opened,
+                                       struct firn_db_batch *batch,
+                                       const struct fi_catalog_facts *facts, firn_error *err);
 /* What a step changed, for a visitor of steps; zeroed: empty. */
-struct firn_ws_facts_told {
-    struct firn_catalog_facts facts;
-    struct firn_buf list;  /* of firn_workspace_fact */
-    struct firn_buf texts; /* of ids */
+struct fi_ws_facts_told {
+    struct fi_catalog_facts facts;
+    struct fi_buf list;  /* of firn_workspace_fact */
+    struct fi_buf texts; /* of ids */
 };
-FIRN_MUST_CHECK int firn_ws_facts_tell(struct firn_ws_opened *opened, uint64_t order,
-                                       struct firn_ws_facts_told *told, firn_workspace_step *step,
-                                       firn_error *err);
-void firn_ws_facts_told_deinit(struct firn_ws_facts_told *told);
+FIRN_MUST_CHECK int fi_ws_facts_tell(struct fi_ws_opened *opened, uint64_t order,
+                                     struct fi_ws_facts_told *told, firn_workspace_step *step,
+                                     firn_error *err);
+void fi_ws_facts_told_deinit(struct fi_ws_facts_told *told);
 
 /* Tells edits that are only on the disk to the caller (on_step), and counts them as a step. */
-FIRN_MUST_CHECK int firn_ws_steps_tell_edits(struct firn_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_steps_tell_edits(struct fi_ws_restoring *restoring, firn_error *err);
 /* The same with the steps from the state that was told last to the one that is to be restored. */
-FIRN_MUST_CHECK int firn_ws_steps_tell(struct firn_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_steps_tell(struct fi_ws_restoring *restoring, firn_error *err);
 
-/* The options of the checkout for a restore; firn_ws_restore_report fills result from the
+/* The options of the checkout for a restore; fi_ws_restore_report fills result from the
  * checkout's counts. */
-struct firn_checkout_options
-firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_os_dir *root,
-                              const struct firn_difference_walk_side *before,
-                              const struct firn_difference_walk_side *after);
+struct fi_checkout_options fi_ws_restore_apply_options(struct fi_ws_restoring *restoring,
+                                                       struct fi_os_dir *root,
+                                                       const struct fi_difference_walk_side *before,
+                                                       const struct fi_difference_walk_side *after);
 /* Opens the store for a restore in place, or for a dry run of one. If the store cannot be opened
  * for writing, the message says why that is needed. */
-FIRN_MUST_CHECK int firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry,
-                                               struct firn_ws_opened *out, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_restore_open_store(struct firn_ws *ws, bool is_dry,
+                                             struct fi_ws_opened *out, firn_error *err);
 /* The rules of today's saves, from the options of the restore. */
-struct firn_ws_rules_today firn_ws_restore_today(const struct firn_ws_restoring *restoring);
-void firn_ws_restore_report(struct firn_ws_restoring *restoring,
-                            const struct firn_checkout *checkout);
+struct fi_ws_rules_today fi_ws_restore_today(const struct fi_ws_restoring *restoring);
+void fi_ws_restore_report(struct fi_ws_restoring *restoring, const struct fi_checkout *checkout);
 
 /* Brings the workspace to restoring->record. Requires: what a pending restore left has been
  * recovered. */
-FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_restore_in_place(struct fi_ws_restoring *restoring, firn_error *err);
 
 /* Finishes a pending restore of an opened workspace. A restore that had moved nothing yet is
  * dropped instead. One that can never be finished is ended, and the tree stays as it is. Each case
  * is reported (FIRN_NOTICE_RESUMED). */
-FIRN_MUST_CHECK int firn_ws_restore_pending_finish(struct firn_ws *ws,
-                                                   struct firn_ws_opened *opened, unsigned threads,
-                                                   const firn_callbacks *callbacks,
-                                                   firn_error *err);
+FIRN_MUST_CHECK int fi_ws_restore_pending_finish(struct firn_ws *ws, struct fi_ws_opened *opened,
+                                                 unsigned threads, const firn_callbacks *callbacks,
+                                                 firn_error *err);
 
 /* Which entries a safety checkpoint lacks, or has without some of their attributes, because they
  * could not be read. */
 
-struct firn_ws_restore_unsaved {
+struct fi_ws_restore_unsaved {
     firn_callbacks outer;
-    struct firn_hash_map
-        paths;                /* of entries that are not saved, or not whole, for lack of access */
-    struct firn_buf excluded; /* uint64_t each: hashes of the paths that rules leave out */
-    struct firn_buf
+    struct fi_hash_map paths; /* of entries that are not saved, or not whole, for lack of access */
+    struct fi_buf excluded;   /* uint64_t each: hashes of the paths that rules leave out */
+    struct fi_buf
         holders; /* the same, of the directories that hold what is left out; each at least once */
     uint64_t last_holder; /* 0: none */
     bool is_sorted;       /* both */
-    struct firn_arena arena;
+    struct fi_arena arena;
     bool is_out_of_memory;
 };
 
 /* Fills *out_callbacks for a scan: notices are recorded and passed on to outer. *unsaved must not
  * move before deinit. */
-void firn_ws_restore_unsaved_init(struct firn_ws_restore_unsaved *unsaved,
-                                  const firn_callbacks *outer, firn_callbacks *out_callbacks);
-void firn_ws_restore_unsaved_deinit(struct firn_ws_restore_unsaved *unsaved);
+void fi_ws_restore_unsaved_init(struct fi_ws_restore_unsaved *unsaved, const firn_callbacks *outer,
+                                firn_callbacks *out_callbacks);
+void fi_ws_restore_unsaved_deinit(struct fi_ws_restore_unsaved *unsaved);
 /* FIRN_NO_MEMORY if a path could not be recorded. */
-FIRN_MUST_CHECK int firn_ws_restore_unsaved_check(const struct firn_ws_restore_unsaved *unsaved,
-                                                  firn_error *err);
-/* A callback for firn_checkout_options. Requires: the scan is over; one thread at a time. */
-enum firn_checkout_unsaved firn_ws_restore_unsaved_why(void *ctx, firn_slice path,
-                                                       size_t *out_size);
-bool firn_ws_restore_unsaved_holds(void *ctx, firn_slice dir);
+FIRN_MUST_CHECK int fi_ws_restore_unsaved_check(const struct fi_ws_restore_unsaved *unsaved,
+                                                firn_error *err);
+/* A callback for fi_checkout_options. Requires: the scan is over; one thread at a time. */
+enum fi_checkout_unsaved fi_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size);
+bool fi_ws_restore_unsaved_holds(void *ctx, firn_slice dir);
 
-struct firn_ws_revert {
+struct fi_ws_revert {
     const firn_workspace_revert_options *options;
     firn_workspace_revert_result *result;
-    struct firn_ws_restoring restoring; /* of the tree that is made */
-    struct firn_catalog_record after;   /* its changes are taken back; the base of the merge */
-    struct firn_catalog_record before;  /* theirs */
-    struct firn_tree_filter filter;
-    const struct firn_tree_source *trees; /* of after, before, and what the scan has stored */
-    char doing[64];                       /* "reverting 12" */
+    struct fi_ws_restoring restoring; /* of the tree that is made */
+    struct fi_catalog_record after;   /* its changes are taken back; the base of the merge */
+    struct fi_catalog_record before;  /* theirs */
+    struct fi_tree_filter filter;
+    const struct fi_tree_source *trees; /* of after, before, and what the scan has stored */
+    char doing[64];                     /* "reverting 12" */
     int64_t now_ns;
 
     /* Results of the check. */
-    struct firn_objects_treesink *merged;
-    struct firn_tree_source merged_source;
-    struct firn_hash_map made; /* firn_hash of each file content that is not in the store */
-    struct firn_difference_merge_result merge;
-    struct firn_difference_merge_counts counts;
+    struct fi_objects_treesink *merged;
+    struct fi_tree_source merged_source;
+    struct fi_hash_map made; /* firn_hash of each file content that is not in the store */
+    struct fi_difference_merge_result merge;
+    struct fi_difference_merge_counts counts;
 
-    struct firn_objects_session *session; /* of what is made */
-    struct firn_objects_session_lane *lane;
+    struct fi_objects_session *session; /* of what is made */
+    struct fi_objects_session_lane *lane;
 };
 
 /* A checkpoint and the present disk as the two sides of a difference; nothing is stored. */
 
-struct firn_ws_compare {
-    struct firn_ws_rules rules; /* of the checkpoint */
-    struct firn_objects_treesink *treesink;
-    struct firn_tree_source now;
-    struct firn_scan_result scan;
-    struct firn_difference_walk_side checkpoint_side; /* borrows the record's root */
-    struct firn_difference_walk_side disk_side;
+struct fi_ws_compare {
+    struct fi_ws_rules rules; /* of the checkpoint */
+    struct fi_objects_treesink *treesink;
+    struct fi_tree_source now;
+    struct fi_scan_result scan;
+    struct fi_difference_walk_side checkpoint_side; /* borrows the record's root */
+    struct fi_difference_walk_side disk_side;
     bool is_watched; /* a watch has answered */
 
-    /* Of firn_ws_compare_init alone: what rules leave out, and the last look at such an entry. */
-    struct firn_ws_restore_unsaved unsaved;
+    /* Of fi_ws_compare_init alone: what rules leave out, and the last look at such an entry. */
+    struct fi_ws_restore_unsaved unsaved;
     firn_callbacks callbacks;
-    struct firn_os_dir *root; /* borrowed */
-    struct firn_os_dir *dir;  /* of dir_path, if has_dir; NULL: it does not exist */
-    struct firn_buf dir_path;
+    struct fi_os_dir *root; /* borrowed */
+    struct fi_os_dir *dir;  /* of dir_path, if has_dir; NULL: it does not exist */
+    struct fi_buf dir_path;
     bool has_dir;
-    struct firn_buf told; /* the excluded entry that was reported last */
+    struct fi_buf told; /* the excluded entry that was reported last */
 };
 
-struct firn_ws_compare_options {
+struct fi_ws_compare_options {
     unsigned threads;
-    struct firn_ws_rules_today today;
+    struct fi_ws_rules_today today;
     const firn_callbacks *callbacks;
 };
 
 /* Scans the disk as a save would now, with the options of the checkpoint: what today's rules
- * exclude is missing on the disk's side (firn_ws_compare_is_left_alone). *out must not move; the
+ * exclude is missing on the disk's side (fi_ws_compare_is_left_alone). *out must not move; the
  * caller deinits it, also after a failure. record is borrowed. */
-FIRN_MUST_CHECK int firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws,
-                                         struct firn_ws_opened *opened,
-                                         const struct firn_catalog_record *record,
-                                         const struct firn_ws_compare_options *options,
-                                         firn_error *err);
+FIRN_MUST_CHECK int fi_ws_compare_init(struct fi_ws_compare *out, struct firn_ws *ws,
+                                       struct fi_ws_opened *opened,
+                                       const struct fi_catalog_record *record,
+                                       const struct fi_ws_compare_options *options,
+                                       firn_error *err);
 /* Scans as a restore would: what the rules of the checkpoint exclude is missing too, and what the
  * rules of second exclude, if it is not NULL. */
-FIRN_MUST_CHECK int firn_ws_compare_init_for_restore(
-    struct firn_ws_compare *out, struct firn_ws *ws, struct firn_ws_opened *opened,
-    const struct firn_catalog_record *record, const struct firn_catalog_record *second,
-    const struct firn_ws_compare_options *options, firn_error *err);
-void firn_ws_compare_deinit(struct firn_ws_compare *compare);
+FIRN_MUST_CHECK int fi_ws_compare_init_for_restore(struct fi_ws_compare *out, struct firn_ws *ws,
+                                                   struct fi_ws_opened *opened,
+                                                   const struct fi_catalog_record *record,
+                                                   const struct fi_catalog_record *second,
+                                                   const struct fi_ws_compare_options *options,
+                                                   firn_error *err);
+void fi_ws_compare_deinit(struct fi_ws_compare *compare);
 /* Whether a change is none, because the entry is on the disk, and only missing on its side because
- * today's rules exclude it. Requires: firn_ws_compare_init; the scan is over; one thread at a
+ * today's rules exclude it. Requires: fi_ws_compare_init; the scan is over; one thread at a
  * time. */
-FIRN_MUST_CHECK int firn_ws_compare_is_left_alone(struct firn_ws_compare *compare,
-                                                  const struct firn_difference_walk_change *change,
-                                                  bool *out, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_compare_is_left_alone(struct fi_ws_compare *compare,
+                                                const struct fi_difference_walk_change *change,
+                                                bool *out, firn_error *err);
 /* Reports such an entry (FIRN_NOTICE_LEFT_ALONE): once for the topmost one that rules exclude.
  * Requires: the changes come in the order of a walk. */
-FIRN_MUST_CHECK int firn_ws_compare_tell_left_alone(struct firn_ws_compare *compare,
-                                                    firn_slice path, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_compare_tell_left_alone(struct fi_ws_compare *compare, firn_slice path,
+                                                  firn_error *err);
 
 /* ==== dry runs (ws_restore.c) ==== */
 
-struct firn_ws_restore_dry {
-    const struct firn_catalog_record *record; /* its rules apply */
-    const struct firn_catalog_record *second; /* and so do its; may be NULL */
+struct fi_ws_restore_dry {
+    const struct fi_catalog_record *record; /* its rules apply */
+    const struct fi_catalog_record *second; /* and so do its; may be NULL */
     /* Says what is to be restored, once the disk has been scanned: the `after` of the options,
      * which is the tree of `record` else, and what else depends on it. */
-    int (*choose)(void *ctx, const struct firn_ws_compare *compare,
-                  struct firn_checkout_options *options, firn_error *err);
+    int (*choose)(void *ctx, const struct fi_ws_compare *compare,
+                  struct fi_checkout_options *options, firn_error *err);
     void *ctx;
 };
 /* Fills restoring->result, and changes nothing. Fails as the restore would, also if the store could
  * not be written to: FIRN_READ_ONLY or FIRN_DENIED. */
-FIRN_MUST_CHECK int firn_ws_restore_dry_run(struct firn_ws_restoring *restoring,
-                                            const struct firn_ws_restore_dry *dry, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_restore_dry_run(struct fi_ws_restoring *restoring,
+                                          const struct fi_ws_restore_dry *dry, firn_error *err);
 
 #endif

@@ -19,7 +19,7 @@
 enum { SCRATCH_FRAMES = 4, ZEROS_FOR_WORK = 2 };
 
 struct cat {
-    struct firn_budget *budget;
+    struct fi_budget *budget;
     firn_write_bytes write;
     void *ctx;
     uint64_t at; /* passed to the caller up to here */
@@ -42,43 +42,42 @@ take_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     }
     int rc = FIRN_OK;
     for (size_t left = data.size; left > 0 && rc == FIRN_OK;) {
-        size_t size = left < FIRN_ZEROS_SIZE ? left : FIRN_ZEROS_SIZE;
-        rc = firn_budget_spend(cat->budget, size / ZEROS_FOR_WORK, err);
-        rc = rc == FIRN_OK ? hand_over(cat, firn_bytes(firn_zeros(), size), err) : rc;
+        size_t size = left < FI_ZEROS_SIZE ? left : FI_ZEROS_SIZE;
+        rc = fi_budget_spend(cat->budget, size / ZEROS_FOR_WORK, err);
+        rc = rc == FIRN_OK ? hand_over(cat, firn_bytes(fi_zeros(), size), err) : rc;
         left -= size;
     }
     return rc;
 }
 
 int
-firn_ws_cat_stream(struct firn_ws_opened *opened, struct firn_packfile_scratch *scratch,
-                   const firn_hash *hash, uint64_t size_bytes, firn_write_bytes write, void *ctx,
-                   firn_error *err)
+fi_ws_cat_stream(struct fi_ws_opened *opened, struct fi_packfile_scratch *scratch,
+                 const firn_hash *hash, uint64_t size_bytes, firn_write_bytes write, void *ctx,
+                 firn_error *err)
 {
-    struct cat cat = {.budget = firn_objects_budget(opened->objects), .write = write, .ctx = ctx};
-    int rc = firn_objects_stream(opened->objects, scratch, hash, size_bytes, take_piece, &cat, err);
+    struct cat cat = {.budget = fi_objects_budget(opened->objects), .write = write, .ctx = ctx};
+    int rc = fi_objects_stream(opened->objects, scratch, hash, size_bytes, take_piece, &cat, err);
     DCHECK(rc != FIRN_OK || cat.at == size_bytes);
     return rc;
 }
 
 /* FIRN_OK for a file; otherwise the message names what is there instead. */
 static int
-check_is_file(firn_slice path, const struct firn_tree_entry *entry, firn_error *err)
+check_is_file(firn_slice path, const struct fi_tree_entry *entry, firn_error *err)
 {
     int shown = (int)(path.size < 256 ? path.size : 256);
     const char *name = (const char *)path.data;
     if (entry == NULL) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "'%.*s' is not in the checkpoint", shown, name);
+        return fi_error_set(err, FIRN_NOT_FOUND, "'%.*s' is not in the checkpoint", shown, name);
     }
     switch (entry->kind) {
-    case FIRN_TREE_DIR:
-        return firn_error_set(err, FIRN_INVALID, "'%.*s' is a directory, not a file", shown, name);
-    case FIRN_TREE_SYMLINK:
-        return firn_error_set(err, FIRN_INVALID, "'%.*s' is a symbolic link to '%.*s', not a file",
-                              shown, name,
-                              (int)(entry->target.size < 256 ? entry->target.size : 256),
-                              (const char *)entry->target.data);
-    case FIRN_TREE_FILE:
+    case FI_TREE_DIR:
+        return fi_error_set(err, FIRN_INVALID, "'%.*s' is a directory, not a file", shown, name);
+    case FI_TREE_SYMLINK:
+        return fi_error_set(err, FIRN_INVALID, "'%.*s' is a symbolic link to '%.*s', not a file",
+                            shown, name, (int)(entry->target.size < 256 ? entry->target.size : 256),
+                            (const char *)entry->target.data);
+    case FI_TREE_FILE:
         break;
     }
     return FIRN_OK;
@@ -88,59 +87,59 @@ check_is_file(firn_slice path, const struct firn_tree_entry *entry, firn_error *
 static int
 clean_path(firn_slice path, firn_slice *out, firn_error *err)
 {
-    struct firn_tree_filter filter;
-    FIRN_TRY_RETURN(firn_tree_filter_init(&filter, &path, 1, err));
+    struct fi_tree_filter filter;
+    FI_TRY_RETURN(fi_tree_filter_init(&filter, &path, 1, err));
     *out = filter.count == 0 ? firn_bytes(NULL, 0) : filter.paths[0];
-    firn_tree_filter_deinit(&filter);
+    fi_tree_filter_deinit(&filter);
     return FIRN_OK;
 }
 
 static int
-stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_catalog_record *record,
+stream(struct firn_ws *ws, struct fi_ws_opened *opened, const struct fi_catalog_record *record,
        firn_slice path, firn_write_bytes write, void *ctx, firn_workspace_entry **out,
        firn_error *err)
 {
-    struct firn_packfile_scratch *scratch = NULL;
-    struct firn_tree_lookup lookup = {0};
-    const struct firn_tree_entry *entry = NULL;
+    struct fi_packfile_scratch *scratch = NULL;
+    struct fi_tree_lookup lookup = {0};
+    const struct fi_tree_entry *entry = NULL;
     firn_workspace_entry info;
     int rc;
-    FIRN_TRY(clean_path(path, &path, err));
+    FI_TRY(clean_path(path, &path, err));
     if (path.size == 0) {
-        rc = firn_error_set(err, FIRN_INVALID, "the root is a directory, not a file");
+        rc = fi_error_set(err, FIRN_INVALID, "the root is a directory, not a file");
         goto out;
     }
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    firn_tree_lookup_init(&lookup, firn_objects_trees(opened->objects), &record->root.hash);
-    FIRN_TRY(firn_tree_lookup_find(&lookup, path, &entry, err));
-    FIRN_TRY(check_is_file(path, entry, err));
-    firn_difference_walk_to_info(path, entry, &info);
-    FIRN_TRY(firn_ws_given_entry(ws, &info, out, err));
-    rc = firn_ws_cat_stream(opened, scratch, &info.hash, info.size_bytes, write, ctx, err);
+    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    fi_tree_lookup_init(&lookup, fi_objects_trees(opened->objects), &record->root.hash);
+    FI_TRY(fi_tree_lookup_find(&lookup, path, &entry, err));
+    FI_TRY(check_is_file(path, entry, err));
+    fi_difference_walk_to_info(path, entry, &info);
+    FI_TRY(fi_ws_given_entry(ws, &info, out, err));
+    rc = fi_ws_cat_stream(opened, scratch, &info.hash, info.size_bytes, write, ctx, err);
     if (rc == FIRN_CORRUPT) {
-        (void)firn_error_prefix(err, "%.*s", (int)(path.size < 256 ? path.size : 256),
-                                (const char *)path.data);
+        (void)fi_error_prefix(err, "%.*s", (int)(path.size < 256 ? path.size : 256),
+                              (const char *)path.data);
     }
 out:
-    firn_tree_lookup_deinit(&lookup);
-    firn_packfile_scratch_destroy(scratch);
+    fi_tree_lookup_deinit(&lookup);
+    fi_packfile_scratch_destroy(scratch);
     return rc;
 }
 
 int
-firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path, firn_write_bytes write,
-            void *ctx, firn_workspace_entry **out, firn_error *err)
+fi_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path, firn_write_bytes write,
+          void *ctx, firn_workspace_entry **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_ws_opened opened;
-    struct firn_catalog_record record;
-    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
+    struct fi_ws_opened opened;
+    struct fi_catalog_record record;
+    int rc = fi_ws_opened_open_store(ws, FI_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_ws_find_record(ws, &opened, reference, &record, err);
+    rc = fi_ws_find_record(ws, &opened, reference, &record, err);
     if (rc == FIRN_OK) {
         rc = stream(ws, &opened, &record, path, write, ctx, out, err);
     }
-    return firn_ws_opened_close(ws, &opened, rc, err);
+    return fi_ws_opened_close(ws, &opened, rc, err);
 }

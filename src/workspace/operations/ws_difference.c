@@ -34,10 +34,10 @@ struct difference {
     firn_workspace_diff_result *result;
     int (*visit)(void *ctx, const firn_workspace_difference *difference);
     void *ctx;
-    struct firn_ws_compare *scanned;    /* the side that is the disk; NULL: there is none */
-    bool may_miss;                      /* a requested path need be on neither side */
-    struct firn_difference_lines lines; /* made by the first comparison */
-    struct firn_difference_renames renames;
+    struct fi_ws_compare *scanned;    /* the side that is the disk; NULL: there is none */
+    bool may_miss;                    /* a requested path need be on neither side */
+    struct fi_difference_lines lines; /* made by the first comparison */
+    struct fi_difference_renames renames;
     uint64_t lines_bytes_left; /* so much content may still be compared line by line */
     int64_t progress_due_ns;
     uint64_t files_done;
@@ -63,109 +63,108 @@ progress(struct difference *difference, firn_error *err)
     if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }
-    int64_t now = firn_os_monotonic_ns(difference->ws->os);
+    int64_t now = fi_os_monotonic_ns(difference->ws->os);
     if (now < difference->progress_due_ns) {
         return FIRN_OK;
     }
     difference->progress_due_ns = now + PROGRESS_INTERVAL_NS;
     firn_progress state = {.phase = "compare", .files_done = difference->files_done};
-    int rc = firn_os_callback_progress(callbacks, &state);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "stopped by the caller");
+    int rc = fi_os_callback_progress(callbacks, &state);
+    return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, FIRN_CANCELLED, "stopped by the caller");
 }
 
 static void
-count(firn_workspace_diff_result *result, const struct firn_difference_walk_change *change)
+count(firn_workspace_diff_result *result, const struct fi_difference_walk_change *change)
 {
-    enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
-    DCHECK(kind != FIRN_DIFFERENCE_WALK_SAME);
-    result->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
-    bool is_times_only = firn_difference_walk_is_times_only(change);
-    result->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED && !is_times_only;
+    enum fi_difference_walk_kind kind = fi_difference_walk_of_file(change);
+    DCHECK(kind != FI_DIFFERENCE_WALK_SAME);
+    result->added += kind == FI_DIFFERENCE_WALK_ADDED;
+    bool is_times_only = fi_difference_walk_is_times_only(change);
+    result->changed += kind == FI_DIFFERENCE_WALK_CHANGED && !is_times_only;
     result->times_only += is_times_only;
-    result->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
+    result->removed += kind == FI_DIFFERENCE_WALK_REMOVED;
 }
 
 /* Reports a change that is half of a rename, at the new path. *out_is_told is true for the other
  * half too, which is not reported by itself. */
 static int
-tell_rename(struct difference *difference, const struct firn_difference_walk_change *change,
+tell_rename(struct difference *difference, const struct fi_difference_walk_change *change,
             bool *out_is_told, firn_error *err)
 {
-    const struct firn_tree_entry *gone;
+    const struct fi_tree_entry *gone;
     firn_slice path;
-    *out_is_told = firn_difference_renames_find(&difference->renames, change, &gone, &path);
-    if (!*out_is_told || change->kind == FIRN_DIFFERENCE_WALK_REMOVED) {
+    *out_is_told = fi_difference_renames_find(&difference->renames, change, &gone, &path);
+    if (!*out_is_told || change->kind == FI_DIFFERENCE_WALK_REMOVED) {
         return FIRN_OK;
     }
-    DCHECK(change->kind == FIRN_DIFFERENCE_WALK_ADDED &&
-           firn_hash_equal(&gone->hash, &change->after->hash));
+    DCHECK(change->kind == FI_DIFFERENCE_WALK_ADDED &&
+           fi_hash_equal(&gone->hash, &change->after->hash));
     firn_workspace_entry before;
     firn_workspace_entry after;
-    firn_difference_walk_to_info(path, gone, &before);
-    firn_difference_walk_to_info(change->path, change->after, &after);
+    fi_difference_walk_to_info(path, gone, &before);
+    fi_difference_walk_to_info(change->path, change->after, &after);
     const firn_workspace_difference told = {
         .change = {.kind = FIRN_CHANGE_RENAMED,
                    .before = &before,
                    .after = &after,
-                   .what = firn_difference_walk_what(gone, change->after)}};
+                   .what = fi_difference_walk_what(gone, change->after)}};
     difference->result->renamed++;
     difference->files_done++;
     if (difference->visit == NULL) {
         return FIRN_OK;
     }
-    return firn_error_stopped(err, difference->visit(difference->ctx, &told));
+    return fi_error_stopped(err, difference->visit(difference->ctx, &told));
 }
 
 /* Whether a change is none, because rules exclude what is on the disk. */
 static int
-is_left_alone(struct difference *difference, const struct firn_difference_walk_change *change,
+is_left_alone(struct difference *difference, const struct fi_difference_walk_change *change,
               bool *out, firn_error *err)
 {
     *out = false;
     return difference->scanned == NULL
                ? FIRN_OK
-               : firn_ws_compare_is_left_alone(difference->scanned, change, out, err);
+               : fi_ws_compare_is_left_alone(difference->scanned, change, out, err);
 }
 
 static int
-collect_rename(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+collect_rename(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct difference *difference = ctx;
     bool is_none = false;
     int rc = progress(difference, err);
     rc = rc == FIRN_OK ? is_left_alone(difference, change, &is_none, err) : rc;
-    return rc == FIRN_OK && !is_none
-               ? firn_difference_renames_add(&difference->renames, change, err)
-               : rc;
+    return rc == FIRN_OK && !is_none ? fi_difference_renames_add(&difference->renames, change, err)
+                                     : rc;
 }
 
 /* Whether the contents of the two sides of a change are not too much; takes them from what is
  * left. */
 static bool
-has_budget(struct difference *difference, const struct firn_difference_walk_change *change)
+has_budget(struct difference *difference, const struct fi_difference_walk_change *change)
 {
-    DCHECK(change->kind != FIRN_DIFFERENCE_WALK_SAME);
+    DCHECK(change->kind != FI_DIFFERENCE_WALK_SAME);
     uint64_t bytes = 0;
-    const struct firn_tree_entry *before = change->before;
-    const struct firn_tree_entry *after = change->after;
-    if (before != NULL && after != NULL && firn_hash_equal(&before->hash, &after->hash)) {
+    const struct fi_tree_entry *before = change->before;
+    const struct fi_tree_entry *after = change->after;
+    if (before != NULL && after != NULL && fi_hash_equal(&before->hash, &after->hash)) {
         return true;
     }
-    bytes += before != NULL && before->kind == FIRN_TREE_FILE ? before->size : 0;
+    bytes += before != NULL && before->kind == FI_TREE_FILE ? before->size : 0;
     bool fits = bytes <= difference->lines_bytes_left;
     difference->lines_bytes_left -= fits ? bytes : 0;
-    bytes = after != NULL && after->kind == FIRN_TREE_FILE ? after->size : 0;
+    bytes = after != NULL && after->kind == FI_TREE_FILE ? after->size : 0;
     fits = fits && bytes <= difference->lines_bytes_left;
     difference->lines_bytes_left -= fits ? bytes : 0;
     return fits;
 }
 
 static int
-tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+tell_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct difference *difference = ctx;
     firn_workspace_diff_result *result = difference->result;
-    if (change->kind == FIRN_DIFFERENCE_WALK_SAME || firn_difference_walk_is_dir_time(change) ||
+    if (change->kind == FI_DIFFERENCE_WALK_SAME || fi_difference_walk_is_dir_time(change) ||
         change->path.size == 0) {
         return FIRN_OK;
     }
@@ -174,31 +173,31 @@ tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     firn_workspace_entry after;
     int rc;
     bool is_told;
-    FIRN_TRY(progress(difference, err));
-    FIRN_TRY(is_left_alone(difference, change, &is_told, err));
+    FI_TRY(progress(difference, err));
+    FI_TRY(is_left_alone(difference, change, &is_told, err));
     if (is_told) {
-        rc = firn_ws_compare_tell_left_alone(difference->scanned, change->path, err);
+        rc = fi_ws_compare_tell_left_alone(difference->scanned, change->path, err);
         goto out;
     }
-    FIRN_TRY(tell_rename(difference, change, &is_told, err));
+    FI_TRY(tell_rename(difference, change, &is_told, err));
     if (is_told) {
         goto out;
     }
     count(result, change);
     difference->files_done++;
-    if (difference->options->without_times && firn_difference_walk_is_times_only(change)) {
+    if (difference->options->without_times && fi_difference_walk_is_times_only(change)) {
         goto out;
     }
     if (difference->options->with_lines && !has_budget(difference, change)) {
         told.lines = FIRN_LINES_TOO_LARGE;
     } else if (difference->options->with_lines) {
-        FIRN_TRY(firn_difference_lines_compare(&difference->lines, change, &told, err));
+        FI_TRY(fi_difference_lines_compare(&difference->lines, change, &told, err));
         result->lines_added += told.lines_added;
         result->lines_removed += told.lines_removed;
     }
     if (difference->visit != NULL) {
-        firn_difference_walk_to_change(change, &before, &after, &told.change);
-        rc = firn_error_stopped(err, difference->visit(difference->ctx, &told));
+        fi_difference_walk_to_change(change, &before, &after, &told.change);
+        rc = fi_error_stopped(err, difference->visit(difference->ctx, &told));
     }
 out:
     return rc;
@@ -207,25 +206,25 @@ out:
 /* ---- paths without a difference ---- */
 
 static int
-find_in(const struct firn_difference_walk_side *side, firn_slice path, bool *out, firn_error *err)
+find_in(const struct fi_difference_walk_side *side, firn_slice path, bool *out, firn_error *err)
 {
     if (side->root == NULL) {
         *out = false;
         return FIRN_OK;
     }
-    struct firn_tree_lookup lookup;
-    const struct firn_tree_entry *entry;
-    firn_tree_lookup_init(&lookup, side->source, &side->root->hash);
-    int rc = firn_tree_lookup_find(&lookup, path, &entry, err);
+    struct fi_tree_lookup lookup;
+    const struct fi_tree_entry *entry;
+    fi_tree_lookup_init(&lookup, side->source, &side->root->hash);
+    int rc = fi_tree_lookup_find(&lookup, path, &entry, err);
     *out = rc == FIRN_OK && entry != NULL;
-    firn_tree_lookup_deinit(&lookup);
+    fi_tree_lookup_deinit(&lookup);
     return rc;
 }
 
 /* Checks that every requested path is on at least one side (I1). */
 static int
-check_paths(const struct firn_tree_filter *filter, const struct firn_difference_walk_side *before,
-            const struct firn_difference_walk_side *after, bool after_is_disk, firn_error *err)
+check_paths(const struct fi_tree_filter *filter, const struct fi_difference_walk_side *before,
+            const struct fi_difference_walk_side *after, bool after_is_disk, firn_error *err)
 {
     for (size_t i = 0; i < filter->count; i++) {
         firn_slice path = filter->paths[i];
@@ -239,11 +238,11 @@ check_paths(const struct firn_tree_filter *filter, const struct firn_difference_
             return rc;
         }
         if (!is_found) {
-            return firn_error_set(err, FIRN_NOT_FOUND, "'%.*s' is %s",
-                                  (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
-                                  after_is_disk ? "neither in the workspace nor in the checkpoint"
-                                  : before->root == NULL ? "not in the checkpoint"
-                                                         : "in neither of the checkpoints");
+            return fi_error_set(err, FIRN_NOT_FOUND, "'%.*s' is %s",
+                                (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
+                                after_is_disk ? "neither in the workspace nor in the checkpoint"
+                                : before->root == NULL ? "not in the checkpoint"
+                                                       : "in neither of the checkpoints");
         }
     }
     return FIRN_OK;
@@ -252,98 +251,95 @@ check_paths(const struct firn_tree_filter *filter, const struct firn_difference_
 /* ---- the two sides ---- */
 
 static int
-compare(struct difference *difference, struct firn_ws_opened *opened,
-        const struct firn_difference_walk_side *before,
-        const struct firn_difference_walk_side *after, firn_error *err)
+compare(struct difference *difference, struct fi_ws_opened *opened,
+        const struct fi_difference_walk_side *before, const struct fi_difference_walk_side *after,
+        firn_error *err)
 {
     const firn_workspace_diff_options *options = difference->options;
-    struct firn_tree_filter filter = {0};
+    struct fi_tree_filter filter = {0};
     bool is_disk = reads_disk(options);
     int rc;
-    FIRN_TRY(firn_tree_filter_init(&filter, options->paths, options->path_count, err));
+    FI_TRY(fi_tree_filter_init(&filter, options->paths, options->path_count, err));
     if (options->with_lines && difference->lines.scratch == NULL) {
-        FIRN_TRY(firn_difference_lines_init(&difference->lines, opened->objects,
-                                            is_disk ? opened->root : NULL, &options->callbacks,
-                                            err));
+        FI_TRY(fi_difference_lines_init(&difference->lines, opened->objects,
+                                        is_disk ? opened->root : NULL, &options->callbacks, err));
         difference->lines.algorithm = options->algorithm;
     }
-    struct firn_difference_walk_options diff_options = {.filter =
-                                                            filter.count > 0 ? &filter : NULL};
+    struct fi_difference_walk_options diff_options = {.filter = filter.count > 0 ? &filter : NULL};
     if (options->find_renames) {
         DCHECK(difference->renames.count == 0);
-        FIRN_TRY(
-            firn_difference_walk(before, after, &diff_options, collect_rename, difference, err));
-        FIRN_TRY(firn_difference_renames_match(&difference->renames, err));
+        FI_TRY(fi_difference_walk(before, after, &diff_options, collect_rename, difference, err));
+        FI_TRY(fi_difference_renames_match(&difference->renames, err));
     }
-    FIRN_TRY(firn_difference_walk(before, after, &diff_options, tell_change, difference, err));
+    FI_TRY(fi_difference_walk(before, after, &diff_options, tell_change, difference, err));
     rc = difference->may_miss ? FIRN_OK : check_paths(&filter, before, after, is_disk, err);
 out:
-    firn_tree_filter_deinit(&filter);
+    fi_tree_filter_deinit(&filter);
     return rc;
 }
 
 static int
-compare_with_disk(struct difference *difference, struct firn_ws_opened *opened,
-                  const struct firn_catalog_record *before, firn_error *err)
+compare_with_disk(struct difference *difference, struct fi_ws_opened *opened,
+                  const struct fi_catalog_record *before, firn_error *err)
 {
     const firn_workspace_diff_options *options = difference->options;
-    struct firn_ws_compare scanned;
-    const struct firn_ws_compare_options given = {
+    struct fi_ws_compare scanned;
+    const struct fi_ws_compare_options given = {
         options->threads,
         {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
         &options->callbacks};
-    int rc = firn_ws_compare_init(&scanned, difference->ws, opened, before, &given, err);
+    int rc = fi_ws_compare_init(&scanned, difference->ws, opened, before, &given, err);
     if (rc == FIRN_OK) {
         difference->result->skipped = scanned.scan.skipped;
         difference->scanned = &scanned;
         rc = compare(difference, opened, &scanned.checkpoint_side, &scanned.disk_side, err);
     }
     difference->scanned = NULL;
-    firn_ws_compare_deinit(&scanned);
+    fi_ws_compare_deinit(&scanned);
     return rc;
 }
 
 static int
-compare_stored(struct difference *difference, struct firn_ws_opened *opened,
-               const struct firn_catalog_record *before, const struct firn_catalog_record *after,
+compare_stored(struct difference *difference, struct fi_ws_opened *opened,
+               const struct fi_catalog_record *before, const struct fi_catalog_record *after,
                firn_error *err)
 {
-    const struct firn_tree_source *trees = firn_objects_trees(opened->objects);
-    struct firn_difference_walk_side before_side = {.source = trees,
-                                                    .root = before != NULL ? &before->root : NULL};
-    struct firn_difference_walk_side after_side = {.source = trees, .root = &after->root};
+    const struct fi_tree_source *trees = fi_objects_trees(opened->objects);
+    struct fi_difference_walk_side before_side = {.source = trees,
+                                                  .root = before != NULL ? &before->root : NULL};
+    struct fi_difference_walk_side after_side = {.source = trees, .root = &after->root};
     return compare(difference, opened, &before_side, &after_side, err);
 }
 
 struct sides {
-    struct firn_buf before_bytes;
-    struct firn_buf after_bytes;
-    struct firn_catalog_record before;
-    struct firn_catalog_record after;
+    struct fi_buf before_bytes;
+    struct fi_buf after_bytes;
+    struct fi_catalog_record before;
+    struct fi_catalog_record after;
 };
 
 /* Compares a checkpoint with the one before it, or, if there is none or nothing is asked for, with
  * an empty tree. */
 static int
-compare_with_previous(struct difference *difference, struct firn_ws_opened *opened,
+compare_with_previous(struct difference *difference, struct fi_ws_opened *opened,
                       struct sides *sides, firn_error *err)
 {
     struct firn_ws *ws = difference->ws;
     firn_workspace_diff_result *result = difference->result;
     const char *after = difference->options->after;
-    FIRN_TRY_RETURN(firn_ws_find_own(ws, opened, after == NULL ? "latest" : after,
-                                     &sides->after_bytes, &sides->after, err));
+    FI_TRY_RETURN(fi_ws_find_own(ws, opened, after == NULL ? "latest" : after, &sides->after_bytes,
+                                 &sides->after, err));
     int rc = difference->options->against_nothing
                  ? FIRN_NOT_FOUND
-                 : firn_ws_find_previous(ws, opened, &sides->after, &sides->before_bytes,
-                                         &sides->before, err);
+                 : fi_ws_find_previous(ws, opened, &sides->after, &sides->before_bytes,
+                                       &sides->before, err);
     bool has_before = rc == FIRN_OK;
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    FIRN_TRY_RETURN(firn_ws_given_checkpoint(ws, &sides->after, &result->after, err));
+    FI_TRY_RETURN(fi_ws_given_checkpoint(ws, &sides->after, &result->after, err));
     if (has_before) {
-        FIRN_TRY_RETURN(firn_ws_given_checkpoint(ws, &sides->before, &result->before, err));
+        FI_TRY_RETURN(fi_ws_given_checkpoint(ws, &sides->before, &result->before, err));
     }
     return compare_stored(difference, opened, has_before ? &sides->before : NULL, &sides->after,
                           err);
@@ -351,31 +347,30 @@ compare_with_previous(struct difference *difference, struct firn_ws_opened *open
 
 /* Compares a checkpoint with another, or with the disk. */
 static int
-compare_with_given(struct difference *difference, struct firn_ws_opened *opened,
-                   struct sides *sides, firn_error *err)
+compare_with_given(struct difference *difference, struct fi_ws_opened *opened, struct sides *sides,
+                   firn_error *err)
 {
     struct firn_ws *ws = difference->ws;
     const firn_workspace_diff_options *options = difference->options;
     firn_workspace_diff_result *result = difference->result;
-    FIRN_TRY_RETURN(firn_ws_find_own(ws, opened,
-                                     options->before == NULL ? "latest" : options->before,
-                                     &sides->before_bytes, &sides->before, err));
-    FIRN_TRY_RETURN(firn_ws_given_checkpoint(ws, &sides->before, &result->before, err));
+    FI_TRY_RETURN(fi_ws_find_own(ws, opened, options->before == NULL ? "latest" : options->before,
+                                 &sides->before_bytes, &sides->before, err));
+    FI_TRY_RETURN(fi_ws_given_checkpoint(ws, &sides->before, &result->before, err));
     if (options->after == NULL) {
-        FIRN_TRY_RETURN(compare_with_disk(difference, opened, &sides->before, err));
+        FI_TRY_RETURN(compare_with_disk(difference, opened, &sides->before, err));
     } else {
-        FIRN_TRY_RETURN(
-            firn_ws_find_own(ws, opened, options->after, &sides->after_bytes, &sides->after, err));
-        FIRN_TRY_RETURN(firn_ws_given_checkpoint(ws, &sides->after, &result->after, err));
-        FIRN_TRY_RETURN(compare_stored(difference, opened, &sides->before, &sides->after, err));
+        FI_TRY_RETURN(
+            fi_ws_find_own(ws, opened, options->after, &sides->after_bytes, &sides->after, err));
+        FI_TRY_RETURN(fi_ws_given_checkpoint(ws, &sides->after, &result->after, err));
+        FI_TRY_RETURN(compare_stored(difference, opened, &sides->before, &sides->after, err));
     }
     return FIRN_OK;
 }
 
 int
-firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *options,
-                   int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
-                   firn_workspace_diff_result *out, firn_error *err)
+fi_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *options,
+                 int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
+                 firn_workspace_diff_result *out, firn_error *err)
 {
     *out = (firn_workspace_diff_result)FIRN_WORKSPACE_DIFF_RESULT_INIT;
     struct difference difference = {.ws = ws,
@@ -384,25 +379,25 @@ firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *option
                                     .visit = visit,
                                     .ctx = ctx,
                                     .lines_bytes_left = UINT64_MAX};
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     /* Two checkpoints are compared without a look at the tree. */
-    int rc = reads_disk(options) ? firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err)
-                                 : firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
+    int rc = reads_disk(options) ? fi_ws_opened_open(ws, FI_WS_READ, &opened, err)
+                                 : fi_ws_opened_open_store(ws, FI_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     struct sides sides = {.before_bytes = {0}};
-    firn_difference_renames_init(&difference.renames);
+    fi_difference_renames_init(&difference.renames);
     rc = has_no_before(options) ? compare_with_previous(&difference, &opened, &sides, err)
                                 : compare_with_given(&difference, &opened, &sides, err);
     if (rc != FIRN_OK) {
         *out = (firn_workspace_diff_result)FIRN_WORKSPACE_DIFF_RESULT_INIT;
     }
-    firn_difference_renames_deinit(&difference.renames);
-    firn_difference_lines_deinit(&difference.lines);
-    firn_buf_deinit(&sides.before_bytes);
-    firn_buf_deinit(&sides.after_bytes);
-    return firn_ws_opened_close(ws, &opened, rc, err);
+    fi_difference_renames_deinit(&difference.renames);
+    fi_difference_lines_deinit(&difference.lines);
+    fi_buf_deinit(&sides.before_bytes);
+    fi_buf_deinit(&sides.after_bytes);
+    return fi_ws_opened_close(ws, &opened, rc, err);
 }
 
 /* ---- the history ----
@@ -411,7 +406,7 @@ firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *option
  * the first results come at once. */
 
 struct history {
-    struct firn_ws_opened *opened;
+    struct fi_ws_opened *opened;
     const firn_workspace_log_options *given;
     firn_workspace_diff_options options; /* of one comparison */
     struct difference difference;
@@ -423,34 +418,33 @@ struct history {
 enum { ENOUGH = 1 }; /* ends a walk; no error code of firn is positive */
 
 static int
-keep_ordinary(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
-              firn_error *err)
+keep_ordinary(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
     if (record->is_safety) {
         return FIRN_OK;
     }
-    int rc = firn_buf_append_slice(ctx, bytes);
-    return rc == FIRN_OK ? ENOUGH : firn_error_no_memory(err, "a checkpoint's record");
+    int rc = fi_buf_append_slice(ctx, bytes);
+    return rc == FIRN_OK ? ENOUGH : fi_error_no_memory(err, "a checkpoint's record");
 }
 
 static int
-compare_record(struct history *history, const struct firn_catalog_record *after,
+compare_record(struct history *history, const struct fi_catalog_record *after,
                firn_workspace_checkpoint *after_checkpoint, firn_error *err)
 {
-    struct firn_buf bytes = {0};
-    struct firn_catalog_record before;
+    struct fi_buf bytes = {0};
+    struct fi_catalog_record before;
     firn_workspace_checkpoint before_checkpoint;
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     struct difference *difference = &history->difference;
     DCHECK(after->order > history->last && !history->options.against_nothing);
-    int rc = firn_catalog_list_before(history->opened->catalog, history->opened->workspace.number,
-                                      after->order, keep_ordinary, &bytes, err);
+    int rc = fi_catalog_list_before(history->opened->catalog, history->opened->workspace.number,
+                                    after->order, keep_ordinary, &bytes, err);
     bool has_before = rc == ENOUGH;
-    FIRN_TRY(has_before ? firn_catalog_record_decode(firn_buf_slice(&bytes), &before, err) : rc);
+    FI_TRY(has_before ? fi_catalog_record_decode(fi_buf_slice(&bytes), &before, err) : rc);
     result.after = after_checkpoint;
     if (has_before) {
         DCHECK(before.order < after->order);
-        firn_catalog_record_to_checkpoint(&before, &before_checkpoint);
+        fi_catalog_record_to_checkpoint(&before, &before_checkpoint);
         result.before = &before_checkpoint;
     }
     history->options.paths = history->given->paths;
@@ -460,19 +454,19 @@ compare_record(struct history *history, const struct firn_catalog_record *after,
     if (difference->lines_bytes_left == 0) {
         difference->lines_bytes_left = UINT64_MAX;
     }
-    firn_difference_renames_init(&difference->renames);
+    fi_difference_renames_init(&difference->renames);
     rc = compare_stored(difference, history->opened, has_before ? &before : NULL, after, err);
-    firn_difference_renames_deinit(&difference->renames);
+    fi_difference_renames_deinit(&difference->renames);
     if (rc == FIRN_OK) {
-        rc = firn_error_stopped(err, history->visit(history->ctx, &result));
+        rc = fi_error_stopped(err, history->visit(history->ctx, &result));
     }
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 static int
-visit_record(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+visit_record(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
     (void)bytes;
     struct history *history = ctx;
@@ -485,11 +479,11 @@ visit_record(void *ctx, firn_slice bytes, const struct firn_catalog_record *reco
     }
     DCHECK(history->opened->workspace.number != 0);
     firn_workspace_checkpoint checkpoint;
-    firn_catalog_record_to_checkpoint(record, &checkpoint);
+    fi_catalog_record_to_checkpoint(record, &checkpoint);
     bool is_compared = true;
     int rc = FIRN_OK;
     if (given->on_checkpoint != NULL) {
-        rc = firn_error_stopped(err, given->on_checkpoint(history->ctx, &checkpoint, &is_compared));
+        rc = fi_error_stopped(err, given->on_checkpoint(history->ctx, &checkpoint, &is_compared));
     }
     if (rc == FIRN_OK && is_compared) {
         rc = compare_record(history, record, &checkpoint, err);
@@ -498,19 +492,19 @@ visit_record(void *ctx, firn_slice bytes, const struct firn_catalog_record *reco
 }
 
 int
-firn_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *options,
-                       int (*visit)(void *ctx, const firn_workspace_diff_result *result), void *ctx,
-                       firn_error *err)
+fi_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *options,
+                     int (*visit)(void *ctx, const firn_workspace_diff_result *result), void *ctx,
+                     firn_error *err)
 {
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     struct history history = {.opened = &opened,
                               .given = options,
                               .options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT,
                               .visit = visit,
                               .ctx = ctx};
-    struct firn_catalog_record record;
+    struct fi_catalog_record record;
     uint64_t first = UINT64_MAX;
-    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
+    int rc = fi_ws_opened_open_store(ws, FI_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -526,19 +520,19 @@ firn_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *opt
                                              .ctx = ctx,
                                              .may_miss = true};
     if (options->after != NULL) {
-        FIRN_TRY(firn_ws_find_record(ws, &opened, options->after, &record, err));
+        FI_TRY(fi_ws_find_record(ws, &opened, options->after, &record, err));
         first = record.order + 1;
     }
     if (options->before != NULL) {
-        FIRN_TRY(firn_ws_find_record(ws, &opened, options->before, &record, err));
+        FI_TRY(fi_ws_find_record(ws, &opened, options->before, &record, err));
         history.last = record.order;
     }
     if (opened.workspace.number != 0) {
-        rc = firn_catalog_list_before(opened.catalog, opened.workspace.number, first, visit_record,
-                                      &history, err);
+        rc = fi_catalog_list_before(opened.catalog, opened.workspace.number, first, visit_record,
+                                    &history, err);
         rc = rc == ENOUGH ? FIRN_OK : rc;
     }
 out:
-    firn_difference_lines_deinit(&history.difference.lines);
-    return firn_ws_opened_close(ws, &opened, rc, err);
+    fi_difference_lines_deinit(&history.difference.lines);
+    return fi_ws_opened_close(ws, &opened, rc, err);
 }

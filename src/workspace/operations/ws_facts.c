@@ -20,10 +20,10 @@
 #include "threads/os_callback.h"
 
 struct taking {
-    struct firn_ws_restoring *restoring;
-    struct firn_catalog_facts facts;
+    struct fi_ws_restoring *restoring;
+    struct fi_catalog_facts facts;
     struct firn_db_batch *batch;
-    struct firn_buf value;
+    struct fi_buf value;
     int64_t now_ns; /* of all that is deleted: it is one deletion */
     uint64_t changed;
     uint64_t left;
@@ -36,22 +36,22 @@ enum being { BEING_GONE, BEING_ALIVE, BEING_DELETED };
 /* Whether the checkpoint with an order and an id exists, or can be brought back. *out_number: its
  * number, unless it is gone. bytes is overwritten. */
 static int
-look_up(struct firn_ws_opened *opened, uint64_t order, const uint8_t *id, struct firn_buf *bytes,
+look_up(struct fi_ws_opened *opened, uint64_t order, const uint8_t *id, struct fi_buf *bytes,
         enum being *out, uint64_t *out_number, firn_error *err)
 {
     const uint32_t number = opened->workspace.number;
-    struct firn_catalog_deleted deleted;
-    struct firn_catalog_record record;
+    struct fi_catalog_deleted deleted;
+    struct fi_catalog_record record;
     firn_error cause;
     *out = BEING_ALIVE;
-    int rc = firn_catalog_get(opened->catalog, number, order, bytes, &record, &cause);
+    int rc = fi_catalog_get(opened->catalog, number, order, bytes, &record, &cause);
     if (rc == FIRN_NOT_FOUND) {
         *out = BEING_DELETED;
-        rc = firn_catalog_deleted_find(opened->catalog, number, order, bytes, &deleted, &cause);
+        rc = fi_catalog_deleted_find(opened->catalog, number, order, bytes, &deleted, &cause);
         record = deleted.record;
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-        firn_error_copy(err, &cause);
+        fi_error_copy(err, &cause);
         return rc;
     }
     if (rc == FIRN_NOT_FOUND || memcmp(record.id, id, sizeof record.id) != 0) {
@@ -66,9 +66,9 @@ look_up(struct firn_ws_opened *opened, uint64_t order, const uint8_t *id, struct
 static bool
 is_same(firn_slice a, firn_slice b)
 {
-    enum { SIZE = 1 + FIRN_CATALOG_RECORD_ID_SIZE }; /* format and id */
+    enum { SIZE = 1 + FI_CATALOG_RECORD_ID_SIZE }; /* format and id */
     bool has_ids = a.size >= SIZE && b.size >= SIZE;
-    return has_ids ? memcmp(a.data, b.data, SIZE) == 0 : firn_slice_equal(a, b);
+    return has_ids ? memcmp(a.data, b.data, SIZE) == 0 : fi_slice_equal(a, b);
 }
 
 /* The checkpoint that a value of a tag or a pin is about. */
@@ -76,15 +76,15 @@ static bool
 read_subject(firn_workspace_step_kind kind, firn_slice name, firn_slice value, uint64_t *out_order,
              uint8_t *out_id)
 {
-    struct firn_catalog_tags_tag tag;
+    struct fi_catalog_tags_tag tag;
     const uint8_t *id;
-    if (kind == FIRN_STEP_TAG && firn_catalog_tags_decode(value, &tag, NULL) == FIRN_OK) {
+    if (kind == FIRN_STEP_TAG && fi_catalog_tags_decode(value, &tag, NULL) == FIRN_OK) {
         *out_order = tag.order;
         memcpy(out_id, tag.id, sizeof tag.id);
         return true;
     }
-    if (kind != FIRN_STEP_TAG && firn_catalog_facts_read_name(name, out_order, &id)) {
-        memcpy(out_id, id, FIRN_CATALOG_RECORD_ID_SIZE);
+    if (kind != FIRN_STEP_TAG && fi_catalog_facts_read_name(name, out_order, &id)) {
+        memcpy(out_id, id, FI_CATALOG_RECORD_ID_SIZE);
         return true;
     }
     return false;
@@ -99,32 +99,31 @@ leave(struct taking *taking, firn_slice name, const char *why)
     const uint8_t *id;
     taking->left++;
     if (callbacks->on_notice != NULL) {
-        if (taking->facts.kind != FIRN_STEP_TAG &&
-            firn_catalog_facts_read_name(name, &order, &id)) {
-            firn_catalog_record_id_text(id, text);
+        if (taking->facts.kind != FIRN_STEP_TAG && fi_catalog_facts_read_name(name, &order, &id)) {
+            fi_catalog_record_id_text(id, text);
             name = firn_bytes(text, FIRN_CHECKPOINT_ID_SHORT);
         }
         firn_notice notice = {.kind = FIRN_NOTICE_NOT_RESTORED, .path = name, .text = why};
-        firn_os_callback_notice(callbacks, &notice);
+        fi_os_callback_notice(callbacks, &notice);
     }
 }
 
 static int
-take_value(struct taking *taking, const struct firn_catalog_facts_change *change, firn_slice from,
+take_value(struct taking *taking, const struct fi_catalog_facts_change *change, firn_slice from,
            firn_slice to, firn_error *err)
 {
-    struct firn_ws_opened *opened = taking->restoring->opened;
-    struct firn_catalog_facts *facts = &taking->facts;
-    uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE];
+    struct fi_ws_opened *opened = taking->restoring->opened;
+    struct fi_catalog_facts *facts = &taking->facts;
+    uint8_t id[FI_CATALOG_RECORD_ID_SIZE];
     enum being being = BEING_ALIVE;
     uint64_t order;
     int rc;
-    FIRN_TRY(firn_catalog_facts_value(opened->catalog, opened->workspace.number, facts->kind,
-                                      change->name, &taking->value, err));
-    if (is_same(firn_buf_slice(&taking->value), to)) {
+    FI_TRY(fi_catalog_facts_value(opened->catalog, opened->workspace.number, facts->kind,
+                                  change->name, &taking->value, err));
+    if (is_same(fi_buf_slice(&taking->value), to)) {
         goto out;
     }
-    if (!is_same(firn_buf_slice(&taking->value), from)) { /* (I2) */
+    if (!is_same(fi_buf_slice(&taking->value), from)) { /* (I2) */
         leave(taking, change->name,
               facts->kind == FIRN_STEP_TAG ? "this tag was changed since by something else"
                                            : "the pin of this checkpoint was changed since");
@@ -133,7 +132,7 @@ take_value(struct taking *taking, const struct firn_catalog_facts_change *change
     if (to.size > 0) {
         being = BEING_GONE;
         if (read_subject(facts->kind, change->name, to, &order, id)) {
-            FIRN_TRY(look_up(opened, order, id, &taking->value, &being, &order, err));
+            FI_TRY(look_up(opened, order, id, &taking->value, &being, &order, err));
         }
     }
     if (being != BEING_ALIVE) {
@@ -143,59 +142,58 @@ take_value(struct taking *taking, const struct firn_catalog_facts_change *change
         goto out;
     }
     taking->changed++;
-    rc = firn_catalog_facts_set(opened->catalog, taking->batch, opened->workspace.number, facts,
-                                change->name, to, err);
+    rc = fi_catalog_facts_set(opened->catalog, taking->batch, opened->workspace.number, facts,
+                              change->name, to, err);
 out:
     return rc;
 }
 
 /* Deletes a checkpoint again, unless it may not be deleted now. */
 static int
-delete_again(struct taking *taking, const struct firn_catalog_facts_change *change, uint64_t order,
+delete_again(struct taking *taking, const struct fi_catalog_facts_change *change, uint64_t order,
              firn_error *err)
 {
-    struct firn_ws_opened *opened = taking->restoring->opened;
-    struct firn_catalog_record record;
+    struct fi_ws_opened *opened = taking->restoring->opened;
+    struct fi_catalog_record record;
     bool is_kept;
     int rc;
-    FIRN_TRY(firn_catalog_get(opened->catalog, opened->workspace.number, order, &taking->value,
-                              &record, err));
-    FIRN_TRY(
-        firn_catalog_pins_has(opened->catalog, opened->workspace.number, &record, &is_kept, err));
+    FI_TRY(fi_catalog_get(opened->catalog, opened->workspace.number, order, &taking->value, &record,
+                          err));
+    FI_TRY(fi_catalog_pins_has(opened->catalog, opened->workspace.number, &record, &is_kept, err));
     if (is_kept) {
         leave(taking, change->name, "this checkpoint is pinned");
         goto out;
     }
     taking->changed++;
-    rc = firn_catalog_deleted_add(opened->catalog, taking->batch, opened->workspace.number, &record,
-                                  taking->now_ns, err);
+    rc = fi_catalog_deleted_add(opened->catalog, taking->batch, opened->workspace.number, &record,
+                                taking->now_ns, err);
 out:
     return rc;
 }
 
 static int
-take_deletion(struct taking *taking, const struct firn_catalog_facts_change *change,
+take_deletion(struct taking *taking, const struct fi_catalog_facts_change *change,
               bool is_to_be_deleted, firn_error *err)
 {
-    struct firn_ws_opened *opened = taking->restoring->opened;
-    struct firn_catalog_deleted deleted;
+    struct fi_ws_opened *opened = taking->restoring->opened;
+    struct fi_catalog_deleted deleted;
     enum being being = BEING_GONE;
     const uint8_t *id;
     uint64_t order;
     uint64_t number;
     int rc = FIRN_OK;
-    if (firn_catalog_facts_read_name(change->name, &order, &id)) {
-        FIRN_TRY(look_up(opened, order, id, &taking->value, &being, &number, err));
+    if (fi_catalog_facts_read_name(change->name, &order, &id)) {
+        FI_TRY(look_up(opened, order, id, &taking->value, &being, &number, err));
     }
     if (being == BEING_GONE) {
         leave(taking, change->name, "this checkpoint is gone for good");
     } else if (is_to_be_deleted && being == BEING_ALIVE) {
         rc = delete_again(taking, change, order, err);
     } else if (!is_to_be_deleted && being == BEING_DELETED) {
-        FIRN_TRY(firn_catalog_deleted_find(opened->catalog, opened->workspace.number, order,
-                                           &taking->value, &deleted, err));
+        FI_TRY(fi_catalog_deleted_find(opened->catalog, opened->workspace.number, order,
+                                       &taking->value, &deleted, err));
         taking->changed++;
-        rc = firn_catalog_deleted_bring_back(opened->catalog, taking->batch, &deleted, err);
+        rc = fi_catalog_deleted_bring_back(opened->catalog, taking->batch, &deleted, err);
     }
 out:
     return rc;
@@ -206,18 +204,18 @@ out:
 static int
 take_all(struct taking *taking, firn_error *err)
 {
-    struct firn_ws_restoring *restoring = taking->restoring;
-    struct firn_ws_opened *opened = restoring->opened;
-    const struct firn_catalog_line_state *step =
-        firn_catalog_line_at(&restoring->line, restoring->facts_at);
-    struct firn_catalog_facts_change change;
-    int rc = firn_catalog_facts_get(opened->catalog, opened->workspace.number, step->order,
-                                    &taking->facts, err);
+    struct fi_ws_restoring *restoring = taking->restoring;
+    struct fi_ws_opened *opened = restoring->opened;
+    const struct fi_catalog_line_state *step =
+        fi_catalog_line_at(&restoring->line, restoring->facts_at);
+    struct fi_catalog_facts_change change;
+    int rc = fi_catalog_facts_get(opened->catalog, opened->workspace.number, step->order,
+                                  &taking->facts, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* passed over */
     }
-    struct firn_reader changes = firn_catalog_facts_read(&taking->facts);
-    while (rc == FIRN_OK && firn_catalog_facts_next(&changes, &change)) {
+    struct fi_reader changes = fi_catalog_facts_read(&taking->facts);
+    while (rc == FIRN_OK && fi_catalog_facts_next(&changes, &change)) {
         firn_slice from = restoring->is_forward ? change.before : change.after;
         firn_slice to = restoring->is_forward ? change.after : change.before;
         rc = taking->facts.kind == FIRN_STEP_DELETE
@@ -229,38 +227,37 @@ take_all(struct taking *taking, firn_error *err)
 
 /* Where the line stands now: its state, or the last one before that was not deleted. */
 static int
-give_checkpoint(struct firn_ws_restoring *restoring, firn_error *err)
+give_checkpoint(struct fi_ws_restoring *restoring, firn_error *err)
 {
-    const struct firn_catalog_line *line = &restoring->line;
-    struct firn_ws_opened *opened = restoring->opened;
-    struct firn_catalog_record record;
-    struct firn_buf bytes = {0};
+    const struct fi_catalog_line *line = &restoring->line;
+    struct fi_ws_opened *opened = restoring->opened;
+    struct fi_catalog_record record;
+    struct fi_buf bytes = {0};
     int rc = FIRN_NOT_FOUND;
     for (size_t i = restoring->step_to + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
-        rc = firn_catalog_get(opened->catalog, opened->workspace.number,
-                              firn_catalog_line_at(line, i)->order, &bytes, &record, err);
+        rc = fi_catalog_get(opened->catalog, opened->workspace.number,
+                            fi_catalog_line_at(line, i)->order, &bytes, &record, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_ws_given_checkpoint(restoring->ws, &record, &restoring->result->checkpoint, err);
+        rc = fi_ws_given_checkpoint(restoring->ws, &record, &restoring->result->checkpoint, err);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 static int
 take(struct taking *taking, firn_error *err)
 {
-    struct firn_ws_restoring *restoring = taking->restoring;
+    struct fi_ws_restoring *restoring = taking->restoring;
     firn_workspace_restore_result *result = restoring->result;
-    FIRN_TRY_RETURN(firn_db_batch_create(&taking->batch, err));
-    FIRN_TRY_RETURN(take_all(taking, err));
-    FIRN_TRY_RETURN(firn_ws_steps_tell(restoring, err));
+    FI_TRY_RETURN(fi_db_batch_create(&taking->batch, err));
+    FI_TRY_RETURN(take_all(taking, err));
+    FI_TRY_RETURN(fi_ws_steps_tell(restoring, err));
     restoring->is_clean = true;
     restoring->is_idle = taking->changed + taking->left == 0;
     if (!restoring->is_idle && !restoring->options->dry_run) {
-        FIRN_TRY_RETURN(firn_ws_line_put_facts(restoring, taking->batch, err)); /* (I1) */
-        FIRN_TRY_RETURN(
-            firn_db_write(restoring->opened->db, taking->batch, FIRN_DURABILITY_FULL, err));
+        FI_TRY_RETURN(fi_ws_line_put_facts(restoring, taking->batch, err)); /* (I1) */
+        FI_TRY_RETURN(fi_db_write(restoring->opened->db, taking->batch, FIRN_DURABILITY_FULL, err));
     }
     result->not_restored = taking->left;
     result->unchanged = restoring->has_here ? restoring->here.files : 0;
@@ -268,16 +265,16 @@ take(struct taking *taking, firn_error *err)
 }
 
 int
-firn_ws_facts_take(struct firn_ws_restoring *restoring, bool *out_differs, firn_error *err)
+fi_ws_facts_take(struct fi_ws_restoring *restoring, bool *out_differs, firn_error *err)
 {
-    struct taking taking = {.restoring = restoring, .now_ns = firn_os_now_ns(restoring->ws->os)};
+    struct taking taking = {.restoring = restoring, .now_ns = fi_os_now_ns(restoring->ws->os)};
     const firn_callbacks quiet = {.on_progress = restoring->options->callbacks.on_progress,
                                   .ctx = restoring->options->callbacks.ctx};
     int rc = FIRN_OK;
     DCHECK(restoring->facts_at != 0 && !restoring->is_turn);
     *out_differs = false;
     if (restoring->has_here) {
-        FIRN_TRY(firn_ws_steps_look_at_disk(restoring, &quiet, out_differs, err));
+        FI_TRY(fi_ws_steps_look_at_disk(restoring, &quiet, out_differs, err));
     }
     if (*out_differs) {
         restoring->step_to = restoring->line.cursor;
@@ -286,23 +283,23 @@ firn_ws_facts_take(struct firn_ws_restoring *restoring, bool *out_differs, firn_
         rc = take(&taking, err);
     }
 out:
-    firn_db_batch_destroy(taking.batch);
-    firn_catalog_facts_deinit(&taking.facts);
-    firn_buf_deinit(&taking.value);
+    fi_db_batch_destroy(taking.batch);
+    fi_catalog_facts_deinit(&taking.facts);
+    fi_buf_deinit(&taking.value);
     return rc;
 }
 
 /* ---- making steps ---- */
 
 int
-firn_ws_facts_commit(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn_db_batch *batch,
-                     const struct firn_catalog_facts *facts, firn_error *err)
+fi_ws_facts_commit(struct firn_ws *ws, struct fi_ws_opened *opened, struct firn_db_batch *batch,
+                   const struct fi_catalog_facts *facts, firn_error *err)
 {
     int rc = FIRN_OK;
     if (facts->changes.size > 0) {
-        FIRN_TRY(firn_catalog_facts_put(opened->catalog, batch, firn_str(ws->place.catalog_root),
-                                        &opened->workspace, facts, firn_os_now_ns(ws->os), err));
-        rc = firn_db_write(opened->db, batch, FIRN_DURABILITY_FULL, err);
+        FI_TRY(fi_catalog_facts_put(opened->catalog, batch, firn_str(ws->place.catalog_root),
+                                    &opened->workspace, facts, fi_os_now_ns(ws->os), err));
+        rc = fi_db_write(opened->db, batch, FIRN_DURABILITY_FULL, err);
     }
 out:
     return rc;
@@ -311,27 +308,27 @@ out:
 /* ---- telling ---- */
 
 void
-firn_ws_facts_told_deinit(struct firn_ws_facts_told *told)
+fi_ws_facts_told_deinit(struct fi_ws_facts_told *told)
 {
-    firn_catalog_facts_deinit(&told->facts);
-    firn_buf_deinit(&told->list);
-    firn_buf_deinit(&told->texts);
+    fi_catalog_facts_deinit(&told->facts);
+    fi_buf_deinit(&told->list);
+    fi_buf_deinit(&told->texts);
 }
 
 /* Room for the texts of all changes at once, so that they stay where they are. */
 static int
-make_room(struct firn_ws_facts_told *told, firn_error *err)
+make_room(struct fi_ws_facts_told *told, firn_error *err)
 {
-    struct firn_reader changes = firn_catalog_facts_read(&told->facts);
-    struct firn_catalog_facts_change change;
+    struct fi_reader changes = fi_catalog_facts_read(&told->facts);
+    struct fi_catalog_facts_change change;
     const firn_workspace_fact fact = {.before_number = 0};
     static const char texts[2][FIRN_CHECKPOINT_ID_SIZE];
-    firn_buf_clear(&told->list);
-    firn_buf_clear(&told->texts);
-    while (firn_catalog_facts_next(&changes, &change)) {
-        if (firn_buf_append(&told->list, &fact, sizeof fact) != FIRN_OK ||
-            firn_buf_append(&told->texts, texts, sizeof texts) != FIRN_OK) {
-            return firn_error_no_memory(err, "the steps of an undo");
+    fi_buf_clear(&told->list);
+    fi_buf_clear(&told->texts);
+    while (fi_catalog_facts_next(&changes, &change)) {
+        if (fi_buf_append(&told->list, &fact, sizeof fact) != FIRN_OK ||
+            fi_buf_append(&told->texts, texts, sizeof texts) != FIRN_OK) {
+            return fi_error_no_memory(err, "the steps of an undo");
         }
     }
     return FIRN_OK;
@@ -340,48 +337,48 @@ make_room(struct firn_ws_facts_told *told, firn_error *err)
 /* One side of a change: the id in text, of the checkpoint that it is about, its number, and the
  * value. */
 static int
-tell_side(struct firn_ws_opened *opened, firn_workspace_step_kind kind,
-          const struct firn_catalog_facts_change *change, firn_slice value, char *text,
+tell_side(struct fi_ws_opened *opened, firn_workspace_step_kind kind,
+          const struct fi_catalog_facts_change *change, firn_slice value, char *text,
           firn_slice *out, uint64_t *out_number, firn_error *err)
 {
-    uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE];
-    struct firn_buf bytes = {0};
+    uint8_t id[FI_CATALOG_RECORD_ID_SIZE];
+    struct fi_buf bytes = {0};
     enum being being;
     uint64_t order;
     int rc = FIRN_OK;
     if ((kind != FIRN_STEP_TAG || value.size > 0) &&
         read_subject(kind, change->name, value, &order, id)) {
-        firn_catalog_record_id_text(id, text);
+        fi_catalog_record_id_text(id, text);
         rc = look_up(opened, order, id, &bytes, &being, out_number, err);
         *out = value.size == 0         ? firn_bytes(NULL, 0)
                : kind == FIRN_STEP_TAG ? firn_str(text)
                : kind == FIRN_STEP_PIN ? firn_str("pinned")
                                        : firn_str("deleted");
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 int
-firn_ws_facts_tell(struct firn_ws_opened *opened, uint64_t order, struct firn_ws_facts_told *told,
-                   firn_workspace_step *step, firn_error *err)
+fi_ws_facts_tell(struct fi_ws_opened *opened, uint64_t order, struct fi_ws_facts_told *told,
+                 firn_workspace_step *step, firn_error *err)
 {
-    struct firn_catalog_facts_change change;
+    struct fi_catalog_facts_change change;
     int rc =
-        firn_catalog_facts_get(opened->catalog, opened->workspace.number, order, &told->facts, err);
+        fi_catalog_facts_get(opened->catalog, opened->workspace.number, order, &told->facts, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    FIRN_TRY(make_room(told, err));
-    struct firn_reader changes = firn_catalog_facts_read(&told->facts);
-    for (size_t i = 0; firn_catalog_facts_next(&changes, &change); i++) {
+    FI_TRY(make_room(told, err));
+    struct fi_reader changes = fi_catalog_facts_read(&told->facts);
+    for (size_t i = 0; fi_catalog_facts_next(&changes, &change); i++) {
         firn_workspace_fact *fact = (firn_workspace_fact *)(void *)told->list.data + i;
         char(*texts)[FIRN_CHECKPOINT_ID_SIZE] = (void *)told->texts.data;
         texts += 2 * i;
-        FIRN_TRY(tell_side(opened, step->kind, &change, change.before, texts[0], &fact->before,
-                           &fact->before_number, err));
-        FIRN_TRY(tell_side(opened, step->kind, &change, change.after, texts[1], &fact->after,
-                           &fact->after_number, err));
+        FI_TRY(tell_side(opened, step->kind, &change, change.before, texts[0], &fact->before,
+                         &fact->before_number, err));
+        FI_TRY(tell_side(opened, step->kind, &change, change.after, texts[1], &fact->after,
+                         &fact->after_number, err));
         fact->name = step->kind == FIRN_STEP_TAG ? change.name : firn_str(texts[0]);
     }
     step->facts = (const void *)told->list.data;

@@ -38,21 +38,21 @@
 struct found {
     size_t offset;
     size_t size;
-    struct firn_difference_forget_counts counts;
+    struct fi_difference_forget_counts counts;
     firn_hash root; /* its new one */
 };
 
 struct forgetting {
     struct firn_ws *ws;
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     const firn_workspace_forget_options *options;
     firn_workspace_forget_result *result;
-    struct firn_tree_filter paths;
-    struct firn_hash_map gone;
-    struct firn_difference_forget *tree;
-    struct firn_buf bytes;
-    struct firn_buf found;   /* of struct found, newest first */
-    struct firn_buf changed; /* the new records, each after its size; parallel to found */
+    struct fi_tree_filter paths;
+    struct fi_hash_map gone;
+    struct fi_difference_forget *tree;
+    struct fi_buf bytes;
+    struct fi_buf found;   /* of struct found, newest first */
+    struct fi_buf changed; /* the new records, each after its size; parallel to found */
 };
 
 static struct found *
@@ -69,13 +69,13 @@ found_count(const struct forgetting *forgetting)
 }
 
 static int
-found_record(struct forgetting *forgetting, size_t i, struct firn_catalog_record *out,
+found_record(struct forgetting *forgetting, size_t i, struct fi_catalog_record *out,
              firn_error *err)
 {
     const struct found *found = found_at(forgetting, i);
     CHECK(found->offset + found->size <= forgetting->bytes.size);
-    return firn_catalog_record_decode(
-        firn_bytes(forgetting->bytes.data + found->offset, found->size), out, err);
+    return fi_catalog_record_decode(firn_bytes(forgetting->bytes.data + found->offset, found->size),
+                                    out, err);
 }
 
 /* Called for each checkpoint. May fail with FIRN_CANCELLED. */
@@ -84,34 +84,33 @@ progress(struct forgetting *forgetting, const char *phase, uint64_t done, firn_e
 {
     const firn_callbacks *callbacks = &forgetting->options->callbacks;
     firn_progress state = {.phase = phase, .files_done = done};
-    DCHECK(firn_os_callback_is_phase(phase));
+    DCHECK(fi_os_callback_is_phase(phase));
     if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }
-    int rc = firn_os_callback_progress(callbacks, &state);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+    int rc = fi_os_callback_progress(callbacks, &state);
+    return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
 /* ---- survey ---- */
 
 static int
-survey_one(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+survey_one(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
     struct forgetting *forgetting = ctx;
     struct found found = {.offset = forgetting->bytes.size, .size = bytes.size};
-    int rc =
-        firn_difference_forget_survey(forgetting->tree, &record->root.hash, &found.counts, err);
+    int rc = fi_difference_forget_survey(forgetting->tree, &record->root.hash, &found.counts, err);
     if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
         char id[FIRN_CHECKPOINT_ID_SIZE];
-        firn_catalog_record_id_text(record->id, id);
-        return firn_error_prefix(err, "checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+        fi_catalog_record_id_text(record->id, id);
+        return fi_error_prefix(err, "checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
     }
     if (rc != FIRN_OK || found.counts.files + found.counts.directories == 0) {
         return rc;
     }
-    if (firn_buf_append_slice(&forgetting->bytes, bytes) != FIRN_OK ||
-        firn_buf_append(&forgetting->found, &found, sizeof found) != FIRN_OK) {
-        return firn_error_no_memory(err, "a list of checkpoints");
+    if (fi_buf_append_slice(&forgetting->bytes, bytes) != FIRN_OK ||
+        fi_buf_append(&forgetting->found, &found, sizeof found) != FIRN_OK) {
+        return fi_error_no_memory(err, "a list of checkpoints");
     }
     return progress(forgetting, "look", found_count(forgetting), err);
 }
@@ -120,21 +119,20 @@ survey_one(void *ctx, firn_slice bytes, const struct firn_catalog_record *record
 static int
 survey(struct forgetting *forgetting, firn_error *err)
 {
-    struct firn_ws_opened *opened = &forgetting->opened;
+    struct fi_ws_opened *opened = &forgetting->opened;
     int rc;
-    FIRN_TRY(firn_difference_forget_create(firn_objects_trees(opened->objects), &forgetting->paths,
-                                           &forgetting->gone, &forgetting->tree, err));
-    FIRN_TRY(
-        firn_catalog_list(opened->catalog, opened->workspace.number, survey_one, forgetting, err));
-    rc = firn_tree_filter_check_met(&forgetting->paths, NULL);
+    FI_TRY(fi_difference_forget_create(fi_objects_trees(opened->objects), &forgetting->paths,
+                                       &forgetting->gone, &forgetting->tree, err));
+    FI_TRY(fi_catalog_list(opened->catalog, opened->workspace.number, survey_one, forgetting, err));
+    rc = fi_tree_filter_check_met(&forgetting->paths, NULL);
     if (rc != FIRN_OK) {
-        rc = firn_error_set(err, rc, "one of the paths is in no checkpoint");
+        rc = fi_error_set(err, rc, "one of the paths is in no checkpoint");
         for (size_t i = 0; i < forgetting->paths.count; i++) {
             firn_slice path = forgetting->paths.paths[i];
             if (!forgetting->paths.was_met[i]) {
-                rc = firn_error_set(err, rc, "'%.*s' is in no checkpoint",
-                                    (int)(path.size < 512 ? path.size : 512),
-                                    (const char *)path.data);
+                rc =
+                    fi_error_set(err, rc, "'%.*s' is in no checkpoint",
+                                 (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
                 break;
             }
         }
@@ -146,16 +144,16 @@ out:
 /* ---- make ---- */
 
 static int
-make_trees(struct forgetting *forgetting, struct firn_objects_session_lane *lane, firn_error *err)
+make_trees(struct forgetting *forgetting, struct fi_objects_session_lane *lane, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < found_count(forgetting); i++) {
         struct found *found = found_at(forgetting, i);
-        struct firn_catalog_record record;
-        FIRN_TRY(progress(forgetting, "make", i, err));
-        FIRN_TRY(found_record(forgetting, i, &record, err));
-        rc = firn_difference_forget_rewrite(forgetting->tree, &record.root.hash, lane, &found->root,
-                                            err);
+        struct fi_catalog_record record;
+        FI_TRY(progress(forgetting, "make", i, err));
+        FI_TRY(found_record(forgetting, i, &record, err));
+        rc = fi_difference_forget_rewrite(forgetting->tree, &record.root.hash, lane, &found->root,
+                                          err);
     }
 out:
     return rc;
@@ -164,23 +162,23 @@ out:
 static int
 make(struct forgetting *forgetting, firn_error *err)
 {
-    struct firn_objects_session *session = NULL;
-    struct firn_objects_session_lane *lane;
+    struct fi_objects_session *session = NULL;
+    struct fi_objects_session_lane *lane;
     uint64_t size;
     int rc;
     DCHECK(!forgetting->options->dry_run);
-    DCHECK(firn_tree_filter_check_met(&forgetting->paths, NULL) == FIRN_OK); /* (I1) */
-    FIRN_TRY(firn_objects_session_begin(forgetting->opened.objects, FIRN_OBJECTS_SESSION_LEVEL,
-                                        &session, err));
-    FIRN_TRY(firn_objects_session_lane_open(session, &lane, err));
+    DCHECK(fi_tree_filter_check_met(&forgetting->paths, NULL) == FIRN_OK); /* (I1) */
+    FI_TRY(fi_objects_session_begin(forgetting->opened.objects, FI_OBJECTS_SESSION_LEVEL, &session,
+                                    err));
+    FI_TRY(fi_objects_session_lane_open(session, &lane, err));
     rc = make_trees(forgetting, lane, err);
-    int close_rc = firn_objects_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
+    int close_rc = fi_objects_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
     rc = rc == FIRN_OK ? close_rc : rc;
     if (rc == FIRN_OK) {
-        rc = firn_objects_session_commit(session, &size, err);
+        rc = fi_objects_session_commit(session, &size, err);
     }
 out:
-    firn_objects_session_end(session);
+    fi_objects_session_end(session);
     return rc;
 }
 
@@ -189,38 +187,38 @@ out:
 /* The paths that a record has already and those that are forgotten now, in order, none below
  * another. Bytes replace the contents of out. */
 static int
-join_paths(struct forgetting *forgetting, firn_slice before, struct firn_buf *out, firn_error *err)
+join_paths(struct forgetting *forgetting, firn_slice before, struct fi_buf *out, firn_error *err)
 {
-    const struct firn_tree_filter *paths = &forgetting->paths;
-    firn_slice more[FIRN_CATALOG_RECORD_FORGOTTEN_MAX];
+    const struct fi_tree_filter *paths = &forgetting->paths;
+    firn_slice more[FI_CATALOG_RECORD_FORGOTTEN_MAX];
     size_t count = 0;
     firn_slice path;
-    while (firn_catalog_record_forgotten_next(&before, &path)) {
-        if (!firn_tree_filter_selects(&forgetting->paths, path)) {
-            CHECK(count < FIRN_CATALOG_RECORD_FORGOTTEN_MAX);
+    while (fi_catalog_record_forgotten_next(&before, &path)) {
+        if (!fi_tree_filter_selects(&forgetting->paths, path)) {
+            CHECK(count < FI_CATALOG_RECORD_FORGOTTEN_MAX);
             more[count++] = path; /* decode has counted them */
         }
     }
     for (size_t i = 0; i < paths->count; i++) {
         bool is_covered = false;
         for (size_t j = 0; j < count && !is_covered; j++) {
-            is_covered = firn_catalog_record_path_covers(more[j], paths->paths[i]);
+            is_covered = fi_catalog_record_path_covers(more[j], paths->paths[i]);
         }
         if (is_covered) {
             continue;
         }
         for (size_t j = 0; j < count; j++) {
-            if (firn_catalog_record_path_covers(paths->paths[i], more[j])) {
+            if (fi_catalog_record_path_covers(paths->paths[i], more[j])) {
                 more[j--] = more[--count];
             }
         }
-        if (count == FIRN_CATALOG_RECORD_FORGOTTEN_MAX) {
-            return firn_error_set(err, FIRN_LIMIT, "a checkpoint can forget at most %d paths",
-                                  FIRN_CATALOG_RECORD_FORGOTTEN_MAX);
+        if (count == FI_CATALOG_RECORD_FORGOTTEN_MAX) {
+            return fi_error_set(err, FIRN_LIMIT, "a checkpoint can forget at most %d paths",
+                                FI_CATALOG_RECORD_FORGOTTEN_MAX);
         }
         more[count++] = paths->paths[i];
     }
-    return firn_catalog_record_forgotten_encode(more, count, out, err);
+    return fi_catalog_record_forgotten_encode(more, count, out, err);
 }
 
 static uint64_t
@@ -231,30 +229,30 @@ less(uint64_t from, uint64_t what)
 
 static int
 change_record(struct forgetting *forgetting, struct firn_db_batch *batch, size_t i,
-              struct firn_buf *paths, firn_error *err)
+              struct fi_buf *paths, firn_error *err)
 {
     const struct found *found = found_at(forgetting, i);
     size_t start = forgetting->changed.size;
     uint8_t size[4] = {0};
-    struct firn_catalog_record record;
-    FIRN_TRY_RETURN(found_record(forgetting, i, &record, err));
-    FIRN_TRY_RETURN(join_paths(forgetting, record.forgotten, paths, err));
-    record.forgotten = firn_buf_slice(paths);
+    struct fi_catalog_record record;
+    FI_TRY_RETURN(found_record(forgetting, i, &record, err));
+    FI_TRY_RETURN(join_paths(forgetting, record.forgotten, paths, err));
+    record.forgotten = fi_buf_slice(paths);
     record.root.hash = found->root;
     record.files = less(record.files, found->counts.files);
     record.directories = less(record.directories, found->counts.directories);
     record.bytes = less(record.bytes, found->counts.bytes);
-    if (firn_buf_append(&forgetting->changed, size, sizeof size) != FIRN_OK ||
-        firn_catalog_record_encode(&record, &forgetting->changed) != FIRN_OK) {
-        return firn_error_no_memory(err, "a checkpoint's record");
+    if (fi_buf_append(&forgetting->changed, size, sizeof size) != FIRN_OK ||
+        fi_catalog_record_encode(&record, &forgetting->changed) != FIRN_OK) {
+        return fi_error_no_memory(err, "a checkpoint's record");
     }
     firn_slice bytes = firn_bytes(forgetting->changed.data + start + sizeof size,
                                   forgetting->changed.size - start - sizeof size);
     CHECK(bytes.size <= UINT32_MAX);
-    firn_store_le32(forgetting->changed.data + start, (uint32_t)bytes.size);
+    fi_store_le32(forgetting->changed.data + start, (uint32_t)bytes.size);
     /* A copy in a pack is of the old record. */
-    return firn_catalog_put(forgetting->opened.catalog, batch, forgetting->opened.workspace.number,
-                            record.order, bytes, err);
+    return fi_catalog_put(forgetting->opened.catalog, batch, forgetting->opened.workspace.number,
+                          record.order, bytes, err);
 }
 
 struct ending {
@@ -264,11 +262,11 @@ struct ending {
 
 /* A checkpoint that was deleted would still have the paths if it were brought back. */
 static int
-end_deleted(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+end_deleted(void *ctx, const struct fi_catalog_deleted *deleted, firn_error *err)
 {
     const struct ending *ending = ctx;
-    return firn_catalog_deleted_remove(ending->forgetting->opened.catalog, ending->batch,
-                                       deleted->workspace, deleted->record.order, err);
+    return fi_catalog_deleted_remove(ending->forgetting->opened.catalog, ending->batch,
+                                     deleted->workspace, deleted->record.order, err);
 }
 
 /* (I2) */
@@ -276,22 +274,21 @@ static int
 commit(struct forgetting *forgetting, firn_error *err)
 {
     struct firn_db_batch *batch = NULL;
-    struct firn_buf paths = {0};
+    struct fi_buf paths = {0};
     int rc;
-    FIRN_TRY(firn_db_batch_create(&batch, err));
-    firn_db_batch_frees_space(batch);
+    FI_TRY(fi_db_batch_create(&batch, err));
+    fi_db_batch_frees_space(batch);
     for (size_t i = 0; i < found_count(forgetting); i++) {
-        FIRN_TRY(change_record(forgetting, batch, i, &paths, err));
+        FI_TRY(change_record(forgetting, batch, i, &paths, err));
     }
     /* (I2): all of them, and no more. */
-    DCHECK(firn_db_batch_count(batch) == 2 * found_count(forgetting));
-    FIRN_TRY(firn_catalog_deleted_list(forgetting->opened.catalog,
-                                       forgetting->opened.workspace.number, end_deleted,
-                                       &(struct ending){forgetting, batch}, err));
-    FIRN_TRY(firn_db_write(forgetting->opened.db, batch, FIRN_DURABILITY_FULL, err));
+    DCHECK(fi_db_batch_count(batch) == 2 * found_count(forgetting));
+    FI_TRY(fi_catalog_deleted_list(forgetting->opened.catalog, forgetting->opened.workspace.number,
+                                   end_deleted, &(struct ending){forgetting, batch}, err));
+    FI_TRY(fi_db_write(forgetting->opened.db, batch, FIRN_DURABILITY_FULL, err));
 out:
-    firn_db_batch_destroy(batch);
-    firn_buf_deinit(&paths);
+    fi_db_batch_destroy(batch);
+    fi_buf_deinit(&paths);
     return rc;
 }
 
@@ -300,32 +297,32 @@ out:
 static int
 refuse_pending(struct forgetting *forgetting, firn_error *err)
 {
-    struct firn_catalog_journal journal = {0};
-    int rc = firn_catalog_journal_read(forgetting->opened.db, forgetting->opened.workspace.number,
-                                       &journal, err);
-    bool is_pending = rc == FIRN_OK && firn_catalog_journal_is_pending(&journal);
-    firn_catalog_journal_deinit(&journal);
-    return is_pending ? firn_error_set(err, FIRN_CONFLICT,
-                                       "a restore was interrupted: finish that, or take it back, "
-                                       "first")
+    struct fi_catalog_journal journal = {0};
+    int rc = fi_catalog_journal_read(forgetting->opened.db, forgetting->opened.workspace.number,
+                                     &journal, err);
+    bool is_pending = rc == FIRN_OK && fi_catalog_journal_is_pending(&journal);
+    fi_catalog_journal_deinit(&journal);
+    return is_pending ? fi_error_set(err, FIRN_CONFLICT,
+                                     "a restore was interrupted: finish that, or take it back, "
+                                     "first")
                       : rc;
 }
 
 static int
 run(struct forgetting *forgetting, firn_error *err)
 {
-    struct firn_ws_opened *opened = &forgetting->opened;
+    struct fi_ws_opened *opened = &forgetting->opened;
     if (opened->workspace.number == 0) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet",
-                              forgetting->ws->place.root);
+        return fi_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet",
+                            forgetting->ws->place.root);
     }
-    FIRN_TRY_RETURN(refuse_pending(forgetting, err));
-    FIRN_TRY_RETURN(survey(forgetting, err));
+    FI_TRY_RETURN(refuse_pending(forgetting, err));
+    FI_TRY_RETURN(survey(forgetting, err));
     if (!forgetting->options->dry_run) {
-        FIRN_TRY_RETURN(make(forgetting, err));
-        FIRN_TRY_RETURN(firn_catalog_forgotten_add_pieces(&forgetting->gone, opened->objects, err));
-        FIRN_TRY_RETURN(firn_catalog_forgotten_note(opened->db, &forgetting->gone, err));
-        FIRN_TRY_RETURN(commit(forgetting, err));
+        FI_TRY_RETURN(make(forgetting, err));
+        FI_TRY_RETURN(fi_catalog_forgotten_add_pieces(&forgetting->gone, opened->objects, err));
+        FI_TRY_RETURN(fi_catalog_forgotten_note(opened->db, &forgetting->gone, err));
+        FI_TRY_RETURN(commit(forgetting, err));
     }
     forgetting->result->checkpoints = found_count(forgetting);
     return FIRN_OK;
@@ -336,11 +333,11 @@ static int
 tell(struct forgetting *forgetting,
      int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx, firn_error *err)
 {
-    firn_slice changed = firn_buf_slice(&forgetting->changed);
+    firn_slice changed = fi_buf_slice(&forgetting->changed);
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < found_count(forgetting); i++) {
         const struct found *found = found_at(forgetting, i);
-        struct firn_catalog_record record;
+        struct fi_catalog_record record;
         firn_workspace_checkpoint checkpoint;
         firn_workspace_forgotten forgotten = {.checkpoint = &checkpoint,
                                               .files = found->counts.files,
@@ -349,14 +346,14 @@ tell(struct forgetting *forgetting,
         if (forgetting->options->dry_run) {
             rc = found_record(forgetting, i, &record, err);
         } else {
-            CHECK(changed.size >= 4 && firn_load_le32(changed.data) <= changed.size - 4);
-            size_t size = firn_load_le32(changed.data);
-            rc = firn_catalog_record_decode(firn_bytes(changed.data + 4, size), &record, err);
+            CHECK(changed.size >= 4 && fi_load_le32(changed.data) <= changed.size - 4);
+            size_t size = fi_load_le32(changed.data);
+            rc = fi_catalog_record_decode(firn_bytes(changed.data + 4, size), &record, err);
             changed = firn_bytes(changed.data + 4 + size, changed.size - 4 - size);
         }
         if (rc == FIRN_OK) {
-            firn_catalog_record_to_checkpoint(&record, &checkpoint);
-            rc = firn_error_stopped(err, visit(ctx, &forgotten));
+            fi_catalog_record_to_checkpoint(&record, &checkpoint);
+            rc = fi_error_stopped(err, visit(ctx, &forgotten));
         }
     }
     return rc;
@@ -366,25 +363,25 @@ tell(struct forgetting *forgetting,
 static int
 check_length(firn_slice path, firn_error *err)
 {
-    struct firn_buf pattern = {0};
-    int rc = firn_rules_left_out_pattern(&pattern, path);
-    firn_buf_deinit(&pattern);
+    struct fi_buf pattern = {0};
+    int rc = fi_rules_left_out_pattern(&pattern, path);
+    fi_buf_deinit(&pattern);
     if (rc == FIRN_LIMIT) {
-        return firn_error_set(err, rc, "a path of %zu bytes is too long to be forgotten: '%.*s...'",
-                              path.size, 64, (const char *)path.data);
+        return fi_error_set(err, rc, "a path of %zu bytes is too long to be forgotten: '%.*s...'",
+                            path.size, 64, (const char *)path.data);
     }
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a path");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a path");
 }
 
 static int
 init_paths(struct forgetting *forgetting, firn_error *err)
 {
     const firn_workspace_forget_options *options = forgetting->options;
-    int rc = firn_tree_filter_init(&forgetting->paths, options->paths, options->path_count, err);
+    int rc = fi_tree_filter_init(&forgetting->paths, options->paths, options->path_count, err);
     if (rc == FIRN_OK && forgetting->paths.count == 0) {
-        rc = firn_error_set(err, FIRN_INVALID,
-                            "the whole workspace cannot be forgotten: its checkpoints can be "
-                            "deleted");
+        rc = fi_error_set(err, FIRN_INVALID,
+                          "the whole workspace cannot be forgotten: its checkpoints can be "
+                          "deleted");
     }
     for (size_t i = 0; rc == FIRN_OK && i < forgetting->paths.count; i++) {
         rc = check_length(forgetting->paths.paths[i], err);
@@ -393,32 +390,32 @@ init_paths(struct forgetting *forgetting, firn_error *err)
 }
 
 int
-firn_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
-               int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx,
-               firn_workspace_forget_result *out, firn_error *err)
+fi_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
+             int (*visit)(void *ctx, const firn_workspace_forgotten *forgotten), void *ctx,
+             firn_workspace_forget_result *out, firn_error *err)
 {
     struct forgetting forgetting = {.ws = ws, .options = options, .result = out};
-    enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE;
+    enum fi_ws_open_mode mode = options->dry_run ? FI_WS_READ : FI_WS_WRITE;
     *out = (firn_workspace_forget_result)FIRN_WORKSPACE_FORGET_RESULT_INIT;
-    firn_catalog_forgotten_init(&forgetting.gone);
+    fi_catalog_forgotten_init(&forgetting.gone);
     int rc = init_paths(&forgetting, err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_opened_open_store(ws, mode, &forgetting.opened, err);
+        rc = fi_ws_opened_open_store(ws, mode, &forgetting.opened, err);
     }
     if (rc == FIRN_OK) {
         rc = run(&forgetting, err);
-        firn_difference_forget_destroy(forgetting.tree);
+        fi_difference_forget_destroy(forgetting.tree);
         /* The commit is durable: a store that cannot be closed properly is recovered by the next
          * open. */
-        FIRN_IGNORE(firn_ws_opened_close(ws, &forgetting.opened, rc, NULL));
+        FI_IGNORE(fi_ws_opened_close(ws, &forgetting.opened, rc, NULL));
     }
     if (rc == FIRN_OK && visit != NULL) {
         rc = tell(&forgetting, visit, ctx, err);
     }
-    firn_hash_map_deinit(&forgetting.gone);
-    firn_tree_filter_deinit(&forgetting.paths);
-    firn_buf_deinit(&forgetting.bytes);
-    firn_buf_deinit(&forgetting.found);
-    firn_buf_deinit(&forgetting.changed);
+    fi_hash_map_deinit(&forgetting.gone);
+    fi_tree_filter_deinit(&forgetting.paths);
+    fi_buf_deinit(&forgetting.bytes);
+    fi_buf_deinit(&forgetting.found);
+    fi_buf_deinit(&forgetting.changed);
     return rc;
 }

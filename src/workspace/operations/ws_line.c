@@ -15,7 +15,7 @@
  * what it takes back are edits that were not saved, or a restore of some paths. Its safety
  * checkpoint becomes the next state, so that a redo brings the edits back. Otherwise the undo goes
  * to the state before. A redo goes to the next state, and only if the directory is as the undo left
- * it: new work ends the states that could be redone (I2; not checked: firn_ws_line_settle refuses).
+ * it: new work ends the states that could be redone (I2; not checked: fi_ws_line_settle refuses).
  * Their checkpoints stay.
  *
  * The undo of a turn goes to the state in which the last turn of an agent began, by the times of
@@ -42,126 +42,126 @@
 
 /* Ends the walk at the first difference. */
 static int
-find_difference(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+find_difference(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     (void)err;
     bool *is_different = ctx;
     *is_different =
-        change->kind != FIRN_DIFFERENCE_WALK_SAME && !firn_difference_walk_is_dir_time(change);
+        change->kind != FI_DIFFERENCE_WALK_SAME && !fi_difference_walk_is_dir_time(change);
     return *is_different ? FIRN_EXISTS : FIRN_OK;
 }
 
 static int
-compare_sides(const struct firn_difference_walk_side *a, const struct firn_difference_walk_side *b,
+compare_sides(const struct fi_difference_walk_side *a, const struct fi_difference_walk_side *b,
               bool *out_is_different, firn_error *err)
 {
-    const struct firn_difference_walk_options options = {0};
+    const struct fi_difference_walk_options options = {0};
     *out_is_different = false;
-    int rc = firn_difference_walk(a, b, &options, find_difference, out_is_different, err);
+    int rc = fi_difference_walk(a, b, &options, find_difference, out_is_different, err);
     return *out_is_different ? FIRN_OK : rc;
 }
 
 /* The record of a state, or of the one at the cursor; FIRN_NOT_FOUND if it was deleted. */
 static int
-read_state(struct firn_ws_opened *opened, uint64_t order, struct firn_buf *bytes,
-           struct firn_catalog_record *out, firn_error *err)
+read_state(struct fi_ws_opened *opened, uint64_t order, struct fi_buf *bytes,
+           struct fi_catalog_record *out, firn_error *err)
 {
-    return firn_catalog_get(opened->catalog, opened->workspace.number, order, bytes, out, err);
+    return fi_catalog_get(opened->catalog, opened->workspace.number, order, bytes, out, err);
 }
 
 /* Whether a tree is another one than that of the present state of the line. A tree that cannot be
  * read counts as another. */
 static int
-is_new_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line,
-             const struct firn_tree_entry *root, bool *out, firn_error *err)
+is_new_state(struct fi_ws_opened *opened, const struct fi_catalog_line *line,
+             const struct fi_tree_entry *root, bool *out, firn_error *err)
 {
-    const struct firn_tree_source *trees = firn_objects_trees(opened->objects);
-    struct firn_catalog_record here;
-    struct firn_buf bytes = {0};
+    const struct fi_tree_source *trees = fi_objects_trees(opened->objects);
+    struct fi_catalog_record here;
+    struct fi_buf bytes = {0};
     firn_error cause;
     *out = true;
-    if (firn_catalog_line_count(line) == 0) {
+    if (fi_catalog_line_count(line) == 0) {
         return FIRN_OK;
     }
-    size_t at = firn_catalog_line_state_at(line, line->cursor);
-    int rc = read_state(opened, firn_catalog_line_at(line, at)->order, &bytes, &here, &cause);
+    size_t at = fi_catalog_line_state_at(line, line->cursor);
+    int rc = read_state(opened, fi_catalog_line_at(line, at)->order, &bytes, &here, &cause);
     if (rc == FIRN_OK) {
-        const struct firn_difference_walk_side a = {.source = trees, .root = &here.root};
-        const struct firn_difference_walk_side b = {.source = trees, .root = root};
+        const struct fi_difference_walk_side a = {.source = trees, .root = &here.root};
+        const struct fi_difference_walk_side b = {.source = trees, .root = root};
         rc = compare_sides(&a, &b, out, &cause);
     }
     if (rc == FIRN_NO_MEMORY) {
-        firn_error_copy(err, &cause);
+        fi_error_copy(err, &cause);
     } else if (rc != FIRN_OK) {
         *out = true;
         rc = FIRN_OK;
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 /* A checkpoint that only ends a turn takes the place of the one of the same tree that was made in
  * that turn (ws_save.c). */
 static int
-end_turn(struct firn_ws_opened *opened, struct firn_catalog_line *line,
-         const struct firn_catalog_record *record, firn_error *err)
+end_turn(struct fi_ws_opened *opened, struct fi_catalog_line *line,
+         const struct fi_catalog_record *record, firn_error *err)
 {
-    struct firn_catalog_line_state *state =
-        firn_catalog_line_at(line, firn_catalog_line_state_at(line, line->cursor));
-    struct firn_catalog_record here;
-    struct firn_buf bytes = {0};
+    struct fi_catalog_line_state *state =
+        fi_catalog_line_at(line, fi_catalog_line_state_at(line, line->cursor));
+    struct fi_catalog_record here;
+    struct fi_buf bytes = {0};
     int rc = FIRN_OK;
     if (record->turn.agent.size == 0 || record->turn_begun_ns == 0 ||
         record->turn_begun_ns >= state->time_ns) {
         return FIRN_OK;
     }
-    FIRN_TRY(read_state(opened, state->order, &bytes, &here, err));
+    FI_TRY(read_state(opened, state->order, &bytes, &here, err));
     if (state->kind != FIRN_STEP_SAVE || here.turn.agent.size == 0) {
         state->order = record->order;
         state->kind = FIRN_STEP_SAVE;
     }
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 /* Adds a state, unless it is that at the cursor. */
 static int
-add_state(struct firn_ws_opened *opened, struct firn_catalog_line *line,
-          const struct firn_catalog_record *record, firn_workspace_step_kind kind, int64_t time_ns,
+add_state(struct fi_ws_opened *opened, struct fi_catalog_line *line,
+          const struct fi_catalog_record *record, firn_workspace_step_kind kind, int64_t time_ns,
           bool *out_added, firn_error *err)
 {
-    const struct firn_catalog_line_state state = {record->order, time_ns, kind, false};
+    const struct fi_catalog_line_state state = {record->order, time_ns, kind, false};
     *out_added = false;
     int rc = is_new_state(opened, line, &record->root, out_added, err);
     if (rc == FIRN_OK && !*out_added && kind == FIRN_STEP_SAVE) {
         return end_turn(opened, line, record, err);
     }
-    return rc == FIRN_OK && *out_added ? firn_catalog_line_add(line, &state, err) : rc;
+    return rc == FIRN_OK && *out_added ? fi_catalog_line_add(line, &state, err) : rc;
 }
 
 /* A checkpoint that is gone is not added. A checkpoint that a restore goes to may be older than
  * that restore, which is made now; any other is as old as its step. */
 static int
-add_state_of_id(struct firn_ws_opened *opened, struct firn_catalog_line *line, const uint8_t *id,
+add_state_of_id(struct fi_ws_opened *opened, struct fi_catalog_line *line, const uint8_t *id,
                 firn_workspace_step_kind kind, bool *out_added, firn_error *err)
 {
-    struct firn_catalog_record record;
-    struct firn_buf bytes = {0};
+    struct fi_catalog_record record;
+    struct fi_buf bytes = {0};
     *out_added = false;
-    int rc = firn_checkout_recover_record(opened, id, &bytes, &record, err);
+    int rc = fi_checkout_recover_record(opened, id, &bytes, &record, err);
     if (rc == FIRN_OK) {
         rc = add_state(opened, line, &record, kind,
-                       kind == FIRN_STEP_RESTORE ? firn_os_now_ns(firn_db_os(opened->db))
+                       kind == FIRN_STEP_RESTORE ? fi_os_now_ns(fi_db_os(opened->db))
                                                  : record.created_ns,
                        out_added, err);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 static firn_workspace_step_kind
-kind_of_restore(const struct firn_catalog_journal *journal)
+kind_of_restore(const struct fi_catalog_journal *journal)
 {
     return journal->is_revert ? FIRN_STEP_REVERT : FIRN_STEP_RESTORE;
 }
@@ -170,65 +170,65 @@ kind_of_restore(const struct firn_catalog_journal *journal)
 
 /* What is newer than the line, newest first. */
 struct newer {
-    const struct firn_catalog_line *line;
-    const uint8_t *safety;  /* of the last restore; NULL: none is wanted */
-    struct firn_buf orders; /* of uint64_t */
+    const struct fi_catalog_line *line;
+    const uint8_t *safety; /* of the last restore; NULL: none is wanted */
+    struct fi_buf orders;  /* of uint64_t */
     bool is_over;
 };
 
 static int
-note_newer(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+note_newer(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
     (void)bytes;
     struct newer *newer = ctx;
     if (record->order <= newer->line->through ||
-        newer->orders.size / sizeof record->order == FIRN_CATALOG_LINE_STATES_MAX) {
+        newer->orders.size / sizeof record->order == FI_CATALOG_LINE_STATES_MAX) {
         newer->is_over = true;
         return FIRN_EXISTS;
     }
-    if (record->is_safety && (newer->safety == NULL || memcmp(record->id, newer->safety,
-                                                              FIRN_CATALOG_RECORD_ID_SIZE) != 0)) {
+    if (record->is_safety && (newer->safety == NULL ||
+                              memcmp(record->id, newer->safety, FI_CATALOG_RECORD_ID_SIZE) != 0)) {
         return FIRN_OK;
     }
-    return firn_buf_append(&newer->orders, &record->order, sizeof record->order) == FIRN_OK
+    return fi_buf_append(&newer->orders, &record->order, sizeof record->order) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "an undo line");
+               : fi_error_no_memory(err, "an undo line");
 }
 
 static int
-note_newer_deleted(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+note_newer_deleted(void *ctx, const struct fi_catalog_deleted *deleted, firn_error *err)
 {
     return note_newer(ctx, deleted->bytes, &deleted->record, err);
 }
 
 static int
-add_facts(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_t order,
+add_facts(struct fi_ws_opened *opened, struct fi_catalog_line *line, uint64_t order,
           firn_error *err)
 {
-    struct firn_catalog_facts facts = {0};
-    int rc = firn_catalog_facts_get(opened->catalog, opened->workspace.number, order, &facts, err);
+    struct fi_catalog_facts facts = {0};
+    int rc = fi_catalog_facts_get(opened->catalog, opened->workspace.number, order, &facts, err);
     if (rc == FIRN_OK) {
-        const struct firn_catalog_line_state step = {order, facts.time_ns, facts.kind, false};
-        rc = firn_catalog_line_insert(line, &step, err);
+        const struct fi_catalog_line_state step = {order, facts.time_ns, facts.kind, false};
+        rc = fi_catalog_line_insert(line, &step, err);
     }
-    firn_catalog_facts_deinit(&facts);
+    fi_catalog_facts_deinit(&facts);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 /* Adds a state, or a step that changed facts. Also what a line without an entry lacks from the last
  * restore, which is done. */
 static int
-add_newer(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_t order,
-          const struct firn_catalog_journal *journal, firn_error *err)
+add_newer(struct fi_ws_opened *opened, struct fi_catalog_line *line, uint64_t order,
+          const struct fi_catalog_journal *journal, firn_error *err)
 {
-    struct firn_catalog_record record;
-    struct firn_catalog_deleted deleted;
-    struct firn_buf bytes = {0};
+    struct fi_catalog_record record;
+    struct fi_catalog_deleted deleted;
+    struct fi_buf bytes = {0};
     bool is_added;
     int rc = read_state(opened, order, &bytes, &record, err);
     if (rc == FIRN_NOT_FOUND) {
-        rc = firn_catalog_deleted_find(opened->catalog, opened->workspace.number, order, &bytes,
-                                       &deleted, err);
+        rc = fi_catalog_deleted_find(opened->catalog, opened->workspace.number, order, &bytes,
+                                     &deleted, err);
         record = rc == FIRN_OK ? deleted.record : record;
     }
     if (rc == FIRN_OK) {
@@ -239,92 +239,91 @@ add_newer(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_
         rc = add_state_of_id(opened, line, journal->target, kind_of_restore(journal), &is_added,
                              err);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? add_facts(opened, line, order, err) : rc;
 }
 
 /* Fills *out with the line and what was saved since. */
 static int
-load(struct firn_ws_opened *opened, const struct firn_catalog_journal *journal,
-     struct firn_catalog_line *out, firn_error *err)
+load(struct fi_ws_opened *opened, const struct fi_catalog_journal *journal,
+     struct fi_catalog_line *out, firn_error *err)
 {
     struct newer newer = {.line = out};
     firn_error cause;
     bool is_there;
-    int rc = firn_catalog_line_read(opened->db, opened->workspace.number, out, &is_there, err);
+    int rc = fi_catalog_line_read(opened->db, opened->workspace.number, out, &is_there, err);
     if (rc != FIRN_OK || opened->workspace.number == 0) {
         return rc;
     }
-    newer.safety =
-        !is_there && journal->state == FIRN_CATALOG_JOURNAL_DONE ? journal->safety : NULL;
-    rc = firn_catalog_list(opened->catalog, opened->workspace.number, note_newer, &newer, &cause);
+    newer.safety = !is_there && journal->state == FI_CATALOG_JOURNAL_DONE ? journal->safety : NULL;
+    rc = fi_catalog_list(opened->catalog, opened->workspace.number, note_newer, &newer, &cause);
     if (rc != FIRN_OK && !newer.is_over && rc != FIRN_CORRUPT) { /* older ones are just not in it */
-        firn_error_copy(err, &cause);
+        fi_error_copy(err, &cause);
         goto out;
     }
     newer.is_over = false;
-    rc = firn_catalog_deleted_list(opened->catalog, opened->workspace.number, note_newer_deleted,
-                                   &newer, &cause);
+    rc = fi_catalog_deleted_list(opened->catalog, opened->workspace.number, note_newer_deleted,
+                                 &newer, &cause);
     if (rc != FIRN_OK && !newer.is_over && rc != FIRN_CORRUPT) {
-        firn_error_copy(err, &cause);
+        fi_error_copy(err, &cause);
         goto out;
     }
-    FIRN_TRY(firn_catalog_facts_newer(opened->catalog, opened->workspace.number, out->through,
-                                      &newer.orders, err));
+    FI_TRY(fi_catalog_facts_newer(opened->catalog, opened->workspace.number, out->through,
+                                  &newer.orders, err));
     const size_t count = newer.orders.size / sizeof(uint64_t);
     const uint64_t *orders = (const void *)newer.orders.data;
-    firn_sort_u64((void *)newer.orders.data, count);
+    fi_sort_u64((void *)newer.orders.data, count);
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         rc = add_newer(opened, out, orders[i], journal, err);
         out->through = orders[i];
     }
 out:
-    firn_buf_deinit(&newer.orders);
+    fi_buf_deinit(&newer.orders);
     return rc;
 }
 
 int
-firn_ws_line_load(struct firn_ws_restoring *restoring, firn_error *err)
+fi_ws_line_load(struct fi_ws_restoring *restoring, firn_error *err)
 {
-    firn_catalog_line_deinit(&restoring->line);
+    fi_catalog_line_deinit(&restoring->line);
     return load(restoring->opened, &restoring->journal, &restoring->line, err);
 }
 
 void
-firn_ws_line_deinit(struct firn_ws_restoring *restoring)
+fi_ws_line_deinit(struct fi_ws_restoring *restoring)
 {
-    firn_catalog_line_deinit(&restoring->line);
-    firn_buf_deinit(&restoring->here_bytes);
-    firn_buf_deinit(&restoring->open_bytes);
+    fi_catalog_line_deinit(&restoring->line);
+    fi_buf_deinit(&restoring->here_bytes);
+    fi_buf_deinit(&restoring->open_bytes);
 }
 
 /* ---- choosing ---- */
 
 static int
-nothing_to(const struct firn_ws_restoring *restoring, firn_error *err)
+nothing_to(const struct fi_ws_restoring *restoring, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NOT_FOUND, "there is %s",
-                          restoring->is_turn      ? "no turn of an agent to undo"
-                          : restoring->is_forward ? "nothing to redo"
-                                                  : "nothing to undo");
+    return fi_error_set(err, FIRN_NOT_FOUND, "there is %s",
+                        restoring->is_turn      ? "no turn of an agent to undo"
+                        : restoring->is_forward ? "nothing to redo"
+                                                : "nothing to undo");
 }
 
 /* Finds the nearest state before or after index *at that was not deleted, and moves *at there. With
  * only_stops not one that an undo has passed over. */
 static int
-find_next_of(struct firn_ws_restoring *restoring, bool only_stops, size_t *at, firn_error *err)
+find_next_of(struct fi_ws_restoring *restoring, bool only_stops, size_t *at, firn_error *err)
 {
-    const struct firn_catalog_line *line = &restoring->line;
-    size_t count = firn_catalog_line_count(line);
+    const struct fi_catalog_line *line = &restoring->line;
+    size_t count = fi_catalog_line_count(line);
     size_t i = *at;
     int rc = FIRN_NOT_FOUND;
     while (rc == FIRN_NOT_FOUND && (restoring->is_forward ? i + 1 < count : i > 0)) {
         i = restoring->is_forward ? i + 1 : i - 1;
-        if (restoring->is_forward && firn_catalog_line_is_facts(line, i)) {
+        if (restoring->is_forward && fi_catalog_line_is_facts(line, i)) {
             continue;
         }
-        const struct firn_catalog_line_state *state =
-            firn_catalog_line_at(line, firn_catalog_line_state_at(line, i));
+        const struct fi_catalog_line_state *state =
+            fi_catalog_line_at(line, fi_catalog_line_state_at(line, i));
         if (only_stops && state->is_passed) {
             continue;
         }
@@ -335,10 +334,10 @@ find_next_of(struct firn_ws_restoring *restoring, bool only_stops, size_t *at, f
     return rc;
 }
 
-/* A redo goes to where the undo was done (I3; not checked: firn_catalog_line_move marks the states
+/* A redo goes to where the undo was done (I3; not checked: fi_catalog_line_move marks the states
  * in between), or to the nearest state if that one was deleted. */
 static int
-find_next(struct firn_ws_restoring *restoring, size_t *at, firn_error *err)
+find_next(struct fi_ws_restoring *restoring, size_t *at, firn_error *err)
 {
     int rc = find_next_of(restoring, restoring->is_forward, at, err);
     return rc == FIRN_NOT_FOUND && restoring->is_forward ? find_next_of(restoring, false, at, err)
@@ -346,11 +345,11 @@ find_next(struct firn_ws_restoring *restoring, size_t *at, firn_error *err)
 }
 
 int
-firn_ws_line_read_here(struct firn_ws_restoring *restoring, firn_error *err)
+fi_ws_line_read_here(struct fi_ws_restoring *restoring, firn_error *err)
 {
-    const struct firn_catalog_line *line = &restoring->line;
-    size_t at = firn_catalog_line_state_at(line, line->cursor);
-    int rc = read_state(restoring->opened, firn_catalog_line_at(line, at)->order,
+    const struct fi_catalog_line *line = &restoring->line;
+    size_t at = fi_catalog_line_state_at(line, line->cursor);
+    int rc = read_state(restoring->opened, fi_catalog_line_at(line, at)->order,
                         &restoring->here_bytes, &restoring->here, err);
     restoring->has_here = rc == FIRN_OK;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -359,12 +358,12 @@ firn_ws_line_read_here(struct firn_ws_restoring *restoring, firn_error *err)
 /* Moves *at to the newest state, at or before it, that was made no later than a time and was not
  * deleted. */
 static int
-find_by_time(struct firn_ws_restoring *restoring, int64_t time_ns, size_t *at, firn_error *err)
+find_by_time(struct fi_ws_restoring *restoring, int64_t time_ns, size_t *at, firn_error *err)
 {
-    const struct firn_catalog_line *line = &restoring->line;
+    const struct fi_catalog_line *line = &restoring->line;
     int rc = FIRN_NOT_FOUND;
     for (size_t i = *at + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
-        const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+        const struct fi_catalog_line_state *state = fi_catalog_line_at(line, i);
         if (state->time_ns > time_ns) {
             continue;
         }
@@ -378,14 +377,14 @@ find_by_time(struct firn_ws_restoring *restoring, int64_t time_ns, size_t *at, f
 /* Moves *at to the newest state, at or before it, that an agent's turn ended with. *out_begun_ns is
  * 0 if the beginning of the turn is not known. */
 static int
-find_turn(struct firn_ws_restoring *restoring, size_t *at, int64_t *out_begun_ns, firn_error *err)
+find_turn(struct fi_ws_restoring *restoring, size_t *at, int64_t *out_begun_ns, firn_error *err)
 {
-    const struct firn_catalog_line *line = &restoring->line;
-    struct firn_catalog_record record;
-    struct firn_buf bytes = {0};
+    const struct fi_catalog_line *line = &restoring->line;
+    struct fi_catalog_record record;
+    struct fi_buf bytes = {0};
     int rc = FIRN_NOT_FOUND;
     for (size_t i = *at + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
-        const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+        const struct fi_catalog_line_state *state = fi_catalog_line_at(line, i);
         if (state->kind != FIRN_STEP_SAVE) {
             continue;
         }
@@ -397,15 +396,14 @@ find_turn(struct firn_ws_restoring *restoring, size_t *at, int64_t *out_begun_ns
             rc = FIRN_NOT_FOUND;
         }
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 /* Chooses the state in which the last turn that is over began, of those that ended at or before a
  * state. *out_begun_ns is when it began, as far as that is known. */
 static int
-choose_turn(struct firn_ws_restoring *restoring, size_t from, int64_t *out_begun_ns,
-            firn_error *err)
+choose_turn(struct fi_ws_restoring *restoring, size_t from, int64_t *out_begun_ns, firn_error *err)
 {
     size_t at = from;
     int rc = find_turn(restoring, &at, out_begun_ns, err);
@@ -415,7 +413,7 @@ choose_turn(struct firn_ws_restoring *restoring, size_t from, int64_t *out_begun
     if (rc == FIRN_OK) {
         bool is_known = *out_begun_ns != 0;
         *out_begun_ns =
-            is_known ? *out_begun_ns : firn_catalog_line_at(&restoring->line, at)->time_ns;
+            is_known ? *out_begun_ns : fi_catalog_line_at(&restoring->line, at)->time_ns;
         restoring->step_to = at - 1;
         rc =
             find_by_time(restoring, is_known ? *out_begun_ns : INT64_MAX, &restoring->step_to, err);
@@ -427,42 +425,42 @@ choose_turn(struct firn_ws_restoring *restoring, size_t from, int64_t *out_begun
 /* Finds the turn that has begun and is not over, unless one that is over began later, or it was
  * undone. */
 static int
-find_open_turn(struct firn_ws_restoring *restoring, int64_t newer_than_ns, firn_error *err)
+find_open_turn(struct fi_ws_restoring *restoring, int64_t newer_than_ns, firn_error *err)
 {
-    const struct firn_catalog_line *line = &restoring->line;
-    const struct firn_ws_opened *opened = restoring->opened;
+    const struct fi_catalog_line *line = &restoring->line;
+    const struct fi_ws_opened *opened = restoring->opened;
     int64_t begun_ns;
     firn_error cause;
     int rc =
-        firn_catalog_turns_newest(opened->catalog, opened->workspace.number, &restoring->open_bytes,
-                                  &restoring->open_turn, &begun_ns, &cause);
+        fi_catalog_turns_newest(opened->catalog, opened->workspace.number, &restoring->open_bytes,
+                                &restoring->open_turn, &begun_ns, &cause);
     if (rc == FIRN_OK && begun_ns > newer_than_ns && begun_ns > line->turn_ns) {
         restoring->open_to = line->cursor;
         rc = find_by_time(restoring, begun_ns, &restoring->open_to, &cause);
         restoring->open_ns = rc == FIRN_OK ? begun_ns : 0;
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-        firn_error_copy(err, &cause);
+        fi_error_copy(err, &cause);
         return rc;
     }
     return FIRN_OK;
 }
 
 /* If nothing was saved since an interrupted turn began, only a look at the disk can tell whether
- * the turn changed anything; firn_ws_line_settle decides. */
+ * the turn changed anything; fi_ws_line_settle decides. */
 static int
-choose_last_turn(struct firn_ws_restoring *restoring, firn_error *err)
+choose_last_turn(struct fi_ws_restoring *restoring, firn_error *err)
 {
-    const struct firn_catalog_line *line = &restoring->line;
+    const struct fi_catalog_line *line = &restoring->line;
     int64_t begun_ns;
     int rc;
-    FIRN_TRY(choose_turn(restoring, line->cursor, &begun_ns, err));
-    FIRN_TRY(find_open_turn(restoring, restoring->has_next ? begun_ns : INT64_MIN, err));
+    FI_TRY(choose_turn(restoring, line->cursor, &begun_ns, err));
+    FI_TRY(find_open_turn(restoring, restoring->has_next ? begun_ns : INT64_MIN, err));
     if (restoring->open_ns != 0 && restoring->open_to < line->cursor) {
         restoring->step_to = restoring->open_to;
         restoring->has_next = true;
     } else if (restoring->has_next) {
-        rc = read_state(restoring->opened, firn_catalog_line_at(line, restoring->step_to)->order,
+        rc = read_state(restoring->opened, fi_catalog_line_at(line, restoring->step_to)->order,
                         &restoring->ws->record, &restoring->record, err);
     } else if (restoring->open_ns != 0 && restoring->has_here) {
         restoring->record = restoring->here; /* if the directory differs from it */
@@ -475,36 +473,36 @@ out:
 
 /* Whether files alone are to be taken from a state, not facts. */
 static bool
-is_of_files(const struct firn_ws_restoring *restoring)
+is_of_files(const struct fi_ws_restoring *restoring)
 {
     return restoring->is_turn || restoring->path_count > 0 || restoring->options->to_dir != NULL;
 }
 
 int
-firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err)
+fi_ws_line_choose(struct fi_ws_restoring *restoring, firn_error *err)
 {
-    DCHECK(!firn_catalog_journal_is_pending(&restoring->journal));
-    struct firn_catalog_line *line = &restoring->line;
+    DCHECK(!fi_catalog_journal_is_pending(&restoring->journal));
+    struct fi_catalog_line *line = &restoring->line;
     restoring->is_undo = true;
     restoring->is_step = true;
     restoring->is_turn = restoring->options->last_turn && !restoring->is_forward;
-    FIRN_TRY_RETURN(firn_ws_line_load(restoring, err));
-    if (firn_catalog_line_count(line) == 0) {
+    FI_TRY_RETURN(fi_ws_line_load(restoring, err));
+    if (fi_catalog_line_count(line) == 0) {
         return nothing_to(restoring, err);
     }
-    const size_t here = firn_catalog_line_state_at(line, line->cursor);
+    const size_t here = fi_catalog_line_state_at(line, line->cursor);
     if (restoring->is_turn) {
-        firn_catalog_line_drop_facts(line, here, line->cursor); /* (I4) */
+        fi_catalog_line_drop_facts(line, here, line->cursor); /* (I4) */
     }
     restoring->step_to = is_of_files(restoring) ? here : line->cursor;
     restoring->told_to = restoring->step_to;
-    FIRN_TRY_RETURN(firn_ws_line_read_here(restoring, err));
+    FI_TRY_RETURN(fi_ws_line_read_here(restoring, err));
     return restoring->is_turn ? choose_last_turn(restoring, err)
-                              : firn_ws_line_choose_next(restoring, err);
+                              : fi_ws_line_choose_next(restoring, err);
 }
 
 static int
-choose_next_turn(struct firn_ws_restoring *restoring, firn_error *err)
+choose_next_turn(struct fi_ws_restoring *restoring, firn_error *err)
 {
     int64_t begun_ns;
     restoring->open_ns = 0;
@@ -514,12 +512,12 @@ choose_next_turn(struct firn_ws_restoring *restoring, firn_error *err)
 
 /* Whether the next step changes facts: then it is chosen. */
 static bool
-choose_facts(struct firn_ws_restoring *restoring)
+choose_facts(struct fi_ws_restoring *restoring)
 {
-    const struct firn_catalog_line *line = &restoring->line;
+    const struct fi_catalog_line *line = &restoring->line;
     size_t at = restoring->step_to + (restoring->is_forward ? 1 : 0);
-    bool is_facts = !is_of_files(restoring) && at < firn_catalog_line_count(line) &&
-                    firn_catalog_line_is_facts(line, at);
+    bool is_facts = !is_of_files(restoring) && at < fi_catalog_line_count(line) &&
+                    fi_catalog_line_is_facts(line, at);
     restoring->facts_at = is_facts ? at : 0;
     if (is_facts) {
         restoring->step_to = restoring->is_forward ? at : at - 1;
@@ -530,7 +528,7 @@ choose_facts(struct firn_ws_restoring *restoring)
 }
 
 int
-firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err)
+fi_ws_line_choose_next(struct fi_ws_restoring *restoring, firn_error *err)
 {
     if (restoring->is_turn) {
         return choose_next_turn(restoring, err);
@@ -553,20 +551,19 @@ firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err)
 /* ---- settling ---- */
 
 bool
-firn_ws_line_is_open_turn(const struct firn_ws_restoring *restoring)
+fi_ws_line_is_open_turn(const struct fi_ws_restoring *restoring)
 {
     return restoring->open_ns != 0 && restoring->open_to == restoring->line.cursor;
 }
 
 int
-firn_ws_line_differs(struct firn_ws_restoring *restoring,
-                     const struct firn_difference_walk_side *before,
-                     const struct firn_checkout_options *options, bool *out, firn_error *err)
+fi_ws_line_differs(struct fi_ws_restoring *restoring, const struct fi_difference_walk_side *before,
+                   const struct fi_checkout_options *options, bool *out, firn_error *err)
 {
-    const struct firn_difference_walk_side here = {
-        .source = firn_objects_trees(restoring->opened->objects), .root = &restoring->here.root};
-    struct firn_checkout_options quiet = *options;
-    struct firn_checkout *apply = NULL;
+    const struct fi_difference_walk_side here = {
+        .source = fi_objects_trees(restoring->opened->objects), .root = &restoring->here.root};
+    struct fi_checkout_options quiet = *options;
+    struct fi_checkout *apply = NULL;
     int rc = compare_sides(before, &here, out, err);
     if (rc != FIRN_OK || !*out) {
         return rc;
@@ -578,61 +575,60 @@ firn_ws_line_differs(struct firn_ws_restoring *restoring,
     quiet.visit = NULL;
     quiet.stores = NULL;
     quiet.on_step = NULL;
-    FIRN_TRY(firn_checkout_create(&quiet, &apply, err));
-    FIRN_TRY(firn_checkout_plan(apply, err));
-    const struct firn_checkout_counts *counts = firn_checkout_counts(apply);
+    FI_TRY(fi_checkout_create(&quiet, &apply, err));
+    FI_TRY(fi_checkout_plan(apply, err));
+    const struct fi_checkout_counts *counts = fi_checkout_counts(apply);
     *out = counts->added + counts->changed + counts->removed + counts->directories > 0;
     restoring->edits.added = counts->added;
     restoring->edits.changed = counts->changed;
     restoring->edits.removed = counts->removed;
 out:
-    firn_checkout_destroy(apply);
+    fi_checkout_destroy(apply);
     return rc;
 }
 
 /* The directory has edits: an undo takes back those alone, the undo of a turn what it has
  * chosen. */
 static int
-settle_edits(struct firn_ws_restoring *restoring, firn_error *err)
+settle_edits(struct fi_ws_restoring *restoring, firn_error *err)
 {
     if (restoring->is_forward) { /* (I2) */
-        return firn_error_set(err, FIRN_NOT_FOUND,
-                              "there is nothing to redo: files were changed after the undo");
+        return fi_error_set(err, FIRN_NOT_FOUND,
+                            "there is nothing to redo: files were changed after the undo");
     }
-    if (!restoring->is_turn || firn_ws_line_is_open_turn(restoring)) {
+    if (!restoring->is_turn || fi_ws_line_is_open_turn(restoring)) {
         restoring->record = restoring->here;
         restoring->step_to = restoring->line.cursor;
         restoring->told_to = restoring->step_to;
     } else if (!restoring->has_next) {
         return nothing_to(restoring, err);
     }
-    return firn_ws_steps_tell_edits(restoring, err);
+    return fi_ws_steps_tell_edits(restoring, err);
 }
 
 int
-firn_ws_line_settle(struct firn_ws_restoring *restoring,
-                    const struct firn_difference_walk_side *before,
-                    const struct firn_checkout_options *options, firn_error *err)
+fi_ws_line_settle(struct fi_ws_restoring *restoring, const struct fi_difference_walk_side *before,
+                  const struct fi_checkout_options *options, firn_error *err)
 {
     bool differs = true;
     if (!restoring->is_step) {
         return FIRN_OK;
     }
     if (restoring->has_here) {
-        FIRN_TRY_RETURN(firn_ws_line_differs(restoring, before, options, &differs, err));
+        FI_TRY_RETURN(fi_ws_line_differs(restoring, before, options, &differs, err));
     }
     restoring->is_clean = !differs;
     if (differs && restoring->has_here) {
-        FIRN_TRY_RETURN(settle_edits(restoring, err));
+        FI_TRY_RETURN(settle_edits(restoring, err));
     } else if (!restoring->has_next) {
         return nothing_to(restoring, err);
     }
     if (restoring->step_to != restoring->open_to) {
         restoring->open_ns = 0; /* the interrupted turn had changed nothing */
     }
-    FIRN_TRY_RETURN(firn_ws_steps_tell(restoring, err));
-    return firn_ws_given_checkpoint(restoring->ws, &restoring->record,
-                                    &restoring->result->checkpoint, err);
+    FI_TRY_RETURN(fi_ws_steps_tell(restoring, err));
+    return fi_ws_given_checkpoint(restoring->ws, &restoring->record, &restoring->result->checkpoint,
+                                  err);
 }
 
 /* ---- writing ---- */
@@ -640,18 +636,18 @@ firn_ws_line_settle(struct firn_ws_restoring *restoring,
 /* Moves the cursor to a state of the line, after a step from a directory that had the state
  * `before`. */
 static int
-move(struct firn_ws_opened *opened, struct firn_catalog_line *line, size_t to,
-     const uint8_t *before, bool is_clean, firn_error *err)
+move(struct fi_ws_opened *opened, struct fi_catalog_line *line, size_t to, const uint8_t *before,
+     bool is_clean, firn_error *err)
 {
-    bool is_full = line->cursor + 1 == FIRN_CATALOG_LINE_STATES_MAX;
+    bool is_full = line->cursor + 1 == FI_CATALOG_LINE_STATES_MAX;
     bool is_added = false;
     int rc = FIRN_OK;
-    DCHECK(to < firn_catalog_line_count(line));
+    DCHECK(to < fi_catalog_line_count(line));
     if (!is_clean && to <= line->cursor) {
         rc = add_state_of_id(opened, line, before, FIRN_STEP_EDITS, &is_added, err);
     }
     if (rc == FIRN_OK) { /* the oldest state may have been dropped */
-        firn_catalog_line_move(line, to - (is_added && is_full && to > 0 ? 1 : 0));
+        fi_catalog_line_move(line, to - (is_added && is_full && to > 0 ? 1 : 0));
     }
     return rc;
 }
@@ -659,18 +655,17 @@ move(struct firn_ws_opened *opened, struct firn_catalog_line *line, size_t to,
 /* An interrupted restore was taken back: a redo does it again. An interrupted step of the line was
  * taken back: the line is as it was, unless the directory had edits. */
 static int
-take_back(struct firn_ws_restoring *restoring, const struct firn_catalog_journal *journal,
+take_back(struct fi_ws_restoring *restoring, const struct fi_catalog_journal *journal,
           firn_error *err)
 {
-    struct firn_ws_opened *opened = restoring->opened;
-    struct firn_catalog_line *line = &restoring->line;
+    struct fi_ws_opened *opened = restoring->opened;
+    struct fi_catalog_line *line = &restoring->line;
     bool was_step = restoring->journal.is_undo;
     bool is_added;
-    FIRN_TRY_RETURN(
-        add_state_of_id(opened, line, journal->target, FIRN_STEP_EDITS, &is_added, err));
-    if (!was_step && firn_catalog_line_count(line) > 0) {
-        FIRN_TRY_RETURN(add_state_of_id(opened, line, journal->safety,
-                                        kind_of_restore(&restoring->journal), &is_added, err));
+    FI_TRY_RETURN(add_state_of_id(opened, line, journal->target, FIRN_STEP_EDITS, &is_added, err));
+    if (!was_step && fi_catalog_line_count(line) > 0) {
+        FI_TRY_RETURN(add_state_of_id(opened, line, journal->safety,
+                                      kind_of_restore(&restoring->journal), &is_added, err));
         line->cursor -= is_added ? 1 : 0;
     }
     return FIRN_OK;
@@ -678,65 +673,65 @@ take_back(struct firn_ws_restoring *restoring, const struct firn_catalog_journal
 
 /* The order of a checkpoint; 0 if it is gone. */
 static int
-order_of(struct firn_ws_opened *opened, const uint8_t *id, uint64_t *out, firn_error *err)
+order_of(struct fi_ws_opened *opened, const uint8_t *id, uint64_t *out, firn_error *err)
 {
-    struct firn_catalog_record record;
-    struct firn_buf bytes = {0};
-    int rc = firn_checkout_recover_record(opened, id, &bytes, &record, err);
+    struct fi_catalog_record record;
+    struct fi_buf bytes = {0};
+    int rc = fi_checkout_recover_record(opened, id, &bytes, &record, err);
     *out = rc == FIRN_OK ? record.order : 0;
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 static int
-put(struct firn_ws_opened *opened, struct firn_catalog_line *line, struct firn_db_batch *batch,
+put(struct fi_ws_opened *opened, struct fi_catalog_line *line, struct firn_db_batch *batch,
     firn_error *err)
 {
     if (opened->workspace.next_order > line->through) {
         line->through = opened->workspace.next_order - 1;
     }
-    return firn_catalog_line_put(opened->db, batch, opened->workspace.number, line, err);
+    return fi_catalog_line_put(opened->db, batch, opened->workspace.number, line, err);
 }
 
 int
-firn_ws_line_put_facts(struct firn_ws_restoring *restoring, struct firn_db_batch *batch,
-                       firn_error *err)
+fi_ws_line_put_facts(struct fi_ws_restoring *restoring, struct firn_db_batch *batch,
+                     firn_error *err)
 {
-    firn_catalog_line_move(&restoring->line, restoring->step_to);
+    fi_catalog_line_move(&restoring->line, restoring->step_to);
     return put(restoring->opened, &restoring->line, batch, err);
 }
 
 int
-firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batch,
-                 const struct firn_catalog_journal *journal, firn_error *err)
+fi_ws_line_put(struct fi_ws_restoring *restoring, struct firn_db_batch *batch,
+               const struct fi_catalog_journal *journal, firn_error *err)
 {
-    struct firn_ws_opened *opened = restoring->opened;
-    struct firn_catalog_line *line = &restoring->line;
+    struct fi_ws_opened *opened = restoring->opened;
+    struct fi_catalog_line *line = &restoring->line;
     bool is_whole = journal->path_count == 0;
     size_t to = restoring->step_to;
     uint64_t target = 0;
     bool is_known = restoring->is_step;
     bool is_added;
     if (journal->is_undo && is_whole && !is_known) {
-        FIRN_TRY_RETURN(order_of(opened, journal->target, &target, err));
-        is_known = journal->is_redo ? firn_catalog_line_find_ahead(line, target, &to)
-                                    : firn_catalog_line_find_back(line, target, &to);
-        while (is_known && to < line->cursor && firn_catalog_line_is_facts(line, to + 1)) {
+        FI_TRY_RETURN(order_of(opened, journal->target, &target, err));
+        is_known = journal->is_redo ? fi_catalog_line_find_ahead(line, target, &to)
+                                    : fi_catalog_line_find_back(line, target, &to);
+        while (is_known && to < line->cursor && fi_catalog_line_is_facts(line, to + 1)) {
             to++; /* no undo of files takes these back */
         }
     }
     if (restoring->is_turn && is_whole) {
-        firn_catalog_line_drop_facts(line, to, line->cursor); /* (I4) */
+        fi_catalog_line_drop_facts(line, to, line->cursor); /* (I4) */
     }
     if (journal->is_undo && is_whole) {
-        FIRN_TRY_RETURN(is_known ? move(opened, line, to, journal->safety, restoring->is_clean, err)
-                                 : take_back(restoring, journal, err));
+        FI_TRY_RETURN(is_known ? move(opened, line, to, journal->safety, restoring->is_clean, err)
+                               : take_back(restoring, journal, err));
     } else {
-        FIRN_TRY_RETURN(
+        FI_TRY_RETURN(
             add_state_of_id(opened, line, journal->safety, FIRN_STEP_EDITS, &is_added, err));
-        FIRN_TRY_RETURN(is_whole ? add_state_of_id(opened, line, journal->target,
-                                                   kind_of_restore(journal), &is_added, err)
-                                 : FIRN_OK);
+        FI_TRY_RETURN(is_whole ? add_state_of_id(opened, line, journal->target,
+                                                 kind_of_restore(journal), &is_added, err)
+                               : FIRN_OK);
     }
     if (restoring->is_step && restoring->open_ns != 0) {
         line->turn_ns = restoring->open_ns;

@@ -17,7 +17,7 @@ struct listing {
 };
 
 static int
-list_one(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+list_one(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
     (void)bytes;
     struct listing *listing = ctx;
@@ -29,23 +29,23 @@ list_one(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, 
     }
     listing->left--;
     firn_workspace_checkpoint checkpoint;
-    firn_catalog_record_to_checkpoint(record, &checkpoint);
-    return firn_error_stopped(err, listing->visit(listing->ctx, &checkpoint));
+    fi_catalog_record_to_checkpoint(record, &checkpoint);
+    return fi_error_stopped(err, listing->visit(listing->ctx, &checkpoint));
 }
 
 static int
-list_deleted(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+list_deleted(void *ctx, const struct fi_catalog_deleted *deleted, firn_error *err)
 {
     return list_one(ctx, deleted->bytes, &deleted->record, err);
 }
 
 int
-firn_ws_list(struct firn_ws *ws, const firn_workspace_list_options *options,
-             int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
-             firn_error *err)
+fi_ws_list(struct firn_ws *ws, const firn_workspace_list_options *options,
+           int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
+           firn_error *err)
 {
-    struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
+    struct fi_ws_opened opened;
+    int rc = fi_ws_opened_open_store(ws, FI_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -55,11 +55,11 @@ firn_ws_list(struct firn_ws *ws, const firn_workspace_list_options *options,
                               .ctx = ctx};
     DCHECK(opened.workspace.number == 0 || opened.catalog != NULL);
     if (opened.workspace.number != 0) {
-        rc = options->deleted ? firn_catalog_deleted_list(opened.catalog, opened.workspace.number,
-                                                          list_deleted, &listing, err)
-                              : firn_catalog_list(opened.catalog, opened.workspace.number, list_one,
-                                                  &listing, err);
+        rc = options->deleted ? fi_catalog_deleted_list(opened.catalog, opened.workspace.number,
+                                                        list_deleted, &listing, err)
+                              : fi_catalog_list(opened.catalog, opened.workspace.number, list_one,
+                                                &listing, err);
         rc = rc == ENOUGH ? FIRN_OK : rc;
     }
-    return firn_ws_opened_close(ws, &opened, rc, err);
+    return fi_ws_opened_close(ws, &opened, rc, err);
 }

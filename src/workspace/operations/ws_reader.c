@@ -21,71 +21,71 @@
 enum { SCRATCH_FRAMES = 4 };
 
 struct firn_workspace_reader {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
-    struct firn_ws *ws;               /* borrowed */
-    struct firn_ws_opened opened;
-    struct firn_packfile_pool pool;
+    struct fi_os_process_mark mark; /* first: see api_process.h */
+    struct firn_ws *ws;             /* borrowed */
+    struct fi_ws_opened opened;
+    struct fi_packfile_pool pool;
 };
 
 int
-firn_ws_reader_open(struct firn_ws *ws, firn_workspace_reader **out, firn_error *err)
+fi_ws_reader_open(struct firn_ws *ws, firn_workspace_reader **out, firn_error *err)
 {
     *out = NULL;
-    firn_workspace_reader *reader = firn_alloc(sizeof *reader);
+    firn_workspace_reader *reader = fi_alloc(sizeof *reader);
     if (reader == NULL) {
-        return firn_error_no_memory(err, "a reader");
+        return fi_error_no_memory(err, "a reader");
     }
     *reader = (firn_workspace_reader){0};
-    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &reader->opened, err);
+    int rc = fi_ws_opened_open_store(ws, FI_WS_READ, &reader->opened, err);
     if (rc == FIRN_OK && reader->opened.objects == NULL) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet: save it first",
-                            ws->place.root);
-        rc = firn_ws_opened_close(ws, &reader->opened, rc, err);
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet: save it first",
+                          ws->place.root);
+        rc = fi_ws_opened_close(ws, &reader->opened, rc, err);
     }
     if (rc != FIRN_OK) {
-        firn_free(reader);
+        fi_free(reader);
         return rc;
     }
-    firn_os_process_init_mark(&reader->mark);
+    fi_os_process_init_mark(&reader->mark);
     reader->ws = ws;
-    firn_packfile_scratch_pool_init(&reader->pool, ws->os, SCRATCH_FRAMES);
+    fi_packfile_scratch_pool_init(&reader->pool, ws->os, SCRATCH_FRAMES);
     *out = reader;
     return FIRN_OK;
 }
 
 void
-firn_ws_reader_close(firn_workspace_reader *reader)
+fi_ws_reader_close(firn_workspace_reader *reader)
 {
     if (reader != NULL) {
-        firn_packfile_scratch_pool_deinit(&reader->pool);
-        FIRN_IGNORE(firn_ws_opened_close(reader->ws, &reader->opened, FIRN_OK, NULL));
-        firn_free(reader);
+        fi_packfile_scratch_pool_deinit(&reader->pool);
+        FI_IGNORE(fi_ws_opened_close(reader->ws, &reader->opened, FIRN_OK, NULL));
+        fi_free(reader);
     }
 }
 
 int
-firn_ws_reader_entries(firn_workspace_reader *reader, const firn_hash *directory,
-                       int (*visit)(void *ctx, const firn_workspace_entry *entry), void *ctx,
-                       firn_error *err)
+fi_ws_reader_entries(firn_workspace_reader *reader, const firn_hash *directory,
+                     int (*visit)(void *ctx, const firn_workspace_entry *entry), void *ctx,
+                     firn_error *err)
 {
-    struct firn_tree_iterator *iterator = NULL;
-    const struct firn_tree_entry *entry = NULL;
+    struct fi_tree_iterator *iterator = NULL;
+    const struct fi_tree_entry *entry = NULL;
     bool is_end = false;
     int rc;
-    firn_budget_renew(firn_objects_budget(reader->opened.objects));
-    FIRN_TRY(firn_tree_iterator_create(firn_objects_trees(reader->opened.objects), directory,
-                                       &iterator, err));
+    fi_budget_renew(fi_objects_budget(reader->opened.objects));
+    FI_TRY(fi_tree_iterator_create(fi_objects_trees(reader->opened.objects), directory, &iterator,
+                                   err));
     for (;;) {
-        FIRN_TRY(firn_tree_iterator_next(iterator, &entry, &is_end, err));
+        FI_TRY(fi_tree_iterator_next(iterator, &entry, &is_end, err));
         if (is_end) {
             break;
         }
         firn_workspace_entry info;
-        firn_difference_walk_to_info(entry->name, entry, &info);
-        FIRN_TRY(firn_error_stopped(err, visit(ctx, &info)));
+        fi_difference_walk_to_info(entry->name, entry, &info);
+        FI_TRY(fi_error_stopped(err, visit(ctx, &info)));
     }
 out:
-    firn_tree_iterator_destroy(iterator);
+    fi_tree_iterator_destroy(iterator);
     return rc;
 }
 
@@ -104,35 +104,35 @@ take(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 }
 
 int
-firn_ws_reader_part(firn_workspace_reader *reader, const firn_hash *file, uint64_t size_bytes,
-                    uint64_t offset, uint64_t length, firn_write_bytes write, void *ctx,
-                    firn_error *err)
+fi_ws_reader_part(firn_workspace_reader *reader, const firn_hash *file, uint64_t size_bytes,
+                  uint64_t offset, uint64_t length, firn_write_bytes write, void *ctx,
+                  firn_error *err)
 {
-    const struct firn_objects_part_of of = {
+    const struct fi_objects_part_of of = {
         .hash = *file, .size = size_bytes, .offset = offset, .length = length};
     struct taker taker = {write, ctx};
-    struct firn_packfile_scratch *scratch;
+    struct fi_packfile_scratch *scratch;
     if (offset > size_bytes) {
-        return firn_error_set(err, FIRN_INVALID, "the part begins beyond the end of the file");
+        return fi_error_set(err, FIRN_INVALID, "the part begins beyond the end of the file");
     }
-    int rc = firn_packfile_scratch_pool_take(&reader->pool, &scratch, err);
+    int rc = fi_packfile_scratch_pool_take(&reader->pool, &scratch, err);
     if (rc == FIRN_OK) {
-        rc = firn_objects_part(reader->opened.objects, scratch, &of, take, &taker, err);
-        firn_packfile_scratch_pool_give(&reader->pool, scratch);
+        rc = fi_objects_part(reader->opened.objects, scratch, &of, take, &taker, err);
+        fi_packfile_scratch_pool_give(&reader->pool, scratch);
     }
     return rc;
 }
 
 int
-firn_ws_reader_cat(firn_workspace_reader *reader, const firn_hash *file, uint64_t size_bytes,
-                   firn_write_bytes write, void *ctx, firn_error *err)
+fi_ws_reader_cat(firn_workspace_reader *reader, const firn_hash *file, uint64_t size_bytes,
+                 firn_write_bytes write, void *ctx, firn_error *err)
 {
-    struct firn_packfile_scratch *scratch;
-    firn_budget_renew(firn_objects_budget(reader->opened.objects));
-    int rc = firn_packfile_scratch_pool_take(&reader->pool, &scratch, err);
+    struct fi_packfile_scratch *scratch;
+    fi_budget_renew(fi_objects_budget(reader->opened.objects));
+    int rc = fi_packfile_scratch_pool_take(&reader->pool, &scratch, err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_cat_stream(&reader->opened, scratch, file, size_bytes, write, ctx, err);
-        firn_packfile_scratch_pool_give(&reader->pool, scratch);
+        rc = fi_ws_cat_stream(&reader->opened, scratch, file, size_bytes, write, ctx, err);
+        fi_packfile_scratch_pool_give(&reader->pool, scratch);
     }
     return rc;
 }

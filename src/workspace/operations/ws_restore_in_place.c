@@ -37,33 +37,33 @@
 #include "threads/os_callback.h"
 
 struct in_place {
-    struct firn_ws_restoring *restoring;
-    struct firn_ws_save_request request;
-    struct firn_ws_save_tree tree;
-    struct firn_ws_restore_unsaved unsaved;
-    struct firn_checkout_stores stores;  /* changed by the restore; no writers until it is done */
-    struct firn_catalog_journal journal; /* of this restore; borrows its paths and previous */
-    struct firn_buf previous;            /* what the journal held */
-    struct firn_checkout *checkout;
-    struct firn_ws_running running; /* for other processes */
+    struct fi_ws_restoring *restoring;
+    struct fi_ws_save_request request;
+    struct fi_ws_save_tree tree;
+    struct fi_ws_restore_unsaved unsaved;
+    struct fi_checkout_stores stores;  /* changed by the restore; no writers until it is done */
+    struct fi_catalog_journal journal; /* of this restore; borrows its paths and previous */
+    struct fi_buf previous;            /* what the journal held */
+    struct fi_checkout *checkout;
+    struct fi_ws_running running; /* for other processes */
     int64_t scanned_ns;
     char safety_message[64];
 };
 
 static bool
-changes_something(const struct firn_checkout *checkout)
+changes_something(const struct fi_checkout *checkout)
 {
-    const struct firn_checkout_counts *counts = firn_checkout_counts(checkout);
+    const struct fi_checkout_counts *counts = fi_checkout_counts(checkout);
     return counts->added + counts->changed + counts->removed + counts->directories > 0;
 }
 
 /* The name of a checkpoint for users: its number, or the start of its id for a safety
  * checkpoint. */
 static void
-name_of(const struct firn_catalog_record *record, char out[24])
+name_of(const struct fi_catalog_record *record, char out[24])
 {
     char id[FIRN_CHECKPOINT_ID_SIZE];
-    firn_catalog_record_id_text(record->id, id);
+    fi_catalog_record_id_text(record->id, id);
     if (record->is_safety) {
         (void)snprintf(out, 24, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
     } else {
@@ -74,73 +74,73 @@ name_of(const struct firn_catalog_record *record, char out[24])
 /* ---- the journal ---- */
 
 static int
-join(void *ctx, struct firn_db_batch *batch, const struct firn_catalog_record *safety,
+join(void *ctx, struct firn_db_batch *batch, const struct fi_catalog_record *safety,
      firn_error *err)
 {
     struct in_place *in_place = ctx;
-    const struct firn_ws_restoring *restoring = in_place->restoring;
-    struct firn_catalog_journal *journal = &in_place->journal;
-    CHECK(journal->state == FIRN_CATALOG_JOURNAL_PREPARED && safety->is_safety); /* (I1) */
+    const struct fi_ws_restoring *restoring = in_place->restoring;
+    struct fi_catalog_journal *journal = &in_place->journal;
+    CHECK(journal->state == FI_CATALOG_JOURNAL_PREPARED && safety->is_safety); /* (I1) */
     memcpy(journal->before, safety->id, sizeof journal->before);
     memcpy(journal->safety, restoring->has_undo_to ? restoring->undo_to : safety->id,
            sizeof journal->safety);
-    return firn_catalog_journal_put(restoring->opened->db, batch,
-                                    restoring->opened->workspace.number, journal, err);
+    return fi_catalog_journal_put(restoring->opened->db, batch, restoring->opened->workspace.number,
+                                  journal, err);
 }
 
 /* Keeps what the journal held, without the older journal inside it. */
 static int
 keep_previous(struct in_place *in_place, firn_error *err)
 {
-    struct firn_catalog_journal found = in_place->restoring->journal;
-    if (found.state == FIRN_CATALOG_JOURNAL_NONE) {
+    struct fi_catalog_journal found = in_place->restoring->journal;
+    if (found.state == FI_CATALOG_JOURNAL_NONE) {
         return FIRN_OK;
     }
     found.previous = firn_bytes(NULL, 0);
-    int rc = firn_catalog_journal_encode(&found, &in_place->previous);
-    return rc == FIRN_OK ? FIRN_OK : firn_catalog_journal_encode_error(rc, err);
+    int rc = fi_catalog_journal_encode(&found, &in_place->previous);
+    return rc == FIRN_OK ? FIRN_OK : fi_catalog_journal_encode_error(rc, err);
 }
 
 static int
 begin_journal(struct in_place *in_place, firn_error *err)
 {
-    struct firn_ws_restoring *restoring = in_place->restoring;
-    struct firn_catalog_journal *journal = &in_place->journal;
-    DCHECK(journal->state == FIRN_CATALOG_JOURNAL_NONE && journal->previous.size == 0);
-    journal->state = FIRN_CATALOG_JOURNAL_PREPARED;
+    struct fi_ws_restoring *restoring = in_place->restoring;
+    struct fi_catalog_journal *journal = &in_place->journal;
+    DCHECK(journal->state == FI_CATALOG_JOURNAL_NONE && journal->previous.size == 0);
+    journal->state = FI_CATALOG_JOURNAL_PREPARED;
     journal->is_undo = restoring->is_undo;
     journal->is_redo = restoring->is_undo && restoring->is_forward;
     journal->is_revert = restoring->is_revert || restoring->target != NULL;
     journal->paths = restoring->paths;
     journal->path_count = restoring->path_count;
     memcpy(journal->target, restoring->record.id, sizeof journal->target);
-    FIRN_TRY_RETURN(keep_previous(in_place, err));
-    journal->previous = firn_buf_slice(&in_place->previous);
-    return firn_os_random(restoring->ws->os, journal->tag, sizeof journal->tag, err);
+    FI_TRY_RETURN(keep_previous(in_place, err));
+    journal->previous = fi_buf_slice(&in_place->previous);
+    return fi_os_random(restoring->ws->os, journal->tag, sizeof journal->tag, err);
 }
 
 static int
-set_state(struct in_place *in_place, enum firn_catalog_journal_state state, firn_error *err)
+set_state(struct in_place *in_place, enum fi_catalog_journal_state state, firn_error *err)
 {
-    struct firn_ws_opened *opened = in_place->restoring->opened;
-    DCHECK(state == FIRN_CATALOG_JOURNAL_DONE ||
-           (state == FIRN_CATALOG_JOURNAL_BEGUN &&
-            in_place->journal.state == FIRN_CATALOG_JOURNAL_PREPARED));
+    struct fi_ws_opened *opened = in_place->restoring->opened;
+    DCHECK(state == FI_CATALOG_JOURNAL_DONE ||
+           (state == FI_CATALOG_JOURNAL_BEGUN &&
+            in_place->journal.state == FI_CATALOG_JOURNAL_PREPARED));
     in_place->journal.state = state;
-    in_place->journal.is_partial = state == FIRN_CATALOG_JOURNAL_DONE &&
-                                   firn_checkout_counts(in_place->checkout)->not_restored > 0;
+    in_place->journal.is_partial = state == FI_CATALOG_JOURNAL_DONE &&
+                                   fi_checkout_counts(in_place->checkout)->not_restored > 0;
     in_place->journal.previous = firn_bytes(NULL, 0);
     struct firn_db_batch *batch = NULL;
     int rc;
-    FIRN_TRY(firn_db_batch_create(&batch, err));
-    FIRN_TRY(firn_catalog_journal_put(opened->db, batch, opened->workspace.number,
-                                      &in_place->journal, err));
-    if (state == FIRN_CATALOG_JOURNAL_DONE) {
-        FIRN_TRY(firn_ws_line_put(in_place->restoring, batch, &in_place->journal, err));
+    FI_TRY(fi_db_batch_create(&batch, err));
+    FI_TRY(fi_catalog_journal_put(opened->db, batch, opened->workspace.number, &in_place->journal,
+                                  err));
+    if (state == FI_CATALOG_JOURNAL_DONE) {
+        FI_TRY(fi_ws_line_put(in_place->restoring, batch, &in_place->journal, err));
     }
-    FIRN_TRY(firn_db_write(opened->db, batch, FIRN_DURABILITY_FULL, err));
+    FI_TRY(fi_db_write(opened->db, batch, FIRN_DURABILITY_FULL, err));
 out:
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     return rc;
 }
 
@@ -148,7 +148,7 @@ out:
 static void
 clear_note(struct in_place *in_place)
 {
-    FIRN_IGNORE(firn_ws_begun_clear(in_place->restoring->ws, in_place->restoring->opened, NULL));
+    FI_IGNORE(fi_ws_begun_clear(in_place->restoring->ws, in_place->restoring->opened, NULL));
 }
 
 /* Sets the journal back after a restore that came to nothing. If even that cannot be written,
@@ -156,12 +156,12 @@ clear_note(struct in_place *in_place)
 static void
 put_journal_back(struct in_place *in_place)
 {
-    struct firn_ws_opened *opened = in_place->restoring->opened;
-    DCHECK(in_place->journal.state != FIRN_CATALOG_JOURNAL_DONE);
-    if (firn_checkout_is_undone(in_place->checkout) &&
-        firn_catalog_journal_write_bytes(opened->db, opened->workspace.number,
-                                         firn_buf_slice(&in_place->previous), NULL) == FIRN_OK &&
-        !firn_catalog_journal_is_pending(&in_place->restoring->journal)) {
+    struct fi_ws_opened *opened = in_place->restoring->opened;
+    DCHECK(in_place->journal.state != FI_CATALOG_JOURNAL_DONE);
+    if (fi_checkout_is_undone(in_place->checkout) &&
+        fi_catalog_journal_write_bytes(opened->db, opened->workspace.number,
+                                       fi_buf_slice(&in_place->previous), NULL) == FIRN_OK &&
+        !fi_catalog_journal_is_pending(&in_place->restoring->journal)) {
         clear_note(in_place);
     }
 }
@@ -172,29 +172,29 @@ static void
 on_step(void *ctx, const firn_progress *progress)
 {
     struct in_place *in_place = ctx;
-    struct firn_ws_running *running = &in_place->running;
+    struct fi_ws_running *running = &in_place->running;
     running->phase = progress->phase;
     running->has_begun = progress->is_finishing;
     running->done = progress->files_done;
     running->total = progress->files_total;
-    firn_ws_running_tell(in_place->restoring->opened->db, running);
+    fi_ws_running_tell(in_place->restoring->opened->db, running);
 }
 
 static void
 tell_others(struct in_place *in_place)
 {
-    const struct firn_ws_restoring *restoring = in_place->restoring;
+    const struct fi_ws_restoring *restoring = in_place->restoring;
     in_place->running =
-        (struct firn_ws_running){.kind = restoring->target != NULL ? FIRN_WS_RUNNING_REVERT
-                                         : restoring->is_forward   ? FIRN_WS_RUNNING_REDO
-                                         : restoring->is_undo      ? FIRN_WS_RUNNING_UNDO
-                                                                   : FIRN_WS_RUNNING_RESTORE,
-                                 .workspace = restoring->opened->workspace.number,
-                                 .started_ns = firn_os_now_ns(restoring->ws->os)};
+        (struct fi_ws_running){.kind = restoring->target != NULL ? FI_WS_RUNNING_REVERT
+                                       : restoring->is_forward   ? FI_WS_RUNNING_REDO
+                                       : restoring->is_undo      ? FI_WS_RUNNING_UNDO
+                                                                 : FI_WS_RUNNING_RESTORE,
+                               .workspace = restoring->opened->workspace.number,
+                               .started_ns = fi_os_now_ns(restoring->ws->os)};
     if (restoring->target == NULL) {
         memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
     }
-    firn_ws_running_tell(restoring->opened->db, &in_place->running);
+    fi_ws_running_tell(restoring->opened->db, &in_place->running);
 }
 
 /* ---- the steps ---- */
@@ -202,27 +202,27 @@ tell_others(struct in_place *in_place)
 static int
 commit_safety(struct in_place *in_place, firn_error *err)
 {
-    struct firn_ws_restoring *restoring = in_place->restoring;
+    struct fi_ws_restoring *restoring = in_place->restoring;
     char name[24];
-    const struct firn_ws_restore_target *target = restoring->target;
+    const struct fi_ws_restore_target *target = restoring->target;
     name_of(&restoring->record, name);
     (void)snprintf(in_place->safety_message, sizeof in_place->safety_message, "before %s%s",
                    target != NULL ? target->doing : "restoring ", target != NULL ? "" : name);
-    const struct firn_catalog_joint joint = {
+    const struct fi_catalog_joint joint = {
         .join = join, .ctx = in_place, .also = target != NULL ? &restoring->record : NULL};
     in_place->request.message = firn_str(in_place->safety_message);
     in_place->request.joint = &joint;
-    struct firn_catalog_record safety;
+    struct fi_catalog_record safety;
     /* The record being restored is in ws->record, which a commit overwrites. */
-    struct firn_buf restored = restoring->ws->record;
-    restoring->ws->record = (struct firn_buf){0};
-    int rc = firn_ws_save_record(restoring->ws, restoring->opened, &in_place->request,
-                                 &in_place->tree, &safety, err);
-    firn_buf_deinit(&restoring->ws->record);
+    struct fi_buf restored = restoring->ws->record;
+    restoring->ws->record = (struct fi_buf){0};
+    int rc = fi_ws_save_record(restoring->ws, restoring->opened, &in_place->request,
+                               &in_place->tree, &safety, err);
+    fi_buf_deinit(&restoring->ws->record);
     restoring->ws->record = restored;
     in_place->request.joint = NULL;
     if (rc == FIRN_OK) {
-        firn_catalog_record_id_text(safety.id, restoring->result->safety_id);
+        fi_catalog_record_id_text(safety.id, restoring->result->safety_id);
     }
     return rc;
 }
@@ -230,35 +230,35 @@ commit_safety(struct in_place *in_place, firn_error *err)
 static int
 say_kept(uint64_t kept, firn_error *err)
 {
-    return kept == 0 ? FIRN_OK
-                     : firn_error_set(
-                           err, FIRN_CONFLICT,
-                           "%llu entries were changed by other processes during the restore and "
-                           "kept; everything else was restored: run it again",
-                           (unsigned long long)kept);
+    return kept == 0
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_CONFLICT,
+                              "%llu entries were changed by other processes during the restore and "
+                              "kept; everything else was restored: run it again",
+                              (unsigned long long)kept);
 }
 
 static int
 change_tree(struct in_place *in_place, firn_error *err)
 {
     CHECK(in_place->restoring->result->safety_id[0] != '\0'); /* (I2), (I1) of ws_restore.c */
-    DCHECK(in_place->journal.state == FIRN_CATALOG_JOURNAL_PREPARED);
-    int rc = firn_checkout_prepare(in_place->checkout, err);
+    DCHECK(in_place->journal.state == FI_CATALOG_JOURNAL_PREPARED);
+    int rc = fi_checkout_prepare(in_place->checkout, err);
     if (rc == FIRN_OK) {
-        rc = set_state(in_place, FIRN_CATALOG_JOURNAL_BEGUN, err);
+        rc = set_state(in_place, FI_CATALOG_JOURNAL_BEGUN, err);
         if (rc != FIRN_OK) {
-            firn_checkout_give_up(in_place->checkout);
+            fi_checkout_give_up(in_place->checkout);
         }
     }
     if (rc == FIRN_OK) {
-        CHECK(in_place->journal.state == FIRN_CATALOG_JOURNAL_BEGUN); /* (I1) */
-        rc = firn_checkout_finish(in_place->checkout, err);
+        CHECK(in_place->journal.state == FI_CATALOG_JOURNAL_BEGUN); /* (I1) */
+        rc = fi_checkout_finish(in_place->checkout, err);
     }
     if (rc != FIRN_OK) {
         put_journal_back(in_place);
         return rc;
     }
-    rc = set_state(in_place, FIRN_CATALOG_JOURNAL_DONE, err);
+    rc = set_state(in_place, FI_CATALOG_JOURNAL_DONE, err);
     if (rc == FIRN_OK) {
         clear_note(in_place);
     }
@@ -269,17 +269,17 @@ change_tree(struct in_place *in_place, firn_error *err)
 static int
 close_pending(struct in_place *in_place, firn_error *err)
 {
-    struct firn_ws_restoring *restoring = in_place->restoring;
-    const struct firn_catalog_journal *found = &restoring->journal;
+    struct fi_ws_restoring *restoring = in_place->restoring;
+    const struct fi_catalog_journal *found = &restoring->journal;
     DCHECK(!changes_something(in_place->checkout));
-    if (!firn_catalog_journal_is_pending(found) && !(found->is_partial && restoring->is_resumed)) {
+    if (!fi_catalog_journal_is_pending(found) && !(found->is_partial && restoring->is_resumed)) {
         return FIRN_OK;
     }
     memcpy(in_place->journal.before, restoring->journal.before, sizeof in_place->journal.before);
     memcpy(in_place->journal.safety,
            restoring->has_undo_to ? restoring->undo_to : restoring->journal.safety,
            sizeof in_place->journal.safety);
-    int rc = set_state(in_place, FIRN_CATALOG_JOURNAL_DONE, err);
+    int rc = set_state(in_place, FI_CATALOG_JOURNAL_DONE, err);
     if (rc == FIRN_OK) {
         clear_note(in_place);
     }
@@ -303,31 +303,31 @@ close_pending(struct in_place *in_place, firn_error *err)
 enum { FILES_MAX = 200 * 1000, BYTES_MAX = 1 << 30 };
 
 struct refresh {
-    struct firn_ws_opened *opened;
-    struct firn_buf inside; /* of uint64_t: hashes of paths; a collision does no harm */
+    struct fi_ws_opened *opened;
+    struct fi_buf inside; /* of uint64_t: hashes of paths; a collision does no harm */
     uint64_t files;
     uint64_t bytes;
-    const struct firn_difference_walk_side *after; /* the tree restored */
+    const struct fi_difference_walk_side *after; /* the tree restored */
 };
 
 static uint64_t
 hash_of(firn_slice path)
 {
-    return firn_xxh3(path.data, path.size, 0);
+    return fi_xxh3(path.data, path.size, 0);
 }
 
 /* ---- which directories ---- */
 
 static int
-note_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+note_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct refresh *refresh = ctx;
-    bool is_new = change->kind == FIRN_DIFFERENCE_WALK_ADDED ||
-                  (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0;
+    bool is_new =
+        change->kind == FI_DIFFERENCE_WALK_ADDED || (change->what & FI_DIFFERENCE_WALK_TYPE) != 0;
     if (change->after == NULL) {
         return FIRN_OK;
     }
-    if (change->after->kind != FIRN_TREE_DIR) {
+    if (change->after->kind != FI_TREE_DIR) {
         refresh->files++;
         refresh->bytes += change->after->size;
         return FIRN_OK;
@@ -336,24 +336,24 @@ note_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
         return FIRN_OK;
     }
     uint64_t hash = hash_of(change->path);
-    return firn_buf_append(&refresh->inside, &hash, sizeof hash) == FIRN_OK
+    return fi_buf_append(&refresh->inside, &hash, sizeof hash) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a list of directories");
+               : fi_error_no_memory(err, "a list of directories");
 }
 
 static bool
 is_inside(void *ctx, firn_slice path)
 {
     const struct refresh *refresh = ctx;
-    return firn_sort_has_u64((const void *)refresh->inside.data,
-                             refresh->inside.size / sizeof(uint64_t), hash_of(path));
+    return fi_sort_has_u64((const void *)refresh->inside.data,
+                           refresh->inside.size / sizeof(uint64_t), hash_of(path));
 }
 
 static int
 is_stored(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
 {
     const struct refresh *refresh = ctx;
-    return firn_objects_contains(refresh->opened->objects, tree, out, err);
+    return fi_objects_contains(refresh->opened->objects, tree, out, err);
 }
 
 /* ---- the scan ---- */
@@ -366,42 +366,42 @@ on_progress(void *ctx, const firn_progress *progress)
     firn_progress told = *progress;
     told.phase = "refresh";
     told.is_finishing = true;
-    return firn_os_callback_progress(outer, &told);
+    return fi_os_callback_progress(outer, &told);
 }
 
 static int
-scan(struct refresh *refresh, const struct firn_ws_save_request *request, firn_error *err)
+scan(struct refresh *refresh, const struct fi_ws_save_request *request, firn_error *err)
 {
-    struct firn_ws_opened *opened = refresh->opened;
+    struct fi_ws_opened *opened = refresh->opened;
     DCHECK(opened->workspace.number != 0 && refresh->after->root != NULL);
     const struct firn_callbacks callbacks = {
         .on_progress = request->callbacks.on_progress != NULL ? on_progress : NULL,
         .ctx = (void *)(uintptr_t)&request->callbacks};
-    const struct firn_scan_confines confines = {
+    const struct fi_scan_confines confines = {
         .is_inside = is_inside,
         .outside = {refresh->after->source, refresh->after->root->hash},
         .is_stored = is_stored,
         .ctx = refresh};
-    struct firn_statcache_options stat_options = {.objects = opened->objects,
-                                                  .workspace = opened->workspace.number};
+    struct fi_statcache_options stat_options = {.objects = opened->objects,
+                                                .workspace = opened->workspace.number};
     struct firn_scan_options options =
-        firn_ws_scan_options_of(opened, request->include_deps, false, request->threads, &callbacks);
-    struct firn_objects_treesink *treesink = NULL;
-    struct firn_scan_result result = {0};
+        fi_ws_scan_options_of(opened, request->include_deps, false, request->threads, &callbacks);
+    struct fi_objects_treesink *treesink = NULL;
+    struct fi_scan_result result = {0};
     int rc;
     options.gitignore = request->gitignore;
     options.file_size_max = request->file_size_max;
     options.stored_rules = request->stored_rules;
     options.confines = &confines;
-    FIRN_TRY(firn_statcache_open(opened->db, &stat_options, &options.stat, err));
-    FIRN_TRY(firn_objects_treesink_create(firn_db_os(opened->db), &treesink, err));
-    struct firn_objects_sink sink = firn_objects_treesink_sink(treesink);
-    FIRN_TRY(firn_scan(opened->root, &options, &sink, &result, err));
-    FIRN_TRY(firn_statcache_commit(options.stat, err));
+    FI_TRY(fi_statcache_open(opened->db, &stat_options, &options.stat, err));
+    FI_TRY(fi_objects_treesink_create(fi_db_os(opened->db), &treesink, err));
+    struct fi_objects_sink sink = fi_objects_treesink_sink(treesink);
+    FI_TRY(fi_scan_tree(opened->root, &options, &sink, &result, err));
+    FI_TRY(fi_statcache_commit(options.stat, err));
 out:
-    firn_scan_result_deinit(&result);
-    firn_objects_treesink_destroy(treesink);
-    firn_statcache_close(options.stat);
+    fi_scan_result_deinit(&result);
+    fi_objects_treesink_destroy(treesink);
+    fi_statcache_close(options.stat);
     return rc;
 }
 
@@ -410,69 +410,68 @@ out:
  * which the tree was scanned. After a failure the cache has the same entries or fewer, and none
  * that is wrong. */
 static int
-refresh_statcache(struct firn_ws_opened *opened, const struct firn_ws_save_request *request,
-                  const struct firn_difference_walk_side *before,
-                  const struct firn_difference_walk_side *after, firn_error *err)
+refresh_statcache(struct fi_ws_opened *opened, const struct fi_ws_save_request *request,
+                  const struct fi_difference_walk_side *before,
+                  const struct fi_difference_walk_side *after, firn_error *err)
 {
     struct refresh refresh = {.opened = opened, .after = after};
-    const struct firn_difference_walk_options options = {0};
+    const struct fi_difference_walk_options options = {0};
     int rc;
-    FIRN_TRY(firn_difference_walk(before, after, &options, note_change, &refresh, err));
+    FI_TRY(fi_difference_walk(before, after, &options, note_change, &refresh, err));
     if (refresh.files > FILES_MAX || refresh.bytes > BYTES_MAX) {
         goto out;
     }
-    firn_sort_u64((void *)refresh.inside.data, refresh.inside.size / sizeof(uint64_t));
-    FIRN_TRY(scan(&refresh, request, err));
+    fi_sort_u64((void *)refresh.inside.data, refresh.inside.size / sizeof(uint64_t));
+    FI_TRY(scan(&refresh, request, err));
 out:
-    firn_buf_deinit(&refresh.inside);
+    fi_buf_deinit(&refresh.inside);
     return rc;
 }
 
 static int
 apply_tree(struct in_place *in_place, firn_error *err)
 {
-    struct firn_ws_restoring *restoring = in_place->restoring;
-    struct firn_ws_opened *opened = restoring->opened;
-    const struct firn_tree_source *trees = firn_objects_trees(opened->objects);
+    struct fi_ws_restoring *restoring = in_place->restoring;
+    struct fi_ws_opened *opened = restoring->opened;
+    const struct fi_tree_source *trees = fi_objects_trees(opened->objects);
     int rc;
-    struct firn_difference_walk_side before_side = {.source = trees,
-                                                    .root = &in_place->tree.scan.root};
-    struct firn_difference_walk_side after_side = {.source = trees,
-                                                   .root = &restoring->record.root};
-    struct firn_checkout_options options =
-        firn_ws_restore_apply_options(restoring, opened->root, &before_side, &after_side);
-    options.unsaved_why = firn_ws_restore_unsaved_why;
-    options.holds_unsaved = firn_ws_restore_unsaved_holds;
+    struct fi_difference_walk_side before_side = {.source = trees,
+                                                  .root = &in_place->tree.scan.root};
+    struct fi_difference_walk_side after_side = {.source = trees, .root = &restoring->record.root};
+    struct fi_checkout_options options =
+        fi_ws_restore_apply_options(restoring, opened->root, &before_side, &after_side);
+    options.unsaved_why = fi_ws_restore_unsaved_why;
+    options.holds_unsaved = fi_ws_restore_unsaved_holds;
     options.unsaved = &in_place->unsaved;
-    FIRN_TRY(firn_ws_line_settle(restoring, &before_side, &options, err));
-    FIRN_TRY(begin_journal(in_place, err));
+    FI_TRY(fi_ws_line_settle(restoring, &before_side, &options, err));
+    FI_TRY(begin_journal(in_place, err));
     memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
     memcpy(options.tag, in_place->journal.tag, sizeof options.tag);
     options.scanned_ns = in_place->scanned_ns;
     in_place->stores.root = opened->root;
     in_place->stores.lock_timeout_ms = restoring->ws->lock_timeout_ms;
-    FIRN_TRY(firn_checkout_stores_find(&in_place->stores,
-                                       firn_buf_slice(&in_place->tree.scan.stores), err));
+    FI_TRY(
+        fi_checkout_stores_find(&in_place->stores, fi_buf_slice(&in_place->tree.scan.stores), err));
     options.stores = &in_place->stores;
     options.on_step = on_step;
     options.step_ctx = in_place;
-    FIRN_TRY(firn_checkout_create(&options, &in_place->checkout, err));
-    FIRN_TRY(firn_checkout_plan(in_place->checkout, err));
-    FIRN_TRY(firn_checkout_verify(in_place->checkout, err));
+    FI_TRY(fi_checkout_create(&options, &in_place->checkout, err));
+    FI_TRY(fi_checkout_plan(in_place->checkout, err));
+    FI_TRY(fi_checkout_verify(in_place->checkout, err));
     if (changes_something(in_place->checkout)) {
-        FIRN_TRY(firn_ws_begun_note(restoring->ws, opened, in_place->journal.tag,
-                                    &restoring->journal, err));
-        FIRN_TRY(commit_safety(in_place, err));
-        FIRN_TRY(change_tree(in_place, err));
+        FI_TRY(fi_ws_begun_note(restoring->ws, opened, in_place->journal.tag, &restoring->journal,
+                                err));
+        FI_TRY(commit_safety(in_place, err));
+        FI_TRY(change_tree(in_place, err));
         /* This only saves the next save some reading. */
-        FIRN_IGNORE(refresh_statcache(opened, &in_place->request, &before_side, &after_side, NULL));
+        FI_IGNORE(refresh_statcache(opened, &in_place->request, &before_side, &after_side, NULL));
     } else {
-        FIRN_TRY(close_pending(in_place, err));
+        FI_TRY(close_pending(in_place, err));
     }
-    firn_ws_restore_report(restoring, in_place->checkout);
-    rc = say_kept(firn_checkout_counts(in_place->checkout)->kept, err);
+    fi_ws_restore_report(restoring, in_place->checkout);
+    rc = say_kept(fi_checkout_counts(in_place->checkout)->kept, err);
 out:
-    firn_checkout_destroy(in_place->checkout);
+    fi_checkout_destroy(in_place->checkout);
     return rc;
 }
 
@@ -481,62 +480,62 @@ out:
 static int
 save_present(struct in_place *in_place, firn_error *err)
 {
-    struct firn_ws_restoring *restoring = in_place->restoring;
-    const struct firn_ws_restore_target *target = restoring->target;
-    struct firn_ws_save_tree *tree = &in_place->tree;
+    struct fi_ws_restoring *restoring = in_place->restoring;
+    const struct fi_ws_restore_target *target = restoring->target;
+    struct fi_ws_save_tree *tree = &in_place->tree;
     DCHECK(in_place->request.is_safety && in_place->request.stored_rules != NULL);
     if (target == NULL) {
-        return firn_ws_save_tree(restoring->opened, &in_place->request, tree, err);
+        return fi_ws_save_tree(restoring->opened, &in_place->request, tree, err);
     }
     in_place->request.is_to_be_compared = true;
-    int rc = firn_ws_save_tree_scan(restoring->opened, &in_place->request, tree, err);
+    int rc = fi_ws_save_tree_scan(restoring->opened, &in_place->request, tree, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     rc = target->check(target->ctx, tree, err);
     if (rc != FIRN_OK) {
-        firn_ws_save_tree_deinit(tree);
+        fi_ws_save_tree_deinit(tree);
         return rc;
     }
-    rc = firn_ws_save_tree_seal(restoring->opened, tree, err);
+    rc = fi_ws_save_tree_seal(restoring->opened, tree, err);
     return rc == FIRN_OK ? target->make(target->ctx, tree, &restoring->record, err) : rc;
 }
 
 int
-firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
+fi_ws_restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
 {
     struct in_place in_place = {
         .restoring = restoring,
         .request = {.is_safety = true, .threads = restoring->options->threads},
-        .scanned_ns = firn_os_now_ns(restoring->ws->os)};
-    firn_ws_restore_unsaved_init(&in_place.unsaved, &restoring->options->callbacks,
-                                 &in_place.request.callbacks);
-    const struct firn_ws_rules_today today = firn_ws_restore_today(restoring);
-    struct firn_ws_rules rules = {0};
+        .scanned_ns = fi_os_now_ns(restoring->ws->os)};
+    fi_ws_restore_unsaved_init(&in_place.unsaved, &restoring->options->callbacks,
+                               &in_place.request.callbacks);
+    const struct fi_ws_rules_today today = fi_ws_restore_today(restoring);
+    struct fi_ws_rules rules = {0};
     int rc;
     CHECK(!restoring->options->dry_run && restoring->options->to_dir == NULL);
     DCHECK(restoring->opened->workspace.number != 0);
     tell_others(&in_place);
     if (!restoring->is_step) {
-        FIRN_TRY(firn_ws_line_load(restoring, err));
+        FI_TRY(fi_ws_line_load(restoring, err));
     }
-    FIRN_TRY(firn_ws_rules_load_today(restoring->opened, &restoring->record,
-                                      restoring->target != NULL ? restoring->target->also_rules
-                                      : restoring->has_here     ? &restoring->here
-                                                                : NULL,
-                                      &today, &rules, err));
+    FI_TRY(fi_ws_rules_load_today(restoring->opened, &restoring->record,
+                                  restoring->target != NULL ? restoring->target->also_rules
+                                  : restoring->has_here     ? &restoring->here
+                                                            : NULL,
+                                  &today, &rules, err));
     in_place.request.include_deps = rules.include_deps;
     in_place.request.gitignore = rules.gitignore;
     in_place.request.file_size_max = rules.file_size_max;
     in_place.request.stored_rules = &rules.sets;
-    FIRN_TRY(save_present(&in_place, err));
-    FIRN_TRY(firn_ws_restore_unsaved_check(&in_place.unsaved, err));
-    FIRN_TRY(apply_tree(&in_place, err));
+    FI_TRY(save_present(&in_place, err));
+    FI_TRY(fi_ws_restore_unsaved_check(&in_place.unsaved, err));
+    FI_TRY(apply_tree(&in_place, err));
 out:
-    firn_ws_rules_deinit(&rules);
-    firn_scan_result_deinit(&in_place.tree.scan);
-    firn_ws_restore_unsaved_deinit(&in_place.unsaved);
-    firn_checkout_stores_deinit(&in_place.stores);
-    firn_buf_deinit(&in_place.previous);
+    fi_ws_rules_deinit(&rules);
+    fi_scan_result_deinit(&in_place.tree.scan);
+    fi_ws_restore_unsaved_deinit(&in_place.unsaved);
+    fi_checkout_stores_deinit(&in_place.stores);
+    fi_buf_deinit(&in_place.previous);
     return rc;
 }

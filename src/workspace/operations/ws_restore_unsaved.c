@@ -33,13 +33,13 @@ static uint64_t
 path_hash(const void *record)
 {
     const struct item *item = record;
-    return firn_xxh3(item->path.data, item->path.size, 0);
+    return fi_xxh3(item->path.data, item->path.size, 0);
 }
 
 static bool
 path_equal(const void *record, const void *key)
 {
-    return firn_slice_equal(((const struct item *)record)->path, ((const struct item *)key)->path);
+    return fi_slice_equal(((const struct item *)record)->path, ((const struct item *)key)->path);
 }
 
 static bool
@@ -51,14 +51,14 @@ tells_a_loss(firn_notice_kind kind)
 }
 
 static struct item *
-find(const struct firn_ws_restore_unsaved *unsaved, firn_slice path)
+find(const struct fi_ws_restore_unsaved *unsaved, firn_slice path)
 {
     const struct item key = {.path = path};
-    return firn_hash_map_find(&unsaved->paths, path_hash(&key), &key);
+    return fi_hash_map_find(&unsaved->paths, path_hash(&key), &key);
 }
 
 static void
-remember(struct firn_ws_restore_unsaved *unsaved, const firn_notice *notice)
+remember(struct fi_ws_restore_unsaved *unsaved, const firn_notice *notice)
 {
     bool is_whole = notice->kind != FIRN_NOTICE_METADATA;
     DCHECK(tells_a_loss(notice->kind));
@@ -68,30 +68,30 @@ remember(struct firn_ws_restore_unsaved *unsaved, const firn_notice *notice)
         known->is_whole = known->is_whole || is_whole;
         return;
     }
-    item.path.data = firn_arena_copy(&unsaved->arena, notice->path.data, notice->path.size);
+    item.path.data = fi_arena_copy(&unsaved->arena, notice->path.data, notice->path.size);
     if (item.path.data == NULL ||
-        firn_hash_map_insert(&unsaved->paths, path_hash(&item), &item) == NULL) {
+        fi_hash_map_insert(&unsaved->paths, path_hash(&item), &item) == NULL) {
         unsaved->is_out_of_memory = true;
     }
 }
 
 /* Notes the directories above an entry, from the nearest up to one that was noted last. */
 static void
-remember_holders(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
+remember_holders(struct fi_ws_restore_unsaved *unsaved, firn_slice path)
 {
     const uint64_t last = unsaved->last_holder;
     for (size_t end = path.size; end-- > 0;) {
         if (path.data[end] != '/') {
             continue;
         }
-        const uint64_t hash = firn_xxh3(path.data, end, 0);
+        const uint64_t hash = fi_xxh3(path.data, end, 0);
         if (hash == last) {
             return;
         }
         if (unsaved->last_holder == last) {
             unsaved->last_holder = hash;
         }
-        if (firn_buf_append(&unsaved->holders, &hash, sizeof hash) != FIRN_OK) {
+        if (fi_buf_append(&unsaved->holders, &hash, sizeof hash) != FIRN_OK) {
             unsaved->is_out_of_memory = true;
         }
     }
@@ -106,10 +106,10 @@ is_left_out(firn_notice_kind kind)
 }
 
 static void
-remember_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
+remember_excluded(struct fi_ws_restore_unsaved *unsaved, firn_slice path)
 {
-    const uint64_t hash = firn_xxh3(path.data, path.size, 0);
-    if (firn_buf_append(&unsaved->excluded, &hash, sizeof hash) != FIRN_OK) {
+    const uint64_t hash = fi_xxh3(path.data, path.size, 0);
+    if (fi_buf_append(&unsaved->excluded, &hash, sizeof hash) != FIRN_OK) {
         unsaved->is_out_of_memory = true;
     }
     unsaved->is_sorted = false;
@@ -118,7 +118,7 @@ remember_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
-    struct firn_ws_restore_unsaved *unsaved = ctx;
+    struct fi_ws_restore_unsaved *unsaved = ctx;
     if (tells_a_loss(notice->kind)) {
         remember(unsaved, notice);
     } else if (notice->kind == FIRN_NOTICE_EXCLUDED) {
@@ -128,24 +128,24 @@ on_notice(void *ctx, const firn_notice *notice)
         remember_holders(unsaved, notice->path);
     }
     if (unsaved->outer.on_notice != NULL) {
-        firn_os_callback_notice(&unsaved->outer, notice);
+        fi_os_callback_notice(&unsaved->outer, notice);
     }
 }
 
 static int
 on_progress(void *ctx, const firn_progress *progress)
 {
-    struct firn_ws_restore_unsaved *unsaved = ctx;
+    struct fi_ws_restore_unsaved *unsaved = ctx;
     DCHECK(unsaved->outer.on_progress != NULL);
-    return firn_os_callback_progress(&unsaved->outer, progress);
+    return fi_os_callback_progress(&unsaved->outer, progress);
 }
 
 void
-firn_ws_restore_unsaved_init(struct firn_ws_restore_unsaved *unsaved, const firn_callbacks *outer,
-                             firn_callbacks *out_callbacks)
+fi_ws_restore_unsaved_init(struct fi_ws_restore_unsaved *unsaved, const firn_callbacks *outer,
+                           firn_callbacks *out_callbacks)
 {
-    *unsaved = (struct firn_ws_restore_unsaved){.outer = *outer};
-    firn_hash_map_init(&unsaved->paths, sizeof(struct item), path_hash, path_equal);
+    *unsaved = (struct fi_ws_restore_unsaved){.outer = *outer};
+    fi_hash_map_init(&unsaved->paths, sizeof(struct item), path_hash, path_equal);
     *out_callbacks =
         (firn_callbacks){.on_notice = on_notice,
                          .on_progress = outer->on_progress != NULL ? on_progress : NULL,
@@ -153,48 +153,48 @@ firn_ws_restore_unsaved_init(struct firn_ws_restore_unsaved *unsaved, const firn
 }
 
 void
-firn_ws_restore_unsaved_deinit(struct firn_ws_restore_unsaved *unsaved)
+fi_ws_restore_unsaved_deinit(struct fi_ws_restore_unsaved *unsaved)
 {
-    firn_hash_map_deinit(&unsaved->paths);
-    firn_buf_deinit(&unsaved->excluded);
-    firn_buf_deinit(&unsaved->holders);
-    firn_arena_deinit(&unsaved->arena);
+    fi_hash_map_deinit(&unsaved->paths);
+    fi_buf_deinit(&unsaved->excluded);
+    fi_buf_deinit(&unsaved->holders);
+    fi_arena_deinit(&unsaved->arena);
 }
 
 int
-firn_ws_restore_unsaved_check(const struct firn_ws_restore_unsaved *unsaved, firn_error *err)
+fi_ws_restore_unsaved_check(const struct fi_ws_restore_unsaved *unsaved, firn_error *err)
 {
-    return unsaved->is_out_of_memory ? firn_error_no_memory(err, "a list of paths") : FIRN_OK;
+    return unsaved->is_out_of_memory ? fi_error_no_memory(err, "a list of paths") : FIRN_OK;
 }
 
 static bool
-has_hash(struct firn_ws_restore_unsaved *unsaved, const struct firn_buf *hashes, firn_slice path)
+has_hash(struct fi_ws_restore_unsaved *unsaved, const struct fi_buf *hashes, firn_slice path)
 {
     if (!unsaved->is_sorted) {
-        firn_sort_u64((void *)unsaved->excluded.data, unsaved->excluded.size / sizeof(uint64_t));
-        firn_sort_u64((void *)unsaved->holders.data, unsaved->holders.size / sizeof(uint64_t));
+        fi_sort_u64((void *)unsaved->excluded.data, unsaved->excluded.size / sizeof(uint64_t));
+        fi_sort_u64((void *)unsaved->holders.data, unsaved->holders.size / sizeof(uint64_t));
         unsaved->is_sorted = true;
     }
-    return firn_sort_has_u64((const void *)hashes->data, hashes->size / sizeof(uint64_t),
-                             firn_xxh3(path.data, path.size, 0));
+    return fi_sort_has_u64((const void *)hashes->data, hashes->size / sizeof(uint64_t),
+                           fi_xxh3(path.data, path.size, 0));
 }
 
 bool
-firn_ws_restore_unsaved_holds(void *ctx, firn_slice dir)
+fi_ws_restore_unsaved_holds(void *ctx, firn_slice dir)
 {
-    struct firn_ws_restore_unsaved *unsaved = ctx;
+    struct fi_ws_restore_unsaved *unsaved = ctx;
     return has_hash(unsaved, &unsaved->holders, dir);
 }
 
 /* Everything below an entry that was left out was left out with it. */
-enum firn_checkout_unsaved
-firn_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size)
+enum fi_checkout_unsaved
+fi_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size)
 {
-    struct firn_ws_restore_unsaved *unsaved = ctx;
+    struct fi_ws_restore_unsaved *unsaved = ctx;
     *out_size = path.size;
-    DCHECK(!unsaved->is_out_of_memory); /* firn_ws_restore_unsaved_check fails before */
+    DCHECK(!unsaved->is_out_of_memory); /* fi_ws_restore_unsaved_check fails before */
     if (unsaved->paths.count == 0 && unsaved->excluded.size == 0) {
-        return FIRN_CHECKOUT_SAVED;
+        return FI_CHECKOUT_SAVED;
     }
     for (size_t end = 1; end <= path.size; end++) {
         if (end < path.size && path.data[end] != '/') {
@@ -204,12 +204,12 @@ firn_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size)
         const struct item *item = find(unsaved, part);
         *out_size = end;
         if (item != NULL && (item->is_whole || end == path.size)) {
-            return item->is_whole ? FIRN_CHECKOUT_UNREAD : FIRN_CHECKOUT_WITHOUT_ATTRIBUTES;
+            return item->is_whole ? FI_CHECKOUT_UNREAD : FI_CHECKOUT_WITHOUT_ATTRIBUTES;
         }
         if (has_hash(unsaved, &unsaved->excluded, part)) {
-            return FIRN_CHECKOUT_EXCLUDED;
+            return FI_CHECKOUT_EXCLUDED;
         }
     }
     const struct item *root = path.size == 0 ? find(unsaved, path) : NULL;
-    return root != NULL ? FIRN_CHECKOUT_WITHOUT_ATTRIBUTES : FIRN_CHECKOUT_SAVED;
+    return root != NULL ? FI_CHECKOUT_WITHOUT_ATTRIBUTES : FI_CHECKOUT_SAVED;
 }

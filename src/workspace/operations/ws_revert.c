@@ -34,22 +34,22 @@ enum { NAME_SIZE = 24 };
 static uint64_t
 content_hash(const void *record)
 {
-    return firn_load_le64(((const firn_hash *)record)->bytes);
+    return fi_load_le64(((const firn_hash *)record)->bytes);
 }
 
 static bool
 content_equal(const void *record, const void *key)
 {
-    return firn_hash_equal(record, key);
+    return fi_hash_equal(record, key);
 }
 
 /* ---- which checkpoints ---- */
 
 static void
-name_of(const struct firn_catalog_record *record, char out[NAME_SIZE])
+name_of(const struct fi_catalog_record *record, char out[NAME_SIZE])
 {
     char id[FIRN_CHECKPOINT_ID_SIZE];
-    firn_catalog_record_id_text(record->id, id);
+    fi_catalog_record_id_text(record->id, id);
     if (record->is_safety) {
         (void)snprintf(out, NAME_SIZE, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
     } else {
@@ -59,55 +59,53 @@ name_of(const struct firn_catalog_record *record, char out[NAME_SIZE])
 
 /* The checkpoint before the one that is taken back. */
 static int
-find_one_before(struct firn_ws_revert *revert, struct firn_buf *bytes, firn_error *err)
+find_one_before(struct fi_ws_revert *revert, struct fi_buf *bytes, firn_error *err)
 {
     char name[NAME_SIZE];
-    int rc = firn_ws_find_previous(revert->restoring.ws, revert->restoring.opened, &revert->after,
-                                   bytes, &revert->before, err);
+    int rc = fi_ws_find_previous(revert->restoring.ws, revert->restoring.opened, &revert->after,
+                                 bytes, &revert->before, err);
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
     name_of(&revert->after, name);
-    return firn_error_set(err, FIRN_NOT_FOUND,
-                          "there is no checkpoint before %s, so what it changed is not known",
-                          name);
+    return fi_error_set(err, FIRN_NOT_FOUND,
+                        "there is no checkpoint before %s, so what it changed is not known", name);
 }
 
 static int
-find_both(struct firn_ws_revert *revert, struct firn_buf *after_bytes,
-          struct firn_buf *before_bytes, firn_error *err)
+find_both(struct fi_ws_revert *revert, struct fi_buf *after_bytes, struct fi_buf *before_bytes,
+          firn_error *err)
 {
     const firn_workspace_revert_options *options = revert->options;
     char after[NAME_SIZE];
     char before[NAME_SIZE];
     struct firn_ws *ws = revert->restoring.ws;
-    struct firn_ws_opened *opened = revert->restoring.opened;
-    FIRN_TRY_RETURN(firn_ws_find_own(ws, opened, options->after == NULL ? "latest" : options->after,
-                                     after_bytes, &revert->after, err));
-    FIRN_TRY_RETURN(options->before == NULL ? find_one_before(revert, before_bytes, err)
-                                            : firn_ws_find_own(ws, opened, options->before,
-                                                               before_bytes, &revert->before, err));
+    struct fi_ws_opened *opened = revert->restoring.opened;
+    FI_TRY_RETURN(fi_ws_find_own(ws, opened, options->after == NULL ? "latest" : options->after,
+                                 after_bytes, &revert->after, err));
+    FI_TRY_RETURN(options->before == NULL ? find_one_before(revert, before_bytes, err)
+                                          : fi_ws_find_own(ws, opened, options->before,
+                                                           before_bytes, &revert->before, err));
     name_of(&revert->after, after);
     name_of(&revert->before, before);
     if (revert->before.order >= revert->after.order) {
-        return firn_error_set(err, FIRN_INVALID, "checkpoint %s is not older than %s", before,
-                              after);
+        return fi_error_set(err, FIRN_INVALID, "checkpoint %s is not older than %s", before, after);
     }
     if (options->before == NULL) {
         (void)snprintf(revert->doing, sizeof revert->doing, "reverting %s", after);
     } else {
         (void)snprintf(revert->doing, sizeof revert->doing, "reverting %s..%s", before, after);
     }
-    FIRN_TRY_RETURN(firn_ws_given_checkpoint(revert->restoring.ws, &revert->after,
-                                             &revert->result->after, err));
-    return firn_ws_given_checkpoint(revert->restoring.ws, &revert->before, &revert->result->before,
-                                    err);
+    FI_TRY_RETURN(
+        fi_ws_given_checkpoint(revert->restoring.ws, &revert->after, &revert->result->after, err));
+    return fi_ws_given_checkpoint(revert->restoring.ws, &revert->before, &revert->result->before,
+                                  err);
 }
 
 /* ---- the whole ---- */
 
 static void
-report(struct firn_ws_revert *revert)
+report(struct fi_ws_revert *revert)
 {
     const firn_workspace_restore_result *restored = revert->restoring.result;
     firn_workspace_revert_result *result = revert->result;
@@ -124,19 +122,19 @@ report(struct firn_ws_revert *revert)
 
 /* A pending restore has been handled; one that is still pending was reported as foreign. */
 static int
-read_journal(struct firn_ws_revert *revert, firn_error *err)
+read_journal(struct fi_ws_revert *revert, firn_error *err)
 {
-    struct firn_ws_restoring *restoring = &revert->restoring;
-    const struct firn_ws_opened *opened = restoring->opened;
+    struct fi_ws_restoring *restoring = &revert->restoring;
+    const struct fi_ws_opened *opened = restoring->opened;
     bool is_foreign;
-    FIRN_TRY_RETURN(
-        firn_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
-    FIRN_TRY_RETURN(
-        firn_ws_begun_is_foreign(restoring->ws, opened, &restoring->journal, &is_foreign, err));
+    FI_TRY_RETURN(
+        fi_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
+    FI_TRY_RETURN(
+        fi_ws_begun_is_foreign(restoring->ws, opened, &restoring->journal, &is_foreign, err));
     if (is_foreign) {
-        firn_catalog_journal_deinit(&restoring->journal);
+        fi_catalog_journal_deinit(&restoring->journal);
     }
-    DCHECK(revert->options->dry_run || !firn_catalog_journal_is_pending(&restoring->journal));
+    DCHECK(revert->options->dry_run || !fi_catalog_journal_is_pending(&restoring->journal));
     return FIRN_OK;
 }
 
@@ -157,7 +155,7 @@ read_journal(struct firn_ws_revert *revert, firn_error *err)
  * (ws_restore_in_place.c). A dry run is the check and the plan of a restore; contents made by the
  * merge are in no store then and need no verifying. */
 
-_Static_assert((int)FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_SCAN_LARGE_SIZE,
+_Static_assert((int)FI_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FI_SCAN_LARGE_SIZE,
                "what is merged is a whole object");
 
 /* ---- the options of the merge ---- */
@@ -165,19 +163,19 @@ _Static_assert((int)FIRN_DIFFERENCE_MERGE_CONTENT_SIZE_MAX <= (int)FIRN_SCAN_LAR
 static int
 tell_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_error *err)
 {
-    struct firn_ws_revert *revert = ctx;
+    struct fi_ws_revert *revert = ctx;
     const firn_workspace_revert_options *options = revert->options;
     revert->result->conflicts++;
     if (options->on_conflict == NULL) {
         return FIRN_OK;
     }
-    return firn_error_stopped(err, options->on_conflict(options->callbacks.ctx, conflict));
+    return fi_error_stopped(err, options->on_conflict(options->callbacks.ctx, conflict));
 }
 
 static int
 tell_left_alone(void *ctx, firn_slice path, firn_error *err)
 {
-    struct firn_ws_revert *revert = ctx;
+    struct fi_ws_revert *revert = ctx;
     const firn_callbacks *callbacks = &revert->options->callbacks;
     (void)err;
     revert->result->left_alone++;
@@ -185,7 +183,7 @@ tell_left_alone(void *ctx, firn_slice path, firn_error *err)
         const firn_notice notice = {.kind = FIRN_NOTICE_EXCLUDED,
                                     .path = path,
                                     .text = "left out by a rule, so it is left as it is"};
-        firn_os_callback_notice(callbacks, &notice);
+        fi_os_callback_notice(callbacks, &notice);
     }
     return FIRN_OK;
 }
@@ -193,14 +191,14 @@ tell_left_alone(void *ctx, firn_slice path, firn_error *err)
 static void
 tell_reserved(void *ctx, firn_slice path, const char *reason)
 {
-    struct firn_ws_revert *revert = ctx;
+    struct fi_ws_revert *revert = ctx;
     const firn_callbacks *callbacks = &revert->options->callbacks;
     char text[128];
     revert->result->incomplete++;
     if (callbacks->on_notice != NULL) {
         (void)snprintf(text, sizeof text, "never restored: it %s", reason);
         const firn_notice notice = {.kind = FIRN_NOTICE_RESERVED, .path = path, .text = text};
-        firn_os_callback_notice(callbacks, &notice);
+        fi_os_callback_notice(callbacks, &notice);
     }
 }
 
@@ -209,7 +207,7 @@ ignore_conflict(void *ctx, const firn_workspace_revert_conflict *conflict, firn_
 {
     (void)ctx;
     (void)conflict;
-    return firn_error_set(err, FIRN_CONFLICT, "the workspace was changed meanwhile: run it again");
+    return fi_error_set(err, FIRN_CONFLICT, "the workspace was changed meanwhile: run it again");
 }
 
 static int
@@ -224,42 +222,42 @@ ignore_left_alone(void *ctx, firn_slice path, firn_error *err)
 static bool
 is_at_hand(void *ctx, const firn_hash *content)
 {
-    const struct firn_ws_revert *revert = ctx;
-    return firn_hash_map_find(&revert->made, firn_load_le64(content->bytes), content) != NULL;
+    const struct fi_ws_revert *revert = ctx;
+    return fi_hash_map_find(&revert->made, fi_load_le64(content->bytes), content) != NULL;
 }
 
 /* Keeps directories, to be read back, and only the hashes of file contents. */
 static int
-put_in_memory(void *ctx, const struct firn_objects_object *object, firn_error *err)
+put_in_memory(void *ctx, const struct fi_objects_object *object, firn_error *err)
 {
-    struct firn_ws_revert *revert = ctx;
+    struct fi_ws_revert *revert = ctx;
     DCHECK(revert->session == NULL && revert->merged != NULL); /* (I1) */
-    if (object->kind == FIRN_PACKFILE_TREE) {
-        return firn_objects_treesink_hold(revert->merged, &object->hash, object->content, err);
+    if (object->kind == FI_PACKFILE_TREE) {
+        return fi_objects_treesink_hold(revert->merged, &object->hash, object->content, err);
     }
     if (!is_at_hand(revert, &object->hash) &&
-        firn_hash_map_insert(&revert->made, firn_load_le64(object->hash.bytes), &object->hash) ==
+        fi_hash_map_insert(&revert->made, fi_load_le64(object->hash.bytes), &object->hash) ==
             NULL) {
-        return firn_error_no_memory(err, "the files of a merge");
+        return fi_error_no_memory(err, "the files of a merge");
     }
     return FIRN_OK;
 }
 
 static int
-put_in_pack(void *ctx, const struct firn_objects_object *object, firn_error *err)
+put_in_pack(void *ctx, const struct fi_objects_object *object, firn_error *err)
 {
     bool is_new;
-    struct firn_ws_revert *revert = ctx;
+    struct fi_ws_revert *revert = ctx;
     DCHECK(revert->session != NULL);
-    return firn_objects_session_lane_add(revert->lane, object, &is_new, err);
+    return fi_objects_session_lane_add(revert->lane, object, &is_new, err);
 }
 
-static struct firn_difference_merge_options
-merge_options(struct firn_ws_revert *revert, const struct firn_tree_source *ours,
-              const struct firn_tree_entry *root)
+static struct fi_difference_merge_options
+merge_options(struct fi_ws_revert *revert, const struct fi_tree_source *ours,
+              const struct fi_tree_entry *root)
 {
-    struct firn_ws_restoring *restoring = &revert->restoring;
-    return (struct firn_difference_merge_options){
+    struct fi_ws_restoring *restoring = &revert->restoring;
+    return (struct fi_difference_merge_options){
         .base = {.source = revert->trees, .root = &revert->after.root},
         .ours = {.source = ours, .root = root},
         .theirs = {.source = revert->trees, .root = &revert->before.root},
@@ -277,31 +275,31 @@ merge_options(struct firn_ws_revert *revert, const struct firn_tree_source *ours
 /* ---- check ---- */
 
 static int
-find_in(struct firn_ws_revert *revert, const struct firn_catalog_record *record, firn_slice path,
+find_in(struct fi_ws_revert *revert, const struct fi_catalog_record *record, firn_slice path,
         bool *out, firn_error *err)
 {
-    struct firn_tree_lookup lookup;
-    const struct firn_tree_entry *entry;
-    firn_tree_lookup_init(&lookup, revert->trees, &record->root.hash);
-    int rc = firn_tree_lookup_find(&lookup, path, &entry, err);
+    struct fi_tree_lookup lookup;
+    const struct fi_tree_entry *entry;
+    fi_tree_lookup_init(&lookup, revert->trees, &record->root.hash);
+    int rc = fi_tree_lookup_find(&lookup, path, &entry, err);
     *out = rc == FIRN_OK && entry != NULL;
-    firn_tree_lookup_deinit(&lookup);
+    fi_tree_lookup_deinit(&lookup);
     return rc;
 }
 
 /* Checks that every requested path is in one of the checkpoints and may be written. */
 static int
-check_paths(struct firn_ws_revert *revert, firn_error *err)
+check_paths(struct fi_ws_revert *revert, firn_error *err)
 {
-    const struct firn_tree_filter *filter = &revert->filter;
+    const struct fi_tree_filter *filter = &revert->filter;
     for (size_t i = 0; i < filter->count; i++) {
         firn_slice path = filter->paths[i];
         bool is_found = false;
-        const char *reason = firn_tree_reserved_path(path);
+        const char *reason = fi_tree_reserved_path(path);
         if (reason != NULL) {
-            return firn_error_set(err, FIRN_INVALID, "'%.*s' is never restored: it %s",
-                                  (int)(path.size < 512 ? path.size : 512), (const char *)path.data,
-                                  reason);
+            return fi_error_set(err, FIRN_INVALID, "'%.*s' is never restored: it %s",
+                                (int)(path.size < 512 ? path.size : 512), (const char *)path.data,
+                                reason);
         }
         int rc = find_in(revert, &revert->after, path, &is_found, err);
         if (rc == FIRN_OK && !is_found) {
@@ -311,9 +309,8 @@ check_paths(struct firn_ws_revert *revert, firn_error *err)
             return rc;
         }
         if (!is_found) {
-            return firn_error_set(err, FIRN_NOT_FOUND, "'%.*s' is in neither of the checkpoints",
-                                  (int)(path.size < 256 ? path.size : 256),
-                                  (const char *)path.data);
+            return fi_error_set(err, FIRN_NOT_FOUND, "'%.*s' is in neither of the checkpoints",
+                                (int)(path.size < 256 ? path.size : 256), (const char *)path.data);
         }
     }
     return FIRN_OK;
@@ -321,90 +318,88 @@ check_paths(struct firn_ws_revert *revert, firn_error *err)
 
 /* Merges in memory; ours is the disk. */
 static int
-check_merge(struct firn_ws_revert *revert, const struct firn_tree_source *ours,
-            const struct firn_tree_entry *root, firn_error *err)
+check_merge(struct fi_ws_revert *revert, const struct fi_tree_source *ours,
+            const struct fi_tree_entry *root, firn_error *err)
 {
     firn_workspace_revert_result *result = revert->result;
-    const struct firn_difference_merge_options options = merge_options(revert, ours, root);
+    const struct fi_difference_merge_options options = merge_options(revert, ours, root);
     int rc;
     DCHECK(revert->merged == NULL && result->conflicts == 0);
-    FIRN_TRY(check_paths(revert, err));
-    FIRN_TRY(firn_objects_treesink_create(revert->restoring.ws->os, &revert->merged, err));
-    FIRN_TRY(firn_difference_merge(&options, &revert->merge, err));
-    revert->merged_source = firn_objects_treesink_source(revert->merged, ours);
+    FI_TRY(check_paths(revert, err));
+    FI_TRY(fi_objects_treesink_create(revert->restoring.ws->os, &revert->merged, err));
+    FI_TRY(fi_difference_merge(&options, &revert->merge, err));
+    revert->merged_source = fi_objects_treesink_source(revert->merged, ours);
     if (result->conflicts == 0) {
-        const struct firn_difference_walk_side tree = {.source = &revert->merged_source,
-                                                       .root = &revert->merge.root};
-        FIRN_TRY(
-            firn_difference_merge_links_check(&tree, tell_conflict, revert, &revert->counts, err));
+        const struct fi_difference_walk_side tree = {.source = &revert->merged_source,
+                                                     .root = &revert->merge.root};
+        FI_TRY(fi_difference_merge_links_check(&tree, tell_conflict, revert, &revert->counts, err));
     }
     result->merged = revert->merge.lines_merged;
     if (result->conflicts > 0) {
-        rc = firn_error_set(err, FIRN_CONFLICT,
-                            "%llu path%s changed since in a way that cannot be merged: nothing was "
-                            "changed",
-                            (unsigned long long)result->conflicts,
-                            result->conflicts == 1 ? " was" : "s were");
+        rc = fi_error_set(err, FIRN_CONFLICT,
+                          "%llu path%s changed since in a way that cannot be merged: nothing was "
+                          "changed",
+                          (unsigned long long)result->conflicts,
+                          result->conflicts == 1 ? " was" : "s were");
     }
 out:
     return rc;
 }
 
 static int
-check(void *ctx, struct firn_ws_save_tree *tree, firn_error *err)
+check(void *ctx, struct fi_ws_save_tree *tree, firn_error *err)
 {
-    struct firn_ws_revert *revert = ctx;
-    struct firn_tree_source ours = firn_ws_save_tree_source(tree, revert->trees);
+    struct fi_ws_revert *revert = ctx;
+    struct fi_tree_source ours = fi_ws_save_tree_source(tree, revert->trees);
     return check_merge(revert, &ours, &tree->scan.root, err);
 }
 
 /* ---- make ---- */
 
 static int
-make_objects(struct firn_ws_revert *revert, const struct firn_difference_merge_options *options,
-             struct firn_difference_merge_result *out, firn_error *err)
+make_objects(struct fi_ws_revert *revert, const struct fi_difference_merge_options *options,
+             struct fi_difference_merge_result *out, firn_error *err)
 {
-    int rc = firn_objects_session_lane_open(revert->session, &revert->lane, err);
+    int rc = fi_objects_session_lane_open(revert->session, &revert->lane, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_difference_merge(options, out, err);
+    rc = fi_difference_merge(options, out, err);
     int close_rc =
-        firn_objects_session_lane_close(revert->lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
+        fi_objects_session_lane_close(revert->lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
     return rc == FIRN_OK ? close_rc : rc;
 }
 
 static void
-fill_record(struct firn_ws_revert *revert, const struct firn_ws_save_tree *tree,
-            uint64_t added_bytes, struct firn_catalog_record *out)
+fill_record(struct fi_ws_revert *revert, const struct fi_ws_save_tree *tree, uint64_t added_bytes,
+            struct fi_catalog_record *out)
 {
     const struct firn_ws *ws = revert->restoring.ws;
-    *out = (struct firn_catalog_record){.is_safety = true,
-                                        .include_deps = revert->after.include_deps,
-                                        .is_narrow = revert->after.is_narrow && !tree->has_rules,
-                                        .created_ns = revert->now_ns,
-                                        .workspace_path = firn_str(ws->place.root),
-                                        .message = firn_str(revert->doing),
-                                        .root = revert->merge.root,
-                                        .files = revert->counts.files,
-                                        .directories = revert->counts.directories,
-                                        .bytes = revert->counts.bytes,
-                                        .added_bytes = added_bytes,
-                                        .excluded = tree->scan.excluded,
-                                        .skipped = tree->scan.skipped,
-                                        .has_rules = tree->has_rules,
-                                        .rules = tree->rules};
+    *out = (struct fi_catalog_record){.is_safety = true,
+                                      .include_deps = revert->after.include_deps,
+                                      .is_narrow = revert->after.is_narrow && !tree->has_rules,
+                                      .created_ns = revert->now_ns,
+                                      .workspace_path = firn_str(ws->place.root),
+                                      .message = firn_str(revert->doing),
+                                      .root = revert->merge.root,
+                                      .files = revert->counts.files,
+                                      .directories = revert->counts.directories,
+                                      .bytes = revert->counts.bytes,
+                                      .added_bytes = added_bytes,
+                                      .excluded = tree->scan.excluded,
+                                      .skipped = tree->scan.skipped,
+                                      .has_rules = tree->has_rules,
+                                      .rules = tree->rules};
 }
 
 static int
-make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
-     firn_error *err)
+make(void *ctx, const struct fi_ws_save_tree *tree, struct fi_catalog_record *out, firn_error *err)
 {
-    struct firn_ws_revert *revert = ctx;
-    struct firn_ws_restoring *restoring = &revert->restoring;
-    struct firn_difference_merge_options options =
+    struct fi_ws_revert *revert = ctx;
+    struct fi_ws_restoring *restoring = &revert->restoring;
+    struct fi_difference_merge_options options =
         merge_options(revert, revert->trees, &tree->scan.root);
-    struct firn_difference_merge_result merged;
+    struct fi_difference_merge_result merged;
     uint64_t added_bytes;
     int rc;
     CHECK(revert->result->conflicts == 0); /* (I1) */
@@ -413,20 +408,20 @@ make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_catalog_record
     options.on_conflict = ignore_conflict;
     options.on_left_alone = ignore_left_alone;
     options.on_reserved = NULL;
-    FIRN_TRY(firn_db_log_sync(restoring->opened->db, err)); /* (I3) */
-    FIRN_TRY(firn_objects_session_begin(restoring->opened->objects, FIRN_OBJECTS_SESSION_LEVEL,
-                                        &revert->session, err));
-    FIRN_TRY(make_objects(revert, &options, &merged, err));
-    if (!firn_hash_equal(&merged.root.hash, &revert->merge.root.hash)) {
-        rc = firn_error_set(err, FIRN_CONFLICT, /* (I2) */
-                            "the workspace was changed meanwhile: run it again");
+    FI_TRY(fi_db_log_sync(restoring->opened->db, err)); /* (I3) */
+    FI_TRY(fi_objects_session_begin(restoring->opened->objects, FI_OBJECTS_SESSION_LEVEL,
+                                    &revert->session, err));
+    FI_TRY(make_objects(revert, &options, &merged, err));
+    if (!fi_hash_equal(&merged.root.hash, &revert->merge.root.hash)) {
+        rc = fi_error_set(err, FIRN_CONFLICT, /* (I2) */
+                          "the workspace was changed meanwhile: run it again");
         goto out;
     }
-    FIRN_TRY(firn_objects_session_commit(revert->session, &added_bytes, err));
+    FI_TRY(fi_objects_session_commit(revert->session, &added_bytes, err));
     fill_record(revert, tree, added_bytes, out);
-    rc = firn_os_random(restoring->ws->os, out->id, sizeof out->id, err);
+    rc = fi_os_random(restoring->ws->os, out->id, sizeof out->id, err);
 out:
-    firn_objects_session_end(revert->session);
+    fi_objects_session_end(revert->session);
     revert->session = NULL;
     return rc;
 }
@@ -434,14 +429,14 @@ out:
 /* ---- a dry run ---- */
 
 static int
-choose_merged(void *ctx, const struct firn_ws_compare *compare,
-              struct firn_checkout_options *options, firn_error *err)
+choose_merged(void *ctx, const struct fi_ws_compare *compare, struct fi_checkout_options *options,
+              firn_error *err)
 {
-    struct firn_ws_revert *revert = ctx;
+    struct fi_ws_revert *revert = ctx;
     int rc = check_merge(revert, &compare->now, &compare->scan.root, err);
     revert->restoring.record.files = revert->counts.files;
-    options->after = (struct firn_difference_walk_side){.source = &revert->merged_source,
-                                                        .root = &revert->merge.root};
+    options->after = (struct fi_difference_walk_side){.source = &revert->merged_source,
+                                                      .root = &revert->merge.root};
     options->is_at_hand = is_at_hand;
     options->at_hand = revert;
     return rc;
@@ -453,85 +448,85 @@ choose_merged(void *ctx, const struct firn_ws_compare *compare,
  * and in result what the merge found. The caller releases the results of the check, also after a
  * failure. */
 static int
-merge_trees(struct firn_ws_revert *revert, firn_error *err)
+merge_trees(struct fi_ws_revert *revert, firn_error *err)
 {
-    const struct firn_ws_restore_target target = {.also_rules = &revert->before,
-                                                  .doing = revert->doing,
-                                                  .check = check,
-                                                  .make = make,
-                                                  .ctx = revert};
-    if (revert->options->dry_run) {
-        const struct firn_ws_restore_dry dry = {.record = &revert->after,
-                                                .second = &revert->before,
-                                                .choose = choose_merged,
+    const struct fi_ws_restore_target target = {.also_rules = &revert->before,
+                                                .doing = revert->doing,
+                                                .check = check,
+                                                .make = make,
                                                 .ctx = revert};
-        return firn_ws_restore_dry_run(&revert->restoring, &dry, err);
+    if (revert->options->dry_run) {
+        const struct fi_ws_restore_dry dry = {.record = &revert->after,
+                                              .second = &revert->before,
+                                              .choose = choose_merged,
+                                              .ctx = revert};
+        return fi_ws_restore_dry_run(&revert->restoring, &dry, err);
     }
     DCHECK(revert->restoring.target == NULL && revert->before.order < revert->after.order);
     revert->restoring.record = revert->after;
     revert->restoring.target = &target;
-    int rc = firn_ws_restore_in_place(&revert->restoring, err);
+    int rc = fi_ws_restore_in_place(&revert->restoring, err);
     revert->restoring.target = NULL;
     return rc;
 }
 
 static int
-run(struct firn_ws_revert *revert, firn_error *err)
+run(struct fi_ws_revert *revert, firn_error *err)
 {
-    struct firn_ws_restoring *restoring = &revert->restoring;
-    struct firn_ws_opened *opened = restoring->opened;
-    struct firn_buf after_bytes = {0};
-    struct firn_buf before_bytes = {0};
+    struct fi_ws_restoring *restoring = &revert->restoring;
+    struct fi_ws_opened *opened = restoring->opened;
+    struct fi_buf after_bytes = {0};
+    struct fi_buf before_bytes = {0};
     int rc;
-    firn_hash_map_init(&revert->made, sizeof(firn_hash), content_hash, content_equal);
-    FIRN_TRY(find_both(revert, &after_bytes, &before_bytes, err));
+    fi_hash_map_init(&revert->made, sizeof(firn_hash), content_hash, content_equal);
+    FI_TRY(find_both(revert, &after_bytes, &before_bytes, err));
     DCHECK(revert->before.order < revert->after.order);
-    FIRN_TRY(firn_tree_filter_init(&revert->filter, revert->options->paths,
-                                   revert->options->path_count, err));
-    revert->trees = firn_objects_trees(opened->objects);
-    FIRN_TRY(read_journal(revert, err));
-    FIRN_TRY(merge_trees(revert, err));
+    FI_TRY(fi_tree_filter_init(&revert->filter, revert->options->paths, revert->options->path_count,
+                               err));
+    revert->trees = fi_objects_trees(opened->objects);
+    FI_TRY(read_journal(revert, err));
+    FI_TRY(merge_trees(revert, err));
     report(revert);
 out:
-    firn_ws_line_deinit(restoring);
-    firn_catalog_journal_deinit(&restoring->journal);
-    firn_objects_treesink_destroy(revert->merged);
-    firn_hash_map_deinit(&revert->made);
-    firn_tree_filter_deinit(&revert->filter);
-    firn_buf_deinit(&after_bytes);
-    firn_buf_deinit(&before_bytes);
+    fi_ws_line_deinit(restoring);
+    fi_catalog_journal_deinit(&restoring->journal);
+    fi_objects_treesink_destroy(revert->merged);
+    fi_hash_map_deinit(&revert->made);
+    fi_tree_filter_deinit(&revert->filter);
+    fi_buf_deinit(&after_bytes);
+    fi_buf_deinit(&before_bytes);
     return rc;
 }
 
 static int
-revert_opened(struct firn_ws_revert *revert, firn_error *err)
+revert_opened(struct fi_ws_revert *revert, firn_error *err)
 {
     const firn_workspace_revert_options *options = revert->options;
-    struct firn_ws_restoring *restoring = &revert->restoring;
+    struct fi_ws_restoring *restoring = &revert->restoring;
     int rc = FIRN_OK;
     if (!options->dry_run) {
-        rc = firn_ws_restore_pending_finish(restoring->ws, restoring->opened, options->threads,
-                                            &options->callbacks, err);
+        rc = fi_ws_restore_pending_finish(restoring->ws, restoring->opened, options->threads,
+                                          &options->callbacks, err);
     }
     if (rc == FIRN_OK) {
         rc = run(revert, err);
     }
     if (rc == FIRN_OK && !options->dry_run) {
         /* Housekeeping: what could not be deleted now expires again at the next restore. */
-        struct firn_reclaim_expire_counts expired;
-        struct firn_reclaim_expire_rule rule = {.workspace = restoring->opened->workspace.number,
-                                                .now_ns = revert->now_ns};
-        FIRN_IGNORE(firn_reclaim_expire(restoring->opened, &rule, &expired, NULL));
+        struct fi_reclaim_expire_counts expired;
+        struct fi_reclaim_expire_rule rule = {.workspace = restoring->opened->workspace.number,
+                                              .now_ns = revert->now_ns};
+        FI_IGNORE(fi_reclaim_expire(restoring->opened, &rule, &expired, NULL));
     }
     return rc;
 }
 
 int
-firn_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
-               firn_workspace_revert_result *out, firn_error *err)
+fi_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
+             firn_workspace_revert_result *out, firn_error *err)
 {
     *out = (firn_workspace_revert_result)FIRN_WORKSPACE_REVERT_RESULT_INIT;
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     firn_workspace_restore_result restored = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
     const firn_workspace_restore_options restore_options = {.dry_run = options->dry_run,
                                                             .threads = options->threads,
@@ -540,15 +535,15 @@ firn_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
                                                             .gitignore = options->gitignore,
                                                             .file_size_max =
                                                                 options->file_size_max};
-    struct firn_ws_revert revert = {.options = options,
-                                    .result = out,
-                                    .restoring = {.ws = ws,
-                                                  .opened = &opened,
-                                                  .options = &restore_options,
-                                                  .result = &restored,
-                                                  .begun_ns = firn_os_monotonic_ns(ws->os)},
-                                    .now_ns = firn_os_now_ns(ws->os)};
-    int rc = firn_ws_restore_open_store(ws, options->dry_run, &opened, err);
+    struct fi_ws_revert revert = {.options = options,
+                                  .result = out,
+                                  .restoring = {.ws = ws,
+                                                .opened = &opened,
+                                                .options = &restore_options,
+                                                .result = &restored,
+                                                .begun_ns = fi_os_monotonic_ns(ws->os)},
+                                  .now_ns = fi_os_now_ns(ws->os)};
+    int rc = fi_ws_restore_open_store(ws, options->dry_run, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -558,6 +553,6 @@ firn_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
-    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }

@@ -37,12 +37,12 @@
 /* ---- the record ---- */
 
 static int
-set_parent(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn_catalog_record *record,
+set_parent(struct firn_ws *ws, struct fi_ws_opened *opened, struct fi_catalog_record *record,
            firn_error *err)
 {
-    struct firn_catalog_record parent;
+    struct fi_catalog_record parent;
     int rc =
-        firn_catalog_newest(opened->catalog, opened->workspace.number, &ws->record, &parent, err);
+        fi_catalog_newest(opened->catalog, opened->workspace.number, &ws->record, &parent, err);
     if (rc == FIRN_OK) {
         memcpy(record->parent, parent.id, sizeof record->parent);
     }
@@ -50,18 +50,17 @@ set_parent(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn_catalo
 }
 
 int
-firn_ws_save_make_record(struct firn_ws *ws, struct firn_ws_opened *opened,
-                         const struct firn_ws_save_request *request,
-                         const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
-                         firn_error *err)
+fi_ws_save_make_record(struct firn_ws *ws, struct fi_ws_opened *opened,
+                       const struct fi_ws_save_request *request, const struct fi_ws_save_tree *tree,
+                       struct fi_catalog_record *out, firn_error *err)
 {
-    *out = (struct firn_catalog_record){
+    *out = (struct fi_catalog_record){
         .is_safety = request->is_safety,
         .include_deps = request->include_deps,
         .is_narrow = !request->include_deps && !tree->has_rules,
         .order = opened->workspace.next_order,
         .number = request->is_safety ? 0 : opened->workspace.next_number,
-        .created_ns = request->created_ns != 0 ? request->created_ns : firn_os_now_ns(ws->os),
+        .created_ns = request->created_ns != 0 ? request->created_ns : fi_os_now_ns(ws->os),
         .workspace_path = firn_str(ws->place.root),
         .message = request->message,
         .turn = request->turn,
@@ -76,27 +75,26 @@ firn_ws_save_make_record(struct firn_ws *ws, struct firn_ws_opened *opened,
         .skipped = tree->scan.skipped,
         .has_rules = tree->has_rules,
         .rules = tree->rules};
-    DCHECK(opened->workspace.number != 0 && out->root.kind == FIRN_TREE_DIR);
+    DCHECK(opened->workspace.number != 0 && out->root.kind == FI_TREE_DIR);
     DCHECK(out->workspace_path.data[0] == '/');
-    return firn_os_random(ws->os, out->id, sizeof out->id, err);
+    return fi_os_random(ws->os, out->id, sizeof out->id, err);
 }
 
 int
-firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
-                    const struct firn_ws_save_request *request,
-                    const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
-                    firn_error *err)
+fi_ws_save_record(struct firn_ws *ws, struct fi_ws_opened *opened,
+                  const struct fi_ws_save_request *request, const struct fi_ws_save_tree *tree,
+                  struct fi_catalog_record *out, firn_error *err)
 {
-    struct firn_catalog_record record;
+    struct fi_catalog_record record;
     CHECK(tree->session == NULL && tree->stat == NULL); /* sealed: all objects are durable */
-    FIRN_TRY_RETURN(firn_ws_save_make_record(ws, opened, request, tree, &record, err));
+    FI_TRY_RETURN(fi_ws_save_make_record(ws, opened, request, tree, &record, err));
     if (request->tree_path == NULL) {
-        firn_place_git_read(ws->os, ws->place.root, &record.git);
+        fi_place_git_read(ws->os, ws->place.root, &record.git);
     }
-    FIRN_TRY_RETURN(set_parent(ws, opened, &record, err));
-    FIRN_TRY_RETURN(firn_catalog_commit(opened->catalog, firn_str(ws->place.catalog_root),
-                                        &opened->workspace, &record, tree->records_were_packed,
-                                        request->joint, err));
+    FI_TRY_RETURN(set_parent(ws, opened, &record, err));
+    FI_TRY_RETURN(fi_catalog_commit(opened->catalog, firn_str(ws->place.catalog_root),
+                                    &opened->workspace, &record, tree->records_were_packed,
+                                    request->joint, err));
     *out = record;
     return FIRN_OK;
 }
@@ -104,33 +102,33 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
 /* ---- comparing with the checkpoint before ---- */
 
 static int
-count_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+count_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     (void)err;
     firn_workspace_save_result *result = ctx;
-    enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
-    result->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
-    result->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED;
-    result->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
-    if (change->kind != FIRN_DIFFERENCE_WALK_SAME && !firn_difference_walk_is_dir_time(change)) {
+    enum fi_difference_walk_kind kind = fi_difference_walk_of_file(change);
+    result->added += kind == FI_DIFFERENCE_WALK_ADDED;
+    result->changed += kind == FI_DIFFERENCE_WALK_CHANGED;
+    result->removed += kind == FI_DIFFERENCE_WALK_REMOVED;
+    if (change->kind != FI_DIFFERENCE_WALK_SAME && !fi_difference_walk_is_dir_time(change)) {
         result->is_unchanged = false;
     }
     return FIRN_OK;
 }
 
 static int
-compare_with_previous(struct firn_ws_opened *opened, const struct firn_catalog_record *previous,
-                      struct firn_ws_save_tree *tree, firn_workspace_save_result *result,
+compare_with_previous(struct fi_ws_opened *opened, const struct fi_catalog_record *previous,
+                      struct fi_ws_save_tree *tree, firn_workspace_save_result *result,
                       firn_error *err)
 {
-    const struct firn_tree_source *stored = firn_objects_trees(opened->objects);
-    struct firn_tree_source now = firn_ws_save_tree_source(tree, stored);
-    struct firn_difference_walk_side before = {.source = stored, .root = &previous->root};
-    struct firn_difference_walk_side after = {.source = &now, .root = &tree->scan.root};
-    struct firn_difference_walk_options options = {0};
+    const struct fi_tree_source *stored = fi_objects_trees(opened->objects);
+    struct fi_tree_source now = fi_ws_save_tree_source(tree, stored);
+    struct fi_difference_walk_side before = {.source = stored, .root = &previous->root};
+    struct fi_difference_walk_side after = {.source = &now, .root = &tree->scan.root};
+    struct fi_difference_walk_options options = {0};
     DCHECK(tree->session != NULL && tree->fresh != NULL); /* not sealed: it is read from memory */
     result->is_unchanged = true;
-    return firn_difference_walk(&before, &after, &options, count_change, result, err);
+    return fi_difference_walk(&before, &after, &options, count_change, result, err);
 }
 
 /* ---- the turn of an agent ----
@@ -142,10 +140,10 @@ compare_with_previous(struct firn_ws_opened *opened, const struct firn_catalog_r
 struct turn {
     const firn_workspace_turn *given; /* no turn if its agent is empty */
     bool begins;
-    bool continues;                        /* it neither begins nor ends with this checkpoint */
-    struct firn_buf begun;                 /* bytes of the turn that began */
-    struct firn_catalog_turns_noted noted; /* that turn */
-    struct firn_buf message;               /* with the first line of the prompt */
+    bool continues;                      /* it neither begins nor ends with this checkpoint */
+    struct fi_buf begun;                 /* bytes of the turn that began */
+    struct fi_catalog_turns_noted noted; /* that turn */
+    struct fi_buf message;               /* with the first line of the prompt */
 };
 
 /* The size of the longest start of a text with at most `limit` bytes that ends between UTF-8
@@ -180,16 +178,16 @@ complete_message(struct turn *turn, firn_slice prompt, firn_slice *message, firn
     }
     prompt.size = cut_size(firn_bytes(prompt.data, size), PROMPT_LINE_SIZE_MAX);
     if (prompt.size == 0 ||
-        message->size + sizeof separator + prompt.size > FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX) {
+        message->size + sizeof separator + prompt.size > FI_CATALOG_RECORD_MESSAGE_SIZE_MAX) {
         return FIRN_OK;
     }
-    if (firn_buf_append_slice(&turn->message, *message) != FIRN_OK ||
-        (message->size > 0 && firn_buf_append_str(&turn->message, separator) != FIRN_OK) ||
-        firn_buf_append_slice(&turn->message, prompt) != FIRN_OK) {
-        return firn_error_no_memory(err, "a message");
+    if (fi_buf_append_slice(&turn->message, *message) != FIRN_OK ||
+        (message->size > 0 && fi_buf_append_str(&turn->message, separator) != FIRN_OK) ||
+        fi_buf_append_slice(&turn->message, prompt) != FIRN_OK) {
+        return fi_error_no_memory(err, "a message");
     }
-    *message = firn_buf_slice(&turn->message);
-    DCHECK(message->size <= FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX);
+    *message = fi_buf_slice(&turn->message);
+    DCHECK(message->size <= FI_CATALOG_RECORD_MESSAGE_SIZE_MAX);
     return FIRN_OK;
 }
 
@@ -198,31 +196,31 @@ check_turn(const firn_workspace_turn *turn, bool begins, firn_error *err)
 {
     bool is_given = begins || turn->session.size > 0 || turn->prompt.size > 0;
     if ((is_given && turn->agent.size == 0) ||
-        turn->agent.size > FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX ||
-        turn->session.size > FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX) {
-        return firn_error_set(
+        turn->agent.size > FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX ||
+        turn->session.size > FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX) {
+        return fi_error_set(
             err, FIRN_INVALID, "a turn's agent has 1 to %d bytes, its session up to %d",
-            FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX, FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
+            FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX, FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX);
     }
     return FIRN_OK;
 }
 
 /* Completes a turn by what the store has of it, and the message. */
 static int
-complete_turn(struct turn *turn, struct firn_ws_opened *opened, firn_workspace_turn *out,
+complete_turn(struct turn *turn, struct fi_ws_opened *opened, firn_workspace_turn *out,
               firn_slice *message, firn_error *err)
 {
-    struct firn_catalog_turns_noted *noted = &turn->noted;
+    struct fi_catalog_turns_noted *noted = &turn->noted;
     *out = *turn->given;
     if (turn->given->agent.size == 0) {
         return FIRN_OK;
     }
-    out->prompt.size = cut_size(turn->given->prompt, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
-    int rc = firn_catalog_turns_get(opened->catalog, opened->workspace.number, turn->given->agent,
-                                    turn->given->session, &turn->begun, noted, err);
+    out->prompt.size = cut_size(turn->given->prompt, FI_CATALOG_RECORD_PROMPT_SIZE_MAX);
+    int rc = fi_catalog_turns_get(opened->catalog, opened->workspace.number, turn->given->agent,
+                                  turn->given->session, &turn->begun, noted, err);
     /* With a damaged note only its prompt is lost; the save succeeds. */
     if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
-        *noted = (struct firn_catalog_turns_noted){.is_over = true};
+        *noted = (struct fi_catalog_turns_noted){.is_over = true};
     } else if (rc != FIRN_OK) {
         return rc;
     }
@@ -235,24 +233,24 @@ complete_turn(struct turn *turn, struct firn_ws_opened *opened, firn_workspace_t
 
 /* Whether the turn before the one that begins was interrupted, and not undone since. */
 static int
-was_interrupted(const struct turn *turn, struct firn_ws_opened *opened, bool *out, firn_error *err)
+was_interrupted(const struct turn *turn, struct fi_ws_opened *opened, bool *out, firn_error *err)
 {
-    struct firn_catalog_line line;
+    struct fi_catalog_line line;
     bool is_there;
     *out = false;
     if (!turn->begins || turn->noted.turn.agent.size == 0 || turn->noted.is_over) {
         return FIRN_OK;
     }
-    int rc = firn_catalog_line_read(opened->db, opened->workspace.number, &line, &is_there, err);
+    int rc = fi_catalog_line_read(opened->db, opened->workspace.number, &line, &is_there, err);
     *out = rc == FIRN_OK && (!is_there || turn->noted.begun_ns > line.turn_ns);
-    firn_catalog_line_deinit(&line);
+    fi_catalog_line_deinit(&line);
     return rc;
 }
 
 /* Chooses the turn of the checkpoint: the one that ends with it. */
 static int
-choose_turn(const struct turn *turn, struct firn_ws_opened *opened,
-            const firn_workspace_turn *completed, struct firn_ws_save_request *request,
+choose_turn(const struct turn *turn, struct fi_ws_opened *opened,
+            const firn_workspace_turn *completed, struct fi_ws_save_request *request,
             firn_error *err)
 {
     bool interrupted;
@@ -268,22 +266,22 @@ choose_turn(const struct turn *turn, struct firn_ws_opened *opened,
 static void
 turn_deinit(struct turn *turn)
 {
-    firn_buf_deinit(&turn->begun);
-    firn_buf_deinit(&turn->message);
+    fi_buf_deinit(&turn->begun);
+    fi_buf_deinit(&turn->message);
 }
 
 /* ---- one save ---- */
 
 struct saving {
     struct firn_ws *ws;
-    struct firn_ws_opened *opened;
-    struct firn_ws_save_request request;
+    struct fi_ws_opened *opened;
+    struct fi_ws_save_request request;
     struct turn turn;
     bool only_if_changed;
     bool has_previous;
-    struct firn_catalog_record previous;
-    struct firn_buf previous_bytes;
-    struct firn_ws_save_tree tree;
+    struct fi_catalog_record previous;
+    struct fi_buf previous_bytes;
+    struct fi_ws_save_tree tree;
     firn_workspace_checkpoint *made; /* room for it */
     firn_workspace_save_result *result;
 };
@@ -291,8 +289,8 @@ struct saving {
 static int
 find_previous(struct saving *saving, firn_error *err)
 {
-    int rc = firn_catalog_newest(saving->opened->catalog, saving->opened->workspace.number,
-                                 &saving->previous_bytes, &saving->previous, err);
+    int rc = fi_catalog_newest(saving->opened->catalog, saving->opened->workspace.number,
+                               &saving->previous_bytes, &saving->previous, err);
     saving->has_previous = rc == FIRN_OK;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
@@ -300,15 +298,14 @@ find_previous(struct saving *saving, firn_error *err)
 static int
 ask_watch(struct saving *saving, firn_error *err)
 {
-    const struct firn_watchlink_options options = {
+    const struct fi_watchlink_options options = {
         .tree = saving->has_previous ? &saving->previous.root.hash : NULL,
         .include_deps = saving->request.include_deps,
         .gitignore = saving->request.gitignore,
         .file_size_max = saving->request.file_size_max,
         .is_full = saving->request.is_full,
         .will_report = true};
-    return firn_watchlink_begin(saving->ws, saving->opened, &options, &saving->request.watched,
-                                err);
+    return fi_watchlink_begin(saving->ws, saving->opened, &options, &saving->request.watched, err);
 }
 
 static void
@@ -324,7 +321,7 @@ compare(struct saving *saving)
     if (compare_with_previous(saving->opened, &saving->previous, &saving->tree, result, &damage) !=
         FIRN_OK) {
         result->is_unchanged = false;
-        firn_ws_tell_damage(&saving->request.callbacks, damage.text);
+        fi_ws_tell_damage(&saving->request.callbacks, damage.text);
     }
 }
 
@@ -333,8 +330,8 @@ compare(struct saving *saving)
 static bool
 ends_saved_turn(const struct saving *saving)
 {
-    const struct firn_ws_save_request *request = &saving->request;
-    const struct firn_catalog_record *previous = &saving->previous;
+    const struct fi_ws_save_request *request = &saving->request;
+    const struct fi_catalog_record *previous = &saving->previous;
     return request->turn.agent.size > 0 && request->turn_begun_ns != 0 && !saving->turn.continues &&
            !saving->turn.noted.is_over && previous->turn.agent.size == 0 &&
            previous->created_ns > request->turn_begun_ns;
@@ -345,13 +342,13 @@ static int
 return_previous(struct saving *saving, firn_error *err)
 {
     DCHECK(saving->has_previous && saving->result->is_unchanged && !saving->result->is_made);
-    FIRN_TRY_RETURN(
-        firn_ws_given_checkpoint(saving->ws, &saving->previous, &saving->result->checkpoint, err));
-    if (firn_ws_save_tree_is_stored(&saving->tree)) {
-        FIRN_TRY_RETURN(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
+    FI_TRY_RETURN(
+        fi_ws_given_checkpoint(saving->ws, &saving->previous, &saving->result->checkpoint, err));
+    if (fi_ws_save_tree_is_stored(&saving->tree)) {
+        FI_TRY_RETURN(fi_ws_save_tree_seal(saving->opened, &saving->tree, err));
     }
-    if (firn_hash_equal(&saving->tree.scan.root.hash, &saving->previous.root.hash)) {
-        firn_watchlink_tell(saving->request.watched, &saving->tree.scan);
+    if (fi_hash_equal(&saving->tree.scan.root.hash, &saving->previous.root.hash)) {
+        fi_watchlink_tell(saving->request.watched, &saving->tree.scan);
     }
     return FIRN_OK;
 }
@@ -361,33 +358,33 @@ static int
 begin_sealing(struct saving *saving, firn_error *err)
 {
     const firn_callbacks *callbacks = &saving->request.callbacks;
-    const struct firn_scan_result *scan = &saving->tree.scan;
+    const struct fi_scan_result *scan = &saving->tree.scan;
     firn_progress progress = {
         .phase = "sync", .files_done = scan->files, .bytes_done = scan->bytes};
     if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }
-    if (firn_os_callback_progress(callbacks, &progress) != FIRN_OK) {
-        return firn_error_set(err, FIRN_CANCELLED, "cancelled");
+    if (fi_os_callback_progress(callbacks, &progress) != FIRN_OK) {
+        return fi_error_set(err, FIRN_CANCELLED, "cancelled");
     }
     progress.is_finishing = true;
-    (void)firn_os_callback_progress(callbacks, &progress);
+    (void)fi_os_callback_progress(callbacks, &progress);
     return FIRN_OK;
 }
 
 static int
 make_checkpoint(struct saving *saving, firn_error *err)
 {
-    struct firn_catalog_record record;
+    struct fi_catalog_record record;
     DCHECK(saving->tree.session != NULL && !saving->result->is_made);
-    FIRN_TRY_RETURN(begin_sealing(saving, err));
-    FIRN_TRY_RETURN(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
-    FIRN_TRY_RETURN(firn_ws_save_record(saving->ws, saving->opened, &saving->request, &saving->tree,
-                                        &record, err));
-    firn_ws_given_fill(saving->made, &record);
+    FI_TRY_RETURN(begin_sealing(saving, err));
+    FI_TRY_RETURN(fi_ws_save_tree_seal(saving->opened, &saving->tree, err));
+    FI_TRY_RETURN(fi_ws_save_record(saving->ws, saving->opened, &saving->request, &saving->tree,
+                                    &record, err));
+    fi_ws_given_fill(saving->made, &record);
     saving->result->checkpoint = saving->made;
     saving->result->is_made = true;
-    firn_watchlink_tell(saving->request.watched, &saving->tree.scan);
+    fi_watchlink_tell(saving->request.watched, &saving->tree.scan);
     return FIRN_OK;
 }
 
@@ -397,14 +394,14 @@ static void
 note_turn(struct saving *saving, const firn_workspace_turn *turn)
 {
     const struct turn *known = &saving->turn;
-    struct firn_catalog *catalog = saving->opened->catalog;
+    struct fi_catalog *catalog = saving->opened->catalog;
     uint32_t workspace = saving->opened->workspace.number;
     if (known->begins) {
-        FIRN_IGNORE(firn_catalog_turns_put(catalog, workspace, turn, firn_os_now_ns(saving->ws->os),
-                                           false, NULL));
+        FI_IGNORE(fi_catalog_turns_put(catalog, workspace, turn, fi_os_now_ns(saving->ws->os),
+                                       false, NULL));
     } else if (known->noted.turn.agent.size > 0 && !known->continues) {
-        FIRN_IGNORE(firn_catalog_turns_put(catalog, workspace, &known->noted.turn,
-                                           known->noted.begun_ns, true, NULL));
+        FI_IGNORE(fi_catalog_turns_put(catalog, workspace, &known->noted.turn,
+                                       known->noted.begun_ns, true, NULL));
     }
 }
 
@@ -414,78 +411,78 @@ save_opened(struct saving *saving, firn_error *err)
     firn_workspace_turn turn;
     int rc;
     DCHECK(!saving->request.is_safety && saving->opened->workspace.number != 0);
-    FIRN_TRY(complete_turn(&saving->turn, saving->opened, &turn, &saving->request.message, err));
-    FIRN_TRY(choose_turn(&saving->turn, saving->opened, &turn, &saving->request, err));
+    FI_TRY(complete_turn(&saving->turn, saving->opened, &turn, &saving->request.message, err));
+    FI_TRY(choose_turn(&saving->turn, saving->opened, &turn, &saving->request, err));
     /* Reserved now, so that nothing can fail once the checkpoint exists. */
-    FIRN_TRY(firn_ws_given_reserve(
-        saving->ws, firn_ws_given_text_size(saving->request.message, &saving->request.turn),
+    FI_TRY(fi_ws_given_reserve(
+        saving->ws, fi_ws_given_text_size(saving->request.message, &saving->request.turn),
         &saving->made, err));
-    FIRN_TRY(find_previous(saving, err));
+    FI_TRY(find_previous(saving, err));
     if (saving->request.tree_path == NULL) {
-        FIRN_TRY(ask_watch(saving, err));
+        FI_TRY(ask_watch(saving, err));
     }
     saving->request.is_to_be_compared = saving->has_previous;
-    FIRN_TRY(firn_ws_save_tree_scan(saving->opened, &saving->request, &saving->tree, err));
+    FI_TRY(fi_ws_save_tree_scan(saving->opened, &saving->request, &saving->tree, err));
     compare(saving);
-    FIRN_TRY(saving->only_if_changed && saving->result->is_unchanged && !ends_saved_turn(saving)
-                 ? return_previous(saving, err)
-                 : make_checkpoint(saving, err));
+    FI_TRY(saving->only_if_changed && saving->result->is_unchanged && !ends_saved_turn(saving)
+               ? return_previous(saving, err)
+               : make_checkpoint(saving, err));
     note_turn(saving, &turn);
 out:
-    firn_ws_save_tree_deinit(&saving->tree);
-    firn_watchlink_end(saving->request.watched);
+    fi_ws_save_tree_deinit(&saving->tree);
+    fi_watchlink_end(saving->request.watched);
     turn_deinit(&saving->turn);
-    firn_buf_deinit(&saving->previous_bytes);
+    fi_buf_deinit(&saving->previous_bytes);
     return rc;
 }
 
 /* Housekeeping: what could not be deleted now expires again at the next save. */
 static void
-expire(struct firn_ws_opened *opened, const struct firn_catalog_keep *keep,
+expire(struct fi_ws_opened *opened, const struct fi_catalog_keep *keep,
        firn_workspace_save_result *out)
 {
-    struct firn_reclaim_expire_counts expired;
-    struct firn_reclaim_expire_rule rule = {.workspace = opened->workspace.number,
-                                            .now_ns = firn_os_now_ns(firn_db_os(opened->db)),
-                                            .keep = keep};
-    if (keep != NULL && firn_reclaim_expire(opened, &rule, &expired, NULL) == FIRN_OK) {
+    struct fi_reclaim_expire_counts expired;
+    struct fi_reclaim_expire_rule rule = {.workspace = opened->workspace.number,
+                                          .now_ns = fi_os_now_ns(fi_db_os(opened->db)),
+                                          .keep = keep};
+    if (keep != NULL && fi_reclaim_expire(opened, &rule, &expired, NULL) == FIRN_OK) {
         out->expired = expired.checkpoints;
     }
 }
 
 int
-firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
-             firn_workspace_save_result *out, firn_error *err)
+fi_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
+           firn_workspace_save_result *out, firn_error *err)
 {
     *out = (firn_workspace_save_result)FIRN_WORKSPACE_SAVE_RESULT_INIT;
-    if (options->message.size > FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "a message may have at most %d bytes",
-                              FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX);
+    if (options->message.size > FI_CATALOG_RECORD_MESSAGE_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "a message may have at most %d bytes",
+                            FI_CATALOG_RECORD_MESSAGE_SIZE_MAX);
     }
-    const struct firn_ws_save_request request = {.message = options->message,
-                                                 .include_deps = options->include_deps,
-                                                 .gitignore = options->gitignore,
-                                                 .file_size_max = options->file_size_max,
-                                                 .strict = options->strict,
-                                                 .is_full = options->full,
-                                                 .threads = options->threads,
-                                                 .tree_path = options->tree_path,
-                                                 .no_rules = options->no_rules,
-                                                 .gaps = options->gaps,
-                                                 .gap_count = options->gap_count,
-                                                 .created_ns = options->created_ns,
-                                                 .callbacks = options->callbacks};
+    const struct fi_ws_save_request request = {.message = options->message,
+                                               .include_deps = options->include_deps,
+                                               .gitignore = options->gitignore,
+                                               .file_size_max = options->file_size_max,
+                                               .strict = options->strict,
+                                               .is_full = options->full,
+                                               .threads = options->threads,
+                                               .tree_path = options->tree_path,
+                                               .no_rules = options->no_rules,
+                                               .gaps = options->gaps,
+                                               .gap_count = options->gap_count,
+                                               .created_ns = options->created_ns,
+                                               .callbacks = options->callbacks};
     if (ws->group != NULL) {
-        return firn_ws_group_save(ws, options, &request, out, err);
+        return fi_ws_group_save(ws, options, &request, out, err);
     }
     int rc = check_turn(&options->turn, options->turn_begins, err);
     if (rc == FIRN_OK && options->tag != NULL) {
-        rc = firn_error_set(err, FIRN_INVALID, "only a save of a group takes a tag");
+        rc = fi_error_set(err, FIRN_INVALID, "only a save of a group takes a tag");
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     struct saving saving = {.ws = ws,
                             .opened = &opened,
                             .request = request,
@@ -494,34 +491,34 @@ firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
                                      .continues = options->turn_continues},
                             .only_if_changed = options->if_changed,
                             .result = out};
-    struct firn_catalog_keep keep;
-    rc = options->keep == NULL ? FIRN_OK
-                               : firn_catalog_keep_read(firn_str(options->keep), &keep, err);
+    struct fi_catalog_keep keep;
+    rc =
+        options->keep == NULL ? FIRN_OK : fi_catalog_keep_read(firn_str(options->keep), &keep, err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_opened_open(ws, FIRN_WS_CREATE, &opened, err);
+        rc = fi_ws_opened_open(ws, FI_WS_CREATE, &opened, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
-    struct firn_catalog_told told = {.db = NULL};
-    const struct firn_catalog_joint joint = {.join = firn_catalog_told_join, .ctx = &told};
+    rc = fi_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
+    struct fi_catalog_told told = {.db = NULL};
+    const struct fi_catalog_joint joint = {.join = fi_catalog_told_join, .ctx = &told};
     if (rc == FIRN_OK && options->marks_told) {
-        rc = firn_catalog_told_init(&told, opened.db, opened.workspace.number, &options->callbacks,
-                                    &saving.request.callbacks, err);
+        rc = fi_catalog_told_init(&told, opened.db, opened.workspace.number, &options->callbacks,
+                                  &saving.request.callbacks, err);
         saving.request.joint = &joint;
     }
     if (rc == FIRN_OK) {
         rc = save_opened(&saving, err);
     }
-    firn_catalog_told_deinit(&told);
+    fi_catalog_told_deinit(&told);
     if (rc == FIRN_OK && out->is_made) {
         expire(&opened, options->keep == NULL ? NULL : &keep, out);
-        FIRN_IGNORE(firn_reclaim_join(ws, &opened, &options->callbacks, NULL));
-        FIRN_IGNORE(firn_catalog_due_ask(opened.db, opened.objects, &out->gc_is_due, NULL));
+        FI_IGNORE(fi_reclaim_join(ws, &opened, &options->callbacks, NULL));
+        FI_IGNORE(fi_catalog_due_ask(opened.db, opened.objects, &out->gc_is_due, NULL));
     }
     /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next
      * open. */
-    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     return rc;
 }

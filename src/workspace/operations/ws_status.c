@@ -13,109 +13,109 @@
 
 struct status {
     firn_workspace_status_result *result;
-    struct firn_ws_compare *compare;
+    struct fi_ws_compare *compare;
     bool without_times;
     int (*visit)(void *ctx, const firn_workspace_change *change);
     void *ctx;
 };
 
 static void
-count(firn_workspace_status_result *result, const struct firn_difference_walk_change *change)
+count(firn_workspace_status_result *result, const struct fi_difference_walk_change *change)
 {
-    enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
-    result->unchanged += kind == FIRN_DIFFERENCE_WALK_SAME;
-    result->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
-    bool is_times_only = firn_difference_walk_is_times_only(change);
-    result->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED && !is_times_only;
+    enum fi_difference_walk_kind kind = fi_difference_walk_of_file(change);
+    result->unchanged += kind == FI_DIFFERENCE_WALK_SAME;
+    result->added += kind == FI_DIFFERENCE_WALK_ADDED;
+    bool is_times_only = fi_difference_walk_is_times_only(change);
+    result->changed += kind == FI_DIFFERENCE_WALK_CHANGED && !is_times_only;
     result->times_only += is_times_only;
-    result->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
+    result->removed += kind == FI_DIFFERENCE_WALK_REMOVED;
 }
 
 static int
-tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+tell_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct status *status = ctx;
     bool is_left_alone;
-    int rc = firn_ws_compare_is_left_alone(status->compare, change, &is_left_alone, err);
+    int rc = fi_ws_compare_is_left_alone(status->compare, change, &is_left_alone, err);
     if (rc != FIRN_OK || is_left_alone) {
-        return rc == FIRN_OK ? firn_ws_compare_tell_left_alone(status->compare, change->path, err)
+        return rc == FIRN_OK ? fi_ws_compare_tell_left_alone(status->compare, change->path, err)
                              : rc;
     }
     count(status->result, change);
-    if (status->visit == NULL || change->kind == FIRN_DIFFERENCE_WALK_SAME ||
-        firn_difference_walk_is_dir_time(change) || change->path.size == 0 ||
-        (status->without_times && firn_difference_walk_is_times_only(change))) {
+    if (status->visit == NULL || change->kind == FI_DIFFERENCE_WALK_SAME ||
+        fi_difference_walk_is_dir_time(change) || change->path.size == 0 ||
+        (status->without_times && fi_difference_walk_is_times_only(change))) {
         return FIRN_OK;
     }
     firn_workspace_change told;
     firn_workspace_entry before;
     firn_workspace_entry after;
-    firn_difference_walk_to_change(change, &before, &after, &told);
-    return firn_error_stopped(err, status->visit(status->ctx, &told));
+    fi_difference_walk_to_change(change, &before, &after, &told);
+    return fi_error_stopped(err, status->visit(status->ctx, &told));
 }
 
 static int
-compare(struct firn_ws *ws, struct firn_ws_opened *opened,
-        const firn_workspace_status_options *options, const struct firn_catalog_record *record,
+compare(struct firn_ws *ws, struct fi_ws_opened *opened,
+        const firn_workspace_status_options *options, const struct fi_catalog_record *record,
         struct status *status, firn_error *err)
 {
-    struct firn_ws_compare compare = {0};
-    struct firn_tree_filter filter = {0};
+    struct fi_ws_compare compare = {0};
+    struct fi_tree_filter filter = {0};
     int rc;
-    FIRN_TRY(firn_tree_filter_init(&filter, options->paths, options->path_count, err));
-    const struct firn_ws_compare_options given = {
+    FI_TRY(fi_tree_filter_init(&filter, options->paths, options->path_count, err));
+    const struct fi_ws_compare_options given = {
         options->threads,
         {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
         &options->callbacks};
-    FIRN_TRY(firn_ws_compare_init(&compare, ws, opened, record, &given, err));
+    FI_TRY(fi_ws_compare_init(&compare, ws, opened, record, &given, err));
     status->compare = &compare;
     status->result->is_watched = compare.is_watched;
     status->result->skipped = compare.scan.skipped;
-    struct firn_difference_walk_options diff_options = {.filter = filter.count > 0 ? &filter : NULL,
-                                                        .with_same = filter.count > 0};
-    FIRN_TRY(firn_difference_walk(&compare.checkpoint_side, &compare.disk_side, &diff_options,
-                                  tell_change, status, err));
-    FIRN_TRY(firn_tree_filter_check_met(&filter, err));
+    struct fi_difference_walk_options diff_options = {.filter = filter.count > 0 ? &filter : NULL,
+                                                      .with_same = filter.count > 0};
+    FI_TRY(fi_difference_walk(&compare.checkpoint_side, &compare.disk_side, &diff_options,
+                              tell_change, status, err));
+    FI_TRY(fi_tree_filter_check_met(&filter, err));
     if (filter.count == 0) {
         firn_workspace_status_result *result = status->result;
         result->unchanged =
             compare.scan.files - result->added - result->changed - result->times_only;
     }
 out:
-    firn_ws_compare_deinit(&compare);
-    firn_tree_filter_deinit(&filter);
+    fi_ws_compare_deinit(&compare);
+    fi_tree_filter_deinit(&filter);
     return rc;
 }
 
 static bool
 git_tracks_store(const struct firn_ws *ws)
 {
-    return strcmp(ws->place.catalog_root, FIRN_PLACE_ROOTS_INSIDE) == 0 &&
-           firn_place_git_tracks(ws->os, ws->place.root, FIRN_TRUST_INSIDE);
+    return strcmp(ws->place.catalog_root, FI_PLACE_ROOTS_INSIDE) == 0 &&
+           fi_place_git_tracks(ws->os, ws->place.root, FI_TRUST_INSIDE);
 }
 
 int
-firn_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
-               int (*visit)(void *ctx, const firn_workspace_change *change), void *ctx,
-               firn_workspace_status_result *out, firn_error *err)
+fi_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
+             int (*visit)(void *ctx, const firn_workspace_change *change), void *ctx,
+             firn_workspace_status_result *out, firn_error *err)
 {
     *out = (firn_workspace_status_result)FIRN_WORKSPACE_STATUS_RESULT_INIT;
     struct status status = {
         .result = out, .without_times = options->without_times, .visit = visit, .ctx = ctx};
     const char *reference = options->reference == NULL ? "latest" : options->reference;
-    struct firn_ws_opened opened;
-    struct firn_catalog_record record;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    struct fi_ws_opened opened;
+    struct fi_catalog_record record;
+    int rc = fi_ws_opened_open(ws, FI_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_ws_find_record(ws, &opened, reference, &record, err);
+    rc = fi_ws_find_record(ws, &opened, reference, &record, err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_given_checkpoint(ws, &record, &out->checkpoint, err);
+        rc = fi_ws_given_checkpoint(ws, &record, &out->checkpoint, err);
     }
     if (rc == FIRN_OK) {
         rc = compare(ws, &opened, options, &record, &status, err);
     }
     out->git_tracks_store = rc == FIRN_OK && git_tracks_store(ws);
-    return firn_ws_opened_close(ws, &opened, rc, err);
+    return fi_ws_opened_close(ws, &opened, rc, err);
 }

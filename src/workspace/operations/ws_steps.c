@@ -18,30 +18,30 @@
 #include "operations/operations_internal.h"
 
 static int
-count_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+count_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     (void)err;
     firn_workspace_step *step = ctx;
-    enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
-    step->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
-    step->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED;
-    step->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
+    enum fi_difference_walk_kind kind = fi_difference_walk_of_file(change);
+    step->added += kind == FI_DIFFERENCE_WALK_ADDED;
+    step->changed += kind == FI_DIFFERENCE_WALK_CHANGED;
+    step->removed += kind == FI_DIFFERENCE_WALK_REMOVED;
     return FIRN_OK;
 }
 
 /* Trees that cannot be read are not counted. */
 static int
-count_step(struct firn_ws_opened *opened, const struct firn_tree_entry *before,
-           const struct firn_tree_entry *after, firn_workspace_step *step, firn_error *err)
+count_step(struct fi_ws_opened *opened, const struct fi_tree_entry *before,
+           const struct fi_tree_entry *after, firn_workspace_step *step, firn_error *err)
 {
-    const struct firn_tree_source *trees = firn_objects_trees(opened->objects);
-    const struct firn_difference_walk_side a = {.source = trees, .root = before};
-    const struct firn_difference_walk_side b = {.source = trees, .root = after};
-    const struct firn_difference_walk_options options = {0};
+    const struct fi_tree_source *trees = fi_objects_trees(opened->objects);
+    const struct fi_difference_walk_side a = {.source = trees, .root = before};
+    const struct fi_difference_walk_side b = {.source = trees, .root = after};
+    const struct fi_difference_walk_options options = {0};
     firn_error cause;
-    int rc = firn_difference_walk(&a, &b, &options, count_change, step, &cause);
+    int rc = fi_difference_walk(&a, &b, &options, count_change, step, &cause);
     if (rc == FIRN_NO_MEMORY) {
-        firn_error_copy(err, &cause);
+        fi_error_copy(err, &cause);
         return rc;
     }
     step->is_counted = rc == FIRN_OK;
@@ -52,20 +52,20 @@ count_step(struct firn_ws_opened *opened, const struct firn_tree_entry *before,
 }
 
 static int
-read_state(struct firn_ws_opened *opened, uint64_t order, struct firn_buf *bytes,
-           struct firn_catalog_record *out, firn_error *err)
+read_state(struct fi_ws_opened *opened, uint64_t order, struct fi_buf *bytes,
+           struct fi_catalog_record *out, firn_error *err)
 {
-    return firn_catalog_get(opened->catalog, opened->workspace.number, order, bytes, out, err);
+    return fi_catalog_get(opened->catalog, opened->workspace.number, order, bytes, out, err);
 }
 
 /* The nearest state before one that was not deleted; FIRN_NOT_FOUND. */
 static int
-read_base(struct firn_ws_opened *opened, const struct firn_catalog_line *line, size_t i,
-          struct firn_buf *bytes, struct firn_catalog_record *out, firn_error *err)
+read_base(struct fi_ws_opened *opened, const struct fi_catalog_line *line, size_t i,
+          struct fi_buf *bytes, struct fi_catalog_record *out, firn_error *err)
 {
     int rc = FIRN_NOT_FOUND;
     while (rc == FIRN_NOT_FOUND && i > 0) {
-        rc = read_state(opened, firn_catalog_line_at(line, --i)->order, bytes, out, err);
+        rc = read_state(opened, fi_catalog_line_at(line, --i)->order, bytes, out, err);
     }
     return rc;
 }
@@ -73,40 +73,40 @@ read_base(struct firn_ws_opened *opened, const struct firn_catalog_line *line, s
 /* A state, and the one before it, as a visitor gets them. */
 struct told {
     firn_workspace_step step;
-    struct firn_ws_facts_told facts;
+    struct fi_ws_facts_told facts;
     firn_workspace_checkpoint checkpoint;
-    struct firn_catalog_record record;
-    struct firn_catalog_record base;
-    struct firn_buf bytes;
-    struct firn_buf base_bytes;
+    struct fi_catalog_record record;
+    struct fi_catalog_record base;
+    struct fi_buf bytes;
+    struct fi_buf base_bytes;
 };
 
 static void
 told_deinit(struct told *told)
 {
-    firn_buf_deinit(&told->bytes);
-    firn_buf_deinit(&told->base_bytes);
-    firn_ws_facts_told_deinit(&told->facts);
+    fi_buf_deinit(&told->bytes);
+    fi_buf_deinit(&told->base_bytes);
+    fi_ws_facts_told_deinit(&told->facts);
 }
 
 /* Describes the step that led to a state, and counts what an undo, or a redo, of it changes. */
 static int
-tell_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line, size_t i,
+tell_state(struct fi_ws_opened *opened, const struct fi_catalog_line *line, size_t i,
            bool is_forward, struct told *told, firn_error *err)
 {
-    const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+    const struct fi_catalog_line_state *state = fi_catalog_line_at(line, i);
     firn_workspace_step *step = &told->step;
     firn_error cause;
     *step = (firn_workspace_step){.kind = state->kind,
                                   .time_ns = state->time_ns,
                                   .is_redo = is_forward,
                                   .is_joined = is_forward && state->is_passed};
-    if (firn_catalog_facts_is_kind(state->kind)) {
-        return firn_ws_facts_tell(opened, state->order, &told->facts, step, err);
+    if (fi_catalog_facts_is_kind(state->kind)) {
+        return fi_ws_facts_tell(opened, state->order, &told->facts, step, err);
     }
     int rc = read_state(opened, state->order, &told->bytes, &told->record, &cause);
     if (rc == FIRN_OK) {
-        firn_catalog_record_to_checkpoint(&told->record, &told->checkpoint);
+        fi_catalog_record_to_checkpoint(&told->record, &told->checkpoint);
         step->checkpoint = &told->checkpoint;
         step->turn = state->kind == FIRN_STEP_SAVE && told->checkpoint.turn.agent.size > 0
                          ? &told->checkpoint.turn
@@ -118,24 +118,24 @@ tell_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line, 
                           is_forward ? &told->record.root : &told->base.root, step, err);
     }
     if (rc == FIRN_NO_MEMORY) {
-        firn_error_copy(err, &cause);
+        fi_error_copy(err, &cause);
         return rc;
     }
     return FIRN_OK;
 }
 
 static int
-visit_step(struct firn_ws_restoring *restoring, const firn_workspace_step *step, firn_error *err)
+visit_step(struct fi_ws_restoring *restoring, const firn_workspace_step *step, firn_error *err)
 {
     const firn_workspace_restore_options *options = restoring->options;
     restoring->result->steps++;
     return options->on_step == NULL
                ? FIRN_OK
-               : firn_error_stopped(err, options->on_step(options->callbacks.ctx, step));
+               : fi_error_stopped(err, options->on_step(options->callbacks.ctx, step));
 }
 
 int
-firn_ws_steps_tell(struct firn_ws_restoring *restoring, firn_error *err)
+fi_ws_steps_tell(struct fi_ws_restoring *restoring, firn_error *err)
 {
     struct told told = {.step = {0}};
     size_t to = restoring->step_to;
@@ -146,7 +146,7 @@ firn_ws_steps_tell(struct firn_ws_restoring *restoring, firn_error *err)
     while (rc == FIRN_OK && restoring->told_to != to) {
         size_t i = is_forward ? restoring->told_to + 1 : restoring->told_to;
         restoring->told_to = is_forward ? i : i - 1;
-        if (restoring->is_turn && firn_catalog_line_is_facts(&restoring->line, i)) {
+        if (restoring->is_turn && fi_catalog_line_is_facts(&restoring->line, i)) {
             continue;
         }
         if (restoring->options->on_step == NULL) {
@@ -155,8 +155,7 @@ firn_ws_steps_tell(struct firn_ws_restoring *restoring, firn_error *err)
         }
         rc = tell_state(restoring->opened, &restoring->line, i, is_forward, &told, err);
         if (restoring->open_ns != 0 &&
-            firn_catalog_line_state_at(&restoring->line, restoring->told_to) ==
-                restoring->open_to &&
+            fi_catalog_line_state_at(&restoring->line, restoring->told_to) == restoring->open_to &&
             told.step.turn == NULL) {
             told.step.turn = &restoring->open_turn; /* what was saved first since it began */
         }
@@ -167,47 +166,47 @@ firn_ws_steps_tell(struct firn_ws_restoring *restoring, firn_error *err)
 }
 
 int
-firn_ws_steps_tell_edits(struct firn_ws_restoring *restoring, firn_error *err)
+fi_ws_steps_tell_edits(struct fi_ws_restoring *restoring, firn_error *err)
 {
     firn_workspace_step step = restoring->edits;
     step.kind = FIRN_STEP_EDITS;
     step.is_counted = true;
-    step.turn = firn_ws_line_is_open_turn(restoring) ? &restoring->open_turn : NULL;
+    step.turn = fi_ws_line_is_open_turn(restoring) ? &restoring->open_turn : NULL;
     restoring->result->is_unsaved = true;
     return visit_step(restoring, &step, err);
 }
 
 int
-firn_ws_steps_look_at_disk(struct firn_ws_restoring *restoring, const firn_callbacks *outer,
-                           bool *out_differs, firn_error *err)
+fi_ws_steps_look_at_disk(struct fi_ws_restoring *restoring, const firn_callbacks *outer,
+                         bool *out_differs, firn_error *err)
 {
-    struct firn_ws_compare compare = {0};
-    struct firn_ws_restore_unsaved unsaved;
+    struct fi_ws_compare compare = {0};
+    struct fi_ws_restore_unsaved unsaved;
     firn_callbacks callbacks;
     int rc;
     DCHECK(restoring->has_here);
-    firn_ws_restore_unsaved_init(&unsaved, outer, &callbacks);
-    const struct firn_ws_compare_options given = {restoring->options->threads,
-                                                  firn_ws_restore_today(restoring), &callbacks};
-    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
-                                              &restoring->here, NULL, &given, err));
-    FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
-    struct firn_checkout_options options = firn_ws_restore_apply_options(
+    fi_ws_restore_unsaved_init(&unsaved, outer, &callbacks);
+    const struct fi_ws_compare_options given = {restoring->options->threads,
+                                                fi_ws_restore_today(restoring), &callbacks};
+    FI_TRY(fi_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
+                                          &restoring->here, NULL, &given, err));
+    FI_TRY(fi_ws_restore_unsaved_check(&unsaved, err));
+    struct fi_checkout_options options = fi_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
-    options.unsaved_why = firn_ws_restore_unsaved_why;
-    options.holds_unsaved = firn_ws_restore_unsaved_holds;
+    options.unsaved_why = fi_ws_restore_unsaved_why;
+    options.holds_unsaved = fi_ws_restore_unsaved_holds;
     options.unsaved = &unsaved;
-    rc = firn_ws_line_differs(restoring, &compare.disk_side, &options, out_differs, err);
+    rc = fi_ws_line_differs(restoring, &compare.disk_side, &options, out_differs, err);
 out:
-    firn_ws_restore_unsaved_deinit(&unsaved);
-    firn_ws_compare_deinit(&compare);
+    fi_ws_restore_unsaved_deinit(&unsaved);
+    fi_ws_compare_deinit(&compare);
     return rc;
 }
 
 /* ---- listing ---- */
 
 struct listing {
-    struct firn_ws_restoring restoring; /* to the present state, as a dry run */
+    struct fi_ws_restoring restoring; /* to the present state, as a dry run */
     const firn_workspace_steps_options *options;
     int (*visit)(void *ctx, const firn_workspace_step *step);
     void *ctx;
@@ -216,21 +215,21 @@ struct listing {
 
 /* The index of the oldest item that an undo can go to. */
 static int
-find_oldest(struct firn_ws_restoring *restoring, size_t *out, firn_error *err)
+find_oldest(struct fi_ws_restoring *restoring, size_t *out, firn_error *err)
 {
-    const struct firn_catalog_line *line = &restoring->line;
-    struct firn_catalog_record record;
-    struct firn_buf bytes = {0};
+    const struct fi_catalog_line *line = &restoring->line;
+    struct fi_catalog_record record;
+    struct fi_buf bytes = {0};
     int rc = FIRN_NOT_FOUND;
     for (*out = 0; *out <= line->cursor; ++*out) {
-        rc = read_state(restoring->opened, firn_catalog_line_at(line, *out)->order, &bytes, &record,
+        rc = read_state(restoring->opened, fi_catalog_line_at(line, *out)->order, &bytes, &record,
                         err);
         if (rc != FIRN_NOT_FOUND ||
-            (*out < line->cursor && firn_catalog_line_is_facts(line, *out + 1))) {
+            (*out < line->cursor && fi_catalog_line_is_facts(line, *out + 1))) {
             break;
         }
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
@@ -239,7 +238,7 @@ list_step(struct listing *listing, size_t i, bool is_forward, struct told *told,
 {
     int rc =
         tell_state(listing->restoring.opened, &listing->restoring.line, i, is_forward, told, err);
-    return rc == FIRN_OK ? firn_error_stopped(err, listing->visit(listing->ctx, &told->step)) : rc;
+    return rc == FIRN_OK ? fi_error_stopped(err, listing->visit(listing->ctx, &told->step)) : rc;
 }
 
 static int
@@ -248,34 +247,34 @@ list_edits(struct listing *listing, firn_error *err)
     firn_workspace_step step = listing->restoring.edits;
     step.kind = FIRN_STEP_EDITS;
     step.is_counted = true;
-    return firn_error_stopped(err, listing->visit(listing->ctx, &step));
+    return fi_error_stopped(err, listing->visit(listing->ctx, &step));
 }
 
 static int
 list_steps(struct listing *listing, firn_error *err)
 {
-    const struct firn_catalog_line *line = &listing->restoring.line;
+    const struct fi_catalog_line *line = &listing->restoring.line;
     const size_t cursor = line->cursor;
     const uint64_t limit = listing->options->limit;
     firn_workspace_steps_result *result = listing->result;
     struct told told = {.step = {0}};
     size_t oldest;
     int rc;
-    FIRN_TRY(find_oldest(&listing->restoring, &oldest, err));
+    FI_TRY(find_oldest(&listing->restoring, &oldest, err));
     result->redo_steps =
-        result->is_unsaved ? 0 : firn_catalog_line_count(line) - 1 - cursor; /* (I2) */
+        result->is_unsaved ? 0 : fi_catalog_line_count(line) - 1 - cursor; /* (I2) */
     result->undo_steps = (oldest < cursor ? cursor - oldest : 0) + (result->is_unsaved ? 1 : 0);
     size_t ahead = (size_t)(result->redo_steps < limit ? result->redo_steps : limit);
     size_t back = (size_t)(result->undo_steps < limit ? result->undo_steps : limit);
     for (size_t i = cursor + ahead; i > cursor; i--) {
-        FIRN_TRY(list_step(listing, i, true, &told, err));
+        FI_TRY(list_step(listing, i, true, &told, err));
     }
     if (result->is_unsaved && back > 0) {
-        FIRN_TRY(list_edits(listing, err));
+        FI_TRY(list_edits(listing, err));
         back--;
     }
     for (size_t i = cursor; i > cursor - back; i--) {
-        FIRN_TRY(list_step(listing, i, false, &told, err));
+        FI_TRY(list_step(listing, i, false, &told, err));
     }
 out:
     told_deinit(&told);
@@ -285,33 +284,32 @@ out:
 static int
 list_opened(struct listing *listing, firn_error *err)
 {
-    struct firn_ws_restoring *restoring = &listing->restoring;
-    struct firn_ws_opened *opened = restoring->opened;
+    struct fi_ws_restoring *restoring = &listing->restoring;
+    struct fi_ws_opened *opened = restoring->opened;
     int rc;
-    FIRN_TRY(
-        firn_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
-    FIRN_TRY(firn_ws_line_load(restoring, err));
-    if (firn_catalog_line_count(&restoring->line) == 0) {
+    FI_TRY(fi_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
+    FI_TRY(fi_ws_line_load(restoring, err));
+    if (fi_catalog_line_count(&restoring->line) == 0) {
         goto out;
     }
-    FIRN_TRY(firn_ws_line_read_here(restoring, err));
+    FI_TRY(fi_ws_line_read_here(restoring, err));
     if (restoring->has_here) {
-        FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->here,
-                                          &listing->result->checkpoint, err));
-        FIRN_TRY(firn_ws_steps_look_at_disk(restoring, &listing->options->callbacks,
-                                            &listing->result->is_unsaved, err));
+        FI_TRY(fi_ws_given_checkpoint(restoring->ws, &restoring->here, &listing->result->checkpoint,
+                                      err));
+        FI_TRY(fi_ws_steps_look_at_disk(restoring, &listing->options->callbacks,
+                                        &listing->result->is_unsaved, err));
     }
     rc = list_steps(listing, err);
 out:
-    firn_ws_line_deinit(restoring);
-    firn_catalog_journal_deinit(&restoring->journal);
+    fi_ws_line_deinit(restoring);
+    fi_catalog_journal_deinit(&restoring->journal);
     return rc;
 }
 
 int
-firn_ws_steps_list(struct firn_ws *ws, const firn_workspace_steps_options *options,
-                   int (*visit)(void *ctx, const firn_workspace_step *step), void *ctx,
-                   firn_workspace_steps_result *out, firn_error *err)
+fi_ws_steps_list(struct firn_ws *ws, const firn_workspace_steps_options *options,
+                 int (*visit)(void *ctx, const firn_workspace_step *step), void *ctx,
+                 firn_workspace_steps_result *out, firn_error *err)
 {
     *out = (firn_workspace_steps_result)FIRN_WORKSPACE_STEPS_RESULT_INIT;
     const firn_workspace_restore_options restore = {.dry_run = true,
@@ -319,16 +317,16 @@ firn_ws_steps_list(struct firn_ws *ws, const firn_workspace_steps_options *optio
                                                     .callbacks = options->callbacks,
                                                     .gitignore = options->gitignore,
                                                     .file_size_max = options->file_size_max};
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     struct listing listing = {.restoring = {.ws = ws, .opened = &opened, .options = &restore},
                               .options = options,
                               .visit = visit,
                               .ctx = ctx,
                               .result = out};
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    int rc = fi_ws_opened_open(ws, FI_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     rc = opened.workspace.number == 0 ? FIRN_OK : list_opened(&listing, err);
-    return firn_ws_opened_close(ws, &opened, rc, err);
+    return fi_ws_opened_close(ws, &opened, rc, err);
 }

@@ -54,36 +54,36 @@ tell_unreadable(void *ctx, const char *store_path, const firn_error *why)
 static int
 compare_roots(const void *a, const void *b)
 {
-    const struct firn_place_roots_root *left = a;
-    const struct firn_place_roots_root *right = b;
+    const struct fi_place_roots_root *left = a;
+    const struct fi_place_roots_root *right = b;
     return strcmp(left->root, right->root);
 }
 
 static bool
-is_there(struct firn_os *os, const char *root)
+is_there(struct fi_os *os, const char *root)
 {
-    struct firn_os_dir *dir;
-    bool is_dir = firn_os_dir_open_path(os, root, &dir, NULL) == FIRN_OK;
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir;
+    bool is_dir = fi_os_dir_open_path(os, root, &dir, NULL) == FIRN_OK;
+    fi_os_dir_close(dir);
     return is_dir;
 }
 
 int
-firn_ws_workspaces_list(struct firn_os *os, const char *store_path,
-                        int (*visit)(void *ctx, const firn_workspace_info *info), void *ctx,
-                        firn_error *err)
+fi_ws_workspaces_list(struct fi_os *os, const char *store_path,
+                      int (*visit)(void *ctx, const firn_workspace_info *info), void *ctx,
+                      firn_error *err)
 {
-    struct firn_place_roots roots = {.os = os, .counts = true};
+    struct fi_place_roots roots = {.os = os, .counts = true};
     struct listing listing = {.visit = visit, .ctx = ctx, .stopped = FIRN_OK};
     int rc;
     if (store_path == NULL) {
-        FIRN_TRY(firn_place_roots_add_all(&roots, tell_unreadable, &listing, err));
+        FI_TRY(fi_place_roots_add_all(&roots, tell_unreadable, &listing, err));
     } else {
-        FIRN_TRY(firn_place_roots_add_store(&roots, store_path, err));
+        FI_TRY(fi_place_roots_add_store(&roots, store_path, err));
     }
-    firn_sort(roots.items, roots.count, sizeof *roots.items, compare_roots);
+    fi_sort(roots.items, roots.count, sizeof *roots.items, compare_roots);
     for (size_t i = 0; i < roots.count && listing.stopped == FIRN_OK; i++) {
-        const struct firn_place_roots_root *root = &roots.items[i];
+        const struct fi_place_roots_root *root = &roots.items[i];
         firn_workspace_info info = {.root = root->root,
                                     .store_path = root->store_path,
                                     .checkpoints = root->checkpoints,
@@ -92,105 +92,104 @@ firn_ws_workspaces_list(struct firn_os *os, const char *store_path,
         listing.stopped = visit(ctx, &info);
     }
     if (listing.stopped != FIRN_OK) {
-        rc = firn_error_set(err, listing.stopped, "stopped by the caller");
+        rc = fi_error_set(err, listing.stopped, "stopped by the caller");
     }
 out:
-    firn_place_roots_deinit(&roots);
+    fi_place_roots_deinit(&roots);
     return rc;
 }
 
 /* ---- deleting what is left of a store ---- */
 
 static int
-keep_name(void *ctx, const struct firn_os_dirent *entry)
+keep_name(void *ctx, const struct fi_os_dirent *entry)
 {
-    return firn_buf_append(ctx, entry->name, entry->name_size + 1);
+    return fi_buf_append(ctx, entry->name, entry->name_size + 1);
 }
 
 static int
-open_home(struct firn_os *os, struct firn_os_dir **out, firn_error *err)
+open_home(struct fi_os *os, struct fi_os_dir **out, firn_error *err)
 {
     char *path = NULL;
-    int rc = firn_trust_home(os, &path, err);
+    int rc = fi_trust_home(os, &path, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_dir_open_path(os, path, out, err);
+        rc = fi_os_dir_open_path(os, path, out, err);
     }
-    firn_free(path);
+    fi_free(path);
     return rc;
 }
 
 /* Deletes the stores that this removal and earlier ones have renamed. */
 static int
-remove_put_aside(struct firn_os *os, firn_error *err)
+remove_put_aside(struct fi_os *os, firn_error *err)
 {
-    struct firn_os_dir *home = NULL;
-    struct firn_buf names = {0};
+    struct fi_os_dir *home = NULL;
+    struct fi_buf names = {0};
     int rc;
-    FIRN_TRY(open_home(os, &home, err));
-    FIRN_TRY(firn_os_dir_list(home, keep_name, &names, err));
+    FI_TRY(open_home(os, &home, err));
+    FI_TRY(fi_os_dir_list(home, keep_name, &names, err));
     for (size_t at = 0; at < names.size;) {
         const char *name = (const char *)names.data + at;
         size_t size = strlen(name);
         size_t mark_size = sizeof removed_mark - 1;
         size_t tail_size = mark_size + (size_t)2 * TAIL_BYTES;
         if (size > tail_size && memcmp(name + size - tail_size, removed_mark, mark_size) == 0) {
-            FIRN_TRY(firn_repair_remove_tree(home, name, err));
+            FI_TRY(fi_repair_remove_tree(home, name, err));
         }
         at += size + 1;
     }
 out:
-    firn_os_dir_close(home);
-    firn_buf_deinit(&names);
+    fi_os_dir_close(home);
+    fi_buf_deinit(&names);
     return rc;
 }
 
 static int
-put_aside(struct firn_os *os, const char *store_path, firn_error *err)
+put_aside(struct fi_os *os, const char *store_path, firn_error *err)
 {
-    struct firn_os_dir *home = NULL;
-    struct firn_buf aside = {0};
+    struct fi_os_dir *home = NULL;
+    struct fi_buf aside = {0};
     uint8_t tail[TAIL_BYTES];
     char hex[2 * TAIL_BYTES + 1];
     const char *name = strrchr(store_path, '/') + 1;
     uint64_t digest;
     int rc;
-    CHECK(firn_place_digest_of_name(name, &digest)); /* it is in the folder of stores */
-    FIRN_TRY(firn_os_random(os, tail, sizeof tail, err));
-    firn_hex_encode(tail, sizeof tail, hex);
-    if (firn_buf_append_format(&aside, "%s%s%s", name, removed_mark, hex) != FIRN_OK ||
-        firn_buf_text(&aside) == NULL) {
-        rc = firn_error_no_memory(err, "the path of a store");
+    CHECK(fi_place_digest_of_name(name, &digest)); /* it is in the folder of stores */
+    FI_TRY(fi_os_random(os, tail, sizeof tail, err));
+    fi_hex_encode(tail, sizeof tail, hex);
+    if (fi_buf_append_format(&aside, "%s%s%s", name, removed_mark, hex) != FIRN_OK ||
+        fi_buf_text(&aside) == NULL) {
+        rc = fi_error_no_memory(err, "the path of a store");
         goto out;
     }
-    FIRN_TRY(open_home(os, &home, err));
-    FIRN_TRY(
-        firn_os_rename(home, name, home, (const char *)aside.data, FIRN_OS_RENAME_REPLACE, err));
-    FIRN_TRY(firn_os_dir_sync(home, err));
+    FI_TRY(open_home(os, &home, err));
+    FI_TRY(fi_os_rename(home, name, home, (const char *)aside.data, FI_OS_RENAME_REPLACE, err));
+    FI_TRY(fi_os_dir_sync(home, err));
 out:
-    firn_os_dir_close(home);
-    firn_buf_deinit(&aside);
+    fi_os_dir_close(home);
+    fi_buf_deinit(&aside);
     return rc;
 }
 
 /* ---- deleting a history ---- */
 
 static int
-find_store(const char *root, const char *named, struct firn_place_roots *roots,
-           const struct firn_place_roots_root **out, firn_error *err)
+find_store(const char *root, const char *named, struct fi_place_roots *roots,
+           const struct fi_place_roots_root **out, firn_error *err)
 {
-    int rc = named != NULL ? firn_place_roots_add_store(roots, named, err)
-                           : firn_place_roots_add_all(roots, NULL, NULL, err);
+    int rc = named != NULL ? fi_place_roots_add_store(roots, named, err)
+                           : fi_place_roots_add_all(roots, NULL, NULL, err);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    *out = firn_place_roots_find(roots, root);
+    *out = fi_place_roots_find(roots, root);
     return *out != NULL
                ? FIRN_OK
-               : firn_error_set(err, FIRN_NOT_FOUND, "no store knows a workspace '%.700s'", root);
+               : fi_error_set(err, FIRN_NOT_FOUND, "no store knows a workspace '%.700s'", root);
 }
 
 static int
-count_root(void *ctx, firn_slice root, const struct firn_catalog_workspace *workspace,
+count_root(void *ctx, firn_slice root, const struct fi_catalog_workspace *workspace,
            firn_error *err)
 {
     (void)root;
@@ -204,32 +203,32 @@ count_root(void *ctx, firn_slice root, const struct firn_catalog_workspace *work
 static int
 remove_from_catalog(struct firn_db *db, const char *catalog_root, size_t *out_left, firn_error *err)
 {
-    struct firn_catalog *catalog = NULL;
-    struct firn_catalog_workspace workspace;
+    struct fi_catalog *catalog = NULL;
+    struct fi_catalog_workspace workspace;
     int rc;
     *out_left = 0;
-    FIRN_TRY(firn_catalog_open(db, &catalog, err));
-    FIRN_TRY(firn_catalog_workspaces_find(catalog, firn_str(catalog_root), &workspace, err));
+    FI_TRY(fi_catalog_open(db, &catalog, err));
+    FI_TRY(fi_catalog_workspaces_find(catalog, firn_str(catalog_root), &workspace, err));
     if (workspace.number != 0) {
-        FIRN_TRY(firn_catalog_workspaces_remove(catalog, workspace.number, err));
+        FI_TRY(fi_catalog_workspaces_remove(catalog, workspace.number, err));
     }
-    FIRN_TRY(firn_catalog_workspaces_list(catalog, count_root, out_left, err));
+    FI_TRY(fi_catalog_workspaces_list(catalog, count_root, out_left, err));
 out:
-    firn_catalog_close(catalog);
+    fi_catalog_close(catalog);
     return rc;
 }
 
 static int
 see_keyspace(void *ctx, const char *name)
 {
-    size_t size = strlen(FIRN_DB_SYSTEM_PREFIX);
+    size_t size = strlen(FI_DB_SYSTEM_PREFIX);
     bool *has_own = ctx;
-    *has_own = *has_own || strncmp(name, FIRN_DB_SYSTEM_PREFIX, size) != 0;
+    *has_own = *has_own || strncmp(name, FI_DB_SYSTEM_PREFIX, size) != 0;
     return FIRN_OK;
 }
 
 static int
-see_store_checkpoint(void *ctx, const struct firn_db_checkpoint_info *info)
+see_store_checkpoint(void *ctx, const struct fi_db_checkpoint_info *info)
 {
     (void)info;
     *(bool *)ctx = true;
@@ -240,65 +239,64 @@ see_store_checkpoint(void *ctx, const struct firn_db_checkpoint_info *info)
 static int
 has_application_data(struct firn_db *db, bool *out, firn_error *err)
 {
-    const struct firn_db_checkpoint_visitor visitor = {
+    const struct fi_db_checkpoint_visitor visitor = {
         .include_safety = true, .visit = see_store_checkpoint, .ctx = out};
     *out = false;
-    int rc = firn_db_keyspace_list(db, see_keyspace, out, err);
-    return rc == FIRN_OK && !*out ? firn_db_checkpoint_list(db, &visitor, err) : rc;
+    int rc = fi_db_keyspace_list(db, see_keyspace, out, err);
+    return rc == FIRN_OK && !*out ? fi_db_checkpoint_list(db, &visitor, err) : rc;
 }
 
 /* Housekeeping: the note of a directory that is no longer a workspace of a named store. */
 static void
-forget_note(struct firn_os *os, const struct firn_db *db, const char *path)
+forget_note(struct fi_os *os, const struct firn_db *db, const char *path)
 {
-    const struct firn_trust_root root = {.store_id = firn_db_id(db), .path = path};
+    const struct fi_trust_root root = {.store_id = fi_db_id(db), .path = path};
     if (path[0] == '/') {
-        FIRN_IGNORE(firn_trust_root_remove(os, &root, NULL));
+        FI_IGNORE(fi_trust_root_remove(os, &root, NULL));
     }
 }
 
 int
-firn_ws_workspaces_remove(struct firn_os *os, const char *root,
-                          const firn_workspace_options *options, firn_error *err)
+fi_ws_workspaces_remove(struct fi_os *os, const char *root, const firn_workspace_options *options,
+                        firn_error *err)
 {
-    struct firn_db_options db_options = {.lock_timeout_ms = options->lock_timeout_ms,
-                                         .memory_bytes = CATALOG_MEMORY_BYTES};
-    struct firn_place_roots roots = {.os = os};
-    const struct firn_place_roots_root *found;
-    struct firn_os_dir *dir = NULL;
+    struct fi_db_options db_options = {.lock_timeout_ms = options->lock_timeout_ms,
+                                       .memory_bytes = CATALOG_MEMORY_BYTES};
+    struct fi_place_roots roots = {.os = os};
+    const struct fi_place_roots_root *found;
+    struct fi_os_dir *dir = NULL;
     struct firn_db *db = NULL;
     bool is_put_aside = false;
     bool is_shared = true;
     size_t left;
     int rc;
-    FIRN_TRY(find_store(root, options->store_path, &roots, &found, err));
-    FIRN_TRY(firn_os_dir_open_path(os, found->store_path, &dir, err));
-    FIRN_TRY(firn_trust_files_guard(dir, true, db_options.lock_timeout_ms, err));
-    FIRN_TRY(firn_db_open(dir, &db_options, &db, err));
-    FIRN_TRY(remove_from_catalog(db, found->catalog_root, &left, err));
+    FI_TRY(find_store(root, options->store_path, &roots, &found, err));
+    FI_TRY(fi_os_dir_open_path(os, found->store_path, &dir, err));
+    FI_TRY(fi_trust_files_guard(dir, true, db_options.lock_timeout_ms, err));
+    FI_TRY(fi_db_open(dir, &db_options, &db, err));
+    FI_TRY(remove_from_catalog(db, found->catalog_root, &left, err));
     forget_note(os, db, root);
     if (left == 0 && options->store_path == NULL) {
-        FIRN_TRY(has_application_data(db, &is_shared, err));
+        FI_TRY(has_application_data(db, &is_shared, err));
     }
     if (!is_shared) {
-        FIRN_TRY(put_aside(os, found->store_path, err));
+        FI_TRY(put_aside(os, found->store_path, err));
         is_put_aside = true;
     }
 out:
     if (db != NULL) {
         /* What was committed is durable; the next open recovers the rest. */
-        FIRN_IGNORE(firn_db_close(db, NULL));
+        FI_IGNORE(fi_db_close(db, NULL));
     }
-    firn_os_dir_close(dir);
-    firn_place_roots_deinit(&roots);
+    fi_os_dir_close(dir);
+    fi_place_roots_deinit(&roots);
     return rc == FIRN_OK && is_put_aside ? remove_put_aside(os, err) : rc;
 }
 
 /* ---- removing a store in which nothing was saved ---- */
 
 static int
-see_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
-               firn_error *err)
+see_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
     (void)bytes;
     (void)record;
@@ -309,23 +307,23 @@ see_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *re
 
 /* Whether a workspace (0: any) has a checkpoint; safety checkpoints count. */
 static int
-has_checkpoints(struct firn_catalog *catalog, uint32_t number, bool *out, firn_error *err)
+has_checkpoints(struct fi_catalog *catalog, uint32_t number, bool *out, firn_error *err)
 {
     *out = false;
-    int rc = firn_catalog_list(catalog, number, see_checkpoint, out, err);
+    int rc = fi_catalog_list(catalog, number, see_checkpoint, out, err);
     return *out ? FIRN_OK : rc;
 }
 
 /* A damaged store may have nothing left but packs. */
 static int
-has_packs(struct firn_os_dir *dir, bool *out, firn_error *err)
+has_packs(struct fi_os_dir *dir, bool *out, firn_error *err)
 {
-    struct firn_os_dir *packs;
+    struct fi_os_dir *packs;
     bool is_empty = true;
-    int rc = firn_os_dir_open(dir, FIRN_OBJECTS_INDEX_PACKS_DIR, &packs, err);
+    int rc = fi_os_dir_open(dir, FI_OBJECTS_INDEX_PACKS_DIR, &packs, err);
     if (rc == FIRN_OK) {
-        rc = firn_place_is_empty(packs, &is_empty, err);
-        firn_os_dir_close(packs);
+        rc = fi_place_is_empty(packs, &is_empty, err);
+        fi_os_dir_close(packs);
     }
     *out = !is_empty;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -334,54 +332,54 @@ has_packs(struct firn_os_dir *dir, bool *out, firn_error *err)
 /* Whether the store has anything: checkpoints of any workspace, packs, an application's data,
  * settings. */
 static int
-holds_anything(struct firn_os_dir *dir, struct firn_db *db, bool *out, firn_error *err)
+holds_anything(struct fi_os_dir *dir, struct firn_db *db, bool *out, firn_error *err)
 {
-    struct firn_catalog *catalog = NULL;
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(dir, FIRN_PLACE_CONFIG_FILE, &stat, err);
+    struct fi_catalog *catalog = NULL;
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(dir, FI_PLACE_CONFIG_FILE, &stat, err);
     *out = true;
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    FIRN_TRY(has_packs(dir, out, err));
+    FI_TRY(has_packs(dir, out, err));
     if (*out) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_catalog_open(db, &catalog, err));
-    FIRN_TRY(has_checkpoints(catalog, 0, out, err));
+    FI_TRY(fi_catalog_open(db, &catalog, err));
+    FI_TRY(has_checkpoints(catalog, 0, out, err));
     if (!*out) {
-        FIRN_TRY(has_application_data(db, out, err));
+        FI_TRY(has_application_data(db, out, err));
     }
 out:
-    firn_catalog_close(catalog);
+    fi_catalog_close(catalog);
     return rc;
 }
 
 /* Removes a store in the usual place if it holds nothing (holds_anything). */
 static int
-remove_empty(struct firn_os *os, const char *store_path, int64_t lock_timeout_ms, bool *out_removed,
+remove_empty(struct fi_os *os, const char *store_path, int64_t lock_timeout_ms, bool *out_removed,
              firn_error *err)
 {
-    struct firn_db_options db_options = {.lock_timeout_ms = lock_timeout_ms,
-                                         .memory_bytes = CATALOG_MEMORY_BYTES};
-    struct firn_os_dir *dir = NULL;
+    struct fi_db_options db_options = {.lock_timeout_ms = lock_timeout_ms,
+                                       .memory_bytes = CATALOG_MEMORY_BYTES};
+    struct fi_os_dir *dir = NULL;
     struct firn_db *db = NULL;
     bool holds_any;
     int rc;
     *out_removed = false;
-    FIRN_TRY(firn_os_dir_open_path(os, store_path, &dir, err));
-    FIRN_TRY(firn_trust_files_guard(dir, true, lock_timeout_ms, err));
-    FIRN_TRY(firn_db_open(dir, &db_options, &db, err));
-    FIRN_TRY(holds_anything(dir, db, &holds_any, err));
+    FI_TRY(fi_os_dir_open_path(os, store_path, &dir, err));
+    FI_TRY(fi_trust_files_guard(dir, true, lock_timeout_ms, err));
+    FI_TRY(fi_db_open(dir, &db_options, &db, err));
+    FI_TRY(holds_anything(dir, db, &holds_any, err));
     if (!holds_any) { /* (I3) */
-        FIRN_TRY(put_aside(os, store_path, err));
+        FI_TRY(put_aside(os, store_path, err));
         *out_removed = true;
     }
 out:
     if (db != NULL) {
-        FIRN_IGNORE(firn_db_close(db, NULL)); /* nothing needed was written */
+        FI_IGNORE(fi_db_close(db, NULL)); /* nothing needed was written */
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc == FIRN_OK && *out_removed ? remove_put_aside(os, err) : rc;
 }
 
@@ -404,24 +402,24 @@ out:
 
 struct adopting {
     struct firn_ws *ws;
-    const char *old_root;          /* NULL: found by the directory's identity */
-    struct firn_os_stat root_stat; /* of the directory that adopts */
-    struct firn_os_dir *store_dir;
+    const char *old_root;        /* NULL: found by the directory's identity */
+    struct fi_os_stat root_stat; /* of the directory that adopts */
+    struct fi_os_dir *store_dir;
     struct firn_db *db;
-    struct firn_catalog *catalog;
-    struct firn_place_roots roots;
-    const struct firn_place_roots_root *known; /* of roots */
+    struct fi_catalog *catalog;
+    struct fi_place_roots roots;
+    const struct fi_place_roots_root *known; /* of roots */
     uint32_t begun; /* the directory's own empty workspace in the store; or 0 */
 };
 
 static int
 stat_root(struct adopting *adopting, firn_error *err)
 {
-    struct firn_os_dir *dir;
-    int rc = firn_os_dir_open_real(adopting->ws->os, adopting->ws->place.root, &dir, err);
+    struct fi_os_dir *dir;
+    int rc = fi_os_dir_open_real(adopting->ws->os, adopting->ws->place.root, &dir, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_dir_stat(dir, &adopting->root_stat, err);
-        firn_os_dir_close(dir);
+        rc = fi_os_dir_stat(dir, &adopting->root_stat, err);
+        fi_os_dir_close(dir);
     }
     return rc;
 }
@@ -431,17 +429,17 @@ static int
 find_moved_store(const struct adopting *adopting, char **out, firn_error *err)
 {
     DCHECK(*out == NULL);
-    struct firn_place_roots roots = {.os = adopting->ws->os};
-    const struct firn_place_roots_root *known;
+    struct fi_place_roots roots = {.os = adopting->ws->os};
+    const struct fi_place_roots_root *known;
     int rc;
-    FIRN_TRY(firn_place_roots_add_all(&roots, NULL, NULL, err));
-    FIRN_TRY(firn_place_roots_find_moved(&roots, &adopting->root_stat, &known, err));
+    FI_TRY(fi_place_roots_add_all(&roots, NULL, NULL, err));
+    FI_TRY(fi_place_roots_find_moved(&roots, &adopting->root_stat, &known, err));
     if (known != NULL) {
-        *out = firn_strdup(known->store_path);
-        rc = *out == NULL ? firn_error_no_memory(err, "the path of the store") : FIRN_OK;
+        *out = fi_strdup(known->store_path);
+        rc = *out == NULL ? fi_error_no_memory(err, "the path of the store") : FIRN_OK;
     }
 out:
-    firn_place_roots_deinit(&roots);
+    fi_place_roots_deinit(&roots);
     return rc;
 }
 
@@ -456,17 +454,17 @@ choose_store(const struct adopting *adopting, char **out, firn_error *err)
         path = ws->named_store_path;
     } else if (adopting->old_root != NULL) {
         char *usual;
-        int rc = firn_place_default_store(ws->os, adopting->old_root, &usual, err);
+        int rc = fi_place_default_store(ws->os, adopting->old_root, &usual, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         bool is_there;
-        rc = firn_place_is_store(ws->os, usual, &is_there, err);
+        rc = fi_place_is_store(ws->os, usual, &is_there, err);
         if (rc == FIRN_OK && is_there) {
             *out = usual;
             return FIRN_OK;
         }
-        firn_free(usual);
+        fi_free(usual);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -477,8 +475,8 @@ choose_store(const struct adopting *adopting, char **out, firn_error *err)
             return rc;
         }
     }
-    *out = firn_strdup(path == NULL ? ws->place.store_path : path);
-    return *out == NULL ? firn_error_no_memory(err, "the path of the store") : FIRN_OK;
+    *out = fi_strdup(path == NULL ? ws->place.store_path : path);
+    return *out == NULL ? fi_error_no_memory(err, "the path of the store") : FIRN_OK;
 }
 
 static int
@@ -486,27 +484,26 @@ refuse_unknown(const struct adopting *adopting, firn_error *err)
 {
     const char *root = adopting->ws->place.root;
     if (adopting->old_root == NULL) {
-        return firn_error_set(err, FIRN_NOT_FOUND,
-                              "'%.700s' is not a directory that was saved and then moved here",
-                              root);
+        return fi_error_set(err, FIRN_NOT_FOUND,
+                            "'%.700s' is not a directory that was saved and then moved here", root);
     }
-    return firn_error_set(err, FIRN_NOT_FOUND, "no store knows a workspace '%.700s'",
-                          adopting->old_root);
+    return fi_error_set(err, FIRN_NOT_FOUND, "no store knows a workspace '%.700s'",
+                        adopting->old_root);
 }
 
 static int
 open_store(struct adopting *adopting, const char *store_path, firn_error *err)
 {
     DCHECK(adopting->db == NULL && adopting->roots.count == 0);
-    struct firn_place_claim_store store;
-    struct firn_db_options options = {.lock_timeout_ms = adopting->ws->lock_timeout_ms,
-                                      .memory_bytes = CATALOG_MEMORY_BYTES};
-    int rc = firn_os_dir_open_path(adopting->ws->os, store_path, &adopting->store_dir, err);
+    struct fi_place_claim_store store;
+    struct fi_db_options options = {.lock_timeout_ms = adopting->ws->lock_timeout_ms,
+                                    .memory_bytes = CATALOG_MEMORY_BYTES};
+    int rc = fi_os_dir_open_path(adopting->ws->os, store_path, &adopting->store_dir, err);
     if (rc == FIRN_OK) {
-        rc = firn_trust_files_guard(adopting->store_dir, true, options.lock_timeout_ms, err);
+        rc = fi_trust_files_guard(adopting->store_dir, true, options.lock_timeout_ms, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_open(adopting->store_dir, &options, &adopting->db, err);
+        rc = fi_db_open(adopting->store_dir, &options, &adopting->db, err);
     }
     if (rc == FIRN_NOT_FOUND) {
         return refuse_unknown(adopting, err);
@@ -514,24 +511,23 @@ open_store(struct adopting *adopting, const char *store_path, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
-    FIRN_TRY(firn_catalog_open(adopting->db, &adopting->catalog, err));
-    FIRN_TRY(
-        firn_place_claim_store_init(adopting->store_dir, firn_db_id(adopting->db), &store, err));
-    FIRN_TRY(
-        firn_place_roots_add_catalog(&adopting->roots, adopting->catalog, &store, store_path, err));
+    FI_TRY(fi_catalog_open(adopting->db, &adopting->catalog, err));
+    FI_TRY(fi_place_claim_store_init(adopting->store_dir, fi_db_id(adopting->db), &store, err));
+    FI_TRY(
+        fi_place_roots_add_catalog(&adopting->roots, adopting->catalog, &store, store_path, err));
 out:
     return rc;
 }
 
 /* (I5) */
 static int
-check_empty(struct adopting *adopting, const struct firn_place_roots_root *own, firn_error *err)
+check_empty(struct adopting *adopting, const struct fi_place_roots_root *own, firn_error *err)
 {
     DCHECK(own != adopting->known && adopting->begun == 0);
     bool has_any;
     int rc = has_checkpoints(adopting->catalog, own->workspace.number, &has_any, err);
     if (rc == FIRN_OK && has_any) {
-        rc = firn_error_set(err, FIRN_EXISTS, "'%.700s' has checkpoints of its own", own->root);
+        rc = fi_error_set(err, FIRN_EXISTS, "'%.700s' has checkpoints of its own", own->root);
     }
     adopting->begun = own->workspace.number;
     return rc;
@@ -543,10 +539,10 @@ find_known(struct adopting *adopting, firn_error *err)
     DCHECK(adopting->db != NULL && adopting->known == NULL);
     const struct firn_ws *ws = adopting->ws;
     if (adopting->old_root != NULL) {
-        adopting->known = firn_place_roots_find(&adopting->roots, adopting->old_root);
+        adopting->known = fi_place_roots_find(&adopting->roots, adopting->old_root);
     } else {
-        int rc = firn_place_roots_find_moved(&adopting->roots, &adopting->root_stat,
-                                             &adopting->known, err);
+        int rc = fi_place_roots_find_moved(&adopting->roots, &adopting->root_stat, &adopting->known,
+                                           err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -554,8 +550,7 @@ find_known(struct adopting *adopting, firn_error *err)
     if (adopting->known == NULL) {
         return refuse_unknown(adopting, err);
     }
-    const struct firn_place_roots_root *own =
-        firn_place_roots_find(&adopting->roots, ws->place.root);
+    const struct fi_place_roots_root *own = fi_place_roots_find(&adopting->roots, ws->place.root);
     return own == NULL || own == adopting->known ? FIRN_OK : check_empty(adopting, own, err);
 }
 
@@ -569,28 +564,28 @@ name_of(const char *path)
 }
 
 static int
-rename_in_home(struct firn_os *os, const char *from, const char *to, firn_error *err)
+rename_in_home(struct fi_os *os, const char *from, const char *to, firn_error *err)
 {
     DCHECK(strcmp(name_of(from), name_of(to)) != 0);
-    struct firn_os_dir *home = NULL;
+    struct fi_os_dir *home = NULL;
     char *home_path = NULL;
     int rc;
-    FIRN_TRY(firn_trust_home(os, &home_path, err));
-    FIRN_TRY(firn_os_dir_open_path(os, home_path, &home, err));
+    FI_TRY(fi_trust_home(os, &home_path, err));
+    FI_TRY(fi_os_dir_open_path(os, home_path, &home, err));
     /* Replaces only an empty directory, which a half-made store may have left. */
-    FIRN_TRY(firn_os_rename(home, name_of(from), home, name_of(to), FIRN_OS_RENAME_REPLACE, err));
-    FIRN_TRY(firn_os_dir_sync(home, err));
+    FI_TRY(fi_os_rename(home, name_of(from), home, name_of(to), FI_OS_RENAME_REPLACE, err));
+    FI_TRY(fi_os_dir_sync(home, err));
 out:
-    firn_os_dir_close(home);
-    firn_free(home_path);
+    fi_os_dir_close(home);
+    fi_free(home_path);
     return rc;
 }
 
 static int
 refuse_own_store(const struct firn_ws *ws, const char *store_path, firn_error *err)
 {
-    return firn_error_set(err, FIRN_EXISTS, "'%.450s' has a store of its own at '%.450s'",
-                          ws->place.root, store_path);
+    return fi_error_set(err, FIRN_EXISTS, "'%.450s' has a store of its own at '%.450s'",
+                        ws->place.root, store_path);
 }
 
 /* Removes a store at the place that the directory's store needs, if nothing was saved in it. */
@@ -599,7 +594,7 @@ make_way(struct firn_ws *ws, const char *place, firn_error *err)
 {
     bool is_taken;
     bool is_removed;
-    int rc = firn_place_is_store(ws->os, place, &is_taken, err);
+    int rc = fi_place_is_store(ws->os, place, &is_taken, err);
     if (rc != FIRN_OK || !is_taken) {
         return rc;
     }
@@ -611,7 +606,7 @@ make_way(struct firn_ws *ws, const char *place, firn_error *err)
 static bool
 has_store_inside(const struct firn_ws *ws, const char *store_path)
 {
-    return strcmp(ws->place.catalog_root, FIRN_PLACE_ROOTS_INSIDE) == 0 &&
+    return strcmp(ws->place.catalog_root, FI_PLACE_ROOTS_INSIDE) == 0 &&
            strcmp(ws->place.store_path, store_path) != 0;
 }
 
@@ -630,37 +625,37 @@ rename_store(struct adopting *adopting, const char *store_path, firn_error *err)
         rc = refuse_own_store(ws, ws->place.store_path, err);
         goto out;
     }
-    FIRN_TRY(firn_place_default_store(ws->os, adopting->known->root, &from, err));
-    FIRN_TRY(firn_place_default_store(ws->os, ws->place.root, &to, err));
+    FI_TRY(fi_place_default_store(ws->os, adopting->known->root, &from, err));
+    FI_TRY(fi_place_default_store(ws->os, ws->place.root, &to, err));
     if (strcmp(from, store_path) != 0 || strcmp(from, to) == 0) {
         goto out;
     }
     if (adopting->roots.count > 1) {
-        rc = firn_error_set(err, FIRN_CONFLICT,
-                            "the store '%.450s' is used by other workspaces as well and keeps its "
-                            "name: name it with --store when you work on '%.450s'",
-                            from, ws->place.root);
+        rc = fi_error_set(err, FIRN_CONFLICT,
+                          "the store '%.450s' is used by other workspaces as well and keeps its "
+                          "name: name it with --store when you work on '%.450s'",
+                          from, ws->place.root);
         goto out;
     }
-    FIRN_TRY(make_way(ws, to, err));
+    FI_TRY(make_way(ws, to, err));
     rc = rename_in_home(ws->os, from, to, err);
 out:
-    firn_free(from);
-    firn_free(to);
+    fi_free(from);
+    fi_free(to);
     return rc;
 }
 
 static int
 change_root(struct adopting *adopting, firn_error *err)
 {
-    DCHECK(!firn_db_is_read_only(adopting->db));
-    struct firn_catalog_workspace workspace = adopting->known->workspace;
+    DCHECK(!fi_db_is_read_only(adopting->db));
+    struct fi_catalog_workspace workspace = adopting->known->workspace;
     if (adopting->begun != 0) {
         bool has_any;
         int rc = has_checkpoints(adopting->catalog, adopting->begun, &has_any, err);
         if (rc == FIRN_OK) {
             CHECK(!has_any); /* (I5): check_empty has refused */
-            rc = firn_catalog_workspaces_remove(adopting->catalog, adopting->begun, err);
+            rc = fi_catalog_workspaces_remove(adopting->catalog, adopting->begun, err);
         }
         if (rc != FIRN_OK) {
             return rc;
@@ -669,33 +664,33 @@ change_root(struct adopting *adopting, firn_error *err)
     workspace.device = adopting->root_stat.device;
     workspace.inode = adopting->root_stat.inode;
     workspace.btime_ns = adopting->root_stat.btime_ns;
-    return firn_catalog_workspaces_change(
+    return fi_catalog_workspaces_change(
         adopting->catalog, firn_str(adopting->ws->place.catalog_root), &workspace, err);
 }
 
 int
-firn_ws_workspaces_adopt(struct firn_ws *ws, const char *old_root, firn_error *err)
+fi_ws_workspaces_adopt(struct firn_ws *ws, const char *old_root, firn_error *err)
 {
     struct adopting adopting = {.ws = ws, .old_root = old_root, .roots = {.os = ws->os}};
     char *store_path = NULL;
     int rc;
-    FIRN_TRY(firn_ws_check_root(ws, err));
-    FIRN_TRY(stat_root(&adopting, err));
-    FIRN_TRY(choose_store(&adopting, &store_path, err));
-    FIRN_TRY(open_store(&adopting, store_path, err));
-    FIRN_TRY(find_known(&adopting, err));
-    FIRN_TRY(rename_store(&adopting, store_path, err));
-    FIRN_TRY(firn_ws_note_root(ws, firn_db_id(adopting.db), err));
-    FIRN_TRY(change_root(&adopting, err));
+    FI_TRY(fi_ws_check_root(ws, err));
+    FI_TRY(stat_root(&adopting, err));
+    FI_TRY(choose_store(&adopting, &store_path, err));
+    FI_TRY(open_store(&adopting, store_path, err));
+    FI_TRY(find_known(&adopting, err));
+    FI_TRY(rename_store(&adopting, store_path, err));
+    FI_TRY(fi_ws_note_root(ws, fi_db_id(adopting.db), err));
+    FI_TRY(change_root(&adopting, err));
     forget_note(ws->os, adopting.db, adopting.known->root);
 out:
-    firn_place_roots_deinit(&adopting.roots);
-    firn_catalog_close(adopting.catalog);
+    fi_place_roots_deinit(&adopting.roots);
+    fi_catalog_close(adopting.catalog);
     if (adopting.db != NULL) {
         /* What was committed is durable; the next open recovers the rest. */
-        FIRN_IGNORE(firn_db_close(adopting.db, NULL));
+        FI_IGNORE(fi_db_close(adopting.db, NULL));
     }
-    firn_os_dir_close(adopting.store_dir);
-    firn_free(store_path);
-    return rc == FIRN_OK ? firn_ws_relocate(ws, err) : rc;
+    fi_os_dir_close(adopting.store_dir);
+    fi_free(store_path);
+    return rc == FIRN_OK ? fi_ws_relocate(ws, err) : rc;
 }

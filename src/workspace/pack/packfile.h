@@ -28,68 +28,68 @@
  * them is a hint for rebuilding a catalog. A PIECES object is a list of other objects and holes;
  * its name is the hash of their bytes, concatenated. A DELTA object says what to change in another
  * object to get the bytes that it is named by (below). */
-enum firn_packfile_kind {
-    FIRN_PACKFILE_BLOB = 1,
-    FIRN_PACKFILE_PIECES = 2,
-    FIRN_PACKFILE_TREE = 3,
-    FIRN_PACKFILE_RECORD = 4,
-    FIRN_PACKFILE_DELTA = 5
+enum fi_packfile_kind {
+    FI_PACKFILE_BLOB = 1,
+    FI_PACKFILE_PIECES = 2,
+    FI_PACKFILE_TREE = 3,
+    FI_PACKFILE_RECORD = 4,
+    FI_PACKFILE_DELTA = 5
 };
 
 /* Whether objects of that kind are not named by their stored bytes; their frame gives the name. */
 static inline bool
-firn_packfile_kind_is_named(enum firn_packfile_kind kind)
+fi_packfile_kind_is_named(enum fi_packfile_kind kind)
 {
-    return kind == FIRN_PACKFILE_PIECES || kind == FIRN_PACKFILE_DELTA;
+    return kind == FI_PACKFILE_PIECES || kind == FI_PACKFILE_DELTA;
 }
 
 enum {
     /* The largest object that is stored in one piece; longer content becomes pieces. */
-    FIRN_PACKFILE_OBJECT_SIZE_MAX = 16 << 20,
+    FI_PACKFILE_OBJECT_SIZE_MAX = 16 << 20,
     /* What one pack can hold (FIRN_LIMIT beyond): at least 512 GiB of content. */
-    FIRN_PACKFILE_FRAMES_MAX = 1 << 20,
-    FIRN_PACKFILE_OBJECTS_MAX = 1 << 26
+    FI_PACKFILE_FRAMES_MAX = 1 << 20,
+    FI_PACKFILE_OBJECTS_MAX = 1 << 26
 };
 /* The largest content that a list of pieces may stand for, holes included: 64 TiB. */
-#define FIRN_PACKFILE_TOTAL_SIZE_MAX (UINT64_C(1) << 46)
+#define FI_PACKFILE_TOTAL_SIZE_MAX (UINT64_C(1) << 46)
 
 /* Where an object is inside its pack: what a catalog keeps. */
-struct firn_packfile_location {
+struct fi_packfile_location {
     uint32_t frame;  /* number of the frame in the pack */
     uint32_t offset; /* of the object in the frame's contents (which follow its list) */
     uint32_t size;   /* of the stored bytes: of the list of PIECES, of the DELTA itself */
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
 };
 
 /* ---- pieces ---- */
 
-struct firn_packfile_piece {
+struct fi_packfile_piece {
     uint64_t size;
     bool is_hole; /* zeros that were not allocated; hash is then unused */
     firn_hash hash;
 };
 /* Appends the encoding of a list: varint total size, then for each piece varint size << 1 | is_hole
- * and, unless it is a hole, its hash. FIRN_LIMIT beyond FIRN_PACKFILE_TOTAL_SIZE_MAX;
- * FIRN_NO_MEMORY. Empty pieces, two holes in a row and pieces above FIRN_PACKFILE_OBJECT_SIZE_MAX
+ * and, unless it is a hole, its hash. FIRN_LIMIT beyond FI_PACKFILE_TOTAL_SIZE_MAX;
+ * FIRN_NO_MEMORY. Empty pieces, two holes in a row and pieces above FI_PACKFILE_OBJECT_SIZE_MAX
  * are the caller's mistake: decode refuses them. */
-FIRN_MUST_CHECK int firn_packfile_encode_pieces(const struct firn_packfile_piece *pieces,
-                                                size_t count, struct firn_buf *out);
+FIRN_MUST_CHECK int fi_packfile_encode_pieces(const struct fi_packfile_piece *pieces, size_t count,
+                                              struct fi_buf *out);
 /* Checks a whole encoding (the sum of sizes included, no empty pieces, no two holes in a row) and
  * calls visit for each piece with its offset; FIRN_CORRUPT otherwise. visit may be NULL. */
-FIRN_MUST_CHECK int
-firn_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
-                            int (*visit)(void *ctx, uint64_t offset,
-                                         const struct firn_packfile_piece *piece, firn_error *err),
-                            void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
+                                              int (*visit)(void *ctx, uint64_t offset,
+                                                           const struct fi_packfile_piece *piece,
+                                                           firn_error *err),
+                                              void *ctx, firn_error *err);
 /* The same for callers that take the pieces one by one: checks the whole encoding; the caller then
  * calls next_piece on *out, which is borrowed from it, until next_piece returns false. */
-FIRN_MUST_CHECK int firn_packfile_open_pieces(firn_slice encoded, struct firn_reader *out,
-                                              uint64_t *out_total_size, firn_error *err);
-FIRN_MUST_CHECK bool firn_packfile_next_piece(struct firn_reader *reader,
-                                              struct firn_packfile_piece *out);
+FIRN_MUST_CHECK int fi_packfile_open_pieces(firn_slice encoded, struct fi_reader *out,
+                                            uint64_t *out_total_size, firn_error *err);
+FIRN_MUST_CHECK bool fi_packfile_next_piece(struct fi_reader *reader,
+                                            struct fi_packfile_piece *out);
 /* Whether the content of a list is so much larger than its different pieces that its name is not
  * computed (packfile_thin.c). FIRN_CORRUPT, FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_packfile_thin_judge(firn_slice list, bool *out, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_thin_judge(firn_slice list, bool *out, firn_error *err);
 
 /* ---- writing (packfile_writer.c) ---- */
 
@@ -97,79 +97,78 @@ struct firn_packfile_writer;
 
 /* A lane is how one thread adds to the pack: it fills frames of its own, so objects that one thread
  * adds in a row are next to each other. A writer can have any number of lanes. */
-struct firn_packfile_lane;
+struct fi_packfile_lane;
 
-/* dir is borrowed until destroy. level is zstd's. As firn_block_writer_create; the pack appears
+/* dir is borrowed until destroy. level is zstd's. As fi_block_writer_create; the pack appears
  * under its name when finish succeeds. */
-FIRN_MUST_CHECK int firn_packfile_writer_create(struct firn_os_dir *dir, const char *name,
-                                                int level, struct firn_packfile_writer **out,
-                                                firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_writer_create(struct fi_os_dir *dir, const char *name, int level,
+                                              struct firn_packfile_writer **out, firn_error *err);
 /* The same for a path that the user gave; the writer keeps the directory open. */
-FIRN_MUST_CHECK int firn_packfile_writer_create_path(struct firn_os *os, const char *path,
-                                                     int level, struct firn_packfile_writer **out,
-                                                     firn_error *err);
-/* Sets how many bytes of contents close a frame: from FIRN_PACKFILE_FRAME_SIZE, the default, to
- * FIRN_PACKFILE_FRAME_SIZE_MAX. Requires: no lane has been made yet. A larger frame keeps more
+FIRN_MUST_CHECK int fi_packfile_writer_create_path(struct fi_os *os, const char *path, int level,
+                                                   struct firn_packfile_writer **out,
+                                                   firn_error *err);
+/* Sets how many bytes of contents close a frame: from FI_PACKFILE_FRAME_SIZE, the default, to
+ * FI_PACKFILE_FRAME_SIZE_MAX. Requires: no lane has been made yet. A larger frame keeps more
  * objects together, but a reader of any of them decodes all of it. */
-enum { FIRN_PACKFILE_FRAME_SIZE = 512 << 10, FIRN_PACKFILE_FRAME_SIZE_MAX = 4 << 20 };
-void firn_packfile_writer_set_frame_size(struct firn_packfile_writer *writer, size_t size);
+enum { FI_PACKFILE_FRAME_SIZE = 512 << 10, FI_PACKFILE_FRAME_SIZE_MAX = 4 << 20 };
+void fi_packfile_writer_set_frame_size(struct firn_packfile_writer *writer, size_t size);
 /* Notes that the pack may have lists of cells (packfile_cells.h), because frames are copied into it
  * as they are stored. Lists that are added singly are noted by the lane itself. Any thread. */
-void firn_packfile_writer_note_cells(struct firn_packfile_writer *writer);
-const struct firn_block_file_id *firn_packfile_writer_id(const struct firn_packfile_writer *writer);
+void fi_packfile_writer_note_cells(struct firn_packfile_writer *writer);
+const struct fi_block_file_id *fi_packfile_writer_id(const struct firn_packfile_writer *writer);
 /* Whether an object of this name was added (by any lane). Any thread. */
-bool firn_packfile_writer_contains(struct firn_packfile_writer *writer, const firn_hash *hash);
-uint64_t firn_packfile_writer_count(struct firn_packfile_writer *writer);
+bool fi_packfile_writer_contains(struct firn_packfile_writer *writer, const firn_hash *hash);
+uint64_t fi_packfile_writer_count(struct firn_packfile_writer *writer);
 /* Bytes in the file so far (frames still open in lanes not counted). Any thread. */
-uint64_t firn_packfile_writer_size_bytes(struct firn_packfile_writer *writer);
+uint64_t fi_packfile_writer_size_bytes(struct firn_packfile_writer *writer);
 
-FIRN_MUST_CHECK int firn_packfile_lane_create(struct firn_packfile_writer *writer,
-                                              struct firn_packfile_lane **out, firn_error *err);
-void firn_packfile_lane_destroy(struct firn_packfile_lane *lane);
+FIRN_MUST_CHECK int fi_packfile_lane_create(struct firn_packfile_writer *writer,
+                                            struct fi_packfile_lane **out, firn_error *err);
+void fi_packfile_lane_destroy(struct fi_packfile_lane *lane);
 /* Adds an object whose name the caller has computed (debug builds check that the content matches,
  * release builds trust it). If the pack already has it, nothing is written and *out_is_new is
- * false. size ≤ FIRN_PACKFILE_OBJECT_SIZE_MAX. */
-FIRN_MUST_CHECK int firn_packfile_lane_add(struct firn_packfile_lane *lane,
-                                           enum firn_packfile_kind kind, const firn_hash *hash,
-                                           firn_slice content, bool *out_is_new, firn_error *err);
-/* Adds a whole frame as it is stored in another pack (firn_packfile_walk_stored); objects are what
+ * false. size ≤ FI_PACKFILE_OBJECT_SIZE_MAX. */
+FIRN_MUST_CHECK int fi_packfile_lane_add(struct fi_packfile_lane *lane, enum fi_packfile_kind kind,
+                                         const firn_hash *hash, firn_slice content,
+                                         bool *out_is_new, firn_error *err);
+/* Adds a whole frame as it is stored in another pack (fi_packfile_walk_stored); objects are what
  * it lists, in its order, and the pack must have none of them. */
-struct firn_packfile_frame_object {
+struct fi_packfile_frame_object {
     firn_hash hash;
-    struct firn_packfile_location at; /* frame is not looked at */
+    struct fi_packfile_location at; /* frame is not looked at */
 };
-FIRN_MUST_CHECK int firn_packfile_lane_copy(struct firn_packfile_lane *lane,
-                                            const struct firn_packfile_frame_object *objects,
-                                            size_t count, enum firn_codec codec, firn_slice stored,
-                                            uint32_t raw_size, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_lane_copy(struct fi_packfile_lane *lane,
+                                          const struct fi_packfile_frame_object *objects,
+                                          size_t count, enum fi_codec codec, firn_slice stored,
+                                          uint32_t raw_size, firn_error *err);
 /* Writes the lane's open frame. Must be called on every lane before finish. */
-FIRN_MUST_CHECK int firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_lane_flush(struct fi_packfile_lane *lane, firn_error *err);
 
 /* Adds content of any size (see below) without a lane of the caller's: takes one from
  * the writer's pool. Any thread. The outs may be NULL. */
-FIRN_MUST_CHECK int firn_packfile_writer_add(struct firn_packfile_writer *writer,
-                                             firn_slice content, firn_hash *out_hash,
-                                             bool *out_is_new, firn_error *err);
-FIRN_MUST_CHECK int firn_packfile_writer_add_stream(
-    struct firn_packfile_writer *writer,
-    int (*read)(void *ctx, void *buf, size_t size, size_t *got, firn_error *err), void *ctx,
-    firn_hash *out_hash, bool *out_is_new, uint64_t *out_size, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_writer_add(struct firn_packfile_writer *writer, firn_slice content,
+                                           firn_hash *out_hash, bool *out_is_new, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_writer_add_stream(struct firn_packfile_writer *writer,
+                                                  int (*read)(void *ctx, void *buf, size_t size,
+                                                              size_t *got, firn_error *err),
+                                                  void *ctx, firn_hash *out_hash, bool *out_is_new,
+                                                  uint64_t *out_size, firn_error *err);
 
 /* Writes the object table, then seals the file: it is durable under its name when this returns.
  * out_file_size may be NULL. FIRN_INVALID for an empty pack, FIRN_EXISTS if the name is taken,
  * FIRN_MISUSE if a lane holds an open frame, FIRN_FAILED after an earlier failure. Requires: no
  * thread is adding. Afterwards, even if this failed, only list, contains, count and destroy may be
  * called. */
-FIRN_MUST_CHECK int firn_packfile_writer_finish(struct firn_packfile_writer *writer,
-                                                uint64_t *out_file_size, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_writer_finish(struct firn_packfile_writer *writer,
+                                              uint64_t *out_file_size, firn_error *err);
 /* After finish: every object with its place, in hash order. */
-FIRN_MUST_CHECK int firn_packfile_writer_list(struct firn_packfile_writer *writer,
-                                              int (*visit)(void *ctx, const firn_hash *hash,
-                                                           const struct firn_packfile_location *at,
-                                                           firn_error *err),
-                                              void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_writer_list(struct firn_packfile_writer *writer,
+                                            int (*visit)(void *ctx, const firn_hash *hash,
+                                                         const struct fi_packfile_location *at,
+                                                         firn_error *err),
+                                            void *ctx, firn_error *err);
 /* Removes the file unless finished. Requires: no lanes are left. NULL is fine. */
-void firn_packfile_writer_destroy(struct firn_packfile_writer *writer);
+void fi_packfile_writer_destroy(struct firn_packfile_writer *writer);
 
 /* ---- reading (packfile.c): any number of threads on one handle ---- */
 
@@ -177,126 +176,124 @@ struct firn_packfile;
 
 /* ---- what reading costs ---- */
 
-uint32_t firn_packfile_frame_count(const struct firn_packfile *pack);
+uint32_t fi_packfile_frame_count(const struct firn_packfile *pack);
 /* The bytes that the file has of a frame. Requires: frame < frame_count. */
-uint64_t firn_packfile_frame_size(const struct firn_packfile *pack, uint32_t frame);
+uint64_t fi_packfile_frame_size(const struct firn_packfile *pack, uint32_t frame);
 
 /* One thread's working memory for reading: a decompressor and the last few decoded frames of any
  * packs (bounded by frame_count_max frames, at least 1), and the last few pages of their tables. */
-struct firn_packfile_scratch;
-FIRN_MUST_CHECK int firn_packfile_scratch_create(unsigned frame_count_max,
-                                                 struct firn_packfile_scratch **out,
-                                                 firn_error *err);
-void firn_packfile_scratch_destroy(struct firn_packfile_scratch *scratch);
+struct fi_packfile_scratch;
+FIRN_MUST_CHECK int fi_packfile_scratch_create(unsigned frame_count_max,
+                                               struct fi_packfile_scratch **out, firn_error *err);
+void fi_packfile_scratch_destroy(struct fi_packfile_scratch *scratch);
 /* tick is called repeatedly while something long is read through the scratch (a pack verified, a
  * large content streamed). Any result but FIRN_OK ends that operation and is its result. NULL:
  * none. */
-void firn_packfile_scratch_set_tick(struct firn_packfile_scratch *scratch,
-                                    int (*tick)(void *ctx, firn_error *err), void *ctx);
+void fi_packfile_scratch_set_tick(struct fi_packfile_scratch *scratch,
+                                  int (*tick)(void *ctx, firn_error *err), void *ctx);
 /* Calls the tick. */
-FIRN_MUST_CHECK int firn_packfile_scratch_tick(struct firn_packfile_scratch *scratch,
-                                               firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_scratch_tick(struct fi_packfile_scratch *scratch, firn_error *err);
 /* The bytes that were decompressed with a scratch. */
-uint64_t firn_packfile_scratch_decoded(const struct firn_packfile_scratch *scratch);
+uint64_t fi_packfile_scratch_decoded(const struct fi_packfile_scratch *scratch);
 /* For a tick: how many bytes of a pack the current verification has read; 0 if there is none. */
-uint64_t firn_packfile_scratch_verified(const struct firn_packfile_scratch *scratch);
-/* For firn_packfile_verify. */
-void firn_packfile_scratch_set_verified(struct firn_packfile_scratch *scratch, uint64_t bytes);
+uint64_t fi_packfile_scratch_verified(const struct fi_packfile_scratch *scratch);
+/* For fi_packfile_verify. */
+void fi_packfile_scratch_set_verified(struct fi_packfile_scratch *scratch, uint64_t bytes);
 
-FIRN_MUST_CHECK int firn_packfile_open(struct firn_os_dir *dir, const char *name,
-                                       struct firn_packfile **out, firn_error *err);
-FIRN_MUST_CHECK int firn_packfile_open_path(struct firn_os *os, const char *path,
-                                            struct firn_packfile **out, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_open(struct fi_os_dir *dir, const char *name,
+                                     struct firn_packfile **out, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_open_path(struct fi_os *os, const char *path,
+                                          struct firn_packfile **out, firn_error *err);
 /* NULL is fine. */
-void firn_packfile_close(struct firn_packfile *pack);
-const struct firn_block_file_id *firn_packfile_id(const struct firn_packfile *pack);
-const char *firn_packfile_path(const struct firn_packfile *pack); /* for messages */
-uint64_t firn_packfile_count(const struct firn_packfile *pack);
+void fi_packfile_close(struct firn_packfile *pack);
+const struct fi_block_file_id *fi_packfile_id(const struct firn_packfile *pack);
+const char *fi_packfile_path(const struct firn_packfile *pack); /* for messages */
+uint64_t fi_packfile_count(const struct firn_packfile *pack);
 /* Whether the pack says that it has lists of cells. */
-bool firn_packfile_has_cells(const struct firn_packfile *pack);
-uint64_t firn_packfile_size_bytes(const struct firn_packfile *pack);
+bool fi_packfile_has_cells(const struct firn_packfile *pack);
+uint64_t fi_packfile_size_bytes(const struct firn_packfile *pack);
 
 /* Takes a scratch from the handle's own pool, for callers that have none; the pool makes as many as
  * are in use at once. Any thread. Must be given back before close. */
-FIRN_MUST_CHECK int firn_packfile_take_scratch(struct firn_packfile *pack,
-                                               struct firn_packfile_scratch **out, firn_error *err);
-void firn_packfile_give_scratch(struct firn_packfile *pack, struct firn_packfile_scratch *scratch);
+FIRN_MUST_CHECK int fi_packfile_take_scratch(struct firn_packfile *pack,
+                                             struct fi_packfile_scratch **out, firn_error *err);
+void fi_packfile_give_scratch(struct firn_packfile *pack, struct fi_packfile_scratch *scratch);
 
 /* Looks an object up in the pack's own table; FIRN_NOT_FOUND if it is not there. */
-FIRN_MUST_CHECK int firn_packfile_find(struct firn_packfile *pack,
-                                       struct firn_packfile_scratch *scratch, const firn_hash *hash,
-                                       struct firn_packfile_location *out, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_find(struct firn_packfile *pack,
+                                     struct fi_packfile_scratch *scratch, const firn_hash *hash,
+                                     struct fi_packfile_location *out, firn_error *err);
 /* The stored bytes of an object at a place that find, list or a catalog gave; borrowed from scratch
  * until its next use. The bytes are compared with hash. (Lists of pieces and DELTA objects are not:
  * the frame's list must give the name, and their form is checked.) Nothing in `at` is trusted.
  * FIRN_CORRUPT names pack, frame offset and object. */
-FIRN_MUST_CHECK int firn_packfile_read(struct firn_packfile *pack,
-                                       struct firn_packfile_scratch *scratch, const firn_hash *hash,
-                                       const struct firn_packfile_location *at, firn_slice *out,
-                                       firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_read(struct firn_packfile *pack,
+                                     struct fi_packfile_scratch *scratch, const firn_hash *hash,
+                                     const struct fi_packfile_location *at, firn_slice *out,
+                                     firn_error *err);
 /* The same, but the bytes are not compared with the name: for callers that read the pieces of a
  * content and compare the whole. Until then only the blocks' checksums vouch for the bytes. */
-FIRN_MUST_CHECK int firn_packfile_read_piece(struct firn_packfile *pack,
-                                             struct firn_packfile_scratch *scratch,
-                                             const firn_hash *hash,
-                                             const struct firn_packfile_location *at,
-                                             firn_slice *out, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_read_piece(struct firn_packfile *pack,
+                                           struct fi_packfile_scratch *scratch,
+                                           const firn_hash *hash,
+                                           const struct fi_packfile_location *at, firn_slice *out,
+                                           firn_error *err);
 /* Adds to *err which object was being read when rc occurred. Returns rc. */
-int firn_packfile_object_failed(const firn_hash *hash, int rc, firn_error *err);
+int fi_packfile_object_failed(const firn_hash *hash, int rc, firn_error *err);
 /* Visits every object, in hash order. Any result of visit but FIRN_OK ends the walk and is
  * returned. visit may use scratch. */
 FIRN_MUST_CHECK int
-firn_packfile_list(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
-                   int (*visit)(void *ctx, const firn_hash *hash,
-                                const struct firn_packfile_location *at, firn_error *err),
-                   void *ctx, firn_error *err);
+fi_packfile_list(struct firn_packfile *pack, struct fi_packfile_scratch *scratch,
+                 int (*visit)(void *ctx, const firn_hash *hash,
+                              const struct fi_packfile_location *at, firn_error *err),
+                 void *ctx, firn_error *err);
 /* Reads and verifies every byte: body, tables, each object's hash, the table against the frames'
  * own lists, and the whole of each content whose pieces, or base, are all in this pack. on_damage
  * (may be NULL) gets each damaged part (hash is NULL) and each object that cannot be read (hash is
  * its name), read errors of the disk included. The result is the code of the first: FIRN_CORRUPT,
  * FIRN_NEWER or FIRN_IO. If memory runs out, the verification ends. */
 FIRN_MUST_CHECK int
-firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
-                     void (*on_damage)(void *ctx, const firn_hash *hash, const char *text),
-                     void *ctx, firn_error *err);
+fi_packfile_verify(struct firn_packfile *pack, struct fi_packfile_scratch *scratch,
+                   void (*on_damage)(void *ctx, const firn_hash *hash, const char *text), void *ctx,
+                   firn_error *err);
 
 /* The size of a frame as it is stored, and decoded: about what reading one of its objects costs. */
-struct firn_packfile_frame_size {
+struct fi_packfile_frame_size {
     uint32_t stored;
     uint32_t raw;
 };
-/* number < firn_packfile_walk_count. */
-struct firn_packfile_frame_size firn_packfile_frame_size_of(const struct firn_packfile *pack,
-                                                            uint32_t number);
+/* number < fi_packfile_walk_count. */
+struct fi_packfile_frame_size fi_packfile_frame_size_of(const struct firn_packfile *pack,
+                                                        uint32_t number);
 
 /* ---- walking ---- */
 
 /* Frames are numbered from 0. */
-uint32_t firn_packfile_walk_count(const struct firn_packfile *pack);
+uint32_t fi_packfile_walk_count(const struct firn_packfile *pack);
 /* content is borrowed until visit returns; visit must not use the scratch. Any result but FIRN_OK
  * ends the walk and is returned. */
-typedef int firn_packfile_walk_visit(void *ctx, const firn_hash *hash,
-                                     const struct firn_packfile_location *at, firn_slice content,
-                                     firn_error *err);
+typedef int fi_packfile_walk_visit(void *ctx, const firn_hash *hash,
+                                   const struct fi_packfile_location *at, firn_slice content,
+                                   firn_error *err);
 /* Visits every object of one frame, in the order in which they are stored. The names are computed
  * from the contents (for PIECES and DELTA: given by the frame). If the frame is damaged, visit is
- * not called at all: FIRN_CORRUPT. number < firn_packfile_walk_count. */
-FIRN_MUST_CHECK int firn_packfile_walk_frame(struct firn_packfile *pack,
-                                             struct firn_packfile_scratch *scratch, uint32_t number,
-                                             firn_packfile_walk_visit *visit, void *ctx,
-                                             firn_error *err);
+ * not called at all: FIRN_CORRUPT. number < fi_packfile_walk_count. */
+FIRN_MUST_CHECK int fi_packfile_walk_frame(struct firn_packfile *pack,
+                                           struct fi_packfile_scratch *scratch, uint32_t number,
+                                           fi_packfile_walk_visit *visit, void *ctx,
+                                           firn_error *err);
 /* Visits every delta, frame by frame; only frames that have one according to the object table are
  * decoded. A damaged frame ends the walk, after the visits of the frames before it. */
-FIRN_MUST_CHECK int firn_packfile_walk_deltas(struct firn_packfile *pack,
-                                              struct firn_packfile_scratch *scratch,
-                                              firn_packfile_walk_visit *visit, void *ctx,
-                                              firn_error *err);
-/* A frame as it is stored, for firn_packfile_lane_copy; *out is borrowed from buf. Its
- * decoded content is verified by firn_packfile_walk_frame. */
-FIRN_MUST_CHECK int firn_packfile_walk_stored(struct firn_packfile *pack, uint32_t number,
-                                              struct firn_buf *buf, enum firn_codec *out_codec,
-                                              firn_slice *out, uint32_t *out_raw_size,
-                                              firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_walk_deltas(struct firn_packfile *pack,
+                                            struct fi_packfile_scratch *scratch,
+                                            fi_packfile_walk_visit *visit, void *ctx,
+                                            firn_error *err);
+/* A frame as it is stored, for fi_packfile_lane_copy; *out is borrowed from buf. Its
+ * decoded content is verified by fi_packfile_walk_frame. */
+FIRN_MUST_CHECK int fi_packfile_walk_stored(struct firn_packfile *pack, uint32_t number,
+                                            struct fi_buf *buf, enum fi_codec *out_codec,
+                                            firn_slice *out, uint32_t *out_raw_size,
+                                            firn_error *err);
 
 /* ---- salvage (packfile_salvage.c) ---- */
 
@@ -304,32 +301,32 @@ FIRN_MUST_CHECK int firn_packfile_walk_stored(struct firn_packfile *pack, uint32
  * footer is damaged, in the order of frames in the file: hash is computed from content. For PIECES
  * and DELTA, content is what is stored, with its form checked, and hash the name that the frame
  * gives. Any result of visit but FIRN_OK ends the walk and is returned. Otherwise as
- * firn_block_salvage. */
-FIRN_MUST_CHECK int firn_packfile_salvage(struct firn_os_dir *dir, const char *name,
-                                          int (*visit)(void *ctx, const firn_hash *hash,
-                                                       enum firn_packfile_kind kind,
-                                                       firn_slice content, firn_error *err),
-                                          void *ctx, firn_error *err);
+ * fi_block_salvage. */
+FIRN_MUST_CHECK int fi_packfile_salvage(struct fi_os_dir *dir, const char *name,
+                                        int (*visit)(void *ctx, const firn_hash *hash,
+                                                     enum fi_packfile_kind kind, firn_slice content,
+                                                     firn_error *err),
+                                        void *ctx, firn_error *err);
 
-struct firn_packfile_pool {
+struct fi_packfile_pool {
     unsigned frame_count_max; /* of each scratch */
-    struct firn_os_mutex mutex;
-    struct firn_packfile_scratch *first; /* idle; under mutex */
+    struct fi_os_mutex mutex;
+    struct fi_packfile_scratch *first; /* idle; under mutex */
 };
 
-void firn_packfile_scratch_pool_init(struct firn_packfile_pool *pool, struct firn_os *os,
-                                     unsigned frame_count_max);
+void fi_packfile_scratch_pool_init(struct fi_packfile_pool *pool, struct fi_os *os,
+                                   unsigned frame_count_max);
 /* Requires: all scratches have been given back. */
-void firn_packfile_scratch_pool_deinit(struct firn_packfile_pool *pool);
+void fi_packfile_scratch_pool_deinit(struct fi_packfile_pool *pool);
 /* The scratch that was given back last, or a new one. Like the rest, for any thread. */
-FIRN_MUST_CHECK int firn_packfile_scratch_pool_take(struct firn_packfile_pool *pool,
-                                                    struct firn_packfile_scratch **out,
-                                                    firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_scratch_pool_take(struct fi_packfile_pool *pool,
+                                                  struct fi_packfile_scratch **out,
+                                                  firn_error *err);
 /* NULL is fine. */
-void firn_packfile_scratch_pool_give(struct firn_packfile_pool *pool,
-                                     struct firn_packfile_scratch *scratch);
+void fi_packfile_scratch_pool_give(struct fi_packfile_pool *pool,
+                                   struct fi_packfile_scratch *scratch);
 /* Frees idle scratches until at most count_max are left. */
-void firn_packfile_scratch_pool_trim(struct firn_packfile_pool *pool, unsigned count_max);
+void fi_packfile_scratch_pool_trim(struct fi_packfile_pool *pool, unsigned count_max);
 
 /* Writes content of any size to a pack and reads it, in bounded memory. Up to 8 MiB it is one
  * object; larger content is cut into pieces of 1 MiB and a PIECES object that names them, all in
@@ -339,87 +336,86 @@ void firn_packfile_scratch_pool_trim(struct firn_packfile_pool *pool, unsigned c
  * workspace/ reads those. Here everything is in one pack.) */
 
 enum {
-    FIRN_PACKFILE_STREAM_WHOLE_MAX = 8 << 20, /* the largest content that is stored in one piece */
-    FIRN_PACKFILE_STREAM_PIECE_SIZE = 1 << 20,
+    FI_PACKFILE_STREAM_WHOLE_MAX = 8 << 20, /* the largest content that is stored in one piece */
+    FI_PACKFILE_STREAM_PIECE_SIZE = 1 << 20,
     /* Of lists that stand for pieces of other lists; more than firn ever makes: a piece has at
      * most 1 MiB, so a list for it has at most 2,048 entries of 36 bytes if holes are kept in units
      * of 512 bytes, and each level has one unit less than the one above. */
-    FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX = 256,
-    FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX = 128 << 10
+    FI_PACKFILE_STREAM_INNER_DEPTH_MAX = 256,
+    FI_PACKFILE_STREAM_INNER_LIST_SIZE_MAX = 128 << 10
 };
 
 /* Fills at most size bytes of buf; *got is how many, and 0 only at the end of the content. */
-typedef int firn_packfile_stream_source(void *ctx, void *buf, size_t size, size_t *got,
-                                        firn_error *err);
+typedef int fi_packfile_stream_source(void *ctx, void *buf, size_t size, size_t *got,
+                                      firn_error *err);
 
 /* Adds content until read gives nothing more. The outs may be NULL. *out_is_new is false if the
  * pack had the whole already; FIRN_LIMIT beyond about 450 GiB, where the list of pieces would be
  * larger than an object may be. */
-FIRN_MUST_CHECK int firn_packfile_stream_add(struct firn_packfile_lane *lane,
-                                             firn_packfile_stream_source *read, void *ctx,
-                                             firn_hash *out_hash, bool *out_is_new,
-                                             uint64_t *out_size, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_stream_add(struct fi_packfile_lane *lane,
+                                           fi_packfile_stream_source *read, void *ctx,
+                                           firn_hash *out_hash, bool *out_is_new,
+                                           uint64_t *out_size, firn_error *err);
 /* The same for content in memory; nothing is copied but into frames. */
-FIRN_MUST_CHECK int firn_packfile_stream_add_bytes(struct firn_packfile_lane *lane,
-                                                   firn_slice content, firn_hash *out_hash,
-                                                   bool *out_is_new, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_stream_add_bytes(struct fi_packfile_lane *lane, firn_slice content,
+                                                 firn_hash *out_hash, bool *out_is_new,
+                                                 firn_error *err);
 
 /* The size of an object's content: what _read will deliver. FIRN_NOT_FOUND; FIRN_CORRUPT. */
-FIRN_MUST_CHECK int firn_packfile_stream_size(struct firn_packfile *pack,
-                                              struct firn_packfile_scratch *scratch,
-                                              const firn_hash *hash, uint64_t *out,
-                                              firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_stream_size(struct firn_packfile *pack,
+                                            struct fi_packfile_scratch *scratch,
+                                            const firn_hash *hash, uint64_t *out, firn_error *err);
 /* Gives an object's content to sink in order (NULL: only verifies). Each piece is verified before
  * sink sees it, and the whole after the last one: if this fails, discard what sink got. Any result
  * of sink but FIRN_OK ends the reading and is returned. The slice is borrowed until sink returns;
  * sink must not use scratch. */
-FIRN_MUST_CHECK int firn_packfile_stream_read(
-    struct firn_packfile *pack, struct firn_packfile_scratch *scratch, const firn_hash *hash,
+FIRN_MUST_CHECK int fi_packfile_stream_read(
+    struct firn_packfile *pack, struct fi_packfile_scratch *scratch, const firn_hash *hash,
     int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err);
 /* The same without a sink. *out_is_elsewhere if it failed because a piece, or the base of a delta,
  * is not in this pack. */
-FIRN_MUST_CHECK int firn_packfile_stream_verify(struct firn_packfile *pack,
-                                                struct firn_packfile_scratch *scratch,
-                                                const firn_hash *hash, bool *out_is_elsewhere,
-                                                firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_stream_verify(struct firn_packfile *pack,
+                                              struct fi_packfile_scratch *scratch,
+                                              const firn_hash *hash, bool *out_is_elsewhere,
+                                              firn_error *err);
 
 /* An object stored as its differences from another one, its base. */
 
 /* The bytes of a DELTA object, taken apart; frame is borrowed from them. */
-struct firn_packfile_delta {
-    enum firn_packfile_kind kind; /* what the object is: BLOB or TREE */
-    firn_hash base;               /* the name of an object that is stored whole */
-    uint32_t size;                /* of the object's own bytes, at least 1 */
+struct fi_packfile_delta {
+    enum fi_packfile_kind kind; /* what the object is: BLOB or TREE */
+    firn_hash base;             /* the name of an object that is stored whole */
+    uint32_t size;              /* of the object's own bytes, at least 1 */
     firn_slice frame;
 };
 
 /* FIRN_CORRUPT if it is not one. The frame itself is not decoded. */
-FIRN_MUST_CHECK int firn_packfile_delta_decode(firn_slice encoded, struct firn_packfile_delta *out,
-                                               firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_delta_decode(firn_slice encoded, struct fi_packfile_delta *out,
+                                             firn_error *err);
 /* Replaces the contents of out by the bytes of a DELTA object for content, given the bytes and the
  * name of its base; *out_fits is false if they would exceed size_max. Requires: neither content nor
  * base is empty, kind is BLOB or TREE. */
-struct firn_packfile_delta_base {
+struct fi_packfile_delta_base {
     firn_hash hash;
     firn_slice content;
 };
-FIRN_MUST_CHECK int firn_packfile_delta_encode(struct firn_compress *compress,
-                                               const struct firn_packfile_delta_base *base,
-                                               enum firn_packfile_kind kind, firn_slice content,
-                                               size_t size_max, struct firn_buf *out,
-                                               bool *out_fits, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_delta_encode(struct fi_compress *compress,
+                                             const struct fi_packfile_delta_base *base,
+                                             enum fi_packfile_kind kind, firn_slice content,
+                                             size_t size_max, struct fi_buf *out, bool *out_fits,
+                                             firn_error *err);
 
 /* Gives the stored bytes of a base, which may be borrowed from scratch, and its kind. */
-typedef int firn_packfile_delta_read_base(void *ctx, struct firn_packfile_scratch *scratch,
-                                          const firn_hash *base, enum firn_packfile_kind *out_kind,
-                                          firn_slice *out, firn_error *err);
+typedef int fi_packfile_delta_read_base(void *ctx, struct fi_packfile_scratch *scratch,
+                                        const firn_hash *base, enum fi_packfile_kind *out_kind,
+                                        firn_slice *out, firn_error *err);
 /* The bytes of the object `hash` that is stored as a DELTA, compared with its name, and its own
  * kind; borrowed from scratch until its next use. stored may be borrowed from scratch, too.
  * FIRN_CORRUPT if they do not have that name, or the base is not stored whole. */
-FIRN_MUST_CHECK int firn_packfile_delta_read(struct firn_packfile_scratch *scratch,
-                                             const firn_hash *hash, firn_slice stored,
-                                             firn_packfile_delta_read_base *read_base, void *ctx,
-                                             enum firn_packfile_kind *out_kind, firn_slice *out,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_delta_read(struct fi_packfile_scratch *scratch,
+                                           const firn_hash *hash, firn_slice stored,
+                                           fi_packfile_delta_read_base *read_base, void *ctx,
+                                           enum fi_packfile_kind *out_kind, firn_slice *out,
+                                           firn_error *err);
 
 #endif

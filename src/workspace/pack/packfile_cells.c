@@ -31,7 +31,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 
-enum { MARK = 0, FORM = 1, HEAD_SIZE = 3, IN_LIST = FIRN_PACKFILE_CELLS_IN_LIST };
+enum { MARK = 0, FORM = 1, HEAD_SIZE = 3, IN_LIST = FI_PACKFILE_CELLS_IN_LIST };
 
 static const char context[] = "firn 2026-11-22 list of cells, form 1";
 
@@ -39,8 +39,8 @@ static const char context[] = "firn 2026-11-22 list of cells, form 1";
 static uint64_t
 item_span(unsigned level)
 {
-    DCHECK(level <= FIRN_PACKFILE_CELLS_LEVELS); /* else the product wraps around in time */
-    uint64_t span = FIRN_PACKFILE_CELLS_SIZE;
+    DCHECK(level <= FI_PACKFILE_CELLS_LEVELS); /* else the product wraps around in time */
+    uint64_t span = FI_PACKFILE_CELLS_SIZE;
     for (unsigned i = 0; i < level; i++) {
         span *= IN_LIST;
     }
@@ -48,10 +48,10 @@ item_span(unsigned level)
 }
 
 unsigned
-firn_packfile_cells_level_of(uint64_t size)
+fi_packfile_cells_level_of(uint64_t size)
 {
     unsigned level = 0;
-    DCHECK(size <= FIRN_PACKFILE_CELLS_CONTENT_MAX);
+    DCHECK(size <= FI_PACKFILE_CELLS_CONTENT_MAX);
     while (size > item_span(level + 1)) {
         level++;
     }
@@ -59,32 +59,32 @@ firn_packfile_cells_level_of(uint64_t size)
 }
 
 bool
-firn_packfile_cells_is_list(firn_slice stored)
+fi_packfile_cells_is_list(firn_slice stored)
 {
     return stored.size > 0 && stored.data[0] == MARK; /* (I2) */
 }
 
 void
-firn_packfile_cells_name(firn_slice list, firn_hash *out)
+fi_packfile_cells_name(firn_slice list, firn_hash *out)
 {
-    struct firn_blake3_hash state;
-    firn_blake3_hash_init_derive(&state, context);
-    firn_blake3_hash_update(&state, list.data, list.size);
-    firn_blake3_hash_final(&state, out);
+    struct fi_blake3_hash state;
+    fi_blake3_hash_init_derive(&state, context);
+    fi_blake3_hash_update(&state, list.data, list.size);
+    fi_blake3_hash_final(&state, out);
 }
 
 /* ---- reading ---- */
 
 bool
-firn_packfile_cells_next(struct firn_packfile_cells *cells, struct firn_packfile_cells_item *out)
+fi_packfile_cells_next(struct fi_packfile_cells *cells, struct fi_packfile_cells_item *out)
 {
     uint64_t span = item_span(cells->level);
     uint64_t count = cells->size / span + (cells->size % span != 0 ? 1 : 0);
-    struct firn_reader rest = cells->rest;
+    struct fi_reader rest = cells->rest;
     uint64_t skipped;
-    if (firn_reader_left(&rest) == 0 || cells->next >= count ||
-        !firn_reader_varint_max(&rest, count - cells->next - 1, &skipped) ||
-        !firn_reader_copy(&rest, out->hash.bytes, sizeof out->hash.bytes)) {
+    if (fi_reader_left(&rest) == 0 || cells->next >= count ||
+        !fi_reader_varint_max(&rest, count - cells->next - 1, &skipped) ||
+        !fi_reader_copy(&rest, out->hash.bytes, sizeof out->hash.bytes)) {
         return false; /* nothing is taken: open sees what is left */
     }
     cells->rest = rest;
@@ -97,40 +97,40 @@ firn_packfile_cells_next(struct firn_packfile_cells *cells, struct firn_packfile
 }
 
 static bool
-open_head(firn_slice list, struct firn_packfile_cells *out)
+open_head(firn_slice list, struct fi_packfile_cells *out)
 {
     uint8_t mark;
     uint8_t form;
     uint8_t level;
-    *out = (struct firn_packfile_cells){.rest = firn_reader_of(list)};
-    if (!firn_reader_u8(&out->rest, &mark) || !firn_reader_u8(&out->rest, &form) ||
-        !firn_reader_u8(&out->rest, &level) || mark != MARK || form != FORM ||
-        level >= FIRN_PACKFILE_CELLS_LEVELS) {
+    *out = (struct fi_packfile_cells){.rest = fi_reader_of(list)};
+    if (!fi_reader_u8(&out->rest, &mark) || !fi_reader_u8(&out->rest, &form) ||
+        !fi_reader_u8(&out->rest, &level) || mark != MARK || form != FORM ||
+        level >= FI_PACKFILE_CELLS_LEVELS) {
         return false;
     }
     out->level = level;
-    return firn_reader_varint_max(&out->rest, item_span(level + 1U), &out->size) && out->size > 0;
+    return fi_reader_varint_max(&out->rest, item_span(level + 1U), &out->size) && out->size > 0;
 }
 
 int
-firn_packfile_cells_open(firn_slice list, struct firn_packfile_cells *out, firn_error *err)
+fi_packfile_cells_open(firn_slice list, struct fi_packfile_cells *out, firn_error *err)
 {
     bool is_sound = open_head(list, out);
     if (is_sound) {
-        struct firn_packfile_cells rest = *out;
-        struct firn_packfile_cells_item item;
-        while (firn_packfile_cells_next(&rest, &item)) {
+        struct fi_packfile_cells rest = *out;
+        struct fi_packfile_cells_item item;
+        while (fi_packfile_cells_next(&rest, &item)) {
         }
-        is_sound = firn_reader_left(&rest.rest) == 0;
+        is_sound = fi_reader_left(&rest.rest) == 0;
     }
     return is_sound
                ? FIRN_OK
-               : firn_error_set(err, FIRN_CORRUPT, "%zu bytes are not a list of cells", list.size);
+               : fi_error_set(err, FIRN_CORRUPT, "%zu bytes are not a list of cells", list.size);
 }
 
 /* The end of the last piece visited: where the next hole begins. */
 struct visiting {
-    int (*visit)(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
+    int (*visit)(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece,
                  firn_error *err);
     void *ctx;
     uint64_t at;
@@ -140,34 +140,34 @@ static int
 visit_hole(struct visiting *visiting, uint64_t end, firn_error *err)
 {
     DCHECK(visiting->at <= end);
-    struct firn_packfile_piece hole = {.size = end - visiting->at, .is_hole = true};
+    struct fi_packfile_piece hole = {.size = end - visiting->at, .is_hole = true};
     int rc = hole.size == 0 ? FIRN_OK : visiting->visit(visiting->ctx, visiting->at, &hole, err);
     visiting->at = end;
     return rc;
 }
 
 int
-firn_packfile_cells_decode(firn_slice list, uint64_t *out_total_size,
-                           int (*visit)(void *ctx, uint64_t offset,
-                                        const struct firn_packfile_piece *piece, firn_error *err),
-                           void *ctx, firn_error *err)
+fi_packfile_cells_decode(firn_slice list, uint64_t *out_total_size,
+                         int (*visit)(void *ctx, uint64_t offset,
+                                      const struct fi_packfile_piece *piece, firn_error *err),
+                         void *ctx, firn_error *err)
 {
-    struct firn_packfile_cells cells;
-    struct firn_packfile_cells_item item;
+    struct fi_packfile_cells cells;
+    struct fi_packfile_cells_item item;
     struct visiting visiting = {.visit = visit, .ctx = ctx};
     *out_total_size = 0;
-    int rc = firn_packfile_cells_open(list, &cells, err);
+    int rc = fi_packfile_cells_open(list, &cells, err);
     if (rc != FIRN_OK || visit == NULL) {
         *out_total_size = rc == FIRN_OK ? cells.size : 0;
         return rc;
     }
-    while (firn_packfile_cells_next(&cells, &item)) {
-        const struct firn_packfile_piece piece = {.size = item.size, .hash = item.hash};
-        FIRN_TRY(visit_hole(&visiting, item.offset, err));
-        FIRN_TRY(visit(ctx, item.offset, &piece, err));
+    while (fi_packfile_cells_next(&cells, &item)) {
+        const struct fi_packfile_piece piece = {.size = item.size, .hash = item.hash};
+        FI_TRY(visit_hole(&visiting, item.offset, err));
+        FI_TRY(visit(ctx, item.offset, &piece, err));
         visiting.at = item.offset + item.size;
     }
-    FIRN_TRY(visit_hole(&visiting, cells.size, err));
+    FI_TRY(visit_hole(&visiting, cells.size, err));
     *out_total_size = cells.size;
 out:
     return rc;
@@ -176,78 +176,78 @@ out:
 /* ---- building ---- */
 
 void
-firn_packfile_cells_builder_init(struct firn_packfile_cells_builder *builder, uint64_t size,
-                                 int (*put)(void *ctx, const firn_hash *hash, firn_slice list,
-                                            firn_error *err),
-                                 void *ctx)
+fi_packfile_cells_builder_init(struct fi_packfile_cells_builder *builder, uint64_t size,
+                               int (*put)(void *ctx, const firn_hash *hash, firn_slice list,
+                                          firn_error *err),
+                               void *ctx)
 {
-    CHECK(size > 0 && size <= FIRN_PACKFILE_CELLS_CONTENT_MAX);
-    *builder = (struct firn_packfile_cells_builder){
-        .size = size, .top = firn_packfile_cells_level_of(size), .put = put, .ctx = ctx};
+    CHECK(size > 0 && size <= FI_PACKFILE_CELLS_CONTENT_MAX);
+    *builder = (struct fi_packfile_cells_builder){
+        .size = size, .top = fi_packfile_cells_level_of(size), .put = put, .ctx = ctx};
 }
 
 void
-firn_packfile_cells_builder_deinit(struct firn_packfile_cells_builder *builder)
+fi_packfile_cells_builder_deinit(struct fi_packfile_cells_builder *builder)
 {
-    for (unsigned i = 0; i < FIRN_PACKFILE_CELLS_LEVELS; i++) {
-        firn_buf_deinit(&builder->levels[i].list);
+    for (unsigned i = 0; i < FI_PACKFILE_CELLS_LEVELS; i++) {
+        fi_buf_deinit(&builder->levels[i].list);
     }
 }
 
 static int
-begin_list(struct firn_packfile_cells_builder *builder, unsigned level, uint64_t number)
+begin_list(struct fi_packfile_cells_builder *builder, unsigned level, uint64_t number)
 {
-    struct firn_buf *list = &builder->levels[level].list;
+    struct fi_buf *list = &builder->levels[level].list;
     uint64_t span = item_span(level + 1);
     DCHECK(list->size == 0 && number * span < builder->size);
     uint64_t left = builder->size - number * span;
     builder->levels[level].number = number;
     builder->levels[level].next = number * IN_LIST;
-    FIRN_TRY_RETURN(firn_buf_append_u8(list, MARK));
-    FIRN_TRY_RETURN(firn_buf_append_u8(list, FORM));
-    FIRN_TRY_RETURN(firn_buf_append_u8(list, (uint8_t)level));
-    return firn_buf_append_varint(list, left < span ? left : span);
+    FI_TRY_RETURN(fi_buf_append_u8(list, MARK));
+    FI_TRY_RETURN(fi_buf_append_u8(list, FORM));
+    FI_TRY_RETURN(fi_buf_append_u8(list, (uint8_t)level));
+    return fi_buf_append_varint(list, left < span ? left : span);
 }
 
 /* Whether readers accept a list as what it was built as. */
 static bool
 is_canonical(firn_slice list, unsigned level)
 {
-    struct firn_packfile_cells cells;
-    return firn_packfile_cells_is_list(list) &&
-           firn_packfile_cells_open(list, &cells, NULL) == FIRN_OK && cells.level == level;
+    struct fi_packfile_cells cells;
+    return fi_packfile_cells_is_list(list) &&
+           fi_packfile_cells_open(list, &cells, NULL) == FIRN_OK && cells.level == level;
 }
 
 static int
-put_list(struct firn_packfile_cells_builder *builder, unsigned level, firn_error *err)
+put_list(struct fi_packfile_cells_builder *builder, unsigned level, firn_error *err)
 {
-    firn_slice list = firn_buf_slice(&builder->levels[level].list);
+    firn_slice list = fi_buf_slice(&builder->levels[level].list);
     DCHECK(is_canonical(list, level)); /* (I1), (I2) */
-    firn_packfile_cells_name(list, &builder->name);
+    fi_packfile_cells_name(list, &builder->name);
     int rc = builder->put == NULL ? FIRN_OK : builder->put(builder->ctx, &builder->name, list, err);
     builder->levels[level].list.size = 0;
     return rc;
 }
 
 static int
-append_item(struct firn_packfile_cells_builder *builder, unsigned level, uint64_t number,
+append_item(struct fi_packfile_cells_builder *builder, unsigned level, uint64_t number,
             const firn_hash *hash)
 {
-    struct firn_buf *list = &builder->levels[level].list;
+    struct fi_buf *list = &builder->levels[level].list;
     if (list->size == 0) {
-        FIRN_TRY_RETURN(begin_list(builder, level, number / IN_LIST));
+        FI_TRY_RETURN(begin_list(builder, level, number / IN_LIST));
     }
     DCHECK(builder->levels[level].number == number / IN_LIST);
     DCHECK(builder->levels[level].next <= number); /* (I1): ascending */
-    FIRN_TRY_RETURN(firn_buf_append_varint(list, number - builder->levels[level].next));
-    FIRN_TRY_RETURN(firn_buf_append(list, hash->bytes, sizeof hash->bytes));
+    FI_TRY_RETURN(fi_buf_append_varint(list, number - builder->levels[level].next));
+    FI_TRY_RETURN(fi_buf_append(list, hash->bytes, sizeof hash->bytes));
     builder->levels[level].next = number + 1;
     return FIRN_OK;
 }
 
 /* Puts the open list of a level below the top, and names it in the one above. */
 static int
-close_list(struct firn_packfile_cells_builder *builder, unsigned level, firn_error *err)
+close_list(struct fi_packfile_cells_builder *builder, unsigned level, firn_error *err)
 {
     uint64_t number = builder->levels[level].number;
     int rc = put_list(builder, level, err);
@@ -259,43 +259,43 @@ close_list(struct firn_packfile_cells_builder *builder, unsigned level, firn_err
            builder->levels[level + 1].number == number / IN_LIST);
     return append_item(builder, level + 1, number, &builder->name) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a list of cells");
+               : fi_error_no_memory(err, "a list of cells");
 }
 
 int
-firn_packfile_cells_builder_add(struct firn_packfile_cells_builder *builder, uint64_t number,
-                                const firn_hash *hash, firn_error *err)
+fi_packfile_cells_builder_add(struct fi_packfile_cells_builder *builder, uint64_t number,
+                              const firn_hash *hash, firn_error *err)
 {
     uint64_t list = number;
     int rc = FIRN_OK;
-    DCHECK(number < (builder->size - 1) / FIRN_PACKFILE_CELLS_SIZE + 1);
+    DCHECK(number < (builder->size - 1) / FI_PACKFILE_CELLS_SIZE + 1);
     for (unsigned i = 0; i < builder->top; i++) {
         list /= IN_LIST;
         if (builder->levels[i].list.size > 0 && builder->levels[i].number != list) {
-            FIRN_TRY(close_list(builder, i, err));
+            FI_TRY(close_list(builder, i, err));
         }
     }
     if (append_item(builder, 0, number, hash) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a list of cells");
+        rc = fi_error_no_memory(err, "a list of cells");
     }
 out:
     return rc;
 }
 
 int
-firn_packfile_cells_builder_finish(struct firn_packfile_cells_builder *builder, firn_hash *out,
-                                   firn_error *err)
+fi_packfile_cells_builder_finish(struct fi_packfile_cells_builder *builder, firn_hash *out,
+                                 firn_error *err)
 {
     for (unsigned i = 0; i < builder->top; i++) {
         if (builder->levels[i].list.size > 0) {
-            FIRN_TRY_RETURN(close_list(builder, i, err));
+            FI_TRY_RETURN(close_list(builder, i, err));
         }
     }
     if (builder->levels[builder->top].list.size == 0 &&
         begin_list(builder, builder->top, 0) != FIRN_OK) {
-        return firn_error_no_memory(err, "a list of cells");
+        return fi_error_no_memory(err, "a list of cells");
     }
-    FIRN_TRY_RETURN(put_list(builder, builder->top, err));
+    FI_TRY_RETURN(put_list(builder, builder->top, err));
     *out = builder->name;
     return FIRN_OK;
 }

@@ -35,55 +35,54 @@
 static bool
 kind_is_possible(uint32_t kind)
 {
-    return kind == FIRN_PACKFILE_BLOB || kind == FIRN_PACKFILE_TREE;
+    return kind == FI_PACKFILE_BLOB || kind == FI_PACKFILE_TREE;
 }
 
 int
-firn_packfile_delta_decode(firn_slice encoded, struct firn_packfile_delta *out, firn_error *err)
+fi_packfile_delta_decode(firn_slice encoded, struct fi_packfile_delta *out, firn_error *err)
 {
     uint8_t kind;
     uint64_t size;
-    struct firn_reader reader = firn_reader_of(encoded);
-    if (!firn_reader_u8(&reader, &kind) || !kind_is_possible(kind) ||
-        !firn_reader_copy(&reader, &out->base, sizeof out->base) ||
-        !firn_reader_varint_max(&reader, FIRN_PACKFILE_OBJECT_SIZE_MAX, &size) || size == 0) {
-        return firn_error_set(err, FIRN_CORRUPT, "%zu bytes are not a delta", encoded.size);
+    struct fi_reader reader = fi_reader_of(encoded);
+    if (!fi_reader_u8(&reader, &kind) || !kind_is_possible(kind) ||
+        !fi_reader_copy(&reader, &out->base, sizeof out->base) ||
+        !fi_reader_varint_max(&reader, FI_PACKFILE_OBJECT_SIZE_MAX, &size) || size == 0) {
+        return fi_error_set(err, FIRN_CORRUPT, "%zu bytes are not a delta", encoded.size);
     }
-    out->kind = (enum firn_packfile_kind)kind;
+    out->kind = (enum fi_packfile_kind)kind;
     out->size = (uint32_t)size;
-    out->frame = firn_bytes(reader.at, firn_reader_left(&reader));
+    out->frame = firn_bytes(reader.at, fi_reader_left(&reader));
     return FIRN_OK;
 }
 
 int
-firn_packfile_delta_encode(struct firn_compress *compress,
-                           const struct firn_packfile_delta_base *base,
-                           enum firn_packfile_kind kind, firn_slice content, size_t size_max,
-                           struct firn_buf *out, bool *out_fits, firn_error *err)
+fi_packfile_delta_encode(struct fi_compress *compress, const struct fi_packfile_delta_base *base,
+                         enum fi_packfile_kind kind, firn_slice content, size_t size_max,
+                         struct fi_buf *out, bool *out_fits, firn_error *err)
 {
-    struct firn_buf frame = {0};
+    struct fi_buf frame = {0};
     int rc;
     CHECK(kind_is_possible(kind) && content.size > 0);
-    DCHECK(base->content.size > 0 && content.size <= FIRN_PACKFILE_OBJECT_SIZE_MAX);
-    firn_buf_clear(out);
+    DCHECK(base->content.size > 0 && content.size <= FI_PACKFILE_OBJECT_SIZE_MAX);
+    fi_buf_clear(out);
     *out_fits = false;
-    if (firn_buf_append_u8(out, (uint8_t)kind) != FIRN_OK ||
-        firn_buf_append(out, base->hash.bytes, sizeof base->hash.bytes) != FIRN_OK ||
-        firn_buf_append_varint(out, content.size) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a delta"));
+    if (fi_buf_append_u8(out, (uint8_t)kind) != FIRN_OK ||
+        fi_buf_append(out, base->hash.bytes, sizeof base->hash.bytes) != FIRN_OK ||
+        fi_buf_append_varint(out, content.size) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "a delta"));
     }
     if (size_max <= out->size) {
         rc = FIRN_OK;
         goto out;
     }
-    FIRN_TRY(firn_compress_delta_encode(compress, base->content, content, size_max - out->size,
-                                        &frame, out_fits, err));
-    if (*out_fits && firn_buf_append_slice(out, firn_buf_slice(&frame)) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a delta"));
+    FI_TRY(fi_compress_delta_encode(compress, base->content, content, size_max - out->size, &frame,
+                                    out_fits, err));
+    if (*out_fits && fi_buf_append_slice(out, fi_buf_slice(&frame)) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "a delta"));
     }
     DCHECK(!*out_fits || out->size <= size_max);
 out:
-    firn_buf_deinit(&frame);
+    fi_buf_deinit(&frame);
     return rc;
 }
 
@@ -92,60 +91,59 @@ delta_corrupt(const firn_hash *hash, const char *what, const firn_hash *base, fi
 {
     char hex[FIRN_HASH_HEX_SIZE];
     char base_hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-    firn_hex_encode(base->bytes, sizeof base->bytes, base_hex);
-    return firn_error_set(err, FIRN_CORRUPT, "object %s, a change of %s: %s", hex, base_hex, what);
+    fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    fi_hex_encode(base->bytes, sizeof base->bytes, base_hex);
+    return fi_error_set(err, FIRN_CORRUPT, "object %s, a change of %s: %s", hex, base_hex, what);
 }
 
 /* Makes the object from its base; the result is in *out. */
 static int
-apply(struct firn_packfile_scratch *scratch, const firn_hash *hash,
-      const struct firn_packfile_delta *delta, firn_slice base, struct firn_buf *out,
-      firn_error *err)
+apply(struct fi_packfile_scratch *scratch, const firn_hash *hash,
+      const struct fi_packfile_delta *delta, firn_slice base, struct fi_buf *out, firn_error *err)
 {
     firn_hash found;
-    DCHECK(delta->size > 0 && delta->size <= FIRN_PACKFILE_OBJECT_SIZE_MAX);
+    DCHECK(delta->size > 0 && delta->size <= FI_PACKFILE_OBJECT_SIZE_MAX);
     if (base.size == 0) {
         return delta_corrupt(hash, "its base is empty", &delta->base, err);
     }
-    if (firn_buf_set_size(out, delta->size) != FIRN_OK) {
-        return firn_error_no_memory(err, "an object");
+    if (fi_buf_set_size(out, delta->size) != FIRN_OK) {
+        return fi_error_no_memory(err, "an object");
     }
-    int rc = firn_compress_delta_decode(firn_packfile_scratch_compress(scratch), base, delta->frame,
-                                        out->data, out->size, err);
+    int rc = fi_compress_delta_decode(fi_packfile_scratch_compress(scratch), base, delta->frame,
+                                      out->data, out->size, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_CORRUPT
                    ? delta_corrupt(hash, "it cannot be decompressed", &delta->base, err)
                    : rc;
     }
-    firn_blake3_hash_of(out->data, out->size, &found);
-    if (!firn_hash_equal(&found, hash)) { /* (I2) */
+    fi_blake3_hash_of(out->data, out->size, &found);
+    if (!fi_hash_equal(&found, hash)) { /* (I2) */
         return delta_corrupt(hash, "its bytes do not match its name", &delta->base, err);
     }
     return FIRN_OK;
 }
 
 int
-firn_packfile_delta_read(struct firn_packfile_scratch *scratch, const firn_hash *hash,
-                         firn_slice stored, firn_packfile_delta_read_base *read_base, void *ctx,
-                         enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+fi_packfile_delta_read(struct fi_packfile_scratch *scratch, const firn_hash *hash,
+                       firn_slice stored, fi_packfile_delta_read_base *read_base, void *ctx,
+                       enum fi_packfile_kind *out_kind, firn_slice *out, firn_error *err)
 {
-    struct firn_packfile_scratch_delta *buffers = firn_packfile_scratch_delta(scratch);
-    struct firn_packfile_delta delta;
-    enum firn_packfile_kind kind;
+    struct fi_packfile_scratch_delta *buffers = fi_packfile_scratch_delta(scratch);
+    struct fi_packfile_delta delta;
+    enum fi_packfile_kind kind;
     firn_slice base;
     *out = firn_bytes(NULL, 0);
-    firn_buf_clear(&buffers->stored);
-    if (firn_buf_append_slice(&buffers->stored, stored) != FIRN_OK) {
-        return firn_error_no_memory(err, "a delta");
+    fi_buf_clear(&buffers->stored);
+    if (fi_buf_append_slice(&buffers->stored, stored) != FIRN_OK) {
+        return fi_error_no_memory(err, "a delta");
     }
-    FIRN_TRY_RETURN(firn_packfile_delta_decode(firn_buf_slice(&buffers->stored), &delta, err));
-    FIRN_TRY_RETURN(read_base(ctx, scratch, &delta.base, &kind, &base, err));
-    if (firn_packfile_kind_is_named(kind)) { /* (I1) */
+    FI_TRY_RETURN(fi_packfile_delta_decode(fi_buf_slice(&buffers->stored), &delta, err));
+    FI_TRY_RETURN(read_base(ctx, scratch, &delta.base, &kind, &base, err));
+    if (fi_packfile_kind_is_named(kind)) { /* (I1) */
         return delta_corrupt(hash, "its base is not stored whole", &delta.base, err);
     }
-    FIRN_TRY_RETURN(apply(scratch, hash, &delta, base, &buffers->content, err));
+    FI_TRY_RETURN(apply(scratch, hash, &delta, base, &buffers->content, err));
     *out_kind = delta.kind;
-    *out = firn_buf_slice(&buffers->content);
+    *out = fi_buf_slice(&buffers->content);
     return FIRN_OK;
 }

@@ -21,30 +21,29 @@
 #include "pack/packfile.h"
 
 enum {
-    FIRN_PACKFILE_FORMAT_SECTION_FRAMES = 1,
-    FIRN_PACKFILE_FORMAT_SECTION_OBJECTS = 2,
+    FI_PACKFILE_FORMAT_SECTION_FRAMES = 1,
+    FI_PACKFILE_FORMAT_SECTION_OBJECTS = 2,
 
-    FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE = 12,
-    FIRN_PACKFILE_FORMAT_LIST_SIZE_MAX = 64 << 10,
-    FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX = 1 + 5 + 32,
-    FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX = FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE +
-                                          FIRN_PACKFILE_FORMAT_LIST_SIZE_MAX +
-                                          FIRN_PACKFILE_OBJECT_SIZE_MAX,
+    FI_PACKFILE_FORMAT_FRAME_HEAD_SIZE = 12,
+    FI_PACKFILE_FORMAT_LIST_SIZE_MAX = 64 << 10,
+    FI_PACKFILE_FORMAT_ITEM_SIZE_MAX = 1 + 5 + 32,
+    FI_PACKFILE_FORMAT_FRAME_SIZE_MAX = FI_PACKFILE_FORMAT_FRAME_HEAD_SIZE +
+                                        FI_PACKFILE_FORMAT_LIST_SIZE_MAX +
+                                        FI_PACKFILE_OBJECT_SIZE_MAX,
 
-    FIRN_PACKFILE_FORMAT_ENTRY_SIZE = 45,
-    FIRN_PACKFILE_FORMAT_PAGE_ENTRIES = 728, /* of every page but the last: 32,760 bytes */
-    FIRN_PACKFILE_FORMAT_PAGE_SIZE =
-        FIRN_PACKFILE_FORMAT_PAGE_ENTRIES * FIRN_PACKFILE_FORMAT_ENTRY_SIZE,
+    FI_PACKFILE_FORMAT_ENTRY_SIZE = 45,
+    FI_PACKFILE_FORMAT_PAGE_ENTRIES = 728, /* of every page but the last: 32,760 bytes */
+    FI_PACKFILE_FORMAT_PAGE_SIZE = FI_PACKFILE_FORMAT_PAGE_ENTRIES * FI_PACKFILE_FORMAT_ENTRY_SIZE,
 
-    FIRN_PACKFILE_FORMAT_FRAMES_HEAD_SIZE = 8,
-    FIRN_PACKFILE_FORMAT_FRAMES_ITEM_SIZE = 16,
-    FIRN_PACKFILE_FORMAT_OBJECTS_HEAD_SIZE = 16,
-    FIRN_PACKFILE_FORMAT_FENCE_SIZE = 40
+    FI_PACKFILE_FORMAT_FRAMES_HEAD_SIZE = 8,
+    FI_PACKFILE_FORMAT_FRAMES_ITEM_SIZE = 16,
+    FI_PACKFILE_FORMAT_OBJECTS_HEAD_SIZE = 16,
+    FI_PACKFILE_FORMAT_FENCE_SIZE = 40
 };
 
 /* One object as its frame lists it. */
-struct firn_packfile_format_item {
-    enum firn_packfile_kind kind;
+struct fi_packfile_format_item {
+    enum fi_packfile_kind kind;
     uint32_t offset; /* in the contents */
     uint32_t size;
     firn_hash name; /* only for PIECES and DELTA: of what they stand for */
@@ -52,51 +51,50 @@ struct firn_packfile_format_item {
 
 /* A decoded frame taken apart; slices of it. Start with .list_reader from _open_frame, then
  * _next_item. */
-struct firn_packfile_format_frame {
+struct fi_packfile_format_frame {
     firn_slice list;
     firn_slice contents;
     uint32_t count;
 };
-struct firn_packfile_format_items {
-    struct firn_reader reader;
+struct fi_packfile_format_items {
+    struct fi_reader reader;
     uint32_t left;
     uint64_t offset;
     uint64_t contents_size;
 };
 
-struct firn_packfile_format_entry {
+struct fi_packfile_format_entry {
     firn_hash hash;
-    struct firn_packfile_location at;
+    struct fi_packfile_location at;
 };
 
 /* Writes the head of a frame. */
-void firn_packfile_format_encode_frame_head(uint32_t list_size, uint32_t count,
-                                            uint8_t out[FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE]);
+void fi_packfile_format_encode_frame_head(uint32_t list_size, uint32_t count,
+                                          uint8_t out[FI_PACKFILE_FORMAT_FRAME_HEAD_SIZE]);
 /* Writes one item of a list; name is NULL except for PIECES and DELTA. Returns the item's size. */
-size_t firn_packfile_format_encode_item(enum firn_packfile_kind kind, uint32_t size,
-                                        const firn_hash *name,
-                                        uint8_t out[FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX]);
+size_t fi_packfile_format_encode_item(enum fi_packfile_kind kind, uint32_t size,
+                                      const firn_hash *name,
+                                      uint8_t out[FI_PACKFILE_FORMAT_ITEM_SIZE_MAX]);
 /* Whether raw is a frame; checks its head and the lengths, not the list. */
-FIRN_MUST_CHECK bool firn_packfile_format_open_frame(firn_slice raw,
-                                                     struct firn_packfile_format_frame *out);
+FIRN_MUST_CHECK bool fi_packfile_format_open_frame(firn_slice raw,
+                                                   struct fi_packfile_format_frame *out);
 /* Whether stored bytes have the form of their kind: a list of pieces, a list of cells of that name,
  * or a delta; true for other kinds. */
-FIRN_MUST_CHECK bool firn_packfile_format_has_form(enum firn_packfile_kind kind,
-                                                   const firn_hash *name, firn_slice stored);
-struct firn_packfile_format_items
-firn_packfile_format_items_of(const struct firn_packfile_format_frame *frame);
+FIRN_MUST_CHECK bool fi_packfile_format_has_form(enum fi_packfile_kind kind, const firn_hash *name,
+                                                 firn_slice stored);
+struct fi_packfile_format_items
+fi_packfile_format_items_of(const struct fi_packfile_format_frame *frame);
 /* The next item; false if there is none, or it is malformed. */
-FIRN_MUST_CHECK bool firn_packfile_format_next_item(struct firn_packfile_format_items *items,
-                                                    struct firn_packfile_format_item *out);
+FIRN_MUST_CHECK bool fi_packfile_format_next_item(struct fi_packfile_format_items *items,
+                                                  struct fi_packfile_format_item *out);
 /* Whether next_item reached a proper end: all items seen, nothing left of list or contents. */
-FIRN_MUST_CHECK bool
-firn_packfile_format_items_ended(const struct firn_packfile_format_items *items);
+FIRN_MUST_CHECK bool fi_packfile_format_items_ended(const struct fi_packfile_format_items *items);
 
-void firn_packfile_format_encode_entry(const struct firn_packfile_format_entry *entry,
-                                       uint8_t out[FIRN_PACKFILE_FORMAT_ENTRY_SIZE]);
-void firn_packfile_format_decode_entry(const uint8_t bytes[FIRN_PACKFILE_FORMAT_ENTRY_SIZE],
-                                       struct firn_packfile_format_entry *out);
+void fi_packfile_format_encode_entry(const struct fi_packfile_format_entry *entry,
+                                     uint8_t out[FI_PACKFILE_FORMAT_ENTRY_SIZE]);
+void fi_packfile_format_decode_entry(const uint8_t bytes[FI_PACKFILE_FORMAT_ENTRY_SIZE],
+                                     struct fi_packfile_format_entry *out);
 /* Whether a page is in strict order and each entry possible in a pack of frame_count frames. */
-FIRN_MUST_CHECK bool firn_packfile_format_page_is_sound(firn_slice page, uint32_t frame_count);
+FIRN_MUST_CHECK bool fi_packfile_format_page_is_sound(firn_slice page, uint32_t frame_count);
 
 #endif

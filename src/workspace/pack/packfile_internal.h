@@ -12,68 +12,65 @@
 #include "pack/packfile_format.h"
 #include "threads/os_thread.h"
 
-struct firn_packfile_fence {
+struct fi_packfile_fence {
     firn_hash first; /* hash of the page */
     uint64_t offset; /* of the page's block */
 };
 
 /* Unchanged after open, except for the pool. */
 struct firn_packfile {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
-    struct firn_block_reader *reader;
-    struct firn_block_ref *frames;
+    struct fi_os_process_mark mark; /* first: see api_process.h */
+    struct fi_block_reader *reader;
+    struct fi_block_ref *frames;
     uint32_t frame_count;
-    struct firn_packfile_fence *fences;
+    struct fi_packfile_fence *fences;
     uint32_t page_count;
     uint64_t object_count;
 
-    struct firn_packfile_pool pool;
+    struct fi_packfile_pool pool;
 };
 
 /* Where a page is. */
-struct firn_block_ref firn_packfile_page_ref(const struct firn_packfile *pack, uint32_t page);
+struct fi_block_ref fi_packfile_page_ref(const struct firn_packfile *pack, uint32_t page);
 /* Where a frame is. Requires: frame < frame_count. */
-struct firn_block_ref firn_packfile_frame_ref(const struct firn_packfile *pack, uint32_t frame);
+struct fi_block_ref fi_packfile_frame_ref(const struct firn_packfile *pack, uint32_t frame);
 /* Reads a page and checks it: in order, first entry as its fence says, last below the next
  * fence. */
-FIRN_MUST_CHECK int firn_packfile_read_page(struct firn_packfile *pack, uint32_t page,
-                                            struct firn_compress *compress, struct firn_buf *out,
-                                            firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_read_page(struct firn_packfile *pack, uint32_t page,
+                                          struct fi_compress *compress, struct fi_buf *out,
+                                          firn_error *err);
 /* Reads a frame and parses it; the slices point into *out_raw. */
-FIRN_MUST_CHECK int firn_packfile_read_frame(struct firn_packfile *pack, uint32_t frame,
-                                             struct firn_compress *compress,
-                                             struct firn_buf *out_raw,
-                                             struct firn_packfile_format_frame *out,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_read_frame(struct firn_packfile *pack, uint32_t frame,
+                                           struct fi_compress *compress, struct fi_buf *out_raw,
+                                           struct fi_packfile_format_frame *out, firn_error *err);
 
 /* The same two through the caches of a scratch; borrowed until its next use.
  * (packfile_scratch.c) */
-FIRN_MUST_CHECK int firn_packfile_scratch_page(struct firn_packfile_scratch *scratch,
-                                               struct firn_packfile *pack, uint32_t page,
-                                               firn_slice *out, firn_error *err);
-FIRN_MUST_CHECK int firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch,
-                                                struct firn_packfile *pack, uint32_t frame,
-                                                struct firn_packfile_format_frame *out,
-                                                firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_scratch_page(struct fi_packfile_scratch *scratch,
+                                             struct firn_packfile *pack, uint32_t page,
+                                             firn_slice *out, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_scratch_frame(struct fi_packfile_scratch *scratch,
+                                              struct firn_packfile *pack, uint32_t frame,
+                                              struct fi_packfile_format_frame *out,
+                                              firn_error *err);
 /* Buffers for packfile_delta.c: a delta as it is stored, and the object that was made of it
  * last. */
-struct firn_packfile_scratch_delta {
-    struct firn_buf stored;
-    struct firn_buf content;
+struct fi_packfile_scratch_delta {
+    struct fi_buf stored;
+    struct fi_buf content;
 };
-struct firn_packfile_scratch_delta *
-firn_packfile_scratch_delta(struct firn_packfile_scratch *scratch);
-struct firn_compress *firn_packfile_scratch_compress(struct firn_packfile_scratch *scratch);
+struct fi_packfile_scratch_delta *fi_packfile_scratch_delta(struct fi_packfile_scratch *scratch);
+struct fi_compress *fi_packfile_scratch_compress(struct fi_packfile_scratch *scratch);
 
 /* Opens the parent directory of `path`; *out_name points to the last component of path. */
-FIRN_MUST_CHECK int firn_packfile_path_open_parent(struct firn_os *os, const char *path,
-                                                   struct firn_os_dir **out_dir,
-                                                   const char **out_name, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_path_open_parent(struct fi_os *os, const char *path,
+                                                 struct fi_os_dir **out_dir, const char **out_name,
+                                                 firn_error *err);
 
 /* What the writer and its lanes share. */
 
 /* One object of the pack being written: 48 bytes, and about 8 of the map around it. */
-struct firn_packfile_writer_record {
+struct fi_packfile_writer_record {
     firn_hash hash;
     uint32_t frame;
     uint32_t offset;
@@ -82,26 +79,26 @@ struct firn_packfile_writer_record {
 };
 
 /* A frame's number before it has one. */
-#define FIRN_PACKFILE_WRITER_NO_FRAME UINT32_MAX
+#define FI_PACKFILE_WRITER_NO_FRAME UINT32_MAX
 
 /* Claims the name of an object for the calling lane. *out_is_new is false if the pack has it.
  * Otherwise the object's place is fixed: at record->offset in frame record->frame, which gets its
  * number now if it is NO_FRAME. The caller must then bring the object's bytes into that frame, or
  * call _fail. */
-FIRN_MUST_CHECK int firn_packfile_writer_claim(struct firn_packfile_writer *writer,
-                                               struct firn_packfile_writer_record *record,
-                                               bool *out_is_new, firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_writer_claim(struct firn_packfile_writer *writer,
+                                             struct fi_packfile_writer_record *record,
+                                             bool *out_is_new, firn_error *err);
 /* Writes the block of a frame that was numbered by claim. */
-FIRN_MUST_CHECK int firn_packfile_writer_put_frame(struct firn_packfile_writer *writer,
-                                                   uint32_t frame, enum firn_codec codec,
-                                                   firn_slice stored, uint32_t raw_size,
-                                                   firn_error *err);
+FIRN_MUST_CHECK int fi_packfile_writer_put_frame(struct firn_packfile_writer *writer,
+                                                 uint32_t frame, enum fi_codec codec,
+                                                 firn_slice stored, uint32_t raw_size,
+                                                 firn_error *err);
 /* Latches the writer: objects were claimed whose bytes will not be written. */
-void firn_packfile_writer_fail(struct firn_packfile_writer *writer, const firn_error *err);
-int firn_packfile_writer_level(const struct firn_packfile_writer *writer);
-size_t firn_packfile_writer_frame_size(const struct firn_packfile_writer *writer);
+void fi_packfile_writer_fail(struct firn_packfile_writer *writer, const firn_error *err);
+int fi_packfile_writer_level(const struct firn_packfile_writer *writer);
+size_t fi_packfile_writer_frame_size(const struct firn_packfile_writer *writer);
 
 /* The link of lanes in the writer's pool. (packfile_lane.c) */
-struct firn_packfile_lane **firn_packfile_lane_link(struct firn_packfile_lane *lane);
+struct fi_packfile_lane **fi_packfile_lane_link(struct fi_packfile_lane *lane);
 
 #endif

@@ -38,21 +38,21 @@
 #include "pack/packfile_internal.h"
 
 enum {
-    HEAD_SIZE = FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE,
-    LIST_MAX = FIRN_PACKFILE_FORMAT_LIST_SIZE_MAX,
+    HEAD_SIZE = FI_PACKFILE_FORMAT_FRAME_HEAD_SIZE,
+    LIST_MAX = FI_PACKFILE_FORMAT_LIST_SIZE_MAX,
     ROOM = HEAD_SIZE + LIST_MAX,
-    ALONE_SIZE = FIRN_PACKFILE_FRAME_SIZE, /* an object of this size gets a frame of its own */
-    KEPT_SIZE_MAX = 2 << 20,               /* buffers that grew beyond this are freed after use */
+    ALONE_SIZE = FI_PACKFILE_FRAME_SIZE, /* an object of this size gets a frame of its own */
+    KEPT_SIZE_MAX = 2 << 20,             /* buffers that grew beyond this are freed after use */
     GAIN_SHIFT = 6,
     QUICK_LEVEL = 1
 };
 
-struct firn_packfile_lane {
+struct fi_packfile_lane {
     struct firn_packfile_writer *writer;
-    struct firn_packfile_lane *next; /* in the writer's pool */
-    struct firn_compress *compress;
-    struct firn_buf large;  /* the frame of an object of its own */
-    struct firn_buf stored; /* what the compressor gives */
+    struct fi_packfile_lane *next; /* in the writer's pool */
+    struct fi_compress *compress;
+    struct fi_buf large;  /* the frame of an object of its own */
+    struct fi_buf stored; /* what the compressor gives */
 
     size_t frame_size;
 
@@ -65,24 +65,24 @@ struct firn_packfile_lane {
 };
 
 int
-firn_packfile_lane_create(struct firn_packfile_writer *writer, struct firn_packfile_lane **out,
-                          firn_error *err)
+fi_packfile_lane_create(struct firn_packfile_writer *writer, struct fi_packfile_lane **out,
+                        firn_error *err)
 {
     *out = NULL;
-    size_t frame_size = firn_packfile_writer_frame_size(writer);
-    DCHECK(frame_size >= FIRN_PACKFILE_FRAME_SIZE && frame_size <= FIRN_PACKFILE_FRAME_SIZE_MAX);
-    struct firn_packfile_lane *lane = firn_alloc(sizeof *lane + ROOM + frame_size + ALONE_SIZE);
+    size_t frame_size = fi_packfile_writer_frame_size(writer);
+    DCHECK(frame_size >= FI_PACKFILE_FRAME_SIZE && frame_size <= FI_PACKFILE_FRAME_SIZE_MAX);
+    struct fi_packfile_lane *lane = fi_alloc(sizeof *lane + ROOM + frame_size + ALONE_SIZE);
     if (lane == NULL) {
-        return firn_error_no_memory(err, "a lane of a pack");
+        return fi_error_no_memory(err, "a lane of a pack");
     }
     /* Everything except the two large arrays at the end. */
-    memset(lane, 0, offsetof(struct firn_packfile_lane, list));
+    memset(lane, 0, offsetof(struct fi_packfile_lane, list));
     lane->writer = writer;
     lane->frame_size = frame_size;
-    lane->frame = FIRN_PACKFILE_WRITER_NO_FRAME;
-    int rc = firn_compress_create(&lane->compress, err);
+    lane->frame = FI_PACKFILE_WRITER_NO_FRAME;
+    int rc = fi_compress_create(&lane->compress, err);
     if (rc != FIRN_OK) {
-        firn_packfile_lane_destroy(lane);
+        fi_packfile_lane_destroy(lane);
         return rc;
     }
     *out = lane;
@@ -90,37 +90,36 @@ firn_packfile_lane_create(struct firn_packfile_writer *writer, struct firn_packf
 }
 
 void
-firn_packfile_lane_destroy(struct firn_packfile_lane *lane)
+fi_packfile_lane_destroy(struct fi_packfile_lane *lane)
 {
     if (lane == NULL) {
         return;
     }
-    firn_compress_destroy(lane->compress);
-    firn_buf_deinit(&lane->large);
-    firn_buf_deinit(&lane->stored);
-    firn_free(lane);
+    fi_compress_destroy(lane->compress);
+    fi_buf_deinit(&lane->large);
+    fi_buf_deinit(&lane->stored);
+    fi_free(lane);
 }
 
-struct firn_packfile_lane **
-firn_packfile_lane_link(struct firn_packfile_lane *lane)
+struct fi_packfile_lane **
+fi_packfile_lane_link(struct fi_packfile_lane *lane)
 {
     return &lane->next;
 }
 
 static void
-shrink(struct firn_buf *buf)
+shrink(struct fi_buf *buf)
 {
     if (buf->capacity > KEPT_SIZE_MAX) {
-        firn_buf_deinit(buf);
+        fi_buf_deinit(buf);
     }
 }
 
 /* Compresses into lane->stored; *out_gains: whether it is worth it. */
 static int
-compress(struct firn_packfile_lane *lane, int level, firn_slice raw, bool *out_gains,
-         firn_error *err)
+compress(struct fi_packfile_lane *lane, int level, firn_slice raw, bool *out_gains, firn_error *err)
 {
-    int rc = firn_compress_encode(lane->compress, FIRN_CODEC_ZSTD, level, raw, &lane->stored, err);
+    int rc = fi_compress_encode(lane->compress, FI_CODEC_ZSTD, level, raw, &lane->stored, err);
     *out_gains = rc == FIRN_OK && lane->stored.size + (raw.size >> GAIN_SHIFT) < raw.size;
     return rc;
 }
@@ -129,39 +128,39 @@ compress(struct firn_packfile_lane *lane, int level, firn_slice raw, bool *out_g
 static bool
 is_frame(firn_slice raw)
 {
-    struct firn_packfile_format_frame frame;
-    struct firn_packfile_format_item item;
-    if (!firn_packfile_format_open_frame(raw, &frame)) {
+    struct fi_packfile_format_frame frame;
+    struct fi_packfile_format_item item;
+    if (!fi_packfile_format_open_frame(raw, &frame)) {
         return false;
     }
-    struct firn_packfile_format_items items = firn_packfile_format_items_of(&frame);
-    while (firn_packfile_format_next_item(&items, &item)) {
+    struct fi_packfile_format_items items = fi_packfile_format_items_of(&frame);
+    while (fi_packfile_format_next_item(&items, &item)) {
     }
-    return firn_packfile_format_items_ended(&items);
+    return fi_packfile_format_items_ended(&items);
 }
 
 /* Compresses and writes a frame; raw is head, list and contents. */
 static int
-write_frame(struct firn_packfile_lane *lane, uint32_t frame, firn_slice raw, firn_error *err)
+write_frame(struct fi_packfile_lane *lane, uint32_t frame, firn_slice raw, firn_error *err)
 {
-    DCHECK(is_frame(raw) && raw.size <= FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX);
-    int level = firn_packfile_writer_level(lane->writer);
+    DCHECK(is_frame(raw) && raw.size <= FI_PACKFILE_FORMAT_FRAME_SIZE_MAX);
+    int level = fi_packfile_writer_level(lane->writer);
     bool gains;
     int rc = compress(lane, level < QUICK_LEVEL ? level : QUICK_LEVEL, raw, &gains, err);
     if (rc == FIRN_OK && gains && level > QUICK_LEVEL) {
         rc = compress(lane, level, raw, &gains, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_packfile_writer_put_frame(
-            lane->writer, frame, gains ? FIRN_CODEC_ZSTD : FIRN_CODEC_NONE,
-            gains ? firn_buf_slice(&lane->stored) : raw, (uint32_t)raw.size, err);
+        rc = fi_packfile_writer_put_frame(
+            lane->writer, frame, gains ? FI_CODEC_ZSTD : FI_CODEC_NONE,
+            gains ? fi_buf_slice(&lane->stored) : raw, (uint32_t)raw.size, err);
     }
     shrink(&lane->stored);
     return rc;
 }
 
 int
-firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err)
+fi_packfile_lane_flush(struct fi_packfile_lane *lane, firn_error *err)
 {
     if (lane->count == 0) {
         return FIRN_OK;
@@ -170,17 +169,17 @@ firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err)
     if (err == NULL) {
         err = &local;
     }
-    DCHECK(lane->frame != FIRN_PACKFILE_WRITER_NO_FRAME && lane->list_size <= LIST_MAX);
+    DCHECK(lane->frame != FI_PACKFILE_WRITER_NO_FRAME && lane->list_size <= LIST_MAX);
     uint8_t *list = lane->buffer + ROOM - lane->list_size;
     uint8_t *raw = list - HEAD_SIZE;
     memcpy(list, lane->list, lane->list_size);
-    firn_packfile_format_encode_frame_head((uint32_t)lane->list_size, lane->count, raw);
+    fi_packfile_format_encode_frame_head((uint32_t)lane->list_size, lane->count, raw);
     size_t raw_size = HEAD_SIZE + lane->list_size + lane->contents_size;
     int rc = write_frame(lane, lane->frame, firn_bytes(raw, raw_size), err);
     if (rc != FIRN_OK) {
-        firn_packfile_writer_fail(lane->writer, err);
+        fi_packfile_writer_fail(lane->writer, err);
     }
-    lane->frame = FIRN_PACKFILE_WRITER_NO_FRAME;
+    lane->frame = FI_PACKFILE_WRITER_NO_FRAME;
     lane->count = 0;
     lane->contents_size = 0;
     lane->list_size = 0;
@@ -190,21 +189,21 @@ firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err)
 /* ---- adding ---- */
 
 static const firn_hash *
-name_in_list(enum firn_packfile_kind kind, const firn_hash *hash)
+name_in_list(enum fi_packfile_kind kind, const firn_hash *hash)
 {
-    return firn_packfile_kind_is_named(kind) ? hash : NULL;
+    return fi_packfile_kind_is_named(kind) ? hash : NULL;
 }
 
 static int
-add_to_frame(struct firn_packfile_lane *lane, struct firn_packfile_writer_record *record,
+add_to_frame(struct fi_packfile_lane *lane, struct fi_packfile_writer_record *record,
              firn_slice content, bool *out_is_new, firn_error *err)
 {
-    DCHECK((lane->count == 0) == (lane->frame == FIRN_PACKFILE_WRITER_NO_FRAME));
+    DCHECK((lane->count == 0) == (lane->frame == FI_PACKFILE_WRITER_NO_FRAME));
     CHECK(lane->contents_size < lane->frame_size && content.size <= ALONE_SIZE &&
-          lane->list_size + FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX <= LIST_MAX); /* there is room */
+          lane->list_size + FI_PACKFILE_FORMAT_ITEM_SIZE_MAX <= LIST_MAX); /* there is room */
     record->frame = lane->frame;
     record->offset = (uint32_t)lane->contents_size;
-    int rc = firn_packfile_writer_claim(lane->writer, record, out_is_new, err);
+    int rc = fi_packfile_writer_claim(lane->writer, record, out_is_new, err);
     if (rc != FIRN_OK || !*out_is_new) {
         return rc;
     }
@@ -213,40 +212,40 @@ add_to_frame(struct firn_packfile_lane *lane, struct firn_packfile_writer_record
         memcpy(lane->buffer + ROOM + lane->contents_size, content.data, content.size);
     }
     lane->contents_size += content.size;
-    enum firn_packfile_kind kind = (enum firn_packfile_kind)record->kind;
-    lane->list_size += firn_packfile_format_encode_item(
+    enum fi_packfile_kind kind = (enum fi_packfile_kind)record->kind;
+    lane->list_size += fi_packfile_format_encode_item(
         kind, record->size, name_in_list(kind, &record->hash), lane->list + lane->list_size);
     lane->count++;
     if (lane->contents_size >= lane->frame_size ||
-        lane->list_size + FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX > LIST_MAX) {
-        rc = firn_packfile_lane_flush(lane, err);
+        lane->list_size + FI_PACKFILE_FORMAT_ITEM_SIZE_MAX > LIST_MAX) {
+        rc = fi_packfile_lane_flush(lane, err);
     }
     return rc;
 }
 
 static int
-add_alone(struct firn_packfile_lane *lane, struct firn_packfile_writer_record *record,
+add_alone(struct fi_packfile_lane *lane, struct fi_packfile_writer_record *record,
           firn_slice content, bool *out_is_new, firn_error *err)
 {
-    enum firn_packfile_kind kind = (enum firn_packfile_kind)record->kind;
-    uint8_t item[FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX];
-    size_t item_size = firn_packfile_format_encode_item(kind, record->size,
-                                                        name_in_list(kind, &record->hash), item);
+    enum fi_packfile_kind kind = (enum fi_packfile_kind)record->kind;
+    uint8_t item[FI_PACKFILE_FORMAT_ITEM_SIZE_MAX];
+    size_t item_size =
+        fi_packfile_format_encode_item(kind, record->size, name_in_list(kind, &record->hash), item);
     size_t raw_size = HEAD_SIZE + item_size + content.size;
-    if (firn_buf_set_size(&lane->large, raw_size) != FIRN_OK) {
-        return firn_error_no_memory(err, "a frame of a pack");
+    if (fi_buf_set_size(&lane->large, raw_size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a frame of a pack");
     }
-    record->frame = FIRN_PACKFILE_WRITER_NO_FRAME;
+    record->frame = FI_PACKFILE_WRITER_NO_FRAME;
     record->offset = 0;
-    int rc = firn_packfile_writer_claim(lane->writer, record, out_is_new, err);
+    int rc = fi_packfile_writer_claim(lane->writer, record, out_is_new, err);
     if (rc == FIRN_OK && *out_is_new) {
         uint8_t *raw = lane->large.data;
-        firn_packfile_format_encode_frame_head((uint32_t)item_size, 1, raw);
+        fi_packfile_format_encode_frame_head((uint32_t)item_size, 1, raw);
         memcpy(raw + HEAD_SIZE, item, item_size);
         memcpy(raw + HEAD_SIZE + item_size, content.data, content.size);
-        rc = write_frame(lane, record->frame, firn_buf_slice(&lane->large), err);
+        rc = write_frame(lane, record->frame, fi_buf_slice(&lane->large), err);
         if (rc != FIRN_OK) {
-            firn_packfile_writer_fail(lane->writer, err);
+            fi_packfile_writer_fail(lane->writer, err);
         }
     }
     shrink(&lane->large);
@@ -254,35 +253,33 @@ add_alone(struct firn_packfile_lane *lane, struct firn_packfile_writer_record *r
 }
 
 static int
-copy_frame(struct firn_packfile_lane *lane, const struct firn_packfile_frame_object *objects,
-           size_t count, enum firn_codec codec, firn_slice stored, uint32_t raw_size,
-           firn_error *err)
+copy_frame(struct fi_packfile_lane *lane, const struct fi_packfile_frame_object *objects,
+           size_t count, enum fi_codec codec, firn_slice stored, uint32_t raw_size, firn_error *err)
 {
-    uint32_t frame = FIRN_PACKFILE_WRITER_NO_FRAME;
+    uint32_t frame = FI_PACKFILE_WRITER_NO_FRAME;
     for (size_t i = 0; i < count; i++) {
-        const struct firn_packfile_location *at = &objects[i].at;
-        struct firn_packfile_writer_record record = {.hash = objects[i].hash,
-                                                     .frame = frame,
-                                                     .offset = at->offset,
-                                                     .size = at->size,
-                                                     .kind = (uint8_t)at->kind};
+        const struct fi_packfile_location *at = &objects[i].at;
+        struct fi_packfile_writer_record record = {.hash = objects[i].hash,
+                                                   .frame = frame,
+                                                   .offset = at->offset,
+                                                   .size = at->size,
+                                                   .kind = (uint8_t)at->kind};
         bool is_new;
-        int rc = firn_packfile_writer_claim(lane->writer, &record, &is_new, err);
+        int rc = fi_packfile_writer_claim(lane->writer, &record, &is_new, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         CHECK(is_new);
         frame = record.frame;
     }
-    DCHECK(frame != FIRN_PACKFILE_WRITER_NO_FRAME);
-    return firn_packfile_writer_put_frame(lane->writer, frame, codec, stored, raw_size, err);
+    DCHECK(frame != FI_PACKFILE_WRITER_NO_FRAME);
+    return fi_packfile_writer_put_frame(lane->writer, frame, codec, stored, raw_size, err);
 }
 
 int
-firn_packfile_lane_copy(struct firn_packfile_lane *lane,
-                        const struct firn_packfile_frame_object *objects, size_t count,
-                        enum firn_codec codec, firn_slice stored, uint32_t raw_size,
-                        firn_error *err)
+fi_packfile_lane_copy(struct fi_packfile_lane *lane, const struct fi_packfile_frame_object *objects,
+                      size_t count, enum fi_codec codec, firn_slice stored, uint32_t raw_size,
+                      firn_error *err)
 {
     firn_error local;
     if (err == NULL) {
@@ -291,7 +288,7 @@ firn_packfile_lane_copy(struct firn_packfile_lane *lane,
     CHECK(count > 0);
     int rc = copy_frame(lane, objects, count, codec, stored, raw_size, err);
     if (rc != FIRN_OK) {
-        firn_packfile_writer_fail(lane->writer, err);
+        fi_packfile_writer_fail(lane->writer, err);
     }
     return rc;
 }
@@ -299,14 +296,14 @@ firn_packfile_lane_copy(struct firn_packfile_lane *lane,
 /* A mismatch is a mistake of the program, not of the data. A wrong name would be found only when
  * the object is read, which is too late. */
 static void
-check_name(enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content)
+check_name(enum fi_packfile_kind kind, const firn_hash *hash, firn_slice content)
 {
 #ifdef FIRN_DEBUG
-    CHECK(firn_packfile_format_has_form(kind, hash, content));
-    if (!firn_packfile_kind_is_named(kind)) {
+    CHECK(fi_packfile_format_has_form(kind, hash, content));
+    if (!fi_packfile_kind_is_named(kind)) {
         firn_hash found;
-        firn_blake3_hash_of(content.data, content.size, &found);
-        CHECK(firn_hash_equal(&found, hash));
+        fi_blake3_hash_of(content.data, content.size, &found);
+        CHECK(fi_hash_equal(&found, hash));
     }
 #else
     (void)kind;
@@ -316,25 +313,25 @@ check_name(enum firn_packfile_kind kind, const firn_hash *hash, firn_slice conte
 }
 
 int
-firn_packfile_lane_add(struct firn_packfile_lane *lane, enum firn_packfile_kind kind,
-                       const firn_hash *hash, firn_slice content, bool *out_is_new, firn_error *err)
+fi_packfile_lane_add(struct fi_packfile_lane *lane, enum fi_packfile_kind kind,
+                     const firn_hash *hash, firn_slice content, bool *out_is_new, firn_error *err)
 {
     *out_is_new = false;
-    if (content.size > FIRN_PACKFILE_OBJECT_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "an object of %zu bytes is larger than the %d allowed in one piece",
-                              content.size, FIRN_PACKFILE_OBJECT_SIZE_MAX);
+    if (content.size > FI_PACKFILE_OBJECT_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "an object of %zu bytes is larger than the %d allowed in one piece",
+                            content.size, FI_PACKFILE_OBJECT_SIZE_MAX);
     }
-    CHECK(kind >= FIRN_PACKFILE_BLOB && kind <= FIRN_PACKFILE_DELTA);
+    CHECK(kind >= FI_PACKFILE_BLOB && kind <= FI_PACKFILE_DELTA);
     check_name(kind, hash, content);
-    if (kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(content)) {
-        firn_packfile_writer_note_cells(lane->writer);
+    if (kind == FI_PACKFILE_PIECES && fi_packfile_cells_is_list(content)) {
+        fi_packfile_writer_note_cells(lane->writer);
     }
     firn_error local;
     if (err == NULL) {
         err = &local;
     }
-    struct firn_packfile_writer_record record = {
+    struct fi_packfile_writer_record record = {
         .hash = *hash, .size = (uint32_t)content.size, .kind = (uint8_t)kind};
     return content.size < ALONE_SIZE ? add_to_frame(lane, &record, content, out_is_new, err)
                                      : add_alone(lane, &record, content, out_is_new, err);

@@ -20,78 +20,78 @@
 #include "pack/packfile_format.h"
 
 struct salvaging {
-    int (*visit)(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_slice content,
+    int (*visit)(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice content,
                  firn_error *err);
     void *ctx;
-    struct firn_compress *compress;
-    struct firn_buf raw;
+    struct fi_compress *compress;
+    struct fi_buf raw;
 };
 
 static bool
-list_is_sound(const struct firn_packfile_format_frame *frame)
+list_is_sound(const struct fi_packfile_format_frame *frame)
 {
-    struct firn_packfile_format_item item;
-    struct firn_packfile_format_items items = firn_packfile_format_items_of(frame);
-    while (firn_packfile_format_next_item(&items, &item)) {
+    struct fi_packfile_format_item item;
+    struct fi_packfile_format_items items = fi_packfile_format_items_of(frame);
+    while (fi_packfile_format_next_item(&items, &item)) {
     }
-    return firn_packfile_format_items_ended(&items);
+    return fi_packfile_format_items_ended(&items);
 }
 
 static int
-visit_item(struct salvaging *salvaging, const struct firn_packfile_format_frame *frame,
-           const struct firn_packfile_format_item *item, firn_error *err)
+visit_item(struct salvaging *salvaging, const struct fi_packfile_format_frame *frame,
+           const struct fi_packfile_format_item *item, firn_error *err)
 {
     firn_hash name = item->name;
-    DCHECK(firn_range_inside(item->offset, item->size, frame->contents.size));
+    DCHECK(fi_range_inside(item->offset, item->size, frame->contents.size));
     firn_slice content = firn_bytes(frame->contents.data + item->offset, item->size);
-    if (!firn_packfile_format_has_form(item->kind, &item->name, content)) {
+    if (!fi_packfile_format_has_form(item->kind, &item->name, content)) {
         return FIRN_OK;
     }
-    if (!firn_packfile_kind_is_named(item->kind)) {
-        firn_blake3_hash_of(content.data, content.size, &name);
+    if (!fi_packfile_kind_is_named(item->kind)) {
+        fi_blake3_hash_of(content.data, content.size, &name);
     }
     return salvaging->visit(salvaging->ctx, &name, item->kind, content, err);
 }
 
 static int
-visit_frame(struct salvaging *salvaging, const struct firn_packfile_format_frame *frame,
+visit_frame(struct salvaging *salvaging, const struct fi_packfile_format_frame *frame,
             firn_error *err)
 {
-    struct firn_packfile_format_item item;
-    struct firn_packfile_format_items items = firn_packfile_format_items_of(frame);
-    while (firn_packfile_format_next_item(&items, &item)) {
+    struct fi_packfile_format_item item;
+    struct fi_packfile_format_items items = fi_packfile_format_items_of(frame);
+    while (fi_packfile_format_next_item(&items, &item)) {
         int rc = visit_item(salvaging, frame, &item, err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
-    DCHECK(firn_packfile_format_items_ended(&items)); /* list_is_sound has said so */
+    DCHECK(fi_packfile_format_items_ended(&items)); /* list_is_sound has said so */
     return FIRN_OK;
 }
 
 static int
-visit_block(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec, firn_slice stored,
+visit_block(void *ctx, const struct fi_block_ref *ref, enum fi_codec codec, firn_slice stored,
             firn_error *err)
 {
     struct salvaging *salvaging = ctx;
-    if (ref->raw_size > FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX) {
+    if (ref->raw_size > FI_PACKFILE_FORMAT_FRAME_SIZE_MAX) {
         return FIRN_OK;
     }
-    if (firn_buf_set_size(&salvaging->raw, ref->raw_size) != FIRN_OK) {
-        return firn_error_no_memory(err, "a frame of a pack");
+    if (fi_buf_set_size(&salvaging->raw, ref->raw_size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a frame of a pack");
     }
     firn_error decoding;
-    int rc = firn_compress_decode(salvaging->compress, codec, stored, salvaging->raw.data,
-                                  ref->raw_size, &decoding);
+    int rc = fi_compress_decode(salvaging->compress, codec, stored, salvaging->raw.data,
+                                ref->raw_size, &decoding);
     if (rc == FIRN_CORRUPT) {
         return FIRN_OK;
     }
     if (rc != FIRN_OK) {
-        firn_error_copy(err, &decoding);
+        fi_error_copy(err, &decoding);
         return rc;
     }
-    struct firn_packfile_format_frame frame;
-    if (!firn_packfile_format_open_frame(firn_buf_slice(&salvaging->raw), &frame) ||
+    struct fi_packfile_format_frame frame;
+    if (!fi_packfile_format_open_frame(fi_buf_slice(&salvaging->raw), &frame) ||
         !list_is_sound(&frame)) {
         return FIRN_OK;
     }
@@ -99,17 +99,17 @@ visit_block(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec, 
 }
 
 int
-firn_packfile_salvage(struct firn_os_dir *dir, const char *name,
-                      int (*visit)(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind,
-                                   firn_slice content, firn_error *err),
-                      void *ctx, firn_error *err)
+fi_packfile_salvage(struct fi_os_dir *dir, const char *name,
+                    int (*visit)(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind,
+                                 firn_slice content, firn_error *err),
+                    void *ctx, firn_error *err)
 {
     struct salvaging salvaging = {.visit = visit, .ctx = ctx};
-    int rc = firn_compress_create(&salvaging.compress, err);
+    int rc = fi_compress_create(&salvaging.compress, err);
     if (rc == FIRN_OK) {
-        rc = firn_block_salvage(dir, name, FIRN_BLOCK_FILE_PACK, visit_block, &salvaging, err);
+        rc = fi_block_salvage(dir, name, FI_BLOCK_FILE_PACK, visit_block, &salvaging, err);
     }
-    firn_buf_deinit(&salvaging.raw);
-    firn_compress_destroy(salvaging.compress);
+    fi_buf_deinit(&salvaging.raw);
+    fi_compress_destroy(salvaging.compress);
     return rc;
 }

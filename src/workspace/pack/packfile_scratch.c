@@ -27,17 +27,17 @@
 enum { PAGE_COUNT = 8, KEPT_SIZE_MAX = 4 << 20, FRAMES_SIZE_MAX = 32 << 20 };
 
 struct entry {
-    struct firn_block_file_id id;
+    struct fi_block_file_id id;
     uint32_t number;
     bool is_valid; /* (I1) */
     uint64_t used;
-    struct firn_buf bytes;
+    struct fi_buf bytes;
 };
 
-struct firn_packfile_scratch {
-    struct firn_packfile_scratch *next; /* in a pool */
-    struct firn_compress *compress;
-    struct firn_packfile_scratch_delta delta;
+struct fi_packfile_scratch {
+    struct fi_packfile_scratch *next; /* in a pool */
+    struct fi_compress *compress;
+    struct fi_packfile_scratch_delta delta;
     int (*tick)(void *ctx, firn_error *err); /* NULL: no call */
     void *tick_ctx;
     uint64_t decoded;  /* bytes of frames */
@@ -49,20 +49,20 @@ struct firn_packfile_scratch {
 };
 
 int
-firn_packfile_scratch_create(unsigned frame_count_max, struct firn_packfile_scratch **out,
-                             firn_error *err)
+fi_packfile_scratch_create(unsigned frame_count_max, struct fi_packfile_scratch **out,
+                           firn_error *err)
 {
     *out = NULL;
     unsigned count = frame_count_max == 0 ? 1 : frame_count_max;
-    struct firn_packfile_scratch *scratch =
-        firn_alloc_zeroed(sizeof *scratch + count * sizeof scratch->frames[0]);
+    struct fi_packfile_scratch *scratch =
+        fi_alloc_zeroed(sizeof *scratch + count * sizeof scratch->frames[0]);
     if (scratch == NULL) {
-        return firn_error_no_memory(err, "working memory for packs");
+        return fi_error_no_memory(err, "working memory for packs");
     }
     scratch->frame_count = count;
-    int rc = firn_compress_create(&scratch->compress, err);
+    int rc = fi_compress_create(&scratch->compress, err);
     if (rc != FIRN_OK) {
-        firn_packfile_scratch_destroy(scratch);
+        fi_packfile_scratch_destroy(scratch);
         return rc;
     }
     *out = scratch;
@@ -70,91 +70,91 @@ firn_packfile_scratch_create(unsigned frame_count_max, struct firn_packfile_scra
 }
 
 void
-firn_packfile_scratch_destroy(struct firn_packfile_scratch *scratch)
+fi_packfile_scratch_destroy(struct fi_packfile_scratch *scratch)
 {
     if (scratch == NULL) {
         return;
     }
     for (size_t i = 0; i < PAGE_COUNT; i++) {
-        firn_buf_deinit(&scratch->pages[i].bytes);
+        fi_buf_deinit(&scratch->pages[i].bytes);
     }
     for (size_t i = 0; i < scratch->frame_count; i++) {
-        firn_buf_deinit(&scratch->frames[i].bytes);
+        fi_buf_deinit(&scratch->frames[i].bytes);
     }
-    firn_buf_deinit(&scratch->delta.stored);
-    firn_buf_deinit(&scratch->delta.content);
-    firn_compress_destroy(scratch->compress);
-    firn_free(scratch);
+    fi_buf_deinit(&scratch->delta.stored);
+    fi_buf_deinit(&scratch->delta.content);
+    fi_compress_destroy(scratch->compress);
+    fi_free(scratch);
 }
 
 void
-firn_packfile_scratch_set_tick(struct firn_packfile_scratch *scratch,
-                               int (*tick)(void *ctx, firn_error *err), void *ctx)
+fi_packfile_scratch_set_tick(struct fi_packfile_scratch *scratch,
+                             int (*tick)(void *ctx, firn_error *err), void *ctx)
 {
     scratch->tick = tick;
     scratch->tick_ctx = ctx;
 }
 
 int
-firn_packfile_scratch_tick(struct firn_packfile_scratch *scratch, firn_error *err)
+fi_packfile_scratch_tick(struct fi_packfile_scratch *scratch, firn_error *err)
 {
     return scratch->tick == NULL ? FIRN_OK : scratch->tick(scratch->tick_ctx, err);
 }
 
 uint64_t
-firn_packfile_scratch_decoded(const struct firn_packfile_scratch *scratch)
+fi_packfile_scratch_decoded(const struct fi_packfile_scratch *scratch)
 {
     return scratch->decoded;
 }
 
 uint64_t
-firn_packfile_scratch_verified(const struct firn_packfile_scratch *scratch)
+fi_packfile_scratch_verified(const struct fi_packfile_scratch *scratch)
 {
     return scratch->verified;
 }
 
 void
-firn_packfile_scratch_set_verified(struct firn_packfile_scratch *scratch, uint64_t bytes)
+fi_packfile_scratch_set_verified(struct fi_packfile_scratch *scratch, uint64_t bytes)
 {
     scratch->verified = bytes;
 }
 
 static void
-shrink(struct firn_buf *buf)
+shrink(struct fi_buf *buf)
 {
     if (buf->capacity > KEPT_SIZE_MAX) {
-        firn_buf_deinit(buf);
+        fi_buf_deinit(buf);
     }
 }
 
-struct firn_packfile_scratch_delta *
-firn_packfile_scratch_delta(struct firn_packfile_scratch *scratch)
+struct fi_packfile_scratch_delta *
+fi_packfile_scratch_delta(struct fi_packfile_scratch *scratch)
 {
     shrink(&scratch->delta.stored);
     shrink(&scratch->delta.content);
     return &scratch->delta;
 }
 
-struct firn_compress *
-firn_packfile_scratch_compress(struct firn_packfile_scratch *scratch)
+struct fi_compress *
+fi_packfile_scratch_compress(struct fi_packfile_scratch *scratch)
 {
     return scratch->compress;
 }
 
 /* The link of scratches in a pool. */
-static struct firn_packfile_scratch **
-scratch_link(struct firn_packfile_scratch *scratch)
+static struct fi_packfile_scratch **
+scratch_link(struct fi_packfile_scratch *scratch)
 {
     return &scratch->next;
 }
 
 /* The entry of this pack and number, or the one to be filled with it (then not valid). */
 static struct entry *
-look_up(struct firn_packfile_scratch *scratch, struct entry *entries, size_t count,
+look_up(struct fi_packfile_scratch *scratch, struct entry *entries, size_t count,
         const struct firn_packfile *pack, uint32_t number)
 {
     DCHECK(count > 0);
-    const struct firn_block_file_id *id = firn_packfile_id(pack);
+    const struct fi_block_file_id *id = fi_packfile_id(pack);
     struct entry *oldest = &entries[0];
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = &entries[i];
@@ -175,25 +175,25 @@ look_up(struct firn_packfile_scratch *scratch, struct entry *entries, size_t cou
 }
 
 int
-firn_packfile_scratch_page(struct firn_packfile_scratch *scratch, struct firn_packfile *pack,
-                           uint32_t page, firn_slice *out, firn_error *err)
+fi_packfile_scratch_page(struct fi_packfile_scratch *scratch, struct firn_packfile *pack,
+                         uint32_t page, firn_slice *out, firn_error *err)
 {
     struct entry *entry = look_up(scratch, scratch->pages, PAGE_COUNT, pack, page);
     if (!entry->is_valid) {
-        int rc = firn_packfile_read_page(pack, page, scratch->compress, &entry->bytes, err);
+        int rc = fi_packfile_read_page(pack, page, scratch->compress, &entry->bytes, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         entry->is_valid = true;
     }
-    DCHECK(entry->bytes.size == firn_packfile_page_ref(pack, page).raw_size); /* (I1) */
-    *out = firn_buf_slice(&entry->bytes);
+    DCHECK(entry->bytes.size == fi_packfile_page_ref(pack, page).raw_size); /* (I1) */
+    *out = fi_buf_slice(&entry->bytes);
     return FIRN_OK;
 }
 
 /* Frees frames, the least recently used first, until the next one fits beside the others. */
 static void
-make_room(struct firn_packfile_scratch *scratch, struct entry *next, struct firn_block_ref ref)
+make_room(struct fi_packfile_scratch *scratch, struct entry *next, struct fi_block_ref ref)
 {
     const size_t needed = (size_t)ref.raw_size + ref.stored_size;
     size_t held = 0;
@@ -212,22 +212,22 @@ make_room(struct firn_packfile_scratch *scratch, struct entry *next, struct firn
         }
         held -= oldest->bytes.capacity;
         oldest->is_valid = false; /* (I1) */
-        firn_buf_deinit(&oldest->bytes);
+        fi_buf_deinit(&oldest->bytes);
     }
 }
 
 int
-firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch, struct firn_packfile *pack,
-                            uint32_t frame, struct firn_packfile_format_frame *out, firn_error *err)
+fi_packfile_scratch_frame(struct fi_packfile_scratch *scratch, struct firn_packfile *pack,
+                          uint32_t frame, struct fi_packfile_format_frame *out, firn_error *err)
 {
     struct entry *entry = look_up(scratch, scratch->frames, scratch->frame_count, pack, frame);
     if (entry->is_valid) {
-        bool is_frame = firn_packfile_format_open_frame(firn_buf_slice(&entry->bytes), out);
+        bool is_frame = fi_packfile_format_open_frame(fi_buf_slice(&entry->bytes), out);
         CHECK(is_frame); /* (I1) */
         return FIRN_OK;
     }
-    make_room(scratch, entry, firn_packfile_frame_ref(pack, frame));
-    int rc = firn_packfile_read_frame(pack, frame, scratch->compress, &entry->bytes, out, err);
+    make_room(scratch, entry, fi_packfile_frame_ref(pack, frame));
+    int rc = fi_packfile_read_frame(pack, frame, scratch->compress, &entry->bytes, out, err);
     entry->is_valid = rc == FIRN_OK;
     scratch->decoded += entry->bytes.size;
     return rc;
@@ -239,63 +239,61 @@ firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch, struct firn_p
  * pool makes as many as are in use at once; they stay until it is trimmed or destroyed. */
 
 void
-firn_packfile_scratch_pool_init(struct firn_packfile_pool *pool, struct firn_os *os,
-                                unsigned frame_count_max)
+fi_packfile_scratch_pool_init(struct fi_packfile_pool *pool, struct fi_os *os,
+                              unsigned frame_count_max)
 {
-    *pool = (struct firn_packfile_pool){.frame_count_max = frame_count_max};
-    firn_os_mutex_init(os, &pool->mutex, FIRN_LOCK_PACK_SET);
+    *pool = (struct fi_packfile_pool){.frame_count_max = frame_count_max};
+    fi_os_mutex_init(os, &pool->mutex, FI_LOCK_PACK_SET);
 }
 
 void
-firn_packfile_scratch_pool_deinit(struct firn_packfile_pool *pool)
+fi_packfile_scratch_pool_deinit(struct fi_packfile_pool *pool)
 {
-    firn_packfile_scratch_pool_trim(pool, 0);
-    firn_os_mutex_deinit(&pool->mutex);
+    fi_packfile_scratch_pool_trim(pool, 0);
+    fi_os_mutex_deinit(&pool->mutex);
 }
 
 int
-firn_packfile_scratch_pool_take(struct firn_packfile_pool *pool, struct firn_packfile_scratch **out,
-                                firn_error *err)
+fi_packfile_scratch_pool_take(struct fi_packfile_pool *pool, struct fi_packfile_scratch **out,
+                              firn_error *err)
 {
-    firn_os_mutex_lock(&pool->mutex);
-    struct firn_packfile_scratch *scratch = pool->first;
+    fi_os_mutex_lock(&pool->mutex);
+    struct fi_packfile_scratch *scratch = pool->first;
     if (scratch != NULL) {
         pool->first = *scratch_link(scratch);
     }
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
     *out = scratch;
-    return scratch != NULL ? FIRN_OK
-                           : firn_packfile_scratch_create(pool->frame_count_max, out, err);
+    return scratch != NULL ? FIRN_OK : fi_packfile_scratch_create(pool->frame_count_max, out, err);
 }
 
 void
-firn_packfile_scratch_pool_give(struct firn_packfile_pool *pool,
-                                struct firn_packfile_scratch *scratch)
+fi_packfile_scratch_pool_give(struct fi_packfile_pool *pool, struct fi_packfile_scratch *scratch)
 {
     if (scratch == NULL) {
         return;
     }
-    firn_os_mutex_lock(&pool->mutex);
+    fi_os_mutex_lock(&pool->mutex);
     DCHECK(scratch != pool->first);
     *scratch_link(scratch) = pool->first;
     pool->first = scratch;
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
 }
 
 void
-firn_packfile_scratch_pool_trim(struct firn_packfile_pool *pool, unsigned count_max)
+fi_packfile_scratch_pool_trim(struct fi_packfile_pool *pool, unsigned count_max)
 {
-    firn_os_mutex_lock(&pool->mutex);
-    struct firn_packfile_scratch **link = &pool->first;
+    fi_os_mutex_lock(&pool->mutex);
+    struct fi_packfile_scratch **link = &pool->first;
     for (unsigned i = 0; i < count_max && *link != NULL; i++) {
         link = scratch_link(*link);
     }
-    struct firn_packfile_scratch *rest = *link;
+    struct fi_packfile_scratch *rest = *link;
     *link = NULL;
-    firn_os_mutex_unlock(&pool->mutex);
+    fi_os_mutex_unlock(&pool->mutex);
     while (rest != NULL) {
-        struct firn_packfile_scratch *scratch = rest;
+        struct fi_packfile_scratch *scratch = rest;
         rest = *scratch_link(scratch);
-        firn_packfile_scratch_destroy(scratch);
+        fi_packfile_scratch_destroy(scratch);
     }
 }

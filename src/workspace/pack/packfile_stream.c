@@ -26,36 +26,36 @@
 #include "pack/packfile_cells.h"
 
 enum {
-    WHOLE_MAX = FIRN_PACKFILE_STREAM_WHOLE_MAX,
-    PIECE_SIZE = FIRN_PACKFILE_STREAM_PIECE_SIZE,
+    WHOLE_MAX = FI_PACKFILE_STREAM_WHOLE_MAX,
+    PIECE_SIZE = FI_PACKFILE_STREAM_PIECE_SIZE,
     FIRST_READ_SIZE = 64 << 10,
-    ZEROS_BETWEEN_TICKS = 64 /* times FIRN_ZEROS_SIZE */
+    ZEROS_BETWEEN_TICKS = 64 /* times FI_ZEROS_SIZE */
 };
 
 /* ---- adding ---- */
 
 /* Content being cut into pieces. */
 struct cutting {
-    struct firn_packfile_lane *lane;
-    struct firn_blake3_hash whole;
+    struct fi_packfile_lane *lane;
+    struct fi_blake3_hash whole;
     uint64_t total_size;
-    struct firn_buf pieces; /* of struct firn_packfile_piece */
+    struct fi_buf pieces; /* of struct fi_packfile_piece */
 };
 
 static int
 add_piece(struct cutting *cutting, firn_slice content, firn_error *err)
 {
-    struct firn_packfile_piece piece = {.size = content.size};
+    struct fi_packfile_piece piece = {.size = content.size};
     DCHECK(content.size > 0 && content.size <= PIECE_SIZE);
-    firn_blake3_hash_of(content.data, content.size, &piece.hash);
-    firn_blake3_hash_update(&cutting->whole, content.data, content.size);
+    fi_blake3_hash_of(content.data, content.size, &piece.hash);
+    fi_blake3_hash_update(&cutting->whole, content.data, content.size);
     cutting->total_size += content.size;
-    if (firn_buf_append(&cutting->pieces, &piece, sizeof piece) != FIRN_OK) {
-        return firn_error_no_memory(err, "a list of pieces");
+    if (fi_buf_append(&cutting->pieces, &piece, sizeof piece) != FIRN_OK) {
+        return fi_error_no_memory(err, "a list of pieces");
     }
     bool is_new;
-    return firn_packfile_lane_add(cutting->lane, FIRN_PACKFILE_BLOB, &piece.hash, content, &is_new,
-                                  err);
+    return fi_packfile_lane_add(cutting->lane, FI_PACKFILE_BLOB, &piece.hash, content, &is_new,
+                                err);
 }
 
 /* Adds as many whole pieces as content holds, or all of it if it is the end; *out_taken is how much
@@ -82,34 +82,34 @@ cut(struct cutting *cutting, firn_slice content, bool is_end, size_t *out_taken,
 static int
 add_list(struct cutting *cutting, firn_hash *out_hash, bool *out_is_new, firn_error *err)
 {
-    struct firn_buf list = {0};
+    struct fi_buf list = {0};
     /* The buffer's memory comes from the allocator and is aligned for anything. */
-    const struct firn_packfile_piece *pieces = (const void *)cutting->pieces.data;
+    const struct fi_packfile_piece *pieces = (const void *)cutting->pieces.data;
     DCHECK(cutting->total_size > WHOLE_MAX && cutting->pieces.size % sizeof *pieces == 0);
-    firn_blake3_hash_final(&cutting->whole, out_hash);
-    int rc = firn_packfile_encode_pieces(pieces, cutting->pieces.size / sizeof *pieces, &list);
+    fi_blake3_hash_final(&cutting->whole, out_hash);
+    int rc = fi_packfile_encode_pieces(pieces, cutting->pieces.size / sizeof *pieces, &list);
     if (rc != FIRN_OK) {
-        rc = firn_error_set(err, rc, "could not form the list of pieces for %llu bytes",
-                            (unsigned long long)cutting->total_size);
+        rc = fi_error_set(err, rc, "could not form the list of pieces for %llu bytes",
+                          (unsigned long long)cutting->total_size);
     } else {
-        rc = firn_packfile_lane_add(cutting->lane, FIRN_PACKFILE_PIECES, out_hash,
-                                    firn_buf_slice(&list), out_is_new, err);
+        rc = fi_packfile_lane_add(cutting->lane, FI_PACKFILE_PIECES, out_hash, fi_buf_slice(&list),
+                                  out_is_new, err);
     }
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
     return rc;
 }
 
 static int
-add_whole(struct firn_packfile_lane *lane, firn_slice content, firn_hash *out_hash,
-          bool *out_is_new, firn_error *err)
+add_whole(struct fi_packfile_lane *lane, firn_slice content, firn_hash *out_hash, bool *out_is_new,
+          firn_error *err)
 {
-    firn_blake3_hash_of(content.data, content.size, out_hash);
-    return firn_packfile_lane_add(lane, FIRN_PACKFILE_BLOB, out_hash, content, out_is_new, err);
+    fi_blake3_hash_of(content.data, content.size, out_hash);
+    return fi_packfile_lane_add(lane, FI_PACKFILE_BLOB, out_hash, content, out_is_new, err);
 }
 
 int
-firn_packfile_stream_add_bytes(struct firn_packfile_lane *lane, firn_slice content,
-                               firn_hash *out_hash, bool *out_is_new, firn_error *err)
+fi_packfile_stream_add_bytes(struct fi_packfile_lane *lane, firn_slice content, firn_hash *out_hash,
+                             bool *out_is_new, firn_error *err)
 {
     firn_hash hash;
     bool is_new = false;
@@ -119,12 +119,12 @@ firn_packfile_stream_add_bytes(struct firn_packfile_lane *lane, firn_slice conte
     } else {
         size_t taken;
         struct cutting cutting = {.lane = lane};
-        firn_blake3_hash_init(&cutting.whole);
+        fi_blake3_hash_init(&cutting.whole);
         rc = cut(&cutting, content, true, &taken, err);
         if (rc == FIRN_OK) {
             rc = add_list(&cutting, &hash, &is_new, err);
         }
-        firn_buf_deinit(&cutting.pieces);
+        fi_buf_deinit(&cutting.pieces);
     }
     if (rc == FIRN_OK && out_hash != NULL) {
         *out_hash = hash;
@@ -136,22 +136,22 @@ firn_packfile_stream_add_bytes(struct firn_packfile_lane *lane, firn_slice conte
 }
 
 struct source {
-    firn_packfile_stream_source *read;
+    fi_packfile_stream_source *read;
     void *ctx;
     bool is_ended;
 };
 
 /* Reads until the buffer holds `size` bytes or the content ends. */
 static int
-fill(struct source *source, struct firn_buf *buf, size_t size, firn_error *err)
+fill(struct source *source, struct fi_buf *buf, size_t size, firn_error *err)
 {
     while (!source->is_ended && buf->size < size) {
         size_t wanted = buf->size < FIRST_READ_SIZE ? FIRST_READ_SIZE : buf->size;
         if (wanted > size - buf->size) {
             wanted = size - buf->size;
         }
-        if (firn_buf_reserve(buf, wanted) != FIRN_OK) {
-            return firn_error_no_memory(err, "content to be added");
+        if (fi_buf_reserve(buf, wanted) != FIRN_OK) {
+            return fi_error_no_memory(err, "content to be added");
         }
         size_t got = 0;
         int rc = source->read(source->ctx, buf->data + buf->size, wanted, &got, err);
@@ -159,8 +159,8 @@ fill(struct source *source, struct firn_buf *buf, size_t size, firn_error *err)
             return rc;
         }
         if (got > wanted) {
-            return firn_error_set(err, FIRN_INVALID, "a source gave %zu bytes where %zu were asked",
-                                  got, wanted);
+            return fi_error_set(err, FIRN_INVALID, "a source gave %zu bytes where %zu were asked",
+                                got, wanted);
         }
         buf->size += got;
         source->is_ended = got == 0;
@@ -171,38 +171,37 @@ fill(struct source *source, struct firn_buf *buf, size_t size, firn_error *err)
 
 /* Requires: the content is longer than WHOLE_MAX; buf holds its beginning. */
 static int
-add_cut(struct cutting *cutting, struct source *source, struct firn_buf *buf, firn_hash *out_hash,
+add_cut(struct cutting *cutting, struct source *source, struct fi_buf *buf, firn_hash *out_hash,
         bool *out_is_new, firn_error *err)
 {
-    firn_blake3_hash_init(&cutting->whole);
+    fi_blake3_hash_init(&cutting->whole);
     while (!source->is_ended || buf->size > 0) {
         size_t taken;
-        FIRN_TRY_RETURN(cut(cutting, firn_buf_slice(buf), source->is_ended, &taken, err));
+        FI_TRY_RETURN(cut(cutting, fi_buf_slice(buf), source->is_ended, &taken, err));
         memmove(buf->data, buf->data + taken, buf->size - taken);
         buf->size -= taken;
-        FIRN_TRY_RETURN(fill(source, buf, PIECE_SIZE, err));
+        FI_TRY_RETURN(fill(source, buf, PIECE_SIZE, err));
     }
     return add_list(cutting, out_hash, out_is_new, err);
 }
 
 int
-firn_packfile_stream_add(struct firn_packfile_lane *lane, firn_packfile_stream_source *read,
-                         void *ctx, firn_hash *out_hash, bool *out_is_new, uint64_t *out_size,
-                         firn_error *err)
+fi_packfile_stream_add(struct fi_packfile_lane *lane, fi_packfile_stream_source *read, void *ctx,
+                       firn_hash *out_hash, bool *out_is_new, uint64_t *out_size, firn_error *err)
 {
     firn_hash hash;
     bool is_new = false;
     uint64_t size;
-    struct firn_buf buf = {0};
+    struct fi_buf buf = {0};
     struct source source = {.read = read, .ctx = ctx};
     struct cutting cutting = {.lane = lane};
     int rc;
-    FIRN_TRY(fill(&source, &buf, (size_t)WHOLE_MAX + 1, err));
+    FI_TRY(fill(&source, &buf, (size_t)WHOLE_MAX + 1, err));
     if (buf.size <= WHOLE_MAX) {
         size = buf.size;
-        FIRN_TRY(add_whole(lane, firn_buf_slice(&buf), &hash, &is_new, err));
+        FI_TRY(add_whole(lane, fi_buf_slice(&buf), &hash, &is_new, err));
     } else {
-        FIRN_TRY(add_cut(&cutting, &source, &buf, &hash, &is_new, err));
+        FI_TRY(add_cut(&cutting, &source, &buf, &hash, &is_new, err));
         size = cutting.total_size;
     }
     if (out_hash != NULL) {
@@ -215,8 +214,8 @@ firn_packfile_stream_add(struct firn_packfile_lane *lane, firn_packfile_stream_s
         *out_size = size;
     }
 out:
-    firn_buf_deinit(&cutting.pieces);
-    firn_buf_deinit(&buf);
+    fi_buf_deinit(&cutting.pieces);
+    fi_buf_deinit(&buf);
     return rc;
 }
 
@@ -224,8 +223,8 @@ out:
 
 struct reading {
     struct firn_packfile *pack;
-    struct firn_packfile_scratch *scratch;
-    struct firn_blake3_hash whole;
+    struct fi_packfile_scratch *scratch;
+    struct fi_blake3_hash whole;
     int (*sink)(void *ctx, firn_slice data, firn_error *err);
     void *ctx;
     unsigned depth;
@@ -246,7 +245,7 @@ static int
 deliver(struct reading *reading, firn_slice data, firn_error *err)
 {
     if (!reading->is_thin) {
-        firn_blake3_hash_update(&reading->whole, data.data, data.size);
+        fi_blake3_hash_update(&reading->whole, data.data, data.size);
     }
     return hand_on(reading, data, err);
 }
@@ -258,10 +257,10 @@ deliver_zeros(struct reading *reading, uint64_t size,
               firn_error *err)
 {
     for (unsigned steps = 1; size > 0; steps++) {
-        size_t part = size < FIRN_ZEROS_SIZE ? (size_t)size : FIRN_ZEROS_SIZE;
-        int rc = give(reading, firn_bytes(firn_zeros(), part), err);
+        size_t part = size < FI_ZEROS_SIZE ? (size_t)size : FI_ZEROS_SIZE;
+        int rc = give(reading, firn_bytes(fi_zeros(), part), err);
         if (rc == FIRN_OK && steps % ZEROS_BETWEEN_TICKS == 0) {
-            rc = firn_packfile_scratch_tick(reading->scratch, err);
+            rc = fi_packfile_scratch_tick(reading->scratch, err);
         }
         if (rc != FIRN_OK) {
             return rc;
@@ -276,49 +275,48 @@ piece_corrupt(const struct reading *reading, const firn_hash *hash, const char *
               firn_error *err)
 {
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-    return firn_error_set(err, FIRN_CORRUPT, "'%s': piece %s %s", firn_packfile_path(reading->pack),
-                          hex, what);
+    fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return fi_error_set(err, FIRN_CORRUPT, "'%s': piece %s %s", fi_packfile_path(reading->pack),
+                        hex, what);
 }
 
 static int
-read_base(void *ctx, struct firn_packfile_scratch *scratch, const firn_hash *base,
-          enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+read_base(void *ctx, struct fi_packfile_scratch *scratch, const firn_hash *base,
+          enum fi_packfile_kind *out_kind, firn_slice *out, firn_error *err)
 {
     struct reading *reading = ctx;
-    struct firn_packfile_location at;
-    int rc = firn_packfile_find(reading->pack, scratch, base, &at, err);
+    struct fi_packfile_location at;
+    int rc = fi_packfile_find(reading->pack, scratch, base, &at, err);
     if (rc == FIRN_NOT_FOUND) {
         reading->is_elsewhere = true;
         return piece_corrupt(reading, base,
                              "is not in the pack, and another object is a change of it", err);
     }
-    *out_kind = rc == FIRN_OK ? at.kind : FIRN_PACKFILE_BLOB;
-    return rc == FIRN_OK ? firn_packfile_read(reading->pack, scratch, base, &at, out, err) : rc;
+    *out_kind = rc == FIRN_OK ? at.kind : FI_PACKFILE_BLOB;
+    return rc == FIRN_OK ? fi_packfile_read(reading->pack, scratch, base, &at, out, err) : rc;
 }
 
 /* The bytes of an object, or its list of pieces, depending on *out_kind. */
 static int
-read_stored(struct reading *reading, const firn_hash *hash, const struct firn_packfile_location *at,
-            enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+read_stored(struct reading *reading, const firn_hash *hash, const struct fi_packfile_location *at,
+            enum fi_packfile_kind *out_kind, firn_slice *out, firn_error *err)
 {
     *out_kind = at->kind;
-    int rc = firn_packfile_read(reading->pack, reading->scratch, hash, at, out, err);
-    if (rc != FIRN_OK || at->kind != FIRN_PACKFILE_DELTA) {
+    int rc = fi_packfile_read(reading->pack, reading->scratch, hash, at, out, err);
+    if (rc != FIRN_OK || at->kind != FI_PACKFILE_DELTA) {
         return rc;
     }
-    return firn_packfile_delta_read(reading->scratch, hash, *out, read_base, reading, out_kind, out,
-                                    err);
+    return fi_packfile_delta_read(reading->scratch, hash, *out, read_base, reading, out_kind, out,
+                                  err);
 }
 
 /* A piece that is itself a list: the same bytes were stored as a list before. */
 static int
-read_inner(struct reading *reading, const struct firn_packfile_piece *piece, firn_slice list,
+read_inner(struct reading *reading, const struct fi_packfile_piece *piece, firn_slice list,
            firn_error *err)
 {
-    if (firn_packfile_cells_is_list(list) ||
-        reading->depth == FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX ||
-        list.size > FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= reading->size) {
+    if (fi_packfile_cells_is_list(list) || reading->depth == FI_PACKFILE_STREAM_INNER_DEPTH_MAX ||
+        list.size > FI_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= reading->size) {
         return piece_corrupt(reading, &piece->hash,
                              "is a list that is nested too deep or is too long", err);
     }
@@ -332,17 +330,17 @@ read_inner(struct reading *reading, const struct firn_packfile_piece *piece, fir
 }
 
 static int
-deliver_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+deliver_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     (void)offset;
     struct reading *reading = ctx;
     if (piece->is_hole) {
         return deliver_zeros(reading, piece->size, deliver, err);
     }
-    struct firn_packfile_location at;
-    int rc = firn_packfile_scratch_tick(reading->scratch, err);
+    struct fi_packfile_location at;
+    int rc = fi_packfile_scratch_tick(reading->scratch, err);
     if (rc == FIRN_OK) {
-        rc = firn_packfile_find(reading->pack, reading->scratch, &piece->hash, &at, err);
+        rc = fi_packfile_find(reading->pack, reading->scratch, &piece->hash, &at, err);
     }
     if (rc == FIRN_NOT_FOUND) {
         reading->is_elsewhere = true;
@@ -351,13 +349,13 @@ deliver_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piec
     if (rc != FIRN_OK) {
         return rc;
     }
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice data;
     rc = read_stored(reading, &piece->hash, &at, &kind, &data, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (kind == FIRN_PACKFILE_PIECES) {
+    if (kind == FI_PACKFILE_PIECES) {
         return read_inner(reading, piece, data, err);
     }
     return data.size == piece->size
@@ -369,25 +367,24 @@ deliver_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piec
 static int
 read_list(struct reading *reading, firn_slice borrowed, uint64_t size, firn_error *err)
 {
-    struct firn_buf list = {0};
+    struct fi_buf list = {0};
     uint64_t total;
     int rc;
-    DCHECK(reading->depth <= FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX);
-    if (firn_buf_append_slice(&list, borrowed) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a list of pieces"));
+    DCHECK(reading->depth <= FI_PACKFILE_STREAM_INNER_DEPTH_MAX);
+    if (fi_buf_append_slice(&list, borrowed) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "a list of pieces"));
     }
     reading->size = size;
-    FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, err));
+    FI_TRY(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, NULL, NULL, err));
     if (total != size) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': a list has %llu bytes in all instead of %llu",
-                            firn_packfile_path(reading->pack), (unsigned long long)total,
-                            (unsigned long long)size);
+        rc = fi_error_set(err, FIRN_CORRUPT, "'%s': a list has %llu bytes in all instead of %llu",
+                          fi_packfile_path(reading->pack), (unsigned long long)total,
+                          (unsigned long long)size);
         goto out;
     }
-    FIRN_TRY(
-        firn_packfile_decode_pieces(firn_buf_slice(&list), &total, deliver_piece, reading, err));
+    FI_TRY(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, deliver_piece, reading, err));
 out:
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
     return rc;
 }
 
@@ -397,22 +394,22 @@ read_pieces(struct reading *reading, const firn_hash *hash, firn_slice borrowed,
     uint64_t total;
     firn_hash found;
     int rc;
-    firn_blake3_hash_init(&reading->whole);
-    FIRN_TRY(firn_packfile_decode_pieces(borrowed, &total, NULL, NULL, err));
-    FIRN_TRY(firn_packfile_thin_judge(borrowed, &reading->is_thin, err));
+    fi_blake3_hash_init(&reading->whole);
+    FI_TRY(fi_packfile_decode_pieces(borrowed, &total, NULL, NULL, err));
+    FI_TRY(fi_packfile_thin_judge(borrowed, &reading->is_thin, err));
     if (reading->is_thin && reading->sink == NULL) {
         goto out; /* its pieces are verified as the objects that they are */
     }
-    FIRN_TRY(read_list(reading, borrowed, total, err));
+    FI_TRY(read_list(reading, borrowed, total, err));
     if (reading->is_thin) {
         goto out;
     }
-    firn_blake3_hash_final(&reading->whole, &found);
-    if (!firn_hash_equal(&found, hash)) {
+    fi_blake3_hash_final(&reading->whole, &found);
+    if (!fi_hash_equal(&found, hash)) {
         char hex[FIRN_HASH_HEX_SIZE];
-        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': the pieces of object %s do not make it up",
-                            firn_packfile_path(reading->pack), hex);
+        fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        rc = fi_error_set(err, FIRN_CORRUPT, "'%s': the pieces of object %s do not make it up",
+                          fi_packfile_path(reading->pack), hex);
     }
 out:
     return rc;
@@ -425,39 +422,39 @@ static int read_cells(struct reading *reading, firn_slice borrowed, unsigned lev
 
 /* One list within another. */
 static int
-read_cells_of(struct reading *reading, const struct firn_packfile_cells_item *item, unsigned level,
+read_cells_of(struct reading *reading, const struct fi_packfile_cells_item *item, unsigned level,
               firn_error *err)
 {
-    struct firn_packfile_location at;
+    struct fi_packfile_location at;
     firn_slice list;
-    int rc = firn_packfile_find(reading->pack, reading->scratch, &item->hash, &at, err);
+    int rc = fi_packfile_find(reading->pack, reading->scratch, &item->hash, &at, err);
     if (rc == FIRN_NOT_FOUND) {
         reading->is_elsewhere = true;
         return piece_corrupt(reading, &item->hash, "is not in the pack", err);
     }
-    FIRN_TRY(rc);
-    if (at.kind != FIRN_PACKFILE_PIECES) {
+    FI_TRY(rc);
+    if (at.kind != FI_PACKFILE_PIECES) {
         rc = piece_corrupt(reading, &item->hash, "is not a list of cells", err);
         goto out;
     }
-    FIRN_TRY(firn_packfile_read(reading->pack, reading->scratch, &item->hash, &at, &list, err));
-    FIRN_TRY(read_cells(reading, list, level, item->size, err));
+    FI_TRY(fi_packfile_read(reading->pack, reading->scratch, &item->hash, &at, &list, err));
+    FI_TRY(read_cells(reading, list, level, item->size, err));
 out:
     return rc;
 }
 
 static int
-read_cell(struct reading *reading, const struct firn_packfile_cells_item *item, firn_error *err)
+read_cell(struct reading *reading, const struct fi_packfile_cells_item *item, firn_error *err)
 {
-    const struct firn_packfile_piece piece = {.size = item->size, .hash = item->hash};
+    const struct fi_packfile_piece piece = {.size = item->size, .hash = item->hash};
     firn_hash found;
-    firn_blake3_hash_init(&reading->whole);
+    fi_blake3_hash_init(&reading->whole);
     int rc = deliver_piece(reading, 0, &piece, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_blake3_hash_final(&reading->whole, &found);
-    return firn_hash_equal(&found, &item->hash)
+    fi_blake3_hash_final(&reading->whole, &found);
+    return fi_hash_equal(&found, &item->hash)
                ? FIRN_OK
                : piece_corrupt(reading, &item->hash, "is not made up by its pieces", err);
 }
@@ -467,36 +464,36 @@ static int
 read_cells(struct reading *reading, firn_slice borrowed, unsigned level, uint64_t size,
            firn_error *err)
 {
-    struct firn_buf list = {0};
-    struct firn_packfile_cells cells;
-    struct firn_packfile_cells_item item;
+    struct fi_buf list = {0};
+    struct fi_packfile_cells cells;
+    struct fi_packfile_cells_item item;
     uint64_t at = 0;
     int rc;
-    DCHECK(level < FIRN_PACKFILE_CELLS_LEVELS); /* a nested list has a lower level */
-    if (firn_buf_append_slice(&list, borrowed) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a list of cells"));
+    DCHECK(level < FI_PACKFILE_CELLS_LEVELS); /* a nested list has a lower level */
+    if (fi_buf_append_slice(&list, borrowed) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "a list of cells"));
     }
-    FIRN_TRY(firn_packfile_cells_open(firn_buf_slice(&list), &cells, err));
+    FI_TRY(fi_packfile_cells_open(fi_buf_slice(&list), &cells, err));
     if (cells.level != level || cells.size != size) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': a list of cells has the wrong content",
-                            firn_packfile_path(reading->pack));
+        rc = fi_error_set(err, FIRN_CORRUPT, "'%s': a list of cells has the wrong content",
+                          fi_packfile_path(reading->pack));
         goto out;
     }
-    while (firn_packfile_cells_next(&cells, &item)) {
+    while (fi_packfile_cells_next(&cells, &item)) {
         DCHECK(at <= item.offset && item.size <= size - item.offset);
         if (reading->sink != NULL) {
-            FIRN_TRY(deliver_zeros(reading, item.offset - at, hand_on, err));
+            FI_TRY(deliver_zeros(reading, item.offset - at, hand_on, err));
         }
         reading->size = UINT64_MAX; /* a list of one cell is no larger than that */
-        FIRN_TRY(level == 0 ? read_cell(reading, &item, err)
-                            : read_cells_of(reading, &item, level - 1, err));
+        FI_TRY(level == 0 ? read_cell(reading, &item, err)
+                          : read_cells_of(reading, &item, level - 1, err));
         at = item.offset + item.size;
     }
     if (reading->sink != NULL) {
-        FIRN_TRY(deliver_zeros(reading, size - at, hand_on, err));
+        FI_TRY(deliver_zeros(reading, size - at, hand_on, err));
     }
 out:
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
     return rc;
 }
 
@@ -504,37 +501,37 @@ out:
 static int
 read_whole_cells(struct reading *reading, firn_slice borrowed, firn_error *err)
 {
-    struct firn_packfile_cells cells;
-    int rc = firn_packfile_cells_open(borrowed, &cells, err);
+    struct fi_packfile_cells cells;
+    int rc = fi_packfile_cells_open(borrowed, &cells, err);
     return rc == FIRN_OK ? read_cells(reading, borrowed, cells.level, cells.size, err) : rc;
 }
 
 int
-firn_packfile_stream_size(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
-                          const firn_hash *hash, uint64_t *out, firn_error *err)
+fi_packfile_stream_size(struct firn_packfile *pack, struct fi_packfile_scratch *scratch,
+                        const firn_hash *hash, uint64_t *out, firn_error *err)
 {
     *out = 0;
-    struct firn_packfile_location at;
-    int rc = firn_packfile_find(pack, scratch, hash, &at, err);
+    struct fi_packfile_location at;
+    int rc = fi_packfile_find(pack, scratch, hash, &at, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (!firn_packfile_kind_is_named(at.kind)) {
+    if (!fi_packfile_kind_is_named(at.kind)) {
         *out = at.size;
         return FIRN_OK;
     }
     firn_slice stored;
-    rc = firn_packfile_read(pack, scratch, hash, &at, &stored, err);
-    if (rc == FIRN_OK && at.kind == FIRN_PACKFILE_DELTA) {
-        struct firn_packfile_delta delta;
-        rc = firn_packfile_delta_decode(stored, &delta, err);
+    rc = fi_packfile_read(pack, scratch, hash, &at, &stored, err);
+    if (rc == FIRN_OK && at.kind == FI_PACKFILE_DELTA) {
+        struct fi_packfile_delta delta;
+        rc = fi_packfile_delta_decode(stored, &delta, err);
         *out = rc == FIRN_OK ? delta.size : 0;
         return rc;
     }
     if (rc == FIRN_OK) {
-        rc = firn_packfile_cells_is_list(stored)
-                 ? firn_packfile_cells_decode(stored, out, NULL, NULL, err)
-                 : firn_packfile_decode_pieces(stored, out, NULL, NULL, err);
+        rc = fi_packfile_cells_is_list(stored)
+                 ? fi_packfile_cells_decode(stored, out, NULL, NULL, err)
+                 : fi_packfile_decode_pieces(stored, out, NULL, NULL, err);
     }
     return rc;
 }
@@ -542,37 +539,37 @@ firn_packfile_stream_size(struct firn_packfile *pack, struct firn_packfile_scrat
 static int
 read_object(struct reading *reading, const firn_hash *hash, firn_error *err)
 {
-    struct firn_packfile_location at;
-    enum firn_packfile_kind kind;
+    struct fi_packfile_location at;
+    enum fi_packfile_kind kind;
     firn_slice stored;
-    int rc = firn_packfile_find(reading->pack, reading->scratch, hash, &at, err);
+    int rc = fi_packfile_find(reading->pack, reading->scratch, hash, &at, err);
     if (rc == FIRN_OK) {
         rc = read_stored(reading, hash, &at, &kind, &stored, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (kind == FIRN_PACKFILE_PIECES) {
-        return firn_packfile_cells_is_list(stored) ? read_whole_cells(reading, stored, err)
-                                                   : read_pieces(reading, hash, stored, err);
+    if (kind == FI_PACKFILE_PIECES) {
+        return fi_packfile_cells_is_list(stored) ? read_whole_cells(reading, stored, err)
+                                                 : read_pieces(reading, hash, stored, err);
     }
     return reading->sink == NULL || stored.size == 0 ? FIRN_OK
                                                      : reading->sink(reading->ctx, stored, err);
 }
 
 int
-firn_packfile_stream_read(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
-                          const firn_hash *hash,
-                          int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
-                          firn_error *err)
+fi_packfile_stream_read(struct firn_packfile *pack, struct fi_packfile_scratch *scratch,
+                        const firn_hash *hash,
+                        int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
+                        firn_error *err)
 {
     struct reading reading = {.pack = pack, .scratch = scratch, .sink = sink, .ctx = ctx};
     return read_object(&reading, hash, err);
 }
 
 int
-firn_packfile_stream_verify(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
-                            const firn_hash *hash, bool *out_is_elsewhere, firn_error *err)
+fi_packfile_stream_verify(struct firn_packfile *pack, struct fi_packfile_scratch *scratch,
+                          const firn_hash *hash, bool *out_is_elsewhere, firn_error *err)
 {
     struct reading reading = {.pack = pack, .scratch = scratch};
     int rc = read_object(&reading, hash, err);

@@ -23,41 +23,41 @@ enum { FREE = 1 << 30, RATIO = 64 };
 static uint64_t
 hash_of(const void *record)
 {
-    return firn_load_le64(((const firn_hash *)record)->bytes);
+    return fi_load_le64(((const firn_hash *)record)->bytes);
 }
 
 static bool
 hash_is(const void *record, const void *key)
 {
-    return firn_hash_equal(record, key);
+    return fi_hash_equal(record, key);
 }
 
 int
-firn_packfile_thin_judge(firn_slice list, bool *out, firn_error *err)
+fi_packfile_thin_judge(firn_slice list, bool *out, firn_error *err)
 {
-    struct firn_hash_map seen;
-    struct firn_packfile_piece piece;
-    struct firn_reader pieces;
+    struct fi_hash_map seen;
+    struct fi_packfile_piece piece;
+    struct fi_reader pieces;
     uint64_t total;
     uint64_t most = FREE;
     *out = false;
-    int rc = firn_packfile_open_pieces(list, &pieces, &total, err);
+    int rc = fi_packfile_open_pieces(list, &pieces, &total, err);
     if (rc != FIRN_OK || total <= FREE) {
         return rc;
     }
-    firn_hash_map_init(&seen, sizeof(firn_hash), hash_of, hash_is);
-    while (rc == FIRN_OK && most < total && firn_packfile_next_piece(&pieces, &piece)) {
+    fi_hash_map_init(&seen, sizeof(firn_hash), hash_of, hash_is);
+    while (rc == FIRN_OK && most < total && fi_packfile_next_piece(&pieces, &piece)) {
         const uint64_t key = hash_of(&piece.hash);
-        if (piece.is_hole || firn_hash_map_find(&seen, key, &piece.hash) != NULL) {
+        if (piece.is_hole || fi_hash_map_find(&seen, key, &piece.hash) != NULL) {
             continue;
         }
-        DCHECK(piece.size <= FIRN_PACKFILE_OBJECT_SIZE_MAX);
+        DCHECK(piece.size <= FI_PACKFILE_OBJECT_SIZE_MAX);
         most += RATIO * piece.size;
-        if (firn_hash_map_insert(&seen, key, &piece.hash) == NULL) {
-            rc = firn_error_no_memory(err, "a list of pieces");
+        if (fi_hash_map_insert(&seen, key, &piece.hash) == NULL) {
+            rc = fi_error_no_memory(err, "a list of pieces");
         }
     }
-    firn_hash_map_deinit(&seen);
+    fi_hash_map_deinit(&seen);
     *out = rc == FIRN_OK && most < total;
     return rc;
 }

@@ -35,19 +35,19 @@
 #include "pack/packfile_cells.h"
 #include "pack/packfile_internal.h"
 
-enum { ENTRY_SIZE = FIRN_PACKFILE_FORMAT_ENTRY_SIZE, MIB = 1 << 20 };
+enum { ENTRY_SIZE = FI_PACKFILE_FORMAT_ENTRY_SIZE, MIB = 1 << 20 };
 
 enum tile_role { TILE_FRAME, TILE_PAGE, TILE_SECTION };
 
 struct tile {
-    struct firn_block_ref ref;
+    struct fi_block_ref ref;
     uint32_t number;
     enum tile_role role;
 };
 
 struct verifying {
     struct firn_packfile *pack;
-    struct firn_packfile_scratch *scratch;
+    struct fi_packfile_scratch *scratch;
     void (*on_damage)(void *ctx, const firn_hash *hash, const char *text);
     void *ctx;
 
@@ -57,8 +57,8 @@ struct verifying {
     bool *is_frame_damaged; /* by frame */
     bool *is_page_damaged;  /* by page */
     bool has_damaged_page;  /* then the sums prove nothing */
-    struct firn_buf block;  /* the current block */
-    struct firn_buf chunk;  /* the current MiB */
+    struct fi_buf block;    /* the current block */
+    struct fi_buf chunk;    /* the current MiB */
     uint64_t chunks_checked;
     uint64_t damage_count;
     firn_error first;
@@ -95,60 +95,60 @@ static int
 collect_tiles(struct verifying *verifying, firn_error *err)
 {
     const struct firn_packfile *pack = verifying->pack;
-    size_t section_count = firn_block_reader_section_count(pack->reader);
+    size_t section_count = fi_block_reader_section_count(pack->reader);
     size_t count = (size_t)pack->frame_count + pack->page_count + section_count;
-    struct tile *tiles = firn_alloc_array(count, sizeof *tiles);
+    struct tile *tiles = fi_alloc_array(count, sizeof *tiles);
     verifying->tiles = tiles;
-    verifying->sums = firn_alloc_zeroed(pack->frame_count * sizeof verifying->sums[0]);
-    verifying->is_frame_damaged = firn_alloc_zeroed(pack->frame_count);
-    verifying->is_page_damaged = firn_alloc_zeroed(pack->page_count);
+    verifying->sums = fi_alloc_zeroed(pack->frame_count * sizeof verifying->sums[0]);
+    verifying->is_frame_damaged = fi_alloc_zeroed(pack->frame_count);
+    verifying->is_page_damaged = fi_alloc_zeroed(pack->page_count);
     if (tiles == NULL || verifying->sums == NULL || verifying->is_frame_damaged == NULL ||
         verifying->is_page_damaged == NULL) {
-        return firn_error_no_memory(err, "the blocks of a pack");
+        return fi_error_no_memory(err, "the blocks of a pack");
     }
     size_t at = 0;
     for (uint32_t i = 0; i < pack->frame_count; i++) {
         tiles[at++] = (struct tile){pack->frames[i], i, TILE_FRAME};
     }
     for (uint32_t i = 0; i < pack->page_count; i++) {
-        tiles[at++] = (struct tile){firn_packfile_page_ref(pack, i), i, TILE_PAGE};
+        tiles[at++] = (struct tile){fi_packfile_page_ref(pack, i), i, TILE_PAGE};
     }
     for (size_t i = 0; i < section_count; i++) {
-        tiles[at++] = (struct tile){firn_block_reader_section(pack->reader, i)->ref, (uint32_t)i,
-                                    TILE_SECTION};
+        tiles[at++] =
+            (struct tile){fi_block_reader_section(pack->reader, i)->ref, (uint32_t)i, TILE_SECTION};
     }
     CHECK(at == count);
     verifying->tile_count = count;
-    firn_sort(tiles, count, sizeof tiles[0], compare_tiles);
+    fi_sort(tiles, count, sizeof tiles[0], compare_tiles);
     return FIRN_OK;
 }
 
 /* ---- one block ---- */
 
 static uint64_t
-weight(const firn_hash *hash, const struct firn_packfile_location *at)
+weight(const firn_hash *hash, const struct fi_packfile_location *at)
 {
     uint8_t bytes[ENTRY_SIZE];
-    struct firn_packfile_format_entry entry = {*hash, *at};
-    firn_packfile_format_encode_entry(&entry, bytes);
-    return firn_xxh3(bytes, sizeof bytes, 0);
+    struct fi_packfile_format_entry entry = {*hash, *at};
+    fi_packfile_format_encode_entry(&entry, bytes);
+    return fi_xxh3(bytes, sizeof bytes, 0);
 }
 
 static int
 verify_page(struct verifying *verifying, uint32_t number, firn_error *err)
 {
     DCHECK(number < verifying->pack->page_count);
-    int rc = firn_packfile_read_page(verifying->pack, number,
-                                     firn_packfile_scratch_compress(verifying->scratch),
-                                     &verifying->block, err);
+    int rc = fi_packfile_read_page(verifying->pack, number,
+                                   fi_packfile_scratch_compress(verifying->scratch),
+                                   &verifying->block, err);
     if (rc != FIRN_OK) {
         verifying->is_page_damaged[number] = true;
         verifying->has_damaged_page = true;
         return rc;
     }
     for (size_t at = 0; at < verifying->block.size; at += ENTRY_SIZE) {
-        struct firn_packfile_format_entry entry;
-        firn_packfile_format_decode_entry(verifying->block.data + at, &entry);
+        struct fi_packfile_format_entry entry;
+        fi_packfile_format_decode_entry(verifying->block.data + at, &entry);
         DCHECK(entry.at.frame < verifying->pack->frame_count);
         verifying->sums[entry.at.frame] += weight(&entry.hash, &entry.at);
     }
@@ -157,13 +157,13 @@ verify_page(struct verifying *verifying, uint32_t number, firn_error *err)
 
 /* The name of an object in a frame: given for PIECES and DELTA, otherwise computed. */
 static void
-name_item(const struct firn_packfile_format_frame *frame,
-          const struct firn_packfile_format_item *item, firn_hash *out)
+name_item(const struct fi_packfile_format_frame *frame, const struct fi_packfile_format_item *item,
+          firn_hash *out)
 {
-    if (firn_packfile_kind_is_named(item->kind)) {
+    if (fi_packfile_kind_is_named(item->kind)) {
         *out = item->name;
     } else {
-        firn_blake3_hash_of(frame->contents.data + item->offset, item->size, out);
+        fi_blake3_hash_of(frame->contents.data + item->offset, item->size, out);
     }
 }
 
@@ -171,28 +171,27 @@ static int
 verify_frame(struct verifying *verifying, uint32_t number, firn_error *err)
 {
     struct firn_packfile *pack = verifying->pack;
-    struct firn_packfile_format_frame frame;
+    struct fi_packfile_format_frame frame;
     DCHECK(number < pack->frame_count);
-    int rc =
-        firn_packfile_read_frame(pack, number, firn_packfile_scratch_compress(verifying->scratch),
-                                 &verifying->block, &frame, err);
+    int rc = fi_packfile_read_frame(pack, number, fi_packfile_scratch_compress(verifying->scratch),
+                                    &verifying->block, &frame, err);
     if (rc != FIRN_OK) {
         verifying->is_frame_damaged[number] = true;
         return rc;
     }
-    struct firn_packfile_format_item item;
-    struct firn_packfile_format_items items = firn_packfile_format_items_of(&frame);
-    while (firn_packfile_format_next_item(&items, &item)) {
+    struct fi_packfile_format_item item;
+    struct fi_packfile_format_items items = fi_packfile_format_items_of(&frame);
+    while (fi_packfile_format_next_item(&items, &item)) {
         firn_hash name;
         name_item(&frame, &item, &name);
-        struct firn_packfile_location at = {number, item.offset, item.size, item.kind};
+        struct fi_packfile_location at = {number, item.offset, item.size, item.kind};
         verifying->sums[number] -= weight(&name, &at);
     }
-    if (!firn_packfile_format_items_ended(&items)) {
+    if (!fi_packfile_format_items_ended(&items)) {
         verifying->is_frame_damaged[number] = true;
-        return firn_error_set(err, FIRN_CORRUPT, "'%s': the list of the frame at %llu is malformed",
-                              firn_packfile_path(pack),
-                              (unsigned long long)pack->frames[number].offset);
+        return fi_error_set(err, FIRN_CORRUPT, "'%s': the list of the frame at %llu is malformed",
+                            fi_packfile_path(pack),
+                            (unsigned long long)pack->frames[number].offset);
     }
     return FIRN_OK;
 }
@@ -208,9 +207,9 @@ verify_tile(struct verifying *verifying, const struct tile *tile, firn_error *er
     case TILE_SECTION:
         break;
     }
-    return firn_block_reader_read(verifying->pack->reader, &tile->ref,
-                                  firn_packfile_scratch_compress(verifying->scratch),
-                                  &verifying->block, err);
+    return fi_block_reader_read(verifying->pack->reader, &tile->ref,
+                                fi_packfile_scratch_compress(verifying->scratch), &verifying->block,
+                                err);
 }
 
 /* ---- the body ---- */
@@ -219,14 +218,14 @@ verify_tile(struct verifying *verifying, const struct tile *tile, firn_error *er
 static int
 verify_chunks(struct verifying *verifying, uint64_t end)
 {
-    struct firn_block_reader *reader = verifying->pack->reader;
-    bool is_last = end == firn_block_reader_body_end(reader);
-    DCHECK(end <= firn_block_reader_body_end(reader));
-    uint64_t passed = is_last ? firn_block_reader_chunk_count(reader) : end / MIB;
+    struct fi_block_reader *reader = verifying->pack->reader;
+    bool is_last = end == fi_block_reader_body_end(reader);
+    DCHECK(end <= fi_block_reader_body_end(reader));
+    uint64_t passed = is_last ? fi_block_reader_chunk_count(reader) : end / MIB;
     while (verifying->chunks_checked < passed) {
         firn_error err;
-        int rc = firn_block_reader_verify_chunk(reader, verifying->chunks_checked++,
-                                                &verifying->chunk, &err);
+        int rc = fi_block_reader_verify_chunk(reader, verifying->chunks_checked++,
+                                              &verifying->chunk, &err);
         rc = judge(verifying, rc, NULL, &err);
         if (rc != FIRN_OK) {
             verifying->first = err;
@@ -243,10 +242,9 @@ verify_place(struct verifying *verifying, uint64_t expected, uint64_t found)
         return FIRN_OK;
     }
     firn_error err;
-    int rc =
-        firn_error_set(&err, FIRN_CORRUPT, "'%s': a block ends at %llu, the next begins at %llu",
-                       firn_packfile_path(verifying->pack), (unsigned long long)expected,
-                       (unsigned long long)found);
+    int rc = fi_error_set(&err, FIRN_CORRUPT, "'%s': a block ends at %llu, the next begins at %llu",
+                          fi_packfile_path(verifying->pack), (unsigned long long)expected,
+                          (unsigned long long)found);
     return judge(verifying, rc, NULL, &err);
 }
 
@@ -254,13 +252,13 @@ static int
 verify_body(struct verifying *verifying)
 {
     int rc = FIRN_OK;
-    uint64_t body_end = firn_block_reader_body_end(verifying->pack->reader);
-    uint64_t end = FIRN_BLOCK_BODY_START;
+    uint64_t body_end = fi_block_reader_body_end(verifying->pack->reader);
+    uint64_t end = FI_BLOCK_BODY_START;
     for (size_t i = 0; i < verifying->tile_count; i++) {
         const struct tile *tile = &verifying->tiles[i];
-        FIRN_TRY(verify_place(verifying, end, tile->ref.offset));
+        FI_TRY(verify_place(verifying, end, tile->ref.offset));
         firn_error err;
-        rc = firn_packfile_scratch_tick(verifying->scratch, &err);
+        rc = fi_packfile_scratch_tick(verifying->scratch, &err);
         if (rc == FIRN_OK) {
             rc = judge(verifying, verify_tile(verifying, tile, &err), NULL, &err);
         }
@@ -269,15 +267,15 @@ verify_body(struct verifying *verifying)
             goto out;
         }
         /* Bytes outside the body were refused above. */
-        uint64_t span = firn_block_reader_span(&tile->ref);
-        if (firn_range_inside(tile->ref.offset, span, body_end)) {
+        uint64_t span = fi_block_reader_span(&tile->ref);
+        if (fi_range_inside(tile->ref.offset, span, body_end)) {
             end = tile->ref.offset + span;
-            firn_packfile_scratch_set_verified(verifying->scratch, end);
+            fi_packfile_scratch_set_verified(verifying->scratch, end);
         }
-        FIRN_TRY(verify_chunks(verifying, end));
+        FI_TRY(verify_chunks(verifying, end));
     }
-    FIRN_TRY(verify_place(verifying, end, body_end));
-    FIRN_TRY(verify_chunks(verifying, body_end));
+    FI_TRY(verify_place(verifying, end, body_end));
+    FI_TRY(verify_chunks(verifying, body_end));
 out:
     return rc;
 }
@@ -294,9 +292,9 @@ compare_sums(struct verifying *verifying)
         }
         firn_error err;
         verifying->is_frame_damaged[i] = true;
-        int rc = firn_error_set(
-            &err, FIRN_CORRUPT, "'%s': the object table and the list of the frame at %llu disagree",
-            firn_packfile_path(pack), (unsigned long long)pack->frames[i].offset);
+        int rc = fi_error_set(&err, FIRN_CORRUPT,
+                              "'%s': the object table and the list of the frame at %llu disagree",
+                              fi_packfile_path(pack), (unsigned long long)pack->frames[i].offset);
         rc = judge(verifying, rc, NULL, &err);
         if (rc != FIRN_OK) {
             return rc;
@@ -311,16 +309,16 @@ struct presence {
 };
 
 static int
-look_for_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+look_for_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     (void)offset;
     struct presence *presence = ctx;
     if (piece->is_hole || !presence->is_complete) {
         return FIRN_OK;
     }
-    struct firn_packfile_location at;
-    int rc = firn_packfile_find(presence->verifying->pack, presence->verifying->scratch,
-                                &piece->hash, &at, err);
+    struct fi_packfile_location at;
+    int rc = fi_packfile_find(presence->verifying->pack, presence->verifying->scratch, &piece->hash,
+                              &at, err);
     presence->is_complete = rc == FIRN_OK;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
@@ -328,28 +326,28 @@ look_for_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *pie
 /* Verifies the whole content, if all of it is in this pack. */
 static int
 verify_pieces(struct verifying *verifying, const firn_hash *hash,
-              const struct firn_packfile_location *at, firn_error *err)
+              const struct fi_packfile_location *at, firn_error *err)
 {
     firn_slice borrowed;
     uint64_t total;
-    struct firn_buf list = {0};
+    struct fi_buf list = {0};
     struct presence presence = {verifying, true};
-    int rc = firn_packfile_read(verifying->pack, verifying->scratch, hash, at, &borrowed, err);
+    int rc = fi_packfile_read(verifying->pack, verifying->scratch, hash, at, &borrowed, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (firn_packfile_cells_is_list(borrowed)) {
+    if (fi_packfile_cells_is_list(borrowed)) {
         return FIRN_OK; /* it has been compared with its name, and each cell has its own */
     }
-    if (firn_buf_append_slice(&list, borrowed) != FIRN_OK) {
-        return firn_error_no_memory(err, "a list of pieces");
+    if (fi_buf_append_slice(&list, borrowed) != FIRN_OK) {
+        return fi_error_no_memory(err, "a list of pieces");
     }
-    rc = firn_packfile_decode_pieces(firn_buf_slice(&list), &total, look_for_piece, &presence, err);
-    firn_buf_deinit(&list);
+    rc = fi_packfile_decode_pieces(fi_buf_slice(&list), &total, look_for_piece, &presence, err);
+    fi_buf_deinit(&list);
     if (rc == FIRN_OK && presence.is_complete) {
         bool is_elsewhere; /* pieces of a piece that is a list */
-        rc = firn_packfile_stream_verify(verifying->pack, verifying->scratch, hash, &is_elsewhere,
-                                         err);
+        rc = fi_packfile_stream_verify(verifying->pack, verifying->scratch, hash, &is_elsewhere,
+                                       err);
         rc = is_elsewhere ? FIRN_OK : rc;
     }
     return rc;
@@ -361,28 +359,28 @@ verify_delta(struct verifying *verifying, const firn_hash *hash, firn_error *err
 {
     bool is_elsewhere;
     int rc =
-        firn_packfile_stream_verify(verifying->pack, verifying->scratch, hash, &is_elsewhere, err);
+        fi_packfile_stream_verify(verifying->pack, verifying->scratch, hash, &is_elsewhere, err);
     return is_elsewhere ? FIRN_OK : rc;
 }
 
 static int
-verify_object(struct verifying *verifying, const struct firn_packfile_format_entry *entry)
+verify_object(struct verifying *verifying, const struct fi_packfile_format_entry *entry)
 {
     firn_error err;
     DCHECK(entry->at.frame < verifying->pack->frame_count);
-    int rc = firn_packfile_scratch_tick(verifying->scratch, &err);
+    int rc = fi_packfile_scratch_tick(verifying->scratch, &err);
     if (rc != FIRN_OK) {
         verifying->first = err;
         return rc;
     }
-    if (entry->at.kind == FIRN_PACKFILE_PIECES) {
+    if (entry->at.kind == FI_PACKFILE_PIECES) {
         rc = verify_pieces(verifying, &entry->hash, &entry->at, &err);
-    } else if (entry->at.kind == FIRN_PACKFILE_DELTA) {
+    } else if (entry->at.kind == FI_PACKFILE_DELTA) {
         rc = verify_delta(verifying, &entry->hash, &err);
     } else if (verifying->is_frame_damaged[entry->at.frame]) {
         firn_slice content;
-        rc = firn_packfile_read(verifying->pack, verifying->scratch, &entry->hash, &entry->at,
-                                &content, &err);
+        rc = fi_packfile_read(verifying->pack, verifying->scratch, &entry->hash, &entry->at,
+                              &content, &err);
     }
     rc = judge(verifying, rc, &entry->hash, &err);
     if (rc != FIRN_OK) {
@@ -401,11 +399,11 @@ verify_objects(struct verifying *verifying, firn_error *err)
             continue;
         }
         /* The page was sound a moment ago, so an error now is the machine's. */
-        FIRN_TRY(firn_packfile_read_page(
-            pack, i, firn_packfile_scratch_compress(verifying->scratch), &verifying->block, err));
+        FI_TRY(fi_packfile_read_page(pack, i, fi_packfile_scratch_compress(verifying->scratch),
+                                     &verifying->block, err));
         for (size_t at = 0; at < verifying->block.size; at += ENTRY_SIZE) {
-            struct firn_packfile_format_entry entry;
-            firn_packfile_format_decode_entry(verifying->block.data + at, &entry);
+            struct fi_packfile_format_entry entry;
+            fi_packfile_format_decode_entry(verifying->block.data + at, &entry);
             rc = verify_object(verifying, &entry);
             if (rc != FIRN_OK) {
                 *err = verifying->first;
@@ -428,14 +426,14 @@ report(const struct verifying *verifying, firn_error *err)
         *err = verifying->first;
         return err->code;
     }
-    return firn_error_set(err, verifying->first.code, "%llu damaged parts, first %s",
-                          (unsigned long long)verifying->damage_count, verifying->first.text);
+    return fi_error_set(err, verifying->first.code, "%llu damaged parts, first %s",
+                        (unsigned long long)verifying->damage_count, verifying->first.text);
 }
 
 int
-firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
-                     void (*on_damage)(void *ctx, const firn_hash *hash, const char *text),
-                     void *ctx, firn_error *err)
+fi_packfile_verify(struct firn_packfile *pack, struct fi_packfile_scratch *scratch,
+                   void (*on_damage)(void *ctx, const firn_hash *hash, const char *text), void *ctx,
+                   firn_error *err)
 {
     firn_error local;
     if (err == NULL) {
@@ -444,7 +442,7 @@ firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *s
     struct verifying verifying = {
         .pack = pack, .scratch = scratch, .on_damage = on_damage, .ctx = ctx};
     int rc;
-    FIRN_TRY(collect_tiles(&verifying, err));
+    FI_TRY(collect_tiles(&verifying, err));
     rc = verify_body(&verifying);
     if (rc == FIRN_OK) {
         rc = compare_sums(&verifying);
@@ -453,15 +451,15 @@ firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *s
         *err = verifying.first;
         goto out;
     }
-    FIRN_TRY(verify_objects(&verifying, err));
+    FI_TRY(verify_objects(&verifying, err));
     rc = report(&verifying, err);
 out:
-    firn_packfile_scratch_set_verified(scratch, 0);
-    firn_buf_deinit(&verifying.block);
-    firn_buf_deinit(&verifying.chunk);
-    firn_free(verifying.tiles);
-    firn_free(verifying.sums);
-    firn_free(verifying.is_frame_damaged);
-    firn_free(verifying.is_page_damaged);
+    fi_packfile_scratch_set_verified(scratch, 0);
+    fi_buf_deinit(&verifying.block);
+    fi_buf_deinit(&verifying.chunk);
+    fi_free(verifying.tiles);
+    fi_free(verifying.sums);
+    fi_free(verifying.is_frame_damaged);
+    fi_free(verifying.is_page_damaged);
     return rc;
 }

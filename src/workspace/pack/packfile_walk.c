@@ -23,7 +23,7 @@
 #include "pack/packfile_internal.h"
 
 uint32_t
-firn_packfile_walk_count(const struct firn_packfile *pack)
+fi_packfile_walk_count(const struct firn_packfile *pack)
 {
     return pack->frame_count;
 }
@@ -31,116 +31,113 @@ firn_packfile_walk_count(const struct firn_packfile *pack)
 static int
 frame_corrupt(const struct firn_packfile *pack, uint32_t number, firn_error *err)
 {
-    return firn_error_set(
+    return fi_error_set(
         err, FIRN_CORRUPT, "'%s': frame %u (at %llu) does not contain the objects that it lists",
-        firn_packfile_path(pack), number, (unsigned long long)pack->frames[number].offset);
+        fi_packfile_path(pack), number, (unsigned long long)pack->frames[number].offset);
 }
 
 /* Whether the list is whole and every object has its kind's form (I1). */
 static bool
-is_sound(const struct firn_packfile_format_frame *frame)
+is_sound(const struct fi_packfile_format_frame *frame)
 {
-    struct firn_packfile_format_item item;
-    struct firn_packfile_format_items items = firn_packfile_format_items_of(frame);
-    while (firn_packfile_format_next_item(&items, &item)) {
+    struct fi_packfile_format_item item;
+    struct fi_packfile_format_items items = fi_packfile_format_items_of(frame);
+    while (fi_packfile_format_next_item(&items, &item)) {
         firn_slice content = firn_bytes(frame->contents.data + item.offset, item.size);
-        if (!firn_packfile_format_has_form(item.kind, &item.name, content)) {
+        if (!fi_packfile_format_has_form(item.kind, &item.name, content)) {
             return false;
         }
     }
-    return firn_packfile_format_items_ended(&items);
+    return fi_packfile_format_items_ended(&items);
 }
 
 int
-firn_packfile_walk_frame(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
-                         uint32_t number, firn_packfile_walk_visit *visit, void *ctx,
-                         firn_error *err)
+fi_packfile_walk_frame(struct firn_packfile *pack, struct fi_packfile_scratch *scratch,
+                       uint32_t number, fi_packfile_walk_visit *visit, void *ctx, firn_error *err)
 {
-    struct firn_packfile_format_frame frame;
+    struct fi_packfile_format_frame frame;
     DCHECK(number < pack->frame_count);
-    int rc = firn_packfile_scratch_frame(scratch, pack, number, &frame, err);
+    int rc = fi_packfile_scratch_frame(scratch, pack, number, &frame, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     if (!is_sound(&frame)) {
         return frame_corrupt(pack, number, err);
     }
-    struct firn_packfile_format_item item;
-    struct firn_packfile_format_items items = firn_packfile_format_items_of(&frame);
-    while (rc == FIRN_OK && firn_packfile_format_next_item(&items, &item)) {
-        struct firn_packfile_location at = {
+    struct fi_packfile_format_item item;
+    struct fi_packfile_format_items items = fi_packfile_format_items_of(&frame);
+    while (rc == FIRN_OK && fi_packfile_format_next_item(&items, &item)) {
+        struct fi_packfile_location at = {
             .frame = number, .offset = item.offset, .size = item.size, .kind = item.kind};
         firn_slice content = firn_bytes(frame.contents.data + item.offset, item.size);
         firn_hash name = item.name;
-        if (!firn_packfile_kind_is_named(item.kind)) {
-            firn_blake3_hash_of(content.data, content.size, &name);
+        if (!fi_packfile_kind_is_named(item.kind)) {
+            fi_blake3_hash_of(content.data, content.size, &name);
         }
         rc = visit(ctx, &name, &at, content, err);
     }
-    DCHECK(rc != FIRN_OK || firn_packfile_format_items_ended(&items)); /* (I1) */
+    DCHECK(rc != FIRN_OK || fi_packfile_format_items_ended(&items)); /* (I1) */
     return rc;
 }
 
 /* ---- deltas alone ---- */
 
 struct delta_walk {
-    struct firn_buf frames; /* a bit for each: whether it has a delta */
-    firn_packfile_walk_visit *visit;
+    struct fi_buf frames; /* a bit for each: whether it has a delta */
+    fi_packfile_walk_visit *visit;
     void *ctx;
 };
 
 static int
-mark_frame(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
-           firn_error *err)
+mark_frame(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at, firn_error *err)
 {
     struct delta_walk *walk = ctx;
     (void)hash;
     (void)err;
-    if (at->kind == FIRN_PACKFILE_DELTA && at->frame / 8 < walk->frames.size) {
+    if (at->kind == FI_PACKFILE_DELTA && at->frame / 8 < walk->frames.size) {
         walk->frames.data[at->frame / 8] |= (uint8_t)(1U << at->frame % 8);
     }
     return FIRN_OK;
 }
 
 static int
-visit_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+visit_delta(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
             firn_slice content, firn_error *err)
 {
     struct delta_walk *walk = ctx;
-    return at->kind == FIRN_PACKFILE_DELTA ? walk->visit(walk->ctx, hash, at, content, err)
-                                           : FIRN_OK;
+    return at->kind == FI_PACKFILE_DELTA ? walk->visit(walk->ctx, hash, at, content, err) : FIRN_OK;
 }
 
 int
-firn_packfile_walk_deltas(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
-                          firn_packfile_walk_visit *visit, void *ctx, firn_error *err)
+fi_packfile_walk_deltas(struct firn_packfile *pack, struct fi_packfile_scratch *scratch,
+                        fi_packfile_walk_visit *visit, void *ctx, firn_error *err)
 {
     struct delta_walk walk = {.visit = visit, .ctx = ctx};
     int rc;
-    if (firn_buf_set_size(&walk.frames, pack->frame_count / 8 + 1) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a list of frames"));
+    if (fi_buf_set_size(&walk.frames, pack->frame_count / 8 + 1) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "a list of frames"));
     }
     memset(walk.frames.data, 0, walk.frames.size);
-    FIRN_TRY(firn_packfile_list(pack, scratch, mark_frame, &walk, err));
+    FI_TRY(fi_packfile_list(pack, scratch, mark_frame, &walk, err));
     for (uint32_t i = 0; i < pack->frame_count; i++) {
         if ((walk.frames.data[i / 8] >> i % 8 & 1) != 0) {
-            FIRN_TRY(firn_packfile_walk_frame(pack, scratch, i, visit_delta, &walk, err));
+            FI_TRY(fi_packfile_walk_frame(pack, scratch, i, visit_delta, &walk, err));
         }
     }
 out:
-    firn_buf_deinit(&walk.frames);
+    fi_buf_deinit(&walk.frames);
     return rc;
 }
 
 /* ---- frames as they are stored ---- */
 
 int
-firn_packfile_walk_stored(struct firn_packfile *pack, uint32_t number, struct firn_buf *buf,
-                          enum firn_codec *out_codec, firn_slice *out, uint32_t *out_raw_size,
-                          firn_error *err)
+fi_packfile_walk_stored(struct firn_packfile *pack, uint32_t number, struct fi_buf *buf,
+                        enum fi_codec *out_codec, firn_slice *out, uint32_t *out_raw_size,
+                        firn_error *err)
 {
     DCHECK(number < pack->frame_count);
-    const struct firn_block_ref *ref = &pack->frames[number];
+    const struct fi_block_ref *ref = &pack->frames[number];
     *out_raw_size = ref->raw_size;
-    return firn_block_reader_read_stored(pack->reader, ref, buf, out_codec, out, err);
+    return fi_block_reader_read_stored(pack->reader, ref, buf, out_codec, out, err);
 }

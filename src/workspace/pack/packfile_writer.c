@@ -21,7 +21,7 @@
  * of the pool, or makes one, and puts it back afterwards; so there are at most as many as calls at
  * once. finish writes the open frames of pooled lanes.
  *
- * Locking: FIRN_LOCK_PACK_WRITER guards map, frames, pool and failure; hashing, compressing and
+ * Locking: FI_LOCK_PACK_WRITER guards map, frames, pool and failure; hashing, compressing and
  * writing happen outside.
  *
  * Memory: about 57 bytes for each object and 16 for each frame; for each lane the size of a frame,
@@ -42,19 +42,19 @@
 #include "threads/os_thread.h"
 
 struct firn_packfile_writer {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
-    struct firn_block_writer *block;
-    struct firn_os_dir *own_dir; /* NULL if the directory is borrowed */
+    struct fi_os_process_mark mark; /* first: see api_process.h */
+    struct fi_block_writer *block;
+    struct fi_os_dir *own_dir; /* NULL if the directory is borrowed */
     int level;
     size_t frame_size;
     atomic_bool has_cells; /* set by lanes; read by finish, when none is adding */
 
-    struct firn_os_mutex mutex;
-    struct firn_hash_map objects;  /* of struct firn_packfile_writer_record */
-    struct firn_block_ref *frames; /* by number; offset 0: not written */
+    struct fi_os_mutex mutex;
+    struct fi_hash_map objects;  /* of struct fi_packfile_writer_record */
+    struct fi_block_ref *frames; /* by number; offset 0: not written */
     uint32_t frame_count;
     uint32_t frame_capacity;
-    struct firn_packfile_lane *pool;
+    struct fi_packfile_lane *pool;
     bool is_finished;
     firn_error failure; /* code FIRN_OK: none */
 };
@@ -62,33 +62,33 @@ struct firn_packfile_writer {
 static uint64_t
 record_hash(const void *record)
 {
-    return firn_load_le64(((const struct firn_packfile_writer_record *)record)->hash.bytes);
+    return fi_load_le64(((const struct fi_packfile_writer_record *)record)->hash.bytes);
 }
 
 static bool
 record_is(const void *record, const void *key)
 {
-    return firn_hash_equal(&((const struct firn_packfile_writer_record *)record)->hash, key);
+    return fi_hash_equal(&((const struct fi_packfile_writer_record *)record)->hash, key);
 }
 
 int
-firn_packfile_writer_create(struct firn_os_dir *dir, const char *name, int level,
-                            struct firn_packfile_writer **out, firn_error *err)
+fi_packfile_writer_create(struct fi_os_dir *dir, const char *name, int level,
+                          struct firn_packfile_writer **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_packfile_writer *writer = firn_alloc_zeroed(sizeof *writer);
+    struct firn_packfile_writer *writer = fi_alloc_zeroed(sizeof *writer);
     if (writer == NULL) {
-        return firn_error_no_memory(err, "a pack writer");
+        return fi_error_no_memory(err, "a pack writer");
     }
-    firn_os_process_init_mark(&writer->mark);
+    fi_os_process_init_mark(&writer->mark);
     writer->level = level;
-    writer->frame_size = FIRN_PACKFILE_FRAME_SIZE;
-    firn_os_mutex_init(firn_os_dir_os(dir), &writer->mutex, FIRN_LOCK_PACK_WRITER);
-    firn_hash_map_init(&writer->objects, sizeof(struct firn_packfile_writer_record), record_hash,
-                       record_is);
-    int rc = firn_block_writer_create(dir, name, FIRN_BLOCK_FILE_PACK, &writer->block, err);
+    writer->frame_size = FI_PACKFILE_FRAME_SIZE;
+    fi_os_mutex_init(fi_os_dir_os(dir), &writer->mutex, FI_LOCK_PACK_WRITER);
+    fi_hash_map_init(&writer->objects, sizeof(struct fi_packfile_writer_record), record_hash,
+                     record_is);
+    int rc = fi_block_writer_create(dir, name, FI_BLOCK_FILE_PACK, &writer->block, err);
     if (rc != FIRN_OK) {
-        firn_packfile_writer_destroy(writer);
+        fi_packfile_writer_destroy(writer);
         return rc;
     }
     *out = writer;
@@ -96,52 +96,52 @@ firn_packfile_writer_create(struct firn_os_dir *dir, const char *name, int level
 }
 
 int
-firn_packfile_writer_create_path(struct firn_os *os, const char *path, int level,
-                                 struct firn_packfile_writer **out, firn_error *err)
+fi_packfile_writer_create_path(struct fi_os *os, const char *path, int level,
+                               struct firn_packfile_writer **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     const char *name;
-    int rc = firn_packfile_path_open_parent(os, path, &dir, &name, err);
+    int rc = fi_packfile_path_open_parent(os, path, &dir, &name, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_packfile_writer_create(dir, name, level, out, err);
+    rc = fi_packfile_writer_create(dir, name, level, out, err);
     if (rc != FIRN_OK) {
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
         return rc;
     }
     (*out)->own_dir = dir;
     return FIRN_OK;
 }
 
-const struct firn_block_file_id *
-firn_packfile_writer_id(const struct firn_packfile_writer *writer)
+const struct fi_block_file_id *
+fi_packfile_writer_id(const struct firn_packfile_writer *writer)
 {
-    return firn_block_writer_id(writer->block);
+    return fi_block_writer_id(writer->block);
 }
 
 void
-firn_packfile_writer_note_cells(struct firn_packfile_writer *writer)
+fi_packfile_writer_note_cells(struct firn_packfile_writer *writer)
 {
     atomic_store_explicit(&writer->has_cells, true, memory_order_relaxed);
 }
 
 int
-firn_packfile_writer_level(const struct firn_packfile_writer *writer)
+fi_packfile_writer_level(const struct firn_packfile_writer *writer)
 {
     return writer->level;
 }
 
 void
-firn_packfile_writer_set_frame_size(struct firn_packfile_writer *writer, size_t size)
+fi_packfile_writer_set_frame_size(struct firn_packfile_writer *writer, size_t size)
 {
-    CHECK(size >= FIRN_PACKFILE_FRAME_SIZE && size <= FIRN_PACKFILE_FRAME_SIZE_MAX);
+    CHECK(size >= FI_PACKFILE_FRAME_SIZE && size <= FI_PACKFILE_FRAME_SIZE_MAX);
     writer->frame_size = size;
 }
 
 size_t
-firn_packfile_writer_frame_size(const struct firn_packfile_writer *writer)
+fi_packfile_writer_frame_size(const struct firn_packfile_writer *writer)
 {
     return writer->frame_size;
 }
@@ -149,63 +149,62 @@ firn_packfile_writer_frame_size(const struct firn_packfile_writer *writer)
 /* ---- names and frames ---- */
 
 /* Binary search, for after finish (I3). */
-static const struct firn_packfile_writer_record *
+static const struct fi_packfile_writer_record *
 find_sorted(const struct firn_packfile_writer *writer, const firn_hash *hash)
 {
     DCHECK(writer->is_finished);
     const size_t count = writer->objects.count;
-    const struct firn_packfile_writer_record *records =
-        count == 0 ? NULL : firn_hash_map_at(&writer->objects, 0);
+    const struct fi_packfile_writer_record *records =
+        count == 0 ? NULL : fi_hash_map_at(&writer->objects, 0);
     size_t at = 0;
     size_t end = count;
-    FIRN_SEARCH_FIRST(at, end, i,
-                      memcmp(records[i].hash.bytes, hash->bytes, sizeof hash->bytes) < 0);
-    return at < count && firn_hash_equal(&records[at].hash, hash) ? &records[at] : NULL;
+    FI_SEARCH_FIRST(at, end, i, memcmp(records[i].hash.bytes, hash->bytes, sizeof hash->bytes) < 0);
+    return at < count && fi_hash_equal(&records[at].hash, hash) ? &records[at] : NULL;
 }
 
-static const struct firn_packfile_writer_record *
+static const struct fi_packfile_writer_record *
 find_locked(const struct firn_packfile_writer *writer, const firn_hash *hash)
 {
-    firn_os_mutex_assert_held(&writer->mutex);
+    fi_os_mutex_assert_held(&writer->mutex);
     return writer->is_finished
                ? find_sorted(writer, hash)
-               : firn_hash_map_find(&writer->objects, firn_load_le64(hash->bytes), hash);
+               : fi_hash_map_find(&writer->objects, fi_load_le64(hash->bytes), hash);
 }
 
 bool
-firn_packfile_writer_contains(struct firn_packfile_writer *writer, const firn_hash *hash)
+fi_packfile_writer_contains(struct firn_packfile_writer *writer, const firn_hash *hash)
 {
-    firn_os_mutex_lock(&writer->mutex);
+    fi_os_mutex_lock(&writer->mutex);
     bool found = find_locked(writer, hash) != NULL;
-    firn_os_mutex_unlock(&writer->mutex);
+    fi_os_mutex_unlock(&writer->mutex);
     return found;
 }
 
 uint64_t
-firn_packfile_writer_count(struct firn_packfile_writer *writer)
+fi_packfile_writer_count(struct firn_packfile_writer *writer)
 {
-    firn_os_mutex_lock(&writer->mutex);
+    fi_os_mutex_lock(&writer->mutex);
     uint64_t count = writer->objects.count;
-    firn_os_mutex_unlock(&writer->mutex);
+    fi_os_mutex_unlock(&writer->mutex);
     return count;
 }
 
 uint64_t
-firn_packfile_writer_size_bytes(struct firn_packfile_writer *writer)
+fi_packfile_writer_size_bytes(struct firn_packfile_writer *writer)
 {
-    return firn_block_writer_size_bytes(writer->block);
+    return fi_block_writer_size_bytes(writer->block);
 }
 
 static int
 check_usable_locked(const struct firn_packfile_writer *writer, firn_error *err)
 {
-    firn_os_mutex_assert_held(&writer->mutex);
+    fi_os_mutex_assert_held(&writer->mutex);
     if (writer->failure.code != FIRN_OK) {
-        return firn_error_set(err, FIRN_FAILED, "an earlier write of the pack failed: %s",
-                              writer->failure.text);
+        return fi_error_set(err, FIRN_FAILED, "an earlier write of the pack failed: %s",
+                            writer->failure.text);
     }
     if (writer->is_finished) {
-        return firn_error_set(err, FIRN_MISUSE, "the pack is finished");
+        return fi_error_set(err, FIRN_MISUSE, "the pack is finished");
     }
     return FIRN_OK;
 }
@@ -213,17 +212,17 @@ check_usable_locked(const struct firn_packfile_writer *writer, firn_error *err)
 static int
 reserve_frame_locked(struct firn_packfile_writer *writer, firn_error *err)
 {
-    firn_os_mutex_assert_held(&writer->mutex);
-    if (writer->frame_count == FIRN_PACKFILE_FRAMES_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "a pack has at most %d frames, which is 512 GiB of contents or more",
-                              FIRN_PACKFILE_FRAMES_MAX);
+    fi_os_mutex_assert_held(&writer->mutex);
+    if (writer->frame_count == FI_PACKFILE_FRAMES_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "a pack has at most %d frames, which is 512 GiB of contents or more",
+                            FI_PACKFILE_FRAMES_MAX);
     }
     if (writer->frame_count == writer->frame_capacity) {
         uint32_t capacity = writer->frame_capacity + writer->frame_capacity / 2 + 64;
-        struct firn_block_ref *frames = firn_resize_array(writer->frames, capacity, sizeof *frames);
+        struct fi_block_ref *frames = fi_resize_array(writer->frames, capacity, sizeof *frames);
         if (frames == NULL) {
-            return firn_error_no_memory(err, "the list of frames");
+            return fi_error_no_memory(err, "the list of frames");
         }
         writer->frames = frames;
         writer->frame_capacity = capacity;
@@ -233,72 +232,72 @@ reserve_frame_locked(struct firn_packfile_writer *writer, firn_error *err)
 }
 
 static int
-claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_record *record,
+claim_locked(struct firn_packfile_writer *writer, struct fi_packfile_writer_record *record,
              bool *out_is_new, firn_error *err)
 {
-    firn_os_mutex_assert_held(&writer->mutex);
-    FIRN_TRY_RETURN(check_usable_locked(writer, err));
-    uint64_t key_hash = firn_load_le64(record->hash.bytes);
-    if (firn_hash_map_find(&writer->objects, key_hash, &record->hash) != NULL) {
+    fi_os_mutex_assert_held(&writer->mutex);
+    FI_TRY_RETURN(check_usable_locked(writer, err));
+    uint64_t key_hash = fi_load_le64(record->hash.bytes);
+    if (fi_hash_map_find(&writer->objects, key_hash, &record->hash) != NULL) {
         *out_is_new = false;
         return FIRN_OK;
     }
-    if (writer->objects.count == FIRN_PACKFILE_OBJECTS_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "a pack has at most %d objects",
-                              FIRN_PACKFILE_OBJECTS_MAX);
+    if (writer->objects.count == FI_PACKFILE_OBJECTS_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "a pack has at most %d objects",
+                            FI_PACKFILE_OBJECTS_MAX);
     }
-    bool needs_frame = record->frame == FIRN_PACKFILE_WRITER_NO_FRAME;
+    bool needs_frame = record->frame == FI_PACKFILE_WRITER_NO_FRAME;
     if (needs_frame) {
-        FIRN_TRY_RETURN(reserve_frame_locked(writer, err));
+        FI_TRY_RETURN(reserve_frame_locked(writer, err));
         record->frame = writer->frame_count;
     }
     /* (I1) The frame is still to be written. */
     DCHECK(needs_frame ||
            (record->frame < writer->frame_count && writer->frames[record->frame].offset == 0));
-    if (firn_hash_map_insert(&writer->objects, key_hash, record) == NULL) {
-        return firn_error_no_memory(err, "the names in a pack");
+    if (fi_hash_map_insert(&writer->objects, key_hash, record) == NULL) {
+        return fi_error_no_memory(err, "the names in a pack");
     }
     if (needs_frame) {
-        writer->frames[writer->frame_count++] = (struct firn_block_ref){0};
+        writer->frames[writer->frame_count++] = (struct fi_block_ref){0};
     }
     *out_is_new = true;
     return FIRN_OK;
 }
 
 int
-firn_packfile_writer_claim(struct firn_packfile_writer *writer,
-                           struct firn_packfile_writer_record *record, bool *out_is_new,
-                           firn_error *err)
+fi_packfile_writer_claim(struct firn_packfile_writer *writer,
+                         struct fi_packfile_writer_record *record, bool *out_is_new,
+                         firn_error *err)
 {
-    firn_os_mutex_lock(&writer->mutex);
+    fi_os_mutex_lock(&writer->mutex);
     int rc = claim_locked(writer, record, out_is_new, err);
-    firn_os_mutex_unlock(&writer->mutex);
+    fi_os_mutex_unlock(&writer->mutex);
     return rc;
 }
 
 void
-firn_packfile_writer_fail(struct firn_packfile_writer *writer, const firn_error *err)
+fi_packfile_writer_fail(struct firn_packfile_writer *writer, const firn_error *err)
 {
     DCHECK(err->code != FIRN_OK); /* else nothing would be latched: (I1) */
-    firn_os_mutex_lock(&writer->mutex);
+    fi_os_mutex_lock(&writer->mutex);
     if (writer->failure.code == FIRN_OK) {
         writer->failure = *err;
     }
-    firn_os_mutex_unlock(&writer->mutex);
+    fi_os_mutex_unlock(&writer->mutex);
 }
 
 int
-firn_packfile_writer_put_frame(struct firn_packfile_writer *writer, uint32_t frame,
-                               enum firn_codec codec, firn_slice stored, uint32_t raw_size,
-                               firn_error *err)
+fi_packfile_writer_put_frame(struct firn_packfile_writer *writer, uint32_t frame,
+                             enum fi_codec codec, firn_slice stored, uint32_t raw_size,
+                             firn_error *err)
 {
-    struct firn_block_ref ref;
-    int rc = firn_block_writer_add(writer->block, codec, stored, raw_size, &ref, err);
+    struct fi_block_ref ref;
+    int rc = fi_block_writer_add(writer->block, codec, stored, raw_size, &ref, err);
     if (rc == FIRN_OK) {
-        firn_os_mutex_lock(&writer->mutex);
+        fi_os_mutex_lock(&writer->mutex);
         CHECK(frame < writer->frame_count && writer->frames[frame].offset == 0);
         writer->frames[frame] = ref;
-        firn_os_mutex_unlock(&writer->mutex);
+        fi_os_mutex_unlock(&writer->mutex);
     }
     return rc;
 }
@@ -306,50 +305,50 @@ firn_packfile_writer_put_frame(struct firn_packfile_writer *writer, uint32_t fra
 /* ---- adding without a lane ---- */
 
 static int
-take_lane(struct firn_packfile_writer *writer, struct firn_packfile_lane **out, firn_error *err)
+take_lane(struct firn_packfile_writer *writer, struct fi_packfile_lane **out, firn_error *err)
 {
-    firn_os_mutex_lock(&writer->mutex);
-    struct firn_packfile_lane *lane = writer->pool;
+    fi_os_mutex_lock(&writer->mutex);
+    struct fi_packfile_lane *lane = writer->pool;
     if (lane != NULL) {
-        writer->pool = *firn_packfile_lane_link(lane);
+        writer->pool = *fi_packfile_lane_link(lane);
     }
-    firn_os_mutex_unlock(&writer->mutex);
+    fi_os_mutex_unlock(&writer->mutex);
     *out = lane;
-    return lane != NULL ? FIRN_OK : firn_packfile_lane_create(writer, out, err);
+    return lane != NULL ? FIRN_OK : fi_packfile_lane_create(writer, out, err);
 }
 
 static void
-give_lane(struct firn_packfile_writer *writer, struct firn_packfile_lane *lane)
+give_lane(struct firn_packfile_writer *writer, struct fi_packfile_lane *lane)
 {
-    firn_os_mutex_lock(&writer->mutex);
+    fi_os_mutex_lock(&writer->mutex);
     DCHECK(lane != writer->pool);
-    *firn_packfile_lane_link(lane) = writer->pool;
+    *fi_packfile_lane_link(lane) = writer->pool;
     writer->pool = lane;
-    firn_os_mutex_unlock(&writer->mutex);
+    fi_os_mutex_unlock(&writer->mutex);
 }
 
 int
-firn_packfile_writer_add(struct firn_packfile_writer *writer, firn_slice content,
-                         firn_hash *out_hash, bool *out_is_new, firn_error *err)
+fi_packfile_writer_add(struct firn_packfile_writer *writer, firn_slice content, firn_hash *out_hash,
+                       bool *out_is_new, firn_error *err)
 {
-    struct firn_packfile_lane *lane;
+    struct fi_packfile_lane *lane;
     int rc = take_lane(writer, &lane, err);
     if (rc == FIRN_OK) {
-        rc = firn_packfile_stream_add_bytes(lane, content, out_hash, out_is_new, err);
+        rc = fi_packfile_stream_add_bytes(lane, content, out_hash, out_is_new, err);
         give_lane(writer, lane);
     }
     return rc;
 }
 
 int
-firn_packfile_writer_add_stream(struct firn_packfile_writer *writer,
-                                firn_packfile_stream_source *read, void *ctx, firn_hash *out_hash,
-                                bool *out_is_new, uint64_t *out_size, firn_error *err)
+fi_packfile_writer_add_stream(struct firn_packfile_writer *writer, fi_packfile_stream_source *read,
+                              void *ctx, firn_hash *out_hash, bool *out_is_new, uint64_t *out_size,
+                              firn_error *err)
 {
-    struct firn_packfile_lane *lane;
+    struct fi_packfile_lane *lane;
     int rc = take_lane(writer, &lane, err);
     if (rc == FIRN_OK) {
-        rc = firn_packfile_stream_add(lane, read, ctx, out_hash, out_is_new, out_size, err);
+        rc = fi_packfile_stream_add(lane, read, ctx, out_hash, out_is_new, out_size, err);
         give_lane(writer, lane);
     }
     return rc;
@@ -363,12 +362,12 @@ drain_pool(struct firn_packfile_writer *writer, firn_error *err)
 {
     int rc = FIRN_OK;
     while (writer->pool != NULL) {
-        struct firn_packfile_lane *lane = writer->pool;
-        writer->pool = *firn_packfile_lane_link(lane);
+        struct fi_packfile_lane *lane = writer->pool;
+        writer->pool = *fi_packfile_lane_link(lane);
         if (rc == FIRN_OK) {
-            rc = firn_packfile_lane_flush(lane, err);
+            rc = fi_packfile_lane_flush(lane, err);
         }
-        firn_packfile_lane_destroy(lane);
+        fi_packfile_lane_destroy(lane);
     }
     return rc;
 }
@@ -377,11 +376,11 @@ static int
 check_complete(struct firn_packfile_writer *writer, firn_error *err)
 {
     if (writer->objects.count == 0) {
-        return firn_error_set(err, FIRN_INVALID, "cannot write a pack without objects");
+        return fi_error_set(err, FIRN_INVALID, "cannot write a pack without objects");
     }
     for (uint32_t i = 0; i < writer->frame_count; i++) {
         if (writer->frames[i].offset == 0) {
-            return firn_error_set(err, FIRN_MISUSE, "a lane of the pack was not flushed");
+            return fi_error_set(err, FIRN_MISUSE, "a lane of the pack was not flushed");
         }
     }
     return FIRN_OK;
@@ -402,10 +401,10 @@ enum { INSERTION_COUNT_MAX = 24, HASH_SIZE = 32 };
 /* ---- sorting ---- */
 
 static void
-insertion_sort(struct firn_packfile_writer_record *records, size_t count, size_t depth)
+insertion_sort(struct fi_packfile_writer_record *records, size_t count, size_t depth)
 {
     for (size_t i = 1; i < count; i++) {
-        struct firn_packfile_writer_record moving = records[i];
+        struct fi_packfile_writer_record moving = records[i];
         size_t at = i;
         while (at > 0 && memcmp(records[at - 1].hash.bytes + depth, moving.hash.bytes + depth,
                                 HASH_SIZE - depth) > 0) {
@@ -419,7 +418,7 @@ insertion_sort(struct firn_packfile_writer_record *records, size_t count, size_t
 /* Puts every record into the bucket of its byte at `depth`; bucket b begins at starts[b], and
  * starts[256] is the end. */
 static void
-distribute(struct firn_packfile_writer_record *records, size_t count, size_t depth,
+distribute(struct fi_packfile_writer_record *records, size_t count, size_t depth,
            size_t starts[257])
 {
     size_t counts[256] = {0};
@@ -435,10 +434,10 @@ distribute(struct firn_packfile_writer_record *records, size_t count, size_t dep
     DCHECK(starts[256] == count);
     for (size_t b = 0; b < 256; b++) {
         while (next[b] < starts[b + 1]) {
-            struct firn_packfile_writer_record moving = records[next[b]];
+            struct fi_packfile_writer_record moving = records[next[b]];
             size_t home = moving.hash.bytes[depth];
             while (home != b) {
-                struct firn_packfile_writer_record evicted = records[next[home]];
+                struct fi_packfile_writer_record evicted = records[next[home]];
                 records[next[home]++] = moving;
                 moving = evicted;
                 home = moving.hash.bytes[depth];
@@ -450,7 +449,7 @@ distribute(struct firn_packfile_writer_record *records, size_t count, size_t dep
 
 /* The first `depth` bytes of all records are equal; so the recursion is at most HASH_SIZE deep. */
 static void
-sort_from(struct firn_packfile_writer_record *records, size_t count, size_t depth)
+sort_from(struct fi_packfile_writer_record *records, size_t count, size_t depth)
 {
     DCHECK(depth < HASH_SIZE);
     if (count <= INSERTION_COUNT_MAX || depth == HASH_SIZE - 1) {
@@ -468,7 +467,7 @@ sort_from(struct firn_packfile_writer_record *records, size_t count, size_t dept
 
 /* Whether hashes strictly ascend, and every frame is below frame_count. */
 static bool
-is_sound(const struct firn_packfile_writer_record *records, size_t count, uint32_t frame_count)
+is_sound(const struct fi_packfile_writer_record *records, size_t count, uint32_t frame_count)
 {
     for (size_t i = 0; i < count; i++) {
         if (records[i].frame >= frame_count ||
@@ -481,7 +480,7 @@ is_sound(const struct firn_packfile_writer_record *records, size_t count, uint32
 
 /* Sorts records by hash, in place. */
 static void
-table_sort(struct firn_packfile_writer_record *records, size_t count)
+table_sort(struct fi_packfile_writer_record *records, size_t count)
 {
     sort_from(records, count, 0);
 }
@@ -489,160 +488,158 @@ table_sort(struct firn_packfile_writer_record *records, size_t count)
 /* ---- writing ---- */
 
 static void
-encode_record(const struct firn_packfile_writer_record *record, uint8_t *out)
+encode_record(const struct fi_packfile_writer_record *record, uint8_t *out)
 {
-    struct firn_packfile_format_entry entry = {
-        .hash = record->hash,
-        .at = {.frame = record->frame,
-               .offset = record->offset,
-               .size = record->size,
-               .kind = (enum firn_packfile_kind)record->kind}};
-    firn_packfile_format_encode_entry(&entry, out);
+    struct fi_packfile_format_entry entry = {.hash = record->hash,
+                                             .at = {.frame = record->frame,
+                                                    .offset = record->offset,
+                                                    .size = record->size,
+                                                    .kind = (enum fi_packfile_kind)record->kind}};
+    fi_packfile_format_encode_entry(&entry, out);
 }
 
 /* Writes one page, appends its fence. */
 static int
-write_page(struct firn_block_writer *block, const struct firn_packfile_writer_record *records,
-           size_t count, uint8_t *page, struct firn_buf *fences, firn_error *err)
+write_page(struct fi_block_writer *block, const struct fi_packfile_writer_record *records,
+           size_t count, uint8_t *page, struct fi_buf *fences, firn_error *err)
 {
-    DCHECK(count > 0 && count <= FIRN_PACKFILE_FORMAT_PAGE_ENTRIES);
+    DCHECK(count > 0 && count <= FI_PACKFILE_FORMAT_PAGE_ENTRIES);
     for (size_t i = 0; i < count; i++) {
-        encode_record(&records[i], page + i * FIRN_PACKFILE_FORMAT_ENTRY_SIZE);
+        encode_record(&records[i], page + i * FI_PACKFILE_FORMAT_ENTRY_SIZE);
     }
-    struct firn_block_ref ref;
-    size_t size = count * FIRN_PACKFILE_FORMAT_ENTRY_SIZE;
-    FIRN_TRY_RETURN(firn_block_writer_add(block, FIRN_CODEC_NONE, firn_bytes(page, size),
-                                          (uint32_t)size, &ref, err));
-    if (firn_buf_append(fences, records[0].hash.bytes, HASH_SIZE) != FIRN_OK ||
-        firn_buf_append_le64(fences, ref.offset) != FIRN_OK) {
-        return firn_error_no_memory(err, "the fences of an object table");
+    struct fi_block_ref ref;
+    size_t size = count * FI_PACKFILE_FORMAT_ENTRY_SIZE;
+    FI_TRY_RETURN(fi_block_writer_add(block, FI_CODEC_NONE, firn_bytes(page, size), (uint32_t)size,
+                                      &ref, err));
+    if (fi_buf_append(fences, records[0].hash.bytes, HASH_SIZE) != FIRN_OK ||
+        fi_buf_append_le64(fences, ref.offset) != FIRN_OK) {
+        return fi_error_no_memory(err, "the fences of an object table");
     }
     return FIRN_OK;
 }
 
 static int
-write_section(struct firn_block_writer *block, uint32_t kind, const struct firn_buf *bytes,
+write_section(struct fi_block_writer *block, uint32_t kind, const struct fi_buf *bytes,
               firn_error *err)
 {
-    struct firn_block_ref ref;
-    DCHECK(bytes->size <= FIRN_BLOCK_SIZE_MAX);
-    int rc = firn_block_writer_add(block, FIRN_CODEC_NONE, firn_buf_slice(bytes),
-                                   (uint32_t)bytes->size, &ref, err);
-    return rc == FIRN_OK ? firn_block_writer_add_section(block, kind, &ref, err) : rc;
+    struct fi_block_ref ref;
+    DCHECK(bytes->size <= FI_BLOCK_SIZE_MAX);
+    int rc = fi_block_writer_add(block, FI_CODEC_NONE, fi_buf_slice(bytes), (uint32_t)bytes->size,
+                                 &ref, err);
+    return rc == FIRN_OK ? fi_block_writer_add_section(block, kind, &ref, err) : rc;
 }
 
 static int
-write_objects(struct firn_block_writer *block, const struct firn_packfile_writer_record *records,
+write_objects(struct fi_block_writer *block, const struct fi_packfile_writer_record *records,
               size_t count, firn_error *err)
 {
     int rc;
-    struct firn_buf fences = {0};
+    struct fi_buf fences = {0};
     size_t page_count =
-        (count + FIRN_PACKFILE_FORMAT_PAGE_ENTRIES - 1) / FIRN_PACKFILE_FORMAT_PAGE_ENTRIES;
-    uint8_t *page = firn_alloc(FIRN_PACKFILE_FORMAT_PAGE_SIZE);
-    if (page == NULL || firn_buf_append_le64(&fences, count) != FIRN_OK ||
-        firn_buf_append_le32(&fences, (uint32_t)page_count) != FIRN_OK ||
-        firn_buf_append_le32(&fences, 0) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "a page of an object table"));
+        (count + FI_PACKFILE_FORMAT_PAGE_ENTRIES - 1) / FI_PACKFILE_FORMAT_PAGE_ENTRIES;
+    uint8_t *page = fi_alloc(FI_PACKFILE_FORMAT_PAGE_SIZE);
+    if (page == NULL || fi_buf_append_le64(&fences, count) != FIRN_OK ||
+        fi_buf_append_le32(&fences, (uint32_t)page_count) != FIRN_OK ||
+        fi_buf_append_le32(&fences, 0) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "a page of an object table"));
     }
-    for (size_t at = 0; at < count; at += FIRN_PACKFILE_FORMAT_PAGE_ENTRIES) {
+    for (size_t at = 0; at < count; at += FI_PACKFILE_FORMAT_PAGE_ENTRIES) {
         size_t left = count - at;
         size_t in_page =
-            left < FIRN_PACKFILE_FORMAT_PAGE_ENTRIES ? left : FIRN_PACKFILE_FORMAT_PAGE_ENTRIES;
-        FIRN_TRY(write_page(block, records + at, in_page, page, &fences, err));
+            left < FI_PACKFILE_FORMAT_PAGE_ENTRIES ? left : FI_PACKFILE_FORMAT_PAGE_ENTRIES;
+        FI_TRY(write_page(block, records + at, in_page, page, &fences, err));
     }
     DCHECK(fences.size ==
-           FIRN_PACKFILE_FORMAT_OBJECTS_HEAD_SIZE + page_count * FIRN_PACKFILE_FORMAT_FENCE_SIZE);
-    FIRN_TRY(write_section(block, FIRN_PACKFILE_FORMAT_SECTION_OBJECTS, &fences, err));
+           FI_PACKFILE_FORMAT_OBJECTS_HEAD_SIZE + page_count * FI_PACKFILE_FORMAT_FENCE_SIZE);
+    FI_TRY(write_section(block, FI_PACKFILE_FORMAT_SECTION_OBJECTS, &fences, err));
 out:
-    firn_free(page);
-    firn_buf_deinit(&fences);
+    fi_free(page);
+    fi_buf_deinit(&fences);
     return rc;
 }
 
 static int
-append_frames(const struct firn_block_ref *frames, uint32_t count, struct firn_buf *out)
+append_frames(const struct fi_block_ref *frames, uint32_t count, struct fi_buf *out)
 {
-    FIRN_TRY_RETURN(firn_buf_append_le32(out, count));
-    FIRN_TRY_RETURN(firn_buf_append_le32(out, 0));
+    FI_TRY_RETURN(fi_buf_append_le32(out, count));
+    FI_TRY_RETURN(fi_buf_append_le32(out, 0));
     for (uint32_t i = 0; i < count; i++) {
-        DCHECK(frames[i].raw_size <= FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX &&
+        DCHECK(frames[i].raw_size <= FI_PACKFILE_FORMAT_FRAME_SIZE_MAX &&
                frames[i].stored_size <= frames[i].raw_size); /* as reading believes */
-        FIRN_TRY_RETURN(firn_buf_append_le64(out, frames[i].offset));
-        FIRN_TRY_RETURN(firn_buf_append_le32(out, frames[i].stored_size));
-        FIRN_TRY_RETURN(firn_buf_append_le32(out, frames[i].raw_size));
+        FI_TRY_RETURN(fi_buf_append_le64(out, frames[i].offset));
+        FI_TRY_RETURN(fi_buf_append_le32(out, frames[i].stored_size));
+        FI_TRY_RETURN(fi_buf_append_le32(out, frames[i].raw_size));
     }
     return FIRN_OK;
 }
 
 /* Writes pages and both sections. records are sorted. */
 static int
-table_write(struct firn_block_writer *block, const struct firn_packfile_writer_record *records,
-            size_t count, const struct firn_block_ref *frames, uint32_t frame_count,
-            firn_error *err)
+table_write(struct fi_block_writer *block, const struct fi_packfile_writer_record *records,
+            size_t count, const struct fi_block_ref *frames, uint32_t frame_count, firn_error *err)
 {
     int rc;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     DCHECK(count > 0 && is_sound(records, count, frame_count));
-    FIRN_TRY(write_objects(block, records, count, err));
+    FI_TRY(write_objects(block, records, count, err));
     if (append_frames(frames, frame_count, &bytes) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "the list of frames"));
+        FI_TRY(fi_error_no_memory(err, "the list of frames"));
     }
-    FIRN_TRY(write_section(block, FIRN_PACKFILE_FORMAT_SECTION_FRAMES, &bytes, err));
+    FI_TRY(write_section(block, FI_PACKFILE_FORMAT_SECTION_FRAMES, &bytes, err));
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 int
-firn_packfile_writer_finish(struct firn_packfile_writer *writer, uint64_t *out_file_size,
-                            firn_error *err)
+fi_packfile_writer_finish(struct firn_packfile_writer *writer, uint64_t *out_file_size,
+                          firn_error *err)
 {
     firn_error local;
     if (err == NULL) {
         err = &local;
     }
-    firn_os_mutex_lock(&writer->mutex);
+    fi_os_mutex_lock(&writer->mutex);
     int rc = check_usable_locked(writer, err);
-    firn_os_mutex_unlock(&writer->mutex);
+    fi_os_mutex_unlock(&writer->mutex);
     if (rc != FIRN_OK) {
         return rc;
     }
-    FIRN_TRY(drain_pool(writer, err));
-    FIRN_TRY(check_complete(writer, err));
+    FI_TRY(drain_pool(writer, err));
+    FI_TRY(check_complete(writer, err));
     /* From here on the map is an array (I3), whether this succeeds or not. */
     writer->is_finished = true;
-    table_sort(firn_hash_map_at(&writer->objects, 0), writer->objects.count);
-    FIRN_TRY(table_write(writer->block, firn_hash_map_at(&writer->objects, 0),
-                         writer->objects.count, writer->frames, writer->frame_count, err));
+    table_sort(fi_hash_map_at(&writer->objects, 0), writer->objects.count);
+    FI_TRY(table_write(writer->block, fi_hash_map_at(&writer->objects, 0), writer->objects.count,
+                       writer->frames, writer->frame_count, err));
     if (atomic_load_explicit(&writer->has_cells, memory_order_relaxed)) {
-        firn_block_writer_set_needs(writer->block, FIRN_BLOCK_NEEDS_CELLS);
+        fi_block_writer_set_needs(writer->block, FI_BLOCK_NEEDS_CELLS);
     }
-    FIRN_TRY(firn_block_writer_finish(writer->block, out_file_size, err));
+    FI_TRY(fi_block_writer_finish(writer->block, out_file_size, err));
 out:
     if (rc != FIRN_OK) {
-        firn_packfile_writer_fail(writer, err);
+        fi_packfile_writer_fail(writer, err);
     }
     return rc;
 }
 
 int
-firn_packfile_writer_list(struct firn_packfile_writer *writer,
-                          int (*visit)(void *ctx, const firn_hash *hash,
-                                       const struct firn_packfile_location *at, firn_error *err),
-                          void *ctx, firn_error *err)
+fi_packfile_writer_list(struct firn_packfile_writer *writer,
+                        int (*visit)(void *ctx, const firn_hash *hash,
+                                     const struct fi_packfile_location *at, firn_error *err),
+                        void *ctx, firn_error *err)
 {
     if (!writer->is_finished || writer->failure.code != FIRN_OK) {
-        return firn_error_set(err, FIRN_MISUSE, "the pack is not finished");
+        return fi_error_set(err, FIRN_MISUSE, "the pack is not finished");
     }
     for (size_t i = 0; i < writer->objects.count; i++) {
-        const struct firn_packfile_writer_record *record = firn_hash_map_at(&writer->objects, i);
+        const struct fi_packfile_writer_record *record = fi_hash_map_at(&writer->objects, i);
         DCHECK(i == 0 || memcmp(record[-1].hash.bytes, record->hash.bytes,
                                 sizeof record->hash.bytes) < 0); /* (I3) */
-        struct firn_packfile_location at = {.frame = record->frame,
-                                            .offset = record->offset,
-                                            .size = record->size,
-                                            .kind = (enum firn_packfile_kind)record->kind};
+        struct fi_packfile_location at = {.frame = record->frame,
+                                          .offset = record->offset,
+                                          .size = record->size,
+                                          .kind = (enum fi_packfile_kind)record->kind};
         int rc = visit(ctx, &record->hash, &at, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -652,20 +649,20 @@ firn_packfile_writer_list(struct firn_packfile_writer *writer,
 }
 
 void
-firn_packfile_writer_destroy(struct firn_packfile_writer *writer)
+fi_packfile_writer_destroy(struct firn_packfile_writer *writer)
 {
     if (writer == NULL) {
         return;
     }
     while (writer->pool != NULL) {
-        struct firn_packfile_lane *lane = writer->pool;
-        writer->pool = *firn_packfile_lane_link(lane);
-        firn_packfile_lane_destroy(lane);
+        struct fi_packfile_lane *lane = writer->pool;
+        writer->pool = *fi_packfile_lane_link(lane);
+        fi_packfile_lane_destroy(lane);
     }
-    firn_block_writer_destroy(writer->block);
-    firn_hash_map_deinit(&writer->objects);
-    firn_free(writer->frames);
-    firn_os_mutex_deinit(&writer->mutex);
-    firn_os_dir_close(writer->own_dir);
-    firn_free(writer);
+    fi_block_writer_destroy(writer->block);
+    fi_hash_map_deinit(&writer->objects);
+    fi_free(writer->frames);
+    fi_os_mutex_deinit(&writer->mutex);
+    fi_os_dir_close(writer->own_dir);
+    fi_free(writer);
 }

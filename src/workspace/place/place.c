@@ -29,7 +29,7 @@ is_plain(char letter)
 }
 
 static int
-append_name(struct firn_buf *out, const char *real_root)
+append_name(struct fi_buf *out, const char *real_root)
 {
     const char *slash = strrchr(real_root, '/');
     const char *name = slash == NULL ? real_root : slash + 1;
@@ -39,7 +39,7 @@ append_name(struct firn_buf *out, const char *real_root)
         if (!is_plain(letter) || (i == 0 && letter == '.')) {
             letter = '_';
         }
-        int rc = firn_buf_append(out, &letter, 1);
+        int rc = fi_buf_append(out, &letter, 1);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -48,22 +48,22 @@ append_name(struct firn_buf *out, const char *real_root)
 }
 
 static int
-take_text(struct firn_buf *path, char **out, firn_error *err)
+take_text(struct fi_buf *path, char **out, firn_error *err)
 {
-    *out = firn_strndup((const char *)path->data, path->size);
-    return *out == NULL ? firn_error_no_memory(err, "the path of the store") : FIRN_OK;
+    *out = fi_strndup((const char *)path->data, path->size);
+    return *out == NULL ? fi_error_no_memory(err, "the path of the store") : FIRN_OK;
 }
 
 uint64_t
-firn_place_digest(firn_slice real_path)
+fi_place_digest(firn_slice real_path)
 {
     firn_hash digest;
-    firn_blake3_hash_of(real_path.data, real_path.size, &digest);
-    return firn_load_be64(digest.bytes);
+    fi_blake3_hash_of(real_path.data, real_path.size, &digest);
+    return fi_load_be64(digest.bytes);
 }
 
 bool
-firn_place_digest_of_name(const char *name, uint64_t *out)
+fi_place_digest_of_name(const char *name, uint64_t *out)
 {
     size_t size = strlen(name);
     if (size <= DIGEST_LETTERS + 1 || name[size - DIGEST_LETTERS - 1] != '-') {
@@ -87,104 +87,103 @@ is_store_of(const char *store, const char *real_root)
 {
     const char *slash = strrchr(store, '/');
     uint64_t digest;
-    return slash != NULL && firn_place_digest_of_name(slash + 1, &digest) &&
-           digest == firn_place_digest(firn_str(real_root));
+    return slash != NULL && fi_place_digest_of_name(slash + 1, &digest) &&
+           digest == fi_place_digest(firn_str(real_root));
 }
 
 int
-firn_place_default_store(struct firn_os *os, const char *real_root, char **out, firn_error *err)
+fi_place_default_store(struct fi_os *os, const char *real_root, char **out, firn_error *err)
 {
     uint8_t digest[DIGEST_BYTES];
     char hex[DIGEST_LETTERS + 1];
-    struct firn_buf path = {0};
+    struct fi_buf path = {0};
     char *home = NULL;
     int rc;
     *out = NULL;
     DCHECK(real_root[0] == '/');
-    firn_store_be64(digest, firn_place_digest(firn_str(real_root)));
-    firn_hex_encode(digest, DIGEST_BYTES, hex);
-    FIRN_TRY(firn_trust_home(os, &home, err));
-    if (firn_buf_append_format(&path, "%s/", home) != FIRN_OK ||
+    fi_store_be64(digest, fi_place_digest(firn_str(real_root)));
+    fi_hex_encode(digest, DIGEST_BYTES, hex);
+    FI_TRY(fi_trust_home(os, &home, err));
+    if (fi_buf_append_format(&path, "%s/", home) != FIRN_OK ||
         append_name(&path, real_root) != FIRN_OK ||
-        firn_buf_append_format(&path, "-%s", hex) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the path of the store");
+        fi_buf_append_format(&path, "-%s", hex) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "the path of the store");
         goto out;
     }
     rc = take_text(&path, out, err);
     DCHECK(rc != FIRN_OK || is_store_of(*out, real_root));
 out:
-    firn_free(home);
-    firn_buf_deinit(&path);
+    fi_free(home);
+    fi_buf_deinit(&path);
     return rc;
 }
 
 /* ---- looking at stores ---- */
 
 struct listing {
-    struct firn_buf names; /* of stores, each with its NUL */
+    struct fi_buf names; /* of stores, each with its NUL */
 };
 
 static int
-keep_name(void *ctx, const struct firn_os_dirent *entry)
+keep_name(void *ctx, const struct fi_os_dirent *entry)
 {
     struct listing *listing = ctx;
     uint64_t ignored;
-    if (!firn_place_digest_of_name(entry->name, &ignored)) {
+    if (!fi_place_digest_of_name(entry->name, &ignored)) {
         return FIRN_OK; /* not a store */
     }
-    return firn_buf_append(&listing->names, entry->name, entry->name_size + 1);
+    return fi_buf_append(&listing->names, entry->name, entry->name_size + 1);
 }
 
 static int
 visit_names(const struct listing *listing, const char *home,
             int (*visit)(void *ctx, const char *path, firn_error *err), void *ctx, firn_error *err)
 {
-    struct firn_buf path = {0};
+    struct fi_buf path = {0};
     int rc = FIRN_OK;
     for (size_t at = 0; at < listing->names.size && rc == FIRN_OK;) {
         const char *name = (const char *)listing->names.data + at;
-        firn_buf_clear(&path);
+        fi_buf_clear(&path);
         const char *text = NULL;
-        if (firn_buf_append_format(&path, "%s/%s", home, name) == FIRN_OK) {
-            text = firn_buf_text(&path);
+        if (fi_buf_append_format(&path, "%s/%s", home, name) == FIRN_OK) {
+            text = fi_buf_text(&path);
         }
-        rc =
-            text == NULL ? firn_error_no_memory(err, "the path of a store") : visit(ctx, text, err);
+        rc = text == NULL ? fi_error_no_memory(err, "the path of a store") : visit(ctx, text, err);
         at += strlen(name) + 1;
     }
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&path);
     return rc;
 }
 
 int
-firn_place_list(struct firn_os *os, int (*visit)(void *ctx, const char *path, firn_error *err),
-                void *ctx, firn_error *err)
+fi_place_list(struct fi_os *os, int (*visit)(void *ctx, const char *path, firn_error *err),
+              void *ctx, firn_error *err)
 {
     struct listing listing = {0};
-    struct firn_os_dir *dir = NULL;
+    struct fi_os_dir *dir = NULL;
     char *home = NULL;
     int rc;
-    FIRN_TRY(firn_trust_home(os, &home, err));
-    rc = firn_os_dir_open_path(os, home, &dir, err);
+    FI_TRY(fi_trust_home(os, &home, err));
+    rc = fi_os_dir_open_path(os, home, &dir, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = FIRN_OK;
         goto out;
     }
     if (rc == FIRN_OK) {
-        rc = firn_os_dir_list(dir, keep_name, &listing, err);
+        rc = fi_os_dir_list(dir, keep_name, &listing, err);
     }
     if (rc == FIRN_OK) {
         rc = visit_names(&listing, home, visit, ctx, err);
     }
 out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&listing.names);
-    firn_free(home);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&listing.names);
+    fi_free(home);
     return rc;
 }
 
 static int
-note_any(void *ctx, const struct firn_os_dirent *entry)
+note_any(void *ctx, const struct fi_os_dirent *entry)
 {
     (void)entry;
     *(bool *)ctx = true;
@@ -192,32 +191,31 @@ note_any(void *ctx, const struct firn_os_dirent *entry)
 }
 
 int
-firn_place_is_empty(struct firn_os_dir *dir, bool *out, firn_error *err)
+fi_place_is_empty(struct fi_os_dir *dir, bool *out, firn_error *err)
 {
     bool has_any = false;
-    int rc = firn_os_dir_list(dir, note_any, &has_any, err);
+    int rc = fi_os_dir_list(dir, note_any, &has_any, err);
     *out = !has_any;
     return has_any ? FIRN_OK : rc;
 }
 
 int
-firn_place_is_store(struct firn_os *os, const char *path, bool *out, firn_error *err)
+fi_place_is_store(struct fi_os *os, const char *path, bool *out, firn_error *err)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     *out = false;
-    int rc = firn_os_dir_open_path(os, path, &dir, err);
+    int rc = fi_os_dir_open_path(os, path, &dir, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    rc = firn_trust_inside_is_store(dir, out, err);
-    firn_os_dir_close(dir);
+    rc = fi_trust_inside_is_store(dir, out, err);
+    fi_os_dir_close(dir);
     return rc;
 }
 
 int
-firn_place_refuse_packs(const char *path, firn_error *err)
+fi_place_refuse_packs(const char *path, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT,
-                          "'%.900s' holds packs but not the file FIRN, which every store has",
-                          path);
+    return fi_error_set(err, FIRN_CORRUPT,
+                        "'%.900s' holds packs but not the file FIRN, which every store has", path);
 }

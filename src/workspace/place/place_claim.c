@@ -30,63 +30,63 @@
 /* Appends the real path of a directory that was opened with this result, and closes it; nothing if
  * there is none. */
 static int
-append_opened(int rc, struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
+append_opened(int rc, struct fi_os_dir *dir, struct fi_buf *out, firn_error *err)
 {
-    rc = rc == FIRN_OK ? firn_os_dir_real_path(dir, out, err) : rc;
-    firn_os_dir_close(dir);
+    rc = rc == FIRN_OK ? fi_os_dir_real_path(dir, out, err) : rc;
+    fi_os_dir_close(dir);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID) {
-        firn_buf_clear(out);
+        fi_buf_clear(out);
         rc = FIRN_OK;
     }
     return rc;
 }
 
 static int
-append_real(struct firn_os *os, const char *path, struct firn_buf *out, firn_error *err)
+append_real(struct fi_os *os, const char *path, struct fi_buf *out, firn_error *err)
 {
-    struct firn_os_dir *dir;
-    int rc = firn_os_dir_open_path(os, path, &dir, err);
+    struct fi_os_dir *dir;
+    int rc = fi_os_dir_open_path(os, path, &dir, err);
     return append_opened(rc, dir, out, err);
 }
 
 /* The same of the data directory, if it is private. */
 static int
-append_home(struct firn_os *os, struct firn_buf *out, firn_error *err)
+append_home(struct fi_os *os, struct fi_buf *out, firn_error *err)
 {
-    struct firn_os_dir *dir;
-    int rc = firn_trust_private_home(os, &dir, err);
+    struct fi_os_dir *dir;
+    int rc = fi_trust_private_home(os, &dir, err);
     return append_opened(rc, dir, out, err);
 }
 
 /* Whether the store is an entry of the data directory. */
 static int
-find_is_usual(struct firn_os_dir *store, bool *out, firn_error *err)
+find_is_usual(struct fi_os_dir *store, bool *out, firn_error *err)
 {
-    struct firn_buf home = {0};
-    struct firn_buf path = {0};
+    struct fi_buf home = {0};
+    struct fi_buf path = {0};
     int rc;
     *out = false;
-    FIRN_TRY(append_home(firn_os_dir_os(store), &home, err));
+    FI_TRY(append_home(fi_os_dir_os(store), &home, err));
     if (home.size == 0) {
         goto out;
     }
-    FIRN_TRY(firn_os_dir_real_path(store, &path, err));
+    FI_TRY(fi_os_dir_real_path(store, &path, err));
     *out = path.size > home.size + 1 && memcmp(path.data, home.data, home.size) == 0 &&
            path.data[home.size] == '/' &&
            memchr(path.data + home.size + 1, '/', path.size - home.size - 1) == NULL;
 out:
-    firn_buf_deinit(&home);
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&home);
+    fi_buf_deinit(&path);
     return rc;
 }
 
 int
-firn_place_claim_store_init(struct firn_os_dir *store, const uint8_t *id,
-                            struct firn_place_claim_store *out, firn_error *err)
+fi_place_claim_store_init(struct fi_os_dir *store, const uint8_t *id,
+                          struct fi_place_claim_store *out, firn_error *err)
 {
-    *out = (struct firn_place_claim_store){.is_own = false};
+    *out = (struct fi_place_claim_store){.is_own = false};
     memcpy(out->id, id, sizeof out->id);
-    FIRN_TRY_RETURN(firn_trust_owner_is_own(store, &out->is_own, err));
+    FI_TRY_RETURN(fi_trust_owner_is_own(store, &out->is_own, err));
     return find_is_usual(store, &out->is_usual, err);
 }
 
@@ -104,119 +104,118 @@ is_at_or_above(const char *path, firn_slice below)
 
 /* (I1) */
 static int
-find_is_shared(struct firn_os *os, const char *path, bool *out, firn_error *err)
+find_is_shared(struct fi_os *os, const char *path, bool *out, firn_error *err)
 {
-    const char *home = firn_os_environment(os, "HOME");
-    struct firn_buf real = {0};
+    const char *home = fi_os_environment(os, "HOME");
+    struct fi_buf real = {0};
     int rc = FIRN_OK;
     *out = strcmp(path, "/") == 0;
     if (!*out && home != NULL && home[0] == '/') {
-        FIRN_TRY(append_real(os, home, &real, err));
-        *out = real.size > 0 && is_at_or_above(path, firn_buf_slice(&real));
+        FI_TRY(append_real(os, home, &real, err));
+        *out = real.size > 0 && is_at_or_above(path, fi_buf_slice(&real));
     }
     if (!*out) {
-        firn_buf_clear(&real);
-        FIRN_TRY(append_home(os, &real, err));
-        *out = real.size > 0 && is_at_or_above(path, firn_buf_slice(&real));
+        fi_buf_clear(&real);
+        FI_TRY(append_home(os, &real, err));
+        *out = real.size > 0 && is_at_or_above(path, fi_buf_slice(&real));
     }
 out:
-    firn_buf_deinit(&real);
+    fi_buf_deinit(&real);
     return rc;
 }
 
 int
-firn_place_claim_judge(struct firn_os *os, const struct firn_place_roots_root *claimed,
-                       const char *path, enum firn_place_claim *out, firn_error *err)
+fi_place_claim_judge(struct fi_os *os, const struct fi_place_roots_root *claimed, const char *path,
+                     enum fi_place_claim *out, firn_error *err)
 {
-    const struct firn_trust_root noted = {.store_id = claimed->store.id, .path = claimed->root};
-    struct firn_os_dir *dir = NULL;
-    struct firn_os_stat stat;
+    const struct fi_trust_root noted = {.store_id = claimed->store.id, .path = claimed->root};
+    struct fi_os_dir *dir = NULL;
+    struct fi_os_stat stat;
     bool is_noted = false;
     bool is_shared;
     int rc = FIRN_OK;
-    *out = FIRN_PLACE_CLAIM_NONE;
+    *out = FI_PLACE_CLAIM_NONE;
     DCHECK(path[0] == '/');
     if (claimed->store.is_usual || claimed->is_inside) {
-        *out = claimed->is_inside ? FIRN_PLACE_CLAIM_INSIDE : FIRN_PLACE_CLAIM_USUAL;
+        *out = claimed->is_inside ? FI_PLACE_CLAIM_INSIDE : FI_PLACE_CLAIM_USUAL;
         goto out;
     }
     if (claimed->root[0] != '/') { /* it names no directory */
         goto out;
     }
-    FIRN_TRY(firn_trust_root_is_noted(os, &noted, &is_noted, err));
+    FI_TRY(fi_trust_root_is_noted(os, &noted, &is_noted, err));
     if (is_noted) {
-        *out = FIRN_PLACE_CLAIM_NOTED;
+        *out = FI_PLACE_CLAIM_NOTED;
         goto out;
     }
     if (!claimed->store.is_own || claimed->workspace.btime_ns == 0) { /* (I2) */
         goto out;
     }
-    FIRN_TRY(find_is_shared(os, path, &is_shared, err));
+    FI_TRY(find_is_shared(os, path, &is_shared, err));
     if (is_shared) {
         goto out;
     }
-    rc = firn_os_dir_open_path(os, path, &dir, err);
+    rc = fi_os_dir_open_path(os, path, &dir, err);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID) {
         rc = FIRN_OK; /* it is not there */
         goto out;
     }
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_os_dir_stat(dir, &stat, err));
-    if (firn_place_roots_is_same(&claimed->workspace, &stat)) {
-        *out = FIRN_PLACE_CLAIM_SAME;
+    FI_TRY(rc);
+    FI_TRY(fi_os_dir_stat(dir, &stat, err));
+    if (fi_place_roots_is_same(&claimed->workspace, &stat)) {
+        *out = FI_PLACE_CLAIM_SAME;
     }
 out:
-    DCHECK(rc == FIRN_OK || *out == FIRN_PLACE_CLAIM_NONE);
-    firn_os_dir_close(dir);
+    DCHECK(rc == FIRN_OK || *out == FI_PLACE_CLAIM_NONE);
+    fi_os_dir_close(dir);
     return rc;
 }
 
 /* Requires: the root is a path. */
 static int
-carry_root(struct firn_os *os, const uint8_t *from, const struct firn_place_roots_root *root,
+carry_root(struct fi_os *os, const uint8_t *from, const struct fi_place_roots_root *root,
            firn_error *err)
 {
-    const struct firn_trust_root old = {.store_id = from, .path = root->root};
-    const struct firn_trust_root new = {.store_id = root->store.id, .path = root->root};
+    const struct fi_trust_root old = {.store_id = from, .path = root->root};
+    const struct fi_trust_root new = {.store_id = root->store.id, .path = root->root};
     bool is_noted;
-    int rc = firn_trust_root_is_noted(os, &old, &is_noted, err);
+    int rc = fi_trust_root_is_noted(os, &old, &is_noted, err);
     if (rc == FIRN_OK && is_noted) {
-        rc = firn_trust_root_note(os, &new, err);
+        rc = fi_trust_root_note(os, &new, err);
     }
     return rc;
 }
 
 int
-firn_place_claim_carry(struct firn_os_dir *from, struct firn_os_dir *to, const char *store_path,
-                       firn_error *err)
+fi_place_claim_carry(struct fi_os_dir *from, struct fi_os_dir *to, const char *store_path,
+                     firn_error *err)
 {
-    struct firn_place_roots roots = {.os = firn_os_dir_os(from)};
-    uint8_t id[FIRN_STOREFILE_ID_SIZE];
+    struct fi_place_roots roots = {.os = fi_os_dir_os(from)};
+    uint8_t id[FI_STOREFILE_ID_SIZE];
     bool has_id;
     int rc;
-    FIRN_TRY(firn_trust_store_id(from, id, &has_id, err));
+    FI_TRY(fi_trust_store_id(from, id, &has_id, err));
     if (!has_id) { /* nothing says what was noted about it */
         goto out;
     }
-    FIRN_TRY(firn_place_roots_add_dir(&roots, to, store_path, err));
+    FI_TRY(fi_place_roots_add_dir(&roots, to, store_path, err));
     for (size_t i = 0; i < roots.count; i++) {
-        const struct firn_place_roots_root *root = &roots.items[i];
+        const struct fi_place_roots_root *root = &roots.items[i];
         if (root->root[0] == '/' && !root->is_inside) {
-            FIRN_TRY(carry_root(roots.os, id, root, err));
+            FI_TRY(carry_root(roots.os, id, root, err));
         }
     }
 out:
-    firn_place_roots_deinit(&roots);
+    fi_place_roots_deinit(&roots);
     return rc;
 }
 
 int
-firn_place_claim_refuse(const char *root, const char *store_path, firn_error *err)
+fi_place_claim_refuse(const char *root, const char *store_path, firn_error *err)
 {
-    return firn_error_set(
-        err, FIRN_UNTRUSTED,
-        "the store '%.300s' says that it is about '%.300s', and you have not said "
-        "so on this machine: name the directory (-C DIR) if that is so, or "
-        "restore into another one (--to DIR)",
-        store_path, root);
+    return fi_error_set(err, FIRN_UNTRUSTED,
+                        "the store '%.300s' says that it is about '%.300s', and you have not said "
+                        "so on this machine: name the directory (-C DIR) if that is so, or "
+                        "restore into another one (--to DIR)",
+                        store_path, root);
 }

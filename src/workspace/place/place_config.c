@@ -30,7 +30,7 @@
 #include "place/place.h"
 #include "threads/os_callback.h"
 
-static const char file_name[] = FIRN_PLACE_CONFIG_FILE;
+static const char file_name[] = FI_PLACE_CONFIG_FILE;
 static const char new_name[] = "config.new";
 enum { ASIDE_MAX = 1000, ASIDE_NAME_SIZE = 32 };
 
@@ -48,7 +48,7 @@ enum { ASIDE_MAX = 1000, ASIDE_NAME_SIZE = 32 };
  * byte; the result is readable, unless it has become too large (I5). */
 
 enum { WAIT_MAX = INT32_MAX };
-_Static_assert((int)FIRN_CATALOG_KEEP_TEXT_SIZE_MAX < (int)FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE,
+_Static_assert((int)FI_CATALOG_KEEP_TEXT_SIZE_MAX < (int)FI_PLACE_CONFIG_TEXT_VALUE_SIZE,
                "a policy fits");
 
 struct key {
@@ -63,43 +63,43 @@ enum { MAX_POLICY = 0 };
 #define MAX_SIZE UINT64_MAX
 #define MAX_WHEN (UINT64_MAX - 1) /* always, never or auto */
 
-static const struct key keys[FIRN_PLACE_CONFIG_KEYS] = {
-    [FIRN_PLACE_CONFIG_GC_AUTO] = {"gc.auto", "true", 1, "false"},
-    [FIRN_PLACE_CONFIG_KEEP] = {"keep", "all:1d hourly:7d daily:90d", MAX_POLICY, "forever"},
-    [FIRN_PLACE_CONFIG_SAVE_GITIGNORE] = {"save.gitignore", "false", 1, NULL},
-    [FIRN_PLACE_CONFIG_SAVE_INCLUDE_DEPS] = {"save.include-deps", "false", 1, NULL},
-    [FIRN_PLACE_CONFIG_SAVE_MAX_FILE_SIZE] = {"save.max-file-size", "none", MAX_SIZE, NULL},
-    [FIRN_PLACE_CONFIG_SAVE_WARN_SIZE] = {"save.warn-size", "1G", MAX_SIZE, NULL},
-    [FIRN_PLACE_CONFIG_SAVE_STRICT] = {"save.strict", "false", 1, NULL},
-    [FIRN_PLACE_CONFIG_UI_COLOR] = {"ui.color", "auto", MAX_WHEN, NULL},
-    [FIRN_PLACE_CONFIG_UI_PAGER] = {"ui.pager", "true", 1, NULL},
-    [FIRN_PLACE_CONFIG_WAIT] = {"wait", "60", WAIT_MAX, NULL},
+static const struct key keys[FI_PLACE_CONFIG_KEYS] = {
+    [FI_PLACE_CONFIG_GC_AUTO] = {"gc.auto", "true", 1, "false"},
+    [FI_PLACE_CONFIG_KEEP] = {"keep", "all:1d hourly:7d daily:90d", MAX_POLICY, "forever"},
+    [FI_PLACE_CONFIG_SAVE_GITIGNORE] = {"save.gitignore", "false", 1, NULL},
+    [FI_PLACE_CONFIG_SAVE_INCLUDE_DEPS] = {"save.include-deps", "false", 1, NULL},
+    [FI_PLACE_CONFIG_SAVE_MAX_FILE_SIZE] = {"save.max-file-size", "none", MAX_SIZE, NULL},
+    [FI_PLACE_CONFIG_SAVE_WARN_SIZE] = {"save.warn-size", "1G", MAX_SIZE, NULL},
+    [FI_PLACE_CONFIG_SAVE_STRICT] = {"save.strict", "false", 1, NULL},
+    [FI_PLACE_CONFIG_UI_COLOR] = {"ui.color", "auto", MAX_WHEN, NULL},
+    [FI_PLACE_CONFIG_UI_PAGER] = {"ui.pager", "true", 1, NULL},
+    [FI_PLACE_CONFIG_WAIT] = {"wait", "60", WAIT_MAX, NULL},
 };
 
 /* ---- keys and values ---- */
 
 static const char *
-text_name(enum firn_place_config_key key)
+text_name(enum fi_place_config_key key)
 {
-    DCHECK(key < FIRN_PLACE_CONFIG_KEYS);
+    DCHECK(key < FI_PLACE_CONFIG_KEYS);
     return keys[key].name;
 }
 
 /* FIRN_INVALID, with the names of all settings, if there is no such key. */
 static int
-text_find(firn_slice name, enum firn_place_config_key *out, firn_error *err)
+text_find(firn_slice name, enum fi_place_config_key *out, firn_error *err)
 {
-    for (unsigned i = 0; i < FIRN_PLACE_CONFIG_KEYS; i++) {
-        if (firn_slice_equal(name, firn_str(keys[i].name))) {
-            *out = (enum firn_place_config_key)i;
+    for (unsigned i = 0; i < FI_PLACE_CONFIG_KEYS; i++) {
+        if (fi_slice_equal(name, firn_str(keys[i].name))) {
+            *out = (enum fi_place_config_key)i;
             return FIRN_OK;
         }
     }
-    return firn_error_set(err, FIRN_INVALID,
-                          "there is no setting '%.*s'; there are gc.auto, keep, "
-                          "save.gitignore, save.include-deps, save.max-file-size, save.strict, "
-                          "save.warn-size, ui.color, ui.pager and wait",
-                          name.size < 80 ? (int)name.size : 80, (const char *)name.data);
+    return fi_error_set(err, FIRN_INVALID,
+                        "there is no setting '%.*s'; there are gc.auto, keep, "
+                        "save.gitignore, save.include-deps, save.max-file-size, save.strict, "
+                        "save.warn-size, ui.color, ui.pager and wait",
+                        name.size < 80 ? (int)name.size : 80, (const char *)name.data);
 }
 
 static bool
@@ -124,7 +124,7 @@ text_size(firn_slice text, uint64_t *out)
     uint64_t number;
     uint64_t factor = 1;
     size_t digits = 0;
-    if (firn_slice_equal(text, firn_str("none"))) {
+    if (fi_slice_equal(text, firn_str("none"))) {
         *out = 0;
         return true;
     }
@@ -140,8 +140,8 @@ text_size(firn_slice text, uint64_t *out)
         return false;
     }
     firn_slice rest = unit.size == 0 ? unit : firn_bytes(unit.data + 1, unit.size - 1);
-    bool is_decimal = firn_slice_equal(rest, firn_str("B"));
-    if (rest.size > 0 && !is_decimal && !firn_slice_equal(rest, firn_str("iB"))) {
+    bool is_decimal = fi_slice_equal(rest, firn_str("B"));
+    if (rest.size > 0 && !is_decimal && !fi_slice_equal(rest, firn_str("iB"))) {
         return false;
     }
     for (size_t i = 0; letter != NULL && i <= (size_t)(letter - units); i++) {
@@ -156,60 +156,59 @@ text_size(firn_slice text, uint64_t *out)
 
 /* FIRN_INVALID, with the values that the key takes. */
 static int
-text_value(enum firn_place_config_key key, firn_slice value, uint64_t *out, firn_error *err)
+text_value(enum fi_place_config_key key, firn_slice value, uint64_t *out, firn_error *err)
 {
-    if (value.size >= FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE) {
-        return firn_error_set(err, FIRN_INVALID, "the value of %s is too long", keys[key].name);
+    if (value.size >= FI_PLACE_CONFIG_TEXT_VALUE_SIZE) {
+        return fi_error_set(err, FIRN_INVALID, "the value of %s is too long", keys[key].name);
     }
     if (keys[key].max == MAX_SIZE) {
         return text_size(value, out)
                    ? FIRN_OK
-                   : firn_error_set(err, FIRN_INVALID, "%s takes a size such as 500M, 2G or none",
-                                    keys[key].name);
+                   : fi_error_set(err, FIRN_INVALID, "%s takes a size such as 500M, 2G or none",
+                                  keys[key].name);
     }
     if (keys[key].max == MAX_POLICY) {
-        struct firn_catalog_keep keep;
+        struct fi_catalog_keep keep;
         *out = 0;
-        return firn_catalog_keep_read(value, &keep, err);
+        return fi_catalog_keep_read(value, &keep, err);
     }
     if (keys[key].max == MAX_WHEN) {
         *out = 0;
-        return firn_slice_equal(value, firn_str("auto")) ||
-                       firn_slice_equal(value, firn_str("always")) ||
-                       firn_slice_equal(value, firn_str("never"))
+        return fi_slice_equal(value, firn_str("auto")) ||
+                       fi_slice_equal(value, firn_str("always")) ||
+                       fi_slice_equal(value, firn_str("never"))
                    ? FIRN_OK
-                   : firn_error_set(err, FIRN_INVALID, "%s takes always, never or auto",
-                                    keys[key].name);
+                   : fi_error_set(err, FIRN_INVALID, "%s takes always, never or auto",
+                                  keys[key].name);
     }
     if (keys[key].max > 1) {
         if (read_number(value, keys[key].max, out)) {
             return FIRN_OK;
         }
-        return firn_error_set(err, FIRN_INVALID, "%s takes a number of seconds from 0 to %llu",
-                              keys[key].name, (unsigned long long)keys[key].max);
+        return fi_error_set(err, FIRN_INVALID, "%s takes a number of seconds from 0 to %llu",
+                            keys[key].name, (unsigned long long)keys[key].max);
     }
-    *out = firn_slice_equal(value, firn_str("true"));
-    if (*out == 1 || firn_slice_equal(value, firn_str("false"))) {
+    *out = fi_slice_equal(value, firn_str("true"));
+    if (*out == 1 || fi_slice_equal(value, firn_str("false"))) {
         return FIRN_OK;
     }
-    return firn_error_set(err, FIRN_INVALID, "%s takes true or false", keys[key].name);
+    return fi_error_set(err, FIRN_INVALID, "%s takes true or false", keys[key].name);
 }
 
 void
-firn_place_config_text_show(const struct firn_place_config_text *config,
-                            enum firn_place_config_key key,
-                            char out[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE])
+fi_place_config_text_show(const struct fi_place_config_text *config, enum fi_place_config_key key,
+                          char out[FI_PLACE_CONFIG_TEXT_VALUE_SIZE])
 {
-    (void)snprintf(out, FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE, "%s",
+    (void)snprintf(out, FI_PLACE_CONFIG_TEXT_VALUE_SIZE, "%s",
                    config->is_set[key] ? config->texts[key] : keys[key].unset);
 }
 
 /* The value that is used for a key while a file cannot be read; NULL: as if the key were not
  * set. */
 static const char *
-text_cautious(enum firn_place_config_key key)
+text_cautious(enum fi_place_config_key key)
 {
-    DCHECK(key < FIRN_PLACE_CONFIG_KEYS);
+    DCHECK(key < FI_PLACE_CONFIG_KEYS);
     return keys[key].cautious;
 }
 
@@ -257,12 +256,12 @@ says_nothing(firn_slice said)
 }
 
 static int
-read_setting(firn_slice said, enum firn_place_config_key *out_key, firn_slice *out_text,
+read_setting(firn_slice said, enum fi_place_config_key *out_key, firn_slice *out_text,
              uint64_t *out_value, firn_error *err)
 {
     const uint8_t *sign = memchr(said.data, '=', said.size);
     if (sign == NULL) {
-        return firn_error_set(err, FIRN_INVALID, "a setting is written as key = value");
+        return fi_error_set(err, FIRN_INVALID, "a setting is written as key = value");
     }
     size_t size = (size_t)(sign - said.data);
     firn_slice value = trim(firn_bytes(sign + 1, said.size - size - 1));
@@ -274,15 +273,15 @@ read_setting(firn_slice said, enum firn_place_config_key *out_key, firn_slice *o
 /* Puts the setting of a line into *out; FIRN_INVALID if the line is wrong, or sets a key a second
  * time. */
 static int
-take_setting(firn_slice said, struct firn_place_config_text *out, firn_error *err)
+take_setting(firn_slice said, struct fi_place_config_text *out, firn_error *err)
 {
-    enum firn_place_config_key key = FIRN_PLACE_CONFIG_KEYS;
+    enum fi_place_config_key key = FI_PLACE_CONFIG_KEYS;
     firn_slice written;
     uint64_t value;
     int rc = read_setting(said, &key, &written, &value, err);
-    DCHECK(rc != FIRN_OK || key < FIRN_PLACE_CONFIG_KEYS);
+    DCHECK(rc != FIRN_OK || key < FI_PLACE_CONFIG_KEYS);
     if (rc == FIRN_OK && out->is_set[key]) {
-        rc = firn_error_set(err, FIRN_INVALID, "%s is set twice", keys[key].name);
+        rc = fi_error_set(err, FIRN_INVALID, "%s is set twice", keys[key].name);
     }
     if (rc == FIRN_OK) {
         CHECK(written.size < sizeof out->texts[key]);
@@ -294,12 +293,12 @@ take_setting(firn_slice said, struct firn_place_config_text *out, firn_error *er
 }
 
 int
-firn_place_config_text_read(firn_slice text, struct firn_place_config_text *out, firn_error *err)
+fi_place_config_text_read(firn_slice text, struct fi_place_config_text *out, firn_error *err)
 {
-    *out = (struct firn_place_config_text){0};
-    if (text.size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "it has more than %d bytes",
-                              FIRN_PLACE_CONFIG_TEXT_SIZE_MAX);
+    *out = (struct fi_place_config_text){0};
+    if (text.size > FI_PLACE_CONFIG_TEXT_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "it has more than %d bytes",
+                            FI_PLACE_CONFIG_TEXT_SIZE_MAX);
     }
     for (unsigned number = 1; text.size > 0; number++) {
         firn_slice said;
@@ -307,180 +306,179 @@ firn_place_config_text_read(firn_slice text, struct firn_place_config_text *out,
         (void)take_line(&text, &said);
         int rc = says_nothing(said) ? FIRN_OK : take_setting(said, out, &why);
         if (rc != FIRN_OK) {
-            *out = (struct firn_place_config_text){0};
-            return firn_error_set(err, rc, "line %u: %.900s", number, why.text);
+            *out = (struct fi_place_config_text){0};
+            return fi_error_set(err, rc, "line %u: %.900s", number, why.text);
         }
     }
     return FIRN_OK;
 }
 
 int
-firn_place_config_text_repair(firn_slice text, struct firn_buf *out)
+fi_place_config_text_repair(firn_slice text, struct fi_buf *out)
 {
-    struct firn_place_config_text config = {0};
+    struct fi_place_config_text config = {0};
     while (text.size > 0) {
         firn_slice said;
         firn_slice line = take_line(&text, &said);
         if (says_nothing(said) || take_setting(said, &config, NULL) == FIRN_OK) {
-            FIRN_TRY_RETURN(firn_buf_append_slice(out, line));
+            FI_TRY_RETURN(fi_buf_append_slice(out, line));
         } else {
-            FIRN_TRY_RETURN(firn_buf_append_str(out, "# could not be read: "));
-            FIRN_TRY_RETURN(firn_buf_append_slice(out, said));
-            FIRN_TRY_RETURN(firn_buf_append_str(out, "\n"));
+            FI_TRY_RETURN(fi_buf_append_str(out, "# could not be read: "));
+            FI_TRY_RETURN(fi_buf_append_slice(out, said));
+            FI_TRY_RETURN(fi_buf_append_str(out, "\n"));
         }
     }
-    if (!config.is_set[FIRN_PLACE_CONFIG_KEEP]) {
+    if (!config.is_set[FI_PLACE_CONFIG_KEEP]) {
         if (out->size > 0 && out->data[out->size - 1] != '\n') {
-            FIRN_TRY_RETURN(firn_buf_append_str(out, "\n"));
+            FI_TRY_RETURN(fi_buf_append_str(out, "\n"));
         }
-        FIRN_TRY_RETURN(firn_buf_append_format(out, "%s = %s\n", keys[FIRN_PLACE_CONFIG_KEEP].name,
-                                               keys[FIRN_PLACE_CONFIG_KEEP].cautious));
+        FI_TRY_RETURN(fi_buf_append_format(out, "%s = %s\n", keys[FI_PLACE_CONFIG_KEEP].name,
+                                           keys[FI_PLACE_CONFIG_KEEP].cautious));
     }
-    DCHECK(out->size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX ||
-           firn_place_config_text_read(firn_buf_slice(out), &config, NULL) == FIRN_OK); /* (I5) */
+    DCHECK(out->size > FI_PLACE_CONFIG_TEXT_SIZE_MAX ||
+           fi_place_config_text_read(fi_buf_slice(out), &config, NULL) == FIRN_OK); /* (I5) */
     return FIRN_OK;
 }
 
 int
-firn_place_config_text_change(firn_slice text, enum firn_place_config_key key, const char *value,
-                              struct firn_buf *out)
+fi_place_config_text_change(firn_slice text, enum fi_place_config_key key, const char *value,
+                            struct fi_buf *out)
 {
     bool is_done = value == NULL;
     while (text.size > 0) {
         firn_slice said;
         firn_slice line = take_line(&text, &said);
-        enum firn_place_config_key found;
+        enum fi_place_config_key found;
         firn_slice written;
         uint64_t ignored;
         bool is_it = !says_nothing(said) &&
                      read_setting(said, &found, &written, &ignored, NULL) == FIRN_OK &&
                      found == key;
         if (!is_it) {
-            FIRN_TRY_RETURN(firn_buf_append_slice(out, line));
+            FI_TRY_RETURN(fi_buf_append_slice(out, line));
         } else if (value != NULL) {
-            FIRN_TRY_RETURN(firn_buf_append_format(out, "%s = %s\n", keys[key].name, value));
+            FI_TRY_RETURN(fi_buf_append_format(out, "%s = %s\n", keys[key].name, value));
             is_done = true;
         }
     }
     if (!is_done) {
         if (out->size > 0 && out->data[out->size - 1] != '\n') {
-            FIRN_TRY_RETURN(firn_buf_append_str(out, "\n"));
+            FI_TRY_RETURN(fi_buf_append_str(out, "\n"));
         }
-        FIRN_TRY_RETURN(firn_buf_append_format(out, "%s = %s\n", keys[key].name, value));
+        FI_TRY_RETURN(fi_buf_append_format(out, "%s = %s\n", keys[key].name, value));
     }
     return FIRN_OK;
 }
 
 int
-firn_place_config_size(const char *text, uint64_t *out, firn_error *err)
+fi_place_config_size(const char *text, uint64_t *out, firn_error *err)
 {
     if (text_size(firn_str(text), out)) {
         return FIRN_OK;
     }
-    return firn_error_set(err, FIRN_INVALID,
-                          "'%.80s' is not a size such as 500M, 2G, 100MB or none", text);
+    return fi_error_set(err, FIRN_INVALID, "'%.80s' is not a size such as 500M, 2G, 100MB or none",
+                        text);
 }
 
 /* The folder of the user's file: allocated; *out is NULL if the environment names none. */
 static int
-user_folder(struct firn_os *os, char **out, firn_error *err)
+user_folder(struct fi_os *os, char **out, firn_error *err)
 {
-    const char *config_home = firn_os_environment(os, "XDG_CONFIG_HOME");
-    const char *home = firn_os_environment(os, "HOME");
-    struct firn_buf path = {0};
+    const char *config_home = fi_os_environment(os, "XDG_CONFIG_HOME");
+    const char *home = fi_os_environment(os, "HOME");
+    struct fi_buf path = {0};
     int rc = FIRN_OK;
     *out = NULL;
     if (config_home != NULL && config_home[0] == '/') {
-        rc = firn_buf_append_format(&path, "%s/firn", config_home);
+        rc = fi_buf_append_format(&path, "%s/firn", config_home);
     } else if (home != NULL && home[0] == '/') {
-        rc = firn_buf_append_format(&path, "%s/.config/firn", home);
+        rc = fi_buf_append_format(&path, "%s/.config/firn", home);
     }
     if (rc == FIRN_OK && path.size > 0) {
-        *out = firn_strndup((const char *)path.data, path.size);
+        *out = fi_strndup((const char *)path.data, path.size);
         rc = *out == NULL ? FIRN_NO_MEMORY : FIRN_OK;
     }
-    firn_buf_deinit(&path);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the path of the settings");
+    fi_buf_deinit(&path);
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "the path of the settings");
 }
 
 /* The text of the file in a folder; empty if there is no file. */
 static int
-read_text(struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
+read_text(struct fi_os_dir *dir, struct fi_buf *out, firn_error *err)
 {
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     size_t size = 0;
-    int rc = firn_os_file_open(dir, file_name, FIRN_OS_READ, 0, &file, err);
+    int rc = fi_os_file_open(dir, file_name, FI_OS_READ, 0, &file, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    if (firn_buf_set_size(out, FIRN_PLACE_CONFIG_TEXT_SIZE_MAX + 1) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the settings");
+    if (fi_buf_set_size(out, FI_PLACE_CONFIG_TEXT_SIZE_MAX + 1) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "the settings");
     } else {
-        rc = firn_os_file_read(file, 0, out->data, out->size, &size, err);
+        rc = fi_os_file_read(file, 0, out->data, out->size, &size, err);
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     DCHECK(size <= out->size);
     if (rc == FIRN_OK) {
-        rc = firn_buf_set_size(out, size);
+        rc = fi_buf_set_size(out, size);
     }
     return rc;
 }
 
 /* FIRN_UNTRUSTED if the folder is a store inside a tree, and this user did not write that text. */
 static int
-check_known(struct firn_os_dir *dir, firn_slice text, firn_error *err)
+check_known(struct fi_os_dir *dir, firn_slice text, firn_error *err)
 {
     bool is_known;
-    int rc = firn_trust_settings_is_known(dir, text, &is_known, err);
+    int rc = fi_trust_settings_is_known(dir, text, &is_known, err);
     if (rc != FIRN_OK || is_known) {
         return rc;
     }
-    return firn_error_set(err, FIRN_UNTRUSTED, "%s",
-                          text.size > 0
-                              ? "these settings were not made by firn config here, so they do "
-                                "not count: accept them with firn trust, or remove the file"
-                              : "the settings that were here are gone, and not by firn config: "
-                                "accept that with firn trust");
+    return fi_error_set(err, FIRN_UNTRUSTED, "%s",
+                        text.size > 0
+                            ? "these settings were not made by firn config here, so they do "
+                              "not count: accept them with firn trust, or remove the file"
+                            : "the settings that were here are gone, and not by firn config: "
+                              "accept that with firn trust");
 }
 
 /* The text of the file in a folder, and its settings. An error in the text does not name the
  * file. */
 static int
-read_file(struct firn_os_dir *dir, struct firn_buf *text, struct firn_place_config_text *out,
+read_file(struct fi_os_dir *dir, struct fi_buf *text, struct fi_place_config_text *out,
           firn_error *err)
 {
-    *out = (struct firn_place_config_text){0};
+    *out = (struct fi_place_config_text){0};
     int rc = read_text(dir, text, err);
-    rc = rc == FIRN_OK ? check_known(dir, firn_buf_slice(text), err) : rc;
-    return rc == FIRN_OK ? firn_place_config_text_read(firn_buf_slice(text), out, err) : rc;
+    rc = rc == FIRN_OK ? check_known(dir, fi_buf_slice(text), err) : rc;
+    return rc == FIRN_OK ? fi_place_config_text_read(fi_buf_slice(text), out, err) : rc;
 }
 
 /* folder may be NULL, or not exist. */
 static int
-read_folder(struct firn_os *os, const char *folder, struct firn_place_config_text *out,
-            firn_error *err)
+read_folder(struct fi_os *os, const char *folder, struct fi_place_config_text *out, firn_error *err)
 {
-    struct firn_os_dir *dir;
-    struct firn_buf text = {0};
-    *out = (struct firn_place_config_text){0};
+    struct fi_os_dir *dir;
+    struct fi_buf text = {0};
+    *out = (struct fi_place_config_text){0};
     if (folder == NULL) {
         return FIRN_OK;
     }
-    int rc = firn_os_dir_open_path(os, folder, &dir, err);
+    int rc = fi_os_dir_open_path(os, folder, &dir, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
     rc = read_file(dir, &text, out, err);
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&text);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&text);
     return rc;
 }
 
 /* ---- listing ---- */
 
 struct files {
-    struct firn_place_config_text of_user;
-    struct firn_place_config_text of_store;
+    struct fi_place_config_text of_user;
+    struct fi_place_config_text of_store;
     bool is_any_unread;
 };
 
@@ -494,26 +492,26 @@ struct telling {
 static int
 tell_unread(const struct telling *telling, const char *folder, const char *why, firn_error *err)
 {
-    struct firn_buf path = {0};
+    struct fi_buf path = {0};
     int rc = FIRN_OK;
     if (telling->on_notice == NULL) {
         return FIRN_OK;
     }
-    if (firn_buf_append_format(&path, "%s/%s", folder, file_name) == FIRN_OK) {
+    if (fi_buf_append_format(&path, "%s/%s", folder, file_name) == FIRN_OK) {
         firn_notice notice = {
-            .kind = FIRN_NOTICE_SETTINGS, .path = firn_buf_slice(&path), .text = why};
+            .kind = FIRN_NOTICE_SETTINGS, .path = fi_buf_slice(&path), .text = why};
         const firn_callbacks callbacks = {.on_notice = telling->on_notice, .ctx = telling->ctx};
-        firn_os_callback_notice(&callbacks, &notice);
+        fi_os_callback_notice(&callbacks, &notice);
     } else {
-        rc = firn_error_no_memory(err, "the path of the settings");
+        rc = fi_error_no_memory(err, "the path of the settings");
     }
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&path);
     return rc;
 }
 
 static int
-read_one(struct firn_os *os, const char *folder, const struct telling *telling, bool *is_unread,
-         struct firn_place_config_text *out, firn_error *err)
+read_one(struct fi_os *os, const char *folder, const struct telling *telling, bool *is_unread,
+         struct fi_place_config_text *out, firn_error *err)
 {
     firn_error why;
     DCHECK(telling->goes_on || !*is_unread);
@@ -522,35 +520,35 @@ read_one(struct firn_os *os, const char *folder, const struct telling *telling, 
         return FIRN_OK;
     }
     if (rc == FIRN_NO_MEMORY) {
-        return firn_error_no_memory(err, "the settings");
+        return fi_error_no_memory(err, "the settings");
     }
     if (telling->goes_on) {
         *is_unread = true;
         return tell_unread(telling, folder, why.text, err);
     }
-    return firn_error_set(err, rc, "'%.500s/%s': %.400s", folder, file_name, why.text);
+    return fi_error_set(err, rc, "'%.500s/%s': %.400s", folder, file_name, why.text);
 }
 
 static int
-read_both(struct firn_os *os, const char *store_path, const struct telling *telling,
+read_both(struct fi_os *os, const char *store_path, const struct telling *telling,
           struct files *out, firn_error *err)
 {
     char *folder = NULL;
     int rc;
     out->is_any_unread = false;
-    FIRN_TRY(user_folder(os, &folder, err));
-    FIRN_TRY(read_one(os, folder, telling, &out->is_any_unread, &out->of_user, err));
-    FIRN_TRY(read_one(os, store_path, telling, &out->is_any_unread, &out->of_store, err));
+    FI_TRY(user_folder(os, &folder, err));
+    FI_TRY(read_one(os, folder, telling, &out->is_any_unread, &out->of_user, err));
+    FI_TRY(read_one(os, store_path, telling, &out->is_any_unread, &out->of_store, err));
 out:
-    firn_free(folder);
+    fi_free(folder);
     return rc;
 }
 
 /* value is the memory for the setting's value. */
 static firn_config_setting
-setting_of(const struct files *files, enum firn_place_config_key key, char *value)
+setting_of(const struct files *files, enum fi_place_config_key key, char *value)
 {
-    DCHECK(key < FIRN_PLACE_CONFIG_KEYS);
+    DCHECK(key < FI_PLACE_CONFIG_KEYS);
     const char *cautious = text_cautious(key);
     firn_config_setting setting = {.key = text_name(key),
                                    .value = value,
@@ -558,8 +556,8 @@ setting_of(const struct files *files, enum firn_place_config_key key, char *valu
                                              : files->of_user.is_set[key]
                                                  ? FIRN_CONFIG_SOURCE_USER
                                                  : FIRN_CONFIG_SOURCE_DEFAULT};
-    firn_place_config_text_show(files->of_store.is_set[key] ? &files->of_store : &files->of_user,
-                                key, value);
+    fi_place_config_text_show(files->of_store.is_set[key] ? &files->of_store : &files->of_user, key,
+                              value);
     /* Either file might have had a setting that overrides the other one's. */
     if (files->is_any_unread && cautious != NULL && setting.source != FIRN_CONFIG_SOURCE_STORE) {
         setting.value = cautious;
@@ -569,36 +567,36 @@ setting_of(const struct files *files, enum firn_place_config_key key, char *valu
 }
 
 static int
-list(struct firn_os *os, const char *store_path, const struct telling *telling,
+list(struct fi_os *os, const char *store_path, const struct telling *telling,
      int (*visit)(void *ctx, const firn_config_setting *setting), void *ctx, firn_error *err)
 {
     struct files files;
     int rc = read_both(os, store_path, telling, &files, err);
-    for (unsigned i = 0; rc == FIRN_OK && i < FIRN_PLACE_CONFIG_KEYS; i++) {
-        char value[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE];
-        firn_config_setting setting = setting_of(&files, (enum firn_place_config_key)i, value);
+    for (unsigned i = 0; rc == FIRN_OK && i < FI_PLACE_CONFIG_KEYS; i++) {
+        char value[FI_PLACE_CONFIG_TEXT_VALUE_SIZE];
+        firn_config_setting setting = setting_of(&files, (enum fi_place_config_key)i, value);
         rc = visit(ctx, &setting);
         if (rc != FIRN_OK) {
-            rc = firn_error_set(err, rc, "stopped by the caller");
+            rc = fi_error_set(err, rc, "stopped by the caller");
         }
     }
     return rc;
 }
 
 int
-firn_place_config_list(struct firn_os *os, const char *store_path,
-                       int (*visit)(void *ctx, const firn_config_setting *setting), void *ctx,
-                       firn_error *err)
+fi_place_config_list(struct fi_os *os, const char *store_path,
+                     int (*visit)(void *ctx, const firn_config_setting *setting), void *ctx,
+                     firn_error *err)
 {
     const struct telling telling = {.goes_on = false};
     return list(os, store_path, &telling, visit, ctx, err);
 }
 
 int
-firn_place_config_list_readable(struct firn_os *os, const char *store_path,
-                                int (*visit)(void *ctx, const firn_config_setting *setting),
-                                void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx,
-                                firn_error *err)
+fi_place_config_list_readable(struct fi_os *os, const char *store_path,
+                              int (*visit)(void *ctx, const firn_config_setting *setting),
+                              void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx,
+                              firn_error *err)
 {
     const struct telling telling = {.goes_on = true, .on_notice = on_notice, .ctx = ctx};
     return list(os, store_path, &telling, visit, ctx, err);
@@ -607,79 +605,79 @@ firn_place_config_list_readable(struct firn_os *os, const char *store_path,
 /* ---- changing ---- */
 
 static int
-write_new(struct firn_os_dir *dir, firn_slice text, firn_error *err)
+write_new(struct fi_os_dir *dir, firn_slice text, firn_error *err)
 {
-    struct firn_os_file *file = NULL;
+    struct fi_os_file *file = NULL;
     /* It may be left of a crash, or have come with the tree, as a link or a fifo. */
-    int rc = firn_os_remove_file(dir, new_name, err);
-    FIRN_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
-    FIRN_TRY(firn_os_file_open(
-        dir, new_name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE, 0600,
-        &file, err));
-    FIRN_TRY(firn_os_file_write(file, 0, text.data, text.size, err));
-    FIRN_TRY(firn_os_file_sync(file, err));
+    int rc = fi_os_remove_file(dir, new_name, err);
+    FI_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
+    FI_TRY(fi_os_file_open(dir, new_name,
+                           FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_EXCLUSIVE, 0600,
+                           &file, err));
+    FI_TRY(fi_os_file_write(file, 0, text.data, text.size, err));
+    FI_TRY(fi_os_file_sync(file, err));
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
 static bool
 is_readable(firn_slice text)
 {
-    struct firn_place_config_text config;
-    return firn_place_config_text_read(text, &config, NULL) == FIRN_OK;
+    struct fi_place_config_text config;
+    return fi_place_config_text_read(text, &config, NULL) == FIRN_OK;
 }
 
 static int
-write_text(struct firn_os_dir *dir, firn_slice text, firn_error *err)
+write_text(struct fi_os_dir *dir, firn_slice text, firn_error *err)
 {
     DCHECK(is_readable(text));
-    FIRN_TRY_RETURN(firn_trust_settings_expect(dir, text, err));
-    FIRN_TRY_RETURN(write_new(dir, text, err));
-    FIRN_TRY_RETURN(firn_os_rename(dir, new_name, dir, file_name, FIRN_OS_RENAME_REPLACE, err));
-    FIRN_TRY_RETURN(firn_os_dir_sync(dir, err));
-    FIRN_IGNORE(firn_trust_settings_expect(dir, text, NULL));
+    FI_TRY_RETURN(fi_trust_settings_expect(dir, text, err));
+    FI_TRY_RETURN(write_new(dir, text, err));
+    FI_TRY_RETURN(fi_os_rename(dir, new_name, dir, file_name, FI_OS_RENAME_REPLACE, err));
+    FI_TRY_RETURN(fi_os_dir_sync(dir, err));
+    FI_IGNORE(fi_trust_settings_expect(dir, text, NULL));
     return FIRN_OK;
 }
 
 /* Passes on an error in the file; FIRN_INVALID would mean an error of the caller. */
 static int
-refuse(struct firn_os_dir *dir, int rc, const firn_error *why, firn_error *err)
+refuse(struct fi_os_dir *dir, int rc, const firn_error *why, firn_error *err)
 {
-    return firn_error_set(err, rc == FIRN_INVALID ? FIRN_UNSUPPORTED : rc, "'%.500s/%s': %.400s",
-                          firn_os_dir_path(dir), file_name, why->text);
+    return fi_error_set(err, rc == FIRN_INVALID ? FIRN_UNSUPPORTED : rc, "'%.500s/%s': %.400s",
+                        fi_os_dir_path(dir), file_name, why->text);
 }
 
 /* The text of the file, made readable; *was_sound is true if it was readable already. */
 static int
-read_repaired(struct firn_os_dir *dir, struct firn_buf *out, bool *was_sound, firn_error *err)
+read_repaired(struct fi_os_dir *dir, struct fi_buf *out, bool *was_sound, firn_error *err)
 {
-    struct firn_place_config_text config;
-    struct firn_buf text = {0};
+    struct fi_place_config_text config;
+    struct fi_buf text = {0};
     firn_error why;
     DCHECK(out->size == 0);
     *was_sound = false;
     int rc = read_text(dir, &text, &why);
     if (rc == FIRN_OK) {
-        rc = check_known(dir, firn_buf_slice(&text), &why);
+        rc = check_known(dir, fi_buf_slice(&text), &why);
     }
     if (rc != FIRN_OK) {
         goto out;
     }
-    rc = firn_place_config_text_read(firn_buf_slice(&text), &config, &why);
+    rc = fi_place_config_text_read(fi_buf_slice(&text), &config, &why);
     *was_sound = rc == FIRN_OK;
     if (rc == FIRN_OK) {
-        rc = firn_buf_append_slice(out, firn_buf_slice(&text));
+        rc = fi_buf_append_slice(out, fi_buf_slice(&text));
     } else if (rc == FIRN_INVALID) {
-        rc = firn_place_config_text_repair(firn_buf_slice(&text), out);
+        rc = fi_place_config_text_repair(fi_buf_slice(&text), out);
     }
-    if (rc == FIRN_OK && out->size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX) {
-        rc = firn_error_set(&why, FIRN_LIMIT, "too much of it cannot be read");
+    if (rc == FIRN_OK && out->size > FI_PLACE_CONFIG_TEXT_SIZE_MAX) {
+        rc = fi_error_set(&why, FIRN_LIMIT, "too much of it cannot be read");
     }
 out:
-    firn_buf_deinit(&text);
+    fi_buf_deinit(&text);
     if (rc == FIRN_NO_MEMORY) {
-        return firn_error_no_memory(err, "the settings");
+        return fi_error_no_memory(err, "the settings");
     }
     return rc == FIRN_OK ? FIRN_OK : refuse(dir, rc, &why, err);
 }
@@ -687,14 +685,14 @@ out:
 /* Whether the settings of two texts differ at most in one key, and is_set says whether the new text
  * has that key: (I3) and (I4). */
 static bool
-differs_only_in(firn_slice before, firn_slice after, enum firn_place_config_key key, bool is_set)
+differs_only_in(firn_slice before, firn_slice after, enum fi_place_config_key key, bool is_set)
 {
-    struct firn_place_config_text old;
-    struct firn_place_config_text new;
-    bool is_so = firn_place_config_text_read(before, &old, NULL) == FIRN_OK &&
-                 firn_place_config_text_read(after, &new, NULL) == FIRN_OK &&
+    struct fi_place_config_text old;
+    struct fi_place_config_text new;
+    bool is_so = fi_place_config_text_read(before, &old, NULL) == FIRN_OK &&
+                 fi_place_config_text_read(after, &new, NULL) == FIRN_OK &&
                  new.is_set[key] == is_set;
-    for (unsigned i = 0; is_so && i < FIRN_PLACE_CONFIG_KEYS; i++) {
+    for (unsigned i = 0; is_so && i < FI_PLACE_CONFIG_KEYS; i++) {
         is_so = i == key || (old.is_set[i] == new.is_set[i] && old.values[i] == new.values[i] &&
                              strcmp(old.texts[i], new.texts[i]) == 0);
     }
@@ -702,146 +700,146 @@ differs_only_in(firn_slice before, firn_slice after, enum firn_place_config_key 
 }
 
 static int
-change(struct firn_os_dir *dir, enum firn_place_config_key key, const char *value, firn_error *err)
+change(struct fi_os_dir *dir, enum fi_place_config_key key, const char *value, firn_error *err)
 {
-    struct firn_buf before = {0};
-    struct firn_buf after = {0};
+    struct fi_buf before = {0};
+    struct fi_buf after = {0};
     bool was_sound;
     int rc;
-    FIRN_TRY(read_repaired(dir, &before, &was_sound, err));
-    if (firn_place_config_text_change(firn_buf_slice(&before), key, value, &after) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the settings");
+    FI_TRY(read_repaired(dir, &before, &was_sound, err));
+    if (fi_place_config_text_change(fi_buf_slice(&before), key, value, &after) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "the settings");
         goto out;
     }
-    if (after.size > FIRN_PLACE_CONFIG_TEXT_SIZE_MAX) {
-        rc = firn_error_set(
-            err, FIRN_LIMIT,
-            "'%.500s/%s' would have more than %d bytes: take comments out of it first",
-            firn_os_dir_path(dir), file_name, FIRN_PLACE_CONFIG_TEXT_SIZE_MAX);
+    if (after.size > FI_PLACE_CONFIG_TEXT_SIZE_MAX) {
+        rc =
+            fi_error_set(err, FIRN_LIMIT,
+                         "'%.500s/%s' would have more than %d bytes: take comments out of it first",
+                         fi_os_dir_path(dir), file_name, FI_PLACE_CONFIG_TEXT_SIZE_MAX);
         goto out;
     }
-    DCHECK(differs_only_in(firn_buf_slice(&before), firn_buf_slice(&after), key,
+    DCHECK(differs_only_in(fi_buf_slice(&before), fi_buf_slice(&after), key,
                            value != NULL)); /* (I3), (I4) */
-    if (!was_sound || !firn_slice_equal(firn_buf_slice(&before), firn_buf_slice(&after))) {
-        FIRN_TRY(write_text(dir, firn_buf_slice(&after), err));
+    if (!was_sound || !fi_slice_equal(fi_buf_slice(&before), fi_buf_slice(&after))) {
+        FI_TRY(write_text(dir, fi_buf_slice(&after), err));
     }
 out:
-    firn_buf_deinit(&before);
-    firn_buf_deinit(&after);
+    fi_buf_deinit(&before);
+    fi_buf_deinit(&after);
     return rc;
 }
 
 int
-firn_place_config_set(struct firn_os *os, const char *store_path, const char *key_name,
-                      const char *value, firn_error *err)
+fi_place_config_set(struct fi_os *os, const char *store_path, const char *key_name,
+                    const char *value, firn_error *err)
 {
-    enum firn_place_config_key key;
-    struct firn_os_dir *dir = NULL;
+    enum fi_place_config_key key;
+    struct fi_os_dir *dir = NULL;
     char *folder = NULL;
     uint64_t number;
     int rc;
-    FIRN_TRY(text_find(firn_str(key_name), &key, err));
+    FI_TRY(text_find(firn_str(key_name), &key, err));
     if (value != NULL) {
-        FIRN_TRY(text_value(key, firn_str(value), &number, err));
+        FI_TRY(text_value(key, firn_str(value), &number, err));
     }
     if (store_path == NULL) {
-        FIRN_TRY(user_folder(os, &folder, err));
+        FI_TRY(user_folder(os, &folder, err));
     }
     bool is_there = true;
     if (store_path != NULL) {
-        FIRN_TRY(firn_place_is_store(os, store_path, &is_there, err));
+        FI_TRY(fi_place_is_store(os, store_path, &is_there, err));
     }
     if (!is_there) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "there is no store at '%.900s'", store_path);
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "there is no store at '%.900s'", store_path);
         goto out;
     }
     if (store_path == NULL && folder == NULL) {
-        rc = firn_error_set(err, FIRN_INVALID,
-                            "no place for the settings: neither XDG_CONFIG_HOME nor HOME is set to "
-                            "an absolute path");
+        rc = fi_error_set(err, FIRN_INVALID,
+                          "no place for the settings: neither XDG_CONFIG_HOME nor HOME is set to "
+                          "an absolute path");
         goto out;
     }
-    FIRN_TRY(firn_trust_home_open_dir(os, store_path != NULL ? store_path : folder,
-                                      store_path == NULL, &dir, err));
+    FI_TRY(fi_trust_home_open_dir(os, store_path != NULL ? store_path : folder, store_path == NULL,
+                                  &dir, err));
     rc = change(dir, key, value, err);
 out:
-    firn_os_dir_close(dir);
-    firn_free(folder);
+    fi_os_dir_close(dir);
+    fi_free(folder);
     return rc;
 }
 
 /* ---- the settings of a store that is checked or repaired ---- */
 
 int
-firn_place_config_check(struct firn_os_dir *dir, const firn_callbacks *callbacks,
-                        bool *out_is_sound, firn_error *err)
+fi_place_config_check(struct fi_os_dir *dir, const firn_callbacks *callbacks, bool *out_is_sound,
+                      firn_error *err)
 {
     const struct telling telling = {.on_notice = callbacks->on_notice, .ctx = callbacks->ctx};
-    struct firn_place_config_text config;
-    struct firn_buf text = {0};
+    struct fi_place_config_text config;
+    struct fi_buf text = {0};
     firn_error why;
     int rc = read_file(dir, &text, &config, &why);
-    firn_buf_deinit(&text);
+    fi_buf_deinit(&text);
     *out_is_sound = rc == FIRN_OK;
     if (rc == FIRN_NO_MEMORY) {
-        return firn_error_no_memory(err, "the settings");
+        return fi_error_no_memory(err, "the settings");
     }
-    return rc == FIRN_OK ? FIRN_OK : tell_unread(&telling, firn_os_dir_path(dir), why.text, err);
+    return rc == FIRN_OK ? FIRN_OK : tell_unread(&telling, fi_os_dir_path(dir), why.text, err);
 }
 
 /* Writes a new file in place of one that cannot be repaired, which gets a free name. The two are
  * exchanged in one step: without any file the default policy would apply, but the new one says that
  * nothing expires. */
 static int
-replace_file(struct firn_os_dir *dir, firn_error *err)
+replace_file(struct fi_os_dir *dir, firn_error *err)
 {
     char name[ASIDE_NAME_SIZE];
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     int rc;
-    if (firn_place_config_text_repair(firn_bytes(NULL, 0), &text) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the settings");
+    if (fi_place_config_text_repair(firn_bytes(NULL, 0), &text) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "the settings");
         goto out;
     }
-    DCHECK(is_readable(firn_buf_slice(&text)));
-    FIRN_TRY(firn_trust_settings_expect(dir, firn_buf_slice(&text), err));
-    FIRN_TRY(write_new(dir, firn_buf_slice(&text), err));
-    FIRN_TRY(firn_os_rename(dir, new_name, dir, file_name, FIRN_OS_RENAME_EXCHANGE, err));
+    DCHECK(is_readable(fi_buf_slice(&text)));
+    FI_TRY(fi_trust_settings_expect(dir, fi_buf_slice(&text), err));
+    FI_TRY(write_new(dir, fi_buf_slice(&text), err));
+    FI_TRY(fi_os_rename(dir, new_name, dir, file_name, FI_OS_RENAME_EXCHANGE, err));
     rc = FIRN_EXISTS;
     for (unsigned i = 1; rc == FIRN_EXISTS && i <= ASIDE_MAX; i++) {
         (void)snprintf(name, sizeof name, "%s.unread-%u", file_name, i);
-        rc = firn_os_rename(dir, new_name, dir, name, FIRN_OS_RENAME_NO_REPLACE, err);
+        rc = fi_os_rename(dir, new_name, dir, name, FI_OS_RENAME_NO_REPLACE, err);
     }
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_os_dir_sync(dir, err));
+    FI_TRY(rc);
+    FI_TRY(fi_os_dir_sync(dir, err));
 out:
-    firn_buf_deinit(&text);
+    fi_buf_deinit(&text);
     return rc;
 }
 
 int
-firn_place_config_repair(struct firn_os_dir *dir, firn_error *err)
+fi_place_config_repair(struct fi_os_dir *dir, firn_error *err)
 {
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     bool was_sound;
     int rc = read_repaired(dir, &text, &was_sound, err);
     if (rc == FIRN_OK && !was_sound) {
-        rc = write_text(dir, firn_buf_slice(&text), err);
+        rc = write_text(dir, fi_buf_slice(&text), err);
     } else if (rc == FIRN_UNTRUSTED) {
         rc = FIRN_OK; /* for the user to accept or remove */
     } else if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) {
         rc = replace_file(dir, err);
     }
-    firn_buf_deinit(&text);
+    fi_buf_deinit(&text);
     return rc;
 }
 
 int
-firn_place_config_lost(struct firn_os_dir *dir, firn_error *err)
+fi_place_config_lost(struct fi_os_dir *dir, firn_error *err)
 {
-    struct firn_buf text = {0};
-    int rc = firn_place_config_text_repair(firn_bytes(NULL, 0), &text) == FIRN_OK
-                 ? write_text(dir, firn_buf_slice(&text), err)
-                 : firn_error_no_memory(err, "the settings");
-    firn_buf_deinit(&text);
+    struct fi_buf text = {0};
+    int rc = fi_place_config_text_repair(firn_bytes(NULL, 0), &text) == FIRN_OK
+                 ? write_text(dir, fi_buf_slice(&text), err)
+                 : fi_error_no_memory(err, "the settings");
+    fi_buf_deinit(&text);
     return rc;
 }

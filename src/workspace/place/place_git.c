@@ -29,18 +29,18 @@ enum {
 
 /* A file's text with a NUL, without the white space at its end. */
 static bool
-read_text(struct firn_os_dir *dir, const char *name, size_t size_max, struct firn_buf *out)
+read_text(struct fi_os_dir *dir, const char *name, size_t size_max, struct fi_buf *out)
 {
-    struct firn_os_file *file = NULL;
-    struct firn_os_stat stat;
+    struct fi_os_file *file = NULL;
+    struct fi_os_stat stat;
     size_t size = 0;
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     bool is_read =
-        firn_os_file_open_stat(dir, name, FIRN_OS_READ, 0, &file, &stat, NULL) == FIRN_OK &&
+        fi_os_file_open_stat(dir, name, FI_OS_READ, 0, &file, &stat, NULL) == FIRN_OK &&
         stat.size_bytes <= size_max &&
-        firn_buf_set_size(out, (size_t)stat.size_bytes + 1) == FIRN_OK &&
-        firn_os_file_read(file, 0, out->data, (size_t)stat.size_bytes, &size, NULL) == FIRN_OK;
-    firn_os_file_close(file);
+        fi_buf_set_size(out, (size_t)stat.size_bytes + 1) == FIRN_OK &&
+        fi_os_file_read(file, 0, out->data, (size_t)stat.size_bytes, &size, NULL) == FIRN_OK;
+    fi_os_file_close(file);
     if (!is_read || (size > 0 && memchr(out->data, '\0', size) != NULL)) {
         return false;
     }
@@ -53,36 +53,35 @@ read_text(struct firn_os_dir *dir, const char *name, size_t size_max, struct fir
 }
 
 /* The directory at a path that starts at another one. */
-static struct firn_os_dir *
-open_from(struct firn_os_dir *from, const char *path)
+static struct fi_os_dir *
+open_from(struct fi_os_dir *from, const char *path)
 {
-    struct firn_buf whole = {0};
-    struct firn_os_dir *dir = NULL;
+    struct fi_buf whole = {0};
+    struct fi_os_dir *dir = NULL;
     bool is_relative = path[0] != '/';
-    if (firn_buf_append_format(&whole, "%s%s%s", is_relative ? firn_os_dir_path(from) : "",
-                               is_relative ? "/" : "", path) == FIRN_OK &&
-        firn_buf_append_u8(&whole, '\0') == FIRN_OK &&
-        firn_os_dir_open_path(firn_os_dir_os(from), (const char *)whole.data, &dir, NULL) !=
-            FIRN_OK) {
+    if (fi_buf_append_format(&whole, "%s%s%s", is_relative ? fi_os_dir_path(from) : "",
+                             is_relative ? "/" : "", path) == FIRN_OK &&
+        fi_buf_append_u8(&whole, '\0') == FIRN_OK &&
+        fi_os_dir_open_path(fi_os_dir_os(from), (const char *)whole.data, &dir, NULL) != FIRN_OK) {
         dir = NULL;
     }
-    firn_buf_deinit(&whole);
+    fi_buf_deinit(&whole);
     return dir;
 }
 
 /* The directory that .git is or names; NULL if there is none. */
-static struct firn_os_dir *
-open_repository(struct firn_os_dir *dir)
+static struct fi_os_dir *
+open_repository(struct fi_os_dir *dir)
 {
     static const char name[] = ".git";
     static const char prefix[] = "gitdir: ";
-    struct firn_os_dir *found = open_from(dir, name);
-    struct firn_buf text = {0};
+    struct fi_os_dir *found = open_from(dir, name);
+    struct fi_buf text = {0};
     if (found == NULL && read_text(dir, name, TEXT_SIZE_MAX, &text) &&
         strncmp((const char *)text.data, prefix, sizeof prefix - 1) == 0) {
         found = open_from(dir, (const char *)text.data + sizeof prefix - 1);
     }
-    firn_buf_deinit(&text);
+    fi_buf_deinit(&text);
     return found;
 }
 
@@ -145,39 +144,39 @@ find_packed(firn_slice text, const char *name, firn_workspace_git *out)
 }
 
 static void
-look_up(struct firn_os_dir *repository, const char *name, firn_workspace_git *out)
+look_up(struct fi_os_dir *repository, const char *name, firn_workspace_git *out)
 {
     DCHECK(is_reference(name)); /* (I1) */
     char folder[FIRN_WORKSPACE_GIT_BRANCH_SIZE];
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf text = {0};
+    struct fi_os_dir *dir = NULL;
+    struct fi_buf text = {0};
     size_t size = (size_t)(strrchr(name, '/') - name);
     memcpy(folder, name, size);
     folder[size] = '\0';
-    bool is_loose = firn_os_dir_open_beneath(repository, folder, &dir, NULL) == FIRN_OK &&
+    bool is_loose = fi_os_dir_open_beneath(repository, folder, &dir, NULL) == FIRN_OK &&
                     read_text(dir, name + size + 1, TEXT_SIZE_MAX, &text);
-    if (is_loose && is_hash(firn_buf_slice(&text))) {
-        keep_hash(firn_buf_slice(&text), out);
+    if (is_loose && is_hash(fi_buf_slice(&text))) {
+        keep_hash(fi_buf_slice(&text), out);
     } else if (!is_loose && read_text(repository, "packed-refs", PACKED_SIZE_MAX, &text)) {
-        find_packed(firn_buf_slice(&text), name, out);
+        find_packed(fi_buf_slice(&text), name, out);
     }
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&text);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&text);
 }
 
 static bool
-read_head(struct firn_os_dir *repository, firn_workspace_git *out)
+read_head(struct fi_os_dir *repository, firn_workspace_git *out)
 {
     static const char prefix[] = "ref: ";
     static const char heads[] = "refs/heads/";
-    struct firn_buf head = {0};
-    struct firn_buf common = {0};
-    struct firn_os_dir *shared = NULL;
+    struct fi_buf head = {0};
+    struct fi_buf common = {0};
+    struct fi_os_dir *shared = NULL;
     bool is_read = read_text(repository, "HEAD", TEXT_SIZE_MAX, &head);
     bool is_symbolic = is_read && strncmp((const char *)head.data, prefix, sizeof prefix - 1) == 0;
     const char *name = is_symbolic ? (const char *)head.data + sizeof prefix - 1 : "";
-    if (is_read && is_hash(firn_buf_slice(&head))) {
-        keep_hash(firn_buf_slice(&head), out);
+    if (is_read && is_hash(fi_buf_slice(&head))) {
+        keep_hash(fi_buf_slice(&head), out);
     } else if (is_reference(name)) {
         bool is_branch = strncmp(name, heads, sizeof heads - 1) == 0;
         const char *branch = name + (is_branch ? sizeof heads - 1 : sizeof "refs/" - 1);
@@ -187,36 +186,36 @@ read_head(struct firn_os_dir *repository, firn_workspace_git *out)
         }
         look_up(shared != NULL ? shared : repository, name, out);
     }
-    firn_os_dir_close(shared);
-    firn_buf_deinit(&common);
-    firn_buf_deinit(&head);
+    fi_os_dir_close(shared);
+    fi_buf_deinit(&common);
+    fi_buf_deinit(&head);
     return out->branch[0] != '\0' || out->commit[0] != '\0';
 }
 
 /* Opens the repository that a directory, given by its real path, is in, and reads its HEAD; NULL if
  * there is none. *out_top_size is the size of the path of the repository's top, without a slash at
  * its end. */
-static struct firn_os_dir *
-find_repository(struct firn_os *os, const char *root, firn_workspace_git *out, size_t *out_top_size)
+static struct fi_os_dir *
+find_repository(struct fi_os *os, const char *root, firn_workspace_git *out, size_t *out_top_size)
 {
-    struct firn_buf path = {0};
-    struct firn_os_dir *repository = NULL;
+    struct fi_buf path = {0};
+    struct fi_os_dir *repository = NULL;
     *out = (firn_workspace_git){.branch = ""};
     *out_top_size = 0;
-    if (firn_buf_append_str(&path, root) != FIRN_OK || firn_buf_append_u8(&path, '\0') != FIRN_OK) {
+    if (fi_buf_append_str(&path, root) != FIRN_OK || fi_buf_append_u8(&path, '\0') != FIRN_OK) {
         goto out;
     }
     char *text = (char *)path.data;
     for (int level = 0; level < LEVELS_MAX && repository == NULL && text[0] == '/'; level++) {
-        struct firn_os_dir *dir = NULL;
-        if (firn_os_dir_open_path(os, text, &dir, NULL) == FIRN_OK) {
+        struct fi_os_dir *dir = NULL;
+        if (fi_os_dir_open_path(os, text, &dir, NULL) == FIRN_OK) {
             repository = open_repository(dir);
         }
         if (repository != NULL && !read_head(repository, out)) {
-            firn_os_dir_close(repository);
+            fi_os_dir_close(repository);
             repository = NULL;
         }
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
         *out_top_size = text[1] == '\0' ? 0 : strlen(text);
         char *slash = strrchr(text, '/');
         if (slash == text && text[1] == '\0') {
@@ -225,32 +224,32 @@ find_repository(struct firn_os *os, const char *root, firn_workspace_git *out, s
         slash[slash == text ? 1 : 0] = '\0'; /* "/" comes last */
     }
 out:
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&path);
     return repository;
 }
 
 void
-firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *out)
+fi_place_git_read(struct fi_os *os, const char *root, firn_workspace_git *out)
 {
     size_t top_size;
-    firn_os_dir_close(find_repository(os, root, out, &top_size));
+    fi_os_dir_close(find_repository(os, root, out, &top_size));
 }
 
 bool
-firn_place_git_tracks(struct firn_os *os, const char *root, const char *name)
+fi_place_git_tracks(struct fi_os *os, const char *root, const char *name)
 {
     firn_workspace_git head;
     size_t top_size;
-    struct firn_buf below = {0};
+    struct fi_buf below = {0};
     DCHECK(root[0] == '/' && strchr(name, '/') == NULL);
-    struct firn_os_dir *repository = find_repository(os, root, &head, &top_size);
+    struct fi_os_dir *repository = find_repository(os, root, &head, &top_size);
     const char *rest = root + top_size;
     rest += *rest == '/' ? 1 : 0;
-    bool is_tracked = repository != NULL &&
-                      firn_buf_append_format(&below, "%s%s%s/", rest, *rest != '\0' ? "/" : "",
-                                             name) == FIRN_OK &&
-                      firn_place_git_index_has(repository, firn_buf_slice(&below));
-    firn_buf_deinit(&below);
-    firn_os_dir_close(repository);
+    bool is_tracked =
+        repository != NULL &&
+        fi_buf_append_format(&below, "%s%s%s/", rest, *rest != '\0' ? "/" : "", name) == FIRN_OK &&
+        fi_place_git_index_has(repository, fi_buf_slice(&below));
+    fi_buf_deinit(&below);
+    fi_os_dir_close(repository);
     return is_tracked;
 }

@@ -44,7 +44,7 @@ enum {
 enum found { FOUND, NOT_THERE, DAMAGED };
 
 struct reader {
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     uint64_t offset; /* of what comes after the buffer */
     uint8_t *bytes;
     size_t at;
@@ -64,8 +64,8 @@ take(struct reader *reader, size_t size)
         reader->at = 0;
         reader->end = rest;
         if (reader->offset > INDEX_SIZE_MAX ||
-            firn_os_file_read(reader->file, reader->offset, reader->bytes + rest,
-                              BUFFER_SIZE - rest, &got, NULL) != FIRN_OK) {
+            fi_os_file_read(reader->file, reader->offset, reader->bytes + rest, BUFFER_SIZE - rest,
+                            &got, NULL) != FIRN_OK) {
             return NULL;
         }
         reader->offset += got;
@@ -80,7 +80,7 @@ take(struct reader *reader, size_t size)
 
 /* Drops the end of the path before, as version 4 says. */
 static bool
-drop_end(struct reader *reader, struct firn_buf *path)
+drop_end(struct reader *reader, struct fi_buf *path)
 {
     const uint8_t *byte = take(reader, 1);
     size_t drop = byte != NULL ? *byte & 0x7F : 0;
@@ -97,11 +97,11 @@ drop_end(struct reader *reader, struct firn_buf *path)
 
 /* Appends what comes before the next NUL. */
 static bool
-read_rest(struct reader *reader, struct firn_buf *path)
+read_rest(struct reader *reader, struct fi_buf *path)
 {
     const uint8_t *byte;
     while ((byte = take(reader, 1)) != NULL && *byte != '\0') {
-        if (path->size == PATH_SIZE_MAX || firn_buf_append_u8(path, *byte) != FIRN_OK) {
+        if (path->size == PATH_SIZE_MAX || fi_buf_append_u8(path, *byte) != FIRN_OK) {
             return false;
         }
     }
@@ -123,7 +123,7 @@ skip_padding(struct reader *reader, size_t entry_size)
 
 /* Replaces *path, that of the entry before, by that of the next one. */
 static bool
-next_path(struct reader *reader, uint32_t version, size_t hash_size, struct firn_buf *path)
+next_path(struct reader *reader, uint32_t version, size_t hash_size, struct fi_buf *path)
 {
     size_t size = ATTRIBUTES_SIZE + hash_size + FLAGS_SIZE;
     const uint8_t *head = take(reader, size);
@@ -138,7 +138,7 @@ next_path(struct reader *reader, uint32_t version, size_t hash_size, struct firn
         }
     }
     if (version < 4) {
-        firn_buf_clear(path);
+        fi_buf_clear(path);
     } else if (!drop_end(reader, path)) {
         return false;
     }
@@ -151,18 +151,18 @@ next_path(struct reader *reader, uint32_t version, size_t hash_size, struct firn
 }
 
 static enum found
-search(struct reader *reader, size_t hash_size, firn_slice below, struct firn_buf *path)
+search(struct reader *reader, size_t hash_size, firn_slice below, struct fi_buf *path)
 {
     const uint8_t *head = take(reader, HEAD_SIZE);
     if (head == NULL || memcmp(head, "DIRC", 4) != 0) {
         return DAMAGED;
     }
-    const uint32_t version = firn_load_be32(head + 4);
-    const uint32_t count = firn_load_be32(head + 8);
+    const uint32_t version = fi_load_be32(head + 4);
+    const uint32_t count = fi_load_be32(head + 8);
     if (version < 2 || version > 4) {
         return DAMAGED;
     }
-    firn_buf_clear(path);
+    fi_buf_clear(path);
     for (uint32_t i = 0; i < count; i++) {
         if (!next_path(reader, version, hash_size, path)) {
             return DAMAGED;
@@ -177,23 +177,23 @@ search(struct reader *reader, size_t hash_size, firn_slice below, struct firn_bu
 }
 
 bool
-firn_place_git_index_has(struct firn_os_dir *repository, firn_slice below)
+fi_place_git_index_has(struct fi_os_dir *repository, firn_slice below)
 {
     static const size_t hash_sizes[] = {HASH_SIZE, LONG_HASH_SIZE};
     struct reader reader = {.file = NULL};
-    struct firn_buf path = {0};
+    struct fi_buf path = {0};
     enum found found = DAMAGED;
     DCHECK(below.size > 0 && below.data[below.size - 1] == '/');
-    reader.bytes = firn_alloc(BUFFER_SIZE);
+    reader.bytes = fi_alloc(BUFFER_SIZE);
     if (reader.bytes != NULL &&
-        firn_os_file_open(repository, "index", FIRN_OS_READ, 0, &reader.file, NULL) == FIRN_OK) {
+        fi_os_file_open(repository, "index", FI_OS_READ, 0, &reader.file, NULL) == FIRN_OK) {
         for (size_t i = 0; i < 2 && found == DAMAGED; i++) {
             reader.offset = reader.at = reader.end = 0;
             found = search(&reader, hash_sizes[i], below, &path);
         }
     }
-    firn_os_file_close(reader.file);
-    firn_free(reader.bytes);
-    firn_buf_deinit(&path);
+    fi_os_file_close(reader.file);
+    fi_free(reader.bytes);
+    fi_buf_deinit(&path);
     return found == FOUND;
 }

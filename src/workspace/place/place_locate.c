@@ -10,7 +10,7 @@
  * itself is the root of a workspace that was never saved.
  *
  * What the catalog of a named store says may have been written elsewhere (place_claim.c). A root
- * that only the catalog calls one is reported, with the claim FIRN_PLACE_CLAIM_NONE, and nothing
+ * that only the catalog calls one is reported, with the claim FI_PLACE_CLAIM_NONE, and nothing
  * may look at it (ws.c): the store can be looked into, and the message can say which directory to
  * name. It counts if the user named exactly this directory, not merely works in it. Whether a
  * directory was moved is not decided by a catalog that does not count, either.
@@ -40,35 +40,35 @@
 #include "place/place.h"
 
 struct locating {
-    struct firn_os *os;
-    const struct firn_place_locate_request *request;
-    struct firn_buf path; /* real path of the request, with a NUL after its end */
-    struct firn_place_roots roots;
-    struct firn_place_located *out;
-    struct firn_buf trusted; /* directories that should have a store: paths, each with its NUL */
-    bool has_trusted;        /* they were read */
+    struct fi_os *os;
+    const struct fi_place_locate_request *request;
+    struct fi_buf path; /* real path of the request, with a NUL after its end */
+    struct fi_place_roots roots;
+    struct fi_place_located *out;
+    struct fi_buf trusted; /* directories that should have a store: paths, each with its NUL */
+    bool has_trusted;      /* they were read */
     bool is_out_of_memory;
 };
 
 void
-firn_place_locate_deinit(struct firn_place_located *located)
+fi_place_locate_deinit(struct fi_place_located *located)
 {
-    firn_free(located->root);
-    firn_free(located->sub_path);
-    firn_free(located->store_path);
-    firn_free(located->catalog_root);
-    firn_free(located->moved_from);
-    firn_free(located->moved_store);
-    firn_free(located->unread_store);
-    *located = (struct firn_place_located){0};
+    fi_free(located->root);
+    fi_free(located->sub_path);
+    fi_free(located->store_path);
+    fi_free(located->catalog_root);
+    fi_free(located->moved_from);
+    fi_free(located->moved_store);
+    fi_free(located->unread_store);
+    *located = (struct fi_place_located){0};
 }
 
 static int
 copy(char **out, const char *text, firn_error *err)
 {
-    firn_free(*out);
-    *out = firn_strdup(text);
-    return *out == NULL ? firn_error_no_memory(err, "a workspace") : FIRN_OK;
+    fi_free(*out);
+    *out = fi_strdup(text);
+    return *out == NULL ? fi_error_no_memory(err, "a workspace") : FIRN_OK;
 }
 
 /* ---- going upward ---- */
@@ -92,16 +92,16 @@ static int
 walk_up(struct locating *locating,
         int (*find)(struct locating *locating, const char *path, firn_error *err), firn_error *err)
 {
-    char *path = firn_strdup((const char *)locating->path.data);
+    char *path = fi_strdup((const char *)locating->path.data);
     if (path == NULL) {
-        return firn_error_no_memory(err, "a workspace");
+        return fi_error_no_memory(err, "a workspace");
     }
     int rc;
     do {
         rc = find(locating, path, err);
     } while (rc == FIRN_OK && locating->out->root == NULL && !locating->request->is_exact &&
              go_up(path));
-    firn_free(path);
+    fi_free(path);
     return rc;
 }
 
@@ -110,13 +110,13 @@ static int
 check_not_gone(struct locating *locating, const char *path, firn_error *err)
 {
     if (!locating->has_trusted) {
-        FIRN_TRY_RETURN(firn_trust_list_roots(locating->os, &locating->trusted, err));
+        FI_TRY_RETURN(fi_trust_list_roots(locating->os, &locating->trusted, err));
         locating->has_trusted = true;
     }
     for (size_t at = 0; at < locating->trusted.size;) {
         const char *root = (const char *)locating->trusted.data + at;
         if (strcmp(root, path) == 0) {
-            return firn_trust_list_refuse_gone(path, err);
+            return fi_trust_list_refuse_gone(path, err);
         }
         at += strlen(root) + 1;
     }
@@ -126,63 +126,63 @@ check_not_gone(struct locating *locating, const char *path, firn_error *err)
 static int
 find_store(struct locating *locating, const char *path, firn_error *err)
 {
-    struct firn_place_located *out = locating->out;
-    struct firn_trust_store_look look;
-    struct firn_buf inside = {0};
+    struct fi_place_located *out = locating->out;
+    struct fi_trust_store_look look;
+    struct fi_buf inside = {0};
     char *store = NULL;
     bool has;
     int rc;
-    FIRN_TRY(firn_trust_store_look(locating->os, path, &look, err));
+    FI_TRY(fi_trust_store_look(locating->os, path, &look, err));
     if (look.has_store && look.is_trusted) {
         const char *slash = path[1] == '\0' ? "" : "/";
-        if (firn_buf_append_format(&inside, "%s%s" FIRN_TRUST_INSIDE, path, slash) != FIRN_OK ||
-            firn_buf_text(&inside) == NULL) {
-            rc = firn_error_no_memory(err, "the path of the store");
+        if (fi_buf_append_format(&inside, "%s%s" FI_TRUST_INSIDE, path, slash) != FIRN_OK ||
+            fi_buf_text(&inside) == NULL) {
+            rc = fi_error_no_memory(err, "the path of the store");
             goto out;
         }
-        FIRN_TRY(copy(&out->store_path, (const char *)inside.data, err));
-        FIRN_TRY(copy(&out->catalog_root, FIRN_PLACE_ROOTS_INSIDE, err));
+        FI_TRY(copy(&out->store_path, (const char *)inside.data, err));
+        FI_TRY(copy(&out->catalog_root, FI_PLACE_ROOTS_INSIDE, err));
         rc = copy(&out->root, path, err);
         goto out;
     }
-    rc = firn_place_default_store(locating->os, path, &store, err);
+    rc = fi_place_default_store(locating->os, path, &store, err);
     if (rc ==
         FIRN_INVALID) { /* there is no folder of stores: an error if nothing is found inside */
-        rc = look.has_store ? firn_trust_store_refuse(path, &look, err)
+        rc = look.has_store ? fi_trust_store_refuse(path, &look, err)
                             : check_not_gone(locating, path, err);
         goto out;
     }
     if (rc == FIRN_OK) {
-        rc = firn_place_is_store(locating->os, store, &has, err);
+        rc = fi_place_is_store(locating->os, store, &has, err);
     }
     if (rc == FIRN_OK && has) {
         out->store_path = store;
         store = NULL;
-        FIRN_TRY(copy(&out->catalog_root, path, err));
+        FI_TRY(copy(&out->catalog_root, path, err));
         rc = copy(&out->root, path, err);
     } else if (rc == FIRN_OK && look.has_store) {
-        rc = firn_trust_store_refuse(path, &look, err);
+        rc = fi_trust_store_refuse(path, &look, err);
     } else if (rc == FIRN_OK) {
         rc = check_not_gone(locating, path, err);
     }
 out:
-    firn_buf_deinit(&inside);
-    firn_free(store);
+    fi_buf_deinit(&inside);
+    fi_free(store);
     return rc;
 }
 
 static int
-take_known(struct locating *locating, const struct firn_place_roots_root *known, firn_error *err)
+take_known(struct locating *locating, const struct fi_place_roots_root *known, firn_error *err)
 {
-    FIRN_TRY_RETURN(copy(&locating->out->store_path, known->store_path, err));
-    FIRN_TRY_RETURN(copy(&locating->out->catalog_root, known->catalog_root, err));
+    FI_TRY_RETURN(copy(&locating->out->store_path, known->store_path, err));
+    FI_TRY_RETURN(copy(&locating->out->catalog_root, known->catalog_root, err));
     return copy(&locating->out->root, known->root, err);
 }
 
 static int
 find_known(struct locating *locating, const char *path, firn_error *err)
 {
-    const struct firn_place_roots_root *known = firn_place_roots_find(&locating->roots, path);
+    const struct fi_place_roots_root *known = fi_place_roots_find(&locating->roots, path);
     return known == NULL ? FIRN_OK : take_known(locating, known, err);
 }
 
@@ -190,17 +190,17 @@ find_known(struct locating *locating, const char *path, firn_error *err)
 static int
 find_claimed(struct locating *locating, const char *path, firn_error *err)
 {
-    const struct firn_place_locate_request *request = locating->request;
-    const struct firn_place_roots_root *known = firn_place_roots_find(&locating->roots, path);
-    enum firn_place_claim *claim = &locating->out->claim;
+    const struct fi_place_locate_request *request = locating->request;
+    const struct fi_place_roots_root *known = fi_place_roots_find(&locating->roots, path);
+    enum fi_place_claim *claim = &locating->out->claim;
     if (known == NULL) {
         return FIRN_OK;
     }
-    int rc = firn_place_claim_judge(locating->os, known, path, claim, err);
+    int rc = fi_place_claim_judge(locating->os, known, path, claim, err);
     bool is_named = (request->names_root || request->is_exact) &&
                     strcmp(path, (const char *)locating->path.data) == 0;
-    if (*claim == FIRN_PLACE_CLAIM_NONE && is_named) {
-        *claim = FIRN_PLACE_CLAIM_NAMED;
+    if (*claim == FI_PLACE_CLAIM_NONE && is_named) {
+        *claim = FI_PLACE_CLAIM_NAMED;
     }
     return rc == FIRN_OK ? take_known(locating, known, err) : rc;
 }
@@ -208,32 +208,32 @@ find_claimed(struct locating *locating, const char *path, firn_error *err)
 static int
 find_moved(struct locating *locating, const char *path, firn_error *err)
 {
-    struct firn_os_dir *dir;
-    struct firn_os_stat stat;
-    const struct firn_place_roots_root *known;
-    int rc = firn_os_dir_open_path(locating->os, path, &dir, err);
+    struct fi_os_dir *dir;
+    struct fi_os_stat stat;
+    const struct fi_place_roots_root *known;
+    int rc = fi_os_dir_open_path(locating->os, path, &dir, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
-    rc = firn_os_dir_stat(dir, &stat, err);
-    firn_os_dir_close(dir);
+    rc = fi_os_dir_stat(dir, &stat, err);
+    fi_os_dir_close(dir);
     if (rc == FIRN_OK) {
-        rc = firn_place_roots_find_moved(&locating->roots, &stat, &known, err);
+        rc = fi_place_roots_find_moved(&locating->roots, &stat, &known, err);
     }
     if (rc != FIRN_OK || known == NULL) {
         return rc;
     }
     if (locating->request->store_path != NULL) {
-        enum firn_place_claim claim;
-        rc = firn_place_claim_judge(locating->os, known, path, &claim, err);
-        if (rc != FIRN_OK || claim == FIRN_PLACE_CLAIM_NONE) {
+        enum fi_place_claim claim;
+        rc = fi_place_claim_judge(locating->os, known, path, &claim, err);
+        if (rc != FIRN_OK || claim == FI_PLACE_CLAIM_NONE) {
             return rc;
         }
     }
     DCHECK(locating->out->store_path == NULL && locating->out->catalog_root == NULL); /* (I1) */
-    FIRN_TRY(copy(&locating->out->moved_from, known->root, err));
-    FIRN_TRY(copy(&locating->out->moved_store, known->store_path, err));
-    FIRN_TRY(copy(&locating->out->root, path, err));
+    FI_TRY(copy(&locating->out->moved_from, known->root, err));
+    FI_TRY(copy(&locating->out->moved_store, known->store_path, err));
+    FI_TRY(copy(&locating->out->root, path, err));
 out:
     return rc;
 }
@@ -244,18 +244,18 @@ out:
 static int
 complete(struct locating *locating, firn_error *err)
 {
-    struct firn_place_located *out = locating->out;
+    struct fi_place_located *out = locating->out;
     const char *path = (const char *)locating->path.data;
     if (out->root == NULL) {
-        FIRN_TRY_RETURN(copy(&out->root, path, err));
+        FI_TRY_RETURN(copy(&out->root, path, err));
     }
     if (out->store_path == NULL && locating->request->store_path == NULL) {
-        FIRN_TRY_RETURN(firn_place_default_store(locating->os, out->root, &out->store_path, err));
+        FI_TRY_RETURN(fi_place_default_store(locating->os, out->root, &out->store_path, err));
     } else if (out->store_path == NULL) {
-        FIRN_TRY_RETURN(copy(&out->store_path, locating->request->store_path, err));
+        FI_TRY_RETURN(copy(&out->store_path, locating->request->store_path, err));
     }
     if (out->catalog_root == NULL) {
-        FIRN_TRY_RETURN(copy(&out->catalog_root, out->root, err));
+        FI_TRY_RETURN(copy(&out->catalog_root, out->root, err));
     }
     CHECK(strncmp(path, out->root, strlen(out->root)) == 0); /* the root is the path or above it */
     const char *rest = path + strlen(out->root);
@@ -268,7 +268,7 @@ note_unread(void *ctx, const char *store_path, const firn_error *why)
     struct locating *locating = ctx;
     (void)why;
     if (locating->out->unread_store == NULL) {
-        locating->out->unread_store = firn_strdup(store_path);
+        locating->out->unread_store = fi_strdup(store_path);
         locating->is_out_of_memory = locating->out->unread_store == NULL;
     }
 }
@@ -276,20 +276,20 @@ note_unread(void *ctx, const char *store_path, const firn_error *why)
 static int
 by_place(struct locating *locating, firn_error *err)
 {
-    FIRN_TRY_RETURN(walk_up(locating, find_store, err));
+    FI_TRY_RETURN(walk_up(locating, find_store, err));
     if (locating->out->root != NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_place_roots_add_all(&locating->roots, note_unread, locating, err));
+    FI_TRY_RETURN(fi_place_roots_add_all(&locating->roots, note_unread, locating, err));
     if (locating->is_out_of_memory) {
-        return firn_error_no_memory(err, "a workspace");
+        return fi_error_no_memory(err, "a workspace");
     }
-    FIRN_TRY_RETURN(walk_up(locating, find_known, err));
+    FI_TRY_RETURN(walk_up(locating, find_known, err));
     if (locating->out->root == NULL) {
-        FIRN_TRY_RETURN(walk_up(locating, find_moved, err));
+        FI_TRY_RETURN(walk_up(locating, find_moved, err));
     }
     if (locating->out->root != NULL) {
-        firn_free(locating->out->unread_store);
+        fi_free(locating->out->unread_store);
         locating->out->unread_store = NULL;
     }
     return FIRN_OK;
@@ -299,57 +299,57 @@ static int
 by_store(struct locating *locating, firn_error *err)
 {
     const char *store_path = locating->request->store_path;
-    struct firn_place_located *out = locating->out;
+    struct fi_place_located *out = locating->out;
     char *parent = NULL;
-    int rc = firn_place_roots_add_store(&locating->roots, store_path, err);
+    int rc = fi_place_roots_add_store(&locating->roots, store_path, err);
     if (rc == FIRN_NO_MEMORY) {
         return rc;
     }
     out->is_sure = rc == FIRN_OK || rc == FIRN_NOT_FOUND;
-    FIRN_TRY(walk_up(locating, find_claimed, err));
+    FI_TRY(walk_up(locating, find_claimed, err));
     if (out->root == NULL) {
-        out->claim = FIRN_PLACE_CLAIM_NEW;
-        FIRN_TRY(walk_up(locating, find_moved, err));
+        out->claim = FI_PLACE_CLAIM_NEW;
+        FI_TRY(walk_up(locating, find_moved, err));
     }
     if (out->root == NULL) {
-        FIRN_TRY(copy(&out->root, (const char *)locating->path.data, err));
+        FI_TRY(copy(&out->root, (const char *)locating->path.data, err));
     }
     if (out->catalog_root == NULL) {
-        FIRN_TRY(firn_place_roots_inside_of(locating->os, store_path, &parent, err));
+        FI_TRY(fi_place_roots_inside_of(locating->os, store_path, &parent, err));
         bool is_inside = parent != NULL && strcmp(parent, out->root) == 0;
-        FIRN_TRY(copy(&out->catalog_root, is_inside ? FIRN_PLACE_ROOTS_INSIDE : out->root, err));
+        FI_TRY(copy(&out->catalog_root, is_inside ? FI_PLACE_ROOTS_INSIDE : out->root, err));
     }
 out:
-    firn_free(parent);
+    fi_free(parent);
     return rc;
 }
 
 int
-firn_place_locate(struct firn_os *os, const struct firn_place_locate_request *request,
-                  struct firn_place_located *out, firn_error *err)
+fi_place_locate(struct fi_os *os, const struct fi_place_locate_request *request,
+                struct fi_place_located *out, firn_error *err)
 {
-    *out = (struct firn_place_located){.is_sure = true, .claim = FIRN_PLACE_CLAIM_USUAL};
+    *out = (struct fi_place_located){.is_sure = true, .claim = FI_PLACE_CLAIM_USUAL};
     struct locating locating = {.os = os, .request = request, .roots = {.os = os}, .out = out};
-    struct firn_os_dir *dir = NULL;
+    struct fi_os_dir *dir = NULL;
     int rc;
-    FIRN_TRY(request->path_is_real ? firn_os_dir_open_real(os, request->path, &dir, err)
-                                   : firn_os_dir_open_path(os, request->path, &dir, err));
-    FIRN_TRY(firn_os_dir_real_path(dir, &locating.path, err));
-    if (firn_buf_text(&locating.path) == NULL) {
-        rc = firn_error_no_memory(err, "a workspace");
+    FI_TRY(request->path_is_real ? fi_os_dir_open_real(os, request->path, &dir, err)
+                                 : fi_os_dir_open_path(os, request->path, &dir, err));
+    FI_TRY(fi_os_dir_real_path(dir, &locating.path, err));
+    if (fi_buf_text(&locating.path) == NULL) {
+        rc = fi_error_no_memory(err, "a workspace");
         goto out;
     }
-    FIRN_TRY(request->store_path == NULL ? by_place(&locating, err) : by_store(&locating, err));
-    FIRN_TRY(complete(&locating, err));
+    FI_TRY(request->store_path == NULL ? by_place(&locating, err) : by_store(&locating, err));
+    FI_TRY(complete(&locating, err));
     DCHECK((out->moved_from == NULL) == (out->moved_store == NULL));
     DCHECK(out->is_sure || request->store_path != NULL); /* (I3) */
 out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&locating.path);
-    firn_buf_deinit(&locating.trusted);
-    firn_place_roots_deinit(&locating.roots);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&locating.path);
+    fi_buf_deinit(&locating.trusted);
+    fi_place_roots_deinit(&locating.roots);
     if (rc != FIRN_OK) {
-        firn_place_locate_deinit(out);
+        fi_place_locate_deinit(out);
     }
     return rc;
 }

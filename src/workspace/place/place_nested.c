@@ -29,26 +29,25 @@
 #include "place/place.h"
 #include "trust/trust.h"
 
-struct firn_place_nested {
-    struct firn_os *os;
+struct fi_place_nested {
+    struct fi_os *os;
     char *root;
-    struct firn_blake3_hash state; /* after the root and a slash */
+    struct fi_blake3_hash state; /* after the root and a slash */
     uint64_t *digests;
     size_t count;
     size_t capacity;
-    const struct firn_place_claim_store
-        *named;            /* while it is made; NULL: the catalog is believed */
-    struct firn_buf roots; /* roots of the catalog below the root, each with its NUL */
-    uint64_t notes;        /* a digest of the names of notes about stores inside trees */
+    const struct fi_place_claim_store *named; /* while it is made; NULL: the catalog is believed */
+    struct fi_buf roots; /* roots of the catalog below the root, each with its NUL */
+    uint64_t notes;      /* a digest of the names of notes about stores inside trees */
 };
 
 static int
-add_digest(struct firn_place_nested *nested, uint64_t digest, firn_error *err)
+add_digest(struct fi_place_nested *nested, uint64_t digest, firn_error *err)
 {
     uint64_t *digests =
-        firn_grow_array(nested->digests, nested->count + 1, &nested->capacity, sizeof *digests);
+        fi_grow_array(nested->digests, nested->count + 1, &nested->capacity, sizeof *digests);
     if (digests == NULL) {
-        return firn_error_no_memory(err, "the list of workspaces");
+        return fi_error_no_memory(err, "the list of workspaces");
     }
     nested->digests = digests;
     DCHECK(nested->count < nested->capacity);
@@ -61,59 +60,59 @@ visit_store(void *ctx, const char *path, firn_error *err)
 {
     uint64_t digest;
     const char *slash = strrchr(path, '/');
-    if (!firn_place_digest_of_name(slash == NULL ? path : slash + 1, &digest)) {
+    if (!fi_place_digest_of_name(slash == NULL ? path : slash + 1, &digest)) {
         return FIRN_OK;
     }
     return add_digest(ctx, digest, err);
 }
 
 static int
-visit_note(void *ctx, const struct firn_os_dirent *entry)
+visit_note(void *ctx, const struct fi_os_dirent *entry)
 {
-    struct firn_place_nested *nested = ctx;
-    nested->notes += firn_xxh3(entry->name, entry->name_size, 0); /* in any order */
+    struct fi_place_nested *nested = ctx;
+    nested->notes += fi_xxh3(entry->name, entry->name_size, 0); /* in any order */
     return FIRN_OK;
 }
 
 /* A folder of notes that is missing or cannot be believed has none. */
 static int
-read_notes(struct firn_place_nested *nested, firn_error *err)
+read_notes(struct fi_place_nested *nested, firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
-    int rc = firn_trust_private_open(nested->os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err);
+    struct fi_os_dir *dir = NULL;
+    int rc = fi_trust_private_open(nested->os, FI_TRUST_PRIVATE_TRUSTED, false, &dir, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_dir_list(dir, visit_note, nested, err);
+        rc = fi_os_dir_list(dir, visit_note, nested, err);
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
 }
 
 /* Whether a root in the catalog of a named store counts. */
 static int
-judge(const struct firn_place_nested *nested, firn_slice root,
-      const struct firn_catalog_workspace *workspace, bool *out, firn_error *err)
+judge(const struct fi_place_nested *nested, firn_slice root,
+      const struct fi_catalog_workspace *workspace, bool *out, firn_error *err)
 {
-    enum firn_place_claim claim = FIRN_PLACE_CLAIM_NONE;
-    struct firn_place_roots_root claimed = {.workspace = *workspace, .store = *nested->named};
+    enum fi_place_claim claim = FI_PLACE_CLAIM_NONE;
+    struct fi_place_roots_root claimed = {.workspace = *workspace, .store = *nested->named};
     int rc = FIRN_OK;
     *out = false;
     if (memchr(root.data, '\0', root.size) != NULL) {
         return FIRN_OK; /* not a path */
     }
-    claimed.root = firn_strndup((const char *)root.data, root.size);
+    claimed.root = fi_strndup((const char *)root.data, root.size);
     rc = claimed.root == NULL
-             ? firn_error_no_memory(err, "the list of workspaces")
-             : firn_place_claim_judge(nested->os, &claimed, claimed.root, &claim, err);
-    *out = claim != FIRN_PLACE_CLAIM_NONE;
-    firn_free(claimed.root);
+             ? fi_error_no_memory(err, "the list of workspaces")
+             : fi_place_claim_judge(nested->os, &claimed, claimed.root, &claim, err);
+    *out = claim != FI_PLACE_CLAIM_NONE;
+    fi_free(claimed.root);
     return rc;
 }
 
 static int
-visit_root(void *ctx, firn_slice root, const struct firn_catalog_workspace *workspace,
+visit_root(void *ctx, firn_slice root, const struct fi_catalog_workspace *workspace,
            firn_error *err)
 {
-    struct firn_place_nested *nested = ctx;
+    struct fi_place_nested *nested = ctx;
     bool counts = true;
     size_t size = strlen(nested->root);
     if (size == 1) {
@@ -127,9 +126,9 @@ visit_root(void *ctx, firn_slice root, const struct firn_catalog_workspace *work
     if (rc != FIRN_OK || !counts) {
         return rc;
     }
-    if (firn_buf_append(&nested->roots, root.data + size + 1, root.size - size - 1) != FIRN_OK ||
-        firn_buf_append_u8(&nested->roots, 0) != FIRN_OK) {
-        return firn_error_no_memory(err, "the list of workspaces");
+    if (fi_buf_append(&nested->roots, root.data + size + 1, root.size - size - 1) != FIRN_OK ||
+        fi_buf_append_u8(&nested->roots, 0) != FIRN_OK) {
+        return fi_error_no_memory(err, "the list of workspaces");
     }
     return FIRN_OK;
 }
@@ -143,7 +142,7 @@ compare_digests(const void *a, const void *b)
 }
 
 static bool
-is_sorted(const struct firn_place_nested *nested)
+is_sorted(const struct fi_place_nested *nested)
 {
     for (size_t i = 1; i < nested->count; i++) {
         if (nested->digests[i - 1] > nested->digests[i]) {
@@ -154,116 +153,115 @@ is_sorted(const struct firn_place_nested *nested)
 }
 
 int
-firn_place_nested_create(struct firn_os *os, const char *root, struct firn_catalog *catalog,
-                         const struct firn_place_claim_store *named, struct firn_place_nested **out,
-                         firn_error *err)
+fi_place_nested_create(struct fi_os *os, const char *root, struct fi_catalog *catalog,
+                       const struct fi_place_claim_store *named, struct fi_place_nested **out,
+                       firn_error *err)
 {
-    struct firn_place_nested *nested = firn_alloc_zeroed(sizeof *nested);
+    struct fi_place_nested *nested = fi_alloc_zeroed(sizeof *nested);
     int rc;
     *out = NULL;
     DCHECK(root[0] == '/');
     if (nested == NULL) {
-        return firn_error_no_memory(err, "the list of workspaces");
+        return fi_error_no_memory(err, "the list of workspaces");
     }
     nested->os = os;
     nested->named = named;
-    nested->root = firn_strdup(root);
+    nested->root = fi_strdup(root);
     if (nested->root == NULL) {
-        rc = firn_error_no_memory(err, "the list of workspaces");
+        rc = fi_error_no_memory(err, "the list of workspaces");
         goto out;
     }
-    firn_blake3_hash_init(&nested->state);
-    firn_blake3_hash_update(&nested->state, root, strlen(root));
+    fi_blake3_hash_init(&nested->state);
+    fi_blake3_hash_update(&nested->state, root, strlen(root));
     if (root[1] != '\0') {
-        firn_blake3_hash_update(&nested->state, "/", 1);
+        fi_blake3_hash_update(&nested->state, "/", 1);
     }
-    rc = firn_place_list(os, visit_store, nested, err);
+    rc = fi_place_list(os, visit_store, nested, err);
     if (rc == FIRN_NO_MEMORY) {
         goto out;
     }
     /* A missing or unreadable folder has no stores. */
-    FIRN_TRY(read_notes(nested, err));
-    firn_sort(nested->digests, nested->count, sizeof *nested->digests, compare_digests);
+    FI_TRY(read_notes(nested, err));
+    fi_sort(nested->digests, nested->count, sizeof *nested->digests, compare_digests);
     DCHECK(is_sorted(nested));
     if (catalog != NULL) {
-        FIRN_TRY(firn_catalog_workspaces_list(catalog, visit_root, nested, err));
+        FI_TRY(fi_catalog_workspaces_list(catalog, visit_root, nested, err));
     }
     nested->named = NULL;
     *out = nested;
     return FIRN_OK;
 out:
-    firn_place_nested_destroy(nested);
+    fi_place_nested_destroy(nested);
     return rc;
 }
 
 void
-firn_place_nested_destroy(struct firn_place_nested *nested)
+fi_place_nested_destroy(struct fi_place_nested *nested)
 {
     if (nested == NULL) {
         return;
     }
-    firn_buf_deinit(&nested->roots);
-    firn_free(nested->digests);
-    firn_free(nested->root);
-    firn_free(nested);
+    fi_buf_deinit(&nested->roots);
+    fi_free(nested->digests);
+    fi_free(nested->root);
+    fi_free(nested);
 }
 
 /* ---- asking ---- */
 
 void
-firn_place_nested_digest(const struct firn_place_nested *nested, uint8_t *out)
+fi_place_nested_digest(const struct fi_place_nested *nested, uint8_t *out)
 {
-    uint64_t roots = firn_xxh3(nested->roots.data, nested->roots.size, nested->notes);
-    firn_xxh3_wide(nested->digests, nested->count * sizeof *nested->digests, roots, out);
+    uint64_t roots = fi_xxh3(nested->roots.data, nested->roots.size, nested->notes);
+    fi_xxh3_wide(nested->digests, nested->count * sizeof *nested->digests, roots, out);
 }
 
 bool
-firn_place_nested_may_hold(const struct firn_place_nested *nested)
+fi_place_nested_may_hold(const struct fi_place_nested *nested)
 {
     return nested->count > 0 || nested->roots.size > 0;
 }
 
 static bool
-has_digest(const struct firn_place_nested *nested, uint64_t digest)
+has_digest(const struct fi_place_nested *nested, uint64_t digest)
 {
     size_t at = 0;
     size_t end = nested->count;
-    FIRN_SEARCH_FIRST(at, end, i, nested->digests[i] < digest);
+    FI_SEARCH_FIRST(at, end, i, nested->digests[i] < digest);
     return at < nested->count && nested->digests[at] == digest;
 }
 
 /* The real path of a path below the root; "": the root's. */
 static int
-real_path(const struct firn_place_nested *nested, firn_slice path, struct firn_buf *out,
+real_path(const struct fi_place_nested *nested, firn_slice path, struct fi_buf *out,
           firn_error *err)
 {
     const char *slash = nested->root[1] == '\0' || path.size == 0 ? "" : "/";
-    return firn_buf_append_format(out, "%s%s", nested->root, slash) != FIRN_OK ||
-                   firn_buf_append_slice(out, path) != FIRN_OK || firn_buf_text(out) == NULL
-               ? firn_error_no_memory(err, "a path")
+    return fi_buf_append_format(out, "%s%s", nested->root, slash) != FIRN_OK ||
+                   fi_buf_append_slice(out, path) != FIRN_OK || fi_buf_text(out) == NULL
+               ? fi_error_no_memory(err, "a path")
                : FIRN_OK;
 }
 
 /* Whether a number in the set is really that of a store. */
 static int
-has_default_store(const struct firn_place_nested *nested, firn_slice path, bool *out,
-                  firn_error *err)
+has_default_store(const struct fi_place_nested *nested, firn_slice path, bool *out, firn_error *err)
 {
     DCHECK(nested->count > 0);
-    struct firn_buf real = {0};
+    struct fi_buf real = {0};
     char *store = NULL;
     int rc;
-    FIRN_TRY(real_path(nested, path, &real, err));
-    FIRN_TRY(firn_place_default_store(nested->os, (const char *)real.data, &store, err));
-    rc = firn_place_is_store(nested->os, store, out, err);
+    FI_TRY(real_path(nested, path, &real, err));
+    FI_TRY(fi_place_default_store(nested->os, (const char *)real.data, &store, err));
+    rc = fi_place_is_store(nested->os, store, out, err);
 out:
-    firn_free(store);
-    firn_buf_deinit(&real);
+    fi_free(store);
+    fi_buf_deinit(&real);
     return rc;
 }
 
 static bool
-is_in_catalog(const struct firn_place_nested *nested, firn_slice path)
+is_in_catalog(const struct fi_place_nested *nested, firn_slice path)
 {
     for (size_t at = 0; at < nested->roots.size;) {
         const char *root = (const char *)nested->roots.data + at;
@@ -277,40 +275,39 @@ is_in_catalog(const struct firn_place_nested *nested, firn_slice path)
 }
 
 int
-firn_place_nested_holds(const struct firn_place_nested *nested, firn_slice path, bool *out,
-                        firn_error *err)
+fi_place_nested_holds(const struct fi_place_nested *nested, firn_slice path, bool *out,
+                      firn_error *err)
 {
     DCHECK(path.size > 0 && path.data[0] != '/');
     *out = is_in_catalog(nested, path);
     if (*out || nested->count == 0) {
         return FIRN_OK;
     }
-    struct firn_blake3_hash state = nested->state;
+    struct fi_blake3_hash state = nested->state;
     firn_hash hash;
-    firn_blake3_hash_update(&state, path.data, path.size);
-    firn_blake3_hash_final(&state, &hash);
-    return has_digest(nested, firn_load_be64(hash.bytes))
-               ? has_default_store(nested, path, out, err)
-               : FIRN_OK;
+    fi_blake3_hash_update(&state, path.data, path.size);
+    fi_blake3_hash_final(&state, &hash);
+    return has_digest(nested, fi_load_be64(hash.bytes)) ? has_default_store(nested, path, out, err)
+                                                        : FIRN_OK;
 }
 
 int
-firn_place_nested_find_store(const struct firn_place_nested *nested, struct firn_os_dir *dir,
-                             firn_slice path, bool *out_has, bool *out_is_trusted, firn_error *err)
+fi_place_nested_find_store(const struct fi_place_nested *nested, struct fi_os_dir *dir,
+                           firn_slice path, bool *out_has, bool *out_is_trusted, firn_error *err)
 {
-    struct firn_trust_store_look look;
-    struct firn_buf real = {0};
+    struct fi_trust_store_look look;
+    struct fi_buf real = {0};
     int rc;
     *out_is_trusted = false;
     if (nested == NULL) {
-        return firn_trust_inside_holds(dir, out_has, err);
+        return fi_trust_inside_holds(dir, out_has, err);
     }
     *out_has = false;
-    FIRN_TRY(real_path(nested, path, &real, err));
-    FIRN_TRY(firn_trust_store_look_in(dir, (const char *)real.data, &look, err));
+    FI_TRY(real_path(nested, path, &real, err));
+    FI_TRY(fi_trust_store_look_in(dir, (const char *)real.data, &look, err));
     *out_has = look.has_store;
     *out_is_trusted = look.is_trusted;
 out:
-    firn_buf_deinit(&real);
+    fi_buf_deinit(&real);
     return rc;
 }

@@ -53,75 +53,74 @@
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
 int
-firn_reclaim_progress(struct firn_reclaim *gc, const char *phase, uint64_t objects_done,
-                      firn_error *err)
+fi_reclaim_progress(struct fi_reclaim *gc, const char *phase, uint64_t objects_done,
+                    firn_error *err)
 {
     enum { OBJECTS_A_LOOK = 256 };
     return objects_done % OBJECTS_A_LOOK == 0
-               ? firn_reclaim_progress_now(gc, phase, objects_done, err)
+               ? fi_reclaim_progress_now(gc, phase, objects_done, err)
                : FIRN_OK;
 }
 
 int
-firn_reclaim_progress_now(struct firn_reclaim *gc, const char *phase, uint64_t objects_done,
-                          firn_error *err)
+fi_reclaim_progress_now(struct fi_reclaim *gc, const char *phase, uint64_t objects_done,
+                        firn_error *err)
 {
     const firn_callbacks *callbacks = &gc->options->callbacks;
-    DCHECK(firn_os_callback_is_phase(phase));
+    DCHECK(fi_os_callback_is_phase(phase));
     if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }
-    int64_t now = firn_os_monotonic_ns(gc->ws->os);
+    int64_t now = fi_os_monotonic_ns(gc->ws->os);
     if (now < gc->progress_due_ns) {
         return FIRN_OK;
     }
     gc->progress_due_ns = now + PROGRESS_INTERVAL_NS;
     firn_progress state = {.phase = phase, .files_done = objects_done};
-    int rc = firn_os_callback_progress(callbacks, &state);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+    int rc = fi_os_callback_progress(callbacks, &state);
+    return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
 void
-firn_reclaim_tell(struct firn_reclaim *gc, const char *text)
+fi_reclaim_tell(struct fi_reclaim *gc, const char *text)
 {
     gc->result->damaged++;
-    firn_ws_tell_damage(&gc->options->callbacks, text);
+    fi_ws_tell_damage(&gc->options->callbacks, text);
 }
 
 /* ---- expire ---- */
 
 static int
-note_expired(void *ctx, uint32_t of_workspace, const struct firn_catalog_record *record,
+note_expired(void *ctx, uint32_t of_workspace, const struct fi_catalog_record *record,
              firn_error *err)
 {
-    struct firn_reclaim *gc = ctx;
+    struct fi_reclaim *gc = ctx;
     (void)of_workspace;
     gc->result->safety_expired += record->is_safety ? 1 : 0;
     gc->result->expired += record->is_safety ? 0 : 1;
-    return firn_buf_append(&gc->expired, record->id, sizeof record->id) == FIRN_OK
+    return fi_buf_append(&gc->expired, record->id, sizeof record->id) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a list of checkpoints");
+               : fi_error_no_memory(err, "a list of checkpoints");
 }
 
 static int
-expire(struct firn_reclaim *gc, firn_error *err)
+expire(struct fi_reclaim *gc, firn_error *err)
 {
-    struct firn_catalog_keep keep;
-    struct firn_reclaim_expire_counts counts;
-    struct firn_reclaim_expire_rule rule = {.now_ns = firn_os_now_ns(gc->ws->os)};
+    struct fi_catalog_keep keep;
+    struct fi_reclaim_expire_counts counts;
+    struct fi_reclaim_expire_rule rule = {.now_ns = fi_os_now_ns(gc->ws->os)};
     uint64_t ended;
-    gc->ended_before_ns = gc->options->now ? INT64_MAX : rule.now_ns - FIRN_CATALOG_DELETED_KEPT_NS;
+    gc->ended_before_ns = gc->options->now ? INT64_MAX : rule.now_ns - FI_CATALOG_DELETED_KEPT_NS;
     if (gc->options->keep != NULL) {
-        FIRN_TRY_RETURN(firn_catalog_keep_read(firn_str(gc->options->keep), &keep, err));
+        FI_TRY_RETURN(fi_catalog_keep_read(firn_str(gc->options->keep), &keep, err));
         rule.keep = &keep;
     }
     if (gc->options->dry_run) {
-        return firn_reclaim_expire_list(gc->opened, &rule, note_expired, gc, err);
+        return fi_reclaim_expire_list(gc->opened, &rule, note_expired, gc, err);
     }
-    FIRN_TRY_RETURN(firn_reclaim_expire(gc->opened, &rule, &counts, err));
-    FIRN_TRY_RETURN(gc->options->now
-                        ? firn_reclaim_delete_end(gc->opened, 0, INT64_MAX, &ended, err)
-                        : FIRN_OK);
+    FI_TRY_RETURN(fi_reclaim_expire(gc->opened, &rule, &counts, err));
+    FI_TRY_RETURN(gc->options->now ? fi_reclaim_delete_end(gc->opened, 0, INT64_MAX, &ended, err)
+                                   : FIRN_OK);
     gc->result->safety_expired = counts.safety;
     gc->result->expired = counts.checkpoints;
     return FIRN_OK;
@@ -133,69 +132,69 @@ expire(struct firn_reclaim *gc, firn_error *err)
 static int
 is_walked(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
 {
-    const struct firn_reclaim *gc = ctx;
+    const struct fi_reclaim *gc = ctx;
     size_t number;
     (void)err;
     DCHECK(gc->table != NULL);
-    *out = firn_reclaim_table_find(gc->table, tree, &number) &&
-           firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_TREE_WALKED);
+    *out = fi_reclaim_table_find(gc->table, tree, &number) &&
+           fi_reclaim_table_has(gc->table, number, FI_RECLAIM_MARK_TREE_WALKED);
     return FIRN_OK;
 }
 
 int
-firn_reclaim_sweep_stat(struct firn_reclaim *gc, firn_error *err)
+fi_reclaim_sweep_stat(struct fi_reclaim *gc, firn_error *err)
 {
     uint64_t removed;
-    return firn_statcache_sweep(gc->opened->db, is_walked, gc, &removed, err);
+    return fi_statcache_sweep(gc->opened->db, is_walked, gc, &removed, err);
 }
 
 static int
-sweep(struct firn_reclaim *gc, firn_error *err)
+sweep(struct fi_reclaim *gc, firn_error *err)
 {
     DCHECK(!gc->options->dry_run && gc->packs != NULL);
-    FIRN_TRY_RETURN(firn_reclaim_sweep_stat(gc, err));
-    return firn_reclaim_plan_sweep(gc, err);
+    FI_TRY_RETURN(fi_reclaim_sweep_stat(gc, err));
+    return fi_reclaim_plan_sweep(gc, err);
 }
 
 /* ---- retire ---- */
 
 int
-firn_reclaim_collect(struct firn_reclaim *gc, firn_error *err)
+fi_reclaim_collect(struct fi_reclaim *gc, firn_error *err)
 {
-    struct firn_objects_retire_result collected;
-    int rc = firn_objects_retire_collect(gc->opened->objects, &collected, err);
-    firn_db_space_sync_removals(gc->opened->db);
+    struct fi_objects_retire_result collected;
+    int rc = fi_objects_retire_collect(gc->opened->objects, &collected, err);
+    fi_db_space_sync_removals(gc->opened->db);
     gc->result->packs_waiting = collected.waiting;
     gc->result->bytes_waiting = collected.waiting_bytes;
     return rc;
 }
 
 int
-firn_reclaim_retire(struct firn_reclaim *gc, const uint32_t *numbers, size_t count, firn_error *err)
+fi_reclaim_retire(struct fi_reclaim *gc, const uint32_t *numbers, size_t count, firn_error *err)
 {
-    DCHECK(count > 0 && !firn_db_is_read_only(gc->opened->db));
-    FIRN_TRY_RETURN(firn_objects_retire(gc->opened->objects, numbers, count, err));
-    FIRN_TRY_RETURN(firn_db_maintain_advance(gc->opened->db, err));
-    return firn_reclaim_collect(gc, err);
+    DCHECK(count > 0 && !fi_db_is_read_only(gc->opened->db));
+    FI_TRY_RETURN(fi_objects_retire(gc->opened->objects, numbers, count, err));
+    FI_TRY_RETURN(fi_db_maintain_advance(gc->opened->db, err));
+    return fi_reclaim_collect(gc, err);
 }
 
 static int
-retire_dead(struct firn_reclaim *gc, firn_error *err)
+retire_dead(struct fi_reclaim *gc, firn_error *err)
 {
-    uint32_t *numbers = firn_alloc_array(gc->pack_count, sizeof *numbers);
+    uint32_t *numbers = fi_alloc_array(gc->pack_count, sizeof *numbers);
     if (numbers == NULL) {
-        return firn_error_no_memory(err, "a list of packs");
+        return fi_error_no_memory(err, "a list of packs");
     }
     size_t count = 0;
     for (size_t i = 0; i < gc->pack_count; i++) {
-        if (gc->packs[i].fate == FIRN_RECLAIM_DROP) {
+        if (gc->packs[i].fate == FI_RECLAIM_DROP) {
             CHECK(gc->packs[i].live_count == 0);
             numbers[count++] = gc->packs[i].number;
         }
     }
-    int rc = count == 0 ? FIRN_OK : firn_reclaim_retire(gc, numbers, count, err);
+    int rc = count == 0 ? FIRN_OK : fi_reclaim_retire(gc, numbers, count, err);
     gc->result->packs_removed = rc == FIRN_OK ? count : 0;
-    firn_free(numbers);
+    fi_free(numbers);
     return rc;
 }
 
@@ -203,29 +202,29 @@ retire_dead(struct firn_reclaim *gc, firn_error *err)
 
 /* About how much a pack's live objects take up. */
 static uint64_t
-live_stored(const struct firn_reclaim_pack *pack)
+live_stored(const struct fi_reclaim_pack *pack)
 {
     DCHECK(pack->dead_stored <= pack->size_bytes);
     return pack->size_bytes - pack->dead_stored;
 }
 
 static bool
-has_room_for(const struct firn_reclaim *gc, uint64_t bytes)
+has_room_for(const struct fi_reclaim *gc, uint64_t bytes)
 {
     enum { SLACK_BYTES = 256 << 10, SLACK_PART = 16 };
     uint64_t free_bytes;
-    return firn_os_dir_free_bytes(firn_db_dir(gc->opened->db), &free_bytes, NULL) != FIRN_OK ||
+    return fi_os_dir_free_bytes(fi_db_dir(gc->opened->db), &free_bytes, NULL) != FIRN_OK ||
            free_bytes >= bytes + bytes / SLACK_PART + SLACK_BYTES;
 }
 
 /* Whether the disk has room for what is moved before the first packs are removed. */
 static bool
-has_room(const struct firn_reclaim *gc)
+has_room(const struct fi_reclaim *gc)
 {
     uint64_t all = 0;
     uint64_t most = 0;
     for (size_t i = 0; i < gc->pack_count; i++) {
-        if (gc->packs[i].fate == FIRN_RECLAIM_REWRITE) {
+        if (gc->packs[i].fate == FI_RECLAIM_REWRITE) {
             uint64_t live = live_stored(&gc->packs[i]);
             all += live;
             most = live > most ? live : most;
@@ -236,10 +235,10 @@ has_room(const struct firn_reclaim *gc)
 }
 
 /* The pack that is to be emptied with the least to move; NULL: there is none. */
-static struct firn_reclaim_pack *
-lightest(const struct firn_reclaim *gc, const bool *is_wanted)
+static struct fi_reclaim_pack *
+lightest(const struct fi_reclaim *gc, const bool *is_wanted)
 {
-    struct firn_reclaim_pack *found = NULL;
+    struct fi_reclaim_pack *found = NULL;
     for (size_t i = 0; i < gc->pack_count; i++) {
         if (is_wanted[i] && (found == NULL || live_stored(&gc->packs[i]) < live_stored(found))) {
             found = &gc->packs[i];
@@ -249,37 +248,37 @@ lightest(const struct firn_reclaim *gc, const bool *is_wanted)
 }
 
 static int
-move_one_by_one(struct firn_reclaim *gc, firn_error *err)
+move_one_by_one(struct fi_reclaim *gc, firn_error *err)
 {
-    bool *is_wanted = firn_alloc_array(gc->pack_count, sizeof *is_wanted);
-    struct firn_reclaim_pack *pack;
+    bool *is_wanted = fi_alloc_array(gc->pack_count, sizeof *is_wanted);
+    struct fi_reclaim_pack *pack;
     int rc = FIRN_OK;
     if (is_wanted == NULL) {
-        return firn_error_no_memory(err, "a list of packs");
+        return fi_error_no_memory(err, "a list of packs");
     }
     for (size_t i = 0; i < gc->pack_count; i++) {
         pack = &gc->packs[i];
-        is_wanted[i] = pack->fate == FIRN_RECLAIM_REWRITE && !pack->is_joined;
-        pack->fate = pack->fate == FIRN_RECLAIM_REWRITE ? FIRN_RECLAIM_KEEP : pack->fate;
+        is_wanted[i] = pack->fate == FI_RECLAIM_REWRITE && !pack->is_joined;
+        pack->fate = pack->fate == FI_RECLAIM_REWRITE ? FI_RECLAIM_KEEP : pack->fate;
     }
     gc->is_short_of_space = true;
     while (rc == FIRN_OK && (pack = lightest(gc, is_wanted)) != NULL) {
         is_wanted[pack - gc->packs] = false;
         if (!has_room_for(gc, live_stored(pack))) {
-            (void)firn_db_space_give_up(gc->opened->db);
+            (void)fi_db_space_give_up(gc->opened->db);
         }
-        pack->fate = FIRN_RECLAIM_REWRITE;
-        rc = firn_reclaim_move(gc, err);
-        pack->fate = FIRN_RECLAIM_KEEP;
+        pack->fate = FI_RECLAIM_REWRITE;
+        rc = fi_reclaim_move(gc, err);
+        pack->fate = FI_RECLAIM_KEEP;
     }
-    firn_free(is_wanted);
+    fi_free(is_wanted);
     return rc;
 }
 
 static int
-move(struct firn_reclaim *gc, firn_error *err)
+move(struct fi_reclaim *gc, firn_error *err)
 {
-    int rc = has_room(gc) ? firn_reclaim_move(gc, err) : move_one_by_one(gc, err);
+    int rc = has_room(gc) ? fi_reclaim_move(gc, err) : move_one_by_one(gc, err);
     /* What could not be moved is unchanged; the next collection tries again. */
     return rc == FIRN_NO_SPACE && gc->result->packs_removed > 0 ? FIRN_OK : rc;
 }
@@ -287,10 +286,10 @@ move(struct firn_reclaim *gc, firn_error *err)
 /* ---- all of it ---- */
 
 static bool
-changes_something(const struct firn_reclaim *gc)
+changes_something(const struct fi_reclaim *gc)
 {
     for (size_t i = 0; i < gc->pack_count; i++) {
-        if (gc->packs[i].fate != FIRN_RECLAIM_KEEP) {
+        if (gc->packs[i].fate != FI_RECLAIM_KEEP) {
             return true;
         }
     }
@@ -299,20 +298,20 @@ changes_something(const struct firn_reclaim *gc)
 
 /* What would be left, assuming that moved objects take as much space as before. */
 static void
-estimate(struct firn_reclaim *gc)
+estimate(struct fi_reclaim *gc)
 {
     firn_workspace_gc_result *result = gc->result;
     uint64_t moved = 0;
     result->bytes_after = result->bytes_before;
     result->packs_after = result->packs_before;
     for (size_t i = 0; i < gc->pack_count; i++) {
-        const struct firn_reclaim_pack *pack = &gc->packs[i];
-        if (pack->fate == FIRN_RECLAIM_KEEP) {
+        const struct fi_reclaim_pack *pack = &gc->packs[i];
+        if (pack->fate == FI_RECLAIM_KEEP) {
             continue;
         }
         result->packs_after--;
         result->bytes_after -= pack->is_present ? pack->size_bytes : 0;
-        if (pack->fate == FIRN_RECLAIM_REWRITE) {
+        if (pack->fate == FI_RECLAIM_REWRITE) {
             moved += live_stored(pack);
             result->packs_rewritten++;
         } else {
@@ -324,16 +323,16 @@ estimate(struct firn_reclaim *gc)
 }
 
 int
-firn_reclaim_measure(struct firn_reclaim *gc, firn_error *err)
+fi_reclaim_measure(struct fi_reclaim *gc, firn_error *err)
 {
-    struct firn_objects *objects = gc->opened->objects;
-    gc->result->packs_after = firn_objects_pack_count(objects);
+    struct fi_objects *objects = gc->opened->objects;
+    gc->result->packs_after = fi_objects_pack_count(objects);
     gc->result->bytes_after = gc->result->bytes_waiting;
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < gc->result->packs_after; i++) {
         bool is_present;
-        rc = firn_objects_pack_is_present(objects, i, &is_present, err);
-        gc->result->bytes_after += is_present ? firn_objects_pack_at(objects, i)->size_bytes : 0;
+        rc = fi_objects_pack_is_present(objects, i, &is_present, err);
+        gc->result->bytes_after += is_present ? fi_objects_pack_at(objects, i)->size_bytes : 0;
     }
     return rc;
 }
@@ -353,164 +352,162 @@ firn_reclaim_measure(struct firn_reclaim *gc, firn_error *err)
 
 /* (I3) */
 static void
-keep_base(struct firn_reclaim *gc, const struct firn_reclaim_delta *delta, const firn_error *why)
+keep_base(struct fi_reclaim *gc, const struct fi_reclaim_delta *delta, const firn_error *why)
 {
     size_t number;
-    firn_reclaim_tell(gc, why->text);
-    bool is_known = firn_reclaim_table_find(gc->table, &delta->base, &number);
+    fi_reclaim_tell(gc, why->text);
+    bool is_known = fi_reclaim_table_find(gc->table, &delta->base, &number);
     DCHECK(is_known); /* only this base was missing when it was marked (I3) */
     if (is_known) {
-        (void)firn_reclaim_table_mark(gc->table, number, FIRN_RECLAIM_MARK_LIVE);
+        (void)fi_reclaim_table_mark(gc->table, number, FI_RECLAIM_MARK_LIVE);
     }
 }
 
 static int
-make_one(struct firn_reclaim *gc, struct firn_objects_session_lane *lane,
-         const struct firn_reclaim_delta *delta, struct firn_buf *content, firn_error *err)
+make_one(struct fi_reclaim *gc, struct fi_objects_session_lane *lane,
+         const struct fi_reclaim_delta *delta, struct fi_buf *content, firn_error *err)
 {
-    struct firn_packfile_delta found;
+    struct fi_packfile_delta found;
     firn_error why;
-    int rc = firn_objects_delta(gc->opened->objects, gc->scratch, &delta->hash, &found, &why);
+    int rc = fi_objects_delta(gc->opened->objects, gc->scratch, &delta->hash, &found, &why);
     if (rc == FIRN_OK) {
-        rc = firn_objects_stream_whole(gc->opened->objects, gc->scratch, &delta->hash, content,
-                                       &why);
+        rc = fi_objects_stream_whole(gc->opened->objects, gc->scratch, &delta->hash, content, &why);
     }
     if (rc == FIRN_OK) {
-        return firn_objects_session_lane_move(lane, found.kind, &delta->hash,
-                                              firn_buf_slice(content), err);
+        return fi_objects_session_lane_move(lane, found.kind, &delta->hash, fi_buf_slice(content),
+                                            err);
     }
     if (rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO) {
         keep_base(gc, delta, &why);
         return FIRN_OK;
     }
-    firn_error_copy(err, &why);
+    fi_error_copy(err, &why);
     return rc;
 }
 
 static int
-make_all(struct firn_reclaim *gc, struct firn_objects_session_lane *lane, firn_error *err)
+make_all(struct fi_reclaim *gc, struct fi_objects_session_lane *lane, firn_error *err)
 {
-    const struct firn_reclaim_delta *deltas = (const void *)gc->leaning.data;
-    struct firn_buf content = {0};
+    const struct fi_reclaim_delta *deltas = (const void *)gc->leaning.data;
+    struct fi_buf content = {0};
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < gc->leaning.size / sizeof *deltas; i++) {
         rc = make_one(gc, lane, &deltas[i], &content, err);
         if (rc == FIRN_OK) {
-            rc = firn_reclaim_progress(gc, "move", i, err);
+            rc = fi_reclaim_progress(gc, "move", i, err);
         }
     }
-    firn_buf_deinit(&content);
+    fi_buf_deinit(&content);
     return rc;
 }
 
 /* Stores the deltas whose bases are forgotten again, whole. */
 static int
-make_forgotten_whole(struct firn_reclaim *gc, firn_error *err)
+make_forgotten_whole(struct fi_reclaim *gc, firn_error *err)
 {
-    struct firn_objects_session *session = NULL;
-    struct firn_objects_session_lane *lane;
+    struct fi_objects_session *session = NULL;
+    struct fi_objects_session_lane *lane;
     uint64_t size;
     int rc;
     if (gc->leaning.size == 0) {
         return FIRN_OK;
     }
     DCHECK(gc->packs == NULL && !gc->options->dry_run); /* nothing is planned yet */
-    FIRN_TRY(
-        firn_objects_session_begin(gc->opened->objects, FIRN_OBJECTS_SESSION_LEVEL, &session, err));
-    FIRN_TRY(firn_objects_session_lane_open(session, &lane, err));
+    FI_TRY(fi_objects_session_begin(gc->opened->objects, FI_OBJECTS_SESSION_LEVEL, &session, err));
+    FI_TRY(fi_objects_session_lane_open(session, &lane, err));
     rc = make_all(gc, lane, err);
-    int close_rc = firn_objects_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
+    int close_rc = fi_objects_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
     rc = rc == FIRN_OK ? close_rc : rc;
     if (rc == FIRN_OK) {
-        rc = firn_objects_session_commit(session, &size, err);
+        rc = fi_objects_session_commit(session, &size, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_log_sync(gc->opened->db, err);
+        rc = fi_db_log_sync(gc->opened->db, err);
     }
 out:
-    firn_objects_session_end(session);
+    fi_objects_session_end(session);
     return rc;
 }
 
 static int
-run(struct firn_reclaim *gc, firn_error *err)
+run(struct fi_reclaim *gc, firn_error *err)
 {
     firn_workspace_gc_result *result = gc->result;
-    FIRN_TRY_RETURN(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
-    FIRN_TRY_RETURN(expire(gc, err));
-    FIRN_TRY_RETURN(firn_catalog_forgotten_load(gc->opened->db, &gc->forgotten, err));
-    FIRN_TRY_RETURN(firn_reclaim_table_create(gc->opened->objects, &gc->table, err));
-    FIRN_TRY_RETURN(firn_reclaim_mark(gc, err));
+    FI_TRY_RETURN(fi_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
+    FI_TRY_RETURN(expire(gc, err));
+    FI_TRY_RETURN(fi_catalog_forgotten_load(gc->opened->db, &gc->forgotten, err));
+    FI_TRY_RETURN(fi_reclaim_table_create(gc->opened->objects, &gc->table, err));
+    FI_TRY_RETURN(fi_reclaim_mark(gc, err));
     if (!gc->options->dry_run) {
-        FIRN_TRY_RETURN(make_forgotten_whole(gc, err));
+        FI_TRY_RETURN(make_forgotten_whole(gc, err));
     }
-    FIRN_TRY_RETURN(firn_reclaim_plan(gc, err));
+    FI_TRY_RETURN(fi_reclaim_plan(gc, err));
     if (gc->options->dry_run) {
         estimate(gc);
         return FIRN_OK;
     }
-    DCHECK(!firn_db_is_read_only(gc->opened->db));
+    DCHECK(!fi_db_is_read_only(gc->opened->db));
     bool changes = changes_something(gc);
     if (changes) {
-        FIRN_TRY_RETURN(sweep(gc, err));
-        FIRN_TRY_RETURN(retire_dead(gc, err));
-        FIRN_TRY_RETURN(move(gc, err));
+        FI_TRY_RETURN(sweep(gc, err));
+        FI_TRY_RETURN(retire_dead(gc, err));
+        FI_TRY_RETURN(move(gc, err));
     }
     if (gc->forgotten.count > 0) {
-        FIRN_TRY_RETURN(firn_catalog_forgotten_remove_gone(gc->opened->objects, gc->opened->db,
-                                                           &gc->forgotten, err));
+        FI_TRY_RETURN(fi_catalog_forgotten_remove_gone(gc->opened->objects, gc->opened->db,
+                                                       &gc->forgotten, err));
     }
-    FIRN_TRY_RETURN(firn_reclaim_collect(gc, err));
-    const struct firn_catalog_due due = {.deleted_bytes = result->bytes_dead};
-    FIRN_TRY_RETURN(firn_catalog_due_write(gc->opened->db, &due, err));
-    FIRN_TRY_RETURN(firn_db_maintain_tidy(
-        gc->opened->db, changes ? firn_objects_index(gc->opened->objects) : NULL, err));
-    FIRN_TRY_RETURN(firn_reclaim_measure(gc, err));
+    FI_TRY_RETURN(fi_reclaim_collect(gc, err));
+    const struct fi_catalog_due due = {.deleted_bytes = result->bytes_dead};
+    FI_TRY_RETURN(fi_catalog_due_write(gc->opened->db, &due, err));
+    FI_TRY_RETURN(fi_db_maintain_tidy(gc->opened->db,
+                                      changes ? fi_objects_index(gc->opened->objects) : NULL, err));
+    FI_TRY_RETURN(fi_reclaim_measure(gc, err));
     result->is_finished = true;
     return FIRN_OK;
 }
 
 int
-firn_reclaim_limited(struct firn_ws *ws, const firn_workspace_gc_options *options,
-                     const struct firn_reclaim_limits *limits, firn_workspace_gc_result *out,
-                     firn_error *err)
+fi_reclaim_limited(struct firn_ws *ws, const firn_workspace_gc_options *options,
+                   const struct fi_reclaim_limits *limits, firn_workspace_gc_result *out,
+                   firn_error *err)
 {
     *out = (firn_workspace_gc_result)FIRN_WORKSPACE_GC_RESULT_INIT;
     if (options->automatic) {
-        return firn_reclaim_auto(ws, options, limits, out, err);
+        return fi_reclaim_auto(ws, options, limits, out, err);
     }
-    struct firn_ws_opened opened;
-    enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE;
-    int rc = firn_ws_opened_open_store(ws, mode, &opened, err);
+    struct fi_ws_opened opened;
+    enum fi_ws_open_mode mode = options->dry_run ? FI_WS_READ : FI_WS_WRITE;
+    int rc = fi_ws_opened_open_store(ws, mode, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_reclaim gc = {
+    struct fi_reclaim gc = {
         .ws = ws, .opened = &opened, .options = options, .limits = limits, .result = out};
-    firn_catalog_forgotten_init(&gc.forgotten);
+    fi_catalog_forgotten_init(&gc.forgotten);
     if (opened.db != NULL) {
         rc = run(&gc, err);
     }
-    firn_reclaim_table_destroy(gc.table);
-    firn_packfile_scratch_destroy(gc.scratch);
-    firn_reclaim_plan_release(&gc);
-    firn_hash_map_deinit(&gc.forgotten);
-    firn_buf_deinit(&gc.leaning);
-    firn_buf_deinit(&gc.expired);
-    return firn_ws_opened_close(ws, &opened, rc, err);
+    fi_reclaim_table_destroy(gc.table);
+    fi_packfile_scratch_destroy(gc.scratch);
+    fi_reclaim_plan_release(&gc);
+    fi_hash_map_deinit(&gc.forgotten);
+    fi_buf_deinit(&gc.leaning);
+    fi_buf_deinit(&gc.expired);
+    return fi_ws_opened_close(ws, &opened, rc, err);
 }
 
 int
-firn_reclaim(struct firn_ws *ws, const firn_workspace_gc_options *options,
-             firn_workspace_gc_result *out, firn_error *err)
+fi_reclaim(struct firn_ws *ws, const firn_workspace_gc_options *options,
+           firn_workspace_gc_result *out, firn_error *err)
 {
-    const struct firn_reclaim_limits limits = {.pack_objects = 128 << 10,
-                                               .pack_bytes = UINT64_C(1) << 30,
-                                               .give_back_bytes = UINT64_C(1) << 30,
-                                               .due_bytes = FIRN_CATALOG_DUE_BYTES_MIN,
-                                               .slice_bytes = UINT64_C(16) << 20,
-                                               .slice_objects = 16 << 10,
-                                               .pause_ns = INT64_C(200) * 1000000,
-                                               .patience_ns = INT64_C(60) * 1000000000};
-    return firn_reclaim_limited(ws, options, &limits, out, err);
+    const struct fi_reclaim_limits limits = {.pack_objects = 128 << 10,
+                                             .pack_bytes = UINT64_C(1) << 30,
+                                             .give_back_bytes = UINT64_C(1) << 30,
+                                             .due_bytes = FI_CATALOG_DUE_BYTES_MIN,
+                                             .slice_bytes = UINT64_C(16) << 20,
+                                             .slice_objects = 16 << 10,
+                                             .pause_ns = INT64_C(200) * 1000000,
+                                             .patience_ns = INT64_C(60) * 1000000000};
+    return fi_reclaim_limited(ws, options, &limits, out, err);
 }

@@ -40,7 +40,7 @@
 #include "reclaim/reclaim_internal.h"
 
 /* How far the slices have come. */
-struct firn_reclaim_place {
+struct fi_reclaim_place {
     size_t pack; /* of gc->packs */
     uint32_t frame;
 };
@@ -48,56 +48,56 @@ struct firn_reclaim_place {
 enum { SCRATCH_FRAMES = 4, ATTEMPTS_MAX = 4, ID_SIZE = 16 };
 
 struct automatic {
-    struct firn_reclaim gc;
-    struct firn_ws_opened opened;
+    struct fi_reclaim gc;
+    struct fi_ws_opened opened;
     uint64_t deleted_bytes; /* noted when it was marked: this collection deals with them */
     uint64_t sequence;      /* of the store when it was marked, or after our last slice (I1) */
     uint8_t id[ID_SIZE];    /* likewise */
     bool has_marked;        /* once */
     bool has_swept;         /* the stat cache was swept since the last mark */
-    struct firn_reclaim_place at;
+    struct fi_reclaim_place at;
 };
 
 /* Waits for another writer for a while, unless a watch runs. */
 static int
-open_store(struct automatic *automatic, enum firn_ws_open_mode mode, firn_error *err)
+open_store(struct automatic *automatic, enum fi_ws_open_mode mode, firn_error *err)
 {
-    struct firn_reclaim *gc = &automatic->gc;
-    struct firn_os *os = gc->ws->os;
+    struct fi_reclaim *gc = &automatic->gc;
+    struct fi_os *os = gc->ws->os;
     DCHECK(automatic->opened.root == NULL); /* nothing is open */
-    int64_t began_ns = firn_os_monotonic_ns(os);
+    int64_t began_ns = fi_os_monotonic_ns(os);
     int64_t patience_ns = gc->ws->never_waits ? 0 : gc->limits->patience_ns;
     for (;;) {
-        int rc = firn_ws_opened_open_store(gc->ws, mode, &automatic->opened, err);
-        if (rc != FIRN_BUSY || firn_os_monotonic_ns(os) - began_ns >= patience_ns) {
+        int rc = fi_ws_opened_open_store(gc->ws, mode, &automatic->opened, err);
+        if (rc != FIRN_BUSY || fi_os_monotonic_ns(os) - began_ns >= patience_ns) {
             return rc;
         }
-        rc = firn_reclaim_progress_now(gc, "wait", gc->result->slices, err);
+        rc = fi_reclaim_progress_now(gc, "wait", gc->result->slices, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        firn_os_sleep_ns(os, gc->limits->pause_ns);
+        fi_os_sleep_ns(os, gc->limits->pause_ns);
     }
 }
 
 static int
 close_store(struct automatic *automatic, int rc, firn_error *err)
 {
-    return firn_ws_opened_close(automatic->gc.ws, &automatic->opened, rc, err);
+    return fi_ws_opened_close(automatic->gc.ws, &automatic->opened, rc, err);
 }
 
 /* ---- begin and end ---- */
 
 static int
-judge(struct automatic *automatic, struct firn_catalog_due *out, firn_error *err)
+judge(struct automatic *automatic, struct fi_catalog_due *out, firn_error *err)
 {
-    const struct firn_ws_opened *opened = &automatic->opened;
-    struct firn_reclaim *gc = &automatic->gc;
-    int rc = firn_catalog_due_read(opened->db, out, err);
+    const struct fi_ws_opened *opened = &automatic->opened;
+    struct fi_reclaim *gc = &automatic->gc;
+    int rc = fi_catalog_due_read(opened->db, out, err);
     if (rc == FIRN_OK) {
         gc->result->is_due = gc->limits->due_bytes == 0 ||
-                             firn_catalog_due_is(out, firn_catalog_due_packs_bytes(opened->objects),
-                                                 gc->limits->due_bytes, firn_os_now_ns(gc->ws->os));
+                             fi_catalog_due_is(out, fi_catalog_due_packs_bytes(opened->objects),
+                                               gc->limits->due_bytes, fi_os_now_ns(gc->ws->os));
     }
     return rc;
 }
@@ -105,14 +105,14 @@ judge(struct automatic *automatic, struct firn_catalog_due *out, firn_error *err
 static int
 begin_opened(struct automatic *automatic, firn_error *err)
 {
-    struct firn_reclaim *gc = &automatic->gc;
-    struct firn_catalog_due due;
+    struct fi_reclaim *gc = &automatic->gc;
+    struct fi_catalog_due due;
     int rc = judge(automatic, &due, err);
     if (rc != FIRN_OK || !gc->result->is_due || gc->options->dry_run) {
         return rc;
     }
-    due.tried_ns = firn_os_now_ns(gc->ws->os);
-    return firn_catalog_due_write(automatic->opened.db, &due, err);
+    due.tried_ns = fi_os_now_ns(gc->ws->os);
+    return fi_catalog_due_write(automatic->opened.db, &due, err);
 }
 
 /* Looks first without a lock. */
@@ -120,8 +120,8 @@ static int
 begin(struct automatic *automatic, firn_error *err)
 {
     const bool is_dry = automatic->gc.options->dry_run;
-    struct firn_catalog_due due;
-    int rc = open_store(automatic, FIRN_WS_READ, err);
+    struct fi_catalog_due due;
+    int rc = open_store(automatic, FI_WS_READ, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -130,7 +130,7 @@ begin(struct automatic *automatic, firn_error *err)
     if (rc != FIRN_OK || !automatic->gc.result->is_due || is_dry) {
         return rc;
     }
-    rc = open_store(automatic, FIRN_WS_WRITE, err);
+    rc = open_store(automatic, FI_WS_WRITE, err);
     return rc == FIRN_OK ? close_store(automatic, begin_opened(automatic, err), err) : rc;
 }
 
@@ -139,17 +139,17 @@ begin(struct automatic *automatic, firn_error *err)
 static int
 end_opened(struct automatic *automatic, firn_error *err)
 {
-    struct firn_catalog_due due;
+    struct fi_catalog_due due;
     DCHECK(automatic->has_marked && automatic->gc.forgotten.count == 0);
     automatic->gc.opened = &automatic->opened;
-    FIRN_TRY_RETURN(firn_catalog_due_read(automatic->opened.db, &due, err));
+    FI_TRY_RETURN(fi_catalog_due_read(automatic->opened.db, &due, err));
     due.deleted_bytes -=
         due.deleted_bytes < automatic->deleted_bytes ? due.deleted_bytes : automatic->deleted_bytes;
-    firn_catalog_due_add(&due, automatic->gc.result->bytes_dead);
+    fi_catalog_due_add(&due, automatic->gc.result->bytes_dead);
     due.tried_ns = 0;
-    FIRN_TRY_RETURN(firn_catalog_due_write(automatic->opened.db, &due, err));
-    FIRN_TRY_RETURN(firn_reclaim_collect(&automatic->gc, err));
-    FIRN_TRY_RETURN(firn_reclaim_measure(&automatic->gc, err));
+    FI_TRY_RETURN(fi_catalog_due_write(automatic->opened.db, &due, err));
+    FI_TRY_RETURN(fi_reclaim_collect(&automatic->gc, err));
+    FI_TRY_RETURN(fi_reclaim_measure(&automatic->gc, err));
     automatic->gc.result->is_finished = true;
     return FIRN_OK;
 }
@@ -157,18 +157,18 @@ end_opened(struct automatic *automatic, firn_error *err)
 static int
 end(struct automatic *automatic, firn_error *err)
 {
-    int rc = open_store(automatic, FIRN_WS_WRITE, err);
+    int rc = open_store(automatic, FI_WS_WRITE, err);
     return rc == FIRN_OK ? close_store(automatic, end_opened(automatic, err), err) : rc;
 }
 
 /* ---- marking ---- */
 
 static void
-clear_marks(struct firn_reclaim *gc)
+clear_marks(struct fi_reclaim *gc)
 {
-    firn_reclaim_table_destroy(gc->table);
-    firn_reclaim_plan_release(gc);
-    firn_buf_clear(&gc->leaning);
+    fi_reclaim_table_destroy(gc->table);
+    fi_reclaim_plan_release(gc);
+    fi_buf_clear(&gc->leaning);
     gc->table = NULL;
     gc->packs = NULL;
     gc->pack_count = 0;
@@ -177,37 +177,37 @@ clear_marks(struct firn_reclaim *gc)
 static int
 mark_opened(struct automatic *automatic, firn_error *err)
 {
-    struct firn_reclaim *gc = &automatic->gc;
-    struct firn_catalog_due due;
+    struct fi_reclaim *gc = &automatic->gc;
+    struct fi_catalog_due due;
     gc->opened = &automatic->opened;
     DCHECK(gc->table == NULL && gc->packs == NULL && gc->pack_count == 0);
     if (automatic->opened.db == NULL) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "the store '%.900s' is gone",
-                              gc->ws->place.store_path);
+        return fi_error_set(err, FIRN_NOT_FOUND, "the store '%.900s' is gone",
+                            gc->ws->place.store_path);
     }
-    DCHECK(firn_db_is_read_only(automatic->opened.db)); /* no lock is held */
-    FIRN_TRY_RETURN(firn_catalog_due_read(automatic->opened.db, &due, err));
-    FIRN_TRY_RETURN(firn_reclaim_table_create(automatic->opened.objects, &gc->table, err));
-    FIRN_TRY_RETURN(firn_reclaim_mark(gc, err));
-    FIRN_TRY_RETURN(firn_reclaim_plan(gc, err));
+    DCHECK(fi_db_is_read_only(automatic->opened.db)); /* no lock is held */
+    FI_TRY_RETURN(fi_catalog_due_read(automatic->opened.db, &due, err));
+    FI_TRY_RETURN(fi_reclaim_table_create(automatic->opened.objects, &gc->table, err));
+    FI_TRY_RETURN(fi_reclaim_mark(gc, err));
+    FI_TRY_RETURN(fi_reclaim_plan(gc, err));
     automatic->deleted_bytes = due.deleted_bytes;
     automatic->sequence = automatic->opened.sequence;
-    memcpy(automatic->id, firn_db_id(automatic->opened.db), sizeof automatic->id);
+    memcpy(automatic->id, fi_db_id(automatic->opened.db), sizeof automatic->id);
     automatic->has_swept = false;
-    automatic->at = (struct firn_reclaim_place){0, 0};
+    automatic->at = (struct fi_reclaim_place){0, 0};
     return FIRN_OK;
 }
 
 static int
 mark(struct automatic *automatic, firn_error *err)
 {
-    struct firn_reclaim *gc = &automatic->gc;
+    struct fi_reclaim *gc = &automatic->gc;
     const firn_workspace_gc_result before = *gc->result;
     clear_marks(gc);
     gc->result->bytes_before = 0;
-    int rc = firn_reclaim_progress_now(gc, "mark", gc->result->slices, err);
+    int rc = fi_reclaim_progress_now(gc, "mark", gc->result->slices, err);
     if (rc == FIRN_OK) {
-        rc = open_store(automatic, FIRN_WS_READ, err);
+        rc = open_store(automatic, FI_WS_READ, err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -228,9 +228,9 @@ mark(struct automatic *automatic, firn_error *err)
 static bool
 knows_store(const struct automatic *automatic)
 {
-    const struct firn_ws_opened *opened = &automatic->opened;
+    const struct fi_ws_opened *opened = &automatic->opened;
     return opened->sequence == automatic->sequence &&
-           memcmp(automatic->id, firn_db_id(opened->db), sizeof automatic->id) == 0;
+           memcmp(automatic->id, fi_db_id(opened->db), sizeof automatic->id) == 0;
 }
 
 /* A bounded piece of a garbage collection.
@@ -272,8 +272,8 @@ struct budget {
 
 /* One part of one pack. */
 struct cutting {
-    struct firn_reclaim *gc;
-    struct firn_reclaim_pack *pack;
+    struct fi_reclaim *gc;
+    struct fi_reclaim_pack *pack;
     struct firn_packfile *file;
     uint32_t first;
     uint32_t end;
@@ -284,23 +284,23 @@ struct cutting {
 };
 
 static bool
-is_alive(const struct firn_reclaim *gc, const firn_hash *hash)
+is_alive(const struct fi_reclaim *gc, const firn_hash *hash)
 {
     size_t number;
-    return firn_reclaim_table_find(gc->table, hash, &number) &&
-           firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE);
+    return fi_reclaim_table_find(gc->table, hash, &number) &&
+           fi_reclaim_table_has(gc->table, number, FI_RECLAIM_MARK_LIVE);
 }
 
 /* ---- counting ---- */
 
 static int
-count_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+count_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
              firn_error *err)
 {
     struct cutting *cutting = ctx;
     if (at->frame >= cutting->frame_count) {
-        return firn_error_set(err, FIRN_CORRUPT, "pack %u: an object lies in no frame",
-                              cutting->pack->number);
+        return fi_error_set(err, FIRN_CORRUPT, "pack %u: an object lies in no frame",
+                            cutting->pack->number);
     }
     (void)hash;
     cutting->counts[at->frame]++;
@@ -311,7 +311,7 @@ count_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locati
 static uint64_t
 cost_of(const struct firn_packfile *file, uint32_t frame)
 {
-    struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, frame);
+    struct fi_packfile_frame_size size = fi_packfile_frame_size_of(file, frame);
     return size.stored > size.raw / RAW_MAX ? size.stored : size.raw / RAW_MAX;
 }
 
@@ -322,8 +322,8 @@ choose_end(struct cutting *cutting, struct budget *budget)
 {
     uint32_t frame = cutting->first;
     for (; frame < cutting->frame_count; frame++) {
-        bool has_live = firn_reclaim_plan_needs_frame(cutting->pack, frame);
-        if (!has_live && !firn_reclaim_plan_has_dead_frame(cutting->pack, frame)) {
+        bool has_live = fi_reclaim_plan_needs_frame(cutting->pack, frame);
+        if (!has_live && !fi_reclaim_plan_has_dead_frame(cutting->pack, frame)) {
             continue;
         }
         uint64_t objects = cutting->counts[frame];
@@ -345,39 +345,38 @@ choose_end(struct cutting *cutting, struct budget *budget)
 static int
 write_batch(struct cutting *cutting, firn_error *err)
 {
-    int rc = firn_db_batch_count(cutting->batch) == 0
+    int rc = fi_db_batch_count(cutting->batch) == 0
                  ? FIRN_OK
-                 : firn_db_write(cutting->gc->opened->db, cutting->batch, FIRN_DURABILITY_OS, err);
-    firn_db_batch_clear(cutting->batch);
+                 : fi_db_write(cutting->gc->opened->db, cutting->batch, FIRN_DURABILITY_OS, err);
+    fi_db_batch_clear(cutting->batch);
     return rc;
 }
 
 static int
 sweep(struct cutting *cutting, const firn_hash *hash, firn_error *err)
 {
-    struct firn_objects *objects = cutting->gc->opened->objects;
-    struct firn_objects_place place;
-    int rc = firn_objects_find(objects, hash, &place, err);
+    struct fi_objects *objects = cutting->gc->opened->objects;
+    struct fi_objects_place place;
+    int rc = fi_objects_find(objects, hash, &place, err);
     if (rc != FIRN_OK || place.pack != cutting->pack->number) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
     DCHECK(!is_alive(cutting->gc, hash));
     cutting->pack->swept++;
-    rc = firn_db_batch_delete(cutting->batch, firn_objects_index(objects),
-                              firn_bytes(hash->bytes, sizeof hash->bytes), err);
-    return rc == FIRN_OK && firn_db_batch_size_bytes(cutting->batch) >= BATCH_SIZE
+    rc = fi_db_batch_delete(cutting->batch, fi_objects_index(objects),
+                            firn_bytes(hash->bytes, sizeof hash->bytes), err);
+    return rc == FIRN_OK && fi_db_batch_size_bytes(cutting->batch) >= BATCH_SIZE
                ? write_batch(cutting, err)
                : rc;
 }
 
 static int
-sweep_if_dead(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+sweep_if_dead(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
               firn_error *err)
 {
     struct cutting *cutting = ctx;
     if (at->frame < cutting->first || at->frame >= cutting->end ||
-        !firn_reclaim_plan_has_dead_frame(cutting->pack, at->frame) ||
-        is_alive(cutting->gc, hash)) {
+        !fi_reclaim_plan_has_dead_frame(cutting->pack, at->frame) || is_alive(cutting->gc, hash)) {
         return FIRN_OK;
     }
     int rc = sweep(cutting, hash, err);
@@ -390,19 +389,19 @@ sweep_if_dead(void *ctx, const firn_hash *hash, const struct firn_packfile_locat
 static int
 cut_opened(struct cutting *cutting, struct budget *budget, firn_error *err)
 {
-    struct firn_packfile_scratch *scratch = cutting->gc->scratch;
+    struct fi_packfile_scratch *scratch = cutting->gc->scratch;
     int rc;
-    cutting->frame_count = firn_packfile_walk_count(cutting->file);
-    cutting->counts = firn_alloc_zeroed(cutting->frame_count * sizeof *cutting->counts + 1);
+    cutting->frame_count = fi_packfile_walk_count(cutting->file);
+    cutting->counts = fi_alloc_zeroed(cutting->frame_count * sizeof *cutting->counts + 1);
     if (cutting->counts == NULL) {
-        return firn_error_no_memory(err, "a list of frames");
+        return fi_error_no_memory(err, "a list of frames");
     }
-    FIRN_TRY(firn_packfile_list(cutting->file, scratch, count_object, cutting, err));
+    FI_TRY(fi_packfile_list(cutting->file, scratch, count_object, cutting, err));
     choose_end(cutting, budget);
     if (cutting->end == cutting->first) {
         goto out;
     }
-    FIRN_TRY(firn_packfile_list(cutting->file, scratch, sweep_if_dead, cutting, err));
+    FI_TRY(fi_packfile_list(cutting->file, scratch, sweep_if_dead, cutting, err));
     rc = write_batch(cutting, err);
     cutting->is_store_failing = rc != FIRN_OK;
 out:
@@ -412,30 +411,30 @@ out:
 /* Takes the next part of a pack and sweeps the dead objects in it; *out_is_last if nothing is left
  * after it. For a damaged pack the part is empty and is_damaged is set. */
 static int
-cut(struct firn_reclaim *gc, const struct firn_reclaim_place *at, struct budget *budget,
-    struct firn_reclaim_part *out, bool *out_is_last, firn_error *err)
+cut(struct fi_reclaim *gc, const struct fi_reclaim_place *at, struct budget *budget,
+    struct fi_reclaim_part *out, bool *out_is_last, firn_error *err)
 {
-    struct firn_objects *objects = gc->opened->objects;
+    struct fi_objects *objects = gc->opened->objects;
     struct cutting cutting = {
         .gc = gc, .pack = &gc->packs[at->pack], .first = at->frame, .end = at->frame};
     firn_error found;
-    DCHECK(cutting.pack->fate != FIRN_RECLAIM_KEEP && cutting.pack->is_present);
-    int rc = firn_db_batch_create(&cutting.batch, err);
+    DCHECK(cutting.pack->fate != FI_RECLAIM_KEEP && cutting.pack->is_present);
+    int rc = fi_db_batch_create(&cutting.batch, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_objects_acquire(objects, cutting.pack->number, &cutting.file, &found);
+    rc = fi_objects_acquire(objects, cutting.pack->number, &cutting.file, &found);
     if (rc == FIRN_OK) {
         rc = cut_opened(&cutting, budget, &found);
-        firn_objects_release(objects, cutting.pack->number);
+        fi_objects_release(objects, cutting.pack->number);
     }
-    *out = (struct firn_reclaim_part){
-        .pack = cutting.pack, .first = cutting.first, .end = cutting.end};
+    *out =
+        (struct fi_reclaim_part){.pack = cutting.pack, .first = cutting.first, .end = cutting.end};
     *out_is_last = cutting.end == cutting.frame_count;
-    firn_db_batch_destroy(cutting.batch);
-    firn_free(cutting.counts);
-    if (firn_reclaim_move_is_finding(rc) && !cutting.is_store_failing) {
-        firn_reclaim_tell(gc, found.text); /* (I5) */
+    fi_db_batch_destroy(cutting.batch);
+    fi_free(cutting.counts);
+    if (fi_reclaim_move_is_finding(rc) && !cutting.is_store_failing) {
+        fi_reclaim_tell(gc, found.text); /* (I5) */
         out->is_damaged = true;
         return FIRN_OK;
     }
@@ -449,11 +448,11 @@ cut(struct firn_reclaim *gc, const struct firn_reclaim_place *at, struct budget 
 
 /* Advances to the next pack that is to go; false if there is none left. */
 static bool
-slice_seek(const struct firn_reclaim *gc, struct firn_reclaim_place *at)
+slice_seek(const struct fi_reclaim *gc, struct fi_reclaim_place *at)
 {
     for (; at->pack < gc->pack_count; at->pack++, at->frame = 0) {
-        const struct firn_reclaim_pack *pack = &gc->packs[at->pack];
-        if (pack->fate != FIRN_RECLAIM_KEEP && pack->is_present) {
+        const struct fi_reclaim_pack *pack = &gc->packs[at->pack];
+        if (pack->fate != FI_RECLAIM_KEEP && pack->is_present) {
             return true;
         }
     }
@@ -461,19 +460,19 @@ slice_seek(const struct firn_reclaim *gc, struct firn_reclaim_place *at)
 }
 
 struct slicing {
-    struct firn_reclaim *gc;
-    struct firn_reclaim_part parts[PARTS_MAX];
+    struct fi_reclaim *gc;
+    struct fi_reclaim_part parts[PARTS_MAX];
     bool is_last[PARTS_MAX]; /* of its pack */
     size_t count;
 };
 
 static int
-cut_all(struct slicing *slicing, struct firn_reclaim_place *at, firn_error *err)
+cut_all(struct slicing *slicing, struct fi_reclaim_place *at, firn_error *err)
 {
-    struct firn_reclaim *gc = slicing->gc;
+    struct fi_reclaim *gc = slicing->gc;
     struct budget budget = {.bytes = gc->limits->slice_bytes, .objects = gc->limits->slice_objects};
     while (slicing->count < PARTS_MAX && slice_seek(gc, at)) {
-        struct firn_reclaim_part *part = &slicing->parts[slicing->count];
+        struct fi_reclaim_part *part = &slicing->parts[slicing->count];
         bool *is_last = &slicing->is_last[slicing->count];
         if (slicing->count > 0 && gc->packs[at->pack].target != slicing->parts[0].pack->target) {
             break; /* a new pack is of one level */
@@ -483,7 +482,7 @@ cut_all(struct slicing *slicing, struct firn_reclaim_place *at, firn_error *err)
             return rc;
         }
         if (part->is_damaged) {
-            part->pack->fate = FIRN_RECLAIM_KEEP;
+            part->pack->fate = FI_RECLAIM_KEEP;
             continue;
         }
         slicing->count += part->end > part->first ? 1 : 0;
@@ -499,38 +498,38 @@ cut_all(struct slicing *slicing, struct firn_reclaim_place *at, firn_error *err)
 
 /* (I5) */
 static bool
-is_empty(struct firn_reclaim *gc, const struct firn_reclaim_pack *pack)
+is_empty(struct fi_reclaim *gc, const struct fi_reclaim_pack *pack)
 {
     firn_error found;
     if (pack->moved == pack->live_count && pack->swept == pack->dead_count) {
         return true;
     }
-    (void)firn_error_set(&found, FIRN_CORRUPT,
-                         "pack %u: the index has %llu objects in it, %llu of them are there",
-                         pack->number, (unsigned long long)(pack->live_count + pack->dead_count),
-                         (unsigned long long)(pack->moved + pack->swept));
-    firn_reclaim_tell(gc, found.text);
+    (void)fi_error_set(&found, FIRN_CORRUPT,
+                       "pack %u: the index has %llu objects in it, %llu of them are there",
+                       pack->number, (unsigned long long)(pack->live_count + pack->dead_count),
+                       (unsigned long long)(pack->moved + pack->swept));
+    fi_reclaim_tell(gc, found.text);
     return false;
 }
 
 static int
 retire(struct slicing *slicing, firn_error *err)
 {
-    struct firn_reclaim *gc = slicing->gc;
+    struct fi_reclaim *gc = slicing->gc;
     uint32_t numbers[PARTS_MAX];
     uint64_t removed = 0;
     size_t count = 0;
     for (size_t i = 0; i < slicing->count; i++) {
-        struct firn_reclaim_pack *pack = slicing->parts[i].pack;
+        struct fi_reclaim_pack *pack = slicing->parts[i].pack;
         if (slicing->parts[i].is_damaged) {
-            pack->fate = FIRN_RECLAIM_KEEP;
+            pack->fate = FI_RECLAIM_KEEP;
         } else if (slicing->is_last[i] && is_empty(gc, pack)) {
             CHECK(pack->moved == pack->live_count); /* (I5) */
             numbers[count++] = pack->number;
-            removed += pack->fate == FIRN_RECLAIM_DROP ? 1 : 0;
+            removed += pack->fate == FI_RECLAIM_DROP ? 1 : 0;
         }
     }
-    int rc = count == 0 ? FIRN_OK : firn_reclaim_retire(gc, numbers, count, err);
+    int rc = count == 0 ? FIRN_OK : fi_reclaim_retire(gc, numbers, count, err);
     if (rc == FIRN_OK) {
         gc->result->packs_removed += removed;
         gc->result->packs_rewritten += count - removed;
@@ -541,36 +540,36 @@ retire(struct slicing *slicing, firn_error *err)
 /* One slice, starting from `at`. Requires: the store is open for writing, only slices have changed
  * it since it was marked, and its stat cache was swept. */
 static int
-slice(struct firn_reclaim *gc, struct firn_reclaim_place *at, firn_error *err)
+slice(struct fi_reclaim *gc, struct fi_reclaim_place *at, firn_error *err)
 {
-    struct slicing *slicing = firn_alloc_zeroed(sizeof *slicing);
+    struct slicing *slicing = fi_alloc_zeroed(sizeof *slicing);
     int rc;
-    DCHECK(gc->table != NULL && !firn_db_is_read_only(gc->opened->db));
+    DCHECK(gc->table != NULL && !fi_db_is_read_only(gc->opened->db));
     if (slicing == NULL) {
-        return firn_error_no_memory(err, "a part of a collection");
+        return fi_error_no_memory(err, "a part of a collection");
     }
     slicing->gc = gc;
-    FIRN_TRY(cut_all(slicing, at, err));
-    FIRN_TRY(firn_reclaim_move_parts(gc, slicing->parts, slicing->count, err));
-    FIRN_TRY(retire(slicing, err));
+    FI_TRY(cut_all(slicing, at, err));
+    FI_TRY(fi_reclaim_move_parts(gc, slicing->parts, slicing->count, err));
+    FI_TRY(retire(slicing, err));
 out:
-    firn_free(slicing);
+    fi_free(slicing);
     return rc;
 }
 
 static int
 slice_opened(struct automatic *automatic, firn_error *err)
 {
-    struct firn_reclaim *gc = &automatic->gc;
+    struct fi_reclaim *gc = &automatic->gc;
     CHECK(automatic->has_marked && knows_store(automatic)); /* (I1) */
-    DCHECK(!firn_db_is_read_only(automatic->opened.db));
+    DCHECK(!fi_db_is_read_only(automatic->opened.db));
     gc->opened = &automatic->opened;
     if (!automatic->has_swept) {
-        FIRN_TRY_RETURN(firn_reclaim_sweep_stat(gc, err));
+        FI_TRY_RETURN(fi_reclaim_sweep_stat(gc, err));
         automatic->has_swept = true;
     }
-    FIRN_TRY_RETURN(slice(gc, &automatic->at, err));
-    automatic->sequence = firn_db_sequence(automatic->opened.db);
+    FI_TRY_RETURN(slice(gc, &automatic->at, err));
+    automatic->sequence = fi_db_sequence(automatic->opened.db);
     gc->result->slices++;
     return FIRN_OK;
 }
@@ -579,16 +578,16 @@ slice_opened(struct automatic *automatic, firn_error *err)
 static int
 slices(struct automatic *automatic, bool *out_is_over, firn_error *err)
 {
-    struct firn_reclaim *gc = &automatic->gc;
+    struct fi_reclaim *gc = &automatic->gc;
     for (;;) {
         *out_is_over = !slice_seek(gc, &automatic->at);
         if (*out_is_over) {
             return FIRN_OK;
         }
-        firn_os_sleep_ns(gc->ws->os, gc->limits->pause_ns);
-        int rc = firn_reclaim_progress_now(gc, "collect", gc->result->slices, err);
+        fi_os_sleep_ns(gc->ws->os, gc->limits->pause_ns);
+        int rc = fi_reclaim_progress_now(gc, "collect", gc->result->slices, err);
         if (rc == FIRN_OK) {
-            rc = open_store(automatic, FIRN_WS_WRITE, err);
+            rc = open_store(automatic, FI_WS_WRITE, err);
         }
         if (rc != FIRN_OK) {
             return rc;
@@ -604,7 +603,7 @@ slices(struct automatic *automatic, bool *out_is_over, firn_error *err)
 /* Whether the slices since the last mark have changed anything. What they have changed is not done
  * again, so the attempts come to an end. */
 static bool
-has_gained(const struct firn_reclaim *gc)
+has_gained(const struct fi_reclaim *gc)
 {
     for (size_t i = 0; i < gc->pack_count; i++) {
         if (gc->packs[i].moved + gc->packs[i].swept > 0) {
@@ -617,37 +616,37 @@ has_gained(const struct firn_reclaim *gc)
 static int
 run(struct automatic *automatic, firn_error *err)
 {
-    struct firn_reclaim *gc = &automatic->gc;
+    struct fi_reclaim *gc = &automatic->gc;
     unsigned attempts = 0;
     bool is_over = false;
-    FIRN_TRY_RETURN(begin(automatic, err));
+    FI_TRY_RETURN(begin(automatic, err));
     if (!gc->result->is_due || gc->options->dry_run) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
+    FI_TRY_RETURN(fi_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
     while (!is_over && attempts < ATTEMPTS_MAX) {
-        FIRN_TRY_RETURN(mark(automatic, err));
-        FIRN_TRY_RETURN(slices(automatic, &is_over, err));
+        FI_TRY_RETURN(mark(automatic, err));
+        FI_TRY_RETURN(slices(automatic, &is_over, err));
         attempts = has_gained(gc) ? 0 : attempts + 1;
     }
     if (is_over) {
-        FIRN_TRY_RETURN(end(automatic, err));
+        FI_TRY_RETURN(end(automatic, err));
     }
     return FIRN_OK;
 }
 
 int
-firn_reclaim_auto(struct firn_ws *ws, const firn_workspace_gc_options *options,
-                  const struct firn_reclaim_limits *limits, firn_workspace_gc_result *out,
-                  firn_error *err)
+fi_reclaim_auto(struct firn_ws *ws, const firn_workspace_gc_options *options,
+                const struct fi_reclaim_limits *limits, firn_workspace_gc_result *out,
+                firn_error *err)
 {
     struct automatic automatic = {
         .gc = {.ws = ws, .options = options, .limits = limits, .result = out}};
-    firn_catalog_forgotten_init(&automatic.gc.forgotten); /* and stays empty */
+    fi_catalog_forgotten_init(&automatic.gc.forgotten); /* and stays empty */
     int rc = run(&automatic, err);
     clear_marks(&automatic.gc);
-    firn_packfile_scratch_destroy(automatic.gc.scratch);
-    firn_hash_map_deinit(&automatic.gc.forgotten);
-    firn_buf_deinit(&automatic.gc.leaning);
+    fi_packfile_scratch_destroy(automatic.gc.scratch);
+    fi_hash_map_deinit(&automatic.gc.forgotten);
+    fi_buf_deinit(&automatic.gc.leaning);
     return rc;
 }

@@ -27,16 +27,16 @@ static const int64_t DAY_NS = INT64_C(24) * 3600 * 1000000000;
 static const int64_t SAFETY_KEPT_NS = INT64_C(7) * 24 * 3600 * 1000000000;
 
 struct expiring {
-    struct firn_ws_opened *opened;
-    const struct firn_reclaim_expire_rule *rule;
+    struct fi_ws_opened *opened;
+    const struct fi_reclaim_expire_rule *rule;
     uint32_t workspace; /* of the records being visited, newest first */
     uint64_t safety_met;
-    struct firn_catalog_keep_walk walk;
+    struct fi_catalog_keep_walk walk;
 };
 
 /* (I3) */
 static bool
-is_older(const struct expiring *expiring, const struct firn_catalog_record *record, int64_t span_ns)
+is_older(const struct expiring *expiring, const struct fi_catalog_record *record, int64_t span_ns)
 {
     int64_t now_ns = expiring->rule->now_ns;
     DCHECK(span_ns > 0); /* else a checkpoint of this instant would be old (I3) */
@@ -45,36 +45,36 @@ is_older(const struct expiring *expiring, const struct firn_catalog_record *reco
 }
 
 static bool
-is_over(struct expiring *expiring, const struct firn_catalog_record *record)
+is_over(struct expiring *expiring, const struct fi_catalog_record *record)
 {
     if (record->is_safety) {
         return ++expiring->safety_met > SAFETY_KEPT_COUNT &&
                is_older(expiring, record, SAFETY_KEPT_NS);
     }
     return expiring->rule->keep != NULL &&
-           !firn_catalog_keep_next(&expiring->walk, record->created_ns) &&
+           !fi_catalog_keep_next(&expiring->walk, record->created_ns) &&
            is_older(expiring, record, DAY_NS); /* (I1) */
 }
 
 /* (I2) */
 static int
-is_held(struct expiring *expiring, const struct firn_catalog_record *record, bool *out,
+is_held(struct expiring *expiring, const struct fi_catalog_record *record, bool *out,
         firn_error *err)
 {
-    struct firn_ws_opened *opened = expiring->opened;
+    struct fi_ws_opened *opened = expiring->opened;
     uint32_t workspace = expiring->workspace;
     bool has_tag;
     bool is_pinned;
     bool is_needed;
-    FIRN_TRY_RETURN(firn_catalog_tags_has(opened->catalog, workspace, record->id, &has_tag, err));
-    FIRN_TRY_RETURN(firn_catalog_pins_has(opened->catalog, workspace, record, &is_pinned, err));
-    FIRN_TRY_RETURN(firn_catalog_journal_needs(opened->db, workspace, record->id, &is_needed, err));
+    FI_TRY_RETURN(fi_catalog_tags_has(opened->catalog, workspace, record->id, &has_tag, err));
+    FI_TRY_RETURN(fi_catalog_pins_has(opened->catalog, workspace, record, &is_pinned, err));
+    FI_TRY_RETURN(fi_catalog_journal_needs(opened->db, workspace, record->id, &is_needed, err));
     *out = has_tag || is_pinned || is_needed;
     return FIRN_OK;
 }
 
 static int
-has_expired(struct expiring *expiring, uint32_t workspace, const struct firn_catalog_record *record,
+has_expired(struct expiring *expiring, uint32_t workspace, const struct fi_catalog_record *record,
             bool *out, firn_error *err)
 {
     *out = false;
@@ -82,7 +82,7 @@ has_expired(struct expiring *expiring, uint32_t workspace, const struct firn_cat
         expiring->workspace = workspace;
         expiring->safety_met = 0;
         if (expiring->rule->keep != NULL) {
-            firn_catalog_keep_begin(&expiring->walk, expiring->rule->keep);
+            fi_catalog_keep_begin(&expiring->walk, expiring->rule->keep);
         }
     }
     if (!is_over(expiring, record)) {
@@ -96,62 +96,62 @@ has_expired(struct expiring *expiring, uint32_t workspace, const struct firn_cat
 }
 
 int
-firn_reclaim_expire_list(struct firn_ws_opened *opened, const struct firn_reclaim_expire_rule *rule,
-                         int (*visit)(void *ctx, uint32_t of_workspace,
-                                      const struct firn_catalog_record *record, firn_error *err),
-                         void *ctx, firn_error *err)
+fi_reclaim_expire_list(struct fi_ws_opened *opened, const struct fi_reclaim_expire_rule *rule,
+                       int (*visit)(void *ctx, uint32_t of_workspace,
+                                    const struct fi_catalog_record *record, firn_error *err),
+                       void *ctx, firn_error *err)
 {
     struct expiring expiring = {.opened = opened, .rule = rule};
     struct firn_db_keyspace *checkpoints;
     struct firn_db_cursor *cursor = NULL;
     uint8_t prefix_bytes[4];
-    firn_store_be32(prefix_bytes, rule->workspace);
+    fi_store_be32(prefix_bytes, rule->workspace);
     firn_slice prefix = firn_bytes(prefix_bytes, sizeof prefix_bytes);
-    struct firn_db_cursor_options options = {.prefix = rule->workspace == 0 ? NULL : &prefix};
-    int rc = firn_db_keyspace_open(opened->db, FIRN_CATALOG_CHECKPOINTS, &checkpoints, err);
+    struct fi_db_cursor_options options = {.prefix = rule->workspace == 0 ? NULL : &prefix};
+    int rc = fi_db_keyspace_open(opened->db, FI_CATALOG_CHECKPOINTS, &checkpoints, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    FIRN_TRY(firn_db_cursor_open(checkpoints, &options, &cursor, err));
-    for (rc = firn_db_cursor_last(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-         rc = firn_db_cursor_prev(cursor, err)) {
-        firn_slice key = firn_db_cursor_key(cursor);
-        struct firn_catalog_record record;
-        FIRN_TRY(firn_catalog_record_decode(firn_db_cursor_value(cursor), &record, err));
-        uint32_t number = key.size >= 4 ? firn_load_be32(key.data) : 0;
+    FI_TRY(fi_db_cursor_open(checkpoints, &options, &cursor, err));
+    for (rc = fi_db_cursor_last(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_prev(cursor, err)) {
+        firn_slice key = fi_db_cursor_key(cursor);
+        struct fi_catalog_record record;
+        FI_TRY(fi_catalog_record_decode(fi_db_cursor_value(cursor), &record, err));
+        uint32_t number = key.size >= 4 ? fi_load_be32(key.data) : 0;
         bool goes;
-        FIRN_TRY(has_expired(&expiring, number, &record, &goes, err));
-        FIRN_TRY(goes ? visit(ctx, number, &record, err) : FIRN_OK);
+        FI_TRY(has_expired(&expiring, number, &record, &goes, err));
+        FI_TRY(goes ? visit(ctx, number, &record, err) : FIRN_OK);
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
 /* ---- deleting ---- */
 
 struct deleting {
-    struct firn_reclaim_delete_batch batch;
-    struct firn_reclaim_expire_counts counts;
+    struct fi_reclaim_delete_batch batch;
+    struct fi_reclaim_expire_counts counts;
     bool is_dry;
-    struct firn_buf *told; /* their records, each after its size; NULL: not wanted */
+    struct fi_buf *told; /* their records, each after its size; NULL: not wanted */
 };
 
 static int
-note(struct firn_buf *told, const struct firn_catalog_record *record, firn_error *err)
+note(struct fi_buf *told, const struct fi_catalog_record *record, firn_error *err)
 {
     size_t start = told->size;
     uint8_t size[4] = {0};
     int rc;
-    FIRN_TRY(firn_buf_append(told, size, sizeof size));
-    FIRN_TRY(firn_catalog_record_encode(record, told));
-    firn_store_le32(told->data + start, (uint32_t)(told->size - start - sizeof size));
+    FI_TRY(fi_buf_append(told, size, sizeof size));
+    FI_TRY(fi_catalog_record_encode(record, told));
+    fi_store_le32(told->data + start, (uint32_t)(told->size - start - sizeof size));
 out:
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a list of checkpoints");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a list of checkpoints");
 }
 
 static int
-delete_one(void *ctx, uint32_t of_workspace, const struct firn_catalog_record *record,
+delete_one(void *ctx, uint32_t of_workspace, const struct fi_catalog_record *record,
            firn_error *err)
 {
     struct deleting *deleting = ctx;
@@ -167,38 +167,38 @@ delete_one(void *ctx, uint32_t of_workspace, const struct firn_catalog_record *r
     }
     return rc != FIRN_OK || deleting->is_dry
                ? rc
-               : firn_reclaim_delete_batch_add(&deleting->batch, of_workspace, record, err);
+               : fi_reclaim_delete_batch_add(&deleting->batch, of_workspace, record, err);
 }
 
 static int
-run(struct firn_ws_opened *opened, const struct firn_reclaim_expire_rule *rule,
+run(struct fi_ws_opened *opened, const struct fi_reclaim_expire_rule *rule,
     struct deleting *deleting, enum firn_durability durability, firn_error *err)
 {
     int rc = FIRN_OK;
     if (!deleting->is_dry) {
-        FIRN_TRY(firn_reclaim_delete_batch_init(&deleting->batch, opened, err));
+        FI_TRY(fi_reclaim_delete_batch_init(&deleting->batch, opened, err));
     }
-    FIRN_TRY(firn_reclaim_expire_list(opened, rule, delete_one, deleting, err));
+    FI_TRY(fi_reclaim_expire_list(opened, rule, delete_one, deleting, err));
     if (!deleting->is_dry && deleting->counts.safety + deleting->counts.checkpoints > 0) {
-        FIRN_TRY(firn_db_write(opened->db, deleting->batch.batch, durability, err));
+        FI_TRY(fi_db_write(opened->db, deleting->batch.batch, durability, err));
     }
 out:
-    firn_reclaim_delete_batch_deinit(&deleting->batch);
+    fi_reclaim_delete_batch_deinit(&deleting->batch);
     return rc;
 }
 
 int
-firn_reclaim_expire(struct firn_ws_opened *opened, const struct firn_reclaim_expire_rule *rule,
-                    struct firn_reclaim_expire_counts *out, firn_error *err)
+fi_reclaim_expire(struct fi_ws_opened *opened, const struct fi_reclaim_expire_rule *rule,
+                  struct fi_reclaim_expire_counts *out, firn_error *err)
 {
     struct deleting deleting = {.told = NULL};
-    *out = (struct firn_reclaim_expire_counts){0};
+    *out = (struct fi_reclaim_expire_counts){0};
     int rc = run(opened, rule, &deleting, FIRN_DURABILITY_OS, err);
     if (rc == FIRN_OK) {
         *out = deleting.counts;
         uint64_t ended;
-        rc = firn_reclaim_delete_end(opened, rule->workspace,
-                                     rule->now_ns - FIRN_CATALOG_DELETED_KEPT_NS, &ended, err);
+        rc = fi_reclaim_delete_end(opened, rule->workspace,
+                                   rule->now_ns - FI_CATALOG_DELETED_KEPT_NS, &ended, err);
     }
     return rc;
 }
@@ -211,14 +211,14 @@ tell(firn_slice told, int (*visit)(void *ctx, const firn_workspace_checkpoint *c
 {
     int rc = FIRN_OK;
     while (rc == FIRN_OK && told.size > 0) {
-        struct firn_catalog_record record;
+        struct fi_catalog_record record;
         firn_workspace_checkpoint checkpoint;
-        CHECK(told.size >= 4 && firn_load_le32(told.data) <= told.size - 4);
-        size_t size = firn_load_le32(told.data);
-        rc = firn_catalog_record_decode(firn_bytes(told.data + 4, size), &record, err);
+        CHECK(told.size >= 4 && fi_load_le32(told.data) <= told.size - 4);
+        size_t size = fi_load_le32(told.data);
+        rc = fi_catalog_record_decode(firn_bytes(told.data + 4, size), &record, err);
         if (rc == FIRN_OK) {
-            firn_catalog_record_to_checkpoint(&record, &checkpoint);
-            rc = firn_error_stopped(err, visit(ctx, &checkpoint));
+            fi_catalog_record_to_checkpoint(&record, &checkpoint);
+            rc = fi_error_stopped(err, visit(ctx, &checkpoint));
         }
         told = firn_bytes(told.data + 4 + size, told.size - 4 - size);
     }
@@ -226,35 +226,34 @@ tell(firn_slice told, int (*visit)(void *ctx, const firn_workspace_checkpoint *c
 }
 
 int
-firn_reclaim_expire_request(struct firn_ws *ws, const firn_workspace_expire_options *options,
-                            int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
-                            void *ctx, firn_error *err)
+fi_reclaim_expire_request(struct firn_ws *ws, const firn_workspace_expire_options *options,
+                          int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                          void *ctx, firn_error *err)
 {
-    struct firn_ws_opened opened;
-    struct firn_catalog_keep keep;
-    struct firn_buf told = {0};
+    struct fi_ws_opened opened;
+    struct fi_catalog_keep keep;
+    struct fi_buf told = {0};
     struct deleting deleting = {.is_dry = options->dry_run, .told = visit != NULL ? &told : NULL};
-    int rc = options->keep == NULL ? FIRN_OK
-                                   : firn_catalog_keep_read(firn_str(options->keep), &keep, err);
+    int rc =
+        options->keep == NULL ? FIRN_OK : fi_catalog_keep_read(firn_str(options->keep), &keep, err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_opened_open_store(ws, options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE, &opened,
-                                       err);
+        rc = fi_ws_opened_open_store(ws, options->dry_run ? FI_WS_READ : FI_WS_WRITE, &opened, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_reclaim_expire_rule rule = {.workspace = opened.workspace.number,
-                                            .now_ns = firn_os_now_ns(ws->os),
-                                            .keep = options->keep != NULL ? &keep : NULL};
+    struct fi_reclaim_expire_rule rule = {.workspace = opened.workspace.number,
+                                          .now_ns = fi_os_now_ns(ws->os),
+                                          .keep = options->keep != NULL ? &keep : NULL};
     if (rule.workspace != 0) {
         rc = run(&opened, &rule, &deleting, FIRN_DURABILITY_FULL, err);
     }
     /* The commit is durable: a store that cannot be closed properly is recovered by the next
      * open. */
-    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
+    FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
     if (rc == FIRN_OK && visit != NULL) {
-        rc = tell(firn_buf_slice(&told), visit, ctx, err);
+        rc = tell(fi_buf_slice(&told), visit, ctx, err);
     }
-    firn_buf_deinit(&told);
+    fi_buf_deinit(&told);
     return rc;
 }

@@ -4,9 +4,9 @@
  *
  * Each save makes a pack, most of them of a few kilobytes. A thousand of these cost a thousand
  * files and, if their contents have nothing in common, space. So when there are
- * FIRN_RECLAIM_JOIN_PACKS small packs after a save, some become one: as many of the smallest as
+ * FI_RECLAIM_JOIN_PACKS small packs after a save, some become one: as many of the smallest as
  * needed until each pack that is left is at least twice as large as the next smaller one, and fewer
- * than FIRN_RECLAIM_JOIN_PACKS are left. So a byte is written again about as often as the logarithm
+ * than FI_RECLAIM_JOIN_PACKS are left. So a byte is written again about as often as the logarithm
  * of what the packs hold. The idea is that of geometric repacking (git 2.33, builtin/repack.c), and
  * of the logarithmic method before it (Bentley and Saxe, 1980).
  *
@@ -40,16 +40,16 @@ is_ascending(const uint64_t *sizes, size_t count)
 }
 
 size_t
-firn_reclaim_join_choose(const uint64_t *sizes, size_t count)
+fi_reclaim_join_choose(const uint64_t *sizes, size_t count)
 {
     size_t end = count;
     uint64_t total = 0;
     DCHECK(is_ascending(sizes, count));
-    if (count < FIRN_RECLAIM_JOIN_PACKS) {
+    if (count < FI_RECLAIM_JOIN_PACKS) {
         return 0;
     }
     /* Down to the first two that are too similar; but at least enough that few are left. */
-    while (end > count - FIRN_RECLAIM_JOIN_PACKS + 2 && sizes[end - 1] / 2 >= sizes[end - 2]) {
+    while (end > count - FI_RECLAIM_JOIN_PACKS + 2 && sizes[end - 1] / 2 >= sizes[end - 2]) {
         end--;
     }
     for (size_t i = 0; i < end; i++) {
@@ -59,15 +59,15 @@ firn_reclaim_join_choose(const uint64_t *sizes, size_t count)
     while (end < count && sizes[end] / 2 < total) {
         total += sizes[end++];
     }
-    DCHECK(end > 1 && count - end + 1 < FIRN_RECLAIM_JOIN_PACKS);
+    DCHECK(end > 1 && count - end + 1 < FI_RECLAIM_JOIN_PACKS);
     return end;
 }
 
 static int
 compare_sizes(const void *a, const void *b)
 {
-    const struct firn_reclaim_pack *left = a;
-    const struct firn_reclaim_pack *right = b;
+    const struct fi_reclaim_pack *left = a;
+    const struct fi_reclaim_pack *right = b;
     if (left->size_bytes != right->size_bytes) {
         return left->size_bytes < right->size_bytes ? -1 : 1;
     }
@@ -77,96 +77,96 @@ compare_sizes(const void *a, const void *b)
 static int
 compare_numbers(const void *a, const void *b)
 {
-    const struct firn_reclaim_pack *left = a;
-    const struct firn_reclaim_pack *right = b;
+    const struct fi_reclaim_pack *left = a;
+    const struct fi_reclaim_pack *right = b;
     return (left->number > right->number) - (left->number < right->number);
 }
 
 /* Lists the small packs whose files are present. */
 static int
-list_small(struct firn_reclaim *gc, firn_error *err)
+list_small(struct fi_reclaim *gc, firn_error *err)
 {
-    struct firn_objects *objects = gc->opened->objects;
-    const size_t count = firn_objects_pack_count(objects);
-    gc->packs = firn_alloc_array(count, sizeof *gc->packs);
+    struct fi_objects *objects = gc->opened->objects;
+    const size_t count = fi_objects_pack_count(objects);
+    gc->packs = fi_alloc_array(count, sizeof *gc->packs);
     if (gc->packs == NULL && count > 0) {
-        return firn_error_no_memory(err, "the list of packs");
+        return fi_error_no_memory(err, "the list of packs");
     }
     for (size_t i = 0; i < count; i++) {
-        const struct firn_objects_index_pack *pack = firn_objects_pack_at(objects, i);
+        const struct fi_objects_index_pack *pack = fi_objects_pack_at(objects, i);
         bool is_present;
         if (pack->size_bytes >= PACK_BYTES_MAX || pack->object_count >= PACK_OBJECTS_MAX ||
             pack->level > 0) {
             continue;
         }
-        int rc = firn_objects_pack_is_present(objects, i, &is_present, err);
+        int rc = fi_objects_pack_is_present(objects, i, &is_present, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         if (is_present) {
             gc->packs[gc->pack_count++] =
-                (struct firn_reclaim_pack){.number = pack->number,
-                                           .is_present = true,
-                                           .size_bytes = pack->size_bytes,
-                                           .object_count = pack->object_count,
-                                           .level = FIRN_OBJECTS_SESSION_LEVEL,
-                                           .target = FIRN_OBJECTS_SESSION_LEVEL,
-                                           .fate = FIRN_RECLAIM_KEEP};
+                (struct fi_reclaim_pack){.number = pack->number,
+                                         .is_present = true,
+                                         .size_bytes = pack->size_bytes,
+                                         .object_count = pack->object_count,
+                                         .level = FI_OBJECTS_SESSION_LEVEL,
+                                         .target = FI_OBJECTS_SESSION_LEVEL,
+                                         .fate = FI_RECLAIM_KEEP};
         }
     }
     return FIRN_OK;
 }
 
 static int
-choose(struct firn_reclaim *gc, size_t *out, firn_error *err)
+choose(struct fi_reclaim *gc, size_t *out, firn_error *err)
 {
-    uint64_t *sizes = firn_alloc_array(gc->pack_count, sizeof *sizes);
+    uint64_t *sizes = fi_alloc_array(gc->pack_count, sizeof *sizes);
     if (sizes == NULL) {
-        return firn_error_no_memory(err, "the list of packs");
+        return fi_error_no_memory(err, "the list of packs");
     }
-    firn_sort(gc->packs, gc->pack_count, sizeof *gc->packs, compare_sizes);
+    fi_sort(gc->packs, gc->pack_count, sizeof *gc->packs, compare_sizes);
     for (size_t i = 0; i < gc->pack_count; i++) {
         sizes[i] = gc->packs[i].size_bytes;
     }
-    *out = firn_reclaim_join_choose(sizes, gc->pack_count);
+    *out = fi_reclaim_join_choose(sizes, gc->pack_count);
     for (size_t i = 0; i < *out; i++) {
-        gc->packs[i].fate = FIRN_RECLAIM_REWRITE;
+        gc->packs[i].fate = FI_RECLAIM_REWRITE;
     }
     /* They are read in the order in which they were written: neighbours stay neighbours. */
-    firn_sort(gc->packs, gc->pack_count, sizeof *gc->packs, compare_numbers);
-    firn_free(sizes);
+    fi_sort(gc->packs, gc->pack_count, sizeof *gc->packs, compare_numbers);
+    fi_free(sizes);
     return FIRN_OK;
 }
 
 int
-firn_reclaim_join(struct firn_ws *ws, struct firn_ws_opened *opened,
-                  const firn_callbacks *callbacks, firn_error *err)
+fi_reclaim_join(struct firn_ws *ws, struct fi_ws_opened *opened, const firn_callbacks *callbacks,
+                firn_error *err)
 {
-    const struct firn_reclaim_limits limits = {.pack_objects = 128 << 10,
-                                               .pack_bytes = UINT64_C(1) << 30,
-                                               .give_back_bytes = UINT64_C(1) << 30};
+    const struct fi_reclaim_limits limits = {.pack_objects = 128 << 10,
+                                             .pack_bytes = UINT64_C(1) << 30,
+                                             .give_back_bytes = UINT64_C(1) << 30};
     /* Cannot be cancelled: the requested operation is done. */
     const firn_workspace_gc_options options = {
         .callbacks = {.on_notice = callbacks->on_notice, .ctx = callbacks->ctx}};
     firn_workspace_gc_result result = FIRN_WORKSPACE_GC_RESULT_INIT;
-    struct firn_reclaim gc = {
+    struct fi_reclaim gc = {
         .ws = ws, .opened = opened, .options = &options, .limits = &limits, .result = &result};
     size_t chosen = 0;
     int rc = FIRN_OK;
-    DCHECK(!firn_db_is_read_only(opened->db));
-    if (firn_objects_pack_count(opened->objects) < FIRN_RECLAIM_JOIN_PACKS) {
+    DCHECK(!fi_db_is_read_only(opened->db));
+    if (fi_objects_pack_count(opened->objects) < FI_RECLAIM_JOIN_PACKS) {
         return FIRN_OK;
     }
-    FIRN_TRY(list_small(&gc, err));
-    if (gc.pack_count >= FIRN_RECLAIM_JOIN_PACKS) {
-        FIRN_TRY(choose(&gc, &chosen, err));
+    FI_TRY(list_small(&gc, err));
+    if (gc.pack_count >= FI_RECLAIM_JOIN_PACKS) {
+        FI_TRY(choose(&gc, &chosen, err));
     }
     if (chosen > 0) {
-        FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc.scratch, err));
-        FIRN_TRY(firn_reclaim_move(&gc, err));
+        FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &gc.scratch, err));
+        FI_TRY(fi_reclaim_move(&gc, err));
     }
 out:
-    firn_packfile_scratch_destroy(gc.scratch);
-    firn_reclaim_plan_release(&gc);
+    fi_packfile_scratch_destroy(gc.scratch);
+    fi_reclaim_plan_release(&gc);
     return rc;
 }

@@ -38,43 +38,43 @@
 #include "tree/tree.h"
 
 struct marking {
-    struct firn_reclaim *gc;
-    struct firn_buf directories; /* hashes of directory objects to visit */
-    struct firn_buf lists;       /* the same of lists of pieces */
-    struct firn_buf deltas;      /* the same of live objects that are stored as deltas */
-    struct firn_buf object;      /* the directory that is being visited */
+    struct fi_reclaim *gc;
+    struct fi_buf directories; /* hashes of directory objects to visit */
+    struct fi_buf lists;       /* the same of lists of pieces */
+    struct fi_buf deltas;      /* the same of live objects that are stored as deltas */
+    struct fi_buf object;      /* the directory that is being visited */
     uint64_t live;
 };
 
 static int
 find(struct marking *marking, const firn_hash *hash, size_t *out, firn_error *err)
 {
-    if (firn_reclaim_table_find(marking->gc->table, hash, out)) {
+    if (fi_reclaim_table_find(marking->gc->table, hash, out)) {
         return FIRN_OK;
     }
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-    return firn_error_set(err, FIRN_CORRUPT, "object %s is not in the index", hex);
+    fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return fi_error_set(err, FIRN_CORRUPT, "object %s is not in the index", hex);
 }
 
 static int
-push(struct firn_buf *stack, const firn_hash *hash, firn_error *err)
+push(struct fi_buf *stack, const firn_hash *hash, firn_error *err)
 {
-    return firn_buf_append(stack, hash, sizeof *hash) == FIRN_OK
+    return fi_buf_append(stack, hash, sizeof *hash) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a list of objects to look into");
+               : fi_error_no_memory(err, "a list of objects to look into");
 }
 
 static int
 mark_live(struct marking *marking, const firn_hash *hash, size_t number, firn_error *err)
 {
-    struct firn_reclaim_table *table = marking->gc->table;
-    if (firn_reclaim_table_mark(table, number, FIRN_RECLAIM_MARK_LIVE)) {
+    struct fi_reclaim_table *table = marking->gc->table;
+    if (fi_reclaim_table_mark(table, number, FI_RECLAIM_MARK_LIVE)) {
         return FIRN_OK;
     }
     marking->live++;
-    DCHECK(marking->live <= firn_reclaim_table_count(table));
-    return firn_reclaim_table_kind(table, number) == FIRN_PACKFILE_DELTA
+    DCHECK(marking->live <= fi_reclaim_table_count(table));
+    return fi_reclaim_table_kind(table, number) == FI_PACKFILE_DELTA
                ? push(&marking->deltas, hash, err)
                : FIRN_OK;
 }
@@ -87,7 +87,7 @@ find_alive(struct marking *marking, const firn_hash *hash, size_t *out, firn_err
 }
 
 static bool
-pop(struct firn_buf *stack, firn_hash *out)
+pop(struct fi_buf *stack, firn_hash *out)
 {
     if (stack->size == 0) {
         return false;
@@ -102,14 +102,14 @@ pop(struct firn_buf *stack, firn_hash *out)
 static int
 mark_content(struct marking *marking, const firn_hash *hash, firn_error *err)
 {
-    struct firn_reclaim_table *table = marking->gc->table;
+    struct fi_reclaim_table *table = marking->gc->table;
     size_t number;
     int rc = find_alive(marking, hash, &number, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (firn_reclaim_table_kind(table, number) != FIRN_PACKFILE_PIECES ||
-        firn_reclaim_table_mark(table, number, FIRN_RECLAIM_MARK_PIECES_WALKED)) {
+    if (fi_reclaim_table_kind(table, number) != FI_PACKFILE_PIECES ||
+        fi_reclaim_table_mark(table, number, FI_RECLAIM_MARK_PIECES_WALKED)) {
         return FIRN_OK;
     }
     return push(&marking->lists, hash, err);
@@ -118,16 +118,16 @@ mark_content(struct marking *marking, const firn_hash *hash, firn_error *err)
 static int
 mark_directory(struct marking *marking, const firn_hash *hash, firn_error *err)
 {
-    struct firn_reclaim_table *table = marking->gc->table;
+    struct fi_reclaim_table *table = marking->gc->table;
     size_t number;
     int rc = find_alive(marking, hash, &number, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (firn_reclaim_table_mark(table, number, FIRN_RECLAIM_MARK_TREE_WALKED)) {
+    if (fi_reclaim_table_mark(table, number, FI_RECLAIM_MARK_TREE_WALKED)) {
         return FIRN_OK;
     }
-    if (firn_reclaim_table_kind(table, number) == FIRN_PACKFILE_PIECES) {
+    if (fi_reclaim_table_kind(table, number) == FI_PACKFILE_PIECES) {
         /* The same bytes were stored as a file with holes before. */
         rc = mark_content(marking, hash, err);
     }
@@ -141,50 +141,50 @@ mark_reference(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err)
 }
 
 static int
-mark_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+mark_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     (void)offset;
     return piece->is_hole ? FIRN_OK : mark_content(ctx, &piece->hash, err);
 }
 
 static bool
-is_marked(const struct firn_reclaim *gc, const firn_hash *hash, enum firn_reclaim_mark mark)
+is_marked(const struct fi_reclaim *gc, const firn_hash *hash, enum fi_reclaim_mark mark)
 {
     size_t number;
-    return firn_reclaim_table_find(gc->table, hash, &number) &&
-           firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE) &&
-           firn_reclaim_table_has(gc->table, number, mark);
+    return fi_reclaim_table_find(gc->table, hash, &number) &&
+           fi_reclaim_table_has(gc->table, number, FI_RECLAIM_MARK_LIVE) &&
+           fi_reclaim_table_has(gc->table, number, mark);
 }
 
 static int
 look_into_directory(struct marking *marking, const firn_hash *hash, firn_error *err)
 {
-    struct firn_reclaim *gc = marking->gc;
-    DCHECK(is_marked(gc, hash, FIRN_RECLAIM_MARK_TREE_WALKED)); /* (I1) */
-    FIRN_TRY_RETURN(
-        firn_objects_stream_whole(gc->opened->objects, gc->scratch, hash, &marking->object, err));
-    return firn_tree_references(firn_buf_slice(&marking->object), mark_reference, marking, err);
+    struct fi_reclaim *gc = marking->gc;
+    DCHECK(is_marked(gc, hash, FI_RECLAIM_MARK_TREE_WALKED)); /* (I1) */
+    FI_TRY_RETURN(
+        fi_objects_stream_whole(gc->opened->objects, gc->scratch, hash, &marking->object, err));
+    return fi_tree_references(fi_buf_slice(&marking->object), mark_reference, marking, err);
 }
 
 /* Visits everything that waits. */
 static int
 look_into_all(struct marking *marking, firn_error *err)
 {
-    struct firn_reclaim *gc = marking->gc;
+    struct fi_reclaim *gc = marking->gc;
     firn_hash hash;
     int rc = FIRN_OK;
     while (rc == FIRN_OK) {
         if (pop(&marking->lists, &hash)) {
-            DCHECK(is_marked(gc, &hash, FIRN_RECLAIM_MARK_PIECES_WALKED)); /* (I1) */
-            rc = firn_objects_pieces(gc->opened->objects, gc->scratch, &hash, mark_piece, marking,
-                                     err);
+            DCHECK(is_marked(gc, &hash, FI_RECLAIM_MARK_PIECES_WALKED)); /* (I1) */
+            rc = fi_objects_pieces(gc->opened->objects, gc->scratch, &hash, mark_piece, marking,
+                                   err);
         } else if (pop(&marking->directories, &hash)) {
             rc = look_into_directory(marking, &hash, err);
         } else {
             return FIRN_OK;
         }
         if (rc == FIRN_OK) {
-            rc = firn_reclaim_progress(gc, "mark", marking->live, err);
+            rc = fi_reclaim_progress(gc, "mark", marking->live, err);
         }
     }
     return rc;
@@ -196,14 +196,14 @@ mark_record(struct marking *marking, firn_slice bytes, firn_error *err)
 {
     firn_hash hash;
     size_t number;
-    firn_blake3_hash_of(bytes.data, bytes.size, &hash);
-    return firn_reclaim_table_find(marking->gc->table, &hash, &number)
+    fi_blake3_hash_of(bytes.data, bytes.size, &hash);
+    return fi_reclaim_table_find(marking->gc->table, &hash, &number)
                ? mark_live(marking, &hash, number, err)
                : FIRN_OK;
 }
 
 static bool
-has_expired(const struct firn_reclaim *gc, const struct firn_catalog_record *record)
+has_expired(const struct fi_reclaim *gc, const struct fi_catalog_record *record)
 {
     DCHECK(gc->expired.size % sizeof record->id == 0);
     for (size_t i = 0; i < gc->expired.size; i += sizeof record->id) {
@@ -215,7 +215,7 @@ has_expired(const struct firn_reclaim *gc, const struct firn_catalog_record *rec
 }
 
 static int
-mark_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
+mark_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *record,
                 firn_error *err)
 {
     struct marking *marking = ctx;
@@ -224,27 +224,27 @@ mark_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *r
     if (has_expired(marking->gc, record)) {
         return FIRN_OK;
     }
-    FIRN_TRY(mark_record(marking, bytes, &found));
+    FI_TRY(mark_record(marking, bytes, &found));
     if (record->has_rules) {
-        FIRN_TRY(mark_content(marking, &record->rules, &found));
+        FI_TRY(mark_content(marking, &record->rules, &found));
     }
-    FIRN_TRY(mark_directory(marking, &record->root.hash, &found));
-    FIRN_TRY(look_into_all(marking, &found));
+    FI_TRY(mark_directory(marking, &record->root.hash, &found));
+    FI_TRY(look_into_all(marking, &found));
 out:
     if (rc != FIRN_OK && err != NULL) {
         char id[FIRN_CHECKPOINT_ID_SIZE];
-        firn_catalog_record_id_text(record->id, id);
+        fi_catalog_record_id_text(record->id, id);
         *err = found;
         if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
-            (void)firn_error_prefix(err, "checkpoint %.*s is damaged, nothing was removed",
-                                    FIRN_CHECKPOINT_ID_SHORT, id);
+            (void)fi_error_prefix(err, "checkpoint %.*s is damaged, nothing was removed",
+                                  FIRN_CHECKPOINT_ID_SHORT, id);
         }
     }
     return rc;
 }
 
 static int
-mark_deleted(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+mark_deleted(void *ctx, const struct fi_catalog_deleted *deleted, firn_error *err)
 {
     const struct marking *marking = ctx;
     return deleted->deleted_ns < marking->gc->ended_before_ns
@@ -275,74 +275,74 @@ compare_places(const void *a, const void *b)
 static int
 mark_base(struct marking *marking, const firn_hash *delta, firn_error *err)
 {
-    struct firn_reclaim *gc = marking->gc;
-    struct firn_packfile_delta found;
+    struct fi_reclaim *gc = marking->gc;
+    struct fi_packfile_delta found;
     size_t number;
-    FIRN_TRY_RETURN(firn_objects_delta(gc->opened->objects, gc->scratch, delta, &found, err));
-    FIRN_TRY_RETURN(find(marking, &found.base, &number, err));
-    if (firn_packfile_kind_is_named(firn_reclaim_table_kind(gc->table, number))) {
-        return firn_error_set(err, FIRN_CORRUPT, "an object is a change of one that is not whole");
+    FI_TRY_RETURN(fi_objects_delta(gc->opened->objects, gc->scratch, delta, &found, err));
+    FI_TRY_RETURN(find(marking, &found.base, &number, err));
+    if (fi_packfile_kind_is_named(fi_reclaim_table_kind(gc->table, number))) {
+        return fi_error_set(err, FIRN_CORRUPT, "an object is a change of one that is not whole");
     }
-    if (firn_catalog_forgotten_has(&gc->forgotten, &found.base) &&
-        !firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE)) {
-        const struct firn_reclaim_delta leaning = {.hash = *delta, .base = found.base};
-        return firn_buf_append(&gc->leaning, &leaning, sizeof leaning) == FIRN_OK
+    if (fi_catalog_forgotten_has(&gc->forgotten, &found.base) &&
+        !fi_reclaim_table_has(gc->table, number, FI_RECLAIM_MARK_LIVE)) {
+        const struct fi_reclaim_delta leaning = {.hash = *delta, .base = found.base};
+        return fi_buf_append(&gc->leaning, &leaning, sizeof leaning) == FIRN_OK
                    ? FIRN_OK
-                   : firn_error_no_memory(err, "a list of objects to look into");
+                   : fi_error_no_memory(err, "a list of objects to look into");
     }
-    FIRN_TRY_RETURN(mark_live(marking, &found.base, number, err));
-    return firn_reclaim_progress(gc, "mark", marking->live, err);
+    FI_TRY_RETURN(mark_live(marking, &found.base, number, err));
+    return fi_reclaim_progress(gc, "mark", marking->live, err);
 }
 
 /* (I3) */
 static int
 mark_bases(struct marking *marking, firn_error *err)
 {
-    struct firn_objects *objects = marking->gc->opened->objects;
+    struct fi_objects *objects = marking->gc->opened->objects;
     size_t count = marking->deltas.size / sizeof(firn_hash);
-    struct delta_place *deltas = firn_alloc_array(count, sizeof *deltas);
+    struct delta_place *deltas = fi_alloc_array(count, sizeof *deltas);
     int rc = FIRN_OK;
     DCHECK(marking->lists.size == 0 && marking->directories.size == 0); /* nothing waits */
     if (count > 0 && deltas == NULL) {
-        return firn_error_no_memory(err, "a list of objects to look into");
+        return fi_error_no_memory(err, "a list of objects to look into");
     }
     for (size_t i = 0; i < count; i++) {
-        struct firn_objects_place place;
+        struct fi_objects_place place;
         (void)pop(&marking->deltas, &deltas[i].hash);
-        FIRN_TRY(firn_objects_find(objects, &deltas[i].hash, &place, err));
+        FI_TRY(fi_objects_find(objects, &deltas[i].hash, &place, err));
         deltas[i].pack = place.pack;
         deltas[i].frame = place.at.frame;
     }
-    firn_sort(deltas, count, sizeof *deltas, compare_places);
+    fi_sort(deltas, count, sizeof *deltas, compare_places);
     for (size_t i = 0; i < count; i++) {
         DCHECK(i == 0 || compare_places(&deltas[i - 1], &deltas[i]) <= 0); /* (I3) */
-        FIRN_TRY(mark_base(marking, &deltas[i].hash, err));
+        FI_TRY(mark_base(marking, &deltas[i].hash, err));
     }
 out:
-    firn_free(deltas);
+    fi_free(deltas);
     if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
-        (void)firn_error_prefix(err, "a version of a file cannot be read, nothing was removed");
+        (void)fi_error_prefix(err, "a version of a file cannot be read, nothing was removed");
     }
     return rc;
 }
 
 int
-firn_reclaim_mark(struct firn_reclaim *gc, firn_error *err)
+fi_reclaim_mark(struct fi_reclaim *gc, firn_error *err)
 {
     struct marking marking = {.gc = gc};
     DCHECK(gc->table != NULL && gc->packs == NULL && gc->leaning.size == 0);
-    int rc = firn_catalog_list(gc->opened->catalog, 0, mark_checkpoint, &marking, err);
+    int rc = fi_catalog_list(gc->opened->catalog, 0, mark_checkpoint, &marking, err);
     if (rc == FIRN_OK) {
-        rc = firn_catalog_deleted_list(gc->opened->catalog, 0, mark_deleted, &marking, err);
+        rc = fi_catalog_deleted_list(gc->opened->catalog, 0, mark_deleted, &marking, err);
     }
     if (rc == FIRN_OK) {
         rc = mark_bases(&marking, err);
     }
     gc->result->objects_live = marking.live;
-    gc->result->objects_dead = firn_reclaim_table_count(gc->table) - marking.live;
-    firn_buf_deinit(&marking.directories);
-    firn_buf_deinit(&marking.lists);
-    firn_buf_deinit(&marking.deltas);
-    firn_buf_deinit(&marking.object);
+    gc->result->objects_dead = fi_reclaim_table_count(gc->table) - marking.live;
+    fi_buf_deinit(&marking.directories);
+    fi_buf_deinit(&marking.lists);
+    fi_buf_deinit(&marking.deltas);
+    fi_buf_deinit(&marking.object);
     return rc;
 }

@@ -46,7 +46,7 @@
 #include "pack/packfile.h"
 #include "reclaim/reclaim_internal.h"
 
-struct firn_reclaim_versions;
+struct fi_reclaim_versions;
 
 enum {
     LEVEL_OF_LITTLE = 6,
@@ -57,26 +57,26 @@ enum {
 
 /* An object of the frame that is being moved; content is borrowed from the scratch. */
 struct met {
-    struct firn_packfile_frame_object object;
+    struct fi_packfile_frame_object object;
     firn_slice content;
     bool is_wanted;
 };
 
 struct moving {
-    struct firn_reclaim *gc;
-    struct firn_reclaim_versions *versions;
-    int level;                            /* that is recorded for the new pack */
-    int effort;                           /* the level at which it is compressed; >= level */
-    struct firn_objects_session *session; /* NULL between new packs */
-    struct firn_objects_session_lane *lane;
+    struct fi_reclaim *gc;
+    struct fi_reclaim_versions *versions;
+    int level;                          /* that is recorded for the new pack */
+    int effort;                         /* the level at which it is compressed; >= level */
+    struct fi_objects_session *session; /* NULL between new packs */
+    struct fi_objects_session_lane *lane;
 
-    struct firn_reclaim_pack *from; /* being read; counts what was moved out of it */
-    uint64_t walked;                /* all objects visited in it */
-    uint64_t strayed;               /* of these, those that the index has elsewhere in this pack */
-    bool is_target_failing;         /* the failure was not the pack's */
-    struct firn_buf met;            /* of struct met: the current frame */
-    struct firn_buf stored;         /* the same as it is stored */
-    struct firn_buf objects;        /* the same, of struct firn_packfile_frame_object */
+    struct fi_reclaim_pack *from; /* being read; counts what was moved out of it */
+    uint64_t walked;              /* all objects visited in it */
+    uint64_t strayed;             /* of these, those that the index has elsewhere in this pack */
+    bool is_target_failing;       /* the failure was not the pack's */
+    struct fi_buf met;            /* of struct met: the current frame */
+    struct fi_buf stored;         /* the same as it is stored */
+    struct fi_buf objects;        /* the same, of struct fi_packfile_frame_object */
 
     uint32_t *done; /* numbers of packs that are now empty */
     size_t done_count;
@@ -93,15 +93,15 @@ begin(struct moving *moving, firn_error *err)
         return FIRN_OK;
     }
     DCHECK(moving->lane == NULL && moving->effort >= moving->level);
-    int rc = firn_objects_session_begin(moving->gc->opened->objects, moving->effort,
-                                        &moving->session, err);
+    int rc = fi_objects_session_begin(moving->gc->opened->objects, moving->effort, &moving->session,
+                                      err);
     if (rc == FIRN_OK) {
-        firn_objects_session_remember_level(moving->session, moving->level);
-        firn_objects_session_set_frame_size(moving->session, FIRN_RECLAIM_FRAME_SIZE);
+        fi_objects_session_remember_level(moving->session, moving->level);
+        fi_objects_session_set_frame_size(moving->session, FI_RECLAIM_FRAME_SIZE);
         if (moving->gc->is_short_of_space) {
-            firn_objects_session_free_space(moving->session);
+            fi_objects_session_free_space(moving->session);
         }
-        rc = firn_objects_session_lane_open(moving->session, &moving->lane, err);
+        rc = fi_objects_session_lane_open(moving->session, &moving->lane, err);
     }
     return rc;
 }
@@ -109,8 +109,8 @@ begin(struct moving *moving, firn_error *err)
 static void
 abandon(struct moving *moving)
 {
-    FIRN_IGNORE(firn_objects_session_lane_close(moving->lane, false, NULL));
-    firn_objects_session_end(moving->session);
+    FI_IGNORE(fi_objects_session_lane_close(moving->lane, false, NULL));
+    fi_objects_session_end(moving->session);
     moving->lane = NULL;
     moving->session = NULL;
 }
@@ -123,13 +123,13 @@ finish(struct moving *moving, firn_error *err)
         return FIRN_OK;
     }
     uint64_t size;
-    int rc = firn_objects_session_lane_close(moving->lane, true, err);
+    int rc = fi_objects_session_lane_close(moving->lane, true, err);
     moving->lane = NULL;
     if (rc == FIRN_OK) {
-        rc = firn_objects_session_commit(moving->session, &size, err);
+        rc = fi_objects_session_commit(moving->session, &size, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_log_sync(moving->gc->opened->db, err);
+        rc = fi_db_log_sync(moving->gc->opened->db, err);
     }
     abandon(moving);
     return rc;
@@ -138,35 +138,35 @@ finish(struct moving *moving, firn_error *err)
 static bool
 is_full(const struct moving *moving)
 {
-    const struct firn_reclaim_limits *limits = moving->gc->limits;
+    const struct fi_reclaim_limits *limits = moving->gc->limits;
     return moving->session != NULL &&
-           (firn_objects_session_object_count(moving->session) >= limits->pack_objects ||
-            firn_objects_session_size_bytes(moving->session) >= limits->pack_bytes);
+           (fi_objects_session_object_count(moving->session) >= limits->pack_objects ||
+            fi_objects_session_size_bytes(moving->session) >= limits->pack_bytes);
 }
 
 /* ---- the old packs ---- */
 
 static bool
-may_be_alive(const struct firn_reclaim *gc, const firn_hash *hash)
+may_be_alive(const struct fi_reclaim *gc, const firn_hash *hash)
 {
     size_t number;
-    return gc->table == NULL || (firn_reclaim_table_find(gc->table, hash, &number) &&
-                                 firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE));
+    return gc->table == NULL || (fi_reclaim_table_find(gc->table, hash, &number) &&
+                                 fi_reclaim_table_has(gc->table, number, FI_RECLAIM_MARK_LIVE));
 }
 
 /* Whether the index has a live object at exactly this place of a pack, and whether it has it in
  * that pack at all; the next entry for the same hash may lead to another one. */
 static int
-wants(struct firn_reclaim *gc, uint32_t pack, const firn_hash *hash,
-      const struct firn_packfile_location *at, bool *out, bool *out_is_here, firn_error *err)
+wants(struct fi_reclaim *gc, uint32_t pack, const firn_hash *hash,
+      const struct fi_packfile_location *at, bool *out, bool *out_is_here, firn_error *err)
 {
-    struct firn_objects_place place;
+    struct fi_objects_place place;
     *out = false;
     *out_is_here = false;
     if (!may_be_alive(gc, hash)) {
         return FIRN_OK;
     }
-    int rc = firn_objects_find(gc->opened->objects, hash, &place, err);
+    int rc = fi_objects_find(gc->opened->objects, hash, &place, err);
     if (rc != FIRN_OK || place.pack != pack) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
@@ -177,7 +177,7 @@ wants(struct firn_reclaim *gc, uint32_t pack, const firn_hash *hash,
 }
 
 static int
-meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+meet_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
             firn_slice content, firn_error *err)
 {
     struct moving *moving = ctx;
@@ -187,8 +187,8 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
     moving->walked++;
     int rc = wants(moving->gc, moving->from->number, hash, at, &met.is_wanted, &is_here, err);
     moving->strayed += is_here && !met.is_wanted ? 1 : 0;
-    if (rc == FIRN_OK && firn_buf_append(&moving->met, &met, sizeof met) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the objects of a frame");
+    if (rc == FIRN_OK && fi_buf_append(&moving->met, &met, sizeof met) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "the objects of a frame");
     }
     moving->is_target_failing = rc != FIRN_OK;
     return rc;
@@ -223,14 +223,14 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
  * (I5) Only what the index has at exactly that place counts, as above. Not checked: the index is
  *      asked for each.
  * (I6) A delta whose result does not match its name is left alone: it moves as it is. Not checked:
- *      firn_packfile_delta_read compares the name.
+ *      fi_packfile_delta_read compares the name.
  *
  * Memory: the deltas, BYTES_MAX, with a record of some 120 bytes each, COUNT_MAX; one object of up
  * to SIZE_MAX_OF bytes. Beyond these limits deltas stay deltas, and so do those that would bring
  * the new packs above WHOLE_MAX. */
 
 enum {
-    FRAME_SIZE = FIRN_RECLAIM_FRAME_SIZE,
+    FRAME_SIZE = FI_RECLAIM_FRAME_SIZE,
     SIZE_MAX_OF = FRAME_SIZE / 8, /* several fit, and none gets a frame of its own */
     COMPRESSED_PART = 4,
     BYTES_MAX = 8 << 20,
@@ -247,13 +247,13 @@ struct version {
     uint32_t order;
 };
 
-struct firn_reclaim_versions {
-    struct firn_reclaim *gc;
-    struct firn_hash_map map; /* of struct version, by hash */
+struct fi_reclaim_versions {
+    struct fi_reclaim *gc;
+    struct fi_hash_map map;   /* of struct version, by hash */
     struct version **by_base; /* then by order */
-    struct firn_arena bytes;  /* their stored bytes */
+    struct fi_arena bytes;    /* their stored bytes */
     uint64_t whole_bytes;     /* that they would have as whole objects */
-    struct firn_packfile_scratch *scratch;
+    struct fi_packfile_scratch *scratch;
 
     uint32_t pack; /* being collected from */
 };
@@ -261,19 +261,19 @@ struct firn_reclaim_versions {
 static uint64_t
 hash_of(const void *record)
 {
-    return firn_load_le64(((const struct version *)record)->hash.bytes);
+    return fi_load_le64(((const struct version *)record)->hash.bytes);
 }
 
 static bool
 is_hash(const void *record, const void *key)
 {
-    return firn_hash_equal(&((const struct version *)record)->hash, key);
+    return fi_hash_equal(&((const struct version *)record)->hash, key);
 }
 
 static struct version *
-find(const struct firn_reclaim_versions *versions, const firn_hash *hash)
+find(const struct fi_reclaim_versions *versions, const firn_hash *hash)
 {
-    return firn_hash_map_find(&versions->map, firn_load_le64(hash->bytes), hash);
+    return fi_hash_map_find(&versions->map, fi_load_le64(hash->bytes), hash);
 }
 
 /* ---- noting ---- */
@@ -287,11 +287,11 @@ is_worth_it(uint32_t stored, uint32_t size)
 }
 
 static int
-note(struct firn_reclaim_versions *versions, const firn_hash *hash,
-     const struct firn_packfile_location *at, firn_slice stored, firn_error *err)
+note(struct fi_reclaim_versions *versions, const firn_hash *hash,
+     const struct fi_packfile_location *at, firn_slice stored, firn_error *err)
 {
-    struct firn_packfile_delta delta;
-    int rc = firn_packfile_delta_decode(stored, &delta, err);
+    struct fi_packfile_delta delta;
+    int rc = fi_packfile_delta_decode(stored, &delta, err);
     if (rc != FIRN_OK || !is_worth_it(at->size, delta.size) || find(versions, hash) != NULL ||
         versions->map.count == COUNT_MAX || versions->whole_bytes + delta.size > WHOLE_MAX ||
         versions->bytes.total_bytes + stored.size > BYTES_MAX) {
@@ -303,10 +303,10 @@ note(struct firn_reclaim_versions *versions, const firn_hash *hash,
                               .order = (uint32_t)versions->map.count};
     CHECK(stored.size == at->size);
     DCHECK(versions->by_base == NULL); /* the map may move */
-    version.stored = firn_arena_copy(&versions->bytes, stored.data, stored.size);
+    version.stored = fi_arena_copy(&versions->bytes, stored.data, stored.size);
     if (version.stored == NULL ||
-        firn_hash_map_insert(&versions->map, hash_of(&version), &version) == NULL) {
-        return firn_error_no_memory(err, "versions to be brought together");
+        fi_hash_map_insert(&versions->map, hash_of(&version), &version) == NULL) {
+        return fi_error_no_memory(err, "versions to be brought together");
     }
     versions->whole_bytes += delta.size;
     DCHECK(versions->whole_bytes <= WHOLE_MAX && versions->map.count <= COUNT_MAX);
@@ -314,10 +314,10 @@ note(struct firn_reclaim_versions *versions, const firn_hash *hash,
 }
 
 static int
-note_if_wanted(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+note_if_wanted(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
                firn_slice content, firn_error *err)
 {
-    struct firn_reclaim_versions *versions = ctx;
+    struct fi_reclaim_versions *versions = ctx;
     bool is_wanted;
     bool is_here;
     int rc = wants(versions->gc, versions->pack, hash, at, &is_wanted, &is_here, err); /* (I5) */
@@ -325,24 +325,24 @@ note_if_wanted(void *ctx, const firn_hash *hash, const struct firn_packfile_loca
 }
 
 static int
-collect(struct firn_reclaim_versions *versions, firn_error *err)
+collect(struct fi_reclaim_versions *versions, firn_error *err)
 {
-    struct firn_reclaim *gc = versions->gc;
-    struct firn_objects *objects = gc->opened->objects;
+    struct fi_reclaim *gc = versions->gc;
+    struct fi_objects *objects = gc->opened->objects;
     int rc = FIRN_OK;
     DCHECK(gc->table == NULL); /* else what is alive is counted */
     for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
-        if (gc->packs[i].fate != FIRN_RECLAIM_REWRITE) {
+        if (gc->packs[i].fate != FI_RECLAIM_REWRITE) {
             continue;
         }
         struct firn_packfile *file;
         versions->pack = gc->packs[i].number;
-        rc = firn_objects_acquire(objects, versions->pack, &file, err);
+        rc = fi_objects_acquire(objects, versions->pack, &file, err);
         if (rc == FIRN_OK) {
-            rc = firn_packfile_walk_deltas(file, gc->scratch, note_if_wanted, versions, err);
-            firn_objects_release(objects, versions->pack);
+            rc = fi_packfile_walk_deltas(file, gc->scratch, note_if_wanted, versions, err);
+            fi_objects_release(objects, versions->pack);
         }
-        if (firn_reclaim_move_is_finding(rc)) {
+        if (fi_reclaim_move_is_finding(rc)) {
             rc = FIRN_OK;
         }
     }
@@ -359,40 +359,40 @@ compare_bases(const void *a, const void *b)
 }
 
 static int
-sort_by_base(struct firn_reclaim_versions *versions, firn_error *err)
+sort_by_base(struct fi_reclaim_versions *versions, firn_error *err)
 {
     size_t count = versions->map.count;
-    versions->by_base = firn_alloc_array(count + 1, sizeof(struct version *));
+    versions->by_base = fi_alloc_array(count + 1, sizeof(struct version *));
     if (versions->by_base == NULL) {
-        return firn_error_no_memory(err, "versions to be brought together");
+        return fi_error_no_memory(err, "versions to be brought together");
     }
     for (size_t i = 0; i < count; i++) {
-        versions->by_base[i] = firn_hash_map_at(&versions->map, i);
+        versions->by_base[i] = fi_hash_map_at(&versions->map, i);
     }
-    firn_sort(versions->by_base, count, sizeof(struct version *), compare_bases);
+    fi_sort(versions->by_base, count, sizeof(struct version *), compare_bases);
     return FIRN_OK;
 }
 
-static void versions_destroy(struct firn_reclaim_versions *versions);
+static void versions_destroy(struct fi_reclaim_versions *versions);
 
 /* Notes the deltas that will move, in packs whose fate is REWRITE; none if the live objects are
  * known. A delta that cannot be read is left to the move, which reports it. gc is borrowed. */
 static int
-versions_create(struct firn_reclaim *gc, struct firn_reclaim_versions **out, firn_error *err)
+versions_create(struct fi_reclaim *gc, struct fi_reclaim_versions **out, firn_error *err)
 {
     int rc;
     *out = NULL;
-    struct firn_reclaim_versions *versions = firn_alloc_zeroed(sizeof *versions);
+    struct fi_reclaim_versions *versions = fi_alloc_zeroed(sizeof *versions);
     if (versions == NULL) {
-        return firn_error_no_memory(err, "versions to be brought together");
+        return fi_error_no_memory(err, "versions to be brought together");
     }
     versions->gc = gc;
-    firn_hash_map_init(&versions->map, sizeof(struct version), hash_of, is_hash);
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &versions->scratch, err));
+    fi_hash_map_init(&versions->map, sizeof(struct version), hash_of, is_hash);
+    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &versions->scratch, err));
     if (gc->table == NULL) {
-        FIRN_TRY(collect(versions, err));
+        FI_TRY(collect(versions, err));
     }
-    FIRN_TRY(sort_by_base(versions, err));
+    FI_TRY(sort_by_base(versions, err));
     *out = versions;
     return FIRN_OK;
 out:
@@ -402,14 +402,14 @@ out:
 
 /* NULL is fine. */
 static void
-versions_destroy(struct firn_reclaim_versions *versions)
+versions_destroy(struct fi_reclaim_versions *versions)
 {
     if (versions != NULL) {
-        firn_hash_map_deinit(&versions->map);
-        firn_free(versions->by_base);
-        firn_arena_deinit(&versions->bytes);
-        firn_packfile_scratch_destroy(versions->scratch);
-        firn_free(versions);
+        fi_hash_map_deinit(&versions->map);
+        fi_free(versions->by_base);
+        fi_arena_deinit(&versions->bytes);
+        fi_packfile_scratch_destroy(versions->scratch);
+        fi_free(versions);
     }
 }
 
@@ -417,32 +417,32 @@ versions_destroy(struct firn_reclaim_versions *versions)
 
 /* The index of the first delta based on an object, or the end of all deltas with smaller bases. */
 static size_t
-first_of(const struct firn_reclaim_versions *versions, const firn_hash *base)
+first_of(const struct fi_reclaim_versions *versions, const firn_hash *base)
 {
     DCHECK(versions->by_base != NULL);
     size_t at = 0;
     size_t end = versions->map.count;
-    FIRN_SEARCH_FIRST(
-        at, end, i, memcmp(versions->by_base[i]->base.bytes, base->bytes, sizeof base->bytes) < 0);
+    FI_SEARCH_FIRST(at, end, i,
+                    memcmp(versions->by_base[i]->base.bytes, base->bytes, sizeof base->bytes) < 0);
     return at;
 }
 
 /* Whether a delta based on the object was noted. */
 static bool
-versions_has(const struct firn_reclaim_versions *versions, const firn_hash *base)
+versions_has(const struct fi_reclaim_versions *versions, const firn_hash *base)
 {
     size_t first = first_of(versions, base);
-    return first < versions->map.count && firn_hash_equal(&versions->by_base[first]->base, base);
+    return first < versions->map.count && fi_hash_equal(&versions->by_base[first]->base, base);
 }
 
 struct base_at_hand {
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice content;
 };
 
 static int
-give_base(void *ctx, struct firn_packfile_scratch *scratch, const firn_hash *base,
-          enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+give_base(void *ctx, struct fi_packfile_scratch *scratch, const firn_hash *base,
+          enum fi_packfile_kind *out_kind, firn_slice *out, firn_error *err)
 {
     const struct base_at_hand *at_hand = ctx;
     (void)scratch;
@@ -454,37 +454,37 @@ give_base(void *ctx, struct firn_packfile_scratch *scratch, const firn_hash *bas
 }
 
 static int
-place(struct firn_reclaim_versions *versions, const struct version *version,
-      struct base_at_hand *base, struct firn_objects_session_lane *lane, firn_error *err)
+place(struct fi_reclaim_versions *versions, const struct version *version,
+      struct base_at_hand *base, struct fi_objects_session_lane *lane, firn_error *err)
 {
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice content;
     firn_error found;
-    int rc = firn_packfile_delta_read(versions->scratch, &version->hash,
-                                      firn_bytes(version->stored, version->stored_size), give_base,
-                                      base, &kind, &content, &found);
+    int rc = fi_packfile_delta_read(versions->scratch, &version->hash,
+                                    firn_bytes(version->stored, version->stored_size), give_base,
+                                    base, &kind, &content, &found);
     if (rc == FIRN_OK) {
-        return firn_objects_session_lane_move(lane, kind, &version->hash, content, err);
+        return fi_objects_session_lane_move(lane, kind, &version->hash, content, err);
     }
     if (rc == FIRN_CORRUPT) { /* (I6) */
         return FIRN_OK;
     }
-    firn_error_copy(err, &found);
+    fi_error_copy(err, &found);
     return rc;
 }
 
 /* Requires: an object was just moved whole. Puts the noted deltas that are based on it next to it,
  * whole. Failures here are not the fault of an old pack. */
 static int
-versions_place(struct firn_reclaim_versions *versions, const firn_hash *base,
-               enum firn_packfile_kind kind, firn_slice content,
-               struct firn_objects_session_lane *lane, firn_error *err)
+versions_place(struct fi_reclaim_versions *versions, const firn_hash *base,
+               enum fi_packfile_kind kind, firn_slice content, struct fi_objects_session_lane *lane,
+               firn_error *err)
 {
-    DCHECK(!firn_packfile_kind_is_named(kind)); /* it is whole */
+    DCHECK(!fi_packfile_kind_is_named(kind)); /* it is whole */
     struct base_at_hand at_hand = {kind, content};
     int rc = FIRN_OK;
     for (size_t i = first_of(versions, base); rc == FIRN_OK && i < versions->map.count &&
-                                              firn_hash_equal(&versions->by_base[i]->base, base);
+                                              fi_hash_equal(&versions->by_base[i]->base, base);
          i++) {
         rc = place(versions, versions->by_base[i], &at_hand, lane, err);
     }
@@ -496,12 +496,12 @@ move_object(struct moving *moving, const struct met *met, firn_error *err)
 {
     DCHECK(met->is_wanted);
     const firn_hash *hash = &met->object.hash;
-    enum firn_packfile_kind kind = met->object.at.kind;
+    enum fi_packfile_kind kind = met->object.at.kind;
     int rc = begin(moving, err);
     if (rc == FIRN_OK) {
-        rc = firn_objects_session_lane_move(moving->lane, kind, hash, met->content, err);
+        rc = fi_objects_session_lane_move(moving->lane, kind, hash, met->content, err);
     }
-    if (rc == FIRN_OK && !firn_packfile_kind_is_named(kind)) {
+    if (rc == FIRN_OK && !fi_packfile_kind_is_named(kind)) {
         rc = versions_place(moving->versions, hash, kind, met->content, moving->lane, err);
     }
     return rc;
@@ -527,7 +527,7 @@ static bool
 may_be_copied(const struct moving *moving, const struct met *met, size_t count, uint32_t frame,
               const struct firn_packfile *file)
 {
-    struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, frame);
+    struct fi_packfile_frame_size size = fi_packfile_frame_size_of(file, frame);
     bool is_plain = size.stored == size.raw;
     /* A join packs fresh saves better; what a collection moves was mostly joined before. */
     int wanted = moving->gc->table == NULL ? moving->effort : moving->level;
@@ -537,7 +537,7 @@ may_be_copied(const struct moving *moving, const struct met *met, size_t count, 
     for (size_t i = 0; i < count; i++) {
         if (!met[i].is_wanted || versions_has(moving->versions, &met[i].object.hash) ||
             (moving->session != NULL &&
-             firn_objects_session_has_added(moving->session, &met[i].object.hash))) {
+             fi_objects_session_has_added(moving->session, &met[i].object.hash))) {
             return false;
         }
     }
@@ -548,29 +548,28 @@ static int
 copy_frame(struct moving *moving, const struct met *met, size_t count, uint32_t frame,
            struct firn_packfile *file, firn_error *err)
 {
-    enum firn_codec codec;
+    enum fi_codec codec;
     firn_slice stored;
     uint32_t raw_size;
-    int rc =
-        firn_packfile_walk_stored(file, frame, &moving->stored, &codec, &stored, &raw_size, err);
+    int rc = fi_packfile_walk_stored(file, frame, &moving->stored, &codec, &stored, &raw_size, err);
     if (rc != FIRN_OK) {
         return rc; /* the pack's fault */
     }
-    firn_buf_clear(&moving->objects);
+    fi_buf_clear(&moving->objects);
     for (size_t i = 0; i < count; i++) {
         DCHECK(met[i].is_wanted); /* (I4) */
-        if (firn_buf_append(&moving->objects, &met[i].object, sizeof met[i].object) != FIRN_OK) {
+        if (fi_buf_append(&moving->objects, &met[i].object, sizeof met[i].object) != FIRN_OK) {
             moving->is_target_failing = true;
-            return firn_error_no_memory(err, "the objects of a frame");
+            return fi_error_no_memory(err, "the objects of a frame");
         }
     }
-    const struct firn_packfile_frame_object *objects = (const void *)moving->objects.data;
+    const struct fi_packfile_frame_object *objects = (const void *)moving->objects.data;
     rc = begin(moving, err);
-    if (rc == FIRN_OK && firn_packfile_has_cells(file)) {
-        firn_objects_session_note_cells(moving->session);
+    if (rc == FIRN_OK && fi_packfile_has_cells(file)) {
+        fi_objects_session_note_cells(moving->session);
     }
-    rc = rc == FIRN_OK ? firn_objects_session_lane_copy(moving->lane, objects, count, codec, stored,
-                                                        raw_size, err)
+    rc = rc == FIRN_OK ? fi_objects_session_lane_copy(moving->lane, objects, count, codec, stored,
+                                                      raw_size, err)
                        : rc;
     moving->from->moved += count;
     moving->moved_in_all += count;
@@ -581,8 +580,8 @@ copy_frame(struct moving *moving, const struct met *met, size_t count, uint32_t 
 static int
 move_frame(struct moving *moving, struct firn_packfile *file, uint32_t frame, firn_error *err)
 {
-    firn_buf_clear(&moving->met);
-    int rc = firn_packfile_walk_frame(file, moving->gc->scratch, frame, meet_object, moving, err);
+    fi_buf_clear(&moving->met);
+    int rc = fi_packfile_walk_frame(file, moving->gc->scratch, frame, meet_object, moving, err);
     const struct met *met = (const void *)moving->met.data;
     size_t count = moving->met.size / sizeof *met;
     if (rc != FIRN_OK) {
@@ -594,14 +593,14 @@ move_frame(struct moving *moving, struct firn_packfile *file, uint32_t frame, fi
 }
 
 static int
-move_frames(struct moving *moving, struct firn_packfile *file, const struct firn_reclaim_part *part,
+move_frames(struct moving *moving, struct firn_packfile *file, const struct fi_reclaim_part *part,
             firn_error *err)
 {
     const char *phase = moving->gc->options->recompress_level > 0 ? "recompress" : "move";
-    uint32_t count = firn_packfile_walk_count(file);
+    uint32_t count = fi_packfile_walk_count(file);
     int rc = FIRN_OK;
     for (uint32_t i = part->first; rc == FIRN_OK && i < part->end && i < count; i++) {
-        if (moving->gc->table != NULL && !firn_reclaim_plan_needs_frame(moving->from, i)) {
+        if (moving->gc->table != NULL && !fi_reclaim_plan_needs_frame(moving->from, i)) {
             continue;
         }
         rc = move_frame(moving, file, i, err);
@@ -610,7 +609,7 @@ move_frames(struct moving *moving, struct firn_packfile *file, const struct firn
             moving->is_target_failing = rc != FIRN_OK;
         }
         if (rc == FIRN_OK) {
-            rc = firn_reclaim_progress_now(moving->gc, phase, moving->moved_in_all, err);
+            rc = fi_reclaim_progress_now(moving->gc, phase, moving->moved_in_all, err);
             moving->is_target_failing = rc != FIRN_OK;
         }
     }
@@ -618,7 +617,7 @@ move_frames(struct moving *moving, struct firn_packfile *file, const struct firn
 }
 
 bool
-firn_reclaim_move_is_finding(int rc)
+fi_reclaim_move_is_finding(int rc)
 {
     return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
 }
@@ -626,23 +625,23 @@ firn_reclaim_move_is_finding(int rc)
 /* Moves the frames of a part. Damage is reported, with FIRN_OK: the damaged frame, and everything
  * after it in the pack, stay (I2). */
 static int
-move_part(struct moving *moving, struct firn_reclaim_part *part, firn_error *err)
+move_part(struct moving *moving, struct fi_reclaim_part *part, firn_error *err)
 {
-    struct firn_objects *objects = moving->gc->opened->objects;
+    struct fi_objects *objects = moving->gc->opened->objects;
     struct firn_packfile *file;
     firn_error found;
-    DCHECK(part->first <= part->end && part->pack->fate != FIRN_RECLAIM_KEEP);
+    DCHECK(part->first <= part->end && part->pack->fate != FI_RECLAIM_KEEP);
     moving->from = part->pack;
     moving->walked = 0;
     moving->strayed = 0;
     moving->is_target_failing = false;
-    int rc = firn_objects_acquire(objects, part->pack->number, &file, &found);
+    int rc = fi_objects_acquire(objects, part->pack->number, &file, &found);
     if (rc == FIRN_OK) {
         rc = move_frames(moving, file, part, &found);
-        firn_objects_release(objects, part->pack->number);
+        fi_objects_release(objects, part->pack->number);
     }
-    if (firn_reclaim_move_is_finding(rc) && !moving->is_target_failing) {
-        firn_reclaim_tell(moving->gc, found.text);
+    if (fi_reclaim_move_is_finding(rc) && !moving->is_target_failing) {
+        fi_reclaim_tell(moving->gc, found.text);
         part->is_damaged = true;
         return FIRN_OK;
     }
@@ -656,7 +655,7 @@ move_part(struct moving *moving, struct firn_reclaim_part *part, firn_error *err
 static int
 check_complete(const struct moving *moving, firn_error *err)
 {
-    const struct firn_reclaim_pack *from = moving->from;
+    const struct fi_reclaim_pack *from = moving->from;
     bool has_all = moving->gc->table != NULL
                        ? from->moved == from->live_count
                        : moving->walked == from->object_count && moving->strayed == 0;
@@ -664,17 +663,16 @@ check_complete(const struct moving *moving, firn_error *err)
         return FIRN_OK;
     }
     uint64_t wanted = moving->gc->table != NULL ? from->live_count : from->object_count;
-    return firn_error_set(err, FIRN_CORRUPT,
-                          "pack %u: the index has %llu objects in it that are needed, %llu of "
-                          "them are there",
-                          from->number, (unsigned long long)wanted,
-                          (unsigned long long)from->moved);
+    return fi_error_set(err, FIRN_CORRUPT,
+                        "pack %u: the index has %llu objects in it that are needed, %llu of "
+                        "them are there",
+                        from->number, (unsigned long long)wanted, (unsigned long long)from->moved);
 }
 
 static int
-move_pack(struct moving *moving, struct firn_reclaim_pack *from, firn_error *err)
+move_pack(struct moving *moving, struct fi_reclaim_pack *from, firn_error *err)
 {
-    struct firn_reclaim_part whole = {.pack = from, .first = 0, .end = UINT32_MAX};
+    struct fi_reclaim_part whole = {.pack = from, .first = 0, .end = UINT32_MAX};
     firn_error found;
     int rc = move_part(moving, &whole, err);
     if (rc != FIRN_OK || whole.is_damaged) {
@@ -684,7 +682,7 @@ move_pack(struct moving *moving, struct firn_reclaim_pack *from, firn_error *err
         CHECK(moving->done_count < SOURCES_MAX);
         moving->done[moving->done_count++] = from->number; /* (I2), (I3) */
     } else {
-        firn_reclaim_tell(moving->gc, found.text); /* (I2) */
+        fi_reclaim_tell(moving->gc, found.text); /* (I2) */
     }
     return FIRN_OK;
 }
@@ -695,7 +693,7 @@ give_back(struct moving *moving, firn_error *err)
     int rc = finish(moving, err);
     CHECK(moving->session == NULL); /* (I1): everything moved is durable in the new pack */
     if (rc == FIRN_OK && moving->done_count > 0) {
-        rc = firn_reclaim_retire(moving->gc, moving->done, moving->done_count, err);
+        rc = fi_reclaim_retire(moving->gc, moving->done, moving->done_count, err);
         moving->gc->result->packs_rewritten += rc == FIRN_OK ? moving->done_count : 0;
         moving->done_count = 0;
     }
@@ -704,11 +702,11 @@ give_back(struct moving *moving, firn_error *err)
 
 /* The level of compression: few bytes take little time even at a high level. */
 static int
-effort_of(const struct firn_reclaim *gc, int level)
+effort_of(const struct fi_reclaim *gc, int level)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < gc->pack_count; i++) {
-        bytes += gc->packs[i].fate == FIRN_RECLAIM_REWRITE ? gc->packs[i].size_bytes : 0;
+        bytes += gc->packs[i].fate == FI_RECLAIM_REWRITE ? gc->packs[i].size_bytes : 0;
     }
     return bytes <= LITTLE_BYTES_MAX && level < LEVEL_OF_LITTLE ? LEVEL_OF_LITTLE : level;
 }
@@ -717,14 +715,14 @@ effort_of(const struct firn_reclaim *gc, int level)
 static int
 move_level(struct moving *moving, int level, firn_error *err)
 {
-    struct firn_reclaim *gc = moving->gc;
+    struct fi_reclaim *gc = moving->gc;
     int rc = FIRN_OK;
     DCHECK(moving->session == NULL); /* a new pack is of one level */
     moving->level = level;
     moving->effort = effort_of(gc, level);
     for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
-        struct firn_reclaim_pack *pack = &gc->packs[i];
-        if (pack->fate != FIRN_RECLAIM_REWRITE || pack->target != level) {
+        struct fi_reclaim_pack *pack = &gc->packs[i];
+        if (pack->fate != FI_RECLAIM_REWRITE || pack->target != level) {
             continue;
         }
         DCHECK(pack->level <= pack->target);
@@ -743,25 +741,25 @@ static void
 release(struct moving *moving)
 {
     abandon(moving);
-    firn_buf_deinit(&moving->met);
-    firn_buf_deinit(&moving->stored);
-    firn_buf_deinit(&moving->objects);
+    fi_buf_deinit(&moving->met);
+    fi_buf_deinit(&moving->stored);
+    fi_buf_deinit(&moving->objects);
     versions_destroy(moving->versions);
-    firn_free(moving->done);
+    fi_free(moving->done);
 }
 
 int
-firn_reclaim_move(struct firn_reclaim *gc, firn_error *err)
+fi_reclaim_move(struct fi_reclaim *gc, firn_error *err)
 {
     struct moving moving = {.gc = gc};
     int rc = FIRN_OK;
-    moving.done = firn_alloc_array(SOURCES_MAX, sizeof *moving.done);
+    moving.done = fi_alloc_array(SOURCES_MAX, sizeof *moving.done);
     if (moving.done == NULL) {
-        return firn_error_no_memory(err, "a list of packs");
+        return fi_error_no_memory(err, "a list of packs");
     }
     rc = versions_create(gc, &moving.versions, err);
-    for (int level = FIRN_OBJECTS_SESSION_LEVEL;
-         rc == FIRN_OK && level <= FIRN_OBJECTS_INDEX_LEVEL_MAX; level++) {
+    for (int level = FI_OBJECTS_SESSION_LEVEL; rc == FIRN_OK && level <= FI_OBJECTS_INDEX_LEVEL_MAX;
+         level++) {
         rc = move_level(&moving, level, err);
     }
     if (rc == FIRN_OK) {
@@ -772,8 +770,8 @@ firn_reclaim_move(struct firn_reclaim *gc, firn_error *err)
 }
 
 int
-firn_reclaim_move_parts(struct firn_reclaim *gc, struct firn_reclaim_part *parts, size_t count,
-                        firn_error *err)
+fi_reclaim_move_parts(struct fi_reclaim *gc, struct fi_reclaim_part *parts, size_t count,
+                      firn_error *err)
 {
     struct moving moving = {.gc = gc};
     int rc = count == 0 ? FIRN_OK : versions_create(gc, &moving.versions, err);

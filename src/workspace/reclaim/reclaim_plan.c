@@ -56,117 +56,116 @@ enum { PART = 50, AUTOMATIC_PART = 8 }; /* a pack is rewritten if this part of i
 
 /* The level at which a pack was compressed. */
 static int
-level_of(const struct firn_objects_index_pack *entry)
+level_of(const struct fi_objects_index_pack *entry)
 {
     return entry->level; /* 0, the level of saves, if the list does not say */
 }
 
 static int
-list_packs(struct firn_reclaim *gc, firn_error *err)
+list_packs(struct fi_reclaim *gc, firn_error *err)
 {
-    struct firn_objects *objects = gc->opened->objects;
+    struct fi_objects *objects = gc->opened->objects;
     DCHECK(gc->packs == NULL && gc->pack_count == 0);
-    const size_t count = firn_objects_pack_count(objects);
-    gc->packs = firn_alloc_array(count, sizeof *gc->packs);
+    const size_t count = fi_objects_pack_count(objects);
+    gc->packs = fi_alloc_array(count, sizeof *gc->packs);
     if (gc->packs == NULL) {
-        return firn_error_no_memory(err, "the list of packs");
+        return fi_error_no_memory(err, "the list of packs");
     }
     for (size_t i = 0; i < count; i++) {
-        const struct firn_objects_index_pack *pack = firn_objects_pack_at(objects, i);
+        const struct fi_objects_index_pack *pack = fi_objects_pack_at(objects, i);
         bool is_present;
-        int rc = firn_objects_pack_is_present(objects, i, &is_present, err);
+        int rc = fi_objects_pack_is_present(objects, i, &is_present, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        gc->packs[gc->pack_count++] =
-            (struct firn_reclaim_pack){.number = pack->number,
-                                       .level = level_of(pack),
-                                       .is_present = is_present,
-                                       .size_bytes = pack->size_bytes,
-                                       .object_count = pack->object_count};
+        gc->packs[gc->pack_count++] = (struct fi_reclaim_pack){.number = pack->number,
+                                                               .level = level_of(pack),
+                                                               .is_present = is_present,
+                                                               .size_bytes = pack->size_bytes,
+                                                               .object_count = pack->object_count};
         gc->result->bytes_before += is_present ? pack->size_bytes : 0;
     }
-    gc->result->bytes_before += firn_objects_retired_bytes(objects);
+    gc->result->bytes_before += fi_objects_retired_bytes(objects);
     gc->result->packs_before = gc->pack_count;
     return FIRN_OK;
 }
 
-static struct firn_reclaim_pack *
-find_pack(struct firn_reclaim *gc, uint32_t number)
+static struct fi_reclaim_pack *
+find_pack(struct fi_reclaim *gc, uint32_t number)
 {
     size_t at = 0;
     size_t end = gc->pack_count;
-    FIRN_SEARCH_FIRST(at, end, i, gc->packs[i].number < number);
+    FI_SEARCH_FIRST(at, end, i, gc->packs[i].number < number);
     return at < gc->pack_count && gc->packs[at].number == number ? &gc->packs[at] : NULL;
 }
 
 /* Calls visit for each entry of the index with its number in the table. Requires: the index is as
  * it was when the table was made. */
 static int
-walk_index(struct firn_reclaim *gc,
-           int (*visit)(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
-                        const struct firn_objects_place *place, firn_error *err),
+walk_index(struct fi_reclaim *gc,
+           int (*visit)(struct fi_reclaim *gc, void *ctx, size_t number, firn_slice key,
+                        const struct fi_objects_place *place, firn_error *err),
            void *ctx, firn_error *err)
 {
-    struct firn_db_keyspace *index = firn_objects_index(gc->opened->objects);
+    struct firn_db_keyspace *index = fi_objects_index(gc->opened->objects);
     struct firn_db_cursor *cursor;
     if (index == NULL) {
         return FIRN_OK;
     }
-    int rc = firn_db_cursor_open(index, NULL, &cursor, err);
+    int rc = fi_db_cursor_open(index, NULL, &cursor, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     size_t number = 0;
-    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-         rc = firn_db_cursor_next(cursor, err)) {
-        struct firn_objects_place place;
-        CHECK(number < firn_reclaim_table_count(gc->table));
-        FIRN_TRY(firn_objects_index_decode_place(firn_db_cursor_value(cursor), &place, err));
-        FIRN_TRY(visit(gc, ctx, number, firn_db_cursor_key(cursor), &place, err));
+    for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_next(cursor, err)) {
+        struct fi_objects_place place;
+        CHECK(number < fi_reclaim_table_count(gc->table));
+        FI_TRY(fi_objects_index_decode_place(fi_db_cursor_value(cursor), &place, err));
+        FI_TRY(visit(gc, ctx, number, fi_db_cursor_key(cursor), &place, err));
         number++;
     }
-    DCHECK(rc != FIRN_OK || number == firn_reclaim_table_count(gc->table));
+    DCHECK(rc != FIRN_OK || number == fi_reclaim_table_count(gc->table));
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
 static bool
-has_frame(const struct firn_buf *frames, uint32_t frame)
+has_frame(const struct fi_buf *frames, uint32_t frame)
 {
     size_t byte = frame / 8;
     return byte < frames->size && (frames->data[byte] >> (frame % 8) & 1) != 0;
 }
 
 bool
-firn_reclaim_plan_needs_frame(const struct firn_reclaim_pack *pack, uint32_t frame)
+fi_reclaim_plan_needs_frame(const struct fi_reclaim_pack *pack, uint32_t frame)
 {
     return has_frame(&pack->live_frames, frame);
 }
 
 bool
-firn_reclaim_plan_has_dead_frame(const struct firn_reclaim_pack *pack, uint32_t frame)
+fi_reclaim_plan_has_dead_frame(const struct fi_reclaim_pack *pack, uint32_t frame)
 {
     return has_frame(&pack->dead_frames, frame);
 }
 
 static uint32_t
-dead_in_frame(const struct firn_reclaim_pack *pack, uint32_t frame)
+dead_in_frame(const struct fi_reclaim_pack *pack, uint32_t frame)
 {
     size_t at = (size_t)frame * sizeof(uint32_t);
-    return at < pack->dead_sizes.size ? firn_load_le32(pack->dead_sizes.data + at) : 0;
+    return at < pack->dead_sizes.size ? fi_load_le32(pack->dead_sizes.data + at) : 0;
 }
 
 static int
-set_size(struct firn_buf *buf, size_t size, firn_error *err)
+set_size(struct fi_buf *buf, size_t size, firn_error *err)
 {
     size_t before = buf->size;
     if (size <= before) {
         return FIRN_OK;
     }
-    if (firn_buf_set_size(buf, size) != FIRN_OK) {
-        return firn_error_no_memory(err, "a list of frames");
+    if (fi_buf_set_size(buf, size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a list of frames");
     }
     memset(buf->data + before, 0, size - before);
     return FIRN_OK;
@@ -175,10 +174,10 @@ set_size(struct firn_buf *buf, size_t size, firn_error *err)
 /* Ignores a frame number that no pack can have: the missing objects are noticed when the pack is
  * moved. */
 static int
-note_frame(struct firn_buf *frames, uint32_t frame, firn_error *err)
+note_frame(struct fi_buf *frames, uint32_t frame, firn_error *err)
 {
     size_t byte = frame / 8;
-    if (frame >= FIRN_PACKFILE_FRAMES_MAX) {
+    if (frame >= FI_PACKFILE_FRAMES_MAX) {
         return FIRN_OK;
     }
     int rc = set_size(frames, byte + 1, err);
@@ -191,40 +190,40 @@ note_frame(struct firn_buf *frames, uint32_t frame, firn_error *err)
 
 /* Notes dead bytes in a frame. Requires: the frame has fewer than 4 GiB. */
 static int
-note_dead(struct firn_reclaim_pack *pack, uint32_t frame, uint64_t bytes, firn_error *err)
+note_dead(struct fi_reclaim_pack *pack, uint32_t frame, uint64_t bytes, firn_error *err)
 {
     size_t at = (size_t)frame * sizeof(uint32_t);
     int rc = note_frame(&pack->dead_frames, frame, err);
-    if (rc != FIRN_OK || frame >= FIRN_PACKFILE_FRAMES_MAX) {
+    if (rc != FIRN_OK || frame >= FI_PACKFILE_FRAMES_MAX) {
         return rc;
     }
     rc = set_size(&pack->dead_sizes, at + sizeof(uint32_t), err);
     if (rc == FIRN_OK) {
         uint64_t sum = dead_in_frame(pack, frame) + bytes;
-        firn_store_le32(pack->dead_sizes.data + at, sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX);
+        fi_store_le32(pack->dead_sizes.data + at, sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX);
     }
     return rc;
 }
 
 static bool
-is_forgotten(const struct firn_reclaim *gc, firn_slice key)
+is_forgotten(const struct fi_reclaim *gc, firn_slice key)
 {
     firn_hash hash;
     if (gc->forgotten.count == 0 || key.size != sizeof hash.bytes) {
         return false;
     }
     memcpy(hash.bytes, key.data, key.size);
-    return firn_catalog_forgotten_has(&gc->forgotten, &hash);
+    return fi_catalog_forgotten_has(&gc->forgotten, &hash);
 }
 
 static int
-count(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
-      const struct firn_objects_place *place, firn_error *err)
+count(struct fi_reclaim *gc, void *ctx, size_t number, firn_slice key,
+      const struct fi_objects_place *place, firn_error *err)
 {
     (void)ctx;
-    struct firn_reclaim_pack *pack = find_pack(gc, place->pack);
+    struct fi_reclaim_pack *pack = find_pack(gc, place->pack);
     int rc = FIRN_OK;
-    if (pack != NULL && firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE)) {
+    if (pack != NULL && fi_reclaim_table_has(gc->table, number, FI_RECLAIM_MARK_LIVE)) {
         pack->live_count++;
         pack->live_bytes += place->at.size;
         rc = note_frame(&pack->live_frames, place->at.frame, err);
@@ -234,7 +233,7 @@ count(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
         pack->has_forgotten = pack->has_forgotten || is_forgotten(gc, key);
         rc = note_dead(pack, place->at.frame, place->at.size, err);
     }
-    return rc != FIRN_OK ? rc : firn_reclaim_progress(gc, "count", number, err);
+    return rc != FIRN_OK ? rc : fi_reclaim_progress(gc, "count", number, err);
 }
 
 /* ---- weighing ---- */
@@ -248,13 +247,13 @@ share_of(uint64_t bytes, uint64_t part, uint64_t all)
 }
 
 static uint64_t
-dead_in_file(const struct firn_reclaim_pack *pack, const struct firn_packfile *file)
+dead_in_file(const struct fi_reclaim_pack *pack, const struct firn_packfile *file)
 {
-    const uint32_t count = firn_packfile_walk_count(file);
+    const uint32_t count = fi_packfile_walk_count(file);
     uint64_t frames = 0;
     uint64_t dead = 0;
     for (uint32_t i = 0; i < count; i++) {
-        struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, i);
+        struct fi_packfile_frame_size size = fi_packfile_frame_size_of(file, i);
         frames += size.stored;
         dead += share_of(size.stored, dead_in_frame(pack, i), size.raw);
     }
@@ -264,9 +263,9 @@ dead_in_file(const struct firn_reclaim_pack *pack, const struct firn_packfile *f
 
 /* How much of a pack's file is dead. */
 static int
-weigh(struct firn_reclaim *gc, struct firn_reclaim_pack *pack, firn_error *err)
+weigh(struct fi_reclaim *gc, struct fi_reclaim_pack *pack, firn_error *err)
 {
-    struct firn_objects *objects = gc->opened->objects;
+    struct fi_objects *objects = gc->opened->objects;
     struct firn_packfile *file;
     pack->dead_stored =
         share_of(pack->size_bytes, pack->dead_bytes + 1, pack->live_bytes + pack->dead_bytes + 1);
@@ -274,28 +273,28 @@ weigh(struct firn_reclaim *gc, struct firn_reclaim_pack *pack, firn_error *err)
         pack->dead_stored = pack->live_count == 0 ? pack->size_bytes : 0;
         return FIRN_OK;
     }
-    int rc = firn_objects_acquire(objects, pack->number, &file, err);
+    int rc = fi_objects_acquire(objects, pack->number, &file, err);
     if (rc == FIRN_OK) {
         /* The sizes of its frames come from its file. */
         uint64_t dead = dead_in_file(pack, file);
         pack->dead_stored = dead < pack->size_bytes ? dead : pack->size_bytes;
-        firn_objects_release(objects, pack->number);
+        fi_objects_release(objects, pack->number);
     }
-    return firn_reclaim_move_is_finding(rc) ? FIRN_OK : rc; /* the move reports it */
+    return fi_reclaim_move_is_finding(rc) ? FIRN_OK : rc; /* the move reports it */
 }
 
 /* ---- deciding ---- */
 
 /* A pack of many tiny objects is not small once it has as many as a pack may have. */
 static bool
-is_small(const struct firn_reclaim *gc, const struct firn_reclaim_pack *pack)
+is_small(const struct fi_reclaim *gc, const struct fi_reclaim_pack *pack)
 {
     return pack->is_present && pack->size_bytes < SMALL_PACK_BYTES &&
            pack->object_count < gc->limits->pack_objects / 2;
 }
 
 static bool
-is_worth_it(const struct firn_reclaim *gc, const struct firn_reclaim_pack *pack)
+is_worth_it(const struct fi_reclaim *gc, const struct fi_reclaim_pack *pack)
 {
     if (pack->dead_count == 0 || gc->options->full) {
         return pack->dead_count > 0;
@@ -306,55 +305,55 @@ is_worth_it(const struct firn_reclaim *gc, const struct firn_reclaim_pack *pack)
     return is_small(gc, pack) || pack->dead_stored >= pack->size_bytes / PART;
 }
 
-static enum firn_reclaim_fate
-judge(const struct firn_reclaim *gc, const struct firn_reclaim_pack *pack)
+static enum fi_reclaim_fate
+judge(const struct fi_reclaim *gc, const struct fi_reclaim_pack *pack)
 {
     if (pack->live_count == 0) {
-        return FIRN_RECLAIM_DROP;
+        return FI_RECLAIM_DROP;
     }
     if (!pack->is_present) {
-        return FIRN_RECLAIM_KEEP;
+        return FI_RECLAIM_KEEP;
     }
     bool has_strays = pack->live_count + pack->dead_count < pack->object_count;
     if (pack->has_forgotten || has_strays) {
-        return FIRN_RECLAIM_REWRITE;
+        return FI_RECLAIM_REWRITE;
     }
-    return is_worth_it(gc, pack) || pack->level < pack->target ? FIRN_RECLAIM_REWRITE
-                                                               : FIRN_RECLAIM_KEEP;
+    return is_worth_it(gc, pack) || pack->level < pack->target ? FI_RECLAIM_REWRITE
+                                                               : FI_RECLAIM_KEEP;
 }
 
 static void
-merge_small_packs(struct firn_reclaim *gc, int level)
+merge_small_packs(struct fi_reclaim *gc, int level)
 {
     size_t small = 0;
     for (size_t i = 0; i < gc->pack_count; i++) {
-        const struct firn_reclaim_pack *pack = &gc->packs[i];
-        bool counts = pack->fate == FIRN_RECLAIM_REWRITE ||
-                      (pack->fate == FIRN_RECLAIM_KEEP && is_small(gc, pack));
+        const struct fi_reclaim_pack *pack = &gc->packs[i];
+        bool counts = pack->fate == FI_RECLAIM_REWRITE ||
+                      (pack->fate == FI_RECLAIM_KEEP && is_small(gc, pack));
         small += counts && pack->target == level ? 1 : 0;
     }
     for (size_t i = 0; small > 1 && i < gc->pack_count; i++) {
-        struct firn_reclaim_pack *pack = &gc->packs[i];
-        if (pack->fate == FIRN_RECLAIM_KEEP && pack->target == level && is_small(gc, pack)) {
-            pack->fate = FIRN_RECLAIM_REWRITE;
+        struct fi_reclaim_pack *pack = &gc->packs[i];
+        if (pack->fate == FI_RECLAIM_KEEP && pack->target == level && is_small(gc, pack)) {
+            pack->fate = FI_RECLAIM_REWRITE;
             pack->is_joined = true;
         }
     }
 }
 
 static uint64_t
-dead_left(const struct firn_reclaim *gc)
+dead_left(const struct fi_reclaim *gc)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < gc->pack_count; i++) {
-        const struct firn_reclaim_pack *pack = &gc->packs[i];
-        bytes += pack->fate == FIRN_RECLAIM_KEEP ? pack->dead_stored : 0;
+        const struct fi_reclaim_pack *pack = &gc->packs[i];
+        bytes += pack->fate == FI_RECLAIM_KEEP ? pack->dead_stored : 0;
     }
     return bytes;
 }
 
 int
-firn_reclaim_plan(struct firn_reclaim *gc, firn_error *err)
+fi_reclaim_plan(struct fi_reclaim *gc, firn_error *err)
 {
     DCHECK(gc->table != NULL);
     int rc = list_packs(gc, err);
@@ -363,15 +362,14 @@ firn_reclaim_plan(struct firn_reclaim *gc, firn_error *err)
     }
     const int asked = gc->options->recompress_level;
     for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
-        struct firn_reclaim_pack *pack = &gc->packs[i];
+        struct fi_reclaim_pack *pack = &gc->packs[i];
         pack->target = asked > pack->level ? asked : pack->level;
         rc = weigh(gc, pack, err);
         pack->fate = judge(gc, pack);
         DCHECK(pack->target >= pack->level && (!pack->has_forgotten || pack->dead_count > 0));
     }
-    for (int level = FIRN_OBJECTS_SESSION_LEVEL;
-         rc == FIRN_OK && !gc->options->automatic && level <= FIRN_OBJECTS_INDEX_LEVEL_MAX;
-         level++) {
+    for (int level = FI_OBJECTS_SESSION_LEVEL;
+         rc == FIRN_OK && !gc->options->automatic && level <= FI_OBJECTS_INDEX_LEVEL_MAX; level++) {
         merge_small_packs(gc, level);
     }
     gc->result->bytes_dead = dead_left(gc);
@@ -379,59 +377,59 @@ firn_reclaim_plan(struct firn_reclaim *gc, firn_error *err)
 }
 
 void
-firn_reclaim_plan_release(struct firn_reclaim *gc)
+fi_reclaim_plan_release(struct fi_reclaim *gc)
 {
     for (size_t i = 0; i < gc->pack_count; i++) {
-        firn_buf_deinit(&gc->packs[i].live_frames);
-        firn_buf_deinit(&gc->packs[i].dead_frames);
-        firn_buf_deinit(&gc->packs[i].dead_sizes);
+        fi_buf_deinit(&gc->packs[i].live_frames);
+        fi_buf_deinit(&gc->packs[i].dead_frames);
+        fi_buf_deinit(&gc->packs[i].dead_sizes);
     }
-    firn_free(gc->packs);
+    fi_free(gc->packs);
 }
 
 /* ---- sweeping ---- */
 
 static int
-write_batch(struct firn_reclaim *gc, struct firn_db_batch *batch, firn_error *err)
+write_batch(struct fi_reclaim *gc, struct firn_db_batch *batch, firn_error *err)
 {
-    int rc = firn_db_batch_count(batch) == 0
+    int rc = fi_db_batch_count(batch) == 0
                  ? FIRN_OK
-                 : firn_db_write(gc->opened->db, batch, FIRN_DURABILITY_OS, err);
-    firn_db_batch_clear(batch);
+                 : fi_db_write(gc->opened->db, batch, FIRN_DURABILITY_OS, err);
+    fi_db_batch_clear(batch);
     return rc;
 }
 
 static int
-sweep(struct firn_reclaim *gc, void *ctx, size_t number, firn_slice key,
-      const struct firn_objects_place *place, firn_error *err)
+sweep(struct fi_reclaim *gc, void *ctx, size_t number, firn_slice key,
+      const struct fi_objects_place *place, firn_error *err)
 {
     struct firn_db_batch *batch = ctx;
-    const struct firn_reclaim_pack *pack = find_pack(gc, place->pack);
-    if (firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_LIVE) ||
-        (pack != NULL && pack->fate == FIRN_RECLAIM_KEEP)) {
+    const struct fi_reclaim_pack *pack = find_pack(gc, place->pack);
+    if (fi_reclaim_table_has(gc->table, number, FI_RECLAIM_MARK_LIVE) ||
+        (pack != NULL && pack->fate == FI_RECLAIM_KEEP)) {
         return FIRN_OK;
     }
     /* Objects that the stat cache may name were walked, and are alive: (I2) of reclaim.c. */
-    DCHECK(!firn_reclaim_table_has(gc->table, number, FIRN_RECLAIM_MARK_TREE_WALKED));
-    int rc = firn_db_batch_delete(batch, firn_objects_index(gc->opened->objects), key, err);
-    if (rc == FIRN_OK && firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
+    DCHECK(!fi_reclaim_table_has(gc->table, number, FI_RECLAIM_MARK_TREE_WALKED));
+    int rc = fi_db_batch_delete(batch, fi_objects_index(gc->opened->objects), key, err);
+    if (rc == FIRN_OK && fi_db_batch_size_bytes(batch) >= BATCH_SIZE) {
         rc = write_batch(gc, batch, err);
     }
     return rc;
 }
 
 int
-firn_reclaim_plan_sweep(struct firn_reclaim *gc, firn_error *err)
+fi_reclaim_plan_sweep(struct fi_reclaim *gc, firn_error *err)
 {
     struct firn_db_batch *batch = NULL;
-    DCHECK(!gc->options->dry_run && !firn_db_is_read_only(gc->opened->db));
-    int rc = firn_db_batch_create(&batch, err);
+    DCHECK(!gc->options->dry_run && !fi_db_is_read_only(gc->opened->db));
+    int rc = fi_db_batch_create(&batch, err);
     if (rc == FIRN_OK) {
         rc = walk_index(gc, sweep, batch, err);
     }
     if (rc == FIRN_OK) {
         rc = write_batch(gc, batch, err);
     }
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     return rc;
 }

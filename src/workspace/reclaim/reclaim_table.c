@@ -35,35 +35,35 @@ struct shared {
     size_t number;
 };
 
-struct firn_reclaim_table {
+struct fi_reclaim_table {
     uint64_t *firsts; /* ascending */
     uint8_t *states;
     size_t count;
     size_t capacity;
-    struct firn_buf shared; /* of struct shared, in the order of hashes */
+    struct fi_buf shared; /* of struct shared, in the order of hashes */
 };
 
 static uint64_t
 first_of(const firn_hash *hash)
 {
-    return firn_load_be64(hash->bytes);
+    return fi_load_be64(hash->bytes);
 }
 
 static int
-grow(struct firn_reclaim_table *table, firn_error *err)
+grow(struct fi_reclaim_table *table, firn_error *err)
 {
     if (table->count < table->capacity) {
         return FIRN_OK;
     }
     size_t capacity = table->capacity + table->capacity / 4 + GROWTH_MIN;
-    uint64_t *firsts = firn_resize_array(table->firsts, capacity, sizeof *firsts);
+    uint64_t *firsts = fi_resize_array(table->firsts, capacity, sizeof *firsts);
     if (firsts == NULL) {
-        return firn_error_no_memory(err, "a table of all objects");
+        return fi_error_no_memory(err, "a table of all objects");
     }
     table->firsts = firsts;
-    uint8_t *states = firn_resize_array(table->states, capacity, sizeof *states);
+    uint8_t *states = fi_resize_array(table->states, capacity, sizeof *states);
     if (states == NULL) {
-        return firn_error_no_memory(err, "a table of all objects");
+        return fi_error_no_memory(err, "a table of all objects");
     }
     table->states = states;
     table->capacity = capacity;
@@ -71,19 +71,19 @@ grow(struct firn_reclaim_table *table, firn_error *err)
 }
 
 static int
-note_shared(struct firn_reclaim_table *table, const firn_hash *hash, size_t number, firn_error *err)
+note_shared(struct fi_reclaim_table *table, const firn_hash *hash, size_t number, firn_error *err)
 {
     struct shared shared = {.hash = *hash, .number = number};
     table->states[number] |= SHARED;
-    return firn_buf_append(&table->shared, &shared, sizeof shared) == FIRN_OK
+    return fi_buf_append(&table->shared, &shared, sizeof shared) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a table of all objects");
+               : fi_error_no_memory(err, "a table of all objects");
 }
 
 /* Adds the next object; previous is the hash of the one before. */
 static int
-add(struct firn_reclaim_table *table, const firn_hash *hash, const firn_hash *previous,
-    enum firn_packfile_kind kind, firn_error *err)
+add(struct fi_reclaim_table *table, const firn_hash *hash, const firn_hash *previous,
+    enum fi_packfile_kind kind, firn_error *err)
 {
     int rc = grow(table, err);
     if (rc != FIRN_OK) {
@@ -105,42 +105,40 @@ add(struct firn_reclaim_table *table, const firn_hash *hash, const firn_hash *pr
 }
 
 static int
-read_index(struct firn_reclaim_table *table, struct firn_db_keyspace *index, firn_error *err)
+read_index(struct fi_reclaim_table *table, struct firn_db_keyspace *index, firn_error *err)
 {
     struct firn_db_cursor *cursor;
     firn_hash hash;
     firn_hash previous = {{0}};
-    int rc = firn_db_cursor_open(index, NULL, &cursor, err);
+    int rc = fi_db_cursor_open(index, NULL, &cursor, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-         rc = firn_db_cursor_next(cursor, err)) {
-        struct firn_objects_place place;
-        FIRN_TRY(firn_objects_index_decode_hash(firn_db_cursor_key(cursor), &hash, err));
-        FIRN_TRY(firn_objects_index_decode_place(firn_db_cursor_value(cursor), &place, err));
-        FIRN_TRY(add(table, &hash, &previous, place.at.kind, err));
+    for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_next(cursor, err)) {
+        struct fi_objects_place place;
+        FI_TRY(fi_objects_index_decode_hash(fi_db_cursor_key(cursor), &hash, err));
+        FI_TRY(fi_objects_index_decode_place(fi_db_cursor_value(cursor), &place, err));
+        FI_TRY(add(table, &hash, &previous, place.at.kind, err));
         previous = hash;
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
 int
-firn_reclaim_table_create(struct firn_objects *objects, struct firn_reclaim_table **out,
-                          firn_error *err)
+fi_reclaim_table_create(struct fi_objects *objects, struct fi_reclaim_table **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_reclaim_table *table = firn_alloc_zeroed(sizeof *table);
+    struct fi_reclaim_table *table = fi_alloc_zeroed(sizeof *table);
     if (table == NULL) {
-        return firn_error_no_memory(err, "a table of all objects");
+        return fi_error_no_memory(err, "a table of all objects");
     }
-    int rc = firn_objects_index(objects) == NULL
-                 ? FIRN_OK
-                 : read_index(table, firn_objects_index(objects), err);
+    int rc = fi_objects_index(objects) == NULL ? FIRN_OK
+                                               : read_index(table, fi_objects_index(objects), err);
     if (rc != FIRN_OK) {
-        firn_reclaim_table_destroy(table);
+        fi_reclaim_table_destroy(table);
         return rc;
     }
     *out = table;
@@ -148,31 +146,31 @@ firn_reclaim_table_create(struct firn_objects *objects, struct firn_reclaim_tabl
 }
 
 void
-firn_reclaim_table_destroy(struct firn_reclaim_table *table)
+fi_reclaim_table_destroy(struct fi_reclaim_table *table)
 {
     if (table != NULL) {
-        firn_free(table->firsts);
-        firn_free(table->states);
-        firn_buf_deinit(&table->shared);
-        firn_free(table);
+        fi_free(table->firsts);
+        fi_free(table->states);
+        fi_buf_deinit(&table->shared);
+        fi_free(table);
     }
 }
 
 size_t
-firn_reclaim_table_count(const struct firn_reclaim_table *table)
+fi_reclaim_table_count(const struct fi_reclaim_table *table)
 {
     return table->count;
 }
 
 static bool
-find_shared(const struct firn_reclaim_table *table, const firn_hash *hash, size_t *out_number)
+find_shared(const struct fi_reclaim_table *table, const firn_hash *hash, size_t *out_number)
 {
     const struct shared *items = (const void *)table->shared.data;
     const size_t count = table->shared.size / sizeof *items;
     size_t at = 0;
     size_t end = count;
-    FIRN_SEARCH_FIRST(at, end, i, memcmp(items[i].hash.bytes, hash->bytes, sizeof hash->bytes) < 0);
-    if (at == count || !firn_hash_equal(&items[at].hash, hash)) {
+    FI_SEARCH_FIRST(at, end, i, memcmp(items[i].hash.bytes, hash->bytes, sizeof hash->bytes) < 0);
+    if (at == count || !fi_hash_equal(&items[at].hash, hash)) {
         return false;
     }
     *out_number = items[at].number;
@@ -182,13 +180,13 @@ find_shared(const struct firn_reclaim_table *table, const firn_hash *hash, size_
 }
 
 bool
-firn_reclaim_table_find(const struct firn_reclaim_table *table, const firn_hash *hash,
-                        size_t *out_number)
+fi_reclaim_table_find(const struct fi_reclaim_table *table, const firn_hash *hash,
+                      size_t *out_number)
 {
     uint64_t first = first_of(hash);
     size_t at = 0;
     size_t end = table->count;
-    FIRN_SEARCH_FIRST(at, end, i, table->firsts[i] < first);
+    FI_SEARCH_FIRST(at, end, i, table->firsts[i] < first);
     if (at == table->count || table->firsts[at] != first) {
         return false;
     }
@@ -196,27 +194,25 @@ firn_reclaim_table_find(const struct firn_reclaim_table *table, const firn_hash 
     return (table->states[at] & SHARED) == 0 || find_shared(table, hash, out_number);
 }
 
-enum firn_packfile_kind
-firn_reclaim_table_kind(const struct firn_reclaim_table *table, size_t number)
+enum fi_packfile_kind
+fi_reclaim_table_kind(const struct fi_reclaim_table *table, size_t number)
 {
     DCHECK(number < table->count);
-    return (enum firn_packfile_kind)(table->states[number] & KIND_MASK);
+    return (enum fi_packfile_kind)(table->states[number] & KIND_MASK);
 }
 
 bool
-firn_reclaim_table_has(const struct firn_reclaim_table *table, size_t number,
-                       enum firn_reclaim_mark mark)
+fi_reclaim_table_has(const struct fi_reclaim_table *table, size_t number, enum fi_reclaim_mark mark)
 {
     DCHECK(number < table->count);
     return (table->states[number] & mark) != 0;
 }
 
 bool
-firn_reclaim_table_mark(struct firn_reclaim_table *table, size_t number,
-                        enum firn_reclaim_mark mark)
+fi_reclaim_table_mark(struct fi_reclaim_table *table, size_t number, enum fi_reclaim_mark mark)
 {
     DCHECK(((unsigned)mark & (KIND_MASK | SHARED)) == 0);
-    bool had = firn_reclaim_table_has(table, number, mark);
+    bool had = fi_reclaim_table_has(table, number, mark);
     table->states[number] = (uint8_t)(table->states[number] | (unsigned)mark);
     return had;
 }

@@ -33,11 +33,11 @@ enum { KEY_SIZE = 12, BATCH_SIZE = 1 << 20 };
 
 /* ---- which workspace ---- */
 
-static struct firn_repair_workspace *
-workspace_of(const struct firn_repair *repair, uint32_t number)
+static struct fi_repair_workspace *
+workspace_of(const struct fi_repair *repair, uint32_t number)
 {
-    for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
-        struct firn_repair_workspace *workspace = firn_repair_workspace_at(repair, i);
+    for (size_t i = 0; i < fi_repair_workspace_count(repair); i++) {
+        struct fi_repair_workspace *workspace = fi_repair_workspace_at(repair, i);
         if (workspace->entry.number == number) {
             return workspace;
         }
@@ -46,26 +46,26 @@ workspace_of(const struct firn_repair *repair, uint32_t number)
 }
 
 static bool
-is_root(const struct firn_repair *repair, const char *root, firn_slice path)
+is_root(const struct fi_repair *repair, const char *root, firn_slice path)
 {
-    if (strcmp(root, FIRN_PLACE_ROOTS_INSIDE) != 0) {
-        return firn_slice_equal(firn_str(root), path);
+    if (strcmp(root, FI_PLACE_ROOTS_INSIDE) != 0) {
+        return fi_slice_equal(firn_str(root), path);
     }
-    return firn_slice_equal(firn_str(repair->ws->place.root), path);
+    return fi_slice_equal(firn_str(repair->ws->place.root), path);
 }
 
 static uint32_t
-by_path(const struct firn_repair *repair, firn_slice path)
+by_path(const struct fi_repair *repair, firn_slice path)
 {
-    for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
-        const struct firn_repair_workspace *workspace = firn_repair_workspace_at(repair, i);
+    for (size_t i = 0; i < fi_repair_workspace_count(repair); i++) {
+        const struct fi_repair_workspace *workspace = fi_repair_workspace_at(repair, i);
         if (is_root(repair, workspace->root, path)) {
             return workspace->entry.number;
         }
     }
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        const struct firn_repair_record *other = firn_repair_record_at(repair, i);
-        if (other->workspace != 0 && firn_slice_equal(other->record.workspace_path, path)) {
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        const struct fi_repair_record *other = fi_repair_record_at(repair, i);
+        if (other->workspace != 0 && fi_slice_equal(other->record.workspace_path, path)) {
             return other->workspace;
         }
     }
@@ -73,10 +73,10 @@ by_path(const struct firn_repair *repair, firn_slice path)
 }
 
 static uint32_t
-by_parent(const struct firn_repair *repair, const struct firn_catalog_record *record)
+by_parent(const struct fi_repair *repair, const struct fi_catalog_record *record)
 {
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        const struct firn_repair_record *other = firn_repair_record_at(repair, i);
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        const struct fi_repair_record *other = fi_repair_record_at(repair, i);
         if (other->workspace != 0 &&
             (memcmp(other->record.id, record->parent, sizeof record->parent) == 0 ||
              memcmp(other->record.parent, record->id, sizeof record->id) == 0)) {
@@ -88,11 +88,11 @@ by_parent(const struct firn_repair *repair, const struct firn_catalog_record *re
 
 /* One pass; returns whether it assigned anything. */
 static bool
-spread(struct firn_repair *repair)
+spread(struct fi_repair *repair)
 {
     bool has_found = false;
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        struct fi_repair_record *record = fi_repair_record_at(repair, i);
         if (record->workspace == 0) {
             record->workspace = by_parent(repair, &record->record);
             if (record->workspace == 0) {
@@ -105,11 +105,11 @@ spread(struct firn_repair *repair)
 }
 
 static bool
-is_root_taken(const struct firn_repair *repair, uint32_t number, firn_slice root)
+is_root_taken(const struct fi_repair *repair, uint32_t number, firn_slice root)
 {
-    for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
-        const struct firn_repair_workspace *other = firn_repair_workspace_at(repair, i);
-        if (other->entry.number != number && firn_slice_equal(firn_str(other->root), root)) {
+    for (size_t i = 0; i < fi_repair_workspace_count(repair); i++) {
+        const struct fi_repair_workspace *other = fi_repair_workspace_at(repair, i);
+        if (other->entry.number != number && fi_slice_equal(firn_str(other->root), root)) {
             return true;
         }
     }
@@ -118,38 +118,38 @@ is_root_taken(const struct firn_repair *repair, uint32_t number, firn_slice root
 
 /* A root that no other workspace has. A store inside its workspace calls that workspace ".". */
 static int
-make_root(const struct firn_repair *repair, uint32_t number, firn_slice path, struct firn_buf *out,
+make_root(const struct fi_repair *repair, uint32_t number, firn_slice path, struct fi_buf *out,
           firn_error *err)
 {
-    bool is_inside = strcmp(repair->ws->place.catalog_root, FIRN_PLACE_ROOTS_INSIDE) == 0 &&
-                     firn_slice_equal(firn_str(repair->ws->place.root), path);
-    int rc = firn_buf_append_slice(out, is_inside ? firn_str(FIRN_PLACE_ROOTS_INSIDE) : path);
-    while (rc == FIRN_OK && is_root_taken(repair, number, firn_buf_slice(out))) {
-        rc = firn_buf_append_str(out, " (repaired)");
+    bool is_inside = strcmp(repair->ws->place.catalog_root, FI_PLACE_ROOTS_INSIDE) == 0 &&
+                     fi_slice_equal(firn_str(repair->ws->place.root), path);
+    int rc = fi_buf_append_slice(out, is_inside ? firn_str(FI_PLACE_ROOTS_INSIDE) : path);
+    while (rc == FIRN_OK && is_root_taken(repair, number, fi_buf_slice(out))) {
+        rc = fi_buf_append_str(out, " (repaired)");
     }
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a workspace");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a workspace");
 }
 
 static int
-add_workspace(struct firn_repair *repair, uint32_t number, firn_slice path, firn_error *err)
+add_workspace(struct fi_repair *repair, uint32_t number, firn_slice path, firn_error *err)
 {
-    const struct firn_repair_workspace added = {
+    const struct fi_repair_workspace added = {
         .entry = {.number = number, .next_order = 1, .next_number = 1}, .is_added = true};
-    struct firn_buf root = {0};
+    struct fi_buf root = {0};
     int rc = make_root(repair, number, path, &root, err);
     if (rc == FIRN_OK) {
-        rc = firn_repair_records_add_workspace(repair, firn_buf_slice(&root), &added, err);
+        rc = fi_repair_records_add_workspace(repair, fi_buf_slice(&root), &added, err);
     }
-    firn_buf_deinit(&root);
+    fi_buf_deinit(&root);
     return rc;
 }
 
 static uint32_t
-next_workspace(const struct firn_repair *repair)
+next_workspace(const struct fi_repair *repair)
 {
     uint32_t last = 0;
-    for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
-        uint32_t number = firn_repair_workspace_at(repair, i)->entry.number;
+    for (size_t i = 0; i < fi_repair_workspace_count(repair); i++) {
+        uint32_t number = fi_repair_workspace_at(repair, i)->entry.number;
         last = number > last ? number : last;
     }
     return last + 1;
@@ -157,10 +157,10 @@ next_workspace(const struct firn_repair *repair)
 
 /* Adds entries for workspaces of which only checkpoints were found. */
 static int
-add_missing(struct firn_repair *repair, firn_error *err)
+add_missing(struct fi_repair *repair, firn_error *err)
 {
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        struct fi_repair_record *record = fi_repair_record_at(repair, i);
         uint32_t number = record->workspace;
         if (number != 0 && workspace_of(repair, number) == NULL) {
             int rc = add_workspace(repair, number, record->record.workspace_path, err);
@@ -172,12 +172,12 @@ add_missing(struct firn_repair *repair, firn_error *err)
     return FIRN_OK;
 }
 
-static const struct firn_repair_record *
-newest_of(const struct firn_repair *repair, uint32_t number)
+static const struct fi_repair_record *
+newest_of(const struct fi_repair *repair, uint32_t number)
 {
-    const struct firn_repair_record *newest = NULL;
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        const struct firn_repair_record *record = firn_repair_record_at(repair, i);
+    const struct fi_repair_record *newest = NULL;
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        const struct fi_repair_record *record = fi_repair_record_at(repair, i);
         if (record->workspace == number && (newest == NULL || record->order > newest->order)) {
             newest = record;
         }
@@ -187,41 +187,40 @@ newest_of(const struct firn_repair *repair, uint32_t number)
 
 /* The directory of a workspace may have been moved between two checkpoints. */
 static int
-take_newest_path(struct firn_repair *repair, struct firn_repair_workspace *workspace,
-                 firn_error *err)
+take_newest_path(struct fi_repair *repair, struct fi_repair_workspace *workspace, firn_error *err)
 {
     uint32_t number = workspace->entry.number;
-    struct firn_buf root = {0};
+    struct fi_buf root = {0};
     int rc =
         make_root(repair, number, newest_of(repair, number)->record.workspace_path, &root, err);
-    char *copy = rc == FIRN_OK ? firn_strndup((const char *)root.data, root.size) : NULL;
+    char *copy = rc == FIRN_OK ? fi_strndup((const char *)root.data, root.size) : NULL;
     if (rc == FIRN_OK && copy == NULL) {
-        rc = firn_error_no_memory(err, "a workspace");
+        rc = fi_error_no_memory(err, "a workspace");
     }
     if (rc == FIRN_OK) {
-        firn_free(workspace->root);
+        fi_free(workspace->root);
         workspace->root = copy;
     }
-    firn_buf_deinit(&root);
+    fi_buf_deinit(&root);
     return rc;
 }
 
 static int
-name_added(struct firn_repair *repair, firn_error *err)
+name_added(struct fi_repair *repair, firn_error *err)
 {
     int rc = FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < firn_repair_workspace_count(repair); i++) {
-        struct firn_repair_workspace *workspace = firn_repair_workspace_at(repair, i);
+    for (size_t i = 0; rc == FIRN_OK && i < fi_repair_workspace_count(repair); i++) {
+        struct fi_repair_workspace *workspace = fi_repair_workspace_at(repair, i);
         rc = workspace->is_added ? take_newest_path(repair, workspace, err) : FIRN_OK;
     }
     return rc;
 }
 
 static bool
-all_have_workspaces(const struct firn_repair *repair)
+all_have_workspaces(const struct fi_repair *repair)
 {
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        if (workspace_of(repair, firn_repair_record_at(repair, i)->workspace) == NULL) {
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        if (workspace_of(repair, fi_repair_record_at(repair, i)->workspace) == NULL) {
             return false;
         }
     }
@@ -229,13 +228,13 @@ all_have_workspaces(const struct firn_repair *repair)
 }
 
 static int
-find_workspaces(struct firn_repair *repair, firn_error *err)
+find_workspaces(struct fi_repair *repair, firn_error *err)
 {
     int rc = add_missing(repair, err);
-    for (size_t i = 0; rc == FIRN_OK && i < firn_repair_record_count(repair); i++) {
+    for (size_t i = 0; rc == FIRN_OK && i < fi_repair_record_count(repair); i++) {
         while (spread(repair)) {
         }
-        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+        struct fi_repair_record *record = fi_repair_record_at(repair, i);
         if (record->workspace == 0) {
             record->workspace = next_workspace(repair);
             rc = add_workspace(repair, record->workspace, record->record.workspace_path, err);
@@ -247,10 +246,10 @@ find_workspaces(struct firn_repair *repair, firn_error *err)
 /* ---- those that were deleted ---- */
 
 static bool
-is_deleted(const struct firn_repair *repair, const struct firn_repair_record *record)
+is_deleted(const struct fi_repair *repair, const struct fi_repair_record *record)
 {
-    const struct firn_repair_deletion *deletions = (const void *)repair->deletions.data;
-    const struct firn_repair_workspace *workspace = workspace_of(repair, record->workspace);
+    const struct fi_repair_deletion *deletions = (const void *)repair->deletions.data;
+    const struct fi_repair_workspace *workspace = workspace_of(repair, record->workspace);
     bool is_complete = repair->data.runs_lost == 0;
     if (record->is_listed) {
         return false;
@@ -270,19 +269,19 @@ is_deleted(const struct firn_repair *repair, const struct firn_repair_record *re
 }
 
 static void
-leave_out_deleted(struct firn_repair *repair)
+leave_out_deleted(struct fi_repair *repair)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        struct fi_repair_record *record = fi_repair_record_at(repair, i);
         if (is_deleted(repair, record)) {
-            firn_buf_deinit(&record->bytes);
+            fi_buf_deinit(&record->bytes);
         } else {
-            *firn_repair_record_at(repair, kept++) = *record;
+            *fi_repair_record_at(repair, kept++) = *record;
         }
     }
-    DCHECK(kept <= firn_repair_record_count(repair));
-    repair->records.size = kept * sizeof(struct firn_repair_record);
+    DCHECK(kept <= fi_repair_record_count(repair));
+    repair->records.size = kept * sizeof(struct fi_repair_record);
 }
 
 /* ---- places ---- */
@@ -291,8 +290,8 @@ leave_out_deleted(struct firn_repair *repair)
 static int
 compare_places(const void *a, const void *b)
 {
-    const struct firn_repair_record *left = *(struct firn_repair_record *const *)a;
-    const struct firn_repair_record *right = *(struct firn_repair_record *const *)b;
+    const struct fi_repair_record *left = *(struct fi_repair_record *const *)a;
+    const struct fi_repair_record *right = *(struct fi_repair_record *const *)b;
     if (left->workspace != right->workspace) {
         return left->workspace < right->workspace ? -1 : 1;
     }
@@ -306,40 +305,39 @@ compare_places(const void *a, const void *b)
 }
 
 static int
-order_all(struct firn_repair *repair, firn_error *err)
+order_all(struct fi_repair *repair, firn_error *err)
 {
-    size_t count = firn_repair_record_count(repair);
-    struct firn_repair_record **sorted =
-        firn_alloc_array(count, sizeof(struct firn_repair_record *));
-    struct firn_buf records = {0};
+    size_t count = fi_repair_record_count(repair);
+    struct fi_repair_record **sorted = fi_alloc_array(count, sizeof(struct fi_repair_record *));
+    struct fi_buf records = {0};
     if (count == 0) {
-        firn_free(sorted);
+        fi_free(sorted);
         return FIRN_OK;
     }
-    if (sorted == NULL || firn_buf_set_size(&records, repair->records.size) != FIRN_OK) {
-        firn_free(sorted);
-        return firn_error_no_memory(err, "a list of checkpoints");
+    if (sorted == NULL || fi_buf_set_size(&records, repair->records.size) != FIRN_OK) {
+        fi_free(sorted);
+        return fi_error_no_memory(err, "a list of checkpoints");
     }
     for (size_t i = 0; i < count; i++) {
-        sorted[i] = firn_repair_record_at(repair, i);
+        sorted[i] = fi_repair_record_at(repair, i);
     }
-    firn_sort(sorted, count, sizeof(struct firn_repair_record *), compare_places);
+    fi_sort(sorted, count, sizeof(struct fi_repair_record *), compare_places);
     for (size_t i = 0; i < count; i++) {
         memcpy(records.data + i * sizeof **sorted, sorted[i], sizeof **sorted);
     }
-    firn_buf_deinit(&repair->records);
+    fi_buf_deinit(&repair->records);
     repair->records = records;
-    firn_free(sorted);
+    fi_free(sorted);
     return FIRN_OK;
 }
 
 /* Sets counters above all numbers that were ever assigned. */
 static void
-count_up(struct firn_repair *repair)
+count_up(struct fi_repair *repair)
 {
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        const struct firn_repair_record *record = firn_repair_record_at(repair, i);
-        struct firn_catalog_workspace *entry = &workspace_of(repair, record->workspace)->entry;
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        const struct fi_repair_record *record = fi_repair_record_at(repair, i);
+        struct fi_catalog_workspace *entry = &workspace_of(repair, record->workspace)->entry;
         if (record->order >= entry->next_order && record->order < UINT64_MAX) {
             entry->next_order = record->order + 1;
         }
@@ -351,26 +349,26 @@ count_up(struct firn_repair *repair)
 
 /* (I2) */
 static int
-separate(struct firn_repair *repair, firn_error *err)
+separate(struct fi_repair *repair, firn_error *err)
 {
-    for (size_t i = 1; i < firn_repair_record_count(repair); i++) {
-        const struct firn_repair_record *before = firn_repair_record_at(repair, i - 1);
-        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+    for (size_t i = 1; i < fi_repair_record_count(repair); i++) {
+        const struct fi_repair_record *before = fi_repair_record_at(repair, i - 1);
+        struct fi_repair_record *record = fi_repair_record_at(repair, i);
         if (record->workspace != before->workspace || record->order != before->order) {
             continue;
         }
-        struct firn_catalog_workspace *entry = &workspace_of(repair, record->workspace)->entry;
+        struct fi_catalog_workspace *entry = &workspace_of(repair, record->workspace)->entry;
         record->record.order = entry->next_order++;
         record->record.number = record->record.is_safety ? 0 : entry->next_number++;
         record->is_changed = true;
-        int rc = firn_repair_records_encode(record, err);
+        int rc = fi_repair_records_encode(record, err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
     /* Not earlier: the loop above compares the orders of neighbours. */
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        struct fi_repair_record *record = fi_repair_record_at(repair, i);
         if (record->is_changed) {
             record->order = record->record.order;
         }
@@ -380,11 +378,11 @@ separate(struct firn_repair *repair, firn_error *err)
 
 /* Orders too large for a counter to exceed are not compared: they were never assigned. */
 static bool
-are_places_unique(const struct firn_repair *repair)
+are_places_unique(const struct fi_repair *repair)
 {
-    for (size_t i = 1; i < firn_repair_record_count(repair); i++) {
-        const struct firn_repair_record *before = firn_repair_record_at(repair, i - 1);
-        const struct firn_repair_record *record = firn_repair_record_at(repair, i);
+    for (size_t i = 1; i < fi_repair_record_count(repair); i++) {
+        const struct fi_repair_record *before = fi_repair_record_at(repair, i - 1);
+        const struct fi_repair_record *record = fi_repair_record_at(repair, i);
         if (record->workspace == before->workspace && record->order >= before->order &&
             record->order < workspace_of(repair, record->workspace)->entry.next_order) {
             return false;
@@ -394,15 +392,15 @@ are_places_unique(const struct firn_repair *repair)
 }
 
 int
-firn_repair_catalog_assign(struct firn_repair *repair, firn_error *err)
+fi_repair_catalog_assign(struct fi_repair *repair, firn_error *err)
 {
-    FIRN_TRY_RETURN(find_workspaces(repair, err));
+    FI_TRY_RETURN(find_workspaces(repair, err));
     DCHECK(all_have_workspaces(repair));
     leave_out_deleted(repair);
-    FIRN_TRY_RETURN(order_all(repair, err));
+    FI_TRY_RETURN(order_all(repair, err));
     count_up(repair);
-    FIRN_TRY_RETURN(separate(repair, err));
-    FIRN_TRY_RETURN(order_all(repair, err));
+    FI_TRY_RETURN(separate(repair, err));
+    FI_TRY_RETURN(order_all(repair, err));
     DCHECK(are_places_unique(repair)); /* (I2) */
     return FIRN_OK;
 }
@@ -410,7 +408,7 @@ firn_repair_catalog_assign(struct firn_repair *repair, firn_error *err)
 /* ---- writing ---- */
 
 struct writing {
-    struct firn_repair *repair;
+    struct fi_repair *repair;
     struct firn_db_batch *batch;
     struct firn_db_keyspace *checkpoints;
     struct firn_db_keyspace *unpacked;
@@ -420,49 +418,49 @@ static int
 write_batch(struct writing *writing, size_t at_least, firn_durability durability, firn_error *err)
 {
     int rc = FIRN_OK;
-    if (firn_db_batch_size_bytes(writing->batch) >= at_least) {
-        rc = firn_db_write(writing->repair->opened.db, writing->batch, durability, err);
-        firn_db_batch_clear(writing->batch);
+    if (fi_db_batch_size_bytes(writing->batch) >= at_least) {
+        rc = fi_db_write(writing->repair->opened.db, writing->batch, durability, err);
+        fi_db_batch_clear(writing->batch);
     }
     return rc;
 }
 
 static int
-put_record(struct writing *writing, const struct firn_repair_record *record, firn_error *err)
+put_record(struct writing *writing, const struct fi_repair_record *record, firn_error *err)
 {
-    struct firn_repair *repair = writing->repair;
+    struct fi_repair *repair = writing->repair;
     uint8_t key_bytes[KEY_SIZE] = {0};
     firn_slice key = firn_bytes(key_bytes, sizeof key_bytes);
     firn_hash hash;
     bool is_packed;
     int rc;
     DCHECK(record->bytes.size > 0 && workspace_of(repair, record->workspace) != NULL);
-    firn_store_be32(key_bytes, record->workspace);
-    firn_store_be64(key_bytes + 4, record->order);
-    firn_blake3_hash_of(record->bytes.data, record->bytes.size, &hash);
+    fi_store_be32(key_bytes, record->workspace);
+    fi_store_be64(key_bytes + 4, record->order);
+    fi_blake3_hash_of(record->bytes.data, record->bytes.size, &hash);
     if (record->state == FIRN_REPAIR_STATE_LOST) {
-        FIRN_TRY(firn_db_batch_delete(writing->batch, writing->checkpoints, key, err));
-        FIRN_TRY(firn_db_batch_delete(writing->batch, writing->unpacked, key, err));
-        FIRN_TRY(firn_catalog_tags_batch_remove(repair->opened.catalog, record->workspace,
-                                                record->record.id, writing->batch, err));
+        FI_TRY(fi_db_batch_delete(writing->batch, writing->checkpoints, key, err));
+        FI_TRY(fi_db_batch_delete(writing->batch, writing->unpacked, key, err));
+        FI_TRY(fi_catalog_tags_batch_remove(repair->opened.catalog, record->workspace,
+                                            record->record.id, writing->batch, err));
         return rc;
     }
-    FIRN_TRY(firn_objects_contains(repair->opened.objects, &hash, &is_packed, err));
-    FIRN_TRY(firn_db_batch_put(writing->batch, writing->checkpoints, key,
-                               firn_buf_slice(&record->bytes), err));
-    FIRN_TRY(is_packed ? firn_db_batch_delete(writing->batch, writing->unpacked, key, err)
-                       : firn_db_batch_put(writing->batch, writing->unpacked, key,
-                                           firn_bytes(NULL, 0), err)); /* (I3) */
-    FIRN_TRY(write_batch(writing, BATCH_SIZE, FIRN_DURABILITY_OS, err));
+    FI_TRY(fi_objects_contains(repair->opened.objects, &hash, &is_packed, err));
+    FI_TRY(fi_db_batch_put(writing->batch, writing->checkpoints, key, fi_buf_slice(&record->bytes),
+                           err));
+    FI_TRY(is_packed ? fi_db_batch_delete(writing->batch, writing->unpacked, key, err)
+                     : fi_db_batch_put(writing->batch, writing->unpacked, key, firn_bytes(NULL, 0),
+                                       err)); /* (I3) */
+    FI_TRY(write_batch(writing, BATCH_SIZE, FIRN_DURABILITY_OS, err));
 out:
     return rc;
 }
 
-static const struct firn_repair_record *
-by_id(const struct firn_repair *repair, const uint8_t *id)
+static const struct fi_repair_record *
+by_id(const struct fi_repair *repair, const uint8_t *id)
 {
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        const struct firn_repair_record *record = firn_repair_record_at(repair, i);
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        const struct fi_repair_record *record = fi_repair_record_at(repair, i);
         if (memcmp(record->record.id, id, sizeof record->record.id) == 0 &&
             record->state != FIRN_REPAIR_STATE_LOST) {
             return record;
@@ -474,44 +472,44 @@ by_id(const struct firn_repair *repair, const uint8_t *id)
 static int
 compare_tags(const void *a, const void *b)
 {
-    const struct firn_repair_tag *left = a;
-    const struct firn_repair_tag *right = b;
+    const struct fi_repair_tag *left = a;
+    const struct fi_repair_tag *right = b;
     return (left->sequence < right->sequence) - (left->sequence > right->sequence);
 }
 
 /* Enters a tag that was found, unless the catalog has the name. If the catalog's list of tags is
  * complete, nothing is added to it: it shows which tags were removed. */
 static int
-put_tag(struct firn_repair *repair, const struct firn_repair_tag *found, firn_error *err)
+put_tag(struct fi_repair *repair, const struct fi_repair_tag *found, firn_error *err)
 {
-    const struct firn_repair_record *record = by_id(repair, found->id);
-    struct firn_catalog_tags_tag tag;
+    const struct fi_repair_record *record = by_id(repair, found->id);
+    struct fi_catalog_tags_tag tag;
     firn_slice name = firn_str(found->name);
     firn_error why;
     if (record == NULL || (record->is_listed && repair->data.runs_lost == 0)) {
         return FIRN_OK;
     }
-    int rc = firn_catalog_tags_find(repair->opened.catalog, record->workspace, name, &tag, &why);
+    int rc = fi_catalog_tags_find(repair->opened.catalog, record->workspace, name, &tag, &why);
     if (rc != FIRN_NOT_FOUND) {
         if (rc != FIRN_OK && err != NULL) {
             *err = why;
         }
         return rc;
     }
-    tag = (struct firn_catalog_tags_tag){.order = record->order, .created_ns = found->created_ns};
+    tag = (struct fi_catalog_tags_tag){.order = record->order, .created_ns = found->created_ns};
     memcpy(tag.id, found->id, sizeof tag.id);
-    return firn_catalog_tags_put(repair->opened.catalog, record->workspace, name, &tag, err);
+    return fi_catalog_tags_put(repair->opened.catalog, record->workspace, name, &tag, err);
 }
 
 /* Enters the newest first. */
 static int
-put_tags(struct firn_repair *repair, firn_error *err)
+put_tags(struct fi_repair *repair, firn_error *err)
 {
-    struct firn_repair_tag *tags = (void *)repair->tags.data;
+    struct fi_repair_tag *tags = (void *)repair->tags.data;
     size_t count = repair->tags.size / sizeof *tags;
     int rc = FIRN_OK;
     if (count > 0) {
-        firn_sort(tags, count, sizeof *tags, compare_tags);
+        fi_sort(tags, count, sizeof *tags, compare_tags);
     }
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
         rc = put_tag(repair, &tags[i], err);
@@ -520,30 +518,30 @@ put_tags(struct firn_repair *repair, firn_error *err)
 }
 
 int
-firn_repair_catalog_write(struct firn_repair *repair, firn_error *err)
+fi_repair_catalog_write(struct fi_repair *repair, firn_error *err)
 {
     struct writing writing = {.repair = repair};
     struct firn_db *db = repair->opened.db;
     int rc;
-    FIRN_TRY(firn_db_keyspace_open(db, FIRN_CATALOG_CHECKPOINTS, &writing.checkpoints, err));
-    FIRN_TRY(firn_db_keyspace_open(db, FIRN_CATALOG_UNPACKED, &writing.unpacked, err));
-    FIRN_TRY(firn_db_batch_create(&writing.batch, err));
-    for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
-        const struct firn_repair_workspace *workspace = firn_repair_workspace_at(repair, i);
-        FIRN_TRY(firn_catalog_workspaces_put(repair->opened.catalog, writing.batch,
-                                             firn_str(workspace->root), &workspace->entry, err));
+    FI_TRY(fi_db_keyspace_open(db, FI_CATALOG_CHECKPOINTS, &writing.checkpoints, err));
+    FI_TRY(fi_db_keyspace_open(db, FI_CATALOG_UNPACKED, &writing.unpacked, err));
+    FI_TRY(fi_db_batch_create(&writing.batch, err));
+    for (size_t i = 0; i < fi_repair_workspace_count(repair); i++) {
+        const struct fi_repair_workspace *workspace = fi_repair_workspace_at(repair, i);
+        FI_TRY(fi_catalog_workspaces_put(repair->opened.catalog, writing.batch,
+                                         firn_str(workspace->root), &workspace->entry, err));
     }
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        FIRN_TRY(put_record(&writing, firn_repair_record_at(repair, i), err));
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        FI_TRY(put_record(&writing, fi_repair_record_at(repair, i), err));
     }
-    if (firn_db_batch_count(writing.batch) > 0) {
-        FIRN_TRY(write_batch(&writing, 0, FIRN_DURABILITY_FULL, err));
+    if (fi_db_batch_count(writing.batch) > 0) {
+        FI_TRY(write_batch(&writing, 0, FIRN_DURABILITY_FULL, err));
     }
-    DCHECK(firn_db_batch_count(writing.batch) == 0);
-    FIRN_TRY(put_tags(repair, err));
-    FIRN_TRY(firn_db_log_sync(db, err));
+    DCHECK(fi_db_batch_count(writing.batch) == 0);
+    FI_TRY(put_tags(repair, err));
+    FI_TRY(fi_db_log_sync(db, err));
 out:
-    firn_db_batch_destroy(writing.batch);
+    fi_db_batch_destroy(writing.batch);
     return rc;
 }
 
@@ -558,16 +556,16 @@ out:
  * holds). */
 
 struct sweeping {
-    const struct firn_repair *repair;
+    const struct fi_repair *repair;
     struct firn_db_batch *batch;
     uint32_t workspace;
 };
 
 static bool
-has_checkpoint(const struct sweeping *sweeping, const struct firn_catalog_pins_pin *pin)
+has_checkpoint(const struct sweeping *sweeping, const struct fi_catalog_pins_pin *pin)
 {
-    for (size_t i = 0; i < firn_repair_record_count(sweeping->repair); i++) {
-        const struct firn_repair_record *record = firn_repair_record_at(sweeping->repair, i);
+    for (size_t i = 0; i < fi_repair_record_count(sweeping->repair); i++) {
+        const struct fi_repair_record *record = fi_repair_record_at(sweeping->repair, i);
         if (record->workspace == sweeping->workspace && record->order == pin->order &&
             memcmp(record->record.id, pin->id, sizeof pin->id) == 0) { /* (I4) */
             return record->state != FIRN_REPAIR_STATE_LOST;
@@ -577,32 +575,32 @@ has_checkpoint(const struct sweeping *sweeping, const struct firn_catalog_pins_p
 }
 
 static int
-delete_pin(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
+delete_pin(void *ctx, const struct fi_catalog_pins_pin *pin, firn_error *err)
 {
     struct sweeping *sweeping = ctx;
     return has_checkpoint(sweeping, pin)
                ? FIRN_OK
-               : firn_catalog_pins_remove(sweeping->repair->opened.catalog, sweeping->batch,
-                                          sweeping->workspace, pin->order, err);
+               : fi_catalog_pins_remove(sweeping->repair->opened.catalog, sweeping->batch,
+                                        sweeping->workspace, pin->order, err);
 }
 
 int
-firn_repair_catalog_pins(struct firn_repair *repair, firn_error *err)
+fi_repair_catalog_pins(struct fi_repair *repair, firn_error *err)
 {
     struct sweeping sweeping = {.repair = repair};
     int rc;
-    FIRN_TRY(firn_db_batch_create(&sweeping.batch, err));
-    for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
-        sweeping.workspace = firn_repair_workspace_at(repair, i)->entry.number;
-        rc = firn_catalog_pins_list(repair->opened.catalog, sweeping.workspace, delete_pin,
-                                    &sweeping, err);
+    FI_TRY(fi_db_batch_create(&sweeping.batch, err));
+    for (size_t i = 0; i < fi_repair_workspace_count(repair); i++) {
+        sweeping.workspace = fi_repair_workspace_at(repair, i)->entry.number;
+        rc = fi_catalog_pins_list(repair->opened.catalog, sweeping.workspace, delete_pin, &sweeping,
+                                  err);
         rc = rc == FIRN_CORRUPT ? FIRN_OK : rc; /* (I5) */
-        FIRN_TRY(rc);
+        FI_TRY(rc);
     }
-    if (firn_db_batch_count(sweeping.batch) > 0) {
-        FIRN_TRY(firn_db_write(repair->opened.db, sweeping.batch, FIRN_DURABILITY_FULL, err));
+    if (fi_db_batch_count(sweeping.batch) > 0) {
+        FI_TRY(fi_db_write(repair->opened.db, sweeping.batch, FIRN_DURABILITY_FULL, err));
     }
 out:
-    firn_db_batch_destroy(sweeping.batch);
+    fi_db_batch_destroy(sweeping.batch);
     return rc;
 }

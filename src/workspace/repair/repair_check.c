@@ -51,11 +51,11 @@ enum { CAUSES_MAX = 16, HEX_SIZE = 2 * sizeof(firn_hash) + 1 };
 
 struct checking {
     struct firn_ws *ws;
-    struct firn_ws_opened *opened;
+    struct fi_ws_opened *opened;
     const firn_workspace_check_options *options;
     firn_workspace_check_result *result;
-    struct firn_packfile_scratch *scratch;
-    struct firn_repair_check_content contents;
+    struct fi_packfile_scratch *scratch;
+    struct fi_repair_check_content contents;
     struct cause causes[CAUSES_MAX]; /* in the pack that is being read, not reported yet */
     size_t cause_count;
     firn_error newer; /* the first part of a newer firn */
@@ -63,11 +63,11 @@ struct checking {
     bool names_all; /* the second pass: report every path that is lost */
     uint64_t lost;  /* found in the pass over checkpoints */
 
-    const struct firn_catalog_record *record; /* being walked */
-    struct firn_buf previous_bytes;
-    struct firn_catalog_record previous;
+    const struct fi_catalog_record *record; /* being walked */
+    struct fi_buf previous_bytes;
+    struct fi_catalog_record previous;
     bool has_previous;
-    struct firn_tree_lookup links; /* of the tree being walked */
+    struct fi_tree_lookup links; /* of the tree being walked */
     int64_t progress_due_ns;
 };
 
@@ -76,7 +76,7 @@ give_notice(const struct checking *checking, const firn_notice *notice)
 {
     const firn_callbacks *callbacks = &checking->options->callbacks;
     if (callbacks->on_notice != NULL) {
-        firn_os_callback_notice(callbacks, notice);
+        fi_os_callback_notice(callbacks, notice);
     }
 }
 
@@ -92,7 +92,7 @@ static int
 progress(struct checking *checking, firn_error *err)
 {
     const firn_callbacks *callbacks = &checking->options->callbacks;
-    int64_t now = firn_os_monotonic_ns(checking->ws->os);
+    int64_t now = fi_os_monotonic_ns(checking->ws->os);
     if (callbacks->on_progress == NULL || now < checking->progress_due_ns) {
         return FIRN_OK;
     }
@@ -100,9 +100,9 @@ progress(struct checking *checking, firn_error *err)
     firn_progress state = {.phase = "check",
                            .files_done = checking->result->objects,
                            .bytes_done = checking->result->bytes_read +
-                                         firn_packfile_scratch_verified(checking->scratch)};
-    int rc = firn_os_callback_progress(callbacks, &state);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+                                         fi_packfile_scratch_verified(checking->scratch)};
+    int rc = fi_os_callback_progress(callbacks, &state);
+    return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
 static int
@@ -132,7 +132,7 @@ is_newer(struct checking *checking, firn_slice path, int rc, const firn_error *f
     }
     if (callbacks->on_notice != NULL) {
         firn_notice notice = {.kind = FIRN_NOTICE_NEWER, .path = path, .text = found->text};
-        firn_os_callback_notice(callbacks, &notice);
+        fi_os_callback_notice(callbacks, &notice);
     }
     return true;
 }
@@ -159,7 +159,7 @@ on_store_damage(void *ctx, const char *text)
 {
     struct checking *checking = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
-    firn_rows_mend_name(checking->opened->db, text, named);
+    fi_rows_mend_name(checking->opened->db, text, named);
     tell(ctx, firn_bytes(NULL, 0), named);
 }
 
@@ -168,12 +168,12 @@ check_store(struct checking *checking, firn_error *err)
 {
     const firn_callbacks *callbacks = &checking->options->callbacks;
     firn_store_check_result report = {.size = sizeof report};
-    struct firn_storefile_progress progress = {
+    struct fi_storefile_progress progress = {
         .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = checking->ws->os};
-    const struct firn_db_check_options options = {
+    const struct fi_db_check_options options = {
         .on_damage = on_store_damage, .ctx = checking, .progress = &progress};
     firn_error found;
-    int rc = firn_db_check(checking->opened->db, &options, &report, &found);
+    int rc = fi_db_check(checking->opened->db, &options, &report, &found);
     return rc == FIRN_CORRUPT ? FIRN_OK
                               : report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
@@ -191,7 +191,7 @@ tell_objects(struct checking *checking)
         DCHECK(cause->objects > 0);
         const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
         if (cause->objects == 1) {
-            firn_hex_encode(&cause->first, sizeof cause->first, hex);
+            fi_hex_encode(&cause->first, sizeof cause->first, hex);
             (void)snprintf(text, sizeof text, "object %s: %.900s", hex, cause->text);
         } else {
             (void)snprintf(text, sizeof text, "%" PRIu64 " objects: %.900s", cause->objects,
@@ -208,7 +208,7 @@ add_object(struct checking *checking, const firn_hash *hash, const char *text)
 {
     char prefix[HEX_SIZE + 16];
     char hex[HEX_SIZE];
-    firn_hex_encode(hash, sizeof *hash, hex);
+    fi_hex_encode(hash, sizeof *hash, hex);
     int size = snprintf(prefix, sizeof prefix, "object %s: ", hex);
     const char *why = strncmp(text, prefix, (size_t)size) == 0 ? text + size : text;
     size_t at = 0;
@@ -240,7 +240,7 @@ on_pack_damage(void *ctx, const firn_hash *hash, const char *text)
         return;
     }
     add_object(checking, hash, text);
-    if (firn_repair_check_content_note_damaged(&checking->contents, hash, NULL) != FIRN_OK) {
+    if (fi_repair_check_content_note_damaged(&checking->contents, hash, NULL) != FIRN_OK) {
         checking->out_of_memory = true;
     }
 }
@@ -248,20 +248,20 @@ on_pack_damage(void *ctx, const firn_hash *hash, const char *text)
 static int
 check_pack(struct checking *checking, uint32_t number, firn_error *err)
 {
-    struct firn_objects *objects = checking->opened->objects;
+    struct fi_objects *objects = checking->opened->objects;
     struct firn_packfile *file;
     firn_error found;
     DCHECK(checking->cause_count == 0); /* all of the previous pack was reported */
-    int rc = firn_objects_acquire(objects, number, &file, &found);
+    int rc = fi_objects_acquire(objects, number, &file, &found);
     if (rc == FIRN_OK) {
         checking->result->packs++;
-        checking->result->objects += firn_packfile_count(file);
+        checking->result->objects += fi_packfile_count(file);
         if (checking->options->read_data) {
-            rc = firn_packfile_verify(file, checking->scratch, on_pack_damage, checking, &found);
+            rc = fi_packfile_verify(file, checking->scratch, on_pack_damage, checking, &found);
             tell_objects(checking);
-            checking->result->bytes_read += firn_packfile_size_bytes(file);
+            checking->result->bytes_read += fi_packfile_size_bytes(file);
         }
-        firn_objects_release(objects, number);
+        fi_objects_release(objects, number);
         if (rc == FIRN_CORRUPT) {
             return FIRN_OK; /* reported by on_pack_damage */
         }
@@ -275,9 +275,9 @@ check_pack(struct checking *checking, uint32_t number, firn_error *err)
 static int
 check_packs(struct checking *checking, firn_error *err)
 {
-    struct firn_objects *objects = checking->opened->objects;
-    for (size_t i = 0; i < firn_objects_pack_count(objects); i++) {
-        int rc = check_pack(checking, firn_objects_pack_at(objects, i)->number, err);
+    struct fi_objects *objects = checking->opened->objects;
+    for (size_t i = 0; i < fi_objects_pack_count(objects); i++) {
+        int rc = check_pack(checking, fi_objects_pack_at(objects, i)->number, err);
         if (rc == FIRN_OK) {
             rc = progress(checking, err);
         }
@@ -285,8 +285,7 @@ check_packs(struct checking *checking, firn_error *err)
             return rc;
         }
     }
-    return checking->out_of_memory ? firn_error_no_memory(err, "a list of damaged objects")
-                                   : FIRN_OK;
+    return checking->out_of_memory ? fi_error_no_memory(err, "a list of damaged objects") : FIRN_OK;
 }
 
 /* ---- checkpoints ---- */
@@ -300,7 +299,7 @@ tell_lost(struct checking *checking, firn_slice path, const char *why)
         return;
     }
     char id[FIRN_CHECKPOINT_ID_SIZE];
-    firn_catalog_record_id_text(checking->record->id, id);
+    fi_catalog_record_id_text(checking->record->id, id);
     const firn_notice notice = {
         .kind = FIRN_NOTICE_DAMAGED, .path = path, .text = why, .checkpoint = id};
     checking->result->damaged++;
@@ -309,15 +308,15 @@ tell_lost(struct checking *checking, firn_slice path, const char *why)
 
 /* Names of content that is damaged are reported; other names of it are not looked into again. */
 static int
-check_content(struct checking *checking, firn_slice path, const struct firn_tree_entry *entry,
+check_content(struct checking *checking, firn_slice path, const struct fi_tree_entry *entry,
               firn_error *err)
 {
     firn_error found;
     const char *why;
-    int rc = firn_repair_check_content_look(&checking->contents, entry, &why, &found);
+    int rc = fi_repair_check_content_look(&checking->contents, entry, &why, &found);
     if (is_finding(rc)) {
         tell_lost(checking, path, found.text);
-        return firn_repair_check_content_note_damaged(&checking->contents, &entry->hash, err);
+        return fi_repair_check_content_note_damaged(&checking->contents, &entry->hash, err);
     }
     if (rc == FIRN_OK && why != NULL) {
         tell_lost(checking, path, why);
@@ -326,12 +325,12 @@ check_content(struct checking *checking, firn_slice path, const struct firn_tree
 }
 
 static int
-check_link(struct checking *checking, firn_slice path, const struct firn_tree_entry *entry,
+check_link(struct checking *checking, firn_slice path, const struct fi_tree_entry *entry,
            firn_error *err)
 {
     firn_error found;
     DCHECK(entry->hard_link.size > 0);
-    int rc = firn_tree_lookup_check_link(&checking->links, path, entry, &found);
+    int rc = fi_tree_lookup_check_link(&checking->links, path, entry, &found);
     if (is_finding(rc)) {
         tell_lost(checking, path, found.text);
         return FIRN_OK;
@@ -344,24 +343,24 @@ static void
 tell_reserved(struct checking *checking, firn_slice path, firn_slice name)
 {
     const firn_callbacks *callbacks = &checking->options->callbacks;
-    const char *reason = firn_tree_reserved_name(name);
+    const char *reason = fi_tree_reserved_name(name);
     if (reason == NULL || checking->names_all || callbacks->on_notice == NULL) {
         return;
     }
     char id[FIRN_CHECKPOINT_ID_SIZE];
     char text[160];
-    firn_catalog_record_id_text(checking->record->id, id);
+    fi_catalog_record_id_text(checking->record->id, id);
     (void)snprintf(text, sizeof text, "checkpoint %.*s: never restored: it %s",
                    FIRN_CHECKPOINT_ID_SHORT, id, reason);
     firn_notice notice = {.kind = FIRN_NOTICE_RESERVED, .path = path, .text = text};
-    firn_os_callback_notice(callbacks, &notice);
+    fi_os_callback_notice(callbacks, &notice);
 }
 
 static int
-check_entry(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+check_entry(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct checking *checking = ctx;
-    const struct firn_tree_entry *entry = change->after;
+    const struct fi_tree_entry *entry = change->after;
     int rc = progress(checking, err);
     if (rc == FIRN_OK && entry != NULL && change->path.size > 0) {
         tell_reserved(checking, change->path, entry->name);
@@ -369,7 +368,7 @@ check_entry(void *ctx, const struct firn_difference_walk_change *change, firn_er
     if (rc == FIRN_OK && entry != NULL && entry->hard_link.size > 0) {
         rc = check_link(checking, change->path, entry, err);
     }
-    if (rc == FIRN_OK && entry != NULL && entry->kind == FIRN_TREE_FILE) {
+    if (rc == FIRN_OK && entry != NULL && entry->kind == FI_TREE_FILE) {
         rc = check_content(checking, change->path, entry, err);
     }
     return rc;
@@ -377,17 +376,17 @@ check_entry(void *ctx, const struct firn_difference_walk_change *change, firn_er
 
 /* Checks the rules that the checkpoint was saved under, if it names any. */
 static int
-check_rules(struct checking *checking, const struct firn_catalog_record *record, firn_error *err)
+check_rules(struct checking *checking, const struct fi_catalog_record *record, firn_error *err)
 {
-    struct firn_ws_rules rules;
+    struct fi_ws_rules rules;
     firn_error found;
     bool was_seen = !checking->names_all && checking->has_previous &&
-                    firn_hash_equal(&checking->previous.rules, &record->rules);
+                    fi_hash_equal(&checking->previous.rules, &record->rules);
     if (!record->has_rules || was_seen) {
         return FIRN_OK;
     }
-    int rc = firn_ws_rules_load(checking->opened->objects, record, &rules, &found);
-    firn_ws_rules_deinit(&rules);
+    int rc = fi_ws_rules_load(checking->opened->objects, record, &rules, &found);
+    fi_ws_rules_deinit(&rules);
     if (is_finding(rc)) {
         tell_lost(checking, firn_bytes(NULL, 0), found.text);
         return FIRN_OK;
@@ -396,31 +395,29 @@ check_rules(struct checking *checking, const struct firn_catalog_record *record,
 }
 
 static int
-walk_checkpoint(struct checking *checking, const struct firn_catalog_record *record,
-                firn_error *err)
+walk_checkpoint(struct checking *checking, const struct fi_catalog_record *record, firn_error *err)
 {
-    const struct firn_tree_source *trees = firn_objects_trees(checking->opened->objects);
-    struct firn_difference_walk_side before_side = {.source = trees};
-    struct firn_difference_walk_side after_side = {.source = trees, .root = &record->root};
+    const struct fi_tree_source *trees = fi_objects_trees(checking->opened->objects);
+    struct fi_difference_walk_side before_side = {.source = trees};
+    struct fi_difference_walk_side after_side = {.source = trees, .root = &record->root};
     DCHECK(checking->record == record);
     if (!checking->names_all && checking->has_previous) {
         before_side.root = &checking->previous.root;
     }
-    firn_tree_lookup_init(&checking->links, trees, &record->root.hash);
-    struct firn_difference_walk_options options = {0};
+    fi_tree_lookup_init(&checking->links, trees, &record->root.hash);
+    struct fi_difference_walk_options options = {0};
     firn_error found;
-    int rc =
-        firn_difference_walk(&before_side, &after_side, &options, check_entry, checking, &found);
+    int rc = fi_difference_walk(&before_side, &after_side, &options, check_entry, checking, &found);
     if (is_finding(rc)) {
         tell_lost(checking, firn_bytes(NULL, 0), found.text);
         rc = FIRN_OK;
     }
-    firn_tree_lookup_deinit(&checking->links);
+    fi_tree_lookup_deinit(&checking->links);
     return report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 static int
-check_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
+check_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *record,
                  firn_error *err)
 {
     struct checking *checking = ctx;
@@ -434,23 +431,23 @@ check_checkpoint(void *ctx, firn_slice bytes, const struct firn_catalog_record *
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_buf_clear(&checking->previous_bytes);
-    if (firn_buf_append_slice(&checking->previous_bytes, bytes) != FIRN_OK) {
-        return firn_error_no_memory(err, "a checkpoint's record");
+    fi_buf_clear(&checking->previous_bytes);
+    if (fi_buf_append_slice(&checking->previous_bytes, bytes) != FIRN_OK) {
+        return fi_error_no_memory(err, "a checkpoint's record");
     }
     checking->has_previous = true;
-    return firn_catalog_record_decode(firn_buf_slice(&checking->previous_bytes),
-                                      &checking->previous, err);
+    return fi_catalog_record_decode(fi_buf_slice(&checking->previous_bytes), &checking->previous,
+                                    err);
 }
 
 static int
 check_checkpoints(struct checking *checking, firn_error *err)
 {
     firn_error found;
-    int rc = firn_catalog_list(checking->opened->catalog, 0, check_checkpoint, checking, &found);
+    int rc = fi_catalog_list(checking->opened->catalog, 0, check_checkpoint, checking, &found);
     if (rc == FIRN_OK && checking->lost > 0) {
         checking->names_all = true;
-        rc = firn_catalog_list(checking->opened->catalog, 0, check_checkpoint, checking, &found);
+        rc = fi_catalog_list(checking->opened->catalog, 0, check_checkpoint, checking, &found);
     }
     if (is_finding(rc)) {
         tell(checking, firn_bytes(NULL, 0), found.text);
@@ -462,7 +459,7 @@ check_checkpoints(struct checking *checking, firn_error *err)
 /* ---- what else the catalog has ---- */
 
 static int
-pass_tag(void *ctx, firn_slice name, const struct firn_catalog_tags_tag *tag, firn_error *err)
+pass_tag(void *ctx, firn_slice name, const struct fi_catalog_tags_tag *tag, firn_error *err)
 {
     (void)ctx;
     (void)name;
@@ -472,7 +469,7 @@ pass_tag(void *ctx, firn_slice name, const struct firn_catalog_tags_tag *tag, fi
 }
 
 static int
-pass_pin(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
+pass_pin(void *ctx, const struct fi_catalog_pins_pin *pin, firn_error *err)
 {
     (void)ctx;
     (void)pin;
@@ -482,16 +479,16 @@ pass_pin(void *ctx, const struct firn_catalog_pins_pin *pin, firn_error *err)
 
 /* Checks only whether a newer firn made the tags and pins: no checkpoint needs them. */
 static int
-check_workspace(void *ctx, firn_slice root, const struct firn_catalog_workspace *workspace,
+check_workspace(void *ctx, firn_slice root, const struct fi_catalog_workspace *workspace,
                 firn_error *err)
 {
     struct checking *checking = ctx;
-    struct firn_catalog *catalog = checking->opened->catalog;
+    struct fi_catalog *catalog = checking->opened->catalog;
     firn_error found;
     (void)root;
-    int rc = firn_catalog_tags_list(catalog, workspace->number, pass_tag, NULL, &found);
+    int rc = fi_catalog_tags_list(catalog, workspace->number, pass_tag, NULL, &found);
     rc = rc == FIRN_OK || rc == FIRN_CORRUPT
-             ? firn_catalog_pins_list(catalog, workspace->number, pass_pin, NULL, &found)
+             ? fi_catalog_pins_list(catalog, workspace->number, pass_pin, NULL, &found)
              : rc;
     return rc == FIRN_CORRUPT ? FIRN_OK
                               : report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
@@ -513,7 +510,7 @@ check_workspaces(struct checking *checking, firn_error *err)
 {
     firn_error found;
     int rc =
-        firn_catalog_workspaces_list(checking->opened->catalog, check_workspace, checking, &found);
+        fi_catalog_workspaces_list(checking->opened->catalog, check_workspace, checking, &found);
     return report_whole(checking, rc, &found, err);
 }
 
@@ -522,7 +519,7 @@ static int
 check_pack_list(struct checking *checking, firn_error *err)
 {
     firn_error found;
-    int rc = firn_objects_leftovers_check(checking->opened->objects, &found);
+    int rc = fi_objects_leftovers_check(checking->opened->objects, &found);
     return report_whole(checking, rc, &found, err);
 }
 
@@ -532,32 +529,32 @@ check_opened(struct checking *checking, firn_error *err)
     int rc;
     DCHECK(checking->opened->db != NULL && checking->opened->objects != NULL &&
            checking->opened->catalog != NULL);
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
-    firn_packfile_scratch_set_tick(checking->scratch, tick, checking);
+    FI_TRY(fi_packfile_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
+    fi_packfile_scratch_set_tick(checking->scratch, tick, checking);
     checking->contents.scratch = checking->scratch;
-    FIRN_TRY(check_pack_list(checking, err));
-    FIRN_TRY(check_store(checking, err));
-    FIRN_TRY(check_packs(checking, err));
-    FIRN_TRY(check_checkpoints(checking, err));
-    FIRN_TRY(check_workspaces(checking, err));
+    FI_TRY(check_pack_list(checking, err));
+    FI_TRY(check_store(checking, err));
+    FI_TRY(check_packs(checking, err));
+    FI_TRY(check_checkpoints(checking, err));
+    FI_TRY(check_workspaces(checking, err));
     if (checking->result->newer > 0) {
-        rc = firn_error_set(err, FIRN_NEWER, "'%.400s' is in part made by a newer firn: %.500s",
-                            checking->ws->place.store_path, checking->newer.text);
+        rc = fi_error_set(err, FIRN_NEWER, "'%.400s' is in part made by a newer firn: %.500s",
+                          checking->ws->place.store_path, checking->newer.text);
     } else if (checking->result->damaged > 0) {
-        rc = firn_error_set(err, FIRN_CORRUPT, "'%.512s' is damaged: see above",
-                            checking->ws->place.store_path);
+        rc = fi_error_set(err, FIRN_CORRUPT, "'%.512s' is damaged: see above",
+                          checking->ws->place.store_path);
     }
 out:
-    firn_packfile_scratch_destroy(checking->scratch);
-    firn_buf_deinit(&checking->previous_bytes);
-    firn_repair_check_content_deinit(&checking->contents);
+    fi_packfile_scratch_destroy(checking->scratch);
+    fi_buf_deinit(&checking->previous_bytes);
+    fi_repair_check_content_deinit(&checking->contents);
     return rc;
 }
 
 int
-firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
-                         const firn_workspace_check_options *options,
-                         firn_workspace_check_result *out, firn_error *err)
+fi_repair_check_opened(struct firn_ws *ws, struct fi_ws_opened *opened,
+                       const firn_workspace_check_options *options,
+                       firn_workspace_check_result *out, firn_error *err)
 {
     struct checking checking = {.ws = ws, .opened = opened, .options = options, .result = out};
     *out = (firn_workspace_check_result)FIRN_WORKSPACE_CHECK_RESULT_INIT;
@@ -565,41 +562,41 @@ firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
     checking.contents.read_data = options->read_data;
     checking.contents.tick = tick;
     checking.contents.ctx = &checking;
-    firn_repair_check_content_init(&checking.contents);
+    fi_repair_check_content_init(&checking.contents);
     return check_opened(&checking, err);
 }
 
 static int
 check_settings(struct firn_ws *ws, const firn_callbacks *callbacks, firn_error *err)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     bool ignored;
-    int rc = firn_os_dir_open_path(ws->os, ws->place.store_path, &dir, err);
+    int rc = fi_os_dir_open_path(ws->os, ws->place.store_path, &dir, err);
     if (rc == FIRN_OK) {
-        rc = firn_place_config_check(dir, callbacks, &ignored, err);
-        firn_os_dir_close(dir);
+        rc = fi_place_config_check(dir, callbacks, &ignored, err);
+        fi_os_dir_close(dir);
     }
     return rc;
 }
 
 int
-firn_repair_check(struct firn_ws *ws, const firn_workspace_check_options *options,
-                  firn_workspace_check_result *out, firn_error *err)
+fi_repair_check(struct firn_ws *ws, const firn_workspace_check_options *options,
+                firn_workspace_check_result *out, firn_error *err)
 {
     *out = (firn_workspace_check_result)FIRN_WORKSPACE_CHECK_RESULT_INIT;
-    struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
+    struct fi_ws_opened opened;
+    int rc = fi_ws_opened_open_store(ws, FI_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     if (opened.db != NULL) {
         rc = check_settings(ws, &options->callbacks, err);
-        rc = rc == FIRN_OK ? firn_repair_check_opened(ws, &opened, options, out, err) : rc;
+        rc = rc == FIRN_OK ? fi_repair_check_opened(ws, &opened, options, out, err) : rc;
     } else {
         /* A store that was not mounted is not a sound one. */
-        rc = firn_error_set(err, FIRN_NOT_FOUND,
-                            "there is nothing to check: there is no store at '%.900s'",
-                            ws->place.store_path);
+        rc = fi_error_set(err, FIRN_NOT_FOUND,
+                          "there is nothing to check: there is no store at '%.900s'",
+                          ws->place.store_path);
     }
-    return firn_ws_opened_close(ws, &opened, rc, err);
+    return fi_ws_opened_close(ws, &opened, rc, err);
 }

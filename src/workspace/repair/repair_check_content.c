@@ -38,16 +38,16 @@ hash_equal(const void *record, const void *key)
 /* Whether an object is in the index, its pack exists, and no damage was found in it; otherwise
  * *out_why says what is wrong. */
 static int
-look_for(const struct firn_repair_check_content *contents, const firn_hash *hash,
+look_for(const struct fi_repair_check_content *contents, const firn_hash *hash,
          const char **out_why, firn_error *err)
 {
     bool is_there;
     *out_why = NULL;
-    if (firn_hash_map_find(&contents->damaged, hash_of(hash), hash) != NULL) {
+    if (fi_hash_map_find(&contents->damaged, hash_of(hash), hash) != NULL) {
         *out_why = "its content is damaged";
         return FIRN_OK;
     }
-    int rc = firn_objects_contains(contents->objects, hash, &is_there, err);
+    int rc = fi_objects_contains(contents->objects, hash, &is_there, err);
     if (rc == FIRN_OK && !is_there) {
         *out_why = "its content is missing";
     }
@@ -55,15 +55,15 @@ look_for(const struct firn_repair_check_content *contents, const firn_hash *hash
 }
 
 struct piece_check {
-    struct firn_repair_check_content *contents;
+    struct fi_repair_check_content *contents;
     const char *why;
-    uint64_t size;  /* of all pieces of the current list */
-    uint32_t pack;  /* of the first list of pieces */
-    bool is_spread; /* over packs, as far as is known: no single pack could verify the whole */
-    int level;      /* of the current list, if it is one of cells; else -1 */
-    size_t count;   /* of its pieces, holes left out */
-    struct firn_buf lists;     /* of struct list: pieces that are lists themselves */
-    struct firn_hash_map seen; /* struct list: all that were noted so far */
+    uint64_t size;       /* of all pieces of the current list */
+    uint32_t pack;       /* of the first list of pieces */
+    bool is_spread;      /* over packs, as far as is known: no single pack could verify the whole */
+    int level;           /* of the current list, if it is one of cells; else -1 */
+    size_t count;        /* of its pieces, holes left out */
+    struct fi_buf lists; /* of struct list: pieces that are lists themselves */
+    struct fi_hash_map seen; /* struct list: all that were noted so far */
 };
 
 /* A list of pieces or of cells, and the size that its content must have. */
@@ -84,7 +84,7 @@ list_equal(const void *record, const void *key)
 
 /* A list that is named in many places is visited once. */
 static int
-note_list(struct piece_check *check, const struct firn_packfile_piece *piece, firn_error *err)
+note_list(struct piece_check *check, const struct fi_packfile_piece *piece, firn_error *err)
 {
     DCHECK(!piece->is_hole && check->why == NULL);
     struct list list = {0};
@@ -92,69 +92,69 @@ note_list(struct piece_check *check, const struct firn_packfile_piece *piece, fi
     list.size = piece->size;
     list.is_below = true;
     list.level = check->level > 0 ? check->level - 1 : -1;
-    if (firn_hash_map_find(&check->seen, hash_of(&list), &list) != NULL) {
+    if (fi_hash_map_find(&check->seen, hash_of(&list), &list) != NULL) {
         return FIRN_OK;
     }
-    if (firn_hash_map_insert(&check->seen, hash_of(&list), &list) == NULL) {
-        return firn_error_no_memory(err, "lists of pieces");
+    if (fi_hash_map_insert(&check->seen, hash_of(&list), &list) == NULL) {
+        return fi_error_no_memory(err, "lists of pieces");
     }
-    return firn_buf_append(&check->lists, &list, sizeof list) == FIRN_OK
+    return fi_buf_append(&check->lists, &list, sizeof list) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a list of pieces");
+               : fi_error_no_memory(err, "a list of pieces");
 }
 
 static int
 pass_on(void *ctx, uint64_t bytes, firn_error *err)
 {
-    const struct firn_repair_check_content *contents = ctx;
+    const struct fi_repair_check_content *contents = ctx;
     (void)bytes;
     return contents->tick(contents->ctx, err);
 }
 
 /* A cell that is stored as one object. */
 static int
-check_whole_cell(struct piece_check *check, const struct firn_packfile_piece *cell,
-                 const struct firn_objects_place *place, firn_error *err)
+check_whole_cell(struct piece_check *check, const struct fi_packfile_piece *cell,
+                 const struct fi_objects_place *place, firn_error *err)
 {
-    struct firn_repair_check_content *contents = check->contents;
-    DCHECK(check->level == 0 && place->at.kind != FIRN_PACKFILE_PIECES);
-    if (place->at.kind == FIRN_PACKFILE_DELTA && contents->read_data) {
-        return firn_objects_stream_verify(contents->objects, contents->scratch, &cell->hash,
-                                          cell->size, pass_on, contents, err);
+    struct fi_repair_check_content *contents = check->contents;
+    DCHECK(check->level == 0 && place->at.kind != FI_PACKFILE_PIECES);
+    if (place->at.kind == FI_PACKFILE_DELTA && contents->read_data) {
+        return fi_objects_stream_verify(contents->objects, contents->scratch, &cell->hash,
+                                        cell->size, pass_on, contents, err);
     }
-    if (place->at.kind != FIRN_PACKFILE_DELTA && place->at.size != cell->size) {
+    if (place->at.kind != FI_PACKFILE_DELTA && place->at.size != cell->size) {
         check->why = "its content has another size than its entry says";
     }
     return FIRN_OK;
 }
 
 static int
-check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+check_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     (void)offset;
     struct piece_check *check = ctx;
-    DCHECK(check->level < FIRN_PACKFILE_CELLS_LEVELS);
+    DCHECK(check->level < FI_PACKFILE_CELLS_LEVELS);
     check->size += piece->size;
     if (piece->is_hole || check->why != NULL) {
         return FIRN_OK;
     }
     check->count++;
-    struct firn_objects_place place;
+    struct fi_objects_place place;
     int rc;
-    FIRN_TRY(look_for(check->contents, &piece->hash, &check->why, err));
+    FI_TRY(look_for(check->contents, &piece->hash, &check->why, err));
     if (check->why != NULL) {
         goto out;
     }
-    FIRN_TRY(firn_objects_find(check->contents->objects, &piece->hash, &place, err));
+    FI_TRY(fi_objects_find(check->contents->objects, &piece->hash, &place, err));
     /* Its own pack could verify the name of a list of cells, and of each cell. */
     check->is_spread = check->is_spread || (check->level < 0 && place.pack != check->pack) ||
-                       (check->level < 0 && place.at.kind == FIRN_PACKFILE_DELTA);
-    if (place.at.kind == FIRN_PACKFILE_PIECES) {
-        FIRN_TRY(note_list(check, piece, err));
+                       (check->level < 0 && place.at.kind == FI_PACKFILE_DELTA);
+    if (place.at.kind == FI_PACKFILE_PIECES) {
+        FI_TRY(note_list(check, piece, err));
     } else if (check->level > 0) {
         check->why = "its content does not match its hash";
     } else if (check->level == 0) {
-        FIRN_TRY(check_whole_cell(check, piece, &place, err));
+        FI_TRY(check_whole_cell(check, piece, &place, err));
     }
 out:
     return rc;
@@ -165,23 +165,22 @@ static int
 check_cell(struct piece_check *check, const struct list *cell, firn_error *err)
 {
     DCHECK(cell->level < 0); /* a list of cells has a name of its own */
-    struct firn_repair_check_content *contents = check->contents;
+    struct fi_repair_check_content *contents = check->contents;
     bool is_to_be_read = check->why == NULL && check->is_spread && contents->read_data;
     check->is_spread = false;
-    return is_to_be_read
-               ? firn_objects_stream_verify(contents->objects, contents->scratch, &cell->hash,
-                                            cell->size, pass_on, contents, err)
-               : FIRN_OK;
+    return is_to_be_read ? fi_objects_stream_verify(contents->objects, contents->scratch,
+                                                    &cell->hash, cell->size, pass_on, contents, err)
+                         : FIRN_OK;
 }
 
 static int
 check_list(struct piece_check *check, const struct list *list, firn_error *err)
 {
-    struct firn_objects *objects = check->contents->objects;
-    struct firn_packfile_scratch *scratch = check->contents->scratch;
+    struct fi_objects *objects = check->contents->objects;
+    struct fi_packfile_scratch *scratch = check->contents->scratch;
     int level;
     int rc;
-    FIRN_TRY(firn_objects_cells_level(objects, scratch, &list->hash, &level, err));
+    FI_TRY(fi_objects_cells_level(objects, scratch, &list->hash, &level, err));
     if (level != list->level) {
         check->why = "its content does not match its hash";
         goto out;
@@ -189,7 +188,7 @@ check_list(struct piece_check *check, const struct list *list, firn_error *err)
     check->size = 0;
     check->count = 0;
     check->level = level;
-    FIRN_TRY(firn_objects_pieces(objects, scratch, &list->hash, check_piece, check, err));
+    FI_TRY(fi_objects_pieces(objects, scratch, &list->hash, check_piece, check, err));
     if (check->why == NULL && check->size != list->size) {
         check->why = "its content has another size than its entry says";
     }
@@ -204,20 +203,20 @@ out:
 static int
 check_lists(struct piece_check *check, const struct list *first, firn_error *err)
 {
-    struct firn_repair_check_content *contents = check->contents;
+    struct fi_repair_check_content *contents = check->contents;
     struct list list = *first;
     bool has_cells = first->level >= 0;
     DCHECK(check->lists.size == 0 && !first->is_below);
     while (check->why == NULL) {
-        struct firn_objects_place place;
-        FIRN_TRY_RETURN(contents->tick(contents->ctx, err));
+        struct fi_objects_place place;
+        FI_TRY_RETURN(contents->tick(contents->ctx, err));
         if (has_cells) {
-            FIRN_TRY_RETURN(firn_objects_find(contents->objects, &list.hash, &place, err));
+            FI_TRY_RETURN(fi_objects_find(contents->objects, &list.hash, &place, err));
             check->pack = place.pack;
         }
-        FIRN_TRY_RETURN(check_list(check, &list, err));
+        FI_TRY_RETURN(check_list(check, &list, err));
         if (has_cells && list.level < 0) {
-            FIRN_TRY_RETURN(check_cell(check, &list, err));
+            FI_TRY_RETURN(check_cell(check, &list, err));
         }
         if (check->lists.size == 0) {
             break;
@@ -233,10 +232,10 @@ check_lists(struct piece_check *check, const struct list *first, firn_error *err
 static int
 check_delta(struct piece_check *check, const firn_hash *hash, firn_error *err)
 {
-    struct firn_packfile_delta delta;
+    struct fi_packfile_delta delta;
     DCHECK(check->why == NULL && check->level < 0);
     int rc =
-        firn_objects_delta(check->contents->objects, check->contents->scratch, hash, &delta, err);
+        fi_objects_delta(check->contents->objects, check->contents->scratch, hash, &delta, err);
     if (rc == FIRN_OK) {
         check->size = delta.size;
         check->is_spread = true;
@@ -247,26 +246,26 @@ check_delta(struct piece_check *check, const firn_hash *hash, firn_error *err)
 
 /* What an entry's content must be, if it is a list: a list of cells only from their size on. */
 static int
-begin_lists(const struct piece_check *check, const struct firn_tree_entry *entry, struct list *out,
+begin_lists(const struct piece_check *check, const struct fi_tree_entry *entry, struct list *out,
             firn_error *err)
 {
     *out = (struct list){.hash = entry->hash, .size = entry->size};
-    int rc = firn_objects_cells_level(check->contents->objects, check->contents->scratch,
-                                      &entry->hash, &out->level, err);
+    int rc = fi_objects_cells_level(check->contents->objects, check->contents->scratch,
+                                    &entry->hash, &out->level, err);
     if (rc == FIRN_OK && out->level >= 0 &&
-        (entry->size < FIRN_PACKFILE_CELLS_CONTENT_MIN ||
-         entry->size > FIRN_PACKFILE_CELLS_CONTENT_MAX ||
-         out->level != (int)firn_packfile_cells_level_of(entry->size))) {
+        (entry->size < FI_PACKFILE_CELLS_CONTENT_MIN ||
+         entry->size > FI_PACKFILE_CELLS_CONTENT_MAX ||
+         out->level != (int)fi_packfile_cells_level_of(entry->size))) {
         out->level = -1; /* it is not a list of cells */
     }
-    DCHECK(rc != FIRN_OK || out->level < FIRN_PACKFILE_CELLS_LEVELS);
+    DCHECK(rc != FIRN_OK || out->level < FI_PACKFILE_CELLS_LEVELS);
     return rc;
 }
 
 /* Content in pieces may be named in many places, and each check of it reads its lists; a content
  * that is one object takes no time worth remembering. */
 static struct list
-sound_of(const struct firn_tree_entry *entry)
+sound_of(const struct fi_tree_entry *entry)
 {
     struct list list = {0};
     list.hash = entry->hash;
@@ -276,55 +275,54 @@ sound_of(const struct firn_tree_entry *entry)
 }
 
 static bool
-is_known_sound(const struct firn_repair_check_content *contents,
-               const struct firn_tree_entry *entry)
+is_known_sound(const struct fi_repair_check_content *contents, const struct fi_tree_entry *entry)
 {
     const struct list list = sound_of(entry);
-    return firn_hash_map_find(&contents->sound, hash_of(&list), &list) != NULL;
+    return fi_hash_map_find(&contents->sound, hash_of(&list), &list) != NULL;
 }
 
 static int
-note_sound(struct firn_repair_check_content *contents, const struct firn_tree_entry *entry,
+note_sound(struct fi_repair_check_content *contents, const struct fi_tree_entry *entry,
            firn_error *err)
 {
     const struct list list = sound_of(entry);
-    return firn_hash_map_insert(&contents->sound, hash_of(&list), &list) != NULL
+    return fi_hash_map_insert(&contents->sound, hash_of(&list), &list) != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "contents in pieces");
+               : fi_error_no_memory(err, "contents in pieces");
 }
 
 /* Whether the content is as long as the entry says, and, if no single pack could verify it, whether
  * it matches its name. */
 static int
-check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn_error *err)
+check_whole(struct piece_check *check, const struct fi_tree_entry *entry, firn_error *err)
 {
-    struct firn_objects *objects = check->contents->objects;
-    struct firn_objects_place place;
+    struct fi_objects *objects = check->contents->objects;
+    struct fi_objects_place place;
     struct list whole;
     int rc;
     DCHECK(check->why == NULL && check->size == 0 && !check->is_spread);
-    FIRN_TRY(firn_objects_find(objects, &entry->hash, &place, err));
-    if (place.at.kind == FIRN_PACKFILE_PIECES) {
+    FI_TRY(fi_objects_find(objects, &entry->hash, &place, err));
+    if (place.at.kind == FI_PACKFILE_PIECES) {
         if (is_known_sound(check->contents, entry)) {
             goto out;
         }
-        FIRN_TRY(begin_lists(check, entry, &whole, err));
+        FI_TRY(begin_lists(check, entry, &whole, err));
         check->pack = place.pack;
-        FIRN_TRY(check_lists(check, &whole, err));
+        FI_TRY(check_lists(check, &whole, err));
     } else {
         check->size = place.at.size;
-        if (place.at.kind == FIRN_PACKFILE_DELTA) {
-            FIRN_TRY(check_delta(check, &entry->hash, err));
+        if (place.at.kind == FI_PACKFILE_DELTA) {
+            FI_TRY(check_delta(check, &entry->hash, err));
         }
         if (check->why == NULL && check->size != entry->size) {
             check->why = "its content has another size than its entry says";
         }
     }
     if (check->why == NULL && check->is_spread && check->contents->read_data) {
-        FIRN_TRY(firn_objects_stream_verify(objects, check->contents->scratch, &entry->hash,
-                                            entry->size, pass_on, check->contents, err));
+        FI_TRY(fi_objects_stream_verify(objects, check->contents->scratch, &entry->hash,
+                                        entry->size, pass_on, check->contents, err));
     }
-    if (check->why == NULL && place.at.kind == FIRN_PACKFILE_PIECES) {
+    if (check->why == NULL && place.at.kind == FI_PACKFILE_PIECES) {
         rc = note_sound(check->contents, entry, err);
     }
 out:
@@ -332,43 +330,43 @@ out:
 }
 
 int
-firn_repair_check_content_look(struct firn_repair_check_content *contents,
-                               const struct firn_tree_entry *entry, const char **out_why,
-                               firn_error *err)
+fi_repair_check_content_look(struct fi_repair_check_content *contents,
+                             const struct fi_tree_entry *entry, const char **out_why,
+                             firn_error *err)
 {
-    DCHECK(entry->kind == FIRN_TREE_FILE);
+    DCHECK(entry->kind == FI_TREE_FILE);
     struct piece_check check = {.contents = contents, .level = -1};
-    firn_hash_map_init(&check.seen, sizeof(struct list), hash_of, list_equal);
+    fi_hash_map_init(&check.seen, sizeof(struct list), hash_of, list_equal);
     int rc = look_for(contents, &entry->hash, &check.why, err);
     if (rc == FIRN_OK && check.why == NULL) {
         rc = check_whole(&check, entry, err);
     }
     *out_why = check.why;
-    firn_buf_deinit(&check.lists);
-    firn_hash_map_deinit(&check.seen);
+    fi_buf_deinit(&check.lists);
+    fi_hash_map_deinit(&check.seen);
     return rc;
 }
 
 int
-firn_repair_check_content_note_damaged(struct firn_repair_check_content *contents,
-                                       const firn_hash *hash, firn_error *err)
+fi_repair_check_content_note_damaged(struct fi_repair_check_content *contents,
+                                     const firn_hash *hash, firn_error *err)
 {
-    return firn_hash_map_find(&contents->damaged, hash_of(hash), hash) != NULL ||
-                   firn_hash_map_insert(&contents->damaged, hash_of(hash), hash) != NULL
+    return fi_hash_map_find(&contents->damaged, hash_of(hash), hash) != NULL ||
+                   fi_hash_map_insert(&contents->damaged, hash_of(hash), hash) != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "damaged contents");
+               : fi_error_no_memory(err, "damaged contents");
 }
 
 void
-firn_repair_check_content_init(struct firn_repair_check_content *contents)
+fi_repair_check_content_init(struct fi_repair_check_content *contents)
 {
-    firn_hash_map_init(&contents->damaged, sizeof(firn_hash), hash_of, hash_equal);
-    firn_hash_map_init(&contents->sound, sizeof(struct list), hash_of, list_equal);
+    fi_hash_map_init(&contents->damaged, sizeof(firn_hash), hash_of, hash_equal);
+    fi_hash_map_init(&contents->sound, sizeof(struct list), hash_of, list_equal);
 }
 
 void
-firn_repair_check_content_deinit(struct firn_repair_check_content *contents)
+fi_repair_check_content_deinit(struct fi_repair_check_content *contents)
 {
-    firn_hash_map_deinit(&contents->damaged);
-    firn_hash_map_deinit(&contents->sound);
+    fi_hash_map_deinit(&contents->damaged);
+    fi_hash_map_deinit(&contents->sound);
 }

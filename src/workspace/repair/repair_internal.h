@@ -11,30 +11,30 @@
 #include "rescue/rescue.h"
 
 /* Where a repair works (repair.c). */
-struct firn_repair_place {
-    struct firn_os_dir *parent;
-    char *name;                       /* of the store in it */
-    char *new_name;                   /* of the new one, until they change places */
-    struct firn_os_dir *from;         /* the damaged store */
-    struct firn_os_dir *to;           /* the new one; NULL: there is none */
-    struct firn_storefile_lock *lock; /* of the damaged one */
+struct fi_repair_place {
+    struct fi_os_dir *parent;
+    char *name;                     /* of the store in it */
+    char *new_name;                 /* of the new one, until they change places */
+    struct fi_os_dir *from;         /* the damaged store */
+    struct fi_os_dir *to;           /* the new one; NULL: there is none */
+    struct fi_storefile_lock *lock; /* of the damaged one */
 };
 
 /* A checkpoint that was found. */
-struct firn_repair_record {
+struct fi_repair_record {
     uint32_t workspace; /* 0: not known yet */
     uint64_t order;     /* its key in the catalog, and in the record */
     bool is_listed;     /* in the rescued catalog */
     bool is_changed;    /* compared with the catalog, or with what was found */
     firn_workspace_repair_state state;
     uint64_t lost_paths;
-    uint64_t sequence;     /* of the entry in the log or a run where it was found */
-    struct firn_buf bytes; /* what `record` borrows from */
-    struct firn_catalog_record record;
+    uint64_t sequence;   /* of the entry in the log or a run where it was found */
+    struct fi_buf bytes; /* what `record` borrows from */
+    struct fi_catalog_record record;
 };
 
-struct firn_repair_workspace {
-    struct firn_catalog_workspace entry;
+struct fi_repair_workspace {
+    struct fi_catalog_workspace entry;
     char *root;             /* as in the catalog, or as it will be */
     bool is_listed;         /* in the rescued catalog */
     uint64_t listed_orders; /* orders below this had been assigned when that catalog was written */
@@ -43,7 +43,7 @@ struct firn_repair_workspace {
 };
 
 /* A deletion of a checkpoint that was found in the log. */
-struct firn_repair_deletion {
+struct fi_repair_deletion {
     uint64_t keyspace;
     uint64_t sequence;
     uint64_t order;
@@ -51,128 +51,127 @@ struct firn_repair_deletion {
 };
 
 /* A tag that is in no catalog. */
-struct firn_repair_tag {
+struct fi_repair_tag {
     uint32_t workspace;
     uint64_t sequence;
-    uint8_t id[FIRN_CATALOG_RECORD_ID_SIZE];
+    uint8_t id[FI_CATALOG_RECORD_ID_SIZE];
     int64_t created_ns;
     char *name;
 };
 
-struct firn_repair {
+struct fi_repair {
     struct firn_ws *ws;
     const firn_workspace_repair_options *options;
     firn_workspace_repair_result *result;
-    struct firn_repair_place place;
-    struct firn_rescue_result data;
-    bool is_known;   /* the store: firn_ws_bounds_is_known */
-    bool is_current; /* the rescued catalog is the newest state, with nothing missing */
-    struct firn_hash_map refused; /* names of salvaged objects whose content has another name */
-    bool is_thorough;             /* a first attempt was not clean: check links in every tree */
-    struct firn_ws_opened opened; /* the new store; no root */
-    struct firn_packfile_scratch *scratch;
-    struct firn_buf records;         /* of struct firn_repair_record */
-    struct firn_buf workspaces;      /* of struct firn_repair_workspace */
-    struct firn_buf tags;            /* of struct firn_repair_tag */
-    struct firn_buf deletions;       /* of struct firn_repair_deletion */
+    struct fi_repair_place place;
+    struct fi_rescue_result data;
+    bool is_known;              /* the store: fi_ws_bounds_is_known */
+    bool is_current;            /* the rescued catalog is the newest state, with nothing missing */
+    struct fi_hash_map refused; /* names of salvaged objects whose content has another name */
+    bool is_thorough;           /* a first attempt was not clean: check links in every tree */
+    struct fi_ws_opened opened; /* the new store; no root */
+    struct fi_packfile_scratch *scratch;
+    struct fi_buf records;           /* of struct fi_repair_record */
+    struct fi_buf workspaces;        /* of struct fi_repair_workspace */
+    struct fi_buf tags;              /* of struct fi_repair_tag */
+    struct fi_buf deletions;         /* of struct fi_repair_deletion */
     char told[FIRN_ERROR_TEXT_SIZE]; /* the last report about the store */
-    struct firn_buf losses;          /* texts to report once the store is open, each with its NUL */
+    struct fi_buf losses;            /* texts to report once the store is open, each with its NUL */
     uint64_t keyspace;               /* of checkpoints, in the log; 0: not known */
     int64_t tick_due_ns;             /* when the next progress call is due during a long read */
 };
 
 static inline size_t
-firn_repair_record_count(const struct firn_repair *repair)
+fi_repair_record_count(const struct fi_repair *repair)
 {
-    return repair->records.size / sizeof(struct firn_repair_record);
+    return repair->records.size / sizeof(struct fi_repair_record);
 }
 
-static inline struct firn_repair_record *
-firn_repair_record_at(const struct firn_repair *repair, size_t i)
+static inline struct fi_repair_record *
+fi_repair_record_at(const struct fi_repair *repair, size_t i)
 {
-    return (struct firn_repair_record *)(void *)repair->records.data + i;
+    return (struct fi_repair_record *)(void *)repair->records.data + i;
 }
 
 static inline size_t
-firn_repair_workspace_count(const struct firn_repair *repair)
+fi_repair_workspace_count(const struct fi_repair *repair)
 {
-    return repair->workspaces.size / sizeof(struct firn_repair_workspace);
+    return repair->workspaces.size / sizeof(struct fi_repair_workspace);
 }
 
-static inline struct firn_repair_workspace *
-firn_repair_workspace_at(const struct firn_repair *repair, size_t i)
+static inline struct fi_repair_workspace *
+fi_repair_workspace_at(const struct fi_repair *repair, size_t i)
 {
-    return (struct firn_repair_workspace *)(void *)repair->workspaces.data + i;
+    return (struct fi_repair_workspace *)(void *)repair->workspaces.data + i;
 }
 
 /* Reports damage, or a path that is lost. */
-void firn_repair_tell(struct firn_repair *repair, firn_slice path, const char *text);
+void fi_repair_tell(struct fi_repair *repair, firn_slice path, const char *text);
 /* Reports progress; FIRN_CANCELLED. */
-FIRN_MUST_CHECK int firn_repair_progress(struct firn_repair *repair, const char *phase,
-                                         uint64_t done, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_progress(struct fi_repair *repair, const char *phase, uint64_t done,
+                                       firn_error *err);
 
 /* ---- repair_check.c ---- */
 
-/* Does what firn_repair_check does. Requires: db, objects and catalog are open. */
-FIRN_MUST_CHECK int firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
-                                             const firn_workspace_check_options *options,
-                                             firn_workspace_check_result *out, firn_error *err);
+/* Does what fi_repair_check does. Requires: db, objects and catalog are open. */
+FIRN_MUST_CHECK int fi_repair_check_opened(struct firn_ws *ws, struct fi_ws_opened *opened,
+                                           const firn_workspace_check_options *options,
+                                           firn_workspace_check_result *out, firn_error *err);
 
 /* ---- repair_check_content.c ---- */
 
 /* Looks into the contents of files. The first fields are the caller's, set before anything is
  * looked for. */
-struct firn_repair_check_content {
-    struct firn_objects *objects;
-    struct firn_packfile_scratch *scratch;
+struct fi_repair_check_content {
+    struct fi_objects *objects;
+    struct fi_packfile_scratch *scratch;
     bool read_data; /* compares what no pack can verify by itself */
     int (*tick)(void *ctx, firn_error *err);
     void *ctx;
-    struct firn_hash_map damaged; /* hashes of objects and contents */
-    struct firn_hash_map sound;   /* contents in pieces */
+    struct fi_hash_map damaged; /* hashes of objects and contents */
+    struct fi_hash_map sound;   /* contents in pieces */
 };
-void firn_repair_check_content_init(struct firn_repair_check_content *contents);
-void firn_repair_check_content_deinit(struct firn_repair_check_content *contents);
+void fi_repair_check_content_init(struct fi_repair_check_content *contents);
+void fi_repair_check_content_deinit(struct fi_repair_check_content *contents);
 /* Notes an object or a content that is damaged. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int
-firn_repair_check_content_note_damaged(struct firn_repair_check_content *contents,
-                                       const firn_hash *hash, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_check_content_note_damaged(struct fi_repair_check_content *contents,
+                                                         const firn_hash *hash, firn_error *err);
 /* Whether the content of a file is there and is what its entry says: *out_why is NULL, or says what
  * is wrong. A failure may be damage, too. */
-FIRN_MUST_CHECK int firn_repair_check_content_look(struct firn_repair_check_content *contents,
-                                                   const struct firn_tree_entry *entry,
-                                                   const char **out_why, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_check_content_look(struct fi_repair_check_content *contents,
+                                                 const struct fi_tree_entry *entry,
+                                                 const char **out_why, firn_error *err);
 
 /* ---- repair_packs.c ---- */
 
 /* Determines whether the catalog lists all packs, fills the new store's folder of packs, and builds
  * its list and its index again. */
-FIRN_MUST_CHECK int firn_repair_packs(struct firn_repair *repair, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_packs(struct fi_repair *repair, firn_error *err);
 
 /* ---- repair_records.c ---- */
 
 /* Collects the checkpoints, their workspaces and tags. */
-FIRN_MUST_CHECK int firn_repair_records_collect(struct firn_repair *repair, firn_error *err);
-void firn_repair_records_release(struct firn_repair *repair);
+FIRN_MUST_CHECK int fi_repair_records_collect(struct fi_repair *repair, firn_error *err);
+void fi_repair_records_release(struct fi_repair *repair);
 /* Brings the record's bytes in line with its fields. */
-FIRN_MUST_CHECK int firn_repair_records_encode(struct firn_repair_record *record, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_records_encode(struct fi_repair_record *record, firn_error *err);
 /* A workspace that was found; root is copied. */
-FIRN_MUST_CHECK int firn_repair_records_add_workspace(struct firn_repair *repair, firn_slice root,
-                                                      const struct firn_repair_workspace *workspace,
-                                                      firn_error *err);
+FIRN_MUST_CHECK int fi_repair_records_add_workspace(struct fi_repair *repair, firn_slice root,
+                                                    const struct fi_repair_workspace *workspace,
+                                                    firn_error *err);
 
 /* ---- repair_catalog.c ---- */
 
 /* Gives each checkpoint a workspace and a place in it. */
-FIRN_MUST_CHECK int firn_repair_catalog_assign(struct firn_repair *repair, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_catalog_assign(struct fi_repair *repair, firn_error *err);
 /* Writes all remaining checkpoints to the catalog, durably. */
-FIRN_MUST_CHECK int firn_repair_catalog_write(struct firn_repair *repair, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_catalog_write(struct fi_repair *repair, firn_error *err);
 /* Removes the pins of checkpoints that do not exist, durably. Requires: the catalog is written. */
-FIRN_MUST_CHECK int firn_repair_catalog_pins(struct firn_repair *repair, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_catalog_pins(struct fi_repair *repair, firn_error *err);
 
 /* ---- repair_trees.c ---- */
 
 /* Determines what is left of each checkpoint, and makes trees without what is lost. */
-FIRN_MUST_CHECK int firn_repair_trees(struct firn_repair *repair, firn_error *err);
+FIRN_MUST_CHECK int fi_repair_trees(struct fi_repair *repair, firn_error *err);
 
 #endif

@@ -37,22 +37,22 @@
 enum { BATCH_SIZE = 1 << 20, KEY_SIZE_MAX = 33 };
 
 struct found_pack {
-    struct firn_objects_index_pack entry; /* of a damaged pack only its number */
+    struct fi_objects_index_pack entry; /* of a damaged pack only its number */
     bool is_whole;
 };
 
 struct packing {
-    struct firn_repair *repair;
-    struct firn_os_dir *from; /* NULL: there is no folder */
-    struct firn_buf packs;    /* of struct found_pack, by number */
-    uint32_t last;            /* the largest number that the list or the folder has */
+    struct fi_repair *repair;
+    struct fi_os_dir *from; /* NULL: there is no folder */
+    struct fi_buf packs;    /* of struct found_pack, by number */
+    uint32_t last;          /* the largest number that the list or the folder has */
     struct firn_db_batch *batch;
     struct firn_db_keyspace *index;
     struct firn_db_keyspace *list;
     uint32_t pack;     /* being indexed */
     bool takes_deltas; /* the second of two passes over damaged packs */
-    struct firn_objects_session *session;
-    struct firn_objects_session_lane *lane;
+    struct fi_objects_session *session;
+    struct fi_objects_session_lane *lane;
     int failure; /* of the new store, not of the packs that are read */
 };
 
@@ -73,7 +73,7 @@ pack_at(const struct packing *packing, size_t i)
 static bool
 parse_name(const char *name, uint32_t *out)
 {
-    char expected[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
+    char expected[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
     uint64_t number = 0;
     for (size_t i = 0; name[i] >= '0' && name[i] <= '9' && i < 10; i++) {
         number = number * 10 + (uint64_t)(name[i] - '0');
@@ -82,17 +82,17 @@ parse_name(const char *name, uint32_t *out)
         return false;
     }
     *out = (uint32_t)number;
-    firn_objects_index_pack_name(*out, expected);
+    fi_objects_index_pack_name(*out, expected);
     return strcmp(name, expected) == 0;
 }
 
 static int
-keep_pack(void *ctx, const struct firn_os_dirent *entry)
+keep_pack(void *ctx, const struct fi_os_dirent *entry)
 {
     struct packing *packing = ctx;
     struct found_pack pack = {0};
     return parse_name(entry->name, &pack.entry.number)
-               ? firn_buf_append(&packing->packs, &pack, sizeof pack)
+               ? fi_buf_append(&packing->packs, &pack, sizeof pack)
                : FIRN_OK;
 }
 
@@ -118,18 +118,17 @@ are_ascending(const struct packing *packing)
 static int
 list_packs(struct packing *packing, firn_error *err)
 {
-    int rc = firn_os_dir_open(packing->repair->place.from, FIRN_OBJECTS_INDEX_PACKS_DIR,
-                              &packing->from, err);
+    int rc = fi_os_dir_open(packing->repair->place.from, FI_OBJECTS_INDEX_PACKS_DIR, &packing->from,
+                            err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
-    rc = rc == FIRN_OK ? firn_os_dir_list(packing->from, keep_pack, packing, err) : rc;
+    rc = rc == FIRN_OK ? fi_os_dir_list(packing->from, keep_pack, packing, err) : rc;
     if (rc == FIRN_NO_MEMORY) {
-        return firn_error_no_memory(err, "a list of packs");
+        return fi_error_no_memory(err, "a list of packs");
     }
     if (rc == FIRN_OK && pack_count(packing) > 0) {
-        firn_sort(packing->packs.data, pack_count(packing), sizeof(struct found_pack),
-                  compare_packs);
+        fi_sort(packing->packs.data, pack_count(packing), sizeof(struct found_pack), compare_packs);
     }
     DCHECK(rc != FIRN_OK || are_ascending(packing));
     return rc;
@@ -140,29 +139,29 @@ list_packs(struct packing *packing, firn_error *err)
 static int
 compare_with_list(struct packing *packing, firn_error *err)
 {
-    struct firn_objects *objects = NULL;
+    struct fi_objects *objects = NULL;
     size_t count = pack_count(packing);
     firn_error found;
     packing->last = count == 0 ? 0 : pack_at(packing, count - 1)->entry.number;
-    int rc = firn_objects_open(packing->repair->opened.db, &objects, &found);
+    int rc = fi_objects_open(packing->repair->opened.db, &objects, &found);
     if (rc != FIRN_OK) {
         packing->repair->is_current = false;
-        if (firn_rescue_is_finding(rc)) {
-            firn_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
+        if (fi_rescue_is_finding(rc)) {
+            fi_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
             return FIRN_OK;
         }
-        firn_error_copy(err, &found);
+        fi_error_copy(err, &found);
         return rc;
     }
-    uint64_t next = firn_objects_retire_next(objects);
+    uint64_t next = fi_objects_retire_next(objects);
     DCHECK(next > 0 && next - 1 <= UINT32_MAX);
     packing->last = packing->last > next - 1 ? packing->last : (uint32_t)(next - 1);
     for (size_t i = 0; i < count; i++) {
         uint32_t number = pack_at(packing, i)->entry.number;
-        bool is_known = number == next || firn_objects_pack_is_listed(objects, number);
+        bool is_known = number == next || fi_objects_pack_is_listed(objects, number);
         packing->repair->is_current = packing->repair->is_current && is_known;
     }
-    firn_objects_close(objects);
+    fi_objects_close(objects);
     return FIRN_OK;
 }
 
@@ -172,7 +171,7 @@ static void
 on_damage(void *ctx, const firn_hash *hash, const char *text)
 {
     (void)hash;
-    firn_repair_tell(ctx, firn_bytes(NULL, 0), text);
+    fi_repair_tell(ctx, firn_bytes(NULL, 0), text);
 }
 
 static int
@@ -181,20 +180,19 @@ verify(struct packing *packing, struct found_pack *pack, const char *name, firn_
     DCHECK(packing->from != NULL && !pack->is_whole);
     struct firn_packfile *file;
     firn_error found;
-    int rc = firn_packfile_open(packing->from, name, &file, &found);
+    int rc = fi_packfile_open(packing->from, name, &file, &found);
     if (rc == FIRN_OK) {
-        rc = firn_packfile_verify(file, packing->repair->scratch, on_damage, packing->repair,
-                                  &found);
-        pack->entry.id = *firn_packfile_id(file);
-        pack->entry.size_bytes = firn_packfile_size_bytes(file);
-        pack->entry.object_count = firn_packfile_count(file);
-        firn_packfile_close(file);
-    } else if (firn_rescue_is_finding(rc)) {
-        firn_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
+        rc = fi_packfile_verify(file, packing->repair->scratch, on_damage, packing->repair, &found);
+        pack->entry.id = *fi_packfile_id(file);
+        pack->entry.size_bytes = fi_packfile_size_bytes(file);
+        pack->entry.object_count = fi_packfile_count(file);
+        fi_packfile_close(file);
+    } else if (fi_rescue_is_finding(rc)) {
+        fi_repair_tell(packing->repair, firn_bytes(NULL, 0), found.text);
     }
     pack->is_whole = rc == FIRN_OK;
-    if (rc != FIRN_OK && !firn_rescue_is_finding(rc)) {
-        firn_error_copy(err, &found);
+    if (rc != FIRN_OK && !fi_rescue_is_finding(rc)) {
+        fi_error_copy(err, &found);
         return rc;
     }
     return FIRN_OK;
@@ -203,29 +201,29 @@ verify(struct packing *packing, struct found_pack *pack, const char *name, firn_
 static int
 take_packs(struct packing *packing, firn_error *err)
 {
-    struct firn_repair *repair = packing->repair;
-    struct firn_os_dir *to = NULL;
+    struct fi_repair *repair = packing->repair;
+    struct fi_os_dir *to = NULL;
     int rc;
-    FIRN_TRY(firn_os_make_dir_for_owner(repair->place.to, FIRN_OBJECTS_INDEX_PACKS_DIR,
-                                        repair->place.to, 0700, err));
-    FIRN_TRY(firn_os_dir_open(repair->place.to, FIRN_OBJECTS_INDEX_PACKS_DIR, &to, err));
+    FI_TRY(fi_os_make_dir_for_owner(repair->place.to, FI_OBJECTS_INDEX_PACKS_DIR, repair->place.to,
+                                    0700, err));
+    FI_TRY(fi_os_dir_open(repair->place.to, FI_OBJECTS_INDEX_PACKS_DIR, &to, err));
     for (size_t i = 0; i < pack_count(packing); i++) {
         struct found_pack *pack = pack_at(packing, i);
-        char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
-        firn_objects_index_pack_name(pack->entry.number, name);
-        FIRN_TRY(firn_repair_progress(repair, "packs", i, err));
-        FIRN_TRY(verify(packing, pack, name, err));
+        char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
+        fi_objects_index_pack_name(pack->entry.number, name);
+        FI_TRY(fi_repair_progress(repair, "packs", i, err));
+        FI_TRY(verify(packing, pack, name, err));
         if (pack->is_whole) {
-            FIRN_TRY(firn_os_clone_file(packing->from, to, name, err));
+            FI_TRY(fi_os_clone_file(packing->from, to, name, err));
             repair->result->packs++;
         } else {
             repair->result->packs_damaged++;
         }
     }
-    FIRN_TRY(firn_os_dir_sync(to, err));
-    FIRN_TRY(firn_os_dir_sync(repair->place.to, err));
+    FI_TRY(fi_os_dir_sync(to, err));
+    FI_TRY(fi_os_dir_sync(repair->place.to, err));
 out:
-    firn_os_dir_close(to);
+    fi_os_dir_close(to);
     return rc;
 }
 
@@ -235,10 +233,10 @@ static int
 write_batch(struct packing *packing, size_t at_least, firn_error *err)
 {
     int rc = FIRN_OK;
-    if (firn_db_batch_size_bytes(packing->batch) >= at_least &&
-        firn_db_batch_count(packing->batch) > 0) {
-        rc = firn_db_write(packing->repair->opened.db, packing->batch, FIRN_DURABILITY_OS, err);
-        firn_db_batch_clear(packing->batch);
+    if (fi_db_batch_size_bytes(packing->batch) >= at_least &&
+        fi_db_batch_count(packing->batch) > 0) {
+        rc = fi_db_write(packing->repair->opened.db, packing->batch, FIRN_DURABILITY_OS, err);
+        fi_db_batch_clear(packing->batch);
     }
     return rc;
 }
@@ -248,22 +246,22 @@ clear(struct packing *packing, const char *name, struct firn_db_keyspace **out, 
 {
     uint8_t upper[KEY_SIZE_MAX];
     memset(upper, 0xff, sizeof upper);
-    int rc = firn_db_keyspace_open(packing->repair->opened.db, name, out, err);
+    int rc = fi_db_keyspace_open(packing->repair->opened.db, name, out, err);
     return rc == FIRN_OK
-               ? firn_db_delete_range(*out, firn_bytes(NULL, 0), firn_bytes(upper, sizeof upper),
-                                      FIRN_DURABILITY_OS, err)
+               ? fi_db_delete_range(*out, firn_bytes(NULL, 0), firn_bytes(upper, sizeof upper),
+                                    FIRN_DURABILITY_OS, err)
                : rc;
 }
 
 static int
-put_entry(struct packing *packing, const struct firn_objects_index_pack *entry, firn_error *err)
+put_entry(struct packing *packing, const struct fi_objects_index_pack *entry, firn_error *err)
 {
     DCHECK(entry->number != 0 && entry->number <= packing->last); /* (I1) */
-    uint8_t key[FIRN_OBJECTS_INDEX_PACK_KEY_SIZE];
-    uint8_t value[FIRN_OBJECTS_INDEX_PACK_SIZE_MAX];
-    size_t size = firn_objects_index_encode_pack(entry, key, value);
-    return firn_db_batch_put(packing->batch, packing->list, firn_bytes(key, sizeof key),
-                             firn_bytes(value, size), err);
+    uint8_t key[FI_OBJECTS_INDEX_PACK_KEY_SIZE];
+    uint8_t value[FI_OBJECTS_INDEX_PACK_SIZE_MAX];
+    size_t size = fi_objects_index_encode_pack(entry, key, value);
+    return fi_db_batch_put(packing->batch, packing->list, firn_bytes(key, sizeof key),
+                           firn_bytes(value, size), err);
 }
 
 static int
@@ -271,61 +269,60 @@ write_list(struct packing *packing, firn_error *err)
 {
     struct firn_db_keyspace *stat;
     uint32_t last_whole = 0;
-    FIRN_TRY_RETURN(clear(packing, FIRN_OBJECTS_INDEX_PACKS, &packing->list, err));
-    FIRN_TRY_RETURN(clear(packing, FIRN_OBJECTS_INDEX_OBJECTS, &packing->index, err));
-    FIRN_TRY_RETURN(clear(packing, FIRN_DB_SYSTEM_PREFIX "stat", &stat, err)); /* (I3) */
+    FI_TRY_RETURN(clear(packing, FI_OBJECTS_INDEX_PACKS, &packing->list, err));
+    FI_TRY_RETURN(clear(packing, FI_OBJECTS_INDEX_OBJECTS, &packing->index, err));
+    FI_TRY_RETURN(clear(packing, FI_DB_SYSTEM_PREFIX "stat", &stat, err)); /* (I3) */
     for (size_t i = 0; i < pack_count(packing); i++) {
         const struct found_pack *pack = pack_at(packing, i);
         if (pack->is_whole) {
-            FIRN_TRY_RETURN(put_entry(packing, &pack->entry, err));
-            FIRN_TRY_RETURN(write_batch(packing, BATCH_SIZE, err));
+            FI_TRY_RETURN(put_entry(packing, &pack->entry, err));
+            FI_TRY_RETURN(write_batch(packing, BATCH_SIZE, err));
             last_whole = pack->entry.number;
         }
     }
     DCHECK(last_whole <= packing->last);
     if (last_whole < packing->last) { /* (I1) */
-        const struct firn_objects_index_pack gone = {.number = packing->last,
-                                                     .state = FIRN_OBJECTS_INDEX_PACK_REMOVED};
-        FIRN_TRY_RETURN(put_entry(packing, &gone, err));
+        const struct fi_objects_index_pack gone = {.number = packing->last,
+                                                   .state = FI_OBJECTS_INDEX_PACK_REMOVED};
+        FI_TRY_RETURN(put_entry(packing, &gone, err));
     }
     return write_batch(packing, 0, err);
 }
 
 static int
-put_place(struct packing *packing, const firn_hash *hash, const struct firn_packfile_location *at,
+put_place(struct packing *packing, const firn_hash *hash, const struct fi_packfile_location *at,
           firn_error *err)
 {
     DCHECK(packing->pack != 0);
-    DCHECK((at->kind == FIRN_PACKFILE_DELTA) == packing->takes_deltas); /* (I4) */
-    const struct firn_objects_place place = {.pack = packing->pack, .at = *at};
-    uint8_t value[FIRN_OBJECTS_INDEX_PLACE_SIZE_MAX];
+    DCHECK((at->kind == FI_PACKFILE_DELTA) == packing->takes_deltas); /* (I4) */
+    const struct fi_objects_place place = {.pack = packing->pack, .at = *at};
+    uint8_t value[FI_OBJECTS_INDEX_PLACE_SIZE_MAX];
     firn_slice key = firn_bytes(hash->bytes, sizeof hash->bytes);
-    int rc =
-        firn_db_batch_put(packing->batch, packing->index, key,
-                          firn_bytes(value, firn_objects_index_encode_place(&place, value)), err);
+    int rc = fi_db_batch_put(packing->batch, packing->index, key,
+                             firn_bytes(value, fi_objects_index_encode_place(&place, value)), err);
     return rc == FIRN_OK ? write_batch(packing, BATCH_SIZE, err) : rc;
 }
 
 static int
-index_whole_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+index_whole_object(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
                    firn_error *err)
 {
-    return at->kind != FIRN_PACKFILE_DELTA ? put_place(ctx, hash, at, err) : FIRN_OK;
+    return at->kind != FI_PACKFILE_DELTA ? put_place(ctx, hash, at, err) : FIRN_OK;
 }
 
 /* Whether the base of a delta is in the index, whole (I4). */
 static int
 has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err)
 {
-    struct firn_packfile_delta delta;
-    struct firn_objects_place place;
+    struct fi_packfile_delta delta;
+    struct fi_objects_place place;
     firn_error found;
     *out = false;
-    if (firn_packfile_delta_decode(content, &delta, NULL) != FIRN_OK) {
+    if (fi_packfile_delta_decode(content, &delta, NULL) != FIRN_OK) {
         return FIRN_OK;
     }
-    int rc = firn_objects_find(packing->repair->opened.objects, &delta.base, &place, &found);
-    *out = rc == FIRN_OK && place.at.kind != FIRN_PACKFILE_DELTA;
+    int rc = fi_objects_find(packing->repair->opened.objects, &delta.base, &place, &found);
+    *out = rc == FIRN_OK && place.at.kind != FI_PACKFILE_DELTA;
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && err != NULL) {
         *err = found;
     }
@@ -333,20 +330,20 @@ has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err
 }
 
 static int
-index_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+index_delta(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
             firn_slice content, firn_error *err)
 {
     struct packing *packing = ctx;
     bool is_there = false;
     bool is_readable;
     int rc;
-    FIRN_TRY(firn_objects_contains(packing->repair->opened.objects, hash, &is_there, err));
+    FI_TRY(fi_objects_contains(packing->repair->opened.objects, hash, &is_there, err));
     if (is_there) { /* (I2) */
         goto out;
     }
-    FIRN_TRY(has_base(packing, content, &is_readable, err));
+    FI_TRY(has_base(packing, content, &is_readable, err));
     if (is_readable) {
-        FIRN_TRY(put_place(packing, hash, at, err));
+        FI_TRY(put_place(packing, hash, at, err));
     }
 out:
     return rc;
@@ -355,24 +352,24 @@ out:
 static int
 index_pack(struct packing *packing, struct firn_packfile *file, firn_error *err)
 {
-    struct firn_packfile_scratch *scratch = packing->repair->scratch;
+    struct fi_packfile_scratch *scratch = packing->repair->scratch;
     return packing->takes_deltas
-               ? firn_packfile_walk_deltas(file, scratch, index_delta, packing, err)
-               : firn_packfile_list(file, scratch, index_whole_object, packing, err);
+               ? fi_packfile_walk_deltas(file, scratch, index_delta, packing, err)
+               : fi_packfile_list(file, scratch, index_whole_object, packing, err);
 }
 
 static int
 index_packs(struct packing *packing, firn_error *err)
 {
-    struct firn_objects *objects = packing->repair->opened.objects;
+    struct fi_objects *objects = packing->repair->opened.objects;
     int rc = FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < firn_objects_pack_count(objects); i++) {
+    for (size_t i = 0; rc == FIRN_OK && i < fi_objects_pack_count(objects); i++) {
         struct firn_packfile *file;
-        packing->pack = firn_objects_pack_at(objects, i)->number;
-        rc = firn_objects_acquire(objects, packing->pack, &file, err);
+        packing->pack = fi_objects_pack_at(objects, i)->number;
+        rc = fi_objects_acquire(objects, packing->pack, &file, err);
         if (rc == FIRN_OK) {
             rc = index_pack(packing, file, err);
-            firn_objects_release(objects, packing->pack);
+            fi_objects_release(objects, packing->pack);
         }
     }
     return rc == FIRN_OK ? write_batch(packing, 0, err) : rc;
@@ -382,35 +379,34 @@ index_packs(struct packing *packing, firn_error *err)
 
 /* Whether a name was found to be wrong, in this attempt or an earlier one. */
 static bool
-is_refused(const struct firn_repair *repair, const firn_hash *hash)
+is_refused(const struct fi_repair *repair, const firn_hash *hash)
 {
-    return firn_hash_map_find(&repair->refused, firn_load_le64(hash->bytes), hash) != NULL;
+    return fi_hash_map_find(&repair->refused, fi_load_le64(hash->bytes), hash) != NULL;
 }
 
 static int
-salvage_object(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_slice content,
+salvage_object(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice content,
                firn_error *err)
 {
     struct packing *packing = ctx;
     bool is_there = false;
-    uint64_t before = firn_objects_session_object_count(packing->session);
+    uint64_t before = fi_objects_session_object_count(packing->session);
     int rc = FIRN_OK;
-    if ((kind == FIRN_PACKFILE_DELTA) != packing->takes_deltas ||
-        is_refused(packing->repair, hash)) {
+    if ((kind == FI_PACKFILE_DELTA) != packing->takes_deltas || is_refused(packing->repair, hash)) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_objects_session_contains(packing->session, hash, &is_there, err));
+    FI_TRY(fi_objects_session_contains(packing->session, hash, &is_there, err));
     bool is_readable = !packing->takes_deltas;
     if (!is_there && !is_readable) {
-        FIRN_TRY(has_base(packing, content, &is_readable, err));
+        FI_TRY(has_base(packing, content, &is_readable, err));
     }
     if (!is_there && is_readable) {
         DCHECK(!is_refused(packing->repair, hash)); /* (I5) */
-        FIRN_TRY(firn_objects_session_lane_move(packing->lane, kind, hash, content, err));
+        FI_TRY(fi_objects_session_lane_move(packing->lane, kind, hash, content, err));
     }
-    DCHECK(firn_objects_session_object_count(packing->session) >= before);
+    DCHECK(fi_objects_session_object_count(packing->session) >= before);
     packing->repair->result->objects_salvaged +=
-        firn_objects_session_object_count(packing->session) - before;
+        fi_objects_session_object_count(packing->session) - before;
 out:
     packing->failure = rc;
     return rc;
@@ -421,17 +417,17 @@ salvage_all(struct packing *packing, firn_error *err)
 {
     for (size_t i = 0; i < pack_count(packing); i++) {
         const struct found_pack *pack = pack_at(packing, i);
-        char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
+        char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
         if (pack->is_whole) {
             continue;
         }
-        firn_objects_index_pack_name(pack->entry.number, name);
-        int rc = firn_packfile_salvage(packing->from, name, salvage_object, packing, err);
-        if (packing->failure != FIRN_OK || (rc != FIRN_OK && !firn_rescue_is_finding(rc))) {
+        fi_objects_index_pack_name(pack->entry.number, name);
+        int rc = fi_packfile_salvage(packing->from, name, salvage_object, packing, err);
+        if (packing->failure != FIRN_OK || (rc != FIRN_OK && !fi_rescue_is_finding(rc))) {
             return packing->failure != FIRN_OK ? packing->failure : rc;
         }
-        rc = firn_repair_progress(packing->repair, "salvage",
-                                  packing->repair->result->objects_salvaged, err);
+        rc = fi_repair_progress(packing->repair, "salvage",
+                                packing->repair->result->objects_salvaged, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -444,17 +440,17 @@ salvage(struct packing *packing, firn_error *err)
 {
     uint64_t size;
     int rc;
-    FIRN_TRY(firn_objects_session_begin(packing->repair->opened.objects, FIRN_OBJECTS_SESSION_LEVEL,
-                                        &packing->session, err));
-    FIRN_TRY(firn_objects_session_lane_open(packing->session, &packing->lane, err));
-    FIRN_TRY(salvage_all(packing, err));
-    rc = firn_objects_session_lane_close(packing->lane, true, err);
+    FI_TRY(fi_objects_session_begin(packing->repair->opened.objects, FI_OBJECTS_SESSION_LEVEL,
+                                    &packing->session, err));
+    FI_TRY(fi_objects_session_lane_open(packing->session, &packing->lane, err));
+    FI_TRY(salvage_all(packing, err));
+    rc = fi_objects_session_lane_close(packing->lane, true, err);
     packing->lane = NULL;
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_objects_session_commit(packing->session, &size, err));
+    FI_TRY(rc);
+    FI_TRY(fi_objects_session_commit(packing->session, &size, err));
 out:
-    FIRN_IGNORE(firn_objects_session_lane_close(packing->lane, false, NULL));
-    firn_objects_session_end(packing->session);
+    FI_IGNORE(fi_objects_session_lane_close(packing->lane, false, NULL));
+    fi_objects_session_end(packing->session);
     return rc;
 }
 
@@ -471,7 +467,7 @@ take_objects(struct packing *packing, bool takes_deltas, firn_error *err)
 /* ---- what has a wrong name (I5) ---- */
 
 struct refusing {
-    struct firn_repair *repair;
+    struct fi_repair *repair;
     bool is_out_of_memory;
 };
 
@@ -481,8 +477,7 @@ refuse(void *ctx, const firn_hash *hash, const char *text)
     struct refusing *refusing = ctx;
     (void)text; /* the damaged pack was reported when it was read */
     if (hash != NULL && !is_refused(refusing->repair, hash) &&
-        firn_hash_map_insert(&refusing->repair->refused, firn_load_le64(hash->bytes), hash) ==
-            NULL) {
+        fi_hash_map_insert(&refusing->repair->refused, fi_load_le64(hash->bytes), hash) == NULL) {
         refusing->is_out_of_memory = true;
     }
 }
@@ -500,48 +495,48 @@ is_linked(const struct packing *packing, uint32_t number)
 static int
 refuse_wrong_names(struct packing *packing, firn_error *err)
 {
-    struct firn_objects *objects = packing->repair->opened.objects;
+    struct fi_objects *objects = packing->repair->opened.objects;
     struct refusing refusing = {.repair = packing->repair};
     int rc = FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < firn_objects_pack_count(objects); i++) {
-        uint32_t number = firn_objects_pack_at(objects, i)->number;
+    for (size_t i = 0; rc == FIRN_OK && i < fi_objects_pack_count(objects); i++) {
+        uint32_t number = fi_objects_pack_at(objects, i)->number;
         struct firn_packfile *file;
         if (is_linked(packing, number)) {
             continue;
         }
-        FIRN_TRY(firn_objects_acquire(objects, number, &file, err));
-        rc = firn_packfile_verify(file, packing->repair->scratch, refuse, &refusing, err);
-        firn_objects_release(objects, number);
+        FI_TRY(fi_objects_acquire(objects, number, &file, err));
+        rc = fi_packfile_verify(file, packing->repair->scratch, refuse, &refusing, err);
+        fi_objects_release(objects, number);
         rc = rc == FIRN_CORRUPT ? FIRN_OK : rc;
     }
     if (rc == FIRN_OK && refusing.is_out_of_memory) {
-        rc = firn_error_no_memory(err, "a list of objects");
+        rc = fi_error_no_memory(err, "a list of objects");
     }
 out:
     return rc;
 }
 
 int
-firn_repair_packs(struct firn_repair *repair, firn_error *err)
+fi_repair_packs(struct fi_repair *repair, firn_error *err)
 {
     struct packing packing = {.repair = repair};
     int rc;
-    FIRN_TRY(firn_db_batch_create(&packing.batch, err));
-    FIRN_TRY(list_packs(&packing, err));
-    FIRN_TRY(compare_with_list(&packing, err));
-    FIRN_TRY(take_packs(&packing, err));
-    FIRN_TRY(write_list(&packing, err));
+    FI_TRY(fi_db_batch_create(&packing.batch, err));
+    FI_TRY(list_packs(&packing, err));
+    FI_TRY(compare_with_list(&packing, err));
+    FI_TRY(take_packs(&packing, err));
+    FI_TRY(write_list(&packing, err));
     DCHECK(repair->opened.objects == NULL);
-    FIRN_TRY(firn_objects_open(repair->opened.db, &repair->opened.objects, err));
+    FI_TRY(fi_objects_open(repair->opened.db, &repair->opened.objects, err));
     if (!repair->is_known) {
-        firn_objects_budget_begin(repair->opened.objects);
+        fi_objects_budget_begin(repair->opened.objects);
     }
-    FIRN_TRY(take_objects(&packing, false, err)); /* (I4) */
-    FIRN_TRY(take_objects(&packing, true, err));
-    FIRN_TRY(refuse_wrong_names(&packing, err));
+    FI_TRY(take_objects(&packing, false, err)); /* (I4) */
+    FI_TRY(take_objects(&packing, true, err));
+    FI_TRY(refuse_wrong_names(&packing, err));
 out:
-    firn_db_batch_destroy(packing.batch);
-    firn_buf_deinit(&packing.packs);
-    firn_os_dir_close(packing.from);
+    fi_db_batch_destroy(packing.batch);
+    fi_buf_deinit(&packing.packs);
+    fi_os_dir_close(packing.from);
     return rc;
 }

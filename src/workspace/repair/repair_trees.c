@@ -44,24 +44,24 @@ struct known {
 /* A directory that is being walked. */
 struct level {
     firn_hash hash;
-    struct firn_tree_iterator *iterator;
-    struct firn_buf entry; /* encoded, as its parent has it; empty for the root */
-    struct firn_buf kept;  /* encoded entries */
+    struct fi_tree_iterator *iterator;
+    struct fi_buf entry; /* encoded, as its parent has it; empty for the root */
+    struct fi_buf kept;  /* encoded entries */
     size_t path_size;
     uint32_t height; /* as far as it has been walked */
     bool is_changed;
 };
 
 struct repairing {
-    struct firn_repair *repair;
-    struct firn_hash_map known;
-    const struct firn_tree_source *trees;
-    struct firn_objects_session *session;
-    struct firn_objects_session_lane *lane;
-    struct firn_repair_record *record; /* being walked */
-    struct firn_buf levels;            /* of struct level */
-    struct firn_buf path;
-    struct firn_tree_lookup links;
+    struct fi_repair *repair;
+    struct fi_hash_map known;
+    const struct fi_tree_source *trees;
+    struct fi_objects_session *session;
+    struct fi_objects_session_lane *lane;
+    struct fi_repair_record *record; /* being walked */
+    struct fi_buf levels;            /* of struct level */
+    struct fi_buf path;
+    struct fi_tree_lookup links;
     bool looks_at_links; /* the second walk */
     uint64_t lost;       /* paths of this walk */
     uint64_t files;
@@ -83,22 +83,22 @@ known_equal(const void *record, const void *key)
     const struct known *left = record;
     const struct known *right = key;
     return left->size == right->size && left->is_dir == right->is_dir &&
-           firn_hash_equal(&left->hash, &right->hash);
+           fi_hash_equal(&left->hash, &right->hash);
 }
 
 static const struct known *
 find_known(const struct repairing *repairing, const struct known *wanted)
 {
-    return firn_hash_map_find(&repairing->known, known_hash(wanted), wanted);
+    return fi_hash_map_find(&repairing->known, known_hash(wanted), wanted);
 }
 
 static int
 remember(struct repairing *repairing, const struct known *known, firn_error *err)
 {
     return find_known(repairing, known) != NULL ||
-                   firn_hash_map_insert(&repairing->known, known_hash(known), known) != NULL
+                   fi_hash_map_insert(&repairing->known, known_hash(known), known) != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "what is known of objects");
+               : fi_error_no_memory(err, "what is known of objects");
 }
 
 static struct level *
@@ -122,10 +122,10 @@ set_path(struct repairing *repairing, firn_slice name, firn_error *err)
 {
     DCHECK(top(repairing)->path_size <= repairing->path.size);
     repairing->path.size = top(repairing)->path_size;
-    int rc = repairing->path.size > 0 && name.size > 0 ? firn_buf_append_u8(&repairing->path, '/')
+    int rc = repairing->path.size > 0 && name.size > 0 ? fi_buf_append_u8(&repairing->path, '/')
                                                        : FIRN_OK;
-    rc = rc == FIRN_OK ? firn_buf_append_slice(&repairing->path, name) : rc;
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a path");
+    rc = rc == FIRN_OK ? fi_buf_append_slice(&repairing->path, name) : rc;
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a path");
 }
 
 /* Reports repairing->path as lost. */
@@ -134,22 +134,22 @@ tell_lost(struct repairing *repairing, const char *why)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
     char id[FIRN_CHECKPOINT_ID_SIZE];
-    firn_catalog_record_id_text(repairing->record->record.id, id);
+    fi_catalog_record_id_text(repairing->record->record.id, id);
     (void)snprintf(text, sizeof text, "lost from checkpoint %.*s: %s", FIRN_CHECKPOINT_ID_SHORT, id,
                    why);
     repairing->lost++;
-    firn_repair_tell(repairing->repair, firn_buf_slice(&repairing->path), text);
+    fi_repair_tell(repairing->repair, fi_buf_slice(&repairing->path), text);
 }
 
 /* FIRN_OK if something is lost; *out_why then says why. */
 static int
 judge(int rc, const firn_error *found, bool *out_is_lost, firn_error *err)
 {
-    *out_is_lost = firn_rescue_is_finding(rc);
+    *out_is_lost = fi_rescue_is_finding(rc);
     if (*out_is_lost || rc == FIRN_OK) {
         return FIRN_OK;
     }
-    firn_error_copy(err, found);
+    fi_error_copy(err, found);
     return rc;
 }
 
@@ -160,25 +160,25 @@ pass_on(void *ctx, uint64_t bytes, firn_error *err)
 {
     struct repairing *repairing = ctx;
     (void)bytes;
-    return firn_packfile_scratch_tick(repairing->repair->scratch, err);
+    return fi_packfile_scratch_tick(repairing->repair->scratch, err);
 }
 
 static int
-look_at_content(struct repairing *repairing, const struct firn_tree_entry *entry, bool *out_is_lost,
+look_at_content(struct repairing *repairing, const struct fi_tree_entry *entry, bool *out_is_lost,
                 firn_error *err)
 {
-    struct firn_repair *repair = repairing->repair;
-    DCHECK(entry->kind == FIRN_TREE_FILE && !repairing->looks_at_links);
+    struct fi_repair *repair = repairing->repair;
+    DCHECK(entry->kind == FI_TREE_FILE && !repairing->looks_at_links);
     struct known wanted = {.hash = entry->hash, .size = entry->size};
     const struct known *known = find_known(repairing, &wanted);
     firn_error found;
     if (known == NULL) {
-        int read = firn_objects_stream_verify(repair->opened.objects, repair->scratch, &entry->hash,
-                                              entry->size, pass_on, repairing, &found);
-        FIRN_TRY_RETURN(judge(read, &found, out_is_lost, err));
+        int read = fi_objects_stream_verify(repair->opened.objects, repair->scratch, &entry->hash,
+                                            entry->size, pass_on, repairing, &found);
+        FI_TRY_RETURN(judge(read, &found, out_is_lost, err));
         wanted.is_whole = !*out_is_lost;
-        FIRN_TRY_RETURN(remember(repairing, &wanted, err));
-        FIRN_TRY_RETURN(firn_repair_progress(repair, "read", repairing->known.count, err));
+        FI_TRY_RETURN(remember(repairing, &wanted, err));
+        FI_TRY_RETURN(fi_repair_progress(repair, "read", repairing->known.count, err));
     } else {
         wanted.is_whole = known->is_whole;
     }
@@ -187,22 +187,22 @@ look_at_content(struct repairing *repairing, const struct firn_tree_entry *entry
 }
 
 static int
-keep(struct repairing *repairing, const struct firn_tree_entry *entry, firn_error *err)
+keep(struct repairing *repairing, const struct fi_tree_entry *entry, firn_error *err)
 {
-    return firn_tree_encode_entry(&top(repairing)->kept, entry) == FIRN_OK
+    return fi_tree_encode_entry(&top(repairing)->kept, entry) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a directory");
+               : fi_error_no_memory(err, "a directory");
 }
 
 /* In the second walk: a further name becomes a file of its own if its first name is lost. */
 static int
-keep_with_link(struct repairing *repairing, const struct firn_tree_entry *entry, firn_error *err)
+keep_with_link(struct repairing *repairing, const struct fi_tree_entry *entry, firn_error *err)
 {
-    struct firn_tree_entry alone = *entry;
+    struct fi_tree_entry alone = *entry;
     bool is_lost;
     firn_error found;
-    int read = firn_tree_lookup_check_link(&repairing->links, firn_buf_slice(&repairing->path),
-                                           entry, &found);
+    int read =
+        fi_tree_lookup_check_link(&repairing->links, fi_buf_slice(&repairing->path), entry, &found);
     int rc = judge(read, &found, &is_lost, err);
     if (rc == FIRN_OK && is_lost) {
         alone.hard_link = firn_bytes(NULL, 0);
@@ -216,20 +216,20 @@ raise_level(struct repairing *repairing, uint32_t height_below)
 {
     struct level *level = top(repairing);
     level->height = level->height > height_below ? level->height : height_below + 1;
-    DCHECK(depth(repairing) + level->height <= FIRN_TREE_DEPTH_MAX);
+    DCHECK(depth(repairing) + level->height <= FI_TREE_DEPTH_MAX);
 }
 
-static int push(struct repairing *repairing, const struct firn_tree_entry *entry, firn_error *err);
+static int push(struct repairing *repairing, const struct fi_tree_entry *entry, firn_error *err);
 
 static int
-take_entry(struct repairing *repairing, const struct firn_tree_entry *entry, firn_error *err)
+take_entry(struct repairing *repairing, const struct fi_tree_entry *entry, firn_error *err)
 {
     const struct known dir = {.hash = entry->hash, .is_dir = true, .is_whole = true};
     bool is_lost = false;
-    FIRN_TRY_RETURN(set_path(repairing, entry->name, err));
-    if (entry->kind == FIRN_TREE_DIR) {
+    FI_TRY_RETURN(set_path(repairing, entry->name, err));
+    if (entry->kind == FI_TREE_DIR) {
         const struct known *known = repairing->looks_at_links ? NULL : find_known(repairing, &dir);
-        if (known == NULL || depth(repairing) + known->height >= FIRN_TREE_DEPTH_MAX) {
+        if (known == NULL || depth(repairing) + known->height >= FI_TREE_DEPTH_MAX) {
             return push(repairing, entry, err);
         }
         raise_level(repairing, known->height);
@@ -237,8 +237,8 @@ take_entry(struct repairing *repairing, const struct firn_tree_entry *entry, fir
     }
     repairing->files++;
     repairing->bytes += entry->size;
-    if (entry->kind == FIRN_TREE_FILE && !repairing->looks_at_links) {
-        FIRN_TRY_RETURN(look_at_content(repairing, entry, &is_lost, err));
+    if (entry->kind == FI_TREE_FILE && !repairing->looks_at_links) {
+        FI_TRY_RETURN(look_at_content(repairing, entry, &is_lost, err));
     }
     if (is_lost) {
         top(repairing)->is_changed = true;
@@ -256,45 +256,45 @@ static void
 pop(struct repairing *repairing)
 {
     struct level *level = top(repairing);
-    firn_tree_iterator_destroy(level->iterator);
-    firn_buf_deinit(&level->entry);
-    firn_buf_deinit(&level->kept);
+    fi_tree_iterator_destroy(level->iterator);
+    fi_buf_deinit(&level->entry);
+    fi_buf_deinit(&level->kept);
     repairing->levels.size -= sizeof *level;
 }
 
 /* entry is NULL for the root; repairing->path is its path. */
 static int
-push_level(struct repairing *repairing, const struct firn_tree_entry *entry, const firn_hash *hash,
+push_level(struct repairing *repairing, const struct fi_tree_entry *entry, const firn_hash *hash,
            bool *out_is_lost, firn_error *err)
 {
     DCHECK((entry == NULL) == (depth(repairing) == 0));
     struct level level = {.hash = *hash, .path_size = repairing->path.size};
     firn_error found;
     int rc;
-    if (depth(repairing) >= FIRN_TREE_DEPTH_MAX) {
+    if (depth(repairing) >= FI_TREE_DEPTH_MAX) {
         *out_is_lost = true; /* no reader of trees goes deeper */
         return FIRN_OK;
     }
-    int read = firn_tree_iterator_create(repairing->trees, hash, &level.iterator, &found);
-    FIRN_TRY(judge(read, &found, out_is_lost, err));
+    int read = fi_tree_iterator_create(repairing->trees, hash, &level.iterator, &found);
+    FI_TRY(judge(read, &found, out_is_lost, err));
     if (*out_is_lost) {
         return FIRN_OK;
     }
     repairing->directories += entry != NULL; /* the root is not counted */
-    if ((entry != NULL && firn_tree_encode_entry(&level.entry, entry) != FIRN_OK) ||
-        firn_buf_append(&repairing->levels, &level, sizeof level) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a directory");
+    if ((entry != NULL && fi_tree_encode_entry(&level.entry, entry) != FIRN_OK) ||
+        fi_buf_append(&repairing->levels, &level, sizeof level) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a directory");
     }
 out:
     if (rc != FIRN_OK) {
-        firn_tree_iterator_destroy(level.iterator);
-        firn_buf_deinit(&level.entry);
+        fi_tree_iterator_destroy(level.iterator);
+        fi_buf_deinit(&level.entry);
     }
     return rc;
 }
 
 static int
-push(struct repairing *repairing, const struct firn_tree_entry *entry, firn_error *err)
+push(struct repairing *repairing, const struct fi_tree_entry *entry, firn_error *err)
 {
     bool is_lost;
     int rc = push_level(repairing, entry, &entry->hash, &is_lost, err);
@@ -309,16 +309,15 @@ static int
 put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
 {
     struct repairing *repairing = ctx;
-    const struct firn_objects_object added = {
-        .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = object};
+    const struct fi_objects_object added = {
+        .kind = FI_PACKFILE_TREE, .hash = *hash, .content = object};
     bool is_new;
     if (repairing->session == NULL) {
-        FIRN_TRY_RETURN(firn_objects_session_begin(repairing->repair->opened.objects,
-                                                   FIRN_OBJECTS_SESSION_LEVEL, &repairing->session,
-                                                   err));
-        FIRN_TRY_RETURN(firn_objects_session_lane_open(repairing->session, &repairing->lane, err));
+        FI_TRY_RETURN(fi_objects_session_begin(repairing->repair->opened.objects,
+                                               FI_OBJECTS_SESSION_LEVEL, &repairing->session, err));
+        FI_TRY_RETURN(fi_objects_session_lane_open(repairing->session, &repairing->lane, err));
     }
-    return firn_objects_session_lane_add(repairing->lane, &added, &is_new, err);
+    return fi_objects_session_lane_add(repairing->lane, &added, &is_new, err);
 }
 
 /* Requires: the directory on top has been walked. Gives its entry to its parent; for the root,
@@ -329,33 +328,33 @@ finish_level(struct repairing *repairing, firn_hash *out_root, firn_error *err)
     struct level *level = top(repairing);
     const struct known whole = {
         .hash = level->hash, .height = level->height, .is_dir = true, .is_whole = true};
-    struct firn_tree_entry entry;
+    struct fi_tree_entry entry;
     bool is_changed = level->is_changed;
     firn_hash hash = level->hash;
     int rc = FIRN_OK;
     if (is_changed) {
-        FIRN_TRY(firn_tree_build(firn_buf_slice(&level->kept), put_object, repairing, &hash, err));
+        FI_TRY(fi_tree_build(fi_buf_slice(&level->kept), put_object, repairing, &hash, err));
     } else if (!repairing->looks_at_links) {
-        FIRN_TRY(remember(repairing, &whole, err));
+        FI_TRY(remember(repairing, &whole, err));
     }
     if (depth(repairing) == 1) {
         *out_root = hash;
         pop(repairing);
         return FIRN_OK;
     }
-    struct firn_buf bytes = level->entry;
+    struct fi_buf bytes = level->entry;
     DCHECK(bytes.size > 0);
-    level->entry = (struct firn_buf){0};
+    level->entry = (struct fi_buf){0};
     pop(repairing);
-    firn_slice rest = firn_buf_slice(&bytes);
-    rc = firn_tree_decode_entry(&rest, &entry, err);
+    firn_slice rest = fi_buf_slice(&bytes);
+    rc = fi_tree_decode_entry(&rest, &entry, err);
     if (rc == FIRN_OK) {
         entry.hash = hash;
         raise_level(repairing, whole.height);
         top(repairing)->is_changed = top(repairing)->is_changed || is_changed;
         rc = keep(repairing, &entry, err);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 out:
     return rc;
 }
@@ -363,14 +362,14 @@ out:
 static int
 step(struct repairing *repairing, firn_hash *out_root, firn_error *err)
 {
-    const struct firn_tree_entry *entry;
+    const struct fi_tree_entry *entry;
     bool is_end = false;
     bool is_lost;
     firn_error found;
-    int read = firn_tree_iterator_next(top(repairing)->iterator, &entry, &is_end, &found);
-    FIRN_TRY_RETURN(judge(read, &found, &is_lost, err));
+    int read = fi_tree_iterator_next(top(repairing)->iterator, &entry, &is_end, &found);
+    FI_TRY_RETURN(judge(read, &found, &is_lost, err));
     if (is_lost) {
-        FIRN_TRY_RETURN(set_path(repairing, firn_bytes(NULL, 0), err));
+        FI_TRY_RETURN(set_path(repairing, firn_bytes(NULL, 0), err));
         top(repairing)->is_changed = true;
         tell_lost(repairing, "a part of the list of what is in it is damaged or missing");
         is_end = true;
@@ -391,33 +390,32 @@ walk(struct repairing *repairing, firn_hash *root, bool *out_is_lost, firn_error
     repairing->directories = 0;
     repairing->bytes = 0;
     repairing->path.size = 0;
-    firn_tree_lookup_init(&repairing->links, repairing->trees, &start);
-    FIRN_TRY(push_level(repairing, NULL, &start, out_is_lost, err));
+    fi_tree_lookup_init(&repairing->links, repairing->trees, &start);
+    FI_TRY(push_level(repairing, NULL, &start, out_is_lost, err));
     while (depth(repairing) > 0 && !*out_is_lost) {
-        FIRN_TRY(step(repairing, root, err));
+        FI_TRY(step(repairing, root, err));
     }
 out:
     while (depth(repairing) > 0) {
         pop(repairing);
     }
-    firn_tree_lookup_deinit(&repairing->links);
+    fi_tree_lookup_deinit(&repairing->links);
     return rc;
 }
 
 /* ---- checkpoints ---- */
 
 static int
-look_at_rules(struct repairing *repairing, struct firn_repair_record *record, firn_error *err)
+look_at_rules(struct repairing *repairing, struct fi_repair_record *record, firn_error *err)
 {
-    struct firn_ws_rules rules;
+    struct fi_ws_rules rules;
     firn_error found;
     bool is_lost = false;
     if (!record->record.has_rules) {
         return FIRN_OK;
     }
-    int read =
-        firn_ws_rules_load(repairing->repair->opened.objects, &record->record, &rules, &found);
-    firn_ws_rules_deinit(&rules);
+    int read = fi_ws_rules_load(repairing->repair->opened.objects, &record->record, &rules, &found);
+    fi_ws_rules_deinit(&rules);
     int rc = judge(read, &found, &is_lost, err);
     if (rc == FIRN_OK && is_lost) {
         repairing->path.size = 0;
@@ -431,16 +429,16 @@ look_at_rules(struct repairing *repairing, struct firn_repair_record *record, fi
 }
 
 static int
-look_at_tree(struct repairing *repairing, struct firn_repair_record *record, firn_error *err)
+look_at_tree(struct repairing *repairing, struct fi_repair_record *record, firn_error *err)
 {
     firn_hash root = record->record.root.hash;
     bool is_lost = false;
     repairing->record = record;
-    FIRN_TRY_RETURN(look_at_rules(repairing, record, err));
-    FIRN_TRY_RETURN(walk(repairing, &root, &is_lost, err));
+    FI_TRY_RETURN(look_at_rules(repairing, record, err));
+    FI_TRY_RETURN(walk(repairing, &root, &is_lost, err));
     if (is_lost) {
         record->state = FIRN_REPAIR_STATE_LOST;
-    } else if (!firn_hash_equal(&root, &record->record.root.hash)) {
+    } else if (!fi_hash_equal(&root, &record->record.root.hash)) {
         record->is_changed = true;
         record->record.root.hash = root;
     }
@@ -457,49 +455,49 @@ commit(struct repairing *repairing, firn_error *err)
     if (repairing->session == NULL) {
         return FIRN_OK;
     }
-    rc = firn_objects_session_lane_close(repairing->lane, true, err);
+    rc = fi_objects_session_lane_close(repairing->lane, true, err);
     repairing->lane = NULL;
-    rc = rc == FIRN_OK ? firn_objects_session_commit(repairing->session, &size, err) : rc;
-    firn_objects_session_end(repairing->session);
+    rc = rc == FIRN_OK ? fi_objects_session_commit(repairing->session, &size, err) : rc;
+    fi_objects_session_end(repairing->session);
     repairing->session = NULL;
     return rc;
 }
 
 /* (I2) */
 static int
-write_message(struct firn_repair_record *record, firn_error *err)
+write_message(struct fi_repair_record *record, firn_error *err)
 {
-    struct firn_buf message = {0};
+    struct fi_buf message = {0};
     firn_slice before = record->record.message;
     uint64_t number = record->record.number;
-    int rc = firn_buf_append_slice(&message, before);
-    if (before.size + MESSAGE_ROOM <= FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX && rc == FIRN_OK) {
-        rc = firn_buf_append_format(&message, "%s[repaired: %" PRIu64 " lost]",
-                                    before.size > 0 ? " " : "", record->lost_paths);
+    int rc = fi_buf_append_slice(&message, before);
+    if (before.size + MESSAGE_ROOM <= FI_CATALOG_RECORD_MESSAGE_SIZE_MAX && rc == FIRN_OK) {
+        rc = fi_buf_append_format(&message, "%s[repaired: %" PRIu64 " lost]",
+                                  before.size > 0 ? " " : "", record->lost_paths);
     }
-    record->record.message = firn_buf_slice(&message);
-    rc = rc == FIRN_OK ? firn_repair_records_encode(record, err)
-                       : firn_error_no_memory(err, "a message");
+    record->record.message = fi_buf_slice(&message);
+    rc = rc == FIRN_OK ? fi_repair_records_encode(record, err)
+                       : fi_error_no_memory(err, "a message");
     DCHECK(record->record.number == number); /* (I2) */
-    firn_buf_deinit(&message);
+    fi_buf_deinit(&message);
     return rc;
 }
 
 /* Completes the record of a tree that was made again: its links, and counts of what is in it. */
 static int
-finish_record(struct repairing *repairing, struct firn_repair_record *record, firn_error *err)
+finish_record(struct repairing *repairing, struct fi_repair_record *record, firn_error *err)
 {
     firn_hash root = record->record.root.hash;
     bool is_lost = false;
     int rc;
     DCHECK(repairing->looks_at_links && record->state != FIRN_REPAIR_STATE_LOST);
     repairing->record = record;
-    FIRN_TRY(walk(repairing, &root, &is_lost, err));
+    FI_TRY(walk(repairing, &root, &is_lost, err));
     if (is_lost || repairing->lost > 0) {
-        rc = firn_error_set(err, FIRN_FAILED, "a repaired tree cannot be read");
+        rc = fi_error_set(err, FIRN_FAILED, "a repaired tree cannot be read");
         goto out;
     }
-    bool has_changed = !firn_hash_equal(&root, &record->record.root.hash);
+    bool has_changed = !fi_hash_equal(&root, &record->record.root.hash);
     if (!record->is_changed && !has_changed) {
         goto out;
     }
@@ -509,7 +507,7 @@ finish_record(struct repairing *repairing, struct firn_repair_record *record, fi
     record->record.directories = repairing->directories;
     record->record.bytes = repairing->bytes;
     record->state = FIRN_REPAIR_STATE_PARTLY;
-    FIRN_TRY(write_message(record, err));
+    FI_TRY(write_message(record, err));
 out:
     return rc;
 }
@@ -517,34 +515,34 @@ out:
 static int
 repair_all(struct repairing *repairing, firn_error *err)
 {
-    struct firn_repair *repair = repairing->repair;
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        FIRN_TRY_RETURN(look_at_tree(repairing, firn_repair_record_at(repair, i), err));
+    struct fi_repair *repair = repairing->repair;
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        FI_TRY_RETURN(look_at_tree(repairing, fi_repair_record_at(repair, i), err));
     }
-    FIRN_TRY_RETURN(commit(repairing, err));
+    FI_TRY_RETURN(commit(repairing, err));
     DCHECK(repairing->session == NULL); /* (I1) */
     repairing->looks_at_links = true;
-    for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
-        struct firn_repair_record *record = firn_repair_record_at(repair, i);
+    for (size_t i = 0; i < fi_repair_record_count(repair); i++) {
+        struct fi_repair_record *record = fi_repair_record_at(repair, i);
         bool is_to_be_read = record->lost_paths > 0 || repair->is_thorough;
         if (record->state != FIRN_REPAIR_STATE_LOST && is_to_be_read) {
-            FIRN_TRY_RETURN(finish_record(repairing, record, err));
+            FI_TRY_RETURN(finish_record(repairing, record, err));
         }
     }
     return commit(repairing, err);
 }
 
 int
-firn_repair_trees(struct firn_repair *repair, firn_error *err)
+fi_repair_trees(struct fi_repair *repair, firn_error *err)
 {
     struct repairing repairing = {.repair = repair,
-                                  .trees = firn_objects_trees(repair->opened.objects)};
-    firn_hash_map_init(&repairing.known, sizeof(struct known), known_hash, known_equal);
+                                  .trees = fi_objects_trees(repair->opened.objects)};
+    fi_hash_map_init(&repairing.known, sizeof(struct known), known_hash, known_equal);
     int rc = repair_all(&repairing, err);
-    FIRN_IGNORE(firn_objects_session_lane_close(repairing.lane, false, NULL));
-    firn_objects_session_end(repairing.session);
-    firn_hash_map_deinit(&repairing.known);
-    firn_buf_deinit(&repairing.levels);
-    firn_buf_deinit(&repairing.path);
+    FI_IGNORE(fi_objects_session_lane_close(repairing.lane, false, NULL));
+    fi_objects_session_end(repairing.session);
+    fi_hash_map_deinit(&repairing.known);
+    fi_buf_deinit(&repairing.levels);
+    fi_buf_deinit(&repairing.path);
     return rc;
 }

@@ -21,10 +21,10 @@
 #include "base/slice.h"
 #include "rules/rules_internal.h"
 
-struct firn_ignore_file {
+struct fi_ignore_file {
     uint8_t *content;
     size_t size;
-    struct firn_ignore_pattern *patterns;
+    struct fi_ignore_pattern *patterns;
     size_t count;
 };
 
@@ -39,7 +39,7 @@ static struct lines
 lines_of(firn_slice content)
 {
     static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
-    if (firn_slice_has_prefix(content, firn_bytes(mark, sizeof mark))) {
+    if (fi_slice_has_prefix(content, firn_bytes(mark, sizeof mark))) {
         content.data += sizeof mark;
         content.size -= sizeof mark;
     }
@@ -70,29 +70,29 @@ static size_t
 count_rules(firn_slice content)
 {
     struct lines lines = lines_of(content);
-    struct firn_ignore_pattern pattern;
+    struct fi_ignore_pattern pattern;
     const char *defect;
     firn_slice line;
     size_t count = 0;
     while (next_line(&lines, &line)) {
-        count += firn_ignore_pattern_read(line, &pattern, &defect) == FIRN_IGNORE_PATTERN_RULE;
+        count += fi_ignore_pattern_read(line, &pattern, &defect) == FI_IGNORE_PATTERN_RULE;
     }
-    return count < FIRN_IGNORE_FILE_PATTERNS_MAX ? count : FIRN_IGNORE_FILE_PATTERNS_MAX;
+    return count < FI_IGNORE_FILE_PATTERNS_MAX ? count : FI_IGNORE_FILE_PATTERNS_MAX;
 }
 
 static void
-read_rules(struct firn_ignore_file *file, size_t capacity,
+read_rules(struct fi_ignore_file *file, size_t capacity,
            void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx)
 {
-    struct lines lines = lines_of(firn_ignore_file_content(file));
+    struct lines lines = lines_of(fi_ignore_file_content(file));
     firn_slice line;
     while (next_line(&lines, &line)) {
-        struct firn_ignore_pattern pattern;
+        struct fi_ignore_pattern pattern;
         const char *defect;
-        enum firn_ignore_pattern_line read = firn_ignore_pattern_read(line, &pattern, &defect);
-        if (read == FIRN_IGNORE_PATTERN_RULE && file->count == capacity) {
+        enum fi_ignore_pattern_line read = fi_ignore_pattern_read(line, &pattern, &defect);
+        if (read == FI_IGNORE_PATTERN_RULE && file->count == capacity) {
             defect = "more rules than a file may have";
-        } else if (read == FIRN_IGNORE_PATTERN_RULE) {
+        } else if (read == FI_IGNORE_PATTERN_RULE) {
             CHECK(file->count < capacity);
             pattern.line = lines.number;
             file->patterns[file->count++] = pattern;
@@ -104,22 +104,22 @@ read_rules(struct firn_ignore_file *file, size_t capacity,
 }
 
 int
-firn_ignore_file_create(firn_slice content,
-                        void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
-                        struct firn_ignore_file **out, firn_error *err)
+fi_ignore_file_create(firn_slice content,
+                      void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
+                      struct fi_ignore_file **out, firn_error *err)
 {
-    CHECK(content.size <= FIRN_IGNORE_FILE_SIZE_MAX);
+    CHECK(content.size <= FI_IGNORE_FILE_SIZE_MAX);
     *out = NULL;
     size_t capacity = count_rules(content);
-    struct firn_ignore_file *file = firn_alloc_zeroed(sizeof *file);
+    struct fi_ignore_file *file = fi_alloc_zeroed(sizeof *file);
     if (file != NULL) {
         file->size = content.size;
-        file->content = firn_memdup(content.data, content.size);
-        file->patterns = firn_alloc_array(capacity, sizeof *file->patterns);
+        file->content = fi_memdup(content.data, content.size);
+        file->patterns = fi_alloc_array(capacity, sizeof *file->patterns);
     }
     if (file == NULL || file->content == NULL || file->patterns == NULL) {
-        firn_ignore_file_destroy(file);
-        return firn_error_no_memory(err, "the rules of a file");
+        fi_ignore_file_destroy(file);
+        return fi_error_no_memory(err, "the rules of a file");
     }
     read_rules(file, capacity, on_bad, ctx);
     *out = file;
@@ -127,29 +127,28 @@ firn_ignore_file_create(firn_slice content,
 }
 
 void
-firn_ignore_file_destroy(struct firn_ignore_file *file)
+fi_ignore_file_destroy(struct fi_ignore_file *file)
 {
     if (file != NULL) {
-        firn_free(file->patterns);
-        firn_free(file->content);
-        firn_free(file);
+        fi_free(file->patterns);
+        fi_free(file->content);
+        fi_free(file);
     }
 }
 
 firn_slice
-firn_ignore_file_content(const struct firn_ignore_file *file)
+fi_ignore_file_content(const struct fi_ignore_file *file)
 {
     return firn_bytes(file->content, file->size);
 }
 
-const struct firn_ignore_pattern *
-firn_ignore_file_find(const struct firn_ignore_file *file,
-                      const struct firn_ignore_pattern_entry *entry)
+const struct fi_ignore_pattern *
+fi_ignore_file_find(const struct fi_ignore_file *file, const struct fi_ignore_pattern_entry *entry)
 {
     for (size_t i = file->count; i > 0; i--) {
-        const struct firn_ignore_pattern *pattern = &file->patterns[i - 1];
-        if (firn_ignore_pattern_may_match(pattern, entry) &&
-            firn_ignore_pattern_matches(pattern, entry)) {
+        const struct fi_ignore_pattern *pattern = &file->patterns[i - 1];
+        if (fi_ignore_pattern_may_match(pattern, entry) &&
+            fi_ignore_pattern_matches(pattern, entry)) {
             return pattern;
         }
     }
@@ -208,37 +207,37 @@ without_spaces(firn_slice line)
 static const char *
 find_defect(firn_slice line, firn_slice text)
 {
-    if (line.size > FIRN_IGNORE_PATTERN_SIZE_MAX) {
+    if (line.size > FI_IGNORE_PATTERN_SIZE_MAX) {
         return "longer than 4096 bytes";
     }
     if (line.size > 0 && memchr(line.data, 0, line.size) != NULL) {
         return "a NUL byte; is the file in another encoding than UTF-8?";
     }
-    return text.size == 0 ? "no pattern" : firn_ignore_glob_defect(text);
+    return text.size == 0 ? "no pattern" : fi_ignore_glob_defect(text);
 }
 
-static enum firn_ignore_pattern_kind
+static enum fi_ignore_pattern_kind
 kind_of(firn_slice text, size_t literal_size)
 {
     DCHECK(text.size > 0 && literal_size <= text.size);
     if (literal_size == text.size) {
-        return FIRN_IGNORE_PATTERN_LITERAL;
+        return FI_IGNORE_PATTERN_LITERAL;
     }
     if (literal_size == 0 && text.data[0] == '*' &&
-        firn_ignore_glob_literal_size(without_front(text, 1)) == text.size - 1) {
-        return FIRN_IGNORE_PATTERN_SUFFIX;
+        fi_ignore_glob_literal_size(without_front(text, 1)) == text.size - 1) {
+        return FI_IGNORE_PATTERN_SUFFIX;
     }
-    return FIRN_IGNORE_PATTERN_GLOB;
+    return FI_IGNORE_PATTERN_GLOB;
 }
 
-enum firn_ignore_pattern_line
-firn_ignore_pattern_read(firn_slice line, struct firn_ignore_pattern *out, const char **out_defect)
+enum fi_ignore_pattern_line
+fi_ignore_pattern_read(firn_slice line, struct fi_ignore_pattern *out, const char **out_defect)
 {
     firn_slice text = without_spaces(line);
-    struct firn_ignore_pattern pattern = {0};
+    struct fi_ignore_pattern pattern = {0};
     *out_defect = NULL;
     if (text.size == 0 || text.data[0] == '#') {
-        return FIRN_IGNORE_PATTERN_NOTHING;
+        return FI_IGNORE_PATTERN_NOTHING;
     }
     if (text.data[0] == '!') {
         pattern.is_negated = true;
@@ -254,38 +253,38 @@ firn_ignore_pattern_read(firn_slice line, struct firn_ignore_pattern *out, const
     }
     *out_defect = find_defect(line, text);
     if (*out_defect != NULL) {
-        return FIRN_IGNORE_PATTERN_BAD;
+        return FI_IGNORE_PATTERN_BAD;
     }
-    size_t literal_size = firn_ignore_glob_literal_size(text);
-    DCHECK(text.size <= FIRN_IGNORE_PATTERN_SIZE_MAX); /* so the sizes fit their types */
+    size_t literal_size = fi_ignore_glob_literal_size(text);
+    DCHECK(text.size <= FI_IGNORE_PATTERN_SIZE_MAX); /* so the sizes fit their types */
     pattern.text = text.data;
     pattern.size = (uint32_t)text.size;
     pattern.literal_size = (uint16_t)literal_size;
     pattern.kind = (uint8_t)kind_of(text, literal_size);
     pattern.last = text.data[text.size - 1];
     *out = pattern;
-    return FIRN_IGNORE_PATTERN_RULE;
+    return FI_IGNORE_PATTERN_RULE;
 }
 
 /* ---- matching ---- */
 
 static bool
-matches_glob(const struct firn_ignore_pattern *pattern, firn_slice text)
+matches_glob(const struct fi_ignore_pattern *pattern, firn_slice text)
 {
     DCHECK(pattern->literal_size <= pattern->size);
     firn_slice front = firn_bytes(pattern->text, pattern->literal_size);
-    if (!firn_slice_has_prefix(text, front)) {
+    if (!fi_slice_has_prefix(text, front)) {
         return false;
     }
     firn_slice glob = firn_bytes(pattern->text + front.size, pattern->size - front.size);
-    return firn_ignore_glob_matches(
-        glob, pattern->is_path ? FIRN_IGNORE_GLOB_PATH : FIRN_IGNORE_GLOB_NAME,
-        without_front(text, front.size));
+    return fi_ignore_glob_matches(glob,
+                                  pattern->is_path ? FI_IGNORE_GLOB_PATH : FI_IGNORE_GLOB_NAME,
+                                  without_front(text, front.size));
 }
 
 /* Matches a star and a suffix against a name or (the star crosses no slash) a path. */
 static bool
-matches_suffix(const struct firn_ignore_pattern *pattern, firn_slice text)
+matches_suffix(const struct fi_ignore_pattern *pattern, firn_slice text)
 {
     DCHECK(pattern->size > 0 && pattern->text[0] == '*');
     firn_slice ending = firn_bytes(pattern->text + 1, pattern->size - 1);
@@ -298,22 +297,21 @@ matches_suffix(const struct firn_ignore_pattern *pattern, firn_slice text)
 }
 
 bool
-firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
-                            const struct firn_ignore_pattern_entry *entry)
+fi_ignore_pattern_matches(const struct fi_ignore_pattern *pattern,
+                          const struct fi_ignore_pattern_entry *entry)
 {
     DCHECK(entry->name.size > 0 && entry->path.size >= entry->name.size);
-    if ((pattern->is_for_dirs && !entry->is_dir) ||
-        !firn_ignore_pattern_may_match(pattern, entry)) {
+    if ((pattern->is_for_dirs && !entry->is_dir) || !fi_ignore_pattern_may_match(pattern, entry)) {
         return false;
     }
     firn_slice text = pattern->is_path ? entry->path : entry->name;
-    switch ((enum firn_ignore_pattern_kind)pattern->kind) {
-    case FIRN_IGNORE_PATTERN_LITERAL:
+    switch ((enum fi_ignore_pattern_kind)pattern->kind) {
+    case FI_IGNORE_PATTERN_LITERAL:
         DCHECK(text.size == pattern->size); /* or it may not match */
         return memcmp(text.data, pattern->text, text.size) == 0;
-    case FIRN_IGNORE_PATTERN_SUFFIX:
+    case FI_IGNORE_PATTERN_SUFFIX:
         return matches_suffix(pattern, text);
-    case FIRN_IGNORE_PATTERN_GLOB:
+    case FI_IGNORE_PATTERN_GLOB:
         break;
     }
     return matches_glob(pattern, text);

@@ -171,7 +171,7 @@ read_class(struct set *set, bool *out_is_class)
     }
     firn_slice name = firn_bytes(begin, (size_t)(end - begin) - 1);
     for (size_t i = 0; i < sizeof CLASSES / sizeof CLASSES[0]; i++) {
-        if (firn_slice_equal(name, firn_str(CLASSES[i].name))) {
+        if (fi_slice_equal(name, firn_str(CLASSES[i].name))) {
             set->is_in = set->is_in || CLASSES[i].holds(set->c);
             set->range_begins = -1;
             set->at = (size_t)(end - set->glob.data) + 1;
@@ -244,7 +244,7 @@ read_set(firn_slice glob, size_t *at, uint8_t c, bool *out)
 /* ---- whole globs ---- */
 
 const char *
-firn_ignore_glob_defect(firn_slice glob)
+fi_ignore_glob_defect(firn_slice glob)
 {
     size_t at = 0;
     while (at < glob.size) {
@@ -264,7 +264,7 @@ firn_ignore_glob_defect(firn_slice glob)
 }
 
 size_t
-firn_ignore_glob_literal_size(firn_slice glob)
+fi_ignore_glob_literal_size(firn_slice glob)
 {
     size_t size = 0;
     while (size < glob.size && glob.data[size] != '*' && glob.data[size] != '?' &&
@@ -395,9 +395,9 @@ retry_deep(struct match *match)
 }
 
 bool
-firn_ignore_glob_matches(firn_slice glob, enum firn_ignore_glob_kind kind, firn_slice text)
+fi_ignore_glob_matches(firn_slice glob, enum fi_ignore_glob_kind kind, firn_slice text)
 {
-    struct match match = {.glob = glob, .text = text, .is_path = kind == FIRN_IGNORE_GLOB_PATH};
+    struct match match = {.glob = glob, .text = text, .is_path = kind == FI_IGNORE_GLOB_PATH};
     for (;;) {
         if (match.at_glob < glob.size && glob.data[match.at_glob] == '*') {
             enter_star(&match);
@@ -406,7 +406,7 @@ firn_ignore_glob_matches(firn_slice glob, enum firn_ignore_glob_kind kind, firn_
         bool glob_is_used = match.at_glob >= glob.size;
         bool text_is_used = match.at_text == text.size;
         if (glob_is_used && text_is_used) {
-            DCHECK(firn_ignore_glob_defect(glob) == NULL); /* (I3) */
+            DCHECK(fi_ignore_glob_defect(glob) == NULL); /* (I3) */
             return true;
         }
         if (!glob_is_used && !text_is_used && match_one(&match)) {

@@ -38,71 +38,71 @@ enum {
 };
 
 const char *
-firn_ignore_rules_name(enum firn_ignore_rules_kind kind)
+fi_ignore_rules_name(enum fi_ignore_rules_kind kind)
 {
     switch (kind) {
-    case FIRN_IGNORE_RULES_FIRNIGNORE:
+    case FI_IGNORE_RULES_FIRNIGNORE:
         return ".firnignore";
-    case FIRN_IGNORE_RULES_CHKPTIGNORE:
+    case FI_IGNORE_RULES_CHKPTIGNORE:
         return ".chkptignore";
-    case FIRN_IGNORE_RULES_GITIGNORE:
+    case FI_IGNORE_RULES_GITIGNORE:
         break;
     }
     return ".gitignore";
 }
 
 void
-firn_ignore_rules_truncate(struct firn_ignore_rules *rules, size_t count)
+fi_ignore_rules_truncate(struct fi_ignore_rules *rules, size_t count)
 {
     while (rules->set_count > count) {
-        firn_free(rules->sets[--rules->set_count].files);
+        fi_free(rules->sets[--rules->set_count].files);
     }
 }
 
 void
-firn_ignore_rules_remove(struct firn_ignore_rules *rules, size_t index)
+fi_ignore_rules_remove(struct fi_ignore_rules *rules, size_t index)
 {
     DCHECK(index < rules->set_count);
-    firn_free(rules->sets[index].files);
+    fi_free(rules->sets[index].files);
     rules->set_count--;
     memmove(rules->sets + index, rules->sets + index + 1,
             (rules->set_count - index) * sizeof *rules->sets);
 }
 
 void
-firn_ignore_rules_deinit(struct firn_ignore_rules *rules)
+fi_ignore_rules_deinit(struct fi_ignore_rules *rules)
 {
-    firn_ignore_rules_truncate(rules, 0);
-    firn_free(rules->sets);
-    *rules = (struct firn_ignore_rules){0};
+    fi_ignore_rules_truncate(rules, 0);
+    fi_free(rules->sets);
+    *rules = (struct fi_ignore_rules){0};
 }
 
-struct firn_ignore_rules_set *
-firn_ignore_rules_add(struct firn_ignore_rules *rules, size_t file_count)
+struct fi_ignore_rules_set *
+fi_ignore_rules_add(struct fi_ignore_rules *rules, size_t file_count)
 {
-    struct firn_ignore_rules_set *sets =
-        firn_resize_array(rules->sets, rules->set_count + 1, sizeof *sets);
+    struct fi_ignore_rules_set *sets =
+        fi_resize_array(rules->sets, rules->set_count + 1, sizeof *sets);
     if (sets == NULL) {
         return NULL;
     }
     rules->sets = sets;
-    struct firn_ignore_rules_file *files = firn_alloc_array(file_count, sizeof *files);
+    struct fi_ignore_rules_file *files = fi_alloc_array(file_count, sizeof *files);
     if (files == NULL) {
         return NULL;
     }
     for (size_t i = 0; i < file_count; i++) {
-        files[i] = (struct firn_ignore_rules_file){0};
+        files[i] = (struct fi_ignore_rules_file){0};
     }
-    struct firn_ignore_rules_set *set = &rules->sets[rules->set_count++];
-    *set = (struct firn_ignore_rules_set){.files = files, .file_count = file_count};
+    struct fi_ignore_rules_set *set = &rules->sets[rules->set_count++];
+    *set = (struct fi_ignore_rules_set){.files = files, .file_count = file_count};
     return set;
 }
 
 bool
-firn_ignore_rules_are_plain(const struct firn_ignore_rules *rules)
+fi_ignore_rules_are_plain(const struct fi_ignore_rules *rules)
 {
     for (size_t i = 0; i < rules->set_count; i++) {
-        const struct firn_ignore_rules_set *set = &rules->sets[i];
+        const struct fi_ignore_rules_set *set = &rules->sets[i];
         if (set->file_count > 0 || set->gitignore || set->is_narrow != rules->sets[0].is_narrow ||
             set->include_deps != rules->sets[0].include_deps) {
             return false;
@@ -116,43 +116,43 @@ firn_ignore_rules_are_plain(const struct firn_ignore_rules *rules)
 static int
 compare_files(const void *a, const void *b)
 {
-    const struct firn_ignore_rules_file *left = a;
-    const struct firn_ignore_rules_file *right = b;
-    int order = firn_slice_compare(left->dir, right->dir);
+    const struct fi_ignore_rules_file *left = a;
+    const struct fi_ignore_rules_file *right = b;
+    int order = fi_slice_compare(left->dir, right->dir);
     return order != 0 ? order : (left->kind > right->kind) - (left->kind < right->kind);
 }
 
 static int
 compare_slices(const void *a, const void *b)
 {
-    return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
+    return fi_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
 }
 
 static int
-append_set(struct firn_ignore_rules_set *set, struct firn_buf *out)
+append_set(struct fi_ignore_rules_set *set, struct fi_buf *out)
 {
-    firn_sort(set->files, set->file_count, sizeof *set->files, compare_files);
+    fi_sort(set->files, set->file_count, sizeof *set->files, compare_files);
     DCHECK(!set->include_deps || !set->is_narrow); /* a reader refuses both */
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)((set->include_deps ? FLAG_INCLUDE_DEPS : 0) |
-                                                      (set->gitignore ? FLAG_GITIGNORE : 0) |
-                                                      (set->is_narrow ? FLAG_NARROW : 0))));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, set->file_count));
+    FI_TRY_RETURN(fi_buf_append_u8(out, (uint8_t)((set->include_deps ? FLAG_INCLUDE_DEPS : 0) |
+                                                  (set->gitignore ? FLAG_GITIGNORE : 0) |
+                                                  (set->is_narrow ? FLAG_NARROW : 0))));
+    FI_TRY_RETURN(fi_buf_append_varint(out, set->file_count));
     for (size_t i = 0; i < set->file_count; i++) {
-        const struct firn_ignore_rules_file *file = &set->files[i];
-        FIRN_TRY_RETURN(firn_buf_append_sized(out, file->dir));
-        FIRN_TRY_RETURN(firn_buf_append_u8(out, (uint8_t)file->kind));
-        FIRN_TRY_RETURN(firn_buf_append_sized(out, file->content));
+        const struct fi_ignore_rules_file *file = &set->files[i];
+        FI_TRY_RETURN(fi_buf_append_sized(out, file->dir));
+        FI_TRY_RETURN(fi_buf_append_u8(out, (uint8_t)file->kind));
+        FI_TRY_RETURN(fi_buf_append_sized(out, file->content));
     }
     return FIRN_OK;
 }
 
 /* Encodes each set into `bytes` and makes a slice of each. */
 static int
-encode_sets(struct firn_ignore_rules *rules, struct firn_buf *bytes, firn_slice *slices)
+encode_sets(struct fi_ignore_rules *rules, struct fi_buf *bytes, firn_slice *slices)
 {
     for (size_t i = 0; i < rules->set_count; i++) {
         size_t begin = bytes->size;
-        FIRN_TRY_RETURN(append_set(&rules->sets[i], bytes));
+        FI_TRY_RETURN(append_set(&rules->sets[i], bytes));
         slices[i].size = bytes->size - begin;
     }
     size_t at = 0;
@@ -169,9 +169,9 @@ static size_t
 put_in_order(firn_slice *slices, size_t count)
 {
     size_t kept = 0;
-    firn_sort(slices, count, sizeof *slices, compare_slices);
+    fi_sort(slices, count, sizeof *slices, compare_slices);
     for (size_t i = 0; i < count; i++) {
-        if (kept == 0 || !firn_slice_equal(slices[kept - 1], slices[i])) {
+        if (kept == 0 || !fi_slice_equal(slices[kept - 1], slices[i])) {
             slices[kept++] = slices[i];
         }
     }
@@ -181,7 +181,7 @@ put_in_order(firn_slice *slices, size_t count)
 
 /* Whether any of the sets from `first` on is one of format 2. */
 static bool
-has_narrow(const struct firn_ignore_rules *rules, size_t first)
+has_narrow(const struct fi_ignore_rules *rules, size_t first)
 {
     for (size_t i = first; i < rules->set_count; i++) {
         if (rules->sets[i].is_narrow) {
@@ -192,38 +192,38 @@ has_narrow(const struct firn_ignore_rules *rules, size_t first)
 }
 
 static int
-append_all(struct firn_buf *out, uint8_t format, const firn_slice *slices, size_t count)
+append_all(struct fi_buf *out, uint8_t format, const firn_slice *slices, size_t count)
 {
-    firn_buf_clear(out);
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, format));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, count));
+    fi_buf_clear(out);
+    FI_TRY_RETURN(fi_buf_append_u8(out, format));
+    FI_TRY_RETURN(fi_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY_RETURN(firn_buf_append_slice(out, slices[i]));
+        FI_TRY_RETURN(fi_buf_append_slice(out, slices[i]));
     }
     return FIRN_OK;
 }
 
 int
-firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out, firn_error *err)
+fi_ignore_rules_encode(struct fi_ignore_rules *rules, struct fi_buf *out, firn_error *err)
 {
     CHECK(rules->set_count > 0);
-    struct firn_buf bytes = {0};
-    firn_slice *slices = firn_alloc_array(rules->set_count, sizeof *slices);
+    struct fi_buf bytes = {0};
+    firn_slice *slices = fi_alloc_array(rules->set_count, sizeof *slices);
     int rc = slices != NULL ? encode_sets(rules, &bytes, slices) : FIRN_NO_MEMORY;
     if (rc == FIRN_OK) {
         size_t count = put_in_order(slices, rules->set_count);
         rc = append_all(out, has_narrow(rules, 0) ? FORMAT_NARROW : FORMAT_FIRST, slices, count);
         if (rc == FIRN_OK &&
-            (out->size > FIRN_IGNORE_RULES_SIZE_MAX || count > FIRN_IGNORE_RULES_SETS_MAX)) {
-            rc = firn_error_set(err, FIRN_LIMIT,
-                                "cannot keep the rules of this checkpoint: %zu different sets of "
-                                "%zu bytes in all",
-                                count, out->size);
+            (out->size > FI_IGNORE_RULES_SIZE_MAX || count > FI_IGNORE_RULES_SETS_MAX)) {
+            rc = fi_error_set(err, FIRN_LIMIT,
+                              "cannot keep the rules of this checkpoint: %zu different sets of "
+                              "%zu bytes in all",
+                              count, out->size);
         }
     }
-    firn_free(slices);
-    firn_buf_deinit(&bytes);
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the rules of a checkpoint") : rc;
+    fi_free(slices);
+    fi_buf_deinit(&bytes);
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "the rules of a checkpoint") : rc;
 }
 
 /* ---- reading ---- */
@@ -232,14 +232,14 @@ firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out, 
 static bool
 is_dir_path(firn_slice path)
 {
-    if (path.size > FIRN_TREE_PATH_SIZE_MAX) {
+    if (path.size > FI_TREE_PATH_SIZE_MAX) {
         return false;
     }
     while (path.size > 0) {
         const uint8_t *slash = memchr(path.data, '/', path.size);
         size_t size = slash != NULL ? (size_t)(slash - path.data) : path.size;
         size_t taken = slash != NULL ? size + 1 : size;
-        if (!firn_tree_name_is_valid(firn_bytes(path.data, size)) ||
+        if (!fi_tree_name_is_valid(firn_bytes(path.data, size)) ||
             (slash != NULL && taken == path.size)) {
             return false;
         }
@@ -249,35 +249,34 @@ is_dir_path(firn_slice path)
 }
 
 static bool
-read_file(struct firn_reader *reader, bool gitignore, struct firn_ignore_rules_file *out)
+read_file(struct fi_reader *reader, bool gitignore, struct fi_ignore_rules_file *out)
 {
     uint8_t kind;
-    if (!firn_reader_sized(reader, FIRN_TREE_PATH_SIZE_MAX, &out->dir) ||
-        !firn_reader_u8(reader, &kind) || kind < 1 || kind > FIRN_IGNORE_RULES_KIND_COUNT ||
-        !firn_reader_sized(reader, FIRN_IGNORE_FILE_SIZE_MAX, &out->content)) {
+    if (!fi_reader_sized(reader, FI_TREE_PATH_SIZE_MAX, &out->dir) ||
+        !fi_reader_u8(reader, &kind) || kind < 1 || kind > FI_IGNORE_RULES_KIND_COUNT ||
+        !fi_reader_sized(reader, FI_IGNORE_FILE_SIZE_MAX, &out->content)) {
         return false;
     }
-    out->kind = (enum firn_ignore_rules_kind)kind;
+    out->kind = (enum fi_ignore_rules_kind)kind;
     return is_dir_path(out->dir) &&
-           (out->kind != FIRN_IGNORE_RULES_CHKPTIGNORE || out->dir.size == 0) &&
-           (out->kind != FIRN_IGNORE_RULES_GITIGNORE || gitignore);
+           (out->kind != FI_IGNORE_RULES_CHKPTIGNORE || out->dir.size == 0) &&
+           (out->kind != FI_IGNORE_RULES_GITIGNORE || gitignore);
 }
 
 /* On FIRN_CORRUPT the error has no text yet. */
 static int
-read_set(struct firn_reader *reader, size_t files_max, struct firn_ignore_rules *rules)
+read_set(struct fi_reader *reader, size_t files_max, struct fi_ignore_rules *rules)
 {
     uint8_t flags;
     uint64_t count;
     /* A file takes at least three bytes, which limits the memory that a wrong count can claim. */
-    if (!firn_reader_u8(reader, &flags) ||
+    if (!fi_reader_u8(reader, &flags) ||
         flags > (FLAG_INCLUDE_DEPS | FLAG_GITIGNORE | FLAG_NARROW) ||
         (flags & (FLAG_INCLUDE_DEPS | FLAG_NARROW)) == (FLAG_INCLUDE_DEPS | FLAG_NARROW) ||
-        !firn_reader_varint_max(reader, files_max, &count) ||
-        count > firn_reader_left(reader) / 3) {
+        !fi_reader_varint_max(reader, files_max, &count) || count > fi_reader_left(reader) / 3) {
         return FIRN_CORRUPT;
     }
-    struct firn_ignore_rules_set *set = firn_ignore_rules_add(rules, (size_t)count);
+    struct fi_ignore_rules_set *set = fi_ignore_rules_add(rules, (size_t)count);
     if (set == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -294,12 +293,12 @@ read_set(struct firn_reader *reader, size_t files_max, struct firn_ignore_rules 
 }
 
 static int
-read_sets(struct firn_reader *reader, struct firn_ignore_rules *rules)
+read_sets(struct fi_reader *reader, struct fi_ignore_rules *rules)
 {
     uint64_t count;
-    size_t files_max = FIRN_IGNORE_RULES_FILES_MAX;
+    size_t files_max = FI_IGNORE_RULES_FILES_MAX;
     firn_slice last = {0};
-    if (!firn_reader_varint_max(reader, FIRN_IGNORE_RULES_SETS_MAX, &count) || count == 0) {
+    if (!fi_reader_varint_max(reader, FI_IGNORE_RULES_SETS_MAX, &count) || count == 0) {
         return FIRN_CORRUPT;
     }
     for (uint64_t i = 0; i < count; i++) {
@@ -311,26 +310,26 @@ read_sets(struct firn_reader *reader, struct firn_ignore_rules *rules)
         DCHECK(rules->sets[rules->set_count - 1].file_count <= files_max);
         files_max -= rules->sets[rules->set_count - 1].file_count;
         firn_slice bytes = firn_bytes(begin, (size_t)(reader->at - begin));
-        if (i > 0 && firn_slice_compare(last, bytes) >= 0) {
+        if (i > 0 && fi_slice_compare(last, bytes) >= 0) {
             return FIRN_CORRUPT;
         }
         last = bytes;
     }
-    return firn_reader_left(reader) == 0 ? FIRN_OK : FIRN_CORRUPT;
+    return fi_reader_left(reader) == 0 ? FIRN_OK : FIRN_CORRUPT;
 }
 
 int
-firn_ignore_rules_decode(firn_slice bytes, struct firn_ignore_rules *rules, firn_error *err)
+fi_ignore_rules_decode(firn_slice bytes, struct fi_ignore_rules *rules, firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     uint8_t format;
-    if (bytes.size > FIRN_IGNORE_RULES_SIZE_MAX || !firn_reader_u8(&reader, &format)) {
-        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's rules have %zu bytes", bytes.size);
+    if (bytes.size > FI_IGNORE_RULES_SIZE_MAX || !fi_reader_u8(&reader, &format)) {
+        return fi_error_set(err, FIRN_CORRUPT, "a checkpoint's rules have %zu bytes", bytes.size);
     }
     if (format != FORMAT_FIRST && format != FORMAT_NARROW) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "a checkpoint's rules have format %u, this version knows %u", format,
-                              FORMAT_NARROW);
+        return fi_error_set(err, FIRN_NEWER,
+                            "a checkpoint's rules have format %u, this version knows %u", format,
+                            FORMAT_NARROW);
     }
     size_t first = rules->set_count;
     int rc = read_sets(&reader, rules);
@@ -338,7 +337,7 @@ firn_ignore_rules_decode(firn_slice bytes, struct firn_ignore_rules *rules, firn
         rc = FIRN_CORRUPT;
     }
     if (rc == FIRN_CORRUPT) {
-        return firn_error_set(err, rc, "a checkpoint's rules are malformed");
+        return fi_error_set(err, rc, "a checkpoint's rules are malformed");
     }
-    return rc == FIRN_OK ? rc : firn_error_no_memory(err, "the rules of a checkpoint");
+    return rc == FIRN_OK ? rc : fi_error_no_memory(err, "the rules of a checkpoint");
 }

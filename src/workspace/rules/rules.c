@@ -44,33 +44,33 @@
 
 /* ---- the whole ---- */
 
-static struct firn_rules_walk_scope *
-create_scope(const struct firn_rules_walk *ignore)
+static struct fi_rules_walk_scope *
+create_scope(const struct fi_rules_walk *ignore)
 {
-    return firn_alloc_zeroed(sizeof(struct firn_rules_walk_scope) +
-                             ignore->view_count * sizeof(struct firn_rules_walk_view));
+    return fi_alloc_zeroed(sizeof(struct fi_rules_walk_scope) +
+                           ignore->view_count * sizeof(struct fi_rules_walk_view));
 }
 
 int
-firn_rules_walk_create(struct firn_os *os, const struct firn_rules_walk_options *options,
-                       struct firn_rules_walk **out, firn_error *err)
+fi_rules_walk_create(struct fi_os *os, const struct fi_rules_walk_options *options,
+                     struct fi_rules_walk **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_rules_walk *ignore = firn_alloc_zeroed(sizeof *ignore);
+    struct fi_rules_walk *ignore = fi_alloc_zeroed(sizeof *ignore);
     if (ignore == NULL) {
-        return firn_error_no_memory(err, "rules");
+        return fi_error_no_memory(err, "rules");
     }
     ignore->os = os;
     ignore->options = *options;
     ignore->view_count = 1 + (options->stored != NULL ? options->stored->set_count : 0);
-    firn_os_mutex_init(os, &ignore->mutex, FIRN_LOCK_WORKSPACE_TREE);
+    fi_os_mutex_init(os, &ignore->mutex, FI_LOCK_WORKSPACE_TREE);
     ignore->outermost = create_scope(ignore);
     if (ignore->outermost == NULL) {
-        firn_rules_walk_destroy(ignore);
-        return firn_error_no_memory(err, "rules");
+        fi_rules_walk_destroy(ignore);
+        return fi_error_no_memory(err, "rules");
     }
     for (size_t i = 1; i < ignore->view_count; i++) {
-        const struct firn_ignore_rules_set *set = firn_rules_walk_stored_set(ignore, i);
+        const struct fi_ignore_rules_set *set = fi_rules_walk_stored_set(ignore, i);
         ignore->outermost->views[i].is_as_today =
             set->include_deps == options->include_deps && (set->is_narrow || set->include_deps);
     }
@@ -79,39 +79,39 @@ firn_rules_walk_create(struct firn_os *os, const struct firn_rules_walk_options 
 }
 
 static void
-destroy_layer(struct firn_rules_walk_layer *layer)
+destroy_layer(struct fi_rules_walk_layer *layer)
 {
     if (layer != NULL) {
-        firn_ignore_file_destroy(layer->file);
-        firn_free(layer->dir);
-        firn_free(layer);
+        fi_ignore_file_destroy(layer->file);
+        fi_free(layer->dir);
+        fi_free(layer);
     }
 }
 
 void
-firn_rules_walk_destroy(struct firn_rules_walk *ignore)
+fi_rules_walk_destroy(struct fi_rules_walk *ignore)
 {
     if (ignore == NULL) {
         return;
     }
     while (ignore->layers != NULL) {
-        struct firn_rules_walk_layer *layer = ignore->layers;
+        struct fi_rules_walk_layer *layer = ignore->layers;
         ignore->layers = layer->next;
         destroy_layer(layer);
     }
     while (ignore->scopes != NULL) {
-        struct firn_rules_walk_scope *scope = ignore->scopes;
+        struct fi_rules_walk_scope *scope = ignore->scopes;
         ignore->scopes = scope->next;
-        firn_free(scope);
+        fi_free(scope);
     }
-    firn_free(ignore->outermost);
-    firn_buf_deinit(&ignore->left_out);
-    firn_os_mutex_deinit(&ignore->mutex);
-    firn_free(ignore);
+    fi_free(ignore->outermost);
+    fi_buf_deinit(&ignore->left_out);
+    fi_os_mutex_deinit(&ignore->mutex);
+    fi_free(ignore);
 }
 
-const struct firn_rules_walk_scope *
-firn_rules_walk_outermost(const struct firn_rules_walk *ignore)
+const struct fi_rules_walk_scope *
+fi_rules_walk_outermost(const struct fi_rules_walk *ignore)
 {
     return ignore->outermost;
 }
@@ -119,14 +119,14 @@ firn_rules_walk_outermost(const struct firn_rules_walk *ignore)
 /* ---- rule files on disk ---- */
 
 bool
-firn_rules_walk_is_rule_file(const struct firn_rules_walk *ignore, firn_slice name, bool is_root,
-                             enum firn_ignore_rules_kind *out_kind)
+fi_rules_walk_is_rule_file(const struct fi_rules_walk *ignore, firn_slice name, bool is_root,
+                           enum fi_ignore_rules_kind *out_kind)
 {
-    for (int i = 1; i <= FIRN_RULES_WALK_KINDS; i++) {
-        enum firn_ignore_rules_kind kind = (enum firn_ignore_rules_kind)i;
-        bool counts = (kind != FIRN_IGNORE_RULES_CHKPTIGNORE || is_root) &&
-                      (kind != FIRN_IGNORE_RULES_GITIGNORE || ignore->options.gitignore);
-        if (counts && firn_slice_equal(name, firn_str(firn_ignore_rules_name(kind)))) {
+    for (int i = 1; i <= FI_RULES_WALK_KINDS; i++) {
+        enum fi_ignore_rules_kind kind = (enum fi_ignore_rules_kind)i;
+        bool counts = (kind != FI_IGNORE_RULES_CHKPTIGNORE || is_root) &&
+                      (kind != FI_IGNORE_RULES_GITIGNORE || ignore->options.gitignore);
+        if (counts && fi_slice_equal(name, firn_str(fi_ignore_rules_name(kind)))) {
             *out_kind = kind;
             return true;
         }
@@ -135,10 +135,10 @@ firn_rules_walk_is_rule_file(const struct firn_rules_walk *ignore, firn_slice na
 }
 
 void
-firn_rules_walk_files_deinit(struct firn_rules_walk_files *files)
+fi_rules_walk_files_deinit(struct fi_rules_walk_files *files)
 {
-    for (size_t i = 0; i < FIRN_RULES_WALK_KINDS; i++) {
-        firn_ignore_file_destroy(files->files[i]);
+    for (size_t i = 0; i < FI_RULES_WALK_KINDS; i++) {
+        fi_ignore_file_destroy(files->files[i]);
         files->files[i] = NULL;
     }
 }
@@ -147,28 +147,28 @@ firn_rules_walk_files_deinit(struct firn_rules_walk_files *files)
 
 /* The first file of a set in a directory, or the place where it would be. */
 static size_t
-find_stored(const struct firn_ignore_rules_set *set, firn_slice path)
+find_stored(const struct fi_ignore_rules_set *set, firn_slice path)
 {
     size_t at = 0;
     size_t end = set->file_count;
-    FIRN_SEARCH_FIRST(at, end, i, firn_slice_compare(set->files[i].dir, path) < 0);
+    FI_SEARCH_FIRST(at, end, i, fi_slice_compare(set->files[i].dir, path) < 0);
     return at;
 }
 
 /* A set's files in one directory: by kind - 1; content.data is NULL if there is none. */
 struct contents {
-    firn_slice of[FIRN_RULES_WALK_KINDS];
+    firn_slice of[FI_RULES_WALK_KINDS];
     bool any;
 };
 
 static struct contents
-stored_contents(const struct firn_ignore_rules_set *set, firn_slice path)
+stored_contents(const struct fi_ignore_rules_set *set, firn_slice path)
 {
     struct contents contents = {0};
     DCHECK(find_stored(set, path) <= set->file_count);
     for (size_t i = find_stored(set, path);
-         i < set->file_count && firn_slice_equal(set->files[i].dir, path); i++) {
-        CHECK((unsigned)set->files[i].kind - 1 < FIRN_RULES_WALK_KINDS);
+         i < set->file_count && fi_slice_equal(set->files[i].dir, path); i++) {
+        CHECK((unsigned)set->files[i].kind - 1 < FI_RULES_WALK_KINDS);
         contents.of[set->files[i].kind - 1] = set->files[i].content;
         contents.any = true;
     }
@@ -176,12 +176,12 @@ stored_contents(const struct firn_ignore_rules_set *set, firn_slice path)
 }
 
 static struct contents
-contents_on_disk(const struct firn_rules_walk_files *files)
+contents_on_disk(const struct fi_rules_walk_files *files)
 {
     struct contents contents = {0};
-    for (size_t i = 0; i < FIRN_RULES_WALK_KINDS; i++) {
+    for (size_t i = 0; i < FI_RULES_WALK_KINDS; i++) {
         if (files->files[i] != NULL) {
-            contents.of[i] = firn_ignore_file_content(files->files[i]);
+            contents.of[i] = fi_ignore_file_content(files->files[i]);
             contents.any = true;
         }
     }
@@ -191,10 +191,10 @@ contents_on_disk(const struct firn_rules_walk_files *files)
 static bool
 contents_are_equal(const struct contents *a, const struct contents *b)
 {
-    for (size_t i = 0; i < FIRN_RULES_WALK_KINDS; i++) {
+    for (size_t i = 0; i < FI_RULES_WALK_KINDS; i++) {
         bool is_in_both = a->of[i].data != NULL && b->of[i].data != NULL;
         bool is_in_none = a->of[i].data == NULL && b->of[i].data == NULL;
-        if (!is_in_none && !(is_in_both && firn_slice_equal(a->of[i], b->of[i]))) {
+        if (!is_in_none && !(is_in_both && fi_slice_equal(a->of[i], b->of[i]))) {
             return false;
         }
     }
@@ -203,31 +203,31 @@ contents_are_equal(const struct contents *a, const struct contents *b)
 
 /* A directory while it is entered: the new parts, until they are published. */
 struct entering {
-    struct firn_rules_walk *ignore;
-    const struct firn_rules_walk_scope *above;
+    struct fi_rules_walk *ignore;
+    const struct fi_rules_walk_scope *above;
     firn_slice path;
-    struct firn_rules_walk_scope *scope;
-    struct firn_rules_walk_layer *layers;
+    struct fi_rules_walk_scope *scope;
+    struct fi_rules_walk_layer *layers;
 };
 
 /* Takes ownership of the file, even if it fails. */
 static int
-put_on_top(struct entering *entering, struct firn_rules_walk_view *view,
-           enum firn_ignore_rules_kind kind, bool is_stored, struct firn_ignore_file *file)
+put_on_top(struct entering *entering, struct fi_rules_walk_view *view,
+           enum fi_ignore_rules_kind kind, bool is_stored, struct fi_ignore_file *file)
 {
-    struct firn_rules_walk_layer *layer = firn_alloc_zeroed(sizeof *layer);
+    struct fi_rules_walk_layer *layer = fi_alloc_zeroed(sizeof *layer);
     if (layer == NULL) {
-        firn_ignore_file_destroy(file);
+        fi_ignore_file_destroy(file);
         return FIRN_NO_MEMORY;
     }
     *layer =
-        (struct firn_rules_walk_layer){.above = view->tops[kind - 1],
-                                       .file = file,
-                                       .kind = kind,
-                                       .is_stored = is_stored,
-                                       .dir = firn_memdup(entering->path.data, entering->path.size),
-                                       .dir_size = entering->path.size,
-                                       .next = entering->layers};
+        (struct fi_rules_walk_layer){.above = view->tops[kind - 1],
+                                     .file = file,
+                                     .kind = kind,
+                                     .is_stored = is_stored,
+                                     .dir = fi_memdup(entering->path.data, entering->path.size),
+                                     .dir_size = entering->path.size,
+                                     .next = entering->layers};
     /* The layer above is of a directory further up, so following the layers comes to an end. */
     DCHECK(layer->above == NULL || layer->above->dir_size < layer->dir_size);
     entering->layers = layer;
@@ -236,13 +236,13 @@ put_on_top(struct entering *entering, struct firn_rules_walk_view *view,
 }
 
 static int
-enter_today(struct entering *entering, struct firn_rules_walk_files *files)
+enter_today(struct entering *entering, struct fi_rules_walk_files *files)
 {
-    for (int i = 1; i <= FIRN_RULES_WALK_KINDS; i++) {
-        struct firn_ignore_file *file = files->files[i - 1];
+    for (int i = 1; i <= FI_RULES_WALK_KINDS; i++) {
+        struct fi_ignore_file *file = files->files[i - 1];
         files->files[i - 1] = NULL;
         if (file != NULL && put_on_top(entering, &entering->scope->views[0],
-                                       (enum firn_ignore_rules_kind)i, false, file) != FIRN_OK) {
+                                       (enum fi_ignore_rules_kind)i, false, file) != FIRN_OK) {
             return FIRN_NO_MEMORY;
         }
     }
@@ -253,8 +253,8 @@ static int
 enter_stored(struct entering *entering, size_t index, const struct contents *today, firn_error *err)
 {
     DCHECK(index >= 1 && index < entering->ignore->view_count);
-    const struct firn_ignore_rules_set *set = firn_rules_walk_stored_set(entering->ignore, index);
-    struct firn_rules_walk_view *view = &entering->scope->views[index];
+    const struct fi_ignore_rules_set *set = fi_rules_walk_stored_set(entering->ignore, index);
+    struct fi_rules_walk_view *view = &entering->scope->views[index];
     struct contents contents = stored_contents(set, entering->path);
     if (view->is_as_today && contents_are_equal(&contents, today)) {
         return FIRN_OK;
@@ -264,14 +264,14 @@ enter_stored(struct entering *entering, size_t index, const struct contents *tod
         view->is_as_today = false;
         memcpy(view->tops, entering->above->views[0].tops, sizeof view->tops);
     }
-    for (int i = 1; i <= FIRN_RULES_WALK_KINDS; i++) {
-        struct firn_ignore_file *file;
+    for (int i = 1; i <= FI_RULES_WALK_KINDS; i++) {
+        struct fi_ignore_file *file;
         if (contents.of[i - 1].data == NULL) {
             continue;
         }
-        int rc = firn_ignore_file_create(contents.of[i - 1], NULL, NULL, &file, err);
+        int rc = fi_ignore_file_create(contents.of[i - 1], NULL, NULL, &file, err);
         if (rc == FIRN_OK) {
-            rc = put_on_top(entering, view, (enum firn_ignore_rules_kind)i, true, file);
+            rc = put_on_top(entering, view, (enum fi_ignore_rules_kind)i, true, file);
         }
         if (rc != FIRN_OK) {
             return rc;
@@ -282,45 +282,45 @@ enter_stored(struct entering *entering, size_t index, const struct contents *tod
 
 /* Adds the directory's files on disk to the count of all; false if there are too many. */
 static bool
-count_files_locked(struct firn_rules_walk *ignore, firn_slice path, const struct contents *today)
+count_files_locked(struct fi_rules_walk *ignore, firn_slice path, const struct contents *today)
 {
-    firn_os_mutex_assert_held(&ignore->mutex);
-    for (size_t i = 0; i < FIRN_RULES_WALK_KINDS; i++) {
+    fi_os_mutex_assert_held(&ignore->mutex);
+    for (size_t i = 0; i < FI_RULES_WALK_KINDS; i++) {
         if (today->of[i].data != NULL) {
             ignore->files_size += today->of[i].size + path.size + 16;
             ignore->file_count++;
         }
     }
-    return ignore->files_size <= FIRN_IGNORE_RULES_FILES_SIZE_MAX;
+    return ignore->files_size <= FI_IGNORE_RULES_FILES_SIZE_MAX;
 }
 
 /* Adds the new parts to the lists. */
 static void
 publish(struct entering *entering)
 {
-    struct firn_rules_walk *ignore = entering->ignore;
+    struct fi_rules_walk *ignore = entering->ignore;
     DCHECK(entering->scope->next == NULL && !entering->scope->views[0].is_as_today);
-    firn_os_mutex_lock(&ignore->mutex);
+    fi_os_mutex_lock(&ignore->mutex);
     while (entering->layers != NULL) {
-        struct firn_rules_walk_layer *layer = entering->layers;
+        struct fi_rules_walk_layer *layer = entering->layers;
         entering->layers = layer->next;
         layer->next = ignore->layers;
         ignore->layers = layer;
     }
     entering->scope->next = ignore->scopes;
     ignore->scopes = entering->scope;
-    firn_os_mutex_unlock(&ignore->mutex);
+    fi_os_mutex_unlock(&ignore->mutex);
 }
 
 /* Whether the directory changes anything for a set. */
 static bool
-is_of_interest(const struct firn_rules_walk *ignore, firn_slice path, const struct contents *today)
+is_of_interest(const struct fi_rules_walk *ignore, firn_slice path, const struct contents *today)
 {
     if (today->any) {
         return true;
     }
     for (size_t i = 1; i < ignore->view_count; i++) {
-        const struct firn_ignore_rules_set *set = firn_rules_walk_stored_set(ignore, i);
+        const struct fi_ignore_rules_set *set = fi_rules_walk_stored_set(ignore, i);
         if (set->file_count > 0 && stored_contents(set, path).any) {
             return true;
         }
@@ -329,29 +329,29 @@ is_of_interest(const struct firn_rules_walk *ignore, firn_slice path, const stru
 }
 
 static int
-build_scope(struct entering *entering, struct firn_rules_walk_files *files,
+build_scope(struct entering *entering, struct fi_rules_walk_files *files,
             const struct contents *today, firn_error *err)
 {
-    struct firn_rules_walk *ignore = entering->ignore;
+    struct fi_rules_walk *ignore = entering->ignore;
     entering->scope = create_scope(ignore);
     if (entering->scope == NULL) {
-        return firn_error_no_memory(err, "rules");
+        return fi_error_no_memory(err, "rules");
     }
     memcpy(entering->scope->views, entering->above->views,
-           ignore->view_count * sizeof(struct firn_rules_walk_view));
+           ignore->view_count * sizeof(struct fi_rules_walk_view));
     int rc;
     for (size_t i = 1; i < ignore->view_count; i++) {
-        FIRN_TRY(enter_stored(entering, i, today, err));
+        FI_TRY(enter_stored(entering, i, today, err));
     }
-    FIRN_TRY(enter_today(entering, files));
+    FI_TRY(enter_today(entering, files));
 out:
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "rules") : rc;
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "rules") : rc;
 }
 
 int
-firn_rules_walk_enter(struct firn_rules_walk *ignore, const struct firn_rules_walk_scope *above,
-                      firn_slice path, struct firn_rules_walk_files *files,
-                      const struct firn_rules_walk_scope **out, firn_error *err)
+fi_rules_walk_enter(struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *above,
+                    firn_slice path, struct fi_rules_walk_files *files,
+                    const struct fi_rules_walk_scope **out, firn_error *err)
 {
     struct entering entering = {.ignore = ignore, .above = above, .path = path};
     struct contents today = contents_on_disk(files);
@@ -359,36 +359,35 @@ firn_rules_walk_enter(struct firn_rules_walk *ignore, const struct firn_rules_wa
     if (!is_of_interest(ignore, path, &today)) {
         return FIRN_OK;
     }
-    firn_os_mutex_lock(&ignore->mutex);
+    fi_os_mutex_lock(&ignore->mutex);
     bool fits = count_files_locked(ignore, path, &today);
-    firn_os_mutex_unlock(&ignore->mutex);
-    int rc = fits
-                 ? build_scope(&entering, files, &today, err)
-                 : firn_error_set(err, FIRN_LIMIT,
-                                  "the rule files of the workspace have more than %d bytes in all: "
-                                  "shorten them, or save without those of git",
-                                  FIRN_IGNORE_RULES_FILES_SIZE_MAX);
-    firn_rules_walk_files_deinit(files);
+    fi_os_mutex_unlock(&ignore->mutex);
+    int rc = fits ? build_scope(&entering, files, &today, err)
+                  : fi_error_set(err, FIRN_LIMIT,
+                                 "the rule files of the workspace have more than %d bytes in all: "
+                                 "shorten them, or save without those of git",
+                                 FI_IGNORE_RULES_FILES_SIZE_MAX);
+    fi_rules_walk_files_deinit(files);
     if (rc == FIRN_OK) {
         publish(&entering);
         *out = entering.scope;
         return FIRN_OK;
     }
     while (entering.layers != NULL) {
-        struct firn_rules_walk_layer *layer = entering.layers;
+        struct fi_rules_walk_layer *layer = entering.layers;
         entering.layers = layer->next;
         destroy_layer(layer);
     }
-    firn_free(entering.scope);
+    fi_free(entering.scope);
     return rc;
 }
 
 /* ---- afterwards ---- */
 
 static int
-collect_today(const struct firn_rules_walk *ignore, struct firn_ignore_rules *rules)
+collect_today(const struct fi_rules_walk *ignore, struct fi_ignore_rules *rules)
 {
-    struct firn_ignore_rules_set *set = firn_ignore_rules_add(rules, ignore->file_count);
+    struct fi_ignore_rules_set *set = fi_ignore_rules_add(rules, ignore->file_count);
     if (set == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -396,25 +395,25 @@ collect_today(const struct firn_rules_walk *ignore, struct firn_ignore_rules *ru
     set->is_narrow = !set->include_deps;
     set->gitignore = ignore->options.gitignore;
     set->file_count = 0;
-    for (const struct firn_rules_walk_layer *layer = ignore->layers; layer != NULL;
+    for (const struct fi_rules_walk_layer *layer = ignore->layers; layer != NULL;
          layer = layer->next) {
         if (!layer->is_stored) {
             CHECK(set->file_count < ignore->file_count);
             set->files[set->file_count++] =
-                (struct firn_ignore_rules_file){.dir = firn_bytes(layer->dir, layer->dir_size),
-                                                .kind = layer->kind,
-                                                .content = firn_ignore_file_content(layer->file)};
+                (struct fi_ignore_rules_file){.dir = firn_bytes(layer->dir, layer->dir_size),
+                                              .kind = layer->kind,
+                                              .content = fi_ignore_file_content(layer->file)};
         }
     }
     return FIRN_OK;
 }
 
 static int
-collect_stored(const struct firn_ignore_rules *stored, struct firn_ignore_rules *rules)
+collect_stored(const struct fi_ignore_rules *stored, struct fi_ignore_rules *rules)
 {
     for (size_t i = 0; stored != NULL && i < stored->set_count; i++) {
-        const struct firn_ignore_rules_set *from = &stored->sets[i];
-        struct firn_ignore_rules_set *set = firn_ignore_rules_add(rules, from->file_count);
+        const struct fi_ignore_rules_set *from = &stored->sets[i];
+        struct fi_ignore_rules_set *set = fi_ignore_rules_add(rules, from->file_count);
         if (set == NULL) {
             return FIRN_NO_MEMORY;
         }
@@ -441,26 +440,25 @@ collect_stored(const struct firn_ignore_rules *stored, struct firn_ignore_rules 
  * Limits: LINES_MAX paths, each with a line that a rule file may have, and all lines together at
  * most as long as a rule file may be (I4); otherwise the rules could not be read again. A path
  * beyond these limits is treated like a file that was created later: a restore removes it, and the
- * safety checkpoint has it. firn_rules_left_out_note reports this to its caller. */
+ * safety checkpoint has it. fi_rules_left_out_note reports this to its caller. */
 
 enum { LINES_MAX = 1024 };
 
 int
-firn_rules_left_out_pattern(struct firn_buf *out, firn_slice path)
+fi_rules_left_out_pattern(struct fi_buf *out, firn_slice path)
 {
     const size_t begin = out->size;
     int rc;
-    FIRN_TRY(firn_buf_append_u8(out, '/'));
+    FI_TRY(fi_buf_append_u8(out, '/'));
     for (size_t i = 0; i < path.size; i++) {
         uint8_t byte = path.data[i];
         bool is_end = byte == '\n' || byte == '\r';
         if (byte == '\\' || byte == '*' || byte == '?' || byte == '[' || byte == ' ') {
-            FIRN_TRY(firn_buf_append_u8(out, '\\'));
+            FI_TRY(fi_buf_append_u8(out, '\\'));
         }
-        FIRN_TRY(firn_buf_append_u8(out, is_end ? '?' : byte));
+        FI_TRY(fi_buf_append_u8(out, is_end ? '?' : byte));
     }
-    rc = out->size - begin <= FIRN_IGNORE_PATTERN_SIZE_MAX ? firn_buf_append_u8(out, '\n')
-                                                           : FIRN_LIMIT;
+    rc = out->size - begin <= FI_IGNORE_PATTERN_SIZE_MAX ? fi_buf_append_u8(out, '\n') : FIRN_LIMIT;
 out:
     if (rc != FIRN_OK) {
         out->size = begin;
@@ -469,88 +467,88 @@ out:
 }
 
 int
-firn_rules_left_out_note(struct firn_rules_walk *ignore, firn_slice path, bool *out_is_noted,
-                         firn_error *err)
+fi_rules_left_out_note(struct fi_rules_walk *ignore, firn_slice path, bool *out_is_noted,
+                       firn_error *err)
 {
     int rc = FIRN_LIMIT;
-    firn_os_mutex_lock(&ignore->mutex);
+    fi_os_mutex_lock(&ignore->mutex);
     const size_t size = ignore->left_out.size;
-    if (ignore->left_out_count < LINES_MAX && path.size <= FIRN_IGNORE_PATTERN_SIZE_MAX) {
-        rc = firn_rules_left_out_pattern(&ignore->left_out, path);
+    if (ignore->left_out_count < LINES_MAX && path.size <= FI_IGNORE_PATTERN_SIZE_MAX) {
+        rc = fi_rules_left_out_pattern(&ignore->left_out, path);
     }
-    if (rc == FIRN_OK && ignore->left_out.size > FIRN_IGNORE_FILE_SIZE_MAX) { /* (I4) */
+    if (rc == FIRN_OK && ignore->left_out.size > FI_IGNORE_FILE_SIZE_MAX) { /* (I4) */
         ignore->left_out.size = size;
         rc = FIRN_LIMIT;
     }
     *out_is_noted = rc == FIRN_OK;
     ignore->left_out_count += rc == FIRN_OK ? 1 : 0;
-    firn_os_mutex_unlock(&ignore->mutex);
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "what was left out") : FIRN_OK;
+    fi_os_mutex_unlock(&ignore->mutex);
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "what was left out") : FIRN_OK;
 }
 
 static int
 compare_lines(const void *a, const void *b)
 {
-    return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
+    return fi_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
 }
 
 /* Sorts the lines, so that their order does not depend on threads. */
 static int
-sort_lines(struct firn_buf *text)
+sort_lines(struct fi_buf *text)
 {
-    struct firn_buf lines = {0};
-    struct firn_buf sorted = {0};
+    struct fi_buf lines = {0};
+    struct fi_buf sorted = {0};
     size_t at = 0;
     int rc;
     while (at < text->size) {
         const uint8_t *end = memchr(text->data + at, '\n', text->size - at);
         CHECK(end != NULL); /* a line is noted whole or not at all */
         const firn_slice line = firn_bytes(text->data + at, (size_t)(end - text->data) + 1 - at);
-        FIRN_TRY(firn_buf_append(&lines, &line, sizeof line));
+        FI_TRY(fi_buf_append(&lines, &line, sizeof line));
         at += line.size;
     }
     size_t count = lines.size / sizeof(firn_slice);
     const firn_slice *slices = (const firn_slice *)(const void *)lines.data;
-    firn_sort(lines.data, count, sizeof(firn_slice), compare_lines);
+    fi_sort(lines.data, count, sizeof(firn_slice), compare_lines);
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY(firn_buf_append_slice(&sorted, slices[i]));
+        FI_TRY(fi_buf_append_slice(&sorted, slices[i]));
     }
     DCHECK(sorted.size == text->size);
-    firn_buf_deinit(text);
+    fi_buf_deinit(text);
     *text = sorted;
-    sorted = (struct firn_buf){0};
+    sorted = (struct fi_buf){0};
     rc = FIRN_OK;
 out:
-    firn_buf_deinit(&lines);
-    firn_buf_deinit(&sorted);
+    fi_buf_deinit(&lines);
+    fi_buf_deinit(&sorted);
     return rc;
 }
 
 /* Adds a set that excludes what was left out, if anything was. It borrows from ignore.
  * FIRN_NO_MEMORY. */
 static int
-left_out_collect(struct firn_rules_walk *ignore, struct firn_ignore_rules *rules)
+left_out_collect(struct fi_rules_walk *ignore, struct fi_ignore_rules *rules)
 {
     if (ignore->left_out_count == 0) {
         return FIRN_OK;
     }
-    DCHECK(ignore->left_out.size <= FIRN_IGNORE_FILE_SIZE_MAX); /* (I4) */
-    struct firn_ignore_rules_set *set = firn_ignore_rules_add(rules, 1);
+    DCHECK(ignore->left_out.size <= FI_IGNORE_FILE_SIZE_MAX); /* (I4) */
+    struct fi_ignore_rules_set *set = fi_ignore_rules_add(rules, 1);
     if (set == NULL || sort_lines(&ignore->left_out) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     set->include_deps = true;
-    set->files[0] = (struct firn_ignore_rules_file){.dir = firn_bytes(NULL, 0),
-                                                    .kind = FIRN_IGNORE_RULES_FIRNIGNORE,
-                                                    .content = firn_buf_slice(&ignore->left_out)};
+    set->files[0] = (struct fi_ignore_rules_file){.dir = firn_bytes(NULL, 0),
+                                                  .kind = FI_IGNORE_RULES_FIRNIGNORE,
+                                                  .content = fi_buf_slice(&ignore->left_out)};
     return FIRN_OK;
 }
 
 bool
-firn_rules_left_out_is(const struct firn_ignore_rules_set *set)
+fi_rules_left_out_is(const struct fi_ignore_rules_set *set)
 {
     if (!set->include_deps || set->is_narrow || set->gitignore || set->file_count != 1 ||
-        set->files[0].dir.size > 0 || set->files[0].kind != FIRN_IGNORE_RULES_FIRNIGNORE) {
+        set->files[0].dir.size > 0 || set->files[0].kind != FI_IGNORE_RULES_FIRNIGNORE) {
         return false;
     }
     const firn_slice text = set->files[0].content;
@@ -563,10 +561,10 @@ firn_rules_left_out_is(const struct firn_ignore_rules_set *set)
 }
 
 int
-firn_rules_walk_encode(struct firn_rules_walk *ignore, struct firn_buf *out, firn_error *err)
+fi_rules_walk_encode(struct fi_rules_walk *ignore, struct fi_buf *out, firn_error *err)
 {
-    struct firn_ignore_rules rules = {0};
-    firn_buf_clear(out);
+    struct fi_ignore_rules rules = {0};
+    fi_buf_clear(out);
     int rc = collect_today(ignore, &rules);
     if (rc == FIRN_OK) {
         rc = collect_stored(ignore->options.stored, &rules);
@@ -575,11 +573,11 @@ firn_rules_walk_encode(struct firn_rules_walk *ignore, struct firn_buf *out, fir
         rc = left_out_collect(ignore, &rules);
     }
     if (rc != FIRN_OK) {
-        rc = firn_error_no_memory(err, "rules");
-    } else if (!firn_ignore_rules_are_plain(&rules)) {
-        rc = firn_ignore_rules_encode(&rules, out, err);
+        rc = fi_error_no_memory(err, "rules");
+    } else if (!fi_ignore_rules_are_plain(&rules)) {
+        rc = fi_ignore_rules_encode(&rules, out, err);
     }
-    firn_ignore_rules_deinit(&rules);
+    fi_ignore_rules_deinit(&rules);
     return rc;
 }
 
@@ -594,26 +592,26 @@ firn_rules_walk_encode(struct firn_rules_walk *ignore, struct firn_buf *out, fir
 enum verdict { SAYS_NOTHING, SAYS_EXCLUDED, SAYS_KEPT };
 
 static enum verdict
-ask(const struct firn_rules_walk_view *view, const struct firn_rules_walk_entry *entry,
-    struct firn_rules_walk_reason *out_reason)
+ask(const struct fi_rules_walk_view *view, const struct fi_rules_walk_entry *entry,
+    struct fi_rules_walk_reason *out_reason)
 {
     firn_slice path = entry->path;
     DCHECK(entry->name_size > 0 && entry->name_size <= path.size);
-    struct firn_ignore_pattern_entry seen = {.is_dir = entry->is_dir};
+    struct fi_ignore_pattern_entry seen = {.is_dir = entry->is_dir};
     seen.name = firn_bytes(path.data + path.size - entry->name_size, entry->name_size);
-    for (size_t i = 0; i < FIRN_RULES_WALK_KINDS; i++) {
-        for (const struct firn_rules_walk_layer *layer = view->tops[i]; layer != NULL;
+    for (size_t i = 0; i < FI_RULES_WALK_KINDS; i++) {
+        for (const struct fi_rules_walk_layer *layer = view->tops[i]; layer != NULL;
              layer = layer->above) {
             size_t skipped = layer->dir_size > 0 ? layer->dir_size + 1 : 0;
             DCHECK(skipped < path.size); /* the entry is below the rule file's directory */
             seen.path = firn_bytes(path.data + skipped, path.size - skipped);
-            const struct firn_ignore_pattern *pattern = firn_ignore_file_find(layer->file, &seen);
+            const struct fi_ignore_pattern *pattern = fi_ignore_file_find(layer->file, &seen);
             if (pattern != NULL) {
                 *out_reason =
-                    (struct firn_rules_walk_reason){.pattern = pattern,
-                                                    .dir = firn_bytes(path.data, layer->dir_size),
-                                                    .kind = layer->kind,
-                                                    .is_stored = layer->is_stored};
+                    (struct fi_rules_walk_reason){.pattern = pattern,
+                                                  .dir = firn_bytes(path.data, layer->dir_size),
+                                                  .kind = layer->kind,
+                                                  .is_stored = layer->is_stored};
                 return pattern->is_negated ? SAYS_KEPT : SAYS_EXCLUDED;
             }
         }
@@ -623,7 +621,7 @@ ask(const struct firn_rules_walk_view *view, const struct firn_rules_walk_entry 
 
 /* Name of the directory that an entry is in. */
 static firn_slice
-parent_of(const struct firn_rules_walk_entry *entry)
+parent_of(const struct fi_rules_walk_entry *entry)
 {
     DCHECK(entry->name_size > 0 && entry->name_size <= entry->path.size);
     size_t end = entry->path.size - entry->name_size;
@@ -636,25 +634,25 @@ parent_of(const struct firn_rules_walk_entry *entry)
 }
 
 static bool
-is_narrow(const struct firn_rules_walk *ignore, size_t view)
+is_narrow(const struct fi_rules_walk *ignore, size_t view)
 {
-    return view == 0 || firn_rules_walk_stored_set(ignore, view)->is_narrow;
+    return view == 0 || fi_rules_walk_stored_set(ignore, view)->is_narrow;
 }
 
 static bool
-include_deps_of(const struct firn_rules_walk *ignore, size_t view)
+include_deps_of(const struct fi_rules_walk *ignore, size_t view)
 {
     return view == 0 ? ignore->options.include_deps
-                     : firn_rules_walk_stored_set(ignore, view)->include_deps;
+                     : fi_rules_walk_stored_set(ignore, view)->include_deps;
 }
 
 /* inside: NULL as long as the directory's contents are not known. */
 static bool
-excludes(const struct firn_rules_walk *ignore, const struct firn_rules_walk_scope *scope,
-         const struct firn_rules_walk_entry *entry, const struct firn_rules_exclude_inside *inside,
-         struct firn_rules_walk_reason *out_reason)
+excludes(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
+         const struct fi_rules_walk_entry *entry, const struct fi_rules_exclude_inside *inside,
+         struct fi_rules_walk_reason *out_reason)
 {
-    struct firn_rules_exclude_entry plain = {
+    struct fi_rules_exclude_entry plain = {
         .name =
             firn_bytes(entry->path.data + entry->path.size - entry->name_size, entry->name_size),
         .is_dir = entry->is_dir,
@@ -673,10 +671,10 @@ excludes(const struct firn_rules_walk *ignore, const struct firn_rules_walk_scop
         plain.include_deps = include_deps_of(ignore, i);
         plain.is_narrow = is_narrow(ignore, i);
         const char *reason = verdict != SAYS_NOTHING ? NULL
-                             : inside == NULL        ? firn_rules_exclude_by_name(&plain)
-                                                     : firn_rules_exclude_by_inside(&plain, inside);
+                             : inside == NULL        ? fi_rules_exclude_by_name(&plain)
+                                                     : fi_rules_exclude_by_inside(&plain, inside);
         if (reason != NULL) {
-            *out_reason = (struct firn_rules_walk_reason){.by_default = reason};
+            *out_reason = (struct fi_rules_walk_reason){.by_default = reason};
             return true;
         }
     }
@@ -684,44 +682,41 @@ excludes(const struct firn_rules_walk *ignore, const struct firn_rules_walk_scop
 }
 
 bool
-firn_rules_judge(const struct firn_rules_walk *ignore, const struct firn_rules_walk_scope *scope,
-                 const struct firn_rules_walk_entry *entry,
-                 struct firn_rules_walk_reason *out_reason)
+fi_rules_judge(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
+               const struct fi_rules_walk_entry *entry, struct fi_rules_walk_reason *out_reason)
 {
     firn_slice name =
         firn_bytes(entry->path.data + entry->path.size - entry->name_size, entry->name_size);
-    const char *reason = firn_tree_reserved_name(name);
+    const char *reason = fi_tree_reserved_name(name);
     if (reason != NULL) {
-        *out_reason = (struct firn_rules_walk_reason){.by_default = reason};
+        *out_reason = (struct fi_rules_walk_reason){.by_default = reason};
         return true;
     }
     return excludes(ignore, scope, entry, NULL, out_reason);
 }
 
 bool
-firn_rules_judge_inside(const struct firn_rules_walk *ignore,
-                        const struct firn_rules_walk_scope *scope,
-                        const struct firn_rules_walk_entry *entry,
-                        const struct firn_rules_exclude_inside *inside,
-                        struct firn_rules_walk_reason *out_reason)
+fi_rules_judge_inside(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
+                      const struct fi_rules_walk_entry *entry,
+                      const struct fi_rules_exclude_inside *inside,
+                      struct fi_rules_walk_reason *out_reason)
 {
     return excludes(ignore, scope, entry, inside, out_reason);
 }
 
 void
-firn_rules_judge_text(const struct firn_rules_walk_reason *reason,
-                      char out[FIRN_RULES_WALK_TEXT_SIZE])
+fi_rules_judge_text(const struct fi_rules_walk_reason *reason, char out[FI_RULES_WALK_TEXT_SIZE])
 {
     if (reason->by_default != NULL) {
-        (void)snprintf(out, FIRN_RULES_WALK_TEXT_SIZE, "%s", reason->by_default);
+        (void)snprintf(out, FI_RULES_WALK_TEXT_SIZE, "%s", reason->by_default);
         return;
     }
-    const struct firn_ignore_pattern *pattern = reason->pattern;
-    (void)snprintf(out, FIRN_RULES_WALK_TEXT_SIZE, "%s%.*s%s%s:%u: %.*s",
+    const struct fi_ignore_pattern *pattern = reason->pattern;
+    (void)snprintf(out, FI_RULES_WALK_TEXT_SIZE, "%s%.*s%s%s:%u: %.*s",
                    reason->is_stored ? "the checkpoint's " : "",
                    (int)(reason->dir.size < 100 ? reason->dir.size : 100),
                    (const char *)reason->dir.data, reason->dir.size > 0 ? "/" : "",
-                   firn_ignore_rules_name(reason->kind), (unsigned)pattern->line,
+                   fi_ignore_rules_name(reason->kind), (unsigned)pattern->line,
                    (int)(pattern->size < 100 ? pattern->size : 100), (const char *)pattern->text);
 }
 
@@ -734,16 +729,16 @@ firn_rules_judge_text(const struct firn_rules_walk_reason *reason,
 
 /* Reads all of an open file into a buffer. */
 static int
-read_content(struct firn_os_file *file, uint64_t size, struct firn_buf *out, firn_error *err)
+read_content(struct fi_os_file *file, uint64_t size, struct fi_buf *out, firn_error *err)
 {
-    if (size > FIRN_IGNORE_FILE_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "larger than %d bytes", FIRN_IGNORE_FILE_SIZE_MAX);
+    if (size > FI_IGNORE_FILE_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "larger than %d bytes", FI_IGNORE_FILE_SIZE_MAX);
     }
     size_t read = 0;
-    if (firn_buf_set_size(out, (size_t)size) != FIRN_OK) {
-        return firn_error_no_memory(err, "the rules of a file");
+    if (fi_buf_set_size(out, (size_t)size) != FIRN_OK) {
+        return fi_error_no_memory(err, "the rules of a file");
     }
-    int rc = size > 0 ? firn_os_file_read(file, 0, out->data, out->size, &read, err) : FIRN_OK;
+    int rc = size > 0 ? fi_os_file_read(file, 0, out->data, out->size, &read, err) : FIRN_OK;
     if (rc == FIRN_OK) {
         DCHECK(read <= out->size);
         out->size = read;
@@ -752,29 +747,29 @@ read_content(struct firn_os_file *file, uint64_t size, struct firn_buf *out, fir
 }
 
 int
-firn_rules_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
-                void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
-                struct firn_ignore_file **out, firn_error *err)
+fi_rules_read(struct fi_os_dir *dir, enum fi_ignore_rules_kind kind,
+              void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
+              struct fi_ignore_file **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_os_file *file = NULL;
-    struct firn_os_stat stat;
-    struct firn_buf content = {0};
-    int rc = firn_os_file_open_stat(dir, firn_ignore_rules_name(kind),
-                                    FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, &stat, err);
+    struct fi_os_file *file = NULL;
+    struct fi_os_stat stat;
+    struct fi_buf content = {0};
+    int rc = fi_os_file_open_stat(dir, fi_ignore_rules_name(kind), FI_OS_READ | FI_OS_NO_ATIME, 0,
+                                  &file, &stat, err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
     if (rc == FIRN_INVALID) {
-        return firn_error_set(err, rc, "no regular file");
+        return fi_error_set(err, rc, "no regular file");
     }
     if (rc == FIRN_OK) {
         rc = read_content(file, stat.size_bytes, &content, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_ignore_file_create(firn_buf_slice(&content), on_bad, ctx, out, err);
+        rc = fi_ignore_file_create(fi_buf_slice(&content), on_bad, ctx, out, err);
     }
-    firn_buf_deinit(&content);
-    firn_os_file_close(file);
+    fi_buf_deinit(&content);
+    fi_os_file_close(file);
     return rc;
 }

@@ -21,70 +21,69 @@
  *   file  := sized directory | u8 kind | sized content   ascending by directory, then kind */
 
 enum {
-    FIRN_IGNORE_RULES_SIZE_MAX = 16 << 20, /* of the object */
-    FIRN_IGNORE_RULES_SETS_MAX = 1024,
-    FIRN_IGNORE_RULES_FILES_MAX = 1 << 20,     /* in all sets */
-    FIRN_IGNORE_RULES_FILES_SIZE_MAX = 4 << 20 /* of the files that one scan uses, names and all */
+    FI_IGNORE_RULES_SIZE_MAX = 16 << 20, /* of the object */
+    FI_IGNORE_RULES_SETS_MAX = 1024,
+    FI_IGNORE_RULES_FILES_MAX = 1 << 20,     /* in all sets */
+    FI_IGNORE_RULES_FILES_SIZE_MAX = 4 << 20 /* of the files that one scan uses, names and all */
 };
 
 /* The kind of a rule file, and its rank: rules of a smaller kind outrank those of a larger one. On
  * disk. */
-enum firn_ignore_rules_kind {
-    FIRN_IGNORE_RULES_FIRNIGNORE = 1,  /* .firnignore, in any directory */
-    FIRN_IGNORE_RULES_CHKPTIGNORE = 2, /* .chkptignore, in the root */
-    FIRN_IGNORE_RULES_GITIGNORE = 3,   /* .gitignore, in any directory, if requested */
-    FIRN_IGNORE_RULES_KIND_COUNT = 3
+enum fi_ignore_rules_kind {
+    FI_IGNORE_RULES_FIRNIGNORE = 1,  /* .firnignore, in any directory */
+    FI_IGNORE_RULES_CHKPTIGNORE = 2, /* .chkptignore, in the root */
+    FI_IGNORE_RULES_GITIGNORE = 3,   /* .gitignore, in any directory, if requested */
+    FI_IGNORE_RULES_KIND_COUNT = 3
 };
 /* The name of such a file. */
-const char *firn_ignore_rules_name(enum firn_ignore_rules_kind kind);
+const char *fi_ignore_rules_name(enum fi_ignore_rules_kind kind);
 
 /* All slices are borrowed. */
-struct firn_ignore_rules_file {
+struct fi_ignore_rules_file {
     firn_slice dir; /* path from the root, "" for the root itself */
-    enum firn_ignore_rules_kind kind;
+    enum fi_ignore_rules_kind kind;
     firn_slice content;
 };
 
 /* The rules of one walk over one tree. */
-struct firn_ignore_rules_set {
+struct fi_ignore_rules_set {
     bool include_deps;
     bool is_narrow; /* without include_deps: today's default exclusions, not the first ones */
     bool gitignore;
-    struct firn_ignore_rules_file *files;
+    struct fi_ignore_rules_file *files;
     size_t file_count;
 };
 
 /* Several sets: what any of them excludes is excluded. A zeroed struct is empty. */
-struct firn_ignore_rules {
-    struct firn_ignore_rules_set *sets; /* owned, as are their arrays of files */
+struct fi_ignore_rules {
+    struct fi_ignore_rules_set *sets; /* owned, as are their arrays of files */
     size_t set_count;
 };
 
 /* Frees the arrays, not what the slices borrow. */
-void firn_ignore_rules_deinit(struct firn_ignore_rules *rules);
+void fi_ignore_rules_deinit(struct fi_ignore_rules *rules);
 /* Keeps only the first `count` sets. */
-void firn_ignore_rules_truncate(struct firn_ignore_rules *rules, size_t count);
-void firn_ignore_rules_remove(struct firn_ignore_rules *rules, size_t index);
+void fi_ignore_rules_truncate(struct fi_ignore_rules *rules, size_t count);
+void fi_ignore_rules_remove(struct fi_ignore_rules *rules, size_t index);
 
 /* Adds a set with room for that many files, all zeroed; NULL if there is no memory. Valid until the
  * next call. */
-struct firn_ignore_rules_set *firn_ignore_rules_add(struct firn_ignore_rules *rules,
-                                                    size_t file_count)
+struct fi_ignore_rules_set *fi_ignore_rules_add(struct fi_ignore_rules *rules, size_t file_count)
     __attribute__((warn_unused_result));
 
 /* Whether nothing needs to be stored: no files, and no flag but include_deps or is_narrow, in all
  * sets or in none (the checkpoint's record holds that as well). */
-bool firn_ignore_rules_are_plain(const struct firn_ignore_rules *rules);
+bool fi_ignore_rules_are_plain(const struct fi_ignore_rules *rules);
 
 /* Sorts sets and files, removes duplicates, and replaces out by the object. FIRN_LIMIT if it would
  * be too large; FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_ignore_rules_encode(struct fi_ignore_rules *rules, struct fi_buf *out,
+                                           firn_error *err);
 /* Appends the sets of an object to *rules, which then borrows from bytes. FIRN_CORRUPT for bytes
  * that encode does not write; FIRN_NEWER; FIRN_NO_MEMORY. A failure may have appended some: deinit
  * or truncate. */
-FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignore_rules *rules,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_ignore_rules_decode(firn_slice bytes, struct fi_ignore_rules *rules,
+                                           firn_error *err);
 
 /* Which entries of a workspace are left out of its checkpoints unless a rule of the user's says
  * otherwise. Pure functions over names: any thread, no failure.
@@ -93,7 +92,7 @@ FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignor
  * workspace means it. */
 
 /* An entry, as the listing of its directory shows it. */
-struct firn_rules_exclude_entry {
+struct fi_rules_exclude_entry {
     firn_slice name;
     bool is_dir;
     bool is_link;            /* symbolic */
@@ -104,80 +103,79 @@ struct firn_rules_exclude_entry {
 };
 
 /* Contents of a directory that decide whether it is left out. */
-struct firn_rules_exclude_inside {
+struct fi_rules_exclude_inside {
     bool has_tag;      /* a CACHEDIR.TAG */
     bool has_venv;     /* a pyvenv.cfg: a virtual environment of Python */
     bool has_settings; /* a user's settings for Gradle */
 };
 
 /* Why the entry is left out, one line; NULL if it is kept. */
-const char *firn_rules_exclude_by_name(const struct firn_rules_exclude_entry *entry);
+const char *fi_rules_exclude_by_name(const struct fi_rules_exclude_entry *entry);
 /* Why a directory is left out because of what it contains, or does not; NULL if it is kept. */
-const char *firn_rules_exclude_by_inside(const struct firn_rules_exclude_entry *entry,
-                                         const struct firn_rules_exclude_inside *inside);
+const char *fi_rules_exclude_by_inside(const struct fi_rules_exclude_entry *entry,
+                                       const struct fi_rules_exclude_inside *inside);
 /* Whether a directory of this name can be left out because of its contents. */
-bool firn_rules_exclude_depends_on_inside(firn_slice name);
+bool fi_rules_exclude_depends_on_inside(firn_slice name);
 
 /* Whether this is the file name that is_beside_manifest refers to. */
-bool firn_rules_exclude_is_manifest(firn_slice name);
+bool fi_rules_exclude_is_manifest(firn_slice name);
 /* Notes an entry of a directory. */
-void firn_rules_exclude_see_inside(firn_slice name, bool is_dir,
-                                   struct firn_rules_exclude_inside *inside);
+void fi_rules_exclude_see_inside(firn_slice name, bool is_dir,
+                                 struct fi_rules_exclude_inside *inside);
 
 /* The rules of one walk. */
-struct firn_ignore_file;
-struct firn_rules_walk;
+struct fi_ignore_file;
+struct fi_rules_walk;
 /* The rules in effect inside one directory. Does not change; lives as long as the rules. */
-struct firn_rules_walk_scope;
+struct fi_rules_walk_scope;
 
-struct firn_rules_walk_options {
+struct fi_rules_walk_options {
     bool include_deps; /* without the default exclusions that a rule could lift */
     bool gitignore;    /* .gitignore files apply */
     /* Sets that apply as well: what any of them excludes is left out. May be NULL; borrowed, with
      * what it borrows. */
-    const struct firn_ignore_rules *stored;
+    const struct fi_ignore_rules *stored;
 };
 
-FIRN_MUST_CHECK int firn_rules_walk_create(struct firn_os *os,
-                                           const struct firn_rules_walk_options *options,
-                                           struct firn_rules_walk **out, firn_error *err);
+FIRN_MUST_CHECK int fi_rules_walk_create(struct fi_os *os,
+                                         const struct fi_rules_walk_options *options,
+                                         struct fi_rules_walk **out, firn_error *err);
 /* NULL is fine. */
-void firn_rules_walk_destroy(struct firn_rules_walk *ignore);
+void fi_rules_walk_destroy(struct fi_rules_walk *ignore);
 
 /* The rules in effect above the root directory: no rule file. */
-const struct firn_rules_walk_scope *firn_rules_walk_outermost(const struct firn_rules_walk *ignore);
+const struct fi_rules_walk_scope *fi_rules_walk_outermost(const struct fi_rules_walk *ignore);
 
 /* ---- entering directories: any thread ---- */
 
 /* Whether a file of this name in a directory is a rule file. is_root: the directory is the root. */
-bool firn_rules_walk_is_rule_file(const struct firn_rules_walk *ignore, firn_slice name,
-                                  bool is_root, enum firn_ignore_rules_kind *out_kind);
+bool fi_rules_walk_is_rule_file(const struct fi_rules_walk *ignore, firn_slice name, bool is_root,
+                                enum fi_ignore_rules_kind *out_kind);
 
 /* Reads a rule file that was listed in `dir`. *out is NULL if the file no longer exists.
  * FIRN_INVALID, with a text to be reported, if it is not a regular file; FIRN_LIMIT if it is too
- * large. on_bad as in firn_ignore_file_create. Pass the result to enter, or destroy it. */
-FIRN_MUST_CHECK int firn_rules_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
-                                    void (*on_bad)(void *ctx, uint32_t line, const char *defect),
-                                    void *ctx, struct firn_ignore_file **out, firn_error *err);
+ * large. on_bad as in fi_ignore_file_create. Pass the result to enter, or destroy it. */
+FIRN_MUST_CHECK int fi_rules_read(struct fi_os_dir *dir, enum fi_ignore_rules_kind kind,
+                                  void (*on_bad)(void *ctx, uint32_t line, const char *defect),
+                                  void *ctx, struct fi_ignore_file **out, firn_error *err);
 
 /* The rule files of one directory, by kind - 1; NULL if there is none. */
-struct firn_rules_walk_files {
-    struct firn_ignore_file *files[FIRN_IGNORE_RULES_KIND_COUNT];
+struct fi_rules_walk_files {
+    struct fi_ignore_file *files[FI_IGNORE_RULES_KIND_COUNT];
 };
-void firn_rules_walk_files_deinit(struct firn_rules_walk_files *files);
+void fi_rules_walk_files_deinit(struct fi_rules_walk_files *files);
 
 /* The rules in effect inside the directory `path` ("" is the root), which is in a directory where
  * `above` is in effect. Takes ownership of the files, even if it fails. FIRN_LIMIT if all rule
  * files together are too large. */
-FIRN_MUST_CHECK int firn_rules_walk_enter(struct firn_rules_walk *ignore,
-                                          const struct firn_rules_walk_scope *above,
-                                          firn_slice path, struct firn_rules_walk_files *files,
-                                          const struct firn_rules_walk_scope **out,
-                                          firn_error *err);
+FIRN_MUST_CHECK int fi_rules_walk_enter(struct fi_rules_walk *ignore,
+                                        const struct fi_rules_walk_scope *above, firn_slice path,
+                                        struct fi_rules_walk_files *files,
+                                        const struct fi_rules_walk_scope **out, firn_error *err);
 
 /* ---- judging entries: any thread, no failure ---- */
 
-struct firn_rules_walk_entry {
+struct fi_rules_walk_entry {
     firn_slice path; /* from the root */
     size_t name_size;
     bool is_dir;
@@ -186,50 +184,49 @@ struct firn_rules_walk_entry {
 };
 
 /* Why an entry is left out. */
-struct firn_rules_walk_reason {
-    const char *by_default;                    /* NULL: by the rule below */
-    const struct firn_ignore_pattern *pattern; /* borrowed from the rules */
-    firn_slice dir; /* of the rule file; borrowed from the entry's path */
-    enum firn_ignore_rules_kind kind;
+struct fi_rules_walk_reason {
+    const char *by_default;                  /* NULL: by the rule below */
+    const struct fi_ignore_pattern *pattern; /* borrowed from the rules */
+    firn_slice dir;                          /* of the rule file; borrowed from the entry's path */
+    enum fi_ignore_rules_kind kind;
     bool is_stored; /* it is a checkpoint's rule, not one on disk */
 };
 
 /* Whether an entry of a directory is left out; then *out_reason is filled. */
-bool firn_rules_judge(const struct firn_rules_walk *ignore,
-                      const struct firn_rules_walk_scope *scope,
-                      const struct firn_rules_walk_entry *entry,
-                      struct firn_rules_walk_reason *out_reason);
-/* The same for a directory whose contents are known, and which firn_rules_judge did not leave out.
+bool fi_rules_judge(const struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *scope,
+                    const struct fi_rules_walk_entry *entry,
+                    struct fi_rules_walk_reason *out_reason);
+/* The same for a directory whose contents are known, and which fi_rules_judge did not leave out.
  * scope is that of its parent directory. */
-bool firn_rules_judge_inside(const struct firn_rules_walk *ignore,
-                             const struct firn_rules_walk_scope *scope,
-                             const struct firn_rules_walk_entry *entry,
-                             const struct firn_rules_exclude_inside *inside,
-                             struct firn_rules_walk_reason *out_reason);
+bool fi_rules_judge_inside(const struct fi_rules_walk *ignore,
+                           const struct fi_rules_walk_scope *scope,
+                           const struct fi_rules_walk_entry *entry,
+                           const struct fi_rules_exclude_inside *inside,
+                           struct fi_rules_walk_reason *out_reason);
 
 /* Writes the reason as one line, e.g. "src/.firnignore:3: *.o", truncated if it is longer. */
-enum { FIRN_RULES_WALK_TEXT_SIZE = 256 };
-void firn_rules_judge_text(const struct firn_rules_walk_reason *reason,
-                           char out[FIRN_RULES_WALK_TEXT_SIZE]);
+enum { FI_RULES_WALK_TEXT_SIZE = 256 };
+void fi_rules_judge_text(const struct fi_rules_walk_reason *reason,
+                         char out[FI_RULES_WALK_TEXT_SIZE]);
 
 /* Notes that an entry was left out for another reason than a rule: a restore of what is saved now
  * must not touch it. *out_is_noted is false if the limits of rules.c are exceeded. Any thread.
  * FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_rules_left_out_note(struct firn_rules_walk *ignore, firn_slice path,
-                                             bool *out_is_noted, firn_error *err);
+FIRN_MUST_CHECK int fi_rules_left_out_note(struct fi_rules_walk *ignore, firn_slice path,
+                                           bool *out_is_noted, firn_error *err);
 /* Appends a line that excludes a path and everything below it; if the path contains line ends, the
  * line also excludes some other paths. FIRN_NO_MEMORY; FIRN_LIMIT if the line would be longer than
  * a rule may be. After a failure out is unchanged. */
-FIRN_MUST_CHECK int firn_rules_left_out_pattern(struct firn_buf *out, firn_slice path);
+FIRN_MUST_CHECK int fi_rules_left_out_pattern(struct fi_buf *out, firn_slice path);
 /* Whether a set has the form of the one with such paths. So may that of rule files, if dependencies
  * are included and each line of the only file is anchored. */
-bool firn_rules_left_out_is(const struct firn_ignore_rules_set *set);
+bool fi_rules_left_out_is(const struct fi_ignore_rules_set *set);
 
 /* ---- afterwards ---- */
 
 /* Replaces out by the rules object of everything that applied or was left out; by nothing if the
- * rules are plain (firn_ignore_rules_are_plain). Requires: no other call at the same time. */
-FIRN_MUST_CHECK int firn_rules_walk_encode(struct firn_rules_walk *ignore, struct firn_buf *out,
-                                           firn_error *err);
+ * rules are plain (fi_ignore_rules_are_plain). Requires: no other call at the same time. */
+FIRN_MUST_CHECK int fi_rules_walk_encode(struct fi_rules_walk *ignore, struct fi_buf *out,
+                                         firn_error *err);
 
 #endif

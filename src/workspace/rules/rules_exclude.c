@@ -46,7 +46,7 @@ static const char *const DIRS_IN_GRADLE[] = {"caches",        "daemon", "jdks", 
 static bool
 is_named(firn_slice name, const char *text)
 {
-    return firn_slice_equal(name, firn_str(text));
+    return fi_slice_equal(name, firn_str(text));
 }
 
 static bool
@@ -70,27 +70,27 @@ may_match(firn_slice name)
 }
 
 static bool
-may_be_left_out(const struct firn_rules_exclude_entry *entry)
+may_be_left_out(const struct fi_rules_exclude_entry *entry)
 {
     return entry->is_dir || (entry->is_link && entry->is_narrow);
 }
 
 static bool
-is_unwanted_target(const struct firn_rules_exclude_entry *entry)
+is_unwanted_target(const struct fi_rules_exclude_entry *entry)
 {
     return may_be_left_out(entry) && !entry->include_deps && is_named(entry->name, "target");
 }
 
 /* Whether the entry is a fetched part of a `.m2` or `.gradle` that is kept. */
 static bool
-is_fetched(const struct firn_rules_exclude_entry *entry)
+is_fetched(const struct fi_rules_exclude_entry *entry)
 {
     return (is_named(entry->parent, ".m2") && IS_ONE_OF(entry->name, DIRS_IN_M2)) ||
            (is_named(entry->parent, ".gradle") && IS_ONE_OF(entry->name, DIRS_IN_GRADLE));
 }
 
 const char *
-firn_rules_exclude_by_name(const struct firn_rules_exclude_entry *entry)
+fi_rules_exclude_by_name(const struct fi_rules_exclude_entry *entry)
 {
     if (!may_be_left_out(entry) || entry->include_deps) {
         return NULL;
@@ -111,14 +111,14 @@ firn_rules_exclude_by_name(const struct firn_rules_exclude_entry *entry)
 }
 
 const char *
-firn_rules_exclude_by_inside(const struct firn_rules_exclude_entry *entry,
-                             const struct firn_rules_exclude_inside *inside)
+fi_rules_exclude_by_inside(const struct fi_rules_exclude_entry *entry,
+                           const struct fi_rules_exclude_inside *inside)
 {
     if (!entry->is_dir || entry->include_deps) {
         return NULL;
     }
     if (inside->has_tag && is_unwanted_target(entry)) {
-        DCHECK(firn_rules_exclude_depends_on_inside(entry->name));
+        DCHECK(fi_rules_exclude_depends_on_inside(entry->name));
         return BUILD_OUTPUT;
     }
     if (!entry->is_narrow) {
@@ -126,19 +126,18 @@ firn_rules_exclude_by_inside(const struct firn_rules_exclude_entry *entry,
     }
     bool is_fetched_again = (inside->has_venv && is_named(entry->name, "venv")) ||
                             (!inside->has_settings && is_named(entry->name, ".gradle"));
-    DCHECK(!is_fetched_again || firn_rules_exclude_depends_on_inside(entry->name));
+    DCHECK(!is_fetched_again || fi_rules_exclude_depends_on_inside(entry->name));
     return is_fetched_again ? DEPENDENCIES : NULL;
 }
 
 bool
-firn_rules_exclude_depends_on_inside(firn_slice name)
+fi_rules_exclude_depends_on_inside(firn_slice name)
 {
     return is_named(name, "target") || is_named(name, "venv") || is_named(name, ".gradle");
 }
 
 void
-firn_rules_exclude_see_inside(firn_slice name, bool is_dir,
-                              struct firn_rules_exclude_inside *inside)
+fi_rules_exclude_see_inside(firn_slice name, bool is_dir, struct fi_rules_exclude_inside *inside)
 {
     inside->has_tag = inside->has_tag || (!is_dir && is_named(name, "CACHEDIR.TAG"));
     inside->has_venv = inside->has_venv || (!is_dir && is_named(name, "pyvenv.cfg"));
@@ -149,7 +148,7 @@ firn_rules_exclude_see_inside(firn_slice name, bool is_dir,
 }
 
 bool
-firn_rules_exclude_is_manifest(firn_slice name)
+fi_rules_exclude_is_manifest(firn_slice name)
 {
     return is_named(name, "Cargo.toml");
 }

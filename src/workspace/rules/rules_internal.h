@@ -17,21 +17,21 @@
 /* One line of a rule file as a pattern, and whether it matches an entry. Pure functions: any
  * thread, no memory, no failure. */
 
-enum { FIRN_IGNORE_PATTERN_SIZE_MAX = 4096 /* of a line */ };
+enum { FI_IGNORE_PATTERN_SIZE_MAX = 4096 /* of a line */ };
 
-enum firn_ignore_pattern_kind {
-    FIRN_IGNORE_PATTERN_LITERAL, /* matches only itself */
-    FIRN_IGNORE_PATTERN_SUFFIX,  /* a star, then no special byte */
-    FIRN_IGNORE_PATTERN_GLOB
+enum fi_ignore_pattern_kind {
+    FI_IGNORE_PATTERN_LITERAL, /* matches only itself */
+    FI_IGNORE_PATTERN_SUFFIX,  /* a star, then no special byte */
+    FI_IGNORE_PATTERN_GLOB
 };
 
 /* Borrows from the line. */
-struct firn_ignore_pattern {
+struct fi_ignore_pattern {
     const uint8_t *text; /* without '!' and without slashes at its ends */
     uint32_t size;
     uint32_t line;         /* from 1 */
     uint16_t literal_size; /* bytes at its beginning that stand for themselves */
-    uint8_t kind;          /* enum firn_ignore_pattern_kind */
+    uint8_t kind;          /* enum fi_ignore_pattern_kind */
     uint8_t last;          /* its last byte, if the kind is LITERAL or SUFFIX */
     bool is_negated;       /* '!': what it matches is kept */
     bool is_for_dirs;      /* it ended in '/' */
@@ -39,130 +39,129 @@ struct firn_ignore_pattern {
 };
 
 /* An entry as the rules of one directory see it. */
-struct firn_ignore_pattern_entry {
+struct fi_ignore_pattern_entry {
     firn_slice name; /* not empty */
     firn_slice path; /* from the directory of the rule file; ends with the name */
     bool is_dir;
 };
 
-enum firn_ignore_pattern_line {
-    FIRN_IGNORE_PATTERN_RULE,
-    FIRN_IGNORE_PATTERN_NOTHING, /* empty, or a comment */
-    FIRN_IGNORE_PATTERN_BAD      /* can match nothing: *out_defect says why */
+enum fi_ignore_pattern_line {
+    FI_IGNORE_PATTERN_RULE,
+    FI_IGNORE_PATTERN_NOTHING, /* empty, or a comment */
+    FI_IGNORE_PATTERN_BAD      /* can match nothing: *out_defect says why */
 };
 
 /* Parses a line without its line break. *out has no line number yet. */
-enum firn_ignore_pattern_line
-firn_ignore_pattern_read(firn_slice line, struct firn_ignore_pattern *out, const char **out_defect);
+enum fi_ignore_pattern_line fi_ignore_pattern_read(firn_slice line, struct fi_ignore_pattern *out,
+                                                   const char **out_defect);
 
 /* A check of two bytes that rules out most patterns: if false, the pattern does not match. */
 static inline bool
-firn_ignore_pattern_may_match(const struct firn_ignore_pattern *pattern,
-                              const struct firn_ignore_pattern_entry *entry)
+fi_ignore_pattern_may_match(const struct fi_ignore_pattern *pattern,
+                            const struct fi_ignore_pattern_entry *entry)
 {
     firn_slice text = pattern->is_path ? entry->path : entry->name;
-    switch ((enum firn_ignore_pattern_kind)pattern->kind) {
-    case FIRN_IGNORE_PATTERN_LITERAL:
+    switch ((enum fi_ignore_pattern_kind)pattern->kind) {
+    case FI_IGNORE_PATTERN_LITERAL:
         return text.size == pattern->size && text.data[text.size - 1] == pattern->last;
-    case FIRN_IGNORE_PATTERN_SUFFIX:
+    case FI_IGNORE_PATTERN_SUFFIX:
         return pattern->size == 1 || text.data[text.size - 1] == pattern->last;
-    case FIRN_IGNORE_PATTERN_GLOB:
+    case FI_IGNORE_PATTERN_GLOB:
         break;
     }
     return pattern->literal_size == 0 || text.data[0] == pattern->text[0];
 }
 
-bool firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
-                                 const struct firn_ignore_pattern_entry *entry);
+bool fi_ignore_pattern_matches(const struct fi_ignore_pattern *pattern,
+                               const struct fi_ignore_pattern_entry *entry);
 
 /* Shell patterns as gitignore defines them. Pure functions over bytes: any thread, no memory, no
  * failure. */
 
-enum firn_ignore_glob_kind {
-    FIRN_IGNORE_GLOB_NAME, /* against one name: '*' matches anything */
-    FIRN_IGNORE_GLOB_PATH  /* against a path: only a double star crosses '/' */
+enum fi_ignore_glob_kind {
+    FI_IGNORE_GLOB_NAME, /* against one name: '*' matches anything */
+    FI_IGNORE_GLOB_PATH  /* against a path: only a double star crosses '/' */
 };
 
 /* Whether the glob matches the whole text. Takes at most about glob.size * text.size steps. */
-bool firn_ignore_glob_matches(firn_slice glob, enum firn_ignore_glob_kind kind, firn_slice text);
+bool fi_ignore_glob_matches(firn_slice glob, enum fi_ignore_glob_kind kind, firn_slice text);
 
 /* Why a glob can never match anything (a set that is not closed, an unknown class, a backslash with
  * nothing after it); NULL if it may. */
-const char *firn_ignore_glob_defect(firn_slice glob);
+const char *fi_ignore_glob_defect(firn_slice glob);
 
 /* How many bytes at the beginning stand for themselves: those before the first of * ? [ \. */
-size_t firn_ignore_glob_literal_size(firn_slice glob);
+size_t fi_ignore_glob_literal_size(firn_slice glob);
 
 /* The patterns of one rule file. */
 
 enum {
-    FIRN_IGNORE_FILE_SIZE_MAX = 1 << 20,
-    FIRN_IGNORE_FILE_PATTERNS_MAX = 1 << 16 /* those beyond are bad lines */
+    FI_IGNORE_FILE_SIZE_MAX = 1 << 20,
+    FI_IGNORE_FILE_PATTERNS_MAX = 1 << 16 /* those beyond are bad lines */
 };
 
 /* Does not change once it is made: any thread. */
-struct firn_ignore_file;
+struct fi_ignore_file;
 
-/* Reads at most FIRN_IGNORE_FILE_SIZE_MAX bytes, of which it keeps a copy. on_bad (may be NULL) is
+/* Reads at most FI_IGNORE_FILE_SIZE_MAX bytes, of which it keeps a copy. on_bad (may be NULL) is
  * called for each line that cannot be used, with its number, from 1. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int
-firn_ignore_file_create(firn_slice content,
-                        void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
-                        struct firn_ignore_file **out, firn_error *err);
+FIRN_MUST_CHECK int fi_ignore_file_create(firn_slice content,
+                                          void (*on_bad)(void *ctx, uint32_t line,
+                                                         const char *defect),
+                                          void *ctx, struct fi_ignore_file **out, firn_error *err);
 /* NULL is fine. */
-void firn_ignore_file_destroy(struct firn_ignore_file *file);
+void fi_ignore_file_destroy(struct fi_ignore_file *file);
 
 /* The bytes it was made from. */
-firn_slice firn_ignore_file_content(const struct firn_ignore_file *file);
+firn_slice fi_ignore_file_content(const struct fi_ignore_file *file);
 
 /* The pattern that decides about an entry below the file's directory: the last one that matches.
  * NULL if none does. */
-const struct firn_ignore_pattern *
-firn_ignore_file_find(const struct firn_ignore_file *file,
-                      const struct firn_ignore_pattern_entry *entry);
+const struct fi_ignore_pattern *fi_ignore_file_find(const struct fi_ignore_file *file,
+                                                    const struct fi_ignore_pattern_entry *entry);
 
-enum { FIRN_RULES_WALK_KINDS = FIRN_IGNORE_RULES_KIND_COUNT };
+enum { FI_RULES_WALK_KINDS = FI_IGNORE_RULES_KIND_COUNT };
 
 /* A rule file in effect. */
-struct firn_rules_walk_layer {
-    const struct firn_rules_walk_layer *above; /* the next of its kind, in a directory further up */
-    struct firn_ignore_file *file;             /* owned */
-    enum firn_ignore_rules_kind kind;
+struct fi_rules_walk_layer {
+    const struct fi_rules_walk_layer *above; /* the next of its kind, in a directory further up */
+    struct fi_ignore_file *file;             /* owned */
+    enum fi_ignore_rules_kind kind;
     bool is_stored;
     char *dir; /* owned */
     size_t dir_size;
-    struct firn_rules_walk_layer *next; /* of all */
+    struct fi_rules_walk_layer *next; /* of all */
 };
 
 /* One set, as it applies in a directory. */
-struct firn_rules_walk_view {
+struct fi_rules_walk_view {
     bool is_as_today; /* the same as the first view: need not be asked */
-    const struct firn_rules_walk_layer *tops[FIRN_RULES_WALK_KINDS];
+    const struct fi_rules_walk_layer *tops[FI_RULES_WALK_KINDS];
 };
 
-struct firn_rules_walk_scope {
-    struct firn_rules_walk_scope *next;  /* of all */
-    struct firn_rules_walk_view views[]; /* the disk's, then one for each stored set */
+struct fi_rules_walk_scope {
+    struct fi_rules_walk_scope *next;  /* of all */
+    struct fi_rules_walk_view views[]; /* the disk's, then one for each stored set */
 };
 
-struct firn_rules_walk {
-    struct firn_os *os;
-    struct firn_rules_walk_options options;
+struct fi_rules_walk {
+    struct fi_os *os;
+    struct fi_rules_walk_options options;
     size_t view_count;
-    struct firn_rules_walk_scope *outermost;
+    struct fi_rules_walk_scope *outermost;
 
-    struct firn_os_mutex mutex; /* rank WORKSPACE_TREE; guards all from here on */
-    struct firn_rules_walk_layer *layers;
-    struct firn_rules_walk_scope *scopes;
+    struct fi_os_mutex mutex; /* rank WORKSPACE_TREE; guards all from here on */
+    struct fi_rules_walk_layer *layers;
+    struct fi_rules_walk_scope *scopes;
     size_t files_size; /* of the rule files on disk, and their directories' paths */
     size_t file_count;
-    struct firn_buf left_out; /* patterns, one a line (rules.c) */
+    struct fi_buf left_out; /* patterns, one a line (rules.c) */
     size_t left_out_count;
 };
 
 /* Of a view from 1. */
-static inline const struct firn_ignore_rules_set *
-firn_rules_walk_stored_set(const struct firn_rules_walk *ignore, size_t view)
+static inline const struct fi_ignore_rules_set *
+fi_rules_walk_stored_set(const struct fi_rules_walk *ignore, size_t view)
 {
     return &ignore->options.stored->sets[view - 1];
 }

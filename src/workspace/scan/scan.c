@@ -42,20 +42,20 @@ enum claim_kind { CLAIM_NOTHING, CLAIM_VISIT, CLAIM_SEGMENT, CLAIM_BUILD, CLAIM_
 
 struct claim {
     enum claim_kind kind;
-    struct firn_scan_node *node;
+    struct fi_scan_node *node;
     size_t index; /* of the segment, of the subdirectory */
-    struct firn_scan_slot *slot;
+    struct fi_scan_slot *slot;
 };
 
 static bool
 claim_from_stack_locked(struct firn_scan *scan, struct claim *out)
 {
-    firn_os_mutex_assert_held(&scan->mutex);
-    struct firn_scan_node *node = scan->stack;
+    fi_os_mutex_assert_held(&scan->mutex);
+    struct fi_scan_node *node = scan->stack;
     if (node == NULL) {
         return false;
     }
-    DCHECK(node->is_due != firn_scan_node_has_more(node));
+    DCHECK(node->is_due != fi_scan_node_has_more(node));
     if (node->is_due) {
         *out = (struct claim){.kind = CLAIM_BUILD, .node = node};
     } else if (node->segments_claimed < node->segment_count) {
@@ -64,7 +64,7 @@ claim_from_stack_locked(struct firn_scan *scan, struct claim *out)
     } else {
         *out = (struct claim){.kind = CLAIM_VISIT, .node = node, .index = node->subdirs_claimed++};
     }
-    if (!firn_scan_node_has_more(node)) {
+    if (!fi_scan_node_has_more(node)) {
         scan->stack = node->next_below;
     }
     return true;
@@ -74,14 +74,14 @@ claim_from_stack_locked(struct firn_scan *scan, struct claim *out)
 static void
 release_linked_locked(struct firn_scan *scan)
 {
-    firn_os_mutex_assert_held(&scan->mutex);
+    fi_os_mutex_assert_held(&scan->mutex);
     DCHECK(scan->active == 0 && scan->stack == NULL && !scan->links_are_known);
     scan->links_are_known = true;
-    for (struct firn_scan_node *node = scan->linked; node != NULL; node = node->next_linked) {
+    for (struct fi_scan_node *node = scan->linked; node != NULL; node = node->next_linked) {
         DCHECK(node->waiting > 0 && node->is_linked);
         if (--node->waiting == 0) {
             node->is_due = true;
-            firn_scan_node_push_locked(scan, node);
+            fi_scan_node_push_locked(scan, node);
         }
     }
 }
@@ -92,11 +92,11 @@ static bool
 claim(struct firn_scan *scan, struct claim *out)
 {
     bool is_found = false;
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     while (scan->failure == FIRN_OK) {
         is_found = claim_from_stack_locked(scan, out);
         if (!is_found) {
-            struct firn_scan_slot *slot = firn_scan_window_claim_locked(scan);
+            struct fi_scan_slot *slot = fi_scan_window_claim_locked(scan);
             is_found = slot != NULL;
             *out = (struct claim){.kind = CLAIM_PIECE, .slot = slot};
         }
@@ -112,38 +112,38 @@ claim(struct firn_scan *scan, struct claim *out)
             continue;
         }
         scan->idle++;
-        firn_os_cond_wait(&scan->work, &scan->mutex);
+        fi_os_cond_wait(&scan->work, &scan->mutex);
         scan->idle--;
     }
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
     return is_found;
 }
 
 static void
 give_back(struct firn_scan *scan)
 {
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     DCHECK(scan->active > 0);
     if (--scan->active == 0) {
-        firn_os_cond_broadcast(&scan->work);
+        fi_os_cond_broadcast(&scan->work);
     }
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
 }
 
 /* ---- workers ---- */
 
 static int
-take_up(struct firn_scan_worker *worker, const struct claim *claim, firn_error *err)
+take_up(struct fi_scan_worker *worker, const struct claim *claim, firn_error *err)
 {
     switch (claim->kind) {
     case CLAIM_VISIT:
-        return firn_scan_dir_visit(worker, claim->node, (uint32_t)claim->index, err);
+        return fi_scan_dir_visit(worker, claim->node, (uint32_t)claim->index, err);
     case CLAIM_SEGMENT:
-        return firn_scan_dir_segment(worker, claim->node, claim->index, err);
+        return fi_scan_dir_segment(worker, claim->node, claim->index, err);
     case CLAIM_BUILD:
-        return firn_scan_build_due(worker, claim->node, err);
+        return fi_scan_build_due(worker, claim->node, err);
     case CLAIM_PIECE:
-        return firn_scan_window_work(worker, claim->slot, err);
+        return fi_scan_window_work(worker, claim->slot, err);
     case CLAIM_NOTHING:
         break;
     }
@@ -153,41 +153,41 @@ take_up(struct firn_scan_worker *worker, const struct claim *claim, firn_error *
 static void
 run_worker(void *arg)
 {
-    struct firn_scan_worker *worker = arg;
+    struct fi_scan_worker *worker = arg;
     struct firn_scan *scan = worker->scan;
     struct claim next;
     while (claim(scan, &next)) {
         firn_error err = {0};
         int rc = take_up(worker, &next, &err);
         if (rc != FIRN_OK) {
-            (void)firn_scan_report_failure(scan, rc, &err);
+            (void)fi_scan_report_failure(scan, rc, &err);
         }
         give_back(scan);
     }
-    firn_scan_sink_close_lane(worker);
+    fi_scan_sink_close_lane(worker);
 }
 
 static void
-deinit_worker(struct firn_scan_worker *worker)
+deinit_worker(struct fi_scan_worker *worker)
 {
-    firn_arena_deinit(&worker->arena);
-    firn_scan_listing_deinit(&worker->listing);
-    firn_scan_listing_deinit(&worker->attributes);
-    firn_scan_node_part_deinit(&worker->part);
-    firn_scan_file_version_deinit(worker);
-    firn_scan_carry_deinit(worker);
-    firn_tree_lookup_deinit(&worker->outside);
-    firn_statcache_lane_close(worker->stat_lane, false);
-    firn_buf_deinit(&worker->path);
-    firn_buf_deinit(&worker->judged);
-    firn_buf_deinit(&worker->content);
-    firn_buf_deinit(&worker->list);
-    firn_buf_deinit(&worker->xattrs);
-    firn_buf_deinit(&worker->attribute_names);
-    firn_buf_deinit(&worker->target);
-    firn_buf_deinit(&worker->assembly);
-    firn_buf_deinit(&worker->prints);
-    firn_buf_deinit(&worker->entry);
+    fi_arena_deinit(&worker->arena);
+    fi_scan_listing_deinit(&worker->listing);
+    fi_scan_listing_deinit(&worker->attributes);
+    fi_scan_node_part_deinit(&worker->part);
+    fi_scan_file_version_deinit(worker);
+    fi_scan_carry_deinit(worker);
+    fi_tree_lookup_deinit(&worker->outside);
+    fi_statcache_lane_close(worker->stat_lane, false);
+    fi_buf_deinit(&worker->path);
+    fi_buf_deinit(&worker->judged);
+    fi_buf_deinit(&worker->content);
+    fi_buf_deinit(&worker->list);
+    fi_buf_deinit(&worker->xattrs);
+    fi_buf_deinit(&worker->attribute_names);
+    fi_buf_deinit(&worker->target);
+    fi_buf_deinit(&worker->assembly);
+    fi_buf_deinit(&worker->prints);
+    fi_buf_deinit(&worker->entry);
 }
 
 /* ---- the scan ---- */
@@ -197,14 +197,14 @@ init_workers(struct firn_scan *scan, firn_error *err)
 {
     unsigned count = scan->options->threads;
     if (count == 0) {
-        count = firn_os_cpu_count(scan->os);
-        count = count < FIRN_SCAN_THREADS_DEFAULT_MAX ? count : FIRN_SCAN_THREADS_DEFAULT_MAX;
+        count = fi_os_cpu_count(scan->os);
+        count = count < FI_SCAN_THREADS_DEFAULT_MAX ? count : FI_SCAN_THREADS_DEFAULT_MAX;
     }
-    count = count < FIRN_SCAN_THREADS_MAX ? count : FIRN_SCAN_THREADS_MAX;
+    count = count < FI_SCAN_THREADS_MAX ? count : FI_SCAN_THREADS_MAX;
     DCHECK(count > 0);
-    scan->workers = firn_alloc_zeroed(count * sizeof *scan->workers);
+    scan->workers = fi_alloc_zeroed(count * sizeof *scan->workers);
     if (scan->workers == NULL) {
-        return firn_error_no_memory(err, "the workers of a scan");
+        return fi_error_no_memory(err, "the workers of a scan");
     }
     scan->worker_count = count;
     for (unsigned i = 0; i < count; i++) {
@@ -217,20 +217,20 @@ static void
 deinit(struct firn_scan *scan)
 {
     while (scan->alive != NULL) {
-        firn_scan_node_destroy(scan, scan->alive);
+        fi_scan_node_destroy(scan, scan->alive);
     }
     for (unsigned i = 0; i < scan->worker_count; i++) {
         deinit_worker(&scan->workers[i]);
     }
-    firn_free(scan->workers);
-    firn_hash_map_deinit(&scan->groups);
-    firn_scan_window_deinit(scan);
-    firn_rules_walk_destroy(scan->ignore);
-    firn_buf_deinit(&scan->root_xattrs);
-    firn_buf_deinit(&scan->stores);
-    firn_os_cond_deinit(&scan->work);
-    firn_os_mutex_deinit(&scan->mutex);
-    firn_os_mutex_deinit(&scan->report_mutex);
+    fi_free(scan->workers);
+    fi_hash_map_deinit(&scan->groups);
+    fi_scan_window_deinit(scan);
+    fi_rules_walk_destroy(scan->ignore);
+    fi_buf_deinit(&scan->root_xattrs);
+    fi_buf_deinit(&scan->stores);
+    fi_os_cond_deinit(&scan->work);
+    fi_os_mutex_deinit(&scan->mutex);
+    fi_os_mutex_deinit(&scan->report_mutex);
 }
 
 /* Lets the rules exclude what the tree lacks. */
@@ -240,14 +240,14 @@ note_gaps(struct firn_scan *scan, firn_error *err)
     for (size_t i = 0; i < scan->options->gap_count; i++) {
         const firn_slice path = scan->options->gaps[i].path;
         bool is_noted = true;
-        int rc = path.size == 0 || firn_tree_path_is_valid(path)
+        int rc = path.size == 0 || fi_tree_path_is_valid(path)
                      ? FIRN_OK
-                     : firn_error_set(err, FIRN_INVALID, "the path of a gap is not one of a tree");
+                     : fi_error_set(err, FIRN_INVALID, "the path of a gap is not one of a tree");
         if (rc == FIRN_OK && path.size > 0) {
-            rc = firn_rules_left_out_note(scan->ignore, path, &is_noted, err);
+            rc = fi_rules_left_out_note(scan->ignore, path, &is_noted, err);
         }
         if (rc == FIRN_OK && !is_noted) {
-            rc = firn_error_set(err, FIRN_LIMIT, "too many gaps, or their paths are too long");
+            rc = fi_error_set(err, FIRN_LIMIT, "too many gaps, or their paths are too long");
         }
         if (rc != FIRN_OK) {
             return rc;
@@ -259,19 +259,19 @@ note_gaps(struct firn_scan *scan, firn_error *err)
 static int
 init(struct firn_scan *scan, firn_error *err)
 {
-    struct firn_rules_walk_options rules = {.include_deps = scan->options->include_deps,
-                                            .gitignore = scan->options->gitignore,
-                                            .stored = scan->options->stored_rules};
+    struct fi_rules_walk_options rules = {.include_deps = scan->options->include_deps,
+                                          .gitignore = scan->options->gitignore,
+                                          .stored = scan->options->stored_rules};
     int rc;
-    firn_os_mutex_init(scan->os, &scan->mutex, FIRN_LOCK_WORKSPACE_WALK);
-    firn_os_mutex_init(scan->os, &scan->report_mutex, FIRN_LOCK_WORKSPACE_TREE);
-    firn_os_cond_init(scan->os, &scan->work);
-    firn_scan_window_init(scan, firn_scan_large_group_add);
-    firn_scan_links_init(scan);
-    FIRN_TRY(firn_rules_walk_create(scan->os, &rules, &scan->ignore, err));
-    FIRN_TRY(note_gaps(scan, err));
-    FIRN_TRY(init_workers(scan, err));
-    FIRN_TRY(firn_scan_window_reserve(scan, err));
+    fi_os_mutex_init(scan->os, &scan->mutex, FI_LOCK_WORKSPACE_WALK);
+    fi_os_mutex_init(scan->os, &scan->report_mutex, FI_LOCK_WORKSPACE_TREE);
+    fi_os_cond_init(scan->os, &scan->work);
+    fi_scan_window_init(scan, fi_scan_large_group_add);
+    fi_scan_links_init(scan);
+    FI_TRY(fi_rules_walk_create(scan->os, &rules, &scan->ignore, err));
+    FI_TRY(note_gaps(scan, err));
+    FI_TRY(init_workers(scan, err));
+    FI_TRY(fi_scan_window_reserve(scan, err));
 out:
     if (rc != FIRN_OK) {
         deinit(scan);
@@ -285,9 +285,9 @@ static void
 run_first_worker(struct firn_scan *scan)
 {
     firn_error err = {0};
-    int rc = firn_scan_dir_visit(&scan->workers[0], NULL, 0, &err);
+    int rc = fi_scan_dir_visit(&scan->workers[0], NULL, 0, &err);
     if (rc != FIRN_OK) {
-        (void)firn_scan_report_failure(scan, rc, &err);
+        (void)fi_scan_report_failure(scan, rc, &err);
     }
     give_back(scan);
     run_worker(&scan->workers[0]);
@@ -296,47 +296,47 @@ run_first_worker(struct firn_scan *scan)
 static int
 run(struct firn_scan *scan, firn_error *err)
 {
-    struct firn_os_jobs *jobs = NULL;
+    struct fi_os_jobs *jobs = NULL;
     int rc;
-    FIRN_TRY_RETURN(firn_scan_report_progress(scan, err));
-    atomic_store_explicit(&scan->reported_ns, firn_os_monotonic_ns(scan->os), memory_order_relaxed);
+    FI_TRY_RETURN(fi_scan_report_progress(scan, err));
+    atomic_store_explicit(&scan->reported_ns, fi_os_monotonic_ns(scan->os), memory_order_relaxed);
     scan->active = 1;
     if (scan->worker_count > 1) {
-        FIRN_TRY_RETURN(firn_os_jobs_create(scan->os, scan->worker_count - 1, &jobs, err));
+        FI_TRY_RETURN(fi_os_jobs_create(scan->os, scan->worker_count - 1, &jobs, err));
     }
     for (unsigned i = 1; i < scan->worker_count; i++) {
         firn_error submit_err = {0};
-        rc = firn_os_jobs_submit(jobs, run_worker, &scan->workers[i], &submit_err);
+        rc = fi_os_jobs_submit(jobs, run_worker, &scan->workers[i], &submit_err);
         if (rc != FIRN_OK) {
-            (void)firn_scan_report_failure(scan, rc, &submit_err);
+            (void)fi_scan_report_failure(scan, rc, &submit_err);
             break;
         }
     }
     run_first_worker(scan);
-    firn_os_jobs_destroy(jobs);
+    fi_os_jobs_destroy(jobs);
     rc = scan->failure;
     DCHECK(rc != FIRN_OK || (scan->stack == NULL && scan->active == 0));
     if (rc != FIRN_OK) {
         *err = scan->failure_error;
         return rc;
     }
-    return firn_scan_report_progress(scan, err);
+    return fi_scan_report_progress(scan, err);
 }
 
 static void
-fill_result(struct firn_scan *scan, struct firn_scan_result *out)
+fill_result(struct firn_scan *scan, struct fi_scan_result *out)
 {
-    DCHECK(scan->root_entry.kind == FIRN_TREE_DIR);
-    *out = (struct firn_scan_result){.root = scan->root_entry,
-                                     .root_xattrs = scan->root_xattrs,
-                                     .stores = scan->stores,
-                                     .begun_ns = scan->start_ns,
-                                     .has_fresh_links = firn_scan_links_are_fresh(scan)};
-    scan->root_xattrs = (struct firn_buf){0};
-    scan->stores = (struct firn_buf){0};
-    out->root.xattrs = firn_buf_slice(&out->root_xattrs);
+    DCHECK(scan->root_entry.kind == FI_TREE_DIR);
+    *out = (struct fi_scan_result){.root = scan->root_entry,
+                                   .root_xattrs = scan->root_xattrs,
+                                   .stores = scan->stores,
+                                   .begun_ns = scan->start_ns,
+                                   .has_fresh_links = fi_scan_links_are_fresh(scan)};
+    scan->root_xattrs = (struct fi_buf){0};
+    scan->stores = (struct fi_buf){0};
+    out->root.xattrs = fi_buf_slice(&out->root_xattrs);
     for (unsigned i = 0; i < scan->worker_count; i++) {
-        const struct firn_scan_worker *worker = &scan->workers[i];
+        const struct fi_scan_worker *worker = &scan->workers[i];
         out->files += worker->files;
         out->directories += worker->directories;
         out->bytes += worker->bytes;
@@ -356,21 +356,21 @@ static void
 keep_notes(struct firn_scan *scan)
 {
     for (unsigned i = 0; i < scan->worker_count; i++) {
-        firn_statcache_lane_close(scan->workers[i].stat_lane, true);
+        fi_statcache_lane_close(scan->workers[i].stat_lane, true);
         scan->workers[i].stat_lane = NULL;
     }
 }
 
 int
-firn_scan(struct firn_os_dir *root, const struct firn_scan_options *options,
-          const struct firn_objects_sink *sink, struct firn_scan_result *out, firn_error *err)
+fi_scan_tree(struct fi_os_dir *root, const struct firn_scan_options *options,
+             const struct fi_objects_sink *sink, struct fi_scan_result *out, firn_error *err)
 {
-    *out = (struct firn_scan_result){0};
-    struct firn_os *os = firn_os_dir_os(root);
+    *out = (struct fi_scan_result){0};
+    struct fi_os *os = fi_os_dir_os(root);
     struct firn_scan scan = {
-        .os = os, .root = root, .options = options, .sink = sink, .start_ns = firn_os_now_ns(os)};
+        .os = os, .root = root, .options = options, .sink = sink, .start_ns = fi_os_now_ns(os)};
     if (options->stat != NULL) {
-        scan.stat_seed = firn_statcache_seed(options->stat);
+        scan.stat_seed = fi_statcache_seed(options->stat);
     }
     firn_error own_err;
     err = err != NULL ? err : &own_err;
@@ -381,10 +381,10 @@ firn_scan(struct firn_os_dir *root, const struct firn_scan_options *options,
     rc = run(&scan, err);
     if (rc == FIRN_OK) {
         fill_result(&scan, out);
-        rc = firn_rules_walk_encode(scan.ignore, &out->rules, err);
+        rc = fi_rules_walk_encode(scan.ignore, &out->rules, err);
     }
     if (rc != FIRN_OK) {
-        firn_scan_result_deinit(out);
+        fi_scan_result_deinit(out);
     } else {
         keep_notes(&scan);
     }
@@ -393,10 +393,10 @@ firn_scan(struct firn_os_dir *root, const struct firn_scan_options *options,
 }
 
 void
-firn_scan_result_deinit(struct firn_scan_result *result)
+fi_scan_result_deinit(struct fi_scan_result *result)
 {
-    firn_buf_deinit(&result->root_xattrs);
-    firn_buf_deinit(&result->rules);
-    firn_buf_deinit(&result->stores);
-    *result = (struct firn_scan_result){0};
+    fi_buf_deinit(&result->root_xattrs);
+    fi_buf_deinit(&result->rules);
+    fi_buf_deinit(&result->stores);
+    *result = (struct fi_scan_result){0};
 }

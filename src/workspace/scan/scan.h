@@ -19,26 +19,26 @@
 #include "rules/rules.h"
 #include "tree/tree.h"
 
-enum { FIRN_SCAN_LARGE_SIZE = 8 << 20 }; /* files above it are cut into pieces */
-enum { FIRN_SCAN_DATABASE = 2 };         /* in firn_scan_result.stores */
+enum { FI_SCAN_LARGE_SIZE = 8 << 20 }; /* files above it are cut into pieces */
+enum { FI_SCAN_DATABASE = 2 };         /* in fi_scan_result.stores */
 
-struct firn_statcache;
+struct fi_statcache;
 
 /* A tree in the store. source is borrowed, and any thread may use it; NULL: there is no tree. */
-struct firn_scan_last {
-    const struct firn_tree_source *source;
+struct fi_scan_last {
+    const struct fi_tree_source *source;
     firn_hash root;
 };
 
 /* The directories that a scan visits besides the root. The scan's threads call the functions. */
-struct firn_scan_confines {
+struct fi_scan_confines {
     bool (*is_inside)(void *ctx, firn_slice path);
     /* The entry of a directory that is not inside, borrowed until the next call; *out is NULL if
      * the directory is to be visited nevertheless. */
-    int (*entry)(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_error *err);
+    int (*entry)(void *ctx, firn_slice path, const struct fi_tree_entry **out, firn_error *err);
     /* If the function entry is NULL, entries are taken from this tree; each thread looks them up
      * itself. */
-    struct firn_scan_last outside;
+    struct fi_scan_last outside;
     /* Whether a directory object is in the store; only such directories are noted in the stat
      * cache. NULL: the tree is a true one, so all are noted. */
     int (*is_stored)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
@@ -52,9 +52,9 @@ struct firn_scan_confines {
 };
 
 /* Functions that are called for each directory that is visited, by any thread of the scan. */
-struct firn_scan_witness {
+struct fi_scan_witness {
     /* Before the directory is listed and its own attributes are read. NULL: no call. */
-    void (*enter)(void *ctx, struct firn_os_dir *dir, firn_slice path);
+    void (*enter)(void *ctx, struct fi_os_dir *dir, firn_slice path);
     /* After its object is made, with counts of what is in it, not in subdirectories. is_steady: a
      * visit of the directory as it is now has nothing to report, and no file in it has other
      * names. */
@@ -64,7 +64,7 @@ struct firn_scan_witness {
 };
 
 /* How the SQLite databases that a process has open are copied (firn_workspace_options). */
-struct firn_scan_sqlite {
+struct fi_scan_sqlite {
     int (*copy)(void *ctx, const char *path, char *out_copy, size_t copy_size, firn_error *err);
     void *ctx;
 };
@@ -73,7 +73,7 @@ struct firn_scan_options {
     bool include_deps;
     bool gitignore; /* .gitignore files count as well */
     /* Entries that these exclude are left out too (rules.h). May be NULL; borrowed. */
-    const struct firn_ignore_rules *stored_rules;
+    const struct fi_ignore_rules *stored_rules;
     bool no_rules;          /* rule files on disk are files like any other */
     uint64_t file_size_max; /* larger files are left out as if by a rule; 0: none */
     bool strict;
@@ -87,30 +87,29 @@ struct firn_scan_options {
     bool has_store;
     uint64_t store_device;
     uint64_t store_inode;
-    const struct firn_place_nested *nested; /* roots of other workspaces, left out; may be NULL */
+    const struct fi_place_nested *nested; /* roots of other workspaces, left out; may be NULL */
     firn_callbacks callbacks;
-    struct firn_statcache *stat; /* what earlier scans saw; NULL: everything is read */
-    const struct firn_scan_confines *confines; /* NULL: the whole tree */
-    const struct firn_scan_witness *witness;   /* NULL: none */
-    struct firn_scan_sqlite sqlite;            /* copy NULL: databases are files like any other */
-    struct firn_scan_last
+    struct fi_statcache *stat;               /* what earlier scans saw; NULL: everything is read */
+    const struct fi_scan_confines *confines; /* NULL: the whole tree */
+    const struct fi_scan_witness *witness;   /* NULL: none */
+    struct fi_scan_sqlite sqlite;            /* copy NULL: databases are files like any other */
+    struct fi_scan_last
         last; /* the tree of the last checkpoint: entries that cannot be read are taken from it */
 };
 
-struct firn_scan_result {
-    struct firn_tree_entry
+struct fi_scan_result {
+    struct fi_tree_entry
         root; /* the root directory itself: name empty; xattrs borrowed from root_xattrs */
-    struct firn_buf root_xattrs;
-    struct firn_buf
-        stores;            /* firn stores in the tree: of each firn_copy_capture_print, eight bytes,
+    struct fi_buf root_xattrs;
+    struct fi_buf stores; /* firn stores in the tree: of each fi_copy_capture_print, eight bytes,
                                or 0 if it is saved file by file; then 1, or 0 if only its names look
                                like a store's; then its path and a NUL. SQLite databases that are in
-                               use, likewise: 0 and FIRN_SCAN_DATABASE */
-    struct firn_buf rules; /* the object of the rules that counted, empty if they are plain */
-    int64_t begun_ns;      /* when the scan began, by the clock of file times */
-    bool has_fresh_links;  /* a file got a name while the scan ran, and not all of its names were
+                               use, likewise: 0 and FI_SCAN_DATABASE */
+    struct fi_buf rules;  /* the object of the rules that counted, empty if they are plain */
+    int64_t begun_ns;     /* when the scan began, by the clock of file times */
+    bool has_fresh_links; /* a file got a name while the scan ran, and not all of its names were
                                found: one may be in a directory that was visited before */
-    uint64_t files;        /* all entries that are not directories */
+    uint64_t files;       /* all entries that are not directories */
     uint64_t directories;
     uint64_t bytes;       /* of file contents; a group of hard links counts once */
     uint64_t new_objects; /* file contents for which add said new */
@@ -134,7 +133,7 @@ struct firn_scan_result {
  * With a stat cache, a file that is as an earlier scan saw it is not read, and a directory with
  * only such entries is not built. Nothing is added for either, as their objects are in the store.
  * Entries that differ are noted in the cache if the scan succeeds. If the cache turns out to be
- * broken (firn_statcache_is_broken), the scan fails.
+ * broken (fi_statcache_is_broken), the scan fails.
  *
  * The result is canonical: independent of threads and of the order in which the system lists. If
  * the sink has wants_content, a file that changed while it was read may leave pieces in the sink
@@ -142,17 +141,17 @@ struct firn_scan_result {
  *
  * Callbacks come from any thread, one at a time. In simulation a sink must not wait for another
  * lane. */
-FIRN_MUST_CHECK int firn_scan(struct firn_os_dir *root, const struct firn_scan_options *options,
-                              const struct firn_objects_sink *sink, struct firn_scan_result *out,
-                              firn_error *err);
-void firn_scan_result_deinit(struct firn_scan_result *result);
+FIRN_MUST_CHECK int fi_scan_tree(struct fi_os_dir *root, const struct firn_scan_options *options,
+                                 const struct fi_objects_sink *sink, struct fi_scan_result *out,
+                                 firn_error *err);
+void fi_scan_result_deinit(struct fi_scan_result *result);
 
 /* The cells of a file on disk that are not holes (pack/packfile_cells.h), in order, and the name of
  * the file that results from them. */
 
 /* The caller sets file, size (how much of the file is read), tick and ctx. */
-struct firn_scan_cell_walk {
-    struct firn_os_file *file;
+struct fi_scan_cell_walk {
+    struct fi_os_file *file;
     uint64_t size;
     /* Called with the number of bytes that were read or are in holes; a return other than FIRN_OK
      * ends the walk. May be NULL. */
@@ -165,25 +164,25 @@ struct firn_scan_cell_walk {
 };
 
 /* Moves to the next cell that has data, unless the walk is at one; sets is_end if there is none. */
-FIRN_MUST_CHECK int firn_scan_cell_walk_find(struct firn_scan_cell_walk *walk, firn_error *err);
-/* Reads the current cell into FIRN_PACKFILE_CELLS_SIZE bytes; *out_size is its size. */
-FIRN_MUST_CHECK int firn_scan_cell_walk_read(struct firn_scan_cell_walk *walk, uint8_t *data,
-                                             size_t *out_size, firn_error *err);
+FIRN_MUST_CHECK int fi_scan_cell_walk_find(struct fi_scan_cell_walk *walk, firn_error *err);
+/* Reads the current cell into FI_PACKFILE_CELLS_SIZE bytes; *out_size is its size. */
+FIRN_MUST_CHECK int fi_scan_cell_walk_read(struct fi_scan_cell_walk *walk, uint8_t *data,
+                                           size_t *out_size, firn_error *err);
 
 /* The name of the first walk->size bytes; if part_size is not 0, also that of the first part_size
  * bytes. Requires: part_size <= walk->size; content of either size is named by its cells. */
-FIRN_MUST_CHECK int firn_scan_cell_walk_name(struct firn_scan_cell_walk *walk, firn_hash *out,
-                                             uint64_t part_size, firn_hash *out_part,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_scan_cell_walk_name(struct fi_scan_cell_walk *walk, firn_hash *out,
+                                           uint64_t part_size, firn_hash *out_part,
+                                           firn_error *err);
 
 /* SQLite databases (scan_sqlite.c). */
 
 /* The size of the name, or path, of the database that a file of this name (-wal, -shm, -journal)
  * belongs to; 0: none. */
-size_t firn_scan_sqlite_beside_size(const char *name, size_t size);
+size_t fi_scan_sqlite_beside_size(const char *name, size_t size);
 /* Whether an open file of this size is a database that another process has open; false if the file
  * system has no locks. */
-FIRN_MUST_CHECK int firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out,
-                                               firn_error *err);
+FIRN_MUST_CHECK int fi_scan_sqlite_is_in_use(struct fi_os_file *file, uint64_t size, bool *out,
+                                             firn_error *err);
 
 #endif

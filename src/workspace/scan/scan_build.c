@@ -19,7 +19,7 @@
 #include "scan/scan_internal.h"
 
 struct putting {
-    struct firn_scan_worker *worker;
+    struct fi_scan_worker *worker;
     const firn_hash *before; /* the directory's object when it was last scanned, or NULL */
 };
 
@@ -27,37 +27,37 @@ static int
 put_object(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
 {
     struct putting *putting = ctx;
-    struct firn_objects_object object = {
-        .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = bytes, .base = putting->before};
+    struct fi_objects_object object = {
+        .kind = FI_PACKFILE_TREE, .hash = *hash, .content = bytes, .base = putting->before};
     bool is_new;
-    return firn_scan_sink_add(putting->worker, &object, &is_new, err);
+    return fi_scan_sink_add(putting->worker, &object, &is_new, err);
 }
 
 static int
-tell_witness(struct firn_scan_worker *worker, const struct firn_scan_node *node, firn_error *err)
+tell_witness(struct fi_scan_worker *worker, const struct fi_scan_node *node, firn_error *err)
 {
-    const struct firn_scan_witness *witness = worker->scan->options->witness;
+    const struct fi_scan_witness *witness = worker->scan->options->witness;
     if (witness == NULL) {
         return FIRN_OK;
     }
-    if (firn_scan_node_path(node, "", &worker->path) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(node, "", &worker->path) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    return witness->leave(witness->ctx, firn_buf_slice(&worker->path), node->own_files,
+    return witness->leave(witness->ctx, fi_buf_slice(&worker->path), node->own_files,
                           node->own_bytes, !node->is_linked && !node->has_more_to_tell, err);
 }
 
 /* Stores the directory's entry in the record of its parent, or, for the root, in the scan. */
 static void
-report(struct firn_scan_worker *worker, struct firn_scan_node *node, const firn_hash *hash)
+report(struct fi_scan_worker *worker, struct fi_scan_node *node, const firn_hash *hash)
 {
-    const struct firn_os_stat *stat = &node->stat;
+    const struct fi_os_stat *stat = &node->stat;
     if (node->parent != NULL) {
-        DCHECK(node->parent->subdirs[node->index].state == FIRN_SCAN_SUBDIR_WAITING); /* (I1) */
+        DCHECK(node->parent->subdirs[node->index].state == FI_SCAN_SUBDIR_WAITING); /* (I1) */
         worker->directories++;
-        node->parent->subdirs[node->index] = (struct firn_scan_subdir){
+        node->parent->subdirs[node->index] = (struct fi_scan_subdir){
             .name = node->name,
-            .state = FIRN_SCAN_SUBDIR_SAVED,
+            .state = FI_SCAN_SUBDIR_SAVED,
             .mode = stat->mode,
             .uid = stat->uid,
             .gid = stat->gid,
@@ -67,8 +67,8 @@ report(struct firn_scan_worker *worker, struct firn_scan_node *node, const firn_
             .xattrs_size = node->xattrs.size,
         };
     } else {
-        worker->scan->root_entry = (struct firn_tree_entry){
-            .kind = FIRN_TREE_DIR,
+        worker->scan->root_entry = (struct fi_tree_entry){
+            .kind = FI_TREE_DIR,
             .mode = stat->mode,
             .uid = stat->uid,
             .gid = stat->gid,
@@ -77,7 +77,7 @@ report(struct firn_scan_worker *worker, struct firn_scan_node *node, const firn_
         };
         worker->scan->root_xattrs = node->xattrs;
     }
-    node->xattrs = (struct firn_buf){0};
+    node->xattrs = (struct fi_buf){0};
 }
 
 /* All entries of a directory, put together in order.
@@ -99,70 +99,68 @@ report(struct firn_scan_worker *worker, struct firn_scan_node *node, const firn_
  * end the scan. */
 
 struct assembly {
-    struct firn_scan_worker *worker;
-    const struct firn_scan_node *node;
-    struct firn_tree_iterator *old; /* NULL if it is not needed */
-    size_t old_at;                  /* the place after the last entry read */
-    size_t subdir_at;               /* of the next one among the node's */
+    struct fi_scan_worker *worker;
+    const struct fi_scan_node *node;
+    struct fi_tree_iterator *old; /* NULL if it is not needed */
+    size_t old_at;                /* the place after the last entry read */
+    size_t subdir_at;             /* of the next one among the node's */
     bool has_prints;
 };
 
 static int
 no_memory(firn_error *err)
 {
-    return firn_error_no_memory(err, "the entries of a directory");
+    return fi_error_no_memory(err, "the entries of a directory");
 }
 
 static int
 broken(struct assembly *assembly, firn_error *err, const char *what)
 {
     int rc = FIRN_CORRUPT;
-    if (firn_scan_node_path(assembly->node, "", &assembly->worker->path) == FIRN_OK) {
-        rc = firn_error_set(err, FIRN_CORRUPT,
-                            "the stat cache is wrong about directory '%.900s': %s",
-                            (const char *)assembly->worker->path.data, what);
+    if (fi_scan_node_path(assembly->node, "", &assembly->worker->path) == FIRN_OK) {
+        rc = fi_error_set(err, FIRN_CORRUPT, "the stat cache is wrong about directory '%.900s': %s",
+                          (const char *)assembly->worker->path.data, what);
     }
-    return firn_statcache_lane_break(assembly->worker->stat_lane, rc);
+    return fi_statcache_lane_break(assembly->worker->stat_lane, rc);
 }
 
 /* ---- the directory object of an earlier scan ---- */
 
 /* An entry that is not taken over; if it was a directory, that may no longer exist. */
 static int
-pass_by(struct assembly *assembly, const struct firn_tree_entry *entry, firn_error *err)
+pass_by(struct assembly *assembly, const struct fi_tree_entry *entry, firn_error *err)
 {
-    const struct firn_scan_node *node = assembly->node;
-    if (entry->kind != FIRN_TREE_DIR) {
+    const struct fi_scan_node *node = assembly->node;
+    if (entry->kind != FI_TREE_DIR) {
         return FIRN_OK;
     }
     while (assembly->subdir_at < node->subdir_count) {
-        const struct firn_scan_subdir *subdir = &node->subdirs[assembly->subdir_at];
-        int order = firn_slice_compare(firn_str(subdir->name), entry->name);
+        const struct fi_scan_subdir *subdir = &node->subdirs[assembly->subdir_at];
+        int order = fi_slice_compare(firn_str(subdir->name), entry->name);
         if (order > 0) {
             break;
         }
         assembly->subdir_at++;
-        if (order == 0 && subdir->state == FIRN_SCAN_SUBDIR_SAVED) {
+        if (order == 0 && subdir->state == FI_SCAN_SUBDIR_SAVED) {
             return FIRN_OK;
         }
     }
-    return firn_scan_known_remove(assembly->worker, node, entry->name, err);
+    return fi_scan_known_remove(assembly->worker, node, entry->name, err);
 }
 
 /* Advances to the entry at a place; if `place` is UNKNOWN, to the end. */
 static int
-advance(struct assembly *assembly, size_t place, const struct firn_tree_entry **out,
-        firn_error *err)
+advance(struct assembly *assembly, size_t place, const struct fi_tree_entry **out, firn_error *err)
 {
     for (;;) {
         bool is_end;
-        int rc = firn_tree_iterator_next(assembly->old, out, &is_end, err);
+        int rc = fi_tree_iterator_next(assembly->old, out, &is_end, err);
         if (rc != FIRN_OK) {
-            return firn_statcache_lane_break(assembly->worker->stat_lane, rc);
+            return fi_statcache_lane_break(assembly->worker->stat_lane, rc);
         }
         if (is_end) {
             bool is_right =
-                place == FIRN_SCAN_UNKNOWN && assembly->old_at == assembly->node->memo.count;
+                place == FI_SCAN_UNKNOWN && assembly->old_at == assembly->node->memo.count;
             return is_right ? FIRN_OK
                             : broken(assembly, err, "its object has another count of entries");
         }
@@ -178,7 +176,7 @@ advance(struct assembly *assembly, size_t place, const struct firn_tree_entry **
 
 /* The known file or link at a place in the memo. */
 static int
-take_known(struct assembly *assembly, size_t place, const struct firn_tree_entry **out,
+take_known(struct assembly *assembly, size_t place, const struct fi_tree_entry **out,
            firn_error *err)
 {
     CHECK(assembly->old != NULL);
@@ -186,24 +184,24 @@ take_known(struct assembly *assembly, size_t place, const struct firn_tree_entry
         return broken(assembly, err, "it knows entries in another order"); /* (I2) */
     }
     int rc = advance(assembly, place, out, err);
-    if (rc == FIRN_OK && (*out)->kind == FIRN_TREE_DIR) {
+    if (rc == FIRN_OK && (*out)->kind == FI_TREE_DIR) {
         rc = broken(assembly, err, "it takes a directory for a file");
     }
     return rc;
 }
 
 static bool
-needs_old(const struct firn_scan_worker *worker, const struct firn_scan_node *node)
+needs_old(const struct fi_scan_worker *worker, const struct fi_scan_node *node)
 {
-    if (firn_statcache_memo_is_empty(&node->memo)) {
+    if (fi_statcache_memo_is_empty(&node->memo)) {
         return false;
     }
-    if (firn_statcache_is_writable(worker->scan->options->stat)) {
+    if (fi_statcache_is_writable(worker->scan->options->stat)) {
         return true; /* to find what no longer exists */
     }
     for (size_t i = 0; i < node->part.late_count; i++) {
-        const struct firn_scan_late *late = &node->part.lates[i];
-        if (late->kind != FIRN_SCAN_LATE_SUBDIR && late->known != FIRN_SCAN_UNKNOWN) {
+        const struct fi_scan_late *late = &node->part.lates[i];
+        if (late->kind != FI_SCAN_LATE_SUBDIR && late->known != FI_SCAN_UNKNOWN) {
             return true;
         }
     }
@@ -213,47 +211,47 @@ needs_old(const struct firn_scan_worker *worker, const struct firn_scan_node *no
 /* ---- late entries ---- */
 
 static int
-append_print(struct assembly *assembly, const struct firn_statcache_print *print)
+append_print(struct assembly *assembly, const struct fi_statcache_print *print)
 {
     return assembly->has_prints
-               ? firn_buf_append(&assembly->worker->prints, print->bytes, sizeof print->bytes)
+               ? fi_buf_append(&assembly->worker->prints, print->bytes, sizeof print->bytes)
                : FIRN_OK;
 }
 
 static int
-append_subdir(struct assembly *assembly, const struct firn_scan_late *late, firn_error *err)
+append_subdir(struct assembly *assembly, const struct fi_scan_late *late, firn_error *err)
 {
-    struct firn_buf *out = &assembly->worker->assembly;
+    struct fi_buf *out = &assembly->worker->assembly;
     size_t before = out->size;
     DCHECK(late->index < assembly->node->subdir_count);
-    int rc = firn_scan_node_encode_subdir(&assembly->node->subdirs[late->index], out);
+    int rc = fi_scan_node_encode_subdir(&assembly->node->subdirs[late->index], out);
     if (rc == FIRN_OK && out->size > before && assembly->has_prints) {
-        struct firn_statcache_print print;
-        firn_statcache_print_of_entry(assembly->worker->scan->stat_seed,
-                                      firn_bytes(out->data + before, out->size - before), &print);
+        struct fi_statcache_print print;
+        fi_statcache_print_of_entry(assembly->worker->scan->stat_seed,
+                                    firn_bytes(out->data + before, out->size - before), &print);
         rc = append_print(assembly, &print);
     }
     return rc == FIRN_OK ? FIRN_OK : no_memory(err);
 }
 
 static int
-append_link(struct assembly *assembly, const struct firn_scan_late *late, firn_error *err)
+append_link(struct assembly *assembly, const struct fi_scan_late *late, firn_error *err)
 {
-    const struct firn_tree_entry *old = NULL;
-    struct firn_statcache_print print;
-    struct firn_tree_entry entry;
+    const struct fi_tree_entry *old = NULL;
+    struct fi_statcache_print print;
+    struct fi_tree_entry entry;
     bool is_old;
     int rc;
     DCHECK(late->print + sizeof print.bytes <= assembly->node->part.prints.size);
     memcpy(print.bytes, assembly->node->part.prints.data + late->print, sizeof print.bytes);
-    if (late->known != FIRN_SCAN_UNKNOWN) {
-        FIRN_TRY(take_known(assembly, late->known, &old, err));
+    if (late->known != FI_SCAN_UNKNOWN) {
+        FI_TRY(take_known(assembly, late->known, &old, err));
     }
-    FIRN_TRY(firn_scan_links_entry(assembly->worker, late, old, &entry, &is_old, err));
+    FI_TRY(fi_scan_links_entry(assembly->worker, late, old, &entry, &is_old, err));
     if (old != NULL && !is_old) {
         memset(print.bytes, 0, sizeof print.bytes);
     }
-    if (firn_tree_encode_entry(&assembly->worker->assembly, &entry) != FIRN_OK ||
+    if (fi_tree_encode_entry(&assembly->worker->assembly, &entry) != FIRN_OK ||
         append_print(assembly, &print) != FIRN_OK) {
         rc = no_memory(err);
     }
@@ -262,38 +260,37 @@ out:
 }
 
 static int
-append_known(struct assembly *assembly, const struct firn_scan_late *late, firn_error *err)
+append_known(struct assembly *assembly, const struct fi_scan_late *late, firn_error *err)
 {
-    const struct firn_statcache_memo *memo = &assembly->node->memo;
+    const struct fi_statcache_memo *memo = &assembly->node->memo;
     DCHECK(late->count > 0 && late->known + late->count <= memo->count);
     for (size_t i = 0; i < late->count; i++) {
-        const struct firn_tree_entry *old = NULL;
+        const struct fi_tree_entry *old = NULL;
         int rc = take_known(assembly, late->known + i, &old, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        if (firn_tree_encode_entry(&assembly->worker->assembly, old) != FIRN_OK) {
+        if (fi_tree_encode_entry(&assembly->worker->assembly, old) != FIRN_OK) {
             return no_memory(err);
         }
     }
-    if (assembly->has_prints &&
-        firn_buf_append(&assembly->worker->prints,
-                        memo->prints + late->known * FIRN_STATCACHE_PRINT_SIZE,
-                        late->count * FIRN_STATCACHE_PRINT_SIZE) != FIRN_OK) {
+    if (assembly->has_prints && fi_buf_append(&assembly->worker->prints,
+                                              memo->prints + late->known * FI_STATCACHE_PRINT_SIZE,
+                                              late->count * FI_STATCACHE_PRINT_SIZE) != FIRN_OK) {
         return no_memory(err);
     }
     return FIRN_OK;
 }
 
 static int
-append_late(struct assembly *assembly, const struct firn_scan_late *late, firn_error *err)
+append_late(struct assembly *assembly, const struct fi_scan_late *late, firn_error *err)
 {
     switch (late->kind) {
-    case FIRN_SCAN_LATE_SUBDIR:
+    case FI_SCAN_LATE_SUBDIR:
         return append_subdir(assembly, late, err);
-    case FIRN_SCAN_LATE_LINK:
+    case FI_SCAN_LATE_LINK:
         return append_link(assembly, late, err);
-    case FIRN_SCAN_LATE_KNOWN:
+    case FI_SCAN_LATE_KNOWN:
         return append_known(assembly, late, err);
     }
     return FIRN_OK;
@@ -303,22 +300,22 @@ append_late(struct assembly *assembly, const struct firn_scan_late *late, firn_e
 
 /* Appends the bytes of *from between two places. */
 static int
-append_range(struct firn_buf *out, const struct firn_buf *from, size_t begin, size_t end)
+append_range(struct fi_buf *out, const struct fi_buf *from, size_t begin, size_t end)
 {
-    return end > begin ? firn_buf_append(out, from->data + begin, end - begin) : FIRN_OK;
+    return end > begin ? fi_buf_append(out, from->data + begin, end - begin) : FIRN_OK;
 }
 
 static int
 append_all(struct assembly *assembly, firn_error *err)
 {
-    const struct firn_scan_part *part = &assembly->node->part;
-    struct firn_scan_worker *worker = assembly->worker;
+    const struct fi_scan_part *part = &assembly->node->part;
+    struct fi_scan_worker *worker = assembly->worker;
     size_t encoded = 0;
     size_t prints = 0;
-    firn_buf_clear(&worker->assembly);
-    firn_buf_clear(&worker->prints);
+    fi_buf_clear(&worker->assembly);
+    fi_buf_clear(&worker->prints);
     for (size_t i = 0; i <= part->late_count; i++) {
-        const struct firn_scan_late *late = i < part->late_count ? &part->lates[i] : NULL;
+        const struct fi_scan_late *late = i < part->late_count ? &part->lates[i] : NULL;
         size_t encoded_end = late != NULL ? late->offset : part->encoded.size;
         size_t prints_end = late != NULL ? late->print : part->prints.size;
         DCHECK(encoded <= encoded_end && prints <= prints_end);
@@ -333,7 +330,7 @@ append_all(struct assembly *assembly, firn_error *err)
             if (rc != FIRN_OK) {
                 return rc;
             }
-            prints += late->kind == FIRN_SCAN_LATE_LINK ? FIRN_STATCACHE_PRINT_SIZE : 0;
+            prints += late->kind == FI_SCAN_LATE_LINK ? FI_STATCACHE_PRINT_SIZE : 0;
         }
     }
     return FIRN_OK;
@@ -343,12 +340,12 @@ append_all(struct assembly *assembly, firn_error *err)
 static int
 check_order(struct assembly *assembly, firn_error *err)
 {
-    firn_slice rest = firn_buf_slice(&assembly->worker->assembly);
+    firn_slice rest = fi_buf_slice(&assembly->worker->assembly);
     firn_slice previous = {NULL, 0};
     while (rest.size > 0) {
-        struct firn_tree_entry entry;
-        CHECK(firn_tree_decode_entry(&rest, &entry, NULL) == FIRN_OK);
-        if (firn_slice_compare(previous, entry.name) >= 0) {
+        struct fi_tree_entry entry;
+        CHECK(fi_tree_decode_entry(&rest, &entry, NULL) == FIRN_OK);
+        if (fi_slice_compare(previous, entry.name) >= 0) {
             return broken(assembly, err, "its entries would be out of order");
         }
         previous = entry.name;
@@ -357,82 +354,82 @@ check_order(struct assembly *assembly, firn_error *err)
 }
 
 static bool
-has_a_print_each(const struct firn_scan_entries *entries)
+has_a_print_each(const struct fi_scan_entries *entries)
 {
     firn_slice rest = entries->encoded;
-    struct firn_tree_entry entry;
+    struct fi_tree_entry entry;
     size_t count = 0;
-    while (rest.size > 0 && firn_tree_decode_entry(&rest, &entry, NULL) == FIRN_OK) {
+    while (rest.size > 0 && fi_tree_decode_entry(&rest, &entry, NULL) == FIRN_OK) {
         count++;
     }
-    return rest.size == 0 && entries->prints.size == count * FIRN_STATCACHE_PRINT_SIZE;
+    return rest.size == 0 && entries->prints.size == count * FI_STATCACHE_PRINT_SIZE;
 }
 
 /* All entries of a complete directory, in order; borrowed from the node or the worker. */
 static int
-assemble(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-         struct firn_scan_entries *out, firn_error *err)
+assemble(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+         struct fi_scan_entries *out, firn_error *err)
 {
-    const struct firn_scan_part *part = &node->part;
+    const struct fi_scan_part *part = &node->part;
     struct assembly assembly = {
-        .worker = worker, .node = node, .has_prints = firn_scan_known_applies(worker->scan)};
-    const struct firn_tree_entry *ignored = NULL;
+        .worker = worker, .node = node, .has_prints = fi_scan_known_applies(worker->scan)};
+    const struct fi_tree_entry *ignored = NULL;
     int rc = FIRN_OK;
-    out->encoded = firn_buf_slice(&part->encoded);
-    out->prints = firn_buf_slice(&part->prints);
+    out->encoded = fi_buf_slice(&part->encoded);
+    out->prints = fi_buf_slice(&part->prints);
     bool with_old = needs_old(worker, node);
     if (part->late_count == 0 && !with_old) {
         return FIRN_OK;
     }
     if (with_old) {
-        rc = firn_tree_iterator_create(firn_statcache_lane_source(worker->stat_lane),
-                                       &node->memo.tree, &assembly.old, err);
+        rc = fi_tree_iterator_create(fi_statcache_lane_source(worker->stat_lane), &node->memo.tree,
+                                     &assembly.old, err);
         if (rc != FIRN_OK) {
-            return firn_statcache_lane_break(worker->stat_lane, rc);
+            return fi_statcache_lane_break(worker->stat_lane, rc);
         }
     }
-    FIRN_TRY(append_all(&assembly, err));
+    FI_TRY(append_all(&assembly, err));
     if (with_old) {
-        FIRN_TRY(advance(&assembly, FIRN_SCAN_UNKNOWN, &ignored, err));
-        FIRN_TRY(check_order(&assembly, err));
+        FI_TRY(advance(&assembly, FI_SCAN_UNKNOWN, &ignored, err));
+        FI_TRY(check_order(&assembly, err));
     }
-    out->encoded = firn_buf_slice(&worker->assembly);
-    out->prints = firn_buf_slice(&worker->prints);
+    out->encoded = fi_buf_slice(&worker->assembly);
+    out->prints = fi_buf_slice(&worker->prints);
     DCHECK(!assembly.has_prints || has_a_print_each(out));
 out:
-    firn_tree_iterator_destroy(assembly.old);
+    fi_tree_iterator_destroy(assembly.old);
     return rc;
 }
 
 static int
-build(struct firn_scan_worker *worker, struct firn_scan_node *node, firn_error *err)
+build(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
 {
-    struct firn_scan_entries entries = {{NULL, 0}, {NULL, 0}};
+    struct fi_scan_entries entries = {{NULL, 0}, {NULL, 0}};
     struct putting putting = {worker,
-                              firn_statcache_memo_is_empty(&node->memo) ? NULL : &node->memo.tree};
+                              fi_statcache_memo_is_empty(&node->memo) ? NULL : &node->memo.tree};
     firn_hash hash = node->memo.tree;
     bool is_same;
     DCHECK(node->waiting == 0 && node->segments_merged == node->segment_count);
-    FIRN_TRY_RETURN(firn_scan_known_is_same(worker, node, &is_same, err));
+    FI_TRY_RETURN(fi_scan_known_is_same(worker, node, &is_same, err));
     if (!is_same) {
-        FIRN_TRY_RETURN(assemble(worker, node, &entries, err));
-        FIRN_TRY_RETURN(firn_tree_build(entries.encoded, put_object, &putting, &hash, err));
+        FI_TRY_RETURN(assemble(worker, node, &entries, err));
+        FI_TRY_RETURN(fi_tree_build(entries.encoded, put_object, &putting, &hash, err));
     }
-    FIRN_TRY_RETURN(firn_scan_known_note(worker, node, is_same, &hash, &entries, err));
-    FIRN_TRY_RETURN(tell_witness(worker, node, err));
-    FIRN_TRY_RETURN(firn_scan_report_date(worker, node, "", node->stat.mtime_ns, err));
+    FI_TRY_RETURN(fi_scan_known_note(worker, node, is_same, &hash, &entries, err));
+    FI_TRY_RETURN(tell_witness(worker, node, err));
+    FI_TRY_RETURN(fi_scan_report_date(worker, node, "", node->stat.mtime_ns, err));
     report(worker, node, &hash);
     return FIRN_OK;
 }
 
 /* Notes that one thing that a directory waited for is done; whether it was the last. */
 static bool
-count_down(struct firn_scan *scan, struct firn_scan_node *node)
+count_down(struct firn_scan *scan, struct fi_scan_node *node)
 {
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     DCHECK(node->waiting > 0);
     bool is_complete = --node->waiting == 0;
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
     return is_complete;
 }
 
@@ -440,14 +437,14 @@ count_down(struct firn_scan *scan, struct firn_scan_node *node)
 static bool
 is_path_needed(struct firn_scan *scan)
 {
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     bool is_needed = scan->links_are_known;
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
     return is_needed;
 }
 
 int
-firn_scan_build_due(struct firn_scan_worker *worker, struct firn_scan_node *node, firn_error *err)
+fi_scan_build_due(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
     for (bool is_complete = true; is_complete;) {
@@ -455,11 +452,11 @@ firn_scan_build_due(struct firn_scan_worker *worker, struct firn_scan_node *node
         if (rc != FIRN_OK) {
             return rc;
         }
-        struct firn_scan_node *parent = node->parent;
+        struct fi_scan_node *parent = node->parent;
         if (is_path_needed(scan)) {
-            firn_scan_node_empty(node);
+            fi_scan_node_empty(node);
         } else {
-            firn_scan_node_destroy(scan, node);
+            fi_scan_node_destroy(scan, node);
         }
         node = parent;
         is_complete = node != NULL && count_down(scan, node);
@@ -468,23 +465,22 @@ firn_scan_build_due(struct firn_scan_worker *worker, struct firn_scan_node *node
 }
 
 int
-firn_scan_build_finish_part(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                            firn_error *err)
+fi_scan_build_finish_part(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
 {
-    return count_down(worker->scan, node) ? firn_scan_build_due(worker, node, err) : FIRN_OK;
+    return count_down(worker->scan, node) ? fi_scan_build_due(worker, node, err) : FIRN_OK;
 }
 
 int
-firn_scan_build_segment(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                        size_t segment, firn_error *err)
+fi_scan_build_segment(struct fi_scan_worker *worker, struct fi_scan_node *node, size_t segment,
+                      firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
     bool has_links = false;
     for (size_t i = 0; i < worker->part.late_count; i++) {
-        has_links = has_links || worker->part.lates[i].kind == FIRN_SCAN_LATE_LINK;
+        has_links = has_links || worker->part.lates[i].kind == FI_SCAN_LATE_LINK;
     }
-    const struct firn_scan_counts now = firn_scan_counts_of(worker);
-    firn_os_mutex_lock(&scan->mutex);
+    const struct fi_scan_counts now = fi_scan_counts_of(worker);
+    fi_os_mutex_lock(&scan->mutex);
     DCHECK(segment < node->segment_count && node->waiting > 0);
     DCHECK(now.files >= worker->before.files && now.told >= worker->before.told);
     node->own_files += now.files - worker->before.files;
@@ -496,10 +492,10 @@ firn_scan_build_segment(struct firn_scan_worker *worker, struct firn_scan_node *
         node->next_linked = scan->linked;
         scan->linked = node;
     }
-    int rc = firn_scan_node_merge_locked(scan, node, segment, &worker->part);
-    firn_os_mutex_unlock(&scan->mutex);
+    int rc = fi_scan_node_merge_locked(scan, node, segment, &worker->part);
+    fi_os_mutex_unlock(&scan->mutex);
     if (rc != FIRN_OK) {
-        return firn_error_no_memory(err, "the entries of a directory");
+        return fi_error_no_memory(err, "the entries of a directory");
     }
-    return firn_scan_build_finish_part(worker, node, err);
+    return fi_scan_build_finish_part(worker, node, err);
 }

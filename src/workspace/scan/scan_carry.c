@@ -17,7 +17,7 @@
  * of its own with the same content (I1; not checked: keeping an entry is the rule), and so does a
  * single entry; the directories above such a name are rebuilt.
  *
- * The walk keeps its own stack, of at most FIRN_TREE_DEPTH_MAX levels. If the last tree cannot be
+ * The walk keeps its own stack, of at most FI_TREE_DEPTH_MAX levels. If the last tree cannot be
  * read, or goes beyond what a store from elsewhere may ask for (base/budget.h), nothing of it is
  * carried over: a scan must not fail because a store is damaged.
  */
@@ -28,30 +28,30 @@
 
 /* A directory of the last tree that is being walked. */
 struct level {
-    struct firn_tree_iterator *iterator;
+    struct fi_tree_iterator *iterator;
     firn_hash hash;
-    struct firn_buf entry; /* encoded, as its parent has it; empty for the topmost */
-    struct firn_buf kept;  /* encoded entries */
+    struct fi_buf entry; /* encoded, as its parent has it; empty for the topmost */
+    struct fi_buf kept;  /* encoded entries */
     bool is_changed;
 };
 
 struct carrying {
-    struct firn_scan_worker *worker;
-    const struct firn_tree_source *source;
+    struct fi_scan_worker *worker;
+    const struct fi_tree_source *source;
     firn_slice root; /* path of the directory that is carried over */
-    struct firn_buf levels;
+    struct fi_buf levels;
     uint64_t files;
     uint64_t directories;
     uint64_t bytes;
 };
 
 static bool
-may_carry(const struct firn_scan_worker *worker, const struct firn_scan_node *node, int code,
+may_carry(const struct fi_scan_worker *worker, const struct fi_scan_node *node, int code,
           const firn_error *why)
 {
     bool is_gone = code == FIRN_NOT_FOUND || code == FIRN_INVALID; /* or something else now */
     return worker->scan->options->last.source != NULL && !is_gone && !node->is_in_store &&
-           !firn_scan_report_is_fatal(worker, code, why);
+           !fi_scan_report_is_fatal(worker, code, why);
 }
 
 /* Nothing can be carried over from a damaged tree. */
@@ -64,17 +64,17 @@ is_of_tree(int rc)
 
 /* The entry of worker->path, borrowed until the next call; NULL if there is none of that kind. */
 static int
-find(struct firn_scan_worker *worker, enum firn_tree_kind kind, const struct firn_tree_entry **out,
+find(struct fi_scan_worker *worker, enum fi_tree_kind kind, const struct fi_tree_entry **out,
      firn_error *err)
 {
-    const struct firn_scan_last *last = &worker->scan->options->last;
+    const struct fi_scan_last *last = &worker->scan->options->last;
     firn_slice path = firn_bytes(worker->path.data, worker->path.size);
     firn_error found;
     *out = NULL;
     if (worker->last.source == NULL) {
-        firn_tree_lookup_init(&worker->last, last->source, &last->root);
+        fi_tree_lookup_init(&worker->last, last->source, &last->root);
     }
-    int rc = path.size == 0 ? FIRN_OK : firn_tree_lookup_find(&worker->last, path, out, &found);
+    int rc = path.size == 0 ? FIRN_OK : fi_tree_lookup_find(&worker->last, path, out, &found);
     if (rc != FIRN_OK || (*out != NULL && (*out)->kind != kind)) {
         *out = NULL;
     }
@@ -86,30 +86,30 @@ find(struct firn_scan_worker *worker, enum firn_tree_kind kind, const struct fir
 }
 
 int
-firn_scan_carry_entry(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                      const char *name, enum firn_tree_kind kind, int code,
-                      struct firn_scan_found *out, bool *out_is_carried, firn_error *err)
+fi_scan_carry_entry(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                    const char *name, enum fi_tree_kind kind, int code, struct fi_scan_found *out,
+                    bool *out_is_carried, firn_error *err)
 {
-    const struct firn_tree_entry *entry = NULL;
+    const struct fi_tree_entry *entry = NULL;
     const firn_error why = *err;
     *out_is_carried = false;
-    DCHECK(code != FIRN_OK && kind != FIRN_TREE_DIR);
+    DCHECK(code != FIRN_OK && kind != FI_TREE_DIR);
     if (!may_carry(worker, node, code, &why)) {
         return FIRN_OK;
     }
-    if (firn_scan_node_path(node, name, &worker->path) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(node, name, &worker->path) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    FIRN_TRY_RETURN(find(worker, kind, &entry, err));
+    FI_TRY_RETURN(find(worker, kind, &entry, err));
     if (entry == NULL) {
         *err = why;
         return FIRN_OK;
     }
-    *out = (struct firn_scan_found){.entry = *entry};
+    *out = (struct fi_scan_found){.entry = *entry};
     out->entry.hard_link = firn_bytes(NULL, 0); /* (I1) */
-    worker->bytes += kind == FIRN_TREE_FILE ? entry->size : 0;
+    worker->bytes += kind == FI_TREE_FILE ? entry->size : 0;
     *out_is_carried = true;
-    return firn_scan_report_carried(worker, node, name, &why, err);
+    return fi_scan_report_carried(worker, node, name, &why, err);
 }
 
 /* ---- a directory ---- */
@@ -131,69 +131,67 @@ static void
 pop(struct carrying *carrying)
 {
     struct level *level = top(carrying);
-    firn_tree_iterator_destroy(level->iterator);
-    firn_buf_deinit(&level->entry);
-    firn_buf_deinit(&level->kept);
+    fi_tree_iterator_destroy(level->iterator);
+    fi_buf_deinit(&level->entry);
+    fi_buf_deinit(&level->kept);
     carrying->levels.size -= sizeof *level;
 }
 
 /* entry is NULL for the topmost. */
 static int
-push(struct carrying *carrying, const struct firn_tree_entry *entry, const firn_hash *hash,
+push(struct carrying *carrying, const struct fi_tree_entry *entry, const firn_hash *hash,
      firn_error *err)
 {
     struct level level = {.hash = *hash};
     int rc;
     DCHECK((entry == NULL) == (depth(carrying) == 0));
-    if (depth(carrying) >= FIRN_TREE_DEPTH_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
-                              FIRN_TREE_DEPTH_MAX);
+    if (depth(carrying) >= FI_TREE_DEPTH_MAX) {
+        return fi_error_set(err, FIRN_CORRUPT, "directories are nested more than %d deep",
+                            FI_TREE_DEPTH_MAX);
     }
-    if (entry != NULL && firn_tree_encode_entry(&level.entry, entry) != FIRN_OK) {
-        return firn_error_no_memory(err, "a directory");
+    if (entry != NULL && fi_tree_encode_entry(&level.entry, entry) != FIRN_OK) {
+        return fi_error_no_memory(err, "a directory");
     }
-    rc = firn_tree_iterator_create(carrying->source, hash, &level.iterator, err);
-    if (rc == FIRN_OK && firn_buf_append(&carrying->levels, &level, sizeof level) != FIRN_OK) {
-        firn_tree_iterator_destroy(level.iterator);
-        rc = firn_error_no_memory(err, "a directory");
+    rc = fi_tree_iterator_create(carrying->source, hash, &level.iterator, err);
+    if (rc == FIRN_OK && fi_buf_append(&carrying->levels, &level, sizeof level) != FIRN_OK) {
+        fi_tree_iterator_destroy(level.iterator);
+        rc = fi_error_no_memory(err, "a directory");
     }
     if (rc != FIRN_OK) {
-        firn_buf_deinit(&level.entry);
+        fi_buf_deinit(&level.entry);
     }
     return rc;
 }
 
 static int
-keep(struct carrying *carrying, const struct firn_tree_entry *entry, firn_error *err)
+keep(struct carrying *carrying, const struct fi_tree_entry *entry, firn_error *err)
 {
-    return firn_tree_encode_entry(&top(carrying)->kept, entry) == FIRN_OK
+    return fi_tree_encode_entry(&top(carrying)->kept, entry) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a directory");
+               : fi_error_no_memory(err, "a directory");
 }
 
 static bool
 is_inside(const struct carrying *carrying, firn_slice path)
 {
     const firn_slice root = carrying->root;
-    return path.size > root.size && firn_slice_has_prefix(path, root) &&
-           path.data[root.size] == '/';
+    return path.size > root.size && fi_slice_has_prefix(path, root) && path.data[root.size] == '/';
 }
 
 static int
-take_entry(struct carrying *carrying, const struct firn_tree_entry *entry, firn_error *err)
+take_entry(struct carrying *carrying, const struct fi_tree_entry *entry, firn_error *err)
 {
-    struct firn_tree_entry own = *entry;
-    if (entry->kind == FIRN_TREE_DIR) {
+    struct fi_tree_entry own = *entry;
+    if (entry->kind == FI_TREE_DIR) {
         carrying->directories++;
         return push(carrying, entry, &entry->hash, err);
     }
     carrying->files++;
-    carrying->bytes +=
-        entry->kind == FIRN_TREE_FILE && entry->hard_link.size == 0 ? entry->size : 0;
+    carrying->bytes += entry->kind == FI_TREE_FILE && entry->hard_link.size == 0 ? entry->size : 0;
     if (entry->hard_link.size > 0 && !is_inside(carrying, entry->hard_link)) { /* (I1) */
         own.hard_link = firn_bytes(NULL, 0);
         top(carrying)->is_changed = true;
-        carrying->bytes += entry->kind == FIRN_TREE_FILE ? entry->size : 0;
+        carrying->bytes += entry->kind == FI_TREE_FILE ? entry->size : 0;
     }
     return keep(carrying, &own, err);
 }
@@ -202,10 +200,10 @@ static int
 put_object(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
 {
     struct carrying *carrying = ctx;
-    const struct firn_objects_object object = {
-        .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = bytes};
+    const struct fi_objects_object object = {
+        .kind = FI_PACKFILE_TREE, .hash = *hash, .content = bytes};
     bool is_new;
-    return firn_scan_sink_add(carrying->worker, &object, &is_new, err);
+    return fi_scan_sink_add(carrying->worker, &object, &is_new, err);
 }
 
 /* Leaves the deepest directory, which has been walked; at last *out_hash is the topmost one's. */
@@ -213,31 +211,31 @@ static int
 finish_level(struct carrying *carrying, firn_hash *out_hash, firn_error *err)
 {
     struct level *level = top(carrying);
-    struct firn_tree_entry entry;
+    struct fi_tree_entry entry;
     bool is_changed = level->is_changed;
     firn_hash hash = level->hash;
     if (is_changed) {
-        int rc = firn_tree_build(firn_buf_slice(&level->kept), put_object, carrying, &hash, err);
+        int rc = fi_tree_build(fi_buf_slice(&level->kept), put_object, carrying, &hash, err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
-    struct firn_buf bytes = level->entry;
-    level->entry = (struct firn_buf){0};
+    struct fi_buf bytes = level->entry;
+    level->entry = (struct fi_buf){0};
     pop(carrying);
     if (depth(carrying) == 0) {
         *out_hash = hash;
         return FIRN_OK;
     }
     DCHECK(bytes.size > 0);
-    firn_slice rest = firn_buf_slice(&bytes);
-    int rc = firn_tree_decode_entry(&rest, &entry, err);
+    firn_slice rest = fi_buf_slice(&bytes);
+    int rc = fi_tree_decode_entry(&rest, &entry, err);
     if (rc == FIRN_OK) {
         entry.hash = hash;
         top(carrying)->is_changed = top(carrying)->is_changed || is_changed;
         rc = keep(carrying, &entry, err);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
@@ -247,13 +245,13 @@ walk(struct carrying *carrying, const firn_hash *root, firn_hash *out_hash, firn
     DCHECK(depth(carrying) == 0);
     int rc = push(carrying, NULL, root, err);
     while (rc == FIRN_OK && depth(carrying) > 0) {
-        const struct firn_tree_entry *entry;
+        const struct fi_tree_entry *entry;
         bool is_end;
-        if (firn_scan_is_stopped(carrying->worker->scan)) {
-            rc = firn_error_set(err, FIRN_CANCELLED, "cancelled");
+        if (fi_scan_is_stopped(carrying->worker->scan)) {
+            rc = fi_error_set(err, FIRN_CANCELLED, "cancelled");
             break;
         }
-        rc = firn_tree_iterator_next(top(carrying)->iterator, &entry, &is_end, err);
+        rc = fi_tree_iterator_next(top(carrying)->iterator, &entry, &is_end, err);
         if (rc == FIRN_OK) {
             rc = is_end ? finish_level(carrying, out_hash, err) : take_entry(carrying, entry, err);
         }
@@ -261,40 +259,40 @@ walk(struct carrying *carrying, const firn_hash *root, firn_hash *out_hash, firn
     while (depth(carrying) > 0) {
         pop(carrying);
     }
-    firn_buf_deinit(&carrying->levels);
+    fi_buf_deinit(&carrying->levels);
     return rc;
 }
 
 int
-firn_scan_carry_dir(struct firn_scan_worker *worker, const struct firn_scan_node *node, int code,
-                    bool *out_is_carried, firn_error *err)
+fi_scan_carry_dir(struct fi_scan_worker *worker, const struct fi_scan_node *node, int code,
+                  bool *out_is_carried, firn_error *err)
 {
-    struct firn_scan_subdir *subdir = &node->parent->subdirs[node->index];
+    struct fi_scan_subdir *subdir = &node->parent->subdirs[node->index];
     struct carrying carrying = {.worker = worker, .source = worker->scan->options->last.source};
-    const struct firn_tree_entry *entry = NULL;
+    const struct fi_tree_entry *entry = NULL;
     const firn_error why = *err;
-    struct firn_buf path = {0};
+    struct fi_buf path = {0};
     firn_error found;
     int rc = FIRN_OK;
     *out_is_carried = false;
-    DCHECK(code != FIRN_OK && subdir->state == FIRN_SCAN_SUBDIR_WAITING);
+    DCHECK(code != FIRN_OK && subdir->state == FI_SCAN_SUBDIR_WAITING);
     if (!may_carry(worker, node->parent, code, &why)) {
         return FIRN_OK;
     }
-    if (firn_scan_node_path(node, "", &worker->path) != FIRN_OK ||
-        firn_buf_append_slice(&path, firn_buf_slice(&worker->path)) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(node, "", &worker->path) != FIRN_OK ||
+        fi_buf_append_slice(&path, fi_buf_slice(&worker->path)) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a path");
         goto out;
     }
-    carrying.root = firn_buf_slice(&path);
-    FIRN_TRY(find(worker, FIRN_TREE_DIR, &entry, err));
+    carrying.root = fi_buf_slice(&path);
+    FI_TRY(find(worker, FI_TREE_DIR, &entry, err));
     if (entry == NULL) {
         *err = why;
         goto out;
     }
-    struct firn_tree_entry own = *entry;
+    struct fi_tree_entry own = *entry;
     rc = walk(&carrying, &entry->hash, &own.hash, &found);
-    if (is_of_tree(rc) && !firn_scan_is_stopped(worker->scan)) {
+    if (is_of_tree(rc) && !fi_scan_is_stopped(worker->scan)) {
         *err = why;
         rc = FIRN_OK;
         goto out;
@@ -303,22 +301,22 @@ firn_scan_carry_dir(struct firn_scan_worker *worker, const struct firn_scan_node
         *err = found;
         goto out;
     }
-    if (firn_scan_confined_take_over(subdir, &own) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a directory");
+    if (fi_scan_confined_take_over(subdir, &own) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a directory");
         goto out;
     }
     *out_is_carried = true;
     worker->files += carrying.files;
     worker->directories += carrying.directories + 1;
     worker->bytes += carrying.bytes;
-    rc = firn_scan_report_carried(worker, node, "", &why, err);
+    rc = fi_scan_report_carried(worker, node, "", &why, err);
 out:
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&path);
     return rc;
 }
 
 void
-firn_scan_carry_deinit(struct firn_scan_worker *worker)
+fi_scan_carry_deinit(struct fi_scan_worker *worker)
 {
-    firn_tree_lookup_deinit(&worker->last);
+    fi_tree_lookup_deinit(&worker->last);
 }

@@ -15,16 +15,16 @@
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 
-enum { CELL_SIZE = FIRN_PACKFILE_CELLS_SIZE };
+enum { CELL_SIZE = FI_PACKFILE_CELLS_SIZE };
 
 static int
-tell(struct firn_scan_cell_walk *walk, uint64_t bytes, firn_error *err)
+tell(struct fi_scan_cell_walk *walk, uint64_t bytes, firn_error *err)
 {
     return walk->tick == NULL ? FIRN_OK : walk->tick(walk->ctx, bytes, err);
 }
 
 int
-firn_scan_cell_walk_find(struct firn_scan_cell_walk *walk, firn_error *err)
+fi_scan_cell_walk_find(struct fi_scan_cell_walk *walk, firn_error *err)
 {
     uint64_t start;
     uint64_t end;
@@ -34,7 +34,7 @@ firn_scan_cell_walk_find(struct firn_scan_cell_walk *walk, firn_error *err)
     if (walk->is_end || walk->offset < walk->data_end) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_os_file_next_data(walk->file, walk->offset, &start, &end, err));
+    FI_TRY(fi_os_file_next_data(walk->file, walk->offset, &start, &end, err));
     walk->is_shorter = start < walk->offset || end < start || (end == start && end < walk->size);
     if (walk->is_shorter) {
         goto out;
@@ -42,7 +42,7 @@ firn_scan_cell_walk_find(struct firn_scan_cell_walk *walk, firn_error *err)
     start = start < walk->size ? start - start % CELL_SIZE : walk->size;
     DCHECK(start >= walk->offset);
     walk->data_end = end;
-    FIRN_TRY(tell(walk, start - walk->offset, err));
+    FI_TRY(tell(walk, start - walk->offset, err));
     walk->offset = start;
     walk->is_end = start == walk->size;
 out:
@@ -50,14 +50,14 @@ out:
 }
 
 int
-firn_scan_cell_walk_read(struct firn_scan_cell_walk *walk, uint8_t *data, size_t *out_size,
-                         firn_error *err)
+fi_scan_cell_walk_read(struct fi_scan_cell_walk *walk, uint8_t *data, size_t *out_size,
+                       firn_error *err)
 {
     DCHECK(!walk->is_end && walk->offset < walk->size);
     uint64_t left = walk->size - walk->offset;
     size_t size = left < CELL_SIZE ? (size_t)left : CELL_SIZE;
     size_t got;
-    int rc = firn_os_file_read(walk->file, walk->offset, data, size, &got, err);
+    int rc = fi_os_file_read(walk->file, walk->offset, data, size, &got, err);
     if (rc == FIRN_OK) {
         rc = tell(walk, got, err);
     }
@@ -70,8 +70,8 @@ firn_scan_cell_walk_read(struct firn_scan_cell_walk *walk, uint8_t *data, size_t
 
 /* The two contents that are named; the first one is not the longer one. */
 struct naming {
-    struct firn_packfile_cells_builder part; /* size 0: its name is not wanted */
-    struct firn_packfile_cells_builder all;
+    struct fi_packfile_cells_builder part; /* size 0: its name is not wanted */
+    struct fi_packfile_cells_builder all;
 };
 
 static int
@@ -81,66 +81,66 @@ name_cell(struct naming *naming, uint64_t offset, const uint8_t *data, size_t si
     uint64_t in_part = naming->part.size > offset ? naming->part.size - offset : 0;
     firn_hash hash;
     int rc = FIRN_OK;
-    if (firn_bytes_are_zero(data, size)) {
+    if (fi_bytes_are_zero(data, size)) {
         return FIRN_OK;
     }
-    firn_blake3_hash_of(data, size, &hash);
-    FIRN_TRY(firn_packfile_cells_builder_add(&naming->all, number, &hash, err));
+    fi_blake3_hash_of(data, size, &hash);
+    FI_TRY(fi_packfile_cells_builder_add(&naming->all, number, &hash, err));
     if (in_part < size && in_part > 0) {
-        if (firn_bytes_are_zero(data, (size_t)in_part)) {
+        if (fi_bytes_are_zero(data, (size_t)in_part)) {
             goto out;
         }
-        firn_blake3_hash_of(data, (size_t)in_part, &hash);
+        fi_blake3_hash_of(data, (size_t)in_part, &hash);
     }
     if (in_part > 0) {
-        FIRN_TRY(firn_packfile_cells_builder_add(&naming->part, number, &hash, err));
+        FI_TRY(fi_packfile_cells_builder_add(&naming->part, number, &hash, err));
     }
 out:
     return rc;
 }
 
 static int
-name_all(struct naming *naming, struct firn_scan_cell_walk *walk, uint8_t *data, firn_error *err)
+name_all(struct naming *naming, struct fi_scan_cell_walk *walk, uint8_t *data, firn_error *err)
 {
     size_t size;
     for (;;) {
-        FIRN_TRY_RETURN(firn_scan_cell_walk_find(walk, err));
+        FI_TRY_RETURN(fi_scan_cell_walk_find(walk, err));
         if (walk->is_end || walk->is_shorter) {
             break;
         }
-        FIRN_TRY_RETURN(firn_scan_cell_walk_read(walk, data, &size, err));
+        FI_TRY_RETURN(fi_scan_cell_walk_read(walk, data, &size, err));
         if (walk->is_shorter) {
             break;
         }
-        FIRN_TRY_RETURN(name_cell(naming, walk->offset, data, size, err));
+        FI_TRY_RETURN(name_cell(naming, walk->offset, data, size, err));
         walk->offset += CELL_SIZE;
     }
     return FIRN_OK;
 }
 
 int
-firn_scan_cell_walk_name(struct firn_scan_cell_walk *walk, firn_hash *out, uint64_t part_size,
-                         firn_hash *out_part, firn_error *err)
+fi_scan_cell_walk_name(struct fi_scan_cell_walk *walk, firn_hash *out, uint64_t part_size,
+                       firn_hash *out_part, firn_error *err)
 {
     DCHECK(walk->offset == 0 && part_size <= walk->size);
     struct naming naming = {.part = {.size = 0}};
-    uint8_t *data = firn_alloc(CELL_SIZE);
+    uint8_t *data = fi_alloc(CELL_SIZE);
     int rc = FIRN_OK;
-    firn_packfile_cells_builder_init(&naming.all, walk->size, NULL, NULL);
+    fi_packfile_cells_builder_init(&naming.all, walk->size, NULL, NULL);
     if (part_size > 0) {
-        firn_packfile_cells_builder_init(&naming.part, part_size, NULL, NULL);
+        fi_packfile_cells_builder_init(&naming.part, part_size, NULL, NULL);
     }
     if (data == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "a cell of a file"));
+        FI_TRY(fi_error_no_memory(err, "a cell of a file"));
     }
-    FIRN_TRY(name_all(&naming, walk, data, err));
-    FIRN_TRY(firn_packfile_cells_builder_finish(&naming.all, out, err));
+    FI_TRY(name_all(&naming, walk, data, err));
+    FI_TRY(fi_packfile_cells_builder_finish(&naming.all, out, err));
     if (part_size > 0) {
-        FIRN_TRY(firn_packfile_cells_builder_finish(&naming.part, out_part, err));
+        FI_TRY(fi_packfile_cells_builder_finish(&naming.part, out_part, err));
     }
 out:
-    firn_packfile_cells_builder_deinit(&naming.part);
-    firn_packfile_cells_builder_deinit(&naming.all);
-    firn_free(data);
+    fi_packfile_cells_builder_deinit(&naming.part);
+    fi_packfile_cells_builder_deinit(&naming.all);
+    fi_free(data);
     return rc;
 }

@@ -24,66 +24,66 @@
 #include "scan/scan_internal.h"
 
 int
-firn_scan_confined_take_over(struct firn_scan_subdir *subdir, const struct firn_tree_entry *entry)
+fi_scan_confined_take_over(struct fi_scan_subdir *subdir, const struct fi_tree_entry *entry)
 {
     uint8_t *xattrs = NULL;
-    DCHECK(entry->kind == FIRN_TREE_DIR && subdir->state == FIRN_SCAN_SUBDIR_WAITING);
+    DCHECK(entry->kind == FI_TREE_DIR && subdir->state == FI_SCAN_SUBDIR_WAITING);
     if (entry->xattrs.size > 0) {
-        xattrs = firn_memdup(entry->xattrs.data, entry->xattrs.size);
+        xattrs = fi_memdup(entry->xattrs.data, entry->xattrs.size);
         if (xattrs == NULL) {
             return FIRN_NO_MEMORY;
         }
     }
-    *subdir = (struct firn_scan_subdir){.name = subdir->name,
-                                        .state = FIRN_SCAN_SUBDIR_SAVED,
-                                        .mode = entry->mode,
-                                        .uid = entry->uid,
-                                        .gid = entry->gid,
-                                        .mtime_ns = entry->mtime_ns,
-                                        .hash = entry->hash,
-                                        .xattrs = xattrs,
-                                        .xattrs_size = entry->xattrs.size};
+    *subdir = (struct fi_scan_subdir){.name = subdir->name,
+                                      .state = FI_SCAN_SUBDIR_SAVED,
+                                      .mode = entry->mode,
+                                      .uid = entry->uid,
+                                      .gid = entry->gid,
+                                      .mtime_ns = entry->mtime_ns,
+                                      .hash = entry->hash,
+                                      .xattrs = xattrs,
+                                      .xattrs_size = entry->xattrs.size};
     return FIRN_OK;
 }
 
 /* Finds the entry of a path that is not visited. */
 static int
-find_entry(struct firn_scan_worker *worker, firn_slice path, const struct firn_tree_entry **out,
+find_entry(struct fi_scan_worker *worker, firn_slice path, const struct fi_tree_entry **out,
            firn_error *err)
 {
-    const struct firn_scan_confines *confines = worker->scan->options->confines;
+    const struct fi_scan_confines *confines = worker->scan->options->confines;
     if (confines->entry != NULL) {
         return confines->entry(confines->ctx, path, out, err);
     }
     if (worker->outside.source == NULL) {
-        firn_tree_lookup_init(&worker->outside, confines->outside.source, &confines->outside.root);
+        fi_tree_lookup_init(&worker->outside, confines->outside.source, &confines->outside.root);
     }
-    return firn_tree_lookup_find(&worker->outside, path, out, err);
+    return fi_tree_lookup_find(&worker->outside, path, out, err);
 }
 
 int
-firn_scan_confined_pass(struct firn_scan_worker *worker, struct firn_scan_node *parent,
-                        uint32_t index, bool *out_is_passed, firn_error *err)
+fi_scan_confined_pass(struct fi_scan_worker *worker, struct fi_scan_node *parent, uint32_t index,
+                      bool *out_is_passed, firn_error *err)
 {
-    const struct firn_scan_confines *confines = worker->scan->options->confines;
-    struct firn_scan_subdir *subdir = &parent->subdirs[index];
-    const struct firn_tree_entry *entry = NULL;
+    const struct fi_scan_confines *confines = worker->scan->options->confines;
+    struct fi_scan_subdir *subdir = &parent->subdirs[index];
+    const struct fi_tree_entry *entry = NULL;
     int rc;
     *out_is_passed = false;
     DCHECK(confines != NULL && index < parent->subdir_count);
-    if (firn_scan_node_path(parent, subdir->name, &worker->path) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(parent, subdir->name, &worker->path) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    firn_slice path = firn_buf_slice(&worker->path);
+    firn_slice path = fi_buf_slice(&worker->path);
     if (confines->is_inside(confines->ctx, path)) {
         return FIRN_OK;
     }
-    FIRN_TRY(find_entry(worker, path, &entry, err));
-    if (entry == NULL || entry->kind != FIRN_TREE_DIR) {
+    FI_TRY(find_entry(worker, path, &entry, err));
+    if (entry == NULL || entry->kind != FI_TREE_DIR) {
         goto out;
     }
-    if (firn_scan_confined_take_over(subdir, entry) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a directory");
+    if (fi_scan_confined_take_over(subdir, entry) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a directory");
         goto out;
     }
     *out_is_passed = true;
@@ -92,26 +92,24 @@ out:
 }
 
 int
-firn_scan_confined_allow(const struct firn_scan *scan, int64_t noted_ns, firn_error *err)
+fi_scan_confined_allow(const struct firn_scan *scan, int64_t noted_ns, firn_error *err)
 {
-    const struct firn_scan_confines *confines = scan->options->confines;
+    const struct fi_scan_confines *confines = scan->options->confines;
     bool is_new = confines != NULL && confines->needs_known && noted_ns > confines->known_ns;
-    return is_new ? firn_error_set(err, FIRN_CONFLICT, "more may have changed than is visited")
+    return is_new ? fi_error_set(err, FIRN_CONFLICT, "more may have changed than is visited")
                   : FIRN_OK;
 }
 
 int
-firn_scan_confined_allow_file(const struct firn_scan_worker *worker,
-                              const struct firn_scan_node *node, const struct firn_scan_item *item,
-                              bool is_known, firn_error *err)
+fi_scan_confined_allow_file(const struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                            const struct fi_scan_item *item, bool is_known, firn_error *err)
 {
     const struct firn_scan *scan = worker->scan;
-    enum firn_ignore_rules_kind kind;
+    enum fi_ignore_rules_kind kind;
     bool is_rules =
         scan->options->confines != NULL &&
-        firn_rules_walk_is_rule_file(scan->ignore, firn_bytes(item->name.text, item->name_size),
-                                     node->parent == NULL, &kind);
-    return is_rules
-               ? firn_scan_confined_allow(scan, is_known ? node->memo.noted_ns : INT64_MAX, err)
-               : FIRN_OK;
+        fi_rules_walk_is_rule_file(scan->ignore, firn_bytes(item->name.text, item->name_size),
+                                   node->parent == NULL, &kind);
+    return is_rules ? fi_scan_confined_allow(scan, is_known ? node->memo.noted_ns : INT64_MAX, err)
+                    : FIRN_OK;
 }

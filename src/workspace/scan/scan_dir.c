@@ -28,7 +28,7 @@
 #include "tree/tree.h"
 
 static firn_slice
-item_name(const struct firn_scan_item *item)
+item_name(const struct fi_scan_item *item)
 {
     return firn_bytes(item->name.text, item->name_size);
 }
@@ -37,59 +37,59 @@ item_name(const struct firn_scan_item *item)
 
 /* Opens the directory of a node; its path is then in worker->path. */
 static int
-open_dir(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-         struct firn_os_dir **out, firn_error *err)
+open_dir(struct fi_scan_worker *worker, const struct fi_scan_node *node, struct fi_os_dir **out,
+         firn_error *err)
 {
-    if (firn_scan_node_path(node, "", &worker->path) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(node, "", &worker->path) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    return firn_os_dir_open_beneath(worker->scan->root, (const char *)worker->path.data, out, err);
+    return fi_os_dir_open_beneath(worker->scan->root, (const char *)worker->path.data, out, err);
 }
 
 static int
-collect(void *ctx, const struct firn_os_dirent *entry)
+collect(void *ctx, const struct fi_os_dirent *entry)
 {
-    return firn_scan_listing_add(ctx, firn_bytes(entry->name, entry->name_size), entry->kind);
+    return fi_scan_listing_add(ctx, firn_bytes(entry->name, entry->name_size), entry->kind);
 }
 
 /* Fills worker->listing, in order. */
 static int
-list(struct firn_scan_worker *worker, struct firn_os_dir *dir, firn_error *err)
+list(struct fi_scan_worker *worker, struct fi_os_dir *dir, firn_error *err)
 {
-    struct firn_scan_listing *listing = &worker->listing;
-    firn_scan_listing_clear(listing);
-    int rc = firn_os_dir_list(dir, collect, listing, err);
+    struct fi_scan_listing *listing = &worker->listing;
+    fi_scan_listing_clear(listing);
+    int rc = fi_os_dir_list(dir, collect, listing, err);
     if (rc == FIRN_OK) {
-        firn_scan_listing_sort(listing);
+        fi_scan_listing_sort(listing);
     }
     if (rc == FIRN_OK && listing->count > UINT32_MAX) {
-        rc = firn_error_set(err, FIRN_LIMIT, "cannot save '%s': too many entries",
-                            firn_os_dir_path(dir));
+        rc = fi_error_set(err, FIRN_LIMIT, "cannot save '%s': too many entries",
+                          fi_os_dir_path(dir));
     }
-    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of a directory") : rc;
+    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "the names of a directory") : rc;
 }
 
 /* Asks for the kinds of entries that the listing does not report; entries without one are left
  * out. */
 static int
-find_kinds(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-           struct firn_os_dir *dir, firn_error *err)
+find_kinds(struct fi_scan_worker *worker, const struct fi_scan_node *node, struct fi_os_dir *dir,
+           firn_error *err)
 {
-    struct firn_scan_listing *listing = &worker->listing;
+    struct fi_scan_listing *listing = &worker->listing;
     size_t kept = 0;
     for (size_t i = 0; i < listing->count; i++) {
-        struct firn_scan_item item = listing->items[i];
+        struct fi_scan_item item = listing->items[i];
         int rc = FIRN_OK;
-        if (item.kind == FIRN_OS_UNKNOWN) {
-            struct firn_os_stat stat;
-            rc = firn_os_stat(dir, item.name.text, &stat, err);
+        if (item.kind == FI_OS_UNKNOWN) {
+            struct fi_os_stat stat;
+            rc = fi_os_stat(dir, item.name.text, &stat, err);
             item.kind = rc == FIRN_OK ? (uint8_t)stat.kind : item.kind;
         }
         if (rc == FIRN_OK) {
             listing->items[kept++] = item;
             continue;
         }
-        rc = firn_scan_report_left_out(worker, node, item.name.text, rc, err);
+        rc = fi_scan_report_left_out(worker, node, item.name.text, rc, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -103,7 +103,7 @@ find_kinds(struct firn_scan_worker *worker, const struct firn_scan_node *node,
 /* Signs in a listing that decide whether its entries, or the directory, are left out by default. */
 struct signs {
     bool has_manifest;
-    struct firn_rules_exclude_inside inside;
+    struct fi_rules_exclude_inside inside;
     bool has_store;         /* ".firn" is one */
     bool has_trusted_store; /* by this user, so the directory is a workspace of its own */
     bool has_identity;
@@ -112,39 +112,37 @@ struct signs {
 };
 
 static int
-find_signs(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-           struct firn_os_dir *dir, bool depends_on_inside, struct signs *out, firn_error *err)
+find_signs(struct fi_scan_worker *worker, const struct fi_scan_node *node, struct fi_os_dir *dir,
+           bool depends_on_inside, struct signs *out, firn_error *err)
 {
-    const struct firn_scan_listing *listing = &worker->listing;
+    const struct fi_scan_listing *listing = &worker->listing;
     struct signs signs = {.has_manifest = false};
     int rc = FIRN_OK;
     for (size_t i = 0; i < listing->count; i++) {
-        const struct firn_scan_item *item = &listing->items[i];
+        const struct fi_scan_item *item = &listing->items[i];
         const char first = item->name.text[0];
-        if (first == 'C' && item->kind != FIRN_OS_DIR) {
+        if (first == 'C' && item->kind != FI_OS_DIR) {
             signs.has_manifest =
-                signs.has_manifest || firn_rules_exclude_is_manifest(item_name(item));
+                signs.has_manifest || fi_rules_exclude_is_manifest(item_name(item));
         }
         if (depends_on_inside) {
-            firn_rules_exclude_see_inside(item_name(item), item->kind == FIRN_OS_DIR,
-                                          &signs.inside);
+            fi_rules_exclude_see_inside(item_name(item), item->kind == FI_OS_DIR, &signs.inside);
         }
-        if (item->kind == FIRN_OS_FILE) {
-            signs.has_identity =
-                signs.has_identity || firn_copy_capture_is_identity(item->name.text);
-            signs.has_log = signs.has_log || firn_copy_capture_is_log(item->name.text);
-            signs.has_beside = signs.has_beside ||
-                               firn_scan_sqlite_may_be_beside(item->name.text, item->name_size);
+        if (item->kind == FI_OS_FILE) {
+            signs.has_identity = signs.has_identity || fi_copy_capture_is_identity(item->name.text);
+            signs.has_log = signs.has_log || fi_copy_capture_is_log(item->name.text);
+            signs.has_beside =
+                signs.has_beside || fi_scan_sqlite_may_be_beside(item->name.text, item->name_size);
         }
-        if (first == '.' && item->kind == FIRN_OS_DIR &&
-            strcmp(item->name.text, FIRN_TRUST_INSIDE) == 0) {
-            if (firn_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
-                rc = firn_error_no_memory(err, "a path");
+        if (first == '.' && item->kind == FI_OS_DIR &&
+            strcmp(item->name.text, FI_TRUST_INSIDE) == 0) {
+            if (fi_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
+                rc = fi_error_no_memory(err, "a path");
                 goto out;
             }
-            FIRN_TRY(firn_place_nested_find_store(worker->scan->options->nested, dir,
-                                                  firn_buf_slice(&worker->judged), &signs.has_store,
-                                                  &signs.has_trusted_store, err));
+            FI_TRY(fi_place_nested_find_store(worker->scan->options->nested, dir,
+                                              fi_buf_slice(&worker->judged), &signs.has_store,
+                                              &signs.has_trusted_store, err));
         }
     }
 out:
@@ -154,34 +152,34 @@ out:
 
 /* Whether a subdirectory is left out because of what it is, and why. */
 static int
-is_unwanted_dir(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                bool *out_is_unwanted, char reason[FIRN_RULES_WALK_TEXT_SIZE], firn_error *err)
+is_unwanted_dir(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                bool *out_is_unwanted, char reason[FI_RULES_WALK_TEXT_SIZE], firn_error *err)
 {
     const struct firn_scan_options *options = worker->scan->options;
-    const struct firn_place_nested *nested = options->nested;
+    const struct fi_place_nested *nested = options->nested;
     DCHECK(node->parent != NULL);
     *out_is_unwanted = options->has_store && node->stat.device == options->store_device &&
                        node->stat.inode == options->store_inode;
-    (void)snprintf(reason, FIRN_RULES_WALK_TEXT_SIZE, "the store itself");
-    if (*out_is_unwanted || nested == NULL || !firn_place_nested_may_hold(nested)) {
+    (void)snprintf(reason, FI_RULES_WALK_TEXT_SIZE, "the store itself");
+    if (*out_is_unwanted || nested == NULL || !fi_place_nested_may_hold(nested)) {
         return FIRN_OK;
     }
-    if (firn_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    (void)snprintf(reason, FIRN_RULES_WALK_TEXT_SIZE, "a workspace of its own");
-    return firn_place_nested_holds(nested, firn_buf_slice(&worker->judged), out_is_unwanted, err);
+    (void)snprintf(reason, FI_RULES_WALK_TEXT_SIZE, "a workspace of its own");
+    return fi_place_nested_holds(nested, fi_buf_slice(&worker->judged), out_is_unwanted, err);
 }
 
 /* Leaves out a temporary name of a restore that is under way or was killed: it is not a file of the
  * user's. Only a save reports it: a save finishes a restore of its own workspace first, so the
  * names that it meets were left by others. */
 static int
-leave_temporary(struct firn_scan_worker *worker, struct firn_scan_node *node, const char *name,
+leave_temporary(struct fi_scan_worker *worker, struct fi_scan_node *node, const char *name,
                 firn_error *err)
 {
     return worker->scan->sink->wants_content
-               ? firn_scan_report_excluded(worker, node, name, "temporary name of a restore", err)
+               ? fi_scan_report_excluded(worker, node, name, "temporary name of a restore", err)
                : FIRN_OK;
 }
 
@@ -189,10 +187,10 @@ leave_temporary(struct firn_scan_worker *worker, struct firn_scan_node *node, co
  * may remove such names: a user may have moved a directory while a restore was working in it, and
  * the files in that directory must be in the safety checkpoint like any others. */
 static bool
-is_temporary(const struct firn_scan_worker *worker, const struct firn_scan_item *item)
+is_temporary(const struct fi_scan_worker *worker, const struct fi_scan_item *item)
 {
     return item->name.text[0] == '.' && worker->scan->options->stored_rules == NULL &&
-           firn_tree_reserved_is_temporary(item_name(item));
+           fi_tree_reserved_is_temporary(item_name(item));
 }
 
 /* Rule files found by a scan, and how they apply to entries.
@@ -214,8 +212,8 @@ enum { BAD_LINES_TOLD_MAX = 10, NAME_ROOM = UINT16_MAX + 2, TEXT_SIZE = 160 };
 /* ---- notices ---- */
 
 struct telling {
-    struct firn_scan_worker *worker;
-    struct firn_scan_node *node;
+    struct fi_scan_worker *worker;
+    struct fi_scan_node *node;
     const char *name;
     uint64_t bad_lines;
     int failure;
@@ -226,8 +224,8 @@ static void
 tell(struct telling *telling, const char *text)
 {
     if (telling->failure == FIRN_OK) {
-        telling->failure = firn_scan_report_bad_rule(telling->worker, telling->node, telling->name,
-                                                     text, telling->err);
+        telling->failure = fi_scan_report_bad_rule(telling->worker, telling->node, telling->name,
+                                                   text, telling->err);
     }
 }
 
@@ -257,18 +255,18 @@ tell_rest(struct telling *telling)
 
 /* *out stays NULL if the file cannot be used. */
 static int
-read_rules(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
-           enum firn_ignore_rules_kind kind, struct firn_ignore_file **out, firn_error *err)
+read_rules(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+           enum fi_ignore_rules_kind kind, struct fi_ignore_file **out, firn_error *err)
 {
     struct telling telling = {.worker = worker,
                               .node = node,
-                              .name = firn_ignore_rules_name(kind),
+                              .name = fi_ignore_rules_name(kind),
                               .failure = FIRN_OK,
                               .err = err};
-    int rc = firn_rules_read(dir, kind, on_bad_line, &telling, out, err);
+    int rc = fi_rules_read(dir, kind, on_bad_line, &telling, out, err);
     if (rc == FIRN_OK) {
         tell_rest(&telling);
-    } else if (!firn_scan_report_is_fatal(worker, rc, err)) {
+    } else if (!fi_scan_report_is_fatal(worker, rc, err)) {
         char text[sizeof err->text];
         (void)snprintf(text, sizeof text, "not used: %.900s", err->text);
         tell(&telling, text);
@@ -280,39 +278,39 @@ read_rules(struct firn_scan_worker *worker, struct firn_scan_node *node, struct 
 /* Reads the rule files in the worker's listing, which is that of node's directory. After that the
  * node's rules are complete, and its entries may be judged. */
 static int
-rules_enter(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
+rules_enter(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
             firn_error *err)
 {
-    struct firn_rules_walk *ignore = worker->scan->ignore;
-    const struct firn_scan_listing *listing = &worker->listing;
-    struct firn_rules_walk_files files = {{NULL}};
+    struct fi_rules_walk *ignore = worker->scan->ignore;
+    const struct fi_scan_listing *listing = &worker->listing;
+    struct fi_rules_walk_files files = {{NULL}};
     int rc;
     DCHECK(node->rules == NULL);
     for (size_t i = 0; i < listing->count; i++) {
-        const struct firn_scan_item *item = &listing->items[i];
-        enum firn_ignore_rules_kind kind;
-        if (item->name.text[0] == '.' && item->kind != FIRN_OS_DIR &&
+        const struct fi_scan_item *item = &listing->items[i];
+        enum fi_ignore_rules_kind kind;
+        if (item->name.text[0] == '.' && item->kind != FI_OS_DIR &&
             !worker->scan->options->no_rules &&
-            firn_rules_walk_is_rule_file(ignore, firn_bytes(item->name.text, item->name_size),
-                                         node->parent == NULL, &kind)) {
+            fi_rules_walk_is_rule_file(ignore, firn_bytes(item->name.text, item->name_size),
+                                       node->parent == NULL, &kind)) {
             node->has_more_to_tell = true;
-            FIRN_TRY(read_rules(worker, node, dir, kind, &files.files[kind - 1], err));
+            FI_TRY(read_rules(worker, node, dir, kind, &files.files[kind - 1], err));
         }
     }
-    if (firn_scan_node_path(node, "", &worker->judged) != FIRN_OK ||
-        firn_buf_reserve(&worker->judged, NAME_ROOM) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(node, "", &worker->judged) != FIRN_OK ||
+        fi_buf_reserve(&worker->judged, NAME_ROOM) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a path");
         goto out;
     }
-    const struct firn_rules_walk_scope *above =
-        node->parent != NULL ? node->parent->rules : firn_rules_walk_outermost(ignore);
-    rc = firn_rules_walk_enter(ignore, above, firn_buf_slice(&worker->judged), &files, &node->rules,
-                               err);
+    const struct fi_rules_walk_scope *above =
+        node->parent != NULL ? node->parent->rules : fi_rules_walk_outermost(ignore);
+    rc = fi_rules_walk_enter(ignore, above, fi_buf_slice(&worker->judged), &files, &node->rules,
+                             err);
     if (rc != FIRN_OK) { /* it concerns more than this directory, so it ends the scan */
-        rc = firn_scan_report_failure(worker->scan, rc, err);
+        rc = fi_scan_report_failure(worker->scan, rc, err);
     }
 out:
-    firn_rules_walk_files_deinit(&files);
+    fi_rules_walk_files_deinit(&files);
     return rc;
 }
 
@@ -320,80 +318,80 @@ out:
 
 /* Whether an entry of the directory that the worker entered last is left out, and why. */
 static bool
-rules_exclude(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-              const struct firn_scan_item *item, bool is_beside_manifest,
-              char reason[FIRN_RULES_WALK_TEXT_SIZE])
+rules_exclude(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+              const struct fi_scan_item *item, bool is_beside_manifest,
+              char reason[FI_RULES_WALK_TEXT_SIZE])
 {
     uint8_t *path = worker->judged.data;
     size_t size = node->path_size;
-    struct firn_rules_walk_reason why;
+    struct fi_rules_walk_reason why;
     if (size > 0) {
         path[size++] = '/';
     }
     DCHECK(node->rules != NULL && size + item->name_size <= worker->judged.capacity);
     memcpy(path + size, item->name.text, item->name_size);
-    struct firn_rules_walk_entry entry = {.path = firn_bytes(path, size + item->name_size),
-                                          .name_size = item->name_size,
-                                          .is_dir = item->kind == FIRN_OS_DIR,
-                                          .is_link = item->kind == FIRN_OS_SYMLINK,
-                                          .is_beside_manifest = is_beside_manifest};
-    bool is_excluded = firn_rules_judge(worker->scan->ignore, node->rules, &entry, &why);
+    struct fi_rules_walk_entry entry = {.path = firn_bytes(path, size + item->name_size),
+                                        .name_size = item->name_size,
+                                        .is_dir = item->kind == FI_OS_DIR,
+                                        .is_link = item->kind == FI_OS_SYMLINK,
+                                        .is_beside_manifest = is_beside_manifest};
+    bool is_excluded = fi_rules_judge(worker->scan->ignore, node->rules, &entry, &why);
     if (is_excluded) {
-        firn_rules_judge_text(&why, reason);
+        fi_rules_judge_text(&why, reason);
     }
     return is_excluded;
 }
 
 /* Whether a directory, not the root, is left out because of its contents, and why. */
 static int
-rules_exclude_inside(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                     const struct firn_rules_exclude_inside *inside, bool *out,
-                     char reason[FIRN_RULES_WALK_TEXT_SIZE], firn_error *err)
+rules_exclude_inside(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                     const struct fi_rules_exclude_inside *inside, bool *out,
+                     char reason[FI_RULES_WALK_TEXT_SIZE], firn_error *err)
 {
-    struct firn_rules_walk_reason why;
+    struct fi_rules_walk_reason why;
     DCHECK(node->parent != NULL && node->parent->rules != NULL);
-    if (firn_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    struct firn_rules_walk_entry entry = {
-        .path = firn_buf_slice(&worker->judged), .name_size = strlen(node->name), .is_dir = true};
-    *out = firn_rules_judge_inside(worker->scan->ignore, node->parent->rules, &entry, inside, &why);
+    struct fi_rules_walk_entry entry = {
+        .path = fi_buf_slice(&worker->judged), .name_size = strlen(node->name), .is_dir = true};
+    *out = fi_rules_judge_inside(worker->scan->ignore, node->parent->rules, &entry, inside, &why);
     if (*out) {
-        firn_rules_judge_text(&why, reason);
+        fi_rules_judge_text(&why, reason);
     }
     return FIRN_OK;
 }
 
 /* Whether an entry is to be saved; if not, it has been reported. */
 static int
-examine(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
-        struct signs signs, const struct firn_scan_item *item, bool *out_is_kept, firn_error *err)
+examine(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+        struct signs signs, const struct fi_scan_item *item, bool *out_is_kept, firn_error *err)
 {
     const char *name = item->name.text;
-    char reason[FIRN_RULES_WALK_TEXT_SIZE];
-    enum firn_copy_capture_kind kind = firn_scan_store_judge(node, name).kind;
+    char reason[FI_RULES_WALK_TEXT_SIZE];
+    enum fi_copy_capture_kind kind = fi_scan_store_judge(node, name).kind;
     *out_is_kept = false;
-    if ((kind == FIRN_COPY_CAPTURE_LEFT_OUT && item->kind != FIRN_OS_DIR) ||
-        (node->databases.count > 0 && firn_scan_sqlite_leaves_out(node, item))) {
+    if ((kind == FI_COPY_CAPTURE_LEFT_OUT && item->kind != FI_OS_DIR) ||
+        (node->databases.count > 0 && fi_scan_sqlite_leaves_out(node, item))) {
         return FIRN_OK;
     }
     if (is_temporary(worker, item)) {
         return leave_temporary(worker, node, name, err);
     }
-    if (signs.has_store && strcmp(name, FIRN_TRUST_INSIDE) == 0) {
-        return firn_scan_report_excluded(worker, node, name, "the store itself", err);
+    if (signs.has_store && strcmp(name, FI_TRUST_INSIDE) == 0) {
+        return fi_scan_report_excluded(worker, node, name, "the store itself", err);
     }
-    if (kind == FIRN_COPY_CAPTURE_FOREIGN &&
+    if (kind == FI_COPY_CAPTURE_FOREIGN &&
         rules_exclude(worker, node, item, signs.has_manifest, reason)) {
-        return firn_scan_report_excluded(worker, node, name, reason, err);
+        return fi_scan_report_excluded(worker, node, name, reason, err);
     }
-    if (!firn_tree_name_is_valid(item_name(item)) ||
-        node->path_size + 1 + item->name_size > FIRN_TREE_PATH_SIZE_MAX ||
-        (item->kind == FIRN_OS_DIR && node->depth + 1 >= FIRN_TREE_DEPTH_MAX)) {
-        int rc = firn_error_set(err, FIRN_LIMIT,
-                                "cannot save '%s/%s': name or path too long, or too deep",
-                                firn_os_dir_path(dir), name);
-        return firn_scan_report_left_out(worker, node, name, rc, err);
+    if (!fi_tree_name_is_valid(item_name(item)) ||
+        node->path_size + 1 + item->name_size > FI_TREE_PATH_SIZE_MAX ||
+        (item->kind == FI_OS_DIR && node->depth + 1 >= FI_TREE_DEPTH_MAX)) {
+        int rc =
+            fi_error_set(err, FIRN_LIMIT, "cannot save '%s/%s': name or path too long, or too deep",
+                         fi_os_dir_path(dir), name);
+        return fi_scan_report_left_out(worker, node, name, rc, err);
     }
     *out_is_kept = true;
     return FIRN_OK;
@@ -401,21 +399,21 @@ examine(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
 
 /* Drops excluded entries from worker->listing and counts the rest. */
 static int
-thin(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
+thin(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
      struct signs signs, size_t *out_name_bytes, firn_error *err)
 {
-    struct firn_scan_listing *listing = &worker->listing;
+    struct fi_scan_listing *listing = &worker->listing;
     size_t kept = 0;
     *out_name_bytes = 0;
     DCHECK(node->subdir_count == 0);
     for (size_t i = 0; i < listing->count; i++) {
-        struct firn_scan_item item = listing->items[i];
+        struct fi_scan_item item = listing->items[i];
         bool is_kept;
         int rc = examine(worker, node, dir, signs, &item, &is_kept, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        if (is_kept && item.kind == FIRN_OS_DIR) {
+        if (is_kept && item.kind == FI_OS_DIR) {
             item.subdir = (uint32_t)node->subdir_count++;
             *out_name_bytes += (size_t)item.name_size + 1;
         }
@@ -429,24 +427,23 @@ thin(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_o
 
 /* Makes the records of subdirectories, whose names the node keeps. */
 static int
-make_subdirs(const struct firn_scan_listing *listing, struct firn_scan_node *node,
-             size_t name_bytes)
+make_subdirs(const struct fi_scan_listing *listing, struct fi_scan_node *node, size_t name_bytes)
 {
     size_t count = node->subdir_count;
     node->subdir_count = 0; /* until there is something to be freed */
     if (count == 0) {
         return FIRN_OK;
     }
-    char *name = node->subdir_names = firn_alloc(name_bytes);
-    node->subdirs = firn_alloc_array(count, sizeof *node->subdirs);
+    char *name = node->subdir_names = fi_alloc(name_bytes);
+    node->subdirs = fi_alloc_array(count, sizeof *node->subdirs);
     if (name == NULL || node->subdirs == NULL) {
         return FIRN_NO_MEMORY;
     }
     for (size_t i = 0; i < listing->count; i++) {
-        const struct firn_scan_item *item = &listing->items[i];
-        if (item->kind == FIRN_OS_DIR) {
+        const struct fi_scan_item *item = &listing->items[i];
+        if (item->kind == FI_OS_DIR) {
             memcpy(name, item->name.text, (size_t)item->name_size + 1);
-            node->subdirs[node->subdir_count++] = (struct firn_scan_subdir){.name = name};
+            node->subdirs[node->subdir_count++] = (struct fi_scan_subdir){.name = name};
             name += item->name_size + 1;
         }
     }
@@ -458,23 +455,23 @@ make_subdirs(const struct firn_scan_listing *listing, struct firn_scan_node *nod
 
 /* Attributes of the directory itself. */
 static int
-read_metadata(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
+read_metadata(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
               firn_error *err)
 {
     unsigned missing;
     bool has_xattrs;
     int rc = FIRN_OK;
-    firn_scan_known_see_self(worker, node, &has_xattrs);
+    fi_scan_known_see_self(worker, node, &has_xattrs);
     if (!has_xattrs) {
         goto out;
     }
-    FIRN_TRY(firn_scan_xattrs_read(worker, (struct firn_os_node){.dir = dir}, &missing, err));
+    FI_TRY(fi_scan_xattrs_read(worker, (struct fi_os_node){.dir = dir}, &missing, err));
     if (missing > 0) {
-        node->self = (struct firn_statcache_print){{0}};
-        FIRN_TRY(firn_scan_report_incomplete(worker, node, "", err));
+        node->self = (struct fi_statcache_print){{0}};
+        FI_TRY(fi_scan_report_incomplete(worker, node, "", err));
     }
-    if (firn_buf_append_slice(&node->xattrs, firn_buf_slice(&worker->xattrs)) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "attributes");
+    if (fi_buf_append_slice(&node->xattrs, fi_buf_slice(&worker->xattrs)) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "attributes");
     }
 out:
     return rc;
@@ -483,13 +480,13 @@ out:
 /* Enters a directory whose listing looks like a store's. If it is a store, lists it again: the
  * names must be those of the state that is saved. */
 static int
-enter_store(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
+enter_store(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
             bool has_log, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_scan_store_enter(worker, node, dir, has_log, err));
+    FI_TRY_RETURN(fi_scan_store_enter(worker, node, dir, has_log, err));
     if (node->store != NULL) {
-        FIRN_TRY_RETURN(list(worker, dir, err));
-        FIRN_TRY_RETURN(find_kinds(worker, node, dir, err));
+        FI_TRY_RETURN(list(worker, dir, err));
+        FI_TRY_RETURN(find_kinds(worker, node, dir, err));
     }
     return FIRN_OK;
 }
@@ -497,21 +494,21 @@ enter_store(struct firn_scan_worker *worker, struct firn_scan_node *node, struct
 /* Enters the databases in the listing that have files beside them. A database that a rule excludes
  * is not entered. */
 static int
-enter_databases(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                struct firn_os_dir *dir, struct signs signs, firn_error *err)
+enter_databases(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+                struct signs signs, firn_error *err)
 {
-    const struct firn_scan_listing *listing = &worker->listing;
-    char reason[FIRN_RULES_WALK_TEXT_SIZE];
+    const struct fi_scan_listing *listing = &worker->listing;
+    char reason[FI_RULES_WALK_TEXT_SIZE];
     if (!signs.has_beside || node->is_in_store || worker->scan->options->sqlite.copy == NULL) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < listing->count; i++) {
-        const struct firn_scan_item *found = firn_scan_sqlite_beside(listing, &listing->items[i]);
+        const struct fi_scan_item *found = fi_scan_sqlite_beside(listing, &listing->items[i]);
         if (found == NULL || is_temporary(worker, found) ||
             rules_exclude(worker, node, found, signs.has_manifest, reason)) {
             continue;
         }
-        int rc = firn_scan_sqlite_enter(worker, node, dir, found->name.text, err);
+        int rc = fi_scan_sqlite_enter(worker, node, dir, found->name.text, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -522,116 +519,116 @@ enter_databases(struct firn_scan_worker *worker, struct firn_scan_node *node,
 /* Does the part of a visit that needs no lock. *out_is_kept is false if the directory is to be left
  * out, for the given reason. */
 static int
-survey(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
-       bool *out_is_kept, char reason[FIRN_RULES_WALK_TEXT_SIZE], firn_error *err)
+survey(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+       bool *out_is_kept, char reason[FI_RULES_WALK_TEXT_SIZE], firn_error *err)
 {
-    const struct firn_scan_counts before = firn_scan_counts_of(worker);
+    const struct fi_scan_counts before = fi_scan_counts_of(worker);
     int rc;
     *out_is_kept = false;
-    FIRN_TRY(firn_os_dir_stat(dir, &node->stat, err));
+    FI_TRY(fi_os_dir_stat(dir, &node->stat, err));
     if (node->parent != NULL) {
         bool is_unwanted;
-        FIRN_TRY(is_unwanted_dir(worker, node, &is_unwanted, reason, err));
+        FI_TRY(is_unwanted_dir(worker, node, &is_unwanted, reason, err));
         if (is_unwanted) {
             goto out;
         }
     }
-    const struct firn_scan_witness *witness = worker->scan->options->witness;
+    const struct fi_scan_witness *witness = worker->scan->options->witness;
     if (witness != NULL && witness->enter != NULL) {
-        witness->enter(witness->ctx, dir, firn_buf_slice(&worker->path));
+        witness->enter(witness->ctx, dir, fi_buf_slice(&worker->path));
         /* The watch may not have learned what happened since the first look. */
-        FIRN_TRY(firn_os_dir_stat(dir, &node->stat, err));
+        FI_TRY(fi_os_dir_stat(dir, &node->stat, err));
     }
-    FIRN_TRY(firn_scan_known_find(worker, node, err));
-    FIRN_TRY(list(worker, dir, err));
-    FIRN_TRY(find_kinds(worker, node, dir, err));
+    FI_TRY(fi_scan_known_find(worker, node, err));
+    FI_TRY(list(worker, dir, err));
+    FI_TRY(find_kinds(worker, node, dir, err));
     struct signs signs;
     const bool depends_on_inside =
-        node->parent != NULL && firn_rules_exclude_depends_on_inside(firn_str(node->name));
-    FIRN_TRY(find_signs(worker, node, dir, depends_on_inside, &signs, err));
+        node->parent != NULL && fi_rules_exclude_depends_on_inside(firn_str(node->name));
+    FI_TRY(find_signs(worker, node, dir, depends_on_inside, &signs, err));
     if (node->parent != NULL && signs.has_trusted_store) {
-        (void)snprintf(reason, FIRN_RULES_WALK_TEXT_SIZE, "a workspace of its own");
+        (void)snprintf(reason, FI_RULES_WALK_TEXT_SIZE, "a workspace of its own");
         goto out;
     }
     if (depends_on_inside) {
         bool is_excluded;
-        FIRN_TRY(rules_exclude_inside(worker, node, &signs.inside, &is_excluded, reason, err));
+        FI_TRY(rules_exclude_inside(worker, node, &signs.inside, &is_excluded, reason, err));
         if (is_excluded) {
             goto out;
         }
     }
     *out_is_kept = true;
-    FIRN_TRY(read_metadata(worker, node, dir, err));
-    FIRN_TRY(rules_enter(worker, node, dir, err));
+    FI_TRY(read_metadata(worker, node, dir, err));
+    FI_TRY(rules_enter(worker, node, dir, err));
     if (signs.has_identity && !worker->scan->options->is_copy) {
-        FIRN_TRY(enter_store(worker, node, dir, signs.has_log, err));
+        FI_TRY(enter_store(worker, node, dir, signs.has_log, err));
     }
-    firn_scan_store_enter_folder(node);
+    fi_scan_store_enter_folder(node);
     size_t name_bytes;
-    FIRN_TRY(enter_databases(worker, node, dir, signs, err));
-    FIRN_TRY(thin(worker, node, dir, signs, &name_bytes, err));
+    FI_TRY(enter_databases(worker, node, dir, signs, err));
+    FI_TRY(thin(worker, node, dir, signs, &name_bytes, err));
     if (make_subdirs(&worker->listing, node, name_bytes) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "subdirectories");
+        rc = fi_error_no_memory(err, "subdirectories");
         goto out;
     }
-    if (worker->listing.count > FIRN_SCAN_SEGMENT_ENTRIES) {
-        FIRN_TRY(firn_scan_known_share(node, err));
+    if (worker->listing.count > FI_SCAN_SEGMENT_ENTRIES) {
+        FI_TRY(fi_scan_known_share(node, err));
     }
     node->has_more_to_tell =
-        node->has_more_to_tell || firn_scan_counts_of(worker).told != before.told;
+        node->has_more_to_tell || fi_scan_counts_of(worker).told != before.told;
 out:
     return rc;
 }
 
 /* Publishes segments and subdirectories to all workers. The first segment is the caller's. */
 static void
-publish(struct firn_scan_worker *worker, struct firn_scan_node *node)
+publish(struct fi_scan_worker *worker, struct fi_scan_node *node)
 {
     struct firn_scan *scan = worker->scan;
     size_t count = worker->listing.count;
-    node->segment_count = count == 0 ? 1 : (count - 1) / FIRN_SCAN_SEGMENT_ENTRIES + 1;
+    node->segment_count = count == 0 ? 1 : (count - 1) / FI_SCAN_SEGMENT_ENTRIES + 1;
     if (node->segment_count > 1) {
         node->listing = worker->listing;
-        worker->listing = (struct firn_scan_listing){0};
+        worker->listing = (struct fi_scan_listing){0};
     }
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     DCHECK(node->segments_claimed == 0 && node->waiting == 0);
     node->segments_claimed = 1;
     node->waiting = node->segment_count + node->subdir_count;
     if (node->segment_count > 1 || node->subdir_count > 0) {
-        firn_scan_node_push_locked(scan, node);
+        fi_scan_node_push_locked(scan, node);
     }
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
 }
 
 /* Removes the node of a directory that is not visited after all; the parent uses its record. */
 static int
-drop(struct firn_scan_worker *worker, struct firn_scan_node *node, firn_error *err)
+drop(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
 {
-    struct firn_scan_node *parent = node->parent;
-    DCHECK(parent->subdirs[node->index].state != FIRN_SCAN_SUBDIR_WAITING);
-    firn_os_mutex_lock(&worker->scan->mutex);
+    struct fi_scan_node *parent = node->parent;
+    DCHECK(parent->subdirs[node->index].state != FI_SCAN_SUBDIR_WAITING);
+    fi_os_mutex_lock(&worker->scan->mutex);
     parent->has_more_to_tell = true;
-    firn_os_mutex_unlock(&worker->scan->mutex);
-    firn_scan_node_destroy(worker->scan, node);
-    return firn_scan_build_finish_part(worker, parent, err);
+    fi_os_mutex_unlock(&worker->scan->mutex);
+    fi_scan_node_destroy(worker->scan, node);
+    return fi_scan_build_finish_part(worker, parent, err);
 }
 
 /* Handles a directory that is not kept (code FIRN_OK, with a reason) or could not be read (code and
  * *err). */
 static int
-go_on_without(struct firn_scan_worker *worker, struct firn_scan_node *node, int code,
+go_on_without(struct fi_scan_worker *worker, struct fi_scan_node *node, int code,
               const char *reason, firn_error *err)
 {
     bool is_carried = false;
-    DCHECK(node->parent->subdirs[node->index].state == FIRN_SCAN_SUBDIR_WAITING);
+    DCHECK(node->parent->subdirs[node->index].state == FI_SCAN_SUBDIR_WAITING);
     if (code != FIRN_OK) {
-        FIRN_TRY_RETURN(firn_scan_carry_dir(worker, node, code, &is_carried, err));
+        FI_TRY_RETURN(fi_scan_carry_dir(worker, node, code, &is_carried, err));
     }
     if (!is_carried) {
-        node->parent->subdirs[node->index].state = FIRN_SCAN_SUBDIR_LEFT_OUT;
-        FIRN_TRY_RETURN(code == FIRN_OK ? firn_scan_report_excluded(worker, node, "", reason, err)
-                                        : firn_scan_report_left_out(worker, node, "", code, err));
+        node->parent->subdirs[node->index].state = FI_SCAN_SUBDIR_LEFT_OUT;
+        FI_TRY_RETURN(code == FIRN_OK ? fi_scan_report_excluded(worker, node, "", reason, err)
+                                      : fi_scan_report_left_out(worker, node, "", code, err));
     }
     return drop(worker, node, err);
 }
@@ -652,146 +649,145 @@ go_on_without(struct firn_scan_worker *worker, struct firn_scan_node *node, int 
 static bool
 is_readable_kind(uint8_t kind)
 {
-    return kind == FIRN_OS_FILE || kind == FIRN_OS_SYMLINK;
+    return kind == FI_OS_FILE || kind == FI_OS_SYMLINK;
 }
 
 static int
-enter_subdir(struct firn_scan_worker *worker, const struct firn_scan_item *item, firn_error *err)
+enter_subdir(struct fi_scan_worker *worker, const struct fi_scan_item *item, firn_error *err)
 {
-    DCHECK(item->kind == FIRN_OS_DIR);
-    struct firn_scan_late late = {.kind = FIRN_SCAN_LATE_SUBDIR, .index = item->subdir};
-    return firn_scan_node_add_late(&worker->part, &late) == FIRN_OK
+    DCHECK(item->kind == FI_OS_DIR);
+    struct fi_scan_late late = {.kind = FI_SCAN_LATE_SUBDIR, .index = item->subdir};
+    return fi_scan_node_add_late(&worker->part, &late) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "a directory entry");
+               : fi_error_no_memory(err, "a directory entry");
 }
 
 /* Encodes an entry that has been read, or notes where it belongs. */
 static int
-enter(struct firn_scan_worker *worker, struct firn_scan_node *node, const char *name,
-      struct firn_scan_found *found, firn_error *err)
+enter(struct fi_scan_worker *worker, struct fi_scan_node *node, const char *name,
+      struct fi_scan_found *found, firn_error *err)
 {
     if (found->is_left_out) {
         return FIRN_OK;
     }
     worker->files++;
     if (found->is_link) {
-        int rc = firn_scan_confined_allow(worker->scan, INT64_MAX, err);
+        int rc = fi_scan_confined_allow(worker->scan, INT64_MAX, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        struct firn_scan_late link = {.kind = FIRN_SCAN_LATE_LINK,
-                                      .index = found->group,
-                                      .known = FIRN_SCAN_UNKNOWN,
-                                      .name = name};
-        return firn_scan_links_join(worker, node, &link, &found->print, err);
+        struct fi_scan_late link = {.kind = FI_SCAN_LATE_LINK,
+                                    .index = found->group,
+                                    .known = FI_SCAN_UNKNOWN,
+                                    .name = name};
+        return fi_scan_links_join(worker, node, &link, &found->print, err);
     }
     found->entry.name = firn_str(name);
-    int rc = firn_tree_encode_entry(&worker->part.encoded, &found->entry);
-    if (rc == FIRN_OK && firn_scan_known_applies(worker->scan)) {
-        rc = firn_scan_node_add_print(&worker->part, &found->print);
+    int rc = fi_tree_encode_entry(&worker->part.encoded, &found->entry);
+    if (rc == FIRN_OK && fi_scan_known_applies(worker->scan)) {
+        rc = fi_scan_node_add_print(&worker->part, &found->print);
     }
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a directory entry");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a directory entry");
 }
 
 /* Whether only the beginning or a copy of a file is saved; a look at the file cannot show whether
  * what is saved has changed. */
 static bool
-is_cut(const struct firn_scan_node *node, const struct firn_scan_item *item)
+is_cut(const struct fi_scan_node *node, const struct fi_scan_item *item)
 {
     return (node->store != NULL &&
-            firn_scan_store_judge(node, item->name.text).kind == FIRN_COPY_CAPTURE_CUT) ||
+            fi_scan_store_judge(node, item->name.text).kind == FI_COPY_CAPTURE_CUT) ||
            (node->databases.count > 0 &&
-            firn_scan_sqlite_is_apart(node, item->name.text, item->name_size));
+            fi_scan_sqlite_is_apart(node, item->name.text, item->name_size));
 }
 
 /* *guess is where in the memo the entry may be, and is advanced. */
 static int
-work_on(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
-        const struct firn_scan_item *item, size_t *guess, firn_error *err)
+work_on(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+        const struct fi_scan_item *item, size_t *guess, firn_error *err)
 {
     const char *name = item->name.text;
-    struct firn_scan_found found;
+    struct fi_scan_found found;
     bool is_known = false;
     int rc = FIRN_OK;
-    if (item->kind == FIRN_OS_DIR) {
+    if (item->kind == FI_OS_DIR) {
         *guess += 1;
         return enter_subdir(worker, item, err);
     }
     if (node->databases.count > 0 &&
-        firn_scan_sqlite_leaves_out(node, item)) { /* decided after the directory was listed */
+        fi_scan_sqlite_leaves_out(node, item)) { /* decided after the directory was listed */
         return FIRN_OK;
     }
     if (!is_readable_kind(item->kind)) {
-        return firn_scan_report_special(worker, node, name, (enum firn_os_kind)item->kind, err);
+        return fi_scan_report_special(worker, node, name, (enum fi_os_kind)item->kind, err);
     }
-    if (!firn_statcache_memo_is_empty(&node->memo) && !is_cut(node, item)) {
-        rc = firn_scan_known_enter(worker, node, dir, item, guess, &is_known, err);
+    if (!fi_statcache_memo_is_empty(&node->memo) && !is_cut(node, item)) {
+        rc = fi_scan_known_enter(worker, node, dir, item, guess, &is_known, err);
     }
-    if (rc == FIRN_OK && item->kind == FIRN_OS_FILE) {
-        rc = firn_scan_confined_allow_file(worker, node, item, is_known, err);
+    if (rc == FIRN_OK && item->kind == FI_OS_FILE) {
+        rc = fi_scan_confined_allow_file(worker, node, item, is_known, err);
     }
     if (rc != FIRN_OK || is_known) {
         return rc;
     }
-    rc = item->kind == FIRN_OS_FILE
-             ? firn_scan_file_save(worker, node, dir, name, &found, err)
-             : firn_scan_file_save_symlink(worker, node, dir, name, &found, err);
+    rc = item->kind == FI_OS_FILE ? fi_scan_file_save(worker, node, dir, name, &found, err)
+                                  : fi_scan_file_save_symlink(worker, node, dir, name, &found, err);
     return rc == FIRN_OK ? enter(worker, node, name, &found, err) : rc;
 }
 
 /* The entries of a segment: *out_end is after the last. */
-static const struct firn_scan_listing *
-find_segment(const struct firn_scan_worker *worker, const struct firn_scan_node *node,
-             size_t segment, size_t *out_begin, size_t *out_end)
+static const struct fi_scan_listing *
+find_segment(const struct fi_scan_worker *worker, const struct fi_scan_node *node, size_t segment,
+             size_t *out_begin, size_t *out_end)
 {
-    const struct firn_scan_listing *listing =
+    const struct fi_scan_listing *listing =
         node->segment_count > 1 ? &node->listing : &worker->listing;
-    *out_begin = segment * FIRN_SCAN_SEGMENT_ENTRIES;
+    *out_begin = segment * FI_SCAN_SEGMENT_ENTRIES;
     DCHECK(segment < node->segment_count && *out_begin <= listing->count);
     size_t left = listing->count - *out_begin;
-    *out_end = *out_begin + (left < FIRN_SCAN_SEGMENT_ENTRIES ? left : FIRN_SCAN_SEGMENT_ENTRIES);
+    *out_end = *out_begin + (left < FI_SCAN_SEGMENT_ENTRIES ? left : FI_SCAN_SEGMENT_ENTRIES);
     return listing;
 }
 
 /* Works through one segment of an open directory, and finishes the segment. */
 static int
-entries_work(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
+entries_work(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
              size_t segment, firn_error *err)
 {
     size_t at;
     size_t end;
-    const struct firn_scan_listing *listing = find_segment(worker, node, segment, &at, &end);
+    const struct fi_scan_listing *listing = find_segment(worker, node, segment, &at, &end);
     size_t guess = at;
-    firn_scan_node_part_clear(&worker->part);
-    worker->before = firn_scan_counts_of(worker);
+    fi_scan_node_part_clear(&worker->part);
+    worker->before = fi_scan_counts_of(worker);
     for (; at < end; at++) {
-        if (firn_scan_is_stopped(worker->scan)) {
-            return firn_error_set(err, FIRN_CANCELLED, "cancelled");
+        if (fi_scan_is_stopped(worker->scan)) {
+            return fi_error_set(err, FIRN_CANCELLED, "cancelled");
         }
         int rc = work_on(worker, node, dir, &listing->items[at], &guess, err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
-    return firn_scan_build_segment(worker, node, segment, err);
+    return fi_scan_build_segment(worker, node, segment, err);
 }
 
 /* ---- a segment by itself ---- */
 
 /* Whether a directory opened a second time is the one that was listed. */
 static int
-reopen(struct firn_scan_worker *worker, const struct firn_scan_node *node, struct firn_os_dir **out,
+reopen(struct fi_scan_worker *worker, const struct fi_scan_node *node, struct fi_os_dir **out,
        firn_error *err)
 {
     int rc = open_dir(worker, node, out, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_os_stat now;
-    rc = firn_os_dir_stat(*out, &now, err);
+    struct fi_os_stat now;
+    rc = fi_os_dir_stat(*out, &now, err);
     if (rc == FIRN_OK && (now.inode != node->stat.inode || now.device != node->stat.device)) {
-        rc = firn_error_set(err, FIRN_CONFLICT, "'%s' was replaced while it was read",
-                            firn_os_dir_path(*out));
+        rc = fi_error_set(err, FIRN_CONFLICT, "'%s' was replaced while it was read",
+                          fi_os_dir_path(*out));
     }
     return rc;
 }
@@ -799,57 +795,57 @@ reopen(struct firn_scan_worker *worker, const struct firn_scan_node *node, struc
 /* A directory that is gone, or another, by the time of a later segment: none of the segment's
  * entries is saved. */
 static int
-leave_out_segment(struct firn_scan_worker *worker, struct firn_scan_node *node, size_t segment,
+leave_out_segment(struct fi_scan_worker *worker, struct fi_scan_node *node, size_t segment,
                   int code, firn_error *err)
 {
     size_t at;
     size_t end;
-    const struct firn_scan_listing *listing = find_segment(worker, node, segment, &at, &end);
-    firn_scan_node_part_clear(&worker->part);
-    worker->before = firn_scan_counts_of(worker);
+    const struct fi_scan_listing *listing = find_segment(worker, node, segment, &at, &end);
+    fi_scan_node_part_clear(&worker->part);
+    worker->before = fi_scan_counts_of(worker);
     for (; at < end; at++) {
-        const struct firn_scan_item *item = &listing->items[at];
-        int rc = item->kind == FIRN_OS_DIR
+        const struct fi_scan_item *item = &listing->items[at];
+        int rc = item->kind == FI_OS_DIR
                      ? enter_subdir(worker, item, err)
-                     : firn_scan_report_left_out(worker, node, item->name.text, code, err);
+                     : fi_scan_report_left_out(worker, node, item->name.text, code, err);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
-    return firn_scan_build_segment(worker, node, segment, err);
+    return fi_scan_build_segment(worker, node, segment, err);
 }
 
 int
-firn_scan_dir_segment(struct firn_scan_worker *worker, struct firn_scan_node *node, size_t segment,
-                      firn_error *err)
+fi_scan_dir_segment(struct fi_scan_worker *worker, struct fi_scan_node *node, size_t segment,
+                    firn_error *err)
 {
     DCHECK(segment > 0); /* the first one is worked on while the directory is open */
-    struct firn_os_dir *dir = NULL;
+    struct fi_os_dir *dir = NULL;
     int rc = reopen(worker, node, &dir, err);
     rc = rc == FIRN_OK ? entries_work(worker, node, dir, segment, err)
                        : leave_out_segment(worker, node, segment, rc, err);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc;
 }
 
 int
-firn_scan_dir_visit(struct firn_scan_worker *worker, struct firn_scan_node *parent, uint32_t index,
-                    firn_error *err)
+fi_scan_dir_visit(struct fi_scan_worker *worker, struct fi_scan_node *parent, uint32_t index,
+                  firn_error *err)
 {
     bool is_passed = false;
     DCHECK(parent == NULL || index < parent->subdir_count);
     if (parent != NULL && worker->scan->options->confines != NULL) {
-        FIRN_TRY_RETURN(firn_scan_confined_pass(worker, parent, index, &is_passed, err));
+        FI_TRY_RETURN(fi_scan_confined_pass(worker, parent, index, &is_passed, err));
         if (is_passed) {
-            return firn_scan_build_finish_part(worker, parent, err);
+            return fi_scan_build_finish_part(worker, parent, err);
         }
     }
-    struct firn_scan_node *node = firn_scan_node_create(worker->scan, parent, index);
+    struct fi_scan_node *node = fi_scan_node_create(worker->scan, parent, index);
     if (node == NULL) {
-        return firn_error_no_memory(err, "a directory");
+        return fi_error_no_memory(err, "a directory");
     }
-    struct firn_os_dir *dir = NULL;
-    char reason[FIRN_RULES_WALK_TEXT_SIZE];
+    struct fi_os_dir *dir = NULL;
+    char reason[FI_RULES_WALK_TEXT_SIZE];
     bool is_kept = false;
     int rc = open_dir(worker, node, &dir, err);
     if (rc == FIRN_OK) {
@@ -861,6 +857,6 @@ firn_scan_dir_visit(struct firn_scan_worker *worker, struct firn_scan_node *pare
     } else if (parent != NULL) {
         rc = go_on_without(worker, node, rc, reason, err);
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc;
 }

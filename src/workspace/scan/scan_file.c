@@ -45,61 +45,60 @@
 
 /* Whether a change after the look that gave stat could leave the times as they are (I1). */
 static bool
-is_young(const struct firn_scan *scan, const struct firn_os_stat *stat, int64_t *out_age_ns)
+is_young(const struct firn_scan *scan, const struct fi_os_stat *stat, int64_t *out_age_ns)
 {
-    if (stat->ctime_ns < scan->start_ns - FIRN_SCAN_CLOCK_TICK_NS) {
+    if (stat->ctime_ns < scan->start_ns - FI_SCAN_CLOCK_TICK_NS) {
         return false; /* nearly every file; the clock is not read */
     }
-    *out_age_ns = firn_os_now_ns(scan->os) - stat->ctime_ns;
-    return *out_age_ns >= 0 && *out_age_ns < FIRN_SCAN_CLOCK_TICK_NS;
+    *out_age_ns = fi_os_now_ns(scan->os) - stat->ctime_ns;
+    return *out_age_ns >= 0 && *out_age_ns < FI_SCAN_CLOCK_TICK_NS;
 }
 
 /* Reads a file that fits into memory; its bytes are then in worker->content. */
 static int
-read_small(struct firn_scan_worker *worker, struct firn_os_file *file, size_t size,
-           firn_hash *out_hash, bool *out_is_stable, firn_error *err)
+read_small(struct fi_scan_worker *worker, struct fi_os_file *file, size_t size, firn_hash *out_hash,
+           bool *out_is_stable, firn_error *err)
 {
-    struct firn_buf *content = &worker->content;
-    DCHECK(size <= FIRN_SCAN_LARGE_SIZE);
-    firn_buf_clear(content);
-    if (firn_buf_set_size(content, size) != FIRN_OK) {
-        return firn_error_no_memory(err, "the content of a file");
+    struct fi_buf *content = &worker->content;
+    DCHECK(size <= FI_SCAN_LARGE_SIZE);
+    fi_buf_clear(content);
+    if (fi_buf_set_size(content, size) != FIRN_OK) {
+        return fi_error_no_memory(err, "the content of a file");
     }
     size_t got = 0;
-    FIRN_TRY_RETURN(size > 0 ? firn_os_file_read(file, 0, content->data, size, &got, err)
-                             : FIRN_OK);
+    FI_TRY_RETURN(size > 0 ? fi_os_file_read(file, 0, content->data, size, &got, err) : FIRN_OK);
     *out_is_stable = got == size;
-    firn_blake3_hash_of(content->data, got, out_hash);
+    fi_blake3_hash_of(content->data, got, out_hash);
     return FIRN_OK;
 }
 
 static void
-fill_entry(const struct firn_scan_worker *worker, enum firn_tree_kind kind,
-           const struct firn_os_stat *stat, struct firn_tree_entry *entry)
+fill_entry(const struct fi_scan_worker *worker, enum fi_tree_kind kind,
+           const struct fi_os_stat *stat, struct fi_tree_entry *entry)
 {
     entry->kind = kind;
     entry->mode = stat->mode;
     entry->uid = stat->uid;
     entry->gid = stat->gid;
     entry->mtime_ns = stat->mtime_ns;
-    entry->xattrs = firn_buf_slice(&worker->xattrs);
+    entry->xattrs = fi_buf_slice(&worker->xattrs);
 }
 
 /* One attempt at an open file. */
 struct attempt {
-    struct firn_scan_node *node; /* the directory */
-    struct firn_os_dir *dir;
-    struct firn_scan_beginning *earlier; /* what an earlier attempt read; size 0: nothing */
-    struct firn_os_stat stat;            /* of the look before reading */
+    struct fi_scan_node *node; /* the directory */
+    struct fi_os_dir *dir;
+    struct fi_scan_beginning *earlier; /* what an earlier attempt read; size 0: nothing */
+    struct fi_os_stat stat;            /* of the look before reading */
     bool is_last;
     bool needs_proof; /* the times prove nothing (I3) */
     bool is_growing;
-    enum firn_packfile_kind content_kind; /* of what is in worker->content */
+    enum fi_packfile_kind content_kind; /* of what is in worker->content */
     unsigned missing_attributes;
     bool is_stable;
-    struct firn_statcache_print print;  /* of the look before reading */
-    struct firn_copy_capture_file part; /* of a store: CUT where only the beginning is read */
-    struct firn_os_file
+    struct fi_statcache_print print;  /* of the look before reading */
+    struct fi_copy_capture_file part; /* of a store: CUT where only the beginning is read */
+    struct fi_os_file
         *copy;      /* of a database in use; it is read instead; NULL: the file itself is read */
     bool minds_use; /* whether a database that is in use has to be read from a copy */
     bool is_in_use;
@@ -108,7 +107,7 @@ struct attempt {
 static bool
 is_cut(const struct attempt *attempt)
 {
-    return attempt->part.kind == FIRN_COPY_CAPTURE_CUT;
+    return attempt->part.kind == FI_COPY_CAPTURE_CUT;
 }
 
 /* Whether looks at the file cannot show whether what is read has changed. */
@@ -120,7 +119,7 @@ is_apart(const struct attempt *attempt)
 
 /* Whether only the size and the times differ between two looks, and the file is not shorter. */
 static bool
-may_have_kept_its_beginning(const struct firn_os_stat *before, const struct firn_os_stat *after)
+may_have_kept_its_beginning(const struct fi_os_stat *before, const struct fi_os_stat *after)
 {
     return before->kind == after->kind && before->inode == after->inode &&
            before->device == after->device && before->nlink == after->nlink &&
@@ -131,7 +130,7 @@ may_have_kept_its_beginning(const struct firn_os_stat *before, const struct firn
 /* Whether a second look shows a file that has become longer. An empty one has no beginning that
  * could be saved. */
 static bool
-has_grown(const struct firn_os_stat *before, const struct firn_os_stat *after)
+has_grown(const struct fi_os_stat *before, const struct fi_os_stat *after)
 {
     return may_have_kept_its_beginning(before, after) && before->size_bytes > 0 &&
            after->size_bytes > before->size_bytes;
@@ -139,8 +138,8 @@ has_grown(const struct firn_os_stat *before, const struct firn_os_stat *after)
 
 /* Whether a second reading may prove a file stable for which two looks differ. */
 static bool
-is_worth_a_proof(const struct attempt *attempt, const struct firn_os_stat *before,
-                 const struct firn_os_stat *after)
+is_worth_a_proof(const struct attempt *attempt, const struct fi_os_stat *before,
+                 const struct fi_os_stat *after)
 {
     return has_grown(before, after) ||
            (attempt->is_last && may_have_kept_its_beginning(before, after) &&
@@ -149,7 +148,7 @@ is_worth_a_proof(const struct attempt *attempt, const struct firn_os_stat *befor
 
 /* Waits until a young file is old enough; is_stable is false if it changes meanwhile. */
 static int
-let_age(struct firn_scan_worker *worker, struct firn_os_file *file, struct attempt *attempt,
+let_age(struct fi_scan_worker *worker, struct fi_os_file *file, struct attempt *attempt,
         firn_error *err)
 {
     int64_t age_ns;
@@ -157,10 +156,10 @@ let_age(struct firn_scan_worker *worker, struct firn_os_file *file, struct attem
     if (!is_young(worker->scan, &attempt->stat, &age_ns)) {
         return FIRN_OK;
     }
-    firn_os_sleep_ns(worker->scan->os, FIRN_SCAN_CLOCK_TICK_NS - age_ns);
-    struct firn_os_stat before = attempt->stat;
-    int rc = firn_os_file_stat(file, &attempt->stat, err);
-    attempt->is_stable = rc == FIRN_OK && firn_scan_is_same_stat(&before, &attempt->stat);
+    fi_os_sleep_ns(worker->scan->os, FI_SCAN_CLOCK_TICK_NS - age_ns);
+    struct fi_os_stat before = attempt->stat;
+    int rc = fi_os_file_stat(file, &attempt->stat, err);
+    attempt->is_stable = rc == FIRN_OK && fi_scan_is_same_stat(&before, &attempt->stat);
     if (rc == FIRN_OK && !attempt->is_stable &&
         is_worth_a_proof(attempt, &before, &attempt->stat)) {
         attempt->needs_proof = true;
@@ -171,7 +170,7 @@ let_age(struct firn_scan_worker *worker, struct firn_os_file *file, struct attem
 
 /* Prepares an attempt; attempt->is_stable is false if the file cannot be read as it is. */
 static int
-begin(struct firn_scan_worker *worker, struct firn_os_file *file, const char *name,
+begin(struct fi_scan_worker *worker, struct fi_os_file *file, const char *name,
       struct attempt *attempt, firn_error *err)
 {
     if (is_cut(attempt)) {
@@ -180,99 +179,99 @@ begin(struct firn_scan_worker *worker, struct firn_os_file *file, const char *na
         return FIRN_OK;
     }
     if (attempt->copy != NULL) {
-        struct firn_os_stat stat;
-        int stat_rc = firn_os_file_stat(attempt->copy, &stat, err);
+        struct fi_os_stat stat;
+        int stat_rc = fi_os_file_stat(attempt->copy, &stat, err);
         attempt->stat.size_bytes = stat_rc == FIRN_OK ? stat.size_bytes : 0;
         return stat_rc;
     }
     int rc = let_age(worker, file, attempt, err);
     if (rc == FIRN_OK && attempt->is_stable && !attempt->needs_proof) {
-        firn_scan_known_see(worker->scan, name, &attempt->stat, &attempt->print);
+        fi_scan_known_see(worker->scan, name, &attempt->stat, &attempt->print);
     }
     return rc;
 }
 
 /* Reads the same number of bytes again, and compares with the first reading (I3). */
 static int
-prove(struct firn_scan_worker *worker, struct firn_os_file *file, const firn_hash *hash,
+prove(struct fi_scan_worker *worker, struct fi_os_file *file, const firn_hash *hash,
       struct attempt *attempt, firn_error *err)
 {
-    struct firn_scan_beginning *earlier = attempt->earlier;
+    struct fi_scan_beginning *earlier = attempt->earlier;
     DCHECK(!is_cut(attempt));
-    struct firn_scan_beginning all = {.size = attempt->stat.size_bytes};
+    struct fi_scan_beginning all = {.size = attempt->stat.size_bytes};
     bool has_earlier = earlier->size > 0 && earlier->size <= all.size;
-    struct firn_scan_beginning part = {.size = has_earlier ? earlier->size : 0};
+    struct fi_scan_beginning part = {.size = has_earlier ? earlier->size : 0};
     bool is_read;
-    int rc = firn_scan_large_hash_again(worker, file, &part, &all, &is_read, err);
-    bool is_appended = has_earlier && firn_hash_equal(&part.hash, &earlier->hash);
-    attempt->is_stable = rc == FIRN_OK && is_read && firn_hash_equal(hash, &all.hash) &&
+    int rc = fi_scan_large_hash_again(worker, file, &part, &all, &is_read, err);
+    bool is_appended = has_earlier && fi_hash_equal(&part.hash, &earlier->hash);
+    attempt->is_stable = rc == FIRN_OK && is_read && fi_hash_equal(hash, &all.hash) &&
                          (is_appended || !attempt->is_growing);
-    attempt->print = (struct firn_statcache_print){{0}};
-    *earlier = (struct firn_scan_beginning){.size = all.size, .hash = *hash};
+    attempt->print = (struct fi_statcache_print){{0}};
+    *earlier = (struct fi_scan_beginning){.size = all.size, .hash = *hash};
     return rc;
 }
 
 /* The look after reading; hash is that of the content. */
 static int
-look_again(struct firn_scan_worker *worker, struct firn_os_file *file, const char *name,
+look_again(struct fi_scan_worker *worker, struct fi_os_file *file, const char *name,
            const firn_hash *hash, struct attempt *attempt, firn_error *err)
 {
-    const struct firn_os_stat *before = &attempt->stat;
-    struct firn_os_stat after;
+    const struct fi_os_stat *before = &attempt->stat;
+    struct fi_os_stat after;
     if (is_cut(attempt)) {
-        return firn_scan_store_is_current(file, &attempt->part, &attempt->is_stable, err);
+        return fi_scan_store_is_current(file, &attempt->part, &attempt->is_stable, err);
     }
     if (attempt->copy != NULL) {
         return FIRN_OK;
     }
     if (attempt->minds_use && before->nlink == 1) { /* before the look: (I1) of scan_sqlite.c */
-        FIRN_TRY_RETURN(firn_scan_sqlite_look_again(attempt->node, attempt->dir, name, file,
-                                                    before->size_bytes, &attempt->is_in_use, err));
+        FI_TRY_RETURN(fi_scan_sqlite_look_again(attempt->node, attempt->dir, name, file,
+                                                before->size_bytes, &attempt->is_in_use, err));
     }
-    FIRN_TRY_RETURN(firn_os_file_stat(file, &after, err));
+    FI_TRY_RETURN(fi_os_file_stat(file, &after, err));
     if (attempt->is_in_use) {
         attempt->is_stable = false;
         return FIRN_OK;
     }
-    attempt->is_stable = firn_scan_is_same_stat(before, &after);
+    attempt->is_stable = fi_scan_is_same_stat(before, &after);
     attempt->is_growing = has_grown(before, &after);
     bool is_to_be_proved =
         attempt->is_stable ? attempt->needs_proof : is_worth_a_proof(attempt, before, &after);
     if (is_to_be_proved) {
-        FIRN_TRY_RETURN(prove(worker, file, hash, attempt, err));
+        FI_TRY_RETURN(prove(worker, file, hash, attempt, err));
     }
     return FIRN_OK;
 }
 
 static int
-read_open(struct firn_scan_worker *worker, struct firn_os_file *file, const char *name,
-          struct attempt *attempt, struct firn_tree_entry *entry, firn_error *err)
+read_open(struct fi_scan_worker *worker, struct fi_os_file *file, const char *name,
+          struct attempt *attempt, struct fi_tree_entry *entry, firn_error *err)
 {
     int rc;
-    FIRN_TRY(begin(worker, file, name, attempt, err));
+    FI_TRY(begin(worker, file, name, attempt, err));
     if (!attempt->is_stable) {
         goto out;
     }
-    const struct firn_os_stat *stat = &attempt->stat;
-    struct firn_os_file *content = attempt->copy != NULL ? attempt->copy : file;
+    const struct fi_os_stat *stat = &attempt->stat;
+    struct fi_os_file *content = attempt->copy != NULL ? attempt->copy : file;
     bool is_large;
-    FIRN_TRY(firn_scan_large_applies(content, stat, &is_large, err));
-    attempt->content_kind = is_large ? FIRN_PACKFILE_PIECES : FIRN_PACKFILE_BLOB;
+    FI_TRY(fi_scan_large_applies(content, stat, &is_large, err));
+    attempt->content_kind = is_large ? FI_PACKFILE_PIECES : FI_PACKFILE_BLOB;
     if (is_large) {
-        FIRN_TRY(firn_scan_large_read(worker, content, stat, is_apart(attempt), &entry->hash,
-                                      &attempt->is_stable, err));
+        FI_TRY(fi_scan_large_read(worker, content, stat, is_apart(attempt), &entry->hash,
+                                  &attempt->is_stable, err));
     } else {
-        FIRN_TRY(read_small(worker, content, (size_t)stat->size_bytes, &entry->hash,
-                            &attempt->is_stable, err));
+        FI_TRY(read_small(worker, content, (size_t)stat->size_bytes, &entry->hash,
+                          &attempt->is_stable, err));
     }
     if (!attempt->is_stable) {
         goto out;
     }
-    FIRN_TRY(firn_scan_xattrs_read(worker, (struct firn_os_node){.file = file},
-                                   &attempt->missing_attributes, err));
-    FIRN_TRY(look_again(worker, file, name, &entry->hash, attempt,
-                        err)); /* on success err still says which attribute is missing */
-    fill_entry(worker, FIRN_TREE_FILE, stat, entry);
+    FI_TRY(fi_scan_xattrs_read(worker, (struct fi_os_node){.file = file},
+                               &attempt->missing_attributes, err));
+    FI_TRY(look_again(worker, file, name, &entry->hash, attempt,
+                      err)); /* on success err still says which attribute is missing */
+    fill_entry(worker, FI_TREE_FILE, stat, entry);
     entry->size = stat->size_bytes;
 out:
     return rc;
@@ -280,15 +279,15 @@ out:
 
 /* Finds the group of an entry with several names that has been read. */
 static int
-join_group(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
-           struct firn_scan_found *out, firn_error *err)
+join_group(struct fi_scan_worker *worker, const struct fi_os_stat *stat, struct fi_scan_found *out,
+           firn_error *err)
 {
     DCHECK(stat->nlink > 1);
-    bool is_settled = !firn_statcache_print_is_zero(&out->print);
+    bool is_settled = !fi_statcache_print_is_zero(&out->print);
     out->is_link = true;
-    int rc = firn_scan_links_add(worker, stat, &out->entry, &is_settled, &out->group, err);
+    int rc = fi_scan_links_add(worker, stat, &out->entry, &is_settled, &out->group, err);
     if (!is_settled) {
-        out->print = (struct firn_statcache_print){{0}};
+        out->print = (struct fi_statcache_print){{0}};
     }
     return rc;
 }
@@ -308,78 +307,78 @@ join_group(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
 /* The name of the content that a file had when its directory was last scanned; *out_has is false
  * if none is known. A failure here stops the scan. */
 static int
-version_find(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
+version_find(struct fi_scan_worker *worker, const struct fi_scan_node *node, const char *name,
              firn_hash *out, bool *out_has, firn_error *err)
 {
-    struct firn_tree_lookup *lookup = &worker->versions;
-    const struct firn_statcache_memo *memo = &node->memo;
-    const struct firn_tree_entry *entry;
+    struct fi_tree_lookup *lookup = &worker->versions;
+    const struct fi_statcache_memo *memo = &node->memo;
+    const struct fi_tree_entry *entry;
     *out_has = false;
     DCHECK(name[0] != '\0');
-    if (firn_statcache_memo_is_empty(memo)) {
+    if (fi_statcache_memo_is_empty(memo)) {
         return FIRN_OK;
     }
     int rc;
-    FIRN_TRY(firn_scan_known_open_lane(worker, err));
-    const struct firn_tree_source *source = firn_statcache_lane_source(worker->stat_lane);
-    if (lookup->source != source || !firn_hash_equal(&lookup->root, &memo->tree)) { /* (I4) */
-        firn_tree_lookup_deinit(lookup);
-        firn_tree_lookup_init(lookup, source, &memo->tree);
+    FI_TRY(fi_scan_known_open_lane(worker, err));
+    const struct fi_tree_source *source = fi_statcache_lane_source(worker->stat_lane);
+    if (lookup->source != source || !fi_hash_equal(&lookup->root, &memo->tree)) { /* (I4) */
+        fi_tree_lookup_deinit(lookup);
+        fi_tree_lookup_init(lookup, source, &memo->tree);
     }
-    FIRN_TRY(firn_tree_lookup_find(lookup, firn_str(name), &entry, err));
-    if (entry != NULL && entry->kind == FIRN_TREE_FILE) {
+    FI_TRY(fi_tree_lookup_find(lookup, firn_str(name), &entry, err));
+    if (entry != NULL && entry->kind == FI_TREE_FILE) {
         *out = entry->hash;
         *out_has = true;
     }
     return FIRN_OK;
 out:
-    return firn_scan_report_failure(worker->scan, rc, err); /* (I5) */
+    return fi_scan_report_failure(worker->scan, rc, err); /* (I5) */
 }
 
 void
-firn_scan_file_version_deinit(struct firn_scan_worker *worker)
+fi_scan_file_version_deinit(struct fi_scan_worker *worker)
 {
-    firn_tree_lookup_deinit(&worker->versions);
+    fi_tree_lookup_deinit(&worker->versions);
 }
 
 /* Adds what is in worker->content to the sink. */
 static int
-add_content(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
-            const struct firn_objects_object *object, firn_error *err)
+add_content(struct fi_scan_worker *worker, const struct fi_scan_node *node, const char *name,
+            const struct fi_objects_object *object, firn_error *err)
 {
-    DCHECK(object->kind == FIRN_PACKFILE_BLOB || object->kind == FIRN_PACKFILE_PIECES);
-    struct firn_objects_object versioned = *object;
+    DCHECK(object->kind == FI_PACKFILE_BLOB || object->kind == FI_PACKFILE_PIECES);
+    struct fi_objects_object versioned = *object;
     firn_hash before;
     bool has_before = false;
     bool is_new = false;
-    if (object->kind == FIRN_PACKFILE_BLOB) {
-        FIRN_TRY_RETURN(version_find(worker, node, name, &before, &has_before, err));
+    if (object->kind == FI_PACKFILE_BLOB) {
+        FI_TRY_RETURN(version_find(worker, node, name, &before, &has_before, err));
     }
     versioned.base = has_before ? &before : NULL;
-    FIRN_TRY_RETURN(firn_scan_sink_add(worker, &versioned, &is_new, err));
+    FI_TRY_RETURN(fi_scan_sink_add(worker, &versioned, &is_new, err));
     worker->new_objects += is_new ? 1 : 0;
     return FIRN_OK;
 }
 
 /* Adds what one attempt has read, and counts it. */
 static int
-keep(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
-     const struct attempt *attempt, struct firn_scan_found *out, firn_error *err)
+keep(struct fi_scan_worker *worker, const struct fi_scan_node *node, const char *name,
+     const struct attempt *attempt, struct fi_scan_found *out, firn_error *err)
 {
     DCHECK(attempt->is_stable);
     DCHECK(!(is_apart(attempt) || attempt->is_growing) ||
-           firn_statcache_print_is_zero(&attempt->print)); /* (I3) */
+           fi_statcache_print_is_zero(&attempt->print)); /* (I3) */
     if (attempt->missing_attributes == 0) {
         out->print = attempt->print;
     }
     if (worker->scan->sink->wants_content) {
-        struct firn_objects_object object = {.kind = attempt->content_kind,
-                                             .hash = out->entry.hash,
-                                             .content = firn_buf_slice(&worker->content)};
-        FIRN_TRY_RETURN(add_content(worker, node, name, &object, err));
+        struct fi_objects_object object = {.kind = attempt->content_kind,
+                                           .hash = out->entry.hash,
+                                           .content = fi_buf_slice(&worker->content)};
+        FI_TRY_RETURN(add_content(worker, node, name, &object, err));
     }
     if (attempt->stat.nlink > 1 && !node->is_in_store) {
-        FIRN_TRY_RETURN(join_group(worker, &attempt->stat, out, err));
+        FI_TRY_RETURN(join_group(worker, &attempt->stat, out, err));
     } else {
         worker->bytes += out->entry.size;
     }
@@ -387,161 +386,160 @@ keep(struct firn_scan_worker *worker, const struct firn_scan_node *node, const c
 }
 
 static int
-save_once(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
-          const char *name, const struct attempt *begun, struct firn_scan_found *out,
+save_once(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+          const char *name, const struct attempt *begun, struct fi_scan_found *out,
           struct attempt *out_attempt, firn_error *err)
 {
-    struct firn_os_file *file = NULL;
+    struct fi_os_file *file = NULL;
     struct attempt attempt = *begun;
     int rc;
-    FIRN_TRY(firn_os_file_open_stat(dir, name, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file,
-                                    &attempt.stat, err));
-    if (firn_scan_is_too_large(worker->scan, node, &attempt.stat)) {
+    FI_TRY(
+        fi_os_file_open_stat(dir, name, FI_OS_READ | FI_OS_NO_ATIME, 0, &file, &attempt.stat, err));
+    if (fi_scan_is_too_large(worker->scan, node, &attempt.stat)) {
         out->is_left_out = true;
-        rc = firn_scan_report_too_large(worker, node, name, attempt.stat.size_bytes, err);
+        rc = fi_scan_report_too_large(worker, node, name, attempt.stat.size_bytes, err);
         goto out;
     }
     bool is_settled;
     if (attempt.stat.nlink > 1 && !node->is_in_store &&
-        firn_scan_links_find(worker->scan, &attempt.stat, &out->group, &is_settled)) {
+        fi_scan_links_find(worker->scan, &attempt.stat, &out->group, &is_settled)) {
         out->is_link = true;
         if (is_settled) {
-            firn_scan_known_see(worker->scan, name, &attempt.stat, &out->print);
+            fi_scan_known_see(worker->scan, name, &attempt.stat, &out->print);
         }
         goto out;
     }
-    FIRN_TRY(read_open(worker, file, name, &attempt, &out->entry, err));
+    FI_TRY(read_open(worker, file, name, &attempt, &out->entry, err));
     if (attempt.minds_use) {
-        FIRN_TRY(firn_scan_sqlite_judge_beside(worker, node, name, file, &attempt.stat,
-                                               &attempt.is_stable, &out->is_left_out, err));
+        FI_TRY(fi_scan_sqlite_judge_beside(worker, node, name, file, &attempt.stat,
+                                           &attempt.is_stable, &out->is_left_out, err));
     }
     if (attempt.is_stable && !out->is_left_out) {
         if (attempt.missing_attributes > 0) {
-            FIRN_TRY(firn_scan_report_incomplete(worker, node, name, err));
+            FI_TRY(fi_scan_report_incomplete(worker, node, name, err));
         }
         if (attempt.is_growing) {
-            FIRN_TRY(firn_scan_report_growing(worker, node, name, attempt.stat.size_bytes, err));
+            FI_TRY(fi_scan_report_growing(worker, node, name, attempt.stat.size_bytes, err));
         }
-        FIRN_TRY(firn_scan_report_date(worker, node, name, attempt.stat.mtime_ns, err));
-        FIRN_TRY(keep(worker, node, name, &attempt, out, err));
+        FI_TRY(fi_scan_report_date(worker, node, name, attempt.stat.mtime_ns, err));
+        FI_TRY(keep(worker, node, name, &attempt, out, err));
     }
 out:
     *out_attempt = attempt;
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
 /* Handles an entry that could not be read, with code and *err. */
 static int
-go_on_without(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
-              enum firn_tree_kind kind, int code, struct firn_scan_found *out, firn_error *err)
+go_on_without(struct fi_scan_worker *worker, const struct fi_scan_node *node, const char *name,
+              enum fi_tree_kind kind, int code, struct fi_scan_found *out, firn_error *err)
 {
     bool is_carried;
-    *out = (struct firn_scan_found){.is_left_out = true};
-    int rc = firn_scan_carry_entry(worker, node, name, kind, code, out, &is_carried, err);
+    *out = (struct fi_scan_found){.is_left_out = true};
+    int rc = fi_scan_carry_entry(worker, node, name, kind, code, out, &is_carried, err);
     return rc != FIRN_OK || is_carried ? rc
-                                       : firn_scan_report_left_out(worker, node, name, code, err);
+                                       : fi_scan_report_left_out(worker, node, name, code, err);
 }
 
 int
-firn_scan_file_save(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                    struct firn_os_dir *dir, const char *name, struct firn_scan_found *out,
-                    firn_error *err)
+fi_scan_file_save(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+                  const char *name, struct fi_scan_found *out, firn_error *err)
 {
-    struct firn_scan_beginning earlier = {0};
-    struct firn_os_file *copy;
-    const enum firn_scan_sqlite_state state =
-        firn_scan_sqlite_state(node, name, strlen(name), &copy, err);
+    struct fi_scan_beginning earlier = {0};
+    struct fi_os_file *copy;
+    const enum fi_scan_sqlite_state state =
+        fi_scan_sqlite_state(node, name, strlen(name), &copy, err);
     struct attempt tried = {.is_in_use = false};
     bool minds_use = worker->scan->options->sqlite.copy != NULL && !node->is_in_store &&
-                     state != FIRN_SCAN_SQLITE_TOLD;
-    if (state == FIRN_SCAN_SQLITE_BESIDE) {
+                     state != FI_SCAN_SQLITE_TOLD;
+    if (state == FI_SCAN_SQLITE_BESIDE) {
         bool is_carried;
-        *out = (struct firn_scan_found){.is_left_out = true};
-        return firn_scan_carry_entry(worker, node, name, FIRN_TREE_FILE, FIRN_BUSY, out,
-                                     &is_carried, err);
+        *out = (struct fi_scan_found){.is_left_out = true};
+        return fi_scan_carry_entry(worker, node, name, FI_TREE_FILE, FIRN_BUSY, out, &is_carried,
+                                   err);
     }
-    int rc = state == FIRN_SCAN_SQLITE_LOCKED ? FIRN_BUSY : FIRN_OK;
-    for (unsigned i = 0; rc == FIRN_OK && !tried.is_stable &&
-                         i < FIRN_SCAN_READ_TRIES + (tried.is_in_use ? 1U : 0U);
+    int rc = state == FI_SCAN_SQLITE_LOCKED ? FIRN_BUSY : FIRN_OK;
+    for (unsigned i = 0;
+         rc == FIRN_OK && !tried.is_stable && i < FI_SCAN_READ_TRIES + (tried.is_in_use ? 1U : 0U);
          i++) {
         if (tried.is_in_use) {
             minds_use = false;
-            rc = firn_scan_sqlite_copy_late(worker, node, dir, name, &copy, err);
+            rc = fi_scan_sqlite_copy_late(worker, node, dir, name, &copy, err);
             if (rc != FIRN_OK) {
                 break;
             }
         }
-        *out = (struct firn_scan_found){0};
+        *out = (struct fi_scan_found){0};
         const struct attempt begun = {.node = node,
                                       .dir = dir,
                                       .earlier = &earlier,
-                                      .is_last = i + 1 == FIRN_SCAN_READ_TRIES,
+                                      .is_last = i + 1 == FI_SCAN_READ_TRIES,
                                       .is_stable = true,
-                                      .part = firn_scan_store_judge(node, name),
+                                      .part = fi_scan_store_judge(node, name),
                                       .copy = copy,
                                       .minds_use = minds_use};
         rc = save_once(worker, node, dir, name, &begun, out, &tried, err);
     }
-    if (state != FIRN_SCAN_SQLITE_COPIED) {
-        firn_os_file_close(copy);
+    if (state != FI_SCAN_SQLITE_COPIED) {
+        fi_os_file_close(copy);
     }
     if (rc == FIRN_OK && !tried.is_stable) {
-        rc = firn_error_set(err, FIRN_CONFLICT, "'%s/%s' changed each of %d times it was read",
-                            firn_os_dir_path(dir), name, FIRN_SCAN_READ_TRIES);
+        rc = fi_error_set(err, FIRN_CONFLICT, "'%s/%s' changed each of %d times it was read",
+                          fi_os_dir_path(dir), name, FI_SCAN_READ_TRIES);
     }
     if (rc == FIRN_OK) {
-        return firn_scan_report_work(worker, 1, out->entry.size, err);
+        return fi_scan_report_work(worker, 1, out->entry.size, err);
     }
     out->is_left_out = true;
-    if (rc == FIRN_NOT_FOUND && firn_scan_store_judge(node, name).kind == FIRN_COPY_CAPTURE_WHOLE) {
+    if (rc == FIRN_NOT_FOUND && fi_scan_store_judge(node, name).kind == FI_COPY_CAPTURE_WHOLE) {
         return FIRN_OK; /* deleted before the store's state was captured, so it is not part of it */
     }
-    return go_on_without(worker, node, name, FIRN_TREE_FILE, rc, out, err);
+    return go_on_without(worker, node, name, FI_TREE_FILE, rc, out, err);
 }
 
 /* ---- symbolic links ---- */
 
 static int
-read_symlink(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
-             const char *name, struct firn_scan_found *out, firn_error *err)
+read_symlink(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+             const char *name, struct fi_scan_found *out, firn_error *err)
 {
-    struct firn_os_stat stat;
-    struct firn_buf *target = &worker->target;
+    struct fi_os_stat stat;
+    struct fi_buf *target = &worker->target;
     unsigned missing = 0;
-    firn_buf_clear(target);
-    FIRN_TRY_RETURN(firn_os_stat(dir, name, &stat, err));
-    firn_scan_known_see(worker->scan, name, &stat, &out->print);
-    FIRN_TRY_RETURN(firn_os_read_symlink(dir, name, target, err));
-    if (target->size == 0 || target->size > FIRN_TREE_TARGET_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "cannot save link '%s/%s': target of %zu bytes",
-                              firn_os_dir_path(dir), name, target->size);
+    fi_buf_clear(target);
+    FI_TRY_RETURN(fi_os_stat(dir, name, &stat, err));
+    fi_scan_known_see(worker->scan, name, &stat, &out->print);
+    FI_TRY_RETURN(fi_os_read_symlink(dir, name, target, err));
+    if (target->size == 0 || target->size > FI_TREE_TARGET_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "cannot save link '%s/%s': target of %zu bytes",
+                            fi_os_dir_path(dir), name, target->size);
     }
-    FIRN_TRY_RETURN(firn_scan_xattrs_read(worker, (struct firn_os_node){.dir = dir, .name = name},
-                                          &missing, err));
+    FI_TRY_RETURN(
+        fi_scan_xattrs_read(worker, (struct fi_os_node){.dir = dir, .name = name}, &missing, err));
     if (missing > 0) {
-        out->print = (struct firn_statcache_print){{0}};
-        FIRN_TRY_RETURN(firn_scan_report_incomplete(worker, node, name, err));
+        out->print = (struct fi_statcache_print){{0}};
+        FI_TRY_RETURN(fi_scan_report_incomplete(worker, node, name, err));
     }
-    FIRN_TRY_RETURN(firn_scan_report_date(worker, node, name, stat.mtime_ns, err));
-    fill_entry(worker, FIRN_TREE_SYMLINK, &stat, &out->entry);
+    FI_TRY_RETURN(fi_scan_report_date(worker, node, name, stat.mtime_ns, err));
+    fill_entry(worker, FI_TREE_SYMLINK, &stat, &out->entry);
     out->entry.mode = 0777;
-    out->entry.target = firn_buf_slice(target);
+    out->entry.target = fi_buf_slice(target);
     if (stat.nlink > 1) {
-        FIRN_TRY_RETURN(join_group(worker, &stat, out, err));
+        FI_TRY_RETURN(join_group(worker, &stat, out, err));
     }
     return FIRN_OK;
 }
 
 int
-firn_scan_file_save_symlink(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                            struct firn_os_dir *dir, const char *name, struct firn_scan_found *out,
-                            firn_error *err)
+fi_scan_file_save_symlink(struct fi_scan_worker *worker, struct fi_scan_node *node,
+                          struct fi_os_dir *dir, const char *name, struct fi_scan_found *out,
+                          firn_error *err)
 {
-    *out = (struct firn_scan_found){0};
+    *out = (struct fi_scan_found){0};
     int rc = read_symlink(worker, node, dir, name, out, err);
     if (rc == FIRN_OK) {
-        return firn_scan_report_work(worker, 1, 0, err);
+        return fi_scan_report_work(worker, 1, 0, err);
     }
-    return go_on_without(worker, node, name, FIRN_TREE_SYMLINK, rc, out, err);
+    return go_on_without(worker, node, name, FI_TREE_SYMLINK, rc, out, err);
 }

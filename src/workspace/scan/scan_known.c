@@ -31,76 +31,76 @@
 static int
 no_memory(firn_error *err)
 {
-    return firn_error_no_memory(err, "the stat cache");
+    return fi_error_no_memory(err, "the stat cache");
 }
 
 /* ---- a directory's visit ---- */
 
 int
-firn_scan_known_open_lane(struct firn_scan_worker *worker, firn_error *err)
+fi_scan_known_open_lane(struct fi_scan_worker *worker, firn_error *err)
 {
     return worker->stat_lane != NULL
                ? FIRN_OK
-               : firn_statcache_lane_open(worker->scan->options->stat, &worker->stat_lane, err);
+               : fi_statcache_lane_open(worker->scan->options->stat, &worker->stat_lane, err);
 }
 
 int
-firn_scan_known_find(struct firn_scan_worker *worker, struct firn_scan_node *node, firn_error *err)
+fi_scan_known_find(struct fi_scan_worker *worker, struct fi_scan_node *node, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
     int rc = FIRN_OK;
-    DCHECK(firn_statcache_memo_is_empty(&node->memo));
-    if (!firn_scan_known_applies(scan)) {
+    DCHECK(fi_statcache_memo_is_empty(&node->memo));
+    if (!fi_scan_known_applies(scan)) {
         return rc;
     }
-    FIRN_TRY_RETURN(firn_scan_known_open_lane(worker, err));
-    return firn_statcache_lane_find(worker->stat_lane, firn_buf_slice(&worker->path),
-                                    scan->start_ns, &node->memo, err);
+    FI_TRY_RETURN(fi_scan_known_open_lane(worker, err));
+    return fi_statcache_lane_find(worker->stat_lane, fi_buf_slice(&worker->path), scan->start_ns,
+                                  &node->memo, err);
 }
 
 int
-firn_scan_known_share(struct firn_scan_node *node, firn_error *err)
+fi_scan_known_share(struct fi_scan_node *node, firn_error *err)
 {
-    return firn_statcache_memo_prepare(&node->memo) == FIRN_OK ? FIRN_OK : no_memory(err);
+    return fi_statcache_memo_prepare(&node->memo) == FIRN_OK ? FIRN_OK : no_memory(err);
 }
 
 /* Whether the memo's note of a state that looks like this can be relied on. */
 static bool
-is_reliable(const struct firn_scan *scan, const struct firn_statcache_memo *memo,
-            const struct firn_os_stat *stat)
+is_reliable(const struct firn_scan *scan, const struct fi_statcache_memo *memo,
+            const struct fi_os_stat *stat)
 {
-    uint64_t boot_id = firn_statcache_boot_id(scan->options->stat);
+    uint64_t boot_id = fi_statcache_boot_id(scan->options->stat);
     return (boot_id != 0 && memo->boot_id == boot_id) ||
-           firn_statcache_print_survives(stat, memo->noted_ns);
+           fi_statcache_print_survives(stat, memo->noted_ns);
 }
 
 static bool
-is_settled(const struct firn_scan *scan, const struct firn_os_stat *stat)
+is_settled(const struct firn_scan *scan, const struct fi_os_stat *stat)
 {
     /* Nearly every file is older than the scan; then the clock is not read. */
-    return firn_statcache_print_is_settled(stat, scan->start_ns) ||
-           firn_statcache_print_is_settled(stat, firn_os_now_ns(scan->os));
+    return fi_statcache_print_is_settled(stat, scan->start_ns) ||
+           fi_statcache_print_is_settled(stat, fi_os_now_ns(scan->os));
 }
 
 void
-firn_scan_known_see(const struct firn_scan *scan, const char *name, const struct firn_os_stat *stat,
-                    struct firn_statcache_print *out)
+fi_scan_known_see(const struct firn_scan *scan, const char *name, const struct fi_os_stat *stat,
+                  struct fi_statcache_print *out)
 {
-    *out = (struct firn_statcache_print){{0}};
-    if (firn_scan_known_applies(scan) && is_settled(scan, stat)) {
-        firn_statcache_print_of_look(scan->stat_seed, firn_str(name), stat, out);
+    *out = (struct fi_statcache_print){{0}};
+    if (fi_scan_known_applies(scan) && is_settled(scan, stat)) {
+        fi_statcache_print_of_look(scan->stat_seed, firn_str(name), stat, out);
     }
 }
 
 void
-firn_scan_known_see_self(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                         bool *out_has_xattrs)
+fi_scan_known_see_self(struct fi_scan_worker *worker, struct fi_scan_node *node,
+                       bool *out_has_xattrs)
 {
-    const struct firn_statcache_memo *memo = &node->memo;
-    firn_scan_known_see(worker->scan, "", &node->stat, &node->self);
-    bool is_known = !firn_statcache_memo_is_empty(memo) &&
+    const struct fi_statcache_memo *memo = &node->memo;
+    fi_scan_known_see(worker->scan, "", &node->stat, &node->self);
+    bool is_known = !fi_statcache_memo_is_empty(memo) &&
                     is_reliable(worker->scan, memo, &node->stat) &&
-                    !firn_statcache_print_is_zero(&node->self) &&
+                    !fi_statcache_print_is_zero(&node->self) &&
                     memcmp(memo->self.bytes, node->self.bytes, sizeof memo->self.bytes) == 0;
     *out_has_xattrs = !is_known || memo->has_xattrs;
 }
@@ -108,33 +108,33 @@ firn_scan_known_see_self(struct firn_scan_worker *worker, struct firn_scan_node 
 /* ---- an entry ---- */
 
 static int
-enter_link(struct firn_scan_worker *worker, struct firn_scan_node *node, const char *name,
-           const struct firn_os_stat *stat, const struct firn_statcache_print *print, size_t known,
+enter_link(struct fi_scan_worker *worker, struct fi_scan_node *node, const char *name,
+           const struct fi_os_stat *stat, const struct fi_statcache_print *print, size_t known,
            firn_error *err)
 {
-    struct firn_scan_late link = {.kind = FIRN_SCAN_LATE_LINK, .known = known, .name = name};
-    FIRN_TRY_RETURN(firn_scan_confined_allow(worker->scan, node->memo.noted_ns, err));
-    FIRN_TRY_RETURN(firn_scan_links_meet(worker, stat, &link.index, err));
-    return firn_scan_links_join(worker, node, &link, print, err);
+    struct fi_scan_late link = {.kind = FI_SCAN_LATE_LINK, .known = known, .name = name};
+    FI_TRY_RETURN(fi_scan_confined_allow(worker->scan, node->memo.noted_ns, err));
+    FI_TRY_RETURN(fi_scan_links_meet(worker, stat, &link.index, err));
+    return fi_scan_links_join(worker, node, &link, print, err);
 }
 
 int
-firn_scan_known_enter(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                      struct firn_os_dir *dir, const struct firn_scan_item *item, size_t *guess,
-                      bool *out_is_known, firn_error *err)
+fi_scan_known_enter(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+                    const struct fi_scan_item *item, size_t *guess, bool *out_is_known,
+                    firn_error *err)
 {
     const char *name = item->name.text;
-    struct firn_os_stat stat;
-    struct firn_statcache_print print;
+    struct fi_os_stat stat;
+    struct fi_statcache_print print;
     size_t known;
     *out_is_known = false;
-    if (firn_os_stat(dir, name, &stat, NULL) != FIRN_OK || stat.kind != item->kind ||
-        firn_scan_is_too_large(worker->scan, node, &stat)) {
+    if (fi_os_stat(dir, name, &stat, NULL) != FIRN_OK || stat.kind != item->kind ||
+        fi_scan_is_too_large(worker->scan, node, &stat)) {
         return FIRN_OK; /* the attempt to read it will report the cause */
     }
-    firn_statcache_print_of_look(worker->scan->stat_seed, firn_bytes(name, item->name_size), &stat,
-                                 &print);
-    if (firn_statcache_memo_find(&node->memo, &print, *guess, &known, out_is_known) != FIRN_OK) {
+    fi_statcache_print_of_look(worker->scan->stat_seed, firn_bytes(name, item->name_size), &stat,
+                               &print);
+    if (fi_statcache_memo_find(&node->memo, &print, *guess, &known, out_is_known) != FIRN_OK) {
         return no_memory(err);
     }
     *out_is_known = *out_is_known && is_reliable(worker->scan, &node->memo, &stat);
@@ -145,59 +145,58 @@ firn_scan_known_enter(struct firn_scan_worker *worker, struct firn_scan_node *no
     *guess = known + 1;
     worker->files++;
     if (stat.nlink > 1 && !node->is_in_store) {
-        FIRN_TRY_RETURN(enter_link(worker, node, name, &stat, &print, known, err));
+        FI_TRY_RETURN(enter_link(worker, node, name, &stat, &print, known, err));
     } else {
-        worker->bytes += stat.kind == FIRN_OS_FILE ? stat.size_bytes : 0;
-        if (firn_scan_node_add_known(&worker->part, known) != FIRN_OK) {
+        worker->bytes += stat.kind == FI_OS_FILE ? stat.size_bytes : 0;
+        if (fi_scan_node_add_known(&worker->part, known) != FIRN_OK) {
             return no_memory(err);
         }
     }
-    return firn_scan_report_work(worker, 1, 0, err);
+    return fi_scan_report_work(worker, 1, 0, err);
 }
 
 /* ---- a complete directory ---- */
 
 /* Whether the memo has the subdirectory's entry at a place. */
 static int
-has_subdir_at(struct firn_scan_worker *worker, const struct firn_statcache_memo *memo, size_t place,
-              const struct firn_scan_subdir *subdir, bool *out)
+has_subdir_at(struct fi_scan_worker *worker, const struct fi_statcache_memo *memo, size_t place,
+              const struct fi_scan_subdir *subdir, bool *out)
 {
-    struct firn_statcache_print print;
-    firn_buf_clear(&worker->entry);
-    int rc = firn_scan_node_encode_subdir(subdir, &worker->entry);
+    struct fi_statcache_print print;
+    fi_buf_clear(&worker->entry);
+    int rc = fi_scan_node_encode_subdir(subdir, &worker->entry);
     if (rc == FIRN_OK) {
-        firn_statcache_print_of_entry(worker->scan->stat_seed, firn_buf_slice(&worker->entry),
-                                      &print);
-        *out = place < memo->count && memcmp(memo->prints + place * FIRN_STATCACHE_PRINT_SIZE,
+        fi_statcache_print_of_entry(worker->scan->stat_seed, fi_buf_slice(&worker->entry), &print);
+        *out = place < memo->count && memcmp(memo->prints + place * FI_STATCACHE_PRINT_SIZE,
                                              print.bytes, sizeof print.bytes) == 0;
     }
     return rc;
 }
 
 int
-firn_scan_known_is_same(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                        bool *out, firn_error *err)
+fi_scan_known_is_same(struct fi_scan_worker *worker, const struct fi_scan_node *node, bool *out,
+                      firn_error *err)
 {
-    const struct firn_statcache_memo *memo = &node->memo;
-    const struct firn_scan_part *part = &node->part;
+    const struct fi_statcache_memo *memo = &node->memo;
+    const struct fi_scan_part *part = &node->part;
     size_t place = 0;
     *out = false;
-    if (!firn_scan_known_applies(worker->scan)) {
+    if (!fi_scan_known_applies(worker->scan)) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_scan_known_open_lane(worker, err));
-    *out = !firn_statcache_memo_is_empty(memo) && part->encoded.size == 0 && part->prints.size == 0;
+    FI_TRY_RETURN(fi_scan_known_open_lane(worker, err));
+    *out = !fi_statcache_memo_is_empty(memo) && part->encoded.size == 0 && part->prints.size == 0;
     for (size_t i = 0; *out && i < part->late_count; i++) {
-        const struct firn_scan_late *late = &part->lates[i];
-        if (late->kind == FIRN_SCAN_LATE_KNOWN) {
+        const struct fi_scan_late *late = &part->lates[i];
+        if (late->kind == FI_SCAN_LATE_KNOWN) {
             *out = late->known == place;
             place += late->count;
             continue;
         }
-        CHECK(late->kind == FIRN_SCAN_LATE_SUBDIR); /* a link has a print */
+        CHECK(late->kind == FI_SCAN_LATE_SUBDIR); /* a link has a print */
         DCHECK(late->index < node->subdir_count);
-        const struct firn_scan_subdir *subdir = &node->subdirs[late->index];
-        if (subdir->state != FIRN_SCAN_SUBDIR_LEFT_OUT) {
+        const struct fi_scan_subdir *subdir = &node->subdirs[late->index];
+        if (subdir->state != FI_SCAN_SUBDIR_LEFT_OUT) {
             if (has_subdir_at(worker, memo, place, subdir, out) != FIRN_OK) {
                 return no_memory(err);
             }
@@ -211,48 +210,46 @@ firn_scan_known_is_same(struct firn_scan_worker *worker, const struct firn_scan_
 /* ---- for the next scan ---- */
 
 static bool
-is_self_as_noted(const struct firn_statcache_memo *now, const struct firn_statcache_memo *before)
+is_self_as_noted(const struct fi_statcache_memo *now, const struct fi_statcache_memo *before)
 {
-    return !firn_statcache_memo_is_empty(before) && now->has_xattrs == before->has_xattrs &&
+    return !fi_statcache_memo_is_empty(before) && now->has_xattrs == before->has_xattrs &&
            memcmp(now->self.bytes, before->self.bytes, sizeof now->self.bytes) == 0;
 }
 
 static bool
-are_entries_as_noted(const struct firn_statcache_memo *now,
-                     const struct firn_statcache_memo *before)
+are_entries_as_noted(const struct fi_statcache_memo *now, const struct fi_statcache_memo *before)
 {
-    return !firn_statcache_memo_is_empty(before) && now->count == before->count &&
+    return !fi_statcache_memo_is_empty(before) && now->count == before->count &&
            memcmp(now->tree.bytes, before->tree.bytes, sizeof now->tree.bytes) == 0 &&
            (now->count == 0 ||
-            memcmp(now->prints, before->prints, now->count * FIRN_STATCACHE_PRINT_SIZE) == 0);
+            memcmp(now->prints, before->prints, now->count * FI_STATCACHE_PRINT_SIZE) == 0);
 }
 
 int
-firn_scan_known_note(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                     bool is_same, const firn_hash *hash, const struct firn_scan_entries *entries,
-                     firn_error *err)
+fi_scan_known_note(struct fi_scan_worker *worker, const struct fi_scan_node *node, bool is_same,
+                   const firn_hash *hash, const struct fi_scan_entries *entries, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
-    const struct firn_statcache_memo *before = &node->memo;
-    DCHECK(!is_same || firn_hash_equal(hash, &before->tree)); /* (I1) */
-    DCHECK(entries->prints.size % FIRN_STATCACHE_PRINT_SIZE == 0);
-    if (!firn_scan_known_applies(scan) || !firn_statcache_is_writable(scan->options->stat)) {
+    const struct fi_statcache_memo *before = &node->memo;
+    DCHECK(!is_same || fi_hash_equal(hash, &before->tree)); /* (I1) */
+    DCHECK(entries->prints.size % FI_STATCACHE_PRINT_SIZE == 0);
+    if (!fi_scan_known_applies(scan) || !fi_statcache_is_writable(scan->options->stat)) {
         return FIRN_OK;
     }
-    struct firn_statcache_memo now = {.tree = *hash,
-                                      .self = node->self,
-                                      .has_xattrs = node->xattrs.size > 0,
-                                      .noted_ns = scan->start_ns,
-                                      .boot_id = firn_statcache_boot_id(scan->options->stat),
-                                      .count = entries->prints.size / FIRN_STATCACHE_PRINT_SIZE,
-                                      .prints = entries->prints.data};
+    struct fi_statcache_memo now = {.tree = *hash,
+                                    .self = node->self,
+                                    .has_xattrs = node->xattrs.size > 0,
+                                    .noted_ns = scan->start_ns,
+                                    .boot_id = fi_statcache_boot_id(scan->options->stat),
+                                    .count = entries->prints.size / FI_STATCACHE_PRINT_SIZE,
+                                    .prints = entries->prints.data};
     bool has_entries = is_same || are_entries_as_noted(&now, before);
     /* Entries that were read again because the machine had restarted count from now on. */
     bool is_of_this_boot = is_same || now.boot_id == before->boot_id;
     if (has_entries && is_of_this_boot && is_self_as_noted(&now, before)) {
         return FIRN_OK;
     }
-    const struct firn_scan_confines *confines = scan->options->confines;
+    const struct fi_scan_confines *confines = scan->options->confines;
     bool is_stored = true;
     int rc = confines == NULL || confines->is_stored == NULL || is_same
                  ? FIRN_OK
@@ -260,27 +257,27 @@ firn_scan_known_note(struct firn_scan_worker *worker, const struct firn_scan_nod
     if (rc != FIRN_OK || !is_stored) {
         return rc;
     }
-    if (firn_scan_node_path(node, "", &worker->path) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(node, "", &worker->path) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    firn_slice path = firn_buf_slice(&worker->path);
-    return has_entries ? firn_statcache_lane_note_self(worker->stat_lane, path, &now, before, err)
-                       : firn_statcache_lane_note(worker->stat_lane, path, &now, before,
-                                                  entries->encoded, err);
+    firn_slice path = fi_buf_slice(&worker->path);
+    return has_entries ? fi_statcache_lane_note_self(worker->stat_lane, path, &now, before, err)
+                       : fi_statcache_lane_note(worker->stat_lane, path, &now, before,
+                                                entries->encoded, err);
 }
 
 int
-firn_scan_known_remove(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                       firn_slice name, firn_error *err)
+fi_scan_known_remove(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                     firn_slice name, firn_error *err)
 {
-    struct firn_buf *path = &worker->path;
-    if (!firn_statcache_is_writable(worker->scan->options->stat)) {
+    struct fi_buf *path = &worker->path;
+    if (!fi_statcache_is_writable(worker->scan->options->stat)) {
         return FIRN_OK;
     }
-    if (firn_scan_node_path(node, "", path) != FIRN_OK ||
-        (path->size > 0 && firn_buf_append_u8(path, '/') != FIRN_OK) ||
-        firn_buf_append_slice(path, name) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(node, "", path) != FIRN_OK ||
+        (path->size > 0 && fi_buf_append_u8(path, '/') != FIRN_OK) ||
+        fi_buf_append_slice(path, name) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    return firn_statcache_lane_remove(worker->stat_lane, firn_buf_slice(path), err);
+    return fi_statcache_lane_remove(worker->stat_lane, fi_buf_slice(path), err);
 }

@@ -38,40 +38,40 @@ enum {
     PIECES_MAX = 400000, /* an encoding of 40 bytes each fits into one object */
     PIECES_BETWEEN_LOOKS = 64,
     READ_STEP = 256 << 10,
-    CARRY_MAX = READ_STEP + FIRN_CHUNK_CUT_SIZE_MAX
+    CARRY_MAX = READ_STEP + FI_CHUNK_CUT_SIZE_MAX
 };
 
 struct stream {
-    struct firn_scan_worker *worker;
-    struct firn_os_file *file;
-    const struct firn_os_stat *stat; /* what it was when it was opened */
+    struct fi_scan_worker *worker;
+    struct fi_os_file *file;
+    const struct fi_os_stat *stat; /* what it was when it was opened */
     uint64_t hole_size_min;
     bool is_sparse;
     bool is_part; /* the file may continue after what is read, and change there */
     bool is_stable;
     bool has_groups; /* else it is only hashed */
     bool has_window;
-    size_t since_look;         /* pieces */
-    struct firn_scan_slot own; /* used without a window; its data is the worker's */
-    uint8_t *carry;            /* CARRY_MAX bytes: data read past a group */
+    size_t since_look;       /* pieces */
+    struct fi_scan_slot own; /* used without a window; its data is the worker's */
+    uint8_t *carry;          /* CARRY_MAX bytes: data read past a group */
     size_t carried;
-    struct firn_packfile_piece *pieces;
+    struct fi_packfile_piece *pieces;
     size_t count;
     size_t capacity;
-    struct firn_blake3_hash whole;
+    struct fi_blake3_hash whole;
 };
 
 static bool
-may_have_holes(const struct firn_os_stat *stat)
+may_have_holes(const struct fi_os_stat *stat)
 {
     return stat->allocated_bytes < stat->size_bytes;
 }
 
 int
-firn_scan_large_applies(struct firn_os_file *file, const struct firn_os_stat *stat, bool *out,
-                        firn_error *err)
+fi_scan_large_applies(struct fi_os_file *file, const struct fi_os_stat *stat, bool *out,
+                      firn_error *err)
 {
-    *out = stat->size_bytes > FIRN_SCAN_LARGE_SIZE;
+    *out = stat->size_bytes > FI_SCAN_LARGE_SIZE;
     if (*out || !may_have_holes(stat)) {
         return FIRN_OK;
     }
@@ -79,7 +79,7 @@ firn_scan_large_applies(struct firn_os_file *file, const struct firn_os_stat *st
      * counts. */
     uint64_t start;
     uint64_t end;
-    int rc = firn_os_file_next_data(file, 0, &start, &end, err);
+    int rc = fi_os_file_next_data(file, 0, &start, &end, err);
     *out = rc == FIRN_OK && (start > 0 || end < stat->size_bytes);
     return rc;
 }
@@ -88,13 +88,13 @@ static int
 reserve_piece(struct stream *stream, firn_error *err)
 {
     if (stream->count == PIECES_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "cannot save '%s': more than %d pieces",
-                              firn_os_file_path(stream->file), PIECES_MAX);
+        return fi_error_set(err, FIRN_LIMIT, "cannot save '%s': more than %d pieces",
+                            fi_os_file_path(stream->file), PIECES_MAX);
     }
-    struct firn_packfile_piece *pieces =
-        firn_grow_array(stream->pieces, stream->count + 1, &stream->capacity, sizeof *pieces);
+    struct fi_packfile_piece *pieces =
+        fi_grow_array(stream->pieces, stream->count + 1, &stream->capacity, sizeof *pieces);
     if (pieces == NULL) {
-        return firn_error_no_memory(err, "the pieces of a file");
+        return fi_error_no_memory(err, "the pieces of a file");
     }
     stream->pieces = pieces;
     return FIRN_OK;
@@ -102,13 +102,13 @@ reserve_piece(struct stream *stream, firn_error *err)
 
 /* Looks whether a file that is being read is unchanged or has only become longer. */
 static int
-large_look(struct firn_os_file *file, const struct firn_os_stat *before, bool *out_is_stable,
+large_look(struct fi_os_file *file, const struct fi_os_stat *before, bool *out_is_stable,
            firn_error *err)
 {
-    struct firn_os_stat now;
-    int rc = firn_os_file_stat(file, &now, err);
+    struct fi_os_stat now;
+    int rc = fi_os_file_stat(file, &now, err);
     *out_is_stable =
-        rc == FIRN_OK && (firn_scan_is_same_stat(before, &now) ||
+        rc == FIRN_OK && (fi_scan_is_same_stat(before, &now) ||
                           (now.inode == before->inode && now.device == before->device &&
                            now.size_bytes > before->size_bytes));
     return rc;
@@ -126,22 +126,22 @@ look(struct stream *stream, firn_error *err)
 }
 
 static int
-check_stopped(const struct firn_scan_worker *worker, firn_error *err)
+check_stopped(const struct fi_scan_worker *worker, firn_error *err)
 {
-    return firn_scan_is_stopped(worker->scan) ? firn_error_set(err, FIRN_CANCELLED, "cancelled")
-                                              : FIRN_OK;
+    return fi_scan_is_stopped(worker->scan) ? fi_error_set(err, FIRN_CANCELLED, "cancelled")
+                                            : FIRN_OK;
 }
 
 static int
-hash_zeros(struct firn_scan_worker *worker, struct firn_blake3_hash *hash, uint64_t size,
+hash_zeros(struct fi_scan_worker *worker, struct fi_blake3_hash *hash, uint64_t size,
            firn_error *err)
 {
     for (uint64_t left = size; left > 0;) {
-        size_t part = left < FIRN_ZEROS_SIZE ? (size_t)left : FIRN_ZEROS_SIZE;
-        firn_blake3_hash_update(hash, firn_zeros(), part);
+        size_t part = left < FI_ZEROS_SIZE ? (size_t)left : FI_ZEROS_SIZE;
+        fi_blake3_hash_update(hash, fi_zeros(), part);
         left -= part;
-        FIRN_TRY_RETURN(check_stopped(worker, err));
-        FIRN_TRY_RETURN(firn_scan_report_work(worker, 0, part, err));
+        FI_TRY_RETURN(check_stopped(worker, err));
+        FI_TRY_RETURN(fi_scan_report_work(worker, 0, part, err));
     }
     return FIRN_OK;
 }
@@ -149,8 +149,8 @@ hash_zeros(struct firn_scan_worker *worker, struct firn_blake3_hash *hash, uint6
 static int
 put_hole(struct stream *stream, uint64_t size, firn_error *err)
 {
-    FIRN_TRY_RETURN(reserve_piece(stream, err));
-    stream->pieces[stream->count++] = (struct firn_packfile_piece){.size = size, .is_hole = true};
+    FI_TRY_RETURN(reserve_piece(stream, err));
+    stream->pieces[stream->count++] = (struct fi_packfile_piece){.size = size, .is_hole = true};
     return hash_zeros(stream->worker, &stream->whole, size, err);
 }
 
@@ -173,7 +173,7 @@ put_hole(struct stream *stream, uint64_t size, firn_error *err)
  * A cell of a file of 16 GiB and more is stored like a group. Its end is given, so the worker that
  * adds it cuts it into chunks, and only if it is new. */
 
-_Static_assert(FIRN_SCAN_GROUP_CHUNKS_MAX *FIRN_CHUNK_CUT_SIZE_MIN >= FIRN_SCAN_PIECE_SIZE,
+_Static_assert(FI_SCAN_GROUP_CHUNKS_MAX *FI_CHUNK_CUT_SIZE_MIN >= FI_SCAN_PIECE_SIZE,
                "a slot has room for the sizes of its chunks");
 
 /* Cuts the part of the first `filled` bytes of a slot that has not been cut yet into chunks;
@@ -181,27 +181,27 @@ _Static_assert(FIRN_SCAN_GROUP_CHUNKS_MAX *FIRN_CHUNK_CUT_SIZE_MIN >= FIRN_SCAN_
  * bytes after it belong to the next group. Requires: size and chunk_count are 0 at the first call
  * for a slot. */
 static bool
-group_cut(struct firn_scan_slot *slot, size_t filled, bool is_end)
+group_cut(struct fi_scan_slot *slot, size_t filled, bool is_end)
 {
-    DCHECK(slot->size <= filled && filled <= FIRN_SCAN_PIECE_SIZE);
+    DCHECK(slot->size <= filled && filled <= FI_SCAN_PIECE_SIZE);
     while (slot->size < filled) {
         firn_slice rest = firn_bytes(slot->data + slot->size, filled - slot->size);
-        struct firn_chunk_cut cut = firn_chunk_cut_next(rest, is_end);
+        struct fi_chunk_cut cut = fi_chunk_cut_next(rest, is_end);
         if (cut.size == 0) {
             break;
         }
-        DCHECK(slot->chunk_count < FIRN_SCAN_GROUP_CHUNKS_MAX);
+        DCHECK(slot->chunk_count < FI_SCAN_GROUP_CHUNKS_MAX);
         slot->chunk_sizes[slot->chunk_count++] = (uint32_t)cut.size;
         slot->size += cut.size;
-        if (cut.is_major && slot->size >= FIRN_SCAN_GROUP_SIZE_MIN) {
+        if (cut.is_major && slot->size >= FI_SCAN_GROUP_SIZE_MIN) {
             return true;
         }
     }
-    return (is_end && slot->size == filled) || filled == FIRN_SCAN_PIECE_SIZE;
+    return (is_end && slot->size == filled) || filled == FI_SCAN_PIECE_SIZE;
 }
 
 static void
-cut_cell(struct firn_scan_slot *slot)
+cut_cell(struct fi_scan_slot *slot)
 {
     size_t size = slot->size;
     DCHECK(size > 0 && slot->chunk_count == 0);
@@ -211,48 +211,46 @@ cut_cell(struct firn_scan_slot *slot)
 }
 
 static int
-add_chunks(struct firn_scan_worker *worker, const struct firn_scan_slot *slot,
-           struct firn_buf *list, firn_error *err)
+add_chunks(struct fi_scan_worker *worker, const struct fi_scan_slot *slot, struct fi_buf *list,
+           firn_error *err)
 {
-    struct firn_packfile_piece pieces[FIRN_SCAN_GROUP_CHUNKS_MAX];
+    struct fi_packfile_piece pieces[FI_SCAN_GROUP_CHUNKS_MAX];
     size_t at = 0;
     for (size_t i = 0; i < slot->chunk_count; i++) {
-        struct firn_objects_object chunk = {.kind = FIRN_PACKFILE_BLOB,
-                                            .content =
-                                                firn_bytes(slot->data + at, slot->chunk_sizes[i])};
+        struct fi_objects_object chunk = {
+            .kind = FI_PACKFILE_BLOB, .content = firn_bytes(slot->data + at, slot->chunk_sizes[i])};
         bool is_new;
-        firn_blake3_hash_of(chunk.content.data, chunk.content.size, &chunk.hash);
-        int rc = firn_scan_sink_add(worker, &chunk, &is_new, err);
+        fi_blake3_hash_of(chunk.content.data, chunk.content.size, &chunk.hash);
+        int rc = fi_scan_sink_add(worker, &chunk, &is_new, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        pieces[i] = (struct firn_packfile_piece){.size = chunk.content.size, .hash = chunk.hash};
+        pieces[i] = (struct fi_packfile_piece){.size = chunk.content.size, .hash = chunk.hash};
         at += chunk.content.size;
     }
     DCHECK(at == slot->size);
-    firn_buf_clear(list);
-    return firn_packfile_encode_pieces(pieces, slot->chunk_count, list) == FIRN_OK
+    fi_buf_clear(list);
+    return fi_packfile_encode_pieces(pieces, slot->chunk_count, list) == FIRN_OK
                ? FIRN_OK
-               : firn_error_no_memory(err, "the pieces of a file");
+               : fi_error_no_memory(err, "the pieces of a file");
 }
 
 int
-firn_scan_large_group_add(struct firn_scan_worker *worker, struct firn_scan_slot *slot,
-                          firn_error *err)
+fi_scan_large_group_add(struct fi_scan_worker *worker, struct fi_scan_slot *slot, firn_error *err)
 {
-    struct firn_objects_object group = {.kind = FIRN_PACKFILE_BLOB,
-                                        .content = firn_bytes(slot->data, slot->size)};
+    struct fi_objects_object group = {.kind = FI_PACKFILE_BLOB,
+                                      .content = firn_bytes(slot->data, slot->size)};
     bool is_known = false;
     bool is_new;
     int rc = FIRN_OK;
-    DCHECK(slot->size > 0 && slot->size <= FIRN_SCAN_PIECE_SIZE);
-    firn_blake3_hash_of(slot->data, slot->size, &group.hash);
+    DCHECK(slot->size > 0 && slot->size <= FI_SCAN_PIECE_SIZE);
+    fi_blake3_hash_of(slot->data, slot->size, &group.hash);
     slot->hash = group.hash;
     if (!worker->scan->sink->wants_content) {
         return FIRN_OK;
     }
     if (slot->chunk_count > 1 || slot->is_cell) {
-        FIRN_TRY(firn_scan_sink_contains(worker, &group.hash, &is_known, err)); /* (I4) */
+        FI_TRY(fi_scan_sink_contains(worker, &group.hash, &is_known, err)); /* (I4) */
         if (is_known) {
             goto out;
         }
@@ -261,11 +259,11 @@ firn_scan_large_group_add(struct firn_scan_worker *worker, struct firn_scan_slot
         cut_cell(slot);
     }
     if (slot->chunk_count > 1) {
-        FIRN_TRY(add_chunks(worker, slot, &worker->list, err));
-        group.kind = FIRN_PACKFILE_PIECES;
-        group.content = firn_buf_slice(&worker->list);
+        FI_TRY(add_chunks(worker, slot, &worker->list, err));
+        group.kind = FI_PACKFILE_PIECES;
+        group.content = fi_buf_slice(&worker->list);
     }
-    FIRN_TRY(firn_scan_sink_add(worker, &group, &is_new, err)); /* (I5) */
+    FI_TRY(fi_scan_sink_add(worker, &group, &is_new, err)); /* (I5) */
 out:
     return rc;
 }
@@ -273,21 +271,21 @@ out:
 /* Reads until the slot contains a complete group; *filled is how much has been read, at least the
  * group. The run of data continues for `left` bytes from the slot's beginning. */
 static int
-fill_slot(struct stream *stream, struct firn_scan_slot *slot, uint64_t offset, uint64_t left,
+fill_slot(struct stream *stream, struct fi_scan_slot *slot, uint64_t offset, uint64_t left,
           size_t *filled, firn_error *err)
 {
     size_t size = stream->carried;
     DCHECK(slot->size == 0 && slot->chunk_count == 0);
-    DCHECK(size <= left && size <= FIRN_SCAN_PIECE_SIZE);
+    DCHECK(size <= left && size <= FI_SCAN_PIECE_SIZE);
     if (size > 0) {
         memcpy(slot->data, stream->carry, size);
     }
     while (!group_cut(slot, size, size == left)) {
-        size_t room = FIRN_SCAN_PIECE_SIZE - size;
+        size_t room = FI_SCAN_PIECE_SIZE - size;
         size_t step = room < READ_STEP ? room : READ_STEP;
         step = left - size < step ? (size_t)(left - size) : step;
         size_t got;
-        int rc = firn_os_file_read(stream->file, offset + size, slot->data + size, step, &got, err);
+        int rc = fi_os_file_read(stream->file, offset + size, slot->data + size, step, &got, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -303,7 +301,7 @@ fill_slot(struct stream *stream, struct firn_scan_slot *slot, uint64_t offset, u
 
 /* Keeps the bytes that were read past the group for the next one. */
 static void
-carry_over(struct stream *stream, const struct firn_scan_slot *slot, size_t filled)
+carry_over(struct stream *stream, const struct fi_scan_slot *slot, size_t filled)
 {
     DCHECK(slot->size <= filled);
     stream->carried = filled - slot->size;
@@ -317,29 +315,29 @@ carry_over(struct stream *stream, const struct firn_scan_slot *slot, size_t fill
 static int
 put_group(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
 {
-    struct firn_scan_worker *worker = stream->worker;
-    struct firn_scan_slot *slot;
+    struct fi_scan_worker *worker = stream->worker;
+    struct fi_scan_slot *slot;
     size_t filled;
     int rc;
     *out_size = 0;
-    FIRN_TRY(reserve_piece(stream, err));
-    FIRN_TRY(firn_scan_window_choose(worker, &stream->has_window, &stream->own, stream->pieces,
-                                     &slot, err));
-    FIRN_TRY(fill_slot(stream, slot, offset, left, &filled, err));
+    FI_TRY(reserve_piece(stream, err));
+    FI_TRY(fi_scan_window_choose(worker, &stream->has_window, &stream->own, stream->pieces, &slot,
+                                 err));
+    FI_TRY(fill_slot(stream, slot, offset, left, &filled, err));
     if (!stream->is_stable) {
         goto out;
     }
     carry_over(stream, slot, filled);
-    firn_blake3_hash_update(&stream->whole, slot->data, slot->size);
+    fi_blake3_hash_update(&stream->whole, slot->data, slot->size);
     *out_size = slot->size;
     size_t number = stream->count++;
     DCHECK(number < stream->capacity && slot->size > 0 && slot->size <= left);
-    stream->pieces[number] = (struct firn_packfile_piece){.size = slot->size};
+    stream->pieces[number] = (struct fi_packfile_piece){.size = slot->size};
     if (slot != &stream->own) {
         slot->piece = number;
-        firn_scan_window_offer(worker->scan, slot);
+        fi_scan_window_offer(worker->scan, slot);
     } else {
-        FIRN_TRY(firn_scan_large_group_add(worker, slot, err));
+        FI_TRY(fi_scan_large_group_add(worker, slot, err));
         stream->pieces[number].hash = slot->hash;
     }
 out:
@@ -351,19 +349,19 @@ out:
 static int
 pass_piece(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
 {
-    struct firn_scan_worker *worker = stream->worker;
-    uint64_t room = FIRN_SCAN_PIECE_SIZE - offset % FIRN_SCAN_PIECE_SIZE;
+    struct fi_scan_worker *worker = stream->worker;
+    uint64_t room = FI_SCAN_PIECE_SIZE - offset % FI_SCAN_PIECE_SIZE;
     size_t size = (size_t)(left < room ? left : room);
     size_t got;
     int rc;
     DCHECK(!stream->has_groups && size <= worker->content.size);
     *out_size = size;
-    FIRN_TRY(firn_os_file_read(stream->file, offset, worker->content.data, size, &got, err));
+    FI_TRY(fi_os_file_read(stream->file, offset, worker->content.data, size, &got, err));
     if (got < size) {
         stream->is_stable = false;
         goto out;
     }
-    firn_blake3_hash_update(&stream->whole, worker->content.data, size);
+    fi_blake3_hash_update(&stream->whole, worker->content.data, size);
 out:
     return rc;
 }
@@ -372,10 +370,10 @@ out:
 static int
 put_data(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
 {
-    FIRN_TRY_RETURN(check_stopped(stream->worker, err));
-    FIRN_TRY_RETURN(stream->has_groups ? put_group(stream, offset, left, out_size, err)
-                                       : pass_piece(stream, offset, left, out_size, err));
-    FIRN_TRY_RETURN(firn_scan_report_work(stream->worker, 0, *out_size, err));
+    FI_TRY_RETURN(check_stopped(stream->worker, err));
+    FI_TRY_RETURN(stream->has_groups ? put_group(stream, offset, left, out_size, err)
+                                     : pass_piece(stream, offset, left, out_size, err));
+    FI_TRY_RETURN(fi_scan_report_work(stream->worker, 0, *out_size, err));
     return look(stream, err);
 }
 
@@ -390,7 +388,7 @@ next_run(struct stream *stream, uint64_t offset, uint64_t *out_start, uint64_t *
     if (!stream->is_sparse) {
         return FIRN_OK;
     }
-    int rc = firn_os_file_next_data(stream->file, offset, out_start, out_end, err);
+    int rc = fi_os_file_next_data(stream->file, offset, out_start, out_end, err);
     *out_start = *out_start < size ? *out_start : size;
     *out_end = *out_end < size ? *out_end : size;
     if (rc != FIRN_OK || *out_start < offset || *out_end < *out_start ||
@@ -409,13 +407,13 @@ put_all(struct stream *stream, firn_error *err)
     while (offset < stream->stat->size_bytes && stream->is_stable) {
         uint64_t start;
         uint64_t end;
-        FIRN_TRY_RETURN(next_run(stream, offset, &start, &end, err));
+        FI_TRY_RETURN(next_run(stream, offset, &start, &end, err));
         if (start > offset && stream->is_stable) {
-            FIRN_TRY_RETURN(put_hole(stream, start - offset, err));
+            FI_TRY_RETURN(put_hole(stream, start - offset, err));
         }
         for (offset = start; offset < end && stream->is_stable;) {
             size_t size;
-            FIRN_TRY_RETURN(put_data(stream, offset, end - offset, &size, err));
+            FI_TRY_RETURN(put_data(stream, offset, end - offset, &size, err));
             offset += size;
         }
         DCHECK(!stream->is_stable || stream->carried == 0);
@@ -438,16 +436,16 @@ reserve_groups(struct stream *stream, firn_error *err)
         return FIRN_OK;
     }
     stream->own.data = stream->worker->content.data;
-    stream->carry = firn_alloc(CARRY_MAX);
-    return stream->carry != NULL ? FIRN_OK : firn_error_no_memory(err, "a piece of a file");
+    stream->carry = fi_alloc(CARRY_MAX);
+    return stream->carry != NULL ? FIRN_OK : fi_error_no_memory(err, "a piece of a file");
 }
 
 /* Makes the worker's content the list of pieces. */
 static int
 list_pieces(struct stream *stream, firn_error *err)
 {
-    struct firn_buf *content = &stream->worker->content;
-    firn_buf_clear(content);
+    struct fi_buf *content = &stream->worker->content;
+    fi_buf_clear(content);
     if (!stream->worker->scan->sink->wants_content) {
         return FIRN_OK;
     }
@@ -456,8 +454,8 @@ list_pieces(struct stream *stream, firn_error *err)
         stream->is_stable = false;
         return FIRN_OK;
     }
-    int rc = firn_packfile_encode_pieces(stream->pieces, stream->count, content);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the pieces of a file");
+    int rc = fi_packfile_encode_pieces(stream->pieces, stream->count, content);
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "the pieces of a file");
 }
 
 static uint64_t
@@ -489,38 +487,38 @@ size_of_pieces(const struct stream *stream)
  * each. */
 
 enum {
-    CELL_SIZE = FIRN_PACKFILE_CELLS_SIZE,
-    IN_LIST = FIRN_PACKFILE_CELLS_IN_LIST,
+    CELL_SIZE = FI_PACKFILE_CELLS_SIZE,
+    IN_LIST = FI_PACKFILE_CELLS_IN_LIST,
     CELLS_BETWEEN_LOOKS = 64
 };
 #define CHUNKS_SIZE_MAX (UINT64_C(128) << 30)
 
-_Static_assert((int)CELL_SIZE == (int)FIRN_SCAN_PIECE_SIZE, "a slot holds a cell");
+_Static_assert((int)CELL_SIZE == (int)FI_SCAN_PIECE_SIZE, "a slot holds a cell");
 
 /* Counts the bytes that were passed; fails if the scan has been stopped. */
 static int
 pass_on(void *ctx, uint64_t bytes, firn_error *err)
 {
-    struct firn_scan_worker *worker = ctx;
-    return firn_scan_is_stopped(worker->scan) ? firn_error_set(err, FIRN_CANCELLED, "cancelled")
-                                              : firn_scan_report_work(worker, 0, bytes, err);
+    struct fi_scan_worker *worker = ctx;
+    return fi_scan_is_stopped(worker->scan) ? fi_error_set(err, FIRN_CANCELLED, "cancelled")
+                                            : fi_scan_report_work(worker, 0, bytes, err);
 }
 
 /* ---- saving ---- */
 
 struct cell_stream {
-    struct firn_scan_worker *worker;
-    const struct firn_os_stat *stat; /* what the file was when it was opened */
+    struct fi_scan_worker *worker;
+    const struct fi_os_stat *stat; /* what the file was when it was opened */
     bool is_part;
     bool is_stable;
     bool has_window;
     bool has_chunks;
     unsigned since_look;
-    struct firn_scan_slot own;
-    struct firn_packfile_piece *pieces; /* IN_LIST; of the current list, in the order of numbers */
+    struct fi_scan_slot own;
+    struct fi_packfile_piece *pieces; /* IN_LIST; of the current list, in the order of numbers */
     uint64_t *numbers;
     size_t count;
-    struct firn_packfile_cells_builder builder;
+    struct fi_packfile_cells_builder builder;
 };
 
 /* Takes a list: the whole file's becomes the worker's content, which the caller adds. */
@@ -528,20 +526,20 @@ static int
 put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
 {
     struct cell_stream *stream = ctx;
-    struct firn_scan_worker *worker = stream->worker;
-    struct firn_packfile_cells cells;
+    struct fi_scan_worker *worker = stream->worker;
+    struct fi_packfile_cells cells;
     bool is_new;
-    int rc = firn_packfile_cells_open(list, &cells, err);
+    int rc = fi_packfile_cells_open(list, &cells, err);
     DCHECK(rc == FIRN_OK && cells.level <= stream->builder.top);
     if (rc == FIRN_OK && cells.level == stream->builder.top) {
-        return firn_buf_assign(&worker->content, list) == FIRN_OK
+        return fi_buf_assign(&worker->content, list) == FIRN_OK
                    ? FIRN_OK
-                   : firn_error_no_memory(err, "a list of cells");
+                   : fi_error_no_memory(err, "a list of cells");
     }
     if (rc == FIRN_OK && worker->scan->sink->wants_content) {
-        const struct firn_objects_object object = {
-            .kind = FIRN_PACKFILE_PIECES, .hash = *hash, .content = list};
-        rc = firn_scan_sink_add(worker, &object, &is_new, err);
+        const struct fi_objects_object object = {
+            .kind = FI_PACKFILE_PIECES, .hash = *hash, .content = list};
+        rc = fi_scan_sink_add(worker, &object, &is_new, err);
     }
     return rc;
 }
@@ -550,25 +548,25 @@ put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
 static int
 finish_cells(struct cell_stream *stream, firn_error *err)
 {
-    struct firn_scan_worker *worker = stream->worker;
+    struct fi_scan_worker *worker = stream->worker;
     if (stream->has_window) {
         stream->has_window = false;
-        FIRN_TRY_RETURN(firn_scan_window_release(worker, stream->pieces, err));
+        FI_TRY_RETURN(fi_scan_window_release(worker, stream->pieces, err));
     }
-    if (firn_scan_is_stopped(worker->scan)) {
-        return firn_error_set(err, FIRN_CANCELLED, "cancelled"); /* not all have names */
+    if (fi_scan_is_stopped(worker->scan)) {
+        return fi_error_set(err, FIRN_CANCELLED, "cancelled"); /* not all have names */
     }
     DCHECK(!stream->has_window && stream->count <= IN_LIST); /* (I3) */
     for (size_t i = 0; i < stream->count; i++) {
-        FIRN_TRY_RETURN(firn_packfile_cells_builder_add(&stream->builder, stream->numbers[i],
-                                                        &stream->pieces[i].hash, err));
+        FI_TRY_RETURN(fi_packfile_cells_builder_add(&stream->builder, stream->numbers[i],
+                                                    &stream->pieces[i].hash, err));
     }
     stream->count = 0;
     return FIRN_OK;
 }
 
 static int
-cells_look(struct cell_stream *stream, struct firn_os_file *file, firn_error *err)
+cells_look(struct cell_stream *stream, struct fi_os_file *file, firn_error *err)
 {
     if (stream->is_part || ++stream->since_look < CELLS_BETWEEN_LOOKS) {
         return FIRN_OK;
@@ -579,23 +577,23 @@ cells_look(struct cell_stream *stream, struct firn_os_file *file, firn_error *er
 
 /* The cell that the walk is at. */
 static int
-put_cell(struct cell_stream *stream, struct firn_scan_cell_walk *walk, firn_error *err)
+put_cell(struct cell_stream *stream, struct fi_scan_cell_walk *walk, firn_error *err)
 {
-    struct firn_scan_worker *worker = stream->worker;
-    struct firn_scan_slot *slot;
+    struct fi_scan_worker *worker = stream->worker;
+    struct fi_scan_slot *slot;
     uint64_t number = walk->offset / CELL_SIZE;
     size_t size;
     int rc = FIRN_OK;
     DCHECK(walk->offset % CELL_SIZE == 0);
     DCHECK(stream->count == 0 || stream->numbers[stream->count - 1] < number);
     if (stream->count > 0 && stream->numbers[stream->count - 1] / IN_LIST != number / IN_LIST) {
-        FIRN_TRY(finish_cells(stream, err));
+        FI_TRY(finish_cells(stream, err));
     }
-    FIRN_TRY(firn_scan_window_choose(worker, &stream->has_window, &stream->own, stream->pieces,
-                                     &slot, err));
-    FIRN_TRY(firn_scan_cell_walk_read(walk, slot->data, &size, err));
-    FIRN_TRY(cells_look(stream, walk->file, err));
-    if (walk->is_shorter || firn_bytes_are_zero(slot->data, size)) { /* (I2) */
+    FI_TRY(fi_scan_window_choose(worker, &stream->has_window, &stream->own, stream->pieces, &slot,
+                                 err));
+    FI_TRY(fi_scan_cell_walk_read(walk, slot->data, &size, err));
+    FI_TRY(cells_look(stream, walk->file, err));
+    if (walk->is_shorter || fi_bytes_are_zero(slot->data, size)) { /* (I2) */
         goto out;
     }
     DCHECK(stream->count < IN_LIST);
@@ -605,9 +603,9 @@ put_cell(struct cell_stream *stream, struct firn_scan_cell_walk *walk, firn_erro
     slot->piece = stream->count++;
     stream->numbers[slot->piece] = number;
     if (slot != &stream->own) {
-        firn_scan_window_offer(worker->scan, slot);
+        fi_scan_window_offer(worker->scan, slot);
     } else {
-        FIRN_TRY(firn_scan_large_group_add(worker, slot, err));
+        FI_TRY(fi_scan_large_group_add(worker, slot, err));
         stream->pieces[slot->piece].hash = slot->hash;
     }
 out:
@@ -615,91 +613,89 @@ out:
 }
 
 static int
-cells_put_all(struct cell_stream *stream, struct firn_scan_cell_walk *walk, firn_hash *out_hash,
+cells_put_all(struct cell_stream *stream, struct fi_scan_cell_walk *walk, firn_hash *out_hash,
               firn_error *err)
 {
     for (;;) {
-        FIRN_TRY_RETURN(firn_scan_cell_walk_find(walk, err));
+        FI_TRY_RETURN(fi_scan_cell_walk_find(walk, err));
         if (walk->is_end || walk->is_shorter || !stream->is_stable) {
             break;
         }
-        FIRN_TRY_RETURN(put_cell(stream, walk, err));
+        FI_TRY_RETURN(put_cell(stream, walk, err));
         walk->offset += CELL_SIZE;
     }
     stream->is_stable = stream->is_stable && !walk->is_shorter;
     if (stream->is_stable) {
-        FIRN_TRY_RETURN(finish_cells(stream, err));
-        FIRN_TRY_RETURN(firn_packfile_cells_builder_finish(&stream->builder, out_hash, err));
+        FI_TRY_RETURN(finish_cells(stream, err));
+        FI_TRY_RETURN(fi_packfile_cells_builder_finish(&stream->builder, out_hash, err));
     }
     return FIRN_OK;
 }
 
-/* firn_scan_large_read for files of FIRN_PACKFILE_CELLS_CONTENT_MIN and more. */
+/* fi_scan_large_read for files of FI_PACKFILE_CELLS_CONTENT_MIN and more. */
 static int
-cells_read(struct firn_scan_worker *worker, struct firn_os_file *file,
-           const struct firn_os_stat *stat, bool is_part, firn_hash *out_hash, bool *out_is_stable,
-           firn_error *err)
+cells_read(struct fi_scan_worker *worker, struct fi_os_file *file, const struct fi_os_stat *stat,
+           bool is_part, firn_hash *out_hash, bool *out_is_stable, firn_error *err)
 {
     struct cell_stream stream = {.worker = worker,
                                  .stat = stat,
                                  .is_part = is_part,
                                  .is_stable = true,
                                  .has_chunks = stat->size_bytes <= CHUNKS_SIZE_MAX};
-    struct firn_scan_cell_walk walk = {
+    struct fi_scan_cell_walk walk = {
         .file = file, .size = stat->size_bytes, .tick = pass_on, .ctx = worker};
     int rc;
     *out_is_stable = false;
-    DCHECK(stat->size_bytes >= FIRN_PACKFILE_CELLS_CONTENT_MIN);
-    if (stat->size_bytes > FIRN_PACKFILE_CELLS_CONTENT_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "cannot save '%s': it has %llu bytes, a file may have %llu (8 PiB)",
-                              firn_os_file_path(file), (unsigned long long)stat->size_bytes,
-                              (unsigned long long)FIRN_PACKFILE_CELLS_CONTENT_MAX);
+    DCHECK(stat->size_bytes >= FI_PACKFILE_CELLS_CONTENT_MIN);
+    if (stat->size_bytes > FI_PACKFILE_CELLS_CONTENT_MAX) {
+        return fi_error_set(err, FIRN_LIMIT,
+                            "cannot save '%s': it has %llu bytes, a file may have %llu (8 PiB)",
+                            fi_os_file_path(file), (unsigned long long)stat->size_bytes,
+                            (unsigned long long)FI_PACKFILE_CELLS_CONTENT_MAX);
     }
-    firn_packfile_cells_builder_init(&stream.builder, stat->size_bytes, put_list, &stream);
-    stream.pieces = firn_alloc_array(IN_LIST, sizeof *stream.pieces);
-    stream.numbers = firn_alloc_array(IN_LIST, sizeof *stream.numbers);
-    stream.own.data = firn_alloc(CELL_SIZE);
+    fi_packfile_cells_builder_init(&stream.builder, stat->size_bytes, put_list, &stream);
+    stream.pieces = fi_alloc_array(IN_LIST, sizeof *stream.pieces);
+    stream.numbers = fi_alloc_array(IN_LIST, sizeof *stream.numbers);
+    stream.own.data = fi_alloc(CELL_SIZE);
     if (stream.pieces == NULL || stream.numbers == NULL || stream.own.data == NULL) {
-        FIRN_TRY(firn_error_no_memory(err, "the cells of a file"));
+        FI_TRY(fi_error_no_memory(err, "the cells of a file"));
     }
-    FIRN_TRY(cells_put_all(&stream, &walk, out_hash, err));
+    FI_TRY(cells_put_all(&stream, &walk, out_hash, err));
 out:
     if (stream.has_window) {
         firn_error later;
-        int released =
-            firn_scan_window_release(worker, stream.pieces, rc == FIRN_OK ? err : &later);
+        int released = fi_scan_window_release(worker, stream.pieces, rc == FIRN_OK ? err : &later);
         rc = rc == FIRN_OK ? released : rc;
     }
     *out_is_stable = rc == FIRN_OK && stream.is_stable;
-    firn_packfile_cells_builder_deinit(&stream.builder);
-    firn_free(stream.pieces);
-    firn_free(stream.numbers);
-    firn_free(stream.own.data);
+    fi_packfile_cells_builder_deinit(&stream.builder);
+    fi_free(stream.pieces);
+    fi_free(stream.numbers);
+    fi_free(stream.own.data);
     return rc;
 }
 
 /* ---- a second reading ---- */
 
-/* As firn_scan_large_hash_again, for beginnings that are named by their cells; part may be NULL. */
+/* As fi_scan_large_hash_again, for beginnings that are named by their cells; part may be NULL. */
 static int
-cells_hash_again(struct firn_scan_worker *worker, struct firn_os_file *file,
-                 struct firn_scan_beginning *part, struct firn_scan_beginning *all,
-                 bool *out_is_read, firn_error *err)
+cells_hash_again(struct fi_scan_worker *worker, struct fi_os_file *file,
+                 struct fi_scan_beginning *part, struct fi_scan_beginning *all, bool *out_is_read,
+                 firn_error *err)
 {
     DCHECK(part == NULL || part->size <= all->size);
-    struct firn_scan_cell_walk walk = {
+    struct fi_scan_cell_walk walk = {
         .file = file, .size = all->size, .tick = pass_on, .ctx = worker};
-    int rc = firn_scan_cell_walk_name(&walk, &all->hash, part == NULL ? 0 : part->size,
-                                      part == NULL ? NULL : &part->hash, err);
+    int rc = fi_scan_cell_walk_name(&walk, &all->hash, part == NULL ? 0 : part->size,
+                                    part == NULL ? NULL : &part->hash, err);
     *out_is_read = rc == FIRN_OK && !walk.is_shorter;
     return rc;
 }
 
 int
-firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
-                     const struct firn_os_stat *stat, bool is_part, firn_hash *out_hash,
-                     bool *out_is_stable, firn_error *err)
+fi_scan_large_read(struct fi_scan_worker *worker, struct fi_os_file *file,
+                   const struct fi_os_stat *stat, bool is_part, firn_hash *out_hash,
+                   bool *out_is_stable, firn_error *err)
 {
     struct stream stream = {
         .worker = worker,
@@ -709,15 +705,15 @@ firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
         .is_part = is_part,
         .is_stable = true,
     };
-    if (stat->size_bytes >= FIRN_PACKFILE_CELLS_CONTENT_MIN) {
+    if (stat->size_bytes >= FI_PACKFILE_CELLS_CONTENT_MIN) {
         return cells_read(worker, file, stat, is_part, out_hash, out_is_stable, err);
     }
     choose_sizes(&stream, stat->size_bytes);
-    firn_blake3_hash_init(&stream.whole);
+    fi_blake3_hash_init(&stream.whole);
     int rc;
-    firn_buf_clear(&worker->content);
-    if (firn_buf_set_size(&worker->content, FIRN_SCAN_PIECE_SIZE) != FIRN_OK) {
-        return firn_error_no_memory(err, "a piece of a file");
+    fi_buf_clear(&worker->content);
+    if (fi_buf_set_size(&worker->content, FI_SCAN_PIECE_SIZE) != FIRN_OK) {
+        return fi_error_no_memory(err, "a piece of a file");
     }
     rc = reserve_groups(&stream, err);
     if (rc == FIRN_OK) {
@@ -725,18 +721,17 @@ firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
     }
     if (stream.has_window) {
         firn_error later;
-        int released =
-            firn_scan_window_release(worker, stream.pieces, rc == FIRN_OK ? err : &later);
+        int released = fi_scan_window_release(worker, stream.pieces, rc == FIRN_OK ? err : &later);
         rc = rc == FIRN_OK ? released : rc;
     }
     if (rc == FIRN_OK && stream.is_stable) {
         DCHECK(!stream.has_groups || size_of_pieces(&stream) == stat->size_bytes); /* (I1) */
-        firn_blake3_hash_final(&stream.whole, out_hash);
+        fi_blake3_hash_final(&stream.whole, out_hash);
         rc = list_pieces(&stream, err);
     }
     *out_is_stable = rc == FIRN_OK && stream.is_stable;
-    firn_free(stream.pieces);
-    firn_free(stream.carry);
+    fi_free(stream.pieces);
+    fi_free(stream.carry);
     return rc;
 }
 
@@ -744,38 +739,37 @@ firn_scan_large_read(struct firn_scan_worker *worker, struct firn_os_file *file,
 
 /* *out_is_read is false if the file is shorter by now. */
 static int
-hash_data(struct firn_scan_worker *worker, struct firn_os_file *file, uint64_t offset, uint64_t end,
-          uint8_t *buffer, struct firn_blake3_hash *hash, bool *out_is_read, firn_error *err)
+hash_data(struct fi_scan_worker *worker, struct fi_os_file *file, uint64_t offset, uint64_t end,
+          uint8_t *buffer, struct fi_blake3_hash *hash, bool *out_is_read, firn_error *err)
 {
     while (offset < end && *out_is_read) {
         size_t step = end - offset < READ_STEP ? (size_t)(end - offset) : READ_STEP;
         size_t got;
-        FIRN_TRY_RETURN(firn_os_file_read(file, offset, buffer, step, &got, err));
-        firn_blake3_hash_update(hash, buffer, got);
+        FI_TRY_RETURN(fi_os_file_read(file, offset, buffer, step, &got, err));
+        fi_blake3_hash_update(hash, buffer, got);
         *out_is_read = got == step;
         offset += step;
-        FIRN_TRY_RETURN(check_stopped(worker, err));
-        FIRN_TRY_RETURN(firn_scan_report_work(worker, 0, got, err));
+        FI_TRY_RETURN(check_stopped(worker, err));
+        FI_TRY_RETURN(fi_scan_report_work(worker, 0, got, err));
     }
     return FIRN_OK;
 }
 
 /* The bytes from one offset to another. */
 static int
-hash_range(struct firn_scan_worker *worker, struct firn_os_file *file, uint64_t offset,
-           uint64_t size, uint8_t *buffer, struct firn_blake3_hash *hash, bool *out_is_read,
-           firn_error *err)
+hash_range(struct fi_scan_worker *worker, struct fi_os_file *file, uint64_t offset, uint64_t size,
+           uint8_t *buffer, struct fi_blake3_hash *hash, bool *out_is_read, firn_error *err)
 {
     while (offset < size && *out_is_read) {
         uint64_t start;
         uint64_t end;
-        FIRN_TRY_RETURN(firn_os_file_next_data(file, offset, &start, &end, err));
+        FI_TRY_RETURN(fi_os_file_next_data(file, offset, &start, &end, err));
         start = start < size ? start : size;
         end = end < size ? end : size;
         *out_is_read = start >= offset && end >= start && (end > offset || end == size);
         if (*out_is_read) {
-            FIRN_TRY_RETURN(hash_zeros(worker, hash, start - offset, err));
-            FIRN_TRY_RETURN(hash_data(worker, file, start, end, buffer, hash, out_is_read, err));
+            FI_TRY_RETURN(hash_zeros(worker, hash, start - offset, err));
+            FI_TRY_RETURN(hash_data(worker, file, start, end, buffer, hash, out_is_read, err));
         }
         offset = end;
     }
@@ -783,41 +777,40 @@ hash_range(struct firn_scan_worker *worker, struct firn_os_file *file, uint64_t 
 }
 
 static int
-hash_both(struct firn_scan_worker *worker, struct firn_os_file *file,
-          struct firn_scan_beginning *part, struct firn_scan_beginning *all, bool *out_is_read,
-          firn_error *err)
+hash_both(struct fi_scan_worker *worker, struct fi_os_file *file, struct fi_scan_beginning *part,
+          struct fi_scan_beginning *all, bool *out_is_read, firn_error *err)
 {
-    struct firn_blake3_hash hash;
-    uint8_t *buffer = firn_alloc(READ_STEP);
-    int rc = buffer != NULL ? FIRN_OK : firn_error_no_memory(err, "a piece of a file");
+    struct fi_blake3_hash hash;
+    uint8_t *buffer = fi_alloc(READ_STEP);
+    int rc = buffer != NULL ? FIRN_OK : fi_error_no_memory(err, "a piece of a file");
     *out_is_read = rc == FIRN_OK;
     DCHECK(part->size <= all->size);
-    firn_blake3_hash_init(&hash);
+    fi_blake3_hash_init(&hash);
     if (rc == FIRN_OK) {
-        FIRN_TRY(hash_range(worker, file, 0, part->size, buffer, &hash, out_is_read, err));
-        firn_blake3_hash_final(&hash, &part->hash);
-        FIRN_TRY(hash_range(worker, file, part->size, all->size, buffer, &hash, out_is_read, err));
-        firn_blake3_hash_final(&hash, &all->hash);
+        FI_TRY(hash_range(worker, file, 0, part->size, buffer, &hash, out_is_read, err));
+        fi_blake3_hash_final(&hash, &part->hash);
+        FI_TRY(hash_range(worker, file, part->size, all->size, buffer, &hash, out_is_read, err));
+        fi_blake3_hash_final(&hash, &all->hash);
     }
 out:
-    firn_free(buffer);
+    fi_free(buffer);
     return rc;
 }
 
 int
-firn_scan_large_hash_again(struct firn_scan_worker *worker, struct firn_os_file *file,
-                           struct firn_scan_beginning *part, struct firn_scan_beginning *all,
-                           bool *out_is_read, firn_error *err)
+fi_scan_large_hash_again(struct fi_scan_worker *worker, struct fi_os_file *file,
+                         struct fi_scan_beginning *part, struct fi_scan_beginning *all,
+                         bool *out_is_read, firn_error *err)
 {
-    if (all->size < FIRN_PACKFILE_CELLS_CONTENT_MIN) {
+    if (all->size < FI_PACKFILE_CELLS_CONTENT_MIN) {
         return hash_both(worker, file, part, all, out_is_read, err);
     }
-    if (part->size >= FIRN_PACKFILE_CELLS_CONTENT_MIN) {
+    if (part->size >= FI_PACKFILE_CELLS_CONTENT_MIN) {
         return cells_hash_again(worker, file, part, all, out_is_read, err);
     }
     /* The beginning, being shorter, is named by the hash of its bytes, and the whole by its
      * cells. */
-    struct firn_scan_beginning same = *part;
+    struct fi_scan_beginning same = *part;
     int rc = hash_both(worker, file, part, &same, out_is_read, err);
     return rc == FIRN_OK && *out_is_read
                ? cells_hash_again(worker, file, NULL, all, out_is_read, err)

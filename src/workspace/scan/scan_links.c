@@ -42,13 +42,13 @@
 /* What the entries of one inode have in common, and the first of the names found so far. The fields
  * from kind to xattrs_size are set once the inode has been read; until then every name that was
  * found is as the memo of its directory has it. */
-struct firn_scan_group {
+struct fi_scan_group {
     uint64_t device;
     uint64_t inode;
     bool is_read;
     bool is_settled;
     int64_t ctime_ns; /* when it was read */
-    enum firn_tree_kind kind;
+    enum fi_tree_kind kind;
     uint32_t mode;
     uint32_t uid;
     uint32_t gid;
@@ -59,7 +59,7 @@ struct firn_scan_group {
     const uint8_t *xattrs;
     uint32_t target_size;
     uint32_t xattrs_size;
-    const struct firn_scan_node *first_node; /* NULL before the first name */
+    const struct fi_scan_node *first_node; /* NULL before the first name */
     const char *first_name;
     uint64_t names;     /* how many were found */
     uint64_t nlink;     /* the largest count at any look */
@@ -80,53 +80,53 @@ inode_hash(struct inode key)
 static uint64_t
 group_hash(const void *record)
 {
-    const struct firn_scan_group *group = record;
+    const struct fi_scan_group *group = record;
     return inode_hash((struct inode){group->device, group->inode});
 }
 
 static bool
 group_equal(const void *record, const void *key)
 {
-    const struct firn_scan_group *group = record;
+    const struct fi_scan_group *group = record;
     const struct inode *inode = key;
     return group->inode == inode->inode && group->device == inode->device;
 }
 
 void
-firn_scan_links_init(struct firn_scan *scan)
+fi_scan_links_init(struct firn_scan *scan)
 {
-    firn_hash_map_init(&scan->groups, sizeof(struct firn_scan_group), group_hash, group_equal);
+    fi_hash_map_init(&scan->groups, sizeof(struct fi_scan_group), group_hash, group_equal);
 }
 
-static struct firn_scan_group *
-find_locked(struct firn_scan *scan, const struct firn_os_stat *stat)
+static struct fi_scan_group *
+find_locked(struct firn_scan *scan, const struct fi_os_stat *stat)
 {
-    firn_os_mutex_assert_held(&scan->mutex);
+    fi_os_mutex_assert_held(&scan->mutex);
     struct inode key = {stat->device, stat->inode};
-    return firn_hash_map_find(&scan->groups, inode_hash(key), &key);
+    return fi_hash_map_find(&scan->groups, inode_hash(key), &key);
 }
 
 /* Groups are in the map in the order of insertion and are never removed. */
 static uint32_t
-number_of_locked(const struct firn_scan *scan, const struct firn_scan_group *group)
+number_of_locked(const struct firn_scan *scan, const struct fi_scan_group *group)
 {
-    firn_os_mutex_assert_held(&scan->mutex);
-    const struct firn_scan_group *groups = firn_hash_map_at(&scan->groups, 0);
+    fi_os_mutex_assert_held(&scan->mutex);
+    const struct fi_scan_group *groups = fi_hash_map_at(&scan->groups, 0);
     DCHECK(group >= groups && (size_t)(group - groups) < scan->groups.count);
     return (uint32_t)(group - groups);
 }
 
 /* The group of an inode, created if there is none; NULL if there is no memory. */
-static struct firn_scan_group *
-find_or_make_locked(struct firn_scan_worker *worker, const struct firn_os_stat *stat)
+static struct fi_scan_group *
+find_or_make_locked(struct fi_scan_worker *worker, const struct fi_os_stat *stat)
 {
-    firn_os_mutex_assert_held(&worker->scan->mutex);
+    fi_os_mutex_assert_held(&worker->scan->mutex);
     struct firn_scan *scan = worker->scan;
-    struct firn_scan_group *group = find_locked(scan, stat);
+    struct fi_scan_group *group = find_locked(scan, stat);
     if (group == NULL) {
-        struct firn_scan_group made = {.device = stat->device, .inode = stat->inode};
-        group = firn_hash_map_insert(&scan->groups, group_hash(&made), &made);
-        if (group != NULL && stat->kind == FIRN_OS_FILE) {
+        struct fi_scan_group made = {.device = stat->device, .inode = stat->inode};
+        group = fi_hash_map_insert(&scan->groups, group_hash(&made), &made);
+        if (group != NULL && stat->kind == FI_OS_FILE) {
             worker->bytes += stat->size_bytes;
         }
     }
@@ -135,10 +135,10 @@ find_or_make_locked(struct firn_scan_worker *worker, const struct firn_os_stat *
 
 /* Counts one name, whose look was *stat. */
 static void
-count_name_locked(struct firn_scan *scan, struct firn_scan_group *group,
-                  const struct firn_os_stat *stat)
+count_name_locked(struct firn_scan *scan, struct fi_scan_group *group,
+                  const struct fi_os_stat *stat)
 {
-    firn_os_mutex_assert_held(&scan->mutex);
+    fi_os_mutex_assert_held(&scan->mutex);
     group->names++;
     group->nlink = stat->nlink > group->nlink ? stat->nlink : group->nlink;
     group->changed_ns = stat->ctime_ns > group->changed_ns ? stat->ctime_ns : group->changed_ns;
@@ -146,53 +146,53 @@ count_name_locked(struct firn_scan *scan, struct firn_scan_group *group,
 
 /* Whether a look shows the state in which the group was read. */
 static bool
-shows_group(const struct firn_scan_group *group, const struct firn_os_stat *stat)
+shows_group(const struct fi_scan_group *group, const struct fi_os_stat *stat)
 {
     return group->is_settled && group->ctime_ns == stat->ctime_ns;
 }
 
 bool
-firn_scan_links_find(struct firn_scan *scan, const struct firn_os_stat *stat, uint32_t *out_group,
-                     bool *out_is_settled)
+fi_scan_links_find(struct firn_scan *scan, const struct fi_os_stat *stat, uint32_t *out_group,
+                   bool *out_is_settled)
 {
-    firn_os_mutex_lock(&scan->mutex);
-    struct firn_scan_group *group = find_locked(scan, stat);
+    fi_os_mutex_lock(&scan->mutex);
+    struct fi_scan_group *group = find_locked(scan, stat);
     bool is_read = group != NULL && group->is_read;
     if (is_read) {
         count_name_locked(scan, group, stat);
         *out_group = number_of_locked(scan, group);
         *out_is_settled = shows_group(group, stat);
     }
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
     return is_read;
 }
 
 int
-firn_scan_links_meet(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
-                     uint32_t *out_group, firn_error *err)
+fi_scan_links_meet(struct fi_scan_worker *worker, const struct fi_os_stat *stat,
+                   uint32_t *out_group, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
-    firn_os_mutex_lock(&scan->mutex);
-    struct firn_scan_group *group = find_or_make_locked(worker, stat);
+    fi_os_mutex_lock(&scan->mutex);
+    struct fi_scan_group *group = find_or_make_locked(worker, stat);
     if (group != NULL) {
         count_name_locked(scan, group, stat);
         *out_group = number_of_locked(scan, group);
     }
-    firn_os_mutex_unlock(&scan->mutex);
-    return group != NULL ? FIRN_OK : firn_error_no_memory(err, "a group of links");
+    fi_os_mutex_unlock(&scan->mutex);
+    return group != NULL ? FIRN_OK : fi_error_no_memory(err, "a group of links");
 }
 
 /* Copies what has been read of an inode to the worker's memory. */
 static int
-copy_entry(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
-           const struct firn_tree_entry *entry, struct firn_scan_group *out, firn_error *err)
+copy_entry(struct fi_scan_worker *worker, const struct fi_os_stat *stat,
+           const struct fi_tree_entry *entry, struct fi_scan_group *out, firn_error *err)
 {
-    const uint8_t *target = firn_arena_copy(&worker->arena, entry->target.data, entry->target.size);
-    const uint8_t *xattrs = firn_arena_copy(&worker->arena, entry->xattrs.data, entry->xattrs.size);
+    const uint8_t *target = fi_arena_copy(&worker->arena, entry->target.data, entry->target.size);
+    const uint8_t *xattrs = fi_arena_copy(&worker->arena, entry->xattrs.data, entry->xattrs.size);
     if (target == NULL || xattrs == NULL) {
-        return firn_error_no_memory(err, "a group of links");
+        return fi_error_no_memory(err, "a group of links");
     }
-    *out = (struct firn_scan_group){
+    *out = (struct fi_scan_group){
         .device = stat->device,
         .inode = stat->inode,
         .is_read = true,
@@ -213,19 +213,19 @@ copy_entry(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
 }
 
 int
-firn_scan_links_add(struct firn_scan_worker *worker, const struct firn_os_stat *stat,
-                    const struct firn_tree_entry *entry, bool *is_settled, uint32_t *out_group,
-                    firn_error *err)
+fi_scan_links_add(struct fi_scan_worker *worker, const struct fi_os_stat *stat,
+                  const struct fi_tree_entry *entry, bool *is_settled, uint32_t *out_group,
+                  firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
-    struct firn_scan_group read;
+    struct fi_scan_group read;
     int rc = copy_entry(worker, stat, entry, &read, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     read.is_settled = *is_settled;
-    firn_os_mutex_lock(&scan->mutex);
-    struct firn_scan_group *group = find_or_make_locked(worker, stat);
+    fi_os_mutex_lock(&scan->mutex);
+    struct fi_scan_group *group = find_or_make_locked(worker, stat);
     if (group != NULL && !group->is_read) {
         read.first_node = group->first_node;
         read.first_name = group->first_name;
@@ -240,17 +240,17 @@ firn_scan_links_add(struct firn_scan_worker *worker, const struct firn_os_stat *
         *out_group = number_of_locked(scan, group);
         *is_settled = shows_group(group, stat);
     }
-    firn_os_mutex_unlock(&scan->mutex);
-    return group != NULL ? FIRN_OK : firn_error_no_memory(err, "a group of links");
+    fi_os_mutex_unlock(&scan->mutex);
+    return group != NULL ? FIRN_OK : fi_error_no_memory(err, "a group of links");
 }
 
 bool
-firn_scan_links_are_fresh(const struct firn_scan *scan)
+fi_scan_links_are_fresh(const struct firn_scan *scan)
 {
     for (size_t i = 0; i < scan->groups.count; i++) {
-        const struct firn_scan_group *group = firn_hash_map_at(&scan->groups, i);
+        const struct fi_scan_group *group = fi_hash_map_at(&scan->groups, i);
         if (group->names < group->nlink &&
-            group->changed_ns >= scan->start_ns - FIRN_SCAN_CLOCK_TICK_NS) {
+            group->changed_ns >= scan->start_ns - FI_SCAN_CLOCK_TICK_NS) {
             return true;
         }
     }
@@ -262,7 +262,7 @@ firn_scan_links_are_fresh(const struct firn_scan *scan)
 /* A path, from its end: a name in a directory, or (is_end false) a directory with more after
  * it. */
 struct place {
-    const struct firn_scan_node *node;
+    const struct fi_scan_node *node;
     const char *name;
     bool is_end;
 };
@@ -307,34 +307,34 @@ compare_places(struct place a, struct place b)
 }
 
 int
-firn_scan_links_join(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                     const struct firn_scan_late *link, const struct firn_statcache_print *print,
-                     firn_error *err)
+fi_scan_links_join(struct fi_scan_worker *worker, struct fi_scan_node *node,
+                   const struct fi_scan_late *link, const struct fi_statcache_print *print,
+                   firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
-    struct firn_scan_late own = *link;
-    own.name = firn_arena_str(&worker->arena, link->name, strlen(link->name));
-    if (own.name == NULL || firn_scan_node_add_late(&worker->part, &own) != FIRN_OK ||
-        firn_scan_node_add_print(&worker->part, print) != FIRN_OK) {
-        return firn_error_no_memory(err, "a link");
+    struct fi_scan_late own = *link;
+    own.name = fi_arena_str(&worker->arena, link->name, strlen(link->name));
+    if (own.name == NULL || fi_scan_node_add_late(&worker->part, &own) != FIRN_OK ||
+        fi_scan_node_add_print(&worker->part, print) != FIRN_OK) {
+        return fi_error_no_memory(err, "a link");
     }
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     DCHECK(link->index < scan->groups.count && !scan->links_are_known);
-    struct firn_scan_group *group = firn_hash_map_at(&scan->groups, link->index);
+    struct fi_scan_group *group = fi_hash_map_at(&scan->groups, link->index);
     if (group->first_node == NULL ||
         compare_places((struct place){node, own.name, true},
                        (struct place){group->first_node, group->first_name, true}) < 0) {
         group->first_node = node;
         group->first_name = own.name;
     }
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
     return FIRN_OK;
 }
 
-static struct firn_tree_entry
-entry_of_group(const struct firn_scan_group *group, const char *name)
+static struct fi_tree_entry
+entry_of_group(const struct fi_scan_group *group, const char *name)
 {
-    return (struct firn_tree_entry){
+    return (struct fi_tree_entry){
         .name = firn_str(name),
         .kind = group->kind,
         .mode = group->mode,
@@ -350,21 +350,20 @@ entry_of_group(const struct firn_scan_group *group, const char *name)
 
 /* Whether two entries of one name are equal apart from what they link to. */
 static bool
-is_alike(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
+is_alike(const struct fi_tree_entry *a, const struct fi_tree_entry *b)
 {
     return a->kind == b->kind && a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
-           a->mtime_ns == b->mtime_ns && a->size == b->size &&
-           firn_hash_equal(&a->hash, &b->hash) && firn_slice_equal(a->target, b->target) &&
-           firn_slice_equal(a->xattrs, b->xattrs);
+           a->mtime_ns == b->mtime_ns && a->size == b->size && fi_hash_equal(&a->hash, &b->hash) &&
+           fi_slice_equal(a->target, b->target) && fi_slice_equal(a->xattrs, b->xattrs);
 }
 
 int
-firn_scan_links_entry(struct firn_scan_worker *worker, const struct firn_scan_late *late,
-                      const struct firn_tree_entry *old, struct firn_tree_entry *out,
-                      bool *out_is_old, firn_error *err)
+fi_scan_links_entry(struct fi_scan_worker *worker, const struct fi_scan_late *late,
+                    const struct fi_tree_entry *old, struct fi_tree_entry *out, bool *out_is_old,
+                    firn_error *err)
 {
     /* No lock: groups no longer change once links_are_known was read as true under the lock. */
-    const struct firn_scan_group *group = firn_hash_map_at(&worker->scan->groups, late->index);
+    const struct fi_scan_group *group = fi_hash_map_at(&worker->scan->groups, late->index);
     DCHECK(worker->scan->links_are_known && group->first_node != NULL); /* (I1) */
     *out_is_old = old != NULL;
     if (group->is_read) {
@@ -378,9 +377,9 @@ firn_scan_links_entry(struct firn_scan_worker *worker, const struct firn_scan_la
     if (group->first_name == late->name) {
         return FIRN_OK;
     }
-    if (firn_scan_node_path(group->first_node, group->first_name, &worker->path) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(group->first_node, group->first_name, &worker->path) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    out->hard_link = firn_buf_slice(&worker->path);
+    out->hard_link = fi_buf_slice(&worker->path);
     return FIRN_OK;
 }

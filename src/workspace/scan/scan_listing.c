@@ -18,26 +18,25 @@
 #include "scan/scan_internal.h"
 
 void
-firn_scan_listing_deinit(struct firn_scan_listing *listing)
+fi_scan_listing_deinit(struct fi_scan_listing *listing)
 {
-    firn_free(listing->items);
-    firn_buf_deinit(&listing->names);
-    *listing = (struct firn_scan_listing){0};
+    fi_free(listing->items);
+    fi_buf_deinit(&listing->names);
+    *listing = (struct fi_scan_listing){0};
 }
 
 void
-firn_scan_listing_clear(struct firn_scan_listing *listing)
+fi_scan_listing_clear(struct fi_scan_listing *listing)
 {
     listing->count = 0;
-    firn_buf_clear(&listing->names);
+    fi_buf_clear(&listing->names);
 }
 
 static int
-grow(struct firn_scan_listing *listing)
+grow(struct fi_scan_listing *listing)
 {
     size_t capacity = listing->capacity == 0 ? 64 : listing->capacity + listing->capacity / 2;
-    struct firn_scan_item *items =
-        firn_resize_array(listing->items, capacity, sizeof *listing->items);
+    struct fi_scan_item *items = fi_resize_array(listing->items, capacity, sizeof *listing->items);
     if (items == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -47,18 +46,18 @@ grow(struct firn_scan_listing *listing)
 }
 
 int
-firn_scan_listing_add(struct firn_scan_listing *listing, firn_slice name, enum firn_os_kind kind)
+fi_scan_listing_add(struct fi_scan_listing *listing, firn_slice name, enum fi_os_kind kind)
 {
     name.size = name.size < UINT16_MAX ? name.size : UINT16_MAX;
     if (listing->count == listing->capacity) {
-        FIRN_TRY_RETURN(grow(listing));
+        FI_TRY_RETURN(grow(listing));
     }
     size_t offset = listing->names.size;
-    FIRN_TRY_RETURN(firn_buf_reserve(&listing->names, name.size + 1));
-    FIRN_TRY_RETURN(firn_buf_append_slice(&listing->names, name));
-    FIRN_TRY_RETURN(firn_buf_append_u8(&listing->names, 0));
+    FI_TRY_RETURN(fi_buf_reserve(&listing->names, name.size + 1));
+    FI_TRY_RETURN(fi_buf_append_slice(&listing->names, name));
+    FI_TRY_RETURN(fi_buf_append_u8(&listing->names, 0));
     DCHECK(listing->count < listing->capacity);
-    listing->items[listing->count++] = (struct firn_scan_item){
+    listing->items[listing->count++] = (struct fi_scan_item){
         .name = {.offset = offset}, .name_size = (uint16_t)name.size, .kind = (uint8_t)kind};
     return FIRN_OK;
 }
@@ -66,18 +65,18 @@ firn_scan_listing_add(struct firn_scan_listing *listing, firn_slice name, enum f
 static int
 compare(const void *a, const void *b)
 {
-    const struct firn_scan_item *left = a;
-    const struct firn_scan_item *right = b;
-    return firn_slice_compare(firn_bytes(left->name.text, left->name_size),
-                              firn_bytes(right->name.text, right->name_size));
+    const struct fi_scan_item *left = a;
+    const struct fi_scan_item *right = b;
+    return fi_slice_compare(firn_bytes(left->name.text, left->name_size),
+                            firn_bytes(right->name.text, right->name_size));
 }
 
 static void
-drop_repeated(struct firn_scan_listing *listing)
+drop_repeated(struct fi_scan_listing *listing)
 {
     size_t kept = 0;
     for (size_t i = 0; i < listing->count; i++) {
-        const struct firn_scan_item *item = &listing->items[i];
+        const struct fi_scan_item *item = &listing->items[i];
         if (kept == 0 || compare(&listing->items[kept - 1], item) != 0) {
             listing->items[kept++] = *item;
         }
@@ -86,7 +85,7 @@ drop_repeated(struct firn_scan_listing *listing)
 }
 
 static bool
-is_ascending(const struct firn_scan_listing *listing)
+is_ascending(const struct fi_scan_listing *listing)
 {
     for (size_t i = 1; i < listing->count; i++) {
         if (compare(&listing->items[i - 1], &listing->items[i]) >= 0) {
@@ -97,13 +96,13 @@ is_ascending(const struct firn_scan_listing *listing)
 }
 
 void
-firn_scan_listing_sort(struct firn_scan_listing *listing)
+fi_scan_listing_sort(struct fi_scan_listing *listing)
 {
     for (size_t i = 0; i < listing->count; i++) {
-        struct firn_scan_item *item = &listing->items[i];
+        struct fi_scan_item *item = &listing->items[i];
         item->name.text = (const char *)listing->names.data + item->name.offset;
     }
-    firn_sort(listing->items, listing->count, sizeof *listing->items, compare);
+    fi_sort(listing->items, listing->count, sizeof *listing->items, compare);
     drop_repeated(listing);
     DCHECK(is_ascending(listing));
 }

@@ -23,10 +23,10 @@
 #include "base/mem.h"
 #include "scan/scan_internal.h"
 
-struct firn_scan_node *
-firn_scan_node_create(struct firn_scan *scan, struct firn_scan_node *parent, uint32_t index)
+struct fi_scan_node *
+fi_scan_node_create(struct firn_scan *scan, struct fi_scan_node *parent, uint32_t index)
 {
-    struct firn_scan_node *node = firn_alloc_zeroed(sizeof *node);
+    struct fi_scan_node *node = fi_alloc_zeroed(sizeof *node);
     if (node == NULL) {
         return NULL;
     }
@@ -34,68 +34,68 @@ firn_scan_node_create(struct firn_scan *scan, struct firn_scan_node *parent, uin
     node->index = index;
     node->name = "";
     if (parent != NULL) {
-        DCHECK(index < parent->subdir_count && parent->depth + 1 < FIRN_TREE_DEPTH_MAX);
+        DCHECK(index < parent->subdir_count && parent->depth + 1 < FI_TREE_DEPTH_MAX);
         node->name = parent->subdirs[index].name;
         node->depth = parent->depth + 1;
         node->path_size = parent->path_size + (parent->path_size > 0 ? 1 : 0) + strlen(node->name);
     }
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     node->next_alive = scan->alive;
     if (scan->alive != NULL) {
         scan->alive->previous_alive = node;
     }
     scan->alive = node;
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
     return node;
 }
 
 void
-firn_scan_node_part_deinit(struct firn_scan_part *part)
+fi_scan_node_part_deinit(struct fi_scan_part *part)
 {
-    firn_buf_deinit(&part->encoded);
-    firn_buf_deinit(&part->prints);
-    firn_free(part->lates);
-    *part = (struct firn_scan_part){0};
+    fi_buf_deinit(&part->encoded);
+    fi_buf_deinit(&part->prints);
+    fi_free(part->lates);
+    *part = (struct fi_scan_part){0};
 }
 
 void
-firn_scan_node_part_clear(struct firn_scan_part *part)
+fi_scan_node_part_clear(struct fi_scan_part *part)
 {
-    firn_buf_clear(&part->encoded);
-    firn_buf_clear(&part->prints);
+    fi_buf_clear(&part->encoded);
+    fi_buf_clear(&part->prints);
     part->late_count = 0;
 }
 
 void
-firn_scan_node_empty(struct firn_scan_node *node)
+fi_scan_node_empty(struct fi_scan_node *node)
 {
     for (size_t i = 0; i < node->subdir_count; i++) {
-        firn_free(node->subdirs[i].xattrs);
+        fi_free(node->subdirs[i].xattrs);
     }
-    firn_free(node->subdirs);
+    fi_free(node->subdirs);
     node->subdirs = NULL;
     node->subdir_count = 0;
-    firn_scan_listing_deinit(&node->listing);
-    firn_buf_deinit(&node->xattrs);
-    firn_copy_capture_close(node->store);
+    fi_scan_listing_deinit(&node->listing);
+    fi_buf_deinit(&node->xattrs);
+    fi_copy_capture_close(node->store);
     node->store = NULL;
     if (node->leave_databases != NULL) {
         node->leave_databases(node);
     }
-    firn_statcache_memo_deinit(&node->memo);
-    firn_scan_node_part_deinit(&node->part);
+    fi_statcache_memo_deinit(&node->memo);
+    fi_scan_node_part_deinit(&node->part);
     while (node->stashes != NULL) {
-        struct firn_scan_stash *stash = node->stashes;
+        struct fi_scan_stash *stash = node->stashes;
         node->stashes = stash->next;
-        firn_scan_node_part_deinit(&stash->part);
-        firn_free(stash);
+        fi_scan_node_part_deinit(&stash->part);
+        fi_free(stash);
     }
 }
 
 void
-firn_scan_node_destroy(struct firn_scan *scan, struct firn_scan_node *node)
+fi_scan_node_destroy(struct firn_scan *scan, struct fi_scan_node *node)
 {
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     if (node->previous_alive != NULL) {
         node->previous_alive->next_alive = node->next_alive;
     } else {
@@ -104,20 +104,20 @@ firn_scan_node_destroy(struct firn_scan *scan, struct firn_scan_node *node)
     if (node->next_alive != NULL) {
         node->next_alive->previous_alive = node->previous_alive;
     }
-    firn_os_mutex_unlock(&scan->mutex);
-    firn_scan_node_empty(node);
-    firn_free(node->subdir_names);
-    firn_free(node);
+    fi_os_mutex_unlock(&scan->mutex);
+    fi_scan_node_empty(node);
+    fi_free(node->subdir_names);
+    fi_free(node);
 }
 
 int
-firn_scan_node_path(const struct firn_scan_node *node, const char *name, struct firn_buf *out)
+fi_scan_node_path(const struct fi_scan_node *node, const char *name, struct fi_buf *out)
 {
     size_t name_size = strlen(name);
     size_t slash = node->path_size > 0 && name_size > 0 ? 1 : 0;
     size_t size = node->path_size + slash + name_size;
-    firn_buf_clear(out);
-    FIRN_TRY_RETURN(firn_buf_set_size(out, size + 1));
+    fi_buf_clear(out);
+    FI_TRY_RETURN(fi_buf_set_size(out, size + 1));
     memcpy(out->data + size - name_size, name, name_size + 1);
     if (slash > 0) {
         out->data[node->path_size] = '/';
@@ -136,7 +136,7 @@ firn_scan_node_path(const struct firn_scan_node *node, const char *name, struct 
 }
 
 static int
-reserve_lates(struct firn_scan_part *part, size_t more)
+reserve_lates(struct fi_scan_part *part, size_t more)
 {
     size_t needed = part->late_count + more;
     if (more == 0 || (part->lates != NULL && needed <= part->late_capacity)) {
@@ -144,7 +144,7 @@ reserve_lates(struct firn_scan_part *part, size_t more)
     }
     size_t capacity = part->late_capacity + part->late_capacity / 2;
     capacity = capacity < needed ? needed : capacity;
-    struct firn_scan_late *lates = firn_resize_array(part->lates, capacity, sizeof *lates);
+    struct fi_scan_late *lates = fi_resize_array(part->lates, capacity, sizeof *lates);
     if (lates == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -154,81 +154,81 @@ reserve_lates(struct firn_scan_part *part, size_t more)
 }
 
 int
-firn_scan_node_add_late(struct firn_scan_part *part, const struct firn_scan_late *late)
+fi_scan_node_add_late(struct fi_scan_part *part, const struct fi_scan_late *late)
 {
     int rc = reserve_lates(part, 1);
     if (rc == FIRN_OK) {
-        struct firn_scan_late added = *late;
+        struct fi_scan_late added = *late;
         added.offset = part->encoded.size;
         added.print = part->prints.size;
-        DCHECK(added.kind != FIRN_SCAN_LATE_KNOWN || added.count > 0);
+        DCHECK(added.kind != FI_SCAN_LATE_KNOWN || added.count > 0);
         part->lates[part->late_count++] = added;
     }
     return rc;
 }
 
 int
-firn_scan_node_add_known(struct firn_scan_part *part, size_t known)
+fi_scan_node_add_known(struct fi_scan_part *part, size_t known)
 {
-    struct firn_scan_late *last = part->late_count > 0 ? &part->lates[part->late_count - 1] : NULL;
-    if (last != NULL && last->kind == FIRN_SCAN_LATE_KNOWN && last->offset == part->encoded.size &&
+    struct fi_scan_late *last = part->late_count > 0 ? &part->lates[part->late_count - 1] : NULL;
+    if (last != NULL && last->kind == FI_SCAN_LATE_KNOWN && last->offset == part->encoded.size &&
         last->print == part->prints.size && last->known + last->count == known) {
         last->count++;
         return FIRN_OK;
     }
-    struct firn_scan_late late = {.kind = FIRN_SCAN_LATE_KNOWN, .known = known, .count = 1};
-    return firn_scan_node_add_late(part, &late);
+    struct fi_scan_late late = {.kind = FI_SCAN_LATE_KNOWN, .known = known, .count = 1};
+    return fi_scan_node_add_late(part, &late);
 }
 
 int
-firn_scan_node_add_print(struct firn_scan_part *part, const struct firn_statcache_print *print)
+fi_scan_node_add_print(struct fi_scan_part *part, const struct fi_statcache_print *print)
 {
-    return firn_buf_append(&part->prints, print->bytes, sizeof print->bytes);
+    return fi_buf_append(&part->prints, print->bytes, sizeof print->bytes);
 }
 
 /* Appends one part to another and empties it. */
 static int
-append_part(struct firn_scan_part *to, struct firn_scan_part *from)
+append_part(struct fi_scan_part *to, struct fi_scan_part *from)
 {
     size_t offset = to->encoded.size;
     size_t print = to->prints.size;
     DCHECK(to != from);
-    FIRN_TRY_RETURN(reserve_lates(to, from->late_count));
-    FIRN_TRY_RETURN(firn_buf_append_slice(&to->encoded, firn_buf_slice(&from->encoded)));
-    FIRN_TRY_RETURN(firn_buf_append_slice(&to->prints, firn_buf_slice(&from->prints)));
+    FI_TRY_RETURN(reserve_lates(to, from->late_count));
+    FI_TRY_RETURN(fi_buf_append_slice(&to->encoded, fi_buf_slice(&from->encoded)));
+    FI_TRY_RETURN(fi_buf_append_slice(&to->prints, fi_buf_slice(&from->prints)));
     for (size_t i = 0; i < from->late_count; i++) {
-        struct firn_scan_late *late = &to->lates[to->late_count++];
+        struct fi_scan_late *late = &to->lates[to->late_count++];
         *late = from->lates[i];
         late->offset += offset;
         late->print += print;
     }
-    firn_scan_node_part_clear(from);
+    fi_scan_node_part_clear(from);
     return FIRN_OK;
 }
 
 /* Keeps a part until it can be joined. */
 static int
-put_aside(struct firn_scan_node *node, size_t segment, struct firn_scan_part *part)
+put_aside(struct fi_scan_node *node, size_t segment, struct fi_scan_part *part)
 {
-    struct firn_scan_stash *stash = firn_alloc(sizeof *stash);
+    struct fi_scan_stash *stash = fi_alloc(sizeof *stash);
     if (stash == NULL) {
         return FIRN_NO_MEMORY;
     }
-    *stash = (struct firn_scan_stash){.next = node->stashes, .segment = segment, .part = *part};
+    *stash = (struct fi_scan_stash){.next = node->stashes, .segment = segment, .part = *part};
     node->stashes = stash;
-    *part = (struct firn_scan_part){0};
+    *part = (struct fi_scan_part){0};
     return FIRN_OK;
 }
 
 /* Takes the part of a segment out of the stashes; NULL if it is not there. */
-static struct firn_scan_stash *
-take_stash(struct firn_scan_node *node, size_t segment)
+static struct fi_scan_stash *
+take_stash(struct fi_scan_node *node, size_t segment)
 {
-    struct firn_scan_stash **at = &node->stashes;
+    struct fi_scan_stash **at = &node->stashes;
     while (*at != NULL && (*at)->segment != segment) {
         at = &(*at)->next;
     }
-    struct firn_scan_stash *stash = *at;
+    struct fi_scan_stash *stash = *at;
     if (stash != NULL) {
         *at = stash->next;
     }
@@ -236,59 +236,59 @@ take_stash(struct firn_scan_node *node, size_t segment)
 }
 
 int
-firn_scan_node_merge_locked(struct firn_scan *scan, struct firn_scan_node *node, size_t segment,
-                            struct firn_scan_part *part)
+fi_scan_node_merge_locked(struct firn_scan *scan, struct fi_scan_node *node, size_t segment,
+                          struct fi_scan_part *part)
 {
-    firn_os_mutex_assert_held(&scan->mutex);
+    fi_os_mutex_assert_held(&scan->mutex);
     DCHECK(segment >= node->segments_merged && segment < node->segments_claimed); /* (I1) */
     if (segment != node->segments_merged) {
         return put_aside(node, segment, part);
     }
     int rc = append_part(&node->part, part);
     while (rc == FIRN_OK) {
-        struct firn_scan_stash *next = take_stash(node, ++node->segments_merged);
+        struct fi_scan_stash *next = take_stash(node, ++node->segments_merged);
         if (next == NULL) {
             break;
         }
         rc = append_part(&node->part, &next->part);
-        firn_scan_node_part_deinit(&next->part);
-        firn_free(next);
+        fi_scan_node_part_deinit(&next->part);
+        fi_free(next);
     }
     if (node->segments_merged == node->segment_count) {
-        firn_scan_listing_deinit(&node->listing);
+        fi_scan_listing_deinit(&node->listing);
     }
     return rc;
 }
 
 bool
-firn_scan_node_has_more(const struct firn_scan_node *node)
+fi_scan_node_has_more(const struct fi_scan_node *node)
 {
     return node->segments_claimed < node->segment_count ||
            node->subdirs_claimed < node->subdir_count;
 }
 
 void
-firn_scan_node_push_locked(struct firn_scan *scan, struct firn_scan_node *node)
+fi_scan_node_push_locked(struct firn_scan *scan, struct fi_scan_node *node)
 {
-    firn_os_mutex_assert_held(&scan->mutex);
-    DCHECK(node->is_due || firn_scan_node_has_more(node));
+    fi_os_mutex_assert_held(&scan->mutex);
+    DCHECK(node->is_due || fi_scan_node_has_more(node));
     node->next_below = scan->stack;
     scan->stack = node;
     if (scan->idle > 0) {
-        firn_os_cond_broadcast(&scan->work);
+        fi_os_cond_broadcast(&scan->work);
     }
 }
 
 int
-firn_scan_node_encode_subdir(const struct firn_scan_subdir *subdir, struct firn_buf *out)
+fi_scan_node_encode_subdir(const struct fi_scan_subdir *subdir, struct fi_buf *out)
 {
-    DCHECK(subdir->state != FIRN_SCAN_SUBDIR_WAITING);
-    if (subdir->state == FIRN_SCAN_SUBDIR_LEFT_OUT) {
+    DCHECK(subdir->state != FI_SCAN_SUBDIR_WAITING);
+    if (subdir->state == FI_SCAN_SUBDIR_LEFT_OUT) {
         return FIRN_OK;
     }
-    struct firn_tree_entry entry = {
+    struct fi_tree_entry entry = {
         .name = firn_str(subdir->name),
-        .kind = FIRN_TREE_DIR,
+        .kind = FI_TREE_DIR,
         .mode = subdir->mode,
         .uid = subdir->uid,
         .gid = subdir->gid,
@@ -296,5 +296,5 @@ firn_scan_node_encode_subdir(const struct firn_scan_subdir *subdir, struct firn_
         .hash = subdir->hash,
         .xattrs = firn_bytes(subdir->xattrs, subdir->xattrs_size),
     };
-    return firn_tree_encode_entry(out, &entry);
+    return fi_tree_encode_entry(out, &entry);
 }

@@ -31,22 +31,22 @@ enum {
 };
 
 int
-firn_scan_report_failure(struct firn_scan *scan, int code, const firn_error *err)
+fi_scan_report_failure(struct firn_scan *scan, int code, const firn_error *err)
 {
     DCHECK(code != FIRN_OK);
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     if (scan->failure == FIRN_OK) {
         scan->failure = code;
         scan->failure_error = *err;
         atomic_store_explicit(&scan->is_stopped, true, memory_order_relaxed);
-        firn_os_cond_broadcast(&scan->work);
+        fi_os_cond_broadcast(&scan->work);
     }
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
     return code;
 }
 
 static int
-tell(struct firn_scan_worker *worker, firn_notice_kind kind, const struct firn_scan_node *node,
+tell(struct fi_scan_worker *worker, firn_notice_kind kind, const struct fi_scan_node *node,
      const char *name, const char *text, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
@@ -54,15 +54,15 @@ tell(struct firn_scan_worker *worker, firn_notice_kind kind, const struct firn_s
     if (callbacks->on_notice == NULL) {
         return FIRN_OK;
     }
-    if (firn_scan_node_path(node, name, &worker->path) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (fi_scan_node_path(node, name, &worker->path) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    firn_notice notice = {.kind = kind, .path = firn_buf_slice(&worker->path), .text = text};
+    firn_notice notice = {.kind = kind, .path = fi_buf_slice(&worker->path), .text = text};
     notice.is_reserved =
-        kind == FIRN_NOTICE_EXCLUDED && firn_tree_reserved_name(firn_str(name)) != NULL;
-    firn_os_mutex_lock(&scan->report_mutex);
-    firn_os_callback_notice(callbacks, &notice);
-    firn_os_mutex_unlock(&scan->report_mutex);
+        kind == FIRN_NOTICE_EXCLUDED && fi_tree_reserved_name(firn_str(name)) != NULL;
+    fi_os_mutex_lock(&scan->report_mutex);
+    fi_os_callback_notice(callbacks, &notice);
+    fi_os_mutex_unlock(&scan->report_mutex);
     return FIRN_OK;
 }
 
@@ -71,7 +71,7 @@ static bool
 concerns_scan(const struct firn_scan *scan, int code, const firn_error *err)
 {
     return code == FIRN_NO_MEMORY || code == FIRN_CANCELLED || err->os_errno == EMFILE ||
-           err->os_errno == ENFILE || firn_scan_is_stopped(scan);
+           err->os_errno == ENFILE || fi_scan_is_stopped(scan);
 }
 
 static firn_notice_kind
@@ -89,26 +89,26 @@ notice_of(int code)
 }
 
 bool
-firn_scan_report_is_fatal(const struct firn_scan_worker *worker, int code, const firn_error *err)
+fi_scan_report_is_fatal(const struct fi_scan_worker *worker, int code, const firn_error *err)
 {
     return worker->scan->options->strict || concerns_scan(worker->scan, code, err);
 }
 
 static int
-note_left_out(struct firn_scan_worker *worker, const struct firn_scan_node *node, const char *name,
+note_left_out(struct fi_scan_worker *worker, const struct fi_scan_node *node, const char *name,
               bool *out_is_noted, firn_error *err)
 {
-    return firn_scan_node_path(node, name, &worker->path) == FIRN_OK
-               ? firn_rules_left_out_note(worker->scan->ignore, firn_buf_slice(&worker->path),
-                                          out_is_noted, err)
-               : firn_error_no_memory(err, "a path");
+    return fi_scan_node_path(node, name, &worker->path) == FIRN_OK
+               ? fi_rules_left_out_note(worker->scan->ignore, fi_buf_slice(&worker->path),
+                                        out_is_noted, err)
+               : fi_error_no_memory(err, "a path");
 }
 
 int
-firn_scan_report_left_out(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                          const char *name, int code, firn_error *err)
+fi_scan_report_left_out(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                        const char *name, int code, firn_error *err)
 {
-    if (firn_scan_report_is_fatal(worker, code, err)) {
+    if (fi_scan_report_is_fatal(worker, code, err)) {
         return code;
     }
     DCHECK(code != FIRN_OK);
@@ -123,10 +123,10 @@ firn_scan_report_left_out(struct firn_scan_worker *worker, const struct firn_sca
 }
 
 int
-firn_scan_report_incomplete(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                            const char *name, firn_error *err)
+fi_scan_report_incomplete(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                          const char *name, firn_error *err)
 {
-    if (firn_scan_report_is_fatal(worker, err->code, err)) {
+    if (fi_scan_report_is_fatal(worker, err->code, err)) {
         return err->code;
     }
     worker->skipped++;
@@ -134,8 +134,8 @@ firn_scan_report_incomplete(struct firn_scan_worker *worker, const struct firn_s
 }
 
 int
-firn_scan_report_carried(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                         const char *name, const firn_error *why, firn_error *err)
+fi_scan_report_carried(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                       const char *name, const firn_error *why, firn_error *err)
 {
     char text[sizeof why->text];
     (void)snprintf(text, sizeof text, "%.900s; it stays as the last checkpoint has it", why->text);
@@ -144,8 +144,8 @@ firn_scan_report_carried(struct firn_scan_worker *worker, const struct firn_scan
 }
 
 int
-firn_scan_report_growing(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                         const char *name, uint64_t size, firn_error *err)
+fi_scan_report_growing(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                       const char *name, uint64_t size, firn_error *err)
 {
     char text[96];
     (void)snprintf(text, sizeof text, "was being appended to: its first %llu bytes are saved",
@@ -155,8 +155,8 @@ firn_scan_report_growing(struct firn_scan_worker *worker, const struct firn_scan
 
 /* Times outside the range of 64 bits are given as its ends (os_posix_name.c). */
 int
-firn_scan_report_date(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                      const char *name, int64_t mtime_ns, firn_error *err)
+fi_scan_report_date(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                    const char *name, int64_t mtime_ns, firn_error *err)
 {
     if (mtime_ns != INT64_MAX && mtime_ns != INT64_MIN) {
         return FIRN_OK;
@@ -168,21 +168,21 @@ firn_scan_report_date(struct firn_scan_worker *worker, const struct firn_scan_no
 }
 
 int
-firn_scan_report_excluded(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                          const char *name, const char *reason, firn_error *err)
+fi_scan_report_excluded(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                        const char *name, const char *reason, firn_error *err)
 {
     DCHECK(reason[0] != '\0');
     const struct firn_scan_options *options = worker->scan->options;
-    if (options->is_copy && options->strict && firn_tree_reserved_name(firn_str(name)) != NULL) {
-        return firn_error_set(err, FIRN_UNSUPPORTED, "cannot save '%.400s': %s", name, reason);
+    if (options->is_copy && options->strict && fi_tree_reserved_name(firn_str(name)) != NULL) {
+        return fi_error_set(err, FIRN_UNSUPPORTED, "cannot save '%.400s': %s", name, reason);
     }
     worker->excluded++;
     return tell(worker, FIRN_NOTICE_EXCLUDED, node, name, reason, err);
 }
 
 int
-firn_scan_report_too_large(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                           const char *name, uint64_t size, firn_error *err)
+fi_scan_report_too_large(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                         const char *name, uint64_t size, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
     char text[96];
@@ -190,12 +190,11 @@ firn_scan_report_too_large(struct firn_scan_worker *worker, const struct firn_sc
     DCHECK(scan->options->file_size_max > 0 && size > scan->options->file_size_max);
     int rc = note_left_out(worker, node, name, &is_noted, err);
     if (rc == FIRN_OK && !is_noted) {
-        rc =
-            firn_error_set(err, FIRN_LIMIT,
-                           "too many files are larger than %llu bytes: leave out their directories "
-                           "by a rule",
-                           (unsigned long long)scan->options->file_size_max);
-        return firn_scan_report_failure(scan, rc, err);
+        rc = fi_error_set(err, FIRN_LIMIT,
+                          "too many files are larger than %llu bytes: leave out their directories "
+                          "by a rule",
+                          (unsigned long long)scan->options->file_size_max);
+        return fi_scan_report_failure(scan, rc, err);
     }
     (void)snprintf(text, sizeof text, "%llu bytes, more than are to be saved",
                    (unsigned long long)size);
@@ -204,15 +203,15 @@ firn_scan_report_too_large(struct firn_scan_worker *worker, const struct firn_sc
 }
 
 int
-firn_scan_report_bad_rule(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                          const char *name, const char *text, firn_error *err)
+fi_scan_report_bad_rule(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                        const char *name, const char *text, firn_error *err)
 {
     return tell(worker, FIRN_NOTICE_BAD_RULE, node, name, text, err);
 }
 
 int
-firn_scan_report_store(struct firn_scan_worker *worker, const struct firn_scan_node *node, int code,
-                       firn_error *err)
+fi_scan_report_store(struct fi_scan_worker *worker, const struct fi_scan_node *node, int code,
+                     firn_error *err)
 {
     char text[sizeof err->text];
     if (concerns_scan(worker->scan, code, err)) {
@@ -223,8 +222,8 @@ firn_scan_report_store(struct firn_scan_worker *worker, const struct firn_scan_n
 }
 
 int
-firn_scan_report_store_lacks(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                             const char *missing, firn_error *err)
+fi_scan_report_store_lacks(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                           const char *missing, firn_error *err)
 {
     char text[160];
     DCHECK(node->is_in_store);
@@ -234,33 +233,33 @@ firn_scan_report_store_lacks(struct firn_scan_worker *worker, const struct firn_
 }
 
 int
-firn_scan_report_sqlite(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                        const char *name, int code, firn_error *err)
+fi_scan_report_sqlite(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                      const char *name, int code, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
     char text[sizeof err->text];
     if (concerns_scan(scan, code, err)) {
         return code;
     }
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     bool is_told = code == FIRN_UNSUPPORTED && scan->has_told_sqlite;
     scan->has_told_sqlite = scan->has_told_sqlite || code == FIRN_UNSUPPORTED;
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
     (void)snprintf(text, sizeof text, "an SQLite database in use, saved file by file: %.900s",
                    err->text);
     return is_told ? FIRN_OK : tell(worker, FIRN_NOTICE_SQLITE, node, name, text, err);
 }
 
 static const char *
-kind_text(enum firn_os_kind kind)
+kind_text(enum fi_os_kind kind)
 {
     switch (kind) {
-    case FIRN_OS_FIFO:
+    case FI_OS_FIFO:
         return "fifo";
-    case FIRN_OS_SOCKET:
+    case FI_OS_SOCKET:
         return "socket";
-    case FIRN_OS_CHAR_DEVICE:
-    case FIRN_OS_BLOCK_DEVICE:
+    case FI_OS_CHAR_DEVICE:
+    case FI_OS_BLOCK_DEVICE:
         return "device";
     default:
         return "neither a file nor a directory nor a link";
@@ -268,21 +267,21 @@ kind_text(enum firn_os_kind kind)
 }
 
 int
-firn_scan_report_special(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                         const char *name, enum firn_os_kind kind, firn_error *err)
+fi_scan_report_special(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                       const char *name, enum fi_os_kind kind, firn_error *err)
 {
     if (worker->scan->options->strict) {
-        return firn_scan_node_path(node, name, &worker->path) == FIRN_OK
-                   ? firn_error_set(err, FIRN_UNSUPPORTED, "cannot save '%.900s': %s",
-                                    (const char *)worker->path.data, kind_text(kind))
-                   : firn_error_no_memory(err, "a path");
+        return fi_scan_node_path(node, name, &worker->path) == FIRN_OK
+                   ? fi_error_set(err, FIRN_UNSUPPORTED, "cannot save '%.900s': %s",
+                                  (const char *)worker->path.data, kind_text(kind))
+                   : fi_error_no_memory(err, "a path");
     }
     worker->skipped++;
     return tell(worker, FIRN_NOTICE_SPECIAL, node, name, kind_text(kind), err);
 }
 
 int
-firn_scan_report_progress(struct firn_scan *scan, firn_error *err)
+fi_scan_report_progress(struct firn_scan *scan, firn_error *err)
 {
     const firn_callbacks *callbacks = &scan->options->callbacks;
     if (callbacks->on_progress == NULL) {
@@ -293,15 +292,14 @@ firn_scan_report_progress(struct firn_scan *scan, firn_error *err)
         .files_done = atomic_load_explicit(&scan->files_done, memory_order_relaxed),
         .bytes_done = atomic_load_explicit(&scan->bytes_done, memory_order_relaxed),
     };
-    firn_os_mutex_lock(&scan->report_mutex);
-    int answer = firn_os_callback_progress(callbacks, &progress);
-    firn_os_mutex_unlock(&scan->report_mutex);
-    return answer == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+    fi_os_mutex_lock(&scan->report_mutex);
+    int answer = fi_os_callback_progress(callbacks, &progress);
+    fi_os_mutex_unlock(&scan->report_mutex);
+    return answer == FIRN_OK ? FIRN_OK : fi_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
 int
-firn_scan_report_work(struct firn_scan_worker *worker, uint64_t files, uint64_t bytes,
-                      firn_error *err)
+fi_scan_report_work(struct fi_scan_worker *worker, uint64_t files, uint64_t bytes, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
     if (scan->options->callbacks.on_progress == NULL) {
@@ -315,12 +313,12 @@ firn_scan_report_work(struct firn_scan_worker *worker, uint64_t files, uint64_t 
         return FIRN_OK;
     }
     worker->work_since_report = 0;
-    int64_t now = firn_os_monotonic_ns(scan->os);
+    int64_t now = fi_os_monotonic_ns(scan->os);
     int64_t last = atomic_load_explicit(&scan->reported_ns, memory_order_relaxed);
     if (now - last < PROGRESS_INTERVAL_NS ||
         !atomic_compare_exchange_strong_explicit(&scan->reported_ns, &last, now,
                                                  memory_order_relaxed, memory_order_relaxed)) {
         return FIRN_OK;
     }
-    return firn_scan_report_progress(scan, err);
+    return fi_scan_report_progress(scan, err);
 }

@@ -57,16 +57,16 @@ enum { LOG, JOURNAL, LIVE_COUNT };
 struct note {
     bool is_taken;
     struct beside {
-        struct firn_os_stat stat; /* if it is live */
+        struct fi_os_stat stat; /* if it is live */
         bool is_live;
     } beside[LIVE_COUNT];
 };
 
-struct firn_scan_database {
+struct fi_scan_database {
     firn_slice name; /* of the listing */
-    enum firn_scan_sqlite_state state;
-    struct firn_os_file *copy; /* if it is COPIED */
-    struct note note;          /* if it is PLAIN */
+    enum fi_scan_sqlite_state state;
+    struct fi_os_file *copy; /* if it is COPIED */
+    struct note note;        /* if it is PLAIN */
 };
 
 static const char *const suffixes[] = {[LOG] = "-wal", [JOURNAL] = "-journal", "-shm"};
@@ -75,9 +75,9 @@ static const uint64_t locking_byte = UINT64_C(1) << 30;
 enum { PAGE_SIZE_MIN = 512, LOCKING_SIZE = 512, COPY_PATH_SIZE = 4096 };
 
 size_t
-firn_scan_sqlite_beside_size(const char *name, size_t size)
+fi_scan_sqlite_beside_size(const char *name, size_t size)
 {
-    if (!firn_scan_sqlite_may_be_beside(name, size)) {
+    if (!fi_scan_sqlite_may_be_beside(name, size)) {
         return 0;
     }
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
@@ -90,7 +90,7 @@ firn_scan_sqlite_beside_size(const char *name, size_t size)
 }
 
 static int
-is_database(struct firn_os_file *file, uint64_t size, bool *out, firn_error *err)
+is_database(struct fi_os_file *file, uint64_t size, bool *out, firn_error *err)
 {
     uint8_t head[sizeof magic];
     size_t got = 0;
@@ -98,22 +98,22 @@ is_database(struct firn_os_file *file, uint64_t size, bool *out, firn_error *err
     if (size < PAGE_SIZE_MIN || size % PAGE_SIZE_MIN != 0) {
         return FIRN_OK;
     }
-    int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
+    int rc = fi_os_file_read(file, 0, head, sizeof head, &got, err);
     *out = rc == FIRN_OK && got == sizeof head && memcmp(head, magic, sizeof magic) == 0;
     return rc;
 }
 
 static bool
-is_locked(struct firn_os_file *file)
+is_locked(struct fi_os_file *file)
 {
     bool is_held = false;
     /* A file system without locks counts as no lock held. */
-    FIRN_IGNORE(firn_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, &is_held, NULL));
+    FI_IGNORE(fi_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, &is_held, NULL));
     return is_held;
 }
 
 int
-firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out, firn_error *err)
+fi_scan_sqlite_is_in_use(struct fi_os_file *file, uint64_t size, bool *out, firn_error *err)
 {
     int rc = is_database(file, size, out, err);
     *out = *out && is_locked(file);
@@ -122,105 +122,105 @@ firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out, 
 
 /* Opens the copy at a path, and removes its name. */
 static int
-open_copy(struct firn_os *os, char *path, struct firn_os_file **out, firn_error *err)
+open_copy(struct fi_os *os, char *path, struct fi_os_file **out, firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
+    struct fi_os_dir *dir = NULL;
     char *name = strrchr(path, '/');
     int rc;
     if (name == NULL || name == path) {
-        return firn_error_set(err, FIRN_INVALID, "'%.512s' is no place for a copy", path);
+        return fi_error_set(err, FIRN_INVALID, "'%.512s' is no place for a copy", path);
     }
     *name++ = '\0';
-    FIRN_TRY(firn_os_dir_open_path(os, path, &dir, err));
-    rc = firn_os_file_open(dir, name, FIRN_OS_READ, 0, out, err);
-    FIRN_IGNORE(firn_os_remove_file(dir, name, NULL));
+    FI_TRY(fi_os_dir_open_path(os, path, &dir, err));
+    rc = fi_os_file_open(dir, name, FI_OS_READ, 0, out, err);
+    FI_IGNORE(fi_os_remove_file(dir, name, NULL));
 out:
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc;
 }
 
 static int
-copy(struct firn_scan *scan, struct firn_os_dir *dir, const char *name, struct firn_os_file **out,
+copy(struct firn_scan *scan, struct fi_os_dir *dir, const char *name, struct fi_os_file **out,
      firn_error *err)
 {
-    const struct firn_scan_sqlite *sqlite = &scan->options->sqlite;
-    struct firn_buf path = {0};
-    char *place = firn_alloc(COPY_PATH_SIZE);
-    int rc = place == NULL ? FIRN_NO_MEMORY : firn_os_dir_real_path(dir, &path, err);
+    const struct fi_scan_sqlite *sqlite = &scan->options->sqlite;
+    struct fi_buf path = {0};
+    char *place = fi_alloc(COPY_PATH_SIZE);
+    int rc = place == NULL ? FIRN_NO_MEMORY : fi_os_dir_real_path(dir, &path, err);
     if (place == NULL ||
-        (rc == FIRN_OK && (firn_buf_append_u8(&path, '/') != FIRN_OK ||
-                           firn_buf_append(&path, name, strlen(name) + 1) != FIRN_OK))) {
-        rc = firn_error_no_memory(err, "a copy of a database");
+        (rc == FIRN_OK && (fi_buf_append_u8(&path, '/') != FIRN_OK ||
+                           fi_buf_append(&path, name, strlen(name) + 1) != FIRN_OK))) {
+        rc = fi_error_no_memory(err, "a copy of a database");
         goto out;
     }
-    FIRN_TRY(rc);
-    unsigned begun = firn_os_callback_begin();
+    FI_TRY(rc);
+    unsigned begun = fi_os_callback_begin();
     rc = sqlite->copy(sqlite->ctx, (const char *)path.data, place, COPY_PATH_SIZE, err);
-    firn_os_callback_end(begun);
+    fi_os_callback_end(begun);
     rc = rc == FIRN_OK ? open_copy(scan->os, place, out, err) : rc;
 out:
-    firn_buf_deinit(&path);
-    firn_free(place);
+    fi_buf_deinit(&path);
+    fi_free(place);
     return rc;
 }
 
 static uint64_t
 database_hash(const void *record)
 {
-    const struct firn_scan_database *database = record;
-    return firn_xxh3(database->name.data, database->name.size, 0);
+    const struct fi_scan_database *database = record;
+    return fi_xxh3(database->name.data, database->name.size, 0);
 }
 
 static bool
 database_equal(const void *record, const void *key)
 {
-    return firn_slice_equal(((const struct firn_scan_database *)record)->name,
-                            ((const struct firn_scan_database *)key)->name);
+    return fi_slice_equal(((const struct fi_scan_database *)record)->name,
+                          ((const struct fi_scan_database *)key)->name);
 }
 
-static struct firn_scan_database *
-find(const struct firn_scan_node *node, const char *name, size_t size)
+static struct fi_scan_database *
+find(const struct fi_scan_node *node, const char *name, size_t size)
 {
-    const struct firn_scan_database key = {.name = firn_bytes(name, size)};
+    const struct fi_scan_database key = {.name = firn_bytes(name, size)};
     return node->databases.count == 0
                ? NULL
-               : firn_hash_map_find(&node->databases, database_hash(&key), &key);
+               : fi_hash_map_find(&node->databases, database_hash(&key), &key);
 }
 
 /* Whether a database may be recovered from a file beside it, by its size and its first byte. A
  * journal that its transaction has left has zeros for a header. What cannot be read counts as
  * live. */
 static bool
-is_live(unsigned kind, struct firn_os_file *file, uint64_t size)
+is_live(unsigned kind, struct fi_os_file *file, uint64_t size)
 {
     uint8_t first = 0;
     size_t got = 0;
     DCHECK(kind < LIVE_COUNT);
-    return size > 0 && (kind == LOG ||
-                        firn_os_file_read(file, 0, &first, sizeof first, &got, NULL) != FIRN_OK ||
-                        (got > 0 && first != 0));
+    return size > 0 &&
+           (kind == LOG || fi_os_file_read(file, 0, &first, sizeof first, &got, NULL) != FIRN_OK ||
+            (got > 0 && first != 0));
 }
 
 /* Notes the files beside a database (I3); false if none is live. */
 static bool
-note_beside(struct firn_os_dir *dir, firn_slice name, struct note *out)
+note_beside(struct fi_os_dir *dir, firn_slice name, struct note *out)
 {
-    char path[FIRN_TREE_NAME_SIZE_MAX + 16];
+    char path[FI_TREE_NAME_SIZE_MAX + 16];
     bool is_any_live = false;
     for (unsigned i = 0; i < LIVE_COUNT; i++) {
-        struct firn_os_file *file = NULL;
+        struct fi_os_file *file = NULL;
         struct beside *beside = &out->beside[i];
         int size = snprintf(path, sizeof path, "%.*s%s", (int)name.size, (const char *)name.data,
                             suffixes[i]);
         if (size < 0 || (size_t)size >= sizeof path) {
             continue; /* no such name exists */
         }
-        int rc = firn_os_file_open_stat(dir, path, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file,
-                                        &beside->stat, NULL);
+        int rc = fi_os_file_open_stat(dir, path, FI_OS_READ | FI_OS_NO_ATIME, 0, &file,
+                                      &beside->stat, NULL);
         beside->is_live =
             rc == FIRN_OK ? is_live(i, file, beside->stat.size_bytes) : rc != FIRN_NOT_FOUND;
         is_any_live = is_any_live || beside->is_live;
-        firn_os_file_close(file);
+        fi_os_file_close(file);
     }
     return is_any_live;
 }
@@ -229,9 +229,8 @@ note_beside(struct firn_os_dir *dir, firn_slice name, struct note *out)
  * noted
  * (I3). A live one may have been begun since the first test, so the lock is tested once more. */
 static int
-test_use(const struct firn_scan_database *database, struct firn_os_dir *dir,
-         struct firn_os_file *file, uint64_t size, struct note *out_note, bool *out_is_in_use,
-         firn_error *err)
+test_use(const struct fi_scan_database *database, struct fi_os_dir *dir, struct fi_os_file *file,
+         uint64_t size, struct note *out_note, bool *out_is_in_use, firn_error *err)
 {
     *out_note = (struct note){.is_taken = false};
     int rc = is_database(file, size, &out_note->is_taken, err);
@@ -243,32 +242,32 @@ test_use(const struct firn_scan_database *database, struct firn_os_dir *dir,
 
 /* Whether a file with a single name is a database in use; false if it cannot be read. */
 static bool
-look(const struct firn_scan *scan, const struct firn_scan_node *node, struct firn_os_dir *dir,
-     struct firn_scan_database *database)
+look(const struct firn_scan *scan, const struct fi_scan_node *node, struct fi_os_dir *dir,
+     struct fi_scan_database *database)
 {
-    struct firn_os_file *file = NULL;
-    struct firn_os_stat stat;
+    struct fi_os_file *file = NULL;
+    struct fi_os_stat stat;
     bool is_in_use = false;
-    if (firn_os_file_open_stat(dir, (const char *)database->name.data,
-                               FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, &stat, NULL) == FIRN_OK &&
-        stat.nlink == 1 && !firn_scan_is_too_large(scan, node, &stat) &&
+    if (fi_os_file_open_stat(dir, (const char *)database->name.data, FI_OS_READ | FI_OS_NO_ATIME, 0,
+                             &file, &stat, NULL) == FIRN_OK &&
+        stat.nlink == 1 && !fi_scan_is_too_large(scan, node, &stat) &&
         test_use(database, dir, file, stat.size_bytes, &database->note, &is_in_use, NULL) !=
             FIRN_OK) {
         is_in_use = false; /* the attempt to read it will report the cause */
     }
-    firn_os_file_close(file); /* before SQLite opens it: closing would release SQLite's locks */
+    fi_os_file_close(file); /* before SQLite opens it: closing would release SQLite's locks */
     return is_in_use;
 }
 
 int
-firn_scan_sqlite_look_again(struct firn_scan_node *node, struct firn_os_dir *dir, const char *name,
-                            struct firn_os_file *file, uint64_t size, bool *out_is_in_use,
-                            firn_error *err)
+fi_scan_sqlite_look_again(struct fi_scan_node *node, struct fi_os_dir *dir, const char *name,
+                          struct fi_os_file *file, uint64_t size, bool *out_is_in_use,
+                          firn_error *err)
 {
-    struct firn_scan_database *database = find(node, name, strlen(name));
+    struct fi_scan_database *database = find(node, name, strlen(name));
     struct note note;
-    if (database == NULL || database->state != FIRN_SCAN_SQLITE_PLAIN) {
-        return firn_scan_sqlite_is_in_use(file, size, out_is_in_use, err);
+    if (database == NULL || database->state != FI_SCAN_SQLITE_PLAIN) {
+        return fi_scan_sqlite_is_in_use(file, size, out_is_in_use, err);
     }
     int rc = test_use(database, dir, file, size, &note, out_is_in_use, err);
     if (rc == FIRN_OK && node->segment_count == 1) { /* else other workers read the note */
@@ -278,15 +277,15 @@ firn_scan_sqlite_look_again(struct firn_scan_node *node, struct firn_os_dir *dir
 }
 
 int
-firn_scan_sqlite_judge_beside(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                              const char *name, struct firn_os_file *file,
-                              const struct firn_os_stat *stat, bool *is_stable,
-                              bool *out_is_left_out, firn_error *err)
+fi_scan_sqlite_judge_beside(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                            const char *name, struct fi_os_file *file,
+                            const struct fi_os_stat *stat, bool *is_stable, bool *out_is_left_out,
+                            firn_error *err)
 {
-    size_t size = node->databases.count == 0 ? 0 : firn_scan_sqlite_beside_size(name, strlen(name));
-    const struct firn_scan_database *database = size == 0 ? NULL : find(node, name, size);
+    size_t size = node->databases.count == 0 ? 0 : fi_scan_sqlite_beside_size(name, strlen(name));
+    const struct fi_scan_database *database = size == 0 ? NULL : find(node, name, size);
     *out_is_left_out = false;
-    if (database == NULL || database->state != FIRN_SCAN_SQLITE_PLAIN || !database->note.is_taken) {
+    if (database == NULL || database->state != FI_SCAN_SQLITE_PLAIN || !database->note.is_taken) {
         return FIRN_OK;
     }
     for (unsigned i = 0; i < LIVE_COUNT; i++) {
@@ -297,42 +296,41 @@ firn_scan_sqlite_judge_beside(struct firn_scan_worker *worker, const struct firn
         if (!noted->is_live) {
             *out_is_left_out = !*is_stable || is_live(i, file, stat->size_bytes); /* (I3) */
             *is_stable = true;
-        } else if (*is_stable && !firn_scan_is_same_stat(&noted->stat, stat)) {
-            int rc = firn_error_set(err, FIRN_CONFLICT, "it was opened while its files were read");
-            return firn_scan_report_sqlite(worker, node, (const char *)database->name.data, rc,
-                                           err);
+        } else if (*is_stable && !fi_scan_is_same_stat(&noted->stat, stat)) {
+            int rc = fi_error_set(err, FIRN_CONFLICT, "it was opened while its files were read");
+            return fi_scan_report_sqlite(worker, node, (const char *)database->name.data, rc, err);
         }
     }
     return FIRN_OK;
 }
 
 static void
-leave_databases(struct firn_scan_node *node)
+leave_databases(struct fi_scan_node *node)
 {
     for (size_t i = 0; i < node->databases.count; i++) {
-        const struct firn_scan_database *database = firn_hash_map_at(&node->databases, i);
-        firn_os_file_close(database->copy);
+        const struct fi_scan_database *database = fi_hash_map_at(&node->databases, i);
+        fi_os_file_close(database->copy);
     }
-    firn_hash_map_deinit(&node->databases);
+    fi_hash_map_deinit(&node->databases);
 }
 
 int
-firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                       struct firn_os_dir *dir, const char *name, firn_error *err)
+fi_scan_sqlite_enter(struct fi_scan_worker *worker, struct fi_scan_node *node,
+                     struct fi_os_dir *dir, const char *name, firn_error *err)
 {
-    struct firn_scan_database *database = find(node, name, strlen(name));
-    const struct firn_scan_database made = {.name = firn_str(name)};
+    struct fi_scan_database *database = find(node, name, strlen(name));
+    const struct fi_scan_database made = {.name = firn_str(name)};
     DCHECK(!node->is_in_store);
     if (database != NULL) {
         return FIRN_OK;
     }
     if (node->databases.count == 0) {
-        firn_hash_map_init(&node->databases, sizeof made, database_hash, database_equal);
+        fi_hash_map_init(&node->databases, sizeof made, database_hash, database_equal);
         node->leave_databases = leave_databases;
     }
-    database = firn_hash_map_insert(&node->databases, database_hash(&made), &made);
+    database = fi_hash_map_insert(&node->databases, database_hash(&made), &made);
     if (database == NULL) {
-        return firn_error_no_memory(err, "a database");
+        return fi_error_no_memory(err, "a database");
     }
     if (!look(worker->scan, node, dir, database)) {
         return FIRN_OK;
@@ -340,85 +338,85 @@ firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *n
     node->has_more_to_tell = true; /* (I2) */
     int rc = copy(worker->scan, dir, name, &database->copy, err);
     if (rc != FIRN_OK && rc != FIRN_BUSY) {
-        database->state = FIRN_SCAN_SQLITE_TOLD;
-        return firn_scan_report_sqlite(worker, node, name, rc, err);
+        database->state = FI_SCAN_SQLITE_TOLD;
+        return fi_scan_report_sqlite(worker, node, name, rc, err);
     }
-    database->state = rc == FIRN_OK ? FIRN_SCAN_SQLITE_COPIED : FIRN_SCAN_SQLITE_LOCKED;
+    database->state = rc == FIRN_OK ? FI_SCAN_SQLITE_COPIED : FI_SCAN_SQLITE_LOCKED;
     DCHECK((database->copy == NULL) == (rc == FIRN_BUSY));
-    return firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);
+    return fi_scan_store_note(worker, node, name, FI_SCAN_DATABASE, err);
 }
 
 int
-firn_scan_sqlite_copy_late(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                           struct firn_os_dir *dir, const char *name, struct firn_os_file **out,
-                           firn_error *err)
+fi_scan_sqlite_copy_late(struct fi_scan_worker *worker, struct fi_scan_node *node,
+                         struct fi_os_dir *dir, const char *name, struct fi_os_file **out,
+                         firn_error *err)
 {
-    struct firn_scan_database *database = find(node, name, strlen(name));
+    struct fi_scan_database *database = find(node, name, strlen(name));
     *out = NULL;
     DCHECK(!node->is_in_store);
     /* In a directory of several segments, other workers may be reading the files beside it. */
     int rc = database != NULL && node->segment_count > 1
-                 ? firn_error_set(err, FIRN_CONFLICT, "it was opened while its files were read")
+                 ? fi_error_set(err, FIRN_CONFLICT, "it was opened while its files were read")
                  : copy(worker->scan, dir, name, out, err);
     if (database != NULL && (rc == FIRN_OK || rc == FIRN_BUSY)) {
-        DCHECK(database->state == FIRN_SCAN_SQLITE_PLAIN);
-        database->state = rc == FIRN_OK ? FIRN_SCAN_SQLITE_LATE : FIRN_SCAN_SQLITE_LOCKED;
+        DCHECK(database->state == FI_SCAN_SQLITE_PLAIN);
+        database->state = rc == FIRN_OK ? FI_SCAN_SQLITE_LATE : FI_SCAN_SQLITE_LOCKED;
     }
-    firn_os_mutex_lock(&worker->scan->mutex);
+    fi_os_mutex_lock(&worker->scan->mutex);
     node->has_more_to_tell = true; /* (I2) */
-    firn_os_mutex_unlock(&worker->scan->mutex);
+    fi_os_mutex_unlock(&worker->scan->mutex);
     if (rc != FIRN_OK && rc != FIRN_BUSY) { /* from now on it is saved as it is */
-        return firn_scan_report_sqlite(worker, node, name, rc, err);
+        return fi_scan_report_sqlite(worker, node, name, rc, err);
     }
-    int note_rc = firn_scan_store_note(worker, node, name, FIRN_SCAN_DATABASE, err);
+    int note_rc = fi_scan_store_note(worker, node, name, FI_SCAN_DATABASE, err);
     return note_rc == FIRN_OK ? rc : note_rc;
 }
 
-enum firn_scan_sqlite_state
-firn_scan_sqlite_state(const struct firn_scan_node *node, const char *name, size_t size,
-                       struct firn_os_file **out_copy, firn_error *err)
+enum fi_scan_sqlite_state
+fi_scan_sqlite_state(const struct fi_scan_node *node, const char *name, size_t size,
+                     struct fi_os_file **out_copy, firn_error *err)
 {
     if (node->databases.count == 0) {
         *out_copy = NULL;
-        return FIRN_SCAN_SQLITE_NONE;
+        return FI_SCAN_SQLITE_NONE;
     }
-    const struct firn_scan_database *database = find(node, name, size);
+    const struct fi_scan_database *database = find(node, name, size);
     bool is_beside = database == NULL;
     *out_copy = database != NULL ? database->copy : NULL;
     if (is_beside) { /* of a database that is LOCKED? */
-        size = firn_scan_sqlite_beside_size(name, size);
+        size = fi_scan_sqlite_beside_size(name, size);
         database = size > 0 ? find(node, name, size) : NULL;
     }
-    if (database != NULL && database->state == FIRN_SCAN_SQLITE_LOCKED) {
-        (void)firn_error_set(err, FIRN_BUSY, "a process keeps the SQLite database '%.*s' locked",
-                             (int)size, name);
-        return is_beside ? FIRN_SCAN_SQLITE_BESIDE : FIRN_SCAN_SQLITE_LOCKED;
+    if (database != NULL && database->state == FI_SCAN_SQLITE_LOCKED) {
+        (void)fi_error_set(err, FIRN_BUSY, "a process keeps the SQLite database '%.*s' locked",
+                           (int)size, name);
+        return is_beside ? FI_SCAN_SQLITE_BESIDE : FI_SCAN_SQLITE_LOCKED;
     }
-    return is_beside ? FIRN_SCAN_SQLITE_NONE : database->state;
+    return is_beside ? FI_SCAN_SQLITE_NONE : database->state;
 }
 
 bool
-firn_scan_sqlite_is_apart(const struct firn_scan_node *node, const char *name, size_t size)
+fi_scan_sqlite_is_apart(const struct fi_scan_node *node, const char *name, size_t size)
 {
-    struct firn_os_file *copy;
-    enum firn_scan_sqlite_state state = firn_scan_sqlite_state(node, name, size, &copy, NULL);
-    return state == FIRN_SCAN_SQLITE_COPIED || state == FIRN_SCAN_SQLITE_LOCKED ||
-           state == FIRN_SCAN_SQLITE_LATE;
+    struct fi_os_file *copy;
+    enum fi_scan_sqlite_state state = fi_scan_sqlite_state(node, name, size, &copy, NULL);
+    return state == FI_SCAN_SQLITE_COPIED || state == FI_SCAN_SQLITE_LOCKED ||
+           state == FI_SCAN_SQLITE_LATE;
 }
 
-const struct firn_scan_item *
-firn_scan_sqlite_beside(const struct firn_scan_listing *listing, const struct firn_scan_item *item)
+const struct fi_scan_item *
+fi_scan_sqlite_beside(const struct fi_scan_listing *listing, const struct fi_scan_item *item)
 {
-    size_t size = firn_scan_sqlite_beside_size(item->name.text, item->name_size);
+    size_t size = fi_scan_sqlite_beside_size(item->name.text, item->name_size);
     size_t low = 0;
-    size_t high = size == 0 || item->kind != FIRN_OS_FILE ? 0 : listing->count;
+    size_t high = size == 0 || item->kind != FI_OS_FILE ? 0 : listing->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct firn_scan_item *found = &listing->items[middle];
-        int order = firn_slice_compare(firn_bytes(found->name.text, found->name_size),
-                                       firn_bytes(item->name.text, size));
+        const struct fi_scan_item *found = &listing->items[middle];
+        int order = fi_slice_compare(firn_bytes(found->name.text, found->name_size),
+                                     firn_bytes(item->name.text, size));
         if (order == 0) {
-            return found->kind == FIRN_OS_FILE ? found : NULL;
+            return found->kind == FI_OS_FILE ? found : NULL;
         }
         low = order < 0 ? middle + 1 : low;
         high = order < 0 ? high : middle;
@@ -427,16 +425,16 @@ firn_scan_sqlite_beside(const struct firn_scan_listing *listing, const struct fi
 }
 
 bool
-firn_scan_sqlite_leaves_out(const struct firn_scan_node *node, const struct firn_scan_item *item)
+fi_scan_sqlite_leaves_out(const struct fi_scan_node *node, const struct fi_scan_item *item)
 {
-    struct firn_os_file *copy;
+    struct fi_os_file *copy;
     size_t size = node->databases.count == 0
                       ? 0
-                      : firn_scan_sqlite_beside_size(item->name.text, item->name_size);
-    if (size == 0 || item->kind != FIRN_OS_FILE) {
+                      : fi_scan_sqlite_beside_size(item->name.text, item->name_size);
+    if (size == 0 || item->kind != FI_OS_FILE) {
         return false;
     }
-    enum firn_scan_sqlite_state state =
-        firn_scan_sqlite_state(node, item->name.text, size, &copy, NULL);
-    return state == FIRN_SCAN_SQLITE_COPIED || state == FIRN_SCAN_SQLITE_LATE;
+    enum fi_scan_sqlite_state state =
+        fi_scan_sqlite_state(node, item->name.text, size, &copy, NULL);
+    return state == FI_SCAN_SQLITE_COPIED || state == FI_SCAN_SQLITE_LATE;
 }

@@ -38,86 +38,84 @@
 #include "scan/scan_internal.h"
 
 int
-firn_scan_store_note(struct firn_scan_worker *worker, const struct firn_scan_node *node,
-                     const char *name, uint8_t kind, firn_error *err)
+fi_scan_store_note(struct fi_scan_worker *worker, const struct fi_scan_node *node, const char *name,
+                   uint8_t kind, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
-    uint64_t print = kind == FIRN_SCAN_DATABASE || node->store == NULL
-                         ? 0
-                         : firn_copy_capture_print(node->store);
-    int rc = firn_scan_node_path(node, name, &worker->path);
-    firn_os_mutex_lock(&scan->mutex);
+    uint64_t print =
+        kind == FI_SCAN_DATABASE || node->store == NULL ? 0 : fi_copy_capture_print(node->store);
+    int rc = fi_scan_node_path(node, name, &worker->path);
+    fi_os_mutex_lock(&scan->mutex);
     size_t size = scan->stores.size;
     if (rc == FIRN_OK) {
-        rc = firn_buf_append_le64(&scan->stores, print);
+        rc = fi_buf_append_le64(&scan->stores, print);
     }
     if (rc == FIRN_OK) {
-        rc = firn_buf_append_u8(&scan->stores, kind);
+        rc = fi_buf_append_u8(&scan->stores, kind);
     }
     if (rc == FIRN_OK) {
-        rc = firn_buf_append(&scan->stores, worker->path.data, worker->path.size + 1);
+        rc = fi_buf_append(&scan->stores, worker->path.data, worker->path.size + 1);
     }
     scan->stores.size = rc == FIRN_OK ? scan->stores.size : size;
-    firn_os_mutex_unlock(&scan->mutex);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the list of stores");
+    fi_os_mutex_unlock(&scan->mutex);
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "the list of stores");
 }
 
 int
-firn_scan_store_enter(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                      struct firn_os_dir *dir, bool has_log, firn_error *err)
+fi_scan_store_enter(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+                    bool has_log, firn_error *err)
 {
     DCHECK(node->store == NULL && !node->is_in_store);
-    int rc = firn_copy_capture_is_claimed(dir, &node->is_store, err);
+    int rc = fi_copy_capture_is_claimed(dir, &node->is_store, err);
     if (rc != FIRN_OK || (!has_log && !node->is_store)) {
         return rc;
     }
-    rc = firn_copy_capture_open(dir, &node->store, err);
+    rc = fi_copy_capture_open(dir, &node->store, err);
     node->has_more_to_tell = true; /* (I1) */
     node->is_in_store = rc == FIRN_OK;
     node->is_store = node->is_store || rc == FIRN_OK;
     if (rc != FIRN_OK) {
-        rc = firn_scan_report_store(worker, node, rc, err);
-    } else if (firn_copy_capture_missing(node->store) != NULL) {
-        rc =
-            firn_scan_report_store_lacks(worker, node, firn_copy_capture_missing(node->store), err);
+        rc = fi_scan_report_store(worker, node, rc, err);
+    } else if (fi_copy_capture_missing(node->store) != NULL) {
+        rc = fi_scan_report_store_lacks(worker, node, fi_copy_capture_missing(node->store), err);
     }
     DCHECK(node->store == NULL || node->is_in_store);
     DCHECK(node->has_more_to_tell); /* (I1) */
-    return rc == FIRN_OK ? firn_scan_store_note(worker, node, "", node->is_store ? 1 : 0, err) : rc;
+    return rc == FIRN_OK ? fi_scan_store_note(worker, node, "", node->is_store ? 1 : 0, err) : rc;
 }
 
 void
-firn_scan_store_enter_folder(struct firn_scan_node *node)
+fi_scan_store_enter_folder(struct fi_scan_node *node)
 {
     if (node->parent != NULL && node->parent->store != NULL &&
-        firn_copy_capture_has_folder(node->name)) {
+        fi_copy_capture_has_folder(node->name)) {
         node->is_in_store = true;
         node->has_more_to_tell = true;
     }
 }
 
-struct firn_copy_capture_file
-firn_scan_store_judge(const struct firn_scan_node *node, const char *name)
+struct fi_copy_capture_file
+fi_scan_store_judge(const struct fi_scan_node *node, const char *name)
 {
     if (node->store != NULL) {
-        return firn_copy_capture_judge(node->store, name);
+        return fi_copy_capture_judge(node->store, name);
     }
     if (node->is_in_store) {
-        return firn_copy_capture_judge_in_folder(name);
+        return fi_copy_capture_judge_in_folder(name);
     }
-    bool is_lock = node->is_store && firn_copy_capture_is_lock(name);
-    return (struct firn_copy_capture_file){.kind = is_lock ? FIRN_COPY_CAPTURE_LEFT_OUT
-                                                           : FIRN_COPY_CAPTURE_FOREIGN};
+    bool is_lock = node->is_store && fi_copy_capture_is_lock(name);
+    return (struct fi_copy_capture_file){.kind = is_lock ? FI_COPY_CAPTURE_LEFT_OUT
+                                                         : FI_COPY_CAPTURE_FOREIGN};
 }
 
 int
-firn_scan_store_is_current(struct firn_os_file *file, const struct firn_copy_capture_file *part,
-                           bool *out, firn_error *err)
+fi_scan_store_is_current(struct fi_os_file *file, const struct fi_copy_capture_file *part,
+                         bool *out, firn_error *err)
 {
-    uint8_t head[FIRN_COPY_CAPTURE_HEAD_SIZE];
+    uint8_t head[FI_COPY_CAPTURE_HEAD_SIZE];
     size_t got;
-    DCHECK(part->kind == FIRN_COPY_CAPTURE_CUT);
-    int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
+    DCHECK(part->kind == FI_COPY_CAPTURE_CUT);
+    int rc = fi_os_file_read(file, 0, head, sizeof head, &got, err);
     *out = rc == FIRN_OK && got == sizeof head && memcmp(head, part->head, sizeof head) == 0;
     return rc;
 }

@@ -29,57 +29,57 @@
 enum { SLOTS_MAX = 16 };
 
 void
-firn_scan_window_init(struct firn_scan *scan, firn_scan_window_add *add)
+fi_scan_window_init(struct firn_scan *scan, fi_scan_window_add *add)
 {
-    scan->window = (struct firn_scan_window){.add = add};
-    firn_os_cond_init(scan->os, &scan->window.slot_done);
+    scan->window = (struct fi_scan_window){.add = add};
+    fi_os_cond_init(scan->os, &scan->window.slot_done);
 }
 
 int
-firn_scan_window_reserve(struct firn_scan *scan, firn_error *err)
+fi_scan_window_reserve(struct firn_scan *scan, firn_error *err)
 {
-    struct firn_scan_window *window = &scan->window;
+    struct fi_scan_window *window = &scan->window;
     size_t count = (size_t)scan->worker_count * 2;
     count = count < SLOTS_MAX ? count : SLOTS_MAX;
-    window->slots = firn_alloc_zeroed(count * sizeof *window->slots);
+    window->slots = fi_alloc_zeroed(count * sizeof *window->slots);
     if (window->slots == NULL) {
-        return firn_error_no_memory(err, "the pieces of a file");
+        return fi_error_no_memory(err, "the pieces of a file");
     }
     window->slot_count = count;
     return FIRN_OK;
 }
 
 void
-firn_scan_window_deinit(struct firn_scan *scan)
+fi_scan_window_deinit(struct firn_scan *scan)
 {
-    struct firn_scan_window *window = &scan->window;
+    struct fi_scan_window *window = &scan->window;
     DCHECK(!window->is_taken);
     for (size_t i = 0; i < window->slot_count; i++) {
-        firn_free(window->slots[i].data);
+        fi_free(window->slots[i].data);
     }
-    firn_free(window->slots);
-    firn_os_cond_deinit(&window->slot_done);
+    fi_free(window->slots);
+    fi_os_cond_deinit(&window->slot_done);
 }
 
 /* Takes the window for the caller if a worker is idle and no thread has the window. */
 static bool
 window_take(struct firn_scan *scan)
 {
-    struct firn_scan_window *window = &scan->window;
-    firn_os_mutex_lock(&scan->mutex);
+    struct fi_scan_window *window = &scan->window;
+    fi_os_mutex_lock(&scan->mutex);
     bool is_taken = scan->idle > 0 && !window->is_taken;
     if (is_taken) {
         window->is_taken = true;
     }
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
     return is_taken;
 }
 
-static struct firn_scan_slot *
-find_locked(struct firn_scan *scan, enum firn_scan_slot_state state)
+static struct fi_scan_slot *
+find_locked(struct firn_scan *scan, enum fi_scan_slot_state state)
 {
-    firn_os_mutex_assert_held(&scan->mutex);
-    struct firn_scan_window *window = &scan->window;
+    fi_os_mutex_assert_held(&scan->mutex);
+    struct fi_scan_window *window = &scan->window;
     for (size_t i = 0; i < window->slot_count; i++) {
         if (window->slots[i].state == state) {
             return &window->slots[i];
@@ -90,100 +90,99 @@ find_locked(struct firn_scan *scan, enum firn_scan_slot_state state)
 
 /* Notes the hashes of slots that are done, and frees the slots. */
 static void
-gather_locked(struct firn_scan *scan, struct firn_packfile_piece *pieces)
+gather_locked(struct firn_scan *scan, struct fi_packfile_piece *pieces)
 {
-    firn_os_mutex_assert_held(&scan->mutex);
-    struct firn_scan_window *window = &scan->window;
+    fi_os_mutex_assert_held(&scan->mutex);
+    struct fi_scan_window *window = &scan->window;
     for (size_t i = 0; i < window->slot_count; i++) {
-        struct firn_scan_slot *slot = &window->slots[i];
-        if (slot->state == FIRN_SCAN_SLOT_DONE) {
+        struct fi_scan_slot *slot = &window->slots[i];
+        if (slot->state == FI_SCAN_SLOT_DONE) {
             pieces[slot->piece].hash = slot->hash;
-            slot->state = FIRN_SCAN_SLOT_FREE;
+            slot->state = FI_SCAN_SLOT_FREE;
         }
     }
 }
 
-struct firn_scan_slot *
-firn_scan_window_claim_locked(struct firn_scan *scan)
+struct fi_scan_slot *
+fi_scan_window_claim_locked(struct firn_scan *scan)
 {
-    firn_os_mutex_assert_held(&scan->mutex);
-    struct firn_scan_window *window = &scan->window;
+    fi_os_mutex_assert_held(&scan->mutex);
+    struct fi_scan_window *window = &scan->window;
     if (window->ready_count == 0) {
         return NULL;
     }
-    struct firn_scan_slot *slot = find_locked(scan, FIRN_SCAN_SLOT_READY);
+    struct fi_scan_slot *slot = find_locked(scan, FI_SCAN_SLOT_READY);
     DCHECK(slot != NULL);
     window->ready_count--;
-    slot->state = FIRN_SCAN_SLOT_BUSY;
+    slot->state = FI_SCAN_SLOT_BUSY;
     return slot;
 }
 
 int
-firn_scan_window_work(struct firn_scan_worker *worker, struct firn_scan_slot *slot, firn_error *err)
+fi_scan_window_work(struct fi_scan_worker *worker, struct fi_scan_slot *slot, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
     int rc = FIRN_OK;
-    if (!firn_scan_is_stopped(scan)) {
+    if (!fi_scan_is_stopped(scan)) {
         rc = scan->window.add(worker, slot, err);
     }
-    firn_os_mutex_lock(&scan->mutex);
-    DCHECK(slot->state == FIRN_SCAN_SLOT_BUSY);
-    slot->state = FIRN_SCAN_SLOT_DONE;
-    firn_os_cond_signal(&scan->window.slot_done);
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
+    DCHECK(slot->state == FI_SCAN_SLOT_BUSY);
+    slot->state = FI_SCAN_SLOT_DONE;
+    fi_os_cond_signal(&scan->window.slot_done);
+    fi_os_mutex_unlock(&scan->mutex);
     return rc;
 }
 
 /* One step towards a free slot: works on a ready one, or waits for a busy one. Entered and left
  * with the mutex held. */
 static int
-step_locked(struct firn_scan_worker *worker, firn_error *err)
+step_locked(struct fi_scan_worker *worker, firn_error *err)
 {
-    firn_os_mutex_assert_held(&worker->scan->mutex);
+    fi_os_mutex_assert_held(&worker->scan->mutex);
     struct firn_scan *scan = worker->scan;
-    struct firn_scan_slot *slot = firn_scan_window_claim_locked(scan);
+    struct fi_scan_slot *slot = fi_scan_window_claim_locked(scan);
     if (slot == NULL) {
-        DCHECK(find_locked(scan, FIRN_SCAN_SLOT_BUSY) != NULL); /* (I1) */
-        firn_os_cond_wait(&scan->window.slot_done, &scan->mutex);
+        DCHECK(find_locked(scan, FI_SCAN_SLOT_BUSY) != NULL); /* (I1) */
+        fi_os_cond_wait(&scan->window.slot_done, &scan->mutex);
         return FIRN_OK;
     }
-    firn_os_mutex_unlock(&scan->mutex);
-    int rc = firn_scan_window_work(worker, slot, err);
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
+    int rc = fi_scan_window_work(worker, slot, err);
+    fi_os_mutex_lock(&scan->mutex);
     return rc;
 }
 
 /* Finds a free slot of the caller's window, and notes the hashes of slots that are done. If none is
  * free it works on ready slots, so that it waits only for threads that are working on one. */
 static int
-window_slot(struct firn_scan_worker *worker, struct firn_packfile_piece *pieces,
-            struct firn_scan_slot **out, firn_error *err)
+window_slot(struct fi_scan_worker *worker, struct fi_packfile_piece *pieces,
+            struct fi_scan_slot **out, firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
-    struct firn_scan_slot *slot = NULL;
+    struct fi_scan_slot *slot = NULL;
     int rc = FIRN_OK;
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     while (rc == FIRN_OK) {
         gather_locked(scan, pieces);
-        slot = find_locked(scan, FIRN_SCAN_SLOT_FREE);
+        slot = find_locked(scan, FI_SCAN_SLOT_FREE);
         if (slot != NULL) {
             break;
         }
         rc = step_locked(worker, err);
     }
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
     if (rc == FIRN_OK && slot->data == NULL) {
-        slot->data = firn_alloc(FIRN_SCAN_PIECE_SIZE);
-        rc = slot->data != NULL ? FIRN_OK : firn_error_no_memory(err, "a piece of a file");
+        slot->data = fi_alloc(FI_SCAN_PIECE_SIZE);
+        rc = slot->data != NULL ? FIRN_OK : fi_error_no_memory(err, "a piece of a file");
     }
     *out = rc == FIRN_OK ? slot : NULL;
     return rc;
 }
 
 int
-firn_scan_window_choose(struct firn_scan_worker *worker, bool *has_window,
-                        struct firn_scan_slot *own, struct firn_packfile_piece *pieces,
-                        struct firn_scan_slot **out, firn_error *err)
+fi_scan_window_choose(struct fi_scan_worker *worker, bool *has_window, struct fi_scan_slot *own,
+                      struct fi_packfile_piece *pieces, struct fi_scan_slot **out, firn_error *err)
 {
     if (!*has_window) {
         *has_window = window_take(worker->scan);
@@ -199,23 +198,23 @@ firn_scan_window_choose(struct firn_scan_worker *worker, bool *has_window,
 }
 
 void
-firn_scan_window_offer(struct firn_scan *scan, struct firn_scan_slot *slot)
+fi_scan_window_offer(struct firn_scan *scan, struct fi_scan_slot *slot)
 {
-    firn_os_mutex_lock(&scan->mutex);
-    DCHECK(scan->window.is_taken && slot->state == FIRN_SCAN_SLOT_FREE && slot->size > 0);
-    slot->state = FIRN_SCAN_SLOT_READY;
+    fi_os_mutex_lock(&scan->mutex);
+    DCHECK(scan->window.is_taken && slot->state == FI_SCAN_SLOT_FREE && slot->size > 0);
+    slot->state = FI_SCAN_SLOT_READY;
     scan->window.ready_count++;
-    firn_os_cond_signal(&scan->work);
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_cond_signal(&scan->work);
+    fi_os_mutex_unlock(&scan->mutex);
 }
 
 static bool
 is_all_free_locked(const struct firn_scan *scan)
 {
-    firn_os_mutex_assert_held(&scan->mutex);
-    const struct firn_scan_window *window = &scan->window;
+    fi_os_mutex_assert_held(&scan->mutex);
+    const struct fi_scan_window *window = &scan->window;
     for (size_t i = 0; i < window->slot_count; i++) {
-        if (window->slots[i].state != FIRN_SCAN_SLOT_FREE) {
+        if (window->slots[i].state != FI_SCAN_SLOT_FREE) {
             return false;
         }
     }
@@ -223,13 +222,13 @@ is_all_free_locked(const struct firn_scan *scan)
 }
 
 int
-firn_scan_window_release(struct firn_scan_worker *worker, struct firn_packfile_piece *pieces,
-                         firn_error *err)
+fi_scan_window_release(struct fi_scan_worker *worker, struct fi_packfile_piece *pieces,
+                       firn_error *err)
 {
     struct firn_scan *scan = worker->scan;
     int first = FIRN_OK;
     firn_error later;
-    firn_os_mutex_lock(&scan->mutex);
+    fi_os_mutex_lock(&scan->mutex);
     for (;;) {
         gather_locked(scan, pieces);
         if (is_all_free_locked(scan)) {
@@ -240,6 +239,6 @@ firn_scan_window_release(struct firn_scan_worker *worker, struct firn_packfile_p
     }
     DCHECK(scan->window.is_taken && scan->window.ready_count == 0); /* (I2) */
     scan->window.is_taken = false;
-    firn_os_mutex_unlock(&scan->mutex);
+    fi_os_mutex_unlock(&scan->mutex);
     return first;
 }

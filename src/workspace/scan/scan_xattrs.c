@@ -26,11 +26,11 @@ is_fatal(int code)
 
 /* Collects the names, sorted, in worker->attributes. */
 static int
-list_names(struct firn_scan_worker *worker, struct firn_os_node node, firn_error *err)
+list_names(struct fi_scan_worker *worker, struct fi_os_node node, firn_error *err)
 {
-    struct firn_buf *names = &worker->attribute_names;
-    firn_buf_clear(names);
-    int rc = firn_os_xattr_list(node, names, err);
+    struct fi_buf *names = &worker->attribute_names;
+    fi_buf_clear(names);
+    int rc = fi_os_xattr_list(node, names, err);
     if (rc != FIRN_OK || names->size == 0) {
         return rc == FIRN_UNSUPPORTED ? FIRN_OK : rc;
     }
@@ -38,54 +38,51 @@ list_names(struct firn_scan_worker *worker, struct firn_os_node node, firn_error
         const uint8_t *name = names->data + at;
         const uint8_t *end = memchr(name, '\0', names->size - at);
         size_t size = end != NULL ? (size_t)(end - name) : names->size - at;
-        FIRN_TRY(
-            firn_scan_listing_add(&worker->attributes, firn_bytes(name, size), FIRN_OS_UNKNOWN));
+        FI_TRY(fi_scan_listing_add(&worker->attributes, firn_bytes(name, size), FI_OS_UNKNOWN));
         at += size + 1;
     }
-    firn_scan_listing_sort(&worker->attributes);
+    fi_scan_listing_sort(&worker->attributes);
 out:
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "attribute names");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "attribute names");
 }
 
 /* Appends one attribute to worker->xattrs, by way of worker->attribute_names. */
 static int
-read_one(struct firn_scan_worker *worker, struct firn_os_node node, const char *name,
-         firn_error *err)
+read_one(struct fi_scan_worker *worker, struct fi_os_node node, const char *name, firn_error *err)
 {
-    struct firn_buf *value = &worker->attribute_names;
+    struct fi_buf *value = &worker->attribute_names;
     firn_slice name_slice = firn_str(name);
-    if (name_slice.size == 0 || name_slice.size > FIRN_TREE_NAME_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "cannot save attribute '%s': its name is too long",
-                              name);
+    if (name_slice.size == 0 || name_slice.size > FI_TREE_NAME_SIZE_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "cannot save attribute '%s': its name is too long",
+                            name);
     }
-    firn_buf_clear(value);
-    int rc = firn_os_xattr_get(node, name, value, err);
+    fi_buf_clear(value);
+    int rc = fi_os_xattr_get(node, name, value, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    struct firn_buf *out = &worker->xattrs;
+    struct fi_buf *out = &worker->xattrs;
     size_t before = out->size;
-    rc = firn_tree_xattrs_append(out, name_slice, firn_buf_slice(value));
+    rc = fi_tree_xattrs_append(out, name_slice, fi_buf_slice(value));
     if (rc != FIRN_OK) {
-        return firn_error_no_memory(err, "attributes");
+        return fi_error_no_memory(err, "attributes");
     }
-    if (out->size > FIRN_TREE_XATTRS_SIZE_MAX) {
+    if (out->size > FI_TREE_XATTRS_SIZE_MAX) {
         out->size = before;
-        return firn_error_set(err, FIRN_LIMIT,
-                              "cannot save attribute '%s': all together are larger than 1 MiB",
-                              name);
+        return fi_error_set(err, FIRN_LIMIT,
+                            "cannot save attribute '%s': all together are larger than 1 MiB", name);
     }
     return FIRN_OK;
 }
 
 int
-firn_scan_xattrs_read(struct firn_scan_worker *worker, struct firn_os_node node,
-                      unsigned *out_missing, firn_error *err)
+fi_scan_xattrs_read(struct fi_scan_worker *worker, struct fi_os_node node, unsigned *out_missing,
+                    firn_error *err)
 {
     *out_missing = 0;
-    struct firn_scan_listing *attributes = &worker->attributes;
-    firn_scan_listing_clear(attributes);
-    firn_buf_clear(&worker->xattrs);
+    struct fi_scan_listing *attributes = &worker->attributes;
+    fi_scan_listing_clear(attributes);
+    fi_buf_clear(&worker->xattrs);
     int rc = list_names(worker, node, err);
     if (rc != FIRN_OK) {
         *out_missing = 1;
@@ -99,6 +96,6 @@ firn_scan_xattrs_read(struct firn_scan_worker *worker, struct firn_os_node node,
         }
         *out_missing += rc != FIRN_OK ? 1 : 0;
     }
-    DCHECK(worker->xattrs.size <= FIRN_TREE_XATTRS_SIZE_MAX);
+    DCHECK(worker->xattrs.size <= FI_TREE_XATTRS_SIZE_MAX);
     return FIRN_OK;
 }

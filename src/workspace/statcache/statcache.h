@@ -23,157 +23,156 @@
 #include "store/db.h"
 #include "tree/tree.h"
 
-#define FIRN_STATCACHE_KEYSPACE "firn.stat"
+#define FI_STATCACHE_KEYSPACE "firn.stat"
 
 /* ---- prints: statcache.c ---- */
 
-enum { FIRN_STATCACHE_PRINT_SIZE = 16 };
+enum { FI_STATCACHE_PRINT_SIZE = 16 };
 
 /* A print of zeros means none, and matches no other. */
-struct firn_statcache_print {
-    uint8_t bytes[FIRN_STATCACHE_PRINT_SIZE];
+struct fi_statcache_print {
+    uint8_t bytes[FI_STATCACHE_PRINT_SIZE];
 };
 
 /* The print of a file, a link or, with name "", of the directory itself, from its stat. */
-void firn_statcache_print_of_look(uint64_t seed, firn_slice name, const struct firn_os_stat *stat,
-                                  struct firn_statcache_print *out);
+void fi_statcache_print_of_look(uint64_t seed, firn_slice name, const struct fi_os_stat *stat,
+                                struct fi_statcache_print *out);
 /* The print of a subdirectory, from its encoded entry. */
-void firn_statcache_print_of_entry(uint64_t seed, firn_slice encoded,
-                                   struct firn_statcache_print *out);
-bool firn_statcache_print_is_zero(const struct firn_statcache_print *print);
+void fi_statcache_print_of_entry(uint64_t seed, firn_slice encoded, struct fi_statcache_print *out);
+bool fi_statcache_print_is_zero(const struct fi_statcache_print *print);
 /* Whether the print of a file that looked like this, noted at noted_ns, still counts after the
  * machine has restarted: a file that was unchanged for long enough at noted_ns had reached the
  * disk. */
-bool firn_statcache_print_survives(const struct firn_os_stat *stat, int64_t noted_ns);
+bool fi_statcache_print_survives(const struct fi_os_stat *stat, int64_t noted_ns);
 /* Whether every change made after looked_ns shows in the times of a file that looked like that
  * before. */
-bool firn_statcache_print_is_settled(const struct firn_os_stat *stat, int64_t looked_ns);
+bool fi_statcache_print_is_settled(const struct fi_os_stat *stat, int64_t looked_ns);
 
 /* ---- memos: statcache.c ---- */
 
 /* What the cache has for one directory. A zeroed struct is empty: there is nothing. */
-struct firn_statcache_memo {
+struct fi_statcache_memo {
     firn_hash tree;
-    struct firn_statcache_print self; /* of the directory itself */
-    bool has_xattrs;                  /* of the directory itself */
-    int64_t noted_ns;                 /* when the scan that noted it began */
-    uint64_t boot_id;                 /* the machine's, at that time */
+    struct fi_statcache_print self; /* of the directory itself */
+    bool has_xattrs;                /* of the directory itself */
+    int64_t noted_ns;               /* when the scan that noted it began */
+    uint64_t boot_id;               /* the machine's, at that time */
     size_t count;
-    const uint8_t *prints; /* count × FIRN_STATCACHE_PRINT_SIZE, in one of the next two */
-    struct firn_buf value; /* as stored; empty if there is nothing */
-    struct firn_buf parts;
+    const uint8_t *prints; /* count × FI_STATCACHE_PRINT_SIZE, in one of the next two */
+    struct fi_buf value;   /* as stored; empty if there is nothing */
+    struct fi_buf parts;
     uint32_t *slots; /* index + 1 by print; built when first needed */
     size_t slot_count;
 };
 
 static inline bool
-firn_statcache_memo_is_empty(const struct firn_statcache_memo *memo)
+fi_statcache_memo_is_empty(const struct fi_statcache_memo *memo)
 {
     return memo->value.size == 0;
 }
 
-void firn_statcache_memo_deinit(struct firn_statcache_memo *memo);
+void fi_statcache_memo_deinit(struct fi_statcache_memo *memo);
 /* Makes the memo empty; keeps its memory. */
-void firn_statcache_memo_clear(struct firn_statcache_memo *memo);
+void fi_statcache_memo_clear(struct fi_statcache_memo *memo);
 /* Whether there is an entry with this print; *out_index is its index. guess is where it may be. May
- * allocate, unless firn_statcache_memo_prepare was called; then any thread may call. */
-FIRN_MUST_CHECK int firn_statcache_memo_find(struct firn_statcache_memo *memo,
-                                             const struct firn_statcache_print *print, size_t guess,
-                                             size_t *out_index, bool *out_is_found);
-FIRN_MUST_CHECK int firn_statcache_memo_prepare(struct firn_statcache_memo *memo);
+ * allocate, unless fi_statcache_memo_prepare was called; then any thread may call. */
+FIRN_MUST_CHECK int fi_statcache_memo_find(struct fi_statcache_memo *memo,
+                                           const struct fi_statcache_print *print, size_t guess,
+                                           size_t *out_index, bool *out_is_found);
+FIRN_MUST_CHECK int fi_statcache_memo_prepare(struct fi_statcache_memo *memo);
 
 /* A run of prints that is stored in a record of its own. */
-struct firn_statcache_part {
+struct fi_statcache_part {
     size_t count;
-    uint8_t digest[FIRN_STATCACHE_PRINT_SIZE]; /* of its prints; its name as well */
+    uint8_t digest[FI_STATCACHE_PRINT_SIZE]; /* of its prints; its name as well */
 };
 /* Decodes memo->value and sets the fields; the caller then adds *out_part_count parts.
  * FIRN_CORRUPT, FIRN_NEWER. */
-FIRN_MUST_CHECK int firn_statcache_memo_decode(struct firn_statcache_memo *memo,
-                                               size_t *out_part_count, firn_error *err);
+FIRN_MUST_CHECK int fi_statcache_memo_decode(struct fi_statcache_memo *memo, size_t *out_part_count,
+                                             firn_error *err);
 /* Appends the value of a memo: with its prints (part_count 0), or with the names of parts. */
-FIRN_MUST_CHECK int firn_statcache_memo_encode(const struct firn_statcache_memo *memo,
-                                               const struct firn_statcache_part *parts,
-                                               size_t part_count, struct firn_buf *out);
+FIRN_MUST_CHECK int fi_statcache_memo_encode(const struct fi_statcache_memo *memo,
+                                             const struct fi_statcache_part *parts,
+                                             size_t part_count, struct fi_buf *out);
 
 /* ---- the cache of one workspace, for one operation: statcache.c ---- */
 
-struct firn_statcache;
+struct fi_statcache;
 
-struct firn_statcache_options {
-    struct firn_objects *objects; /* borrowed */
+struct fi_statcache_options {
+    struct fi_objects *objects; /* borrowed */
     uint32_t workspace;
     bool is_blind; /* finds nothing; memos are only replaced */
     /* Reads old directory objects, borrowed; NULL: objects does. */
-    const struct firn_tree_source *trees;
+    const struct fi_tree_source *trees;
 };
 
 /* The number under which scans of copies (scan.h) that are not in the store yet have their memos.
  * What they name may never get there, so each group of saves forgets them first. */
-enum { FIRN_STATCACHE_COPIES = INT32_MAX };
+enum { FI_STATCACHE_COPIES = INT32_MAX };
 /* Deletes all memos of a workspace, in a commit that is not synced. */
-FIRN_MUST_CHECK int firn_statcache_forget(struct firn_db *db, uint32_t workspace, firn_error *err);
+FIRN_MUST_CHECK int fi_statcache_forget(struct firn_db *db, uint32_t workspace, firn_error *err);
 
 /* db is borrowed. If it is read-only, nothing is noted. */
-FIRN_MUST_CHECK int firn_statcache_open(struct firn_db *db,
-                                        const struct firn_statcache_options *options,
-                                        struct firn_statcache **out, firn_error *err);
+FIRN_MUST_CHECK int fi_statcache_open(struct firn_db *db,
+                                      const struct fi_statcache_options *options,
+                                      struct fi_statcache **out, firn_error *err);
 /* Discards what was not committed. NULL is fine. */
-void firn_statcache_close(struct firn_statcache *stat);
+void fi_statcache_close(struct fi_statcache *stat);
 /* The seed of this store's prints. */
-uint64_t firn_statcache_seed(const struct firn_statcache *stat);
+uint64_t fi_statcache_seed(const struct fi_statcache *stat);
 /* The id of the current boot of the machine. */
-uint64_t firn_statcache_boot_id(const struct firn_statcache *stat);
+uint64_t fi_statcache_boot_id(const struct fi_statcache *stat);
 /* Whether notes are kept for a commit. */
-bool firn_statcache_is_writable(const struct firn_statcache *stat);
+bool fi_statcache_is_writable(const struct fi_statcache *stat);
 /* Whether a memo, or an object that one names, could not be read or made no sense: then neither the
  * cache nor the results of a scan that used it can be trusted. */
-bool firn_statcache_is_broken(const struct firn_statcache *stat);
+bool fi_statcache_is_broken(const struct fi_statcache *stat);
 /* Writes the notes of the lanes, in commits that are not synced. Requires: the objects that the
  * notes name are in the index. */
-FIRN_MUST_CHECK int firn_statcache_commit(struct firn_statcache *stat, firn_error *err);
+FIRN_MUST_CHECK int fi_statcache_commit(struct fi_statcache *stat, firn_error *err);
 
 /* ---- lanes: one a thread: statcache.c ---- */
 
-struct firn_statcache_lane;
+struct fi_statcache_lane;
 
-FIRN_MUST_CHECK int firn_statcache_lane_open(struct firn_statcache *stat,
-                                             struct firn_statcache_lane **out, firn_error *err);
+FIRN_MUST_CHECK int fi_statcache_lane_open(struct fi_statcache *stat,
+                                           struct fi_statcache_lane **out, firn_error *err);
 /* Frees the lane; with `keep`, its notes go to stat. NULL is fine. Requires: no other thread uses
  * stat meanwhile. */
-void firn_statcache_lane_close(struct firn_statcache_lane *lane, bool keep);
+void fi_statcache_lane_close(struct fi_statcache_lane *lane, bool keep);
 /* Finds the memo of the directory at a path; begun_ns is when the scan began. The memo is empty if
  * there is none, or none that can be trusted. */
-FIRN_MUST_CHECK int firn_statcache_lane_find(struct firn_statcache_lane *lane, firn_slice path,
-                                             int64_t begun_ns, struct firn_statcache_memo *out,
-                                             firn_error *err);
+FIRN_MUST_CHECK int fi_statcache_lane_find(struct fi_statcache_lane *lane, firn_slice path,
+                                           int64_t begun_ns, struct fi_statcache_memo *out,
+                                           firn_error *err);
 /* Reads directory objects of earlier saves; valid as long as the lane. A failure breaks the
  * cache. */
-const struct firn_tree_source *firn_statcache_lane_source(struct firn_statcache_lane *lane);
+const struct fi_tree_source *fi_statcache_lane_source(struct fi_statcache_lane *lane);
 /* Marks the cache as broken, because a memo made no sense. Returns code. */
-int firn_statcache_lane_break(struct firn_statcache_lane *lane, int code);
+int fi_statcache_lane_break(struct fi_statcache_lane *lane, int code);
 /* Notes the memo of a directory. `before` is the earlier memo, or empty; entries are those of the
  * directory's object, encoded, one for each print. */
-FIRN_MUST_CHECK int firn_statcache_lane_note(struct firn_statcache_lane *lane, firn_slice path,
-                                             const struct firn_statcache_memo *memo,
-                                             const struct firn_statcache_memo *before,
-                                             firn_slice entries, firn_error *err);
+FIRN_MUST_CHECK int fi_statcache_lane_note(struct fi_statcache_lane *lane, firn_slice path,
+                                           const struct fi_statcache_memo *memo,
+                                           const struct fi_statcache_memo *before,
+                                           firn_slice entries, firn_error *err);
 /* The same if only self, has_xattrs, noted_ns and boot_id differ from `before`. */
-FIRN_MUST_CHECK int firn_statcache_lane_note_self(struct firn_statcache_lane *lane, firn_slice path,
-                                                  const struct firn_statcache_memo *memo,
-                                                  const struct firn_statcache_memo *before,
-                                                  firn_error *err);
+FIRN_MUST_CHECK int fi_statcache_lane_note_self(struct fi_statcache_lane *lane, firn_slice path,
+                                                const struct fi_statcache_memo *memo,
+                                                const struct fi_statcache_memo *before,
+                                                firn_error *err);
 /* Notes that the memos of a directory and all below it are to be removed. */
-FIRN_MUST_CHECK int firn_statcache_lane_remove(struct firn_statcache_lane *lane, firn_slice path,
-                                               firn_error *err);
+FIRN_MUST_CHECK int fi_statcache_lane_remove(struct fi_statcache_lane *lane, firn_slice path,
+                                             firn_error *err);
 
 /* ---- for others: statcache.c ---- */
 
 /* Removes the memo of every directory for whose object is_live gives false, in commits that are not
  * synced. Requires: the objects have not been deleted yet. */
-FIRN_MUST_CHECK int firn_statcache_sweep(struct firn_db *db,
-                                         int (*is_live)(void *ctx, const firn_hash *tree, bool *out,
-                                                        firn_error *err),
-                                         void *ctx, uint64_t *out_removed, firn_error *err);
+FIRN_MUST_CHECK int fi_statcache_sweep(struct firn_db *db,
+                                       int (*is_live)(void *ctx, const firn_hash *tree, bool *out,
+                                                      firn_error *err),
+                                       void *ctx, uint64_t *out_removed, firn_error *err);
 
 #endif

@@ -40,31 +40,31 @@ enum {
     WS_STAT_KEY_PREFIX_SIZE = 4
 };
 
-struct firn_statcache_notes {
-    struct firn_statcache_notes *next;
-    struct firn_buf bytes;
+struct fi_statcache_notes {
+    struct fi_statcache_notes *next;
+    struct fi_buf bytes;
 };
 
-struct firn_statcache {
+struct fi_statcache {
     struct firn_db *db;
     struct firn_db_keyspace *keyspace; /* NULL if the store is read-only and has none */
-    struct firn_objects *objects;
-    const struct firn_tree_source *trees; /* NULL: objects */
+    struct fi_objects *objects;
+    const struct fi_tree_source *trees; /* NULL: objects */
     uint32_t workspace;
     bool is_blind;
     uint64_t seed;
     uint64_t boot_id;
-    struct firn_statcache_notes *notes;
+    struct fi_statcache_notes *notes;
     /* Set by lanes, read when they are closed: relaxed. */
     atomic_bool is_broken;
 };
 
-struct firn_statcache_lane {
-    struct firn_statcache *stat;
-    struct firn_statcache_notes *notes; /* owned until the lane is closed */
-    struct firn_buf key;
-    struct firn_buf value;
-    struct firn_tree_source source;
+struct fi_statcache_lane {
+    struct fi_statcache *stat;
+    struct fi_statcache_notes *notes; /* owned until the lane is closed */
+    struct fi_buf key;
+    struct fi_buf value;
+    struct fi_tree_source source;
 };
 
 #endif

@@ -11,13 +11,13 @@
  *
  * - If a change falls into the same tick of the kernel's clock as the one before it, the ctime
  *   stays the same. So a print is only kept if the entry had been unchanged for a tick when it was
- *   read (firn_statcache_print_is_settled). A ctime of whole seconds is taken for that of a file
+ *   read (fi_statcache_print_is_settled). A ctime of whole seconds is taken for that of a file
  *   system with such a clock, and must be two seconds old. A time in the future is never settled,
  *   because the clock will reach it again.
  * - After a power failure a file may have its new times but not its new content: kernels write
  *   attributes and content to the disk independently, content within half a minute. So after a
  *   restart of the machine a print counts only if the entry had been unchanged for two minutes when
- *   it was noted (firn_statcache_print_survives).
+ *   it was noted (fi_statcache_print_survives).
  * - Stores through a shared writable mapping update the times when a clean page is first touched,
  *   and then not again until the page has been written back. Such a file may change later without a
  *   change of its times. Only reading finds this: `save --full`.
@@ -55,20 +55,20 @@ static const int64_t WRITTEN_BACK_NS = INT64_C(120) * SECOND_NS;
 static uint8_t *
 put64(uint8_t *at, uint64_t value)
 {
-    firn_store_le64(at, value);
+    fi_store_le64(at, value);
     return at + sizeof value;
 }
 
 static uint8_t *
 put32(uint8_t *at, uint32_t value)
 {
-    firn_store_le32(at, value);
+    fi_store_le32(at, value);
     return at + sizeof value;
 }
 
 void
-firn_statcache_print_of_look(uint64_t seed, firn_slice name, const struct firn_os_stat *stat,
-                             struct firn_statcache_print *out)
+fi_statcache_print_of_look(uint64_t seed, firn_slice name, const struct fi_os_stat *stat,
+                           struct fi_statcache_print *out)
 {
     uint8_t look[LOOK_SIZE + NAME_SIZE_MAX];
     uint8_t *at = look;
@@ -88,29 +88,29 @@ firn_statcache_print_of_look(uint64_t seed, firn_slice name, const struct firn_o
     if (size > 0) {
         memcpy(at, name.data, size);
     }
-    firn_xxh3_wide(look, LOOK_SIZE + size, seed, out->bytes);
+    fi_xxh3_wide(look, LOOK_SIZE + size, seed, out->bytes);
 }
 
 void
-firn_statcache_print_of_entry(uint64_t seed, firn_slice encoded, struct firn_statcache_print *out)
+fi_statcache_print_of_entry(uint64_t seed, firn_slice encoded, struct fi_statcache_print *out)
 {
-    firn_xxh3_wide(encoded.data, encoded.size, seed + 1, out->bytes);
+    fi_xxh3_wide(encoded.data, encoded.size, seed + 1, out->bytes);
 }
 
 bool
-firn_statcache_print_is_zero(const struct firn_statcache_print *print)
+fi_statcache_print_is_zero(const struct fi_statcache_print *print)
 {
-    return (firn_load_le64(print->bytes) | firn_load_le64(print->bytes + 8)) == 0;
+    return (fi_load_le64(print->bytes) | fi_load_le64(print->bytes + 8)) == 0;
 }
 
 bool
-firn_statcache_print_survives(const struct firn_os_stat *stat, int64_t noted_ns)
+fi_statcache_print_survives(const struct fi_os_stat *stat, int64_t noted_ns)
 {
     return stat->ctime_ns <= noted_ns - WRITTEN_BACK_NS;
 }
 
 bool
-firn_statcache_print_is_settled(const struct firn_os_stat *stat, int64_t looked_ns)
+fi_statcache_print_is_settled(const struct fi_os_stat *stat, int64_t looked_ns)
 {
     int64_t tick = stat->ctime_ns % SECOND_NS == 0 ? WHOLE_SECONDS_NS : TICK_NS;
     return stat->ctime_ns <= looked_ns - tick;

@@ -24,27 +24,27 @@ struct sweep {
     struct firn_db_batch *batch;
     int (*is_live)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
     void *ctx;
-    struct firn_statcache_memo memo;
-    struct firn_buf kept; /* key of the last directory whose memo stays */
-    uint64_t removed;     /* directories */
+    struct fi_statcache_memo memo;
+    struct fi_buf kept; /* key of the last directory whose memo stays */
+    uint64_t removed;   /* directories */
 };
 
 static int
 write_batch(struct sweep *sweep, firn_error *err)
 {
-    if (firn_db_batch_count(sweep->batch) == 0) {
+    if (fi_db_batch_count(sweep->batch) == 0) {
         return FIRN_OK;
     }
-    int rc = firn_db_write(sweep->db, sweep->batch, FIRN_DURABILITY_OS, err);
-    firn_db_batch_clear(sweep->batch);
+    int rc = fi_db_write(sweep->db, sweep->batch, FIRN_DURABILITY_OS, err);
+    fi_db_batch_clear(sweep->batch);
     return rc;
 }
 
 static int
 remove_key(struct sweep *sweep, firn_slice key, firn_error *err)
 {
-    int rc = firn_db_batch_delete(sweep->batch, sweep->keyspace, key, err);
-    if (rc == FIRN_OK && firn_db_batch_size_bytes(sweep->batch) >= BATCH_SIZE) {
+    int rc = fi_db_batch_delete(sweep->batch, sweep->keyspace, key, err);
+    if (rc == FIRN_OK && fi_db_batch_size_bytes(sweep->batch) >= BATCH_SIZE) {
         rc = write_batch(sweep, err);
     }
     return rc;
@@ -55,11 +55,11 @@ look_at_memo(struct sweep *sweep, firn_slice value, bool *out_is_live, firn_erro
 {
     size_t part_count;
     *out_is_live = false;
-    firn_statcache_memo_clear(&sweep->memo);
-    if (firn_buf_append_slice(&sweep->memo.value, value) != FIRN_OK) {
-        return firn_error_no_memory(err, "the stat cache");
+    fi_statcache_memo_clear(&sweep->memo);
+    if (fi_buf_append_slice(&sweep->memo.value, value) != FIRN_OK) {
+        return fi_error_no_memory(err, "the stat cache");
     }
-    if (firn_statcache_memo_decode(&sweep->memo, &part_count, NULL) != FIRN_OK) {
+    if (fi_statcache_memo_decode(&sweep->memo, &part_count, NULL) != FIRN_OK) {
         return FIRN_OK;
     }
     return sweep->is_live(sweep->ctx, &sweep->memo.tree, out_is_live, err);
@@ -74,7 +74,7 @@ look_at(struct sweep *sweep, firn_slice key, firn_slice value, firn_error *err)
     }
     if (nul != NULL) {
         firn_slice directory = firn_bytes(key.data, (size_t)(nul - key.data));
-        bool is_kept = firn_slice_equal(directory, firn_buf_slice(&sweep->kept));
+        bool is_kept = fi_slice_equal(directory, fi_buf_slice(&sweep->kept));
         return is_kept ? FIRN_OK : remove_key(sweep, key, err);
     }
     bool is_live;
@@ -83,9 +83,9 @@ look_at(struct sweep *sweep, firn_slice key, firn_slice value, firn_error *err)
         return rc;
     }
     if (is_live) {
-        return firn_buf_assign(&sweep->kept, key) == FIRN_OK
+        return fi_buf_assign(&sweep->kept, key) == FIRN_OK
                    ? FIRN_OK
-                   : firn_error_no_memory(err, "the stat cache");
+                   : fi_error_no_memory(err, "the stat cache");
     }
     sweep->removed++;
     return remove_key(sweep, key, err);
@@ -96,32 +96,32 @@ sweep_all(struct sweep *sweep, firn_error *err)
 {
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_batch_create(&sweep->batch, err));
-    FIRN_TRY(firn_db_cursor_open(sweep->keyspace, NULL, &cursor, err));
-    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-         rc = firn_db_cursor_next(cursor, err)) {
-        FIRN_TRY(look_at(sweep, firn_db_cursor_key(cursor), firn_db_cursor_value(cursor), err));
+    FI_TRY(fi_db_batch_create(&sweep->batch, err));
+    FI_TRY(fi_db_cursor_open(sweep->keyspace, NULL, &cursor, err));
+    for (rc = fi_db_cursor_first(cursor, err); rc == FIRN_OK && fi_db_cursor_valid(cursor);
+         rc = fi_db_cursor_next(cursor, err)) {
+        FI_TRY(look_at(sweep, fi_db_cursor_key(cursor), fi_db_cursor_value(cursor), err));
     }
     if (rc == FIRN_OK) {
         rc = write_batch(sweep, err);
     }
 out:
-    firn_db_cursor_close(cursor);
-    firn_db_batch_destroy(sweep->batch);
-    firn_statcache_memo_deinit(&sweep->memo);
-    firn_buf_deinit(&sweep->kept);
+    fi_db_cursor_close(cursor);
+    fi_db_batch_destroy(sweep->batch);
+    fi_statcache_memo_deinit(&sweep->memo);
+    fi_buf_deinit(&sweep->kept);
     return rc;
 }
 
 int
-firn_statcache_sweep(struct firn_db *db,
-                     int (*is_live)(void *ctx, const firn_hash *tree, bool *out, firn_error *err),
-                     void *ctx, uint64_t *out_removed, firn_error *err)
+fi_statcache_sweep(struct firn_db *db,
+                   int (*is_live)(void *ctx, const firn_hash *tree, bool *out, firn_error *err),
+                   void *ctx, uint64_t *out_removed, firn_error *err)
 {
     struct sweep sweep = {.db = db, .is_live = is_live, .ctx = ctx};
-    DCHECK(!firn_db_is_read_only(db));
+    DCHECK(!fi_db_is_read_only(db));
     *out_removed = 0;
-    int rc = firn_db_keyspace_open(db, FIRN_STATCACHE_KEYSPACE, &sweep.keyspace, err);
+    int rc = fi_db_keyspace_open(db, FI_STATCACHE_KEYSPACE, &sweep.keyspace, err);
     if (rc != FIRN_OK) {
         return rc;
     }

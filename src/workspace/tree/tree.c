@@ -22,9 +22,9 @@
 #include "tree/tree_format.h"
 
 bool
-firn_tree_name_is_valid(firn_slice name)
+fi_tree_name_is_valid(firn_slice name)
 {
-    if (name.size == 0 || name.size > FIRN_TREE_NAME_SIZE_MAX) {
+    if (name.size == 0 || name.size > FI_TREE_NAME_SIZE_MAX) {
         return false;
     }
     if (name.data[0] == '.' && (name.size == 1 || (name.size == 2 && name.data[1] == '.'))) {
@@ -36,20 +36,20 @@ firn_tree_name_is_valid(firn_slice name)
 static bool
 target_is_valid(firn_slice target)
 {
-    return target.size > 0 && target.size <= FIRN_TREE_TARGET_SIZE_MAX &&
+    return target.size > 0 && target.size <= FI_TREE_TARGET_SIZE_MAX &&
            memchr(target.data, '\0', target.size) == NULL;
 }
 
 bool
-firn_tree_path_is_valid(firn_slice path)
+fi_tree_path_is_valid(firn_slice path)
 {
-    if (path.size > FIRN_TREE_PATH_SIZE_MAX) {
+    if (path.size > FI_TREE_PATH_SIZE_MAX) {
         return false;
     }
     for (;;) {
         const uint8_t *slash = path.size == 0 ? NULL : memchr(path.data, '/', path.size);
         size_t size = slash == NULL ? path.size : (size_t)(slash - path.data);
-        if (!firn_tree_name_is_valid(firn_bytes(path.data, size))) {
+        if (!fi_tree_name_is_valid(firn_bytes(path.data, size))) {
             return false;
         }
         if (slash == NULL) {
@@ -60,16 +60,16 @@ firn_tree_path_is_valid(firn_slice path)
 }
 
 bool
-firn_tree_xattrs_are_valid(firn_slice encoded)
+fi_tree_xattrs_are_valid(firn_slice encoded)
 {
-    struct firn_reader reader = firn_reader_of(encoded);
+    struct fi_reader reader = fi_reader_of(encoded);
     firn_slice last = {NULL, 0};
-    while (firn_reader_left(&reader) > 0) {
+    while (fi_reader_left(&reader) > 0) {
         firn_slice name;
         firn_slice value;
-        if (!firn_reader_sized(&reader, FIRN_TREE_NAME_SIZE_MAX, &name) ||
-            !firn_reader_sized(&reader, FIRN_TREE_XATTRS_SIZE_MAX, &value) || name.size == 0 ||
-            memchr(name.data, '\0', name.size) != NULL || firn_slice_compare(last, name) >= 0) {
+        if (!fi_reader_sized(&reader, FI_TREE_NAME_SIZE_MAX, &name) ||
+            !fi_reader_sized(&reader, FI_TREE_XATTRS_SIZE_MAX, &value) || name.size == 0 ||
+            memchr(name.data, '\0', name.size) != NULL || fi_slice_compare(last, name) >= 0) {
             return false;
         }
         last = name;
@@ -78,67 +78,67 @@ firn_tree_xattrs_are_valid(firn_slice encoded)
 }
 
 static bool
-entry_is_valid(const struct firn_tree_entry *entry)
+entry_is_valid(const struct fi_tree_entry *entry)
 {
-    if (!firn_tree_name_is_valid(entry->name) || entry->mode > 07777 ||
-        entry->xattrs.size > FIRN_TREE_XATTRS_SIZE_MAX) {
+    if (!fi_tree_name_is_valid(entry->name) || entry->mode > 07777 ||
+        entry->xattrs.size > FI_TREE_XATTRS_SIZE_MAX) {
         return false;
     }
     switch (entry->kind) {
-    case FIRN_TREE_FILE:
+    case FI_TREE_FILE:
         return entry->target.size == 0 &&
-               (entry->hard_link.size == 0 || firn_tree_path_is_valid(entry->hard_link));
-    case FIRN_TREE_DIR:
+               (entry->hard_link.size == 0 || fi_tree_path_is_valid(entry->hard_link));
+    case FI_TREE_DIR:
         return entry->target.size == 0 && entry->hard_link.size == 0;
-    case FIRN_TREE_SYMLINK:
+    case FI_TREE_SYMLINK:
         return target_is_valid(entry->target) &&
-               (entry->hard_link.size == 0 || firn_tree_path_is_valid(entry->hard_link));
+               (entry->hard_link.size == 0 || fi_tree_path_is_valid(entry->hard_link));
     default:
         return false;
     }
 }
 
 static int
-append_tagged(struct firn_buf *out, uint64_t tag, firn_slice bytes)
+append_tagged(struct fi_buf *out, uint64_t tag, firn_slice bytes)
 {
     if (bytes.size == 0) {
         return FIRN_OK;
     }
-    int rc = firn_buf_append_varint(out, tag);
-    return rc == FIRN_OK ? firn_buf_append_sized(out, bytes) : rc;
+    int rc = fi_buf_append_varint(out, tag);
+    return rc == FIRN_OK ? fi_buf_append_sized(out, bytes) : rc;
 }
 
 /* (I1) Whether bytes are one whole entry that decode accepts. */
 static bool
 is_canonical(firn_slice bytes)
 {
-    struct firn_tree_entry entry;
-    return firn_tree_decode_entry(&bytes, &entry, NULL) == FIRN_OK && bytes.size == 0;
+    struct fi_tree_entry entry;
+    return fi_tree_decode_entry(&bytes, &entry, NULL) == FIRN_OK && bytes.size == 0;
 }
 
 int
-firn_tree_encode_entry(struct firn_buf *out, const struct firn_tree_entry *entry)
+fi_tree_encode_entry(struct fi_buf *out, const struct fi_tree_entry *entry)
 {
     CHECK(entry_is_valid(entry));
     size_t start = out->size;
     int rc;
-    FIRN_TRY(firn_buf_append_sized(out, entry->name));
-    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)entry->kind));
-    FIRN_TRY(firn_buf_append_varint(out, entry->mode));
-    FIRN_TRY(firn_buf_append_varint(out, entry->uid));
-    FIRN_TRY(firn_buf_append_varint(out, entry->gid));
-    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)entry->mtime_ns));
-    if (entry->kind == FIRN_TREE_FILE) {
-        FIRN_TRY(firn_buf_append_varint(out, entry->size));
+    FI_TRY(fi_buf_append_sized(out, entry->name));
+    FI_TRY(fi_buf_append_u8(out, (uint8_t)entry->kind));
+    FI_TRY(fi_buf_append_varint(out, entry->mode));
+    FI_TRY(fi_buf_append_varint(out, entry->uid));
+    FI_TRY(fi_buf_append_varint(out, entry->gid));
+    FI_TRY(fi_buf_append_le64(out, (uint64_t)entry->mtime_ns));
+    if (entry->kind == FI_TREE_FILE) {
+        FI_TRY(fi_buf_append_varint(out, entry->size));
     }
-    if (entry->kind == FIRN_TREE_SYMLINK) {
-        FIRN_TRY(firn_buf_append_sized(out, entry->target));
+    if (entry->kind == FI_TREE_SYMLINK) {
+        FI_TRY(fi_buf_append_sized(out, entry->target));
     } else {
-        FIRN_TRY(firn_buf_append(out, entry->hash.bytes, sizeof entry->hash.bytes));
+        FI_TRY(fi_buf_append(out, entry->hash.bytes, sizeof entry->hash.bytes));
     }
-    FIRN_TRY(append_tagged(out, FIRN_TREE_TAG_XATTRS, entry->xattrs));
-    FIRN_TRY(append_tagged(out, FIRN_TREE_TAG_HARD_LINK, entry->hard_link));
-    FIRN_TRY(firn_buf_append_varint(out, FIRN_TREE_TAG_END));
+    FI_TRY(append_tagged(out, FI_TREE_TAG_XATTRS, entry->xattrs));
+    FI_TRY(append_tagged(out, FI_TREE_TAG_HARD_LINK, entry->hard_link));
+    FI_TRY(fi_buf_append_varint(out, FI_TREE_TAG_END));
     DCHECK(is_canonical(firn_bytes(out->data + start, out->size - start)));
     return FIRN_OK;
 out:
@@ -148,111 +148,111 @@ out:
 
 /* Decodes the tagged fields after the fixed ones. */
 static int
-decode_tags(struct firn_reader *reader, struct firn_tree_entry *entry, firn_error *err)
+decode_tags(struct fi_reader *reader, struct fi_tree_entry *entry, firn_error *err)
 {
-    uint64_t last = FIRN_TREE_TAG_END;
+    uint64_t last = FI_TREE_TAG_END;
     for (;;) {
         uint64_t tag;
-        if (!firn_reader_varint(reader, &tag)) {
-            return firn_error_set(err, FIRN_CORRUPT, "directory entry is cut short");
+        if (!fi_reader_varint(reader, &tag)) {
+            return fi_error_set(err, FIRN_CORRUPT, "directory entry is cut short");
         }
-        if (tag == FIRN_TREE_TAG_END) {
+        if (tag == FI_TREE_TAG_END) {
             return FIRN_OK;
         }
         firn_slice *field;
-        if (tag == FIRN_TREE_TAG_XATTRS) {
+        if (tag == FI_TREE_TAG_XATTRS) {
             field = &entry->xattrs;
-        } else if (tag == FIRN_TREE_TAG_HARD_LINK) {
+        } else if (tag == FI_TREE_TAG_HARD_LINK) {
             field = &entry->hard_link;
         } else {
-            return firn_error_set(err, FIRN_NEWER,
-                                  "directory entry has a field of type %llu, which this version "
-                                  "does not know",
-                                  (unsigned long long)tag);
+            return fi_error_set(err, FIRN_NEWER,
+                                "directory entry has a field of type %llu, which this version "
+                                "does not know",
+                                (unsigned long long)tag);
         }
-        if (tag <= last || !firn_reader_sized(reader, FIRN_TREE_XATTRS_SIZE_MAX, field) ||
+        if (tag <= last || !fi_reader_sized(reader, FI_TREE_XATTRS_SIZE_MAX, field) ||
             field->size == 0) {
-            return firn_error_set(err, FIRN_CORRUPT, "directory entry has a malformed field");
+            return fi_error_set(err, FIRN_CORRUPT, "directory entry has a malformed field");
         }
         last = tag;
     }
 }
 
 static bool
-decode_fixed(struct firn_reader *reader, struct firn_tree_entry *entry)
+decode_fixed(struct fi_reader *reader, struct fi_tree_entry *entry)
 {
     uint8_t kind;
     uint64_t mode;
     uint64_t uid;
     uint64_t gid;
     uint64_t mtime;
-    if (!firn_reader_sized(reader, FIRN_TREE_NAME_SIZE_MAX, &entry->name) ||
-        !firn_reader_u8(reader, &kind) || !firn_reader_varint_max(reader, 07777, &mode) ||
-        !firn_reader_varint_max(reader, UINT32_MAX, &uid) ||
-        !firn_reader_varint_max(reader, UINT32_MAX, &gid) || !firn_reader_le64(reader, &mtime)) {
+    if (!fi_reader_sized(reader, FI_TREE_NAME_SIZE_MAX, &entry->name) ||
+        !fi_reader_u8(reader, &kind) || !fi_reader_varint_max(reader, 07777, &mode) ||
+        !fi_reader_varint_max(reader, UINT32_MAX, &uid) ||
+        !fi_reader_varint_max(reader, UINT32_MAX, &gid) || !fi_reader_le64(reader, &mtime)) {
         return false;
     }
-    entry->kind = (enum firn_tree_kind)kind;
+    entry->kind = (enum fi_tree_kind)kind;
     entry->mode = (uint32_t)mode;
     entry->uid = (uint32_t)uid;
     entry->gid = (uint32_t)gid;
     entry->mtime_ns = (int64_t)mtime;
     switch (entry->kind) {
-    case FIRN_TREE_FILE:
-        return firn_reader_varint_max(reader, INT64_MAX, &entry->size) &&
-               firn_reader_copy(reader, entry->hash.bytes, sizeof entry->hash.bytes);
-    case FIRN_TREE_DIR:
-        return firn_reader_copy(reader, entry->hash.bytes, sizeof entry->hash.bytes);
-    case FIRN_TREE_SYMLINK:
-        return firn_reader_sized(reader, FIRN_TREE_TARGET_SIZE_MAX, &entry->target);
+    case FI_TREE_FILE:
+        return fi_reader_varint_max(reader, INT64_MAX, &entry->size) &&
+               fi_reader_copy(reader, entry->hash.bytes, sizeof entry->hash.bytes);
+    case FI_TREE_DIR:
+        return fi_reader_copy(reader, entry->hash.bytes, sizeof entry->hash.bytes);
+    case FI_TREE_SYMLINK:
+        return fi_reader_sized(reader, FI_TREE_TARGET_SIZE_MAX, &entry->target);
     default:
         return false;
     }
 }
 
 int
-firn_tree_decode_entry(firn_slice *encoded, struct firn_tree_entry *out, firn_error *err)
+fi_tree_decode_entry(firn_slice *encoded, struct fi_tree_entry *out, firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(*encoded);
-    struct firn_tree_entry entry = {0};
+    struct fi_reader reader = fi_reader_of(*encoded);
+    struct fi_tree_entry entry = {0};
     if (!decode_fixed(&reader, &entry)) {
-        return firn_error_set(err, FIRN_CORRUPT, "directory entry is malformed or cut short");
+        return fi_error_set(err, FIRN_CORRUPT, "directory entry is malformed or cut short");
     }
-    FIRN_TRY_RETURN(decode_tags(&reader, &entry, err));
-    if (!entry_is_valid(&entry) || !firn_tree_xattrs_are_valid(entry.xattrs)) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "directory entry has a forbidden name, target or attribute");
+    FI_TRY_RETURN(decode_tags(&reader, &entry, err));
+    if (!entry_is_valid(&entry) || !fi_tree_xattrs_are_valid(entry.xattrs)) {
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "directory entry has a forbidden name, target or attribute");
     }
-    *encoded = firn_bytes(reader.at, firn_reader_left(&reader));
+    *encoded = firn_bytes(reader.at, fi_reader_left(&reader));
     *out = entry;
     return FIRN_OK;
 }
 
 int
-firn_tree_xattrs_append(struct firn_buf *out, firn_slice name, firn_slice value)
+fi_tree_xattrs_append(struct fi_buf *out, firn_slice name, firn_slice value)
 {
-    CHECK(name.size > 0 && name.size <= FIRN_TREE_NAME_SIZE_MAX);
+    CHECK(name.size > 0 && name.size <= FI_TREE_NAME_SIZE_MAX);
     size_t start = out->size;
-    int rc = firn_buf_append_sized(out, name);
+    int rc = fi_buf_append_sized(out, name);
     if (rc == FIRN_OK) {
-        rc = firn_buf_append_sized(out, value);
+        rc = fi_buf_append_sized(out, value);
     }
     if (rc != FIRN_OK) {
         out->size = start;
     }
-    DCHECK(rc != FIRN_OK || firn_tree_xattrs_are_valid(firn_buf_slice(out))); /* (I1) */
+    DCHECK(rc != FIRN_OK || fi_tree_xattrs_are_valid(fi_buf_slice(out))); /* (I1) */
     return rc;
 }
 
 bool
-firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out_value)
+fi_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out_value)
 {
-    struct firn_reader reader = firn_reader_of(*encoded);
-    if (!firn_reader_sized(&reader, SIZE_MAX, out_name) ||
-        !firn_reader_sized(&reader, SIZE_MAX, out_value)) {
+    struct fi_reader reader = fi_reader_of(*encoded);
+    if (!fi_reader_sized(&reader, SIZE_MAX, out_name) ||
+        !fi_reader_sized(&reader, SIZE_MAX, out_value)) {
         return false;
     }
-    *encoded = firn_bytes(reader.at, firn_reader_left(&reader));
+    *encoded = firn_bytes(reader.at, fi_reader_left(&reader));
     return true;
 }
 
@@ -273,10 +273,10 @@ visit_entries(const struct references *references, firn_slice body, firn_error *
 {
     int rc = FIRN_OK;
     while (rc == FIRN_OK && body.size > 0) {
-        struct firn_tree_entry entry;
-        rc = firn_tree_decode_entry(&body, &entry, err);
-        if (rc == FIRN_OK && entry.kind != FIRN_TREE_SYMLINK) {
-            rc = references->visit(references->ctx, &entry.hash, entry.kind == FIRN_TREE_DIR, err);
+        struct fi_tree_entry entry;
+        rc = fi_tree_decode_entry(&body, &entry, err);
+        if (rc == FIRN_OK && entry.kind != FI_TREE_SYMLINK) {
+            rc = references->visit(references->ctx, &entry.hash, entry.kind == FI_TREE_DIR, err);
         }
     }
     return rc;
@@ -285,14 +285,14 @@ visit_entries(const struct references *references, firn_slice body, firn_error *
 static int
 visit_items(const struct references *references, firn_slice body, firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(body);
+    struct fi_reader reader = fi_reader_of(body);
     int rc = FIRN_OK;
-    while (rc == FIRN_OK && firn_reader_left(&reader) > 0) {
+    while (rc == FIRN_OK && fi_reader_left(&reader) > 0) {
         firn_slice name;
         firn_hash hash;
-        if (!firn_reader_sized(&reader, FIRN_TREE_NAME_SIZE_MAX, &name) ||
-            !firn_reader_copy(&reader, hash.bytes, sizeof hash.bytes)) {
-            return firn_error_set(err, FIRN_CORRUPT, "the index of a directory is malformed");
+        if (!fi_reader_sized(&reader, FI_TREE_NAME_SIZE_MAX, &name) ||
+            !fi_reader_copy(&reader, hash.bytes, sizeof hash.bytes)) {
+            return fi_error_set(err, FIRN_CORRUPT, "the index of a directory is malformed");
         }
         rc = references->visit(references->ctx, &hash, true, err);
     }
@@ -300,22 +300,22 @@ visit_items(const struct references *references, firn_slice body, firn_error *er
 }
 
 int
-firn_tree_references(firn_slice object,
-                     int (*visit)(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err),
-                     void *ctx, firn_error *err)
+fi_tree_references(firn_slice object,
+                   int (*visit)(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err),
+                   void *ctx, firn_error *err)
 {
     const struct references references = {visit, ctx};
-    if (object.size < FIRN_TREE_HEADER_SIZE || object.size > FIRN_TREE_OBJECT_SIZE_MAX ||
-        object.data[1] >= FIRN_TREE_LEVELS_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT, "a directory object is malformed");
+    if (object.size < FI_TREE_HEADER_SIZE || object.size > FI_TREE_OBJECT_SIZE_MAX ||
+        object.data[1] >= FI_TREE_LEVELS_MAX) {
+        return fi_error_set(err, FIRN_CORRUPT, "a directory object is malformed");
     }
-    if (object.data[0] != FIRN_TREE_FORMAT) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "a directory object has format %u, this version knows %u",
-                              object.data[0], FIRN_TREE_FORMAT);
+    if (object.data[0] != FI_TREE_FORMAT) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "a directory object has format %u, this version knows %u",
+                            object.data[0], FI_TREE_FORMAT);
     }
     firn_slice body =
-        firn_bytes(object.data + FIRN_TREE_HEADER_SIZE, object.size - FIRN_TREE_HEADER_SIZE);
+        firn_bytes(object.data + FI_TREE_HEADER_SIZE, object.size - FI_TREE_HEADER_SIZE);
     return object.data[1] == 0 ? visit_entries(&references, body, err)
                                : visit_items(&references, body, err);
 }

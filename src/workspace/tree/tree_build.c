@@ -23,8 +23,8 @@
 struct builder {
     int (*put)(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err);
     void *ctx;
-    struct firn_buf object; /* being written: header and body */
-    struct firn_buf upper;  /* items of the next level */
+    struct fi_buf object; /* being written: header and body */
+    struct fi_buf upper;  /* items of the next level */
 };
 
 /* Takes the first entry (level 0) or item (above) from rest: its bytes and its name. */
@@ -33,19 +33,19 @@ next_element(firn_slice *rest, unsigned level, firn_slice *out_element, firn_sli
 {
     firn_slice start = *rest;
     if (level == 0) {
-        struct firn_tree_entry entry;
-        if (firn_tree_decode_entry(rest, &entry, NULL) != FIRN_OK) {
+        struct fi_tree_entry entry;
+        if (fi_tree_decode_entry(rest, &entry, NULL) != FIRN_OK) {
             return false;
         }
         *out_name = entry.name;
     } else {
-        struct firn_reader reader = firn_reader_of(*rest);
+        struct fi_reader reader = fi_reader_of(*rest);
         firn_hash hash;
-        if (!firn_reader_sized(&reader, FIRN_TREE_NAME_SIZE_MAX, out_name) ||
-            !firn_reader_copy(&reader, hash.bytes, sizeof hash.bytes)) {
+        if (!fi_reader_sized(&reader, FI_TREE_NAME_SIZE_MAX, out_name) ||
+            !fi_reader_copy(&reader, hash.bytes, sizeof hash.bytes)) {
             return false;
         }
-        *rest = firn_bytes(reader.at, firn_reader_left(&reader));
+        *rest = firn_bytes(reader.at, fi_reader_left(&reader));
     }
     *out_element = firn_bytes(start.data, start.size - rest->size);
     return true;
@@ -59,7 +59,7 @@ ascends(firn_slice rest, unsigned level)
     firn_slice name;
     firn_slice last = {NULL, 0};
     while (rest.size > 0) {
-        if (!next_element(&rest, level, &element, &name) || firn_slice_compare(last, name) >= 0) {
+        if (!next_element(&rest, level, &element, &name) || fi_slice_compare(last, name) >= 0) {
             return false;
         }
         last = name;
@@ -71,16 +71,16 @@ static int
 put_object(struct builder *builder, unsigned level, firn_slice body, firn_hash *out_hash,
            firn_error *err)
 {
-    firn_buf_clear(&builder->object);
+    fi_buf_clear(&builder->object);
     int rc;
-    FIRN_TRY(firn_buf_append_u8(&builder->object, FIRN_TREE_FORMAT));
-    FIRN_TRY(firn_buf_append_u8(&builder->object, (uint8_t)level));
-    FIRN_TRY(firn_buf_append_slice(&builder->object, body));
-    firn_blake3_hash_of(builder->object.data, builder->object.size, out_hash);
-    DCHECK(builder->object.size <= FIRN_TREE_OBJECT_SIZE_MAX && level < FIRN_TREE_LEVELS_MAX);
-    return builder->put(builder->ctx, out_hash, firn_buf_slice(&builder->object), err);
+    FI_TRY(fi_buf_append_u8(&builder->object, FI_TREE_FORMAT));
+    FI_TRY(fi_buf_append_u8(&builder->object, (uint8_t)level));
+    FI_TRY(fi_buf_append_slice(&builder->object, body));
+    fi_blake3_hash_of(builder->object.data, builder->object.size, out_hash);
+    DCHECK(builder->object.size <= FI_TREE_OBJECT_SIZE_MAX && level < FI_TREE_LEVELS_MAX);
+    return builder->put(builder->ctx, out_hash, fi_buf_slice(&builder->object), err);
 out:
-    return firn_error_no_memory(err, "a directory object");
+    return fi_error_no_memory(err, "a directory object");
 }
 
 static int
@@ -88,23 +88,23 @@ put_part(struct builder *builder, unsigned level, firn_slice body, firn_slice la
          firn_error *err)
 {
     firn_hash hash;
-    DCHECK(body.size > 0 && last_name.size > 0 && last_name.size <= FIRN_TREE_NAME_SIZE_MAX);
+    DCHECK(body.size > 0 && last_name.size > 0 && last_name.size <= FI_TREE_NAME_SIZE_MAX);
     int rc = put_object(builder, level, body, &hash, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    FIRN_TRY(firn_buf_append_varint(&builder->upper, last_name.size));
-    FIRN_TRY(firn_buf_append_slice(&builder->upper, last_name));
-    FIRN_TRY(firn_buf_append(&builder->upper, hash.bytes, sizeof hash.bytes));
+    FI_TRY(fi_buf_append_varint(&builder->upper, last_name.size));
+    FI_TRY(fi_buf_append_slice(&builder->upper, last_name));
+    FI_TRY(fi_buf_append(&builder->upper, hash.bytes, sizeof hash.bytes));
     return FIRN_OK;
 out:
-    return firn_error_no_memory(err, "a directory index");
+    return fi_error_no_memory(err, "a directory index");
 }
 
 static bool
 name_cuts(firn_slice name)
 {
-    return (firn_xxh3(name.data, name.size, 0) & FIRN_TREE_CUT_MASK) == 0;
+    return (fi_xxh3(name.data, name.size, 0) & FI_TREE_CUT_MASK) == 0;
 }
 
 /* Cuts one level into parts; their items are collected in builder->upper. */
@@ -119,7 +119,7 @@ put_parts(struct builder *builder, unsigned level, firn_slice body, firn_error *
         firn_slice element;
         firn_slice name;
         CHECK(next_element(&rest, level, &element, &name));
-        if (part.size > 0 && part.size + element.size > FIRN_TREE_PART_SIZE_MAX) {
+        if (part.size > 0 && part.size + element.size > FI_TREE_PART_SIZE_MAX) {
             int rc = put_part(builder, level, part, last_name, err);
             if (rc != FIRN_OK) {
                 return rc;
@@ -128,7 +128,7 @@ put_parts(struct builder *builder, unsigned level, firn_slice body, firn_error *
         }
         part.size += element.size;
         last_name = name;
-        if (part.size >= FIRN_TREE_PART_SIZE_MIN && rest.size > 0 && name_cuts(name)) {
+        if (part.size >= FI_TREE_PART_SIZE_MIN && rest.size > 0 && name_cuts(name)) {
             int rc = put_part(builder, level, part, last_name, err);
             if (rc != FIRN_OK) {
                 return rc;
@@ -140,32 +140,32 @@ put_parts(struct builder *builder, unsigned level, firn_slice body, firn_error *
 }
 
 int
-firn_tree_build(firn_slice encoded_entries,
-                int (*put)(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err),
-                void *ctx, firn_hash *out_hash, firn_error *err)
+fi_tree_build(firn_slice encoded_entries,
+              int (*put)(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err),
+              void *ctx, firn_hash *out_hash, firn_error *err)
 {
     struct builder builder = {.put = put, .ctx = ctx};
-    struct firn_buf body = {0};
+    struct fi_buf body = {0};
     firn_slice bytes = encoded_entries;
     unsigned level = 0;
     int rc = FIRN_OK;
     /* A single element may be larger than a part: then it is a part of its own, and more levels
      * would not help. */
-    while (bytes.size > FIRN_TREE_PART_SIZE_MAX) {
-        CHECK(level + 1 < FIRN_TREE_LEVELS_MAX);
-        firn_buf_clear(&builder.upper);
-        FIRN_TRY(put_parts(&builder, level, bytes, err));
-        struct firn_buf done = body;
+    while (bytes.size > FI_TREE_PART_SIZE_MAX) {
+        CHECK(level + 1 < FI_TREE_LEVELS_MAX);
+        fi_buf_clear(&builder.upper);
+        FI_TRY(put_parts(&builder, level, bytes, err));
+        struct fi_buf done = body;
         body = builder.upper;
         builder.upper = done;
-        bytes = firn_buf_slice(&body);
+        bytes = fi_buf_slice(&body);
         level++;
     }
     DCHECK(ascends(bytes, level));
     rc = put_object(&builder, level, bytes, out_hash, err);
 out:
-    firn_buf_deinit(&body);
-    firn_buf_deinit(&builder.upper);
-    firn_buf_deinit(&builder.object);
+    fi_buf_deinit(&body);
+    fi_buf_deinit(&builder.upper);
+    fi_buf_deinit(&builder.object);
     return rc;
 }

@@ -18,18 +18,18 @@
 #define FIRN_TREE_TREE_FORMAT_H
 
 enum {
-    FIRN_TREE_FORMAT = 1,
-    FIRN_TREE_HEADER_SIZE = 2,
-    FIRN_TREE_TAG_END = 0,
-    FIRN_TREE_TAG_XATTRS = 1,
-    FIRN_TREE_TAG_HARD_LINK = 2,
-    /* A body of at most FIRN_TREE_PART_SIZE_MAX bytes is one object. A larger one is cut after each
-     * name whose XXH3-64 has none of the bits of FIRN_TREE_CUT_MASK once the part has
-     * FIRN_TREE_PART_SIZE_MIN bytes, and in any case before it would exceed
-     * FIRN_TREE_PART_SIZE_MAX. */
-    FIRN_TREE_PART_SIZE_MIN = 8 << 10,
-    FIRN_TREE_PART_SIZE_MAX = 64 << 10,
-    FIRN_TREE_CUT_MASK = 0xff
+    FI_TREE_FORMAT = 1,
+    FI_TREE_HEADER_SIZE = 2,
+    FI_TREE_TAG_END = 0,
+    FI_TREE_TAG_XATTRS = 1,
+    FI_TREE_TAG_HARD_LINK = 2,
+    /* A body of at most FI_TREE_PART_SIZE_MAX bytes is one object. A larger one is cut after each
+     * name whose XXH3-64 has none of the bits of FI_TREE_CUT_MASK once the part has
+     * FI_TREE_PART_SIZE_MIN bytes, and in any case before it would exceed
+     * FI_TREE_PART_SIZE_MAX. */
+    FI_TREE_PART_SIZE_MIN = 8 << 10,
+    FI_TREE_PART_SIZE_MAX = 64 << 10,
+    FI_TREE_CUT_MASK = 0xff
 };
 
 #endif

@@ -26,52 +26,50 @@
 #include "tree/tree_format.h"
 
 struct level {
-    struct firn_buf object;
-    uint64_t held;                              /* bytes of it, in the source's budget */
-    firn_slice rest;                            /* of the body, not yet read */
-    uint8_t last_name[FIRN_TREE_NAME_SIZE_MAX]; /* that the parent promised for this object */
+    struct fi_buf object;
+    uint64_t held;                            /* bytes of it, in the source's budget */
+    firn_slice rest;                          /* of the body, not yet read */
+    uint8_t last_name[FI_TREE_NAME_SIZE_MAX]; /* that the parent promised for this object */
     size_t last_name_size; /* 0 for the directory's own object: no item names it */
 };
 
-struct firn_tree_iterator {
-    struct firn_tree_source source;
+struct fi_tree_iterator {
+    struct fi_tree_source source;
     firn_hash directory;
-    struct level levels[FIRN_TREE_LEVELS_MAX]; /* [0] holds entries */
-    unsigned top;                              /* level of the directory's own object */
-    uint8_t previous[FIRN_TREE_NAME_SIZE_MAX]; /* name of the previous entry */
+    struct level levels[FI_TREE_LEVELS_MAX]; /* [0] holds entries */
+    unsigned top;                            /* level of the directory's own object */
+    uint8_t previous[FI_TREE_NAME_SIZE_MAX]; /* name of the previous entry */
     size_t previous_size;
-    struct firn_tree_entry entry;
+    struct fi_tree_entry entry;
 };
 
 static int
-corrupt(struct firn_tree_iterator *iterator, firn_error *err, const char *what)
+corrupt(struct fi_tree_iterator *iterator, firn_error *err, const char *what)
 {
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(iterator->directory.bytes, sizeof iterator->directory.bytes, hex);
-    return firn_error_set(err, FIRN_CORRUPT, "directory object %s: %s", hex, what);
+    fi_hex_encode(iterator->directory.bytes, sizeof iterator->directory.bytes, hex);
+    return fi_error_set(err, FIRN_CORRUPT, "directory object %s: %s", hex, what);
 }
 
 /* Loads an object into the level that it states; *out_level is that level. */
 static int
-load(struct firn_tree_iterator *iterator, const firn_hash *hash, struct level *into,
+load(struct fi_tree_iterator *iterator, const firn_hash *hash, struct level *into,
      unsigned *out_level, firn_error *err)
 {
-    FIRN_TRY_RETURN(iterator->source.read(iterator->source.ctx, hash, &into->object, err));
-    FIRN_TRY_RETURN(
-        firn_budget_hold(iterator->source.budget, &into->held, into->object.capacity, err));
-    if (into->object.size < FIRN_TREE_HEADER_SIZE ||
-        into->object.size > FIRN_TREE_OBJECT_SIZE_MAX) {
+    FI_TRY_RETURN(iterator->source.read(iterator->source.ctx, hash, &into->object, err));
+    FI_TRY_RETURN(fi_budget_hold(iterator->source.budget, &into->held, into->object.capacity, err));
+    if (into->object.size < FI_TREE_HEADER_SIZE || into->object.size > FI_TREE_OBJECT_SIZE_MAX) {
         return corrupt(iterator, err, "its size is out of range");
     }
-    if (into->object.data[0] != FIRN_TREE_FORMAT) {
-        firn_error_set(err, FIRN_NEWER, "directory object has format %u, this version knows %u",
-                       into->object.data[0], FIRN_TREE_FORMAT);
+    if (into->object.data[0] != FI_TREE_FORMAT) {
+        fi_error_set(err, FIRN_NEWER, "directory object has format %u, this version knows %u",
+                     into->object.data[0], FI_TREE_FORMAT);
         return FIRN_NEWER;
     }
     *out_level = into->object.data[1];
-    into->rest = firn_bytes(into->object.data + FIRN_TREE_HEADER_SIZE,
-                            into->object.size - FIRN_TREE_HEADER_SIZE);
-    if (*out_level >= FIRN_TREE_LEVELS_MAX) {
+    into->rest = firn_bytes(into->object.data + FI_TREE_HEADER_SIZE,
+                            into->object.size - FI_TREE_HEADER_SIZE);
+    if (*out_level >= FI_TREE_LEVELS_MAX) {
         return corrupt(iterator, err, "it has too many levels");
     }
     if (*out_level > 0 && into->rest.size == 0) {
@@ -81,13 +79,13 @@ load(struct firn_tree_iterator *iterator, const firn_hash *hash, struct level *i
 }
 
 int
-firn_tree_iterator_create(const struct firn_tree_source *source, const firn_hash *directory,
-                          struct firn_tree_iterator **out, firn_error *err)
+fi_tree_iterator_create(const struct fi_tree_source *source, const firn_hash *directory,
+                        struct fi_tree_iterator **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_tree_iterator *iterator = firn_alloc_zeroed(sizeof *iterator);
+    struct fi_tree_iterator *iterator = fi_alloc_zeroed(sizeof *iterator);
     if (iterator == NULL) {
-        return firn_error_no_memory(err, "a directory iterator");
+        return fi_error_no_memory(err, "a directory iterator");
     }
     iterator->source = *source;
     iterator->directory = *directory;
@@ -95,9 +93,9 @@ firn_tree_iterator_create(const struct firn_tree_source *source, const firn_hash
     unsigned level = 0;
     int rc = load(iterator, directory, &first, &level, err);
     if (rc != FIRN_OK) {
-        firn_budget_release(iterator->source.budget, &first.held);
-        firn_buf_deinit(&first.object);
-        firn_tree_iterator_destroy(iterator);
+        fi_budget_release(iterator->source.budget, &first.held);
+        fi_buf_deinit(&first.object);
+        fi_tree_iterator_destroy(iterator);
         return rc;
     }
     iterator->levels[level] = first;
@@ -107,25 +105,25 @@ firn_tree_iterator_create(const struct firn_tree_source *source, const firn_hash
 }
 
 void
-firn_tree_iterator_destroy(struct firn_tree_iterator *iterator)
+fi_tree_iterator_destroy(struct fi_tree_iterator *iterator)
 {
     if (iterator == NULL) {
         return;
     }
-    for (unsigned i = 0; i < FIRN_TREE_LEVELS_MAX; i++) {
-        firn_budget_release(iterator->source.budget, &iterator->levels[i].held);
-        firn_buf_deinit(&iterator->levels[i].object);
+    for (unsigned i = 0; i < FI_TREE_LEVELS_MAX; i++) {
+        fi_budget_release(iterator->source.budget, &iterator->levels[i].held);
+        fi_buf_deinit(&iterator->levels[i].object);
     }
-    firn_free(iterator);
+    fi_free(iterator);
 }
 
 /* Whether the last name of an object that was read to its end is what its parent promised. */
 static bool
-promise_is_kept(const struct firn_tree_iterator *iterator, const struct level *level)
+promise_is_kept(const struct fi_tree_iterator *iterator, const struct level *level)
 {
     return level->last_name_size == 0 ||
-           firn_slice_equal(firn_bytes(level->last_name, level->last_name_size),
-                            firn_bytes(iterator->previous, iterator->previous_size));
+           fi_slice_equal(firn_bytes(level->last_name, level->last_name_size),
+                          firn_bytes(iterator->previous, iterator->previous_size));
 }
 
 /* An object of the next lower level, and the name of the last entry below it. */
@@ -138,17 +136,17 @@ struct item {
 static bool
 take_item(firn_slice *rest, struct item *out)
 {
-    struct firn_reader reader = firn_reader_of(*rest);
-    bool is_fine = firn_reader_sized(&reader, FIRN_TREE_NAME_SIZE_MAX, &out->name) &&
-                   firn_reader_copy(&reader, out->hash.bytes, sizeof out->hash.bytes) &&
-                   firn_tree_name_is_valid(out->name);
-    *rest = firn_bytes(reader.at, firn_reader_left(&reader));
+    struct fi_reader reader = fi_reader_of(*rest);
+    bool is_fine = fi_reader_sized(&reader, FI_TREE_NAME_SIZE_MAX, &out->name) &&
+                   fi_reader_copy(&reader, out->hash.bytes, sizeof out->hash.bytes) &&
+                   fi_tree_name_is_valid(out->name);
+    *rest = firn_bytes(reader.at, fi_reader_left(&reader));
     return is_fine;
 }
 
 /* Takes the next item of level n and loads the object it names into level n - 1. */
 static int
-descend(struct firn_tree_iterator *iterator, unsigned n, firn_error *err)
+descend(struct fi_tree_iterator *iterator, unsigned n, firn_error *err)
 {
     DCHECK(n > 0 && n <= iterator->top && iterator->levels[n - 1].rest.size == 0);
     struct level *lower = &iterator->levels[n - 1];
@@ -161,7 +159,7 @@ descend(struct firn_tree_iterator *iterator, unsigned n, firn_error *err)
     memcpy(lower->last_name, name.data, name.size);
     lower->last_name_size = name.size;
     unsigned level;
-    FIRN_TRY_RETURN(load(iterator, &item.hash, lower, &level, err));
+    FI_TRY_RETURN(load(iterator, &item.hash, lower, &level, err));
     if (level != n - 1) {
         return corrupt(iterator, err, "a part has the wrong level");
     }
@@ -173,7 +171,7 @@ descend(struct firn_tree_iterator *iterator, unsigned n, firn_error *err)
 
 /* Loads until levels[0] holds an unread entry; *out_is_end if there is none. */
 static int
-refill(struct firn_tree_iterator *iterator, bool *out_is_end, firn_error *err)
+refill(struct fi_tree_iterator *iterator, bool *out_is_end, firn_error *err)
 {
     *out_is_end = false;
     if (iterator->levels[0].rest.size > 0) {
@@ -204,7 +202,7 @@ refill(struct firn_tree_iterator *iterator, bool *out_is_end, firn_error *err)
 
 /* The lowest level that is not at its end; the top one, if all are. */
 static __attribute__((cold)) unsigned
-pending_level(const struct firn_tree_iterator *iterator)
+pending_level(const struct fi_tree_iterator *iterator)
 {
     unsigned n = 0;
     while (n < iterator->top && iterator->levels[n].rest.size == 0) {
@@ -216,20 +214,20 @@ pending_level(const struct firn_tree_iterator *iterator)
 /* Passes the next item of level n in both iterators, if it is the same in both and comes after the
  * entries that were read. */
 static __attribute__((cold)) bool
-pass_item(struct firn_tree_iterator *a, struct firn_tree_iterator *b, unsigned n)
+pass_item(struct fi_tree_iterator *a, struct fi_tree_iterator *b, unsigned n)
 {
     firn_slice rests[2] = {a->levels[n].rest, b->levels[n].rest};
     struct item items[2];
     if (!take_item(&rests[0], &items[0]) || !take_item(&rests[1], &items[1]) ||
-        !firn_hash_equal(&items[0].hash, &items[1].hash) ||
-        !firn_slice_equal(items[0].name, items[1].name)) {
+        !fi_hash_equal(&items[0].hash, &items[1].hash) ||
+        !fi_slice_equal(items[0].name, items[1].name)) {
         return false;
     }
-    if (firn_slice_compare(firn_bytes(a->previous, a->previous_size), items[0].name) >= 0) {
+    if (fi_slice_compare(firn_bytes(a->previous, a->previous_size), items[0].name) >= 0) {
         return false;
     }
     for (size_t i = 0; i < 2; i++) {
-        struct firn_tree_iterator *iterator = i == 0 ? a : b;
+        struct fi_tree_iterator *iterator = i == 0 ? a : b;
         iterator->levels[n].rest = rests[i];
         memcpy(iterator->previous, items[i].name.data, items[i].name.size);
         iterator->previous_size = items[i].name.size;
@@ -240,7 +238,7 @@ pass_item(struct firn_tree_iterator *a, struct firn_tree_iterator *b, unsigned n
 /* Whether each part that was read below level n ended with the name that its index gives. (If not,
  * next fails.) */
 static __attribute__((cold)) bool
-promises_are_kept(const struct firn_tree_iterator *iterator, unsigned n)
+promises_are_kept(const struct fi_tree_iterator *iterator, unsigned n)
 {
     bool are_kept = true;
     for (unsigned i = 0; i < n; i++) {
@@ -250,7 +248,7 @@ promises_are_kept(const struct firn_tree_iterator *iterator, unsigned n)
 }
 
 static __attribute__((cold)) int
-pass_parts(struct firn_tree_iterator *a, struct firn_tree_iterator *b, firn_error *err)
+pass_parts(struct fi_tree_iterator *a, struct fi_tree_iterator *b, firn_error *err)
 {
     for (;;) {
         const unsigned n = pending_level(a);
@@ -268,36 +266,35 @@ pass_parts(struct firn_tree_iterator *a, struct firn_tree_iterator *b, firn_erro
         if (n == 1) {
             break;
         }
-        FIRN_TRY_RETURN(descend(a, n, err));
-        FIRN_TRY_RETURN(descend(b, n, err));
+        FI_TRY_RETURN(descend(a, n, err));
+        FI_TRY_RETURN(descend(b, n, err));
     }
     return FIRN_OK;
 }
 
 int
-firn_tree_iterator_pass_equal(struct firn_tree_iterator *a, struct firn_tree_iterator *b,
-                              firn_error *err)
+fi_tree_iterator_pass_equal(struct fi_tree_iterator *a, struct fi_tree_iterator *b, firn_error *err)
 {
     const bool are_inside = a->levels[0].rest.size > 0 || b->levels[0].rest.size > 0;
-    DCHECK(firn_slice_equal(firn_bytes(a->previous, a->previous_size),
-                            firn_bytes(b->previous, b->previous_size))); /* (I3) */
+    DCHECK(fi_slice_equal(firn_bytes(a->previous, a->previous_size),
+                          firn_bytes(b->previous, b->previous_size))); /* (I3) */
     return are_inside ? FIRN_OK : pass_parts(a, b, err);
 }
 
 int
-firn_tree_iterator_next(struct firn_tree_iterator *iterator, const struct firn_tree_entry **out,
-                        bool *out_is_end, firn_error *err)
+fi_tree_iterator_next(struct fi_tree_iterator *iterator, const struct fi_tree_entry **out,
+                      bool *out_is_end, firn_error *err)
 {
     *out = NULL;
     int rc = refill(iterator, out_is_end, err);
     if (rc != FIRN_OK || *out_is_end) {
         return rc;
     }
-    rc = firn_budget_spend(iterator->source.budget, FIRN_BUDGET_ENTRY, err); /* (I4) */
+    rc = fi_budget_spend(iterator->source.budget, FI_BUDGET_ENTRY, err); /* (I4) */
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_tree_decode_entry(&iterator->levels[0].rest, &iterator->entry, err);
+    rc = fi_tree_decode_entry(&iterator->levels[0].rest, &iterator->entry, err);
     if (rc == FIRN_CORRUPT) {
         return corrupt(iterator, err, "an entry is malformed");
     }
@@ -305,7 +302,7 @@ firn_tree_iterator_next(struct firn_tree_iterator *iterator, const struct firn_t
         return rc;
     }
     firn_slice previous = firn_bytes(iterator->previous, iterator->previous_size);
-    if (firn_slice_compare(previous, iterator->entry.name) >= 0) {
+    if (fi_slice_compare(previous, iterator->entry.name) >= 0) {
         return corrupt(iterator, err, "its names are out of order or repeated");
     }
     memcpy(iterator->previous, iterator->entry.name.data, iterator->entry.name.size);

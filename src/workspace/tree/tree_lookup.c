@@ -42,7 +42,7 @@ struct known {
 static uint64_t
 hash_of_known(const void *record)
 {
-    return firn_load_le64(((const struct known *)record)->path);
+    return fi_load_le64(((const struct known *)record)->path);
 }
 
 static bool
@@ -53,50 +53,50 @@ known_is(const void *record, const void *key)
 }
 
 void
-firn_tree_lookup_init(struct firn_tree_lookup *lookup, const struct firn_tree_source *source,
-                      const firn_hash *root)
+fi_tree_lookup_init(struct fi_tree_lookup *lookup, const struct fi_tree_source *source,
+                    const firn_hash *root)
 {
-    *lookup = (struct firn_tree_lookup){.source = source, .root = *root};
-    firn_hash_map_init(&lookup->known, sizeof(struct known), hash_of_known, known_is);
+    *lookup = (struct fi_tree_lookup){.source = source, .root = *root};
+    fi_hash_map_init(&lookup->known, sizeof(struct known), hash_of_known, known_is);
 }
 
 void
-firn_tree_lookup_deinit(struct firn_tree_lookup *lookup)
+fi_tree_lookup_deinit(struct fi_tree_lookup *lookup)
 {
-    firn_tree_iterator_destroy(lookup->iterator);
-    firn_buf_deinit(&lookup->path);
-    firn_hash_map_deinit(&lookup->known);
+    fi_tree_iterator_destroy(lookup->iterator);
+    fi_buf_deinit(&lookup->path);
+    fi_hash_map_deinit(&lookup->known);
     lookup->iterator = NULL;
 }
 
 static int
-advance(struct firn_tree_lookup *lookup, firn_error *err)
+advance(struct fi_tree_lookup *lookup, firn_error *err)
 {
     bool is_end;
     DCHECK(lookup->iterator != NULL);
-    return firn_tree_iterator_next(lookup->iterator, &lookup->entry, &is_end, err);
+    return fi_tree_iterator_next(lookup->iterator, &lookup->entry, &is_end, err);
 }
 
 static int
-open_dir(struct firn_tree_lookup *lookup, const firn_hash *hash, firn_error *err)
+open_dir(struct fi_tree_lookup *lookup, const firn_hash *hash, firn_error *err)
 {
-    firn_tree_iterator_destroy(lookup->iterator);
+    fi_tree_iterator_destroy(lookup->iterator);
     lookup->iterator = NULL;
     lookup->entry = NULL;
-    int rc = firn_tree_iterator_create(lookup->source, hash, &lookup->iterator, err);
+    int rc = fi_tree_iterator_create(lookup->source, hash, &lookup->iterator, err);
     return rc == FIRN_OK ? advance(lookup, err) : rc;
 }
 
 /* Advances to a name; lookup->entry is NULL if the directory does not have it. */
 static int
-seek(struct firn_tree_lookup *lookup, firn_slice name, firn_error *err)
+seek(struct fi_tree_lookup *lookup, firn_slice name, firn_error *err)
 {
     int rc = FIRN_OK;
     while (rc == FIRN_OK && lookup->entry != NULL &&
-           firn_slice_compare(lookup->entry->name, name) < 0) {
+           fi_slice_compare(lookup->entry->name, name) < 0) {
         rc = advance(lookup, err);
     }
-    if (rc == FIRN_OK && lookup->entry != NULL && !firn_slice_equal(lookup->entry->name, name)) {
+    if (rc == FIRN_OK && lookup->entry != NULL && !fi_slice_equal(lookup->entry->name, name)) {
         lookup->entry = NULL;
     }
     return rc;
@@ -104,10 +104,10 @@ seek(struct firn_tree_lookup *lookup, firn_slice name, firn_error *err)
 
 /* Descends to a directory; *out_found is false if there is none at that path. */
 static int
-descend(struct firn_tree_lookup *lookup, firn_slice path, bool *out_found, firn_error *err)
+descend(struct fi_tree_lookup *lookup, firn_slice path, bool *out_found, firn_error *err)
 {
     *out_found = true;
-    firn_buf_clear(&lookup->path);
+    fi_buf_clear(&lookup->path);
     int rc = open_dir(lookup, &lookup->root, err);
     for (firn_slice rest = path; rc == FIRN_OK && rest.size > 0;) {
         const uint8_t *slash = memchr(rest.data, '/', rest.size);
@@ -116,24 +116,24 @@ descend(struct firn_tree_lookup *lookup, firn_slice path, bool *out_found, firn_
         if (rc != FIRN_OK) {
             return rc;
         }
-        *out_found = lookup->entry != NULL && lookup->entry->kind == FIRN_TREE_DIR;
+        *out_found = lookup->entry != NULL && lookup->entry->kind == FI_TREE_DIR;
         if (!*out_found) {
             break;
         }
-        DCHECK(lookup->entry->kind == FIRN_TREE_DIR); /* (I1) */
+        DCHECK(lookup->entry->kind == FI_TREE_DIR); /* (I1) */
         firn_hash hash = lookup->entry->hash;
         rc = open_dir(lookup, &hash, err);
         rest = slash == NULL ? firn_bytes(NULL, 0) : firn_bytes(slash + 1, rest.size - size - 1);
     }
-    if (rc == FIRN_OK && *out_found && firn_buf_append_slice(&lookup->path, path) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (rc == FIRN_OK && *out_found && fi_buf_append_slice(&lookup->path, path) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
     return rc;
 }
 
 /* Sets lookup->entry to the entry of a path, or to NULL. */
 static int
-look_up(struct firn_tree_lookup *lookup, firn_slice path, firn_error *err)
+look_up(struct fi_tree_lookup *lookup, firn_slice path, firn_error *err)
 {
     size_t at = path.size;
     while (at > 0 && path.data[at - 1] != '/') {
@@ -142,8 +142,8 @@ look_up(struct firn_tree_lookup *lookup, firn_slice path, firn_error *err)
     firn_slice dir = firn_bytes(path.data, at == 0 ? 0 : at - 1);
     firn_slice name = firn_bytes(path.data + at, path.size - at);
     bool is_ahead = lookup->iterator != NULL && lookup->entry != NULL &&
-                    firn_slice_equal(firn_buf_slice(&lookup->path), dir) &&
-                    firn_slice_compare(lookup->entry->name, name) <= 0;
+                    fi_slice_equal(fi_buf_slice(&lookup->path), dir) &&
+                    fi_slice_compare(lookup->entry->name, name) <= 0;
     DCHECK(name.size > 0); /* the path is clean */
     bool found = true;
     lookup->turns += is_ahead || lookup->turns > TURNS_MAX ? 0 : 1;
@@ -154,13 +154,13 @@ look_up(struct firn_tree_lookup *lookup, firn_slice path, firn_error *err)
         lookup->entry = NULL;
     }
     DCHECK(rc != FIRN_OK || lookup->entry == NULL ||
-           firn_slice_equal(lookup->entry->name, name)); /* (I2) */
+           fi_slice_equal(lookup->entry->name, name)); /* (I2) */
     return rc;
 }
 
 int
-firn_tree_lookup_find(struct firn_tree_lookup *lookup, firn_slice path,
-                      const struct firn_tree_entry **out, firn_error *err)
+fi_tree_lookup_find(struct fi_tree_lookup *lookup, firn_slice path,
+                    const struct fi_tree_entry **out, firn_error *err)
 {
     int rc = look_up(lookup, path, err);
     *out = rc == FIRN_OK ? lookup->entry : NULL;
@@ -168,13 +168,13 @@ firn_tree_lookup_find(struct firn_tree_lookup *lookup, firn_slice path,
 }
 
 static bool
-is_first_name(const struct firn_tree_entry *first, const struct firn_tree_entry *link)
+is_first_name(const struct fi_tree_entry *first, const struct fi_tree_entry *link)
 {
     return first != NULL && first->hard_link.size == 0 && first->kind == link->kind &&
-           first->size == link->size && firn_hash_equal(&first->hash, &link->hash) &&
-           firn_slice_equal(first->target, link->target) && first->mode == link->mode &&
+           first->size == link->size && fi_hash_equal(&first->hash, &link->hash) &&
+           fi_slice_equal(first->target, link->target) && first->mode == link->mode &&
            first->uid == link->uid && first->gid == link->gid &&
-           first->mtime_ns == link->mtime_ns && firn_slice_equal(first->xattrs, link->xattrs);
+           first->mtime_ns == link->mtime_ns && fi_slice_equal(first->xattrs, link->xattrs);
 }
 
 /* ---- links that jump ---- */
@@ -183,81 +183,81 @@ is_first_name(const struct firn_tree_entry *first, const struct firn_tree_entry 
 static void
 digest_path(firn_slice dir, firn_slice name, uint8_t *out)
 {
-    struct firn_blake3_hash state;
+    struct fi_blake3_hash state;
     firn_hash hash;
-    firn_blake3_hash_init(&state);
-    firn_blake3_hash_update(&state, dir.data, dir.size);
-    firn_blake3_hash_update(&state, "/", 1);
-    firn_blake3_hash_update(&state, name.data, name.size);
-    firn_blake3_hash_final(&state, &hash);
+    fi_blake3_hash_init(&state);
+    fi_blake3_hash_update(&state, dir.data, dir.size);
+    fi_blake3_hash_update(&state, "/", 1);
+    fi_blake3_hash_update(&state, name.data, name.size);
+    fi_blake3_hash_final(&state, &hash);
     memcpy(out, hash.bytes, DIGEST_SIZE);
 }
 
 static void
-digest_sized(struct firn_blake3_hash *state, firn_slice bytes)
+digest_sized(struct fi_blake3_hash *state, firn_slice bytes)
 {
     uint8_t size[8];
-    firn_store_le64(size, bytes.size);
-    firn_blake3_hash_update(state, size, sizeof size);
-    firn_blake3_hash_update(state, bytes.data, bytes.size);
+    fi_store_le64(size, bytes.size);
+    fi_blake3_hash_update(state, size, sizeof size);
+    fi_blake3_hash_update(state, bytes.data, bytes.size);
 }
 
 /* What is_first_name compares. */
 static void
-digest_fields(const struct firn_tree_entry *entry, uint8_t *out)
+digest_fields(const struct fi_tree_entry *entry, uint8_t *out)
 {
-    struct firn_blake3_hash state;
+    struct fi_blake3_hash state;
     firn_hash hash;
     uint8_t numbers[6 * 8];
-    firn_store_le64(numbers, entry->kind);
-    firn_store_le64(numbers + 8, entry->size);
-    firn_store_le64(numbers + 16, entry->mode);
-    firn_store_le64(numbers + 24, entry->uid);
-    firn_store_le64(numbers + 32, entry->gid);
-    firn_store_le64(numbers + 40, (uint64_t)entry->mtime_ns);
-    firn_blake3_hash_init(&state);
-    firn_blake3_hash_update(&state, numbers, sizeof numbers);
-    firn_blake3_hash_update(&state, entry->hash.bytes, sizeof entry->hash.bytes);
+    fi_store_le64(numbers, entry->kind);
+    fi_store_le64(numbers + 8, entry->size);
+    fi_store_le64(numbers + 16, entry->mode);
+    fi_store_le64(numbers + 24, entry->uid);
+    fi_store_le64(numbers + 32, entry->gid);
+    fi_store_le64(numbers + 40, (uint64_t)entry->mtime_ns);
+    fi_blake3_hash_init(&state);
+    fi_blake3_hash_update(&state, numbers, sizeof numbers);
+    fi_blake3_hash_update(&state, entry->hash.bytes, sizeof entry->hash.bytes);
     digest_sized(&state, entry->target);
     digest_sized(&state, entry->xattrs);
-    firn_blake3_hash_final(&state, &hash);
+    fi_blake3_hash_final(&state, &hash);
     memcpy(out, hash.bytes, DIGEST_SIZE);
 }
 
 static int
-remember(struct firn_tree_lookup *lookup, const struct known *known, firn_error *err)
+remember(struct fi_tree_lookup *lookup, const struct known *known, firn_error *err)
 {
-    return firn_hash_map_insert(&lookup->known, hash_of_known(known), known) != NULL
+    return fi_hash_map_insert(&lookup->known, hash_of_known(known), known) != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "hard links");
+               : fi_error_no_memory(err, "hard links");
 }
 
 /* Reads a directory as a whole. Entries that are further names themselves are left out: no link may
  * name them. */
 static int
-learn(struct firn_tree_lookup *lookup, firn_slice dir, const struct known *itself, firn_error *err)
+learn(struct fi_tree_lookup *lookup, firn_slice dir, const struct known *itself, firn_error *err)
 {
     bool found = true;
     if (lookup->known.count >= KNOWN_MAX) {
-        firn_hash_map_clear(&lookup->known);
+        fi_hash_map_clear(&lookup->known);
     }
-    FIRN_TRY_RETURN(remember(lookup, itself, err));
-    FIRN_TRY_RETURN(descend(lookup, dir, &found, err));
+    FI_TRY_RETURN(remember(lookup, itself, err));
+    FI_TRY_RETURN(descend(lookup, dir, &found, err));
     while (found && lookup->entry != NULL) {
         struct known known;
         if (lookup->entry->hard_link.size == 0) {
             digest_path(dir, lookup->entry->name, known.path);
             digest_fields(lookup->entry, known.fields);
-            FIRN_TRY_RETURN(remember(lookup, &known, err));
+            FI_TRY_RETURN(remember(lookup, &known, err));
         }
-        FIRN_TRY_RETURN(advance(lookup, err));
+        FI_TRY_RETURN(advance(lookup, err));
     }
     return FIRN_OK;
 }
 
 /* Whether a link names a first name, by what is remembered. */
 static int
-ask_known(struct firn_tree_lookup *lookup, const struct firn_tree_entry *link, bool *out,
+ask_known(struct fi_tree_lookup *lookup, const struct fi_tree_entry *link, bool *out,
           firn_error *err)
 {
     const firn_slice path = link->hard_link;
@@ -269,21 +269,21 @@ ask_known(struct firn_tree_lookup *lookup, const struct firn_tree_entry *link, b
     struct known itself = {{0}, {0}};
     struct known wanted;
     digest_path(dir, firn_bytes(NULL, 0), itself.path);
-    if (firn_hash_map_find(&lookup->known, hash_of_known(&itself), &itself) == NULL) {
-        FIRN_TRY_RETURN(learn(lookup, dir, &itself, err));
+    if (fi_hash_map_find(&lookup->known, hash_of_known(&itself), &itself) == NULL) {
+        FI_TRY_RETURN(learn(lookup, dir, &itself, err));
     }
     digest_path(dir, firn_bytes(path.data + at, path.size - at), wanted.path);
     digest_fields(link, wanted.fields);
-    const struct known *known = firn_hash_map_find(&lookup->known, hash_of_known(&wanted), &wanted);
+    const struct known *known = fi_hash_map_find(&lookup->known, hash_of_known(&wanted), &wanted);
     *out = known != NULL && memcmp(known->fields, wanted.fields, DIGEST_SIZE) == 0;
     return FIRN_OK;
 }
 
 int
-firn_tree_lookup_check_link(struct firn_tree_lookup *lookup, firn_slice path,
-                            const struct firn_tree_entry *link, firn_error *err)
+fi_tree_lookup_check_link(struct fi_tree_lookup *lookup, firn_slice path,
+                          const struct fi_tree_entry *link, firn_error *err)
 {
-    bool is_earlier = firn_slice_compare(link->hard_link, path) < 0; /* (I3) */
+    bool is_earlier = fi_slice_compare(link->hard_link, path) < 0; /* (I3) */
     bool is_sound = false;
     int rc = FIRN_OK;
     if (is_earlier && lookup->turns > TURNS_MAX) {
@@ -295,9 +295,9 @@ firn_tree_lookup_check_link(struct firn_tree_lookup *lookup, firn_slice path,
     if (rc != FIRN_OK || is_sound) {
         return rc;
     }
-    return firn_error_set(err, FIRN_CORRUPT,
-                          "'%.*s' is a hard link to '%.*s', which is not a file before it",
-                          (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
-                          (int)(link->hard_link.size < 256 ? link->hard_link.size : 256),
-                          (const char *)link->hard_link.data);
+    return fi_error_set(err, FIRN_CORRUPT,
+                        "'%.*s' is a hard link to '%.*s', which is not a file before it",
+                        (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
+                        (int)(link->hard_link.size < 256 ? link->hard_link.size : 256),
+                        (const char *)link->hard_link.data);
 }

@@ -118,7 +118,7 @@ fold_name(firn_slice name, uint8_t out[FOLDED_MAX], size_t *out_size)
     size_t size = 0;
     for (size_t at = 0; at < name.size && name.data[at] != ':';) {
         uint32_t point;
-        size_t length = firn_utf8_decode(firn_bytes(name.data + at, name.size - at), &point);
+        size_t length = fi_utf8_decode(firn_bytes(name.data + at, name.size - at), &point);
         at += length > 0 ? length : 1;
         if (length > 0 && is_ignored(point)) {
             continue;
@@ -142,7 +142,7 @@ is_short_of(firn_slice folded, const struct reserved *reserved)
 {
     firn_slice stem = firn_str(reserved->name + 1);
     return reserved->has_short && folded.size == stem.size + 2 &&
-           firn_slice_has_prefix(folded, stem) && folded.data[stem.size] == '~' &&
+           fi_slice_has_prefix(folded, stem) && folded.data[stem.size] == '~' &&
            folded.data[stem.size + 1] >= '1' && folded.data[stem.size + 1] <= '4';
 }
 
@@ -184,7 +184,7 @@ judge(firn_slice name)
     fold_name(name, bytes, &folded.size);
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         DCHECK(NAMES[i].name[0] == '.' && strlen(NAMES[i].name) < FOLDED_MAX);
-        if (firn_slice_equal(folded, firn_str(NAMES[i].name)) || is_short_of(folded, &NAMES[i])) {
+        if (fi_slice_equal(folded, firn_str(NAMES[i].name)) || is_short_of(folded, &NAMES[i])) {
             return NAMES[i].reason;
         }
     }
@@ -207,20 +207,20 @@ judge_parts(firn_slice text, char separator, const char *(*judge_part)(firn_slic
 }
 
 const char *
-firn_tree_reserved_name(firn_slice name)
+fi_tree_reserved_name(firn_slice name)
 {
     return judge_parts(name, '\\', judge);
 }
 
 const char *
-firn_tree_reserved_path(firn_slice path)
+fi_tree_reserved_path(firn_slice path)
 {
-    return judge_parts(path, '/', firn_tree_reserved_name);
+    return judge_parts(path, '/', fi_tree_reserved_name);
 }
 
 /* Such a name is ".firn-", 16 hexadecimal digits, "-", 16 more, and optionally ".old". */
 bool
-firn_tree_reserved_is_temporary(firn_slice name)
+fi_tree_reserved_is_temporary(firn_slice name)
 {
     enum { START = 6, DIGITS = 16, SIZE = START + DIGITS + 1 + DIGITS, OLD = 4 };
     if ((name.size != SIZE && name.size != SIZE + OLD) || memcmp(name.data, ".firn-", START) != 0 ||

@@ -27,7 +27,7 @@
 #include "storefile/storefile.h"
 #include "trust/trust_internal.h"
 
-static const char *const dirs[] = {"runs", FIRN_STOREFILE_PACKS_NAME, NULL};
+static const char *const dirs[] = {"runs", FI_STOREFILE_PACKS_NAME, NULL};
 
 static bool
 has_prefix(const char *name, const char *prefix)
@@ -49,8 +49,8 @@ is_beside(const char *name)
 static bool
 is_loose(const char *name)
 {
-    return strcmp(name, FIRN_STOREFILE_LOCK_NAME) == 0 ||
-           strcmp(name, FIRN_STOREFILE_RESERVE_NAME) == 0 || strcmp(name, "REPAIRING") == 0;
+    return strcmp(name, FI_STOREFILE_LOCK_NAME) == 0 ||
+           strcmp(name, FI_STOREFILE_RESERVE_NAME) == 0 || strcmp(name, "REPAIRING") == 0;
 }
 
 /* Whether a file has random numbers in its header, which does not change under this name: segments
@@ -66,98 +66,97 @@ is_headed(const char *path)
                : size >= sizeof log && strcmp(path + size - 4, log) == 0;
 }
 
-static const struct firn_os_known_rules rules = {dirs, is_beside, is_loose, is_headed};
+static const struct fi_os_known_rules rules = {dirs, is_beside, is_loose, is_headed};
 
 void
-firn_trust_files_list_name(const char *note, char out[FIRN_TRUST_FILES_NAME_SIZE])
+fi_trust_files_list_name(const char *note, char out[FI_TRUST_FILES_NAME_SIZE])
 {
-    int size = snprintf(out, FIRN_TRUST_FILES_NAME_SIZE, "%s.files", note);
-    CHECK(size > 0 && size < FIRN_TRUST_FILES_NAME_SIZE);
+    int size = snprintf(out, FI_TRUST_FILES_NAME_SIZE, "%s.files", note);
+    CHECK(size > 0 && size < FI_TRUST_FILES_NAME_SIZE);
 }
 
 int
-firn_trust_files_take(struct firn_os *os, struct firn_os_dir *store, const char *note,
-                      firn_error *err)
+fi_trust_files_take(struct fi_os *os, struct fi_os_dir *store, const char *note, firn_error *err)
 {
-    struct firn_os_dir *notes = NULL;
-    char list[FIRN_TRUST_FILES_NAME_SIZE];
+    struct fi_os_dir *notes = NULL;
+    char list[FI_TRUST_FILES_NAME_SIZE];
     int rc;
-    firn_trust_files_list_name(note, list);
-    FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, true, &notes, err));
-    rc = firn_os_known_survey_take(store, &rules, notes, list, err);
+    fi_trust_files_list_name(note, list);
+    FI_TRY(fi_trust_private_open(os, FI_TRUST_PRIVATE_TRUSTED, true, &notes, err));
+    rc = fi_os_known_survey_take(store, &rules, notes, list, err);
 out:
-    firn_os_dir_close(notes);
+    fi_os_dir_close(notes);
     return rc;
 }
 
 /* Takes the files of a store whose note has no list, unless another process has done so. */
 static int
-begin_list(struct firn_os_dir *store, int64_t lock_timeout_ms, struct firn_trust_store_note *note,
+begin_list(struct fi_os_dir *store, int64_t lock_timeout_ms, struct fi_trust_store_note *note,
            firn_error *err)
 {
-    struct firn_storefile_lock *lock = NULL;
+    struct fi_storefile_lock *lock = NULL;
     int rc;
-    FIRN_TRY(firn_storefile_lock_hold(store, false, lock_timeout_ms, &lock, err));
-    firn_trust_store_note_deinit(note);
-    FIRN_TRY(firn_trust_store_note_find(store, note, err));
+    FI_TRY(fi_storefile_lock_hold(store, false, lock_timeout_ms, &lock, err));
+    fi_trust_store_note_deinit(note);
+    FI_TRY(fi_trust_store_note_find(store, note, err));
     if (note->is_there && !note->has_list) {
-        FIRN_TRY(firn_trust_files_take(firn_os_dir_os(store), store, note->name, err));
-        FIRN_TRY(firn_trust_store_note_write(store, note, err)); /* (I1) */
+        FI_TRY(fi_trust_files_take(fi_os_dir_os(store), store, note->name, err));
+        FI_TRY(fi_trust_store_note_write(store, note, err)); /* (I1) */
         note->has_list = true;
     }
 out:
-    firn_storefile_lock_release(lock);
+    fi_storefile_lock_release(lock);
     return rc;
 }
 
 /* (I2) */
 static int
-refuse_without_list(struct firn_os_dir *store, const firn_error *why, firn_error *err)
+refuse_without_list(struct fi_os_dir *store, const firn_error *why, firn_error *err)
 {
-    return firn_error_set(err, FIRN_UNTRUSTED,
-                          "'%.300s' is a store inside of a tree, but which files in it are its own "
-                          "cannot be told (%.400s): look at what is in it, then accept it with "
-                          "firn trust",
-                          firn_os_dir_path(store), why->text);
+    return fi_error_set(err, FIRN_UNTRUSTED,
+                        "'%.300s' is a store inside of a tree, but which files in it are its own "
+                        "cannot be told (%.400s): look at what is in it, then accept it with "
+                        "firn trust",
+                        fi_os_dir_path(store), why->text);
 }
 
 int
-firn_trust_files_guard(struct firn_os_dir *store, bool may_write, int64_t lock_timeout_ms,
-                       firn_error *err)
+fi_trust_files_guard(struct fi_os_dir *store, bool may_write, int64_t lock_timeout_ms,
+                     firn_error *err)
 {
-    struct firn_trust_store_note note;
-    struct firn_os_dir *notes = NULL;
-    char list[FIRN_TRUST_FILES_NAME_SIZE];
+    struct fi_trust_store_note note;
+    struct fi_os_dir *notes = NULL;
+    char list[FI_TRUST_FILES_NAME_SIZE];
     firn_error why;
-    int rc = firn_trust_store_note_find(store, &note, err);
+    int rc = fi_trust_store_note_find(store, &note, err);
     if (rc == FIRN_OK && note.is_there && !note.has_list && may_write) {
         rc = begin_list(store, lock_timeout_ms, &note, err);
     }
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     if (!note.is_there || !note.has_list) {
         goto out;
     }
-    firn_trust_files_list_name(note.name, list);
-    FIRN_TRY(firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, false,
-                                     &notes, err));
-    rc = firn_os_known_guard(store, &rules, notes, list, may_write, &why);
+    fi_trust_files_list_name(note.name, list);
+    FI_TRY(
+        fi_trust_private_open(fi_os_dir_os(store), FI_TRUST_PRIVATE_TRUSTED, false, &notes, err));
+    rc = fi_os_known_guard(store, &rules, notes, list, may_write, &why);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT || rc == FIRN_INVALID) {
         rc = refuse_without_list(store, &why, err);
     } else if (rc != FIRN_OK) {
-        firn_error_copy(err, &why);
+        fi_error_copy(err, &why);
     }
 out:
-    firn_trust_store_note_deinit(&note);
+    fi_trust_store_note_deinit(&note);
     return rc;
 }
 
 int
-firn_trust_files_survey(struct firn_os_dir *store, bool is_sole,
-                        int (*visit)(void *ctx, const char *path, bool is_replaced), void *ctx,
-                        firn_error *err)
+fi_trust_files_survey(struct fi_os_dir *store, bool is_sole,
+                      int (*visit)(void *ctx, const char *path, bool is_replaced), void *ctx,
+                      firn_error *err)
 {
-    int rc = is_sole ? firn_trust_store_note_follow(store, err) : FIRN_OK;
-    return rc == FIRN_OK ? firn_os_known_survey(store, is_sole, visit, ctx, err) : rc;
+    int rc = is_sole ? fi_trust_store_note_follow(store, err) : FIRN_OK;
+    return rc == FIRN_OK ? fi_os_known_survey(store, is_sole, visit, ctx, err) : rc;
 }
 
 struct foreign {
@@ -170,22 +169,22 @@ static int
 pass_on(void *ctx, const char *path, bool is_replaced)
 {
     const struct foreign *foreign = ctx;
-    return firn_error_stopped(foreign->err, foreign->visit(foreign->ctx, path, is_replaced));
+    return fi_error_stopped(foreign->err, foreign->visit(foreign->ctx, path, is_replaced));
 }
 
 int
-firn_trust_files_foreign(struct firn_os *os, const char *store_path,
-                         int (*visit)(void *ctx, const char *path, bool is_replaced), void *ctx,
-                         firn_error *err)
+fi_trust_files_foreign(struct fi_os *os, const char *store_path,
+                       int (*visit)(void *ctx, const char *path, bool is_replaced), void *ctx,
+                       firn_error *err)
 {
     struct foreign foreign = {visit, ctx, err};
-    struct firn_os_dir *store;
-    int rc = firn_trust_home_open_dir(os, store_path, false, &store, err);
+    struct fi_os_dir *store;
+    int rc = fi_trust_home_open_dir(os, store_path, false, &store, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    rc = firn_trust_files_guard(store, false, 0, err);
-    rc = rc == FIRN_OK ? firn_trust_files_survey(store, false, pass_on, &foreign, err) : rc;
-    firn_os_dir_close(store);
+    rc = fi_trust_files_guard(store, false, 0, err);
+    rc = rc == FIRN_OK ? fi_trust_files_survey(store, false, pass_on, &foreign, err) : rc;
+    fi_os_dir_close(store);
     return rc;
 }

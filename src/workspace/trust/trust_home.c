@@ -15,35 +15,35 @@
 #include "trust/trust.h"
 
 static int
-append_home(struct firn_os *os, struct firn_buf *out, firn_error *err)
+append_home(struct fi_os *os, struct fi_buf *out, firn_error *err)
 {
-    const char *data_home = firn_os_environment(os, "XDG_DATA_HOME");
-    const char *home = firn_os_environment(os, "HOME");
+    const char *data_home = fi_os_environment(os, "XDG_DATA_HOME");
+    const char *home = fi_os_environment(os, "HOME");
     int rc;
     if (data_home != NULL && data_home[0] == '/') {
-        rc = firn_buf_append_format(out, "%s/firn", data_home);
+        rc = fi_buf_append_format(out, "%s/firn", data_home);
     } else if (home != NULL && home[0] == '/') {
-        rc = firn_buf_append_format(out, "%s/.local/share/firn", home);
+        rc = fi_buf_append_format(out, "%s/.local/share/firn", home);
     } else {
-        return firn_error_set(err, FIRN_INVALID,
-                              "no place for the store: neither XDG_DATA_HOME nor HOME is set to an "
-                              "absolute path; name one");
+        return fi_error_set(err, FIRN_INVALID,
+                            "no place for the store: neither XDG_DATA_HOME nor HOME is set to an "
+                            "absolute path; name one");
     }
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the path of the data directory");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "the path of the data directory");
 }
 
 int
-firn_trust_home(struct firn_os *os, char **out, firn_error *err)
+fi_trust_home(struct fi_os *os, char **out, firn_error *err)
 {
-    struct firn_buf path = {0};
+    struct fi_buf path = {0};
     *out = NULL;
     int rc = append_home(os, &path, err);
     if (rc == FIRN_OK) {
         DCHECK(path.size > 0 && path.data[0] == '/');
-        *out = firn_strndup((const char *)path.data, path.size);
-        rc = *out == NULL ? firn_error_no_memory(err, "the path of the data directory") : FIRN_OK;
+        *out = fi_strndup((const char *)path.data, path.size);
+        rc = *out == NULL ? fi_error_no_memory(err, "the path of the data directory") : FIRN_OK;
     }
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&path);
     return rc;
 }
 
@@ -53,51 +53,51 @@ firn_trust_home(struct firn_os *os, char **out, firn_error *err)
  * directory belongs to the owner of its parent, even if root makes it. A store's own directory
  * stays root's, as it may contain data that this user may not read. */
 static int
-make_last(struct firn_os *os, const char *path, bool is_for_owner, firn_error *err)
+make_last(struct fi_os *os, const char *path, bool is_for_owner, firn_error *err)
 {
-    struct firn_buf parent = {0};
-    struct firn_os_dir *dir = NULL;
+    struct fi_buf parent = {0};
+    struct fi_os_dir *dir = NULL;
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
-    int rc = firn_buf_append_str(&parent, slash == NULL ? "." : slash == path ? "/" : "");
+    int rc = fi_buf_append_str(&parent, slash == NULL ? "." : slash == path ? "/" : "");
     if (rc == FIRN_OK && parent.size == 0) {
         DCHECK(slash > path);
-        rc = firn_buf_append(&parent, path, (size_t)(slash - path));
+        rc = fi_buf_append(&parent, path, (size_t)(slash - path));
     }
-    const char *parent_text = rc == FIRN_OK ? firn_buf_text(&parent) : NULL;
+    const char *parent_text = rc == FIRN_OK ? fi_buf_text(&parent) : NULL;
     if (parent_text == NULL) {
-        rc = firn_error_no_memory(err, "a path");
+        rc = fi_error_no_memory(err, "a path");
         goto out;
     }
-    FIRN_TRY(firn_os_dir_open_path(os, parent_text, &dir, err));
+    FI_TRY(fi_os_dir_open_path(os, parent_text, &dir, err));
     DCHECK(name[0] != '\0');
-    rc = is_for_owner ? firn_os_make_dir_for_owner(dir, name, dir, 0700, err)
-                      : firn_os_make_dir(dir, name, 0700, err);
+    rc = is_for_owner ? fi_os_make_dir_for_owner(dir, name, dir, 0700, err)
+                      : fi_os_make_dir(dir, name, 0700, err);
     if (rc == FIRN_EXISTS) {
         rc = FIRN_OK;
     } else if (rc == FIRN_OK) {
-        rc = firn_os_dir_sync(dir, err);
+        rc = fi_os_dir_sync(dir, err);
         if (rc != FIRN_OK) { /* the next attempt has to sync it */
-            FIRN_IGNORE(firn_os_remove_dir(dir, name, NULL));
+            FI_IGNORE(fi_os_remove_dir(dir, name, NULL));
         }
     }
 out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&parent);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&parent);
     return rc;
 }
 
 /* Makes all missing components, from the top. */
 static int
-make_all(struct firn_os *os, const char *path, firn_error *err)
+make_all(struct fi_os *os, const char *path, firn_error *err)
 {
     char *home = NULL;
-    char *copy = firn_strdup(path);
+    char *copy = fi_strdup(path);
     if (copy == NULL) {
-        return firn_error_no_memory(err, "a path");
+        return fi_error_no_memory(err, "a path");
     }
-    bool is_home = firn_trust_home(os, &home, NULL) == FIRN_OK && strcmp(home, path) == 0;
-    firn_free(home);
+    bool is_home = fi_trust_home(os, &home, NULL) == FIRN_OK && strcmp(home, path) == 0;
+    fi_free(home);
     size_t size = strlen(copy);
     while (size > 1 && copy[size - 1] == '/') {
         copy[--size] = '\0';
@@ -108,9 +108,9 @@ make_all(struct firn_os *os, const char *path, firn_error *err)
             continue;
         }
         copy[i] = '\0';
-        struct firn_os_dir *dir;
-        rc = firn_os_dir_open_path(os, copy, &dir, err);
-        firn_os_dir_close(dir);
+        struct fi_os_dir *dir;
+        rc = fi_os_dir_open_path(os, copy, &dir, err);
+        fi_os_dir_close(dir);
         if (rc == FIRN_NOT_FOUND) {
             rc = make_last(os, copy, i < size || is_home, err);
         }
@@ -118,18 +118,18 @@ make_all(struct firn_os *os, const char *path, firn_error *err)
             copy[i] = '/';
         }
     }
-    firn_free(copy);
+    fi_free(copy);
     return rc;
 }
 
 int
-firn_trust_home_open_dir(struct firn_os *os, const char *path, bool create,
-                         struct firn_os_dir **out, firn_error *err)
+fi_trust_home_open_dir(struct fi_os *os, const char *path, bool create, struct fi_os_dir **out,
+                       firn_error *err)
 {
-    int rc = firn_os_dir_open_path(os, path, out, err);
+    int rc = fi_os_dir_open_path(os, path, out, err);
     if (rc != FIRN_NOT_FOUND || !create) {
         return rc;
     }
     rc = make_all(os, path, err);
-    return rc == FIRN_OK ? firn_os_dir_open_path(os, path, out, err) : rc;
+    return rc == FIRN_OK ? fi_os_dir_open_path(os, path, out, err) : rc;
 }

@@ -14,46 +14,45 @@
  * It is not synced: if it is empty after a crash, it is written again (I2).
  *
  * To look, nothing is opened but directories, and nothing is followed below the directory that is
- * given (I1; not checked: firn_os_stat and firn_os_dir_open do not follow).
+ * given (I1; not checked: fi_os_stat and fi_os_dir_open do not follow).
  */
 #include "base/check.h"
 #include "trust/trust.h"
 
 static int
-has_entry(struct firn_os_dir *dir, const char *name, bool *out, firn_error *err)
+has_entry(struct fi_os_dir *dir, const char *name, bool *out, firn_error *err)
 {
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(dir, name, &stat, err);
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(dir, name, &stat, err);
     *out = rc == FIRN_OK;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 int
-firn_trust_inside_is_store(struct firn_os_dir *dir, bool *out, firn_error *err)
+fi_trust_inside_is_store(struct fi_os_dir *dir, bool *out, firn_error *err)
 {
     int rc = has_entry(dir, "FIRN", out, err);
     return rc == FIRN_OK && !*out ? has_entry(dir, "packs", out, err) : rc;
 }
 
 int
-firn_trust_inside_holds(struct firn_os_dir *parent, bool *out, firn_error *err)
+fi_trust_inside_holds(struct fi_os_dir *parent, bool *out, firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
-    struct firn_os_stat root;
-    struct firn_os_stat stat;
+    struct fi_os_dir *dir = NULL;
+    struct fi_os_stat root;
+    struct fi_os_stat stat;
     *out = false;
-    int rc = firn_os_stat(parent, FIRN_TRUST_INSIDE, &stat, err);
-    if (rc != FIRN_OK || stat.kind != FIRN_OS_DIR) {
+    int rc = fi_os_stat(parent, FI_TRUST_INSIDE, &stat, err);
+    if (rc != FIRN_OK || stat.kind != FI_OS_DIR) {
         return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
-    FIRN_TRY(firn_os_dir_stat(parent, &root, err));
-    if (stat.uid != firn_os_user_id(firn_os_dir_os(parent)) && stat.uid != root.uid &&
-        stat.uid != 0) {
+    FI_TRY(fi_os_dir_stat(parent, &root, err));
+    if (stat.uid != fi_os_user_id(fi_os_dir_os(parent)) && stat.uid != root.uid && stat.uid != 0) {
         goto out; /* another user has put it there */
     }
-    rc = firn_os_dir_open(parent, FIRN_TRUST_INSIDE, &dir, err);
+    rc = fi_os_dir_open(parent, FI_TRUST_INSIDE, &dir, err);
     if (rc == FIRN_OK) {
-        rc = firn_trust_inside_is_store(dir, out, err);
+        rc = fi_trust_inside_is_store(dir, out, err);
     }
     if (rc == FIRN_DENIED) { /* private, as stores are */
         *out = true;
@@ -62,32 +61,31 @@ firn_trust_inside_holds(struct firn_os_dir *parent, bool *out, firn_error *err)
         rc = FIRN_OK;
     }
 out:
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc;
 }
 
 int
-firn_trust_inside_ignore(struct firn_os_dir *store, bool *out_made, firn_error *err)
+fi_trust_inside_ignore(struct fi_os_dir *store, bool *out_made, firn_error *err)
 {
     static const char name[] = ".gitignore";
     static const char text[] = "*\n";
-    struct firn_os_file *file = NULL;
-    struct firn_os_stat stat;
+    struct fi_os_file *file = NULL;
+    struct fi_os_stat stat;
     *out_made = false;
-    int rc = firn_os_stat(store, name, &stat, err);
-    if (rc == FIRN_OK && (stat.kind != FIRN_OS_FILE || stat.size_bytes > 0)) {
+    int rc = fi_os_stat(store, name, &stat, err);
+    if (rc == FIRN_OK && (stat.kind != FI_OS_FILE || stat.size_bytes > 0)) {
         return FIRN_OK;
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         return rc;
     }
-    unsigned flags = rc == FIRN_OK
-                         ? FIRN_OS_WRITE /* (I2) */
-                         : FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE | FIRN_OS_FOR_OWNER;
-    FIRN_TRY(firn_os_file_open(store, name, flags, 0600, &file, err));
-    FIRN_TRY(firn_os_file_write(file, 0, text, sizeof text - 1, err));
+    unsigned flags = rc == FIRN_OK ? FI_OS_WRITE /* (I2) */
+                                   : FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE | FI_OS_FOR_OWNER;
+    FI_TRY(fi_os_file_open(store, name, flags, 0600, &file, err));
+    FI_TRY(fi_os_file_write(file, 0, text, sizeof text - 1, err));
     *out_made = true;
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }

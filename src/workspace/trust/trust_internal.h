@@ -7,54 +7,54 @@
 
 #include "trust/trust.h"
 
-enum { FIRN_TRUST_FILES_NAME_SIZE = FIRN_TRUST_PRIVATE_NAME_SIZE + 8 };
+enum { FI_TRUST_FILES_NAME_SIZE = FI_TRUST_PRIVATE_NAME_SIZE + 8 };
 
 /* A note, found by the directory of its store. */
-struct firn_trust_store_note {
+struct fi_trust_store_note {
     bool is_there;
     bool has_list; /* false: version 1 */
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_stat stat; /* of the store's directory */
-    struct firn_buf root;     /* the path in it, with a NUL */
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
+    struct fi_os_stat stat; /* of the store's directory */
+    struct fi_buf root;     /* the path in it, with a NUL */
 };
 
 /* Finds it; that there is none, or no private directory, is fine. The caller deinits *out, also
  * after a failure. trust_store.c. */
-FIRN_MUST_CHECK int firn_trust_store_note_find(struct firn_os_dir *store,
-                                               struct firn_trust_store_note *out, firn_error *err);
-void firn_trust_store_note_deinit(struct firn_trust_store_note *note);
+FIRN_MUST_CHECK int fi_trust_store_note_find(struct fi_os_dir *store,
+                                             struct fi_trust_store_note *out, firn_error *err);
+void fi_trust_store_note_deinit(struct fi_trust_store_note *note);
 /* Writes it again, as one with a list. */
-FIRN_MUST_CHECK int firn_trust_store_note_write(struct firn_os_dir *store,
-                                                const struct firn_trust_store_note *note,
-                                                firn_error *err);
+FIRN_MUST_CHECK int fi_trust_store_note_write(struct fi_os_dir *store,
+                                              const struct fi_trust_store_note *note,
+                                              firn_error *err);
 /* Corrects the path in it, if the store was moved with its directory. Requires: the store is
  * locked. */
-FIRN_MUST_CHECK int firn_trust_store_note_follow(struct firn_os_dir *store, firn_error *err);
+FIRN_MUST_CHECK int fi_trust_store_note_follow(struct fi_os_dir *store, firn_error *err);
 
 /* The name of the note about a store's directory; real_root counts where there is no time of
  * birth. */
-FIRN_MUST_CHECK int firn_trust_store_note_name(const struct firn_os_stat *stat,
-                                               const char *real_root, char *out, firn_error *err);
+FIRN_MUST_CHECK int fi_trust_store_note_name(const struct fi_os_stat *stat, const char *real_root,
+                                             char *out, firn_error *err);
 /* The path in a note, borrowed from it; NULL if the note is not a valid one. */
-const char *firn_trust_store_note_root(struct firn_buf *note);
+const char *fi_trust_store_note_root(struct fi_buf *note);
 
 /* The name of the list that belongs to a note. trust_files.c. */
-void firn_trust_files_list_name(const char *note, char out[FIRN_TRUST_FILES_NAME_SIZE]);
+void fi_trust_files_list_name(const char *note, char out[FI_TRUST_FILES_NAME_SIZE]);
 /* Writes the list of the files that are in a store; store NULL: none are. */
-FIRN_MUST_CHECK int firn_trust_files_take(struct firn_os *os, struct firn_os_dir *store,
-                                          const char *note, firn_error *err);
+FIRN_MUST_CHECK int fi_trust_files_take(struct fi_os *os, struct fi_os_dir *store, const char *note,
+                                        firn_error *err);
 
 /* The note about settings that belongs to a note: a store that is about to be made has none; one
  * that replaces another has that one's, after its files and its settings are in place.
  * trust_settings.c. */
-FIRN_MUST_CHECK int firn_trust_settings_begin(struct firn_os_dir *store, const char *note,
-                                              firn_error *err);
-FIRN_MUST_CHECK int firn_trust_settings_carry(struct firn_os_dir *from, struct firn_os_dir *to,
-                                              const char *note, firn_error *err);
-FIRN_MUST_CHECK int firn_trust_settings_remove(struct firn_os_dir *notes, const char *note,
-                                               firn_error *err);
-/* The same of the note about a repair. trust_repair.c. */
-FIRN_MUST_CHECK int firn_trust_repair_remove(struct firn_os_dir *notes, const char *note,
+FIRN_MUST_CHECK int fi_trust_settings_begin(struct fi_os_dir *store, const char *note,
+                                            firn_error *err);
+FIRN_MUST_CHECK int fi_trust_settings_carry(struct fi_os_dir *from, struct fi_os_dir *to,
+                                            const char *note, firn_error *err);
+FIRN_MUST_CHECK int fi_trust_settings_remove(struct fi_os_dir *notes, const char *note,
                                              firn_error *err);
+/* The same of the note about a repair. trust_repair.c. */
+FIRN_MUST_CHECK int fi_trust_repair_remove(struct fi_os_dir *notes, const char *note,
+                                           firn_error *err);
 
 #endif

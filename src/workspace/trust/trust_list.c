@@ -21,23 +21,23 @@
 static int
 out_of_memory(firn_error *err)
 {
-    return firn_error_no_memory(err, "the list of stores");
+    return fi_error_no_memory(err, "the list of stores");
 }
 
 static int
-show(const char *real_root, const struct firn_trust_store_look *look,
+show(const char *real_root, const struct fi_trust_store_look *look,
      int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
 {
-    char id[2 * FIRN_STOREFILE_ID_SIZE + 1] = "";
-    struct firn_buf path = {0};
+    char id[2 * FI_STOREFILE_ID_SIZE + 1] = "";
+    struct fi_buf path = {0};
     const char *text = NULL;
     int rc;
     if (look->has_id) {
-        firn_hex_encode(look->id, sizeof look->id, id);
+        fi_hex_encode(look->id, sizeof look->id, id);
     }
-    if (firn_buf_append_format(&path, "%s%s" FIRN_TRUST_INSIDE, real_root,
-                               real_root[1] == '\0' ? "" : "/") == FIRN_OK) {
-        text = firn_buf_text(&path);
+    if (fi_buf_append_format(&path, "%s%s" FI_TRUST_INSIDE, real_root,
+                             real_root[1] == '\0' ? "" : "/") == FIRN_OK) {
+        text = fi_buf_text(&path);
     }
     if (text == NULL) {
         rc = out_of_memory(err);
@@ -49,32 +49,32 @@ show(const char *real_root, const struct firn_trust_store_look *look,
                             .owner = look->stat.uid,
                             .is_trusted = look->is_trusted,
                             .is_there = look->has_store};
-    rc = firn_error_stopped(err, visit(ctx, &info));
+    rc = fi_error_stopped(err, visit(ctx, &info));
 out:
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&path);
     return rc;
 }
 
 /* The nearest directory from a path upward that has a store in it, and what was found there.
  * *out_root is allocated. FIRN_NOT_FOUND if there is none. */
 static int
-find(struct firn_os *os, const char *path, char **out_root, struct firn_trust_store_look *out,
+find(struct fi_os *os, const char *path, char **out_root, struct fi_trust_store_look *out,
      firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf real = {0};
+    struct fi_os_dir *dir = NULL;
+    struct fi_buf real = {0};
     char *root = NULL;
     int rc;
     *out_root = NULL;
-    FIRN_TRY(firn_os_dir_open_path(os, path, &dir, err));
-    FIRN_TRY(firn_os_dir_real_path(dir, &real, err));
-    root = firn_strndup((const char *)real.data, real.size);
+    FI_TRY(fi_os_dir_open_path(os, path, &dir, err));
+    FI_TRY(fi_os_dir_real_path(dir, &real, err));
+    root = fi_strndup((const char *)real.data, real.size);
     if (root == NULL) {
         rc = out_of_memory(err);
         goto out;
     }
     for (;;) {
-        FIRN_TRY(firn_trust_store_look(os, root, out, err));
+        FI_TRY(fi_trust_store_look(os, root, out, err));
         if (out->has_store) {
             *out_root = root;
             root = NULL;
@@ -82,73 +82,71 @@ find(struct firn_os *os, const char *path, char **out_root, struct firn_trust_st
         }
         char *slash = strrchr(root, '/');
         if (slash == NULL || root[1] == '\0') {
-            rc = firn_error_set(err, FIRN_NOT_FOUND,
-                                "there is no store inside of '%.800s' or a directory above it",
-                                path);
+            rc = fi_error_set(err, FIRN_NOT_FOUND,
+                              "there is no store inside of '%.800s' or a directory above it", path);
             break;
         }
         slash[slash == root ? 1 : 0] = '\0';
     }
 out:
     DCHECK((rc == FIRN_OK) == (*out_root != NULL));
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&real);
-    firn_free(root);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&real);
+    fi_free(root);
     return rc;
 }
 
 int
-firn_trust_list_find(struct firn_os *os, const char *path,
-                     int (*visit)(void *ctx, const firn_trust_info *info), void *ctx,
-                     firn_error *err)
+fi_trust_list_find(struct fi_os *os, const char *path,
+                   int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
 {
-    struct firn_trust_store_look look;
-    struct firn_os_dir *named = NULL;
+    struct fi_trust_store_look look;
+    struct fi_os_dir *named = NULL;
     char *root = NULL;
     int rc;
-    FIRN_TRY(firn_trust_named_open(os, path, &named, err));
+    FI_TRY(fi_trust_named_open(os, path, &named, err));
     if (named != NULL) {
-        rc = firn_trust_named_show(named, visit, ctx, err);
+        rc = fi_trust_named_show(named, visit, ctx, err);
         goto out;
     }
-    FIRN_TRY(find(os, path, &root, &look, err));
+    FI_TRY(find(os, path, &root, &look, err));
     rc = show(root, &look, visit, ctx, err);
 out:
-    firn_os_dir_close(named);
-    firn_free(root);
+    fi_os_dir_close(named);
+    fi_free(root);
     return rc;
 }
 
 int
-firn_trust_list_add(struct firn_os *os, const char *path, firn_error *err)
+fi_trust_list_add(struct fi_os *os, const char *path, firn_error *err)
 {
-    struct firn_trust_store_look look;
-    struct firn_os_dir *named = NULL;
+    struct fi_trust_store_look look;
+    struct fi_os_dir *named = NULL;
     char *root = NULL;
     int rc;
-    FIRN_TRY(firn_trust_named_open(os, path, &named, err));
+    FI_TRY(fi_trust_named_open(os, path, &named, err));
     if (named != NULL) {
-        rc = firn_trust_named_note(named, err);
+        rc = fi_trust_named_note(named, err);
         goto out;
     }
-    FIRN_TRY(find(os, path, &root, &look, err));
-    rc = firn_trust_store_enter(os, root, err);
+    FI_TRY(find(os, path, &root, &look, err));
+    rc = fi_trust_store_enter(os, root, err);
 out:
-    firn_os_dir_close(named);
-    firn_free(root);
+    fi_os_dir_close(named);
+    fi_free(root);
     return rc;
 }
 
 static int
-keep_name(void *ctx, const struct firn_os_dirent *entry)
+keep_name(void *ctx, const struct fi_os_dirent *entry)
 {
-    return entry->name_size == FIRN_TRUST_PRIVATE_NAME_SIZE - 1
-               ? firn_buf_append(ctx, entry->name, entry->name_size + 1)
+    return entry->name_size == FI_TRUST_PRIVATE_NAME_SIZE - 1
+               ? fi_buf_append(ctx, entry->name, entry->name_size + 1)
                : FIRN_OK;
 }
 
 struct entry {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     const char *name;
     const char *root;      /* NULL: the entry is unreadable or malformed */
     const firn_error *why; /* why root is NULL */
@@ -156,53 +154,53 @@ struct entry {
 
 /* Reads an entry and calls visit with it. */
 static int
-visit_entry(struct firn_os_dir *dir, const char *name,
+visit_entry(struct fi_os_dir *dir, const char *name,
             int (*visit)(void *ctx, const struct entry *entry, firn_error *err), void *ctx,
             firn_error *err)
 {
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     firn_error why = {.code = FIRN_OK};
     struct entry entry = {.dir = dir, .name = name, .why = &why};
-    int rc = firn_trust_private_read(dir, name, &bytes, &why);
+    int rc = fi_trust_private_read(dir, name, &bytes, &why);
     if (rc == FIRN_OK) {
-        entry.root = firn_trust_store_note_root(&bytes);
+        entry.root = fi_trust_store_note_root(&bytes);
     }
     if (rc == FIRN_OK && entry.root == NULL) {
-        rc = firn_error_set(&why, FIRN_CORRUPT, "'%.700s/%s' was not written by firn trust",
-                            firn_os_dir_path(dir), name);
+        rc = fi_error_set(&why, FIRN_CORRUPT, "'%.700s/%s' was not written by firn trust",
+                          fi_os_dir_path(dir), name);
     }
     if (rc == FIRN_NO_MEMORY) {
         rc = out_of_memory(err);
     } else {
         rc = rc == FIRN_NOT_FOUND ? FIRN_OK : visit(ctx, &entry, err);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 /* Calls visit with each entry, also with files that have the name of one and cannot be read. */
 static int
-walk(struct firn_os *os, int (*visit)(void *ctx, const struct entry *entry, firn_error *err),
+walk(struct fi_os *os, int (*visit)(void *ctx, const struct entry *entry, firn_error *err),
      void *ctx, firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf names = {0};
-    int rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err);
+    struct fi_os_dir *dir = NULL;
+    struct fi_buf names = {0};
+    int rc = fi_trust_private_open(os, FI_TRUST_PRIVATE_TRUSTED, false, &dir, err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
-    FIRN_TRY(rc);
-    rc = firn_os_dir_list(dir, keep_name, &names, err);
+    FI_TRY(rc);
+    rc = fi_os_dir_list(dir, keep_name, &names, err);
     if (rc == FIRN_NO_MEMORY) {
         rc = out_of_memory(err);
     }
-    DCHECK(rc != FIRN_OK || names.size % FIRN_TRUST_PRIVATE_NAME_SIZE == 0);
-    for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FIRN_TRUST_PRIVATE_NAME_SIZE) {
+    DCHECK(rc != FIRN_OK || names.size % FI_TRUST_PRIVATE_NAME_SIZE == 0);
+    for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FI_TRUST_PRIVATE_NAME_SIZE) {
         rc = visit_entry(dir, (const char *)names.data + at, visit, ctx, err);
     }
 out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&names);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&names);
     return rc;
 }
 
@@ -210,30 +208,30 @@ static int
 keep_root(void *ctx, const struct entry *entry, firn_error *err)
 {
     return entry->root == NULL ||
-                   firn_buf_append(ctx, entry->root, strlen(entry->root) + 1) == FIRN_OK
+                   fi_buf_append(ctx, entry->root, strlen(entry->root) + 1) == FIRN_OK
                ? FIRN_OK
                : out_of_memory(err);
 }
 
 int
-firn_trust_list_roots(struct firn_os *os, struct firn_buf *out, firn_error *err)
+fi_trust_list_roots(struct fi_os *os, struct fi_buf *out, firn_error *err)
 {
     int rc = walk(os, keep_root, out, err);
     return rc == FIRN_DENIED || rc == FIRN_INVALID ? FIRN_OK : rc;
 }
 
 int
-firn_trust_list_refuse_gone(const char *real_root, firn_error *err)
+fi_trust_list_refuse_gone(const char *real_root, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CONFLICT,
-                          "'%.400s%s" FIRN_TRUST_INSIDE
-                          "' was your store, and is gone, or is no directory of yours any more: "
-                          "bring it back, or forget it with firn trust --remove '%.400s'",
-                          real_root, real_root[1] == '\0' ? "" : "/", real_root);
+    return fi_error_set(err, FIRN_CONFLICT,
+                        "'%.400s%s" FI_TRUST_INSIDE
+                        "' was your store, and is gone, or is no directory of yours any more: "
+                        "bring it back, or forget it with firn trust --remove '%.400s'",
+                        real_root, real_root[1] == '\0' ? "" : "/", real_root);
 }
 
 struct listing {
-    struct firn_os *os;
+    struct fi_os *os;
     int (*visit)(void *ctx, const firn_trust_info *info);
     void *ctx;
 };
@@ -243,12 +241,11 @@ static int
 show_unread(const struct listing *listing, const struct entry *entry, const char *why,
             firn_error *err)
 {
-    struct firn_buf path = {0};
+    struct fi_buf path = {0};
     const char *text = NULL;
     int rc;
-    if (firn_buf_append_format(&path, "%s/%s", firn_os_dir_path(entry->dir), entry->name) ==
-        FIRN_OK) {
-        text = firn_buf_text(&path);
+    if (fi_buf_append_format(&path, "%s/%s", fi_os_dir_path(entry->dir), entry->name) == FIRN_OK) {
+        text = fi_buf_text(&path);
     }
     if (text == NULL) {
         rc = out_of_memory(err);
@@ -256,9 +253,9 @@ show_unread(const struct listing *listing, const struct entry *entry, const char
     }
     const firn_trust_info info = {
         .root = "", .store_path = "", .store_id = "", .unread_path = text, .unread_text = why};
-    rc = firn_error_stopped(err, listing->visit(listing->ctx, &info));
+    rc = fi_error_stopped(err, listing->visit(listing->ctx, &info));
 out:
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&path);
     return rc;
 }
 
@@ -266,12 +263,12 @@ static int
 list_one(void *ctx, const struct entry *entry, firn_error *err)
 {
     const struct listing *listing = ctx;
-    struct firn_trust_store_look look;
+    struct fi_trust_store_look look;
     firn_error why;
     if (entry->root == NULL) {
         return show_unread(listing, entry, entry->why->text, err);
     }
-    int rc = firn_trust_store_look(listing->os, entry->root, &look, &why);
+    int rc = fi_trust_store_look(listing->os, entry->root, &look, &why);
     if (rc == FIRN_NO_MEMORY) {
         return out_of_memory(err);
     }
@@ -280,8 +277,8 @@ list_one(void *ctx, const struct entry *entry, firn_error *err)
 }
 
 int
-firn_trust_list_visit(struct firn_os *os, int (*visit)(void *ctx, const firn_trust_info *info),
-                      void *ctx, firn_error *err)
+fi_trust_list_visit(struct fi_os *os, int (*visit)(void *ctx, const firn_trust_info *info),
+                    void *ctx, firn_error *err)
 {
     struct listing listing = {.os = os, .visit = visit, .ctx = ctx};
     return walk(os, list_one, &listing, err);
@@ -303,98 +300,98 @@ remove_one(void *ctx, const struct entry *entry, firn_error *err)
         return FIRN_OK;
     }
     removal->removed++;
-    char list[FIRN_TRUST_FILES_NAME_SIZE];
-    firn_trust_files_list_name(entry->name, list);
-    int rc = firn_trust_private_remove(entry->dir, entry->name, err);
-    rc = rc == FIRN_OK ? firn_trust_private_remove(entry->dir, list, err) : rc;
-    rc = rc == FIRN_OK ? firn_trust_settings_remove(entry->dir, entry->name, err) : rc;
-    return rc == FIRN_OK ? firn_trust_repair_remove(entry->dir, entry->name, err) : rc;
+    char list[FI_TRUST_FILES_NAME_SIZE];
+    fi_trust_files_list_name(entry->name, list);
+    int rc = fi_trust_private_remove(entry->dir, entry->name, err);
+    rc = rc == FIRN_OK ? fi_trust_private_remove(entry->dir, list, err) : rc;
+    rc = rc == FIRN_OK ? fi_trust_settings_remove(entry->dir, entry->name, err) : rc;
+    return rc == FIRN_OK ? fi_trust_repair_remove(entry->dir, entry->name, err) : rc;
 }
 
 /* An earlier removal that failed may have removed the name, but not durably. */
 static int
-sync_entries(struct firn_os *os, firn_error *err)
+sync_entries(struct fi_os *os, firn_error *err)
 {
-    struct firn_os_dir *dir;
-    int rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err);
-    rc = rc == FIRN_OK ? firn_os_dir_sync(dir, err) : rc;
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir;
+    int rc = fi_trust_private_open(os, FI_TRUST_PRIVATE_TRUSTED, false, &dir, err);
+    rc = rc == FIRN_OK ? fi_os_dir_sync(dir, err) : rc;
+    fi_os_dir_close(dir);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 /* The real path of a directory, or the path itself if there is none. *out is allocated. */
 static int
-find_real(struct firn_os *os, const char *path, char **out, firn_error *err)
+find_real(struct fi_os *os, const char *path, char **out, firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf real = {0};
-    int rc = firn_os_dir_open_path(os, path, &dir, err);
-    rc = rc == FIRN_OK ? firn_os_dir_real_path(dir, &real, err) : rc;
+    struct fi_os_dir *dir = NULL;
+    struct fi_buf real = {0};
+    int rc = fi_os_dir_open_path(os, path, &dir, err);
+    rc = rc == FIRN_OK ? fi_os_dir_real_path(dir, &real, err) : rc;
     bool is_found = rc == FIRN_OK;
     bool is_none = rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID;
-    *out = is_found  ? firn_strndup((const char *)real.data, real.size)
-           : is_none ? firn_strdup(path)
+    *out = is_found  ? fi_strndup((const char *)real.data, real.size)
+           : is_none ? fi_strdup(path)
                      : NULL;
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&real);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&real);
     return *out != NULL ? FIRN_OK : is_found || is_none ? out_of_memory(err) : rc;
 }
 
 /* The directory that a path means: itself, if a note has it, or the nearest one upward that has a
  * store. *out_root is allocated; look->has_store is false if the directory or the store is gone. */
 static int
-find_meant(struct firn_os *os, const char *path, char **out_root,
-           struct firn_trust_store_look *look, firn_error *err)
+find_meant(struct fi_os *os, const char *path, char **out_root, struct fi_trust_store_look *look,
+           firn_error *err)
 {
-    struct firn_buf roots = {0};
+    struct fi_buf roots = {0};
     char *root = NULL;
     bool is_noted = false;
     int rc;
-    *look = (struct firn_trust_store_look){.has_store = false};
-    FIRN_TRY(find_real(os, path, out_root, err));
-    FIRN_TRY(firn_trust_list_roots(os, &roots, err));
+    *look = (struct fi_trust_store_look){.has_store = false};
+    FI_TRY(find_real(os, path, out_root, err));
+    FI_TRY(fi_trust_list_roots(os, &roots, err));
     for (size_t at = 0; at < roots.size; at += strlen((const char *)roots.data + at) + 1) {
         is_noted = is_noted || strcmp((const char *)roots.data + at, *out_root) == 0;
     }
-    rc = is_noted ? firn_trust_store_look(os, *out_root, look, err)
-                  : find(os, path, &root, look, err);
+    rc =
+        is_noted ? fi_trust_store_look(os, *out_root, look, err) : find(os, path, &root, look, err);
     if (!is_noted && rc == FIRN_OK) {
-        firn_free(*out_root);
+        fi_free(*out_root);
         *out_root = root;
     }
     rc = rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID ? FIRN_OK : rc;
 out:
-    firn_buf_deinit(&roots);
+    fi_buf_deinit(&roots);
     return rc;
 }
 
 int
-firn_trust_list_remove(struct firn_os *os, const char *path, firn_error *err)
+fi_trust_list_remove(struct fi_os *os, const char *path, firn_error *err)
 {
-    struct firn_trust_store_look look;
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *named = NULL;
+    struct fi_trust_store_look look;
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
+    struct fi_os_dir *named = NULL;
     char *root = NULL;
     int rc;
-    rc = firn_trust_named_open(os, path, &named, err);
+    rc = fi_trust_named_open(os, path, &named, err);
     if (rc == FIRN_OK && named != NULL) {
-        rc = firn_trust_named_remove(named, err);
+        rc = fi_trust_named_remove(named, err);
         goto out;
     }
     /* What cannot be opened may be a directory that is gone. */
-    FIRN_TRY(find_meant(os, path, &root, &look, err));
+    FI_TRY(find_meant(os, path, &root, &look, err));
     struct removal removal = {.root = root};
     if (look.has_store) {
-        FIRN_TRY(firn_trust_store_note_name(&look.stat, root, name, err));
+        FI_TRY(fi_trust_store_note_name(&look.stat, root, name, err));
         removal.name = name;
     }
-    FIRN_TRY(walk(os, remove_one, &removal, err));
+    FI_TRY(walk(os, remove_one, &removal, err));
     if (removal.removed == 0) {
-        FIRN_TRY(sync_entries(os, err));
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "no trusted store is known at '%.900s'", path);
+        FI_TRY(sync_entries(os, err));
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "no trusted store is known at '%.900s'", path);
     }
 out:
-    firn_os_dir_close(named);
-    firn_free(root);
+    fi_os_dir_close(named);
+    fi_free(root);
     return rc;
 }

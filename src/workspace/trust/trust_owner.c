@@ -24,54 +24,52 @@
 enum { MODE_OTHERS_WRITE = 022, MODE_ALL_WRITE = 02, MODE_OTHERS_ENTER = 011 };
 
 struct finding {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     uint32_t user;
     bool is_own;
     firn_error *err;
 };
 
 static bool
-is_private(const struct firn_os_stat *stat, uint32_t user)
+is_private(const struct fi_os_stat *stat, uint32_t user)
 {
     /* The mode of a link says nothing, and nothing follows it; that of a socket (of a watch) is
      * about who may connect. */
-    bool has_mode = stat->kind != FIRN_OS_SYMLINK && stat->kind != FIRN_OS_SOCKET;
+    bool has_mode = stat->kind != FI_OS_SYMLINK && stat->kind != FI_OS_SOCKET;
     return stat->uid == user && (!has_mode || (stat->mode & MODE_OTHERS_WRITE) == 0);
 }
 
 static int
-look_at_entry(void *ctx, const struct firn_os_dirent *entry)
+look_at_entry(void *ctx, const struct fi_os_dirent *entry)
 {
     struct finding *finding = ctx;
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(finding->dir, entry->name, &stat, finding->err);
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(finding->dir, entry->name, &stat, finding->err);
     if (rc == FIRN_NOT_FOUND) { /* removed meanwhile, as logs are */
         return FIRN_OK;
     }
     finding->is_own = rc == FIRN_OK && is_private(&stat, finding->user);
-    return rc == FIRN_OK && !finding->is_own
-               ? firn_error_set(finding->err, FIRN_CANCELLED, "not own")
-               : rc;
+    return rc == FIRN_OK && !finding->is_own ? fi_error_set(finding->err, FIRN_CANCELLED, "not own")
+                                             : rc;
 }
 
 int
-firn_trust_owner_is_own(struct firn_os_dir *store, bool *out, firn_error *err)
+fi_trust_owner_is_own(struct fi_os_dir *store, bool *out, firn_error *err)
 {
-    struct finding finding = {
-        .dir = store, .user = firn_os_user_id(firn_os_dir_os(store)), .err = err};
-    struct firn_os_stat stat;
+    struct finding finding = {.dir = store, .user = fi_os_user_id(fi_os_dir_os(store)), .err = err};
+    struct fi_os_stat stat;
     int rc;
     *out = false;
-    FIRN_TRY(firn_os_dir_stat(store, &stat, err));
+    FI_TRY(fi_os_dir_stat(store, &stat, err));
     if (!is_private(&stat, finding.user)) {
         goto out;
     }
     bool is_entered = (stat.mode & MODE_OTHERS_ENTER) != 0;
-    rc = firn_os_stat(store, FIRN_STOREFILE_IDENTITY_NAME, &stat, err);
+    rc = fi_os_stat(store, FI_STOREFILE_IDENTITY_NAME, &stat, err);
     finding.is_own = rc == FIRN_NOT_FOUND || (rc == FIRN_OK && is_private(&stat, finding.user));
     rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it is about to be made */
     if (rc == FIRN_OK && finding.is_own && is_entered) {
-        rc = firn_os_dir_list(store, look_at_entry, &finding, err);
+        rc = fi_os_dir_list(store, look_at_entry, &finding, err);
         rc = rc == FIRN_CANCELLED && !finding.is_own ? FIRN_OK : rc;
     }
     *out = rc == FIRN_OK && finding.is_own;
@@ -81,22 +79,22 @@ out:
 }
 
 int
-firn_trust_owner_check(struct firn_os_dir *store, firn_error *err)
+fi_trust_owner_check(struct fi_os_dir *store, firn_error *err)
 {
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     int rc;
-    FIRN_TRY(firn_os_dir_stat(store, &stat, err));
+    FI_TRY(fi_os_dir_stat(store, &stat, err));
     bool is_open = (stat.mode & MODE_ALL_WRITE) != 0;
     if (!is_open) {
-        rc = firn_os_stat(store, FIRN_STOREFILE_IDENTITY_NAME, &stat, err);
-        is_open = rc == FIRN_OK && (stat.mode & MODE_ALL_WRITE) != 0 && stat.kind == FIRN_OS_FILE;
+        rc = fi_os_stat(store, FI_STOREFILE_IDENTITY_NAME, &stat, err);
+        is_open = rc == FIRN_OK && (stat.mode & MODE_ALL_WRITE) != 0 && stat.kind == FI_OS_FILE;
         rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
     if (rc == FIRN_OK && is_open) {
-        rc = firn_error_set(err, FIRN_UNTRUSTED,
-                            "'%.600s' is a store that everybody may write to: it is not used; make "
-                            "it private first (chmod -R o= on it)",
-                            firn_os_dir_path(store));
+        rc = fi_error_set(err, FIRN_UNTRUSTED,
+                          "'%.600s' is a store that everybody may write to: it is not used; make "
+                          "it private first (chmod -R o= on it)",
+                          fi_os_dir_path(store));
     }
 out:
     return rc;

@@ -19,7 +19,7 @@
 #include "base/slice.h"
 #include "trust/trust_internal.h"
 
-enum { NAME_SIZE = FIRN_TRUST_PRIVATE_NAME_SIZE + 16 };
+enum { NAME_SIZE = FI_TRUST_PRIVATE_NAME_SIZE + 16 };
 
 static void
 name_of(const char *note, char out[NAME_SIZE])
@@ -29,69 +29,67 @@ name_of(const char *note, char out[NAME_SIZE])
 }
 
 static int
-make(struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
+make(struct fi_os_dir *dir, struct fi_buf *out, firn_error *err)
 {
-    struct firn_os_stat stat;
-    int rc = firn_os_dir_stat(dir, &stat, err);
+    struct fi_os_stat stat;
+    int rc = fi_os_dir_stat(dir, &stat, err);
     if (rc == FIRN_OK &&
-        firn_buf_append_format(out, "firn repairing 1\ninode %" PRIu64 "\nbirth %" PRId64 "\n",
-                               stat.inode, stat.btime_ns) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a note");
+        fi_buf_append_format(out, "firn repairing 1\ninode %" PRIu64 "\nbirth %" PRId64 "\n",
+                             stat.inode, stat.btime_ns) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a note");
     }
     return rc;
 }
 
 int
-firn_trust_repair_note(struct firn_os_dir *store, struct firn_os_dir *dir, firn_error *err)
+fi_trust_repair_note(struct fi_os_dir *store, struct fi_os_dir *dir, firn_error *err)
 {
-    struct firn_trust_store_note note;
-    struct firn_buf text = {0};
+    struct fi_trust_store_note note;
+    struct fi_buf text = {0};
     char name[NAME_SIZE];
-    int rc = firn_trust_store_note_find(store, &note, err);
+    int rc = fi_trust_store_note_find(store, &note, err);
     if (rc != FIRN_OK || !note.is_there) {
         goto out;
     }
     name_of(note.name, name);
-    FIRN_TRY(make(dir, &text, err));
-    rc = firn_trust_private_keep(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, name,
-                                 firn_buf_slice(&text), err);
+    FI_TRY(make(dir, &text, err));
+    rc = fi_trust_private_keep(fi_os_dir_os(store), FI_TRUST_PRIVATE_TRUSTED, name,
+                               fi_buf_slice(&text), err);
 out:
-    firn_buf_deinit(&text);
-    firn_trust_store_note_deinit(&note);
+    fi_buf_deinit(&text);
+    fi_trust_store_note_deinit(&note);
     return rc;
 }
 
 int
-firn_trust_repair_is_noted(struct firn_os_dir *store, struct firn_os_dir *dir, bool *out,
-                           firn_error *err)
+fi_trust_repair_is_noted(struct fi_os_dir *store, struct fi_os_dir *dir, bool *out, firn_error *err)
 {
-    struct firn_trust_store_note note;
-    struct firn_buf expected = {0};
-    struct firn_buf text = {0};
+    struct fi_trust_store_note note;
+    struct fi_buf expected = {0};
+    struct fi_buf text = {0};
     char name[NAME_SIZE];
     *out = false;
-    int rc = firn_trust_store_note_find(store, &note, err);
+    int rc = fi_trust_store_note_find(store, &note, err);
     if (rc != FIRN_OK || !note.is_there) {
         *out = rc == FIRN_OK; /* nothing comes with a tree beside it */
         goto out;
     }
     name_of(note.name, name);
-    FIRN_TRY(make(dir, &expected, err));
-    FIRN_TRY(firn_trust_private_find(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, name, &text,
-                                     err));
-    *out = firn_slice_equal(firn_buf_slice(&text), firn_buf_slice(&expected));
+    FI_TRY(make(dir, &expected, err));
+    FI_TRY(fi_trust_private_find(fi_os_dir_os(store), FI_TRUST_PRIVATE_TRUSTED, name, &text, err));
+    *out = fi_slice_equal(fi_buf_slice(&text), fi_buf_slice(&expected));
 out:
     DCHECK(rc == FIRN_OK || !*out);
-    firn_buf_deinit(&expected);
-    firn_buf_deinit(&text);
-    firn_trust_store_note_deinit(&note);
+    fi_buf_deinit(&expected);
+    fi_buf_deinit(&text);
+    fi_trust_store_note_deinit(&note);
     return rc;
 }
 
 int
-firn_trust_repair_remove(struct firn_os_dir *notes, const char *note, firn_error *err)
+fi_trust_repair_remove(struct fi_os_dir *notes, const char *note, firn_error *err)
 {
     char name[NAME_SIZE];
     name_of(note, name);
-    return firn_trust_private_remove(notes, name, err);
+    return fi_trust_private_remove(notes, name, err);
 }

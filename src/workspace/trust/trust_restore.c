@@ -33,47 +33,47 @@
 #include "codec/hex.h"
 #include "trust/trust.h"
 
-enum { TAG_LETTERS = 2 * FIRN_TRUST_RESTORE_TAG_SIZE };
+enum { TAG_LETTERS = 2 * FI_TRUST_RESTORE_TAG_SIZE };
 
 static int
 out_of_memory(firn_error *err)
 {
-    return firn_error_no_memory(err, "the note of a restore");
+    return fi_error_no_memory(err, "the note of a restore");
 }
 
 /* A note without its tags, and the name of its file. */
 static int
-make_head(struct firn_os *os, const struct firn_trust_restore *restore, struct firn_buf *out,
-          char *name, firn_error *err)
+make_head(struct fi_os *os, const struct fi_trust_restore *restore, struct fi_buf *out, char *name,
+          firn_error *err)
 {
-    char id[2 * FIRN_STOREFILE_ID_SIZE + 1];
-    struct firn_buf key = {0};
+    char id[2 * FI_STOREFILE_ID_SIZE + 1];
+    struct fi_buf key = {0};
     int rc;
-    firn_hex_encode(restore->store_id, FIRN_STOREFILE_ID_SIZE, id);
-    if (firn_buf_append_format(&key, "%s %" PRIu32 " %s", id, restore->workspace, restore->root) !=
+    fi_hex_encode(restore->store_id, FI_STOREFILE_ID_SIZE, id);
+    if (fi_buf_append_format(&key, "%s %" PRIu32 " %s", id, restore->workspace, restore->root) !=
             FIRN_OK ||
-        firn_buf_append_format(out, "firn restore 1\nstore %s\nworkspace %" PRIu32 "\nmachine ", id,
-                               restore->workspace) != FIRN_OK) {
+        fi_buf_append_format(out, "firn restore 1\nstore %s\nworkspace %" PRIu32 "\nmachine ", id,
+                             restore->workspace) != FIRN_OK) {
         rc = out_of_memory(err);
         goto out;
     }
-    firn_trust_private_name(firn_buf_slice(&key), name);
-    FIRN_TRY(firn_trust_private_machine(os, out, err));
-    if (firn_buf_append_format(out, "\nroot %zu\n%s\n", strlen(restore->root), restore->root) !=
+    fi_trust_private_name(fi_buf_slice(&key), name);
+    FI_TRY(fi_trust_private_machine(os, out, err));
+    if (fi_buf_append_format(out, "\nroot %zu\n%s\n", strlen(restore->root), restore->root) !=
         FIRN_OK) {
         rc = out_of_memory(err);
     }
 out:
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&key);
     return rc;
 }
 
 static int
-append_tag(struct firn_buf *out, const uint8_t tag[FIRN_TRUST_RESTORE_TAG_SIZE], firn_error *err)
+append_tag(struct fi_buf *out, const uint8_t tag[FI_TRUST_RESTORE_TAG_SIZE], firn_error *err)
 {
     char hex[TAG_LETTERS + 1];
-    firn_hex_encode(tag, FIRN_TRUST_RESTORE_TAG_SIZE, hex);
-    return firn_buf_append_format(out, "tag %s\n", hex) == FIRN_OK ? FIRN_OK : out_of_memory(err);
+    fi_hex_encode(tag, FI_TRUST_RESTORE_TAG_SIZE, hex);
+    return fi_buf_append_format(out, "tag %s\n", hex) == FIRN_OK ? FIRN_OK : out_of_memory(err);
 }
 
 /* Whether a line has the form that append_tag writes. */
@@ -89,10 +89,10 @@ is_tag(const uint8_t *line)
 
 /* Whether a note is `head` and one or two lines of tags, and has the tag. */
 static int
-holds(const struct firn_buf *note, const struct firn_buf *head, const uint8_t *tag, bool *out,
+holds(const struct fi_buf *note, const struct fi_buf *head, const uint8_t *tag, bool *out,
       firn_error *err)
 {
-    struct firn_buf line = {0};
+    struct fi_buf line = {0};
     int rc = append_tag(&line, tag, err);
     size_t tags_size = note->size > head->size ? note->size - head->size : 0;
     bool is_note = rc == FIRN_OK && (tags_size == line.size || tags_size == 2 * line.size) &&
@@ -103,81 +103,79 @@ holds(const struct firn_buf *note, const struct firn_buf *head, const uint8_t *t
         has_tag = has_tag || memcmp(note->data + at, line.data, line.size) == 0;
     }
     *out = is_note && has_tag;
-    firn_buf_deinit(&line);
+    fi_buf_deinit(&line);
     return rc;
 }
 
 /* Whether a note with a head of this size will be accepted for a tag; also true if there is no
  * memory to find out. */
 static bool
-vouches(const struct firn_buf *note, size_t head_size, const uint8_t *tag)
+vouches(const struct fi_buf *note, size_t head_size, const uint8_t *tag)
 {
-    const struct firn_buf head = {.data = note->data, .size = head_size};
+    const struct fi_buf head = {.data = note->data, .size = head_size};
     bool is_held;
     return holds(note, &head, tag, &is_held, NULL) != FIRN_OK || is_held;
 }
 
 int
-firn_trust_restore_note(struct firn_os *os, const struct firn_trust_restore *restore,
-                        const uint8_t *tag, const uint8_t *pending, firn_error *err)
+fi_trust_restore_note(struct fi_os *os, const struct fi_trust_restore *restore, const uint8_t *tag,
+                      const uint8_t *pending, firn_error *err)
 {
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_buf note = {0};
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
+    struct fi_buf note = {0};
     int rc;
     DCHECK(restore->workspace != 0 && restore->root[0] == '/');
-    FIRN_TRY(make_head(os, restore, &note, name, err));
+    FI_TRY(make_head(os, restore, &note, name, err));
     size_t head_size = note.size;
-    FIRN_TRY(append_tag(&note, tag, err));
+    FI_TRY(append_tag(&note, tag, err));
     if (pending != NULL) {
-        FIRN_TRY(append_tag(&note, pending, err));
+        FI_TRY(append_tag(&note, pending, err));
         DCHECK(vouches(&note, head_size, pending)); /* (I1) */
     }
     DCHECK(vouches(&note, head_size, tag)); /* (I1) */
-    rc =
-        firn_trust_private_keep(os, FIRN_TRUST_PRIVATE_RESTORING, name, firn_buf_slice(&note), err);
+    rc = fi_trust_private_keep(os, FI_TRUST_PRIVATE_RESTORING, name, fi_buf_slice(&note), err);
     if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
-        FIRN_IGNORE(firn_error_prefix(
+        FI_IGNORE(fi_error_prefix(
             err, "nothing was changed: the start of the restore could not be recorded"));
     }
 out:
-    firn_buf_deinit(&note);
+    fi_buf_deinit(&note);
     return rc;
 }
 
 int
-firn_trust_restore_clear(struct firn_os *os, const struct firn_trust_restore *restore,
-                         firn_error *err)
+fi_trust_restore_clear(struct fi_os *os, const struct fi_trust_restore *restore, firn_error *err)
 {
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf head = {0};
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
+    struct fi_os_dir *dir = NULL;
+    struct fi_buf head = {0};
     int rc;
-    FIRN_TRY(make_head(os, restore, &head, name, err));
-    FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_RESTORING, false, &dir, err));
-    FIRN_TRY(firn_trust_private_remove(dir, name, err));
+    FI_TRY(make_head(os, restore, &head, name, err));
+    FI_TRY(fi_trust_private_open(os, FI_TRUST_PRIVATE_RESTORING, false, &dir, err));
+    FI_TRY(fi_trust_private_remove(dir, name, err));
 out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&head);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&head);
     return rc;
 }
 
 int
-firn_trust_restore_is_noted(struct firn_os *os, const struct firn_trust_restore *restore,
-                            const uint8_t *tag, bool *out, firn_error *err)
+fi_trust_restore_is_noted(struct fi_os *os, const struct fi_trust_restore *restore,
+                          const uint8_t *tag, bool *out, firn_error *err)
 {
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_buf head = {0};
-    struct firn_buf note = {0};
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
+    struct fi_buf head = {0};
+    struct fi_buf note = {0};
     int rc;
     *out = false;
-    FIRN_TRY(make_head(os, restore, &head, name, err));
-    FIRN_TRY(firn_trust_private_find(os, FIRN_TRUST_PRIVATE_RESTORING, name, &note, err));
+    FI_TRY(make_head(os, restore, &head, name, err));
+    FI_TRY(fi_trust_private_find(os, FI_TRUST_PRIVATE_RESTORING, name, &note, err));
     if (note.size > 0) {
         rc = holds(&note, &head, tag, out, err);
     }
     DCHECK(rc == FIRN_OK || !*out);
 out:
-    firn_buf_deinit(&head);
-    firn_buf_deinit(&note);
+    fi_buf_deinit(&head);
+    fi_buf_deinit(&note);
     return rc;
 }

@@ -15,7 +15,7 @@
  * not about the directory that is there now: a workspace that was deleted and made anew stays one.
  *
  * (I1) A note that is not exactly as above, and about this store, machine and root, counts as none.
- * (I2) A note is durable when firn_trust_root_note returns FIRN_OK. (Not checked here: tested by
+ * (I2) A note is durable when fi_trust_root_note returns FIRN_OK. (Not checked here: tested by
  *      power cuts.)
  */
 #include <string.h>
@@ -29,75 +29,75 @@
 static int
 out_of_memory(firn_error *err)
 {
-    return firn_error_no_memory(err, "the note of a workspace");
+    return fi_error_no_memory(err, "the note of a workspace");
 }
 
 /* Appends the whole note; name is that of its file. */
 static int
-make(struct firn_os *os, const struct firn_trust_root *root, struct firn_buf *out, char *name,
+make(struct fi_os *os, const struct fi_trust_root *root, struct fi_buf *out, char *name,
      firn_error *err)
 {
-    char id[2 * FIRN_STOREFILE_ID_SIZE + 1];
-    struct firn_buf key = {0};
+    char id[2 * FI_STOREFILE_ID_SIZE + 1];
+    struct fi_buf key = {0};
     int rc;
     DCHECK(root->path[0] == '/' && out->size == 0);
-    firn_hex_encode(root->store_id, FIRN_STOREFILE_ID_SIZE, id);
-    if (firn_buf_append_format(&key, "%s %s", id, root->path) != FIRN_OK ||
-        firn_buf_append_format(out, "firn root 1\nstore %s\nmachine ", id) != FIRN_OK) {
+    fi_hex_encode(root->store_id, FI_STOREFILE_ID_SIZE, id);
+    if (fi_buf_append_format(&key, "%s %s", id, root->path) != FIRN_OK ||
+        fi_buf_append_format(out, "firn root 1\nstore %s\nmachine ", id) != FIRN_OK) {
         rc = out_of_memory(err);
         goto out;
     }
-    firn_trust_private_name(firn_buf_slice(&key), name);
-    FIRN_TRY(firn_trust_private_machine(os, out, err));
-    if (firn_buf_append_format(out, "\nroot %s", root->path) != FIRN_OK) {
+    fi_trust_private_name(fi_buf_slice(&key), name);
+    FI_TRY(fi_trust_private_machine(os, out, err));
+    if (fi_buf_append_format(out, "\nroot %s", root->path) != FIRN_OK) {
         rc = out_of_memory(err);
     }
 out:
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&key);
     return rc;
 }
 
 int
-firn_trust_root_note(struct firn_os *os, const struct firn_trust_root *root, firn_error *err)
+fi_trust_root_note(struct fi_os *os, const struct fi_trust_root *root, firn_error *err)
 {
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_buf note = {0};
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
+    struct fi_buf note = {0};
     int rc;
-    FIRN_TRY(make(os, root, &note, name, err));
-    rc = firn_trust_private_keep(os, FIRN_TRUST_PRIVATE_ROOTS, name, firn_buf_slice(&note),
-                                 err); /* (I2) */
+    FI_TRY(make(os, root, &note, name, err));
+    rc = fi_trust_private_keep(os, FI_TRUST_PRIVATE_ROOTS, name, fi_buf_slice(&note),
+                               err); /* (I2) */
 out:
-    firn_buf_deinit(&note);
+    fi_buf_deinit(&note);
     return rc;
 }
 
 int
-firn_trust_root_remove(struct firn_os *os, const struct firn_trust_root *root, firn_error *err)
+fi_trust_root_remove(struct fi_os *os, const struct fi_trust_root *root, firn_error *err)
 {
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_buf note = {0};
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
+    struct fi_buf note = {0};
     int rc;
-    FIRN_TRY(make(os, root, &note, name, err));
-    rc = firn_trust_private_drop(os, FIRN_TRUST_PRIVATE_ROOTS, name, err);
+    FI_TRY(make(os, root, &note, name, err));
+    rc = fi_trust_private_drop(os, FI_TRUST_PRIVATE_ROOTS, name, err);
 out:
-    firn_buf_deinit(&note);
+    fi_buf_deinit(&note);
     return rc;
 }
 
 int
-firn_trust_root_is_noted(struct firn_os *os, const struct firn_trust_root *root, bool *out,
-                         firn_error *err)
+fi_trust_root_is_noted(struct fi_os *os, const struct fi_trust_root *root, bool *out,
+                       firn_error *err)
 {
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_buf expected = {0};
-    struct firn_buf note = {0};
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
+    struct fi_buf expected = {0};
+    struct fi_buf note = {0};
     int rc;
     *out = false;
-    FIRN_TRY(make(os, root, &expected, name, err));
-    FIRN_TRY(firn_trust_private_find(os, FIRN_TRUST_PRIVATE_ROOTS, name, &note, err));
-    *out = firn_slice_equal(firn_buf_slice(&note), firn_buf_slice(&expected)); /* (I1) */
+    FI_TRY(make(os, root, &expected, name, err));
+    FI_TRY(fi_trust_private_find(os, FI_TRUST_PRIVATE_ROOTS, name, &note, err));
+    *out = fi_slice_equal(fi_buf_slice(&note), fi_buf_slice(&expected)); /* (I1) */
 out:
-    firn_buf_deinit(&expected);
-    firn_buf_deinit(&note);
+    fi_buf_deinit(&expected);
+    fi_buf_deinit(&note);
     return rc;
 }

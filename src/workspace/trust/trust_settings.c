@@ -35,7 +35,7 @@ enum {
     SIZE_MAX_OF_TEXT = 64 << 10, /* place_config.c reads no more */
     HASH_LETTERS = 2 * sizeof(firn_hash),
     LINE_SIZE = 5 + HASH_LETTERS + 1,
-    NAME_SIZE = FIRN_TRUST_PRIVATE_NAME_SIZE + 16
+    NAME_SIZE = FI_TRUST_PRIVATE_NAME_SIZE + 16
 };
 
 static const char MAGIC[] = "firn settings 1\n";
@@ -45,25 +45,25 @@ struct knowledge {
     bool has_note; /* about the store */
     bool is_there; /* about its settings: bytes */
     char name[NAME_SIZE];
-    struct firn_buf bytes;
+    struct fi_buf bytes;
 };
 
 static int
 out_of_memory(firn_error *err)
 {
-    return firn_error_no_memory(err, "a note");
+    return fi_error_no_memory(err, "a note");
 }
 
 /* ---- texts ---- */
 
 static int
-append_line(struct firn_buf *out, firn_slice text, firn_error *err)
+append_line(struct fi_buf *out, firn_slice text, firn_error *err)
 {
     char hex[HASH_LETTERS + 1];
     firn_hash hash;
-    firn_blake3_hash_of(text.data, text.size, &hash);
-    firn_hex_encode(hash.bytes, sizeof hash.bytes, hex);
-    return firn_buf_append_format(out, "text %s\n", hex) == FIRN_OK ? FIRN_OK : out_of_memory(err);
+    fi_blake3_hash_of(text.data, text.size, &hash);
+    fi_hex_encode(hash.bytes, sizeof hash.bytes, hex);
+    return fi_buf_append_format(out, "text %s\n", hex) == FIRN_OK ? FIRN_OK : out_of_memory(err);
 }
 
 static bool
@@ -78,9 +78,9 @@ is_line(const uint8_t *line)
 
 /* Whether a note has a text. */
 static int
-holds(const struct firn_buf *note, firn_slice text, bool *out, firn_error *err)
+holds(const struct fi_buf *note, firn_slice text, bool *out, firn_error *err)
 {
-    struct firn_buf line = {0};
+    struct fi_buf line = {0};
     size_t magic_size = sizeof MAGIC - 1;
     *out = false;
     int rc = append_line(&line, text, err);
@@ -95,30 +95,30 @@ holds(const struct firn_buf *note, firn_slice text, bool *out, firn_error *err)
         has_text = has_text || memcmp(note->data + at, line.data, LINE_SIZE) == 0;
     }
     *out = is_note && has_text;
-    firn_buf_deinit(&line);
+    fi_buf_deinit(&line);
     return rc;
 }
 
 /* The present settings, as far as they are read; none if they cannot be opened. */
 static int
-read_present(struct firn_os_dir *store, struct firn_buf *out, firn_error *err)
+read_present(struct fi_os_dir *store, struct fi_buf *out, firn_error *err)
 {
-    struct firn_os_file *file = NULL;
+    struct fi_os_file *file = NULL;
     size_t size = 0;
-    firn_buf_clear(out);
-    int rc = firn_os_file_open(store, FIRN_TRUST_SETTINGS_FILE, FIRN_OS_READ, 0, &file, err);
+    fi_buf_clear(out);
+    int rc = fi_os_file_open(store, FI_TRUST_SETTINGS_FILE, FI_OS_READ, 0, &file, err);
     if (rc != FIRN_OK) {
         bool is_none = rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID;
         return is_none ? FIRN_OK : rc;
     }
-    if (firn_buf_set_size(out, SIZE_MAX_OF_TEXT + 1) != FIRN_OK) {
+    if (fi_buf_set_size(out, SIZE_MAX_OF_TEXT + 1) != FIRN_OK) {
         rc = out_of_memory(err);
         goto out;
     }
-    FIRN_TRY(firn_os_file_read(file, 0, out->data, out->size, &size, err));
-    rc = firn_buf_set_size(out, size);
+    FI_TRY(fi_os_file_read(file, 0, out->data, out->size, &size, err));
+    rc = fi_buf_set_size(out, size);
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
@@ -127,58 +127,57 @@ out:
 static void
 deinit(struct knowledge *known)
 {
-    firn_buf_deinit(&known->bytes);
+    fi_buf_deinit(&known->bytes);
 }
 
 /* The caller deinits *out, also after a failure. A note that cannot be believed knows nothing. */
 static int
-look(struct firn_os_dir *store, struct knowledge *out, firn_error *err)
+look(struct fi_os_dir *store, struct knowledge *out, firn_error *err)
 {
-    struct firn_trust_store_note note;
-    struct firn_os_dir *dir = NULL;
+    struct fi_trust_store_note note;
+    struct fi_os_dir *dir = NULL;
     *out = (struct knowledge){.has_note = false};
-    int rc = firn_trust_store_note_find(store, &note, err);
-    FIRN_TRY(rc);
+    int rc = fi_trust_store_note_find(store, &note, err);
+    FI_TRY(rc);
     out->has_note = note.is_there;
     (void)snprintf(out->name, sizeof out->name, "%s.settings", note.name);
     if (!note.is_there) {
         goto out;
     }
-    rc = firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, false, &dir,
-                                 err);
-    rc = rc == FIRN_OK ? firn_trust_private_read(dir, out->name, &out->bytes, err) : rc;
+    rc = fi_trust_private_open(fi_os_dir_os(store), FI_TRUST_PRIVATE_TRUSTED, false, &dir, err);
+    rc = rc == FIRN_OK ? fi_trust_private_read(dir, out->name, &out->bytes, err) : rc;
     out->is_there = rc != FIRN_NOT_FOUND;
     if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT) {
-        firn_buf_clear(&out->bytes);
+        fi_buf_clear(&out->bytes);
         rc = FIRN_OK;
     }
 out:
-    firn_os_dir_close(dir);
-    firn_trust_store_note_deinit(&note);
+    fi_os_dir_close(dir);
+    fi_trust_store_note_deinit(&note);
     return rc;
 }
 
 /* Writes the note about one text or two (`second` may be NULL). */
 static int
-write(struct firn_os_dir *store, const char *name, firn_slice first, const firn_slice *second,
+write(struct fi_os_dir *store, const char *name, firn_slice first, const firn_slice *second,
       firn_error *err)
 {
-    struct firn_buf note = {0};
+    struct fi_buf note = {0};
     bool is_held;
     int rc;
-    if (firn_buf_append_str(&note, MAGIC) != FIRN_OK) {
+    if (fi_buf_append_str(&note, MAGIC) != FIRN_OK) {
         rc = out_of_memory(err);
         goto out;
     }
-    FIRN_TRY(append_line(&note, first, err));
+    FI_TRY(append_line(&note, first, err));
     if (second != NULL) {
-        FIRN_TRY(append_line(&note, *second, err));
+        FI_TRY(append_line(&note, *second, err));
     }
     DCHECK(holds(&note, first, &is_held, NULL) != FIRN_OK || is_held);
-    rc = firn_trust_private_keep(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, name,
-                                 firn_buf_slice(&note), err);
+    rc = fi_trust_private_keep(fi_os_dir_os(store), FI_TRUST_PRIVATE_TRUSTED, name,
+                               fi_buf_slice(&note), err);
 out:
-    firn_buf_deinit(&note);
+    fi_buf_deinit(&note);
     return rc;
 }
 
@@ -190,7 +189,7 @@ find_is_known(const struct knowledge *known, firn_slice text, bool *out, firn_er
 }
 
 int
-firn_trust_settings_is_known(struct firn_os_dir *store, firn_slice text, bool *out, firn_error *err)
+fi_trust_settings_is_known(struct fi_os_dir *store, firn_slice text, bool *out, firn_error *err)
 {
     struct knowledge known;
     *out = false;
@@ -201,45 +200,45 @@ firn_trust_settings_is_known(struct firn_os_dir *store, firn_slice text, bool *o
 }
 
 int
-firn_trust_settings_expect(struct firn_os_dir *store, firn_slice text, firn_error *err)
+fi_trust_settings_expect(struct fi_os_dir *store, firn_slice text, firn_error *err)
 {
     struct knowledge known;
-    struct firn_buf present = {0};
+    struct fi_buf present = {0};
     bool is_known = false;
     int rc = look(store, &known, err);
     if (rc != FIRN_OK || !known.has_note) {
         goto out;
     }
-    FIRN_TRY(read_present(store, &present, err));
-    FIRN_TRY(find_is_known(&known, firn_buf_slice(&present), &is_known, err));
+    FI_TRY(read_present(store, &present, err));
+    FI_TRY(find_is_known(&known, fi_buf_slice(&present), &is_known, err));
     if (is_known) { /* (I1), (I2) */
-        bool is_same = firn_slice_equal(firn_buf_slice(&present), text);
-        rc = write(store, known.name, firn_buf_slice(&present), is_same ? NULL : &text, err);
+        bool is_same = fi_slice_equal(fi_buf_slice(&present), text);
+        rc = write(store, known.name, fi_buf_slice(&present), is_same ? NULL : &text, err);
     }
 out:
-    firn_buf_deinit(&present);
+    fi_buf_deinit(&present);
     deinit(&known);
     return rc;
 }
 
 int
-firn_trust_settings_take(struct firn_os_dir *store, bool is_anew, firn_error *err)
+fi_trust_settings_take(struct fi_os_dir *store, bool is_anew, firn_error *err)
 {
     struct knowledge known;
-    struct firn_buf present = {0};
+    struct fi_buf present = {0};
     int rc = look(store, &known, err);
     if (rc == FIRN_OK && known.has_note && (is_anew || !known.is_there)) {
-        FIRN_TRY(read_present(store, &present, err));
-        rc = write(store, known.name, firn_buf_slice(&present), NULL, err);
+        FI_TRY(read_present(store, &present, err));
+        rc = write(store, known.name, fi_buf_slice(&present), NULL, err);
     }
 out:
-    firn_buf_deinit(&present);
+    fi_buf_deinit(&present);
     deinit(&known);
     return rc;
 }
 
 int
-firn_trust_settings_begin(struct firn_os_dir *store, const char *note, firn_error *err)
+fi_trust_settings_begin(struct fi_os_dir *store, const char *note, firn_error *err)
 {
     char name[NAME_SIZE];
     (void)snprintf(name, sizeof name, "%s.settings", note);
@@ -247,35 +246,35 @@ firn_trust_settings_begin(struct firn_os_dir *store, const char *note, firn_erro
 }
 
 int
-firn_trust_settings_carry(struct firn_os_dir *from, struct firn_os_dir *to, const char *note,
-                          firn_error *err)
+fi_trust_settings_carry(struct fi_os_dir *from, struct fi_os_dir *to, const char *note,
+                        firn_error *err)
 {
     struct knowledge known;
-    struct firn_buf present = {0};
+    struct fi_buf present = {0};
     char name[NAME_SIZE];
     bool is_known = false;
     int rc = look(from, &known, err);
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     (void)snprintf(name, sizeof name, "%s.settings", note);
-    FIRN_TRY(read_present(from, &present, err));
-    FIRN_TRY(find_is_known(&known, firn_buf_slice(&present), &is_known, err));
+    FI_TRY(read_present(from, &present, err));
+    FI_TRY(find_is_known(&known, fi_buf_slice(&present), &is_known, err));
     if (is_known) {
-        FIRN_TRY(read_present(to, &present, err));
-        rc = write(to, name, firn_buf_slice(&present), NULL, err);
+        FI_TRY(read_present(to, &present, err));
+        rc = write(to, name, fi_buf_slice(&present), NULL, err);
     } else { /* (I2) */
-        rc = firn_trust_private_keep(firn_os_dir_os(to), FIRN_TRUST_PRIVATE_TRUSTED, name,
-                                     firn_buf_slice(&known.bytes), err);
+        rc = fi_trust_private_keep(fi_os_dir_os(to), FI_TRUST_PRIVATE_TRUSTED, name,
+                                   fi_buf_slice(&known.bytes), err);
     }
 out:
-    firn_buf_deinit(&present);
+    fi_buf_deinit(&present);
     deinit(&known);
     return rc;
 }
 
 int
-firn_trust_settings_remove(struct firn_os_dir *notes, const char *note, firn_error *err)
+fi_trust_settings_remove(struct fi_os_dir *notes, const char *note, firn_error *err)
 {
     char name[NAME_SIZE];
     (void)snprintf(name, sizeof name, "%s.settings", note);
-    return firn_trust_private_remove(notes, name, err);
+    return fi_trust_private_remove(notes, name, err);
 }

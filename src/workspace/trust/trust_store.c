@@ -42,7 +42,7 @@
 
 enum {
     MODE_OTHERS_WRITE = 022,
-    ID_LETTERS = 2 * FIRN_STOREFILE_ID_SIZE,
+    ID_LETTERS = 2 * FI_STOREFILE_ID_SIZE,
     HEAD_SIZE = 256 /* room for everything except the path */
 };
 
@@ -55,28 +55,28 @@ static const char ROOT[] = "root ";
 static int
 out_of_memory(firn_error *err)
 {
-    return firn_error_no_memory(err, "what is known of a store");
+    return fi_error_no_memory(err, "what is known of a store");
 }
 
 /* ---- examining the directory ---- */
 
 /* Reads the id of a store; fails if there is none. */
 static int
-read_id(struct firn_os_dir *store, struct firn_trust_store_look *out, firn_error *err)
+read_id(struct fi_os_dir *store, struct fi_trust_store_look *out, firn_error *err)
 {
-    struct firn_storefile_identity identity;
-    uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE];
-    struct firn_os_file *file = NULL;
+    struct fi_storefile_identity identity;
+    uint8_t bytes[FI_STOREFILE_IDENTITY_SIZE];
+    struct fi_os_file *file = NULL;
     size_t size;
     int rc;
-    FIRN_TRY(firn_os_file_open(store, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
-    FIRN_TRY(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
-    FIRN_TRY(firn_storefile_get_identity(firn_bytes(bytes, size), firn_os_dir_path(store),
-                                         &identity, err));
+    FI_TRY(fi_os_file_open(store, FI_STOREFILE_IDENTITY_NAME, FI_OS_READ, 0, &file, err));
+    FI_TRY(fi_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
+    FI_TRY(
+        fi_storefile_get_identity(firn_bytes(bytes, size), fi_os_dir_path(store), &identity, err));
     memcpy(out->id, identity.id, sizeof out->id);
     out->has_id = true;
 out:
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     return rc;
 }
 
@@ -90,9 +90,9 @@ is_damaged(int rc)
 }
 
 int
-firn_trust_store_id(struct firn_os_dir *store, uint8_t *out, bool *out_has, firn_error *err)
+fi_trust_store_id(struct fi_os_dir *store, uint8_t *out, bool *out_has, firn_error *err)
 {
-    struct firn_trust_store_look look = {.has_id = false};
+    struct fi_trust_store_look look = {.has_id = false};
     int rc = read_id(store, &look, err);
     *out_has = rc == FIRN_OK;
     memcpy(out, look.id, sizeof look.id);
@@ -100,41 +100,40 @@ firn_trust_store_id(struct firn_os_dir *store, uint8_t *out, bool *out_has, firn
 }
 
 int
-firn_trust_store_refuse_id(struct firn_os_dir *store, firn_error *err)
+fi_trust_store_refuse_id(struct fi_os_dir *store, firn_error *err)
 {
-    struct firn_trust_store_look look = {.has_id = false};
+    struct fi_trust_store_look look = {.has_id = false};
     int rc = read_id(store, &look, err);
-    return rc == FIRN_NEWER
-               ? rc
-               : firn_error_set(err, FIRN_INVALID,
-                                "'%.600s' cannot be trusted: it has no sound file FIRN",
-                                firn_os_dir_path(store));
+    return rc == FIRN_NEWER ? rc
+                            : fi_error_set(err, FIRN_INVALID,
+                                           "'%.600s' cannot be trusted: it has no sound file FIRN",
+                                           fi_os_dir_path(store));
 }
 
 /* ---- entries ---- */
 
 /* The part of an entry between the id and the path; out has HEAD_SIZE bytes. */
 static void
-write_identity(const struct firn_os_stat *stat, char *out)
+write_identity(const struct fi_os_stat *stat, char *out)
 {
     (void)snprintf(out, HEAD_SIZE, "\nowner %" PRIu32 "\ninode %" PRIu64 "\nbirth %" PRId64 "\n",
                    stat->uid, stat->inode, stat->btime_ns);
 }
 
 int
-firn_trust_store_note_name(const struct firn_os_stat *stat, const char *real_root, char *out,
-                           firn_error *err)
+fi_trust_store_note_name(const struct fi_os_stat *stat, const char *real_root, char *out,
+                         firn_error *err)
 {
     DCHECK(stat->btime_ns != 0 || real_root[0] == '/');
-    struct firn_buf key = {0};
-    int rc = firn_buf_append_format(&key, "%" PRIu64 " %" PRId64, stat->inode, stat->btime_ns);
+    struct fi_buf key = {0};
+    int rc = fi_buf_append_format(&key, "%" PRIu64 " %" PRId64, stat->inode, stat->btime_ns);
     if (rc == FIRN_OK && stat->btime_ns == 0) {
-        rc = firn_buf_append_format(&key, " %s", real_root);
+        rc = fi_buf_append_format(&key, " %s", real_root);
     }
     if (rc == FIRN_OK) {
-        firn_trust_private_name(firn_buf_slice(&key), out);
+        fi_trust_private_name(fi_buf_slice(&key), out);
     }
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&key);
     return rc == FIRN_OK ? FIRN_OK : out_of_memory(err);
 }
 
@@ -147,9 +146,9 @@ is_id(const char *id)
 /* The id and the path of an entry; false if it is not a valid one. *out ends in a NUL, the only one
  * in the entry. */
 static bool
-take_apart(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
+take_apart(struct fi_buf *entry, char id[ID_LETTERS + 1], const char **out)
 {
-    const char *text = firn_buf_text(entry);
+    const char *text = fi_buf_text(entry);
     size_t magic_size = sizeof MAGIC - 1;
     if (text == NULL || strlen(text) != entry->size || entry->size < magic_size + ID_LETTERS ||
         (memcmp(text, MAGIC, magic_size) != 0 &&
@@ -168,7 +167,7 @@ take_apart(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
 }
 
 const char *
-firn_trust_store_note_root(struct firn_buf *note)
+fi_trust_store_note_root(struct fi_buf *note)
 {
     char id[ID_LETTERS + 1];
     const char *root;
@@ -176,18 +175,18 @@ firn_trust_store_note_root(struct firn_buf *note)
 }
 
 static void
-id_text(const struct firn_trust_store_look *look, char out[ID_LETTERS + 1])
+id_text(const struct fi_trust_store_look *look, char out[ID_LETTERS + 1])
 {
     memset(out, '-', ID_LETTERS);
     out[ID_LETTERS] = '\0';
     if (look->has_id) {
-        firn_hex_encode(look->id, sizeof look->id, out);
+        fi_hex_encode(look->id, sizeof look->id, out);
     }
 }
 
 /* Whether an entry is for that directory. */
 static bool
-agrees(struct firn_buf *entry, const struct firn_trust_store_look *look, const char *real_root)
+agrees(struct fi_buf *entry, const struct fi_trust_store_look *look, const char *real_root)
 {
     char own[ID_LETTERS + 1];
     char id[ID_LETTERS + 1];
@@ -208,56 +207,55 @@ agrees(struct firn_buf *entry, const struct firn_trust_store_look *look, const c
 
 /* Reads the entry of a directory; FIRN_NOT_FOUND if there is none. */
 static int
-read_entry(struct firn_os *os, const struct firn_os_stat *stat, const char *real_root,
-           struct firn_buf *out, firn_error *err)
+read_entry(struct fi_os *os, const struct fi_os_stat *stat, const char *real_root,
+           struct fi_buf *out, firn_error *err)
 {
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
+    struct fi_os_dir *dir = NULL;
     int rc;
-    FIRN_TRY(firn_trust_store_note_name(stat, real_root, name, err));
-    FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err));
-    FIRN_TRY(firn_trust_private_read(dir, name, out, err));
+    FI_TRY(fi_trust_store_note_name(stat, real_root, name, err));
+    FI_TRY(fi_trust_private_open(os, FI_TRUST_PRIVATE_TRUSTED, false, &dir, err));
+    FI_TRY(fi_trust_private_read(dir, name, out, err));
 out:
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc;
 }
 
 static int
-write_entry(struct firn_os *os, const struct firn_trust_store_look *look, const char *real_root,
+write_entry(struct fi_os *os, const struct fi_trust_store_look *look, const char *real_root,
             firn_error *err)
 {
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
     char id[ID_LETTERS + 1];
     char identity[HEAD_SIZE];
-    struct firn_buf entry = {0};
+    struct fi_buf entry = {0};
     int rc;
     DCHECK(look->has_store && real_root[0] == '/');
     id_text(look, id);
     write_identity(&look->stat, identity);
-    if (firn_buf_append_format(&entry, "%s%s%s%s%s", MAGIC, id, identity, ROOT, real_root) !=
+    if (fi_buf_append_format(&entry, "%s%s%s%s%s", MAGIC, id, identity, ROOT, real_root) !=
         FIRN_OK) {
         rc = out_of_memory(err);
         goto out;
     }
-    FIRN_TRY(firn_trust_store_note_name(&look->stat, real_root, name, err));
-    rc = firn_trust_private_keep(os, FIRN_TRUST_PRIVATE_TRUSTED, name, firn_buf_slice(&entry), err);
+    FI_TRY(fi_trust_store_note_name(&look->stat, real_root, name, err));
+    rc = fi_trust_private_keep(os, FI_TRUST_PRIVATE_TRUSTED, name, fi_buf_slice(&entry), err);
 out:
-    firn_buf_deinit(&entry);
+    fi_buf_deinit(&entry);
     return rc;
 }
 
 /* Fills is_trusted. A folder of entries that is not private, or is missing, counts as empty. */
 static int
-judge(struct firn_os *os, const char *real_root, struct firn_trust_store_look *look,
-      firn_error *err)
+judge(struct fi_os *os, const char *real_root, struct fi_trust_store_look *look, firn_error *err)
 {
-    struct firn_buf entry = {0};
+    struct fi_buf entry = {0};
     if ((look->stat.mode & MODE_OTHERS_WRITE) != 0) { /* (I2) */
         return FIRN_OK;
     }
     int rc = read_entry(os, &look->stat, real_root, &entry, err);
     look->is_trusted = rc == FIRN_OK && agrees(&entry, look, real_root);
-    firn_buf_deinit(&entry);
+    fi_buf_deinit(&entry);
     DCHECK(!look->is_trusted || rc == FIRN_OK); /* (I4) */
     bool is_none =
         rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT;
@@ -266,55 +264,55 @@ judge(struct firn_os *os, const char *real_root, struct firn_trust_store_look *l
 
 /* *out_why is a transient failure to read the id; its code is FIRN_OK if there was none. */
 static int
-look_in(struct firn_os_dir *dir, const char *real_root, struct firn_trust_store_look *out,
+look_in(struct fi_os_dir *dir, const char *real_root, struct fi_trust_store_look *out,
         firn_error *out_why, firn_error *err)
 {
-    struct firn_os_dir *store = NULL;
+    struct fi_os_dir *store = NULL;
     int rc;
-    *out = (struct firn_trust_store_look){.has_store = false};
+    *out = (struct fi_trust_store_look){.has_store = false};
     *out_why = (firn_error){.code = FIRN_OK};
-    FIRN_TRY(firn_trust_inside_holds(dir, &out->has_store, err));
+    FI_TRY(fi_trust_inside_holds(dir, &out->has_store, err));
     if (!out->has_store) {
         goto out;
     }
-    rc = firn_os_dir_open(dir, FIRN_TRUST_INSIDE, &store, err);
+    rc = fi_os_dir_open(dir, FI_TRUST_INSIDE, &store, err);
     if (rc == FIRN_DENIED || rc == FIRN_NOT_FOUND) {
-        rc = firn_os_stat(dir, FIRN_TRUST_INSIDE, &out->stat, err);
+        rc = fi_os_stat(dir, FI_TRUST_INSIDE, &out->stat, err);
         goto out; /* a user who may not read it has not made it */
     }
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_os_dir_stat(store, &out->stat, err));
+    FI_TRY(rc);
+    FI_TRY(fi_os_dir_stat(store, &out->stat, err));
     rc = read_id(store, out, out_why);
     out_why->code = is_damaged(rc) ? FIRN_OK : rc;
-    rc = judge(firn_os_dir_os(dir), real_root, out, err);
+    rc = judge(fi_os_dir_os(dir), real_root, out, err);
 out:
-    firn_os_dir_close(store);
+    fi_os_dir_close(store);
     return rc;
 }
 
 static int
-look_and_tell(struct firn_os *os, const char *real_root, struct firn_trust_store_look *out,
+look_and_tell(struct fi_os *os, const char *real_root, struct fi_trust_store_look *out,
               firn_error *out_why, firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
-    *out = (struct firn_trust_store_look){.has_store = false};
+    struct fi_os_dir *dir = NULL;
+    *out = (struct fi_trust_store_look){.has_store = false};
     *out_why = (firn_error){.code = FIRN_OK};
-    int rc = firn_os_dir_open_path(os, real_root, &dir, err);
+    int rc = fi_os_dir_open_path(os, real_root, &dir, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
     rc = look_in(dir, real_root, out, out_why, err);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc;
 }
 
 /* What a look found, with the failure that it told of. */
 static int
-conclude(int rc, struct firn_trust_store_look *out, const firn_error *why, firn_error *err)
+conclude(int rc, struct fi_trust_store_look *out, const firn_error *why, firn_error *err)
 {
     if (rc == FIRN_OK && out->is_trusted && why->code != FIRN_OK) { /* (I4) */
         out->is_trusted = false;
-        rc = firn_error_set(err, why->code, "%s", why->text);
+        rc = fi_error_set(err, why->code, "%s", why->text);
     }
     DCHECK(!out->is_trusted ||
            (out->has_store && (out->stat.mode & MODE_OTHERS_WRITE) == 0)); /* (I2) */
@@ -322,37 +320,37 @@ conclude(int rc, struct firn_trust_store_look *out, const firn_error *why, firn_
 }
 
 int
-firn_trust_store_look(struct firn_os *os, const char *real_root, struct firn_trust_store_look *out,
-                      firn_error *err)
+fi_trust_store_look(struct fi_os *os, const char *real_root, struct fi_trust_store_look *out,
+                    firn_error *err)
 {
     firn_error why;
     return conclude(look_and_tell(os, real_root, out, &why, err), out, &why, err);
 }
 
 int
-firn_trust_store_look_in(struct firn_os_dir *dir, const char *real_root,
-                         struct firn_trust_store_look *out, firn_error *err)
+fi_trust_store_look_in(struct fi_os_dir *dir, const char *real_root,
+                       struct fi_trust_store_look *out, firn_error *err)
 {
     firn_error why;
     return conclude(look_in(dir, real_root, out, &why, err), out, &why, err);
 }
 
 int
-firn_trust_store_refuse(const char *real_root, const struct firn_trust_store_look *look,
-                        firn_error *err)
+fi_trust_store_refuse(const char *real_root, const struct fi_trust_store_look *look,
+                      firn_error *err)
 {
     const char *slash = real_root[1] == '\0' ? "" : "/";
     DCHECK(look->has_store && !look->is_trusted);
     if ((look->stat.mode & MODE_OTHERS_WRITE) != 0) {
-        return firn_error_set(err, FIRN_UNTRUSTED,
-                              "'%.700s%s" FIRN_TRUST_INSIDE
-                              "' is a store that others may write to: it is not used",
-                              real_root, slash);
+        return fi_error_set(err, FIRN_UNTRUSTED,
+                            "'%.700s%s" FI_TRUST_INSIDE
+                            "' is a store that others may write to: it is not used",
+                            real_root, slash);
     }
-    return firn_error_set(err, FIRN_UNTRUSTED,
-                          "'%.700s%s" FIRN_TRUST_INSIDE
-                          "' is a store that you did not make here: it is not used",
-                          real_root, slash);
+    return fi_error_set(err, FIRN_UNTRUSTED,
+                        "'%.700s%s" FI_TRUST_INSIDE
+                        "' is a store that you did not make here: it is not used",
+                        real_root, slash);
 }
 
 /* ---- entering ---- */
@@ -360,66 +358,65 @@ firn_trust_store_refuse(const char *real_root, const struct firn_trust_store_loo
 /* Whether FIRN is a file, or missing, as it is in a damaged store. Anything else would be trusted
  * as a store without an id. */
 static int
-check_identity(struct firn_os_dir *store, firn_error *err)
+check_identity(struct fi_os_dir *store, firn_error *err)
 {
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(store, FIRN_STOREFILE_IDENTITY_NAME, &stat, err);
-    if (rc == FIRN_OK && stat.kind != FIRN_OS_FILE) {
-        rc = firn_error_set(err, FIRN_DENIED,
-                            "'%.900s/%s' is not a regular file: nothing is trusted",
-                            firn_os_dir_path(store), FIRN_STOREFILE_IDENTITY_NAME);
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(store, FI_STOREFILE_IDENTITY_NAME, &stat, err);
+    if (rc == FIRN_OK && stat.kind != FI_OS_FILE) {
+        rc = fi_error_set(err, FIRN_DENIED, "'%.900s/%s' is not a regular file: nothing is trusted",
+                          fi_os_dir_path(store), FI_STOREFILE_IDENTITY_NAME);
     }
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 /* Takes the files that the store has, and records it. No process may write to it meanwhile. */
 static int
-enter(struct firn_os *os, const struct firn_trust_store_look *look, const char *real_root,
+enter(struct fi_os *os, const struct fi_trust_store_look *look, const char *real_root,
       firn_error *err)
 {
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
-    struct firn_os_dir *store = NULL;
-    struct firn_storefile_lock *lock = NULL;
-    struct firn_os_stat stat;
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
+    struct fi_os_dir *dir = NULL;
+    struct fi_os_dir *store = NULL;
+    struct fi_storefile_lock *lock = NULL;
+    struct fi_os_stat stat;
     int rc;
-    FIRN_TRY(firn_os_dir_open_path(os, real_root, &dir, err));
-    FIRN_TRY(firn_os_dir_open(dir, FIRN_TRUST_INSIDE, &store, err));
-    FIRN_TRY(firn_os_dir_stat(store, &stat, err));
+    FI_TRY(fi_os_dir_open_path(os, real_root, &dir, err));
+    FI_TRY(fi_os_dir_open(dir, FI_TRUST_INSIDE, &store, err));
+    FI_TRY(fi_os_dir_stat(store, &stat, err));
     if (stat.inode != look->stat.inode || stat.btime_ns != look->stat.btime_ns) {
-        rc = firn_error_set(err, FIRN_CONFLICT, "'%.900s' was replaced meanwhile",
-                            firn_os_dir_path(store));
+        rc = fi_error_set(err, FIRN_CONFLICT, "'%.900s' was replaced meanwhile",
+                          fi_os_dir_path(store));
         goto out;
     }
-    FIRN_TRY(check_identity(store, err));
-    FIRN_TRY(firn_storefile_lock_hold(store, false, 0, &lock, err));
-    FIRN_TRY(firn_trust_store_note_name(&look->stat, real_root, name, err));
-    FIRN_TRY(firn_trust_files_take(os, store, name, err));
-    FIRN_TRY(write_entry(os, look, real_root, err));
-    rc = firn_trust_settings_take(store, true, err);
+    FI_TRY(check_identity(store, err));
+    FI_TRY(fi_storefile_lock_hold(store, false, 0, &lock, err));
+    FI_TRY(fi_trust_store_note_name(&look->stat, real_root, name, err));
+    FI_TRY(fi_trust_files_take(os, store, name, err));
+    FI_TRY(write_entry(os, look, real_root, err));
+    rc = fi_trust_settings_take(store, true, err);
 out:
-    firn_storefile_lock_release(lock);
-    firn_os_dir_close(store);
-    firn_os_dir_close(dir);
+    fi_storefile_lock_release(lock);
+    fi_os_dir_close(store);
+    fi_os_dir_close(dir);
     return rc;
 }
 
 int
-firn_trust_store_enter(struct firn_os *os, const char *real_root, firn_error *err)
+fi_trust_store_enter(struct fi_os *os, const char *real_root, firn_error *err)
 {
-    struct firn_trust_store_look look;
+    struct fi_trust_store_look look;
     firn_error why;
     int rc;
-    FIRN_TRY(look_and_tell(os, real_root, &look, &why, err));
+    FI_TRY(look_and_tell(os, real_root, &look, &why, err));
     if (!look.has_store) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "there is no store in '%.900s'", real_root);
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "there is no store in '%.900s'", real_root);
     } else if ((look.stat.mode & MODE_OTHERS_WRITE) != 0) {
-        rc = firn_error_set(err, FIRN_DENIED,
-                            "others may write to '%.600s/" FIRN_TRUST_INSIDE
-                            "': make it private first (chmod -R go= on it)",
-                            real_root);
+        rc = fi_error_set(err, FIRN_DENIED,
+                          "others may write to '%.600s/" FI_TRUST_INSIDE
+                          "': make it private first (chmod -R go= on it)",
+                          real_root);
     } else if (why.code != FIRN_OK) { /* (I4) */
-        rc = firn_error_set(err, why.code, "%s", why.text);
+        rc = fi_error_set(err, why.code, "%s", why.text);
     } else { /* also if there is one: an earlier call may have failed before it was durable */
         rc = enter(os, &look, real_root, err);
     }
@@ -432,12 +429,12 @@ out:
 /* The path of the directory that has the store inside; "" if it is not the usual place. It is in
  * `path`, which the caller frees. */
 static int
-root_around(struct firn_os_dir *store, struct firn_buf *path, const char **out, firn_error *err)
+root_around(struct fi_os_dir *store, struct fi_buf *path, const char **out, firn_error *err)
 {
-    static const char inside[] = "/" FIRN_TRUST_INSIDE;
+    static const char inside[] = "/" FI_TRUST_INSIDE;
     const size_t size = sizeof inside - 1;
     DCHECK(path->size == 0);
-    FIRN_TRY_RETURN(firn_os_dir_real_path(store, path, err));
+    FI_TRY_RETURN(fi_os_dir_real_path(store, path, err));
     bool is_inside =
         path->size >= size && memcmp(path->data + path->size - size, inside, size) == 0;
     if (is_inside && path->size > size) {
@@ -445,158 +442,157 @@ root_around(struct firn_os_dir *store, struct firn_buf *path, const char **out, 
     } else {
         path->size = is_inside; /* of "/.firn" the "/" */
     }
-    *out = firn_buf_text(path);
+    *out = fi_buf_text(path);
     return *out == NULL ? out_of_memory(err) : FIRN_OK;
 }
 
 int
-firn_trust_store_note_find(struct firn_os_dir *store, struct firn_trust_store_note *out,
-                           firn_error *err)
+fi_trust_store_note_find(struct fi_os_dir *store, struct fi_trust_store_note *out, firn_error *err)
 {
-    struct firn_trust_store_look look = {.has_store = true};
+    struct fi_trust_store_look look = {.has_store = true};
     char id[ID_LETTERS + 1];
-    struct firn_os *os = firn_os_dir_os(store);
-    struct firn_buf entry = {0};
-    struct firn_buf around = {0};
+    struct fi_os *os = fi_os_dir_os(store);
+    struct fi_buf entry = {0};
+    struct fi_buf around = {0};
     const char *real_root = "";
     const char *root;
     int rc;
-    *out = (struct firn_trust_store_note){.is_there = false};
-    FIRN_TRY(firn_os_dir_stat(store, &look.stat, err));
+    *out = (struct fi_trust_store_note){.is_there = false};
+    FI_TRY(fi_os_dir_stat(store, &look.stat, err));
     if (look.stat.btime_ns == 0) { /* the path is a part of the name of the entry */
-        FIRN_TRY(root_around(store, &around, &real_root, err));
+        FI_TRY(root_around(store, &around, &real_root, err));
         if (real_root[0] != '/') {
             goto out;
         }
     }
     out->stat = look.stat;
-    FIRN_TRY(firn_trust_store_note_name(&look.stat, real_root, out->name, err));
+    FI_TRY(fi_trust_store_note_name(&look.stat, real_root, out->name, err));
     rc = read_entry(os, &look.stat, real_root, &entry, err);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT) {
         rc = FIRN_OK;
         goto out;
     }
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     if (!agrees(&entry, &look, real_root) || !take_apart(&entry, id, &root)) {
         goto out;
     }
     out->is_there = true;
     out->has_list = memcmp(entry.data, MAGIC, sizeof MAGIC - 1) == 0;
-    if (firn_buf_append(&out->root, root, strlen(root) + 1) != FIRN_OK) {
+    if (fi_buf_append(&out->root, root, strlen(root) + 1) != FIRN_OK) {
         rc = out_of_memory(err);
     }
 out:
-    firn_buf_deinit(&around);
-    firn_buf_deinit(&entry);
+    fi_buf_deinit(&around);
+    fi_buf_deinit(&entry);
     return rc;
 }
 
 void
-firn_trust_store_note_deinit(struct firn_trust_store_note *note)
+fi_trust_store_note_deinit(struct fi_trust_store_note *note)
 {
-    firn_buf_deinit(&note->root);
+    fi_buf_deinit(&note->root);
 }
 
 /* Writes a note about a directory, with the id of its store, if it has one. */
 static int
-write_for(struct firn_os_dir *store, const char *root, firn_error *err)
+write_for(struct fi_os_dir *store, const char *root, firn_error *err)
 {
-    struct firn_trust_store_look look = {.has_store = true};
+    struct fi_trust_store_look look = {.has_store = true};
     int rc;
-    FIRN_TRY(firn_os_dir_stat(store, &look.stat, err));
+    FI_TRY(fi_os_dir_stat(store, &look.stat, err));
     rc = read_id(store, &look, err);
     if (rc == FIRN_OK || is_damaged(rc)) {
-        rc = write_entry(firn_os_dir_os(store), &look, root, err);
+        rc = write_entry(fi_os_dir_os(store), &look, root, err);
     }
 out:
     return rc;
 }
 
 int
-firn_trust_store_note_write(struct firn_os_dir *store, const struct firn_trust_store_note *note,
-                            firn_error *err)
+fi_trust_store_note_write(struct fi_os_dir *store, const struct fi_trust_store_note *note,
+                          firn_error *err)
 {
     DCHECK(note->is_there);
     return write_for(store, (const char *)note->root.data, err);
 }
 
 int
-firn_trust_store_note_follow(struct firn_os_dir *store, firn_error *err)
+fi_trust_store_note_follow(struct fi_os_dir *store, firn_error *err)
 {
-    struct firn_trust_store_note note;
-    struct firn_buf around = {0};
+    struct fi_trust_store_note note;
+    struct fi_buf around = {0};
     const char *real_root;
     int rc;
-    FIRN_TRY(firn_trust_store_note_find(store, &note, err));
+    FI_TRY(fi_trust_store_note_find(store, &note, err));
     if (!note.is_there || !note.has_list) {
         goto out;
     }
-    FIRN_TRY(root_around(store, &around, &real_root, err));
+    FI_TRY(root_around(store, &around, &real_root, err));
     if (real_root[0] == '/' && strcmp(real_root, (const char *)note.root.data) != 0) {
         rc = write_for(store, real_root, err);
         rc = rc == FIRN_NO_MEMORY ? rc : FIRN_OK; /* the next writer tries again */
     }
 out:
-    firn_buf_deinit(&around);
-    firn_trust_store_note_deinit(&note);
+    fi_buf_deinit(&around);
+    fi_trust_store_note_deinit(&note);
     return rc;
 }
 
 int
-firn_trust_store_begin(struct firn_os_dir *store, const char *real_root, firn_error *err)
+fi_trust_store_begin(struct fi_os_dir *store, const char *real_root, firn_error *err)
 {
-    struct firn_trust_store_note note;
-    int rc = firn_trust_store_note_find(store, &note, err);
+    struct fi_trust_store_note note;
+    int rc = fi_trust_store_note_find(store, &note, err);
     if (rc == FIRN_OK && (note.stat.mode & MODE_OTHERS_WRITE) != 0) {
-        rc = firn_error_set(err, FIRN_DENIED,
-                            "others may write to '%.600s': make it private first (chmod -R go= "
-                            "on it)",
-                            firn_os_dir_path(store));
+        rc = fi_error_set(err, FIRN_DENIED,
+                          "others may write to '%.600s': make it private first (chmod -R go= "
+                          "on it)",
+                          fi_os_dir_path(store));
     }
-    FIRN_TRY(rc);
+    FI_TRY(rc);
     if (!note.is_there) {
-        FIRN_TRY(firn_trust_store_note_name(&note.stat, real_root, note.name, err));
-        FIRN_TRY(firn_trust_files_take(firn_os_dir_os(store), NULL, note.name, err));
-        FIRN_TRY(firn_trust_settings_begin(store, note.name, err));
+        FI_TRY(fi_trust_store_note_name(&note.stat, real_root, note.name, err));
+        FI_TRY(fi_trust_files_take(fi_os_dir_os(store), NULL, note.name, err));
+        FI_TRY(fi_trust_settings_begin(store, note.name, err));
         rc = write_for(store, real_root, err);
     }
 out:
-    firn_trust_store_note_deinit(&note);
+    fi_trust_store_note_deinit(&note);
     return rc;
 }
 
 int
-firn_trust_store_made(struct firn_os_dir *store, firn_error *err)
+fi_trust_store_made(struct fi_os_dir *store, firn_error *err)
 {
-    struct firn_trust_store_note note;
-    int rc = firn_trust_store_note_find(store, &note, err);
+    struct fi_trust_store_note note;
+    int rc = fi_trust_store_note_find(store, &note, err);
     if (rc == FIRN_OK && note.is_there && note.has_list) {
-        rc = firn_trust_store_note_write(store, &note, err);
+        rc = fi_trust_store_note_write(store, &note, err);
     }
-    firn_trust_store_note_deinit(&note);
+    fi_trust_store_note_deinit(&note);
     return rc;
 }
 
 int
-firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from, struct firn_os_dir *to,
-                       firn_error *err)
+fi_trust_store_carry(struct fi_os *os, struct fi_os_dir *from, struct fi_os_dir *to,
+                     firn_error *err)
 {
-    struct firn_trust_store_note note;
-    struct firn_os_stat stat;
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    int rc = firn_trust_store_note_find(from, &note, err);
+    struct fi_trust_store_note note;
+    struct fi_os_stat stat;
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
+    int rc = fi_trust_store_note_find(from, &note, err);
     if (rc == FIRN_OK && note.is_there) {
-        FIRN_TRY(firn_os_dir_stat(to, &stat, err));
-        FIRN_TRY(firn_trust_store_note_name(&stat, (const char *)note.root.data, name, err));
-        FIRN_TRY(firn_trust_files_take(os, to, name, err));
-        FIRN_TRY(firn_trust_settings_carry(from, to, name, err));
+        FI_TRY(fi_os_dir_stat(to, &stat, err));
+        FI_TRY(fi_trust_store_note_name(&stat, (const char *)note.root.data, name, err));
+        FI_TRY(fi_trust_files_take(os, to, name, err));
+        FI_TRY(fi_trust_settings_carry(from, to, name, err));
         rc = write_for(to, (const char *)note.root.data, err);
     } else if (rc == FIRN_OK) {
         bool is_noted;
-        FIRN_TRY(firn_trust_named_is_noted(from, &is_noted, err));
-        rc = is_noted ? firn_trust_named_note(to, err) : FIRN_OK;
+        FI_TRY(fi_trust_named_is_noted(from, &is_noted, err));
+        rc = is_noted ? fi_trust_named_note(to, err) : FIRN_OK;
     }
 out:
-    firn_trust_store_note_deinit(&note);
+    fi_trust_store_note_deinit(&note);
     return rc;
 }

@@ -46,15 +46,15 @@ enum { NS_PER_MS = 1000000, TICK_MS = 1000, BUSY_PAUSE_MS = 250, FAILURE_PAUSE_M
 struct watching {
     struct firn_ws *ws;
     const firn_workspace_watch_options *options;
-    struct firn_os_dir *root;
-    struct firn_os_dir *store_dir;
-    char name[FIRN_WATCHLINK_NAME_SIZE]; /* of the socket */
-    struct firn_os_stat name_stat;
-    struct firn_os_socket *listener;
-    struct firn_os_watch *kernel;
-    struct firn_watch_set *set;
-    struct firn_watch_new fresh;
-    struct firn_watchlink_local link; /* for our own saves */
+    struct fi_os_dir *root;
+    struct fi_os_dir *store_dir;
+    char name[FI_WATCHLINK_NAME_SIZE]; /* of the socket */
+    struct fi_os_stat name_stat;
+    struct fi_os_socket *listener;
+    struct fi_os_watch *kernel;
+    struct fi_watch_set *set;
+    struct fi_watch_new fresh;
+    struct fi_watchlink_local link; /* for our own saves */
     bool is_stopping;
     bool is_lost;       /* events were lost: start again */
     bool is_full_asked; /* the last question was that of a save which visits everything */
@@ -69,7 +69,7 @@ struct watching {
 static int64_t
 now_of(const struct watching *watching)
 {
-    return firn_os_monotonic_ns(watching->ws->os);
+    return fi_os_monotonic_ns(watching->ws->os);
 }
 
 static int64_t
@@ -92,24 +92,24 @@ tell_event(struct watching *watching, const firn_workspace_watch_event *event)
 /* ---- what has changed ---- */
 
 static int
-add_watch(void *ctx, struct firn_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
+add_watch(void *ctx, struct fi_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
 {
     struct watching *watching = ctx;
-    struct firn_os_dir *own = NULL;
+    struct fi_os_dir *own = NULL;
     char *text = NULL;
     int rc = FIRN_OK;
     DCHECK(watching->kernel != NULL);
     *out_id = -1;
     if (dir == NULL) {
-        text = firn_strndup((const char *)path.data, path.size);
-        rc = text == NULL ? firn_error_no_memory(err, "a path")
-                          : firn_os_dir_open_beneath(watching->root, text, &own, err);
+        text = fi_strndup((const char *)path.data, path.size);
+        rc = text == NULL ? fi_error_no_memory(err, "a path")
+                          : fi_os_dir_open_beneath(watching->root, text, &own, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_os_watch_add(watching->kernel, dir == NULL ? own : dir, out_id, err);
+        rc = fi_os_watch_add(watching->kernel, dir == NULL ? own : dir, out_id, err);
     }
-    firn_os_dir_close(own);
-    firn_free(text);
+    fi_os_dir_close(own);
+    fi_free(text);
     return rc;
 }
 
@@ -117,29 +117,29 @@ static void
 remove_watch(void *ctx, int id)
 {
     struct watching *watching = ctx;
-    firn_os_watch_remove(watching->kernel, id);
+    fi_os_watch_remove(watching->kernel, id);
 }
 
 /* Starts with a new queue and an empty set; after a failure the old ones stay. */
 static int
 begin_anew(struct watching *watching, firn_error *err)
 {
-    const struct firn_watch_kernel adding = {add_watch, remove_watch, watching};
-    struct firn_os_watch *kernel = NULL;
-    struct firn_watch_set *set = NULL;
+    const struct fi_watch_kernel adding = {add_watch, remove_watch, watching};
+    struct fi_os_watch *kernel = NULL;
+    struct fi_watch_set *set = NULL;
     int rc;
-    FIRN_TRY(firn_os_watch_create(watching->root, &kernel, err));
-    FIRN_TRY(firn_watch_set_create(watching->ws->os, &adding, &set, err));
-    firn_watch_set_destroy(watching->set);
-    firn_os_watch_destroy(watching->kernel);
+    FI_TRY(fi_os_watch_create(watching->root, &kernel, err));
+    FI_TRY(fi_watch_set_create(watching->ws->os, &adding, &set, err));
+    fi_watch_set_destroy(watching->set);
+    fi_os_watch_destroy(watching->kernel);
     watching->set = set;
     watching->kernel = kernel;
     kernel = NULL;
-    firn_watch_new_clear(&watching->fresh);
+    fi_watch_new_clear(&watching->fresh);
     watching->is_lost = false;
     watching->first_change_ns = watching->last_change_ns = now_of(watching);
 out:
-    firn_os_watch_destroy(kernel);
+    fi_os_watch_destroy(kernel);
     return rc;
 }
 
@@ -153,16 +153,16 @@ note_change(struct watching *watching)
 }
 
 static int
-on_event(void *ctx, const struct firn_os_watch_event *event)
+on_event(void *ctx, const struct fi_os_watch_event *event)
 {
     struct watching *watching = ctx;
     bool is_change = true;
-    if (event->kind == FIRN_OS_WATCH_LOST) {
+    if (event->kind == FI_OS_WATCH_LOST) {
         watching->is_lost = true;
     } else {
-        firn_watch_set_event(watching->set, event, &is_change);
+        fi_watch_set_event(watching->set, event, &is_change);
         if (!watching->options->only_watch) {
-            firn_watch_new_note(&watching->fresh, watching->set, event);
+            fi_watch_new_note(&watching->fresh, watching->set, event);
         }
     }
     if (is_change) {
@@ -174,17 +174,17 @@ on_event(void *ctx, const struct firn_os_watch_event *event)
 static int
 refuse_lost_root(const struct watching *watching, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NOT_FOUND, "'%.900s' was moved or removed",
-                          watching->ws->place.root);
+    return fi_error_set(err, FIRN_NOT_FOUND, "'%.900s' was moved or removed",
+                        watching->ws->place.root);
 }
 
 /* Reads and handles every event that is due. */
 static int
 take_in(struct watching *watching, firn_error *err)
 {
-    struct firn_watch_set_info info;
-    FIRN_TRY_RETURN(firn_os_watch_read(watching->kernel, on_event, watching, err));
-    firn_watch_set_info(watching->set, &info);
+    struct fi_watch_set_info info;
+    FI_TRY_RETURN(fi_os_watch_read(watching->kernel, on_event, watching, err));
+    fi_watch_set_info(watching->set, &info);
     if (info.has_lost_root) {
         return refuse_lost_root(watching, err);
     }
@@ -195,7 +195,7 @@ take_in(struct watching *watching, firn_error *err)
         tell_event(watching, &lost);
     }
     if (watching->is_lost || info.is_broken) {
-        FIRN_TRY_RETURN(begin_anew(watching, err));
+        FI_TRY_RETURN(begin_anew(watching, err));
     }
     DCHECK(!watching->is_lost);
     return FIRN_OK;
@@ -204,22 +204,21 @@ take_in(struct watching *watching, firn_error *err)
 /* ---- questions and reports, of our own saves and of others ---- */
 
 static int
-ask(void *ctx, const struct firn_watch_question *question, struct firn_buf *out_answer,
-    firn_error *err)
+ask(void *ctx, const struct fi_watch_question *question, struct fi_buf *out_answer, firn_error *err)
 {
     struct watching *watching = ctx;
-    struct firn_watch_question asked = *question;
-    struct firn_os_stat root;
+    struct fi_watch_question asked = *question;
+    struct fi_os_stat root;
     int rc;
-    FIRN_TRY_RETURN(firn_os_dir_stat(watching->root, &root, err));
+    FI_TRY_RETURN(fi_os_dir_stat(watching->root, &root, err));
     if (asked.device != root.device || asked.inode != root.inode) {
-        rc = firn_error_set(err, FIRN_CONFLICT, "another directory is watched"); /* (I3) */
+        rc = fi_error_set(err, FIRN_CONFLICT, "another directory is watched"); /* (I3) */
         return rc;
     }
-    FIRN_TRY_RETURN(take_in(watching, err));
+    FI_TRY_RETURN(take_in(watching, err));
     asked.is_full =
         asked.is_full || now_of(watching) - watching->full_ns >= ms(watching->options->rescan_ms);
-    FIRN_TRY_RETURN(firn_watch_set_ask(watching->set, &asked, out_answer, err));
+    FI_TRY_RETURN(fi_watch_set_ask(watching->set, &asked, out_answer, err));
     if (asked.will_report) {
         watching->is_full_asked = asked.is_full;
     }
@@ -228,7 +227,7 @@ ask(void *ctx, const struct firn_watch_question *question, struct firn_buf *out_
 
 /* The same for our own save, which sees all changes so far. */
 static int
-ask_ourselves(void *ctx, const struct firn_watch_question *question, struct firn_buf *out_answer,
+ask_ourselves(void *ctx, const struct fi_watch_question *question, struct fi_buf *out_answer,
               firn_error *err)
 {
     struct watching *watching = ctx;
@@ -240,24 +239,24 @@ ask_ourselves(void *ctx, const struct firn_watch_question *question, struct firn
 }
 
 static void
-enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
+enter(void *ctx, struct fi_os_dir *dir, firn_slice path)
 {
     struct watching *watching = ctx;
-    firn_watch_set_enter(watching->set, dir, path);
+    fi_watch_set_enter(watching->set, dir, path);
 }
 
 static void
 tell(void *ctx, firn_slice report)
 {
     struct watching *watching = ctx;
-    struct firn_watch_set_info info;
-    bool is_taken = firn_watch_set_tell(watching->set, report, NULL) == FIRN_OK;
+    struct fi_watch_set_info info;
+    bool is_taken = fi_watch_set_tell(watching->set, report, NULL) == FIRN_OK;
     /* A report on another question does not show that everything was visited. */
     if (is_taken && watching->is_full_asked) {
         watching->full_ns = now_of(watching);
         watching->is_full_asked = false;
     }
-    firn_watch_set_info(watching->set, &info);
+    fi_watch_set_info(watching->set, &info);
     if (info.unwatched > 0 && !watching->has_told_limit) {
         const firn_workspace_watch_event limited = {.kind = FIRN_WATCH_EVENT_LIMITED,
                                                     .directories = info.unwatched,
@@ -268,11 +267,11 @@ tell(void *ctx, firn_slice report)
 }
 
 static void
-look(void *ctx, struct firn_watch_set_info *out)
+look(void *ctx, struct fi_watch_set_info *out)
 {
     struct watching *watching = ctx;
-    firn_watch_set_info(watching->set, out);
-    out->is_unlimited = firn_os_watch_is_unlimited(watching->kernel);
+    fi_watch_set_info(watching->set, out);
+    out->is_unlimited = fi_os_watch_is_unlimited(watching->kernel);
 }
 
 static void
@@ -321,7 +320,7 @@ save(struct watching *watching)
     DCHECK(watching->ws->watch == NULL && !watching->options->only_watch);
     DCHECK(watching->ws->never_waits); /* (I2) */
     watching->ws->watch = &watching->link;
-    int rc = firn_ws_save(watching->ws, &options, &result, &err);
+    int rc = fi_ws_save(watching->ws, &options, &result, &err);
     watching->ws->watch = NULL;
     int64_t now = now_of(watching);
     if (rc == FIRN_OK) {
@@ -329,16 +328,16 @@ save(struct watching *watching)
         /* Set here too, as a save may have had nothing to report. */
         watching->full_ns = watching->is_full_asked ? now : watching->full_ns;
         watching->is_full_asked = false;
-        firn_watch_new_clear(&watching->fresh); /* they have been visited */
+        fi_watch_new_clear(&watching->fresh); /* they have been visited */
         if (result.is_made) {
             const firn_workspace_watch_event saved = {.kind = FIRN_WATCH_EVENT_SAVED,
                                                       .saved = &result};
             tell_event(watching, &saved);
         }
-        firn_ws_given_release(watching->ws);
+        fi_ws_given_release(watching->ws);
         return;
     }
-    firn_ws_given_release(watching->ws);
+    fi_ws_given_release(watching->ws);
     watching->first_change_ns = watching->first_change_ns != 0 ? watching->first_change_ns : now;
     watching->pause_ns = now + ms(rc == FIRN_BUSY ? BUSY_PAUSE_MS : FAILURE_PAUSE_MS);
     if (rc != FIRN_BUSY && rc != FIRN_CANCELLED &&
@@ -356,14 +355,14 @@ save(struct watching *watching)
 static int
 check_name(struct watching *watching, firn_error *err)
 {
-    struct firn_os_stat now;
-    int rc = firn_os_stat(watching->store_dir, watching->name, &now, NULL);
+    struct fi_os_stat now;
+    int rc = fi_os_stat(watching->store_dir, watching->name, &now, NULL);
     return rc == FIRN_OK && now.inode == watching->name_stat.inode &&
                    now.device == watching->name_stat.device
                ? FIRN_OK
-               : firn_error_set(err, FIRN_NOT_FOUND,
-                                "the store '%.900s' is gone, or another watch has taken over",
-                                watching->ws->place.store_path);
+               : fi_error_set(err, FIRN_NOT_FOUND,
+                              "the store '%.900s' is gone, or another watch has taken over",
+                              watching->ws->place.store_path);
 }
 
 /* Checks that the root's path still leads to the watched directory. */
@@ -371,43 +370,43 @@ static int
 check_root(struct watching *watching, firn_error *err)
 {
     struct firn_ws *ws = watching->ws;
-    struct firn_os_dir *now = NULL;
-    struct firn_os_stat stat;
-    struct firn_os_stat own;
+    struct fi_os_dir *now = NULL;
+    struct fi_os_stat stat;
+    struct fi_os_stat own;
     int rc;
-    FIRN_TRY(firn_os_dir_stat(watching->root, &own, err));
-    FIRN_TRY(firn_os_dir_open_real(ws->os, ws->place.root, &now, err));
-    FIRN_TRY(firn_os_dir_stat(now, &stat, err));
+    FI_TRY(fi_os_dir_stat(watching->root, &own, err));
+    FI_TRY(fi_os_dir_open_real(ws->os, ws->place.root, &now, err));
+    FI_TRY(fi_os_dir_stat(now, &stat, err));
     if (stat.inode != own.inode || stat.device != own.device) {
         rc = FIRN_NOT_FOUND;
     }
 out:
-    firn_os_dir_close(now);
+    fi_os_dir_close(now);
     return rc == FIRN_NOT_FOUND ? refuse_lost_root(watching, err) : rc;
 }
 
 static int
-open_store_dir(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir **out,
+open_store_dir(struct firn_ws *ws, enum fi_ws_open_mode mode, struct fi_os_dir **out,
                uint32_t *out_workspace, firn_error *err)
 {
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     *out = NULL;
-    int rc = firn_ws_opened_open(ws, mode, &opened, err);
+    int rc = fi_ws_opened_open(ws, mode, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     *out_workspace = opened.workspace.number;
     if (opened.store_dir == NULL || opened.workspace.number == 0) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.900s' has no checkpoint yet", ws->place.root);
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "'%.900s' has no checkpoint yet", ws->place.root);
     }
-    rc = firn_ws_opened_close(ws, &opened, rc, err);
+    rc = fi_ws_opened_close(ws, &opened, rc, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    FIRN_TRY(firn_trust_home_open_dir(ws->os, ws->place.store_path, false, out, err));
-    rc = firn_trust_files_guard(*out, mode != FIRN_WS_READ, ws->lock_timeout_ms, err);
+    FI_TRY(fi_trust_home_open_dir(ws->os, ws->place.store_path, false, out, err));
+    rc = fi_trust_files_guard(*out, mode != FI_WS_READ, ws->lock_timeout_ms, err);
     if (rc != FIRN_OK) {
-        firn_os_dir_close(*out);
+        fi_os_dir_close(*out);
         *out = NULL;
     }
 out:
@@ -418,47 +417,47 @@ static int
 start(struct watching *watching, firn_error *err)
 {
     struct firn_ws *ws = watching->ws;
-    struct firn_os_socket *other = NULL;
+    struct fi_os_socket *other = NULL;
     uint32_t workspace;
     int rc;
-    FIRN_TRY(open_store_dir(ws, watching->options->only_watch ? FIRN_WS_WRITE : FIRN_WS_CREATE,
-                            &watching->store_dir, &workspace, err));
-    FIRN_TRY(firn_os_dir_open_real(ws->os, ws->place.root, &watching->root, err));
+    FI_TRY(open_store_dir(ws, watching->options->only_watch ? FI_WS_WRITE : FI_WS_CREATE,
+                          &watching->store_dir, &workspace, err));
+    FI_TRY(fi_os_dir_open_real(ws->os, ws->place.root, &watching->root, err));
     DCHECK(workspace != 0);
-    firn_watchlink_name(workspace, watching->name);
-    if (firn_os_socket_connect(watching->store_dir, watching->name, &other, NULL) == FIRN_OK) {
-        rc = firn_error_set(err, FIRN_CONFLICT, "'%.900s' is watched already, by process %llu",
-                            ws->place.root, (unsigned long long)firn_os_socket_peer(other));
+    fi_watchlink_name(workspace, watching->name);
+    if (fi_os_socket_connect(watching->store_dir, watching->name, &other, NULL) == FIRN_OK) {
+        rc = fi_error_set(err, FIRN_CONFLICT, "'%.900s' is watched already, by process %llu",
+                          ws->place.root, (unsigned long long)fi_os_socket_peer(other));
         goto out;
     }
-    FIRN_TRY(begin_anew(watching, err));
-    FIRN_TRY(firn_os_socket_listen(watching->store_dir, watching->name, &watching->listener, err));
-    FIRN_TRY(firn_os_stat(watching->store_dir, watching->name, &watching->name_stat, err));
+    FI_TRY(begin_anew(watching, err));
+    FI_TRY(fi_os_socket_listen(watching->store_dir, watching->name, &watching->listener, err));
+    FI_TRY(fi_os_stat(watching->store_dir, watching->name, &watching->name_stat, err));
     watching->last_change_ns -= ms(watching->options->quiet_ms); /* the first save is due */
 out:
-    firn_os_socket_close(other);
+    fi_os_socket_close(other);
     return rc;
 }
 
 static int
 loop(struct watching *watching, firn_error *err)
 {
-    const struct firn_watch_serve serve = {ask, tell, look, stop, watching};
+    const struct fi_watch_serve serve = {ask, tell, look, stop, watching};
     DCHECK(watching->set != NULL && watching->kernel != NULL && watching->listener != NULL);
     bool has_started = false;
     while (!is_stopped(watching)) {
-        FIRN_TRY_RETURN(check_name(watching, err));
-        FIRN_TRY_RETURN(check_root(watching, err));
-        FIRN_TRY_RETURN(take_in(watching, err));
-        if (firn_watch_new_work(&watching->fresh, watching->set, watching->root)) {
+        FI_TRY_RETURN(check_name(watching, err));
+        FI_TRY_RETURN(check_root(watching, err));
+        FI_TRY_RETURN(take_in(watching, err));
+        if (fi_watch_new_work(&watching->fresh, watching->set, watching->root)) {
             note_change(watching);
         }
-        firn_watch_serve(watching->listener, &serve);
+        fi_watch_serve(watching->listener, &serve);
         if (now_of(watching) >= due_ns(watching) && !is_stopped(watching)) {
             save(watching);
         }
-        struct firn_watch_set_info info;
-        firn_watch_set_info(watching->set, &info);
+        struct fi_watch_set_info info;
+        fi_watch_set_info(watching->set, &info);
         if (!has_started && (watching->options->only_watch || info.directories > 0)) {
             const firn_workspace_watch_event started = {.kind = FIRN_WATCH_EVENT_STARTED,
                                                         .directories = info.directories};
@@ -466,9 +465,9 @@ loop(struct watching *watching, firn_error *err)
             has_started = true;
         }
         int64_t left =
-            firn_watch_new_has_any(&watching->fresh) ? 0 : due_ns(watching) - now_of(watching);
-        firn_os_watch_wait(watching->kernel, watching->listener,
-                           left < ms(TICK_MS) ? left : ms(TICK_MS));
+            fi_watch_new_has_any(&watching->fresh) ? 0 : due_ns(watching) - now_of(watching);
+        fi_os_watch_wait(watching->kernel, watching->listener,
+                         left < ms(TICK_MS) ? left : ms(TICK_MS));
     }
     return FIRN_OK;
 }
@@ -477,23 +476,23 @@ static void
 finish(struct watching *watching)
 {
     if (watching->listener != NULL && check_name(watching, NULL) == FIRN_OK) {
-        FIRN_IGNORE(firn_os_remove_file(watching->store_dir, watching->name, NULL));
+        FI_IGNORE(fi_os_remove_file(watching->store_dir, watching->name, NULL));
     }
-    firn_os_socket_close(watching->listener);
-    firn_watch_new_deinit(&watching->fresh);
-    firn_watch_set_destroy(watching->set);
-    firn_os_watch_destroy(watching->kernel);
-    firn_os_dir_close(watching->store_dir);
-    firn_os_dir_close(watching->root);
+    fi_os_socket_close(watching->listener);
+    fi_watch_new_deinit(&watching->fresh);
+    fi_watch_set_destroy(watching->set);
+    fi_os_watch_destroy(watching->kernel);
+    fi_os_dir_close(watching->store_dir);
+    fi_os_dir_close(watching->root);
 }
 
 int
-firn_watch(struct firn_ws *ws, const firn_workspace_watch_options *options, firn_error *err)
+fi_watch(struct firn_ws *ws, const firn_workspace_watch_options *options, firn_error *err)
 {
     struct watching watching = {.ws = ws, .options = options};
-    watching.link = (struct firn_watchlink_local){ask_ourselves, enter, tell, &watching};
+    watching.link = (struct fi_watchlink_local){ask_ourselves, enter, tell, &watching};
     watching.fresh.os = ws->os;
-    watching.fresh.rules = (struct firn_rules_walk_options){
+    watching.fresh.rules = (struct fi_rules_walk_options){
         .include_deps = options->save->include_deps, .gitignore = options->save->gitignore};
     watching.full_ns = now_of(&watching);
     int rc = start(&watching, err);
@@ -519,147 +518,146 @@ firn_watch(struct firn_ws *ws, const firn_workspace_watch_options *options, firn
 enum { REQUEST_TIMEOUT_MS = 500, ROUND_MAX = 64, INFO_UNLIMITED = 1 };
 
 static int
-send_info(struct firn_os_socket *socket, const struct firn_watch_serve *serve, struct firn_buf *out,
+send_info(struct fi_os_socket *socket, const struct fi_watch_serve *serve, struct fi_buf *out,
           firn_error *err)
 {
-    struct firn_watch_set_info info;
+    struct fi_watch_set_info info;
     serve->look(serve->ctx, &info);
-    if (firn_buf_append_varint(out, info.directories) != FIRN_OK ||
-        firn_buf_append_varint(out, info.dirty) != FIRN_OK ||
-        firn_buf_append_varint(out, info.unwatched) != FIRN_OK ||
-        firn_buf_append_varint(out, info.is_unlimited ? INFO_UNLIMITED : 0) != FIRN_OK) {
-        return firn_error_no_memory(err, "an answer");
+    if (fi_buf_append_varint(out, info.directories) != FIRN_OK ||
+        fi_buf_append_varint(out, info.dirty) != FIRN_OK ||
+        fi_buf_append_varint(out, info.unwatched) != FIRN_OK ||
+        fi_buf_append_varint(out, info.is_unlimited ? INFO_UNLIMITED : 0) != FIRN_OK) {
+        return fi_error_no_memory(err, "an answer");
     }
-    return firn_watchlink_send(socket, FIRN_WATCHLINK_WIRE_INFO, firn_buf_slice(out), err);
+    return fi_watchlink_send(socket, FI_WATCHLINK_WIRE_INFO, fi_buf_slice(out), err);
 }
 
 static int
-answer_question(struct firn_os_socket *socket, const struct firn_watch_serve *serve,
-                firn_slice request, struct firn_buf *out, firn_error *err)
+answer_question(struct fi_os_socket *socket, const struct fi_watch_serve *serve, firn_slice request,
+                struct fi_buf *out, firn_error *err)
 {
-    struct firn_watch_question question;
-    FIRN_TRY_RETURN(firn_watchlink_wire_get_question(request, &question, err));
-    FIRN_TRY_RETURN(serve->ask(serve->ctx, &question, out, err));
-    DCHECK(out->size >= FIRN_WATCHLINK_WIRE_ANSWER_HEAD_SIZE);
-    if (out->size > FIRN_WATCHLINK_WIRE_SIZE_MAX) {
-        out->size = FIRN_WATCHLINK_WIRE_ANSWER_HEAD_SIZE; /* everything is to be visited */
+    struct fi_watch_question question;
+    FI_TRY_RETURN(fi_watchlink_wire_get_question(request, &question, err));
+    FI_TRY_RETURN(serve->ask(serve->ctx, &question, out, err));
+    DCHECK(out->size >= FI_WATCHLINK_WIRE_ANSWER_HEAD_SIZE);
+    if (out->size > FI_WATCHLINK_WIRE_SIZE_MAX) {
+        out->size = FI_WATCHLINK_WIRE_ANSWER_HEAD_SIZE; /* everything is to be visited */
     }
-    return firn_watchlink_send(socket, FIRN_WATCHLINK_WIRE_ANSWER, firn_buf_slice(out), err);
+    return fi_watchlink_send(socket, FI_WATCHLINK_WIRE_ANSWER, fi_buf_slice(out), err);
 }
 
 static int
-serve_one(struct firn_os_socket *socket, const struct firn_watch_serve *serve, firn_error *err)
+serve_one(struct fi_os_socket *socket, const struct fi_watch_serve *serve, firn_error *err)
 {
-    struct firn_buf request = {0};
-    struct firn_buf out = {0};
-    enum firn_watchlink_wire_kind kind;
+    struct fi_buf request = {0};
+    struct fi_buf out = {0};
+    enum fi_watchlink_wire_kind kind;
     int rc;
-    FIRN_TRY(firn_watchlink_receive(socket, (int64_t)REQUEST_TIMEOUT_MS * NS_PER_MS, &kind,
-                                    &request, err));
+    FI_TRY(fi_watchlink_receive(socket, (int64_t)REQUEST_TIMEOUT_MS * NS_PER_MS, &kind, &request,
+                                err));
     switch (kind) {
-    case FIRN_WATCHLINK_WIRE_ASK:
-        rc = answer_question(socket, serve, firn_buf_slice(&request), &out, err);
+    case FI_WATCHLINK_WIRE_ASK:
+        rc = answer_question(socket, serve, fi_buf_slice(&request), &out, err);
         break;
-    case FIRN_WATCHLINK_WIRE_TELL:
-        serve->tell(serve->ctx, firn_buf_slice(&request));
+    case FI_WATCHLINK_WIRE_TELL:
+        serve->tell(serve->ctx, fi_buf_slice(&request));
         break;
-    case FIRN_WATCHLINK_WIRE_STOP:
+    case FI_WATCHLINK_WIRE_STOP:
         serve->stop(serve->ctx);
         rc = send_info(socket, serve, &out, err);
         break;
-    case FIRN_WATCHLINK_WIRE_LOOK:
+    case FI_WATCHLINK_WIRE_LOOK:
         rc = send_info(socket, serve, &out, err);
         break;
-    case FIRN_WATCHLINK_WIRE_ANSWER:
-    case FIRN_WATCHLINK_WIRE_INFO:
+    case FI_WATCHLINK_WIRE_ANSWER:
+    case FI_WATCHLINK_WIRE_INFO:
     default:
         break;
     }
 out:
-    firn_buf_deinit(&request);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&request);
+    fi_buf_deinit(&out);
     return rc;
 }
 
 void
-firn_watch_serve(struct firn_os_socket *listener, const struct firn_watch_serve *serve)
+fi_watch_serve(struct fi_os_socket *listener, const struct fi_watch_serve *serve)
 {
     for (int served = 0; served < ROUND_MAX; served++) {
-        struct firn_os_socket *socket;
-        if (firn_os_socket_accept(listener, &socket, NULL) != FIRN_OK || socket == NULL) {
+        struct fi_os_socket *socket;
+        if (fi_os_socket_accept(listener, &socket, NULL) != FIRN_OK || socket == NULL) {
             return;
         }
-        FIRN_IGNORE(serve_one(socket, serve, NULL));
-        firn_os_socket_close(socket);
+        FI_IGNORE(serve_one(socket, serve, NULL));
+        fi_os_socket_close(socket);
     }
 }
 
 /* Sends a request to a watch, and receives its answer; kind is LOOK or STOP. */
 static int
-serve_request(struct firn_os_socket *socket, enum firn_watchlink_wire_kind kind,
-              struct firn_watch_set_info *out, firn_error *err)
+serve_request(struct fi_os_socket *socket, enum fi_watchlink_wire_kind kind,
+              struct fi_watch_set_info *out, firn_error *err)
 {
     const int64_t timeout_ns = (int64_t)10 * 1000 * NS_PER_MS; /* it may be saving */
-    struct firn_buf bytes = {0};
-    enum firn_watchlink_wire_kind got;
+    struct fi_buf bytes = {0};
+    enum fi_watchlink_wire_kind got;
     uint64_t flags = 0; /* an older watch sends none */
     int rc;
-    DCHECK(kind == FIRN_WATCHLINK_WIRE_LOOK || kind == FIRN_WATCHLINK_WIRE_STOP);
-    *out = (struct firn_watch_set_info){0};
-    FIRN_TRY(firn_watchlink_send(socket, kind, firn_bytes(NULL, 0), err));
-    FIRN_TRY(firn_watchlink_receive(socket, timeout_ns, &got, &bytes, err));
-    struct firn_reader reader = firn_reader_of(firn_buf_slice(&bytes));
-    if (got != FIRN_WATCHLINK_WIRE_INFO || !firn_reader_varint(&reader, &out->directories) ||
-        !firn_reader_varint(&reader, &out->dirty) ||
-        !firn_reader_varint(&reader, &out->unwatched) ||
-        (firn_reader_left(&reader) > 0 && !firn_reader_varint(&reader, &flags))) {
-        rc = firn_error_set(err, FIRN_INVALID, "the watch answers something else");
+    DCHECK(kind == FI_WATCHLINK_WIRE_LOOK || kind == FI_WATCHLINK_WIRE_STOP);
+    *out = (struct fi_watch_set_info){0};
+    FI_TRY(fi_watchlink_send(socket, kind, firn_bytes(NULL, 0), err));
+    FI_TRY(fi_watchlink_receive(socket, timeout_ns, &got, &bytes, err));
+    struct fi_reader reader = fi_reader_of(fi_buf_slice(&bytes));
+    if (got != FI_WATCHLINK_WIRE_INFO || !fi_reader_varint(&reader, &out->directories) ||
+        !fi_reader_varint(&reader, &out->dirty) || !fi_reader_varint(&reader, &out->unwatched) ||
+        (fi_reader_left(&reader) > 0 && !fi_reader_varint(&reader, &flags))) {
+        rc = fi_error_set(err, FIRN_INVALID, "the watch answers something else");
         goto out;
     }
     out->is_unlimited = (flags & INFO_UNLIMITED) != 0;
 out:
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 static int
-request(struct firn_ws *ws, enum firn_watchlink_wire_kind kind, firn_workspace_watch_info *out,
+request(struct firn_ws *ws, enum fi_watchlink_wire_kind kind, firn_workspace_watch_info *out,
         firn_error *err)
 {
-    struct firn_os_dir *store_dir = NULL;
-    struct firn_os_socket *socket = NULL;
-    struct firn_watch_set_info info;
-    char name[FIRN_WATCHLINK_NAME_SIZE];
+    struct fi_os_dir *store_dir = NULL;
+    struct fi_os_socket *socket = NULL;
+    struct fi_watch_set_info info;
+    char name[FI_WATCHLINK_NAME_SIZE];
     uint32_t workspace;
     int rc;
     *out = (firn_workspace_watch_info)FIRN_WORKSPACE_WATCH_INFO_INIT;
-    FIRN_TRY(open_store_dir(ws, FIRN_WS_READ, &store_dir, &workspace, err));
-    firn_watchlink_name(workspace, name);
-    if (firn_os_socket_connect(store_dir, name, &socket, NULL) != FIRN_OK) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.900s' is not watched", ws->place.root);
+    FI_TRY(open_store_dir(ws, FI_WS_READ, &store_dir, &workspace, err));
+    fi_watchlink_name(workspace, name);
+    if (fi_os_socket_connect(store_dir, name, &socket, NULL) != FIRN_OK) {
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "'%.900s' is not watched", ws->place.root);
         goto out;
     }
-    FIRN_TRY(serve_request(socket, kind, &info, err));
+    FI_TRY(serve_request(socket, kind, &info, err));
     *out = (firn_workspace_watch_info){.size = sizeof *out,
-                                       .process = firn_os_socket_peer(socket),
+                                       .process = fi_os_socket_peer(socket),
                                        .directories = info.directories,
                                        .dirty = info.dirty,
                                        .unwatched = info.unwatched,
                                        .is_by_fanotify = info.is_unlimited};
 out:
-    firn_os_socket_close(socket);
-    firn_os_dir_close(store_dir);
+    fi_os_socket_close(socket);
+    fi_os_dir_close(store_dir);
     return rc;
 }
 
 int
-firn_watch_look(struct firn_ws *ws, firn_workspace_watch_info *out, firn_error *err)
+fi_watch_look(struct firn_ws *ws, firn_workspace_watch_info *out, firn_error *err)
 {
-    return request(ws, FIRN_WATCHLINK_WIRE_LOOK, out, err);
+    return request(ws, FI_WATCHLINK_WIRE_LOOK, out, err);
 }
 
 int
-firn_watch_stop(struct firn_ws *ws, firn_workspace_watch_info *out, firn_error *err)
+fi_watch_stop(struct firn_ws *ws, firn_workspace_watch_info *out, firn_error *err)
 {
-    return request(ws, FIRN_WATCHLINK_WIRE_STOP, out, err);
+    return request(ws, FI_WATCHLINK_WIRE_STOP, out, err);
 }

@@ -8,11 +8,11 @@
 #include "base/error.h"
 #include "firn/workspace.h"
 
-FIRN_MUST_CHECK int firn_watch(struct firn_ws *ws, const firn_workspace_watch_options *options,
-                               firn_error *err);
-FIRN_MUST_CHECK int firn_watch_look(struct firn_ws *ws, firn_workspace_watch_info *out,
-                                    firn_error *err);
-FIRN_MUST_CHECK int firn_watch_stop(struct firn_ws *ws, firn_workspace_watch_info *out,
-                                    firn_error *err);
+FIRN_MUST_CHECK int fi_watch(struct firn_ws *ws, const firn_workspace_watch_options *options,
+                             firn_error *err);
+FIRN_MUST_CHECK int fi_watch_look(struct firn_ws *ws, firn_workspace_watch_info *out,
+                                  firn_error *err);
+FIRN_MUST_CHECK int fi_watch_stop(struct firn_ws *ws, firn_workspace_watch_info *out,
+                                  firn_error *err);
 
 #endif

@@ -61,13 +61,13 @@
 #include "threads/os_thread.h"
 #include "watch/watch_internal.h"
 
-struct firn_watch_node {
-    struct firn_watch_node *parent; /* NULL: the root */
-    struct firn_watch_node *first_child;
-    struct firn_watch_node *next; /* child of the same parent */
-    struct firn_watch_node *previous;
-    struct firn_watch_node *next_of_name; /* in the tables */
-    struct firn_watch_node *next_of_id;
+struct fi_watch_node {
+    struct fi_watch_node *parent; /* NULL: the root */
+    struct fi_watch_node *first_child;
+    struct fi_watch_node *next; /* child of the same parent */
+    struct fi_watch_node *previous;
+    struct fi_watch_node *next_of_name; /* in the tables */
+    struct fi_watch_node *next_of_id;
     uint64_t name_hash;
     int id;         /* of the kernel; -1: not watched */
     uint64_t dirty; /* when it last changed; 0: not since the last visit */
@@ -85,25 +85,25 @@ struct firn_watch_node {
 
 /* Nodes by their parent and name, and by id: chains of two tables of the same size. A zeroed
  * struct is empty. */
-struct firn_watch_tree {
-    struct firn_watch_node *root;
-    struct firn_watch_node **by_name;
-    struct firn_watch_node **by_id;
+struct fi_watch_tree {
+    struct fi_watch_node *root;
+    struct fi_watch_node **by_name;
+    struct fi_watch_node **by_id;
     size_t table_size; /* a power of two, or 0 */
     size_t count;
 };
 
 enum { CLOCKS_APART_NS = 10000000 }; /* two clocks read one after the other may differ by this */
 
-struct firn_watch_set {
-    struct firn_os *os;
-    struct firn_watch_kernel kernel;
-    struct firn_watch_tree tree;
+struct fi_watch_set {
+    struct fi_os *os;
+    struct fi_watch_kernel kernel;
+    struct fi_watch_tree tree;
     uint64_t clock;
     uint64_t asked; /* the token of the open question; 0: none */
     int64_t asked_lead_ns;
     bool has_base;
-    struct firn_watch_base base;
+    struct fi_watch_base base;
     int64_t begun_ns; /* the scan that gave it */
     int64_t lead_ns;  /* lead_of, when that scan's save asked */
     bool has_lost_root;
@@ -111,25 +111,25 @@ struct firn_watch_set {
     uint64_t unwatched;
     int unwatched_code;
     firn_error unwatched_error;
-    struct firn_buf path;
-    struct firn_buf children;   /* of pointers to nodes */
-    struct firn_os_mutex mutex; /* rank WORKSPACE_TREE: for enter, which comes from many threads */
+    struct fi_buf path;
+    struct fi_buf children;   /* of pointers to nodes */
+    struct fi_os_mutex mutex; /* rank WORKSPACE_TREE: for enter, which comes from many threads */
 };
 
 int
-firn_watch_set_create(struct firn_os *os, const struct firn_watch_kernel *kernel,
-                      struct firn_watch_set **out, firn_error *err)
+fi_watch_set_create(struct fi_os *os, const struct fi_watch_kernel *kernel,
+                    struct fi_watch_set **out, firn_error *err)
 {
-    struct firn_watch_set *set = firn_alloc_zeroed(sizeof *set);
+    struct fi_watch_set *set = fi_alloc_zeroed(sizeof *set);
     *out = set;
     if (set == NULL) {
-        return firn_error_no_memory(err, "watching directories");
+        return fi_error_no_memory(err, "watching directories");
     }
     set->os = os;
     set->kernel = *kernel;
     /* So that no token of an earlier set fits a question of this one. */
-    set->clock = (uint64_t)firn_os_monotonic_ns(os) + 1;
-    firn_os_mutex_init(os, &set->mutex, FIRN_LOCK_WORKSPACE_TREE);
+    set->clock = (uint64_t)fi_os_monotonic_ns(os) + 1;
+    fi_os_mutex_init(os, &set->mutex, FI_LOCK_WORKSPACE_TREE);
     return FIRN_OK;
 }
 
@@ -149,57 +149,56 @@ enum { TABLE_SIZE_MIN = 64 };
 /* ---- tables ---- */
 
 static uint64_t
-hash_of(const struct firn_watch_node *parent, firn_slice name)
+hash_of(const struct fi_watch_node *parent, firn_slice name)
 {
-    return firn_xxh3(name.data, name.size, (uint64_t)(uintptr_t)parent);
+    return fi_xxh3(name.data, name.size, (uint64_t)(uintptr_t)parent);
 }
 
 static size_t
-id_slot(const struct firn_watch_tree *tree, int id)
+id_slot(const struct fi_watch_tree *tree, int id)
 {
     return (size_t)((uint32_t)id * UINT32_C(0x9e3779b1)) & (tree->table_size - 1);
 }
 
 static void
-enter_id(struct firn_watch_tree *tree, struct firn_watch_node *node)
+enter_id(struct fi_watch_tree *tree, struct fi_watch_node *node)
 {
-    struct firn_watch_node **chain = &tree->by_id[id_slot(tree, node->id)];
+    struct fi_watch_node **chain = &tree->by_id[id_slot(tree, node->id)];
     node->next_of_id = *chain;
     *chain = node;
 }
 
 static void
-enter_name(struct firn_watch_tree *tree, struct firn_watch_node *node)
+enter_name(struct fi_watch_tree *tree, struct fi_watch_node *node)
 {
-    struct firn_watch_node **chain =
-        &tree->by_name[(size_t)node->name_hash & (tree->table_size - 1)];
+    struct fi_watch_node **chain = &tree->by_name[(size_t)node->name_hash & (tree->table_size - 1)];
     node->next_of_name = *chain;
     *chain = node;
 }
 
-static struct firn_watch_node *tree_next(const struct firn_watch_node *top,
-                                         struct firn_watch_node *node, bool is_entering);
+static struct fi_watch_node *tree_next(const struct fi_watch_node *top, struct fi_watch_node *node,
+                                       bool is_entering);
 
 static int
-grow(struct firn_watch_tree *tree)
+grow(struct fi_watch_tree *tree)
 {
     if (tree->count < tree->table_size) {
         return FIRN_OK;
     }
     size_t size = tree->table_size == 0 ? TABLE_SIZE_MIN : 2 * tree->table_size;
-    struct firn_watch_node **by_name = firn_alloc_zeroed(size * sizeof(void *));
-    struct firn_watch_node **by_id = firn_alloc_zeroed(size * sizeof(void *));
+    struct fi_watch_node **by_name = fi_alloc_zeroed(size * sizeof(void *));
+    struct fi_watch_node **by_id = fi_alloc_zeroed(size * sizeof(void *));
     if (by_name == NULL || by_id == NULL) {
-        firn_free(by_name);
-        firn_free(by_id);
+        fi_free(by_name);
+        fi_free(by_id);
         return FIRN_NO_MEMORY;
     }
-    firn_free(tree->by_name);
-    firn_free(tree->by_id);
+    fi_free(tree->by_name);
+    fi_free(tree->by_id);
     tree->by_name = by_name;
     tree->by_id = by_id;
     tree->table_size = size;
-    for (struct firn_watch_node *node = tree->root; node != NULL;
+    for (struct fi_watch_node *node = tree->root; node != NULL;
          node = tree_next(tree->root, node, true)) {
         enter_name(tree, node);
         if (node->id >= 0) {
@@ -210,9 +209,9 @@ grow(struct firn_watch_tree *tree)
 }
 
 static void
-leave_tables(struct firn_watch_tree *tree, struct firn_watch_node *node)
+leave_tables(struct fi_watch_tree *tree, struct fi_watch_node *node)
 {
-    struct firn_watch_node **at = &tree->by_name[(size_t)node->name_hash & (tree->table_size - 1)];
+    struct fi_watch_node **at = &tree->by_name[(size_t)node->name_hash & (tree->table_size - 1)];
     while (*at != node) {
         at = &(*at)->next_of_name;
     }
@@ -228,15 +227,14 @@ leave_tables(struct firn_watch_tree *tree, struct firn_watch_node *node)
 }
 
 /* NULL if there is none. */
-static struct firn_watch_node *
-tree_child(const struct firn_watch_tree *tree, const struct firn_watch_node *parent,
-           firn_slice name)
+static struct fi_watch_node *
+tree_child(const struct fi_watch_tree *tree, const struct fi_watch_node *parent, firn_slice name)
 {
     if (tree->table_size == 0) {
         return NULL;
     }
     uint64_t hash = hash_of(parent, name);
-    struct firn_watch_node *node = tree->by_name[(size_t)hash & (tree->table_size - 1)];
+    struct fi_watch_node *node = tree->by_name[(size_t)hash & (tree->table_size - 1)];
     while (node != NULL &&
            !(node->parent == parent && node->name_hash == hash && node->name_size == name.size &&
              (name.size == 0 || memcmp(node->name, name.data, name.size) == 0))) {
@@ -245,13 +243,13 @@ tree_child(const struct firn_watch_tree *tree, const struct firn_watch_node *par
     return node;
 }
 
-static struct firn_watch_node *
-tree_by_id(const struct firn_watch_tree *tree, int id)
+static struct fi_watch_node *
+tree_by_id(const struct fi_watch_tree *tree, int id)
 {
     if (tree->table_size == 0 || id < 0) {
         return NULL;
     }
-    struct firn_watch_node *node = tree->by_id[id_slot(tree, id)];
+    struct fi_watch_node *node = tree->by_id[id_slot(tree, id)];
     while (node != NULL && node->id != id) {
         node = node->next_of_id;
     }
@@ -261,11 +259,11 @@ tree_by_id(const struct firn_watch_tree *tree, int id)
 /* The node of a path ("": the root), or NULL. *out_parent is the node of its parent, and *out_name
  * its name there, even if it has no node yet; *out_parent is NULL for the root, and if the parent
  * has no node. */
-static struct firn_watch_node *
-tree_find(const struct firn_watch_tree *tree, firn_slice path, struct firn_watch_node **out_parent,
+static struct fi_watch_node *
+tree_find(const struct fi_watch_tree *tree, firn_slice path, struct fi_watch_node **out_parent,
           firn_slice *out_name)
 {
-    struct firn_watch_node *node = tree->root;
+    struct fi_watch_node *node = tree->root;
     *out_parent = NULL;
     *out_name = path;
     while (node != NULL && path.size > 0) {
@@ -294,7 +292,7 @@ struct sums {
 
 /* Adds to the sums of a node and all above it; to subtract, add the negative, modulo 2^64. */
 static void
-add_sums(struct firn_watch_node *node, struct sums sums)
+add_sums(struct fi_watch_node *node, struct sums sums)
 {
     for (; node != NULL; node = node->parent) {
         node->files += sums.files;
@@ -306,7 +304,7 @@ add_sums(struct firn_watch_node *node, struct sums sums)
 }
 
 static void
-tree_set_dirty(struct firn_watch_node *node, uint64_t dirty)
+tree_set_dirty(struct fi_watch_node *node, uint64_t dirty)
 {
     bool was_dirty = node->dirty != 0;
     node->dirty = dirty;
@@ -316,7 +314,7 @@ tree_set_dirty(struct firn_watch_node *node, uint64_t dirty)
 }
 
 static void
-tree_set_own(struct firn_watch_node *node, uint64_t files, uint64_t bytes)
+tree_set_own(struct fi_watch_node *node, uint64_t files, uint64_t bytes)
 {
     struct sums sums = {.files = files - node->own_files, .bytes = bytes - node->own_bytes};
     node->own_files = files;
@@ -330,16 +328,15 @@ tree_set_own(struct firn_watch_node *node, uint64_t files, uint64_t bytes)
 
 /* Adds a node (parent NULL: the root) that is dirty since `dirty` > 0. NULL if there is no
  * memory. */
-static struct firn_watch_node *
-tree_add(struct firn_watch_tree *tree, struct firn_watch_node *parent, firn_slice name,
-         uint64_t dirty)
+static struct fi_watch_node *
+tree_add(struct fi_watch_tree *tree, struct fi_watch_node *parent, firn_slice name, uint64_t dirty)
 {
     CHECK(dirty > 0 && (parent != NULL) == (tree->root != NULL));
     DCHECK(tree_child(tree, parent, name) == NULL);
     if (grow(tree) != FIRN_OK) {
         return NULL;
     }
-    struct firn_watch_node *node = firn_alloc_zeroed(sizeof *node + name.size);
+    struct fi_watch_node *node = fi_alloc_zeroed(sizeof *node + name.size);
     if (node == NULL) {
         return NULL;
     }
@@ -368,7 +365,7 @@ tree_add(struct firn_watch_tree *tree, struct firn_watch_node *parent, firn_slic
 
 /* Sets the id of a node. Requires: the node has no id, and no other node has this one. */
 static void
-tree_set_id(struct firn_watch_tree *tree, struct firn_watch_node *node, int id)
+tree_set_id(struct fi_watch_tree *tree, struct fi_watch_node *node, int id)
 {
     CHECK(node->id < 0 && id >= 0);
     DCHECK(tree_by_id(tree, id) == NULL);
@@ -378,8 +375,8 @@ tree_set_id(struct firn_watch_tree *tree, struct firn_watch_node *node, int id)
 
 /* The node after this one, in an order in which parents come first; nodes below `node` itself are
  * skipped unless is_entering. NULL after the last one below `top`. */
-static struct firn_watch_node *
-tree_next(const struct firn_watch_node *top, struct firn_watch_node *node, bool is_entering)
+static struct fi_watch_node *
+tree_next(const struct fi_watch_node *top, struct fi_watch_node *node, bool is_entering)
 {
     if (is_entering && node->first_child != NULL) {
         return node->first_child;
@@ -392,7 +389,7 @@ tree_next(const struct firn_watch_node *top, struct firn_watch_node *node, bool 
 
 /* Removes one node that has no children. */
 static void
-remove_leaf(struct firn_watch_tree *tree, struct firn_watch_node *node)
+remove_leaf(struct fi_watch_tree *tree, struct fi_watch_node *node)
 {
     CHECK(node->first_child == NULL);
     leave_tables(tree, node);
@@ -409,25 +406,25 @@ remove_leaf(struct firn_watch_tree *tree, struct firn_watch_node *node)
     }
     DCHECK(tree->count > 0);
     tree->count--;
-    firn_free(node);
+    fi_free(node);
 }
 
 /* Removes a node and all below it; calls on_id for each removed id. */
 static void
-tree_remove(struct firn_watch_tree *tree, struct firn_watch_node *node,
+tree_remove(struct fi_watch_tree *tree, struct fi_watch_node *node,
             void (*on_id)(void *ctx, int id), void *ctx)
 {
-    struct firn_watch_node *above = node->parent;
+    struct fi_watch_node *above = node->parent;
     add_sums(above, (struct sums){.files = 0 - node->files,
                                   .bytes = 0 - node->bytes,
                                   .directories = 0 - node->directories,
                                   .dirty_count = 0 - node->dirty_count});
-    for (struct firn_watch_node *at = node; at != above;) {
+    for (struct fi_watch_node *at = node; at != above;) {
         if (at->first_child != NULL) {
             at = at->first_child;
             continue;
         }
-        struct firn_watch_node *parent = at->parent;
+        struct fi_watch_node *parent = at->parent;
         bool is_last = at == node;
         if (at->id >= 0 && on_id != NULL) {
             on_id(ctx, at->id);
@@ -438,28 +435,28 @@ tree_remove(struct firn_watch_tree *tree, struct firn_watch_node *node,
 }
 
 static void
-tree_deinit(struct firn_watch_tree *tree)
+tree_deinit(struct fi_watch_tree *tree)
 {
     if (tree->root != NULL) {
         tree_remove(tree, tree->root, NULL, NULL);
     }
     DCHECK(tree->count == 0 && tree->root == NULL);
-    firn_free(tree->by_name);
-    firn_free(tree->by_id);
-    *tree = (struct firn_watch_tree){0};
+    fi_free(tree->by_name);
+    fi_free(tree->by_id);
+    *tree = (struct fi_watch_tree){0};
 }
 
 /* Sets *out to the path of a node. */
 static int
-tree_path(const struct firn_watch_node *node, struct firn_buf *out)
+tree_path(const struct fi_watch_node *node, struct fi_buf *out)
 {
     size_t size = 0;
-    for (const struct firn_watch_node *at = node; at->parent != NULL; at = at->parent) {
+    for (const struct fi_watch_node *at = node; at->parent != NULL; at = at->parent) {
         size += at->name_size + (at->parent->parent != NULL ? 1 : 0);
     }
-    firn_buf_clear(out);
-    FIRN_TRY_RETURN(firn_buf_set_size(out, size));
-    for (const struct firn_watch_node *at = node; at->parent != NULL; at = at->parent) {
+    fi_buf_clear(out);
+    FI_TRY_RETURN(fi_buf_set_size(out, size));
+    for (const struct fi_watch_node *at = node; at->parent != NULL; at = at->parent) {
         size -= at->name_size;
         memcpy(out->data + size, at->name, at->name_size);
         if (size > 0) {
@@ -471,41 +468,41 @@ tree_path(const struct firn_watch_node *node, struct firn_buf *out)
 }
 
 void
-firn_watch_set_destroy(struct firn_watch_set *set)
+fi_watch_set_destroy(struct fi_watch_set *set)
 {
     if (set == NULL) {
         return;
     }
     tree_deinit(&set->tree);
-    firn_buf_deinit(&set->path);
-    firn_buf_deinit(&set->children);
-    firn_os_mutex_deinit(&set->mutex);
-    firn_free(set);
+    fi_buf_deinit(&set->path);
+    fi_buf_deinit(&set->children);
+    fi_os_mutex_deinit(&set->mutex);
+    fi_free(set);
 }
 
 static void
 unwatch(void *ctx, int id)
 {
-    struct firn_watch_set *set = ctx;
+    struct fi_watch_set *set = ctx;
     set->kernel.remove(set->kernel.ctx, id);
 }
 
 static void
-remove_node(struct firn_watch_set *set, struct firn_watch_node *node)
+remove_node(struct fi_watch_set *set, struct fi_watch_node *node)
 {
     tree_remove(&set->tree, node, unwatch, set);
 }
 
 static void
-dirty_all_below(struct firn_watch_set *set, struct firn_watch_node *top)
+dirty_all_below(struct fi_watch_set *set, struct fi_watch_node *top)
 {
-    for (struct firn_watch_node *node = top; node != NULL; node = tree_next(top, node, true)) {
+    for (struct fi_watch_node *node = top; node != NULL; node = tree_next(top, node, true)) {
         tree_set_dirty(node, set->clock);
     }
 }
 
 static bool
-is_clean(const struct firn_watch_node *node)
+is_clean(const struct fi_watch_node *node)
 {
     return node->dirty_count == 0;
 }
@@ -520,7 +517,7 @@ is_rule_file(const char *name)
 }
 
 static void
-lose(struct firn_watch_set *set, struct firn_watch_node *node)
+lose(struct fi_watch_set *set, struct fi_watch_node *node)
 {
     DCHECK(node->id >= 0); /* the event had it */
     if (node->parent == NULL) {
@@ -532,34 +529,34 @@ lose(struct firn_watch_set *set, struct firn_watch_node *node)
 }
 
 void
-firn_watch_set_event(struct firn_watch_set *set, const struct firn_os_watch_event *event,
-                     bool *out_is_change)
+fi_watch_set_event(struct fi_watch_set *set, const struct fi_os_watch_event *event,
+                   bool *out_is_change)
 {
-    struct firn_watch_node *node = tree_by_id(&set->tree, event->id);
+    struct fi_watch_node *node = tree_by_id(&set->tree, event->id);
     *out_is_change = node != NULL;
     if (node == NULL) {
         return; /* forgotten before */
     }
     switch (event->kind) {
-    case FIRN_OS_WATCH_NAMES: {
-        struct firn_watch_node *child = tree_child(&set->tree, node, firn_str(event->name));
+    case FI_OS_WATCH_NAMES: {
+        struct fi_watch_node *child = tree_child(&set->tree, node, firn_str(event->name));
         if (child != NULL) {
             remove_node(set, child);
         }
     }
         /* fall through */
-    case FIRN_OS_WATCH_CHANGED:
+    case FI_OS_WATCH_CHANGED:
         if (is_rule_file(event->name)) {
             dirty_all_below(set, node);
         } else {
             tree_set_dirty(node, set->clock);
         }
         break;
-    case FIRN_OS_WATCH_MOVED:
-    case FIRN_OS_WATCH_GONE:
+    case FI_OS_WATCH_MOVED:
+    case FI_OS_WATCH_GONE:
         lose(set, node);
         break;
-    case FIRN_OS_WATCH_LOST:
+    case FI_OS_WATCH_LOST:
         break;
     }
 }
@@ -567,22 +564,22 @@ firn_watch_set_event(struct firn_watch_set *set, const struct firn_os_watch_even
 /* ---- directories that no save has visited yet ---- */
 
 bool
-firn_watch_set_path(struct firn_watch_set *set, int id, firn_slice *out)
+fi_watch_set_path(struct fi_watch_set *set, int id, firn_slice *out)
 {
-    const struct firn_watch_node *node = tree_by_id(&set->tree, id);
+    const struct fi_watch_node *node = tree_by_id(&set->tree, id);
     if (node == NULL || tree_path(node, &set->path) != FIRN_OK) {
         return false;
     }
-    *out = firn_buf_slice(&set->path);
+    *out = fi_buf_slice(&set->path);
     return true;
 }
 
 bool
-firn_watch_set_add(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path)
+fi_watch_set_add(struct fi_watch_set *set, struct fi_os_dir *dir, firn_slice path)
 {
-    struct firn_watch_node *parent;
+    struct fi_watch_node *parent;
     firn_slice name;
-    struct firn_watch_node *node = tree_find(&set->tree, path, &parent, &name);
+    struct fi_watch_node *node = tree_find(&set->tree, path, &parent, &name);
     int id;
     if (parent == NULL || (node != NULL && node->id >= 0) ||
         set->kernel.add(set->kernel.ctx, dir, path, &id, NULL) != FIRN_OK ||
@@ -606,46 +603,45 @@ firn_watch_set_add(struct firn_watch_set *set, struct firn_os_dir *dir, firn_sli
 
 /* How far the clock of file times is ahead of the monotonic clock. */
 static int64_t
-lead_of(const struct firn_watch_set *set)
+lead_of(const struct fi_watch_set *set)
 {
-    return firn_os_now_ns(set->os) - firn_os_monotonic_ns(set->os);
+    return fi_os_now_ns(set->os) - fi_os_monotonic_ns(set->os);
 }
 
 static bool
-fits(const struct firn_watch_set *set, const struct firn_watch_question *question)
+fits(const struct fi_watch_set *set, const struct fi_watch_question *question)
 {
     return set->has_base && !set->is_broken && !question->is_full &&
-           firn_hash_equal(&set->base.tree, &question->base.tree) &&
+           fi_hash_equal(&set->base.tree, &question->base.tree) &&
            memcmp(set->base.key, question->base.key, sizeof set->base.key) == 0 &&
            lead_of(set) >= set->lead_ns - CLOCKS_APART_NS /* (I5) */;
 }
 
 struct clean {
-    const struct firn_watch_node *node;
+    const struct fi_watch_node *node;
 };
 
 static int
 compare_names(const void *a, const void *b)
 {
-    const struct firn_watch_node *left = ((const struct clean *)a)->node;
-    const struct firn_watch_node *right = ((const struct clean *)b)->node;
-    return firn_slice_compare(firn_bytes(left->name, left->name_size),
-                              firn_bytes(right->name, right->name_size));
+    const struct fi_watch_node *left = ((const struct clean *)a)->node;
+    const struct fi_watch_node *right = ((const struct clean *)b)->node;
+    return fi_slice_compare(firn_bytes(left->name, left->name_size),
+                            firn_bytes(right->name, right->name_size));
 }
 
 /* Appends the clean directories in one that is to be visited. */
 static int
-put_clean_children(struct firn_watch_set *set, const struct firn_watch_node *node,
-                   struct firn_buf *out)
+put_clean_children(struct fi_watch_set *set, const struct fi_watch_node *node, struct fi_buf *out)
 {
     int rc = FIRN_OK;
-    firn_buf_clear(&set->children);
+    fi_buf_clear(&set->children);
     DCHECK(node->parent == NULL || !is_clean(node)); /* (I1) */
-    for (struct firn_watch_node *child = node->first_child; child != NULL; child = child->next) {
+    for (struct fi_watch_node *child = node->first_child; child != NULL; child = child->next) {
         if (is_clean(child)) {
             DCHECK(child->id >= 0); /* (I2) */
             const struct clean item = {child};
-            FIRN_TRY(firn_buf_append(&set->children, &item, sizeof item));
+            FI_TRY(fi_buf_append(&set->children, &item, sizeof item));
         }
     }
     size_t count = set->children.size / sizeof(struct clean);
@@ -653,36 +649,36 @@ put_clean_children(struct firn_watch_set *set, const struct firn_watch_node *nod
         goto out;
     }
     struct clean *children = (void *)set->children.data;
-    firn_sort(children, count, sizeof *children, compare_names);
-    FIRN_TRY(tree_path(node, &set->path));
-    FIRN_TRY(firn_watchlink_wire_put_group(out, firn_buf_slice(&set->path), count));
+    fi_sort(children, count, sizeof *children, compare_names);
+    FI_TRY(tree_path(node, &set->path));
+    FI_TRY(fi_watchlink_wire_put_group(out, fi_buf_slice(&set->path), count));
     for (size_t i = 0; i < count; i++) {
-        const struct firn_watch_node *child = children[i].node;
-        const struct firn_watch_passed passed = {.name = firn_bytes(child->name, child->name_size),
-                                                 .files = child->files,
-                                                 .bytes = child->bytes,
-                                                 .directories = child->directories};
-        FIRN_TRY(firn_watchlink_wire_put_passed(out, &passed));
+        const struct fi_watch_node *child = children[i].node;
+        const struct fi_watch_passed passed = {.name = firn_bytes(child->name, child->name_size),
+                                               .files = child->files,
+                                               .bytes = child->bytes,
+                                               .directories = child->directories};
+        FI_TRY(fi_watchlink_wire_put_passed(out, &passed));
     }
 out:
     return rc;
 }
 
 int
-firn_watch_set_ask(struct firn_watch_set *set, const struct firn_watch_question *question,
-                   struct firn_buf *out, firn_error *err)
+fi_watch_set_ask(struct fi_watch_set *set, const struct fi_watch_question *question,
+                 struct fi_buf *out, firn_error *err)
 {
     uint64_t token = question->will_report ? set->clock : 0;
     bool is_fit = fits(set, question);
-    struct firn_watch_node *root = set->tree.root;
+    struct fi_watch_node *root = set->tree.root;
     int rc;
-    FIRN_TRY(firn_watchlink_wire_put_token(out, token));
-    FIRN_TRY(firn_watchlink_wire_put_begun(out, set->begun_ns));
+    FI_TRY(fi_watchlink_wire_put_token(out, token));
+    FI_TRY(fi_watchlink_wire_put_begun(out, set->begun_ns));
     if (is_fit && root != NULL) {
-        for (struct firn_watch_node *node = root; node != NULL;
+        for (struct fi_watch_node *node = root; node != NULL;
              node = tree_next(root, node, node == root || !is_clean(node))) {
             if (node == root || !is_clean(node)) {
-                FIRN_TRY(put_clean_children(set, node, out));
+                FI_TRY(put_clean_children(set, node, out));
             }
         }
     }
@@ -697,15 +693,14 @@ firn_watch_set_ask(struct firn_watch_set *set, const struct firn_watch_question 
         DCHECK(set->asked > 0 && set->asked < set->clock);
     }
 out:
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "an answer");
+    return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "an answer");
 }
 
 /* ---- a report ---- */
 
 /* Watches a node's directory. */
 static void
-watch(struct firn_watch_set *set, struct firn_watch_node *node, struct firn_os_dir *dir,
-      firn_slice path)
+watch(struct fi_watch_set *set, struct fi_watch_node *node, struct fi_os_dir *dir, firn_slice path)
 {
     firn_error err;
     int id;
@@ -722,13 +717,13 @@ watch(struct firn_watch_set *set, struct firn_watch_node *node, struct firn_os_d
 }
 
 /* The node of a path, created and watched if necessary; NULL if that is not possible. */
-static struct firn_watch_node *
-need(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path, uint64_t dirty)
+static struct fi_watch_node *
+need(struct fi_watch_set *set, struct fi_os_dir *dir, firn_slice path, uint64_t dirty)
 {
     DCHECK(dirty > 0 && dirty <= set->clock);
-    struct firn_watch_node *parent;
+    struct fi_watch_node *parent;
     firn_slice name;
-    struct firn_watch_node *node = tree_find(&set->tree, path, &parent, &name);
+    struct fi_watch_node *node = tree_find(&set->tree, path, &parent, &name);
     if (node == NULL) {
         if (path.size > 0 && parent == NULL) {
             return NULL;
@@ -744,17 +739,17 @@ need(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path, uint6
 }
 
 void
-firn_watch_set_enter(struct firn_watch_set *set, struct firn_os_dir *dir, firn_slice path)
+fi_watch_set_enter(struct fi_watch_set *set, struct fi_os_dir *dir, firn_slice path)
 {
-    firn_os_mutex_lock(&set->mutex);
+    fi_os_mutex_lock(&set->mutex);
     if (set->asked != 0 && !set->is_broken) {
         (void)need(set, dir, path, set->asked);
     }
-    firn_os_mutex_unlock(&set->mutex);
+    fi_os_mutex_unlock(&set->mutex);
 }
 
 static bool
-may_be_clean(const struct firn_watch_node *node)
+may_be_clean(const struct fi_watch_node *node)
 {
     bool is_watched = true;
     for (; node != NULL && is_watched; node = node->parent) {
@@ -764,9 +759,9 @@ may_be_clean(const struct firn_watch_node *node)
 }
 
 static void
-note_visit(struct firn_watch_set *set, const struct firn_watch_visited *visited)
+note_visit(struct fi_watch_set *set, const struct fi_watch_visited *visited)
 {
-    struct firn_watch_node *node = need(set, NULL, visited->path, set->clock);
+    struct fi_watch_node *node = need(set, NULL, visited->path, set->clock);
     if (node == NULL) {
         return;
     }
@@ -783,11 +778,11 @@ note_visit(struct firn_watch_set *set, const struct firn_watch_visited *visited)
 
 /* (I3) */
 static void
-remove_unseen(struct firn_watch_set *set)
+remove_unseen(struct fi_watch_set *set)
 {
-    struct firn_watch_node *root = set->tree.root;
-    struct firn_watch_node *next;
-    for (struct firn_watch_node *node = root; node != NULL; node = next) {
+    struct fi_watch_node *root = set->tree.root;
+    struct fi_watch_node *next;
+    for (struct fi_watch_node *node = root; node != NULL; node = next) {
         bool is_unseen = node != root && node->dirty != 0 && node->dirty <= set->asked &&
                          node->seen != set->clock;
         next = tree_next(root, node, !is_unseen && !is_clean(node));
@@ -801,32 +796,32 @@ remove_unseen(struct firn_watch_set *set)
 static int
 compare_paths(const void *a, const void *b)
 {
-    const struct firn_watch_visited *left = a;
-    const struct firn_watch_visited *right = b;
-    return firn_slice_compare(left->path, right->path);
+    const struct fi_watch_visited *left = a;
+    const struct fi_watch_visited *right = b;
+    return fi_slice_compare(left->path, right->path);
 }
 
 /* Reads a whole report, before any of it takes effect. */
 static int
-read_visits(struct firn_reader *reader, struct firn_buf *out, firn_error *err)
+read_visits(struct fi_reader *reader, struct fi_buf *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    while (rc == FIRN_OK && firn_reader_left(reader) > 0) {
-        struct firn_watch_visited visited;
-        rc = firn_watchlink_wire_get_visited(reader, &visited, err);
-        if (rc == FIRN_OK && firn_buf_append(out, &visited, sizeof visited) != FIRN_OK) {
-            rc = firn_error_no_memory(err, "a report");
+    while (rc == FIRN_OK && fi_reader_left(reader) > 0) {
+        struct fi_watch_visited visited;
+        rc = fi_watchlink_wire_get_visited(reader, &visited, err);
+        if (rc == FIRN_OK && fi_buf_append(out, &visited, sizeof visited) != FIRN_OK) {
+            rc = fi_error_no_memory(err, "a report");
         }
     }
     return rc;
 }
 
 static uint64_t
-count_unwatched(const struct firn_watch_set *set)
+count_unwatched(const struct fi_watch_set *set)
 {
     uint64_t count = 0;
-    struct firn_watch_node *root = set->tree.root;
-    for (struct firn_watch_node *node = root; node != NULL;
+    struct fi_watch_node *root = set->tree.root;
+    for (struct fi_watch_node *node = root; node != NULL;
          node = tree_next(root, node, !is_clean(node))) {
         count += node->id < 0 ? 1 : 0;
     }
@@ -834,25 +829,25 @@ count_unwatched(const struct firn_watch_set *set)
 }
 
 int
-firn_watch_set_tell(struct firn_watch_set *set, firn_slice report, firn_error *err)
+fi_watch_set_tell(struct fi_watch_set *set, firn_slice report, firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(report);
-    struct firn_watch_base base;
-    struct firn_buf visits = {0};
+    struct fi_reader reader = fi_reader_of(report);
+    struct fi_watch_base base;
+    struct fi_buf visits = {0};
     uint64_t token;
     int64_t begun_ns;
     int rc;
-    FIRN_TRY(firn_watchlink_wire_get_token(&reader, &token, err));
-    FIRN_TRY(firn_watchlink_wire_get_begun(&reader, &begun_ns, err));
-    FIRN_TRY(firn_watchlink_wire_get_base(&reader, &base, err));
+    FI_TRY(fi_watchlink_wire_get_token(&reader, &token, err));
+    FI_TRY(fi_watchlink_wire_get_begun(&reader, &begun_ns, err));
+    FI_TRY(fi_watchlink_wire_get_base(&reader, &base, err));
     if (token == 0 || token != set->asked || set->is_broken) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "the report answers no question that is open");
+        rc = fi_error_set(err, FIRN_NOT_FOUND, "the report answers no question that is open");
         goto out;
     }
-    FIRN_TRY(read_visits(&reader, &visits, err));
-    struct firn_watch_visited *all = (void *)visits.data;
+    FI_TRY(read_visits(&reader, &visits, err));
+    struct fi_watch_visited *all = (void *)visits.data;
     size_t count = visits.size / sizeof *all;
-    firn_sort(all, count, sizeof *all, compare_paths); /* parents first */
+    fi_sort(all, count, sizeof *all, compare_paths); /* parents first */
     for (size_t i = 0; i < count; i++) {
         note_visit(set, &all[i]);
     }
@@ -864,19 +859,19 @@ firn_watch_set_tell(struct firn_watch_set *set, firn_slice report, firn_error *e
     set->lead_ns = set->asked_lead_ns;
     set->has_base = true;
 out:
-    firn_buf_deinit(&visits);
+    fi_buf_deinit(&visits);
     return rc;
 }
 
 void
-firn_watch_set_info(const struct firn_watch_set *set, struct firn_watch_set_info *out)
+fi_watch_set_info(const struct fi_watch_set *set, struct fi_watch_set_info *out)
 {
-    const struct firn_watch_node *root = set->tree.root;
-    *out = (struct firn_watch_set_info){.directories = root == NULL ? 0 : root->directories,
-                                        .dirty = root == NULL ? 0 : root->dirty_count,
-                                        .unwatched = set->unwatched,
-                                        .has_lost_root = set->has_lost_root,
-                                        .is_broken = set->is_broken,
-                                        .unwatched_code = set->unwatched_code,
-                                        .unwatched_error = set->unwatched_error};
+    const struct fi_watch_node *root = set->tree.root;
+    *out = (struct fi_watch_set_info){.directories = root == NULL ? 0 : root->directories,
+                                      .dirty = root == NULL ? 0 : root->dirty_count,
+                                      .unwatched = set->unwatched,
+                                      .has_lost_root = set->has_lost_root,
+                                      .is_broken = set->is_broken,
+                                      .unwatched_code = set->unwatched_code,
+                                      .unwatched_error = set->unwatched_error};
 }

@@ -51,45 +51,45 @@
 #include "threads/os_thread.h"
 #include "tree/tree.h"
 
-struct firn_scan_notices {
+struct fi_scan_notices {
     firn_callbacks callbacks; /* of the process that asked */
-    struct firn_arena arena;
-    struct firn_buf kept; /* of firn_notice; paths and texts are in the arena */
+    struct fi_arena arena;
+    struct fi_buf kept; /* of firn_notice; paths and texts are in the arena */
 };
 
 enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_FIELDS = 6 };
 
 struct passed {
     firn_slice path; /* in the arena */
-    struct firn_tree_entry entry;
+    struct fi_tree_entry entry;
     uint64_t files; /* in it and below; also the next two */
     uint64_t bytes;
     uint64_t directories;
 };
 
-struct firn_watchlink {
-    const struct firn_watchlink_local *link; /* NULL: by the socket */
-    struct firn_os_dir *store_dir;
+struct fi_watchlink {
+    const struct fi_watchlink_local *link; /* NULL: by the socket */
+    struct fi_os_dir *store_dir;
     uint32_t workspace;
-    struct firn_watch_question question;
+    struct fi_watch_question question;
     uint64_t token;
-    struct firn_hash_map passed; /* of struct passed; not changed after `begin` */
-    struct firn_arena arena;
-    struct firn_scan_confines confines;
-    struct firn_scan_witness witness;
-    struct firn_scan_notices notices; /* of a scan with confines */
-    struct firn_os_mutex mutex;       /* rank WORKSPACE_TREE: guards the rest */
-    struct firn_scan_result totals;   /* counts of what is not visited */
-    struct firn_buf report;
+    struct fi_hash_map passed; /* of struct passed; not changed after `begin` */
+    struct fi_arena arena;
+    struct fi_scan_confines confines;
+    struct fi_scan_witness witness;
+    struct fi_scan_notices notices; /* of a scan with confines */
+    struct fi_os_mutex mutex;       /* rank WORKSPACE_TREE: guards the rest */
+    struct fi_scan_result totals;   /* counts of what is not visited */
+    struct fi_buf report;
     bool is_report_lost; /* memory ran out */
 };
 
 /* ---- messages ---- */
 
 void
-firn_watchlink_name(uint32_t workspace, char out[FIRN_WATCHLINK_NAME_SIZE])
+fi_watchlink_name(uint32_t workspace, char out[FI_WATCHLINK_NAME_SIZE])
 {
-    (void)snprintf(out, FIRN_WATCHLINK_NAME_SIZE, "watch-%u", (unsigned)workspace);
+    (void)snprintf(out, FI_WATCHLINK_NAME_SIZE, "watch-%u", (unsigned)workspace);
 }
 
 /* Encoding and decoding the messages between a save and a watch.
@@ -107,29 +107,29 @@ static const uint8_t magic[3] = {'f', 'w', '2'};
 static int
 malformed(firn_error *err)
 {
-    return firn_error_set(err, FIRN_INVALID, "another process talks nonsense about a watch");
+    return fi_error_set(err, FIRN_INVALID, "another process talks nonsense about a watch");
 }
 
 static void
-wire_header(enum firn_watchlink_wire_kind kind, size_t size,
-            uint8_t out[FIRN_WATCHLINK_WIRE_HEADER_SIZE])
+wire_header(enum fi_watchlink_wire_kind kind, size_t size,
+            uint8_t out[FI_WATCHLINK_WIRE_HEADER_SIZE])
 {
-    DCHECK(size <= FIRN_WATCHLINK_WIRE_SIZE_MAX);
+    DCHECK(size <= FI_WATCHLINK_WIRE_SIZE_MAX);
     memcpy(out, magic, sizeof magic);
     out[3] = (uint8_t)kind;
-    firn_store_le32(out + 4, (uint32_t)size);
+    fi_store_le32(out + 4, (uint32_t)size);
 }
 
 int
-firn_watchlink_wire_parse_header(const uint8_t header[FIRN_WATCHLINK_WIRE_HEADER_SIZE],
-                                 enum firn_watchlink_wire_kind *out_kind, size_t *out_size,
-                                 firn_error *err)
+fi_watchlink_wire_parse_header(const uint8_t header[FI_WATCHLINK_WIRE_HEADER_SIZE],
+                               enum fi_watchlink_wire_kind *out_kind, size_t *out_size,
+                               firn_error *err)
 {
-    uint32_t size = firn_load_le32(header + 4);
-    if (memcmp(header, magic, sizeof magic) != 0 || size > FIRN_WATCHLINK_WIRE_SIZE_MAX) {
+    uint32_t size = fi_load_le32(header + 4);
+    if (memcmp(header, magic, sizeof magic) != 0 || size > FI_WATCHLINK_WIRE_SIZE_MAX) {
         return malformed(err);
     }
-    *out_kind = (enum firn_watchlink_wire_kind)header[3];
+    *out_kind = (enum fi_watchlink_wire_kind)header[3];
     *out_size = size;
     return FIRN_OK;
 }
@@ -137,111 +137,111 @@ firn_watchlink_wire_parse_header(const uint8_t header[FIRN_WATCHLINK_WIRE_HEADER
 /* ---- to bytes ---- */
 
 static int
-put_sized(struct firn_buf *out, firn_slice slice)
+put_sized(struct fi_buf *out, firn_slice slice)
 {
-    DCHECK(slice.size <= FIRN_TREE_PATH_SIZE_MAX); /* the other end refuses longer ones */
-    int rc = firn_buf_append_varint(out, slice.size);
-    return rc == FIRN_OK ? firn_buf_append_slice(out, slice) : rc;
+    DCHECK(slice.size <= FI_TREE_PATH_SIZE_MAX); /* the other end refuses longer ones */
+    int rc = fi_buf_append_varint(out, slice.size);
+    return rc == FIRN_OK ? fi_buf_append_slice(out, slice) : rc;
 }
 
 int
-firn_watchlink_wire_put_question(struct firn_buf *out, const struct firn_watch_question *question)
+fi_watchlink_wire_put_question(struct fi_buf *out, const struct fi_watch_question *question)
 {
     uint8_t flags = (uint8_t)((question->is_full ? FLAG_FULL : 0) |
                               (question->will_report ? FLAG_WILL_REPORT : 0));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, flags));
-    FIRN_TRY_RETURN(firn_buf_append_le64(out, question->device));
-    FIRN_TRY_RETURN(firn_buf_append_le64(out, question->inode));
-    return firn_watchlink_wire_put_base(out, &question->base);
+    FI_TRY_RETURN(fi_buf_append_u8(out, flags));
+    FI_TRY_RETURN(fi_buf_append_le64(out, question->device));
+    FI_TRY_RETURN(fi_buf_append_le64(out, question->inode));
+    return fi_watchlink_wire_put_base(out, &question->base);
 }
 
 int
-firn_watchlink_wire_put_token(struct firn_buf *out, uint64_t token)
+fi_watchlink_wire_put_token(struct fi_buf *out, uint64_t token)
 {
-    return firn_buf_append_le64(out, token);
+    return fi_buf_append_le64(out, token);
 }
 
 int
-firn_watchlink_wire_put_begun(struct firn_buf *out, int64_t begun_ns)
+fi_watchlink_wire_put_begun(struct fi_buf *out, int64_t begun_ns)
 {
-    return firn_buf_append_le64(out, (uint64_t)begun_ns);
+    return fi_buf_append_le64(out, (uint64_t)begun_ns);
 }
 
 int
-firn_watchlink_wire_put_base(struct firn_buf *out, const struct firn_watch_base *base)
+fi_watchlink_wire_put_base(struct fi_buf *out, const struct fi_watch_base *base)
 {
-    int rc = firn_buf_append(out, base->tree.bytes, sizeof base->tree.bytes);
-    return rc == FIRN_OK ? firn_buf_append(out, base->key, sizeof base->key) : rc;
+    int rc = fi_buf_append(out, base->tree.bytes, sizeof base->tree.bytes);
+    return rc == FIRN_OK ? fi_buf_append(out, base->key, sizeof base->key) : rc;
 }
 
 int
-firn_watchlink_wire_put_group(struct firn_buf *out, firn_slice path, size_t count)
+fi_watchlink_wire_put_group(struct fi_buf *out, firn_slice path, size_t count)
 {
     DCHECK(count > 0);
     int rc = put_sized(out, path);
-    return rc == FIRN_OK ? firn_buf_append_varint(out, count) : rc;
+    return rc == FIRN_OK ? fi_buf_append_varint(out, count) : rc;
 }
 
 int
-firn_watchlink_wire_put_passed(struct firn_buf *out, const struct firn_watch_passed *passed)
+fi_watchlink_wire_put_passed(struct fi_buf *out, const struct fi_watch_passed *passed)
 {
-    FIRN_TRY_RETURN(put_sized(out, passed->name));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, passed->files));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, passed->bytes));
-    return firn_buf_append_varint(out, passed->directories);
+    FI_TRY_RETURN(put_sized(out, passed->name));
+    FI_TRY_RETURN(fi_buf_append_varint(out, passed->files));
+    FI_TRY_RETURN(fi_buf_append_varint(out, passed->bytes));
+    return fi_buf_append_varint(out, passed->directories);
 }
 
 int
-firn_watchlink_wire_put_visited(struct firn_buf *out, const struct firn_watch_visited *visited)
+fi_watchlink_wire_put_visited(struct fi_buf *out, const struct fi_watch_visited *visited)
 {
-    FIRN_TRY_RETURN(put_sized(out, visited->path));
-    FIRN_TRY_RETURN(firn_buf_append_u8(out, visited->is_steady ? FLAG_STEADY : 0));
-    FIRN_TRY_RETURN(firn_buf_append_varint(out, visited->files));
-    return firn_buf_append_varint(out, visited->bytes);
+    FI_TRY_RETURN(put_sized(out, visited->path));
+    FI_TRY_RETURN(fi_buf_append_u8(out, visited->is_steady ? FLAG_STEADY : 0));
+    FI_TRY_RETURN(fi_buf_append_varint(out, visited->files));
+    return fi_buf_append_varint(out, visited->bytes);
 }
 
 /* ---- and back ---- */
 
 /* Sums of such numbers cannot overflow for any real tree. */
 static bool
-get_number(struct firn_reader *reader, uint64_t *out)
+get_number(struct fi_reader *reader, uint64_t *out)
 {
-    return firn_reader_varint_max(reader, UINT64_C(1) << NUMBER_MAX_BITS, out);
+    return fi_reader_varint_max(reader, UINT64_C(1) << NUMBER_MAX_BITS, out);
 }
 
 static bool
-get_path(struct firn_reader *reader, firn_slice *out)
+get_path(struct fi_reader *reader, firn_slice *out)
 {
-    return firn_reader_sized(reader, FIRN_TREE_PATH_SIZE_MAX, out) &&
-           (out->size == 0 || firn_tree_path_is_valid(*out));
+    return fi_reader_sized(reader, FI_TREE_PATH_SIZE_MAX, out) &&
+           (out->size == 0 || fi_tree_path_is_valid(*out));
 }
 
 int
-firn_watchlink_wire_get_question(firn_slice bytes, struct firn_watch_question *out, firn_error *err)
+fi_watchlink_wire_get_question(firn_slice bytes, struct fi_watch_question *out, firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(bytes);
+    struct fi_reader reader = fi_reader_of(bytes);
     uint8_t flags;
-    if (!firn_reader_u8(&reader, &flags) || (flags & ~(FLAG_FULL | FLAG_WILL_REPORT)) != 0 ||
-        !firn_reader_le64(&reader, &out->device) || !firn_reader_le64(&reader, &out->inode)) {
+    if (!fi_reader_u8(&reader, &flags) || (flags & ~(FLAG_FULL | FLAG_WILL_REPORT)) != 0 ||
+        !fi_reader_le64(&reader, &out->device) || !fi_reader_le64(&reader, &out->inode)) {
         return malformed(err);
     }
     out->is_full = (flags & FLAG_FULL) != 0;
     out->will_report = (flags & FLAG_WILL_REPORT) != 0;
-    int rc = firn_watchlink_wire_get_base(&reader, &out->base, err);
-    return rc == FIRN_OK && firn_reader_left(&reader) > 0 ? malformed(err) : rc;
+    int rc = fi_watchlink_wire_get_base(&reader, &out->base, err);
+    return rc == FIRN_OK && fi_reader_left(&reader) > 0 ? malformed(err) : rc;
 }
 
 int
-firn_watchlink_wire_get_token(struct firn_reader *reader, uint64_t *out, firn_error *err)
+fi_watchlink_wire_get_token(struct fi_reader *reader, uint64_t *out, firn_error *err)
 {
-    return firn_reader_le64(reader, out) ? FIRN_OK : malformed(err);
+    return fi_reader_le64(reader, out) ? FIRN_OK : malformed(err);
 }
 
 int
-firn_watchlink_wire_get_begun(struct firn_reader *reader, int64_t *out_ns, firn_error *err)
+fi_watchlink_wire_get_begun(struct fi_reader *reader, int64_t *out_ns, firn_error *err)
 {
     uint64_t begun;
-    if (!firn_reader_le64(reader, &begun)) {
+    if (!fi_reader_le64(reader, &begun)) {
         return malformed(err);
     }
     *out_ns = (int64_t)begun;
@@ -249,21 +249,20 @@ firn_watchlink_wire_get_begun(struct firn_reader *reader, int64_t *out_ns, firn_
 }
 
 int
-firn_watchlink_wire_get_base(struct firn_reader *reader, struct firn_watch_base *out,
-                             firn_error *err)
+fi_watchlink_wire_get_base(struct fi_reader *reader, struct fi_watch_base *out, firn_error *err)
 {
-    return firn_reader_copy(reader, out->tree.bytes, sizeof out->tree.bytes) &&
-                   firn_reader_copy(reader, out->key, sizeof out->key)
+    return fi_reader_copy(reader, out->tree.bytes, sizeof out->tree.bytes) &&
+                   fi_reader_copy(reader, out->key, sizeof out->key)
                ? FIRN_OK
                : malformed(err);
 }
 
 int
-firn_watchlink_wire_get_visited(struct firn_reader *reader, struct firn_watch_visited *out,
-                                firn_error *err)
+fi_watchlink_wire_get_visited(struct fi_reader *reader, struct fi_watch_visited *out,
+                              firn_error *err)
 {
     uint8_t flags;
-    if (!get_path(reader, &out->path) || !firn_reader_u8(reader, &flags) ||
+    if (!get_path(reader, &out->path) || !fi_reader_u8(reader, &flags) ||
         (flags & ~FLAG_STEADY) != 0 || !get_number(reader, &out->files) ||
         !get_number(reader, &out->bytes)) {
         return malformed(err);
@@ -273,19 +272,19 @@ firn_watchlink_wire_get_visited(struct firn_reader *reader, struct firn_watch_vi
 }
 
 static int
-get_group(struct firn_reader *reader,
-          int (*visit)(void *ctx, const struct firn_watch_passed *passed, firn_error *err),
-          void *ctx, firn_error *err)
+get_group(struct fi_reader *reader,
+          int (*visit)(void *ctx, const struct fi_watch_passed *passed, firn_error *err), void *ctx,
+          firn_error *err)
 {
-    struct firn_watch_passed passed;
+    struct fi_watch_passed passed;
     uint64_t count;
     if (!get_path(reader, &passed.parent) ||
-        !firn_reader_varint_max(reader, firn_reader_left(reader), &count)) {
+        !fi_reader_varint_max(reader, fi_reader_left(reader), &count)) {
         return malformed(err);
     }
     for (; count > 0; count--) {
-        if (!firn_reader_sized(reader, FIRN_TREE_PATH_SIZE_MAX, &passed.name) ||
-            !firn_tree_name_is_valid(passed.name) || !get_number(reader, &passed.files) ||
+        if (!fi_reader_sized(reader, FI_TREE_PATH_SIZE_MAX, &passed.name) ||
+            !fi_tree_name_is_valid(passed.name) || !get_number(reader, &passed.files) ||
             !get_number(reader, &passed.bytes) || !get_number(reader, &passed.directories)) {
             return malformed(err);
         }
@@ -298,52 +297,50 @@ get_group(struct firn_reader *reader,
 }
 
 int
-firn_watchlink_wire_get_passed(struct firn_reader *reader,
-                               int (*visit)(void *ctx, const struct firn_watch_passed *passed,
-                                            firn_error *err),
-                               void *ctx, firn_error *err)
+fi_watchlink_wire_get_passed(struct fi_reader *reader,
+                             int (*visit)(void *ctx, const struct fi_watch_passed *passed,
+                                          firn_error *err),
+                             void *ctx, firn_error *err)
 {
     int rc = FIRN_OK;
-    while (rc == FIRN_OK && firn_reader_left(reader) > 0) {
+    while (rc == FIRN_OK && fi_reader_left(reader) > 0) {
         rc = get_group(reader, visit, ctx, err);
     }
     return rc;
 }
 
 int
-firn_watchlink_send(struct firn_os_socket *socket, enum firn_watchlink_wire_kind kind,
-                    firn_slice bytes, firn_error *err)
+fi_watchlink_send(struct fi_os_socket *socket, enum fi_watchlink_wire_kind kind, firn_slice bytes,
+                  firn_error *err)
 {
-    uint8_t header[FIRN_WATCHLINK_WIRE_HEADER_SIZE];
+    uint8_t header[FI_WATCHLINK_WIRE_HEADER_SIZE];
     const int64_t timeout_ns = (int64_t)ANSWER_TIMEOUT_MS * NS_PER_MS;
     wire_header(kind, bytes.size, header);
-    int rc = firn_os_socket_send(socket, header, sizeof header, timeout_ns, err);
-    return rc == FIRN_OK ? firn_os_socket_send(socket, bytes.data, bytes.size, timeout_ns, err)
-                         : rc;
+    int rc = fi_os_socket_send(socket, header, sizeof header, timeout_ns, err);
+    return rc == FIRN_OK ? fi_os_socket_send(socket, bytes.data, bytes.size, timeout_ns, err) : rc;
 }
 
 int
-firn_watchlink_receive(struct firn_os_socket *socket, int64_t timeout_ns,
-                       enum firn_watchlink_wire_kind *out_kind, struct firn_buf *out,
-                       firn_error *err)
+fi_watchlink_receive(struct fi_os_socket *socket, int64_t timeout_ns,
+                     enum fi_watchlink_wire_kind *out_kind, struct fi_buf *out, firn_error *err)
 {
-    uint8_t header[FIRN_WATCHLINK_WIRE_HEADER_SIZE];
-    struct firn_os *os = firn_os_default();
-    int64_t deadline_ns = firn_os_monotonic_ns(os) + timeout_ns;
+    uint8_t header[FI_WATCHLINK_WIRE_HEADER_SIZE];
+    struct fi_os *os = fi_os_default();
+    int64_t deadline_ns = fi_os_monotonic_ns(os) + timeout_ns;
     size_t size;
-    firn_buf_clear(out);
-    FIRN_TRY_RETURN(firn_os_socket_receive(socket, header, sizeof header, timeout_ns, err));
-    FIRN_TRY_RETURN(firn_watchlink_wire_parse_header(header, out_kind, &size, err));
+    fi_buf_clear(out);
+    FI_TRY_RETURN(fi_os_socket_receive(socket, header, sizeof header, timeout_ns, err));
+    FI_TRY_RETURN(fi_watchlink_wire_parse_header(header, out_kind, &size, err));
     /* Memory is allocated as bytes arrive, not by the announced size. */
-    DCHECK(size <= FIRN_WATCHLINK_WIRE_SIZE_MAX);
+    DCHECK(size <= FI_WATCHLINK_WIRE_SIZE_MAX);
     while (out->size < size) {
         size_t piece = size - out->size < PIECE_SIZE ? size - out->size : PIECE_SIZE;
         size_t at = out->size;
-        if (firn_buf_set_size(out, at + piece) != FIRN_OK) {
-            return firn_error_no_memory(err, "a message");
+        if (fi_buf_set_size(out, at + piece) != FIRN_OK) {
+            return fi_error_no_memory(err, "a message");
         }
-        FIRN_TRY_RETURN(firn_os_socket_receive(socket, out->data + at, piece,
-                                               deadline_ns - firn_os_monotonic_ns(os), err));
+        FI_TRY_RETURN(fi_os_socket_receive(socket, out->data + at, piece,
+                                           deadline_ns - fi_os_monotonic_ns(os), err));
     }
     return FIRN_OK;
 }
@@ -352,64 +349,64 @@ firn_watchlink_receive(struct firn_os_socket *socket, int64_t timeout_ns,
 
 /* A key of the settings that decide, besides the disk, which entries belong to the tree. */
 static void
-make_key(const struct firn_ws_opened *opened, const struct firn_watchlink_options *options,
-         uint8_t out[FIRN_WATCHLINK_WIRE_KEY_SIZE])
+make_key(const struct fi_ws_opened *opened, const struct fi_watchlink_options *options,
+         uint8_t out[FI_WATCHLINK_WIRE_KEY_SIZE])
 {
     uint64_t fields[KEY_FIELDS] = {
         opened->store_stat.device, opened->store_stat.inode,
         (options->include_deps ? 1U : 4U) | (options->gitignore ? 2U : 0U), options->file_size_max};
-    uint8_t nested[FIRN_XXH3_WIDE_SIZE];
-    firn_place_nested_digest(opened->nested, nested);
+    uint8_t nested[FI_XXH3_WIDE_SIZE];
+    fi_place_nested_digest(opened->nested, nested);
     memcpy(&fields[KEY_FIELDS - 2], nested, sizeof nested);
     _Static_assert(sizeof nested == 2 * sizeof fields[0], "the last two fields");
-    firn_xxh3_wide(fields, sizeof fields, 0, out);
+    fi_xxh3_wide(fields, sizeof fields, 0, out);
 }
 
 /* Connects to the watch. */
 static int
-reach(const struct firn_watchlink *watched, struct firn_os_socket **out, firn_error *err)
+reach(const struct fi_watchlink *watched, struct fi_os_socket **out, firn_error *err)
 {
-    char name[FIRN_WATCHLINK_NAME_SIZE];
-    firn_watchlink_name(watched->workspace, name);
-    return firn_os_socket_connect(watched->store_dir, name, out, err);
+    char name[FI_WATCHLINK_NAME_SIZE];
+    fi_watchlink_name(watched->workspace, name);
+    return fi_os_socket_connect(watched->store_dir, name, out, err);
 }
 
 static int
-ask_by_socket(struct firn_watchlink *watched, struct firn_buf *out_answer, firn_error *err)
+ask_by_socket(struct fi_watchlink *watched, struct fi_buf *out_answer, firn_error *err)
 {
     const int64_t timeout_ns = (int64_t)ANSWER_TIMEOUT_MS * NS_PER_MS;
-    struct firn_os_socket *socket = NULL;
-    struct firn_buf bytes = {0};
-    enum firn_watchlink_wire_kind kind;
+    struct fi_os_socket *socket = NULL;
+    struct fi_buf bytes = {0};
+    enum fi_watchlink_wire_kind kind;
     int rc;
-    FIRN_TRY(reach(watched, &socket, err));
-    if (firn_watchlink_wire_put_question(&bytes, &watched->question) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a question");
+    FI_TRY(reach(watched, &socket, err));
+    if (fi_watchlink_wire_put_question(&bytes, &watched->question) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a question");
         goto out;
     }
-    FIRN_TRY(firn_watchlink_send(socket, FIRN_WATCHLINK_WIRE_ASK, firn_buf_slice(&bytes), err));
-    FIRN_TRY(firn_watchlink_receive(socket, timeout_ns, &kind, out_answer, err));
-    if (kind != FIRN_WATCHLINK_WIRE_ANSWER) {
-        rc = firn_error_set(err, FIRN_INVALID, "the watch answers something else");
+    FI_TRY(fi_watchlink_send(socket, FI_WATCHLINK_WIRE_ASK, fi_buf_slice(&bytes), err));
+    FI_TRY(fi_watchlink_receive(socket, timeout_ns, &kind, out_answer, err));
+    if (kind != FI_WATCHLINK_WIRE_ANSWER) {
+        rc = fi_error_set(err, FIRN_INVALID, "the watch answers something else");
     }
 out:
-    firn_os_socket_close(socket);
-    firn_buf_deinit(&bytes);
+    fi_os_socket_close(socket);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 /* ---- the answer ---- */
 
 struct taking {
-    struct firn_watchlink *watched;
-    struct firn_tree_lookup lookup;
-    struct firn_buf path;
+    struct fi_watchlink *watched;
+    struct fi_tree_lookup lookup;
+    struct fi_buf path;
 };
 
 static uint64_t
 path_hash(firn_slice path)
 {
-    return firn_xxh3(path.data, path.size, 0);
+    return fi_xxh3(path.data, path.size, 0);
 }
 
 static uint64_t
@@ -421,73 +418,72 @@ passed_hash(const void *record)
 static bool
 passed_equal(const void *record, const void *key)
 {
-    return firn_slice_equal(((const struct passed *)record)->path, *(const firn_slice *)key);
+    return fi_slice_equal(((const struct passed *)record)->path, *(const firn_slice *)key);
 }
 
 static int
-keep(struct firn_watchlink *watched, firn_slice path, const struct firn_watch_passed *passed,
-     const struct firn_tree_entry *entry, firn_error *err)
+keep(struct fi_watchlink *watched, firn_slice path, const struct fi_watch_passed *passed,
+     const struct fi_tree_entry *entry, firn_error *err)
 {
     struct passed kept = {.entry = *entry,
                           .files = passed->files,
                           .bytes = passed->bytes,
                           .directories = passed->directories};
-    DCHECK(entry->kind == FIRN_TREE_DIR && path.size > 0);
-    DCHECK(firn_hash_map_find(&watched->passed, path_hash(path), &path) == NULL);
-    const uint8_t *bytes = firn_arena_copy(&watched->arena, path.data, path.size);
-    const uint8_t *xattrs =
-        firn_arena_copy(&watched->arena, entry->xattrs.data, entry->xattrs.size);
+    DCHECK(entry->kind == FI_TREE_DIR && path.size > 0);
+    DCHECK(fi_hash_map_find(&watched->passed, path_hash(path), &path) == NULL);
+    const uint8_t *bytes = fi_arena_copy(&watched->arena, path.data, path.size);
+    const uint8_t *xattrs = fi_arena_copy(&watched->arena, entry->xattrs.data, entry->xattrs.size);
     if (bytes == NULL || xattrs == NULL) {
-        return firn_error_no_memory(err, "a list of directories");
+        return fi_error_no_memory(err, "a list of directories");
     }
     kept.path = firn_bytes(bytes, path.size);
     kept.entry.name = firn_bytes(NULL, 0);
     kept.entry.xattrs = firn_bytes(xattrs, entry->xattrs.size);
-    return firn_hash_map_insert(&watched->passed, path_hash(path), &kept) != NULL
+    return fi_hash_map_insert(&watched->passed, path_hash(path), &kept) != NULL
                ? FIRN_OK
-               : firn_error_no_memory(err, "a list of directories");
+               : fi_error_no_memory(err, "a list of directories");
 }
 
 static int
-take(void *ctx, const struct firn_watch_passed *passed, firn_error *err)
+take(void *ctx, const struct fi_watch_passed *passed, firn_error *err)
 {
     struct taking *taking = ctx;
-    struct firn_watchlink *watched = taking->watched;
-    const struct firn_tree_entry *entry;
+    struct fi_watchlink *watched = taking->watched;
+    const struct fi_tree_entry *entry;
     firn_slice path;
     int rc;
-    if (firn_buf_assign(&taking->path, passed->parent) != FIRN_OK ||
-        (passed->parent.size > 0 && firn_buf_append_u8(&taking->path, '/') != FIRN_OK) ||
-        firn_buf_append_slice(&taking->path, passed->name) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
+    if (fi_buf_assign(&taking->path, passed->parent) != FIRN_OK ||
+        (passed->parent.size > 0 && fi_buf_append_u8(&taking->path, '/') != FIRN_OK) ||
+        fi_buf_append_slice(&taking->path, passed->name) != FIRN_OK) {
+        return fi_error_no_memory(err, "a path");
     }
-    path = firn_buf_slice(&taking->path);
-    FIRN_TRY(firn_tree_lookup_find(&taking->lookup, path, &entry, err));
-    if (entry == NULL || entry->kind != FIRN_TREE_DIR ||
-        firn_hash_map_find(&watched->passed, path_hash(path), &path) != NULL) {
+    path = fi_buf_slice(&taking->path);
+    FI_TRY(fi_tree_lookup_find(&taking->lookup, path, &entry, err));
+    if (entry == NULL || entry->kind != FI_TREE_DIR ||
+        fi_hash_map_find(&watched->passed, path_hash(path), &path) != NULL) {
         goto out;
     }
-    FIRN_TRY(keep(watched, path, passed, entry, err));
+    FI_TRY(keep(watched, path, passed, entry, err));
 out:
     return rc;
 }
 
 static int
-take_answer(struct firn_watchlink *watched, struct firn_ws_opened *opened, firn_slice answer,
+take_answer(struct fi_watchlink *watched, struct fi_ws_opened *opened, firn_slice answer,
             firn_error *err)
 {
     struct taking taking = {.watched = watched};
-    struct firn_reader reader = firn_reader_of(answer);
+    struct fi_reader reader = fi_reader_of(answer);
     int rc;
     DCHECK(watched->passed.count == 0 && watched->totals.files == 0);
-    FIRN_TRY(firn_watchlink_wire_get_token(&reader, &watched->token, err));
-    FIRN_TRY(firn_watchlink_wire_get_begun(&reader, &watched->confines.known_ns, err));
-    firn_tree_lookup_init(&taking.lookup, firn_objects_trees(opened->objects),
-                          &watched->question.base.tree);
-    FIRN_TRY(firn_watchlink_wire_get_passed(&reader, take, &taking, err));
+    FI_TRY(fi_watchlink_wire_get_token(&reader, &watched->token, err));
+    FI_TRY(fi_watchlink_wire_get_begun(&reader, &watched->confines.known_ns, err));
+    fi_tree_lookup_init(&taking.lookup, fi_objects_trees(opened->objects),
+                        &watched->question.base.tree);
+    FI_TRY(fi_watchlink_wire_get_passed(&reader, take, &taking, err));
 out:
-    firn_tree_lookup_deinit(&taking.lookup);
-    firn_buf_deinit(&taking.path);
+    fi_tree_lookup_deinit(&taking.lookup);
+    fi_buf_deinit(&taking.path);
     return rc;
 }
 
@@ -496,25 +492,25 @@ out:
 static bool
 is_inside(void *ctx, firn_slice path)
 {
-    const struct firn_watchlink *watched = ctx;
-    return firn_hash_map_find(&watched->passed, path_hash(path), &path) == NULL;
+    const struct fi_watchlink *watched = ctx;
+    return fi_hash_map_find(&watched->passed, path_hash(path), &path) == NULL;
 }
 
 static int
-entry_of(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_error *err)
+entry_of(void *ctx, firn_slice path, const struct fi_tree_entry **out, firn_error *err)
 {
-    struct firn_watchlink *watched = ctx;
-    const struct passed *passed = firn_hash_map_find(&watched->passed, path_hash(path), &path);
+    struct fi_watchlink *watched = ctx;
+    const struct passed *passed = fi_hash_map_find(&watched->passed, path_hash(path), &path);
     (void)err;
     *out = NULL;
     if (passed != NULL) {
-        DCHECK(passed->entry.kind == FIRN_TREE_DIR);
+        DCHECK(passed->entry.kind == FI_TREE_DIR);
         *out = &passed->entry;
-        firn_os_mutex_lock(&watched->mutex);
+        fi_os_mutex_lock(&watched->mutex);
         watched->totals.files += passed->files;
         watched->totals.bytes += passed->bytes;
         watched->totals.directories += passed->directories;
-        firn_os_mutex_unlock(&watched->mutex);
+        fi_os_mutex_unlock(&watched->mutex);
     }
     return FIRN_OK;
 }
@@ -522,25 +518,25 @@ entry_of(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_er
 static int
 leave(void *ctx, firn_slice path, uint64_t files, uint64_t bytes, bool is_steady, firn_error *err)
 {
-    struct firn_watchlink *watched = ctx;
-    const struct firn_watch_visited visited = {
+    struct fi_watchlink *watched = ctx;
+    const struct fi_watch_visited visited = {
         .path = path, .is_steady = is_steady, .files = files, .bytes = bytes};
     (void)err;
     DCHECK(watched->question.will_report);
-    DCHECK(path.size == 0 || firn_tree_path_is_valid(path)); /* the watch refuses others */
-    firn_os_mutex_lock(&watched->mutex);
+    DCHECK(path.size == 0 || fi_tree_path_is_valid(path)); /* the watch refuses others */
+    fi_os_mutex_lock(&watched->mutex);
     if (!watched->is_report_lost &&
-        firn_watchlink_wire_put_visited(&watched->report, &visited) != FIRN_OK) {
+        fi_watchlink_wire_put_visited(&watched->report, &visited) != FIRN_OK) {
         watched->is_report_lost = true;
     }
-    firn_os_mutex_unlock(&watched->mutex);
+    fi_os_mutex_unlock(&watched->mutex);
     return FIRN_OK;
 }
 
 static void
-enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
+enter(void *ctx, struct fi_os_dir *dir, firn_slice path)
 {
-    const struct firn_watchlink *watched = ctx;
+    const struct fi_watchlink *watched = ctx;
     DCHECK(watched->link != NULL);
     watched->link->enter(watched->link->ctx, dir, path);
 }
@@ -556,31 +552,31 @@ enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
-    struct firn_scan_notices *notices = ctx;
-    const uint8_t *path = firn_arena_copy(&notices->arena, notice->path.data, notice->path.size);
-    const firn_notice kept = {
-        .kind = notice->kind,
-        .path = {path, notice->path.size},
-        .text = firn_arena_str(&notices->arena, notice->text, strlen(notice->text)),
-        .is_reserved = notice->is_reserved};
+    struct fi_scan_notices *notices = ctx;
+    const uint8_t *path = fi_arena_copy(&notices->arena, notice->path.data, notice->path.size);
+    const firn_notice kept = {.kind = notice->kind,
+                              .path = {path, notice->path.size},
+                              .text =
+                                  fi_arena_str(&notices->arena, notice->text, strlen(notice->text)),
+                              .is_reserved = notice->is_reserved};
     if (path == NULL || kept.text == NULL ||
-        firn_buf_append(&notices->kept, &kept, sizeof kept) != FIRN_OK) {
-        firn_os_callback_notice(&notices->callbacks, notice);
+        fi_buf_append(&notices->kept, &kept, sizeof kept) != FIRN_OK) {
+        fi_os_callback_notice(&notices->callbacks, notice);
     }
 }
 
 static int
 on_progress(void *ctx, const firn_progress *progress)
 {
-    const struct firn_scan_notices *notices = ctx;
+    const struct fi_scan_notices *notices = ctx;
     DCHECK(notices->callbacks.on_progress != NULL);
-    return firn_os_callback_progress(&notices->callbacks, progress);
+    return fi_os_callback_progress(&notices->callbacks, progress);
 }
 
 /* Returns callbacks that keep the notices for `callbacks`. Their context is *notices, which must
  * not move. Any thread may call them, one at a time. Requires: *notices is zeroed or empty. */
 static firn_callbacks
-notices_hold(struct firn_scan_notices *notices, const firn_callbacks *callbacks)
+notices_hold(struct fi_scan_notices *notices, const firn_callbacks *callbacks)
 {
     DCHECK(notices->kept.size == 0);
     notices->callbacks = *callbacks;
@@ -591,26 +587,26 @@ notices_hold(struct firn_scan_notices *notices, const firn_callbacks *callbacks)
 
 /* Discards the notices of a scan that has failed. */
 static void
-notices_clear(struct firn_scan_notices *notices)
+notices_clear(struct fi_scan_notices *notices)
 {
-    firn_buf_deinit(&notices->kept);
-    firn_arena_deinit(&notices->arena);
+    fi_buf_deinit(&notices->kept);
+    fi_arena_deinit(&notices->arena);
 }
 
 /* Passes on the notices of a scan that has succeeded. */
 static void
-notices_tell(struct firn_scan_notices *notices)
+notices_tell(struct fi_scan_notices *notices)
 {
     const firn_notice *kept = (const void *)notices->kept.data;
     DCHECK(notices->kept.size == 0 || notices->callbacks.on_notice != NULL);
     for (size_t i = 0; i < notices->kept.size / sizeof *kept; i++) {
-        firn_os_callback_notice(&notices->callbacks, &kept[i]);
+        fi_os_callback_notice(&notices->callbacks, &kept[i]);
     }
     notices_clear(notices);
 }
 
 void
-firn_watchlink_apply(struct firn_watchlink *watched, struct firn_scan_options *options)
+fi_watchlink_apply(struct fi_watchlink *watched, struct firn_scan_options *options)
 {
     if (watched == NULL) {
         return;
@@ -625,7 +621,7 @@ firn_watchlink_apply(struct firn_watchlink *watched, struct firn_scan_options *o
 }
 
 void
-firn_watchlink_complete(struct firn_watchlink *watched, struct firn_scan_result *result)
+fi_watchlink_complete(struct fi_watchlink *watched, struct fi_scan_result *result)
 {
     if (watched != NULL) {
         notices_tell(&watched->notices);
@@ -636,16 +632,16 @@ firn_watchlink_complete(struct firn_watchlink *watched, struct firn_scan_result 
 }
 
 bool
-firn_watchlink_widen(struct firn_watchlink *watched)
+fi_watchlink_widen(struct fi_watchlink *watched)
 {
     if (watched == NULL) {
         return false;
     }
     bool had_confines = watched->passed.count > 0;
     DCHECK(had_confines || watched->totals.files == 0);
-    firn_hash_map_clear(&watched->passed);
-    watched->totals = (struct firn_scan_result){0};
-    firn_buf_clear(&watched->report);
+    fi_hash_map_clear(&watched->passed);
+    watched->totals = (struct fi_scan_result){0};
+    fi_buf_clear(&watched->report);
     notices_clear(&watched->notices);
     return had_confines;
 }
@@ -653,8 +649,8 @@ firn_watchlink_widen(struct firn_watchlink *watched)
 /* ---- the whole ---- */
 
 static void
-init(struct firn_watchlink *watched, struct firn_ws *ws, struct firn_ws_opened *opened,
-     const struct firn_watchlink_options *options)
+init(struct fi_watchlink *watched, struct firn_ws *ws, struct fi_ws_opened *opened,
+     const struct fi_watchlink_options *options)
 {
     watched->link = ws->watch;
     watched->store_dir = opened->store_dir;
@@ -667,35 +663,35 @@ init(struct firn_watchlink *watched, struct firn_ws *ws, struct firn_ws_opened *
         watched->question.base.tree = *options->tree;
     }
     make_key(opened, options, watched->question.base.key);
-    firn_hash_map_init(&watched->passed, sizeof(struct passed), passed_hash, passed_equal);
-    firn_os_mutex_init(ws->os, &watched->mutex, FIRN_LOCK_WORKSPACE_TREE);
-    watched->confines = (struct firn_scan_confines){
+    fi_hash_map_init(&watched->passed, sizeof(struct passed), passed_hash, passed_equal);
+    fi_os_mutex_init(ws->os, &watched->mutex, FI_LOCK_WORKSPACE_TREE);
+    watched->confines = (struct fi_scan_confines){
         .is_inside = is_inside, .entry = entry_of, .needs_known = true, .ctx = watched};
-    watched->witness = (struct firn_scan_witness){
+    watched->witness = (struct fi_scan_witness){
         .enter = watched->link != NULL ? enter : NULL, .leave = leave, .ctx = watched};
 }
 
 int
-firn_watchlink_begin(struct firn_ws *ws, struct firn_ws_opened *opened,
-                     const struct firn_watchlink_options *options, struct firn_watchlink **out,
-                     firn_error *err)
+fi_watchlink_begin(struct firn_ws *ws, struct fi_ws_opened *opened,
+                   const struct fi_watchlink_options *options, struct fi_watchlink **out,
+                   firn_error *err)
 {
-    struct firn_buf answer = {0};
+    struct fi_buf answer = {0};
     *out = NULL;
-    struct firn_watchlink *watched = firn_alloc_zeroed(sizeof *watched);
+    struct fi_watchlink *watched = fi_alloc_zeroed(sizeof *watched);
     if (watched == NULL) {
-        return firn_error_no_memory(err, "asking a watch");
+        return fi_error_no_memory(err, "asking a watch");
     }
     init(watched, ws, opened, options);
     int rc = watched->link != NULL
                  ? watched->link->ask(watched->link->ctx, &watched->question, &answer, err)
                  : ask_by_socket(watched, &answer, err);
     if (rc == FIRN_OK) {
-        rc = take_answer(watched, opened, firn_buf_slice(&answer), err);
+        rc = take_answer(watched, opened, fi_buf_slice(&answer), err);
     }
-    firn_buf_deinit(&answer);
+    fi_buf_deinit(&answer);
     if (rc != FIRN_OK) {
-        firn_watchlink_end(watched);
+        fi_watchlink_end(watched);
         return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
     }
     *out = watched;
@@ -703,46 +699,46 @@ firn_watchlink_begin(struct firn_ws *ws, struct firn_ws_opened *opened,
 }
 
 void
-firn_watchlink_end(struct firn_watchlink *watched)
+fi_watchlink_end(struct fi_watchlink *watched)
 {
     if (watched == NULL) {
         return;
     }
     notices_clear(&watched->notices);
-    firn_hash_map_deinit(&watched->passed);
-    firn_arena_deinit(&watched->arena);
-    firn_buf_deinit(&watched->report);
-    firn_os_mutex_deinit(&watched->mutex);
-    firn_free(watched);
+    fi_hash_map_deinit(&watched->passed);
+    fi_arena_deinit(&watched->arena);
+    fi_buf_deinit(&watched->report);
+    fi_os_mutex_deinit(&watched->mutex);
+    fi_free(watched);
 }
 
 void
-firn_watchlink_tell(struct firn_watchlink *watched, const struct firn_scan_result *scan)
+fi_watchlink_tell(struct fi_watchlink *watched, const struct fi_scan_result *scan)
 {
-    struct firn_os_socket *socket = NULL;
-    struct firn_buf report = {0};
+    struct fi_os_socket *socket = NULL;
+    struct fi_buf report = {0};
     if (watched == NULL || !watched->question.will_report || watched->is_report_lost ||
         scan->has_fresh_links /* (I3) */) {
         return;
     }
     DCHECK(watched->notices.kept.size == 0); /* the scan has succeeded */
-    struct firn_watch_base base = watched->question.base;
+    struct fi_watch_base base = watched->question.base;
     base.tree = scan->root.hash;
     int rc;
-    FIRN_TRY(firn_watchlink_wire_put_token(&report, watched->token));
-    FIRN_TRY(firn_watchlink_wire_put_begun(&report, scan->begun_ns));
-    FIRN_TRY(firn_watchlink_wire_put_base(&report, &base));
-    FIRN_TRY(firn_buf_append_slice(&report, firn_buf_slice(&watched->report)));
-    if (report.size > FIRN_WATCHLINK_WIRE_SIZE_MAX) {
+    FI_TRY(fi_watchlink_wire_put_token(&report, watched->token));
+    FI_TRY(fi_watchlink_wire_put_begun(&report, scan->begun_ns));
+    FI_TRY(fi_watchlink_wire_put_base(&report, &base));
+    FI_TRY(fi_buf_append_slice(&report, fi_buf_slice(&watched->report)));
+    if (report.size > FI_WATCHLINK_WIRE_SIZE_MAX) {
         goto out; /* the next save has a tree that the watch does not know, and visits everything */
     }
     if (watched->link != NULL) {
-        watched->link->tell(watched->link->ctx, firn_buf_slice(&report));
+        watched->link->tell(watched->link->ctx, fi_buf_slice(&report));
         goto out;
     }
-    FIRN_TRY(reach(watched, &socket, NULL));
-    FIRN_TRY(firn_watchlink_send(socket, FIRN_WATCHLINK_WIRE_TELL, firn_buf_slice(&report), NULL));
+    FI_TRY(reach(watched, &socket, NULL));
+    FI_TRY(fi_watchlink_send(socket, FI_WATCHLINK_WIRE_TELL, fi_buf_slice(&report), NULL));
 out:
-    firn_os_socket_close(socket);
-    firn_buf_deinit(&report);
+    fi_os_socket_close(socket);
+    fi_buf_deinit(&report);
 }

@@ -31,37 +31,37 @@
  * The messages "look" and "stop" have no bytes; a stop is answered by an info. */
 
 enum {
-    FIRN_WATCHLINK_WIRE_HEADER_SIZE = 8,
-    FIRN_WATCHLINK_WIRE_SIZE_MAX = 32 << 20,
-    FIRN_WATCHLINK_WIRE_ANSWER_HEAD_SIZE = 2 * 8, /* before the groups */
-    FIRN_WATCHLINK_WIRE_KEY_SIZE = 16
+    FI_WATCHLINK_WIRE_HEADER_SIZE = 8,
+    FI_WATCHLINK_WIRE_SIZE_MAX = 32 << 20,
+    FI_WATCHLINK_WIRE_ANSWER_HEAD_SIZE = 2 * 8, /* before the groups */
+    FI_WATCHLINK_WIRE_KEY_SIZE = 16
 };
 
-enum firn_watchlink_wire_kind {
-    FIRN_WATCHLINK_WIRE_ASK = 'a',
-    FIRN_WATCHLINK_WIRE_TELL = 't',
-    FIRN_WATCHLINK_WIRE_LOOK = 'l',
-    FIRN_WATCHLINK_WIRE_STOP = 's',
-    FIRN_WATCHLINK_WIRE_ANSWER = 'A',
-    FIRN_WATCHLINK_WIRE_INFO = 'I'
+enum fi_watchlink_wire_kind {
+    FI_WATCHLINK_WIRE_ASK = 'a',
+    FI_WATCHLINK_WIRE_TELL = 't',
+    FI_WATCHLINK_WIRE_LOOK = 'l',
+    FI_WATCHLINK_WIRE_STOP = 's',
+    FI_WATCHLINK_WIRE_ANSWER = 'A',
+    FI_WATCHLINK_WIRE_INFO = 'I'
 };
 
 /* The tree of the process that asks, and a key of what decides which entries belong to it. */
-struct firn_watch_base {
+struct fi_watch_base {
     firn_hash tree;
-    uint8_t key[FIRN_WATCHLINK_WIRE_KEY_SIZE]; /* a digest of options and of other workspaces */
+    uint8_t key[FI_WATCHLINK_WIRE_KEY_SIZE]; /* a digest of options and of other workspaces */
 };
 
-struct firn_watch_question {
+struct fi_watch_question {
     bool is_full;     /* every directory has to be visited */
     bool will_report; /* a report with the token of the answer will follow */
     uint64_t device;  /* of the root of the tree that is asked about */
     uint64_t inode;
-    struct firn_watch_base base;
+    struct fi_watch_base base;
 };
 
 /* A directory that need not be visited, and no directory below it. */
-struct firn_watch_passed {
+struct fi_watch_passed {
     firn_slice parent; /* path */
     firn_slice name;
     uint64_t files; /* in it and below; also bytes */
@@ -70,7 +70,7 @@ struct firn_watch_passed {
 };
 
 /* A directory that was visited. */
-struct firn_watch_visited {
+struct fi_watch_visited {
     firn_slice path;
     bool is_steady; /* its object and its numbers stay the same until something in it changes */
     uint64_t files; /* its own */
@@ -79,59 +79,57 @@ struct firn_watch_visited {
 
 /* FIRN_INVALID if no message begins with these bytes. */
 FIRN_MUST_CHECK int
-firn_watchlink_wire_parse_header(const uint8_t header[FIRN_WATCHLINK_WIRE_HEADER_SIZE],
-                                 enum firn_watchlink_wire_kind *out_kind, size_t *out_size,
-                                 firn_error *err);
+fi_watchlink_wire_parse_header(const uint8_t header[FI_WATCHLINK_WIRE_HEADER_SIZE],
+                               enum fi_watchlink_wire_kind *out_kind, size_t *out_size,
+                               firn_error *err);
 
 /* Each appends one thing; FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_watchlink_wire_put_question(struct firn_buf *out,
-                                                     const struct firn_watch_question *question);
-FIRN_MUST_CHECK int firn_watchlink_wire_put_token(struct firn_buf *out, uint64_t token);
+FIRN_MUST_CHECK int fi_watchlink_wire_put_question(struct fi_buf *out,
+                                                   const struct fi_watch_question *question);
+FIRN_MUST_CHECK int fi_watchlink_wire_put_token(struct fi_buf *out, uint64_t token);
 /* When the scan began that is reported now, or was reported last. */
-FIRN_MUST_CHECK int firn_watchlink_wire_put_begun(struct firn_buf *out, int64_t begun_ns);
-FIRN_MUST_CHECK int firn_watchlink_wire_put_base(struct firn_buf *out,
-                                                 const struct firn_watch_base *base);
-FIRN_MUST_CHECK int firn_watchlink_wire_put_group(struct firn_buf *out, firn_slice path,
-                                                  size_t count);
-FIRN_MUST_CHECK int firn_watchlink_wire_put_passed(struct firn_buf *out,
-                                                   const struct firn_watch_passed *passed);
-FIRN_MUST_CHECK int firn_watchlink_wire_put_visited(struct firn_buf *out,
-                                                    const struct firn_watch_visited *visited);
+FIRN_MUST_CHECK int fi_watchlink_wire_put_begun(struct fi_buf *out, int64_t begun_ns);
+FIRN_MUST_CHECK int fi_watchlink_wire_put_base(struct fi_buf *out,
+                                               const struct fi_watch_base *base);
+FIRN_MUST_CHECK int fi_watchlink_wire_put_group(struct fi_buf *out, firn_slice path, size_t count);
+FIRN_MUST_CHECK int fi_watchlink_wire_put_passed(struct fi_buf *out,
+                                                 const struct fi_watch_passed *passed);
+FIRN_MUST_CHECK int fi_watchlink_wire_put_visited(struct fi_buf *out,
+                                                  const struct fi_watch_visited *visited);
 
 /* Each reads one thing; FIRN_INVALID if it is not there. Slices are borrowed from the bytes read,
  * and every path and name is valid. */
-FIRN_MUST_CHECK int firn_watchlink_wire_get_question(firn_slice bytes,
-                                                     struct firn_watch_question *out,
-                                                     firn_error *err);
-FIRN_MUST_CHECK int firn_watchlink_wire_get_token(struct firn_reader *reader, uint64_t *out,
-                                                  firn_error *err);
-FIRN_MUST_CHECK int firn_watchlink_wire_get_begun(struct firn_reader *reader, int64_t *out_ns,
-                                                  firn_error *err);
-FIRN_MUST_CHECK int firn_watchlink_wire_get_base(struct firn_reader *reader,
-                                                 struct firn_watch_base *out, firn_error *err);
-FIRN_MUST_CHECK int firn_watchlink_wire_get_visited(struct firn_reader *reader,
-                                                    struct firn_watch_visited *out,
-                                                    firn_error *err);
+FIRN_MUST_CHECK int fi_watchlink_wire_get_question(firn_slice bytes, struct fi_watch_question *out,
+                                                   firn_error *err);
+FIRN_MUST_CHECK int fi_watchlink_wire_get_token(struct fi_reader *reader, uint64_t *out,
+                                                firn_error *err);
+FIRN_MUST_CHECK int fi_watchlink_wire_get_begun(struct fi_reader *reader, int64_t *out_ns,
+                                                firn_error *err);
+FIRN_MUST_CHECK int fi_watchlink_wire_get_base(struct fi_reader *reader, struct fi_watch_base *out,
+                                               firn_error *err);
+FIRN_MUST_CHECK int fi_watchlink_wire_get_visited(struct fi_reader *reader,
+                                                  struct fi_watch_visited *out, firn_error *err);
 /* Calls visit for each directory in the groups of an answer. */
-FIRN_MUST_CHECK int firn_watchlink_wire_get_passed(
-    struct firn_reader *reader,
-    int (*visit)(void *ctx, const struct firn_watch_passed *passed, firn_error *err), void *ctx,
-    firn_error *err);
+FIRN_MUST_CHECK int fi_watchlink_wire_get_passed(struct fi_reader *reader,
+                                                 int (*visit)(void *ctx,
+                                                              const struct fi_watch_passed *passed,
+                                                              firn_error *err),
+                                                 void *ctx, firn_error *err);
 
 struct firn_ws;
-struct firn_ws_opened;
-struct firn_watchlink;
+struct fi_ws_opened;
+struct fi_watchlink;
 
 /* A watch in this process; other processes use the socket instead. */
-struct firn_watchlink_local {
-    int (*ask)(void *ctx, const struct firn_watch_question *question, struct firn_buf *out_answer,
+struct fi_watchlink_local {
+    int (*ask)(void *ctx, const struct fi_watch_question *question, struct fi_buf *out_answer,
                firn_error *err);
-    void (*enter)(void *ctx, struct firn_os_dir *dir, firn_slice path); /* any thread */
+    void (*enter)(void *ctx, struct fi_os_dir *dir, firn_slice path); /* any thread */
     void (*tell)(void *ctx, firn_slice report);
     void *ctx;
 };
 
-struct firn_watchlink_options {
+struct fi_watchlink_options {
     const firn_hash *tree; /* root object of a tree of this workspace that is in the store */
     bool include_deps;
     bool gitignore;
@@ -142,38 +140,37 @@ struct firn_watchlink_options {
 
 /* Asks the watch of the workspace. *out is NULL, which is no failure, if there is none or it does
  * not answer. */
-FIRN_MUST_CHECK int firn_watchlink_begin(struct firn_ws *ws, struct firn_ws_opened *opened,
-                                         const struct firn_watchlink_options *options,
-                                         struct firn_watchlink **out, firn_error *err);
+FIRN_MUST_CHECK int fi_watchlink_begin(struct firn_ws *ws, struct fi_ws_opened *opened,
+                                       const struct fi_watchlink_options *options,
+                                       struct fi_watchlink **out, firn_error *err);
 /* NULL is fine. */
-void firn_watchlink_end(struct firn_watchlink *watched);
+void fi_watchlink_end(struct fi_watchlink *watched);
 /* Sets the confines and the witness of a scan with the options given to `begin`. If there are
  * confines, also sets callbacks that keep notices until the scan has succeeded. watched may be
  * NULL. */
-void firn_watchlink_apply(struct firn_watchlink *watched, struct firn_scan_options *options);
+void fi_watchlink_apply(struct fi_watchlink *watched, struct firn_scan_options *options);
 /* Adds the counts of what the scan has not visited to the result, and reports the kept notices.
  * Requires: the scan has succeeded. watched may be NULL. */
-void firn_watchlink_complete(struct firn_watchlink *watched, struct firn_scan_result *result);
+void fi_watchlink_complete(struct fi_watchlink *watched, struct fi_scan_result *result);
 /* Removes the confines, so that the scan can be repeated, such as after FIRN_CONFLICT. Returns
  * whether there were any; false for NULL. */
-bool firn_watchlink_widen(struct firn_watchlink *watched);
+bool fi_watchlink_widen(struct fi_watchlink *watched);
 /* Reports the visit to the watch. Requires: the tree of the scan is in the store, and will be that
  * of the next question. NULL is fine. */
-void firn_watchlink_tell(struct firn_watchlink *watched, const struct firn_scan_result *scan);
+void fi_watchlink_tell(struct fi_watchlink *watched, const struct fi_scan_result *scan);
 
 /* The name of the socket, in the store's directory. */
-enum { FIRN_WATCHLINK_NAME_SIZE = 32 };
-void firn_watchlink_name(uint32_t workspace, char out[FIRN_WATCHLINK_NAME_SIZE]);
+enum { FI_WATCHLINK_NAME_SIZE = 32 };
+void fi_watchlink_name(uint32_t workspace, char out[FI_WATCHLINK_NAME_SIZE]);
 
 /* Sends one message to the watch at the other end of a connection and, if out_answer is not NULL,
  * receives the answer. */
-struct firn_os_socket;
-FIRN_MUST_CHECK int firn_watchlink_send(struct firn_os_socket *socket,
-                                        enum firn_watchlink_wire_kind kind, firn_slice bytes,
-                                        firn_error *err);
+struct fi_os_socket;
+FIRN_MUST_CHECK int fi_watchlink_send(struct fi_os_socket *socket, enum fi_watchlink_wire_kind kind,
+                                      firn_slice bytes, firn_error *err);
 /* timeout_ns is for the whole message. */
-FIRN_MUST_CHECK int firn_watchlink_receive(struct firn_os_socket *socket, int64_t timeout_ns,
-                                           enum firn_watchlink_wire_kind *out_kind,
-                                           struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int fi_watchlink_receive(struct fi_os_socket *socket, int64_t timeout_ns,
+                                         enum fi_watchlink_wire_kind *out_kind, struct fi_buf *out,
+                                         firn_error *err);
 
 #endif

@@ -74,22 +74,22 @@ real_of(const struct fixture_column *column, int number)
     return (number - zero) * 0.5;
 }
 
-struct firn_cell
+struct fi_cell
 fixture_cell(const struct fixture_column *column, int number)
 {
-    struct firn_cell cell = {.kind = firn_physical_of(column->type)};
+    struct fi_cell cell = {.kind = fi_physical_of(column->type)};
     int64_t factor = column->factor == 0 ? 1 : column->factor;
     switch (cell.kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         cell.as.i64 = column->offset + (number - column->variety / 2) * factor;
         break;
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         cell.as.u64 = (uint64_t)column->offset + (uint64_t)number * (uint64_t)factor;
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         cell.as.f32 = (float)real_of(column, number);
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         cell.as.f64 = real_of(column, number);
         break;
     default: {
@@ -110,16 +110,16 @@ fixture_cell(const struct fixture_column *column, int number)
 }
 
 static bool
-is_equal(const struct firn_cell *cell, const struct firn_chunk_values *values, size_t row)
+is_equal(const struct fi_cell *cell, const struct fi_chunk_values *values, size_t row)
 {
     switch (cell->kind) {
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         return cell->as.f32 == values->as.f32[row] ||
                (isnan((double)cell->as.f32) && isnan((double)values->as.f32[row]));
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         return cell->as.f64 == values->as.f64[row] ||
                (isnan(cell->as.f64) && isnan(values->as.f64[row]));
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         return cell->as.bytes.size == values->as.bytes[row].size &&
                (cell->as.bytes.size == 0 ||
                 memcmp(cell->as.bytes.data, values->as.bytes[row].data, cell->as.bytes.size) == 0);
@@ -130,17 +130,17 @@ is_equal(const struct firn_cell *cell, const struct firn_chunk_values *values, s
 
 /* Whether the value of the row comes before the cell. */
 static bool
-is_before(const struct firn_chunk_values *values, size_t row, const struct firn_cell *cell)
+is_before(const struct fi_chunk_values *values, size_t row, const struct fi_cell *cell)
 {
     switch (cell->kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         return values->as.i64[row] < cell->as.i64;
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         return values->as.u64[row] < cell->as.u64;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         return !isnan((double)values->as.f32[row]) &&
                (isnan((double)cell->as.f32) || values->as.f32[row] < cell->as.f32);
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         return !isnan(values->as.f64[row]) &&
                (isnan(cell->as.f64) || values->as.f64[row] < cell->as.f64);
     default: {
@@ -154,10 +154,10 @@ is_before(const struct firn_chunk_values *values, size_t row, const struct firn_
 }
 
 int
-fixture_number(const struct fixture_column *column, const struct firn_chunk_values *values,
+fixture_number(const struct fixture_column *column, const struct fi_chunk_values *values,
                size_t row)
 {
-    assert_int_equal(values->kind, firn_physical_of(column->type));
+    assert_int_equal(values->kind, fi_physical_of(column->type));
     assert_true(row < values->count);
     if (values->valid != NULL && !fixture_bit(values->valid, row)) {
         return IS_NULL;
@@ -166,14 +166,14 @@ fixture_number(const struct fixture_column *column, const struct firn_chunk_valu
     int high = column->variety - 1;
     while (low < high) {
         int middle = low + (high - low + 1) / 2;
-        struct firn_cell cell = fixture_cell(column, middle);
+        struct fi_cell cell = fixture_cell(column, middle);
         if (is_before(values, row, &cell)) {
             high = middle - 1;
         } else {
             low = middle;
         }
     }
-    struct firn_cell cell = fixture_cell(column, low);
+    struct fi_cell cell = fixture_cell(column, low);
     assert_true(is_equal(&cell, values, row));
     return low;
 }
@@ -182,7 +182,7 @@ void
 fixture_set(const struct fixture_column *column, struct fixture_values *out, size_t row, int number)
 {
     uint64_t bit = UINT64_C(1) << row % 64;
-    struct firn_cell cell = {.kind = firn_physical_of(column->type)};
+    struct fi_cell cell = {.kind = fi_physical_of(column->type)};
     bool is_null = number == IS_NULL;
     out->numbers[row] = number;
     out->valid[row / 64] = (out->valid[row / 64] & ~bit) | (is_null ? 0 : bit);
@@ -193,21 +193,21 @@ fixture_set(const struct fixture_column *column, struct fixture_values *out, siz
         cell = fixture_cell(column, number);
     }
     switch (cell.kind) {
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         out->as.f32[row] = cell.as.f32 == 0 && row % 2 == 0 ? -0.0F : cell.as.f32;
         if (isnan((double)cell.as.f32) && row % 3 == 0) {
             uint32_t bits = 0xff800001U + (uint32_t)row;
             memcpy(&out->as.f32[row], &bits, sizeof bits);
         }
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         out->as.f64[row] = cell.as.f64 == 0 && row % 2 == 0 ? -0.0 : cell.as.f64;
         if (isnan(cell.as.f64) && row % 3 == 0) {
             uint64_t bits = UINT64_C(0xfff0000000000001) + row;
             memcpy(&out->as.f64[row], &bits, sizeof bits);
         }
         break;
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         out->as.bytes[row] = cell.as.bytes;
         break;
     default:
@@ -226,13 +226,13 @@ fixture_fill(const struct fixture_column *column, struct test_random *random, si
         int number = (int)test_random_below(random, (uint64_t)column->variety);
         fixture_set(column, out, i, is_null ? IS_NULL : number);
     }
-    out->values = (struct firn_chunk_values){
-        .kind = firn_physical_of(column->type),
+    out->values = (struct fi_chunk_values){
+        .kind = fi_physical_of(column->type),
         .fixed_size = column->type == FIRN_TYPE_UUID ? 16 : 0,
         .count = count,
         .valid = has_nulls ? out->valid : NULL,
     };
-    if (out->values.kind == FIRN_PHYSICAL_BYTES) {
+    if (out->values.kind == FI_PHYSICAL_BYTES) {
         out->values.as.bytes = out->as.bytes;
     } else {
         out->values.as.u64 = out->as.u64;
@@ -240,10 +240,10 @@ fixture_fill(const struct fixture_column *column, struct test_random *random, si
 }
 
 void
-fixture_mask(struct test_random *random, size_t count, uint64_t mask[FIRN_CHUNK_MASK_WORDS])
+fixture_mask(struct test_random *random, size_t count, uint64_t mask[FI_CHUNK_MASK_WORDS])
 {
     uint64_t kind = test_random_below(random, 4);
-    memset(mask, 0, FIRN_CHUNK_MASK_WORDS * sizeof mask[0]);
+    memset(mask, 0, FI_CHUNK_MASK_WORDS * sizeof mask[0]);
     for (size_t i = 0; i < count; i++) {
         bool is_set = kind == 0 || (kind == 1 && test_random_below(random, 2) == 0) ||
                       (kind == 2 && test_random_below(random, 20) == 0);
@@ -252,15 +252,15 @@ fixture_mask(struct test_random *random, size_t count, uint64_t mask[FIRN_CHUNK_
 }
 
 static void
-make_name(void *ctx, char out[FIRN_ROW_SPILL_NAME_SIZE])
+make_name(void *ctx, char out[FI_ROW_SPILL_NAME_SIZE])
 {
     struct fixture_files *files = ctx;
-    (void)snprintf(out, FIRN_ROW_SPILL_NAME_SIZE, "spill-%u", files->made++);
+    (void)snprintf(out, FI_ROW_SPILL_NAME_SIZE, "spill-%u", files->made++);
 }
 
 void
-fixture_files_init(struct fixture_files *files, struct firn_os_dir *dir)
+fixture_files_init(struct fixture_files *files, struct fi_os_dir *dir)
 {
     files->made = 0;
-    files->spill = (struct firn_row_spill){.dir = dir, .make_name = make_name, .ctx = files};
+    files->spill = (struct fi_row_spill){.dir = dir, .make_name = make_name, .ctx = files};
 }

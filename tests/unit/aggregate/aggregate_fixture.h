@@ -18,7 +18,7 @@
 #include "aggregate/row_sort.h"
 #include "support/test_random.h"
 
-enum { VARIETY_MAX = 16384, IS_NULL = -1, BATCH = FIRN_CHUNK_BLOCK };
+enum { VARIETY_MAX = 16384, IS_NULL = -1, BATCH = FI_CHUNK_BLOCK };
 
 struct fixture_column {
     firn_type type;
@@ -30,15 +30,15 @@ struct fixture_column {
 };
 
 /* The value of a number. Bytes live until fixture_end. */
-struct firn_cell fixture_cell(const struct fixture_column *column, int number);
+struct fi_cell fixture_cell(const struct fixture_column *column, int number);
 /* The number of a value that came out, or IS_NULL. Fails the test if it is none. */
-int fixture_number(const struct fixture_column *column, const struct firn_chunk_values *values,
+int fixture_number(const struct fixture_column *column, const struct fi_chunk_values *values,
                    size_t row);
 
 struct fixture_values {
-    struct firn_chunk_values values;
+    struct fi_chunk_values values;
     int numbers[BATCH];
-    uint64_t valid[FIRN_CHUNK_MASK_WORDS];
+    uint64_t valid[FI_CHUNK_MASK_WORDS];
     union {
         uint64_t u64[BATCH];
         float f32[BATCH];
@@ -53,7 +53,7 @@ void fixture_fill(const struct fixture_column *column, struct test_random *rando
 void fixture_set(const struct fixture_column *column, struct fixture_values *out, size_t row,
                  int number);
 /* A mask with some rows of count. */
-void fixture_mask(struct test_random *random, size_t count, uint64_t mask[FIRN_CHUNK_MASK_WORDS]);
+void fixture_mask(struct test_random *random, size_t count, uint64_t mask[FI_CHUNK_MASK_WORDS]);
 static inline bool
 fixture_bit(const uint64_t *mask, size_t i)
 {
@@ -63,9 +63,9 @@ void fixture_end(void);
 
 /* Temporary files of a test. */
 struct fixture_files {
-    struct firn_row_spill spill;
+    struct fi_row_spill spill;
     unsigned made;
 };
-void fixture_files_init(struct fixture_files *files, struct firn_os_dir *dir);
+void fixture_files_init(struct fixture_files *files, struct fi_os_dir *dir);
 
 #endif

@@ -16,11 +16,11 @@
 
 static firn_error err;
 
-static struct firn_chunk_values
+static struct fi_chunk_values
 numbers(firn_type type, const void *values, size_t count)
 {
-    struct firn_chunk_values column = {.kind = firn_physical_of(type), .count = count};
-    if (column.kind == FIRN_PHYSICAL_BYTES) {
+    struct fi_chunk_values column = {.kind = fi_physical_of(type), .count = count};
+    if (column.kind == FI_PHYSICAL_BYTES) {
         column.as.bytes = values;
     } else {
         column.as.u64 = values;
@@ -28,31 +28,31 @@ numbers(firn_type type, const void *values, size_t count)
     return column;
 }
 
-static struct firn_aggregate *
-create(firn_type key, enum firn_aggregate_function function, firn_type argument)
+static struct fi_aggregate *
+create(firn_type key, enum fi_aggregate_function function, firn_type argument)
 {
-    struct firn_aggregate_column keys[] = {{.type = key}};
-    struct firn_aggregate_call calls[] = {{.function = function, .argument = {.type = argument}}};
-    struct firn_aggregate_spec spec = {
+    struct fi_aggregate_column keys[] = {{.type = key}};
+    struct fi_aggregate_call calls[] = {{.function = function, .argument = {.type = argument}}};
+    struct fi_aggregate_spec spec = {
         .keys = keys,
         .key_count = key == FIRN_TYPE_NULL ? 0 : 1,
         .calls = calls,
         .call_count = 1,
         .memory_bytes = 64 << 20,
     };
-    struct firn_aggregate *aggregate;
-    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    struct fi_aggregate *aggregate;
+    TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
     return aggregate;
 }
 
 /* The result of the only group, in *out; what next returned. */
 static int
-only_result(struct firn_aggregate *aggregate, struct firn_chunk_values *out)
+only_result(struct fi_aggregate *aggregate, struct fi_chunk_values *out)
 {
-    struct firn_chunk_values key;
+    struct fi_chunk_values key;
     size_t count;
-    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
-    int rc = firn_aggregate_next(aggregate, &key, out, &count, &err);
+    TEST_OK(fi_aggregate_finish(aggregate, &err), &err);
+    int rc = fi_aggregate_next(aggregate, &key, out, &count, &err);
     assert_int_equal(count, rc == FIRN_OK ? 1 : 0);
     return rc;
 }
@@ -63,15 +63,15 @@ static int
 sum_of(firn_type type, const void *values, size_t count, bool has_key, uint64_t *out)
 {
     static const uint64_t zeros[BATCH];
-    struct firn_aggregate *aggregate =
-        create(has_key ? FIRN_TYPE_U64 : FIRN_TYPE_NULL, FIRN_AGGREGATE_SUM, type);
-    struct firn_chunk_values column = numbers(type, values, count);
-    struct firn_chunk_values key = numbers(FIRN_TYPE_U64, zeros, count);
-    struct firn_chunk_values result;
-    TEST_OK(firn_aggregate_add(aggregate, &key, &column, count, NULL, &err), &err);
+    struct fi_aggregate *aggregate =
+        create(has_key ? FIRN_TYPE_U64 : FIRN_TYPE_NULL, FI_AGGREGATE_SUM, type);
+    struct fi_chunk_values column = numbers(type, values, count);
+    struct fi_chunk_values key = numbers(FIRN_TYPE_U64, zeros, count);
+    struct fi_chunk_values result;
+    TEST_OK(fi_aggregate_add(aggregate, &key, &column, count, NULL, &err), &err);
     int rc = only_result(aggregate, &result);
     *out = rc == FIRN_OK ? result.as.u64[0] : 0;
-    firn_aggregate_destroy(aggregate);
+    fi_aggregate_destroy(aggregate);
     return rc;
 }
 
@@ -109,14 +109,14 @@ static void
 test_averages_of_large_numbers(void **state)
 {
     (void)state;
-    struct firn_aggregate *aggregate = create(FIRN_TYPE_NULL, FIRN_AGGREGATE_AVG, FIRN_TYPE_I64);
+    struct fi_aggregate *aggregate = create(FIRN_TYPE_NULL, FI_AGGREGATE_AVG, FIRN_TYPE_I64);
     int64_t values[] = {INT64_MIN, INT64_MIN, INT64_MIN, -4};
-    struct firn_chunk_values column = numbers(FIRN_TYPE_I64, values, 4);
-    struct firn_chunk_values result;
-    TEST_OK(firn_aggregate_add(aggregate, NULL, &column, 4, NULL, &err), &err);
+    struct fi_chunk_values column = numbers(FIRN_TYPE_I64, values, 4);
+    struct fi_chunk_values result;
+    TEST_OK(fi_aggregate_add(aggregate, NULL, &column, 4, NULL, &err), &err);
     TEST_OK(only_result(aggregate, &result), &err);
     assert_true(result.as.f64[0] == -0x1.8p62);
-    firn_aggregate_destroy(aggregate);
+    fi_aggregate_destroy(aggregate);
 }
 
 /* Without keys, in the order of docs/formats/chunk.md; with keys, one after the other. */
@@ -153,23 +153,23 @@ static void
 test_no_rows_are_one_group_without_keys(void **state)
 {
     (void)state;
-    for (int f = FIRN_AGGREGATE_COUNT_ROWS; f <= FIRN_AGGREGATE_COUNT_DISTINCT; f++) {
-        struct firn_aggregate *aggregate =
-            create(FIRN_TYPE_NULL, (enum firn_aggregate_function)f, FIRN_TYPE_I64);
-        struct firn_chunk_values result;
+    for (int f = FI_AGGREGATE_COUNT_ROWS; f <= FI_AGGREGATE_COUNT_DISTINCT; f++) {
+        struct fi_aggregate *aggregate =
+            create(FIRN_TYPE_NULL, (enum fi_aggregate_function)f, FIRN_TYPE_I64);
+        struct fi_chunk_values result;
         TEST_OK(only_result(aggregate, &result), &err);
-        bool is_count = f == FIRN_AGGREGATE_COUNT_ROWS || f == FIRN_AGGREGATE_COUNT ||
-                        f == FIRN_AGGREGATE_COUNT_DISTINCT;
+        bool is_count = f == FI_AGGREGATE_COUNT_ROWS || f == FI_AGGREGATE_COUNT ||
+                        f == FI_AGGREGATE_COUNT_DISTINCT;
         assert_true((result.valid == NULL) == is_count);
         assert_true(!is_count || result.as.i64[0] == 0);
-        firn_aggregate_destroy(aggregate);
-        aggregate = create(FIRN_TYPE_I64, (enum firn_aggregate_function)f, FIRN_TYPE_I64);
-        struct firn_chunk_values key;
+        fi_aggregate_destroy(aggregate);
+        aggregate = create(FIRN_TYPE_I64, (enum fi_aggregate_function)f, FIRN_TYPE_I64);
+        struct fi_chunk_values key;
         size_t count;
-        TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
-        TEST_OK(firn_aggregate_next(aggregate, &key, &result, &count, &err), &err);
+        TEST_OK(fi_aggregate_finish(aggregate, &err), &err);
+        TEST_OK(fi_aggregate_next(aggregate, &key, &result, &count, &err), &err);
         assert_int_equal(count, 0);
-        firn_aggregate_destroy(aggregate);
+        fi_aggregate_destroy(aggregate);
     }
 }
 
@@ -177,40 +177,40 @@ static void
 test_facts_add_to_calls_that_are_left_out(void **state)
 {
     (void)state;
-    struct firn_aggregate_column i64 = {.type = FIRN_TYPE_I64};
-    struct firn_aggregate_column f64 = {.type = FIRN_TYPE_F64};
-    struct firn_aggregate_column text = {.type = FIRN_TYPE_TEXT};
-    struct firn_aggregate_call calls[] = {
-        {.function = FIRN_AGGREGATE_SUM, .argument = i64},
-        {.function = FIRN_AGGREGATE_AVG, .argument = f64},
-        {.function = FIRN_AGGREGATE_COUNT, .argument = i64},
-        {.function = FIRN_AGGREGATE_MIN, .argument = f64},
-        {.function = FIRN_AGGREGATE_MAX, .argument = text},
-        {.function = FIRN_AGGREGATE_COUNT_ROWS},
+    struct fi_aggregate_column i64 = {.type = FIRN_TYPE_I64};
+    struct fi_aggregate_column f64 = {.type = FIRN_TYPE_F64};
+    struct fi_aggregate_column text = {.type = FIRN_TYPE_TEXT};
+    struct fi_aggregate_call calls[] = {
+        {.function = FI_AGGREGATE_SUM, .argument = i64},
+        {.function = FI_AGGREGATE_AVG, .argument = f64},
+        {.function = FI_AGGREGATE_COUNT, .argument = i64},
+        {.function = FI_AGGREGATE_MIN, .argument = f64},
+        {.function = FI_AGGREGATE_MAX, .argument = text},
+        {.function = FI_AGGREGATE_COUNT_ROWS},
     };
-    struct firn_aggregate_spec spec = {.calls = calls, .call_count = 6};
-    struct firn_aggregate *aggregate;
-    struct firn_chunk_values results[6];
-    struct firn_chunk_values none[6] = {{.kind = FIRN_PHYSICAL_NONE}};
+    struct fi_aggregate_spec spec = {.calls = calls, .call_count = 6};
+    struct fi_aggregate *aggregate;
+    struct fi_chunk_values results[6];
+    struct fi_chunk_values none[6] = {{.kind = FI_PHYSICAL_NONE}};
     size_t count;
-    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
-    TEST_OK(firn_aggregate_add(aggregate, NULL, none, 10, NULL, &err), &err);
-    struct firn_chunk_sum sum = {.integer = -5, .real = 6, .count = 3};
-    struct firn_cell cells[] = {{.kind = FIRN_PHYSICAL_F64, .as.f64 = 2.5},
-                                {.kind = FIRN_PHYSICAL_F64, .as.f64 = -2.5},
-                                {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_str("b")},
-                                {.kind = FIRN_PHYSICAL_NONE}};
-    firn_aggregate_add_sum(aggregate, 0, &sum);
-    firn_aggregate_add_sum(aggregate, 0, &sum);
-    firn_aggregate_add_sum(aggregate, 1, &sum);
-    firn_aggregate_add_count(aggregate, 2, 7);
-    firn_aggregate_add_count(aggregate, 5, 100);
-    TEST_OK(firn_aggregate_add_extreme(aggregate, 3, &cells[0], &err), &err);
-    TEST_OK(firn_aggregate_add_extreme(aggregate, 3, &cells[1], &err), &err);
-    TEST_OK(firn_aggregate_add_extreme(aggregate, 3, &cells[3], &err), &err);
-    TEST_OK(firn_aggregate_add_extreme(aggregate, 4, &cells[2], &err), &err);
-    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
-    TEST_OK(firn_aggregate_next(aggregate, NULL, results, &count, &err), &err);
+    TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
+    TEST_OK(fi_aggregate_add(aggregate, NULL, none, 10, NULL, &err), &err);
+    struct fi_chunk_sum sum = {.integer = -5, .real = 6, .count = 3};
+    struct fi_cell cells[] = {{.kind = FI_PHYSICAL_F64, .as.f64 = 2.5},
+                              {.kind = FI_PHYSICAL_F64, .as.f64 = -2.5},
+                              {.kind = FI_PHYSICAL_BYTES, .as.bytes = firn_str("b")},
+                              {.kind = FI_PHYSICAL_NONE}};
+    fi_aggregate_add_sum(aggregate, 0, &sum);
+    fi_aggregate_add_sum(aggregate, 0, &sum);
+    fi_aggregate_add_sum(aggregate, 1, &sum);
+    fi_aggregate_add_count(aggregate, 2, 7);
+    fi_aggregate_add_count(aggregate, 5, 100);
+    TEST_OK(fi_aggregate_add_extreme(aggregate, 3, &cells[0], &err), &err);
+    TEST_OK(fi_aggregate_add_extreme(aggregate, 3, &cells[1], &err), &err);
+    TEST_OK(fi_aggregate_add_extreme(aggregate, 3, &cells[3], &err), &err);
+    TEST_OK(fi_aggregate_add_extreme(aggregate, 4, &cells[2], &err), &err);
+    TEST_OK(fi_aggregate_finish(aggregate, &err), &err);
+    TEST_OK(fi_aggregate_next(aggregate, NULL, results, &count, &err), &err);
     assert_int_equal(count, 1);
     assert_int_equal(results[0].as.i64[0], -10);
     assert_true(results[1].as.f64[0] == 2);
@@ -218,7 +218,7 @@ test_facts_add_to_calls_that_are_left_out(void **state)
     assert_true(results[3].as.f64[0] == -2.5);
     assert_int_equal(results[4].as.bytes[0].size, 1);
     assert_int_equal(results[5].as.i64[0], 110);
-    firn_aggregate_destroy(aggregate);
+    fi_aggregate_destroy(aggregate);
 }
 
 /* ---- limits ---- */
@@ -227,93 +227,93 @@ static void
 test_bad_specifications_are_refused(void **state)
 {
     (void)state;
-    static struct firn_aggregate_column many[FIRN_AGGREGATE_KEYS_MAX + 1];
-    struct firn_aggregate_call call = {.function = FIRN_AGGREGATE_SUM,
-                                       .argument = {.type = FIRN_TYPE_TEXT}};
-    struct firn_aggregate_spec spec = {.calls = &call, .call_count = 1};
-    struct firn_aggregate *aggregate;
-    assert_int_equal(firn_aggregate_create(&spec, &aggregate, &err), FIRN_INVALID);
+    static struct fi_aggregate_column many[FI_AGGREGATE_KEYS_MAX + 1];
+    struct fi_aggregate_call call = {.function = FI_AGGREGATE_SUM,
+                                     .argument = {.type = FIRN_TYPE_TEXT}};
+    struct fi_aggregate_spec spec = {.calls = &call, .call_count = 1};
+    struct fi_aggregate *aggregate;
+    assert_int_equal(fi_aggregate_create(&spec, &aggregate, &err), FIRN_INVALID);
     assert_null(aggregate);
     call.argument.type = FIRN_TYPE_NULL;
-    assert_int_equal(firn_aggregate_create(&spec, &aggregate, &err), FIRN_INVALID);
-    call.function = (enum firn_aggregate_function)0;
-    assert_int_equal(firn_aggregate_create(&spec, &aggregate, &err), FIRN_INVALID);
-    for (size_t i = 0; i < FIRN_AGGREGATE_KEYS_MAX + 1; i++) {
+    assert_int_equal(fi_aggregate_create(&spec, &aggregate, &err), FIRN_INVALID);
+    call.function = (enum fi_aggregate_function)0;
+    assert_int_equal(fi_aggregate_create(&spec, &aggregate, &err), FIRN_INVALID);
+    for (size_t i = 0; i < FI_AGGREGATE_KEYS_MAX + 1; i++) {
         many[i].type = FIRN_TYPE_TEXT;
     }
-    call = (struct firn_aggregate_call){.function = FIRN_AGGREGATE_COUNT_DISTINCT,
-                                        .argument = {.type = FIRN_TYPE_TEXT}};
+    call = (struct fi_aggregate_call){.function = FI_AGGREGATE_COUNT_DISTINCT,
+                                      .argument = {.type = FIRN_TYPE_TEXT}};
     spec.keys = many;
-    spec.key_count = FIRN_AGGREGATE_KEYS_MAX + 1;
-    assert_int_equal(firn_aggregate_create(&spec, &aggregate, &err), FIRN_LIMIT);
-    spec.key_count = FIRN_AGGREGATE_KEYS_MAX;
-    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    spec.key_count = FI_AGGREGATE_KEYS_MAX + 1;
+    assert_int_equal(fi_aggregate_create(&spec, &aggregate, &err), FIRN_LIMIT);
+    spec.key_count = FI_AGGREGATE_KEYS_MAX;
+    TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
     /* All keys and the argument at once. */
-    struct firn_chunk_values keys[FIRN_AGGREGATE_KEYS_MAX];
-    struct firn_chunk_values result;
+    struct fi_chunk_values keys[FI_AGGREGATE_KEYS_MAX];
+    struct fi_chunk_values result;
     firn_slice texts[] = {firn_str("a long text that is not short"), firn_str("b")};
-    for (size_t i = 0; i < FIRN_AGGREGATE_KEYS_MAX; i++) {
+    for (size_t i = 0; i < FI_AGGREGATE_KEYS_MAX; i++) {
         keys[i] = numbers(FIRN_TYPE_TEXT, texts, 2);
     }
-    struct firn_chunk_values argument = numbers(FIRN_TYPE_TEXT, texts, 2);
+    struct fi_chunk_values argument = numbers(FIRN_TYPE_TEXT, texts, 2);
     size_t count;
-    TEST_OK(firn_aggregate_add(aggregate, keys, &argument, 2, NULL, &err), &err);
-    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
-    TEST_OK(firn_aggregate_next(aggregate, keys, &result, &count, &err), &err);
+    TEST_OK(fi_aggregate_add(aggregate, keys, &argument, 2, NULL, &err), &err);
+    TEST_OK(fi_aggregate_finish(aggregate, &err), &err);
+    TEST_OK(fi_aggregate_next(aggregate, keys, &result, &count, &err), &err);
     assert_int_equal(count, 2);
     assert_int_equal(result.as.i64[0], 1);
     assert_int_equal(result.as.i64[1], 1);
-    firn_aggregate_destroy(aggregate);
+    fi_aggregate_destroy(aggregate);
 
-    struct firn_aggregate_column column = {.type = FIRN_TYPE_I64};
-    struct firn_row_sort_key key = {.column = 1};
-    struct firn_row_sort_spec rows = {
+    struct fi_aggregate_column column = {.type = FIRN_TYPE_I64};
+    struct fi_row_sort_key key = {.column = 1};
+    struct fi_row_sort_spec rows = {
         .columns = &column, .column_count = 1, .keys = &key, .key_count = 1};
-    struct firn_row_sort *sort;
-    assert_int_equal(firn_row_sort_create(&rows, &sort, &err), FIRN_INVALID);
+    struct fi_row_sort *sort;
+    assert_int_equal(fi_row_sort_create(&rows, &sort, &err), FIRN_INVALID);
     assert_null(sort);
     column.type = (firn_type)99;
-    assert_int_equal(firn_row_sort_create(&rows, &sort, &err), FIRN_INVALID);
+    assert_int_equal(fi_row_sort_create(&rows, &sort, &err), FIRN_INVALID);
 }
 
 static void
 test_memory_ends_without_temporary_files(void **state)
 {
     (void)state;
-    struct firn_aggregate_column column = {.type = FIRN_TYPE_I64};
-    struct firn_aggregate_spec spec = {.keys = &column, .key_count = 1};
-    struct firn_row_sort_spec rows = {.columns = &column, .column_count = 1};
-    struct firn_aggregate *aggregate;
-    struct firn_row_sort *sort;
+    struct fi_aggregate_column column = {.type = FIRN_TYPE_I64};
+    struct fi_aggregate_spec spec = {.keys = &column, .key_count = 1};
+    struct fi_row_sort_spec rows = {.columns = &column, .column_count = 1};
+    struct fi_aggregate *aggregate;
+    struct fi_row_sort *sort;
     int rc = FIRN_OK;
     int64_t values[BATCH];
-    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
-    TEST_OK(firn_row_sort_create(&rows, &sort, &err), &err);
+    TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
+    TEST_OK(fi_row_sort_create(&rows, &sort, &err), &err);
     for (int64_t b = 0; b < 20 && rc == FIRN_OK; b++) {
         for (int64_t i = 0; i < BATCH; i++) {
             values[i] = b * BATCH + i;
         }
-        struct firn_chunk_values batch = numbers(FIRN_TYPE_I64, values, BATCH);
-        rc = firn_aggregate_add(aggregate, &batch, NULL, BATCH, NULL, &err);
+        struct fi_chunk_values batch = numbers(FIRN_TYPE_I64, values, BATCH);
+        rc = fi_aggregate_add(aggregate, &batch, NULL, BATCH, NULL, &err);
     }
     assert_int_equal(rc, FIRN_LIMIT);
     assert_non_null(strstr(err.text, "65536 bytes"));
     rc = FIRN_OK;
     for (int64_t b = 0; b < 20 && rc == FIRN_OK; b++) {
-        struct firn_chunk_values batch = numbers(FIRN_TYPE_I64, values, BATCH);
-        rc = firn_row_sort_add(sort, &batch, BATCH, NULL, FIRN_ROW_SORT_ARRIVAL, &err);
+        struct fi_chunk_values batch = numbers(FIRN_TYPE_I64, values, BATCH);
+        rc = fi_row_sort_add(sort, &batch, BATCH, NULL, FI_ROW_SORT_ARRIVAL, &err);
     }
     assert_int_equal(rc, FIRN_LIMIT);
     assert_non_null(strstr(err.text, "65536 bytes"));
-    firn_aggregate_destroy(aggregate);
-    firn_row_sort_destroy(sort);
+    fi_aggregate_destroy(aggregate);
+    fi_row_sort_destroy(sort);
 }
 
 /* ---- places ---- */
 
 struct place_case {
     firn_type types[2]; /* NULL: no second key */
-    struct firn_aggregate_range ranges[2];
+    struct fi_aggregate_range ranges[2];
     uint64_t row_count;
     uint64_t memory_bytes;
     uint64_t places;
@@ -350,44 +350,44 @@ test_places_are_made_where_they_are_worth_it(void **state)
         {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.max = 10000}}, 10000, 655000, 0},
         {{FIRN_TYPE_I64, FIRN_TYPE_NULL}, {{.max = 10000}}, 10000, 665000, 10002},
     };
-    const struct firn_row_spill spill = {.dir = NULL};
-    const struct firn_aggregate_call calls[] = {
-        {.function = FIRN_AGGREGATE_COUNT_ROWS},
-        {.function = FIRN_AGGREGATE_SUM, .argument = {.type = FIRN_TYPE_I64}},
-        {.function = FIRN_AGGREGATE_MAX, .argument = {.type = FIRN_TYPE_TEXT}},
-        {.function = FIRN_AGGREGATE_COUNT_DISTINCT, .argument = {.type = FIRN_TYPE_I64}},
+    const struct fi_row_spill spill = {.dir = NULL};
+    const struct fi_aggregate_call calls[] = {
+        {.function = FI_AGGREGATE_COUNT_ROWS},
+        {.function = FI_AGGREGATE_SUM, .argument = {.type = FIRN_TYPE_I64}},
+        {.function = FI_AGGREGATE_MAX, .argument = {.type = FIRN_TYPE_TEXT}},
+        {.function = FI_AGGREGATE_COUNT_DISTINCT, .argument = {.type = FIRN_TYPE_I64}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct place_case *one = &cases[i];
-        const struct firn_aggregate_column keys[] = {
+        const struct fi_aggregate_column keys[] = {
             {.type = one->types[0]},
             {.type = one->types[1] == FIRN_TYPE_NULL ? FIRN_TYPE_I64 : one->types[1]}};
-        struct firn_aggregate_spec spec = {.keys = keys,
-                                           .key_count = one->types[1] == FIRN_TYPE_NULL ? 1 : 2,
-                                           .ranges = one->ranges,
-                                           .row_count = one->row_count,
-                                           .calls = calls,
-                                           .call_count = 2,
-                                           .memory_bytes = one->memory_bytes,
-                                           .spill = &spill};
-        struct firn_aggregate *aggregate;
-        TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+        struct fi_aggregate_spec spec = {.keys = keys,
+                                         .key_count = one->types[1] == FIRN_TYPE_NULL ? 1 : 2,
+                                         .ranges = one->ranges,
+                                         .row_count = one->row_count,
+                                         .calls = calls,
+                                         .call_count = 2,
+                                         .memory_bytes = one->memory_bytes,
+                                         .spill = &spill};
+        struct fi_aggregate *aggregate;
+        TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
         assert_int_equal(aggregate->direct.places, one->places);
         assert_true(one->places == 0 || aggregate->direct.memory_bytes <= one->memory_bytes / 2);
         assert_true(aggregate->direct.memory_bytes + aggregate->table.memory_bytes <=
-                    (one->memory_bytes < FIRN_AGGREGATE_MEMORY_MIN ? FIRN_AGGREGATE_MEMORY_MIN
-                                                                   : one->memory_bytes));
-        firn_aggregate_destroy(aggregate);
+                    (one->memory_bytes < FI_AGGREGATE_MEMORY_MIN ? FI_AGGREGATE_MEMORY_MIN
+                                                                 : one->memory_bytes));
+        fi_aggregate_destroy(aggregate);
         /* Functions whose states grow. */
         spec.calls = calls + 1;
-        TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+        TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
         assert_int_equal(aggregate->direct.places, 0);
-        firn_aggregate_destroy(aggregate);
+        fi_aggregate_destroy(aggregate);
         spec.calls = calls + 3;
         spec.call_count = 1;
-        TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+        TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
         assert_int_equal(aggregate->direct.places, 0);
-        firn_aggregate_destroy(aggregate);
+        fi_aggregate_destroy(aggregate);
     }
 }
 
@@ -396,38 +396,38 @@ static void
 test_places_end_where_their_range_does(void **state)
 {
     (void)state;
-    const struct firn_aggregate_column key = {.type = FIRN_TYPE_I64};
-    const struct firn_aggregate_range range = {.min = (uint64_t)-3, .max = 40};
-    const struct firn_aggregate_call call = {.function = FIRN_AGGREGATE_AVG,
-                                             .argument = {.type = FIRN_TYPE_I64}};
-    const struct firn_aggregate_spec spec = {.keys = &key,
-                                             .key_count = 1,
-                                             .ranges = &range,
-                                             .row_count = 100,
-                                             .calls = &call,
-                                             .call_count = 1,
-                                             .memory_bytes = 1 << 20};
+    const struct fi_aggregate_column key = {.type = FIRN_TYPE_I64};
+    const struct fi_aggregate_range range = {.min = (uint64_t)-3, .max = 40};
+    const struct fi_aggregate_call call = {.function = FI_AGGREGATE_AVG,
+                                           .argument = {.type = FIRN_TYPE_I64}};
+    const struct fi_aggregate_spec spec = {.keys = &key,
+                                           .key_count = 1,
+                                           .ranges = &range,
+                                           .row_count = 100,
+                                           .calls = &call,
+                                           .call_count = 1,
+                                           .memory_bytes = 1 << 20};
     const int64_t keys[] = {-4, -3, -3, 40, 41, INT64_MIN, INT64_MAX, 0, -4, 0};
     int64_t values[10];
     const uint64_t valid = 0x17f; /* the keys of rows 7 and 9 are null */
-    struct firn_aggregate *aggregate;
-    struct firn_chunk_values out_keys;
-    struct firn_chunk_values results;
+    struct fi_aggregate *aggregate;
+    struct fi_chunk_values out_keys;
+    struct fi_chunk_values results;
     size_t count;
     uint64_t rows = 0;
     for (size_t i = 0; i < 10; i++) {
         values[i] = INT64_MAX - (int64_t)i;
     }
-    struct firn_chunk_values column = numbers(FIRN_TYPE_I64, keys, 10);
-    struct firn_chunk_values argument = numbers(FIRN_TYPE_I64, values, 10);
+    struct fi_chunk_values column = numbers(FIRN_TYPE_I64, keys, 10);
+    struct fi_chunk_values argument = numbers(FIRN_TYPE_I64, values, 10);
     column.valid = &valid;
-    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
     assert_int_equal(aggregate->direct.places, 45);
-    TEST_OK(firn_aggregate_add(aggregate, &column, &argument, 10, NULL, &err), &err);
+    TEST_OK(fi_aggregate_add(aggregate, &column, &argument, 10, NULL, &err), &err);
     assert_int_equal(aggregate->table.count, 4);
-    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+    TEST_OK(fi_aggregate_finish(aggregate, &err), &err);
     do {
-        TEST_OK(firn_aggregate_next(aggregate, &out_keys, &results, &count, &err), &err);
+        TEST_OK(fi_aggregate_next(aggregate, &out_keys, &results, &count, &err), &err);
         for (size_t i = 0; i < count; i++) {
             assert_null(results.valid);
             assert_true(results.as.f64[i] == 0x1p63);
@@ -441,7 +441,7 @@ test_places_end_where_their_range_does(void **state)
         rows += count;
     } while (count > 0);
     assert_int_equal(rows, 7);
-    firn_aggregate_destroy(aggregate);
+    fi_aggregate_destroy(aggregate);
 }
 
 /* ---- hostile rows ---- */
@@ -453,15 +453,15 @@ static void
 test_long_keys_stay_within_memory(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     struct fixture_files files;
-    struct firn_aggregate_column text = {.type = FIRN_TYPE_TEXT};
-    struct firn_aggregate_call calls[] = {{.function = FIRN_AGGREGATE_COUNT_ROWS},
-                                          {.function = FIRN_AGGREGATE_MIN, .argument = text}};
-    struct firn_row_sort_key sort_key = {.column = 0, .is_descending = true};
+    struct fi_aggregate_column text = {.type = FIRN_TYPE_TEXT};
+    struct fi_aggregate_call calls[] = {{.function = FI_AGGREGATE_COUNT_ROWS},
+                                        {.function = FI_AGGREGATE_MIN, .argument = text}};
+    struct fi_row_sort_key sort_key = {.column = 0, .is_descending = true};
     firn_slice slices[LONG_KEYS];
-    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
-    struct firn_os_dir *dir = test_os_temp_dir();
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
+    struct fi_os_dir *dir = test_os_temp_dir();
     fixture_files_init(&files, dir);
     for (int i = 0; i < LONG_KEYS; i++) {
         uint8_t *bytes = malloc(LONG);
@@ -470,32 +470,32 @@ test_long_keys_stay_within_memory(void **state)
         bytes[LONG - 1] = (uint8_t)(i % 12);
         slices[i] = firn_bytes(bytes, LONG);
     }
-    struct firn_aggregate_spec spec = {.keys = &text,
-                                       .key_count = 1,
-                                       .calls = calls,
-                                       .call_count = 2,
-                                       .memory_bytes = 4 << 20,
-                                       .spill = &files.spill};
-    struct firn_row_sort_spec rows = {.columns = &text,
-                                      .column_count = 1,
-                                      .keys = &sort_key,
-                                      .key_count = 1,
-                                      .memory_bytes = 8 << 20,
-                                      .spill = &files.spill};
-    struct firn_chunk_values batch = numbers(FIRN_TYPE_TEXT, slices, LONG_KEYS);
-    struct firn_chunk_values arguments[] = {batch, batch};
-    struct firn_chunk_values key;
-    struct firn_chunk_values results[2];
-    struct firn_aggregate *aggregate;
-    struct firn_row_sort *sort;
+    struct fi_aggregate_spec spec = {.keys = &text,
+                                     .key_count = 1,
+                                     .calls = calls,
+                                     .call_count = 2,
+                                     .memory_bytes = 4 << 20,
+                                     .spill = &files.spill};
+    struct fi_row_sort_spec rows = {.columns = &text,
+                                    .column_count = 1,
+                                    .keys = &sort_key,
+                                    .key_count = 1,
+                                    .memory_bytes = 8 << 20,
+                                    .spill = &files.spill};
+    struct fi_chunk_values batch = numbers(FIRN_TYPE_TEXT, slices, LONG_KEYS);
+    struct fi_chunk_values arguments[] = {batch, batch};
+    struct fi_chunk_values key;
+    struct fi_chunk_values results[2];
+    struct fi_aggregate *aggregate;
+    struct fi_row_sort *sort;
     size_t count;
     size_t seen = 0;
     test_peak_install();
-    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
-    TEST_OK(firn_aggregate_add(aggregate, &batch, arguments, LONG_KEYS, NULL, &err), &err);
-    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+    TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
+    TEST_OK(fi_aggregate_add(aggregate, &batch, arguments, LONG_KEYS, NULL, &err), &err);
+    TEST_OK(fi_aggregate_finish(aggregate, &err), &err);
     do {
-        TEST_OK(firn_aggregate_next(aggregate, &key, results, &count, &err), &err);
+        TEST_OK(fi_aggregate_next(aggregate, &key, results, &count, &err), &err);
         for (size_t i = 0; i < count; i++, seen++) {
             assert_int_equal(results[0].as.i64[i], 2);
             assert_int_equal(key.as.bytes[i].size, LONG);
@@ -503,22 +503,22 @@ test_long_keys_stay_within_memory(void **state)
         }
     } while (count > 0);
     assert_int_equal(seen, 12);
-    assert_true(firn_aggregate_spilled_bytes(aggregate) > 0);
-    firn_aggregate_destroy(aggregate);
+    assert_true(fi_aggregate_spilled_bytes(aggregate) > 0);
+    fi_aggregate_destroy(aggregate);
     /* The memory, a group that is encoded, a block with it, and what is read. */
     assert_true(test_peak_take() < 17 << 20);
-    TEST_OK(firn_row_sort_create(&rows, &sort, &err), &err);
-    TEST_OK(firn_row_sort_add(sort, &batch, LONG_KEYS, NULL, 0, &err), &err);
-    TEST_OK(firn_row_sort_finish(sort, &err), &err);
+    TEST_OK(fi_row_sort_create(&rows, &sort, &err), &err);
+    TEST_OK(fi_row_sort_add(sort, &batch, LONG_KEYS, NULL, 0, &err), &err);
+    TEST_OK(fi_row_sort_finish(sort, &err), &err);
     seen = 0;
     do {
-        TEST_OK(firn_row_sort_next(sort, &key, &count, &err), &err);
+        TEST_OK(fi_row_sort_next(sort, &key, &count, &err), &err);
         for (size_t i = 0; i < count; i++, seen++) {
             assert_int_equal(key.as.bytes[i].data[LONG - 1], 11 - seen / 2);
         }
     } while (count > 0);
     assert_int_equal(seen, LONG_KEYS);
-    firn_row_sort_destroy(sort);
+    fi_row_sort_destroy(sort);
     assert_true(test_peak_take() < 40 << 20);
     test_peak_uninstall();
     for (int i = 0; i < LONG_KEYS; i++) {
@@ -527,7 +527,7 @@ test_long_keys_stay_within_memory(void **state)
         free(data);
     }
     test_os_temp_dir_remove(dir);
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
 }
 
 enum { SKEW_BATCHES = 200 };
@@ -536,45 +536,45 @@ static void
 test_memory_is_bounded_whatever_the_keys_are(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     struct fixture_files files;
-    struct firn_aggregate_column column = {.type = FIRN_TYPE_I64};
-    struct firn_aggregate_call calls[] = {
-        {.function = FIRN_AGGREGATE_COUNT_DISTINCT, .argument = column},
-        {.function = FIRN_AGGREGATE_COUNT_ROWS}};
+    struct fi_aggregate_column column = {.type = FIRN_TYPE_I64};
+    struct fi_aggregate_call calls[] = {
+        {.function = FI_AGGREGATE_COUNT_DISTINCT, .argument = column},
+        {.function = FI_AGGREGATE_COUNT_ROWS}};
     int64_t values[BATCH];
-    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
-    struct firn_os_dir *dir = test_os_temp_dir();
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
+    struct fi_os_dir *dir = test_os_temp_dir();
     fixture_files_init(&files, dir);
     /* All different, all equal, multiples of a large power of two. */
     for (int kind = 0; kind < 3; kind++) {
-        struct firn_aggregate_spec spec = {.keys = &column,
-                                           .key_count = 1,
-                                           .calls = calls,
-                                           .call_count = 2,
-                                           .memory_bytes = 1 << 20,
-                                           .spill = &files.spill,
-                                           .seed = 99};
-        struct firn_aggregate *aggregate;
-        struct firn_chunk_values key;
-        struct firn_chunk_values results[2];
+        struct fi_aggregate_spec spec = {.keys = &column,
+                                         .key_count = 1,
+                                         .calls = calls,
+                                         .call_count = 2,
+                                         .memory_bytes = 1 << 20,
+                                         .spill = &files.spill,
+                                         .seed = 99};
+        struct fi_aggregate *aggregate;
+        struct fi_chunk_values key;
+        struct fi_chunk_values results[2];
         size_t count;
         uint64_t groups = 0;
         uint64_t seen = 0;
         test_peak_install();
-        TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+        TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
         for (int64_t b = 0; b < SKEW_BATCHES; b++) {
             for (int64_t i = 0; i < BATCH; i++) {
                 int64_t number = b * BATCH + i;
                 values[i] = kind == 0 ? number : kind == 1 ? 7 : (int64_t)((uint64_t)number << 40);
             }
-            struct firn_chunk_values batch = numbers(FIRN_TYPE_I64, values, BATCH);
-            struct firn_chunk_values arguments[] = {batch, batch};
-            TEST_OK(firn_aggregate_add(aggregate, &batch, arguments, BATCH, NULL, &err), &err);
+            struct fi_chunk_values batch = numbers(FIRN_TYPE_I64, values, BATCH);
+            struct fi_chunk_values arguments[] = {batch, batch};
+            TEST_OK(fi_aggregate_add(aggregate, &batch, arguments, BATCH, NULL, &err), &err);
         }
-        TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+        TEST_OK(fi_aggregate_finish(aggregate, &err), &err);
         do {
-            TEST_OK(firn_aggregate_next(aggregate, &key, results, &count, &err), &err);
+            TEST_OK(fi_aggregate_next(aggregate, &key, results, &count, &err), &err);
             for (size_t i = 0; i < count; i++) {
                 assert_int_equal(results[0].as.i64[i], 1);
                 seen += results[1].as.u64[i];
@@ -583,14 +583,14 @@ test_memory_is_bounded_whatever_the_keys_are(void **state)
         } while (count > 0);
         assert_int_equal(seen, SKEW_BATCHES * BATCH);
         assert_int_equal(groups, kind == 1 ? 1 : SKEW_BATCHES * BATCH);
-        assert_true((firn_aggregate_spilled_bytes(aggregate) > 0) == (kind != 1));
-        firn_aggregate_destroy(aggregate);
+        assert_true((fi_aggregate_spilled_bytes(aggregate) > 0) == (kind != 1));
+        fi_aggregate_destroy(aggregate);
         assert_true(test_peak_take() < (1 << 20) + (700 << 10));
         test_peak_uninstall();
         assert_int_equal(test_os_count(dir), 0);
     }
     test_os_temp_dir_remove(dir);
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
 }
 
 enum { MANY_BATCHES = 1200 };
@@ -601,31 +601,31 @@ test_parts_that_do_not_fit_are_parted_again(void **state)
 {
     (void)state;
     struct fixture_files files;
-    struct firn_aggregate_column column = {.type = FIRN_TYPE_U64};
-    struct firn_aggregate_call call = {.function = FIRN_AGGREGATE_COUNT_ROWS};
-    struct firn_os_dir *dir = test_os_temp_dir();
+    struct fi_aggregate_column column = {.type = FIRN_TYPE_U64};
+    struct fi_aggregate_call call = {.function = FI_AGGREGATE_COUNT_ROWS};
+    struct fi_os_dir *dir = test_os_temp_dir();
     fixture_files_init(&files, dir);
-    struct firn_aggregate_spec spec = {
+    struct fi_aggregate_spec spec = {
         .keys = &column, .key_count = 1, .calls = &call, .call_count = 1, .spill = &files.spill};
-    struct firn_aggregate *aggregate;
-    struct firn_chunk_values key;
-    struct firn_chunk_values result;
+    struct fi_aggregate *aggregate;
+    struct fi_chunk_values key;
+    struct fi_chunk_values result;
     uint64_t values[BATCH];
     uint64_t sum = 0;
     uint64_t groups = 0;
     size_t count;
     test_peak_install();
-    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
     for (uint64_t b = 0; b < MANY_BATCHES; b++) {
         for (uint64_t i = 0; i < BATCH; i++) {
             values[i] = b * BATCH + i;
         }
-        struct firn_chunk_values batch = numbers(FIRN_TYPE_U64, values, BATCH);
-        TEST_OK(firn_aggregate_add(aggregate, &batch, &batch, BATCH, NULL, &err), &err);
+        struct fi_chunk_values batch = numbers(FIRN_TYPE_U64, values, BATCH);
+        TEST_OK(fi_aggregate_add(aggregate, &batch, &batch, BATCH, NULL, &err), &err);
     }
-    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+    TEST_OK(fi_aggregate_finish(aggregate, &err), &err);
     do {
-        TEST_OK(firn_aggregate_next(aggregate, &key, &result, &count, &err), &err);
+        TEST_OK(fi_aggregate_next(aggregate, &key, &result, &count, &err), &err);
         for (size_t i = 0; i < count; i++) {
             assert_int_equal(result.as.i64[i], 1);
             sum += key.as.u64[i];
@@ -637,7 +637,7 @@ test_parts_that_do_not_fit_are_parted_again(void **state)
     assert_int_equal(sum, all * (all - 1) / 2);
     /* What was added, and most of it once more. */
     assert_true(files.made > 64);
-    firn_aggregate_destroy(aggregate);
+    fi_aggregate_destroy(aggregate);
     /* Without levels, the groups of the parts alone would take as much. */
     assert_true(test_peak_take() < 950 << 10);
     test_peak_uninstall();
@@ -656,7 +656,7 @@ count_visit(void *ctx, uint8_t *record, firn_error *visit_err)
     uint64_t words[3];
     (void)visit_err;
     memcpy(words, record, sizeof words);
-    firn_slice text = firn_aggregate_words_bytes(words + 1);
+    firn_slice text = fi_aggregate_words_bytes(words + 1);
     assert_int_equal(text.size, TEXT);
     unsigned number = (unsigned)text.data[TEXT - 2] * 256 + text.data[TEXT - 1];
     assert_true(number < COLLISIONS);
@@ -670,12 +670,12 @@ test_keys_whose_hashes_are_equal_are_kept_apart(void **state)
 {
     (void)state;
     static const uint64_t hashes[] = {UINT64_MAX, UINT64_MAX << 4, UINT64_C(0xfbffffff) << 32, 0};
-    struct firn_aggregate_table table = {
+    struct fi_aggregate_table table = {
         .record_size = 64, .word_count = 3, .byte_words = {2}, .has_bytes = true};
     static uint8_t texts[COLLISIONS][TEXT];
     static uint8_t *records[COLLISIONS];
     unsigned seen[COLLISIONS] = {0};
-    firn_aggregate_table_init(&table, 16 << 20);
+    fi_aggregate_table_init(&table, 16 << 20);
     for (int round = 0; round < 2; round++) {
         for (unsigned i = 0; i < COLLISIONS; i++) {
             uint8_t text[TEXT] = {'t'};
@@ -684,23 +684,23 @@ test_keys_whose_hashes_are_equal_are_kept_apart(void **state)
             text[TEXT - 2] = (uint8_t)(i / 256);
             text[TEXT - 1] = (uint8_t)i;
             memcpy(texts[i], text, TEXT);
-            firn_aggregate_words_of(firn_bytes(round == 0 ? texts[i] : text, TEXT), key + 1);
-            TEST_OK(firn_aggregate_table_find(&table, key, hashes[i % 4], &record, &err), &err);
+            fi_aggregate_words_of(firn_bytes(round == 0 ? texts[i] : text, TEXT), key + 1);
+            TEST_OK(fi_aggregate_table_find(&table, key, hashes[i % 4], &record, &err), &err);
             assert_non_null(record);
             assert_true(round == 0 || record == records[i]);
             records[i] = record;
         }
         assert_int_equal(table.count, COLLISIONS);
     }
-    for (unsigned part = 0; part < FIRN_AGGREGATE_PARTS; part++) {
+    for (unsigned part = 0; part < FI_AGGREGATE_PARTS; part++) {
         unsigned before[COLLISIONS];
         memcpy(before, seen, sizeof seen);
-        TEST_OK(firn_aggregate_table_visit(&table, part, count_visit, seen, &err), &err);
+        TEST_OK(fi_aggregate_table_visit(&table, part, count_visit, seen, &err), &err);
         for (unsigned i = 0; i < COLLISIONS; i++) {
             assert_int_equal(seen[i] - before[i], hashes[i % 4] >> 58 == part);
         }
     }
-    firn_aggregate_table_deinit(&table);
+    fi_aggregate_table_deinit(&table);
 }
 
 int

@@ -31,7 +31,7 @@ struct mode {
 
 struct model_call {
     uint64_t count;
-    firn_chunk_int128 sum;
+    fi_chunk_int128 sum;
     double real;
     int smallest;
     int largest;
@@ -46,7 +46,7 @@ struct model {
     struct fixture_column keys[KEYS_MAX];
     size_t key_count;
     struct fixture_column arguments[CALLS_MAX];
-    struct firn_aggregate_call calls[CALLS_MAX];
+    struct fi_aggregate_call calls[CALLS_MAX];
     size_t same[CALLS_MAX]; /* the call that a call has its argument from */
     size_t call_count;
     struct model_group *groups; /* a hash table */
@@ -79,22 +79,22 @@ model_add(const struct fixture_column *column, struct model_call *call, int numb
     if (number == IS_NULL) {
         return;
     }
-    struct firn_cell cell = fixture_cell(column, number);
+    struct fi_cell cell = fixture_cell(column, number);
     call->smallest = call->count == 0 || number < call->smallest ? number : call->smallest;
     call->largest = call->count == 0 || number > call->largest ? number : call->largest;
     call->count++;
     call->distinct |= UINT64_C(1) << number % 64;
     switch (cell.kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         call->sum += cell.as.i64;
         break;
-    case FIRN_PHYSICAL_U64:
-        call->sum += (firn_chunk_int128)cell.as.u64;
+    case FI_PHYSICAL_U64:
+        call->sum += (fi_chunk_int128)cell.as.u64;
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         call->real += (double)cell.as.f32;
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         call->real += cell.as.f64;
         break;
     default:
@@ -114,28 +114,28 @@ bits_in(uint64_t word)
 
 static void
 check_result(const struct model *model, size_t c, const struct model_group *group,
-             const struct firn_chunk_values *results, size_t row)
+             const struct fi_chunk_values *results, size_t row)
 {
     const struct model_call *call = &group->calls[c];
     const struct fixture_column *column = &model->arguments[c];
     bool is_null = results->valid != NULL && !fixture_bit(results->valid, row);
-    bool is_real = firn_physical_of(column->type) == FIRN_PHYSICAL_F32 ||
-                   firn_physical_of(column->type) == FIRN_PHYSICAL_F64;
+    bool is_real = fi_physical_of(column->type) == FI_PHYSICAL_F32 ||
+                   fi_physical_of(column->type) == FI_PHYSICAL_F64;
     switch (model->calls[c].function) {
-    case FIRN_AGGREGATE_COUNT_ROWS:
-    case FIRN_AGGREGATE_COUNT:
+    case FI_AGGREGATE_COUNT_ROWS:
+    case FI_AGGREGATE_COUNT:
         assert_false(is_null);
         assert_int_equal(results->as.i64[row], call->count);
         return;
-    case FIRN_AGGREGATE_COUNT_DISTINCT:
+    case FI_AGGREGATE_COUNT_DISTINCT:
         assert_false(is_null);
         assert_int_equal(results->as.i64[row], bits_in(call->distinct));
         return;
-    case FIRN_AGGREGATE_MIN:
+    case FI_AGGREGATE_MIN:
         assert_int_equal(fixture_number(column, results, row),
                          call->count == 0 ? IS_NULL : call->smallest);
         return;
-    case FIRN_AGGREGATE_MAX:
+    case FI_AGGREGATE_MAX:
         assert_int_equal(fixture_number(column, results, row),
                          call->count == 0 ? IS_NULL : call->largest);
         return;
@@ -146,7 +146,7 @@ check_result(const struct model *model, size_t c, const struct model_group *grou
     if (is_null) {
         return;
     }
-    if (model->calls[c].function == FIRN_AGGREGATE_AVG) {
+    if (model->calls[c].function == FI_AGGREGATE_AVG) {
         double average =
             is_real ? call->real / (double)call->count : (double)call->sum / (double)call->count;
         if (column->type == FIRN_TYPE_DECIMAL) {
@@ -156,24 +156,24 @@ check_result(const struct model *model, size_t c, const struct model_group *grou
     } else if (is_real) {
         assert_true(results->as.f64[row] == call->real);
     } else {
-        assert_true(results->kind == FIRN_PHYSICAL_I64 || results->kind == FIRN_PHYSICAL_U64);
-        assert_true(results->kind == FIRN_PHYSICAL_I64
+        assert_true(results->kind == FI_PHYSICAL_I64 || results->kind == FI_PHYSICAL_U64);
+        assert_true(results->kind == FI_PHYSICAL_I64
                         ? results->as.i64[row] == call->sum
-                        : (firn_chunk_int128)results->as.u64[row] == call->sum);
+                        : (fi_chunk_int128)results->as.u64[row] == call->sum);
     }
 }
 
 /* All groups come out once, and right. */
 static void
-check_all(struct model *model, struct firn_aggregate *aggregate)
+check_all(struct model *model, struct fi_aggregate *aggregate)
 {
-    struct firn_chunk_values keys[KEYS_MAX];
-    struct firn_chunk_values results[CALLS_MAX];
+    struct fi_chunk_values keys[KEYS_MAX];
+    struct fi_chunk_values results[CALLS_MAX];
     size_t seen = 0;
     size_t count;
     firn_error err;
     for (;;) {
-        TEST_OK(firn_aggregate_next(aggregate, keys, results, &count, &err), &err);
+        TEST_OK(fi_aggregate_next(aggregate, keys, results, &count, &err), &err);
         if (count == 0) {
             break;
         }
@@ -194,7 +194,7 @@ check_all(struct model *model, struct firn_aggregate *aggregate)
         }
     }
     assert_int_equal(seen, model->count);
-    TEST_OK(firn_aggregate_next(aggregate, keys, results, &count, &err), &err);
+    TEST_OK(fi_aggregate_next(aggregate, keys, results, &count, &err), &err);
     assert_int_equal(count, 0);
 }
 
@@ -246,18 +246,18 @@ random_spec(struct model *model, struct test_random *random, bool is_large, bool
         key->size_max = test_random_below(random, 2) == 0 ? 9 : 0;
     }
     for (size_t c = 0; c < model->call_count; c++) {
-        struct firn_aggregate_call *call = &model->calls[c];
+        struct fi_aggregate_call *call = &model->calls[c];
         struct fixture_column *column = &model->arguments[c];
         *column = (struct fixture_column){.type = types[test_random_below(random, 8)], .factor = 1};
-        call->function = (enum firn_aggregate_function)(1 + test_random_below(random, 7));
-        if (has_ranges && call->function == FIRN_AGGREGATE_COUNT_DISTINCT) {
-            call->function = FIRN_AGGREGATE_COUNT_ROWS;
+        call->function = (enum fi_aggregate_function)(1 + test_random_below(random, 7));
+        if (has_ranges && call->function == FI_AGGREGATE_COUNT_DISTINCT) {
+            call->function = FI_AGGREGATE_COUNT_ROWS;
         }
-        if (has_ranges && firn_physical_of(column->type) == FIRN_PHYSICAL_BYTES) {
+        if (has_ranges && fi_physical_of(column->type) == FI_PHYSICAL_BYTES) {
             column->type = FIRN_TYPE_I64;
         }
-        bool is_sum = call->function == FIRN_AGGREGATE_SUM || call->function == FIRN_AGGREGATE_AVG;
-        if (is_sum && firn_physical_of(column->type) == FIRN_PHYSICAL_BYTES) {
+        bool is_sum = call->function == FI_AGGREGATE_SUM || call->function == FI_AGGREGATE_AVG;
+        if (is_sum && fi_physical_of(column->type) == FI_PHYSICAL_BYTES) {
             column->type = FIRN_TYPE_I64;
         }
         column->factor = is_sum ? 1 + (int64_t)test_random_below(random, 1000000) : 0;
@@ -265,18 +265,18 @@ random_spec(struct model *model, struct test_random *random, bool is_large, bool
             column->type == FIRN_TYPE_BOOL ? 2 : 1 + (int)test_random_below(random, 64);
         column->nulls = (unsigned)test_random_below(random, 3) * 3;
         column->size_max = test_random_below(random, 3) == 0 ? 200 : 0;
-        if (call->function == FIRN_AGGREGATE_AVG && test_random_below(random, 3) == 0) {
+        if (call->function == FI_AGGREGATE_AVG && test_random_below(random, 3) == 0) {
             column->factor = INT64_C(1) << 54; /* sums of a batch need more than 64 bits */
         }
-        call->argument = (struct firn_aggregate_column){.type = column->type};
+        call->argument = (struct fi_aggregate_column){.type = column->type};
         call->scale = 3;
         call->argument_number = (uint32_t)c + 1;
         model->same[c] = c;
         if (c > 0 && test_random_below(random, 3) == 0 &&
-            model->calls[c - 1].function == FIRN_AGGREGATE_SUM) {
+            model->calls[c - 1].function == FI_AGGREGATE_SUM) {
             *column = model->arguments[c - 1];
             *call = model->calls[c - 1];
-            call->function = FIRN_AGGREGATE_AVG;
+            call->function = FI_AGGREGATE_AVG;
             model->same[c] = model->same[c - 1];
         }
     }
@@ -296,7 +296,7 @@ add_to_model(struct model *model, const struct fixture_values *keys,
         }
         struct model_group *group = model_group(model, numbers);
         for (size_t c = 0; c < model->call_count; c++) {
-            bool is_rows = model->calls[c].function == FIRN_AGGREGATE_COUNT_ROWS;
+            bool is_rows = model->calls[c].function == FI_AGGREGATE_COUNT_ROWS;
             model_add(&model->arguments[c], &group->calls[c],
                       is_rows ? 0 : arguments[c].numbers[row]);
         }
@@ -307,12 +307,12 @@ static struct fixture_values keys[KEYS_MAX];
 static struct fixture_values arguments[CALLS_MAX];
 
 static void
-add_batch(struct model *model, struct test_random *random, struct firn_aggregate *aggregate,
+add_batch(struct model *model, struct test_random *random, struct fi_aggregate *aggregate,
           bool by_codes)
 {
-    struct firn_chunk_values key_values[KEYS_MAX];
-    struct firn_chunk_values argument_values[CALLS_MAX];
-    uint64_t mask[FIRN_CHUNK_MASK_WORDS];
+    struct fi_chunk_values key_values[KEYS_MAX];
+    struct fi_chunk_values argument_values[CALLS_MAX];
+    uint64_t mask[FI_CHUNK_MASK_WORDS];
     size_t count = 1 + (size_t)test_random_below(random, BATCH);
     bool has_mask = test_random_below(random, 2) == 0;
     firn_error err;
@@ -332,40 +332,39 @@ add_batch(struct model *model, struct test_random *random, struct firn_aggregate
     }
     add_to_model(model, keys, arguments, count, has_mask ? mask : NULL);
     if (!by_codes) {
-        TEST_OK(firn_aggregate_add(aggregate, key_values, argument_values, count,
-                                   has_mask ? mask : NULL, &err),
+        TEST_OK(fi_aggregate_add(aggregate, key_values, argument_values, count,
+                                 has_mask ? mask : NULL, &err),
                 &err);
         return;
     }
-    struct firn_buf bufs[KEYS_MAX] = {{.data = NULL}};
-    struct firn_chunk chunks[KEYS_MAX];
-    const struct firn_chunk *all[KEYS_MAX];
+    struct fi_buf bufs[KEYS_MAX] = {{.data = NULL}};
+    struct fi_chunk chunks[KEYS_MAX];
+    const struct fi_chunk *all[KEYS_MAX];
     uint32_t codes[BATCH] = {0};
     uint32_t own[BATCH];
     for (size_t k = 0; k < model->key_count; k++) {
-        TEST_OK(
-            firn_chunk_encode_as(&key_values[k], FIRN_ENCODING_DICTIONARY, &bufs[k], NULL, &err),
-            &err);
-        TEST_OK(firn_chunk_open(firn_buf_slice(&bufs[k]), key_values[k].kind, 0, (uint32_t)count,
-                                &chunks[k], &err),
+        TEST_OK(fi_chunk_encode_as(&key_values[k], FI_ENCODING_DICTIONARY, &bufs[k], NULL, &err),
+                &err);
+        TEST_OK(fi_chunk_open(fi_buf_slice(&bufs[k]), key_values[k].kind, 0, (uint32_t)count,
+                              &chunks[k], &err),
                 &err);
         all[k] = &chunks[k];
-        TEST_OK(firn_chunk_read_codes(&chunks[k], 0, own, &err), &err);
+        TEST_OK(fi_chunk_read_codes(&chunks[k], 0, own, &err), &err);
         for (size_t i = 0; i < count; i++) {
-            codes[i] = codes[i] * ((uint32_t)firn_chunk_code_count(&chunks[k]) + 1) + own[i];
+            codes[i] = codes[i] * ((uint32_t)fi_chunk_code_count(&chunks[k]) + 1) + own[i];
         }
     }
-    TEST_OK(firn_aggregate_begin_codes(aggregate, all, &err), &err);
-    TEST_OK(firn_aggregate_add_codes(aggregate, codes, argument_values, count,
-                                     has_mask ? mask : NULL, &err),
+    TEST_OK(fi_aggregate_begin_codes(aggregate, all, &err), &err);
+    TEST_OK(fi_aggregate_add_codes(aggregate, codes, argument_values, count, has_mask ? mask : NULL,
+                                   &err),
             &err);
     for (size_t k = 0; k < model->key_count; k++) {
-        firn_buf_deinit(&bufs[k]);
+        fi_buf_deinit(&bufs[k]);
     }
 }
 
 /* Bounds of some of the values of a key, or of all. */
-static struct firn_aggregate_range
+static struct fi_aggregate_range
 random_range(const struct fixture_column *key, struct test_random *random)
 {
     int first = 0;
@@ -375,8 +374,8 @@ random_range(const struct fixture_column *key, struct test_random *random)
         last = first + (int)test_random_below(random, (uint64_t)(key->variety - first));
         last = key->variety > 1000 && last > first + 1000 ? first + 1000 : last;
     }
-    return (struct firn_aggregate_range){.min = fixture_cell(key, first).as.u64,
-                                         .max = fixture_cell(key, last).as.u64};
+    return (struct fi_aggregate_range){.min = fixture_cell(key, first).as.u64,
+                                       .max = fixture_cell(key, last).as.u64};
 }
 
 /* What many specifications came to. */
@@ -387,13 +386,12 @@ struct tally {
 };
 
 static void
-run(struct test_random *random, struct firn_os_dir *dir, const struct mode *mode,
-    struct tally *tally)
+run(struct test_random *random, struct fi_os_dir *dir, const struct mode *mode, struct tally *tally)
 {
-    struct firn_aggregate_column columns[KEYS_MAX];
-    struct firn_aggregate_range ranges[KEYS_MAX];
+    struct fi_aggregate_column columns[KEYS_MAX];
+    struct fi_aggregate_range ranges[KEYS_MAX];
     struct fixture_files files;
-    struct firn_aggregate *shards[SHARDS_MAX];
+    struct fi_aggregate *shards[SHARDS_MAX];
     struct model model = {.key_count = 0};
     firn_error err;
     model.slot_count = mode->is_large ? SLOTS_MANY : SLOTS_FEW;
@@ -402,14 +400,14 @@ run(struct test_random *random, struct firn_os_dir *dir, const struct mode *mode
     random_spec(&model, random, mode->is_large, mode->by_codes, mode->has_ranges);
     fixture_files_init(&files, dir);
     for (size_t k = 0; k < model.key_count; k++) {
-        columns[k] = (struct firn_aggregate_column){
+        columns[k] = (struct fi_aggregate_column){
             .type = model.keys[k].type,
             .fixed_size = model.keys[k].type == FIRN_TYPE_UUID ? 16 : 0};
         if (mode->has_ranges) {
             ranges[k] = random_range(&model.keys[k], random);
         }
     }
-    struct firn_aggregate_spec spec = {
+    struct fi_aggregate_spec spec = {
         .keys = columns,
         .key_count = model.key_count,
         .ranges = mode->has_ranges ? ranges : NULL,
@@ -418,7 +416,7 @@ run(struct test_random *random, struct firn_os_dir *dir, const struct mode *mode
         .call_count = model.call_count,
         .memory_bytes = mode->is_tight ? 0 : 256 << 20,
         .spill = &files.spill,
-        .os = test_random_below(random, 2) == 0 ? firn_os_dir_os(dir) : NULL,
+        .os = test_random_below(random, 2) == 0 ? fi_os_dir_os(dir) : NULL,
         .seed = test_random_next(random),
     };
     size_t shard_count = 1 + (size_t)test_random_below(random, SHARDS_MAX);
@@ -427,7 +425,7 @@ run(struct test_random *random, struct firn_os_dir *dir, const struct mode *mode
             /* Some have room for places, and others do not. */
             spec.memory_bytes = test_random_below(random, 3) == 0 ? 1 : 400 << 10;
         }
-        TEST_OK(firn_aggregate_create(&spec, &shards[i], &err), &err);
+        TEST_OK(fi_aggregate_create(&spec, &shards[i], &err), &err);
         if (test_random_below(random, 2) == 0) {
             shards[i]->few.has_hardware = false;
         }
@@ -443,22 +441,22 @@ run(struct test_random *random, struct firn_os_dir *dir, const struct mode *mode
         add_batch(&model, random, shards[test_random_below(random, shard_count)], with_codes);
     }
     for (size_t i = 1; i < shard_count; i++) {
-        TEST_OK(firn_aggregate_merge(shards[0], shards[i], &err), &err);
-        assert_int_equal(firn_aggregate_spilled_bytes(shards[i]), 0);
+        TEST_OK(fi_aggregate_merge(shards[0], shards[i], &err), &err);
+        assert_int_equal(fi_aggregate_spilled_bytes(shards[i]), 0);
         if (test_random_below(random, 2) == 0) {
             add_batch(&model, random, shards[0], mode->by_codes);
         }
         if (test_random_below(random, 4) == 0) {
             /* It is empty, and may be added to again. */
             add_batch(&model, random, shards[i], mode->by_codes);
-            TEST_OK(firn_aggregate_merge(shards[0], shards[i], &err), &err);
+            TEST_OK(fi_aggregate_merge(shards[0], shards[i], &err), &err);
         }
     }
-    TEST_OK(firn_aggregate_finish(shards[0], &err), &err);
+    TEST_OK(fi_aggregate_finish(shards[0], &err), &err);
     check_all(&model, shards[0]);
-    tally->spilled += firn_aggregate_spilled_bytes(shards[0]);
+    tally->spilled += fi_aggregate_spilled_bytes(shards[0]);
     for (size_t i = 0; i < shard_count; i++) {
-        firn_aggregate_destroy(shards[i]);
+        fi_aggregate_destroy(shards[i]);
     }
     assert_int_equal(test_os_count(dir), 0);
     free(model.groups);
@@ -468,20 +466,20 @@ static void
 run_many(const char *name, uint64_t seed, unsigned times, const struct mode *mode)
 {
     struct test_random random;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
     struct tally tally = {.spilled = 0};
     test_random_init(&random, name, seed);
-    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
-    struct firn_os_dir *dir = test_os_root(os);
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
+    struct fi_os_dir *dir = test_os_root(os);
     for (unsigned i = 0; i < test_share_of_seeds(times); i++) {
         run(&random, dir, mode, &tally);
     }
     assert_true((tally.spilled > 0) == (mode->is_large && mode->is_tight));
     assert_true((tally.with_places > 0) == mode->has_ranges);
     assert_true(tally.without_places > 0 || (mode->has_ranges && !mode->is_tight));
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
     fixture_end();
 }
 

@@ -32,11 +32,11 @@ sqlite_ok(sqlite3 *db, int rc)
 }
 
 static void
-bind(sqlite3_stmt *statement, int at, const struct firn_chunk_values *values, size_t row)
+bind(sqlite3_stmt *statement, int at, const struct fi_chunk_values *values, size_t row)
 {
     if (values->valid != NULL && !fixture_bit(values->valid, row)) {
         assert_int_equal(sqlite3_bind_null(statement, at), SQLITE_OK);
-    } else if (values->kind == FIRN_PHYSICAL_BYTES) {
+    } else if (values->kind == FI_PHYSICAL_BYTES) {
         firn_slice bytes = values->as.bytes[row];
         assert_int_equal(sqlite3_bind_blob(statement, at,
                                            bytes.size == 0 ? (const void *)"" : bytes.data,
@@ -48,20 +48,20 @@ bind(sqlite3_stmt *statement, int at, const struct firn_chunk_values *values, si
 }
 
 static void
-expect(sqlite3_stmt *statement, int at, const struct firn_chunk_values *values, size_t row)
+expect(sqlite3_stmt *statement, int at, const struct fi_chunk_values *values, size_t row)
 {
     bool is_null = values->valid != NULL && !fixture_bit(values->valid, row);
     assert_true((sqlite3_column_type(statement, at) == SQLITE_NULL) == is_null);
     if (is_null) {
         return;
     }
-    if (values->kind == FIRN_PHYSICAL_BYTES) {
+    if (values->kind == FI_PHYSICAL_BYTES) {
         firn_slice bytes = values->as.bytes[row];
         assert_int_equal(sqlite3_column_bytes(statement, at), bytes.size);
         if (bytes.size > 0) {
             assert_memory_equal(sqlite3_column_blob(statement, at), bytes.data, bytes.size);
         }
-    } else if (values->kind == FIRN_PHYSICAL_F64) {
+    } else if (values->kind == FI_PHYSICAL_F64) {
         double other = sqlite3_column_double(statement, at);
         double distance = other - values->as.f64[row];
         double size = other < 0 ? -other : other;
@@ -105,60 +105,60 @@ static void
 test_groups_in_order_are_those_of_sqlite(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     struct fixture_files files;
     firn_error err;
-    const struct firn_aggregate_column types[COLUMNS + CALLS] = {
+    const struct fi_aggregate_column types[COLUMNS + CALLS] = {
         {FIRN_TYPE_I64, 0}, {FIRN_TYPE_BLOB, 0}, {FIRN_TYPE_I64, 0}, {FIRN_TYPE_BLOB, 0}};
-    const struct firn_aggregate_call calls[CALLS] = {
-        {.function = FIRN_AGGREGATE_COUNT_ROWS},
-        {.function = FIRN_AGGREGATE_COUNT, .argument = types[2]},
-        {.function = FIRN_AGGREGATE_SUM, .argument = types[2]},
-        {.function = FIRN_AGGREGATE_AVG, .argument = types[2]},
-        {.function = FIRN_AGGREGATE_MIN, .argument = types[3]},
-        {.function = FIRN_AGGREGATE_MAX, .argument = types[2]},
-        {.function = FIRN_AGGREGATE_COUNT_DISTINCT, .argument = types[3]},
+    const struct fi_aggregate_call calls[CALLS] = {
+        {.function = FI_AGGREGATE_COUNT_ROWS},
+        {.function = FI_AGGREGATE_COUNT, .argument = types[2]},
+        {.function = FI_AGGREGATE_SUM, .argument = types[2]},
+        {.function = FI_AGGREGATE_AVG, .argument = types[2]},
+        {.function = FI_AGGREGATE_MIN, .argument = types[3]},
+        {.function = FI_AGGREGATE_MAX, .argument = types[2]},
+        {.function = FI_AGGREGATE_COUNT_DISTINCT, .argument = types[3]},
     };
     static const size_t arguments_of[CALLS] = {2, 2, 2, 2, 3, 2, 3};
-    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
-    struct firn_os_dir *dir = test_os_root(os);
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
+    struct fi_os_dir *dir = test_os_root(os);
     sqlite3 *db = fill();
     fixture_files_init(&files, dir);
-    struct firn_aggregate_spec spec = {
+    struct fi_aggregate_spec spec = {
         .keys = types, .key_count = 2, .calls = calls, .call_count = CALLS, .spill = &files.spill};
-    struct firn_aggregate *aggregate;
-    struct firn_chunk_values out[2 + CALLS];
+    struct fi_aggregate *aggregate;
+    struct fi_chunk_values out[2 + CALLS];
     size_t count;
-    TEST_OK(firn_aggregate_create(&spec, &aggregate, &err), &err);
+    TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
     for (size_t b = 0; b < BATCHES; b++) {
-        struct firn_chunk_values keys[] = {batches[b][0].values, batches[b][1].values};
-        struct firn_chunk_values arguments[CALLS];
+        struct fi_chunk_values keys[] = {batches[b][0].values, batches[b][1].values};
+        struct fi_chunk_values arguments[CALLS];
         for (size_t c = 0; c < CALLS; c++) {
             arguments[c] = batches[b][arguments_of[c]].values;
         }
-        TEST_OK(firn_aggregate_add(aggregate, keys, arguments, BATCH, NULL, &err), &err);
+        TEST_OK(fi_aggregate_add(aggregate, keys, arguments, BATCH, NULL, &err), &err);
     }
-    struct firn_aggregate_column result_types[2 + CALLS] = {types[0], types[1]};
+    struct fi_aggregate_column result_types[2 + CALLS] = {types[0], types[1]};
     for (size_t c = 0; c < CALLS; c++) {
-        result_types[2 + c].type = firn_aggregate_result_type(&calls[c]);
+        result_types[2 + c].type = fi_aggregate_result_type(&calls[c]);
     }
-    const struct firn_row_sort_key keys[] = {{2, true}, {1, false}, {0, true}};
-    struct firn_row_sort_spec rows = {.columns = result_types,
-                                      .column_count = 2 + CALLS,
-                                      .keys = keys,
-                                      .key_count = 3,
-                                      .spill = &files.spill};
-    struct firn_row_sort *sort;
-    TEST_OK(firn_row_sort_create(&rows, &sort, &err), &err);
-    TEST_OK(firn_aggregate_finish(aggregate, &err), &err);
+    const struct fi_row_sort_key keys[] = {{2, true}, {1, false}, {0, true}};
+    struct fi_row_sort_spec rows = {.columns = result_types,
+                                    .column_count = 2 + CALLS,
+                                    .keys = keys,
+                                    .key_count = 3,
+                                    .spill = &files.spill};
+    struct fi_row_sort *sort;
+    TEST_OK(fi_row_sort_create(&rows, &sort, &err), &err);
+    TEST_OK(fi_aggregate_finish(aggregate, &err), &err);
     do {
-        TEST_OK(firn_aggregate_next(aggregate, out, out + 2, &count, &err), &err);
-        TEST_OK(firn_row_sort_add(sort, out, count, NULL, FIRN_ROW_SORT_ARRIVAL, &err), &err);
+        TEST_OK(fi_aggregate_next(aggregate, out, out + 2, &count, &err), &err);
+        TEST_OK(fi_row_sort_add(sort, out, count, NULL, FI_ROW_SORT_ARRIVAL, &err), &err);
     } while (count > 0);
-    assert_true(firn_aggregate_spilled_bytes(aggregate) > 0);
-    firn_aggregate_destroy(aggregate);
-    TEST_OK(firn_row_sort_finish(sort, &err), &err);
-    assert_true(firn_row_sort_spilled_bytes(sort) > 0);
+    assert_true(fi_aggregate_spilled_bytes(aggregate) > 0);
+    fi_aggregate_destroy(aggregate);
+    TEST_OK(fi_row_sort_finish(sort, &err), &err);
+    assert_true(fi_row_sort_spilled_bytes(sort) > 0);
 
     sqlite3_stmt *select;
     sqlite_ok(
@@ -167,7 +167,7 @@ test_groups_in_order_are_those_of_sqlite(void **state)
                                "count(distinct d) from t group by a, b order by 3 desc, 2, 1 desc",
                                -1, &select, NULL));
     do {
-        TEST_OK(firn_row_sort_next(sort, out, &count, &err), &err);
+        TEST_OK(fi_row_sort_next(sort, out, &count, &err), &err);
         for (size_t row = 0; row < count; row++) {
             assert_int_equal(sqlite3_step(select), SQLITE_ROW);
             for (int i = 0; i < 2 + CALLS; i++) {
@@ -177,10 +177,10 @@ test_groups_in_order_are_those_of_sqlite(void **state)
     } while (count > 0);
     assert_int_equal(sqlite3_step(select), SQLITE_DONE);
     sqlite_ok(db, sqlite3_finalize(select));
-    firn_row_sort_destroy(sort);
+    fi_row_sort_destroy(sort);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
     fixture_end();
 }
 

@@ -36,29 +36,29 @@ error_text_is_cut_visibly_and_codes_follow_errno(void **state)
     char longer[2 * FIRN_ERROR_TEXT_SIZE];
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
-    assert_int_equal(firn_error_set(&err, FIRN_CORRUPT, "%s", longer), FIRN_CORRUPT);
+    assert_int_equal(fi_error_set(&err, FIRN_CORRUPT, "%s", longer), FIRN_CORRUPT);
     assert_int_equal(strlen(err.text), FIRN_ERROR_TEXT_SIZE - 1);
     assert_string_equal(err.text + FIRN_ERROR_TEXT_SIZE - 4, "...");
 
-    assert_int_equal(firn_error_set_errno(&err, ENOSPC, "could not write 'a'"), FIRN_NO_SPACE);
+    assert_int_equal(fi_error_set_errno(&err, ENOSPC, "could not write 'a'"), FIRN_NO_SPACE);
     assert_int_equal(err.os_errno, ENOSPC);
     assert_non_null(strstr(err.text, "could not write 'a': "));
-    assert_int_equal(firn_error_prefix(&err, "save"), FIRN_NO_SPACE);
+    assert_int_equal(fi_error_prefix(&err, "save"), FIRN_NO_SPACE);
     assert_int_equal(strncmp(err.text, "save: could not", 15), 0);
-    assert_int_equal(firn_error_set(NULL, FIRN_IO, "nobody asks"), FIRN_IO);
-    assert_int_equal(firn_error_set_named(&err, FIRN_NOT_FOUND, "no '", "%s", "' here"),
+    assert_int_equal(fi_error_set(NULL, FIRN_IO, "nobody asks"), FIRN_IO);
+    assert_int_equal(fi_error_set_named(&err, FIRN_NOT_FOUND, "no '", "%s", "' here"),
                      FIRN_NOT_FOUND);
     assert_string_equal(err.text, "no '%s' here");
     assert_int_equal(err.os_errno, 0);
     longer[FIRN_ERROR_TEXT_SIZE - 3] = '\0';
-    assert_int_equal(firn_error_set_named(&err, FIRN_EXISTS, "a", longer, ""), FIRN_EXISTS);
+    assert_int_equal(fi_error_set_named(&err, FIRN_EXISTS, "a", longer, ""), FIRN_EXISTS);
     assert_string_equal(err.text + 1, longer);
-    assert_int_equal(firn_error_set_named(&err, FIRN_EXISTS, "a", longer, "b"), FIRN_EXISTS);
+    assert_int_equal(fi_error_set_named(&err, FIRN_EXISTS, "a", longer, "b"), FIRN_EXISTS);
     assert_string_equal(err.text + FIRN_ERROR_TEXT_SIZE - 4, "xxb"); /* it just fits */
-    assert_int_equal(firn_error_set_named(&err, FIRN_EXISTS, "ab", longer, "b"), FIRN_EXISTS);
+    assert_int_equal(fi_error_set_named(&err, FIRN_EXISTS, "ab", longer, "b"), FIRN_EXISTS);
     assert_int_equal(strlen(err.text), FIRN_ERROR_TEXT_SIZE - 1);
     assert_string_equal(err.text + FIRN_ERROR_TEXT_SIZE - 4, "...");
-    assert_int_equal(firn_error_set_named(NULL, FIRN_IO, "a", "b", "c"), FIRN_IO);
+    assert_int_equal(fi_error_set_named(NULL, FIRN_IO, "a", "b", "c"), FIRN_IO);
     assert_string_equal(firn_code_name(FIRN_NEWER), "FIRN_NEWER");
     assert_string_equal(firn_code_text(-999), "unknown error");
 }
@@ -68,18 +68,18 @@ buf_grows_and_survives_failed_allocation(void **state)
 {
     (void)state;
     test_alloc_install();
-    struct firn_buf buf = {0};
-    assert_int_equal(firn_buf_append_str(&buf, "hello"), FIRN_OK);
-    assert_int_equal(firn_buf_append_le32(&buf, 0x01020304), FIRN_OK);
-    assert_int_equal(firn_buf_append_format(&buf, "%d", 42), FIRN_OK);
+    struct fi_buf buf = {0};
+    assert_int_equal(fi_buf_append_str(&buf, "hello"), FIRN_OK);
+    assert_int_equal(fi_buf_append_le32(&buf, 0x01020304), FIRN_OK);
+    assert_int_equal(fi_buf_append_format(&buf, "%d", 42), FIRN_OK);
     assert_int_equal(buf.size, 11);
-    assert_string_equal(firn_buf_text(&buf) + 9, "42");
+    assert_string_equal(fi_buf_text(&buf) + 9, "42");
     test_alloc_fail_at(1, true);
-    assert_int_equal(firn_buf_reserve(&buf, 1 << 20), FIRN_NO_MEMORY);
-    assert_int_equal(firn_buf_reserve(&buf, SIZE_MAX), FIRN_NO_MEMORY);
+    assert_int_equal(fi_buf_reserve(&buf, 1 << 20), FIRN_NO_MEMORY);
+    assert_int_equal(fi_buf_reserve(&buf, SIZE_MAX), FIRN_NO_MEMORY);
     assert_int_equal(buf.size, 11);
     test_alloc_fail_at(0, false);
-    firn_buf_deinit(&buf);
+    fi_buf_deinit(&buf);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -89,28 +89,28 @@ an_assigned_slice_takes_the_place_of_the_contents(void **state)
 {
     (void)state;
     test_alloc_install();
-    struct firn_buf buf = {0};
+    struct fi_buf buf = {0};
     uint8_t bytes[300];
     for (size_t i = 0; i < sizeof bytes; i++) {
         bytes[i] = (uint8_t)i;
     }
     for (size_t size = 0; size <= sizeof bytes; size += 50) {
-        assert_int_equal(firn_buf_assign(&buf, firn_bytes(bytes, size)), FIRN_OK);
+        assert_int_equal(fi_buf_assign(&buf, firn_bytes(bytes, size)), FIRN_OK);
         assert_int_equal(buf.size, size);
         assert_true(size == 0 || memcmp(buf.data, bytes, size) == 0);
-        assert_int_equal(firn_buf_assign(&buf, firn_bytes(bytes + 7, 5)), FIRN_OK);
+        assert_int_equal(fi_buf_assign(&buf, firn_bytes(bytes + 7, 5)), FIRN_OK);
         assert_int_equal(buf.size, 5);
         assert_memory_equal(buf.data, bytes + 7, 5);
     }
     test_alloc_fail_at(1, true);
     uint8_t *large = malloc(4096);
     assert_non_null(large);
-    assert_int_equal(firn_buf_assign(&buf, firn_bytes(large, 4096)), FIRN_NO_MEMORY);
+    assert_int_equal(fi_buf_assign(&buf, firn_bytes(large, 4096)), FIRN_NO_MEMORY);
     assert_memory_equal(buf.data, bytes + 7, 5);
     assert_int_equal(buf.size, 5);
     free(large);
     test_alloc_fail_at(0, false);
-    firn_buf_deinit(&buf);
+    fi_buf_deinit(&buf);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -119,51 +119,51 @@ static void
 buf_keeps_every_byte_while_it_grows(void **state)
 {
     (void)state;
-    struct firn_buf buf = {0};
+    struct fi_buf buf = {0};
     for (size_t i = 0; i < 1000; i++) {
-        assert_int_equal(firn_buf_append_u8(&buf, (uint8_t)(i * 7)), FIRN_OK);
+        assert_int_equal(fi_buf_append_u8(&buf, (uint8_t)(i * 7)), FIRN_OK);
         assert_true(buf.size <= buf.capacity);
     }
     for (size_t i = 0; i < 1000; i++) {
         assert_int_equal(buf.data[i], (uint8_t)(i * 7));
     }
-    firn_buf_deinit(&buf);
+    fi_buf_deinit(&buf);
 }
 
 static void
 varints_round_trip_and_have_one_form(void **state)
 {
     (void)state;
-    struct firn_buf buf = {0};
+    struct fi_buf buf = {0};
     for (unsigned bit = 0; bit < 64; bit++) {
         for (uint64_t delta = 0; delta < 3; delta++) {
             uint64_t value = (UINT64_C(1) << bit) + delta - 1;
-            firn_buf_clear(&buf);
-            assert_int_equal(firn_buf_append_varint(&buf, value), FIRN_OK);
-            assert_int_equal(firn_varint_size(value), buf.size);
-            struct firn_reader reader = firn_reader_of(firn_buf_slice(&buf));
+            fi_buf_clear(&buf);
+            assert_int_equal(fi_buf_append_varint(&buf, value), FIRN_OK);
+            assert_int_equal(fi_varint_size(value), buf.size);
+            struct fi_reader reader = fi_reader_of(fi_buf_slice(&buf));
             uint64_t back = ~value;
-            assert_true(firn_reader_varint(&reader, &back));
+            assert_true(fi_reader_varint(&reader, &back));
             assert_int_equal(back, value);
-            assert_int_equal(firn_reader_left(&reader), 0);
-            reader = firn_reader_of(firn_bytes(buf.data, buf.size - 1));
-            assert_false(firn_reader_varint(&reader, &back));
+            assert_int_equal(fi_reader_left(&reader), 0);
+            reader = fi_reader_of(firn_bytes(buf.data, buf.size - 1));
+            assert_false(fi_reader_varint(&reader, &back));
         }
     }
-    assert_int_equal(firn_varint_size(UINT64_MAX), FIRN_VARINT_SIZE_MAX);
+    assert_int_equal(fi_varint_size(UINT64_MAX), FI_VARINT_SIZE_MAX);
     uint64_t value;
-    struct firn_reader longer = firn_reader_of(firn_bytes("\x80\x00", 2));
-    assert_false(firn_reader_varint(&longer, &value));
-    struct firn_reader wider =
-        firn_reader_of(firn_bytes("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10));
-    assert_false(firn_reader_varint(&wider, &value));
-    struct firn_reader sized = firn_reader_of(firn_bytes("\x05"
-                                                         "abc",
-                                                         4));
+    struct fi_reader longer = fi_reader_of(firn_bytes("\x80\x00", 2));
+    assert_false(fi_reader_varint(&longer, &value));
+    struct fi_reader wider =
+        fi_reader_of(firn_bytes("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10));
+    assert_false(fi_reader_varint(&wider, &value));
+    struct fi_reader sized = fi_reader_of(firn_bytes("\x05"
+                                                     "abc",
+                                                     4));
     firn_slice slice;
-    assert_false(firn_reader_sized(&sized, 100, &slice));
-    assert_int_equal(firn_reader_left(&sized), 4);
-    firn_buf_deinit(&buf);
+    assert_false(fi_reader_sized(&sized, 100, &slice));
+    assert_int_equal(fi_reader_left(&sized), 4);
+    fi_buf_deinit(&buf);
 }
 
 static void
@@ -171,19 +171,19 @@ arena_gives_aligned_memory_and_frees_all(void **state)
 {
     (void)state;
     test_alloc_install();
-    struct firn_arena arena = {.chunk_size = 256};
+    struct fi_arena arena = {.chunk_size = 256};
     for (size_t i = 0; i < 500; i++) {
         size_t size = i % 90;
-        uint8_t *memory = firn_arena_alloc(&arena, size);
+        uint8_t *memory = fi_arena_alloc(&arena, size);
         assert_non_null(memory);
         assert_int_equal((uintptr_t)memory % 8, 0);
         memset(memory, 0xa5, size);
-        assert_string_equal(firn_arena_str(&arena, "name", 4), "name");
+        assert_string_equal(fi_arena_str(&arena, "name", 4), "name");
     }
     test_alloc_fail_at(1, true);
-    assert_null(firn_arena_alloc(&arena, 1000));
+    assert_null(fi_arena_alloc(&arena, 1000));
     test_alloc_fail_at(0, false);
-    firn_arena_deinit(&arena);
+    fi_arena_deinit(&arena);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -207,33 +207,33 @@ hash_map_finds_what_was_inserted(void **state)
 {
     (void)state;
     test_alloc_install();
-    struct firn_hash_map map;
-    firn_hash_map_init(&map, 8, u64_hash, u64_equal);
+    struct fi_hash_map map;
+    fi_hash_map_init(&map, 8, u64_hash, u64_equal);
     struct test_random random;
     test_random_init(&random, "hash_map", 7);
     uint64_t values[3000];
     for (size_t i = 0; i < 3000; i++) {
         values[i] = test_random_next(&random);
-        assert_null(firn_hash_map_find(&map, u64_hash(&values[i]), &values[i]));
-        assert_non_null(firn_hash_map_insert(&map, u64_hash(&values[i]), &values[i]));
+        assert_null(fi_hash_map_find(&map, u64_hash(&values[i]), &values[i]));
+        assert_non_null(fi_hash_map_insert(&map, u64_hash(&values[i]), &values[i]));
     }
     for (size_t i = 0; i < 3000; i++) {
-        assert_non_null(firn_hash_map_find(&map, u64_hash(&values[i]), &values[i]));
-        assert_memory_equal(firn_hash_map_at(&map, i), &values[i], 8);
+        assert_non_null(fi_hash_map_find(&map, u64_hash(&values[i]), &values[i]));
+        assert_memory_equal(fi_hash_map_at(&map, i), &values[i], 8);
     }
-    firn_hash_map_clear(&map);
-    assert_null(firn_hash_map_find(&map, u64_hash(&values[0]), &values[0]));
+    fi_hash_map_clear(&map);
+    assert_null(fi_hash_map_find(&map, u64_hash(&values[0]), &values[0]));
     for (uint64_t n = 1; n < 10; n++) {
-        firn_hash_map_deinit(&map);
+        fi_hash_map_deinit(&map);
         test_alloc_fail_at(n, false);
         size_t inserted = 0;
         for (size_t i = 0; i < 100; i++) {
-            inserted += firn_hash_map_insert(&map, u64_hash(&values[i]), &values[i]) != NULL;
+            inserted += fi_hash_map_insert(&map, u64_hash(&values[i]), &values[i]) != NULL;
         }
         assert_int_equal(inserted, map.count);
     }
     test_alloc_fail_at(0, false);
-    firn_hash_map_deinit(&map);
+    fi_hash_map_deinit(&map);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -244,27 +244,27 @@ checked_arithmetic_refuses_what_does_not_fit(void **state)
     (void)state;
     size_t size = 1;
     uint64_t wide = 1;
-    assert_false(firn_add_size(SIZE_MAX, 1, &size));
-    assert_false(firn_mul_size(SIZE_MAX / 2, 3, &size));
-    assert_false(firn_add_u64(UINT64_MAX, 1, &wide));
-    assert_false(firn_mul_u64(UINT64_MAX, 2, &wide));
+    assert_false(fi_add_size(SIZE_MAX, 1, &size));
+    assert_false(fi_mul_size(SIZE_MAX / 2, 3, &size));
+    assert_false(fi_add_u64(UINT64_MAX, 1, &wide));
+    assert_false(fi_mul_u64(UINT64_MAX, 2, &wide));
     assert_int_equal(size, 1);
-    assert_true(firn_range_inside(4, 6, 10));
-    assert_false(firn_range_inside(5, 6, 10));
-    assert_false(firn_range_inside(UINT64_MAX, 2, 10));
-    assert_null(firn_alloc_array(SIZE_MAX, 2));
+    assert_true(fi_range_inside(4, 6, 10));
+    assert_false(fi_range_inside(5, 6, 10));
+    assert_false(fi_range_inside(UINT64_MAX, 2, 10));
+    assert_null(fi_alloc_array(SIZE_MAX, 2));
 }
 
 static void
 slices_order_by_bytes_then_length(void **state)
 {
     (void)state;
-    assert_true(firn_slice_compare(firn_str("a"), firn_str("b")) < 0);
-    assert_true(firn_slice_compare(firn_bytes("a", 1), firn_bytes("a\0b", 3)) < 0);
-    assert_true(firn_slice_compare(firn_bytes("\xff", 1), firn_bytes("a", 1)) > 0);
-    assert_true(firn_slice_equal(firn_bytes(NULL, 0), firn_str("")));
-    assert_true(firn_slice_has_prefix(firn_str("abc"), firn_str("")));
-    assert_false(firn_slice_has_prefix(firn_str("ab"), firn_str("abc")));
+    assert_true(fi_slice_compare(firn_str("a"), firn_str("b")) < 0);
+    assert_true(fi_slice_compare(firn_bytes("a", 1), firn_bytes("a\0b", 3)) < 0);
+    assert_true(fi_slice_compare(firn_bytes("\xff", 1), firn_bytes("a", 1)) > 0);
+    assert_true(fi_slice_equal(firn_bytes(NULL, 0), firn_str("")));
+    assert_true(fi_slice_has_prefix(firn_str("abc"), firn_str("")));
+    assert_false(fi_slice_has_prefix(firn_str("ab"), firn_str("abc")));
 }
 
 /* Intervals of like lengths, and such that begin far apart: with a guide they are found as without. */
@@ -274,7 +274,7 @@ guides_lead_to_the_right_interval(void **state)
     (void)state;
     enum { COUNT_MAX = 300 };
     struct test_random random;
-    static struct firn_view_interval intervals[COUNT_MAX];
+    static struct fi_view_interval intervals[COUNT_MAX];
     test_random_init(&random, "guides", 1);
     for (unsigned round = 0; round < 400; round++) {
         size_t count = 4 + (size_t)test_random_below(&random, COUNT_MAX - 4);
@@ -287,24 +287,24 @@ guides_lead_to_the_right_interval(void **state)
             intervals[i].last = at;
         }
         intervals[count - 1].last = round % 3 == 0 ? UINT64_MAX : at;
-        struct firn_view_guide *guide = malloc(firn_view_guide_size_bytes(count));
+        struct fi_view_guide *guide = malloc(fi_view_guide_size_bytes(count));
         assert_non_null(guide);
-        firn_view_guide_init(guide, intervals, count);
-        const struct firn_view plain = {intervals, count, 0, NULL};
-        const struct firn_view guided = {intervals, count, 0, guide};
+        fi_view_guide_init(guide, intervals, count);
+        const struct fi_view plain = {intervals, count, 0, NULL};
+        const struct fi_view guided = {intervals, count, 0, guide};
         for (unsigned ask = 0; ask < 2000; ask++) {
-            const struct firn_view_interval *near = &intervals[test_random_below(&random, count)];
+            const struct fi_view_interval *near = &intervals[test_random_below(&random, count)];
             uint64_t sequence = ask == 0   ? 0
                                 : ask == 1 ? UINT64_MAX
                                            : (ask % 2 == 0 ? near->first : near->last) - 2 +
                                                  test_random_below(&random, 5);
-            assert_int_equal(firn_view_count_from(&guided, sequence),
-                             firn_view_count_from(&plain, sequence));
-            assert_int_equal(firn_view_sees(&guided, sequence), firn_view_sees(&plain, sequence));
+            assert_int_equal(fi_view_count_from(&guided, sequence),
+                             fi_view_count_from(&plain, sequence));
+            assert_int_equal(fi_view_sees(&guided, sequence), fi_view_sees(&plain, sequence));
         }
         free(guide);
     }
-    assert_int_equal(firn_view_guide_size_bytes(1), 0);
+    assert_int_equal(fi_view_guide_size_bytes(1), 0);
 }
 
 static void
@@ -319,11 +319,11 @@ an_array_doubles_and_stays_when_memory_is_out(void **state)
     for (uint32_t i = 0; i < COUNT; i++) {
         size_t before = capacity;
         test_alloc_fail_at(1, false);
-        uint32_t *grown = firn_grow_array(array, i + 1, &capacity, sizeof *array);
+        uint32_t *grown = fi_grow_array(array, i + 1, &capacity, sizeof *array);
         test_alloc_fail_at(0, false);
         if (grown == NULL) { /* once for each step: what is there stays */
             assert_true(before == i && capacity == before);
-            grown = firn_grow_array(array, i + 1, &capacity, sizeof *array);
+            grown = fi_grow_array(array, i + 1, &capacity, sizeof *array);
             assert_true(grown != NULL && capacity >= 2 * before && capacity > i);
             moves++;
         }
@@ -334,12 +334,12 @@ an_array_doubles_and_stays_when_memory_is_out(void **state)
         assert_int_equal(array[i], i);
     }
     assert_true(moves > 0 && moves <= 12);
-    uint32_t *larger = firn_grow_array(array, 10 * COUNT, &capacity, sizeof *array);
+    uint32_t *larger = fi_grow_array(array, 10 * COUNT, &capacity, sizeof *array);
     assert_true(larger != NULL && capacity == 10 * COUNT);
     size_t none = SIZE_MAX / 2 + 1;
-    assert_null(firn_grow_array(larger, SIZE_MAX, &none, sizeof *array));
+    assert_null(fi_grow_array(larger, SIZE_MAX, &none, sizeof *array));
     assert_true(none == SIZE_MAX / 2 + 1);
-    firn_free(larger);
+    fi_free(larger);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -360,7 +360,7 @@ halving_finds_the_first_place_that_does_not_lie_before(void **state)
             }
             size_t low = 0;
             size_t high = count;
-            FIRN_SEARCH_FIRST(low, high, middle, numbers[middle] < wanted);
+            FI_SEARCH_FIRST(low, high, middle, numbers[middle] < wanted);
             assert_true(low == expected && high == expected);
         }
     }

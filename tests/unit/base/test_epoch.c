@@ -14,13 +14,13 @@
 #include "base/epoch.h"
 
 struct thing {
-    struct firn_epoch_node node;
+    struct fi_epoch_node node;
     uint64_t number;
     unsigned *released;
 };
 
 static void
-release(struct firn_epoch_node *node)
+release(struct fi_epoch_node *node)
 {
     struct thing *thing = (struct thing *)(void *)node;
     ++*thing->released;
@@ -30,27 +30,27 @@ static void
 a_thing_goes_when_those_who_entered_before_have_left(void **state)
 {
     (void)state;
-    struct firn_epoch epoch;
+    struct fi_epoch epoch;
     unsigned released = 0;
     struct thing things[3] = {
         {.released = &released}, {.released = &released}, {.released = &released}};
-    firn_epoch_init(&epoch);
-    size_t first = firn_epoch_enter(&epoch);
-    firn_epoch_retire(&epoch, &things[0].node, release);
-    size_t second = firn_epoch_enter(&epoch);
-    firn_epoch_retire(&epoch, &things[1].node, release);
-    firn_epoch_reclaim(&epoch);
+    fi_epoch_init(&epoch);
+    size_t first = fi_epoch_enter(&epoch);
+    fi_epoch_retire(&epoch, &things[0].node, release);
+    size_t second = fi_epoch_enter(&epoch);
+    fi_epoch_retire(&epoch, &things[1].node, release);
+    fi_epoch_reclaim(&epoch);
     assert_int_equal(released, 0);
-    firn_epoch_leave(&epoch, first);
-    firn_epoch_reclaim(&epoch);
+    fi_epoch_leave(&epoch, first);
+    fi_epoch_reclaim(&epoch);
     assert_int_equal(released, 1);
-    size_t third = firn_epoch_enter(&epoch);
-    firn_epoch_leave(&epoch, second);
-    firn_epoch_reclaim(&epoch);
+    size_t third = fi_epoch_enter(&epoch);
+    fi_epoch_leave(&epoch, second);
+    fi_epoch_reclaim(&epoch);
     assert_int_equal(released, 2);
-    firn_epoch_retire(&epoch, &things[2].node, release);
-    firn_epoch_leave(&epoch, third);
-    firn_epoch_deinit(&epoch);
+    fi_epoch_retire(&epoch, &things[2].node, release);
+    fi_epoch_leave(&epoch, third);
+    fi_epoch_deinit(&epoch);
     assert_int_equal(released, 3);
 }
 
@@ -58,38 +58,38 @@ static void
 more_readers_than_slots_only_delay(void **state)
 {
     (void)state;
-    enum { READERS = FIRN_EPOCH_SLOTS + 3 };
-    struct firn_epoch epoch;
+    enum { READERS = FI_EPOCH_SLOTS + 3 };
+    struct fi_epoch epoch;
     unsigned released = 0;
     struct thing thing = {.released = &released};
     size_t slots[READERS];
-    firn_epoch_init(&epoch);
+    fi_epoch_init(&epoch);
     for (size_t i = 0; i < READERS; i++) {
-        slots[i] = firn_epoch_enter(&epoch);
-        assert_int_equal(slots[i] == FIRN_EPOCH_SLOTS, i >= FIRN_EPOCH_SLOTS);
+        slots[i] = fi_epoch_enter(&epoch);
+        assert_int_equal(slots[i] == FI_EPOCH_SLOTS, i >= FI_EPOCH_SLOTS);
     }
-    firn_epoch_retire(&epoch, &thing.node, release);
+    fi_epoch_retire(&epoch, &thing.node, release);
     for (size_t i = 0; i < READERS; i++) {
-        firn_epoch_reclaim(&epoch);
+        fi_epoch_reclaim(&epoch);
         assert_int_equal(released, 0);
-        firn_epoch_leave(&epoch, slots[i]);
+        fi_epoch_leave(&epoch, slots[i]);
     }
-    firn_epoch_reclaim(&epoch);
+    fi_epoch_reclaim(&epoch);
     assert_int_equal(released, 1);
-    firn_epoch_deinit(&epoch);
+    fi_epoch_deinit(&epoch);
 }
 
 /* ---- threads ---- */
 
 struct shared {
-    struct firn_epoch epoch;
+    struct fi_epoch epoch;
     _Atomic(struct thing *) current;
     _Atomic int is_done;
     _Atomic uint64_t looks;
 };
 
 static void
-release_memory(struct firn_epoch_node *node)
+release_memory(struct fi_epoch_node *node)
 {
     struct thing *thing = (struct thing *)(void *)node;
     /* A thread that still looks at it sees nonsense, and so do the sanitizers. */
@@ -114,14 +114,14 @@ read_things(void *arg)
     struct shared *shared = arg;
     uint64_t last = 0;
     while (atomic_load(&shared->is_done) == 0) {
-        size_t slot = firn_epoch_enter(&shared->epoch);
+        size_t slot = fi_epoch_enter(&shared->epoch);
         const struct thing *thing = atomic_load(&shared->current);
         uint64_t number = thing->number;
         if (number < last || number == 0) {
             abort();
         }
         last = number;
-        firn_epoch_leave(&shared->epoch, slot);
+        fi_epoch_leave(&shared->epoch, slot);
         atomic_fetch_add(&shared->looks, 1);
     }
     return NULL;
@@ -134,7 +134,7 @@ readers_never_see_what_was_released(void **state)
     enum { READERS = 4, CHANGES = 20000 };
     static struct shared shared;
     pthread_t threads[READERS];
-    firn_epoch_init(&shared.epoch);
+    fi_epoch_init(&shared.epoch);
     atomic_store(&shared.is_done, 0);
     atomic_store(&shared.current, make_thing(1));
     for (size_t i = 0; i < READERS; i++) {
@@ -142,15 +142,15 @@ readers_never_see_what_was_released(void **state)
     }
     for (uint64_t number = 2; number < CHANGES || atomic_load(&shared.looks) < 1000; number++) {
         struct thing *old = atomic_exchange(&shared.current, make_thing(number));
-        firn_epoch_retire(&shared.epoch, &old->node, release_memory);
-        firn_epoch_reclaim(&shared.epoch);
+        fi_epoch_retire(&shared.epoch, &old->node, release_memory);
+        fi_epoch_reclaim(&shared.epoch);
     }
     atomic_store(&shared.is_done, 1);
     for (size_t i = 0; i < READERS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     free(atomic_load(&shared.current));
-    firn_epoch_deinit(&shared.epoch);
+    fi_epoch_deinit(&shared.epoch);
 }
 
 int

@@ -42,7 +42,7 @@ static firn_slice
 make_key(uint64_t number, uint8_t out[KEY_SIZE])
 {
     memset(out, 0, KEY_SIZE);
-    firn_store_be32(out, (uint32_t)(number / 3));
+    fi_store_be32(out, (uint32_t)(number / 3));
     return firn_bytes(out, 4 + number % 3);
 }
 
@@ -50,17 +50,17 @@ static uint64_t
 number_of(firn_slice key)
 {
     assert_true(key.size >= 4 && key.size <= KEY_SIZE);
-    return (uint64_t)firn_load_be32(key.data) * 3 + key.size - 4;
+    return (uint64_t)fi_load_be32(key.data) * 3 + key.size - 4;
 }
 
 static int
-add(struct firn_range_set *set, const struct model_range *range)
+add(struct fi_range_set *set, const struct model_range *range)
 {
     uint8_t lower[KEY_SIZE];
     uint8_t upper[KEY_SIZE];
-    struct firn_range added = {make_key(range->lower, lower), make_key(range->upper, upper),
-                               range->sequence};
-    return firn_range_set_add(set, &added, NULL);
+    struct fi_range added = {make_key(range->lower, lower), make_key(range->upper, upper),
+                             range->sequence};
+    return fi_range_set_add(set, &added, NULL);
 }
 
 static bool
@@ -70,14 +70,13 @@ covers(const struct model_range *range, uint64_t key)
 }
 
 static uint64_t
-model_covering(const struct model *model, uint64_t key, const struct firn_view *view,
-               uint64_t above)
+model_covering(const struct model *model, uint64_t key, const struct fi_view *view, uint64_t above)
 {
     uint64_t newest = 0;
     for (size_t i = 0; i < model->count; i++) {
         const struct model_range *range = &model->ranges[i];
         if (covers(range, key) && range->sequence > above && range->sequence > newest &&
-            firn_view_sees(view, range->sequence)) {
+            fi_view_sees(view, range->sequence)) {
             newest = range->sequence;
         }
     }
@@ -85,29 +84,29 @@ model_covering(const struct model *model, uint64_t key, const struct firn_view *
 }
 
 struct some_view {
-    struct firn_view_interval intervals[4];
-    struct firn_view view;
+    struct fi_view_interval intervals[4];
+    struct fi_view view;
 };
 
 static void
 make_view(struct test_random *random, uint64_t newest, struct some_view *out)
 {
-    out->view = (struct firn_view){out->intervals, 0, 0, NULL};
+    out->view = (struct fi_view){out->intervals, 0, 0, NULL};
     uint64_t at = 1 + test_random_below(random, 2) * test_random_below(random, newest + 1);
     while (out->view.count < 4 && at <= newest) {
         uint64_t last = at + test_random_below(random, newest - at + 3);
-        out->intervals[out->view.count++] = (struct firn_view_interval){at, last};
+        out->intervals[out->view.count++] = (struct fi_view_interval){at, last};
         at = last + 2 + test_random_below(random, 9);
     }
 }
 
 static void
-check_covered(const struct firn_range_set *set, const struct model *model, uint64_t key,
-              const struct firn_view *view, uint64_t above, uint64_t keys)
+check_covered(const struct fi_range_set *set, const struct model *model, uint64_t key,
+              const struct fi_view *view, uint64_t above, uint64_t keys)
 {
     uint8_t bytes[KEY_SIZE];
-    struct firn_range_stretch stretch;
-    bool is_covered = firn_range_set_covered(set, make_key(key, bytes), view, above, &stretch);
+    struct fi_range_stretch stretch;
+    bool is_covered = fi_range_set_covered(set, make_key(key, bytes), view, above, &stretch);
     assert_int_equal(is_covered, model_covering(model, key, view, above) != 0);
     if (is_covered) {
         assert_true(stretch.has_lower && stretch.has_upper && stretch.sequence > above);
@@ -118,8 +117,8 @@ check_covered(const struct firn_range_set *set, const struct model *model, uint6
             assert_true(model_covering(model, i, view, stretch.sequence - 1) != 0);
         }
     }
-    stretch = (struct firn_range_stretch){0};
-    bool is_free = firn_range_set_free(set, make_key(key, bytes), view, above, &stretch);
+    stretch = (struct fi_range_stretch){0};
+    bool is_free = fi_range_set_free(set, make_key(key, bytes), view, above, &stretch);
     assert_int_equal(is_free, model_covering(model, key, view, above) == 0);
     if (is_free) {
         uint64_t lower = stretch.has_lower ? number_of(stretch.lower) : 0;
@@ -134,12 +133,12 @@ check_covered(const struct firn_range_set *set, const struct model *model, uint6
 struct met {
     size_t count;
     uint64_t sequence_sum;
-    const struct firn_range *before;
+    const struct fi_range *before;
     size_t stop_after;
 };
 
 static void
-meet(void *ctx, const struct firn_range *range)
+meet(void *ctx, const struct fi_range *range)
 {
     struct met *met = ctx;
     met->count++;
@@ -147,20 +146,20 @@ meet(void *ctx, const struct firn_range *range)
 }
 
 static int
-meet_in_order(void *ctx, const struct firn_range *range, firn_error *err)
+meet_in_order(void *ctx, const struct fi_range *range, firn_error *err)
 {
     struct met *met = ctx;
     if (met->before != NULL) {
-        int order = firn_slice_compare(met->before->lower, range->lower);
+        int order = fi_slice_compare(met->before->lower, range->lower);
         assert_true(order < 0 || (order == 0 && met->before->sequence >= range->sequence));
     }
     met->before = range;
     meet(ctx, range);
-    return met->count == met->stop_after ? (firn_error_set(err, FIRN_LIMIT, "enough")) : FIRN_OK;
+    return met->count == met->stop_after ? (fi_error_set(err, FIRN_LIMIT, "enough")) : FIRN_OK;
 }
 
 static void
-check_visits(const struct firn_range_set *set, const struct model *model, uint64_t lower,
+check_visits(const struct fi_range_set *set, const struct model *model, uint64_t lower,
              uint64_t upper)
 {
     struct met all = {0};
@@ -169,7 +168,7 @@ check_visits(const struct firn_range_set *set, const struct model *model, uint64
     struct met expected_reaching = {0};
     for (size_t i = 0; i < model->count; i++) {
         const struct model_range *range = &model->ranges[i];
-        struct firn_range met = {.sequence = range->sequence};
+        struct fi_range met = {.sequence = range->sequence};
         meet(&expected_all, &met);
         if (range->lower < upper && range->upper > lower) {
             meet(&expected_reaching, &met);
@@ -179,32 +178,32 @@ check_visits(const struct firn_range_set *set, const struct model *model, uint64
     uint8_t upper_bytes[KEY_SIZE];
     firn_slice lower_key = make_key(lower, lower_bytes);
     firn_slice upper_key = make_key(upper, upper_bytes);
-    assert_int_equal(firn_range_set_visit(set, NULL, NULL, meet_in_order, &all, NULL), FIRN_OK);
+    assert_int_equal(fi_range_set_visit(set, NULL, NULL, meet_in_order, &all, NULL), FIRN_OK);
     assert_int_equal(all.count, expected_all.count);
     assert_int_equal(all.sequence_sum, expected_all.sequence_sum);
     assert_int_equal(
-        firn_range_set_visit(set, &lower_key, &upper_key, meet_in_order, &reaching, NULL), FIRN_OK);
+        fi_range_set_visit(set, &lower_key, &upper_key, meet_in_order, &reaching, NULL), FIRN_OK);
     assert_int_equal(reaching.count, expected_reaching.count);
     assert_int_equal(reaching.sequence_sum, expected_reaching.sequence_sum);
     if (reaching.count > 0) {
         struct met some = {.stop_after = 1 + lower % reaching.count};
         assert_int_equal(
-            firn_range_set_visit(set, &lower_key, &upper_key, meet_in_order, &some, NULL),
+            fi_range_set_visit(set, &lower_key, &upper_key, meet_in_order, &some, NULL),
             FIRN_LIMIT);
         assert_int_equal(some.count, some.stop_after);
     }
 }
 
 static void
-check_lookups(struct test_random *random, const struct firn_range_set *set,
-              const struct model *model, uint64_t keys, uint64_t newest)
+check_lookups(struct test_random *random, const struct fi_range_set *set, const struct model *model,
+              uint64_t keys, uint64_t newest)
 {
     struct some_view some;
     uint8_t bytes[KEY_SIZE];
     make_view(random, newest, &some);
     uint64_t key = test_random_below(random, keys);
     uint64_t above = test_random_below(random, 3) == 0 ? 0 : test_random_below(random, newest + 1);
-    assert_int_equal(firn_range_set_covering(set, make_key(key, bytes), &some.view, above),
+    assert_int_equal(fi_range_set_covering(set, make_key(key, bytes), &some.view, above),
                      model_covering(model, key, &some.view, above));
     check_covered(set, model, key, &some.view, above, keys);
     check_visits(set, model, key, key + test_random_below(random, 1 + keys - key));
@@ -218,12 +217,12 @@ agrees_with_a_list_of_ranges(void **state)
     test_random_init(&random, "range_set", 21);
     static struct model model;
     for (unsigned round = 0; round < 60; round++) {
-        struct firn_range_set set = {0};
+        struct fi_range_set set = {0};
         model.count = 0;
         uint64_t keys = 4 + test_random_below(&random, 300);
         size_t size = 1 + test_random_below(&random, MODEL_MAX);
         bool is_shuffled = round % 3 == 0;
-        assert_true(firn_range_set_is_empty(&set));
+        assert_true(fi_range_set_is_empty(&set));
         check_lookups(&random, &set, &model, keys, 5);
         for (size_t i = 0; i < size; i++) {
             uint64_t lower = test_random_below(&random, keys);
@@ -237,7 +236,7 @@ agrees_with_a_list_of_ranges(void **state)
                 model.ranges[model.count++] = range;
             }
             assert_int_equal(set.count, model.count);
-            assert_int_equal(firn_range_set_is_empty(&set), model.count == 0);
+            assert_int_equal(fi_range_set_is_empty(&set), model.count == 0);
             if (i % 7 == 0) {
                 check_lookups(&random, &set, &model, keys, 2 * size);
             }
@@ -245,12 +244,12 @@ agrees_with_a_list_of_ranges(void **state)
         for (unsigned i = 0; i < 50; i++) {
             check_lookups(&random, &set, &model, keys, 2 * size);
         }
-        assert_int_equal(firn_range_set_seal(&set, NULL), FIRN_OK);
+        assert_int_equal(fi_range_set_seal(&set, NULL), FIRN_OK);
         for (unsigned i = 0; i < 50; i++) {
             check_lookups(&random, &set, &model, keys, 2 * size);
         }
-        firn_range_set_deinit(&set);
-        assert_true(firn_range_set_is_empty(&set));
+        fi_range_set_deinit(&set);
+        assert_true(fi_range_set_is_empty(&set));
     }
 }
 
@@ -258,58 +257,58 @@ static void
 a_range_that_is_empty_or_reversed_is_no_range(void **state)
 {
     (void)state;
-    struct firn_range_set set = {0};
-    struct firn_range range = {firn_str("b"), firn_str("b"), 7};
-    assert_int_equal(firn_range_set_add(&set, &range, NULL), FIRN_OK);
+    struct fi_range_set set = {0};
+    struct fi_range range = {firn_str("b"), firn_str("b"), 7};
+    assert_int_equal(fi_range_set_add(&set, &range, NULL), FIRN_OK);
     range.upper = firn_str("a");
-    assert_int_equal(firn_range_set_add(&set, &range, NULL), FIRN_OK);
-    assert_true(firn_range_set_is_empty(&set));
+    assert_int_equal(fi_range_set_add(&set, &range, NULL), FIRN_OK);
+    assert_true(fi_range_set_is_empty(&set));
     assert_int_equal(set.count, 0);
-    assert_int_equal(firn_range_set_size_bytes(&set), 0);
-    firn_range_set_deinit(&set);
+    assert_int_equal(fi_range_set_size_bytes(&set), 0);
+    fi_range_set_deinit(&set);
 }
 
 static void
 bounds_may_be_empty_or_long_and_are_copied(void **state)
 {
     (void)state;
-    struct firn_range_set set = {0};
-    struct firn_view_interval now = {1, UINT64_MAX};
-    struct firn_view view = {&now, 1, 0, NULL};
+    struct fi_range_set set = {0};
+    struct fi_view_interval now = {1, UINT64_MAX};
+    struct fi_view view = {&now, 1, 0, NULL};
     enum { LONG = 65536 };
     uint8_t *bytes = malloc(LONG);
     assert_non_null(bytes);
     memset(bytes, 'x', LONG);
-    struct firn_range range = {firn_str(""), firn_bytes(bytes, LONG), 5};
-    assert_int_equal(firn_range_set_add(&set, &range, NULL), FIRN_OK);
+    struct fi_range range = {firn_str(""), firn_bytes(bytes, LONG), 5};
+    assert_int_equal(fi_range_set_add(&set, &range, NULL), FIRN_OK);
     memset(bytes, 'y', LONG);
-    assert_int_equal(firn_range_set_covering(&set, firn_str(""), &view, 0), 5);
-    assert_int_equal(firn_range_set_covering(&set, firn_str("xxx"), &view, 0), 5);
-    assert_int_equal(firn_range_set_covering(&set, firn_str("xxxy"), &view, 0), 0);
+    assert_int_equal(fi_range_set_covering(&set, firn_str(""), &view, 0), 5);
+    assert_int_equal(fi_range_set_covering(&set, firn_str("xxx"), &view, 0), 5);
+    assert_int_equal(fi_range_set_covering(&set, firn_str("xxxy"), &view, 0), 0);
     memset(bytes, 'x', LONG);
-    assert_int_equal(firn_range_set_covering(&set, firn_bytes(bytes, LONG - 1), &view, 0), 5);
-    assert_int_equal(firn_range_set_covering(&set, firn_bytes(bytes, LONG), &view, 0), 0);
+    assert_int_equal(fi_range_set_covering(&set, firn_bytes(bytes, LONG - 1), &view, 0), 5);
+    assert_int_equal(fi_range_set_covering(&set, firn_bytes(bytes, LONG), &view, 0), 0);
     free(bytes);
-    firn_range_set_deinit(&set);
+    fi_range_set_deinit(&set);
 }
 
 static void
 ranges_that_touch_are_one_stretch(void **state)
 {
     (void)state;
-    struct firn_range_set set = {0};
-    struct firn_view_interval now = {1, UINT64_MAX};
-    struct firn_view view = {&now, 1, 0, NULL};
+    struct fi_range_set set = {0};
+    struct fi_view_interval now = {1, UINT64_MAX};
+    struct fi_view view = {&now, 1, 0, NULL};
     for (uint64_t i = 0; i < 1024; i++) {
         assert_int_equal(add(&set, &(struct model_range){i, i + 1, i + 1}), FIRN_OK);
     }
     uint8_t bytes[KEY_SIZE];
-    struct firn_range_stretch stretch;
-    assert_true(firn_range_set_covered(&set, make_key(500, bytes), &view, 0, &stretch));
+    struct fi_range_stretch stretch;
+    assert_true(fi_range_set_covered(&set, make_key(500, bytes), &view, 0, &stretch));
     assert_int_equal(number_of(stretch.lower), 0);
     assert_int_equal(number_of(stretch.upper), 1024);
     assert_int_equal(stretch.sequence, 1);
-    firn_range_set_deinit(&set);
+    fi_range_set_deinit(&set);
 }
 
 /* ---- many ranges of every shape ---- */
@@ -362,19 +361,19 @@ seconds(void)
 }
 
 static double
-ask_many(struct test_random *random, const struct firn_range_set *set, const struct firn_view *view)
+ask_many(struct test_random *random, const struct fi_range_set *set, const struct fi_view *view)
 {
     enum { LOOKUPS = 2000 };
     double begin = seconds();
     for (unsigned i = 0; i < LOOKUPS; i++) {
         uint8_t bytes[KEY_SIZE];
         firn_slice key = make_key(test_random_below(random, 3 * MANY), bytes);
-        uint64_t newest = firn_range_set_covering(set, key, view, 0);
-        assert_true(newest == 0 || firn_view_sees(view, newest));
-        struct firn_range_stretch stretch = {0};
-        assert_int_equal(firn_range_set_covered(set, key, view, 0, &stretch), newest != 0);
-        stretch = (struct firn_range_stretch){0};
-        assert_int_equal(firn_range_set_free(set, key, view, 0, &stretch), newest == 0);
+        uint64_t newest = fi_range_set_covering(set, key, view, 0);
+        assert_true(newest == 0 || fi_view_sees(view, newest));
+        struct fi_range_stretch stretch = {0};
+        assert_int_equal(fi_range_set_covered(set, key, view, 0, &stretch), newest != 0);
+        stretch = (struct fi_range_stretch){0};
+        assert_int_equal(fi_range_set_free(set, key, view, 0, &stretch), newest == 0);
     }
     return (seconds() - begin) / LOOKUPS;
 }
@@ -387,13 +386,13 @@ no_shape_of_many_ranges_is_slow(void **state)
                                         "apart",     "random",  "long under short"};
     struct test_random random;
     test_random_init(&random, "many ranges", 8);
-    struct firn_view_interval now = {1, MANY};
-    struct firn_view_interval middle = {1, MANY / 2 + 7};
-    struct firn_view_interval gaps[3] = {{1, 100}, {200, MANY / 3}, {MANY / 3 + 50, MANY - 100}};
+    struct fi_view_interval now = {1, MANY};
+    struct fi_view_interval middle = {1, MANY / 2 + 7};
+    struct fi_view_interval gaps[3] = {{1, 100}, {200, MANY / 3}, {MANY / 3 + 50, MANY - 100}};
     for (unsigned round = 0; round < 2 * SHAPES; round++) {
         enum shape shape = round / 2;
         bool is_unordered = round % 2 == 1;
-        struct firn_range_set set = {0};
+        struct fi_range_set set = {0};
         double begin = seconds();
         for (uint64_t i = 0; i < MANY; i++) {
             struct model_range range = shaped_range(&random, shape, i);
@@ -401,20 +400,20 @@ no_shape_of_many_ranges_is_slow(void **state)
             assert_int_equal(add(&set, &range), FIRN_OK);
         }
         if (is_unordered) { /* as a run has them: in another order, and then sealed */
-            assert_int_equal(firn_range_set_seal(&set, NULL), FIRN_OK);
+            assert_int_equal(fi_range_set_seal(&set, NULL), FIRN_OK);
         }
         double added = seconds() - begin;
-        double asked = ask_many(&random, &set, &(struct firn_view){&now, 1, 0, NULL});
-        asked += ask_many(&random, &set, &(struct firn_view){&middle, 1, 0, NULL});
-        asked += ask_many(&random, &set, &(struct firn_view){gaps, 3, 0, NULL});
+        double asked = ask_many(&random, &set, &(struct fi_view){&now, 1, 0, NULL});
+        asked += ask_many(&random, &set, &(struct fi_view){&middle, 1, 0, NULL});
+        asked += ask_many(&random, &set, &(struct fi_view){gaps, 3, 0, NULL});
         (void)printf("%s%s: add %.0f ns, three lookups %.1f us, %.0f bytes a range\n", names[shape],
                      is_unordered ? ", sealed" : "", added / MANY * 1e9, asked / 3 * 1e6,
-                     (double)firn_range_set_size_bytes(&set) / MANY);
+                     (double)fi_range_set_size_bytes(&set) / MANY);
         /* Looking at every range would take 300 us at the least; sanitizers cost tenfold. */
         assert_true(asked / 3 < 100e-6);
         assert_true(added / MANY < 50e-6);
-        assert_true(firn_range_set_size_bytes(&set) < (size_t)MANY * 320);
-        firn_range_set_deinit(&set);
+        assert_true(fi_range_set_size_bytes(&set) < (size_t)MANY * 320);
+        fi_range_set_deinit(&set);
     }
 }
 
@@ -424,10 +423,10 @@ static void
 a_small_set_is_small(void **state)
 {
     (void)state;
-    struct firn_range_set set = {0};
+    struct fi_range_set set = {0};
     assert_int_equal(add(&set, &(struct model_range){1, 2, 3}), FIRN_OK);
-    assert_true(firn_range_set_size_bytes(&set) < 512);
-    firn_range_set_deinit(&set);
+    assert_true(fi_range_set_size_bytes(&set) < 512);
+    fi_range_set_deinit(&set);
 }
 
 static void
@@ -437,7 +436,7 @@ a_failed_allocation_leaves_the_set_as_it_was(void **state)
     struct test_random random;
     test_random_init(&random, "no memory", 4);
     test_alloc_install();
-    struct firn_range_set set = {0};
+    struct fi_range_set set = {0};
     static struct model model;
     model.count = 0;
     size_t failures = 0;
@@ -453,8 +452,8 @@ a_failed_allocation_leaves_the_set_as_it_was(void **state)
             assert_int_equal(set.count, model.count);
             test_alloc_fail_at(0, false);
             check_lookups(&random, &set, &model, 130, i + 2);
-            assert_int_equal(firn_range_set_reserve(&set, SIZE_MAX, 1, NULL), FIRN_NO_MEMORY);
-            assert_int_equal(firn_range_set_reserve(&set, 1, SIZE_MAX, NULL), FIRN_NO_MEMORY);
+            assert_int_equal(fi_range_set_reserve(&set, SIZE_MAX, 1, NULL), FIRN_NO_MEMORY);
+            assert_int_equal(fi_range_set_reserve(&set, 1, SIZE_MAX, NULL), FIRN_NO_MEMORY);
             assert_int_equal(add(&set, &range), FIRN_OK);
         }
         model.ranges[model.count++] = range;
@@ -463,14 +462,14 @@ a_failed_allocation_leaves_the_set_as_it_was(void **state)
     test_alloc_fail_at(1, true);
     struct met met = {0};
     firn_error err;
-    assert_int_equal(firn_range_set_visit(&set, NULL, NULL, meet_in_order, &met, &err),
+    assert_int_equal(fi_range_set_visit(&set, NULL, NULL, meet_in_order, &met, &err),
                      FIRN_NO_MEMORY);
     assert_int_equal(met.count, 0);
     assert_true(set.is_unordered);
     uint64_t n = 1;
     for (;; n++) {
         test_alloc_fail_at(n, n % 2 == 0);
-        int rc = firn_range_set_seal(&set, NULL);
+        int rc = fi_range_set_seal(&set, NULL);
         test_alloc_fail_at(0, false);
         assert_int_equal(set.count, MODEL_MAX);
         check_lookups(&random, &set, &model, 130, MODEL_MAX + 1);
@@ -480,7 +479,7 @@ a_failed_allocation_leaves_the_set_as_it_was(void **state)
         assert_int_equal(rc, FIRN_NO_MEMORY);
     }
     assert_true(n > 3 && set.is_sealed);
-    firn_range_set_deinit(&set);
+    fi_range_set_deinit(&set);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -492,12 +491,12 @@ reserved_ranges_need_no_memory(void **state)
     struct test_random random;
     test_random_init(&random, "reserve", 5);
     test_alloc_install();
-    struct firn_range_set set = {0};
+    struct fi_range_set set = {0};
     uint64_t sequence = 0;
     for (unsigned batch = 0; batch < 200; batch++) {
         size_t count = 1 + test_random_below(&random, batch % 5 == 0 ? 200 : 5);
         test_alloc_fail_at(0, false);
-        assert_int_equal(firn_range_set_reserve(&set, count, 2 * KEY_SIZE * count, NULL), FIRN_OK);
+        assert_int_equal(fi_range_set_reserve(&set, count, 2 * KEY_SIZE * count, NULL), FIRN_OK);
         test_alloc_fail_at(1, true);
         for (size_t i = 0; i < count; i++) {
             /* All apart: no spans join. */
@@ -508,7 +507,7 @@ reserved_ranges_need_no_memory(void **state)
     }
     test_alloc_fail_at(0, false);
     assert_int_equal(set.count, sequence);
-    firn_range_set_deinit(&set);
+    fi_range_set_deinit(&set);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -518,7 +517,7 @@ reserved_ranges_need_no_memory(void **state)
 enum { SHARED = 20000, READERS = 3 };
 
 struct shared {
-    struct firn_range_set set;
+    struct fi_range_set set;
     atomic_uint_fast64_t published;
     atomic_uint_fast64_t rounds;
     atomic_bool is_done;
@@ -528,19 +527,19 @@ struct shared {
 static void
 check_shared(struct shared *shared, struct test_random *random, uint64_t published)
 {
-    struct firn_view_interval interval = {1, published};
-    struct firn_view view = {&interval, 1, 0, NULL};
+    struct fi_view_interval interval = {1, published};
+    struct fi_view view = {&interval, 1, 0, NULL};
     uint64_t key = test_random_below(random, published + 20);
     uint8_t bytes[KEY_SIZE];
     uint64_t newest = key < published ? key : published - 1;
     bool is_covered = newest + 10 > key;
     firn_slice slice = make_key(key, bytes);
-    assert_int_equal(firn_range_set_covering(&shared->set, slice, &view, 0),
+    assert_int_equal(fi_range_set_covering(&shared->set, slice, &view, 0),
                      is_covered ? newest + 1 : 0);
-    struct firn_range_stretch stretch = {0};
-    assert_int_equal(firn_range_set_covered(&shared->set, slice, &view, 0, &stretch), is_covered);
-    stretch = (struct firn_range_stretch){0};
-    assert_int_equal(firn_range_set_free(&shared->set, slice, &view, 0, &stretch), !is_covered);
+    struct fi_range_stretch stretch = {0};
+    assert_int_equal(fi_range_set_covered(&shared->set, slice, &view, 0, &stretch), is_covered);
+    stretch = (struct fi_range_stretch){0};
+    assert_int_equal(fi_range_set_free(&shared->set, slice, &view, 0, &stretch), !is_covered);
 }
 
 static void *
@@ -556,7 +555,7 @@ read_beside(void *arg)
             check_shared(shared, &random, published);
         }
         struct met met = {0};
-        assert_int_equal(firn_range_set_visit(&shared->set, NULL, NULL, meet_in_order, &met, NULL),
+        assert_int_equal(fi_range_set_visit(&shared->set, NULL, NULL, meet_in_order, &met, NULL),
                          FIRN_OK);
         assert_true(met.count >= published);
         atomic_fetch_add(&shared->rounds, 1);
@@ -582,7 +581,7 @@ readers_miss_nothing_beside_a_writer(void **state)
         assert_int_equal(pthread_join(readers[i], NULL), 0);
     }
     assert_true(atomic_load(&shared.rounds) >= 2 * READERS);
-    firn_range_set_deinit(&shared.set);
+    fi_range_set_deinit(&shared.set);
 }
 
 int

@@ -57,7 +57,7 @@ sort_and_compare(struct test_random *random, size_t count, uint64_t keys)
     }
     memcpy(expected, records, sizeof expected);
     insertion_sort(expected, count);
-    firn_sort(records, count, sizeof *records, compare_records);
+    fi_sort(records, count, sizeof *records, compare_records);
     assert_memory_equal(records, expected, sizeof expected);
 }
 
@@ -95,7 +95,7 @@ sorted_and_reversed_input_comes_out_sorted(void **state)
         for (uint64_t i = 0; i < 1000; i++) {
             numbers[i] = turn == 0 ? i : 999 - i;
         }
-        firn_sort(numbers, 1000, sizeof *numbers, compare_numbers);
+        fi_sort(numbers, 1000, sizeof *numbers, compare_numbers);
         for (uint64_t i = 0; i < 1000; i++) {
             assert_int_equal(numbers[i], i);
         }
@@ -109,9 +109,9 @@ numbers_are_sorted_made_unique_and_found(void **state)
     struct test_random random;
     uint64_t numbers[100];
     test_random_init(&random, "sort", 2);
-    firn_sort_u64(NULL, 0);
-    assert_int_equal(firn_sort_unique_u64(NULL, 0), 0);
-    assert_false(firn_sort_has_u64(NULL, 0, 1));
+    fi_sort_u64(NULL, 0);
+    assert_int_equal(fi_sort_unique_u64(NULL, 0), 0);
+    assert_false(fi_sort_has_u64(NULL, 0, 1));
     for (unsigned round = 0; round < 200; round++) {
         size_t count = (size_t)test_random_below(&random, 100) + 1;
         bool is_there[60] = {false};
@@ -122,23 +122,23 @@ numbers_are_sorted_made_unique_and_found(void **state)
             is_there[numbers[i]] = true;
         }
         if (round % 2 == 0) {
-            assert_int_equal(firn_sort_unique_u64(numbers, count), expected);
+            assert_int_equal(fi_sort_unique_u64(numbers, count), expected);
             count = expected;
         } else {
-            firn_sort_u64(numbers, count);
+            fi_sort_u64(numbers, count);
         }
         for (size_t i = 1; i < count; i++) {
             assert_true(numbers[i - 1] < numbers[i] ||
                         (round % 2 == 1 && numbers[i - 1] == numbers[i]));
         }
         for (uint64_t number = 0; number < 60; number++) {
-            assert_int_equal(firn_sort_has_u64(numbers, count, number), is_there[number]);
+            assert_int_equal(fi_sort_has_u64(numbers, count, number), is_there[number]);
         }
-        assert_false(firn_sort_has_u64(numbers, count, UINT64_MAX));
+        assert_false(fi_sort_has_u64(numbers, count, UINT64_MAX));
     }
     /* Numbers whose difference has no sign. */
     uint64_t far[] = {UINT64_MAX, 0, UINT64_C(1) << 63, 1};
-    firn_sort_u64(far, 4);
+    fi_sort_u64(far, 4);
     assert_true(far[0] == 0 && far[1] == 1 && far[2] == UINT64_C(1) << 63 && far[3] == UINT64_MAX);
 }
 

@@ -10,34 +10,33 @@ void
 block_fixture_init(struct block_fixture *fixture)
 {
     *fixture = (struct block_fixture){0};
-    assert_int_equal(firn_sim_memory_create(5, &fixture->os, NULL), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(fixture->os, "/", &fixture->dir, NULL), FIRN_OK);
-    assert_int_equal(firn_compress_create(&fixture->compress, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_memory_create(5, &fixture->os, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(fixture->os, "/", &fixture->dir, NULL), FIRN_OK);
+    assert_int_equal(fi_compress_create(&fixture->compress, NULL), FIRN_OK);
 }
 
 void
 block_fixture_deinit(struct block_fixture *fixture)
 {
     for (size_t i = 0; i < BLOCK_FIXTURE_COUNT; i++) {
-        firn_buf_deinit(&fixture->raw[i]);
+        fi_buf_deinit(&fixture->raw[i]);
     }
-    firn_compress_destroy(fixture->compress);
-    firn_os_dir_close(fixture->dir);
-    firn_sim_memory_destroy(fixture->os);
+    fi_compress_destroy(fixture->compress);
+    fi_os_dir_close(fixture->dir);
+    fi_sim_memory_destroy(fixture->os);
 }
 
 static const struct {
     size_t size;
-    enum firn_codec codec;
-} plan[BLOCK_FIXTURE_COUNT] = {{0, FIRN_CODEC_NONE},    {1, FIRN_CODEC_NONE},
-                               {8, FIRN_CODEC_NONE},    {300, FIRN_CODEC_LZ4},
-                               {1000, FIRN_CODEC_ZSTD}, {77, FIRN_CODEC_NONE}};
+    enum fi_codec codec;
+} plan[BLOCK_FIXTURE_COUNT] = {{0, FI_CODEC_NONE},  {1, FI_CODEC_NONE},    {8, FI_CODEC_NONE},
+                               {300, FI_CODEC_LZ4}, {1000, FI_CODEC_ZSTD}, {77, FI_CODEC_NONE}};
 
 void
 block_fixture_fill(struct block_fixture *fixture)
 {
     for (size_t i = 0; i < BLOCK_FIXTURE_COUNT; i++) {
-        assert_int_equal(firn_buf_set_size(&fixture->raw[i], plan[i].size), FIRN_OK);
+        assert_int_equal(fi_buf_set_size(&fixture->raw[i], plan[i].size), FIRN_OK);
         for (size_t at = 0; at < plan[i].size; at++) {
             fixture->raw[i].data[at] = (uint8_t)(i * 31 + at % 7);
         }
@@ -45,48 +44,48 @@ block_fixture_fill(struct block_fixture *fixture)
 }
 
 static int
-add_block(struct block_fixture *fixture, struct firn_block_writer *writer, size_t i,
-          struct firn_buf *stored, firn_error *err)
+add_block(struct block_fixture *fixture, struct fi_block_writer *writer, size_t i,
+          struct fi_buf *stored, firn_error *err)
 {
-    const struct firn_buf *raw = &fixture->raw[i];
+    const struct fi_buf *raw = &fixture->raw[i];
     int rc =
-        firn_compress_encode(fixture->compress, plan[i].codec, 1, firn_buf_slice(raw), stored, err);
+        fi_compress_encode(fixture->compress, plan[i].codec, 1, fi_buf_slice(raw), stored, err);
     return rc != FIRN_OK ? rc
-                         : firn_block_writer_add(writer, plan[i].codec, firn_buf_slice(stored),
-                                                 (uint32_t)raw->size, &fixture->refs[i], err);
+                         : fi_block_writer_add(writer, plan[i].codec, fi_buf_slice(stored),
+                                               (uint32_t)raw->size, &fixture->refs[i], err);
 }
 
 int
-block_fixture_write(struct block_fixture *fixture, struct firn_os_dir *dir, const char *name,
+block_fixture_write(struct block_fixture *fixture, struct fi_os_dir *dir, const char *name,
                     firn_error *err)
 {
-    struct firn_buf stored = {0};
-    struct firn_block_writer *writer = NULL;
+    struct fi_buf stored = {0};
+    struct fi_block_writer *writer = NULL;
     int rc;
-    FIRN_TRY(firn_block_writer_create(dir, name, FIRN_BLOCK_FILE_ROW, &writer, err));
+    FI_TRY(fi_block_writer_create(dir, name, FI_BLOCK_FILE_ROW, &writer, err));
     for (size_t i = 0; i < BLOCK_FIXTURE_COUNT; i++) {
-        FIRN_TRY(add_block(fixture, writer, i, &stored, err));
+        FI_TRY(add_block(fixture, writer, i, &stored, err));
     }
-    FIRN_TRY(firn_block_writer_add_section(writer, 7, &fixture->refs[1], err));
-    FIRN_TRY(firn_block_writer_add_section(writer, 9, &fixture->refs[4], err));
-    FIRN_TRY(firn_block_writer_finish(writer, NULL, err));
+    FI_TRY(fi_block_writer_add_section(writer, 7, &fixture->refs[1], err));
+    FI_TRY(fi_block_writer_add_section(writer, 9, &fixture->refs[4], err));
+    FI_TRY(fi_block_writer_finish(writer, NULL, err));
 out:
-    firn_block_writer_destroy(writer);
-    firn_buf_deinit(&stored);
+    fi_block_writer_destroy(writer);
+    fi_buf_deinit(&stored);
     return rc;
 }
 
 int
-block_fixture_read(struct block_fixture *fixture, struct firn_os_dir *dir, const char *name,
+block_fixture_read(struct block_fixture *fixture, struct fi_os_dir *dir, const char *name,
                    firn_error *err)
 {
-    struct firn_buf raw = {0};
-    struct firn_block_reader *reader = NULL;
-    int first = firn_block_reader_open(dir, name, FIRN_BLOCK_FILE_ROW, &reader, err);
+    struct fi_buf raw = {0};
+    struct fi_block_reader *reader = NULL;
+    int first = fi_block_reader_open(dir, name, FI_BLOCK_FILE_ROW, &reader, err);
     for (size_t i = 0; reader != NULL && i < BLOCK_FIXTURE_COUNT; i++) {
         firn_error block_err;
         int rc =
-            firn_block_reader_read(reader, &fixture->refs[i], fixture->compress, &raw, &block_err);
+            fi_block_reader_read(reader, &fixture->refs[i], fixture->compress, &raw, &block_err);
         if (rc == FIRN_OK) {
             assert_int_equal(raw.size, fixture->raw[i].size);
             assert_memory_equal(raw.data, fixture->raw[i].data, raw.size);
@@ -96,9 +95,9 @@ block_fixture_read(struct block_fixture *fixture, struct firn_os_dir *dir, const
         }
     }
     if (first == FIRN_OK) {
-        first = firn_block_reader_verify_body(reader, err);
+        first = fi_block_reader_verify_body(reader, err);
     }
-    firn_block_reader_close(reader);
-    firn_buf_deinit(&raw);
+    fi_block_reader_close(reader);
+    fi_buf_deinit(&raw);
     return first;
 }

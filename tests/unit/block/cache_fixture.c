@@ -26,53 +26,52 @@ byte_of_block(uint32_t seed, size_t i, size_t at)
 }
 
 static void
-add_block(struct firn_block_writer *writer, struct firn_compress *compress,
-          const struct firn_buf *raw, size_t i, struct firn_block_ref *out)
+add_block(struct fi_block_writer *writer, struct fi_compress *compress, const struct fi_buf *raw,
+          size_t i, struct fi_block_ref *out)
 {
     firn_error err;
-    struct firn_buf stored = {0};
-    enum firn_codec codec = (enum firn_codec)(i % 3);
-    assert_int_equal(firn_compress_encode(compress, codec, 1, firn_buf_slice(raw), &stored, &err),
+    struct fi_buf stored = {0};
+    enum fi_codec codec = (enum fi_codec)(i % 3);
+    assert_int_equal(fi_compress_encode(compress, codec, 1, fi_buf_slice(raw), &stored, &err),
                      FIRN_OK);
-    assert_int_equal(firn_block_writer_add(writer, codec, firn_buf_slice(&stored),
-                                           (uint32_t)raw->size, out, &err),
-                     FIRN_OK);
-    firn_buf_deinit(&stored);
+    assert_int_equal(
+        fi_block_writer_add(writer, codec, fi_buf_slice(&stored), (uint32_t)raw->size, out, &err),
+        FIRN_OK);
+    fi_buf_deinit(&stored);
 }
 
 void
-cache_file_create(struct firn_os_dir *dir, const char *name, uint32_t seed, size_t count,
+cache_file_create(struct fi_os_dir *dir, const char *name, uint32_t seed, size_t count,
                   uint32_t size_min, uint32_t size_max, struct cache_file *out)
 {
     firn_error err;
-    struct firn_block_writer *writer;
-    struct firn_compress *compress;
-    struct firn_buf raw = {0};
+    struct fi_block_writer *writer;
+    struct fi_compress *compress;
+    struct fi_buf raw = {0};
     *out = (struct cache_file){.seed = seed, .count = count};
     assert_true(count <= CACHE_FIXTURE_BLOCKS_MAX);
-    assert_int_equal(firn_compress_create(&compress, &err), FIRN_OK);
-    assert_int_equal(firn_block_writer_create(dir, name, FIRN_BLOCK_FILE_ROW, &writer, &err),
-                     FIRN_OK);
+    assert_int_equal(fi_compress_create(&compress, &err), FIRN_OK);
+    assert_int_equal(fi_block_writer_create(dir, name, FI_BLOCK_FILE_ROW, &writer, &err), FIRN_OK);
     for (size_t i = 0; i < count; i++) {
-        assert_int_equal(firn_buf_set_size(&raw, size_of_block(seed, i, size_min, size_max)),
+        assert_int_equal(fi_buf_set_size(&raw, size_of_block(seed, i, size_min, size_max)),
                          FIRN_OK);
         for (size_t at = 0; at < raw.size; at++) {
             raw.data[at] = byte_of_block(seed, i, at);
         }
         add_block(writer, compress, &raw, i, &out->refs[i]);
     }
-    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_block_writer_destroy(writer);
-    firn_compress_destroy(compress);
-    firn_buf_deinit(&raw);
-    assert_int_equal(firn_block_reader_open(dir, name, FIRN_BLOCK_FILE_ROW, &out->reader, &err),
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_block_writer_destroy(writer);
+    fi_compress_destroy(compress);
+    fi_buf_deinit(&raw);
+    assert_int_equal(fi_block_reader_open(dir, name, FI_BLOCK_FILE_ROW, &out->reader, &err),
                      FIRN_OK);
 }
 
 void
 cache_file_close(struct cache_file *file)
 {
-    firn_block_reader_close(file->reader);
+    fi_block_reader_close(file->reader);
     file->reader = NULL;
 }
 
@@ -91,35 +90,33 @@ cache_file_matches(const struct cache_file *file, size_t i, const uint8_t *data,
 }
 
 int
-cache_file_read(struct firn_block_cache *cache, struct cache_file *file, size_t i,
-                enum firn_block_cache_use use, struct firn_block_pin *pin, firn_error *err)
+cache_file_read(struct fi_block_cache *cache, struct cache_file *file, size_t i,
+                enum fi_block_cache_use use, struct fi_block_pin *pin, firn_error *err)
 {
-    return firn_block_cache_read(cache, file->id, file->reader, &file->refs[i], use, NULL, pin,
-                                 err);
+    return fi_block_cache_read(cache, file->id, file->reader, &file->refs[i], use, NULL, pin, err);
 }
 
 void
-cache_file_visit(struct firn_block_cache *cache, struct cache_file *file, size_t i,
-                 enum firn_block_cache_use use)
+cache_file_visit(struct fi_block_cache *cache, struct cache_file *file, size_t i,
+                 enum fi_block_cache_use use)
 {
     firn_error err;
-    struct firn_block_pin pin;
+    struct fi_block_pin pin;
     assert_int_equal(cache_file_read(cache, file, i, use, &pin, &err), FIRN_OK);
     assert_true(cache_file_matches(file, i, pin.data, pin.size));
-    firn_block_cache_unpin(cache, &pin);
+    fi_block_cache_unpin(cache, &pin);
     assert_null(pin.data);
 }
 
 bool
-cache_file_has(struct firn_block_cache *cache, const struct cache_file *file, size_t i)
+cache_file_has(struct fi_block_cache *cache, const struct cache_file *file, size_t i)
 {
-    struct firn_block_pin pin;
-    if (!firn_block_cache_find(cache, file->id, file->refs[i].offset, FIRN_BLOCK_CACHE_DATA,
-                               &pin)) {
+    struct fi_block_pin pin;
+    if (!fi_block_cache_find(cache, file->id, file->refs[i].offset, FI_BLOCK_CACHE_DATA, &pin)) {
         return false;
     }
     assert_true(cache_file_matches(file, i, pin.data, pin.size));
-    firn_block_cache_unpin(cache, &pin);
+    fi_block_cache_unpin(cache, &pin);
     return true;
 }
 
@@ -132,20 +129,20 @@ cache_world_init(struct cache_world *world, size_t budget, size_t blocks, uint32
     enum { DISK = 64 << 20 };
     firn_error err;
     *world = (struct cache_world){.os = NULL};
-    assert_int_equal(firn_os_ram_create(DISK, &world->os, &err), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
+    assert_int_equal(fi_os_ram_create(DISK, &world->os, &err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
+    assert_int_equal(fi_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
     cache_file_create(world->dir, "file", 1, blocks, size_min, size_max, &world->file);
-    world->file.id = firn_block_cache_add_file(world->cache);
+    world->file.id = fi_block_cache_add_file(world->cache);
 }
 
 void
 cache_world_deinit(struct cache_world *world)
 {
-    firn_block_cache_destroy(world->cache);
+    fi_block_cache_destroy(world->cache);
     cache_file_close(&world->file);
-    firn_os_dir_close(world->dir);
-    firn_os_ram_destroy(world->os);
+    fi_os_dir_close(world->dir);
+    fi_os_ram_destroy(world->os);
 }
 
 /* ---- bytes ---- */
@@ -196,16 +193,16 @@ counting_release(void *ctx, void *memory)
 void
 cache_bytes_install(void)
 {
-    static const struct firn_allocator counting = {counting_resize, counting_release, NULL, NULL};
+    static const struct fi_allocator counting = {counting_resize, counting_release, NULL, NULL};
     atomic_store(&alive, 0);
     atomic_store(&peak, 0);
-    firn_mem_set_allocator(&counting);
+    fi_mem_set_allocator(&counting);
 }
 
 void
 cache_bytes_uninstall(void)
 {
-    firn_mem_set_allocator(NULL);
+    fi_mem_set_allocator(NULL);
 }
 
 size_t

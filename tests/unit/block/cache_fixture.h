@@ -13,34 +13,34 @@ enum { CACHE_FIXTURE_FILES_MAX = 8, CACHE_FIXTURE_BLOCKS_MAX = 4096 };
 
 /* One sealed file. */
 struct cache_file {
-    struct firn_block_reader *reader;
+    struct fi_block_reader *reader;
     uint64_t id; /* of the cache */
     uint32_t seed;
     size_t count;
-    struct firn_block_ref refs[CACHE_FIXTURE_BLOCKS_MAX];
+    struct fi_block_ref refs[CACHE_FIXTURE_BLOCKS_MAX];
 };
 
 /* Writes a file of `count` blocks in dir and opens it. The sizes of blocks lie between size_min
  * and size_max. */
-void cache_file_create(struct firn_os_dir *dir, const char *name, uint32_t seed, size_t count,
+void cache_file_create(struct fi_os_dir *dir, const char *name, uint32_t seed, size_t count,
                        uint32_t size_min, uint32_t size_max, struct cache_file *out);
 void cache_file_close(struct cache_file *file);
 /* Whether the bytes are those of block i. */
 bool cache_file_matches(const struct cache_file *file, size_t i, const uint8_t *data, size_t size);
 
-int cache_file_read(struct firn_block_cache *cache, struct cache_file *file, size_t i,
-                    enum firn_block_cache_use use, struct firn_block_pin *pin, firn_error *err);
+int cache_file_read(struct fi_block_cache *cache, struct cache_file *file, size_t i,
+                    enum fi_block_cache_use use, struct fi_block_pin *pin, firn_error *err);
 /* Reads block i, asserts that it is right, unpins it. */
-void cache_file_visit(struct firn_block_cache *cache, struct cache_file *file, size_t i,
-                      enum firn_block_cache_use use);
+void cache_file_visit(struct fi_block_cache *cache, struct cache_file *file, size_t i,
+                      enum fi_block_cache_use use);
 /* Whether the cache has it; asserts that it is right if so. */
-bool cache_file_has(struct firn_block_cache *cache, const struct cache_file *file, size_t i);
+bool cache_file_has(struct fi_block_cache *cache, const struct cache_file *file, size_t i);
 
 /* A file system in memory, with a cache and one such file that the cache knows. */
 struct cache_world {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_block_cache *cache;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_block_cache *cache;
     struct cache_file file;
 };
 void cache_world_init(struct cache_world *world, size_t budget, size_t blocks, uint32_t size_min,

@@ -13,36 +13,36 @@ enum { KIB = 1024, SIZE = 4096 };
 
 /* A machine in memory whose reads are counted, a cache, and a file. */
 struct world {
-    struct firn_os *inner;
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_block_cache *cache;
+    struct fi_os *inner;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_block_cache *cache;
     struct cache_file file;
 };
 
-static const struct firn_sim_fault_plan reads = {.classes = FIRN_SIM_FAULT_READS};
+static const struct fi_sim_fault_plan reads = {.classes = FI_SIM_FAULT_READS};
 
 static void
 world_init(struct world *world, size_t budget, size_t count)
 {
     firn_error err;
-    assert_int_equal(firn_sim_memory_create(3, &world->inner, &err), FIRN_OK);
-    assert_int_equal(firn_sim_fault_create(world->inner, &world->os, &err), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
+    assert_int_equal(fi_sim_memory_create(3, &world->inner, &err), FIRN_OK);
+    assert_int_equal(fi_sim_fault_create(world->inner, &world->os, &err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
+    assert_int_equal(fi_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
     cache_file_create(world->dir, "file", 1, count, SIZE, SIZE, &world->file);
-    world->file.id = firn_block_cache_add_file(world->cache);
-    firn_sim_fault_set_plan(world->os, &reads);
+    world->file.id = fi_block_cache_add_file(world->cache);
+    fi_sim_fault_set_plan(world->os, &reads);
 }
 
 static void
 world_deinit(struct world *world)
 {
-    firn_block_cache_destroy(world->cache);
+    fi_block_cache_destroy(world->cache);
     cache_file_close(&world->file);
-    firn_os_dir_close(world->dir);
-    firn_sim_fault_destroy(world->os);
-    firn_sim_memory_destroy(world->inner);
+    fi_os_dir_close(world->dir);
+    fi_sim_fault_destroy(world->os);
+    fi_sim_memory_destroy(world->inner);
 }
 
 /* Hands block i over, as a writer has it. */
@@ -50,15 +50,14 @@ static void
 hand_over(struct world *world, size_t i)
 {
     firn_error err;
-    struct firn_compress *compress;
-    struct firn_buf raw = {0};
-    const struct firn_block_ref *ref = &world->file.refs[i];
-    assert_int_equal(firn_compress_create(&compress, &err), FIRN_OK);
-    assert_int_equal(firn_block_reader_read(world->file.reader, ref, compress, &raw, &err),
-                     FIRN_OK);
-    firn_block_cache_add(world->cache, world->file.id, ref->offset, firn_buf_slice(&raw));
-    firn_compress_destroy(compress);
-    firn_buf_deinit(&raw);
+    struct fi_compress *compress;
+    struct fi_buf raw = {0};
+    const struct fi_block_ref *ref = &world->file.refs[i];
+    assert_int_equal(fi_compress_create(&compress, &err), FIRN_OK);
+    assert_int_equal(fi_block_reader_read(world->file.reader, ref, compress, &raw, &err), FIRN_OK);
+    fi_block_cache_add(world->cache, world->file.id, ref->offset, fi_buf_slice(&raw));
+    fi_compress_destroy(compress);
+    fi_buf_deinit(&raw);
 }
 
 static size_t
@@ -81,13 +80,13 @@ a_block_that_was_handed_over_is_not_read(void **state)
         hand_over(&world, i);
         hand_over(&world, i); /* twice is as once */
     }
-    firn_sim_fault_set_plan(world.os, &reads);
+    fi_sim_fault_set_plan(world.os, &reads);
     for (size_t i = 0; i < 20; i++) {
-        cache_file_visit(world.cache, &world.file, i, FIRN_BLOCK_CACHE_DATA);
-        assert_int_equal(firn_sim_fault_calls(world.os), (i + 1) / 2);
+        cache_file_visit(world.cache, &world.file, i, FI_BLOCK_CACHE_DATA);
+        assert_int_equal(fi_sim_fault_calls(world.os), (i + 1) / 2);
     }
-    struct firn_block_cache_stats stats;
-    firn_block_cache_stats(world.cache, &stats);
+    struct fi_block_cache_stats stats;
+    fi_block_cache_stats(world.cache, &stats);
     assert_int_equal(stats.misses, 10);
     assert_int_equal(stats.blocks, 20);
     world_deinit(&world);
@@ -98,13 +97,13 @@ others_make_room_for_what_is_handed_over(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_block_cache_stats stats;
+    struct fi_block_cache_stats stats;
     world_init(&world, 256 * KIB, 200);
     for (size_t i = 0; i < 200; i++) {
         hand_over(&world, i);
         assert_true(cache_file_has(world.cache, &world.file, i));
     }
-    firn_block_cache_stats(world.cache, &stats);
+    fi_block_cache_stats(world.cache, &stats);
     assert_true(stats.blocks > 20 && stats.blocks < 64);
     assert_int_equal(stats.evictions, 200 - stats.blocks);
     assert_int_equal(count_kept(&world), stats.blocks);
@@ -119,19 +118,18 @@ a_block_is_found_from_the_second_time_on(void **state)
     struct world world;
     world_init(&world, 1024 * KIB, 4);
     hand_over(&world, 0);
-    cache_file_visit(world.cache, &world.file, 1, FIRN_BLOCK_CACHE_DATA);
+    cache_file_visit(world.cache, &world.file, 1, FI_BLOCK_CACHE_DATA);
     for (size_t i = 0; i < 4; i++) { /* those two, and two that are read now */
         for (size_t visit = 0; visit < 4; visit++) {
             firn_error err;
-            struct firn_block_pin pin;
-            assert_int_equal(
-                cache_file_read(world.cache, &world.file, i,
-                                visit == 1 ? FIRN_BLOCK_CACHE_SCAN : FIRN_BLOCK_CACHE_DATA, &pin,
-                                &err),
-                FIRN_OK);
-            assert_int_equal(firn_block_cache_was_found(&pin), visit >= (i < 2 ? 1 : 2));
-            firn_block_cache_unpin(world.cache, &pin);
-            assert_false(firn_block_cache_was_found(&pin));
+            struct fi_block_pin pin;
+            assert_int_equal(cache_file_read(world.cache, &world.file, i,
+                                             visit == 1 ? FI_BLOCK_CACHE_SCAN : FI_BLOCK_CACHE_DATA,
+                                             &pin, &err),
+                             FIRN_OK);
+            assert_int_equal(fi_block_cache_was_found(&pin), visit >= (i < 2 ? 1 : 2));
+            fi_block_cache_unpin(world.cache, &pin);
+            assert_false(fi_block_cache_was_found(&pin));
         }
     }
     world_deinit(&world);
@@ -142,17 +140,17 @@ what_was_handed_over_goes_with_its_file(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_block_cache_stats stats;
+    struct fi_block_cache_stats stats;
     world_init(&world, 1024 * KIB, 50);
     for (size_t i = 0; i < 50; i++) {
         hand_over(&world, i);
     }
     assert_int_equal(count_kept(&world), 50);
-    firn_block_cache_drop_file(world.cache, 0); /* no file */
+    fi_block_cache_drop_file(world.cache, 0); /* no file */
     assert_int_equal(count_kept(&world), 50);
-    firn_block_cache_drop_file(world.cache, world.file.id);
+    fi_block_cache_drop_file(world.cache, world.file.id);
     assert_int_equal(count_kept(&world), 0);
-    firn_block_cache_stats(world.cache, &stats);
+    fi_block_cache_stats(world.cache, &stats);
     assert_int_equal(stats.blocks, 0);
     world_deinit(&world);
 }
@@ -177,11 +175,11 @@ memory_that_is_out_leaves_a_block_unkept(void **state)
     test_alloc_install();
     world_init(&world, 1024 * KIB, 1);
     test_alloc_fail_at(1, true);
-    firn_block_cache_add(world.cache, world.file.id, 4096, firn_bytes(large, SIZE));
-    firn_block_cache_add(world.cache, world.file.id, 8192, firn_bytes(large, sizeof large));
+    fi_block_cache_add(world.cache, world.file.id, 4096, firn_bytes(large, SIZE));
+    fi_block_cache_add(world.cache, world.file.id, 8192, firn_bytes(large, sizeof large));
     test_alloc_fail_at(0, false);
-    struct firn_block_cache_stats stats;
-    firn_block_cache_stats(world.cache, &stats);
+    struct fi_block_cache_stats stats;
+    fi_block_cache_stats(world.cache, &stats);
     assert_int_equal(stats.blocks, 0);
     hand_over(&world, 0);
     assert_int_equal(count_kept(&world), 1);
@@ -196,22 +194,22 @@ static uint8_t *
 stored_of(struct world *world, size_t i)
 {
     firn_error err;
-    const struct firn_block_ref *ref = &world->file.refs[i];
-    size_t size = (size_t)firn_block_reader_span(ref);
+    const struct fi_block_ref *ref = &world->file.refs[i];
+    size_t size = (size_t)fi_block_reader_span(ref);
     uint8_t *bytes = malloc(size);
     assert_non_null(bytes);
-    assert_int_equal(
-        firn_block_reader_read_span(world->file.reader, ref->offset, size, bytes, &err), FIRN_OK);
+    assert_int_equal(fi_block_reader_read_span(world->file.reader, ref->offset, size, bytes, &err),
+                     FIRN_OK);
     return bytes;
 }
 
 static int
-read_from(struct world *world, size_t i, const uint8_t *bytes, struct firn_block_pin *pin,
+read_from(struct world *world, size_t i, const uint8_t *bytes, struct fi_block_pin *pin,
           firn_error *err)
 {
-    return firn_block_cache_read_from(world->cache, world->file.id, world->file.reader,
-                                      &world->file.refs[i], bytes, FIRN_BLOCK_CACHE_DATA, NULL, pin,
-                                      err);
+    return fi_block_cache_read_from(world->cache, world->file.id, world->file.reader,
+                                    &world->file.refs[i], bytes, FI_BLOCK_CACHE_DATA, NULL, pin,
+                                    err);
 }
 
 static void
@@ -220,12 +218,12 @@ bytes_that_were_read_ahead_are_verified_and_kept(void **state)
     (void)state;
     firn_error err;
     struct world world;
-    struct firn_block_pin pin;
+    struct fi_block_pin pin;
     world_init(&world, 1024 * KIB, 9);
     for (size_t i = 0; i < 9; i++) {
         uint8_t *bytes = stored_of(&world, i);
         uint8_t *bad = bytes + (i % 2 == 0 ? 3 : world.file.refs[i].stored_size / 2);
-        firn_sim_fault_set_plan(world.os, &reads);
+        fi_sim_fault_set_plan(world.os, &reads);
         *bad ^= 1;
         assert_int_equal(read_from(&world, i, bytes, &pin, &err), FIRN_CORRUPT);
         assert_null(pin.data);
@@ -234,9 +232,9 @@ bytes_that_were_read_ahead_are_verified_and_kept(void **state)
         *bad ^= 1;
         assert_int_equal(read_from(&world, i, bytes, &pin, &err), FIRN_OK);
         assert_true(cache_file_matches(&world.file, i, pin.data, pin.size));
-        firn_block_cache_unpin(world.cache, &pin);
+        fi_block_cache_unpin(world.cache, &pin);
         assert_true(cache_file_has(world.cache, &world.file, i));
-        assert_int_equal(firn_sim_fault_calls(world.os), 0);
+        assert_int_equal(fi_sim_fault_calls(world.os), 0);
         free(bytes);
     }
     world_deinit(&world);

@@ -11,13 +11,13 @@
 static const size_t KIB = 1024;
 static const size_t MIB = 1 << 20;
 
-static struct firn_block_cache_stats
+static struct fi_block_cache_stats
 stats_of(const struct cache_world *world)
 {
-    struct firn_block_cache_stats stats;
-    firn_block_cache_stats(world->cache, &stats);
-    assert_true(stats.used_bytes + stats.lent_bytes <= firn_block_cache_budget_bytes(world->cache));
-    assert_int_equal(stats.lent_bytes, firn_block_cache_lend_bytes(world->cache));
+    struct fi_block_cache_stats stats;
+    fi_block_cache_stats(world->cache, &stats);
+    assert_true(stats.used_bytes + stats.lent_bytes <= fi_block_cache_budget_bytes(world->cache));
+    assert_int_equal(stats.lent_bytes, fi_block_cache_lend_bytes(world->cache));
     return stats;
 }
 
@@ -25,7 +25,7 @@ static void
 read_blocks(struct cache_world *world, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        cache_file_visit(world->cache, &world->file, i, FIRN_BLOCK_CACHE_DATA);
+        cache_file_visit(world->cache, &world->file, i, FI_BLOCK_CACHE_DATA);
         (void)stats_of(world);
     }
 }
@@ -36,15 +36,15 @@ what_blocks_do_not_need_is_lent_but_for_a_quarter(void **state)
     (void)state;
     struct cache_world world;
     cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
-    assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
-    assert_int_equal(firn_block_cache_lend(world.cache, 100 * KIB), 100 * KIB);
+    assert_int_equal(fi_block_cache_lend(world.cache, 0), 0);
+    assert_int_equal(fi_block_cache_lend(world.cache, 100 * KIB), 100 * KIB);
     /* What is asked for is all of it, not more. */
-    assert_int_equal(firn_block_cache_lend(world.cache, 300 * KIB), 300 * KIB);
+    assert_int_equal(fi_block_cache_lend(world.cache, 300 * KIB), 300 * KIB);
     assert_int_equal(stats_of(&world).lent_bytes, 300 * KIB);
-    assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB);
-    assert_int_equal(firn_block_cache_lend(world.cache, 700 * KIB), 700 * KIB);
-    assert_false(firn_block_cache_lend_is_recalled(world.cache));
-    assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
+    assert_int_equal(fi_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB);
+    assert_int_equal(fi_block_cache_lend(world.cache, 700 * KIB), 700 * KIB);
+    assert_false(fi_block_cache_lend_is_recalled(world.cache));
+    assert_int_equal(fi_block_cache_lend(world.cache, 0), 0);
     assert_int_equal(stats_of(&world).lent_bytes, 0);
     cache_world_deinit(&world);
 }
@@ -58,7 +58,7 @@ what_blocks_have_is_not_lent(void **state)
     read_blocks(&world, 128); /* 512 KiB */
     size_t used = stats_of(&world).used_bytes;
     assert_true(used >= 500 * KIB);
-    assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), MIB - used);
+    assert_int_equal(fi_block_cache_lend(world.cache, SIZE_MAX), MIB - used);
     cache_world_deinit(&world);
 }
 
@@ -68,21 +68,21 @@ blocks_want_back_what_they_need_and_keep_it(void **state)
     (void)state;
     struct cache_world world;
     cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
-    assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB);
+    assert_int_equal(fi_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB);
     /* They make do with the quarter that is theirs. */
     read_blocks(&world, 200);
     assert_true(stats_of(&world).evictions > 0);
     assert_true(stats_of(&world).used_bytes <= 256 * KIB);
-    assert_true(firn_block_cache_lend_is_recalled(world.cache));
+    assert_true(fi_block_cache_lend_is_recalled(world.cache));
     /* Nothing more is lent meanwhile, and nothing is taken away. */
-    assert_int_equal(firn_block_cache_lend(world.cache, 500 * KIB), 500 * KIB);
-    assert_int_equal(firn_block_cache_lend(world.cache, 600 * KIB), 500 * KIB);
-    assert_true(firn_block_cache_lend_is_recalled(world.cache));
-    assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
-    assert_false(firn_block_cache_lend_is_recalled(world.cache));
+    assert_int_equal(fi_block_cache_lend(world.cache, 500 * KIB), 500 * KIB);
+    assert_int_equal(fi_block_cache_lend(world.cache, 600 * KIB), 500 * KIB);
+    assert_true(fi_block_cache_lend_is_recalled(world.cache));
+    assert_int_equal(fi_block_cache_lend(world.cache, 0), 0);
+    assert_false(fi_block_cache_lend_is_recalled(world.cache));
     /* What is lent again leaves them a quarter more than they had. */
     size_t used = stats_of(&world).used_bytes;
-    assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB - used);
+    assert_int_equal(fi_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB - used);
     read_blocks(&world, 100);
     assert_true(stats_of(&world).used_bytes > used);
     cache_world_deinit(&world);
@@ -95,13 +95,13 @@ a_cache_that_grows_asks_a_few_times_and_then_has_everything(void **state)
     struct cache_world world;
     unsigned rounds = 0;
     cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
-    while (firn_block_cache_lend(world.cache, SIZE_MAX) > 0) {
+    while (fi_block_cache_lend(world.cache, SIZE_MAX) > 0) {
         assert_true(++rounds <= 5);
         for (int i = 0; i < 3; i++) {
             read_blocks(&world, CACHE_FIXTURE_BLOCKS_MAX);
         }
-        assert_true(firn_block_cache_lend_is_recalled(world.cache));
-        assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
+        assert_true(fi_block_cache_lend_is_recalled(world.cache));
+        assert_int_equal(fi_block_cache_lend(world.cache, 0), 0);
     }
     assert_true(rounds >= 2);
     cache_world_deinit(&world);
@@ -112,20 +112,20 @@ memory_that_is_held_and_large_blocks_ask_too(void **state)
 {
     (void)state;
     struct cache_world world;
-    struct firn_block_memory taken[64];
+    struct fi_block_memory taken[64];
     size_t count = 0;
     cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
-    assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB);
-    while (count < 64 && firn_block_cache_hold_take(world.cache, 20000, &taken[count])) {
+    assert_int_equal(fi_block_cache_lend(world.cache, SIZE_MAX), 768 * KIB);
+    while (count < 64 && fi_block_cache_hold_take(world.cache, 20000, &taken[count])) {
         (void)stats_of(&world);
         count++;
     }
     assert_in_range(count, 1, 12);
-    assert_true(firn_block_cache_lend_is_recalled(world.cache));
-    assert_int_equal(firn_block_cache_lend(world.cache, 0), 0);
-    assert_true(count < 64 && firn_block_cache_hold_take(world.cache, 20000, &taken[count]));
+    assert_true(fi_block_cache_lend_is_recalled(world.cache));
+    assert_int_equal(fi_block_cache_lend(world.cache, 0), 0);
+    assert_true(count < 64 && fi_block_cache_hold_take(world.cache, 20000, &taken[count]));
     for (size_t i = 0; i <= count; i++) {
-        firn_block_cache_hold_give(world.cache, &taken[i]);
+        fi_block_cache_hold_give(world.cache, &taken[i]);
     }
     cache_world_deinit(&world);
 }
@@ -136,7 +136,7 @@ a_cache_without_a_budget_lends_nothing(void **state)
     (void)state;
     struct cache_world world;
     cache_world_init(&world, 0, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
-    assert_int_equal(firn_block_cache_lend(world.cache, SIZE_MAX), 0);
+    assert_int_equal(fi_block_cache_lend(world.cache, SIZE_MAX), 0);
     assert_int_equal(stats_of(&world).lent_bytes, 0);
     cache_world_deinit(&world);
 }
@@ -146,12 +146,12 @@ a_cache_without_a_budget_lends_nothing(void **state)
 static size_t
 visit_and_measure(struct cache_world *world, size_t count)
 {
-    struct firn_block_cache_stats stats;
+    struct fi_block_cache_stats stats;
     for (size_t i = 0; i < count; i++) {
-        cache_file_visit(world->cache, &world->file, i, FIRN_BLOCK_CACHE_DATA);
-        firn_block_cache_stats(world->cache, &stats);
-        assert_true(stats.used_bytes <= firn_block_cache_budget_bytes(world->cache) +
-                                            firn_block_cache_lend_extra_bytes(world->cache));
+        cache_file_visit(world->cache, &world->file, i, FI_BLOCK_CACHE_DATA);
+        fi_block_cache_stats(world->cache, &stats);
+        assert_true(stats.used_bytes <= fi_block_cache_budget_bytes(world->cache) +
+                                            fi_block_cache_lend_extra_bytes(world->cache));
     }
     return stats.used_bytes;
 }
@@ -162,15 +162,15 @@ large_blocks_use_what_is_added_and_give_it_back(void **state)
     (void)state;
     enum { COUNT = 64 }; /* of 40,000 bytes: 2.5 MB */
     struct cache_world world;
-    struct firn_block_cache_stats stats;
+    struct fi_block_cache_stats stats;
     cache_world_init(&world, MIB, COUNT, 40000, 40000);
     assert_true(visit_and_measure(&world, COUNT) <= MIB);
-    firn_block_cache_lend_set_extra(world.cache, 2 * MIB);
-    assert_int_equal(firn_block_cache_lend_extra_bytes(world.cache), 2 * MIB);
+    fi_block_cache_lend_set_extra(world.cache, 2 * MIB);
+    assert_int_equal(fi_block_cache_lend_extra_bytes(world.cache), 2 * MIB);
     assert_true(visit_and_measure(&world, COUNT) >= (size_t)COUNT * 40000);
     for (size_t extra = 2 * MIB; extra > 0; extra -= MIB / 4) {
-        firn_block_cache_lend_set_extra(world.cache, extra - MIB / 4);
-        firn_block_cache_stats(world.cache, &stats);
+        fi_block_cache_lend_set_extra(world.cache, extra - MIB / 4);
+        fi_block_cache_stats(world.cache, &stats);
         assert_true(stats.used_bytes <= MIB + extra - MIB / 4);
         assert_true(stats.used_bytes >=
                     (MIB + extra - MIB / 4) / 4); /* no more than needed, nearly */
@@ -185,27 +185,27 @@ a_pinned_block_is_given_back_later(void **state)
     (void)state;
     enum { COUNT = 64, PINS = 40 };
     struct cache_world world;
-    struct firn_block_cache_stats stats;
-    struct firn_block_pin pins[PINS];
+    struct fi_block_cache_stats stats;
+    struct fi_block_pin pins[PINS];
     firn_error err;
     cache_world_init(&world, MIB, COUNT, 40000, 40000);
-    firn_block_cache_lend_set_extra(world.cache, 2 * MIB);
+    fi_block_cache_lend_set_extra(world.cache, 2 * MIB);
     for (size_t i = 0; i < PINS; i++) {
         assert_int_equal(
-            cache_file_read(world.cache, &world.file, i, FIRN_BLOCK_CACHE_DATA, &pins[i], &err),
+            cache_file_read(world.cache, &world.file, i, FI_BLOCK_CACHE_DATA, &pins[i], &err),
             FIRN_OK);
     }
-    firn_block_cache_lend_set_extra(world.cache, 0);
-    firn_block_cache_stats(world.cache, &stats);
+    fi_block_cache_lend_set_extra(world.cache, 0);
+    fi_block_cache_stats(world.cache, &stats);
     assert_true(stats.used_bytes > MIB);
     for (size_t i = 0; i < PINS; i++) {
         assert_true(cache_file_matches(&world.file, i, pins[i].data, 40000));
-        firn_block_cache_unpin(world.cache, &pins[i]);
+        fi_block_cache_unpin(world.cache, &pins[i]);
     }
     for (size_t i = 0; i < COUNT; i++) {
-        cache_file_visit(world.cache, &world.file, i, FIRN_BLOCK_CACHE_DATA);
+        cache_file_visit(world.cache, &world.file, i, FI_BLOCK_CACHE_DATA);
     }
-    firn_block_cache_stats(world.cache, &stats);
+    fi_block_cache_stats(world.cache, &stats);
     assert_true(stats.used_bytes <= MIB);
     cache_world_deinit(&world);
 }
@@ -216,9 +216,9 @@ small_blocks_stay_within_the_budget(void **state)
     (void)state;
     struct cache_world world;
     cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
-    firn_block_cache_lend_set_extra(world.cache, 2 * MIB);
+    fi_block_cache_lend_set_extra(world.cache, 2 * MIB);
     assert_true(visit_and_measure(&world, 1000) <= MIB);
-    firn_block_cache_lend_set_extra(world.cache, 0);
+    fi_block_cache_lend_set_extra(world.cache, 0);
     assert_true(visit_and_measure(&world, 1000) <= MIB);
     cache_world_deinit(&world);
 }
@@ -236,7 +236,7 @@ run_reader(void *arg)
     struct shared *shared = arg;
     while (!atomic_load(&shared->is_over)) {
         for (size_t i = 0; i < CACHE_FIXTURE_BLOCKS_MAX; i++) {
-            cache_file_visit(shared->world.cache, &shared->world.file, i, FIRN_BLOCK_CACHE_DATA);
+            cache_file_visit(shared->world.cache, &shared->world.file, i, FI_BLOCK_CACHE_DATA);
         }
     }
     return NULL;
@@ -253,8 +253,8 @@ lending_goes_on_beside_readers(void **state)
         assert_int_equal(pthread_create(&readers[i], NULL, run_reader, &shared), 0);
     }
     for (size_t i = 0; i < 2000; i++) {
-        size_t wanted = firn_block_cache_lend_is_recalled(shared.world.cache) ? 0 : i % 700 * KIB;
-        assert_true(firn_block_cache_lend(shared.world.cache, wanted) <= wanted);
+        size_t wanted = fi_block_cache_lend_is_recalled(shared.world.cache) ? 0 : i % 700 * KIB;
+        assert_true(fi_block_cache_lend(shared.world.cache, wanted) <= wanted);
         (void)stats_of(&shared.world);
     }
     atomic_store(&shared.is_over, true);
@@ -276,13 +276,13 @@ adding_and_taking_back_go_on_beside_readers(void **state)
         assert_int_equal(pthread_create(&readers[i], NULL, run_reader, &shared), 0);
     }
     for (size_t i = 0; i < 500; i++) {
-        firn_block_cache_lend_set_extra(shared.world.cache, i % 7 * 300 * KIB);
+        fi_block_cache_lend_set_extra(shared.world.cache, i % 7 * 300 * KIB);
     }
     atomic_store(&shared.is_over, true);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(pthread_join(readers[i], NULL), 0);
     }
-    firn_block_cache_lend_set_extra(shared.world.cache, 0);
+    fi_block_cache_lend_set_extra(shared.world.cache, 0);
     assert_true(visit_and_measure(&shared.world, COUNT) <= MIB);
     cache_world_deinit(&shared.world);
 }

@@ -14,9 +14,9 @@
 enum { KIB = 1024, MIB = 1024 * 1024 };
 
 struct world {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_block_cache *cache;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_block_cache *cache;
     struct cache_file files[2];
 };
 
@@ -28,13 +28,13 @@ world_create(size_t budget, const uint32_t sizes[2][2], const size_t counts[2])
     firn_error err;
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
-    assert_int_equal(firn_os_ram_create(DISK, &world->os, &err), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
+    assert_int_equal(fi_os_ram_create(DISK, &world->os, &err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
+    assert_int_equal(fi_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
     for (uint32_t i = 0; i < 2; i++) {
         cache_file_create(world->dir, i == 0 ? "a" : "b", i, counts[i], sizes[i][0], sizes[i][1],
                           &world->files[i]);
-        world->files[i].id = firn_block_cache_add_file(world->cache);
+        world->files[i].id = fi_block_cache_add_file(world->cache);
     }
     return world;
 }
@@ -42,23 +42,23 @@ world_create(size_t budget, const uint32_t sizes[2][2], const size_t counts[2])
 static void
 world_destroy(struct world *world)
 {
-    struct firn_block_cache_stats stats;
-    firn_block_cache_stats(world->cache, &stats);
+    struct fi_block_cache_stats stats;
+    fi_block_cache_stats(world->cache, &stats);
     assert_int_equal(stats.beyond_bytes, 0);
-    firn_block_cache_destroy(world->cache);
+    fi_block_cache_destroy(world->cache);
     cache_file_close(&world->files[0]);
     cache_file_close(&world->files[1]);
-    firn_os_dir_close(world->dir);
-    firn_os_ram_destroy(world->os);
+    fi_os_dir_close(world->dir);
+    fi_os_ram_destroy(world->os);
     free(world);
 }
 
 static uint64_t
 misses_of(struct world *world)
 {
-    struct firn_block_cache_stats stats;
-    firn_block_cache_stats(world->cache, &stats);
-    assert_true(stats.used_bytes <= firn_block_cache_budget_bytes(world->cache));
+    struct fi_block_cache_stats stats;
+    fi_block_cache_stats(world->cache, &stats);
+    assert_true(stats.used_bytes <= fi_block_cache_budget_bytes(world->cache));
     return stats.misses;
 }
 
@@ -67,11 +67,11 @@ static void
 visit(struct world *world, uint32_t file, size_t i)
 {
     firn_error err;
-    struct firn_block_pin pin;
+    struct fi_block_pin pin;
     assert_int_equal(
-        cache_file_read(world->cache, &world->files[file], i, FIRN_BLOCK_CACHE_DATA, &pin, &err),
+        cache_file_read(world->cache, &world->files[file], i, FI_BLOCK_CACHE_DATA, &pin, &err),
         FIRN_OK);
-    firn_block_cache_unpin(world->cache, &pin);
+    fi_block_cache_unpin(world->cache, &pin);
 }
 
 /* Visits the first blocks of a file. */
@@ -122,11 +122,11 @@ count_first(struct world *world, uint32_t file, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        struct firn_block_pin pin;
+        struct fi_block_pin pin;
         const struct cache_file *from = &world->files[file];
-        kept += firn_block_cache_find(world->cache, from->id, from->refs[i].offset,
-                                      FIRN_BLOCK_CACHE_DATA, &pin);
-        firn_block_cache_unpin(world->cache, &pin);
+        kept += fi_block_cache_find(world->cache, from->id, from->refs[i].offset,
+                                    FI_BLOCK_CACHE_DATA, &pin);
+        fi_block_cache_unpin(world->cache, &pin);
     }
     return kept;
 }
@@ -200,20 +200,20 @@ blocks_of_all_sizes_come_and_go(void **state)
             bool was_there = cache_file_has(world->cache, &world->files[f], i);
             assert_true(has[f][i] || !was_there);
             cache_file_visit(world->cache, &world->files[f], i,
-                             test_random_below(&random, 8) == 0 ? FIRN_BLOCK_CACHE_INDEX
-                                                                : FIRN_BLOCK_CACHE_DATA);
+                             test_random_below(&random, 8) == 0 ? FI_BLOCK_CACHE_INDEX
+                                                                : FI_BLOCK_CACHE_DATA);
             gone += has[f][i] && !was_there;
             has[f][i] = true;
             if (step % 1000 == 998) {
-                struct firn_block_cache_stats stats;
-                firn_block_cache_stats(world->cache, &stats);
+                struct fi_block_cache_stats stats;
+                fi_block_cache_stats(world->cache, &stats);
                 assert_true(stats.used_bytes <= budgets[b]);
                 assert_int_equal(stats.blocks, count_first(world, 0, MODEL_BLOCKS) +
                                                    count_first(world, 1, MODEL_BLOCKS));
                 assert_true(gone <= stats.evictions + step);
             }
             if (step % 1000 == 999) {
-                firn_block_cache_drop_file(world->cache, world->files[f].id);
+                fi_block_cache_drop_file(world->cache, world->files[f].id);
                 memset(has[f], 0, sizeof has[f]);
                 assert_int_equal(count_first(world, f, MODEL_BLOCKS), 0);
             }
@@ -238,33 +238,33 @@ static void *
 read_all_sizes(void *ctx)
 {
     struct reader *reader = ctx;
-    struct firn_block_pin pins[HELD] = {{.data = NULL}};
+    struct fi_block_pin pins[HELD] = {{.data = NULL}};
     size_t blocks[HELD] = {0};
     uint32_t files[HELD] = {0};
     reader->is_right = true;
     for (unsigned step = 0; step < reader->steps && reader->is_right; step++) {
         firn_error err;
         size_t at = (size_t)test_random_below(&reader->random, HELD);
-        struct firn_block_cache *cache = reader->world->cache;
+        struct fi_block_cache *cache = reader->world->cache;
         if (pins[at].data != NULL) {
             reader->is_right = cache_file_matches(&reader->world->files[files[at]], blocks[at],
                                                   pins[at].data, pins[at].size);
-            firn_block_cache_unpin(cache, &pins[at]);
+            fi_block_cache_unpin(cache, &pins[at]);
         }
         /* Now this file is read more, now that. */
         files[at] = test_random_below(&reader->random, 8) > 0 ? step / 300 % 2 : 1 - step / 300 % 2;
         struct cache_file *file = &reader->world->files[files[at]];
         blocks[at] = (size_t)test_random_below(&reader->random, file->count);
-        reader->is_right &= cache_file_read(cache, file, blocks[at], FIRN_BLOCK_CACHE_DATA,
-                                            &pins[at], &err) == FIRN_OK;
-        struct firn_block_cache_stats stats;
+        reader->is_right &= cache_file_read(cache, file, blocks[at], FI_BLOCK_CACHE_DATA, &pins[at],
+                                            &err) == FIRN_OK;
+        struct fi_block_cache_stats stats;
         if (step % 100 == 0) {
-            firn_block_cache_stats(cache, &stats);
-            reader->is_right &= stats.used_bytes <= firn_block_cache_budget_bytes(cache);
+            fi_block_cache_stats(cache, &stats);
+            reader->is_right &= stats.used_bytes <= fi_block_cache_budget_bytes(cache);
         }
     }
     for (size_t i = 0; i < HELD; i++) {
-        firn_block_cache_unpin(reader->world->cache, &pins[i]);
+        fi_block_cache_unpin(reader->world->cache, &pins[i]);
     }
     return NULL;
 }
@@ -288,8 +288,8 @@ threads_read_blocks_of_all_sizes(void **state)
             assert_int_equal(pthread_join(threads[i], NULL), 0);
             assert_true(readers[i].is_right);
         }
-        struct firn_block_cache_stats stats;
-        firn_block_cache_stats(world->cache, &stats);
+        struct fi_block_cache_stats stats;
+        fi_block_cache_stats(world->cache, &stats);
         assert_int_equal(stats.blocks, count_first(world, 0, world->files[0].count) +
                                            count_first(world, 1, world->files[1].count));
         world_destroy(world);

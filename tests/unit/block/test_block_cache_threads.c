@@ -15,7 +15,7 @@
 enum { THREADS = 4, FILES = 4, BLOCKS = 120, HELD = 6 };
 
 struct shared {
-    struct firn_block_cache *cache;
+    struct fi_block_cache *cache;
     struct cache_file *files;
     /* A file is dropped and added anew under the write lock; nobody reads it then. */
     pthread_rwlock_t locks[FILES];
@@ -31,7 +31,7 @@ struct reader {
 };
 
 struct held {
-    struct firn_block_pin pin;
+    struct fi_block_pin pin;
     uint32_t file;
     size_t block;
 };
@@ -53,8 +53,7 @@ read_one(struct reader *reader, struct held *held)
     held->file = (uint32_t)test_random_below(&reader->random, FILES);
     size_t range = test_random_below(&reader->random, 2) == 0 ? BLOCKS / 8 : BLOCKS;
     held->block = test_random_below(&reader->random, range);
-    enum firn_block_cache_use use =
-        (enum firn_block_cache_use)test_random_below(&reader->random, 3);
+    enum fi_block_cache_use use = (enum fi_block_cache_use)test_random_below(&reader->random, 3);
     struct cache_file *file = &shared->files[held->file];
     (void)pthread_rwlock_rdlock(&shared->locks[held->file]);
     int rc = cache_file_read(shared->cache, file, held->block, use, &held->pin, &err);
@@ -69,15 +68,15 @@ drop_one(struct reader *reader)
     struct shared *shared = reader->shared;
     uint32_t f = (uint32_t)test_random_below(&reader->random, FILES);
     (void)pthread_rwlock_wrlock(&shared->locks[f]);
-    firn_block_cache_drop_file(shared->cache, shared->files[f].id);
-    struct firn_block_pin pin;
+    fi_block_cache_drop_file(shared->cache, shared->files[f].id);
+    struct fi_block_pin pin;
     for (size_t i = 0; i < BLOCKS; i += 10) {
         expect(shared,
-               !firn_block_cache_find(shared->cache, shared->files[f].id,
-                                      shared->files[f].refs[i].offset, FIRN_BLOCK_CACHE_DATA, &pin),
+               !fi_block_cache_find(shared->cache, shared->files[f].id,
+                                    shared->files[f].refs[i].offset, FI_BLOCK_CACHE_DATA, &pin),
                "a dropped block is gone");
     }
-    shared->files[f].id = firn_block_cache_add_file(shared->cache);
+    shared->files[f].id = fi_block_cache_add_file(shared->cache);
     (void)pthread_rwlock_unlock(&shared->locks[f]);
 }
 
@@ -90,7 +89,7 @@ let_go(struct reader *reader, struct held *held)
                                   held->pin.size),
                "the bytes of a block");
     }
-    firn_block_cache_unpin(reader->shared->cache, &held->pin);
+    fi_block_cache_unpin(reader->shared->cache, &held->pin);
 }
 
 static void *
@@ -109,10 +108,10 @@ run_reader(void *arg)
             drop_one(reader);
         }
         if (test_random_below(&reader->random, 1000) == 0) {
-            struct firn_block_cache_stats stats;
-            firn_block_cache_stats(reader->shared->cache, &stats);
+            struct fi_block_cache_stats stats;
+            fi_block_cache_stats(reader->shared->cache, &stats);
             expect(reader->shared,
-                   stats.used_bytes <= firn_block_cache_budget_bytes(reader->shared->cache),
+                   stats.used_bytes <= fi_block_cache_budget_bytes(reader->shared->cache),
                    "the budget");
         }
     }
@@ -126,8 +125,8 @@ run_reader(void *arg)
 static void
 check_quiet(struct shared *shared, uint64_t reads)
 {
-    struct firn_block_cache_stats stats;
-    firn_block_cache_stats(shared->cache, &stats);
+    struct fi_block_cache_stats stats;
+    fi_block_cache_stats(shared->cache, &stats);
     assert_int_equal(stats.beyond_bytes, 0);
     assert_true(shared->has_room || stats.evictions > 0);
     assert_true(stats.hits > 0);
@@ -140,9 +139,9 @@ check_quiet(struct shared *shared, uint64_t reads)
     }
     assert_int_equal(kept, stats.blocks);
     for (uint32_t f = 0; f < FILES; f++) {
-        firn_block_cache_drop_file(shared->cache, shared->files[f].id);
+        fi_block_cache_drop_file(shared->cache, shared->files[f].id);
     }
-    firn_block_cache_stats(shared->cache, &stats);
+    fi_block_cache_stats(shared->cache, &stats);
     assert_int_equal(stats.blocks, 0);
 }
 
@@ -169,31 +168,31 @@ static void
 run_in(size_t budget, uint32_t size_max, uint64_t seed)
 {
     firn_error err;
-    struct firn_os *os;
-    struct firn_os_dir *dir;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
     struct shared shared = {.steps = getenv("FIRN_TEST_LONG") != NULL ? 400000 : 2500,
                             .has_room = budget > (size_t)FILES * BLOCKS * size_max};
     shared.files = calloc(FILES, sizeof shared.files[0]);
     assert_non_null(shared.files);
-    assert_int_equal(firn_os_ram_create(64 << 20, &os, &err), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(os, budget, &shared.cache, &err), FIRN_OK);
+    assert_int_equal(fi_os_ram_create(64 << 20, &os, &err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
+    assert_int_equal(fi_block_cache_create(os, budget, &shared.cache, &err), FIRN_OK);
     for (uint32_t f = 0; f < FILES; f++) {
         char name[16];
         (void)snprintf(name, sizeof name, "%u", f);
         cache_file_create(dir, name, f, BLOCKS, 0, size_max, &shared.files[f]);
-        shared.files[f].id = firn_block_cache_add_file(shared.cache);
+        shared.files[f].id = fi_block_cache_add_file(shared.cache);
         assert_int_equal(pthread_rwlock_init(&shared.locks[f], NULL), 0);
     }
     run_threads(&shared, seed);
-    firn_block_cache_destroy(shared.cache);
+    fi_block_cache_destroy(shared.cache);
     for (uint32_t f = 0; f < FILES; f++) {
         cache_file_close(&shared.files[f]);
         assert_int_equal(pthread_rwlock_destroy(&shared.locks[f]), 0);
     }
     free(shared.files);
-    firn_os_dir_close(dir);
-    firn_os_ram_destroy(os);
+    fi_os_dir_close(dir);
+    fi_os_ram_destroy(os);
 }
 
 static void

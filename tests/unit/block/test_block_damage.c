@@ -15,8 +15,8 @@
 /* The sample as bytes, and the fixture to judge copies of it. */
 struct damage {
     struct block_fixture fixture;
-    struct firn_buf good;
-    struct firn_buf bad;
+    struct fi_buf good;
+    struct fi_buf bad;
 };
 
 static void
@@ -34,8 +34,8 @@ damage_init(struct damage *damage)
 static void
 damage_deinit(struct damage *damage)
 {
-    firn_buf_deinit(&damage->good);
-    firn_buf_deinit(&damage->bad);
+    fi_buf_deinit(&damage->good);
+    fi_buf_deinit(&damage->bad);
     block_fixture_deinit(&damage->fixture);
 }
 
@@ -43,8 +43,8 @@ damage_deinit(struct damage *damage)
 static uint8_t *
 damage_copy(struct damage *damage)
 {
-    firn_buf_clear(&damage->bad);
-    assert_int_equal(firn_buf_append_slice(&damage->bad, firn_buf_slice(&damage->good)), FIRN_OK);
+    fi_buf_clear(&damage->bad);
+    assert_int_equal(fi_buf_append_slice(&damage->bad, fi_buf_slice(&damage->good)), FIRN_OK);
     return damage->bad.data;
 }
 
@@ -98,8 +98,8 @@ every_length_is_found(void **state)
     }
     for (size_t more = 1; more < 300; more++) {
         damage_copy(&damage);
-        assert_int_equal(firn_buf_append_u8(&damage.bad, 0), FIRN_OK);
-        assert_int_equal(firn_buf_set_size(&damage.bad, damage.good.size + more), FIRN_OK);
+        assert_int_equal(fi_buf_append_u8(&damage.bad, 0), FIRN_OK);
+        assert_int_equal(fi_buf_set_size(&damage.bad, damage.good.size + more), FIRN_OK);
         memset(damage.bad.data + damage.good.size, (int)(more % 3), more);
         assert_int_equal(damage_read(&damage, &err), FIRN_CORRUPT);
     }
@@ -113,58 +113,57 @@ a_block_from_another_place_or_file_is_refused(void **state)
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
-    struct firn_buf one = {0};
-    struct firn_buf two = {0};
-    struct firn_block_ref refs[2];
+    struct fi_buf one = {0};
+    struct fi_buf two = {0};
+    struct fi_block_ref refs[2];
     for (int file = 0; file < 2; file++) {
-        struct firn_block_writer *writer;
-        assert_int_equal(firn_block_writer_create(fixture.dir, file == 0 ? "one" : "two",
-                                                  FIRN_BLOCK_FILE_ROW, &writer, &err),
+        struct fi_block_writer *writer;
+        assert_int_equal(fi_block_writer_create(fixture.dir, file == 0 ? "one" : "two",
+                                                FI_BLOCK_FILE_ROW, &writer, &err),
                          FIRN_OK);
         for (size_t i = 0; i < 2; i++) {
-            assert_int_equal(firn_block_writer_add(writer, FIRN_CODEC_NONE,
-                                                   firn_str(i == 0 ? "same" : "size"), 4, &refs[i],
-                                                   &err),
+            assert_int_equal(fi_block_writer_add(writer, FI_CODEC_NONE,
+                                                 firn_str(i == 0 ? "same" : "size"), 4, &refs[i],
+                                                 &err),
                              FIRN_OK);
         }
-        assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_OK);
-        firn_block_writer_destroy(writer);
+        assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_OK);
+        fi_block_writer_destroy(writer);
     }
     test_file_read(fixture.dir, "one", &one);
     test_file_read(fixture.dir, "two", &two);
     size_t span = (size_t)(refs[1].offset - refs[0].offset);
-    struct firn_buf bad = {0};
+    struct fi_buf bad = {0};
     for (int source = 0; source < 2; source++) {
-        firn_buf_clear(&bad);
-        assert_int_equal(firn_buf_append_slice(&bad, firn_buf_slice(&one)), FIRN_OK);
+        fi_buf_clear(&bad);
+        assert_int_equal(fi_buf_append_slice(&bad, fi_buf_slice(&one)), FIRN_OK);
         const uint8_t *from = source == 0 ? one.data + refs[1].offset : two.data + refs[0].offset;
         memcpy(bad.data + refs[0].offset, from, span);
         test_seal_toc(bad.data, bad.size);
         test_seal_edges(bad.data, bad.size);
         test_file_write(fixture.dir, "bad", bad.data, bad.size);
-        struct firn_buf raw = {0};
-        struct firn_block_reader *reader;
-        assert_int_equal(
-            firn_block_reader_open(fixture.dir, "bad", FIRN_BLOCK_FILE_ROW, &reader, &err),
-            FIRN_OK);
-        assert_int_equal(firn_block_reader_verify_body(reader, &err), FIRN_OK);
-        assert_int_equal(firn_block_reader_read(reader, &refs[0], fixture.compress, &raw, &err),
-                         FIRN_CORRUPT);
-        assert_int_equal(firn_block_reader_read(reader, &refs[1], fixture.compress, &raw, &err),
+        struct fi_buf raw = {0};
+        struct fi_block_reader *reader;
+        assert_int_equal(fi_block_reader_open(fixture.dir, "bad", FI_BLOCK_FILE_ROW, &reader, &err),
                          FIRN_OK);
-        firn_block_reader_close(reader);
-        firn_buf_deinit(&raw);
+        assert_int_equal(fi_block_reader_verify_body(reader, &err), FIRN_OK);
+        assert_int_equal(fi_block_reader_read(reader, &refs[0], fixture.compress, &raw, &err),
+                         FIRN_CORRUPT);
+        assert_int_equal(fi_block_reader_read(reader, &refs[1], fixture.compress, &raw, &err),
+                         FIRN_OK);
+        fi_block_reader_close(reader);
+        fi_buf_deinit(&raw);
     }
     /* The head of one file with the rest of the other. */
     memcpy(two.data, one.data, 128);
     test_file_write(fixture.dir, "bad", two.data, two.size);
-    struct firn_block_reader *reader;
-    assert_int_equal(firn_block_reader_open(fixture.dir, "bad", FIRN_BLOCK_FILE_ROW, &reader, &err),
+    struct fi_block_reader *reader;
+    assert_int_equal(fi_block_reader_open(fixture.dir, "bad", FI_BLOCK_FILE_ROW, &reader, &err),
                      FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "different files"));
-    firn_buf_deinit(&one);
-    firn_buf_deinit(&two);
-    firn_buf_deinit(&bad);
+    fi_buf_deinit(&one);
+    fi_buf_deinit(&two);
+    fi_buf_deinit(&bad);
     block_fixture_deinit(&fixture);
 }
 
@@ -175,42 +174,41 @@ refs_that_name_no_block_are_refused_without_allocating(void **state)
     firn_error err;
     struct damage damage;
     damage_init(&damage);
-    struct firn_block_reader *reader;
+    struct fi_block_reader *reader;
     assert_int_equal(
-        firn_block_reader_open(damage.fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &reader, &err),
-        FIRN_OK);
-    uint64_t end = firn_block_reader_body_end(reader);
-    const struct firn_block_ref good = damage.fixture.refs[3];
-    const struct firn_block_ref outside[] = {
+        fi_block_reader_open(damage.fixture.dir, "a", FI_BLOCK_FILE_ROW, &reader, &err), FIRN_OK);
+    uint64_t end = fi_block_reader_body_end(reader);
+    const struct fi_block_ref good = damage.fixture.refs[3];
+    const struct fi_block_ref outside[] = {
         {0, good.stored_size, good.raw_size},
         {good.offset + 4, good.stored_size, good.raw_size},
-        {good.offset, FIRN_BLOCK_SIZE_MAX, good.raw_size},
-        {good.offset, good.stored_size, FIRN_BLOCK_SIZE_MAX + 1},
+        {good.offset, FI_BLOCK_SIZE_MAX, good.raw_size},
+        {good.offset, good.stored_size, FI_BLOCK_SIZE_MAX + 1},
         {good.offset, UINT32_MAX, UINT32_MAX},
         {end, 0, 0},
         {UINT64_MAX - 7, 16, 16},
         {UINT64_MAX & ~UINT64_C(7), UINT32_MAX, 1},
     };
-    struct firn_buf raw = {0};
+    struct fi_buf raw = {0};
     for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++) {
         assert_int_equal(
-            firn_block_reader_read(reader, &outside[i], damage.fixture.compress, &raw, &err),
+            fi_block_reader_read(reader, &outside[i], damage.fixture.compress, &raw, &err),
             FIRN_CORRUPT);
         assert_int_equal(raw.capacity, 0);
     }
-    const struct firn_block_ref wrong[] = {
+    const struct fi_block_ref wrong[] = {
         {good.offset, good.stored_size - 1, good.raw_size},
         {good.offset, good.stored_size, good.raw_size - 1},
         {good.offset + 8, good.stored_size, good.raw_size},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(
-            firn_block_reader_read(reader, &wrong[i], damage.fixture.compress, &raw, &err),
+            fi_block_reader_read(reader, &wrong[i], damage.fixture.compress, &raw, &err),
             FIRN_CORRUPT);
         assert_int_equal(raw.size, 0);
     }
-    firn_buf_deinit(&raw);
-    firn_block_reader_close(reader);
+    fi_buf_deinit(&raw);
+    fi_block_reader_close(reader);
     damage_deinit(&damage);
 }
 
@@ -240,11 +238,11 @@ headers_and_footers_that_lie_are_refused(void **state)
     struct damage damage;
     damage_init(&damage);
     uint64_t size = damage.good.size;
-    uint64_t toc = firn_load_le64(damage.good.data + size - 128 + 32);
+    uint64_t toc = fi_load_le64(damage.good.data + size - 128 + 32);
     const struct lie lies[] = {
         {"newer version in the header", 8, 4, 2, FIRN_NEWER},
         {"version 0 in the header", 8, 4, 0, FIRN_CORRUPT},
-        {"another kind in the header", 12, 4, FIRN_BLOCK_FILE_PACK, FIRN_CORRUPT},
+        {"another kind in the header", 12, 4, FI_BLOCK_FILE_PACK, FIRN_CORRUPT},
         {"another identity in the header", 16, 1, 0xaa, FIRN_CORRUPT},
         {"flags", 32, 4, 1, FIRN_NEWER},
         {"tags", 36, 4, 16, FIRN_NEWER},
@@ -284,7 +282,7 @@ tables_of_contents_that_lie_are_refused(void **state)
     firn_error err;
     struct damage damage;
     damage_init(&damage);
-    int toc = (int)firn_load_le64(damage.good.data + damage.good.size - 128 + 32);
+    int toc = (int)fi_load_le64(damage.good.data + damage.good.size - 128 + 32);
     int section = toc + 16;
     const struct lie lies[] = {
         {"no sections", toc, 4, 0, FIRN_CORRUPT},
@@ -300,17 +298,16 @@ tables_of_contents_that_lie_are_refused(void **state)
         {"section not aligned", section + 8, 8, 129, FIRN_CORRUPT},
         {"section behind the body", section + 8, 8, (uint64_t)toc, FIRN_CORRUPT},
         {"section at the end of numbers", section + 8, 8, UINT64_MAX - 7, FIRN_CORRUPT},
-        {"section too long", section + 16, 4, FIRN_BLOCK_SIZE_MAX, FIRN_CORRUPT},
+        {"section too long", section + 16, 4, FI_BLOCK_SIZE_MAX, FIRN_CORRUPT},
         {"section endless", section + 16, 4, UINT32_MAX, FIRN_CORRUPT},
-        {"section that decodes to too much", section + 20, 4, FIRN_BLOCK_SIZE_MAX + 1,
-         FIRN_CORRUPT},
+        {"section that decodes to too much", section + 20, 4, FI_BLOCK_SIZE_MAX + 1, FIRN_CORRUPT},
     };
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         store(damage_copy(&damage) + lies[i].at, lies[i].size, lies[i].value);
         firn_hash hash;
         uint8_t *bytes = damage.bad.data;
         size_t size = damage.bad.size;
-        firn_blake3_hash_of(bytes + toc, size - 128 - (size_t)toc, &hash);
+        fi_blake3_hash_of(bytes + toc, size - 128 - (size_t)toc, &hash);
         memcpy(bytes + size - 128 + 56, hash.bytes, 32);
         test_seal_edges(bytes, size);
         int rc = damage_read(&damage, &err);
@@ -335,10 +332,10 @@ blocks_that_lie_are_refused(void **state)
     const struct lie lies[] = {
         {"a codec to come", zstd + 2, 1, 3, FIRN_NEWER},
         {"flags", zstd + 3, 1, 1, FIRN_NEWER},
-        {"zstd said to be LZ4", zstd + 2, 1, FIRN_CODEC_LZ4, FIRN_CORRUPT},
-        {"zstd said to be plain", zstd + 2, 1, FIRN_CODEC_NONE, FIRN_CORRUPT},
-        {"LZ4 said to be zstd", lz4 + 2, 1, FIRN_CODEC_ZSTD, FIRN_CORRUPT},
-        {"plain said to be zstd", plain + 2, 1, FIRN_CODEC_ZSTD, FIRN_CORRUPT},
+        {"zstd said to be LZ4", zstd + 2, 1, FI_CODEC_LZ4, FIRN_CORRUPT},
+        {"zstd said to be plain", zstd + 2, 1, FI_CODEC_NONE, FIRN_CORRUPT},
+        {"LZ4 said to be zstd", lz4 + 2, 1, FI_CODEC_ZSTD, FIRN_CORRUPT},
+        {"plain said to be zstd", plain + 2, 1, FI_CODEC_ZSTD, FIRN_CORRUPT},
         {"more decoded than is there", zstd + 12, 4, 1001, FIRN_CORRUPT},
         {"less decoded than is there", zstd + 12, 4, 999, FIRN_CORRUPT},
         {"padding", plain + 24 + 77, 1, 1, FIRN_CORRUPT},
@@ -363,31 +360,31 @@ a_bomb_of_zstd_is_bounded_by_its_declared_size(void **state)
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
-    struct firn_buf stored = {0};
-    uint8_t *zeros = firn_alloc_zeroed(32 << 20);
-    assert_int_equal(firn_compress_encode(fixture.compress, FIRN_CODEC_ZSTD, 1,
-                                          firn_bytes(zeros, 32 << 20), &stored, &err),
+    struct fi_buf stored = {0};
+    uint8_t *zeros = fi_alloc_zeroed(32 << 20);
+    assert_int_equal(fi_compress_encode(fixture.compress, FI_CODEC_ZSTD, 1,
+                                        firn_bytes(zeros, 32 << 20), &stored, &err),
                      FIRN_OK);
-    firn_free(zeros);
-    struct firn_block_ref ref;
-    struct firn_block_writer *writer;
-    assert_int_equal(firn_block_writer_create(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
+    fi_free(zeros);
+    struct fi_block_ref ref;
+    struct fi_block_writer *writer;
+    assert_int_equal(fi_block_writer_create(fixture.dir, "a", FI_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_OK);
     assert_int_equal(
-        firn_block_writer_add(writer, FIRN_CODEC_ZSTD, firn_buf_slice(&stored), 100, &ref, &err),
+        fi_block_writer_add(writer, FI_CODEC_ZSTD, fi_buf_slice(&stored), 100, &ref, &err),
         FIRN_OK);
-    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_block_writer_destroy(writer);
-    struct firn_buf raw = {0};
-    struct firn_block_reader *reader;
-    assert_int_equal(firn_block_reader_open(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &reader, &err),
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_block_writer_destroy(writer);
+    struct fi_buf raw = {0};
+    struct fi_block_reader *reader;
+    assert_int_equal(fi_block_reader_open(fixture.dir, "a", FI_BLOCK_FILE_ROW, &reader, &err),
                      FIRN_OK);
-    assert_int_equal(firn_block_reader_read(reader, &ref, fixture.compress, &raw, &err),
+    assert_int_equal(fi_block_reader_read(reader, &ref, fixture.compress, &raw, &err),
                      FIRN_CORRUPT);
     assert_true(raw.capacity < 100000);
-    firn_block_reader_close(reader);
-    firn_buf_deinit(&raw);
-    firn_buf_deinit(&stored);
+    fi_block_reader_close(reader);
+    fi_buf_deinit(&raw);
+    fi_buf_deinit(&stored);
     block_fixture_deinit(&fixture);
 }
 
@@ -399,34 +396,34 @@ body_verification_names_the_first_bad_range(void **state)
     struct block_fixture fixture;
     block_fixture_init(&fixture);
     uint32_t size = 5 << 20;
-    uint8_t *bytes = firn_alloc_zeroed(size);
-    struct firn_block_ref ref;
-    struct firn_block_writer *writer;
-    assert_int_equal(firn_block_writer_create(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
+    uint8_t *bytes = fi_alloc_zeroed(size);
+    struct fi_block_ref ref;
+    struct fi_block_writer *writer;
+    assert_int_equal(fi_block_writer_create(fixture.dir, "a", FI_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_OK);
     assert_int_equal(
-        firn_block_writer_add(writer, FIRN_CODEC_NONE, firn_bytes(bytes, size), size, &ref, &err),
+        fi_block_writer_add(writer, FI_CODEC_NONE, firn_bytes(bytes, size), size, &ref, &err),
         FIRN_OK);
-    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_block_writer_destroy(writer);
-    struct firn_buf file = {0};
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_block_writer_destroy(writer);
+    struct fi_buf file = {0};
     test_file_read(fixture.dir, "a", &file);
     file.data[(3 << 20) + 17] ^= 4;
     test_file_write(fixture.dir, "a", file.data, file.size);
-    struct firn_block_reader *reader;
-    struct firn_buf buffer = {0};
-    assert_int_equal(firn_block_reader_open(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &reader, &err),
+    struct fi_block_reader *reader;
+    struct fi_buf buffer = {0};
+    assert_int_equal(fi_block_reader_open(fixture.dir, "a", FI_BLOCK_FILE_ROW, &reader, &err),
                      FIRN_OK);
-    assert_int_equal(firn_block_reader_verify_body(reader, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_block_reader_verify_body(reader, &err), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "3145728"));
-    for (uint64_t i = 0; i < firn_block_reader_chunk_count(reader); i++) {
-        assert_int_equal(firn_block_reader_verify_chunk(reader, i, &buffer, &err),
+    for (uint64_t i = 0; i < fi_block_reader_chunk_count(reader); i++) {
+        assert_int_equal(fi_block_reader_verify_chunk(reader, i, &buffer, &err),
                          i == 3 ? FIRN_CORRUPT : FIRN_OK);
     }
-    firn_block_reader_close(reader);
-    firn_buf_deinit(&buffer);
-    firn_buf_deinit(&file);
-    firn_free(bytes);
+    fi_block_reader_close(reader);
+    fi_buf_deinit(&buffer);
+    fi_buf_deinit(&file);
+    fi_free(bytes);
     block_fixture_deinit(&fixture);
 }
 

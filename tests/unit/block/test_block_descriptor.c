@@ -19,9 +19,9 @@
 enum { FILES = 12, OPEN_MAX = 3, THREADS = 4, READS = 2000 };
 
 struct scene {
-    struct firn_os_dir *dir;
-    struct firn_block_descriptors all;
-    struct firn_block_descriptor *descriptors[FILES];
+    struct fi_os_dir *dir;
+    struct fi_block_descriptors all;
+    struct fi_block_descriptor *descriptors[FILES];
     atomic_uint failures; /* cmocka's asserts belong to the main thread */
 };
 
@@ -36,18 +36,18 @@ scene_init(struct scene *scene)
 {
     firn_error err;
     scene->dir = test_os_temp_dir();
-    firn_block_descriptor_init_all(&scene->all, firn_os_dir_os(scene->dir), OPEN_MAX);
+    fi_block_descriptor_init_all(&scene->all, fi_os_dir_os(scene->dir), OPEN_MAX);
     atomic_init(&scene->failures, 0);
     for (unsigned i = 0; i < FILES; i++) {
         char name[16];
-        struct firn_os_stat stat;
+        struct fi_os_stat stat;
         name_of(i, name);
         test_file_write(scene->dir, name, name, sizeof name);
-        assert_int_equal(firn_block_descriptor_open(&scene->all, scene->dir, name, &stat,
-                                                    &scene->descriptors[i], &err),
+        assert_int_equal(fi_block_descriptor_open(&scene->all, scene->dir, name, &stat,
+                                                  &scene->descriptors[i], &err),
                          FIRN_OK);
         assert_int_equal(stat.size_bytes, sizeof name);
-        assert_non_null(strstr(firn_block_descriptor_path(scene->descriptors[i]), name));
+        assert_non_null(strstr(fi_block_descriptor_path(scene->descriptors[i]), name));
     }
 }
 
@@ -55,9 +55,9 @@ static void
 scene_deinit(struct scene *scene)
 {
     for (unsigned i = 0; i < FILES; i++) {
-        firn_block_descriptor_close(scene->descriptors[i]);
+        fi_block_descriptor_close(scene->descriptors[i]);
     }
-    firn_block_descriptor_deinit_all(&scene->all);
+    fi_block_descriptor_deinit_all(&scene->all);
     test_os_temp_dir_remove(scene->dir);
 }
 
@@ -69,7 +69,7 @@ is_right(struct scene *scene, unsigned i)
     char name[16] = "";
     char found[16];
     name_of(i, name);
-    return firn_block_descriptor_read(scene->descriptors[i], 0, found, sizeof found, &err) ==
+    return fi_block_descriptor_read(scene->descriptors[i], 0, found, sizeof found, &err) ==
                FIRN_OK &&
            strcmp(found, name) == 0;
 }
@@ -98,7 +98,7 @@ one_that_is_used_again_and_again_stays_open(void **state)
     assert_true(is_right(&scene, 0));
     char name[16];
     name_of(0, name);
-    assert_int_equal(firn_os_remove_file(scene.dir, name, NULL), FIRN_OK);
+    assert_int_equal(fi_os_remove_file(scene.dir, name, NULL), FIRN_OK);
     for (unsigned i = 1; i < FILES; i++) {
         assert_true(is_right(&scene, i));
         assert_true(is_right(&scene, 0));
@@ -115,13 +115,13 @@ a_file_that_is_missing_fails_and_can_be_read_later(void **state)
     uint8_t byte;
     scene_init(&scene); /* file 0 is not open any more */
     assert_int_equal(
-        firn_os_rename(scene.dir, "file0", scene.dir, "other", FIRN_OS_RENAME_NO_REPLACE, &err),
+        fi_os_rename(scene.dir, "file0", scene.dir, "other", FI_OS_RENAME_NO_REPLACE, &err),
         FIRN_OK);
-    assert_int_equal(firn_block_descriptor_read(scene.descriptors[0], 0, &byte, 1, &err),
+    assert_int_equal(fi_block_descriptor_read(scene.descriptors[0], 0, &byte, 1, &err),
                      FIRN_NOT_FOUND);
     assert_non_null(strstr(err.text, "file0"));
     assert_int_equal(
-        firn_os_rename(scene.dir, "other", scene.dir, "file0", FIRN_OS_RENAME_NO_REPLACE, &err),
+        fi_os_rename(scene.dir, "other", scene.dir, "file0", FI_OS_RENAME_NO_REPLACE, &err),
         FIRN_OK);
     assert_true(is_right(&scene, 0));
     scene_deinit(&scene);

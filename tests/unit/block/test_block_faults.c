@@ -10,7 +10,7 @@
 
 /* Everything that this folder does, once: write, read, salvage. */
 static int
-count_block(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec, firn_slice stored,
+count_block(void *ctx, const struct fi_block_ref *ref, enum fi_codec codec, firn_slice stored,
             firn_error *err)
 {
     (void)ref;
@@ -30,7 +30,7 @@ write_read_salvage(struct block_fixture *fixture, firn_error *err)
         rc = block_fixture_read(fixture, fixture->dir, "a", err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_block_salvage(fixture->dir, "a", FIRN_BLOCK_FILE_ROW, count_block, &count, err);
+        rc = fi_block_salvage(fixture->dir, "a", FI_BLOCK_FILE_ROW, count_block, &count, err);
         assert_true(rc != FIRN_OK || count == BLOCK_FIXTURE_COUNT);
     }
     return rc;
@@ -73,8 +73,8 @@ memory_that_runs_out_leaves_nothing_behind(void **state)
 /* A fixture whose calls go through a machine that makes them fail. */
 struct faulty {
     struct block_fixture fixture;
-    struct firn_os *os;
-    struct firn_os_dir *dir;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
 };
 
 static void
@@ -82,40 +82,40 @@ faulty_init(struct faulty *faulty)
 {
     block_fixture_init(&faulty->fixture);
     block_fixture_fill(&faulty->fixture);
-    assert_int_equal(firn_sim_fault_create(faulty->fixture.os, &faulty->os, NULL), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(faulty->os, "/", &faulty->dir, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_fault_create(faulty->fixture.os, &faulty->os, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(faulty->os, "/", &faulty->dir, NULL), FIRN_OK);
 }
 
 static void
 faulty_deinit(struct faulty *faulty)
 {
-    firn_os_dir_close(faulty->dir);
-    firn_sim_fault_destroy(faulty->os);
+    fi_os_dir_close(faulty->dir);
+    fi_sim_fault_destroy(faulty->os);
     block_fixture_deinit(&faulty->fixture);
 }
 
 static int
-fail_one_write(uint64_t n, bool for_ever, enum firn_sim_fault_kind kind, bool *out_hit)
+fail_one_write(uint64_t n, bool for_ever, enum fi_sim_fault_kind kind, bool *out_hit)
 {
     firn_error err;
     struct faulty faulty;
     faulty_init(&faulty);
-    struct firn_sim_fault_plan plan = {.call = n,
-                                       .for_ever = for_ever,
-                                       .classes = FIRN_SIM_FAULT_ALL,
-                                       .kind = kind,
-                                       .error_number = 5};
-    firn_sim_fault_set_plan(faulty.os, &plan);
+    struct fi_sim_fault_plan plan = {.call = n,
+                                     .for_ever = for_ever,
+                                     .classes = FI_SIM_FAULT_ALL,
+                                     .kind = kind,
+                                     .error_number = 5};
+    fi_sim_fault_set_plan(faulty.os, &plan);
     int rc = block_fixture_write(&faulty.fixture, faulty.dir, "a", &err);
-    *out_hit = firn_sim_fault_hits(faulty.os) > 0;
-    struct firn_os_dir *dir = faulty.fixture.dir;
+    *out_hit = fi_sim_fault_hits(faulty.os) > 0;
+    struct fi_os_dir *dir = faulty.fixture.dir;
     if (rc != FIRN_OK && !for_ever) {
         assert_int_equal(test_file_count(dir), 0);
     }
     /* After any failure: what bears the name is whole, and where nothing does the next attempt
      * succeeds, over what was left too. (Where the sync of the directory and all after it failed,
      * the name could not be taken back.) */
-    firn_sim_fault_set_plan(faulty.os, NULL);
+    fi_sim_fault_set_plan(faulty.os, NULL);
     if (!test_file_exists(dir, "a")) {
         assert_int_not_equal(rc, FIRN_OK);
         assert_int_equal(block_fixture_write(&faulty.fixture, dir, "a", &err), FIRN_OK);
@@ -133,13 +133,13 @@ a_call_that_fails_while_writing_leaves_nothing_behind(void **state)
     test_alloc_install();
     bool hit = true;
     for (uint64_t n = 1; hit; n++) {
-        int rc = fail_one_write(n, false, FIRN_SIM_FAULT_FAILS, &hit);
+        int rc = fail_one_write(n, false, FI_SIM_FAULT_FAILS, &hit);
         assert_int_equal(rc, hit ? FIRN_IO : FIRN_OK);
-        rc = fail_one_write(n, true, FIRN_SIM_FAULT_FAILS, &hit);
+        rc = fail_one_write(n, true, FI_SIM_FAULT_FAILS, &hit);
         assert_int_equal(rc, hit ? FIRN_IO : FIRN_OK);
-        rc = fail_one_write(n, false, FIRN_SIM_FAULT_TORN, &hit);
+        rc = fail_one_write(n, false, FI_SIM_FAULT_TORN, &hit);
         assert_int_equal(rc, hit ? FIRN_IO : FIRN_OK);
-        assert_int_equal(fail_one_write(n, false, FIRN_SIM_FAULT_SHORT, &hit), FIRN_OK);
+        assert_int_equal(fail_one_write(n, false, FI_SIM_FAULT_SHORT, &hit), FIRN_OK);
         assert_true(n < 100);
     }
     assert_int_equal(test_alloc_alive(), 0);
@@ -159,15 +159,15 @@ a_call_that_fails_while_reading_is_reported(void **state)
             faulty_init(&faulty);
             assert_int_equal(block_fixture_write(&faulty.fixture, faulty.fixture.dir, "a", &err),
                              FIRN_OK);
-            struct firn_sim_fault_plan plan = {.call = n,
-                                               .for_ever = kind == 1,
-                                               .classes = FIRN_SIM_FAULT_ALL,
-                                               .kind = kind == 2 ? FIRN_SIM_FAULT_SHORT
-                                                                 : FIRN_SIM_FAULT_FAILS,
-                                               .error_number = 5};
-            firn_sim_fault_set_plan(faulty.os, &plan);
+            struct fi_sim_fault_plan plan = {.call = n,
+                                             .for_ever = kind == 1,
+                                             .classes = FI_SIM_FAULT_ALL,
+                                             .kind = kind == 2 ? FI_SIM_FAULT_SHORT
+                                                               : FI_SIM_FAULT_FAILS,
+                                             .error_number = 5};
+            fi_sim_fault_set_plan(faulty.os, &plan);
             int rc = block_fixture_read(&faulty.fixture, faulty.dir, "a", &err);
-            hit = firn_sim_fault_hits(faulty.os) > 0;
+            hit = fi_sim_fault_hits(faulty.os) > 0;
             assert_int_equal(rc, hit && kind != 2 ? FIRN_IO : FIRN_OK);
             faulty_deinit(&faulty);
         }
@@ -188,11 +188,10 @@ salvage_steps_over_what_cannot_be_read_and_says_so(void **state)
         faulty_init(&faulty);
         assert_int_equal(block_fixture_write(&faulty.fixture, faulty.fixture.dir, "a", &err),
                          FIRN_OK);
-        struct firn_sim_fault_plan plan = {
-            .call = n, .classes = FIRN_SIM_FAULT_READS, .error_number = 5};
-        firn_sim_fault_set_plan(faulty.os, &plan);
-        int rc =
-            firn_block_salvage(faulty.dir, "a", FIRN_BLOCK_FILE_ROW, count_block, &count, &err);
+        struct fi_sim_fault_plan plan = {
+            .call = n, .classes = FI_SIM_FAULT_READS, .error_number = 5};
+        fi_sim_fault_set_plan(faulty.os, &plan);
+        int rc = fi_block_salvage(faulty.dir, "a", FI_BLOCK_FILE_ROW, count_block, &count, &err);
         /* A file of less than 4 KiB: a window that fails is read again, a block that fails is one
          * less. */
         assert_true(rc == FIRN_OK || rc == FIRN_IO);
@@ -208,18 +207,18 @@ static void
 check_after_cut(struct block_fixture *fixture, uint64_t seed, bool must_exist)
 {
     firn_error err;
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_sim_memory_clone(fixture->os, &os, &err), FIRN_OK);
-    firn_sim_memory_power_cut(os, seed);
-    assert_int_equal(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_sim_memory_clone(fixture->os, &os, &err), FIRN_OK);
+    fi_sim_memory_power_cut(os, seed);
+    assert_int_equal(fi_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
     bool exists = test_file_exists(dir, "a");
     assert_true(exists || !must_exist);
     if (exists) {
         assert_int_equal(block_fixture_read(fixture, dir, "a", &err), FIRN_OK);
     }
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
 }
 
 static void
@@ -233,11 +232,11 @@ power_that_fails_at_any_call_leaves_no_file_or_a_whole_one(void **state)
         struct block_fixture fixture;
         block_fixture_init(&fixture);
         block_fixture_fill(&fixture);
-        firn_sim_memory_set_writeback(fixture.os, 2);
-        uint64_t before = firn_sim_memory_calls(fixture.os);
-        firn_sim_memory_set_cut_at(fixture.os, before + call);
+        fi_sim_memory_set_writeback(fixture.os, 2);
+        uint64_t before = fi_sim_memory_calls(fixture.os);
+        fi_sim_memory_set_cut_at(fixture.os, before + call);
         int rc = block_fixture_write(&fixture, fixture.dir, "a", &err);
-        is_done = !firn_sim_memory_is_off(fixture.os);
+        is_done = !fi_sim_memory_is_off(fixture.os);
         assert_true(is_done == (rc == FIRN_OK));
         for (uint64_t seed = 0; seed < seeds; seed++) {
             check_after_cut(&fixture, seed, rc == FIRN_OK);
@@ -270,10 +269,10 @@ a_full_disk_is_reported_and_leaves_nothing_behind(void **state)
     struct block_fixture fixture;
     block_fixture_init(&fixture);
     block_fixture_fill(&fixture);
-    firn_sim_memory_set_space(fixture.os, 100);
+    fi_sim_memory_set_space(fixture.os, 100);
     assert_int_equal(block_fixture_write(&fixture, fixture.dir, "a", &err), FIRN_NO_SPACE);
     assert_int_equal(test_file_count(fixture.dir), 0);
-    firn_sim_memory_set_space(fixture.os, UINT64_MAX);
+    fi_sim_memory_set_space(fixture.os, UINT64_MAX);
     assert_int_equal(block_fixture_write(&fixture, fixture.dir, "a", &err), FIRN_OK);
     block_fixture_deinit(&fixture);
 }
@@ -286,24 +285,24 @@ after_a_failed_write_the_writer_refuses_and_says_why(void **state)
     struct block_fixture fixture;
     block_fixture_init(&fixture);
     uint32_t size = 2 << 20;
-    uint8_t *bytes = firn_alloc_zeroed(size);
+    uint8_t *bytes = fi_alloc_zeroed(size);
     memset(bytes, 7, size);
-    struct firn_block_ref ref;
-    struct firn_block_writer *writer;
-    assert_int_equal(firn_block_writer_create(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
+    struct fi_block_ref ref;
+    struct fi_block_writer *writer;
+    assert_int_equal(fi_block_writer_create(fixture.dir, "a", FI_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_OK);
-    firn_sim_memory_set_space(fixture.os, 1000);
+    fi_sim_memory_set_space(fixture.os, 1000);
     assert_int_equal(
-        firn_block_writer_add(writer, FIRN_CODEC_NONE, firn_bytes(bytes, size), size, &ref, &err),
+        fi_block_writer_add(writer, FI_CODEC_NONE, firn_bytes(bytes, size), size, &ref, &err),
         FIRN_NO_SPACE);
-    firn_sim_memory_set_space(fixture.os, UINT64_MAX);
-    assert_int_equal(firn_block_writer_add(writer, FIRN_CODEC_NONE, firn_str("x"), 1, &ref, &err),
+    fi_sim_memory_set_space(fixture.os, UINT64_MAX);
+    assert_int_equal(fi_block_writer_add(writer, FI_CODEC_NONE, firn_str("x"), 1, &ref, &err),
                      FIRN_FAILED);
     assert_non_null(strstr(err.text, "a.tmp"));
-    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_FAILED);
-    firn_block_writer_destroy(writer);
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_FAILED);
+    fi_block_writer_destroy(writer);
     assert_int_equal(test_file_count(fixture.dir), 0);
-    firn_free(bytes);
+    fi_free(bytes);
     block_fixture_deinit(&fixture);
 }
 

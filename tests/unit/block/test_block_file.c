@@ -26,25 +26,24 @@ blocks_of_all_codecs_come_back_with_their_sections(void **state)
     assert_int_equal(block_fixture_read(&fixture, fixture.dir, "a", &err), FIRN_OK);
     assert_int_equal(test_file_count(fixture.dir), 1);
 
-    struct firn_block_reader *reader;
-    assert_int_equal(firn_block_reader_open(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &reader, &err),
+    struct fi_block_reader *reader;
+    assert_int_equal(fi_block_reader_open(fixture.dir, "a", FI_BLOCK_FILE_ROW, &reader, &err),
                      FIRN_OK);
-    assert_int_equal(firn_block_reader_section_count(reader), BLOCK_FIXTURE_SECTIONS);
-    assert_int_equal(firn_block_reader_section(reader, 0)->kind, 7);
-    assert_int_equal(firn_block_reader_section(reader, 1)->kind, 9);
-    assert_int_equal(firn_block_reader_section(reader, 1)->ref.offset, fixture.refs[4].offset);
-    assert_int_equal(firn_block_reader_section(reader, 1)->ref.raw_size, 1000);
-    firn_block_reader_close(reader);
+    assert_int_equal(fi_block_reader_section_count(reader), BLOCK_FIXTURE_SECTIONS);
+    assert_int_equal(fi_block_reader_section(reader, 0)->kind, 7);
+    assert_int_equal(fi_block_reader_section(reader, 1)->kind, 9);
+    assert_int_equal(fi_block_reader_section(reader, 1)->ref.offset, fixture.refs[4].offset);
+    assert_int_equal(fi_block_reader_section(reader, 1)->ref.raw_size, 1000);
+    fi_block_reader_close(reader);
 
-    assert_int_equal(firn_block_reader_open(fixture.dir, "a", FIRN_BLOCK_FILE_PACK, &reader, &err),
+    assert_int_equal(fi_block_reader_open(fixture.dir, "a", FI_BLOCK_FILE_PACK, &reader, &err),
                      FIRN_CORRUPT);
     assert_null(reader);
     assert_non_null(strstr(err.text, "expected a pack"));
-    assert_int_equal(
-        firn_block_reader_open(fixture.dir, "a", FIRN_BLOCK_FILE_VALUES, &reader, &err),
-        FIRN_CORRUPT);
+    assert_int_equal(fi_block_reader_open(fixture.dir, "a", FI_BLOCK_FILE_VALUES, &reader, &err),
+                     FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "expected a file of values"));
-    assert_int_equal(firn_block_reader_open(fixture.dir, "b", FIRN_BLOCK_FILE_ROW, &reader, &err),
+    assert_int_equal(fi_block_reader_open(fixture.dir, "b", FI_BLOCK_FILE_ROW, &reader, &err),
                      FIRN_NOT_FOUND);
     block_fixture_deinit(&fixture);
 }
@@ -63,41 +62,40 @@ blocks_may_end_anywhere_in_a_chunk(void **state)
     block_fixture_init(&fixture);
     struct test_random random;
     test_random_init(&random, "block", 11);
-    uint8_t *bytes = firn_alloc(4 << 20);
+    uint8_t *bytes = fi_alloc(4 << 20);
     test_random_fill(&random, bytes, 4 << 20);
-    struct firn_block_ref refs[COUNT];
-    struct firn_block_writer *writer;
-    assert_int_equal(firn_block_writer_create(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
+    struct fi_block_ref refs[COUNT];
+    struct fi_block_writer *writer;
+    assert_int_equal(fi_block_writer_create(fixture.dir, "a", FI_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_OK);
     for (size_t i = 0; i < COUNT; i++) {
-        assert_int_equal(firn_block_writer_add(writer, FIRN_CODEC_NONE,
-                                               firn_bytes(bytes + i, sizes[i]), sizes[i], &refs[i],
-                                               &err),
+        assert_int_equal(fi_block_writer_add(writer, FI_CODEC_NONE, firn_bytes(bytes + i, sizes[i]),
+                                             sizes[i], &refs[i], &err),
                          FIRN_OK);
         assert_int_equal(refs[i].offset % 8, 0);
     }
-    uint64_t body = firn_block_writer_size_bytes(writer);
+    uint64_t body = fi_block_writer_size_bytes(writer);
     uint64_t size;
-    assert_int_equal(firn_block_writer_finish(writer, &size, &err), FIRN_OK);
-    firn_block_writer_destroy(writer);
+    assert_int_equal(fi_block_writer_finish(writer, &size, &err), FIRN_OK);
+    fi_block_writer_destroy(writer);
 
-    struct firn_buf raw = {0};
-    struct firn_block_reader *reader;
-    assert_int_equal(firn_block_reader_open(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &reader, &err),
+    struct fi_buf raw = {0};
+    struct fi_block_reader *reader;
+    assert_int_equal(fi_block_reader_open(fixture.dir, "a", FI_BLOCK_FILE_ROW, &reader, &err),
                      FIRN_OK);
-    assert_int_equal(firn_block_reader_size_bytes(reader), size);
-    assert_int_equal(firn_block_reader_body_end(reader), body);
-    assert_int_equal(firn_block_reader_chunk_count(reader), (body + (1 << 20) - 1) >> 20);
+    assert_int_equal(fi_block_reader_size_bytes(reader), size);
+    assert_int_equal(fi_block_reader_body_end(reader), body);
+    assert_int_equal(fi_block_reader_chunk_count(reader), (body + (1 << 20) - 1) >> 20);
     for (size_t i = 0; i < COUNT; i++) {
-        assert_int_equal(firn_block_reader_read(reader, &refs[i], fixture.compress, &raw, &err),
+        assert_int_equal(fi_block_reader_read(reader, &refs[i], fixture.compress, &raw, &err),
                          FIRN_OK);
         assert_int_equal(raw.size, sizes[i]);
         assert_memory_equal(raw.data, bytes + i, sizes[i]);
     }
-    assert_int_equal(firn_block_reader_verify_body(reader, &err), FIRN_OK);
-    firn_block_reader_close(reader);
-    firn_buf_deinit(&raw);
-    firn_free(bytes);
+    assert_int_equal(fi_block_reader_verify_body(reader, &err), FIRN_OK);
+    fi_block_reader_close(reader);
+    fi_buf_deinit(&raw);
+    fi_free(bytes);
     block_fixture_deinit(&fixture);
 }
 
@@ -109,24 +107,24 @@ a_body_that_ends_with_a_chunk_is_whole(void **state)
     struct block_fixture fixture;
     block_fixture_init(&fixture);
     uint32_t size = (1 << 20) - 128 - 24;
-    uint8_t *bytes = firn_alloc_zeroed(size);
-    struct firn_block_ref ref;
-    struct firn_block_writer *writer;
-    assert_int_equal(firn_block_writer_create(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
+    uint8_t *bytes = fi_alloc_zeroed(size);
+    struct fi_block_ref ref;
+    struct fi_block_writer *writer;
+    assert_int_equal(fi_block_writer_create(fixture.dir, "a", FI_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_OK);
     assert_int_equal(
-        firn_block_writer_add(writer, FIRN_CODEC_NONE, firn_bytes(bytes, size), size, &ref, &err),
+        fi_block_writer_add(writer, FI_CODEC_NONE, firn_bytes(bytes, size), size, &ref, &err),
         FIRN_OK);
-    assert_int_equal(firn_block_writer_size_bytes(writer), 1 << 20);
-    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_block_writer_destroy(writer);
-    struct firn_block_reader *reader;
-    assert_int_equal(firn_block_reader_open(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &reader, &err),
+    assert_int_equal(fi_block_writer_size_bytes(writer), 1 << 20);
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_block_writer_destroy(writer);
+    struct fi_block_reader *reader;
+    assert_int_equal(fi_block_reader_open(fixture.dir, "a", FI_BLOCK_FILE_ROW, &reader, &err),
                      FIRN_OK);
-    assert_int_equal(firn_block_reader_chunk_count(reader), 1);
-    assert_int_equal(firn_block_reader_verify_body(reader, &err), FIRN_OK);
-    firn_block_reader_close(reader);
-    firn_free(bytes);
+    assert_int_equal(fi_block_reader_chunk_count(reader), 1);
+    assert_int_equal(fi_block_reader_verify_body(reader, &err), FIRN_OK);
+    fi_block_reader_close(reader);
+    fi_free(bytes);
     block_fixture_deinit(&fixture);
 }
 
@@ -137,18 +135,18 @@ a_file_without_blocks_is_a_file(void **state)
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
-    struct firn_block_writer *writer;
-    assert_int_equal(firn_block_writer_create(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
+    struct fi_block_writer *writer;
+    assert_int_equal(fi_block_writer_create(fixture.dir, "a", FI_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_OK);
-    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_MISUSE);
-    firn_block_writer_destroy(writer);
-    struct firn_block_reader *reader;
-    assert_int_equal(firn_block_reader_open(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &reader, &err),
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_OK);
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_MISUSE);
+    fi_block_writer_destroy(writer);
+    struct fi_block_reader *reader;
+    assert_int_equal(fi_block_reader_open(fixture.dir, "a", FI_BLOCK_FILE_ROW, &reader, &err),
                      FIRN_OK);
-    assert_int_equal(firn_block_reader_section_count(reader), 0);
-    assert_int_equal(firn_block_reader_verify_body(reader, &err), FIRN_OK);
-    firn_block_reader_close(reader);
+    assert_int_equal(fi_block_reader_section_count(reader), 0);
+    assert_int_equal(fi_block_reader_verify_body(reader, &err), FIRN_OK);
+    fi_block_reader_close(reader);
     block_fixture_deinit(&fixture);
 }
 
@@ -159,28 +157,28 @@ what_is_too_large_or_contradicts_itself_is_refused(void **state)
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
-    struct firn_block_ref ref;
-    struct firn_block_writer *writer;
-    assert_int_equal(firn_block_writer_create(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
+    struct fi_block_ref ref;
+    struct fi_block_writer *writer;
+    assert_int_equal(fi_block_writer_create(fixture.dir, "a", FI_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_OK);
-    assert_int_equal(firn_block_writer_add(writer, FIRN_CODEC_ZSTD, firn_str("x"),
-                                           FIRN_BLOCK_SIZE_MAX + 1, &ref, &err),
+    assert_int_equal(fi_block_writer_add(writer, FI_CODEC_ZSTD, firn_str("x"),
+                                         FI_BLOCK_SIZE_MAX + 1, &ref, &err),
                      FIRN_LIMIT);
-    assert_int_equal(firn_block_writer_add(writer, FIRN_CODEC_NONE, firn_str("x"), 2, &ref, &err),
+    assert_int_equal(fi_block_writer_add(writer, FI_CODEC_NONE, firn_str("x"), 2, &ref, &err),
                      FIRN_INVALID);
-    assert_int_equal(firn_block_writer_add(writer, FIRN_CODEC_NONE, firn_str("x"), 1, &ref, &err),
+    assert_int_equal(fi_block_writer_add(writer, FI_CODEC_NONE, firn_str("x"), 1, &ref, &err),
                      FIRN_OK);
-    for (size_t i = 0; i < FIRN_BLOCK_SECTIONS_MAX; i++) {
-        assert_int_equal(firn_block_writer_add_section(writer, 1, &ref, &err), FIRN_OK);
+    for (size_t i = 0; i < FI_BLOCK_SECTIONS_MAX; i++) {
+        assert_int_equal(fi_block_writer_add_section(writer, 1, &ref, &err), FIRN_OK);
     }
-    assert_int_equal(firn_block_writer_add_section(writer, 1, &ref, &err), FIRN_LIMIT);
-    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_block_writer_destroy(writer);
-    struct firn_block_reader *reader;
-    assert_int_equal(firn_block_reader_open(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &reader, &err),
+    assert_int_equal(fi_block_writer_add_section(writer, 1, &ref, &err), FIRN_LIMIT);
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_block_writer_destroy(writer);
+    struct fi_block_reader *reader;
+    assert_int_equal(fi_block_reader_open(fixture.dir, "a", FI_BLOCK_FILE_ROW, &reader, &err),
                      FIRN_OK);
-    assert_int_equal(firn_block_reader_section_count(reader), FIRN_BLOCK_SECTIONS_MAX);
-    firn_block_reader_close(reader);
+    assert_int_equal(fi_block_reader_section_count(reader), FI_BLOCK_SECTIONS_MAX);
+    fi_block_reader_close(reader);
     block_fixture_deinit(&fixture);
 }
 
@@ -192,21 +190,21 @@ the_name_appears_when_finished_and_nothing_stays_otherwise(void **state)
     struct block_fixture fixture;
     block_fixture_init(&fixture);
     block_fixture_fill(&fixture);
-    struct firn_block_writer *writer;
-    assert_int_equal(firn_block_writer_create(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
+    struct fi_block_writer *writer;
+    assert_int_equal(fi_block_writer_create(fixture.dir, "a", FI_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_OK);
     assert_false(test_file_exists(fixture.dir, "a"));
     assert_true(test_file_exists(fixture.dir, "a.tmp"));
-    firn_block_writer_destroy(writer);
+    fi_block_writer_destroy(writer);
     assert_int_equal(test_file_count(fixture.dir), 0);
 
     test_file_write(fixture.dir, "a", "mine", 4);
     assert_int_equal(block_fixture_write(&fixture, fixture.dir, "a", &err), FIRN_EXISTS);
     assert_int_equal(test_file_count(fixture.dir), 1);
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     test_file_read(fixture.dir, "a", &bytes);
     assert_int_equal(bytes.size, 4);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     block_fixture_deinit(&fixture);
 }
 
@@ -217,21 +215,21 @@ a_name_that_was_taken_meanwhile_is_not_overwritten(void **state)
     firn_error err;
     struct block_fixture fixture;
     block_fixture_init(&fixture);
-    struct firn_block_writer *writer;
-    assert_int_equal(firn_block_writer_create(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
+    struct fi_block_writer *writer;
+    assert_int_equal(fi_block_writer_create(fixture.dir, "a", FI_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_OK);
     test_file_write(fixture.dir, "a", "mine", 4);
-    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_EXISTS);
-    firn_block_writer_destroy(writer);
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_EXISTS);
+    fi_block_writer_destroy(writer);
     assert_int_equal(test_file_count(fixture.dir), 1);
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     test_file_read(fixture.dir, "a", &bytes);
     assert_int_equal(bytes.size, 4);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     static const char *const bad[] = {"", ".", "..", "x/y", "/x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(
-            firn_block_writer_create(fixture.dir, bad[i], FIRN_BLOCK_FILE_ROW, &writer, &err),
+            fi_block_writer_create(fixture.dir, bad[i], FI_BLOCK_FILE_ROW, &writer, &err),
             FIRN_INVALID);
         assert_null(writer);
     }
@@ -254,27 +252,27 @@ a_leftover_is_taken_over_but_not_another_writer_nor_another_name(void **state)
     assert_int_equal(block_fixture_read(&fixture, fixture.dir, "a", &err), FIRN_OK);
     assert_int_equal(test_file_count(fixture.dir), 1);
 
-    struct firn_block_writer *writer;
-    struct firn_block_writer *other;
-    assert_int_equal(firn_block_writer_create(fixture.dir, "b", FIRN_BLOCK_FILE_ROW, &writer, &err),
+    struct fi_block_writer *writer;
+    struct fi_block_writer *other;
+    assert_int_equal(fi_block_writer_create(fixture.dir, "b", FI_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_OK);
-    assert_int_equal(firn_block_writer_create(fixture.dir, "b", FIRN_BLOCK_FILE_ROW, &other, &err),
+    assert_int_equal(fi_block_writer_create(fixture.dir, "b", FI_BLOCK_FILE_ROW, &other, &err),
                      FIRN_BUSY);
     assert_null(other);
     assert_true(test_file_exists(fixture.dir, "b.tmp"));
-    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_block_writer_destroy(writer);
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_block_writer_destroy(writer);
 
     /* Somebody's file that happens to bear the temporary name too. */
     test_file_write(fixture.dir, "precious", "precious", 8);
-    assert_int_equal(firn_os_link(fixture.dir, "precious", fixture.dir, "c.tmp", &err), FIRN_OK);
-    assert_int_equal(firn_block_writer_create(fixture.dir, "c", FIRN_BLOCK_FILE_ROW, &writer, &err),
+    assert_int_equal(fi_os_link(fixture.dir, "precious", fixture.dir, "c.tmp", &err), FIRN_OK);
+    assert_int_equal(fi_block_writer_create(fixture.dir, "c", FI_BLOCK_FILE_ROW, &writer, &err),
                      FIRN_EXISTS);
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     test_file_read(fixture.dir, "precious", &bytes);
     assert_int_equal(bytes.size, 8);
     assert_true(test_file_exists(fixture.dir, "c.tmp"));
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     block_fixture_deinit(&fixture);
 }
 
@@ -283,9 +281,9 @@ a_leftover_is_taken_over_but_not_another_writer_nor_another_name(void **state)
 enum { THREADS = 4, BLOCKS_EACH = 120 };
 
 struct adding {
-    struct firn_block_writer *writer;
+    struct fi_block_writer *writer;
     uint64_t seed;
-    struct firn_block_ref refs[BLOCKS_EACH];
+    struct fi_block_ref refs[BLOCKS_EACH];
     int rc;
 };
 
@@ -302,13 +300,13 @@ static void
 add_blocks(void *arg)
 {
     struct adding *adding = arg;
-    uint8_t *bytes = firn_alloc(60000);
+    uint8_t *bytes = fi_alloc(60000);
     for (size_t i = 0; i < BLOCKS_EACH && adding->rc == FIRN_OK; i++) {
         size_t size = form_block(adding->seed, i, bytes);
-        adding->rc = firn_block_writer_add(adding->writer, FIRN_CODEC_NONE, firn_bytes(bytes, size),
-                                           (uint32_t)size, &adding->refs[i], NULL);
+        adding->rc = fi_block_writer_add(adding->writer, FI_CODEC_NONE, firn_bytes(bytes, size),
+                                         (uint32_t)size, &adding->refs[i], NULL);
     }
-    firn_free(bytes);
+    fi_free(bytes);
 }
 
 static void
@@ -318,47 +316,46 @@ threads_add_at_once_and_every_block_comes_back(void **state)
     firn_error err;
     char path[TEST_TEMP_SIZE];
     test_temp_make(path, sizeof path);
-    struct firn_os *os = firn_os_default();
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_path(os, path, &dir, &err), FIRN_OK);
-    struct firn_block_writer *writer;
-    assert_int_equal(firn_block_writer_create(dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
-                     FIRN_OK);
-    struct firn_os_jobs *jobs;
-    assert_int_equal(firn_os_jobs_create(os, THREADS, &jobs, &err), FIRN_OK);
+    struct fi_os *os = fi_os_default();
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_path(os, path, &dir, &err), FIRN_OK);
+    struct fi_block_writer *writer;
+    assert_int_equal(fi_block_writer_create(dir, "a", FI_BLOCK_FILE_ROW, &writer, &err), FIRN_OK);
+    struct fi_os_jobs *jobs;
+    assert_int_equal(fi_os_jobs_create(os, THREADS, &jobs, &err), FIRN_OK);
     static struct adding adding[THREADS];
     for (size_t i = 0; i < THREADS; i++) {
         adding[i] = (struct adding){.writer = writer, .seed = i + 1};
-        assert_int_equal(firn_os_jobs_submit(jobs, add_blocks, &adding[i], &err), FIRN_OK);
+        assert_int_equal(fi_os_jobs_submit(jobs, add_blocks, &adding[i], &err), FIRN_OK);
     }
-    firn_os_jobs_wait(jobs);
-    firn_os_jobs_destroy(jobs);
-    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_block_writer_destroy(writer);
+    fi_os_jobs_wait(jobs);
+    fi_os_jobs_destroy(jobs);
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_block_writer_destroy(writer);
 
-    struct firn_compress *compress;
-    struct firn_block_reader *reader;
-    struct firn_buf raw = {0};
-    uint8_t *expected = firn_alloc(60000);
-    assert_int_equal(firn_compress_create(&compress, &err), FIRN_OK);
-    assert_int_equal(firn_block_reader_open(dir, "a", FIRN_BLOCK_FILE_ROW, &reader, &err), FIRN_OK);
+    struct fi_compress *compress;
+    struct fi_block_reader *reader;
+    struct fi_buf raw = {0};
+    uint8_t *expected = fi_alloc(60000);
+    assert_int_equal(fi_compress_create(&compress, &err), FIRN_OK);
+    assert_int_equal(fi_block_reader_open(dir, "a", FI_BLOCK_FILE_ROW, &reader, &err), FIRN_OK);
     for (size_t i = 0; i < THREADS; i++) {
         assert_int_equal(adding[i].rc, FIRN_OK);
         for (size_t j = 0; j < BLOCKS_EACH; j++) {
             size_t size = form_block(adding[i].seed, j, expected);
-            assert_int_equal(
-                firn_block_reader_read(reader, &adding[i].refs[j], compress, &raw, &err), FIRN_OK);
+            assert_int_equal(fi_block_reader_read(reader, &adding[i].refs[j], compress, &raw, &err),
+                             FIRN_OK);
             assert_int_equal(raw.size, size);
             assert_memory_equal(raw.data, expected, size);
         }
     }
-    assert_int_equal(firn_block_reader_verify_body(reader, &err), FIRN_OK);
-    firn_block_reader_close(reader);
-    firn_compress_destroy(compress);
-    firn_buf_deinit(&raw);
-    firn_free(expected);
-    assert_int_equal(firn_os_remove_file(dir, "a", &err), FIRN_OK);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_block_reader_verify_body(reader, &err), FIRN_OK);
+    fi_block_reader_close(reader);
+    fi_compress_destroy(compress);
+    fi_buf_deinit(&raw);
+    fi_free(expected);
+    assert_int_equal(fi_os_remove_file(dir, "a", &err), FIRN_OK);
+    fi_os_dir_close(dir);
     assert_int_equal(rmdir(path), 0);
 }
 

@@ -28,13 +28,13 @@ enum { VALUES = 5, NUMBER = 7, GAP = 29 };
 static const size_t sizes[VALUES] = {1, 4096, 64 << 10, (64 << 10) + 1, 3 << 20};
 
 struct world {
-    struct firn_os *memory;
-    struct firn_os *os;
-    struct firn_run_env env;
-    struct firn_run *file; /* NULL: not open */
-    struct firn_buf bytes; /* of the whole file */
+    struct fi_os *memory;
+    struct fi_os *os;
+    struct fi_run_env env;
+    struct fi_run *file; /* NULL: not open */
+    struct fi_buf bytes; /* of the whole file */
     uint64_t offsets[VALUES];
-    uint8_t references[VALUES][FIRN_VALUE_FILE_BARE_REFERENCE_SIZE];
+    uint8_t references[VALUES][FI_VALUE_FILE_BARE_REFERENCE_SIZE];
     size_t count;
 };
 static struct world world;
@@ -43,7 +43,7 @@ static void
 close_file(void)
 {
     if (world.file != NULL) {
-        firn_value_file_kind.close(world.file);
+        fi_value_file_kind.close(world.file);
         world.file = NULL;
     }
 }
@@ -53,23 +53,23 @@ static void
 make_file(size_t count)
 {
     struct test_random random = {11};
-    struct firn_buf *bytes = &world.bytes;
+    struct fi_buf *bytes = &world.bytes;
     world.count = count;
-    assert_int_equal(firn_buf_set_size(bytes, FIRN_VALUE_FILE_HEAD_SIZE), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(bytes, FI_VALUE_FILE_HEAD_SIZE), FIRN_OK);
     test_random_fill(&random, bytes->data, bytes->size);
-    uint64_t identity = firn_xxh3(bytes->data, FIRN_VALUE_FILE_HEAD_SIZE, 0);
+    uint64_t identity = fi_xxh3(bytes->data, FI_VALUE_FILE_HEAD_SIZE, 0);
     for (size_t i = 0; i < count; i++) {
         size_t at = bytes->size + GAP;
-        assert_int_equal(firn_buf_set_size(bytes, at + sizes[i]), FIRN_OK);
+        assert_int_equal(fi_buf_set_size(bytes, at + sizes[i]), FIRN_OK);
         test_random_fill(&random, bytes->data + at - GAP, sizes[i] + GAP);
         world.offsets[i] = at;
-        const struct firn_value_file_reference reference = {
+        const struct fi_value_file_reference reference = {
             .file = NUMBER,
             .value_size = sizes[i],
             .offset = at,
             .checksum =
-                firn_value_file_checksum(firn_bytes(bytes->data + at, sizes[i]), at) ^ identity};
-        firn_value_file_encode_bare(&reference, world.references[i]);
+                fi_value_file_checksum(firn_bytes(bytes->data + at, sizes[i]), at) ^ identity};
+        fi_value_file_encode_bare(&reference, world.references[i]);
     }
     test_file_write(world.env.dir, "v", bytes->data, bytes->size);
 }
@@ -79,10 +79,10 @@ setup(void **state)
 {
     (void)state;
     world = (struct world){0};
-    if (firn_sim_memory_create(5, &world.memory, NULL) != FIRN_OK ||
-        firn_sim_fault_create(world.memory, &world.os, NULL) != FIRN_OK ||
-        firn_os_dir_open_path(world.os, "/", &world.env.dir, NULL) != FIRN_OK ||
-        firn_block_cache_create(world.os, 4 << 20, &world.env.cache, NULL) != FIRN_OK) {
+    if (fi_sim_memory_create(5, &world.memory, NULL) != FIRN_OK ||
+        fi_sim_fault_create(world.memory, &world.os, NULL) != FIRN_OK ||
+        fi_os_dir_open_path(world.os, "/", &world.env.dir, NULL) != FIRN_OK ||
+        fi_block_cache_create(world.os, 4 << 20, &world.env.cache, NULL) != FIRN_OK) {
         return -1;
     }
     make_file(VALUES);
@@ -94,11 +94,11 @@ teardown(void **state)
 {
     (void)state;
     close_file();
-    firn_buf_deinit(&world.bytes);
-    firn_block_cache_destroy(world.env.cache);
-    firn_os_dir_close(world.env.dir);
-    firn_sim_fault_destroy(world.os);
-    firn_sim_memory_destroy(world.memory);
+    fi_buf_deinit(&world.bytes);
+    fi_block_cache_destroy(world.env.cache);
+    fi_os_dir_close(world.env.dir);
+    fi_sim_fault_destroy(world.os);
+    fi_sim_memory_destroy(world.memory);
     return 0;
 }
 
@@ -106,39 +106,39 @@ static int
 open_file(firn_error *err)
 {
     close_file();
-    return firn_value_file_kind.open(&world.env, "v", &world.file, err);
+    return fi_value_file_kind.open(&world.env, "v", &world.file, err);
 }
 
-static struct firn_value_file_reference
+static struct fi_value_file_reference
 reference_of(size_t i)
 {
-    struct firn_value_file_reference reference;
-    assert_true(firn_value_file_decode(
-        firn_bytes(world.references[i], FIRN_VALUE_FILE_BARE_REFERENCE_SIZE), &reference));
+    struct fi_value_file_reference reference;
+    assert_true(fi_value_file_decode(
+        firn_bytes(world.references[i], FI_VALUE_FILE_BARE_REFERENCE_SIZE), &reference));
     return reference;
 }
 
 /* Reads one after other bytes; what comes is right. */
 static int
-read_one(size_t i, enum firn_block_cache_use use, firn_error *err)
+read_one(size_t i, enum fi_block_cache_use use, firn_error *err)
 {
-    struct firn_buf out = {0};
-    const struct firn_value_file_reference reference = reference_of(i);
+    struct fi_buf out = {0};
+    const struct fi_value_file_reference reference = reference_of(i);
     int rc;
-    FIRN_TRY(firn_buf_append(&out, "head", 4));
-    rc = firn_value_file_read(world.file, &reference, use, &out, err);
+    FI_TRY(fi_buf_append(&out, "head", 4));
+    rc = fi_value_file_read(world.file, &reference, use, &out, err);
     assert_memory_equal(out.data, "head", 4);
     assert_int_equal(out.size, rc == FIRN_OK ? 4 + sizes[i] : 4);
     if (rc == FIRN_OK) {
         assert_memory_equal(out.data + 4, world.bytes.data + world.offsets[i], sizes[i]);
     }
 out:
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return rc;
 }
 
 static int
-read_all(enum firn_block_cache_use use, firn_error *err)
+read_all(enum fi_block_cache_use use, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < world.count && rc == FIRN_OK; i++) {
@@ -152,17 +152,17 @@ verify_all(firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < world.count && rc == FIRN_OK; i++) {
-        const struct firn_value_file_reference reference = reference_of(i);
-        rc = firn_value_file_read(world.file, &reference, FIRN_BLOCK_CACHE_SCAN, NULL, err);
+        const struct fi_value_file_reference reference = reference_of(i);
+        rc = fi_value_file_read(world.file, &reference, FI_BLOCK_CACHE_SCAN, NULL, err);
     }
     return rc;
 }
 
-static struct firn_block_cache_stats
+static struct fi_block_cache_stats
 cached(void)
 {
-    struct firn_block_cache_stats stats;
-    firn_block_cache_stats(world.env.cache, &stats);
+    struct fi_block_cache_stats stats;
+    fi_block_cache_stats(world.env.cache, &stats);
     return stats;
 }
 
@@ -172,17 +172,17 @@ values_come_back_and_small_ones_stay_in_the_cache(void **state)
     (void)state;
     firn_error err;
     assert_int_equal(open_file(&err), FIRN_OK);
-    const struct firn_run_summary *summary = firn_value_file_kind.summary(world.file);
+    const struct fi_run_summary *summary = fi_value_file_kind.summary(world.file);
     assert_true(summary->is_bare);
-    assert_int_equal(summary->content_bytes, world.bytes.size - FIRN_VALUE_FILE_HEAD_SIZE);
-    assert_true(summary->identity == firn_xxh3(world.bytes.data, FIRN_VALUE_FILE_HEAD_SIZE, 0));
-    assert_int_equal(read_all(FIRN_BLOCK_CACHE_SCAN, &err), FIRN_OK);
+    assert_int_equal(summary->content_bytes, world.bytes.size - FI_VALUE_FILE_HEAD_SIZE);
+    assert_true(summary->identity == fi_xxh3(world.bytes.data, FI_VALUE_FILE_HEAD_SIZE, 0));
+    assert_int_equal(read_all(FI_BLOCK_CACHE_SCAN, &err), FIRN_OK);
     assert_int_equal(verify_all(&err), FIRN_OK);
     assert_int_equal(cached().blocks, 0);
-    assert_int_equal(read_all(FIRN_BLOCK_CACHE_DATA, &err), FIRN_OK);
+    assert_int_equal(read_all(FI_BLOCK_CACHE_DATA, &err), FIRN_OK);
     assert_int_equal(cached().blocks, 3);
     uint64_t misses = cached().misses;
-    assert_int_equal(read_all(FIRN_BLOCK_CACHE_DATA, &err), FIRN_OK);
+    assert_int_equal(read_all(FI_BLOCK_CACHE_DATA, &err), FIRN_OK);
     assert_int_equal(cached().misses, misses);
     assert_true(cached().hits >= 3);
     close_file();
@@ -190,21 +190,20 @@ values_come_back_and_small_ones_stay_in_the_cache(void **state)
 }
 
 static void
-assert_refused(struct firn_value_file_reference reference, const char *piece)
+assert_refused(struct fi_value_file_reference reference, const char *piece)
 {
     firn_error err = {0};
-    struct firn_buf out = {0};
-    for (int use = FIRN_BLOCK_CACHE_DATA; use <= FIRN_BLOCK_CACHE_SCAN; use++) {
-        assert_int_equal(firn_value_file_read(world.file, &reference,
-                                              (enum firn_block_cache_use)use, &out, &err),
-                         FIRN_CORRUPT);
+    struct fi_buf out = {0};
+    for (int use = FI_BLOCK_CACHE_DATA; use <= FI_BLOCK_CACHE_SCAN; use++) {
+        assert_int_equal(
+            fi_value_file_read(world.file, &reference, (enum fi_block_cache_use)use, &out, &err),
+            FIRN_CORRUPT);
         assert_int_equal(out.size, 0);
         assert_non_null(strstr(err.text, piece));
     }
-    assert_int_equal(
-        firn_value_file_read(world.file, &reference, FIRN_BLOCK_CACHE_DATA, NULL, &err),
-        FIRN_CORRUPT);
-    firn_buf_deinit(&out);
+    assert_int_equal(fi_value_file_read(world.file, &reference, FI_BLOCK_CACHE_DATA, NULL, &err),
+                     FIRN_CORRUPT);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -212,7 +211,7 @@ references_that_lie_are_refused(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_value_file_reference reference;
+    struct fi_value_file_reference reference;
     assert_int_equal(open_file(&err), FIRN_OK);
     reference = reference_of(1);
     reference.checksum ^= 1;
@@ -233,11 +232,11 @@ references_that_lie_are_refused(void **state)
     reference = reference_of(1);
     reference.is_bare = false;
     assert_refused(reference, "another sort");
-    uint8_t bytes[FIRN_VALUE_FILE_BARE_REFERENCE_SIZE + 1] = {0};
-    memcpy(bytes, world.references[1], FIRN_VALUE_FILE_BARE_REFERENCE_SIZE);
+    uint8_t bytes[FI_VALUE_FILE_BARE_REFERENCE_SIZE + 1] = {0};
+    memcpy(bytes, world.references[1], FI_VALUE_FILE_BARE_REFERENCE_SIZE);
     for (size_t size = 0; size <= sizeof bytes; size++) {
-        assert_int_equal(firn_value_file_decode(firn_bytes(bytes, size), &reference),
-                         size == FIRN_VALUE_FILE_BARE_REFERENCE_SIZE);
+        assert_int_equal(fi_value_file_decode(firn_bytes(bytes, size), &reference),
+                         size == FI_VALUE_FILE_BARE_REFERENCE_SIZE);
     }
 }
 
@@ -247,7 +246,7 @@ the_same_value_in_another_file_is_not_it(void **state)
 {
     (void)state;
     firn_error err;
-    world.bytes.data[FIRN_VALUE_FILE_HEAD_SIZE - 1] ^= 1;
+    world.bytes.data[FI_VALUE_FILE_HEAD_SIZE - 1] ^= 1;
     test_file_write(world.env.dir, "v", world.bytes.data, world.bytes.size);
     assert_int_equal(open_file(&err), FIRN_OK);
     for (size_t i = 0; i < VALUES; i++) {
@@ -260,20 +259,19 @@ a_sealed_file_has_no_bare_values(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_value_writer *writer;
-    struct firn_buf reference = {0};
+    struct fi_value_writer *writer;
+    struct fi_buf reference = {0};
     uint64_t file_bytes;
-    const struct firn_value_writer_options options = {.number = NUMBER};
-    assert_int_equal(firn_os_remove_file(world.env.dir, "v", &err), FIRN_OK);
-    assert_int_equal(firn_value_writer_create(&world.env, "v", &options, &writer, &err), FIRN_OK);
+    const struct fi_value_writer_options options = {.number = NUMBER};
+    assert_int_equal(fi_os_remove_file(world.env.dir, "v", &err), FIRN_OK);
+    assert_int_equal(fi_value_writer_create(&world.env, "v", &options, &writer, &err), FIRN_OK);
     assert_int_equal(
-        firn_value_writer_add(writer, firn_bytes(world.bytes.data, 8192), &reference, &err),
-        FIRN_OK);
-    assert_int_equal(firn_value_writer_finish(writer, &file_bytes, &err), FIRN_OK);
-    firn_value_writer_destroy(writer);
-    firn_buf_deinit(&reference);
+        fi_value_writer_add(writer, firn_bytes(world.bytes.data, 8192), &reference, &err), FIRN_OK);
+    assert_int_equal(fi_value_writer_finish(writer, &file_bytes, &err), FIRN_OK);
+    fi_value_writer_destroy(writer);
+    fi_buf_deinit(&reference);
     assert_int_equal(open_file(&err), FIRN_OK);
-    assert_false(firn_value_file_kind.summary(world.file)->is_bare);
+    assert_false(fi_value_file_kind.summary(world.file)->is_bare);
     assert_refused(reference_of(1), "another sort");
 }
 
@@ -283,7 +281,7 @@ a_short_file_is_damage(void **state)
 {
     (void)state;
     firn_error err;
-    for (size_t size = 0; size < FIRN_VALUE_FILE_HEAD_SIZE; size += 9) {
+    for (size_t size = 0; size < FI_VALUE_FILE_HEAD_SIZE; size += 9) {
         test_file_write(world.env.dir, "v", world.bytes.data, size);
         assert_int_equal(open_file(&err), FIRN_CORRUPT);
         assert_null(world.file);
@@ -299,19 +297,18 @@ no_damaged_byte_is_believed(void **state)
     make_file(2);
     for (size_t at = 0; at < world.bytes.size; at++) {
         uint8_t byte = world.bytes.data[at] ^ 0x10;
-        struct firn_os_file *file;
-        assert_int_equal(firn_os_file_open(world.env.dir, "v", FIRN_OS_WRITE, 0, &file, &err),
-                         FIRN_OK);
-        assert_int_equal(firn_os_file_write(file, at, &byte, 1, &err), FIRN_OK);
+        struct fi_os_file *file;
+        assert_int_equal(fi_os_file_open(world.env.dir, "v", FI_OS_WRITE, 0, &file, &err), FIRN_OK);
+        assert_int_equal(fi_os_file_write(file, at, &byte, 1, &err), FIRN_OK);
         assert_int_equal(open_file(&err), FIRN_OK);
         for (size_t i = 0; i < 2; i++) {
-            bool is_hit = at < FIRN_VALUE_FILE_HEAD_SIZE ||
+            bool is_hit = at < FI_VALUE_FILE_HEAD_SIZE ||
                           (at >= world.offsets[i] && at < world.offsets[i] + sizes[i]);
-            assert_int_equal(read_one(i, FIRN_BLOCK_CACHE_DATA, &err),
+            assert_int_equal(read_one(i, FI_BLOCK_CACHE_DATA, &err),
                              is_hit ? FIRN_CORRUPT : FIRN_OK);
         }
-        assert_int_equal(firn_os_file_write(file, at, world.bytes.data + at, 1, &err), FIRN_OK);
-        firn_os_file_close(file);
+        assert_int_equal(fi_os_file_write(file, at, world.bytes.data + at, 1, &err), FIRN_OK);
+        fi_os_file_close(file);
     }
 }
 
@@ -326,7 +323,7 @@ without_memory_it_fails_cleanly(void **state)
         close_file();
         test_alloc_fail_at(n, false);
         int rc = open_file(&err);
-        rc = rc == FIRN_OK ? read_all(FIRN_BLOCK_CACHE_DATA, &err) : rc;
+        rc = rc == FIRN_OK ? read_all(FI_BLOCK_CACHE_DATA, &err) : rc;
         rc = rc == FIRN_OK ? verify_all(&err) : rc;
         has_passed = test_alloc_calls() < n;
         test_alloc_fail_at(0, false);
@@ -345,16 +342,16 @@ a_call_that_fails_gives_no_wrong_value(void **state)
     bool has_passed = false;
     unsigned failures = 0;
     for (uint64_t call = 1; !has_passed; call++) {
-        const struct firn_sim_fault_plan plan = {.call = call,
-                                                 .classes = FIRN_SIM_FAULT_ALL,
-                                                 .kind = FIRN_SIM_FAULT_FAILS,
-                                                 .error_number = EIO};
+        const struct fi_sim_fault_plan plan = {.call = call,
+                                               .classes = FI_SIM_FAULT_ALL,
+                                               .kind = FI_SIM_FAULT_FAILS,
+                                               .error_number = EIO};
         close_file();
-        firn_sim_fault_set_plan(world.os, &plan);
+        fi_sim_fault_set_plan(world.os, &plan);
         int rc = open_file(&err);
-        rc = rc == FIRN_OK ? read_all(FIRN_BLOCK_CACHE_DATA, &err) : rc;
-        has_passed = firn_sim_fault_hits(world.os) == 0;
-        firn_sim_fault_set_plan(world.os, NULL);
+        rc = rc == FIRN_OK ? read_all(FI_BLOCK_CACHE_DATA, &err) : rc;
+        has_passed = fi_sim_fault_hits(world.os) == 0;
+        fi_sim_fault_set_plan(world.os, NULL);
         assert_true(rc == FIRN_IO || (rc == FIRN_OK && has_passed));
         failures += rc != FIRN_OK;
     }

@@ -25,12 +25,12 @@
 enum { VALUES_MAX = 16, NUMBER = 7 };
 
 struct world {
-    struct firn_os *memory;
-    struct firn_os *os;
-    struct firn_run_env env;
-    struct firn_run *file; /* NULL: not open */
-    struct firn_buf values[VALUES_MAX];
-    struct firn_buf references[VALUES_MAX];
+    struct fi_os *memory;
+    struct fi_os *os;
+    struct fi_run_env env;
+    struct fi_run *file; /* NULL: not open */
+    struct fi_buf values[VALUES_MAX];
+    struct fi_buf references[VALUES_MAX];
     size_t count;
     uint64_t content_bytes;
     uint64_t identity;
@@ -40,9 +40,9 @@ static struct world world;
 static int
 open_machine(firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_sim_fault_create(world.memory, &world.os, err));
-    FIRN_TRY_RETURN(firn_os_dir_open_path(world.os, "/", &world.env.dir, err));
-    return firn_block_cache_create(world.os, 4 << 20, &world.env.cache, err);
+    FI_TRY_RETURN(fi_sim_fault_create(world.memory, &world.os, err));
+    FI_TRY_RETURN(fi_os_dir_open_path(world.os, "/", &world.env.dir, err));
+    return fi_block_cache_create(world.os, 4 << 20, &world.env.cache, err);
 }
 
 static int
@@ -50,8 +50,7 @@ setup(void **state)
 {
     (void)state;
     world = (struct world){0};
-    return firn_sim_memory_create(5, &world.memory, NULL) == FIRN_OK &&
-                   open_machine(NULL) == FIRN_OK
+    return fi_sim_memory_create(5, &world.memory, NULL) == FIRN_OK && open_machine(NULL) == FIRN_OK
                ? 0
                : -1;
 }
@@ -60,7 +59,7 @@ static void
 close_file(void)
 {
     if (world.file != NULL) {
-        firn_value_file_kind.close(world.file);
+        fi_value_file_kind.close(world.file);
         world.file = NULL;
     }
 }
@@ -71,13 +70,13 @@ teardown(void **state)
     (void)state;
     close_file();
     for (size_t i = 0; i < VALUES_MAX; i++) {
-        firn_buf_deinit(&world.values[i]);
-        firn_buf_deinit(&world.references[i]);
+        fi_buf_deinit(&world.values[i]);
+        fi_buf_deinit(&world.references[i]);
     }
-    firn_block_cache_destroy(world.env.cache);
-    firn_os_dir_close(world.env.dir);
-    firn_sim_fault_destroy(world.os);
-    firn_sim_memory_destroy(world.memory);
+    fi_block_cache_destroy(world.env.cache);
+    fi_os_dir_close(world.env.dir);
+    fi_sim_fault_destroy(world.os);
+    fi_sim_memory_destroy(world.memory);
     return 0;
 }
 
@@ -86,31 +85,31 @@ static void
 add_value(size_t size)
 {
     struct test_random random = {size + 1};
-    struct firn_buf *value = &world.values[world.count++];
-    assert_int_equal(firn_buf_set_size(value, size), FIRN_OK);
+    struct fi_buf *value = &world.values[world.count++];
+    assert_int_equal(fi_buf_set_size(value, size), FIRN_OK);
     memset(value->data, 'v', size);
     test_random_fill(&random, value->data, size / 2);
 }
 
 static int
-write_file(enum firn_codec codec, firn_error *err)
+write_file(enum fi_codec codec, firn_error *err)
 {
     int rc;
-    struct firn_value_writer *writer = NULL;
+    struct fi_value_writer *writer = NULL;
     uint64_t file_bytes;
-    const struct firn_value_writer_options options = {.number = NUMBER, .codec = codec};
-    FIRN_TRY(firn_value_writer_create(&world.env, "v", &options, &writer, err));
+    const struct fi_value_writer_options options = {.number = NUMBER, .codec = codec};
+    FI_TRY(fi_value_writer_create(&world.env, "v", &options, &writer, err));
     for (size_t i = 0; i < world.count; i++) {
-        firn_buf_clear(&world.references[i]);
-        FIRN_TRY(firn_value_writer_add(writer, firn_buf_slice(&world.values[i]),
-                                       &world.references[i], err));
+        fi_buf_clear(&world.references[i]);
+        FI_TRY(
+            fi_value_writer_add(writer, fi_buf_slice(&world.values[i]), &world.references[i], err));
     }
-    FIRN_TRY(firn_value_writer_finish(writer, &file_bytes, err));
-    world.content_bytes = firn_value_writer_content_bytes(writer);
-    world.identity = firn_value_writer_identity(writer);
+    FI_TRY(fi_value_writer_finish(writer, &file_bytes, err));
+    world.content_bytes = fi_value_writer_content_bytes(writer);
+    world.identity = fi_value_writer_identity(writer);
     assert_true(file_bytes > world.content_bytes);
 out:
-    firn_value_writer_destroy(writer);
+    fi_value_writer_destroy(writer);
     return rc;
 }
 
@@ -118,22 +117,22 @@ static int
 open_file(firn_error *err)
 {
     close_file();
-    return firn_value_file_kind.open(&world.env, "v", &world.file, err);
+    return fi_value_file_kind.open(&world.env, "v", &world.file, err);
 }
 
 /* Reads all values in one way; what comes is right. */
 static int
-read_all(enum firn_block_cache_use use, firn_error *err)
+read_all(enum fi_block_cache_use use, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     for (size_t i = 0; i < world.count; i++) {
-        struct firn_value_file_reference reference;
-        firn_buf_clear(&out);
-        FIRN_TRY(firn_buf_append(&out, "head", 4));
-        assert_true(firn_value_file_decode(firn_buf_slice(&world.references[i]), &reference));
+        struct fi_value_file_reference reference;
+        fi_buf_clear(&out);
+        FI_TRY(fi_buf_append(&out, "head", 4));
+        assert_true(fi_value_file_decode(fi_buf_slice(&world.references[i]), &reference));
         assert_int_equal(reference.file, NUMBER);
-        rc = firn_value_file_read(world.file, &reference, use, &out, err);
+        rc = fi_value_file_read(world.file, &reference, use, &out, err);
         assert_memory_equal(out.data, "head", 4);
         if (rc != FIRN_OK) {
             assert_int_equal(out.size, 4);
@@ -141,10 +140,10 @@ read_all(enum firn_block_cache_use use, firn_error *err)
         }
         assert_int_equal(out.size - 4, world.values[i].size);
         assert_memory_equal(out.data + 4, world.values[i].data, out.size - 4);
-        FIRN_TRY(firn_value_file_read(world.file, &reference, use, NULL, err));
+        FI_TRY(fi_value_file_read(world.file, &reference, use, NULL, err));
     }
 out:
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return rc;
 }
 
@@ -164,25 +163,25 @@ values_of_all_sizes_come_back(void **state)
     (void)state;
     firn_error err;
     fill();
-    for (enum firn_codec codec = FIRN_CODEC_NONE; codec <= FIRN_CODEC_ZSTD; codec++) {
+    for (enum fi_codec codec = FI_CODEC_NONE; codec <= FI_CODEC_ZSTD; codec++) {
         assert_int_equal(write_file(codec, &err), FIRN_OK);
         assert_int_equal(open_file(&err), FIRN_OK);
-        const struct firn_run_summary *summary = firn_value_file_kind.summary(world.file);
+        const struct fi_run_summary *summary = fi_value_file_kind.summary(world.file);
         assert_true(summary->content_bytes == world.content_bytes);
         assert_true(summary->identity == world.identity);
         uint64_t spans = 0;
         for (size_t i = 0; i < world.count; i++) {
-            struct firn_value_file_reference reference;
-            assert_true(firn_value_file_decode(firn_buf_slice(&world.references[i]), &reference));
-            spans += firn_value_file_span(&reference);
+            struct fi_value_file_reference reference;
+            assert_true(fi_value_file_decode(fi_buf_slice(&world.references[i]), &reference));
+            spans += fi_value_file_span(&reference);
         }
         assert_true(spans == world.content_bytes);
         for (unsigned round = 0; round < 2; round++) {
-            assert_int_equal(read_all(FIRN_BLOCK_CACHE_DATA, &err), FIRN_OK);
-            assert_int_equal(read_all(FIRN_BLOCK_CACHE_SCAN, &err), FIRN_OK);
+            assert_int_equal(read_all(FI_BLOCK_CACHE_DATA, &err), FIRN_OK);
+            assert_int_equal(read_all(FI_BLOCK_CACHE_SCAN, &err), FIRN_OK);
         }
         close_file();
-        assert_int_equal(firn_os_remove_file(world.env.dir, "v", &err), FIRN_OK);
+        assert_int_equal(fi_os_remove_file(world.env.dir, "v", &err), FIRN_OK);
     }
 }
 
@@ -191,22 +190,22 @@ small_values_stay_in_the_cache_and_large_ones_do_not(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_block_cache_stats stats;
+    struct fi_block_cache_stats stats;
     add_value(65536);
     add_value(65537);
-    assert_int_equal(write_file(FIRN_CODEC_NONE, &err), FIRN_OK);
+    assert_int_equal(write_file(FI_CODEC_NONE, &err), FIRN_OK);
     assert_int_equal(open_file(&err), FIRN_OK);
-    assert_int_equal(read_all(FIRN_BLOCK_CACHE_SCAN, &err), FIRN_OK);
-    firn_block_cache_stats(world.env.cache, &stats);
+    assert_int_equal(read_all(FI_BLOCK_CACHE_SCAN, &err), FIRN_OK);
+    fi_block_cache_stats(world.env.cache, &stats);
     assert_int_equal(stats.blocks, 0);
-    assert_int_equal(read_all(FIRN_BLOCK_CACHE_DATA, &err), FIRN_OK);
-    firn_block_cache_stats(world.env.cache, &stats);
+    assert_int_equal(read_all(FI_BLOCK_CACHE_DATA, &err), FIRN_OK);
+    fi_block_cache_stats(world.env.cache, &stats);
     assert_int_equal(stats.blocks, 1);
-    assert_int_equal(read_all(FIRN_BLOCK_CACHE_DATA, &err), FIRN_OK);
-    firn_block_cache_stats(world.env.cache, &stats);
+    assert_int_equal(read_all(FI_BLOCK_CACHE_DATA, &err), FIRN_OK);
+    fi_block_cache_stats(world.env.cache, &stats);
     assert_true(stats.hits > 0);
     close_file();
-    firn_block_cache_stats(world.env.cache, &stats);
+    fi_block_cache_stats(world.env.cache, &stats);
     assert_int_equal(stats.blocks, 0);
 }
 
@@ -215,28 +214,28 @@ references_that_lie_are_refused(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_value_file_reference reference;
-    struct firn_buf out = {0};
+    struct fi_value_file_reference reference;
+    struct fi_buf out = {0};
     add_value(3 << 20);
     add_value(5000);
-    assert_int_equal(write_file(FIRN_CODEC_LZ4, &err), FIRN_OK);
+    assert_int_equal(write_file(FI_CODEC_LZ4, &err), FIRN_OK);
     assert_int_equal(open_file(&err), FIRN_OK);
-    struct firn_buf *bytes = &world.references[0];
-    firn_slice whole = firn_buf_slice(bytes);
+    struct fi_buf *bytes = &world.references[0];
+    firn_slice whole = fi_buf_slice(bytes);
     for (size_t size = 0; size < whole.size; size++) {
-        assert_false(firn_value_file_decode(firn_bytes(whole.data, size), &reference));
+        assert_false(fi_value_file_decode(firn_bytes(whole.data, size), &reference));
     }
-    assert_int_equal(firn_buf_append_u8(bytes, 0), FIRN_OK);
-    assert_false(firn_value_file_decode(firn_buf_slice(bytes), &reference));
+    assert_int_equal(fi_buf_append_u8(bytes, 0), FIRN_OK);
+    assert_false(fi_value_file_decode(fi_buf_slice(bytes), &reference));
     bytes->size--;
     /* One bit at a time: refused at once, or when it is read. */
     for (size_t i = 0; i < 8 * bytes->size; i++) {
         bytes->data[i / 8] ^= (uint8_t)(1 << i % 8);
         bool is_number = i < 64;
-        if (!is_number && firn_value_file_decode(firn_buf_slice(bytes), &reference)) {
-            assert_true(reference.value_size <= FIRN_ENTRY_VALUE_SIZE_MAX);
+        if (!is_number && fi_value_file_decode(fi_buf_slice(bytes), &reference)) {
+            assert_true(reference.value_size <= FI_ENTRY_VALUE_SIZE_MAX);
             assert_int_equal(
-                firn_value_file_read(world.file, &reference, FIRN_BLOCK_CACHE_SCAN, &out, &err),
+                fi_value_file_read(world.file, &reference, FI_BLOCK_CACHE_SCAN, &out, &err),
                 FIRN_CORRUPT);
             assert_non_null(strstr(err.text, "/v'"));
             assert_int_equal(out.size, 0);
@@ -248,36 +247,35 @@ references_that_lie_are_refused(void **state)
         uint64_t value;
     } lies[] = {{0, 0},
                 {8, 0},
-                {8, FIRN_ENTRY_VALUE_SIZE_MAX + 1},
+                {8, FI_ENTRY_VALUE_SIZE_MAX + 1},
                 {8, UINT64_MAX},
                 {16, (uint64_t)INT64_MAX + 1},
                 {16, UINT64_MAX}};
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
-        uint64_t before = firn_load_le64(bytes->data + lies[i].at);
-        firn_store_le64(bytes->data + lies[i].at, lies[i].value);
-        assert_false(firn_value_file_decode(firn_buf_slice(bytes), &reference));
-        firn_store_le64(bytes->data + lies[i].at, before);
+        uint64_t before = fi_load_le64(bytes->data + lies[i].at);
+        fi_store_le64(bytes->data + lies[i].at, lies[i].value);
+        assert_false(fi_value_file_decode(fi_buf_slice(bytes), &reference));
+        fi_store_le64(bytes->data + lies[i].at, before);
     }
     /* Memory for a value is taken when its place has been found to lie in the file. */
-    struct firn_buf large = {0};
+    struct fi_buf large = {0};
     assert_int_equal(
-        firn_buf_set_size(&large, FIRN_VALUE_FILE_REFERENCE_SIZE + 4 * FIRN_VALUE_FILE_PIECES_MAX),
+        fi_buf_set_size(&large, FI_VALUE_FILE_REFERENCE_SIZE + 4 * FI_VALUE_FILE_PIECES_MAX),
         FIRN_OK);
     memset(large.data, 0xff, large.size);
-    firn_store_le64(large.data, NUMBER);
-    firn_store_le64(large.data + 8, FIRN_ENTRY_VALUE_SIZE_MAX);
-    firn_store_le64(large.data + 16, FIRN_BLOCK_BODY_START);
-    assert_true(firn_value_file_decode(firn_buf_slice(&large), &reference));
-    assert_int_equal(
-        firn_value_file_read(world.file, &reference, FIRN_BLOCK_CACHE_SCAN, &out, &err),
-        FIRN_CORRUPT);
+    fi_store_le64(large.data, NUMBER);
+    fi_store_le64(large.data + 8, FI_ENTRY_VALUE_SIZE_MAX);
+    fi_store_le64(large.data + 16, FI_BLOCK_BODY_START);
+    assert_true(fi_value_file_decode(fi_buf_slice(&large), &reference));
+    assert_int_equal(fi_value_file_read(world.file, &reference, FI_BLOCK_CACHE_SCAN, &out, &err),
+                     FIRN_CORRUPT);
     assert_true(out.capacity < 8 << 20);
     /* One byte more, and a piece for it. */
-    firn_store_le64(large.data + 8, FIRN_ENTRY_VALUE_SIZE_MAX + 1);
-    assert_int_equal(firn_buf_append(&large, "\0\0\0\1", 4), FIRN_OK);
-    assert_false(firn_value_file_decode(firn_buf_slice(&large), &reference));
-    firn_buf_deinit(&large);
-    firn_buf_deinit(&out);
+    fi_store_le64(large.data + 8, FI_ENTRY_VALUE_SIZE_MAX + 1);
+    assert_int_equal(fi_buf_append(&large, "\0\0\0\1", 4), FIRN_OK);
+    assert_false(fi_value_file_decode(fi_buf_slice(&large), &reference));
+    fi_buf_deinit(&large);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -285,19 +283,19 @@ without_files_nothing_is_resolved(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf out = {0};
-    static const struct firn_run_values none = {0};
+    struct fi_buf out = {0};
+    static const struct fi_run_values none = {0};
     add_value(5000);
-    assert_int_equal(write_file(FIRN_CODEC_NONE, &err), FIRN_OK);
-    firn_slice reference = firn_buf_slice(&world.references[0]);
-    assert_int_equal(firn_value_file_resolve(NULL, reference, FIRN_BLOCK_CACHE_SCAN, &out, &err),
+    assert_int_equal(write_file(FI_CODEC_NONE, &err), FIRN_OK);
+    firn_slice reference = fi_buf_slice(&world.references[0]);
+    assert_int_equal(fi_value_file_resolve(NULL, reference, FI_BLOCK_CACHE_SCAN, &out, &err),
                      FIRN_CORRUPT);
-    assert_int_equal(firn_value_file_resolve(&none, reference, FIRN_BLOCK_CACHE_SCAN, &out, &err),
+    assert_int_equal(fi_value_file_resolve(&none, reference, FI_BLOCK_CACHE_SCAN, &out, &err),
                      FIRN_CORRUPT);
-    assert_int_equal(firn_value_file_resolve(&none, firn_bytes(reference.data, 3),
-                                             FIRN_BLOCK_CACHE_SCAN, &out, &err),
+    assert_int_equal(fi_value_file_resolve(&none, firn_bytes(reference.data, 3),
+                                           FI_BLOCK_CACHE_SCAN, &out, &err),
                      FIRN_CORRUPT);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -305,17 +303,17 @@ no_damaged_byte_is_believed(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     add_value(300);
     add_value(4096);
-    assert_int_equal(write_file(FIRN_CODEC_LZ4, &err), FIRN_OK);
+    assert_int_equal(write_file(FI_CODEC_LZ4, &err), FIRN_OK);
     test_file_read(world.env.dir, "v", &bytes);
     unsigned refused = 0;
     for (size_t i = 0; i < bytes.size; i++) {
         bytes.data[i] ^= 0x40;
         test_file_write(world.env.dir, "v", bytes.data, bytes.size);
         int rc = open_file(&err);
-        rc = rc == FIRN_OK ? read_all(FIRN_BLOCK_CACHE_DATA, &err) : rc;
+        rc = rc == FIRN_OK ? read_all(FI_BLOCK_CACHE_DATA, &err) : rc;
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         assert_true(rc == FIRN_OK || strstr(err.text, "/v'") != NULL);
         refused += rc != FIRN_OK;
@@ -327,7 +325,7 @@ no_damaged_byte_is_believed(void **state)
         test_file_write(world.env.dir, "v", bytes.data, size);
         assert_int_equal(open_file(&err), FIRN_CORRUPT);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 }
 
 static void
@@ -341,7 +339,7 @@ without_memory_it_fails_cleanly(void **state)
     for (uint64_t n = 1; rc != FIRN_OK; n++) {
         assert_true(n < 1000);
         test_alloc_fail_at(n, false);
-        rc = write_file(FIRN_CODEC_LZ4, &err);
+        rc = write_file(FI_CODEC_LZ4, &err);
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
         assert_true(rc == FIRN_OK || test_file_count(world.env.dir) == 0);
@@ -351,7 +349,7 @@ without_memory_it_fails_cleanly(void **state)
         assert_true(n < 1000);
         test_alloc_fail_at(n, false);
         rc = open_file(&err);
-        rc = rc == FIRN_OK ? read_all(FIRN_BLOCK_CACHE_DATA, &err) : rc;
+        rc = rc == FIRN_OK ? read_all(FI_BLOCK_CACHE_DATA, &err) : rc;
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
     }
@@ -366,37 +364,37 @@ a_call_that_fails_leaves_no_file_and_no_wrong_value(void **state)
     add_value(3 << 20);
     bool has_passed = false;
     for (uint64_t n = 1; !has_passed; n++) {
-        const struct firn_sim_fault_plan plan = {.call = n,
-                                                 .classes = FIRN_SIM_FAULT_ALL,
-                                                 .kind = FIRN_SIM_FAULT_FAILS,
-                                                 .error_number = EIO};
-        firn_sim_fault_set_plan(world.os, &plan);
-        int rc = write_file(FIRN_CODEC_NONE, &err);
-        has_passed = firn_sim_fault_hits(world.os) == 0;
-        firn_sim_fault_set_plan(world.os, NULL);
+        const struct fi_sim_fault_plan plan = {.call = n,
+                                               .classes = FI_SIM_FAULT_ALL,
+                                               .kind = FI_SIM_FAULT_FAILS,
+                                               .error_number = EIO};
+        fi_sim_fault_set_plan(world.os, &plan);
+        int rc = write_file(FI_CODEC_NONE, &err);
+        has_passed = fi_sim_fault_hits(world.os) == 0;
+        fi_sim_fault_set_plan(world.os, NULL);
         assert_true(rc == FIRN_OK || rc == FIRN_IO);
         assert_int_equal(test_file_exists(world.env.dir, "v"), rc == FIRN_OK);
         if (rc == FIRN_OK) {
             assert_int_equal(open_file(&err), FIRN_OK);
-            assert_int_equal(read_all(FIRN_BLOCK_CACHE_DATA, &err), FIRN_OK);
+            assert_int_equal(read_all(FI_BLOCK_CACHE_DATA, &err), FIRN_OK);
             close_file();
-            assert_int_equal(firn_os_remove_file(world.env.dir, "v", &err), FIRN_OK);
+            assert_int_equal(fi_os_remove_file(world.env.dir, "v", &err), FIRN_OK);
         }
     }
-    assert_int_equal(write_file(FIRN_CODEC_NONE, &err), FIRN_OK);
+    assert_int_equal(write_file(FI_CODEC_NONE, &err), FIRN_OK);
     unsigned failures = 0;
     has_passed = false;
     for (uint64_t n = 1; !has_passed; n++) {
-        const struct firn_sim_fault_plan plan = {.call = n,
-                                                 .classes = FIRN_SIM_FAULT_ALL,
-                                                 .kind = FIRN_SIM_FAULT_FAILS,
-                                                 .error_number = EIO};
+        const struct fi_sim_fault_plan plan = {.call = n,
+                                               .classes = FI_SIM_FAULT_ALL,
+                                               .kind = FI_SIM_FAULT_FAILS,
+                                               .error_number = EIO};
         close_file();
-        firn_sim_fault_set_plan(world.os, &plan);
+        fi_sim_fault_set_plan(world.os, &plan);
         int rc = open_file(&err);
-        rc = rc == FIRN_OK ? read_all(FIRN_BLOCK_CACHE_DATA, &err) : rc;
-        has_passed = firn_sim_fault_hits(world.os) == 0;
-        firn_sim_fault_set_plan(world.os, NULL);
+        rc = rc == FIRN_OK ? read_all(FI_BLOCK_CACHE_DATA, &err) : rc;
+        has_passed = fi_sim_fault_hits(world.os) == 0;
+        fi_sim_fault_set_plan(world.os, NULL);
         assert_true(rc == FIRN_IO || (rc == FIRN_OK && has_passed));
         failures += rc != FIRN_OK;
     }

@@ -23,7 +23,7 @@ static void *
 hash_nothing(void *out)
 {
     pthread_barrier_wait(&start);
-    firn_blake3_hash_of("", 0, out);
+    fi_blake3_hash_of("", 0, out);
     return NULL;
 }
 

@@ -48,12 +48,12 @@ crc32c_gives_the_published_values(void **state)
         for (size_t i = 0; i < sizeof bytes; i++) {
             bytes[i] = (uint8_t)(vectors[v].first + (int)i * vectors[v].step);
         }
-        assert_int_equal(firn_crc32c(0, bytes, sizeof bytes), vectors[v].crc);
-        assert_int_equal(firn_crc32c_portable(0, bytes, sizeof bytes), vectors[v].crc);
+        assert_int_equal(fi_crc32c(0, bytes, sizeof bytes), vectors[v].crc);
+        assert_int_equal(fi_crc32c_portable(0, bytes, sizeof bytes), vectors[v].crc);
     }
-    assert_int_equal(firn_crc32c(0, "123456789", 9), 0xe3069283);
-    assert_int_equal(firn_crc32c_portable(0, "123456789", 9), 0xe3069283);
-    assert_int_equal(firn_crc32c(0x12345678, "", 0), 0x12345678);
+    assert_int_equal(fi_crc32c(0, "123456789", 9), 0xe3069283);
+    assert_int_equal(fi_crc32c_portable(0, "123456789", 9), 0xe3069283);
+    assert_int_equal(fi_crc32c(0x12345678, "", 0), 0x12345678);
 }
 
 static void
@@ -70,15 +70,15 @@ crc32c_twins_agree_at_every_length_and_alignment(void **state)
         size_t offset = size % 16;
         uint32_t start = (uint32_t)test_random_next(&random);
         uint32_t expected = crc32c_bit_by_bit(start, bytes + offset, size);
-        assert_int_equal(firn_crc32c(start, bytes + offset, size), expected);
-        assert_int_equal(firn_crc32c_portable(start, bytes + offset, size), expected);
+        assert_int_equal(fi_crc32c(start, bytes + offset, size), expected);
+        assert_int_equal(fi_crc32c_portable(start, bytes + offset, size), expected);
     }
     for (int round = 0; round < 2000; round++) {
         size_t offset = test_random_below(&random, 64);
         size_t size = test_random_below(&random, SIZE - 64);
         uint32_t start = (uint32_t)test_random_next(&random);
-        assert_int_equal(firn_crc32c(start, bytes + offset, size),
-                         firn_crc32c_portable(start, bytes + offset, size));
+        assert_int_equal(fi_crc32c(start, bytes + offset, size),
+                         fi_crc32c_portable(start, bytes + offset, size));
     }
     free(bytes);
 }
@@ -91,13 +91,13 @@ crc32c_continues_where_it_stopped(void **state)
     test_random_init(&random, "crc32c_parts", 12);
     uint8_t bytes[8192];
     test_random_fill(&random, bytes, sizeof bytes);
-    uint32_t whole = firn_crc32c(0, bytes, sizeof bytes);
+    uint32_t whole = fi_crc32c(0, bytes, sizeof bytes);
     for (int round = 0; round < 500; round++) {
         size_t cut = test_random_below(&random, sizeof bytes + 1);
-        uint32_t crc = firn_crc32c(0, bytes, cut);
-        assert_int_equal(firn_crc32c(crc, bytes + cut, sizeof bytes - cut), whole);
-        crc = firn_crc32c_portable(0, bytes, cut);
-        assert_int_equal(firn_crc32c_portable(crc, bytes + cut, sizeof bytes - cut), whole);
+        uint32_t crc = fi_crc32c(0, bytes, cut);
+        assert_int_equal(fi_crc32c(crc, bytes + cut, sizeof bytes - cut), whole);
+        crc = fi_crc32c_portable(0, bytes, cut);
+        assert_int_equal(fi_crc32c_portable(crc, bytes + cut, sizeof bytes - cut), whole);
     }
 }
 
@@ -135,8 +135,8 @@ xxh3_gives_the_published_values(void **state)
         generator *= prime64;
     }
     for (size_t v = 0; v < sizeof vectors / sizeof *vectors; v++) {
-        assert_true(firn_xxh3(bytes, vectors[v].size, 0) == vectors[v].plain);
-        assert_true(firn_xxh3(bytes, vectors[v].size, prime64) == vectors[v].seeded);
+        assert_true(fi_xxh3(bytes, vectors[v].size, 0) == vectors[v].plain);
+        assert_true(fi_xxh3(bytes, vectors[v].size, prime64) == vectors[v].seeded);
     }
 }
 
@@ -165,8 +165,8 @@ blake3_gives_the_published_values(void **state)
     for (size_t v = 0; v < sizeof vectors / sizeof *vectors; v++) {
         firn_hash hash;
         char hex[65];
-        firn_blake3_hash_of(bytes, vectors[v].size, &hash);
-        firn_hex_encode(hash.bytes, sizeof hash.bytes, hex);
+        fi_blake3_hash_of(bytes, vectors[v].size, &hash);
+        fi_hex_encode(hash.bytes, sizeof hash.bytes, hex);
         assert_string_equal(hex, vectors[v].hex);
     }
     free(bytes);
@@ -185,21 +185,21 @@ blake3_in_pieces_is_blake3_of_the_whole(void **state)
     for (int round = 0; round < 100; round++) {
         size_t size = test_random_below(&random, SIZE);
         firn_hash whole;
-        firn_blake3_hash_of(bytes, size, &whole);
-        struct firn_blake3_hash hasher;
-        firn_blake3_hash_init(&hasher);
+        fi_blake3_hash_of(bytes, size, &whole);
+        struct fi_blake3_hash hasher;
+        fi_blake3_hash_init(&hasher);
         for (size_t at = 0; at < size;) {
             size_t piece = 1 + test_random_below(&random, size - at);
-            firn_blake3_hash_update(&hasher, bytes + at, piece);
+            fi_blake3_hash_update(&hasher, bytes + at, piece);
             at += piece;
             firn_hash so_far;
             firn_hash expected;
-            firn_blake3_hash_final(&hasher, &so_far);
-            firn_blake3_hash_of(bytes, at, &expected);
+            fi_blake3_hash_final(&hasher, &so_far);
+            fi_blake3_hash_of(bytes, at, &expected);
             assert_memory_equal(so_far.bytes, expected.bytes, 32);
         }
         firn_hash pieces;
-        firn_blake3_hash_final(&hasher, &pieces);
+        fi_blake3_hash_final(&hasher, &pieces);
         assert_memory_equal(pieces.bytes, whole.bytes, 32);
     }
     free(bytes);

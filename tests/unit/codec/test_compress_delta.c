@@ -18,12 +18,12 @@
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
-static struct firn_compress *
+static struct fi_compress *
 create(void)
 {
     firn_error err;
-    struct firn_compress *context = NULL;
-    assert_int_equal(firn_compress_create(&context, &err), FIRN_OK);
+    struct fi_compress *context = NULL;
+    assert_int_equal(fi_compress_create(&context, &err), FIRN_OK);
     return context;
 }
 
@@ -50,13 +50,13 @@ edit(const uint8_t *bytes, size_t size, size_t distance)
 }
 
 static int
-decode(struct firn_compress *context, firn_slice base, firn_slice frame, size_t raw_size,
+decode(struct fi_compress *context, firn_slice base, firn_slice frame, size_t raw_size,
        const void *expected)
 {
     firn_error err;
     uint8_t *raw = malloc(raw_size == 0 ? 1 : raw_size);
     assert_non_null(raw);
-    int rc = firn_compress_delta_decode(context, base, frame, raw, raw_size, &err);
+    int rc = fi_compress_delta_decode(context, base, frame, raw, raw_size, &err);
     if (rc == FIRN_OK && expected != NULL) {
         assert_memory_equal(raw, expected, raw_size);
     }
@@ -71,9 +71,9 @@ new_content_takes_what_is_new_in_it(void **state)
     firn_error err;
     struct test_random random;
     test_random_init(&random, "new_content", 31);
-    struct firn_compress *context = create();
-    struct firn_buf frame = {0};
-    struct firn_buf other = {0};
+    struct fi_compress *context = create();
+    struct fi_buf frame = {0};
+    struct fi_buf other = {0};
     static const size_t sizes[] = {1, 100, 5000, 300000, 900000, 6000000, 16 << 20};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         size_t size = sizes[i];
@@ -81,30 +81,30 @@ new_content_takes_what_is_new_in_it(void **state)
         uint8_t *new = edit(old, size, 50000);
         firn_slice base = firn_bytes(old, size);
         bool fits;
-        assert_int_equal(firn_compress_delta_encode(context, base, firn_bytes(new, size), size + 64,
-                                                    &frame, &fits, &err),
+        assert_int_equal(fi_compress_delta_encode(context, base, firn_bytes(new, size), size + 64,
+                                                  &frame, &fits, &err),
                          FIRN_OK);
         assert_true(fits);
         assert_true(size < 5000 || frame.size < size / 300 + 100);
-        firn_slice stored = firn_buf_slice(&frame);
+        firn_slice stored = fi_buf_slice(&frame);
         assert_int_equal(decode(context, base, stored, size, new), FIRN_OK);
         assert_int_equal(decode(context, base, stored, size + 1, NULL), FIRN_CORRUPT);
         assert_int_equal(decode(context, base, stored, size - 1, NULL), FIRN_CORRUPT);
         /* The same context compresses without a base as before. */
-        assert_int_equal(firn_compress_encode(context, FIRN_CODEC_ZSTD, 1, base, &other, &err),
+        assert_int_equal(fi_compress_encode(context, FI_CODEC_ZSTD, 1, base, &other, &err),
                          FIRN_OK);
         uint8_t *again = malloc(size);
-        assert_int_equal(firn_compress_decode(context, FIRN_CODEC_ZSTD, firn_buf_slice(&other),
-                                              again, size, &err),
-                         FIRN_OK);
+        assert_int_equal(
+            fi_compress_decode(context, FI_CODEC_ZSTD, fi_buf_slice(&other), again, size, &err),
+            FIRN_OK);
         assert_memory_equal(again, old, size);
         free(again);
         free(old);
         free(new);
     }
-    firn_buf_deinit(&frame);
-    firn_buf_deinit(&other);
-    firn_compress_destroy(context);
+    fi_buf_deinit(&frame);
+    fi_buf_deinit(&other);
+    fi_compress_destroy(context);
 }
 
 static void
@@ -114,23 +114,23 @@ a_base_that_looks_like_a_dictionary_is_bytes(void **state)
     firn_error err;
     struct test_random random;
     test_random_init(&random, "dictionary", 32);
-    struct firn_compress *context = create();
-    struct firn_buf frame = {0};
+    struct fi_compress *context = create();
+    struct fi_buf frame = {0};
     enum { SIZE = 3000 };
     uint8_t *old = make_noise(&random, SIZE);
-    firn_store_le32(old, 0xec30a437);
+    fi_store_le32(old, 0xec30a437);
     uint8_t *new = edit(old, SIZE, 1000);
     bool fits;
-    assert_int_equal(firn_compress_delta_encode(context, firn_bytes(old, SIZE),
-                                                firn_bytes(new, SIZE), SIZE, &frame, &fits, &err),
+    assert_int_equal(fi_compress_delta_encode(context, firn_bytes(old, SIZE), firn_bytes(new, SIZE),
+                                              SIZE, &frame, &fits, &err),
                      FIRN_OK);
     assert_true(fits && frame.size < 100);
-    assert_int_equal(decode(context, firn_bytes(old, SIZE), firn_buf_slice(&frame), SIZE, new),
+    assert_int_equal(decode(context, firn_bytes(old, SIZE), fi_buf_slice(&frame), SIZE, new),
                      FIRN_OK);
     free(old);
     free(new);
-    firn_buf_deinit(&frame);
-    firn_compress_destroy(context);
+    fi_buf_deinit(&frame);
+    fi_compress_destroy(context);
 }
 
 static void
@@ -140,37 +140,36 @@ what_would_be_too_much_does_not_fit(void **state)
     firn_error err;
     struct test_random random;
     test_random_init(&random, "too_much", 33);
-    struct firn_compress *context = create();
-    struct firn_buf frame = {0};
+    struct fi_compress *context = create();
+    struct fi_buf frame = {0};
     enum { SIZE = 10000 };
     uint8_t *old = make_noise(&random, SIZE);
     uint8_t *new = make_noise(&random, SIZE);
     uint8_t *near = edit(old, SIZE, 5000);
     bool fits = true;
-    assert_int_equal(firn_compress_delta_encode(context, firn_bytes(old, SIZE),
-                                                firn_bytes(new, SIZE), SIZE / 2, &frame, &fits,
-                                                &err),
+    assert_int_equal(fi_compress_delta_encode(context, firn_bytes(old, SIZE), firn_bytes(new, SIZE),
+                                              SIZE / 2, &frame, &fits, &err),
                      FIRN_OK);
     assert_false(fits);
     for (size_t size_max = 0; size_max < 16; size_max++) {
-        assert_int_equal(firn_compress_delta_encode(context, firn_bytes(old, SIZE),
-                                                    firn_bytes(near, SIZE), size_max, &frame, &fits,
-                                                    &err),
+        assert_int_equal(fi_compress_delta_encode(context, firn_bytes(old, SIZE),
+                                                  firn_bytes(near, SIZE), size_max, &frame, &fits,
+                                                  &err),
                          FIRN_OK);
         assert_false(fits);
     }
     /* The context is as good as new. */
-    assert_int_equal(firn_compress_delta_encode(context, firn_bytes(old, SIZE),
-                                                firn_bytes(near, SIZE), SIZE, &frame, &fits, &err),
+    assert_int_equal(fi_compress_delta_encode(context, firn_bytes(old, SIZE),
+                                              firn_bytes(near, SIZE), SIZE, &frame, &fits, &err),
                      FIRN_OK);
     assert_true(fits);
-    assert_int_equal(decode(context, firn_bytes(old, SIZE), firn_buf_slice(&frame), SIZE, near),
+    assert_int_equal(decode(context, firn_bytes(old, SIZE), fi_buf_slice(&frame), SIZE, near),
                      FIRN_OK);
     free(old);
     free(new);
     free(near);
-    firn_buf_deinit(&frame);
-    firn_compress_destroy(context);
+    fi_buf_deinit(&frame);
+    fi_compress_destroy(context);
 }
 
 static void
@@ -180,21 +179,21 @@ damaged_frames_and_wrong_bases_never_overrun(void **state)
     firn_error err;
     struct test_random random;
     test_random_init(&random, "damaged_deltas", 34);
-    struct firn_compress *context = create();
-    struct firn_buf frame = {0};
+    struct fi_compress *context = create();
+    struct fi_buf frame = {0};
     enum { SIZE = 4000 };
     uint8_t *old = make_noise(&random, SIZE);
     uint8_t *new = edit(old, SIZE, 700);
     firn_slice base = firn_bytes(old, SIZE);
     bool fits;
     assert_int_equal(
-        firn_compress_delta_encode(context, base, firn_bytes(new, SIZE), SIZE, &frame, &fits, &err),
+        fi_compress_delta_encode(context, base, firn_bytes(new, SIZE), SIZE, &frame, &fits, &err),
         FIRN_OK);
     assert_true(fits);
     for (size_t i = 0; i < frame.size; i++) {
         for (int bit = 0; bit < 8; bit++) {
             frame.data[i] ^= (uint8_t)(1 << bit);
-            int rc = decode(context, base, firn_buf_slice(&frame), SIZE, NULL);
+            int rc = decode(context, base, fi_buf_slice(&frame), SIZE, NULL);
             assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
             frame.data[i] ^= (uint8_t)(1 << bit);
         }
@@ -205,36 +204,35 @@ damaged_frames_and_wrong_bases_never_overrun(void **state)
         uint8_t *shorter = malloc(size);
         assert_non_null(shorter);
         memcpy(shorter, old, size);
-        int rc = decode(context, firn_bytes(shorter, size), firn_buf_slice(&frame), SIZE, NULL);
+        int rc = decode(context, firn_bytes(shorter, size), fi_buf_slice(&frame), SIZE, NULL);
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
         free(shorter);
     }
     /* After all that the next frame is read with its own base. */
-    assert_int_equal(decode(context, base, firn_buf_slice(&frame), SIZE, new), FIRN_OK);
+    assert_int_equal(decode(context, base, fi_buf_slice(&frame), SIZE, new), FIRN_OK);
     free(old);
     free(new);
-    firn_buf_deinit(&frame);
-    firn_compress_destroy(context);
+    fi_buf_deinit(&frame);
+    fi_compress_destroy(context);
 }
 
 static int
 encode_and_decode(firn_slice base, firn_slice content, uint8_t *raw)
 {
     firn_error err;
-    struct firn_compress *context = NULL;
-    struct firn_buf frame = {0};
+    struct fi_compress *context = NULL;
+    struct fi_buf frame = {0};
     bool fits = false;
-    int rc = firn_compress_create(&context, &err);
+    int rc = fi_compress_create(&context, &err);
     if (rc == FIRN_OK) {
-        rc = firn_compress_delta_encode(context, base, content, content.size, &frame, &fits, &err);
+        rc = fi_compress_delta_encode(context, base, content, content.size, &frame, &fits, &err);
     }
     if (rc == FIRN_OK) {
         assert_true(fits);
-        rc = firn_compress_delta_decode(context, base, firn_buf_slice(&frame), raw, content.size,
-                                        &err);
+        rc = fi_compress_delta_decode(context, base, fi_buf_slice(&frame), raw, content.size, &err);
     }
-    firn_buf_deinit(&frame);
-    firn_compress_destroy(context);
+    fi_buf_deinit(&frame);
+    fi_compress_destroy(context);
     return rc;
 }
 

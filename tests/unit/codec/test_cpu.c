@@ -29,10 +29,10 @@ it_finds_what_the_compilers_library_finds(void **state)
     const bool avx512 = false;
     const bool vnni = false;
 #endif
-    assert_int_equal(firn_cpu_has(FIRN_CPU_CRC), crc);
-    assert_int_equal(firn_cpu_has(FIRN_CPU_AVX2), avx2);
-    assert_int_equal(firn_cpu_has(FIRN_CPU_AVX512), avx512);
-    assert_int_equal(firn_cpu_has(FIRN_CPU_VNNI), vnni);
+    assert_int_equal(fi_cpu_has(FI_CPU_CRC), crc);
+    assert_int_equal(fi_cpu_has(FI_CPU_AVX2), avx2);
+    assert_int_equal(fi_cpu_has(FI_CPU_AVX512), avx512);
+    assert_int_equal(fi_cpu_has(FI_CPU_VNNI), vnni);
 }
 
 int

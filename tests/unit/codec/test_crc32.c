@@ -46,10 +46,10 @@ it_gives_the_published_values(void **state)
     };
     for (size_t v = 0; v < sizeof vectors / sizeof *vectors; v++) {
         size_t size = strlen(vectors[v].text);
-        assert_int_equal(firn_crc32(0, vectors[v].text, size), vectors[v].crc);
-        assert_int_equal(firn_crc32_portable(0, vectors[v].text, size), vectors[v].crc);
+        assert_int_equal(fi_crc32(0, vectors[v].text, size), vectors[v].crc);
+        assert_int_equal(fi_crc32_portable(0, vectors[v].text, size), vectors[v].crc);
     }
-    assert_int_equal(firn_crc32(0x12345678, "", 0), 0x12345678);
+    assert_int_equal(fi_crc32(0x12345678, "", 0), 0x12345678);
 }
 
 static void
@@ -66,15 +66,15 @@ twins_agree_at_every_length_and_alignment(void **state)
         size_t offset = size % 16;
         uint32_t start = (uint32_t)test_random_next(&random);
         uint32_t expected = bit_by_bit(start, bytes + offset, size);
-        assert_int_equal(firn_crc32(start, bytes + offset, size), expected);
-        assert_int_equal(firn_crc32_portable(start, bytes + offset, size), expected);
+        assert_int_equal(fi_crc32(start, bytes + offset, size), expected);
+        assert_int_equal(fi_crc32_portable(start, bytes + offset, size), expected);
     }
     for (int round = 0; round < 2000; round++) {
         size_t offset = test_random_below(&random, 64);
         size_t size = test_random_below(&random, SIZE - 64);
         uint32_t start = (uint32_t)test_random_next(&random);
-        assert_int_equal(firn_crc32(start, bytes + offset, size),
-                         firn_crc32_portable(start, bytes + offset, size));
+        assert_int_equal(fi_crc32(start, bytes + offset, size),
+                         fi_crc32_portable(start, bytes + offset, size));
     }
     free(bytes);
 }
@@ -87,13 +87,13 @@ it_continues_where_it_stopped(void **state)
     test_random_init(&random, "crc32_parts", 22);
     uint8_t bytes[8192];
     test_random_fill(&random, bytes, sizeof bytes);
-    uint32_t whole = firn_crc32(0, bytes, sizeof bytes);
+    uint32_t whole = fi_crc32(0, bytes, sizeof bytes);
     for (int round = 0; round < 500; round++) {
         size_t cut = test_random_below(&random, sizeof bytes + 1);
-        uint32_t crc = firn_crc32(0, bytes, cut);
-        assert_int_equal(firn_crc32(crc, bytes + cut, sizeof bytes - cut), whole);
-        crc = firn_crc32_portable(0, bytes, cut);
-        assert_int_equal(firn_crc32_portable(crc, bytes + cut, sizeof bytes - cut), whole);
+        uint32_t crc = fi_crc32(0, bytes, cut);
+        assert_int_equal(fi_crc32(crc, bytes + cut, sizeof bytes - cut), whole);
+        crc = fi_crc32_portable(0, bytes, cut);
+        assert_int_equal(fi_crc32_portable(crc, bytes + cut, sizeof bytes - cut), whole);
     }
 }
 

@@ -100,8 +100,8 @@ compare_part(const struct parts *a, const struct parts *b, size_t at)
 {
     switch (at) {
     case 0:
-        return firn_slice_compare(firn_bytes(a->text, a->text_size),
-                                  firn_bytes(b->text, b->text_size));
+        return fi_slice_compare(firn_bytes(a->text, a->text_size),
+                                firn_bytes(b->text, b->text_size));
     case 1:
         return (a->integer > b->integer) - (a->integer < b->integer);
     case 2:
@@ -165,7 +165,7 @@ keys_are_ordered_as_their_parts_are(void **state)
             add_part(&keys[0], &parts[0], order[i]);
             add_part(&keys[1], &parts[1], order[i]);
             expected = expected != 0 ? expected : compare_part(&parts[0], &parts[1], order[i]);
-            int found = firn_slice_compare(firn_key_slice(&keys[0]), firn_key_slice(&keys[1]));
+            int found = fi_slice_compare(firn_key_slice(&keys[0]), firn_key_slice(&keys[1]));
             assert_int_equal((found > 0) - (found < 0), (expected > 0) - (expected < 0));
         }
     }

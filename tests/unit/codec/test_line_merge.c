@@ -19,13 +19,13 @@
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
-static struct firn_line_merge
+static struct fi_line_merge
 merge(firn_slice base, firn_slice ours, firn_slice theirs)
 {
-    struct firn_line_merge result;
+    struct fi_line_merge result;
     firn_error err;
-    const struct firn_line_merge_texts texts = {base, ours, theirs};
-    if (firn_line_merge_init(&result, &texts, FIRN_LINE_DIFF_WORK_DEFAULT, &err) != FIRN_OK) {
+    const struct fi_line_merge_texts texts = {base, ours, theirs};
+    if (fi_line_merge_init(&result, &texts, FI_LINE_DIFF_WORK_DEFAULT, &err) != FIRN_OK) {
         fail_msg("%s", err.text);
     }
     return result;
@@ -35,13 +35,13 @@ merge(firn_slice base, firn_slice ours, firn_slice theirs)
 static void
 assert_merged(const char *base, const char *ours, const char *theirs, const char *expected)
 {
-    struct firn_line_merge result = merge(firn_str(base), firn_str(ours), firn_str(theirs));
+    struct fi_line_merge result = merge(firn_str(base), firn_str(ours), firn_str(theirs));
     assert_int_equal(result.conflict_count > 0, expected == NULL);
     if (expected != NULL) {
         assert_int_equal(result.text.size, strlen(expected));
-        assert_true(firn_slice_equal(firn_buf_slice(&result.text), firn_str(expected)));
+        assert_true(fi_slice_equal(fi_buf_slice(&result.text), firn_str(expected)));
     }
-    firn_line_merge_deinit(&result);
+    fi_line_merge_deinit(&result);
 }
 
 static void
@@ -92,7 +92,7 @@ static void
 a_conflict_says_where_it_is_on_each_side(void **state)
 {
     (void)state;
-    struct firn_line_merge result =
+    struct fi_line_merge result =
         merge(firn_str("1\n2\n3\n4\n5\n6\n"), firn_str("0\n1\nx\ny\n3\n4\n5\nq\n"),
               firn_str("1\n3\n4\n5\nr\ns\n"));
     assert_int_equal(result.conflict_count, 2);
@@ -100,31 +100,30 @@ a_conflict_says_where_it_is_on_each_side(void **state)
     const firn_merge_region second = {5, 1, 7, 1, 4, 2};
     assert_memory_equal(&result.conflicts[0], &first, sizeof first);
     assert_memory_equal(&result.conflicts[1], &second, sizeof second);
-    assert_true(
-        firn_slice_equal(firn_buf_slice(&result.text), firn_str("0\n1\nx\ny\n3\n4\n5\nq\n")));
-    firn_line_merge_deinit(&result);
+    assert_true(fi_slice_equal(fi_buf_slice(&result.text), firn_str("0\n1\nx\ny\n3\n4\n5\nq\n")));
+    fi_line_merge_deinit(&result);
 }
 
 /* ---- any three texts ---- */
 
 static void
-random_text(struct test_random *random, struct firn_buf *out, size_t lines, uint64_t letters)
+random_text(struct test_random *random, struct fi_buf *out, size_t lines, uint64_t letters)
 {
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     for (size_t i = 0; i < lines; i++) {
         char line[4] = {(char)('a' + test_random_below(random, letters)), '\n', 0, 0};
         if (i + 1 == lines && test_random_below(random, 4) == 0) {
             line[1] = '\0';
         }
-        assert_int_equal(firn_buf_append_str(out, line), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(out, line), FIRN_OK);
     }
 }
 
 /* Some lines of a text taken out, put in and replaced. */
 static void
-random_edit(struct test_random *random, firn_slice text, struct firn_buf *out, uint64_t letters)
+random_edit(struct test_random *random, firn_slice text, struct fi_buf *out, uint64_t letters)
 {
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     uint64_t often = 2 + test_random_below(random, 12);
     for (size_t i = 0, from = 0; i < text.size; i++) {
         if (text.data[i] != '\n' && i + 1 < text.size) {
@@ -133,20 +132,20 @@ random_edit(struct test_random *random, firn_slice text, struct firn_buf *out, u
         uint64_t what = test_random_below(random, often * 2);
         if (what < 2) {
             char line[3] = {(char)('a' + test_random_below(random, letters)), '\n', 0};
-            assert_int_equal(firn_buf_append_str(out, line), FIRN_OK);
+            assert_int_equal(fi_buf_append_str(out, line), FIRN_OK);
         }
         if (what != 1 && what != 2) {
-            assert_int_equal(firn_buf_append(out, text.data + from, i + 1 - from), FIRN_OK);
+            assert_int_equal(fi_buf_append(out, text.data + from, i + 1 - from), FIRN_OK);
         }
         from = i + 1;
     }
 }
 
 static void
-assert_is(const struct firn_line_merge *result, firn_slice expected)
+assert_is(const struct fi_line_merge *result, firn_slice expected)
 {
     assert_int_equal(result->conflict_count, 0);
-    assert_true(firn_slice_equal(firn_buf_slice(&result->text), expected));
+    assert_true(fi_slice_equal(fi_buf_slice(&result->text), expected));
 }
 
 static void
@@ -154,23 +153,23 @@ what_must_hold_for_any_three_texts_holds(void **state)
 {
     (void)state;
     struct test_random random;
-    struct firn_buf texts[3] = {{0}, {0}, {0}};
+    struct fi_buf texts[3] = {{0}, {0}, {0}};
     uint64_t clean = 0;
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 300000 : 10000;
     test_random_init(&random, "line_merge", 5);
     for (uint64_t i = 0; i < rounds; i++) {
         uint64_t letters = 2 + test_random_below(&random, 24);
         random_text(&random, &texts[0], test_random_below(&random, 40), letters);
-        firn_slice base = firn_buf_slice(&texts[0]);
+        firn_slice base = fi_buf_slice(&texts[0]);
         random_edit(&random, base, &texts[1], letters);
         random_edit(&random, base, &texts[2], letters);
-        firn_slice ours = firn_buf_slice(&texts[1]);
-        firn_slice theirs = firn_buf_slice(&texts[2]);
-        struct firn_line_merge one = merge(base, ours, base);
-        struct firn_line_merge other = merge(base, base, theirs);
-        struct firn_line_merge same = merge(base, ours, ours);
-        struct firn_line_merge both = merge(base, ours, theirs);
-        struct firn_line_merge turned = merge(base, theirs, ours);
+        firn_slice ours = fi_buf_slice(&texts[1]);
+        firn_slice theirs = fi_buf_slice(&texts[2]);
+        struct fi_line_merge one = merge(base, ours, base);
+        struct fi_line_merge other = merge(base, base, theirs);
+        struct fi_line_merge same = merge(base, ours, ours);
+        struct fi_line_merge both = merge(base, ours, theirs);
+        struct fi_line_merge turned = merge(base, theirs, ours);
         assert_is(&one, ours);
         assert_is(&other, theirs);
         assert_is(&same, ours);
@@ -181,17 +180,17 @@ what_must_hold_for_any_three_texts_holds(void **state)
         }
         if (both.conflict_count == 0) {
             clean++;
-            assert_is(&turned, firn_buf_slice(&both.text));
+            assert_is(&turned, fi_buf_slice(&both.text));
         }
-        firn_line_merge_deinit(&one);
-        firn_line_merge_deinit(&other);
-        firn_line_merge_deinit(&same);
-        firn_line_merge_deinit(&both);
-        firn_line_merge_deinit(&turned);
+        fi_line_merge_deinit(&one);
+        fi_line_merge_deinit(&other);
+        fi_line_merge_deinit(&same);
+        fi_line_merge_deinit(&both);
+        fi_line_merge_deinit(&turned);
     }
     assert_true(clean > rounds / 20 && clean < rounds);
     for (size_t i = 0; i < 3; i++) {
-        firn_buf_deinit(&texts[i]);
+        fi_buf_deinit(&texts[i]);
     }
 }
 
@@ -200,17 +199,17 @@ what_must_hold_for_any_three_texts_holds(void **state)
 enum { BLOCKS = 12 };
 
 static void
-put(struct firn_buf *out, const char *who, unsigned block, unsigned line)
+put(struct fi_buf *out, const char *who, unsigned block, unsigned line)
 {
     char text[48];
     snprintf(text, sizeof text, "%s %u.%u\n", who, block, line);
-    assert_int_equal(firn_buf_append_str(out, text), FIRN_OK);
+    assert_int_equal(fi_buf_append_str(out, text), FIRN_OK);
 }
 
 /* Each block has three lines of its own and is left alone, or edited by one side, in one of four
  * ways; a fourth line, which nobody touches, keeps blocks apart. */
 static void
-put_block(struct firn_buf *out, const char *who, unsigned block, unsigned way)
+put_block(struct fi_buf *out, const char *who, unsigned block, unsigned way)
 {
     for (unsigned line = 0; line < 3; line++) {
         bool is_edited = way > 0 && line == 1;
@@ -233,12 +232,12 @@ edits_in_places_of_their_own_are_all_there(void **state)
 {
     (void)state;
     struct test_random random;
-    struct firn_buf texts[4] = {{0}, {0}, {0}, {0}}; /* base, ours, theirs, expected */
+    struct fi_buf texts[4] = {{0}, {0}, {0}, {0}}; /* base, ours, theirs, expected */
     test_random_init(&random, "line_merge_blocks", 6);
     for (unsigned i = 0; i < 2000; i++) {
         unsigned conflicts = 0;
         for (size_t t = 0; t < 4; t++) {
-            firn_buf_clear(&texts[t]);
+            fi_buf_clear(&texts[t]);
         }
         for (unsigned block = 0; block < BLOCKS; block++) {
             unsigned ours = (unsigned)test_random_below(&random, 5);
@@ -253,14 +252,14 @@ edits_in_places_of_their_own_are_all_there(void **state)
             put_block(&texts[2], "theirs", block, theirs);
             put_block(&texts[3], ours > 0 ? "ours" : "theirs", block, ours > 0 ? ours : theirs);
         }
-        struct firn_line_merge result =
-            merge(firn_buf_slice(&texts[0]), firn_buf_slice(&texts[1]), firn_buf_slice(&texts[2]));
+        struct fi_line_merge result =
+            merge(fi_buf_slice(&texts[0]), fi_buf_slice(&texts[1]), fi_buf_slice(&texts[2]));
         assert_int_equal(result.conflict_count, conflicts);
-        assert_true(firn_slice_equal(firn_buf_slice(&result.text), firn_buf_slice(&texts[3])));
-        firn_line_merge_deinit(&result);
+        assert_true(fi_slice_equal(fi_buf_slice(&result.text), fi_buf_slice(&texts[3])));
+        fi_line_merge_deinit(&result);
     }
     for (size_t t = 0; t < 4; t++) {
-        firn_buf_deinit(&texts[t]);
+        fi_buf_deinit(&texts[t]);
     }
 }
 
@@ -270,16 +269,16 @@ static void
 texts_that_are_too_large_are_refused(void **state)
 {
     (void)state;
-    size_t size = (size_t)FIRN_LINE_DIFF_TEXT_SIZE_MAX + 1;
+    size_t size = (size_t)FI_LINE_DIFF_TEXT_SIZE_MAX + 1;
     char *large = calloc(1, size);
     assert_non_null(large);
     for (int i = 0; i < 3; i++) {
-        struct firn_line_merge result;
+        struct fi_line_merge result;
         firn_slice sides[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
         sides[i] = firn_bytes(large, size);
-        const struct firn_line_merge_texts texts = {sides[0], sides[1], sides[2]};
-        assert_int_equal(firn_line_merge_init(&result, &texts, 1000, NULL), FIRN_LIMIT);
-        firn_line_merge_deinit(&result);
+        const struct fi_line_merge_texts texts = {sides[0], sides[1], sides[2]};
+        assert_int_equal(fi_line_merge_init(&result, &texts, 1000, NULL), FIRN_LIMIT);
+        fi_line_merge_deinit(&result);
     }
     free(large);
 }
@@ -288,18 +287,18 @@ static void
 any_allocation_may_fail(void **state)
 {
     (void)state;
-    const struct firn_line_merge_texts texts = {firn_str("1\n2\n3\n4\n5\n"),
-                                                firn_str("1\nx\n3\n4\n5\n6\n"),
-                                                firn_str("0\n1\n2\n3\ny\n5\nz\n")};
+    const struct fi_line_merge_texts texts = {firn_str("1\n2\n3\n4\n5\n"),
+                                              firn_str("1\nx\n3\n4\n5\n6\n"),
+                                              firn_str("0\n1\n2\n3\ny\n5\nz\n")};
     test_alloc_install();
     int rc = FIRN_NO_MEMORY;
     for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        struct firn_line_merge result;
+        struct fi_line_merge result;
         test_alloc_fail_at(n, false);
-        rc = firn_line_merge_init(&result, &texts, 1000, NULL);
+        rc = fi_line_merge_init(&result, &texts, 1000, NULL);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
         test_alloc_fail_at(0, false);
-        firn_line_merge_deinit(&result);
+        fi_line_merge_deinit(&result);
         assert_int_equal(test_alloc_alive(), 0);
     }
     test_alloc_uninstall();

@@ -22,11 +22,11 @@ hex_round_trips_in_both_cases(void **state)
         bytes[i] = (uint8_t)i;
     }
     char hex[2 * sizeof bytes + 1];
-    firn_hex_encode(bytes, sizeof bytes, hex);
+    fi_hex_encode(bytes, sizeof bytes, hex);
     assert_int_equal(strlen(hex), 2 * sizeof bytes);
     assert_memory_equal(hex + 2 * 0xab, "abacad", 6);
     uint8_t back[sizeof bytes];
-    assert_true(firn_hex_decode(hex, back, sizeof back));
+    assert_true(fi_hex_decode(hex, back, sizeof back));
     assert_memory_equal(back, bytes, sizeof bytes);
     for (size_t i = 0; i < sizeof hex - 1; i++) {
         if (hex[i] >= 'a') {
@@ -34,9 +34,9 @@ hex_round_trips_in_both_cases(void **state)
         }
     }
     memset(back, 0, sizeof back);
-    assert_true(firn_hex_decode(hex, back, sizeof back));
+    assert_true(fi_hex_decode(hex, back, sizeof back));
     assert_memory_equal(back, bytes, sizeof bytes);
-    firn_hex_encode(bytes, 0, hex);
+    fi_hex_encode(bytes, 0, hex);
     assert_string_equal(hex, "");
 }
 
@@ -48,10 +48,10 @@ hex_refuses_every_other_character(void **state)
         char digits[3] = {'0', (char)c, 0};
         uint8_t byte;
         bool is_digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-        assert_int_equal(firn_hex_decode(digits, &byte, 1), is_digit);
+        assert_int_equal(fi_hex_decode(digits, &byte, 1), is_digit);
         digits[0] = (char)c;
         digits[1] = '0';
-        assert_int_equal(firn_hex_decode(digits, &byte, 1), is_digit);
+        assert_int_equal(fi_hex_decode(digits, &byte, 1), is_digit);
     }
 }
 
@@ -82,10 +82,10 @@ utf8_decodes_every_scalar_value(void **state)
         size_t size = encode(value, text);
         bool is_scalar = value < 0xd800 || value > 0xdfff;
         uint32_t back = 0;
-        assert_int_equal(firn_utf8_decode(firn_bytes(text, size), &back), is_scalar ? size : 0);
+        assert_int_equal(fi_utf8_decode(firn_bytes(text, size), &back), is_scalar ? size : 0);
         if (is_scalar) {
             assert_int_equal(back, value);
-            assert_int_equal(firn_utf8_decode(firn_bytes(text, size - 1), &back), 0);
+            assert_int_equal(fi_utf8_decode(firn_bytes(text, size - 1), &back), 0);
         }
     }
 }
@@ -105,7 +105,7 @@ utf8_refuses_what_no_value_encodes_to(void **state)
     for (uint32_t pair = 0x8000; pair < 0x10000; pair++) {
         uint8_t text[2] = {(uint8_t)(pair >> 8), (uint8_t)pair};
         uint32_t value;
-        assert_int_equal(firn_utf8_decode(firn_bytes(text, 2), &value), is_encoding[pair] ? 2 : 0);
+        assert_int_equal(fi_utf8_decode(firn_bytes(text, 2), &value), is_encoding[pair] ? 2 : 0);
     }
     static const char *const bad[] = {
         "\x80",     /* a continuation alone */
@@ -126,12 +126,12 @@ utf8_refuses_what_no_value_encodes_to(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         uint32_t value;
-        assert_int_equal(firn_utf8_decode(firn_str(bad[i]), &value), 0);
-        assert_false(firn_utf8_is_valid(firn_str(bad[i])));
+        assert_int_equal(fi_utf8_decode(firn_str(bad[i]), &value), 0);
+        assert_false(fi_utf8_is_valid(firn_str(bad[i])));
     }
     uint32_t value;
-    assert_int_equal(firn_utf8_decode(firn_bytes(NULL, 0), &value), 0);
-    assert_true(firn_utf8_is_valid(firn_bytes(NULL, 0)));
+    assert_int_equal(fi_utf8_decode(firn_bytes(NULL, 0), &value), 0);
+    assert_true(fi_utf8_is_valid(firn_bytes(NULL, 0)));
 }
 
 static void
@@ -143,10 +143,10 @@ utf8_finds_one_bad_byte_anywhere(void **state)
         "and again plain text of some length";
     uint8_t bytes[sizeof text - 1];
     memcpy(bytes, text, sizeof bytes);
-    assert_true(firn_utf8_is_valid(firn_bytes(bytes, sizeof bytes)));
+    assert_true(fi_utf8_is_valid(firn_bytes(bytes, sizeof bytes)));
     for (size_t i = 0; i < sizeof bytes; i++) {
         bytes[i] = 0xff;
-        assert_false(firn_utf8_is_valid(firn_bytes(bytes, sizeof bytes)));
+        assert_false(fi_utf8_is_valid(firn_bytes(bytes, sizeof bytes)));
         bytes[i] = (uint8_t)text[i];
     }
 }

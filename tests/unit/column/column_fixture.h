@@ -13,11 +13,11 @@ enum { COLUMN_FIXTURE_COLUMNS_MAX = 24 };
 
 /* A layout in memory of its own, and how the values of its columns look. */
 struct column_fixture_table {
-    struct firn_column_layout layout;
-    struct firn_column_def columns[COLUMN_FIXTURE_COLUMNS_MAX];
+    struct fi_column_layout layout;
+    struct fi_column_def columns[COLUMN_FIXTURE_COLUMNS_MAX];
     uint8_t styles[COLUMN_FIXTURE_COLUMNS_MAX];
     uint8_t initial[COLUMN_FIXTURE_COLUMNS_MAX][32];
-    uint32_t key[FIRN_COLUMN_KEY_MAX];
+    uint32_t key[FI_COLUMN_KEY_MAX];
 };
 
 /* A column more. Numbers of columns ascend; those of an even number have Bloom filters. */
@@ -29,9 +29,9 @@ void column_fixture_random_table(struct test_random *random, struct column_fixtu
 void column_fixture_set(struct column_fixture_table *table);
 
 /* A value of a column, whose bytes lie in buffer, of 64 bytes. n is about how many there are. */
-struct firn_cell column_fixture_cell(struct test_random *random,
-                                     const struct column_fixture_table *table, size_t slot,
-                                     uint64_t n, uint8_t *buffer);
+struct fi_cell column_fixture_cell(struct test_random *random,
+                                   const struct column_fixture_table *table, size_t slot,
+                                   uint64_t n, uint8_t *buffer);
 
 struct column_fixture_fill {
     size_t count;
@@ -47,21 +47,21 @@ void column_fixture_expect(const struct column_fixture_table *table, const struc
                            struct row_model *out);
 
 /* Builds the file; returns the first error. *out_summary is the caller's on success; may be NULL. */
-int column_fixture_build(const struct row_model *model, const struct firn_run_env *env,
-                         const char *name, const struct firn_run_builder_options *options,
-                         struct firn_run_summary *out_summary, firn_error *err);
+int column_fixture_build(const struct row_model *model, const struct fi_run_env *env,
+                         const char *name, const struct fi_run_builder_options *options,
+                         struct fi_run_summary *out_summary, firn_error *err);
 
 /* Each asserts that the run answers as the model does. */
-void column_fixture_compare_scan(const struct row_model *model, struct firn_run *run,
+void column_fixture_compare_scan(const struct row_model *model, struct fi_run *run,
                                  bool is_sequential);
-void column_fixture_compare_seek(const struct row_model *model, struct firn_run_cursor *cursor,
+void column_fixture_compare_seek(const struct row_model *model, struct fi_run_cursor *cursor,
                                  firn_slice key, uint64_t sequence);
-void column_fixture_compare_get(const struct row_model *model, struct firn_run *run, firn_slice key,
-                                const struct firn_view *view);
+void column_fixture_compare_get(const struct row_model *model, struct fi_run *run, firn_slice key,
+                                const struct fi_view *view);
 /* Nothing is wrong with the run. */
-void column_fixture_check(struct firn_run *run);
+void column_fixture_check(struct fi_run *run);
 /* Numbers of the summary but for content_bytes; bounds. */
 void column_fixture_compare_summary(const struct row_model *model,
-                                    const struct firn_run_summary *summary);
+                                    const struct fi_run_summary *summary);
 
 #endif

@@ -18,43 +18,43 @@ column_walk_is_refusal(int rc)
 }
 
 static inline void
-column_walk_get(struct firn_run *run, firn_slice key, uint64_t sequence)
+column_walk_get(struct fi_run *run, firn_slice key, uint64_t sequence)
 {
-    struct firn_buf value = {0};
-    struct firn_view_interval intervals[] = {{0, sequence / 2}, {sequence, sequence}};
-    struct firn_view view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0, NULL};
-    struct firn_run_hit hit;
-    int rc = firn_column_kind.get(run, key, &view, &hit, &value, NULL);
+    struct fi_buf value = {0};
+    struct fi_view_interval intervals[] = {{0, sequence / 2}, {sequence, sequence}};
+    struct fi_view view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0, NULL};
+    struct fi_run_hit hit;
+    int rc = fi_column_kind.get(run, key, &view, &hit, &value, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || column_walk_is_refusal(rc));
-    CHECK(rc != FIRN_OK || firn_view_sees(&view, hit.sequence));
-    firn_buf_deinit(&value);
+    CHECK(rc != FIRN_OK || fi_view_sees(&view, hit.sequence));
+    fi_buf_deinit(&value);
 }
 
 static inline void
-column_walk_batch(struct firn_run_cursor *cursor, struct firn_run_builder *builder)
+column_walk_batch(struct fi_run_cursor *cursor, struct fi_run_builder *builder)
 {
-    struct firn_run_batch batch;
-    int rc = firn_column_kind.cursor_batch(cursor, NULL, FIRN_RUN_BATCH_MAX, &batch, NULL);
+    struct fi_run_batch batch;
+    int rc = fi_column_kind.cursor_batch(cursor, NULL, FI_RUN_BATCH_MAX, &batch, NULL);
     CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
     if (rc == FIRN_OK && batch.count > 0) {
-        rc = firn_column_kind.builder_add_from(builder, &batch, NULL);
+        rc = fi_column_kind.builder_add_from(builder, &batch, NULL);
         CHECK(rc == FIRN_OK || rc == FIRN_INVALID || rc == FIRN_FAILED || rc == FIRN_LIMIT ||
               column_walk_is_refusal(rc));
     }
 }
 
 static inline void
-column_walk_cursor(const struct firn_run_env *env, struct firn_run *run, unsigned way)
+column_walk_cursor(const struct fi_run_env *env, struct fi_run *run, unsigned way)
 {
-    struct firn_run_cursor *cursor;
-    struct firn_run_builder *builder;
-    struct firn_run_cursor_options options = {.is_sequential = way % 2 != 0};
-    struct firn_run_builder_options building = {.layout = firn_column_layout_of(run)};
-    CHECK(firn_column_kind.cursor_create(run, &options, &cursor, NULL) == FIRN_OK);
-    CHECK(firn_column_kind.builder_create(env, "copy", &building, &builder, NULL) == FIRN_OK);
+    struct fi_run_cursor *cursor;
+    struct fi_run_builder *builder;
+    struct fi_run_cursor_options options = {.is_sequential = way % 2 != 0};
+    struct fi_run_builder_options building = {.layout = fi_column_layout_of(run)};
+    CHECK(fi_column_kind.cursor_create(run, &options, &cursor, NULL) == FIRN_OK);
+    CHECK(fi_column_kind.builder_create(env, "copy", &building, &builder, NULL) == FIRN_OK);
     bool is_backward = way / 2 % 2 != 0;
-    int rc = is_backward ? firn_column_kind.cursor_last(cursor, NULL)
-                         : firn_column_kind.cursor_first(cursor, NULL);
+    int rc = is_backward ? fi_column_kind.cursor_last(cursor, NULL)
+                         : fi_column_kind.cursor_first(cursor, NULL);
     for (size_t step = 0; rc == FIRN_OK && cursor->is_valid && step < COLUMN_WALK_STEPS_MAX;
          step++) {
         if (step % 16 == 0) {
@@ -69,46 +69,46 @@ column_walk_cursor(const struct firn_run_env *env, struct firn_run *run, unsigne
                 break;
             }
         }
-        rc = is_backward ? firn_column_kind.cursor_prev(cursor, NULL)
-                         : firn_column_kind.cursor_next(cursor, NULL);
+        rc = is_backward ? fi_column_kind.cursor_prev(cursor, NULL)
+                         : fi_column_kind.cursor_next(cursor, NULL);
     }
     CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
     CHECK(rc == FIRN_OK || !cursor->is_valid);
-    rc = firn_column_kind.cursor_seek(cursor, firn_str("key"), 5, NULL);
+    rc = fi_column_kind.cursor_seek(cursor, firn_str("key"), 5, NULL);
     CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
-    rc = firn_column_kind.cursor_seek_before(cursor, firn_str("\x80\0\0\1"), 5, NULL);
+    rc = fi_column_kind.cursor_seek_before(cursor, firn_str("\x80\0\0\1"), 5, NULL);
     CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
-    firn_column_kind.builder_destroy(builder);
-    firn_column_kind.cursor_destroy(cursor);
+    fi_column_kind.builder_destroy(builder);
+    fi_column_kind.cursor_destroy(cursor);
 }
 
 /* Decodes the columns of the first groups. */
 static inline void
-column_walk_chunks(struct firn_run *run)
+column_walk_chunks(struct fi_run *run)
 {
-    const struct firn_column_layout *layout = firn_column_layout_of(run);
-    struct firn_chunk_scratch scratch = {{0}, {0}, {0}};
-    for (size_t i = 0; i < firn_column_group_count(run) && i < 16; i++) {
-        struct firn_column_group group;
-        firn_column_group_at(run, i, &group);
-        CHECK(group.rows > 0 && group.rows <= FIRN_CHUNK_VALUES_MAX);
+    const struct fi_column_layout *layout = fi_column_layout_of(run);
+    struct fi_chunk_scratch scratch = {{0}, {0}, {0}};
+    for (size_t i = 0; i < fi_column_group_count(run) && i < 16; i++) {
+        struct fi_column_group group;
+        fi_column_group_at(run, i, &group);
+        CHECK(group.rows > 0 && group.rows <= FI_CHUNK_VALUES_MAX);
         for (size_t slot = 0; slot < layout->count; slot++) {
-            struct firn_column_pin pin;
-            struct firn_column_info info;
-            struct firn_chunk_values values;
+            struct fi_column_pin pin;
+            struct fi_column_info info;
+            struct fi_chunk_values values;
             uint32_t id = layout->columns[slot].id;
-            CHECK(firn_column_info_of(run, i, id, &info) == FIRN_OK);
-            int rc = firn_column_pin_chunk(run, i, id, FIRN_BLOCK_CACHE_SCAN, &pin, NULL);
+            CHECK(fi_column_info_of(run, i, id, &info) == FIRN_OK);
+            int rc = fi_column_pin_chunk(run, i, id, FI_BLOCK_CACHE_SCAN, &pin, NULL);
             CHECK(rc == FIRN_OK || rc == FIRN_LIMIT || column_walk_is_refusal(rc));
-            for (size_t block = 0; rc == FIRN_OK && block < firn_chunk_block_count(&pin.chunk);
+            for (size_t block = 0; rc == FIRN_OK && block < fi_chunk_block_count(&pin.chunk);
                  block++) {
-                rc = firn_chunk_read_block(&pin.chunk, block, NULL, &scratch, &values, NULL);
+                rc = fi_chunk_read_block(&pin.chunk, block, NULL, &scratch, &values, NULL);
                 CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
             }
-            firn_column_unpin(&pin);
+            fi_column_unpin(&pin);
         }
     }
-    firn_chunk_scratch_deinit(&scratch);
+    fi_chunk_scratch_deinit(&scratch);
 }
 
 static inline void
@@ -120,41 +120,41 @@ column_walk_count(void *ctx, const char *text)
 
 /* Writes the run again, as a repair does: what comes of it is sound. */
 static inline void
-column_walk_mend(const struct firn_run_env *env, struct firn_run *run)
+column_walk_mend(const struct fi_run_env *env, struct fi_run *run)
 {
-    const struct firn_run_summary *summary = firn_column_kind.summary(run);
-    struct firn_run_summary mended;
-    struct firn_run *again;
+    const struct fi_run_summary *summary = fi_column_kind.summary(run);
+    struct fi_run_summary mended;
+    struct fi_run *again;
     size_t lost = 0;
     firn_error err;
-    struct firn_run_mend how = {
+    struct fi_run_mend how = {
         .env = *env, .name = "mended", .on_damage = column_walk_count, .ctx = &lost};
     if (summary->entry_count > COLUMN_WALK_STEPS_MAX ||
         summary->content_bytes > COLUMN_WALK_LARGE_MAX) {
         return;
     }
-    int rc = firn_column_kind.mend(run, &how, &mended, &err);
+    int rc = fi_column_kind.mend(run, &how, &mended, &err);
     CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
     if (rc != FIRN_OK) {
         return;
     }
     CHECK(how.is_whole == (lost == 0));
-    firn_block_cache_drop_file(env->cache, mended.cache_file);
-    firn_run_summary_deinit(&mended);
-    CHECK(firn_column_kind.open(env, "mended", &again, NULL) == FIRN_OK);
+    fi_block_cache_drop_file(env->cache, mended.cache_file);
+    fi_run_summary_deinit(&mended);
+    CHECK(fi_column_kind.open(env, "mended", &again, NULL) == FIRN_OK);
     lost = 0;
-    CHECK(firn_column_kind.check(again, column_walk_count, &lost, NULL, NULL) == FIRN_OK);
+    CHECK(fi_column_kind.check(again, column_walk_count, &lost, NULL, NULL) == FIRN_OK);
     CHECK(lost == 0);
-    firn_column_kind.close(again);
-    CHECK(firn_os_remove_file(env->dir, "mended", NULL) == FIRN_OK);
+    fi_column_kind.close(again);
+    CHECK(fi_os_remove_file(env->dir, "mended", NULL) == FIRN_OK);
 }
 
 /* Opens the file and does everything; whether it was found to be sound. */
 static inline bool
-column_walk_file(const struct firn_run_env *env, const char *name)
+column_walk_file(const struct fi_run_env *env, const char *name)
 {
-    struct firn_run *run;
-    int rc = firn_column_kind.open(env, name, &run, NULL);
+    struct fi_run *run;
+    int rc = fi_column_kind.open(env, name, &run, NULL);
     CHECK(rc == FIRN_OK || column_walk_is_refusal(rc));
     if (rc != FIRN_OK) {
         return false;
@@ -165,16 +165,16 @@ column_walk_file(const struct firn_run_env *env, const char *name)
     column_walk_get(run, firn_bytes(NULL, 0), 7);
     column_walk_chunks(run);
     column_walk_mend(env, run);
-    struct firn_run_origin origin;
-    struct firn_buf numbers = {0};
-    rc = firn_column_kind.origin(run, &numbers, &origin, NULL);
+    struct fi_run_origin origin;
+    struct fi_buf numbers = {0};
+    rc = fi_column_kind.origin(run, &numbers, &origin, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || column_walk_is_refusal(rc));
-    firn_buf_deinit(&numbers);
+    fi_buf_deinit(&numbers);
     size_t count = 0;
-    rc = firn_column_kind.check(run, column_walk_count, &count, NULL, NULL);
+    rc = fi_column_kind.check(run, column_walk_count, &count, NULL, NULL);
     /* What a newer firn made is neither sound nor damaged. */
     CHECK(rc == FIRN_OK ? count == 0 : rc == FIRN_NEWER || (rc == FIRN_CORRUPT && count > 0));
-    firn_column_kind.close(run);
+    fi_column_kind.close(run);
     return rc == FIRN_OK;
 }
 

@@ -13,11 +13,11 @@
 /* A run as a model and as bytes. */
 struct damage {
     struct row_fixture fixture;
-    struct firn_run_env env;
+    struct fi_run_env env;
     struct column_fixture_table table;
     struct row_model model;
-    struct firn_buf good;
-    struct firn_buf bad;
+    struct fi_buf good;
+    struct fi_buf bad;
 };
 
 /* Columns of all kinds, some groups. */
@@ -39,35 +39,35 @@ damage_init(struct damage *damage, size_t count, uint32_t group_rows)
     memset(damage->table.styles, 2, sizeof damage->table.styles); /* any */
     struct column_fixture_fill how = {.count = count, .keys = count, .ranges = 2};
     column_fixture_fill(&random, &damage->table, &how, &damage->model);
-    struct firn_run_builder_options options = {.layout = &damage->table.layout,
-                                               .group_rows = group_rows};
+    struct fi_run_builder_options options = {.layout = &damage->table.layout,
+                                             .group_rows = group_rows};
     assert_int_equal(
         column_fixture_build(&damage->model, &damage->env, "good", &options, NULL, &err), FIRN_OK);
     test_file_read(damage->fixture.dir, "good", &damage->good);
-    assert_int_equal(firn_buf_assign(&damage->bad, firn_buf_slice(&damage->good)), FIRN_OK);
+    assert_int_equal(fi_buf_assign(&damage->bad, fi_buf_slice(&damage->good)), FIRN_OK);
 }
 
 static void
 damage_deinit(struct damage *damage)
 {
     row_model_deinit(&damage->model);
-    firn_buf_deinit(&damage->good);
-    firn_buf_deinit(&damage->bad);
+    fi_buf_deinit(&damage->good);
+    fi_buf_deinit(&damage->bad);
     row_fixture_deinit(&damage->fixture);
 }
 
 /* Writes the first size bytes of the bad copy and opens them. */
 static int
-damage_open(struct damage *damage, size_t size, struct firn_run **out, firn_error *err)
+damage_open(struct damage *damage, size_t size, struct fi_run **out, firn_error *err)
 {
     test_file_write(damage->fixture.dir, "bad", damage->bad.data, size);
-    return firn_column_kind.open(&damage->env, "bad", out, err);
+    return fi_column_kind.open(&damage->env, "bad", out, err);
 }
 
 static void
 damage_mend(struct damage *damage)
 {
-    assert_int_equal(firn_buf_assign(&damage->bad, firn_buf_slice(&damage->good)), FIRN_OK);
+    assert_int_equal(fi_buf_assign(&damage->bad, fi_buf_slice(&damage->good)), FIRN_OK);
 }
 
 static void
@@ -82,13 +82,13 @@ assert_is_damage(int rc, const firn_error *err)
 
 /* Reads a column of a group; true if it is as it should be. */
 static bool
-read_column(struct damage *damage, struct firn_run *run, size_t group, size_t first,
-            const struct firn_column_def *column, struct firn_chunk_scratch *scratch)
+read_column(struct damage *damage, struct fi_run *run, size_t group, size_t first,
+            const struct fi_column_def *column, struct fi_chunk_scratch *scratch)
 {
     firn_error err;
-    struct firn_column_pin pin;
+    struct fi_column_pin pin;
     char name[64];
-    int rc = firn_column_pin_chunk(run, group, column->id, FIRN_BLOCK_CACHE_DATA, &pin, &err);
+    int rc = fi_column_pin_chunk(run, group, column->id, FI_BLOCK_CACHE_DATA, &pin, &err);
     if (rc != FIRN_OK) {
         assert_is_damage(rc, &err);
         (void)snprintf(name, sizeof name, "column %u of row group %zu", column->id, group);
@@ -96,86 +96,86 @@ read_column(struct damage *damage, struct firn_run *run, size_t group, size_t fi
         return false;
     }
     for (uint32_t row = 0; row < pin.chunk.count; row += 7) {
-        const struct firn_entry *entry = &damage->model.entries[first + row];
-        struct firn_cell found;
-        struct firn_cell expected;
-        assert_int_equal(firn_chunk_get(&pin.chunk, row, scratch, &found, &err), FIRN_OK);
-        if (entry->kind == FIRN_ENTRY_PUT &&
-            firn_tuple_find(entry->value, column->id, &expected) == FIRN_OK) {
+        const struct fi_entry *entry = &damage->model.entries[first + row];
+        struct fi_cell found;
+        struct fi_cell expected;
+        assert_int_equal(fi_chunk_get(&pin.chunk, row, scratch, &found, &err), FIRN_OK);
+        if (entry->kind == FI_ENTRY_PUT &&
+            fi_tuple_find(entry->value, column->id, &expected) == FIRN_OK) {
             assert_int_equal(found.kind, expected.kind);
-            assert_true(found.kind == FIRN_PHYSICAL_BYTES
-                            ? firn_slice_equal(found.as.bytes, expected.as.bytes)
-                            : found.kind == FIRN_PHYSICAL_NONE || found.as.u64 == expected.as.u64);
+            assert_true(found.kind == FI_PHYSICAL_BYTES
+                            ? fi_slice_equal(found.as.bytes, expected.as.bytes)
+                            : found.kind == FI_PHYSICAL_NONE || found.as.u64 == expected.as.u64);
         }
     }
-    firn_column_unpin(&pin);
+    fi_column_unpin(&pin);
     return true;
 }
 
 /* How many chunks of columns cannot be read. */
 static size_t
-read_columns(struct damage *damage, struct firn_run *run)
+read_columns(struct damage *damage, struct fi_run *run)
 {
     size_t bad = 0;
     size_t first = 0;
-    struct firn_chunk_scratch scratch = {{0}, {0}, {0}};
-    const struct firn_column_layout *layout = &damage->table.layout;
-    for (size_t i = 0; i < firn_column_group_count(run); i++) {
-        struct firn_column_group group;
-        firn_column_group_at(run, i, &group);
+    struct fi_chunk_scratch scratch = {{0}, {0}, {0}};
+    const struct fi_column_layout *layout = &damage->table.layout;
+    for (size_t i = 0; i < fi_column_group_count(run); i++) {
+        struct fi_column_group group;
+        fi_column_group_at(run, i, &group);
         for (size_t slot = 0; slot < layout->count; slot++) {
             bad += !read_column(damage, run, i, first, &layout->columns[slot], &scratch);
         }
         first += group.rows;
     }
-    firn_chunk_scratch_deinit(&scratch);
+    fi_chunk_scratch_deinit(&scratch);
     return bad;
 }
 
 static void
-check_gets(struct damage *damage, struct firn_run *run)
+check_gets(struct damage *damage, struct fi_run *run)
 {
     firn_error err;
-    struct firn_buf value = {0};
+    struct fi_buf value = {0};
     for (size_t i = 0; i < damage->model.count; i += 31) {
-        const struct firn_entry *entry = &damage->model.entries[i];
-        struct firn_view_interval only = {entry->sequence, entry->sequence};
-        struct firn_view view = {&only, 1, 0, NULL};
-        struct firn_run_hit hit;
-        int rc = firn_column_kind.get(run, entry->key, &view, &hit, &value, &err);
+        const struct fi_entry *entry = &damage->model.entries[i];
+        struct fi_view_interval only = {entry->sequence, entry->sequence};
+        struct fi_view view = {&only, 1, 0, NULL};
+        struct fi_run_hit hit;
+        int rc = fi_column_kind.get(run, entry->key, &view, &hit, &value, &err);
         if (rc != FIRN_OK) {
             assert_is_damage(rc, &err);
             assert_non_null(strstr(err.text, "of row group"));
             continue;
         }
         assert_int_equal(hit.kind, entry->kind);
-        assert_true(entry->kind == FIRN_ENTRY_DELETE ||
-                    firn_slice_equal(entry->value, firn_buf_slice(&value)));
+        assert_true(entry->kind == FI_ENTRY_DELETE ||
+                    fi_slice_equal(entry->value, fi_buf_slice(&value)));
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
 }
 
 /* Walks to the end or to the first damage, showing no column but this one. */
 static int
-walk(struct damage *damage, struct firn_run *run, uint32_t column)
+walk(struct damage *damage, struct fi_run *run, uint32_t column)
 {
     firn_error err;
-    struct firn_run_projection projection = {.columns = &column, .count = 1};
-    struct firn_run_cursor_options options = {.projection = &projection};
-    struct firn_run_cursor *cursor;
-    assert_int_equal(firn_column_kind.cursor_create(run, &options, &cursor, &err), FIRN_OK);
-    int rc = firn_column_kind.cursor_first(cursor, &err);
+    struct fi_run_projection projection = {.columns = &column, .count = 1};
+    struct fi_run_cursor_options options = {.projection = &projection};
+    struct fi_run_cursor *cursor;
+    assert_int_equal(fi_column_kind.cursor_create(run, &options, &cursor, &err), FIRN_OK);
+    int rc = fi_column_kind.cursor_first(cursor, &err);
     size_t i = 0;
     for (; rc == FIRN_OK && cursor->is_valid; i++) {
-        assert_true(firn_slice_equal(cursor->entry.key, damage->model.entries[i].key));
-        rc = firn_column_kind.cursor_next(cursor, &err);
+        assert_true(fi_slice_equal(cursor->entry.key, damage->model.entries[i].key));
+        rc = fi_column_kind.cursor_next(cursor, &err);
     }
     if (rc == FIRN_OK) {
         assert_int_equal(i, damage->model.count);
     } else {
         assert_is_damage(rc, &err);
     }
-    firn_column_kind.cursor_destroy(cursor);
+    fi_column_kind.cursor_destroy(cursor);
     return rc;
 }
 
@@ -199,7 +199,7 @@ one_bit_takes_one_column_of_one_group_away(void **state)
     damage_init(&damage, 6000, 1500);
     size_t hits = 0;
     for (size_t at = 1000; at < damage.good.size; at += 4096) {
-        struct firn_run *run;
+        struct fi_run *run;
         damage.bad.data[at] ^= 0x10;
         int rc = damage_open(&damage, damage.bad.size, &run, &err);
         if (rc != FIRN_OK) {
@@ -216,10 +216,10 @@ one_bit_takes_one_column_of_one_group_away(void **state)
             assert_true(walks == 0 || walks + bad >= damage.table.layout.count - 1);
             check_gets(&damage, run);
             struct reports reports = {0};
-            rc = firn_column_kind.check(run, take_report, &reports, NULL, &err);
+            rc = fi_column_kind.check(run, take_report, &reports, NULL, &err);
             assert_is_damage(rc, &err);
             assert_int_equal(reports.count, 1);
-            firn_column_kind.close(run);
+            fi_column_kind.close(run);
         }
         damage.bad.data[at] ^= 0x10;
     }
@@ -237,20 +237,20 @@ struct lack {
 };
 
 static void
-compare_entry(const struct damage *damage, const struct firn_entry *wanted,
-              const struct firn_entry *found, bool *lacks, struct lack *out)
+compare_entry(const struct damage *damage, const struct fi_entry *wanted,
+              const struct fi_entry *found, bool *lacks, struct lack *out)
 {
-    const struct firn_column_layout *layout = &damage->table.layout;
+    const struct fi_column_layout *layout = &damage->table.layout;
     assert_int_equal(found->kind, wanted->kind);
-    for (size_t slot = 1; wanted->kind == FIRN_ENTRY_PUT && slot < layout->count; slot++) {
-        struct firn_cell a = {.kind = FIRN_PHYSICAL_NONE};
-        struct firn_cell b = {.kind = FIRN_PHYSICAL_NONE};
-        FIRN_IGNORE(firn_tuple_find(wanted->value, layout->columns[slot].id, &a));
-        assert_int_equal(firn_tuple_find(found->value, layout->columns[slot].id, &b), FIRN_OK);
+    for (size_t slot = 1; wanted->kind == FI_ENTRY_PUT && slot < layout->count; slot++) {
+        struct fi_cell a = {.kind = FI_PHYSICAL_NONE};
+        struct fi_cell b = {.kind = FI_PHYSICAL_NONE};
+        FI_IGNORE(fi_tuple_find(wanted->value, layout->columns[slot].id, &a));
+        assert_int_equal(fi_tuple_find(found->value, layout->columns[slot].id, &b), FIRN_OK);
         bool is_same = a.kind == b.kind &&
-                       (a.kind == FIRN_PHYSICAL_NONE ||
-                        (a.kind == FIRN_PHYSICAL_BYTES ? firn_slice_equal(a.as.bytes, b.as.bytes)
-                                                       : a.as.u64 == b.as.u64));
+                       (a.kind == FI_PHYSICAL_NONE ||
+                        (a.kind == FI_PHYSICAL_BYTES ? fi_slice_equal(a.as.bytes, b.as.bytes)
+                                                     : a.as.u64 == b.as.u64));
         if (!is_same) {
             assert_int_equal(b.kind, layout->columns[slot].initial.kind);
             lacks[slot] = true;
@@ -261,30 +261,30 @@ compare_entry(const struct damage *damage, const struct firn_entry *wanted,
 
 /* The entries of a mended run are entries that were written. */
 static void
-compare_mended(const struct damage *damage, struct firn_run *run, struct lack *out)
+compare_mended(const struct damage *damage, struct fi_run *run, struct lack *out)
 {
     firn_error err;
-    struct firn_run_cursor *cursor;
+    struct fi_run_cursor *cursor;
     bool lacks[COLUMN_FIXTURE_COLUMNS_MAX] = {false};
     size_t at = 0;
     size_t found = 0;
     *out = (struct lack){0};
-    assert_int_equal(firn_column_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
-    assert_int_equal(firn_column_kind.cursor_first(cursor, &err), FIRN_OK);
+    assert_int_equal(fi_column_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
+    assert_int_equal(fi_column_kind.cursor_first(cursor, &err), FIRN_OK);
     for (; cursor->is_valid; found++, at++) {
-        const struct firn_entry *entry = &cursor->entry;
+        const struct fi_entry *entry = &cursor->entry;
         while (at < damage->model.count &&
-               firn_entry_compare(damage->model.entries[at].key, damage->model.entries[at].sequence,
-                                  entry->key, entry->sequence) < 0) {
+               fi_entry_compare(damage->model.entries[at].key, damage->model.entries[at].sequence,
+                                entry->key, entry->sequence) < 0) {
             at++;
         }
         assert_true(at < damage->model.count);
-        assert_true(firn_slice_equal(damage->model.entries[at].key, entry->key));
+        assert_true(fi_slice_equal(damage->model.entries[at].key, entry->key));
         assert_int_equal(damage->model.entries[at].sequence, entry->sequence);
         compare_entry(damage, &damage->model.entries[at], entry, lacks, out);
-        assert_int_equal(firn_column_kind.cursor_next(cursor, &err), FIRN_OK);
+        assert_int_equal(fi_column_kind.cursor_next(cursor, &err), FIRN_OK);
     }
-    firn_column_kind.cursor_destroy(cursor);
+    fi_column_kind.cursor_destroy(cursor);
     for (size_t slot = 0; slot < COLUMN_FIXTURE_COLUMNS_MAX; slot++) {
         out->columns += lacks[slot];
     }
@@ -292,19 +292,19 @@ compare_mended(const struct damage *damage, struct firn_run *run, struct lack *o
 }
 
 static int
-write_again(const struct damage *damage, struct firn_run *run, struct firn_run_mend *how,
+write_again(const struct damage *damage, struct fi_run *run, struct fi_run_mend *how,
             firn_error *err)
 {
-    struct firn_run_summary summary;
-    *how = (struct firn_run_mend){.env = damage->env,
-                                  .name = "again",
-                                  .codec = FIRN_CODEC_LZ4,
-                                  .on_damage = take_report,
-                                  .ctx = &(struct reports){0}};
-    int rc = firn_column_kind.mend(run, how, &summary, err);
+    struct fi_run_summary summary;
+    *how = (struct fi_run_mend){.env = damage->env,
+                                .name = "again",
+                                .codec = FI_CODEC_LZ4,
+                                .on_damage = take_report,
+                                .ctx = &(struct reports){0}};
+    int rc = fi_column_kind.mend(run, how, &summary, err);
     if (rc == FIRN_OK) {
-        firn_block_cache_drop_file(damage->env.cache, summary.cache_file);
-        firn_run_summary_deinit(&summary);
+        fi_block_cache_drop_file(damage->env.cache, summary.cache_file);
+        fi_run_summary_deinit(&summary);
     }
     return rc;
 }
@@ -321,22 +321,22 @@ a_damaged_run_is_written_again_without_what_is_lost(void **state)
     unsigned of_rows = 0;
     damage_init(&damage, 6000, 1500);
     for (size_t at = 200; at < damage.good.size; at += 3001) {
-        struct firn_run *run;
-        struct firn_run *again;
-        struct firn_run_mend how;
+        struct fi_run *run;
+        struct fi_run *again;
+        struct fi_run_mend how;
         struct lack lack;
         damage.bad.data[at] ^= 0x10;
         if (damage_open(&damage, damage.bad.size, &run, &err) == FIRN_OK) {
             assert_int_equal(write_again(&damage, run, &how, &err), FIRN_OK);
-            assert_int_equal(firn_column_kind.open(&damage.env, "again", &again, &err), FIRN_OK);
+            assert_int_equal(fi_column_kind.open(&damage.env, "again", &again, &err), FIRN_OK);
             column_fixture_check(again);
             compare_mended(&damage, again, &lack);
             assert_true(lack.columns <= 1 && (lack.columns == 0 || lack.rows == 0));
             assert_true(lack.values <= 1500 && lack.rows <= 1500);
             assert_true(!how.is_whole || (lack.rows == 0 && lack.columns == 0));
-            firn_column_kind.close(again);
-            firn_column_kind.close(run);
-            assert_int_equal(firn_os_remove_file(damage.fixture.dir, "again", &err), FIRN_OK);
+            fi_column_kind.close(again);
+            fi_column_kind.close(run);
+            assert_int_equal(fi_os_remove_file(damage.fixture.dir, "again", &err), FIRN_OK);
             runs++;
             whole += how.is_whole;
             of_columns += lack.columns > 0;
@@ -363,9 +363,9 @@ a_run_is_written_again_or_not_while_memory_runs_out(void **state)
     test_alloc_install();
     for (; is_reached; n++) {
         struct damage damage;
-        struct firn_run *run;
-        struct firn_run *again;
-        struct firn_run_mend how;
+        struct fi_run *run;
+        struct fi_run *again;
+        struct fi_run_mend how;
         damage_init(&damage, 120, 50);
         damage.bad.data[damage.bad.size / 4] ^= 0x10;
         assert_int_equal(damage_open(&damage, damage.bad.size, &run, &err), FIRN_OK);
@@ -376,12 +376,12 @@ a_run_is_written_again_or_not_while_memory_runs_out(void **state)
         assert_true(rc == FIRN_OK || (rc == FIRN_NO_MEMORY && is_reached));
         if (rc == FIRN_OK) {
             struct lack lack;
-            assert_int_equal(firn_column_kind.open(&damage.env, "again", &again, &err), FIRN_OK);
+            assert_int_equal(fi_column_kind.open(&damage.env, "again", &again, &err), FIRN_OK);
             compare_mended(&damage, again, &lack);
             assert_true(lack.columns <= 1 && lack.rows <= 50);
-            firn_column_kind.close(again);
+            fi_column_kind.close(again);
         }
-        firn_column_kind.close(run);
+        fi_column_kind.close(run);
         damage_deinit(&damage);
     }
     assert_int_equal(test_alloc_alive(), 0);
@@ -398,7 +398,7 @@ a_run_that_was_cut_is_refused(void **state)
     struct damage damage;
     damage_init(&damage, 2000, 700);
     for (size_t size = 0; size < damage.good.size; size += 1 + size / 20) {
-        struct firn_run *run;
+        struct fi_run *run;
         assert_is_damage(damage_open(&damage, size, &run, &err), &err);
     }
     damage_deinit(&damage);
@@ -410,12 +410,12 @@ a_run_that_was_cut_is_refused(void **state)
 static size_t
 index_at(const struct damage *damage, size_t *out_size)
 {
-    struct firn_run *run;
-    assert_int_equal(firn_column_kind.open(&damage->env, "good", &run, NULL), FIRN_OK);
-    const struct firn_column_run *open = firn_column_read_const(run);
-    size_t at = (size_t)open->sections.index.offset + FIRN_BLOCK_FORMAT_PREFIX_SIZE;
+    struct fi_run *run;
+    assert_int_equal(fi_column_kind.open(&damage->env, "good", &run, NULL), FIRN_OK);
+    const struct fi_column_run *open = fi_column_read_const(run);
+    size_t at = (size_t)open->sections.index.offset + FI_BLOCK_FORMAT_PREFIX_SIZE;
     *out_size = open->sections.index.raw_size;
-    firn_column_kind.close(run);
+    fi_column_kind.close(run);
     return at;
 }
 
@@ -424,7 +424,7 @@ static bool
 passes(struct damage *damage)
 {
     firn_error err;
-    struct firn_run *run;
+    struct fi_run *run;
     test_seal(damage->bad.data, damage->bad.size);
     int rc = damage_open(damage, damage->bad.size, &run, &err);
     if (rc != FIRN_OK) {
@@ -432,8 +432,8 @@ passes(struct damage *damage)
         return false;
     }
     struct reports reports = {0};
-    rc = firn_column_kind.check(run, take_report, &reports, NULL, &err);
-    firn_column_kind.close(run);
+    rc = fi_column_kind.check(run, take_report, &reports, NULL, &err);
+    fi_column_kind.close(run);
     assert_true((rc == FIRN_OK) == (reports.count == 0) || rc == FIRN_NEWER);
     return rc == FIRN_OK;
 }

@@ -9,12 +9,12 @@
 
 #include "base/slice.h"
 
-static struct firn_view_interval all_interval = {1, UINT64_MAX};
-static const struct firn_view all = {&all_interval, 1, 0, NULL};
+static struct fi_view_interval all_interval = {1, UINT64_MAX};
+static const struct fi_view all = {&all_interval, 1, 0, NULL};
 
 struct machine {
     struct row_fixture fixture;
-    struct firn_run_env env;
+    struct fi_run_env env;
 };
 
 static void
@@ -24,25 +24,25 @@ machine_init(struct machine *machine, size_t cache_bytes)
     machine->env = row_fixture_env(&machine->fixture);
 }
 
-static struct firn_run *
+static struct fi_run *
 build_and_open(struct machine *machine, const struct row_model *model, const char *name,
-               const struct firn_run_builder_options *options)
+               const struct fi_run_builder_options *options)
 {
     firn_error err;
-    struct firn_run_summary summary;
-    struct firn_run *run;
+    struct fi_run_summary summary;
+    struct fi_run *run;
     if (column_fixture_build(model, &machine->env, name, options, &summary, &err) != FIRN_OK) {
         fail_msg("%s", err.text);
     }
     column_fixture_compare_summary(model, &summary);
-    if (firn_column_kind.open(&machine->env, name, &run, &err) != FIRN_OK) {
+    if (fi_column_kind.open(&machine->env, name, &run, &err) != FIRN_OK) {
         fail_msg("%s", err.text);
     }
-    const struct firn_run_summary *found = firn_column_kind.summary(run);
+    const struct fi_run_summary *found = fi_column_kind.summary(run);
     column_fixture_compare_summary(model, found);
     assert_int_equal(found->content_bytes, summary.content_bytes);
     assert_int_equal(found->file_bytes, summary.file_bytes);
-    firn_run_summary_deinit(&summary);
+    fi_run_summary_deinit(&summary);
     return run;
 }
 
@@ -50,20 +50,20 @@ build_and_open(struct machine *machine, const struct row_model *model, const cha
 
 /* A key of the model, or one near it that is perhaps none. */
 static void
-draw_key(struct test_random *random, const struct row_model *model, struct firn_buf *out)
+draw_key(struct test_random *random, const struct row_model *model, struct fi_buf *out)
 {
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     if (model->count == 0) {
         return;
     }
     firn_slice key = model->entries[test_random_below(random, model->count)].key;
-    assert_int_equal(firn_buf_append_slice(out, key), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(out, key), FIRN_OK);
     switch (test_random_below(random, 6)) {
     case 0:
         out->size = test_random_below(random, out->size + 1);
         break;
     case 1:
-        assert_int_equal(firn_buf_append_u8(out, 0), FIRN_OK);
+        assert_int_equal(fi_buf_append_u8(out, 0), FIRN_OK);
         break;
     case 2:
         if (out->size > 0) {
@@ -75,166 +75,166 @@ draw_key(struct test_random *random, const struct row_model *model, struct firn_
     }
 }
 
-static struct firn_view
-draw_view(struct test_random *random, struct firn_view_interval intervals[2])
+static struct fi_view
+draw_view(struct test_random *random, struct fi_view_interval intervals[2])
 {
     uint64_t a = test_random_below(random, 300);
     uint64_t b = a + test_random_below(random, 300);
-    intervals[0] = (struct firn_view_interval){a, b};
+    intervals[0] = (struct fi_view_interval){a, b};
     uint64_t c = b + 2 + test_random_below(random, test_random_below(random, 2) * 300 + 1);
-    intervals[1] = (struct firn_view_interval){c, c + test_random_below(random, 1000)};
-    return (struct firn_view){intervals, 1 + test_random_below(random, 2), 0, NULL};
+    intervals[1] = (struct fi_view_interval){c, c + test_random_below(random, 1000)};
+    return (struct fi_view){intervals, 1 + test_random_below(random, 2), 0, NULL};
 }
 
 static void
-ask(struct test_random *random, const struct row_model *model, struct firn_run *run, unsigned count)
+ask(struct test_random *random, const struct row_model *model, struct fi_run *run, unsigned count)
 {
     firn_error err;
-    struct firn_buf key = {0};
-    struct firn_run_cursor *cursor;
-    assert_int_equal(firn_column_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
+    struct fi_buf key = {0};
+    struct fi_run_cursor *cursor;
+    assert_int_equal(fi_column_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
     for (unsigned i = 0; i < count; i++) {
-        struct firn_view_interval intervals[2];
-        struct firn_view view = draw_view(random, intervals);
+        struct fi_view_interval intervals[2];
+        struct fi_view view = draw_view(random, intervals);
         draw_key(random, model, &key);
         uint64_t sequence =
             i % 2 == 0 ? UINT64_MAX : test_random_below(random, 3 * model->count + 2);
-        column_fixture_compare_seek(model, cursor, firn_buf_slice(&key), sequence);
-        column_fixture_compare_get(model, run, firn_buf_slice(&key), i % 3 == 0 ? &all : &view);
+        column_fixture_compare_seek(model, cursor, fi_buf_slice(&key), sequence);
+        column_fixture_compare_get(model, run, fi_buf_slice(&key), i % 3 == 0 ? &all : &view);
     }
-    firn_column_kind.cursor_destroy(cursor);
-    firn_buf_deinit(&key);
+    fi_column_kind.cursor_destroy(cursor);
+    fi_buf_deinit(&key);
 }
 
 /* ---- projections ---- */
 
 static void
 compare_projection(struct test_random *random, const struct column_fixture_table *table,
-                   const struct row_model *model, struct firn_run *run)
+                   const struct row_model *model, struct fi_run *run)
 {
     firn_error err;
     uint32_t columns[COLUMN_FIXTURE_COLUMNS_MAX];
-    struct firn_run_projection projection = {.columns = columns};
+    struct fi_run_projection projection = {.columns = columns};
     for (size_t i = 0; i < table->layout.count; i++) {
         if (test_random_below(random, 2) == 0) {
             columns[projection.count++] = table->columns[i].id;
         }
     }
-    struct firn_run_cursor_options options = {.projection = &projection, .is_sequential = true};
-    struct firn_run_cursor *cursor;
-    assert_int_equal(firn_column_kind.cursor_create(run, &options, &cursor, &err), FIRN_OK);
-    assert_int_equal(firn_column_kind.cursor_first(cursor, &err), FIRN_OK);
+    struct fi_run_cursor_options options = {.projection = &projection, .is_sequential = true};
+    struct fi_run_cursor *cursor;
+    assert_int_equal(fi_column_kind.cursor_create(run, &options, &cursor, &err), FIRN_OK);
+    assert_int_equal(fi_column_kind.cursor_first(cursor, &err), FIRN_OK);
     for (size_t i = 0; i < model->count; i++) {
-        const struct firn_entry *entry = &model->entries[i];
+        const struct fi_entry *entry = &model->entries[i];
         assert_true(cursor->is_valid);
         assert_int_equal(cursor->entry.kind, entry->kind);
-        assert_true(firn_slice_equal(cursor->entry.key, entry->key));
-        if (entry->kind == FIRN_ENTRY_PUT) {
-            struct firn_tuple_reader reader;
-            struct firn_cell cell;
-            struct firn_cell whole;
+        assert_true(fi_slice_equal(cursor->entry.key, entry->key));
+        if (entry->kind == FI_ENTRY_PUT) {
+            struct fi_tuple_reader reader;
+            struct fi_cell cell;
+            struct fi_cell whole;
             uint32_t column;
             bool is_corrupt;
             size_t count = 0;
-            firn_tuple_reader_init(&reader, cursor->entry.value);
-            while (firn_tuple_next(&reader, &column, &cell, &is_corrupt)) {
-                assert_int_equal(firn_tuple_find(entry->value, column, &whole), FIRN_OK);
+            fi_tuple_reader_init(&reader, cursor->entry.value);
+            while (fi_tuple_next(&reader, &column, &cell, &is_corrupt)) {
+                assert_int_equal(fi_tuple_find(entry->value, column, &whole), FIRN_OK);
                 assert_int_equal(cell.kind, whole.kind);
                 count++;
             }
             assert_false(is_corrupt);
             assert_true(count <= projection.count);
         }
-        assert_int_equal(firn_column_kind.cursor_next(cursor, &err), FIRN_OK);
+        assert_int_equal(fi_column_kind.cursor_next(cursor, &err), FIRN_OK);
     }
     assert_false(cursor->is_valid);
-    firn_column_kind.cursor_destroy(cursor);
+    fi_column_kind.cursor_destroy(cursor);
 }
 
 /* ---- batches ---- */
 
 /* Copies a run by batches as far as there are any; returns how many rows they had. */
 static uint64_t
-copy_by_batches(struct test_random *random, struct machine *machine, struct firn_run *run,
-                const char *name, const struct firn_run_builder_options *options,
+copy_by_batches(struct test_random *random, struct machine *machine, struct fi_run *run,
+                const char *name, const struct fi_run_builder_options *options,
                 const struct row_model *model)
 {
     firn_error err;
     uint64_t batched = 0;
-    struct firn_run_cursor *cursor;
-    struct firn_run_builder *builder;
-    struct firn_run_summary summary;
-    struct firn_run_cursor_options sequential = {.is_sequential = true};
-    assert_int_equal(firn_column_kind.cursor_create(run, &sequential, &cursor, &err), FIRN_OK);
-    assert_int_equal(firn_column_kind.builder_create(&machine->env, name, options, &builder, &err),
+    struct fi_run_cursor *cursor;
+    struct fi_run_builder *builder;
+    struct fi_run_summary summary;
+    struct fi_run_cursor_options sequential = {.is_sequential = true};
+    assert_int_equal(fi_column_kind.cursor_create(run, &sequential, &cursor, &err), FIRN_OK);
+    assert_int_equal(fi_column_kind.builder_create(&machine->env, name, options, &builder, &err),
                      FIRN_OK);
     for (size_t i = 0; i < model->range_count; i++) {
-        assert_int_equal(firn_column_kind.builder_add_range(builder, &model->ranges[i], &err),
+        assert_int_equal(fi_column_kind.builder_add_range(builder, &model->ranges[i], &err),
                          FIRN_OK);
     }
-    assert_int_equal(firn_column_kind.cursor_first(cursor, &err), FIRN_OK);
+    assert_int_equal(fi_column_kind.cursor_first(cursor, &err), FIRN_OK);
     for (size_t at = 0; cursor->is_valid;) {
-        struct firn_run_batch batch;
+        struct fi_run_batch batch;
         size_t limit_at = at + test_random_below(random, 50);
         const firn_slice *limit =
             limit_at < model->count && limit_at % 3 == 0 ? &model->entries[limit_at].key : NULL;
-        uint64_t max = 1 + test_random_below(random, FIRN_RUN_BATCH_MAX);
-        assert_int_equal(firn_column_kind.cursor_batch(cursor, limit, max, &batch, &err), FIRN_OK);
+        uint64_t max = 1 + test_random_below(random, FI_RUN_BATCH_MAX);
+        assert_int_equal(fi_column_kind.cursor_batch(cursor, limit, max, &batch, &err), FIRN_OK);
         row_model_compare_entry(&model->entries[at], &cursor->entry);
         if (batch.count == 0) {
-            assert_int_equal(firn_column_kind.builder_add(builder, &cursor->entry, &err), FIRN_OK);
-            assert_int_equal(firn_column_kind.cursor_next(cursor, &err), FIRN_OK);
+            assert_int_equal(fi_column_kind.builder_add(builder, &cursor->entry, &err), FIRN_OK);
+            assert_int_equal(fi_column_kind.cursor_next(cursor, &err), FIRN_OK);
             at++;
             continue;
         }
         assert_true(batch.count <= max && at + batch.count <= model->count);
         for (size_t i = at; i < at + batch.count; i++) {
-            const struct firn_entry *entry = &model->entries[i];
-            assert_int_equal(entry->kind, FIRN_ENTRY_PUT);
+            const struct fi_entry *entry = &model->entries[i];
+            assert_int_equal(entry->kind, FI_ENTRY_PUT);
             assert_true(batch.sequence_min <= entry->sequence &&
                         entry->sequence <= batch.sequence_max);
-            assert_true(i + 1 == model->count || !firn_slice_equal(entry->key, entry[1].key));
-            assert_true(i == 0 || !firn_slice_equal(entry->key, entry[-1].key));
-            assert_true(limit == NULL || firn_slice_compare(entry->key, *limit) < 0);
+            assert_true(i + 1 == model->count || !fi_slice_equal(entry->key, entry[1].key));
+            assert_true(i == 0 || !fi_slice_equal(entry->key, entry[-1].key));
+            assert_true(limit == NULL || fi_slice_compare(entry->key, *limit) < 0);
         }
-        assert_true(firn_slice_equal(batch.last_key, model->entries[at + batch.count - 1].key));
+        assert_true(fi_slice_equal(batch.last_key, model->entries[at + batch.count - 1].key));
         at += batch.count;
         batched += batch.count;
-        int rc = firn_column_kind.builder_add_from(builder, &batch, &err);
+        int rc = fi_column_kind.builder_add_from(builder, &batch, &err);
         if (rc != FIRN_OK) {
             fail_msg("%s", err.text);
         }
         assert_int_equal(cursor->is_valid, at < model->count);
     }
-    assert_int_equal(firn_column_kind.builder_finish(builder, &summary, &err), FIRN_OK);
-    firn_run_summary_deinit(&summary);
-    firn_column_kind.builder_destroy(builder);
-    firn_column_kind.cursor_destroy(cursor);
+    assert_int_equal(fi_column_kind.builder_finish(builder, &summary, &err), FIRN_OK);
+    fi_run_summary_deinit(&summary);
+    fi_column_kind.builder_destroy(builder);
+    fi_column_kind.cursor_destroy(cursor);
     return batched;
 }
 
 /* The groups of both and what is said of their chunks, but for places. */
 static void
-compare_groups(struct firn_run *a, struct firn_run *b)
+compare_groups(struct fi_run *a, struct fi_run *b)
 {
-    const struct firn_column_layout *layout = firn_column_layout_of(a);
-    assert_int_equal(firn_column_group_count(a), firn_column_group_count(b));
-    for (size_t i = 0; i < firn_column_group_count(a); i++) {
-        struct firn_column_group x;
-        struct firn_column_group y;
-        firn_column_group_at(a, i, &x);
-        firn_column_group_at(b, i, &y);
+    const struct fi_column_layout *layout = fi_column_layout_of(a);
+    assert_int_equal(fi_column_group_count(a), fi_column_group_count(b));
+    for (size_t i = 0; i < fi_column_group_count(a); i++) {
+        struct fi_column_group x;
+        struct fi_column_group y;
+        fi_column_group_at(a, i, &x);
+        fi_column_group_at(b, i, &y);
         assert_int_equal(x.rows, y.rows);
         assert_int_equal(x.is_plain, y.is_plain);
-        assert_true(firn_slice_equal(x.lower, y.lower) && firn_slice_equal(x.upper, y.upper));
+        assert_true(fi_slice_equal(x.lower, y.lower) && fi_slice_equal(x.upper, y.upper));
         for (size_t slot = 0; slot < layout->count + 4; slot++) {
             uint32_t id = slot < layout->count
                               ? layout->columns[slot].id
-                              : FIRN_COLUMN_SEQUENCE + (uint32_t)(slot - layout->count);
-            struct firn_column_info m;
-            struct firn_column_info n;
-            int rc = firn_column_info_of(a, i, id, &m);
-            assert_int_equal(rc, firn_column_info_of(b, i, id, &n));
+                              : FI_COLUMN_SEQUENCE + (uint32_t)(slot - layout->count);
+            struct fi_column_info m;
+            struct fi_column_info n;
+            int rc = fi_column_info_of(a, i, id, &m);
+            assert_int_equal(rc, fi_column_info_of(b, i, id, &n));
             if (rc == FIRN_OK) {
                 assert_int_equal(m.encoding, n.encoding);
                 assert_int_equal(m.stored_bytes, n.stored_bytes);
@@ -249,44 +249,44 @@ compare_groups(struct firn_run *a, struct firn_run *b)
 
 /* Chunks have what the index says, and what entries have. */
 static void
-read_chunks(struct firn_run *run, const struct row_model *model)
+read_chunks(struct fi_run *run, const struct row_model *model)
 {
     firn_error err;
-    const struct firn_column_layout *layout = firn_column_layout_of(run);
-    struct firn_chunk_scratch scratch = {{0}, {0}, {0}};
+    const struct fi_column_layout *layout = fi_column_layout_of(run);
+    struct fi_chunk_scratch scratch = {{0}, {0}, {0}};
     size_t at = 0;
-    for (size_t i = 0; i < firn_column_group_count(run); i++) {
-        struct firn_column_group group;
-        firn_column_group_at(run, i, &group);
+    for (size_t i = 0; i < fi_column_group_count(run); i++) {
+        struct fi_column_group group;
+        fi_column_group_at(run, i, &group);
         for (size_t slot = 0; slot < layout->count; slot++) {
-            struct firn_column_pin pin;
+            struct fi_column_pin pin;
             uint32_t id = layout->columns[slot].id;
-            assert_int_equal(firn_column_pin_chunk(run, i, id, FIRN_BLOCK_CACHE_DATA, &pin, &err),
+            assert_int_equal(fi_column_pin_chunk(run, i, id, FI_BLOCK_CACHE_DATA, &pin, &err),
                              FIRN_OK);
             assert_int_equal(pin.chunk.count, group.rows);
             for (uint32_t row = 0; row < group.rows; row += 1 + row / 4) {
-                const struct firn_entry *entry = &model->entries[at + row];
-                struct firn_cell found;
-                struct firn_cell expected;
-                assert_int_equal(firn_chunk_get(&pin.chunk, row, &scratch, &found, &err), FIRN_OK);
-                if (entry->kind == FIRN_ENTRY_PUT &&
-                    firn_tuple_find(entry->value, id, &expected) == FIRN_OK) {
+                const struct fi_entry *entry = &model->entries[at + row];
+                struct fi_cell found;
+                struct fi_cell expected;
+                assert_int_equal(fi_chunk_get(&pin.chunk, row, &scratch, &found, &err), FIRN_OK);
+                if (entry->kind == FI_ENTRY_PUT &&
+                    fi_tuple_find(entry->value, id, &expected) == FIRN_OK) {
                     assert_int_equal(found.kind, expected.kind);
-                    assert_true(found.kind != FIRN_PHYSICAL_BYTES ||
-                                firn_slice_equal(found.as.bytes, expected.as.bytes));
+                    assert_true(found.kind != FI_PHYSICAL_BYTES ||
+                                fi_slice_equal(found.as.bytes, expected.as.bytes));
                 }
             }
-            firn_column_unpin(&pin);
-            firn_column_unpin(&pin);
+            fi_column_unpin(&pin);
+            fi_column_unpin(&pin);
         }
-        struct firn_column_pin pin;
-        assert_int_equal(firn_column_pin_chunk(run, i, 65535, FIRN_BLOCK_CACHE_DATA, &pin, &err),
+        struct fi_column_pin pin;
+        assert_int_equal(fi_column_pin_chunk(run, i, 65535, FI_BLOCK_CACHE_DATA, &pin, &err),
                          FIRN_NOT_FOUND);
-        firn_column_unpin(&pin);
+        fi_column_unpin(&pin);
         at += group.rows;
     }
     assert_int_equal(at, model->count);
-    firn_chunk_scratch_deinit(&scratch);
+    fi_chunk_scratch_deinit(&scratch);
 }
 
 /* ---- tests ---- */
@@ -309,14 +309,14 @@ compare_all(struct test_random *random, const struct column_fixture_table *table
     column_fixture_fill(random, table, how, &model);
     column_fixture_expect(table, &model, &expected);
     if (model.count + model.range_count > 0) {
-        struct firn_run_builder_options options = {
-            .codec = (enum firn_codec)test_random_below(random, 3),
+        struct fi_run_builder_options options = {
+            .codec = (enum fi_codec)test_random_below(random, 3),
             .codec_level = 1,
             .without_filter = test_random_below(random, 2) == 0,
             .layout = &table->layout,
             .group_rows = draw_group_rows(random),
         };
-        struct firn_run *run = build_and_open(&machine, &model, "run", &options);
+        struct fi_run *run = build_and_open(&machine, &model, "run", &options);
         column_fixture_compare_scan(&expected, run, false);
         column_fixture_compare_scan(&expected, run, true);
         ask(random, &expected, run, 60);
@@ -325,13 +325,13 @@ compare_all(struct test_random *random, const struct column_fixture_table *table
         column_fixture_check(run);
         (void)copy_by_batches(random, &machine, run, "copy", &options, &expected);
         firn_error err;
-        struct firn_run *copy;
-        assert_int_equal(firn_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
+        struct fi_run *copy;
+        assert_int_equal(fi_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
         column_fixture_compare_scan(&expected, copy, true);
         column_fixture_check(copy);
         compare_groups(run, copy);
-        firn_column_kind.close(copy);
-        firn_column_kind.close(run);
+        fi_column_kind.close(copy);
+        fi_column_kind.close(run);
     }
     row_model_deinit(&expected);
     row_model_deinit(&model);
@@ -374,20 +374,20 @@ static void
 add_simple(const struct column_fixture_table *table, int64_t number, uint64_t sequence,
            firn_slice text, struct row_model *out)
 {
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
-    struct firn_tuple_writer writer;
-    struct firn_cell id = {.kind = FIRN_PHYSICAL_I64, .as.i64 = number};
-    struct firn_cell bytes = {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = text};
-    struct firn_cell real = {.kind = FIRN_PHYSICAL_F64, .as.f64 = (double)number / 8};
-    assert_int_equal(firn_tuple_key_add(&key, table->columns[0].type, false, &id), FIRN_OK);
-    firn_tuple_begin(&writer, &value);
-    firn_tuple_add(&writer, 2, &bytes);
-    firn_tuple_add(&writer, 5, &real);
-    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
-    row_model_add(out, firn_buf_slice(&key), sequence, FIRN_ENTRY_PUT, firn_buf_slice(&value));
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
+    struct fi_tuple_writer writer;
+    struct fi_cell id = {.kind = FI_PHYSICAL_I64, .as.i64 = number};
+    struct fi_cell bytes = {.kind = FI_PHYSICAL_BYTES, .as.bytes = text};
+    struct fi_cell real = {.kind = FI_PHYSICAL_F64, .as.f64 = (double)number / 8};
+    assert_int_equal(fi_tuple_key_add(&key, table->columns[0].type, false, &id), FIRN_OK);
+    fi_tuple_begin(&writer, &value);
+    fi_tuple_add(&writer, 2, &bytes);
+    fi_tuple_add(&writer, 5, &real);
+    assert_int_equal(fi_tuple_end(&writer), FIRN_OK);
+    row_model_add(out, fi_buf_slice(&key), sequence, FI_ENTRY_PUT, fi_buf_slice(&value));
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
 }
 
 static void
@@ -406,15 +406,15 @@ groups_end_where_they_are_full(void **state)
         for (size_t i = 0; i < counts[c]; i++) {
             add_simple(&table, (int64_t)(3 * i), 1 + i % 5, firn_bytes("abcdefgh", i % 9), &model);
         }
-        struct firn_run_builder_options options = {.layout = &table.layout};
-        struct firn_run *run = build_and_open(&machine, &model, "run", &options);
-        assert_int_equal(firn_column_group_count(run), (counts[c] + 65535) / 65536);
+        struct fi_run_builder_options options = {.layout = &table.layout};
+        struct fi_run *run = build_and_open(&machine, &model, "run", &options);
+        assert_int_equal(fi_column_group_count(run), (counts[c] + 65535) / 65536);
         ask(&random, &model, run, 300);
         column_fixture_compare_scan(&model, run, true);
         column_fixture_check(run);
         uint64_t batched = copy_by_batches(&random, &machine, run, "copy", &options, &model);
         assert_true(batched + 50 > counts[c]); /* but where a limit is the key itself */
-        firn_column_kind.close(run);
+        fi_column_kind.close(run);
         row_model_deinit(&model);
         row_fixture_deinit(&machine.fixture);
     }
@@ -432,7 +432,7 @@ groups_of_long_texts_have_few_rows(void **state)
     struct column_fixture_table table;
     struct row_model model = {0};
     static uint8_t bytes[ROWS * 8 + SIZE];
-    struct firn_column_info info;
+    struct fi_column_info info;
     machine_init(&machine, 32 << 20);
     simple_table(&table);
     test_random_fill(&random, bytes, sizeof bytes);
@@ -440,20 +440,20 @@ groups_of_long_texts_have_few_rows(void **state)
         const size_t size = i % 3 == 0 ? 64 : SIZE - i % 3;
         add_simple(&table, (int64_t)i, 1 + i, firn_bytes(bytes + 8 * i, size), &model);
     }
-    struct firn_run_builder_options options = {.layout = &table.layout, .codec = FIRN_CODEC_LZ4};
-    struct firn_run *run = build_and_open(&machine, &model, "run", &options);
-    assert_int_equal(firn_column_group_count(run), 2);
-    assert_int_equal(firn_column_info_of(run, 0, 2, &info), FIRN_OK);
+    struct fi_run_builder_options options = {.layout = &table.layout, .codec = FI_CODEC_LZ4};
+    struct fi_run *run = build_and_open(&machine, &model, "run", &options);
+    assert_int_equal(fi_column_group_count(run), 2);
+    assert_int_equal(fi_column_info_of(run, 0, 2, &info), FIRN_OK);
     assert_in_range(info.raw_bytes, 2 << 20, 2200000); /* short ones count once */
     column_fixture_compare_scan(&model, run, false);
     column_fixture_check(run);
     (void)copy_by_batches(&random, &machine, run, "copy", &options, &model);
-    struct firn_run *copy;
+    struct fi_run *copy;
     firn_error err;
-    assert_int_equal(firn_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
+    assert_int_equal(fi_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
     compare_groups(run, copy);
-    firn_column_kind.close(copy);
-    firn_column_kind.close(run);
+    fi_column_kind.close(copy);
+    fi_column_kind.close(run);
     row_model_deinit(&model);
     row_fixture_deinit(&machine.fixture);
 }
@@ -476,33 +476,32 @@ groups_end_before_they_have_too_many_bytes(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         add_simple(&table, (int64_t)i, 1 + i, firn_bytes(bytes, sizes[i]), &model);
     }
-    struct firn_run_builder_options options = {.layout = &table.layout, .codec = FIRN_CODEC_LZ4};
-    struct firn_run *run = build_and_open(&machine, &model, "run", &options);
-    assert_int_equal(firn_column_group_count(run), 7);
+    struct fi_run_builder_options options = {.layout = &table.layout, .codec = FI_CODEC_LZ4};
+    struct fi_run *run = build_and_open(&machine, &model, "run", &options);
+    assert_int_equal(fi_column_group_count(run), 7);
     column_fixture_compare_scan(&model, run, false);
     ask(&random, &model, run, 30);
     column_fixture_check(run);
     /* Values in pieces have no chunk. */
-    struct firn_buf large = {0};
-    struct firn_column_info info;
-    struct firn_column_pin pin;
+    struct fi_buf large = {0};
+    struct fi_column_info info;
+    struct fi_column_pin pin;
     firn_error err;
-    assert_int_equal(firn_column_info_of(run, 2, 2, &info), FIRN_OK);
+    assert_int_equal(fi_column_info_of(run, 2, 2, &info), FIRN_OK);
     assert_int_equal(info.encoding, 0);
     assert_int_equal(info.raw_bytes, (4 << 20) + 5);
-    assert_int_equal(firn_column_pin_chunk(run, 2, 2, FIRN_BLOCK_CACHE_DATA, &pin, &err),
-                     FIRN_LIMIT);
-    assert_int_equal(firn_column_read_large(run, 2, 2, &large, &err), FIRN_OK);
-    assert_true(firn_slice_equal(firn_buf_slice(&large), firn_bytes(bytes, (4 << 20) + 1)));
-    assert_int_equal(firn_column_read_large(run, 0, 2, &large, &err), FIRN_NOT_FOUND);
-    firn_buf_deinit(&large);
+    assert_int_equal(fi_column_pin_chunk(run, 2, 2, FI_BLOCK_CACHE_DATA, &pin, &err), FIRN_LIMIT);
+    assert_int_equal(fi_column_read_large(run, 2, 2, &large, &err), FIRN_OK);
+    assert_true(fi_slice_equal(fi_buf_slice(&large), firn_bytes(bytes, (4 << 20) + 1)));
+    assert_int_equal(fi_column_read_large(run, 0, 2, &large, &err), FIRN_NOT_FOUND);
+    fi_buf_deinit(&large);
     (void)copy_by_batches(&random, &machine, run, "copy", &options, &model);
-    struct firn_run *copy;
-    assert_int_equal(firn_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
+    struct fi_run *copy;
+    assert_int_equal(fi_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
     column_fixture_compare_scan(&model, copy, true);
     compare_groups(run, copy);
-    firn_column_kind.close(copy);
-    firn_column_kind.close(run);
+    fi_column_kind.close(copy);
+    fi_column_kind.close(run);
     row_model_deinit(&model);
     row_fixture_deinit(&machine.fixture);
 }
@@ -599,54 +598,54 @@ static void
 mixed_row(struct test_random *random, const struct column_fixture_table *table, unsigned group,
           uint64_t row, const unsigned *shapes, const uint64_t *seeds, struct row_model *out)
 {
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
-    struct firn_tuple_writer writer;
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
+    struct fi_tuple_writer writer;
     uint8_t bytes[MIXED_BYTES];
     uint8_t id_bytes[16];
-    const struct firn_cell id = {.kind = FIRN_PHYSICAL_I64,
-                                 .as.i64 = (int64_t)(group * MIXED_ROWS + row)};
-    assert_int_equal(firn_tuple_key_add(&key, table->columns[0].type, false, &id), FIRN_OK);
-    firn_tuple_begin(&writer, &value);
+    const struct fi_cell id = {.kind = FI_PHYSICAL_I64,
+                               .as.i64 = (int64_t)(group * MIXED_ROWS + row)};
+    assert_int_equal(fi_tuple_key_add(&key, table->columns[0].type, false, &id), FIRN_OK);
+    fi_tuple_begin(&writer, &value);
     for (unsigned i = 1; i < MIXED_COLUMNS; i++) {
-        struct firn_cell cell = {.kind = firn_physical_of(table->columns[i].type)};
+        struct fi_cell cell = {.kind = fi_physical_of(table->columns[i].type)};
         uint64_t number = mixed_number(random, shapes[i], seeds[i], row);
         bool is_null = shapes[i] == MIXED_SHAPES - 1 ||
                        (shapes[i] == MIXED_SHAPES - 2 && test_random_below(random, 2) == 0);
         if (i == 1) {
             cell.as.u64 = mixed_width(random, group % 65, row);
         } else if (is_null) {
-            cell.kind = FIRN_PHYSICAL_NONE;
-        } else if (cell.kind == FIRN_PHYSICAL_F64) {
+            cell.kind = FI_PHYSICAL_NONE;
+        } else if (cell.kind == FI_PHYSICAL_F64) {
             cell.as.f64 = shapes[i] == 3 ? (double)(number % 10000000) / 100 : (double)number;
-        } else if (cell.kind == FIRN_PHYSICAL_F32) {
+        } else if (cell.kind == FI_PHYSICAL_F32) {
             cell.as.f32 = (float)(number % 100000) / 4;
         } else if (i == MIXED_COLUMNS - 1) {
             for (unsigned j = 0; j < 16; j++) {
                 id_bytes[j] = (uint8_t)(number >> (j % 8 * 8));
             }
             cell.as.bytes = firn_bytes(id_bytes, 16);
-        } else if (cell.kind == FIRN_PHYSICAL_BYTES) {
+        } else if (cell.kind == FI_PHYSICAL_BYTES) {
             cell.as.bytes = mixed_text(random, shapes[i], seeds[i], row, bytes);
         } else {
             cell.as.u64 = number;
         }
-        firn_tuple_add(&writer, table->columns[i].id, &cell);
+        fi_tuple_add(&writer, table->columns[i].id, &cell);
     }
-    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
-    row_model_add(out, firn_buf_slice(&key), 1 + row % 3, FIRN_ENTRY_PUT, firn_buf_slice(&value));
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
+    assert_int_equal(fi_tuple_end(&writer), FIRN_OK);
+    row_model_add(out, fi_buf_slice(&key), 1 + row % 3, FI_ENTRY_PUT, fi_buf_slice(&value));
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
 }
 
 /* Encodings that a column has in the groups of a run. */
 static unsigned
-count_encodings(struct firn_run *run, uint32_t column)
+count_encodings(struct fi_run *run, uint32_t column)
 {
     unsigned seen = 0;
-    for (size_t i = 0; i < firn_column_group_count(run); i++) {
-        struct firn_column_info info;
-        assert_int_equal(firn_column_info_of(run, i, column, &info), FIRN_OK);
+    for (size_t i = 0; i < fi_column_group_count(run); i++) {
+        struct fi_column_info info;
+        assert_int_equal(fi_column_info_of(run, i, column, &info), FIRN_OK);
         seen |= 1U << info.encoding;
     }
     return (unsigned)__builtin_popcount(seen);
@@ -654,53 +653,53 @@ count_encodings(struct firn_run *run, uint32_t column)
 
 /* Merges two runs, by batches where the keys of one come between those of the other. */
 static void
-merge_runs(struct machine *machine, struct firn_run *const runs[2], const char *name,
-           const struct firn_run_builder_options *options)
+merge_runs(struct machine *machine, struct fi_run *const runs[2], const char *name,
+           const struct fi_run_builder_options *options)
 {
     firn_error err;
-    struct firn_run_cursor *cursors[2];
-    struct firn_run_builder *builder;
-    struct firn_run_summary summary;
-    const struct firn_run_cursor_options sequential = {.is_sequential = true};
-    struct firn_buf limit = {0};
-    assert_int_equal(firn_column_kind.builder_create(&machine->env, name, options, &builder, &err),
+    struct fi_run_cursor *cursors[2];
+    struct fi_run_builder *builder;
+    struct fi_run_summary summary;
+    const struct fi_run_cursor_options sequential = {.is_sequential = true};
+    struct fi_buf limit = {0};
+    assert_int_equal(fi_column_kind.builder_create(&machine->env, name, options, &builder, &err),
                      FIRN_OK);
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(firn_column_kind.cursor_create(runs[i], &sequential, &cursors[i], &err),
+        assert_int_equal(fi_column_kind.cursor_create(runs[i], &sequential, &cursors[i], &err),
                          FIRN_OK);
-        assert_int_equal(firn_column_kind.cursor_first(cursors[i], &err), FIRN_OK);
+        assert_int_equal(fi_column_kind.cursor_first(cursors[i], &err), FIRN_OK);
     }
     while (cursors[0]->is_valid || cursors[1]->is_valid) {
-        struct firn_run_batch batch;
+        struct fi_run_batch batch;
         unsigned at = !cursors[0]->is_valid ||
                       (cursors[1]->is_valid &&
-                       firn_slice_compare(cursors[1]->entry.key, cursors[0]->entry.key) < 0);
-        const struct firn_run_cursor *other = cursors[1 - at];
+                       fi_slice_compare(cursors[1]->entry.key, cursors[0]->entry.key) < 0);
+        const struct fi_run_cursor *other = cursors[1 - at];
         assert_int_equal(
-            firn_buf_assign(&limit, other->is_valid ? other->entry.key : firn_bytes(NULL, 0)),
+            fi_buf_assign(&limit, other->is_valid ? other->entry.key : firn_bytes(NULL, 0)),
             FIRN_OK);
-        const firn_slice until = firn_buf_slice(&limit);
-        assert_int_equal(firn_column_kind.cursor_batch(cursors[at], other->is_valid ? &until : NULL,
-                                                       FIRN_RUN_BATCH_MAX, &batch, &err),
+        const firn_slice until = fi_buf_slice(&limit);
+        assert_int_equal(fi_column_kind.cursor_batch(cursors[at], other->is_valid ? &until : NULL,
+                                                     FI_RUN_BATCH_MAX, &batch, &err),
                          FIRN_OK);
         if (batch.count == 0) {
-            assert_int_equal(firn_column_kind.builder_add(builder, &cursors[at]->entry, &err),
+            assert_int_equal(fi_column_kind.builder_add(builder, &cursors[at]->entry, &err),
                              FIRN_OK);
-            assert_int_equal(firn_column_kind.cursor_next(cursors[at], &err), FIRN_OK);
+            assert_int_equal(fi_column_kind.cursor_next(cursors[at], &err), FIRN_OK);
         } else {
-            assert_int_equal(firn_column_kind.builder_add_from(builder, &batch, &err), FIRN_OK);
+            assert_int_equal(fi_column_kind.builder_add_from(builder, &batch, &err), FIRN_OK);
         }
     }
-    assert_int_equal(firn_column_kind.builder_finish(builder, &summary, &err), FIRN_OK);
-    firn_run_summary_deinit(&summary);
-    firn_column_kind.builder_destroy(builder);
-    firn_column_kind.cursor_destroy(cursors[0]);
-    firn_column_kind.cursor_destroy(cursors[1]);
-    firn_buf_deinit(&limit);
+    assert_int_equal(fi_column_kind.builder_finish(builder, &summary, &err), FIRN_OK);
+    fi_run_summary_deinit(&summary);
+    fi_column_kind.builder_destroy(builder);
+    fi_column_kind.cursor_destroy(cursors[0]);
+    fi_column_kind.cursor_destroy(cursors[1]);
+    fi_buf_deinit(&limit);
 }
 
 static void
-compare_mixed(struct test_random *random, struct firn_run *run, const struct row_model *model)
+compare_mixed(struct test_random *random, struct fi_run *run, const struct row_model *model)
 {
     column_fixture_compare_scan(model, run, true);
     ask(random, model, run, 100);
@@ -718,7 +717,7 @@ a_column_has_another_encoding_in_each_group(void **state)
     struct machine machine;
     struct row_model whole = {0};
     struct row_model parts[2] = {{0}, {0}};
-    struct firn_run *runs[3];
+    struct fi_run *runs[3];
     firn_error err;
     test_random_init(&random, "column_mixed", 19);
     machine_init(&machine, 4 << 20);
@@ -740,14 +739,14 @@ a_column_has_another_encoding_in_each_group(void **state)
             1 + test_random_below(&random, test_random_below(&random, 3) == 0 ? 3000 : 3);
         struct row_model *part = &parts[test_random_below(&random, 2)];
         for (; length > 0 && at < whole.count; length--, at++) {
-            const struct firn_entry *entry = &whole.entries[at];
+            const struct fi_entry *entry = &whole.entries[at];
             row_model_add(part, entry->key, entry->sequence, entry->kind, entry->value);
         }
     }
-    struct firn_run_builder_options options = {
-        .codec = FIRN_CODEC_LZ4, .layout = &table.layout, .group_rows = MIXED_ROWS};
-    struct firn_run *run = build_and_open(&machine, &whole, "run", &options);
-    assert_int_equal(firn_column_group_count(run), MIXED_GROUPS);
+    struct fi_run_builder_options options = {
+        .codec = FI_CODEC_LZ4, .layout = &table.layout, .group_rows = MIXED_ROWS};
+    struct fi_run *run = build_and_open(&machine, &whole, "run", &options);
+    assert_int_equal(fi_column_group_count(run), MIXED_GROUPS);
     for (uint32_t column = 2; column <= MIXED_COLUMNS; column++) {
         unsigned count = count_encodings(run, column);
         print_message("count: %u encodings in column %u of one run\n", count, column);
@@ -759,11 +758,11 @@ a_column_has_another_encoding_in_each_group(void **state)
     runs[1] = build_and_open(&machine, &parts[1], "right", &options);
     options.group_rows = 4096;
     merge_runs(&machine, runs, "merged", &options);
-    assert_int_equal(firn_column_kind.open(&machine.env, "merged", &runs[2], &err), FIRN_OK);
+    assert_int_equal(fi_column_kind.open(&machine.env, "merged", &runs[2], &err), FIRN_OK);
     compare_mixed(&random, runs[2], &whole);
-    firn_column_kind.close(run);
+    fi_column_kind.close(run);
     for (unsigned i = 0; i < 3; i++) {
-        firn_column_kind.close(runs[i]);
+        fi_column_kind.close(runs[i]);
     }
     row_model_deinit(&whole);
     row_model_deinit(&parts[0]);
@@ -791,24 +790,24 @@ batches_make_the_same_groups_as_rows(void **state)
                    firn_bytes(bytes, sizeof bytes / 4 + test_random_below(&random, 1 << 19)),
                    &model);
     }
-    struct firn_run_builder_options options = {.layout = &table.layout};
-    struct firn_run *whole = build_and_open(&machine, &model, "whole", &options);
+    struct fi_run_builder_options options = {.layout = &table.layout};
+    struct fi_run *whole = build_and_open(&machine, &model, "whole", &options);
     for (uint32_t rows = 3; rows < 9; rows += 2) {
-        struct firn_run *copy;
+        struct fi_run *copy;
         char small_name[16];
         char copy_name[16];
         (void)snprintf(small_name, sizeof small_name, "small%u", (unsigned)rows);
         (void)snprintf(copy_name, sizeof copy_name, "copy%u", (unsigned)rows);
         options.group_rows = rows;
-        struct firn_run *small = build_and_open(&machine, &model, small_name, &options);
+        struct fi_run *small = build_and_open(&machine, &model, small_name, &options);
         options.group_rows = 0;
         (void)copy_by_batches(&random, &machine, small, copy_name, &options, &model);
-        assert_int_equal(firn_column_kind.open(&machine.env, copy_name, &copy, &err), FIRN_OK);
+        assert_int_equal(fi_column_kind.open(&machine.env, copy_name, &copy, &err), FIRN_OK);
         compare_groups(whole, copy);
-        firn_column_kind.close(copy);
-        firn_column_kind.close(small);
+        fi_column_kind.close(copy);
+        fi_column_kind.close(small);
     }
-    firn_column_kind.close(whole);
+    fi_column_kind.close(whole);
     row_model_deinit(&model);
     row_fixture_deinit(&machine.fixture);
 }
@@ -832,23 +831,23 @@ a_column_that_was_added_has_its_initial_value_after_a_merge(void **state)
     column_fixture_add(&wider, 9, FIRN_TYPE_TEXT, 0);
     column_fixture_add(&wider, 11, FIRN_TYPE_I32, 0);
     wider.columns[3].initial =
-        (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_str("new")};
+        (struct fi_cell){.kind = FI_PHYSICAL_BYTES, .as.bytes = firn_str("new")};
     for (size_t i = 0; i < 3000; i++) {
         add_simple(&table, (int64_t)i, 1 + i, firn_str("x"), &model);
     }
     column_fixture_expect(&wider, &model, &expected);
-    struct firn_run_builder_options options = {.layout = &table.layout, .group_rows = 500};
-    struct firn_run *run = build_and_open(&machine, &model, "run", &options);
+    struct fi_run_builder_options options = {.layout = &table.layout, .group_rows = 500};
+    struct fi_run *run = build_and_open(&machine, &model, "run", &options);
     options.layout = &wider.layout;
     uint64_t batched = copy_by_batches(&random, &machine, run, "copy", &options, &model);
     assert_true(batched > 2950);
-    struct firn_run *copy;
-    assert_int_equal(firn_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
-    assert_int_equal(firn_column_layout_of(copy)->count, 5);
+    struct fi_run *copy;
+    assert_int_equal(fi_column_kind.open(&machine.env, "copy", &copy, &err), FIRN_OK);
+    assert_int_equal(fi_column_layout_of(copy)->count, 5);
     column_fixture_compare_scan(&expected, copy, true);
     column_fixture_check(copy);
-    firn_column_kind.close(copy);
-    firn_column_kind.close(run);
+    fi_column_kind.close(copy);
+    fi_column_kind.close(run);
     row_model_deinit(&expected);
     row_model_deinit(&model);
     row_fixture_deinit(&machine.fixture);
@@ -871,17 +870,17 @@ versions_of_one_key_that_fill_many_groups_are_found_by_sequence(void **state)
     }
     add_simple(&table, 9, 5, firn_str("after"), &model);
     row_model_sort(&model);
-    struct firn_run_builder_options options = {.layout = &table.layout, .group_rows = 100};
-    struct firn_run *run = build_and_open(&machine, &model, "run", &options);
+    struct fi_run_builder_options options = {.layout = &table.layout, .group_rows = 100};
+    struct fi_run *run = build_and_open(&machine, &model, "run", &options);
     for (uint64_t i = 0; i < 500; i++) {
         uint64_t first = test_random_below(&random, 5100);
-        struct firn_view_interval only = {first, first + test_random_below(&random, 3)};
-        struct firn_view view = {&only, 1, 0, NULL};
+        struct fi_view_interval only = {first, first + test_random_below(&random, 3)};
+        struct fi_view view = {&only, 1, 0, NULL};
         column_fixture_compare_get(&model, run, model.entries[1].key, &view);
     }
     ask(&random, &model, run, 200);
     column_fixture_check(run);
-    firn_column_kind.close(run);
+    fi_column_kind.close(run);
     row_model_deinit(&model);
     row_fixture_deinit(&machine.fixture);
 }

@@ -14,7 +14,7 @@
 struct sample {
     struct column_fixture_table table;
     struct row_model model;
-    struct firn_os_jobs *helpers;
+    struct fi_os_jobs *helpers;
     unsigned helper_count;
 };
 
@@ -28,26 +28,26 @@ sample_init(struct sample *sample, uint64_t seed, unsigned helper_count)
     how.keys = how.count;
     column_fixture_fill(&random, &sample->table, &how, &sample->model);
     if (helper_count > 0) {
-        assert_int_equal(
-            firn_os_jobs_create(firn_os_default(), helper_count, &sample->helpers, NULL), FIRN_OK);
+        assert_int_equal(fi_os_jobs_create(fi_os_default(), helper_count, &sample->helpers, NULL),
+                         FIRN_OK);
     }
 }
 
 static void
 sample_deinit(struct sample *sample)
 {
-    firn_os_jobs_destroy(sample->helpers);
+    fi_os_jobs_destroy(sample->helpers);
     row_model_deinit(&sample->model);
 }
 
 static int
-build(const struct sample *sample, const struct firn_run_env *env, firn_error *err)
+build(const struct sample *sample, const struct fi_run_env *env, firn_error *err)
 {
-    struct firn_run_builder_options options = {.codec = FIRN_CODEC_LZ4,
-                                               .layout = &sample->table.layout,
-                                               .group_rows = 64,
-                                               .helpers = sample->helpers,
-                                               .helper_count = sample->helper_count};
+    struct fi_run_builder_options options = {.codec = FI_CODEC_LZ4,
+                                             .layout = &sample->table.layout,
+                                             .group_rows = 64,
+                                             .helpers = sample->helpers,
+                                             .helper_count = sample->helper_count};
     return column_fixture_build(&sample->model, env, "run", &options, NULL, err);
 }
 
@@ -56,14 +56,14 @@ the_file_has_the_same_bytes_however_many_threads_make_it(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 40; seed++) {
-        struct firn_buf files[3] = {{.data = NULL}};
+        struct fi_buf files[3] = {{.data = NULL}};
         for (unsigned i = 0; i < 3; i++) {
             struct sample sample;
             struct row_fixture fixture;
             firn_error err;
             sample_init(&sample, seed, i == 2 ? 5 : i);
             row_fixture_init(&fixture, 1 << 20);
-            struct firn_run_env env = row_fixture_env(&fixture);
+            struct fi_run_env env = row_fixture_env(&fixture);
             if (build(&sample, &env, &err) != FIRN_OK) {
                 fail_msg("seed %llu: %s", (unsigned long long)seed, err.text);
             }
@@ -76,7 +76,7 @@ the_file_has_the_same_bytes_however_many_threads_make_it(void **state)
             assert_memory_equal(files[i].data, files[0].data, files[0].size);
         }
         for (unsigned i = 0; i < 3; i++) {
-            firn_buf_deinit(&files[i]);
+            fi_buf_deinit(&files[i]);
         }
     }
 }
@@ -85,8 +85,8 @@ static void
 memory_that_runs_out_on_any_thread_is_told_once(void **state)
 {
     (void)state;
-    struct firn_buf whole = {.data = NULL};
-    struct firn_buf made = {.data = NULL};
+    struct fi_buf whole = {.data = NULL};
+    struct fi_buf made = {.data = NULL};
     for (int for_ever = -1; for_ever < 2; for_ever++) {
         struct sample sample;
         sample_init(&sample, 7, 2);
@@ -95,7 +95,7 @@ memory_that_runs_out_on_any_thread_is_told_once(void **state)
             firn_error err = {.code = FIRN_OK};
             struct row_fixture fixture;
             row_fixture_init(&fixture, 1 << 20);
-            struct firn_run_env env = row_fixture_env(&fixture);
+            struct fi_run_env env = row_fixture_env(&fixture);
             test_alloc_install();
             test_alloc_fail_at(for_ever < 0 ? 0 : n, for_ever == 1);
             int rc = build(&sample, &env, &err);
@@ -107,7 +107,7 @@ memory_that_runs_out_on_any_thread_is_told_once(void **state)
                 assert_int_equal(test_file_count(fixture.dir), 0);
             } else {
                 /* What could do without the memory has left nothing out. */
-                struct firn_buf *file = for_ever < 0 ? &whole : &made;
+                struct fi_buf *file = for_ever < 0 ? &whole : &made;
                 test_file_read(fixture.dir, "run", file);
                 assert_int_equal(file->size, whole.size);
                 assert_memory_equal(file->data, whole.data, whole.size);
@@ -118,8 +118,8 @@ memory_that_runs_out_on_any_thread_is_told_once(void **state)
         }
         sample_deinit(&sample);
     }
-    firn_buf_deinit(&whole);
-    firn_buf_deinit(&made);
+    fi_buf_deinit(&whole);
+    fi_buf_deinit(&made);
 }
 
 /* Jobs that wait until somebody waits for them. */
@@ -127,7 +127,7 @@ static void
 helpers_of_a_simulation_make_the_same_file(void **state)
 {
     (void)state;
-    struct firn_buf files[2] = {{.data = NULL}};
+    struct fi_buf files[2] = {{.data = NULL}};
     for (unsigned i = 0; i < 2; i++) {
         struct sample sample;
         struct row_fixture fixture;
@@ -135,10 +135,10 @@ helpers_of_a_simulation_make_the_same_file(void **state)
         sample_init(&sample, 99, 0);
         row_fixture_init(&fixture, 1 << 20);
         if (i == 1) {
-            assert_int_equal(firn_os_jobs_create(fixture.os, 2, &sample.helpers, NULL), FIRN_OK);
+            assert_int_equal(fi_os_jobs_create(fixture.os, 2, &sample.helpers, NULL), FIRN_OK);
             sample.helper_count = 2;
         }
-        struct firn_run_env env = row_fixture_env(&fixture);
+        struct fi_run_env env = row_fixture_env(&fixture);
         assert_int_equal(build(&sample, &env, &err), FIRN_OK);
         test_file_read(fixture.dir, "run", &files[i]);
         sample_deinit(&sample);
@@ -146,8 +146,8 @@ helpers_of_a_simulation_make_the_same_file(void **state)
     }
     assert_int_equal(files[0].size, files[1].size);
     assert_memory_equal(files[0].data, files[1].data, files[0].size);
-    firn_buf_deinit(&files[0]);
-    firn_buf_deinit(&files[1]);
+    fi_buf_deinit(&files[0]);
+    fi_buf_deinit(&files[1]);
 }
 
 int

@@ -16,12 +16,12 @@ enum { KEY = 1, VALUE = 2 };
 /* A run of a number as the key and one column of another type, which the caller fills. */
 struct rig {
     struct row_fixture fixture;
-    struct firn_run_env env;
+    struct fi_run_env env;
     struct column_fixture_table table;
-    struct firn_run_builder *builder;
-    struct firn_run *run;
-    struct firn_buf key;
-    struct firn_buf tuple;
+    struct fi_run_builder *builder;
+    struct fi_run *run;
+    struct fi_buf key;
+    struct fi_buf tuple;
     int64_t rows;
 };
 
@@ -35,94 +35,94 @@ rig_init(struct rig *rig, firn_type type, uint32_t group_rows)
     column_fixture_add(&rig->table, KEY, FIRN_TYPE_I64, 0);
     column_fixture_add(&rig->table, VALUE, type, type == FIRN_TYPE_UUID ? 16 : 0);
     column_fixture_add_key(&rig->table, KEY);
-    const struct firn_run_builder_options options = {.layout = &rig->table.layout,
-                                                     .group_rows = group_rows};
-    assert_int_equal(
-        firn_column_kind.builder_create(&rig->env, "run", &options, &rig->builder, &err), FIRN_OK);
+    const struct fi_run_builder_options options = {.layout = &rig->table.layout,
+                                                   .group_rows = group_rows};
+    assert_int_equal(fi_column_kind.builder_create(&rig->env, "run", &options, &rig->builder, &err),
+                     FIRN_OK);
 }
 
 static void
-rig_add(struct rig *rig, const struct firn_cell *cell)
+rig_add(struct rig *rig, const struct fi_cell *cell)
 {
     firn_error err;
-    const struct firn_cell number = {.kind = FIRN_PHYSICAL_I64, .as.i64 = rig->rows++};
-    struct firn_tuple_writer writer;
-    firn_buf_clear(&rig->key);
-    firn_buf_clear(&rig->tuple);
-    assert_int_equal(firn_tuple_key_add(&rig->key, FIRN_TYPE_I64, false, &number), FIRN_OK);
-    firn_tuple_begin(&writer, &rig->tuple);
-    firn_tuple_add(&writer, VALUE, cell);
-    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
-    const struct firn_entry entry = {.key = firn_buf_slice(&rig->key),
-                                     .sequence = 5,
-                                     .kind = FIRN_ENTRY_PUT,
-                                     .value = firn_buf_slice(&rig->tuple)};
-    assert_int_equal(firn_column_kind.builder_add(rig->builder, &entry, &err), FIRN_OK);
+    const struct fi_cell number = {.kind = FI_PHYSICAL_I64, .as.i64 = rig->rows++};
+    struct fi_tuple_writer writer;
+    fi_buf_clear(&rig->key);
+    fi_buf_clear(&rig->tuple);
+    assert_int_equal(fi_tuple_key_add(&rig->key, FIRN_TYPE_I64, false, &number), FIRN_OK);
+    fi_tuple_begin(&writer, &rig->tuple);
+    fi_tuple_add(&writer, VALUE, cell);
+    assert_int_equal(fi_tuple_end(&writer), FIRN_OK);
+    const struct fi_entry entry = {.key = fi_buf_slice(&rig->key),
+                                   .sequence = 5,
+                                   .kind = FI_ENTRY_PUT,
+                                   .value = fi_buf_slice(&rig->tuple)};
+    assert_int_equal(fi_column_kind.builder_add(rig->builder, &entry, &err), FIRN_OK);
 }
 
 static void
 rig_open(struct rig *rig)
 {
     firn_error err;
-    struct firn_run_summary summary = {0};
-    assert_int_equal(firn_column_kind.builder_finish(rig->builder, &summary, &err), FIRN_OK);
+    struct fi_run_summary summary = {0};
+    assert_int_equal(fi_column_kind.builder_finish(rig->builder, &summary, &err), FIRN_OK);
     assert_int_equal(summary.entry_count, rig->rows);
-    firn_run_summary_deinit(&summary);
-    firn_column_kind.builder_destroy(rig->builder);
+    fi_run_summary_deinit(&summary);
+    fi_column_kind.builder_destroy(rig->builder);
     rig->builder = NULL;
-    assert_int_equal(firn_column_kind.open(&rig->env, "run", &rig->run, &err), FIRN_OK);
+    assert_int_equal(fi_column_kind.open(&rig->env, "run", &rig->run, &err), FIRN_OK);
     column_fixture_check(rig->run);
 }
 
 static void
 rig_deinit(struct rig *rig)
 {
-    firn_column_kind.builder_destroy(rig->builder);
+    fi_column_kind.builder_destroy(rig->builder);
     if (rig->run != NULL) {
-        firn_column_kind.close(rig->run);
+        fi_column_kind.close(rig->run);
     }
-    firn_buf_deinit(&rig->key);
-    firn_buf_deinit(&rig->tuple);
+    fi_buf_deinit(&rig->key);
+    fi_buf_deinit(&rig->tuple);
     row_fixture_deinit(&rig->fixture);
 }
 
 /* Asserts that the column reads as the cells, chunk by chunk, and that statistics count the nulls. */
 static void
-rig_compare(struct rig *rig, struct firn_cell (*cell_of)(int64_t i))
+rig_compare(struct rig *rig, struct fi_cell (*cell_of)(int64_t i))
 {
     firn_error err;
-    struct firn_chunk_scratch scratch = {{0}, {0}, {0}};
+    struct fi_chunk_scratch scratch = {{0}, {0}, {0}};
     int64_t row = 0;
-    for (size_t i = 0; i < firn_column_group_count(rig->run); i++) {
-        struct firn_column_info info;
-        struct firn_column_pin pin;
+    for (size_t i = 0; i < fi_column_group_count(rig->run); i++) {
+        struct fi_column_info info;
+        struct fi_column_pin pin;
         uint64_t nulls = 0;
-        assert_int_equal(firn_column_info_of(rig->run, i, VALUE, &info), FIRN_OK);
-        assert_int_equal(
-            firn_column_pin_chunk(rig->run, i, VALUE, FIRN_BLOCK_CACHE_DATA, &pin, &err), FIRN_OK);
+        assert_int_equal(fi_column_info_of(rig->run, i, VALUE, &info), FIRN_OK);
+        assert_int_equal(fi_column_pin_chunk(rig->run, i, VALUE, FI_BLOCK_CACHE_DATA, &pin, &err),
+                         FIRN_OK);
         for (uint32_t j = 0; j < pin.chunk.count; j++, row++) {
-            const struct firn_cell wanted = cell_of(row);
-            struct firn_cell found;
-            assert_int_equal(firn_chunk_get(&pin.chunk, j, &scratch, &found, &err), FIRN_OK);
+            const struct fi_cell wanted = cell_of(row);
+            struct fi_cell found;
+            assert_int_equal(fi_chunk_get(&pin.chunk, j, &scratch, &found, &err), FIRN_OK);
             assert_int_equal(found.kind, wanted.kind);
-            assert_true(wanted.kind == FIRN_PHYSICAL_NONE ||
+            assert_true(wanted.kind == FI_PHYSICAL_NONE ||
                         memcmp(&found.as, &wanted.as, 8) == 0); /* bit by bit */
-            nulls += wanted.kind == FIRN_PHYSICAL_NONE;
+            nulls += wanted.kind == FI_PHYSICAL_NONE;
         }
         assert_int_equal(info.bounds.null_count, nulls);
-        firn_column_unpin(&pin);
+        fi_column_unpin(&pin);
     }
     assert_int_equal(row, rig->rows);
-    firn_chunk_scratch_deinit(&scratch);
+    fi_chunk_scratch_deinit(&scratch);
 }
 
 static void
-check(firn_type type, uint32_t group_rows, int64_t rows, struct firn_cell (*cell_of)(int64_t i))
+check(firn_type type, uint32_t group_rows, int64_t rows, struct fi_cell (*cell_of)(int64_t i))
 {
     struct rig rig;
     rig_init(&rig, type, group_rows);
     for (int64_t i = 0; i < rows; i++) {
-        const struct firn_cell cell = cell_of(i);
+        const struct fi_cell cell = cell_of(i);
         rig_add(&rig, &cell);
     }
     rig_open(&rig);
@@ -132,46 +132,46 @@ check(firn_type type, uint32_t group_rows, int64_t rows, struct firn_cell (*cell
 
 /* ---- numbers ---- */
 
-static struct firn_cell
+static struct fi_cell
 integer(int64_t value)
 {
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_I64, .as.i64 = value};
+    return (struct fi_cell){.kind = FI_PHYSICAL_I64, .as.i64 = value};
 }
 
-static struct firn_cell
+static struct fi_cell
 null(void)
 {
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_NONE, .as.u64 = 0};
+    return (struct fi_cell){.kind = FI_PHYSICAL_NONE, .as.u64 = 0};
 }
 
-static struct firn_cell
+static struct fi_cell
 steps_then_leaps(int64_t i)
 {
     return integer(i < 100 ? i : i * 7919 % 1000 * 1000003);
 }
 
-static struct firn_cell
+static struct fi_cell
 ends(int64_t i)
 {
     static const int64_t values[] = {INT64_MIN, INT64_MAX, 0, INT64_MIN};
     return integer(values[i % 4]);
 }
 
-static struct firn_cell
+static struct fi_cell
 sorted_ends(int64_t i)
 {
     static const int64_t values[] = {INT64_MIN, 0, INT64_MAX};
     return integer(values[i % 3]);
 }
 
-static struct firn_cell
+static struct fi_cell
 always_the_same(int64_t i)
 {
     (void)i;
     return integer(-7);
 }
 
-static struct firn_cell
+static struct fi_cell
 odd_real(int64_t i)
 {
     static const uint64_t bits[] = {0x7ff8000000000001,
@@ -183,7 +183,7 @@ odd_real(int64_t i)
                                     0xfff8000000000123,
                                     0x7ff8000000000000,
                                     0};
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_F64, .as.u64 = bits[i % 9]};
+    return (struct fi_cell){.kind = FI_PHYSICAL_F64, .as.u64 = bits[i % 9]};
 }
 
 static void
@@ -205,17 +205,17 @@ a_million_equal_values_take_no_space(void **state)
 {
     (void)state;
     struct rig rig;
-    const struct firn_cell cell = always_the_same(0);
+    const struct fi_cell cell = always_the_same(0);
     rig_init(&rig, FIRN_TYPE_I64, 0);
     for (int i = 0; i < 1000000; i++) {
         rig_add(&rig, &cell);
     }
     rig_open(&rig);
     rig_compare(&rig, always_the_same);
-    for (size_t i = 0; i < firn_column_group_count(rig.run); i++) {
-        struct firn_column_info info;
-        assert_int_equal(firn_column_info_of(rig.run, i, VALUE, &info), FIRN_OK);
-        assert_int_equal(info.encoding, FIRN_ENCODING_CONSTANT);
+    for (size_t i = 0; i < fi_column_group_count(rig.run); i++) {
+        struct fi_column_info info;
+        assert_int_equal(fi_column_info_of(rig.run, i, VALUE, &info), FIRN_OK);
+        assert_int_equal(info.encoding, FI_ENCODING_CONSTANT);
         assert_true(info.stored_bytes < 100);
     }
     rig_deinit(&rig);
@@ -223,27 +223,27 @@ a_million_equal_values_take_no_space(void **state)
 
 /* ---- nulls ---- */
 
-static struct firn_cell
+static struct fi_cell
 all_null(int64_t i)
 {
     (void)i;
     return null();
 }
 
-static struct firn_cell
+static struct fi_cell
 alternating(int64_t i)
 {
     return i % 2 == 0 ? integer(i) : null();
 }
 
 /* With row groups of 100. */
-static struct firn_cell
+static struct fi_cell
 null_at_edges(int64_t i)
 {
     return i % 100 == 0 || i % 100 == 99 ? null() : integer(i * i);
 }
 
-static struct firn_cell
+static struct fi_cell
 null_but_at_edges(int64_t i)
 {
     return i % 100 == 0 || i % 100 == 99 ? integer(i * i) : null();
@@ -253,8 +253,8 @@ static void
 nulls_are_where_they_were_and_are_counted(void **state)
 {
     (void)state;
-    static struct firn_cell (*const makers[])(int64_t) = {all_null, steps_then_leaps, alternating,
-                                                          null_at_edges, null_but_at_edges};
+    static struct fi_cell (*const makers[])(int64_t) = {all_null, steps_then_leaps, alternating,
+                                                        null_at_edges, null_but_at_edges};
     for (size_t i = 0; i < sizeof makers / sizeof *makers; i++) {
         check(FIRN_TYPE_I64, 100, 1100, makers[i]);
         check(FIRN_TYPE_I64, 0, 3000, makers[i]);
@@ -278,8 +278,8 @@ make_large(struct rig *rig)
         for (size_t j = 0; j < 16; j++) {
             words[j] = test_random_next(&random);
         }
-        const struct firn_cell cell = {.kind = FIRN_PHYSICAL_BYTES,
-                                       .as.bytes = firn_bytes(words, sizeof words)};
+        const struct fi_cell cell = {.kind = FI_PHYSICAL_BYTES,
+                                     .as.bytes = firn_bytes(words, sizeof words)};
         rig_add(rig, &cell);
     }
     rig_open(rig);
@@ -287,14 +287,14 @@ make_large(struct rig *rig)
 
 /* Whether the chunk can be read; if not, the error says which it is. */
 static bool
-can_read(struct firn_run *run, size_t group, uint32_t column)
+can_read(struct fi_run *run, size_t group, uint32_t column)
 {
     firn_error err;
-    struct firn_column_pin pin;
+    struct fi_column_pin pin;
     char name[64];
-    int rc = firn_column_pin_chunk(run, group, column, FIRN_BLOCK_CACHE_DATA, &pin, &err);
+    int rc = fi_column_pin_chunk(run, group, column, FI_BLOCK_CACHE_DATA, &pin, &err);
     if (rc == FIRN_OK) {
-        firn_column_unpin(&pin);
+        fi_column_unpin(&pin);
         return true;
     }
     assert_int_equal(rc, FIRN_CORRUPT);
@@ -309,16 +309,16 @@ static void
 flip(struct rig *rig, uint64_t at)
 {
     firn_error err;
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     uint8_t byte;
     size_t size = 1;
     assert_int_equal(
-        firn_os_file_open(rig->fixture.dir, "run", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err),
+        fi_os_file_open(rig->fixture.dir, "run", FI_OS_READ | FI_OS_WRITE, 0, &file, &err),
         FIRN_OK);
-    assert_int_equal(firn_os_file_read(file, at, &byte, size, &size, &err), FIRN_OK);
+    assert_int_equal(fi_os_file_read(file, at, &byte, size, &size, &err), FIRN_OK);
     byte ^= 0x40;
-    assert_int_equal(firn_os_file_write(file, at, &byte, 1, &err), FIRN_OK);
-    firn_os_file_close(file);
+    assert_int_equal(fi_os_file_write(file, at, &byte, 1, &err), FIRN_OK);
+    fi_os_file_close(file);
 }
 
 static void
@@ -327,20 +327,20 @@ of_ten_mebibytes_each_flipped_bit_is_found_and_takes_one_chunk(void **state)
     (void)state;
     firn_error err;
     struct rig rig;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     unsigned flips = 0;
     unsigned in_chunks = 0;
     make_large(&rig);
     test_file_read(rig.fixture.dir, "run", &bytes);
     const size_t size = bytes.size;
     assert_true(size > LARGE_SIZE);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     for (uint64_t at = 2000; at < size; at += 4096) {
-        firn_column_kind.close(rig.run);
+        fi_column_kind.close(rig.run);
         rig.run = NULL;
         flip(&rig, at);
         flips++;
-        int rc = firn_column_kind.open(&rig.env, "run", &rig.run, &err);
+        int rc = fi_column_kind.open(&rig.env, "run", &rig.run, &err);
         if (rc == FIRN_OK) {
             /* The groups are about of one size: the damage lies in one of these. */
             size_t near = (size_t)(at / (size / LARGE_GROUPS));
@@ -359,7 +359,7 @@ of_ten_mebibytes_each_flipped_bit_is_found_and_takes_one_chunk(void **state)
         }
         flip(&rig, at);
         if (rc != FIRN_OK) {
-            assert_int_equal(firn_column_kind.open(&rig.env, "run", &rig.run, &err), FIRN_OK);
+            assert_int_equal(fi_column_kind.open(&rig.env, "run", &rig.run, &err), FIRN_OK);
         }
     }
     print_message("count: %u flipped bits in 10 MiB of columns, %u in chunks\n", flips, in_chunks);
@@ -371,32 +371,32 @@ of_ten_mebibytes_each_flipped_bit_is_found_and_takes_one_chunk(void **state)
 
 /* The run of some values with a chunk that says something else, and checksums that are right. */
 static int
-open_and_read(struct rig *rig, struct firn_buf *bytes, size_t *out_peak)
+open_and_read(struct rig *rig, struct fi_buf *bytes, size_t *out_peak)
 {
     firn_error err;
-    struct firn_run *run;
-    struct firn_column_pin pin;
-    struct firn_chunk_scratch scratch = {{0}, {0}, {0}};
+    struct fi_run *run;
+    struct fi_column_pin pin;
+    struct fi_chunk_scratch scratch = {{0}, {0}, {0}};
     test_seal(bytes->data, bytes->size);
     test_file_write(rig->fixture.dir, "run", bytes->data, bytes->size);
     (void)test_peak_take();
     size_t before = test_peak_in_use();
-    int rc = firn_column_kind.open(&rig->env, "run", &run, &err);
+    int rc = fi_column_kind.open(&rig->env, "run", &run, &err);
     if (rc == FIRN_OK) {
-        rc = firn_column_pin_chunk(run, 0, VALUE, FIRN_BLOCK_CACHE_DATA, &pin, &err);
+        rc = fi_column_pin_chunk(run, 0, VALUE, FI_BLOCK_CACHE_DATA, &pin, &err);
         if (rc == FIRN_OK) {
-            struct firn_chunk_values values;
-            rc = firn_chunk_read_block(&pin.chunk, 0, NULL, &scratch, &values, &err);
-            firn_chunk_scratch_deinit(&scratch);
-            firn_column_unpin(&pin);
+            struct fi_chunk_values values;
+            rc = fi_chunk_read_block(&pin.chunk, 0, NULL, &scratch, &values, &err);
+            fi_chunk_scratch_deinit(&scratch);
+            fi_column_unpin(&pin);
         }
-        firn_column_kind.close(run);
+        fi_column_kind.close(run);
     }
     *out_peak = test_peak_take() - before;
     return rc;
 }
 
-static struct firn_cell
+static struct fi_cell
 runs_of_ten(int64_t i)
 {
     return integer(i / 100 * 12345);
@@ -414,16 +414,16 @@ static void
 find_places(struct rig *rig, struct places *out)
 {
     firn_error err;
-    struct firn_column_pin pin;
-    const struct firn_column_run *open = firn_column_read_const(rig->run);
-    out->entry = (size_t)open->sections.index.offset + FIRN_BLOCK_FORMAT_PREFIX_SIZE + 64 + 24 * 2 +
+    struct fi_column_pin pin;
+    const struct fi_column_run *open = fi_column_read_const(rig->run);
+    out->entry = (size_t)open->sections.index.offset + FI_BLOCK_FORMAT_PREFIX_SIZE + 64 + 24 * 2 +
                  8 + 64 + 64;
-    assert_int_equal(firn_column_pin_chunk(rig->run, 0, VALUE, FIRN_BLOCK_CACHE_DATA, &pin, &err),
+    assert_int_equal(fi_column_pin_chunk(rig->run, 0, VALUE, FI_BLOCK_CACHE_DATA, &pin, &err),
                      FIRN_OK);
-    assert_int_equal(pin.chunk.encoding, FIRN_ENCODING_RLE);
+    assert_int_equal(pin.chunk.encoding, FI_ENCODING_RLE);
     out->records = pin.chunk.parts.records;
     out->data = pin.chunk.parts.data;
-    firn_column_unpin(&pin);
+    fi_column_unpin(&pin);
 }
 
 static void
@@ -446,11 +446,11 @@ claims_of_great_sizes_fail_and_take_no_memory(void **state)
     };
     struct rig rig;
     struct places places;
-    struct firn_buf good = {0};
+    struct fi_buf good = {0};
     test_peak_install();
     rig_init(&rig, FIRN_TYPE_I64, 0);
     for (int64_t i = 0; i < 1000; i++) {
-        const struct firn_cell cell = runs_of_ten(i);
+        const struct fi_cell cell = runs_of_ten(i);
         rig_add(&rig, &cell);
     }
     rig_open(&rig);
@@ -458,10 +458,9 @@ claims_of_great_sizes_fail_and_take_no_memory(void **state)
     test_file_read(rig.fixture.dir, "run", &good);
     size_t peak;
     for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
-        struct firn_buf bad = {0};
-        assert_int_equal(firn_buf_assign(&bad, firn_buf_slice(&good)), FIRN_OK);
-        size_t chunk =
-            (size_t)firn_load_le64(good.data + places.entry) + FIRN_BLOCK_FORMAT_PREFIX_SIZE;
+        struct fi_buf bad = {0};
+        assert_int_equal(fi_buf_assign(&bad, fi_buf_slice(&good)), FIRN_OK);
+        size_t chunk = (size_t)fi_load_le64(good.data + places.entry) + FI_BLOCK_FORMAT_PREFIX_SIZE;
         size_t at = claims[i].is_of_index  ? places.entry
                     : claims[i].is_of_data ? chunk + places.data
                                            : chunk;
@@ -470,10 +469,10 @@ claims_of_great_sizes_fail_and_take_no_memory(void **state)
         }
         assert_int_equal(open_and_read(&rig, &bad, &peak), FIRN_CORRUPT);
         assert_true(peak < (size_t)64 << 20);
-        firn_buf_deinit(&bad);
+        fi_buf_deinit(&bad);
     }
     assert_int_equal(open_and_read(&rig, &good, &peak), FIRN_OK);
-    firn_buf_deinit(&good);
+    fi_buf_deinit(&good);
     rig_deinit(&rig);
     test_peak_uninstall();
 }

@@ -11,22 +11,22 @@
 bool
 sample_is_valid(const struct sample *sample, size_t i)
 {
-    return sample->values.valid == NULL || firn_chunk_has_bit(sample->values.valid, i);
+    return sample->values.valid == NULL || fi_chunk_has_bit(sample->values.valid, i);
 }
 
-struct firn_cell
+struct fi_cell
 sample_cell(const struct sample *sample, size_t i)
 {
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
+    struct fi_cell cell = {.kind = FI_PHYSICAL_NONE};
     if (!sample_is_valid(sample, i)) {
         return cell;
     }
     cell.kind = sample->values.kind;
     switch (cell.kind) {
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         cell.as.bytes = sample->values.as.bytes[i];
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         memcpy(&cell.as.f32, &sample->values.as.f32[i], 4);
         break;
     default:
@@ -39,7 +39,7 @@ sample_cell(const struct sample *sample, size_t i)
 static void
 set_number(struct sample *sample, size_t i, uint64_t bits)
 {
-    if (sample->values.kind == FIRN_PHYSICAL_F32) {
+    if (sample->values.kind == FI_PHYSICAL_F32) {
         uint32_t narrow = (uint32_t)bits;
         memcpy((uint8_t *)sample->numbers + 4 * i, &narrow, 4);
     } else {
@@ -183,7 +183,7 @@ text_of(struct test_random *random, unsigned shape, size_t i, char text[400])
 static bool
 is_null(enum sample_nulls nulls, size_t i, size_t count, struct test_random *random)
 {
-    size_t in_block = i % FIRN_CHUNK_BLOCK;
+    size_t in_block = i % FI_CHUNK_BLOCK;
     switch (nulls) {
     case SAMPLE_NULLS_NONE:
         return false;
@@ -192,18 +192,18 @@ is_null(enum sample_nulls nulls, size_t i, size_t count, struct test_random *ran
     case SAMPLE_NULLS_ALTERNATE:
         return i % 2 == 0;
     case SAMPLE_NULLS_EDGES:
-        return in_block == 0 || in_block == FIRN_CHUNK_BLOCK - 1 || i == count - 1;
+        return in_block == 0 || in_block == FI_CHUNK_BLOCK - 1 || i == count - 1;
     case SAMPLE_NULLS_FEW:
         return test_random_below(random, 100) == 0;
     case SAMPLE_NULLS_MOST:
         return test_random_below(random, 20) != 0;
     default:
-        return i / FIRN_CHUNK_BLOCK % 2 == 0;
+        return i / FI_CHUNK_BLOCK % 2 == 0;
     }
 }
 
 static void
-begin(struct sample *out, enum firn_physical kind, uint32_t fixed_size, size_t count)
+begin(struct sample *out, enum fi_physical kind, uint32_t fixed_size, size_t count)
 {
     *out = (struct sample){.values = {.kind = kind, .fixed_size = fixed_size, .count = count}};
     out->numbers = calloc(count, sizeof(firn_slice));
@@ -233,7 +233,7 @@ compare_slices(const void *a, const void *b)
     firn_slice y;
     memcpy(&x, a, sizeof x);
     memcpy(&y, b, sizeof y);
-    return firn_slice_compare(x, y);
+    return fi_slice_compare(x, y);
 }
 
 static void
@@ -259,20 +259,20 @@ make_bytes(struct sample *out, struct test_random *random, unsigned shape)
 }
 
 void
-sample_make(struct sample *out, struct test_random *random, enum firn_physical kind,
+sample_make(struct sample *out, struct test_random *random, enum fi_physical kind,
             uint32_t fixed_size, unsigned shape, enum sample_nulls nulls, size_t count)
 {
     begin(out, kind, fixed_size, count);
     uint64_t integer = UINT64_C(1) << 62;
     double real = 0;
-    if (kind == FIRN_PHYSICAL_BYTES) {
+    if (kind == FI_PHYSICAL_BYTES) {
         make_bytes(out, random, shape);
     }
     for (size_t i = 0; i < count; i++) {
         bool is_out = is_null(nulls, i, count, random);
         uint64_t bits = 0;
         float narrow;
-        if (kind == FIRN_PHYSICAL_F32) {
+        if (kind == FI_PHYSICAL_F32) {
             narrow = (float)(real = real_of(random, shape, i, real));
             uint32_t low;
             memcpy(&low, &narrow, sizeof low);
@@ -280,17 +280,17 @@ sample_make(struct sample *out, struct test_random *random, enum firn_physical k
                 low = (uint32_t)test_random_next(random);
             }
             bits = low;
-        } else if (kind == FIRN_PHYSICAL_F64) {
+        } else if (kind == FI_PHYSICAL_F64) {
             real = real_of(random, shape, i, real);
             memcpy(&bits, &real, sizeof bits);
-        } else if (kind != FIRN_PHYSICAL_BYTES) {
+        } else if (kind != FI_PHYSICAL_BYTES) {
             bits = integer = integer_of(random, shape, i, integer);
         }
         if (is_out) {
             set_null(out, i);
             bits = 0;
         }
-        if (kind != FIRN_PHYSICAL_BYTES) {
+        if (kind != FI_PHYSICAL_BYTES) {
             set_number(out, i, bits);
         } else if (is_out) {
             ((firn_slice *)out->numbers)[i] = firn_bytes("", 0);
@@ -299,7 +299,7 @@ sample_make(struct sample *out, struct test_random *random, enum firn_physical k
 }
 
 void
-sample_of_bits(struct sample *out, enum firn_physical kind, const uint64_t *bits, size_t count)
+sample_of_bits(struct sample *out, enum fi_physical kind, const uint64_t *bits, size_t count)
 {
     begin(out, kind, 0, count);
     for (size_t i = 0; i < count; i++) {
@@ -310,7 +310,7 @@ sample_of_bits(struct sample *out, enum firn_physical kind, const uint64_t *bits
 void
 sample_of_texts(struct sample *out, const char *const *texts, size_t count)
 {
-    begin(out, FIRN_PHYSICAL_BYTES, 0, count);
+    begin(out, FI_PHYSICAL_BYTES, 0, count);
     for (size_t i = 0; i < count; i++) {
         ((firn_slice *)out->numbers)[i] = firn_str(texts[i] == NULL ? "" : texts[i]);
         if (texts[i] == NULL) {
@@ -342,35 +342,35 @@ compare_reals(double a, double b)
 }
 
 int
-encoding_compare(const struct firn_cell *a, const struct firn_cell *b)
+encoding_compare(const struct fi_cell *a, const struct fi_cell *b)
 {
     int order;
     assert_int_equal(a->kind, b->kind);
     switch (a->kind) {
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         return (a->as.i64 > b->as.i64) - (a->as.i64 < b->as.i64);
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         return (a->as.u64 > b->as.u64) - (a->as.u64 < b->as.u64);
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         return compare_reals((double)a->as.f32, (double)b->as.f32);
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         return compare_reals(a->as.f64, b->as.f64);
     default:
-        order = firn_slice_compare(a->as.bytes, b->as.bytes);
+        order = fi_slice_compare(a->as.bytes, b->as.bytes);
         return (order > 0) - (order < 0);
     }
 }
 
 bool
-encoding_fulfils(const struct firn_chunk_predicate *predicate, const struct firn_cell *cell)
+encoding_fulfils(const struct fi_chunk_predicate *predicate, const struct fi_cell *cell)
 {
-    if (predicate->test == FIRN_CHUNK_IS_NULL || predicate->test == FIRN_CHUNK_IS_NOT_NULL) {
-        return (cell->kind == FIRN_PHYSICAL_NONE) == (predicate->test == FIRN_CHUNK_IS_NULL);
+    if (predicate->test == FI_CHUNK_IS_NULL || predicate->test == FI_CHUNK_IS_NOT_NULL) {
+        return (cell->kind == FI_PHYSICAL_NONE) == (predicate->test == FI_CHUNK_IS_NULL);
     }
-    if (cell->kind == FIRN_PHYSICAL_NONE) {
+    if (cell->kind == FI_PHYSICAL_NONE) {
         return false;
     }
-    if (predicate->test == FIRN_CHUNK_IN) {
+    if (predicate->test == FI_CHUNK_IN) {
         for (size_t i = 0; i < predicate->list_count; i++) {
             if (encoding_compare(cell, &predicate->list[i]) == 0) {
                 return true;
@@ -380,37 +380,37 @@ encoding_fulfils(const struct firn_chunk_predicate *predicate, const struct firn
     }
     int order = encoding_compare(cell, &predicate->a);
     switch (predicate->test) {
-    case FIRN_CHUNK_EQUAL:
+    case FI_CHUNK_EQUAL:
         return order == 0;
-    case FIRN_CHUNK_NOT_EQUAL:
+    case FI_CHUNK_NOT_EQUAL:
         return order != 0;
-    case FIRN_CHUNK_LESS:
+    case FI_CHUNK_LESS:
         return order < 0;
-    case FIRN_CHUNK_LESS_EQUAL:
+    case FI_CHUNK_LESS_EQUAL:
         return order <= 0;
-    case FIRN_CHUNK_GREATER:
+    case FI_CHUNK_GREATER:
         return order > 0;
-    case FIRN_CHUNK_GREATER_EQUAL:
+    case FI_CHUNK_GREATER_EQUAL:
         return order >= 0;
-    case FIRN_CHUNK_BETWEEN:
+    case FI_CHUNK_BETWEEN:
         return order >= 0 && encoding_compare(cell, &predicate->b) <= 0;
     default:
-        assert_int_equal(predicate->test, FIRN_CHUNK_PREFIX);
-        return firn_slice_has_prefix(cell->as.bytes, predicate->a.as.bytes);
+        assert_int_equal(predicate->test, FI_CHUNK_PREFIX);
+        return fi_slice_has_prefix(cell->as.bytes, predicate->a.as.bytes);
     }
 }
 
 /* ---- chunks ---- */
 
 static void
-assert_same_cell(const struct firn_cell *a, const struct firn_cell *b)
+assert_same_cell(const struct fi_cell *a, const struct fi_cell *b)
 {
     assert_int_equal(a->kind, b->kind);
-    if (a->kind == FIRN_PHYSICAL_BYTES) {
-        assert_true(firn_slice_equal(a->as.bytes, b->as.bytes));
-    } else if (a->kind == FIRN_PHYSICAL_F32) {
+    if (a->kind == FI_PHYSICAL_BYTES) {
+        assert_true(fi_slice_equal(a->as.bytes, b->as.bytes));
+    } else if (a->kind == FI_PHYSICAL_F32) {
         assert_memory_equal(&a->as.f32, &b->as.f32, 4);
-    } else if (a->kind != FIRN_PHYSICAL_NONE) {
+    } else if (a->kind != FI_PHYSICAL_NONE) {
         assert_memory_equal(&a->as.u64, &b->as.u64, 8);
     }
 }
@@ -418,22 +418,22 @@ assert_same_cell(const struct firn_cell *a, const struct firn_cell *b)
 static size_t
 number_size(const struct sample *sample)
 {
-    return sample->values.kind == FIRN_PHYSICAL_F32 ? 4 : 8;
+    return sample->values.kind == FI_PHYSICAL_F32 ? 4 : 8;
 }
 
 /* Values start to start + count of the sample are those of a block. */
 static void
-check_values(const struct sample *sample, size_t start, const struct firn_chunk_values *values,
+check_values(const struct sample *sample, size_t start, const struct fi_chunk_values *values,
              const uint64_t *wanted)
 {
     for (size_t i = 0; i < values->count; i++) {
-        bool is_set = values->valid == NULL || firn_chunk_has_bit(values->valid, i);
+        bool is_set = values->valid == NULL || fi_chunk_has_bit(values->valid, i);
         assert_int_equal(is_set, sample_is_valid(sample, start + i));
-        if (wanted != NULL && !firn_chunk_has_bit(wanted, i)) {
+        if (wanted != NULL && !fi_chunk_has_bit(wanted, i)) {
             continue;
         }
-        if (sample->values.kind == FIRN_PHYSICAL_BYTES) {
-            assert_true(firn_slice_equal(values->as.bytes[i], sample->values.as.bytes[start + i]));
+        if (sample->values.kind == FI_PHYSICAL_BYTES) {
+            assert_true(fi_slice_equal(values->as.bytes[i], sample->values.as.bytes[start + i]));
         } else {
             size_t size = number_size(sample);
             assert_memory_equal((const uint8_t *)values->as.u64 + i * size,
@@ -444,20 +444,20 @@ check_values(const struct sample *sample, size_t start, const struct firn_chunk_
 
 static void
 check_bounds(const struct sample *sample, size_t start, size_t count,
-             const struct firn_chunk_bounds *bounds)
+             const struct fi_chunk_bounds *bounds)
 {
     uint64_t nulls = 0;
     bool has_nan = false;
     bool is_empty = true;
-    struct firn_cell min = {0};
-    struct firn_cell max = {0};
+    struct fi_cell min = {0};
+    struct fi_cell max = {0};
     for (size_t i = start; i < start + count; i++) {
-        struct firn_cell cell = sample_cell(sample, i);
-        bool is_nan = (cell.kind == FIRN_PHYSICAL_F64 && cell.as.f64 != cell.as.f64) ||
-                      (cell.kind == FIRN_PHYSICAL_F32 && cell.as.f32 != cell.as.f32);
-        nulls += cell.kind == FIRN_PHYSICAL_NONE;
+        struct fi_cell cell = sample_cell(sample, i);
+        bool is_nan = (cell.kind == FI_PHYSICAL_F64 && cell.as.f64 != cell.as.f64) ||
+                      (cell.kind == FI_PHYSICAL_F32 && cell.as.f32 != cell.as.f32);
+        nulls += cell.kind == FI_PHYSICAL_NONE;
         has_nan |= is_nan;
-        if (is_nan || cell.kind == FIRN_PHYSICAL_NONE) {
+        if (is_nan || cell.kind == FI_PHYSICAL_NONE) {
             continue;
         }
         min = is_empty || encoding_compare(&cell, &min) < 0 ? cell : min;
@@ -470,20 +470,20 @@ check_bounds(const struct sample *sample, size_t start, size_t count,
     if (is_empty) {
         return;
     }
-    if (min.kind == FIRN_PHYSICAL_BYTES) {
-        bool is_cut = max.as.bytes.size > FIRN_CHUNK_BOUND_SIZE;
+    if (min.kind == FI_PHYSICAL_BYTES) {
+        bool is_cut = max.as.bytes.size > FI_CHUNK_BOUND_SIZE;
         assert_int_equal(bounds->max_is_cut, is_cut);
         min.as.bytes.size =
-            min.as.bytes.size > FIRN_CHUNK_BOUND_SIZE ? FIRN_CHUNK_BOUND_SIZE : min.as.bytes.size;
-        max.as.bytes.size = is_cut ? FIRN_CHUNK_BOUND_SIZE : max.as.bytes.size;
+            min.as.bytes.size > FI_CHUNK_BOUND_SIZE ? FI_CHUNK_BOUND_SIZE : min.as.bytes.size;
+        max.as.bytes.size = is_cut ? FI_CHUNK_BOUND_SIZE : max.as.bytes.size;
     }
     assert_int_equal(bounds->min.kind, min.kind);
     assert_int_equal(encoding_compare(&bounds->min, &min), 0);
     assert_int_equal(bounds->max.kind, max.kind);
     assert_int_equal(encoding_compare(&bounds->max, &max), 0);
     /* -0 counts as 0. */
-    assert_false(min.kind == FIRN_PHYSICAL_F64 && bounds->min.as.f64 == 0 &&
-                 firn_chunk_cell_bits(&bounds->min) != 0);
+    assert_false(min.kind == FI_PHYSICAL_F64 && bounds->min.as.f64 == 0 &&
+                 fi_chunk_cell_bits(&bounds->min) != 0);
 }
 
 static int
@@ -493,19 +493,19 @@ compare_cells(const void *a, const void *b)
 }
 
 /* A constant that is among the values, close to one, or anything. */
-static struct firn_cell
+static struct fi_cell
 random_constant(const struct sample *sample, struct test_random *random, uint8_t memory[800])
 {
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
+    struct fi_cell cell = {.kind = FI_PHYSICAL_NONE};
     uint64_t r = test_random_next(random);
-    for (unsigned tries = 0; tries < 20 && cell.kind == FIRN_PHYSICAL_NONE; tries++) {
+    for (unsigned tries = 0; tries < 20 && cell.kind == FI_PHYSICAL_NONE; tries++) {
         cell = sample_cell(sample, test_random_below(random, sample->values.count));
     }
-    if (cell.kind == FIRN_PHYSICAL_NONE) {
+    if (cell.kind == FI_PHYSICAL_NONE) {
         cell.kind = sample->values.kind;
         cell.as.bytes = firn_bytes("", 0);
     }
-    if (cell.kind == FIRN_PHYSICAL_BYTES) {
+    if (cell.kind == FI_PHYSICAL_BYTES) {
         size_t size = cell.as.bytes.size;
         if (size > 0) {
             memcpy(memory, cell.as.bytes.data, size);
@@ -520,69 +520,69 @@ random_constant(const struct sample *sample, struct test_random *random, uint8_t
         cell.as.bytes = firn_bytes(memory, size);
         return cell;
     }
-    uint64_t bits = firn_chunk_cell_bits(&cell);
+    uint64_t bits = fi_chunk_cell_bits(&cell);
     bits = r % 4 == 1 ? bits + 1 : r % 4 == 2 ? bits - 1 : r % 16 == 3 ? r : bits;
-    if (firn_chunk_is_float(cell.kind) && r % 32 == 7) {
+    if (fi_chunk_is_float(cell.kind) && r % 32 == 7) {
         static const double odd[] = {0.0, -0.0, 1.0 / 0.0, -1.0 / 0.0, 0.0 / 0.0};
         double number = odd[r / 32 % 5];
-        if (cell.kind == FIRN_PHYSICAL_F32) {
+        if (cell.kind == FI_PHYSICAL_F32) {
             cell.as.f32 = (float)number;
         } else {
             cell.as.f64 = number;
         }
         return cell;
     }
-    return firn_chunk_cell_of(cell.kind, bits);
+    return fi_chunk_cell_of(cell.kind, bits);
 }
 
 static void
-check_filter(const struct sample *sample, const struct firn_chunk *chunk, size_t block,
-             const struct firn_chunk_predicate *predicate, struct firn_chunk_scratch *scratch,
+check_filter(const struct sample *sample, const struct fi_chunk *chunk, size_t block,
+             const struct fi_chunk_predicate *predicate, struct fi_chunk_scratch *scratch,
              struct test_random *random)
 {
     firn_error err;
-    size_t start = block * FIRN_CHUNK_BLOCK;
-    size_t count = firn_chunk_block_size(chunk, block);
-    uint64_t mask[FIRN_CHUNK_MASK_WORDS] = {0};
-    uint64_t expected[FIRN_CHUNK_MASK_WORDS] = {0};
-    struct firn_chunk_bounds bounds;
+    size_t start = block * FI_CHUNK_BLOCK;
+    size_t count = fi_chunk_block_size(chunk, block);
+    uint64_t mask[FI_CHUNK_MASK_WORDS] = {0};
+    uint64_t expected[FI_CHUNK_MASK_WORDS] = {0};
+    struct fi_chunk_bounds bounds;
     bool all = true;
     bool all_valid = true; /* that are not null */
     bool none = true;
     unsigned density = (unsigned)test_random_below(random, 3);
     for (size_t i = 0; i < count; i++) {
-        struct firn_cell cell = sample_cell(sample, start + i);
+        struct fi_cell cell = sample_cell(sample, start + i);
         bool fulfils = encoding_fulfils(predicate, &cell);
         bool is_in = density == 0 || test_random_below(random, density == 1 ? 2 : 50) == 0;
         mask[i / 64] |= (uint64_t)is_in << i % 64;
         expected[i / 64] |= (uint64_t)(is_in && fulfils) << i % 64;
         all &= fulfils;
-        all_valid &= fulfils || cell.kind == FIRN_PHYSICAL_NONE;
+        all_valid &= fulfils || cell.kind == FI_PHYSICAL_NONE;
         none &= !fulfils;
     }
-    struct firn_chunk_filter filter;
-    enum firn_chunk_verdict verdict;
-    firn_chunk_filter_init(&filter, chunk, predicate);
-    assert_int_equal(firn_chunk_filter_apply(&filter, chunk, block, scratch, mask, &verdict, &err),
+    struct fi_chunk_filter filter;
+    enum fi_chunk_verdict verdict;
+    fi_chunk_filter_init(&filter, chunk, predicate);
+    assert_int_equal(fi_chunk_filter_apply(&filter, chunk, block, scratch, mask, &verdict, &err),
                      FIRN_OK);
     assert_memory_equal(mask, expected, sizeof mask);
-    assert_true(verdict != FIRN_CHUNK_NONE || none);
-    assert_true(verdict != FIRN_CHUNK_ALL || all_valid);
-    firn_chunk_block_bounds(chunk, block, &bounds);
-    verdict = firn_chunk_judge(&bounds, count, predicate);
-    assert_true(verdict != FIRN_CHUNK_NONE || none);
-    assert_true(verdict != FIRN_CHUNK_ALL || all);
+    assert_true(verdict != FI_CHUNK_NONE || none);
+    assert_true(verdict != FI_CHUNK_ALL || all_valid);
+    fi_chunk_block_bounds(chunk, block, &bounds);
+    verdict = fi_chunk_judge(&bounds, count, predicate);
+    assert_true(verdict != FI_CHUNK_NONE || none);
+    assert_true(verdict != FI_CHUNK_ALL || all);
 }
 
 static void
-check_filters(const struct sample *sample, const struct firn_chunk *chunk, size_t block,
-              struct firn_chunk_scratch *scratch, struct test_random *random)
+check_filters(const struct sample *sample, const struct fi_chunk *chunk, size_t block,
+              struct fi_chunk_scratch *scratch, struct test_random *random)
 {
     static uint8_t memory[10][800];
-    for (unsigned test = FIRN_CHUNK_EQUAL; test <= FIRN_CHUNK_IS_NOT_NULL; test++) {
-        struct firn_cell list[8];
-        struct firn_chunk_predicate predicate = {.test = (enum firn_chunk_test)test};
-        if (test == FIRN_CHUNK_PREFIX && sample->values.kind != FIRN_PHYSICAL_BYTES) {
+    for (unsigned test = FI_CHUNK_EQUAL; test <= FI_CHUNK_IS_NOT_NULL; test++) {
+        struct fi_cell list[8];
+        struct fi_chunk_predicate predicate = {.test = (enum fi_chunk_test)test};
+        if (test == FI_CHUNK_PREFIX && sample->values.kind != FI_PHYSICAL_BYTES) {
             continue;
         }
         predicate.a = random_constant(sample, random, memory[8]);
@@ -605,30 +605,30 @@ check_filters(const struct sample *sample, const struct firn_chunk *chunk, size_
 }
 
 static void
-check_sum(const struct sample *sample, const struct firn_chunk *chunk, size_t block,
-          const uint64_t *mask, struct firn_chunk_scratch *scratch)
+check_sum(const struct sample *sample, const struct fi_chunk *chunk, size_t block,
+          const uint64_t *mask, struct fi_chunk_scratch *scratch)
 {
-    struct firn_chunk_sum sum = {0};
+    struct fi_chunk_sum sum = {0};
     firn_error err;
-    firn_chunk_int128 integer = 0;
+    fi_chunk_int128 integer = 0;
     double parts[8] = {0};
     uint64_t added = 0;
-    for (size_t i = 0; i < firn_chunk_block_size(chunk, block); i++) {
-        struct firn_cell cell = sample_cell(sample, block * FIRN_CHUNK_BLOCK + i);
-        if (cell.kind == FIRN_PHYSICAL_NONE || (mask != NULL && !firn_chunk_has_bit(mask, i))) {
+    for (size_t i = 0; i < fi_chunk_block_size(chunk, block); i++) {
+        struct fi_cell cell = sample_cell(sample, block * FI_CHUNK_BLOCK + i);
+        if (cell.kind == FI_PHYSICAL_NONE || (mask != NULL && !fi_chunk_has_bit(mask, i))) {
             continue;
         }
         added++;
-        integer += cell.kind == FIRN_PHYSICAL_I64   ? (firn_chunk_int128)cell.as.i64
-                   : cell.kind == FIRN_PHYSICAL_U64 ? (firn_chunk_int128)cell.as.u64
-                                                    : 0;
-        parts[i % 8] += cell.kind == FIRN_PHYSICAL_F64   ? cell.as.f64
-                        : cell.kind == FIRN_PHYSICAL_F32 ? (double)cell.as.f32
-                                                         : 0;
+        integer += cell.kind == FI_PHYSICAL_I64   ? (fi_chunk_int128)cell.as.i64
+                   : cell.kind == FI_PHYSICAL_U64 ? (fi_chunk_int128)cell.as.u64
+                                                  : 0;
+        parts[i % 8] += cell.kind == FI_PHYSICAL_F64   ? cell.as.f64
+                        : cell.kind == FI_PHYSICAL_F32 ? (double)cell.as.f32
+                                                       : 0;
     }
     double real = ((parts[0] + parts[4]) + (parts[2] + parts[6])) +
                   ((parts[1] + parts[5]) + (parts[3] + parts[7]));
-    assert_int_equal(firn_chunk_sum_block(chunk, block, mask, scratch, &sum, &err), FIRN_OK);
+    assert_int_equal(fi_chunk_sum_block(chunk, block, mask, scratch, &sum, &err), FIRN_OK);
     assert_int_equal(sum.count, added);
     assert_true(sum.integer == integer);
     assert_true(sum.real != sum.real ? real != real : sum.real == 0 + real);
@@ -636,15 +636,15 @@ check_sum(const struct sample *sample, const struct firn_chunk *chunk, size_t bl
 
 /* Some values of a block alone are those among all. */
 static void
-check_list(const struct sample *sample, const struct firn_chunk *chunk, size_t block,
-           struct firn_chunk_scratch *scratch, struct test_random *random)
+check_list(const struct sample *sample, const struct fi_chunk *chunk, size_t block,
+           struct fi_chunk_scratch *scratch, struct test_random *random)
 {
     static const uint64_t parts[] = {2, 9, 100};
     firn_error err;
-    struct firn_chunk_values values;
-    uint64_t wanted[FIRN_CHUNK_MASK_WORDS] = {0};
-    uint16_t rows[FIRN_CHUNK_BLOCK];
-    const size_t count = firn_chunk_block_size(chunk, block);
+    struct fi_chunk_values values;
+    uint64_t wanted[FI_CHUNK_MASK_WORDS] = {0};
+    uint16_t rows[FI_CHUNK_BLOCK];
+    const size_t count = fi_chunk_block_size(chunk, block);
     const uint64_t part = parts[test_random_below(random, 3)];
     const bool is_one = test_random_below(random, 3) == 0;
     const size_t one = test_random_below(random, count);
@@ -656,73 +656,73 @@ check_list(const struct sample *sample, const struct firn_chunk *chunk, size_t b
             wanted[i / 64] |= UINT64_C(1) << i % 64;
         }
     }
-    assert_int_equal(
-        firn_chunk_read_list(chunk, block, rows, listed, wanted, scratch, &values, &err), FIRN_OK);
+    assert_int_equal(fi_chunk_read_list(chunk, block, rows, listed, wanted, scratch, &values, &err),
+                     FIRN_OK);
     assert_int_equal(values.count, listed);
     const struct sample some = {.values = values};
     for (size_t i = 0; i < listed; i++) {
-        struct firn_cell cell = sample_cell(&some, i);
-        struct firn_cell expected = sample_cell(sample, block * FIRN_CHUNK_BLOCK + rows[i]);
+        struct fi_cell cell = sample_cell(&some, i);
+        struct fi_cell expected = sample_cell(sample, block * FI_CHUNK_BLOCK + rows[i]);
         assert_same_cell(&cell, &expected);
     }
 }
 
 static void
-check_block(const struct sample *sample, const struct firn_chunk *chunk, size_t block,
-            struct firn_chunk_scratch *scratch, struct test_random *random)
+check_block(const struct sample *sample, const struct fi_chunk *chunk, size_t block,
+            struct fi_chunk_scratch *scratch, struct test_random *random)
 {
     firn_error err;
-    struct firn_chunk_values values;
-    struct firn_chunk_bounds bounds;
-    uint64_t mask[FIRN_CHUNK_MASK_WORDS] = {0};
-    size_t start = block * FIRN_CHUNK_BLOCK;
-    size_t count = firn_chunk_block_size(chunk, block);
-    assert_int_equal(firn_chunk_read_block(chunk, block, NULL, scratch, &values, &err), FIRN_OK);
+    struct fi_chunk_values values;
+    struct fi_chunk_bounds bounds;
+    uint64_t mask[FI_CHUNK_MASK_WORDS] = {0};
+    size_t start = block * FI_CHUNK_BLOCK;
+    size_t count = fi_chunk_block_size(chunk, block);
+    assert_int_equal(fi_chunk_read_block(chunk, block, NULL, scratch, &values, &err), FIRN_OK);
     assert_int_equal(values.count, count);
     assert_int_equal(values.kind, sample->values.kind);
     check_values(sample, start, &values, NULL);
     for (size_t i = 0; i < count; i++) {
         mask[i / 64] |= (uint64_t)(test_random_below(random, 3) == 0) << i % 64;
     }
-    assert_int_equal(firn_chunk_read_block(chunk, block, mask, scratch, &values, &err), FIRN_OK);
+    assert_int_equal(fi_chunk_read_block(chunk, block, mask, scratch, &values, &err), FIRN_OK);
     check_values(sample, start, &values, mask);
     check_list(sample, chunk, block, scratch, random);
-    firn_chunk_block_bounds(chunk, block, &bounds);
+    fi_chunk_block_bounds(chunk, block, &bounds);
     check_bounds(sample, start, count, &bounds);
     check_sum(sample, chunk, block, NULL, scratch);
     check_sum(sample, chunk, block, mask, scratch);
     for (size_t tries = 0; tries < 8; tries++) {
-        struct firn_cell cell;
+        struct fi_cell cell;
         size_t i = start + (tries == 0   ? 0
                             : tries == 1 ? count - 1
                                          : test_random_below(random, count));
-        struct firn_cell expected = sample_cell(sample, i);
-        assert_int_equal(firn_chunk_get(chunk, i, scratch, &cell, &err), FIRN_OK);
+        struct fi_cell expected = sample_cell(sample, i);
+        assert_int_equal(fi_chunk_get(chunk, i, scratch, &cell, &err), FIRN_OK);
         assert_same_cell(&cell, &expected);
     }
     check_filters(sample, chunk, block, scratch, random);
 }
 
 static void
-check_codes(const struct sample *sample, const struct firn_chunk *chunk, size_t block,
-            struct firn_chunk_scratch *scratch)
+check_codes(const struct sample *sample, const struct fi_chunk *chunk, size_t block,
+            struct fi_chunk_scratch *scratch)
 {
-    uint32_t codes[FIRN_CHUNK_BLOCK];
+    uint32_t codes[FI_CHUNK_BLOCK];
     firn_error err;
-    size_t code_count = firn_chunk_code_count(chunk);
+    size_t code_count = fi_chunk_code_count(chunk);
     if (code_count == 0) {
         return;
     }
-    assert_int_equal(firn_chunk_read_codes(chunk, block, codes, &err), FIRN_OK);
-    for (size_t i = 0; i < firn_chunk_block_size(chunk, block); i++) {
-        struct firn_cell expected = sample_cell(sample, block * FIRN_CHUNK_BLOCK + i);
-        struct firn_cell cell;
-        if (expected.kind == FIRN_PHYSICAL_NONE) {
+    assert_int_equal(fi_chunk_read_codes(chunk, block, codes, &err), FIRN_OK);
+    for (size_t i = 0; i < fi_chunk_block_size(chunk, block); i++) {
+        struct fi_cell expected = sample_cell(sample, block * FI_CHUNK_BLOCK + i);
+        struct fi_cell cell;
+        if (expected.kind == FI_PHYSICAL_NONE) {
             assert_int_equal(codes[i], code_count);
             continue;
         }
         assert_true(codes[i] < code_count);
-        assert_int_equal(firn_chunk_code_value(chunk, codes[i], scratch, &cell, &err), FIRN_OK);
+        assert_int_equal(fi_chunk_code_value(chunk, codes[i], scratch, &cell, &err), FIRN_OK);
         assert_same_cell(&cell, &expected);
     }
 }
@@ -731,20 +731,20 @@ bool
 encoding_check(const struct sample *sample, unsigned encoding, struct test_random *random)
 {
     firn_error err;
-    struct firn_buf out = {0};
-    struct firn_chunk chunk;
-    struct firn_chunk_bounds bounds;
-    struct firn_chunk_scratch scratch = {0};
-    const struct firn_chunk_values *values = &sample->values;
+    struct fi_buf out = {0};
+    struct fi_chunk chunk;
+    struct fi_chunk_bounds bounds;
+    struct fi_chunk_scratch scratch = {0};
+    const struct fi_chunk_values *values = &sample->values;
     /* Not at the buffer's start, so that alignments differ. */
     size_t before = test_random_below(random, 9);
-    assert_int_equal(firn_buf_set_size(&out, before), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(&out, before), FIRN_OK);
     int rc = encoding == 0
-                 ? firn_chunk_encode(values, &out, &bounds, &err)
-                 : firn_chunk_encode_as(values, (enum firn_encoding)encoding, &out, &bounds, &err);
+                 ? fi_chunk_encode(values, &out, &bounds, &err)
+                 : fi_chunk_encode_as(values, (enum fi_encoding)encoding, &out, &bounds, &err);
     if (rc == FIRN_INVALID && encoding != 0) {
         assert_int_equal(out.size, before);
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
         return false;
     }
     assert_int_equal(rc, FIRN_OK);
@@ -754,13 +754,13 @@ encoding_check(const struct sample *sample, unsigned encoding, struct test_rando
     uint8_t *memory = malloc(size + before);
     assert_non_null(memory);
     memcpy(memory + before, out.data + before, size);
-    firn_buf_deinit(&out);
-    assert_int_equal(firn_chunk_open(firn_bytes(memory + before, size), values->kind,
-                                     values->fixed_size, (uint32_t)values->count, &chunk, &err),
+    fi_buf_deinit(&out);
+    assert_int_equal(fi_chunk_open(firn_bytes(memory + before, size), values->kind,
+                                   values->fixed_size, (uint32_t)values->count, &chunk, &err),
                      FIRN_OK);
     assert_true(encoding == 0 || chunk.encoding == encoding);
-    size_t blocks = firn_chunk_block_count(&chunk);
-    assert_int_equal(blocks, (values->count + FIRN_CHUNK_BLOCK - 1) / FIRN_CHUNK_BLOCK);
+    size_t blocks = fi_chunk_block_count(&chunk);
+    assert_int_equal(blocks, (values->count + FI_CHUNK_BLOCK - 1) / FI_CHUNK_BLOCK);
     /* Of many blocks the first, the last, and some. */
     for (size_t block = 0; block < blocks; block++) {
         if (block < 2 || block + 2 >= blocks || test_random_below(random, 16) == 0) {
@@ -768,7 +768,7 @@ encoding_check(const struct sample *sample, unsigned encoding, struct test_rando
             check_codes(sample, &chunk, block, &scratch);
         }
     }
-    firn_chunk_scratch_deinit(&scratch);
+    fi_chunk_scratch_deinit(&scratch);
     free(memory);
     return true;
 }

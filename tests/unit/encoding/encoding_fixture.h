@@ -20,7 +20,7 @@
 
 /* Values that own their memory. */
 struct sample {
-    struct firn_chunk_values values;
+    struct fi_chunk_values values;
     uint64_t *valid;
     void *numbers; /* or slices */
     uint8_t *bytes;
@@ -41,19 +41,18 @@ enum sample_nulls {
 enum { SAMPLE_SHAPES = 14 };
 
 /* Asserts; to be given back. */
-void sample_make(struct sample *out, struct test_random *random, enum firn_physical kind,
+void sample_make(struct sample *out, struct test_random *random, enum fi_physical kind,
                  uint32_t fixed_size, unsigned shape, enum sample_nulls nulls, size_t count);
 /* Of values that are given: as many bits as 64-bit patterns of numbers (F32: their low half). */
-void sample_of_bits(struct sample *out, enum firn_physical kind, const uint64_t *bits,
-                    size_t count);
+void sample_of_bits(struct sample *out, enum fi_physical kind, const uint64_t *bits, size_t count);
 void sample_of_texts(struct sample *out, const char *const *texts, size_t count);
 void sample_deinit(struct sample *sample);
 bool sample_is_valid(const struct sample *sample, size_t i);
-struct firn_cell sample_cell(const struct sample *sample, size_t i);
+struct fi_cell sample_cell(const struct sample *sample, size_t i);
 
 /* -1, 0 or 1, as the header says. */
-int encoding_compare(const struct firn_cell *a, const struct firn_cell *b);
-bool encoding_fulfils(const struct firn_chunk_predicate *predicate, const struct firn_cell *cell);
+int encoding_compare(const struct fi_cell *a, const struct fi_cell *b);
+bool encoding_fulfils(const struct fi_chunk_predicate *predicate, const struct fi_cell *cell);
 
 /* Encodes (0: as the encoder likes) and compares everything that can be asked with what the sample says.
  * False where the encoding cannot hold it. */

@@ -13,41 +13,41 @@
 #include "base/slice.h"
 #include "encoding/encoding_internal.h"
 
-static inline struct firn_cell
-encoding_walk_cell(const struct firn_chunk_values *values, size_t i)
+static inline struct fi_cell
+encoding_walk_cell(const struct fi_chunk_values *values, size_t i)
 {
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
-    if (values->valid != NULL && !firn_chunk_has_bit(values->valid, i)) {
+    struct fi_cell cell = {.kind = FI_PHYSICAL_NONE};
+    if (values->valid != NULL && !fi_chunk_has_bit(values->valid, i)) {
         return cell;
     }
-    if (values->kind != FIRN_PHYSICAL_BYTES) {
-        return firn_chunk_cell_of(values->kind, firn_chunk_value_bits(values, i));
+    if (values->kind != FI_PHYSICAL_BYTES) {
+        return fi_chunk_cell_of(values->kind, fi_chunk_value_bits(values, i));
     }
-    cell.kind = FIRN_PHYSICAL_BYTES;
+    cell.kind = FI_PHYSICAL_BYTES;
     cell.as.bytes = values->as.bytes[i];
     return cell;
 }
 
 static inline void
-encoding_walk_compare(const struct firn_cell *a, const struct firn_cell *b)
+encoding_walk_compare(const struct fi_cell *a, const struct fi_cell *b)
 {
     CHECK(a->kind == b->kind);
-    if (a->kind == FIRN_PHYSICAL_BYTES) {
-        CHECK(firn_slice_equal(a->as.bytes, b->as.bytes));
-    } else if (a->kind != FIRN_PHYSICAL_NONE) {
-        CHECK(firn_chunk_cell_bits(a) == firn_chunk_cell_bits(b));
+    if (a->kind == FI_PHYSICAL_BYTES) {
+        CHECK(fi_slice_equal(a->as.bytes, b->as.bytes));
+    } else if (a->kind != FI_PHYSICAL_NONE) {
+        CHECK(fi_chunk_cell_bits(a) == fi_chunk_cell_bits(b));
     }
 }
 
 /* All bytes of all values, so that a sanitizer sees them. */
 static inline void
-encoding_walk_touch(const struct firn_chunk_values *values)
+encoding_walk_touch(const struct fi_chunk_values *values)
 {
     static volatile uint64_t sink;
     uint64_t sum = 0;
     for (size_t i = 0; i < values->count; i++) {
-        if (values->kind != FIRN_PHYSICAL_BYTES) {
-            sum += firn_chunk_value_bits(values, i);
+        if (values->kind != FI_PHYSICAL_BYTES) {
+            sum += fi_chunk_value_bits(values, i);
             continue;
         }
         firn_slice bytes = values->as.bytes[i];
@@ -66,98 +66,97 @@ encoding_walk_is_answer(int rc)
 }
 
 static inline void
-encoding_walk_filter(const struct firn_chunk *chunk, size_t block, const struct firn_cell *a,
-                     struct firn_chunk_scratch *scratch)
+encoding_walk_filter(const struct fi_chunk *chunk, size_t block, const struct fi_cell *a,
+                     struct fi_chunk_scratch *scratch)
 {
-    uint64_t mask[FIRN_CHUNK_MASK_WORDS];
-    struct firn_chunk_bounds bounds;
-    firn_chunk_block_bounds(chunk, block, &bounds);
-    size_t count = firn_chunk_block_size(chunk, block);
-    for (unsigned test = FIRN_CHUNK_EQUAL; test <= FIRN_CHUNK_IS_NOT_NULL; test++) {
-        struct firn_chunk_predicate predicate = {
-            .test = (enum firn_chunk_test)test, .a = *a, .b = *a, .list = a, .list_count = 1};
-        if (test == FIRN_CHUNK_PREFIX && chunk->kind != FIRN_PHYSICAL_BYTES) {
+    uint64_t mask[FI_CHUNK_MASK_WORDS];
+    struct fi_chunk_bounds bounds;
+    fi_chunk_block_bounds(chunk, block, &bounds);
+    size_t count = fi_chunk_block_size(chunk, block);
+    for (unsigned test = FI_CHUNK_EQUAL; test <= FI_CHUNK_IS_NOT_NULL; test++) {
+        struct fi_chunk_predicate predicate = {
+            .test = (enum fi_chunk_test)test, .a = *a, .b = *a, .list = a, .list_count = 1};
+        if (test == FI_CHUNK_PREFIX && chunk->kind != FI_PHYSICAL_BYTES) {
             continue;
         }
         memset(mask, 0, sizeof mask);
         for (size_t i = 0; i < count; i++) {
             mask[i / 64] |= UINT64_C(1) << i % 64;
         }
-        (void)firn_chunk_judge(&bounds, count, &predicate);
+        (void)fi_chunk_judge(&bounds, count, &predicate);
         CHECK(encoding_walk_is_answer(
-            firn_chunk_filter_block(chunk, block, &predicate, scratch, mask, NULL)));
+            fi_chunk_filter_block(chunk, block, &predicate, scratch, mask, NULL)));
     }
 }
 
 static inline void
-encoding_walk_block(const struct firn_chunk *chunk, size_t block,
-                    struct firn_chunk_scratch *scratch)
+encoding_walk_block(const struct fi_chunk *chunk, size_t block, struct fi_chunk_scratch *scratch)
 {
-    struct firn_chunk_values values;
-    struct firn_chunk_scratch other = {0};
-    struct firn_chunk_sum sum = {0};
-    static const uint64_t some[FIRN_CHUNK_MASK_WORDS] = {0x8000000000000001, 0, 0xf0f0};
-    uint32_t codes[FIRN_CHUNK_BLOCK];
-    struct firn_cell constant = {.kind = chunk->kind};
+    struct fi_chunk_values values;
+    struct fi_chunk_scratch other = {0};
+    struct fi_chunk_sum sum = {0};
+    static const uint64_t some[FI_CHUNK_MASK_WORDS] = {0x8000000000000001, 0, 0xf0f0};
+    uint32_t codes[FI_CHUNK_BLOCK];
+    struct fi_cell constant = {.kind = chunk->kind};
     constant.as.bytes = firn_bytes("m", 1);
-    if (chunk->kind != FIRN_PHYSICAL_BYTES) {
-        constant = firn_chunk_cell_of(chunk->kind, 7);
+    if (chunk->kind != FI_PHYSICAL_BYTES) {
+        constant = fi_chunk_cell_of(chunk->kind, 7);
     }
-    int rc = firn_chunk_read_block(chunk, block, some, scratch, &values, NULL);
+    int rc = fi_chunk_read_block(chunk, block, some, scratch, &values, NULL);
     CHECK(encoding_walk_is_answer(rc));
-    rc = firn_chunk_read_block(chunk, block, NULL, scratch, &values, NULL);
+    rc = fi_chunk_read_block(chunk, block, NULL, scratch, &values, NULL);
     CHECK(encoding_walk_is_answer(rc));
     bool is_read = rc == FIRN_OK;
-    size_t count = firn_chunk_block_size(chunk, block);
+    size_t count = fi_chunk_block_size(chunk, block);
     if (is_read) {
         CHECK(values.count == count);
         encoding_walk_touch(&values);
     }
     for (size_t i = 0; i < count; i += i < 70 ? 1 : 41) {
-        struct firn_cell cell;
-        rc = firn_chunk_get(chunk, block * FIRN_CHUNK_BLOCK + i, &other, &cell, NULL);
+        struct fi_cell cell;
+        rc = fi_chunk_get(chunk, block * FI_CHUNK_BLOCK + i, &other, &cell, NULL);
         CHECK(encoding_walk_is_answer(rc));
         if (is_read) {
-            struct firn_cell expected = encoding_walk_cell(&values, i);
+            struct fi_cell expected = encoding_walk_cell(&values, i);
             CHECK(rc == FIRN_OK);
             encoding_walk_compare(&cell, &expected);
-            constant = i % 16 == 3 && cell.kind != FIRN_PHYSICAL_NONE ? expected : constant;
+            constant = i % 16 == 3 && cell.kind != FI_PHYSICAL_NONE ? expected : constant;
         }
     }
     encoding_walk_filter(chunk, block, &constant, &other);
-    rc = firn_chunk_sum_block(chunk, block, NULL, &other, &sum, NULL);
+    rc = fi_chunk_sum_block(chunk, block, NULL, &other, &sum, NULL);
     CHECK(encoding_walk_is_answer(rc));
-    if (firn_chunk_code_count(chunk) > 0) {
-        rc = firn_chunk_read_codes(chunk, block, codes, NULL);
+    if (fi_chunk_code_count(chunk) > 0) {
+        rc = fi_chunk_read_codes(chunk, block, codes, NULL);
         CHECK(encoding_walk_is_answer(rc));
         for (size_t i = 0; rc == FIRN_OK && i < count; i += 17) {
-            struct firn_cell cell;
-            CHECK(codes[i] <= firn_chunk_code_count(chunk));
-            if (codes[i] < firn_chunk_code_count(chunk)) {
+            struct fi_cell cell;
+            CHECK(codes[i] <= fi_chunk_code_count(chunk));
+            if (codes[i] < fi_chunk_code_count(chunk)) {
                 CHECK(encoding_walk_is_answer(
-                    firn_chunk_code_value(chunk, codes[i], &other, &cell, NULL)));
+                    fi_chunk_code_value(chunk, codes[i], &other, &cell, NULL)));
             }
         }
     }
-    firn_chunk_scratch_deinit(&other);
+    fi_chunk_scratch_deinit(&other);
 }
 
 /* True where it could be opened. */
 static inline bool
-encoding_walk(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size, uint32_t count)
+encoding_walk(firn_slice bytes, enum fi_physical kind, uint32_t fixed_size, uint32_t count)
 {
-    struct firn_chunk chunk;
-    struct firn_chunk_scratch scratch = {0};
-    int rc = firn_chunk_open(bytes, kind, fixed_size, count, &chunk, NULL);
+    struct fi_chunk chunk;
+    struct fi_chunk_scratch scratch = {0};
+    int rc = fi_chunk_open(bytes, kind, fixed_size, count, &chunk, NULL);
     CHECK(encoding_walk_is_answer(rc) || rc == FIRN_NEWER);
     if (rc != FIRN_OK) {
         return false;
     }
-    size_t blocks = firn_chunk_block_count(&chunk);
+    size_t blocks = fi_chunk_block_count(&chunk);
     for (size_t block = 0; block < blocks; block += block < 2 || block + 2 >= blocks ? 1 : 13) {
         encoding_walk_block(&chunk, block, &scratch);
     }
-    firn_chunk_scratch_deinit(&scratch);
+    fi_chunk_scratch_deinit(&scratch);
     return true;
 }
 

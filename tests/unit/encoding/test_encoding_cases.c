@@ -12,7 +12,7 @@ check_all(struct sample *sample, const char *name)
     struct test_random random;
     test_random_init(&random, name, 17);
     for (unsigned round = 0; round < 4; round++) {
-        for (unsigned encoding = 0; encoding <= FIRN_ENCODING_FRONT; encoding++) {
+        for (unsigned encoding = 0; encoding <= FI_ENCODING_FRONT; encoding++) {
             bool is_held = encoding_check(sample, encoding, &random);
             assert_true(is_held || encoding > 1);
         }
@@ -34,15 +34,15 @@ ends_of_ranges_are_held(void **state)
     for (size_t i = 0; i < 1100; i++) {
         mixed[i] = i < 100 ? i : i * 7919 % 1000 * 1000003;
     }
-    sample_of_bits(&sample, FIRN_PHYSICAL_I64, steps, 4);
+    sample_of_bits(&sample, FI_PHYSICAL_I64, steps, 4);
     check_all(&sample, "steps");
-    sample_of_bits(&sample, FIRN_PHYSICAL_I64, sorted, 3);
+    sample_of_bits(&sample, FI_PHYSICAL_I64, sorted, 3);
     check_all(&sample, "sorted");
-    sample_of_bits(&sample, FIRN_PHYSICAL_I64, mixed, 1100);
+    sample_of_bits(&sample, FI_PHYSICAL_I64, mixed, 1100);
     check_all(&sample, "mixed");
-    sample_of_bits(&sample, FIRN_PHYSICAL_U64, large, 5);
+    sample_of_bits(&sample, FI_PHYSICAL_U64, large, 5);
     check_all(&sample, "large");
-    sample_of_bits(&sample, FIRN_PHYSICAL_I64, steps, 1);
+    sample_of_bits(&sample, FI_PHYSICAL_I64, steps, 1);
     check_all(&sample, "one");
 }
 
@@ -64,11 +64,11 @@ odd_reals_keep_all_their_bits(void **state)
                                0x807fffff, 0xffc00123, 0,          0x414570a4, 0x7f7fffff};
     const uint64_t nans[] = {0x7ff8000000000001, 0xfff8000000000001, 0x7ff8000000000001};
     struct sample sample;
-    sample_of_bits(&sample, FIRN_PHYSICAL_F64, wide, 10);
+    sample_of_bits(&sample, FI_PHYSICAL_F64, wide, 10);
     check_all(&sample, "f64");
-    sample_of_bits(&sample, FIRN_PHYSICAL_F32, narrow, 10);
+    sample_of_bits(&sample, FI_PHYSICAL_F32, narrow, 10);
     check_all(&sample, "f32");
-    sample_of_bits(&sample, FIRN_PHYSICAL_F64, nans, 3);
+    sample_of_bits(&sample, FI_PHYSICAL_F64, nans, 3);
     check_all(&sample, "NaNs");
 }
 
@@ -77,11 +77,11 @@ odd_reals_keep_all_their_bits(void **state)
 static unsigned
 chosen_for(struct sample *sample, size_t *out_size)
 {
-    struct firn_buf out = {0};
-    assert_int_equal(firn_chunk_encode(&sample->values, &out, NULL, NULL), FIRN_OK);
+    struct fi_buf out = {0};
+    assert_int_equal(fi_chunk_encode(&sample->values, &out, NULL, NULL), FIRN_OK);
     unsigned encoding = out.data[0];
     *out_size = out.size;
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     sample_deinit(sample);
     return encoding;
 }
@@ -91,21 +91,21 @@ the_smallest_encoding_is_chosen(void **state)
 {
     (void)state;
     static const struct {
-        enum firn_physical kind;
+        enum fi_physical kind;
         unsigned shape;
         unsigned encoding;
         size_t size_max;
-    } cases[] = {{FIRN_PHYSICAL_I64, 11, FIRN_ENCODING_CONSTANT, 16},
-                 {FIRN_PHYSICAL_I64, 0, FIRN_ENCODING_PLAIN, 525600},
-                 {FIRN_PHYSICAL_I64, 3, FIRN_ENCODING_FRAME, 83000},
-                 {FIRN_PHYSICAL_U64, 4, FIRN_ENCODING_DELTA, 27000},
-                 {FIRN_PHYSICAL_I64, 2, FIRN_ENCODING_RLE, 5500},
-                 {FIRN_PHYSICAL_U64, 9, FIRN_ENCODING_FRAME, 9000},
-                 {FIRN_PHYSICAL_U64, 5, FIRN_ENCODING_FRAME, 26000},
-                 {FIRN_PHYSICAL_F64, 2, FIRN_ENCODING_ALP, 170000},
-                 {FIRN_PHYSICAL_F64, 7, FIRN_ENCODING_DICTIONARY, 27000},
-                 {FIRN_PHYSICAL_BYTES, 3, FIRN_ENCODING_DICTIONARY, 18000},
-                 {FIRN_PHYSICAL_BYTES, 13, FIRN_ENCODING_FSST, 600000}};
+    } cases[] = {{FI_PHYSICAL_I64, 11, FI_ENCODING_CONSTANT, 16},
+                 {FI_PHYSICAL_I64, 0, FI_ENCODING_PLAIN, 525600},
+                 {FI_PHYSICAL_I64, 3, FI_ENCODING_FRAME, 83000},
+                 {FI_PHYSICAL_U64, 4, FI_ENCODING_DELTA, 27000},
+                 {FI_PHYSICAL_I64, 2, FI_ENCODING_RLE, 5500},
+                 {FI_PHYSICAL_U64, 9, FI_ENCODING_FRAME, 9000},
+                 {FI_PHYSICAL_U64, 5, FI_ENCODING_FRAME, 26000},
+                 {FI_PHYSICAL_F64, 2, FI_ENCODING_ALP, 170000},
+                 {FI_PHYSICAL_F64, 7, FI_ENCODING_DICTIONARY, 27000},
+                 {FI_PHYSICAL_BYTES, 3, FI_ENCODING_DICTIONARY, 18000},
+                 {FI_PHYSICAL_BYTES, 13, FI_ENCODING_FSST, 600000}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sample sample;
         size_t size;
@@ -124,8 +124,8 @@ equal_values_take_a_few_bytes_in_any_number(void **state)
     struct sample sample;
     size_t size;
     struct test_random random = {1};
-    sample_make(&sample, &random, FIRN_PHYSICAL_BYTES, 0, 0, SAMPLE_NULLS_ALL, 65536);
-    assert_int_equal(chosen_for(&sample, &size), FIRN_ENCODING_CONSTANT);
+    sample_make(&sample, &random, FI_PHYSICAL_BYTES, 0, 0, SAMPLE_NULLS_ALL, 65536);
+    assert_int_equal(chosen_for(&sample, &size), FI_ENCODING_CONSTANT);
     assert_int_equal(size, 8);
 }
 
@@ -136,32 +136,32 @@ the_same_values_give_the_same_bytes(void **state)
     struct test_random random = {3};
     for (unsigned shape = 0; shape < SAMPLE_SHAPES; shape++) {
         struct sample sample;
-        struct firn_buf out[2] = {{0}, {0}};
-        sample_make(&sample, &random, FIRN_PHYSICAL_BYTES, 0, shape, SAMPLE_NULLS_FEW, 5000);
-        for (unsigned encoding = 1; encoding <= FIRN_ENCODING_FRONT; encoding++) {
+        struct fi_buf out[2] = {{0}, {0}};
+        sample_make(&sample, &random, FI_PHYSICAL_BYTES, 0, shape, SAMPLE_NULLS_FEW, 5000);
+        for (unsigned encoding = 1; encoding <= FI_ENCODING_FRONT; encoding++) {
             for (size_t k = 0; k < 2; k++) {
-                firn_buf_clear(&out[k]);
-                int rc = firn_chunk_encode_as(&sample.values, (enum firn_encoding)encoding, &out[k],
-                                              NULL, NULL);
+                fi_buf_clear(&out[k]);
+                int rc = fi_chunk_encode_as(&sample.values, (enum fi_encoding)encoding, &out[k],
+                                            NULL, NULL);
                 assert_true(rc == FIRN_OK || rc == FIRN_INVALID);
             }
-            assert_true(firn_slice_equal(firn_buf_slice(&out[0]), firn_buf_slice(&out[1])));
+            assert_true(fi_slice_equal(fi_buf_slice(&out[0]), fi_buf_slice(&out[1])));
         }
-        firn_buf_deinit(&out[0]);
-        firn_buf_deinit(&out[1]);
+        fi_buf_deinit(&out[0]);
+        fi_buf_deinit(&out[1]);
         sample_deinit(&sample);
     }
 }
 
 /* ---- bounds, limits ---- */
 
-static enum firn_chunk_verdict
-judge(const struct firn_chunk_bounds *bounds, enum firn_chunk_test test, const char *a)
+static enum fi_chunk_verdict
+judge(const struct fi_chunk_bounds *bounds, enum fi_chunk_test test, const char *a)
 {
-    struct firn_chunk_predicate predicate = {.test = test};
-    predicate.a.kind = FIRN_PHYSICAL_BYTES;
+    struct fi_chunk_predicate predicate = {.test = test};
+    predicate.a.kind = FI_PHYSICAL_BYTES;
     predicate.a.as.bytes = firn_str(a);
-    return firn_chunk_judge(bounds, 2, &predicate);
+    return fi_chunk_judge(bounds, 2, &predicate);
 }
 
 static void
@@ -170,22 +170,22 @@ cut_bounds_leave_nothing_out(void **state)
     (void)state;
     const char *const texts[] = {"0123456789abcdefAA", "0123456789abcdefZZ"};
     struct sample sample;
-    struct firn_chunk_bounds bounds;
+    struct fi_chunk_bounds bounds;
     sample_of_texts(&sample, texts, 2);
-    firn_chunk_bounds_of(&sample.values, 0, 2, &bounds);
+    fi_chunk_bounds_of(&sample.values, 0, 2, &bounds);
     assert_true(bounds.max_is_cut);
-    assert_int_equal(bounds.max.as.bytes.size, FIRN_CHUNK_BOUND_SIZE);
-    assert_int_equal(judge(&bounds, FIRN_CHUNK_EQUAL, "0123456789abcdef"), FIRN_CHUNK_SOME);
-    assert_int_equal(judge(&bounds, FIRN_CHUNK_EQUAL, "0123456789abcdefZZ"), FIRN_CHUNK_SOME);
-    assert_int_equal(judge(&bounds, FIRN_CHUNK_EQUAL, "0123456789abcdeg"), FIRN_CHUNK_NONE);
-    assert_int_equal(judge(&bounds, FIRN_CHUNK_EQUAL, "0123456789abcdee~"), FIRN_CHUNK_NONE);
-    assert_int_equal(judge(&bounds, FIRN_CHUNK_GREATER, "0123456789abcdefM"), FIRN_CHUNK_SOME);
-    assert_int_equal(judge(&bounds, FIRN_CHUNK_LESS, "0123456789abcdefM"), FIRN_CHUNK_SOME);
-    assert_int_equal(judge(&bounds, FIRN_CHUNK_LESS, "0123456789abcdeg"), FIRN_CHUNK_ALL);
-    assert_int_equal(judge(&bounds, FIRN_CHUNK_LESS_EQUAL, "0123456789abcdef"), FIRN_CHUNK_SOME);
-    assert_int_equal(judge(&bounds, FIRN_CHUNK_PREFIX, "0123456789abcdef"), FIRN_CHUNK_ALL);
-    assert_int_equal(judge(&bounds, FIRN_CHUNK_PREFIX, "0123456789abcdefA"), FIRN_CHUNK_SOME);
-    assert_int_equal(judge(&bounds, FIRN_CHUNK_PREFIX, "0123456789abcdx"), FIRN_CHUNK_NONE);
+    assert_int_equal(bounds.max.as.bytes.size, FI_CHUNK_BOUND_SIZE);
+    assert_int_equal(judge(&bounds, FI_CHUNK_EQUAL, "0123456789abcdef"), FI_CHUNK_SOME);
+    assert_int_equal(judge(&bounds, FI_CHUNK_EQUAL, "0123456789abcdefZZ"), FI_CHUNK_SOME);
+    assert_int_equal(judge(&bounds, FI_CHUNK_EQUAL, "0123456789abcdeg"), FI_CHUNK_NONE);
+    assert_int_equal(judge(&bounds, FI_CHUNK_EQUAL, "0123456789abcdee~"), FI_CHUNK_NONE);
+    assert_int_equal(judge(&bounds, FI_CHUNK_GREATER, "0123456789abcdefM"), FI_CHUNK_SOME);
+    assert_int_equal(judge(&bounds, FI_CHUNK_LESS, "0123456789abcdefM"), FI_CHUNK_SOME);
+    assert_int_equal(judge(&bounds, FI_CHUNK_LESS, "0123456789abcdeg"), FI_CHUNK_ALL);
+    assert_int_equal(judge(&bounds, FI_CHUNK_LESS_EQUAL, "0123456789abcdef"), FI_CHUNK_SOME);
+    assert_int_equal(judge(&bounds, FI_CHUNK_PREFIX, "0123456789abcdef"), FI_CHUNK_ALL);
+    assert_int_equal(judge(&bounds, FI_CHUNK_PREFIX, "0123456789abcdefA"), FI_CHUNK_SOME);
+    assert_int_equal(judge(&bounds, FI_CHUNK_PREFIX, "0123456789abcdx"), FI_CHUNK_NONE);
     sample_deinit(&sample);
 }
 
@@ -193,24 +193,24 @@ static void
 too_many_bytes_are_refused(void **state)
 {
     (void)state;
-    static uint8_t large[FIRN_CHUNK_BYTES_MAX / 2 + 1];
+    static uint8_t large[FI_CHUNK_BYTES_MAX / 2 + 1];
     firn_slice slices[2] = {{large, sizeof large}, {large, sizeof large}};
-    struct firn_chunk_values values = {.kind = FIRN_PHYSICAL_BYTES, .count = 2};
-    struct firn_buf out = {0};
+    struct fi_chunk_values values = {.kind = FI_PHYSICAL_BYTES, .count = 2};
+    struct fi_buf out = {0};
     firn_error err;
     values.as.bytes = slices;
-    assert_int_equal(firn_chunk_encode(&values, &out, NULL, &err), FIRN_LIMIT);
+    assert_int_equal(fi_chunk_encode(&values, &out, NULL, &err), FIRN_LIMIT);
     assert_int_equal(out.size, 0);
     slices[1].size = sizeof large - 2;
-    assert_int_equal(firn_chunk_encode(&values, &out, NULL, &err), FIRN_OK);
-    firn_buf_deinit(&out);
+    assert_int_equal(fi_chunk_encode(&values, &out, NULL, &err), FIRN_OK);
+    fi_buf_deinit(&out);
 }
 
 /* Compares the place of a number with a walk over all values. */
 static void
-check_place(const struct firn_chunk *chunk, const uint64_t *values, uint64_t wanted)
+check_place(const struct fi_chunk *chunk, const uint64_t *values, uint64_t wanted)
 {
-    const struct firn_cell cell = {.kind = FIRN_PHYSICAL_U64, .as.u64 = wanted};
+    const struct fi_cell cell = {.kind = FI_PHYSICAL_U64, .as.u64 = wanted};
     size_t first;
     size_t end;
     bool is_exact;
@@ -220,13 +220,13 @@ check_place(const struct firn_chunk *chunk, const uint64_t *values, uint64_t wan
         below += values[i] < wanted ? 1 : 0;
         equal += values[i] == wanted ? 1 : 0;
     }
-    if (!firn_chunk_get_place(chunk, &cell, &first, &end, &is_exact)) {
+    if (!fi_chunk_get_place(chunk, &cell, &first, &end, &is_exact)) {
         assert_false(is_exact);
         return;
     }
     assert_true(first <= below && end >= below + equal);
     assert_true(!is_exact || (first == below && end == below + equal));
-    if (chunk->encoding == FIRN_ENCODING_DELTA && equal == 1) {
+    if (chunk->encoding == FI_ENCODING_DELTA && equal == 1) {
         assert_true(is_exact);
     }
 }
@@ -240,8 +240,8 @@ numbers_are_found_in_ascending_values(void **state)
     unsigned encoded = 0;
     test_random_init(&random, "places", 0);
     for (unsigned round = 0; round < 60; round++) {
-        struct firn_buf out = {0};
-        struct firn_chunk chunk;
+        struct fi_buf out = {0};
+        struct fi_chunk chunk;
         struct sample sample;
         firn_error err;
         size_t count = 1 + test_random_below(&random, 3000);
@@ -253,13 +253,13 @@ numbers_are_found_in_ascending_values(void **state)
             number += round % 7 == 6 ? (i % 8 == 7 ? 25 : 1) /* eight of each 32 */
                                      : factor * test_random_below(&random, step);
         }
-        sample_of_bits(&sample, FIRN_PHYSICAL_U64, values, count);
-        enum firn_encoding encoding = round % 4 == 0   ? FIRN_ENCODING_FRAME
-                                      : round % 4 == 1 ? FIRN_ENCODING_RLE
-                                                       : FIRN_ENCODING_DELTA;
-        if (firn_chunk_encode_as(&sample.values, encoding, &out, NULL, &err) == FIRN_OK) {
-            assert_int_equal(firn_chunk_open(firn_buf_slice(&out), FIRN_PHYSICAL_U64, 0,
-                                             (uint32_t)count, &chunk, &err),
+        sample_of_bits(&sample, FI_PHYSICAL_U64, values, count);
+        enum fi_encoding encoding = round % 4 == 0   ? FI_ENCODING_FRAME
+                                    : round % 4 == 1 ? FI_ENCODING_RLE
+                                                     : FI_ENCODING_DELTA;
+        if (fi_chunk_encode_as(&sample.values, encoding, &out, NULL, &err) == FIRN_OK) {
+            assert_int_equal(fi_chunk_open(fi_buf_slice(&out), FI_PHYSICAL_U64, 0, (uint32_t)count,
+                                           &chunk, &err),
                              FIRN_OK);
             for (unsigned i = 0; i < 40; i++) {
                 uint64_t near = values[test_random_below(&random, count)];
@@ -271,7 +271,7 @@ numbers_are_found_in_ascending_values(void **state)
             check_place(&chunk, values, UINT64_MAX);
             encoded++;
         }
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
         sample_deinit(&sample);
     }
     assert_true(encoded > 40);
@@ -281,10 +281,10 @@ static void
 every_encoding_has_a_name(void **state)
 {
     (void)state;
-    assert_string_equal(firn_encoding_name(FIRN_ENCODING_PLAIN), "plain");
-    assert_string_equal(firn_encoding_name(FIRN_ENCODING_FRONT), "front");
-    assert_null(firn_encoding_name(0));
-    assert_null(firn_encoding_name(FIRN_ENCODING_FRONT + 1));
+    assert_string_equal(fi_encoding_name(FI_ENCODING_PLAIN), "plain");
+    assert_string_equal(fi_encoding_name(FI_ENCODING_FRONT), "front");
+    assert_null(fi_encoding_name(0));
+    assert_null(fi_encoding_name(FI_ENCODING_FRONT + 1));
 }
 
 int

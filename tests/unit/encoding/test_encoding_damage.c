@@ -10,7 +10,7 @@
 
 /* A copy of exactly that size, so that a sanitizer sees a read beyond it. */
 static bool
-walk_copy(const uint8_t *bytes, size_t size, const struct firn_chunk_values *values)
+walk_copy(const uint8_t *bytes, size_t size, const struct fi_chunk_values *values)
 {
     uint8_t *copy = malloc(size + (size == 0));
     assert_non_null(copy);
@@ -24,9 +24,9 @@ walk_copy(const uint8_t *bytes, size_t size, const struct firn_chunk_values *val
 static void
 damage(const struct sample *sample, unsigned encoding, struct test_random *random)
 {
-    struct firn_buf out = {0};
-    const struct firn_chunk_values *values = &sample->values;
-    int rc = firn_chunk_encode_as(values, (enum firn_encoding)encoding, &out, NULL, NULL);
+    struct fi_buf out = {0};
+    const struct fi_chunk_values *values = &sample->values;
+    int rc = fi_chunk_encode_as(values, (enum fi_encoding)encoding, &out, NULL, NULL);
     if (rc == FIRN_INVALID) {
         return;
     }
@@ -37,7 +37,7 @@ damage(const struct sample *sample, unsigned encoding, struct test_random *rando
     for (size_t size = 0; size < out.size; size += size < 200 ? 1 : step) {
         assert_false(walk_copy(out.data, size, values));
     }
-    assert_int_equal(firn_buf_append(&out, "", 1), FIRN_OK);
+    assert_int_equal(fi_buf_append(&out, "", 1), FIRN_OK);
     assert_false(walk_copy(out.data, out.size, values));
     out.size--;
     for (size_t i = 0; i < 400; i++) {
@@ -49,7 +49,7 @@ damage(const struct sample *sample, unsigned encoding, struct test_random *rando
         walk_copy(out.data, out.size, values);
         out.data[at] = before;
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -58,15 +58,15 @@ damaged_chunks_are_answered_or_refused(void **state)
     (void)state;
     struct test_random random;
     static const struct {
-        enum firn_physical kind;
+        enum fi_physical kind;
         uint32_t fixed_size;
-    } kinds[] = {{FIRN_PHYSICAL_I64, 0}, {FIRN_PHYSICAL_U64, 0},   {FIRN_PHYSICAL_F32, 0},
-                 {FIRN_PHYSICAL_F64, 0}, {FIRN_PHYSICAL_BYTES, 0}, {FIRN_PHYSICAL_BYTES, 16}};
+    } kinds[] = {{FI_PHYSICAL_I64, 0}, {FI_PHYSICAL_U64, 0},   {FI_PHYSICAL_F32, 0},
+                 {FI_PHYSICAL_F64, 0}, {FI_PHYSICAL_BYTES, 0}, {FI_PHYSICAL_BYTES, 16}};
     static const size_t counts[] = {1, 40, 1024, 1100};
     test_random_init(&random, "damage", 5);
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
-            for (unsigned encoding = 1; encoding <= FIRN_ENCODING_FRONT; encoding++) {
+            for (unsigned encoding = 1; encoding <= FI_ENCODING_FRONT; encoding++) {
                 struct sample sample;
                 sample_make(&sample, &random, kinds[k].kind, kinds[k].fixed_size,
                             (unsigned)test_random_below(&random, SAMPLE_SHAPES),
@@ -81,16 +81,16 @@ damaged_chunks_are_answered_or_refused(void **state)
 /* ---- lies ---- */
 
 static int
-open_and_read(const uint8_t *bytes, size_t size, enum firn_physical kind, uint32_t count)
+open_and_read(const uint8_t *bytes, size_t size, enum fi_physical kind, uint32_t count)
 {
-    struct firn_chunk chunk;
-    struct firn_chunk_scratch scratch = {0};
-    struct firn_chunk_values values;
-    int rc = firn_chunk_open(firn_bytes(bytes, size), kind, 0, count, &chunk, NULL);
+    struct fi_chunk chunk;
+    struct fi_chunk_scratch scratch = {0};
+    struct fi_chunk_values values;
+    int rc = fi_chunk_open(firn_bytes(bytes, size), kind, 0, count, &chunk, NULL);
     if (rc == FIRN_OK) {
-        rc = firn_chunk_read_block(&chunk, 0, NULL, &scratch, &values, NULL);
+        rc = fi_chunk_read_block(&chunk, 0, NULL, &scratch, &values, NULL);
     }
-    firn_chunk_scratch_deinit(&scratch);
+    fi_chunk_scratch_deinit(&scratch);
     return rc;
 }
 
@@ -111,14 +111,14 @@ lying_numbers_are_refused(void **state)
         {2, 2, FIRN_CORRUPT},  {2, 4, FIRN_CORRUPT},  {3, 9, FIRN_CORRUPT},  {4, 3, FIRN_CORRUPT},
         {16, 0, FIRN_CORRUPT}, {24, 1, FIRN_CORRUPT}, {24, 3, FIRN_CORRUPT}, {28, 65, FIRN_CORRUPT},
         {28, 9, FIRN_CORRUPT}, {28, 3, FIRN_CORRUPT}, {30, 255, FIRN_OK},    {31, 1, FIRN_CORRUPT}};
-    assert_int_equal(open_and_read(frame, sizeof frame, FIRN_PHYSICAL_U64, 2), FIRN_OK);
+    assert_int_equal(open_and_read(frame, sizeof frame, FI_PHYSICAL_U64, 2), FIRN_OK);
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         memcpy(lie, frame, sizeof lie);
         lie[lies[i].at] = lies[i].byte;
-        assert_int_equal(open_and_read(lie, sizeof lie, FIRN_PHYSICAL_U64, 2), lies[i].rc);
+        assert_int_equal(open_and_read(lie, sizeof lie, FI_PHYSICAL_U64, 2), lies[i].rc);
     }
-    assert_int_equal(open_and_read(frame, sizeof frame, FIRN_PHYSICAL_U64, 3), FIRN_CORRUPT);
-    assert_int_equal(open_and_read(frame, sizeof frame, FIRN_PHYSICAL_I64, 2), FIRN_CORRUPT);
+    assert_int_equal(open_and_read(frame, sizeof frame, FI_PHYSICAL_U64, 3), FIRN_CORRUPT);
+    assert_int_equal(open_and_read(frame, sizeof frame, FI_PHYSICAL_I64, 2), FIRN_CORRUPT);
 }
 
 /* Found when the chunk is opened, before a block is read. */
@@ -127,23 +127,22 @@ blocks_that_end_before_they_begin_are_refused(void **state)
 {
     (void)state;
     struct sample sample;
-    struct firn_buf out = {0};
-    struct firn_chunk chunk;
+    struct fi_buf out = {0};
+    struct fi_chunk chunk;
     struct test_random random = {1};
-    sample_make(&sample, &random, FIRN_PHYSICAL_I64, 0, 0, SAMPLE_NULLS_NONE, 3000);
-    assert_int_equal(firn_chunk_encode_as(&sample.values, FIRN_ENCODING_PLAIN, &out, NULL, NULL),
+    sample_make(&sample, &random, FI_PHYSICAL_I64, 0, 0, SAMPLE_NULLS_NONE, 3000);
+    assert_int_equal(fi_chunk_encode_as(&sample.values, FI_ENCODING_PLAIN, &out, NULL, NULL),
                      FIRN_OK);
-    assert_int_equal(
-        firn_chunk_open(firn_buf_slice(&out), FIRN_PHYSICAL_I64, 0, 3000, &chunk, NULL), FIRN_OK);
+    assert_int_equal(fi_chunk_open(fi_buf_slice(&out), FI_PHYSICAL_I64, 0, 3000, &chunk, NULL),
+                     FIRN_OK);
     uint8_t *first = out.data + chunk.parts.records;
     uint8_t *second = first + chunk.parts.record_size;
-    uint32_t end = firn_load_le32(first);
-    firn_store_le32(first, firn_load_le32(second));
-    firn_store_le32(second, end);
-    assert_int_equal(
-        firn_chunk_open(firn_buf_slice(&out), FIRN_PHYSICAL_I64, 0, 3000, &chunk, NULL),
-        FIRN_CORRUPT);
-    firn_buf_deinit(&out);
+    uint32_t end = fi_load_le32(first);
+    fi_store_le32(first, fi_load_le32(second));
+    fi_store_le32(second, end);
+    assert_int_equal(fi_chunk_open(fi_buf_slice(&out), FI_PHYSICAL_I64, 0, 3000, &chunk, NULL),
+                     FIRN_CORRUPT);
+    fi_buf_deinit(&out);
     sample_deinit(&sample);
 }
 
@@ -155,23 +154,23 @@ a_value_that_is_longer_than_its_block_says_is_refused(void **state)
     static const char *const texts[] = {
         "https://example.org/items/1/https://example.org/items/2/https://example.org/items/3"};
     struct sample sample;
-    struct firn_buf out = {0};
-    struct firn_chunk chunk;
-    struct firn_chunk_scratch scratch = {0};
-    struct firn_cell cell;
+    struct fi_buf out = {0};
+    struct fi_chunk chunk;
+    struct fi_chunk_scratch scratch = {0};
+    struct fi_cell cell;
     sample_of_texts(&sample, texts, 1);
-    assert_int_equal(firn_chunk_encode_as(&sample.values, FIRN_ENCODING_FSST, &out, NULL, NULL),
+    assert_int_equal(fi_chunk_encode_as(&sample.values, FI_ENCODING_FSST, &out, NULL, NULL),
                      FIRN_OK);
-    assert_int_equal(firn_chunk_open(firn_buf_slice(&out), FIRN_PHYSICAL_BYTES, 0, 1, &chunk, NULL),
+    assert_int_equal(fi_chunk_open(fi_buf_slice(&out), FI_PHYSICAL_BYTES, 0, 1, &chunk, NULL),
                      FIRN_OK);
-    assert_int_equal(firn_chunk_get(&chunk, 0, &scratch, &cell, NULL), FIRN_OK);
+    assert_int_equal(fi_chunk_get(&chunk, 0, &scratch, &cell, NULL), FIRN_OK);
     assert_int_equal(cell.as.bytes.size, strlen(texts[0]));
     for (uint32_t less = 1; less <= 8; less++) {
-        firn_store_le32(out.data + chunk.parts.data, (uint32_t)strlen(texts[0]) - less);
-        assert_int_equal(firn_chunk_get(&chunk, 0, &scratch, &cell, NULL), FIRN_CORRUPT);
+        fi_store_le32(out.data + chunk.parts.data, (uint32_t)strlen(texts[0]) - less);
+        assert_int_equal(fi_chunk_get(&chunk, 0, &scratch, &cell, NULL), FIRN_CORRUPT);
     }
-    firn_chunk_scratch_deinit(&scratch);
-    firn_buf_deinit(&out);
+    fi_chunk_scratch_deinit(&scratch);
+    fi_buf_deinit(&out);
     sample_deinit(&sample);
 }
 
@@ -180,31 +179,28 @@ static void
 declared_sizes_take_no_memory(void **state)
 {
     (void)state;
-    static const unsigned encodings[] = {FIRN_ENCODING_FSST, FIRN_ENCODING_FRONT};
+    static const unsigned encodings[] = {FI_ENCODING_FSST, FI_ENCODING_FRONT};
     for (size_t e = 0; e < 2; e++) {
         struct sample sample;
-        struct firn_buf out = {0};
+        struct fi_buf out = {0};
         struct test_random random = {1};
-        sample_make(&sample, &random, FIRN_PHYSICAL_BYTES, 0, 1, SAMPLE_NULLS_NONE, 1024);
+        sample_make(&sample, &random, FI_PHYSICAL_BYTES, 0, 1, SAMPLE_NULLS_NONE, 1024);
         test_alloc_install();
         test_alloc_fail_at(0, false);
-        assert_int_equal(firn_chunk_encode_as(&sample.values, (enum firn_encoding)encodings[e],
-                                              &out, NULL, NULL),
-                         FIRN_OK);
-        struct firn_chunk chunk;
         assert_int_equal(
-            firn_chunk_open(firn_buf_slice(&out), FIRN_PHYSICAL_BYTES, 0, 1024, &chunk, NULL),
+            fi_chunk_encode_as(&sample.values, (enum fi_encoding)encodings[e], &out, NULL, NULL),
             FIRN_OK);
+        struct fi_chunk chunk;
+        assert_int_equal(
+            fi_chunk_open(fi_buf_slice(&out), FI_PHYSICAL_BYTES, 0, 1024, &chunk, NULL), FIRN_OK);
         uint8_t *raw_size = out.data + chunk.parts.data;
         test_alloc_fail_at(0, false);
-        firn_store_le32(raw_size, UINT32_MAX);
-        assert_int_equal(open_and_read(out.data, out.size, FIRN_PHYSICAL_BYTES, 1024),
-                         FIRN_CORRUPT);
-        firn_store_le32(raw_size, FIRN_CHUNK_BYTES_MAX);
-        assert_int_equal(open_and_read(out.data, out.size, FIRN_PHYSICAL_BYTES, 1024),
-                         FIRN_CORRUPT);
+        fi_store_le32(raw_size, UINT32_MAX);
+        assert_int_equal(open_and_read(out.data, out.size, FI_PHYSICAL_BYTES, 1024), FIRN_CORRUPT);
+        fi_store_le32(raw_size, FI_CHUNK_BYTES_MAX);
+        assert_int_equal(open_and_read(out.data, out.size, FI_PHYSICAL_BYTES, 1024), FIRN_CORRUPT);
         assert_true(test_alloc_bytes() < UINT64_C(160) << 20);
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
         assert_int_equal(test_alloc_alive(), 0);
         test_alloc_uninstall();
         sample_deinit(&sample);
@@ -217,34 +213,32 @@ static void
 memory_that_runs_out_leaves_nothing_behind(void **state)
 {
     (void)state;
-    static const enum firn_physical kinds[] = {FIRN_PHYSICAL_I64, FIRN_PHYSICAL_F64,
-                                               FIRN_PHYSICAL_BYTES};
+    static const enum fi_physical kinds[] = {FI_PHYSICAL_I64, FI_PHYSICAL_F64, FI_PHYSICAL_BYTES};
     for (size_t k = 0; k < 3; k++) {
-        for (unsigned encoding = 0; encoding <= FIRN_ENCODING_FRONT; encoding++) {
+        for (unsigned encoding = 0; encoding <= FI_ENCODING_FRONT; encoding++) {
             struct sample sample;
             struct test_random random = {encoding + 1};
             sample_make(&sample, &random, kinds[k], 0, 2, SAMPLE_NULLS_FEW, 3000);
             int rc = FIRN_NO_MEMORY;
             for (uint64_t n = 1; rc == FIRN_NO_MEMORY; n++) {
-                struct firn_buf out = {0};
-                struct firn_chunk chunk;
-                struct firn_chunk_values values;
-                struct firn_chunk_scratch scratch = {0};
+                struct fi_buf out = {0};
+                struct fi_chunk chunk;
+                struct fi_chunk_values values;
+                struct fi_chunk_scratch scratch = {0};
                 firn_error err;
                 test_alloc_install();
                 test_alloc_fail_at(n, n % 2 == 0);
-                rc = encoding == 0
-                         ? firn_chunk_encode(&sample.values, &out, NULL, &err)
-                         : firn_chunk_encode_as(&sample.values, (enum firn_encoding)encoding, &out,
-                                                NULL, &err);
+                rc = encoding == 0 ? fi_chunk_encode(&sample.values, &out, NULL, &err)
+                                   : fi_chunk_encode_as(&sample.values, (enum fi_encoding)encoding,
+                                                        &out, NULL, &err);
                 assert_true(rc == FIRN_OK || out.size == 0);
                 for (size_t block = 0; rc == FIRN_OK && block < 3; block++) {
-                    rc = firn_chunk_open(firn_buf_slice(&out), kinds[k], 0, 3000, &chunk, &err);
+                    rc = fi_chunk_open(fi_buf_slice(&out), kinds[k], 0, 3000, &chunk, &err);
                     assert_int_equal(rc, FIRN_OK);
-                    rc = firn_chunk_read_block(&chunk, block, NULL, &scratch, &values, &err);
+                    rc = fi_chunk_read_block(&chunk, block, NULL, &scratch, &values, &err);
                 }
-                firn_chunk_scratch_deinit(&scratch);
-                firn_buf_deinit(&out);
+                fi_chunk_scratch_deinit(&scratch);
+                fi_buf_deinit(&out);
                 assert_int_equal(test_alloc_alive(), 0);
                 test_alloc_uninstall();
             }

@@ -18,7 +18,7 @@
 enum { COUNT = 1100, TEXT_SIZE = 64 };
 
 struct values {
-    struct firn_chunk_values values;
+    struct fi_chunk_values values;
     uint64_t valid[COUNT / 64 + 1];
     uint64_t numbers[COUNT];
     float reals[COUNT];
@@ -179,41 +179,40 @@ front_text(size_t i, uint64_t *out, char text[TEXT_SIZE])
 
 static const struct golden {
     const char *path;
-    enum firn_encoding encoding;
-    enum firn_physical kind;
+    enum fi_encoding encoding;
+    enum fi_physical kind;
     uint32_t fixed_size;
     maker make;
     bool is_free; /* a writer may make other bytes of the values */
 } goldens[] = {
 #define GOLDEN(name) "tests/formats/chunk/" name ".chunk"
-    {GOLDEN("plain-i64"), FIRN_ENCODING_PLAIN, FIRN_PHYSICAL_I64, 0, plain_i64, false},
-    {GOLDEN("plain-f32"), FIRN_ENCODING_PLAIN, FIRN_PHYSICAL_F32, 0, plain_f32, false},
-    {GOLDEN("plain-text"), FIRN_ENCODING_PLAIN, FIRN_PHYSICAL_BYTES, 0, plain_text, false},
-    {GOLDEN("plain-uuid"), FIRN_ENCODING_PLAIN, FIRN_PHYSICAL_BYTES, 16, plain_uuid, false},
-    {GOLDEN("constant-f64"), FIRN_ENCODING_CONSTANT, FIRN_PHYSICAL_F64, 0, constant_f64, false},
-    {GOLDEN("constant-text"), FIRN_ENCODING_CONSTANT, FIRN_PHYSICAL_BYTES, 0, constant_text, false},
-    {GOLDEN("constant-null"), FIRN_ENCODING_CONSTANT, FIRN_PHYSICAL_U64, 0, no_value, false},
-    {GOLDEN("rle-i64"), FIRN_ENCODING_RLE, FIRN_PHYSICAL_I64, 0, rle_i64, false},
-    {GOLDEN("dictionary-text"), FIRN_ENCODING_DICTIONARY, FIRN_PHYSICAL_BYTES, 0, dictionary_text,
+    {GOLDEN("plain-i64"), FI_ENCODING_PLAIN, FI_PHYSICAL_I64, 0, plain_i64, false},
+    {GOLDEN("plain-f32"), FI_ENCODING_PLAIN, FI_PHYSICAL_F32, 0, plain_f32, false},
+    {GOLDEN("plain-text"), FI_ENCODING_PLAIN, FI_PHYSICAL_BYTES, 0, plain_text, false},
+    {GOLDEN("plain-uuid"), FI_ENCODING_PLAIN, FI_PHYSICAL_BYTES, 16, plain_uuid, false},
+    {GOLDEN("constant-f64"), FI_ENCODING_CONSTANT, FI_PHYSICAL_F64, 0, constant_f64, false},
+    {GOLDEN("constant-text"), FI_ENCODING_CONSTANT, FI_PHYSICAL_BYTES, 0, constant_text, false},
+    {GOLDEN("constant-null"), FI_ENCODING_CONSTANT, FI_PHYSICAL_U64, 0, no_value, false},
+    {GOLDEN("rle-i64"), FI_ENCODING_RLE, FI_PHYSICAL_I64, 0, rle_i64, false},
+    {GOLDEN("dictionary-text"), FI_ENCODING_DICTIONARY, FI_PHYSICAL_BYTES, 0, dictionary_text,
      false},
-    {GOLDEN("dictionary-f64"), FIRN_ENCODING_DICTIONARY, FIRN_PHYSICAL_F64, 0, dictionary_f64,
-     false},
-    {GOLDEN("frame-u64"), FIRN_ENCODING_FRAME, FIRN_PHYSICAL_U64, 0, frame_u64, false},
-    {GOLDEN("delta-i64"), FIRN_ENCODING_DELTA, FIRN_PHYSICAL_I64, 0, delta_i64, false},
-    {GOLDEN("alp-f64"), FIRN_ENCODING_ALP, FIRN_PHYSICAL_F64, 0, alp_f64, false},
-    {GOLDEN("alp-f32"), FIRN_ENCODING_ALP, FIRN_PHYSICAL_F32, 0, alp_f32, false},
-    {GOLDEN("fsst-text"), FIRN_ENCODING_FSST, FIRN_PHYSICAL_BYTES, 0, fsst_text, true},
-    {GOLDEN("front-text"), FIRN_ENCODING_FRONT, FIRN_PHYSICAL_BYTES, 0, front_text, false},
+    {GOLDEN("dictionary-f64"), FI_ENCODING_DICTIONARY, FI_PHYSICAL_F64, 0, dictionary_f64, false},
+    {GOLDEN("frame-u64"), FI_ENCODING_FRAME, FI_PHYSICAL_U64, 0, frame_u64, false},
+    {GOLDEN("delta-i64"), FI_ENCODING_DELTA, FI_PHYSICAL_I64, 0, delta_i64, false},
+    {GOLDEN("alp-f64"), FI_ENCODING_ALP, FI_PHYSICAL_F64, 0, alp_f64, false},
+    {GOLDEN("alp-f32"), FI_ENCODING_ALP, FI_PHYSICAL_F32, 0, alp_f32, false},
+    {GOLDEN("fsst-text"), FI_ENCODING_FSST, FI_PHYSICAL_BYTES, 0, fsst_text, true},
+    {GOLDEN("front-text"), FI_ENCODING_FRONT, FI_PHYSICAL_BYTES, 0, front_text, false},
 };
 
 static void
 make_values(const struct golden *golden, struct values *out)
 {
     memset(out, 0, sizeof *out);
-    out->values = (struct firn_chunk_values){.kind = golden->kind,
-                                             .fixed_size = golden->fixed_size,
-                                             .count = COUNT,
-                                             .valid = out->valid};
+    out->values = (struct fi_chunk_values){.kind = golden->kind,
+                                           .fixed_size = golden->fixed_size,
+                                           .count = COUNT,
+                                           .valid = out->valid};
     static const uint8_t zeros[16];
     for (size_t i = 0; i < COUNT; i++) {
         uint64_t bits = 0;
@@ -228,9 +227,9 @@ make_values(const struct golden *golden, struct values *out)
             : is_there ? firn_str(out->texts[i])
                        : firn_str("");
     }
-    if (golden->kind == FIRN_PHYSICAL_BYTES) {
+    if (golden->kind == FI_PHYSICAL_BYTES) {
         out->values.as.bytes = out->slices;
-    } else if (golden->kind == FIRN_PHYSICAL_F32) {
+    } else if (golden->kind == FI_PHYSICAL_F32) {
         out->values.as.f32 = out->reals;
     } else {
         out->values.as.u64 = out->numbers;
@@ -238,11 +237,11 @@ make_values(const struct golden *golden, struct values *out)
 }
 
 static void
-read_golden(const char *path, struct firn_buf *out)
+read_golden(const char *path, struct fi_buf *out)
 {
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
-    assert_int_equal(firn_buf_set_size(out, 1 << 18), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(out, 1 << 18), FIRN_OK);
     out->size = fread(out->data, 1, out->size, file);
     assert_int_equal(fclose(file), 0);
 }
@@ -251,31 +250,30 @@ read_golden(const char *path, struct firn_buf *out)
 static void
 compare(const struct golden *golden, const struct values *values, firn_slice bytes)
 {
-    struct firn_chunk chunk;
-    struct firn_chunk_scratch scratch = {0};
+    struct fi_chunk chunk;
+    struct fi_chunk_scratch scratch = {0};
     firn_error err;
-    assert_int_equal(firn_chunk_open(bytes, golden->kind, golden->fixed_size, COUNT, &chunk, &err),
+    assert_int_equal(fi_chunk_open(bytes, golden->kind, golden->fixed_size, COUNT, &chunk, &err),
                      FIRN_OK);
     assert_int_equal(chunk.encoding, golden->encoding);
     for (size_t i = 0; i < COUNT; i++) {
-        bool is_there = firn_chunk_has_bit(values->valid, i);
-        struct firn_cell cell;
-        assert_int_equal(firn_chunk_get(&chunk, i, &scratch, &cell, &err), FIRN_OK);
-        assert_int_equal(cell.kind, is_there ? golden->kind : FIRN_PHYSICAL_NONE);
-        if (is_there && golden->kind == FIRN_PHYSICAL_BYTES) {
-            assert_true(firn_slice_equal(cell.as.bytes, values->slices[i]));
+        bool is_there = fi_chunk_has_bit(values->valid, i);
+        struct fi_cell cell;
+        assert_int_equal(fi_chunk_get(&chunk, i, &scratch, &cell, &err), FIRN_OK);
+        assert_int_equal(cell.kind, is_there ? golden->kind : FI_PHYSICAL_NONE);
+        if (is_there && golden->kind == FI_PHYSICAL_BYTES) {
+            assert_true(fi_slice_equal(cell.as.bytes, values->slices[i]));
         } else if (is_there) {
-            size_t size = golden->kind == FIRN_PHYSICAL_F32 ? 4 : 8;
+            size_t size = golden->kind == FI_PHYSICAL_F32 ? 4 : 8;
             assert_memory_equal(&cell.as, &values->numbers[i], size);
         }
     }
     for (size_t block = 0; block < 2; block++) {
-        struct firn_chunk_values read;
-        assert_int_equal(firn_chunk_read_block(&chunk, block, NULL, &scratch, &read, &err),
-                         FIRN_OK);
+        struct fi_chunk_values read;
+        assert_int_equal(fi_chunk_read_block(&chunk, block, NULL, &scratch, &read, &err), FIRN_OK);
         assert_int_equal(read.count, block == 0 ? 1024 : COUNT - 1024);
     }
-    firn_chunk_scratch_deinit(&scratch);
+    fi_chunk_scratch_deinit(&scratch);
 }
 
 static void
@@ -286,22 +284,22 @@ golden_chunks_are_read_for_ever(void **state)
     unsigned seen = 0;
     for (size_t i = 0; i < sizeof goldens / sizeof goldens[0]; i++) {
         const struct golden *golden = &goldens[i];
-        struct firn_buf made = {0};
-        struct firn_buf bytes = {0};
+        struct fi_buf made = {0};
+        struct fi_buf bytes = {0};
         make_values(golden, &values);
-        assert_int_equal(firn_chunk_encode_as(&values.values, golden->encoding, &made, NULL, NULL),
+        assert_int_equal(fi_chunk_encode_as(&values.values, golden->encoding, &made, NULL, NULL),
                          FIRN_OK);
-        compare(golden, &values, firn_buf_slice(&made));
+        compare(golden, &values, fi_buf_slice(&made));
         if (!golden->is_free || getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
-            test_file_compare_golden(golden->path, firn_buf_slice(&made));
+            test_file_compare_golden(golden->path, fi_buf_slice(&made));
         }
         read_golden(golden->path, &bytes);
-        compare(golden, &values, firn_buf_slice(&bytes));
+        compare(golden, &values, fi_buf_slice(&bytes));
         seen |= 1u << golden->encoding;
-        firn_buf_deinit(&made);
-        firn_buf_deinit(&bytes);
+        fi_buf_deinit(&made);
+        fi_buf_deinit(&bytes);
     }
-    assert_int_equal(seen, (2u << FIRN_ENCODING_FRONT) - 2); /* each encoding */
+    assert_int_equal(seen, (2u << FI_ENCODING_FRONT) - 2); /* each encoding */
 }
 
 int

@@ -37,7 +37,7 @@ number_at(const uint8_t *packed, size_t count, unsigned width, size_t i)
 }
 
 static void
-check_width(struct test_random *random, enum firn_bit_pack_kernels kernels, size_t count,
+check_width(struct test_random *random, enum fi_bit_pack_kernels kernels, size_t count,
             unsigned width)
 {
     uint64_t numbers[1024];
@@ -46,14 +46,14 @@ check_width(struct test_random *random, enum firn_bit_pack_kernels kernels, size
     uint64_t range[16];
     uint64_t base = test_random_next(random);
     uint64_t factors[] = {1, 3, 1000000, UINT64_C(1) << 33, test_random_next(random)};
-    size_t size = firn_bit_pack_size(count, width);
+    size_t size = fi_bit_pack_size(count, width);
     size_t shift = test_random_below(random, 8);
     uint8_t *memory = malloc(size + shift + 1);
     assert_non_null(memory);
     uint8_t *packed = memory + shift;
     memory[size + shift] = 0x5a;
     assert_int_equal(size, (count * width + 7) / 8);
-    firn_bit_pack_sum128 sums[2] = {0, 0};
+    fi_bit_pack_sum128 sums[2] = {0, 0};
     for (size_t i = 0; i < count; i++) {
         uint64_t number = test_random_next(random);
         number = number % 16 == 0 ? UINT64_MAX : number % 16 == 1 ? 0 : number;
@@ -63,22 +63,22 @@ check_width(struct test_random *random, enum firn_bit_pack_kernels kernels, size
         sums[0] += numbers[i];
         sums[1] += is_in ? numbers[i] : 0;
     }
-    firn_bit_pack_encode(numbers, count, width, packed);
+    fi_bit_pack_encode(numbers, count, width, packed);
     assert_int_equal(memory[size + shift], 0x5a);
     for (size_t i = 0; i < count; i++) {
         assert_true(number_at(packed, count, width, i) == numbers[i]);
-        assert_true(firn_bit_pack_get(packed, count, width, i) == numbers[i]);
+        assert_true(fi_bit_pack_get(packed, count, width, i) == numbers[i]);
     }
     uint16_t places[3];
     for (size_t k = 0; k < 3; k++) {
         places[k] = (uint16_t)(k == 2 ? count - 1 : test_random_below(random, count));
     }
-    firn_bit_pack_get_list(packed, count, width, places, 3, base, factors[1], out);
+    fi_bit_pack_get_list(packed, count, width, places, 3, base, factors[1], out);
     for (size_t k = 0; k < 3; k++) {
         assert_true(out[k] == base + factors[1] * numbers[places[k]]);
     }
     for (size_t f = 0; f < 5; f++) {
-        firn_bit_pack_decode_with(kernels, packed, count, width, base, factors[f], out);
+        fi_bit_pack_decode_with(kernels, packed, count, width, base, factors[f], out);
         for (size_t i = 0; i < count; i++) {
             assert_true(out[i] == base + factors[f] * numbers[i]);
         }
@@ -86,20 +86,20 @@ check_width(struct test_random *random, enum firn_bit_pack_kernels kernels, size
     uint32_t narrow[1024];
     uint64_t most = 0;
     uint64_t said =
-        firn_bit_pack_decode_narrow_with(kernels, packed, count, width, (uint32_t)base, narrow);
+        fi_bit_pack_decode_narrow_with(kernels, packed, count, width, (uint32_t)base, narrow);
     for (size_t i = 0; i < count; i++) {
         most = numbers[i] > most ? numbers[i] : most;
         assert_true(narrow[i] == (uint32_t)(base + numbers[i]));
     }
     assert_true(said == most);
-    assert_true(firn_bit_pack_sum_with(kernels, packed, count, width, NULL) == sums[0]);
-    assert_true(firn_bit_pack_sum_with(kernels, packed, count, width, mask) == sums[1]);
+    assert_true(fi_bit_pack_sum_with(kernels, packed, count, width, NULL) == sums[0]);
+    assert_true(fi_bit_pack_sum_with(kernels, packed, count, width, mask) == sums[1]);
     size_t first = test_random_below(random, count + 1);
-    firn_bit_pack_sum128 sum = 0;
+    fi_bit_pack_sum128 sum = 0;
     for (size_t i = 0; i < first; i++) {
         sum += numbers[i];
     }
-    assert_true(firn_bit_pack_sum_first_with(kernels, packed, count, width, first) == sum);
+    assert_true(fi_bit_pack_sum_first_with(kernels, packed, count, width, first) == sum);
     for (unsigned round = 0; round < 6; round++) {
         uint64_t low = round == 0 ? 0 : numbers[test_random_below(random, count)];
         uint64_t high = round == 1 ? UINT64_MAX : numbers[test_random_below(random, count)];
@@ -110,7 +110,7 @@ check_width(struct test_random *random, enum firn_bit_pack_kernels kernels, size
             low = high;
             high = swap;
         }
-        firn_bit_pack_range_with(kernels, packed, count, width, low, high, range);
+        fi_bit_pack_range_with(kernels, packed, count, width, low, high, range);
         for (size_t i = 0; i < (count + 63) / 64 * 64; i++) {
             bool is_in = i < count && numbers[i] >= low && numbers[i] <= high;
             assert_int_equal(range[i / 64] >> i % 64 & 1, is_in);
@@ -127,8 +127,8 @@ packed_numbers_are_as_bit_by_bit(void **state)
     test_random_init(&random, "packed", 3);
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
         for (unsigned width = 0; width <= 64; width++) {
-            for (unsigned kernels = 0; kernels <= firn_bit_pack_kernels_here(); kernels++) {
-                check_width(&random, (enum firn_bit_pack_kernels)kernels, counts[c], width);
+            for (unsigned kernels = 0; kernels <= fi_bit_pack_kernels_here(); kernels++) {
+                check_width(&random, (enum fi_bit_pack_kernels)kernels, counts[c], width);
             }
         }
     }
@@ -141,16 +141,16 @@ bits_of_masks_are_counted(void **state)
     struct test_random random;
     test_random_init(&random, "bits_of_masks_are_counted", 19);
     for (unsigned round = 0; round < 2000; round++) {
-        uint64_t mask[FIRN_CHUNK_MASK_WORDS];
+        uint64_t mask[FI_CHUNK_MASK_WORDS];
         const uint64_t density = test_random_below(&random, 65);
         size_t count = 0;
         memset(mask, 0, sizeof mask);
-        for (size_t i = 0; i < FIRN_CHUNK_BLOCK; i++) {
+        for (size_t i = 0; i < FI_CHUNK_BLOCK; i++) {
             const bool is_set = test_random_below(&random, 64) < density;
             mask[i / 64] |= (uint64_t)is_set << i % 64;
             count += is_set;
         }
-        assert_int_equal(firn_chunk_filter_mask_count(mask), count);
+        assert_int_equal(fi_chunk_filter_mask_count(mask), count);
     }
 }
 

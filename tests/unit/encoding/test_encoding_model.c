@@ -9,12 +9,12 @@
 static const size_t counts[] = {1, 2, 31, 32, 33, 1023, 1024, 1025, 3000, 65535, 65536};
 
 static void
-check_kind(enum firn_physical kind, uint32_t fixed_size, uint64_t seed, const char *name)
+check_kind(enum fi_physical kind, uint32_t fixed_size, uint64_t seed, const char *name)
 {
     const struct test_share share = test_share_of(1, seed);
     const uint64_t skipped = 2 * share.step;
     struct test_random random;
-    size_t held[FIRN_ENCODING_FRONT + 1] = {0};
+    size_t held[FI_ENCODING_FRONT + 1] = {0};
     test_random_init(&random, name, seed);
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
         for (unsigned shape = 0; shape < SAMPLE_SHAPES; shape++) {
@@ -30,16 +30,16 @@ check_kind(enum firn_physical kind, uint32_t fixed_size, uint64_t seed, const ch
                 }
                 sample_make(&sample, &random, kind, fixed_size, shape, (enum sample_nulls)nulls,
                             counts[c]);
-                for (unsigned encoding = 0; encoding <= FIRN_ENCODING_FRONT; encoding++) {
+                for (unsigned encoding = 0; encoding <= FI_ENCODING_FRONT; encoding++) {
                     held[encoding] += encoding_check(&sample, encoding, &random);
                 }
                 sample_deinit(&sample);
             }
         }
     }
-    for (unsigned encoding = 1; encoding <= FIRN_ENCODING_FRONT; encoding++) {
+    for (unsigned encoding = 1; encoding <= FI_ENCODING_FRONT; encoding++) {
         print_message("count: %zu %s chunks %s\n", held[encoding], name,
-                      firn_encoding_name(encoding));
+                      fi_encoding_name(encoding));
     }
 }
 
@@ -47,43 +47,43 @@ static void
 signed_integers(void **state)
 {
     (void)state;
-    check_kind(FIRN_PHYSICAL_I64, 0, 1, "i64");
+    check_kind(FI_PHYSICAL_I64, 0, 1, "i64");
 }
 
 static void
 unsigned_integers(void **state)
 {
     (void)state;
-    check_kind(FIRN_PHYSICAL_U64, 0, 2, "u64");
+    check_kind(FI_PHYSICAL_U64, 0, 2, "u64");
 }
 
 static void
 short_reals(void **state)
 {
     (void)state;
-    check_kind(FIRN_PHYSICAL_F32, 0, 3, "f32");
+    check_kind(FI_PHYSICAL_F32, 0, 3, "f32");
 }
 
 static void
 reals(void **state)
 {
     (void)state;
-    check_kind(FIRN_PHYSICAL_F64, 0, 4, "f64");
+    check_kind(FI_PHYSICAL_F64, 0, 4, "f64");
 }
 
 static void
 texts(void **state)
 {
     (void)state;
-    check_kind(FIRN_PHYSICAL_BYTES, 0, 5, "bytes");
+    check_kind(FI_PHYSICAL_BYTES, 0, 5, "bytes");
 }
 
 static void
 bytes_of_one_size(void **state)
 {
     (void)state;
-    check_kind(FIRN_PHYSICAL_BYTES, 16, 6, "bytes of 16");
-    check_kind(FIRN_PHYSICAL_BYTES, 300, 7, "bytes of 300");
+    check_kind(FI_PHYSICAL_BYTES, 16, 6, "bytes of 16");
+    check_kind(FI_PHYSICAL_BYTES, 300, 7, "bytes of 300");
 }
 
 int

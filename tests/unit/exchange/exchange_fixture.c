@@ -22,7 +22,7 @@
             }                                        \
         }                                            \
     }
-const struct firn_value_text_column fixture_columns[FIXTURE_COLUMNS] = {
+const struct fi_value_text_column fixture_columns[FIXTURE_COLUMNS] = {
     COLUMN("bool", FIRN_TYPE_BOOL, 0, 0, 0),
     COLUMN("i8", FIRN_TYPE_I8, 0, 0, 0),
     COLUMN("i16", FIRN_TYPE_I16, 0, 0, 0),
@@ -62,7 +62,7 @@ random_bits(struct test_random *random)
 }
 
 static firn_slice
-random_text(struct test_random *random, struct firn_buf *memory)
+random_text(struct test_random *random, struct fi_buf *memory)
 {
     static const char *const parts[] = {"a",    "b",        " ",
                                         ",",    ";",        "\"",
@@ -77,16 +77,16 @@ random_text(struct test_random *random, struct firn_buf *memory)
     size_t from = memory->size;
     for (uint64_t i = test_random_below(random, 12); i > 0; i--) {
         const char *part = parts[test_random_below(random, sizeof parts / sizeof parts[0])];
-        assert_int_equal(firn_buf_append_str(memory, part), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(memory, part), FIRN_OK);
         if (test_random_below(random, 40) == 0) {
-            assert_int_equal(firn_buf_append(memory, "", 1), FIRN_OK);
+            assert_int_equal(fi_buf_append(memory, "", 1), FIRN_OK);
         }
     }
     return firn_bytes(memory->data + from, memory->size - from);
 }
 
 static firn_slice
-random_bytes(struct test_random *random, struct firn_buf *memory, size_t size)
+random_bytes(struct test_random *random, struct fi_buf *memory, size_t size)
 {
     uint8_t *to = memory->data + memory->size;
     test_random_fill(random, to, size);
@@ -95,8 +95,8 @@ random_bytes(struct test_random *random, struct firn_buf *memory, size_t size)
 }
 
 firn_value
-fixture_value(struct test_random *random, const struct firn_value_text_type *type,
-              struct firn_buf *memory)
+fixture_value(struct test_random *random, const struct fi_value_text_type *type,
+              struct fi_buf *memory)
 {
     firn_value value = firn_null();
     assert_true(memory->capacity - memory->size >= FIXTURE_BYTES_MAX);
@@ -153,11 +153,10 @@ fixture_value(struct test_random *random, const struct firn_value_text_type *typ
 }
 
 void
-fixture_row(struct test_random *random, struct firn_buf *memory, firn_value *out)
+fixture_row(struct test_random *random, struct fi_buf *memory, firn_value *out)
 {
-    firn_buf_clear(memory);
-    assert_int_equal(firn_buf_reserve(memory, (size_t)FIXTURE_BYTES_MAX * FIXTURE_COLUMNS),
-                     FIRN_OK);
+    fi_buf_clear(memory);
+    assert_int_equal(fi_buf_reserve(memory, (size_t)FIXTURE_BYTES_MAX * FIXTURE_COLUMNS), FIRN_OK);
     for (size_t i = 0; i < FIXTURE_COLUMNS; i++) {
         out[i] = fixture_value(random, &fixture_columns[i].type, memory);
     }
@@ -191,7 +190,7 @@ fixture_values_equal(firn_value a, firn_value b)
     case FIRN_TYPE_TEXT:
     case FIRN_TYPE_BLOB:
     case FIRN_TYPE_UUID:
-        return firn_slice_equal(a.as.bytes, b.as.bytes);
+        return fi_slice_equal(a.as.bytes, b.as.bytes);
     case FIRN_TYPE_VECTOR:
         if (a.as.bytes.size != b.as.bytes.size) {
             return false;

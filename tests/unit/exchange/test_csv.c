@@ -21,41 +21,40 @@
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
-static const struct firn_csv_reader_options defaults;
+static const struct fi_csv_reader_options defaults;
 
 /* Appends what next gave to a transcript: "LINE:[field]<quoted>null|" for a record, "LINE!text" for
  * an error. */
 static bool
-note(struct firn_buf *out, int rc, const struct firn_csv_record *record, const firn_error *err)
+note(struct fi_buf *out, int rc, const struct fi_csv_record *record, const firn_error *err)
 {
     if (rc != FIRN_OK) {
         assert_int_equal(record->count, 0);
-        assert_int_equal(firn_buf_append_format(out, "%llu!%d %s{",
-                                                (unsigned long long)record->line, rc, err->text),
+        assert_int_equal(fi_buf_append_format(out, "%llu!%d %s{", (unsigned long long)record->line,
+                                              rc, err->text),
                          FIRN_OK);
-        assert_int_equal(firn_buf_append_slice(out, record->raw), FIRN_OK);
-        assert_int_equal(firn_buf_append_str(out, "}|"), FIRN_OK);
+        assert_int_equal(fi_buf_append_slice(out, record->raw), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(out, "}|"), FIRN_OK);
         return rc == FIRN_INVALID;
     }
     if (record->count == 0) {
         return false;
     }
-    assert_int_equal(firn_buf_append_format(out, "%llu:", (unsigned long long)record->line),
-                     FIRN_OK);
+    assert_int_equal(fi_buf_append_format(out, "%llu:", (unsigned long long)record->line), FIRN_OK);
     for (uint32_t i = 0; i < record->count; i++) {
-        const struct firn_csv_field *field = &record->fields[i];
+        const struct fi_csv_field *field = &record->fields[i];
         assert_non_null(field->text.data);
-        assert_int_equal(firn_buf_append_str(out, field->is_null     ? "~"
-                                                  : field->is_quoted ? "<"
-                                                                     : "["),
+        assert_int_equal(fi_buf_append_str(out, field->is_null     ? "~"
+                                                : field->is_quoted ? "<"
+                                                                   : "["),
                          FIRN_OK);
-        assert_int_equal(firn_buf_append_slice(out, field->text), FIRN_OK);
-        assert_int_equal(firn_buf_append_str(out, field->is_null     ? ""
-                                                  : field->is_quoted ? ">"
-                                                                     : "]"),
+        assert_int_equal(fi_buf_append_slice(out, field->text), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(out, field->is_null     ? ""
+                                                : field->is_quoted ? ">"
+                                                                   : "]"),
                          FIRN_OK);
     }
-    assert_int_equal(firn_buf_append_str(out, "|"), FIRN_OK);
+    assert_int_equal(fi_buf_append_str(out, "|"), FIRN_OK);
     return true;
 }
 
@@ -63,15 +62,15 @@ note(struct firn_buf *out, int rc, const struct firn_csv_record *record, const f
 enum pieces { WHOLE, BYTES, RANDOM, EMPTY_ONES_TOO };
 
 static void
-read_all(const struct firn_csv_reader_options *options, firn_slice text, enum pieces pieces,
-         struct test_random *random, struct firn_buf *out)
+read_all(const struct fi_csv_reader_options *options, firn_slice text, enum pieces pieces,
+         struct test_random *random, struct fi_buf *out)
 {
-    struct firn_csv_reader *reader;
-    struct firn_csv_record record;
+    struct fi_csv_reader *reader;
+    struct fi_csv_record record;
     firn_error err;
     bool has_failed = false;
-    assert_int_equal(firn_csv_reader_create(options, &reader, &err), FIRN_OK);
-    firn_buf_clear(out);
+    assert_int_equal(fi_csv_reader_create(options, &reader, &err), FIRN_OK);
+    fi_buf_clear(out);
     for (size_t at = 0; at < text.size && !has_failed;) {
         size_t left = text.size - at;
         size_t size = pieces == WHOLE ? left
@@ -82,10 +81,10 @@ read_all(const struct firn_csv_reader_options *options, firn_slice text, enum pi
         uint8_t *copy = malloc(size > 0 ? size : 1);
         assert_non_null(copy);
         memcpy(copy, text.data + at, size);
-        firn_csv_reader_feed(reader, firn_bytes(copy, size));
+        fi_csv_reader_feed(reader, firn_bytes(copy, size));
         int rc;
         do {
-            rc = firn_csv_reader_next(reader, &record, &err);
+            rc = fi_csv_reader_next(reader, &record, &err);
         } while (note(out, rc, &record, &err));
         has_failed = rc != FIRN_OK;
         /* Nothing of it is looked at any more. */
@@ -94,27 +93,27 @@ read_all(const struct firn_csv_reader_options *options, firn_slice text, enum pi
         at += size;
     }
     if (!has_failed) {
-        firn_csv_reader_finish(reader);
-        while (note(out, firn_csv_reader_next(reader, &record, &err), &record, &err)) {
+        fi_csv_reader_finish(reader);
+        while (note(out, fi_csv_reader_next(reader, &record, &err), &record, &err)) {
         }
         assert_int_equal(record.count, 0);
     }
-    firn_csv_reader_destroy(reader);
+    fi_csv_reader_destroy(reader);
 }
 
 static void
-assert_reads_options(const struct firn_csv_reader_options *options, const char *text, size_t size,
+assert_reads_options(const struct fi_csv_reader_options *options, const char *text, size_t size,
                      const char *expected)
 {
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     struct test_random random = {size + 7};
     for (enum pieces pieces = WHOLE; pieces <= EMPTY_ONES_TOO; pieces++) {
         read_all(options, firn_bytes(text, size), pieces, &random, &out);
-        const char *found = firn_buf_text(&out);
+        const char *found = fi_buf_text(&out);
         assert_non_null(found);
         assert_string_equal(found, expected);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -161,7 +160,7 @@ empty_lines_count_only_where_records_have_one_field(void **state)
     assert_reads("a,b\n\nc,d\n\n\n", "1:[a][b]|3:[c][d]|");
     assert_reads("\n\na,b\n", "3:[a][b]|");
     assert_reads("\n\n", "");
-    const struct firn_csv_reader_options one = {.fields = 1};
+    const struct fi_csv_reader_options one = {.fields = 1};
     assert_reads_options(&one, "\n\"\"\n", 4, "1:~|2:<>|");
 }
 
@@ -170,7 +169,7 @@ nulls_are_unquoted(void **state)
 {
     (void)state;
     assert_reads(",\"\", ,x\n,,,\n", "1:~<>[ ][x]|2:~~~~|");
-    const struct firn_csv_reader_options options = {.format.null_text = firn_str("NULL")};
+    const struct fi_csv_reader_options options = {.format.null_text = firn_str("NULL")};
     const char text[] = "NULL,\"NULL\",null,,NULLS\n";
     assert_reads_options(&options, text, sizeof text - 1, "1:~NULL<NULL>[null][][NULLS]|");
 }
@@ -192,9 +191,9 @@ static void
 delimiter_and_quote_can_be_others(void **state)
 {
     (void)state;
-    const struct firn_csv_reader_options tabs = {.format = {.delimiter = '\t', .quote = '\''}};
+    const struct fi_csv_reader_options tabs = {.format = {.delimiter = '\t', .quote = '\''}};
     assert_reads_options(&tabs, "a,b\t'c\td'\t\"e\"", 13, "1:[a,b]<c\td>[\"e\"]|");
-    const struct firn_csv_reader_options plain = {.format = {.has_no_quotes = true}};
+    const struct fi_csv_reader_options plain = {.format = {.has_no_quotes = true}};
     assert_reads_options(&plain, "\"a,b\"\n\"\",'\n", 11, "1:[\"a][b\"]|2:[\"\"][']|");
 }
 
@@ -233,7 +232,7 @@ errors_say_the_line_and_reading_goes_on(void **state)
                  "3!-4 line 3: the quote that line 3 opens is not closed{\"d\ne,\nf\"\"}|");
     assert_reads("\"a\n\nb\",\"",
                  "1!-4 line 1: the quote that line 3 opens is not closed{\"a\n\nb\",\"}|");
-    const struct firn_csv_reader_options three = {.fields = 3};
+    const struct fi_csv_reader_options three = {.fields = 3};
     assert_reads_options(&three, "a,b\n", 4, "1!-4 line 1: the record has 2 fields, not 3{a,b}|");
 }
 
@@ -241,7 +240,7 @@ static void
 records_and_fields_have_limits(void **state)
 {
     (void)state;
-    const struct firn_csv_reader_options small = {.field_size_max = 5, .record_size_max = 20};
+    const struct fi_csv_reader_options small = {.field_size_max = 5, .record_size_max = 20};
     static const char limit[] =
         "line 2: a field is larger than 5 bytes, or the record larger than 20";
     char expected[200];
@@ -254,41 +253,40 @@ records_and_fields_have_limits(void **state)
     assert_reads_options(&small, "a,b,c,d\n12345,12345,12345,12\n", 29,
                          "1:[a][b][c][d]|2:[12345][12345][12345][12]|");
     /* Before its end is seen: memory is bounded. */
-    struct firn_csv_reader *reader;
-    struct firn_csv_record record;
-    assert_int_equal(firn_csv_reader_create(&small, &reader, NULL), FIRN_OK);
-    firn_csv_reader_feed(reader, firn_str("12345678"));
-    assert_int_equal(firn_csv_reader_next(reader, &record, NULL), FIRN_LIMIT);
-    firn_csv_reader_destroy(reader);
-    struct firn_buf text = {0};
-    for (int i = 0; i < FIRN_CSV_FIELDS_MAX - 1; i++) {
-        assert_int_equal(firn_buf_append_str(&text, ","), FIRN_OK);
+    struct fi_csv_reader *reader;
+    struct fi_csv_record record;
+    assert_int_equal(fi_csv_reader_create(&small, &reader, NULL), FIRN_OK);
+    fi_csv_reader_feed(reader, firn_str("12345678"));
+    assert_int_equal(fi_csv_reader_next(reader, &record, NULL), FIRN_LIMIT);
+    fi_csv_reader_destroy(reader);
+    struct fi_buf text = {0};
+    for (int i = 0; i < FI_CSV_FIELDS_MAX - 1; i++) {
+        assert_int_equal(fi_buf_append_str(&text, ","), FIRN_OK);
     }
-    struct firn_buf out = {0};
-    struct firn_buf wanted = {0};
-    read_all(&defaults, firn_buf_slice(&text), WHOLE, NULL, &out);
-    assert_int_equal(out.size, 2 + FIRN_CSV_FIELDS_MAX + 1);
+    struct fi_buf out = {0};
+    struct fi_buf wanted = {0};
+    read_all(&defaults, fi_buf_slice(&text), WHOLE, NULL, &out);
+    assert_int_equal(out.size, 2 + FI_CSV_FIELDS_MAX + 1);
     size_t line = text.size;
-    assert_int_equal(firn_buf_append_str(&text, ",\"\n,,\"\nx\n"), FIRN_OK);
+    assert_int_equal(fi_buf_append_str(&text, ",\"\n,,\"\nx\n"), FIRN_OK);
     assert_int_equal(
-        firn_buf_append_str(&wanted, "1!-4 line 1: the record has more than 4096 fields{"),
-        FIRN_OK);
-    assert_int_equal(firn_buf_append(&wanted, text.data, line), FIRN_OK);
-    assert_int_equal(firn_buf_append_str(&wanted, ",\"\n,,\"}|3:[x]|"), FIRN_OK);
-    assert_int_equal(firn_buf_append(&text, "", 1), FIRN_OK);
-    const char *shown = firn_buf_text(&wanted);
+        fi_buf_append_str(&wanted, "1!-4 line 1: the record has more than 4096 fields{"), FIRN_OK);
+    assert_int_equal(fi_buf_append(&wanted, text.data, line), FIRN_OK);
+    assert_int_equal(fi_buf_append_str(&wanted, ",\"\n,,\"}|3:[x]|"), FIRN_OK);
+    assert_int_equal(fi_buf_append(&text, "", 1), FIRN_OK);
+    const char *shown = fi_buf_text(&wanted);
     assert_non_null(shown);
     assert_reads((const char *)text.data, shown);
-    firn_buf_deinit(&text);
-    firn_buf_deinit(&wanted);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&text);
+    fi_buf_deinit(&wanted);
+    fi_buf_deinit(&out);
 }
 
 static void
 options_that_mean_nothing_are_refused(void **state)
 {
     (void)state;
-    const struct firn_csv_reader_options bad[] = {
+    const struct fi_csv_reader_options bad[] = {
         {.format.delimiter = '\n'},
         {.format.delimiter = '"'},
         {.format.quote = '\r'},
@@ -297,13 +295,13 @@ options_that_mean_nothing_are_refused(void **state)
         {.format.null_text = firn_str("a,b")},
         {.format.null_text = firn_str("\"\"")},
         {.format.null_text = firn_str("a\n")},
-        {.fields = FIRN_CSV_FIELDS_MAX + 1},
+        {.fields = FI_CSV_FIELDS_MAX + 1},
         {.record_size_max = ((size_t)2 << 30) + 1},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct firn_csv_reader *reader;
+        struct fi_csv_reader *reader;
         firn_error err = {0};
-        assert_int_equal(firn_csv_reader_create(&bad[i], &reader, &err), FIRN_INVALID);
+        assert_int_equal(fi_csv_reader_create(&bad[i], &reader, &err), FIRN_INVALID);
         assert_null(reader);
         assert_int_equal(err.code, FIRN_INVALID);
     }
@@ -317,7 +315,7 @@ the_kernel_finds_what_its_twin_finds(void **state)
     test_random_init(&random, "csv", 1);
     static const uint8_t often[] = {',', '"', '\n', '\r', 0x80, 0x8a, 0x0b, 0, '#', 0xff};
     for (int i = 0; i < 100000; i++) {
-        uint8_t bytes[FIRN_CSV_MASK_BYTES + 1];
+        uint8_t bytes[FI_CSV_MASK_BYTES + 1];
         test_random_fill(&random, bytes, sizeof bytes);
         for (size_t b = 0; b < sizeof bytes && i % 2 == 0; b++) {
             bytes[b] = often[bytes[b] % sizeof often];
@@ -328,40 +326,40 @@ the_kernel_finds_what_its_twin_finds(void **state)
         bool is_ascii = true;
         bool found = true;
         bool found_plain = true;
-        for (size_t b = 0; b < FIRN_CSV_MASK_BYTES && i % 7 == 0; b++) {
-            bytes[b + 1] &= i % 2 == 0 || b != (size_t)i % FIRN_CSV_MASK_BYTES ? 0x7f : 0xff;
+        for (size_t b = 0; b < FI_CSV_MASK_BYTES && i % 7 == 0; b++) {
+            bytes[b + 1] &= i % 2 == 0 || b != (size_t)i % FI_CSV_MASK_BYTES ? 0x7f : 0xff;
         }
-        for (size_t b = 0; b < FIRN_CSV_MASK_BYTES; b++) {
+        for (size_t b = 0; b < FI_CSV_MASK_BYTES; b++) {
             uint8_t byte = bytes[b + 1];
             is_ascii = is_ascii && byte < 0x80;
             if (byte == delimiter || byte == quote || byte == '\n' || byte == '\r') {
                 expected |= UINT64_C(1) << b;
             }
         }
-        assert_true(firn_csv_mask(bytes + 1, delimiter, quote, &found) == expected);
-        assert_true(firn_csv_mask_plain(bytes + 1, delimiter, quote, &found_plain) == expected);
+        assert_true(fi_csv_mask(bytes + 1, delimiter, quote, &found) == expected);
+        assert_true(fi_csv_mask_plain(bytes + 1, delimiter, quote, &found_plain) == expected);
         assert_true(found == is_ascii && found_plain == is_ascii);
     }
 }
 
 /* Reads the values of all records of the piece, and counts those that are refused. */
 static void
-drain_values(struct firn_csv_reader *reader, const struct firn_value_text_column *columns,
+drain_values(struct fi_csv_reader *reader, const struct fi_value_text_column *columns,
              size_t *refused)
 {
-    struct firn_buf memory = {0};
-    struct firn_csv_record record;
+    struct fi_buf memory = {0};
+    struct fi_csv_record record;
     firn_value values[2];
     firn_error err;
     for (;;) {
-        assert_int_equal(firn_csv_reader_next(reader, &record, &err), FIRN_OK);
+        assert_int_equal(fi_csv_reader_next(reader, &record, &err), FIRN_OK);
         if (record.count == 0) {
             break;
         }
         assert_int_equal(record.count, 2);
-        *refused += firn_csv_reader_values(&record, columns, &memory, values, &err) != FIRN_OK;
+        *refused += fi_csv_reader_values(&record, columns, &memory, values, &err) != FIRN_OK;
     }
-    firn_buf_deinit(&memory);
+    fi_buf_deinit(&memory);
 }
 
 /* Wherever the bytes are among blocks and pieces, a text that is not UTF-8 is no value. */
@@ -369,14 +367,14 @@ static void
 text_is_checked_in_every_place(void **state)
 {
     (void)state;
-    const struct firn_value_text_column columns[] = {
+    const struct fi_value_text_column columns[] = {
         {firn_str("a"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
         {firn_str("b"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}}};
     enum { SIZE = 190 }; /* of almost three blocks */
     for (size_t piece = 1; piece <= SIZE; piece += piece < 8 ? 1 : 23) {
         for (size_t wrong = 0; wrong < SIZE; wrong++) {
             char text[SIZE];
-            struct firn_csv_reader *reader;
+            struct fi_csv_reader *reader;
             size_t refused = 0;
             firn_error err;
             for (size_t i = 0; i < SIZE; i++) {
@@ -386,20 +384,20 @@ text_is_checked_in_every_place(void **state)
                 continue;
             }
             text[wrong] = wrong % 2 == 0 ? '\xef' : '\x80';
-            assert_int_equal(firn_csv_reader_create(&defaults, &reader, &err), FIRN_OK);
+            assert_int_equal(fi_csv_reader_create(&defaults, &reader, &err), FIRN_OK);
             for (size_t at = 0; at <= SIZE; at += piece) {
                 if (at < SIZE) {
-                    firn_csv_reader_feed(reader, firn_bytes((const uint8_t *)text + at,
-                                                            SIZE - at < piece ? SIZE - at : piece));
+                    fi_csv_reader_feed(reader, firn_bytes((const uint8_t *)text + at,
+                                                          SIZE - at < piece ? SIZE - at : piece));
                 }
                 if (at + piece > SIZE) { /* it was the last one */
                     drain_values(reader, columns, &refused);
-                    firn_csv_reader_finish(reader);
+                    fi_csv_reader_finish(reader);
                 }
                 drain_values(reader, columns, &refused);
             }
             assert_int_equal(refused, 1);
-            firn_csv_reader_destroy(reader);
+            fi_csv_reader_destroy(reader);
         }
     }
 }
@@ -408,21 +406,21 @@ text_is_checked_in_every_place(void **state)
 
 /* RFC 4180 byte by byte, of texts without errors but for the number of fields; as note writes them. */
 static bool
-read_simply(firn_slice text, struct firn_buf *out)
+read_simply(firn_slice text, struct fi_buf *out)
 {
     size_t at = 0;
     unsigned long long line = 1;
     uint32_t expected = 0;
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     while (at < text.size) {
         size_t start = at;
         unsigned long long first = line;
         uint32_t count = 0;
-        struct firn_buf record = {0};
+        struct fi_buf record = {0};
         bool is_end = false;
         while (!is_end) {
             bool is_quoted = at < text.size && text.data[at] == '"';
-            struct firn_buf field = {0};
+            struct fi_buf field = {0};
             at += is_quoted;
             while (at < text.size) {
                 uint8_t byte = text.data[at];
@@ -436,7 +434,7 @@ read_simply(firn_slice text, struct firn_buf *out)
                 } else if (!is_quoted && (byte == ',' || byte == '\n' || byte == '\r')) {
                     break;
                 }
-                assert_int_equal(firn_buf_append_u8(&field, byte), FIRN_OK);
+                assert_int_equal(fi_buf_append_u8(&field, byte), FIRN_OK);
                 at++;
             }
             bool is_closed = !is_quoted || at < text.size;
@@ -445,12 +443,12 @@ read_simply(firn_slice text, struct firn_buf *out)
             bool is_good = is_closed && (!is_end || at == text.size || text.data[at] == '\n' ||
                                          text.data[at] == '\r');
             bool is_null = !is_quoted && field.size == 0;
-            FIRN_IGNORE(firn_buf_append_str(&record, is_null ? "~" : is_quoted ? "<" : "["));
-            FIRN_IGNORE(firn_buf_append_slice(&record, firn_buf_slice(&field)));
-            FIRN_IGNORE(firn_buf_append_str(&record, is_null ? "" : is_quoted ? ">" : "]"));
-            firn_buf_deinit(&field);
+            FI_IGNORE(fi_buf_append_str(&record, is_null ? "~" : is_quoted ? "<" : "["));
+            FI_IGNORE(fi_buf_append_slice(&record, fi_buf_slice(&field)));
+            FI_IGNORE(fi_buf_append_str(&record, is_null ? "" : is_quoted ? ">" : "]"));
+            fi_buf_deinit(&field);
             if (!is_good) {
-                firn_buf_deinit(&record);
+                fi_buf_deinit(&record);
                 return false;
             }
             count++;
@@ -464,18 +462,18 @@ read_simply(firn_slice text, struct firn_buf *out)
         if (end > start || expected == 1) {
             expected = expected == 0 ? count : expected;
             if (count == expected) {
-                FIRN_IGNORE(firn_buf_append_format(out, "%llu:", first));
-                FIRN_IGNORE(firn_buf_append_slice(out, firn_buf_slice(&record)));
+                FI_IGNORE(fi_buf_append_format(out, "%llu:", first));
+                FI_IGNORE(fi_buf_append_slice(out, fi_buf_slice(&record)));
             } else {
-                FIRN_IGNORE(firn_buf_append_format(
+                FI_IGNORE(fi_buf_append_format(
                     out, "%llu!-4 line %llu: the record has %u fields, not %u{", first, first,
                     count, expected));
-                FIRN_IGNORE(firn_buf_append(out, text.data + start, end - start));
-                FIRN_IGNORE(firn_buf_append_str(out, "}"));
+                FI_IGNORE(fi_buf_append(out, text.data + start, end - start));
+                FI_IGNORE(fi_buf_append_str(out, "}"));
             }
-            FIRN_IGNORE(firn_buf_append_str(out, "|"));
+            FI_IGNORE(fi_buf_append_str(out, "|"));
         }
-        firn_buf_deinit(&record);
+        fi_buf_deinit(&record);
     }
     return true;
 }
@@ -485,46 +483,46 @@ random_texts_are_read_alike_in_all_pieces(void **state)
 {
     (void)state;
     struct test_random random;
-    struct firn_buf text = {0};
-    struct firn_buf whole = {0};
-    struct firn_buf parts = {0};
-    struct firn_buf simple = {0};
+    struct fi_buf text = {0};
+    struct fi_buf whole = {0};
+    struct fi_buf parts = {0};
+    struct fi_buf simple = {0};
     uint64_t good = 0;
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 1000000 : 30000;
     test_random_init(&random, "csv", 2);
     for (uint64_t i = 0; i < rounds; i++) {
         static const char bytes[] = ",,,\"\"\"\n\n\rab \xef\xbb\xbf";
-        firn_buf_clear(&text);
+        fi_buf_clear(&text);
         uint64_t size = test_random_below(&random, i % 16 == 0 ? 700 : 30);
         uint64_t letters = i % 4 == 0 ? 3 : 1;
         for (uint64_t b = 0; b < size; b++) {
             uint8_t byte = test_random_below(&random, letters) == 0
                                ? (uint8_t)bytes[test_random_below(&random, sizeof bytes)]
                                : (uint8_t)'x';
-            assert_int_equal(firn_buf_append_u8(&text, byte), FIRN_OK);
+            assert_int_equal(fi_buf_append_u8(&text, byte), FIRN_OK);
         }
-        firn_slice slice = firn_buf_slice(&text);
+        firn_slice slice = fi_buf_slice(&text);
         slice.data = slice.data == NULL ? (const uint8_t *)"" : slice.data;
-        struct firn_csv_reader_options options = {.fields = (uint32_t)test_random_below(&random, 3),
-                                                  .field_size_max = i % 5 == 0 ? 12 : 0,
-                                                  .record_size_max = i % 7 == 0 ? 40 : 0};
+        struct fi_csv_reader_options options = {.fields = (uint32_t)test_random_below(&random, 3),
+                                                .field_size_max = i % 5 == 0 ? 12 : 0,
+                                                .record_size_max = i % 7 == 0 ? 40 : 0};
         read_all(&options, slice, WHOLE, &random, &whole);
         read_all(&options, slice, i % 2 == 0 ? BYTES : RANDOM, &random, &parts);
-        assert_true(firn_slice_equal(firn_buf_slice(&whole), firn_buf_slice(&parts)));
+        assert_true(fi_slice_equal(fi_buf_slice(&whole), fi_buf_slice(&parts)));
         bool has_bom = slice.size >= 1 && slice.data[0] == 0xef;
         if (!has_bom && read_simply(slice, &simple)) {
             good++;
             read_all(&defaults, slice, WHOLE, &random, &whole);
-            assert_true(firn_slice_equal(firn_buf_slice(&whole), firn_buf_slice(&simple)));
+            assert_true(fi_slice_equal(fi_buf_slice(&whole), fi_buf_slice(&simple)));
         }
     }
     printf("count: %llu texts, %llu of them without a stray quote\n", (unsigned long long)rounds,
            (unsigned long long)good);
     assert_true(good > rounds / 20);
-    firn_buf_deinit(&text);
-    firn_buf_deinit(&whole);
-    firn_buf_deinit(&parts);
-    firn_buf_deinit(&simple);
+    fi_buf_deinit(&text);
+    fi_buf_deinit(&whole);
+    fi_buf_deinit(&parts);
+    fi_buf_deinit(&simple);
 }
 
 static void
@@ -532,20 +530,20 @@ one_byte_at_a_time_is_not_slow(void **state)
 {
     (void)state;
     /* Twice as many bytes in a field take twice as long: a megabyte here would take hours otherwise. */
-    struct firn_csv_reader *reader;
-    struct firn_csv_record record;
+    struct fi_csv_reader *reader;
+    struct fi_csv_record record;
     firn_error err;
-    assert_int_equal(firn_csv_reader_create(&defaults, &reader, &err), FIRN_OK);
+    assert_int_equal(fi_csv_reader_create(&defaults, &reader, &err), FIRN_OK);
     for (size_t i = 0; i < 1 << 20; i++) {
-        firn_csv_reader_feed(reader, firn_str(i == 0 ? "\"" : i % 3 == 0 ? "\n" : ","));
-        assert_int_equal(firn_csv_reader_next(reader, &record, &err), FIRN_OK);
+        fi_csv_reader_feed(reader, firn_str(i == 0 ? "\"" : i % 3 == 0 ? "\n" : ","));
+        assert_int_equal(fi_csv_reader_next(reader, &record, &err), FIRN_OK);
         assert_int_equal(record.count, 0);
     }
-    firn_csv_reader_feed(reader, firn_str("\"\n"));
-    assert_int_equal(firn_csv_reader_next(reader, &record, &err), FIRN_OK);
+    fi_csv_reader_feed(reader, firn_str("\"\n"));
+    assert_int_equal(fi_csv_reader_next(reader, &record, &err), FIRN_OK);
     assert_int_equal(record.count, 1);
     assert_int_equal(record.fields[0].text.size, (1 << 20) - 1);
-    firn_csv_reader_destroy(reader);
+    fi_csv_reader_destroy(reader);
 }
 
 /* ---- values, and writing ---- */
@@ -554,63 +552,63 @@ static void
 fields_become_values_of_their_columns(void **state)
 {
     (void)state;
-    const struct firn_value_text_column columns[] = {
+    const struct fi_value_text_column columns[] = {
         {firn_str("id"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
         {firn_str("left out"), {FIRN_TYPE_NULL, 0, 0, 0, {NULL, 0}}},
         {firn_str("price"), {FIRN_TYPE_DECIMAL, 10, 2, 0, {NULL, 0}}},
         {firn_str("name"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}}};
-    struct firn_csv_reader *reader;
-    struct firn_csv_record record;
-    struct firn_buf memory = {0};
+    struct fi_csv_reader *reader;
+    struct fi_csv_record record;
+    struct fi_buf memory = {0};
     firn_value values[4];
     firn_error err;
-    assert_int_equal(firn_csv_reader_create(&defaults, &reader, &err), FIRN_OK);
-    firn_csv_reader_feed(reader, firn_str("7,x,1.5,\"a \"\"b\"\"\"\n,,,\n8,,\"\",c\n9,,1.234,d\n"));
-    assert_int_equal(firn_csv_reader_next(reader, &record, &err), FIRN_OK);
-    assert_int_equal(firn_csv_reader_values(&record, columns, &memory, values, &err), FIRN_OK);
+    assert_int_equal(fi_csv_reader_create(&defaults, &reader, &err), FIRN_OK);
+    fi_csv_reader_feed(reader, firn_str("7,x,1.5,\"a \"\"b\"\"\"\n,,,\n8,,\"\",c\n9,,1.234,d\n"));
+    assert_int_equal(fi_csv_reader_next(reader, &record, &err), FIRN_OK);
+    assert_int_equal(fi_csv_reader_values(&record, columns, &memory, values, &err), FIRN_OK);
     assert_int_equal(values[0].as.i64, 7);
     assert_true(firn_is_null(values[1]));
     assert_int_equal(values[2].as.i64, 150);
-    assert_true(firn_slice_equal(values[3].as.bytes, firn_str("a \"b\"")));
-    assert_int_equal(firn_csv_reader_next(reader, &record, &err), FIRN_OK);
-    assert_int_equal(firn_csv_reader_values(&record, columns, &memory, values, &err), FIRN_OK);
+    assert_true(fi_slice_equal(values[3].as.bytes, firn_str("a \"b\"")));
+    assert_int_equal(fi_csv_reader_next(reader, &record, &err), FIRN_OK);
+    assert_int_equal(fi_csv_reader_values(&record, columns, &memory, values, &err), FIRN_OK);
     for (size_t i = 0; i < 4; i++) {
         assert_true(firn_is_null(values[i]));
     }
-    assert_int_equal(firn_csv_reader_next(reader, &record, &err), FIRN_OK);
-    assert_int_equal(firn_csv_reader_values(&record, columns, &memory, values, &err), FIRN_INVALID);
+    assert_int_equal(fi_csv_reader_next(reader, &record, &err), FIRN_OK);
+    assert_int_equal(fi_csv_reader_values(&record, columns, &memory, values, &err), FIRN_INVALID);
     assert_string_equal(err.text,
                         "line 3, column price: cannot read \"\" as decimal(10,2): it is empty");
-    assert_int_equal(firn_csv_reader_next(reader, &record, &err), FIRN_OK);
-    assert_int_equal(firn_csv_reader_values(&record, columns, &memory, values, &err), FIRN_INVALID);
+    assert_int_equal(fi_csv_reader_next(reader, &record, &err), FIRN_OK);
+    assert_int_equal(fi_csv_reader_values(&record, columns, &memory, values, &err), FIRN_INVALID);
     assert_string_equal(err.text, "line 4, column price: cannot read \"1.234\" as decimal(10,2): "
                                   "it has too many digits after the point");
-    firn_csv_reader_destroy(reader);
-    firn_buf_deinit(&memory);
+    fi_csv_reader_destroy(reader);
+    fi_buf_deinit(&memory);
 }
 
 static void
-assert_written(const struct firn_csv_format *format, const char *text, const char *expected)
+assert_written(const struct fi_csv_format *format, const char *text, const char *expected)
 {
-    const struct firn_value_text_column column = {firn_str("c"),
-                                                  {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}};
-    const struct firn_value_text_column columns[2] = {column, column};
+    const struct fi_value_text_column column = {firn_str("c"),
+                                                {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}};
+    const struct fi_value_text_column columns[2] = {column, column};
     const firn_value values[2] = {firn_text("x"), text == NULL ? firn_null() : firn_text(text)};
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     firn_error err;
-    int rc = firn_csv_writer_row(format, columns, values, 2, &out, &err);
+    int rc = fi_csv_writer_row(format, columns, values, 2, &out, &err);
     assert_int_equal(rc, expected == NULL ? FIRN_INVALID : FIRN_OK);
-    const char *found = firn_buf_text(&out);
+    const char *found = fi_buf_text(&out);
     assert_non_null(found);
     assert_string_equal(found, expected == NULL ? "" : expected);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
 quotes_are_written_only_where_they_are_needed(void **state)
 {
     (void)state;
-    const struct firn_csv_format format = {0};
+    const struct fi_csv_format format = {0};
     assert_written(&format, "plain text", "x,plain text\n");
     assert_written(&format, " spaces ", "x, spaces \n");
     assert_written(&format, "", "x,\"\"\n");
@@ -629,7 +627,7 @@ quotes_are_written_only_where_they_are_needed(void **state)
                    "more than sixty-four bytes and there is a delimiter only behind them, there",
                    "x,\"more than sixty-four bytes and there is a delimiter only behind them, "
                    "there\"\n");
-    const struct firn_csv_format other = {
+    const struct fi_csv_format other = {
         .delimiter = ';', .quote = '\'', .null_text = firn_str("NULL")};
     assert_written(&other, "a,b", "x;a,b\n");
     assert_written(&other, "a;b", "x;'a;b'\n");
@@ -637,7 +635,7 @@ quotes_are_written_only_where_they_are_needed(void **state)
     assert_written(&other, "NULL", "x;'NULL'\n");
     assert_written(&other, NULL, "x;NULL\n");
     assert_written(&other, "", "x;\n");
-    const struct firn_csv_format none = {.has_no_quotes = true, .null_text = firn_str("\\N")};
+    const struct fi_csv_format none = {.has_no_quotes = true, .null_text = firn_str("\\N")};
     assert_written(&none, "a\"b", "x,a\"b\n");
     assert_written(&none, "a,b", NULL);
     assert_written(&none, "\\N", NULL);
@@ -648,30 +646,30 @@ static void
 headers_are_written_like_fields(void **state)
 {
     (void)state;
-    const struct firn_csv_format format = {0};
-    const struct firn_value_text_column columns[] = {
+    const struct fi_csv_format format = {0};
+    const struct fi_value_text_column columns[] = {
         {firn_str("id"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
         {firn_str("a,b"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
         {firn_str(""), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}}};
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     firn_error err;
-    assert_int_equal(firn_csv_writer_header(&format, columns, 3, &out, &err), FIRN_OK);
-    assert_true(firn_slice_equal(firn_buf_slice(&out), firn_str("id,\"a,b\",\"\"\n")));
-    const struct firn_csv_format none = {.has_no_quotes = true};
-    assert_int_equal(firn_csv_writer_header(&none, columns, 3, &out, &err), FIRN_INVALID);
-    assert_true(firn_slice_equal(firn_buf_slice(&out), firn_str("id,\"a,b\",\"\"\n")));
-    firn_buf_deinit(&out);
+    assert_int_equal(fi_csv_writer_header(&format, columns, 3, &out, &err), FIRN_OK);
+    assert_true(fi_slice_equal(fi_buf_slice(&out), firn_str("id,\"a,b\",\"\"\n")));
+    const struct fi_csv_format none = {.has_no_quotes = true};
+    assert_int_equal(fi_csv_writer_header(&none, columns, 3, &out, &err), FIRN_INVALID);
+    assert_true(fi_slice_equal(fi_buf_slice(&out), firn_str("id,\"a,b\",\"\"\n")));
+    fi_buf_deinit(&out);
     /* Nothing is in the buffer before the first field, which is empty. */
-    assert_int_equal(firn_csv_writer_header(&format, columns + 2, 1, &out, &err), FIRN_OK);
-    assert_true(firn_slice_equal(firn_buf_slice(&out), firn_str("\"\"\n")));
-    firn_buf_deinit(&out);
+    assert_int_equal(fi_csv_writer_header(&format, columns + 2, 1, &out, &err), FIRN_OK);
+    assert_true(fi_slice_equal(fi_buf_slice(&out), firn_str("\"\"\n")));
+    fi_buf_deinit(&out);
 }
 
 static void
 random_rows_are_read_as_they_were_written(void **state)
 {
     (void)state;
-    static const struct firn_csv_format formats[] = {
+    static const struct fi_csv_format formats[] = {
         {0},
         {.delimiter = '\t', .quote = '\''},
         {.delimiter = '1', .quote = '-'},
@@ -679,53 +677,53 @@ random_rows_are_read_as_they_were_written(void **state)
         {.null_text = {(const uint8_t *)"1", 1}}};
     enum { ROWS = 5 };
     struct test_random random;
-    struct firn_buf memory[ROWS] = {{0}};
-    struct firn_buf out = {0};
-    struct firn_buf read = {0};
+    struct fi_buf memory[ROWS] = {{0}};
+    struct fi_buf out = {0};
+    struct fi_buf read = {0};
     firn_value rows[ROWS][FIXTURE_COLUMNS];
     firn_value back[FIXTURE_COLUMNS];
     firn_error err;
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 100000 : 5000;
     test_random_init(&random, "csv", 3);
     for (uint64_t i = 0; i < rounds; i++) {
-        const struct firn_csv_format *format =
+        const struct fi_csv_format *format =
             &formats[test_random_below(&random, sizeof formats / sizeof formats[0])];
         /* All columns, or the first few from some on; one column with nulls needs its number. */
         size_t from = (size_t)test_random_below(&random, FIXTURE_COLUMNS);
         size_t count = i % 2 == 0 ? FIXTURE_COLUMNS - from
                                   : 1 + (size_t)test_random_below(&random, FIXTURE_COLUMNS - from);
-        const struct firn_value_text_column *columns = fixture_columns + from;
-        firn_buf_clear(&out);
-        assert_int_equal(firn_csv_writer_header(format, columns, count, &out, &err), FIRN_OK);
+        const struct fi_value_text_column *columns = fixture_columns + from;
+        fi_buf_clear(&out);
+        assert_int_equal(fi_csv_writer_header(format, columns, count, &out, &err), FIRN_OK);
         for (size_t r = 0; r < ROWS; r++) {
             fixture_row(&random, &memory[r], rows[r]);
-            assert_int_equal(
-                firn_csv_writer_row(format, columns, rows[r] + from, count, &out, &err), FIRN_OK);
+            assert_int_equal(fi_csv_writer_row(format, columns, rows[r] + from, count, &out, &err),
+                             FIRN_OK);
         }
-        struct firn_csv_reader *reader;
-        struct firn_csv_record record;
-        const struct firn_csv_reader_options options = {.format = *format};
-        assert_int_equal(firn_csv_reader_create(&options, &reader, &err), FIRN_OK);
+        struct fi_csv_reader *reader;
+        struct fi_csv_record record;
+        const struct fi_csv_reader_options options = {.format = *format};
+        assert_int_equal(fi_csv_reader_create(&options, &reader, &err), FIRN_OK);
         size_t at = 0;
         for (size_t r = 0; r <= ROWS;) {
-            int rc = firn_csv_reader_next(reader, &record, &err);
+            int rc = fi_csv_reader_next(reader, &record, &err);
             if (rc != FIRN_OK) {
                 fail_msg("%s", err.text);
             }
             if (record.count == 0) {
                 assert_true(at < out.size);
                 size_t size = 1 + (size_t)test_random_below(&random, out.size - at);
-                firn_csv_reader_feed(reader, firn_bytes(out.data + at, size));
+                fi_csv_reader_feed(reader, firn_bytes(out.data + at, size));
                 at += size;
                 continue;
             }
             assert_int_equal(record.count, count);
             if (r == 0) {
                 for (size_t c = 0; c < count; c++) {
-                    assert_true(firn_slice_equal(record.fields[c].text, columns[c].name));
+                    assert_true(fi_slice_equal(record.fields[c].text, columns[c].name));
                 }
             } else {
-                rc = firn_csv_reader_values(&record, columns, &read, back, &err);
+                rc = fi_csv_reader_values(&record, columns, &read, back, &err);
                 if (rc != FIRN_OK) {
                     fail_msg("%s", err.text);
                 }
@@ -735,55 +733,55 @@ random_rows_are_read_as_they_were_written(void **state)
             }
             r++;
         }
-        firn_csv_reader_destroy(reader);
+        fi_csv_reader_destroy(reader);
     }
     for (size_t r = 0; r < ROWS; r++) {
-        firn_buf_deinit(&memory[r]);
+        fi_buf_deinit(&memory[r]);
     }
-    firn_buf_deinit(&out);
-    firn_buf_deinit(&read);
+    fi_buf_deinit(&out);
+    fi_buf_deinit(&read);
 }
 
 /* ---- memory ---- */
 
-static const struct firn_value_text_column two_columns[] = {
+static const struct fi_value_text_column two_columns[] = {
     {{(const uint8_t *)"a", 1}, {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
     {{(const uint8_t *)"b", 1}, {FIRN_TYPE_BLOB, 0, 0, 0, {NULL, 0}}}};
 
 /* Reads and writes with every kind of copy; the first failure. */
 static int
-read_and_write(struct firn_buf *out, firn_error *err)
+read_and_write(struct fi_buf *out, firn_error *err)
 {
     static const char *const pieces[] = {"\"a\"\"b", "\",\\x01\nc", ",", "\\x02\n\xc3\xa4,\\x03"};
-    const struct firn_csv_reader_options options = {.format.null_text = firn_str("null")};
-    struct firn_csv_reader *reader = NULL;
-    struct firn_csv_record record;
-    struct firn_buf memory = {0};
+    const struct fi_csv_reader_options options = {.format.null_text = firn_str("null")};
+    struct fi_csv_reader *reader = NULL;
+    struct fi_csv_record record;
+    struct fi_buf memory = {0};
     firn_value values[2];
-    int rc = firn_csv_reader_create(&options, &reader, err);
+    int rc = fi_csv_reader_create(&options, &reader, err);
     if (rc == FIRN_OK) {
-        rc = firn_csv_writer_header(&options.format, two_columns, 2, out, err);
+        rc = fi_csv_writer_header(&options.format, two_columns, 2, out, err);
     }
     for (size_t i = 0; i <= sizeof pieces / sizeof pieces[0] && rc == FIRN_OK; i++) {
         if (i < sizeof pieces / sizeof pieces[0]) {
-            firn_csv_reader_feed(reader, firn_str(pieces[i]));
+            fi_csv_reader_feed(reader, firn_str(pieces[i]));
         } else {
-            firn_csv_reader_finish(reader);
+            fi_csv_reader_finish(reader);
         }
         for (;;) {
-            rc = firn_csv_reader_next(reader, &record, err);
+            rc = fi_csv_reader_next(reader, &record, err);
             if (rc != FIRN_OK) {
                 firn_error again;
-                assert_int_equal(firn_csv_reader_next(reader, &record, &again), rc);
+                assert_int_equal(fi_csv_reader_next(reader, &record, &again), rc);
                 break;
             }
             if (record.count == 0) {
                 break;
             }
-            rc = firn_csv_reader_values(&record, two_columns, &memory, values, err);
+            rc = fi_csv_reader_values(&record, two_columns, &memory, values, err);
             if (rc == FIRN_OK) {
                 size_t size = out->size;
-                rc = firn_csv_writer_row(&options.format, two_columns, values, 2, out, err);
+                rc = fi_csv_writer_row(&options.format, two_columns, values, 2, out, err);
                 assert_true(rc == FIRN_OK || out->size == size);
             }
             if (rc != FIRN_OK) {
@@ -791,8 +789,8 @@ read_and_write(struct firn_buf *out, firn_error *err)
             }
         }
     }
-    firn_csv_reader_destroy(reader);
-    firn_buf_deinit(&memory);
+    fi_csv_reader_destroy(reader);
+    fi_buf_deinit(&memory);
     return rc;
 }
 
@@ -803,22 +801,21 @@ failed_allocations_are_told(void **state)
     test_alloc_install();
     uint64_t calls = 0;
     for (uint64_t n = 1; n <= calls || n == 1; n++) {
-        struct firn_buf out = {0};
+        struct fi_buf out = {0};
         firn_error err = {0};
         if (n == 1) {
             test_alloc_fail_at(0, false);
             assert_int_equal(read_and_write(&out, &err), FIRN_OK);
-            assert_true(
-                firn_slice_equal(firn_buf_slice(&out),
-                                 firn_str("a,b\n\"a\"\"b\",\\x01\nc,\\x02\n\xc3\xa4,\\x03\n")));
+            assert_true(fi_slice_equal(
+                fi_buf_slice(&out), firn_str("a,b\n\"a\"\"b\",\\x01\nc,\\x02\n\xc3\xa4,\\x03\n")));
             calls = test_alloc_calls();
-            firn_buf_deinit(&out);
+            fi_buf_deinit(&out);
         }
         test_alloc_fail_at(n, n % 2 == 0);
         assert_int_equal(read_and_write(&out, &err), FIRN_NO_MEMORY);
         assert_int_equal(err.code, FIRN_NO_MEMORY);
         test_alloc_fail_at(0, false);
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
         assert_int_equal(test_alloc_alive(), 0);
     }
     printf("count: %llu allocations failed\n", (unsigned long long)calls);

@@ -22,70 +22,70 @@ static const char *const type_names[] = {"null", "bool", "i8",   "i16",  "i32", 
 
 /* What is guessed, as "header! name type? ...", where ! stands for a header and ? for nulls. */
 static int
-guess(const struct firn_csv_infer_options *options, const char *text, struct firn_buf *out,
-      struct firn_csv_infer_result *result, firn_error *err)
+guess(const struct fi_csv_infer_options *options, const char *text, struct fi_buf *out,
+      struct fi_csv_infer_result *result, firn_error *err)
 {
-    const struct firn_csv_reader_options defaults = {0};
-    struct firn_csv_reader *reader = NULL;
-    struct firn_csv_infer *infer = NULL;
-    struct firn_csv_record record;
+    const struct fi_csv_reader_options defaults = {0};
+    struct fi_csv_reader *reader = NULL;
+    struct fi_csv_infer *infer = NULL;
+    struct fi_csv_record record;
     bool is_enough = false;
     bool is_finished = false;
-    int rc = firn_csv_reader_create(&defaults, &reader, err);
+    int rc = fi_csv_reader_create(&defaults, &reader, err);
     if (rc == FIRN_OK) {
-        rc = firn_csv_infer_create(options, &infer, err);
+        rc = fi_csv_infer_create(options, &infer, err);
     }
     if (rc == FIRN_OK) {
-        firn_csv_reader_feed(reader, firn_str(text));
+        fi_csv_reader_feed(reader, firn_str(text));
     }
     while (rc == FIRN_OK && !is_enough) {
-        rc = firn_csv_reader_next(reader, &record, err);
+        rc = fi_csv_reader_next(reader, &record, err);
         if (rc == FIRN_OK && record.count > 0) {
-            rc = firn_csv_infer_add(infer, &record, &is_enough, err);
+            rc = fi_csv_infer_add(infer, &record, &is_enough, err);
         } else if (rc == FIRN_OK && is_finished) {
             break;
         } else if (rc == FIRN_OK) {
-            firn_csv_reader_finish(reader);
+            fi_csv_reader_finish(reader);
             is_finished = true;
         }
     }
-    firn_csv_reader_destroy(reader);
+    fi_csv_reader_destroy(reader);
     if (rc == FIRN_OK) {
-        rc = firn_csv_infer_finish(infer, result, err);
+        rc = fi_csv_infer_finish(infer, result, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_buf_append_str(out, result->has_header ? "!" : "");
+        rc = fi_buf_append_str(out, result->has_header ? "!" : "");
     }
     for (uint32_t i = 0; i < result->count && rc == FIRN_OK; i++) {
-        const struct firn_value_text_column *column = &result->columns[i];
-        rc = firn_buf_append_format(out, "%s%.*s %s", i > 0 ? ", " : "", (int)column->name.size,
-                                    (const char *)column->name.data, type_names[column->type.type]);
+        const struct fi_value_text_column *column = &result->columns[i];
+        rc = fi_buf_append_format(out, "%s%.*s %s", i > 0 ? ", " : "", (int)column->name.size,
+                                  (const char *)column->name.data, type_names[column->type.type]);
         if (rc == FIRN_OK && column->type.type == FIRN_TYPE_DECIMAL) {
-            rc = firn_buf_append_format(out, "(%u,%u)", column->type.precision, column->type.scale);
+            rc = fi_buf_append_format(out, "(%u,%u)", column->type.precision, column->type.scale);
         }
         if (rc == FIRN_OK && result->is_nullable[i]) {
-            rc = firn_buf_append_str(out, "?");
+            rc = fi_buf_append_str(out, "?");
         }
     }
-    firn_csv_infer_destroy(infer);
+    fi_csv_infer_destroy(infer);
     return rc;
 }
 
 static void
-assert_guess(enum firn_csv_header header, const char *text, const char *expected)
+assert_guess(enum fi_csv_header header, const char *text, const char *expected)
 {
-    const struct firn_csv_infer_options options = {.header = header};
-    struct firn_csv_infer_result result = {0};
-    struct firn_buf out = {0};
+    const struct fi_csv_infer_options options = {.header = header};
+    struct fi_csv_infer_result result = {0};
+    struct fi_buf out = {0};
     firn_error err;
     int rc = guess(&options, text, &out, &result, &err);
     if (rc != FIRN_OK) {
         fail_msg("%s", err.text);
     }
-    const char *found = firn_buf_text(&out);
+    const char *found = fi_buf_text(&out);
     assert_non_null(found);
     assert_string_equal(found, expected);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 /* The type of one column with these values. */
@@ -94,7 +94,7 @@ assert_type(const char *values, const char *expected)
 {
     char text[64];
     (void)snprintf(text, sizeof text, "column1 %s", expected);
-    assert_guess(FIRN_CSV_HEADER_NO, values, text);
+    assert_guess(FI_CSV_HEADER_NO, values, text);
 }
 
 static void
@@ -144,38 +144,38 @@ static void
 headers_are_told_from_records(void **state)
 {
     (void)state;
-    assert_guess(FIRN_CSV_HEADER_AUTO, "id, t\n1, a\n", "!id i64, t text");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "id,name\n1,a\n2,b\n", "!id i64, name text");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "1,a\n2,b\n", "column1 i64, column2 text");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "a,b\nc,d\n", "!a text, b text");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "a,a\nc,d\n", "column1 text, column2 text");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "a,A\nc,d\n", "column1 text, column2 text");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "a,\nc,d\n", "column1 text, column2 text?");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "a,\"\"\nc,d\n", "column1 text, column2 text");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "name,2026\nc,1\n", "column1 text, column2 i64");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "t,f\n1,2\n", "!t i64, f i64");
+    assert_guess(FI_CSV_HEADER_AUTO, "id, t\n1, a\n", "!id i64, t text");
+    assert_guess(FI_CSV_HEADER_AUTO, "id,name\n1,a\n2,b\n", "!id i64, name text");
+    assert_guess(FI_CSV_HEADER_AUTO, "1,a\n2,b\n", "column1 i64, column2 text");
+    assert_guess(FI_CSV_HEADER_AUTO, "a,b\nc,d\n", "!a text, b text");
+    assert_guess(FI_CSV_HEADER_AUTO, "a,a\nc,d\n", "column1 text, column2 text");
+    assert_guess(FI_CSV_HEADER_AUTO, "a,A\nc,d\n", "column1 text, column2 text");
+    assert_guess(FI_CSV_HEADER_AUTO, "a,\nc,d\n", "column1 text, column2 text?");
+    assert_guess(FI_CSV_HEADER_AUTO, "a,\"\"\nc,d\n", "column1 text, column2 text");
+    assert_guess(FI_CSV_HEADER_AUTO, "name,2026\nc,1\n", "column1 text, column2 i64");
+    assert_guess(FI_CSV_HEADER_AUTO, "t,f\n1,2\n", "!t i64, f i64");
     /* Without names of their own only if something below is no text. */
-    assert_guess(FIRN_CSV_HEADER_AUTO, ",a\n0,x\n", "column1 i64?, column2 text");
-    assert_guess(FIRN_CSV_HEADER_AUTO, ",a\n0,1\n", "!column1 i64, a i64");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "a,a\n1,2\n", "!a i64, a_2 i64");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "5,n/a\n6,7\n", "column1 i64, column2 text");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "true,x\nfalse,y\n", "column1 bool, column2 text");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "id,name\n", "!id text?, name text?");
-    assert_guess(FIRN_CSV_HEADER_AUTO, "", "");
-    assert_guess(FIRN_CSV_HEADER_YES, "", "");
-    assert_guess(FIRN_CSV_HEADER_YES, "name,2026\nc,1\n", "!name text, 2026 i64");
-    assert_guess(FIRN_CSV_HEADER_NO, "id,name\n1,a\n", "column1 text, column2 text");
+    assert_guess(FI_CSV_HEADER_AUTO, ",a\n0,x\n", "column1 i64?, column2 text");
+    assert_guess(FI_CSV_HEADER_AUTO, ",a\n0,1\n", "!column1 i64, a i64");
+    assert_guess(FI_CSV_HEADER_AUTO, "a,a\n1,2\n", "!a i64, a_2 i64");
+    assert_guess(FI_CSV_HEADER_AUTO, "5,n/a\n6,7\n", "column1 i64, column2 text");
+    assert_guess(FI_CSV_HEADER_AUTO, "true,x\nfalse,y\n", "column1 bool, column2 text");
+    assert_guess(FI_CSV_HEADER_AUTO, "id,name\n", "!id text?, name text?");
+    assert_guess(FI_CSV_HEADER_AUTO, "", "");
+    assert_guess(FI_CSV_HEADER_YES, "", "");
+    assert_guess(FI_CSV_HEADER_YES, "name,2026\nc,1\n", "!name text, 2026 i64");
+    assert_guess(FI_CSV_HEADER_NO, "id,name\n1,a\n", "column1 text, column2 text");
 }
 
 static void
 names_are_made_valid_and_unique(void **state)
 {
     (void)state;
-    assert_guess(FIRN_CSV_HEADER_YES, "a,a,A,b,a_2\n",
+    assert_guess(FI_CSV_HEADER_YES, "a,a,A,b,a_2\n",
                  "!a text?, a_2 text?, A_3 text?, b text?, a_2_5 text?");
-    assert_guess(FIRN_CSV_HEADER_YES, " a b ,\"\",\"x\ny\",\"\xff\",\"  \"\n",
+    assert_guess(FI_CSV_HEADER_YES, " a b ,\"\",\"x\ny\",\"\xff\",\"  \"\n",
                  "!a b text?, column2 text?, x_y text?, _ text?, column5 text?");
-    assert_guess(FIRN_CSV_HEADER_YES, "column2,\"\"\n", "!column2 text?, column2_2 text?");
+    assert_guess(FI_CSV_HEADER_YES, "column2,\"\"\n", "!column2 text?, column2_2 text?");
     char text[700];
     char expected[700];
     char name[401];
@@ -184,21 +184,21 @@ names_are_made_valid_and_unique(void **state)
     name[400] = '\0';
     (void)snprintf(text, sizeof text, "%s,%.200s\n", name, name);
     (void)snprintf(expected, sizeof expected, "!%.127s text?, %.126s_2 text?", name, name);
-    assert_guess(FIRN_CSV_HEADER_YES, text, expected);
+    assert_guess(FI_CSV_HEADER_YES, text, expected);
 }
 
 static void
 the_sample_ends_where_it_is_told(void **state)
 {
     (void)state;
-    const struct firn_csv_infer_options options = {.rows_max = 3, .header = FIRN_CSV_HEADER_YES};
-    struct firn_csv_infer_result result = {0};
-    struct firn_buf out = {0};
+    const struct fi_csv_infer_options options = {.rows_max = 3, .header = FI_CSV_HEADER_YES};
+    struct fi_csv_infer_result result = {0};
+    struct fi_buf out = {0};
     firn_error err;
     assert_int_equal(guess(&options, "id\n1\n2\nx\n", &out, &result, &err), FIRN_OK);
-    assert_true(firn_slice_equal(firn_buf_slice(&out), firn_str("!id i64")));
+    assert_true(fi_slice_equal(fi_buf_slice(&out), firn_str("!id i64")));
     assert_int_equal(result.rows, 2);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -206,21 +206,21 @@ failed_allocations_are_told(void **state)
 {
     (void)state;
     static const char text[] = "id,a,a\n1,123e4567-e89b-12d3-a456-426614174000,\n";
-    const struct firn_csv_infer_options options = {0};
-    struct firn_csv_infer_result result = {0};
-    struct firn_buf out = {0};
+    const struct fi_csv_infer_options options = {0};
+    struct fi_csv_infer_result result = {0};
+    struct fi_buf out = {0};
     firn_error err = {0};
     test_alloc_install();
     test_alloc_fail_at(0, false);
     assert_int_equal(guess(&options, text, &out, &result, &err), FIRN_OK);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     uint64_t calls = test_alloc_calls();
     for (uint64_t n = 1; n <= calls; n++) {
-        result = (struct firn_csv_infer_result){0};
+        result = (struct fi_csv_infer_result){0};
         test_alloc_fail_at(n, false);
         assert_int_equal(guess(&options, text, &out, &result, &err), FIRN_NO_MEMORY);
         test_alloc_fail_at(0, false);
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
         assert_int_equal(test_alloc_alive(), 0);
     }
     printf("count: %llu allocations failed\n", (unsigned long long)calls);

@@ -21,17 +21,17 @@
 static void
 assert_form(const char *text, bool is_whole, const char *expected)
 {
-    struct firn_csv_sniff sniff = {.sample = firn_str(text),
-                                   .is_whole = is_whole,
-                                   .wants_delimiter = true,
-                                   .wants_quote = true,
-                                   .wants_header = true,
-                                   .wants_skip = true};
+    struct fi_csv_sniff sniff = {.sample = firn_str(text),
+                                 .is_whole = is_whole,
+                                 .wants_delimiter = true,
+                                 .wants_quote = true,
+                                 .wants_header = true,
+                                 .wants_skip = true};
     char found[64];
     firn_error err;
-    assert_int_equal(firn_csv_sniff(&sniff, &err), FIRN_OK);
-    (void)snprintf(found, sizeof found, "%c%c%s%llu", firn_csv_format_delimiter(&sniff.format),
-                   firn_csv_format_quote(&sniff.format), sniff.no_header ? "-" : "h",
+    assert_int_equal(fi_csv_sniff(&sniff, &err), FIRN_OK);
+    (void)snprintf(found, sizeof found, "%c%c%s%llu", fi_csv_format_delimiter(&sniff.format),
+                   fi_csv_format_quote(&sniff.format), sniff.no_header ? "-" : "h",
                    (unsigned long long)sniff.skip);
     assert_string_equal(found, expected);
 }
@@ -111,25 +111,25 @@ static void
 what_is_given_is_kept(void **state)
 {
     (void)state;
-    struct firn_csv_sniff sniff = {.sample = firn_str("title;\nx;y,z\n1;2,3\n"),
-                                   .is_whole = true,
-                                   .wants_quote = true,
-                                   .wants_header = true,
-                                   .skip = 1};
+    struct fi_csv_sniff sniff = {.sample = firn_str("title;\nx;y,z\n1;2,3\n"),
+                                 .is_whole = true,
+                                 .wants_quote = true,
+                                 .wants_header = true,
+                                 .skip = 1};
     firn_error err;
     sniff.format.delimiter = ',';
-    assert_int_equal(firn_csv_sniff(&sniff, &err), FIRN_OK);
+    assert_int_equal(fi_csv_sniff(&sniff, &err), FIRN_OK);
     assert_int_equal(sniff.format.delimiter, ',');
     assert_int_equal(sniff.skip, 1);
     sniff.format.delimiter = '\n';
-    assert_int_equal(firn_csv_sniff(&sniff, &err), FIRN_INVALID);
+    assert_int_equal(fi_csv_sniff(&sniff, &err), FIRN_INVALID);
     /* A candidate that the text for null rules out is none. */
-    sniff.format = (struct firn_csv_format){.null_text = firn_str("a,b")};
+    sniff.format = (struct fi_csv_format){.null_text = firn_str("a,b")};
     sniff.wants_delimiter = true;
-    assert_int_equal(firn_csv_sniff(&sniff, &err), FIRN_INVALID);
-    sniff.format = (struct firn_csv_format){.null_text = firn_str("a;b")};
-    assert_int_equal(firn_csv_sniff(&sniff, &err), FIRN_OK);
-    assert_int_equal(firn_csv_format_delimiter(&sniff.format), ',');
+    assert_int_equal(fi_csv_sniff(&sniff, &err), FIRN_INVALID);
+    sniff.format = (struct fi_csv_format){.null_text = firn_str("a;b")};
+    assert_int_equal(fi_csv_sniff(&sniff, &err), FIRN_OK);
+    assert_int_equal(fi_csv_format_delimiter(&sniff.format), ',');
 }
 
 /* A line "sep=" may name a character that the given properties have already. */
@@ -137,7 +137,7 @@ static void
 a_named_delimiter_that_does_not_fit_is_an_error(void **state)
 {
     (void)state;
-    struct firn_csv_sniff sniffs[] = {
+    struct fi_csv_sniff sniffs[] = {
         {.format = {.null_text = firn_str("x;y")}, .wants_quote = true},
         {.format = {.quote = ';'}},
     };
@@ -145,7 +145,7 @@ a_named_delimiter_that_does_not_fit_is_an_error(void **state)
         firn_error err;
         sniffs[i].sample = firn_str("sep=;\na;b\n1;2\n");
         sniffs[i].is_whole = sniffs[i].wants_delimiter = sniffs[i].wants_skip = true;
-        assert_int_equal(firn_csv_sniff(&sniffs[i], &err), FIRN_INVALID);
+        assert_int_equal(fi_csv_sniff(&sniffs[i], &err), FIRN_INVALID);
     }
 }
 
@@ -158,12 +158,12 @@ lines_are_skipped_in_pieces_of_any_size(void **state)
                                         text + 9, text + 10, text + 12, text + 12};
     for (size_t piece = 1; piece < sizeof text; piece++) {
         for (uint64_t lines = 0; lines < 8; lines++) {
-            struct firn_csv_sniff_skip skip = {.left = lines};
+            struct fi_csv_sniff_skip skip = {.left = lines};
             char rest[sizeof text] = {0};
             size_t size = 0;
             for (size_t at = 0; at < sizeof text - 1; at += piece) {
                 size_t left = sizeof text - 1 - at;
-                firn_slice part = firn_csv_sniff_skip_lines(
+                firn_slice part = fi_csv_sniff_skip_lines(
                     &skip, firn_bytes((const uint8_t *)text + at, left < piece ? left : piece));
                 memcpy(rest + size, part.data, part.size);
                 size += part.size;
@@ -177,15 +177,15 @@ static void
 assert_time(const char *pattern, const char *text, const char *expected)
 {
     int64_t us;
-    char iso[FIRN_TIME_TEXT_SIZE_MAX + 1];
-    assert_null(firn_time_pattern_defect(firn_str(pattern)));
-    const char *defect = firn_time_pattern_read(firn_str(pattern), firn_str(text), &us);
+    char iso[FI_TIME_TEXT_SIZE_MAX + 1];
+    assert_null(fi_time_pattern_defect(firn_str(pattern)));
+    const char *defect = fi_time_pattern_read(firn_str(pattern), firn_str(text), &us);
     if (expected == NULL) {
         assert_non_null(defect);
         return;
     }
     assert_null(defect);
-    iso[firn_time_text_write_timestamp(us, iso)] = '\0';
+    iso[fi_time_text_write_timestamp(us, iso)] = '\0';
     assert_string_equal(iso, expected);
 }
 
@@ -209,14 +209,14 @@ times_are_read_by_a_pattern(void **state)
     assert_time("%d.%m.%Y", "", NULL);
     assert_time("%d.%m.%Y %I%p", "1.2.2024 13pm", NULL);
     assert_time("%d.%m.%Y %z", "1.2.2024 +2", NULL);
-    assert_null(firn_time_pattern_read_date(firn_str("%d.%m.%Y"), firn_str("2.1.1970"), &days));
+    assert_null(fi_time_pattern_read_date(firn_str("%d.%m.%Y"), firn_str("2.1.1970"), &days));
     assert_int_equal(days, 1);
     assert_non_null(
-        firn_time_pattern_read_date(firn_str("%d.%m.%Y %H"), firn_str("2.1.1970 1"), &days));
+        fi_time_pattern_read_date(firn_str("%d.%m.%Y %H"), firn_str("2.1.1970 1"), &days));
     static const char *const defects[] = {
         "", "%Y", "%Y-%m", "%Y-%m-%d %", "%Y-%m-%d %q", "%Y-%m-%d %I", "%Y-%m-%d %H %p"};
     for (size_t i = 0; i < sizeof defects / sizeof defects[0]; i++) {
-        assert_non_null(firn_time_pattern_defect(firn_str(defects[i])));
+        assert_non_null(fi_time_pattern_defect(firn_str(defects[i])));
     }
 }
 

@@ -24,7 +24,7 @@
     {                                             \
         (const uint8_t *)(text), sizeof(text) - 1 \
     }
-static const struct firn_value_text_column columns[] = {
+static const struct fi_value_text_column columns[] = {
     {NAME("id"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
     {NAME("t"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
     {NAME("d"), {FIRN_TYPE_DECIMAL, 10, 2, 0, {NULL, 0}}},
@@ -38,32 +38,31 @@ enum { COLUMNS = sizeof columns / sizeof columns[0] };
 /* Appends "LINE:value|value|...;" where values that are not given are left out and null is "~", or
  * "LINE!text{raw};". */
 static bool
-note(struct firn_buf *out, int rc, const struct firn_json_record *record, const firn_error *err)
+note(struct fi_buf *out, int rc, const struct fi_json_record *record, const firn_error *err)
 {
     if (rc != FIRN_OK) {
         assert_null(record->values);
-        assert_int_equal(firn_buf_append_format(out, "%llu!%d %s{",
-                                                (unsigned long long)record->line, rc, err->text),
+        assert_int_equal(fi_buf_append_format(out, "%llu!%d %s{", (unsigned long long)record->line,
+                                              rc, err->text),
                          FIRN_OK);
-        assert_int_equal(firn_buf_append_slice(out, record->raw), FIRN_OK);
-        assert_int_equal(firn_buf_append_str(out, "};"), FIRN_OK);
+        assert_int_equal(fi_buf_append_slice(out, record->raw), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(out, "};"), FIRN_OK);
         return rc == FIRN_INVALID;
     }
     if (record->values == NULL) {
         return false;
     }
-    assert_int_equal(firn_buf_append_format(out, "%llu:", (unsigned long long)record->line),
-                     FIRN_OK);
+    assert_int_equal(fi_buf_append_format(out, "%llu:", (unsigned long long)record->line), FIRN_OK);
     for (size_t i = 0; i < COLUMNS; i++) {
         firn_value value = record->values[i];
         if (!record->is_given[i]) {
             assert_true(firn_is_null(value));
         } else if (firn_is_null(value)) {
-            assert_int_equal(firn_buf_append_str(out, "~"), FIRN_OK);
+            assert_int_equal(fi_buf_append_str(out, "~"), FIRN_OK);
         } else {
-            assert_int_equal(firn_value_text_append(&columns[i].type, value, out), FIRN_OK);
+            assert_int_equal(fi_value_text_append(&columns[i].type, value, out), FIRN_OK);
         }
-        assert_int_equal(firn_buf_append_str(out, i + 1 < COLUMNS ? "|" : ";"), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(out, i + 1 < COLUMNS ? "|" : ";"), FIRN_OK);
     }
     return true;
 }
@@ -71,15 +70,15 @@ note(struct firn_buf *out, int rc, const struct firn_json_record *record, const 
 enum pieces { WHOLE, BYTES, RANDOM };
 
 static void
-read_all(const struct firn_json_reader_options *options, firn_slice text, enum pieces pieces,
-         struct test_random *random, struct firn_buf *out)
+read_all(const struct fi_json_reader_options *options, firn_slice text, enum pieces pieces,
+         struct test_random *random, struct fi_buf *out)
 {
-    struct firn_json_reader *reader;
-    struct firn_json_record record;
+    struct fi_json_reader *reader;
+    struct fi_json_record record;
     firn_error err;
     bool has_failed = false;
-    assert_int_equal(firn_json_reader_create(options, &reader, &err), FIRN_OK);
-    firn_buf_clear(out);
+    assert_int_equal(fi_json_reader_create(options, &reader, &err), FIRN_OK);
+    fi_buf_clear(out);
     for (size_t at = 0; at < text.size && !has_failed;) {
         size_t left = text.size - at;
         size_t size = pieces == WHOLE   ? left
@@ -88,10 +87,10 @@ read_all(const struct firn_json_reader_options *options, firn_slice text, enum p
         uint8_t *copy = malloc(size > 0 ? size : 1);
         assert_non_null(copy);
         memcpy(copy, text.data + at, size);
-        firn_json_reader_feed(reader, firn_bytes(copy, size));
+        fi_json_reader_feed(reader, firn_bytes(copy, size));
         int rc;
         do {
-            rc = firn_json_reader_next(reader, &record, &err);
+            rc = fi_json_reader_next(reader, &record, &err);
         } while (note(out, rc, &record, &err));
         has_failed = rc != FIRN_OK;
         memset(copy, '?', size);
@@ -99,30 +98,30 @@ read_all(const struct firn_json_reader_options *options, firn_slice text, enum p
         at += size;
     }
     if (!has_failed) {
-        firn_json_reader_finish(reader);
-        while (note(out, firn_json_reader_next(reader, &record, &err), &record, &err)) {
+        fi_json_reader_finish(reader);
+        while (note(out, fi_json_reader_next(reader, &record, &err), &record, &err)) {
         }
     }
-    firn_json_reader_destroy(reader);
+    fi_json_reader_destroy(reader);
 }
 
 static void
-assert_reads_options(const struct firn_json_reader_options *options, const char *text,
+assert_reads_options(const struct fi_json_reader_options *options, const char *text,
                      const char *expected)
 {
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     struct test_random random = {strlen(text)};
     for (enum pieces pieces = WHOLE; pieces <= RANDOM; pieces++) {
         read_all(options, firn_str(text), pieces, &random, &out);
-        const char *found = firn_buf_text(&out);
+        const char *found = fi_buf_text(&out);
         assert_non_null(found);
         assert_string_equal(found, expected);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
-static const struct firn_json_reader_options strict = {.columns = columns, .count = COLUMNS};
-static const struct firn_json_reader_options lenient = {
+static const struct fi_json_reader_options strict = {.columns = columns, .count = COLUMNS};
+static const struct fi_json_reader_options lenient = {
     .columns = columns, .count = COLUMNS, .ignores_unknown = true};
 
 static void
@@ -135,18 +134,18 @@ assert_reads(const char *text, const char *expected)
 static void
 assert_refuses(const char *line, const char *defect)
 {
-    struct firn_buf expected = {0};
-    assert_int_equal(
-        firn_buf_append_format(&expected, "1!-4 line 1%s{%s};2:2||||||;", defect, line), FIRN_OK);
-    struct firn_buf text = {0};
-    assert_int_equal(firn_buf_append_format(&text, "%s\n{\"id\":2}\n", line), FIRN_OK);
-    const char *lines = firn_buf_text(&text);
-    const char *wanted = firn_buf_text(&expected);
+    struct fi_buf expected = {0};
+    assert_int_equal(fi_buf_append_format(&expected, "1!-4 line 1%s{%s};2:2||||||;", defect, line),
+                     FIRN_OK);
+    struct fi_buf text = {0};
+    assert_int_equal(fi_buf_append_format(&text, "%s\n{\"id\":2}\n", line), FIRN_OK);
+    const char *lines = fi_buf_text(&text);
+    const char *wanted = fi_buf_text(&expected);
     assert_non_null(lines);
     assert_non_null(wanted);
     assert_reads(lines, wanted);
-    firn_buf_deinit(&text);
-    firn_buf_deinit(&expected);
+    fi_buf_deinit(&text);
+    fi_buf_deinit(&expected);
 }
 
 static void
@@ -206,14 +205,14 @@ strings_have_escapes(void **state)
                                       "\\'",
                                       "\\ud83d\\ude0"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct firn_buf out = {0};
+        struct fi_buf out = {0};
         char line[64];
         (void)snprintf(line, sizeof line, "{\"t\":\"%s\"}", bad[i]);
         read_all(&strict, firn_str(line), WHOLE, NULL, &out);
-        const char *found = firn_buf_text(&out);
+        const char *found = fi_buf_text(&out);
         assert_non_null(found);
         assert_non_null(strstr(found, "!-4 line 1, byte "));
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
     }
     assert_refuses("{\"t\":\"a\tb\"}", ", byte 8: a control character in a string");
     assert_refuses("{\"t\":\"\x01\"}", ", byte 7: a control character in a string");
@@ -226,14 +225,14 @@ static void
 a_string_may_have_a_nul(void **state)
 {
     (void)state;
-    struct firn_json_reader *reader;
-    struct firn_json_record record;
+    struct fi_json_reader *reader;
+    struct fi_json_record record;
     firn_error err;
-    assert_int_equal(firn_json_reader_create(&strict, &reader, &err), FIRN_OK);
-    firn_json_reader_feed(reader, firn_str("{\"t\":\"a\\u0000b\"}\n"));
-    assert_int_equal(firn_json_reader_next(reader, &record, &err), FIRN_OK);
-    assert_true(firn_slice_equal(record.values[1].as.bytes, firn_bytes("a\0b", 3)));
-    firn_json_reader_destroy(reader);
+    assert_int_equal(fi_json_reader_create(&strict, &reader, &err), FIRN_OK);
+    fi_json_reader_feed(reader, firn_str("{\"t\":\"a\\u0000b\"}\n"));
+    assert_int_equal(fi_json_reader_next(reader, &record, &err), FIRN_OK);
+    assert_true(fi_slice_equal(record.values[1].as.bytes, firn_bytes("a\0b", 3)));
+    fi_json_reader_destroy(reader);
 }
 
 static void
@@ -262,14 +261,14 @@ numbers_are_those_of_json(void **state)
         assert_reads(line, expected);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct firn_buf out = {0};
+        struct fi_buf out = {0};
         char line[64];
         (void)snprintf(line, sizeof line, "{\"t\":%s}", bad[i]);
         read_all(&strict, firn_str(line), WHOLE, NULL, &out);
-        const char *found = firn_buf_text(&out);
+        const char *found = fi_buf_text(&out);
         assert_non_null(found);
         assert_non_null(strstr(found, "!-4 line 1, byte "));
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
     }
 }
 
@@ -362,50 +361,49 @@ keys_are_columns_and_come_once(void **state)
     assert_reads_options(
         &lenient, "{\"x\":1,\"y\":2,\"x\":3}\n{\"x\":1}",
         "1!-4 line 1: the key \"x\" comes twice{{\"x\":1,\"y\":2,\"x\":3}};2:||||||;");
-    const struct firn_value_text_column twice[] = {columns[0], columns[1], columns[0]};
-    const struct firn_json_reader_options options = {.columns = twice, .count = 3};
-    struct firn_json_reader *reader;
+    const struct fi_value_text_column twice[] = {columns[0], columns[1], columns[0]};
+    const struct fi_json_reader_options options = {.columns = twice, .count = 3};
+    struct fi_json_reader *reader;
     firn_error err;
-    assert_int_equal(firn_json_reader_create(&options, &reader, &err), FIRN_INVALID);
+    assert_int_equal(fi_json_reader_create(&options, &reader, &err), FIRN_INVALID);
     assert_null(reader);
     assert_string_equal(err.text, "two columns have the name id");
 
     /* A column that is left out is a key like others. */
-    const struct firn_value_text_column none = {firn_str("id"),
-                                                {FIRN_TYPE_NULL, 0, 0, 0, {NULL, 0}}};
-    const struct firn_json_reader_options left_out = {.columns = &none, .count = 1};
-    struct firn_json_record record;
-    assert_int_equal(firn_json_reader_create(&left_out, &reader, &err), FIRN_OK);
-    firn_json_reader_feed(reader, firn_str("{\"id\":[{}]}\n{\"id\":1,\"id\":2}\n"));
-    assert_int_equal(firn_json_reader_next(reader, &record, &err), FIRN_OK);
+    const struct fi_value_text_column none = {firn_str("id"), {FIRN_TYPE_NULL, 0, 0, 0, {NULL, 0}}};
+    const struct fi_json_reader_options left_out = {.columns = &none, .count = 1};
+    struct fi_json_record record;
+    assert_int_equal(fi_json_reader_create(&left_out, &reader, &err), FIRN_OK);
+    fi_json_reader_feed(reader, firn_str("{\"id\":[{}]}\n{\"id\":1,\"id\":2}\n"));
+    assert_int_equal(fi_json_reader_next(reader, &record, &err), FIRN_OK);
     assert_true(record.is_given[0] && firn_is_null(record.values[0]));
-    assert_int_equal(firn_json_reader_next(reader, &record, &err), FIRN_INVALID);
-    firn_json_reader_destroy(reader);
+    assert_int_equal(fi_json_reader_next(reader, &record, &err), FIRN_INVALID);
+    fi_json_reader_destroy(reader);
 }
 
 static void
 values_are_nested_up_to_a_limit(void **state)
 {
     (void)state;
-    for (int depth = FIRN_JSON_DEPTH_MAX - 2; depth <= FIRN_JSON_DEPTH_MAX; depth++) {
-        struct firn_buf line = {0};
-        struct firn_buf out = {0};
-        assert_int_equal(firn_buf_append_str(&line, "{\"t\":"), FIRN_OK);
+    for (int depth = FI_JSON_DEPTH_MAX - 2; depth <= FI_JSON_DEPTH_MAX; depth++) {
+        struct fi_buf line = {0};
+        struct fi_buf out = {0};
+        assert_int_equal(fi_buf_append_str(&line, "{\"t\":"), FIRN_OK);
         for (int i = 0; i < depth; i++) {
-            assert_int_equal(firn_buf_append_str(&line, i % 2 == 0 ? "[" : "{\"k\":"), FIRN_OK);
+            assert_int_equal(fi_buf_append_str(&line, i % 2 == 0 ? "[" : "{\"k\":"), FIRN_OK);
         }
-        assert_int_equal(firn_buf_append_str(&line, "1"), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(&line, "1"), FIRN_OK);
         for (int i = depth - 1; i >= 0; i--) {
-            assert_int_equal(firn_buf_append_str(&line, i % 2 == 0 ? "]" : "}"), FIRN_OK);
+            assert_int_equal(fi_buf_append_str(&line, i % 2 == 0 ? "]" : "}"), FIRN_OK);
         }
-        assert_int_equal(firn_buf_append_str(&line, "}"), FIRN_OK);
-        read_all(&strict, firn_buf_slice(&line), WHOLE, NULL, &out);
-        const char *found = firn_buf_text(&out);
+        assert_int_equal(fi_buf_append_str(&line, "}"), FIRN_OK);
+        read_all(&strict, fi_buf_slice(&line), WHOLE, NULL, &out);
+        const char *found = fi_buf_text(&out);
         assert_non_null(found);
         assert_int_equal(strstr(found, "values nested too deeply") != NULL,
-                         depth >= FIRN_JSON_DEPTH_MAX);
-        firn_buf_deinit(&line);
-        firn_buf_deinit(&out);
+                         depth >= FI_JSON_DEPTH_MAX);
+        fi_buf_deinit(&line);
+        fi_buf_deinit(&out);
     }
 }
 
@@ -413,7 +411,7 @@ static void
 lines_have_a_limit(void **state)
 {
     (void)state;
-    const struct firn_json_reader_options small = {
+    const struct fi_json_reader_options small = {
         .columns = columns, .count = COLUMNS, .line_size_max = 10};
     assert_reads_options(&small, "{\"id\":123}\n{\"id\":1}\n{\"id\":1234}\n{}",
                          "1:123||||||;2:1||||||;0!-7 line 3: the line is longer than 10 bytes{};");
@@ -453,29 +451,29 @@ random_texts_are_read_alike_in_all_pieces(void **state)
                                         "\xc3\xa4",
                                         "\"v\":[1,2]"};
     struct test_random random;
-    struct firn_buf text = {0};
-    struct firn_buf whole = {0};
-    struct firn_buf other = {0};
+    struct fi_buf text = {0};
+    struct fi_buf whole = {0};
+    struct fi_buf other = {0};
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 1000000 : 20000;
     test_random_init(&random, "json", 1);
     for (uint64_t i = 0; i < rounds; i++) {
-        firn_buf_clear(&text);
+        fi_buf_clear(&text);
         for (uint64_t n = test_random_below(&random, 25); n > 0; n--) {
             assert_int_equal(
-                firn_buf_append_str(
+                fi_buf_append_str(
                     &text, parts[test_random_below(&random, sizeof parts / sizeof parts[0])]),
                 FIRN_OK);
         }
-        struct firn_json_reader_options options = i % 2 == 0 ? strict : lenient;
+        struct fi_json_reader_options options = i % 2 == 0 ? strict : lenient;
         options.line_size_max = i % 5 == 0 ? 30 : 0;
-        firn_slice slice = text.data == NULL ? firn_bytes("", 0) : firn_buf_slice(&text);
+        firn_slice slice = text.data == NULL ? firn_bytes("", 0) : fi_buf_slice(&text);
         read_all(&options, slice, WHOLE, &random, &whole);
         read_all(&options, slice, i % 3 == 0 ? BYTES : RANDOM, &random, &other);
-        assert_true(firn_slice_equal(firn_buf_slice(&whole), firn_buf_slice(&other)));
+        assert_true(fi_slice_equal(fi_buf_slice(&whole), fi_buf_slice(&other)));
     }
-    firn_buf_deinit(&text);
-    firn_buf_deinit(&whole);
-    firn_buf_deinit(&other);
+    fi_buf_deinit(&text);
+    fi_buf_deinit(&whole);
+    fi_buf_deinit(&other);
 }
 
 /* ---- writing ---- */
@@ -484,7 +482,7 @@ static void
 rows_are_written_as_objects(void **state)
 {
     (void)state;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     firn_error err;
     const uint8_t vector[8] = {0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xff}; /* 1, -inf */
     firn_value values[COLUMNS] = {firn_i64(INT64_MIN),
@@ -494,8 +492,8 @@ rows_are_written_as_objects(void **state)
                                   {.type = FIRN_TYPE_VECTOR, .as.bytes = firn_bytes(vector, 8)},
                                   firn_null(),
                                   firn_blob(firn_bytes("\xab", 1))};
-    assert_int_equal(firn_json_writer_row(columns, values, COLUMNS, &out, &err), FIRN_OK);
-    const char *found = firn_buf_text(&out);
+    assert_int_equal(fi_json_writer_row(columns, values, COLUMNS, &out, &err), FIRN_OK);
+    const char *found = fi_buf_text(&out);
     assert_non_null(found);
     assert_string_equal(
         found,
@@ -504,10 +502,10 @@ rows_are_written_as_objects(void **state)
         "\"\\\\xab\"}\n");
     size_t size = out.size;
     values[1] = firn_text("\xff");
-    assert_int_equal(firn_json_writer_row(columns, values, COLUMNS, &out, &err), FIRN_INVALID);
+    assert_int_equal(fi_json_writer_row(columns, values, COLUMNS, &out, &err), FIRN_INVALID);
     assert_string_equal(err.text, "column t: the text is not valid UTF-8");
     assert_int_equal(out.size, size);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -516,35 +514,34 @@ random_rows_are_read_as_they_were_written(void **state)
     (void)state;
     enum { ROWS = 4 };
     struct test_random random;
-    struct firn_buf memory[ROWS] = {{0}};
-    struct firn_buf out = {0};
+    struct fi_buf memory[ROWS] = {{0}};
+    struct fi_buf out = {0};
     firn_value rows[ROWS][FIXTURE_COLUMNS];
     firn_error err;
-    const struct firn_json_reader_options options = {.columns = fixture_columns,
-                                                     .count = FIXTURE_COLUMNS};
+    const struct fi_json_reader_options options = {.columns = fixture_columns,
+                                                   .count = FIXTURE_COLUMNS};
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 100000 : 5000;
     test_random_init(&random, "json", 2);
     for (uint64_t i = 0; i < rounds; i++) {
-        firn_buf_clear(&out);
+        fi_buf_clear(&out);
         for (size_t r = 0; r < ROWS; r++) {
             fixture_row(&random, &memory[r], rows[r]);
             assert_int_equal(
-                firn_json_writer_row(fixture_columns, rows[r], FIXTURE_COLUMNS, &out, &err),
-                FIRN_OK);
+                fi_json_writer_row(fixture_columns, rows[r], FIXTURE_COLUMNS, &out, &err), FIRN_OK);
         }
-        struct firn_json_reader *reader;
-        struct firn_json_record record;
-        assert_int_equal(firn_json_reader_create(&options, &reader, &err), FIRN_OK);
+        struct fi_json_reader *reader;
+        struct fi_json_record record;
+        assert_int_equal(fi_json_reader_create(&options, &reader, &err), FIRN_OK);
         size_t at = 0;
         for (size_t r = 0; r < ROWS;) {
-            int rc = firn_json_reader_next(reader, &record, &err);
+            int rc = fi_json_reader_next(reader, &record, &err);
             if (rc != FIRN_OK) {
                 fail_msg("%s", err.text);
             }
             if (record.values == NULL) {
                 assert_true(at < out.size);
                 size_t size = 1 + (size_t)test_random_below(&random, out.size - at);
-                firn_json_reader_feed(reader, firn_bytes(out.data + at, size));
+                fi_json_reader_feed(reader, firn_bytes(out.data + at, size));
                 at += size;
                 continue;
             }
@@ -554,49 +551,49 @@ random_rows_are_read_as_they_were_written(void **state)
             }
             r++;
         }
-        firn_json_reader_destroy(reader);
+        fi_json_reader_destroy(reader);
     }
     for (size_t r = 0; r < ROWS; r++) {
-        firn_buf_deinit(&memory[r]);
+        fi_buf_deinit(&memory[r]);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 /* ---- memory ---- */
 
 static int
-read_and_write(struct firn_buf *out, firn_error *err)
+read_and_write(struct fi_buf *out, firn_error *err)
 {
     static const char *const pieces[] = {"{\"id\":1,\"x\":[],\"t\":\"a\\nb\",\"b\":\"\\\\x01\"",
                                          "}\n{\"v\":[1,2]}", "\n{\"y\":1}"};
-    struct firn_json_reader *reader = NULL;
-    struct firn_json_record record;
-    int rc = firn_json_reader_create(&lenient, &reader, err);
+    struct fi_json_reader *reader = NULL;
+    struct fi_json_record record;
+    int rc = fi_json_reader_create(&lenient, &reader, err);
     for (size_t i = 0; i <= sizeof pieces / sizeof pieces[0] && rc == FIRN_OK; i++) {
         if (i < sizeof pieces / sizeof pieces[0]) {
-            firn_json_reader_feed(reader, firn_str(pieces[i]));
+            fi_json_reader_feed(reader, firn_str(pieces[i]));
         } else {
-            firn_json_reader_finish(reader);
+            fi_json_reader_finish(reader);
         }
         for (;;) {
-            rc = firn_json_reader_next(reader, &record, err);
+            rc = fi_json_reader_next(reader, &record, err);
             if (rc != FIRN_OK) {
                 firn_error again;
-                assert_int_equal(firn_json_reader_next(reader, &record, &again), rc);
+                assert_int_equal(fi_json_reader_next(reader, &record, &again), rc);
                 break;
             }
             if (record.values == NULL) {
                 break;
             }
             size_t size = out->size;
-            rc = firn_json_writer_row(columns, record.values, COLUMNS, out, err);
+            rc = fi_json_writer_row(columns, record.values, COLUMNS, out, err);
             if (rc != FIRN_OK) {
                 assert_int_equal(out->size, size);
                 break;
             }
         }
     }
-    firn_json_reader_destroy(reader);
+    fi_json_reader_destroy(reader);
     return rc;
 }
 
@@ -604,19 +601,19 @@ static void
 failed_allocations_are_told(void **state)
 {
     (void)state;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     firn_error err = {0};
     test_alloc_install();
     test_alloc_fail_at(0, false);
     assert_int_equal(read_and_write(&out, &err), FIRN_OK);
     uint64_t calls = test_alloc_calls();
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     for (uint64_t n = 1; n <= calls; n++) {
         test_alloc_fail_at(n, n % 2 == 0);
         assert_int_equal(read_and_write(&out, &err), FIRN_NO_MEMORY);
         assert_int_equal(err.code, FIRN_NO_MEMORY);
         test_alloc_fail_at(0, false);
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
         assert_int_equal(test_alloc_alive(), 0);
     }
     printf("count: %llu allocations failed\n", (unsigned long long)calls);

@@ -13,7 +13,7 @@
 #include "exchange/value_text.h"
 #include "schema/schema.h"
 
-struct firn_schema *
+struct fi_schema *
 fixture_schema(void)
 {
     static const char text[] =
@@ -21,10 +21,10 @@ fixture_schema(void)
         "f32 f32, f64 f64, d2 decimal(12, 2), d4 decimal(18, 4), day date, at timestamp, t text, "
         "t2 text, x blob, u uuid, v vector(2), \"odd name\" i32";
     firn_table_def *def = NULL;
-    struct firn_schema *schema = NULL;
+    struct fi_schema *schema = NULL;
     assert_int_equal(firn_table_def_parse(text, &def, NULL), FIRN_OK);
-    assert_int_equal(firn_schema_def_create(def, &schema, NULL), FIRN_OK);
-    firn_free(def);
+    assert_int_equal(fi_schema_def_create(def, &schema, NULL), FIRN_OK);
+    fi_free(def);
     assert_int_equal(schema->column_count, FIXTURE_COLUMNS);
     return schema;
 }
@@ -69,7 +69,7 @@ draw_real(struct test_random *random)
 }
 
 static void
-draw_number(struct test_random *random, const struct firn_schema_column *column, uint64_t *out)
+draw_number(struct test_random *random, const struct fi_schema_column *column, uint64_t *out)
 {
     static const int64_t limits[] = {0,         0,         INT8_MAX,   INT16_MAX,  INT32_MAX,
                                      INT64_MAX, UINT8_MAX, UINT16_MAX, UINT32_MAX, INT64_MAX};
@@ -111,7 +111,7 @@ draw_number(struct test_random *random, const struct firn_schema_column *column,
 }
 
 static firn_slice
-draw_bytes(struct test_random *random, const struct firn_schema_column *column, uint8_t *memory)
+draw_bytes(struct test_random *random, const struct fi_schema_column *column, uint8_t *memory)
 {
     static const char *const texts[] = {
         "",  "a", "ab", "abc", "b", "B", "a%", "\xc3\xa9", "x_y", "abcabc", "\xc3\xa9t\xc3\xa9",
@@ -125,23 +125,23 @@ draw_bytes(struct test_random *random, const struct firn_schema_column *column, 
 }
 
 void
-fixture_draw(struct test_random *random, const struct firn_schema *schema, size_t count,
+fixture_draw(struct test_random *random, const struct fi_schema *schema, size_t count,
              uint64_t null_one_in, struct fixture_rows *out)
 {
     memset(out, 0, sizeof *out);
     out->count = count;
     for (size_t i = 0; i < FIXTURE_COLUMNS; i++) {
-        const struct firn_schema_column *column = &schema->columns[i];
-        struct firn_chunk_values *values = &out->columns[i];
+        const struct fi_schema_column *column = &schema->columns[i];
+        struct fi_chunk_values *values = &out->columns[i];
         bool has_nulls = column->is_nullable && null_one_in > 0;
-        values->kind = firn_physical_of(column->type);
+        values->kind = fi_physical_of(column->type);
         values->fixed_size = column->fixed_size;
         values->count = count;
         values->valid = has_nulls ? out->valid[i] : NULL;
         values->as.u64 = out->numbers[i];
-        if (values->kind == FIRN_PHYSICAL_F32) {
+        if (values->kind == FI_PHYSICAL_F32) {
             values->as.f32 = out->narrow[i];
-        } else if (values->kind == FIRN_PHYSICAL_BYTES) {
+        } else if (values->kind == FI_PHYSICAL_BYTES) {
             values->as.bytes = out->slices[i];
         }
         for (size_t row = 0; row < count; row++) {
@@ -152,7 +152,7 @@ fixture_draw(struct test_random *random, const struct firn_schema *schema, size_
             out->valid[i][row / 64] |= UINT64_C(1) << row % 64;
             out->narrow[i][row] = (float)draw_real(random);
             out->slices[i][row] = draw_bytes(random, column, out->bytes[i][row]);
-            if (values->kind != FIRN_PHYSICAL_BYTES && values->kind != FIRN_PHYSICAL_F32) {
+            if (values->kind != FI_PHYSICAL_BYTES && values->kind != FI_PHYSICAL_F32) {
                 draw_number(random, column, &out->numbers[i][row]);
             }
         }
@@ -162,15 +162,15 @@ fixture_draw(struct test_random *random, const struct firn_schema *schema, size_
     }
 }
 
-struct firn_cell
-fixture_cell(const struct firn_chunk_values *values, size_t row)
+struct fi_cell
+fixture_cell(const struct fi_chunk_values *values, size_t row)
 {
-    struct firn_cell cell = {.kind = values->kind};
+    struct fi_cell cell = {.kind = values->kind};
     if (values->valid != NULL && (values->valid[row / 64] >> row % 64 & 1) == 0) {
-        cell.kind = FIRN_PHYSICAL_NONE;
-    } else if (values->kind == FIRN_PHYSICAL_BYTES) {
+        cell.kind = FI_PHYSICAL_NONE;
+    } else if (values->kind == FI_PHYSICAL_BYTES) {
         cell.as.bytes = values->as.bytes[row];
-    } else if (values->kind == FIRN_PHYSICAL_F32) {
+    } else if (values->kind == FI_PHYSICAL_F32) {
         cell.as.f32 = values->as.f32[row];
     } else {
         cell.as.u64 = values->as.u64[row];
@@ -178,13 +178,13 @@ fixture_cell(const struct firn_chunk_values *values, size_t row)
     return cell;
 }
 
-struct firn_expr *
-fixture_expr(const struct firn_schema *schema, const char *text)
+struct fi_expr *
+fixture_expr(const struct fi_schema *schema, const char *text)
 {
-    struct firn_expr_env env = {.schema = schema};
-    struct firn_expr *expr = NULL;
+    struct fi_expr_env env = {.schema = schema};
+    struct fi_expr *expr = NULL;
     firn_error err = {.code = 0};
-    int rc = firn_expr_create(firn_str(text), &env, &expr, &err);
+    int rc = fi_expr_create(firn_str(text), &env, &expr, &err);
     if (rc != FIRN_OK) {
         fail_msg("%s: %s", text, err.text);
     }
@@ -192,30 +192,30 @@ fixture_expr(const struct firn_schema *schema, const char *text)
 }
 
 const char *
-fixture_text(const struct firn_expr_type *type, const struct firn_cell *cell)
+fixture_text(const struct fi_expr_type *type, const struct fi_cell *cell)
 {
     static char texts[4][4096];
     static unsigned next;
     char *out = texts[next++ % 4];
-    struct firn_buf buf = firn_buf_borrowed(out, sizeof texts[0]);
+    struct fi_buf buf = fi_buf_borrowed(out, sizeof texts[0]);
     firn_value value = {.type = type->type};
-    if (cell->kind == FIRN_PHYSICAL_NONE) {
+    if (cell->kind == FI_PHYSICAL_NONE) {
         return "null";
     }
     value.as.u64 = cell->as.u64;
-    if (cell->kind == FIRN_PHYSICAL_BYTES) {
+    if (cell->kind == FI_PHYSICAL_BYTES) {
         value.as.bytes = cell->as.bytes;
-    } else if (cell->kind == FIRN_PHYSICAL_F32) {
+    } else if (cell->kind == FI_PHYSICAL_F32) {
         value.as.f32 = cell->as.f32;
     } else if (type->type == FIRN_TYPE_BOOL) {
         value = firn_bool(cell->as.u64 != 0);
     }
-    struct firn_value_text_type text_type = {.type = type->type,
-                                             .precision = (uint8_t)type->precision,
-                                             .scale = (uint8_t)type->scale,
-                                             .dimensions = type->dimensions};
-    assert_int_equal(firn_value_text_append(&text_type, value, &buf), FIRN_OK);
-    assert_non_null(firn_buf_text(&buf));
+    struct fi_value_text_type text_type = {.type = type->type,
+                                           .precision = (uint8_t)type->precision,
+                                           .scale = (uint8_t)type->scale,
+                                           .dimensions = type->dimensions};
+    assert_int_equal(fi_value_text_append(&text_type, value, &buf), FIRN_OK);
+    assert_non_null(fi_buf_text(&buf));
     assert_true(buf.is_borrowed);
     return out;
 }

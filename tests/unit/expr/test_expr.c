@@ -17,7 +17,7 @@
 #include "expr_fixture.h"
 #include "support/test_alloc.h"
 
-static struct firn_schema *schema;
+static struct fi_schema *schema;
 
 static int
 set_up(void **state)
@@ -31,7 +31,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     return 0;
 }
 
@@ -41,11 +41,11 @@ tear_down(void **state)
 static void
 expect(const char *text, const char *expected)
 {
-    struct firn_expr *expr = fixture_expr(schema, text);
-    const struct firn_expr_type *type = firn_expr_type_of(expr);
-    struct firn_cell cell;
+    struct fi_expr *expr = fixture_expr(schema, text);
+    const struct fi_expr_type *type = fi_expr_type_of(expr);
+    struct fi_cell cell;
     char found[4200];
-    if (!firn_expr_is_constant(expr, &cell)) {
+    if (!fi_expr_is_constant(expr, &cell)) {
         fail_msg("%s is not constant", text);
     }
     (void)snprintf(found, sizeof found, "%s%s%s",
@@ -54,7 +54,7 @@ expect(const char *text, const char *expected)
     if (strcmp(found, expected) != 0) {
         fail_msg("%s: %s, not %s", text, found, expected);
     }
-    firn_expr_destroy(expr);
+    fi_expr_destroy(expr);
 }
 
 static void
@@ -199,15 +199,15 @@ texts_and_times_have_functions(void **state)
 static void
 expect_type(const char *text, const char *expected)
 {
-    struct firn_expr *expr = fixture_expr(schema, text);
-    const struct firn_expr_type *type = firn_expr_type_of(expr);
+    struct fi_expr *expr = fixture_expr(schema, text);
+    const struct fi_expr_type *type = fi_expr_type_of(expr);
     char found[64];
     (void)snprintf(found, sizeof found, "%s(%u, %u)%s", firn_type_name(type->type), type->precision,
                    type->scale, type->is_nullable ? "" : " not null");
     if (strcmp(found, expected) != 0) {
         fail_msg("%s: %s, not %s", text, found, expected);
     }
-    firn_expr_destroy(expr);
+    fi_expr_destroy(expr);
 }
 
 static void
@@ -242,10 +242,10 @@ types_follow_rules(void **state)
 static void
 expect_failure(const char *text, int code, const char *part)
 {
-    struct firn_expr_env env = {.schema = schema, .of = "where"};
-    struct firn_expr *expr = NULL;
+    struct fi_expr_env env = {.schema = schema, .of = "where"};
+    struct fi_expr *expr = NULL;
     firn_error err = {.code = 0};
-    int rc = firn_expr_create(firn_str(text), &env, &expr, &err);
+    int rc = fi_expr_create(firn_str(text), &env, &expr, &err);
     if (rc != code || err.code != code || strstr(err.text, part) == NULL) {
         fail_msg("%s: %d %s", text, rc, err.text);
     }
@@ -290,7 +290,7 @@ static void
 texts_are_limited(void **state)
 {
     (void)state;
-    char *text = firn_alloc(FIRN_EXPR_TEXT_SIZE_MAX + 2);
+    char *text = fi_alloc(FI_EXPR_TEXT_SIZE_MAX + 2);
     assert_non_null(text);
     memset(text, '(', 10000);
     text[10000] = '\0';
@@ -302,8 +302,8 @@ texts_are_limited(void **state)
     }
     memcpy(text + 20000, "i8", 3);
     expect_failure(text, FIRN_LIMIT, "parts in each other");
-    memset(text, ' ', FIRN_EXPR_TEXT_SIZE_MAX + 1);
-    text[FIRN_EXPR_TEXT_SIZE_MAX + 1] = '\0';
+    memset(text, ' ', FI_EXPR_TEXT_SIZE_MAX + 1);
+    text[FI_EXPR_TEXT_SIZE_MAX + 1] = '\0';
     expect_failure(text, FIRN_LIMIT, "1048577 bytes");
     /* A long list is not deep. */
     size_t size = (size_t)snprintf(text, 100, "i64 in (0");
@@ -311,13 +311,13 @@ texts_are_limited(void **state)
         size += (size_t)snprintf(text + size, 16, ",%zu", i % 70000);
     }
     memcpy(text + size, ")", 2);
-    firn_expr_destroy(fixture_expr(schema, text));
+    fi_expr_destroy(fixture_expr(schema, text));
     size = (size_t)snprintf(text, 100, "i64 = 0");
     for (size_t i = 0; i < 10000; i++) {
         size += (size_t)snprintf(text + size, 32, " or i64 = %zu", i);
     }
-    firn_expr_destroy(fixture_expr(schema, text));
-    firn_free(text);
+    fi_expr_destroy(fixture_expr(schema, text));
+    fi_free(text);
 }
 
 /* ---- lists and groups ---- */
@@ -326,40 +326,40 @@ static void
 lists_have_names_numbers_and_directions(void **state)
 {
     (void)state;
-    struct firn_expr_env env = {.schema = schema, .of = "select"};
-    struct firn_expr_list selected;
-    struct firn_expr_list order;
+    struct fi_expr_env env = {.schema = schema, .of = "select"};
+    struct fi_expr_list selected;
+    struct fi_expr_list order;
     firn_error err;
-    assert_int_equal(firn_expr_list_create(firn_str("t, i8  +\n1, sum(d2) as \"all\", *"),
-                                           FIRN_EXPR_SELECT, &env, &selected, &err),
+    assert_int_equal(fi_expr_list_create(firn_str("t, i8  +\n1, sum(d2) as \"all\", *"),
+                                         FI_EXPR_SELECT, &env, &selected, &err),
                      FIRN_OK);
     assert_int_equal(selected.count, 3 + FIXTURE_COLUMNS);
     assert_string_equal((const char *)selected.items[0].name.data, "t");
     assert_string_equal((const char *)selected.items[1].name.data, "i8 + 1");
     assert_string_equal((const char *)selected.items[2].name.data, "all");
     assert_string_equal((const char *)selected.items[3].name.data, "id");
-    env = (struct firn_expr_env){
+    env = (struct fi_expr_env){
         .schema = schema, .of = "order_by", .selected = &selected, .selected_first = true};
-    assert_int_equal(firn_expr_list_create(firn_str("3 desc, \"all\" asc, t, i16, \"all\" + 1"),
-                                           FIRN_EXPR_ORDER, &env, &order, &err),
+    assert_int_equal(fi_expr_list_create(firn_str("3 desc, \"all\" asc, t, i16, \"all\" + 1"),
+                                         FI_EXPR_ORDER, &env, &order, &err),
                      FIRN_OK);
     assert_int_equal(order.count, 5);
     assert_int_equal(order.items[0].selected, 2);
     assert_true(order.items[0].is_descending);
-    assert_true(firn_expr_equal(order.items[0].expr, selected.items[2].expr));
+    assert_true(fi_expr_equal(order.items[0].expr, selected.items[2].expr));
     assert_int_equal(order.items[1].selected, 2);
     assert_false(order.items[1].is_descending);
     assert_int_equal(order.items[2].selected, 0);
     assert_int_equal(order.items[3].selected, 6);
-    assert_true(order.items[4].selected == FIRN_EXPR_NONE);
-    assert_true(firn_expr_has_aggregates(order.items[4].expr));
-    firn_expr_list_deinit(&order);
-    assert_int_equal(firn_expr_list_create(firn_str("100"), FIRN_EXPR_ORDER, &env, &order, &err),
+    assert_true(order.items[4].selected == FI_EXPR_NONE);
+    assert_true(fi_expr_has_aggregates(order.items[4].expr));
+    fi_expr_list_deinit(&order);
+    assert_int_equal(fi_expr_list_create(firn_str("100"), FI_EXPR_ORDER, &env, &order, &err),
                      FIRN_INVALID);
     env.no_aggregates = true;
-    assert_int_equal(firn_expr_list_create(firn_str("3"), FIRN_EXPR_GROUP, &env, &order, &err),
+    assert_int_equal(fi_expr_list_create(firn_str("3"), FI_EXPR_GROUP, &env, &order, &err),
                      FIRN_INVALID);
-    firn_expr_list_deinit(&selected);
+    fi_expr_list_deinit(&selected);
 }
 
 static void
@@ -369,84 +369,84 @@ parameters_are_taken_in_order(void **state)
     firn_value parameters[] = {firn_i64(5), firn_text("2026-01-01"),
                                firn_typed_i64(FIRN_TYPE_DECIMAL, 1230), firn_null()};
     size_t next = 0;
-    struct firn_expr_env env = {
+    struct fi_expr_env env = {
         .schema = schema, .parameters = parameters, .parameter_count = 4, .next_parameter = &next};
-    struct firn_expr *expr;
-    struct firn_expr *other = fixture_expr(schema, "i8 = 5 and day < date '2026-01-01'");
+    struct fi_expr *expr;
+    struct fi_expr *other = fixture_expr(schema, "i8 = 5 and day < date '2026-01-01'");
     firn_error err;
-    assert_int_equal(firn_expr_create(firn_str("i8 = ? and day < ?"), &env, &expr, &err), FIRN_OK);
-    assert_true(firn_expr_equal(expr, other));
-    firn_expr_destroy(expr);
-    firn_expr_destroy(other);
-    assert_int_equal(firn_expr_create(firn_str("d2 = ?"), &env, &expr, &err), FIRN_OK);
+    assert_int_equal(fi_expr_create(firn_str("i8 = ? and day < ?"), &env, &expr, &err), FIRN_OK);
+    assert_true(fi_expr_equal(expr, other));
+    fi_expr_destroy(expr);
+    fi_expr_destroy(other);
+    assert_int_equal(fi_expr_create(firn_str("d2 = ?"), &env, &expr, &err), FIRN_OK);
     other = fixture_expr(schema, "d2 = 12.3");
-    assert_true(firn_expr_equal(expr, other));
-    firn_expr_destroy(expr);
-    firn_expr_destroy(other);
-    assert_int_equal(firn_expr_create(firn_str("i8 + ?"), &env, &expr, &err), FIRN_OK);
-    firn_expr_destroy(expr);
+    assert_true(fi_expr_equal(expr, other));
+    fi_expr_destroy(expr);
+    fi_expr_destroy(other);
+    assert_int_equal(fi_expr_create(firn_str("i8 + ?"), &env, &expr, &err), FIRN_OK);
+    fi_expr_destroy(expr);
     assert_int_equal(next, 4);
     next = 2;
-    assert_int_equal(firn_expr_create(firn_str("? + 1"), &env, &expr, &err), FIRN_INVALID);
+    assert_int_equal(fi_expr_create(firn_str("? + 1"), &env, &expr, &err), FIRN_INVALID);
     next = 2;
-    assert_int_equal(firn_expr_create(firn_str("?"), &env, &expr, &err), FIRN_INVALID);
+    assert_int_equal(fi_expr_create(firn_str("?"), &env, &expr, &err), FIRN_INVALID);
 }
 
 static void
 groups_have_keys_and_aggregates(void **state)
 {
     (void)state;
-    struct firn_expr *key = fixture_expr(schema, "year(day)");
-    struct firn_expr *exprs[] = {
+    struct fi_expr *key = fixture_expr(schema, "year(day)");
+    struct fi_expr *exprs[] = {
         fixture_expr(schema, "year(day) + 1"), fixture_expr(schema, "sum(i8) / count(*)"),
         fixture_expr(schema, "count(*) - year(day)"), fixture_expr(schema, "i16 + sum(i8)")};
-    const struct firn_expr *inputs[] = {exprs[0], exprs[1], exprs[2], exprs[3]};
-    const struct firn_expr *keys[] = {key};
-    struct firn_expr_group_input input = {
+    const struct fi_expr *inputs[] = {exprs[0], exprs[1], exprs[2], exprs[3]};
+    const struct fi_expr *keys[] = {key};
+    struct fi_expr_group_input input = {
         .exprs = inputs, .expr_count = 3, .keys = keys, .key_count = 1};
-    struct firn_expr_groups groups;
+    struct fi_expr_groups groups;
     firn_error err;
-    assert_int_equal(firn_expr_group(&input, &groups, &err), FIRN_OK);
+    assert_int_equal(fi_expr_group(&input, &groups, &err), FIRN_OK);
     assert_int_equal(groups.expr_count, 3);
     assert_int_equal(groups.aggregate_count, 2);
-    assert_int_equal(groups.aggregates[0].function, FIRN_EXPR_SUM);
-    assert_int_equal(groups.aggregates[1].function, FIRN_EXPR_COUNT_ROWS);
+    assert_int_equal(groups.aggregates[0].function, FI_EXPR_SUM);
+    assert_int_equal(groups.aggregates[1].function, FI_EXPR_COUNT_ROWS);
     assert_null(groups.aggregates[1].argument);
     uint32_t place;
-    assert_true(firn_expr_is_column(groups.aggregates[0].argument, &place));
+    assert_true(fi_expr_is_column(groups.aggregates[0].argument, &place));
     assert_int_equal(place, 2);
 
-    const struct firn_expr *rewritten[] = {groups.exprs[0], groups.exprs[1], groups.exprs[2]};
-    struct firn_expr_eval *eval;
-    assert_int_equal(firn_expr_eval_create(rewritten, 3, &eval, &err), FIRN_OK);
+    const struct fi_expr *rewritten[] = {groups.exprs[0], groups.exprs[1], groups.exprs[2]};
+    struct fi_expr_eval *eval;
+    assert_int_equal(fi_expr_eval_create(rewritten, 3, &eval, &err), FIRN_OK);
     int64_t years[] = {2024, 2025};
     int64_t sums[] = {10, 0};
     int64_t counts[] = {4, 0};
     uint64_t valid = 1;
-    struct firn_chunk_values key_values = {.kind = FIRN_PHYSICAL_I64, .count = 2, .as.i64 = years};
-    struct firn_chunk_values results[] = {
-        {.kind = FIRN_PHYSICAL_I64, .count = 2, .valid = &valid, .as.i64 = sums},
-        {.kind = FIRN_PHYSICAL_I64, .count = 2, .as.i64 = counts}};
-    struct firn_expr_batch batch = {.count = 2, .aggregates = results, .keys = &key_values};
-    struct firn_chunk_values out;
-    firn_expr_eval_begin(eval, &batch);
-    assert_int_equal(firn_expr_eval_values(eval, 0, &out, &err), FIRN_OK);
+    struct fi_chunk_values key_values = {.kind = FI_PHYSICAL_I64, .count = 2, .as.i64 = years};
+    struct fi_chunk_values results[] = {
+        {.kind = FI_PHYSICAL_I64, .count = 2, .valid = &valid, .as.i64 = sums},
+        {.kind = FI_PHYSICAL_I64, .count = 2, .as.i64 = counts}};
+    struct fi_expr_batch batch = {.count = 2, .aggregates = results, .keys = &key_values};
+    struct fi_chunk_values out;
+    fi_expr_eval_begin(eval, &batch);
+    assert_int_equal(fi_expr_eval_values(eval, 0, &out, &err), FIRN_OK);
     assert_int_equal(out.as.i64[1], 2026);
-    assert_int_equal(firn_expr_eval_values(eval, 1, &out, &err), FIRN_OK);
+    assert_int_equal(fi_expr_eval_values(eval, 1, &out, &err), FIRN_OK);
     assert_true(out.as.f64[0] == 2.5);
     assert_int_equal(out.valid[0] & 3, 1);
-    assert_int_equal(firn_expr_eval_values(eval, 2, &out, &err), FIRN_OK);
+    assert_int_equal(fi_expr_eval_values(eval, 2, &out, &err), FIRN_OK);
     assert_int_equal(out.as.i64[0], 4 - 2024);
-    firn_expr_eval_destroy(eval);
-    firn_expr_groups_deinit(&groups);
+    fi_expr_eval_destroy(eval);
+    fi_expr_groups_deinit(&groups);
 
     input.expr_count = 4;
-    assert_int_equal(firn_expr_group(&input, &groups, &err), FIRN_INVALID);
+    assert_int_equal(fi_expr_group(&input, &groups, &err), FIRN_INVALID);
     assert_non_null(strstr(err.text, "column \"i16\" is neither grouped by"));
     for (size_t i = 0; i < 4; i++) {
-        firn_expr_destroy(exprs[i]);
+        fi_expr_destroy(exprs[i]);
     }
-    firn_expr_destroy(key);
+    fi_expr_destroy(key);
 }
 
 /* ---- rows ---- */
@@ -456,20 +456,20 @@ static const int64_t three_units[] = {150, 999999999999, -5};
 
 /* Evaluates over three rows: id as above, d2 as above, all else null. Returns the code. */
 static int
-eval_three(const char *text, uint64_t rows, struct firn_cell out[3])
+eval_three(const char *text, uint64_t rows, struct fi_cell out[3])
 {
-    struct firn_chunk_values columns[FIXTURE_COLUMNS] = {{.kind = FIRN_PHYSICAL_I64}};
-    static const uint64_t none[FIRN_CHUNK_MASK_WORDS];
+    struct fi_chunk_values columns[FIXTURE_COLUMNS] = {{.kind = FI_PHYSICAL_I64}};
+    static const uint64_t none[FI_CHUNK_MASK_WORDS];
     static const firn_slice empty[3];
-    uint64_t wanted[FIRN_CHUNK_MASK_WORDS] = {rows};
-    struct firn_expr *expr = fixture_expr(schema, text);
-    const struct firn_expr *exprs[] = {expr};
-    struct firn_expr_batch batch = {.count = 3, .wanted = wanted, .columns = columns};
-    struct firn_expr_eval *eval = NULL;
-    struct firn_chunk_values values;
+    uint64_t wanted[FI_CHUNK_MASK_WORDS] = {rows};
+    struct fi_expr *expr = fixture_expr(schema, text);
+    const struct fi_expr *exprs[] = {expr};
+    struct fi_expr_batch batch = {.count = 3, .wanted = wanted, .columns = columns};
+    struct fi_expr_eval *eval = NULL;
+    struct fi_chunk_values values;
     firn_error err;
     for (size_t i = 0; i < FIXTURE_COLUMNS; i++) {
-        columns[i].kind = firn_physical_of(schema->columns[i].type);
+        columns[i].kind = fi_physical_of(schema->columns[i].type);
         columns[i].count = 3;
         columns[i].valid = none;
         columns[i].as.bytes = empty;
@@ -478,30 +478,30 @@ eval_three(const char *text, uint64_t rows, struct firn_cell out[3])
     columns[0].as.i64 = three_ids;
     columns[11].valid = NULL;
     columns[11].as.i64 = three_units;
-    assert_int_equal(firn_expr_eval_create(exprs, 1, &eval, &err), FIRN_OK);
-    firn_expr_eval_begin(eval, &batch);
-    int rc = firn_expr_eval_values(eval, 0, &values, &err);
+    assert_int_equal(fi_expr_eval_create(exprs, 1, &eval, &err), FIRN_OK);
+    fi_expr_eval_begin(eval, &batch);
+    int rc = fi_expr_eval_values(eval, 0, &values, &err);
     for (size_t row = 0; rc == FIRN_OK && row < 3; row++) {
         static uint8_t copies[3][64];
         out[row] = fixture_cell(&values, row);
-        if ((rows >> row & 1) != 0 && out[row].kind == FIRN_PHYSICAL_BYTES) {
+        if ((rows >> row & 1) != 0 && out[row].kind == FI_PHYSICAL_BYTES) {
             assert_true(out[row].as.bytes.size <= sizeof copies[0]);
             memcpy(copies[row], out[row].as.bytes.data, out[row].as.bytes.size);
             out[row].as.bytes.data = copies[row];
         }
-        if ((rows >> row & 1) != 0 && out[row].kind == FIRN_PHYSICAL_NONE) {
-            assert_true(values.kind == FIRN_PHYSICAL_BYTES || values.as.u64[row] == 0);
+        if ((rows >> row & 1) != 0 && out[row].kind == FI_PHYSICAL_NONE) {
+            assert_true(values.kind == FI_PHYSICAL_BYTES || values.as.u64[row] == 0);
         }
     }
-    firn_expr_eval_destroy(eval);
-    firn_expr_destroy(expr);
+    fi_expr_eval_destroy(eval);
+    fi_expr_destroy(expr);
     return rc;
 }
 
 static void
 what_does_not_fit_fails_where_it_counts(void **state)
 {
-    struct firn_cell out[3];
+    struct fi_cell out[3];
     (void)state;
     assert_int_equal(eval_three("id + 1", 7, out), FIRN_LIMIT);
     assert_int_equal(eval_three("id + 1", 5, out), FIRN_OK);
@@ -527,7 +527,7 @@ what_does_not_fit_fails_where_it_counts(void **state)
     assert_int_equal(eval_three("id < 100 and id > 0 and id * 2 = 10", 7, out), FIRN_OK);
     assert_int_equal(out[0].as.u64, 1);
     assert_int_equal(eval_three("id + i64", 7, out), FIRN_OK);
-    assert_int_equal(out[1].kind, FIRN_PHYSICAL_NONE);
+    assert_int_equal(out[1].kind, FI_PHYSICAL_NONE);
     /* Values that are needed for few rows first, and then for others. */
     assert_int_equal(
         eval_three("case when id = 5 then d2 * 2 when id < 0 then d2 * 2 + 1 else 0 end", 7, out),
@@ -547,7 +547,7 @@ what_does_not_fit_fails_where_it_counts(void **state)
     assert_int_equal(eval_three("id % -1", 7, out), FIRN_OK);
     assert_int_equal(out[2].as.i64, 0);
     assert_int_equal(eval_three("id % (id - id)", 7, out), FIRN_OK);
-    assert_int_equal(out[0].kind, FIRN_PHYSICAL_NONE);
+    assert_int_equal(out[0].kind, FI_PHYSICAL_NONE);
     assert_int_equal(eval_three("cast(id || 'x' as i64)", 1, out), FIRN_INVALID);
     assert_int_equal(eval_three("'a' || id || 'b' || cast(id as text)", 7, out), FIRN_OK);
     assert_memory_equal(out[0].as.bytes.data, "a5b5", 4);
@@ -555,7 +555,7 @@ what_does_not_fit_fails_where_it_counts(void **state)
                                 "else coalesce(t, 'n' || id) end",
                                 7, out),
                      FIRN_OK);
-    assert_int_equal(out[0].kind, FIRN_PHYSICAL_NONE);
+    assert_int_equal(out[0].kind, FI_PHYSICAL_NONE);
     assert_memory_equal(out[1].as.bytes.data, "x9223", 5);
     assert_memory_equal(out[2].as.bytes.data, "n-9223", 6);
 }
@@ -565,17 +565,17 @@ what_does_not_fit_fails_where_it_counts(void **state)
 static void
 expect_split(const char *text, size_t conditions, bool has_rest, bool is_never)
 {
-    struct firn_expr *expr = fixture_expr(schema, text);
-    struct firn_expr_where where;
+    struct fi_expr *expr = fixture_expr(schema, text);
+    struct fi_expr_where where;
     firn_error err;
-    assert_int_equal(firn_expr_split(expr, &where, &err), FIRN_OK);
+    assert_int_equal(fi_expr_split(expr, &where, &err), FIRN_OK);
     if (where.count != conditions || (where.rest != NULL) != has_rest ||
         where.is_never != is_never) {
         fail_msg("%s: %zu conditions, rest %d, never %d", text, where.count, where.rest != NULL,
                  where.is_never);
     }
-    firn_expr_where_deinit(&where);
-    firn_expr_destroy(expr);
+    fi_expr_where_deinit(&where);
+    fi_expr_destroy(expr);
 }
 
 static void
@@ -630,47 +630,47 @@ run_all(void)
     };
     struct fixture_rows *rows = malloc(sizeof *rows);
     struct test_random random = {.state = 7};
-    struct firn_expr_env env = {.schema = schema};
+    struct fi_expr_env env = {.schema = schema};
     firn_error err;
     int rc = FIRN_OK;
     assert_non_null(rows);
     fixture_draw(&random, schema, 100, 5, rows);
     for (size_t i = 0; i < 3 && rc == FIRN_OK; i++) {
-        struct firn_expr *expr = NULL;
-        struct firn_expr_eval *eval = NULL;
-        struct firn_expr_where where = {.count = 0};
-        struct firn_expr_list list = {.count = 0};
-        uint64_t mask[FIRN_CHUNK_MASK_WORDS];
+        struct fi_expr *expr = NULL;
+        struct fi_expr_eval *eval = NULL;
+        struct fi_expr_where where = {.count = 0};
+        struct fi_expr_list list = {.count = 0};
+        uint64_t mask[FI_CHUNK_MASK_WORDS];
         memset(mask, 0xff, sizeof mask);
-        rc = firn_expr_create(firn_str(texts[i]), &env, &expr, &err);
-        const struct firn_expr *exprs[] = {expr};
+        rc = fi_expr_create(firn_str(texts[i]), &env, &expr, &err);
+        const struct fi_expr *exprs[] = {expr};
         if (rc == FIRN_OK) {
-            rc = firn_expr_split(expr, &where, &err);
+            rc = fi_expr_split(expr, &where, &err);
         }
         if (rc == FIRN_OK) {
-            rc = firn_expr_eval_create(exprs, 1, &eval, &err);
+            rc = fi_expr_eval_create(exprs, 1, &eval, &err);
         }
         if (rc == FIRN_OK) {
-            struct firn_expr_batch batch = {.count = 100, .columns = rows->columns};
-            firn_expr_eval_begin(eval, &batch);
-            rc = firn_expr_eval_filter(eval, 0, mask, &err);
+            struct fi_expr_batch batch = {.count = 100, .columns = rows->columns};
+            fi_expr_eval_begin(eval, &batch);
+            rc = fi_expr_eval_filter(eval, 0, mask, &err);
         }
         if (rc == FIRN_OK) {
-            rc = firn_expr_list_create(firn_str("sum(i8) as s, t, *"), FIRN_EXPR_SELECT, &env,
-                                       &list, &err);
+            rc = fi_expr_list_create(firn_str("sum(i8) as s, t, *"), FI_EXPR_SELECT, &env, &list,
+                                     &err);
         }
         if (rc == FIRN_OK) {
-            const struct firn_expr *few[] = {list.items[0].expr, list.items[1].expr};
-            struct firn_expr_group_input input = {
+            const struct fi_expr *few[] = {list.items[0].expr, list.items[1].expr};
+            struct fi_expr_group_input input = {
                 .exprs = few, .expr_count = 2, .keys = &few[1], .key_count = 1};
-            struct firn_expr_groups groups;
-            rc = firn_expr_group(&input, &groups, &err);
-            firn_expr_groups_deinit(&groups);
+            struct fi_expr_groups groups;
+            rc = fi_expr_group(&input, &groups, &err);
+            fi_expr_groups_deinit(&groups);
         }
-        firn_expr_list_deinit(&list);
-        firn_expr_where_deinit(&where);
-        firn_expr_eval_destroy(eval);
-        firn_expr_destroy(expr);
+        fi_expr_list_deinit(&list);
+        fi_expr_where_deinit(&where);
+        fi_expr_eval_destroy(eval);
+        fi_expr_destroy(expr);
     }
     free(rows);
     return rc;
@@ -680,7 +680,7 @@ static void
 every_allocation_may_fail(void **state)
 {
     (void)state;
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     test_alloc_install();
     schema = fixture_schema();
     int64_t alive = test_alloc_alive();
@@ -695,7 +695,7 @@ every_allocation_may_fail(void **state)
         assert_true(n < 10000);
     }
     printf("%llu allocations were failed\n", (unsigned long long)n - 1);
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
     schema = fixture_schema();

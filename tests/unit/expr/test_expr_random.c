@@ -66,7 +66,7 @@ static struct tree pool[4096];
 static size_t pool_used;
 static char text[1 << 16];
 static size_t text_size;
-static struct firn_schema *schema;
+static struct fi_schema *schema;
 static struct test_random dice;
 
 static size_t
@@ -105,7 +105,7 @@ draw_column(const char *const *names, size_t count)
 {
     const char *name = names[roll(count)];
     struct tree *tree = new_tree(COLUMN);
-    tree->place = (size_t)(firn_schema_find(schema, firn_str(name)) - schema->columns);
+    tree->place = (size_t)(fi_schema_find(schema, firn_str(name)) - schema->columns);
     write_text("%s", name);
     return tree;
 }
@@ -391,8 +391,7 @@ static int
 order(const struct value *a, const struct value *b)
 {
     if (a->form == BYTES) {
-        int bytes =
-            firn_slice_compare(firn_bytes(a->bytes, a->size), firn_bytes(b->bytes, b->size));
+        int bytes = fi_slice_compare(firn_bytes(a->bytes, a->size), firn_bytes(b->bytes, b->size));
         return (bytes > 0) - (bytes < 0);
     }
     if (a->form == REAL || b->form == REAL) {
@@ -446,27 +445,27 @@ matches(const char *at, const char *end, const char *pattern, const char *patter
 static struct value
 column_value(const struct fixture_rows *rows, size_t place, size_t row)
 {
-    const struct firn_schema_column *column = &schema->columns[place];
-    struct firn_cell cell = fixture_cell(&rows->columns[place], row);
-    struct value value = {.is_null = cell.kind == FIRN_PHYSICAL_NONE};
+    const struct fi_schema_column *column = &schema->columns[place];
+    struct fi_cell cell = fixture_cell(&rows->columns[place], row);
+    struct value value = {.is_null = cell.kind == FI_PHYSICAL_NONE};
     value.scale = column->scale;
     switch (rows->columns[place].kind) {
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         value.form = BYTES;
         if (!value.is_null) {
             value.size = cell.as.bytes.size;
             memcpy(value.bytes, cell.as.bytes.data, value.size);
         }
         break;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         value.form = REAL;
         value.real = (double)cell.as.f32;
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         value.form = REAL;
         value.real = cell.as.f64;
         break;
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         value.form = column->type == FIRN_TYPE_BOOL ? TRUTH : WHOLE;
         value.whole = value.is_null ? 0 : (int128)cell.as.u64;
         break;
@@ -584,10 +583,10 @@ interpret(const struct tree *tree, const struct fixture_rows *rows, size_t row)
         if (a->is_null || b->is_null) {
             return truth(-1);
         }
-        result = tree->op == LIKE
-                     ? matches(a->bytes, a->bytes + a->size, b->bytes, b->bytes + b->size)
-                     : firn_slice_has_prefix(firn_bytes(a->bytes, a->size),
-                                             firn_bytes(b->bytes, b->size));
+        result =
+            tree->op == LIKE
+                ? matches(a->bytes, a->bytes + a->size, b->bytes, b->bytes + b->size)
+                : fi_slice_has_prefix(firn_bytes(a->bytes, a->size), firn_bytes(b->bytes, b->size));
         break;
     case BETWEEN: {
         int low = compare(5, a, b);
@@ -611,71 +610,69 @@ interpret(const struct tree *tree, const struct fixture_rows *rows, size_t row)
 
 /* Conditions on chunks, and the rest. */
 static void
-filter_split(const struct firn_expr *expr, const struct fixture_rows *rows, uint64_t *mask)
+filter_split(const struct fi_expr *expr, const struct fixture_rows *rows, uint64_t *mask)
 {
-    struct firn_expr_where where;
+    struct fi_expr_where where;
     firn_error err;
-    assert_int_equal(firn_expr_split(expr, &where, &err), FIRN_OK);
+    assert_int_equal(fi_expr_split(expr, &where, &err), FIRN_OK);
     for (size_t i = 0; i < where.count; i++) {
-        const struct firn_expr_condition *condition = &where.conditions[i];
-        const struct firn_chunk_values *values = &rows->columns[condition->place];
-        struct firn_chunk_scratch scratch = {.numbers = {.data = NULL}};
-        struct firn_buf bytes = {.data = NULL};
-        struct firn_chunk chunk;
-        assert_int_equal(firn_chunk_encode(values, &bytes, NULL, &err), FIRN_OK);
-        assert_int_equal(firn_chunk_open(firn_buf_slice(&bytes), values->kind, values->fixed_size,
-                                         (uint32_t)values->count, &chunk, &err),
+        const struct fi_expr_condition *condition = &where.conditions[i];
+        const struct fi_chunk_values *values = &rows->columns[condition->place];
+        struct fi_chunk_scratch scratch = {.numbers = {.data = NULL}};
+        struct fi_buf bytes = {.data = NULL};
+        struct fi_chunk chunk;
+        assert_int_equal(fi_chunk_encode(values, &bytes, NULL, &err), FIRN_OK);
+        assert_int_equal(fi_chunk_open(fi_buf_slice(&bytes), values->kind, values->fixed_size,
+                                       (uint32_t)values->count, &chunk, &err),
                          FIRN_OK);
         assert_int_equal(
-            firn_chunk_filter_block(&chunk, 0, &condition->predicate, &scratch, mask, &err),
-            FIRN_OK);
-        firn_chunk_scratch_deinit(&scratch);
-        firn_buf_deinit(&bytes);
+            fi_chunk_filter_block(&chunk, 0, &condition->predicate, &scratch, mask, &err), FIRN_OK);
+        fi_chunk_scratch_deinit(&scratch);
+        fi_buf_deinit(&bytes);
     }
     if (where.is_never) {
-        memset(mask, 0, FIRN_CHUNK_MASK_WORDS * sizeof *mask);
+        memset(mask, 0, FI_CHUNK_MASK_WORDS * sizeof *mask);
     }
     if (where.rest != NULL) {
-        const struct firn_expr *exprs[] = {where.rest};
-        struct firn_expr_batch batch = {
+        const struct fi_expr *exprs[] = {where.rest};
+        struct fi_expr_batch batch = {
             .count = rows->count, .wanted = mask, .columns = rows->columns};
-        struct firn_expr_eval *eval;
-        assert_int_equal(firn_expr_eval_create(exprs, 1, &eval, &err), FIRN_OK);
-        firn_expr_eval_begin(eval, &batch);
-        assert_int_equal(firn_expr_eval_filter(eval, 0, mask, &err), FIRN_OK);
-        firn_expr_eval_destroy(eval);
+        struct fi_expr_eval *eval;
+        assert_int_equal(fi_expr_eval_create(exprs, 1, &eval, &err), FIRN_OK);
+        fi_expr_eval_begin(eval, &batch);
+        assert_int_equal(fi_expr_eval_filter(eval, 0, mask, &err), FIRN_OK);
+        fi_expr_eval_destroy(eval);
     }
-    firn_expr_where_deinit(&where);
+    fi_expr_where_deinit(&where);
 }
 
 static void
 check_expression(const struct tree *tree, const struct fixture_rows *rows, size_t *kept)
 {
-    struct firn_expr *expr = fixture_expr(schema, text);
-    const struct firn_expr *exprs[] = {expr};
-    uint64_t wanted[FIRN_CHUNK_MASK_WORDS] = {0};
-    uint64_t all[FIRN_CHUNK_MASK_WORDS] = {0};
-    uint64_t mask[FIRN_CHUNK_MASK_WORDS];
-    struct firn_expr_eval *eval;
-    struct firn_chunk_values values;
+    struct fi_expr *expr = fixture_expr(schema, text);
+    const struct fi_expr *exprs[] = {expr};
+    uint64_t wanted[FI_CHUNK_MASK_WORDS] = {0};
+    uint64_t all[FI_CHUNK_MASK_WORDS] = {0};
+    uint64_t mask[FI_CHUNK_MASK_WORDS];
+    struct fi_expr_eval *eval;
+    struct fi_chunk_values values;
     firn_error err;
     for (size_t row = 0; row < rows->count; row++) {
         wanted[row / 64] |= (uint64_t)(roll(4) > 0) << row % 64;
         all[row / 64] |= UINT64_C(1) << row % 64;
     }
-    struct firn_expr_batch batch = {
-        .count = rows->count, .wanted = wanted, .columns = rows->columns};
+    struct fi_expr_batch batch = {.count = rows->count, .wanted = wanted, .columns = rows->columns};
     memset(mask, 0xff, sizeof mask);
-    assert_int_equal(firn_expr_eval_create(exprs, 1, &eval, &err), FIRN_OK);
-    firn_expr_eval_begin(eval, &batch);
-    assert_int_equal(firn_expr_eval_values(eval, 0, &values, &err), FIRN_OK);
-    assert_int_equal(firn_expr_eval_filter(eval, 0, mask, &err), FIRN_OK);
+    assert_int_equal(fi_expr_eval_create(exprs, 1, &eval, &err), FIRN_OK);
+    fi_expr_eval_begin(eval, &batch);
+    assert_int_equal(fi_expr_eval_values(eval, 0, &values, &err), FIRN_OK);
+    assert_int_equal(fi_expr_eval_filter(eval, 0, mask, &err), FIRN_OK);
     filter_split(expr, rows, all);
     for (size_t row = 0; row < rows->count; row++) {
         bool is_wanted = (wanted[row / 64] >> row % 64 & 1) != 0;
         int expected = known(interpret(tree, rows, row));
-        struct firn_cell cell = fixture_cell(&values, row);
-        int found = cell.kind == FIRN_PHYSICAL_NONE ? -1 : (int)cell.as.u64;
+        struct fi_cell cell = fixture_cell(&values, row);
+        int found = cell.kind == FI_PHYSICAL_NONE ? -1 : (int)cell.as.u64;
         if ((is_wanted && found != expected) ||
             (mask[row / 64] >> row % 64 & 1) != (is_wanted && expected == 1) ||
             (all[row / 64] >> row % 64 & 1) != (expected == 1)) {
@@ -684,8 +681,8 @@ check_expression(const struct tree *tree, const struct fixture_rows *rows, size_
         }
         *kept += expected == 1 ? 1 : 0;
     }
-    firn_expr_eval_destroy(eval);
-    firn_expr_destroy(expr);
+    fi_expr_eval_destroy(eval);
+    fi_expr_destroy(expr);
 }
 
 static void
@@ -713,7 +710,7 @@ random_conditions_agree_with_an_interpreter(void **state)
     }
     printf("%d expressions, %zu of %zu rows kept\n", (int)ROUNDS, kept, total);
     assert_true(kept > total / 10 && kept < total * 9 / 10);
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     free(rows);
 }
 

@@ -44,17 +44,17 @@ make_vector(enum graph_fixture_style style, uint32_t dimensions, struct test_ran
 
 void
 graph_fixture_init(struct graph_fixture *fixture, enum graph_fixture_style style,
-                   enum firn_vector_metric metric, uint32_t rows, uint32_t dimensions,
+                   enum fi_vector_metric metric, uint32_t rows, uint32_t dimensions,
                    struct test_random *random)
 {
-    *fixture = (struct graph_fixture){.os = firn_os_default(), .rows = rows};
+    *fixture = (struct graph_fixture){.os = fi_os_default(), .rows = rows};
     fixture->parameters =
-        (struct firn_graph_parameters){.metric = metric,
-                                       .dimensions = dimensions,
-                                       .column = 3,
-                                       .m = FIRN_GRAPH_M_DEFAULT,
-                                       .ef_construction = FIRN_GRAPH_EF_CONSTRUCTION_DEFAULT,
-                                       .seed = 42};
+        (struct fi_graph_parameters){.metric = metric,
+                                     .dimensions = dimensions,
+                                     .column = 3,
+                                     .m = FI_GRAPH_M_DEFAULT,
+                                     .ef_construction = FI_GRAPH_EF_CONSTRUCTION_DEFAULT,
+                                     .seed = 42};
     fixture->vectors = malloc(((size_t)rows * dimensions + 1) * sizeof(float));
     assert_non_null(fixture->vectors);
     for (uint32_t i = 0; i < rows; i++) {
@@ -67,14 +67,14 @@ graph_fixture_init(struct graph_fixture *fixture, enum graph_fixture_style style
             make_vector(style, dimensions, random, vector);
         }
     }
-    assert_int_equal(firn_graph_search_scratch_create(&fixture->scratch, NULL), FIRN_OK);
+    assert_int_equal(fi_graph_search_scratch_create(&fixture->scratch, NULL), FIRN_OK);
 }
 
 void
 graph_fixture_deinit(struct graph_fixture *fixture)
 {
-    firn_graph_build_destroy(fixture->graph);
-    firn_graph_search_scratch_destroy(fixture->scratch);
+    fi_graph_build_destroy(fixture->graph);
+    fi_graph_search_scratch_destroy(fixture->scratch);
     free(fixture->vectors);
     free(fixture->missing);
 }
@@ -98,9 +98,9 @@ static int
 read_vectors(void *ctx, uint64_t first, size_t count, const uint8_t **out, firn_error *err)
 {
     struct graph_fixture *fixture = ctx;
-    assert_true(count <= FIRN_GRAPH_READ_MAX && first + count <= fixture->rows);
+    assert_true(count <= FI_GRAPH_READ_MAX && first + count <= fixture->rows);
     if (fixture->read_fails > 0 && --fixture->read_fails == 0) {
-        return firn_error_set(err, FIRN_IO, "could not read a vector");
+        return fi_error_set(err, FIRN_IO, "could not read a vector");
     }
     for (size_t i = 0; i < count; i++) {
         bool is_missing = fixture->missing != NULL && fixture->missing[first + i] != 0;
@@ -110,28 +110,28 @@ read_vectors(void *ctx, uint64_t first, size_t count, const uint8_t **out, firn_
 }
 
 int
-graph_fixture_build(struct graph_fixture *fixture, struct firn_os *os, unsigned threads,
+graph_fixture_build(struct graph_fixture *fixture, struct fi_os *os, unsigned threads,
                     firn_error *err)
 {
-    const struct firn_graph_source source = {fixture, fixture->rows, read_vectors};
-    const struct firn_graph_build_options options = {
+    const struct fi_graph_source source = {fixture, fixture->rows, read_vectors};
+    const struct fi_graph_build_options options = {
         .parameters = fixture->parameters, .os = os, .threads = threads, .old = fixture->old};
-    struct firn_graph *graph;
-    int rc = firn_graph_build(&source, &options, &graph, err);
+    struct fi_graph *graph;
+    int rc = fi_graph_build(&source, &options, &graph, err);
     assert_true((rc == FIRN_OK) == (graph != NULL));
     if (rc == FIRN_OK) {
-        firn_graph_build_destroy(fixture->graph);
+        fi_graph_build_destroy(fixture->graph);
         fixture->graph = graph;
     }
     return rc;
 }
 
 int
-graph_fixture_write(struct graph_fixture *fixture, struct firn_os_dir *dir, const char *name,
+graph_fixture_write(struct graph_fixture *fixture, struct fi_os_dir *dir, const char *name,
                     uint64_t *out_bytes, uint64_t *out_identity, firn_error *err)
 {
-    const struct firn_graph_source source = {fixture, fixture->rows, read_vectors};
-    return firn_graph_write(fixture->graph, &source, dir, name, out_bytes, out_identity, err);
+    const struct fi_graph_source source = {fixture, fixture->rows, read_vectors};
+    return fi_graph_write(fixture->graph, &source, dir, name, out_bytes, out_identity, err);
 }
 
 /* ---- the judge ---- */
@@ -139,9 +139,9 @@ graph_fixture_write(struct graph_fixture *fixture, struct firn_os_dir *dir, cons
 static double
 distance_to(const struct graph_fixture *fixture, const float *query, uint64_t row)
 {
-    return firn_vector_distance_exact(fixture->parameters.metric, query,
-                                      graph_fixture_vector(fixture, row),
-                                      fixture->parameters.dimensions);
+    return fi_vector_distance_exact(fixture->parameters.metric, query,
+                                    graph_fixture_vector(fixture, row),
+                                    fixture->parameters.dimensions);
 }
 
 /* Keeps the k smallest, ascending. */
@@ -174,20 +174,20 @@ graph_fixture_exact(const struct graph_fixture *fixture, const float *query, siz
 }
 
 size_t
-graph_fixture_hits(const struct graph_fixture *fixture, const struct firn_graph *graph,
-                   const float *query, size_t k, const struct firn_graph_search_options *options)
+graph_fixture_hits(const struct graph_fixture *fixture, const struct fi_graph *graph,
+                   const float *query, size_t k, const struct fi_graph_search_options *options)
 {
     firn_error err;
     double *exact = malloc((k + 1) * sizeof *exact);
     double *found = malloc((k + 1) * sizeof *found);
-    struct firn_graph_candidate *candidates = malloc((options->wanted + 1) * sizeof *candidates);
+    struct fi_graph_candidate *candidates = malloc((options->wanted + 1) * sizeof *candidates);
     size_t count;
     size_t found_count = 0;
     size_t hits = 0;
     assert_true(exact != NULL && found != NULL && candidates != NULL);
     size_t exact_count = graph_fixture_exact(fixture, query, k, options->allowed, exact);
     assert_int_equal(
-        firn_graph_search(graph, query, options, fixture->scratch, candidates, &count, NULL, &err),
+        fi_graph_search(graph, query, options, fixture->scratch, candidates, &count, NULL, &err),
         FIRN_OK);
     assert_true(count <= options->wanted);
     for (size_t i = 0; i < count; i++) {
@@ -211,9 +211,9 @@ graph_fixture_hits(const struct graph_fixture *fixture, const struct firn_graph 
 }
 
 double
-graph_fixture_recall(const struct graph_fixture *fixture, const struct firn_graph *graph,
+graph_fixture_recall(const struct graph_fixture *fixture, const struct fi_graph *graph,
                      enum graph_fixture_style style, size_t queries, size_t k,
-                     const struct firn_graph_search_options *options, struct test_random *random)
+                     const struct fi_graph_search_options *options, struct test_random *random)
 {
     size_t hits = 0;
     float *query = malloc(fixture->parameters.dimensions * sizeof *query);

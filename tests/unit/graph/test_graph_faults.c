@@ -14,31 +14,31 @@
 enum { ROWS = 300, DIMENSIONS = 10 };
 
 struct machine {
-    struct firn_os *os;
-    struct firn_os *faulty;
-    struct firn_os_dir *dir; /* of the faulty one */
-    struct firn_os_dir *inner;
-    struct firn_block_cache *cache;
+    struct fi_os *os;
+    struct fi_os *faulty;
+    struct fi_os_dir *dir; /* of the faulty one */
+    struct fi_os_dir *inner;
+    struct fi_block_cache *cache;
 };
 
 static void
 open_machine(struct machine *machine)
 {
-    assert_int_equal(firn_sim_memory_create(5, &machine->os, NULL), FIRN_OK);
-    assert_int_equal(firn_sim_fault_create(machine->os, &machine->faulty, NULL), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(machine->faulty, "/", &machine->dir, NULL), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(machine->os, "/", &machine->inner, NULL), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(machine->os, 1 << 20, &machine->cache, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_memory_create(5, &machine->os, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_fault_create(machine->os, &machine->faulty, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(machine->faulty, "/", &machine->dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(machine->os, "/", &machine->inner, NULL), FIRN_OK);
+    assert_int_equal(fi_block_cache_create(machine->os, 1 << 20, &machine->cache, NULL), FIRN_OK);
 }
 
 static void
 close_machine(struct machine *machine)
 {
-    firn_block_cache_destroy(machine->cache);
-    firn_os_dir_close(machine->inner);
-    firn_os_dir_close(machine->dir);
-    firn_sim_fault_destroy(machine->faulty);
-    firn_sim_memory_destroy(machine->os);
+    fi_block_cache_destroy(machine->cache);
+    fi_os_dir_close(machine->inner);
+    fi_os_dir_close(machine->dir);
+    fi_sim_fault_destroy(machine->faulty);
+    fi_sim_memory_destroy(machine->os);
 }
 
 static void
@@ -52,33 +52,33 @@ ignore_damage(void *ctx, const char *text)
 static int
 read_file(const struct graph_fixture *fixture, const struct machine *machine, firn_error *err)
 {
-    const struct firn_run_env env = {.dir = machine->dir, .cache = machine->cache};
-    struct firn_graph_scratch *scratch = NULL;
-    struct firn_run *run = NULL;
-    struct firn_graph_candidate found[10];
+    const struct fi_run_env env = {.dir = machine->dir, .cache = machine->cache};
+    struct fi_graph_scratch *scratch = NULL;
+    struct fi_run *run = NULL;
+    struct fi_graph_candidate found[10];
     size_t count;
-    const struct firn_graph_search_options options = {.wanted = 10, .ef = 20};
+    const struct fi_graph_search_options options = {.wanted = 10, .ef = 20};
     int rc;
-    FIRN_TRY(firn_graph_read_kind.open(&env, "graph", &run, err));
-    FIRN_TRY(firn_graph_search_scratch_create(&scratch, err));
+    FI_TRY(fi_graph_read_kind.open(&env, "graph", &run, err));
+    FI_TRY(fi_graph_search_scratch_create(&scratch, err));
     for (uint64_t row = 0; row < 20; row++) {
-        FIRN_TRY(firn_graph_search(firn_graph_read_of(run), graph_fixture_vector(fixture, row),
-                                   &options, scratch, found, &count, NULL, err));
+        FI_TRY(fi_graph_search(fi_graph_read_of(run), graph_fixture_vector(fixture, row), &options,
+                               scratch, found, &count, NULL, err));
         assert_int_equal(count, 10);
         double distances[10];
         uint64_t judged;
-        FIRN_TRY(firn_graph_read_judge(firn_graph_read_of(run), graph_fixture_vector(fixture, row),
-                                       found, count, distances, err));
+        FI_TRY(fi_graph_read_judge(fi_graph_read_of(run), graph_fixture_vector(fixture, row), found,
+                                   count, distances, err));
         assert_true(found[0].distance <= found[9].distance);
-        FIRN_TRY(firn_graph_exact_rank(firn_graph_read_of(run), graph_fixture_vector(fixture, row),
-                                       &options, scratch, found, distances, &count, &judged, err));
+        FI_TRY(fi_graph_exact_rank(fi_graph_read_of(run), graph_fixture_vector(fixture, row),
+                                   &options, scratch, found, distances, &count, &judged, err));
         assert_true(count == 10 && judged <= 10 && distances[0] <= distances[9]);
     }
-    rc = firn_graph_read_kind.check(run, ignore_damage, NULL, NULL, err);
+    rc = fi_graph_read_kind.check(run, ignore_damage, NULL, NULL, err);
 out:
-    firn_graph_search_scratch_destroy(scratch);
+    fi_graph_search_scratch_destroy(scratch);
     if (run != NULL) {
-        firn_graph_read_kind.close(run);
+        fi_graph_read_kind.close(run);
     }
     return rc;
 }
@@ -96,7 +96,7 @@ init(struct graph_fixture *fixture)
 {
     struct test_random random;
     test_random_init(&random, "graph_faults", 41);
-    graph_fixture_init(fixture, GRAPH_UNIFORM, FIRN_VECTOR_DOT, ROWS, DIMENSIONS, &random);
+    graph_fixture_init(fixture, GRAPH_UNIFORM, FI_VECTOR_DOT, ROWS, DIMENSIONS, &random);
     fixture->parameters.m = 6;
     fixture->parameters.ef_construction = 20;
     fixture->missing = calloc(ROWS, 1);
@@ -151,16 +151,16 @@ a_call_that_fails_leaves_no_file_or_a_whole_one(void **state)
         for (uint64_t n = 1; hit; n++) {
             struct machine machine;
             open_machine(&machine);
-            const struct firn_sim_fault_plan plan = {.call = n,
-                                                     .for_ever = true,
-                                                     .classes = FIRN_SIM_FAULT_ALL,
-                                                     .kind = is_torn != 0 ? FIRN_SIM_FAULT_TORN
-                                                                          : FIRN_SIM_FAULT_FAILS,
-                                                     .error_number = 5};
-            firn_sim_fault_set_plan(machine.faulty, &plan);
+            const struct fi_sim_fault_plan plan = {.call = n,
+                                                   .for_ever = true,
+                                                   .classes = FI_SIM_FAULT_ALL,
+                                                   .kind = is_torn != 0 ? FI_SIM_FAULT_TORN
+                                                                        : FI_SIM_FAULT_FAILS,
+                                                   .error_number = 5};
+            fi_sim_fault_set_plan(machine.faulty, &plan);
             int rc = write_file(&fixture, &machine, &err);
-            hit = firn_sim_fault_hits(machine.faulty) > 0;
-            firn_sim_fault_set_plan(machine.faulty, NULL);
+            hit = fi_sim_fault_hits(machine.faulty) > 0;
+            fi_sim_fault_set_plan(machine.faulty, NULL);
             assert_true((rc == FIRN_OK) == !hit);
             if (!test_file_exists(machine.inner, "graph")) {
                 assert_int_not_equal(rc, FIRN_OK);
@@ -187,15 +187,14 @@ a_call_that_fails_while_reading_is_an_error(void **state)
         struct machine machine;
         open_machine(&machine);
         assert_int_equal(write_file(&fixture, &machine, &err), FIRN_OK);
-        const struct firn_sim_fault_plan plan = {.call = n,
-                                                 .classes =
-                                                     FIRN_SIM_FAULT_OPENS | FIRN_SIM_FAULT_READS,
-                                                 .kind = FIRN_SIM_FAULT_FAILS,
-                                                 .error_number = 5};
-        firn_sim_fault_set_plan(machine.faulty, &plan);
+        const struct fi_sim_fault_plan plan = {.call = n,
+                                               .classes = FI_SIM_FAULT_OPENS | FI_SIM_FAULT_READS,
+                                               .kind = FI_SIM_FAULT_FAILS,
+                                               .error_number = 5};
+        fi_sim_fault_set_plan(machine.faulty, &plan);
         int rc = read_file(&fixture, &machine, &err);
-        hit = firn_sim_fault_hits(machine.faulty) > 0;
-        firn_sim_fault_set_plan(machine.faulty, NULL);
+        hit = fi_sim_fault_hits(machine.faulty) > 0;
+        fi_sim_fault_set_plan(machine.faulty, NULL);
         assert_true(rc == FIRN_OK ? !hit : hit);
         assert_true(rc == FIRN_OK || rc == FIRN_IO || rc == FIRN_CORRUPT);
         assert_int_equal(read_file(&fixture, &machine, &err), FIRN_OK);
@@ -235,7 +234,7 @@ lose_patience(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
     struct patience *patience = ctx;
     (void)bytes;
     patience->told += files;
-    return patience->left-- == 0 ? firn_error_set(err, FIRN_CANCELLED, "enough") : FIRN_OK;
+    return patience->left-- == 0 ? fi_error_set(err, FIRN_CANCELLED, "enough") : FIRN_OK;
 }
 
 static int
@@ -259,11 +258,11 @@ work_that_is_no_longer_wanted_ends(void **state)
     init(&fixture);
     for (uint64_t n = 0; rc != FIRN_OK; n++) {
         struct patience patience = {.left = n};
-        const struct firn_step step = {lose_patience, &patience};
-        const struct firn_graph_source source = {&fixture, ROWS, read_rows};
-        const struct firn_graph_build_options options = {
+        const struct fi_step step = {lose_patience, &patience};
+        const struct fi_graph_source source = {&fixture, ROWS, read_rows};
+        const struct fi_graph_build_options options = {
             .parameters = fixture.parameters, .os = fixture.os, .threads = 2, .step = &step};
-        rc = firn_graph_build(&source, &options, &fixture.graph, &err);
+        rc = fi_graph_build(&source, &options, &fixture.graph, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_CANCELLED);
         assert_true((rc == FIRN_OK) == (fixture.graph != NULL));
         assert_true(rc != FIRN_OK || patience.told == ROWS - 1);

@@ -23,15 +23,15 @@
 /* A graph in a file of a machine in memory. */
 struct file {
     struct graph_fixture fixture;
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_block_cache *cache;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_block_cache *cache;
     uint64_t bytes;
     uint64_t identity;
 };
 
 static void
-open_file_of(enum graph_fixture_style style, struct file *file, enum firn_vector_metric metric,
+open_file_of(enum graph_fixture_style style, struct file *file, enum fi_vector_metric metric,
              uint32_t rows, uint32_t dimensions, bool has_missing, size_t cache_bytes)
 {
     struct test_random random;
@@ -46,9 +46,9 @@ open_file_of(enum graph_fixture_style style, struct file *file, enum firn_vector
             file->fixture.missing[i] = 1;
         }
     }
-    assert_int_equal(firn_sim_memory_create(5, &file->os, NULL), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(file->os, "/", &file->dir, NULL), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(file->os, cache_bytes, &file->cache, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_memory_create(5, &file->os, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(file->os, "/", &file->dir, NULL), FIRN_OK);
+    assert_int_equal(fi_block_cache_create(file->os, cache_bytes, &file->cache, NULL), FIRN_OK);
     assert_int_equal(graph_fixture_build(&file->fixture, file->os, 1, &err), FIRN_OK);
     assert_int_equal(
         graph_fixture_write(&file->fixture, file->dir, "good", &file->bytes, &file->identity, &err),
@@ -56,7 +56,7 @@ open_file_of(enum graph_fixture_style style, struct file *file, enum firn_vector
 }
 
 static void
-open_file(struct file *file, enum firn_vector_metric metric, uint32_t rows, uint32_t dimensions,
+open_file(struct file *file, enum fi_vector_metric metric, uint32_t rows, uint32_t dimensions,
           bool has_missing, size_t cache_bytes)
 {
     open_file_of(GRAPH_UNIFORM, file, metric, rows, dimensions, has_missing, cache_bytes);
@@ -66,15 +66,15 @@ static void
 close_file(struct file *file)
 {
     graph_fixture_deinit(&file->fixture);
-    firn_block_cache_destroy(file->cache);
-    firn_os_dir_close(file->dir);
-    firn_sim_memory_destroy(file->os);
+    fi_block_cache_destroy(file->cache);
+    fi_os_dir_close(file->dir);
+    fi_sim_memory_destroy(file->os);
 }
 
-static struct firn_run_env
+static struct fi_run_env
 env_of(const struct file *file)
 {
-    return (struct firn_run_env){.dir = file->dir, .cache = file->cache};
+    return (struct fi_run_env){.dir = file->dir, .cache = file->cache};
 }
 
 static void
@@ -86,7 +86,7 @@ count_damage(void *ctx, const char *text)
 
 /* The same answers as the graph that was built gives. */
 static void
-assert_same(struct file *file, const struct firn_graph *graph)
+assert_same(struct file *file, const struct fi_graph *graph)
 {
     struct test_random random = {3};
     firn_error err;
@@ -94,25 +94,25 @@ assert_same(struct file *file, const struct firn_graph *graph)
     float *query = malloc(dimensions * sizeof *query);
     assert_non_null(query);
     for (size_t q = 0; q < 30; q++) {
-        struct firn_graph_candidate found[2][25];
+        struct fi_graph_candidate found[2][25];
         size_t counts[2];
-        struct firn_graph_search_counts how[2];
-        const struct firn_graph *graphs[2] = {file->fixture.graph, graph};
-        const struct firn_graph_search_options options = {.wanted = 25, .ef = 40};
+        struct fi_graph_search_counts how[2];
+        const struct fi_graph *graphs[2] = {file->fixture.graph, graph};
+        const struct fi_graph_search_options options = {.wanted = 25, .ef = 40};
         graph_fixture_query(&file->fixture, GRAPH_UNIFORM, &random, query);
         for (size_t i = 0; i < 2; i++) {
-            assert_int_equal(firn_graph_search(graphs[i], query, &options, file->fixture.scratch,
-                                               found[i], &counts[i], &how[i], &err),
+            assert_int_equal(fi_graph_search(graphs[i], query, &options, file->fixture.scratch,
+                                             found[i], &counts[i], &how[i], &err),
                              FIRN_OK);
         }
         assert_int_equal(counts[0], counts[1]);
         assert_int_equal(how[0].evaluated, how[1].evaluated);
         double distances[25];
-        assert_int_equal(firn_graph_read_judge(graph, query, found[1], counts[1], distances, &err),
+        assert_int_equal(fi_graph_read_judge(graph, query, found[1], counts[1], distances, &err),
                          FIRN_OK);
         for (size_t i = 0; i < counts[0]; i++) {
             assert_int_equal(found[0][i].row, found[1][i].row);
-            assert_true(distances[i] == firn_vector_distance_exact(
+            assert_true(distances[i] == fi_vector_distance_exact(
                                             file->fixture.parameters.metric, query,
                                             graph_fixture_vector(&file->fixture, found[1][i].row),
                                             dimensions));
@@ -122,32 +122,32 @@ assert_same(struct file *file, const struct firn_graph *graph)
 }
 
 static void
-check_whole(enum firn_vector_metric metric, uint32_t rows, uint32_t dimensions, bool has_missing,
+check_whole(enum fi_vector_metric metric, uint32_t rows, uint32_t dimensions, bool has_missing,
             size_t cache_bytes)
 {
     struct file file;
-    struct firn_run *run;
+    struct fi_run *run;
     firn_error err;
     size_t damage = 0;
     open_file(&file, metric, rows, dimensions, has_missing, cache_bytes);
-    struct firn_run_env env = env_of(&file);
-    assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
-    const struct firn_graph *graph = firn_graph_read_of(run);
-    const struct firn_graph_parameters *read = firn_graph_search_parameters(graph);
-    const struct firn_graph_parameters *given = &file.fixture.parameters;
+    struct fi_run_env env = env_of(&file);
+    assert_int_equal(fi_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+    const struct fi_graph *graph = fi_graph_read_of(run);
+    const struct fi_graph_parameters *read = fi_graph_search_parameters(graph);
+    const struct fi_graph_parameters *given = &file.fixture.parameters;
     assert_true(read->metric == given->metric && read->dimensions == given->dimensions &&
                 read->column == given->column && read->m == given->m &&
                 read->ef_construction == given->ef_construction && read->seed == given->seed);
-    assert_int_equal(firn_graph_search_rows(graph), rows);
-    assert_int_equal(firn_graph_search_count(graph), firn_graph_search_count(file.fixture.graph));
-    assert_int_equal(firn_graph_read_kind.summary(run)->file_bytes, file.bytes);
-    assert_int_equal(firn_graph_read_kind.summary(run)->identity, file.identity);
+    assert_int_equal(fi_graph_search_rows(graph), rows);
+    assert_int_equal(fi_graph_search_count(graph), fi_graph_search_count(file.fixture.graph));
+    assert_int_equal(fi_graph_read_kind.summary(run)->file_bytes, file.bytes);
+    assert_int_equal(fi_graph_read_kind.summary(run)->identity, file.identity);
     if (rows > 0) {
         assert_same(&file, graph);
     }
-    assert_int_equal(firn_graph_read_kind.check(run, count_damage, &damage, NULL, &err), FIRN_OK);
+    assert_int_equal(fi_graph_read_kind.check(run, count_damage, &damage, NULL, &err), FIRN_OK);
     assert_int_equal(damage, 0);
-    firn_graph_read_kind.close(run);
+    fi_graph_read_kind.close(run);
     close_file(&file);
 }
 
@@ -155,19 +155,19 @@ static void
 test_what_was_written_is_found(void **state)
 {
     (void)state;
-    check_whole(FIRN_VECTOR_L2, 2000, 20, false, 8 << 20);
-    check_whole(FIRN_VECTOR_COSINE, 1000, 100, true, 8 << 20);
-    check_whole(FIRN_VECTOR_DOT, 1000, 63, false, 8 << 20);
-    check_whole(FIRN_VECTOR_L2, 300, 768, true, 8 << 20);
-    check_whole(FIRN_VECTOR_L2, 40, 5000, false, 8 << 20);
+    check_whole(FI_VECTOR_L2, 2000, 20, false, 8 << 20);
+    check_whole(FI_VECTOR_COSINE, 1000, 100, true, 8 << 20);
+    check_whole(FI_VECTOR_DOT, 1000, 63, false, 8 << 20);
+    check_whole(FI_VECTOR_L2, 300, 768, true, 8 << 20);
+    check_whole(FI_VECTOR_L2, 40, 5000, false, 8 << 20);
 }
 
 static void
 test_without_room_in_the_cache_all_is_found(void **state)
 {
     (void)state;
-    check_whole(FIRN_VECTOR_L2, 2000, 20, true, 128 << 10);
-    check_whole(FIRN_VECTOR_L2, 500, 300, false, 0);
+    check_whole(FI_VECTOR_L2, 2000, 20, true, 128 << 10);
+    check_whole(FI_VECTOR_L2, 500, 300, false, 0);
 }
 
 static void
@@ -175,8 +175,8 @@ test_small_files_are_whole(void **state)
 {
     (void)state;
     for (uint32_t rows = 0; rows < 4; rows++) {
-        check_whole(FIRN_VECTOR_L2, rows, 2, false, 1 << 20);
-        check_whole(FIRN_VECTOR_L2, rows, 2, rows > 0, 1 << 20);
+        check_whole(FI_VECTOR_L2, rows, 2, false, 1 << 20);
+        check_whole(FI_VECTOR_L2, rows, 2, rows > 0, 1 << 20);
     }
 }
 
@@ -184,18 +184,18 @@ static void
 test_the_budget_is_given_back(void **state)
 {
     struct file file;
-    struct firn_run *run;
+    struct fi_run *run;
     firn_error err;
     (void)state;
-    open_file(&file, FIRN_VECTOR_L2, 2000, 20, false, 8 << 20);
-    struct firn_run_env env = env_of(&file);
+    open_file(&file, FI_VECTOR_L2, 2000, 20, false, 8 << 20);
+    struct fi_run_env env = env_of(&file);
     for (int i = 0; i < 40; i++) {
-        assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
-        assert_same(&file, firn_graph_read_of(run));
-        firn_graph_read_kind.close(run);
+        assert_int_equal(fi_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+        assert_same(&file, fi_graph_read_of(run));
+        fi_graph_read_kind.close(run);
     }
-    assert_true(firn_block_cache_hold(file.cache, 3 << 20));
-    firn_block_cache_hold_release(file.cache, 3 << 20);
+    assert_true(fi_block_cache_hold(file.cache, 3 << 20));
+    fi_block_cache_hold_release(file.cache, 3 << 20);
     close_file(&file);
 }
 
@@ -204,23 +204,23 @@ test_the_budget_is_given_back(void **state)
 static void *
 search_some(void *arg)
 {
-    struct firn_graph_scratch *scratch;
-    const struct firn_graph *graph = arg;
+    struct fi_graph_scratch *scratch;
+    const struct fi_graph *graph = arg;
     struct test_random random = {9};
-    assert_int_equal(firn_graph_search_scratch_create(&scratch, NULL), FIRN_OK);
+    assert_int_equal(fi_graph_search_scratch_create(&scratch, NULL), FIRN_OK);
     for (size_t q = 0; q < 50; q++) {
         float query[20];
-        struct firn_graph_candidate found[10];
+        struct fi_graph_candidate found[10];
         size_t count;
-        const struct firn_graph_search_options options = {.wanted = 10, .ef = 30};
+        const struct fi_graph_search_options options = {.wanted = 10, .ef = 30};
         for (size_t i = 0; i < 20; i++) {
             query[i] = graph_fixture_number(&random);
         }
         assert_int_equal(
-            firn_graph_search(graph, query, &options, scratch, found, &count, NULL, NULL), FIRN_OK);
+            fi_graph_search(graph, query, &options, scratch, found, &count, NULL, NULL), FIRN_OK);
         assert_int_equal(count, 10);
     }
-    firn_graph_search_scratch_destroy(scratch);
+    fi_graph_search_scratch_destroy(scratch);
     return NULL;
 }
 
@@ -236,29 +236,29 @@ test_the_memory_of_an_open_graph_is_known_before(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct file file;
-        struct firn_run *run;
+        struct fi_run *run;
         struct test_random random;
         const uint32_t rows = cases[i].dimensions > 500 ? 1500 : 12000;
         test_random_init(&random, "memory", 8);
-        graph_fixture_init(&file.fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, rows, cases[i].dimensions,
+        graph_fixture_init(&file.fixture, GRAPH_UNIFORM, FI_VECTOR_L2, rows, cases[i].dimensions,
                            &random);
         file.fixture.parameters.m = cases[i].m;
         file.fixture.parameters.ef_construction = 4;
-        assert_int_equal(firn_sim_memory_create(5, &file.os, NULL), FIRN_OK);
-        assert_int_equal(firn_os_dir_open_path(file.os, "/", &file.dir, NULL), FIRN_OK);
-        assert_int_equal(firn_block_cache_create(file.os, 64 << 20, &file.cache, NULL), FIRN_OK);
+        assert_int_equal(fi_sim_memory_create(5, &file.os, NULL), FIRN_OK);
+        assert_int_equal(fi_os_dir_open_path(file.os, "/", &file.dir, NULL), FIRN_OK);
+        assert_int_equal(fi_block_cache_create(file.os, 64 << 20, &file.cache, NULL), FIRN_OK);
         assert_int_equal(graph_fixture_build(&file.fixture, file.os, 1, &err), FIRN_OK);
         assert_int_equal(
             graph_fixture_write(&file.fixture, file.dir, "good", &file.bytes, &file.identity, &err),
             FIRN_OK);
-        const struct firn_run_env env = env_of(&file);
-        assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
-        const uint64_t bytes = firn_graph_read_bytes(firn_graph_read_of(run));
-        const uint64_t foretold = firn_graph_read_bytes_of(&file.fixture.parameters, rows);
+        const struct fi_run_env env = env_of(&file);
+        assert_int_equal(fi_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+        const uint64_t bytes = fi_graph_read_bytes(fi_graph_read_of(run));
+        const uint64_t foretold = fi_graph_read_bytes_of(&file.fixture.parameters, rows);
         (void)printf("%u numbers, %u links: %zu of %zu bytes\n", cases[i].dimensions, cases[i].m,
                      (size_t)foretold, (size_t)bytes);
         assert_true(foretold >= bytes - bytes / 20 && foretold <= bytes + bytes / 20);
-        firn_graph_read_kind.close(run);
+        fi_graph_read_kind.close(run);
         close_file(&file);
     }
 }
@@ -266,7 +266,7 @@ test_the_memory_of_an_open_graph_is_known_before(void **state)
 /* A graph in a file of the real machine: the simulated one is of one thread. */
 struct real_file {
     struct file file;
-    struct firn_run_env env;
+    struct fi_run_env env;
     char path[TEST_TEMP_SIZE];
 };
 
@@ -275,13 +275,13 @@ open_real_file(struct real_file *real, enum graph_fixture_style style, uint32_t 
                bool has_missing)
 {
     firn_error err;
-    struct firn_os *os = firn_os_default();
+    struct fi_os *os = fi_os_default();
     struct file *file = &real->file;
-    open_file_of(style, file, FIRN_VECTOR_L2, rows, 20, has_missing, 8 << 20);
-    real->env = (struct firn_run_env){.dir = NULL};
+    open_file_of(style, file, FI_VECTOR_L2, rows, 20, has_missing, 8 << 20);
+    real->env = (struct fi_run_env){.dir = NULL};
     test_temp_make(real->path, sizeof real->path);
-    assert_int_equal(firn_os_dir_open_path(os, real->path, &real->env.dir, &err), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(os, 8 << 20, &real->env.cache, &err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(os, real->path, &real->env.dir, &err), FIRN_OK);
+    assert_int_equal(fi_block_cache_create(os, 8 << 20, &real->env.cache, &err), FIRN_OK);
     assert_int_equal(graph_fixture_write(&file->fixture, real->env.dir, "good", &file->bytes,
                                          &file->identity, &err),
                      FIRN_OK);
@@ -291,15 +291,15 @@ static void
 close_real_file(struct real_file *real)
 {
     firn_error err;
-    firn_block_cache_destroy(real->env.cache);
-    assert_int_equal(firn_os_remove_file(real->env.dir, "good", &err), FIRN_OK);
-    firn_os_dir_close(real->env.dir);
+    fi_block_cache_destroy(real->env.cache);
+    assert_int_equal(fi_os_remove_file(real->env.dir, "good", &err), FIRN_OK);
+    fi_os_dir_close(real->env.dir);
     assert_int_equal(rmdir(real->path), 0);
     close_file(&real->file);
 }
 
 static void
-run_threads(void *(*work)(void *ctx), const struct firn_graph *graph)
+run_threads(void *(*work)(void *ctx), const struct fi_graph *graph)
 {
     pthread_t threads[4];
     for (size_t i = 0; i < 4; i++) {
@@ -315,14 +315,14 @@ static void
 test_threads_share_an_open_graph(void **state)
 {
     struct real_file real;
-    struct firn_run *run;
+    struct fi_run *run;
     firn_error err;
     (void)state;
     open_real_file(&real, GRAPH_UNIFORM, 1500, false);
     for (int round = 0; round < 5; round++) {
-        assert_int_equal(firn_graph_read_kind.open(&real.env, "good", &run, &err), FIRN_OK);
-        run_threads(search_some, firn_graph_read_of(run));
-        firn_graph_read_kind.close(run);
+        assert_int_equal(fi_graph_read_kind.open(&real.env, "good", &run, &err), FIRN_OK);
+        run_threads(search_some, fi_graph_read_of(run));
+        fi_graph_read_kind.close(run);
     }
     close_real_file(&real);
 }
@@ -333,24 +333,24 @@ enum { MEMO_ROWS = 2000, MEMO_KEYS = 11 };
 static void *
 remember(void *arg)
 {
-    const struct firn_graph *graph = arg;
+    const struct fi_graph *graph = arg;
     size_t found = 0;
     for (uint64_t i = 0; i < 3000; i++) {
         uint64_t bits[MEMO_ROWS / 64 + 1] = {0};
         char key[24];
         const uint64_t number = i * 7 % 5 == 0 ? i % MEMO_KEYS : i % 3;
         (void)snprintf(key, sizeof key, "key %u", (unsigned)number);
-        const size_t place = firn_graph_memo_enter(graph);
-        const struct firn_graph_memo *memo = firn_graph_memo_find(graph, firn_str(key));
+        const size_t place = fi_graph_memo_enter(graph);
+        const struct fi_graph_memo *memo = fi_graph_memo_find(graph, firn_str(key));
         bits[number] = number + 1;
         if (memo != NULL) {
             assert_int_equal(memo->count, number);
             assert_memory_equal(memo->bits, bits, sizeof bits);
             found++;
         } else {
-            firn_graph_memo_keep(graph, firn_str(key), bits, number);
+            fi_graph_memo_keep(graph, firn_str(key), bits, number);
         }
-        firn_graph_memo_leave(graph, place);
+        fi_graph_memo_leave(graph, place);
     }
     assert_true(found > 1000);
     return NULL;
@@ -360,33 +360,33 @@ static void
 test_threads_share_what_is_remembered(void **state)
 {
     struct file file;
-    struct firn_run *run;
+    struct fi_run *run;
     firn_error err;
     static const uint64_t none[MEMO_ROWS / 64 + 1];
     static char long_key[5000];
     (void)state;
-    open_file(&file, FIRN_VECTOR_L2, MEMO_ROWS, 20, false, 8 << 20);
-    struct firn_run_env env = env_of(&file);
-    assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
-    const struct firn_graph *graph = firn_graph_read_of(run);
+    open_file(&file, FI_VECTOR_L2, MEMO_ROWS, 20, false, 8 << 20);
+    struct fi_run_env env = env_of(&file);
+    assert_int_equal(fi_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+    const struct fi_graph *graph = fi_graph_read_of(run);
     run_threads(remember, graph);
     /* What is too long is not kept. */
     const firn_slice key = firn_bytes(long_key, sizeof long_key);
-    const size_t place = firn_graph_memo_enter(graph);
-    firn_graph_memo_keep(graph, key, none, 0);
-    assert_null(firn_graph_memo_find(graph, key));
-    firn_graph_memo_leave(graph, place);
-    firn_graph_read_kind.close(run);
+    const size_t place = fi_graph_memo_enter(graph);
+    fi_graph_memo_keep(graph, key, none, 0);
+    assert_null(fi_graph_memo_find(graph, key));
+    fi_graph_memo_leave(graph, place);
+    fi_graph_read_kind.close(run);
     close_file(&file);
     /* A graph without room has none. */
-    open_file(&file, FIRN_VECTOR_L2, MEMO_ROWS, 20, false, 0);
+    open_file(&file, FI_VECTOR_L2, MEMO_ROWS, 20, false, 0);
     env = env_of(&file);
-    assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
-    graph = firn_graph_read_of(run);
-    firn_graph_memo_leave(graph, firn_graph_memo_enter(graph));
-    firn_graph_memo_keep(graph, firn_str("key"), none, 0);
-    assert_null(firn_graph_memo_find(graph, firn_str("key")));
-    firn_graph_read_kind.close(run);
+    assert_int_equal(fi_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+    graph = fi_graph_read_of(run);
+    fi_graph_memo_leave(graph, fi_graph_memo_enter(graph));
+    fi_graph_memo_keep(graph, firn_str("key"), none, 0);
+    assert_null(fi_graph_memo_find(graph, firn_str("key")));
+    fi_graph_read_kind.close(run);
     close_file(&file);
 }
 
@@ -396,18 +396,18 @@ static atomic_size_t copied_searches;
 static void *
 search_remembered(void *arg)
 {
-    const struct firn_graph *graph = arg;
-    struct firn_graph_scratch *scratch;
+    const struct fi_graph *graph = arg;
+    struct fi_graph_scratch *scratch;
     struct test_random random = {11};
     size_t copied = 0;
-    assert_int_equal(firn_graph_search_scratch_create(&scratch, NULL), FIRN_OK);
+    assert_int_equal(fi_graph_search_scratch_create(&scratch, NULL), FIRN_OK);
     for (size_t i = 0; i < 600; i++) {
         uint64_t bits[MEMO_ROWS / 64 + 1] = {0};
         uint64_t count = 0;
         char key[24];
         float query[20];
-        struct firn_graph_candidate found[2][10];
-        struct firn_graph_search_counts how[2];
+        struct fi_graph_candidate found[2][10];
+        struct fi_graph_search_counts how[2];
         size_t counts[2];
         const bool is_usual = test_random_below(&random, 2) == 0;
         const uint64_t part = 40 + test_random_below(&random, 2) - (is_usual ? 0 : 5 * (i % 7));
@@ -418,33 +418,33 @@ search_remembered(void *arg)
             bits[row / 64] |= UINT64_C(1) << row % 64;
         }
         (void)snprintf(key, sizeof key, "%u", (unsigned)part);
-        const size_t place = firn_graph_memo_enter(graph);
-        const struct firn_graph_memo *memo = firn_graph_memo_find(graph, firn_str(key));
+        const size_t place = fi_graph_memo_enter(graph);
+        const struct fi_graph_memo *memo = fi_graph_memo_find(graph, firn_str(key));
         if (memo == NULL) {
-            firn_graph_memo_keep(graph, firn_str(key), bits, count);
+            fi_graph_memo_keep(graph, firn_str(key), bits, count);
         }
         for (size_t way = 0; way < 2; way++) {
-            const struct firn_graph_search_options options = {
+            const struct fi_graph_search_options options = {
                 .wanted = 10,
                 .ef = 10,
                 .allowed = way == 1 && memo != NULL ? memo->bits : bits,
                 .allowed_count = count,
                 .memo = way == 1 ? memo : NULL};
-            assert_int_equal(firn_graph_search(graph, query, &options, scratch, found[way],
-                                               &counts[way], &how[way], NULL),
+            assert_int_equal(fi_graph_search(graph, query, &options, scratch, found[way],
+                                             &counts[way], &how[way], NULL),
                              FIRN_OK);
         }
-        copied += memo != NULL && firn_graph_memo_gathered(memo) != NULL;
+        copied += memo != NULL && fi_graph_memo_gathered(memo) != NULL;
         assert_true(how[1].is_exhaustive && how[0].evaluated == how[1].evaluated);
         assert_int_equal(counts[0], counts[1]);
         for (size_t k = 0; k < counts[0]; k++) {
             assert_int_equal(found[0][k].row, found[1][k].row);
             assert_true(found[0][k].distance == found[1][k].distance);
         }
-        firn_graph_memo_leave(graph, place);
+        fi_graph_memo_leave(graph, place);
     }
     (void)atomic_fetch_add(&copied_searches, copied);
-    firn_graph_search_scratch_destroy(scratch);
+    fi_graph_search_scratch_destroy(scratch);
     return NULL;
 }
 
@@ -452,17 +452,17 @@ static void
 test_threads_share_copies_of_codes(void **state)
 {
     struct real_file real;
-    struct firn_run *run;
+    struct fi_run *run;
     firn_error err;
     (void)state;
     for (int way = 0; way < 4; way++) { /* with equal vectors, a row may have another row's node */
         const enum graph_fixture_style style = way < 2 ? GRAPH_UNIFORM : GRAPH_TWINS;
         open_real_file(&real, style, MEMO_ROWS, way % 2 == 1);
-        assert_int_equal(firn_graph_read_kind.open(&real.env, "good", &run, &err), FIRN_OK);
+        assert_int_equal(fi_graph_read_kind.open(&real.env, "good", &run, &err), FIRN_OK);
         atomic_store(&copied_searches, 0);
-        run_threads(search_remembered, firn_graph_read_of(run));
+        run_threads(search_remembered, fi_graph_read_of(run));
         assert_true(atomic_load(&copied_searches) > 20);
-        firn_graph_read_kind.close(run);
+        fi_graph_read_kind.close(run);
         close_real_file(&real);
     }
 }
@@ -472,42 +472,42 @@ static void
 test_copies_have_a_limit(void **state)
 {
     struct file file;
-    struct firn_run *run;
+    struct fi_run *run;
     firn_error err;
-    const struct firn_graph_memo *memos[3];
-    struct firn_graph_gathered *copies[3];
+    const struct fi_graph_memo *memos[3];
+    struct fi_graph_gathered *copies[3];
     static const uint64_t bits[MEMO_ROWS / 64 + 1];
     (void)state;
-    open_file(&file, FIRN_VECTOR_L2, MEMO_ROWS, 20, false, 8 << 20);
-    struct firn_run_env env = env_of(&file);
-    assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
-    const struct firn_graph *graph = firn_graph_read_of(run);
-    const size_t place = firn_graph_memo_enter(graph);
+    open_file(&file, FI_VECTOR_L2, MEMO_ROWS, 20, false, 8 << 20);
+    struct fi_run_env env = env_of(&file);
+    assert_int_equal(fi_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+    const struct fi_graph *graph = fi_graph_read_of(run);
+    const size_t place = fi_graph_memo_enter(graph);
     for (size_t i = 0; i < 3; i++) {
         const char *const keys[] = {"a", "b", "c"};
-        firn_graph_memo_keep(graph, firn_str(keys[i]), bits, MEMO_ROWS / 32);
-        memos[i] = firn_graph_memo_find(graph, firn_str(keys[i]));
-        copies[i] = firn_graph_memo_gather(graph, memos[i]);
+        fi_graph_memo_keep(graph, firn_str(keys[i]), bits, MEMO_ROWS / 32);
+        memos[i] = fi_graph_memo_find(graph, firn_str(keys[i]));
+        copies[i] = fi_graph_memo_gather(graph, memos[i]);
         assert_true((copies[i] != NULL) == (i < 2));
     }
-    firn_graph_memo_gather_end(graph, memos[0], copies[0], false); /* gives its share back */
-    copies[2] = firn_graph_memo_gather(graph, memos[2]);
+    fi_graph_memo_gather_end(graph, memos[0], copies[0], false); /* gives its share back */
+    copies[2] = fi_graph_memo_gather(graph, memos[2]);
     assert_non_null(copies[2]);
-    firn_graph_memo_gather_end(graph, memos[1], copies[1], true);
-    firn_graph_memo_gather_end(graph, memos[2], copies[2], false);
-    assert_ptr_equal(firn_graph_memo_gathered(memos[1]), copies[1]);
+    fi_graph_memo_gather_end(graph, memos[1], copies[1], true);
+    fi_graph_memo_gather_end(graph, memos[2], copies[2], false);
+    assert_ptr_equal(fi_graph_memo_gathered(memos[1]), copies[1]);
     /* A search that looked for copies before these were there makes some as well: they are freed, and so is their share. */
-    firn_graph_memo_keep(graph, firn_str("d"), bits, 1);
-    const struct firn_graph_memo *memo = firn_graph_memo_find(graph, firn_str("d"));
+    fi_graph_memo_keep(graph, firn_str("d"), bits, 1);
+    const struct fi_graph_memo *memo = fi_graph_memo_find(graph, firn_str("d"));
     for (size_t i = 0; i < 2 * MEMO_ROWS; i++) {
-        struct firn_graph_gathered *more = firn_graph_memo_gather(graph, memo);
+        struct fi_graph_gathered *more = fi_graph_memo_gather(graph, memo);
         copies[0] = i == 0 ? more : copies[0];
         assert_non_null(more);
-        firn_graph_memo_gather_end(graph, memo, more, true);
-        assert_ptr_equal(firn_graph_memo_gathered(memo), copies[0]);
+        fi_graph_memo_gather_end(graph, memo, more, true);
+        assert_ptr_equal(fi_graph_memo_gathered(memo), copies[0]);
     }
-    firn_graph_memo_leave(graph, place);
-    firn_graph_read_kind.close(run);
+    fi_graph_memo_leave(graph, place);
+    fi_graph_read_kind.close(run);
     close_file(&file);
 }
 
@@ -523,47 +523,47 @@ is_refusal(int rc)
 static bool
 walk_file(struct file *file, bool *out_opens)
 {
-    struct firn_run_env env = env_of(file);
-    struct firn_run *run;
+    struct fi_run_env env = env_of(file);
+    struct fi_run *run;
     firn_error err;
     size_t damage = 0;
     bool is_refused = false;
-    int rc = firn_graph_read_kind.open(&env, "bad", &run, &err);
+    int rc = fi_graph_read_kind.open(&env, "bad", &run, &err);
     *out_opens = rc == FIRN_OK;
     if (rc != FIRN_OK) {
         assert_true(is_refusal(rc));
         assert_non_null(strstr(err.text, "bad"));
         return true;
     }
-    const struct firn_graph *graph = firn_graph_read_of(run);
+    const struct fi_graph *graph = fi_graph_read_of(run);
     struct test_random random = {4};
-    const struct firn_graph_parameters *parameters = firn_graph_search_parameters(graph);
+    const struct fi_graph_parameters *parameters = fi_graph_search_parameters(graph);
     float *query = calloc(parameters->dimensions, sizeof *query);
     assert_non_null(query);
     for (size_t q = 0; q < 5; q++) {
-        struct firn_graph_candidate found[20];
+        struct fi_graph_candidate found[20];
         size_t count;
-        const struct firn_graph_search_options options = {.wanted = 20, .ef = 60};
+        const struct fi_graph_search_options options = {.wanted = 20, .ef = 60};
         for (size_t i = 0; i < parameters->dimensions; i++) {
             query[i] = graph_fixture_number(&random);
         }
-        rc = firn_graph_search(graph, query, &options, file->fixture.scratch, found, &count, NULL,
-                               &err);
+        rc = fi_graph_search(graph, query, &options, file->fixture.scratch, found, &count, NULL,
+                             &err);
         assert_true(rc == FIRN_OK || is_refusal(rc));
         is_refused = is_refused || rc != FIRN_OK;
         for (size_t i = 0; i < count; i++) {
-            assert_true(found[i].row < firn_graph_search_rows(graph));
+            assert_true(found[i].row < fi_graph_search_rows(graph));
         }
         double distances[20];
-        rc = firn_graph_read_judge(graph, query, found, count, distances, &err);
+        rc = fi_graph_read_judge(graph, query, found, count, distances, &err);
         assert_true(rc == FIRN_OK || is_refusal(rc));
         is_refused = is_refused || rc != FIRN_OK;
     }
-    rc = firn_graph_read_kind.check(run, count_damage, &damage, NULL, &err);
+    rc = fi_graph_read_kind.check(run, count_damage, &damage, NULL, &err);
     assert_true((rc == FIRN_OK) == (damage == 0));
     is_refused = is_refused || rc != FIRN_OK;
     free(query);
-    firn_graph_read_kind.close(run);
+    fi_graph_read_kind.close(run);
     return is_refused;
 }
 
@@ -571,12 +571,12 @@ static void
 test_every_flipped_bit_is_seen(void **state)
 {
     struct file file;
-    struct firn_buf good = {0};
+    struct fi_buf good = {0};
     struct test_random random;
     bool opens;
     (void)state;
     test_random_init(&random, "flip", 32);
-    open_file(&file, FIRN_VECTOR_L2, 150, 12, true, 1 << 20);
+    open_file(&file, FI_VECTOR_L2, 150, 12, true, 1 << 20);
     test_file_read(file.dir, "good", &good);
     size_t blind = 0;
     size_t tried = 0;
@@ -596,7 +596,7 @@ test_every_flipped_bit_is_seen(void **state)
         assert_true(walk_file(&file, &opens));
         assert_false(opens);
     }
-    firn_buf_deinit(&good);
+    fi_buf_deinit(&good);
     close_file(&file);
 }
 
@@ -605,17 +605,17 @@ static void
 test_lies_are_survived(void **state)
 {
     struct file file;
-    struct firn_buf good = {0};
-    struct firn_buf bad = {0};
+    struct fi_buf good = {0};
+    struct fi_buf bad = {0};
     struct test_random random;
     bool opens;
     size_t opened = 0;
     (void)state;
     test_random_init(&random, "lies", 33);
-    open_file(&file, FIRN_VECTOR_L2, 150, 12, true, 1 << 20);
+    open_file(&file, FI_VECTOR_L2, 150, 12, true, 1 << 20);
     test_file_read(file.dir, "good", &good);
     for (size_t round = 0; round < 3000; round++) {
-        assert_int_equal(firn_buf_assign(&bad, firn_buf_slice(&good)), FIRN_OK);
+        assert_int_equal(fi_buf_assign(&bad, fi_buf_slice(&good)), FIRN_OK);
         size_t count = 1 + (size_t)test_random_below(&random, 3);
         for (size_t i = 0; i < count; i++) {
             size_t at = 128 + (size_t)test_random_below(&random, bad.size - 256);
@@ -627,8 +627,8 @@ test_lies_are_survived(void **state)
         opened += opens;
     }
     assert_true(opened > 0);
-    firn_buf_deinit(&good);
-    firn_buf_deinit(&bad);
+    fi_buf_deinit(&good);
+    fi_buf_deinit(&bad);
     close_file(&file);
 }
 
@@ -639,39 +639,39 @@ test_queries_far_from_all_rows_are_answered(void **state)
     static const float sizes[] = {1e14F, 1e15F, 1e19F, 3e38F};
     struct graph_fixture fixture;
     struct test_random random;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
     (void)state;
     test_random_init(&random, "far", 34);
-    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, 300, 12, &random);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 300, 12, &random);
     for (size_t i = 0; i < (size_t)300 * 12; i++) {
         fixture.vectors[i] *= 1e-6F;
     }
-    assert_int_equal(firn_sim_memory_create(5, &os, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_memory_create(5, &os, NULL), FIRN_OK);
     assert_int_equal(graph_fixture_build(&fixture, os, 1, &err), FIRN_OK);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        const struct firn_graph_search_options options = {.wanted = 25, .ef = 40};
-        struct firn_graph_candidate found[25];
-        struct firn_graph_search_counts how;
+        const struct fi_graph_search_options options = {.wanted = 25, .ef = 40};
+        struct fi_graph_candidate found[25];
+        struct fi_graph_search_counts how;
         float query[12];
         size_t count;
         for (size_t at = 0; at < 12; at++) {
             query[at] = at % 3 == 0 ? -sizes[i] : at % 3 == 1 ? sizes[i] : 1;
         }
-        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
-                                           &count, &how, &err),
+        assert_int_equal(fi_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                         &count, &how, &err),
                          FIRN_OK);
         assert_int_equal(count, 25);
     }
     graph_fixture_deinit(&fixture);
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
 }
 
 /* Finds the header's block, whose first bytes are known. */
 static size_t
-find_header(const struct firn_buf *bytes)
+find_header(const struct fi_buf *bytes)
 {
-    const uint8_t wanted[12] = {2, 0, 0, 0, FIRN_VECTOR_L2, 255, 16, 0, 12, 0, 0, 0};
+    const uint8_t wanted[12] = {2, 0, 0, 0, FI_VECTOR_L2, 255, 16, 0, 12, 0, 0, 0};
     for (size_t at = 128; at + sizeof wanted < bytes->size; at++) {
         if (memcmp(bytes->data + at, wanted, 5) == 0 &&
             memcmp(bytes->data + at + 6, wanted + 6, 6) == 0) {
@@ -694,16 +694,16 @@ test_headers_that_make_no_sense_are_refused(void **state)
                 {60, 1},        {60, 1 << 29}, {72, 1},          {84, 1 << 30},   {92, 1 << 30},
                 {100, 1 << 30}, {4, 0},        {68, 0xfff00000}, {76, 0x7ff80000}};
     struct file file;
-    struct firn_buf good = {0};
-    struct firn_buf bad = {0};
+    struct fi_buf good = {0};
+    struct fi_buf bad = {0};
     bool opens;
     (void)state;
-    open_file(&file, FIRN_VECTOR_L2, 150, 12, true, 1 << 20);
+    open_file(&file, FI_VECTOR_L2, 150, 12, true, 1 << 20);
     test_file_read(file.dir, "good", &good);
     size_t header = find_header(&good);
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
-        assert_int_equal(firn_buf_assign(&bad, firn_buf_slice(&good)), FIRN_OK);
-        firn_store_le32(bad.data + header + lies[i].offset, lies[i].value);
+        assert_int_equal(fi_buf_assign(&bad, fi_buf_slice(&good)), FIRN_OK);
+        fi_store_le32(bad.data + header + lies[i].offset, lies[i].value);
         test_seal(bad.data, bad.size);
         test_file_write(file.dir, "bad", bad.data, bad.size);
         assert_true(walk_file(&file, &opens));
@@ -712,71 +712,71 @@ test_headers_that_make_no_sense_are_refused(void **state)
         }
     }
     /* The last block of the vectors begins in the body and ends outside of it. */
-    assert_int_equal(firn_buf_assign(&bad, firn_buf_slice(&good)), FIRN_OK);
-    firn_store_le64(bad.data + header + 96, (bad.size - 6200) & ~(uint64_t)63);
+    assert_int_equal(fi_buf_assign(&bad, fi_buf_slice(&good)), FIRN_OK);
+    fi_store_le64(bad.data + header + 96, (bad.size - 6200) & ~(uint64_t)63);
     test_seal(bad.data, bad.size);
     test_file_write(file.dir, "bad", bad.data, bad.size);
     assert_true(walk_file(&file, &opens));
     assert_false(opens);
     /* A version that is not known. */
-    firn_store_le32(good.data + header, 3);
+    fi_store_le32(good.data + header, 3);
     test_seal(good.data, good.size);
     test_file_write(file.dir, "bad", good.data, good.size);
-    struct firn_run_env env = env_of(&file);
-    struct firn_run *run;
+    struct fi_run_env env = env_of(&file);
+    struct fi_run *run;
     firn_error err;
-    assert_int_equal(firn_graph_read_kind.open(&env, "bad", &run, &err), FIRN_NEWER);
-    firn_buf_deinit(&good);
-    firn_buf_deinit(&bad);
+    assert_int_equal(fi_graph_read_kind.open(&env, "bad", &run, &err), FIRN_NEWER);
+    fi_buf_deinit(&good);
+    fi_buf_deinit(&bad);
     close_file(&file);
 }
 
 /* Changes a number of the header of a good file, and expects that the file is refused. */
 static void
-refuse_lie(const struct file *file, const struct firn_buf *good, size_t at, uint32_t value)
+refuse_lie(const struct file *file, const struct fi_buf *good, size_t at, uint32_t value)
 {
-    struct firn_run_env env = env_of(file);
-    struct firn_buf bad = {0};
-    struct firn_run *run;
+    struct fi_run_env env = env_of(file);
+    struct fi_buf bad = {0};
+    struct fi_run *run;
     firn_error err;
-    assert_int_equal(firn_buf_assign(&bad, firn_buf_slice(good)), FIRN_OK);
-    firn_store_le32(bad.data + at, value);
+    assert_int_equal(fi_buf_assign(&bad, fi_buf_slice(good)), FIRN_OK);
+    fi_store_le32(bad.data + at, value);
     test_seal(bad.data, bad.size);
     test_file_write(file->dir, "bad", bad.data, bad.size);
-    assert_int_equal(firn_graph_read_kind.open(&env, "bad", &run, &err), FIRN_CORRUPT);
-    firn_buf_deinit(&bad);
+    assert_int_equal(fi_graph_read_kind.open(&env, "bad", &run, &err), FIRN_CORRUPT);
+    fi_buf_deinit(&bad);
 }
 
 /* For a recall in parts of 65,535. */
 static void
-assert_width(const struct firn_graph *graph, size_t wanted, int recall, size_t width)
+assert_width(const struct fi_graph *graph, size_t wanted, int recall, size_t width)
 {
-    const size_t found = firn_graph_recall_width(graph, wanted, recall / 65535.0);
+    const size_t found = fi_graph_recall_width(graph, wanted, recall / 65535.0);
     assert_true(width == 0 ? found == 0 : found == width || found == width + 1);
 }
 
 static void
 test_measured_widths_are_kept(void **state)
 {
-    static const struct firn_graph_widths widths = {.is_measured = true,
-                                                    .count = 3,
-                                                    .all = {{16, 200, {40000, 9000, 0}},
-                                                            {32, 390, {55000, 20000, 0}},
-                                                            {64, 700, {65000, 60000, 0}}}};
+    static const struct fi_graph_widths widths = {.is_measured = true,
+                                                  .count = 3,
+                                                  .all = {{16, 200, {40000, 9000, 0}},
+                                                          {32, 390, {55000, 20000, 0}},
+                                                          {64, 700, {65000, 60000, 0}}}};
     struct file file;
-    struct firn_buf good = {0};
-    struct firn_run *run;
+    struct fi_buf good = {0};
+    struct fi_run *run;
     firn_error err;
     (void)state;
-    open_file(&file, FIRN_VECTOR_L2, 300, 12, true, 1 << 20);
+    open_file(&file, FI_VECTOR_L2, 300, 12, true, 1 << 20);
     assert_true(file.fixture.graph->widths.is_measured);
     file.fixture.graph->widths = widths;
     assert_int_equal(
         graph_fixture_write(&file.fixture, file.dir, "measured", &file.bytes, &file.identity, &err),
         FIRN_OK);
-    struct firn_run_env env = env_of(&file);
-    assert_int_equal(firn_graph_read_kind.open(&env, "measured", &run, &err), FIRN_OK);
-    const struct firn_graph *graph = firn_graph_read_of(run);
+    struct fi_run_env env = env_of(&file);
+    assert_int_equal(fi_graph_read_kind.open(&env, "measured", &run, &err), FIRN_OK);
+    const struct fi_graph *graph = fi_graph_read_of(run);
     assert_memory_equal(&graph->widths, &widths, sizeof widths);
     /* On lines between what was measured; fewer than 10 count as 10. */
     assert_width(graph, 10, 40000, 16);
@@ -787,21 +787,21 @@ test_measured_widths_are_kept(void **state)
     assert_width(graph, 100, 60000, 100);
     /* Nothing that was measured finds so much, or so many. */
     assert_width(graph, 10, 65100, 0);
-    assert_int_equal(firn_graph_recall_width(graph, 100, 0.95), 0);
-    assert_int_equal(firn_graph_recall_width(graph, 101, 0.1), 0);
-    assert_int_equal(firn_graph_recall_width(graph, 10, 1), 0);
-    firn_graph_read_kind.close(run);
+    assert_int_equal(fi_graph_recall_width(graph, 100, 0.95), 0);
+    assert_int_equal(fi_graph_recall_width(graph, 101, 0.1), 0);
+    assert_int_equal(fi_graph_recall_width(graph, 10, 1), 0);
+    fi_graph_read_kind.close(run);
     test_file_read(file.dir, "measured", &good);
-    const size_t at = find_header(&good) + FIRN_GRAPH_HEADER_SIZE + 12 * sizeof(float);
-    assert_int_equal(firn_load_le32(good.data + at), 3);
-    refuse_lie(&file, &good, at, FIRN_GRAPH_WIDTHS_MAX + 1);
+    const size_t at = find_header(&good) + FI_GRAPH_HEADER_SIZE + 12 * sizeof(float);
+    assert_int_equal(fi_load_le32(good.data + at), 3);
+    refuse_lie(&file, &good, at, FI_GRAPH_WIDTHS_MAX + 1);
     refuse_lie(&file, &good, at, 2);
     refuse_lie(&file, &good, at + 4, 0);
     refuse_lie(&file, &good, at + 4, 32); /* as wide as the next */
-    refuse_lie(&file, &good, at + 36, FIRN_GRAPH_EF_MAX + 1);
+    refuse_lie(&file, &good, at + 36, FI_GRAPH_EF_MAX + 1);
     refuse_lie(&file, &good, at + 12, UINT32_MAX);        /* more than the next finds */
     refuse_lie(&file, &good, at + 16, UINT32_C(1) << 16); /* the last two bytes */
-    firn_buf_deinit(&good);
+    fi_buf_deinit(&good);
     close_file(&file);
 }
 
@@ -810,22 +810,22 @@ static void
 test_files_without_measured_widths_are_read(void **state)
 {
     struct file file;
-    struct firn_run *run;
+    struct fi_run *run;
     firn_error err;
     (void)state;
-    open_file(&file, FIRN_VECTOR_L2, 300, 12, false, 1 << 20);
+    open_file(&file, FI_VECTOR_L2, 300, 12, false, 1 << 20);
     file.fixture.graph->widths.is_measured = false;
     assert_int_equal(
         graph_fixture_write(&file.fixture, file.dir, "old", &file.bytes, &file.identity, &err),
         FIRN_OK);
-    struct firn_run_env env = env_of(&file);
-    assert_int_equal(firn_graph_read_kind.open(&env, "old", &run, &err), FIRN_OK);
-    const struct firn_graph *graph = firn_graph_read_of(run);
+    struct fi_run_env env = env_of(&file);
+    assert_int_equal(fi_graph_read_kind.open(&env, "old", &run, &err), FIRN_OK);
+    const struct fi_graph *graph = fi_graph_read_of(run);
     assert_false(graph->widths.is_measured);
     assert_same(&file, graph);
-    assert_true(firn_graph_recall_width(graph, 10, 0.8) < firn_graph_recall_width(graph, 10, 0.99));
-    assert_int_equal(firn_graph_recall_width(graph, 10, 1), 0);
-    firn_graph_read_kind.close(run);
+    assert_true(fi_graph_recall_width(graph, 10, 0.8) < fi_graph_recall_width(graph, 10, 0.99));
+    assert_int_equal(fi_graph_recall_width(graph, 10, 1), 0);
+    fi_graph_read_kind.close(run);
     close_file(&file);
 }
 

@@ -38,13 +38,13 @@ test_any_share_of_rows_is_found(void **state)
     firn_error err;
     (void)state;
     test_random_init(&random, "filter", 21);
-    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, rows, DIMENSIONS, &random);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, rows, DIMENSIONS, &random);
     fixture.parameters.m = 12;
     fixture.parameters.ef_construction = 80;
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
     for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
         uint64_t count = choose(&random, allowed, shares[i]);
-        const struct firn_graph_search_options options = {
+        const struct fi_graph_search_options options = {
             .wanted = 4 * K, .ef = 100, .allowed = allowed, .allowed_count = count};
         size_t k = count < K ? (size_t)count : K;
         double recall = k == 0 ? 1
@@ -66,7 +66,7 @@ graph_of_few_links(void)
     firn_error err;
     if (few_links.graph == NULL) {
         test_random_init(&random, "few links", 22);
-        graph_fixture_init(&few_links, GRAPH_UNIFORM, FIRN_VECTOR_L2, rows, DIMENSIONS, &random);
+        graph_fixture_init(&few_links, GRAPH_UNIFORM, FI_VECTOR_L2, rows, DIMENSIONS, &random);
         few_links.parameters.m = 8;
         few_links.parameters.ef_construction = 40;
         assert_int_equal(graph_fixture_build(&few_links, few_links.os, 2, &err), FIRN_OK);
@@ -100,15 +100,15 @@ test_narrow_walks_find_enough(void **state)
     const struct graph_fixture *fixture = graph_of_few_links();
     const uint64_t count = choose(&random, allowed, 250);
     for (size_t q = 0; q < QUERIES; q++) {
-        const struct firn_graph_search_options options = {
+        const struct fi_graph_search_options options = {
             .wanted = K, .ef = K, .allowed = allowed, .allowed_count = count};
-        struct firn_graph_candidate found[K];
-        struct firn_graph_search_counts how;
+        struct fi_graph_candidate found[K];
+        struct fi_graph_search_counts how;
         size_t found_count;
         float query[DIMENSIONS];
         graph_fixture_query(fixture, GRAPH_UNIFORM, &random, query);
-        assert_int_equal(firn_graph_search(fixture->graph, query, &options, fixture->scratch, found,
-                                           &found_count, &how, &err),
+        assert_int_equal(fi_graph_search(fixture->graph, query, &options, fixture->scratch, found,
+                                         &found_count, &how, &err),
                          FIRN_OK);
         assert_int_equal(found_count, K);
         walks += !how.is_exhaustive;
@@ -136,7 +136,7 @@ test_far_rows_are_found(void **state)
                 count++;
             }
         }
-        const struct firn_graph_search_options options = {
+        const struct fi_graph_search_options options = {
             .wanted = 4 * K, .ef = 100, .allowed = allowed, .allowed_count = count};
         size_t hits = 0;
         for (size_t q = 0; q < QUERIES; q++) {
@@ -163,7 +163,7 @@ test_a_few_rows_here_do_not_hide_those_elsewhere(void **state)
     firn_error err;
     (void)state;
     test_random_init(&random, "two", 28);
-    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, 2 * EACH, DIMENSIONS, &random);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 2 * EACH, DIMENSIONS, &random);
     fixture.parameters.m = 8;
     fixture.parameters.ef_construction = 40;
     for (uint64_t row = EACH; row < (uint64_t)2 * EACH; row++) {
@@ -176,11 +176,11 @@ test_a_few_rows_here_do_not_hide_those_elsewhere(void **state)
     for (uint64_t row = 0; row < HERE; row++) {
         const float *query = graph_fixture_vector(&fixture, row);
         for (int by_recall = 0; by_recall < 2; by_recall++) {
-            const struct firn_graph_search_options options = {.wanted = K,
-                                                              .ef = K,
-                                                              .recall = by_recall ? 0.5 : 0,
-                                                              .allowed = allowed,
-                                                              .allowed_count = EACH + HERE};
+            const struct fi_graph_search_options options = {.wanted = K,
+                                                            .ef = K,
+                                                            .recall = by_recall ? 0.5 : 0,
+                                                            .allowed = allowed,
+                                                            .allowed_count = EACH + HERE};
             hits += graph_fixture_hits(&fixture, fixture.graph, query, K, &options);
         }
     }
@@ -198,7 +198,7 @@ test_rows_without_vectors_are_never_found(void **state)
     firn_error err;
     (void)state;
     test_random_init(&random, "missing", 23);
-    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, 3000, DIMENSIONS, &random);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 3000, DIMENSIONS, &random);
     fixture.missing = calloc(3000, 1);
     assert_non_null(fixture.missing);
     uint32_t there = 0;
@@ -207,9 +207,9 @@ test_rows_without_vectors_are_never_found(void **state)
         there += fixture.missing[i] == 0;
     }
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
-    assert_int_equal(firn_graph_search_rows(fixture.graph), 3000);
-    assert_int_equal(firn_graph_search_count(fixture.graph), there);
-    struct firn_graph_search_options options = {.wanted = 40, .ef = 100};
+    assert_int_equal(fi_graph_search_rows(fixture.graph), 3000);
+    assert_int_equal(fi_graph_search_count(fixture.graph), there);
+    struct fi_graph_search_options options = {.wanted = 40, .ef = 100};
     assert_true(graph_fixture_recall(&fixture, fixture.graph, GRAPH_UNIFORM, QUERIES, K, &options,
                                      &random) >= 0.97);
     uint64_t count = 0;
@@ -237,18 +237,18 @@ test_nothing_wanted_is_nothing_found(void **state)
     float query[DIMENSIONS] = {0};
     (void)state;
     test_random_init(&random, "nothing", 24);
-    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, 1000, DIMENSIONS, &random);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 1000, DIMENSIONS, &random);
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
-    struct firn_graph_search_options options = {.wanted = 0, .ef = 10};
-    assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, NULL,
-                                       &count, NULL, &err),
-                     FIRN_OK);
+    struct fi_graph_search_options options = {.wanted = 0, .ef = 10};
+    assert_int_equal(
+        fi_graph_search(fixture.graph, query, &options, fixture.scratch, NULL, &count, NULL, &err),
+        FIRN_OK);
     assert_int_equal(count, 0);
-    struct firn_graph_candidate found[5];
-    options = (struct firn_graph_search_options){.wanted = 5, .ef = 1, .allowed = allowed};
-    assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
-                                       &count, NULL, &err),
-                     FIRN_OK);
+    struct fi_graph_candidate found[5];
+    options = (struct fi_graph_search_options){.wanted = 5, .ef = 1, .allowed = allowed};
+    assert_int_equal(
+        fi_graph_search(fixture.graph, query, &options, fixture.scratch, found, &count, NULL, &err),
+        FIRN_OK);
     assert_int_equal(count, 0);
     graph_fixture_deinit(&fixture);
 }

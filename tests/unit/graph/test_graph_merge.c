@@ -24,32 +24,32 @@ struct chain {
     struct graph_fixture fixture;
     enum graph_fixture_style style;
     char path[TEST_TEMP_SIZE];
-    struct firn_os_dir *dir;
-    struct firn_block_cache *cache;
-    struct firn_run *run; /* NULL: none is open */
+    struct fi_os_dir *dir;
+    struct fi_block_cache *cache;
+    struct fi_run *run; /* NULL: none is open */
     struct test_random random;
 };
 
 static void
 open_chain(struct chain *chain, const char *name, enum graph_fixture_style style,
-           enum firn_vector_metric metric, uint32_t rows, uint32_t dimensions)
+           enum fi_vector_metric metric, uint32_t rows, uint32_t dimensions)
 {
     *chain = (struct chain){.style = style};
     test_random_init(&chain->random, name, 51);
     graph_fixture_init(&chain->fixture, style, metric, rows, dimensions, &chain->random);
     chain->fixture.parameters.m = 8;
     chain->fixture.parameters.ef_construction = 80;
-    struct firn_os *os = chain->fixture.os; /* the simulated world is of one thread */
+    struct fi_os *os = chain->fixture.os; /* the simulated world is of one thread */
     test_temp_make(chain->path, sizeof chain->path);
-    assert_int_equal(firn_os_dir_open_path(os, chain->path, &chain->dir, NULL), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(os, 32 << 20, &chain->cache, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(os, chain->path, &chain->dir, NULL), FIRN_OK);
+    assert_int_equal(fi_block_cache_create(os, 32 << 20, &chain->cache, NULL), FIRN_OK);
 }
 
 static void
 close_old(struct chain *chain)
 {
     if (chain->run != NULL) {
-        firn_graph_read_kind.close(chain->run);
+        fi_graph_read_kind.close(chain->run);
     }
     chain->run = NULL;
     chain->fixture.old = NULL;
@@ -58,7 +58,7 @@ close_old(struct chain *chain)
 static void
 remove_file(const struct chain *chain, const char *name)
 {
-    int rc = firn_os_remove_file(chain->dir, name, NULL);
+    int rc = fi_os_remove_file(chain->dir, name, NULL);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
 }
 
@@ -67,26 +67,26 @@ close_chain(struct chain *chain)
 {
     close_old(chain);
     graph_fixture_deinit(&chain->fixture);
-    firn_block_cache_destroy(chain->cache);
+    fi_block_cache_destroy(chain->cache);
     remove_file(chain, "old");
-    firn_os_dir_close(chain->dir);
+    fi_os_dir_close(chain->dir);
     assert_int_equal(rmdir(chain->path), 0);
 }
 
 /* Links lead to other nodes of their level, none twice. */
 static void
-check_list(const struct firn_graph *graph, uint32_t node, uint32_t level, size_t *links)
+check_list(const struct fi_graph *graph, uint32_t node, uint32_t level, size_t *links)
 {
     const uint8_t *list;
     size_t width;
-    assert_int_equal(firn_graph_walk_links(graph, node, level, NULL, &list, &width, NULL), FIRN_OK);
+    assert_int_equal(fi_graph_walk_links(graph, node, level, NULL, &list, &width, NULL), FIRN_OK);
     size_t most = (level == 0 ? 2 : 1) * (size_t)graph->parameters.m;
-    for (size_t k = 0; k < width && firn_graph_link(list, k) != FIRN_GRAPH_NONE; k++) {
-        uint32_t link = firn_graph_link(list, k);
+    for (size_t k = 0; k < width && fi_graph_link(list, k) != FI_GRAPH_NONE; k++) {
+        uint32_t link = fi_graph_link(list, k);
         assert_true(k < most && link < graph->count && link != node);
-        assert_true(level == 0 || firn_graph_walk_level_of(graph, link) >= level);
+        assert_true(level == 0 || fi_graph_walk_level_of(graph, link) >= level);
         for (size_t j = 0; j < k; j++) {
-            assert_true(firn_graph_link(list, j) != link);
+            assert_true(fi_graph_link(list, j) != link);
         }
         *links += level == 0;
     }
@@ -94,12 +94,12 @@ check_list(const struct firn_graph *graph, uint32_t node, uint32_t level, size_t
 
 /* Returns how many links of level 0 there are. */
 static size_t
-check_links(const struct firn_graph *graph)
+check_links(const struct fi_graph *graph)
 {
     size_t links = 0;
     for (uint32_t node = 0; node < graph->count; node++) {
-        uint32_t levels = firn_graph_walk_level_of(graph, node);
-        assert_true(levels <= graph->top_level && graph->top_level <= FIRN_GRAPH_LEVEL_MAX);
+        uint32_t levels = fi_graph_walk_level_of(graph, node);
+        assert_true(levels <= graph->top_level && graph->top_level <= FI_GRAPH_LEVEL_MAX);
         for (uint32_t level = 0; level <= levels; level++) {
             check_list(graph, node, level, &links);
         }
@@ -117,19 +117,19 @@ build(struct chain *chain, unsigned threads)
     (void)check_links(chain->fixture.graph);
 }
 
-static const struct firn_graph_build_counts *
+static const struct fi_graph_build_counts *
 counts_of(const struct chain *chain)
 {
-    return firn_graph_build_counts_of(chain->fixture.graph);
+    return fi_graph_build_counts_of(chain->fixture.graph);
 }
 
 static void
 open_old(struct chain *chain)
 {
-    const struct firn_run_env env = {.dir = chain->dir, .cache = chain->cache};
+    const struct fi_run_env env = {.dir = chain->dir, .cache = chain->cache};
     firn_error err;
-    assert_int_equal(firn_graph_read_kind.open(&env, "old", &chain->run, &err), FIRN_OK);
-    chain->fixture.old = firn_graph_read_of(chain->run);
+    assert_int_equal(fi_graph_read_kind.open(&env, "old", &chain->run, &err), FIRN_OK);
+    chain->fixture.old = fi_graph_read_of(chain->run);
 }
 
 /* The graph that was built becomes the old one. */
@@ -185,7 +185,7 @@ grow(struct chain *chain, uint32_t rows)
 static double
 recall_of(struct chain *chain)
 {
-    const struct firn_graph_search_options options = {.wanted = 2 * K, .ef = 2 * K};
+    const struct fi_graph_search_options options = {.wanted = 2 * K, .ef = 2 * K};
     struct test_random random = {77};
     return graph_fixture_recall(&chain->fixture, chain->fixture.graph, chain->style, QUERIES, K,
                                 &options, &random);
@@ -193,7 +193,7 @@ recall_of(struct chain *chain)
 
 /* Each row is changed several times over in 50 merges. */
 static void
-check_merges(const char *name, enum graph_fixture_style style, enum firn_vector_metric metric,
+check_merges(const char *name, enum graph_fixture_style style, enum fi_vector_metric metric,
              uint32_t rows, uint32_t dimensions)
 {
     struct chain chain;
@@ -236,11 +236,11 @@ static void
 recall_stays_after_merges(void **state)
 {
     (void)state;
-    check_merges("uniform", GRAPH_UNIFORM, FIRN_VECTOR_L2, 2500, 24);
-    check_merges("clustered", GRAPH_CLUSTERED, FIRN_VECTOR_L2, 2000, 32);
-    check_merges("cosine", GRAPH_CLUSTERED, FIRN_VECTOR_COSINE, 1200, 32);
-    check_merges("dot", GRAPH_SPREAD, FIRN_VECTOR_DOT, 1200, 16);
-    check_merges("twins", GRAPH_TWINS, FIRN_VECTOR_L2, 10000, 16);
+    check_merges("uniform", GRAPH_UNIFORM, FI_VECTOR_L2, 2500, 24);
+    check_merges("clustered", GRAPH_CLUSTERED, FI_VECTOR_L2, 2000, 32);
+    check_merges("cosine", GRAPH_CLUSTERED, FI_VECTOR_COSINE, 1200, 32);
+    check_merges("dot", GRAPH_SPREAD, FI_VECTOR_DOT, 1200, 16);
+    check_merges("twins", GRAPH_TWINS, FI_VECTOR_L2, 10000, 16);
 }
 
 static void
@@ -248,9 +248,9 @@ a_merge_compares_less(void **state)
 {
     struct chain chain;
     (void)state;
-    open_chain(&chain, "less", GRAPH_UNIFORM, FIRN_VECTOR_L2, 3000, 24);
-    chain.fixture.parameters.m = FIRN_GRAPH_M_DEFAULT;
-    chain.fixture.parameters.ef_construction = FIRN_GRAPH_EF_CONSTRUCTION_DEFAULT;
+    open_chain(&chain, "less", GRAPH_UNIFORM, FI_VECTOR_L2, 3000, 24);
+    chain.fixture.parameters.m = FI_GRAPH_M_DEFAULT;
+    chain.fixture.parameters.ef_construction = FI_GRAPH_EF_CONSTRUCTION_DEFAULT;
     for (int grows = 0; grows < 2; grows++) {
         close_old(&chain);
         build(&chain, 2);
@@ -277,7 +277,7 @@ a_merge_compares_less(void **state)
 
 /* Makes a node of the graph that was built an island: no link leads to it or away, at level 0. */
 static void
-cut_off(const struct firn_graph *graph, uint32_t island)
+cut_off(const struct fi_graph *graph, uint32_t island)
 {
     uint32_t *lists = (uint32_t *)(void *)graph->link_pages.data;
     for (uint32_t node = 0; node < graph->count; node++) {
@@ -285,8 +285,8 @@ cut_off(const struct firn_graph *graph, uint32_t island)
         size_t count = 0;
         for (size_t k = 0; k < graph->link_width; k++) {
             uint32_t link = list[k];
-            list[k] = FIRN_GRAPH_NONE;
-            if (link != FIRN_GRAPH_NONE && link != island && node != island) {
+            list[k] = FI_GRAPH_NONE;
+            if (link != FI_GRAPH_NONE && link != island && node != island) {
                 list[count++] = link;
             }
         }
@@ -298,11 +298,11 @@ static void
 islands_are_reached(void **state)
 {
     struct chain chain;
-    struct firn_graph_candidate found[K];
+    struct fi_graph_candidate found[K];
     size_t count;
     size_t reached = 0;
     (void)state;
-    open_chain(&chain, "islands", GRAPH_UNIFORM, FIRN_VECTOR_L2, 1500, 12);
+    open_chain(&chain, "islands", GRAPH_UNIFORM, FI_VECTOR_L2, 1500, 12);
     build(&chain, 1);
     for (uint32_t node = 7; node < 1500; node += 10) {
         cut_off(chain.fixture.graph, node);
@@ -312,10 +312,10 @@ islands_are_reached(void **state)
     assert_true(counts_of(&chain)->kept > 1300 && counts_of(&chain)->kept <= 1350);
     for (uint32_t row = 0; row < 1500; row++) {
         const float *query = graph_fixture_vector(&chain.fixture, row);
-        const struct firn_graph_search_options options = {.wanted = K, .ef = 3 * K};
+        const struct fi_graph_search_options options = {.wanted = K, .ef = 3 * K};
         firn_error err;
-        assert_int_equal(firn_graph_search(chain.fixture.graph, query, &options,
-                                           chain.fixture.scratch, found, &count, NULL, &err),
+        assert_int_equal(fi_graph_search(chain.fixture.graph, query, &options,
+                                         chain.fixture.scratch, found, &count, NULL, &err),
                          FIRN_OK);
         for (size_t i = 0; i < count; i++) {
             reached += found[i].row == row;
@@ -328,7 +328,7 @@ islands_are_reached(void **state)
 
 /* How many nodes of level 1 links of that level lead to from the entry. */
 static uint32_t
-reached_above(const struct firn_graph *graph)
+reached_above(const struct fi_graph *graph)
 {
     uint8_t *was_seen = calloc(graph->count, 1);
     uint32_t *queue = calloc(graph->count, sizeof *queue);
@@ -340,10 +340,10 @@ reached_above(const struct firn_graph *graph)
     while (head < tail) {
         const uint8_t *list;
         size_t width;
-        assert_int_equal(firn_graph_walk_links(graph, queue[head++], 1, NULL, &list, &width, NULL),
+        assert_int_equal(fi_graph_walk_links(graph, queue[head++], 1, NULL, &list, &width, NULL),
                          FIRN_OK);
-        for (size_t k = 0; k < width && firn_graph_link(list, k) != FIRN_GRAPH_NONE; k++) {
-            uint32_t link = firn_graph_link(list, k);
+        for (size_t k = 0; k < width && fi_graph_link(list, k) != FI_GRAPH_NONE; k++) {
+            uint32_t link = fi_graph_link(list, k);
             if (was_seen[link] == 0) {
                 was_seen[link] = 1;
                 queue[tail++] = link;
@@ -361,14 +361,14 @@ a_graph_grows(void **state)
 {
     struct chain chain;
     (void)state;
-    open_chain(&chain, "grows", GRAPH_UNIFORM, FIRN_VECTOR_L2, 1, 8);
+    open_chain(&chain, "grows", GRAPH_UNIFORM, FI_VECTOR_L2, 1, 8);
     build(&chain, 1);
     for (uint32_t rows = 2; rows < 3000; rows = rows * 3 / 2 + 1) {
         keep(&chain);
         grow(&chain, rows);
         build(&chain, 2);
         assert_true(counts_of(&chain)->kept > 0);
-        const struct firn_graph *graph = chain.fixture.graph;
+        const struct fi_graph *graph = chain.fixture.graph;
         assert_true(graph->top_level == 0 || reached_above(graph) * 10 >= graph->upper_count * 9);
     }
     double recall = recall_of(&chain);
@@ -391,7 +391,7 @@ beyond_a_fifth_nothing_is_kept(void **state)
 {
     struct chain chain;
     (void)state;
-    open_chain(&chain, "fifth", GRAPH_UNIFORM, FIRN_VECTOR_L2, 2000, 16);
+    open_chain(&chain, "fifth", GRAPH_UNIFORM, FI_VECTOR_L2, 2000, 16);
     build(&chain, 1);
     keep(&chain);
     change(&chain, 170);
@@ -407,17 +407,17 @@ other_parameters_keep_nothing(void **state)
 {
     struct chain chain;
     (void)state;
-    open_chain(&chain, "other", GRAPH_UNIFORM, FIRN_VECTOR_L2, 1000, 16);
+    open_chain(&chain, "other", GRAPH_UNIFORM, FI_VECTOR_L2, 1000, 16);
     build(&chain, 1);
     keep(&chain);
-    const struct firn_graph_parameters own = chain.fixture.parameters;
+    const struct fi_graph_parameters own = chain.fixture.parameters;
     chain.fixture.parameters.m = 12;
     assert_kept(&chain, false);
     chain.fixture.parameters = own;
     chain.fixture.parameters.ef_construction = 81;
     assert_kept(&chain, false);
     chain.fixture.parameters = own;
-    chain.fixture.parameters.metric = FIRN_VECTOR_COSINE;
+    chain.fixture.parameters.metric = FI_VECTOR_COSINE;
     assert_kept(&chain, false);
     chain.fixture.parameters = own;
     chain.fixture.parameters.column++;
@@ -425,7 +425,7 @@ other_parameters_keep_nothing(void **state)
     chain.fixture.parameters = own;
     chain.fixture.rows = 0;
     build(&chain, 1);
-    assert_int_equal(firn_graph_search_count(chain.fixture.graph), 0);
+    assert_int_equal(fi_graph_search_count(chain.fixture.graph), 0);
     close_chain(&chain);
 }
 
@@ -434,10 +434,10 @@ static void
 threads_make_the_same_graph(void **state)
 {
     struct chain chain;
-    struct firn_buf one = {0};
-    struct firn_buf many = {0};
+    struct fi_buf one = {0};
+    struct fi_buf many = {0};
     (void)state;
-    open_chain(&chain, "same", GRAPH_CLUSTERED, FIRN_VECTOR_L2, 3000, 24);
+    open_chain(&chain, "same", GRAPH_CLUSTERED, FI_VECTOR_L2, 3000, 24);
     build(&chain, 1);
     keep(&chain);
     change(&chain, 100);
@@ -463,8 +463,8 @@ threads_make_the_same_graph(void **state)
     }
     (void)printf("%zu of %zu bytes differ\n", different, one.size);
     assert_true(different < one.size / 200);
-    firn_buf_deinit(&one);
-    firn_buf_deinit(&many);
+    fi_buf_deinit(&one);
+    fi_buf_deinit(&many);
     close_chain(&chain);
 }
 
@@ -474,12 +474,12 @@ a_damaged_graph_is_left_alone(void **state)
 {
     const struct test_share share = test_share_of(1, 0);
     struct chain chain;
-    struct firn_buf good = {0};
+    struct fi_buf good = {0};
     size_t damaged = 0;
     size_t opened = 0;
     size_t kept = 0;
     (void)state;
-    open_chain(&chain, "damaged", GRAPH_UNIFORM, FIRN_VECTOR_L2, 300, 8);
+    open_chain(&chain, "damaged", GRAPH_UNIFORM, FI_VECTOR_L2, 300, 8);
     chain.fixture.parameters.m = 5;
     chain.fixture.parameters.ef_construction = 30;
     build(&chain, 1);
@@ -488,24 +488,24 @@ a_damaged_graph_is_left_alone(void **state)
     test_file_read(chain.dir, "old", &good);
     change(&chain, 100);
     for (size_t at = share.first; at < good.size; at += share.step * 41) {
-        const struct firn_run_env env = {.dir = chain.dir, .cache = chain.cache};
+        const struct fi_run_env env = {.dir = chain.dir, .cache = chain.cache};
         firn_error err;
         uint8_t before = good.data[at];
         good.data[at] = (uint8_t)test_random_next(&chain.random);
-        struct firn_buf bad = {0};
-        assert_int_equal(firn_buf_assign(&bad, firn_buf_slice(&good)), FIRN_OK);
+        struct fi_buf bad = {0};
+        assert_int_equal(fi_buf_assign(&bad, fi_buf_slice(&good)), FIRN_OK);
         good.data[at] = before;
         if (at % 2 == 0) {
             test_seal(bad.data, bad.size);
         }
         test_file_write(chain.dir, "bad", bad.data, bad.size);
-        firn_buf_deinit(&bad);
-        if (firn_graph_read_kind.open(&env, "bad", &chain.run, &err) != FIRN_OK) {
+        fi_buf_deinit(&bad);
+        if (fi_graph_read_kind.open(&env, "bad", &chain.run, &err) != FIRN_OK) {
             chain.run = NULL;
             continue;
         }
         opened++;
-        chain.fixture.old = firn_graph_read_of(chain.run);
+        chain.fixture.old = fi_graph_read_of(chain.run);
         build(&chain, 1);
         damaged += counts_of(&chain)->is_damaged;
         kept += counts_of(&chain)->kept > 0;
@@ -515,7 +515,7 @@ a_damaged_graph_is_left_alone(void **state)
     }
     (void)printf("%zu opened, %zu damaged, %zu kept\n", opened, damaged, kept);
     assert_true(damaged > 0 && kept > 0 && opened > damaged);
-    firn_buf_deinit(&good);
+    fi_buf_deinit(&good);
     remove_file(&chain, "bad");
     close_chain(&chain);
 }
@@ -525,10 +525,10 @@ static void
 nodes_with_one_vector_do_not_become_one_node(void **state)
 {
     struct chain chain;
-    struct firn_buf file = {0};
+    struct fi_buf file = {0};
     size_t replaced = 0;
     (void)state;
-    open_chain(&chain, "one vector", GRAPH_UNIFORM, FIRN_VECTOR_L2, 400, 8);
+    open_chain(&chain, "one vector", GRAPH_UNIFORM, FI_VECTOR_L2, 400, 8);
     build(&chain, 1);
     keep(&chain);
     close_old(&chain);
@@ -548,12 +548,12 @@ nodes_with_one_vector_do_not_become_one_node(void **state)
     test_seal(file.data, file.size);
     remove_file(&chain, "old");
     test_file_write(chain.dir, "old", file.data, file.size);
-    firn_buf_deinit(&file);
+    fi_buf_deinit(&file);
     open_old(&chain);
     build(&chain, 2);
     assert_false(counts_of(&chain)->is_damaged);
     assert_int_equal(counts_of(&chain)->kept, 400 - 45);
-    assert_int_equal(firn_graph_search_count(chain.fixture.graph), 400);
+    assert_int_equal(fi_graph_search_count(chain.fixture.graph), 400);
     assert_true(recall_of(&chain) >= 0.95);
     close_chain(&chain);
 }

@@ -24,7 +24,7 @@ static void
 assert_floor(const struct graph_fixture *fixture, enum graph_fixture_style style,
              const struct floors *floors, struct test_random *random)
 {
-    const struct firn_graph_search_options options = {.wanted = 4 * K, .ef = floors->ef};
+    const struct fi_graph_search_options options = {.wanted = 4 * K, .ef = floors->ef};
     double recall =
         graph_fixture_recall(fixture, fixture->graph, style, QUERIES, K, &options, random);
     (void)printf("ef %zu: recall %.4f, at least %.2f\n", floors->ef, recall, floors->recall);
@@ -32,7 +32,7 @@ assert_floor(const struct graph_fixture *fixture, enum graph_fixture_style style
 }
 
 static void
-check_recall(const char *name, enum graph_fixture_style style, enum firn_vector_metric metric,
+check_recall(const char *name, enum graph_fixture_style style, enum fi_vector_metric metric,
              uint32_t rows, uint32_t dimensions, const struct floors *floors, size_t count)
 {
     struct graph_fixture fixture;
@@ -44,8 +44,8 @@ check_recall(const char *name, enum graph_fixture_style style, enum firn_vector_
     }
     graph_fixture_init(&fixture, style, metric, rows, dimensions, &random);
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
-    assert_int_equal(firn_graph_search_rows(fixture.graph), rows);
-    assert_int_equal(firn_graph_search_count(fixture.graph), rows);
+    assert_int_equal(fi_graph_search_rows(fixture.graph), rows);
+    assert_int_equal(fi_graph_search_count(fixture.graph), rows);
     for (size_t i = 0; i < count; i++) {
         assert_floor(&fixture, style, &floors[i], &random);
     }
@@ -57,7 +57,7 @@ test_uniform_vectors_are_found(void **state)
 {
     const struct floors floors[] = {{100, 0.95}, {200, 0.98}};
     (void)state;
-    check_recall("uniform", GRAPH_UNIFORM, FIRN_VECTOR_L2, 8000, 64, floors, 2);
+    check_recall("uniform", GRAPH_UNIFORM, FI_VECTOR_L2, 8000, 64, floors, 2);
 }
 
 static void
@@ -65,7 +65,7 @@ test_clustered_vectors_are_found(void **state)
 {
     const struct floors floors[] = {{100, 0.97}, {200, 0.98}};
     (void)state;
-    check_recall("clustered", GRAPH_CLUSTERED, FIRN_VECTOR_L2, 8000, 48, floors, 2);
+    check_recall("clustered", GRAPH_CLUSTERED, FI_VECTOR_L2, 8000, 48, floors, 2);
 }
 
 static void
@@ -73,7 +73,7 @@ test_cosine_finds_directions(void **state)
 {
     const struct floors floors[] = {{100, 0.95}, {200, 0.98}};
     (void)state;
-    check_recall("cosine", GRAPH_CLUSTERED, FIRN_VECTOR_COSINE, 6000, 100, floors, 2);
+    check_recall("cosine", GRAPH_CLUSTERED, FI_VECTOR_COSINE, 6000, 100, floors, 2);
 }
 
 static void
@@ -81,7 +81,7 @@ test_products_are_found_whatever_the_lengths(void **state)
 {
     const struct floors floors[] = {{100, 0.90}, {200, 0.95}};
     (void)state;
-    check_recall("dot", GRAPH_SPREAD, FIRN_VECTOR_DOT, 6000, 40, floors, 2);
+    check_recall("dot", GRAPH_SPREAD, FI_VECTOR_DOT, 6000, 40, floors, 2);
 }
 
 static void
@@ -89,7 +89,7 @@ test_many_equal_vectors_are_found(void **state)
 {
     const struct floors floors[] = {{100, 0.95}};
     (void)state;
-    check_recall("twins", GRAPH_TWINS, FIRN_VECTOR_L2, 5000, 24, floors, 1);
+    check_recall("twins", GRAPH_TWINS, FI_VECTOR_L2, 5000, 24, floors, 1);
 }
 
 static void
@@ -97,7 +97,7 @@ test_one_number_is_a_vector(void **state)
 {
     const struct floors floors[] = {{64, 0.95}};
     (void)state;
-    check_recall("one", GRAPH_UNIFORM, FIRN_VECTOR_L2, 2000, 1, floors, 1);
+    check_recall("one", GRAPH_UNIFORM, FI_VECTOR_L2, 2000, 1, floors, 1);
 }
 
 static void
@@ -105,7 +105,7 @@ test_long_vectors_are_found(void **state)
 {
     const struct floors floors[] = {{64, 0.90}};
     (void)state;
-    check_recall("long", GRAPH_CLUSTERED, FIRN_VECTOR_COSINE, 600, 5000, floors, 1);
+    check_recall("long", GRAPH_CLUSTERED, FI_VECTOR_COSINE, 600, 5000, floors, 1);
 }
 
 /* All of a group of equal vectors, which is larger than a list of links. */
@@ -117,17 +117,17 @@ test_all_equal_vectors_are_reached(void **state)
     firn_error err;
     (void)state;
     test_random_init(&random, "equal", 12);
-    graph_fixture_init(&fixture, GRAPH_TWINS, FIRN_VECTOR_L2, 3000, 16, &random);
+    graph_fixture_init(&fixture, GRAPH_TWINS, FI_VECTOR_L2, 3000, 16, &random);
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
     size_t reached = 0;
     size_t all = 0;
     for (uint64_t row = 0; row < 20; row++) {
         const float *query = graph_fixture_vector(&fixture, row);
-        struct firn_graph_candidate found[200];
+        struct fi_graph_candidate found[200];
         size_t count;
-        const struct firn_graph_search_options options = {.wanted = 200, .ef = 300};
-        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
-                                           &count, NULL, &err),
+        const struct fi_graph_search_options options = {.wanted = 200, .ef = 300};
+        assert_int_equal(fi_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                         &count, NULL, &err),
                          FIRN_OK);
         for (size_t i = 0; i < count; i++) {
             reached += found[i].distance <= 0;
@@ -152,7 +152,7 @@ test_after_deletes_there_are_others(void **state)
     size_t hits = 0;
     (void)state;
     test_random_init(&random, "deletes", 13);
-    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, 4000, 32, &random);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 4000, 32, &random);
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
     for (size_t i = 0; i < sizeof alive / sizeof alive[0]; i++) {
         alive[i] = test_random_next(&random) & test_random_next(&random); /* a quarter */
@@ -160,20 +160,20 @@ test_after_deletes_there_are_others(void **state)
     for (size_t q = 0; q < QUERIES; q++) {
         float query[32];
         double exact[K];
-        struct firn_graph_candidate found[400];
+        struct fi_graph_candidate found[400];
         size_t count;
         size_t shown = 0;
-        const struct firn_graph_search_options options = {.wanted = 400, .ef = 400};
+        const struct fi_graph_search_options options = {.wanted = 400, .ef = 400};
         graph_fixture_query(&fixture, GRAPH_UNIFORM, &random, query);
         assert_int_equal(graph_fixture_exact(&fixture, query, K, alive, exact), K);
-        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
-                                           &count, NULL, &err),
+        assert_int_equal(fi_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                         &count, NULL, &err),
                          FIRN_OK);
         for (size_t i = 0; i < count; i++) {
             uint64_t row = found[i].row;
             if ((alive[row / 64] >> row % 64 & 1) != 0) {
-                double distance = firn_vector_distance_exact(
-                    FIRN_VECTOR_L2, query, graph_fixture_vector(&fixture, row), 32);
+                double distance = fi_vector_distance_exact(FI_VECTOR_L2, query,
+                                                           graph_fixture_vector(&fixture, row), 32);
                 shown++;
                 hits += distance <= exact[K - 1];
             }
@@ -208,7 +208,7 @@ miss_clusters(uint64_t seed, size_t asked)
     float centres[CLUSTERS][WIDTH];
     size_t missed = 0;
     test_random_init(&random, "descent", seed);
-    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, CLUSTERS * EACH, WIDTH, &random);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, CLUSTERS * EACH, WIDTH, &random);
     fixture.parameters.m = 8;
     fixture.parameters.ef_construction = 40;
     for (size_t i = 0; i < (size_t)CLUSTERS * WIDTH; i++) {
@@ -219,13 +219,13 @@ miss_clusters(uint64_t seed, size_t asked)
     }
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
     for (size_t q = 0; q < asked; q++) {
-        const struct firn_graph_search_options options = {.wanted = K, .ef = K};
-        struct firn_graph_candidate found[K];
+        const struct fi_graph_search_options options = {.wanted = K, .ef = K};
+        struct fi_graph_candidate found[K];
         float query[WIDTH];
         size_t count;
         fill_near(centres[q % CLUSTERS], WIDTH, &random, query);
-        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
-                                           &count, NULL, &err),
+        assert_int_equal(fi_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                         &count, NULL, &err),
                          FIRN_OK);
         missed += count == 0 || found[0].row % CLUSTERS != q % CLUSTERS;
     }
@@ -253,19 +253,19 @@ assert_same_answers(const struct graph_fixture *a, const struct graph_fixture *b
     firn_error err;
     for (size_t q = 0; q < 50; q++) {
         float query[24];
-        struct firn_graph_candidate left[30];
-        struct firn_graph_candidate right[30];
+        struct fi_graph_candidate left[30];
+        struct fi_graph_candidate right[30];
         size_t left_count;
         size_t right_count;
-        struct firn_graph_search_counts left_counts;
-        struct firn_graph_search_counts right_counts;
-        const struct firn_graph_search_options options = {.wanted = 30, .ef = 30};
+        struct fi_graph_search_counts left_counts;
+        struct fi_graph_search_counts right_counts;
+        const struct fi_graph_search_options options = {.wanted = 30, .ef = 30};
         graph_fixture_query(a, GRAPH_UNIFORM, random, query);
-        assert_int_equal(firn_graph_search(a->graph, query, &options, a->scratch, left, &left_count,
-                                           &left_counts, &err),
+        assert_int_equal(fi_graph_search(a->graph, query, &options, a->scratch, left, &left_count,
+                                         &left_counts, &err),
                          FIRN_OK);
-        assert_int_equal(firn_graph_search(b->graph, query, &options, b->scratch, right,
-                                           &right_count, &right_counts, &err),
+        assert_int_equal(fi_graph_search(b->graph, query, &options, b->scratch, right, &right_count,
+                                         &right_counts, &err),
                          FIRN_OK);
         assert_int_equal(left_count, right_count);
         assert_int_equal(left_counts.evaluated, right_counts.evaluated);
@@ -286,8 +286,8 @@ test_threads_make_the_same_graph(void **state)
     (void)state;
     test_random_init(&random, "threads", 14);
     struct test_random again = random;
-    graph_fixture_init(&one, GRAPH_UNIFORM, FIRN_VECTOR_L2, 3000, 24, &random);
-    graph_fixture_init(&many, GRAPH_UNIFORM, FIRN_VECTOR_L2, 3000, 24, &again);
+    graph_fixture_init(&one, GRAPH_UNIFORM, FI_VECTOR_L2, 3000, 24, &random);
+    graph_fixture_init(&many, GRAPH_UNIFORM, FI_VECTOR_L2, 3000, 24, &again);
     assert_int_equal(graph_fixture_build(&one, one.os, 1, &err), FIRN_OK);
     assert_int_equal(graph_fixture_build(&many, many.os, 4, &err), FIRN_OK);
     assert_same_answers(&one, &many, &random);
@@ -309,15 +309,15 @@ test_small_graphs_find_all(void **state)
     for (uint32_t rows = 0; rows < 70; rows++) {
         struct graph_fixture fixture;
         float query[3];
-        struct firn_graph_candidate found[100];
+        struct fi_graph_candidate found[100];
         size_t count;
-        struct firn_graph_search_counts counts;
-        const struct firn_graph_search_options options = {.wanted = 100, .ef = 100};
-        graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, rows, 3, &random);
+        struct fi_graph_search_counts counts;
+        const struct fi_graph_search_options options = {.wanted = 100, .ef = 100};
+        graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, rows, 3, &random);
         assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
         graph_fixture_query(&fixture, GRAPH_UNIFORM, &random, query);
-        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
-                                           &count, &counts, &err),
+        assert_int_equal(fi_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                         &count, &counts, &err),
                          FIRN_OK);
         assert_int_equal(count, rows);
         assert_true(counts.is_exhaustive);
@@ -333,29 +333,28 @@ test_odd_numbers_do_no_harm(void **state)
     firn_error err;
     (void)state;
     test_random_init(&random, "odd", 16);
-    for (unsigned metric = FIRN_VECTOR_L2; metric <= FIRN_VECTOR_METRIC_MAX; metric++) {
+    for (unsigned metric = FI_VECTOR_L2; metric <= FI_VECTOR_METRIC_MAX; metric++) {
         struct graph_fixture fixture;
-        graph_fixture_init(&fixture, GRAPH_UNIFORM, (enum firn_vector_metric)metric, 500, 5,
-                           &random);
+        graph_fixture_init(&fixture, GRAPH_UNIFORM, (enum fi_vector_metric)metric, 500, 5, &random);
         for (size_t i = 0; i < 2500; i++) {
             fixture.vectors[i] = odd[test_random_below(&random, 10)];
         }
         memset(fixture.vectors, 0, 50 * sizeof(float)); /* ten zero vectors */
         fixture.vectors[60] = __builtin_nanf("");
         assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_OK);
-        assert_true(firn_graph_search_count(fixture.graph) <= 500);
-        assert_true(metric == FIRN_VECTOR_COSINE ? firn_graph_search_count(fixture.graph) <= 490
-                                                 : firn_graph_search_count(fixture.graph) >= 499);
+        assert_true(fi_graph_search_count(fixture.graph) <= 500);
+        assert_true(metric == FI_VECTOR_COSINE ? fi_graph_search_count(fixture.graph) <= 490
+                                               : fi_graph_search_count(fixture.graph) >= 499);
         for (size_t q = 0; q < 50; q++) {
             float query[5];
-            struct firn_graph_candidate found[20];
+            struct fi_graph_candidate found[20];
             size_t count;
-            const struct firn_graph_search_options options = {.wanted = 20, .ef = 50};
+            const struct fi_graph_search_options options = {.wanted = 20, .ef = 50};
             for (size_t i = 0; i < 5; i++) {
                 query[i] = q == 0 ? 0 : odd[test_random_below(&random, 10)];
             }
-            assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch,
-                                               found, &count, NULL, &err),
+            assert_int_equal(fi_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                             &count, NULL, &err),
                              FIRN_OK);
             assert_true(count > 0);
         }
@@ -367,16 +366,16 @@ test_odd_numbers_do_no_harm(void **state)
 static void
 test_the_code_of_a_node_becomes_a_query(void **state)
 {
-    const uint32_t numbers[] = {1, 7, 8, 15, 1023, 1024, 1031, 3000, FIRN_VECTOR_DIMENSIONS_MAX};
+    const uint32_t numbers[] = {1, 7, 8, 15, 1023, 1024, 1031, 3000, FI_VECTOR_DIMENSIONS_MAX};
     struct test_random random;
     (void)state;
     test_random_init(&random, "code", 13);
     for (size_t n = 0; n < 2 * sizeof numbers / sizeof *numbers; n++) {
-        struct firn_graph graph = {.numbers = numbers[n / 2]};
-        graph.codes.stride = (uint32_t)firn_graph_code_stride(graph.numbers);
-        graph.measured = firn_graph_measured(graph.numbers, graph.codes.stride);
+        struct fi_graph graph = {.numbers = numbers[n / 2]};
+        graph.codes.stride = (uint32_t)fi_graph_code_stride(graph.numbers);
+        graph.measured = fi_graph_measured(graph.numbers, graph.codes.stride);
         const float tail[] = {2, 3};
-        struct firn_graph_query query = {.codes = malloc(graph.measured)};
+        struct fi_graph_query query = {.codes = malloc(graph.measured)};
         uint8_t *record = malloc(graph.codes.stride);
         int32_t sum = 0;
         assert_non_null(query.codes);
@@ -385,7 +384,7 @@ test_the_code_of_a_node_becomes_a_query(void **state)
             record[i] = (uint8_t)(n % 2 == 0 ? 255 : test_random_below(&random, 256));
         }
         memcpy(record + graph.codes.stride - 8, tail, sizeof tail);
-        firn_graph_code_query_of(&graph, record, &query);
+        fi_graph_code_query_of(&graph, record, &query);
         for (uint32_t i = 0; i < graph.measured; i++) {
             const int32_t code = i < graph.numbers ? record[i] - 128 : 0;
             assert_int_equal(query.codes[i], code);
@@ -406,18 +405,18 @@ test_impossible_parameters_are_refused(void **state)
     firn_error err;
     (void)state;
     test_random_init(&random, "parameters", 17);
-    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, 10, 4, &random);
-    const struct firn_graph_parameters fine = fixture.parameters;
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, 10, 4, &random);
+    const struct fi_graph_parameters fine = fixture.parameters;
     for (int i = 0; i < 8; i++) {
         fixture.parameters = fine;
-        fixture.parameters.m = i == 0 ? FIRN_GRAPH_M_MIN - 1 : i == 1 ? FIRN_GRAPH_M_MAX + 1 : 16;
+        fixture.parameters.m = i == 0 ? FI_GRAPH_M_MIN - 1 : i == 1 ? FI_GRAPH_M_MAX + 1 : 16;
         fixture.parameters.ef_construction = i == 2   ? 0
-                                             : i == 3 ? FIRN_GRAPH_EF_CONSTRUCTION_MAX + 1
+                                             : i == 3 ? FI_GRAPH_EF_CONSTRUCTION_MAX + 1
                                                       : 100;
-        fixture.parameters.dimensions = i == 4 ? 0 : i == 5 ? FIRN_VECTOR_DIMENSIONS_MAX + 1 : 4;
-        fixture.parameters.metric = i == 6   ? (enum firn_vector_metric)0
-                                    : i == 7 ? (enum firn_vector_metric)9
-                                             : FIRN_VECTOR_L2;
+        fixture.parameters.dimensions = i == 4 ? 0 : i == 5 ? FI_VECTOR_DIMENSIONS_MAX + 1 : 4;
+        fixture.parameters.metric = i == 6   ? (enum fi_vector_metric)0
+                                    : i == 7 ? (enum fi_vector_metric)9
+                                             : FI_VECTOR_L2;
         assert_int_equal(graph_fixture_build(&fixture, fixture.os, 1, &err), FIRN_INVALID);
     }
     graph_fixture_deinit(&fixture);

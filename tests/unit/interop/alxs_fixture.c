@@ -27,33 +27,33 @@ alxs_fixture_check(int rc, int expected, const firn_error *err, int line)
     assert_int_equal(rc, expected);
 }
 
-struct firn_os_dir *
-alxs_fixture_machine(struct firn_os **out)
+struct fi_os_dir *
+alxs_fixture_machine(struct fi_os **out)
 {
     firn_error err;
-    expect_rc(firn_sim_memory_create(1, out, &err), FIRN_OK, &err);
+    expect_rc(fi_sim_memory_create(1, out, &err), FIRN_OK, &err);
     return test_os_root(*out);
 }
 
 int
-alxs_fixture_try_write(struct firn_os_dir *dir, const char *name,
+alxs_fixture_try_write(struct fi_os_dir *dir, const char *name,
                        const firn_alxs_writer_options *options, const struct alxs_pair *pairs,
                        size_t count, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_alxsv1_writer *writer = NULL;
-    FIRN_TRY(firn_alxsv1_writer_create(dir, name, options, &writer, err));
+    FI_TRY(fi_alxsv1_writer_create(dir, name, options, &writer, err));
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY(firn_alxsv1_writer_append(writer, pairs[i].key, pairs[i].value, err));
+        FI_TRY(fi_alxsv1_writer_append(writer, pairs[i].key, pairs[i].value, err));
     }
-    FIRN_TRY(firn_alxsv1_writer_finish(writer, NULL, err));
+    FI_TRY(fi_alxsv1_writer_finish(writer, NULL, err));
 out:
-    firn_alxsv1_writer_destroy(writer);
+    fi_alxsv1_writer_destroy(writer);
     return rc;
 }
 
 void
-alxs_fixture_write(struct firn_os_dir *dir, const char *name, const struct alxs_pair *pairs,
+alxs_fixture_write(struct fi_os_dir *dir, const char *name, const struct alxs_pair *pairs,
                    size_t count)
 {
     firn_error err;
@@ -62,11 +62,11 @@ alxs_fixture_write(struct firn_os_dir *dir, const char *name, const struct alxs_
 }
 
 struct firn_alxsv1 *
-alxs_fixture_open(struct firn_os_dir *dir, const char *name)
+alxs_fixture_open(struct fi_os_dir *dir, const char *name)
 {
     firn_error err;
     struct firn_alxsv1 *table;
-    expect_rc(firn_alxsv1_open(dir, name, &alxs_fixture_defaults, &table, &err), FIRN_OK, &err);
+    expect_rc(fi_alxsv1_open(dir, name, &alxs_fixture_defaults, &table, &err), FIRN_OK, &err);
     return table;
 }
 
@@ -82,21 +82,21 @@ alxs_fixture_expect(struct firn_alxsv1 *table, firn_slice key, const firn_slice 
     firn_error err;
     uint8_t *found = NULL;
     size_t size = 0;
-    int rc = firn_alxsv1_get(table, key, &found, &size, &err);
+    int rc = fi_alxsv1_get(table, key, &found, &size, &err);
     expect_rc(rc, value == NULL ? FIRN_NOT_FOUND : FIRN_OK, &err);
     if (value != NULL) {
         assert_non_null(found);
         assert_true(alxs_fixture_equal(firn_bytes(found, size), *value));
     }
-    firn_free(found);
+    fi_free(found);
 }
 
 void
 alxs_fixture_expect_at(const struct firn_alxsv1_cursor *cursor, const struct alxs_pair *pair)
 {
-    assert_int_equal(firn_alxsv1_cursor_valid(cursor), pair != NULL);
-    firn_slice key = firn_alxsv1_cursor_key(cursor);
-    firn_slice value = firn_alxsv1_cursor_value(cursor);
+    assert_int_equal(fi_alxsv1_cursor_valid(cursor), pair != NULL);
+    firn_slice key = fi_alxsv1_cursor_key(cursor);
+    firn_slice value = fi_alxsv1_cursor_value(cursor);
     if (pair != NULL) {
         assert_true(alxs_fixture_equal(key, pair->key));
         assert_true(alxs_fixture_equal(value, pair->value));
@@ -111,18 +111,18 @@ alxs_fixture_expect_all(struct firn_alxsv1 *table, const struct alxs_pair *pairs
     firn_error err;
     struct firn_alxsv1_cursor *cursor;
     assert_int_equal(table->info.count, count);
-    expect_rc(firn_alxsv1_cursor_open(table, &cursor, &err), FIRN_OK, &err);
-    expect_rc(firn_alxsv1_cursor_first(cursor, &err), FIRN_OK, &err);
+    expect_rc(fi_alxsv1_cursor_open(table, &cursor, &err), FIRN_OK, &err);
+    expect_rc(fi_alxsv1_cursor_first(cursor, &err), FIRN_OK, &err);
     for (size_t i = 0; i < count; i++) {
         alxs_fixture_expect_at(cursor, &pairs[i]);
-        expect_rc(firn_alxsv1_cursor_next(cursor, &err), FIRN_OK, &err);
+        expect_rc(fi_alxsv1_cursor_next(cursor, &err), FIRN_OK, &err);
     }
     alxs_fixture_expect_at(cursor, NULL);
-    expect_rc(firn_alxsv1_cursor_last(cursor, &err), FIRN_OK, &err);
+    expect_rc(fi_alxsv1_cursor_last(cursor, &err), FIRN_OK, &err);
     for (size_t i = count; i-- > 0;) {
         alxs_fixture_expect_at(cursor, &pairs[i]);
-        expect_rc(firn_alxsv1_cursor_prev(cursor, &err), FIRN_OK, &err);
+        expect_rc(fi_alxsv1_cursor_prev(cursor, &err), FIRN_OK, &err);
     }
     alxs_fixture_expect_at(cursor, NULL);
-    firn_alxsv1_cursor_close(cursor);
+    fi_alxsv1_cursor_close(cursor);
 }

@@ -24,13 +24,13 @@ struct alxs_pair {
 };
 
 /* Writes a table with defaults. Passes failures on. */
-int alxs_fixture_try_write(struct firn_os_dir *dir, const char *name,
+int alxs_fixture_try_write(struct fi_os_dir *dir, const char *name,
                            const firn_alxs_writer_options *options, const struct alxs_pair *pairs,
                            size_t count, firn_error *err);
-void alxs_fixture_write(struct firn_os_dir *dir, const char *name, const struct alxs_pair *pairs,
+void alxs_fixture_write(struct fi_os_dir *dir, const char *name, const struct alxs_pair *pairs,
                         size_t count);
 /* Opens with defaults; fails the test if that fails. */
-struct firn_alxsv1 *alxs_fixture_open(struct firn_os_dir *dir, const char *name);
+struct firn_alxsv1 *alxs_fixture_open(struct fi_os_dir *dir, const char *name);
 
 /* Fails the test unless the key has this value; NULL: unless it is not there. */
 void alxs_fixture_expect(struct firn_alxsv1 *table, firn_slice key, const firn_slice *value);
@@ -43,7 +43,7 @@ void alxs_fixture_expect_all(struct firn_alxsv1 *table, const struct alxs_pair *
 bool alxs_fixture_equal(firn_slice a, firn_slice b);
 
 /* A machine in memory and its root. */
-struct firn_os_dir *alxs_fixture_machine(struct firn_os **out);
+struct fi_os_dir *alxs_fixture_machine(struct fi_os **out);
 
 /* Fails the test, with the error's text, unless rc is what is expected. */
 void alxs_fixture_check(int rc, int expected, const firn_error *err, int line);

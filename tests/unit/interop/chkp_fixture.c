@@ -34,95 +34,95 @@ chkp_fixture_open(struct chkp_fixture *fixture)
 {
     firn_error err;
     test_temp_make(fixture->path, sizeof fixture->path);
-    expect_rc(firn_os_dir_open_path(firn_os_default(), fixture->path, &fixture->dir, &err), FIRN_OK,
+    expect_rc(fi_os_dir_open_path(fi_os_default(), fixture->path, &fixture->dir, &err), FIRN_OK,
               &err);
 }
 
 static int
-append_name(void *ctx, const struct firn_os_dirent *entry)
+append_name(void *ctx, const struct fi_os_dirent *entry)
 {
-    return firn_buf_append(ctx, entry->name, entry->name_size + 1);
+    return fi_buf_append(ctx, entry->name, entry->name_size + 1);
 }
 
 /* The names in a folder, each with its NUL. */
 static void
-list_names(struct firn_os_dir *dir, struct firn_buf *out)
+list_names(struct fi_os_dir *dir, struct fi_buf *out)
 {
     firn_error err;
-    expect_rc(firn_os_dir_list(dir, append_name, out, &err), FIRN_OK, &err);
+    expect_rc(fi_os_dir_list(dir, append_name, out, &err), FIRN_OK, &err);
 }
 
 void
 chkp_fixture_close(struct chkp_fixture *fixture)
 {
-    struct firn_buf names = {0};
+    struct fi_buf names = {0};
     list_names(fixture->dir, &names);
     for (size_t at = 0; at < names.size; at += strlen((char *)names.data + at) + 1) {
         chkp_fixture_remove(fixture->dir, (char *)names.data + at);
     }
-    firn_buf_deinit(&names);
-    firn_os_dir_close(fixture->dir);
+    fi_buf_deinit(&names);
+    fi_os_dir_close(fixture->dir);
     assert_int_equal(rmdir(fixture->path), 0);
 }
 
 void
-chkp_fixture_write(struct firn_os_dir *dir, const char *name, firn_slice bytes)
+chkp_fixture_write(struct fi_os_dir *dir, const char *name, firn_slice bytes)
 {
     firn_error err;
-    struct firn_os_file *file;
-    expect_rc(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE, 0600,
-                                &file, &err),
-              FIRN_OK, &err);
+    struct fi_os_file *file;
+    expect_rc(
+        fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE, 0600, &file, &err),
+        FIRN_OK, &err);
     if (bytes.size > 0) {
-        expect_rc(firn_os_file_write(file, 0, bytes.data, bytes.size, &err), FIRN_OK, &err);
+        expect_rc(fi_os_file_write(file, 0, bytes.data, bytes.size, &err), FIRN_OK, &err);
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
 }
 
 void
-chkp_fixture_read(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+chkp_fixture_read(struct fi_os_dir *dir, const char *name, struct fi_buf *out)
 {
     firn_error err;
-    struct firn_os_file *file;
-    struct firn_os_stat status;
-    expect_rc(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, &err), FIRN_OK, &err);
-    expect_rc(firn_os_file_stat(file, &status, &err), FIRN_OK, &err);
-    assert_int_equal(firn_buf_set_size(out, (size_t)status.size_bytes), FIRN_OK);
+    struct fi_os_file *file;
+    struct fi_os_stat status;
+    expect_rc(fi_os_file_open(dir, name, FI_OS_READ, 0, &file, &err), FIRN_OK, &err);
+    expect_rc(fi_os_file_stat(file, &status, &err), FIRN_OK, &err);
+    assert_int_equal(fi_buf_set_size(out, (size_t)status.size_bytes), FIRN_OK);
     if (out->size > 0) {
-        expect_rc(firn_os_file_read_exact(file, 0, out->data, out->size, &err), FIRN_OK, &err);
+        expect_rc(fi_os_file_read_exact(file, 0, out->data, out->size, &err), FIRN_OK, &err);
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
 }
 
 void
-chkp_fixture_golden(const char *name, struct firn_buf *out)
+chkp_fixture_golden(const char *name, struct fi_buf *out)
 {
     firn_error err;
-    struct firn_os_dir *dir;
-    expect_rc(firn_os_dir_open_path(firn_os_default(), "tests/formats/chkp", &dir, &err), FIRN_OK,
+    struct fi_os_dir *dir;
+    expect_rc(fi_os_dir_open_path(fi_os_default(), "tests/formats/chkp", &dir, &err), FIRN_OK,
               &err);
     chkp_fixture_read(dir, name, out);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 size_t
-chkp_fixture_count(struct firn_os_dir *dir, const char *prefix)
+chkp_fixture_count(struct fi_os_dir *dir, const char *prefix)
 {
     size_t count = 0;
-    struct firn_buf names = {0};
+    struct fi_buf names = {0};
     list_names(dir, &names);
     for (size_t at = 0; at < names.size; at += strlen((char *)names.data + at) + 1) {
         count += strncmp((char *)names.data + at, prefix, strlen(prefix)) == 0;
     }
-    firn_buf_deinit(&names);
+    fi_buf_deinit(&names);
     return count;
 }
 
 void
-chkp_fixture_remove(struct firn_os_dir *dir, const char *name)
+chkp_fixture_remove(struct fi_os_dir *dir, const char *name)
 {
     firn_error err;
-    expect_rc(firn_os_remove_file(dir, name, &err), FIRN_OK, &err);
+    expect_rc(fi_os_remove_file(dir, name, &err), FIRN_OK, &err);
 }
 
 const char *
@@ -142,9 +142,9 @@ chkp_fixture_idx(const char *name)
 }
 
 void
-chkp_fixture_content(struct test_random *random, size_t size, struct firn_buf *out)
+chkp_fixture_content(struct test_random *random, size_t size, struct fi_buf *out)
 {
-    assert_int_equal(firn_buf_set_size(out, size), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(out, size), FIRN_OK);
     if (size > 0) {
         memset(out->data, (int)test_random_below(random, 256), size);
         test_random_fill(random, out->data, size / 2);
@@ -152,42 +152,42 @@ chkp_fixture_content(struct test_random *random, size_t size, struct firn_buf *o
 }
 
 void
-chkp_fixture_object(uint64_t seed, size_t i, struct firn_buf *out, firn_hash *out_hash)
+chkp_fixture_object(uint64_t seed, size_t i, struct fi_buf *out, firn_hash *out_hash)
 {
-    firn_buf_clear(out);
-    assert_int_equal(
-        firn_buf_append_format(out, "object %zu of %llu: ", i, (unsigned long long)seed), FIRN_OK);
+    fi_buf_clear(out);
+    assert_int_equal(fi_buf_append_format(out, "object %zu of %llu: ", i, (unsigned long long)seed),
+                     FIRN_OK);
     for (size_t j = 0; j < i % 7; j++) {
-        assert_int_equal(firn_buf_append_str(out, "again and again, "), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(out, "again and again, "), FIRN_OK);
     }
-    firn_blake3_hash_of(out->data, out->size, out_hash);
+    fi_blake3_hash_of(out->data, out->size, out_hash);
 }
 
 void
-chkp_fixture_pack(struct firn_os_dir *dir, uint64_t seed, size_t count,
+chkp_fixture_pack(struct fi_os_dir *dir, uint64_t seed, size_t count,
                   char out_name[FIRN_CHKP_NAME_SIZE])
 {
     firn_error err;
-    struct firn_buf content = {0};
+    struct fi_buf content = {0};
     struct firn_chkpv1_writer *writer;
-    expect_rc(firn_chkpv1_writer_create(dir, &writer, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_writer_create(dir, &writer, &err), FIRN_OK, &err);
     for (size_t i = 0; i < count; i++) {
         firn_hash hash;
         chkp_fixture_object(seed, i, &content, &hash);
-        expect_rc(firn_chkpv1_writer_add(writer, firn_buf_slice(&content), NULL, NULL, &err),
-                  FIRN_OK, &err);
+        expect_rc(fi_chkpv1_writer_add(writer, fi_buf_slice(&content), NULL, NULL, &err), FIRN_OK,
+                  &err);
     }
-    expect_rc(firn_chkpv1_writer_finish(writer, out_name, &err), FIRN_OK, &err);
-    firn_chkpv1_writer_destroy(writer);
-    firn_buf_deinit(&content);
+    expect_rc(fi_chkpv1_writer_finish(writer, out_name, &err), FIRN_OK, &err);
+    fi_chkpv1_writer_destroy(writer);
+    fi_buf_deinit(&content);
 }
 
 struct firn_chkpv1 *
-chkp_fixture_open_pack(struct firn_os_dir *dir, const char *name)
+chkp_fixture_open_pack(struct fi_os_dir *dir, const char *name)
 {
     firn_error err;
     struct firn_chkpv1 *pack;
-    expect_rc(firn_chkpv1_open(dir, name, &chkp_fixture_defaults, &pack, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_open(dir, name, &chkp_fixture_defaults, &pack, &err), FIRN_OK, &err);
     return pack;
 }
 
@@ -197,8 +197,8 @@ chkp_fixture_expect(struct firn_chkpv1 *pack, const firn_hash *hash, firn_slice 
     firn_error err;
     uint8_t *data;
     size_t size;
-    expect_rc(firn_chkpv1_read(pack, hash, SIZE_MAX, &data, &size, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_read(pack, hash, SIZE_MAX, &data, &size, &err), FIRN_OK, &err);
     assert_int_equal(size, content.size);
     assert_memory_equal(data, content.data, content.size);
-    firn_free(data);
+    fi_free(data);
 }

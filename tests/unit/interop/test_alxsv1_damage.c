@@ -26,10 +26,10 @@
         (const uint8_t *)(text), sizeof(text) - 1 \
     }
 
-static struct firn_os *os;
-static struct firn_os_dir *dir;
+static struct fi_os *os;
+static struct fi_os_dir *dir;
 static firn_error err;
-static struct firn_buf bytes; /* of the table */
+static struct fi_buf bytes; /* of the table */
 
 static const struct alxs_pair pairs[] = {
     {STR(""), STR("empty")},
@@ -56,9 +56,9 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
     return 0;
 }
 
@@ -85,12 +85,12 @@ expect_damage(firn_slice damaged)
     struct told told = {0};
     firn_alxs_info info;
     test_file_write(dir, "t", damaged.data, damaged.size);
-    int rc = firn_alxsv1_open(dir, "t", &alxs_fixture_defaults, &table, &err);
+    int rc = fi_alxsv1_open(dir, "t", &alxs_fixture_defaults, &table, &err);
     assert_true(rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_LIMIT);
     assert_null(table);
     assert_non_null(strstr(err.text, "t'"));
     int verify_rc =
-        firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err);
+        fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err);
     assert_true(verify_rc == rc || (verify_rc == FIRN_CORRUPT && told.count > 0));
     assert_int_equal(info.file_size, damaged.size);
     return rc;
@@ -102,11 +102,11 @@ every_bit_matters(void **state)
     (void)state;
     for (size_t bit = 0; bit < bytes.size * 8; bit++) {
         bytes.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        int rc = expect_damage(firn_buf_slice(&bytes));
+        int rc = expect_damage(fi_buf_slice(&bytes));
         /* A later version is said to be one, and the size of a key may be beyond what is taken:
          * but here it is beyond the file first. */
         assert_int_equal(rc, bit / 8 == 4 || bit / 8 == 5
-                                 ? (firn_load_le16(bytes.data + 4) > 1 ? FIRN_NEWER : FIRN_CORRUPT)
+                                 ? (fi_load_le16(bytes.data + 4) > 1 ? FIRN_NEWER : FIRN_CORRUPT)
                                  : FIRN_CORRUPT);
         bytes.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
@@ -123,8 +123,8 @@ any_other_length_is_damage(void **state)
                          FIRN_CORRUPT);
     }
     for (size_t more = 1; more < 100; more++) {
-        assert_int_equal(firn_buf_append_u8(&bytes, (uint8_t)more), FIRN_OK);
-        assert_int_equal(expect_damage(firn_buf_slice(&bytes)), FIRN_CORRUPT);
+        assert_int_equal(fi_buf_append_u8(&bytes, (uint8_t)more), FIRN_OK);
+        assert_int_equal(expect_damage(fi_buf_slice(&bytes)), FIRN_CORRUPT);
     }
 }
 
@@ -132,22 +132,22 @@ any_other_length_is_damage(void **state)
 
 /* A file with these records, and with header and footer that say what is wanted. */
 static void
-forge(struct firn_buf *out, firn_slice records, uint64_t header_count, uint64_t footer_count)
+forge(struct fi_buf *out, firn_slice records, uint64_t header_count, uint64_t footer_count)
 {
-    uint8_t header[FIRN_ALXSV1_HEADER_SIZE];
-    uint8_t footer[FIRN_ALXSV1_FOOTER_SIZE];
-    firn_alxsv1_format_put_header(header, header_count);
-    firn_alxsv1_format_put_footer(footer, footer_count, firn_crc32(0, records.data, records.size));
-    firn_buf_clear(out);
-    assert_int_equal(firn_buf_append(out, header, sizeof header), FIRN_OK);
-    assert_int_equal(firn_buf_append_slice(out, records), FIRN_OK);
-    assert_int_equal(firn_buf_append(out, footer, sizeof footer), FIRN_OK);
+    uint8_t header[FI_ALXSV1_HEADER_SIZE];
+    uint8_t footer[FI_ALXSV1_FOOTER_SIZE];
+    fi_alxsv1_format_put_header(header, header_count);
+    fi_alxsv1_format_put_footer(footer, footer_count, fi_crc32(0, records.data, records.size));
+    fi_buf_clear(out);
+    assert_int_equal(fi_buf_append(out, header, sizeof header), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(out, records), FIRN_OK);
+    assert_int_equal(fi_buf_append(out, footer, sizeof footer), FIRN_OK);
 }
 
 static firn_slice
 records_of_table(void)
 {
-    return firn_bytes(bytes.data + FIRN_ALXSV1_HEADER_SIZE, bytes.size - FIRN_ALXSV1_FILE_SIZE_MIN);
+    return firn_bytes(bytes.data + FI_ALXSV1_HEADER_SIZE, bytes.size - FI_ALXSV1_FILE_SIZE_MIN);
 }
 
 static void
@@ -162,20 +162,20 @@ counts_that_are_not_true_are_refused(void **state)
                                        (uint64_t)INT64_MAX + 1,
                                        UINT64_MAX / 8,
                                        UINT64_MAX};
-    struct firn_buf forged = {0};
+    struct fi_buf forged = {0};
     for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
         forge(&forged, records_of_table(), hostile[i], hostile[i]);
-        assert_int_equal(expect_damage(firn_buf_slice(&forged)), FIRN_CORRUPT);
+        assert_int_equal(expect_damage(fi_buf_slice(&forged)), FIRN_CORRUPT);
         forge(&forged, records_of_table(), COUNT, hostile[i]);
-        assert_int_equal(expect_damage(firn_buf_slice(&forged)), FIRN_CORRUPT);
+        assert_int_equal(expect_damage(fi_buf_slice(&forged)), FIRN_CORRUPT);
         forge(&forged, records_of_table(), hostile[i], COUNT);
-        assert_int_equal(expect_damage(firn_buf_slice(&forged)), FIRN_CORRUPT);
+        assert_int_equal(expect_damage(fi_buf_slice(&forged)), FIRN_CORRUPT);
         forge(&forged, firn_bytes(bytes.data, 0), hostile[i] + 1, hostile[i] + 1);
         if (hostile[i] != UINT64_MAX) {
-            assert_int_equal(expect_damage(firn_buf_slice(&forged)), FIRN_CORRUPT);
+            assert_int_equal(expect_damage(fi_buf_slice(&forged)), FIRN_CORRUPT);
         }
     }
-    firn_buf_deinit(&forged);
+    fi_buf_deinit(&forged);
 }
 
 static void
@@ -183,28 +183,28 @@ sizes_that_lead_nowhere_are_refused(void **state)
 {
     (void)state;
     static const uint32_t hostile[] = {1, 7, 8, 0x7fffffff, 0x80000000, UINT32_MAX - 8, UINT32_MAX};
-    struct firn_buf forged = {0};
-    struct firn_buf records = {0};
-    assert_int_equal(firn_buf_append_slice(&records, records_of_table()), FIRN_OK);
+    struct fi_buf forged = {0};
+    struct fi_buf records = {0};
+    assert_int_equal(fi_buf_append_slice(&records, records_of_table()), FIRN_OK);
     for (size_t at = 0; at < records.size;
-         at += (size_t)firn_alxsv1_format_record_size(records.data + at)) {
+         at += (size_t)fi_alxsv1_format_record_size(records.data + at)) {
         for (size_t i = 0; i < 2 * sizeof hostile / sizeof hostile[0]; i++) {
             size_t field = at + i % 2 * 4;
-            uint32_t saved = firn_load_le32(records.data + field);
-            firn_store_le32(records.data + field, saved + hostile[i / 2]);
-            forge(&forged, firn_buf_slice(&records), COUNT, COUNT);
-            assert_int_equal(expect_damage(firn_buf_slice(&forged)), FIRN_CORRUPT);
-            firn_store_le32(records.data + field, saved);
+            uint32_t saved = fi_load_le32(records.data + field);
+            fi_store_le32(records.data + field, saved + hostile[i / 2]);
+            forge(&forged, fi_buf_slice(&records), COUNT, COUNT);
+            assert_int_equal(expect_damage(fi_buf_slice(&forged)), FIRN_CORRUPT);
+            fi_store_le32(records.data + field, saved);
         }
     }
     /* Bytes that are less than a record. */
-    for (size_t more = 1; more < FIRN_ALXSV1_RECORD_HEAD_SIZE; more++) {
-        assert_int_equal(firn_buf_append_u8(&records, 0), FIRN_OK);
-        forge(&forged, firn_buf_slice(&records), COUNT, COUNT);
-        assert_int_equal(expect_damage(firn_buf_slice(&forged)), FIRN_CORRUPT);
+    for (size_t more = 1; more < FI_ALXSV1_RECORD_HEAD_SIZE; more++) {
+        assert_int_equal(fi_buf_append_u8(&records, 0), FIRN_OK);
+        forge(&forged, fi_buf_slice(&records), COUNT, COUNT);
+        assert_int_equal(expect_damage(fi_buf_slice(&forged)), FIRN_CORRUPT);
     }
-    firn_buf_deinit(&records);
-    firn_buf_deinit(&forged);
+    fi_buf_deinit(&records);
+    fi_buf_deinit(&forged);
 }
 
 static void
@@ -227,27 +227,27 @@ keys_out_of_order_are_refused(void **state)
 {
     (void)state;
     static const struct alxs_pair swapped[] = {{STR("b"), STR("1")}, {STR("a"), STR("2")}};
-    struct firn_buf records = {0};
-    struct firn_buf forged = {0};
+    struct fi_buf records = {0};
+    struct fi_buf forged = {0};
     struct told told = {0};
     firn_alxs_info info;
     for (size_t i = 0; i < 2; i++) {
-        uint8_t head[FIRN_ALXSV1_RECORD_HEAD_SIZE];
-        firn_alxsv1_format_put_record_head(head, 1, 1);
-        assert_int_equal(firn_buf_append(&records, head, sizeof head), FIRN_OK);
-        assert_int_equal(firn_buf_append_slice(&records, swapped[i].key), FIRN_OK);
-        assert_int_equal(firn_buf_append_slice(&records, swapped[i].value), FIRN_OK);
+        uint8_t head[FI_ALXSV1_RECORD_HEAD_SIZE];
+        fi_alxsv1_format_put_record_head(head, 1, 1);
+        assert_int_equal(fi_buf_append(&records, head, sizeof head), FIRN_OK);
+        assert_int_equal(fi_buf_append_slice(&records, swapped[i].key), FIRN_OK);
+        assert_int_equal(fi_buf_append_slice(&records, swapped[i].value), FIRN_OK);
     }
-    forge(&forged, firn_buf_slice(&records), 2, 2);
-    assert_int_equal(expect_damage(firn_buf_slice(&forged)), FIRN_CORRUPT);
+    forge(&forged, fi_buf_slice(&records), 2, 2);
+    assert_int_equal(expect_damage(fi_buf_slice(&forged)), FIRN_CORRUPT);
     assert_int_equal(
-        firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
         FIRN_CORRUPT);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.first, "offset 26"));
     assert_int_equal(info.count, 2);
-    firn_buf_deinit(&records);
-    firn_buf_deinit(&forged);
+    fi_buf_deinit(&records);
+    fi_buf_deinit(&forged);
 }
 
 static void
@@ -257,26 +257,26 @@ a_table_that_was_not_finished_says_so(void **state)
     /* As the original's writer leaves it: without footer, and before the header was patched. */
     struct told told = {0};
     firn_alxs_info info;
-    struct firn_buf begun = {0};
-    assert_int_equal(firn_buf_append(&begun, bytes.data, bytes.size - FIRN_ALXSV1_FOOTER_SIZE),
+    struct fi_buf begun = {0};
+    assert_int_equal(fi_buf_append(&begun, bytes.data, bytes.size - FI_ALXSV1_FOOTER_SIZE),
                      FIRN_OK);
-    firn_store_le64(begun.data + 8, 0);
-    assert_int_equal(expect_damage(firn_buf_slice(&begun)), FIRN_CORRUPT);
+    fi_store_le64(begun.data + 8, 0);
+    assert_int_equal(expect_damage(fi_buf_slice(&begun)), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "is damaged"));
     assert_int_equal(
-        firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
         FIRN_CORRUPT);
     assert_non_null(strstr(told.first, "not finished"));
-    firn_store_le64(bytes.data + 8, 0);
-    assert_int_equal(expect_damage(firn_buf_slice(&bytes)), FIRN_CORRUPT);
+    fi_store_le64(bytes.data + 8, 0);
+    assert_int_equal(expect_damage(fi_buf_slice(&bytes)), FIRN_CORRUPT);
     told.count = 0;
     assert_int_equal(
-        firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
         FIRN_CORRUPT);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.first, "header"));
     assert_int_equal(info.count, COUNT);
-    firn_buf_deinit(&begun);
+    fi_buf_deinit(&begun);
 }
 
 static void
@@ -291,17 +291,17 @@ verify_names_each_damaged_part(void **state)
     bytes.data[16 + 8 + 0] ^= 1;      /* the value of the empty key */
     bytes.data[bytes.size - 16] ^= 1; /* the footer's mark */
     test_file_write(dir, "t", bytes.data, bytes.size);
-    expect_rc(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+    expect_rc(fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
               FIRN_CORRUPT, &err);
     assert_int_equal(told.count, 5);
     assert_non_null(strstr(err.text, "5 findings"));
     assert_int_equal(info.count, COUNT);
     assert_int_equal(info.equal_count, 1);
     told.count = 0;
-    expect_rc(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, NULL, &info, &err),
+    expect_rc(fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, NULL, &info, &err),
               FIRN_CORRUPT, &err);
     expect_rc(
-        firn_alxsv1_verify(dir, "missing", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
+        fi_alxsv1_verify(dir, "missing", &alxs_fixture_defaults, tell, &told, NULL, &info, &err),
         FIRN_NOT_FOUND, &err);
     assert_int_equal(told.count, 0);
 }
@@ -312,10 +312,10 @@ verify_names_each_damaged_part(void **state)
 static void
 patch(size_t at, firn_slice with)
 {
-    struct firn_os_file *file;
-    expect_rc(firn_os_file_open(dir, "t", FIRN_OS_WRITE, 0, &file, &err), FIRN_OK, &err);
-    expect_rc(firn_os_file_write(file, at, with.data, with.size, &err), FIRN_OK, &err);
-    firn_os_file_close(file);
+    struct fi_os_file *file;
+    expect_rc(fi_os_file_open(dir, "t", FI_OS_WRITE, 0, &file, &err), FIRN_OK, &err);
+    expect_rc(fi_os_file_write(file, at, with.data, with.size, &err), FIRN_OK, &err);
+    fi_os_file_close(file);
 }
 
 static void
@@ -326,28 +326,28 @@ what_changes_after_opening_is_never_returned(void **state)
     size_t size;
     struct firn_alxsv1_cursor *cursor;
     struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
-    for (size_t at = FIRN_ALXSV1_HEADER_SIZE; at < bytes.size - FIRN_ALXSV1_FOOTER_SIZE; at++) {
+    for (size_t at = FI_ALXSV1_HEADER_SIZE; at < bytes.size - FI_ALXSV1_FOOTER_SIZE; at++) {
         uint8_t other = (uint8_t)(bytes.data[at] ^ 0x20);
         patch(at, firn_bytes(&other, 1));
         for (size_t i = 0; i < COUNT; i++) {
-            int rc = firn_alxsv1_get(table, pairs[i].key, &value, &size, &err);
+            int rc = fi_alxsv1_get(table, pairs[i].key, &value, &size, &err);
             expect_rc(rc, FIRN_CORRUPT, &err);
         }
-        expect_rc(firn_alxsv1_get(table, firn_str("nobody"), &value, &size, &err), FIRN_CORRUPT,
+        expect_rc(fi_alxsv1_get(table, firn_str("nobody"), &value, &size, &err), FIRN_CORRUPT,
                   &err);
-        expect_rc(firn_alxsv1_cursor_open(table, &cursor, &err), FIRN_OK, &err);
-        expect_rc(firn_alxsv1_cursor_first(cursor, &err), FIRN_CORRUPT, &err);
-        expect_rc(firn_alxsv1_cursor_last(cursor, &err), FIRN_CORRUPT, &err);
-        expect_rc(firn_alxsv1_cursor_seek(cursor, firn_str("b"), &err), FIRN_CORRUPT, &err);
+        expect_rc(fi_alxsv1_cursor_open(table, &cursor, &err), FIRN_OK, &err);
+        expect_rc(fi_alxsv1_cursor_first(cursor, &err), FIRN_CORRUPT, &err);
+        expect_rc(fi_alxsv1_cursor_last(cursor, &err), FIRN_CORRUPT, &err);
+        expect_rc(fi_alxsv1_cursor_seek(cursor, firn_str("b"), &err), FIRN_CORRUPT, &err);
         alxs_fixture_expect_at(cursor, NULL);
-        expect_rc(firn_alxsv1_cursor_next(cursor, &err), FIRN_MISUSE, &err);
-        expect_rc(firn_alxsv1_cursor_prev(cursor, &err), FIRN_MISUSE, &err);
+        expect_rc(fi_alxsv1_cursor_next(cursor, &err), FIRN_MISUSE, &err);
+        expect_rc(fi_alxsv1_cursor_prev(cursor, &err), FIRN_MISUSE, &err);
         patch(at, firn_bytes(bytes.data + at, 1));
-        expect_rc(firn_alxsv1_cursor_first(cursor, &err), FIRN_OK, &err);
-        firn_alxsv1_cursor_close(cursor);
+        expect_rc(fi_alxsv1_cursor_first(cursor, &err), FIRN_OK, &err);
+        fi_alxsv1_cursor_close(cursor);
     }
     alxs_fixture_expect_all(table, pairs, COUNT);
-    firn_alxsv1_close(table);
+    fi_alxsv1_close(table);
 }
 
 static void
@@ -366,27 +366,26 @@ a_search_is_not_led_astray_by_a_key_that_changed(void **state)
         large[i].key = firn_str(keys[i]);
         large[i].value = firn_bytes(zeros, SIZE);
     }
-    expect_rc(firn_os_remove_file(dir, "t", &err), FIRN_OK, &err);
+    expect_rc(fi_os_remove_file(dir, "t", &err), FIRN_OK, &err);
     alxs_fixture_write(dir, "t", large, KEYS);
     struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
     assert_int_equal(table->index.count, KEYS);
     uint8_t *value;
     size_t size;
     /* The middle key becomes larger than all: a search that believed it would go left. */
-    size_t middle = FIRN_ALXSV1_HEADER_SIZE + 2 * (8 + strlen(keys[0]) + SIZE) + 8;
+    size_t middle = FI_ALXSV1_HEADER_SIZE + 2 * (8 + strlen(keys[0]) + SIZE) + 8;
     patch(middle + strlen(keys[0]) - 1, firn_str("9"));
-    expect_rc(firn_alxsv1_get(table, large[4].key, &value, &size, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_alxsv1_get(table, large[4].key, &value, &size, &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, "the key at offset"));
     /* Where heads decide nothing is read. */
-    expect_rc(firn_alxsv1_get(table, firn_str("another"), &value, &size, &err), FIRN_NOT_FOUND,
-              &err);
+    expect_rc(fi_alxsv1_get(table, firn_str("another"), &value, &size, &err), FIRN_NOT_FOUND, &err);
     /* A file that became shorter. */
-    struct firn_os_file *file;
-    expect_rc(firn_os_file_open(dir, "t", FIRN_OS_WRITE, 0, &file, &err), FIRN_OK, &err);
-    expect_rc(firn_os_file_truncate(file, 100, &err), FIRN_OK, &err);
-    firn_os_file_close(file);
-    expect_rc(firn_alxsv1_get(table, firn_str("zebra"), &value, &size, &err), FIRN_CORRUPT, &err);
-    firn_alxsv1_close(table);
+    struct fi_os_file *file;
+    expect_rc(fi_os_file_open(dir, "t", FI_OS_WRITE, 0, &file, &err), FIRN_OK, &err);
+    expect_rc(fi_os_file_truncate(file, 100, &err), FIRN_OK, &err);
+    fi_os_file_close(file);
+    expect_rc(fi_alxsv1_get(table, firn_str("zebra"), &value, &size, &err), FIRN_CORRUPT, &err);
+    fi_alxsv1_close(table);
 }
 
 int

@@ -73,74 +73,74 @@ make_pairs(void **state)
 /* ---- what is done while something fails ---- */
 
 static int
-read_table(struct firn_os_dir *dir, firn_error *err)
+read_table(struct fi_os_dir *dir, firn_error *err)
 {
     int rc = FIRN_OK;
     uint8_t *value = NULL;
     size_t size;
     struct firn_alxsv1 *table = NULL;
     struct firn_alxsv1_cursor *cursor = NULL;
-    FIRN_TRY(firn_alxsv1_open(dir, "t", &alxs_fixture_defaults, &table, err));
-    FIRN_TRY(firn_alxsv1_get(table, pairs[3].key, &value, &size, err));
+    FI_TRY(fi_alxsv1_open(dir, "t", &alxs_fixture_defaults, &table, err));
+    FI_TRY(fi_alxsv1_get(table, pairs[3].key, &value, &size, err));
     assert_true(alxs_fixture_equal(firn_bytes(value, size), pairs[3].value));
-    FIRN_TRY(firn_alxsv1_cursor_open(table, &cursor, err));
-    FIRN_TRY(firn_alxsv1_cursor_seek(cursor, pairs[2].key, err));
+    FI_TRY(fi_alxsv1_cursor_open(table, &cursor, err));
+    FI_TRY(fi_alxsv1_cursor_seek(cursor, pairs[2].key, err));
     for (size_t i = 2; i < COUNT; i++) {
         alxs_fixture_expect_at(cursor, &pairs[i]);
-        FIRN_TRY(firn_alxsv1_cursor_next(cursor, err));
+        FI_TRY(fi_alxsv1_cursor_next(cursor, err));
     }
-    FIRN_TRY(firn_alxsv1_cursor_seek_before(cursor, pairs[2].key, err));
+    FI_TRY(fi_alxsv1_cursor_seek_before(cursor, pairs[2].key, err));
     alxs_fixture_expect_at(cursor, &pairs[1]);
-    FIRN_TRY(firn_alxsv1_cursor_prev(cursor, err));
+    FI_TRY(fi_alxsv1_cursor_prev(cursor, err));
     alxs_fixture_expect_at(cursor, &pairs[0]);
 out:
-    firn_alxsv1_cursor_close(cursor);
-    firn_alxsv1_close(table);
-    firn_free(value);
+    fi_alxsv1_cursor_close(cursor);
+    fi_alxsv1_close(table);
+    fi_free(value);
     return rc;
 }
 
 static int
-do_everything(struct firn_os_dir *dir, firn_error *err)
+do_everything(struct fi_os_dir *dir, firn_error *err)
 {
     int rc = FIRN_OK;
     firn_alxs_info info;
     firn_alxs_writer_options options = alxs_fixture_writer_defaults;
-    struct firn_os_user_path path = {0};
+    struct fi_os_user_path path = {0};
     options.replace_existing = true;
-    FIRN_TRY(alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, err));
-    FIRN_TRY(read_table(dir, err));
-    FIRN_TRY(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, NULL, &info, err));
-    FIRN_TRY(alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, err));
-    FIRN_TRY(firn_os_user_path_init_followed(&path, firn_os_dir_os(dir), "/link", err));
+    FI_TRY(alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, err));
+    FI_TRY(read_table(dir, err));
+    FI_TRY(fi_alxsv1_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, NULL, &info, err));
+    FI_TRY(alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, err));
+    FI_TRY(fi_os_user_path_init_followed(&path, fi_os_dir_os(dir), "/link", err));
 out:
-    firn_os_user_path_deinit(&path);
+    fi_os_user_path_deinit(&path);
     return rc;
 }
 
-static struct firn_os_dir *
-open_machine(struct firn_os *os)
+static struct fi_os_dir *
+open_machine(struct fi_os *os)
 {
     firn_error err;
-    struct firn_os_dir *dir = test_os_root(os);
-    expect_rc(firn_os_make_symlink(dir, "link", "t", &err), FIRN_OK, &err);
+    struct fi_os_dir *dir = test_os_root(os);
+    expect_rc(fi_os_make_symlink(dir, "link", "t", &err), FIRN_OK, &err);
     return dir;
 }
 
 /* What may be there at any time: no table, or all of it; and temporary files. */
 static void
-expect_whole_or_none(struct firn_os_dir *dir)
+expect_whole_or_none(struct fi_os_dir *dir)
 {
     if (test_file_exists(dir, "t")) {
         struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
         alxs_fixture_expect_all(table, pairs, COUNT);
-        firn_alxsv1_close(table);
+        fi_alxsv1_close(table);
     }
 }
 
 /* After any failure everything works, and nothing temporary is left. */
 static void
-expect_everything_works(struct firn_os_dir *dir)
+expect_everything_works(struct fi_os_dir *dir)
 {
     firn_error err;
     expect_rc(do_everything(dir, &err), FIRN_OK, &err);
@@ -154,9 +154,9 @@ static bool
 run_short_of_memory(uint64_t n, bool for_ever)
 {
     firn_error err;
-    struct firn_os *os;
-    expect_rc(firn_sim_memory_create(n, &os, &err), FIRN_OK, &err);
-    struct firn_os_dir *dir = open_machine(os);
+    struct fi_os *os;
+    expect_rc(fi_sim_memory_create(n, &os, &err), FIRN_OK, &err);
+    struct fi_os_dir *dir = open_machine(os);
     test_alloc_fail_at(n, for_ever);
     int rc = do_everything(dir, &err);
     bool has_failed = test_alloc_calls() >= n;
@@ -169,8 +169,8 @@ run_short_of_memory(uint64_t n, bool for_ever)
     if (n % 8 == 0) {
         expect_everything_works(dir);
     }
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
     assert_int_equal(test_alloc_alive(), 0);
     return has_failed;
 }
@@ -199,30 +199,29 @@ an_append_without_memory_changes_nothing(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os *os;
+    struct fi_os *os;
     struct firn_alxsv1_writer *writer;
-    struct firn_os_dir *dir = alxs_fixture_machine(&os);
+    struct fi_os_dir *dir = alxs_fixture_machine(&os);
     test_alloc_install();
-    expect_rc(firn_alxsv1_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
+    expect_rc(fi_alxsv1_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
               FIRN_OK, &err);
     for (size_t i = 0; i < COUNT; i++) {
         /* The last key grows into memory of its own; the values have the machine's. */
         firn_slice key = firn_bytes(content, (size_t)1000 << i);
         test_alloc_fail_at(1, true);
-        expect_rc(firn_alxsv1_writer_append(writer, key, firn_str("v"), &err), FIRN_NO_MEMORY,
-                  &err);
-        assert_int_equal(firn_alxsv1_writer_count(writer), i);
+        expect_rc(fi_alxsv1_writer_append(writer, key, firn_str("v"), &err), FIRN_NO_MEMORY, &err);
+        assert_int_equal(fi_alxsv1_writer_count(writer), i);
         test_alloc_fail_at(0, false);
-        expect_rc(firn_alxsv1_writer_append(writer, key, firn_str("v"), &err), FIRN_OK, &err);
+        expect_rc(fi_alxsv1_writer_append(writer, key, firn_str("v"), &err), FIRN_OK, &err);
     }
-    expect_rc(firn_alxsv1_writer_finish(writer, NULL, &err), FIRN_OK, &err);
-    firn_alxsv1_writer_destroy(writer);
+    expect_rc(fi_alxsv1_writer_finish(writer, NULL, &err), FIRN_OK, &err);
+    fi_alxsv1_writer_destroy(writer);
     test_alloc_uninstall();
     struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
     assert_int_equal(table->info.count, COUNT);
-    firn_alxsv1_close(table);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_alxsv1_close(table);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
 }
 
 /* ---- room ---- */
@@ -232,51 +231,50 @@ a_full_disk_leaves_nothing_behind(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os *os;
-    struct firn_os_dir *dir = alxs_fixture_machine(&os);
+    struct fi_os *os;
+    struct fi_os_dir *dir = alxs_fixture_machine(&os);
     for (uint64_t space = 0; space < (uint64_t)LARGE_SIZE * 2; space += 100 << 10) {
-        firn_sim_memory_set_space(os, space);
+        fi_sim_memory_set_space(os, space);
         expect_rc(
             alxs_fixture_try_write(dir, "t", &alxs_fixture_writer_defaults, pairs, COUNT, &err),
             FIRN_NO_SPACE, &err);
         assert_int_equal(test_file_count(dir), 0);
     }
-    firn_sim_memory_set_space(os, UINT64_MAX);
+    fi_sim_memory_set_space(os, UINT64_MAX);
     alxs_fixture_write(dir, "t", pairs, COUNT);
     expect_whole_or_none(dir);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
 }
 
 /* ---- calls of the system that fail ---- */
 
 static bool
-run_on_a_failing_machine(const struct firn_sim_fault_plan *plan)
+run_on_a_failing_machine(const struct fi_sim_fault_plan *plan)
 {
     firn_error err;
-    struct firn_os *memory;
-    struct firn_os *os;
-    expect_rc(firn_sim_memory_create(plan->call, &memory, &err), FIRN_OK, &err);
-    expect_rc(firn_sim_fault_create(memory, &os, &err), FIRN_OK, &err);
-    struct firn_os_dir *dir = open_machine(os);
-    firn_sim_fault_set_plan(os, plan);
+    struct fi_os *memory;
+    struct fi_os *os;
+    expect_rc(fi_sim_memory_create(plan->call, &memory, &err), FIRN_OK, &err);
+    expect_rc(fi_sim_fault_create(memory, &os, &err), FIRN_OK, &err);
+    struct fi_os_dir *dir = open_machine(os);
+    fi_sim_fault_set_plan(os, plan);
     int rc = do_everything(dir, &err);
-    uint64_t hits = firn_sim_fault_hits(os);
-    firn_sim_fault_set_plan(os, NULL);
+    uint64_t hits = fi_sim_fault_hits(os);
+    fi_sim_fault_set_plan(os, NULL);
     if (rc != FIRN_OK) {
         assert_true(rc == FIRN_IO || rc == FIRN_NO_SPACE);
         assert_true(strlen(err.text) > 0);
     }
-    assert_true(rc == FIRN_OK || (hits > 0 && plan->kind != FIRN_SIM_FAULT_SHORT));
-    assert_true(rc != FIRN_OK || hits <= 1 || !plan->for_ever ||
-                plan->kind == FIRN_SIM_FAULT_SHORT);
+    assert_true(rc == FIRN_OK || (hits > 0 && plan->kind != FI_SIM_FAULT_SHORT));
+    assert_true(rc != FIRN_OK || hits <= 1 || !plan->for_ever || plan->kind == FI_SIM_FAULT_SHORT);
     expect_whole_or_none(dir);
     if (plan->call % 4 == 0) {
         expect_everything_works(dir);
     }
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(os);
-    firn_sim_memory_destroy(memory);
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(os);
+    fi_sim_memory_destroy(memory);
     assert_int_equal(test_alloc_alive(), 0);
     return hits > 0;
 }
@@ -285,18 +283,18 @@ static void
 every_failing_call_is_reported_and_survived(void **state)
 {
     (void)state;
-    static const struct firn_sim_fault_plan plans[] = {
-        {0, false, FIRN_SIM_FAULT_ALL, FIRN_SIM_FAULT_FAILS, EIO},
-        {0, true, FIRN_SIM_FAULT_ALL, FIRN_SIM_FAULT_FAILS, EIO},
-        {0, false, FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_TORN, ENOSPC},
-        {0, true, FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_TORN, ENOSPC},
-        {0, true, FIRN_SIM_FAULT_SYNCS, FIRN_SIM_FAULT_FAILS, EIO},
-        {0, false, FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_SHORT, 0},
+    static const struct fi_sim_fault_plan plans[] = {
+        {0, false, FI_SIM_FAULT_ALL, FI_SIM_FAULT_FAILS, EIO},
+        {0, true, FI_SIM_FAULT_ALL, FI_SIM_FAULT_FAILS, EIO},
+        {0, false, FI_SIM_FAULT_WRITES, FI_SIM_FAULT_TORN, ENOSPC},
+        {0, true, FI_SIM_FAULT_WRITES, FI_SIM_FAULT_TORN, ENOSPC},
+        {0, true, FI_SIM_FAULT_SYNCS, FI_SIM_FAULT_FAILS, EIO},
+        {0, false, FI_SIM_FAULT_READS | FI_SIM_FAULT_WRITES, FI_SIM_FAULT_SHORT, 0},
     };
     uint64_t points = 0;
     test_alloc_install();
     for (size_t i = 0; i < 2 * sizeof plans / sizeof plans[0]; i++) {
-        struct firn_sim_fault_plan plan = plans[i / 2];
+        struct fi_sim_fault_plan plan = plans[i / 2];
         i % 2 == 0 ? use_small_values() : use_large_values();
         for (plan.call = 1; run_on_a_failing_machine(&plan); plan.call++) {
             points++;
@@ -312,26 +310,26 @@ a_failed_write_ends_the_writer(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os *memory;
-    struct firn_os *os;
+    struct fi_os *memory;
+    struct fi_os *os;
     struct firn_alxsv1_writer *writer;
-    static const struct firn_sim_fault_plan plan = {1, false, FIRN_SIM_FAULT_WRITES,
-                                                    FIRN_SIM_FAULT_FAILS, EIO};
-    expect_rc(firn_sim_memory_create(1, &memory, &err), FIRN_OK, &err);
-    expect_rc(firn_sim_fault_create(memory, &os, &err), FIRN_OK, &err);
-    struct firn_os_dir *dir = test_os_root(os);
-    expect_rc(firn_alxsv1_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
+    static const struct fi_sim_fault_plan plan = {1, false, FI_SIM_FAULT_WRITES, FI_SIM_FAULT_FAILS,
+                                                  EIO};
+    expect_rc(fi_sim_memory_create(1, &memory, &err), FIRN_OK, &err);
+    expect_rc(fi_sim_fault_create(memory, &os, &err), FIRN_OK, &err);
+    struct fi_os_dir *dir = test_os_root(os);
+    expect_rc(fi_alxsv1_writer_create(dir, "t", &alxs_fixture_writer_defaults, &writer, &err),
               FIRN_OK, &err);
-    firn_sim_fault_set_plan(os, &plan);
-    expect_rc(firn_alxsv1_writer_append(writer, pairs[3].key, pairs[3].value, &err), FIRN_IO, &err);
-    expect_rc(firn_alxsv1_writer_append(writer, pairs[4].key, pairs[4].value, &err), FIRN_FAILED,
+    fi_sim_fault_set_plan(os, &plan);
+    expect_rc(fi_alxsv1_writer_append(writer, pairs[3].key, pairs[3].value, &err), FIRN_IO, &err);
+    expect_rc(fi_alxsv1_writer_append(writer, pairs[4].key, pairs[4].value, &err), FIRN_FAILED,
               &err);
-    expect_rc(firn_alxsv1_writer_finish(writer, NULL, &err), FIRN_FAILED, &err);
-    firn_alxsv1_writer_destroy(writer);
+    expect_rc(fi_alxsv1_writer_finish(writer, NULL, &err), FIRN_FAILED, &err);
+    fi_alxsv1_writer_destroy(writer);
     assert_int_equal(test_file_count(dir), 0);
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(os);
-    firn_sim_memory_destroy(memory);
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(os);
+    fi_sim_memory_destroy(memory);
 }
 
 /* ---- power ---- */
@@ -347,26 +345,26 @@ static const struct alxs_pair old_pairs[] = {{{(const uint8_t *)"old", 3}, {NULL
 
 /* The machine as it comes up again: the new table, or what was there before. */
 static void
-expect_after_cut(struct firn_os *os, uint64_t seed, bool had_old, bool was_acknowledged)
+expect_after_cut(struct fi_os *os, uint64_t seed, bool had_old, bool was_acknowledged)
 {
     firn_error err;
-    struct firn_os *again;
-    expect_rc(firn_sim_memory_clone(os, &again, &err), FIRN_OK, &err);
-    firn_sim_memory_power_cut(again, seed);
-    struct firn_os_dir *dir = test_os_root(again);
+    struct fi_os *again;
+    expect_rc(fi_sim_memory_clone(os, &again, &err), FIRN_OK, &err);
+    fi_sim_memory_power_cut(again, seed);
+    struct fi_os_dir *dir = test_os_root(again);
     if (test_file_exists(dir, "t")) {
         struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
         bool is_old = had_old && table->info.count == 1;
         assert_false(is_old && was_acknowledged);
         alxs_fixture_expect_all(table, is_old ? old_pairs : pairs, is_old ? 1 : COUNT);
-        firn_alxsv1_close(table);
+        fi_alxsv1_close(table);
     } else {
         assert_false(had_old || was_acknowledged);
     }
-    expect_rc(firn_os_make_symlink(dir, "link", "t", &err), FIRN_OK, &err);
+    expect_rc(fi_os_make_symlink(dir, "link", "t", &err), FIRN_OK, &err);
     expect_everything_works(dir);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(again);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(again);
 }
 
 /* Cuts the power at the n-th call of writing a table. Returns whether the writing came so far. */
@@ -374,19 +372,19 @@ static bool
 cut_at(uint64_t n, bool has_old, uint64_t *cuts)
 {
     firn_error err;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_alxs_writer_options options = alxs_fixture_writer_defaults;
     options.replace_existing = has_old;
-    expect_rc(firn_sim_memory_create(n, &os, &err), FIRN_OK, &err);
-    firn_sim_memory_set_writeback(os, n % 2 == 0 ? 2 : 0);
-    struct firn_os_dir *dir = test_os_root(os);
+    expect_rc(fi_sim_memory_create(n, &os, &err), FIRN_OK, &err);
+    fi_sim_memory_set_writeback(os, n % 2 == 0 ? 2 : 0);
+    struct fi_os_dir *dir = test_os_root(os);
     if (has_old) {
         alxs_fixture_write(dir, "t", old_pairs, 1);
     }
-    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + n);
+    fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + n);
     int rc = alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, &err);
-    bool is_off = firn_sim_memory_is_off(os);
-    firn_os_dir_close(dir);
+    bool is_off = fi_sim_memory_is_off(os);
+    fi_os_dir_close(dir);
     if (!is_off) {
         expect_rc(rc, FIRN_OK, &err);
     }
@@ -394,7 +392,7 @@ cut_at(uint64_t n, bool has_old, uint64_t *cuts)
         expect_after_cut(os, seed < 2 ? seed : seed + n * 1000, has_old, rc == FIRN_OK);
         ++*cuts;
     }
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
     return is_off;
 }
 

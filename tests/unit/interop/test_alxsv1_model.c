@@ -58,7 +58,7 @@ compare_pairs(const void *a, const void *b)
 {
     const struct alxs_pair *left = a;
     const struct alxs_pair *right = b;
-    return firn_alxsv1_format_compare(left->key, right->key);
+    return fi_alxsv1_format_compare(left->key, right->key);
 }
 
 static void
@@ -85,7 +85,7 @@ rank(const struct model *model, firn_slice key, bool or_equal)
 {
     size_t n = 0;
     while (n < model->count) {
-        int order = firn_alxsv1_format_compare(model->pairs[n].key, key);
+        int order = fi_alxsv1_format_compare(model->pairs[n].key, key);
         if (order > 0 || (order == 0 && !or_equal)) {
             break;
         }
@@ -108,22 +108,22 @@ expect_search(const struct model *model, struct firn_alxsv1 *table,
     size_t below = rank(model, key, false);
     size_t up_to = rank(model, key, true);
     alxs_fixture_expect(table, key, up_to > below ? &model->pairs[up_to - 1].value : NULL);
-    expect_rc(firn_alxsv1_cursor_seek(cursor, key, &err), FIRN_OK, &err);
+    expect_rc(fi_alxsv1_cursor_seek(cursor, key, &err), FIRN_OK, &err);
     alxs_fixture_expect_at(cursor, at(model, below));
     if (below < model->count) {
-        expect_rc(firn_alxsv1_cursor_prev(cursor, &err), FIRN_OK, &err);
+        expect_rc(fi_alxsv1_cursor_prev(cursor, &err), FIRN_OK, &err);
         alxs_fixture_expect_at(cursor, below == 0 ? NULL : at(model, below - 1));
     }
-    expect_rc(firn_alxsv1_cursor_seek_before(cursor, key, &err), FIRN_OK, &err);
+    expect_rc(fi_alxsv1_cursor_seek_before(cursor, key, &err), FIRN_OK, &err);
     alxs_fixture_expect_at(cursor, below == 0 ? NULL : at(model, below - 1));
     if (below > 0) {
-        expect_rc(firn_alxsv1_cursor_next(cursor, &err), FIRN_OK, &err);
+        expect_rc(fi_alxsv1_cursor_next(cursor, &err), FIRN_OK, &err);
         alxs_fixture_expect_at(cursor, at(model, below));
     }
 }
 
 static void
-run(struct model *model, struct firn_os_dir *dir)
+run(struct model *model, struct fi_os_dir *dir)
 {
     firn_error err;
     struct firn_alxsv1 *table;
@@ -134,9 +134,9 @@ run(struct model *model, struct firn_os_dir *dir)
         options.index_memory_max = 0;
     }
     alxs_fixture_write(dir, "t", model->pairs, model->count);
-    expect_rc(firn_alxsv1_open(dir, "t", &options, &table, &err), FIRN_OK, &err);
+    expect_rc(fi_alxsv1_open(dir, "t", &options, &table, &err), FIRN_OK, &err);
     alxs_fixture_expect_all(table, model->pairs, model->count);
-    expect_rc(firn_alxsv1_cursor_open(table, &cursor, &err), FIRN_OK, &err);
+    expect_rc(fi_alxsv1_cursor_open(table, &cursor, &err), FIRN_OK, &err);
     for (int i = 0; i < 60; i++) {
         firn_slice key = random_key(model);
         expect_search(model, table, cursor, key);
@@ -146,9 +146,9 @@ run(struct model *model, struct firn_os_dir *dir)
                           model->pairs[test_random_below(&model->random, model->count)].key);
         }
     }
-    firn_alxsv1_cursor_close(cursor);
-    firn_alxsv1_close(table);
-    expect_rc(firn_os_remove_file(dir, "t", &err), FIRN_OK, &err);
+    fi_alxsv1_cursor_close(cursor);
+    fi_alxsv1_close(table);
+    expect_rc(fi_os_remove_file(dir, "t", &err), FIRN_OK, &err);
     for (size_t i = 0; i < model->count; i++) {
         release_key(model->pairs[i].key);
     }
@@ -158,8 +158,8 @@ static void
 a_table_is_the_sorted_array_that_it_was_made_of(void **state)
 {
     (void)state;
-    struct firn_os *os;
-    struct firn_os_dir *dir = alxs_fixture_machine(&os);
+    struct fi_os *os;
+    struct fi_os_dir *dir = alxs_fixture_machine(&os);
     struct model *model = calloc(1, sizeof *model);
     assert_non_null(model);
     test_random_init(&model->random, "alxsv1_model", 51);
@@ -169,8 +169,8 @@ a_table_is_the_sorted_array_that_it_was_made_of(void **state)
         run(model, dir);
     }
     free(model);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
 }
 
 int

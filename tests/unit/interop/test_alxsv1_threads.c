@@ -26,11 +26,11 @@ is_right(struct firn_alxsv1 *table, size_t i)
     firn_error err;
     uint8_t *value = NULL;
     size_t size = 0;
-    bool right = firn_alxsv1_get(table, pairs[i].key, &value, &size, &err) == FIRN_OK &&
+    bool right = fi_alxsv1_get(table, pairs[i].key, &value, &size, &err) == FIRN_OK &&
                  alxs_fixture_equal(firn_bytes(value, size), pairs[i].value);
-    firn_free(value);
-    return right && firn_alxsv1_get(table, firn_str("the same head, nobody"), &value, &size,
-                                    &err) == FIRN_NOT_FOUND;
+    fi_free(value);
+    return right && fi_alxsv1_get(table, firn_str("the same head, nobody"), &value, &size, &err) ==
+                        FIRN_NOT_FOUND;
 }
 
 static bool
@@ -38,14 +38,14 @@ walks_right(struct firn_alxsv1 *table, size_t from)
 {
     firn_error err;
     struct firn_alxsv1_cursor *cursor = NULL;
-    bool right = firn_alxsv1_cursor_open(table, &cursor, &err) == FIRN_OK &&
-                 firn_alxsv1_cursor_seek(cursor, pairs[from].key, &err) == FIRN_OK;
+    bool right = fi_alxsv1_cursor_open(table, &cursor, &err) == FIRN_OK &&
+                 fi_alxsv1_cursor_seek(cursor, pairs[from].key, &err) == FIRN_OK;
     for (size_t i = from; right && i < COUNT; i++) {
-        right = alxs_fixture_equal(firn_alxsv1_cursor_key(cursor), pairs[i].key) &&
-                firn_alxsv1_cursor_next(cursor, &err) == FIRN_OK;
+        right = alxs_fixture_equal(fi_alxsv1_cursor_key(cursor), pairs[i].key) &&
+                fi_alxsv1_cursor_next(cursor, &err) == FIRN_OK;
     }
-    right = right && !firn_alxsv1_cursor_valid(cursor);
-    firn_alxsv1_cursor_close(cursor);
+    right = right && !fi_alxsv1_cursor_valid(cursor);
+    fi_alxsv1_cursor_close(cursor);
     return right;
 }
 
@@ -72,7 +72,7 @@ threads_share_a_table(void **state)
         pairs[i].key = firn_bytes(keys[i], (size_t)size);
         pairs[i].value = firn_bytes(value, i % VALUE_SIZE);
     }
-    struct firn_os_dir *dir = test_os_temp_dir();
+    struct fi_os_dir *dir = test_os_temp_dir();
     alxs_fixture_write(dir, "t", pairs, COUNT);
     struct firn_alxsv1 *table = alxs_fixture_open(dir, "t");
     assert_true(table->index.count > 2);
@@ -84,7 +84,7 @@ threads_share_a_table(void **state)
         assert_int_equal(pthread_join(threads[i], &problem), 0);
         assert_null(problem);
     }
-    firn_alxsv1_close(table);
+    fi_alxsv1_close(table);
     test_os_temp_dir_remove(dir);
 }
 

@@ -45,7 +45,7 @@ static firn_hash
 hash_of_hex(const char *hex)
 {
     firn_hash hash;
-    assert_true(firn_hex_decode(hex, hash.bytes, sizeof hash.bytes));
+    assert_true(fi_hex_decode(hex, hash.bytes, sizeof hash.bytes));
     return hash;
 }
 
@@ -54,7 +54,7 @@ create_writer(void)
 {
     firn_error err;
     struct firn_chkpv1_writer *writer;
-    expect_rc(firn_chkpv1_writer_create(fixture.dir, &writer, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_writer_create(fixture.dir, &writer, &err), FIRN_OK, &err);
     return writer;
 }
 
@@ -65,8 +65,8 @@ add(struct firn_chkpv1_writer *writer, firn_slice content, bool expect_new)
     firn_hash hash;
     firn_hash expected;
     bool is_new = !expect_new;
-    expect_rc(firn_chkpv1_writer_add(writer, content, &hash, &is_new, &err), FIRN_OK, &err);
-    firn_blake3_hash_of(content.data, content.size, &expected);
+    expect_rc(fi_chkpv1_writer_add(writer, content, &hash, &is_new, &err), FIRN_OK, &err);
+    fi_blake3_hash_of(content.data, content.size, &expected);
     assert_memory_equal(&hash, &expected, sizeof hash);
     assert_int_equal(is_new, expect_new);
 }
@@ -78,7 +78,7 @@ end_at(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
     unsigned *left = ctx;
     (void)files;
     assert_true(bytes > 0);
-    return (*left)-- == 0 ? firn_error_set(err, FIRN_CANCELLED, "enough") : FIRN_OK;
+    return (*left)-- == 0 ? fi_error_set(err, FIRN_CANCELLED, "enough") : FIRN_OK;
 }
 
 /* A check can be ended at each of its steps, of which the first 50 are tried: the last ones are those of the
@@ -90,8 +90,8 @@ verify_and_end(struct firn_chkpv1 *pack)
     int rc = FIRN_CANCELLED;
     for (unsigned i = 0; i < 50 && rc != FIRN_OK; i++) {
         unsigned left = i;
-        const struct firn_step step = {end_at, &left};
-        rc = firn_chkpv1_verify(pack, NULL, NULL, &step, &err);
+        const struct fi_step step = {end_at, &left};
+        rc = fi_chkpv1_verify(pack, NULL, NULL, &step, &err);
         if (rc != FIRN_OK) {
             expect_rc(rc, FIRN_CANCELLED, &err);
             assert_string_equal(err.text, "enough");
@@ -104,29 +104,29 @@ static void
 finish(struct firn_chkpv1_writer *writer, char name[FIRN_CHKP_NAME_SIZE])
 {
     firn_error err;
-    expect_rc(firn_chkpv1_writer_finish(writer, name, &err), FIRN_OK, &err);
-    firn_chkpv1_writer_destroy(writer);
+    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_OK, &err);
+    fi_chkpv1_writer_destroy(writer);
     assert_int_equal(chkp_fixture_count(fixture.dir, ".firn"), 0);
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
     verify_and_end(pack);
-    firn_chkpv1_close(pack);
+    fi_chkpv1_close(pack);
 }
 
 static void
-expect_files_equal(const char *name, const struct firn_buf *expected)
+expect_files_equal(const char *name, const struct fi_buf *expected)
 {
-    struct firn_buf found = {0};
+    struct fi_buf found = {0};
     chkp_fixture_read(fixture.dir, name, &found);
     assert_int_equal(found.size, expected->size);
     assert_memory_equal(found.data, expected->data, expected->size);
-    firn_buf_deinit(&found);
+    fi_buf_deinit(&found);
 }
 
 static int
-collect_entry(void *ctx, const struct firn_chkpv1_entry *entry)
+collect_entry(void *ctx, const struct fi_chkpv1_entry *entry)
 {
-    return firn_buf_append(ctx, entry, sizeof *entry);
+    return fi_buf_append(ctx, entry, sizeof *entry);
 }
 
 static void
@@ -134,11 +134,11 @@ the_vector_is_read(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     chkp_fixture_golden("pack-" VECTOR ".dat", &bytes);
-    chkp_fixture_write(fixture.dir, "pack-" VECTOR ".dat", firn_buf_slice(&bytes));
+    chkp_fixture_write(fixture.dir, "pack-" VECTOR ".dat", fi_buf_slice(&bytes));
     chkp_fixture_golden("pack-" VECTOR ".idx", &bytes);
-    chkp_fixture_write(fixture.dir, "pack-" VECTOR ".idx", firn_buf_slice(&bytes));
+    chkp_fixture_write(fixture.dir, "pack-" VECTOR ".idx", fi_buf_slice(&bytes));
 
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, VECTOR);
     assert_int_equal(pack->index.count, 2);
@@ -146,27 +146,27 @@ the_vector_is_read(void **state)
     firn_hash empty = hash_of_hex(EMPTY_HASH);
     chkp_fixture_expect(pack, &hello, firn_str("hello\n"));
     chkp_fixture_expect(pack, &empty, firn_bytes("", 0));
-    struct firn_chkpv1_entry entry;
-    expect_rc(firn_chkpv1_locate(pack, &empty, &entry, &err), FIRN_OK, &err);
+    struct fi_chkpv1_entry entry;
+    expect_rc(fi_chkpv1_locate(pack, &empty, &entry, &err), FIRN_OK, &err);
     assert_int_equal(entry.offset, 0x43);
     assert_int_equal(entry.stored_size, 9);
     bool is_there = false;
-    expect_rc(firn_chkpv1_contains(pack, &hello, &is_there, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_contains(pack, &hello, &is_there, &err), FIRN_OK, &err);
     assert_true(is_there);
     hello.bytes[31] ^= 1;
-    expect_rc(firn_chkpv1_contains(pack, &hello, &is_there, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_contains(pack, &hello, &is_there, &err), FIRN_OK, &err);
     assert_false(is_there);
-    expect_rc(firn_chkpv1_locate(pack, &hello, &entry, &err), FIRN_NOT_FOUND, &err);
+    expect_rc(fi_chkpv1_locate(pack, &hello, &entry, &err), FIRN_NOT_FOUND, &err);
     assert_non_null(strstr(err.text, "8e4c7c1b"));
 
-    firn_buf_clear(&bytes);
-    expect_rc(firn_chkpv1_list(pack, collect_entry, &bytes, &err), FIRN_OK, &err);
+    fi_buf_clear(&bytes);
+    expect_rc(fi_chkpv1_list(pack, collect_entry, &bytes, &err), FIRN_OK, &err);
     assert_int_equal(bytes.size, 2 * sizeof entry);
     memcpy(&entry, bytes.data + sizeof entry, sizeof entry);
     assert_memory_equal(&entry.hash, &empty, sizeof empty);
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    firn_chkpv1_close(pack);
-    firn_buf_deinit(&bytes);
+    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkpv1_close(pack);
+    fi_buf_deinit(&bytes);
 }
 
 /* ---- the ways in ---- */
@@ -189,7 +189,7 @@ give(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
         *out_size = 0;
         return source->fail_with == FIRN_OK
                    ? FIRN_OK
-                   : firn_error_set(err, source->fail_with, "the source is tired");
+                   : fi_error_set(err, source->fail_with, "the source is tired");
     }
     memcpy(data, source->left.data, part);
     source->left = firn_bytes(source->left.data + part, source->left.size - part);
@@ -204,9 +204,9 @@ add_stream(struct firn_chkpv1_writer *writer, firn_slice content, int fail_with,
     struct source source = {content, 50000, fail_with};
     firn_hash hash;
     firn_hash expected;
-    int rc = firn_chkpv1_writer_add_stream(writer, give, &source, &hash, out_is_new, err);
+    int rc = fi_chkpv1_writer_add_stream(writer, give, &source, &hash, out_is_new, err);
     if (rc == FIRN_OK) {
-        firn_blake3_hash_of(content.data, content.size, &expected);
+        fi_blake3_hash_of(content.data, content.size, &expected);
         assert_memory_equal(&hash, &expected, sizeof hash);
     }
     return rc;
@@ -217,8 +217,8 @@ the_vector_is_written_byte_for_byte(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf dat = {0};
-    struct firn_buf idx = {0};
+    struct fi_buf dat = {0};
+    struct fi_buf idx = {0};
     char name[FIRN_CHKP_NAME_SIZE];
     chkp_fixture_golden("pack-" VECTOR ".dat", &dat);
     chkp_fixture_golden("pack-" VECTOR ".idx", &idx);
@@ -235,7 +235,7 @@ the_vector_is_written_byte_for_byte(void **state)
             add(writer, firn_str("hello\n"), true);
             add(writer, firn_str(""), true);
         }
-        assert_int_equal(firn_chkpv1_writer_count(writer), 2);
+        assert_int_equal(fi_chkpv1_writer_count(writer), 2);
         finish(writer, name);
         assert_string_equal(name, VECTOR);
         expect_files_equal("pack-" VECTOR ".dat", &dat);
@@ -243,8 +243,8 @@ the_vector_is_written_byte_for_byte(void **state)
         chkp_fixture_remove(fixture.dir, "pack-" VECTOR ".dat");
         chkp_fixture_remove(fixture.dir, "pack-" VECTOR ".idx");
     }
-    firn_buf_deinit(&dat);
-    firn_buf_deinit(&idx);
+    fi_buf_deinit(&dat);
+    fi_buf_deinit(&idx);
 }
 
 static const size_t sizes[] = {0,      1,      2,       100,     4095,    65536,   131071,
@@ -252,7 +252,7 @@ static const size_t sizes[] = {0,      1,      2,       100,     4095,    65536,
 enum { SIZE_COUNT = sizeof sizes / sizeof sizes[0] };
 
 static void
-fill(uint64_t seed, size_t i, struct firn_buf *out)
+fill(uint64_t seed, size_t i, struct fi_buf *out)
 {
     struct test_random random = {seed + i};
     chkp_fixture_content(&random, sizes[i], out);
@@ -263,15 +263,15 @@ objects_of_all_sizes_come_back(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf content = {0};
+    struct fi_buf content = {0};
     char name[FIRN_CHKP_NAME_SIZE];
     struct firn_chkpv1_writer *writer = create_writer();
     for (size_t i = 0; i < SIZE_COUNT; i++) {
         fill(1, i, &content);
-        add(writer, firn_buf_slice(&content), true);
+        add(writer, fi_buf_slice(&content), true);
         fill(1000, i, &content);
         bool is_new = true;
-        expect_rc(add_stream(writer, firn_buf_slice(&content), FIRN_OK, &is_new, &err), FIRN_OK,
+        expect_rc(add_stream(writer, fi_buf_slice(&content), FIRN_OK, &is_new, &err), FIRN_OK,
                   &err);
         assert_int_equal(is_new, sizes[i] > 0);
     }
@@ -281,27 +281,27 @@ objects_of_all_sizes_come_back(void **state)
         for (uint64_t seed = 1; seed <= 1000; seed += 999) {
             firn_hash hash;
             fill(seed, i, &content);
-            firn_blake3_hash_of(content.data, content.size, &hash);
-            chkp_fixture_expect(pack, &hash, firn_buf_slice(&content));
+            fi_blake3_hash_of(content.data, content.size, &hash);
+            chkp_fixture_expect(pack, &hash, fi_buf_slice(&content));
         }
     }
-    firn_chkpv1_close(pack);
-    firn_buf_deinit(&content);
+    fi_chkpv1_close(pack);
+    fi_buf_deinit(&content);
 }
 
 /* Copies the frames of a pack into a writer, in the order of the .dat. */
 static void
-copy_frames(const struct firn_buf *dat, struct firn_chkpv1_writer *writer, bool trusted)
+copy_frames(const struct fi_buf *dat, struct firn_chkpv1_writer *writer, bool trusted)
 {
     firn_error err;
     for (size_t at = 12; at < dat->size;) {
         firn_hash hash;
         bool is_new = false;
         memcpy(hash.bytes, dat->data + at, 32);
-        size_t size = (size_t)firn_load_le64(dat->data + at + 32);
+        size_t size = (size_t)fi_load_le64(dat->data + at + 32);
         firn_slice frame = firn_bytes(dat->data + at + 40, size);
-        expect_rc((trusted ? firn_chkpv1_writer_add_trusted_frame
-                           : firn_chkpv1_writer_add_frame)(writer, &hash, frame, &is_new, &err),
+        expect_rc((trusted ? fi_chkpv1_writer_add_trusted_frame
+                           : fi_chkpv1_writer_add_frame)(writer, &hash, frame, &is_new, &err),
                   FIRN_OK, &err);
         assert_true(is_new);
         at += 40 + size;
@@ -312,14 +312,14 @@ static void
 frames_are_stored_as_they_are(void **state)
 {
     (void)state;
-    struct firn_buf content = {0};
-    struct firn_buf dat = {0};
+    struct fi_buf content = {0};
+    struct fi_buf dat = {0};
     char name[FIRN_CHKP_NAME_SIZE];
     char again[FIRN_CHKP_NAME_SIZE];
     struct firn_chkpv1_writer *writer = create_writer();
     for (size_t i = 0; i < SIZE_COUNT; i++) {
         fill(2, i, &content);
-        add(writer, firn_buf_slice(&content), true);
+        add(writer, fi_buf_slice(&content), true);
     }
     finish(writer, name);
     chkp_fixture_read(fixture.dir, chkp_fixture_dat(name), &dat);
@@ -332,8 +332,8 @@ frames_are_stored_as_they_are(void **state)
         assert_string_equal(again, name);
         expect_files_equal(chkp_fixture_dat(name), &dat);
     }
-    firn_buf_deinit(&content);
-    firn_buf_deinit(&dat);
+    fi_buf_deinit(&content);
+    fi_buf_deinit(&dat);
 }
 
 static void
@@ -341,40 +341,39 @@ a_frame_that_holds_something_else_is_refused(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf dat = {0};
+    struct fi_buf dat = {0};
     chkp_fixture_golden("pack-" VECTOR ".dat", &dat);
     firn_hash empty = hash_of_hex(EMPTY_HASH);
     firn_hash hello = hash_of_hex(HELLO_HASH);
     firn_slice frame = firn_bytes(dat.data + 52, 15); /* of "hello\n" */
     struct firn_chkpv1_writer *writer = create_writer();
-    expect_rc(firn_chkpv1_writer_add_frame(writer, &empty, frame, NULL, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkpv1_writer_add_frame(writer, &empty, frame, NULL, &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, EMPTY_HASH));
     for (size_t size = 1; size < frame.size; size++) {
         expect_rc(
-            firn_chkpv1_writer_add_frame(writer, &hello, firn_bytes(frame.data, size), NULL, &err),
+            fi_chkpv1_writer_add_frame(writer, &hello, firn_bytes(frame.data, size), NULL, &err),
             FIRN_CORRUPT, &err);
     }
-    expect_rc(firn_chkpv1_writer_add_frame(writer, &hello, firn_bytes(frame.data, 16), NULL, &err),
+    expect_rc(fi_chkpv1_writer_add_frame(writer, &hello, firn_bytes(frame.data, 16), NULL, &err),
               FIRN_CORRUPT, &err);
-    assert_int_equal(firn_chkpv1_writer_count(writer), 0);
+    assert_int_equal(fi_chkpv1_writer_count(writer), 0);
 
     /* Nothing of that is left in the pack; and what is wrongly trusted is found when it is read. */
     char name[FIRN_CHKP_NAME_SIZE];
-    expect_rc(firn_chkpv1_writer_add_frame(writer, &hello, frame, NULL, &err), FIRN_OK, &err);
-    expect_rc(firn_chkpv1_writer_add_trusted_frame(writer, &empty, frame, NULL, &err), FIRN_OK,
-              &err);
-    expect_rc(firn_chkpv1_writer_finish(writer, name, &err), FIRN_OK, &err);
-    firn_chkpv1_writer_destroy(writer);
+    expect_rc(fi_chkpv1_writer_add_frame(writer, &hello, frame, NULL, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_writer_add_trusted_frame(writer, &empty, frame, NULL, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_OK, &err);
+    fi_chkpv1_writer_destroy(writer);
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
     uint8_t *data = dat.data;
     size_t size;
     chkp_fixture_expect(pack, &hello, firn_str("hello\n"));
-    expect_rc(firn_chkpv1_read(pack, &empty, SIZE_MAX, &data, &size, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkpv1_read(pack, &empty, SIZE_MAX, &data, &size, &err), FIRN_CORRUPT, &err);
     assert_null(data);
     assert_non_null(strstr(err.text, "offset 67"));
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_CORRUPT, &err);
-    firn_chkpv1_close(pack);
-    firn_buf_deinit(&dat);
+    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_CORRUPT, &err);
+    fi_chkpv1_close(pack);
+    fi_buf_deinit(&dat);
 }
 
 static void
@@ -384,32 +383,32 @@ an_object_is_stored_once(void **state)
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
     char expected[FIRN_CHKP_NAME_SIZE];
-    struct firn_buf content = {0};
-    struct firn_buf large = {0};
+    struct fi_buf content = {0};
+    struct fi_buf large = {0};
     fill(3, 3, &content);
     fill(3, SIZE_COUNT - 1, &large);
     struct firn_chkpv1_writer *writer = create_writer();
-    add(writer, firn_buf_slice(&large), true);
-    add(writer, firn_buf_slice(&content), true);
+    add(writer, fi_buf_slice(&large), true);
+    add(writer, fi_buf_slice(&content), true);
     finish(writer, expected);
 
     writer = create_writer();
     bool is_new = true;
-    add(writer, firn_buf_slice(&large), true);
-    add(writer, firn_buf_slice(&large), false);
+    add(writer, fi_buf_slice(&large), true);
+    add(writer, fi_buf_slice(&large), false);
     /* As a stream it is written before it is known: taken back, also where a part of it is in
      * the file. */
-    expect_rc(add_stream(writer, firn_buf_slice(&large), FIRN_OK, &is_new, &err), FIRN_OK, &err);
+    expect_rc(add_stream(writer, fi_buf_slice(&large), FIRN_OK, &is_new, &err), FIRN_OK, &err);
     assert_false(is_new);
-    add(writer, firn_buf_slice(&content), true);
-    expect_rc(add_stream(writer, firn_buf_slice(&content), FIRN_OK, &is_new, &err), FIRN_OK, &err);
+    add(writer, fi_buf_slice(&content), true);
+    expect_rc(add_stream(writer, fi_buf_slice(&content), FIRN_OK, &is_new, &err), FIRN_OK, &err);
     assert_false(is_new);
-    expect_rc(add_stream(writer, firn_buf_slice(&large), FIRN_OK, &is_new, &err), FIRN_OK, &err);
-    assert_int_equal(firn_chkpv1_writer_count(writer), 2);
+    expect_rc(add_stream(writer, fi_buf_slice(&large), FIRN_OK, &is_new, &err), FIRN_OK, &err);
+    assert_int_equal(fi_chkpv1_writer_count(writer), 2);
     finish(writer, name);
     assert_string_equal(name, expected);
-    firn_buf_deinit(&content);
-    firn_buf_deinit(&large);
+    fi_buf_deinit(&content);
+    fi_buf_deinit(&large);
 }
 
 static void
@@ -419,19 +418,19 @@ an_object_whose_source_fails_leaves_no_trace(void **state)
     firn_error err;
     bool is_new;
     char name[FIRN_CHKP_NAME_SIZE];
-    struct firn_buf content = {0};
+    struct fi_buf content = {0};
     struct firn_chkpv1_writer *writer = create_writer();
     add(writer, firn_str("hello\n"), true);
     for (size_t i = 0; i < SIZE_COUNT; i++) {
         fill(4, i, &content);
-        expect_rc(add_stream(writer, firn_buf_slice(&content), FIRN_CANCELLED, &is_new, &err),
+        expect_rc(add_stream(writer, fi_buf_slice(&content), FIRN_CANCELLED, &is_new, &err),
                   FIRN_CANCELLED, &err);
         assert_string_equal(err.text, "the source is tired");
     }
     add(writer, firn_str(""), true);
     finish(writer, name);
     assert_string_equal(name, VECTOR);
-    firn_buf_deinit(&content);
+    fi_buf_deinit(&content);
 }
 
 static int
@@ -450,9 +449,9 @@ a_source_that_claims_too_much_is_refused(void **state)
     (void)state;
     firn_error err;
     struct firn_chkpv1_writer *writer = create_writer();
-    expect_rc(firn_chkpv1_writer_add_stream(writer, claim_too_much, NULL, NULL, NULL, &err),
+    expect_rc(fi_chkpv1_writer_add_stream(writer, claim_too_much, NULL, NULL, NULL, &err),
               FIRN_INVALID, &err);
-    firn_chkpv1_writer_destroy(writer);
+    fi_chkpv1_writer_destroy(writer);
 }
 
 /* ---- finish ---- */
@@ -465,12 +464,12 @@ an_unfinished_or_empty_pack_leaves_no_file(void **state)
     char name[FIRN_CHKP_NAME_SIZE];
     struct firn_chkpv1_writer *writer = create_writer();
     assert_int_equal(chkp_fixture_count(fixture.dir, ".firn-chkp-"), 1);
-    expect_rc(firn_chkpv1_writer_finish(writer, name, &err), FIRN_INVALID, &err);
+    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_INVALID, &err);
     /* Refused, not failed. */
     add(writer, firn_str("late"), true);
-    firn_chkpv1_writer_destroy(writer);
+    fi_chkpv1_writer_destroy(writer);
     assert_int_equal(chkp_fixture_count(fixture.dir, ""), 0);
-    firn_chkpv1_writer_destroy(NULL);
+    fi_chkpv1_writer_destroy(NULL);
 }
 
 static void
@@ -481,10 +480,10 @@ a_finished_writer_takes_nothing_more(void **state)
     char name[FIRN_CHKP_NAME_SIZE];
     struct firn_chkpv1_writer *writer = create_writer();
     add(writer, firn_str("hello\n"), true);
-    expect_rc(firn_chkpv1_writer_finish(writer, name, &err), FIRN_OK, &err);
-    expect_rc(firn_chkpv1_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_MISUSE, &err);
-    expect_rc(firn_chkpv1_writer_finish(writer, name, &err), FIRN_MISUSE, &err);
-    firn_chkpv1_writer_destroy(writer);
+    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_MISUSE, &err);
+    expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_MISUSE, &err);
+    fi_chkpv1_writer_destroy(writer);
     assert_int_equal(chkp_fixture_count(fixture.dir, ""), 2);
 }
 
@@ -494,7 +493,7 @@ the_same_pack_can_be_written_twice(void **state)
     (void)state;
     char name[FIRN_CHKP_NAME_SIZE];
     char again[FIRN_CHKP_NAME_SIZE];
-    struct firn_buf idx = {0};
+    struct fi_buf idx = {0};
     chkp_fixture_pack(fixture.dir, 5, 40, name);
     chkp_fixture_read(fixture.dir, chkp_fixture_idx(name), &idx);
     chkp_fixture_pack(fixture.dir, 5, 40, again);
@@ -503,11 +502,11 @@ the_same_pack_can_be_written_twice(void **state)
 
     /* A damaged .idx is derived data, and made good. */
     idx.data[100] ^= 0x10;
-    chkp_fixture_write(fixture.dir, chkp_fixture_idx(name), firn_buf_slice(&idx));
+    chkp_fixture_write(fixture.dir, chkp_fixture_idx(name), fi_buf_slice(&idx));
     chkp_fixture_pack(fixture.dir, 5, 40, again);
     idx.data[100] ^= 0x10;
     expect_files_equal(chkp_fixture_idx(name), &idx);
-    firn_buf_deinit(&idx);
+    fi_buf_deinit(&idx);
 }
 
 static void
@@ -516,31 +515,30 @@ a_damaged_pack_under_the_same_name_is_not_taken_for_good(void **state)
     (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
-    struct firn_buf dat = {0};
-    struct firn_buf damaged = {0};
+    struct fi_buf dat = {0};
+    struct fi_buf damaged = {0};
     chkp_fixture_pack(fixture.dir, 6, 40, name);
     chkp_fixture_read(fixture.dir, chkp_fixture_dat(name), &dat);
     for (int turn = 0; turn < 2; turn++) {
-        firn_buf_clear(&damaged);
-        assert_int_equal(firn_buf_append_slice(&damaged, firn_buf_slice(&dat)), FIRN_OK);
+        fi_buf_clear(&damaged);
+        assert_int_equal(fi_buf_append_slice(&damaged, fi_buf_slice(&dat)), FIRN_OK);
         if (turn == 0) {
             damaged.data[damaged.size - 1] ^= 1;
         } else {
             damaged.size--;
         }
-        chkp_fixture_write(fixture.dir, chkp_fixture_dat(name), firn_buf_slice(&damaged));
+        chkp_fixture_write(fixture.dir, chkp_fixture_dat(name), fi_buf_slice(&damaged));
         struct firn_chkpv1_writer *writer = create_writer();
         copy_frames(&dat, writer, true);
-        expect_rc(firn_chkpv1_writer_finish(writer, name, &err), FIRN_CORRUPT, &err);
+        expect_rc(fi_chkpv1_writer_finish(writer, name, &err), FIRN_CORRUPT, &err);
         assert_non_null(strstr(err.text, chkp_fixture_dat(name)));
-        expect_rc(firn_chkpv1_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_FAILED,
-                  &err);
-        firn_chkpv1_writer_destroy(writer);
+        expect_rc(fi_chkpv1_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_FAILED, &err);
+        fi_chkpv1_writer_destroy(writer);
         expect_files_equal(chkp_fixture_dat(name), &damaged);
         assert_int_equal(chkp_fixture_count(fixture.dir, ""), 2);
     }
-    firn_buf_deinit(&dat);
-    firn_buf_deinit(&damaged);
+    fi_buf_deinit(&dat);
+    fi_buf_deinit(&damaged);
 }
 
 static void
@@ -559,7 +557,7 @@ what_dead_writers_left_is_removed_and_living_ones_are_not(void **state)
     add(first, firn_str("hello\n"), true);
     add(second, firn_str("x"), true);
     add(first, firn_str(""), true);
-    firn_chkpv1_writer_destroy(second);
+    fi_chkpv1_writer_destroy(second);
     finish(first, name);
     assert_string_equal(name, VECTOR);
 }
@@ -572,8 +570,8 @@ a_missing_index_is_rebuilt_without_writing(void **state)
     (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
-    struct firn_buf idx = {0};
-    struct firn_buf content = {0};
+    struct fi_buf idx = {0};
+    struct fi_buf content = {0};
     chkp_fixture_pack(fixture.dir, 7, 300, name);
     chkp_fixture_read(fixture.dir, chkp_fixture_idx(name), &idx);
     chkp_fixture_remove(fixture.dir, chkp_fixture_idx(name));
@@ -581,26 +579,26 @@ a_missing_index_is_rebuilt_without_writing(void **state)
     for (size_t i = 0; i < 300; i++) {
         firn_hash hash;
         chkp_fixture_object(7, i, &content, &hash);
-        chkp_fixture_expect(pack, &hash, firn_buf_slice(&content));
+        chkp_fixture_expect(pack, &hash, fi_buf_slice(&content));
     }
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    firn_chkpv1_close(pack);
+    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkpv1_close(pack);
     assert_int_equal(chkp_fixture_count(fixture.dir, ""), 1);
 
     firn_chkp_options options = chkp_fixture_defaults;
     options.index_memory_max = 300 * 48 - 1;
-    expect_rc(firn_chkpv1_open(fixture.dir, name, &options, &pack, &err), FIRN_LIMIT, &err);
+    expect_rc(fi_chkpv1_open(fixture.dir, name, &options, &pack, &err), FIRN_LIMIT, &err);
     assert_null(pack);
     options.index_memory_max++;
-    expect_rc(firn_chkpv1_open(fixture.dir, name, &options, &pack, &err), FIRN_OK, &err);
-    firn_chkpv1_close(pack);
+    expect_rc(fi_chkpv1_open(fixture.dir, name, &options, &pack, &err), FIRN_OK, &err);
+    fi_chkpv1_close(pack);
 
-    expect_rc(firn_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
+    expect_rc(fi_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
               &err);
     expect_files_equal(chkp_fixture_idx(name), &idx);
     assert_int_equal(chkp_fixture_count(fixture.dir, ""), 2);
-    firn_buf_deinit(&idx);
-    firn_buf_deinit(&content);
+    fi_buf_deinit(&idx);
+    fi_buf_deinit(&content);
 }
 
 static void
@@ -616,11 +614,11 @@ names_are_sixteen_lower_case_digits(void **state)
                                         "../../../etc/pas",
                                         "153248292f8297bg"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        expect_rc(firn_chkpv1_open(fixture.dir, wrong[i], &chkp_fixture_defaults, &pack, &err),
+        expect_rc(fi_chkpv1_open(fixture.dir, wrong[i], &chkp_fixture_defaults, &pack, &err),
                   FIRN_INVALID, &err);
         assert_null(pack);
     }
-    expect_rc(firn_chkpv1_open(fixture.dir, VECTOR, &chkp_fixture_defaults, &pack, &err),
+    expect_rc(fi_chkpv1_open(fixture.dir, VECTOR, &chkp_fixture_defaults, &pack, &err),
               FIRN_NOT_FOUND, &err);
     assert_non_null(strstr(err.text, "pack-" VECTOR ".dat"));
 }
@@ -631,11 +629,11 @@ limits_on_an_object_are_kept(void **state)
     (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
-    struct firn_buf zeros = {0};
-    assert_int_equal(firn_buf_set_size(&zeros, 8 << 20), FIRN_OK);
+    struct fi_buf zeros = {0};
+    assert_int_equal(fi_buf_set_size(&zeros, 8 << 20), FIRN_OK);
     memset(zeros.data, 0, zeros.size);
     struct firn_chkpv1_writer *writer = create_writer();
-    add(writer, firn_buf_slice(&zeros), true);
+    add(writer, fi_buf_slice(&zeros), true);
     add(writer, firn_str("small"), true);
     finish(writer, name);
 
@@ -645,23 +643,23 @@ limits_on_an_object_are_kept(void **state)
     firn_hash hash;
     uint8_t *data = zeros.data;
     size_t size;
-    firn_blake3_hash_of(zeros.data, zeros.size, &hash);
-    expect_rc(firn_chkpv1_open(fixture.dir, name, &options, &pack, &err), FIRN_OK, &err);
-    expect_rc(firn_chkpv1_read(pack, &hash, SIZE_MAX, &data, &size, &err), FIRN_LIMIT, &err);
+    fi_blake3_hash_of(zeros.data, zeros.size, &hash);
+    expect_rc(fi_chkpv1_open(fixture.dir, name, &options, &pack, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_read(pack, &hash, SIZE_MAX, &data, &size, &err), FIRN_LIMIT, &err);
     assert_null(data);
     assert_int_equal(size, 0);
-    expect_rc(firn_chkpv1_stream(pack, &hash, NULL, NULL, &err), FIRN_LIMIT, &err);
+    expect_rc(fi_chkpv1_stream(pack, &hash, NULL, NULL, &err), FIRN_LIMIT, &err);
     /* It is no damage, but it was not verified either. */
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_LIMIT, &err);
-    firn_chkpv1_close(pack);
+    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_LIMIT, &err);
+    fi_chkpv1_close(pack);
 
     pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_read(pack, &hash, zeros.size - 1, &data, &size, &err), FIRN_LIMIT, &err);
-    expect_rc(firn_chkpv1_read(pack, &hash, zeros.size, &data, &size, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_read(pack, &hash, zeros.size - 1, &data, &size, &err), FIRN_LIMIT, &err);
+    expect_rc(fi_chkpv1_read(pack, &hash, zeros.size, &data, &size, &err), FIRN_OK, &err);
     assert_int_equal(size, zeros.size);
-    firn_free(data);
-    firn_chkpv1_close(pack);
-    firn_buf_deinit(&zeros);
+    fi_free(data);
+    fi_chkpv1_close(pack);
+    fi_buf_deinit(&zeros);
 }
 
 static int
@@ -677,7 +675,7 @@ take_some(void *ctx, firn_slice data, firn_error *error)
 }
 
 static int
-stop_at_third(void *ctx, const struct firn_chkpv1_entry *entry)
+stop_at_third(void *ctx, const struct fi_chkpv1_entry *entry)
 {
     (void)entry;
     int *count = ctx;
@@ -690,27 +688,27 @@ receivers_can_end_what_they_receive(void **state)
     (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
-    struct firn_buf content = {0};
+    struct fi_buf content = {0};
     fill(8, SIZE_COUNT - 1, &content);
     firn_hash hash;
-    firn_blake3_hash_of(content.data, content.size, &hash);
+    fi_blake3_hash_of(content.data, content.size, &hash);
     struct firn_chkpv1_writer *writer = create_writer();
-    add(writer, firn_buf_slice(&content), true);
+    add(writer, fi_buf_slice(&content), true);
     add(writer, firn_str("a"), true);
     add(writer, firn_str("b"), true);
     add(writer, firn_str("c"), true);
     finish(writer, name);
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
     size_t room = content.size;
-    expect_rc(firn_chkpv1_stream(pack, &hash, take_some, &room, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_stream(pack, &hash, take_some, &room, &err), FIRN_OK, &err);
     assert_int_equal(room, 0);
     room = content.size - 1;
-    expect_rc(firn_chkpv1_stream(pack, &hash, take_some, &room, &err), FIRN_CANCELLED, &err);
+    expect_rc(fi_chkpv1_stream(pack, &hash, take_some, &room, &err), FIRN_CANCELLED, &err);
     int count = 0;
-    expect_rc(firn_chkpv1_list(pack, stop_at_third, &count, &err), FIRN_BUSY, &err);
+    expect_rc(fi_chkpv1_list(pack, stop_at_third, &count, &err), FIRN_BUSY, &err);
     assert_int_equal(count, 3);
-    firn_chkpv1_close(pack);
-    firn_buf_deinit(&content);
+    fi_chkpv1_close(pack);
+    fi_buf_deinit(&content);
 }
 
 static void
@@ -719,24 +717,24 @@ a_list_is_in_the_order_of_hashes_and_complete(void **state)
     (void)state;
     firn_error err;
     char name[FIRN_CHKP_NAME_SIZE];
-    struct firn_buf listed = {0};
+    struct fi_buf listed = {0};
     enum { COUNT = 1000 };
     chkp_fixture_pack(fixture.dir, 9, COUNT, name);
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_list(pack, collect_entry, &listed, &err), FIRN_OK, &err);
-    assert_int_equal(listed.size, COUNT * sizeof(struct firn_chkpv1_entry));
-    struct firn_chkpv1_entry last = {.offset = 0};
+    expect_rc(fi_chkpv1_list(pack, collect_entry, &listed, &err), FIRN_OK, &err);
+    assert_int_equal(listed.size, COUNT * sizeof(struct fi_chkpv1_entry));
+    struct fi_chkpv1_entry last = {.offset = 0};
     for (size_t i = 0; i < COUNT; i++) {
-        struct firn_chkpv1_entry entry;
-        struct firn_chkpv1_entry located;
+        struct fi_chkpv1_entry entry;
+        struct fi_chkpv1_entry located;
         memcpy(&entry, listed.data + i * sizeof entry, sizeof entry);
-        assert_true(i == 0 || firn_chkpv1_format_compare_hash(&last.hash, &entry.hash) < 0);
-        expect_rc(firn_chkpv1_locate(pack, &entry.hash, &located, &err), FIRN_OK, &err);
+        assert_true(i == 0 || fi_chkpv1_format_compare_hash(&last.hash, &entry.hash) < 0);
+        expect_rc(fi_chkpv1_locate(pack, &entry.hash, &located, &err), FIRN_OK, &err);
         assert_memory_equal(&located, &entry, sizeof entry);
         last = entry;
     }
-    firn_chkpv1_close(pack);
-    firn_buf_deinit(&listed);
+    fi_chkpv1_close(pack);
+    fi_buf_deinit(&listed);
 }
 
 enum { THREADS = 4, SHARED_OBJECTS = 200 };
@@ -746,7 +744,7 @@ static void *
 read_shared(void *arg)
 {
     struct firn_chkpv1 *pack = arg;
-    struct firn_buf content = {0};
+    struct fi_buf content = {0};
     void *result = NULL;
     for (size_t i = 0; i < SHARED_OBJECTS; i++) {
         firn_hash hash;
@@ -754,17 +752,17 @@ read_shared(void *arg)
         uint8_t *data = NULL;
         size_t size = 0;
         chkp_fixture_object(20, i, &content, &hash);
-        if (firn_chkpv1_read(pack, &hash, SIZE_MAX, &data, &size, NULL) != FIRN_OK ||
+        if (fi_chkpv1_read(pack, &hash, SIZE_MAX, &data, &size, NULL) != FIRN_OK ||
             size != content.size || memcmp(data, content.data, size) != 0) {
             result = arg;
         }
-        firn_free(data);
+        fi_free(data);
         hash.bytes[0] ^= 1;
-        if (firn_chkpv1_contains(pack, &hash, &is_there, NULL) != FIRN_OK || is_there) {
+        if (fi_chkpv1_contains(pack, &hash, &is_there, NULL) != FIRN_OK || is_there) {
             result = arg;
         }
     }
-    firn_buf_deinit(&content);
+    fi_buf_deinit(&content);
     return result;
 }
 
@@ -785,7 +783,7 @@ threads_share_a_pack(void **state)
             assert_int_equal(pthread_join(threads[i], &result), 0);
             assert_null(result);
         }
-        firn_chkpv1_close(pack);
+        fi_chkpv1_close(pack);
         if (turn == 0) {
             /* And once more with an index in memory. */
             chkp_fixture_remove(fixture.dir, chkp_fixture_idx(name));
@@ -805,20 +803,20 @@ an_error_is_left_untouched_by_success(void **state)
     firn_hash hash = {{1}};
     chkp_fixture_pack(fixture.dir, 10, 3, name);
     chkp_fixture_remove(fixture.dir, chkp_fixture_idx(name));
-    assert_int_equal(firn_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err),
+    assert_int_equal(fi_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err),
                      FIRN_OK);
-    assert_int_equal(firn_chkpv1_contains(pack, &hash, &is_there, &err), FIRN_OK);
-    firn_chkpv1_close(pack);
-    assert_int_equal(firn_chkpv1_writer_create(fixture.dir, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_chkpv1_contains(pack, &hash, &is_there, &err), FIRN_OK);
+    fi_chkpv1_close(pack);
+    assert_int_equal(fi_chkpv1_writer_create(fixture.dir, &writer, &err), FIRN_OK);
     for (size_t i = 0; i < 3; i++) {
-        struct firn_buf content = {0};
+        struct fi_buf content = {0};
         chkp_fixture_object(10, i, &content, &hash);
-        assert_int_equal(firn_chkpv1_writer_add(writer, firn_buf_slice(&content), NULL, NULL, &err),
+        assert_int_equal(fi_chkpv1_writer_add(writer, fi_buf_slice(&content), NULL, NULL, &err),
                          FIRN_OK);
-        firn_buf_deinit(&content);
+        fi_buf_deinit(&content);
     }
-    assert_int_equal(firn_chkpv1_writer_finish(writer, name, &err), FIRN_OK);
-    firn_chkpv1_writer_destroy(writer);
+    assert_int_equal(fi_chkpv1_writer_finish(writer, name, &err), FIRN_OK);
+    fi_chkpv1_writer_destroy(writer);
     assert_int_equal(err.code, FIRN_BUSY);
     assert_int_equal(err.os_errno, 42);
     assert_string_equal(err.text, "as it was");

@@ -24,9 +24,9 @@ enum { COUNT = 6, SEED = 77 };
 
 static struct chkp_fixture fixture;
 static char name[FIRN_CHKP_NAME_SIZE];
-static struct firn_buf dat;
-static struct firn_buf idx;
-static struct firn_buf contents[COUNT];
+static struct fi_buf dat;
+static struct fi_buf idx;
+static struct fi_buf contents[COUNT];
 static firn_hash hashes[COUNT];
 static const firn_hash absent = {{0x80, 1, 2, 3}};
 
@@ -49,10 +49,10 @@ tear_down(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT; i++) {
-        firn_buf_deinit(&contents[i]);
+        fi_buf_deinit(&contents[i]);
     }
-    firn_buf_deinit(&dat);
-    firn_buf_deinit(&idx);
+    fi_buf_deinit(&dat);
+    fi_buf_deinit(&idx);
     chkp_fixture_close(&fixture);
     return 0;
 }
@@ -86,20 +86,20 @@ expect_right_or_corrupt(struct firn_chkpv1 *pack)
         uint8_t *data;
         size_t size;
         bool is_there;
-        int rc = firn_chkpv1_read(pack, &hashes[i], SIZE_MAX, &data, &size, &err);
+        int rc = fi_chkpv1_read(pack, &hashes[i], SIZE_MAX, &data, &size, &err);
         if (rc == FIRN_OK) {
             assert_int_equal(size, contents[i].size);
             assert_memory_equal(data, contents[i].data, size);
-            firn_free(data);
+            fi_free(data);
             readable++;
         } else {
             expect_rc(rc, FIRN_CORRUPT, &err);
             expect_named(&err);
         }
-        rc = firn_chkpv1_contains(pack, &hashes[i], &is_there, &err);
+        rc = fi_chkpv1_contains(pack, &hashes[i], &is_there, &err);
         assert_true(rc == FIRN_CORRUPT || (rc == FIRN_OK && is_there));
     }
-    int rc = firn_chkpv1_contains(pack, &absent, &(bool){false}, &err);
+    int rc = fi_chkpv1_contains(pack, &absent, &(bool){false}, &err);
     assert_true(rc == FIRN_CORRUPT || rc == FIRN_OK);
     return readable;
 }
@@ -117,7 +117,7 @@ expect_verify_finds_it(struct firn_chkpv1 *pack)
 {
     firn_error err;
     size_t count = 0;
-    expect_rc(firn_chkpv1_verify(pack, count_damage, &count, NULL, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkpv1_verify(pack, count_damage, &count, NULL, &err), FIRN_CORRUPT, &err);
     expect_named(&err);
     assert_true(count > 0);
 }
@@ -129,7 +129,7 @@ expect_damage(const firn_chkp_options *options)
 {
     firn_error err;
     struct firn_chkpv1 *pack;
-    int rc = firn_chkpv1_open(fixture.dir, name, options, &pack, &err);
+    int rc = fi_chkpv1_open(fixture.dir, name, options, &pack, &err);
     if (rc != FIRN_OK) {
         assert_true(rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         expect_named(&err);
@@ -138,7 +138,7 @@ expect_damage(const firn_chkp_options *options)
     }
     size_t readable = expect_right_or_corrupt(pack);
     expect_verify_finds_it(pack);
-    firn_chkpv1_close(pack);
+    fi_chkpv1_close(pack);
     return readable;
 }
 
@@ -158,10 +158,10 @@ every_bit_of_the_dat_matters(void **state)
     struct test_share share = test_share_of(1, 0);
     for (size_t bit = share.first - 1; bit < dat.size * 8; bit += share.step) {
         dat.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        put_dat(firn_buf_slice(&dat));
+        put_dat(fi_buf_slice(&dat));
         size_t readable = expect_damage(&chkp_fixture_defaults);
         /* One bit takes at most one object along, unless the file cannot be opened at all. */
-        assert_true(readable >= COUNT - 1 || bit / 8 < FIRN_CHKPV1_HEADER_SIZE);
+        assert_true(readable >= COUNT - 1 || bit / 8 < FI_CHKPV1_HEADER_SIZE);
         if (bit / share.step % 8 == 3) {
             (void)expect_damage(&ignoring);
         }
@@ -178,26 +178,26 @@ every_bit_of_the_idx_matters(void **state)
     struct test_share share = test_share_of(1, 1);
     for (size_t bit = share.first - 1; bit < idx.size * 8; bit += share.step) {
         idx.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        put_idx(firn_buf_slice(&idx));
+        put_idx(fi_buf_slice(&idx));
         size_t readable = expect_damage(&chkp_fixture_defaults);
         assert_true(readable < COUNT);
         struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
         bool is_there;
-        expect_rc(firn_chkpv1_contains(pack, &absent, &is_there, &err), FIRN_CORRUPT, &err);
-        firn_chkpv1_close(pack);
+        expect_rc(fi_chkpv1_contains(pack, &absent, &is_there, &err), FIRN_CORRUPT, &err);
+        fi_chkpv1_close(pack);
         idx.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     /* The way around a damaged .idx. */
     struct firn_chkpv1 *pack;
-    expect_rc(firn_chkpv1_open(fixture.dir, name, &ignoring, &pack, &err), FIRN_OK, &err);
+    expect_rc(fi_chkpv1_open(fixture.dir, name, &ignoring, &pack, &err), FIRN_OK, &err);
     assert_int_equal(expect_right_or_corrupt(pack), COUNT);
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    firn_chkpv1_close(pack);
-    expect_rc(firn_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
+    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkpv1_close(pack);
+    expect_rc(fi_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
               &err);
     pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    firn_chkpv1_close(pack);
+    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkpv1_close(pack);
 }
 
 static void
@@ -212,15 +212,15 @@ a_dat_of_any_other_length_is_damaged(void **state)
         assert_true(readable < COUNT);
         assert_int_equal(expect_damage(&ignoring), 0);
     }
-    struct firn_buf longer = {0};
-    assert_int_equal(firn_buf_append_slice(&longer, firn_buf_slice(&dat)), FIRN_OK);
+    struct fi_buf longer = {0};
+    assert_int_equal(fi_buf_append_slice(&longer, fi_buf_slice(&dat)), FIRN_OK);
     for (size_t more = 0; more < 100; more++) {
-        assert_int_equal(firn_buf_append_u8(&longer, (uint8_t)more), FIRN_OK);
-        put_dat(firn_buf_slice(&longer));
+        assert_int_equal(fi_buf_append_u8(&longer, (uint8_t)more), FIRN_OK);
+        put_dat(fi_buf_slice(&longer));
         assert_int_equal(expect_damage(&chkp_fixture_defaults), COUNT);
         assert_int_equal(expect_damage(&ignoring), 0);
     }
-    firn_buf_deinit(&longer);
+    fi_buf_deinit(&longer);
 }
 
 static void
@@ -229,48 +229,48 @@ an_idx_of_any_other_length_is_damaged(void **state)
     (void)state;
     firn_error err;
     struct firn_chkpv1 *pack;
-    struct firn_buf longer = {0};
-    assert_int_equal(firn_buf_append_slice(&longer, firn_buf_slice(&idx)), FIRN_OK);
-    assert_int_equal(firn_buf_append_slice(&longer, firn_buf_slice(&idx)), FIRN_OK);
+    struct fi_buf longer = {0};
+    assert_int_equal(fi_buf_append_slice(&longer, fi_buf_slice(&idx)), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(&longer, fi_buf_slice(&idx)), FIRN_OK);
     for (size_t size = 0; size <= longer.size; size++) {
         put_idx(firn_bytes(longer.data, size));
-        int rc = firn_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err);
+        int rc = fi_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err);
         expect_rc(rc, size == idx.size ? FIRN_OK : FIRN_CORRUPT, &err);
-        firn_chkpv1_close(pack);
+        fi_chkpv1_close(pack);
     }
-    firn_buf_deinit(&longer);
+    fi_buf_deinit(&longer);
 }
 
 static void
 an_idx_that_lists_other_entries_is_damaged(void **state)
 {
     (void)state;
-    enum { SIZE = FIRN_CHKPV1_INDEX_ENTRY_SIZE };
+    enum { SIZE = FI_CHKPV1_INDEX_ENTRY_SIZE };
     for (size_t from = 0; from < COUNT; from++) {
         for (size_t to = 0; to < COUNT; to++) {
             if (from == to) {
                 continue;
             }
-            struct firn_buf changed = {0};
-            assert_int_equal(firn_buf_append_slice(&changed, firn_buf_slice(&idx)), FIRN_OK);
+            struct fi_buf changed = {0};
+            assert_int_equal(fi_buf_append_slice(&changed, fi_buf_slice(&idx)), FIRN_OK);
             /* One entry in place of another, then both swapped. */
             memcpy(changed.data + to * SIZE, idx.data + from * SIZE, SIZE);
-            put_idx(firn_buf_slice(&changed));
+            put_idx(fi_buf_slice(&changed));
             assert_true(expect_damage(&chkp_fixture_defaults) < COUNT);
             memcpy(changed.data + from * SIZE, idx.data + to * SIZE, SIZE);
-            put_idx(firn_buf_slice(&changed));
+            put_idx(fi_buf_slice(&changed));
             (void)expect_damage(&chkp_fixture_defaults);
-            firn_buf_deinit(&changed);
+            fi_buf_deinit(&changed);
         }
     }
     /* The .idx of another pack of the same number of entries. */
     char other[FIRN_CHKP_NAME_SIZE];
-    struct firn_buf foreign = {0};
+    struct fi_buf foreign = {0};
     chkp_fixture_pack(fixture.dir, SEED + 1, COUNT, other);
     chkp_fixture_read(fixture.dir, chkp_fixture_idx(other), &foreign);
-    put_idx(firn_buf_slice(&foreign));
+    put_idx(fi_buf_slice(&foreign));
     assert_int_equal(expect_damage(&chkp_fixture_defaults), 0);
-    firn_buf_deinit(&foreign);
+    fi_buf_deinit(&foreign);
 }
 
 /* ---- forged numbers ---- */
@@ -295,21 +295,21 @@ enum { HOSTILE_COUNT = sizeof hostile / sizeof hostile[0] };
 
 /* Puts a number into the bytes of a file, asks, and puts back what was there. */
 static void
-try_number(struct firn_buf *file, void (*put)(firn_slice bytes), size_t at, uint64_t number)
+try_number(struct fi_buf *file, void (*put)(firn_slice bytes), size_t at, uint64_t number)
 {
     firn_chkp_options ignoring = without_index();
-    uint64_t saved = firn_load_le64(file->data + at);
+    uint64_t saved = fi_load_le64(file->data + at);
     if (saved == number) {
         return;
     }
-    firn_store_le64(file->data + at, number);
-    put(firn_buf_slice(file));
+    fi_store_le64(file->data + at, number);
+    put(fi_buf_slice(file));
     (void)expect_damage(&chkp_fixture_defaults);
     if (file == &dat) {
         (void)expect_damage(&ignoring);
     }
-    firn_store_le64(file->data + at, saved);
-    put(firn_buf_slice(file));
+    fi_store_le64(file->data + at, saved);
+    put(fi_buf_slice(file));
 }
 
 static void
@@ -317,9 +317,9 @@ forged_sizes_and_offsets_are_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < HOSTILE_COUNT; i++) {
-        size_t at = FIRN_CHKPV1_HEADER_SIZE;
+        size_t at = FI_CHKPV1_HEADER_SIZE;
         for (size_t entry = 0; entry < COUNT; entry++) {
-            size_t size = (size_t)firn_load_le64(dat.data + at + 32);
+            size_t size = (size_t)fi_load_le64(dat.data + at + 32);
             try_number(&dat, put_dat, at + 32, hostile[i]);
             try_number(&dat, put_dat, at + 32, size + hostile[i]);
             try_number(&idx, put_idx, entry * 48 + 32, hostile[i]);
@@ -338,15 +338,15 @@ packs_of_the_next_format_are_called_by_their_name(void **state)
     struct firn_chkpv1 *pack;
     const firn_chkp_options ignoring = without_index();
     dat.data[3] = 'L';
-    put_dat(firn_buf_slice(&dat));
-    expect_rc(firn_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err), FIRN_NEWER,
+    put_dat(fi_buf_slice(&dat));
+    expect_rc(fi_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err), FIRN_NEWER,
               &err);
     assert_non_null(strstr(err.text, "is a CHKL pack of chkpt 0.3 or later"));
-    expect_rc(firn_chkpv1_open(fixture.dir, name, &ignoring, &pack, &err), FIRN_NEWER, &err);
-    expect_rc(firn_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err),
-              FIRN_NEWER, &err);
+    expect_rc(fi_chkpv1_open(fixture.dir, name, &ignoring, &pack, &err), FIRN_NEWER, &err);
+    expect_rc(fi_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_NEWER,
+              &err);
     dat.data[3] = 'P';
-    put_dat(firn_buf_slice(&dat));
+    put_dat(fi_buf_slice(&dat));
 }
 
 static void
@@ -358,19 +358,19 @@ forged_counts_and_versions_are_refused(void **state)
     firn_chkp_options ignoring = without_index();
     for (size_t i = 0; i < HOSTILE_COUNT; i++) {
         uint32_t number = (uint32_t)hostile[i];
-        firn_store_le32(dat.data + 8, number);
-        put_dat(firn_buf_slice(&dat));
+        fi_store_le32(dat.data + 8, number);
+        put_dat(fi_buf_slice(&dat));
         (void)expect_damage(&chkp_fixture_defaults);
         assert_int_equal(expect_damage(&ignoring), 0);
-        firn_store_le32(dat.data + 8, COUNT);
+        fi_store_le32(dat.data + 8, COUNT);
         if (number == 1) {
             continue;
         }
-        firn_store_le32(dat.data + 4, number);
-        put_dat(firn_buf_slice(&dat));
-        expect_rc(firn_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err),
+        fi_store_le32(dat.data + 4, number);
+        put_dat(fi_buf_slice(&dat));
+        expect_rc(fi_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err),
                   number == 0 ? FIRN_CORRUPT : FIRN_NEWER, &err);
-        firn_store_le32(dat.data + 4, 1);
+        fi_store_le32(dat.data + 4, 1);
     }
 }
 
@@ -379,25 +379,25 @@ a_missing_object_and_a_misplaced_one_are_told_apart(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_chkpv1_entry entry;
+    struct fi_chkpv1_entry entry;
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_locate(pack, &absent, &entry, &err), FIRN_NOT_FOUND, &err);
-    expect_rc(firn_chkpv1_locate(pack, &hashes[2], &entry, &err), FIRN_OK, &err);
-    firn_chkpv1_close(pack);
+    expect_rc(fi_chkpv1_locate(pack, &absent, &entry, &err), FIRN_NOT_FOUND, &err);
+    expect_rc(fi_chkpv1_locate(pack, &hashes[2], &entry, &err), FIRN_OK, &err);
+    fi_chkpv1_close(pack);
     for (size_t i = 0; i < COUNT; i++) {
-        firn_store_le64(idx.data + i * 48 + 32, dat.size);
+        fi_store_le64(idx.data + i * 48 + 32, dat.size);
     }
-    put_idx(firn_buf_slice(&idx));
+    put_idx(fi_buf_slice(&idx));
     pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_locate(pack, &hashes[2], &entry, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkpv1_locate(pack, &hashes[2], &entry, &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, "outside"));
-    firn_chkpv1_close(pack);
+    fi_chkpv1_close(pack);
 }
 
 /* ---- what verify can still say ---- */
 
 struct told {
-    struct firn_buf text; /* lines */
+    struct fi_buf text; /* lines */
     size_t count;
 };
 
@@ -405,7 +405,7 @@ static void
 tell(void *ctx, const char *text)
 {
     struct told *told = ctx;
-    assert_int_equal(firn_buf_append_format(&told->text, "%s\n", text), FIRN_OK);
+    assert_int_equal(fi_buf_append_format(&told->text, "%s\n", text), FIRN_OK);
     told->count++;
 }
 
@@ -413,16 +413,16 @@ static bool
 was_told_of(struct told *told, const firn_hash *hash)
 {
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-    return strstr(firn_buf_text(&told->text), hex) != NULL;
+    fi_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return strstr(fi_buf_text(&told->text), hex) != NULL;
 }
 
 static size_t
 entry_offset(size_t i)
 {
-    size_t at = FIRN_CHKPV1_HEADER_SIZE;
+    size_t at = FI_CHKPV1_HEADER_SIZE;
     while (i-- > 0) {
-        at += 40 + (size_t)firn_load_le64(dat.data + at + 32);
+        at += 40 + (size_t)fi_load_le64(dat.data + at + 32);
     }
     return at;
 }
@@ -435,16 +435,16 @@ each_damaged_object_is_named(void **state)
     struct told told = {{0}, 0};
     dat.data[entry_offset(1) + 48] ^= 0x40;
     dat.data[entry_offset(4) + 50] ^= 0x01;
-    put_dat(firn_buf_slice(&dat));
+    put_dat(fi_buf_slice(&dat));
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_verify(pack, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkpv1_verify(pack, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
     assert_int_equal(told.count, 3); /* two objects and the name */
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(was_told_of(&told, &hashes[i]), i == 1 || i == 4);
     }
     assert_int_equal(expect_right_or_corrupt(pack), COUNT - 2);
-    firn_chkpv1_close(pack);
-    firn_buf_deinit(&told.text);
+    fi_chkpv1_close(pack);
+    fi_buf_deinit(&told.text);
 }
 
 static void
@@ -453,19 +453,19 @@ verify_goes_on_behind_a_size_that_leads_nowhere(void **state)
     (void)state;
     firn_error err;
     struct told told = {{0}, 0};
-    firn_store_le64(dat.data + entry_offset(1) + 32, UINT64_MAX);
+    fi_store_le64(dat.data + entry_offset(1) + 32, UINT64_MAX);
     dat.data[dat.size - 1] ^= 0x20;
-    put_dat(firn_buf_slice(&dat));
+    put_dat(fi_buf_slice(&dat));
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
-    expect_rc(firn_chkpv1_verify(pack, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkpv1_verify(pack, tell, &told, NULL, &err), FIRN_CORRUPT, &err);
     /* The walk ends at entry 1; after it, by the index, entry 1 itself and the last one. */
     assert_int_equal(told.count, 4);
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(was_told_of(&told, &hashes[i]), i == 1 || i == COUNT - 1);
     }
     assert_int_equal(expect_right_or_corrupt(pack), COUNT - 2);
-    firn_chkpv1_close(pack);
-    firn_buf_deinit(&told.text);
+    fi_chkpv1_close(pack);
+    fi_buf_deinit(&told.text);
 }
 
 static void
@@ -474,13 +474,13 @@ a_renamed_pack_is_found_by_verify(void **state)
     (void)state;
     firn_error err;
     (void)snprintf(name, sizeof name, "0123456789abcdef");
-    put_dat(firn_buf_slice(&dat));
-    put_idx(firn_buf_slice(&idx));
+    put_dat(fi_buf_slice(&dat));
+    put_idx(fi_buf_slice(&idx));
     struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
     assert_int_equal(expect_right_or_corrupt(pack), COUNT);
-    expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_CORRUPT, &err);
+    expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_CORRUPT, &err);
     assert_non_null(strstr(err.text, "has the name"));
-    firn_chkpv1_close(pack);
+    fi_chkpv1_close(pack);
 }
 
 /* ---- packs as the seed's writer may leave them ---- */
@@ -490,25 +490,25 @@ an_object_stored_twice_is_no_damage(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf twice = {0};
-    struct firn_buf index = {0};
+    struct fi_buf twice = {0};
+    struct fi_buf index = {0};
     /* Entry 0 again after the last one. */
     size_t size = entry_offset(1) - entry_offset(0);
-    assert_int_equal(firn_buf_append_slice(&twice, firn_buf_slice(&dat)), FIRN_OK);
-    assert_int_equal(firn_buf_append(&twice, dat.data + entry_offset(0), size), FIRN_OK);
-    firn_store_le32(twice.data + 8, COUNT + 1);
-    struct firn_blake3_hash state_of_name;
+    assert_int_equal(fi_buf_append_slice(&twice, fi_buf_slice(&dat)), FIRN_OK);
+    assert_int_equal(fi_buf_append(&twice, dat.data + entry_offset(0), size), FIRN_OK);
+    fi_store_le32(twice.data + 8, COUNT + 1);
+    struct fi_blake3_hash state_of_name;
     firn_hash hash;
-    firn_blake3_hash_init(&state_of_name);
-    firn_blake3_hash_update(&state_of_name, twice.data + 12, twice.size - 12);
-    firn_blake3_hash_update(&state_of_name, twice.data, 12);
-    firn_blake3_hash_final(&state_of_name, &hash);
-    firn_hex_encode(hash.bytes, 8, name);
-    put_dat(firn_buf_slice(&twice));
+    fi_blake3_hash_init(&state_of_name);
+    fi_blake3_hash_update(&state_of_name, twice.data + 12, twice.size - 12);
+    fi_blake3_hash_update(&state_of_name, twice.data, 12);
+    fi_blake3_hash_final(&state_of_name, &hash);
+    fi_hex_encode(hash.bytes, 8, name);
+    put_dat(fi_buf_slice(&twice));
 
     for (int turn = 0; turn < 2; turn++) {
-        expect_rc(firn_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err),
-                  FIRN_OK, &err);
+        expect_rc(fi_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err), FIRN_OK,
+                  &err);
         chkp_fixture_read(fixture.dir, chkp_fixture_idx(name), &index);
         assert_int_equal(index.size, (COUNT + 1) * 48);
         if (turn == 1) {
@@ -522,15 +522,15 @@ an_object_stored_twice_is_no_damage(void **state)
                     break;
                 }
             }
-            put_idx(firn_buf_slice(&index));
+            put_idx(fi_buf_slice(&index));
         }
         struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
         assert_int_equal(expect_right_or_corrupt(pack), COUNT);
-        expect_rc(firn_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
-        firn_chkpv1_close(pack);
+        expect_rc(fi_chkpv1_verify(pack, NULL, NULL, NULL, &err), FIRN_OK, &err);
+        fi_chkpv1_close(pack);
     }
-    firn_buf_deinit(&twice);
-    firn_buf_deinit(&index);
+    fi_buf_deinit(&twice);
+    fi_buf_deinit(&index);
 }
 
 int

@@ -58,34 +58,33 @@ add_all(struct firn_chkpv1_writer *writer, firn_error *err)
 {
     firn_hash hash;
     firn_hash hello;
-    firn_blake3_hash_of("hello\n", 6, &hello);
+    fi_blake3_hash_of("hello\n", 6, &hello);
     struct source source = {large, large_size};
-    FIRN_TRY_RETURN(
-        firn_chkpv1_writer_add_frame(writer, &hello, firn_bytes(hello_frame, 15), NULL, err));
-    FIRN_TRY_RETURN(firn_chkpv1_writer_add_stream(writer, give, &source, &hash, NULL, err));
+    FI_TRY_RETURN(
+        fi_chkpv1_writer_add_frame(writer, &hello, firn_bytes(hello_frame, 15), NULL, err));
+    FI_TRY_RETURN(fi_chkpv1_writer_add_stream(writer, give, &source, &hash, NULL, err));
     for (uint8_t i = 0; i < OBJECTS - 2; i++) {
-        FIRN_TRY_RETURN(
-            firn_chkpv1_writer_add(writer, firn_bytes(large + i, 50), &hash, NULL, err));
+        FI_TRY_RETURN(fi_chkpv1_writer_add(writer, firn_bytes(large + i, 50), &hash, NULL, err));
     }
     source = (struct source){large, large_size};
-    return firn_chkpv1_writer_add_stream(writer, give, &source, &hash, NULL, err);
+    return fi_chkpv1_writer_add_stream(writer, give, &source, &hash, NULL, err);
 }
 
 static int
-write_pack(struct firn_os_dir *dir, char name[FIRN_CHKP_NAME_SIZE], firn_error *err)
+write_pack(struct fi_os_dir *dir, char name[FIRN_CHKP_NAME_SIZE], firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_chkpv1_writer *writer = NULL;
-    FIRN_TRY(firn_chkpv1_writer_create(dir, &writer, err));
-    FIRN_TRY(add_all(writer, err));
-    FIRN_TRY(firn_chkpv1_writer_finish(writer, name, err));
+    FI_TRY(fi_chkpv1_writer_create(dir, &writer, err));
+    FI_TRY(add_all(writer, err));
+    FI_TRY(fi_chkpv1_writer_finish(writer, name, err));
 out:
-    firn_chkpv1_writer_destroy(writer);
+    fi_chkpv1_writer_destroy(writer);
     return rc;
 }
 
 static int
-count_entry(void *ctx, const struct firn_chkpv1_entry *entry)
+count_entry(void *ctx, const struct fi_chkpv1_entry *entry)
 {
     (void)entry;
     ++*(size_t *)ctx;
@@ -93,7 +92,7 @@ count_entry(void *ctx, const struct firn_chkpv1_entry *entry)
 }
 
 static int
-count_set_entry(void *ctx, const char *name, const struct firn_chkpv1_entry *entry)
+count_set_entry(void *ctx, const char *name, const struct fi_chkpv1_entry *entry)
 {
     (void)name;
     return count_entry(ctx, entry);
@@ -109,7 +108,7 @@ drop(void *ctx, firn_slice data, firn_error *error)
 }
 
 static int
-read_pack(struct firn_os_dir *dir, const char *name, const firn_chkp_options *options,
+read_pack(struct fi_os_dir *dir, const char *name, const firn_chkp_options *options,
           firn_error *err)
 {
     int rc = FIRN_OK;
@@ -121,26 +120,26 @@ read_pack(struct firn_os_dir *dir, const char *name, const firn_chkp_options *op
     static const firn_hash absent = {{9}};
     firn_hash hello;
     firn_hash last;
-    firn_blake3_hash_of("hello\n", 6, &hello);
-    firn_blake3_hash_of(large, large_size, &last);
-    FIRN_TRY(firn_chkpv1_open(dir, name, options, &pack, err));
-    FIRN_TRY(firn_chkpv1_read(pack, &hello, SIZE_MAX, &data, &size, err));
+    fi_blake3_hash_of("hello\n", 6, &hello);
+    fi_blake3_hash_of(large, large_size, &last);
+    FI_TRY(fi_chkpv1_open(dir, name, options, &pack, err));
+    FI_TRY(fi_chkpv1_read(pack, &hello, SIZE_MAX, &data, &size, err));
     assert_int_equal(size, 6);
     assert_memory_equal(data, "hello\n", 6);
-    FIRN_TRY(firn_chkpv1_stream(pack, &last, drop, NULL, err));
-    FIRN_TRY(firn_chkpv1_contains(pack, &absent, &is_there, err));
+    FI_TRY(fi_chkpv1_stream(pack, &last, drop, NULL, err));
+    FI_TRY(fi_chkpv1_contains(pack, &absent, &is_there, err));
     assert_false(is_there);
-    FIRN_TRY(firn_chkpv1_list(pack, count_entry, &count, err));
+    FI_TRY(fi_chkpv1_list(pack, count_entry, &count, err));
     assert_int_equal(count, OBJECTS);
-    FIRN_TRY(firn_chkpv1_verify(pack, NULL, NULL, NULL, err));
+    FI_TRY(fi_chkpv1_verify(pack, NULL, NULL, NULL, err));
 out:
-    firn_free(data);
-    firn_chkpv1_close(pack);
+    fi_free(data);
+    fi_chkpv1_close(pack);
     return rc;
 }
 
 static int
-read_set(struct firn_os_dir *dir, firn_error *err)
+read_set(struct fi_os_dir *dir, firn_error *err)
 {
     int rc = FIRN_OK;
     bool is_there = true;
@@ -150,67 +149,67 @@ read_set(struct firn_os_dir *dir, firn_error *err)
     struct firn_chkpv1_set *set = NULL;
     static const firn_hash absent = {{9}};
     firn_hash hello;
-    firn_blake3_hash_of("hello\n", 6, &hello);
-    FIRN_TRY(firn_chkpv1_set_open(dir, NULL, 0, &chkp_fixture_defaults, NULL, NULL, &set, err));
-    FIRN_TRY(firn_chkpv1_set_read(set, &hello, SIZE_MAX, &data, &size, err));
-    FIRN_TRY(firn_chkpv1_set_stream(set, &hello, drop, NULL, err));
-    FIRN_TRY(firn_chkpv1_set_contains(set, &absent, &is_there, err));
+    fi_blake3_hash_of("hello\n", 6, &hello);
+    FI_TRY(fi_chkpv1_set_open(dir, NULL, 0, &chkp_fixture_defaults, NULL, NULL, &set, err));
+    FI_TRY(fi_chkpv1_set_read(set, &hello, SIZE_MAX, &data, &size, err));
+    FI_TRY(fi_chkpv1_set_stream(set, &hello, drop, NULL, err));
+    FI_TRY(fi_chkpv1_set_contains(set, &absent, &is_there, err));
     assert_false(is_there);
-    FIRN_TRY(firn_chkpv1_set_list(set, count_set_entry, &count, err));
+    FI_TRY(fi_chkpv1_set_list(set, count_set_entry, &count, err));
     assert_int_equal(count, OBJECTS);
-    FIRN_TRY(firn_chkpv1_set_verify(set, NULL, NULL, NULL, err));
+    FI_TRY(fi_chkpv1_set_verify(set, NULL, NULL, NULL, err));
 out:
-    firn_free(data);
-    firn_chkpv1_set_close(set);
+    fi_free(data);
+    fi_chkpv1_set_close(set);
     return rc;
 }
 
 /* Everything that can be done with packs. */
 static int
-do_everything(struct firn_os_dir *dir, firn_error *err)
+do_everything(struct fi_os_dir *dir, firn_error *err)
 {
     char name[FIRN_CHKP_NAME_SIZE];
     firn_chkp_options ignoring = chkp_fixture_defaults;
     ignoring.ignore_index = true;
-    FIRN_TRY_RETURN(write_pack(dir, name, err));
-    FIRN_TRY_RETURN(read_pack(dir, name, &chkp_fixture_defaults, err));
-    FIRN_TRY_RETURN(read_pack(dir, name, &ignoring, err));
-    FIRN_TRY_RETURN(read_set(dir, err));
-    FIRN_TRY_RETURN(firn_chkpv1_rebuild_index(dir, name, &chkp_fixture_defaults, err));
-    FIRN_TRY_RETURN(write_pack(dir, name, err)); /* over the one that is there */
+    FI_TRY_RETURN(write_pack(dir, name, err));
+    FI_TRY_RETURN(read_pack(dir, name, &chkp_fixture_defaults, err));
+    FI_TRY_RETURN(read_pack(dir, name, &ignoring, err));
+    FI_TRY_RETURN(read_set(dir, err));
+    FI_TRY_RETURN(fi_chkpv1_rebuild_index(dir, name, &chkp_fixture_defaults, err));
+    FI_TRY_RETURN(write_pack(dir, name, err)); /* over the one that is there */
     return FIRN_OK;
 }
 
 /* What may be in the folder at any time: packs that are whole, with or without their .idx, and
  * temporary files. */
 static void
-expect_whole_packs(struct firn_os_dir *dir)
+expect_whole_packs(struct fi_os_dir *dir)
 {
     firn_error err;
     struct firn_chkpv1_set *set;
     size_t dats = 0;
-    expect_rc(firn_chkpv1_set_open(dir, NULL, 0, &chkp_fixture_defaults, NULL, NULL, &set, &err),
+    expect_rc(fi_chkpv1_set_open(dir, NULL, 0, &chkp_fixture_defaults, NULL, NULL, &set, &err),
               FIRN_OK, &err);
-    dats = firn_chkpv1_set_count(set);
+    dats = fi_chkpv1_set_count(set);
     assert_in_range(dats, 0, 1);
     /* Never an .idx without its .dat. */
     assert_in_range(chkp_fixture_count(dir, "pack-"), dats, 2 * dats);
-    expect_rc(firn_chkpv1_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
-    firn_chkpv1_set_close(set);
+    expect_rc(fi_chkpv1_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
+    fi_chkpv1_set_close(set);
 }
 
-static struct firn_os_dir *
-open_root(struct firn_os *os)
+static struct fi_os_dir *
+open_root(struct fi_os *os)
 {
     firn_error err;
-    struct firn_os_dir *dir;
-    expect_rc(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK, &err);
+    struct fi_os_dir *dir;
+    expect_rc(fi_os_dir_open_path(os, "/", &dir, &err), FIRN_OK, &err);
     return dir;
 }
 
 /* After any failure everything works, and nothing temporary is left. */
 static void
-expect_everything_works(struct firn_os_dir *dir)
+expect_everything_works(struct fi_os_dir *dir)
 {
     firn_error err;
     expect_rc(do_everything(dir, &err), FIRN_OK, &err);
@@ -225,9 +224,9 @@ static bool
 run_short_of_memory(uint64_t n, bool for_ever)
 {
     firn_error err;
-    struct firn_os *os;
-    expect_rc(firn_sim_memory_create(n, &os, &err), FIRN_OK, &err);
-    struct firn_os_dir *dir = open_root(os);
+    struct fi_os *os;
+    expect_rc(fi_sim_memory_create(n, &os, &err), FIRN_OK, &err);
+    struct fi_os_dir *dir = open_root(os);
     test_alloc_fail_at(n, for_ever);
     int rc = do_everything(dir, &err);
     bool has_failed = test_alloc_calls() >= n;
@@ -241,8 +240,8 @@ run_short_of_memory(uint64_t n, bool for_ever)
     if (n % 16 == 0) {
         expect_everything_works(dir);
     }
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
     assert_int_equal(test_alloc_alive(), 0);
     return has_failed;
 }
@@ -284,19 +283,19 @@ a_full_disk_leaves_nothing_behind(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os *os;
+    struct fi_os *os;
     char name[FIRN_CHKP_NAME_SIZE];
-    expect_rc(firn_sim_memory_create(1, &os, &err), FIRN_OK, &err);
-    struct firn_os_dir *dir = open_root(os);
+    expect_rc(fi_sim_memory_create(1, &os, &err), FIRN_OK, &err);
+    struct fi_os_dir *dir = open_root(os);
     for (uint64_t space = 0; space < LARGE_SIZE; space += 200 << 10) {
-        firn_sim_memory_set_space(os, space);
+        fi_sim_memory_set_space(os, space);
         expect_rc(write_pack(dir, name, &err), FIRN_NO_SPACE, &err);
         assert_int_equal(chkp_fixture_count(dir, ""), 0);
     }
-    firn_sim_memory_set_space(os, UINT64_MAX);
+    fi_sim_memory_set_space(os, UINT64_MAX);
     expect_everything_works(dir);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
 }
 
 /* ---- calls of the system that fail ---- */
@@ -304,35 +303,34 @@ a_full_disk_leaves_nothing_behind(void **state)
 /* Runs everything with one call of the system, or all from there on, going wrong. Returns
  * whether it came so far. */
 static bool
-run_on_a_failing_machine(const struct firn_sim_fault_plan *plan)
+run_on_a_failing_machine(const struct fi_sim_fault_plan *plan)
 {
     firn_error err;
-    struct firn_os *memory;
-    struct firn_os *os;
-    expect_rc(firn_sim_memory_create(plan->call, &memory, &err), FIRN_OK, &err);
-    expect_rc(firn_sim_fault_create(memory, &os, &err), FIRN_OK, &err);
-    struct firn_os_dir *dir = open_root(os);
-    firn_sim_fault_set_plan(os, plan);
+    struct fi_os *memory;
+    struct fi_os *os;
+    expect_rc(fi_sim_memory_create(plan->call, &memory, &err), FIRN_OK, &err);
+    expect_rc(fi_sim_fault_create(memory, &os, &err), FIRN_OK, &err);
+    struct fi_os_dir *dir = open_root(os);
+    fi_sim_fault_set_plan(os, plan);
     int rc = do_everything(dir, &err);
-    uint64_t hits = firn_sim_fault_hits(os);
+    uint64_t hits = fi_sim_fault_hits(os);
     bool has_failed = hits > 0;
-    firn_sim_fault_set_plan(os, NULL);
+    fi_sim_fault_set_plan(os, NULL);
     if (rc != FIRN_OK) {
         /* Verifying calls what it cannot read damaged. */
         assert_true(rc == FIRN_IO || rc == FIRN_NO_SPACE || rc == FIRN_CORRUPT);
         assert_true(strlen(err.text) > 0);
     }
     /* The last call of all removes a temporary file: nothing depends on it. */
-    assert_true(rc != FIRN_OK || hits <= 1 || !plan->for_ever ||
-                plan->kind == FIRN_SIM_FAULT_SHORT);
-    assert_true(rc == FIRN_OK || (has_failed && plan->kind != FIRN_SIM_FAULT_SHORT));
+    assert_true(rc != FIRN_OK || hits <= 1 || !plan->for_ever || plan->kind == FI_SIM_FAULT_SHORT);
+    assert_true(rc == FIRN_OK || (has_failed && plan->kind != FI_SIM_FAULT_SHORT));
     expect_whole_packs(dir);
     if (plan->call % 8 == 0) {
         expect_everything_works(dir);
     }
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(os);
-    firn_sim_memory_destroy(memory);
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(os);
+    fi_sim_memory_destroy(memory);
     assert_int_equal(test_alloc_alive(), 0);
     return has_failed;
 }
@@ -341,18 +339,18 @@ static void
 every_failing_call_is_reported_and_survived(void **state)
 {
     (void)state;
-    static const struct firn_sim_fault_plan plans[] = {
-        {0, false, FIRN_SIM_FAULT_ALL, FIRN_SIM_FAULT_FAILS, EIO},
-        {0, true, FIRN_SIM_FAULT_ALL, FIRN_SIM_FAULT_FAILS, EIO},
-        {0, false, FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_TORN, ENOSPC},
-        {0, true, FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_TORN, ENOSPC},
-        {0, true, FIRN_SIM_FAULT_SYNCS, FIRN_SIM_FAULT_FAILS, EIO},
-        {0, false, FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_WRITES, FIRN_SIM_FAULT_SHORT, 0},
+    static const struct fi_sim_fault_plan plans[] = {
+        {0, false, FI_SIM_FAULT_ALL, FI_SIM_FAULT_FAILS, EIO},
+        {0, true, FI_SIM_FAULT_ALL, FI_SIM_FAULT_FAILS, EIO},
+        {0, false, FI_SIM_FAULT_WRITES, FI_SIM_FAULT_TORN, ENOSPC},
+        {0, true, FI_SIM_FAULT_WRITES, FI_SIM_FAULT_TORN, ENOSPC},
+        {0, true, FI_SIM_FAULT_SYNCS, FI_SIM_FAULT_FAILS, EIO},
+        {0, false, FI_SIM_FAULT_READS | FI_SIM_FAULT_WRITES, FI_SIM_FAULT_SHORT, 0},
     };
     uint64_t points = 0;
     test_alloc_install();
     for (size_t i = 0; i < 2 * sizeof plans / sizeof plans[0]; i++) {
-        struct firn_sim_fault_plan plan = plans[i / 2];
+        struct fi_sim_fault_plan plan = plans[i / 2];
         /* With the large object parts of frames are in the file before they are whole; it is
          * slow. */
         large_size = i % 2 == 0 ? 3000 : LARGE_SIZE;
@@ -379,20 +377,20 @@ cut_seeds(void)
 
 /* The machine as it comes up again. */
 static void
-expect_after_cut(struct firn_os *os, uint64_t seed, bool was_acknowledged)
+expect_after_cut(struct fi_os *os, uint64_t seed, bool was_acknowledged)
 {
     firn_error err;
-    struct firn_os *again;
-    expect_rc(firn_sim_memory_clone(os, &again, &err), FIRN_OK, &err);
-    firn_sim_memory_power_cut(again, seed);
-    struct firn_os_dir *dir = open_root(again);
+    struct fi_os *again;
+    expect_rc(fi_sim_memory_clone(os, &again, &err), FIRN_OK, &err);
+    fi_sim_memory_power_cut(again, seed);
+    struct fi_os_dir *dir = open_root(again);
     expect_whole_packs(dir);
     if (was_acknowledged) {
         assert_int_equal(chkp_fixture_count(dir, "pack-"), 2);
     }
     expect_everything_works(dir);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(again);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(again);
 }
 
 /* Cuts the power at the n-th call of writing a pack. Returns whether the writing came so far. */
@@ -400,15 +398,15 @@ static bool
 cut_at(uint64_t n, uint64_t *cuts)
 {
     firn_error err;
-    struct firn_os *os;
+    struct fi_os *os;
     char name[FIRN_CHKP_NAME_SIZE];
-    expect_rc(firn_sim_memory_create(n, &os, &err), FIRN_OK, &err);
-    firn_sim_memory_set_writeback(os, n % 2 == 0 ? 2 : 0);
-    struct firn_os_dir *dir = open_root(os);
-    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + n);
+    expect_rc(fi_sim_memory_create(n, &os, &err), FIRN_OK, &err);
+    fi_sim_memory_set_writeback(os, n % 2 == 0 ? 2 : 0);
+    struct fi_os_dir *dir = open_root(os);
+    fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + n);
     int rc = write_pack(dir, name, &err);
-    bool is_off = firn_sim_memory_is_off(os);
-    firn_os_dir_close(dir);
+    bool is_off = fi_sim_memory_is_off(os);
+    fi_os_dir_close(dir);
     if (!is_off) {
         expect_rc(rc, FIRN_OK, &err);
     }
@@ -416,7 +414,7 @@ cut_at(uint64_t n, uint64_t *cuts)
         expect_after_cut(os, seed < 2 ? seed : seed + n * 1000, rc == FIRN_OK);
         ++*cuts;
     }
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
     return is_off;
 }
 
@@ -440,38 +438,38 @@ static bool
 cut_rebuilding_at(uint64_t n)
 {
     firn_error err;
-    struct firn_os *os;
+    struct fi_os *os;
     char name[FIRN_CHKP_NAME_SIZE];
-    struct firn_buf whole = {0};
-    struct firn_buf found = {0};
+    struct fi_buf whole = {0};
+    struct fi_buf found = {0};
     static const uint8_t damaged[OBJECTS * 48] = {1};
-    expect_rc(firn_sim_memory_create(n, &os, &err), FIRN_OK, &err);
-    struct firn_os_dir *dir = open_root(os);
+    expect_rc(fi_sim_memory_create(n, &os, &err), FIRN_OK, &err);
+    struct fi_os_dir *dir = open_root(os);
     expect_rc(write_pack(dir, name, &err), FIRN_OK, &err);
     chkp_fixture_read(dir, chkp_fixture_idx(name), &whole);
     chkp_fixture_write(dir, chkp_fixture_idx(name), firn_bytes(damaged, sizeof damaged));
-    expect_rc(firn_os_dir_sync_filesystem(dir, &err), FIRN_OK, &err);
-    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + n);
-    int rc = firn_chkpv1_rebuild_index(dir, name, &chkp_fixture_defaults, &err);
-    bool is_off = firn_sim_memory_is_off(os);
+    expect_rc(fi_os_dir_sync_filesystem(dir, &err), FIRN_OK, &err);
+    fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + n);
+    int rc = fi_chkpv1_rebuild_index(dir, name, &chkp_fixture_defaults, &err);
+    bool is_off = fi_sim_memory_is_off(os);
     assert_true(is_off || rc == FIRN_OK);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     for (uint64_t seed = 0; seed < cut_seeds(); seed++) {
-        struct firn_os *again;
-        expect_rc(firn_sim_memory_clone(os, &again, &err), FIRN_OK, &err);
-        firn_sim_memory_power_cut(again, seed);
+        struct fi_os *again;
+        expect_rc(fi_sim_memory_clone(os, &again, &err), FIRN_OK, &err);
+        fi_sim_memory_power_cut(again, seed);
         dir = open_root(again);
         chkp_fixture_read(dir, chkp_fixture_idx(name), &found);
         assert_int_equal(found.size, whole.size);
         if (rc == FIRN_OK || memcmp(found.data, damaged, sizeof damaged) != 0) {
             assert_memory_equal(found.data, whole.data, whole.size);
         }
-        firn_os_dir_close(dir);
-        firn_sim_memory_destroy(again);
+        fi_os_dir_close(dir);
+        fi_sim_memory_destroy(again);
     }
-    firn_sim_memory_destroy(os);
-    firn_buf_deinit(&whole);
-    firn_buf_deinit(&found);
+    fi_sim_memory_destroy(os);
+    fi_buf_deinit(&whole);
+    fi_buf_deinit(&found);
     return is_off;
 }
 

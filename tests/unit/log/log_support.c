@@ -29,33 +29,33 @@ payload_size(uint64_t i)
 void
 log_support_record(uint64_t i, struct log_support_record *out)
 {
-    out->type = (uint8_t)(FIRN_LOG_TYPE_USER + i % 240);
+    out->type = (uint8_t)(FI_LOG_TYPE_USER + i % 240);
     out->size = payload_size(i);
     for (size_t at = 0; at < out->size; at++) {
         out->payload[at] = (uint8_t)(i * 131 + at * 7 + (at >> 8));
     }
     if (out->size > 0) {
-        firn_store_le64(out->payload, i);
+        fi_store_le64(out->payload, i);
     }
 }
 
 int
-log_support_append(struct firn_log *log, uint64_t i, struct firn_log_position *out, firn_error *err)
+log_support_append(struct fi_log *log, uint64_t i, struct fi_log_position *out, firn_error *err)
 {
     struct log_support_record record;
     log_support_record(i, &record);
     if (i % 2 == 0) {
         firn_slice whole = firn_bytes(record.payload, record.size);
-        return firn_log_append(log, record.type, &whole, 1, out, err);
+        return fi_log_append(log, record.type, &whole, 1, out, err);
     }
     size_t cut = record.size / 3;
     firn_slice parts[3] = {firn_bytes(record.payload, cut), firn_bytes(NULL, 0),
                            firn_bytes(record.payload + cut, record.size - cut)};
-    return firn_log_append(log, record.type, parts, 3, out, err);
+    return fi_log_append(log, record.type, parts, 3, out, err);
 }
 
 void
-log_support_fill(struct firn_log *log, uint64_t *count)
+log_support_fill(struct fi_log *log, uint64_t *count)
 {
     firn_error err;
     for (unsigned i = 0; i < LOG_SUPPORT_PER_SEGMENT; i++) {
@@ -64,13 +64,13 @@ log_support_fill(struct firn_log *log, uint64_t *count)
 }
 
 int
-log_support_visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+log_support_visit(void *ctx, uint8_t type, firn_slice record, struct fi_log_position position,
                   firn_error *err)
 {
     (void)err;
     struct log_support_seen *seen = ctx;
     if (seen->is_first_unknown && record.size >= 8) {
-        seen->first = firn_load_le64(record.data) - seen->count;
+        seen->first = fi_load_le64(record.data) - seen->count;
         seen->is_first_unknown = false;
     }
     struct log_support_record expected;
@@ -87,58 +87,57 @@ log_support_visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_po
 }
 
 int
-log_support_read(struct firn_os_dir *dir, const struct firn_log_options *options,
-                 struct log_support_seen *seen, struct firn_log_recovery *recovery, firn_error *err)
+log_support_read(struct fi_os_dir *dir, const struct fi_log_options *options,
+                 struct log_support_seen *seen, struct fi_log_recovery *recovery, firn_error *err)
 {
-    struct firn_log *log = NULL;
-    int rc = firn_log_open(dir, options, log_support_visit, seen, &log, recovery, err);
+    struct fi_log *log = NULL;
+    int rc = fi_log_open(dir, options, log_support_visit, seen, &log, recovery, err);
     assert_true((rc == FIRN_OK) == (log != NULL));
-    firn_log_abandon(log);
+    fi_log_abandon(log);
     return rc;
 }
 
 void
-log_support_get_file(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+log_support_get_file(struct fi_os_dir *dir, const char *name, struct fi_buf *out)
 {
     firn_error err;
-    struct firn_os_file *file = NULL;
-    struct firn_os_stat stat;
-    assert_int_equal(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, &err), FIRN_OK);
-    assert_int_equal(firn_os_file_stat(file, &stat, &err), FIRN_OK);
+    struct fi_os_file *file = NULL;
+    struct fi_os_stat stat;
+    assert_int_equal(fi_os_file_open(dir, name, FI_OS_READ, 0, &file, &err), FIRN_OK);
+    assert_int_equal(fi_os_file_stat(file, &stat, &err), FIRN_OK);
     size_t start = out->size;
-    assert_int_equal(firn_buf_set_size(out, start + (size_t)stat.size_bytes), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(out, start + (size_t)stat.size_bytes), FIRN_OK);
     assert_int_equal(
-        firn_os_file_read_exact(file, 0, out->data + start, (size_t)stat.size_bytes, &err),
-        FIRN_OK);
-    firn_os_file_close(file);
+        fi_os_file_read_exact(file, 0, out->data + start, (size_t)stat.size_bytes, &err), FIRN_OK);
+    fi_os_file_close(file);
 }
 
 void
-log_support_put_file(struct firn_os_dir *dir, const char *name, firn_slice bytes)
+log_support_put_file(struct fi_os_dir *dir, const char *name, firn_slice bytes)
 {
     firn_error err;
-    struct firn_os_file *file = NULL;
-    assert_int_equal(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE,
-                                       0600, &file, &err),
-                     FIRN_OK);
+    struct fi_os_file *file = NULL;
+    assert_int_equal(
+        fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE, 0600, &file, &err),
+        FIRN_OK);
     if (bytes.size > 0) {
-        assert_int_equal(firn_os_file_write(file, 0, bytes.data, bytes.size, &err), FIRN_OK);
+        assert_int_equal(fi_os_file_write(file, 0, bytes.data, bytes.size, &err), FIRN_OK);
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
 }
 
 bool
-log_support_has_file(struct firn_os_dir *dir, const char *name)
+log_support_has_file(struct fi_os_dir *dir, const char *name)
 {
-    struct firn_os_stat stat;
-    return firn_os_stat(dir, name, &stat, NULL) == FIRN_OK;
+    struct fi_os_stat stat;
+    return fi_os_stat(dir, name, &stat, NULL) == FIRN_OK;
 }
 
-struct firn_os_dir *
-log_support_root(struct firn_os *os)
+struct fi_os_dir *
+log_support_root(struct fi_os *os)
 {
     firn_error err;
-    struct firn_os_dir *dir = NULL;
-    assert_int_equal(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
+    struct fi_os_dir *dir = NULL;
+    assert_int_equal(fi_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
     return dir;
 }

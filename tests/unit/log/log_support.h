@@ -23,12 +23,12 @@ struct log_support_record {
 };
 void log_support_record(uint64_t i, struct log_support_record *out);
 /* Appends record i, in one to three parts. */
-int log_support_append(struct firn_log *log, uint64_t i, struct firn_log_position *out,
+int log_support_append(struct fi_log *log, uint64_t i, struct fi_log_position *out,
                        firn_error *err);
 /* So many records that the file of their segment is used again. */
 enum { LOG_SUPPORT_PER_SEGMENT = 400 };
 /* Appends so many records more, from number *count on, and counts them. They must succeed. */
-void log_support_fill(struct firn_log *log, uint64_t *count);
+void log_support_fill(struct fi_log *log, uint64_t *count);
 
 /* Passed as ctx to log_support_visit: counts records and compares each with its number. */
 struct log_support_seen {
@@ -38,22 +38,22 @@ struct log_support_seen {
     uint64_t count;       /* records seen */
     bool is_wrong;        /* one differed */
     uint64_t stop_at;     /* not 0: the visit of that many records returns FIRN_CANCELLED */
-    struct firn_log_position last;
+    struct fi_log_position last;
 };
-int log_support_visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+int log_support_visit(void *ctx, uint8_t type, firn_slice record, struct fi_log_position position,
                       firn_error *err);
 
-/* Opens, reads, and closes with firn_log_abandon again; the result of firn_log_open. */
-int log_support_read(struct firn_os_dir *dir, const struct firn_log_options *options,
-                     struct log_support_seen *seen, struct firn_log_recovery *recovery,
+/* Opens, reads, and closes with fi_log_abandon again; the result of fi_log_open. */
+int log_support_read(struct fi_os_dir *dir, const struct fi_log_options *options,
+                     struct log_support_seen *seen, struct fi_log_recovery *recovery,
                      firn_error *err);
 
 /* Whole files: reading appends to out; writing creates or replaces. They must succeed. */
-void log_support_get_file(struct firn_os_dir *dir, const char *name, struct firn_buf *out);
-void log_support_put_file(struct firn_os_dir *dir, const char *name, firn_slice bytes);
-bool log_support_has_file(struct firn_os_dir *dir, const char *name);
+void log_support_get_file(struct fi_os_dir *dir, const char *name, struct fi_buf *out);
+void log_support_put_file(struct fi_os_dir *dir, const char *name, firn_slice bytes);
+bool log_support_has_file(struct fi_os_dir *dir, const char *name);
 
 /* The root directory of a memory file system. */
-struct firn_os_dir *log_support_root(struct firn_os *os);
+struct fi_os_dir *log_support_root(struct fi_os *os);
 
 #endif

@@ -18,10 +18,10 @@
 #include "sim/sim_memory.h"
 
 struct machine {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_log *log;
-    struct firn_log_options options;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_log *log;
+    struct fi_log_options options;
     bool is_open; /* the gate */
     unsigned asked;
     uint64_t count; /* of records */
@@ -40,22 +40,20 @@ open_machine(struct machine *machine)
 {
     firn_error err;
     *machine = (struct machine){.is_open = true};
-    machine->options =
-        (struct firn_log_options){.prefix = "wal",
-                                  .ready_after_bytes = 4096,
-                                  .gate = {.may_remove = may_remove, .ctx = machine}};
-    assert_int_equal(firn_sim_memory_create(1, &machine->os, &err), FIRN_OK);
+    machine->options = (struct fi_log_options){.prefix = "wal",
+                                               .ready_after_bytes = 4096,
+                                               .gate = {.may_remove = may_remove, .ctx = machine}};
+    assert_int_equal(fi_sim_memory_create(1, &machine->os, &err), FIRN_OK);
     machine->dir = log_support_root(machine->os);
-    assert_int_equal(firn_log_create(machine->dir, &machine->options, &machine->log, &err),
-                     FIRN_OK);
+    assert_int_equal(fi_log_create(machine->dir, &machine->options, &machine->log, &err), FIRN_OK);
 }
 
 static void
 close_machine(struct machine *machine)
 {
-    firn_log_abandon(machine->log);
-    firn_os_dir_close(machine->dir);
-    firn_sim_memory_destroy(machine->os);
+    fi_log_abandon(machine->log);
+    fi_os_dir_close(machine->dir);
+    fi_sim_memory_destroy(machine->os);
 }
 
 /* Fills a segment and begins the next one; segments before `oldest` are not needed any more. */
@@ -64,15 +62,15 @@ turn(struct machine *machine, uint64_t oldest)
 {
     firn_error err;
     log_support_fill(machine->log, &machine->count);
-    assert_int_equal(firn_log_remove_before(machine->log, oldest, &err), FIRN_OK);
-    assert_int_equal(firn_log_rotate(machine->log, &err), FIRN_OK);
+    assert_int_equal(fi_log_remove_before(machine->log, oldest, &err), FIRN_OK);
+    assert_int_equal(fi_log_rotate(machine->log, &err), FIRN_OK);
 }
 
 static bool
 has(struct machine *machine, unsigned number)
 {
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name("wal", number, name);
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name("wal", number, name);
     return log_support_has_file(machine->dir, name);
 }
 
@@ -81,9 +79,9 @@ reopen(struct machine *machine, uint64_t first)
 {
     firn_error err;
     struct log_support_seen seen = {.first = first};
-    firn_log_abandon(machine->log);
-    assert_int_equal(firn_log_open(machine->dir, &machine->options, log_support_visit, &seen,
-                                   &machine->log, NULL, &err),
+    fi_log_abandon(machine->log);
+    assert_int_equal(fi_log_open(machine->dir, &machine->options, log_support_visit, &seen,
+                                 &machine->log, NULL, &err),
                      FIRN_OK);
     assert_false(seen.is_wrong);
     assert_int_equal(first + seen.count, machine->count);
@@ -94,8 +92,8 @@ files_stay_while_the_gate_is_shut(void **state)
 {
     (void)state;
     struct machine machine;
-    struct firn_buf before = {0};
-    struct firn_buf after = {0};
+    struct fi_buf before = {0};
+    struct fi_buf after = {0};
     open_machine(&machine);
     turn(&machine, 1);
     log_support_get_file(machine.dir, "wal-000001.log", &before);
@@ -104,7 +102,7 @@ files_stay_while_the_gate_is_shut(void **state)
     turn(&machine, 4);
     assert_true(has(&machine, 1) && has(&machine, 2) && has(&machine, 3) && has(&machine, 4));
     log_support_get_file(machine.dir, "wal-000001.log", &after);
-    assert_true(firn_slice_equal(firn_buf_slice(&before), firn_buf_slice(&after)));
+    assert_true(fi_slice_equal(fi_buf_slice(&before), fi_buf_slice(&after)));
     reopen(&machine,
            3 * LOG_SUPPORT_PER_SEGMENT); /* they are no part of the log, and still there */
     assert_true(has(&machine, 1) && has(&machine, 2) && has(&machine, 3));
@@ -118,8 +116,8 @@ files_stay_while_the_gate_is_shut(void **state)
     for (unsigned number = 1; number < 6; number++) {
         assert_false(has(&machine, number));
     }
-    firn_buf_deinit(&before);
-    firn_buf_deinit(&after);
+    fi_buf_deinit(&before);
+    fi_buf_deinit(&after);
     close_machine(&machine);
 }
 
@@ -149,33 +147,33 @@ kept_files_go_with_a_later_turn(void **state)
 
 /* Copies what was listed, and opens that as a log of its own. */
 static void
-check_copy(struct machine *machine, const struct firn_buf *list, uint64_t first, uint64_t count)
+check_copy(struct machine *machine, const struct fi_buf *list, uint64_t first, uint64_t count)
 {
     firn_error err;
-    struct firn_os *os;
-    struct firn_log_options options = {.prefix = "wal"};
+    struct fi_os *os;
+    struct fi_log_options options = {.prefix = "wal"};
     struct log_support_seen seen = {.first = first};
-    assert_int_equal(firn_sim_memory_create(2, &os, &err), FIRN_OK);
-    struct firn_os_dir *dir = log_support_root(os);
-    const struct firn_log_capture_segment *segments = (const void *)list->data;
+    assert_int_equal(fi_sim_memory_create(2, &os, &err), FIRN_OK);
+    struct fi_os_dir *dir = log_support_root(os);
+    const struct fi_log_capture_segment *segments = (const void *)list->data;
     for (size_t i = 0; i < list->size / sizeof *segments; i++) {
-        char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-        struct firn_buf bytes = {0};
-        firn_log_segment_name("wal", segments[i].number, name);
+        char name[FI_LOG_SEGMENT_NAME_SIZE];
+        struct fi_buf bytes = {0};
+        fi_log_segment_name("wal", segments[i].number, name);
         log_support_get_file(machine->dir, name, &bytes);
         assert_true(bytes.size >= segments[i].size_bytes);
         assert_memory_equal(bytes.data, segments[i].header, sizeof segments[i].header);
         log_support_put_file(dir, name, firn_bytes(bytes.data, segments[i].size_bytes));
-        firn_buf_deinit(&bytes);
+        fi_buf_deinit(&bytes);
     }
-    struct firn_log *log;
-    assert_int_equal(firn_log_open(dir, &options, log_support_visit, &seen, &log, NULL, &err),
+    struct fi_log *log;
+    assert_int_equal(fi_log_open(dir, &options, log_support_visit, &seen, &log, NULL, &err),
                      FIRN_OK);
     assert_false(seen.is_wrong);
     assert_int_equal(seen.count, count);
-    firn_log_abandon(log);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_log_abandon(log);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
 }
 
 static void
@@ -184,10 +182,10 @@ what_is_listed_stays_the_log_that_it_was(void **state)
     (void)state;
     firn_error err;
     struct machine machine;
-    struct firn_buf list = {0};
-    struct firn_buf again = {0};
-    struct firn_buf before = {0};
-    struct firn_buf after = {0};
+    struct fi_buf list = {0};
+    struct fi_buf again = {0};
+    struct fi_buf before = {0};
+    struct fi_buf after = {0};
     struct log_support_seen seen = {.first = LOG_SUPPORT_PER_SEGMENT};
     open_machine(&machine);
     turn(&machine, 1);
@@ -195,31 +193,31 @@ what_is_listed_stays_the_log_that_it_was(void **state)
     log_support_fill(machine.log, &machine.count);
     machine.is_open = false;
     assert_int_equal(
-        firn_log_capture(machine.dir, &machine.options, log_support_visit, &seen, &list, &err),
+        fi_log_capture(machine.dir, &machine.options, log_support_visit, &seen, &list, &err),
         FIRN_OK);
     assert_false(seen.is_wrong);
     assert_int_equal(seen.count, 2 * LOG_SUPPORT_PER_SEGMENT);
-    assert_int_equal(list.size / sizeof(struct firn_log_capture_segment), 2);
+    assert_int_equal(list.size / sizeof(struct fi_log_capture_segment), 2);
     seen = (struct log_support_seen){.first = LOG_SUPPORT_PER_SEGMENT};
     assert_int_equal(
-        firn_log_capture(machine.dir, &machine.options, log_support_visit, &seen, &again, &err),
+        fi_log_capture(machine.dir, &machine.options, log_support_visit, &seen, &again, &err),
         FIRN_OK);
-    assert_true(firn_slice_equal(firn_buf_slice(&list), firn_buf_slice(&again)));
+    assert_true(fi_slice_equal(fi_buf_slice(&list), fi_buf_slice(&again)));
     log_support_get_file(machine.dir, "wal-000003.log", &before);
     turn(&machine, 3);
     turn(&machine, 5);
     turn(&machine, 6);
     log_support_get_file(machine.dir, "wal-000003.log", &after);
-    const struct firn_log_capture_segment *newest =
-        (const struct firn_log_capture_segment *)(const void *)list.data + 1;
+    const struct fi_log_capture_segment *newest =
+        (const struct fi_log_capture_segment *)(const void *)list.data + 1;
     assert_int_equal(newest->number, 3);
     assert_memory_equal(before.data, after.data, newest->size_bytes);
     assert_memory_not_equal(before.data, after.data, newest->size_bytes + 1);
     check_copy(&machine, &list, LOG_SUPPORT_PER_SEGMENT, 2 * LOG_SUPPORT_PER_SEGMENT);
-    firn_buf_deinit(&list);
-    firn_buf_deinit(&again);
-    firn_buf_deinit(&before);
-    firn_buf_deinit(&after);
+    fi_buf_deinit(&list);
+    fi_buf_deinit(&again);
+    fi_buf_deinit(&before);
+    fi_buf_deinit(&after);
     close_machine(&machine);
 }
 
@@ -230,7 +228,7 @@ struct turner {
 };
 
 static int
-turn_at_first_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+turn_at_first_record(void *ctx, uint8_t type, firn_slice record, struct fi_log_position position,
                      firn_error *err)
 {
     struct turner *turner = ctx;
@@ -251,18 +249,18 @@ a_log_that_begins_later_while_it_is_read_is_listed_from_there(void **state)
     (void)state;
     firn_error err;
     struct machine machine;
-    struct firn_buf list = {0};
+    struct fi_buf list = {0};
     open_machine(&machine);
     machine.is_open = false;
     turn(&machine, 1);
     struct turner turner = {.machine = &machine};
     assert_int_equal(
-        firn_log_capture(machine.dir, &machine.options, turn_at_first_record, &turner, &list, &err),
+        fi_log_capture(machine.dir, &machine.options, turn_at_first_record, &turner, &list, &err),
         FIRN_OK);
     assert_true(turner.has_turned);
-    assert_int_equal(list.size, 2 * sizeof(struct firn_log_capture_segment));
+    assert_int_equal(list.size, 2 * sizeof(struct fi_log_capture_segment));
     check_copy(&machine, &list, LOG_SUPPORT_PER_SEGMENT, LOG_SUPPORT_PER_SEGMENT);
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
     close_machine(&machine);
 }
 

@@ -25,11 +25,11 @@
 enum { STEPS = 30, SEGMENTS_MAX = 400 };
 
 struct world {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_log *log;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_log *log;
     struct test_random random;
-    struct firn_log_options options;
+    struct fi_log_options options;
     bool is_created;
     /* The model: records are numbered; [first, end) are in the log. */
     uint64_t first_min; /* first lies between these two: a removal may have become durable or not */
@@ -42,13 +42,13 @@ struct world {
     uint64_t cuts;
 };
 
-static const struct firn_log_options read_only = {.prefix = "wal", .read_only = true};
+static const struct fi_log_options read_only = {.prefix = "wal", .read_only = true};
 
 /* A call may fail only because the power is gone. Returns whether it succeeded. */
 static bool
 went_well(struct world *world, int rc, const firn_error *err)
 {
-    if (rc != FIRN_OK && !firn_sim_memory_is_off(world->os)) {
+    if (rc != FIRN_OK && !fi_sim_memory_is_off(world->os)) {
         fail_msg("unexpected failure: %s", err->text);
     }
     return rc == FIRN_OK;
@@ -57,7 +57,7 @@ went_well(struct world *world, int rc, const firn_error *err)
 static void
 note_segment(struct world *world)
 {
-    uint64_t segment = firn_log_end(world->log).segment;
+    uint64_t segment = fi_log_end(world->log).segment;
     assert_true(segment < SEGMENTS_MAX);
     if (world->segment_first[segment] == UINT64_MAX) {
         world->segment_first[segment] = world->end;
@@ -99,8 +99,8 @@ open_log(struct world *world)
 {
     firn_error err;
     struct log_support_seen seen = {.is_first_unknown = true};
-    int rc = firn_log_open(world->dir, &world->options, log_support_visit, &seen, &world->log, NULL,
-                           &err);
+    int rc =
+        fi_log_open(world->dir, &world->options, log_support_visit, &seen, &world->log, NULL, &err);
     if (!went_well(world, rc, &err)) {
         return false;
     }
@@ -115,7 +115,7 @@ open_log(struct world *world)
         world->first_min = 0;
         world->first_max = world->end;
         if (seen.count > 0) {
-            firn_log_abandon(world->log);
+            fi_log_abandon(world->log);
             world->log = NULL;
             return false;
         }
@@ -123,22 +123,22 @@ open_log(struct world *world)
     world->first_turn = world->first_min; /* what an earlier handle began is forgotten */
     world->end_max = world->end;
     world->durable = world->end;
-    uint64_t segment = firn_log_end(world->log).segment;
+    uint64_t segment = fi_log_end(world->log).segment;
     for (uint64_t i = segment + 1; i < SEGMENTS_MAX; i++) {
         world->segment_first[i] = UINT64_MAX;
     }
     note_segment(world);
-    struct firn_os *copy = NULL;
-    assert_int_equal(firn_sim_memory_clone(world->os, &copy, &err), FIRN_OK);
-    firn_sim_memory_set_cut_at(copy, 0);
-    firn_sim_memory_power_cut(copy, 0);
-    struct firn_os_dir *dir = log_support_root(copy);
+    struct fi_os *copy = NULL;
+    assert_int_equal(fi_sim_memory_clone(world->os, &copy, &err), FIRN_OK);
+    fi_sim_memory_set_cut_at(copy, 0);
+    fi_sim_memory_power_cut(copy, 0);
+    struct fi_os_dir *dir = log_support_root(copy);
     struct log_support_seen again = {.is_first_unknown = true};
     assert_int_equal(log_support_read(dir, &read_only, &again, NULL, &err), FIRN_OK);
     assert_int_equal(again.count, seen.count);
     assert_int_equal(again.first, seen.first);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(copy);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(copy);
     return true;
 }
 
@@ -148,9 +148,9 @@ static bool
 step_append(struct world *world)
 {
     firn_error err;
-    struct firn_log_position position;
+    struct fi_log_position position;
     world->end_max = world->end + 1;
-    uint64_t segment = firn_log_end(world->log).segment;
+    uint64_t segment = fi_log_end(world->log).segment;
     int rc = log_support_append(world->log, world->end, &position, &err);
     if (!went_well(world, rc, &err)) {
         return false;
@@ -169,7 +169,7 @@ static bool
 step_sync(struct world *world)
 {
     firn_error err;
-    if (!went_well(world, firn_log_sync(world->log, &err), &err)) {
+    if (!went_well(world, fi_log_sync(world->log, &err), &err)) {
         return false;
     }
     world->durable = world->end;
@@ -183,9 +183,9 @@ step_begin_turn(struct world *world)
 {
     firn_error err;
     if (test_random_below(&world->random, 2) == 0) {
-        firn_log_rotate_prepare(world->log);
+        fi_log_rotate_prepare(world->log);
     }
-    if (!went_well(world, firn_log_rotate_begin(world->log, &err), &err)) {
+    if (!went_well(world, fi_log_rotate_begin(world->log, &err), &err)) {
         return false;
     }
     world->durable = world->end;
@@ -198,7 +198,7 @@ static bool
 step_rotate(struct world *world)
 {
     firn_error err;
-    if (!went_well(world, firn_log_rotate(world->log, &err), &err)) {
+    if (!went_well(world, fi_log_rotate(world->log, &err), &err)) {
         return false;
     }
     world->durable = world->end;
@@ -211,7 +211,7 @@ static bool
 step_close(struct world *world)
 {
     firn_error err;
-    int rc = firn_log_close(world->log, &err);
+    int rc = fi_log_close(world->log, &err);
     world->log = NULL;
     if (!went_well(world, rc, &err)) {
         return false;
@@ -224,7 +224,7 @@ step_close(struct world *world)
 static bool
 step_abandon(struct world *world)
 {
-    firn_log_abandon(world->log);
+    fi_log_abandon(world->log);
     world->log = NULL;
     return open_log(world);
 }
@@ -233,12 +233,12 @@ static bool
 step_remove(struct world *world)
 {
     firn_error err;
-    uint64_t newest = firn_log_end(world->log).segment;
+    uint64_t newest = fi_log_end(world->log).segment;
     uint64_t segment = 1 + test_random_below(&world->random, newest);
     if (world->segment_first[segment] == UINT64_MAX) {
         return true;
     }
-    if (!went_well(world, firn_log_remove_before(world->log, segment, &err), &err)) {
+    if (!went_well(world, fi_log_remove_before(world->log, segment, &err), &err)) {
         return false;
     }
     if (world->segment_first[segment] > world->first_max) {
@@ -274,14 +274,14 @@ step(struct world *world)
         return step_remove(world);
     }
     read_beside(world);
-    return !firn_sim_memory_is_off(world->os);
+    return !fi_sim_memory_is_off(world->os);
 }
 
 static bool
 begin(struct world *world)
 {
     firn_error err;
-    int rc = firn_log_create(world->dir, &world->options, &world->log, &err);
+    int rc = fi_log_create(world->dir, &world->options, &world->log, &err);
     if (rc == FIRN_EXISTS) {
         return open_log(world); /* creation was cut short when the name was there already */
     }
@@ -298,11 +298,11 @@ begin(struct world *world)
 static void
 cut_power(struct world *world, uint64_t seed)
 {
-    firn_log_abandon(world->log);
+    fi_log_abandon(world->log);
     world->log = NULL;
-    firn_os_dir_close(world->dir);
-    firn_sim_memory_power_cut(world->os, seed);
-    firn_sim_memory_set_cut_at(world->os, 0);
+    fi_os_dir_close(world->dir);
+    fi_sim_memory_power_cut(world->os, seed);
+    fi_sim_memory_set_cut_at(world->os, 0);
     world->dir = log_support_root(world->os);
     world->cuts++;
 }
@@ -319,33 +319,33 @@ run_history(uint64_t seed, uint64_t cut_at, uint64_t cut_seed, uint64_t *cuts)
     static const uint64_t segment_sizes[] = {200, 700, 3000, 30000};
     world.options.segment_size_bytes = segment_sizes[seed % 4];
     world.options.ready_after_bytes = seed % 3 == 1 ? 1 : 0;
-    assert_int_equal(firn_sim_memory_create(seed, &world.os, &err), FIRN_OK);
-    firn_sim_memory_set_writeback(world.os, seed % 3 == 0 ? 0 : 4);
-    firn_sim_memory_set_cut_at(world.os, cut_at);
+    assert_int_equal(fi_sim_memory_create(seed, &world.os, &err), FIRN_OK);
+    fi_sim_memory_set_writeback(world.os, seed % 3 == 0 ? 0 : 4);
+    fi_sim_memory_set_cut_at(world.os, cut_at);
     world.dir = log_support_root(world.os);
     bool is_on = begin(&world);
     uint64_t more_cuts = cut_seed % 3;
     for (int i = 0; i < STEPS; i++) {
         is_on = is_on && step(&world);
-        if (!is_on && !firn_sim_memory_is_off(world.os)) {
+        if (!is_on && !fi_sim_memory_is_off(world.os)) {
             break; /* only empty records were left: nothing to tell them by */
         }
         if (!is_on) {
             cut_power(&world, cut_seed + world.cuts);
             if (more_cuts > 0) {
                 more_cuts--;
-                uint64_t calls = firn_sim_memory_calls(world.os);
-                firn_sim_memory_set_cut_at(world.os,
-                                           calls + 1 + test_random_below(&world.random, 25));
+                uint64_t calls = fi_sim_memory_calls(world.os);
+                fi_sim_memory_set_cut_at(world.os,
+                                         calls + 1 + test_random_below(&world.random, 25));
             }
             is_on = world.is_created ? open_log(&world) : begin(&world);
         }
     }
-    uint64_t calls = firn_sim_memory_calls(world.os);
+    uint64_t calls = fi_sim_memory_calls(world.os);
     *cuts += world.cuts;
-    firn_log_abandon(world.log);
-    firn_os_dir_close(world.dir);
-    firn_sim_memory_destroy(world.os);
+    fi_log_abandon(world.log);
+    fi_os_dir_close(world.dir);
+    fi_sim_memory_destroy(world.os);
     return calls;
 }
 
@@ -384,23 +384,23 @@ what_was_durable_survives_a_power_cut_at_every_call(void **state)
 
 /* A memory file system with a log of some records, on which a test goes on. */
 struct bench {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_log *log;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_log *log;
     uint64_t count;
 };
 
-static const struct firn_log_options wal = {.prefix = "wal"};
+static const struct fi_log_options wal = {.prefix = "wal"};
 
 static void
 make_bench(struct bench *bench, uint64_t count)
 {
     firn_error err;
     *bench = (struct bench){0};
-    assert_int_equal(firn_sim_memory_create(9, &bench->os, &err), FIRN_OK);
-    firn_sim_memory_set_writeback(bench->os, 0);
+    assert_int_equal(fi_sim_memory_create(9, &bench->os, &err), FIRN_OK);
+    fi_sim_memory_set_writeback(bench->os, 0);
     bench->dir = log_support_root(bench->os);
-    assert_int_equal(firn_log_create(bench->dir, &wal, &bench->log, &err), FIRN_OK);
+    assert_int_equal(fi_log_create(bench->dir, &wal, &bench->log, &err), FIRN_OK);
     while (bench->count < count) {
         assert_int_equal(log_support_append(bench->log, bench->count++, NULL, &err), FIRN_OK);
     }
@@ -409,19 +409,19 @@ make_bench(struct bench *bench, uint64_t count)
 static void
 drop_bench(struct bench *bench)
 {
-    firn_log_abandon(bench->log);
-    firn_os_dir_close(bench->dir);
-    firn_sim_memory_destroy(bench->os);
+    fi_log_abandon(bench->log);
+    fi_os_dir_close(bench->dir);
+    fi_sim_memory_destroy(bench->os);
 }
 
 /* The power goes, and all that was not durable with it. */
 static void
 lose_power(struct bench *bench)
 {
-    firn_log_abandon(bench->log);
+    fi_log_abandon(bench->log);
     bench->log = NULL;
-    firn_os_dir_close(bench->dir);
-    firn_sim_memory_power_cut(bench->os, 0);
+    fi_os_dir_close(bench->dir);
+    fi_sim_memory_power_cut(bench->os, 0);
     bench->dir = log_support_root(bench->os);
 }
 
@@ -432,11 +432,11 @@ a_close_that_returned_is_durable_with_its_end_record(void **state)
     firn_error err;
     struct bench bench;
     make_bench(&bench, 5);
-    assert_int_equal(firn_log_close(bench.log, &err), FIRN_OK);
+    assert_int_equal(fi_log_close(bench.log, &err), FIRN_OK);
     bench.log = NULL;
     lose_power(&bench);
     struct log_support_seen seen = {0};
-    struct firn_log_recovery recovery;
+    struct fi_log_recovery recovery;
     assert_int_equal(log_support_read(bench.dir, &wal, &seen, &recovery, &err), FIRN_OK);
     assert_int_equal(seen.count, 5);
     assert_true(recovery.was_closed_cleanly);
@@ -450,9 +450,9 @@ after_a_rotation_that_returned_the_next_segment_is_missed(void **state)
     firn_error err;
     struct bench bench;
     make_bench(&bench, 5);
-    assert_int_equal(firn_log_rotate(bench.log, &err), FIRN_OK);
+    assert_int_equal(fi_log_rotate(bench.log, &err), FIRN_OK);
     lose_power(&bench);
-    assert_int_equal(firn_os_remove_file(bench.dir, "wal-000002.log", &err), FIRN_OK);
+    assert_int_equal(fi_os_remove_file(bench.dir, "wal-000002.log", &err), FIRN_OK);
     struct log_support_seen seen = {0};
     assert_int_equal(log_support_read(bench.dir, &wal, &seen, NULL, &err), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "wal-000002.log"));
@@ -468,36 +468,36 @@ a_segment_whose_name_is_not_durable_gets_it_before_records(void **state)
     firn_error err;
     struct bench bench;
     make_bench(&bench, 5);
-    assert_int_equal(firn_log_sync(bench.log, &err), FIRN_OK);
-    struct firn_log_position end = firn_log_end(bench.log);
-    firn_log_abandon(bench.log);
-    struct firn_buf first = {0};
+    assert_int_equal(fi_log_sync(bench.log, &err), FIRN_OK);
+    struct fi_log_position end = fi_log_end(bench.log);
+    fi_log_abandon(bench.log);
+    struct fi_buf first = {0};
     log_support_get_file(bench.dir, "wal-000001.log", &first);
-    uint8_t header[FIRN_LOG_FORMAT_SEGMENT_SIZE];
-    struct firn_log_format_segment segment = {.number = 2,
-                                              .salt = 99,
-                                              .previous_salt = firn_load_le64(first.data + 24),
-                                              .previous_end = end.offset,
-                                              .oldest = 1};
-    firn_log_format_put_segment(&segment, header);
+    uint8_t header[FI_LOG_FORMAT_SEGMENT_SIZE];
+    struct fi_log_format_segment segment = {.number = 2,
+                                            .salt = 99,
+                                            .previous_salt = fi_load_le64(first.data + 24),
+                                            .previous_end = end.offset,
+                                            .oldest = 1};
+    fi_log_format_put_segment(&segment, header);
     log_support_put_file(bench.dir, "wal-000002.log", firn_bytes(header, sizeof header));
-    struct firn_os_file *file = NULL;
-    assert_int_equal(firn_os_file_open(bench.dir, "wal-000002.log", FIRN_OS_WRITE, 0, &file, &err),
+    struct fi_os_file *file = NULL;
+    assert_int_equal(fi_os_file_open(bench.dir, "wal-000002.log", FI_OS_WRITE, 0, &file, &err),
                      FIRN_OK);
-    assert_int_equal(firn_os_file_sync(file, &err), FIRN_OK);
-    firn_os_file_close(file);
+    assert_int_equal(fi_os_file_sync(file, &err), FIRN_OK);
+    fi_os_file_close(file);
     struct log_support_seen seen = {0};
-    assert_int_equal(
-        firn_log_open(bench.dir, &wal, log_support_visit, &seen, &bench.log, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_log_end(bench.log).segment, 2);
+    assert_int_equal(fi_log_open(bench.dir, &wal, log_support_visit, &seen, &bench.log, NULL, &err),
+                     FIRN_OK);
+    assert_int_equal(fi_log_end(bench.log).segment, 2);
     assert_int_equal(log_support_append(bench.log, 5, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_log_sync(bench.log, &err), FIRN_OK);
+    assert_int_equal(fi_log_sync(bench.log, &err), FIRN_OK);
     lose_power(&bench);
     seen = (struct log_support_seen){0};
     assert_int_equal(log_support_read(bench.dir, &wal, &seen, NULL, &err), FIRN_OK);
     assert_int_equal(seen.count, 6);
     assert_false(seen.is_wrong);
-    firn_buf_deinit(&first);
+    fi_buf_deinit(&first);
     drop_bench(&bench);
 }
 
@@ -510,11 +510,11 @@ what_an_open_removes_is_excluded_durably(void **state)
     firn_error err;
     struct bench bench;
     make_bench(&bench, 5);
-    assert_int_equal(firn_log_rotate(bench.log, &err), FIRN_OK);
+    assert_int_equal(fi_log_rotate(bench.log, &err), FIRN_OK);
     assert_int_equal(log_support_append(bench.log, bench.count++, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_log_remove_before(bench.log, 2, &err), FIRN_OK);
-    assert_int_equal(firn_log_rotate_begin(bench.log, &err), FIRN_OK);
-    firn_log_abandon(bench.log);
+    assert_int_equal(fi_log_remove_before(bench.log, 2, &err), FIRN_OK);
+    assert_int_equal(fi_log_rotate_begin(bench.log, &err), FIRN_OK);
+    fi_log_abandon(bench.log);
     bench.log = NULL;
     uint64_t cuts = 0;
     bool is_cut = true;
@@ -522,16 +522,16 @@ what_an_open_removes_is_excluded_durably(void **state)
         for (uint64_t seed = 0; seed < 20; seed++) {
             struct bench copy = {0};
             struct log_support_seen seen = {.is_first_unknown = true};
-            assert_int_equal(firn_sim_memory_clone(bench.os, &copy.os, &err), FIRN_OK);
+            assert_int_equal(fi_sim_memory_clone(bench.os, &copy.os, &err), FIRN_OK);
             copy.dir = log_support_root(copy.os);
-            firn_sim_memory_set_cut_at(copy.os, firn_sim_memory_calls(copy.os) + call);
-            is_cut = firn_log_open(copy.dir, &wal, log_support_visit, &seen, &copy.log, NULL,
-                                   &err) != FIRN_OK;
-            firn_log_abandon(copy.log);
+            fi_sim_memory_set_cut_at(copy.os, fi_sim_memory_calls(copy.os) + call);
+            is_cut = fi_log_open(copy.dir, &wal, log_support_visit, &seen, &copy.log, NULL, &err) !=
+                     FIRN_OK;
+            fi_log_abandon(copy.log);
             copy.log = NULL;
-            firn_os_dir_close(copy.dir);
-            firn_sim_memory_power_cut(copy.os, seed);
-            firn_sim_memory_set_cut_at(copy.os, 0);
+            fi_os_dir_close(copy.dir);
+            fi_sim_memory_power_cut(copy.os, seed);
+            fi_sim_memory_set_cut_at(copy.os, 0);
             copy.dir = log_support_root(copy.os);
             seen = (struct log_support_seen){.is_first_unknown = true};
             assert_int_equal(log_support_read(copy.dir, &wal, &seen, NULL, &err), FIRN_OK);
@@ -551,38 +551,38 @@ a_log_cut_in_its_last_record_keeps_the_ones_before(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os *os = NULL;
-    assert_int_equal(firn_sim_memory_create(3, &os, &err), FIRN_OK);
-    struct firn_os_dir *dir = log_support_root(os);
-    struct firn_log *log = NULL;
-    assert_int_equal(firn_log_create(dir, &wal, &log, &err), FIRN_OK);
-    struct firn_log_position begin = {0};
+    struct fi_os *os = NULL;
+    assert_int_equal(fi_sim_memory_create(3, &os, &err), FIRN_OK);
+    struct fi_os_dir *dir = log_support_root(os);
+    struct fi_log *log = NULL;
+    assert_int_equal(fi_log_create(dir, &wal, &log, &err), FIRN_OK);
+    struct fi_log_position begin = {0};
     for (uint64_t i = 0; i < 10; i++) {
         assert_int_equal(log_support_append(log, i, &begin, &err), FIRN_OK);
-        assert_int_equal(firn_log_sync(log, &err), FIRN_OK);
+        assert_int_equal(fi_log_sync(log, &err), FIRN_OK);
     }
-    uint64_t end = firn_log_end(log).offset;
-    firn_log_abandon(log);
+    uint64_t end = fi_log_end(log).offset;
+    fi_log_abandon(log);
     for (uint64_t size = begin.offset; size <= end; size++) {
-        struct firn_os *copy = NULL;
-        assert_int_equal(firn_sim_memory_clone(os, &copy, &err), FIRN_OK);
-        struct firn_os_dir *copy_dir = log_support_root(copy);
-        struct firn_os_file *file = NULL;
-        assert_int_equal(
-            firn_os_file_open(copy_dir, "wal-000001.log", FIRN_OS_WRITE, 0, &file, &err), FIRN_OK);
-        assert_int_equal(firn_os_file_truncate(file, size, &err), FIRN_OK);
-        firn_os_file_close(file);
+        struct fi_os *copy = NULL;
+        assert_int_equal(fi_sim_memory_clone(os, &copy, &err), FIRN_OK);
+        struct fi_os_dir *copy_dir = log_support_root(copy);
+        struct fi_os_file *file = NULL;
+        assert_int_equal(fi_os_file_open(copy_dir, "wal-000001.log", FI_OS_WRITE, 0, &file, &err),
+                         FIRN_OK);
+        assert_int_equal(fi_os_file_truncate(file, size, &err), FIRN_OK);
+        fi_os_file_close(file);
         struct log_support_seen seen = {0};
-        struct firn_log_recovery recovery;
+        struct fi_log_recovery recovery;
         assert_int_equal(log_support_read(copy_dir, &wal, &seen, &recovery, &err), FIRN_OK);
         assert_false(seen.is_wrong);
         assert_int_equal(seen.count, size == end ? 10 : 9);
         assert_int_equal(recovery.was_cut, size != begin.offset && size != end);
-        firn_os_dir_close(copy_dir);
-        firn_sim_memory_destroy(copy);
+        fi_os_dir_close(copy_dir);
+        fi_sim_memory_destroy(copy);
     }
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
 }
 
 int

@@ -21,31 +21,31 @@ enum { RECORDS_MAX = 64, SEGMENTS_MAX = 16 };
 
 /* A log in a memory file system, and what is known about it from having written it. */
 struct sample {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
     uint64_t record_count;
-    struct firn_log_position begins[RECORDS_MAX];
-    struct firn_log_position ends[RECORDS_MAX];
+    struct fi_log_position begins[RECORDS_MAX];
+    struct fi_log_position ends[RECORDS_MAX];
     uint64_t newest;
-    uint64_t mark;                           /* the highest durable mark in the newest segment */
-    struct firn_buf files[SEGMENTS_MAX + 1]; /* by number */
-    uint64_t ends_at[SEGMENTS_MAX + 1];      /* where the log ends in each */
+    uint64_t mark;                         /* the highest durable mark in the newest segment */
+    struct fi_buf files[SEGMENTS_MAX + 1]; /* by number */
+    uint64_t ends_at[SEGMENTS_MAX + 1];    /* where the log ends in each */
 };
 
 /* How a sample ends. */
 enum ending { CLOSED, SYNCED, UNSYNCED, REOPENED };
 
-static const struct firn_log_options writable = {.prefix = "wal", .segment_size_bytes = 260};
-static const struct firn_log_options read_only = {.prefix = "wal", .read_only = true};
+static const struct fi_log_options writable = {.prefix = "wal", .segment_size_bytes = 260};
+static const struct fi_log_options read_only = {.prefix = "wal", .read_only = true};
 
 static void
-append(struct sample *sample, struct firn_log *log)
+append(struct sample *sample, struct fi_log *log)
 {
     firn_error err;
     uint64_t i = sample->record_count++;
     assert_true(i < RECORDS_MAX);
     assert_int_equal(log_support_append(log, i, &sample->begins[i], &err), FIRN_OK);
-    sample->ends[i] = firn_log_end(log);
+    sample->ends[i] = fi_log_end(log);
     if (sample->begins[i].segment != sample->newest) {
         sample->newest = sample->begins[i].segment;
         sample->mark = 128;
@@ -53,18 +53,18 @@ append(struct sample *sample, struct firn_log *log)
 }
 
 static void
-sync_log(struct firn_log *log)
+sync_log(struct fi_log *log)
 {
     firn_error err;
-    assert_int_equal(firn_log_sync(log, &err), FIRN_OK);
+    assert_int_equal(fi_log_sync(log, &err), FIRN_OK);
 }
 
 static void
 remember_files(struct sample *sample)
 {
     for (uint64_t number = 1; number <= sample->newest; number++) {
-        char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-        firn_log_segment_name("wal", number, name);
+        char name[FI_LOG_SEGMENT_NAME_SIZE];
+        fi_log_segment_name("wal", number, name);
         log_support_get_file(sample->dir, name, &sample->files[number]);
         sample->ends_at[number] = sample->files[number].size - 16; /* before NEXT */
     }
@@ -76,10 +76,10 @@ make_sample(struct sample *sample, enum ending ending)
 {
     firn_error err;
     *sample = (struct sample){0};
-    assert_int_equal(firn_sim_memory_create(5, &sample->os, &err), FIRN_OK);
+    assert_int_equal(fi_sim_memory_create(5, &sample->os, &err), FIRN_OK);
     sample->dir = log_support_root(sample->os);
-    struct firn_log *log = NULL;
-    assert_int_equal(firn_log_create(sample->dir, &writable, &log, &err), FIRN_OK);
+    struct fi_log *log = NULL;
+    assert_int_equal(fi_log_create(sample->dir, &writable, &log, &err), FIRN_OK);
     while (sample->newest < 3) {
         append(sample, log);
         sync_log(log);
@@ -87,30 +87,30 @@ make_sample(struct sample *sample, enum ending ending)
     append(sample, log);
     append(sample, log);
     sync_log(log);
-    sample->mark = firn_log_end(log).offset;
+    sample->mark = fi_log_end(log).offset;
     switch (ending) {
     case CLOSED:
-        assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+        assert_int_equal(fi_log_close(log, &err), FIRN_OK);
         break;
     case SYNCED:
         append(sample, log);
         sync_log(log);
-        firn_log_abandon(log);
+        fi_log_abandon(log);
         break;
     case UNSYNCED:
         append(sample, log);
         append(sample, log);
         append(sample, log);
-        firn_log_abandon(log);
+        fi_log_abandon(log);
         break;
     case REOPENED:
-        assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+        assert_int_equal(fi_log_close(log, &err), FIRN_OK);
         struct log_support_seen seen = {0};
         assert_int_equal(
-            firn_log_open(sample->dir, &writable, log_support_visit, &seen, &log, NULL, &err),
+            fi_log_open(sample->dir, &writable, log_support_visit, &seen, &log, NULL, &err),
             FIRN_OK);
         append(sample, log);
-        firn_log_abandon(log);
+        fi_log_abandon(log);
         break;
     }
     remember_files(sample);
@@ -120,16 +120,16 @@ static void
 drop_sample(struct sample *sample)
 {
     for (size_t i = 0; i <= SEGMENTS_MAX; i++) {
-        firn_buf_deinit(&sample->files[i]);
+        fi_buf_deinit(&sample->files[i]);
     }
-    firn_os_dir_close(sample->dir);
-    firn_sim_memory_destroy(sample->os);
+    fi_os_dir_close(sample->dir);
+    fi_sim_memory_destroy(sample->os);
 }
 
 struct outcome {
     int rc;
     struct log_support_seen seen;
-    struct firn_log_recovery recovery;
+    struct fi_log_recovery recovery;
     firn_error err;
 };
 
@@ -147,8 +147,8 @@ read_sample(struct sample *sample)
 static void
 put_file(struct sample *sample, uint64_t number, firn_slice bytes)
 {
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name("wal", number, name);
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name("wal", number, name);
     log_support_put_file(sample->dir, name, bytes);
 }
 
@@ -156,8 +156,8 @@ put_file(struct sample *sample, uint64_t number, firn_slice bytes)
 static void
 assert_names_damage(const struct outcome *outcome, uint64_t number)
 {
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name("wal", number, name);
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name("wal", number, name);
     assert_int_equal(outcome->rc, FIRN_CORRUPT);
     assert_non_null(strstr(outcome->err.text, name));
     assert_non_null(strstr(outcome->err.text, "offset "));
@@ -181,13 +181,13 @@ static void
 assert_log_goes_on(struct sample *sample, uint64_t count)
 {
     firn_error err;
-    struct firn_log *log = NULL;
+    struct fi_log *log = NULL;
     struct log_support_seen seen = {0};
     assert_int_equal(
-        firn_log_open(sample->dir, &writable, log_support_visit, &seen, &log, NULL, &err), FIRN_OK);
+        fi_log_open(sample->dir, &writable, log_support_visit, &seen, &log, NULL, &err), FIRN_OK);
     assert_int_equal(seen.count, count);
     assert_int_equal(log_support_append(log, count, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    assert_int_equal(fi_log_close(log, &err), FIRN_OK);
     seen = (struct log_support_seen){0};
     assert_int_equal(log_support_read(sample->dir, &read_only, &seen, NULL, &err), FIRN_OK);
     assert_false(seen.is_wrong);
@@ -200,10 +200,10 @@ restore_files(struct sample *sample)
 {
     firn_error err;
     for (uint64_t number = 1; number <= sample->newest; number++) {
-        put_file(sample, number, firn_buf_slice(&sample->files[number]));
+        put_file(sample, number, fi_buf_slice(&sample->files[number]));
     }
     for (uint64_t number = sample->newest + 1; number < sample->newest + 3; number++) {
-        assert_int_equal(firn_log_segment_remove(sample->dir, "wal", number, &err), FIRN_OK);
+        assert_int_equal(fi_log_segment_remove(sample->dir, "wal", number, &err), FIRN_OK);
     }
 }
 
@@ -218,11 +218,11 @@ flip_every_bit(enum ending ending)
     assert_int_equal(whole.rc, FIRN_OK);
     assert_int_equal(whole.seen.count, sample.record_count);
     for (uint64_t number = 1; number <= sample.newest; number++) {
-        struct firn_buf *file = &sample.files[number];
+        struct fi_buf *file = &sample.files[number];
         for (size_t bit = 0; bit < file->size * 8; bit++) {
             uint64_t at = bit / 8;
             file->data[at] ^= (uint8_t)(1 << bit % 8);
-            put_file(&sample, number, firn_buf_slice(file));
+            put_file(&sample, number, fi_buf_slice(file));
             struct outcome outcome = read_sample(&sample);
             bool is_last_group = number == sample.newest && at >= sample.mark;
             if (at < 128 || (at < sample.ends_at[number] && !is_last_group)) {
@@ -245,7 +245,7 @@ flip_every_bit(enum ending ending)
             }
             file->data[at] ^= (uint8_t)(1 << bit % 8);
         }
-        put_file(&sample, number, firn_buf_slice(file));
+        put_file(&sample, number, fi_buf_slice(file));
     }
     (void)printf("flips: %llu refused, %llu opened as a prefix\n", (unsigned long long)refused,
                  (unsigned long long)shortened);
@@ -285,7 +285,7 @@ a_file_of_every_length_is_damage_or_a_prefix(void **state)
         struct sample sample;
         make_sample(&sample, ending);
         for (uint64_t number = 1; number <= sample.newest; number++) {
-            struct firn_buf *file = &sample.files[number];
+            struct fi_buf *file = &sample.files[number];
             for (size_t size = 0; size < file->size; size++) {
                 put_file(&sample, number, firn_bytes(file->data, size));
                 struct outcome outcome = read_sample(&sample);
@@ -302,7 +302,7 @@ a_file_of_every_length_is_damage_or_a_prefix(void **state)
                     restore_files(&sample);
                 }
             }
-            put_file(&sample, number, firn_buf_slice(file));
+            put_file(&sample, number, fi_buf_slice(file));
         }
         drop_sample(&sample);
     }
@@ -317,16 +317,16 @@ a_missing_or_foreign_segment_is_damage(void **state)
     assert_true(sample.newest == 3);
     firn_error err;
     for (uint64_t number = 1; number <= sample.newest; number++) {
-        char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-        firn_log_segment_name("wal", number, name);
-        assert_int_equal(firn_log_segment_remove(sample.dir, "wal", number, &err), FIRN_OK);
+        char name[FI_LOG_SEGMENT_NAME_SIZE];
+        fi_log_segment_name("wal", number, name);
+        assert_int_equal(fi_log_segment_remove(sample.dir, "wal", number, &err), FIRN_OK);
         struct outcome outcome = read_sample(&sample);
         assert_int_equal(outcome.rc, FIRN_CORRUPT);
         assert_non_null(strstr(outcome.err.text, name));
         restore_files(&sample);
         for (uint64_t other = 1; other <= sample.newest; other++) {
             if (other != number) {
-                put_file(&sample, number, firn_buf_slice(&sample.files[other]));
+                put_file(&sample, number, fi_buf_slice(&sample.files[other]));
                 outcome = read_sample(&sample);
                 assert_names_damage(&outcome, number);
                 restore_files(&sample);
@@ -346,22 +346,22 @@ a_segment_of_another_log_does_not_continue_this_one(void **state)
     make_sample(&sample, CLOSED);
     make_sample(&other, CLOSED);
     firn_error err;
-    struct firn_log *log = NULL;
-    static const struct firn_log_options alien = {.prefix = "alien", .segment_size_bytes = 260};
-    assert_int_equal(firn_log_create(other.dir, &alien, &log, &err), FIRN_OK);
-    assert_int_equal(firn_log_rotate(log, &err), FIRN_OK);
-    assert_int_equal(firn_log_rotate(log, &err), FIRN_OK);
-    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    struct fi_log *log = NULL;
+    static const struct fi_log_options alien = {.prefix = "alien", .segment_size_bytes = 260};
+    assert_int_equal(fi_log_create(other.dir, &alien, &log, &err), FIRN_OK);
+    assert_int_equal(fi_log_rotate(log, &err), FIRN_OK);
+    assert_int_equal(fi_log_rotate(log, &err), FIRN_OK);
+    assert_int_equal(fi_log_close(log, &err), FIRN_OK);
     for (uint64_t number = 1; number <= 3; number++) {
-        char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-        firn_log_segment_name("alien", number, name);
-        struct firn_buf bytes = {0};
+        char name[FI_LOG_SEGMENT_NAME_SIZE];
+        fi_log_segment_name("alien", number, name);
+        struct fi_buf bytes = {0};
         log_support_get_file(other.dir, name, &bytes);
-        put_file(&sample, number, firn_buf_slice(&bytes));
+        put_file(&sample, number, fi_buf_slice(&bytes));
         struct outcome outcome = read_sample(&sample);
         assert_names_damage(&outcome, number == 1 ? 2 : number);
         restore_files(&sample);
-        firn_buf_deinit(&bytes);
+        fi_buf_deinit(&bytes);
     }
     drop_sample(&sample);
     drop_sample(&other);
@@ -375,24 +375,24 @@ a_changed_byte_in_the_fifth_of_ten_is_never_silent(void **state)
     for (int is_closed = 0; is_closed < 2; is_closed++) {
         firn_error err;
         struct sample sample = {0};
-        static const struct firn_log_options one_segment = {.prefix = "wal"};
-        assert_int_equal(firn_sim_memory_create(6, &sample.os, &err), FIRN_OK);
+        static const struct fi_log_options one_segment = {.prefix = "wal"};
+        assert_int_equal(fi_sim_memory_create(6, &sample.os, &err), FIRN_OK);
         sample.dir = log_support_root(sample.os);
-        struct firn_log *log = NULL;
-        assert_int_equal(firn_log_create(sample.dir, &one_segment, &log, &err), FIRN_OK);
+        struct fi_log *log = NULL;
+        assert_int_equal(fi_log_create(sample.dir, &one_segment, &log, &err), FIRN_OK);
         while (sample.record_count < 10) {
             append(&sample, log);
             sync_log(log);
         }
         if (is_closed != 0) {
-            assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+            assert_int_equal(fi_log_close(log, &err), FIRN_OK);
         } else {
-            firn_log_abandon(log);
+            fi_log_abandon(log);
         }
         remember_files(&sample);
         for (uint64_t at = sample.begins[4].offset; at < sample.ends[4].offset; at++) {
             sample.files[1].data[at] ^= 0x10;
-            put_file(&sample, 1, firn_buf_slice(&sample.files[1]));
+            put_file(&sample, 1, fi_buf_slice(&sample.files[1]));
             struct outcome outcome = read_sample(&sample);
             assert_names_damage(&outcome, 1);
             assert_int_equal(outcome.seen.count, 4);
@@ -410,21 +410,21 @@ a_record_written_after_a_torn_tail_is_found(void **state)
     firn_error err;
     struct sample sample;
     make_sample(&sample, UNSYNCED);
-    struct firn_buf *file = &sample.files[sample.newest];
+    struct fi_buf *file = &sample.files[sample.newest];
     put_file(&sample, sample.newest, firn_bytes(file->data, file->size - 5));
     uint64_t count = sample.record_count - 1;
     for (int round = 0; round < 3; round++) {
         struct log_support_seen seen = {0};
-        struct firn_log_recovery recovery;
-        struct firn_log *log = NULL;
+        struct fi_log_recovery recovery;
+        struct fi_log *log = NULL;
         assert_int_equal(
-            firn_log_open(sample.dir, &writable, log_support_visit, &seen, &log, &recovery, &err),
+            fi_log_open(sample.dir, &writable, log_support_visit, &seen, &log, &recovery, &err),
             FIRN_OK);
         assert_int_equal(recovery.was_cut, round == 0);
         assert_int_equal(seen.count, count);
         assert_false(seen.is_wrong);
         assert_int_equal(log_support_append(log, count++, NULL, &err), FIRN_OK);
-        assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+        assert_int_equal(fi_log_close(log, &err), FIRN_OK);
     }
     drop_sample(&sample);
 }

@@ -23,18 +23,18 @@
 
 /* A small log, whose records are written, and one that was under load, whose records go through
  * windows. */
-static const struct firn_log_options small = {.prefix = "wal", .segment_size_bytes = 1200};
-static const struct firn_log_options loaded = {
+static const struct fi_log_options small = {.prefix = "wal", .segment_size_bytes = 1200};
+static const struct fi_log_options loaded = {
     .prefix = "wal", .segment_size_bytes = 1200, .ready_after_bytes = 1};
-static const struct firn_log_options *wal = &small;
-static const struct firn_log_options read_only = {.prefix = "wal", .read_only = true};
+static const struct fi_log_options *wal = &small;
+static const struct fi_log_options read_only = {.prefix = "wal", .read_only = true};
 
 /* A machine whose calls can fail, and what a history has achieved on it. */
 struct world {
-    struct firn_os *memory;
-    struct firn_os *fault;
-    struct firn_os_dir *dir;
-    struct firn_log *log;
+    struct fi_os *memory;
+    struct fi_os *fault;
+    struct fi_os_dir *dir;
+    struct fi_log *log;
     uint64_t appended;  /* records whose append was tried */
     uint64_t durable;   /* records that must be there */
     uint64_t first_max; /* records that may have been removed */
@@ -44,18 +44,18 @@ static void
 make_world(struct world *world)
 {
     *world = (struct world){0};
-    assert_int_equal(firn_sim_memory_create(4, &world->memory, NULL), FIRN_OK);
-    assert_int_equal(firn_sim_fault_create(world->memory, &world->fault, NULL), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(world->fault, "/", &world->dir, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_memory_create(4, &world->memory, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_fault_create(world->memory, &world->fault, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(world->fault, "/", &world->dir, NULL), FIRN_OK);
 }
 
 static void
 drop_world(struct world *world)
 {
-    firn_log_abandon(world->log);
-    firn_os_dir_close(world->dir);
-    firn_sim_fault_destroy(world->fault);
-    firn_sim_memory_destroy(world->memory);
+    fi_log_abandon(world->log);
+    fi_os_dir_close(world->dir);
+    fi_sim_fault_destroy(world->fault);
+    fi_sim_memory_destroy(world->memory);
 }
 
 /* ---- the history ---- */
@@ -68,13 +68,13 @@ check_latch(struct world *world, int rc)
         return rc;
     }
     firn_error err;
-    if (firn_log_sync(world->log, &err) == FIRN_FAILED) {
+    if (fi_log_sync(world->log, &err) == FIRN_FAILED) {
         assert_int_equal(log_support_append(world->log, 0, NULL, &err), FIRN_FAILED);
-        assert_int_equal(firn_log_rotate(world->log, &err), FIRN_FAILED);
-        assert_int_equal(firn_log_remove_before(world->log, 1, &err), FIRN_FAILED);
-        assert_true(firn_log_has_failed(world->log));
+        assert_int_equal(fi_log_rotate(world->log, &err), FIRN_FAILED);
+        assert_int_equal(fi_log_remove_before(world->log, 1, &err), FIRN_FAILED);
+        assert_true(fi_log_has_failed(world->log));
     } else {
-        assert_false(firn_log_has_failed(world->log));
+        assert_false(fi_log_has_failed(world->log));
     }
     return rc;
 }
@@ -97,7 +97,7 @@ static int
 sync_log(struct world *world)
 {
     firn_error err;
-    int rc = firn_log_sync(world->log, &err);
+    int rc = fi_log_sync(world->log, &err);
     if (rc == FIRN_OK) {
         world->durable = world->appended;
     }
@@ -108,7 +108,7 @@ static int
 rotate(struct world *world)
 {
     firn_error err;
-    int rc = firn_log_rotate(world->log, &err);
+    int rc = fi_log_rotate(world->log, &err);
     if (rc == FIRN_OK) {
         world->durable = world->appended;
     }
@@ -119,7 +119,7 @@ static int
 close_log(struct world *world)
 {
     firn_error err;
-    int rc = firn_log_close(world->log, &err);
+    int rc = fi_log_close(world->log, &err);
     world->log = NULL;
     if (rc == FIRN_OK) {
         world->durable = world->appended;
@@ -132,7 +132,7 @@ open_log(struct world *world)
 {
     firn_error err;
     struct log_support_seen seen = {.is_first_unknown = true};
-    return firn_log_open(world->dir, wal, log_support_visit, &seen, &world->log, NULL, &err);
+    return fi_log_open(world->dir, wal, log_support_visit, &seen, &world->log, NULL, &err);
 }
 
 /* Runs until something fails; returns what. Touches every function of the log, with enough data
@@ -141,7 +141,7 @@ static int
 run_history(struct world *world)
 {
     firn_error err;
-    int rc = firn_log_create(world->dir, wal, &world->log, &err);
+    int rc = fi_log_create(world->dir, wal, &world->log, &err);
     rc = rc == FIRN_OK ? append(world, 4) : rc;
     rc = rc == FIRN_OK ? sync_log(world) : rc;
     rc = rc == FIRN_OK ? append(world, 12) : rc;
@@ -150,19 +150,19 @@ run_history(struct world *world)
     rc = rc == FIRN_OK ? append(world, 3) : rc;
     if (rc == FIRN_OK) {
         world->first_max = in_new_segment;
-        rc = firn_log_remove_before(world->log, firn_log_end(world->log).segment, &err);
+        rc = fi_log_remove_before(world->log, fi_log_end(world->log).segment, &err);
     }
     rc = rc == FIRN_OK ? close_log(world) : rc;
     rc = rc == FIRN_OK ? open_log(world) : rc;
     rc = rc == FIRN_OK ? append(world, 3) : rc;
-    firn_log_abandon(world->log);
+    fi_log_abandon(world->log);
     world->log = NULL;
     rc = rc == FIRN_OK ? open_log(world) : rc;
     rc = rc == FIRN_OK ? append(world, 2) : rc;
     rc = rc == FIRN_OK ? close_log(world) : rc;
     struct log_support_seen seen = {.is_first_unknown = true};
     rc = rc == FIRN_OK ? log_support_read(world->dir, &read_only, &seen, NULL, &err) : rc;
-    firn_log_abandon(world->log);
+    fi_log_abandon(world->log);
     world->log = NULL;
     return rc;
 }
@@ -172,48 +172,48 @@ static void
 check_what_is_left(struct world *world)
 {
     firn_error err;
-    struct firn_os_dir *dir = log_support_root(world->memory);
+    struct fi_os_dir *dir = log_support_root(world->memory);
     struct log_support_seen seen = {.is_first_unknown = true};
-    struct firn_log *log = NULL;
-    int rc = firn_log_open(dir, wal, log_support_visit, &seen, &log, NULL, &err);
+    struct fi_log *log = NULL;
+    int rc = fi_log_open(dir, wal, log_support_visit, &seen, &log, NULL, &err);
     if (rc != FIRN_OK) {
         assert_int_equal(rc, FIRN_NOT_FOUND);
         assert_int_equal(world->appended, 0);
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
         return;
     }
     assert_false(seen.is_wrong);
     assert_true(seen.first <= world->first_max);
     assert_true(seen.first + seen.count >= world->durable);
     assert_true(seen.first + seen.count <= world->appended);
-    firn_log_abandon(log);
-    firn_os_dir_close(dir);
-    firn_sim_memory_power_cut(world->memory, 0);
+    fi_log_abandon(log);
+    fi_os_dir_close(dir);
+    fi_sim_memory_power_cut(world->memory, 0);
     dir = log_support_root(world->memory);
     struct log_support_seen again = {.is_first_unknown = true};
     assert_int_equal(log_support_read(dir, &read_only, &again, NULL, &err), FIRN_OK);
     assert_false(again.is_wrong);
     assert_int_equal(again.count, seen.count);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 /* ---- calls to the outside world ---- */
 
 /* Returns whether the plan's call was reached. */
 static bool
-run_with_fault(const struct firn_sim_fault_plan *plan)
+run_with_fault(const struct fi_sim_fault_plan *plan)
 {
     test_alloc_install();
     struct world world;
     make_world(&world);
-    firn_sim_fault_set_plan(world.fault, plan);
+    fi_sim_fault_set_plan(world.fault, plan);
     int rc = run_history(&world);
-    bool was_hit = firn_sim_fault_hits(world.fault) > 0;
+    bool was_hit = fi_sim_fault_hits(world.fault) > 0;
     assert_true(was_hit || rc == FIRN_OK);
-    if (plan->kind == FIRN_SIM_FAULT_SHORT) {
+    if (plan->kind == FI_SIM_FAULT_SHORT) {
         assert_int_equal(rc, FIRN_OK);
     }
-    firn_sim_fault_set_plan(world.fault, NULL);
+    fi_sim_fault_set_plan(world.fault, NULL);
     check_what_is_left(&world);
     drop_world(&world);
     assert_int_equal(test_alloc_alive(), 0);
@@ -225,14 +225,14 @@ static void
 every_call_that_fails_leaves_what_was_durable(void **state)
 {
     (void)state;
-    static const enum firn_sim_fault_kind kinds[] = {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_TORN};
+    static const enum fi_sim_fault_kind kinds[] = {FI_SIM_FAULT_FAILS, FI_SIM_FAULT_TORN};
     static const int errors[] = {EIO, ENOSPC};
     for (int kind = 0; kind < 2; kind++) {
         for (int for_ever = 0; for_ever < 2; for_ever++) {
-            struct firn_sim_fault_plan plan = {.for_ever = for_ever != 0,
-                                               .classes = FIRN_SIM_FAULT_ALL,
-                                               .kind = kinds[kind],
-                                               .error_number = errors[kind]};
+            struct fi_sim_fault_plan plan = {.for_ever = for_ever != 0,
+                                             .classes = FI_SIM_FAULT_ALL,
+                                             .kind = kinds[kind],
+                                             .error_number = errors[kind]};
             do {
                 plan.call++;
             } while (run_with_fault(&plan));
@@ -247,8 +247,8 @@ static void
 short_reads_and_writes_are_continued(void **state)
 {
     (void)state;
-    struct firn_sim_fault_plan plan = {.classes = FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_WRITES,
-                                       .kind = FIRN_SIM_FAULT_SHORT};
+    struct fi_sim_fault_plan plan = {.classes = FI_SIM_FAULT_READS | FI_SIM_FAULT_WRITES,
+                                     .kind = FI_SIM_FAULT_SHORT};
     do {
         plan.call++;
     } while (run_with_fault(&plan));
@@ -289,12 +289,12 @@ every_allocation_that_fails_leaves_what_was_durable(void **state)
 static void
 assert_ends_clean(struct world *world)
 {
-    struct firn_log_position end = firn_log_end(world->log);
+    struct fi_log_position end = fi_log_end(world->log);
     char name[32];
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     firn_error err;
     (void)snprintf(name, sizeof name, "wal-%06u.log", (unsigned)end.segment);
-    assert_int_equal(firn_os_stat(world->dir, name, &stat, &err), FIRN_OK);
+    assert_int_equal(fi_os_stat(world->dir, name, &stat, &err), FIRN_OK);
     assert_int_equal(stat.size_bytes, end.offset);
 }
 
@@ -308,35 +308,35 @@ an_append_without_space_can_be_repeated(void **state)
         struct world world;
         firn_error err;
         make_world(&world);
-        assert_int_equal(firn_log_create(world.dir, wal, &world.log, &err), FIRN_OK);
+        assert_int_equal(fi_log_create(world.dir, wal, &world.log, &err), FIRN_OK);
         unsigned refusals = 0;
         for (uint64_t i = 0; i < 30; i++) {
-            struct firn_sim_fault_plan full = {.call = 1,
-                                               .classes = FIRN_SIM_FAULT_WRITES,
-                                               .kind = seed % 2 == 0 ? FIRN_SIM_FAULT_FAILS
-                                                                     : FIRN_SIM_FAULT_TORN,
-                                               .error_number = ENOSPC};
+            struct fi_sim_fault_plan full = {.call = 1,
+                                             .classes = FI_SIM_FAULT_WRITES,
+                                             .kind = seed % 2 == 0 ? FI_SIM_FAULT_FAILS
+                                                                   : FI_SIM_FAULT_TORN,
+                                             .error_number = ENOSPC};
             if (i % 3 == seed % 3) {
-                firn_sim_fault_set_plan(world.fault, &full);
+                fi_sim_fault_set_plan(world.fault, &full);
                 assert_int_equal(log_support_append(world.log, 1000 + i, NULL, &err),
                                  FIRN_NO_SPACE);
-                assert_false(firn_log_has_failed(world.log));
-                firn_sim_fault_set_plan(world.fault, NULL);
+                assert_false(fi_log_has_failed(world.log));
+                fi_sim_fault_set_plan(world.fault, NULL);
                 assert_ends_clean(&world);
                 refusals++;
             }
             assert_int_equal(log_support_append(world.log, i, NULL, &err), FIRN_OK);
             world.appended++;
             if (i % 4 == seed % 4) {
-                assert_int_equal(firn_log_sync(world.log, &err), FIRN_OK);
+                assert_int_equal(fi_log_sync(world.log, &err), FIRN_OK);
                 world.durable = world.appended;
             }
         }
         assert_int_equal(refusals, 10);
-        firn_log_abandon(world.log);
+        fi_log_abandon(world.log);
         world.log = NULL;
-        firn_os_dir_close(world.dir);
-        firn_sim_memory_power_cut(world.memory, seed);
+        fi_os_dir_close(world.dir);
+        fi_sim_memory_power_cut(world.memory, seed);
         world.dir = log_support_root(world.memory);
         check_what_is_left(&world);
         drop_world(&world);
@@ -351,14 +351,14 @@ an_append_without_memory_can_be_repeated(void **state)
     struct world world;
     make_world(&world);
     firn_error err;
-    assert_int_equal(firn_log_create(world.dir, wal, &world.log, &err), FIRN_OK);
+    assert_int_equal(fi_log_create(world.dir, wal, &world.log, &err), FIRN_OK);
     uint8_t bytes[600] = {0};
     firn_slice part = firn_bytes(bytes, sizeof bytes);
     test_alloc_fail_at(1, true);
-    assert_int_equal(firn_log_append(world.log, 16, &part, 1, NULL, &err), FIRN_NO_MEMORY);
+    assert_int_equal(fi_log_append(world.log, 16, &part, 1, NULL, &err), FIRN_NO_MEMORY);
     test_alloc_fail_at(0, false);
-    assert_int_equal(firn_log_append(world.log, 16, &part, 1, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_log_close(world.log, &err), FIRN_OK);
+    assert_int_equal(fi_log_append(world.log, 16, &part, 1, NULL, &err), FIRN_OK);
+    assert_int_equal(fi_log_close(world.log, &err), FIRN_OK);
     world.log = NULL;
     drop_world(&world);
     assert_int_equal(test_alloc_alive(), 0);
@@ -373,7 +373,7 @@ struct during_sync {
 };
 
 static void
-append_during_sync(void *ctx, const struct firn_sim_fault_call *call)
+append_during_sync(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct during_sync *during = ctx;
     if (strcmp(call->operation, "file_sync") == 0 && !during->is_done) {
@@ -389,21 +389,21 @@ a_mark_covers_what_was_written_when_the_sync_began(void **state)
     struct world world;
     make_world(&world);
     firn_error err;
-    static const struct firn_log_options one_segment = {.prefix = "wal"};
-    assert_int_equal(firn_log_create(world.dir, &one_segment, &world.log, &err), FIRN_OK);
+    static const struct fi_log_options one_segment = {.prefix = "wal"};
+    assert_int_equal(fi_log_create(world.dir, &one_segment, &world.log, &err), FIRN_OK);
     assert_int_equal(append(&world, 2), FIRN_OK);
-    uint64_t covered = firn_log_end(world.log).offset;
+    uint64_t covered = fi_log_end(world.log).offset;
     struct during_sync during = {.world = &world};
-    firn_sim_fault_set_hook(world.fault, append_during_sync, &during);
-    assert_int_equal(firn_log_sync(world.log, &err), FIRN_OK);
-    firn_sim_fault_set_hook(world.fault, NULL, NULL);
+    fi_sim_fault_set_hook(world.fault, append_during_sync, &during);
+    assert_int_equal(fi_log_sync(world.log, &err), FIRN_OK);
+    fi_sim_fault_set_hook(world.fault, NULL, NULL);
     assert_true(during.is_done);
-    struct firn_log_position position;
+    struct fi_log_position position;
     assert_int_equal(log_support_append(world.log, world.appended, &position, &err), FIRN_OK);
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     log_support_get_file(world.dir, "wal-000001.log", &bytes);
-    assert_int_equal((uint64_t)firn_load_le32(bytes.data + position.offset + 8) * 8, covered);
-    firn_buf_deinit(&bytes);
+    assert_int_equal((uint64_t)fi_load_le32(bytes.data + position.offset + 8) * 8, covered);
+    fi_buf_deinit(&bytes);
     drop_world(&world);
 }
 
@@ -415,15 +415,15 @@ zeros_for_which_there_is_no_space_refuse_nothing(void **state)
     struct world world;
     make_world(&world);
     firn_error err;
-    static const struct firn_log_options one_segment = {.prefix = "wal", .ready_after_bytes = 1};
-    assert_int_equal(firn_log_create(world.dir, &one_segment, &world.log, &err), FIRN_OK);
-    firn_sim_memory_set_space(world.memory, 40 << 10);
+    static const struct fi_log_options one_segment = {.prefix = "wal", .ready_after_bytes = 1};
+    assert_int_equal(fi_log_create(world.dir, &one_segment, &world.log, &err), FIRN_OK);
+    fi_sim_memory_set_space(world.memory, 40 << 10);
     assert_int_equal(append(&world, 100), FIRN_OK);
     assert_ends_clean(&world);
-    firn_sim_memory_set_space(world.memory, UINT64_MAX);
+    fi_sim_memory_set_space(world.memory, UINT64_MAX);
     assert_int_equal(append(&world, 100), FIRN_OK);
     assert_int_equal(sync_log(&world), FIRN_OK);
-    firn_log_abandon(world.log);
+    fi_log_abandon(world.log);
     world.log = NULL;
     check_what_is_left(&world);
     drop_world(&world);

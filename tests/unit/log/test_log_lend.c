@@ -19,13 +19,13 @@
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 
-static const struct firn_log_options wal = {.prefix = "wal", .ready_after_bytes = 4096};
+static const struct fi_log_options wal = {.prefix = "wal", .ready_after_bytes = 4096};
 
 struct machine {
-    struct firn_os *memory;
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_log *log;
+    struct fi_os *memory;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_log *log;
     uint64_t count; /* of records */
 };
 
@@ -34,27 +34,27 @@ open_machine(struct machine *machine)
 {
     firn_error err;
     *machine = (struct machine){0};
-    assert_int_equal(firn_sim_memory_create(1, &machine->memory, &err), FIRN_OK);
-    assert_int_equal(firn_sim_fault_create(machine->memory, &machine->os, &err), FIRN_OK);
+    assert_int_equal(fi_sim_memory_create(1, &machine->memory, &err), FIRN_OK);
+    assert_int_equal(fi_sim_fault_create(machine->memory, &machine->os, &err), FIRN_OK);
     machine->dir = log_support_root(machine->os);
-    assert_int_equal(firn_log_create(machine->dir, &wal, &machine->log, &err), FIRN_OK);
+    assert_int_equal(fi_log_create(machine->dir, &wal, &machine->log, &err), FIRN_OK);
 }
 
 static void
 close_machine(struct machine *machine)
 {
-    firn_log_abandon(machine->log);
-    firn_os_dir_close(machine->dir);
-    firn_sim_fault_destroy(machine->os);
-    firn_sim_memory_destroy(machine->memory);
+    fi_log_abandon(machine->log);
+    fi_os_dir_close(machine->dir);
+    fi_sim_fault_destroy(machine->os);
+    fi_sim_memory_destroy(machine->memory);
 }
 
 static void
 turn(struct machine *machine, uint64_t oldest)
 {
     firn_error err;
-    assert_int_equal(firn_log_remove_before(machine->log, oldest, &err), FIRN_OK);
-    assert_int_equal(firn_log_rotate(machine->log, &err), FIRN_OK);
+    assert_int_equal(fi_log_remove_before(machine->log, oldest, &err), FIRN_OK);
+    assert_int_equal(fi_log_rotate(machine->log, &err), FIRN_OK);
 }
 
 /* Opens the log again; it must have all records from `first` on. */
@@ -63,22 +63,22 @@ reopen(struct machine *machine, uint64_t first)
 {
     firn_error err;
     struct log_support_seen seen = {.first = first};
-    firn_log_abandon(machine->log);
+    fi_log_abandon(machine->log);
     machine->log = NULL;
     assert_int_equal(
-        firn_log_open(machine->dir, &wal, log_support_visit, &seen, &machine->log, NULL, &err),
+        fi_log_open(machine->dir, &wal, log_support_visit, &seen, &machine->log, NULL, &err),
         FIRN_OK);
     assert_false(seen.is_wrong);
     assert_int_equal(first + seen.count, machine->count);
 }
 
 static bool
-has_bytes(struct machine *machine, const char *name, const struct firn_buf *expected)
+has_bytes(struct machine *machine, const char *name, const struct fi_buf *expected)
 {
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     log_support_get_file(machine->dir, name, &bytes);
-    bool is_equal = firn_slice_equal(firn_buf_slice(&bytes), firn_buf_slice(expected));
-    firn_buf_deinit(&bytes);
+    bool is_equal = fi_slice_equal(fi_buf_slice(&bytes), fi_buf_slice(expected));
+    fi_buf_deinit(&bytes);
     return is_equal;
 }
 
@@ -88,33 +88,33 @@ only_whole_segments_are_lent(void **state)
     (void)state;
     firn_error err;
     struct machine machine;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     open_machine(&machine);
     log_support_fill(machine.log, &machine.count);
-    uint64_t end = firn_log_end(machine.log).offset;
-    assert_int_equal(firn_log_lend_bytes(machine.log, 0), 0);
-    assert_int_equal(firn_log_lend_bytes(machine.log, 1), 0);
-    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_NOT_FOUND);
-    assert_int_equal(firn_log_rotate_begin(machine.log, &err), FIRN_OK);
-    assert_int_equal(firn_log_lend_bytes(machine.log, 1), end - FIRN_LOG_FORMAT_SEGMENT_SIZE);
-    assert_int_equal(firn_log_lend_bytes(machine.log, 2), 0);
-    assert_int_equal(firn_log_lend_bytes(machine.log, 3), 0);
-    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_OK);
+    uint64_t end = fi_log_end(machine.log).offset;
+    assert_int_equal(fi_log_lend_bytes(machine.log, 0), 0);
+    assert_int_equal(fi_log_lend_bytes(machine.log, 1), 0);
+    assert_int_equal(fi_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_log_rotate_begin(machine.log, &err), FIRN_OK);
+    assert_int_equal(fi_log_lend_bytes(machine.log, 1), end - FI_LOG_FORMAT_SEGMENT_SIZE);
+    assert_int_equal(fi_log_lend_bytes(machine.log, 2), 0);
+    assert_int_equal(fi_log_lend_bytes(machine.log, 3), 0);
+    assert_int_equal(fi_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_OK);
     /* What was got ready after the end is cut off; NEXT is there, though the turn was only begun. */
     log_support_get_file(machine.dir, "kept", &bytes);
-    assert_int_equal(bytes.size, end + FIRN_LOG_FORMAT_RECORD_SIZE);
-    assert_int_equal(bytes.data[end + 12], FIRN_LOG_FORMAT_NEXT);
-    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_EXISTS);
-    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept too", &err), FIRN_OK);
+    assert_int_equal(bytes.size, end + FI_LOG_FORMAT_RECORD_SIZE);
+    assert_int_equal(bytes.data[end + 12], FI_LOG_FORMAT_NEXT);
+    assert_int_equal(fi_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_EXISTS);
+    assert_int_equal(fi_log_lend(machine.log, 1, machine.dir, "kept too", &err), FIRN_OK);
     assert_true(has_bytes(&machine, "kept too", &bytes));
     assert_true(has_bytes(&machine, "wal-000001.log", &bytes));
     turn(&machine, 2);
-    assert_int_equal(firn_log_lend_bytes(machine.log, 1), 0);
-    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "late", &err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_log_lend_bytes(machine.log, 1), 0);
+    assert_int_equal(fi_log_lend(machine.log, 1, machine.dir, "late", &err), FIRN_NOT_FOUND);
     assert_false(log_support_has_file(machine.dir, "late"));
     assert_false(log_support_has_file(machine.dir, "wal-000001.log"));
     assert_true(has_bytes(&machine, "kept", &bytes));
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     close_machine(&machine);
 }
 
@@ -126,12 +126,12 @@ a_lent_file_is_no_spare(void **state)
     firn_error err;
     for (int is_lent = 0; is_lent <= 1; is_lent++) {
         struct machine machine;
-        struct firn_buf bytes = {0};
+        struct fi_buf bytes = {0};
         open_machine(&machine);
         log_support_fill(machine.log, &machine.count);
         turn(&machine, 1);
         if (is_lent) {
-            assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_OK);
+            assert_int_equal(fi_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_OK);
             log_support_get_file(machine.dir, "kept", &bytes);
         }
         log_support_fill(machine.log, &machine.count);
@@ -143,7 +143,7 @@ a_lent_file_is_no_spare(void **state)
         assert_true(!is_lent || has_bytes(&machine, "kept", &bytes));
         assert_true(log_support_has_file(machine.dir, "wal-spare.tmp"));
         reopen(&machine, 2 * LOG_SUPPORT_PER_SEGMENT);
-        firn_buf_deinit(&bytes);
+        fi_buf_deinit(&bytes);
         close_machine(&machine);
     }
 }
@@ -155,16 +155,16 @@ a_lent_file_is_no_spare_of_a_later_handle(void **state)
     (void)state;
     firn_error err;
     struct machine machine;
-    struct firn_buf first = {0};
-    struct firn_buf second = {0};
+    struct fi_buf first = {0};
+    struct fi_buf second = {0};
     open_machine(&machine);
     log_support_fill(machine.log, &machine.count);
     turn(&machine, 1);
     log_support_fill(machine.log, &machine.count);
     turn(&machine, 1);
     log_support_fill(machine.log, &machine.count);
-    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "first", &err), FIRN_OK);
-    assert_int_equal(firn_log_lend(machine.log, 2, machine.dir, "second", &err), FIRN_OK);
+    assert_int_equal(fi_log_lend(machine.log, 1, machine.dir, "first", &err), FIRN_OK);
+    assert_int_equal(fi_log_lend(machine.log, 2, machine.dir, "second", &err), FIRN_OK);
     log_support_get_file(machine.dir, "first", &first);
     log_support_get_file(machine.dir, "second", &second);
     reopen(&machine, 0);
@@ -176,8 +176,8 @@ a_lent_file_is_no_spare_of_a_later_handle(void **state)
     }
     /* The newest one that was found, and later ones, are. */
     assert_true(log_support_has_file(machine.dir, "wal-spare.tmp"));
-    firn_buf_deinit(&first);
-    firn_buf_deinit(&second);
+    fi_buf_deinit(&first);
+    fi_buf_deinit(&second);
     close_machine(&machine);
 }
 
@@ -190,19 +190,19 @@ a_call_that_fails_leaves_the_log_whole(void **state)
     bool has_passed = false;
     unsigned failures = 0;
     for (uint64_t call = 1; !has_passed; call++) {
-        const struct firn_sim_fault_plan plan = {.call = call,
-                                                 .classes = FIRN_SIM_FAULT_ALL,
-                                                 .kind = FIRN_SIM_FAULT_FAILS,
-                                                 .error_number = 5};
+        const struct fi_sim_fault_plan plan = {.call = call,
+                                               .classes = FI_SIM_FAULT_ALL,
+                                               .kind = FI_SIM_FAULT_FAILS,
+                                               .error_number = 5};
         struct machine machine;
-        struct firn_buf bytes = {0};
+        struct fi_buf bytes = {0};
         open_machine(&machine);
         log_support_fill(machine.log, &machine.count);
-        assert_int_equal(firn_log_rotate_begin(machine.log, &err), FIRN_OK);
-        firn_sim_fault_set_plan(machine.os, &plan);
-        int rc = firn_log_lend(machine.log, 1, machine.dir, "kept", &err);
-        has_passed = firn_sim_fault_hits(machine.os) == 0;
-        firn_sim_fault_set_plan(machine.os, NULL);
+        assert_int_equal(fi_log_rotate_begin(machine.log, &err), FIRN_OK);
+        fi_sim_fault_set_plan(machine.os, &plan);
+        int rc = fi_log_lend(machine.log, 1, machine.dir, "kept", &err);
+        has_passed = fi_sim_fault_hits(machine.os) == 0;
+        fi_sim_fault_set_plan(machine.os, NULL);
         assert_int_equal(rc == FIRN_OK, has_passed);
         failures += rc != FIRN_OK;
         reopen(&machine, 0);
@@ -211,10 +211,10 @@ a_call_that_fails_leaves_the_log_whole(void **state)
         log_support_fill(machine.log, &machine.count);
         if (rc == FIRN_OK) {
             log_support_get_file(machine.dir, "kept", &bytes);
-            assert_true(bytes.size > FIRN_LOG_FORMAT_SEGMENT_SIZE);
+            assert_true(bytes.size > FI_LOG_FORMAT_SEGMENT_SIZE);
         }
         reopen(&machine, LOG_SUPPORT_PER_SEGMENT);
-        firn_buf_deinit(&bytes);
+        fi_buf_deinit(&bytes);
         close_machine(&machine);
     }
     assert_true(failures > 3);

@@ -22,10 +22,10 @@
 enum { RECORDS = 40 };
 
 struct sample {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_log_position begins[RECORDS];
-    struct firn_log_position ends[RECORDS];
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_log_position begins[RECORDS];
+    struct fi_log_position ends[RECORDS];
     unsigned shown[RECORDS];
     unsigned stop_after; /* 0: never */
     unsigned count;
@@ -35,42 +35,42 @@ struct sample {
 static void
 make_sample(struct sample *sample)
 {
-    const struct firn_log_options options = {.prefix = "wal", .segment_size_bytes = 400};
-    struct firn_log *log;
+    const struct fi_log_options options = {.prefix = "wal", .segment_size_bytes = 400};
+    struct fi_log *log;
     firn_error err;
     *sample = (struct sample){0};
-    assert_int_equal(firn_sim_memory_create(5, &sample->os, &err), FIRN_OK);
+    assert_int_equal(fi_sim_memory_create(5, &sample->os, &err), FIRN_OK);
     sample->dir = log_support_root(sample->os);
-    assert_int_equal(firn_log_create(sample->dir, &options, &log, &err), FIRN_OK);
+    assert_int_equal(fi_log_create(sample->dir, &options, &log, &err), FIRN_OK);
     for (uint64_t i = 0; i < RECORDS; i++) {
         uint8_t bytes[40] = {0};
         const firn_slice part = firn_bytes(bytes, 8 + i % 32);
-        firn_store_le64(bytes, i);
-        assert_int_equal(
-            firn_log_append(log, FIRN_LOG_TYPE_USER, &part, 1, &sample->begins[i], &err), FIRN_OK);
-        sample->ends[i] = firn_log_end(log);
+        fi_store_le64(bytes, i);
+        assert_int_equal(fi_log_append(log, FI_LOG_TYPE_USER, &part, 1, &sample->begins[i], &err),
+                         FIRN_OK);
+        sample->ends[i] = fi_log_end(log);
     }
-    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    assert_int_equal(fi_log_close(log, &err), FIRN_OK);
 }
 
 static void
 sample_deinit(struct sample *sample)
 {
-    firn_os_dir_close(sample->dir);
-    firn_sim_memory_destroy(sample->os);
+    fi_os_dir_close(sample->dir);
+    fi_sim_memory_destroy(sample->os);
 }
 
 static int
 visit(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 {
     struct sample *sample = ctx;
-    assert_int_equal(type, FIRN_LOG_TYPE_USER);
+    assert_int_equal(type, FI_LOG_TYPE_USER);
     assert_true(record.size >= 8);
-    uint64_t i = firn_load_le64(record.data);
+    uint64_t i = fi_load_le64(record.data);
     assert_true(i < RECORDS && record.size == 8 + i % 32);
     sample->shown[i]++;
     sample->count++;
-    return sample->count == sample->stop_after ? firn_error_set(err, FIRN_CANCELLED, "enough")
+    return sample->count == sample->stop_after ? fi_error_set(err, FIRN_CANCELLED, "enough")
                                                : FIRN_OK;
 }
 
@@ -80,7 +80,7 @@ salvage(struct sample *sample)
     firn_error err;
     memset(sample->shown, 0, sizeof sample->shown);
     sample->count = 0;
-    return firn_log_recover_salvage(sample->dir, "wal", visit, sample, &err);
+    return fi_log_recover_salvage(sample->dir, "wal", visit, sample, &err);
 }
 
 static void
@@ -105,19 +105,19 @@ a_bad_byte_costs_one_record(void **state)
     struct sample sample;
     make_sample(&sample);
     for (uint64_t i = 0; i < RECORDS; i++) {
-        char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-        firn_log_segment_name("wal", sample.begins[i].segment, name);
+        char name[FI_LOG_SEGMENT_NAME_SIZE];
+        fi_log_segment_name("wal", sample.begins[i].segment, name);
         for (uint64_t at = sample.begins[i].offset; at < sample.ends[i].offset; at++) {
-            struct firn_buf file = {0};
+            struct fi_buf file = {0};
             log_support_get_file(sample.dir, name, &file);
             file.data[at] ^= 16;
-            log_support_put_file(sample.dir, name, firn_buf_slice(&file));
+            log_support_put_file(sample.dir, name, fi_buf_slice(&file));
             assert_int_equal(salvage(&sample), FIRN_OK);
             assert_int_equal(sample.count, RECORDS - 1);
             assert_int_equal(sample.shown[i], 0);
             file.data[at] ^= 16;
-            log_support_put_file(sample.dir, name, firn_buf_slice(&file));
-            firn_buf_deinit(&file);
+            log_support_put_file(sample.dir, name, fi_buf_slice(&file));
+            fi_buf_deinit(&file);
         }
     }
     sample_deinit(&sample);
@@ -131,10 +131,10 @@ a_segment_that_is_gone_costs_what_was_in_it(void **state)
     firn_error err;
     make_sample(&sample);
     uint64_t gone = sample.begins[RECORDS / 2].segment;
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name("wal", gone, name);
-    assert_int_equal(firn_os_remove_file(sample.dir, name, &err), FIRN_OK);
-    firn_log_segment_name("wal", gone + 1, name);
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name("wal", gone, name);
+    assert_int_equal(fi_os_remove_file(sample.dir, name, &err), FIRN_OK);
+    fi_log_segment_name("wal", gone + 1, name);
     log_support_put_file(sample.dir, name, firn_bytes("short", 5));
     assert_int_equal(salvage(&sample), FIRN_OK);
     for (uint64_t i = 0; i < RECORDS; i++) {
@@ -150,7 +150,7 @@ nothing_is_shown_where_there_is_no_log(void **state)
     (void)state;
     struct sample sample;
     make_sample(&sample);
-    assert_int_equal(firn_log_recover_salvage(sample.dir, "other", visit, &sample, NULL), FIRN_OK);
+    assert_int_equal(fi_log_recover_salvage(sample.dir, "other", visit, &sample, NULL), FIRN_OK);
     assert_int_equal(sample.count, 0);
     sample_deinit(&sample);
 }
@@ -163,9 +163,9 @@ enum { CALLS_MAX = 64 };
 
 /* A log on the disk whose only segment is a TiB long, and the calls that reading it takes. */
 struct hollow {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_os_dir *plain; /* the same directory; its calls are not counted */
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_os_dir *plain; /* the same directory; its calls are not counted */
     uint64_t salt;
     uint64_t count;
 };
@@ -173,37 +173,37 @@ struct hollow {
 static void
 hollow_put(struct hollow *hollow, uint64_t offset, firn_slice bytes)
 {
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     firn_error err;
-    TEST_OK(firn_os_file_open(hollow->plain, SEGMENT, FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err),
+    TEST_OK(fi_os_file_open(hollow->plain, SEGMENT, FI_OS_READ | FI_OS_WRITE, 0, &file, &err),
             &err);
-    TEST_OK(bytes.size > 0 ? firn_os_file_write(file, offset, bytes.data, bytes.size, &err)
-                           : firn_os_file_truncate(file, offset, &err),
+    TEST_OK(bytes.size > 0 ? fi_os_file_write(file, offset, bytes.data, bytes.size, &err)
+                           : fi_os_file_truncate(file, offset, &err),
             &err);
-    firn_os_file_close(file);
+    fi_os_file_close(file);
 }
 
 static void
 hollow_init(struct hollow *hollow)
 {
-    const struct firn_log_options options = {.prefix = "wal"};
-    uint8_t header[FIRN_LOG_FORMAT_SEGMENT_SIZE];
-    struct firn_log_format_segment segment;
-    struct firn_os_file *file;
-    struct firn_log *log;
+    const struct fi_log_options options = {.prefix = "wal"};
+    uint8_t header[FI_LOG_FORMAT_SEGMENT_SIZE];
+    struct fi_log_format_segment segment;
+    struct fi_os_file *file;
+    struct fi_log *log;
     firn_error err;
     hollow->count = 0;
     hollow->plain = test_os_temp_dir();
-    TEST_OK(firn_sim_fault_create(firn_os_default(), &hollow->os, &err), &err);
-    TEST_OK(firn_os_dir_open_path(hollow->os, firn_os_dir_path(hollow->plain), &hollow->dir, &err),
+    TEST_OK(fi_sim_fault_create(fi_os_default(), &hollow->os, &err), &err);
+    TEST_OK(fi_os_dir_open_path(hollow->os, fi_os_dir_path(hollow->plain), &hollow->dir, &err),
             &err);
-    TEST_OK(firn_log_create(hollow->plain, &options, &log, &err), &err);
+    TEST_OK(fi_log_create(hollow->plain, &options, &log, &err), &err);
     log_support_fill(log, &hollow->count);
-    TEST_OK(firn_log_close(log, &err), &err);
-    TEST_OK(firn_os_file_open(hollow->plain, SEGMENT, FIRN_OS_READ, 0, &file, &err), &err);
-    TEST_OK(firn_os_file_read_exact(file, 0, header, sizeof header, &err), &err);
-    TEST_OK(firn_log_format_get_segment(header, SEGMENT, &segment, &err), &err);
-    firn_os_file_close(file);
+    TEST_OK(fi_log_close(log, &err), &err);
+    TEST_OK(fi_os_file_open(hollow->plain, SEGMENT, FI_OS_READ, 0, &file, &err), &err);
+    TEST_OK(fi_os_file_read_exact(file, 0, header, sizeof header, &err), &err);
+    TEST_OK(fi_log_format_get_segment(header, SEGMENT, &segment, &err), &err);
+    fi_os_file_close(file);
     hollow->salt = segment.salt;
     hollow_put(hollow, TIB, firn_bytes(NULL, 0));
 }
@@ -211,27 +211,27 @@ hollow_init(struct hollow *hollow)
 static void
 hollow_deinit(struct hollow *hollow)
 {
-    firn_os_dir_close(hollow->dir);
-    firn_sim_fault_destroy(hollow->os);
+    fi_os_dir_close(hollow->dir);
+    fi_sim_fault_destroy(hollow->os);
     test_os_temp_dir_remove(hollow->plain);
 }
 
 static void
 expect_few_calls(struct hollow *hollow)
 {
-    uint64_t calls = firn_sim_fault_calls(hollow->os);
+    uint64_t calls = fi_sim_fault_calls(hollow->os);
     assert_true(calls > 0 && calls <= CALLS_MAX);
-    firn_sim_fault_set_plan(hollow->os, NULL);
+    fi_sim_fault_set_plan(hollow->os, NULL);
 }
 
 /* A reader of the whole log, which writes nothing. */
 static int
-hollow_read(struct hollow *hollow, struct log_support_seen *seen,
-            struct firn_log_recovery *recovery, firn_error *err)
+hollow_read(struct hollow *hollow, struct log_support_seen *seen, struct fi_log_recovery *recovery,
+            firn_error *err)
 {
-    const struct firn_log_options options = {.prefix = "wal", .read_only = true};
+    const struct fi_log_options options = {.prefix = "wal", .read_only = true};
     *seen = (struct log_support_seen){0};
-    firn_sim_fault_set_plan(hollow->os, NULL);
+    fi_sim_fault_set_plan(hollow->os, NULL);
     int rc = log_support_read(hollow->dir, &options, seen, recovery, err);
     assert_false(seen->is_wrong);
     expect_few_calls(hollow);
@@ -253,8 +253,8 @@ hollow_salvage(struct hollow *hollow)
 {
     uint64_t count = 0;
     firn_error err;
-    firn_sim_fault_set_plan(hollow->os, NULL);
-    TEST_OK(firn_log_recover_salvage(hollow->dir, "wal", count_record, &count, &err), &err);
+    fi_sim_fault_set_plan(hollow->os, NULL);
+    TEST_OK(fi_log_recover_salvage(hollow->dir, "wal", count_record, &count, &err), &err);
     expect_few_calls(hollow);
     return count;
 }
@@ -265,7 +265,7 @@ holes_are_not_read_and_hide_nothing(void **state)
     (void)state;
     struct hollow hollow;
     struct log_support_seen seen;
-    struct firn_log_recovery recovery;
+    struct fi_log_recovery recovery;
     firn_error err;
     hollow_init(&hollow);
     TEST_OK(hollow_read(&hollow, &seen, &recovery, &err), &err);
@@ -284,9 +284,9 @@ holes_are_not_read_and_hide_nothing(void **state)
     const uint64_t places[] = {UINT64_C(8) << 30, (UINT64_C(9) << 30) + 4096 - 8};
     for (uint64_t i = 0; i < 2; i++) {
         uint8_t bytes[24] = {0};
-        const struct firn_log_format_record record = {8, places[i], FIRN_LOG_TYPE_USER};
-        memset(bytes + FIRN_LOG_FORMAT_RECORD_SIZE, 'r', 8);
-        firn_log_format_put_record(&record, hollow.salt, places[i], bytes);
+        const struct fi_log_format_record record = {8, places[i], FI_LOG_TYPE_USER};
+        memset(bytes + FI_LOG_FORMAT_RECORD_SIZE, 'r', 8);
+        fi_log_format_put_record(&record, hollow.salt, places[i], bytes);
         hollow_put(&hollow, places[i], firn_bytes(bytes, sizeof bytes));
         assert_int_equal(hollow_read(&hollow, &seen, &recovery, &err), FIRN_CORRUPT);
         assert_int_equal(hollow_salvage(&hollow), hollow.count + i + 1);
@@ -301,15 +301,15 @@ a_record_over_a_hole_is_read_whole(void **state)
     (void)state;
     enum { SIZE = 1 << 20 };
     struct hollow hollow;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     const uint64_t at = UINT64_C(8) << 30;
     hollow_init(&hollow);
-    assert_int_equal(firn_buf_set_size(&bytes, SIZE + FIRN_LOG_FORMAT_RECORD_SIZE), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(&bytes, SIZE + FI_LOG_FORMAT_RECORD_SIZE), FIRN_OK);
     memset(bytes.data, 0, bytes.size);
-    const struct firn_log_format_record record = {SIZE, 0, FIRN_LOG_TYPE_USER};
-    firn_log_format_put_record(&record, hollow.salt, at, bytes.data);
-    hollow_put(&hollow, at, firn_bytes(bytes.data, FIRN_LOG_FORMAT_RECORD_SIZE));
-    firn_buf_deinit(&bytes);
+    const struct fi_log_format_record record = {SIZE, 0, FI_LOG_TYPE_USER};
+    fi_log_format_put_record(&record, hollow.salt, at, bytes.data);
+    hollow_put(&hollow, at, firn_bytes(bytes.data, FI_LOG_FORMAT_RECORD_SIZE));
+    fi_buf_deinit(&bytes);
     assert_int_equal(hollow_salvage(&hollow), hollow.count + 1);
     hollow_deinit(&hollow);
 }

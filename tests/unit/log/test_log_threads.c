@@ -22,7 +22,7 @@ enum { RECORDS = 4000, SYNCERS = 2, READERS = 2 };
 
 struct shared {
     char path[256];
-    struct firn_log *log;
+    struct fi_log *log;
     atomic_uint_fast64_t appended; /* handed to the kernel */
     atomic_uint_fast64_t durable;  /* appended before a sync that returned */
     atomic_uint_fast64_t removed;  /* records that may be gone */
@@ -31,7 +31,7 @@ struct shared {
     atomic_uint reads;
 };
 
-static const struct firn_log_options options = {.prefix = "wal", .segment_size_bytes = 20000};
+static const struct fi_log_options options = {.prefix = "wal", .segment_size_bytes = 20000};
 
 static void
 report(struct shared *shared, const char *what, const firn_error *err)
@@ -55,7 +55,7 @@ run_syncer(void *arg)
     while (!atomic_load(&shared->is_done)) {
         firn_error err;
         uint64_t appended = atomic_load(&shared->appended);
-        if (firn_log_sync(shared->log, &err) != FIRN_OK) {
+        if (fi_log_sync(shared->log, &err) != FIRN_OK) {
             report(shared, "sync", &err);
             break;
         }
@@ -66,9 +66,9 @@ run_syncer(void *arg)
 
 /* A reader sees at least what had been appended when it began, all in order, and no damage. */
 static void
-read_once(struct shared *shared, struct firn_os_dir *dir)
+read_once(struct shared *shared, struct fi_os_dir *dir)
 {
-    static const struct firn_log_options read_only = {.prefix = "wal", .read_only = true};
+    static const struct fi_log_options read_only = {.prefix = "wal", .read_only = true};
     firn_error err;
     uint64_t appended = atomic_load(&shared->appended);
     struct log_support_seen seen = {.is_first_unknown = true};
@@ -90,16 +90,16 @@ static void *
 run_reader(void *arg)
 {
     struct shared *shared = arg;
-    struct firn_os_dir *dir = NULL;
+    struct fi_os_dir *dir = NULL;
     firn_error err;
-    if (firn_os_dir_open_path(firn_os_default(), shared->path, &dir, &err) != FIRN_OK) {
+    if (fi_os_dir_open_path(fi_os_default(), shared->path, &dir, &err) != FIRN_OK) {
         report(shared, "open the directory", &err);
         return NULL;
     }
     while (!atomic_load(&shared->is_done)) {
         read_once(shared, dir);
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return NULL;
 }
 
@@ -109,7 +109,7 @@ append_all(struct shared *shared)
 {
     firn_error err;
     for (uint64_t i = 0; i < RECORDS; i++) {
-        struct firn_log_position position;
+        struct fi_log_position position;
         if (log_support_append(shared->log, i, &position, &err) != FIRN_OK) {
             report(shared, "append", &err);
             break;
@@ -117,7 +117,7 @@ append_all(struct shared *shared)
         atomic_store(&shared->appended, i + 1);
         if (i % 500 == 499) {
             atomic_store(&shared->removed, i);
-            if (firn_log_remove_before(shared->log, position.segment, &err) != FIRN_OK) {
+            if (fi_log_remove_before(shared->log, position.segment, &err) != FIRN_OK) {
                 report(shared, "remove", &err);
             }
         }
@@ -130,7 +130,7 @@ append_all(struct shared *shared)
 }
 
 static int
-remove_entry(void *ctx, const struct firn_os_dirent *entry)
+remove_entry(void *ctx, const struct fi_os_dirent *entry)
 {
     (void)snprintf(ctx, 256, "%s", entry->name);
     return FIRN_CANCELLED;
@@ -143,9 +143,9 @@ appending_syncing_and_reading_at_once(void **state)
     static struct shared shared;
     firn_error err;
     test_temp_make(shared.path, sizeof shared.path);
-    struct firn_os_dir *dir = NULL;
-    assert_int_equal(firn_os_dir_open_path(firn_os_default(), shared.path, &dir, &err), FIRN_OK);
-    assert_int_equal(firn_log_create(dir, &options, &shared.log, &err), FIRN_OK);
+    struct fi_os_dir *dir = NULL;
+    assert_int_equal(fi_os_dir_open_path(fi_os_default(), shared.path, &dir, &err), FIRN_OK);
+    assert_int_equal(fi_log_create(dir, &options, &shared.log, &err), FIRN_OK);
     pthread_t threads[SYNCERS + READERS];
     for (size_t i = 0; i < SYNCERS + READERS; i++) {
         assert_int_equal(
@@ -157,17 +157,17 @@ appending_syncing_and_reading_at_once(void **state)
     }
     assert_int_equal(atomic_load(&shared.failures), 0);
     assert_true(atomic_load(&shared.durable) > 0);
-    assert_int_equal(firn_log_close(shared.log, &err), FIRN_OK);
+    assert_int_equal(fi_log_close(shared.log, &err), FIRN_OK);
     struct log_support_seen seen = {.is_first_unknown = true};
     assert_int_equal(log_support_read(dir, &options, &seen, NULL, &err), FIRN_OK);
     assert_false(seen.is_wrong);
     assert_int_equal(seen.first + seen.count, RECORDS);
     (void)printf("%u reads beside the appends\n", atomic_load(&shared.reads));
     char name[256];
-    while (firn_os_dir_list(dir, remove_entry, name, NULL) == FIRN_CANCELLED) {
-        assert_int_equal(firn_os_remove_file(dir, name, &err), FIRN_OK);
+    while (fi_os_dir_list(dir, remove_entry, name, NULL) == FIRN_CANCELLED) {
+        assert_int_equal(fi_os_remove_file(dir, name, &err), FIRN_OK);
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     assert_int_equal(remove(shared.path), 0);
 }
 

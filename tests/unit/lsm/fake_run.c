@@ -17,11 +17,11 @@
 
 struct fake_version {
     uint8_t *bytes; /* of key and value */
-    struct firn_entry entry;
+    struct fi_entry entry;
 };
 
 struct fake_cursor {
-    struct firn_run_cursor cursor; /* first */
+    struct fi_run_cursor cursor; /* first */
     struct fake_run *run;
     size_t at;
     uint8_t *bytes;
@@ -30,7 +30,7 @@ struct fake_cursor {
 uint64_t fake_run_fail_at;
 
 static uint8_t *
-copy_entry(const struct firn_entry *entry, struct firn_entry *out)
+copy_entry(const struct fi_entry *entry, struct fi_entry *out)
 {
     uint8_t *bytes = malloc(entry->key.size + entry->value.size + 1);
     assert_non_null(bytes);
@@ -46,14 +46,14 @@ copy_entry(const struct firn_entry *entry, struct firn_entry *out)
     return bytes;
 }
 
-static const struct firn_run_summary *
-summary(const struct firn_run *run)
+static const struct fi_run_summary *
+summary(const struct fi_run *run)
 {
     return &((const struct fake_run *)run)->summary;
 }
 
-static const struct firn_range_set *
-ranges(const struct firn_run *run)
+static const struct fi_range_set *
+ranges(const struct fi_run *run)
 {
     return &((const struct fake_run *)run)->ranges;
 }
@@ -61,8 +61,8 @@ ranges(const struct firn_run *run)
 /* ---- cursors ---- */
 
 static int
-cursor_create(struct firn_run *run, const struct firn_run_cursor_options *options,
-              struct firn_run_cursor **out, firn_error *err)
+cursor_create(struct fi_run *run, const struct fi_run_cursor_options *options,
+              struct fi_run_cursor **out, firn_error *err)
 {
     (void)options;
     (void)err;
@@ -76,7 +76,7 @@ cursor_create(struct firn_run *run, const struct firn_run_cursor_options *option
 }
 
 static void
-cursor_destroy(struct firn_run_cursor *cursor)
+cursor_destroy(struct fi_run_cursor *cursor)
 {
     struct fake_cursor *fake = (struct fake_cursor *)cursor;
     fake->run->cursors--;
@@ -86,7 +86,7 @@ cursor_destroy(struct firn_run_cursor *cursor)
 
 /* To the version with that index; any index that there is none of is the end. */
 static int
-settle(struct firn_run_cursor *cursor, size_t at, firn_error *err)
+settle(struct fi_run_cursor *cursor, size_t at, firn_error *err)
 {
     struct fake_cursor *fake = (struct fake_cursor *)cursor;
     free(fake->bytes);
@@ -94,7 +94,7 @@ settle(struct firn_run_cursor *cursor, size_t at, firn_error *err)
     fake->run->moves++;
     cursor->is_valid = false;
     if (fake_run_fail_at > 0 && --fake_run_fail_at == 0) {
-        return firn_error_set(err, FIRN_CORRUPT, "a move failed as it was told to");
+        return fi_error_set(err, FIRN_CORRUPT, "a move failed as it was told to");
     }
     if (at < fake->run->count) {
         fake->bytes = copy_entry(&fake->run->versions[at].entry, &cursor->entry);
@@ -111,8 +111,8 @@ below(const struct fake_run *run, firn_slice key, uint64_t sequence)
     size_t high = run->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct firn_entry *entry = &run->versions[middle].entry;
-        if (firn_entry_compare(entry->key, entry->sequence, key, sequence) < 0) {
+        const struct fi_entry *entry = &run->versions[middle].entry;
+        if (fi_entry_compare(entry->key, entry->sequence, key, sequence) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -122,45 +122,44 @@ below(const struct fake_run *run, firn_slice key, uint64_t sequence)
 }
 
 static int
-cursor_seek(struct firn_run_cursor *cursor, firn_slice key, uint64_t sequence, firn_error *err)
+cursor_seek(struct fi_run_cursor *cursor, firn_slice key, uint64_t sequence, firn_error *err)
 {
     return settle(cursor, below(((struct fake_cursor *)cursor)->run, key, sequence), err);
 }
 
 static int
-cursor_seek_before(struct firn_run_cursor *cursor, firn_slice key, uint64_t sequence,
-                   firn_error *err)
+cursor_seek_before(struct fi_run_cursor *cursor, firn_slice key, uint64_t sequence, firn_error *err)
 {
     return settle(cursor, below(((struct fake_cursor *)cursor)->run, key, sequence) - 1, err);
 }
 
 static int
-cursor_first(struct firn_run_cursor *cursor, firn_error *err)
+cursor_first(struct fi_run_cursor *cursor, firn_error *err)
 {
     return settle(cursor, 0, err);
 }
 
 static int
-cursor_last(struct firn_run_cursor *cursor, firn_error *err)
+cursor_last(struct fi_run_cursor *cursor, firn_error *err)
 {
     return settle(cursor, ((struct fake_cursor *)cursor)->run->count - 1, err);
 }
 
 static int
-cursor_next(struct firn_run_cursor *cursor, firn_error *err)
+cursor_next(struct fi_run_cursor *cursor, firn_error *err)
 {
     assert_true(cursor->is_valid);
     return settle(cursor, ((struct fake_cursor *)cursor)->at + 1, err);
 }
 
 static int
-cursor_prev(struct firn_run_cursor *cursor, firn_error *err)
+cursor_prev(struct fi_run_cursor *cursor, firn_error *err)
 {
     assert_true(cursor->is_valid);
     return settle(cursor, ((struct fake_cursor *)cursor)->at - 1, err);
 }
 
-static const struct firn_run_kind fake_kind = {
+static const struct fi_run_kind fake_kind = {
     .name = "fake",
     .summary = summary,
     .ranges = ranges,
@@ -193,12 +192,12 @@ fake_run_destroy(struct fake_run *run)
         free(run->versions[i].bytes);
     }
     free(run->versions);
-    firn_range_set_deinit(&run->ranges);
-    firn_run_summary_deinit(&run->summary);
+    fi_range_set_deinit(&run->ranges);
+    fi_run_summary_deinit(&run->summary);
     free(run);
 }
 
-const struct firn_entry *
+const struct fi_entry *
 fake_run_entry(const struct fake_run *run, size_t at)
 {
     return &run->versions[at].entry;
@@ -208,17 +207,17 @@ fake_run_entry(const struct fake_run *run, size_t at)
 static void
 widen(struct fake_run *run, firn_slice lower, firn_slice upper, bool upper_more, uint64_t sequence)
 {
-    struct firn_run_summary *all = &run->summary;
+    struct fi_run_summary *all = &run->summary;
     bool is_first = run->count == 0 && all->range_count == 0;
-    if (is_first || firn_slice_compare(lower, firn_buf_slice(&all->lower)) < 0) {
-        firn_buf_clear(&all->lower);
-        assert_int_equal(firn_buf_append_slice(&all->lower, lower), FIRN_OK);
+    if (is_first || fi_slice_compare(lower, fi_buf_slice(&all->lower)) < 0) {
+        fi_buf_clear(&all->lower);
+        assert_int_equal(fi_buf_append_slice(&all->lower, lower), FIRN_OK);
     }
-    if (is_first || firn_slice_compare(upper, firn_buf_slice(&all->upper)) >= 0) {
-        firn_buf_clear(&all->upper);
-        assert_int_equal(firn_buf_append_slice(&all->upper, upper), FIRN_OK);
+    if (is_first || fi_slice_compare(upper, fi_buf_slice(&all->upper)) >= 0) {
+        fi_buf_clear(&all->upper);
+        assert_int_equal(fi_buf_append_slice(&all->upper, upper), FIRN_OK);
         if (upper_more) {
-            assert_int_equal(firn_buf_append_u8(&all->upper, 0), FIRN_OK);
+            assert_int_equal(fi_buf_append_u8(&all->upper, 0), FIRN_OK);
         }
     }
     if (is_first || sequence < all->sequence_min) {
@@ -230,11 +229,11 @@ widen(struct fake_run *run, firn_slice lower, firn_slice upper, bool upper_more,
 }
 
 void
-fake_run_add(struct fake_run *run, const struct firn_entry *entry)
+fake_run_add(struct fake_run *run, const struct fi_entry *entry)
 {
     if (run->count > 0) {
-        const struct firn_entry *last = &run->versions[run->count - 1].entry;
-        assert_true(firn_entry_compare(last->key, last->sequence, entry->key, entry->sequence) < 0);
+        const struct fi_entry *last = &run->versions[run->count - 1].entry;
+        assert_true(fi_entry_compare(last->key, last->sequence, entry->key, entry->sequence) < 0);
     }
     if (run->count == run->capacity) {
         run->capacity = run->capacity == 0 ? 8 : run->capacity * 2;
@@ -248,9 +247,9 @@ fake_run_add(struct fake_run *run, const struct firn_entry *entry)
 }
 
 void
-fake_run_add_range(struct fake_run *run, const struct firn_range *range)
+fake_run_add_range(struct fake_run *run, const struct fi_range *range)
 {
     widen(run, range->lower, range->upper, false, range->sequence);
-    assert_int_equal(firn_range_set_add(&run->ranges, range, NULL), FIRN_OK);
+    assert_int_equal(fi_range_set_add(&run->ranges, range, NULL), FIRN_OK);
     run->summary.range_count++;
 }

@@ -9,9 +9,9 @@
 #include "run/run_kind.h"
 
 struct fake_run {
-    struct firn_run run; /* first */
-    struct firn_run_summary summary;
-    struct firn_range_set ranges;
+    struct fi_run run; /* first */
+    struct fi_run_summary summary;
+    struct fi_range_set ranges;
     struct fake_version *versions;
     size_t count;
     size_t capacity;
@@ -24,9 +24,9 @@ extern uint64_t fake_run_fail_at;
 
 struct fake_run *fake_run_create(void);
 void fake_run_destroy(struct fake_run *run);
-const struct firn_entry *fake_run_entry(const struct fake_run *run, size_t at);
+const struct fi_entry *fake_run_entry(const struct fake_run *run, size_t at);
 /* In order. */
-void fake_run_add(struct fake_run *run, const struct firn_entry *entry);
-void fake_run_add_range(struct fake_run *run, const struct firn_range *range);
+void fake_run_add(struct fake_run *run, const struct fi_entry *entry);
+void fake_run_add_range(struct fake_run *run, const struct fi_range *range);
 
 #endif

@@ -11,7 +11,7 @@
 #include "row/row.h"
 #include "support/test_os.h"
 
-static const struct firn_run_kind *const test_kinds[] = {&firn_row_kind, NULL};
+static const struct fi_run_kind *const test_kinds[] = {&fi_row_kind, NULL};
 
 /* ---- the host ---- */
 
@@ -20,14 +20,14 @@ host_sync_log(void *ctx, firn_error *err)
 {
     struct fixture *fixture = ctx;
     if (fixture->sync_fails) {
-        return firn_error_set(err, FIRN_IO, "the test's log could not be synced");
+        return fi_error_set(err, FIRN_IO, "the test's log could not be synced");
     }
     fixture->durable_count = fixture->record_count;
     return FIRN_OK;
 }
 
 static int
-host_take_views(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *err)
+host_take_views(void *ctx, uint32_t tree_id, struct fi_view_list *out, firn_error *err)
 {
     struct fixture *fixture = ctx;
     (void)tree_id;
@@ -41,7 +41,7 @@ host_take_views(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_er
 }
 
 static void
-host_release_views(void *ctx, struct firn_view_list *views)
+host_release_views(void *ctx, struct fi_view_list *views)
 {
     struct fixture *fixture = ctx;
     flat_views_free(views);
@@ -59,14 +59,14 @@ host_no_reader_below(void *ctx, uint64_t version)
 /* ---- life ---- */
 
 void
-fixture_init(struct fixture *fixture, struct firn_os *os)
+fixture_init(struct fixture *fixture, struct fi_os *os)
 {
     firn_error err;
     *fixture = (struct fixture){.os = os, .next_tree_id = 1, .log_start = 1};
     fixture->reader_version = UINT64_MAX;
     fixture->dir = test_os_root(os);
-    TEST_OK(firn_block_cache_create(os, 256 << 10, &fixture->cache, &err), &err);
-    fixture->options = (struct firn_lsm_options){
+    TEST_OK(fi_block_cache_create(os, 256 << 10, &fixture->cache, &err), &err);
+    fixture->options = (struct fi_lsm_options){
         .kinds = test_kinds,
         .cache = fixture->cache,
         .host = {.ctx = fixture,
@@ -83,7 +83,7 @@ fixture_init(struct fixture *fixture, struct firn_os *os)
         .value_file_bytes_small = 300,
         .history_runs_target = 3,
     };
-    fixture->views[0].intervals[0] = (struct firn_view_interval){1, UINT64_MAX};
+    fixture->views[0].intervals[0] = (struct fi_view_interval){1, UINT64_MAX};
     fixture->views[0].count = 1;
     fixture->view_count = 1;
     for (unsigned i = 0; i < FIXTURE_TREES; i++) {
@@ -95,8 +95,8 @@ void
 fixture_deinit(struct fixture *fixture)
 {
     fixture_abandon(fixture);
-    firn_block_cache_destroy(fixture->cache);
-    firn_os_dir_close(fixture->dir);
+    fi_block_cache_destroy(fixture->cache);
+    fi_os_dir_close(fixture->dir);
     free(fixture->records);
 }
 
@@ -107,28 +107,28 @@ segment_of(const struct fixture_record *record)
 }
 
 static int
-apply(struct fixture *fixture, struct firn_lsm_tree *tree, const struct fixture_record *record,
+apply(struct fixture *fixture, struct fi_lsm_tree *tree, const struct fixture_record *record,
       firn_error *err)
 {
     char key[FIXTURE_KEY_SIZE];
     char upper[FIXTURE_KEY_SIZE];
-    struct firn_buf value = {0};
-    struct firn_entry entry = {
+    struct fi_buf value = {0};
+    struct fi_entry entry = {
         .key = fixture_key(record->key, key), .sequence = record->sequence, .kind = record->kind};
     (void)fixture;
-    if (record->kind == FIRN_ENTRY_PUT) {
+    if (record->kind == FI_ENTRY_PUT) {
         fixture_value(record, &value);
-        entry.value = firn_buf_slice(&value);
-    } else if (record->kind == FIRN_ENTRY_RANGE_DELETE) {
+        entry.value = fi_buf_slice(&value);
+    } else if (record->kind == FI_ENTRY_RANGE_DELETE) {
         entry.value = fixture_key(record->upper, upper);
     }
-    const struct firn_lsm_place place = {.segment = segment_of(record)};
-    int rc = firn_lsm_tree_apply(tree, &entry, &place, err);
-    firn_buf_deinit(&value);
+    const struct fi_lsm_place place = {.segment = segment_of(record)};
+    int rc = fi_lsm_tree_apply(tree, &entry, &place, err);
+    fi_buf_deinit(&value);
     return rc;
 }
 
-static struct firn_lsm_tree *
+static struct fi_lsm_tree *
 tree_of(struct fixture *fixture, uint32_t id)
 {
     for (unsigned i = 0; i < FIXTURE_TREES; i++) {
@@ -145,13 +145,13 @@ replay(struct fixture *fixture, firn_error *err)
 {
     for (size_t i = 0; i < fixture->record_count; i++) {
         const struct fixture_record *record = &fixture->records[i];
-        struct firn_lsm_tree *tree = tree_of(fixture, record->tree);
-        if (tree == NULL || record->sequence <= firn_lsm_tree_flushed(tree)) {
+        struct fi_lsm_tree *tree = tree_of(fixture, record->tree);
+        if (tree == NULL || record->sequence <= fi_lsm_tree_flushed(tree)) {
             continue;
         }
         /* What the log has given up must be in runs. */
         assert_true(segment_of(record) >= fixture->log_start);
-        FIRN_TRY_RETURN(apply(fixture, tree, record, err));
+        FI_TRY_RETURN(apply(fixture, tree, record, err));
     }
     return FIRN_OK;
 }
@@ -161,19 +161,19 @@ fixture_open(struct fixture *fixture, firn_error *err)
 {
     int rc = FIRN_OK;
     fixture->durable_count = fixture->record_count;
-    FIRN_TRY(firn_lsm_open(fixture->dir, &fixture->options, true, &fixture->lsm, err));
+    FI_TRY(fi_lsm_open(fixture->dir, &fixture->options, true, &fixture->lsm, err));
     /* Few enough that runs are closed and opened again all the time. */
     fixture->lsm->files.open_max = FIXTURE_OPEN_MAX;
     fixture->lsm->files.descriptors.open_max = FIXTURE_DESCRIPTORS_MAX;
-    if (firn_lsm_sequence(fixture->lsm) > fixture->sequence) {
-        fixture->sequence = firn_lsm_sequence(fixture->lsm);
+    if (fi_lsm_sequence(fixture->lsm) > fixture->sequence) {
+        fixture->sequence = fi_lsm_sequence(fixture->lsm);
     }
     for (unsigned i = 0; i < FIXTURE_TREES; i++) {
-        FIRN_TRY(firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[i], fixture->tree_kinds[i],
-                                    &fixture->trees[i], err));
-        firn_lsm_tree_separate_values(fixture->trees[i], fixture->separates);
+        FI_TRY(fi_lsm_tree_open(fixture->lsm, fixture->tree_ids[i], fixture->tree_kinds[i],
+                                &fixture->trees[i], err));
+        fi_lsm_tree_separate_values(fixture->trees[i], fixture->separates);
     }
-    FIRN_TRY(replay(fixture, err));
+    FI_TRY(replay(fixture, err));
 out:
     if (rc != FIRN_OK) {
         fixture_abandon(fixture);
@@ -186,14 +186,14 @@ fixture_close(struct fixture *fixture)
 {
     firn_error err;
     assert_int_equal(fixture->views_taken, 0);
-    TEST_OK(firn_lsm_close(fixture->lsm, &err), &err);
+    TEST_OK(fi_lsm_close(fixture->lsm, &err), &err);
     fixture->lsm = NULL;
 }
 
 void
 fixture_abandon(struct fixture *fixture)
 {
-    firn_lsm_abandon(fixture->lsm);
+    fi_lsm_abandon(fixture->lsm);
     fixture->lsm = NULL;
 }
 
@@ -232,7 +232,7 @@ fixture_put(struct fixture *fixture, unsigned tree, unsigned key, unsigned value
 {
     struct fixture_record record = {.sequence = ++fixture->sequence,
                                     .tree = fixture->tree_ids[tree],
-                                    .kind = FIRN_ENTRY_PUT,
+                                    .kind = FI_ENTRY_PUT,
                                     .key = key,
                                     .value_size = value_size};
     return log_record(fixture, &record);
@@ -243,7 +243,7 @@ fixture_delete(struct fixture *fixture, unsigned tree, unsigned key)
 {
     struct fixture_record record = {.sequence = ++fixture->sequence,
                                     .tree = fixture->tree_ids[tree],
-                                    .kind = FIRN_ENTRY_DELETE,
+                                    .kind = FI_ENTRY_DELETE,
                                     .key = key};
     return log_record(fixture, &record);
 }
@@ -253,7 +253,7 @@ fixture_delete_range(struct fixture *fixture, unsigned tree, unsigned lower, uns
 {
     struct fixture_record record = {.sequence = ++fixture->sequence,
                                     .tree = fixture->tree_ids[tree],
-                                    .kind = FIRN_ENTRY_RANGE_DELETE,
+                                    .kind = FI_ENTRY_RANGE_DELETE,
                                     .key = lower,
                                     .upper = upper};
     return log_record(fixture, &record);
@@ -271,13 +271,13 @@ fixture_commit_random(struct fixture *fixture, struct test_random *random)
         struct fixture_record record = {
             .sequence = sequence,
             .tree = fixture->tree_ids[test_random_below(random, FIXTURE_TREES)],
-            .kind = choice < 75   ? FIRN_ENTRY_PUT
-                    : choice < 96 ? FIRN_ENTRY_DELETE
-                                  : FIRN_ENTRY_RANGE_DELETE,
+            .kind = choice < 75   ? FI_ENTRY_PUT
+                    : choice < 96 ? FI_ENTRY_DELETE
+                                  : FI_ENTRY_RANGE_DELETE,
             .key = key,
             .value_size = (unsigned)test_random_below(random, choice < 3 ? 3000 : 200),
         };
-        if (record.kind == FIRN_ENTRY_RANGE_DELETE) {
+        if (record.kind == FI_ENTRY_RANGE_DELETE) {
             uint64_t most = test_random_below(random, 4) == 0 ? FIXTURE_KEYS : 12;
             uint64_t size = 1 + test_random_below(random, most);
             record.upper =
@@ -292,16 +292,16 @@ fixture_commit_random(struct fixture *fixture, struct test_random *random)
 int
 fixture_flush(struct fixture *fixture, firn_error *err)
 {
-    struct firn_compaction_work_wish wish = {.flushes = true};
-    struct firn_compaction_work *work;
+    struct fi_compaction_work_wish wish = {.flushes = true};
+    struct fi_compaction_work *work;
     for (unsigned i = 0; i < FIXTURE_TREES; i++) {
-        FIRN_TRY_RETURN(firn_lsm_tree_freeze(fixture->trees[i], err));
+        FI_TRY_RETURN(fi_lsm_tree_freeze(fixture->trees[i], err));
     }
-    FIRN_TRY_RETURN(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
+    FI_TRY_RETURN(fi_compaction_work_pick(fixture->lsm, &wish, &work, err));
     while (work != NULL) {
-        assert_int_equal(firn_compaction_work_kind(work), FIRN_COMPACTION_WORK_FLUSH);
-        FIRN_TRY_RETURN(firn_compaction_run(work, err));
-        FIRN_TRY_RETURN(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
+        assert_int_equal(fi_compaction_work_kind(work), FI_COMPACTION_WORK_FLUSH);
+        FI_TRY_RETURN(fi_compaction_run(work, err));
+        FI_TRY_RETURN(fi_compaction_work_pick(fixture->lsm, &wish, &work, err));
     }
     return FIRN_OK;
 }
@@ -309,26 +309,26 @@ fixture_flush(struct fixture *fixture, firn_error *err)
 int
 fixture_work(struct fixture *fixture, bool is_unhurried, firn_error *err)
 {
-    struct firn_compaction_work_wish wish = {
+    struct fi_compaction_work_wish wish = {
         .flushes = true, .compactions = true, .is_unhurried = is_unhurried};
-    struct firn_compaction_work *work;
+    struct fi_compaction_work *work;
     unsigned count = 0;
-    FIRN_TRY_RETURN(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
+    FI_TRY_RETURN(fi_compaction_work_pick(fixture->lsm, &wish, &work, err));
     while (work != NULL) {
         /* It comes to an end. */
         assert_true(++count < 10000);
-        FIRN_TRY_RETURN(firn_compaction_run(work, err));
-        FIRN_TRY_RETURN(firn_compaction_work_pick(fixture->lsm, &wish, &work, err));
+        FI_TRY_RETURN(fi_compaction_run(work, err));
+        FI_TRY_RETURN(fi_compaction_work_pick(fixture->lsm, &wish, &work, err));
     }
     return FIRN_OK;
 }
 
 /* ---- views ---- */
 
-struct firn_view
+struct fi_view
 fixture_view_of(struct fixture *fixture, size_t i)
 {
-    return (struct firn_view){fixture->views[i].intervals, fixture->views[i].count, 0, NULL};
+    return (struct fi_view){fixture->views[i].intervals, fixture->views[i].count, 0, NULL};
 }
 
 size_t
@@ -337,7 +337,7 @@ fixture_checkpoint(struct fixture *fixture)
     assert_true(fixture->view_count < FIXTURE_VIEWS_MAX);
     struct fixture_view *view = &fixture->views[fixture->view_count];
     *view = fixture->views[0];
-    struct firn_view_interval *last = &view->intervals[view->count - 1];
+    struct fi_view_interval *last = &view->intervals[view->count - 1];
     if (last->first > fixture->sequence) {
         view->count--;
     } else {
@@ -363,7 +363,7 @@ fixture_restore(struct fixture *fixture, size_t i)
     } else {
         assert_true(now->count < FIXTURE_INTERVALS_MAX);
         /* A restore has a sequence: so no two lines begin alike. */
-        now->intervals[now->count++] = (struct firn_view_interval){++fixture->sequence, UINT64_MAX};
+        now->intervals[now->count++] = (struct fi_view_interval){++fixture->sequence, UINT64_MAX};
     }
 }
 
@@ -387,9 +387,9 @@ fixture_key(unsigned key, char out[FIXTURE_KEY_SIZE])
 }
 
 void
-fixture_value(const struct fixture_record *record, struct firn_buf *out)
+fixture_value(const struct fixture_record *record, struct fi_buf *out)
 {
-    assert_int_equal(firn_buf_set_size(out, record->value_size), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(out, record->value_size), FIRN_OK);
     uint64_t state = record->sequence * 1000 + record->key + 1;
     for (size_t i = 0; i < out->size; i++) {
         state = state * UINT64_C(6364136223846793005) + 1442695040888963407U;
@@ -398,7 +398,7 @@ fixture_value(const struct fixture_record *record, struct firn_buf *out)
 }
 
 void
-fixture_model(struct fixture *fixture, uint32_t tree_id, const struct firn_view *view,
+fixture_model(struct fixture *fixture, uint32_t tree_id, const struct fi_view *view,
               const struct fixture_record *out[FIXTURE_KEYS])
 {
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
@@ -406,10 +406,10 @@ fixture_model(struct fixture *fixture, uint32_t tree_id, const struct firn_view 
     }
     for (size_t i = 0; i < fixture->record_count; i++) {
         const struct fixture_record *record = &fixture->records[i];
-        if (record->tree != tree_id || !firn_view_sees(view, record->sequence)) {
+        if (record->tree != tree_id || !fi_view_sees(view, record->sequence)) {
             continue;
         }
-        if (record->kind == FIRN_ENTRY_RANGE_DELETE) {
+        if (record->kind == FI_ENTRY_RANGE_DELETE) {
             /* What is of the same commit is not older. */
             for (unsigned key = record->key; key < record->upper; key++) {
                 if (out[key] != NULL && out[key]->sequence < record->sequence) {
@@ -417,7 +417,7 @@ fixture_model(struct fixture *fixture, uint32_t tree_id, const struct firn_view 
                 }
             }
         } else {
-            out[record->key] = record->kind == FIRN_ENTRY_PUT ? record : NULL;
+            out[record->key] = record->kind == FI_ENTRY_PUT ? record : NULL;
         }
     }
 }
@@ -425,43 +425,42 @@ fixture_model(struct fixture *fixture, uint32_t tree_id, const struct firn_view 
 static void
 assert_record(const struct fixture_record *record, firn_slice value)
 {
-    struct firn_buf expected = {0};
+    struct fi_buf expected = {0};
     fixture_value(record, &expected);
     assert_int_equal(value.size, expected.size);
     if (value.size > 0) {
         assert_memory_equal(value.data, expected.data, value.size);
     }
-    firn_buf_deinit(&expected);
+    fi_buf_deinit(&expected);
 }
 
 static void
-compare_gets(struct fixture *fixture, unsigned tree, const struct firn_view *view,
+compare_gets(struct fixture *fixture, unsigned tree, const struct fi_view *view,
              const struct fixture_record *const *model)
 {
-    struct firn_buf value = {0};
+    struct fi_buf value = {0};
     firn_error err;
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
         char bytes[FIXTURE_KEY_SIZE];
-        int rc =
-            firn_lsm_tree_get(fixture->trees[tree], fixture_key(key, bytes), view, &value, &err);
+        int rc = fi_lsm_tree_get(fixture->trees[tree], fixture_key(key, bytes), view, &value, &err);
         if (rc != (model[key] == NULL ? FIRN_NOT_FOUND : FIRN_OK)) {
             print_message("tree %u, key %u: %s\n", tree, key,
                           rc == FIRN_OK || rc == FIRN_NOT_FOUND ? firn_code_name(rc) : err.text);
         }
         assert_int_equal(rc, model[key] == NULL ? FIRN_NOT_FOUND : FIRN_OK);
         if (rc == FIRN_OK) {
-            assert_record(model[key], firn_buf_slice(&value));
+            assert_record(model[key], fi_buf_slice(&value));
         }
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
 }
 
 static void
-assert_at(struct firn_lsm_cursor *cursor, const struct fixture_record *record)
+assert_at(struct fi_lsm_cursor *cursor, const struct fixture_record *record)
 {
     char bytes[FIXTURE_KEY_SIZE];
-    assert_true(firn_lsm_cursor_valid(cursor));
-    const struct firn_entry *entry = firn_lsm_cursor_entry(cursor);
+    assert_true(fi_lsm_cursor_valid(cursor));
+    const struct fi_entry *entry = fi_lsm_cursor_entry(cursor);
     firn_slice key = fixture_key(record->key, bytes);
     assert_int_equal(entry->key.size, key.size);
     assert_true(key.size == 0 || memcmp(entry->key.data, key.data, key.size) == 0);
@@ -470,7 +469,7 @@ assert_at(struct firn_lsm_cursor *cursor, const struct fixture_record *record)
 }
 
 static void
-compare_cursors(struct fixture *fixture, unsigned tree, const struct firn_view *view,
+compare_cursors(struct fixture *fixture, unsigned tree, const struct fi_view *view,
                 const struct fixture_record *const *model, unsigned lower, unsigned upper)
 {
     firn_error err;
@@ -478,37 +477,37 @@ compare_cursors(struct fixture *fixture, unsigned tree, const struct firn_view *
     char upper_bytes[FIXTURE_KEY_SIZE];
     firn_slice lower_key = fixture_key(lower, lower_bytes);
     firn_slice upper_key = fixture_key(upper, upper_bytes);
-    struct firn_lsm_cursor_options options = {
+    struct fi_lsm_cursor_options options = {
         .view = view,
         .lower = lower == 0 ? NULL : &lower_key,
         .upper = upper == FIXTURE_KEYS ? NULL : &upper_key,
     };
-    struct firn_lsm_cursor *cursor;
-    TEST_OK(firn_lsm_cursor_create(fixture->trees[tree], &options, &cursor, &err), &err);
-    TEST_OK(firn_lsm_cursor_first(cursor, &err), &err);
+    struct fi_lsm_cursor *cursor;
+    TEST_OK(fi_lsm_cursor_create(fixture->trees[tree], &options, &cursor, &err), &err);
+    TEST_OK(fi_lsm_cursor_first(cursor, &err), &err);
     for (unsigned key = lower; key < upper; key++) {
         if (model[key] != NULL) {
             assert_at(cursor, model[key]);
-            TEST_OK(firn_lsm_cursor_next(cursor, &err), &err);
+            TEST_OK(fi_lsm_cursor_next(cursor, &err), &err);
         }
     }
-    assert_false(firn_lsm_cursor_valid(cursor));
-    TEST_OK(firn_lsm_cursor_last(cursor, &err), &err);
+    assert_false(fi_lsm_cursor_valid(cursor));
+    TEST_OK(fi_lsm_cursor_last(cursor, &err), &err);
     for (unsigned key = upper; key > lower; key--) {
         if (model[key - 1] != NULL) {
             assert_at(cursor, model[key - 1]);
-            TEST_OK(firn_lsm_cursor_prev(cursor, &err), &err);
+            TEST_OK(fi_lsm_cursor_prev(cursor, &err), &err);
         }
     }
-    assert_false(firn_lsm_cursor_valid(cursor));
-    firn_lsm_cursor_destroy(cursor);
+    assert_false(fi_lsm_cursor_valid(cursor));
+    fi_lsm_cursor_destroy(cursor);
 }
 
 void
 fixture_compare(struct fixture *fixture, unsigned tree, size_t view_number)
 {
     const struct fixture_record *model[FIXTURE_KEYS];
-    struct firn_view view = fixture_view_of(fixture, view_number);
+    struct fi_view view = fixture_view_of(fixture, view_number);
     fixture_model(fixture, fixture->tree_ids[tree], &view, model);
     compare_gets(fixture, tree, &view, model);
     compare_cursors(fixture, tree, &view, model, 0, FIXTURE_KEYS);
@@ -536,5 +535,5 @@ void
 fixture_check(struct fixture *fixture)
 {
     firn_error err;
-    TEST_OK(firn_lsm_check(fixture->lsm, print_damage, NULL, NULL, &err), &err);
+    TEST_OK(fi_lsm_check(fixture->lsm, print_damage, NULL, NULL, &err), &err);
 }

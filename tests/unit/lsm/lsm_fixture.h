@@ -38,25 +38,25 @@ enum {
 struct fixture_record {
     uint64_t sequence;
     uint32_t tree; /* id */
-    enum firn_entry_kind kind;
+    enum fi_entry_kind kind;
     unsigned key;
     unsigned upper;      /* of a range delete */
     unsigned value_size; /* of a put; the bytes follow from sequence and key */
 };
 
 struct fixture_view {
-    struct firn_view_interval intervals[FIXTURE_INTERVALS_MAX];
+    struct fi_view_interval intervals[FIXTURE_INTERVALS_MAX];
     size_t count;
 };
 
 struct fixture {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_block_cache *cache;
-    struct firn_lsm *lsm;
-    struct firn_lsm_options options;
-    struct firn_lsm_tree *trees[FIXTURE_TREES];
-    const struct firn_run_kind *tree_kinds[FIXTURE_TREES]; /* NULL: of the first one */
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_block_cache *cache;
+    struct fi_lsm *lsm;
+    struct fi_lsm_options options;
+    struct fi_lsm_tree *trees[FIXTURE_TREES];
+    const struct fi_run_kind *tree_kinds[FIXTURE_TREES]; /* NULL: of the first one */
     uint32_t tree_ids[FIXTURE_TREES];
     uint32_t next_tree_id;
 
@@ -71,7 +71,7 @@ struct fixture {
     /* Views; the first is now. */
     struct fixture_view views[FIXTURE_VIEWS_MAX];
     size_t view_count;
-    struct firn_view view_array[FIXTURE_VIEWS_MAX];
+    struct fi_view view_array[FIXTURE_VIEWS_MAX];
     unsigned views_taken;
 
     uint64_t reader_version; /* of a reader in another process; UINT64_MAX: none */
@@ -80,7 +80,7 @@ struct fixture {
 };
 
 /* Options for small runs and many levels. */
-void fixture_init(struct fixture *fixture, struct firn_os *os);
+void fixture_init(struct fixture *fixture, struct fi_os *os);
 void fixture_deinit(struct fixture *fixture);
 /* Opens the trees and replays what the log has beyond them. Returns what open did. */
 int fixture_open(struct fixture *fixture, firn_error *err);
@@ -111,20 +111,20 @@ size_t fixture_checkpoint(struct fixture *fixture);
 void fixture_remove_view(struct fixture *fixture, size_t i);
 /* Now becomes view i and all that comes. */
 void fixture_restore(struct fixture *fixture, size_t i);
-struct firn_view fixture_view_of(struct fixture *fixture, size_t i);
+struct fi_view fixture_view_of(struct fixture *fixture, size_t i);
 
 /* ---- looking ---- */
 
 /* The universe's keys ascend with their numbers. */
 firn_slice fixture_key(unsigned key, char out[FIXTURE_KEY_SIZE]);
 /* For each key the record that the model reads, or NULL. */
-void fixture_model(struct fixture *fixture, uint32_t tree_id, const struct firn_view *view,
+void fixture_model(struct fixture *fixture, uint32_t tree_id, const struct fi_view *view,
                    const struct fixture_record *out[FIXTURE_KEYS]);
-void fixture_value(const struct fixture_record *record, struct firn_buf *out);
+void fixture_value(const struct fixture_record *record, struct fi_buf *out);
 /* Compares gets and cursors, both ways, with the model; asserts. */
 void fixture_compare(struct fixture *fixture, unsigned tree, size_t view);
 void fixture_compare_all(struct fixture *fixture);
-/* firn_lsm_check finds nothing; asserts. */
+/* fi_lsm_check finds nothing; asserts. */
 void fixture_check(struct fixture *fixture);
 
 #endif

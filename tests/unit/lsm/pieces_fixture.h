@@ -29,16 +29,16 @@ struct pieces_met {
 extern struct pieces_met pieces_met;
 
 /* The columns: 1 and 2 are the key. */
-extern const struct firn_column_def pieces_columns[PIECES_COLUMNS];
+extern const struct fi_column_def pieces_columns[PIECES_COLUMNS];
 
-void pieces_fixture_init(struct pieces_fixture *fixture, struct firn_os *os);
+void pieces_fixture_init(struct pieces_fixture *fixture, struct fi_os *os);
 void pieces_fixture_deinit(struct pieces_fixture *fixture);
-struct firn_lsm_tree *pieces_fixture_tree(struct pieces_fixture *fixture);
+struct fi_lsm_tree *pieces_fixture_tree(struct pieces_fixture *fixture);
 /* Rows of a group of the runs that are written from now on. */
 extern uint32_t pieces_group_rows;
 
 /* Replaces the contents of out. */
-void pieces_fixture_key(unsigned key, struct firn_buf *out);
+void pieces_fixture_key(unsigned key, struct fi_buf *out);
 /* One commit each. */
 void pieces_fixture_put(struct pieces_fixture *fixture, unsigned key);
 void pieces_fixture_put_until(struct pieces_fixture *fixture, unsigned key, uint64_t expires_ms);
@@ -51,14 +51,13 @@ void pieces_fixture_work(struct pieces_fixture *fixture);
 void pieces_fixture_load(struct pieces_fixture *fixture, unsigned first, unsigned last);
 
 /* Reads all that the options name by pieces; FIRN_OK with the number of rows. */
-int pieces_fixture_read(struct pieces_fixture *fixture,
-                        const struct firn_lsm_pieces_options *options, bool is_descending,
-                        uint64_t *out_rows, firn_error *err);
+int pieces_fixture_read(struct pieces_fixture *fixture, const struct fi_lsm_pieces_options *options,
+                        bool is_descending, uint64_t *out_rows, firn_error *err);
 /* Compares pieces with a cursor: rows, columns, both ways. Asserts. */
 void pieces_fixture_compare(struct pieces_fixture *fixture,
-                            const struct firn_lsm_pieces_options *options);
+                            const struct fi_lsm_pieces_options *options);
 /* No version that the view sees lies in a direct piece but its rows. Asserts. */
 void pieces_fixture_prove(struct pieces_fixture *fixture,
-                          const struct firn_lsm_pieces_options *options);
+                          const struct fi_lsm_pieces_options *options);
 
 #endif

@@ -14,11 +14,11 @@ void rule_columns_close(void);
 bool rule_columns_are_used(void);
 
 /* The run as a file, open. */
-struct firn_run *rule_columns_write(const struct fake_run *run);
-void rule_columns_end(struct firn_run *run);
+struct fi_run *rule_columns_write(const struct fake_run *run);
+void rule_columns_end(struct fi_run *run);
 
-struct firn_run_builder *rule_columns_begin(void);
+struct fi_run_builder *rule_columns_begin(void);
 /* What was built, as entries and ranges; the builder is gone. */
-struct fake_run *rule_columns_take(struct firn_run_builder *builder);
+struct fake_run *rule_columns_take(struct fi_run_builder *builder);
 
 #endif

@@ -30,16 +30,16 @@ rule_model_use_tuples(bool are_used)
 {
     has_tuples = are_used;
     for (unsigned i = 0; i <= RULE_MODEL_KEYS; i++) {
-        struct firn_buf key = {0};
-        const struct firn_cell cell = {.kind = FIRN_PHYSICAL_I64, .as.i64 = (int64_t)i - 3};
+        struct fi_buf key = {0};
+        const struct fi_cell cell = {.kind = FI_PHYSICAL_I64, .as.i64 = (int64_t)i - 3};
         const uint8_t letter = (uint8_t)('a' + i);
-        assert_int_equal(are_used ? firn_tuple_key_add(&key, FIRN_TYPE_I64, false, &cell)
-                                  : firn_buf_append(&key, &letter, 1),
+        assert_int_equal(are_used ? fi_tuple_key_add(&key, FIRN_TYPE_I64, false, &cell)
+                                  : fi_buf_append(&key, &letter, 1),
                          FIRN_OK);
         assert_in_range(key.size, 1, KEY_SIZE_MAX);
         memcpy(keys[i].bytes, key.data, key.size);
         keys[i].size = key.size;
-        firn_buf_deinit(&key);
+        fi_buf_deinit(&key);
     }
 }
 
@@ -56,7 +56,7 @@ unsigned
 rule_model_number(firn_slice key)
 {
     unsigned number = 0;
-    while (number <= RULE_MODEL_KEYS && !firn_slice_equal(key, rule_model_key(number))) {
+    while (number <= RULE_MODEL_KEYS && !fi_slice_equal(key, rule_model_key(number))) {
         number++;
     }
     assert_true(number <= RULE_MODEL_KEYS);
@@ -67,7 +67,7 @@ unsigned
 rule_model_bound(firn_slice bound)
 {
     unsigned number = 0;
-    while (number <= RULE_MODEL_KEYS && firn_slice_compare(rule_model_key(number), bound) < 0) {
+    while (number <= RULE_MODEL_KEYS && fi_slice_compare(rule_model_key(number), bound) < 0) {
         number++;
     }
     assert_true(number <= RULE_MODEL_KEYS);
@@ -77,8 +77,8 @@ rule_model_bound(firn_slice bound)
 bool
 rule_model_sees(const struct rule_view *view, uint64_t sequence)
 {
-    const struct firn_view seen = {view->intervals, view->count, 0, NULL};
-    return firn_view_sees(&seen, sequence);
+    const struct fi_view seen = {view->intervals, view->count, 0, NULL};
+    return fi_view_sees(&seen, sequence);
 }
 
 /* ---- entries ---- */
@@ -87,76 +87,76 @@ rule_model_sees(const struct rule_view *view, uint64_t sequence)
 static size_t
 store_tuple(uint64_t number, uint8_t *out)
 {
-    struct firn_buf tuple = {0};
-    struct firn_tuple_writer writer;
-    const struct firn_cell cell = {.kind = FIRN_PHYSICAL_U64, .as.u64 = number};
-    firn_tuple_begin(&writer, &tuple);
-    firn_tuple_add(&writer, RULE_MODEL_COLUMN, &cell);
-    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
+    struct fi_buf tuple = {0};
+    struct fi_tuple_writer writer;
+    const struct fi_cell cell = {.kind = FI_PHYSICAL_U64, .as.u64 = number};
+    fi_tuple_begin(&writer, &tuple);
+    fi_tuple_add(&writer, RULE_MODEL_COLUMN, &cell);
+    assert_int_equal(fi_tuple_end(&writer), FIRN_OK);
     size_t size = tuple.size;
     assert_in_range(size, 1, RULE_MODEL_VALUE_SIZE - 8);
     memcpy(out, tuple.data, size);
-    firn_buf_deinit(&tuple);
+    fi_buf_deinit(&tuple);
     return size;
 }
 
 static void
-read_tuple(const struct firn_entry *entry, struct rule_op *op)
+read_tuple(const struct fi_entry *entry, struct rule_op *op)
 {
-    size_t head = entry->kind == FIRN_ENTRY_EXPIRING ? 8 : 0;
-    struct firn_cell cell;
-    assert_true(entry->kind != FIRN_ENTRY_MERGE && entry->value.size > head);
-    assert_int_equal(firn_tuple_find(firn_bytes(entry->value.data + head, entry->value.size - head),
-                                     RULE_MODEL_COLUMN, &cell),
+    size_t head = entry->kind == FI_ENTRY_EXPIRING ? 8 : 0;
+    struct fi_cell cell;
+    assert_true(entry->kind != FI_ENTRY_MERGE && entry->value.size > head);
+    assert_int_equal(fi_tuple_find(firn_bytes(entry->value.data + head, entry->value.size - head),
+                                   RULE_MODEL_COLUMN, &cell),
                      FIRN_OK);
     op->number = cell.as.u64;
-    op->expires_ms = head > 0 ? firn_load_le64(entry->value.data) : 0;
+    op->expires_ms = head > 0 ? fi_load_le64(entry->value.data) : 0;
 }
 
 struct rule_op
-rule_model_op_of(const struct firn_entry *entry)
+rule_model_op_of(const struct fi_entry *entry)
 {
     struct rule_op op = {
         .kind = entry->kind, .lower = rule_model_number(entry->key), .sequence = entry->sequence};
     const uint8_t *bytes = entry->value.data;
     op.upper = op.lower + 1;
-    if (has_tuples && entry->kind != FIRN_ENTRY_DELETE) {
+    if (has_tuples && entry->kind != FI_ENTRY_DELETE) {
         read_tuple(entry, &op);
-    } else if (entry->kind == FIRN_ENTRY_PUT) {
+    } else if (entry->kind == FI_ENTRY_PUT) {
         assert_int_equal(entry->value.size, 8);
-        op.number = firn_load_le64(bytes);
-    } else if (entry->kind == FIRN_ENTRY_MERGE) {
+        op.number = fi_load_le64(bytes);
+    } else if (entry->kind == FI_ENTRY_MERGE) {
         assert_true(entry->value.size == 9 && bytes[0] == FIRN_MERGE_ADD);
-        op.number = firn_load_le64(bytes + 1);
-    } else if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        op.number = fi_load_le64(bytes + 1);
+    } else if (entry->kind == FI_ENTRY_EXPIRING) {
         assert_int_equal(entry->value.size, 16);
-        op.expires_ms = firn_load_le64(bytes);
-        op.number = firn_load_le64(bytes + 8);
+        op.expires_ms = fi_load_le64(bytes);
+        op.number = fi_load_le64(bytes + 8);
     } else {
-        assert_int_equal(entry->kind, FIRN_ENTRY_DELETE);
+        assert_int_equal(entry->kind, FI_ENTRY_DELETE);
     }
     return op;
 }
 
-struct firn_entry
+struct fi_entry
 rule_model_entry_of(const struct rule_op *op, uint8_t bytes[RULE_MODEL_VALUE_SIZE])
 {
     size_t size = 0;
-    if (op->kind == FIRN_ENTRY_MERGE) {
+    if (op->kind == FI_ENTRY_MERGE) {
         bytes[size++] = FIRN_MERGE_ADD;
-    } else if (op->kind == FIRN_ENTRY_EXPIRING) {
-        firn_store_le64(bytes, op->expires_ms);
+    } else if (op->kind == FI_ENTRY_EXPIRING) {
+        fi_store_le64(bytes, op->expires_ms);
         size += 8;
     }
-    if (op->kind != FIRN_ENTRY_DELETE && has_tuples) {
+    if (op->kind != FI_ENTRY_DELETE && has_tuples) {
         size += store_tuple(op->number, bytes + size);
-    } else if (op->kind != FIRN_ENTRY_DELETE) {
-        firn_store_le64(bytes + size, op->number);
+    } else if (op->kind != FI_ENTRY_DELETE) {
+        fi_store_le64(bytes + size, op->number);
         size += 8;
     }
     firn_slice value =
-        op->kind == FIRN_ENTRY_RANGE_DELETE ? rule_model_key(op->upper) : firn_bytes(bytes, size);
-    return (struct firn_entry){
+        op->kind == FI_ENTRY_RANGE_DELETE ? rule_model_key(op->upper) : firn_bytes(bytes, size);
+    return (struct fi_entry){
         rule_model_key(op->lower), value, op->sequence, op->kind, NULL, NULL, false};
 }
 
@@ -176,7 +176,7 @@ compare_ops(const void *a, const void *b)
         return left->sequence > right->sequence ? -1 : 1;
     }
     /* Of one commit: a range covers only what is older, so the version of a key is newer. */
-    return (left->kind == FIRN_ENTRY_RANGE_DELETE) - (right->kind == FIRN_ENTRY_RANGE_DELETE);
+    return (left->kind == FI_ENTRY_RANGE_DELETE) - (right->kind == FI_ENTRY_RANGE_DELETE);
 }
 
 /* Those of one key, newest first. */
@@ -187,7 +187,7 @@ versions_of(const struct rule_op *ops, size_t count, unsigned key, bool with_poi
     out->count = 0;
     for (size_t i = 0; i < count; i++) {
         if (ops[i].lower <= key && key < ops[i].upper &&
-            (with_points || ops[i].kind == FIRN_ENTRY_RANGE_DELETE)) {
+            (with_points || ops[i].kind == FI_ENTRY_RANGE_DELETE)) {
             rule_model_add(out, &ops[i]);
         }
     }
@@ -207,12 +207,12 @@ rule_model_read(const struct rule_op *ops, size_t count, const struct rule_view 
         if (!rule_model_sees(view, op->sequence)) {
             continue;
         }
-        if (op->kind == FIRN_ENTRY_MERGE || op->kind == FIRN_ENTRY_PUT ||
-            (op->kind == FIRN_ENTRY_EXPIRING && op->expires_ms > view->time_ms)) {
+        if (op->kind == FI_ENTRY_MERGE || op->kind == FI_ENTRY_PUT ||
+            (op->kind == FI_ENTRY_EXPIRING && op->expires_ms > view->time_ms)) {
             value.is_there = true;
             value.number += op->number;
         }
-        if (op->kind != FIRN_ENTRY_MERGE) {
+        if (op->kind != FI_ENTRY_MERGE) {
             break;
         }
     }
@@ -229,8 +229,8 @@ is_needed(const struct rule_question *question, const struct rule_versions *mine
         const struct rule_view *view = &question->views[v];
         bool is_served = !rule_model_sees(view, mine->all[at].sequence);
         for (size_t i = 0; i < at; i++) {
-            is_served |= mine->all[i].kind != FIRN_ENTRY_MERGE &&
-                         rule_model_sees(view, mine->all[i].sequence);
+            is_served |=
+                mine->all[i].kind != FI_ENTRY_MERGE && rule_model_sees(view, mine->all[i].sequence);
         }
         if (!is_served) {
             return true;
@@ -271,7 +271,7 @@ static bool
 has_older_point(const struct rule_versions *mine, uint64_t sequence)
 {
     for (size_t i = 0; i < mine->count; i++) {
-        if (mine->all[i].kind != FIRN_ENTRY_RANGE_DELETE && mine->all[i].sequence < sequence) {
+        if (mine->all[i].kind != FI_ENTRY_RANGE_DELETE && mine->all[i].sequence < sequence) {
             return true;
         }
     }
@@ -291,18 +291,18 @@ fold(const struct rule_question *question, const struct rule_versions *mine,
         bool joins = next != NULL && is_same_to_all(question, operand->sequence, next->sequence) &&
                      next->sequence >= question->between_sequence;
         if (is_over && (next == NULL || !joins)) {
-            operand->kind = FIRN_ENTRY_PUT;
+            operand->kind = FI_ENTRY_PUT;
             return taken;
         }
-        if (!joins || next->kind == FIRN_ENTRY_EXPIRING) {
+        if (!joins || next->kind == FI_ENTRY_EXPIRING) {
             return taken;
         }
         lowest = next->sequence;
-        if (next->kind == FIRN_ENTRY_MERGE || next->kind == FIRN_ENTRY_PUT) {
+        if (next->kind == FI_ENTRY_MERGE || next->kind == FI_ENTRY_PUT) {
             operand->number += next->number;
         }
-        if (next->kind != FIRN_ENTRY_MERGE) {
-            operand->kind = FIRN_ENTRY_PUT;
+        if (next->kind != FI_ENTRY_MERGE) {
+            operand->kind = FI_ENTRY_PUT;
             return taken + 1;
         }
     }
@@ -313,7 +313,7 @@ fold_all(const struct rule_question *question, const struct rule_versions *mine,
          struct rule_versions *kept)
 {
     for (size_t i = 0; i < kept->count; i++) {
-        if (kept->all[i].kind == FIRN_ENTRY_MERGE) {
+        if (kept->all[i].kind == FI_ENTRY_MERGE) {
             size_t taken = fold(question, mine, kept, i);
             kept->count -= taken;
             memmove(&kept->all[i + 1], &kept->all[i + 1 + taken],
@@ -325,7 +325,7 @@ fold_all(const struct rule_question *question, const struct rule_versions *mine,
 static bool
 is_tombstone(const struct rule_op *op)
 {
-    return op->kind == FIRN_ENTRY_DELETE || op->kind == FIRN_ENTRY_RANGE_DELETE;
+    return op->kind == FI_ENTRY_DELETE || op->kind == FI_ENTRY_RANGE_DELETE;
 }
 
 void
@@ -338,8 +338,8 @@ rule_model_keep(const struct rule_question *question, const struct rule_versions
     for (size_t i = 0; i < mine.count; i++) {
         if (is_needed(question, &mine, i)) {
             struct rule_op op = mine.all[i];
-            if (op.kind == FIRN_ENTRY_EXPIRING && has_expired(question, &op)) {
-                op.kind = FIRN_ENTRY_DELETE;
+            if (op.kind == FI_ENTRY_EXPIRING && has_expired(question, &op)) {
+                op.kind = FI_ENTRY_DELETE;
                 op.number = 0;
             }
             rule_model_add(out, &op);
@@ -362,9 +362,9 @@ rule_model_is_history(const struct rule_question *question, const struct rule_ve
     versions_of(all->all, all->count, question->key, true, &mine);
     for (size_t i = 0; i < mine.count && compare_ops(&mine.all[i], kept) < 0; i++) {
         is_hidden |=
-            mine.all[i].kind != FIRN_ENTRY_MERGE && rule_model_sees(now, mine.all[i].sequence);
+            mine.all[i].kind != FI_ENTRY_MERGE && rule_model_sees(now, mine.all[i].sequence);
     }
     /* A tombstone that is kept at the bottom hides what is kept for others, and nothing else. */
     return is_hidden || !rule_model_sees(now, kept->sequence) ||
-           (question->is_bottom && kept->kind == FIRN_ENTRY_DELETE);
+           (question->is_bottom && kept->kind == FI_ENTRY_DELETE);
 }

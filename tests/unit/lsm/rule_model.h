@@ -24,7 +24,7 @@ enum {
 
 /* A version: of the key `lower`, or of the keys [lower, upper). */
 struct rule_op {
-    enum firn_entry_kind kind;
+    enum fi_entry_kind kind;
     unsigned lower;
     unsigned upper;
     uint64_t sequence;
@@ -34,7 +34,7 @@ struct rule_op {
 };
 
 struct rule_view {
-    struct firn_view_interval intervals[RULE_MODEL_INTERVALS_MAX];
+    struct fi_view_interval intervals[RULE_MODEL_INTERVALS_MAX];
     size_t count;
     uint64_t time_ms;
 };
@@ -57,9 +57,8 @@ bool rule_model_sees(const struct rule_view *view, uint64_t sequence);
 
 /* What an entry says, and back: the value lies in bytes. */
 enum { RULE_MODEL_VALUE_SIZE = 40 };
-struct rule_op rule_model_op_of(const struct firn_entry *entry);
-struct firn_entry rule_model_entry_of(const struct rule_op *op,
-                                      uint8_t bytes[RULE_MODEL_VALUE_SIZE]);
+struct rule_op rule_model_op_of(const struct fi_entry *entry);
+struct fi_entry rule_model_entry_of(const struct rule_op *op, uint8_t bytes[RULE_MODEL_VALUE_SIZE]);
 void rule_model_add(struct rule_versions *versions, const struct rule_op *op);
 
 /* What a view reads of a key, from versions in any order. */

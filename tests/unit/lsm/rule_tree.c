@@ -31,20 +31,20 @@ rule_tree_below(struct rule_tree *tree, uint64_t limit)
     return test_random_below(&tree->random, limit);
 }
 
-static struct firn_view
+static struct fi_view
 view_of(const struct rule_view *view)
 {
-    return (struct firn_view){view->intervals, view->count, 0, NULL};
+    return (struct fi_view){view->intervals, view->count, 0, NULL};
 }
 
 static bool
 is_skipped(const struct rule_tree *tree, size_t at, const struct rule_view *view)
 {
     const struct rule_level *level = &tree->levels[HISTORY];
-    const struct firn_manifest_run info = {.groups = level->groups[at],
-                                           .group_count = level->group_counts[at]};
-    const struct firn_view seen = view_of(view);
-    return firn_run_history_is_skipped(&info, &seen);
+    const struct fi_manifest_run info = {.groups = level->groups[at],
+                                         .group_count = level->group_counts[at]};
+    const struct fi_view seen = view_of(view);
+    return fi_run_history_is_skipped(&info, &seen);
 }
 
 static bool
@@ -61,10 +61,10 @@ is_history_needed(const struct rule_tree *tree, size_t at)
 /* ---- what is in them ---- */
 
 static int
-add_range_version(void *ctx, const struct firn_range *range, firn_error *err)
+add_range_version(void *ctx, const struct fi_range *range, firn_error *err)
 {
     (void)err;
-    struct rule_op op = {.kind = FIRN_ENTRY_RANGE_DELETE,
+    struct rule_op op = {.kind = FI_ENTRY_RANGE_DELETE,
                          .lower = rule_model_bound(range->lower),
                          .upper = rule_model_bound(range->upper),
                          .sequence = range->sequence};
@@ -81,23 +81,23 @@ add_run_versions(struct rule_versions *versions, struct fake_run *run, bool is_h
         rule_model_add(versions, &op);
     }
     assert_int_equal(
-        firn_range_set_visit(&run->ranges, NULL, NULL, add_range_version, versions, NULL), FIRN_OK);
+        fi_range_set_visit(&run->ranges, NULL, NULL, add_range_version, versions, NULL), FIRN_OK);
     for (size_t i = begin; i < versions->count; i++) {
         versions->all[i].is_history = is_history;
     }
 }
 
 static void
-add_table_versions(struct rule_versions *versions, const struct firn_memtable *table)
+add_table_versions(struct rule_versions *versions, const struct fi_memtable *table)
 {
-    struct firn_memtable_cursor cursor;
-    firn_memtable_cursor_init(&cursor, table);
-    for (firn_memtable_cursor_first(&cursor); cursor.is_valid; firn_memtable_cursor_next(&cursor)) {
+    struct fi_memtable_cursor cursor;
+    fi_memtable_cursor_init(&cursor, table);
+    for (fi_memtable_cursor_first(&cursor); cursor.is_valid; fi_memtable_cursor_next(&cursor)) {
         struct rule_op op = rule_model_op_of(&cursor.entry);
         rule_model_add(versions, &op);
     }
-    assert_int_equal(firn_range_set_visit(firn_memtable_ranges(table), NULL, NULL,
-                                          add_range_version, versions, NULL),
+    assert_int_equal(fi_range_set_visit(fi_memtable_ranges(table), NULL, NULL, add_range_version,
+                                        versions, NULL),
                      FIRN_OK);
 }
 
@@ -142,16 +142,16 @@ struct job {
     struct rule_versions before;
     struct rule_versions after; /* each part of a range delete for itself */
     bool is_of_history;         /* all that it made goes there, whatever it is */
-    struct firn_compaction_span older[(LEVELS + 1) * RUNS_MAX];
+    struct fi_compaction_span older[(LEVELS + 1) * RUNS_MAX];
     size_t older_count;
-    struct firn_compaction_between between[RUNS_MAX];
+    struct fi_compaction_between between[RUNS_MAX];
     size_t between_count;
 };
 
 static bool
-is_within(const struct firn_compaction_span *span, firn_slice key)
+is_within(const struct fi_compaction_span *span, firn_slice key)
 {
-    return firn_slice_compare(span->lower, key) <= 0 && firn_slice_compare(key, span->upper) < 0;
+    return fi_slice_compare(span->lower, key) <= 0 && fi_slice_compare(key, span->upper) < 0;
 }
 
 static bool
@@ -173,7 +173,7 @@ question_of(const struct rule_tree *tree, const struct job *job, unsigned key)
                                      .key = key,
                                      .is_bottom = is_at_bottom(job, key)};
     for (size_t i = 0; i < job->between_count; i++) {
-        const struct firn_compaction_between *between = &job->between[i];
+        const struct fi_compaction_between *between = &job->between[i];
         if (is_within(&between->span, rule_model_key(key)) &&
             between->sequence_max > question.between_sequence) {
             question.between_sequence = between->sequence_max;
@@ -192,7 +192,7 @@ check_ranges_of_key(const struct rule_tree *tree, const struct job *job, unsigne
     rule_model_keep(&question, &job->before, false, &by_ranges);
     for (size_t i = 0; i < job->after.count; i++) {
         const struct rule_op *op = &job->after.all[i];
-        if (op->kind != FIRN_ENTRY_RANGE_DELETE || op->lower > key || op->upper <= key) {
+        if (op->kind != FI_ENTRY_RANGE_DELETE || op->lower > key || op->upper <= key) {
             continue;
         }
         assert_true(has(&by_ranges, op));
@@ -232,7 +232,7 @@ check_kept(const struct rule_tree *tree, const struct job *job)
             const struct rule_op *op = &wanted.all[i];
             const struct rule_op *kept = find_kept(job, key, op);
             assert_non_null(kept);
-            if (op->kind != FIRN_ENTRY_RANGE_DELETE) {
+            if (op->kind != FI_ENTRY_RANGE_DELETE) {
                 points++;
                 assert_int_equal(kept->number, op->number);
                 assert_int_equal(kept->is_history,
@@ -242,7 +242,7 @@ check_kept(const struct rule_tree *tree, const struct job *job)
         }
         for (size_t j = 0; j < job->after.count; j++) {
             const struct rule_op *op = &job->after.all[j];
-            points -= op->kind != FIRN_ENTRY_RANGE_DELETE && op->lower == key;
+            points -= op->kind != FI_ENTRY_RANGE_DELETE && op->lower == key;
         }
         assert_int_equal(points, 0);
         if (tree->is_plain) {
@@ -256,57 +256,56 @@ check_kept(const struct rule_tree *tree, const struct job *job)
 /* A level's, and what goes to history beside it. */
 struct output {
     struct rule_level made[2];
-    struct fake_run *runs[2];              /* that are open; NULL until something is in them */
-    struct firn_run_builder *builders[2];  /* of columns, what they get goes there */
-    struct firn_run_history_groups groups; /* of the open history run */
-    struct firn_view now;
+    struct fake_run *runs[2];            /* that are open; NULL until something is in them */
+    struct fi_run_builder *builders[2];  /* of columns, what they get goes there */
+    struct fi_run_history_groups groups; /* of the open history run */
+    struct fi_view now;
     bool is_of_history;
 };
 
 static size_t
-open_output(struct output *output, struct firn_compaction_place place, uint64_t sequence)
+open_output(struct output *output, struct fi_compaction_place place, uint64_t sequence)
 {
     size_t at = place.is_history || output->is_of_history;
     if (output->runs[at] == NULL) {
         output->runs[at] = fake_run_create();
         output->builders[at] = rule_columns_are_used() ? rule_columns_begin() : NULL;
         if (at == 1 && !output->is_of_history) {
-            firn_run_history_groups_clear(&output->groups);
+            fi_run_history_groups_clear(&output->groups);
         }
     }
     if (at == 1 && !output->is_of_history) {
-        firn_run_history_groups_add(&output->groups, sequence, place.newer);
+        fi_run_history_groups_add(&output->groups, sequence, place.newer);
     }
     return at;
 }
 
 static int
-output_entry(struct output *output, const struct firn_entry *entry,
-             struct firn_compaction_place place)
+output_entry(struct output *output, const struct fi_entry *entry, struct fi_compaction_place place)
 {
     size_t at = open_output(output, place, entry->sequence);
     if (output->builders[at] != NULL) {
-        return firn_column_kind.builder_add(output->builders[at], entry, NULL);
+        return fi_column_kind.builder_add(output->builders[at], entry, NULL);
     }
     fake_run_add(output->runs[at], entry);
     return FIRN_OK;
 }
 
 static int
-output_range(void *ctx, const struct firn_range *range, struct firn_compaction_place place,
+output_range(void *ctx, const struct fi_range *range, struct fi_compaction_place place,
              firn_error *err)
 {
     struct output *output = ctx;
     size_t at = open_output(output, place, range->sequence);
     if (output->builders[at] != NULL) {
-        return firn_column_kind.builder_add_range(output->builders[at], range, err);
+        return fi_column_kind.builder_add_range(output->builders[at], range, err);
     }
     fake_run_add_range(output->runs[at], range);
     return FIRN_OK;
 }
 
 static void
-level_add(struct rule_level *level, struct fake_run *run, const struct firn_manifest_run *info)
+level_add(struct rule_level *level, struct fake_run *run, const struct fi_manifest_run *info)
 {
     size_t at = level->count++;
     assert_true(level->count <= RUNS_MAX);
@@ -323,7 +322,7 @@ level_add(struct rule_level *level, struct fake_run *run, const struct firn_mani
 static void
 output_end(struct output *output, size_t at)
 {
-    struct firn_manifest_run info = {.group_count = 0};
+    struct fi_manifest_run info = {.group_count = 0};
     if (output->runs[at] == NULL) {
         return;
     }
@@ -333,7 +332,7 @@ output_end(struct output *output, size_t at)
         output->builders[at] = NULL;
     }
     if (at == 1) {
-        assert_int_equal(firn_run_history_groups_list(&output->groups, &info, NULL), FIRN_OK);
+        assert_int_equal(fi_run_history_groups_list(&output->groups, &info, NULL), FIRN_OK);
     }
     level_add(&output->made[at], output->runs[at], &info);
     output->runs[at] = NULL;
@@ -341,33 +340,33 @@ output_end(struct output *output, size_t at)
 
 /* Inputs of a compaction: the memtable, or runs. */
 struct inputs {
-    struct firn_memtable *table;
+    struct fi_memtable *table;
     struct rule_level runs;
-    struct firn_run *columns[RUNS_MAX]; /* the same, where they are used */
+    struct fi_run *columns[RUNS_MAX]; /* the same, where they are used */
 };
 
 static int
-write_outputs(struct rule_tree *tree, struct firn_merge_stream *stream, bool is_cut,
+write_outputs(struct rule_tree *tree, struct fi_merge_stream *stream, bool is_cut,
               struct output *output)
 {
     for (;;) {
-        const struct firn_entry *entry;
-        FIRN_TRY_RETURN(firn_merge_stream_next(stream, &entry, NULL));
+        const struct fi_entry *entry;
+        FI_TRY_RETURN(fi_merge_stream_next(stream, &entry, NULL));
         if (entry == NULL) {
             break;
         }
-        struct firn_compaction_place place = firn_merge_stream_place(stream);
-        if (is_cut && firn_merge_stream_may_cut(stream) && rule_tree_below(tree, 3) == 0) {
-            FIRN_TRY_RETURN(firn_merge_stream_cut(stream, output_range, output, NULL));
+        struct fi_compaction_place place = fi_merge_stream_place(stream);
+        if (is_cut && fi_merge_stream_may_cut(stream) && rule_tree_below(tree, 3) == 0) {
+            FI_TRY_RETURN(fi_merge_stream_cut(stream, output_range, output, NULL));
             output_end(output, 0);
         }
-        if (firn_merge_stream_may_cut(stream) && !output->is_of_history &&
+        if (fi_merge_stream_may_cut(stream) && !output->is_of_history &&
             rule_tree_below(tree, 4) == 0) {
             output_end(output, 1);
         }
-        FIRN_TRY_RETURN(output_entry(output, entry, place));
+        FI_TRY_RETURN(output_entry(output, entry, place));
     }
-    FIRN_TRY_RETURN(firn_merge_stream_cut(stream, output_range, output, NULL));
+    FI_TRY_RETURN(fi_merge_stream_cut(stream, output_range, output, NULL));
     output_end(output, 0);
     output_end(output, 1);
     return FIRN_OK;
@@ -376,42 +375,41 @@ write_outputs(struct rule_tree *tree, struct firn_merge_stream *stream, bool is_
 /* *rule, *merge and *stream are the caller's to destroy, whatever is returned. */
 static int
 set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *job,
-       struct firn_merge_view_map *map, struct firn_merge_rule **rule, struct firn_merge **merge,
-       struct firn_merge_stream **stream)
+       struct fi_merge_view_map *map, struct fi_merge_rule **rule, struct firn_merge **merge,
+       struct fi_merge_stream **stream)
 {
-    struct firn_view views[RULE_MODEL_VIEWS_MAX];
+    struct fi_view views[RULE_MODEL_VIEWS_MAX];
     uint64_t times_ms[RULE_MODEL_VIEWS_MAX];
-    const struct firn_range_set *ranges[RUNS_MAX + 1];
-    struct firn_merge_stream_options options = {.ranges = ranges,
-                                                .older = job->older,
-                                                .older_count = job->older_count,
-                                                .between = job->between,
-                                                .between_count = job->between_count};
-    struct firn_merge_source *source;
+    const struct fi_range_set *ranges[RUNS_MAX + 1];
+    struct fi_merge_stream_options options = {.ranges = ranges,
+                                              .older = job->older,
+                                              .older_count = job->older_count,
+                                              .between = job->between,
+                                              .between_count = job->between_count};
+    struct fi_merge_source *source;
     for (size_t i = 0; i < tree->view_count; i++) {
         views[i] = view_of(&tree->views[i]);
         times_ms[i] = tree->views[i].time_ms;
     }
-    FIRN_TRY_RETURN(flat_views_map(views, tree->view_count, times_ms, views, map));
-    FIRN_TRY_RETURN(firn_merge_rule_create(map, rule, NULL));
-    FIRN_TRY_RETURN(firn_merge_create(merge, NULL));
+    FI_TRY_RETURN(flat_views_map(views, tree->view_count, times_ms, views, map));
+    FI_TRY_RETURN(fi_merge_rule_create(map, rule, NULL));
+    FI_TRY_RETURN(fi_merge_create(merge, NULL));
     if (inputs->table != NULL) {
-        FIRN_TRY_RETURN(
-            firn_merge_source_create_memtable(inputs->table, UINT64_MAX, &source, NULL));
-        FIRN_TRY_RETURN(firn_merge_add(*merge, source, NULL));
-        ranges[options.range_set_count++] = firn_memtable_ranges(inputs->table);
+        FI_TRY_RETURN(fi_merge_source_create_memtable(inputs->table, UINT64_MAX, &source, NULL));
+        FI_TRY_RETURN(fi_merge_add(*merge, source, NULL));
+        ranges[options.range_set_count++] = fi_memtable_ranges(inputs->table);
     }
     for (size_t i = 0; i < inputs->runs.count; i++) {
-        const struct firn_run_cursor_options cursor = {.is_sequential = true};
+        const struct fi_run_cursor_options cursor = {.is_sequential = true};
         struct fake_run *run = inputs->runs.runs[i];
-        struct firn_run *read = inputs->columns[i] != NULL ? inputs->columns[i] : &run->run;
-        FIRN_TRY_RETURN(firn_merge_source_create_run(read, "a run", &cursor, &source, NULL));
-        FIRN_TRY_RETURN(firn_merge_add(*merge, source, NULL));
+        struct fi_run *read = inputs->columns[i] != NULL ? inputs->columns[i] : &run->run;
+        FI_TRY_RETURN(fi_merge_source_create_run(read, "a run", &cursor, &source, NULL));
+        FI_TRY_RETURN(fi_merge_add(*merge, source, NULL));
         ranges[options.range_set_count++] = read->kind->ranges(read);
     }
     options.merge = *merge;
     options.rule = *rule;
-    return firn_merge_stream_create(&options, stream, NULL);
+    return fi_merge_stream_create(&options, stream, NULL);
 }
 
 /* What a merge of history says is what its inputs said. */
@@ -419,11 +417,11 @@ static void
 begin_groups(struct rule_tree *tree, const struct inputs *inputs, struct output *output)
 {
     output->now = view_of(&tree->views[0]);
-    assert_int_equal(firn_run_history_groups_init(&output->groups, &output->now, NULL), FIRN_OK);
+    assert_int_equal(fi_run_history_groups_init(&output->groups, &output->now, NULL), FIRN_OK);
     for (size_t i = 0; i < inputs->runs.count && output->is_of_history; i++) {
-        const struct firn_manifest_run info = {.groups = inputs->runs.groups[i],
-                                               .group_count = inputs->runs.group_counts[i]};
-        assert_int_equal(firn_run_history_groups_add_run(&output->groups, &info, NULL), FIRN_OK);
+        const struct fi_manifest_run info = {.groups = inputs->runs.groups[i],
+                                             .group_count = inputs->runs.group_counts[i]};
+        assert_int_equal(fi_run_history_groups_add_run(&output->groups, &info, NULL), FIRN_OK);
     }
 }
 
@@ -431,33 +429,33 @@ static void
 compact_into(struct rule_tree *tree, struct inputs *inputs, const struct job *job,
              struct output *output)
 {
-    struct firn_merge_view_map map = {0};
-    struct firn_merge_rule *rule = NULL;
+    struct fi_merge_view_map map = {0};
+    struct fi_merge_rule *rule = NULL;
     struct firn_merge *merge = NULL;
-    struct firn_merge_stream *stream = NULL;
+    struct fi_merge_stream *stream = NULL;
     for (size_t i = 0; i < inputs->runs.count && rule_columns_are_used(); i++) {
         inputs->columns[i] = rule_columns_write(inputs->runs.runs[i]);
     }
     begin_groups(tree, inputs, output);
     assert_int_equal(set_up(tree, inputs, job, &map, &rule, &merge, &stream), FIRN_OK);
     assert_int_equal(write_outputs(tree, stream, inputs->table == NULL, output), FIRN_OK);
-    firn_merge_stream_destroy(stream);
-    firn_merge_destroy(merge);
-    firn_merge_rule_destroy(rule);
-    firn_merge_view_map_deinit(&map);
+    fi_merge_stream_destroy(stream);
+    fi_merge_destroy(merge);
+    fi_merge_rule_destroy(rule);
+    fi_merge_view_map_deinit(&map);
     for (size_t i = 0; i < inputs->runs.count && rule_columns_are_used(); i++) {
         rule_columns_end(inputs->columns[i]);
     }
-    firn_run_history_groups_deinit(&output->groups);
+    fi_run_history_groups_deinit(&output->groups);
 }
 
 /* ---- flushes and compactions ---- */
 
-static struct firn_compaction_span
+static struct fi_compaction_span
 span_of(const struct fake_run *run)
 {
-    return (struct firn_compaction_span){firn_buf_slice(&run->summary.lower),
-                                         firn_buf_slice(&run->summary.upper)};
+    return (struct fi_compaction_span){fi_buf_slice(&run->summary.lower),
+                                       fi_buf_slice(&run->summary.upper)};
 }
 
 static void
@@ -477,7 +475,7 @@ add_between(const struct rule_tree *tree, struct job *job)
     const struct rule_level *level = &tree->levels[HISTORY];
     for (size_t i = 0; i < level->count; i++) {
         if (is_history_needed(tree, i)) {
-            job->between[job->between_count++] = (struct firn_compaction_between){
+            job->between[job->between_count++] = (struct fi_compaction_between){
                 span_of(level->runs[i]), level->runs[i]->summary.sequence_max};
             job->older[job->older_count++] = span_of(level->runs[i]);
         }
@@ -487,10 +485,8 @@ add_between(const struct rule_tree *tree, struct job *job)
 static bool
 do_overlap(const struct fake_run *a, const struct fake_run *b)
 {
-    return firn_slice_compare(firn_buf_slice(&a->summary.lower),
-                              firn_buf_slice(&b->summary.upper)) < 0 &&
-           firn_slice_compare(firn_buf_slice(&b->summary.lower),
-                              firn_buf_slice(&a->summary.upper)) < 0;
+    return fi_slice_compare(fi_buf_slice(&a->summary.lower), fi_buf_slice(&b->summary.upper)) < 0 &&
+           fi_slice_compare(fi_buf_slice(&b->summary.lower), fi_buf_slice(&a->summary.upper)) < 0;
 }
 
 static void
@@ -530,8 +526,8 @@ compare_runs(const void *a, const void *b)
 {
     const struct fake_run *left = *(struct fake_run *const *)a;
     const struct fake_run *right = *(struct fake_run *const *)b;
-    return firn_slice_compare(firn_buf_slice(&left->summary.lower),
-                              firn_buf_slice(&right->summary.lower));
+    return fi_slice_compare(fi_buf_slice(&left->summary.lower),
+                            fi_buf_slice(&right->summary.lower));
 }
 
 static void
@@ -574,8 +570,8 @@ rule_tree_flush(struct rule_tree *tree)
     add_table_versions(&job.before, tree->table);
     compact_into(tree, &inputs, &job, &output);
     take_output(tree, &job, &output);
-    firn_memtable_destroy(tree->table);
-    assert_int_equal(firn_memtable_create(&tree->table, NULL), FIRN_OK);
+    fi_memtable_destroy(tree->table);
+    assert_int_equal(fi_memtable_create(&tree->table, NULL), FIRN_OK);
     assert_true(output.made[0].count <= 1 && level->count < RUNS_MAX);
     if (output.made[0].count == 1) {
         memmove(level->runs + 1, level->runs, level->count * sizeof(struct fake_run *));
@@ -591,10 +587,10 @@ lies_between(const struct inputs *inputs, const struct fake_run *run)
     bool ends_behind = false;
     for (size_t i = 0; i < inputs->runs.count; i++) {
         const struct fake_run *input = inputs->runs.runs[i];
-        begins_before |= firn_slice_compare(firn_buf_slice(&input->summary.lower),
-                                            firn_buf_slice(&run->summary.upper)) < 0;
-        ends_behind |= firn_slice_compare(firn_buf_slice(&run->summary.lower),
-                                          firn_buf_slice(&input->summary.upper)) < 0;
+        begins_before |= fi_slice_compare(fi_buf_slice(&input->summary.lower),
+                                          fi_buf_slice(&run->summary.upper)) < 0;
+        ends_behind |= fi_slice_compare(fi_buf_slice(&run->summary.lower),
+                                        fi_buf_slice(&input->summary.upper)) < 0;
     }
     return begins_before && ends_behind;
 }
@@ -626,7 +622,7 @@ run_compaction(struct rule_tree *tree, struct inputs *inputs, size_t to)
     add_older(tree, to + 1, HISTORY, &job);
     if (to == HISTORY) { /* anything may lie in its midst */
         job.between[job.between_count++] =
-            (struct firn_compaction_between){{rule_model_key(0), rule_model_key(KEYS)}, UINT64_MAX};
+            (struct fi_compaction_between){{rule_model_key(0), rule_model_key(KEYS)}, UINT64_MAX};
         job.older[job.older_count++] = job.between[0].span;
     } else {
         add_between(tree, &job);
@@ -743,7 +739,7 @@ rule_tree_recall(struct rule_tree *tree)
 void
 rule_tree_deinit(struct rule_tree *tree)
 {
-    firn_memtable_destroy(tree->table);
+    fi_memtable_destroy(tree->table);
     for (size_t i = 0; i <= HISTORY; i++) {
         destroy_runs(&tree->levels[i]);
     }

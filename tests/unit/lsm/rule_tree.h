@@ -18,7 +18,7 @@ enum {
 
 struct rule_level {
     struct fake_run *runs[RULE_TREE_RUNS_MAX]; /* of level 0: the newest first; else by keys */
-    struct firn_manifest_group *groups[RULE_TREE_RUNS_MAX]; /* of history runs */
+    struct fi_manifest_group *groups[RULE_TREE_RUNS_MAX]; /* of history runs */
     size_t group_counts[RULE_TREE_RUNS_MAX];
     size_t count;
 };
@@ -33,7 +33,7 @@ struct rule_tree {
     bool has_merges; /* operands may be among the others */
     struct rule_view views[RULE_MODEL_VIEWS_MAX]; /* the first is now */
     size_t view_count;
-    struct firn_memtable *table;
+    struct fi_memtable *table;
     struct rule_level levels[RULE_TREE_LEVELS + 1]; /* the last are history runs, in any order */
 };
 

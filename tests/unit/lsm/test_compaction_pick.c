@@ -16,9 +16,9 @@ static int
 setup(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
-    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
     return 0;
 }
@@ -27,9 +27,9 @@ static int
 teardown(void **state)
 {
     (void)state;
-    struct firn_os *os = fixture.os;
+    struct fi_os *os = fixture.os;
     fixture_deinit(&fixture);
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
     return 0;
 }
 
@@ -41,24 +41,24 @@ open_fixture(void)
 }
 
 static void
-get_stats(struct firn_lsm_stats *out)
+get_stats(struct fi_lsm_stats *out)
 {
-    firn_lsm_stats(fixture.lsm, NULL, out);
+    fi_lsm_stats(fixture.lsm, NULL, out);
 }
 
 /* ---- targets ---- */
 
-static struct firn_compaction_pick_targets
-targets_of(const uint64_t bytes[FIRN_VERSION_LEVELS])
+static struct fi_compaction_pick_targets
+targets_of(const uint64_t bytes[FI_VERSION_LEVELS])
 {
     struct firn_version version = {.run_count = 0};
-    struct firn_lsm_options options = {.level_bytes_base = 100, .level_factor = 10};
-    struct firn_compaction_pick_targets targets;
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
+    struct fi_lsm_options options = {.level_bytes_base = 100, .level_factor = 10};
+    struct fi_compaction_pick_targets targets;
+    for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
         version.levels[level].bytes = bytes[level];
         version.levels[level].count = bytes[level] > 0;
     }
-    firn_compaction_pick_targets_of(&version, &options, &targets);
+    fi_compaction_pick_targets_of(&version, &options, &targets);
     return targets;
 }
 
@@ -66,27 +66,27 @@ static void
 targets_follow_from_the_last_level(void **state)
 {
     (void)state;
-    struct firn_compaction_pick_targets targets;
-    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){50});
+    struct fi_compaction_pick_targets targets;
+    targets = targets_of((uint64_t[FI_VERSION_LEVELS]){50});
     assert_int_equal(targets.base, 6);
     assert_int_equal(targets.bytes[6], 100);
-    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 100});
+    targets = targets_of((uint64_t[FI_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 100});
     assert_int_equal(targets.base, 6);
-    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 101});
+    targets = targets_of((uint64_t[FI_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 101});
     assert_int_equal(targets.base, 5);
     assert_int_equal(targets.bytes[5], 10);
-    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 25000});
+    targets = targets_of((uint64_t[FI_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 25000});
     assert_int_equal(targets.base, 3);
     assert_int_equal(targets.bytes[5], 2500);
     assert_int_equal(targets.bytes[4], 250);
     assert_int_equal(targets.bytes[3], 25);
     assert_int_equal(targets.bytes[2], 0);
     /* More than six levels' worth. */
-    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 1000000000});
+    targets = targets_of((uint64_t[FI_VERSION_LEVELS]){0, 0, 0, 0, 0, 0, 1000000000});
     assert_int_equal(targets.base, 1);
     assert_int_equal(targets.bytes[1], 10000);
     /* A tree that has shrunk: what is left above is not jumped over. */
-    targets = targets_of((uint64_t[FIRN_VERSION_LEVELS]){0, 0, 7, 0, 0, 0, 300});
+    targets = targets_of((uint64_t[FI_VERSION_LEVELS]){0, 0, 7, 0, 0, 0, 300});
     assert_int_equal(targets.base, 2);
     assert_int_equal(targets.bytes[2], 0);
     assert_int_equal(targets.bytes[5], 30);
@@ -94,14 +94,14 @@ targets_follow_from_the_last_level(void **state)
 
 /* ---- what is picked ---- */
 
-static struct firn_compaction_work *
+static struct fi_compaction_work *
 pick(bool is_unhurried)
 {
     firn_error err;
-    struct firn_compaction_work *work;
-    struct firn_compaction_work_wish wish = {
+    struct fi_compaction_work *work;
+    struct fi_compaction_work_wish wish = {
         .flushes = true, .compactions = true, .is_unhurried = is_unhurried};
-    TEST_OK(firn_compaction_work_pick(fixture.lsm, &wish, &work, &err), &err);
+    TEST_OK(fi_compaction_work_pick(fixture.lsm, &wish, &work, &err), &err);
     return work;
 }
 
@@ -116,25 +116,25 @@ level0_is_compacted_from_its_target_number_on(void **state)
         assert_int_equal(fixture_put(&fixture, 0, 20 + i, 30), FIRN_OK);
         TEST_OK(fixture_flush(&fixture, &err), &err);
     }
-    struct firn_compaction_work *work = pick(false);
+    struct fi_compaction_work *work = pick(false);
     assert_non_null(work);
-    assert_int_equal(firn_compaction_work_kind(work), FIRN_COMPACTION_WORK_COMPACTION);
+    assert_int_equal(fi_compaction_work_kind(work), FI_COMPACTION_WORK_COMPACTION);
     assert_int_equal(work->plan.from, 0);
-    assert_int_equal(work->plan.to, FIRN_VERSION_LEVELS - 1);
+    assert_int_equal(work->plan.to, FI_VERSION_LEVELS - 1);
     assert_int_equal(work->plan.end[0] - work->plan.begin[0], 3);
     /* Its inputs are taken until it is given back. */
     assert_null(pick(true));
-    firn_compaction_work_discard(work);
+    fi_compaction_work_discard(work);
     work = pick(false);
     assert_non_null(work);
     /* A flush beside it; the new run stays where it is. */
     assert_int_equal(fixture_put(&fixture, 0, 20, 35), FIRN_OK);
     TEST_OK(fixture_flush(&fixture, &err), &err);
-    TEST_OK(firn_compaction_run(work, &err), &err);
-    struct firn_lsm_stats stats;
+    TEST_OK(fi_compaction_run(work, &err), &err);
+    struct fi_lsm_stats stats;
     get_stats(&stats);
     assert_int_equal(stats.levels[0].runs, 1);
-    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 3);
+    assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].entries, 3);
     assert_null(pick(false));
     fixture_compare_all(&fixture);
 }
@@ -145,32 +145,32 @@ what_has_been_installed_is_not_taken_away_again(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_run_file *removed[3];
-    struct firn_version_added added[3];
+    struct fi_run_file *removed[3];
+    struct fi_version_added added[3];
     bool is_certain;
     open_fixture();
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(fixture_put(&fixture, 0, 20 + i, 30), FIRN_OK);
         TEST_OK(fixture_flush(&fixture, &err), &err);
     }
-    struct firn_compaction_work *work = pick(false);
+    struct fi_compaction_work *work = pick(false);
     assert_non_null(work);
     for (unsigned i = 0; i < 3; i++) {
-        removed[i] = firn_version_file(&work->version->levels[0], i);
-        added[i] = (struct firn_version_added){removed[i], FIRN_VERSION_LEVELS - 1};
+        removed[i] = fi_version_file(&work->version->levels[0], i);
+        added[i] = (struct fi_version_added){removed[i], FI_VERSION_LEVELS - 1};
     }
-    const struct firn_lsm_install_change change = {.tree = work->tree,
-                                                   .removed = removed,
-                                                   .removed_count = 3,
-                                                   .added = added,
-                                                   .added_count = 3};
-    TEST_OK(firn_lsm_install(fixture.lsm, &change, &is_certain, &err), &err);
+    const struct fi_lsm_install_change change = {.tree = work->tree,
+                                                 .removed = removed,
+                                                 .removed_count = 3,
+                                                 .added = added,
+                                                 .added_count = 3};
+    TEST_OK(fi_lsm_install(fixture.lsm, &change, &is_certain, &err), &err);
     /* One run of level 0 demands nothing, wherever it lies. */
     assert_int_equal(fixture_put(&fixture, 0, 90, 30), FIRN_OK);
     TEST_OK(fixture_flush(&fixture, &err), &err);
-    struct firn_compaction_work *other = pick(false);
+    struct fi_compaction_work *other = pick(false);
     assert_null(other);
-    firn_compaction_work_discard(work);
+    fi_compaction_work_discard(work);
     fixture_compare_all(&fixture);
 }
 
@@ -179,7 +179,7 @@ static void
 keep_small_tree(size_t run_bytes_target, size_t memtable_bytes_target)
 {
     firn_error err;
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     fixture.options.run_bytes_target = run_bytes_target;
     fixture.options.memtable_bytes_target = memtable_bytes_target;
     fixture.options.level0_runs_target = 100;
@@ -189,7 +189,7 @@ keep_small_tree(size_t run_bytes_target, size_t memtable_bytes_target)
         TEST_OK(fixture_flush(&fixture, &err), &err);
         TEST_OK(fixture_work(&fixture, false, &err), &err);
         get_stats(&stats);
-        assert_int_equal(stats.levels[0].runs + stats.levels[FIRN_VERSION_LEVELS - 1].runs, 1);
+        assert_int_equal(stats.levels[0].runs + stats.levels[FI_VERSION_LEVELS - 1].runs, 1);
         fixture_compare_all(&fixture);
     }
     for (unsigned key = 0; key < 60; key++) {
@@ -248,10 +248,10 @@ replace_others(size_t run_bytes_target, bool has_checkpoint)
     flush_keys(5);
     assert_null(pick(false));
     flush_keys(30);
-    struct firn_compaction_work *work = pick(false);
+    struct fi_compaction_work *work = pick(false);
     assert_non_null(work);
     assert_int_equal(work->plan.from, 0);
-    firn_compaction_work_discard(work);
+    fi_compaction_work_discard(work);
     fixture_compare_all(&fixture);
 }
 
@@ -285,30 +285,30 @@ flushes_come_first_and_the_longest_waiting_tree_before_others(void **state)
     const unsigned order[] = {2, 0, 3};
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(fixture_put(&fixture, order[i], 20, 30), FIRN_OK);
-        TEST_OK(firn_lsm_tree_freeze(fixture.trees[order[i]], &err), &err);
+        TEST_OK(fi_lsm_tree_freeze(fixture.trees[order[i]], &err), &err);
         /* A second one of the same tree goes along. */
         assert_int_equal(fixture_put(&fixture, order[i], 21, 30), FIRN_OK);
-        TEST_OK(firn_lsm_tree_freeze(fixture.trees[order[i]], &err), &err);
+        TEST_OK(fi_lsm_tree_freeze(fixture.trees[order[i]], &err), &err);
         /* Nothing to freeze. */
-        TEST_OK(firn_lsm_tree_freeze(fixture.trees[order[i]], &err), &err);
+        TEST_OK(fi_lsm_tree_freeze(fixture.trees[order[i]], &err), &err);
     }
     unsigned frozen;
     unsigned level0;
-    firn_lsm_pressure(fixture.lsm, &frozen, &level0);
+    fi_lsm_pressure(fixture.lsm, &frozen, &level0);
     assert_int_equal(frozen, 2);
     assert_int_equal(level0, 0);
-    struct firn_compaction_work *works[3];
+    struct fi_compaction_work *works[3];
     for (unsigned i = 0; i < 3; i++) {
         works[i] = pick(false);
-        assert_int_equal(firn_compaction_work_kind(works[i]), FIRN_COMPACTION_WORK_FLUSH);
+        assert_int_equal(fi_compaction_work_kind(works[i]), FI_COMPACTION_WORK_FLUSH);
         assert_ptr_equal(works[i]->tree, fixture.trees[order[i]]);
         assert_int_equal(works[i]->memtable_count, 2);
     }
     assert_null(pick(true));
     for (unsigned i = 0; i < 3; i++) {
-        TEST_OK(firn_compaction_run(works[2 - i], &err), &err);
+        TEST_OK(fi_compaction_run(works[2 - i], &err), &err);
     }
-    firn_lsm_pressure(fixture.lsm, &frozen, &level0);
+    fi_lsm_pressure(fixture.lsm, &frozen, &level0);
     assert_int_equal(frozen, 0);
     assert_int_equal(level0, 1);
     fixture_compare_all(&fixture);
@@ -328,11 +328,11 @@ runs_apart_from_all_others_move_without_being_written(void **state)
         TEST_OK(fixture_flush(&fixture, &err), &err);
     }
     TEST_OK(fixture_work(&fixture, false, &err), &err);
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     get_stats(&stats);
     assert_int_equal(stats.moves, 1);
     assert_int_equal(stats.compaction_write_bytes, 0);
-    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].runs, 3);
+    assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].runs, 3);
     fixture_compare_all(&fixture);
     fixture_close(&fixture);
     open_fixture();
@@ -357,13 +357,13 @@ runs_with_garbage_are_written_anew_at_the_bottom(void **state)
         TEST_OK(fixture_flush(&fixture, &err), &err);
         fixture_remove_view(&fixture, view);
     }
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     get_stats(&stats);
     assert_int_equal(stats.levels[0].tombstones, 3);
     TEST_OK(fixture_work(&fixture, false, &err), &err);
     get_stats(&stats);
     assert_int_equal(stats.moves, 0);
-    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 60);
+    assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].entries, 60);
     fixture_compare_all(&fixture);
 }
 
@@ -382,9 +382,9 @@ tombstones_do_not_wait_for_the_level_to_fill(void **state)
     assert_int_equal(fixture_delete_range(&fixture, 0, 0, 150), FIRN_OK);
     TEST_OK(fixture_flush(&fixture, &err), &err);
     TEST_OK(fixture_work(&fixture, false, &err), &err);
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     get_stats(&stats);
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
+    for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
         assert_int_equal(stats.levels[level].runs, 0);
     }
     fixture_compare_all(&fixture);
@@ -395,7 +395,7 @@ a_view_that_goes_frees_what_was_kept_for_it(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     open_fixture();
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned key = 20; key < 60; key++) {
@@ -408,8 +408,8 @@ a_view_that_goes_frees_what_was_kept_for_it(void **state)
     }
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
-    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 40);
-    assert_int_equal(stats.levels[FIRN_VERSION_HISTORY].entries, 40);
+    assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].entries, 40);
+    assert_int_equal(stats.levels[FI_VERSION_HISTORY].entries, 40);
     /* Under the same views there is nothing to do, also after reopening, also with a new reader. */
     fixture_close(&fixture);
     open_fixture();
@@ -419,8 +419,8 @@ a_view_that_goes_frees_what_was_kept_for_it(void **state)
     fixture_remove_view(&fixture, 1);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
-    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 40);
-    assert_int_equal(stats.levels[FIRN_VERSION_HISTORY].runs, 0);
+    assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].entries, 40);
+    assert_int_equal(stats.levels[FI_VERSION_HISTORY].runs, 0);
     fixture_compare_all(&fixture);
 }
 
@@ -429,7 +429,7 @@ what_no_view_sees_after_a_restore_goes(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     open_fixture();
     assert_int_equal(fixture_put(&fixture, 0, 20, 100), FIRN_OK);
     size_t checkpoint = fixture_checkpoint(&fixture);
@@ -441,28 +441,28 @@ what_no_view_sees_after_a_restore_goes(void **state)
     TEST_OK(fixture_flush(&fixture, &err), &err);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
-    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 1);
-    assert_int_equal(stats.levels[FIRN_VERSION_HISTORY].entries, 30);
+    assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].entries, 1);
+    assert_int_equal(stats.levels[FI_VERSION_HISTORY].entries, 30);
     fixture_remove_view(&fixture, safety);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
-    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 1);
-    assert_int_equal(stats.levels[FIRN_VERSION_HISTORY].runs, 0);
+    assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].entries, 1);
+    assert_int_equal(stats.levels[FI_VERSION_HISTORY].runs, 0);
     fixture_compare_all(&fixture);
 }
 
 /* ---- marks of views ---- */
 
 static uint64_t
-mark_of(const struct firn_view *views, size_t count, uint64_t first, uint64_t last)
+mark_of(const struct fi_view *views, size_t count, uint64_t first, uint64_t last)
 {
     firn_error err;
     uint64_t mark;
-    struct firn_merge_view_map map;
+    struct fi_merge_view_map map;
     assert_int_equal(flat_views_map(views, count, NULL, NULL, &map), FIRN_OK);
-    TEST_OK(firn_merge_view_mark_of(&map, first, last, &mark, &err), &err);
+    TEST_OK(fi_merge_view_mark_of(&map, first, last, &mark, &err), &err);
     assert_int_not_equal(mark, 0);
-    firn_merge_view_map_deinit(&map);
+    fi_merge_view_map_deinit(&map);
     return mark;
 }
 
@@ -470,33 +470,33 @@ static void
 a_mark_tells_only_what_matters_to_the_run(void **state)
 {
     (void)state;
-    const struct firn_view_interval now = {1, UINT64_MAX};
-    const struct firn_view_interval old = {1, 15};
-    const struct firn_view_interval newer = {1, 40};
-    const struct firn_view_interval older = {1, 5};
-    const struct firn_view_interval split[] = {{1, 12}, {18, UINT64_MAX}};
-    const struct firn_view views[] = {{&now, 1, 0, NULL},
-                                      {&old, 1, 0, NULL},
-                                      {&newer, 1, 0, NULL},
-                                      {&older, 1, 0, NULL},
-                                      {split, 2, 0, NULL}};
+    const struct fi_view_interval now = {1, UINT64_MAX};
+    const struct fi_view_interval old = {1, 15};
+    const struct fi_view_interval newer = {1, 40};
+    const struct fi_view_interval older = {1, 5};
+    const struct fi_view_interval split[] = {{1, 12}, {18, UINT64_MAX}};
+    const struct fi_view views[] = {{&now, 1, 0, NULL},
+                                    {&old, 1, 0, NULL},
+                                    {&newer, 1, 0, NULL},
+                                    {&older, 1, 0, NULL},
+                                    {split, 2, 0, NULL}};
     uint64_t alone = mark_of(views, 1, 10, 20);
     /* One inside tells the run's sequences apart. */
     assert_int_not_equal(mark_of(views, 2, 10, 20), alone);
     /* One beyond sees what now sees; one below sees nothing; their order does not matter. */
-    const struct firn_view others[] = {views[3], views[2], views[1], views[2], views[0]};
+    const struct fi_view others[] = {views[3], views[2], views[1], views[2], views[0]};
     assert_int_equal(mark_of(others, 5, 10, 20), mark_of(views, 2, 10, 20));
     assert_int_equal(mark_of(views + 2, 2, 10, 20), alone);
     assert_int_not_equal(mark_of(views + 4, 1, 10, 20), alone);
     assert_int_not_equal(mark_of(views + 3, 1, 10, 20), alone);
-    struct firn_merge_view_map map;
+    struct fi_merge_view_map map;
     assert_int_equal(flat_views_map(views, 5, NULL, NULL, &map), FIRN_OK);
-    assert_true(firn_merge_view_mark_sees_all(&map, 10, 20));
-    firn_merge_view_map_deinit(&map);
+    assert_true(fi_merge_view_mark_sees_all(&map, 10, 20));
+    fi_merge_view_map_deinit(&map);
     assert_int_equal(flat_views_map(views + 3, 2, NULL, NULL, &map), FIRN_OK);
-    assert_false(firn_merge_view_mark_sees_all(&map, 10, 20));
-    assert_true(firn_merge_view_mark_sees_all(&map, 18, 20));
-    firn_merge_view_map_deinit(&map);
+    assert_false(fi_merge_view_mark_sees_all(&map, 10, 20));
+    assert_true(fi_merge_view_mark_sees_all(&map, 18, 20));
+    fi_merge_view_map_deinit(&map);
 }
 
 static void
@@ -504,19 +504,19 @@ a_mark_tells_which_tombstones_had_to_stay(void **state)
 {
     (void)state;
     firn_error err;
-    const struct firn_view_interval now = {1, UINT64_MAX};
-    const struct firn_view view = {&now, 1, 0, NULL};
-    struct firn_merge_view_map map;
+    const struct fi_view_interval now = {1, UINT64_MAX};
+    const struct fi_view view = {&now, 1, 0, NULL};
+    struct fi_merge_view_map map;
     uint64_t mark;
     uint64_t alone = mark_of(&view, 1, 10, 20);
     assert_int_equal(flat_views_map(&view, 1, NULL, NULL, &map), FIRN_OK);
     map.tombstones_kept_from = 20;
-    TEST_OK(firn_merge_view_mark_of(&map, 10, 20, &mark, &err), &err);
+    TEST_OK(fi_merge_view_mark_of(&map, 10, 20, &mark, &err), &err);
     assert_int_not_equal(mark, alone);
     map.tombstones_kept_from = 21;
-    TEST_OK(firn_merge_view_mark_of(&map, 10, 20, &mark, &err), &err);
+    TEST_OK(fi_merge_view_mark_of(&map, 10, 20, &mark, &err), &err);
     assert_int_equal(mark, alone);
-    firn_merge_view_map_deinit(&map);
+    fi_merge_view_map_deinit(&map);
 }
 
 /* The same views, and another of them is now: after a restore. */
@@ -525,18 +525,18 @@ a_mark_tells_what_now_sees(void **state)
 {
     (void)state;
     firn_error err;
-    const struct firn_view_interval all = {1, UINT64_MAX};
-    const struct firn_view_interval split[] = {{1, 12}, {18, UINT64_MAX}};
-    const struct firn_view views[] = {{&all, 1, 0, NULL}, {split, 2, 0, NULL}};
+    const struct fi_view_interval all = {1, UINT64_MAX};
+    const struct fi_view_interval split[] = {{1, 12}, {18, UINT64_MAX}};
+    const struct fi_view views[] = {{&all, 1, 0, NULL}, {split, 2, 0, NULL}};
     uint64_t marks[2];
     for (unsigned i = 0; i < 2; i++) {
-        struct firn_merge_view_map map;
+        struct fi_merge_view_map map;
         assert_int_equal(flat_views_map(views, 2, NULL, &views[i], &map), FIRN_OK);
-        TEST_OK(firn_merge_view_mark_of(&map, 10, 20, &marks[i], &err), &err);
-        firn_merge_view_map_deinit(&map);
+        TEST_OK(fi_merge_view_mark_of(&map, 10, 20, &marks[i], &err), &err);
+        fi_merge_view_map_deinit(&map);
     }
     assert_int_not_equal(marks[0], marks[1]);
-    assert_int_not_equal(firn_merge_view_mark_beside_history(marks[0]), marks[0]);
+    assert_int_not_equal(fi_merge_view_mark_beside_history(marks[0]), marks[0]);
 }
 
 /* ---- space ---- */
@@ -544,10 +544,10 @@ a_mark_tells_what_now_sees(void **state)
 static uint64_t
 bytes_of_runs(void)
 {
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     uint64_t bytes = 0;
     get_stats(&stats);
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS; level++) {
+    for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
         bytes += stats.levels[level].bytes;
     }
     return bytes;
@@ -573,7 +573,7 @@ few_keys_overwritten_for_ever_take_little_space(void **state)
 }
 
 static uint64_t
-bytes_with_cache(struct firn_block_cache *cache)
+bytes_with_cache(struct fi_block_cache *cache)
 {
     firn_error err;
     fixture.options.cache = cache;
@@ -597,12 +597,12 @@ the_last_level_has_filters_where_the_cache_has_room_for_them(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_block_cache *small;
-    TEST_OK(firn_block_cache_create(fixture.os, 0, &small, &err), &err);
+    struct fi_block_cache *small;
+    TEST_OK(fi_block_cache_create(fixture.os, 0, &small, &err), &err);
     uint64_t with = bytes_with_cache(fixture.cache);
     uint64_t without = bytes_with_cache(small);
     assert_true(without + 60 < with);
-    firn_block_cache_destroy(small);
+    fi_block_cache_destroy(small);
 }
 
 int

@@ -27,27 +27,27 @@ enum { KEYS = RULE_MODEL_KEYS };
 
 /* ---- steps of a history ---- */
 
-static enum firn_entry_kind
+static enum fi_entry_kind
 kind_of(const struct rule_tree *tree, uint64_t dice)
 {
     if (dice >= 15) {
-        return FIRN_ENTRY_RANGE_DELETE;
+        return FI_ENTRY_RANGE_DELETE;
     }
     if (dice >= 11) {
-        return FIRN_ENTRY_DELETE;
+        return FI_ENTRY_DELETE;
     }
     if (tree->is_plain || dice < 4) {
-        return FIRN_ENTRY_PUT;
+        return FI_ENTRY_PUT;
     }
-    return dice >= 8 ? FIRN_ENTRY_EXPIRING : tree->has_merges ? FIRN_ENTRY_MERGE : FIRN_ENTRY_PUT;
+    return dice >= 8 ? FI_ENTRY_EXPIRING : tree->has_merges ? FI_ENTRY_MERGE : FI_ENTRY_PUT;
 }
 
 static void
 apply(struct rule_tree *tree, struct rule_op op)
 {
     uint8_t bytes[RULE_MODEL_VALUE_SIZE];
-    const struct firn_entry entry = rule_model_entry_of(&op, bytes);
-    int rc = firn_memtable_add(tree->table, &entry, NULL);
+    const struct fi_entry entry = rule_model_entry_of(&op, bytes);
+    int rc = fi_memtable_add(tree->table, &entry, NULL);
     assert_true(rc == FIRN_EXISTS || rc == FIRN_OK);
     if (rc == FIRN_OK) {
         tree->ops[tree->op_count++] = op;
@@ -68,9 +68,9 @@ commit(struct rule_tree *tree)
         }
         op.kind = kind_of(tree, rule_tree_below(tree, 20));
         op.upper = op.lower + 1;
-        if (op.kind == FIRN_ENTRY_RANGE_DELETE) {
+        if (op.kind == FI_ENTRY_RANGE_DELETE) {
             op.upper += (unsigned)rule_tree_below(tree, KEYS - op.lower);
-        } else if (op.kind == FIRN_ENTRY_EXPIRING) {
+        } else if (op.kind == FI_ENTRY_EXPIRING) {
             op.expires_ms = tree->now_ms + 1 + rule_tree_below(tree, 30);
         }
         apply(tree, op);
@@ -86,7 +86,7 @@ checkpoint(struct rule_tree *tree)
     }
     struct rule_view *view = &tree->views[tree->view_count];
     *view = tree->views[0];
-    struct firn_view_interval *last = &view->intervals[view->count - 1];
+    struct fi_view_interval *last = &view->intervals[view->count - 1];
     last->last = tree->sequence;
     view->count -= last->first > last->last;
     tree->view_count += view->count > 0;
@@ -106,11 +106,11 @@ restore(struct rule_tree *tree)
     if (now.count == RULE_MODEL_INTERVALS_MAX) {
         return;
     }
-    struct firn_view_interval *last = now.count > 0 ? &now.intervals[now.count - 1] : NULL;
+    struct fi_view_interval *last = now.count > 0 ? &now.intervals[now.count - 1] : NULL;
     if (last != NULL && last->last >= tree->sequence) {
         last->last = UINT64_MAX;
     } else {
-        now.intervals[now.count++] = (struct firn_view_interval){tree->sequence + 1, UINT64_MAX};
+        now.intervals[now.count++] = (struct fi_view_interval){tree->sequence + 1, UINT64_MAX};
     }
     now.time_ms = tree->now_ms;
     tree->views[0] = now;
@@ -135,7 +135,7 @@ add_odd_view(struct rule_tree *tree)
     while (view->count < 4) {
         uint64_t first = at + rule_tree_below(tree, 8);
         at = first + rule_tree_below(tree, 12);
-        view->intervals[view->count++] = (struct firn_view_interval){first, at};
+        view->intervals[view->count++] = (struct fi_view_interval){first, at};
         at += 2;
     }
 }
@@ -155,7 +155,7 @@ history_init(struct rule_tree *tree, uint64_t seed)
         (struct rule_view){.intervals = {{.first = 1, .last = UINT64_MAX}}, .count = 1};
     tree->is_plain = rule_tree_below(tree, 3) == 0;
     tree->has_merges = !rule_columns_are_used();
-    assert_int_equal(firn_memtable_create(&tree->table, NULL), FIRN_OK);
+    assert_int_equal(fi_memtable_create(&tree->table, NULL), FIRN_OK);
     for (uint64_t odd = rule_tree_below(tree, 3); odd > 0; odd--) {
         add_odd_view(tree);
     }

@@ -35,8 +35,8 @@ seconds(void)
 enum { VIEWS_MAX = 40, INTERVALS_MAX = 5, SEQUENCES = 60 };
 
 struct some_views {
-    struct firn_view_interval intervals[VIEWS_MAX][INTERVALS_MAX];
-    struct firn_view views[VIEWS_MAX];
+    struct fi_view_interval intervals[VIEWS_MAX][INTERVALS_MAX];
+    struct fi_view views[VIEWS_MAX];
     size_t count;
 };
 
@@ -46,7 +46,7 @@ make_views(struct test_random *random, struct some_views *out)
 {
     out->count = test_random_below(random, VIEWS_MAX + 1);
     for (size_t i = 0; i < out->count; i++) {
-        struct firn_view_interval *intervals = out->intervals[i];
+        struct fi_view_interval *intervals = out->intervals[i];
         size_t count = 0;
         uint64_t at = 1;
         if (i > 0 && test_random_below(random, 2) == 0 && out->views[i - 1].count > 0) {
@@ -58,7 +58,7 @@ make_views(struct test_random *random, struct some_views *out)
         while (count < INTERVALS_MAX && test_random_below(random, 3) > 0) {
             at = count > 0 ? intervals[count - 1].last + 2 : 1;
             at += test_random_below(random, 10);
-            intervals[count++] = (struct firn_view_interval){
+            intervals[count++] = (struct fi_view_interval){
                 at, test_random_below(random, 8) == 0 ? UINT64_MAX
                                                       : at + test_random_below(random, 15)};
             if (intervals[count - 1].last == UINT64_MAX) {
@@ -68,7 +68,7 @@ make_views(struct test_random *random, struct some_views *out)
         if (count > 0 && intervals[count - 1].last >= UINT64_MAX - 20) {
             intervals[count - 1].last = UINT64_MAX;
         }
-        out->views[i] = (struct firn_view){intervals, count, 0, NULL};
+        out->views[i] = (struct fi_view){intervals, count, 0, NULL};
     }
 }
 
@@ -78,9 +78,9 @@ is_needed(const struct some_views *views, const uint64_t *newer, size_t count, u
     for (size_t i = 0; i < views->count; i++) {
         bool sees_newer = false;
         for (size_t j = 0; j < count; j++) {
-            sees_newer |= firn_view_sees(&views->views[i], newer[j]);
+            sees_newer |= fi_view_sees(&views->views[i], newer[j]);
         }
-        if (!sees_newer && firn_view_sees(&views->views[i], sequence)) {
+        if (!sees_newer && fi_view_sees(&views->views[i], sequence)) {
             return true;
         }
     }
@@ -96,66 +96,65 @@ a_version_is_needed_as_the_definition_says(void **state)
     static struct some_views views;
     for (unsigned round = 0; round < 2000; round++) {
         make_views(&random, &views);
-        struct firn_merge_view_map map;
-        struct firn_merge_rule *rule;
+        struct fi_merge_view_map map;
+        struct fi_merge_rule *rule;
         assert_int_equal(flat_views_map(views.views, views.count, NULL, NULL, &map), FIRN_OK);
-        assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
         for (unsigned key = 0; key < 4; key++) {
             uint64_t newer[SEQUENCES];
             size_t count = 0;
-            firn_merge_rule_begin_key(rule);
+            fi_merge_rule_begin_key(rule);
             for (uint64_t at = SEQUENCES; at > 0; at--) {
                 if (test_random_below(&random, 1 + key * 4) == 0) {
-                    assert_int_equal(firn_merge_rule_needs(rule, at),
+                    assert_int_equal(fi_merge_rule_needs(rule, at),
                                      is_needed(&views, newer, count, at));
                     newer[count++] = at;
                 }
             }
         }
         for (uint64_t at = 1; at <= SEQUENCES; at++) { /* who is seen alike is in one segment */
-            bool is_alike =
-                firn_merge_rule_segment(rule, at) == firn_merge_rule_segment(rule, at - 1);
+            bool is_alike = fi_merge_rule_segment(rule, at) == fi_merge_rule_segment(rule, at - 1);
             for (size_t i = 0; i < views.count && is_alike; i++) {
-                assert_int_equal(firn_view_sees(&views.views[i], at),
-                                 firn_view_sees(&views.views[i], at - 1));
+                assert_int_equal(fi_view_sees(&views.views[i], at),
+                                 fi_view_sees(&views.views[i], at - 1));
             }
         }
-        firn_merge_rule_destroy(rule);
-        firn_merge_view_map_deinit(&map);
+        fi_merge_rule_destroy(rule);
+        fi_merge_view_map_deinit(&map);
     }
 }
 
 /* A rule over many views; the time to make it and to ask it, in a line. */
 static void
-ask_rule(const char *name, const struct firn_view_list *views, uint64_t newest, double create_max,
+ask_rule(const char *name, const struct fi_view_list *views, uint64_t newest, double create_max,
          double ask_max)
 {
     enum { KEYS = 2000, VERSIONS = 5 };
     struct test_random random = {.state = 7};
-    struct firn_merge_rule *rule;
+    struct fi_merge_rule *rule;
     unsigned needed = 0;
-    struct firn_merge_view_map map;
+    struct fi_merge_view_map map;
     double begin = seconds();
-    assert_int_equal(firn_merge_view_map_init(&map, views, NULL), FIRN_OK);
-    assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_view_map_init(&map, views, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
     double created = seconds() - begin;
     begin = seconds();
     for (unsigned key = 0; key < KEYS; key++) {
         uint64_t at = newest;
-        firn_merge_rule_begin_key(rule);
+        fi_merge_rule_begin_key(rule);
         for (unsigned version = 0; version < VERSIONS; version++) {
             at -= test_random_below(&random, newest / VERSIONS);
-            needed += firn_merge_rule_needs(rule, at);
+            needed += fi_merge_rule_needs(rule, at);
         }
     }
     double asked = (seconds() - begin) / (KEYS * VERSIONS);
     (void)printf("%s: %.1f ms to make, %.0f ns a version, %zu segments\n", name, created * 1e3,
-                 asked * 1e9, firn_merge_rule_segment_count(rule));
+                 asked * 1e9, fi_merge_rule_segment_count(rule));
     assert_true(needed > KEYS); /* five versions, views everywhere */
     assert_true(created < create_max);
     assert_true(asked < ask_max);
-    firn_merge_rule_destroy(rule);
-    firn_merge_view_map_deinit(&map);
+    fi_merge_rule_destroy(rule);
+    fi_merge_view_map_deinit(&map);
 }
 
 static void
@@ -163,15 +162,15 @@ thousands_of_checkpoints_cost_what_one_does(void **state)
 {
     (void)state;
     enum { CHECKPOINTS = 20000 };
-    const struct firn_view_branch line = {1, 0, FIRN_VIEW_ROOT};
-    struct firn_view_place *places = malloc(CHECKPOINTS * sizeof *places);
+    const struct fi_view_branch line = {1, 0, FI_VIEW_ROOT};
+    struct fi_view_place *places = malloc(CHECKPOINTS * sizeof *places);
     assert_non_null(places);
     for (size_t i = 0; i < CHECKPOINTS; i++) {
         size_t at = i * 7919 % CHECKPOINTS; /* in no order */
         places[i] =
-            (struct firn_view_place){at + 1 == CHECKPOINTS ? UINT64_MAX : 10 * (at + 1), 0, 0};
+            (struct fi_view_place){at + 1 == CHECKPOINTS ? UINT64_MAX : 10 * (at + 1), 0, 0};
     }
-    const struct firn_view_list list = {&line, 1, places, CHECKPOINTS, 0, NULL};
+    const struct fi_view_list list = {&line, 1, places, CHECKPOINTS, 0, NULL};
     ask_rule("20,000 checkpoints", &list, (uint64_t)10 * CHECKPOINTS, 0.5, 5e-6);
     free(places);
 }
@@ -182,16 +181,16 @@ ten_thousand_restores_cost_what_one_does(void **state)
 {
     (void)state;
     enum { RESTORES = 10000 };
-    struct firn_view_branch *lines = malloc(RESTORES * sizeof *lines);
-    struct firn_view_place *places = malloc(RESTORES * sizeof *places);
+    struct fi_view_branch *lines = malloc(RESTORES * sizeof *lines);
+    struct fi_view_place *places = malloc(RESTORES * sizeof *places);
     assert_non_null(lines);
     assert_non_null(places);
     for (uint32_t i = 0; i < RESTORES; i++) { /* each sees a bit of what every earlier one wrote */
-        lines[i] = (struct firn_view_branch){100 * i + 1, i == 0 ? 0 : 100 * i - 50,
-                                             i == 0 ? FIRN_VIEW_ROOT : i - 1};
-        places[i] = (struct firn_view_place){100 * i + 80, 0, i};
+        lines[i] = (struct fi_view_branch){100 * i + 1, i == 0 ? 0 : 100 * i - 50,
+                                           i == 0 ? FI_VIEW_ROOT : i - 1};
+        places[i] = (struct fi_view_place){100 * i + 80, 0, i};
     }
-    const struct firn_view_list list = {lines, RESTORES, places, RESTORES, 0, NULL};
+    const struct fi_view_list list = {lines, RESTORES, places, RESTORES, 0, NULL};
     ask_rule("10,000 restores", &list, (uint64_t)100 * RESTORES - 50, 0.5, 5e-6);
     free(lines);
     free(places);
@@ -201,8 +200,8 @@ ten_thousand_restores_cost_what_one_does(void **state)
 
 /* A source that makes up the versions of one key: puts and deletes in turns, newest first. */
 struct long_source {
-    struct firn_merge_source source;
-    struct firn_entry entry;
+    struct fi_merge_source source;
+    struct fi_entry entry;
     uint64_t moves;
     uint64_t fails_at;
 };
@@ -213,9 +212,9 @@ long_settle(struct long_source *source, firn_error *err)
     source->moves++;
     if (source->moves == source->fails_at) {
         source->source.entry = NULL;
-        return firn_error_set(err, FIRN_CORRUPT, "a source failed as it was told to");
+        return fi_error_set(err, FIRN_CORRUPT, "a source failed as it was told to");
     }
-    source->entry.kind = source->entry.sequence % 2 == 0 ? FIRN_ENTRY_PUT : FIRN_ENTRY_DELETE;
+    source->entry.kind = source->entry.sequence % 2 == 0 ? FI_ENTRY_PUT : FI_ENTRY_DELETE;
     source->source.entry = source->entry.sequence > 0 ? &source->entry : NULL;
     return FIRN_OK;
 }
@@ -223,15 +222,15 @@ long_settle(struct long_source *source, firn_error *err)
 enum { LONG = 1000000 };
 
 static int
-long_first(struct firn_merge_source *source, firn_error *err)
+long_first(struct fi_merge_source *source, firn_error *err)
 {
     struct long_source *all = (struct long_source *)source;
-    all->entry = (struct firn_entry){.key = firn_str("key"), .sequence = LONG};
+    all->entry = (struct fi_entry){.key = firn_str("key"), .sequence = LONG};
     return long_settle(all, err);
 }
 
 static int
-long_next(struct firn_merge_source *source, firn_error *err)
+long_next(struct fi_merge_source *source, firn_error *err)
 {
     struct long_source *all = (struct long_source *)source;
     all->entry.sequence--;
@@ -239,16 +238,16 @@ long_next(struct firn_merge_source *source, firn_error *err)
 }
 
 static void
-long_destroy(struct firn_merge_source *source)
+long_destroy(struct fi_merge_source *source)
 {
     (void)source;
 }
 
-static const struct firn_merge_source_ops long_ops = {
+static const struct fi_merge_source_ops long_ops = {
     .first = long_first, .next = long_next, .destroy = long_destroy};
 
 static int
-count_range(void *ctx, const struct firn_range *range, struct firn_compaction_place place,
+count_range(void *ctx, const struct fi_range *range, struct fi_compaction_place place,
             firn_error *err)
 {
     (void)place;
@@ -260,19 +259,19 @@ count_range(void *ctx, const struct firn_range *range, struct firn_compaction_pl
 
 /* Runs a stream to its end; counts entries and ranges. cut_every: of entries that may. */
 static int
-drain(struct firn_merge_stream *stream, uint64_t cut_every, uint64_t *out_entries,
+drain(struct fi_merge_stream *stream, uint64_t cut_every, uint64_t *out_entries,
       uint64_t *out_ranges)
 {
-    const struct firn_entry *entry;
-    FIRN_TRY_RETURN(firn_merge_stream_next(stream, &entry, NULL));
+    const struct fi_entry *entry;
+    FI_TRY_RETURN(fi_merge_stream_next(stream, &entry, NULL));
     while (entry != NULL) {
-        if (cut_every > 0 && *out_entries % cut_every == 0 && firn_merge_stream_may_cut(stream)) {
-            FIRN_TRY_RETURN(firn_merge_stream_cut(stream, count_range, out_ranges, NULL));
+        if (cut_every > 0 && *out_entries % cut_every == 0 && fi_merge_stream_may_cut(stream)) {
+            FI_TRY_RETURN(fi_merge_stream_cut(stream, count_range, out_ranges, NULL));
         }
         *out_entries += 1;
-        FIRN_TRY_RETURN(firn_merge_stream_next(stream, &entry, NULL));
+        FI_TRY_RETURN(fi_merge_stream_next(stream, &entry, NULL));
     }
-    return firn_merge_stream_cut(stream, count_range, out_ranges, NULL);
+    return fi_merge_stream_cut(stream, count_range, out_ranges, NULL);
 }
 
 static void
@@ -280,23 +279,23 @@ a_key_with_a_million_versions_streams(void **state)
 {
     (void)state;
     test_alloc_install();
-    struct firn_view_interval intervals[3] = {{1, 5}, {1, 7}, {1, UINT64_MAX}};
-    struct firn_view views[3] = {
+    struct fi_view_interval intervals[3] = {{1, 5}, {1, 7}, {1, UINT64_MAX}};
+    struct fi_view views[3] = {
         {&intervals[0], 1, 0, NULL}, {&intervals[1], 1, 0, NULL}, {&intervals[2], 1, 0, NULL}};
-    struct firn_merge_rule *rule;
+    struct fi_merge_rule *rule;
     struct firn_merge *merge;
-    struct firn_merge_stream *stream;
+    struct fi_merge_stream *stream;
     for (uint64_t fails_at = 0; fails_at <= LONG; fails_at += LONG / 2) {
         struct long_source source = {.source = {.ops = &long_ops, .name = "a source"},
                                      .fails_at = fails_at};
         test_alloc_fail_at(0, false);
-        struct firn_merge_view_map map;
+        struct fi_merge_view_map map;
         assert_int_equal(flat_views_map(views, 3, NULL, NULL, &map), FIRN_OK);
-        assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
-        assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
-        assert_int_equal(firn_merge_add(merge, &source.source, NULL), FIRN_OK);
-        struct firn_merge_stream_options options = {.merge = merge, .rule = rule};
-        assert_int_equal(firn_merge_stream_create(&options, &stream, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_create(&merge, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_add(merge, &source.source, NULL), FIRN_OK);
+        struct fi_merge_stream_options options = {.merge = merge, .rule = rule};
+        assert_int_equal(fi_merge_stream_create(&options, &stream, NULL), FIRN_OK);
         uint64_t entries = 0;
         uint64_t ranges = 0;
         int rc = drain(stream, 0, &entries, &ranges);
@@ -304,15 +303,15 @@ a_key_with_a_million_versions_streams(void **state)
             /* The newest put; the deletes 7 and 5 hide only what is not kept. */
             assert_int_equal(rc, FIRN_OK);
             assert_int_equal(entries, 1);
-            assert_int_equal(firn_merge_stream_dropped(stream), LONG - 1);
+            assert_int_equal(fi_merge_stream_dropped(stream), LONG - 1);
         } else {
             assert_int_equal(rc, FIRN_CORRUPT);
         }
         assert_true(test_alloc_calls() < 40);
-        firn_merge_stream_destroy(stream);
-        firn_merge_destroy(merge);
-        firn_merge_rule_destroy(rule);
-        firn_merge_view_map_deinit(&map);
+        fi_merge_stream_destroy(stream);
+        fi_merge_destroy(merge);
+        fi_merge_rule_destroy(rule);
+        fi_merge_view_map_deinit(&map);
     }
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -320,14 +319,14 @@ a_key_with_a_million_versions_streams(void **state)
 
 /* A source that gives entries as they were forged. */
 struct forged_source {
-    struct firn_merge_source source;
-    const struct firn_entry *entries;
+    struct fi_merge_source source;
+    const struct fi_entry *entries;
     size_t count;
     size_t at;
 };
 
 static int
-forged_next(struct firn_merge_source *source, firn_error *err)
+forged_next(struct fi_merge_source *source, firn_error *err)
 {
     (void)err;
     struct forged_source *forged = (struct forged_source *)source;
@@ -335,7 +334,7 @@ forged_next(struct firn_merge_source *source, firn_error *err)
     return FIRN_OK;
 }
 
-static const struct firn_merge_source_ops forged_ops = {
+static const struct fi_merge_source_ops forged_ops = {
     .first = forged_next, .next = forged_next, .destroy = long_destroy};
 
 /* As of a run whose blocks are sound one by one: there is room for the deletes of sound runs alone. */
@@ -344,40 +343,40 @@ entries_that_are_not_in_order_are_damage(void **state)
 {
     (void)state;
     enum { MANY = 100 };
-    struct firn_entry ascending[MANY];
+    struct fi_entry ascending[MANY];
     for (uint64_t i = 0; i < MANY; i++) {
-        ascending[i] = (struct firn_entry){
-            .key = firn_str("key"), .sequence = i + 1, .kind = FIRN_ENTRY_DELETE};
+        ascending[i] =
+            (struct fi_entry){.key = firn_str("key"), .sequence = i + 1, .kind = FI_ENTRY_DELETE};
     }
-    const struct firn_entry keys[] = {
-        {.key = firn_str("b"), .sequence = 2, .kind = FIRN_ENTRY_DELETE},
-        {.key = firn_str("a"), .sequence = 1, .kind = FIRN_ENTRY_DELETE},
+    const struct fi_entry keys[] = {
+        {.key = firn_str("b"), .sequence = 2, .kind = FI_ENTRY_DELETE},
+        {.key = firn_str("a"), .sequence = 1, .kind = FI_ENTRY_DELETE},
     };
     struct forged_source sources[] = {
         {.source = {.ops = &forged_ops, .name = "forged"}, .entries = ascending, .count = MANY},
         {.source = {.ops = &forged_ops, .name = "forged"}, .entries = keys, .count = 2},
     };
-    struct firn_view_interval interval = {1, UINT64_MAX};
-    struct firn_view view = {&interval, 1, 0, NULL};
+    struct fi_view_interval interval = {1, UINT64_MAX};
+    struct fi_view view = {&interval, 1, 0, NULL};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-        struct firn_merge_rule *rule;
+        struct fi_merge_rule *rule;
         struct firn_merge *merge;
-        struct firn_merge_stream *stream;
-        struct firn_merge_view_map map;
+        struct fi_merge_stream *stream;
+        struct fi_merge_view_map map;
         uint64_t entries = 0;
         uint64_t ranges = 0;
         assert_int_equal(flat_views_map(&view, 1, NULL, NULL, &map), FIRN_OK);
-        assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
-        assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
-        assert_int_equal(firn_merge_add(merge, &sources[i].source, NULL), FIRN_OK);
-        struct firn_merge_stream_options options = {.merge = merge, .rule = rule};
-        assert_int_equal(firn_merge_stream_create(&options, &stream, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_create(&merge, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_add(merge, &sources[i].source, NULL), FIRN_OK);
+        struct fi_merge_stream_options options = {.merge = merge, .rule = rule};
+        assert_int_equal(fi_merge_stream_create(&options, &stream, NULL), FIRN_OK);
         assert_int_equal(drain(stream, 0, &entries, &ranges), FIRN_CORRUPT);
         assert_int_equal(entries, 0);
-        firn_merge_stream_destroy(stream);
-        firn_merge_destroy(merge);
-        firn_merge_rule_destroy(rule);
-        firn_merge_view_map_deinit(&map);
+        fi_merge_stream_destroy(stream);
+        fi_merge_destroy(merge);
+        fi_merge_rule_destroy(rule);
+        fi_merge_view_map_deinit(&map);
     }
 }
 
@@ -388,7 +387,7 @@ enum { KEY_SIZE = 8, RANGES = 50000 };
 static firn_slice
 make_key(uint64_t number, uint8_t out[KEY_SIZE])
 {
-    firn_store_be64(out, number);
+    fi_store_be64(out, number);
     return firn_bytes(out, KEY_SIZE);
 }
 
@@ -397,8 +396,7 @@ add_range(struct fake_run *run, uint64_t lower, uint64_t upper, uint64_t sequenc
 {
     uint8_t lower_bytes[KEY_SIZE];
     uint8_t upper_bytes[KEY_SIZE];
-    struct firn_range range = {make_key(lower, lower_bytes), make_key(upper, upper_bytes),
-                               sequence};
+    struct fi_range range = {make_key(lower, lower_bytes), make_key(upper, upper_bytes), sequence};
     fake_run_add_range(run, &range);
 }
 
@@ -426,34 +424,34 @@ add_shaped(struct fake_run *run, enum shape shape, uint64_t i)
 /* Range deletes alone, nothing older of the first half of the keys elsewhere. Returns how many
  * are written. */
 static uint64_t
-compact_ranges(struct fake_run *run, const struct firn_view *views, size_t view_count)
+compact_ranges(struct fake_run *run, const struct fi_view *views, size_t view_count)
 {
-    struct firn_merge_view_map map;
+    struct fi_merge_view_map map;
     uint8_t lower[KEY_SIZE];
     uint8_t upper[KEY_SIZE];
-    struct firn_compaction_span older = {make_key(RANGES / 2, lower), make_key(UINT64_MAX, upper)};
-    const struct firn_range_set *set = &run->ranges;
-    struct firn_merge_rule *rule;
+    struct fi_compaction_span older = {make_key(RANGES / 2, lower), make_key(UINT64_MAX, upper)};
+    const struct fi_range_set *set = &run->ranges;
+    struct fi_merge_rule *rule;
     struct firn_merge *merge;
-    struct firn_merge_stream *stream;
+    struct fi_merge_stream *stream;
     assert_int_equal(flat_views_map(views, view_count, NULL, NULL, &map), FIRN_OK);
-    assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
-    assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
-    struct firn_merge_stream_options options = {.merge = merge,
-                                                .ranges = &set,
-                                                .range_set_count = 1,
-                                                .rule = rule,
-                                                .older = &older,
-                                                .older_count = 1};
-    assert_int_equal(firn_merge_stream_create(&options, &stream, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_create(&merge, NULL), FIRN_OK);
+    struct fi_merge_stream_options options = {.merge = merge,
+                                              .ranges = &set,
+                                              .range_set_count = 1,
+                                              .rule = rule,
+                                              .older = &older,
+                                              .older_count = 1};
+    assert_int_equal(fi_merge_stream_create(&options, &stream, NULL), FIRN_OK);
     uint64_t entries = 0;
     uint64_t ranges = 0;
     assert_int_equal(drain(stream, 0, &entries, &ranges), FIRN_OK);
     assert_int_equal(entries, 0);
-    firn_merge_stream_destroy(stream);
-    firn_merge_destroy(merge);
-    firn_merge_rule_destroy(rule);
-    firn_merge_view_map_deinit(&map);
+    fi_merge_stream_destroy(stream);
+    fi_merge_destroy(merge);
+    fi_merge_rule_destroy(rule);
+    fi_merge_view_map_deinit(&map);
     return ranges;
 }
 
@@ -462,9 +460,9 @@ many_range_deletes_of_any_shape_stay_cheap(void **state)
 {
     (void)state;
     static const char *const names[] = {"nested", "side by side", "overlapping", "identical"};
-    struct firn_view_interval intervals[3] = {
+    struct fi_view_interval intervals[3] = {
         {1, RANGES / 3}, {1, 2 * (RANGES / 3)}, {1, UINT64_MAX}};
-    struct firn_view views[3] = {
+    struct fi_view views[3] = {
         {&intervals[0], 1, 0, NULL}, {&intervals[1], 1, 0, NULL}, {&intervals[2], 1, 0, NULL}};
     for (enum shape shape = 0; shape < SHAPES; shape++) {
         struct fake_run *run = fake_run_create();
@@ -492,44 +490,44 @@ static void
 add_put(struct fake_run *run, uint64_t key, uint64_t sequence)
 {
     uint8_t bytes[KEY_SIZE];
-    struct firn_entry entry = {make_key(key, bytes),
-                               firn_str("value"),
-                               sequence,
-                               sequence % 3 == 0 ? FIRN_ENTRY_DELETE : FIRN_ENTRY_PUT,
-                               NULL,
-                               NULL,
-                               false};
+    struct fi_entry entry = {make_key(key, bytes),
+                             firn_str("value"),
+                             sequence,
+                             sequence % 3 == 0 ? FI_ENTRY_DELETE : FI_ENTRY_PUT,
+                             NULL,
+                             NULL,
+                             false};
     fake_run_add(run, &entry);
 }
 
 static int
-compact_all(struct fake_run *run, const struct firn_view *views, size_t view_count)
+compact_all(struct fake_run *run, const struct fi_view *views, size_t view_count)
 {
-    struct firn_merge_view_map map = {0};
-    const struct firn_run_cursor_options cursor = {.is_sequential = true};
-    const struct firn_range_set *set = &run->ranges;
-    struct firn_merge_rule *rule = NULL;
+    struct fi_merge_view_map map = {0};
+    const struct fi_run_cursor_options cursor = {.is_sequential = true};
+    const struct fi_range_set *set = &run->ranges;
+    struct fi_merge_rule *rule = NULL;
     struct firn_merge *merge = NULL;
-    struct firn_merge_stream *stream = NULL;
-    struct firn_merge_source *source;
+    struct fi_merge_stream *stream = NULL;
+    struct fi_merge_source *source;
     uint64_t entries = 0;
     uint64_t ranges = 0;
     int rc = FIRN_OK;
-    FIRN_TRY(flat_views_map(views, view_count, NULL, NULL, &map));
-    FIRN_TRY(firn_merge_rule_create(&map, &rule, NULL));
-    FIRN_TRY(firn_merge_create(&merge, NULL));
-    FIRN_TRY(firn_merge_source_create_run(&run->run, "a run", &cursor, &source, NULL));
-    FIRN_TRY(firn_merge_add(merge, source, NULL));
-    struct firn_merge_stream_options options = {
+    FI_TRY(flat_views_map(views, view_count, NULL, NULL, &map));
+    FI_TRY(fi_merge_rule_create(&map, &rule, NULL));
+    FI_TRY(fi_merge_create(&merge, NULL));
+    FI_TRY(fi_merge_source_create_run(&run->run, "a run", &cursor, &source, NULL));
+    FI_TRY(fi_merge_add(merge, source, NULL));
+    struct fi_merge_stream_options options = {
         .merge = merge, .ranges = &set, .range_set_count = 1, .rule = rule};
-    FIRN_TRY(firn_merge_stream_create(&options, &stream, NULL));
-    FIRN_TRY(drain(stream, 3, &entries, &ranges));
+    FI_TRY(fi_merge_stream_create(&options, &stream, NULL));
+    FI_TRY(drain(stream, 3, &entries, &ranges));
     assert_true(entries > 10 && ranges > 3);
 out:
-    firn_merge_stream_destroy(stream);
-    firn_merge_destroy(merge);
-    firn_merge_rule_destroy(rule);
-    firn_merge_view_map_deinit(&map);
+    fi_merge_stream_destroy(stream);
+    fi_merge_destroy(merge);
+    fi_merge_rule_destroy(rule);
+    fi_merge_view_map_deinit(&map);
     return rc;
 }
 
@@ -547,10 +545,10 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
     for (uint64_t i = 0; i < 20; i++) {
         add_range(run, i, i + 10, 12 + i * 2);
     }
-    struct firn_view_interval intervals[4] = {{1, 20}, {1, 34}, {1, 45}, {30, UINT64_MAX}};
-    struct firn_view views[4];
+    struct fi_view_interval intervals[4] = {{1, 20}, {1, 34}, {1, 45}, {30, UINT64_MAX}};
+    struct fi_view views[4];
     for (size_t i = 0; i < 4; i++) {
-        views[i] = (struct firn_view){&intervals[i], 1, 0, NULL};
+        views[i] = (struct fi_view){&intervals[i], 1, 0, NULL};
     }
     int64_t alive = test_alloc_alive();
     for (int for_ever = 0; for_ever <= 1; for_ever++) {

@@ -43,9 +43,9 @@ text(const char *value)
 }
 
 static void
-push(struct firn_merge_fold *fold, const struct operand *operand)
+push(struct fi_merge_fold *fold, const struct operand *operand)
 {
-    assert_int_equal(firn_merge_fold_push(fold, firn_bytes(operand->bytes, operand->size), NULL),
+    assert_int_equal(fi_merge_fold_push(fold, firn_bytes(operand->bytes, operand->size), NULL),
                      FIRN_OK);
 }
 
@@ -53,18 +53,18 @@ push(struct firn_merge_fold *fold, const struct operand *operand)
 static int64_t
 upon(firn_merge_operator operation, int64_t base, int64_t operand)
 {
-    struct firn_merge_fold fold = {0};
-    struct firn_buf out = {0};
+    struct fi_merge_fold fold = {0};
+    struct fi_buf out = {0};
     uint8_t bytes[8];
     struct operand stored = number(operation, operand);
     const firn_slice slice = firn_bytes(bytes, sizeof bytes);
     firn_number(base, bytes);
     push(&fold, &stored);
-    assert_int_equal(firn_merge_fold_apply(&fold, &slice, &out, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_fold_apply(&fold, &slice, &out, NULL), FIRN_OK);
     assert_int_equal(out.size, 8);
     int64_t result = firn_number_of(out.data, out.size);
-    firn_buf_deinit(&out);
-    firn_merge_fold_deinit(&fold);
+    fi_buf_deinit(&out);
+    fi_merge_fold_deinit(&fold);
     return result;
 }
 
@@ -88,15 +88,15 @@ static void
 assert_folds_to(const struct operand *operands, size_t count, const firn_slice *base,
                 firn_slice expected)
 {
-    struct firn_merge_fold fold = {0};
-    struct firn_buf out = {0};
+    struct fi_merge_fold fold = {0};
+    struct fi_buf out = {0};
     for (size_t i = 0; i < count; i++) {
         push(&fold, &operands[i]);
     }
-    assert_int_equal(firn_merge_fold_apply(&fold, base, &out, NULL), FIRN_OK);
-    assert_true(firn_slice_equal(firn_buf_slice(&out), expected));
-    firn_buf_deinit(&out);
-    firn_merge_fold_deinit(&fold);
+    assert_int_equal(fi_merge_fold_apply(&fold, base, &out, NULL), FIRN_OK);
+    assert_true(fi_slice_equal(fi_buf_slice(&out), expected));
+    fi_buf_deinit(&out);
+    fi_merge_fold_deinit(&fold);
 }
 
 static void
@@ -141,17 +141,17 @@ static void
 a_million_numbers_take_the_memory_of_one(void **state)
 {
     (void)state;
-    struct firn_merge_fold fold = {0};
-    struct firn_buf out = {0};
+    struct fi_merge_fold fold = {0};
+    struct fi_buf out = {0};
     struct operand operand = number(FIRN_MERGE_ADD, 3);
     for (unsigned i = 0; i < 1000000; i++) {
         push(&fold, &operand);
     }
-    assert_int_equal(firn_merge_fold_size_bytes(&fold), 8);
-    assert_int_equal(firn_merge_fold_apply(&fold, NULL, &out, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_fold_size_bytes(&fold), 8);
+    assert_int_equal(fi_merge_fold_apply(&fold, NULL, &out, NULL), FIRN_OK);
     assert_true(firn_number_of(out.data, out.size) == 3000000);
-    firn_buf_deinit(&out);
-    firn_merge_fold_deinit(&fold);
+    fi_buf_deinit(&out);
+    fi_merge_fold_deinit(&fold);
 }
 
 static void
@@ -159,28 +159,27 @@ what_is_no_operand_is_refused(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_merge_fold fold = {0};
+    struct fi_merge_fold fold = {0};
     uint8_t eight[8] = {0};
-    assert_int_equal(firn_merge_fold_check(FIRN_MERGE_ADD, firn_bytes(eight, 8), &err), FIRN_OK);
-    assert_int_equal(firn_merge_fold_check(FIRN_MERGE_APPEND, firn_bytes(eight, 0), &err), FIRN_OK);
-    assert_int_equal(firn_merge_fold_check(FIRN_MERGE_MAX, firn_bytes(eight, 7), &err),
-                     FIRN_INVALID);
+    assert_int_equal(fi_merge_fold_check(FIRN_MERGE_ADD, firn_bytes(eight, 8), &err), FIRN_OK);
+    assert_int_equal(fi_merge_fold_check(FIRN_MERGE_APPEND, firn_bytes(eight, 0), &err), FIRN_OK);
+    assert_int_equal(fi_merge_fold_check(FIRN_MERGE_MAX, firn_bytes(eight, 7), &err), FIRN_INVALID);
     assert_string_equal(err.text, "an operand of 7 bytes is not a number, which has 8");
-    assert_int_equal(firn_merge_fold_check((firn_merge_operator)0, firn_bytes(eight, 8), &err),
+    assert_int_equal(fi_merge_fold_check((firn_merge_operator)0, firn_bytes(eight, 8), &err),
                      FIRN_INVALID);
-    assert_int_equal(firn_merge_fold_check((firn_merge_operator)5, firn_bytes(eight, 8), &err),
+    assert_int_equal(fi_merge_fold_check((firn_merge_operator)5, firn_bytes(eight, 8), &err),
                      FIRN_INVALID);
     assert_string_equal(err.text, "there is no merge operator 5");
-    assert_int_equal(firn_merge_fold_push(&fold, firn_bytes(eight, 0), &err), FIRN_CORRUPT);
-    assert_int_equal(firn_merge_fold_push(&fold, firn_bytes("\x05", 1), &err), FIRN_NEWER);
-    assert_int_equal(firn_merge_fold_push(&fold,
-                                          firn_bytes("\x01"
-                                                     "abc",
-                                                     4),
-                                          &err),
+    assert_int_equal(fi_merge_fold_push(&fold, firn_bytes(eight, 0), &err), FIRN_CORRUPT);
+    assert_int_equal(fi_merge_fold_push(&fold, firn_bytes("\x05", 1), &err), FIRN_NEWER);
+    assert_int_equal(fi_merge_fold_push(&fold,
+                                        firn_bytes("\x01"
+                                                   "abc",
+                                                   4),
+                                        &err),
                      FIRN_CORRUPT);
-    assert_int_equal(firn_merge_fold_size_bytes(&fold), 0);
-    firn_merge_fold_deinit(&fold);
+    assert_int_equal(fi_merge_fold_size_bytes(&fold), 0);
+    fi_merge_fold_deinit(&fold);
 }
 
 static void
@@ -188,24 +187,24 @@ a_value_beyond_the_limit_is_refused(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_merge_fold fold = {0};
-    struct firn_buf large = {0};
-    struct firn_buf out = {0};
+    struct fi_merge_fold fold = {0};
+    struct fi_buf large = {0};
+    struct fi_buf out = {0};
     struct operand b = text("b");
-    assert_int_equal(firn_buf_set_size(&large, FIRN_VALUE_SIZE_MAX), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(&large, FIRN_VALUE_SIZE_MAX), FIRN_OK);
     memset(large.data, 'x', large.size);
     push(&fold, &b);
     const firn_slice base = firn_bytes(large.data, large.size);
-    assert_int_equal(firn_merge_fold_apply(&fold, &base, &out, &err), FIRN_LIMIT);
+    assert_int_equal(fi_merge_fold_apply(&fold, &base, &out, &err), FIRN_LIMIT);
     assert_string_equal(err.text, "the appended bytes make a value of more than 268435456 bytes");
     large.data[0] = FIRN_MERGE_APPEND;
-    firn_merge_fold_clear(&fold);
-    assert_int_equal(firn_merge_fold_push(&fold, base, &err), FIRN_OK);
+    fi_merge_fold_clear(&fold);
+    assert_int_equal(fi_merge_fold_push(&fold, base, &err), FIRN_OK);
     push(&fold, &b);
-    assert_int_equal(firn_merge_fold_push(&fold, firn_bytes(b.bytes, b.size), &err), FIRN_LIMIT);
-    firn_buf_deinit(&large);
-    firn_buf_deinit(&out);
-    firn_merge_fold_deinit(&fold);
+    assert_int_equal(fi_merge_fold_push(&fold, firn_bytes(b.bytes, b.size), &err), FIRN_LIMIT);
+    fi_buf_deinit(&large);
+    fi_buf_deinit(&out);
+    fi_merge_fold_deinit(&fold);
 }
 
 static struct operand
@@ -229,11 +228,11 @@ neighbours_may_be_folded_first(void **state)
     for (unsigned round = 0; round < 20000; round++) {
         struct operand operands[3];
         firn_merge_operator operation = (firn_merge_operator)(1 + test_random_below(&random, 4));
-        struct firn_merge_fold whole = {0};
-        struct firn_merge_fold part = {0};
-        struct firn_buf expected = {0};
-        struct firn_buf found = {0};
-        struct firn_buf joined = {0};
+        struct fi_merge_fold whole = {0};
+        struct fi_merge_fold part = {0};
+        struct fi_buf expected = {0};
+        struct fi_buf found = {0};
+        struct fi_buf joined = {0};
         uint8_t base[10] = {7, 1};
         const firn_slice slice = firn_bytes(base, test_random_below(&random, 3) * 4 + 2);
         const firn_slice *upon_what = test_random_below(&random, 3) == 0 ? NULL : &slice;
@@ -243,26 +242,26 @@ neighbours_may_be_folded_first(void **state)
             push(&whole, &operands[i]);
         }
         push(&part, &operands[first]);
-        assert_true(firn_merge_fold_joins(
+        assert_true(fi_merge_fold_joins(
             &part, firn_bytes(operands[first + 1].bytes, operands[first + 1].size), 99));
         push(&part, &operands[first + 1]);
-        assert_int_equal(firn_merge_fold_operand(&part, &joined, NULL), FIRN_OK);
-        firn_merge_fold_clear(&part);
+        assert_int_equal(fi_merge_fold_operand(&part, &joined, NULL), FIRN_OK);
+        fi_merge_fold_clear(&part);
         if (first == 1) {
             push(&part, &operands[0]);
         }
-        assert_int_equal(firn_merge_fold_push(&part, firn_buf_slice(&joined), NULL), FIRN_OK);
+        assert_int_equal(fi_merge_fold_push(&part, fi_buf_slice(&joined), NULL), FIRN_OK);
         if (first == 0) {
             push(&part, &operands[2]);
         }
-        assert_int_equal(firn_merge_fold_apply(&whole, upon_what, &expected, NULL), FIRN_OK);
-        assert_int_equal(firn_merge_fold_apply(&part, upon_what, &found, NULL), FIRN_OK);
-        assert_true(firn_slice_equal(firn_buf_slice(&expected), firn_buf_slice(&found)));
-        firn_merge_fold_deinit(&whole);
-        firn_merge_fold_deinit(&part);
-        firn_buf_deinit(&expected);
-        firn_buf_deinit(&found);
-        firn_buf_deinit(&joined);
+        assert_int_equal(fi_merge_fold_apply(&whole, upon_what, &expected, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_fold_apply(&part, upon_what, &found, NULL), FIRN_OK);
+        assert_true(fi_slice_equal(fi_buf_slice(&expected), fi_buf_slice(&found)));
+        fi_merge_fold_deinit(&whole);
+        fi_merge_fold_deinit(&part);
+        fi_buf_deinit(&expected);
+        fi_buf_deinit(&found);
+        fi_buf_deinit(&joined);
     }
 }
 
@@ -270,16 +269,16 @@ static void
 only_one_operator_joins_and_not_beyond_a_size(void **state)
 {
     (void)state;
-    struct firn_merge_fold fold = {0};
+    struct fi_merge_fold fold = {0};
     struct operand abc = text("abc");
     struct operand one = number(FIRN_MERGE_ADD, 1);
-    assert_true(firn_merge_fold_joins(&fold, firn_bytes(abc.bytes, abc.size), 0));
+    assert_true(fi_merge_fold_joins(&fold, firn_bytes(abc.bytes, abc.size), 0));
     push(&fold, &abc);
-    assert_true(firn_merge_fold_joins(&fold, firn_bytes(abc.bytes, abc.size), 6));
-    assert_false(firn_merge_fold_joins(&fold, firn_bytes(abc.bytes, abc.size), 5));
-    assert_false(firn_merge_fold_joins(&fold, firn_bytes(abc.bytes, abc.size), 2));
-    assert_false(firn_merge_fold_joins(&fold, firn_bytes(one.bytes, one.size), 99));
-    firn_merge_fold_deinit(&fold);
+    assert_true(fi_merge_fold_joins(&fold, firn_bytes(abc.bytes, abc.size), 6));
+    assert_false(fi_merge_fold_joins(&fold, firn_bytes(abc.bytes, abc.size), 5));
+    assert_false(fi_merge_fold_joins(&fold, firn_bytes(abc.bytes, abc.size), 2));
+    assert_false(fi_merge_fold_joins(&fold, firn_bytes(one.bytes, one.size), 99));
+    fi_merge_fold_deinit(&fold);
 }
 
 static void
@@ -290,20 +289,20 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
     test_alloc_install();
     int rc = FIRN_NO_MEMORY;
     for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        struct firn_merge_fold fold = {0};
-        struct firn_buf out = {0};
+        struct fi_merge_fold fold = {0};
+        struct fi_buf out = {0};
         test_alloc_fail_at(n, true);
         rc = FIRN_OK;
         for (size_t i = 0; i < 3 && rc == FIRN_OK; i++) {
-            rc = firn_merge_fold_push(&fold, firn_bytes(operands[i].bytes, operands[i].size), NULL);
+            rc = fi_merge_fold_push(&fold, firn_bytes(operands[i].bytes, operands[i].size), NULL);
         }
         if (rc == FIRN_OK) {
-            rc = firn_merge_fold_apply(&fold, NULL, &out, NULL);
+            rc = fi_merge_fold_apply(&fold, NULL, &out, NULL);
         }
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
         test_alloc_fail_at(0, false);
-        firn_merge_fold_deinit(&fold);
-        firn_buf_deinit(&out);
+        fi_merge_fold_deinit(&fold);
+        fi_buf_deinit(&out);
         assert_true(n < 50);
     }
     assert_int_equal(test_alloc_alive(), 0);

@@ -17,10 +17,10 @@ static struct fixture fixture;
 static int
 set_up(void **state)
 {
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
     (void)state;
-    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
     TEST_OK(fixture_open(&fixture, &err), &err);
     return 0;
@@ -29,10 +29,10 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    struct firn_os *os = fixture.os;
+    struct fi_os *os = fixture.os;
     (void)state;
     fixture_deinit(&fixture);
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
     return 0;
 }
 
@@ -40,21 +40,21 @@ tear_down(void **state)
 
 enum { SEQUENCES = 40, INTERVALS = 5, VERSIONS = 12 };
 
-static struct firn_view
-random_view(struct test_random *random, struct firn_view_interval *intervals)
+static struct fi_view
+random_view(struct test_random *random, struct fi_view_interval *intervals)
 {
     size_t count = 0;
     uint64_t at = 1;
     while (count < INTERVALS && (count == 0 || test_random_below(random, 3) > 0)) {
         uint64_t first = at + test_random_below(random, 6);
         at = first + test_random_below(random, 12);
-        intervals[count++] = (struct firn_view_interval){first, at};
+        intervals[count++] = (struct fi_view_interval){first, at};
         at += 2;
     }
     if (test_random_below(random, 2) == 0) {
         intervals[count - 1].last = UINT64_MAX;
     }
-    return (struct firn_view){intervals, count, 0, NULL};
+    return (struct fi_view){intervals, count, 0, NULL};
 }
 
 /* A run made under one now, merged under another; any view that skips it reads none of its versions. */
@@ -67,78 +67,78 @@ who_skips_a_run_reads_nothing_of_it(void **state)
     unsigned read = 0;
     test_random_init(&random, "groups", 1);
     for (unsigned round = 0; round < 5000; round++) {
-        struct firn_view_interval intervals[3][INTERVALS];
-        struct firn_view now = random_view(&random, intervals[0]);
-        struct firn_view later = random_view(&random, intervals[1]);
-        struct firn_view view = random_view(&random, intervals[2]);
-        struct firn_run_history_groups groups;
-        struct firn_run_history_groups merged;
-        struct firn_manifest_run info = {.group_count = 0};
-        struct firn_manifest_run merged_info = {.group_count = 0};
+        struct fi_view_interval intervals[3][INTERVALS];
+        struct fi_view now = random_view(&random, intervals[0]);
+        struct fi_view later = random_view(&random, intervals[1]);
+        struct fi_view view = random_view(&random, intervals[2]);
+        struct fi_run_history_groups groups;
+        struct fi_run_history_groups merged;
+        struct fi_manifest_run info = {.group_count = 0};
+        struct fi_manifest_run merged_info = {.group_count = 0};
         uint64_t newer[VERSIONS];
         uint64_t versions[VERSIONS];
         size_t count = 1 + (size_t)test_random_below(&random, VERSIONS);
-        assert_int_equal(firn_run_history_groups_init(&groups, &now, NULL), FIRN_OK);
-        assert_int_equal(firn_run_history_groups_init(&merged, &later, NULL), FIRN_OK);
+        assert_int_equal(fi_run_history_groups_init(&groups, &now, NULL), FIRN_OK);
+        assert_int_equal(fi_run_history_groups_init(&merged, &later, NULL), FIRN_OK);
         for (size_t i = 0; i < count; i++) {
             do {
                 versions[i] = 1 + test_random_below(&random, SEQUENCES);
                 newer[i] = versions[i] + 1 + test_random_below(&random, 10);
-            } while (firn_view_sees(&now, versions[i]) && !firn_view_sees(&now, newer[i]));
-            newer[i] = firn_view_sees(&now, versions[i]) ? newer[i] : 0;
+            } while (fi_view_sees(&now, versions[i]) && !fi_view_sees(&now, newer[i]));
+            newer[i] = fi_view_sees(&now, versions[i]) ? newer[i] : 0;
             /* A tombstone that hides the version before alone names itself. */
             bool is_itself = i > 0 && versions[i] > versions[i - 1] && newer[i] > 0 &&
                              (newer[i - 1] == 0 || newer[i - 1] == versions[i]);
             newer[i] = is_itself && test_random_below(&random, 2) == 0 ? versions[i] : newer[i];
-            firn_run_history_groups_add(&groups, versions[i], newer[i]);
+            fi_run_history_groups_add(&groups, versions[i], newer[i]);
         }
-        assert_int_equal(firn_run_history_groups_list(&groups, &info, NULL), FIRN_OK);
+        assert_int_equal(fi_run_history_groups_list(&groups, &info, NULL), FIRN_OK);
         assert_true(info.group_count <= 2 * now.count + 1);
         for (size_t i = 0; i < info.group_count; i++) { /* as MANIFEST can say it */
-            const struct firn_manifest_group *group = &info.groups[i];
+            const struct fi_manifest_group *group = &info.groups[i];
             assert_true(group->newer_first == 0 || group->newer_first > group->first);
             assert_true(group->newer_first == 0 || group->newer_last >= group->last);
         }
-        assert_true(firn_run_history_is_skipped(&info, &now));
-        assert_int_equal(firn_run_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
-        assert_int_equal(firn_run_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
-        assert_int_equal(firn_run_history_groups_list(&merged, &merged_info, NULL), FIRN_OK);
-        assert_int_equal(firn_run_history_is_skipped(&info, &later),
-                         firn_run_history_is_skipped(&merged_info, &later));
+        assert_true(fi_run_history_is_skipped(&info, &now));
+        assert_int_equal(fi_run_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
+        assert_int_equal(fi_run_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
+        assert_int_equal(fi_run_history_groups_list(&merged, &merged_info, NULL), FIRN_OK);
+        assert_int_equal(fi_run_history_is_skipped(&info, &later),
+                         fi_run_history_is_skipped(&merged_info, &later));
         for (size_t i = 1; i < merged_info.group_count; i++) {
             assert_true(merged_info.groups[i - 1].first <= merged_info.groups[i].first);
         }
         bool reads = false;
         for (size_t i = 0; i < count; i++) {
             bool is_tombstone = newer[i] == versions[i];
-            reads |= firn_view_sees(&view, versions[i]) && !is_tombstone &&
-                     (newer[i] == 0 || !firn_view_sees(&view, newer[i]));
+            reads |= fi_view_sees(&view, versions[i]) && !is_tombstone &&
+                     (newer[i] == 0 || !fi_view_sees(&view, newer[i]));
         }
-        assert_false(reads && firn_run_history_is_skipped(&info, &view));
-        assert_false(reads && firn_run_history_is_skipped(&merged_info, &view));
-        skipped += firn_run_history_is_skipped(&info, &view);
+        assert_false(reads && fi_run_history_is_skipped(&info, &view));
+        assert_false(reads && fi_run_history_is_skipped(&merged_info, &view));
+        skipped += fi_run_history_is_skipped(&info, &view);
         read += reads;
-        firn_run_history_groups_deinit(&groups);
-        firn_run_history_groups_deinit(&merged);
+        fi_run_history_groups_deinit(&groups);
+        fi_run_history_groups_deinit(&merged);
     }
     assert_true(skipped > 200 && read > 200);
 }
 
 /* ---- trees ---- */
 
-static struct firn_lsm_stats
+static struct fi_lsm_stats
 stats_of(void)
 {
-    struct firn_lsm_stats stats;
-    firn_lsm_stats(fixture.lsm, fixture.trees[0], &stats);
+    struct fi_lsm_stats stats;
+    fi_lsm_stats(fixture.lsm, fixture.trees[0], &stats);
     return stats;
 }
 
-static const struct firn_lsm_level_stats *
-last_and_history(struct firn_lsm_stats *stats)
+static const struct fi_lsm_level_stats *
+last_and_history(struct fi_lsm_stats *stats)
 {
     *stats = stats_of();
-    return &stats->levels[FIRN_VERSION_LEVELS - 1];
+    return &stats->levels[FI_VERSION_LEVELS - 1];
 }
 
 static void
@@ -161,24 +161,24 @@ settle(bool is_unhurried)
 static bool
 now_skips_all(void)
 {
-    struct firn_view now = fixture_view_of(&fixture, 0);
+    struct fi_view now = fixture_view_of(&fixture, 0);
     struct firn_version *version = atomic_load(&fixture.trees[0]->state)->version;
-    return firn_run_history_is_all_skipped(version, &now) &&
-           firn_run_history_is_all_skipped(version, &now); /* as it remembers, too */
+    return fi_run_history_is_all_skipped(version, &now) &&
+           fi_run_history_is_all_skipped(version, &now); /* as it remembers, too */
 }
 
 static void
 what_only_checkpoints_read_lies_apart(void **state)
 {
     (void)state;
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     for (unsigned round = 0; round < 4; round++) {
         put_all(0, 100);
         (void)fixture_checkpoint(&fixture);
     }
     put_all(0, 100);
     settle(true);
-    const struct firn_lsm_level_stats *last = last_and_history(&stats);
+    const struct fi_lsm_level_stats *last = last_and_history(&stats);
     assert_int_equal(last[0].entries, 100);
     assert_int_equal(last[1].entries, 400);
     assert_true(now_skips_all());
@@ -202,7 +202,7 @@ static void
 a_thousand_checkpoints_or_restores_leave_the_last_level_as_large(void **state)
 {
     (void)state;
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     put_all(0, 100);
     settle(true);
     for (unsigned round = 0; round < 60; round++) {
@@ -225,7 +225,7 @@ static void
 a_restore_needs_no_rewriting_and_history_comes_back(void **state)
 {
     (void)state;
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     firn_error err;
     put_all(0, 100);
     size_t old = fixture_checkpoint(&fixture);
@@ -234,7 +234,7 @@ a_restore_needs_no_rewriting_and_history_comes_back(void **state)
     assert_int_equal(fixture_delete(&fixture, 0, 90), FIRN_OK);
     (void)fixture_checkpoint(&fixture); /* as the store does */
     settle(true);
-    const struct firn_lsm_level_stats *last = last_and_history(&stats);
+    const struct fi_lsm_level_stats *last = last_and_history(&stats);
     assert_true(last[1].entries >= 81);
     assert_true(now_skips_all());
     fixture_restore(&fixture, old);
@@ -262,7 +262,7 @@ static void
 what_now_does_not_see_leaves_the_last_level(void **state)
 {
     (void)state;
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     put_all(0, 10);
     size_t old = fixture_checkpoint(&fixture);
     put_all(10, 150);
@@ -271,7 +271,7 @@ what_now_does_not_see_leaves_the_last_level(void **state)
     fixture_restore(&fixture, old);
     put_all(5, 6);
     settle(true);
-    const struct firn_lsm_level_stats *last = last_and_history(&stats);
+    const struct fi_lsm_level_stats *last = last_and_history(&stats);
     assert_int_equal(last[0].entries, 10);
     assert_int_equal(last[1].entries, 141);
     assert_true(now_skips_all());
@@ -283,7 +283,7 @@ static void
 tombstones_go_to_history_with_what_they_hide(void **state)
 {
     (void)state;
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     firn_error err;
     put_all(0, 40);
     size_t full = fixture_checkpoint(&fixture);
@@ -294,7 +294,7 @@ tombstones_go_to_history_with_what_they_hide(void **state)
     put_all(10, 20);
     (void)fixture_checkpoint(&fixture);
     settle(true);
-    const struct firn_lsm_level_stats *last = last_and_history(&stats);
+    const struct fi_lsm_level_stats *last = last_and_history(&stats);
     assert_int_equal(last[0].tombstones, 0);
     assert_true(last[1].tombstones > 5);
     assert_true(now_skips_all());
@@ -324,7 +324,7 @@ static void
 tombstones_hide_what_lies_in_history(void **state)
 {
     (void)state;
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     firn_error err;
     put_all(0, 20);
     size_t old = fixture_checkpoint(&fixture);
@@ -335,7 +335,7 @@ tombstones_hide_what_lies_in_history(void **state)
     }
     size_t empty = fixture_checkpoint(&fixture);
     settle(true);
-    const struct firn_lsm_level_stats *last = last_and_history(&stats);
+    const struct fi_lsm_level_stats *last = last_and_history(&stats);
     assert_int_equal(last[0].tombstones, 20);
     fixture_compare(&fixture, 0, empty);
     fixture_remove_view(&fixture, old);
@@ -349,7 +349,7 @@ static void
 small_runs_become_few(void **state)
 {
     (void)state;
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     fixture.lsm->options.run_bytes_target = 256 << 10;
     fixture.lsm->options.history_runs_target = 4;
     put_all(0, 40);

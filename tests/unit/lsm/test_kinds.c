@@ -24,9 +24,9 @@ static int
 setup(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
-    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
     fixture.options.kinds = twin_kinds;
     fixture.tree_kinds[TWINS] = &twin_kind;
@@ -38,9 +38,9 @@ static int
 teardown(void **state)
 {
     (void)state;
-    struct firn_os *os = fixture.os;
+    struct fi_os *os = fixture.os;
     fixture_deinit(&fixture);
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
     return 0;
 }
 
@@ -73,7 +73,7 @@ struct names {
 };
 
 static int
-count_name(void *ctx, const struct firn_os_dirent *entry)
+count_name(void *ctx, const struct fi_os_dirent *entry)
 {
     struct names *names = ctx;
     size_t size = strlen(names->end);
@@ -84,14 +84,14 @@ count_name(void *ctx, const struct firn_os_dirent *entry)
 
 /* Files of runs whose name ends so. */
 static unsigned
-count_files(struct firn_os_dir *dir, const char *end)
+count_files(struct fi_os_dir *dir, const char *end)
 {
     firn_error err;
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     struct names names = {.end = end};
-    TEST_OK(firn_os_dir_open(dir, "runs", &runs, &err), &err);
-    TEST_OK(firn_os_dir_list(runs, count_name, &names, &err), &err);
-    firn_os_dir_close(runs);
+    TEST_OK(fi_os_dir_open(dir, "runs", &runs, &err), &err);
+    TEST_OK(fi_os_dir_list(runs, count_name, &names, &err), &err);
+    fi_os_dir_close(runs);
     return names.count;
 }
 
@@ -99,14 +99,14 @@ count_files(struct firn_os_dir *dir, const char *end)
 static uint64_t
 first_run(unsigned tree)
 {
-    struct firn_lsm_state *state = firn_lsm_state_of(fixture.trees[tree]);
+    struct fi_lsm_state *state = fi_lsm_state_of(fixture.trees[tree]);
     uint64_t number = 0;
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS && number == 0; level++) {
+    for (unsigned level = 0; level < FI_VERSION_LEVELS && number == 0; level++) {
         if (state->version->levels[level].count > 0) {
-            number = firn_version_file(&state->version->levels[level], 0)->info.number;
+            number = fi_version_file(&state->version->levels[level], 0)->info.number;
         }
     }
-    firn_lsm_state_unref(state);
+    fi_lsm_state_unref(state);
     assert_true(number > 0);
     return number;
 }
@@ -116,12 +116,12 @@ static void
 assert_files(void)
 {
     static const char *const ends[] = {".row", ".twin"};
-    firn_lsm_collect(fixture.lsm);
+    fi_lsm_collect(fixture.lsm);
     for (unsigned tree = ROWS; tree <= TWINS; tree++) {
-        struct firn_lsm_stats stats;
+        struct fi_lsm_stats stats;
         uint64_t runs = 0;
-        firn_lsm_stats(fixture.lsm, fixture.trees[tree], &stats);
-        for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
+        fi_lsm_stats(fixture.lsm, fixture.trees[tree], &stats);
+        for (unsigned level = 0; level < FI_VERSION_LEVELS_ALL; level++) {
             runs += stats.levels[level].runs;
         }
         assert_true(runs > 0);
@@ -165,25 +165,25 @@ a_tree_keeps_its_kind(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_lsm_tree *tree;
+    struct fi_lsm_tree *tree;
     fill(1);
     fixture_close(&fixture);
-    TEST_OK(firn_lsm_open(fixture.dir, &fixture.options, false, &fixture.lsm, &err), &err);
+    TEST_OK(fi_lsm_open(fixture.dir, &fixture.options, false, &fixture.lsm, &err), &err);
     /* A caller that names no kind gets the existing one. */
-    TEST_OK(firn_lsm_tree_open(fixture.lsm, fixture.tree_ids[TWINS], NULL, &tree, &err), &err);
+    TEST_OK(fi_lsm_tree_open(fixture.lsm, fixture.tree_ids[TWINS], NULL, &tree, &err), &err);
     assert_ptr_equal(tree->kind, &twin_kind);
     assert_int_equal(
-        firn_lsm_tree_open(fixture.lsm, fixture.tree_ids[TWINS], &firn_row_kind, &tree, &err),
+        fi_lsm_tree_open(fixture.lsm, fixture.tree_ids[TWINS], &fi_row_kind, &tree, &err),
         FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "has runs of the kind 'twin', not 'row'"));
     assert_null(tree);
-    TEST_OK(firn_lsm_close(fixture.lsm, &err), &err);
+    TEST_OK(fi_lsm_close(fixture.lsm, &err), &err);
     fixture.lsm = NULL;
     /* A program that does not know the kind opens nothing, and takes nothing away. */
-    static const struct firn_run_kind *const rows_only[] = {&firn_row_kind, NULL};
+    static const struct fi_run_kind *const rows_only[] = {&fi_row_kind, NULL};
     unsigned files = count_files(fixture.dir, "");
     fixture.options.kinds = rows_only;
-    assert_int_equal(firn_lsm_open(fixture.dir, &fixture.options, false, &fixture.lsm, &err),
+    assert_int_equal(fi_lsm_open(fixture.dir, &fixture.options, false, &fixture.lsm, &err),
                      FIRN_NEWER);
     assert_non_null(strstr(err.text, "kind 2"));
     assert_int_equal(count_files(fixture.dir, ""), files);
@@ -193,11 +193,11 @@ a_tree_keeps_its_kind(void **state)
 }
 
 static int
-give_to_load(void *ctx, const struct firn_entry *entry, firn_error *err)
+give_to_load(void *ctx, const struct fi_entry *entry, firn_error *err)
 {
-    struct firn_entry loaded = *entry;
+    struct fi_entry loaded = *entry;
     loaded.sequence = fixture.sequence;
-    return firn_bulk_load_add(ctx, &loaded, err);
+    return fi_bulk_load_add(ctx, &loaded, err);
 }
 
 static void
@@ -206,78 +206,77 @@ a_load_sorts_in_rows_and_ends_in_the_kind_of_the_tree(void **state)
     (void)state;
     enum { COUNT = 400 };
     firn_error err;
-    struct firn_bulk_sort *sort;
-    struct firn_bulk_load *load;
+    struct fi_bulk_sort *sort;
+    struct fi_bulk_load *load;
     char key[FIXTURE_KEY_SIZE];
     char value[100] = {0};
     fixture.sequence = 1;
-    TEST_OK(firn_bulk_sort_create(fixture.lsm, 4 << 10, &sort, &err), &err);
+    TEST_OK(fi_bulk_sort_create(fixture.lsm, 4 << 10, &sort, &err), &err);
     for (unsigned i = 0; i < COUNT; i++) {
-        struct firn_entry entry = {.key = fixture_key(10 + i * 37 % COUNT, key),
-                                   .kind = FIRN_ENTRY_PUT,
-                                   .value = firn_bytes(value, sizeof value)};
-        TEST_OK(firn_bulk_sort_add(sort, &entry, &err), &err);
+        struct fi_entry entry = {.key = fixture_key(10 + i * 37 % COUNT, key),
+                                 .kind = FI_ENTRY_PUT,
+                                 .value = firn_bytes(value, sizeof value)};
+        TEST_OK(fi_bulk_sort_add(sort, &entry, &err), &err);
     }
     assert_true(count_files(fixture.dir, ".row") > 0);
     assert_int_equal(count_files(fixture.dir, ".twin"), 0);
-    TEST_OK(firn_bulk_load_create(fixture.trees[TWINS], &load, &err), &err);
-    TEST_OK(firn_bulk_sort_finish(sort, give_to_load, load, &err), &err);
-    firn_bulk_sort_destroy(sort);
-    TEST_OK(firn_bulk_load_finish(load, &err), &err);
-    firn_bulk_load_hold(load);
+    TEST_OK(fi_bulk_load_create(fixture.trees[TWINS], &load, &err), &err);
+    TEST_OK(fi_bulk_sort_finish(sort, give_to_load, load, &err), &err);
+    fi_bulk_sort_destroy(sort);
+    TEST_OK(fi_bulk_load_finish(load, &err), &err);
+    fi_bulk_load_hold(load);
     bool is_certain;
-    TEST_OK(firn_bulk_load_install(&load, 1, &is_certain, &err), &err);
+    TEST_OK(fi_bulk_load_install(&load, 1, &is_certain, &err), &err);
     assert_true(is_certain);
-    firn_bulk_load_release(load);
-    firn_bulk_load_destroy(load);
+    fi_bulk_load_release(load);
+    fi_bulk_load_destroy(load);
     assert_int_equal(count_files(fixture.dir, ".row"), 0);
     assert_true(count_files(fixture.dir, ".twin") > 1);
     reopen();
     fixture_check(&fixture);
-    const struct firn_view_interval all = {1, UINT64_MAX};
-    const struct firn_view now = {&all, 1, 0, NULL};
-    struct firn_buf found = {0};
+    const struct fi_view_interval all = {1, UINT64_MAX};
+    const struct fi_view now = {&all, 1, 0, NULL};
+    struct fi_buf found = {0};
     for (unsigned i = 0; i < COUNT; i++) {
-        TEST_OK(
-            firn_lsm_tree_get(fixture.trees[TWINS], fixture_key(10 + i, key), &now, &found, &err),
-            &err);
+        TEST_OK(fi_lsm_tree_get(fixture.trees[TWINS], fixture_key(10 + i, key), &now, &found, &err),
+                &err);
         assert_int_equal(found.size, sizeof value);
     }
-    firn_buf_deinit(&found);
+    fi_buf_deinit(&found);
 }
 
 /* Opens what is in dir beside the fixture's trees and compares it with the model. */
 static void
-compare_in(struct firn_os_dir *dir)
+compare_in(struct fi_os_dir *dir)
 {
     firn_error err;
-    struct firn_lsm *lsm;
-    struct firn_lsm *own_lsm = fixture.lsm;
-    struct firn_lsm_tree *own[FIXTURE_TREES];
+    struct fi_lsm *lsm;
+    struct fi_lsm *own_lsm = fixture.lsm;
+    struct fi_lsm_tree *own[FIXTURE_TREES];
     memcpy(own, fixture.trees, sizeof own);
-    struct firn_lsm_options options = fixture.options;
+    struct fi_lsm_options options = fixture.options;
     options.is_read_only = true;
-    TEST_OK(firn_lsm_open(dir, &options, false, &lsm, &err), &err);
+    TEST_OK(fi_lsm_open(dir, &options, false, &lsm, &err), &err);
     fixture.lsm = lsm;
     for (unsigned i = 0; i < FIXTURE_TREES; i++) {
-        TEST_OK(firn_lsm_tree_open(lsm, fixture.tree_ids[i], fixture.tree_kinds[i],
-                                   &fixture.trees[i], &err),
+        TEST_OK(fi_lsm_tree_open(lsm, fixture.tree_ids[i], fixture.tree_kinds[i], &fixture.trees[i],
+                                 &err),
                 &err);
     }
     fixture_compare_all(&fixture);
     fixture_check(&fixture);
-    TEST_OK(firn_lsm_close(lsm, &err), &err);
+    TEST_OK(fi_lsm_close(lsm, &err), &err);
     fixture.lsm = own_lsm;
     memcpy(fixture.trees, own, sizeof own);
 }
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 make_dir(const char *name)
 {
     firn_error err;
-    struct firn_os_dir *dir;
-    TEST_OK(firn_os_make_dir(fixture.dir, name, 0700, &err), &err);
-    TEST_OK(firn_os_dir_open(fixture.dir, name, &dir, &err), &err);
+    struct fi_os_dir *dir;
+    TEST_OK(fi_os_make_dir(fixture.dir, name, 0700, &err), &err);
+    TEST_OK(fi_os_dir_open(fixture.dir, name, &dir, &err), &err);
     return dir;
 }
 
@@ -289,33 +288,31 @@ a_clone_and_a_capture_have_the_runs_of_all_kinds(void **state)
     fixture.separates = true;
     reopen();
     fill(3);
-    struct firn_os_dir *dir = make_dir("clone");
-    const struct firn_lsm_clone clone = {.dir = dir, .sequence = fixture.sequence};
-    TEST_OK(firn_lsm_clone(fixture.lsm, &clone, &err), &err);
+    struct fi_os_dir *dir = make_dir("clone");
+    const struct fi_lsm_clone clone = {.dir = dir, .sequence = fixture.sequence};
+    TEST_OK(fi_lsm_clone(fixture.lsm, &clone, &err), &err);
     compare_in(dir);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 
-    struct firn_buf segments = {0};
+    struct fi_buf segments = {0};
     uint64_t version;
     uint64_t sequence;
-    char missing[FIRN_LSM_CAPTURE_MISSING_SIZE];
-    TEST_OK(
-        firn_lsm_capture(fixture.dir, twin_kinds, &segments, &version, &sequence, missing, &err),
-        &err);
+    char missing[FI_LSM_CAPTURE_MISSING_SIZE];
+    TEST_OK(fi_lsm_capture(fixture.dir, twin_kinds, &segments, &version, &sequence, missing, &err),
+            &err);
     assert_string_equal(missing, "");
-    assert_int_equal(version, firn_lsm_version(fixture.lsm));
-    char name[FIRN_RUN_FILE_NAME_SIZE];
+    assert_int_equal(version, fi_lsm_version(fixture.lsm));
+    char name[FI_RUN_FILE_NAME_SIZE];
     char path[80];
-    firn_run_file_name(first_run(TWINS), &twin_kind, name);
-    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &dir, &err), &err);
-    TEST_OK(firn_os_remove_file(dir, name, &err), &err);
-    firn_os_dir_close(dir);
+    fi_run_file_name(first_run(TWINS), &twin_kind, name);
+    TEST_OK(fi_os_dir_open(fixture.dir, "runs", &dir, &err), &err);
+    TEST_OK(fi_os_remove_file(dir, name, &err), &err);
+    fi_os_dir_close(dir);
     (void)snprintf(path, sizeof path, "runs/%s", name);
-    TEST_OK(
-        firn_lsm_capture(fixture.dir, twin_kinds, &segments, &version, &sequence, missing, &err),
-        &err);
+    TEST_OK(fi_lsm_capture(fixture.dir, twin_kinds, &segments, &version, &sequence, missing, &err),
+            &err);
     assert_string_equal(missing, path);
-    firn_buf_deinit(&segments);
+    fi_buf_deinit(&segments);
 }
 
 struct told {
@@ -332,29 +329,29 @@ note_damage(void *ctx, const char *text)
 }
 
 static int
-copy_file(void *ctx, const struct firn_os_dirent *entry)
+copy_file(void *ctx, const struct fi_os_dirent *entry)
 {
-    struct firn_os_dir *const *dirs = ctx;
-    struct firn_buf bytes = {0};
+    struct fi_os_dir *const *dirs = ctx;
+    struct fi_buf bytes = {0};
     test_file_read(dirs[0], entry->name, &bytes);
     test_file_write(dirs[1], entry->name, bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return FIRN_OK;
 }
 
 /* The runs of the fixture's directory in another one, without a MANIFEST. */
-static struct firn_os_dir *
+static struct fi_os_dir *
 copy_runs(const char *name)
 {
     firn_error err;
-    struct firn_os_dir *dir = make_dir(name);
-    struct firn_os_dir *dirs[2];
-    TEST_OK(firn_os_make_dir(dir, "runs", 0700, &err), &err);
-    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &dirs[0], &err), &err);
-    TEST_OK(firn_os_dir_open(dir, "runs", &dirs[1], &err), &err);
-    TEST_OK(firn_os_dir_list(dirs[0], copy_file, dirs, &err), &err);
-    firn_os_dir_close(dirs[0]);
-    firn_os_dir_close(dirs[1]);
+    struct fi_os_dir *dir = make_dir(name);
+    struct fi_os_dir *dirs[2];
+    TEST_OK(fi_os_make_dir(dir, "runs", 0700, &err), &err);
+    TEST_OK(fi_os_dir_open(fixture.dir, "runs", &dirs[0], &err), &err);
+    TEST_OK(fi_os_dir_open(dir, "runs", &dirs[1], &err), &err);
+    TEST_OK(fi_os_dir_list(dirs[0], copy_file, dirs, &err), &err);
+    fi_os_dir_close(dirs[0]);
+    fi_os_dir_close(dirs[1]);
     return dir;
 }
 
@@ -367,42 +364,42 @@ a_manifest_is_made_anew_of_runs_of_all_kinds(void **state)
     fill(2);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     fill(2);
-    struct firn_lsm_options reading = fixture.options;
+    struct fi_lsm_options reading = fixture.options;
     reading.is_read_only = true;
-    struct firn_mend_gather_options options = {
+    struct fi_mend_gather_options options = {
         .lsm = reading, .log_sequence = UINT64_MAX, .on_damage = note_damage, .ctx = &told};
-    struct firn_mend_gather_result gathered;
-    struct firn_mend_result mended;
+    struct fi_mend_gather_result gathered;
+    struct fi_mend_result mended;
     /* From nothing but the runs, and from what MANIFEST says too. */
-    struct firn_os_dir *empty = make_dir("empty");
-    struct firn_os_dir *const froms[] = {empty, fixture.dir};
+    struct fi_os_dir *empty = make_dir("empty");
+    struct fi_os_dir *const froms[] = {empty, fixture.dir};
     static const char *const names[] = {"of-runs", "of-manifest"};
     for (unsigned i = 0; i < 2; i++) {
-        struct firn_os_dir *dir = copy_runs(names[i]);
-        TEST_OK(firn_mend_gather(froms[i], dir, &options, &gathered, &err), &err);
+        struct fi_os_dir *dir = copy_runs(names[i]);
+        TEST_OK(fi_mend_gather(froms[i], dir, &options, &gathered, &err), &err);
         assert_int_equal(gathered.runs_lost, 0);
-        TEST_OK(firn_mend(dir, &reading, note_damage, &told, &mended, &err), &err);
+        TEST_OK(fi_mend(dir, &reading, note_damage, &told, &mended, &err), &err);
         assert_int_equal(mended.runs_lost, 0);
         assert_int_equal(told.count, 0);
-        firn_buf_deinit(&gathered.history);
+        fi_buf_deinit(&gathered.history);
         compare_in(dir);
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
     }
     /* What is damaged goes, and is named as what it is. */
-    struct firn_os_dir *dir = copy_runs("damaged");
-    struct firn_os_dir *runs;
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    firn_run_file_name(first_run(TWINS), &twin_kind, name);
-    TEST_OK(firn_os_dir_open(dir, "runs", &runs, &err), &err);
-    TEST_OK(firn_os_remove_file(runs, name, &err), &err);
-    firn_os_dir_close(runs);
-    TEST_OK(firn_mend_gather(fixture.dir, dir, &options, &gathered, &err), &err);
+    struct fi_os_dir *dir = copy_runs("damaged");
+    struct fi_os_dir *runs;
+    char name[FI_RUN_FILE_NAME_SIZE];
+    fi_run_file_name(first_run(TWINS), &twin_kind, name);
+    TEST_OK(fi_os_dir_open(dir, "runs", &runs, &err), &err);
+    TEST_OK(fi_os_remove_file(runs, name, &err), &err);
+    fi_os_dir_close(runs);
+    TEST_OK(fi_mend_gather(fixture.dir, dir, &options, &gathered, &err), &err);
     assert_int_equal(gathered.runs_lost, 1);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.last, name));
-    firn_buf_deinit(&gathered.history);
-    firn_os_dir_close(dir);
-    firn_os_dir_close(empty);
+    fi_buf_deinit(&gathered.history);
+    fi_os_dir_close(dir);
+    fi_os_dir_close(empty);
 }
 
 /* ---- attachments ---- */
@@ -416,7 +413,7 @@ struct visited {
 };
 
 static int
-visit_part(void *ctx, const struct firn_lsm_part *part, firn_error *err)
+visit_part(void *ctx, const struct fi_lsm_part *part, firn_error *err)
 {
     struct visited *visited = ctx;
     if (part->memtable != NULL) {
@@ -429,10 +426,10 @@ visit_part(void *ctx, const struct firn_lsm_part *part, firn_error *err)
     assert_int_equal(part->run->kind->summary(part->run)->entry_count,
                      part->file->info.entry_count);
     for (size_t i = 0; i < part->file->info.attachment_count; i++) {
-        struct firn_run *graph;
-        struct firn_run_file_handle *pin;
+        struct fi_run *graph;
+        struct fi_run_file_handle *pin;
         uint64_t count;
-        int rc = firn_lsm_tree_pin_attachment(part, i, &graph, &pin, err);
+        int rc = fi_lsm_tree_pin_attachment(part, i, &graph, &pin, err);
         if (rc == FIRN_CORRUPT) {
             visited->missing++;
             continue;
@@ -440,18 +437,18 @@ visit_part(void *ctx, const struct firn_lsm_part *part, firn_error *err)
         TEST_OK(rc, err);
         TEST_OK(twin_graph_count(graph, &count, err), err);
         assert_int_equal(count, part->file->info.entry_count);
-        firn_run_file_unpin(pin);
+        fi_run_file_unpin(pin);
         visited->attachments++;
     }
     return FIRN_OK;
 }
 
 static struct visited
-visit(unsigned tree, const struct firn_view *view)
+visit(unsigned tree, const struct fi_view *view)
 {
     struct visited visited = {0};
     firn_error err;
-    TEST_OK(firn_lsm_tree_visit_parts(fixture.trees[tree], view, visit_part, &visited, &err), &err);
+    TEST_OK(fi_lsm_tree_visit_parts(fixture.trees[tree], view, visit_part, &visited, &err), &err);
     return visited;
 }
 
@@ -459,10 +456,10 @@ visit(unsigned tree, const struct firn_view *view)
 static void
 assert_attached(void)
 {
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     struct visited visited = visit(TWINS, NULL);
-    firn_lsm_collect(fixture.lsm);
-    firn_lsm_stats(fixture.lsm, fixture.trees[TWINS], &stats);
+    fi_lsm_collect(fixture.lsm);
+    fi_lsm_stats(fixture.lsm, fixture.trees[TWINS], &stats);
     assert_true(visited.runs > 0);
     assert_int_equal(visited.attachments, visited.runs);
     assert_int_equal(stats.attachments.files, visited.runs);
@@ -493,31 +490,31 @@ attachments_live_and_die_with_their_runs(void **state)
     firn_error err;
     fill(2);
     assert_attached();
-    struct firn_lsm_stats stats;
-    firn_lsm_stats(fixture.lsm, NULL, &stats);
+    struct fi_lsm_stats stats;
+    fi_lsm_stats(fixture.lsm, NULL, &stats);
     uint64_t bytes = stats.attachments.bytes;
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
+    for (unsigned level = 0; level < FI_VERSION_LEVELS_ALL; level++) {
         bytes += stats.levels[level].bytes;
     }
     assert_true(stats.attachments.bytes > 0 && stats.compaction_write_bytes == 0);
     assert_int_equal(stats.flush_bytes, bytes);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
-    firn_lsm_stats(fixture.lsm, NULL, &stats);
+    fi_lsm_stats(fixture.lsm, NULL, &stats);
     assert_int_equal(stats.compaction_read_bytes, bytes);
     reopen();
     assert_attached();
     fixture_check(&fixture);
     /* A cursor keeps the files. */
-    struct firn_lsm_cursor *cursor;
-    struct firn_view now = fixture_view_of(&fixture, 0);
-    const struct firn_lsm_cursor_options options = {.view = &now};
-    TEST_OK(firn_lsm_cursor_create(fixture.trees[TWINS], &options, &cursor, &err), &err);
+    struct fi_lsm_cursor *cursor;
+    struct fi_view now = fixture_view_of(&fixture, 0);
+    const struct fi_lsm_cursor_options options = {.view = &now};
+    TEST_OK(fi_lsm_cursor_create(fixture.trees[TWINS], &options, &cursor, &err), &err);
     unsigned before = count_files(fixture.dir, ".graph");
     fill(4);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
-    firn_lsm_collect(fixture.lsm);
+    fi_lsm_collect(fixture.lsm);
     assert_true(count_files(fixture.dir, ".graph") >= before + visit(TWINS, NULL).runs);
-    firn_lsm_cursor_destroy(cursor);
+    fi_lsm_cursor_destroy(cursor);
     assert_attached();
     fixture_check(&fixture);
     reopen();
@@ -530,58 +527,58 @@ attachments_live_and_die_with_their_runs(void **state)
     now = fixture_view_of(&fixture, 0);
     assert_true(visit(TWINS, &now).runs < visit(TWINS, NULL).runs);
     /* Where a view ends takes the place of where its last interval ends. */
-    const struct firn_view_interval interval = {1, 1};
-    const struct firn_view longer = {
-        .intervals = &interval, .count = 1, .last = firn_view_at(&now, now.count - 1).last};
-    const struct firn_view_interval all = {1, longer.last};
-    const struct firn_view same = {.intervals = &all, .count = 1};
+    const struct fi_view_interval interval = {1, 1};
+    const struct fi_view longer = {
+        .intervals = &interval, .count = 1, .last = fi_view_at(&now, now.count - 1).last};
+    const struct fi_view_interval all = {1, longer.last};
+    const struct fi_view same = {.intervals = &all, .count = 1};
     assert_int_equal(visit(TWINS, &longer).runs, visit(TWINS, &same).runs);
-    const struct firn_view first = {.intervals = &all, .count = 1, .last = 1};
-    const struct firn_view only = {.intervals = &interval, .count = 1};
+    const struct fi_view first = {.intervals = &all, .count = 1, .last = 1};
+    const struct fi_view only = {.intervals = &interval, .count = 1};
     assert_int_equal(visit(TWINS, &first).runs, visit(TWINS, &only).runs);
     assert_int_equal(visit(TWINS, &now).memtables, 1);
     assert_attached();
     /* After a crash between a run's file and MANIFEST, what belongs to nothing goes. */
-    struct firn_os_dir *runs;
-    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
+    struct fi_os_dir *runs;
+    TEST_OK(fi_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
     test_file_write(runs, "000999.graph", "x", 1);
     test_file_write(runs, "000998.graph.tmp", "x", 1);
-    firn_os_dir_close(runs);
+    fi_os_dir_close(runs);
     fixture_abandon(&fixture);
     TEST_OK(fixture_open(&fixture, &err), &err);
     assert_attached();
     fixture_compare_all(&fixture);
     /* A dropped tree takes them along. */
-    TEST_OK(firn_lsm_tree_drop(fixture.trees[TWINS], &err), &err);
-    firn_lsm_collect(fixture.lsm);
+    TEST_OK(fi_lsm_tree_drop(fixture.trees[TWINS], &err), &err);
+    fi_lsm_collect(fixture.lsm);
     assert_int_equal(count_files(fixture.dir, ".graph"), 0);
     fixture.tree_ids[TWINS] = fixture.next_tree_id++;
-    TEST_OK(firn_lsm_tree_open(fixture.lsm, fixture.tree_ids[TWINS], &twin_kind,
-                               &fixture.trees[TWINS], &err),
+    TEST_OK(fi_lsm_tree_open(fixture.lsm, fixture.tree_ids[TWINS], &twin_kind,
+                             &fixture.trees[TWINS], &err),
             &err);
 }
 
 static int
-keep_graph(void *ctx, const struct firn_os_dirent *entry)
+keep_graph(void *ctx, const struct fi_os_dirent *entry)
 {
     char *name = ctx;
     if (entry->name_size > 6 && strcmp(entry->name + entry->name_size - 6, ".graph") == 0) {
-        (void)snprintf(name, FIRN_RUN_FILE_NAME_SIZE, "%s", entry->name);
+        (void)snprintf(name, FI_RUN_FILE_NAME_SIZE, "%s", entry->name);
     }
     return FIRN_OK;
 }
 
 static void
-remove_graph(struct firn_os_dir *dir, char out_name[FIRN_RUN_FILE_NAME_SIZE])
+remove_graph(struct fi_os_dir *dir, char out_name[FI_RUN_FILE_NAME_SIZE])
 {
     firn_error err;
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     out_name[0] = '\0';
-    TEST_OK(firn_os_dir_open(dir, "runs", &runs, &err), &err);
-    TEST_OK(firn_os_dir_list(runs, keep_graph, out_name, &err), &err);
+    TEST_OK(fi_os_dir_open(dir, "runs", &runs, &err), &err);
+    TEST_OK(fi_os_dir_list(runs, keep_graph, out_name, &err), &err);
     assert_true(out_name[0] != '\0');
-    TEST_OK(firn_os_remove_file(runs, out_name, &err), &err);
-    firn_os_dir_close(runs);
+    TEST_OK(fi_os_remove_file(runs, out_name, &err), &err);
+    fi_os_dir_close(runs);
 }
 
 static void
@@ -590,72 +587,72 @@ a_missing_attachment_is_damage_and_a_repair_does_without(void **state)
     (void)state;
     firn_error err;
     struct told told = {0};
-    char name[FIRN_RUN_FILE_NAME_SIZE];
+    char name[FI_RUN_FILE_NAME_SIZE];
     const char *missing;
-    char captured[FIRN_LSM_CAPTURE_MISSING_SIZE];
+    char captured[FI_LSM_CAPTURE_MISSING_SIZE];
     uint64_t number;
-    struct firn_buf segments = {0};
-    struct firn_mend_result mended;
-    struct firn_mend_found found;
+    struct fi_buf segments = {0};
+    struct fi_mend_result mended;
+    struct fi_mend_found found;
     fill(3);
     /* A clone has them. */
-    struct firn_os_dir *dir = make_dir("clone");
-    const struct firn_lsm_clone clone = {.dir = dir, .sequence = fixture.sequence};
-    TEST_OK(firn_lsm_clone(fixture.lsm, &clone, &err), &err);
+    struct fi_os_dir *dir = make_dir("clone");
+    const struct fi_lsm_clone clone = {.dir = dir, .sequence = fixture.sequence};
+    TEST_OK(fi_lsm_clone(fixture.lsm, &clone, &err), &err);
     compare_in(dir);
     assert_int_equal(count_files(dir, ".graph"), count_files(fixture.dir, ".graph"));
-    TEST_OK(firn_mend_look(dir, &found, &err), &err);
+    TEST_OK(fi_mend_look(dir, &found, &err), &err);
     assert_int_equal(found.unnamed + found.missing, 0);
     remove_graph(dir, name);
-    TEST_OK(firn_mend_look(dir, &found, &err), &err);
+    TEST_OK(fi_mend_look(dir, &found, &err), &err);
     assert_int_equal(found.missing, 1);
-    TEST_OK(firn_lsm_capture(dir, twin_kinds, &segments, &number, &number, captured, &err), &err);
+    TEST_OK(fi_lsm_capture(dir, twin_kinds, &segments, &number, &number, captured, &err), &err);
     assert_string_equal(captured + strlen("runs/"), name); /* a copy does without it, and says so */
-    firn_buf_deinit(&segments);
-    struct firn_lsm *lsm;
-    struct firn_lsm_options reading = fixture.options;
+    fi_buf_deinit(&segments);
+    struct fi_lsm *lsm;
+    struct fi_lsm_options reading = fixture.options;
     reading.is_read_only = true;
-    TEST_OK(firn_lsm_open(dir, &reading, false, &lsm, &err), &err);
-    assert_int_equal(firn_lsm_missing_files(lsm, &missing), 1);
+    TEST_OK(fi_lsm_open(dir, &reading, false, &lsm, &err), &err);
+    assert_int_equal(fi_lsm_missing_files(lsm, &missing), 1);
     assert_string_equal(missing, name);
-    assert_int_equal(firn_lsm_check(lsm, note_damage, &told, NULL, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_lsm_check(lsm, note_damage, &told, NULL, &err), FIRN_CORRUPT);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.last, name));
     assert_non_null(strstr(told.last, "which is attached to run"));
-    TEST_OK(firn_lsm_close(lsm, &err), &err);
+    TEST_OK(fi_lsm_close(lsm, &err), &err);
     /* No entry is lost; the other attachments stay. */
-    TEST_OK(firn_mend(dir, &reading, note_damage, &told, &mended, &err), &err);
+    TEST_OK(fi_mend(dir, &reading, note_damage, &told, &mended, &err), &err);
     assert_int_equal(mended.runs_lost, 0);
     assert_int_equal(told.count, 2);
     compare_in(dir);
-    TEST_OK(firn_mend_look(dir, &found, &err), &err);
+    TEST_OK(fi_mend_look(dir, &found, &err), &err);
     assert_int_equal(found.missing + found.unnamed, 0);
     assert_int_equal(count_files(dir, ".graph") + 1, count_files(fixture.dir, ".graph"));
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     /* So it is where MANIFEST is lost: what runs do not say of themselves they do without. */
-    struct firn_mend_gather_options options = {
+    struct fi_mend_gather_options options = {
         .lsm = reading, .log_sequence = UINT64_MAX, .on_damage = note_damage, .ctx = &told};
-    struct firn_mend_gather_result gathered;
-    struct firn_os_dir *empty = make_dir("empty");
+    struct fi_mend_gather_result gathered;
+    struct fi_os_dir *empty = make_dir("empty");
     dir = copy_runs("gathered");
-    TEST_OK(firn_mend_gather(empty, dir, &options, &gathered, &err), &err);
+    TEST_OK(fi_mend_gather(empty, dir, &options, &gathered, &err), &err);
     assert_int_equal(gathered.runs_lost, 0);
-    firn_buf_deinit(&gathered.history);
-    firn_os_dir_close(empty);
-    firn_os_dir_close(dir);
+    fi_buf_deinit(&gathered.history);
+    fi_os_dir_close(empty);
+    fi_os_dir_close(dir);
 }
 
 /* Names two graphs. */
 struct two_graphs {
-    char names[2][FIRN_RUN_FILE_NAME_SIZE];
+    char names[2][FI_RUN_FILE_NAME_SIZE];
     unsigned count;
 };
 
 static int
-keep_two_graphs(void *ctx, const struct firn_os_dirent *entry)
+keep_two_graphs(void *ctx, const struct fi_os_dirent *entry)
 {
     struct two_graphs *graphs = ctx;
-    char name[FIRN_RUN_FILE_NAME_SIZE] = "";
+    char name[FI_RUN_FILE_NAME_SIZE] = "";
     int rc = keep_graph(name, entry);
     if (name[0] != '\0' && graphs->count < 2) {
         (void)snprintf(graphs->names[graphs->count++], sizeof graphs->names[0], "%s", name);
@@ -670,20 +667,20 @@ an_attachment_of_another_run_is_noticed(void **state)
     firn_error err;
     struct told told = {0};
     struct two_graphs graphs = {.count = 0};
-    struct firn_os_dir *runs;
-    struct firn_buf bytes = {0};
+    struct fi_os_dir *runs;
+    struct fi_buf bytes = {0};
     fill(3);
-    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
-    TEST_OK(firn_os_dir_list(runs, keep_two_graphs, &graphs, &err), &err);
+    TEST_OK(fi_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
+    TEST_OK(fi_os_dir_list(runs, keep_two_graphs, &graphs, &err), &err);
     assert_int_equal(graphs.count, 2);
     fixture_abandon(&fixture);
     /* Sound, of its size, and under its name: but what it says is of other entries. */
     test_file_read(runs, graphs.names[0], &bytes);
     test_file_write(runs, graphs.names[1], bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(runs);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(runs);
     TEST_OK(fixture_open(&fixture, &err), &err);
-    assert_int_equal(firn_lsm_check(fixture.lsm, note_damage, &told, NULL, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_lsm_check(fixture.lsm, note_damage, &told, NULL, &err), FIRN_CORRUPT);
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.last, "is not the attachment that MANIFEST names"));
     assert_non_null(strstr(told.last, graphs.names[1]));
@@ -695,30 +692,30 @@ what_stays_usable_without_an_attachment(void **state)
 {
     (void)state;
     firn_error err;
-    char name[FIRN_RUN_FILE_NAME_SIZE];
-    struct firn_os_dir *runs;
-    struct firn_mend_found found;
+    char name[FI_RUN_FILE_NAME_SIZE];
+    struct fi_os_dir *runs;
+    struct fi_mend_found found;
     fill(3);
     unsigned before = count_files(fixture.dir, ".graph");
     remove_graph(fixture.dir, name);
     /* A clone does without the attachments of that run, and misses nothing. */
-    struct firn_os_dir *dir = make_dir("clone");
-    const struct firn_lsm_clone clone = {.dir = dir, .sequence = fixture.sequence};
-    TEST_OK(firn_lsm_clone(fixture.lsm, &clone, &err), &err);
+    struct fi_os_dir *dir = make_dir("clone");
+    const struct fi_lsm_clone clone = {.dir = dir, .sequence = fixture.sequence};
+    TEST_OK(fi_lsm_clone(fixture.lsm, &clone, &err), &err);
     compare_in(dir);
     assert_int_equal(count_files(dir, ".graph"), before - 1);
-    TEST_OK(firn_mend_look(dir, &found, &err), &err);
+    TEST_OK(fi_mend_look(dir, &found, &err), &err);
     assert_int_equal(found.unnamed + found.missing, 0);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     /* Nor does what a crash left beside it make it damage. */
-    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
+    TEST_OK(fi_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
     test_file_write(runs, "000998.twin", "x", 1);
-    firn_os_dir_close(runs);
+    fi_os_dir_close(runs);
     fixture_abandon(&fixture);
     TEST_OK(fixture_open(&fixture, &err), &err);
     fixture_compare_all(&fixture);
     const char *missing;
-    assert_int_equal(firn_lsm_missing_files(fixture.lsm, &missing), 1);
+    assert_int_equal(fi_lsm_missing_files(fixture.lsm, &missing), 1);
     assert_string_equal(missing, name);
 }
 
@@ -729,18 +726,18 @@ static uint64_t
 hash_versions(void)
 {
     firn_error err;
-    struct firn_lsm_cursor *cursor;
-    const struct firn_lsm_cursor_options all = {.view = NULL};
+    struct fi_lsm_cursor *cursor;
+    const struct fi_lsm_cursor_options all = {.view = NULL};
     uint64_t hash = 0;
-    TEST_OK(firn_lsm_cursor_create(fixture.trees[TWINS], &all, &cursor, &err), &err);
-    TEST_OK(firn_lsm_cursor_first(cursor, &err), &err);
-    while (firn_lsm_cursor_valid(cursor)) {
-        const struct firn_entry *entry = firn_lsm_cursor_entry(cursor);
-        hash = firn_xxh3(entry->key.data, entry->key.size, hash + entry->sequence);
-        hash = firn_xxh3(entry->value.data, entry->value.size, hash + (uint64_t)entry->kind);
-        TEST_OK(firn_lsm_cursor_next(cursor, &err), &err);
+    TEST_OK(fi_lsm_cursor_create(fixture.trees[TWINS], &all, &cursor, &err), &err);
+    TEST_OK(fi_lsm_cursor_first(cursor, &err), &err);
+    while (fi_lsm_cursor_valid(cursor)) {
+        const struct fi_entry *entry = fi_lsm_cursor_entry(cursor);
+        hash = fi_xxh3(entry->key.data, entry->key.size, hash + entry->sequence);
+        hash = fi_xxh3(entry->value.data, entry->value.size, hash + (uint64_t)entry->kind);
+        TEST_OK(fi_lsm_cursor_next(cursor, &err), &err);
     }
-    firn_lsm_cursor_destroy(cursor);
+    fi_lsm_cursor_destroy(cursor);
     return hash;
 }
 
@@ -773,7 +770,7 @@ static void
 run_with(bool batches, bool has_ranges, size_t run_bytes_target, struct batch_run *out)
 {
     firn_error err;
-    struct firn_lsm_stats stats;
+    struct fi_lsm_stats stats;
     void *state = NULL;
     twin_batches = batches;
     twin_batched = 0;
@@ -793,10 +790,10 @@ run_with(bool batches, bool has_ranges, size_t run_bytes_target, struct batch_ru
         TEST_OK(fixture_work(&fixture, round % 2 == 1, &err), &err);
         fixture_compare_all(&fixture);
         fixture_check(&fixture);
-        firn_lsm_stats(fixture.lsm, fixture.trees[TWINS], &stats);
+        fi_lsm_stats(fixture.lsm, fixture.trees[TWINS], &stats);
         out->hashes[round] = hash_versions();
         out->counts[round] = 0;
-        for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
+        for (unsigned level = 0; level < FI_VERSION_LEVELS_ALL; level++) {
             out->counts[round] += stats.levels[level].entries;
         }
     }
@@ -833,21 +830,21 @@ a_cursor_passes_on_which_columns_are_wanted(void **state)
 {
     (void)state;
     static const uint32_t columns[] = {1, 5, 6};
-    static const struct firn_run_projection projection = {.columns = columns, .count = 3};
+    static const struct fi_run_projection projection = {.columns = columns, .count = 3};
     firn_error err;
-    struct firn_lsm_cursor *cursor;
-    struct firn_view now = fixture_view_of(&fixture, 0);
-    struct firn_lsm_cursor_options options = {.view = &now, .projection = &projection};
+    struct fi_lsm_cursor *cursor;
+    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_lsm_cursor_options options = {.view = &now, .projection = &projection};
     fill(1);
-    TEST_OK(firn_lsm_cursor_create(fixture.trees[TWINS], &options, &cursor, &err), &err);
-    TEST_OK(firn_lsm_cursor_first(cursor, &err), &err);
+    TEST_OK(fi_lsm_cursor_create(fixture.trees[TWINS], &options, &cursor, &err), &err);
+    TEST_OK(fi_lsm_cursor_first(cursor, &err), &err);
     assert_int_equal(twin_projected, 3);
-    firn_lsm_cursor_destroy(cursor);
+    fi_lsm_cursor_destroy(cursor);
     options.projection = NULL;
-    TEST_OK(firn_lsm_cursor_create(fixture.trees[TWINS], &options, &cursor, &err), &err);
-    TEST_OK(firn_lsm_cursor_first(cursor, &err), &err);
+    TEST_OK(fi_lsm_cursor_create(fixture.trees[TWINS], &options, &cursor, &err), &err);
+    TEST_OK(fi_lsm_cursor_first(cursor, &err), &err);
     assert_int_equal(twin_projected, UINT32_MAX);
-    firn_lsm_cursor_destroy(cursor);
+    fi_lsm_cursor_destroy(cursor);
 }
 
 int

@@ -15,9 +15,9 @@ static int
 setup(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
-    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
     TEST_OK(fixture_open(&fixture, &err), &err);
     return 0;
@@ -27,9 +27,9 @@ static int
 teardown(void **state)
 {
     (void)state;
-    struct firn_os *os = fixture.os;
+    struct fi_os *os = fixture.os;
     fixture_deinit(&fixture);
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
     return 0;
 }
 
@@ -45,10 +45,10 @@ static size_t
 count_runs(void)
 {
     firn_error err;
-    struct firn_os_dir *runs;
-    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
+    struct fi_os_dir *runs;
+    TEST_OK(fi_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
     size_t count = test_os_count(runs);
-    firn_os_dir_close(runs);
+    fi_os_dir_close(runs);
     return count;
 }
 
@@ -64,9 +64,9 @@ a_key_is_found_after_each_of_many_flushes_and_after_reopening(void **state)
         assert_int_equal(count_runs(), i + 1);
     }
     reopen();
-    assert_int_equal(firn_lsm_tree_flushed(fixture.trees[0]), 6);
-    assert_int_equal(firn_lsm_sequence(fixture.lsm), 6);
-    assert_int_equal(firn_lsm_version(fixture.lsm), 6);
+    assert_int_equal(fi_lsm_tree_flushed(fixture.trees[0]), 6);
+    assert_int_equal(fi_lsm_sequence(fixture.lsm), 6);
+    assert_int_equal(fi_lsm_version(fixture.lsm), 6);
     fixture_compare_all(&fixture);
     fixture_check(&fixture);
 }
@@ -80,11 +80,11 @@ what_was_not_flushed_comes_from_the_log_alone(void **state)
         assert_int_equal(fixture_put(&fixture, i % FIXTURE_TREES, i, 50), FIRN_OK);
     }
     TEST_OK(fixture_flush(&fixture, &err), &err);
-    assert_int_equal(firn_lsm_log_floor(fixture.lsm), UINT64_MAX);
+    assert_int_equal(fi_lsm_log_floor(fixture.lsm), UINT64_MAX);
     for (unsigned i = 30; i < 60; i++) {
         assert_int_equal(fixture_put(&fixture, i % FIXTURE_TREES, i, 60), FIRN_OK);
     }
-    assert_int_equal(firn_lsm_log_floor(fixture.lsm), 1);
+    assert_int_equal(fi_lsm_log_floor(fixture.lsm), 1);
     reopen();
     fixture_compare_all(&fixture);
 }
@@ -112,10 +112,10 @@ a_range_delete_covers_what_lies_in_older_runs(void **state)
     TEST_OK(fixture_flush(&fixture, &err), &err);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     fixture_compare_all(&fixture);
-    struct firn_lsm_stats stats;
-    firn_lsm_stats(fixture.lsm, fixture.trees[0], &stats);
-    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, FIXTURE_KEYS - 98 + 1);
-    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].tombstones, 0);
+    struct fi_lsm_stats stats;
+    fi_lsm_stats(fixture.lsm, fixture.trees[0], &stats);
+    assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].entries, FIXTURE_KEYS - 98 + 1);
+    assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].tombstones, 0);
     assert_int_equal(stats.levels[0].runs, 0);
 }
 
@@ -135,17 +135,17 @@ compacting_to_the_bottom_leaves_one_version_of_each_key(void **state)
         TEST_OK(fixture_work(&fixture, false, &err), &err);
     }
     TEST_OK(fixture_work(&fixture, true, &err), &err);
-    struct firn_lsm_stats stats;
-    firn_lsm_stats(fixture.lsm, NULL, &stats);
-    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].entries, 30);
-    assert_int_equal(stats.levels[FIRN_VERSION_LEVELS - 1].tombstones, 0);
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS - 1; level++) {
+    struct fi_lsm_stats stats;
+    fi_lsm_stats(fixture.lsm, NULL, &stats);
+    assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].entries, 30);
+    assert_int_equal(stats.levels[FI_VERSION_LEVELS - 1].tombstones, 0);
+    for (unsigned level = 0; level < FI_VERSION_LEVELS - 1; level++) {
         assert_int_equal(stats.levels[level].runs, 0);
     }
     /* Flush left out the older versions within a memtable. */
     assert_true(stats.versions_dropped >= 30 * 10);
     fixture_compare_all(&fixture);
-    assert_int_equal(count_runs(), stats.levels[FIRN_VERSION_LEVELS - 1].runs);
+    assert_int_equal(count_runs(), stats.levels[FI_VERSION_LEVELS - 1].runs);
     fixture_check(&fixture);
 }
 
@@ -154,21 +154,21 @@ a_dropped_tree_is_gone_with_its_files(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_view now = fixture_view_of(&fixture, 0);
+    struct fi_view now = fixture_view_of(&fixture, 0);
     assert_int_equal(fixture_put(&fixture, 0, 20, 10), FIRN_OK);
     assert_int_equal(fixture_put(&fixture, 1, 21, 10), FIRN_OK);
     TEST_OK(fixture_flush(&fixture, &err), &err);
     assert_int_equal(count_runs(), 2);
-    TEST_OK(firn_lsm_tree_drop(fixture.trees[0], &err), &err);
+    TEST_OK(fi_lsm_tree_drop(fixture.trees[0], &err), &err);
     assert_int_equal(count_runs(), 1);
     char key[FIXTURE_KEY_SIZE];
-    assert_int_equal(firn_lsm_tree_get(fixture.trees[0], fixture_key(20, key), &now, NULL, &err),
+    assert_int_equal(fi_lsm_tree_get(fixture.trees[0], fixture_key(20, key), &now, NULL, &err),
                      FIRN_NOT_FOUND);
     fixture.tree_ids[0] = fixture.next_tree_id++;
     reopen();
     fixture_compare_all(&fixture);
     /* One that MANIFEST never named. */
-    TEST_OK(firn_lsm_tree_drop(fixture.trees[2], &err), &err);
+    TEST_OK(fi_lsm_tree_drop(fixture.trees[2], &err), &err);
     fixture.tree_ids[2] = fixture.next_tree_id++;
     reopen();
     assert_int_equal(count_runs(), 1);
@@ -179,27 +179,27 @@ files_wait_for_cursors_and_for_readers_elsewhere(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_view now = fixture_view_of(&fixture, 0);
-    struct firn_lsm_stats stats;
+    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_lsm_stats stats;
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(fixture_put(&fixture, 0, 20, 10), FIRN_OK);
         TEST_OK(fixture_flush(&fixture, &err), &err);
     }
-    struct firn_lsm_cursor *cursor;
-    struct firn_lsm_cursor_options options = {.view = &now};
-    TEST_OK(firn_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);
-    fixture.reader_version = firn_lsm_version(fixture.lsm);
+    struct fi_lsm_cursor *cursor;
+    struct fi_lsm_cursor_options options = {.view = &now};
+    TEST_OK(fi_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);
+    fixture.reader_version = fi_lsm_version(fixture.lsm);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     assert_int_equal(count_runs(), 4);
-    firn_lsm_cursor_destroy(cursor);
-    firn_lsm_collect(fixture.lsm);
+    fi_lsm_cursor_destroy(cursor);
+    fi_lsm_collect(fixture.lsm);
     assert_int_equal(count_runs(), 4);
-    firn_lsm_stats(fixture.lsm, NULL, &stats);
+    fi_lsm_stats(fixture.lsm, NULL, &stats);
     assert_int_equal(stats.waiting_files, 3);
     reopen();
     assert_int_equal(count_runs(), 4);
-    fixture.reader_version = firn_lsm_version(fixture.lsm);
-    firn_lsm_collect(fixture.lsm);
+    fixture.reader_version = fi_lsm_version(fixture.lsm);
+    fi_lsm_collect(fixture.lsm);
     assert_int_equal(count_runs(), 1);
     fixture_compare_all(&fixture);
 }
@@ -225,12 +225,12 @@ no_more_runs_are_open_than_allowed(void **state)
     firn_error err;
     make_more_runs_than_may_be_open();
     fixture_compare_all(&fixture);
-    firn_lsm_collect(fixture.lsm);
+    fi_lsm_collect(fixture.lsm);
     assert_int_equal(fixture.lsm->files.open_count, 3);
-    struct firn_view now = fixture_view_of(&fixture, 0);
+    struct fi_view now = fixture_view_of(&fixture, 0);
     for (unsigned i = 0; i < 12; i++) {
         char key[FIXTURE_KEY_SIZE];
-        TEST_OK(firn_lsm_tree_get(fixture.trees[0], fixture_key(20 + i, key), &now, NULL, &err),
+        TEST_OK(fi_lsm_tree_get(fixture.trees[0], fixture_key(20 + i, key), &now, NULL, &err),
                 &err);
         assert_int_equal(fixture.lsm->files.open_count, 3);
         /* The one that made room for this one, at most: nobody has to write for it to be closed. */
@@ -244,15 +244,15 @@ a_reader_that_is_kept_waiting_does_not_let_files_be_opened_without_end(void **st
 {
     (void)state;
     make_more_runs_than_may_be_open();
-    size_t slot = firn_epoch_enter(&fixture.lsm->epoch);
+    size_t slot = fi_epoch_enter(&fixture.lsm->epoch);
     for (unsigned round = 0; round < 10; round++) {
         fixture_compare_all(&fixture);
         assert_true(fixture.lsm->files.leaving <= 3);
         assert_true(fixture.lsm->files.open_count <= 12);
     }
-    firn_epoch_leave(&fixture.lsm->epoch, slot);
+    fi_epoch_leave(&fixture.lsm->epoch, slot);
     fixture_compare_all(&fixture);
-    firn_lsm_collect(fixture.lsm);
+    fi_lsm_collect(fixture.lsm);
     assert_int_equal(fixture.lsm->files.leaving, 0);
     assert_int_equal(fixture.lsm->files.open_count, 3);
 }
@@ -263,9 +263,9 @@ manifest_bytes(void)
     size_t bytes = 0;
     for (unsigned i = 1; i < 100; i++) {
         char name[32];
-        struct firn_os_stat stat;
+        struct fi_os_stat stat;
         (void)snprintf(name, sizeof name, "manifest-%06u.log", i);
-        if (firn_os_stat(fixture.dir, name, &stat, NULL) == FIRN_OK) {
+        if (fi_os_stat(fixture.dir, name, &stat, NULL) == FIRN_OK) {
             bytes += (size_t)stat.size_bytes;
         }
     }

@@ -16,12 +16,12 @@ static int
 setup(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
-    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
-    firn_block_cache_destroy(fixture.cache);
-    TEST_OK(firn_block_cache_create(os, 2 << 20, &fixture.cache, &err), &err);
+    fi_block_cache_destroy(fixture.cache);
+    TEST_OK(fi_block_cache_create(os, 2 << 20, &fixture.cache, &err), &err);
     fixture.options.cache = fixture.cache;
     fixture.options.run_bytes_target = 1 << 20;
     fixture.options.level_bytes_base = 1 << 20;
@@ -33,17 +33,17 @@ static int
 teardown(void **state)
 {
     (void)state;
-    struct firn_os *os = fixture.os;
+    struct fi_os *os = fixture.os;
     fixture_deinit(&fixture);
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
     return 0;
 }
 
-static struct firn_block_cache_stats
+static struct fi_block_cache_stats
 stats(void)
 {
-    struct firn_block_cache_stats stats;
-    firn_block_cache_stats(fixture.cache, &stats);
+    struct fi_block_cache_stats stats;
+    fi_block_cache_stats(fixture.cache, &stats);
     return stats;
 }
 
@@ -85,10 +85,10 @@ what_was_in_the_cache_is_there_after_a_compaction(void **state)
     }
     (void)misses_of_reading_all();
     TEST_OK(fixture_work(&fixture, true, &err), &err);
-    struct firn_lsm_stats after;
-    firn_lsm_stats(fixture.lsm, fixture.trees[0], &after);
+    struct fi_lsm_stats after;
+    fi_lsm_stats(fixture.lsm, fixture.trees[0], &after);
     assert_int_equal(after.levels[0].runs, 0);
-    assert_int_equal(after.levels[FIRN_VERSION_LEVELS - 1].entries, FIXTURE_KEYS);
+    assert_int_equal(after.levels[FI_VERSION_LEVELS - 1].entries, FIXTURE_KEYS);
     assert_true(misses_of_reading_all() <= MISSES_OF_OPENING);
 }
 
@@ -138,9 +138,9 @@ what_now_does_not_read_is_not_handed_over(void **state)
     }
     (void)misses_of_reading_all();
     TEST_OK(fixture_work(&fixture, true, &err), &err);
-    struct firn_lsm_stats after;
-    firn_lsm_stats(fixture.lsm, fixture.trees[0], &after);
-    assert_true(after.levels[FIRN_VERSION_HISTORY].entries > 0);
+    struct fi_lsm_stats after;
+    fi_lsm_stats(fixture.lsm, fixture.trees[0], &after);
+    assert_true(after.levels[FI_VERSION_HISTORY].entries > 0);
     uint64_t blocks = stats().blocks;
     assert_true(blocks >= BLOCKS_MIN && blocks < 2 * BLOCKS_MIN);
     fixture_compare_all(&fixture);

@@ -14,9 +14,9 @@
 enum { RUNS_MAX = 64 };
 
 struct world {
-    struct firn_os *os;
+    struct fi_os *os;
     struct fixture fixture;
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     char names[RUNS_MAX][32];
     size_t count;
 };
@@ -24,7 +24,7 @@ struct world {
 static struct world world;
 
 static int
-list_run(void *ctx, const struct firn_os_dirent *entry)
+list_run(void *ctx, const struct fi_os_dirent *entry)
 {
     struct world *w = ctx;
     assert_true(w->count < RUNS_MAX && entry->name_size < sizeof w->names[0]);
@@ -43,7 +43,7 @@ list_runs(void)
 {
     firn_error err;
     world.count = 0;
-    TEST_OK(firn_os_dir_list(world.runs, list_run, &world, &err), &err);
+    TEST_OK(fi_os_dir_list(world.runs, list_run, &world, &err), &err);
     qsort(world.names, world.count, sizeof world.names[0], compare_names);
 }
 
@@ -54,7 +54,7 @@ setup(void **state)
     (void)state;
     firn_error err;
     struct fixture *fixture = &world.fixture;
-    TEST_OK(firn_sim_memory_create(4, &world.os, &err), &err);
+    TEST_OK(fi_sim_memory_create(4, &world.os, &err), &err);
     fixture_init(fixture, world.os);
     TEST_OK(fixture_open(fixture, &err), &err);
     for (unsigned key = 0; key < 2 * FIXTURE_KEYS; key++) {
@@ -71,7 +71,7 @@ setup(void **state)
     assert_int_equal(fixture_delete_range(fixture, 0, 45, 50), FIRN_OK);
     TEST_OK(fixture_flush(fixture, &err), &err);
     fixture_close(fixture);
-    TEST_OK(firn_os_dir_open(fixture->dir, "runs", &world.runs, &err), &err);
+    TEST_OK(fi_os_dir_open(fixture->dir, "runs", &world.runs, &err), &err);
     list_runs();
     assert_true(world.count > 3);
     return 0;
@@ -82,8 +82,8 @@ teardown(void **state)
 {
     (void)state;
     fixture_deinit(&world.fixture);
-    firn_os_dir_close(world.runs);
-    firn_sim_memory_destroy(world.os);
+    fi_os_dir_close(world.runs);
+    fi_sim_memory_destroy(world.os);
     return 0;
 }
 
@@ -93,15 +93,15 @@ count_unreadable(const char *expected_name)
 {
     struct fixture *fixture = &world.fixture;
     const struct fixture_record *model[FIXTURE_KEYS];
-    struct firn_view view = fixture_view_of(fixture, 0);
-    struct firn_buf value = {0};
-    struct firn_buf expected = {0};
+    struct fi_view view = fixture_view_of(fixture, 0);
+    struct fi_buf value = {0};
+    struct fi_buf expected = {0};
     firn_error err;
     unsigned unreadable = 0;
     fixture_model(fixture, fixture->tree_ids[0], &view, model);
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
         char bytes[FIXTURE_KEY_SIZE];
-        int rc = firn_lsm_tree_get(fixture->trees[0], fixture_key(key, bytes), &view, &value, &err);
+        int rc = fi_lsm_tree_get(fixture->trees[0], fixture_key(key, bytes), &view, &value, &err);
         if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
             unreadable++;
             assert_non_null(strstr(err.text, expected_name));
@@ -114,8 +114,8 @@ count_unreadable(const char *expected_name)
             assert_memory_equal(value.data, expected.data, value.size);
         }
     }
-    firn_buf_deinit(&value);
-    firn_buf_deinit(&expected);
+    fi_buf_deinit(&value);
+    fi_buf_deinit(&expected);
     return unreadable;
 }
 
@@ -125,32 +125,32 @@ count_walked(void)
 {
     struct fixture *fixture = &world.fixture;
     const struct fixture_record *model[FIXTURE_KEYS];
-    struct firn_view view = fixture_view_of(fixture, 0);
-    struct firn_lsm_cursor_options options = {.view = &view};
-    struct firn_lsm_cursor *cursor;
+    struct fi_view view = fixture_view_of(fixture, 0);
+    struct fi_lsm_cursor_options options = {.view = &view};
+    struct fi_lsm_cursor *cursor;
     firn_error err;
     unsigned walked = 0;
     fixture_model(fixture, fixture->tree_ids[0], &view, model);
-    TEST_OK(firn_lsm_cursor_create(fixture->trees[0], &options, &cursor, &err), &err);
+    TEST_OK(fi_lsm_cursor_create(fixture->trees[0], &options, &cursor, &err), &err);
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
         char bytes[FIXTURE_KEY_SIZE];
-        int rc = firn_lsm_cursor_seek(cursor, fixture_key(key, bytes), &err);
+        int rc = fi_lsm_cursor_seek(cursor, fixture_key(key, bytes), &err);
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         unsigned next = key;
         while (next < FIXTURE_KEYS && model[next] == NULL) {
             next++;
         }
         if (rc == FIRN_OK) {
-            assert_int_equal(firn_lsm_cursor_valid(cursor), next < FIXTURE_KEYS);
+            assert_int_equal(fi_lsm_cursor_valid(cursor), next < FIXTURE_KEYS);
             walked++;
             if (next < FIXTURE_KEYS) {
-                assert_int_equal(firn_lsm_cursor_entry(cursor)->sequence, model[next]->sequence);
+                assert_int_equal(fi_lsm_cursor_entry(cursor)->sequence, model[next]->sequence);
             }
         } else {
-            assert_false(firn_lsm_cursor_valid(cursor));
+            assert_false(fi_lsm_cursor_valid(cursor));
         }
     }
-    firn_lsm_cursor_destroy(cursor);
+    fi_lsm_cursor_destroy(cursor);
     return walked;
 }
 
@@ -172,18 +172,18 @@ a_missing_run_hides_its_keys_and_no_others(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     for (size_t i = 0; i < world.count; i++) {
         const char *name = world.names[i];
         struct damages damages = {0};
         test_file_read(world.runs, name, &bytes);
-        TEST_OK(firn_os_remove_file(world.runs, name, &err), &err);
+        TEST_OK(fi_os_remove_file(world.runs, name, &err), &err);
         TEST_OK(fixture_open(&world.fixture, &err), &err);
         unsigned unreadable = count_unreadable(name);
         assert_true(unreadable > 0 && unreadable < FIXTURE_KEYS - 20);
         unsigned walked = count_walked();
         assert_true(walked > 20 && walked < FIXTURE_KEYS);
-        assert_int_equal(firn_lsm_check(world.fixture.lsm, note_damage, &damages, NULL, &err),
+        assert_int_equal(fi_lsm_check(world.fixture.lsm, note_damage, &damages, NULL, &err),
                          FIRN_CORRUPT);
         assert_int_equal(damages.count, 1);
         assert_non_null(strstr(damages.text, name));
@@ -201,7 +201,7 @@ a_missing_run_hides_its_keys_and_no_others(void **state)
         fixture_compare(&world.fixture, 0, 0);
         fixture_abandon(&world.fixture);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 }
 
 static void
@@ -209,7 +209,7 @@ writing_and_flushing_go_on_beside_a_missing_run(void **state)
 {
     (void)state;
     firn_error err;
-    TEST_OK(firn_os_remove_file(world.runs, world.names[1], &err), &err);
+    TEST_OK(fi_os_remove_file(world.runs, world.names[1], &err), &err);
     TEST_OK(fixture_open(&world.fixture, &err), &err);
     unsigned unreadable = count_unreadable(world.names[1]);
     for (unsigned key = 0; key < FIXTURE_KEYS; key += 2) {
@@ -230,11 +230,11 @@ a_damaged_run_keeps_only_its_own_compactions_from_running(void **state)
     firn_error err;
     unsigned frozen;
     unsigned level0;
-    struct firn_compaction_work *work;
-    struct firn_compaction_work_wish wish = {.flushes = true, .compactions = true};
+    struct fi_compaction_work *work;
+    struct fi_compaction_work_wish wish = {.flushes = true, .compactions = true};
     /* So that level 0 is merged into the last level. */
     world.fixture.options.level_bytes_base = 1 << 20;
-    TEST_OK(firn_os_remove_file(world.runs, world.names[0], &err), &err);
+    TEST_OK(fi_os_remove_file(world.runs, world.names[0], &err), &err);
     TEST_OK(fixture_open(&world.fixture, &err), &err);
     /* Above the missing run, which has the smallest keys, and elsewhere. */
     for (unsigned i = 0; i < 4; i++) {
@@ -242,21 +242,21 @@ a_damaged_run_keeps_only_its_own_compactions_from_running(void **state)
         assert_int_equal(fixture_put(&world.fixture, 1, 3 + i, 20), FIRN_OK);
         TEST_OK(fixture_flush(&world.fixture, &err), &err);
     }
-    firn_lsm_pressure(world.fixture.lsm, &frozen, &level0);
+    fi_lsm_pressure(world.fixture.lsm, &frozen, &level0);
     assert_int_equal(level0, 5);
     /* It is found once, and then no longer in the way. */
     int rc = fixture_work(&world.fixture, false, &err);
     rc = rc == FIRN_OK ? fixture_work(&world.fixture, false, &err) : rc;
     assert_int_equal(rc, FIRN_CORRUPT);
     TEST_OK(fixture_work(&world.fixture, false, &err), &err);
-    TEST_OK(firn_compaction_work_pick(world.fixture.lsm, &wish, &work, &err), &err);
+    TEST_OK(fi_compaction_work_pick(world.fixture.lsm, &wish, &work, &err), &err);
     assert_null(work);
-    struct firn_lsm_stats stats;
-    firn_lsm_stats(world.fixture.lsm, world.fixture.trees[1], &stats);
+    struct fi_lsm_stats stats;
+    fi_lsm_stats(world.fixture.lsm, world.fixture.trees[1], &stats);
     assert_int_equal(stats.levels[0].runs, 0);
-    firn_lsm_stats(world.fixture.lsm, world.fixture.trees[0], &stats);
+    fi_lsm_stats(world.fixture.lsm, world.fixture.trees[0], &stats);
     assert_int_equal(stats.levels[0].runs, 5);
-    firn_lsm_pressure(world.fixture.lsm, &frozen, &level0);
+    fi_lsm_pressure(world.fixture.lsm, &frozen, &level0);
     assert_int_equal(level0, 0);
     /* Who asks for everything hears of it again. */
     assert_int_equal(fixture_work(&world.fixture, true, &err), FIRN_CORRUPT);
@@ -276,7 +276,7 @@ static void
 begin_without(const char *name)
 {
     firn_error err;
-    TEST_OK(firn_os_remove_file(world.runs, name, &err), &err);
+    TEST_OK(fi_os_remove_file(world.runs, name, &err), &err);
     TEST_OK(fixture_open(&world.fixture, &err), &err);
     assert_true(count_unreadable(name) > 0);
 }
@@ -286,7 +286,7 @@ count_damages(void)
 {
     struct damages damages = {0};
     firn_error err;
-    int rc = firn_lsm_check(world.fixture.lsm, note_damage, &damages, NULL, &err);
+    int rc = fi_lsm_check(world.fixture.lsm, note_damage, &damages, NULL, &err);
     assert_int_equal(rc, damages.count > 0 ? FIRN_CORRUPT : FIRN_OK);
     return damages.count;
 }
@@ -381,7 +381,7 @@ a_missing_run_stays_as_long_as_a_view_needs_it(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     struct fixture *fixture = &world.fixture;
     const char *name = world.names[0];
     test_file_read(world.runs, name, &bytes);
@@ -401,11 +401,11 @@ a_missing_run_stays_as_long_as_a_view_needs_it(void **state)
     fixture_compare(fixture, 0, view);
     fixture_compare(fixture, 0, 0);
     fixture_close(fixture);
-    TEST_OK(firn_os_remove_file(world.runs, name, &err), &err);
+    TEST_OK(fi_os_remove_file(world.runs, name, &err), &err);
     TEST_OK(fixture_open(fixture, &err), &err);
     fixture_remove_view(fixture, view);
     check_forgotten();
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 }
 
 /* Now is what it was before the delete. */
@@ -426,7 +426,7 @@ a_range_delete_that_was_taken_back_hides_nothing(void **state)
     assert_int_equal(count_unreadable(name), unreadable);
     assert_true(count_walked() < FIXTURE_KEYS);
     TEST_OK(fixture_flush(fixture, &err), &err);
-    FIRN_IGNORE(fixture_work(fixture, true, &err));
+    FI_IGNORE(fixture_work(fixture, true, &err));
     assert_int_equal(count_unreadable(name), unreadable);
     assert_int_equal(count_damages(), 1);
     forget_all(0);
@@ -438,7 +438,7 @@ a_changed_or_shortened_run_never_gives_a_wrong_answer(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     const char *name = world.names[1];
     unsigned found = 0;
     size_t step = getenv("FIRN_TEST_LONG") == NULL ? 7 : 1;
@@ -458,24 +458,24 @@ a_changed_or_shortened_run_never_gives_a_wrong_answer(void **state)
         assert_true(count_unreadable(name) > 0);
         fixture_abandon(&world.fixture);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 }
 
 /* Where the index of a run lies in its file. */
-static struct firn_block_ref
+static struct fi_block_ref
 index_of(const char *name)
 {
     firn_error err;
-    struct firn_block_reader *reader;
-    struct firn_block_ref ref = {0};
-    TEST_OK(firn_block_reader_open(world.runs, name, FIRN_BLOCK_FILE_ROW, &reader, &err), &err);
-    for (size_t i = 0; i < firn_block_reader_section_count(reader); i++) {
-        const struct firn_block_section *section = firn_block_reader_section(reader, i);
-        if (section->kind == FIRN_RUN_SECTION_INDEX) {
+    struct fi_block_reader *reader;
+    struct fi_block_ref ref = {0};
+    TEST_OK(fi_block_reader_open(world.runs, name, FI_BLOCK_FILE_ROW, &reader, &err), &err);
+    for (size_t i = 0; i < fi_block_reader_section_count(reader); i++) {
+        const struct fi_block_section *section = fi_block_reader_section(reader, i);
+        if (section->kind == FI_RUN_SECTION_INDEX) {
             ref = section->ref;
         }
     }
-    firn_block_reader_close(reader);
+    fi_block_reader_close(reader);
     assert_true(ref.offset > 0);
     return ref;
 }
@@ -485,13 +485,13 @@ a_run_whose_index_is_damaged_hides_the_keys_that_manifest_names(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     for (size_t i = 0; i < world.count; i++) {
         const char *name = world.names[i];
         struct damages damages = {0};
-        struct firn_block_ref ref = index_of(name);
+        struct fi_block_ref ref = index_of(name);
         test_file_read(world.runs, name, &bytes);
-        bytes.data[ref.offset + firn_block_reader_span(&ref) / 2] ^= 1;
+        bytes.data[ref.offset + fi_block_reader_span(&ref) / 2] ^= 1;
         test_file_write(world.runs, name, bytes.data, bytes.size);
         TEST_OK(fixture_open(&world.fixture, &err), &err);
         unsigned unreadable = count_unreadable(name);
@@ -500,15 +500,15 @@ a_run_whose_index_is_damaged_hides_the_keys_that_manifest_names(void **state)
         assert_int_equal(count_unreadable("up to before '"), unreadable);
         unsigned walked = count_walked();
         assert_true(walked > 20 && walked < FIXTURE_KEYS);
-        assert_int_equal(firn_lsm_check(world.fixture.lsm, note_damage, &damages, NULL, &err),
+        assert_int_equal(fi_lsm_check(world.fixture.lsm, note_damage, &damages, NULL, &err),
                          FIRN_CORRUPT);
         assert_int_equal(damages.count, 1);
         assert_non_null(strstr(damages.text, name));
         fixture_abandon(&world.fixture);
-        bytes.data[ref.offset + firn_block_reader_span(&ref) / 2] ^= 1;
+        bytes.data[ref.offset + fi_block_reader_span(&ref) / 2] ^= 1;
         test_file_write(world.runs, name, bytes.data, bytes.size);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 }
 
 static void
@@ -516,10 +516,10 @@ another_run_under_its_name_is_noticed(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     test_file_read(world.runs, world.names[0], &bytes);
     test_file_write(world.runs, world.names[1], bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     TEST_OK(fixture_open(&world.fixture, &err), &err);
     assert_true(count_unreadable("is not the run that MANIFEST names") > 0);
 }
@@ -530,7 +530,7 @@ a_store_without_its_manifest_is_not_taken_for_an_empty_one(void **state)
     (void)state;
     firn_error err;
     size_t count = world.count;
-    TEST_OK(firn_os_remove_file(world.fixture.dir, "manifest-000001.log", &err), &err);
+    TEST_OK(fi_os_remove_file(world.fixture.dir, "manifest-000001.log", &err), &err);
     assert_int_equal(fixture_open(&world.fixture, &err), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "has no MANIFEST"));
     list_runs();
@@ -553,7 +553,7 @@ files_that_belong_to_nothing_are_removed_and_others_left(void **state)
         test_file_write(world.runs, others[i], "x", 1);
     }
     TEST_OK(fixture_open(&world.fixture, &err), &err);
-    firn_lsm_collect(world.fixture.lsm);
+    fi_lsm_collect(world.fixture.lsm);
     for (size_t i = 0; i < 4; i++) {
         assert_false(test_file_exists(world.runs, strays[i]));
     }
@@ -573,51 +573,51 @@ readers_see_what_the_writer_left_and_change_nothing(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_lsm *lsm;
-    struct firn_compaction_work *work;
-    struct firn_lsm_tree *tree;
-    struct firn_lsm_options options = world.fixture.options;
-    struct firn_compaction_work_wish wish = {
+    struct fi_lsm *lsm;
+    struct fi_compaction_work *work;
+    struct fi_lsm_tree *tree;
+    struct fi_lsm_options options = world.fixture.options;
+    struct fi_compaction_work_wish wish = {
         .flushes = true, .compactions = true, .is_unhurried = true};
     options.is_read_only = true;
-    uint64_t calls = firn_sim_memory_calls(world.os);
-    TEST_OK(firn_lsm_open(world.fixture.dir, &options, false, &lsm, &err), &err);
-    TEST_OK(firn_compaction_work_pick(lsm, &wish, &work, &err), &err);
+    uint64_t calls = fi_sim_memory_calls(world.os);
+    TEST_OK(fi_lsm_open(world.fixture.dir, &options, false, &lsm, &err), &err);
+    TEST_OK(fi_compaction_work_pick(lsm, &wish, &work, &err), &err);
     assert_null(work);
-    TEST_OK(firn_lsm_tree_open(lsm, world.fixture.tree_ids[0], NULL, &tree, &err), &err);
-    assert_int_equal(firn_lsm_tree_drop(tree, &err), FIRN_READ_ONLY);
+    TEST_OK(fi_lsm_tree_open(lsm, world.fixture.tree_ids[0], NULL, &tree, &err), &err);
+    assert_int_equal(fi_lsm_tree_drop(tree, &err), FIRN_READ_ONLY);
     world.fixture.lsm = lsm;
     world.fixture.trees[0] = tree;
     assert_int_equal(count_unreadable("nothing"), 0);
     struct damages damages = {0};
-    TEST_OK(firn_lsm_check(lsm, note_damage, &damages, NULL, &err), &err);
+    TEST_OK(fi_lsm_check(lsm, note_damage, &damages, NULL, &err), &err);
     assert_int_equal(damages.count, 0);
     fixture_close(&world.fixture);
-    assert_int_equal(firn_sim_memory_calls(world.os), calls);
+    assert_int_equal(fi_sim_memory_calls(world.os), calls);
     /* Where there is nothing, nothing is made. */
-    TEST_OK(firn_os_make_dir(world.fixture.dir, "empty", 0700, &err), &err);
-    struct firn_os_dir *empty;
-    TEST_OK(firn_os_dir_open(world.fixture.dir, "empty", &empty, &err), &err);
-    assert_int_equal(firn_lsm_open(empty, &options, false, &lsm, &err), FIRN_NOT_FOUND);
-    TEST_OK(firn_lsm_open(empty, &options, true, &lsm, &err), &err);
-    TEST_OK(firn_lsm_check(lsm, note_damage, &damages, NULL, &err), &err);
-    TEST_OK(firn_lsm_close(lsm, &err), &err);
+    TEST_OK(fi_os_make_dir(world.fixture.dir, "empty", 0700, &err), &err);
+    struct fi_os_dir *empty;
+    TEST_OK(fi_os_dir_open(world.fixture.dir, "empty", &empty, &err), &err);
+    assert_int_equal(fi_lsm_open(empty, &options, false, &lsm, &err), FIRN_NOT_FOUND);
+    TEST_OK(fi_lsm_open(empty, &options, true, &lsm, &err), &err);
+    TEST_OK(fi_lsm_check(lsm, note_damage, &damages, NULL, &err), &err);
+    TEST_OK(fi_lsm_close(lsm, &err), &err);
     assert_int_equal(test_os_count(empty), 0);
-    firn_os_dir_close(empty);
+    fi_os_dir_close(empty);
 }
 
 static void
 names_of_the_trees_are_known(void **state)
 {
     (void)state;
-    assert_true(firn_lsm_is_name("runs"));
-    assert_true(firn_lsm_is_name("manifest-000001.log"));
-    assert_true(firn_lsm_is_name("manifest-1000001.log.tmp"));
-    assert_false(firn_lsm_is_name("manifest-.log"));
-    assert_false(firn_lsm_is_name("manifest-000001.log.bak"));
-    assert_false(firn_lsm_is_name("manifest"));
-    assert_false(firn_lsm_is_name("wal-000001.log"));
-    assert_false(firn_lsm_is_name("run"));
+    assert_true(fi_lsm_is_name("runs"));
+    assert_true(fi_lsm_is_name("manifest-000001.log"));
+    assert_true(fi_lsm_is_name("manifest-1000001.log.tmp"));
+    assert_false(fi_lsm_is_name("manifest-.log"));
+    assert_false(fi_lsm_is_name("manifest-000001.log.bak"));
+    assert_false(fi_lsm_is_name("manifest"));
+    assert_false(fi_lsm_is_name("wal-000001.log"));
+    assert_false(fi_lsm_is_name("run"));
 }
 
 int

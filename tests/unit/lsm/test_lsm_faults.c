@@ -17,8 +17,8 @@
 #include "support/test_share.h"
 
 struct world {
-    struct firn_os *memory;
-    struct firn_os *os;
+    struct fi_os *memory;
+    struct fi_os *os;
     struct fixture fixture;
 };
 
@@ -26,8 +26,8 @@ static void
 world_init(struct world *world)
 {
     firn_error err;
-    TEST_OK(firn_sim_memory_create(3, &world->memory, &err), &err);
-    TEST_OK(firn_sim_fault_create(world->memory, &world->os, &err), &err);
+    TEST_OK(fi_sim_memory_create(3, &world->memory, &err), &err);
+    TEST_OK(fi_sim_fault_create(world->memory, &world->os, &err), &err);
     fixture_init(&world->fixture, world->os);
     world->fixture.separates = true;
     world->fixture.options.kinds = twin_kinds;
@@ -40,8 +40,8 @@ static void
 world_deinit(struct world *world)
 {
     fixture_deinit(&world->fixture);
-    firn_sim_fault_destroy(world->os);
-    firn_sim_memory_destroy(world->memory);
+    fi_sim_fault_destroy(world->os);
+    fi_sim_memory_destroy(world->memory);
 }
 
 /* Some runs in several levels, a checkpoint that was restored, and full memtables: so there is history, and what must
@@ -69,7 +69,7 @@ fill(struct fixture *fixture)
         assert_int_equal(fixture_commit_random(fixture, &random), FIRN_OK);
     }
     for (unsigned i = 0; i < FIXTURE_TREES; i++) {
-        TEST_OK(firn_lsm_tree_freeze(fixture->trees[i], &err), &err);
+        TEST_OK(fi_lsm_tree_freeze(fixture->trees[i], &err), &err);
     }
 }
 
@@ -78,30 +78,30 @@ static int
 read_view(struct fixture *fixture, size_t number, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_view view = fixture_view_of(fixture, number);
-    struct firn_lsm_cursor_options options = {.view = &view};
-    struct firn_lsm_cursor *cursor = NULL;
-    struct firn_buf value = {0};
+    struct fi_view view = fixture_view_of(fixture, number);
+    struct fi_lsm_cursor_options options = {.view = &view};
+    struct fi_lsm_cursor *cursor = NULL;
+    struct fi_buf value = {0};
     for (unsigned key = 0; key < FIXTURE_KEYS; key += 5) {
         char bytes[FIXTURE_KEY_SIZE];
-        rc = firn_lsm_tree_get(fixture->trees[1], fixture_key(key, bytes), &view, &value, err);
+        rc = fi_lsm_tree_get(fixture->trees[1], fixture_key(key, bytes), &view, &value, err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
             goto out;
         }
         rc = FIRN_OK;
     }
-    FIRN_TRY(firn_lsm_cursor_create(fixture->trees[1], &options, &cursor, err));
-    FIRN_TRY(firn_lsm_cursor_first(cursor, err));
-    while (firn_lsm_cursor_valid(cursor)) {
-        FIRN_TRY(firn_lsm_cursor_next(cursor, err));
+    FI_TRY(fi_lsm_cursor_create(fixture->trees[1], &options, &cursor, err));
+    FI_TRY(fi_lsm_cursor_first(cursor, err));
+    while (fi_lsm_cursor_valid(cursor)) {
+        FI_TRY(fi_lsm_cursor_next(cursor, err));
     }
-    FIRN_TRY(firn_lsm_cursor_last(cursor, err));
-    while (firn_lsm_cursor_valid(cursor)) {
-        FIRN_TRY(firn_lsm_cursor_prev(cursor, err));
+    FI_TRY(fi_lsm_cursor_last(cursor, err));
+    while (fi_lsm_cursor_valid(cursor)) {
+        FI_TRY(fi_lsm_cursor_prev(cursor, err));
     }
 out:
-    firn_lsm_cursor_destroy(cursor);
-    firn_buf_deinit(&value);
+    fi_lsm_cursor_destroy(cursor);
+    fi_buf_deinit(&value);
     return rc;
 }
 
@@ -128,9 +128,9 @@ stride(uint64_t of_short_run)
 static int
 everything(struct fixture *fixture, firn_error *err)
 {
-    FIRN_TRY_RETURN(firn_lsm_tree_freeze(fixture->trees[0], err));
-    FIRN_TRY_RETURN(fixture_work(fixture, false, err));
-    FIRN_TRY_RETURN(read_all(fixture, err));
+    FI_TRY_RETURN(fi_lsm_tree_freeze(fixture->trees[0], err));
+    FI_TRY_RETURN(fixture_work(fixture, false, err));
+    FI_TRY_RETURN(read_all(fixture, err));
     return fixture_work(fixture, true, err);
 }
 
@@ -185,11 +185,11 @@ opening_without_memory_fails_cleanly(void **state)
     TEST_OK(fixture_work(&world.fixture, false, &err), &err);
     fixture_close(&world.fixture);
     int64_t alive = test_alloc_alive();
-    struct firn_lsm *lsm = NULL;
+    struct fi_lsm *lsm = NULL;
     int rc = FIRN_NO_MEMORY;
     for (uint64_t n = 1; rc != FIRN_OK; n++) {
         test_alloc_fail_at(n, n % 2 == 0);
-        rc = firn_lsm_open(world.fixture.dir, &world.fixture.options, false, &lsm, &err);
+        rc = fi_lsm_open(world.fixture.dir, &world.fixture.options, false, &lsm, &err);
         test_alloc_fail_at(0, false);
         if (rc != FIRN_OK) {
             assert_int_equal(rc, FIRN_NO_MEMORY);
@@ -197,7 +197,7 @@ opening_without_memory_fails_cleanly(void **state)
             assert_int_equal(test_alloc_alive(), alive);
         }
     }
-    firn_lsm_abandon(lsm);
+    fi_lsm_abandon(lsm);
     TEST_OK(fixture_open(&world.fixture, &err), &err);
     fixture_compare_all(&world.fixture);
     world_deinit(&world);
@@ -218,23 +218,23 @@ static void
 assert_no_other_files(struct fixture *fixture)
 {
     firn_error err;
-    struct firn_lsm_stats stats;
-    struct firn_os_dir *dir;
+    struct fi_lsm_stats stats;
+    struct fi_os_dir *dir;
     uint64_t files;
-    firn_lsm_collect(fixture->lsm);
-    firn_lsm_stats(fixture->lsm, NULL, &stats);
+    fi_lsm_collect(fixture->lsm);
+    fi_lsm_stats(fixture->lsm, NULL, &stats);
     files = stats.values.files + stats.attachments.files;
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
+    for (unsigned level = 0; level < FI_VERSION_LEVELS_ALL; level++) {
         files += stats.levels[level].runs;
     }
-    TEST_OK(firn_os_dir_open(fixture->dir, "runs", &dir, &err), &err);
+    TEST_OK(fi_os_dir_open(fixture->dir, "runs", &dir, &err), &err);
     assert_int_equal(test_os_count(dir), files);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 /* Runs works while the n-th call fails; goes on or reopens, and compares. */
 static void
-fail_works(const struct firn_sim_fault_plan *sample, uint64_t step)
+fail_works(const struct fi_sim_fault_plan *sample, uint64_t step)
 {
     static struct world world;
     firn_error err;
@@ -245,13 +245,13 @@ fail_works(const struct firn_sim_fault_plan *sample, uint64_t step)
         world_init(&world);
         struct fixture *fixture = &world.fixture;
         fill(fixture);
-        struct firn_sim_fault_plan plan = *sample;
+        struct fi_sim_fault_plan plan = *sample;
         plan.call = n;
-        firn_sim_fault_set_plan(world.os, &plan);
+        fi_sim_fault_set_plan(world.os, &plan);
         int rc = fixture_work(fixture, true, &err);
-        has_passed = firn_sim_fault_hits(world.os) == 0;
-        hits += firn_sim_fault_hits(world.os);
-        firn_sim_fault_set_plan(world.os, NULL);
+        has_passed = fi_sim_fault_hits(world.os) == 0;
+        hits += fi_sim_fault_hits(world.os);
+        fi_sim_fault_set_plan(world.os, NULL);
         assert_true(is_expected(rc));
         assert_int_equal(fixture->views_taken, 0);
         /* Reads go on, with MANIFEST in any state. */
@@ -276,8 +276,8 @@ static void
 a_call_that_fails_during_works_loses_nothing(void **state)
 {
     (void)state;
-    const struct firn_sim_fault_plan once = {
-        .classes = FIRN_SIM_FAULT_ALL, .kind = FIRN_SIM_FAULT_FAILS, .error_number = EIO};
+    const struct fi_sim_fault_plan once = {
+        .classes = FI_SIM_FAULT_ALL, .kind = FI_SIM_FAULT_FAILS, .error_number = EIO};
     fail_works(&once, stride(13));
 }
 
@@ -285,10 +285,10 @@ static void
 calls_that_fail_for_ever_lose_nothing(void **state)
 {
     (void)state;
-    const struct firn_sim_fault_plan for_ever = {.for_ever = true,
-                                                 .classes = FIRN_SIM_FAULT_ALL,
-                                                 .kind = FIRN_SIM_FAULT_FAILS,
-                                                 .error_number = EIO};
+    const struct fi_sim_fault_plan for_ever = {.for_ever = true,
+                                               .classes = FI_SIM_FAULT_ALL,
+                                               .kind = FI_SIM_FAULT_FAILS,
+                                               .error_number = EIO};
     fail_works(&for_ever, stride(41));
 }
 
@@ -304,11 +304,11 @@ a_full_disk_stops_works_until_there_is_space(void **state)
         world_init(&world);
         fill(&world.fixture);
         /* What is there stays, and that is more than the room. */
-        firn_sim_memory_set_space(world.memory, space);
+        fi_sim_memory_set_space(world.memory, space);
         assert_int_equal(fixture_work(&world.fixture, true, &err), FIRN_NO_SPACE);
         world_deinit(&world);
         world_init(&world);
-        firn_sim_memory_set_space(world.memory, 60000 + space);
+        fi_sim_memory_set_space(world.memory, 60000 + space);
         struct test_random random = {.state = 11};
         rc = FIRN_OK;
         for (unsigned i = 0; i < 400 && rc == FIRN_OK; i++) {
@@ -320,7 +320,7 @@ a_full_disk_stops_works_until_there_is_space(void **state)
         failures += rc != FIRN_OK;
         fixture_compare_all(&world.fixture);
         /* As soon as there is space again, without reopening. */
-        firn_sim_memory_set_space(world.memory, UINT64_MAX);
+        fi_sim_memory_set_space(world.memory, UINT64_MAX);
         TEST_OK(fixture_work(&world.fixture, true, &err), &err);
         fixture_compare_all(&world.fixture);
         fixture_check(&world.fixture);
@@ -342,14 +342,14 @@ reads_that_fail_say_so_and_work_again(void **state)
     for (uint64_t n = 1; !has_passed; n++) {
         fixture_close(&world.fixture);
         TEST_OK(fixture_open(&world.fixture, &err), &err);
-        struct firn_sim_fault_plan plan = {.call = n,
-                                           .classes = FIRN_SIM_FAULT_OPENS | FIRN_SIM_FAULT_READS,
-                                           .kind = FIRN_SIM_FAULT_FAILS,
-                                           .error_number = EIO};
-        firn_sim_fault_set_plan(world.os, &plan);
+        struct fi_sim_fault_plan plan = {.call = n,
+                                         .classes = FI_SIM_FAULT_OPENS | FI_SIM_FAULT_READS,
+                                         .kind = FI_SIM_FAULT_FAILS,
+                                         .error_number = EIO};
+        fi_sim_fault_set_plan(world.os, &plan);
         int rc = read_all(&world.fixture, &err);
-        has_passed = firn_sim_fault_hits(world.os) == 0;
-        firn_sim_fault_set_plan(world.os, NULL);
+        has_passed = fi_sim_fault_hits(world.os) == 0;
+        fi_sim_fault_set_plan(world.os, NULL);
         /* A run without its filter is read all the same. */
         assert_true(rc == FIRN_IO || rc == FIRN_OK);
         failures += rc == FIRN_IO;
@@ -369,14 +369,14 @@ a_log_that_cannot_be_synced_keeps_memtables(void **state)
     assert_int_equal(fixture_put(&world.fixture, 0, 20, 30), FIRN_OK);
     world.fixture.sync_fails = true;
     assert_int_equal(fixture_flush(&world.fixture, &err), FIRN_IO);
-    struct firn_lsm_stats stats;
-    firn_lsm_stats(world.fixture.lsm, NULL, &stats);
+    struct fi_lsm_stats stats;
+    fi_lsm_stats(world.fixture.lsm, NULL, &stats);
     assert_int_equal(stats.frozen_memtables, 1);
     assert_int_equal(stats.levels[0].runs, 0);
     fixture_compare_all(&world.fixture);
     world.fixture.sync_fails = false;
     TEST_OK(fixture_work(&world.fixture, false, &err), &err);
-    firn_lsm_stats(world.fixture.lsm, NULL, &stats);
+    fi_lsm_stats(world.fixture.lsm, NULL, &stats);
     assert_int_equal(stats.frozen_memtables, 0);
     fixture_compare_all(&world.fixture);
     world_deinit(&world);

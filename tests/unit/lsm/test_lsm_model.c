@@ -19,9 +19,9 @@ enum { WORKS_MAX = 3, CURSORS_MAX = 3 };
 
 /* A cursor that is held for long, and what it must still show. */
 struct held_cursor {
-    struct firn_lsm_cursor *cursor;
+    struct fi_lsm_cursor *cursor;
     struct fixture_view view;
-    struct firn_view borrowed;
+    struct fi_view borrowed;
     const struct fixture_record *model[FIXTURE_KEYS];
     struct fixture_record records[FIXTURE_KEYS];
     unsigned at; /* the next key to come */
@@ -30,7 +30,7 @@ struct held_cursor {
 struct run {
     struct fixture fixture;
     struct test_random random;
-    struct firn_compaction_work *works[WORKS_MAX]; /* picked, not run */
+    struct fi_compaction_work *works[WORKS_MAX]; /* picked, not run */
     struct held_cursor cursors[CURSORS_MAX];
     uint32_t uncertain_id; /* a tree whose dropping was cut off; 0: none */
     unsigned uncertain_tree;
@@ -56,7 +56,7 @@ below(struct run *run, uint64_t limit)
 static void
 drop_cursor(struct held_cursor *held)
 {
-    firn_lsm_cursor_destroy(held->cursor);
+    fi_lsm_cursor_destroy(held->cursor);
     held->cursor = NULL;
 }
 
@@ -79,7 +79,7 @@ hold_cursor(struct run *run, firn_error *err)
     size_t view = fixture->view_count < FIXTURE_VIEWS_MAX ? fixture_checkpoint(fixture)
                                                           : fixture->view_count - 1;
     held->view = fixture->views[view];
-    held->borrowed = (struct firn_view){held->view.intervals, held->view.count, 0, NULL};
+    held->borrowed = (struct fi_view){held->view.intervals, held->view.count, 0, NULL};
     fixture_model(fixture, fixture->tree_ids[tree], &held->borrowed, held->model);
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
         if (held->model[key] != NULL) {
@@ -88,9 +88,9 @@ hold_cursor(struct run *run, firn_error *err)
         }
     }
     held->at = 0;
-    struct firn_lsm_cursor_options options = {.view = &held->borrowed};
-    int rc = firn_lsm_cursor_create(fixture->trees[tree], &options, &held->cursor, err);
-    return rc != FIRN_OK ? rc : firn_lsm_cursor_first(held->cursor, err);
+    struct fi_lsm_cursor_options options = {.view = &held->borrowed};
+    int rc = fi_lsm_cursor_create(fixture->trees[tree], &options, &held->cursor, err);
+    return rc != FIRN_OK ? rc : fi_lsm_cursor_first(held->cursor, err);
 }
 
 /* Some keys further. */
@@ -106,17 +106,17 @@ walk_cursor(struct run *run, firn_error *err)
         while (held->at < FIXTURE_KEYS && held->model[held->at] == NULL) {
             held->at++;
         }
-        assert_int_equal(firn_lsm_cursor_valid(held->cursor), held->at < FIXTURE_KEYS);
+        assert_int_equal(fi_lsm_cursor_valid(held->cursor), held->at < FIXTURE_KEYS);
         if (held->at == FIXTURE_KEYS) {
             held->at = 0;
-            FIRN_TRY(firn_lsm_cursor_first(held->cursor, err));
+            FI_TRY(fi_lsm_cursor_first(held->cursor, err));
             continue;
         }
-        const struct firn_entry *entry = firn_lsm_cursor_entry(held->cursor);
+        const struct fi_entry *entry = fi_lsm_cursor_entry(held->cursor);
         assert_int_equal(entry->sequence, held->model[held->at]->sequence);
         assert_int_equal(entry->value.size, held->model[held->at]->value_size);
         held->at++;
-        FIRN_TRY(firn_lsm_cursor_next(held->cursor, err));
+        FI_TRY(fi_lsm_cursor_next(held->cursor, err));
     }
 out:
     if (rc != FIRN_OK) {
@@ -137,13 +137,13 @@ pick_work(struct run *run, firn_error *err)
     if (i == WORKS_MAX) {
         return FIRN_OK;
     }
-    struct firn_compaction_work **slot = &run->works[i];
-    struct firn_compaction_work_wish wish = {
+    struct fi_compaction_work **slot = &run->works[i];
+    struct fi_compaction_work_wish wish = {
         .flushes = below(run, 2) == 0,
         .compactions = true,
         .is_unhurried = below(run, 8) == 0,
     };
-    return firn_compaction_work_pick(run->fixture.lsm, &wish, slot, err);
+    return fi_compaction_work_pick(run->fixture.lsm, &wish, slot, err);
 }
 
 static int
@@ -153,24 +153,24 @@ run_work(struct run *run, firn_error *err)
     for (size_t tries = 0; tries < WORKS_MAX && run->works[i] == NULL; tries++) {
         i = (i + 1) % WORKS_MAX;
     }
-    struct firn_compaction_work *work = run->works[i];
+    struct fi_compaction_work *work = run->works[i];
     run->works[i] = NULL;
     if (work == NULL) {
         return FIRN_OK;
     }
     if (below(run, 10) == 0) {
-        firn_compaction_work_discard(work);
+        fi_compaction_work_discard(work);
         return FIRN_OK;
     }
     run->works_run++;
-    return firn_compaction_run(work, err);
+    return fi_compaction_run(work, err);
 }
 
 static void
 discard_works(struct run *run)
 {
     for (size_t i = 0; i < WORKS_MAX; i++) {
-        firn_compaction_work_discard(run->works[i]);
+        fi_compaction_work_discard(run->works[i]);
         run->works[i] = NULL;
     }
 }
@@ -199,14 +199,14 @@ settle_dropped(struct run *run)
     }
     uint32_t wanted = run->uncertain_id;
     run->uncertain_id = 0;
-    TEST_OK(firn_lsm_tree_list(fixture->lsm, visit_id, &wanted, &err), &err);
+    TEST_OK(fi_lsm_tree_list(fixture->lsm, visit_id, &wanted, &err), &err);
     if (wanted != 0) {
         fixture->tree_ids[run->uncertain_tree] = fixture->next_tree_id++;
-        TEST_OK(firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[run->uncertain_tree],
-                                   fixture->tree_kinds[run->uncertain_tree],
-                                   &fixture->trees[run->uncertain_tree], &err),
+        TEST_OK(fi_lsm_tree_open(fixture->lsm, fixture->tree_ids[run->uncertain_tree],
+                                 fixture->tree_kinds[run->uncertain_tree],
+                                 &fixture->trees[run->uncertain_tree], &err),
                 &err);
-        firn_lsm_tree_separate_values(fixture->trees[run->uncertain_tree], fixture->separates);
+        fi_lsm_tree_separate_values(fixture->trees[run->uncertain_tree], fixture->separates);
     }
 }
 
@@ -234,7 +234,7 @@ restart(struct run *run, firn_error *err)
     drop_cursors(run);
     discard_works(run);
     if (below(run, 2) == 0) {
-        rc = firn_lsm_close(run->fixture.lsm, err);
+        rc = fi_lsm_close(run->fixture.lsm, err);
         run->fixture.lsm = NULL;
     } else {
         fixture_abandon(&run->fixture);
@@ -263,11 +263,11 @@ recover(struct run *run)
     drop_cursors(run);
     discard_works(run);
     fixture_abandon(fixture);
-    firn_sim_memory_power_cut(fixture->os, 2 + test_random_next(&run->random));
+    fi_sim_memory_power_cut(fixture->os, 2 + test_random_next(&run->random));
     fixture_lose_records(fixture, &run->random);
     lose_views(fixture);
     /* The handle from before is dead. */
-    firn_os_dir_close(fixture->dir);
+    fi_os_dir_close(fixture->dir);
     fixture->dir = test_os_root(fixture->os);
     run->cuts++;
     firn_error err;
@@ -283,17 +283,17 @@ drop_tree(struct run *run, firn_error *err)
     unsigned tree = (unsigned)below(run, FIXTURE_TREES);
     drop_cursors(run);
     discard_works(run);
-    int rc = firn_lsm_tree_drop(fixture->trees[tree], err);
+    int rc = fi_lsm_tree_drop(fixture->trees[tree], err);
     if (rc != FIRN_OK) {
         run->uncertain_id = fixture->tree_ids[tree];
         run->uncertain_tree = tree;
         return rc;
     }
     fixture->tree_ids[tree] = fixture->next_tree_id++;
-    rc = firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[tree], fixture->tree_kinds[tree],
-                            &fixture->trees[tree], err);
+    rc = fi_lsm_tree_open(fixture->lsm, fixture->tree_ids[tree], fixture->tree_kinds[tree],
+                          &fixture->trees[tree], err);
     if (rc == FIRN_OK) {
-        firn_lsm_tree_separate_values(fixture->trees[tree], fixture->separates);
+        fi_lsm_tree_separate_values(fixture->trees[tree], fixture->separates);
     }
     return rc;
 }
@@ -301,7 +301,7 @@ drop_tree(struct run *run, firn_error *err)
 static void
 trim_log(struct fixture *fixture)
 {
-    uint64_t floor = firn_lsm_log_floor(fixture->lsm);
+    uint64_t floor = fi_lsm_log_floor(fixture->lsm);
     uint64_t newest = 1 + fixture->sequence / FIXTURE_SEGMENT_RECORDS;
     floor = floor < newest ? floor : newest;
     if (floor > fixture->log_start) {
@@ -335,7 +335,7 @@ step(struct run *run, firn_error *err)
         return fixture_commit_random(fixture, &run->random);
     }
     if (choice < 620) {
-        return firn_lsm_tree_freeze(fixture->trees[below(run, FIXTURE_TREES)], err);
+        return fi_lsm_tree_freeze(fixture->trees[below(run, FIXTURE_TREES)], err);
     }
     if (choice < 770) {
         return pick_work(run, err);
@@ -354,7 +354,7 @@ step(struct run *run, firn_error *err)
                         (size_t)below(run, fixture->view_count));
     } else if (choice < 985) {
         trim_log(fixture);
-        fixture->reader_version = below(run, 2) == 0 ? UINT64_MAX : firn_lsm_version(fixture->lsm);
+        fixture->reader_version = below(run, 2) == 0 ? UINT64_MAX : fi_lsm_version(fixture->lsm);
     } else if (choice < 986) {
         return drop_tree(run, err);
     } else if (choice < 988) {
@@ -367,10 +367,10 @@ static void
 run_init(struct run *run, uint64_t seed)
 {
     firn_error err;
-    struct firn_os *os;
+    struct fi_os *os;
     *run = (struct run){0};
     run->random.state = seed;
-    TEST_OK(firn_sim_memory_create(seed, &os, &err), &err);
+    TEST_OK(fi_sim_memory_create(seed, &os, &err), &err);
     fixture_init(&run->fixture, os);
     run->fixture.separates = seed % 3 != 0;
     if (seed % 2 == 0) {
@@ -385,11 +385,11 @@ run_init(struct run *run, uint64_t seed)
 static void
 run_deinit(struct run *run)
 {
-    struct firn_os *os = run->fixture.os;
+    struct fi_os *os = run->fixture.os;
     drop_cursors(run);
     discard_works(run);
     fixture_deinit(&run->fixture);
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
 }
 
 /* When all has been rewritten that is worth it, value files hold what runs refer to, and no file is
@@ -398,19 +398,19 @@ static void
 assert_no_dead_values(struct fixture *fixture)
 {
     firn_error err;
-    struct firn_os_dir *runs;
-    struct firn_lsm_stats stats;
-    firn_lsm_collect(fixture->lsm);
-    firn_lsm_stats(fixture->lsm, NULL, &stats);
+    struct fi_os_dir *runs;
+    struct fi_lsm_stats stats;
+    fi_lsm_collect(fixture->lsm);
+    fi_lsm_stats(fixture->lsm, NULL, &stats);
     assert_int_equal(stats.values.live_bytes, stats.values.bytes);
     assert_true(fixture->separates == (stats.values.files > 0));
     uint64_t files = stats.values.files + stats.attachments.files;
-    for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
+    for (unsigned level = 0; level < FI_VERSION_LEVELS_ALL; level++) {
         files += stats.levels[level].runs;
     }
-    TEST_OK(firn_os_dir_open(fixture->dir, "runs", &runs, &err), &err);
+    TEST_OK(fi_os_dir_open(fixture->dir, "runs", &runs, &err), &err);
     assert_int_equal(test_os_count(runs), files);
-    firn_os_dir_close(runs);
+    fi_os_dir_close(runs);
 }
 
 static void
@@ -429,14 +429,14 @@ trees_read_as_the_model_does(void **state)
             TEST_OK(step(&run, &err), &err);
         }
         fixture_compare_all(&run.fixture);
-        struct firn_lsm_stats stats;
-        firn_lsm_stats(run.fixture.lsm, NULL, &stats);
+        struct fi_lsm_stats stats;
+        fi_lsm_stats(run.fixture.lsm, NULL, &stats);
         print_message("seed %llu: %llu works; since the last opening %llu flushes, %llu "
                       "compactions, %llu moves, %llu versions left out; runs by level",
                       (unsigned long long)(random.state + i), (unsigned long long)run.works_run,
                       (unsigned long long)stats.flushes, (unsigned long long)stats.compactions,
                       (unsigned long long)stats.moves, (unsigned long long)stats.versions_dropped);
-        for (unsigned level = 0; level < FIRN_VERSION_LEVELS_ALL; level++) {
+        for (unsigned level = 0; level < FI_VERSION_LEVELS_ALL; level++) {
             print_message(" %llu", (unsigned long long)stats.levels[level].runs);
         }
         print_message("; %llu value files, %llu of %llu bytes alive\n",
@@ -470,12 +470,12 @@ after_a_power_cut_trees_and_log_make_the_same_commits(void **state)
         uint64_t cut_at = 0;
         for (uint64_t n = 0; n < steps; n++) {
             if (cut_at == 0) {
-                cut_at = firn_sim_memory_calls(run.fixture.os) + 1 + below(&run, 60);
-                firn_sim_memory_set_cut_at(run.fixture.os, cut_at);
+                cut_at = fi_sim_memory_calls(run.fixture.os) + 1 + below(&run, 60);
+                fi_sim_memory_set_cut_at(run.fixture.os, cut_at);
             }
             int rc = step(&run, &err);
-            if (firn_sim_memory_is_off(run.fixture.os)) {
-                firn_sim_memory_set_cut_at(run.fixture.os, 0);
+            if (fi_sim_memory_is_off(run.fixture.os)) {
+                fi_sim_memory_set_cut_at(run.fixture.os, 0);
                 cut_at = 0;
                 recover(&run);
             } else {
@@ -486,7 +486,7 @@ after_a_power_cut_trees_and_log_make_the_same_commits(void **state)
                       (unsigned long long)(random.state + i), (unsigned long long)run.cuts,
                       (unsigned long long)run.works_run);
         assert_true(run.cuts > steps / 150);
-        firn_sim_memory_set_cut_at(run.fixture.os, 0);
+        fi_sim_memory_set_cut_at(run.fixture.os, 0);
         recover(&run);
         run_deinit(&run);
     }
@@ -495,29 +495,29 @@ after_a_power_cut_trees_and_log_make_the_same_commits(void **state)
 /* ---- determinism ---- */
 
 struct tree_hash {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     uint64_t sum;
 };
 
 static int
-hash_file(void *ctx, const struct firn_os_dirent *entry)
+hash_file(void *ctx, const struct fi_os_dirent *entry)
 {
     struct tree_hash *hash = ctx;
-    struct firn_buf bytes = {0};
-    if (entry->kind == FIRN_OS_FILE) {
+    struct fi_buf bytes = {0};
+    if (entry->kind == FI_OS_FILE) {
         test_file_read(hash->dir, entry->name, &bytes);
-        hash->sum += firn_xxh3(bytes.data, bytes.size, firn_xxh3(entry->name, entry->name_size, 1));
+        hash->sum += fi_xxh3(bytes.data, bytes.size, fi_xxh3(entry->name, entry->name_size, 1));
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return FIRN_OK;
 }
 
 static uint64_t
-hash_dir(struct firn_os_dir *dir)
+hash_dir(struct fi_os_dir *dir)
 {
     struct tree_hash hash = {dir, 0};
     firn_error err;
-    TEST_OK(firn_os_dir_list(dir, hash_file, &hash, &err), &err);
+    TEST_OK(fi_os_dir_list(dir, hash_file, &hash, &err), &err);
     return hash.sum;
 }
 
@@ -526,15 +526,15 @@ hash_of_run(uint64_t seed)
 {
     static struct run run;
     firn_error err;
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     run_init(&run, seed);
     for (unsigned n = 0; n < 600; n++) {
         TEST_OK(step(&run, &err), &err);
     }
-    TEST_OK(firn_os_dir_open(run.fixture.dir, "runs", &runs, &err), &err);
+    TEST_OK(fi_os_dir_open(run.fixture.dir, "runs", &runs, &err), &err);
     assert_true(test_os_count(runs) > 2);
     uint64_t hash = hash_dir(run.fixture.dir) + hash_dir(runs);
-    firn_os_dir_close(runs);
+    fi_os_dir_close(runs);
     run_deinit(&run);
     return hash;
 }

@@ -17,9 +17,9 @@ static int
 setup(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
-    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
     pieces_group_rows = 8;
     pieces_fixture_init(&fixture, os);
     return 0;
@@ -29,9 +29,9 @@ static int
 teardown(void **state)
 {
     (void)state;
-    struct firn_os *os = fixture.base.os;
+    struct fi_os *os = fixture.base.os;
     pieces_fixture_deinit(&fixture);
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
     return 0;
 }
 
@@ -105,27 +105,27 @@ reshape(struct test_random *random)
 
 static void
 compare_random(struct test_random *random,
-               void (*compare)(struct pieces_fixture *, const struct firn_lsm_pieces_options *))
+               void (*compare)(struct pieces_fixture *, const struct fi_lsm_pieces_options *))
 {
-    struct firn_buf lower = {0};
-    struct firn_buf upper = {0};
+    struct fi_buf lower = {0};
+    struct fi_buf upper = {0};
     size_t number = (size_t)test_random_below(random, fixture.base.view_count);
-    struct firn_view view = fixture_view_of(&fixture.base, number);
-    struct firn_lsm_pieces_options options = {.view = &view, .time_ms = fixture.time_ms};
+    struct fi_view view = fixture_view_of(&fixture.base, number);
+    struct fi_lsm_pieces_options options = {.view = &view, .time_ms = fixture.time_ms};
     pieces_fixture_key((unsigned)test_random_below(random, PIECES_KEYS), &lower);
     pieces_fixture_key((unsigned)test_random_below(random, PIECES_KEYS), &upper);
-    const firn_slice lower_slice = firn_buf_slice(&lower);
-    const firn_slice upper_slice = firn_buf_slice(&upper);
+    const firn_slice lower_slice = fi_buf_slice(&lower);
+    const firn_slice upper_slice = fi_buf_slice(&upper);
     options.lower = test_random_below(random, 2) == 0 ? NULL : &lower_slice;
     options.upper = test_random_below(random, 2) == 0 ? NULL : &upper_slice;
     compare(&fixture, &options);
-    firn_buf_deinit(&lower);
-    firn_buf_deinit(&upper);
+    fi_buf_deinit(&lower);
+    fi_buf_deinit(&upper);
 }
 
 static void
 go(uint64_t seed, unsigned rounds,
-   void (*compare)(struct pieces_fixture *, const struct firn_lsm_pieces_options *))
+   void (*compare)(struct pieces_fixture *, const struct fi_lsm_pieces_options *))
 {
     struct test_random random;
     void *state = NULL;

@@ -30,16 +30,16 @@ enum { KEYS = 96, TREES = 2, READERS = 3, VIEWS_MAX = 16, RANGE_SIZE = 9 };
 
 struct reader_view {
     bool is_used;
-    struct firn_view_interval interval;
+    struct fi_view_interval interval;
 };
 
 struct world {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    struct firn_block_cache *cache;
-    struct firn_os_jobs *jobs;
-    struct firn_lsm *lsm;
-    struct firn_lsm_tree *trees[TREES];
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_block_cache *cache;
+    struct fi_os_jobs *jobs;
+    struct fi_lsm *lsm;
+    struct fi_lsm_tree *trees[TREES];
     _Atomic uint64_t published;
     _Atomic bool is_done;
     _Atomic uint64_t readings;
@@ -109,16 +109,16 @@ sync_log(void *ctx, firn_error *err)
 }
 
 /* All views begin with the first commit. */
-static const struct firn_run_kind *const test_kinds[] = {&firn_row_kind, NULL};
-static const struct firn_view_branch only_branch = {1, 0, FIRN_VIEW_ROOT};
-static const struct firn_view_interval everything = {1, UINT64_MAX};
-static const struct firn_view now = {&everything, 1, 0, NULL};
+static const struct fi_run_kind *const test_kinds[] = {&fi_row_kind, NULL};
+static const struct fi_view_branch only_branch = {1, 0, FI_VIEW_ROOT};
+static const struct fi_view_interval everything = {1, UINT64_MAX};
+static const struct fi_view now = {&everything, 1, 0, NULL};
 
 static int
-take_views(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *err)
+take_views(void *ctx, uint32_t tree_id, struct fi_view_list *out, firn_error *err)
 {
     struct world *world = ctx;
-    struct firn_view_place *places = calloc(VIEWS_MAX, sizeof *places);
+    struct fi_view_place *places = calloc(VIEWS_MAX, sizeof *places);
     size_t count = 0;
     (void)tree_id;
     (void)err;
@@ -126,16 +126,16 @@ take_views(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *
     require(pthread_mutex_lock(&world->mutex) == 0, "mutex", "lock");
     for (size_t i = 0; i < VIEWS_MAX; i++) {
         if (world->views[i].is_used) {
-            places[count++] = (struct firn_view_place){world->views[i].interval.last, 0, 0};
+            places[count++] = (struct fi_view_place){world->views[i].interval.last, 0, 0};
         }
     }
     require(pthread_mutex_unlock(&world->mutex) == 0, "mutex", "unlock");
-    *out = (struct firn_view_list){&only_branch, 1, places, count, 0, &now};
+    *out = (struct fi_view_list){&only_branch, 1, places, count, 0, &now};
     return FIRN_OK;
 }
 
 static void
-release_views(void *ctx, struct firn_view_list *views)
+release_views(void *ctx, struct fi_view_list *views)
 {
     (void)ctx;
     /* Allocated above; the list has it as const. */
@@ -155,7 +155,7 @@ open_view(struct world *world, size_t slot)
 {
     require(pthread_mutex_lock(&world->mutex) == 0, "mutex", "lock");
     uint64_t n = atomic_load(&world->published);
-    world->views[slot].interval = (struct firn_view_interval){1, n};
+    world->views[slot].interval = (struct fi_view_interval){1, n};
     world->views[slot].is_used = true;
     require(pthread_mutex_unlock(&world->mutex) == 0, "mutex", "unlock");
     return n;
@@ -172,34 +172,33 @@ close_view(struct world *world, size_t slot)
 /* ---- readers ---- */
 
 static void
-check_gets(struct world *world, uint64_t n, const struct firn_view *view,
-           struct test_random *random)
+check_gets(struct world *world, uint64_t n, const struct fi_view *view, struct test_random *random)
 {
-    struct firn_buf value = {0};
+    struct fi_buf value = {0};
     firn_error err;
     for (unsigned i = 0; i < 20; i++) {
         char bytes[16];
         unsigned tree = (unsigned)test_random_below(random, TREES);
         unsigned key = (unsigned)test_random_below(random, KEYS);
         uint64_t s = expected(n, tree, key);
-        int rc = firn_lsm_tree_get(world->trees[tree], key_bytes(key, bytes), view, &value, &err);
+        int rc = fi_lsm_tree_get(world->trees[tree], key_bytes(key, bytes), view, &value, &err);
         require(rc == FIRN_OK || rc == FIRN_NOT_FOUND, "get", err.text);
         require((rc == FIRN_OK) == (s > 0), "get", "found what is not there, or the reverse");
-        require(s == 0 || firn_load_le64(value.data) == s, "get", "wrong value");
+        require(s == 0 || fi_load_le64(value.data) == s, "get", "wrong value");
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
 }
 
 static void
-check_cursor(struct world *world, uint64_t n, const struct firn_view *view, unsigned tree,
+check_cursor(struct world *world, uint64_t n, const struct fi_view *view, unsigned tree,
              bool is_backward)
 {
-    struct firn_lsm_cursor_options options = {.view = view};
-    struct firn_lsm_cursor *cursor;
+    struct fi_lsm_cursor_options options = {.view = view};
+    struct fi_lsm_cursor *cursor;
     firn_error err;
-    int rc = firn_lsm_cursor_create(world->trees[tree], &options, &cursor, &err);
+    int rc = fi_lsm_cursor_create(world->trees[tree], &options, &cursor, &err);
     require(rc == FIRN_OK, "cursor", err.text);
-    rc = is_backward ? firn_lsm_cursor_last(cursor, &err) : firn_lsm_cursor_first(cursor, &err);
+    rc = is_backward ? fi_lsm_cursor_last(cursor, &err) : fi_lsm_cursor_first(cursor, &err);
     require(rc == FIRN_OK, "cursor", err.text);
     for (unsigned i = 0; i < KEYS; i++) {
         unsigned key = is_backward ? KEYS - 1 - i : i;
@@ -207,13 +206,13 @@ check_cursor(struct world *world, uint64_t n, const struct firn_view *view, unsi
         if (s == 0) {
             continue;
         }
-        require(firn_lsm_cursor_valid(cursor), "cursor", "ends too early");
-        require(firn_lsm_cursor_entry(cursor)->sequence == s, "cursor", "wrong version");
-        rc = is_backward ? firn_lsm_cursor_prev(cursor, &err) : firn_lsm_cursor_next(cursor, &err);
+        require(fi_lsm_cursor_valid(cursor), "cursor", "ends too early");
+        require(fi_lsm_cursor_entry(cursor)->sequence == s, "cursor", "wrong version");
+        rc = is_backward ? fi_lsm_cursor_prev(cursor, &err) : fi_lsm_cursor_next(cursor, &err);
         require(rc == FIRN_OK, "cursor", err.text);
     }
-    require(!firn_lsm_cursor_valid(cursor), "cursor", "has more than there is");
-    firn_lsm_cursor_destroy(cursor);
+    require(!fi_lsm_cursor_valid(cursor), "cursor", "has more than there is");
+    fi_lsm_cursor_destroy(cursor);
 }
 
 struct reader {
@@ -229,8 +228,8 @@ read_all_the_time(void *arg)
     struct world *world = reader->world;
     while (!atomic_load(&world->is_done)) {
         uint64_t n = open_view(world, reader->slot);
-        struct firn_view_interval interval = {1, n};
-        struct firn_view view = {&interval, n > 0, 0, NULL};
+        struct fi_view_interval interval = {1, n};
+        struct fi_view view = {&interval, n > 0, 0, NULL};
         for (unsigned i = 0; i < 4; i++) {
             check_gets(world, n, &view, &reader->random);
             check_cursor(world, n, &view, (unsigned)test_random_below(&reader->random, TREES),
@@ -249,13 +248,13 @@ work_once(void *arg)
 {
     struct world *world = arg;
     firn_error err;
-    struct firn_compaction_work_wish wish = {
+    struct fi_compaction_work_wish wish = {
         .flushes = true, .compactions = true, .is_unhurried = atomic_load(&world->works) % 5 == 0};
-    struct firn_compaction_work *work;
-    int rc = firn_compaction_work_pick(world->lsm, &wish, &work, &err);
+    struct fi_compaction_work *work;
+    int rc = fi_compaction_work_pick(world->lsm, &wish, &work, &err);
     require(rc == FIRN_OK, "pick", err.text);
     if (work != NULL) {
-        rc = firn_compaction_run(work, &err);
+        rc = fi_compaction_run(work, &err);
         require(rc == FIRN_OK, "work", err.text);
         atomic_fetch_add(&world->works, 1);
     }
@@ -272,18 +271,18 @@ write_commit(struct world *world, uint64_t s)
     unsigned key;
     firn_error err;
     enum deed deed = deed_of(s, &key);
-    firn_store_le64(value, s);
-    struct firn_entry entry = {.key = key_bytes(key, lower), .sequence = s};
-    entry.kind = FIRN_ENTRY_DELETE;
+    fi_store_le64(value, s);
+    struct fi_entry entry = {.key = key_bytes(key, lower), .sequence = s};
+    entry.kind = FI_ENTRY_DELETE;
     if (deed == PUT) {
-        entry.kind = FIRN_ENTRY_PUT;
+        entry.kind = FI_ENTRY_PUT;
         entry.value = firn_bytes(value, sizeof value);
     } else if (deed == DELETE_RANGE) {
-        entry.kind = FIRN_ENTRY_RANGE_DELETE;
+        entry.kind = FI_ENTRY_RANGE_DELETE;
         entry.value = key_bytes(key + RANGE_SIZE, upper);
     }
-    const struct firn_lsm_place place = {.segment = 1};
-    int rc = firn_lsm_tree_apply(world->trees[s % TREES], &entry, &place, &err);
+    const struct fi_lsm_place place = {.segment = 1};
+    int rc = fi_lsm_tree_apply(world->trees[s % TREES], &entry, &place, &err);
     require(rc == FIRN_OK, "apply", err.text);
     atomic_store(&world->published, s);
 }
@@ -291,22 +290,22 @@ write_commit(struct world *world, uint64_t s)
 static void
 write_for(struct world *world, int64_t duration_ns)
 {
-    int64_t start = firn_os_monotonic_ns(world->os);
+    int64_t start = fi_os_monotonic_ns(world->os);
     firn_error err;
     uint64_t s = 0;
-    while (firn_os_monotonic_ns(world->os) - start < duration_ns ||
+    while (fi_os_monotonic_ns(world->os) - start < duration_ns ||
            atomic_load(&world->readings) < 10 || atomic_load(&world->works) < 10) {
         write_commit(world, ++s);
         if (s % 400 == 0) {
-            TEST_OK(firn_lsm_tree_freeze(world->trees[s / 400 % TREES], &err), &err);
+            TEST_OK(fi_lsm_tree_freeze(world->trees[s / 400 % TREES], &err), &err);
         }
         if (s % 200 == 0) {
             unsigned frozen;
             unsigned level0;
-            TEST_OK(firn_os_jobs_submit(world->jobs, work_once, world, &err), &err);
-            firn_lsm_pressure(world->lsm, &frozen, &level0);
+            TEST_OK(fi_os_jobs_submit(world->jobs, work_once, world, &err), &err);
+            fi_lsm_pressure(world->lsm, &frozen, &level0);
             if (frozen > 4 || level0 > 20) {
-                firn_os_jobs_wait(world->jobs);
+                fi_os_jobs_wait(world->jobs);
             }
         }
     }
@@ -316,7 +315,7 @@ static void
 open_world(struct world *world)
 {
     firn_error err;
-    struct firn_lsm_options options = {
+    struct fi_lsm_options options = {
         .kinds = test_kinds,
         .cache = world->cache,
         .host = {.ctx = world,
@@ -331,13 +330,13 @@ open_world(struct world *world)
         .value_file_bytes_target = 3 << 10,
         .value_file_bytes_small = 500,
     };
-    TEST_OK(firn_lsm_open(world->dir, &options, true, &world->lsm, &err), &err);
+    TEST_OK(fi_lsm_open(world->dir, &options, true, &world->lsm, &err), &err);
     /* Few enough that runs are closed while readers use them all the time. */
     world->lsm->files.open_max = 4;
     world->lsm->files.descriptors.open_max = 3;
     for (uint32_t i = 0; i < TREES; i++) {
-        TEST_OK(firn_lsm_tree_open(world->lsm, i + 1, NULL, &world->trees[i], &err), &err);
-        firn_lsm_tree_separate_values(world->trees[i], i % 2 == 0);
+        TEST_OK(fi_lsm_tree_open(world->lsm, i + 1, NULL, &world->trees[i], &err), &err);
+        fi_lsm_tree_separate_values(world->trees[i], i % 2 == 0);
     }
 }
 
@@ -352,12 +351,12 @@ readers_beside_a_writer_and_works_see_their_views(void **state)
     struct reader readers[READERS];
     pthread_t threads[READERS];
     test_random_init(&world.seeds, "readers_beside_a_writer_and_works_see_their_views", 4);
-    world.os = firn_os_default();
+    world.os = fi_os_default();
     world.dir = test_os_temp_dir();
     assert_int_equal(pthread_mutex_init(&world.mutex, NULL), 0);
     world.views[VIEWS_MAX - 1] = (struct reader_view){true, {1, UINT64_MAX}};
-    TEST_OK(firn_block_cache_create(world.os, 64 << 10, &world.cache, &err), &err);
-    TEST_OK(firn_os_jobs_create(world.os, 2, &world.jobs, &err), &err);
+    TEST_OK(fi_block_cache_create(world.os, 64 << 10, &world.cache, &err), &err);
+    TEST_OK(fi_os_jobs_create(world.os, 2, &world.jobs, &err), &err);
     open_world(&world);
     for (size_t i = 0; i < READERS; i++) {
         readers[i] = (struct reader){&world, i, {test_random_next(&world.seeds)}};
@@ -368,13 +367,13 @@ readers_beside_a_writer_and_works_see_their_views(void **state)
     for (size_t i = 0; i < READERS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
-    firn_os_jobs_destroy(world.jobs);
+    fi_os_jobs_destroy(world.jobs);
     print_message("%llu commits, %llu readings, %llu works\n",
                   (unsigned long long)atomic_load(&world.published),
                   (unsigned long long)atomic_load(&world.readings),
                   (unsigned long long)atomic_load(&world.works));
-    TEST_OK(firn_lsm_close(world.lsm, &err), &err);
-    firn_block_cache_destroy(world.cache);
+    TEST_OK(fi_lsm_close(world.lsm, &err), &err);
+    fi_block_cache_destroy(world.cache);
     test_os_temp_dir_remove(world.dir);
     assert_int_equal(pthread_mutex_destroy(&world.mutex), 0);
 }

@@ -18,19 +18,19 @@
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 
-static struct firn_os *memory;
-static struct firn_os *faulty;
+static struct fi_os *memory;
+static struct fi_os *faulty;
 static struct pieces_fixture fixture;
-static const struct firn_view_interval everything = {1, UINT64_MAX};
-static const struct firn_view now = {&everything, 1, 0, NULL};
+static const struct fi_view_interval everything = {1, UINT64_MAX};
+static const struct fi_view now = {&everything, 1, 0, NULL};
 
 static int
 setup(void **state)
 {
     (void)state;
     firn_error err;
-    TEST_OK(firn_sim_memory_create(1, &memory, &err), &err);
-    TEST_OK(firn_sim_fault_create(memory, &faulty, &err), &err);
+    TEST_OK(fi_sim_memory_create(1, &memory, &err), &err);
+    TEST_OK(fi_sim_fault_create(memory, &faulty, &err), &err);
     pieces_group_rows = 8;
     pieces_fixture_init(&fixture, faulty);
     return 0;
@@ -41,8 +41,8 @@ teardown(void **state)
 {
     (void)state;
     pieces_fixture_deinit(&fixture);
-    firn_sim_fault_destroy(faulty);
-    firn_sim_memory_destroy(memory);
+    fi_sim_fault_destroy(faulty);
+    fi_sim_memory_destroy(memory);
     return 0;
 }
 
@@ -55,34 +55,34 @@ use_large_runs(void)
     TEST_OK(fixture_open(&fixture.base, &err), &err);
 }
 
-static struct firn_lsm_pieces_options
-options_of(const struct firn_view *view)
+static struct fi_lsm_pieces_options
+options_of(const struct fi_view *view)
 {
-    return (struct firn_lsm_pieces_options){.view = view, .time_ms = fixture.time_ms};
+    return (struct fi_lsm_pieces_options){.view = view, .time_ms = fixture.time_ms};
 }
 
 /* How many pieces are direct. */
 static size_t
-count_direct(const struct firn_lsm_pieces_options *options, size_t *out_all)
+count_direct(const struct fi_lsm_pieces_options *options, size_t *out_all)
 {
     firn_error err;
-    struct firn_lsm_pieces *pieces;
+    struct fi_lsm_pieces *pieces;
     size_t direct = 0;
-    TEST_OK(firn_lsm_pieces_open(pieces_fixture_tree(&fixture), options, &pieces, &err), &err);
-    *out_all = firn_lsm_pieces_count(pieces);
+    TEST_OK(fi_lsm_pieces_open(pieces_fixture_tree(&fixture), options, &pieces, &err), &err);
+    *out_all = fi_lsm_pieces_count(pieces);
     for (size_t i = 0; i < *out_all; i++) {
-        struct firn_lsm_piece piece;
-        firn_lsm_pieces_at(pieces, i, &piece);
+        struct fi_lsm_piece piece;
+        fi_lsm_pieces_at(pieces, i, &piece);
         direct += piece.run != NULL;
     }
-    firn_lsm_pieces_close(pieces);
+    fi_lsm_pieces_close(pieces);
     return direct;
 }
 
 static void
-assert_pieces(const struct firn_view *view, size_t direct, size_t all)
+assert_pieces(const struct fi_view *view, size_t direct, size_t all)
 {
-    const struct firn_lsm_pieces_options options = options_of(view);
+    const struct fi_lsm_pieces_options options = options_of(view);
     size_t found_all;
     size_t found = count_direct(&options, &found_all);
     assert_int_equal(found, direct);
@@ -99,8 +99,8 @@ groups_are_direct_where_nothing_else_is_seen(void **state)
     assert_pieces(&now, 0, 0);
     pieces_fixture_load(&fixture, 0, 80);
     assert_pieces(&now, 10, 10);
-    const struct firn_view_interval then = {1, fixture.base.sequence};
-    const struct firn_view before = {&then, 1, 0, NULL};
+    const struct fi_view_interval then = {1, fixture.base.sequence};
+    const struct fi_view before = {&then, 1, 0, NULL};
     /* A version in a memtable: its group is merged, for those who see it. */
     pieces_fixture_put(&fixture, 20);
     assert_pieces(&now, 9, 10);
@@ -155,17 +155,17 @@ static void
 rows_of_large_groups_win_block_by_block(void **state)
 {
     (void)state;
-    struct firn_buf lower = {0};
-    struct firn_buf upper = {0};
+    struct fi_buf lower = {0};
+    struct fi_buf upper = {0};
     fill_large();
-    struct firn_lsm_pieces_options options = options_of(&now);
+    struct fi_lsm_pieces_options options = options_of(&now);
     pieces_met = (struct pieces_met){0};
     pieces_fixture_compare(&fixture, &options);
     assert_true(pieces_met.rows > 5000);
     pieces_fixture_key(1500, &lower);
     pieces_fixture_key(4444, &upper);
-    const firn_slice lower_slice = firn_buf_slice(&lower);
-    const firn_slice upper_slice = firn_buf_slice(&upper);
+    const firn_slice lower_slice = fi_buf_slice(&lower);
+    const firn_slice upper_slice = fi_buf_slice(&upper);
     options.lower = &lower_slice;
     options.upper = &upper_slice;
     pieces_fixture_compare(&fixture, &options);
@@ -175,8 +175,8 @@ rows_of_large_groups_win_block_by_block(void **state)
     options.lower = NULL;
     options.upper = NULL;
     pieces_fixture_compare(&fixture, &options);
-    firn_buf_deinit(&lower);
-    firn_buf_deinit(&upper);
+    fi_buf_deinit(&lower);
+    fi_buf_deinit(&upper);
 }
 
 /* ---- failures ---- */
@@ -205,7 +205,7 @@ an_allocation_that_fails_leaves_nothing(void **state)
     test_alloc_install();
     assert_int_equal(setup(state), 0);
     fill_some();
-    const struct firn_lsm_pieces_options options = options_of(&now);
+    const struct fi_lsm_pieces_options options = options_of(&now);
     uint64_t rows = 0;
     TEST_OK(pieces_fixture_read(&fixture, &options, false, &rows, &err), &err);
     for (unsigned way = 0; way < 2; way++) {
@@ -233,8 +233,8 @@ reopen(void)
 {
     firn_error err;
     fixture_abandon(&fixture.base);
-    firn_block_cache_destroy(fixture.base.cache);
-    TEST_OK(firn_block_cache_create(fixture.base.os, 256 << 10, &fixture.base.cache, &err), &err);
+    fi_block_cache_destroy(fixture.base.cache);
+    TEST_OK(fi_block_cache_create(fixture.base.os, 256 << 10, &fixture.base.cache, &err), &err);
     fixture.base.options.cache = fixture.base.cache;
     TEST_OK(fixture_open(&fixture.base, &err), &err);
 }
@@ -249,20 +249,20 @@ a_call_that_fails_is_told(void **state)
     bool has_passed = false;
     fill_some();
     pieces_fixture_flush(&fixture);
-    const struct firn_lsm_pieces_options options = options_of(&now);
+    const struct fi_lsm_pieces_options options = options_of(&now);
     TEST_OK(pieces_fixture_read(&fixture, &options, false, &rows, &err), &err);
     for (uint64_t n = 1; !has_passed; n++) {
-        const struct firn_sim_fault_plan plan = {.call = n,
-                                                 .classes = FIRN_SIM_FAULT_ALL,
-                                                 .kind = FIRN_SIM_FAULT_FAILS,
-                                                 .error_number = EIO};
+        const struct fi_sim_fault_plan plan = {.call = n,
+                                               .classes = FI_SIM_FAULT_ALL,
+                                               .kind = FI_SIM_FAULT_FAILS,
+                                               .error_number = EIO};
         uint64_t met;
         reopen();
-        firn_sim_fault_set_plan(faulty, &plan);
+        fi_sim_fault_set_plan(faulty, &plan);
         int rc = pieces_fixture_read(&fixture, &options, n % 2 == 0, &met, &err);
-        has_passed = firn_sim_fault_hits(faulty) == 0;
-        hits += firn_sim_fault_hits(faulty);
-        firn_sim_fault_set_plan(faulty, NULL);
+        has_passed = fi_sim_fault_hits(faulty) == 0;
+        hits += fi_sim_fault_hits(faulty);
+        fi_sim_fault_set_plan(faulty, NULL);
         assert_int_equal(rc, has_passed ? FIRN_OK : FIRN_IO);
         TEST_OK(pieces_fixture_read(&fixture, &options, false, &met, &err), &err);
         assert_int_equal(met, rows);
@@ -271,7 +271,7 @@ a_call_that_fails_is_told(void **state)
 }
 
 static int
-first_run(void *ctx, const struct firn_os_dirent *entry)
+first_run(void *ctx, const struct fi_os_dirent *entry)
 {
     char *name = ctx;
     if (entry->name_size > 7 && strcmp(entry->name + entry->name_size - 7, ".column") == 0 &&
@@ -287,17 +287,17 @@ damage_is_told_or_does_no_harm(void **state)
     (void)state;
     firn_error err;
     char name[64] = "";
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     uint64_t rows;
     unsigned told = 0;
     unsigned named = 0;
     size_t size;
     fill_some();
     pieces_fixture_flush(&fixture);
-    const struct firn_lsm_pieces_options options = options_of(&now);
+    const struct fi_lsm_pieces_options options = options_of(&now);
     TEST_OK(pieces_fixture_read(&fixture, &options, false, &rows, &err), &err);
-    TEST_OK(firn_os_dir_open(fixture.base.dir, "runs", &runs, &err), &err);
-    TEST_OK(firn_os_dir_list(runs, first_run, name, &err), &err);
+    TEST_OK(fi_os_dir_open(fixture.base.dir, "runs", &runs, &err), &err);
+    TEST_OK(fi_os_dir_list(runs, first_run, name, &err), &err);
     assert_true(name[0] != '\0');
     char *bytes = test_os_get(runs, name, &size);
     const char *longer = getenv("FIRN_TEST_LONG");
@@ -320,16 +320,16 @@ damage_is_told_or_does_no_harm(void **state)
     fixture_abandon(&fixture.base);
     test_os_put(runs, name, bytes, size);
     TEST_OK(fixture_open(&fixture.base, &err), &err);
-    firn_free(bytes);
-    firn_os_dir_close(runs);
+    fi_free(bytes);
+    fi_os_dir_close(runs);
 }
 
 /* ---- threads ---- */
 
 struct world {
-    struct firn_view view;
+    struct fi_view view;
     uint64_t rows;
-    struct firn_lsm_pieces *shared;
+    struct fi_lsm_pieces *shared;
     _Atomic bool is_done;
     _Atomic unsigned readings;
     _Atomic unsigned failures;
@@ -340,21 +340,21 @@ static void *
 read_on(void *ctx)
 {
     struct world *world = ctx;
-    const struct firn_lsm_pieces_options options = options_of(&world->view);
+    const struct fi_lsm_pieces_options options = options_of(&world->view);
     do {
         firn_error err;
         uint64_t rows;
         int rc = pieces_fixture_read(&fixture, &options, world->readings % 2 == 0, &rows, &err);
         world->failures += rc != FIRN_OK || rows != world->rows;
-        for (size_t i = world->readings % 2; i < firn_lsm_pieces_count(world->shared); i += 2) {
-            struct firn_lsm_winners *winners = NULL;
+        for (size_t i = world->readings % 2; i < fi_lsm_pieces_count(world->shared); i += 2) {
+            struct fi_lsm_winners *winners = NULL;
             size_t count = 0;
-            rc = firn_lsm_winners_open(world->shared, i, false, &winners, &err);
+            rc = fi_lsm_winners_open(world->shared, i, false, &winners, &err);
             do {
-                rc = rc == FIRN_OK ? firn_lsm_winners_next(winners, &count, &err) : rc;
+                rc = rc == FIRN_OK ? fi_lsm_winners_next(winners, &count, &err) : rc;
             } while (rc == FIRN_OK && count > 0);
             world->failures += rc != FIRN_OK;
-            firn_lsm_winners_close(winners);
+            fi_lsm_winners_close(winners);
         }
         world->readings++;
     } while (!world->is_done);
@@ -369,17 +369,16 @@ threads_read_beside_flushes_and_compactions(void **state)
     static struct world world;
     pthread_t threads[THREADS];
     firn_error err;
-    struct firn_os *os;
-    TEST_OK(firn_os_ram_create(64 << 20, &os, &err), &err); /* the other one is for one thread */
+    struct fi_os *os;
+    TEST_OK(fi_os_ram_create(64 << 20, &os, &err), &err); /* the other one is for one thread */
     pieces_group_rows = 8;
     pieces_fixture_init(&fixture, os);
     fill_some();
     size_t number = fixture_checkpoint(&fixture.base);
     world = (struct world){.view = fixture_view_of(&fixture.base, number)};
-    const struct firn_lsm_pieces_options options = options_of(&world.view);
+    const struct fi_lsm_pieces_options options = options_of(&world.view);
     TEST_OK(pieces_fixture_read(&fixture, &options, false, &world.rows, &err), &err);
-    TEST_OK(firn_lsm_pieces_open(pieces_fixture_tree(&fixture), &options, &world.shared, &err),
-            &err);
+    TEST_OK(fi_lsm_pieces_open(pieces_fixture_tree(&fixture), &options, &world.shared, &err), &err);
     for (size_t i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, read_on, &world), 0);
     }
@@ -399,11 +398,11 @@ threads_read_beside_flushes_and_compactions(void **state)
     for (size_t i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
-    firn_lsm_pieces_close(world.shared);
+    fi_lsm_pieces_close(world.shared);
     print_message("count: %u readings\n", world.readings);
     assert_int_equal(world.failures, 0);
     pieces_fixture_deinit(&fixture);
-    firn_os_ram_destroy(os);
+    fi_os_ram_destroy(os);
 }
 
 int

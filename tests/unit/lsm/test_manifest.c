@@ -22,10 +22,10 @@
 #include "support/test_os.h"
 #include "version/manifest.h"
 
-static struct firn_manifest_run
+static struct fi_manifest_run
 run_of(uint64_t number, uint8_t level, const char *lower, const char *upper)
 {
-    return (struct firn_manifest_run){
+    return (struct fi_manifest_run){
         .number = number,
         .level = level,
         .kind = 1,
@@ -44,16 +44,16 @@ run_of(uint64_t number, uint8_t level, const char *lower, const char *upper)
 }
 
 static void
-assert_same_edit(const struct firn_manifest_edit *a, const struct firn_manifest_edit *b)
+assert_same_edit(const struct fi_manifest_edit *a, const struct fi_manifest_edit *b)
 {
-    struct firn_buf bytes_a = {0};
-    struct firn_buf bytes_b = {0};
-    assert_int_equal(firn_manifest_edit_encode(a, &bytes_a), FIRN_OK);
-    assert_int_equal(firn_manifest_edit_encode(b, &bytes_b), FIRN_OK);
+    struct fi_buf bytes_a = {0};
+    struct fi_buf bytes_b = {0};
+    assert_int_equal(fi_manifest_edit_encode(a, &bytes_a), FIRN_OK);
+    assert_int_equal(fi_manifest_edit_encode(b, &bytes_b), FIRN_OK);
     assert_int_equal(bytes_a.size, bytes_b.size);
     assert_memory_equal(bytes_a.data, bytes_b.data, bytes_a.size);
-    firn_buf_deinit(&bytes_a);
-    firn_buf_deinit(&bytes_b);
+    fi_buf_deinit(&bytes_a);
+    fi_buf_deinit(&bytes_b);
 }
 
 static void
@@ -61,10 +61,10 @@ golden_records_are_read_and_written(void **state)
 {
     (void)state;
     const uint64_t removed[] = {3, 4};
-    struct firn_manifest_run added[2];
+    struct fi_manifest_run added[2];
     added[0] = run_of(5, 0, "", "apple");
     added[1] = run_of(6, 6, "banana", "cherry");
-    const struct firn_manifest_tree trees[] = {
+    const struct fi_manifest_tree trees[] = {
         {.id = 1,
          .kind = 1,
          .flushed = 69,
@@ -74,63 +74,60 @@ golden_records_are_read_and_written(void **state)
          .added_count = 2},
         {.id = 300, .is_dropped = true},
     };
-    const struct firn_manifest_edit edit = {
+    const struct fi_manifest_edit edit = {
         .version = 12, .next_number = 7, .sequence = 1000, .trees = trees, .tree_count = 2};
-    const struct firn_manifest_tree whole = {
+    const struct fi_manifest_tree whole = {
         .id = 1, .kind = 1, .flushed = 69, .added = added, .added_count = 2};
-    const struct firn_manifest_edit snapshot = {.is_snapshot = true,
-                                                .version = 12,
-                                                .next_number = 7,
-                                                .sequence = 1000,
-                                                .trees = &whole,
-                                                .tree_count = 1};
-    struct firn_buf bytes = {0};
-    struct firn_arena arena = {0};
-    struct firn_manifest_edit decoded;
+    const struct fi_manifest_edit snapshot = {.is_snapshot = true,
+                                              .version = 12,
+                                              .next_number = 7,
+                                              .sequence = 1000,
+                                              .trees = &whole,
+                                              .tree_count = 1};
+    struct fi_buf bytes = {0};
+    struct fi_arena arena = {0};
+    struct fi_manifest_edit decoded;
     firn_error err;
-    assert_int_equal(firn_manifest_edit_encode(&edit, &bytes), FIRN_OK);
-    test_file_compare_golden("tests/formats/manifest/edit.record", firn_buf_slice(&bytes));
-    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
-                                      &err),
+    assert_int_equal(fi_manifest_edit_encode(&edit, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/edit.record", fi_buf_slice(&bytes));
+    TEST_OK(fi_manifest_edit_decode(FI_MANIFEST_EDIT, fi_buf_slice(&bytes), &arena, &decoded, &err),
             &err);
     assert_same_edit(&edit, &decoded);
     assert_int_equal(decoded.trees[0].added[1].sequence_max, 69);
     assert_true(decoded.trees[1].is_dropped);
-    assert_int_equal(firn_manifest_edit_encode(&snapshot, &bytes), FIRN_OK);
-    test_file_compare_golden("tests/formats/manifest/snapshot.record", firn_buf_slice(&bytes));
-    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_SNAPSHOT, firn_buf_slice(&bytes), &arena,
-                                      &decoded, &err),
-            &err);
+    assert_int_equal(fi_manifest_edit_encode(&snapshot, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/snapshot.record", fi_buf_slice(&bytes));
+    TEST_OK(
+        fi_manifest_edit_decode(FI_MANIFEST_SNAPSHOT, fi_buf_slice(&bytes), &arena, &decoded, &err),
+        &err);
     assert_same_edit(&snapshot, &decoded);
     added[1].expiring_count = 40;
     added[1].expires_first_ms = 1000000;
     added[1].expires_last_ms = 1000300;
-    assert_int_equal(firn_manifest_edit_encode(&edit, &bytes), FIRN_OK);
-    test_file_compare_golden("tests/formats/manifest/expiring.record", firn_buf_slice(&bytes));
-    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
-                                      &err),
+    assert_int_equal(fi_manifest_edit_encode(&edit, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/expiring.record", fi_buf_slice(&bytes));
+    TEST_OK(fi_manifest_edit_decode(FI_MANIFEST_EDIT, fi_buf_slice(&bytes), &arena, &decoded, &err),
             &err);
     assert_same_edit(&edit, &decoded);
     assert_int_equal(decoded.trees[0].added[0].expiring_count, 0);
     assert_int_equal(decoded.trees[0].added[1].kind, 1);
     assert_int_equal(decoded.trees[0].added[1].expiring_count, 40);
     assert_int_equal(decoded.trees[0].added[1].expires_last_ms, 1000300);
-    const struct firn_manifest_reference references[] = {
+    const struct fi_manifest_reference references[] = {
         {2, UINT64_C(0xfedcba9876543210), 100000, 70000}, {4, 1, 300, 300}};
     added[0].references = references;
     added[0].reference_count = 1;
     added[1].references = references;
     added[1].reference_count = 2;
-    assert_int_equal(firn_manifest_edit_encode(&edit, &bytes), FIRN_OK);
-    test_file_compare_golden("tests/formats/manifest/values.record", firn_buf_slice(&bytes));
-    const struct firn_manifest_group groups[] = {{58, 61, 70, 90}, {60, 75, 0, 0}};
-    added[1].level = FIRN_VERSION_HISTORY;
+    assert_int_equal(fi_manifest_edit_encode(&edit, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/values.record", fi_buf_slice(&bytes));
+    const struct fi_manifest_group groups[] = {{58, 61, 70, 90}, {60, 75, 0, 0}};
+    added[1].level = FI_VERSION_HISTORY;
     added[1].groups = groups;
     added[1].group_count = 2;
-    assert_int_equal(firn_manifest_edit_encode(&edit, &bytes), FIRN_OK);
-    test_file_compare_golden("tests/formats/manifest/history.record", firn_buf_slice(&bytes));
-    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
-                                      &err),
+    assert_int_equal(fi_manifest_edit_encode(&edit, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/history.record", fi_buf_slice(&bytes));
+    TEST_OK(fi_manifest_edit_decode(FI_MANIFEST_EDIT, fi_buf_slice(&bytes), &arena, &decoded, &err),
             &err);
     assert_same_edit(&edit, &decoded);
     assert_int_equal(decoded.trees[0].added[0].kind, 1);
@@ -142,28 +139,26 @@ golden_records_are_read_and_written(void **state)
     assert_int_equal(decoded.trees[0].added[0].group_count, 0);
     assert_int_equal(decoded.trees[0].added[1].group_count, 2);
     assert_memory_equal(decoded.trees[0].added[1].groups, groups, sizeof groups);
-    struct firn_manifest_edit with_end = edit;
-    with_end.log_end = (struct firn_log_position){300, 4096};
-    assert_int_equal(firn_manifest_edit_encode(&with_end, &bytes), FIRN_OK);
-    test_file_compare_golden("tests/formats/manifest/log_end.record", firn_buf_slice(&bytes));
-    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
-                                      &err),
+    struct fi_manifest_edit with_end = edit;
+    with_end.log_end = (struct fi_log_position){300, 4096};
+    assert_int_equal(fi_manifest_edit_encode(&with_end, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/log_end.record", fi_buf_slice(&bytes));
+    TEST_OK(fi_manifest_edit_decode(FI_MANIFEST_EDIT, fi_buf_slice(&bytes), &arena, &decoded, &err),
             &err);
     assert_same_edit(&with_end, &decoded);
     assert_int_equal(decoded.log_end.offset, 4096);
     /* A tree of another kind of runs. */
-    struct firn_manifest_tree of_kinds[2] = {trees[0], {.id = 2, .kind = 2, .flushed = 9}};
-    struct firn_manifest_edit with_kinds = with_end;
-    struct firn_manifest_run of_kind = run_of(4, 1, "a", "b");
+    struct fi_manifest_tree of_kinds[2] = {trees[0], {.id = 2, .kind = 2, .flushed = 9}};
+    struct fi_manifest_edit with_kinds = with_end;
+    struct fi_manifest_run of_kind = run_of(4, 1, "a", "b");
     of_kind.kind = 2;
     of_kinds[0].removed_count = 1;
     of_kinds[1].added = &of_kind;
     of_kinds[1].added_count = 1;
     with_kinds.trees = of_kinds;
-    assert_int_equal(firn_manifest_edit_encode(&with_kinds, &bytes), FIRN_OK);
-    test_file_compare_golden("tests/formats/manifest/kinds.record", firn_buf_slice(&bytes));
-    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
-                                      &err),
+    assert_int_equal(fi_manifest_edit_encode(&with_kinds, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/kinds.record", fi_buf_slice(&bytes));
+    TEST_OK(fi_manifest_edit_decode(FI_MANIFEST_EDIT, fi_buf_slice(&bytes), &arena, &decoded, &err),
             &err);
     assert_same_edit(&with_kinds, &decoded);
     assert_int_equal(decoded.trees[0].kind, 1);
@@ -171,26 +166,24 @@ golden_records_are_read_and_written(void **state)
     assert_int_equal(decoded.trees[1].added[0].kind, 2);
     assert_int_equal(decoded.log_end.offset, 4096);
     /* Without an end of the log. */
-    with_kinds.log_end = (struct firn_log_position){0};
-    assert_int_equal(firn_manifest_edit_encode(&with_kinds, &bytes), FIRN_OK);
-    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
-                                      &err),
+    with_kinds.log_end = (struct fi_log_position){0};
+    assert_int_equal(fi_manifest_edit_encode(&with_kinds, &bytes), FIRN_OK);
+    TEST_OK(fi_manifest_edit_decode(FI_MANIFEST_EDIT, fi_buf_slice(&bytes), &arena, &decoded, &err),
             &err);
     assert_same_edit(&with_kinds, &decoded);
     assert_int_equal(decoded.log_end.segment, 0);
     /* A run with attachments. */
-    const struct firn_run_attachment attachments[] = {
+    const struct fi_run_attachment attachments[] = {
         {.number = 2, .kind = 3, .file_bytes = 4096, .identity = 5},
         {.number = 3, .kind = 9, .file_bytes = 300}};
-    struct firn_manifest_edit with_attachments = with_end;
+    struct fi_manifest_edit with_attachments = with_end;
     added[0].attachments = attachments;
     added[0].attachment_count = 1;
     added[1].attachments = attachments;
     added[1].attachment_count = 2;
-    assert_int_equal(firn_manifest_edit_encode(&with_attachments, &bytes), FIRN_OK);
-    test_file_compare_golden("tests/formats/manifest/attachments.record", firn_buf_slice(&bytes));
-    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
-                                      &err),
+    assert_int_equal(fi_manifest_edit_encode(&with_attachments, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/attachments.record", fi_buf_slice(&bytes));
+    TEST_OK(fi_manifest_edit_decode(FI_MANIFEST_EDIT, fi_buf_slice(&bytes), &arena, &decoded, &err),
             &err);
     assert_same_edit(&with_attachments, &decoded);
     assert_int_equal(decoded.trees[0].added[0].kind, 1);
@@ -200,8 +193,8 @@ golden_records_are_read_and_written(void **state)
     assert_int_equal(decoded.trees[0].added[1].attachments[1].number, 3);
     assert_int_equal(decoded.trees[0].added[1].attachments[1].kind, 9);
     assert_int_equal(decoded.trees[0].added[1].attachments[1].file_bytes, 300);
-    firn_arena_deinit(&arena);
-    firn_buf_deinit(&bytes);
+    fi_arena_deinit(&arena);
+    fi_buf_deinit(&bytes);
 }
 
 static void
@@ -209,56 +202,54 @@ the_end_of_the_log_alone_is_a_record(void **state)
 {
     (void)state;
     static const uint8_t golden[] = {1, 0, 0, 0, 0xac, 2, 0x80, 0x20};
-    const struct firn_log_position end = {300, 4096};
-    struct firn_log_position decoded;
-    struct firn_buf bytes = {0};
+    const struct fi_log_position end = {300, 4096};
+    struct fi_log_position decoded;
+    struct fi_buf bytes = {0};
     firn_error err;
-    assert_int_equal(firn_manifest_edit_encode_log_end(end, &bytes), FIRN_OK);
+    assert_int_equal(fi_manifest_edit_encode_log_end(end, &bytes), FIRN_OK);
     assert_int_equal(bytes.size, sizeof golden);
     assert_memory_equal(bytes.data, golden, sizeof golden);
-    TEST_OK(firn_manifest_edit_decode_log_end(firn_buf_slice(&bytes), &decoded, &err), &err);
+    TEST_OK(fi_manifest_edit_decode_log_end(fi_buf_slice(&bytes), &decoded, &err), &err);
     assert_int_equal(decoded.segment, 300);
     assert_int_equal(decoded.offset, 4096);
     for (size_t size = 0; size < sizeof golden; size++) {
-        assert_int_equal(
-            firn_manifest_edit_decode_log_end(firn_bytes(golden, size), &decoded, &err),
-            FIRN_CORRUPT);
+        assert_int_equal(fi_manifest_edit_decode_log_end(firn_bytes(golden, size), &decoded, &err),
+                         FIRN_CORRUPT);
     }
-    assert_int_equal(firn_buf_append_u8(&bytes, 0), FIRN_OK);
-    assert_int_equal(firn_manifest_edit_decode_log_end(firn_buf_slice(&bytes), &decoded, &err),
+    assert_int_equal(fi_buf_append_u8(&bytes, 0), FIRN_OK);
+    assert_int_equal(fi_manifest_edit_decode_log_end(fi_buf_slice(&bytes), &decoded, &err),
                      FIRN_CORRUPT);
     bytes.data[0] = 2;
-    assert_int_equal(firn_manifest_edit_decode_log_end(firn_buf_slice(&bytes), &decoded, &err),
+    assert_int_equal(fi_manifest_edit_decode_log_end(fi_buf_slice(&bytes), &decoded, &err),
                      FIRN_NEWER);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 }
 
 /* ---- what is refused ---- */
 
 static int
-decode(const struct firn_manifest_edit *edit, firn_error *err)
+decode(const struct fi_manifest_edit *edit, firn_error *err)
 {
-    struct firn_buf bytes = {0};
-    struct firn_arena arena = {0};
-    struct firn_manifest_edit decoded;
-    assert_int_equal(firn_manifest_edit_encode(edit, &bytes), FIRN_OK);
-    int rc =
-        firn_manifest_edit_decode(edit->is_snapshot ? FIRN_MANIFEST_SNAPSHOT : FIRN_MANIFEST_EDIT,
-                                  firn_buf_slice(&bytes), &arena, &decoded, err);
-    firn_arena_deinit(&arena);
-    firn_buf_deinit(&bytes);
+    struct fi_buf bytes = {0};
+    struct fi_arena arena = {0};
+    struct fi_manifest_edit decoded;
+    assert_int_equal(fi_manifest_edit_encode(edit, &bytes), FIRN_OK);
+    int rc = fi_manifest_edit_decode(edit->is_snapshot ? FI_MANIFEST_SNAPSHOT : FI_MANIFEST_EDIT,
+                                     fi_buf_slice(&bytes), &arena, &decoded, err);
+    fi_arena_deinit(&arena);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
 /* An edit of two trees with two runs, the second of history, into which a test puts one mistake. */
 struct sample {
     uint64_t removed[2];
-    struct firn_manifest_reference references[2];
-    struct firn_run_attachment attachments[2];
-    struct firn_manifest_run added[2];
-    struct firn_manifest_group groups[2];
-    struct firn_manifest_tree trees[2];
-    struct firn_manifest_edit edit;
+    struct fi_manifest_reference references[2];
+    struct fi_run_attachment attachments[2];
+    struct fi_manifest_run added[2];
+    struct fi_manifest_group groups[2];
+    struct fi_manifest_tree trees[2];
+    struct fi_manifest_edit edit;
 };
 
 static void
@@ -266,27 +257,27 @@ make_sample(struct sample *sample)
 {
     *sample = (struct sample){.removed = {3, 4}};
     sample->added[0] = run_of(5, 0, "a", "b");
-    sample->added[1] = run_of(6, FIRN_VERSION_HISTORY, "c", "d");
-    sample->references[0] = (struct firn_manifest_reference){2, 5, 100, 40};
-    sample->references[1] = (struct firn_manifest_reference){4, 6, 100, 100};
+    sample->added[1] = run_of(6, FI_VERSION_HISTORY, "c", "d");
+    sample->references[0] = (struct fi_manifest_reference){2, 5, 100, 40};
+    sample->references[1] = (struct fi_manifest_reference){4, 6, 100, 100};
     sample->added[1].references = sample->references;
     sample->added[1].reference_count = 2;
-    sample->attachments[0] = (struct firn_run_attachment){.number = 1, .kind = 3, .file_bytes = 9};
-    sample->attachments[1] = (struct firn_run_attachment){.number = 4, .kind = 3, .file_bytes = 9};
+    sample->attachments[0] = (struct fi_run_attachment){.number = 1, .kind = 3, .file_bytes = 9};
+    sample->attachments[1] = (struct fi_run_attachment){.number = 4, .kind = 3, .file_bytes = 9};
     sample->added[1].attachments = sample->attachments;
     sample->added[1].attachment_count = 2;
-    sample->groups[0] = (struct firn_manifest_group){60, 64, 65, 69};
-    sample->groups[1] = (struct firn_manifest_group){62, 69, 0, 0};
+    sample->groups[0] = (struct fi_manifest_group){60, 64, 65, 69};
+    sample->groups[1] = (struct fi_manifest_group){62, 69, 0, 0};
     sample->added[1].groups = sample->groups;
     sample->added[1].group_count = 2;
     for (unsigned i = 0; i < 2; i++) {
-        sample->trees[i] = (struct firn_manifest_tree){.id = 1 + i, .kind = 1, .flushed = 9};
+        sample->trees[i] = (struct fi_manifest_tree){.id = 1 + i, .kind = 1, .flushed = 9};
     }
     sample->trees[0].removed = sample->removed;
     sample->trees[0].removed_count = 2;
     sample->trees[0].added = sample->added;
     sample->trees[0].added_count = 2;
-    sample->edit = (struct firn_manifest_edit){
+    sample->edit = (struct fi_manifest_edit){
         .version = 1, .next_number = 7, .sequence = 69, .trees = sample->trees, .tree_count = 2};
 }
 
@@ -304,9 +295,9 @@ static void
 numbers_out_of_range_or_order_are_damage(void **state)
 {
     (void)state;
-    REFUSED(sample.edit.version = FIRN_MANIFEST_NUMBER_MAX);
+    REFUSED(sample.edit.version = FI_MANIFEST_NUMBER_MAX);
     REFUSED(sample.edit.next_number = 0);
-    REFUSED(sample.edit.next_number = FIRN_MANIFEST_NUMBER_MAX);
+    REFUSED(sample.edit.next_number = FI_MANIFEST_NUMBER_MAX);
     REFUSED(sample.edit.next_number = 6);
     REFUSED(sample.edit.sequence = 68);
     REFUSED(sample.trees[0].flushed = 70);
@@ -318,8 +309,8 @@ numbers_out_of_range_or_order_are_damage(void **state)
     REFUSED(sample.added[0].number = 0);
     REFUSED(sample.added[0].number = 6);
     REFUSED(sample.added[1].number = 7);
-    REFUSED(sample.added[0].level = FIRN_VERSION_HISTORY + 1);
-    REFUSED(sample.added[0].level = FIRN_VERSION_HISTORY);
+    REFUSED(sample.added[0].level = FI_VERSION_HISTORY + 1);
+    REFUSED(sample.added[0].level = FI_VERSION_HISTORY);
     REFUSED(sample.added[1].group_count = 0);
     REFUSED(sample.groups[0].first = 0);
     REFUSED(sample.groups[0].first = 61);
@@ -373,33 +364,33 @@ every_truncation_and_what_is_newer_is_refused(void **state)
 {
     (void)state;
     struct sample sample;
-    struct firn_buf bytes = {0};
-    struct firn_manifest_edit decoded;
+    struct fi_buf bytes = {0};
+    struct fi_manifest_edit decoded;
     firn_error err;
     make_sample(&sample);
-    assert_int_equal(firn_manifest_edit_encode(&sample.edit, &bytes), FIRN_OK);
+    assert_int_equal(fi_manifest_edit_encode(&sample.edit, &bytes), FIRN_OK);
     for (size_t size = 0; size < bytes.size; size++) {
-        struct firn_arena arena = {0};
-        assert_int_equal(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_bytes(bytes.data, size),
-                                                   &arena, &decoded, &err),
+        struct fi_arena arena = {0};
+        assert_int_equal(fi_manifest_edit_decode(FI_MANIFEST_EDIT, firn_bytes(bytes.data, size),
+                                                 &arena, &decoded, &err),
                          FIRN_CORRUPT);
-        firn_arena_deinit(&arena);
+        fi_arena_deinit(&arena);
     }
-    struct firn_arena arena = {0};
-    assert_int_equal(firn_buf_append_u8(&bytes, 0), FIRN_OK);
-    assert_int_equal(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena,
-                                               &decoded, &err),
-                     FIRN_CORRUPT);
+    struct fi_arena arena = {0};
+    assert_int_equal(fi_buf_append_u8(&bytes, 0), FIRN_OK);
+    assert_int_equal(
+        fi_manifest_edit_decode(FI_MANIFEST_EDIT, fi_buf_slice(&bytes), &arena, &decoded, &err),
+        FIRN_CORRUPT);
     bytes.size--;
-    assert_int_equal(firn_manifest_edit_decode(19, firn_buf_slice(&bytes), &arena, &decoded, &err),
+    assert_int_equal(fi_manifest_edit_decode(19, fi_buf_slice(&bytes), &arena, &decoded, &err),
                      FIRN_NEWER);
     bytes.data[0] = 6;
-    assert_int_equal(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena,
-                                               &decoded, &err),
-                     FIRN_NEWER);
+    assert_int_equal(
+        fi_manifest_edit_decode(FI_MANIFEST_EDIT, fi_buf_slice(&bytes), &arena, &decoded, &err),
+        FIRN_NEWER);
     assert_non_null(strstr(err.text, "format version 6"));
-    firn_arena_deinit(&arena);
-    firn_buf_deinit(&bytes);
+    fi_arena_deinit(&arena);
+    fi_buf_deinit(&bytes);
 }
 
 /* ---- what records amount to ---- */
@@ -409,21 +400,21 @@ records_that_do_not_fit_what_was_before_are_damage(void **state)
 {
     (void)state;
     const uint64_t missing = 5;
-    struct firn_manifest_run run = run_of(1, 0, "a", "b");
-    struct firn_manifest_tree tree = {
+    struct fi_manifest_run run = run_of(1, 0, "a", "b");
+    struct fi_manifest_tree tree = {
         .id = 1, .kind = 1, .flushed = 19, .added = &run, .added_count = 1};
-    struct firn_manifest_edit first = {
+    struct fi_manifest_edit first = {
         .version = 1, .next_number = 6, .sequence = 100, .trees = &tree, .tree_count = 1};
-    struct firn_manifest_tree empty = {.id = 1, .kind = 1, .flushed = 19};
-    struct firn_manifest_edit good = {
+    struct fi_manifest_tree empty = {.id = 1, .kind = 1, .flushed = 19};
+    struct fi_manifest_edit good = {
         .version = 2, .next_number = 6, .sequence = 100, .trees = &empty, .tree_count = 1};
     firn_error err;
     for (unsigned mistake = 0; mistake < 11; mistake++) {
-        struct firn_manifest_state manifest = {0};
-        struct firn_manifest_tree other = empty;
-        struct firn_manifest_edit second = good;
+        struct fi_manifest_state manifest = {0};
+        struct fi_manifest_tree other = empty;
+        struct fi_manifest_edit second = good;
         second.trees = &other;
-        TEST_OK(firn_manifest_state_apply(&manifest, &first, &err), &err);
+        TEST_OK(fi_manifest_state_apply(&manifest, &first, &err), &err);
         switch (mistake) {
         case 0:
             second.version = 1;
@@ -449,7 +440,7 @@ records_that_do_not_fit_what_was_before_are_damage(void **state)
             other.removed_count = 1;
             break;
         case 7:
-            other = (struct firn_manifest_tree){.id = 2, .is_dropped = true};
+            other = (struct fi_manifest_tree){.id = 2, .is_dropped = true};
             break;
         case 8:
             other.kind = 2;
@@ -460,9 +451,9 @@ records_that_do_not_fit_what_was_before_are_damage(void **state)
         default:
             break;
         }
-        int rc = firn_manifest_state_apply(&manifest, &second, &err);
+        int rc = fi_manifest_state_apply(&manifest, &second, &err);
         assert_int_equal(rc, mistake < 10 ? FIRN_CORRUPT : FIRN_OK);
-        firn_manifest_state_deinit(&manifest);
+        fi_manifest_state_deinit(&manifest);
     }
 }
 
@@ -470,38 +461,38 @@ records_that_do_not_fit_what_was_before_are_damage(void **state)
 
 /* Edit number n, from 1: adds run n to tree n % 3, and removes run n - 10. */
 static int
-append_edit(struct firn_manifest *manifest, uint64_t n, firn_error *err)
+append_edit(struct fi_manifest *manifest, uint64_t n, firn_error *err)
 {
     char lower[32];
     char upper[32];
     (void)snprintf(lower, sizeof lower, "%08llu", (unsigned long long)n);
     (void)snprintf(upper, sizeof upper, "%08llu", (unsigned long long)n + 1);
-    struct firn_manifest_run run = run_of(n, 1, lower, upper);
+    struct fi_manifest_run run = run_of(n, 1, lower, upper);
     uint64_t removed = n - 30;
-    struct firn_manifest_tree tree = {.id = (uint32_t)(n % 3),
-                                      .kind = 1,
-                                      .flushed = n,
-                                      .removed = &removed,
-                                      .removed_count = n > 30,
-                                      .added = &run,
-                                      .added_count = 1};
-    struct firn_manifest_edit edit = {.version = n,
-                                      .next_number = n + 1,
-                                      .sequence = 10 * n + 9,
-                                      .trees = &tree,
-                                      .tree_count = 1};
-    return firn_manifest_append(manifest, &edit, err);
+    struct fi_manifest_tree tree = {.id = (uint32_t)(n % 3),
+                                    .kind = 1,
+                                    .flushed = n,
+                                    .removed = &removed,
+                                    .removed_count = n > 30,
+                                    .added = &run,
+                                    .added_count = 1};
+    struct fi_manifest_edit edit = {.version = n,
+                                    .next_number = n + 1,
+                                    .sequence = 10 * n + 9,
+                                    .trees = &tree,
+                                    .tree_count = 1};
+    return fi_manifest_append(manifest, &edit, err);
 }
 
 /* What the first n edits amount to. */
 static void
-assert_edits(const struct firn_manifest_state *manifest, uint64_t n)
+assert_edits(const struct fi_manifest_state *manifest, uint64_t n)
 {
     size_t runs = 0;
     assert_int_equal(manifest->version, n);
     for (size_t i = 0; i < manifest->tree_count; i++) {
         for (size_t j = 0; j < manifest->trees[i].run_count; j++) {
-            const struct firn_manifest_run *run = manifest->trees[i].runs[j];
+            const struct fi_manifest_run *run = manifest->trees[i].runs[j];
             assert_int_equal(run->number % 3, manifest->trees[i].id);
             assert_true(run->number <= n && run->number + 30 > n);
             runs++;
@@ -511,92 +502,92 @@ assert_edits(const struct firn_manifest_state *manifest, uint64_t n)
 }
 
 /* The state as one edit; the trees lie in the given array of three. */
-static struct firn_manifest_edit
-snapshot_of(const struct firn_manifest_state *manifest, struct firn_manifest_tree *trees,
-            struct firn_manifest_run *runs)
+static struct fi_manifest_edit
+snapshot_of(const struct fi_manifest_state *manifest, struct fi_manifest_tree *trees,
+            struct fi_manifest_run *runs)
 {
     for (size_t i = 0; i < manifest->tree_count; i++) {
-        trees[i] = (struct firn_manifest_tree){.id = manifest->trees[i].id,
-                                               .kind = manifest->trees[i].kind,
-                                               .flushed = manifest->trees[i].flushed,
-                                               .added = runs,
-                                               .added_count = manifest->trees[i].run_count};
+        trees[i] = (struct fi_manifest_tree){.id = manifest->trees[i].id,
+                                             .kind = manifest->trees[i].kind,
+                                             .flushed = manifest->trees[i].flushed,
+                                             .added = runs,
+                                             .added_count = manifest->trees[i].run_count};
         for (size_t j = 0; j < manifest->trees[i].run_count; j++) {
             *runs++ = *manifest->trees[i].runs[j];
         }
     }
-    return (struct firn_manifest_edit){.is_snapshot = true,
-                                       .version = manifest->version,
-                                       .next_number = manifest->next_number,
-                                       .sequence = manifest->sequence,
-                                       .trees = trees,
-                                       .tree_count = manifest->tree_count};
+    return (struct fi_manifest_edit){.is_snapshot = true,
+                                     .version = manifest->version,
+                                     .next_number = manifest->next_number,
+                                     .sequence = manifest->sequence,
+                                     .trees = trees,
+                                     .tree_count = manifest->tree_count};
 }
 
 static void
 it_stays_small_by_snapshots_and_reads_the_same(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
-    TEST_OK(firn_sim_memory_create(5, &os, &err), &err);
-    struct firn_os_dir *dir = test_os_root(os);
-    struct firn_manifest *manifest;
-    struct firn_manifest_state read = {0};
+    TEST_OK(fi_sim_memory_create(5, &os, &err), &err);
+    struct fi_os_dir *dir = test_os_root(os);
+    struct fi_manifest *manifest;
+    struct fi_manifest_state read = {0};
     unsigned snapshots = 0;
-    assert_int_equal(firn_manifest_open(dir, NULL, &read, &manifest, &err), FIRN_NOT_FOUND);
-    TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
+    assert_int_equal(fi_manifest_open(dir, NULL, &read, &manifest, &err), FIRN_NOT_FOUND);
+    TEST_OK(fi_manifest_create(dir, NULL, &manifest, &err), &err);
     for (uint64_t n = 1; n <= 4000; n++) {
         TEST_OK(append_edit(manifest, n, &err), &err);
-        if (firn_manifest_wants_snapshot(manifest)) {
-            struct firn_manifest_tree trees[3];
-            struct firn_manifest_run runs[30];
-            TEST_OK(firn_manifest_read(dir, &read, &err), &err);
-            struct firn_manifest_edit snapshot = snapshot_of(&read, trees, runs);
-            TEST_OK(firn_manifest_snapshot(manifest, &snapshot, &err), &err);
-            assert_false(firn_manifest_wants_snapshot(manifest));
+        if (fi_manifest_wants_snapshot(manifest)) {
+            struct fi_manifest_tree trees[3];
+            struct fi_manifest_run runs[30];
+            TEST_OK(fi_manifest_read(dir, &read, &err), &err);
+            struct fi_manifest_edit snapshot = snapshot_of(&read, trees, runs);
+            TEST_OK(fi_manifest_snapshot(manifest, &snapshot, &err), &err);
+            assert_false(fi_manifest_wants_snapshot(manifest));
             snapshots++;
         }
         if (n % 500 == 0) {
-            TEST_OK(firn_manifest_read(dir, &read, &err), &err);
+            TEST_OK(fi_manifest_read(dir, &read, &err), &err);
             assert_edits(&read, n);
-            TEST_OK(firn_manifest_close(manifest, &err), &err);
-            TEST_OK(firn_manifest_open(dir, NULL, &read, &manifest, &err), &err);
+            TEST_OK(fi_manifest_close(manifest, &err), &err);
+            TEST_OK(fi_manifest_open(dir, NULL, &read, &manifest, &err), &err);
             assert_edits(&read, n);
         }
     }
     assert_true(snapshots >= 3);
-    TEST_OK(firn_manifest_close(manifest, &err), &err);
+    TEST_OK(fi_manifest_close(manifest, &err), &err);
     /* Closing took away the segments that were given up. */
     assert_true(test_os_count(dir) <= 2);
-    TEST_OK(firn_manifest_read(dir, &read, &err), &err);
+    TEST_OK(fi_manifest_read(dir, &read, &err), &err);
     assert_edits(&read, 4000);
-    firn_manifest_state_deinit(&read);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_manifest_state_deinit(&read);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
 }
 
 static void
 every_flipped_byte_is_found(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
-    TEST_OK(firn_sim_memory_create(6, &os, &err), &err);
-    struct firn_os_dir *dir = test_os_root(os);
-    struct firn_manifest *manifest;
-    struct firn_manifest_state read = {0};
-    struct firn_buf bytes = {0};
-    TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
+    TEST_OK(fi_sim_memory_create(6, &os, &err), &err);
+    struct fi_os_dir *dir = test_os_root(os);
+    struct fi_manifest *manifest;
+    struct fi_manifest_state read = {0};
+    struct fi_buf bytes = {0};
+    TEST_OK(fi_manifest_create(dir, NULL, &manifest, &err), &err);
     for (uint64_t n = 1; n <= 12; n++) {
         TEST_OK(append_edit(manifest, n, &err), &err);
     }
-    TEST_OK(firn_manifest_close(manifest, &err), &err);
+    TEST_OK(fi_manifest_close(manifest, &err), &err);
     test_file_read(dir, "manifest-000001.log", &bytes);
     for (size_t i = 0; i < bytes.size; i++) {
         bytes.data[i] ^= 0x10;
         test_file_write(dir, "manifest-000001.log", bytes.data, bytes.size);
-        int rc = firn_manifest_read(dir, &read, &err);
+        int rc = fi_manifest_read(dir, &read, &err);
         if (i >= bytes.size - 16) {
             /* The record that says that the log was closed: nothing is lost with it. */
             TEST_OK(rc, &err);
@@ -607,33 +598,33 @@ every_flipped_byte_is_found(void **state)
         }
         bytes.data[i] ^= 0x10;
     }
-    firn_buf_deinit(&bytes);
-    firn_manifest_state_deinit(&read);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_buf_deinit(&bytes);
+    fi_manifest_state_deinit(&read);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
 }
 
 static void
 a_record_that_makes_no_sense_is_named_by_file_and_offset(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
-    TEST_OK(firn_sim_memory_create(7, &os, &err), &err);
-    struct firn_os_dir *dir = test_os_root(os);
-    struct firn_manifest *manifest;
-    struct firn_manifest_state read = {0};
-    TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
+    TEST_OK(fi_sim_memory_create(7, &os, &err), &err);
+    struct fi_os_dir *dir = test_os_root(os);
+    struct fi_manifest *manifest;
+    struct fi_manifest_state read = {0};
+    TEST_OK(fi_manifest_create(dir, NULL, &manifest, &err), &err);
     TEST_OK(append_edit(manifest, 1, &err), &err);
     TEST_OK(append_edit(manifest, 3, &err), &err);
-    TEST_OK(firn_manifest_close(manifest, &err), &err);
-    assert_int_equal(firn_manifest_open(dir, NULL, &read, &manifest, &err), FIRN_CORRUPT);
+    TEST_OK(fi_manifest_close(manifest, &err), &err);
+    assert_int_equal(fi_manifest_open(dir, NULL, &read, &manifest, &err), FIRN_CORRUPT);
     assert_null(manifest);
     assert_non_null(strstr(err.text, "manifest-000001.log' at offset "));
     assert_non_null(strstr(err.text, "version 3"));
-    firn_manifest_state_deinit(&read);
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_manifest_state_deinit(&read);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
 }
 
 /* Each record makes sense by itself: only all of them together tell. */
@@ -643,47 +634,47 @@ a_number_that_two_files_have_is_damage(void **state)
     (void)state;
     enum { SHARED = 7 };
     for (unsigned mistake = 0; mistake < 6; mistake++) {
-        struct firn_os *os;
+        struct fi_os *os;
         firn_error err;
-        TEST_OK(firn_sim_memory_create(7, &os, &err), &err);
-        struct firn_os_dir *dir = test_os_root(os);
-        struct firn_manifest *manifest;
-        struct firn_manifest_state read = {0};
-        TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
-        struct firn_run_attachment attachment = {.number = SHARED, .kind = 9, .file_bytes = 4096};
-        struct firn_manifest_reference reference = {.number = SHARED, .total_bytes = 1, .bytes = 1};
-        struct firn_manifest_run runs[] = {run_of(1, 1, "a", "b"), run_of(2, 1, "c", "d"),
-                                           run_of(SHARED, 1, "e", "f")};
+        TEST_OK(fi_sim_memory_create(7, &os, &err), &err);
+        struct fi_os_dir *dir = test_os_root(os);
+        struct fi_manifest *manifest;
+        struct fi_manifest_state read = {0};
+        TEST_OK(fi_manifest_create(dir, NULL, &manifest, &err), &err);
+        struct fi_run_attachment attachment = {.number = SHARED, .kind = 9, .file_bytes = 4096};
+        struct fi_manifest_reference reference = {.number = SHARED, .total_bytes = 1, .bytes = 1};
+        struct fi_manifest_run runs[] = {run_of(1, 1, "a", "b"), run_of(2, 1, "c", "d"),
+                                         run_of(SHARED, 1, "e", "f")};
         bool attaches[] = {mistake == 0 || mistake == 1 || mistake == 5, mistake == 0, false};
         bool refers[] = {mistake >= 2 && mistake <= 4, mistake == 2 || mistake == 5, false};
         attaches[1] |= mistake == 3;
         bool has_run = mistake == 1 || mistake == 4;
-        struct firn_manifest_tree trees[3];
+        struct fi_manifest_tree trees[3];
         for (unsigned i = 0; i < 3; i++) {
             runs[i].attachments = attaches[i] ? &attachment : NULL;
             runs[i].attachment_count = attaches[i];
             runs[i].references = refers[i] ? &reference : NULL;
             runs[i].reference_count = refers[i];
-            trees[i] = (struct firn_manifest_tree){
+            trees[i] = (struct fi_manifest_tree){
                 .id = i + 1, .kind = 1, .flushed = 10, .added = &runs[i], .added_count = 1};
         }
-        struct firn_manifest_edit edit = {.version = 1,
-                                          .next_number = 9,
-                                          .sequence = 100,
-                                          .trees = trees,
-                                          .tree_count = has_run ? 3 : 2};
-        TEST_OK(firn_manifest_append(manifest, &edit, &err), &err);
-        TEST_OK(firn_manifest_close(manifest, &err), &err);
+        struct fi_manifest_edit edit = {.version = 1,
+                                        .next_number = 9,
+                                        .sequence = 100,
+                                        .trees = trees,
+                                        .tree_count = has_run ? 3 : 2};
+        TEST_OK(fi_manifest_append(manifest, &edit, &err), &err);
+        TEST_OK(fi_manifest_close(manifest, &err), &err);
         int expected = mistake == 2 ? FIRN_OK : FIRN_CORRUPT; /* values are shared */
-        assert_int_equal(firn_manifest_read(dir, &read, &err), expected);
+        assert_int_equal(fi_manifest_read(dir, &read, &err), expected);
         assert_true(expected == FIRN_OK || strstr(err.text, "the number 7 to two files") != NULL);
-        assert_int_equal(firn_manifest_open(dir, NULL, &read, &manifest, &err), expected);
+        assert_int_equal(fi_manifest_open(dir, NULL, &read, &manifest, &err), expected);
         if (expected == FIRN_OK) {
-            TEST_OK(firn_manifest_close(manifest, &err), &err);
+            TEST_OK(fi_manifest_close(manifest, &err), &err);
         }
-        firn_manifest_state_deinit(&read);
-        firn_os_dir_close(dir);
-        firn_sim_memory_destroy(os);
+        fi_manifest_state_deinit(&read);
+        fi_os_dir_close(dir);
+        fi_sim_memory_destroy(os);
     }
 }
 
@@ -692,29 +683,29 @@ failed_allocations_leave_no_trace(void **state)
 {
     (void)state;
     test_alloc_install();
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
-    TEST_OK(firn_sim_memory_create(8, &os, &err), &err);
-    struct firn_os_dir *dir = test_os_root(os);
-    struct firn_manifest *manifest;
-    struct firn_manifest_state read = {0};
-    TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
+    TEST_OK(fi_sim_memory_create(8, &os, &err), &err);
+    struct fi_os_dir *dir = test_os_root(os);
+    struct fi_manifest *manifest;
+    struct fi_manifest_state read = {0};
+    TEST_OK(fi_manifest_create(dir, NULL, &manifest, &err), &err);
     for (uint64_t n = 1; n <= 40; n++) {
         TEST_OK(append_edit(manifest, n, &err), &err);
     }
-    TEST_OK(firn_manifest_close(manifest, &err), &err);
+    TEST_OK(fi_manifest_close(manifest, &err), &err);
     int64_t alive = test_alloc_alive();
     int rc = FIRN_NO_MEMORY;
     for (uint64_t n = 1; rc != FIRN_OK; n++) {
         test_alloc_fail_at(n, n % 2 == 0);
-        rc = firn_manifest_read(dir, &read, &err);
+        rc = fi_manifest_read(dir, &read, &err);
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        firn_manifest_state_deinit(&read);
+        fi_manifest_state_deinit(&read);
         assert_int_equal(test_alloc_alive(), alive);
     }
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }

@@ -18,54 +18,53 @@
 /* A table of half a megabyte, which some 10,000 of these entries fill. */
 enum { TABLE_BYTES = 512 << 10, ENTRIES = 10000, VALUE_SIZE = 16, KEY_SIZE = 12 };
 
-static struct firn_memtable *
+static struct fi_memtable *
 make_table(size_t expected_bytes)
 {
-    struct firn_memtable *table;
-    assert_int_equal(firn_memtable_create(&table, NULL), FIRN_OK);
-    firn_memtable_expect(table, expected_bytes);
+    struct fi_memtable *table;
+    assert_int_equal(fi_memtable_create(&table, NULL), FIRN_OK);
+    fi_memtable_expect(table, expected_bytes);
     return table;
 }
 
 static firn_slice
 key_of(uint64_t number, uint8_t key[KEY_SIZE])
 {
-    firn_store_be32(key, UINT32_C(0x6b65793a));
-    firn_store_be64(key + 4, number * UINT64_C(0x9e3779b97f4a7c15));
+    fi_store_be32(key, UINT32_C(0x6b65793a));
+    fi_store_be64(key + 4, number * UINT64_C(0x9e3779b97f4a7c15));
     return firn_bytes(key, KEY_SIZE);
 }
 
 static void
-add(struct firn_memtable *table, uint64_t number)
+add(struct fi_memtable *table, uint64_t number)
 {
     uint8_t key[KEY_SIZE];
     static const uint8_t value[VALUE_SIZE];
-    struct firn_entry entry = {.key = key_of(number, key),
-                               .value = firn_bytes(value, sizeof value),
-                               .sequence = number + 1,
-                               .kind = FIRN_ENTRY_PUT};
-    assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_OK);
+    struct fi_entry entry = {.key = key_of(number, key),
+                             .value = firn_bytes(value, sizeof value),
+                             .sequence = number + 1,
+                             .kind = FI_ENTRY_PUT};
+    assert_int_equal(fi_memtable_add(table, &entry, NULL), FIRN_OK);
 }
 
 static bool
-is_found(const struct firn_memtable *table, uint64_t number)
+is_found(const struct fi_memtable *table, uint64_t number)
 {
     uint8_t key[KEY_SIZE];
-    struct firn_view_interval all = {1, UINT64_MAX - 1};
-    struct firn_entry entry;
-    return firn_memtable_get(table, key_of(number, key), &(struct firn_view){&all, 1, 0, NULL},
-                             &entry);
+    struct fi_view_interval all = {1, UINT64_MAX - 1};
+    struct fi_entry entry;
+    return fi_memtable_get(table, key_of(number, key), &(struct fi_view){&all, 1, 0, NULL}, &entry);
 }
 
 static bool
-may_hold(const struct firn_memtable *table, uint64_t number)
+may_hold(const struct fi_memtable *table, uint64_t number)
 {
     uint8_t key[KEY_SIZE];
-    return firn_memtable_filter_may_hold(table, key_of(number, key));
+    return fi_memtable_filter_may_hold(table, key_of(number, key));
 }
 
 static unsigned
-count_passed(const struct firn_memtable *table, uint64_t first, uint64_t count)
+count_passed(const struct fi_memtable *table, uint64_t first, uint64_t count)
 {
     unsigned passed = 0;
     for (uint64_t i = first; i < first + count; i++) {
@@ -78,11 +77,11 @@ static void
 what_is_there_is_found_before_and_after_the_filter_comes(void **state)
 {
     (void)state;
-    struct firn_memtable *table = make_table(TABLE_BYTES);
+    struct fi_memtable *table = make_table(TABLE_BYTES);
     bool had_filter = false;
     for (uint64_t i = 0; i < ENTRIES; i++) {
         add(table, i);
-        bool has_filter = firn_memtable_filter_size_bytes(table) > 0;
+        bool has_filter = fi_memtable_filter_size_bytes(table) > 0;
         /* When it comes, of all; else of the newest and some others. */
         for (uint64_t j = has_filter && !had_filter ? 0 : i - i % 97; j <= i; j++) {
             assert_true(may_hold(table, j));
@@ -95,62 +94,62 @@ what_is_there_is_found_before_and_after_the_filter_comes(void **state)
         assert_true(is_found(table, i));
         assert_false(is_found(table, ENTRIES + i));
     }
-    firn_memtable_destroy(table);
+    fi_memtable_destroy(table);
 }
 
 static void
 few_of_the_absent_pass_a_table_of_the_expected_size(void **state)
 {
     (void)state;
-    struct firn_memtable *table = make_table(TABLE_BYTES);
+    struct fi_memtable *table = make_table(TABLE_BYTES);
     uint64_t count = 0;
-    while (firn_memtable_size_bytes(table) < TABLE_BYTES) {
+    while (fi_memtable_size_bytes(table) < TABLE_BYTES) {
         add(table, count++);
     }
     /* A thirtieth is what the bits a key give. */
     assert_true(count > ENTRIES / 2);
     assert_in_range(count_passed(table, count, 100000), 100, 5000);
     /* Half full it passes fewer. */
-    struct firn_memtable *half = make_table(TABLE_BYTES);
+    struct fi_memtable *half = make_table(TABLE_BYTES);
     for (uint64_t i = 0; i < count / 2; i++) {
         add(half, i);
     }
     assert_in_range(count_passed(half, count, 100000), 1, 1000);
-    firn_memtable_destroy(half);
-    firn_memtable_destroy(table);
+    fi_memtable_destroy(half);
+    fi_memtable_destroy(table);
 }
 
 static void
 more_keys_than_were_expected_are_found_too(void **state)
 {
     (void)state;
-    struct firn_memtable *table = make_table(64 << 10);
+    struct fi_memtable *table = make_table(64 << 10);
     for (uint64_t i = 0; i < ENTRIES; i++) {
         add(table, i);
     }
-    assert_true(firn_memtable_filter_size_bytes(table) > 0);
+    assert_true(fi_memtable_filter_size_bytes(table) > 0);
     for (uint64_t i = 0; i < ENTRIES; i++) {
         assert_true(is_found(table, i));
     }
-    firn_memtable_destroy(table);
+    fi_memtable_destroy(table);
 }
 
 static void
 its_memory_is_the_tables_and_bounded(void **state)
 {
     (void)state;
-    struct firn_memtable *with = make_table(TABLE_BYTES);
-    struct firn_memtable *without = make_table(0);
+    struct fi_memtable *with = make_table(TABLE_BYTES);
+    struct fi_memtable *without = make_table(0);
     for (uint64_t i = 0; i < ENTRIES; i++) {
         add(with, i);
         add(without, i);
     }
-    size_t filter = firn_memtable_filter_size_bytes(with);
-    assert_int_equal(firn_memtable_filter_size_bytes(without), 0);
+    size_t filter = fi_memtable_filter_size_bytes(with);
+    assert_int_equal(fi_memtable_filter_size_bytes(without), 0);
     assert_in_range(filter, 4096, TABLE_BYTES / 8 + 256);
-    assert_int_equal(firn_memtable_size_bytes(with), firn_memtable_size_bytes(without) + filter);
-    firn_memtable_destroy(with);
-    firn_memtable_destroy(without);
+    assert_int_equal(fi_memtable_size_bytes(with), fi_memtable_size_bytes(without) + filter);
+    fi_memtable_destroy(with);
+    fi_memtable_destroy(without);
 }
 
 static void
@@ -158,24 +157,24 @@ without_memory_for_it_there_is_none(void **state)
 {
     (void)state;
     test_alloc_install();
-    struct firn_memtable *table = make_table(TABLE_BYTES);
+    struct fi_memtable *table = make_table(TABLE_BYTES);
     uint64_t i = 0;
     for (; i < 2048; i++) {
         add(table, i);
     }
     /* The next entry has its own memory, and brings the filter. */
-    assert_int_equal(firn_memtable_reserve(table, 1, KEY_SIZE + VALUE_SIZE, NULL), FIRN_OK);
+    assert_int_equal(fi_memtable_reserve(table, 1, KEY_SIZE + VALUE_SIZE, NULL), FIRN_OK);
     test_alloc_fail_at(1, true);
     add(table, i++);
     test_alloc_fail_at(0, false);
     for (; i < ENTRIES; i++) {
         add(table, i);
     }
-    assert_int_equal(firn_memtable_filter_size_bytes(table), 0);
+    assert_int_equal(fi_memtable_filter_size_bytes(table), 0);
     for (uint64_t j = 0; j < ENTRIES; j++) {
         assert_true(is_found(table, j));
     }
-    firn_memtable_destroy(table);
+    fi_memtable_destroy(table);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 static void interleave(void);
-#define FIRN_MEMTABLE_INTERLEAVE() interleave()
+#define FI_MEMTABLE_INTERLEAVE() interleave()
 
 #include "../../../src/engine/memtable/memtable.c"
 #include "../../../src/engine/memtable/memtable_cursor.c"
@@ -25,7 +25,7 @@ enum { FEW = 40, MANY = 300, NEW = 300, KEY_SIZE = 12 };
 enum action { ADD_BETWEEN, ADD_AT_FRONT, ADD_AT_END, ADD_VERSIONS, ADD_STRANGERS, ACTIONS };
 
 struct scene {
-    struct firn_memtable *table;
+    struct fi_memtable *table;
     uint64_t old; /* entries that are there when the reading begins */
     uint64_t next_sequence;
     enum action action;
@@ -41,7 +41,7 @@ static firn_slice
 number_key(uint64_t number, uint8_t out[KEY_SIZE])
 {
     memcpy(out, "same", 4);
-    firn_store_be64(out + 4, number);
+    fi_store_be64(out + 4, number);
     return firn_bytes(out, KEY_SIZE);
 }
 
@@ -49,7 +49,7 @@ static uint64_t
 number_of(firn_slice key)
 {
     assert_int_equal(key.size, KEY_SIZE);
-    return firn_load_be64(key.data + 4);
+    return fi_load_be64(key.data + 4);
 }
 
 static uint64_t
@@ -61,11 +61,11 @@ old_number(size_t i)
 static void
 add_key(firn_slice key)
 {
-    struct firn_entry entry = {.key = key,
-                               .value = firn_bytes("v", 1),
-                               .sequence = scene.next_sequence++,
-                               .kind = FIRN_ENTRY_PUT};
-    assert_int_equal(firn_memtable_add(scene.table, &entry, NULL), FIRN_OK);
+    struct fi_entry entry = {.key = key,
+                             .value = firn_bytes("v", 1),
+                             .sequence = scene.next_sequence++,
+                             .kind = FI_ENTRY_PUT};
+    assert_int_equal(fi_memtable_add(scene.table, &entry, NULL), FIRN_OK);
 }
 
 static void
@@ -116,7 +116,7 @@ static void
 scene_init(uint64_t old, enum action action, uint64_t fire_at)
 {
     scene = (struct scene){.old = old, .next_sequence = 1, .action = action};
-    assert_int_equal(firn_memtable_create(&scene.table, NULL), FIRN_OK);
+    assert_int_equal(fi_memtable_create(&scene.table, NULL), FIRN_OK);
     for (size_t i = 0; i < old; i++) {
         add_number(old_number(i * 7 % old));
     }
@@ -128,7 +128,7 @@ scene_init(uint64_t old, enum action action, uint64_t fire_at)
 static bool
 scene_deinit(void)
 {
-    firn_memtable_destroy(scene.table);
+    fi_memtable_destroy(scene.table);
     return scene.points >= scene.fire_at;
 }
 
@@ -137,13 +137,13 @@ scene_deinit(void)
 static void
 walk(bool is_back)
 {
-    struct firn_memtable_cursor cursor;
-    firn_memtable_cursor_init(&cursor, scene.table);
+    struct fi_memtable_cursor cursor;
+    fi_memtable_cursor_init(&cursor, scene.table);
     size_t met = 0;
     if (is_back) {
-        firn_memtable_cursor_last(&cursor);
+        fi_memtable_cursor_last(&cursor);
     } else {
-        firn_memtable_cursor_first(&cursor);
+        fi_memtable_cursor_first(&cursor);
     }
     while (cursor.is_valid) {
         if (cursor.entry.sequence <= scene.old) {
@@ -153,9 +153,9 @@ walk(bool is_back)
             met++;
         }
         if (is_back) {
-            firn_memtable_cursor_prev(&cursor);
+            fi_memtable_cursor_prev(&cursor);
         } else {
-            firn_memtable_cursor_next(&cursor);
+            fi_memtable_cursor_next(&cursor);
         }
     }
     assert_int_equal(met, scene.old);
@@ -164,12 +164,12 @@ walk(bool is_back)
 static void
 look_up(size_t i)
 {
-    const struct firn_view_interval old = {1, scene.old};
-    struct firn_entry entry;
+    const struct fi_view_interval old = {1, scene.old};
+    struct fi_entry entry;
     uint8_t bytes[KEY_SIZE];
     firn_slice key = number_key(old_number(i), bytes);
-    assert_true(firn_memtable_get(scene.table, key, &(struct firn_view){&old, 1, 0, NULL}, &entry));
-    assert_true(firn_slice_equal(entry.key, key));
+    assert_true(fi_memtable_get(scene.table, key, &(struct fi_view){&old, 1, 0, NULL}, &entry));
+    assert_true(fi_slice_equal(entry.key, key));
     assert_true(entry.sequence <= scene.old);
 }
 
@@ -177,15 +177,15 @@ look_up(size_t i)
 static void
 seek_from(size_t i)
 {
-    struct firn_memtable_cursor cursor;
+    struct fi_memtable_cursor cursor;
     uint8_t bytes[KEY_SIZE];
     uint64_t number = old_number(i);
-    firn_memtable_cursor_init(&cursor, scene.table);
-    firn_memtable_cursor_seek(&cursor, number_key(number - 1, bytes), UINT64_MAX);
+    fi_memtable_cursor_init(&cursor, scene.table);
+    fi_memtable_cursor_seek(&cursor, number_key(number - 1, bytes), UINT64_MAX);
     assert_true(cursor.is_valid);
     assert_true(number_of(cursor.entry.key) == number ||
                 (number_of(cursor.entry.key) == number - 1 && cursor.entry.sequence > scene.old));
-    firn_memtable_cursor_seek_before(&cursor, number_key(number + 1, bytes), UINT64_MAX);
+    fi_memtable_cursor_seek_before(&cursor, number_key(number + 1, bytes), UINT64_MAX);
     assert_true(cursor.is_valid);
     assert_int_equal(number_of(cursor.entry.key), number);
 }
@@ -195,13 +195,13 @@ static void
 seek_strangers(size_t i)
 {
     (void)i;
-    struct firn_memtable_cursor cursor;
-    firn_memtable_cursor_init(&cursor, scene.table);
-    firn_memtable_cursor_seek(&cursor, firn_str("b"), UINT64_MAX);
+    struct fi_memtable_cursor cursor;
+    fi_memtable_cursor_init(&cursor, scene.table);
+    fi_memtable_cursor_seek(&cursor, firn_str("b"), UINT64_MAX);
     assert_true(cursor.is_valid);
     assert_int_equal(cursor.entry.key.size, KEY_SIZE);
     assert_true(number_of(cursor.entry.key) <= old_number(0));
-    firn_memtable_cursor_seek_before(&cursor, firn_str("t"), UINT64_MAX);
+    fi_memtable_cursor_seek_before(&cursor, firn_str("t"), UINT64_MAX);
     assert_true(cursor.is_valid);
     assert_int_equal(cursor.entry.key.size, KEY_SIZE);
     assert_true(number_of(cursor.entry.key) >= old_number(scene.old - 1));

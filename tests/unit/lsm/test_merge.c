@@ -21,7 +21,7 @@
 #include "support/test_random.h"
 
 enum {
-    HEAD_SIZE = FIRN_MERGE_HEAD_SIZE,
+    HEAD_SIZE = FI_MERGE_HEAD_SIZE,
     KEY_SIZE = HEAD_SIZE + 1,
     VERSIONS_MAX = 600,
     SOURCES_MAX = 9,
@@ -37,7 +37,7 @@ struct version {
 
 struct level {
     struct fake_run *runs[LEVEL_RUNS];
-    struct firn_merge_level_run bounds[LEVEL_RUNS];
+    struct fi_merge_level_run bounds[LEVEL_RUNS];
     uint8_t bytes[LEVEL_RUNS + 1][KEY_SIZE];
     unsigned held;
     unsigned opens;
@@ -49,7 +49,7 @@ struct scene {
     size_t count;
     uint64_t keys;
     size_t sources; /* memtables, runs and levels by turns */
-    struct firn_memtable *tables[SOURCES_MAX];
+    struct fi_memtable *tables[SOURCES_MAX];
     struct fake_run *runs[SOURCES_MAX];
     struct level levels[SOURCES_MAX];
     struct firn_merge *merge;
@@ -62,7 +62,7 @@ make_key(uint64_t number, uint8_t out[KEY_SIZE])
 {
     static const size_t sizes[] = {HEAD_SIZE - 1, HEAD_SIZE, HEAD_SIZE + 1, HEAD_SIZE + 1};
     memset(out, 'k', KEY_SIZE);
-    firn_store_be32(out + HEAD_SIZE - 5, (uint32_t)(number / 4));
+    fi_store_be32(out + HEAD_SIZE - 5, (uint32_t)(number / 4));
     out[HEAD_SIZE - 1] = 0;
     out[HEAD_SIZE] = number % 4 == 3;
     return firn_bytes(out, sizes[number % 4]);
@@ -72,7 +72,7 @@ static uint64_t
 number_of(firn_slice key)
 {
     assert_in_range(key.size, HEAD_SIZE - 1, HEAD_SIZE + 1);
-    return (uint64_t)firn_load_be32(key.data + HEAD_SIZE - 5) * 4 + key.size - (HEAD_SIZE - 1) +
+    return (uint64_t)fi_load_be32(key.data + HEAD_SIZE - 5) * 4 + key.size - (HEAD_SIZE - 1) +
            (key.size > HEAD_SIZE && key.data[HEAD_SIZE] == 1);
 }
 
@@ -91,15 +91,15 @@ static void
 put(struct scene *scene, size_t source, const struct version *version)
 {
     uint8_t bytes[KEY_SIZE];
-    struct firn_entry entry = {make_key(version->key, bytes),
-                               firn_bytes(&version->sequence, sizeof version->sequence),
-                               version->sequence,
-                               FIRN_ENTRY_PUT,
-                               NULL,
-                               NULL,
-                               false};
+    struct fi_entry entry = {make_key(version->key, bytes),
+                             firn_bytes(&version->sequence, sizeof version->sequence),
+                             version->sequence,
+                             FI_ENTRY_PUT,
+                             NULL,
+                             NULL,
+                             false};
     if (source % 3 == 0) {
-        assert_int_equal(firn_memtable_add(scene->tables[source], &entry, NULL), FIRN_OK);
+        assert_int_equal(fi_memtable_add(scene->tables[source], &entry, NULL), FIRN_OK);
     } else if (source % 3 == 1) {
         fake_run_add(scene->runs[source], &entry);
     } else {
@@ -116,7 +116,7 @@ scene_init(struct scene *scene, struct test_random *random, size_t sources, size
     *scene = (struct scene){.sources = sources, .keys = keys};
     for (size_t i = 0; i < sources; i++) {
         if (i % 3 == 0) {
-            assert_int_equal(firn_memtable_create(&scene->tables[i], NULL), FIRN_OK);
+            assert_int_equal(fi_memtable_create(&scene->tables[i], NULL), FIRN_OK);
         } else if (i % 3 == 1) {
             scene->runs[i] = fake_run_create();
         }
@@ -138,10 +138,10 @@ scene_init(struct scene *scene, struct test_random *random, size_t sources, size
 static void
 scene_deinit(struct scene *scene)
 {
-    firn_merge_destroy(scene->merge);
+    fi_merge_destroy(scene->merge);
     for (size_t i = 0; i < scene->sources; i++) {
         assert_int_equal(scene->levels[i].held, 0);
-        firn_memtable_destroy(scene->tables[i]);
+        fi_memtable_destroy(scene->tables[i]);
         if (i % 3 == 1) {
             fake_run_destroy(scene->runs[i]);
         }
@@ -152,12 +152,11 @@ scene_deinit(struct scene *scene)
 }
 
 static int
-level_open(void *ctx, const struct firn_merge_level_run *run, struct firn_run **out,
-           firn_error *err)
+level_open(void *ctx, const struct fi_merge_level_run *run, struct fi_run **out, firn_error *err)
 {
     struct level *level = ctx;
     if (level->is_failing) {
-        return firn_error_set(err, FIRN_IO, "could not open a run");
+        return fi_error_set(err, FIRN_IO, "could not open a run");
     }
     assert_int_equal(level->held, 0);
     level->held++;
@@ -167,7 +166,7 @@ level_open(void *ctx, const struct firn_merge_level_run *run, struct firn_run **
 }
 
 static void
-level_release(void *ctx, const struct firn_merge_level_run *run, struct firn_run *opened)
+level_release(void *ctx, const struct fi_merge_level_run *run, struct fi_run *opened)
 {
     struct level *level = ctx;
     assert_ptr_equal(run->run, opened);
@@ -176,7 +175,7 @@ level_release(void *ctx, const struct firn_merge_level_run *run, struct firn_run
 }
 
 static int
-make_level(struct scene *scene, struct level *level, struct firn_merge_source **out)
+make_level(struct scene *scene, struct level *level, struct fi_merge_source **out)
 {
     firn_slice bounds[LEVEL_RUNS + 1];
     for (size_t i = 0; i <= LEVEL_RUNS; i++) {
@@ -184,40 +183,39 @@ make_level(struct scene *scene, struct level *level, struct firn_merge_source **
         bounds[i] = make_key(number, level->bytes[i]);
     }
     for (size_t i = 0; i < LEVEL_RUNS; i++) {
-        level->bounds[i] = (struct firn_merge_level_run){
+        level->bounds[i] = (struct fi_merge_level_run){
             bounds[i], bounds[i + 1], level->runs[i]->summary.sequence_min,
             level->runs[i]->summary.sequence_max, level->runs[i]};
     }
-    struct firn_merge_level_options options = {.runs = level->bounds,
-                                               .count = LEVEL_RUNS,
-                                               .open = level_open,
-                                               .release = level_release,
-                                               .ctx = level,
-                                               .name = "a level"};
-    return firn_merge_level_create(&options, out, NULL);
+    struct fi_merge_level_options options = {.runs = level->bounds,
+                                             .count = LEVEL_RUNS,
+                                             .open = level_open,
+                                             .release = level_release,
+                                             .ctx = level,
+                                             .name = "a level"};
+    return fi_merge_level_create(&options, out, NULL);
 }
 
 static int
 add_source(struct scene *scene, size_t source)
 {
-    struct firn_merge_source *made = NULL;
-    struct firn_run_cursor_options options = {0};
+    struct fi_merge_source *made = NULL;
+    struct fi_run_cursor_options options = {0};
     int rc;
     if (source % 3 == 0) {
-        rc = firn_merge_source_create_memtable(scene->tables[source], scene->count, &made, NULL);
+        rc = fi_merge_source_create_memtable(scene->tables[source], scene->count, &made, NULL);
     } else if (source % 3 == 1) {
-        rc =
-            firn_merge_source_create_run(&scene->runs[source]->run, "a run", &options, &made, NULL);
+        rc = fi_merge_source_create_run(&scene->runs[source]->run, "a run", &options, &made, NULL);
     } else {
         rc = make_level(scene, &scene->levels[source], &made);
     }
-    return rc != FIRN_OK ? rc : firn_merge_add(scene->merge, made, NULL);
+    return rc != FIRN_OK ? rc : fi_merge_add(scene->merge, made, NULL);
 }
 
 static int
 make_merge(struct scene *scene)
 {
-    int rc = firn_merge_create(&scene->merge, NULL);
+    int rc = fi_merge_create(&scene->merge, NULL);
     for (size_t i = 0; i < scene->sources && rc == FIRN_OK; i++) {
         rc = add_source(scene, i);
     }
@@ -240,7 +238,7 @@ below(const struct scene *scene, uint64_t key, uint64_t sequence)
 static size_t
 position(const struct scene *scene)
 {
-    const struct firn_entry *entry = firn_merge_entry(scene->merge);
+    const struct fi_entry *entry = fi_merge_entry(scene->merge);
     if (entry == NULL) {
         return SIZE_MAX;
     }
@@ -273,25 +271,24 @@ place(struct scene *scene, struct test_random *random)
     size_t before = below(scene, key, sequence);
     switch (test_random_below(random, 5)) {
     case 0:
-        assert_int_equal(firn_merge_first(merge, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_first(merge, NULL), FIRN_OK);
         return 0;
     case 1:
-        assert_int_equal(firn_merge_last(merge, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_last(merge, NULL), FIRN_OK);
         return scene->count - 1;
     case 2:
-        assert_int_equal(firn_merge_seek_before(merge, make_key(key, bytes), sequence, NULL),
+        assert_int_equal(fi_merge_seek_before(merge, make_key(key, bytes), sequence, NULL),
                          FIRN_OK);
         return before - 1;
     case 3:
-        if (firn_merge_entry(merge) != NULL) { /* from its own key */
-            size_t own = below(scene, number_of(firn_merge_entry(merge)->key), 0);
-            assert_int_equal(firn_merge_seek(merge, firn_merge_entry(merge)->key, 0, NULL),
-                             FIRN_OK);
+        if (fi_merge_entry(merge) != NULL) { /* from its own key */
+            size_t own = below(scene, number_of(fi_merge_entry(merge)->key), 0);
+            assert_int_equal(fi_merge_seek(merge, fi_merge_entry(merge)->key, 0, NULL), FIRN_OK);
             return own;
         }
         /* fall through */
     default:
-        assert_int_equal(firn_merge_seek(merge, make_key(key, bytes), sequence, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_seek(merge, make_key(key, bytes), sequence, NULL), FIRN_OK);
         return before;
     }
 }
@@ -305,8 +302,8 @@ walk(struct scene *scene, struct test_random *random, size_t at)
     for (uint64_t steps = test_random_below(random, 40); steps > 0 && at < scene->count; steps--) {
         is_back ^= test_random_below(random, 6) == 0;
         at = is_back ? at - 1 : at + 1;
-        assert_int_equal(is_back ? firn_merge_prev(scene->merge, NULL)
-                                 : firn_merge_next(scene->merge, NULL),
+        assert_int_equal(is_back ? fi_merge_prev(scene->merge, NULL)
+                                 : fi_merge_next(scene->merge, NULL),
                          FIRN_OK);
         assert_at(scene, at);
     }
@@ -324,7 +321,7 @@ agrees_with_a_sorted_array(void **state)
                    test_random_below(&random, VERSIONS_MAX), 1 + test_random_below(&random, 300),
                    false);
         assert_int_equal(make_merge(&scene), FIRN_OK);
-        assert_null(firn_merge_entry(scene.merge));
+        assert_null(fi_merge_entry(scene.merge));
         for (unsigned i = 0; i < 20; i++) {
             walk(&scene, &random, place(&scene, &random));
         }
@@ -345,8 +342,8 @@ skip_and_walk(struct scene *scene, size_t at, uint64_t key, uint64_t sequence, b
 {
     size_t skipped = 0;
     uint8_t bytes[KEY_SIZE];
-    int rc = is_back ? firn_merge_skip_back(scene->merge, make_key(key, bytes), sequence, NULL)
-                     : firn_merge_skip(scene->merge, make_key(key, bytes), sequence, NULL);
+    int rc = is_back ? fi_merge_skip_back(scene->merge, make_key(key, bytes), sequence, NULL)
+                     : fi_merge_skip(scene->merge, make_key(key, bytes), sequence, NULL);
     assert_int_equal(rc, FIRN_OK);
     for (unsigned steps = 0; steps < 40 && at < scene->count; steps++) {
         size_t next = position(scene);
@@ -359,8 +356,8 @@ skip_and_walk(struct scene *scene, size_t at, uint64_t key, uint64_t sequence, b
             return skipped;
         }
         at = is_back ? at - 1 : at + 1;
-        assert_int_equal(is_back ? firn_merge_prev(scene->merge, NULL)
-                                 : firn_merge_next(scene->merge, NULL),
+        assert_int_equal(is_back ? fi_merge_prev(scene->merge, NULL)
+                                 : fi_merge_next(scene->merge, NULL),
                          FIRN_OK);
     }
     return skipped;
@@ -383,8 +380,8 @@ a_skip_leaves_out_only_what_it_may(void **state)
             bool is_back = test_random_below(&random, 2) == 0;
             uint8_t bytes[KEY_SIZE];
             firn_slice from = make_key(test_random_below(&random, scene.keys), bytes);
-            assert_int_equal(is_back ? firn_merge_seek_before(scene.merge, from, 0, NULL)
-                                     : firn_merge_seek(scene.merge, from, UINT64_MAX, NULL),
+            assert_int_equal(is_back ? fi_merge_seek_before(scene.merge, from, 0, NULL)
+                                     : fi_merge_seek(scene.merge, from, UINT64_MAX, NULL),
                              FIRN_OK);
             size_t at = position(&scene);
             if (at == SIZE_MAX) {
@@ -410,8 +407,8 @@ a_skip_does_not_step_and_does_not_open_runs(void **state)
     scene_init(&scene, &random, 3, VERSIONS_MAX, 500, true);
     assert_int_equal(make_merge(&scene), FIRN_OK);
     for (int is_back = 0; is_back <= 1; is_back++) {
-        assert_int_equal(is_back ? firn_merge_last(scene.merge, NULL)
-                                 : firn_merge_first(scene.merge, NULL),
+        assert_int_equal(is_back ? fi_merge_last(scene.merge, NULL)
+                                 : fi_merge_first(scene.merge, NULL),
                          FIRN_OK);
         scene.levels[2].opens = 0;
         scene.runs[1]->moves = 0;
@@ -435,49 +432,49 @@ keys_at_the_ends_of_the_order_are_not_lost(void **state)
     enum { SOURCES = 5, COUNT = 20 };
     struct fake_run *runs[SOURCES];
     struct firn_merge *merge;
-    assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_create(&merge, NULL), FIRN_OK);
     for (size_t i = 0; i < SOURCES; i++) {
-        struct firn_merge_source *source;
-        struct firn_run_cursor_options options = {0};
+        struct fi_merge_source *source;
+        struct fi_run_cursor_options options = {0};
         runs[i] = fake_run_create();
         /* Of zeros and of 0xff, 1 to 10 bytes each: source i has every fourth, the last one none. */
         for (size_t n = i; n < COUNT && i + 1 < SOURCES; n += SOURCES - 1) {
             uint8_t bytes[10];
             memset(bytes, n < COUNT / 2 ? 0 : 0xff, sizeof bytes);
-            struct firn_entry entry = {firn_bytes(bytes, 1 + n % (COUNT / 2)),
-                                       firn_str(""),
-                                       n + 1,
-                                       FIRN_ENTRY_PUT,
-                                       NULL,
-                                       NULL,
-                                       false};
+            struct fi_entry entry = {firn_bytes(bytes, 1 + n % (COUNT / 2)),
+                                     firn_str(""),
+                                     n + 1,
+                                     FI_ENTRY_PUT,
+                                     NULL,
+                                     NULL,
+                                     false};
             fake_run_add(runs[i], &entry);
         }
-        assert_int_equal(firn_merge_source_create_run(&runs[i]->run, "r", &options, &source, NULL),
+        assert_int_equal(fi_merge_source_create_run(&runs[i]->run, "r", &options, &source, NULL),
                          FIRN_OK);
-        assert_int_equal(firn_merge_add(merge, source, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_add(merge, source, NULL), FIRN_OK);
     }
     for (int is_back = 0; is_back <= 1; is_back++) {
         size_t count = 0;
         uint8_t last[10];
         size_t last_size = 0;
         uint64_t last_sequence = 0;
-        int rc = is_back ? firn_merge_last(merge, NULL) : firn_merge_first(merge, NULL);
-        for (; rc == FIRN_OK && firn_merge_entry(merge) != NULL; count++) {
-            const struct firn_entry *entry = firn_merge_entry(merge);
+        int rc = is_back ? fi_merge_last(merge, NULL) : fi_merge_first(merge, NULL);
+        for (; rc == FIRN_OK && fi_merge_entry(merge) != NULL; count++) {
+            const struct fi_entry *entry = fi_merge_entry(merge);
             int order = count == 0 ? -1
-                                   : firn_entry_compare(firn_bytes(last, last_size), last_sequence,
-                                                        entry->key, entry->sequence);
+                                   : fi_entry_compare(firn_bytes(last, last_size), last_sequence,
+                                                      entry->key, entry->sequence);
             assert_true(is_back && count > 0 ? order > 0 : order < 0);
             last_size = entry->key.size;
             last_sequence = entry->sequence;
             memcpy(last, entry->key.data, last_size);
-            rc = is_back ? firn_merge_prev(merge, NULL) : firn_merge_next(merge, NULL);
+            rc = is_back ? fi_merge_prev(merge, NULL) : fi_merge_next(merge, NULL);
         }
         assert_int_equal(rc, FIRN_OK);
         assert_int_equal(count, COUNT);
     }
-    firn_merge_destroy(merge);
+    fi_merge_destroy(merge);
     for (size_t i = 0; i < SOURCES; i++) {
         fake_run_destroy(runs[i]);
     }
@@ -499,40 +496,38 @@ the_same_version_in_two_sources_is_damage(void **state)
         size_t tables = (sources + 2) / 3;
         struct fake_run *run = fake_run_create();
         uint8_t bytes[KEY_SIZE];
-        struct firn_entry entry = {make_key(twin.key, bytes),
-                                   firn_str(""),
-                                   twin.sequence,
-                                   FIRN_ENTRY_DELETE,
-                                   NULL,
-                                   NULL,
-                                   false};
+        struct fi_entry entry = {make_key(twin.key, bytes),
+                                 firn_str(""),
+                                 twin.sequence,
+                                 FI_ENTRY_DELETE,
+                                 NULL,
+                                 NULL,
+                                 false};
         fake_run_add(run, &entry);
         assert_int_equal(
-            firn_memtable_add(scene.tables[3 * test_random_below(&random, tables)], &entry, NULL),
+            fi_memtable_add(scene.tables[3 * test_random_below(&random, tables)], &entry, NULL),
             FIRN_OK);
         assert_int_equal(make_merge(&scene), FIRN_OK);
-        struct firn_merge_source *source;
-        struct firn_run_cursor_options options = {0};
-        assert_int_equal(
-            firn_merge_source_create_run(&run->run, "its twin", &options, &source, NULL), FIRN_OK);
-        assert_int_equal(firn_merge_add(scene.merge, source, NULL), FIRN_OK);
+        struct fi_merge_source *source;
+        struct fi_run_cursor_options options = {0};
+        assert_int_equal(fi_merge_source_create_run(&run->run, "its twin", &options, &source, NULL),
+                         FIRN_OK);
+        assert_int_equal(fi_merge_add(scene.merge, source, NULL), FIRN_OK);
         for (int is_back = 0; is_back <= 1; is_back++) {
             firn_error err;
-            int rc =
-                is_back ? firn_merge_last(scene.merge, &err) : firn_merge_first(scene.merge, &err);
+            int rc = is_back ? fi_merge_last(scene.merge, &err) : fi_merge_first(scene.merge, &err);
             while (rc == FIRN_OK) {
-                assert_non_null(firn_merge_entry(scene.merge));
-                assert_int_not_equal(firn_merge_entry(scene.merge)->sequence, 1000);
-                rc = is_back ? firn_merge_prev(scene.merge, &err)
-                             : firn_merge_next(scene.merge, &err);
+                assert_non_null(fi_merge_entry(scene.merge));
+                assert_int_not_equal(fi_merge_entry(scene.merge)->sequence, 1000);
+                rc = is_back ? fi_merge_prev(scene.merge, &err) : fi_merge_next(scene.merge, &err);
             }
             assert_int_equal(rc, FIRN_CORRUPT);
             assert_non_null(strstr(err.text, "its twin"));
             assert_non_null(strstr(err.text, "a memtable"));
             assert_non_null(strstr(err.text, "the version 1000 of the key 6b6b6b"));
-            assert_null(firn_merge_entry(scene.merge));
+            assert_null(fi_merge_entry(scene.merge));
         }
-        firn_merge_destroy(scene.merge);
+        fi_merge_destroy(scene.merge);
         scene.merge = NULL;
         fake_run_destroy(run);
         scene_deinit(&scene);
@@ -546,17 +541,17 @@ move_about(struct scene *scene)
     uint8_t bytes[KEY_SIZE];
     uint8_t end[KEY_SIZE];
     struct firn_merge *merge = scene->merge;
-    FIRN_TRY_RETURN(firn_merge_first(merge, NULL));
-    FIRN_TRY_RETURN(firn_merge_next(merge, NULL));
-    FIRN_TRY_RETURN(firn_merge_next(merge, NULL));
-    FIRN_TRY_RETURN(firn_merge_prev(merge, NULL));
-    FIRN_TRY_RETURN(firn_merge_next(merge, NULL));
-    FIRN_TRY_RETURN(firn_merge_skip(merge, make_key(50, end), UINT64_MAX, NULL));
-    FIRN_TRY_RETURN(firn_merge_last(merge, NULL));
-    FIRN_TRY_RETURN(firn_merge_prev(merge, NULL));
-    FIRN_TRY_RETURN(firn_merge_skip_back(merge, make_key(50, end), UINT64_MAX, NULL));
-    FIRN_TRY_RETURN(firn_merge_seek(merge, make_key(70, bytes), 5, NULL));
-    return firn_merge_seek_before(merge, make_key(70, bytes), 5, NULL);
+    FI_TRY_RETURN(fi_merge_first(merge, NULL));
+    FI_TRY_RETURN(fi_merge_next(merge, NULL));
+    FI_TRY_RETURN(fi_merge_next(merge, NULL));
+    FI_TRY_RETURN(fi_merge_prev(merge, NULL));
+    FI_TRY_RETURN(fi_merge_next(merge, NULL));
+    FI_TRY_RETURN(fi_merge_skip(merge, make_key(50, end), UINT64_MAX, NULL));
+    FI_TRY_RETURN(fi_merge_last(merge, NULL));
+    FI_TRY_RETURN(fi_merge_prev(merge, NULL));
+    FI_TRY_RETURN(fi_merge_skip_back(merge, make_key(50, end), UINT64_MAX, NULL));
+    FI_TRY_RETURN(fi_merge_seek(merge, make_key(70, bytes), 5, NULL));
+    return fi_merge_seek_before(merge, make_key(70, bytes), 5, NULL);
 }
 
 static void
@@ -575,17 +570,17 @@ an_error_of_a_source_leaves_the_merge_nowhere(void **state)
         rc = move_about(&scene);
         if (rc != FIRN_OK) {
             assert_int_equal(rc, FIRN_CORRUPT);
-            assert_null(firn_merge_entry(scene.merge));
+            assert_null(fi_merge_entry(scene.merge));
         }
         fake_run_fail_at = 0;
         walk(&scene, &random, place(&scene, &random));
     } while (rc != FIRN_OK);
     assert_true(n > 30);
     for (size_t i = 2; i < 6; i += 3) { /* the last run is held: the first must be opened */
-        assert_int_equal(firn_merge_last(scene.merge, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_last(scene.merge, NULL), FIRN_OK);
         scene.levels[i].is_failing = true;
-        assert_int_equal(firn_merge_first(scene.merge, NULL), FIRN_IO);
-        assert_null(firn_merge_entry(scene.merge));
+        assert_int_equal(fi_merge_first(scene.merge, NULL), FIRN_IO);
+        assert_null(fi_merge_entry(scene.merge));
         scene.levels[i].is_failing = false;
         walk(&scene, &random, place(&scene, &random));
     }
@@ -612,7 +607,7 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
         }
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
         test_alloc_fail_at(0, false);
-        firn_merge_destroy(scene.merge);
+        fi_merge_destroy(scene.merge);
         scene.merge = NULL;
     } while (rc != FIRN_OK);
     assert_true(n > SOURCES_MAX);

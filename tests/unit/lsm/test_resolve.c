@@ -21,7 +21,7 @@
 #include "support/test_random.h"
 
 enum {
-    KEY_SIZE = FIRN_MERGE_HEAD_SIZE + 1,
+    KEY_SIZE = FI_MERGE_HEAD_SIZE + 1,
     KEYS_MAX = 120,
     OPS_MAX = 600,
     SOURCES_MAX = 5,
@@ -35,19 +35,19 @@ struct op {
     uint64_t lower;
     uint64_t upper;
     uint64_t sequence;
-    enum firn_entry_kind kind;
+    enum fi_entry_kind kind;
 };
 
 struct scene {
     struct op ops[OPS_MAX];
     size_t count;
     uint64_t keys;
-    struct firn_memtable *table;
+    struct fi_memtable *table;
     struct fake_run *runs[SOURCES_MAX];
     size_t run_count;
-    const struct firn_range_set *ranges[SOURCES_MAX + 1];
-    struct firn_view_interval intervals[INTERVALS_MAX];
-    struct firn_view view;
+    const struct fi_range_set *ranges[SOURCES_MAX + 1];
+    struct fi_view_interval intervals[INTERVALS_MAX];
+    struct fi_view view;
     bool has_lower;
     bool has_upper;
     uint64_t lower;
@@ -57,7 +57,7 @@ struct scene {
     firn_slice lower_key;
     firn_slice upper_key;
     struct firn_merge *merge;
-    struct firn_merge_resolve *resolve;
+    struct fi_merge_resolve *resolve;
 };
 
 /* In groups of three, which a merge tells apart only after the head that it keeps: one that ends
@@ -66,7 +66,7 @@ static firn_slice
 make_key(uint64_t number, uint8_t out[KEY_SIZE])
 {
     memset(out, 'k', KEY_SIZE);
-    firn_store_be32(out + KEY_SIZE - 5, (uint32_t)(number / 3));
+    fi_store_be32(out + KEY_SIZE - 5, (uint32_t)(number / 3));
     out[KEY_SIZE - 1] = number % 3 == 2;
     return firn_bytes(out, number % 3 == 0 ? KEY_SIZE - 1 : KEY_SIZE);
 }
@@ -76,7 +76,7 @@ number_of(firn_slice key)
 {
     assert_in_range(key.size, KEY_SIZE - 1, KEY_SIZE);
     uint64_t rest = key.size < KEY_SIZE ? 0 : key.data[KEY_SIZE - 1] + 1U;
-    return (uint64_t)firn_load_be32(key.data + KEY_SIZE - 5) * 3 + rest;
+    return (uint64_t)fi_load_be32(key.data + KEY_SIZE - 5) * 3 + rest;
 }
 
 /* The sequence of the put that the view reads; 0 for none. */
@@ -87,16 +87,16 @@ read_model(const struct scene *scene, uint64_t key)
     uint64_t range = 0;
     for (size_t i = 0; i < scene->count; i++) {
         const struct op *op = &scene->ops[i];
-        if (op->lower > key || op->upper <= key || !firn_view_sees(&scene->view, op->sequence)) {
+        if (op->lower > key || op->upper <= key || !fi_view_sees(&scene->view, op->sequence)) {
             continue;
         }
-        if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+        if (op->kind == FI_ENTRY_RANGE_DELETE) {
             range = op->sequence > range ? op->sequence : range;
         } else if (point == NULL || op->sequence > point->sequence) {
             point = op;
         }
     }
-    return point != NULL && point->kind == FIRN_ENTRY_PUT && range <= point->sequence
+    return point != NULL && point->kind == FI_ENTRY_PUT && range <= point->sequence
                ? point->sequence
                : 0;
 }
@@ -148,17 +148,17 @@ put_op(struct scene *scene, size_t source, const struct op *op)
 {
     uint8_t lower[KEY_SIZE];
     uint8_t upper[KEY_SIZE];
-    struct firn_entry entry = {
+    struct fi_entry entry = {
         make_key(op->lower, lower), firn_bytes(NULL, 0), op->sequence, op->kind, NULL, NULL, false};
-    if (op->kind == FIRN_ENTRY_PUT) {
+    if (op->kind == FI_ENTRY_PUT) {
         entry.value = firn_bytes(&op->sequence, sizeof op->sequence);
-    } else if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+    } else if (op->kind == FI_ENTRY_RANGE_DELETE) {
         entry.value = make_key(op->upper, upper);
     }
     if (source == scene->run_count) {
-        assert_int_equal(firn_memtable_add(scene->table, &entry, NULL), FIRN_OK);
-    } else if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
-        struct firn_range range = {entry.key, entry.value, op->sequence};
+        assert_int_equal(fi_memtable_add(scene->table, &entry, NULL), FIRN_OK);
+    } else if (op->kind == FI_ENTRY_RANGE_DELETE) {
+        struct fi_range range = {entry.key, entry.value, op->sequence};
         fake_run_add_range(scene->runs[source], &range);
     } else {
         fake_run_add(scene->runs[source], &entry);
@@ -175,9 +175,9 @@ make_ops(struct scene *scene, struct test_random *random, size_t count)
         op->lower = test_random_below(random, scene->keys);
         op->upper = op->lower + 1;
         op->sequence = i + 1;
-        op->kind = dice < 14 ? FIRN_ENTRY_PUT : FIRN_ENTRY_DELETE;
+        op->kind = dice < 14 ? FI_ENTRY_PUT : FI_ENTRY_DELETE;
         if (dice >= 20 - range_share) {
-            op->kind = FIRN_ENTRY_RANGE_DELETE;
+            op->kind = FI_ENTRY_RANGE_DELETE;
             op->upper += test_random_below(random, dice == 19 ? scene->keys - op->lower : 5);
         }
     }
@@ -187,16 +187,16 @@ static void
 make_view(struct scene *scene, struct test_random *random)
 {
     uint64_t at = 1;
-    scene->view = (struct firn_view){scene->intervals, 0, 0, NULL};
+    scene->view = (struct fi_view){scene->intervals, 0, 0, NULL};
     if (test_random_below(random, 4) == 0) {
-        scene->intervals[0] = (struct firn_view_interval){1, UINT64_MAX};
+        scene->intervals[0] = (struct fi_view_interval){1, UINT64_MAX};
         scene->view.count = 1;
         return;
     }
     for (size_t i = test_random_below(random, INTERVALS_MAX + 1); i > 0; i--) {
         uint64_t first = at + test_random_below(random, scene->count / 3 + 2);
         at = first + test_random_below(random, scene->count + 2);
-        scene->intervals[scene->view.count++] = (struct firn_view_interval){first, at};
+        scene->intervals[scene->view.count++] = (struct fi_view_interval){first, at};
         at += 2;
     }
 }
@@ -216,12 +216,12 @@ static void
 scene_init(struct scene *scene, size_t runs, uint64_t keys)
 {
     *scene = (struct scene){.keys = keys, .run_count = runs};
-    assert_int_equal(firn_memtable_create(&scene->table, NULL), FIRN_OK);
+    assert_int_equal(fi_memtable_create(&scene->table, NULL), FIRN_OK);
     for (size_t i = 0; i < runs; i++) {
         scene->runs[i] = fake_run_create();
         scene->ranges[i] = &scene->runs[i]->ranges;
     }
-    scene->ranges[runs] = firn_memtable_ranges(scene->table);
+    scene->ranges[runs] = fi_memtable_ranges(scene->table);
 }
 
 /* Sources by age, or all mixed. */
@@ -243,7 +243,7 @@ distribute(struct scene *scene, struct test_random *random)
 static void
 scene_deinit(struct scene *scene)
 {
-    firn_memtable_destroy(scene->table);
+    fi_memtable_destroy(scene->table);
     for (size_t i = 0; i < scene->run_count; i++) {
         fake_run_destroy(scene->runs[i]);
     }
@@ -252,31 +252,31 @@ scene_deinit(struct scene *scene)
 static int
 open_resolve(struct scene *scene)
 {
-    const struct firn_run_cursor_options cursor = {0};
-    struct firn_merge_source *source;
-    FIRN_TRY_RETURN(firn_merge_create(&scene->merge, NULL));
+    const struct fi_run_cursor_options cursor = {0};
+    struct fi_merge_source *source;
+    FI_TRY_RETURN(fi_merge_create(&scene->merge, NULL));
     for (size_t i = 0; i < scene->run_count; i++) {
-        FIRN_TRY_RETURN(
-            firn_merge_source_create_run(&scene->runs[i]->run, "a run", &cursor, &source, NULL));
-        FIRN_TRY_RETURN(firn_merge_add(scene->merge, source, NULL));
+        FI_TRY_RETURN(
+            fi_merge_source_create_run(&scene->runs[i]->run, "a run", &cursor, &source, NULL));
+        FI_TRY_RETURN(fi_merge_add(scene->merge, source, NULL));
     }
-    FIRN_TRY_RETURN(firn_merge_source_create_memtable(scene->table, UINT64_MAX, &source, NULL));
-    FIRN_TRY_RETURN(firn_merge_add(scene->merge, source, NULL));
-    struct firn_merge_resolve_options options = {
-        .merge = scene->merge,
-        .ranges = scene->ranges,
-        .range_set_count = scene->run_count + 1,
-        .view = &scene->view,
-        .lower = scene->has_lower ? &scene->lower_key : NULL,
-        .upper = scene->has_upper ? &scene->upper_key : NULL};
-    return firn_merge_resolve_create(&options, &scene->resolve, NULL);
+    FI_TRY_RETURN(fi_merge_source_create_memtable(scene->table, UINT64_MAX, &source, NULL));
+    FI_TRY_RETURN(fi_merge_add(scene->merge, source, NULL));
+    struct fi_merge_resolve_options options = {.merge = scene->merge,
+                                               .ranges = scene->ranges,
+                                               .range_set_count = scene->run_count + 1,
+                                               .view = &scene->view,
+                                               .lower = scene->has_lower ? &scene->lower_key : NULL,
+                                               .upper =
+                                                   scene->has_upper ? &scene->upper_key : NULL};
+    return fi_merge_resolve_create(&options, &scene->resolve, NULL);
 }
 
 static void
 close_resolve(struct scene *scene)
 {
-    firn_merge_resolve_destroy(scene->resolve);
-    firn_merge_destroy(scene->merge);
+    fi_merge_resolve_destroy(scene->resolve);
+    fi_merge_destroy(scene->merge);
     scene->resolve = NULL;
     scene->merge = NULL;
 }
@@ -284,14 +284,14 @@ close_resolve(struct scene *scene)
 static void
 assert_at(const struct scene *scene, uint64_t key)
 {
-    const struct firn_entry *entry = firn_merge_resolve_entry(scene->resolve);
+    const struct fi_entry *entry = fi_merge_resolve_entry(scene->resolve);
     if (key == UINT64_MAX) {
         assert_null(entry);
         return;
     }
     assert_non_null(entry);
     assert_int_equal(number_of(entry->key), key);
-    assert_int_equal(entry->kind, FIRN_ENTRY_PUT);
+    assert_int_equal(entry->kind, FI_ENTRY_PUT);
     assert_int_equal(entry->sequence, read_model(scene, key));
     assert_int_equal(entry->value.size, sizeof entry->sequence);
     assert_memory_equal(entry->value.data, &entry->sequence, sizeof entry->sequence);
@@ -303,26 +303,26 @@ static uint64_t
 place(struct scene *scene, struct test_random *random)
 {
     uint8_t bytes[KEY_SIZE];
-    struct firn_merge_resolve *resolve = scene->resolve;
+    struct fi_merge_resolve *resolve = scene->resolve;
     uint64_t key = test_random_below(random, scene->keys + 2);
     firn_slice slice = make_key(key, bytes);
-    const struct firn_entry *entry = firn_merge_resolve_entry(resolve);
+    const struct fi_entry *entry = fi_merge_resolve_entry(resolve);
     if (entry != NULL && test_random_below(random, 4) == 0) { /* from its own key */
         key = number_of(entry->key);
         slice = entry->key;
     }
     switch (test_random_below(random, 4)) {
     case 0:
-        assert_int_equal(firn_merge_resolve_first(resolve, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_resolve_first(resolve, NULL), FIRN_OK);
         return model_from(scene, 0);
     case 1:
-        assert_int_equal(firn_merge_resolve_last(resolve, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_resolve_last(resolve, NULL), FIRN_OK);
         return model_before(scene, scene->keys);
     case 2:
-        assert_int_equal(firn_merge_resolve_seek(resolve, slice, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_resolve_seek(resolve, slice, NULL), FIRN_OK);
         return model_from(scene, key);
     default:
-        assert_int_equal(firn_merge_resolve_seek_before(resolve, slice, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_resolve_seek_before(resolve, slice, NULL), FIRN_OK);
         return model_before(scene, key);
     }
 }
@@ -335,8 +335,8 @@ walk(struct scene *scene, struct test_random *random)
     assert_at(scene, key);
     for (uint64_t steps = test_random_below(random, 30); steps > 0 && key != UINT64_MAX; steps--) {
         is_back ^= test_random_below(random, 5) == 0;
-        assert_int_equal(is_back ? firn_merge_resolve_prev(scene->resolve, NULL)
-                                 : firn_merge_resolve_next(scene->resolve, NULL),
+        assert_int_equal(is_back ? fi_merge_resolve_prev(scene->resolve, NULL)
+                                 : fi_merge_resolve_next(scene->resolve, NULL),
                          FIRN_OK);
         key = is_back ? model_before(scene, key) : model_from(scene, key + 1);
         assert_at(scene, key);
@@ -360,7 +360,7 @@ agrees_with_a_model(void **state)
             make_view(&scene, &random);
             make_bounds(&scene, &random);
             assert_int_equal(open_resolve(&scene), FIRN_OK);
-            assert_null(firn_merge_resolve_entry(scene.resolve));
+            assert_null(fi_merge_resolve_entry(scene.resolve));
             for (unsigned i = 0; i < 6; i++) {
                 walk(&scene, &random);
             }
@@ -377,15 +377,15 @@ enum { MANY = 20000 };
 static void
 add_put(struct scene *scene, size_t source, uint64_t key, uint64_t sequence)
 {
-    put_op(scene, source, &(struct op){key, key + 1, sequence, FIRN_ENTRY_PUT});
+    put_op(scene, source, &(struct op){key, key + 1, sequence, FI_ENTRY_PUT});
 }
 
 /* Opens over all sequences up to newest. */
 static void
 open_up_to(struct scene *scene, uint64_t newest)
 {
-    scene->intervals[0] = (struct firn_view_interval){1, newest};
-    scene->view = (struct firn_view){scene->intervals, 1, 0, NULL};
+    scene->intervals[0] = (struct fi_view_interval){1, newest};
+    scene->view = (struct fi_view){scene->intervals, 1, 0, NULL};
     assert_int_equal(open_resolve(scene), FIRN_OK);
     scene->runs[0]->moves = 0;
 }
@@ -394,15 +394,15 @@ static void
 assert_walk_is_short(struct scene *scene, uint64_t expected, uint64_t moves_max)
 {
     for (int is_back = 0; is_back <= 1; is_back++) {
-        struct firn_merge_resolve *resolve = scene->resolve;
+        struct fi_merge_resolve *resolve = scene->resolve;
         uint64_t met = 0;
         scene->runs[0]->moves = 0;
-        int rc = is_back ? firn_merge_resolve_last(resolve, NULL)
-                         : firn_merge_resolve_first(resolve, NULL);
-        while (rc == FIRN_OK && firn_merge_resolve_entry(resolve) != NULL) {
+        int rc =
+            is_back ? fi_merge_resolve_last(resolve, NULL) : fi_merge_resolve_first(resolve, NULL);
+        while (rc == FIRN_OK && fi_merge_resolve_entry(resolve) != NULL) {
             met++;
-            rc = is_back ? firn_merge_resolve_prev(resolve, NULL)
-                         : firn_merge_resolve_next(resolve, NULL);
+            rc = is_back ? fi_merge_resolve_prev(resolve, NULL)
+                         : fi_merge_resolve_next(resolve, NULL);
         }
         assert_int_equal(rc, FIRN_OK);
         assert_int_equal(met, expected);
@@ -445,7 +445,7 @@ a_range_delete_over_many_keys_is_one_jump(void **state)
     static struct scene scene;
     scene_init(&scene, 1, MANY);
     fill(&scene);
-    put_op(&scene, 1, &(struct op){10, MANY - 10, 7, FIRN_ENTRY_RANGE_DELETE});
+    put_op(&scene, 1, &(struct op){10, MANY - 10, 7, FI_ENTRY_RANGE_DELETE});
     add_put(&scene, 1, MANY / 2, 8); /* written again after it */
     open_up_to(&scene, UINT64_MAX);
     assert_walk_is_short(&scene, 21, 200);
@@ -464,7 +464,7 @@ many_small_range_deletes_side_by_side_are_one_jump(void **state)
     scene_init(&scene, 1, MANY);
     fill(&scene);
     for (uint64_t i = 10; i < MANY - 10; i++) {
-        put_op(&scene, 1, &(struct op){i, i + 1, 10 + i, FIRN_ENTRY_RANGE_DELETE});
+        put_op(&scene, 1, &(struct op){i, i + 1, 10 + i, FI_ENTRY_RANGE_DELETE});
     }
     open_up_to(&scene, UINT64_MAX);
     assert_walk_is_short(&scene, 20, MANY / 8);
@@ -480,7 +480,7 @@ small_range_deletes_apart_are_stepped_over(void **state)
     scene_init(&scene, 1, MANY);
     fill(&scene);
     for (uint64_t i = 0; i < MANY; i += 2) {
-        put_op(&scene, 1, &(struct op){i, i + 1, 10 + i, FIRN_ENTRY_RANGE_DELETE});
+        put_op(&scene, 1, &(struct op){i, i + 1, 10 + i, FI_ENTRY_RANGE_DELETE});
     }
     open_up_to(&scene, UINT64_MAX);
     assert_walk_is_short(&scene, MANY / 2, 3 * MANY);
@@ -495,18 +495,18 @@ static int
 move_about(struct scene *scene)
 {
     uint8_t bytes[KEY_SIZE];
-    struct firn_merge_resolve *resolve = scene->resolve;
-    FIRN_TRY_RETURN(firn_merge_resolve_first(resolve, NULL));
+    struct fi_merge_resolve *resolve = scene->resolve;
+    FI_TRY_RETURN(fi_merge_resolve_first(resolve, NULL));
     for (unsigned i = 0; i < 5; i++) {
-        FIRN_TRY_RETURN(firn_merge_resolve_next(resolve, NULL));
+        FI_TRY_RETURN(fi_merge_resolve_next(resolve, NULL));
     }
-    FIRN_TRY_RETURN(firn_merge_resolve_prev(resolve, NULL));
-    FIRN_TRY_RETURN(firn_merge_resolve_next(resolve, NULL));
-    FIRN_TRY_RETURN(firn_merge_resolve_last(resolve, NULL));
-    FIRN_TRY_RETURN(firn_merge_resolve_prev(resolve, NULL));
-    FIRN_TRY_RETURN(firn_merge_resolve_next(resolve, NULL));
-    FIRN_TRY_RETURN(firn_merge_resolve_seek(resolve, make_key(30, bytes), NULL));
-    return firn_merge_resolve_seek_before(resolve, make_key(40, bytes), NULL);
+    FI_TRY_RETURN(fi_merge_resolve_prev(resolve, NULL));
+    FI_TRY_RETURN(fi_merge_resolve_next(resolve, NULL));
+    FI_TRY_RETURN(fi_merge_resolve_last(resolve, NULL));
+    FI_TRY_RETURN(fi_merge_resolve_prev(resolve, NULL));
+    FI_TRY_RETURN(fi_merge_resolve_next(resolve, NULL));
+    FI_TRY_RETURN(fi_merge_resolve_seek(resolve, make_key(30, bytes), NULL));
+    return fi_merge_resolve_seek_before(resolve, make_key(40, bytes), NULL);
 }
 
 static void
@@ -514,16 +514,15 @@ make_faulty_scene(struct scene *scene, struct test_random *random)
 {
     scene_init(scene, 3, 60);
     for (uint64_t i = 0; i < 300; i++) {
-        scene->ops[scene->count++] =
-            (struct op){i % 20 < 15 ? i % 60 : 7, 0, i + 1, FIRN_ENTRY_PUT};
+        scene->ops[scene->count++] = (struct op){i % 20 < 15 ? i % 60 : 7, 0, i + 1, FI_ENTRY_PUT};
     }
     for (size_t i = 0; i < scene->count; i++) {
         scene->ops[i].upper = scene->ops[i].lower + 1;
     }
-    scene->ops[scene->count++] = (struct op){20, 40, 100, FIRN_ENTRY_RANGE_DELETE};
+    scene->ops[scene->count++] = (struct op){20, 40, 100, FI_ENTRY_RANGE_DELETE};
     distribute(scene, random);
-    scene->intervals[0] = (struct firn_view_interval){1, 250};
-    scene->view = (struct firn_view){scene->intervals, 1, 0, NULL};
+    scene->intervals[0] = (struct fi_view_interval){1, 250};
+    scene->view = (struct fi_view){scene->intervals, 1, 0, NULL};
 }
 
 static void
@@ -542,7 +541,7 @@ an_error_leaves_it_nowhere(void **state)
         rc = move_about(&scene);
         if (rc != FIRN_OK) {
             assert_int_equal(rc, FIRN_CORRUPT);
-            assert_null(firn_merge_resolve_entry(scene.resolve));
+            assert_null(fi_merge_resolve_entry(scene.resolve));
         }
         fake_run_fail_at = 0;
         walk(&scene, &random);

@@ -16,21 +16,21 @@
 enum { LARGE = 1000, KEYS_FROM = 20 };
 
 static struct fixture fixture;
-static struct firn_os_dir *runs;
+static struct fi_os_dir *runs;
 
 static int
 setup(void **state)
 {
     (void)state;
-    struct firn_os *os;
+    struct fi_os *os;
     firn_error err;
-    TEST_OK(firn_sim_memory_create(1, &os, &err), &err);
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
     fixture_init(&fixture, os);
     fixture.separates = true;
     fixture.options.value_file_bytes_target = 64 << 10;
     fixture.options.value_file_bytes_small = 1;
     TEST_OK(fixture_open(&fixture, &err), &err);
-    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
+    TEST_OK(fi_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
     return 0;
 }
 
@@ -38,10 +38,10 @@ static int
 teardown(void **state)
 {
     (void)state;
-    struct firn_os *os = fixture.os;
-    firn_os_dir_close(runs);
+    struct fi_os *os = fixture.os;
+    fi_os_dir_close(runs);
     fixture_deinit(&fixture);
-    firn_sim_memory_destroy(os);
+    fi_sim_memory_destroy(os);
     return 0;
 }
 
@@ -53,11 +53,11 @@ reopen(void)
     TEST_OK(fixture_open(&fixture, &err), &err);
 }
 
-static struct firn_lsm_stats
+static struct fi_lsm_stats
 stats_of(void)
 {
-    struct firn_lsm_stats stats;
-    firn_lsm_stats(fixture.lsm, NULL, &stats);
+    struct fi_lsm_stats stats;
+    fi_lsm_stats(fixture.lsm, NULL, &stats);
     return stats;
 }
 
@@ -67,7 +67,7 @@ struct names {
 };
 
 static int
-note_name(void *ctx, const struct firn_os_dirent *entry)
+note_name(void *ctx, const struct fi_os_dirent *entry)
 {
     struct names *names = ctx;
     if (strstr(entry->name, ".values") != NULL) {
@@ -82,10 +82,10 @@ value_files(void)
 {
     firn_error err;
     struct names names = {.count = 0};
-    struct firn_os_dir *dir;
-    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &dir, &err), &err);
-    TEST_OK(firn_os_dir_list(dir, note_name, &names, &err), &err);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir;
+    TEST_OK(fi_os_dir_open(fixture.dir, "runs", &dir, &err), &err);
+    TEST_OK(fi_os_dir_list(dir, note_name, &names, &err), &err);
+    fi_os_dir_close(dir);
     return names;
 }
 
@@ -131,7 +131,7 @@ values_are_separated_from_a_size_on(void **state)
     assert_int_equal(stats_of().values.files, 1);
     fixture_compare_all(&fixture);
     /* A tree that does not separate leaves values in runs. */
-    firn_lsm_tree_separate_values(fixture.trees[1], false);
+    fi_lsm_tree_separate_values(fixture.trees[1], false);
     assert_int_equal(fixture_put(&fixture, 1, 20, LARGE), FIRN_OK);
     flush();
     assert_int_equal(value_files().count, 1);
@@ -282,7 +282,7 @@ a_dropped_tree_takes_its_value_files_along(void **state)
     put_keys(20, 30, LARGE);
     flush();
     assert_int_equal(value_files().count, 1);
-    TEST_OK(firn_lsm_tree_drop(fixture.trees[0], &err), &err);
+    TEST_OK(fi_lsm_tree_drop(fixture.trees[0], &err), &err);
     assert_int_equal(value_files().count, 0);
     assert_int_equal(test_os_count(runs), 0);
     fixture.tree_ids[0] = fixture.next_tree_id++;
@@ -298,28 +298,28 @@ value_files_wait_for_cursors_and_for_readers_elsewhere(void **state)
     put_keys(20, 24, LARGE);
     flush();
     struct names names = value_files();
-    struct firn_view_interval interval = {1, fixture.sequence};
-    const struct firn_view before = {&interval, 1, 0, NULL};
-    struct firn_lsm_cursor *cursor;
-    struct firn_lsm_cursor_options options = {.view = &before};
-    TEST_OK(firn_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);
-    fixture.reader_version = firn_lsm_version(fixture.lsm);
+    struct fi_view_interval interval = {1, fixture.sequence};
+    const struct fi_view before = {&interval, 1, 0, NULL};
+    struct fi_lsm_cursor *cursor;
+    struct fi_lsm_cursor_options options = {.view = &before};
+    TEST_OK(fi_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);
+    fixture.reader_version = fi_lsm_version(fixture.lsm);
     put_keys(20, 24, 10);
     flush();
     work(true);
     assert_true(test_os_has(runs, names.names[0]));
-    TEST_OK(firn_lsm_cursor_first(cursor, &err), &err);
+    TEST_OK(fi_lsm_cursor_first(cursor, &err), &err);
     for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(firn_lsm_cursor_entry(cursor)->value.size, LARGE);
-        TEST_OK(firn_lsm_cursor_next(cursor, &err), &err);
+        assert_int_equal(fi_lsm_cursor_entry(cursor)->value.size, LARGE);
+        TEST_OK(fi_lsm_cursor_next(cursor, &err), &err);
     }
-    firn_lsm_cursor_destroy(cursor);
-    firn_lsm_collect(fixture.lsm);
+    fi_lsm_cursor_destroy(cursor);
+    fi_lsm_collect(fixture.lsm);
     assert_true(test_os_has(runs, names.names[0]));
     reopen();
     assert_true(test_os_has(runs, names.names[0]));
     fixture.reader_version = UINT64_MAX;
-    firn_lsm_collect(fixture.lsm);
+    fi_lsm_collect(fixture.lsm);
     assert_int_equal(value_files().count, 0);
     fixture_compare_all(&fixture);
 }
@@ -329,48 +329,48 @@ a_load_separates_values_too(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_bulk_load *bulk;
+    struct fi_bulk_load *bulk;
     static const uint8_t value[LARGE] = {1, 2, 3};
     for (unsigned round = 0; round < 2; round++) {
         bool is_installed = round == 1;
-        TEST_OK(firn_bulk_load_create(fixture.trees[0], &bulk, &err), &err);
+        TEST_OK(fi_bulk_load_create(fixture.trees[0], &bulk, &err), &err);
         for (unsigned key = 20; key < 40; key++) {
             char bytes[FIXTURE_KEY_SIZE];
-            const struct firn_entry entry = {.key = fixture_key(key, bytes),
-                                             .value = firn_bytes(value, sizeof value),
-                                             .sequence = 1,
-                                             .kind = FIRN_ENTRY_PUT};
-            TEST_OK(firn_bulk_load_add(bulk, &entry, &err), &err);
+            const struct fi_entry entry = {.key = fixture_key(key, bytes),
+                                           .value = firn_bytes(value, sizeof value),
+                                           .sequence = 1,
+                                           .kind = FI_ENTRY_PUT};
+            TEST_OK(fi_bulk_load_add(bulk, &entry, &err), &err);
         }
-        TEST_OK(firn_bulk_load_finish(bulk, &err), &err);
+        TEST_OK(fi_bulk_load_finish(bulk, &err), &err);
         assert_int_equal(value_files().count, 1);
         if (is_installed) {
-            firn_bulk_load_hold(bulk);
+            fi_bulk_load_hold(bulk);
             bool is_certain;
-            TEST_OK(firn_bulk_load_install(&bulk, 1, &is_certain, &err), &err);
-            firn_bulk_load_release(bulk);
+            TEST_OK(fi_bulk_load_install(&bulk, 1, &is_certain, &err), &err);
+            fi_bulk_load_release(bulk);
         }
-        firn_bulk_load_destroy(bulk);
+        fi_bulk_load_destroy(bulk);
         assert_int_equal(value_files().count, is_installed ? 1 : 0);
     }
     assert_int_equal(stats_of().values.files, 1);
-    struct firn_view now = fixture_view_of(&fixture, 0);
-    struct firn_buf out = {0};
+    struct fi_view now = fixture_view_of(&fixture, 0);
+    struct fi_buf out = {0};
     char bytes[FIXTURE_KEY_SIZE];
-    TEST_OK(firn_lsm_tree_get(fixture.trees[0], fixture_key(30, bytes), &now, &out, &err), &err);
+    TEST_OK(fi_lsm_tree_get(fixture.trees[0], fixture_key(30, bytes), &now, &out, &err), &err);
     assert_int_equal(out.size, LARGE);
     assert_memory_equal(out.data, value, LARGE);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
-apply(enum firn_entry_kind kind, firn_slice value)
+apply(enum fi_entry_kind kind, firn_slice value)
 {
     firn_error err;
-    const struct firn_entry entry = {
+    const struct fi_entry entry = {
         .key = firn_str("key"), .value = value, .sequence = ++fixture.sequence, .kind = kind};
-    const struct firn_lsm_place place = {.segment = 1};
-    TEST_OK(firn_lsm_tree_apply(fixture.trees[0], &entry, &place, &err), &err);
+    const struct fi_lsm_place place = {.segment = 1};
+    TEST_OK(fi_lsm_tree_apply(fixture.trees[0], &entry, &place, &err), &err);
     TEST_OK(fixture_flush(&fixture, &err), &err);
 }
 
@@ -379,33 +379,33 @@ operands_stay_beside_the_value_that_they_change(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf out = {0};
-    struct firn_lsm_cursor *cursor;
-    struct firn_view now = fixture_view_of(&fixture, 0);
-    const struct firn_lsm_cursor_options options = {.view = &now};
+    struct fi_buf out = {0};
+    struct fi_lsm_cursor *cursor;
+    struct fi_view now = fixture_view_of(&fixture, 0);
+    const struct fi_lsm_cursor_options options = {.view = &now};
     static const uint8_t plus[] = {FIRN_MERGE_APPEND, '+'};
     static uint8_t value[LARGE + 3];
     memset(value, 'v', LARGE);
     memset(value + LARGE, '+', 3);
-    apply(FIRN_ENTRY_PUT, firn_bytes(value, LARGE));
+    apply(FI_ENTRY_PUT, firn_bytes(value, LARGE));
     for (size_t count = 1; count <= 3; count++) {
-        apply(FIRN_ENTRY_MERGE, firn_bytes(plus, sizeof plus));
+        apply(FI_ENTRY_MERGE, firn_bytes(plus, sizeof plus));
         for (unsigned round = 0; round < 2; round++) {
-            TEST_OK(firn_lsm_tree_get(fixture.trees[0], firn_str("key"), &now, &out, &err), &err);
+            TEST_OK(fi_lsm_tree_get(fixture.trees[0], firn_str("key"), &now, &out, &err), &err);
             assert_int_equal(out.size, LARGE + count);
             assert_memory_equal(out.data, value, out.size);
-            TEST_OK(firn_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);
-            TEST_OK(firn_lsm_cursor_last(cursor, &err), &err);
-            assert_int_equal(firn_lsm_cursor_entry(cursor)->value.size, LARGE + count);
-            assert_memory_equal(firn_lsm_cursor_entry(cursor)->value.data, value, LARGE + count);
-            firn_lsm_cursor_destroy(cursor);
+            TEST_OK(fi_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);
+            TEST_OK(fi_lsm_cursor_last(cursor, &err), &err);
+            assert_int_equal(fi_lsm_cursor_entry(cursor)->value.size, LARGE + count);
+            assert_memory_equal(fi_lsm_cursor_entry(cursor)->value.data, value, LARGE + count);
+            fi_lsm_cursor_destroy(cursor);
             TEST_OK(fixture_work(&fixture, true, &err), &err);
         }
         /* The value was not written again, and the operands became one. */
         assert_int_equal(value_files().count, 1);
-        assert_int_equal(stats_of().levels[FIRN_VERSION_LEVELS - 1].entries, 2);
+        assert_int_equal(stats_of().levels[FI_VERSION_LEVELS - 1].entries, 2);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -413,30 +413,30 @@ a_clone_has_the_value_files(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os_dir *target;
-    struct firn_lsm *clone;
+    struct fi_os_dir *target;
+    struct fi_lsm *clone;
     for (unsigned i = 0; i < 3; i++) {
         put_keys(20 + 10 * i, 30 + 10 * i, LARGE);
         flush();
     }
     /* Several runs refer to one file. */
     work(true);
-    TEST_OK(firn_os_make_dir(fixture.dir, "clone", 0700, &err), &err);
-    TEST_OK(firn_os_dir_open(fixture.dir, "clone", &target, &err), &err);
-    const struct firn_lsm_clone options = {.dir = target, .sequence = fixture.sequence};
-    TEST_OK(firn_lsm_clone(fixture.lsm, &options, &err), &err);
-    struct firn_lsm *own = fixture.lsm;
-    struct firn_lsm_tree *own_tree = fixture.trees[0];
-    TEST_OK(firn_lsm_open(target, &fixture.options, false, &clone, &err), &err);
+    TEST_OK(fi_os_make_dir(fixture.dir, "clone", 0700, &err), &err);
+    TEST_OK(fi_os_dir_open(fixture.dir, "clone", &target, &err), &err);
+    const struct fi_lsm_clone options = {.dir = target, .sequence = fixture.sequence};
+    TEST_OK(fi_lsm_clone(fixture.lsm, &options, &err), &err);
+    struct fi_lsm *own = fixture.lsm;
+    struct fi_lsm_tree *own_tree = fixture.trees[0];
+    TEST_OK(fi_lsm_open(target, &fixture.options, false, &clone, &err), &err);
     fixture.lsm = clone;
-    TEST_OK(firn_lsm_tree_open(clone, fixture.tree_ids[0], NULL, &fixture.trees[0], &err), &err);
+    TEST_OK(fi_lsm_tree_open(clone, fixture.tree_ids[0], NULL, &fixture.trees[0], &err), &err);
     fixture_compare(&fixture, 0, 0);
     fixture_check(&fixture);
     assert_int_equal(stats_of().values.files, 3);
-    TEST_OK(firn_lsm_close(clone, &err), &err);
+    TEST_OK(fi_lsm_close(clone, &err), &err);
     fixture.lsm = own;
     fixture.trees[0] = own_tree;
-    firn_os_dir_close(target);
+    fi_os_dir_close(target);
 }
 
 /* ---- damage ---- */
@@ -453,23 +453,23 @@ static void
 assert_unreadable(const char *text)
 {
     firn_error err;
-    struct firn_buf out = {0};
-    struct firn_view now = fixture_view_of(&fixture, 0);
+    struct fi_buf out = {0};
+    struct fi_view now = fixture_view_of(&fixture, 0);
     char bytes[FIXTURE_KEY_SIZE];
     unsigned damages = 0;
     TEST_OK(fixture_open(&fixture, &err), &err);
-    TEST_OK(firn_lsm_tree_get(fixture.trees[0], fixture_key(60, bytes), &now, &out, &err), &err);
-    assert_int_equal(firn_lsm_tree_get(fixture.trees[0], fixture_key(20, bytes), &now, &out, &err),
+    TEST_OK(fi_lsm_tree_get(fixture.trees[0], fixture_key(60, bytes), &now, &out, &err), &err);
+    assert_int_equal(fi_lsm_tree_get(fixture.trees[0], fixture_key(20, bytes), &now, &out, &err),
                      FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "key-000020"));
     assert_non_null(strstr(err.text, text));
-    assert_int_equal(firn_lsm_check(fixture.lsm, note_damage, &damages, NULL, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_lsm_check(fixture.lsm, note_damage, &damages, NULL, &err), FIRN_CORRUPT);
     assert_true(damages > 0);
     assert_int_equal(fixture_put(&fixture, 0, 61, 10), FIRN_OK);
     TEST_OK(fixture_flush(&fixture, &err), &err);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
-    TEST_OK(firn_lsm_tree_get(fixture.trees[0], fixture_key(60, bytes), &now, &out, &err), &err);
-    firn_buf_deinit(&out);
+    TEST_OK(fi_lsm_tree_get(fixture.trees[0], fixture_key(60, bytes), &now, &out, &err), &err);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -482,7 +482,7 @@ a_value_file_that_is_missing_hides_its_values_alone(void **state)
     flush();
     struct names names = value_files();
     fixture_close(&fixture);
-    TEST_OK(firn_os_remove_file(runs, names.names[0], &err), &err);
+    TEST_OK(fi_os_remove_file(runs, names.names[0], &err), &err);
     assert_unreadable("is missing");
 }
 
@@ -490,7 +490,7 @@ static void
 a_damaged_value_hides_itself_alone(void **state)
 {
     (void)state;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     put_keys(20, 30, LARGE);
     put_keys(60, 61, 10);
     flush();
@@ -499,21 +499,21 @@ a_damaged_value_hides_itself_alone(void **state)
     test_file_read(runs, names.names[0], &bytes);
     bytes.data[128 + 500] ^= 1;
     test_file_write(runs, names.names[0], bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     assert_unreadable("block at 128");
     char key[FIXTURE_KEY_SIZE];
     firn_error err;
-    struct firn_buf out = {0};
-    struct firn_view now = fixture_view_of(&fixture, 0);
-    TEST_OK(firn_lsm_tree_get(fixture.trees[0], fixture_key(21, key), &now, &out, &err), &err);
-    firn_buf_deinit(&out);
+    struct fi_buf out = {0};
+    struct fi_view now = fixture_view_of(&fixture, 0);
+    TEST_OK(fi_lsm_tree_get(fixture.trees[0], fixture_key(21, key), &now, &out, &err), &err);
+    fi_buf_deinit(&out);
 }
 
 static void
 another_file_under_the_name_is_noticed(void **state)
 {
     (void)state;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     put_keys(40, 50, LARGE);
     flush();
     put_keys(20, 30, LARGE);
@@ -525,7 +525,7 @@ another_file_under_the_name_is_noticed(void **state)
     /* They have the same size, and values in the same places. */
     test_file_read(runs, names.names[0], &bytes);
     test_file_write(runs, names.names[1], bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     assert_unreadable("is not the file of values that MANIFEST names");
 }
 
@@ -534,7 +534,7 @@ a_damaged_value_stops_the_compaction_that_would_move_it(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     put_keys(20, 40, LARGE);
     flush();
     work(true);
@@ -554,7 +554,7 @@ a_damaged_value_stops_the_compaction_that_would_move_it(void **state)
     /* Nothing else was lost; when the damage is mended all goes on. */
     bytes.data[128 + 500] ^= 1;
     test_file_write(runs, names.names[0], bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     reopen();
     fixture_compare_all(&fixture);
     work(true);
@@ -574,7 +574,7 @@ strays_are_removed_and_named_files_are_not(void **state)
     test_file_write(runs, "000901.values.tmp", "x", 1);
     firn_error err;
     TEST_OK(fixture_open(&fixture, &err), &err);
-    firn_lsm_collect(fixture.lsm);
+    fi_lsm_collect(fixture.lsm);
     assert_int_equal(value_files().count, 1);
     assert_true(test_os_has(runs, names.names[0]));
     fixture_compare_all(&fixture);
@@ -588,98 +588,98 @@ runs_that_contradict_each_other_keep_the_store_closed(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os_dir *dir;
-    struct firn_lsm *lsm;
-    struct firn_manifest *manifest;
+    struct fi_os_dir *dir;
+    struct fi_lsm *lsm;
+    struct fi_manifest *manifest;
     for (unsigned mistake = 0; mistake < 3; mistake++) {
         const char *names[] = {"m0", "m1", "m2"};
-        const struct firn_manifest_reference a = {3, 77, 1000, 400};
-        const struct firn_manifest_reference b = {3, mistake == 1 ? 78 : 77,
-                                                  mistake == 2 ? 1001 : 1000, 400};
-        const struct firn_manifest_run first = {.number = 1,
-                                                .kind = FIRN_BLOCK_FILE_ROW,
-                                                .file_bytes = 500,
-                                                .entry_count = 1,
-                                                .content_bytes = 500,
-                                                .sequence_min = 1,
-                                                .sequence_max = 1,
-                                                .references = &a,
-                                                .reference_count = 1,
-                                                .lower = firn_str("a"),
-                                                .upper = firn_str("b")};
-        struct firn_manifest_run second = first;
+        const struct fi_manifest_reference a = {3, 77, 1000, 400};
+        const struct fi_manifest_reference b = {3, mistake == 1 ? 78 : 77,
+                                                mistake == 2 ? 1001 : 1000, 400};
+        const struct fi_manifest_run first = {.number = 1,
+                                              .kind = FI_BLOCK_FILE_ROW,
+                                              .file_bytes = 500,
+                                              .entry_count = 1,
+                                              .content_bytes = 500,
+                                              .sequence_min = 1,
+                                              .sequence_max = 1,
+                                              .references = &a,
+                                              .reference_count = 1,
+                                              .lower = firn_str("a"),
+                                              .upper = firn_str("b")};
+        struct fi_manifest_run second = first;
         second.number = 2;
         second.references = &b;
-        const struct firn_manifest_tree trees[] = {
+        const struct fi_manifest_tree trees[] = {
             {.id = 1, .kind = 1, .flushed = 1, .added = &first, .added_count = 1},
             {.id = 2, .kind = 1, .flushed = 1, .added = &second, .added_count = 1}};
-        const struct firn_manifest_edit edit = {
+        const struct fi_manifest_edit edit = {
             .version = 1, .next_number = 9, .sequence = 1, .trees = trees, .tree_count = 2};
-        TEST_OK(firn_os_make_dir(fixture.dir, names[mistake], 0700, &err), &err);
-        TEST_OK(firn_os_dir_open(fixture.dir, names[mistake], &dir, &err), &err);
-        TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
-        TEST_OK(firn_manifest_append(manifest, &edit, &err), &err);
-        TEST_OK(firn_manifest_close(manifest, &err), &err);
-        int rc = firn_lsm_open(dir, &fixture.options, false, &lsm, &err);
+        TEST_OK(fi_os_make_dir(fixture.dir, names[mistake], 0700, &err), &err);
+        TEST_OK(fi_os_dir_open(fixture.dir, names[mistake], &dir, &err), &err);
+        TEST_OK(fi_manifest_create(dir, NULL, &manifest, &err), &err);
+        TEST_OK(fi_manifest_append(manifest, &edit, &err), &err);
+        TEST_OK(fi_manifest_close(manifest, &err), &err);
+        int rc = fi_lsm_open(dir, &fixture.options, false, &lsm, &err);
         assert_int_equal(rc, mistake == 0 ? FIRN_OK : FIRN_CORRUPT);
         if (rc == FIRN_OK) {
-            TEST_OK(firn_lsm_close(lsm, &err), &err);
+            TEST_OK(fi_lsm_close(lsm, &err), &err);
         } else {
             assert_non_null(strstr(err.text, "the value file 3"));
         }
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
     }
 }
 
 static int
-copy_file(void *ctx, const struct firn_os_dirent *entry)
+copy_file(void *ctx, const struct fi_os_dirent *entry)
 {
-    struct firn_os_dir *to = ctx;
-    struct firn_buf bytes = {0};
+    struct fi_os_dir *to = ctx;
+    struct fi_buf bytes = {0};
     test_file_read(runs, entry->name, &bytes);
     test_file_write(to, entry->name, bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return FIRN_OK;
 }
 
 /* Another store with the same files, whose MANIFEST gives each of two runs the value file of the
  * other. */
-static struct firn_os_dir *
+static struct fi_os_dir *
 make_liar(void)
 {
     firn_error err;
-    struct firn_os_dir *dir;
-    struct firn_os_dir *copies;
-    struct firn_manifest *manifest;
-    struct firn_lsm_state *tree_state = firn_lsm_state_of(fixture.trees[0]);
-    const struct firn_version_level *level = &tree_state->version->levels[0];
+    struct fi_os_dir *dir;
+    struct fi_os_dir *copies;
+    struct fi_manifest *manifest;
+    struct fi_lsm_state *tree_state = fi_lsm_state_of(fixture.trees[0]);
+    const struct fi_version_level *level = &tree_state->version->levels[0];
     assert_int_equal(level->count, 2);
-    struct firn_manifest_run lies[2];
+    struct fi_manifest_run lies[2];
     for (size_t i = 0; i < 2; i++) {
         /* The newest comes first there, and last in MANIFEST. */
-        lies[i] = firn_version_file(level, 1 - i)->info;
-        lies[i].references = firn_version_file(level, i)->info.references;
+        lies[i] = fi_version_file(level, 1 - i)->info;
+        lies[i].references = fi_version_file(level, i)->info.references;
     }
-    const struct firn_manifest_tree tree = {.id = fixture.tree_ids[0],
-                                            .kind = 1,
-                                            .flushed = fixture.sequence,
-                                            .added = lies,
-                                            .added_count = 2};
-    const struct firn_manifest_edit edit = {.version = 1,
-                                            .next_number = 99,
-                                            .sequence = fixture.sequence,
-                                            .trees = &tree,
-                                            .tree_count = 1};
-    TEST_OK(firn_os_make_dir(fixture.dir, "liar", 0700, &err), &err);
-    TEST_OK(firn_os_dir_open(fixture.dir, "liar", &dir, &err), &err);
-    TEST_OK(firn_os_make_dir(dir, "runs", 0700, &err), &err);
-    TEST_OK(firn_os_dir_open(dir, "runs", &copies, &err), &err);
-    TEST_OK(firn_os_dir_list(runs, copy_file, copies, &err), &err);
-    TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
-    TEST_OK(firn_manifest_append(manifest, &edit, &err), &err);
-    TEST_OK(firn_manifest_close(manifest, &err), &err);
-    firn_os_dir_close(copies);
-    firn_lsm_state_unref(tree_state);
+    const struct fi_manifest_tree tree = {.id = fixture.tree_ids[0],
+                                          .kind = 1,
+                                          .flushed = fixture.sequence,
+                                          .added = lies,
+                                          .added_count = 2};
+    const struct fi_manifest_edit edit = {.version = 1,
+                                          .next_number = 99,
+                                          .sequence = fixture.sequence,
+                                          .trees = &tree,
+                                          .tree_count = 1};
+    TEST_OK(fi_os_make_dir(fixture.dir, "liar", 0700, &err), &err);
+    TEST_OK(fi_os_dir_open(fixture.dir, "liar", &dir, &err), &err);
+    TEST_OK(fi_os_make_dir(dir, "runs", 0700, &err), &err);
+    TEST_OK(fi_os_dir_open(dir, "runs", &copies, &err), &err);
+    TEST_OK(fi_os_dir_list(runs, copy_file, copies, &err), &err);
+    TEST_OK(fi_manifest_create(dir, NULL, &manifest, &err), &err);
+    TEST_OK(fi_manifest_append(manifest, &edit, &err), &err);
+    TEST_OK(fi_manifest_close(manifest, &err), &err);
+    fi_os_dir_close(copies);
+    fi_lsm_state_unref(tree_state);
     return dir;
 }
 
@@ -688,34 +688,34 @@ a_run_reaches_no_file_but_those_that_manifest_gives_it(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_lsm *lsm;
-    struct firn_lsm_tree *tree;
-    struct firn_compaction_work *job;
-    struct firn_buf out = {0};
-    const struct firn_compaction_work_wish wish = {.compactions = true, .is_unhurried = true};
-    struct firn_view now = fixture_view_of(&fixture, 0);
+    struct fi_lsm *lsm;
+    struct fi_lsm_tree *tree;
+    struct fi_compaction_work *job;
+    struct fi_buf out = {0};
+    const struct fi_compaction_work_wish wish = {.compactions = true, .is_unhurried = true};
+    struct fi_view now = fixture_view_of(&fixture, 0);
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned key = 20; key < 30; key++) {
             assert_int_equal(fixture_put(&fixture, 0, 2 * key + round, LARGE), FIRN_OK);
         }
         flush();
     }
-    struct firn_os_dir *dir = make_liar();
-    TEST_OK(firn_lsm_open(dir, &fixture.options, false, &lsm, &err), &err);
-    TEST_OK(firn_lsm_tree_open(lsm, fixture.tree_ids[0], NULL, &tree, &err), &err);
+    struct fi_os_dir *dir = make_liar();
+    TEST_OK(fi_lsm_open(dir, &fixture.options, false, &lsm, &err), &err);
+    TEST_OK(fi_lsm_tree_open(lsm, fixture.tree_ids[0], NULL, &tree, &err), &err);
     for (unsigned key = 40; key < 60; key++) {
         char bytes[FIXTURE_KEY_SIZE];
-        assert_int_equal(firn_lsm_tree_get(tree, fixture_key(key, bytes), &now, &out, &err),
+        assert_int_equal(fi_lsm_tree_get(tree, fixture_key(key, bytes), &now, &out, &err),
                          FIRN_CORRUPT);
         assert_non_null(strstr(err.text, "may not refer"));
     }
-    TEST_OK(firn_compaction_work_pick(lsm, &wish, &job, &err), &err);
+    TEST_OK(fi_compaction_work_pick(lsm, &wish, &job, &err), &err);
     assert_non_null(job);
-    assert_int_equal(firn_compaction_run(job, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_compaction_run(job, &err), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "may not refer"));
-    TEST_OK(firn_lsm_close(lsm, &err), &err);
-    firn_buf_deinit(&out);
-    firn_os_dir_close(dir);
+    TEST_OK(fi_lsm_close(lsm, &err), &err);
+    fi_buf_deinit(&out);
+    fi_os_dir_close(dir);
 }
 
 int

@@ -40,7 +40,7 @@ enum {
 
 /* An operation on the key `lower`, or on the keys [lower, upper). */
 struct op {
-    enum firn_entry_kind kind;
+    enum fi_entry_kind kind;
     unsigned lower;
     unsigned upper;
     uint64_t sequence;
@@ -49,7 +49,7 @@ struct op {
 };
 
 struct some_view {
-    struct firn_view_interval intervals[INTERVALS_MAX];
+    struct fi_view_interval intervals[INTERVALS_MAX];
     size_t count;
     uint64_t time_ms;
 };
@@ -61,7 +61,7 @@ struct history {
     size_t op_count;
     struct fake_run *runs[RUNS_MAX];
     /* Of those that are history; else none. */
-    struct firn_manifest_group *groups[RUNS_MAX];
+    struct fi_manifest_group *groups[RUNS_MAX];
     size_t group_counts[RUNS_MAX];
     size_t run_count;
     struct some_view views[VIEWS_MAX]; /* the first is now */
@@ -104,14 +104,14 @@ merge_number(struct value *value, int operation, const uint8_t *operand)
         set(value, operand, 8);
         return;
     }
-    uint64_t old_bits = firn_load_le64(value->bytes);
-    uint64_t new_bits = firn_load_le64(operand);
+    uint64_t old_bits = fi_load_le64(value->bytes);
+    uint64_t new_bits = fi_load_le64(operand);
     int64_t old_number;
     int64_t new_number;
     memcpy(&old_number, &old_bits, 8);
     memcpy(&new_number, &new_bits, 8);
     if (operation == FIRN_MERGE_ADD) {
-        firn_store_le64(value->bytes, old_bits + new_bits);
+        fi_store_le64(value->bytes, old_bits + new_bits);
     } else if ((operation == FIRN_MERGE_MIN && new_number < old_number) ||
                (operation == FIRN_MERGE_MAX && new_number > old_number)) {
         set(value, operand, 8);
@@ -137,26 +137,26 @@ static void
 read_model(const struct history *history, const struct some_view *view, unsigned key,
            struct value *out)
 {
-    struct firn_view seen = {view->intervals, view->count, 0, NULL};
+    struct fi_view seen = {view->intervals, view->count, 0, NULL};
     *out = (struct value){.is_there = false};
     for (size_t i = 0; i < history->op_count; i++) {
         const struct op *op = &history->ops[i];
-        if (op->lower > key || op->upper <= key || !firn_view_sees(&seen, op->sequence)) {
+        if (op->lower > key || op->upper <= key || !fi_view_sees(&seen, op->sequence)) {
             continue;
         }
         switch (op->kind) {
-        case FIRN_ENTRY_PUT:
+        case FI_ENTRY_PUT:
             set(out, op->value, op->size);
             break;
-        case FIRN_ENTRY_EXPIRING:
+        case FI_ENTRY_EXPIRING:
             set(out, op->value + 8, op->size - 8);
-            out->is_there = firn_load_le64(op->value) > view->time_ms;
+            out->is_there = fi_load_le64(op->value) > view->time_ms;
             break;
-        case FIRN_ENTRY_MERGE:
+        case FI_ENTRY_MERGE:
             merge(out, op);
             break;
-        case FIRN_ENTRY_DELETE:
-        case FIRN_ENTRY_RANGE_DELETE:
+        case FI_ENTRY_DELETE:
+        case FI_ENTRY_RANGE_DELETE:
             out->is_there = false;
             break;
         }
@@ -170,7 +170,7 @@ make_value(struct history *history, struct op *op)
 {
     uint64_t number = below(history, 3) == 0 ? UINT64_MAX - below(history, 9) : below(history, 99);
     op->size = 8;
-    firn_store_le64(op->value, number);
+    fi_store_le64(op->value, number);
     if (below(history, 3) == 0) {
         op->size = below(history, 7); /* no number */
     }
@@ -184,21 +184,21 @@ make_op(struct history *history, uint64_t sequence)
     *op = (struct op){.lower = (unsigned)below(history, KEYS), .sequence = sequence};
     op->upper = op->lower + 1;
     if (dice < 4) {
-        op->kind = FIRN_ENTRY_PUT;
+        op->kind = FI_ENTRY_PUT;
         make_value(history, op);
     } else if (dice < 6) {
-        op->kind = FIRN_ENTRY_DELETE;
+        op->kind = FI_ENTRY_DELETE;
     } else if (dice < 9) {
-        op->kind = FIRN_ENTRY_EXPIRING;
+        op->kind = FI_ENTRY_EXPIRING;
         make_value(history, op);
         memmove(op->value + 8, op->value, op->size);
-        firn_store_le64(op->value, below(history, TIMES));
+        fi_store_le64(op->value, below(history, TIMES));
         op->size += 8;
     } else if (dice < 10) {
-        op->kind = FIRN_ENTRY_RANGE_DELETE;
+        op->kind = FI_ENTRY_RANGE_DELETE;
         op->upper += (unsigned)below(history, KEYS - op->lower);
     } else {
-        op->kind = FIRN_ENTRY_MERGE;
+        op->kind = FI_ENTRY_MERGE;
         make_value(history, op);
         memmove(op->value + 1, op->value, 8);
         op->value[0] = (uint8_t)(dice < 15 ? FIRN_MERGE_ADD : 2 + below(history, 3));
@@ -231,17 +231,17 @@ make_run(struct history *history, uint64_t first, uint64_t last)
         if (op->sequence < first || op->sequence > last) {
             continue;
         }
-        if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
-            const struct firn_range range = {key_of(op->lower), key_of(op->upper), op->sequence};
+        if (op->kind == FI_ENTRY_RANGE_DELETE) {
+            const struct fi_range range = {key_of(op->lower), key_of(op->upper), op->sequence};
             fake_run_add_range(run, &range);
         } else {
-            const struct firn_entry entry = {key_of(op->lower),
-                                             firn_bytes(op->value, op->size),
-                                             op->sequence,
-                                             op->kind,
-                                             NULL,
-                                             NULL,
-                                             false};
+            const struct fi_entry entry = {key_of(op->lower),
+                                           firn_bytes(op->value, op->size),
+                                           op->sequence,
+                                           op->kind,
+                                           NULL,
+                                           NULL,
+                                           false};
             fake_run_add(run, &entry);
         }
     }
@@ -256,7 +256,7 @@ make_view(struct history *history, struct some_view *out)
     while (out->count < INTERVALS_MAX && (out->count == 0 || below(history, 2) == 0)) {
         uint64_t first = at + below(history, history->op_count / 3 + 1);
         at = first + below(history, history->op_count);
-        out->intervals[out->count++] = (struct firn_view_interval){first, at};
+        out->intervals[out->count++] = (struct fi_view_interval){first, at};
         at += 2;
     }
 }
@@ -305,18 +305,18 @@ has_run(unsigned set, size_t i)
 
 static int
 add_runs(struct history *history, unsigned set, struct firn_merge *merge,
-         const struct firn_range_set **ranges, size_t *out_count)
+         const struct fi_range_set **ranges, size_t *out_count)
 {
-    const struct firn_run_cursor_options options = {.is_sequential = false};
+    const struct fi_run_cursor_options options = {.is_sequential = false};
     *out_count = 0;
     for (size_t i = 0; i < history->run_count; i++) {
-        struct firn_merge_source *source;
+        struct fi_merge_source *source;
         if (!has_run(set, i)) {
             continue;
         }
-        FIRN_TRY_RETURN(
-            firn_merge_source_create_run(&history->runs[i]->run, "a run", &options, &source, NULL));
-        FIRN_TRY_RETURN(firn_merge_add(merge, source, NULL));
+        FI_TRY_RETURN(
+            fi_merge_source_create_run(&history->runs[i]->run, "a run", &options, &source, NULL));
+        FI_TRY_RETURN(fi_merge_add(merge, source, NULL));
         ranges[(*out_count)++] = &history->runs[i]->ranges;
     }
     return FIRN_OK;
@@ -324,13 +324,13 @@ add_runs(struct history *history, unsigned set, struct firn_merge *merge,
 
 /* What the view must look into: all but the history runs that say it need not. */
 static unsigned
-runs_of(const struct history *history, const struct firn_view *view)
+runs_of(const struct history *history, const struct fi_view *view)
 {
     unsigned set = 0;
     for (size_t i = 0; i < history->run_count; i++) {
-        const struct firn_manifest_run info = {.groups = history->groups[i],
-                                               .group_count = history->group_counts[i]};
-        bool is_skipped = info.group_count > 0 && firn_run_history_is_skipped(&info, view);
+        const struct fi_manifest_run info = {.groups = history->groups[i],
+                                             .group_count = history->group_counts[i]};
+        bool is_skipped = info.group_count > 0 && fi_run_history_is_skipped(&info, view);
         set |= is_skipped ? 0 : 1U << i;
     }
     return set;
@@ -338,12 +338,12 @@ runs_of(const struct history *history, const struct firn_view *view)
 
 static void
 check_entry(const struct history *history, const struct some_view *view, unsigned key,
-            const struct firn_entry *entry)
+            const struct fi_entry *entry)
 {
     struct value expected;
     read_model(history, view, key, &expected);
     assert_true(expected.is_there);
-    assert_int_equal(entry->kind, FIRN_ENTRY_PUT);
+    assert_int_equal(entry->kind, FI_ENTRY_PUT);
     assert_int_equal(entry->value.size, expected.size);
     assert_memory_equal(entry->value.data, expected.bytes, expected.size);
 }
@@ -358,15 +358,15 @@ is_there(const struct history *history, const struct some_view *view, unsigned k
 
 /* Random moves; each must lead to the next key that the model has. */
 static int
-walk(struct history *history, const struct some_view *view, struct firn_merge_resolve *resolve)
+walk(struct history *history, const struct some_view *view, struct fi_merge_resolve *resolve)
 {
     for (unsigned round = 0; round < 6; round++) {
         bool is_back = below(history, 2) == 0;
         unsigned at = is_back ? KEYS : 0;
-        FIRN_TRY_RETURN(is_back ? firn_merge_resolve_last(resolve, NULL)
-                                : firn_merge_resolve_first(resolve, NULL));
+        FI_TRY_RETURN(is_back ? fi_merge_resolve_last(resolve, NULL)
+                              : fi_merge_resolve_first(resolve, NULL));
         for (unsigned steps = 0; steps < 2 * KEYS; steps++) {
-            const struct firn_entry *entry = firn_merge_resolve_entry(resolve);
+            const struct fi_entry *entry = fi_merge_resolve_entry(resolve);
             unsigned key = at;
             while (!is_back && key < KEYS && !is_there(history, view, key)) {
                 key++;
@@ -380,12 +380,12 @@ walk(struct history *history, const struct some_view *view, struct firn_merge_re
             }
             assert_non_null(entry);
             key -= is_back;
-            assert_true(firn_slice_equal(entry->key, key_of(key)));
+            assert_true(fi_slice_equal(entry->key, key_of(key)));
             check_entry(history, view, key, entry);
             is_back ^= below(history, 4) == 0;
             at = is_back ? key : key + 1;
-            FIRN_TRY_RETURN(is_back ? firn_merge_resolve_prev(resolve, NULL)
-                                    : firn_merge_resolve_next(resolve, NULL));
+            FI_TRY_RETURN(is_back ? fi_merge_resolve_prev(resolve, NULL)
+                                  : fi_merge_resolve_next(resolve, NULL));
         }
     }
     return FIRN_OK;
@@ -394,24 +394,24 @@ walk(struct history *history, const struct some_view *view, struct firn_merge_re
 static int
 read_view(struct history *history, const struct some_view *view)
 {
-    const struct firn_range_set *ranges[RUNS_MAX];
-    const struct firn_view seen = {view->intervals, view->count, 0, NULL};
+    const struct fi_range_set *ranges[RUNS_MAX];
+    const struct fi_view seen = {view->intervals, view->count, 0, NULL};
     struct firn_merge *merge = NULL;
-    struct firn_merge_resolve *resolve = NULL;
+    struct fi_merge_resolve *resolve = NULL;
     size_t range_set_count;
     int rc;
-    FIRN_TRY(firn_merge_create(&merge, NULL));
-    FIRN_TRY(add_runs(history, runs_of(history, &seen), merge, ranges, &range_set_count));
-    const struct firn_merge_resolve_options options = {.merge = merge,
-                                                       .ranges = ranges,
-                                                       .range_set_count = range_set_count,
-                                                       .view = &seen,
-                                                       .time_ms = view->time_ms};
-    FIRN_TRY(firn_merge_resolve_create(&options, &resolve, NULL));
-    FIRN_TRY(walk(history, view, resolve));
+    FI_TRY(fi_merge_create(&merge, NULL));
+    FI_TRY(add_runs(history, runs_of(history, &seen), merge, ranges, &range_set_count));
+    const struct fi_merge_resolve_options options = {.merge = merge,
+                                                     .ranges = ranges,
+                                                     .range_set_count = range_set_count,
+                                                     .view = &seen,
+                                                     .time_ms = view->time_ms};
+    FI_TRY(fi_merge_resolve_create(&options, &resolve, NULL));
+    FI_TRY(walk(history, view, resolve));
 out:
-    firn_merge_resolve_destroy(resolve);
-    firn_merge_destroy(merge);
+    fi_merge_resolve_destroy(resolve);
+    fi_merge_destroy(merge);
     return rc;
 }
 
@@ -430,8 +430,8 @@ struct output {
     struct history *history;
     struct fake_run *run;
     struct fake_run *past;
-    struct firn_view now;
-    struct firn_run_history_groups groups;
+    struct fi_view now;
+    struct fi_run_history_groups groups;
     bool has_past; /* past has something in it */
 };
 
@@ -451,18 +451,18 @@ go_on_failing(const struct history *history)
 }
 
 static struct fake_run *
-run_of(struct output *output, uint64_t sequence, struct firn_compaction_place place)
+run_of(struct output *output, uint64_t sequence, struct fi_compaction_place place)
 {
     if (!place.is_history || output->past == NULL) {
         return output->run;
     }
-    firn_run_history_groups_add(&output->groups, sequence, place.newer);
+    fi_run_history_groups_add(&output->groups, sequence, place.newer);
     output->has_past = true;
     return output->past;
 }
 
 static int
-output_range(void *ctx, const struct firn_range *range, struct firn_compaction_place place,
+output_range(void *ctx, const struct fi_range *range, struct fi_compaction_place place,
              firn_error *err)
 {
     struct output *output = ctx;
@@ -474,8 +474,7 @@ output_range(void *ctx, const struct firn_range *range, struct firn_compaction_p
 }
 
 static void
-output_entry(struct output *output, const struct firn_entry *entry,
-             struct firn_compaction_place place)
+output_entry(struct output *output, const struct fi_entry *entry, struct fi_compaction_place place)
 {
     pause_failing(output->history);
     fake_run_add(run_of(output, entry->sequence, place), entry);
@@ -483,26 +482,26 @@ output_entry(struct output *output, const struct firn_entry *entry,
 }
 
 static int
-write_output(struct output *output, struct firn_merge_stream *stream)
+write_output(struct output *output, struct fi_merge_stream *stream)
 {
-    const struct firn_entry *entry;
+    const struct fi_entry *entry;
     for (;;) {
-        FIRN_TRY_RETURN(firn_merge_stream_next(stream, &entry, NULL));
+        FI_TRY_RETURN(fi_merge_stream_next(stream, &entry, NULL));
         if (entry == NULL) {
             break;
         }
-        if (firn_merge_stream_may_cut(stream) && below(output->history, 3) == 0) {
-            FIRN_TRY_RETURN(firn_merge_stream_cut(stream, output_range, output, NULL));
+        if (fi_merge_stream_may_cut(stream) && below(output->history, 3) == 0) {
+            FI_TRY_RETURN(fi_merge_stream_cut(stream, output_range, output, NULL));
         }
-        output_entry(output, entry, firn_merge_stream_place(stream));
+        output_entry(output, entry, fi_merge_stream_place(stream));
     }
-    return firn_merge_stream_cut(stream, output_range, output, NULL);
+    return fi_merge_stream_cut(stream, output_range, output, NULL);
 }
 
 /* The runs that are no inputs: they may hold anything. */
 struct others {
-    struct firn_compaction_span older[RUNS_MAX];
-    struct firn_compaction_between between[RUNS_MAX];
+    struct fi_compaction_span older[RUNS_MAX];
+    struct fi_compaction_between between[RUNS_MAX];
     size_t count;
 };
 
@@ -511,13 +510,13 @@ list_others(const struct history *history, unsigned set, struct others *out)
 {
     out->count = 0;
     for (size_t i = 0; i < history->run_count; i++) {
-        const struct firn_run_summary *summary = &history->runs[i]->summary;
-        struct firn_compaction_span span = {firn_buf_slice(&summary->lower),
-                                            firn_buf_slice(&summary->upper)};
+        const struct fi_run_summary *summary = &history->runs[i]->summary;
+        struct fi_compaction_span span = {fi_buf_slice(&summary->lower),
+                                          fi_buf_slice(&summary->upper)};
         if (!has_run(set, i)) {
             out->older[out->count] = span;
             out->between[out->count++] =
-                (struct firn_compaction_between){span, summary->sequence_max};
+                (struct fi_compaction_between){span, summary->sequence_max};
         }
     }
 }
@@ -525,43 +524,42 @@ list_others(const struct history *history, unsigned set, struct others *out)
 static int
 compact_into(struct history *history, unsigned set, struct output *output)
 {
-    const struct firn_range_set *ranges[RUNS_MAX];
-    struct firn_view views[VIEWS_MAX];
+    const struct fi_range_set *ranges[RUNS_MAX];
+    struct fi_view views[VIEWS_MAX];
     uint64_t times[VIEWS_MAX];
     struct others others;
-    struct firn_merge_view_map map = {0};
-    struct firn_merge_rule *rule = NULL;
+    struct fi_merge_view_map map = {0};
+    struct fi_merge_rule *rule = NULL;
     struct firn_merge *merge = NULL;
-    struct firn_merge_stream *stream = NULL;
+    struct fi_merge_stream *stream = NULL;
     size_t range_set_count;
     int rc;
     for (size_t i = 0; i < history->view_count; i++) {
-        views[i] =
-            (struct firn_view){history->views[i].intervals, history->views[i].count, 0, NULL};
+        views[i] = (struct fi_view){history->views[i].intervals, history->views[i].count, 0, NULL};
         times[i] = history->views[i].time_ms;
     }
     list_others(history, set, &others);
-    FIRN_TRY(flat_views_map(views, history->view_count, times, views, &map));
-    FIRN_TRY(firn_merge_rule_create(&map, &rule, NULL));
-    FIRN_TRY(firn_merge_create(&merge, NULL));
-    FIRN_TRY(add_runs(history, set, merge, ranges, &range_set_count));
-    const struct firn_merge_stream_options options = {.merge = merge,
-                                                      .ranges = ranges,
-                                                      .range_set_count = range_set_count,
-                                                      .rule = rule,
-                                                      .older = others.older,
-                                                      .older_count = others.count,
-                                                      .between = others.between,
-                                                      .between_count = others.count};
-    FIRN_TRY(firn_merge_stream_create(&options, &stream, NULL));
+    FI_TRY(flat_views_map(views, history->view_count, times, views, &map));
+    FI_TRY(fi_merge_rule_create(&map, &rule, NULL));
+    FI_TRY(fi_merge_create(&merge, NULL));
+    FI_TRY(add_runs(history, set, merge, ranges, &range_set_count));
+    const struct fi_merge_stream_options options = {.merge = merge,
+                                                    .ranges = ranges,
+                                                    .range_set_count = range_set_count,
+                                                    .rule = rule,
+                                                    .older = others.older,
+                                                    .older_count = others.count,
+                                                    .between = others.between,
+                                                    .between_count = others.count};
+    FI_TRY(fi_merge_stream_create(&options, &stream, NULL));
     output->now = views[0];
-    FIRN_TRY(firn_run_history_groups_init(&output->groups, &output->now, NULL));
-    FIRN_TRY(write_output(output, stream));
+    FI_TRY(fi_run_history_groups_init(&output->groups, &output->now, NULL));
+    FI_TRY(write_output(output, stream));
 out:
-    firn_merge_stream_destroy(stream);
-    firn_merge_destroy(merge);
-    firn_merge_rule_destroy(rule);
-    firn_merge_view_map_deinit(&map);
+    fi_merge_stream_destroy(stream);
+    fi_merge_destroy(merge);
+    fi_merge_rule_destroy(rule);
+    fi_merge_view_map_deinit(&map);
     return rc;
 }
 
@@ -583,7 +581,7 @@ remove_runs(struct history *history, unsigned set)
 }
 
 static void
-add_run(struct history *history, struct fake_run *run, const struct firn_manifest_run *info)
+add_run(struct history *history, struct fake_run *run, const struct fi_manifest_run *info)
 {
     size_t at = history->run_count++;
     history->runs[at] = run;
@@ -599,11 +597,11 @@ add_run(struct history *history, struct fake_run *run, const struct firn_manifes
 /* Now skips what was put aside, by the definition too: each version that it sees there has a newer
  * one that it sees. */
 static void
-check_past(const struct history *history, const struct firn_manifest_run *info)
+check_past(const struct history *history, const struct fi_manifest_run *info)
 {
     const struct some_view *now = &history->views[0];
-    assert_true(firn_run_history_is_skipped(
-        info, &(struct firn_view){now->intervals, now->count, 0, NULL}));
+    assert_true(
+        fi_run_history_is_skipped(info, &(struct fi_view){now->intervals, now->count, 0, NULL}));
 }
 
 /* The runs of the set become one, and one of history where there is something for it and room; or
@@ -612,12 +610,12 @@ static void
 compact(struct history *history, unsigned set, bool has_history)
 {
     struct output output = {.history = history, .run = fake_run_create()};
-    const struct firn_manifest_run none = {.group_count = 0};
-    struct firn_manifest_run info = {.group_count = 0};
+    const struct fi_manifest_run none = {.group_count = 0};
+    struct fi_manifest_run info = {.group_count = 0};
     output.past = has_history ? fake_run_create() : NULL;
     assert_int_equal(compact_into(history, set, &output), FIRN_OK);
     if (output.has_past) {
-        assert_int_equal(firn_run_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
+        assert_int_equal(fi_run_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
         check_past(history, &info);
     }
     remove_runs(history, set);
@@ -627,7 +625,7 @@ compact(struct history *history, unsigned set, bool has_history)
     } else if (output.past != NULL) {
         fake_run_destroy(output.past);
     }
-    firn_run_history_groups_deinit(&output.groups);
+    fi_run_history_groups_deinit(&output.groups);
 }
 
 /* Runs of history become one, that says what they said. */
@@ -635,27 +633,27 @@ static void
 merge_history(struct history *history)
 {
     struct output output = {.history = history, .run = fake_run_create()};
-    struct firn_manifest_run info = {.group_count = 0};
+    struct fi_manifest_run info = {.group_count = 0};
     unsigned set = 0;
     for (size_t i = 0; i < history->run_count; i++) {
         set |= history->group_counts[i] > 0 && below(history, 3) > 0 ? 1U << i : 0;
     }
     assert_int_equal(compact_into(history, set, &output), FIRN_OK);
     for (size_t i = 0; i < history->run_count; i++) {
-        const struct firn_manifest_run from = {.groups = history->groups[i],
-                                               .group_count = history->group_counts[i]};
+        const struct fi_manifest_run from = {.groups = history->groups[i],
+                                             .group_count = history->group_counts[i]};
         if (has_run(set, i)) {
-            assert_int_equal(firn_run_history_groups_add_run(&output.groups, &from, NULL), FIRN_OK);
+            assert_int_equal(fi_run_history_groups_add_run(&output.groups, &from, NULL), FIRN_OK);
         }
     }
-    assert_int_equal(firn_run_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
+    assert_int_equal(fi_run_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
     remove_runs(history, set);
     if (set != 0) {
         add_run(history, output.run, &info);
     } else {
         fake_run_destroy(output.run);
     }
-    firn_run_history_groups_deinit(&output.groups);
+    fi_run_history_groups_deinit(&output.groups);
 }
 
 /* Now becomes what another view sees, and is kept as a view where there is room. */
@@ -669,8 +667,7 @@ restore(struct history *history)
     if (now->intervals[now->count - 1].last >= history->op_count) {
         now->intervals[now->count - 1].last = UINT64_MAX;
     } else if (now->count < INTERVALS_MAX) {
-        now->intervals[now->count++] =
-            (struct firn_view_interval){history->op_count + 1, UINT64_MAX};
+        now->intervals[now->count++] = (struct fi_view_interval){history->op_count + 1, UINT64_MAX};
     } else {
         *now = before;
         return;
@@ -699,21 +696,21 @@ check_least(const struct history *history)
 {
     const struct fake_run *run = history->runs[0];
     for (size_t i = 0; i < run->count; i++) {
-        const struct firn_entry *entry = fake_run_entry(run, i);
-        const struct firn_entry *next = i + 1 < run->count ? fake_run_entry(run, i + 1) : NULL;
-        bool is_last = next == NULL || !firn_slice_equal(next->key, entry->key);
-        if (entry->kind == FIRN_ENTRY_MERGE) {
+        const struct fi_entry *entry = fake_run_entry(run, i);
+        const struct fi_entry *next = i + 1 < run->count ? fake_run_entry(run, i + 1) : NULL;
+        bool is_last = next == NULL || !fi_slice_equal(next->key, entry->key);
+        if (entry->kind == FI_ENTRY_MERGE) {
             assert_false(is_last);
-            assert_true(next->kind == FIRN_ENTRY_EXPIRING || next->kind == FIRN_ENTRY_MERGE ||
-                        next->kind == FIRN_ENTRY_PUT);
+            assert_true(next->kind == FI_ENTRY_EXPIRING || next->kind == FI_ENTRY_MERGE ||
+                        next->kind == FI_ENTRY_PUT);
             /* A put is below an operand only where that is of another operation than what it was made of. */
-            assert_true(next->kind != FIRN_ENTRY_MERGE ||
+            assert_true(next->kind != FI_ENTRY_MERGE ||
                         next->value.data[0] != entry->value.data[0]);
         } else {
             assert_true(is_last);
-            assert_int_not_equal(entry->kind, FIRN_ENTRY_DELETE);
-            assert_true(entry->kind != FIRN_ENTRY_EXPIRING ||
-                        firn_entry_expires_ms(entry->value) > history->views[0].time_ms);
+            assert_int_not_equal(entry->kind, FI_ENTRY_DELETE);
+            assert_true(entry->kind != FI_ENTRY_EXPIRING ||
+                        fi_entry_expires_ms(entry->value) > history->views[0].time_ms);
         }
     }
 }
@@ -725,7 +722,7 @@ remove_history(struct history *history)
     unsigned needed = 0;
     for (size_t i = 0; i < history->view_count; i++) {
         const struct some_view *view = &history->views[i];
-        needed |= runs_of(history, &(struct firn_view){view->intervals, view->count, 0, NULL});
+        needed |= runs_of(history, &(struct fi_view){view->intervals, view->count, 0, NULL});
     }
     remove_runs(history, ~needed & ((1U << history->run_count) - 1));
 }
@@ -799,16 +796,16 @@ memory_that_runs_out_changes_nothing(void **state)
         for (uint64_t n = 1; !is_done; n++) {
             struct output output = {
                 .history = &history, .run = fake_run_create(), .past = fake_run_create()};
-            struct firn_manifest_run info;
+            struct fi_manifest_run info;
             history.fail_at = n;
             go_on_failing(&history);
             int rc = compact_into(&history, all, &output);
             if (rc == FIRN_OK) {
-                rc = firn_run_history_groups_list(&output.groups, &info, NULL);
+                rc = fi_run_history_groups_list(&output.groups, &info, NULL);
             }
             pause_failing(&history);
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-            firn_run_history_groups_deinit(&output.groups);
+            fi_run_history_groups_deinit(&output.groups);
             fake_run_destroy(output.run);
             fake_run_destroy(output.past);
             is_done = rc == FIRN_OK;

@@ -22,9 +22,9 @@
 enum { SEQUENCES = 63, PLACES_MAX = 40, BRANCHES_MAX = 40, ROUNDS = 20000 };
 
 struct scene {
-    struct firn_view_branch branches[BRANCHES_MAX];
-    struct firn_view_place places[PLACES_MAX];
-    struct firn_view_list list;
+    struct fi_view_branch branches[BRANCHES_MAX];
+    struct fi_view_place places[PLACES_MAX];
+    struct fi_view_list list;
     uint32_t now;      /* the branch */
     uint64_t sequence; /* the newest */
 };
@@ -39,13 +39,13 @@ up_to(uint64_t last)
 
 /* What a place sees: bit s of sequence s. */
 static uint64_t
-set_of(const struct scene *scene, const struct firn_view_place *place)
+set_of(const struct scene *scene, const struct fi_view_place *place)
 {
     uint64_t set = 0;
     uint64_t last = place->last;
     uint32_t at = place->branch;
-    while (at != FIRN_VIEW_ROOT) {
-        const struct firn_view_branch *branch = &scene->branches[at];
+    while (at != FI_VIEW_ROOT) {
+        const struct fi_view_branch *branch = &scene->branches[at];
         set |= up_to(last) & ~up_to(branch->first - 1);
         last = branch->fork;
         at = branch->parent;
@@ -66,14 +66,14 @@ add_place(struct scene *scene, struct test_random *random, uint32_t branch, uint
 {
     if (scene->list.place_count < PLACES_MAX) {
         scene->places[scene->list.place_count++] =
-            (struct firn_view_place){last, test_random_below(random, 5), branch};
+            (struct fi_view_place){last, test_random_below(random, 5), branch};
     }
 }
 
 static void
 restore(struct scene *scene, struct test_random *random)
 {
-    struct firn_view_list *list = &scene->list;
+    struct fi_view_list *list = &scene->list;
     if (list->place_count == 0 || list->branch_count == BRANCHES_MAX) {
         return;
     }
@@ -81,12 +81,12 @@ restore(struct scene *scene, struct test_random *random)
     size_t at = test_random_below(random, 2) == 0
                     ? list->place_count - 1
                     : (size_t)test_random_below(random, list->place_count);
-    const struct firn_view_place target = list->places[at];
+    const struct fi_view_place target = list->places[at];
     add_place(scene, random, scene->now, scene->sequence);
     scene->sequence++;
     scene->now = (uint32_t)list->branch_count;
     scene->branches[list->branch_count++] =
-        (struct firn_view_branch){scene->sequence, target.last, target.branch};
+        (struct fi_view_branch){scene->sequence, target.last, target.branch};
 }
 
 static void
@@ -101,8 +101,8 @@ delete_place(struct scene *scene, struct test_random *random)
 static void
 make_scene(struct scene *scene, struct test_random *random)
 {
-    *scene = (struct scene){.branches = {{1, 0, FIRN_VIEW_ROOT}}, .sequence = 1};
-    scene->list = (struct firn_view_list){
+    *scene = (struct scene){.branches = {{1, 0, FI_VIEW_ROOT}}, .sequence = 1};
+    scene->list = (struct fi_view_list){
         .branches = scene->branches, .branch_count = 1, .places = scene->places};
     unsigned deletes = (unsigned)test_random_below(random, 3);
     while (scene->sequence < SEQUENCES - 2) {
@@ -123,8 +123,7 @@ make_scene(struct scene *scene, struct test_random *random)
     if (test_random_below(random, 4) == 0 && scene->list.branch_count < BRANCHES_MAX) {
         /* What is outside: a tree of its own. */
         uint32_t outside = (uint32_t)scene->list.branch_count;
-        scene->branches[scene->list.branch_count++] =
-            (struct firn_view_branch){1, 0, FIRN_VIEW_ROOT};
+        scene->branches[scene->list.branch_count++] = (struct fi_view_branch){1, 0, FI_VIEW_ROOT};
         add_place(scene, random, outside, test_random_below(random, SEQUENCES));
         add_place(scene, random, outside, UINT64_MAX);
     }
@@ -133,10 +132,10 @@ make_scene(struct scene *scene, struct test_random *random)
 /* ---- what is asked ---- */
 
 static void
-check_segments(const struct scene *scene, const struct firn_merge_view_map *map)
+check_segments(const struct scene *scene, const struct fi_merge_view_map *map)
 {
     for (uint64_t s = 1; s <= SEQUENCES; s++) {
-        size_t segment = firn_merge_view_map_segment(map, s);
+        size_t segment = fi_merge_view_map_segment(map, s);
         uint64_t time_ms = UINT64_MAX;
         size_t seers = 0;
         size_t counted = 0;
@@ -147,7 +146,7 @@ check_segments(const struct scene *scene, const struct firn_merge_view_map *map)
             }
         }
         for (size_t tree = 0; tree < map->tree_count; tree++) {
-            struct firn_view_span span = firn_merge_view_map_seen(map, segment, tree);
+            struct fi_view_span span = fi_merge_view_map_seen(map, segment, tree);
             counted += span.end - span.begin;
         }
         assert_int_equal(counted, seers);
@@ -156,14 +155,14 @@ check_segments(const struct scene *scene, const struct firn_merge_view_map *map)
 }
 
 static void
-check_rule(const struct scene *scene, const struct firn_merge_view_map *map,
+check_rule(const struct scene *scene, const struct fi_merge_view_map *map,
            struct test_random *random)
 {
-    struct firn_merge_rule *rule;
-    assert_int_equal(firn_merge_rule_create(map, &rule, NULL), FIRN_OK);
+    struct fi_merge_rule *rule;
+    assert_int_equal(fi_merge_rule_create(map, &rule, NULL), FIRN_OK);
     for (unsigned key = 0; key < 6; key++) {
         uint64_t newer = 0;
-        firn_merge_rule_begin_key(rule);
+        fi_merge_rule_begin_key(rule);
         for (uint64_t s = SEQUENCES; s > 0; s--) {
             bool is_operand = test_random_below(random, 4) == 0;
             bool is_needed = false;
@@ -174,13 +173,13 @@ check_rule(const struct scene *scene, const struct firn_merge_view_map *map,
                 uint64_t set = set_of(scene, &scene->places[i]);
                 is_needed |= (set >> s & 1) != 0 && (set & newer) == 0;
             }
-            assert_int_equal(is_operand ? firn_merge_rule_needs_operand(rule, s)
-                                        : firn_merge_rule_needs(rule, s),
+            assert_int_equal(is_operand ? fi_merge_rule_needs_operand(rule, s)
+                                        : fi_merge_rule_needs(rule, s),
                              is_needed);
             newer |= is_operand ? 0 : UINT64_C(1) << s;
         }
     }
-    firn_merge_rule_destroy(rule);
+    fi_merge_rule_destroy(rule);
 }
 
 static void
@@ -191,11 +190,11 @@ random_window(struct test_random *random, uint64_t *first, uint64_t *last)
 }
 
 static void
-check_windows(const struct scene *scene, const struct firn_merge_view_map *map,
+check_windows(const struct scene *scene, const struct fi_merge_view_map *map,
               struct test_random *random)
 {
     for (unsigned round = 0; round < 5; round++) {
-        struct firn_manifest_group group = {0};
+        struct fi_manifest_group group = {0};
         uint64_t time_ms = UINT64_MAX;
         bool sees_all = false;
         bool is_read = false;
@@ -213,16 +212,16 @@ check_windows(const struct scene *scene, const struct firn_merge_view_map *map,
                 time_ms = scene->places[i].time_ms;
             }
         }
-        struct firn_run_file file = {.info = {.groups = &group, .group_count = 1},
-                                     .needed_by = round};
-        assert_int_equal(firn_merge_view_mark_sees_all(map, group.first, group.last), sees_all);
-        assert_true(firn_merge_view_mark_time_ms(map, group.first, group.last) == time_ms);
-        struct firn_os_mutex mutex;
-        firn_os_mutex_init(firn_os_default(), &mutex, FIRN_LOCK_LSM);
-        firn_os_mutex_lock(&mutex);
-        assert_int_equal(firn_run_history_is_needed_locked(&file, &mutex, map), is_read);
-        firn_os_mutex_unlock(&mutex);
-        firn_os_mutex_deinit(&mutex);
+        struct fi_run_file file = {.info = {.groups = &group, .group_count = 1},
+                                   .needed_by = round};
+        assert_int_equal(fi_merge_view_mark_sees_all(map, group.first, group.last), sees_all);
+        assert_true(fi_merge_view_mark_time_ms(map, group.first, group.last) == time_ms);
+        struct fi_os_mutex mutex;
+        fi_os_mutex_init(fi_os_default(), &mutex, FI_LOCK_LSM);
+        fi_os_mutex_lock(&mutex);
+        assert_int_equal(fi_run_history_is_needed_locked(&file, &mutex, map), is_read);
+        fi_os_mutex_unlock(&mutex);
+        fi_os_mutex_deinit(&mutex);
     }
 }
 
@@ -244,31 +243,30 @@ are_alike(const struct scene *a, const struct scene *b, uint64_t all)
 }
 
 static void
-check_marks(const struct scene *scene, const struct firn_merge_view_map *map,
+check_marks(const struct scene *scene, const struct fi_merge_view_map *map,
             struct test_random *random, unsigned *alike)
 {
     struct scene other = *scene;
-    struct firn_merge_view_map other_map;
+    struct fi_merge_view_map other_map;
     other.list.branches = other.branches;
     other.list.places = other.places;
     for (unsigned i = 0; i < 2; i++) {
         delete_place(&other, random);
     }
-    assert_int_equal(firn_merge_view_map_init(&other_map, &other.list, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_view_map_init(&other_map, &other.list, NULL), FIRN_OK);
     for (unsigned round = 0; round < 5; round++) {
         uint64_t first;
         uint64_t last;
         uint64_t marks[2];
         random_window(random, &first, &last);
         uint64_t all = window(first, last);
-        assert_int_equal(firn_merge_view_mark_of(map, first, last, &marks[0], NULL), FIRN_OK);
-        assert_int_equal(firn_merge_view_mark_of(&other_map, first, last, &marks[1], NULL),
-                         FIRN_OK);
+        assert_int_equal(fi_merge_view_mark_of(map, first, last, &marks[0], NULL), FIRN_OK);
+        assert_int_equal(fi_merge_view_mark_of(&other_map, first, last, &marks[1], NULL), FIRN_OK);
         bool is_same = are_alike(scene, &other, all) && are_alike(&other, scene, all);
         assert_int_equal(marks[0] == marks[1], is_same);
         *alike += is_same;
     }
-    firn_merge_view_map_deinit(&other_map);
+    fi_merge_view_map_deinit(&other_map);
 }
 
 static void
@@ -280,14 +278,14 @@ a_map_says_what_the_views_see(void **state)
     test_random_init(&random, "view_map", 77);
     for (unsigned round = 0; round < ROUNDS; round++) {
         static struct scene scene;
-        struct firn_merge_view_map map;
+        struct fi_merge_view_map map;
         make_scene(&scene, &random);
-        assert_int_equal(firn_merge_view_map_init(&map, &scene.list, NULL), FIRN_OK);
+        assert_int_equal(fi_merge_view_map_init(&map, &scene.list, NULL), FIRN_OK);
         check_segments(&scene, &map);
         check_rule(&scene, &map, &random);
         check_windows(&scene, &map, &random);
         check_marks(&scene, &map, &random, &alike);
-        firn_merge_view_map_deinit(&map);
+        fi_merge_view_map_deinit(&map);
     }
     assert_true(alike > ROUNDS / 2 && alike < 5 * ROUNDS);
 }
@@ -296,16 +294,16 @@ static void
 a_list_without_views_sees_nothing(void **state)
 {
     (void)state;
-    const struct firn_view_list list = {0};
-    struct firn_merge_view_map map;
-    struct firn_merge_rule *rule;
-    assert_int_equal(firn_merge_view_map_init(&map, &list, NULL), FIRN_OK);
-    assert_int_equal(firn_merge_rule_create(&map, &rule, NULL), FIRN_OK);
-    firn_merge_rule_begin_key(rule);
-    assert_false(firn_merge_rule_needs(rule, 7));
-    assert_false(firn_merge_view_mark_sees_all(&map, 1, 2));
-    firn_merge_rule_destroy(rule);
-    firn_merge_view_map_deinit(&map);
+    const struct fi_view_list list = {0};
+    struct fi_merge_view_map map;
+    struct fi_merge_rule *rule;
+    assert_int_equal(fi_merge_view_map_init(&map, &list, NULL), FIRN_OK);
+    assert_int_equal(fi_merge_rule_create(&map, &rule, NULL), FIRN_OK);
+    fi_merge_rule_begin_key(rule);
+    assert_false(fi_merge_rule_needs(rule, 7));
+    assert_false(fi_merge_view_mark_sees_all(&map, 1, 2));
+    fi_merge_rule_destroy(rule);
+    fi_merge_view_map_deinit(&map);
 }
 
 static void
@@ -320,11 +318,11 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
     uint64_t n = 0;
     int rc;
     do {
-        struct firn_merge_view_map map;
+        struct fi_merge_view_map map;
         test_alloc_fail_at(++n, false);
-        rc = firn_merge_view_map_init(&map, &scene.list, NULL);
+        rc = fi_merge_view_map_init(&map, &scene.list, NULL);
         if (rc == FIRN_OK) {
-            firn_merge_view_map_deinit(&map);
+            fi_merge_view_map_deinit(&map);
         } else {
             assert_int_equal(rc, FIRN_NO_MEMORY);
         }

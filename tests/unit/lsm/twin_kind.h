@@ -12,7 +12,7 @@
 #include "run/run_kind.h"
 
 /* Of the number of columns. */
-extern const struct firn_run_kind twin_kind;
+extern const struct fi_run_kind twin_kind;
 
 /* Whether twins are merged in batches where they can be; the entries that were, and the batches. */
 extern bool twin_batches;
@@ -23,11 +23,11 @@ extern uint32_t twin_projected;
 
 extern bool twin_attaches;
 /* Of the number of vectors; the run is a twin_graph. */
-extern const struct firn_run_kind twin_graph_kind;
+extern const struct fi_run_kind twin_graph_kind;
 /* The number of entries that it says. FIRN_CORRUPT. */
-int twin_graph_count(const struct firn_run *graph, uint64_t *out, firn_error *err);
+int twin_graph_count(const struct fi_run *graph, uint64_t *out, firn_error *err);
 
 /* Rows and twins. */
-extern const struct firn_run_kind *const twin_kinds[];
+extern const struct fi_run_kind *const twin_kinds[];
 
 #endif

@@ -7,16 +7,16 @@
 
 #include "sim/sim_memory.h"
 
-struct firn_os *machine_create(uint64_t seed);
+struct fi_os *machine_create(uint64_t seed);
 /* A machine that writes nothing back by itself: what was not synced is lost by seed 0. */
-struct firn_os *machine_create_lazy(void);
-struct firn_os *machine_clone_and_cut(struct firn_os *os, uint64_t seed);
+struct fi_os *machine_create_lazy(void);
+struct fi_os *machine_clone_and_cut(struct fi_os *os, uint64_t seed);
 
-struct firn_os_file *machine_open_rw(struct firn_os_dir *dir, const char *name);
+struct fi_os_file *machine_open_rw(struct fi_os_dir *dir, const char *name);
 /* Writes a file and syncs it, attributes too; not its name. */
-void machine_put_synced(struct firn_os_dir *dir, const char *name, const char *text);
-struct firn_os_dir *machine_make_dir(struct firn_os_dir *dir, const char *name);
+void machine_put_synced(struct fi_os_dir *dir, const char *name, const char *text);
+struct fi_os_dir *machine_make_dir(struct fi_os_dir *dir, const char *name);
 /* Whether the file is there with just this text. */
-bool machine_has_text(struct firn_os_dir *dir, const char *name, const char *text);
+bool machine_has_text(struct fi_os_dir *dir, const char *name, const char *text);
 
 #endif

@@ -6,42 +6,42 @@
 
 #include "base/mem.h"
 
-struct firn_os_file *
-suite_open(struct firn_os_dir *dir, const char *name)
+struct fi_os_file *
+suite_open(struct fi_os_dir *dir, const char *name)
 {
     firn_error err;
-    struct firn_os_file *file;
-    unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE;
-    TEST_OK(firn_os_file_open(dir, name, flags, 0644, &file, &err), &err);
+    struct fi_os_file *file;
+    unsigned flags = FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE;
+    TEST_OK(fi_os_file_open(dir, name, flags, 0644, &file, &err), &err);
     return file;
 }
 
-struct firn_os_dir *
-suite_make_dir(struct firn_os_dir *dir, const char *name)
+struct fi_os_dir *
+suite_make_dir(struct fi_os_dir *dir, const char *name)
 {
     firn_error err;
-    struct firn_os_dir *made;
-    TEST_OK(firn_os_make_dir(dir, name, 0755, &err), &err);
-    TEST_OK(firn_os_dir_open(dir, name, &made, &err), &err);
+    struct fi_os_dir *made;
+    TEST_OK(fi_os_make_dir(dir, name, 0755, &err), &err);
+    TEST_OK(fi_os_dir_open(dir, name, &made, &err), &err);
     return made;
 }
 
-struct firn_os_stat
-suite_stat(struct firn_os_dir *dir, const char *name)
+struct fi_os_stat
+suite_stat(struct fi_os_dir *dir, const char *name)
 {
     firn_error err;
-    struct firn_os_stat stat;
-    TEST_OK(firn_os_stat(dir, name, &stat, &err), &err);
+    struct fi_os_stat stat;
+    TEST_OK(fi_os_stat(dir, name, &stat, &err), &err);
     return stat;
 }
 
 void
-suite_expect(struct firn_os_dir *dir, const char *name, const char *text)
+suite_expect(struct fi_os_dir *dir, const char *name, const char *text)
 {
     size_t size = 0;
     char *data = test_os_get(dir, name, &size);
     assert_non_null(data);
     assert_int_equal(size, strlen(text));
     assert_memory_equal(data, text, size);
-    firn_free(data);
+    fi_free(data);
 }

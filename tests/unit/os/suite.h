@@ -18,8 +18,8 @@
 
 /* Where one test works: an empty directory of one implementation. */
 struct suite {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
     bool real;  /* a disk of this machine */
     bool plain; /* only files and directories: no symbolic links, fifos, attributes */
 };
@@ -33,11 +33,11 @@ int suite_nodes_run(const char *implementation, CMFixtureFunction setup,
                     CMFixtureFunction teardown);
 
 /* Opens for reading and writing, creating it if need be. */
-struct firn_os_file *suite_open(struct firn_os_dir *dir, const char *name);
-struct firn_os_dir *suite_make_dir(struct firn_os_dir *dir, const char *name);
-struct firn_os_stat suite_stat(struct firn_os_dir *dir, const char *name);
+struct fi_os_file *suite_open(struct fi_os_dir *dir, const char *name);
+struct fi_os_dir *suite_make_dir(struct fi_os_dir *dir, const char *name);
+struct fi_os_stat suite_stat(struct fi_os_dir *dir, const char *name);
 /* Checks that the file has exactly these bytes. */
-void suite_expect(struct firn_os_dir *dir, const char *name, const char *text);
+void suite_expect(struct fi_os_dir *dir, const char *name, const char *text);
 
 #define SUITE_TEST(function)                       \
     {                                              \

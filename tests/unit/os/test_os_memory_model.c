@@ -55,13 +55,13 @@ struct model_file {
 
 struct model_dir {
     uint64_t inode;
-    struct firn_os_dir *handle;
+    struct fi_os_dir *handle;
     struct name_history history[NAMES];
 };
 
 struct model {
     struct test_random random;
-    struct firn_os *os;
+    struct fi_os *os;
     struct model_dir dirs[DIRS_MAX]; /* the root first */
     size_t dir_count;
     struct model_file files[FILES_MAX];
@@ -93,11 +93,11 @@ current_value(const struct name_history *history)
 }
 
 static uint64_t
-look_up(struct firn_os_dir *dir, const char *name)
+look_up(struct fi_os_dir *dir, const char *name)
 {
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     firn_error err;
-    int rc = firn_os_stat(dir, name, &stat, &err);
+    int rc = fi_os_stat(dir, name, &stat, &err);
     if (rc == FIRN_NOT_FOUND) {
         return NOTHING;
     }
@@ -157,18 +157,18 @@ add_file(struct model *model, uint64_t inode)
     assert_true(model->file_count < FILES_MAX);
     struct model_file *file = &model->files[model->file_count++];
     *file = (struct model_file){.inode = inode, .version_count = 1, .mode_count = 1};
-    file->versions = firn_alloc_array(VERSIONS_MAX, sizeof *file->versions);
+    file->versions = fi_alloc_array(VERSIONS_MAX, sizeof *file->versions);
     assert_non_null(file->versions);
     file->versions[0].size = 0;
     return file;
 }
 
 static void
-add_dir(struct model *model, struct firn_os_dir *handle)
+add_dir(struct model *model, struct fi_os_dir *handle)
 {
     firn_error err;
-    struct firn_os_stat stat;
-    TEST_OK(firn_os_dir_stat(handle, &stat, &err), &err);
+    struct fi_os_stat stat;
+    TEST_OK(fi_os_dir_stat(handle, &stat, &err), &err);
     struct model_dir *dir = &model->dirs[model->dir_count++];
     *dir = (struct model_dir){.inode = stat.inode, .handle = handle};
     for (size_t n = 0; n < NAMES; n++) {
@@ -242,14 +242,14 @@ step_write(struct model *model)
 {
     struct model_dir *dir = some_dir(model);
     const char *name = some_name(model);
-    struct firn_os_file *file;
-    struct firn_os_stat stat;
+    struct fi_os_file *file;
+    struct fi_os_stat stat;
     firn_error err;
-    unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE;
+    unsigned flags = FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE;
     if (model->file_count == FILES_MAX && look_up(dir->handle, name) == NOTHING) {
         return;
     }
-    int rc = firn_os_file_open_stat(dir->handle, name, flags, 0644, &file, &stat, &err);
+    int rc = fi_os_file_open_stat(dir->handle, name, flags, 0644, &file, &stat, &err);
     expect_possible(rc, &err);
     if (rc != FIRN_OK) {
         return;
@@ -273,7 +273,7 @@ step_write(struct model *model)
             memset(next->bytes + next->size, 0, at - next->size);
         }
         next->size = at + size > next->size ? at + size : next->size;
-        TEST_OK(firn_os_file_write(file, at, next->bytes + at, size, &err), &err);
+        TEST_OK(fi_os_file_write(file, at, next->bytes + at, size, &err), &err);
         known->version_count++;
     } else if (what < 7) {
         size_t size = test_random_below(&model->random, SIZE_MAX_BYTES);
@@ -281,21 +281,21 @@ step_write(struct model *model)
             memset(next->bytes + next->size, 0, size - next->size);
         }
         next->size = size;
-        TEST_OK(firn_os_file_truncate(file, size, &err), &err);
+        TEST_OK(fi_os_file_truncate(file, size, &err), &err);
         known->version_count++;
     } else if (what < 8) {
         uint32_t mode = (uint32_t)test_random_below(&model->random, 01000);
-        TEST_OK(firn_os_set_mode((struct firn_os_node){.file = file}, mode, &err), &err);
+        TEST_OK(fi_os_set_mode((struct fi_os_node){.file = file}, mode, &err), &err);
         known->modes[known->mode_count++] = mode;
     } else if (what < 9) {
-        TEST_OK(firn_os_file_sync(file, &err), &err);
+        TEST_OK(fi_os_file_sync(file, &err), &err);
         settle_file(known);
     } else {
-        TEST_OK(firn_os_file_sync_all(file, &err), &err);
+        TEST_OK(fi_os_file_sync_all(file, &err), &err);
         settle_file(known);
         settle_mode(known);
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
 }
 
 static void
@@ -309,29 +309,29 @@ step_names(struct model *model)
     int rc = FIRN_OK;
     switch (test_random_below(&model->random, 8)) {
     case 0:
-        rc = firn_os_remove_file(from->handle, old, &err);
+        rc = fi_os_remove_file(from->handle, old, &err);
         break;
     case 1:
-        rc = firn_os_remove_dir(from->handle, old, &err);
+        rc = fi_os_remove_dir(from->handle, old, &err);
         break;
     case 2:
-        rc = firn_os_link(from->handle, old, to->handle, new, &err);
+        rc = fi_os_link(from->handle, old, to->handle, new, &err);
         break;
     case 3:
         if (model->dir_count < DIRS_MAX) {
-            rc = firn_os_make_dir(from->handle, old, 0755, &err);
+            rc = fi_os_make_dir(from->handle, old, 0755, &err);
             if (rc == FIRN_OK) {
-                struct firn_os_dir *made;
-                TEST_OK(firn_os_dir_open(from->handle, old, &made, &err), &err);
+                struct fi_os_dir *made;
+                TEST_OK(fi_os_dir_open(from->handle, old, &made, &err), &err);
                 add_dir(model, made);
             }
         }
         break;
     case 4:
-        rc = firn_os_rename(from->handle, old, to->handle, new, FIRN_OS_RENAME_EXCHANGE, &err);
+        rc = fi_os_rename(from->handle, old, to->handle, new, FI_OS_RENAME_EXCHANGE, &err);
         break;
     default:
-        rc = firn_os_rename(from->handle, old, to->handle, new, FIRN_OS_RENAME_REPLACE, &err);
+        rc = fi_os_rename(from->handle, old, to->handle, new, FI_OS_RENAME_REPLACE, &err);
         break;
     }
     expect_possible(rc, &err);
@@ -357,10 +357,10 @@ step_sync(struct model *model)
     firn_error err;
     struct model_dir *dir = some_dir(model);
     if (test_random_below(&model->random, 8) == 0) {
-        TEST_OK(firn_os_dir_sync_filesystem(dir->handle, &err), &err);
+        TEST_OK(fi_os_dir_sync_filesystem(dir->handle, &err), &err);
         settle_all(model);
     } else {
-        TEST_OK(firn_os_dir_sync(dir->handle, &err), &err);
+        TEST_OK(fi_os_dir_sync(dir->handle, &err), &err);
         for (size_t n = 0; n < NAMES; n++) {
             settle_history(&dir->history[n]);
         }
@@ -376,7 +376,7 @@ sync_full_histories(struct model *model)
     for (size_t d = 0; d < model->dir_count; d++) {
         for (size_t n = 0; n < NAMES; n++) {
             if (model->dirs[d].history[n].count >= VALUES_MAX - 2) {
-                TEST_OK(firn_os_dir_sync_filesystem(model->dirs[0].handle, &err), &err);
+                TEST_OK(fi_os_dir_sync_filesystem(model->dirs[0].handle, &err), &err);
                 settle_all(model);
                 anchor_durable(model, &model->dirs[0]);
             }
@@ -424,7 +424,7 @@ part_is_possible(const struct part *part, const struct model_file *file)
 }
 
 static void
-judge_contents(const struct model_file *file, struct firn_os_dir *dir, const char *name)
+judge_contents(const struct model_file *file, struct fi_os_dir *dir, const char *name)
 {
     size_t size = 0;
     char *bytes = test_os_get(dir, name, &size);
@@ -442,15 +442,15 @@ judge_contents(const struct model_file *file, struct firn_os_dir *dir, const cha
                             size - at < SECTOR ? size - at : SECTOR};
         assert_true(part_is_possible(&part, file));
     }
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     firn_error err;
-    TEST_OK(firn_os_stat(dir, name, &stat, &err), &err);
+    TEST_OK(fi_os_stat(dir, name, &stat, &err), &err);
     bool found = false;
     for (size_t m = 0; m < file->mode_count; m++) {
         found = found || file->modes[m] == stat.mode;
     }
     assert_true(found);
-    firn_free(bytes);
+    fi_free(bytes);
 }
 
 struct survivors {
@@ -472,11 +472,11 @@ survived(const struct survivors *survivors, uint64_t inode)
 
 /* Checks each name of a directory and goes down. */
 static void
-judge_dir(struct model *model, struct firn_os_dir *handle, struct survivors *survivors)
+judge_dir(struct model *model, struct fi_os_dir *handle, struct survivors *survivors)
 {
     firn_error err;
-    struct firn_os_stat stat;
-    TEST_OK(firn_os_dir_stat(handle, &stat, &err), &err);
+    struct fi_os_stat stat;
+    TEST_OK(fi_os_dir_stat(handle, &stat, &err), &err);
     const struct model_dir *dir = dir_of(model, stat.inode);
     assert_non_null(dir);
     for (size_t n = 0; n < NAMES; n++) {
@@ -499,10 +499,10 @@ judge_dir(struct model *model, struct firn_os_dir *handle, struct survivors *sur
             judge_contents(file, handle, names[n]);
             continue;
         }
-        struct firn_os_dir *child;
-        TEST_OK(firn_os_dir_open(handle, names[n], &child, &err), &err);
+        struct fi_os_dir *child;
+        TEST_OK(fi_os_dir_open(handle, names[n], &child, &err), &err);
         judge_dir(model, child, survivors);
-        firn_os_dir_close(child);
+        fi_os_dir_close(child);
     }
 }
 
@@ -522,12 +522,12 @@ was_reachable(struct model *model, const struct model_dir *dir, uint64_t inode)
 }
 
 static struct survivors
-judge_machine(struct model *model, struct firn_os *os)
+judge_machine(struct model *model, struct fi_os *os)
 {
     struct survivors survivors = {.count = 0};
-    struct firn_os_dir *root = test_os_root(os);
+    struct fi_os_dir *root = test_os_root(os);
     judge_dir(model, root, &survivors);
-    firn_os_dir_close(root);
+    fi_os_dir_close(root);
     for (size_t i = 0; i < model->anchored_count; i++) {
         if (was_reachable(model, &model->dirs[0], model->anchored[i])) {
             assert_true(survived(&survivors, model->anchored[i]));
@@ -540,10 +540,10 @@ static void
 forget_handles(struct model *model)
 {
     for (size_t d = 0; d < model->dir_count; d++) {
-        firn_os_dir_close(model->dirs[d].handle);
+        fi_os_dir_close(model->dirs[d].handle);
     }
     for (size_t f = 0; f < model->file_count; f++) {
-        firn_free(model->files[f].versions);
+        fi_free(model->files[f].versions);
     }
     model->dir_count = 0;
     model->file_count = 0;
@@ -552,23 +552,23 @@ forget_handles(struct model *model)
 
 /* Starts over with what is there: all of it is durable. */
 static void
-learn(struct model *model, struct firn_os_dir *handle)
+learn(struct model *model, struct fi_os_dir *handle)
 {
     firn_error err;
     size_t self = model->dir_count;
     add_dir(model, handle);
     for (size_t n = 0; n < NAMES; n++) {
-        struct firn_os_stat stat;
-        int rc = firn_os_stat(handle, names[n], &stat, &err);
+        struct fi_os_stat stat;
+        int rc = fi_os_stat(handle, names[n], &stat, &err);
         if (rc == FIRN_NOT_FOUND) {
             continue;
         }
         TEST_OK(rc, &err);
         model->dirs[self].history[n].values[0] = stat.inode;
         anchor(model, stat.inode);
-        if (stat.kind == FIRN_OS_DIR) {
-            struct firn_os_dir *child;
-            TEST_OK(firn_os_dir_open(handle, names[n], &child, &err), &err);
+        if (stat.kind == FI_OS_DIR) {
+            struct fi_os_dir *child;
+            TEST_OK(fi_os_dir_open(handle, names[n], &child, &err), &err);
             learn(model, child);
         } else if (file_of(model, stat.inode) == NULL) {
             struct model_file *file = add_file(model, stat.inode);
@@ -577,7 +577,7 @@ learn(struct model *model, struct firn_os_dir *handle)
             char *bytes = test_os_get(handle, names[n], &size);
             memcpy(file->versions[0].bytes, bytes, size);
             file->versions[0].size = size;
-            firn_free(bytes);
+            fi_free(bytes);
         }
     }
 }
@@ -588,14 +588,14 @@ cut(struct model *model)
 {
     firn_error err;
     for (unsigned i = 0; i < 6; i++) {
-        struct firn_os *clone;
-        TEST_OK(firn_sim_memory_clone(model->os, &clone, &err), &err);
-        firn_sim_memory_power_cut(clone, i < 2 ? i : test_random_next(&model->random));
+        struct fi_os *clone;
+        TEST_OK(fi_sim_memory_clone(model->os, &clone, &err), &err);
+        fi_sim_memory_power_cut(clone, i < 2 ? i : test_random_next(&model->random));
         (void)judge_machine(model, clone);
-        firn_sim_memory_destroy(clone);
+        fi_sim_memory_destroy(clone);
     }
     if (test_random_below(&model->random, 4) == 0) {
-        firn_sim_memory_power_cut(model->os, test_random_next(&model->random));
+        fi_sim_memory_power_cut(model->os, test_random_next(&model->random));
         (void)judge_machine(model, model->os);
         forget_handles(model);
         learn(model, test_os_root(model->os));
@@ -620,7 +620,7 @@ every_cut_leaves_a_state_that_syncs_allow(void **state)
         firn_error err;
         memset(&model, 0, sizeof model);
         test_random_init(&model.random, "every_cut", seed);
-        TEST_OK(firn_sim_memory_create(test_random_next(&model.random), &model.os, &err), &err);
+        TEST_OK(fi_sim_memory_create(test_random_next(&model.random), &model.os, &err), &err);
         learn(&model, test_os_root(model.os));
         for (unsigned step = 0; step < steps; step++) {
             uint64_t what = test_random_below(&model.random, 32);
@@ -637,7 +637,7 @@ every_cut_leaves_a_state_that_syncs_allow(void **state)
             sync_full_histories(&model);
         }
         forget_handles(&model);
-        firn_sim_memory_destroy(model.os);
+        fi_sim_memory_destroy(model.os);
     }
 }
 

@@ -27,7 +27,7 @@
 
 /* A process that locks a byte of the file for reading, says so, and waits to be told to end. */
 static pid_t
-start_locker(struct firn_os_dir *dir, const char *name, uint64_t offset, int *out_end)
+start_locker(struct fi_os_dir *dir, const char *name, uint64_t offset, int *out_end)
 {
     int ready[2];
     int end[2];
@@ -37,11 +37,10 @@ start_locker(struct firn_os_dir *dir, const char *name, uint64_t offset, int *ou
     assert_true(child >= 0);
     if (child == 0) {
         char byte = 0;
-        struct firn_os_file *file;
+        struct fi_os_file *file;
         (void)close(end[1]);
-        bool locked =
-            firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, NULL) == FIRN_OK &&
-            firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, offset, 1, NULL) == FIRN_OK;
+        bool locked = fi_os_file_open(dir, name, FI_OS_READ, 0, &file, NULL) == FIRN_OK &&
+                      fi_os_file_lock_range(file, FI_OS_LOCK_SHARED, offset, 1, NULL) == FIRN_OK;
         _exit(locked && write(ready[1], "r", 1) == 1 && read(end[0], &byte, 1) == 0 ? 0 : 1);
     }
     char byte = 0;
@@ -59,33 +58,33 @@ locks_of_ranges_are_seen_by_other_processes_and_end_with_theirs(void **state)
     (void)state;
     const uint64_t version = (UINT64_C(1) << 62) - 1;
     firn_error err;
-    struct firn_os_dir *dir = test_os_temp_dir();
-    struct firn_os_file *file;
+    struct fi_os_dir *dir = test_os_temp_dir();
+    struct fi_os_file *file;
     bool is_locked;
     int end;
     int status;
     test_os_put(dir, "f", "", 0);
-    TEST_OK(firn_os_file_open(dir, "f", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err), &err);
+    TEST_OK(fi_os_file_open(dir, "f", FI_OS_READ | FI_OS_WRITE, 0, &file, &err), &err);
     for (int killed = 0; killed < 2; killed++) {
         pid_t child = start_locker(dir, "f", version, &end);
-        TEST_OK(firn_os_file_is_range_held(file, 0, version, &is_locked, &err), &err);
+        TEST_OK(fi_os_file_is_range_held(file, 0, version, &is_locked, &err), &err);
         assert_false(is_locked);
-        TEST_OK(firn_os_file_is_range_held(file, 0, version + 1, &is_locked, &err), &err);
+        TEST_OK(fi_os_file_is_range_held(file, 0, version + 1, &is_locked, &err), &err);
         assert_true(is_locked);
-        assert_int_equal(firn_os_file_lock_range(file, FIRN_OS_LOCK_EXCLUSIVE, version, 1, &err),
+        assert_int_equal(fi_os_file_lock_range(file, FI_OS_LOCK_EXCLUSIVE, version, 1, &err),
                          FIRN_BUSY);
-        TEST_OK(firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, version, 1, &err), &err);
-        firn_os_file_unlock_range(file, version, 1);
+        TEST_OK(fi_os_file_lock_range(file, FI_OS_LOCK_SHARED, version, 1, &err), &err);
+        fi_os_file_unlock_range(file, version, 1);
         if (killed != 0) {
             assert_int_equal(kill(child, SIGKILL), 0);
         }
         (void)close(end);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(killed != 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
-        TEST_OK(firn_os_file_is_range_held(file, 0, INT64_MAX, &is_locked, &err), &err);
+        TEST_OK(fi_os_file_is_range_held(file, 0, INT64_MAX, &is_locked, &err), &err);
         assert_false(is_locked);
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     test_os_temp_dir_remove(dir);
 }
 
@@ -95,22 +94,22 @@ the_process_that_holds_a_lock_of_a_range_is_named(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os_dir *dir = test_os_temp_dir();
-    struct firn_os_file *file;
-    struct firn_os_file *other;
+    struct fi_os_dir *dir = test_os_temp_dir();
+    struct fi_os_file *file;
+    struct fi_os_file *other;
     int ready[2];
     int end[2];
     int status;
     char byte = 0;
     test_os_put(dir, "f", "", 0);
-    TEST_OK(firn_os_file_open(dir, "f", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err), &err);
+    TEST_OK(fi_os_file_open(dir, "f", FI_OS_READ | FI_OS_WRITE, 0, &file, &err), &err);
     assert_int_equal(pipe(ready), 0);
     assert_int_equal(pipe(end), 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 1000, .l_len = 10};
-        int fd = open(firn_os_file_path(file), O_RDWR | O_CLOEXEC);
+        int fd = open(fi_os_file_path(file), O_RDWR | O_CLOEXEC);
         (void)close(end[1]);
         bool is_done = fcntl(fd, F_SETLK, &lock) == 0 && write(ready[1], "x", 1) == 1;
         _exit(is_done && read(end[0], &byte, 1) == 0 ? 0 : 1);
@@ -118,18 +117,18 @@ the_process_that_holds_a_lock_of_a_range_is_named(void **state)
     (void)close(end[0]);
     (void)close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
-    assert_int_equal(firn_os_file_range_holder(file, 1009, 5), (uint64_t)child);
-    assert_int_equal(firn_os_file_range_holder(file, 0, 1000), 0);
+    assert_int_equal(fi_os_file_range_holder(file, 1009, 5), (uint64_t)child);
+    assert_int_equal(fi_os_file_range_holder(file, 0, 1000), 0);
     (void)close(end[1]);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    assert_int_equal(firn_os_file_range_holder(file, 1009, 5), 0);
-    TEST_OK(firn_os_file_open(dir, "f", FIRN_OS_READ | FIRN_OS_WRITE, 0, &other, &err), &err);
-    TEST_OK(firn_os_file_lock_range(other, FIRN_OS_LOCK_EXCLUSIVE, 0, 1, &err), &err);
-    assert_int_equal(firn_os_file_range_holder(file, 0, 1), 0);
+    assert_int_equal(fi_os_file_range_holder(file, 1009, 5), 0);
+    TEST_OK(fi_os_file_open(dir, "f", FI_OS_READ | FI_OS_WRITE, 0, &other, &err), &err);
+    TEST_OK(fi_os_file_lock_range(other, FI_OS_LOCK_EXCLUSIVE, 0, 1, &err), &err);
+    assert_int_equal(fi_os_file_range_holder(file, 0, 1), 0);
     (void)close(ready[0]);
-    firn_os_file_close(other);
-    firn_os_file_close(file);
+    fi_os_file_close(other);
+    fi_os_file_close(file);
     test_os_temp_dir_remove(dir);
 }
 
@@ -140,36 +139,36 @@ a_real_path_is_opened_without_following_links(void **state)
     (void)state;
     size_t before = test_descriptors_count();
     firn_error err;
-    struct firn_os_dir *dir = test_os_temp_dir();
-    struct firn_os_dir *opened;
-    struct firn_buf real = {0};
+    struct fi_os_dir *dir = test_os_temp_dir();
+    struct fi_os_dir *opened;
+    struct fi_buf real = {0};
     char path[512];
-    TEST_OK(firn_os_dir_real_path(dir, &real, &err), &err);
-    TEST_OK(firn_os_make_dir(dir, "d", 0755, &err), &err);
-    TEST_OK(firn_os_dir_open(dir, "d", &opened, &err), &err);
-    TEST_OK(firn_os_make_dir(opened, "e", 0755, &err), &err);
-    firn_os_dir_close(opened);
-    TEST_OK(firn_os_make_symlink(dir, "l", "d", &err), &err);
+    TEST_OK(fi_os_dir_real_path(dir, &real, &err), &err);
+    TEST_OK(fi_os_make_dir(dir, "d", 0755, &err), &err);
+    TEST_OK(fi_os_dir_open(dir, "d", &opened, &err), &err);
+    TEST_OK(fi_os_make_dir(opened, "e", 0755, &err), &err);
+    fi_os_dir_close(opened);
+    TEST_OK(fi_os_make_symlink(dir, "l", "d", &err), &err);
     for (unsigned by_hand = 0; by_hand < 2; by_hand++) {
         static const struct {
             const char *below;
             bool is_real;
         } cases[] = {{"", true}, {"/d", true}, {"/d/e", true}, {"/l", false}, {"/l/e", false}};
-        firn_os_posix_dir_use_openat2(by_hand == 0);
+        fi_os_posix_dir_use_openat2(by_hand == 0);
         for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
             (void)snprintf(path, sizeof path, "%.*s%s", (int)real.size, (const char *)real.data,
                            cases[i].below);
-            TEST_OK(firn_os_dir_open_path(firn_os_default(), path, &opened, &err), &err);
-            firn_os_dir_close(opened);
-            int rc = firn_os_dir_open_real(firn_os_default(), path, &opened, &err);
+            TEST_OK(fi_os_dir_open_path(fi_os_default(), path, &opened, &err), &err);
+            fi_os_dir_close(opened);
+            int rc = fi_os_dir_open_real(fi_os_default(), path, &opened, &err);
             assert_int_equal(rc, cases[i].is_real ? FIRN_OK : FIRN_NOT_FOUND);
-            firn_os_dir_close(opened);
+            fi_os_dir_close(opened);
         }
-        TEST_OK(firn_os_dir_open_real(firn_os_default(), "/", &opened, &err), &err);
-        firn_os_dir_close(opened);
+        TEST_OK(fi_os_dir_open_real(fi_os_default(), "/", &opened, &err), &err);
+        fi_os_dir_close(opened);
     }
-    firn_os_posix_dir_use_openat2(true);
-    firn_buf_deinit(&real);
+    fi_os_posix_dir_use_openat2(true);
+    fi_buf_deinit(&real);
     test_os_temp_dir_remove(dir);
     assert_int_equal(test_descriptors_count(), before);
 }
@@ -180,30 +179,30 @@ descriptors_are_closed_on_exec_and_by_close(void **state)
     (void)state;
     size_t before = test_descriptors_count();
     firn_error err;
-    struct firn_os_dir *dir = test_os_temp_dir();
-    struct firn_os_dir *inner;
-    struct firn_os_dir *beneath;
-    struct firn_os_file *file;
-    TEST_OK(firn_os_make_dir(dir, "d", 0755, &err), &err);
-    TEST_OK(firn_os_dir_open(dir, "d", &inner, &err), &err);
+    struct fi_os_dir *dir = test_os_temp_dir();
+    struct fi_os_dir *inner;
+    struct fi_os_dir *beneath;
+    struct fi_os_file *file;
+    TEST_OK(fi_os_make_dir(dir, "d", 0755, &err), &err);
+    TEST_OK(fi_os_dir_open(dir, "d", &inner, &err), &err);
     for (unsigned by_hand = 0; by_hand < 2; by_hand++) {
-        firn_os_posix_dir_use_openat2(by_hand == 0);
-        TEST_OK(firn_os_dir_open_beneath(dir, "d", &beneath, &err), &err);
-        unsigned create = FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE;
-        TEST_OK(firn_os_file_open(inner, "f", create, 0644, &file, &err), &err);
-        const int fds[] = {firn_os_posix_dir_fd(dir), firn_os_posix_dir_fd(inner),
-                           firn_os_posix_dir_fd(beneath), firn_os_posix_file_fd(file)};
+        fi_os_posix_dir_use_openat2(by_hand == 0);
+        TEST_OK(fi_os_dir_open_beneath(dir, "d", &beneath, &err), &err);
+        unsigned create = FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE;
+        TEST_OK(fi_os_file_open(inner, "f", create, 0644, &file, &err), &err);
+        const int fds[] = {fi_os_posix_dir_fd(dir), fi_os_posix_dir_fd(inner),
+                           fi_os_posix_dir_fd(beneath), fi_os_posix_file_fd(file)};
         for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
             assert_int_equal(fcntl(fds[i], F_GETFD), FD_CLOEXEC);
         }
-        firn_os_file_close(file);
-        firn_os_dir_close(beneath);
+        fi_os_file_close(file);
+        fi_os_dir_close(beneath);
         /* What fails on the way leaves nothing open. */
-        assert_int_equal(firn_os_dir_open_beneath(dir, "d/e/f", &beneath, &err), FIRN_NOT_FOUND);
-        assert_int_equal(firn_os_file_open(dir, "d", FIRN_OS_READ, 0, &file, &err), FIRN_INVALID);
+        assert_int_equal(fi_os_dir_open_beneath(dir, "d/e/f", &beneath, &err), FIRN_NOT_FOUND);
+        assert_int_equal(fi_os_file_open(dir, "d", FI_OS_READ, 0, &file, &err), FIRN_INVALID);
     }
-    firn_os_posix_dir_use_openat2(true);
-    firn_os_dir_close(inner);
+    fi_os_posix_dir_use_openat2(true);
+    fi_os_dir_close(inner);
     test_os_temp_dir_remove(dir);
     assert_int_equal(test_descriptors_count(), before);
 }
@@ -213,30 +212,30 @@ no_atime_is_given_up_where_the_owner_is_another(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os_dir *etc;
-    struct firn_os_file *file;
-    TEST_OK(firn_os_dir_open_path(firn_os_default(), "/etc", &etc, &err), &err);
+    struct fi_os_dir *etc;
+    struct fi_os_file *file;
+    TEST_OK(fi_os_dir_open_path(fi_os_default(), "/etc", &etc, &err), &err);
     bool root = geteuid() == 0;
     if (root) {
         assert_int_equal(seteuid(65534), 0);
     }
-    int rc = firn_os_file_open(etc, "passwd", FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, &err);
+    int rc = fi_os_file_open(etc, "passwd", FI_OS_READ | FI_OS_NO_ATIME, 0, &file, &err);
     if (root) {
         assert_int_equal(seteuid(0), 0);
     }
     TEST_OK(rc, &err);
-    firn_os_file_close(file);
-    firn_os_dir_close(etc);
+    fi_os_file_close(file);
+    fi_os_dir_close(etc);
 }
 
 struct shared {
-    struct firn_os_dir *dir;
-    struct firn_os_file *file;
+    struct fi_os_dir *dir;
+    struct fi_os_file *file;
     atomic_uint failures;
 };
 
 static int
-count_entry(void *ctx, const struct firn_os_dirent *entry)
+count_entry(void *ctx, const struct fi_os_dirent *entry)
 {
     unsigned *count = ctx;
     *count += strcmp(entry->name, "f") == 0 ? 1 : 100;
@@ -250,27 +249,27 @@ use_handles(void *arg)
     struct shared *shared = arg;
     firn_error err;
     for (unsigned i = 0; i < 100; i++) {
-        struct firn_os_file *other;
-        struct firn_os_dir *dir;
-        struct firn_os_stat stat;
+        struct fi_os_file *other;
+        struct fi_os_dir *dir;
+        struct fi_os_stat stat;
         char byte;
         size_t got;
         unsigned listed = 0;
-        bool fine = firn_os_file_open(shared->dir, "f", FIRN_OS_READ, 0, &other, &err) == FIRN_OK &&
-                    firn_os_dir_open_beneath(shared->dir, "", &dir, &err) == FIRN_OK &&
-                    firn_os_stat(shared->dir, "f", &stat, &err) == FIRN_OK &&
-                    firn_os_dir_list(shared->dir, count_entry, &listed, &err) == FIRN_OK &&
+        bool fine = fi_os_file_open(shared->dir, "f", FI_OS_READ, 0, &other, &err) == FIRN_OK &&
+                    fi_os_dir_open_beneath(shared->dir, "", &dir, &err) == FIRN_OK &&
+                    fi_os_stat(shared->dir, "f", &stat, &err) == FIRN_OK &&
+                    fi_os_dir_list(shared->dir, count_entry, &listed, &err) == FIRN_OK &&
                     listed == 1 &&
-                    firn_os_file_read(shared->file, i % 7, &byte, 1, &got, &err) == FIRN_OK &&
-                    firn_os_file_write(shared->file, i % 7, "x", 1, &err) == FIRN_OK &&
-                    strcmp(firn_os_file_path(shared->file), firn_os_file_path(other)) == 0 &&
-                    strcmp(firn_os_dir_path(shared->dir), firn_os_dir_path(dir)) == 0;
+                    fi_os_file_read(shared->file, i % 7, &byte, 1, &got, &err) == FIRN_OK &&
+                    fi_os_file_write(shared->file, i % 7, "x", 1, &err) == FIRN_OK &&
+                    strcmp(fi_os_file_path(shared->file), fi_os_file_path(other)) == 0 &&
+                    strcmp(fi_os_dir_path(shared->dir), fi_os_dir_path(dir)) == 0;
         if (!fine) {
             atomic_fetch_add(&shared->failures, 1);
             return;
         }
-        firn_os_file_close(other);
-        firn_os_dir_close(dir);
+        fi_os_file_close(other);
+        fi_os_dir_close(dir);
     }
 }
 
@@ -279,31 +278,31 @@ handles_serve_many_threads_at_once(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os_dir *temp = test_os_temp_dir();
-    struct firn_os_jobs *jobs;
-    TEST_OK(firn_os_make_dir(temp, "d", 0755, &err), &err);
-    TEST_OK(firn_os_jobs_create(firn_os_default(), 4, &jobs, &err), &err);
+    struct fi_os_dir *temp = test_os_temp_dir();
+    struct fi_os_jobs *jobs;
+    TEST_OK(fi_os_make_dir(temp, "d", 0755, &err), &err);
+    TEST_OK(fi_os_jobs_create(fi_os_default(), 4, &jobs, &err), &err);
     for (unsigned round = 0; round < 5; round++) {
         struct shared shared = {.failures = 0};
-        TEST_OK(firn_os_dir_open(temp, "d", &shared.dir, &err), &err);
-        unsigned create = FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE;
-        TEST_OK(firn_os_file_open(shared.dir, "f", create, 0644, &shared.file, &err), &err);
+        TEST_OK(fi_os_dir_open(temp, "d", &shared.dir, &err), &err);
+        unsigned create = FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE;
+        TEST_OK(fi_os_file_open(shared.dir, "f", create, 0644, &shared.file, &err), &err);
         for (unsigned i = 0; i < 8; i++) {
-            TEST_OK(firn_os_jobs_submit(jobs, use_handles, &shared, &err), &err);
+            TEST_OK(fi_os_jobs_submit(jobs, use_handles, &shared, &err), &err);
         }
-        firn_os_jobs_wait(jobs);
+        fi_os_jobs_wait(jobs);
         assert_int_equal(atomic_load(&shared.failures), 0);
-        firn_os_dir_close(shared.dir);
-        firn_os_file_close(shared.file);
+        fi_os_dir_close(shared.dir);
+        fi_os_file_close(shared.file);
     }
-    firn_os_jobs_destroy(jobs);
+    fi_os_jobs_destroy(jobs);
     test_os_temp_dir_remove(temp);
 }
 
 /* Runs check in a child that sees only the directory, without /proc. Returns its exit status, or
  * -1 where this user may not do that. */
 static int
-run_without_proc(struct firn_os_dir *dir, int (*check)(void))
+run_without_proc(struct fi_os_dir *dir, int (*check)(void))
 {
     if (geteuid() != 0) {
         return -1;
@@ -312,7 +311,7 @@ run_without_proc(struct firn_os_dir *dir, int (*check)(void))
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        if (fchdir(firn_os_posix_dir_fd(dir)) != 0 || chroot(".") != 0) {
+        if (fchdir(fi_os_posix_dir_fd(dir)) != 0 || chroot(".") != 0) {
             _exit(77);
         }
         _exit(check());
@@ -328,33 +327,33 @@ static int
 check_without_proc(void)
 {
     firn_error err;
-    struct firn_os_dir *dir;
-    if (firn_os_dir_open_path(firn_os_default(), "d/../d", &dir, &err) != FIRN_OK) {
+    struct fi_os_dir *dir;
+    if (fi_os_dir_open_path(fi_os_default(), "d/../d", &dir, &err) != FIRN_OK) {
         return 1;
     }
-    struct firn_buf path = {0};
-    if (firn_os_dir_real_path(dir, &path, &err) != FIRN_OK || path.size != 2 ||
+    struct fi_buf path = {0};
+    if (fi_os_dir_real_path(dir, &path, &err) != FIRN_OK || path.size != 2 ||
         memcmp(path.data, "/d", 2) != 0) {
         return 2;
     }
-    struct firn_os_node by_name = {.dir = dir, .name = "f"};
-    struct firn_buf names = {0};
-    if (firn_os_xattr_list(by_name, &names, &err) != FIRN_UNSUPPORTED) {
+    struct fi_os_node by_name = {.dir = dir, .name = "f"};
+    struct fi_buf names = {0};
+    if (fi_os_xattr_list(by_name, &names, &err) != FIRN_UNSUPPORTED) {
         return 3;
     }
-    if (firn_os_xattr_set(by_name, "user.a", firn_str("v"), &err) != FIRN_UNSUPPORTED ||
+    if (fi_os_xattr_set(by_name, "user.a", firn_str("v"), &err) != FIRN_UNSUPPORTED ||
         strstr(err.text, "could not set attribute 'user.a' of 'd/../d/f': ") == NULL) {
         return 4;
     }
-    struct firn_os_file *file;
-    if (firn_os_file_open(dir, "f", FIRN_OS_READ, 0, &file, &err) != FIRN_OK ||
-        firn_os_xattr_list((struct firn_os_node){.file = file}, &names, &err) != FIRN_OK) {
+    struct fi_os_file *file;
+    if (fi_os_file_open(dir, "f", FI_OS_READ, 0, &file, &err) != FIRN_OK ||
+        fi_os_xattr_list((struct fi_os_node){.file = file}, &names, &err) != FIRN_OK) {
         return 5;
     }
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&names);
-    firn_buf_deinit(&path);
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&names);
+    fi_buf_deinit(&path);
     return 0;
 }
 
@@ -363,12 +362,12 @@ a_missing_proc_is_told_from_a_missing_file(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os_dir *temp = test_os_temp_dir();
-    struct firn_os_dir *inner;
-    TEST_OK(firn_os_make_dir(temp, "d", 0755, &err), &err);
-    TEST_OK(firn_os_dir_open(temp, "d", &inner, &err), &err);
+    struct fi_os_dir *temp = test_os_temp_dir();
+    struct fi_os_dir *inner;
+    TEST_OK(fi_os_make_dir(temp, "d", 0755, &err), &err);
+    TEST_OK(fi_os_dir_open(temp, "d", &inner, &err), &err);
     test_os_put(inner, "f", "x", 1);
-    firn_os_dir_close(inner);
+    fi_os_dir_close(inner);
     int failed = run_without_proc(temp, check_without_proc);
     test_os_temp_dir_remove(temp);
     if (failed < 0) {
@@ -382,17 +381,17 @@ the_real_path_follows_a_directory_that_moves(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os_dir *temp = test_os_temp_dir();
-    struct firn_os_dir *inner;
-    TEST_OK(firn_os_make_dir(temp, "before", 0755, &err), &err);
-    TEST_OK(firn_os_dir_open(temp, "before", &inner, &err), &err);
-    TEST_OK(firn_os_rename(temp, "before", temp, "after", FIRN_OS_RENAME_REPLACE, &err), &err);
-    struct firn_buf path = {0};
-    TEST_OK(firn_os_dir_real_path(inner, &path, &err), &err);
-    assert_string_equal(strrchr(firn_buf_text(&path), '/'), "/after");
-    assert_string_equal(strrchr(firn_os_dir_path(inner), '/'), "/before");
-    firn_buf_deinit(&path);
-    firn_os_dir_close(inner);
+    struct fi_os_dir *temp = test_os_temp_dir();
+    struct fi_os_dir *inner;
+    TEST_OK(fi_os_make_dir(temp, "before", 0755, &err), &err);
+    TEST_OK(fi_os_dir_open(temp, "before", &inner, &err), &err);
+    TEST_OK(fi_os_rename(temp, "before", temp, "after", FI_OS_RENAME_REPLACE, &err), &err);
+    struct fi_buf path = {0};
+    TEST_OK(fi_os_dir_real_path(inner, &path, &err), &err);
+    assert_string_equal(strrchr(fi_buf_text(&path), '/'), "/after");
+    assert_string_equal(strrchr(fi_os_dir_path(inner), '/'), "/before");
+    fi_buf_deinit(&path);
+    fi_os_dir_close(inner);
     test_os_temp_dir_remove(temp);
 }
 
@@ -401,30 +400,30 @@ descriptors_and_variables_are_those_of_a_real_process(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os *memory;
-    TEST_OK(firn_sim_memory_create(1, &memory, &err), &err);
+    struct fi_os *memory;
+    TEST_OK(fi_sim_memory_create(1, &memory, &err), &err);
     assert_int_equal(setenv("FIRN_TEST_VARIABLE", "set", 1), 0);
-    assert_string_equal(firn_os_environment(firn_os_default(), "FIRN_TEST_VARIABLE"), "set");
-    assert_null(firn_os_environment(memory, "FIRN_TEST_VARIABLE"));
+    assert_string_equal(fi_os_environment(fi_os_default(), "FIRN_TEST_VARIABLE"), "set");
+    assert_null(fi_os_environment(memory, "FIRN_TEST_VARIABLE"));
     assert_int_equal(unsetenv("FIRN_TEST_VARIABLE"), 0);
-    assert_null(firn_os_environment(firn_os_default(), "FIRN_TEST_VARIABLE"));
+    assert_null(fi_os_environment(fi_os_default(), "FIRN_TEST_VARIABLE"));
 
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], "hello", 5), 5);
     char bytes[16];
     size_t got = 99;
-    assert_int_equal(firn_os_fd_read(memory, ends[0], bytes, 16, &got, &err), FIRN_UNSUPPORTED);
+    assert_int_equal(fi_os_fd_read(memory, ends[0], bytes, 16, &got, &err), FIRN_UNSUPPORTED);
     assert_int_equal(got, 0);
-    TEST_OK(firn_os_fd_read(firn_os_default(), ends[0], bytes, 16, &got, &err), &err);
+    TEST_OK(fi_os_fd_read(fi_os_default(), ends[0], bytes, 16, &got, &err), &err);
     assert_int_equal(got, 5);
     assert_memory_equal(bytes, "hello", 5);
     (void)close(ends[1]);
-    TEST_OK(firn_os_fd_read(firn_os_default(), ends[0], bytes, 16, &got, &err), &err);
+    TEST_OK(fi_os_fd_read(fi_os_default(), ends[0], bytes, 16, &got, &err), &err);
     assert_int_equal(got, 0);
     (void)close(ends[0]);
-    assert_int_equal(firn_os_fd_read(firn_os_default(), ends[0], bytes, 16, &got, &err), FIRN_IO);
-    firn_sim_memory_destroy(memory);
+    assert_int_equal(fi_os_fd_read(fi_os_default(), ends[0], bytes, 16, &got, &err), FIRN_IO);
+    fi_sim_memory_destroy(memory);
 }
 
 int

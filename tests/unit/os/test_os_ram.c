@@ -22,22 +22,21 @@
 
 enum { KIB = 1024 };
 
-static struct firn_os *
+static struct fi_os *
 create(uint64_t limit)
 {
     firn_error err;
-    struct firn_os *os;
-    TEST_OK(firn_os_ram_create(limit, &os, &err), &err);
+    struct fi_os *os;
+    TEST_OK(fi_os_ram_create(limit, &os, &err), &err);
     return os;
 }
 
-static struct firn_os_file *
-open_rw(struct firn_os_dir *dir, const char *name)
+static struct fi_os_file *
+open_rw(struct fi_os_dir *dir, const char *name)
 {
     firn_error err;
-    struct firn_os_file *file;
-    TEST_OK(firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file,
-                              &err),
+    struct fi_os_file *file;
+    TEST_OK(fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE, 0600, &file, &err),
             &err);
     return file;
 }
@@ -50,33 +49,33 @@ the_limit_holds_and_what_is_removed_can_be_used_again(void **state)
     (void)state;
     firn_error err;
     uint64_t free_bytes;
-    struct firn_os *os = create(300 * KIB);
-    struct firn_os_dir *root = test_os_root(os);
+    struct fi_os *os = create(300 * KIB);
+    struct fi_os_dir *root = test_os_root(os);
     static uint8_t data[400 * KIB];
     for (int round = 0; round < 10; round++) {
-        struct firn_os_file *one = open_rw(root, "one");
-        struct firn_os_file *two = open_rw(root, "two");
-        TEST_OK(firn_os_file_write(one, 0, data, 100 * KIB, &err), &err);
-        assert_int_equal(firn_os_file_write(two, 0, data, sizeof data, &err), FIRN_NO_SPACE);
-        assert_true(firn_os_ram_used_bytes(os) <= 300 * KIB);
-        TEST_OK(firn_os_dir_free_bytes(root, &free_bytes, &err), &err);
-        assert_int_equal(free_bytes, 300 * KIB - firn_os_ram_used_bytes(os));
+        struct fi_os_file *one = open_rw(root, "one");
+        struct fi_os_file *two = open_rw(root, "two");
+        TEST_OK(fi_os_file_write(one, 0, data, 100 * KIB, &err), &err);
+        assert_int_equal(fi_os_file_write(two, 0, data, sizeof data, &err), FIRN_NO_SPACE);
+        assert_true(fi_os_ram_used_bytes(os) <= 300 * KIB);
+        TEST_OK(fi_os_dir_free_bytes(root, &free_bytes, &err), &err);
+        assert_int_equal(free_bytes, 300 * KIB - fi_os_ram_used_bytes(os));
         assert_true(free_bytes < 8 * KIB);
         /* Full: what is there can be written over, renamed, shrunk and removed. */
-        TEST_OK(firn_os_file_write(one, 50, "over", 4, &err), &err);
-        TEST_OK(firn_os_rename(root, "two", root, "three", FIRN_OS_RENAME_REPLACE, &err), &err);
-        TEST_OK(firn_os_file_truncate(two, 100 * KIB, &err), &err);
-        TEST_OK(firn_os_file_write(one, 100 * KIB, data, 60 * KIB, &err), &err);
-        TEST_OK(firn_os_remove_file(root, "one", &err), &err);
-        assert_int_equal(firn_os_file_write(two, 100 * KIB, data, 60 * KIB, &err), FIRN_NO_SPACE);
-        firn_os_file_close(one); /* only now its bytes are free */
-        TEST_OK(firn_os_file_write(two, 100 * KIB, data, 60 * KIB, &err), &err);
-        firn_os_file_close(two);
-        TEST_OK(firn_os_remove_file(root, "three", &err), &err);
-        assert_true(firn_os_ram_used_bytes(os) < 2 * KIB);
+        TEST_OK(fi_os_file_write(one, 50, "over", 4, &err), &err);
+        TEST_OK(fi_os_rename(root, "two", root, "three", FI_OS_RENAME_REPLACE, &err), &err);
+        TEST_OK(fi_os_file_truncate(two, 100 * KIB, &err), &err);
+        TEST_OK(fi_os_file_write(one, 100 * KIB, data, 60 * KIB, &err), &err);
+        TEST_OK(fi_os_remove_file(root, "one", &err), &err);
+        assert_int_equal(fi_os_file_write(two, 100 * KIB, data, 60 * KIB, &err), FIRN_NO_SPACE);
+        fi_os_file_close(one); /* only now its bytes are free */
+        TEST_OK(fi_os_file_write(two, 100 * KIB, data, 60 * KIB, &err), &err);
+        fi_os_file_close(two);
+        TEST_OK(fi_os_remove_file(root, "three", &err), &err);
+        assert_true(fi_os_ram_used_bytes(os) < 2 * KIB);
     }
-    firn_os_dir_close(root);
-    firn_os_ram_destroy(os);
+    fi_os_dir_close(root);
+    fi_os_ram_destroy(os);
 }
 
 static void
@@ -84,26 +83,26 @@ names_count_towards_the_limit_too(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os *os = create(100 * KIB);
-    struct firn_os_dir *root = test_os_root(os);
+    struct fi_os *os = create(100 * KIB);
+    struct fi_os_dir *root = test_os_root(os);
     int rc = FIRN_OK;
     unsigned made = 0;
     for (; rc == FIRN_OK; made++) {
         char name[16];
-        struct firn_os_file *file = NULL;
+        struct fi_os_file *file = NULL;
         (void)snprintf(name, sizeof name, "%u", made);
         rc = made % 2 == 0
-                 ? firn_os_file_open(root, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, &err)
-                 : firn_os_make_dir(root, name, 0700, &err);
-        firn_os_file_close(file);
+                 ? fi_os_file_open(root, name, FI_OS_WRITE | FI_OS_CREATE, 0600, &file, &err)
+                 : fi_os_make_dir(root, name, 0700, &err);
+        fi_os_file_close(file);
         assert_true(made < 10000);
     }
     assert_int_equal(rc, FIRN_NO_SPACE);
     assert_true(made > 100);
-    TEST_OK(firn_os_remove_file(root, "0", &err), &err);
-    TEST_OK(firn_os_make_dir(root, "again", 0700, &err), &err);
-    firn_os_dir_close(root);
-    firn_os_ram_destroy(os);
+    TEST_OK(fi_os_remove_file(root, "0", &err), &err);
+    TEST_OK(fi_os_make_dir(root, "again", 0700, &err), &err);
+    fi_os_dir_close(root);
+    fi_os_ram_destroy(os);
 }
 
 static void
@@ -111,20 +110,20 @@ a_write_far_behind_the_end_costs_what_it_takes(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os *os = create(1024 * KIB);
-    struct firn_os_dir *root = test_os_root(os);
-    struct firn_os_file *file = open_rw(root, "f");
-    TEST_OK(firn_os_file_write(file, 100u << 20, "x", 1, &err), &err);
-    assert_true(firn_os_ram_used_bytes(os) < 300 * KIB);
-    assert_int_equal(firn_os_file_write(file, UINT64_C(1) << 38, "x", 1, &err), FIRN_NO_SPACE);
-    assert_int_equal(firn_os_file_write(file, UINT64_C(1) << 41, "x", 1, &err), FIRN_LIMIT);
-    assert_int_equal(firn_os_file_truncate(file, UINT64_C(1) << 41, &err), FIRN_LIMIT);
-    assert_int_equal(firn_os_file_allocate(file, 2048 * KIB, &err), FIRN_NO_SPACE);
-    TEST_OK(firn_os_file_truncate(file, 0, &err), &err);
-    TEST_OK(firn_os_file_allocate(file, 512 * KIB, &err), &err);
-    firn_os_file_close(file);
-    firn_os_dir_close(root);
-    firn_os_ram_destroy(os);
+    struct fi_os *os = create(1024 * KIB);
+    struct fi_os_dir *root = test_os_root(os);
+    struct fi_os_file *file = open_rw(root, "f");
+    TEST_OK(fi_os_file_write(file, 100u << 20, "x", 1, &err), &err);
+    assert_true(fi_os_ram_used_bytes(os) < 300 * KIB);
+    assert_int_equal(fi_os_file_write(file, UINT64_C(1) << 38, "x", 1, &err), FIRN_NO_SPACE);
+    assert_int_equal(fi_os_file_write(file, UINT64_C(1) << 41, "x", 1, &err), FIRN_LIMIT);
+    assert_int_equal(fi_os_file_truncate(file, UINT64_C(1) << 41, &err), FIRN_LIMIT);
+    assert_int_equal(fi_os_file_allocate(file, 2048 * KIB, &err), FIRN_NO_SPACE);
+    TEST_OK(fi_os_file_truncate(file, 0, &err), &err);
+    TEST_OK(fi_os_file_allocate(file, 512 * KIB, &err), &err);
+    fi_os_file_close(file);
+    fi_os_dir_close(root);
+    fi_os_ram_destroy(os);
 }
 
 /* ---- what there is and what there is not ---- */
@@ -134,32 +133,32 @@ modes_and_times_are_kept_and_the_rest_is_refused(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_os *os = create(1024 * KIB);
-    struct firn_os_dir *root = test_os_root(os);
-    struct firn_os_stat stat;
-    struct firn_buf buf = {0};
+    struct fi_os *os = create(1024 * KIB);
+    struct fi_os_dir *root = test_os_root(os);
+    struct fi_os_stat stat;
+    struct fi_buf buf = {0};
     test_os_put(root, "f", "x", 1);
-    struct firn_os_node node = {.dir = root, .name = "f"};
-    struct firn_os_node gone = {.dir = root, .name = "gone"};
-    TEST_OK(firn_os_set_mode(node, 0640, &err), &err);
-    TEST_OK(firn_os_set_mtime(node, -12345, &err), &err);
-    TEST_OK(firn_os_stat(root, "f", &stat, &err), &err);
+    struct fi_os_node node = {.dir = root, .name = "f"};
+    struct fi_os_node gone = {.dir = root, .name = "gone"};
+    TEST_OK(fi_os_set_mode(node, 0640, &err), &err);
+    TEST_OK(fi_os_set_mtime(node, -12345, &err), &err);
+    TEST_OK(fi_os_stat(root, "f", &stat, &err), &err);
     assert_int_equal(stat.mode, 0640);
     assert_int_equal(stat.mtime_ns, -12345);
-    assert_int_equal(firn_os_set_mode(gone, 0640, &err), FIRN_NOT_FOUND);
-    assert_int_equal(firn_os_set_mtime(gone, 0, &err), FIRN_NOT_FOUND);
-    assert_int_equal(firn_os_set_owner(node, 1, 1, &err), FIRN_UNSUPPORTED);
-    assert_int_equal(firn_os_make_symlink(root, "l", "f", &err), FIRN_UNSUPPORTED);
-    assert_int_equal(firn_os_make_fifo(root, "p", 0600, &err), FIRN_UNSUPPORTED);
-    assert_int_equal(firn_os_read_symlink(root, "f", &buf, &err), FIRN_INVALID);
-    assert_int_equal(firn_os_xattr_set(node, "user.a", firn_str("v"), &err), FIRN_UNSUPPORTED);
-    assert_int_equal(firn_os_xattr_get(node, "user.a", &buf, &err), FIRN_NOT_FOUND);
-    assert_int_equal(firn_os_xattr_remove(node, "user.a", &err), FIRN_NOT_FOUND);
-    TEST_OK(firn_os_xattr_list(node, &buf, &err), &err);
+    assert_int_equal(fi_os_set_mode(gone, 0640, &err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_os_set_mtime(gone, 0, &err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_os_set_owner(node, 1, 1, &err), FIRN_UNSUPPORTED);
+    assert_int_equal(fi_os_make_symlink(root, "l", "f", &err), FIRN_UNSUPPORTED);
+    assert_int_equal(fi_os_make_fifo(root, "p", 0600, &err), FIRN_UNSUPPORTED);
+    assert_int_equal(fi_os_read_symlink(root, "f", &buf, &err), FIRN_INVALID);
+    assert_int_equal(fi_os_xattr_set(node, "user.a", firn_str("v"), &err), FIRN_UNSUPPORTED);
+    assert_int_equal(fi_os_xattr_get(node, "user.a", &buf, &err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_os_xattr_remove(node, "user.a", &err), FIRN_NOT_FOUND);
+    TEST_OK(fi_os_xattr_list(node, &buf, &err), &err);
     assert_int_equal(buf.size, 0);
     assert_int_equal(test_os_count(root), 1);
-    firn_os_dir_close(root);
-    firn_os_ram_destroy(os);
+    fi_os_dir_close(root);
+    fi_os_ram_destroy(os);
 }
 
 static void
@@ -168,20 +167,20 @@ a_deep_tree_goes_with_the_file_system(void **state)
     (void)state;
     firn_error err;
     test_alloc_install();
-    struct firn_os *os = create(16 * 1024 * KIB);
-    struct firn_os_dir *at = test_os_root(os);
+    struct fi_os *os = create(16 * 1024 * KIB);
+    struct fi_os_dir *at = test_os_root(os);
     for (int depth = 0; depth < 2000; depth++) {
-        struct firn_os_dir *next;
+        struct fi_os_dir *next;
         test_os_put(at, "a", "contents", 8);
-        TEST_OK(firn_os_make_dir(at, "d", 0700, &err), &err);
-        TEST_OK(firn_os_link(at, "a", at, "z", &err), &err);
-        TEST_OK(firn_os_dir_open(at, "d", &next, &err), &err);
-        firn_os_dir_close(at);
+        TEST_OK(fi_os_make_dir(at, "d", 0700, &err), &err);
+        TEST_OK(fi_os_link(at, "a", at, "z", &err), &err);
+        TEST_OK(fi_os_dir_open(at, "d", &next, &err), &err);
+        fi_os_dir_close(at);
         at = next;
     }
-    firn_os_dir_close(at);
-    firn_os_ram_destroy(os);
-    firn_os_ram_destroy(NULL);
+    fi_os_dir_close(at);
+    fi_os_ram_destroy(os);
+    fi_os_ram_destroy(NULL);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -189,29 +188,29 @@ a_deep_tree_goes_with_the_file_system(void **state)
 /* ---- memory that runs out ---- */
 
 static int
-use(struct firn_os *os, firn_error *err)
+use(struct fi_os *os, firn_error *err)
 {
-    struct firn_os_dir *root = NULL;
-    struct firn_os_dir *dir = NULL;
-    struct firn_os_file *file = NULL;
-    struct firn_buf path = {0};
-    int rc = firn_os_dir_open_path(os, "/", &root, err);
-    rc = rc == FIRN_OK ? firn_os_make_dir(root, "d", 0700, err) : rc;
-    rc = rc == FIRN_OK ? firn_os_dir_open(root, "d", &dir, err) : rc;
-    rc = rc == FIRN_OK ? firn_os_file_open(dir, "f", FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE,
-                                           0600, &file, err)
-                       : rc;
-    rc = rc == FIRN_OK ? firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, err) : rc;
-    rc = rc == FIRN_OK ? firn_os_file_write(file, 3000, "0123456789", 10, err) : rc;
-    rc = rc == FIRN_OK ? firn_os_file_write(file, 30000, "0123456789", 10, err) : rc;
-    rc = rc == FIRN_OK ? firn_os_link(dir, "f", root, "g", err) : rc;
-    rc = rc == FIRN_OK ? firn_os_rename(root, "g", root, "h", FIRN_OS_RENAME_REPLACE, err) : rc;
-    rc = rc == FIRN_OK ? firn_os_dir_real_path(dir, &path, err) : rc;
-    rc = rc == FIRN_OK ? firn_os_remove_file(dir, "f", err) : rc;
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
-    firn_os_dir_close(root);
-    firn_buf_deinit(&path);
+    struct fi_os_dir *root = NULL;
+    struct fi_os_dir *dir = NULL;
+    struct fi_os_file *file = NULL;
+    struct fi_buf path = {0};
+    int rc = fi_os_dir_open_path(os, "/", &root, err);
+    rc = rc == FIRN_OK ? fi_os_make_dir(root, "d", 0700, err) : rc;
+    rc = rc == FIRN_OK ? fi_os_dir_open(root, "d", &dir, err) : rc;
+    rc = rc == FIRN_OK
+             ? fi_os_file_open(dir, "f", FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE, 0600, &file, err)
+             : rc;
+    rc = rc == FIRN_OK ? fi_os_file_lock(file, FI_OS_LOCK_EXCLUSIVE, err) : rc;
+    rc = rc == FIRN_OK ? fi_os_file_write(file, 3000, "0123456789", 10, err) : rc;
+    rc = rc == FIRN_OK ? fi_os_file_write(file, 30000, "0123456789", 10, err) : rc;
+    rc = rc == FIRN_OK ? fi_os_link(dir, "f", root, "g", err) : rc;
+    rc = rc == FIRN_OK ? fi_os_rename(root, "g", root, "h", FI_OS_RENAME_REPLACE, err) : rc;
+    rc = rc == FIRN_OK ? fi_os_dir_real_path(dir, &path, err) : rc;
+    rc = rc == FIRN_OK ? fi_os_remove_file(dir, "f", err) : rc;
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
+    fi_os_dir_close(root);
+    fi_buf_deinit(&path);
     return rc;
 }
 
@@ -223,17 +222,17 @@ memory_that_runs_out_leaks_nothing(void **state)
         bool failed = true;
         for (uint64_t n = 1; failed; n++) {
             firn_error err;
-            struct firn_os *os = NULL;
+            struct fi_os *os = NULL;
             test_alloc_install();
             test_alloc_fail_at(n, for_ever != 0);
-            int rc = firn_os_ram_create(1024 * KIB, &os, &err);
+            int rc = fi_os_ram_create(1024 * KIB, &os, &err);
             if (rc == FIRN_OK) {
                 rc = use(os, &err);
             }
             failed = test_alloc_calls() >= n;
             test_alloc_fail_at(0, false);
             assert_int_equal(rc, failed ? FIRN_NO_MEMORY : FIRN_OK);
-            firn_os_ram_destroy(os);
+            fi_os_ram_destroy(os);
             assert_int_equal(test_alloc_alive(), 0);
             test_alloc_uninstall();
             assert_true(n < 1000);
@@ -246,9 +245,9 @@ memory_that_runs_out_leaks_nothing(void **state)
 enum { THREADS = 4, STEPS = 3000, SHARED_SIZE = 40000, PIECE = 1000 };
 
 struct shared {
-    struct firn_os *os;
-    struct firn_os_file *file; /* in pieces of PIECE equal bytes each */
-    atomic_uint failures;      /* cmocka's asserts belong to the main thread */
+    struct fi_os *os;
+    struct fi_os_file *file; /* in pieces of PIECE equal bytes each */
+    atomic_uint failures;    /* cmocka's asserts belong to the main thread */
 };
 
 struct worker {
@@ -274,12 +273,12 @@ use_shared_file(struct worker *worker)
     if (test_random_below(&worker->random, 3) == 0) {
         memset(piece, (int)test_random_below(&worker->random, 256), sizeof piece);
         expect(worker->shared,
-               firn_os_file_write(worker->shared->file, at, piece, sizeof piece, NULL) == FIRN_OK,
+               fi_os_file_write(worker->shared->file, at, piece, sizeof piece, NULL) == FIRN_OK,
                "a write");
         return;
     }
     expect(worker->shared,
-           firn_os_file_read(worker->shared->file, at, piece, sizeof piece, &got, NULL) == FIRN_OK,
+           fi_os_file_read(worker->shared->file, at, piece, sizeof piece, &got, NULL) == FIRN_OK,
            "a read");
     for (size_t i = 1; i < got; i++) {
         if (piece[i] != piece[0]) {
@@ -290,7 +289,7 @@ use_shared_file(struct worker *worker)
 }
 
 static int
-count_entry(void *ctx, const struct firn_os_dirent *entry)
+count_entry(void *ctx, const struct fi_os_dirent *entry)
 {
     (void)entry;
     ++*(size_t *)ctx;
@@ -299,12 +298,12 @@ count_entry(void *ctx, const struct firn_os_dirent *entry)
 
 /* Makes, renames, links, lists and removes files under names that all threads use. */
 static void
-use_names(struct worker *worker, struct firn_os_dir *root)
+use_names(struct worker *worker, struct fi_os_dir *root)
 {
     char from[8];
     char to[8];
-    struct firn_os_file *file = NULL;
-    struct firn_os_stat stat;
+    struct fi_os_file *file = NULL;
+    struct fi_os_stat stat;
     size_t count = 0;
     (void)snprintf(from, sizeof from, "n%u", (unsigned)test_random_below(&worker->random, 6));
     (void)snprintf(to, sizeof to, "n%u", (unsigned)test_random_below(&worker->random, 6));
@@ -312,29 +311,29 @@ use_names(struct worker *worker, struct firn_os_dir *root)
     switch (test_random_below(&worker->random, 7)) {
     case 0:
     case 1:
-        rc = firn_os_file_open(root, from, FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE, 0600,
-                               &file, NULL);
+        rc =
+            fi_os_file_open(root, from, FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE, 0600, &file, NULL);
         expect(worker->shared, rc == FIRN_OK, "a file is made or opened");
-        expect(worker->shared, firn_os_file_write(file, 0, "content", 7, NULL) == FIRN_OK,
+        expect(worker->shared, fi_os_file_write(file, 0, "content", 7, NULL) == FIRN_OK,
                "a write to a file that others may remove");
-        expect(worker->shared, firn_os_file_lock(file, FIRN_OS_LOCK_SHARED, NULL) == FIRN_OK,
+        expect(worker->shared, fi_os_file_lock(file, FI_OS_LOCK_SHARED, NULL) == FIRN_OK,
                "a lock that others share");
-        firn_os_file_close(file);
+        fi_os_file_close(file);
         break;
     case 2:
-        rc = firn_os_rename(root, from, root, to, FIRN_OS_RENAME_REPLACE, NULL);
+        rc = fi_os_rename(root, from, root, to, FI_OS_RENAME_REPLACE, NULL);
         break;
     case 3:
-        rc = firn_os_remove_file(root, from, NULL);
+        rc = fi_os_remove_file(root, from, NULL);
         break;
     case 4:
-        rc = firn_os_link(root, from, root, to, NULL);
+        rc = fi_os_link(root, from, root, to, NULL);
         break;
     case 5:
-        rc = firn_os_stat(root, from, &stat, NULL);
+        rc = fi_os_stat(root, from, &stat, NULL);
         break;
     default:
-        rc = firn_os_dir_list(root, count_entry, &count, NULL);
+        rc = fi_os_dir_list(root, count_entry, &count, NULL);
         expect(worker->shared, count <= 7, "a list");
         break;
     }
@@ -345,14 +344,14 @@ static void *
 run_worker(void *arg)
 {
     struct worker *worker = arg;
-    struct firn_os_dir *root = NULL;
-    expect(worker->shared, firn_os_dir_open_path(worker->shared->os, "/", &root, NULL) == FIRN_OK,
+    struct fi_os_dir *root = NULL;
+    expect(worker->shared, fi_os_dir_open_path(worker->shared->os, "/", &root, NULL) == FIRN_OK,
            "the root");
     for (int step = 0; step < STEPS; step++) {
         use_shared_file(worker);
         use_names(worker, root);
     }
-    firn_os_dir_close(root);
+    fi_os_dir_close(root);
     return NULL;
 }
 
@@ -362,7 +361,7 @@ threads_may_use_it_at_once(void **state)
     (void)state;
     firn_error err;
     struct shared shared = {.os = create(1024 * KIB)};
-    struct firn_os_dir *root = test_os_root(shared.os);
+    struct fi_os_dir *root = test_os_root(shared.os);
     struct worker workers[THREADS];
     pthread_t threads[THREADS];
     shared.file = open_rw(root, "shared");
@@ -375,13 +374,13 @@ threads_may_use_it_at_once(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     assert_int_equal(atomic_load(&shared.failures), 0);
-    firn_os_file_close(shared.file);
+    fi_os_file_close(shared.file);
     test_os_empty_dir(root);
-    struct firn_os_stat stat;
-    TEST_OK(firn_os_dir_stat(root, &stat, &err), &err);
-    assert_true(firn_os_ram_used_bytes(shared.os) < KIB); /* the root */
-    firn_os_dir_close(root);
-    firn_os_ram_destroy(shared.os);
+    struct fi_os_stat stat;
+    TEST_OK(fi_os_dir_stat(root, &stat, &err), &err);
+    assert_true(fi_os_ram_used_bytes(shared.os) < KIB); /* the root */
+    fi_os_dir_close(root);
+    fi_os_ram_destroy(shared.os);
 }
 
 int

@@ -21,7 +21,7 @@ static int
 setup_posix(void **state)
 {
     test_alloc_install();
-    current = (struct suite){.os = firn_os_default(), .dir = test_os_temp_dir(), .real = true};
+    current = (struct suite){.os = fi_os_default(), .dir = test_os_temp_dir(), .real = true};
     *state = &current;
     return 0;
 }
@@ -39,16 +39,16 @@ teardown_posix(void **state)
 static int
 setup_by_hand(void **state)
 {
-    firn_os_posix_dir_use_openat2(false);
-    firn_os_posix_name_use_renameat2(false);
+    fi_os_posix_dir_use_openat2(false);
+    fi_os_posix_name_use_renameat2(false);
     return setup_posix(state);
 }
 
 static int
 teardown_by_hand(void **state)
 {
-    firn_os_posix_dir_use_openat2(true);
-    firn_os_posix_name_use_renameat2(true);
+    fi_os_posix_dir_use_openat2(true);
+    fi_os_posix_name_use_renameat2(true);
     return teardown_posix(state);
 }
 
@@ -58,7 +58,7 @@ setup_memory(void **state)
     firn_error err;
     test_alloc_install();
     current = (struct suite){.real = false};
-    TEST_OK(firn_sim_memory_create(1, &current.os, &err), &err);
+    TEST_OK(fi_sim_memory_create(1, &current.os, &err), &err);
     current.dir = test_os_root(current.os);
     *state = &current;
     return 0;
@@ -68,8 +68,8 @@ static int
 teardown_memory(void **state)
 {
     (void)state;
-    firn_os_dir_close(current.dir);
-    firn_sim_memory_destroy(current.os);
+    fi_os_dir_close(current.dir);
+    fi_sim_memory_destroy(current.os);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
     return 0;
@@ -81,7 +81,7 @@ setup_ram(void **state)
     firn_error err;
     test_alloc_install();
     current = (struct suite){.plain = true};
-    TEST_OK(firn_os_ram_create(64 << 20, &current.os, &err), &err);
+    TEST_OK(fi_os_ram_create(64 << 20, &current.os, &err), &err);
     current.dir = test_os_root(current.os);
     *state = &current;
     return 0;
@@ -91,14 +91,14 @@ static int
 teardown_ram(void **state)
 {
     (void)state;
-    firn_os_dir_close(current.dir);
-    firn_os_ram_destroy(current.os);
+    fi_os_dir_close(current.dir);
+    fi_os_ram_destroy(current.os);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
     return 0;
 }
 
-static struct firn_os *inner;
+static struct fi_os *inner;
 
 static int
 setup_fault(void **state)
@@ -106,8 +106,8 @@ setup_fault(void **state)
     firn_error err;
     test_alloc_install();
     current = (struct suite){.real = false};
-    TEST_OK(firn_sim_memory_create(1, &inner, &err), &err);
-    TEST_OK(firn_sim_fault_create(inner, &current.os, &err), &err);
+    TEST_OK(fi_sim_memory_create(1, &inner, &err), &err);
+    TEST_OK(fi_sim_fault_create(inner, &current.os, &err), &err);
     current.dir = test_os_root(current.os);
     *state = &current;
     return 0;
@@ -117,10 +117,10 @@ static int
 teardown_fault(void **state)
 {
     (void)state;
-    assert_int_equal(firn_sim_fault_hits(current.os), 0);
-    firn_os_dir_close(current.dir);
-    firn_sim_fault_destroy(current.os);
-    firn_sim_memory_destroy(inner);
+    assert_int_equal(fi_sim_fault_hits(current.os), 0);
+    fi_os_dir_close(current.dir);
+    fi_sim_fault_destroy(current.os);
+    fi_sim_memory_destroy(inner);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
     return 0;
@@ -131,24 +131,23 @@ setup_fault_over_posix(void **state)
 {
     firn_error err;
     int rc = setup_posix(state);
-    struct firn_os_dir *real = current.dir;
-    TEST_OK(firn_sim_fault_create(current.os, &current.os, &err), &err);
-    TEST_OK(firn_os_dir_open_path(current.os, firn_os_dir_path(real), &current.dir, &err), &err);
-    firn_os_dir_close(real);
+    struct fi_os_dir *real = current.dir;
+    TEST_OK(fi_sim_fault_create(current.os, &current.os, &err), &err);
+    TEST_OK(fi_os_dir_open_path(current.os, fi_os_dir_path(real), &current.dir, &err), &err);
+    fi_os_dir_close(real);
     return rc;
 }
 
 static int
 teardown_fault_over_posix(void **state)
 {
-    struct firn_os *fault = current.os;
+    struct fi_os *fault = current.os;
     int rc = 0;
     firn_error err;
-    struct firn_os_dir *real;
-    TEST_OK(firn_os_dir_open_path(firn_os_default(), firn_os_dir_path(current.dir), &real, &err),
-            &err);
-    firn_os_dir_close(current.dir);
-    firn_sim_fault_destroy(fault);
+    struct fi_os_dir *real;
+    TEST_OK(fi_os_dir_open_path(fi_os_default(), fi_os_dir_path(current.dir), &real, &err), &err);
+    fi_os_dir_close(current.dir);
+    fi_sim_fault_destroy(fault);
     current.dir = real;
     return rc + teardown_posix(state);
 }

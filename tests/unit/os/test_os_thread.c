@@ -29,27 +29,27 @@
 
 /* A seam that can do nothing but schedule. */
 struct simulation {
-    struct firn_os os;
-    struct firn_os_scheduler scheduler;
+    struct fi_os os;
+    struct fi_os_scheduler scheduler;
 };
 
-static struct firn_os *
+static struct fi_os *
 simulation_init(struct simulation *simulation, uint64_t seed)
 {
-    firn_os_scheduler_init(&simulation->scheduler, seed);
-    simulation->os = (struct firn_os){.scheduler = &simulation->scheduler};
+    fi_os_scheduler_init(&simulation->scheduler, seed);
+    simulation->os = (struct fi_os){.scheduler = &simulation->scheduler};
     return &simulation->os;
 }
 
 /* Runs check once with threads and once for each of some seeds in simulation. */
 static void
-with_each_os(void (*check)(struct firn_os *os))
+with_each_os(void (*check)(struct fi_os *os))
 {
-    check(firn_os_default());
+    check(fi_os_default());
     for (uint64_t seed = 0; seed < 20; seed++) {
         struct simulation simulation;
         check(simulation_init(&simulation, seed));
-        firn_os_scheduler_deinit(&simulation.scheduler);
+        fi_os_scheduler_deinit(&simulation.scheduler);
     }
 }
 
@@ -80,27 +80,27 @@ count_up(void *arg)
 }
 
 static void
-check_jobs_run_once_and_wait_sees_their_end(struct firn_os *os)
+check_jobs_run_once_and_wait_sees_their_end(struct fi_os *os)
 {
     for (unsigned threads = 1; threads <= 4; threads++) {
-        struct firn_os_jobs *jobs;
-        assert_int_equal(firn_os_jobs_create(os, threads, &jobs, NULL), FIRN_OK);
-        firn_os_jobs_wait(jobs);
+        struct fi_os_jobs *jobs;
+        assert_int_equal(fi_os_jobs_create(os, threads, &jobs, NULL), FIRN_OK);
+        fi_os_jobs_wait(jobs);
         atomic_uint count = 0;
         for (unsigned i = 1; i <= 100; i++) {
-            assert_int_equal(firn_os_jobs_submit(jobs, count_up, &count, NULL), FIRN_OK);
+            assert_int_equal(fi_os_jobs_submit(jobs, count_up, &count, NULL), FIRN_OK);
             if (i % 25 == 0) {
-                firn_os_jobs_wait(jobs);
+                fi_os_jobs_wait(jobs);
                 assert_int_equal(atomic_load(&count), i);
             }
         }
         for (unsigned i = 0; i < 10; i++) {
-            assert_int_equal(firn_os_jobs_submit(jobs, count_up, &count, NULL), FIRN_OK);
+            assert_int_equal(fi_os_jobs_submit(jobs, count_up, &count, NULL), FIRN_OK);
         }
-        firn_os_jobs_destroy(jobs);
+        fi_os_jobs_destroy(jobs);
         assert_int_equal(atomic_load(&count), 110);
     }
-    firn_os_jobs_destroy(NULL);
+    fi_os_jobs_destroy(NULL);
 }
 
 static void
@@ -129,23 +129,23 @@ note_number(void *arg)
 
 /* The order in which 40 jobs ran in a pool of that many threads. */
 static struct order
-order_of_jobs(struct firn_os *os, unsigned threads)
+order_of_jobs(struct fi_os *os, unsigned threads)
 {
     struct order order = {.count = 0};
     struct numbered numbered[40];
-    struct firn_os_jobs *jobs;
-    assert_int_equal(firn_os_jobs_create(os, threads, &jobs, NULL), FIRN_OK);
+    struct fi_os_jobs *jobs;
+    assert_int_equal(fi_os_jobs_create(os, threads, &jobs, NULL), FIRN_OK);
     for (unsigned i = 0; i < 40; i++) {
         numbered[i] = (struct numbered){&order, i};
-        assert_int_equal(firn_os_jobs_submit(jobs, note_number, &numbered[i], NULL), FIRN_OK);
+        assert_int_equal(fi_os_jobs_submit(jobs, note_number, &numbered[i], NULL), FIRN_OK);
     }
-    firn_os_jobs_wait(jobs);
-    firn_os_jobs_destroy(jobs);
+    fi_os_jobs_wait(jobs);
+    fi_os_jobs_destroy(jobs);
     return order;
 }
 
 static void
-check_one_thread_runs_jobs_in_order(struct firn_os *os)
+check_one_thread_runs_jobs_in_order(struct fi_os *os)
 {
     struct order order = order_of_jobs(os, 1);
     for (unsigned i = 0; i < 40; i++) {
@@ -181,7 +181,7 @@ the_seed_decides_the_order_within_what_threads_could_do(void **state)
 }
 
 struct chain {
-    struct firn_os_jobs *jobs;
+    struct fi_os_jobs *jobs;
     atomic_uint left;
     atomic_uint ran;
 };
@@ -193,22 +193,22 @@ submit_next(void *arg)
     atomic_fetch_add(&chain->ran, 1);
     if (atomic_load(&chain->left) > 0) {
         atomic_fetch_sub(&chain->left, 1);
-        assert_int_equal(firn_os_jobs_submit(chain->jobs, submit_next, chain, NULL), FIRN_OK);
+        assert_int_equal(fi_os_jobs_submit(chain->jobs, submit_next, chain, NULL), FIRN_OK);
     }
 }
 
 static void
-check_jobs_may_submit_jobs_and_destroy_runs_them_all(struct firn_os *os)
+check_jobs_may_submit_jobs_and_destroy_runs_them_all(struct fi_os *os)
 {
     struct chain chain = {.left = 200, .ran = 0};
-    assert_int_equal(firn_os_jobs_create(os, 2, &chain.jobs, NULL), FIRN_OK);
-    assert_int_equal(firn_os_jobs_submit(chain.jobs, submit_next, &chain, NULL), FIRN_OK);
-    firn_os_jobs_wait(chain.jobs);
+    assert_int_equal(fi_os_jobs_create(os, 2, &chain.jobs, NULL), FIRN_OK);
+    assert_int_equal(fi_os_jobs_submit(chain.jobs, submit_next, &chain, NULL), FIRN_OK);
+    fi_os_jobs_wait(chain.jobs);
     assert_true(atomic_load(&chain.ran) >= 1);
     if (os->scheduler != NULL) {
         assert_int_equal(atomic_load(&chain.ran), 1); /* the wait is not for later ones */
     }
-    firn_os_jobs_destroy(chain.jobs);
+    fi_os_jobs_destroy(chain.jobs);
     assert_int_equal(atomic_load(&chain.ran), 201);
 }
 
@@ -231,14 +231,14 @@ note_priority(void *arg)
 static int
 priority_of_jobs(bool steps_back)
 {
-    struct firn_os_jobs *jobs;
+    struct fi_os_jobs *jobs;
     int priority = -1000;
-    assert_int_equal(firn_os_jobs_create(firn_os_default(), 2, &jobs, NULL), FIRN_OK);
+    assert_int_equal(fi_os_jobs_create(fi_os_default(), 2, &jobs, NULL), FIRN_OK);
     if (steps_back) {
-        firn_os_jobs_step_back(jobs);
+        fi_os_jobs_step_back(jobs);
     }
-    assert_int_equal(firn_os_jobs_submit(jobs, note_priority, &priority, NULL), FIRN_OK);
-    firn_os_jobs_destroy(jobs);
+    assert_int_equal(fi_os_jobs_submit(jobs, note_priority, &priority, NULL), FIRN_OK);
+    fi_os_jobs_destroy(jobs);
     return priority;
 }
 
@@ -258,8 +258,8 @@ jobs_that_step_back_have_a_lower_priority_than_others(void **state)
 
 /* A channel of one place between jobs and the caller. */
 struct channel {
-    struct firn_os_mutex mutex;
-    struct firn_os_cond changed;
+    struct fi_os_mutex mutex;
+    struct fi_os_cond changed;
     unsigned value; /* 0: empty */
     unsigned sum;
 };
@@ -268,59 +268,59 @@ static void
 produce_one(void *arg)
 {
     struct channel *channel = arg;
-    firn_os_mutex_lock(&channel->mutex);
+    fi_os_mutex_lock(&channel->mutex);
     while (channel->value != 0) {
-        firn_os_cond_wait(&channel->changed, &channel->mutex);
+        fi_os_cond_wait(&channel->changed, &channel->mutex);
     }
     channel->value = 7;
-    firn_os_cond_broadcast(&channel->changed);
-    firn_os_mutex_unlock(&channel->mutex);
+    fi_os_cond_broadcast(&channel->changed);
+    fi_os_mutex_unlock(&channel->mutex);
 }
 
 static void
 consume_one(void *arg)
 {
     struct channel *channel = arg;
-    firn_os_mutex_lock(&channel->mutex);
+    fi_os_mutex_lock(&channel->mutex);
     while (channel->value == 0) {
-        firn_os_cond_wait(&channel->changed, &channel->mutex);
+        fi_os_cond_wait(&channel->changed, &channel->mutex);
     }
     channel->sum += channel->value;
     channel->value = 0;
-    firn_os_cond_broadcast(&channel->changed);
-    firn_os_mutex_unlock(&channel->mutex);
+    fi_os_cond_broadcast(&channel->changed);
+    fi_os_mutex_unlock(&channel->mutex);
 }
 
 static void
-channel_init(struct firn_os *os, struct channel *channel)
+channel_init(struct fi_os *os, struct channel *channel)
 {
     channel->value = 0;
     channel->sum = 0;
-    firn_os_mutex_init(os, &channel->mutex, FIRN_LOCK_LOG);
-    firn_os_cond_init(os, &channel->changed);
+    fi_os_mutex_init(os, &channel->mutex, FI_LOCK_LOG);
+    fi_os_cond_init(os, &channel->changed);
 }
 
 static void
 channel_deinit(struct channel *channel)
 {
-    firn_os_cond_deinit(&channel->changed);
-    firn_os_mutex_deinit(&channel->mutex);
+    fi_os_cond_deinit(&channel->changed);
+    fi_os_mutex_deinit(&channel->mutex);
 }
 
 static void
-check_conditions_carry_values_between_jobs(struct firn_os *os)
+check_conditions_carry_values_between_jobs(struct fi_os *os)
 {
     struct channel channel;
     channel_init(os, &channel);
-    struct firn_os_jobs *jobs;
-    assert_int_equal(firn_os_jobs_create(os, 1, &jobs, NULL), FIRN_OK);
+    struct fi_os_jobs *jobs;
+    assert_int_equal(fi_os_jobs_create(os, 1, &jobs, NULL), FIRN_OK);
     for (unsigned i = 0; i < 50; i++) {
-        assert_int_equal(firn_os_jobs_submit(jobs, produce_one, &channel, NULL), FIRN_OK);
+        assert_int_equal(fi_os_jobs_submit(jobs, produce_one, &channel, NULL), FIRN_OK);
     }
     for (unsigned i = 0; i < 50; i++) {
         consume_one(&channel);
     }
-    firn_os_jobs_destroy(jobs);
+    fi_os_jobs_destroy(jobs);
     assert_int_equal(channel.sum, 350);
     channel_deinit(&channel);
 }
@@ -338,24 +338,24 @@ conditions_carry_values_in_simulation(void **state)
     (void)state;
     for (uint64_t seed = 0; seed < 20; seed++) {
         struct simulation simulation;
-        struct firn_os *os = simulation_init(&simulation, seed);
+        struct fi_os *os = simulation_init(&simulation, seed);
         struct channel channel;
         channel_init(os, &channel);
-        struct firn_os_jobs *consumers;
-        struct firn_os_jobs *producers;
-        assert_int_equal(firn_os_jobs_create(os, 1, &consumers, NULL), FIRN_OK);
-        assert_int_equal(firn_os_jobs_create(os, 1, &producers, NULL), FIRN_OK);
+        struct fi_os_jobs *consumers;
+        struct fi_os_jobs *producers;
+        assert_int_equal(fi_os_jobs_create(os, 1, &consumers, NULL), FIRN_OK);
+        assert_int_equal(fi_os_jobs_create(os, 1, &producers, NULL), FIRN_OK);
         for (unsigned i = 0; i < 10; i++) {
-            assert_int_equal(firn_os_jobs_submit(producers, produce_one, &channel, NULL), FIRN_OK);
+            assert_int_equal(fi_os_jobs_submit(producers, produce_one, &channel, NULL), FIRN_OK);
             consume_one(&channel);
         }
-        assert_int_equal(firn_os_jobs_submit(consumers, consume_one, &channel, NULL), FIRN_OK);
-        assert_int_equal(firn_os_jobs_submit(producers, produce_one, &channel, NULL), FIRN_OK);
-        firn_os_jobs_destroy(consumers);
-        firn_os_jobs_destroy(producers);
+        assert_int_equal(fi_os_jobs_submit(consumers, consume_one, &channel, NULL), FIRN_OK);
+        assert_int_equal(fi_os_jobs_submit(producers, produce_one, &channel, NULL), FIRN_OK);
+        fi_os_jobs_destroy(consumers);
+        fi_os_jobs_destroy(producers);
         assert_int_equal(channel.sum, 77);
         channel_deinit(&channel);
-        firn_os_scheduler_deinit(&simulation.scheduler);
+        fi_os_scheduler_deinit(&simulation.scheduler);
     }
 }
 
@@ -372,21 +372,21 @@ static void
 forget_to_signal(void *arg)
 {
     struct channel *channel = arg;
-    firn_os_mutex_lock(&channel->mutex);
+    fi_os_mutex_lock(&channel->mutex);
     channel->value = 7;
-    firn_os_mutex_unlock(&channel->mutex);
+    fi_os_mutex_unlock(&channel->mutex);
 }
 
 static void
 wait_for_a_forgotten_signal(void)
 {
     struct simulation simulation;
-    struct firn_os *os = simulation_init(&simulation, 1);
+    struct fi_os *os = simulation_init(&simulation, 1);
     struct channel channel;
     channel_init(os, &channel);
-    struct firn_os_jobs *jobs;
-    if (firn_os_jobs_create(os, 2, &jobs, NULL) == FIRN_OK &&
-        firn_os_jobs_submit(jobs, forget_to_signal, &channel, NULL) == FIRN_OK) {
+    struct fi_os_jobs *jobs;
+    if (fi_os_jobs_create(os, 2, &jobs, NULL) == FIRN_OK &&
+        fi_os_jobs_submit(jobs, forget_to_signal, &channel, NULL) == FIRN_OK) {
         consume_one(&channel);
     }
 }
@@ -394,17 +394,17 @@ wait_for_a_forgotten_signal(void)
 static void
 wait_for_own_pool(void *arg)
 {
-    firn_os_jobs_wait(arg);
+    fi_os_jobs_wait(arg);
 }
 
 static void
 wait_for_oneself(void)
 {
     struct simulation simulation;
-    struct firn_os_jobs *jobs;
-    if (firn_os_jobs_create(simulation_init(&simulation, 1), 4, &jobs, NULL) == FIRN_OK &&
-        firn_os_jobs_submit(jobs, wait_for_own_pool, jobs, NULL) == FIRN_OK) {
-        firn_os_jobs_wait(jobs);
+    struct fi_os_jobs *jobs;
+    if (fi_os_jobs_create(simulation_init(&simulation, 1), 4, &jobs, NULL) == FIRN_OK &&
+        fi_os_jobs_submit(jobs, wait_for_own_pool, jobs, NULL) == FIRN_OK) {
+        fi_os_jobs_wait(jobs);
     }
 }
 
@@ -412,10 +412,10 @@ static void
 lock_twice_in_simulation(void)
 {
     struct simulation simulation;
-    struct firn_os_mutex mutex;
-    firn_os_mutex_init(simulation_init(&simulation, 1), &mutex, FIRN_LOCK_LOG);
-    firn_os_mutex_lock(&mutex);
-    firn_os_mutex_lock(&mutex);
+    struct fi_os_mutex mutex;
+    fi_os_mutex_init(simulation_init(&simulation, 1), &mutex, FI_LOCK_LOG);
+    fi_os_mutex_lock(&mutex);
+    fi_os_mutex_lock(&mutex);
 }
 
 static void
@@ -432,49 +432,49 @@ a_deadlock_in_simulation_is_reported(void **state)
 static void
 lock_against_the_ranks(void)
 {
-    struct firn_os_mutex low;
-    struct firn_os_mutex high;
-    firn_os_mutex_init(firn_os_default(), &low, FIRN_LOCK_DB_STATE);
-    firn_os_mutex_init(firn_os_default(), &high, FIRN_LOCK_LOG);
-    firn_os_mutex_lock(&high);
-    firn_os_mutex_lock(&low);
+    struct fi_os_mutex low;
+    struct fi_os_mutex high;
+    fi_os_mutex_init(fi_os_default(), &low, FI_LOCK_DB_STATE);
+    fi_os_mutex_init(fi_os_default(), &high, FI_LOCK_LOG);
+    fi_os_mutex_lock(&high);
+    fi_os_mutex_lock(&low);
 }
 
 static void
 lock_two_of_one_rank(void)
 {
-    struct firn_os_mutex mutexes[2];
+    struct fi_os_mutex mutexes[2];
     for (unsigned i = 0; i < 2; i++) {
-        firn_os_mutex_init(firn_os_default(), &mutexes[i], FIRN_LOCK_DB_STATE);
-        firn_os_mutex_lock(&mutexes[i]);
+        fi_os_mutex_init(fi_os_default(), &mutexes[i], FI_LOCK_DB_STATE);
+        fi_os_mutex_lock(&mutexes[i]);
     }
 }
 
 static void
 unlock_what_is_not_held(void)
 {
-    struct firn_os_mutex mutex;
-    firn_os_mutex_init(firn_os_default(), &mutex, FIRN_LOCK_LOG);
-    firn_os_mutex_unlock(&mutex);
+    struct fi_os_mutex mutex;
+    fi_os_mutex_init(fi_os_default(), &mutex, FI_LOCK_LOG);
+    fi_os_mutex_unlock(&mutex);
 }
 
 static void
 keep_the_lock(void *arg)
 {
-    firn_os_mutex_lock(arg);
+    fi_os_mutex_lock(arg);
 }
 
 static void
 end_a_job_with_a_mutex_held(void)
 {
     struct simulation simulation;
-    struct firn_os *os = simulation_init(&simulation, 1);
-    struct firn_os_mutex mutex;
-    firn_os_mutex_init(os, &mutex, FIRN_LOCK_LOG);
-    struct firn_os_jobs *jobs;
-    if (firn_os_jobs_create(os, 1, &jobs, NULL) == FIRN_OK &&
-        firn_os_jobs_submit(jobs, keep_the_lock, &mutex, NULL) == FIRN_OK) {
-        firn_os_jobs_wait(jobs);
+    struct fi_os *os = simulation_init(&simulation, 1);
+    struct fi_os_mutex mutex;
+    fi_os_mutex_init(os, &mutex, FI_LOCK_LOG);
+    struct fi_os_jobs *jobs;
+    if (fi_os_jobs_create(os, 1, &jobs, NULL) == FIRN_OK &&
+        fi_os_jobs_submit(jobs, keep_the_lock, &mutex, NULL) == FIRN_OK) {
+        fi_os_jobs_wait(jobs);
     }
 }
 
@@ -493,7 +493,7 @@ report_a_phase_that_is_not_listed(void)
 {
     const firn_callbacks callbacks = FIRN_CALLBACKS_INIT;
     const firn_progress progress = {.phase = "ponder"};
-    (void)firn_os_callback_progress(&callbacks, &progress);
+    (void)fi_os_callback_progress(&callbacks, &progress);
 }
 
 /* So every test of a debug build that reaches a phase also tests that firn/notice.h lists it. */
@@ -511,18 +511,18 @@ phases_are_listed_once(void **state)
     (void)state;
     static const char *const phases[] = {FIRN_PROGRESS_PHASES};
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
-        assert_true(firn_os_callback_is_phase(phases[i]));
+        assert_true(fi_os_callback_is_phase(phases[i]));
         for (size_t j = 0; j < i; j++) {
             assert_string_not_equal(phases[i], phases[j]);
         }
     }
-    assert_false(firn_os_callback_is_phase("ponder"));
+    assert_false(fi_os_callback_is_phase("ponder"));
 }
 
 struct locks {
-    struct firn_os_mutex low;
-    struct firn_os_mutex high;
-    struct firn_os_cond cond;
+    struct fi_os_mutex low;
+    struct fi_os_mutex high;
+    struct fi_os_cond cond;
     bool woken;
 };
 
@@ -530,35 +530,35 @@ static void
 take_both_in_order(void *arg)
 {
     struct locks *locks = arg;
-    firn_os_mutex_lock(&locks->low);
-    firn_os_mutex_lock(&locks->high);
-    firn_os_mutex_unlock(&locks->low); /* not in reverse order, which is allowed */
+    fi_os_mutex_lock(&locks->low);
+    fi_os_mutex_lock(&locks->high);
+    fi_os_mutex_unlock(&locks->low); /* not in reverse order, which is allowed */
     locks->woken = true;
-    firn_os_cond_signal(&locks->cond);
-    firn_os_mutex_unlock(&locks->high);
+    fi_os_cond_signal(&locks->cond);
+    fi_os_mutex_unlock(&locks->high);
 }
 
 /* What the waiter holds (nothing, while it waits) does not count for the job that runs on its
  * stack. */
 static void
-check_locks_in_order_are_fine_under_a_wait(struct firn_os *os)
+check_locks_in_order_are_fine_under_a_wait(struct fi_os *os)
 {
     struct locks locks = {.woken = false};
-    firn_os_mutex_init(os, &locks.low, FIRN_LOCK_DB_STATE);
-    firn_os_mutex_init(os, &locks.high, FIRN_LOCK_LOG);
-    firn_os_cond_init(os, &locks.cond);
-    struct firn_os_jobs *jobs;
-    assert_int_equal(firn_os_jobs_create(os, 1, &jobs, NULL), FIRN_OK);
-    firn_os_mutex_lock(&locks.high);
-    assert_int_equal(firn_os_jobs_submit(jobs, take_both_in_order, &locks, NULL), FIRN_OK);
+    fi_os_mutex_init(os, &locks.low, FI_LOCK_DB_STATE);
+    fi_os_mutex_init(os, &locks.high, FI_LOCK_LOG);
+    fi_os_cond_init(os, &locks.cond);
+    struct fi_os_jobs *jobs;
+    assert_int_equal(fi_os_jobs_create(os, 1, &jobs, NULL), FIRN_OK);
+    fi_os_mutex_lock(&locks.high);
+    assert_int_equal(fi_os_jobs_submit(jobs, take_both_in_order, &locks, NULL), FIRN_OK);
     while (!locks.woken) {
-        firn_os_cond_wait(&locks.cond, &locks.high);
+        fi_os_cond_wait(&locks.cond, &locks.high);
     }
-    firn_os_mutex_unlock(&locks.high);
-    firn_os_jobs_destroy(jobs);
-    firn_os_cond_deinit(&locks.cond);
-    firn_os_mutex_deinit(&locks.low);
-    firn_os_mutex_deinit(&locks.high);
+    fi_os_mutex_unlock(&locks.high);
+    fi_os_jobs_destroy(jobs);
+    fi_os_cond_deinit(&locks.cond);
+    fi_os_mutex_deinit(&locks.low);
+    fi_os_mutex_deinit(&locks.high);
 }
 
 static void
@@ -569,7 +569,7 @@ locks_in_order_are_fine_under_a_wait(void **state)
 }
 
 static void
-check_failed_allocations_leave_nothing_behind(struct firn_os *os)
+check_failed_allocations_leave_nothing_behind(struct fi_os *os)
 {
     for (uint64_t n = 1;; n++) {
         test_alloc_install();
@@ -577,11 +577,11 @@ check_failed_allocations_leave_nothing_behind(struct firn_os *os)
         atomic_uint count = 0;
         unsigned taken = 0;
         firn_error err;
-        struct firn_os_jobs *jobs;
-        int rc = firn_os_jobs_create(os, 1, &jobs, &err);
+        struct fi_os_jobs *jobs;
+        int rc = fi_os_jobs_create(os, 1, &jobs, &err);
         if (rc == FIRN_OK) {
             for (unsigned i = 0; i < 40; i++) {
-                rc = firn_os_jobs_submit(jobs, count_up, &count, &err);
+                rc = fi_os_jobs_submit(jobs, count_up, &count, &err);
                 assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
                 taken += rc == FIRN_OK;
             }
@@ -591,7 +591,7 @@ check_failed_allocations_leave_nothing_behind(struct firn_os *os)
         }
         bool done = test_alloc_calls() < n;
         test_alloc_fail_at(0, false);
-        firn_os_jobs_destroy(jobs);
+        fi_os_jobs_destroy(jobs);
         assert_int_equal(atomic_load(&count), taken);
         assert_int_equal(test_alloc_alive(), 0);
         test_alloc_uninstall();
@@ -619,17 +619,17 @@ a_first_thread_that_cannot_start_is_an_error(void **state)
     assert_int_equal(pthread_getattr_default_np(&normal), 0);
     assert_int_equal(pthread_attr_init(&impossible), 0);
     assert_int_equal(pthread_attr_setstacksize(&impossible, (size_t)1 << 52), 0);
-    struct firn_os_jobs *jobs;
-    assert_int_equal(firn_os_jobs_create(firn_os_default(), 2, &jobs, NULL), FIRN_OK);
+    struct fi_os_jobs *jobs;
+    assert_int_equal(fi_os_jobs_create(fi_os_default(), 2, &jobs, NULL), FIRN_OK);
     atomic_uint count = 0;
     firn_error err;
     assert_int_equal(pthread_setattr_default_np(&impossible), 0);
-    int rc = firn_os_jobs_submit(jobs, count_up, &count, &err);
+    int rc = fi_os_jobs_submit(jobs, count_up, &count, &err);
     assert_int_equal(pthread_setattr_default_np(&normal), 0);
     assert_int_equal(rc, FIRN_BUSY);
     assert_non_null(strstr(err.text, "could not submit a job: "));
-    assert_int_equal(firn_os_jobs_submit(jobs, count_up, &count, &err), FIRN_OK);
-    firn_os_jobs_destroy(jobs);
+    assert_int_equal(fi_os_jobs_submit(jobs, count_up, &count, &err), FIRN_OK);
+    fi_os_jobs_destroy(jobs);
     assert_int_equal(atomic_load(&count), 1);
     (void)pthread_attr_destroy(&impossible);
     (void)pthread_attr_destroy(&normal);
@@ -646,10 +646,10 @@ threads_leave_signals_to_the_program(void **state)
 {
     (void)state;
     sigset_t mask;
-    struct firn_os_jobs *jobs;
-    assert_int_equal(firn_os_jobs_create(firn_os_default(), 1, &jobs, NULL), FIRN_OK);
-    assert_int_equal(firn_os_jobs_submit(jobs, read_signal_mask, &mask, NULL), FIRN_OK);
-    firn_os_jobs_destroy(jobs);
+    struct fi_os_jobs *jobs;
+    assert_int_equal(fi_os_jobs_create(fi_os_default(), 1, &jobs, NULL), FIRN_OK);
+    assert_int_equal(fi_os_jobs_submit(jobs, read_signal_mask, &mask, NULL), FIRN_OK);
+    fi_os_jobs_destroy(jobs);
     assert_true(sigismember(&mask, SIGINT));
     assert_true(sigismember(&mask, SIGTERM));
     assert_false(sigismember(&mask, SIGSEGV));

@@ -28,7 +28,7 @@ objects_of_all_sizes_come_back(void **state)
                                    1 << 20,
                                    (1 << 20) + 1,
                                    (8 << 20) + 1,
-                                   FIRN_PACKFILE_OBJECT_SIZE_MAX};
+                                   FI_PACKFILE_OBJECT_SIZE_MAX};
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
@@ -54,28 +54,28 @@ a_larger_object_is_refused_and_the_pack_goes_on(void **state)
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
     struct firn_packfile_writer *writer;
-    struct firn_packfile_lane *lane;
-    assert_int_equal(firn_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_lane_create(writer, &lane, &err), FIRN_OK);
-    size_t size = (size_t)FIRN_PACKFILE_OBJECT_SIZE_MAX + 1;
-    uint8_t *bytes = firn_alloc_zeroed(size);
+    struct fi_packfile_lane *lane;
+    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_lane_create(writer, &lane, &err), FIRN_OK);
+    size_t size = (size_t)FI_PACKFILE_OBJECT_SIZE_MAX + 1;
+    uint8_t *bytes = fi_alloc_zeroed(size);
     firn_hash hash;
     bool is_new;
-    firn_blake3_hash_of(bytes, size, &hash);
-    assert_int_equal(firn_packfile_lane_add(lane, FIRN_PACKFILE_BLOB, &hash,
-                                            firn_bytes(bytes, size), &is_new, &err),
-                     FIRN_LIMIT);
-    assert_int_equal(firn_packfile_writer_count(writer), 0);
-    firn_blake3_hash_of(bytes, 3, &hash);
-    assert_int_equal(firn_packfile_lane_add(lane, FIRN_PACKFILE_BLOB, &hash, firn_bytes(bytes, 3),
-                                            &is_new, &err),
-                     FIRN_OK);
+    fi_blake3_hash_of(bytes, size, &hash);
+    assert_int_equal(
+        fi_packfile_lane_add(lane, FI_PACKFILE_BLOB, &hash, firn_bytes(bytes, size), &is_new, &err),
+        FIRN_LIMIT);
+    assert_int_equal(fi_packfile_writer_count(writer), 0);
+    fi_blake3_hash_of(bytes, 3, &hash);
+    assert_int_equal(
+        fi_packfile_lane_add(lane, FI_PACKFILE_BLOB, &hash, firn_bytes(bytes, 3), &is_new, &err),
+        FIRN_OK);
     assert_true(is_new);
-    assert_int_equal(firn_packfile_lane_flush(lane, &err), FIRN_OK);
-    firn_packfile_lane_destroy(lane);
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_packfile_writer_destroy(writer);
-    firn_free(bytes);
+    assert_int_equal(fi_packfile_lane_flush(lane, &err), FIRN_OK);
+    fi_packfile_lane_destroy(lane);
+    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_packfile_writer_destroy(writer);
+    fi_free(bytes);
     pack_fixture_deinit(&fixture);
 }
 
@@ -85,16 +85,15 @@ enum { TINY_COUNT = 40000 };
 
 struct listing {
     struct firn_packfile *pack;
-    struct firn_packfile_scratch *scratch;
+    struct fi_packfile_scratch *scratch;
     size_t count;
     firn_hash last;
-    struct firn_packfile_location *places; /* as the writer listed them, in order */
+    struct fi_packfile_location *places; /* as the writer listed them, in order */
     bool is_reading;
 };
 
 static int
-note_place(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
-           firn_error *err)
+note_place(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at, firn_error *err)
 {
     (void)err;
     struct listing *listing = ctx;
@@ -105,26 +104,25 @@ note_place(void *ctx, const firn_hash *hash, const struct firn_packfile_location
 }
 
 static bool
-places_are_equal(const struct firn_packfile_location *a, const struct firn_packfile_location *b)
+places_are_equal(const struct fi_packfile_location *a, const struct fi_packfile_location *b)
 {
     return a->frame == b->frame && a->offset == b->offset && a->size == b->size &&
            a->kind == b->kind;
 }
 
 static int
-compare_place(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+compare_place(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
               firn_error *err)
 {
     struct listing *listing = ctx;
     assert_true(places_are_equal(&listing->places[listing->count], at));
-    struct firn_packfile_location found;
+    struct fi_packfile_location found;
     firn_slice content;
-    assert_int_equal(firn_packfile_find(listing->pack, listing->scratch, hash, &found, err),
-                     FIRN_OK);
+    assert_int_equal(fi_packfile_find(listing->pack, listing->scratch, hash, &found, err), FIRN_OK);
     assert_true(places_are_equal(&found, at));
     if (listing->count % 10 == 0) {
-        assert_int_equal(
-            firn_packfile_read(listing->pack, listing->scratch, hash, at, &content, err), FIRN_OK);
+        assert_int_equal(fi_packfile_read(listing->pack, listing->scratch, hash, at, &content, err),
+                         FIRN_OK);
         assert_int_equal(content.size, 4);
     }
     listing->count++;
@@ -132,7 +130,7 @@ compare_place(void *ctx, const firn_hash *hash, const struct firn_packfile_locat
 }
 
 struct ticks {
-    const struct firn_packfile_scratch *scratch;
+    const struct fi_packfile_scratch *scratch;
     uint64_t last;
     unsigned steps;      /* at which it had moved */
     uint64_t cancels_at; /* 0: never */
@@ -142,11 +140,11 @@ static int
 note_verified(void *ctx, firn_error *err)
 {
     struct ticks *ticks = ctx;
-    uint64_t verified = firn_packfile_scratch_verified(ticks->scratch);
+    uint64_t verified = fi_packfile_scratch_verified(ticks->scratch);
     ticks->steps += verified > ticks->last;
     ticks->last = verified;
     return ticks->cancels_at > 0 && verified >= ticks->cancels_at
-               ? firn_error_set(err, FIRN_CANCELLED, "cancelled")
+               ? fi_error_set(err, FIRN_CANCELLED, "cancelled")
                : FIRN_OK;
 }
 
@@ -158,50 +156,50 @@ forty_thousand_objects_are_found_and_listed_in_order(void **state)
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
     struct firn_packfile_writer *writer;
-    struct firn_packfile_lane *lane;
-    assert_int_equal(firn_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_lane_create(writer, &lane, &err), FIRN_OK);
+    struct fi_packfile_lane *lane;
+    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_lane_create(writer, &lane, &err), FIRN_OK);
     for (uint32_t i = 0; i < TINY_COUNT; i++) {
         firn_hash hash;
         bool is_new;
-        firn_blake3_hash_of(&i, sizeof i, &hash);
-        assert_false(firn_packfile_writer_contains(writer, &hash));
-        assert_int_equal(firn_packfile_lane_add(lane, FIRN_PACKFILE_BLOB, &hash,
-                                                firn_bytes(&i, sizeof i), &is_new, &err),
+        fi_blake3_hash_of(&i, sizeof i, &hash);
+        assert_false(fi_packfile_writer_contains(writer, &hash));
+        assert_int_equal(fi_packfile_lane_add(lane, FI_PACKFILE_BLOB, &hash,
+                                              firn_bytes(&i, sizeof i), &is_new, &err),
                          FIRN_OK);
         assert_true(is_new);
-        assert_true(firn_packfile_writer_contains(writer, &hash));
+        assert_true(fi_packfile_writer_contains(writer, &hash));
     }
-    assert_int_equal(firn_packfile_lane_flush(lane, &err), FIRN_OK);
-    firn_packfile_lane_destroy(lane);
-    struct listing listing = {
-        .scratch = fixture.scratch,
-        .places = firn_alloc_array(TINY_COUNT, sizeof(struct firn_packfile_location))};
-    assert_int_equal(firn_packfile_writer_list(writer, note_place, &listing, &err), FIRN_MISUSE);
+    assert_int_equal(fi_packfile_lane_flush(lane, &err), FIRN_OK);
+    fi_packfile_lane_destroy(lane);
+    struct listing listing = {.scratch = fixture.scratch,
+                              .places =
+                                  fi_alloc_array(TINY_COUNT, sizeof(struct fi_packfile_location))};
+    assert_int_equal(fi_packfile_writer_list(writer, note_place, &listing, &err), FIRN_MISUSE);
     uint64_t size;
-    assert_int_equal(firn_packfile_writer_finish(writer, &size, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_writer_list(writer, note_place, &listing, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_finish(writer, &size, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_list(writer, note_place, &listing, &err), FIRN_OK);
     assert_int_equal(listing.count, TINY_COUNT);
-    assert_true(firn_packfile_writer_contains(writer, &listing.last));
+    assert_true(fi_packfile_writer_contains(writer, &listing.last));
     listing.last.bytes[31] ^= 1;
-    assert_false(firn_packfile_writer_contains(writer, &listing.last));
-    struct firn_block_file_id id = *firn_packfile_writer_id(writer);
-    firn_packfile_writer_destroy(writer);
+    assert_false(fi_packfile_writer_contains(writer, &listing.last));
+    struct fi_block_file_id id = *fi_packfile_writer_id(writer);
+    fi_packfile_writer_destroy(writer);
 
     struct firn_packfile *pack;
-    assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_count(pack), TINY_COUNT);
-    assert_int_equal(firn_packfile_size_bytes(pack), size);
-    assert_memory_equal(firn_packfile_id(pack)->bytes, id.bytes, sizeof id.bytes);
+    assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_count(pack), TINY_COUNT);
+    assert_int_equal(fi_packfile_size_bytes(pack), size);
+    assert_memory_equal(fi_packfile_id(pack)->bytes, id.bytes, sizeof id.bytes);
     listing.pack = pack;
     listing.count = 0;
     listing.is_reading = true;
-    assert_int_equal(firn_packfile_list(pack, fixture.scratch, compare_place, &listing, &err),
+    assert_int_equal(fi_packfile_list(pack, fixture.scratch, compare_place, &listing, &err),
                      FIRN_OK);
     assert_int_equal(listing.count, TINY_COUNT);
     listing.count = 0;
     listing.is_reading = false;
-    assert_int_equal(firn_packfile_list(pack, fixture.scratch, compare_place, &listing, &err),
+    assert_int_equal(fi_packfile_list(pack, fixture.scratch, compare_place, &listing, &err),
                      FIRN_CANCELLED);
     assert_int_equal(listing.count, 1);
 
@@ -209,24 +207,24 @@ forty_thousand_objects_are_found_and_listed_in_order(void **state)
     test_random_init(&random, "packfile", 21);
     for (int i = 0; i < 3000; i++) {
         firn_hash missing;
-        struct firn_packfile_location at;
+        struct fi_packfile_location at;
         test_random_fill(&random, &missing, sizeof missing);
         memset(missing.bytes, i % 3 == 0 ? 0 : 0xff, (size_t)i % 5);
-        assert_int_equal(firn_packfile_find(pack, fixture.scratch, &missing, &at, &err),
+        assert_int_equal(fi_packfile_find(pack, fixture.scratch, &missing, &at, &err),
                          FIRN_NOT_FOUND);
     }
     struct ticks ticks = {.scratch = fixture.scratch};
-    firn_packfile_scratch_set_tick(fixture.scratch, note_verified, &ticks);
-    assert_int_equal(firn_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
+    fi_packfile_scratch_set_tick(fixture.scratch, note_verified, &ticks);
+    assert_int_equal(fi_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
     assert_true(ticks.steps > 2 && ticks.last < size && ticks.last > size / 2);
-    assert_int_equal(firn_packfile_scratch_verified(fixture.scratch), 0);
+    assert_int_equal(fi_packfile_scratch_verified(fixture.scratch), 0);
     ticks.cancels_at = size / 3;
-    assert_int_equal(firn_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_CANCELLED);
+    assert_int_equal(fi_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_CANCELLED);
     assert_true(ticks.last >= size / 3 && ticks.last < size);
-    assert_int_equal(firn_packfile_scratch_verified(fixture.scratch), 0);
-    firn_packfile_scratch_set_tick(fixture.scratch, NULL, NULL);
-    firn_packfile_close(pack);
-    firn_free(listing.places);
+    assert_int_equal(fi_packfile_scratch_verified(fixture.scratch), 0);
+    fi_packfile_scratch_set_tick(fixture.scratch, NULL, NULL);
+    fi_packfile_close(pack);
+    fi_free(listing.places);
     pack_fixture_deinit(&fixture);
 }
 
@@ -240,36 +238,36 @@ an_object_is_stored_once_whoever_adds_it(void **state)
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
     struct firn_packfile_writer *writer;
-    struct firn_packfile_lane *lanes[2];
-    assert_int_equal(firn_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    struct fi_packfile_lane *lanes[2];
+    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(firn_packfile_lane_create(writer, &lanes[i], &err), FIRN_OK);
+        assert_int_equal(fi_packfile_lane_create(writer, &lanes[i], &err), FIRN_OK);
     }
     size_t large = 700 << 10;
-    uint8_t *noise = firn_alloc(large);
+    uint8_t *noise = fi_alloc(large);
     pack_fixture_noise(1, noise, large);
     for (size_t round = 0; round < 4; round++) {
         for (size_t which = 0; which < 3; which++) {
             firn_slice content = firn_bytes(noise, which == 0 ? 0 : which == 1 ? 1000 : large);
             firn_hash hash;
             bool is_new;
-            firn_blake3_hash_of(content.data, content.size, &hash);
-            assert_int_equal(firn_packfile_lane_add(lanes[round % 2], FIRN_PACKFILE_BLOB, &hash,
-                                                    content, &is_new, &err),
+            fi_blake3_hash_of(content.data, content.size, &hash);
+            assert_int_equal(fi_packfile_lane_add(lanes[round % 2], FI_PACKFILE_BLOB, &hash,
+                                                  content, &is_new, &err),
                              FIRN_OK);
             assert_int_equal(is_new, round == 0);
         }
     }
-    assert_int_equal(firn_packfile_writer_count(writer), 3);
+    assert_int_equal(fi_packfile_writer_count(writer), 3);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(firn_packfile_lane_flush(lanes[i], &err), FIRN_OK);
-        firn_packfile_lane_destroy(lanes[i]);
+        assert_int_equal(fi_packfile_lane_flush(lanes[i], &err), FIRN_OK);
+        fi_packfile_lane_destroy(lanes[i]);
     }
     uint64_t size;
-    assert_int_equal(firn_packfile_writer_finish(writer, &size, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_finish(writer, &size, &err), FIRN_OK);
     assert_true(size < large + 5000);
-    firn_packfile_writer_destroy(writer);
-    firn_free(noise);
+    fi_packfile_writer_destroy(writer);
+    fi_free(noise);
     pack_fixture_deinit(&fixture);
 }
 
@@ -285,18 +283,18 @@ neighbours_share_a_frame_and_large_objects_do_not(void **state)
     (void)pack_fixture_add_text(&fixture, 3, 1000);
     assert_int_equal(pack_fixture_write(&fixture, "p", 0, &err), FIRN_OK);
     struct firn_packfile *pack;
-    struct firn_packfile_location at[3];
-    assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    struct fi_packfile_location at[3];
+    assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(
-            firn_packfile_find(pack, fixture.scratch, &fixture.objects[i].hash, &at[i], &err),
+            fi_packfile_find(pack, fixture.scratch, &fixture.objects[i].hash, &at[i], &err),
             FIRN_OK);
     }
     assert_int_equal(at[0].frame, at[2].frame);
     assert_int_not_equal(at[0].frame, at[1].frame);
     assert_int_equal(at[0].offset, 0);
     assert_int_equal(at[2].offset, 1000);
-    firn_packfile_close(pack);
+    fi_packfile_close(pack);
     pack_fixture_deinit(&fixture);
 }
 
@@ -310,36 +308,34 @@ a_pack_without_objects_or_with_an_open_frame_is_not_written(void **state)
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
     struct firn_packfile_writer *writer;
-    struct firn_packfile_lane *lane;
+    struct fi_packfile_lane *lane;
     firn_hash hash;
     bool is_new;
-    assert_int_equal(firn_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_lane_create(writer, &lane, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_lane_flush(lane, &err), FIRN_OK);
-    firn_packfile_lane_destroy(lane);
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_INVALID);
-    firn_packfile_writer_destroy(writer);
+    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_lane_create(writer, &lane, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_lane_flush(lane, &err), FIRN_OK);
+    fi_packfile_lane_destroy(lane);
+    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_INVALID);
+    fi_packfile_writer_destroy(writer);
     assert_int_equal(test_file_count(fixture.dir), 0);
 
-    assert_int_equal(firn_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_lane_create(writer, &lane, &err), FIRN_OK);
-    firn_blake3_hash_of("x", 1, &hash);
+    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_lane_create(writer, &lane, &err), FIRN_OK);
+    fi_blake3_hash_of("x", 1, &hash);
     assert_int_equal(
-        firn_packfile_lane_add(lane, FIRN_PACKFILE_BLOB, &hash, firn_str("x"), &is_new, &err),
-        FIRN_OK);
-    firn_packfile_lane_destroy(lane);
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_MISUSE);
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_FAILED);
-    firn_packfile_writer_destroy(writer);
+        fi_packfile_lane_add(lane, FI_PACKFILE_BLOB, &hash, firn_str("x"), &is_new, &err), FIRN_OK);
+    fi_packfile_lane_destroy(lane);
+    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_MISUSE);
+    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_FAILED);
+    fi_packfile_writer_destroy(writer);
     assert_int_equal(test_file_count(fixture.dir), 0);
 
-    assert_int_equal(firn_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_writer_add(writer, firn_str("y"), NULL, NULL, &err),
-                     FIRN_MISUSE);
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_MISUSE);
-    firn_packfile_writer_destroy(writer);
+    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_add(writer, firn_str("y"), NULL, NULL, &err), FIRN_MISUSE);
+    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_MISUSE);
+    fi_packfile_writer_destroy(writer);
     assert_true(test_file_exists(fixture.dir, "p"));
     pack_fixture_deinit(&fixture);
 }
@@ -353,25 +349,24 @@ a_pack_at_a_path_is_written_and_opened_there(void **state)
     pack_fixture_init(&fixture);
     struct firn_packfile_writer *writer;
     struct firn_packfile *pack;
-    assert_int_equal(firn_os_make_dir(fixture.dir, "sub", 0700, &err), FIRN_OK);
+    assert_int_equal(fi_os_make_dir(fixture.dir, "sub", 0700, &err), FIRN_OK);
     static const char *const paths[] = {"/top.pack", "here.pack", "sub/p.pack", "/sub/q.pack"};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(firn_packfile_writer_create_path(fixture.os, paths[i], 1, &writer, &err),
+        assert_int_equal(fi_packfile_writer_create_path(fixture.os, paths[i], 1, &writer, &err),
                          FIRN_OK);
-        assert_int_equal(firn_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err),
-                         FIRN_OK);
-        assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-        firn_packfile_writer_destroy(writer);
-        assert_int_equal(firn_packfile_open_path(fixture.os, paths[i], &pack, &err), FIRN_OK);
-        assert_int_equal(firn_packfile_count(pack), 1);
-        firn_packfile_close(pack);
+        assert_int_equal(fi_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_OK);
+        assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
+        fi_packfile_writer_destroy(writer);
+        assert_int_equal(fi_packfile_open_path(fixture.os, paths[i], &pack, &err), FIRN_OK);
+        assert_int_equal(fi_packfile_count(pack), 1);
+        fi_packfile_close(pack);
     }
     static const char *const bad[] = {"", "/", "sub/", "sub/.", "..", "nowhere/p", "/top.pack/p"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_not_equal(firn_packfile_writer_create_path(fixture.os, bad[i], 1, &writer, &err),
+        assert_int_not_equal(fi_packfile_writer_create_path(fixture.os, bad[i], 1, &writer, &err),
                              FIRN_OK);
         assert_null(writer);
-        assert_int_not_equal(firn_packfile_open_path(fixture.os, bad[i], &pack, &err), FIRN_OK);
+        assert_int_not_equal(fi_packfile_open_path(fixture.os, bad[i], &pack, &err), FIRN_OK);
         assert_null(pack);
     }
     pack_fixture_deinit(&fixture);
@@ -389,14 +384,14 @@ a_place_from_outside_gives_the_object_or_an_error(void **state)
     pack_fixture_fill_small(&fixture);
     assert_int_equal(pack_fixture_write(&fixture, "p", 4, &err), FIRN_OK);
     struct firn_packfile *pack;
-    assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
     struct test_random random;
     test_random_init(&random, "place", 4);
     for (size_t round = 0; round < 20000; round++) {
         const struct pack_object *object =
             &fixture.objects[test_random_below(&random, fixture.count)];
-        struct firn_packfile_location at;
-        assert_int_equal(firn_packfile_find(pack, fixture.scratch, &object->hash, &at, &err),
+        struct fi_packfile_location at;
+        assert_int_equal(fi_packfile_find(pack, fixture.scratch, &object->hash, &at, &err),
                          FIRN_OK);
         uint64_t what = test_random_below(&random, 6);
         if (what == 0) {
@@ -406,7 +401,7 @@ a_place_from_outside_gives_the_object_or_an_error(void **state)
         } else if (what == 2) {
             at.size = (uint32_t)test_random_below(&random, 300);
         } else if (what == 3) {
-            at.kind = (enum firn_packfile_kind)(1 + test_random_below(&random, 4));
+            at.kind = (enum fi_packfile_kind)(1 + test_random_below(&random, 4));
         } else if (what == 4) {
             test_random_fill(&random, &at.offset, sizeof at.offset);
             test_random_fill(&random, &at.size, sizeof at.size);
@@ -414,7 +409,7 @@ a_place_from_outside_gives_the_object_or_an_error(void **state)
             test_random_fill(&random, &at.frame, sizeof at.frame);
         }
         firn_slice content;
-        int rc = firn_packfile_read(pack, fixture.scratch, &object->hash, &at, &content, &err);
+        int rc = fi_packfile_read(pack, fixture.scratch, &object->hash, &at, &content, &err);
         if (rc == FIRN_OK) {
             assert_int_equal(content.size, object->content.size);
             assert_memory_equal(content.data, object->content.data, content.size);
@@ -423,7 +418,7 @@ a_place_from_outside_gives_the_object_or_an_error(void **state)
             assert_int_equal(content.size, 0);
         }
     }
-    firn_packfile_close(pack);
+    fi_packfile_close(pack);
     pack_fixture_deinit(&fixture);
 }
 
@@ -445,7 +440,7 @@ one_scratch_serves_several_packs_in_turn(void **state)
         fixture.objects = all + i * OBJECTS;
         fixture.count = OBJECTS;
         assert_int_equal(pack_fixture_write(&fixture, name, 2, &err), FIRN_OK);
-        assert_int_equal(firn_packfile_open(fixture.dir, name, &packs[i], &err), FIRN_OK);
+        assert_int_equal(fi_packfile_open(fixture.dir, name, &packs[i], &err), FIRN_OK);
     }
     fixture.objects = all;
     fixture.count = PACKS * OBJECTS;
@@ -454,18 +449,18 @@ one_scratch_serves_several_packs_in_turn(void **state)
     for (size_t round = 0; round < 3000; round++) {
         size_t i = (size_t)test_random_below(&random, fixture.count);
         struct firn_packfile *pack = packs[i / OBJECTS];
-        struct firn_packfile_location at;
+        struct fi_packfile_location at;
         firn_slice content;
         const struct pack_object *object = &fixture.objects[i];
-        assert_int_equal(firn_packfile_find(pack, fixture.scratch, &object->hash, &at, &err),
+        assert_int_equal(fi_packfile_find(pack, fixture.scratch, &object->hash, &at, &err),
                          FIRN_OK);
         assert_int_equal(
-            firn_packfile_read(pack, fixture.scratch, &object->hash, &at, &content, &err), FIRN_OK);
+            fi_packfile_read(pack, fixture.scratch, &object->hash, &at, &content, &err), FIRN_OK);
         assert_int_equal(content.size, object->content.size);
         assert_memory_equal(content.data, object->content.data, content.size);
     }
     for (size_t i = 0; i < PACKS; i++) {
-        firn_packfile_close(packs[i]);
+        fi_packfile_close(packs[i]);
     }
     pack_fixture_deinit(&fixture);
 }
@@ -478,7 +473,7 @@ struct pieces_seen {
 };
 
 static int
-see_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+see_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     (void)err;
     struct pieces_seen *seen = ctx;
@@ -495,14 +490,13 @@ lists_of_pieces_have_one_form(void **state)
     firn_error err;
     uint64_t total;
     const firn_hash hash = {.bytes = {1, 2, 3}};
-    const struct firn_packfile_piece hole = {.size = 5, .is_hole = true};
-    const struct firn_packfile_piece data = {.size = 7, .hash = hash};
-    const struct firn_packfile_piece empty = {.size = 0, .hash = hash};
-    const struct firn_packfile_piece huge = {.size = FIRN_PACKFILE_OBJECT_SIZE_MAX + 1,
-                                             .hash = hash};
-    const struct firn_packfile_piece vast = {.size = FIRN_PACKFILE_TOTAL_SIZE_MAX, .is_hole = true};
+    const struct fi_packfile_piece hole = {.size = 5, .is_hole = true};
+    const struct fi_packfile_piece data = {.size = 7, .hash = hash};
+    const struct fi_packfile_piece empty = {.size = 0, .hash = hash};
+    const struct fi_packfile_piece huge = {.size = FI_PACKFILE_OBJECT_SIZE_MAX + 1, .hash = hash};
+    const struct fi_packfile_piece vast = {.size = FI_PACKFILE_TOTAL_SIZE_MAX, .is_hole = true};
     const struct {
-        struct firn_packfile_piece pieces[3];
+        struct fi_packfile_piece pieces[3];
         size_t count;
         int encoded;
         int decoded;
@@ -512,7 +506,7 @@ lists_of_pieces_have_one_form(void **state)
         {{data, hole, data}, 3, FIRN_OK, FIRN_OK, 19},
         {{hole, data, hole}, 3, FIRN_OK, FIRN_OK, 17},
         {{hole}, 1, FIRN_OK, FIRN_OK, 5},
-        {{vast}, 1, FIRN_OK, FIRN_OK, FIRN_PACKFILE_TOTAL_SIZE_MAX},
+        {{vast}, 1, FIRN_OK, FIRN_OK, FI_PACKFILE_TOTAL_SIZE_MAX},
         {{data}, 0, FIRN_OK, FIRN_CORRUPT, 0},
         {{data, hole, hole}, 3, FIRN_OK, FIRN_CORRUPT, 0},
         {{empty, data}, 2, FIRN_OK, FIRN_CORRUPT, 0},
@@ -520,66 +514,64 @@ lists_of_pieces_have_one_form(void **state)
         {{vast, data}, 2, FIRN_LIMIT, 0, 0},
         {{{.size = UINT64_MAX, .is_hole = true}, data}, 2, FIRN_LIMIT, 0, 0},
     };
-    struct firn_buf list = {0};
+    struct fi_buf list = {0};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        firn_buf_clear(&list);
-        assert_int_equal(firn_packfile_encode_pieces(cases[i].pieces, cases[i].count, &list),
+        fi_buf_clear(&list);
+        assert_int_equal(fi_packfile_encode_pieces(cases[i].pieces, cases[i].count, &list),
                          cases[i].encoded);
         if (cases[i].encoded == FIRN_OK) {
             assert_int_equal(
-                firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, &err),
+                fi_packfile_decode_pieces(fi_buf_slice(&list), &total, NULL, NULL, &err),
                 cases[i].decoded);
             assert_int_equal(total, cases[i].total);
         }
     }
     /* Every prefix, and every extension by a byte, of a good list is bad. */
-    firn_buf_clear(&list);
-    assert_int_equal(firn_packfile_encode_pieces(cases[1].pieces, 3, &list), FIRN_OK);
+    fi_buf_clear(&list);
+    assert_int_equal(fi_packfile_encode_pieces(cases[1].pieces, 3, &list), FIRN_OK);
     struct pieces_seen seen = {0};
-    assert_int_equal(
-        firn_packfile_decode_pieces(firn_buf_slice(&list), &total, see_piece, &seen, &err),
-        FIRN_CANCELLED);
+    assert_int_equal(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, see_piece, &seen, &err),
+                     FIRN_CANCELLED);
     assert_int_equal(seen.next, 19);
     for (size_t size = 0; size < list.size; size++) {
         assert_int_equal(
-            firn_packfile_decode_pieces(firn_bytes(list.data, size), &total, see_piece, NULL, &err),
+            fi_packfile_decode_pieces(firn_bytes(list.data, size), &total, see_piece, NULL, &err),
             FIRN_CORRUPT);
     }
-    assert_int_equal(firn_buf_append_u8(&list, 1), FIRN_OK);
-    assert_int_equal(
-        firn_packfile_decode_pieces(firn_buf_slice(&list), &total, see_piece, NULL, &err),
-        FIRN_CORRUPT);
-    firn_buf_deinit(&list);
+    assert_int_equal(fi_buf_append_u8(&list, 1), FIRN_OK);
+    assert_int_equal(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, see_piece, NULL, &err),
+                     FIRN_CORRUPT);
+    fi_buf_deinit(&list);
 }
 
 static void
 a_pool_gives_out_what_came_back_last(void **state)
 {
     (void)state;
-    struct firn_packfile_pool pool;
-    struct firn_packfile_scratch *taken[3];
-    struct firn_packfile_scratch *again;
-    firn_packfile_scratch_pool_init(&pool, firn_os_default(), 2);
+    struct fi_packfile_pool pool;
+    struct fi_packfile_scratch *taken[3];
+    struct fi_packfile_scratch *again;
+    fi_packfile_scratch_pool_init(&pool, fi_os_default(), 2);
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(firn_packfile_scratch_pool_take(&pool, &taken[i], NULL), FIRN_OK);
+        assert_int_equal(fi_packfile_scratch_pool_take(&pool, &taken[i], NULL), FIRN_OK);
     }
     for (size_t i = 0; i < 3; i++) {
-        firn_packfile_scratch_pool_give(&pool, taken[i]);
+        fi_packfile_scratch_pool_give(&pool, taken[i]);
     }
-    firn_packfile_scratch_pool_give(&pool, NULL);
-    assert_int_equal(firn_packfile_scratch_pool_take(&pool, &again, NULL), FIRN_OK);
+    fi_packfile_scratch_pool_give(&pool, NULL);
+    assert_int_equal(fi_packfile_scratch_pool_take(&pool, &again, NULL), FIRN_OK);
     assert_ptr_equal(again, taken[2]);
-    firn_packfile_scratch_pool_give(&pool, again);
-    firn_packfile_scratch_pool_trim(&pool, 5);
+    fi_packfile_scratch_pool_give(&pool, again);
+    fi_packfile_scratch_pool_trim(&pool, 5);
     assert_ptr_equal(pool.first, taken[2]);
-    firn_packfile_scratch_pool_trim(&pool, 1);
-    assert_int_equal(firn_packfile_scratch_pool_take(&pool, &again, NULL), FIRN_OK);
+    fi_packfile_scratch_pool_trim(&pool, 1);
+    assert_int_equal(fi_packfile_scratch_pool_take(&pool, &again, NULL), FIRN_OK);
     assert_ptr_equal(again, taken[2]);
     assert_null(pool.first);
-    firn_packfile_scratch_pool_give(&pool, again);
-    firn_packfile_scratch_pool_trim(&pool, 0);
+    fi_packfile_scratch_pool_give(&pool, again);
+    fi_packfile_scratch_pool_trim(&pool, 0);
     assert_null(pool.first);
-    firn_packfile_scratch_pool_deinit(&pool);
+    fi_packfile_scratch_pool_deinit(&pool);
 }
 
 int

@@ -15,13 +15,13 @@
 
 #define GIB (UINT64_C(1) << 30)
 #define TIB (UINT64_C(1) << 40)
-enum { CELL = FIRN_PACKFILE_CELLS_SIZE, LISTS_MAX = 64 };
+enum { CELL = FI_PACKFILE_CELLS_SIZE, LISTS_MAX = 64 };
 
 static uint8_t cell_bytes[CELL];
 
 /* Adds the cell in which `text` stands at `offset`, of a content of that size. */
 static void
-add_cell(struct firn_packfile_cells_builder *builder, uint64_t size, uint64_t offset,
+add_cell(struct fi_packfile_cells_builder *builder, uint64_t size, uint64_t offset,
          const char *text)
 {
     uint64_t start = offset - offset % CELL;
@@ -29,8 +29,8 @@ add_cell(struct firn_packfile_cells_builder *builder, uint64_t size, uint64_t of
     firn_hash hash;
     memset(cell_bytes, 0, sizeof cell_bytes);
     memcpy(cell_bytes + offset % CELL, text, strlen(text));
-    firn_blake3_hash_of(cell_bytes, length, &hash);
-    assert_int_equal(firn_packfile_cells_builder_add(builder, start / CELL, &hash, NULL), FIRN_OK);
+    fi_blake3_hash_of(cell_bytes, length, &hash);
+    assert_int_equal(fi_packfile_cells_builder_add(builder, start / CELL, &hash, NULL), FIRN_OK);
 }
 
 /* The examples of docs/formats/pack.md, which tests/formats/pack/cell_names.py computed. */
@@ -65,17 +65,17 @@ test_names_are_those_of_the_documented_examples(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
-        struct firn_packfile_cells_builder builder;
+        struct fi_packfile_cells_builder builder;
         firn_hash name;
         char hex[FIRN_HASH_HEX_SIZE];
-        firn_packfile_cells_builder_init(&builder, examples[i].size, NULL, NULL);
+        fi_packfile_cells_builder_init(&builder, examples[i].size, NULL, NULL);
         for (size_t j = 0; j < 2 && examples[i].parts[j].text != NULL; j++) {
             add_cell(&builder, examples[i].size, examples[i].parts[j].offset,
                      examples[i].parts[j].text);
         }
-        assert_int_equal(firn_packfile_cells_builder_finish(&builder, &name, NULL), FIRN_OK);
-        firn_packfile_cells_builder_deinit(&builder);
-        firn_hex_encode(name.bytes, sizeof name.bytes, hex);
+        assert_int_equal(fi_packfile_cells_builder_finish(&builder, &name, NULL), FIRN_OK);
+        fi_packfile_cells_builder_deinit(&builder);
+        fi_hex_encode(name.bytes, sizeof name.bytes, hex);
         assert_string_equal(hex, examples[i].name);
     }
 }
@@ -84,7 +84,7 @@ test_names_are_those_of_the_documented_examples(void **state)
 
 struct made {
     firn_hash names[LISTS_MAX];
-    struct firn_buf lists[LISTS_MAX];
+    struct fi_buf lists[LISTS_MAX];
     size_t count;
 };
 
@@ -94,19 +94,19 @@ keep_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
     struct made *made = ctx;
     firn_hash found;
     (void)err;
-    firn_packfile_cells_name(list, &found);
-    assert_true(firn_hash_equal(&found, hash));
+    fi_packfile_cells_name(list, &found);
+    assert_true(fi_hash_equal(&found, hash));
     assert_true(made->count < LISTS_MAX);
     made->names[made->count] = *hash;
-    assert_int_equal(firn_buf_assign(&made->lists[made->count++], list), FIRN_OK);
+    assert_int_equal(fi_buf_assign(&made->lists[made->count++], list), FIRN_OK);
     return FIRN_OK;
 }
 
-static const struct firn_buf *
+static const struct fi_buf *
 find_list(const struct made *made, const firn_hash *hash)
 {
     for (size_t i = 0; i < made->count; i++) {
-        if (firn_hash_equal(&made->names[i], hash)) {
+        if (fi_hash_equal(&made->names[i], hash)) {
             return &made->lists[i];
         }
     }
@@ -120,7 +120,7 @@ struct summing {
 };
 
 static int
-sum_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+sum_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     struct summing *summing = ctx;
     (void)err;
@@ -133,20 +133,19 @@ sum_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, f
 
 /* Walks all lists below one, and appends the offsets of cells. */
 static void
-walk(const struct made *made, const struct firn_buf *list, uint64_t at, uint64_t *offsets,
+walk(const struct made *made, const struct fi_buf *list, uint64_t at, uint64_t *offsets,
      size_t *count)
 {
-    struct firn_packfile_cells cells;
-    struct firn_packfile_cells_item item;
+    struct fi_packfile_cells cells;
+    struct fi_packfile_cells_item item;
     struct summing summing = {0};
     uint64_t total;
     assert_int_equal(
-        firn_packfile_cells_decode(firn_buf_slice(list), &total, sum_piece, &summing, NULL),
-        FIRN_OK);
-    assert_int_equal(firn_packfile_cells_open(firn_buf_slice(list), &cells, NULL), FIRN_OK);
+        fi_packfile_cells_decode(fi_buf_slice(list), &total, sum_piece, &summing, NULL), FIRN_OK);
+    assert_int_equal(fi_packfile_cells_open(fi_buf_slice(list), &cells, NULL), FIRN_OK);
     assert_int_equal(summing.sum, total);
     assert_int_equal(cells.size, total);
-    while (firn_packfile_cells_next(&cells, &item)) {
+    while (fi_packfile_cells_next(&cells, &item)) {
         if (cells.level == 0) {
             offsets[(*count)++] = at + item.offset;
         } else {
@@ -166,28 +165,28 @@ test_what_is_built_is_read_back(void **state)
         uint64_t found[16];
         size_t count = 0;
         size_t found_count = 0;
-        struct firn_packfile_cells_builder builder;
+        struct fi_packfile_cells_builder builder;
         firn_hash name;
         uint64_t size =
             16 * GIB + test_random_below(&random, UINT64_C(1) << test_random_below(&random, 53));
         size = size < 8192 * TIB ? size : 8192 * TIB;
         uint64_t cells = (size - 1) / CELL + 1;
         made.count = 0;
-        firn_packfile_cells_builder_init(&builder, size, keep_list, &made);
+        fi_packfile_cells_builder_init(&builder, size, keep_list, &made);
         for (uint64_t at = test_random_below(&random, 3); at < cells && count < 16;) {
             firn_hash hash = {{1}};
-            assert_int_equal(firn_packfile_cells_builder_add(&builder, at, &hash, NULL), FIRN_OK);
+            assert_int_equal(fi_packfile_cells_builder_add(&builder, at, &hash, NULL), FIRN_OK);
             added[count++] = at * CELL;
             at += 1 + test_random_below(&random, UINT64_C(1) << test_random_below(&random, 30));
         }
-        assert_int_equal(firn_packfile_cells_builder_finish(&builder, &name, NULL), FIRN_OK);
-        firn_packfile_cells_builder_deinit(&builder);
+        assert_int_equal(fi_packfile_cells_builder_finish(&builder, &name, NULL), FIRN_OK);
+        fi_packfile_cells_builder_deinit(&builder);
         walk(&made, find_list(&made, &name), 0, found, &found_count);
         assert_int_equal(found_count, count);
         assert_memory_equal(found, added, count * sizeof added[0]);
     }
     for (size_t i = 0; i < LISTS_MAX; i++) {
-        firn_buf_deinit(&made.lists[i]);
+        fi_buf_deinit(&made.lists[i]);
     }
 }
 
@@ -195,12 +194,12 @@ static void
 test_the_level_follows_from_the_size(void **state)
 {
     (void)state;
-    assert_int_equal(firn_packfile_cells_level_of(1), 0);
-    assert_int_equal(firn_packfile_cells_level_of(2 * GIB), 0);
-    assert_int_equal(firn_packfile_cells_level_of(2 * GIB + 1), 1);
-    assert_int_equal(firn_packfile_cells_level_of(4 * TIB), 1);
-    assert_int_equal(firn_packfile_cells_level_of(4 * TIB + 1), 2);
-    assert_int_equal(firn_packfile_cells_level_of(FIRN_PACKFILE_CELLS_CONTENT_MAX), 2);
+    assert_int_equal(fi_packfile_cells_level_of(1), 0);
+    assert_int_equal(fi_packfile_cells_level_of(2 * GIB), 0);
+    assert_int_equal(fi_packfile_cells_level_of(2 * GIB + 1), 1);
+    assert_int_equal(fi_packfile_cells_level_of(4 * TIB), 1);
+    assert_int_equal(fi_packfile_cells_level_of(4 * TIB + 1), 2);
+    assert_int_equal(fi_packfile_cells_level_of(FI_PACKFILE_CELLS_CONTENT_MAX), 2);
 }
 
 /* ---- what is refused ---- */
@@ -240,26 +239,25 @@ test_lists_that_break_a_rule_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         static const uint8_t no_hash[32];
-        struct firn_buf list = {0};
-        struct firn_packfile_cells cells;
+        struct fi_buf list = {0};
+        struct fi_packfile_cells cells;
         uint64_t total;
-        assert_int_equal(firn_buf_append(&list, cases[i].head, 3), FIRN_OK);
-        assert_int_equal(firn_buf_append_varint(&list, cases[i].size), FIRN_OK);
+        assert_int_equal(fi_buf_append(&list, cases[i].head, 3), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(&list, cases[i].size), FIRN_OK);
         for (size_t j = 0; j < 3 && cases[i].gaps[j] >= 0; j++) {
-            assert_int_equal(firn_buf_append_varint(&list, (uint64_t)cases[i].gaps[j]), FIRN_OK);
-            assert_int_equal(firn_buf_append(&list, no_hash, sizeof no_hash), FIRN_OK);
+            assert_int_equal(fi_buf_append_varint(&list, (uint64_t)cases[i].gaps[j]), FIRN_OK);
+            assert_int_equal(fi_buf_append(&list, no_hash, sizeof no_hash), FIRN_OK);
         }
         list.size -= cases[i].cut;
-        int code = firn_packfile_cells_open(firn_buf_slice(&list), &cells, NULL);
-        int decoded = firn_packfile_cells_decode(firn_buf_slice(&list), &total, NULL, NULL, NULL);
+        int code = fi_packfile_cells_open(fi_buf_slice(&list), &cells, NULL);
+        int decoded = fi_packfile_cells_decode(fi_buf_slice(&list), &total, NULL, NULL, NULL);
         if (code != cases[i].code || decoded != cases[i].code) {
             fail_msg("%s: %d, %d", cases[i].what, code, decoded);
         }
         /* And neither is taken for the other sort of list. */
-        assert_int_equal(
-            firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, NULL),
-            FIRN_CORRUPT);
-        firn_buf_deinit(&list);
+        assert_int_equal(fi_packfile_decode_pieces(fi_buf_slice(&list), &total, NULL, NULL, NULL),
+                         FIRN_CORRUPT);
+        fi_buf_deinit(&list);
     }
 }
 
@@ -269,7 +267,7 @@ static int
 put_in_fixture(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
 {
     (void)err;
-    pack_fixture_add(ctx, FIRN_PACKFILE_PIECES, list.data, list.size)->hash = *hash;
+    pack_fixture_add(ctx, FI_PACKFILE_PIECES, list.data, list.size)->hash = *hash;
     return FIRN_OK;
 }
 
@@ -278,27 +276,27 @@ static firn_hash
 add_content(struct pack_fixture *fixture, uint64_t size)
 {
     static uint8_t second[CELL];
-    struct firn_packfile_cells_builder builder;
+    struct fi_packfile_cells_builder builder;
     firn_hash name;
     size_t tail = (size_t)(size % CELL);
     struct pack_object *object = pack_fixture_add_noise(fixture, 7, 1000);
     memset(second, 0, sizeof second);
     memcpy(second, object->content.data, 1000);
-    const struct firn_packfile_piece pieces[] = {{.size = 1000, .hash = object->hash},
-                                                 {.size = CELL - 1000, .is_hole = true}};
-    struct firn_buf list = {0};
-    assert_int_equal(firn_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
-    object = pack_fixture_add(fixture, FIRN_PACKFILE_PIECES, list.data, list.size);
-    firn_blake3_hash_of(second, CELL, &object->hash);
+    const struct fi_packfile_piece pieces[] = {{.size = 1000, .hash = object->hash},
+                                               {.size = CELL - 1000, .is_hole = true}};
+    struct fi_buf list = {0};
+    assert_int_equal(fi_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+    object = pack_fixture_add(fixture, FI_PACKFILE_PIECES, list.data, list.size);
+    fi_blake3_hash_of(second, CELL, &object->hash);
     firn_hash cell = object->hash;
-    firn_buf_deinit(&list);
+    fi_buf_deinit(&list);
     object = pack_fixture_add_noise(fixture, 8, tail);
     firn_hash last = object->hash;
-    firn_packfile_cells_builder_init(&builder, size, put_in_fixture, fixture);
-    assert_int_equal(firn_packfile_cells_builder_add(&builder, 1, &cell, NULL), FIRN_OK);
-    assert_int_equal(firn_packfile_cells_builder_add(&builder, size / CELL, &last, NULL), FIRN_OK);
-    assert_int_equal(firn_packfile_cells_builder_finish(&builder, &name, NULL), FIRN_OK);
-    firn_packfile_cells_builder_deinit(&builder);
+    fi_packfile_cells_builder_init(&builder, size, put_in_fixture, fixture);
+    assert_int_equal(fi_packfile_cells_builder_add(&builder, 1, &cell, NULL), FIRN_OK);
+    assert_int_equal(fi_packfile_cells_builder_add(&builder, size / CELL, &last, NULL), FIRN_OK);
+    assert_int_equal(fi_packfile_cells_builder_finish(&builder, &name, NULL), FIRN_OK);
+    fi_packfile_cells_builder_deinit(&builder);
     return name;
 }
 
@@ -313,9 +311,9 @@ take(void *ctx, firn_slice data, firn_error *err)
 {
     struct taking *taking = ctx;
     taking->size += data.size;
-    taking->data += firn_bytes_are_zero(data.data, data.size) ? 0 : data.size;
+    taking->data += fi_bytes_are_zero(data.data, data.size) ? 0 : data.size;
     return taking->end_after != 0 && taking->size >= taking->end_after
-               ? firn_error_set(err, FIRN_CANCELLED, "enough")
+               ? fi_error_set(err, FIRN_CANCELLED, "enough")
                : FIRN_OK;
 }
 
@@ -334,24 +332,23 @@ test_a_pack_says_that_it_has_lists_of_cells(void **state)
     firn_hash name = add_content(&fixture, size);
     assert_int_equal(pack_fixture_write(&fixture, "with", 0, NULL), FIRN_OK);
 
-    assert_int_equal(firn_packfile_open(fixture.dir, "without", &pack, NULL), FIRN_OK);
-    assert_false(firn_packfile_has_cells(pack));
-    firn_packfile_close(pack);
-    assert_int_equal(firn_packfile_open(fixture.dir, "with", &pack, NULL), FIRN_OK);
-    assert_true(firn_packfile_has_cells(pack));
-    assert_int_equal(firn_packfile_verify(pack, fixture.scratch, NULL, NULL, NULL), FIRN_OK);
-    assert_int_equal(firn_packfile_stream_size(pack, fixture.scratch, &name, &found, NULL),
-                     FIRN_OK);
+    assert_int_equal(fi_packfile_open(fixture.dir, "without", &pack, NULL), FIRN_OK);
+    assert_false(fi_packfile_has_cells(pack));
+    fi_packfile_close(pack);
+    assert_int_equal(fi_packfile_open(fixture.dir, "with", &pack, NULL), FIRN_OK);
+    assert_true(fi_packfile_has_cells(pack));
+    assert_int_equal(fi_packfile_verify(pack, fixture.scratch, NULL, NULL, NULL), FIRN_OK);
+    assert_int_equal(fi_packfile_stream_size(pack, fixture.scratch, &name, &found, NULL), FIRN_OK);
     assert_int_equal(found, size);
-    assert_int_equal(firn_packfile_stream_read(pack, fixture.scratch, &name, take, &taking, NULL),
+    assert_int_equal(fi_packfile_stream_read(pack, fixture.scratch, &name, take, &taking, NULL),
                      FIRN_OK);
     assert_int_equal(taking.size, size);
     assert_true(taking.data >= 1077 && taking.data <= CELL + 77);
     taking = (struct taking){.end_after = 3 * CELL};
-    assert_int_equal(firn_packfile_stream_read(pack, fixture.scratch, &name, take, &taking, NULL),
+    assert_int_equal(fi_packfile_stream_read(pack, fixture.scratch, &name, take, &taking, NULL),
                      FIRN_CANCELLED);
     assert_true(taking.size < 4 * CELL);
-    firn_packfile_close(pack);
+    fi_packfile_close(pack);
     pack_fixture_deinit(&fixture);
 }
 
@@ -369,30 +366,30 @@ test_wrong_lists_are_damage(void **state)
         pack_fixture_init(&fixture);
         struct pack_object *cell = pack_fixture_add_noise(&fixture, 3, CELL);
         hash = cell->hash;
-        struct firn_packfile_cells_builder builder;
-        firn_packfile_cells_builder_init(&builder, which == LIST_OF_OTHER_SIZE ? GIB : 2 * GIB,
-                                         put_in_fixture, &fixture);
-        assert_int_equal(firn_packfile_cells_builder_add(&builder, 5, &hash, NULL), FIRN_OK);
-        assert_int_equal(firn_packfile_cells_builder_finish(&builder, &hash, NULL), FIRN_OK);
-        firn_packfile_cells_builder_deinit(&builder);
+        struct fi_packfile_cells_builder builder;
+        fi_packfile_cells_builder_init(&builder, which == LIST_OF_OTHER_SIZE ? GIB : 2 * GIB,
+                                       put_in_fixture, &fixture);
+        assert_int_equal(fi_packfile_cells_builder_add(&builder, 5, &hash, NULL), FIRN_OK);
+        assert_int_equal(fi_packfile_cells_builder_finish(&builder, &hash, NULL), FIRN_OK);
+        fi_packfile_cells_builder_deinit(&builder);
         /* The list above it, made by hand. */
         const uint8_t level = which == CELL_IS_LIST ? 0 : 1;
-        struct firn_buf list = {0};
-        assert_int_equal(firn_buf_append(&list, (const uint8_t[]){0, 1, level}, 3), FIRN_OK);
-        assert_int_equal(firn_buf_append_varint(&list, level == 0 ? CELL : 16 * GIB), FIRN_OK);
-        assert_int_equal(firn_buf_append_varint(&list, 0), FIRN_OK);
+        struct fi_buf list = {0};
+        assert_int_equal(fi_buf_append(&list, (const uint8_t[]){0, 1, level}, 3), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(&list, level == 0 ? CELL : 16 * GIB), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(&list, 0), FIRN_OK);
         if (which == LIST_IS_CELL) {
             hash = fixture.objects[0].hash;
         }
-        assert_int_equal(firn_buf_append(&list, hash.bytes, sizeof hash.bytes), FIRN_OK);
-        firn_packfile_cells_name(firn_buf_slice(&list), &hash);
-        pack_fixture_add(&fixture, FIRN_PACKFILE_PIECES, list.data, list.size)->hash = hash;
-        firn_buf_deinit(&list);
+        assert_int_equal(fi_buf_append(&list, hash.bytes, sizeof hash.bytes), FIRN_OK);
+        fi_packfile_cells_name(fi_buf_slice(&list), &hash);
+        pack_fixture_add(&fixture, FI_PACKFILE_PIECES, list.data, list.size)->hash = hash;
+        fi_buf_deinit(&list);
         assert_int_equal(pack_fixture_write(&fixture, "p", 0, NULL), FIRN_OK);
-        assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, NULL), FIRN_OK);
-        int rc = firn_packfile_stream_read(pack, fixture.scratch, &hash, take, &taking, NULL);
+        assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, NULL), FIRN_OK);
+        int rc = fi_packfile_stream_read(pack, fixture.scratch, &hash, take, &taking, NULL);
         assert_int_equal(rc, which == NAME ? FIRN_OK : FIRN_CORRUPT);
-        firn_packfile_close(pack);
+        fi_packfile_close(pack);
         pack_fixture_deinit(&fixture);
     }
 }

@@ -18,8 +18,8 @@
 enum { BLOCKS_MAX = 16 };
 struct damage {
     struct pack_fixture fixture;
-    struct firn_buf good;
-    struct firn_buf bad;
+    struct fi_buf good;
+    struct fi_buf bad;
     size_t blocks[BLOCKS_MAX]; /* offsets of what is after their prefixes */
     size_t block_count;
 };
@@ -28,11 +28,11 @@ static void
 find_blocks(struct damage *damage)
 {
     const uint8_t *file = damage->good.data;
-    size_t end = (size_t)firn_load_le64(file + damage->good.size - 128 + 32);
+    size_t end = (size_t)fi_load_le64(file + damage->good.size - 128 + 32);
     for (size_t at = 128; at < end; damage->block_count++) {
         assert_true(damage->block_count < BLOCKS_MAX);
-        damage->blocks[damage->block_count] = at + FIRN_BLOCK_FORMAT_PREFIX_SIZE;
-        at += (size_t)firn_block_format_span(firn_load_le32(file + at + 8));
+        damage->blocks[damage->block_count] = at + FI_BLOCK_FORMAT_PREFIX_SIZE;
+        at += (size_t)fi_block_format_span(fi_load_le32(file + at + 8));
     }
 }
 
@@ -53,16 +53,16 @@ damage_init(struct damage *damage)
 static void
 damage_deinit(struct damage *damage)
 {
-    firn_buf_deinit(&damage->good);
-    firn_buf_deinit(&damage->bad);
+    fi_buf_deinit(&damage->good);
+    fi_buf_deinit(&damage->bad);
     pack_fixture_deinit(&damage->fixture);
 }
 
 static uint8_t *
 damage_copy(struct damage *damage)
 {
-    firn_buf_clear(&damage->bad);
-    assert_int_equal(firn_buf_append_slice(&damage->bad, firn_buf_slice(&damage->good)), FIRN_OK);
+    fi_buf_clear(&damage->bad);
+    assert_int_equal(fi_buf_append_slice(&damage->bad, fi_buf_slice(&damage->good)), FIRN_OK);
     return damage->bad.data;
 }
 
@@ -70,8 +70,8 @@ damage_copy(struct damage *damage)
 static void
 renew_scratch(struct damage *damage)
 {
-    firn_packfile_scratch_destroy(damage->fixture.scratch);
-    assert_int_equal(firn_packfile_scratch_create(3, &damage->fixture.scratch, NULL), FIRN_OK);
+    fi_packfile_scratch_destroy(damage->fixture.scratch);
+    assert_int_equal(fi_packfile_scratch_create(3, &damage->fixture.scratch, NULL), FIRN_OK);
 }
 
 static int
@@ -181,13 +181,13 @@ packs_that_lie_are_refused(void **state)
     (void)state;
     struct damage damage;
     damage_init(&damage);
-    enum { FRAME = 0, PAGE = 3, OBJECTS = 4, FRAMES = 5, E = FIRN_PACKFILE_FORMAT_ENTRY_SIZE };
+    enum { FRAME = 0, PAGE = 3, OBJECTS = 4, FRAMES = 5, E = FI_PACKFILE_FORMAT_ENTRY_SIZE };
     const struct lie lies[] = {
         {"frame without mark", FRAME, 0, 4, 0},
         {"no list", FRAME, 4, 4, 0},
         {"list one byte shorter", FRAME, 4, 4, 7},
         {"list one byte longer", FRAME, 4, 4, 9},
-        {"list as long as can be", FRAME, 4, 4, FIRN_PACKFILE_FORMAT_LIST_SIZE_MAX},
+        {"list as long as can be", FRAME, 4, 4, FI_PACKFILE_FORMAT_LIST_SIZE_MAX},
         {"list longer than can be", FRAME, 4, 4, UINT32_MAX},
         {"no objects", FRAME, 8, 4, 0},
         {"one object less", FRAME, 8, 4, 3},
@@ -195,8 +195,8 @@ packs_that_lie_are_refused(void **state)
         {"endless objects", FRAME, 8, 4, UINT32_MAX},
         {"kind 0 in a list", FRAME, 12, 1, 0},
         {"kind 5 in a list", FRAME, 12, 1, 5},
-        {"another kind in a list", FRAME, 12, 1, FIRN_PACKFILE_RECORD},
-        {"pieces in a list without a name", FRAME, 12, 1, FIRN_PACKFILE_PIECES},
+        {"another kind in a list", FRAME, 12, 1, FI_PACKFILE_RECORD},
+        {"pieces in a list without a name", FRAME, 12, 1, FI_PACKFILE_PIECES},
         {"another size in a list", FRAME, 13, 1, 1},
         {"a size beyond the frame in a list", FRAME, 13, 1, 127},
         {"a varint that goes on", FRAME, 13, 1, 0x80},
@@ -208,7 +208,7 @@ packs_that_lie_are_refused(void **state)
         {"another offset", PAGE, 36, 4, 55},
         {"an offset far away", PAGE, 36, 4, UINT32_MAX},
         {"another size", PAGE, 40, 4, 77},
-        {"a size too large", PAGE, 40, 4, FIRN_PACKFILE_OBJECT_SIZE_MAX + 1},
+        {"a size too large", PAGE, 40, 4, FI_PACKFILE_OBJECT_SIZE_MAX + 1},
         {"endless size", PAGE, 40, 4, UINT32_MAX},
         {"kind 0", PAGE, 44, 1, 0},
         {"kind 5", PAGE, 44, 1, 5},
@@ -218,7 +218,7 @@ packs_that_lie_are_refused(void **state)
         {"one object more in all", OBJECTS, 0, 8, 11},
         {"a page full of objects", OBJECTS, 0, 8, 728},
         {"endless objects in all", OBJECTS, 0, 8, UINT64_MAX},
-        {"as many objects as can be", OBJECTS, 0, 8, FIRN_PACKFILE_OBJECTS_MAX},
+        {"as many objects as can be", OBJECTS, 0, 8, FI_PACKFILE_OBJECTS_MAX},
         {"no pages", OBJECTS, 8, 4, 0},
         {"two pages", OBJECTS, 8, 4, 2},
         {"endless pages", OBJECTS, 8, 4, UINT32_MAX},
@@ -236,17 +236,17 @@ packs_that_lie_are_refused(void **state)
         {"two frames at one place", FRAMES, 8, 8, damage.blocks[1] - 24},
         {"another stored size", FRAMES, 16, 4, 3},
         {"a stored size above the raw size", FRAMES, 16, 4, 100000},
-        {"a raw size too large", FRAMES, 20, 4, FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX + 1},
+        {"a raw size too large", FRAMES, 20, 4, FI_PACKFILE_FORMAT_FRAME_SIZE_MAX + 1},
         {"another raw size", FRAMES, 20, 4, 1000},
     };
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         tell(&damage, &lies[i]);
     }
     /* Sections: one missing, one twice. */
-    size_t toc = (size_t)firn_load_le64(damage.good.data + damage.good.size - 128 + 32);
+    size_t toc = (size_t)fi_load_le64(damage.good.data + damage.good.size - 128 + 32);
     for (uint32_t kind = 0; kind < 2; kind++) {
         firn_error err;
-        firn_store_le32(damage_copy(&damage) + toc + 16, kind == 0 ? 99 : 1);
+        fi_store_le32(damage_copy(&damage) + toc + 16, kind == 0 ? 99 : 1);
         test_seal(damage.bad.data, damage.bad.size);
         assert_int_equal(damage_read(&damage, damage.bad.size, &err), FIRN_CORRUPT);
         assert_non_null(strstr(err.text, "a table of the pack is missing"));
@@ -290,10 +290,10 @@ count_damage(struct pack_fixture *fixture, const char *name, const firn_hash *ha
 {
     firn_error err;
     struct firn_packfile *pack;
-    assert_int_equal(firn_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
-    int rc = firn_packfile_stream_read(pack, fixture->scratch, hash, NULL, NULL, &err);
-    *out_verified = firn_packfile_verify(pack, fixture->scratch, NULL, NULL, &err);
-    firn_packfile_close(pack);
+    assert_int_equal(fi_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
+    int rc = fi_packfile_stream_read(pack, fixture->scratch, hash, NULL, NULL, &err);
+    *out_verified = fi_packfile_verify(pack, fixture->scratch, NULL, NULL, &err);
+    fi_packfile_close(pack);
     return rc;
 }
 
@@ -308,7 +308,7 @@ lists_of_pieces_that_lie_are_refused(void **state)
         (void)pack_fixture_add_noise(&fixture, 1, 40);
         (void)pack_fixture_add_noise(&fixture, 2, 30);
         (void)pack_fixture_add_pieces(&fixture, 0, 3, 1);
-        struct firn_packfile_piece piece = {.size = 40, .hash = fixture.objects[0].hash};
+        struct fi_packfile_piece piece = {.size = 40, .hash = fixture.objects[0].hash};
         firn_hash name = piece.hash;
         int read = FIRN_CORRUPT;
         int verified = FIRN_CORRUPT;
@@ -329,16 +329,16 @@ lists_of_pieces_that_lie_are_refused(void **state)
             name.bytes[5] ^= 1;
             piece.hash = name;
         }
-        struct firn_buf list = {0};
-        assert_int_equal(firn_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
+        struct fi_buf list = {0};
+        assert_int_equal(fi_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
         struct pack_object *object =
-            pack_fixture_add(&fixture, FIRN_PACKFILE_PIECES, list.data, list.size);
+            pack_fixture_add(&fixture, FI_PACKFILE_PIECES, list.data, list.size);
         object->hash = name;
         assert_int_equal(pack_fixture_write(&fixture, "p", 0, &err), FIRN_OK);
         int found;
         assert_int_equal(count_damage(&fixture, "p", &name, &found), read);
         assert_int_equal(found, verified);
-        firn_buf_deinit(&list);
+        fi_buf_deinit(&list);
         pack_fixture_deinit(&fixture);
     }
 }
@@ -347,7 +347,7 @@ static int
 collect(void *ctx, firn_slice data, firn_error *err)
 {
     (void)err;
-    return firn_buf_append_slice(ctx, data);
+    return fi_buf_append_slice(ctx, data);
 }
 
 /* The same bytes may have been stored as a list before they became a piece. */
@@ -362,29 +362,29 @@ a_piece_may_be_a_list_that_is_smaller(void **state)
         (void)pack_fixture_add_noise(&fixture, 1, 40);
         (void)pack_fixture_add_noise(&fixture, 2, 30);
         firn_hash inner = pack_fixture_add_pieces(&fixture, 0, 3, 1)->hash;
-        struct firn_buf content = {0};
+        struct fi_buf content = {0};
         static const uint8_t zeros[3] = {0};
-        assert_int_equal(
-            firn_buf_append_slice(&content, firn_buf_slice(&fixture.objects[0].content)), FIRN_OK);
-        assert_int_equal(firn_buf_append(&content, zeros, 3), FIRN_OK);
-        assert_int_equal(
-            firn_buf_append_slice(&content, firn_buf_slice(&fixture.objects[1].content)), FIRN_OK);
-        const struct firn_packfile_piece pieces[] = {
+        assert_int_equal(fi_buf_append_slice(&content, fi_buf_slice(&fixture.objects[0].content)),
+                         FIRN_OK);
+        assert_int_equal(fi_buf_append(&content, zeros, 3), FIRN_OK);
+        assert_int_equal(fi_buf_append_slice(&content, fi_buf_slice(&fixture.objects[1].content)),
+                         FIRN_OK);
+        const struct fi_packfile_piece pieces[] = {
             {.size = content.size, .hash = inner},
             {.size = 40, .hash = fixture.objects[0].hash},
         };
-        assert_int_equal(
-            firn_buf_append_slice(&content, firn_buf_slice(&fixture.objects[0].content)), FIRN_OK);
-        struct firn_buf list = {0};
-        assert_int_equal(firn_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+        assert_int_equal(fi_buf_append_slice(&content, fi_buf_slice(&fixture.objects[0].content)),
+                         FIRN_OK);
+        struct fi_buf list = {0};
+        assert_int_equal(fi_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
         struct pack_object *outer =
-            pack_fixture_add(&fixture, FIRN_PACKFILE_PIECES, list.data, list.size);
-        firn_blake3_hash_of(content.data, content.size, &outer->hash);
+            pack_fixture_add(&fixture, FI_PACKFILE_PIECES, list.data, list.size);
+        fi_blake3_hash_of(content.data, content.size, &outer->hash);
         firn_hash name = outer->hash;
         if (!is_here) {
             /* What the inner list needs lies in another pack: a store knows. */
             fixture.objects[1].content.data[0] ^= 1;
-            firn_blake3_hash_of(fixture.objects[1].content.data, 30, &fixture.objects[1].hash);
+            fi_blake3_hash_of(fixture.objects[1].content.data, 30, &fixture.objects[1].hash);
         }
         assert_int_equal(pack_fixture_write(&fixture, "p", 0, &err), FIRN_OK);
         int verified;
@@ -393,18 +393,18 @@ a_piece_may_be_a_list_that_is_smaller(void **state)
         assert_int_equal(verified, FIRN_OK);
         if (is_here) {
             struct firn_packfile *pack;
-            struct firn_buf found = {0};
-            assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+            struct fi_buf found = {0};
+            assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
             assert_int_equal(
-                firn_packfile_stream_read(pack, fixture.scratch, &name, collect, &found, &err),
+                fi_packfile_stream_read(pack, fixture.scratch, &name, collect, &found, &err),
                 FIRN_OK);
             assert_int_equal(found.size, content.size);
             assert_memory_equal(found.data, content.data, content.size);
-            firn_buf_deinit(&found);
-            firn_packfile_close(pack);
+            fi_buf_deinit(&found);
+            fi_packfile_close(pack);
         }
-        firn_buf_deinit(&list);
-        firn_buf_deinit(&content);
+        fi_buf_deinit(&list);
+        fi_buf_deinit(&content);
         pack_fixture_deinit(&fixture);
     }
 }
@@ -412,73 +412,72 @@ a_piece_may_be_a_list_that_is_smaller(void **state)
 /* ---- packs made by hand ---- */
 
 struct by_hand {
-    struct firn_block_writer *writer;
-    struct firn_buf frames;
-    struct firn_buf page;
-    struct firn_buf fences;
+    struct fi_block_writer *writer;
+    struct fi_buf frames;
+    struct fi_buf page;
+    struct fi_buf fences;
 };
 
 /* A frame with one object; its entry is for the caller to give. */
 static void
 hand_frame(struct by_hand *hand, firn_slice content)
 {
-    struct firn_buf raw = {0};
-    struct firn_block_ref ref;
-    uint8_t head[FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE];
-    uint8_t item[FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX];
+    struct fi_buf raw = {0};
+    struct fi_block_ref ref;
+    uint8_t head[FI_PACKFILE_FORMAT_FRAME_HEAD_SIZE];
+    uint8_t item[FI_PACKFILE_FORMAT_ITEM_SIZE_MAX];
     size_t item_size =
-        firn_packfile_format_encode_item(FIRN_PACKFILE_BLOB, (uint32_t)content.size, NULL, item);
-    firn_packfile_format_encode_frame_head((uint32_t)item_size, 1, head);
-    assert_int_equal(firn_buf_append(&raw, head, sizeof head), FIRN_OK);
-    assert_int_equal(firn_buf_append(&raw, item, item_size), FIRN_OK);
-    assert_int_equal(firn_buf_append_slice(&raw, content), FIRN_OK);
-    assert_int_equal(firn_block_writer_add(hand->writer, FIRN_CODEC_NONE, firn_buf_slice(&raw),
-                                           (uint32_t)raw.size, &ref, NULL),
+        fi_packfile_format_encode_item(FI_PACKFILE_BLOB, (uint32_t)content.size, NULL, item);
+    fi_packfile_format_encode_frame_head((uint32_t)item_size, 1, head);
+    assert_int_equal(fi_buf_append(&raw, head, sizeof head), FIRN_OK);
+    assert_int_equal(fi_buf_append(&raw, item, item_size), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(&raw, content), FIRN_OK);
+    assert_int_equal(fi_block_writer_add(hand->writer, FI_CODEC_NONE, fi_buf_slice(&raw),
+                                         (uint32_t)raw.size, &ref, NULL),
                      FIRN_OK);
-    assert_int_equal(firn_buf_append_le64(&hand->frames, ref.offset), FIRN_OK);
-    assert_int_equal(firn_buf_append_le32(&hand->frames, ref.stored_size), FIRN_OK);
-    assert_int_equal(firn_buf_append_le32(&hand->frames, ref.raw_size), FIRN_OK);
-    firn_buf_deinit(&raw);
+    assert_int_equal(fi_buf_append_le64(&hand->frames, ref.offset), FIRN_OK);
+    assert_int_equal(fi_buf_append_le32(&hand->frames, ref.stored_size), FIRN_OK);
+    assert_int_equal(fi_buf_append_le32(&hand->frames, ref.raw_size), FIRN_OK);
+    fi_buf_deinit(&raw);
 }
 
 static void
-hand_section(struct by_hand *hand, uint32_t kind, const struct firn_buf *bytes)
+hand_section(struct by_hand *hand, uint32_t kind, const struct fi_buf *bytes)
 {
-    struct firn_block_ref ref;
-    assert_int_equal(firn_block_writer_add(hand->writer, FIRN_CODEC_NONE, firn_buf_slice(bytes),
-                                           (uint32_t)bytes->size, &ref, NULL),
+    struct fi_block_ref ref;
+    assert_int_equal(fi_block_writer_add(hand->writer, FI_CODEC_NONE, fi_buf_slice(bytes),
+                                         (uint32_t)bytes->size, &ref, NULL),
                      FIRN_OK);
-    assert_int_equal(firn_block_writer_add_section(hand->writer, kind, &ref, NULL), FIRN_OK);
+    assert_int_equal(fi_block_writer_add_section(hand->writer, kind, &ref, NULL), FIRN_OK);
 }
 
 /* One entry for the content, in frame 0. */
 static void
 hand_finish(struct by_hand *hand, firn_slice content, uint32_t frame_count)
 {
-    struct firn_packfile_format_entry entry = {
-        .at = {.size = (uint32_t)content.size, .kind = FIRN_PACKFILE_BLOB}};
-    uint8_t bytes[FIRN_PACKFILE_FORMAT_ENTRY_SIZE];
-    struct firn_block_ref ref;
-    firn_blake3_hash_of(content.data, content.size, &entry.hash);
-    firn_packfile_format_encode_entry(&entry, bytes);
-    assert_int_equal(firn_block_writer_add(hand->writer, FIRN_CODEC_NONE,
-                                           firn_bytes(bytes, sizeof bytes), sizeof bytes, &ref,
-                                           NULL),
+    struct fi_packfile_format_entry entry = {
+        .at = {.size = (uint32_t)content.size, .kind = FI_PACKFILE_BLOB}};
+    uint8_t bytes[FI_PACKFILE_FORMAT_ENTRY_SIZE];
+    struct fi_block_ref ref;
+    fi_blake3_hash_of(content.data, content.size, &entry.hash);
+    fi_packfile_format_encode_entry(&entry, bytes);
+    assert_int_equal(fi_block_writer_add(hand->writer, FI_CODEC_NONE,
+                                         firn_bytes(bytes, sizeof bytes), sizeof bytes, &ref, NULL),
                      FIRN_OK);
-    assert_int_equal(firn_buf_append_le64(&hand->fences, 1), FIRN_OK);
-    assert_int_equal(firn_buf_append_le64(&hand->fences, 1), FIRN_OK);
-    assert_int_equal(firn_buf_append(&hand->fences, entry.hash.bytes, 32), FIRN_OK);
-    assert_int_equal(firn_buf_append_le64(&hand->fences, ref.offset), FIRN_OK);
-    struct firn_buf frames = {0};
-    assert_int_equal(firn_buf_append_le64(&frames, frame_count), FIRN_OK);
-    assert_int_equal(firn_buf_append_slice(&frames, firn_buf_slice(&hand->frames)), FIRN_OK);
-    hand_section(hand, FIRN_PACKFILE_FORMAT_SECTION_FRAMES, &frames);
-    hand_section(hand, FIRN_PACKFILE_FORMAT_SECTION_OBJECTS, &hand->fences);
-    assert_int_equal(firn_block_writer_finish(hand->writer, NULL, NULL), FIRN_OK);
-    firn_block_writer_destroy(hand->writer);
-    firn_buf_deinit(&frames);
-    firn_buf_deinit(&hand->frames);
-    firn_buf_deinit(&hand->fences);
+    assert_int_equal(fi_buf_append_le64(&hand->fences, 1), FIRN_OK);
+    assert_int_equal(fi_buf_append_le64(&hand->fences, 1), FIRN_OK);
+    assert_int_equal(fi_buf_append(&hand->fences, entry.hash.bytes, 32), FIRN_OK);
+    assert_int_equal(fi_buf_append_le64(&hand->fences, ref.offset), FIRN_OK);
+    struct fi_buf frames = {0};
+    assert_int_equal(fi_buf_append_le64(&frames, frame_count), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(&frames, fi_buf_slice(&hand->frames)), FIRN_OK);
+    hand_section(hand, FI_PACKFILE_FORMAT_SECTION_FRAMES, &frames);
+    hand_section(hand, FI_PACKFILE_FORMAT_SECTION_OBJECTS, &hand->fences);
+    assert_int_equal(fi_block_writer_finish(hand->writer, NULL, NULL), FIRN_OK);
+    fi_block_writer_destroy(hand->writer);
+    fi_buf_deinit(&frames);
+    fi_buf_deinit(&hand->frames);
+    fi_buf_deinit(&hand->fences);
 }
 
 struct verdict {
@@ -502,9 +501,9 @@ judge(struct pack_fixture *fixture, const char *name, struct verdict *verdict)
     firn_error err;
     struct firn_packfile *pack;
     *verdict = (struct verdict){0};
-    assert_int_equal(firn_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
-    int rc = firn_packfile_verify(pack, fixture->scratch, note_damage, verdict, &err);
-    firn_packfile_close(pack);
+    assert_int_equal(fi_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
+    int rc = fi_packfile_verify(pack, fixture->scratch, note_damage, verdict, &err);
+    fi_packfile_close(pack);
     assert_true((rc == FIRN_OK) == (verdict->damages == 0));
     return rc;
 }
@@ -527,15 +526,15 @@ packs_made_by_hand_are_judged(void **state)
         struct pack_fixture fixture;
         pack_fixture_init(&fixture);
         struct by_hand hand = {0};
-        struct firn_block_ref ref;
+        struct fi_block_ref ref;
         assert_int_equal(
-            firn_block_writer_create(fixture.dir, "p", FIRN_BLOCK_FILE_PACK, &hand.writer, NULL),
+            fi_block_writer_create(fixture.dir, "p", FI_BLOCK_FILE_PACK, &hand.writer, NULL),
             FIRN_OK);
         firn_slice content = firn_str("made by hand");
         hand_frame(&hand, content);
         if (cases[i].stray_block) {
-            assert_int_equal(firn_block_writer_add(hand.writer, FIRN_CODEC_NONE, content,
-                                                   (uint32_t)content.size, &ref, NULL),
+            assert_int_equal(fi_block_writer_add(hand.writer, FI_CODEC_NONE, content,
+                                                 (uint32_t)content.size, &ref, NULL),
                              FIRN_OK);
         }
         if (cases[i].second_frame) {
@@ -568,7 +567,7 @@ verification_names_what_is_lost(void **state)
     assert_int_equal(verdict.damages, 7); /* and the frame, and the chunk of the body */
     /* A padding byte takes no object along. */
     renew_scratch(&damage);
-    size_t page = damage.blocks[3] + 10 * FIRN_PACKFILE_FORMAT_ENTRY_SIZE;
+    size_t page = damage.blocks[3] + 10 * FI_PACKFILE_FORMAT_ENTRY_SIZE;
     damage_copy(&damage)[page] ^= 1;
     test_file_write(damage.fixture.dir, "bad", damage.bad.data, damage.bad.size);
     assert_int_equal(judge(&damage.fixture, "bad", &verdict), FIRN_CORRUPT);
@@ -584,16 +583,16 @@ struct salvage {
 };
 
 static int
-check_salvaged(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_slice content,
+check_salvaged(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice content,
                firn_error *err)
 {
     (void)err;
     struct salvage *salvage = ctx;
     for (size_t i = 0; i < salvage->damage->fixture.count; i++) {
         const struct pack_object *object = &salvage->damage->fixture.objects[i];
-        if (firn_hash_equal(&object->hash, hash)) {
+        if (fi_hash_equal(&object->hash, hash)) {
             assert_int_equal(object->kind, kind);
-            assert_true(firn_slice_equal(firn_buf_slice(&object->content), content));
+            assert_true(fi_slice_equal(fi_buf_slice(&object->content), content));
             salvage->found++;
             return FIRN_OK;
         }
@@ -608,7 +607,7 @@ salvage_bad(struct damage *damage, size_t size)
     firn_error err;
     struct salvage salvage = {.damage = damage};
     test_file_write(damage->fixture.dir, "bad", damage->bad.data, size);
-    int rc = firn_packfile_salvage(damage->fixture.dir, "bad", check_salvaged, &salvage, &err);
+    int rc = fi_packfile_salvage(damage->fixture.dir, "bad", check_salvaged, &salvage, &err);
     assert_true(rc == FIRN_OK || (rc == FIRN_CORRUPT && salvage.found == 0));
     return salvage.found;
 }
@@ -634,7 +633,7 @@ salvage_brings_back_every_whole_frame(void **state)
     for (size_t frame = 0; frame < 3; frame++) {
         size_t start = damage.blocks[frame] - 24;
         size_t end =
-            damage.blocks[frame] + firn_load_le32(damage.good.data + damage.blocks[frame] - 24 + 8);
+            damage.blocks[frame] + fi_load_le32(damage.good.data + damage.blocks[frame] - 24 + 8);
         for (size_t at = start; at < end; at++) {
             damage_copy(&damage)[at] ^= 0x41;
             assert_int_equal(salvage_bad(&damage, size), 10 - holds[frame]);

@@ -20,33 +20,33 @@ static firn_hash
 hash_of(firn_slice bytes)
 {
     firn_hash hash;
-    firn_blake3_hash_of(bytes.data, bytes.size, &hash);
+    fi_blake3_hash_of(bytes.data, bytes.size, &hash);
     return hash;
 }
 
 /* The delta of content, in out. */
 static void
-encode(const struct pack_object *base, enum firn_packfile_kind kind, firn_slice content,
-       struct firn_buf *out)
+encode(const struct pack_object *base, enum fi_packfile_kind kind, firn_slice content,
+       struct fi_buf *out)
 {
     firn_error err;
-    struct firn_compress *compress;
-    struct firn_packfile_delta_base against = {base->hash, firn_buf_slice(&base->content)};
+    struct fi_compress *compress;
+    struct fi_packfile_delta_base against = {base->hash, fi_buf_slice(&base->content)};
     bool fits;
-    assert_int_equal(firn_compress_create(&compress, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_delta_encode(compress, &against, kind, content,
-                                                content.size + 100, out, &fits, &err),
+    assert_int_equal(fi_compress_create(&compress, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_delta_encode(compress, &against, kind, content, content.size + 100,
+                                              out, &fits, &err),
                      FIRN_OK);
     assert_true(fits);
-    firn_compress_destroy(compress);
+    fi_compress_destroy(compress);
 }
 
 /* Content like the object's, but for ten bytes at `at`. */
 static void
-edit(const struct pack_object *base, size_t at, struct firn_buf *out)
+edit(const struct pack_object *base, size_t at, struct fi_buf *out)
 {
-    firn_buf_clear(out);
-    assert_int_equal(firn_buf_append_slice(out, firn_buf_slice(&base->content)), FIRN_OK);
+    fi_buf_clear(out);
+    assert_int_equal(fi_buf_append_slice(out, fi_buf_slice(&base->content)), FIRN_OK);
     memset(out->data + at, '+', 10);
 }
 
@@ -54,16 +54,16 @@ edit(const struct pack_object *base, size_t at, struct firn_buf *out)
 static struct pack_object *
 add_version(struct pack_fixture *fixture, size_t base, size_t at)
 {
-    struct firn_buf content = {0};
-    struct firn_buf stored = {0};
+    struct fi_buf content = {0};
+    struct fi_buf stored = {0};
     edit(&fixture->objects[base], at, &content);
-    encode(&fixture->objects[base], FIRN_PACKFILE_TREE, firn_buf_slice(&content), &stored);
-    firn_hash name = hash_of(firn_buf_slice(&content));
+    encode(&fixture->objects[base], FI_PACKFILE_TREE, fi_buf_slice(&content), &stored);
+    firn_hash name = hash_of(fi_buf_slice(&content));
     struct pack_object *object =
-        pack_fixture_add(fixture, FIRN_PACKFILE_DELTA, stored.data, stored.size);
+        pack_fixture_add(fixture, FI_PACKFILE_DELTA, stored.data, stored.size);
     object->hash = name;
-    firn_buf_deinit(&content);
-    firn_buf_deinit(&stored);
+    fi_buf_deinit(&content);
+    fi_buf_deinit(&stored);
     return object;
 }
 
@@ -71,15 +71,15 @@ static int
 collect(void *ctx, firn_slice data, firn_error *err)
 {
     (void)err;
-    return firn_buf_append_slice(ctx, data);
+    return fi_buf_append_slice(ctx, data);
 }
 
 static int
 read_whole(struct pack_fixture *fixture, struct firn_packfile *pack, const firn_hash *hash,
-           struct firn_buf *out, firn_error *err)
+           struct fi_buf *out, firn_error *err)
 {
-    firn_buf_clear(out);
-    return firn_packfile_stream_read(pack, fixture->scratch, hash, collect, out, err);
+    fi_buf_clear(out);
+    return fi_packfile_stream_read(pack, fixture->scratch, hash, collect, out, err);
 }
 
 static void
@@ -87,7 +87,7 @@ open_pack(struct pack_fixture *fixture, struct firn_packfile **out)
 {
     firn_error err;
     assert_int_equal(pack_fixture_write(fixture, "p", 0, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_open(fixture->dir, "p", out, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_open(fixture->dir, "p", out, &err), FIRN_OK);
 }
 
 static void
@@ -97,32 +97,32 @@ a_new_version_is_read_by_its_own_name(void **state)
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
-    struct firn_packfile_location at;
-    struct firn_buf out = {0};
-    struct firn_buf expected = {0};
+    struct fi_packfile_location at;
+    struct fi_buf out = {0};
+    struct fi_buf expected = {0};
     uint64_t size;
     pack_fixture_init(&fixture);
     (void)pack_fixture_add_text(&fixture, 1, SIZE);
     (void)add_version(&fixture, 0, 3000);
     (void)add_version(&fixture, 0, 0);
     open_pack(&fixture, &pack);
-    assert_int_equal(firn_packfile_count(pack), 3);
+    assert_int_equal(fi_packfile_count(pack), 3);
     for (size_t i = 0; i < 3; i++) {
         const firn_hash *hash = &fixture.objects[i].hash;
         assert_int_equal(read_whole(&fixture, pack, hash, &out, &err), FIRN_OK);
         edit(&fixture.objects[0], i == 1 ? 3000 : 0, &expected);
-        assert_true(i == 0 || firn_slice_equal(firn_buf_slice(&out), firn_buf_slice(&expected)));
-        assert_int_equal(firn_packfile_stream_size(pack, fixture.scratch, hash, &size, &err),
+        assert_true(i == 0 || fi_slice_equal(fi_buf_slice(&out), fi_buf_slice(&expected)));
+        assert_int_equal(fi_packfile_stream_size(pack, fixture.scratch, hash, &size, &err),
                          FIRN_OK);
         assert_int_equal(size, SIZE);
-        assert_int_equal(firn_packfile_find(pack, fixture.scratch, hash, &at, &err), FIRN_OK);
-        assert_int_equal(at.kind, i == 0 ? FIRN_PACKFILE_BLOB : FIRN_PACKFILE_DELTA);
+        assert_int_equal(fi_packfile_find(pack, fixture.scratch, hash, &at, &err), FIRN_OK);
+        assert_int_equal(at.kind, i == 0 ? FI_PACKFILE_BLOB : FI_PACKFILE_DELTA);
         assert_true(i == 0 || at.size < 100);
     }
-    assert_int_equal(firn_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
-    firn_packfile_close(pack);
-    firn_buf_deinit(&out);
-    firn_buf_deinit(&expected);
+    assert_int_equal(fi_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
+    fi_packfile_close(pack);
+    fi_buf_deinit(&out);
+    fi_buf_deinit(&expected);
     pack_fixture_deinit(&fixture);
 }
 
@@ -134,22 +134,22 @@ a_base_may_be_in_another_frame(void **state)
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
-    struct firn_packfile_scratch *scratch;
+    struct fi_packfile_scratch *scratch;
     bool is_elsewhere;
     pack_fixture_init(&fixture);
     (void)pack_fixture_add_text(&fixture, 1, SIZE);
     (void)add_version(&fixture, 0, 3000);
     assert_int_equal(pack_fixture_write(&fixture, "p", 1, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_walk_count(pack), 2);
-    assert_int_equal(firn_packfile_scratch_create(1, &scratch, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_walk_count(pack), 2);
+    assert_int_equal(fi_packfile_scratch_create(1, &scratch, &err), FIRN_OK);
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(firn_packfile_stream_verify(pack, scratch, &fixture.objects[1].hash,
-                                                     &is_elsewhere, &err),
-                         FIRN_OK);
+        assert_int_equal(
+            fi_packfile_stream_verify(pack, scratch, &fixture.objects[1].hash, &is_elsewhere, &err),
+            FIRN_OK);
     }
-    firn_packfile_scratch_destroy(scratch);
-    firn_packfile_close(pack);
+    fi_packfile_scratch_destroy(scratch);
+    fi_packfile_close(pack);
     pack_fixture_deinit(&fixture);
 }
 
@@ -160,30 +160,30 @@ a_version_may_be_a_piece_of_larger_content(void **state)
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
-    struct firn_buf out = {0};
-    struct firn_buf expected = {0};
-    struct firn_buf list = {0};
+    struct fi_buf out = {0};
+    struct fi_buf expected = {0};
+    struct fi_buf list = {0};
     pack_fixture_init(&fixture);
     (void)pack_fixture_add_text(&fixture, 1, SIZE);
     (void)add_version(&fixture, 0, 3000);
     edit(&fixture.objects[0], 3000, &expected);
-    assert_int_equal(firn_buf_append_slice(&expected, firn_str("0123456789")), FIRN_OK);
-    (void)pack_fixture_add(&fixture, FIRN_PACKFILE_BLOB, "0123456789", 10);
-    struct firn_packfile_piece pieces[] = {{.size = SIZE, .hash = fixture.objects[1].hash},
-                                           {.size = 10, .hash = fixture.objects[2].hash}};
-    assert_int_equal(firn_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(&expected, firn_str("0123456789")), FIRN_OK);
+    (void)pack_fixture_add(&fixture, FI_PACKFILE_BLOB, "0123456789", 10);
+    struct fi_packfile_piece pieces[] = {{.size = SIZE, .hash = fixture.objects[1].hash},
+                                         {.size = 10, .hash = fixture.objects[2].hash}};
+    assert_int_equal(fi_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
     struct pack_object *whole =
-        pack_fixture_add(&fixture, FIRN_PACKFILE_PIECES, list.data, list.size);
-    whole->hash = hash_of(firn_buf_slice(&expected));
+        pack_fixture_add(&fixture, FI_PACKFILE_PIECES, list.data, list.size);
+    whole->hash = hash_of(fi_buf_slice(&expected));
     firn_hash name = whole->hash;
     open_pack(&fixture, &pack);
     assert_int_equal(read_whole(&fixture, pack, &name, &out, &err), FIRN_OK);
-    assert_true(firn_slice_equal(firn_buf_slice(&out), firn_buf_slice(&expected)));
-    assert_int_equal(firn_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
-    firn_packfile_close(pack);
-    firn_buf_deinit(&out);
-    firn_buf_deinit(&expected);
-    firn_buf_deinit(&list);
+    assert_true(fi_slice_equal(fi_buf_slice(&out), fi_buf_slice(&expected)));
+    assert_int_equal(fi_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
+    fi_packfile_close(pack);
+    fi_buf_deinit(&out);
+    fi_buf_deinit(&expected);
+    fi_buf_deinit(&list);
     pack_fixture_deinit(&fixture);
 }
 
@@ -194,7 +194,7 @@ a_base_may_be_elsewhere(void **state)
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     bool is_elsewhere;
     pack_fixture_init(&fixture);
     (void)pack_fixture_add_text(&fixture, 1, SIZE);
@@ -207,14 +207,14 @@ a_base_may_be_elsewhere(void **state)
     fixture.count = 1;
     open_pack(&fixture, &pack);
     fixture.count = 2;
-    assert_int_equal(firn_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
     assert_int_equal(read_whole(&fixture, pack, &name, &out, &err), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "is not in the pack"));
-    assert_int_equal(firn_packfile_stream_verify(pack, fixture.scratch, &name, &is_elsewhere, &err),
+    assert_int_equal(fi_packfile_stream_verify(pack, fixture.scratch, &name, &is_elsewhere, &err),
                      FIRN_CORRUPT);
     assert_true(is_elsewhere);
-    firn_packfile_close(pack);
-    firn_buf_deinit(&out);
+    fi_packfile_close(pack);
+    fi_buf_deinit(&out);
     pack_fixture_deinit(&fixture);
 }
 
@@ -222,7 +222,7 @@ static int
 count_damage(struct pack_fixture *fixture, struct firn_packfile *pack)
 {
     firn_error err;
-    return firn_packfile_verify(pack, fixture->scratch, NULL, NULL, &err);
+    return fi_packfile_verify(pack, fixture->scratch, NULL, NULL, &err);
 }
 
 /* A delta that says one thing and is another: never other bytes. */
@@ -245,11 +245,11 @@ lies_are_found(void **state)
         firn_error err;
         struct pack_fixture fixture;
         struct firn_packfile *pack;
-        struct firn_buf out = {0};
+        struct fi_buf out = {0};
         pack_fixture_init(&fixture);
         (void)pack_fixture_add_text(&fixture, 1, SIZE);
         (void)pack_fixture_add_text(&fixture, 2, SIZE);
-        (void)pack_fixture_add(&fixture, FIRN_PACKFILE_BLOB, "", 0);
+        (void)pack_fixture_add(&fixture, FI_PACKFILE_BLOB, "", 0);
         (void)add_version(&fixture, 0, 1000);
         struct pack_object *object = add_version(&fixture, 0, 3000);
         uint8_t *base_at = object->content.data + 1;
@@ -282,8 +282,8 @@ lies_are_found(void **state)
         }
         assert_int_equal(out.size, 0);
         assert_int_equal(count_damage(&fixture, pack), FIRN_CORRUPT);
-        firn_packfile_close(pack);
-        firn_buf_deinit(&out);
+        fi_packfile_close(pack);
+        fi_buf_deinit(&out);
         pack_fixture_deinit(&fixture);
     }
 }
@@ -292,31 +292,31 @@ static void
 what_is_no_delta_is_refused(void **state)
 {
     (void)state;
-    struct firn_packfile_delta delta;
-    uint8_t bytes[64] = {FIRN_PACKFILE_BLOB};
+    struct fi_packfile_delta delta;
+    uint8_t bytes[64] = {FI_PACKFILE_BLOB};
     bytes[33] = 0x80;
     bytes[34] = 0x01;
-    assert_int_equal(firn_packfile_delta_decode(firn_bytes(bytes, 64), &delta, NULL), FIRN_OK);
+    assert_int_equal(fi_packfile_delta_decode(firn_bytes(bytes, 64), &delta, NULL), FIRN_OK);
     assert_int_equal(delta.size, 128);
     assert_int_equal(delta.frame.size, 64 - 35);
     for (size_t size = 0; size < 35; size++) {
-        assert_int_equal(firn_packfile_delta_decode(firn_bytes(bytes, size), &delta, NULL),
+        assert_int_equal(fi_packfile_delta_decode(firn_bytes(bytes, size), &delta, NULL),
                          FIRN_CORRUPT);
     }
-    static const uint8_t kinds[] = {0, FIRN_PACKFILE_PIECES, FIRN_PACKFILE_RECORD,
-                                    FIRN_PACKFILE_DELTA, 6};
+    static const uint8_t kinds[] = {0, FI_PACKFILE_PIECES, FI_PACKFILE_RECORD, FI_PACKFILE_DELTA,
+                                    6};
     for (size_t i = 0; i < sizeof kinds; i++) {
         bytes[0] = kinds[i];
-        assert_int_equal(firn_packfile_delta_decode(firn_bytes(bytes, 64), &delta, NULL),
+        assert_int_equal(fi_packfile_delta_decode(firn_bytes(bytes, 64), &delta, NULL),
                          FIRN_CORRUPT);
     }
-    bytes[0] = FIRN_PACKFILE_TREE;
+    bytes[0] = FI_PACKFILE_TREE;
     bytes[33] = 0; /* of no bytes */
-    assert_int_equal(firn_packfile_delta_decode(firn_bytes(bytes, 64), &delta, NULL), FIRN_CORRUPT);
+    assert_int_equal(fi_packfile_delta_decode(firn_bytes(bytes, 64), &delta, NULL), FIRN_CORRUPT);
     memcpy(bytes + 33, "\x81\x80\x80\x08", 4); /* 16 MiB and one */
-    assert_int_equal(firn_packfile_delta_decode(firn_bytes(bytes, 64), &delta, NULL), FIRN_CORRUPT);
+    assert_int_equal(fi_packfile_delta_decode(firn_bytes(bytes, 64), &delta, NULL), FIRN_CORRUPT);
     memcpy(bytes + 33, "\x80\x80\x80\x08", 4);
-    assert_int_equal(firn_packfile_delta_decode(firn_bytes(bytes, 64), &delta, NULL), FIRN_OK);
+    assert_int_equal(fi_packfile_delta_decode(firn_bytes(bytes, 64), &delta, NULL), FIRN_OK);
 }
 
 struct salvaged {
@@ -325,20 +325,20 @@ struct salvaged {
 };
 
 static int
-salvage(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_slice content,
+salvage(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice content,
         firn_error *err)
 {
     (void)err;
     struct salvaged *salvaged = ctx;
     const struct pack_object *object = &salvaged->fixture->objects[salvaged->count++];
-    assert_true(firn_hash_equal(hash, &object->hash));
+    assert_true(fi_hash_equal(hash, &object->hash));
     assert_int_equal(kind, object->kind);
-    assert_true(firn_slice_equal(content, firn_buf_slice(&object->content)));
+    assert_true(fi_slice_equal(content, fi_buf_slice(&object->content)));
     return FIRN_OK;
 }
 
 static int
-visit(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at, firn_slice content,
+visit(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at, firn_slice content,
       firn_error *err)
 {
     return salvage(ctx, hash, at->kind, content, err);
@@ -356,18 +356,18 @@ walks_and_salvage_give_deltas_as_they_are(void **state)
     (void)add_version(&fixture, 0, 3000);
     open_pack(&fixture, &pack);
     struct salvaged salvaged = {.fixture = &fixture};
-    assert_int_equal(firn_packfile_salvage(fixture.dir, "p", salvage, &salvaged, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_salvage(fixture.dir, "p", salvage, &salvaged, &err), FIRN_OK);
     assert_int_equal(salvaged.count, 2);
     salvaged.count = 0;
-    assert_int_equal(firn_packfile_walk_frame(pack, fixture.scratch, 0, visit, &salvaged, &err),
+    assert_int_equal(fi_packfile_walk_frame(pack, fixture.scratch, 0, visit, &salvaged, &err),
                      FIRN_OK);
     assert_int_equal(salvaged.count, 2);
-    firn_packfile_close(pack);
+    fi_packfile_close(pack);
     pack_fixture_deinit(&fixture);
 }
 
 static int
-visit_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+visit_delta(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
             firn_slice content, firn_error *err)
 {
     struct salvaged *met = ctx;
@@ -377,7 +377,7 @@ visit_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
 }
 
 static int
-count_some(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+count_some(void *ctx, const firn_hash *hash, const struct fi_packfile_location *at,
            firn_slice content, firn_error *err)
 {
     (void)hash;
@@ -396,7 +396,7 @@ a_walk_through_deltas_decodes_their_frames_alone(void **state)
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     pack_fixture_init(&fixture);
     (void)pack_fixture_add_text(&fixture, 1, SIZE);
     (void)pack_fixture_add_text(&fixture, 2, SIZE);
@@ -408,20 +408,20 @@ a_walk_through_deltas_decodes_their_frames_alone(void **state)
     test_file_read(fixture.dir, "p", &bytes);
     bytes.data[200] ^= 1;
     test_file_write(fixture.dir, "p", bytes.data, bytes.size);
-    assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_walk_count(pack), 2);
+    assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_walk_count(pack), 2);
     struct salvaged met = {.fixture = &fixture};
     int left = 1;
-    assert_int_equal(firn_packfile_walk_frame(pack, fixture.scratch, 0, visit_delta, &met, &err),
+    assert_int_equal(fi_packfile_walk_frame(pack, fixture.scratch, 0, visit_delta, &met, &err),
                      FIRN_CORRUPT);
-    assert_int_equal(firn_packfile_walk_deltas(pack, fixture.scratch, visit_delta, &met, &err),
+    assert_int_equal(fi_packfile_walk_deltas(pack, fixture.scratch, visit_delta, &met, &err),
                      FIRN_OK);
     assert_int_equal(met.count, 2);
-    assert_int_equal(firn_packfile_walk_deltas(pack, fixture.scratch, count_some, &left, &err),
+    assert_int_equal(fi_packfile_walk_deltas(pack, fixture.scratch, count_some, &left, &err),
                      FIRN_CANCELLED);
     assert_int_equal(left, 0);
-    firn_packfile_close(pack);
-    firn_buf_deinit(&bytes);
+    fi_packfile_close(pack);
+    fi_buf_deinit(&bytes);
     pack_fixture_deinit(&fixture);
 }
 
@@ -437,30 +437,30 @@ any_allocation_of_a_reading_may_fail(void **state)
     (void)add_version(&fixture, 0, 3000);
     firn_hash name = fixture.objects[1].hash;
     open_pack(&fixture, &pack);
-    firn_packfile_close(pack);
+    fi_packfile_close(pack);
     bool was_hit = true;
     uint64_t failures = 0;
     for (uint64_t n = 1; was_hit; n++) {
-        struct firn_packfile_scratch *scratch = NULL;
+        struct fi_packfile_scratch *scratch = NULL;
         bool is_elsewhere;
         test_alloc_install();
         test_alloc_fail_at(n, false);
-        int rc = firn_packfile_open(fixture.dir, "p", &pack, &err);
+        int rc = fi_packfile_open(fixture.dir, "p", &pack, &err);
         if (rc == FIRN_OK) {
-            rc = firn_packfile_scratch_create(1, &scratch, &err);
+            rc = fi_packfile_scratch_create(1, &scratch, &err);
         }
         if (rc == FIRN_OK) {
-            rc = firn_packfile_stream_verify(pack, scratch, &name, &is_elsewhere, &err);
+            rc = fi_packfile_stream_verify(pack, scratch, &name, &is_elsewhere, &err);
         }
         int none = 0;
         if (rc == FIRN_OK) {
-            rc = firn_packfile_walk_deltas(pack, scratch, count_some, &none, &err);
+            rc = fi_packfile_walk_deltas(pack, scratch, count_some, &none, &err);
         }
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
         failures += rc != FIRN_OK ? 1 : 0;
         was_hit = test_alloc_calls() >= n;
-        firn_packfile_scratch_destroy(scratch);
-        firn_packfile_close(pack);
+        fi_packfile_scratch_destroy(scratch);
+        fi_packfile_close(pack);
         assert_int_equal(test_alloc_alive(), 0);
         test_alloc_uninstall();
     }
@@ -476,9 +476,9 @@ the_golden_pack_is_read_for_ever(void **state)
     firn_error err;
     struct pack_fixture fixture;
     struct firn_packfile *pack;
-    struct firn_buf bytes = {0};
-    struct firn_buf out = {0};
-    struct firn_buf expected = {0};
+    struct fi_buf bytes = {0};
+    struct fi_buf out = {0};
+    struct fi_buf expected = {0};
     pack_fixture_init(&fixture);
     (void)pack_fixture_add_text(&fixture, 1, SIZE);
     (void)add_version(&fixture, 0, 3000);
@@ -488,34 +488,34 @@ the_golden_pack_is_read_for_ever(void **state)
     fixture.objects[2] = fixture.objects[3];
     fixture.objects[3] = elsewhere;
     if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
-        struct firn_os_ops ops;
-        const struct firn_os_ops *own = fixture.os->ops;
+        struct fi_os_ops ops;
+        const struct fi_os_ops *own = fixture.os->ops;
         test_identity_fix(fixture.os, &ops);
         fixture.count = 3;
         assert_int_equal(pack_fixture_write(&fixture, "p", 0, &err), FIRN_OK);
         fixture.count = 4;
         fixture.os->ops = own;
         test_file_read(fixture.dir, "p", &bytes);
-        test_file_compare_golden(path, firn_buf_slice(&bytes));
+        test_file_compare_golden(path, fi_buf_slice(&bytes));
     }
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
-    assert_int_equal(firn_buf_set_size(&bytes, 1 << 20), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(&bytes, 1 << 20), FIRN_OK);
     bytes.size = fread(bytes.data, 1, bytes.size, file);
     assert_int_equal(fclose(file), 0);
     test_file_write(fixture.dir, "golden", bytes.data, bytes.size);
-    assert_int_equal(firn_packfile_open(fixture.dir, "golden", &pack, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_count(pack), 3);
+    assert_int_equal(fi_packfile_open(fixture.dir, "golden", &pack, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_count(pack), 3);
     assert_int_equal(read_whole(&fixture, pack, &fixture.objects[1].hash, &out, &err), FIRN_OK);
     edit(&fixture.objects[0], 3000, &expected);
-    assert_true(firn_slice_equal(firn_buf_slice(&out), firn_buf_slice(&expected)));
+    assert_true(fi_slice_equal(fi_buf_slice(&out), fi_buf_slice(&expected)));
     assert_int_equal(read_whole(&fixture, pack, &fixture.objects[2].hash, &out, &err),
                      FIRN_CORRUPT);
-    firn_packfile_close(pack);
-    firn_buf_deinit(&bytes);
-    firn_buf_deinit(&out);
-    firn_buf_deinit(&expected);
+    fi_packfile_close(pack);
+    fi_buf_deinit(&bytes);
+    fi_buf_deinit(&out);
+    fi_buf_deinit(&expected);
     pack_fixture_deinit(&fixture);
 }
 

@@ -19,8 +19,8 @@ fill(struct pack_fixture *fixture)
     if (noise[0] == 0 && noise[1] == 0) {
         pack_fixture_noise(1, noise, sizeof noise);
     }
-    (void)pack_fixture_add(fixture, FIRN_PACKFILE_BLOB, noise, ALONE);
-    (void)pack_fixture_add(fixture, FIRN_PACKFILE_BLOB, noise + ALONE, SHARED);
+    (void)pack_fixture_add(fixture, FI_PACKFILE_BLOB, noise, ALONE);
+    (void)pack_fixture_add(fixture, FI_PACKFILE_BLOB, noise + ALONE, SHARED);
     (void)pack_fixture_add_noise(fixture, 3, 3000);
     (void)pack_fixture_add_text(fixture, 4, 30000);
     (void)pack_fixture_add_noise(fixture, 5, 0);
@@ -29,9 +29,9 @@ fill(struct pack_fixture *fixture)
 
 /* Objects one by one without a lane, in a directory of any machine. */
 static int
-write_pooled(struct pack_fixture *fixture, struct firn_os_dir *dir, firn_error *err)
+write_pooled(struct pack_fixture *fixture, struct fi_os_dir *dir, firn_error *err)
 {
-    struct firn_os_dir *own = fixture->dir;
+    struct fi_os_dir *own = fixture->dir;
     fixture->dir = dir;
     int rc = pack_fixture_write(fixture, "p", 3, err);
     fixture->dir = own;
@@ -39,9 +39,9 @@ write_pooled(struct pack_fixture *fixture, struct firn_os_dir *dir, firn_error *
 }
 
 static int
-read_in(struct pack_fixture *fixture, struct firn_os_dir *dir, firn_error *err)
+read_in(struct pack_fixture *fixture, struct fi_os_dir *dir, firn_error *err)
 {
-    struct firn_os_dir *own = fixture->dir;
+    struct fi_os_dir *own = fixture->dir;
     fixture->dir = dir;
     int rc = pack_fixture_read(fixture, "p", err);
     fixture->dir = own;
@@ -49,7 +49,7 @@ read_in(struct pack_fixture *fixture, struct firn_os_dir *dir, firn_error *err)
 }
 
 static int
-count_object(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_slice content,
+count_object(void *ctx, const firn_hash *hash, enum fi_packfile_kind kind, firn_slice content,
              firn_error *err)
 {
     (void)hash;
@@ -61,10 +61,10 @@ count_object(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, fir
 }
 
 static int
-salvage_in(struct pack_fixture *fixture, struct firn_os_dir *dir, firn_error *err)
+salvage_in(struct pack_fixture *fixture, struct fi_os_dir *dir, firn_error *err)
 {
     size_t count = 0;
-    int rc = firn_packfile_salvage(dir, "p", count_object, &count, err);
+    int rc = fi_packfile_salvage(dir, "p", count_object, &count, err);
     assert_true(rc != FIRN_OK || count == fixture->count);
     return rc;
 }
@@ -131,13 +131,13 @@ a_pool_of_lanes_survives_the_want_of_memory(void **state)
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
     struct firn_packfile_writer *writer;
-    assert_int_equal(firn_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
     test_alloc_fail_at(1, false);
-    assert_int_equal(firn_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err),
+    assert_int_equal(fi_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err),
                      FIRN_NO_MEMORY);
-    assert_int_equal(firn_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_packfile_writer_destroy(writer);
+    assert_int_equal(fi_packfile_writer_add(writer, firn_str("x"), NULL, NULL, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_packfile_writer_destroy(writer);
     pack_fixture_deinit(&fixture);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -147,8 +147,8 @@ a_pool_of_lanes_survives_the_want_of_memory(void **state)
 
 struct faulty {
     struct pack_fixture fixture;
-    struct firn_os *os;
-    struct firn_os_dir *dir;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
 };
 
 static void
@@ -156,38 +156,38 @@ faulty_init(struct faulty *faulty)
 {
     pack_fixture_init(&faulty->fixture);
     fill(&faulty->fixture);
-    assert_int_equal(firn_sim_fault_create(faulty->fixture.os, &faulty->os, NULL), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(faulty->os, "/", &faulty->dir, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_fault_create(faulty->fixture.os, &faulty->os, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(faulty->os, "/", &faulty->dir, NULL), FIRN_OK);
 }
 
 static void
 faulty_deinit(struct faulty *faulty)
 {
-    firn_os_dir_close(faulty->dir);
-    firn_sim_fault_destroy(faulty->os);
+    fi_os_dir_close(faulty->dir);
+    fi_sim_fault_destroy(faulty->os);
     pack_fixture_deinit(&faulty->fixture);
 }
 
 static bool
-fail_one_write(uint64_t n, bool for_ever, enum firn_sim_fault_kind kind, int error_number, int code)
+fail_one_write(uint64_t n, bool for_ever, enum fi_sim_fault_kind kind, int error_number, int code)
 {
     firn_error err;
     struct faulty faulty;
     faulty_init(&faulty);
-    struct firn_sim_fault_plan plan = {.call = n,
-                                       .for_ever = for_ever,
-                                       .classes = FIRN_SIM_FAULT_ALL,
-                                       .kind = kind,
-                                       .error_number = error_number};
-    firn_sim_fault_set_plan(faulty.os, &plan);
+    struct fi_sim_fault_plan plan = {.call = n,
+                                     .for_ever = for_ever,
+                                     .classes = FI_SIM_FAULT_ALL,
+                                     .kind = kind,
+                                     .error_number = error_number};
+    fi_sim_fault_set_plan(faulty.os, &plan);
     int rc = write_pooled(&faulty.fixture, faulty.dir, &err);
-    bool hit = firn_sim_fault_hits(faulty.os) > 0;
-    assert_int_equal(rc, hit && kind != FIRN_SIM_FAULT_SHORT ? code : FIRN_OK);
-    struct firn_os_dir *dir = faulty.fixture.dir;
+    bool hit = fi_sim_fault_hits(faulty.os) > 0;
+    assert_int_equal(rc, hit && kind != FI_SIM_FAULT_SHORT ? code : FIRN_OK);
+    struct fi_os_dir *dir = faulty.fixture.dir;
     if (rc != FIRN_OK && !for_ever) {
         assert_int_equal(test_file_count(dir), 0);
     }
-    firn_sim_fault_set_plan(faulty.os, NULL);
+    fi_sim_fault_set_plan(faulty.os, NULL);
     if (!test_file_exists(dir, "p")) {
         assert_int_not_equal(rc, FIRN_OK);
         assert_int_equal(write_pooled(&faulty.fixture, dir, &err), FIRN_OK);
@@ -205,10 +205,10 @@ a_call_that_fails_while_writing_leaves_nothing_behind(void **state)
     test_alloc_install();
     bool hit = true;
     for (uint64_t n = 1; hit; n++) {
-        hit = fail_one_write(n, false, FIRN_SIM_FAULT_FAILS, 5, FIRN_IO);
-        (void)fail_one_write(n, true, FIRN_SIM_FAULT_FAILS, 28, FIRN_NO_SPACE);
-        (void)fail_one_write(n, false, FIRN_SIM_FAULT_TORN, 5, FIRN_IO);
-        (void)fail_one_write(n, false, FIRN_SIM_FAULT_SHORT, 5, FIRN_IO);
+        hit = fail_one_write(n, false, FI_SIM_FAULT_FAILS, 5, FIRN_IO);
+        (void)fail_one_write(n, true, FI_SIM_FAULT_FAILS, 28, FIRN_NO_SPACE);
+        (void)fail_one_write(n, false, FI_SIM_FAULT_TORN, 5, FIRN_IO);
+        (void)fail_one_write(n, false, FI_SIM_FAULT_SHORT, 5, FIRN_IO);
         assert_true(n < 100);
     }
     assert_int_equal(test_alloc_alive(), 0);
@@ -226,11 +226,11 @@ a_call_that_fails_while_reading_is_reported(void **state)
         struct faulty faulty;
         faulty_init(&faulty);
         assert_int_equal(write_pooled(&faulty.fixture, faulty.fixture.dir, &err), FIRN_OK);
-        struct firn_sim_fault_plan plan = {
-            .call = n, .for_ever = n % 2 == 0, .classes = FIRN_SIM_FAULT_ALL, .error_number = 5};
-        firn_sim_fault_set_plan(faulty.os, &plan);
+        struct fi_sim_fault_plan plan = {
+            .call = n, .for_ever = n % 2 == 0, .classes = FI_SIM_FAULT_ALL, .error_number = 5};
+        fi_sim_fault_set_plan(faulty.os, &plan);
         int rc = read_in(&faulty.fixture, faulty.dir, &err);
-        hit = firn_sim_fault_hits(faulty.os) > 0;
+        hit = fi_sim_fault_hits(faulty.os) > 0;
         assert_int_equal(rc, hit ? FIRN_IO : FIRN_OK);
         faulty_deinit(&faulty);
         assert_true(n < 1000);
@@ -245,11 +245,11 @@ static void
 check_after_cut(struct pack_fixture *fixture, uint64_t seed, bool must_exist)
 {
     firn_error err;
-    struct firn_os *os;
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_sim_memory_clone(fixture->os, &os, &err), FIRN_OK);
-    firn_sim_memory_power_cut(os, seed);
-    assert_int_equal(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_sim_memory_clone(fixture->os, &os, &err), FIRN_OK);
+    fi_sim_memory_power_cut(os, seed);
+    assert_int_equal(fi_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
     bool exists = test_file_exists(dir, "p");
     assert_true(exists || !must_exist);
     if (exists) {
@@ -258,8 +258,8 @@ check_after_cut(struct pack_fixture *fixture, uint64_t seed, bool must_exist)
         /* What the cut left is no hindrance. */
         assert_int_equal(write_pooled(fixture, dir, &err), FIRN_OK);
     }
-    firn_os_dir_close(dir);
-    firn_sim_memory_destroy(os);
+    fi_os_dir_close(dir);
+    fi_sim_memory_destroy(os);
 }
 
 static void
@@ -273,11 +273,11 @@ power_that_fails_at_any_call_leaves_no_pack_or_a_whole_one(void **state)
         struct pack_fixture fixture;
         pack_fixture_init(&fixture);
         fill(&fixture);
-        firn_sim_memory_set_writeback(fixture.os, 2);
-        uint64_t before = firn_sim_memory_calls(fixture.os);
-        firn_sim_memory_set_cut_at(fixture.os, before + call);
+        fi_sim_memory_set_writeback(fixture.os, 2);
+        uint64_t before = fi_sim_memory_calls(fixture.os);
+        fi_sim_memory_set_cut_at(fixture.os, before + call);
         int rc = pack_fixture_write(&fixture, "p", 3, &err);
-        is_done = !firn_sim_memory_is_off(fixture.os);
+        is_done = !fi_sim_memory_is_off(fixture.os);
         assert_true(is_done == (rc == FIRN_OK));
         for (uint64_t seed = 0; seed < seeds; seed++) {
             check_after_cut(&fixture, seed, rc == FIRN_OK);
@@ -298,35 +298,35 @@ after_a_failed_frame_no_lane_can_go_on(void **state)
     pack_fixture_init(&fixture);
     fill(&fixture);
     struct firn_packfile_writer *writer;
-    struct firn_packfile_lane *lanes[2];
+    struct fi_packfile_lane *lanes[2];
     bool is_new;
-    assert_int_equal(firn_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(firn_packfile_lane_create(writer, &lanes[i], &err), FIRN_OK);
+        assert_int_equal(fi_packfile_lane_create(writer, &lanes[i], &err), FIRN_OK);
     }
-    firn_sim_memory_set_space(fixture.os, 1000);
+    fi_sim_memory_set_space(fixture.os, 1000);
     int rc = FIRN_OK;
     for (size_t i = 0; i < 3 && rc == FIRN_OK; i++) {
         const struct pack_object *object = &fixture.objects[i];
-        rc = firn_packfile_lane_add(lanes[0], object->kind, &object->hash,
-                                    firn_buf_slice(&object->content), &is_new, &err);
+        rc = fi_packfile_lane_add(lanes[0], object->kind, &object->hash,
+                                  fi_buf_slice(&object->content), &is_new, &err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_packfile_lane_flush(lanes[0], &err);
+        rc = fi_packfile_lane_flush(lanes[0], &err);
     }
     assert_int_equal(rc, FIRN_NO_SPACE);
-    firn_sim_memory_set_space(fixture.os, UINT64_MAX);
+    fi_sim_memory_set_space(fixture.os, UINT64_MAX);
     /* The name of an object whose bytes are lost must not be relied upon. */
     const struct pack_object *object = &fixture.objects[0];
-    assert_int_equal(firn_packfile_lane_add(lanes[1], object->kind, &object->hash,
-                                            firn_buf_slice(&object->content), &is_new, &err),
+    assert_int_equal(fi_packfile_lane_add(lanes[1], object->kind, &object->hash,
+                                          fi_buf_slice(&object->content), &is_new, &err),
                      FIRN_FAILED);
     for (size_t i = 0; i < 2; i++) {
-        firn_packfile_lane_destroy(lanes[i]);
+        fi_packfile_lane_destroy(lanes[i]);
     }
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_FAILED);
+    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_FAILED);
     assert_non_null(strstr(err.text, "p.tmp"));
-    firn_packfile_writer_destroy(writer);
+    fi_packfile_writer_destroy(writer);
     assert_int_equal(test_file_count(fixture.dir), 0);
     pack_fixture_deinit(&fixture);
 }

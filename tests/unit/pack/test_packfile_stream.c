@@ -29,7 +29,7 @@ give(void *ctx, void *buf, size_t size, size_t *got, firn_error *err)
 {
     struct source *source = ctx;
     if (source->fail_at != 0 && source->at >= source->fail_at) {
-        return firn_error_set(err, FIRN_IO, "the source failed");
+        return fi_error_set(err, FIRN_IO, "the source failed");
     }
     size_t left = source->content.size - source->at;
     size_t part = size < left ? size : left;
@@ -74,7 +74,7 @@ streams_of_all_sizes_come_back_from_bytes_and_from_sources(void **state)
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
-    uint8_t *noise = firn_alloc(21 * MIB);
+    uint8_t *noise = fi_alloc(21 * MIB);
     pack_fixture_noise(77, noise, 21 * MIB);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         firn_slice content = firn_bytes(noise + i, sizes[i]);
@@ -86,50 +86,49 @@ streams_of_all_sizes_come_back_from_bytes_and_from_sources(void **state)
             struct firn_packfile_writer *writer;
             struct firn_packfile *pack;
             struct source source = {.content = content, .random = {.state = i}};
-            firn_blake3_hash_of(content.data, content.size, &expected);
-            assert_int_equal(firn_packfile_writer_create(fixture.dir, "p", 1, &writer, &err),
+            fi_blake3_hash_of(content.data, content.size, &expected);
+            assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err),
                              FIRN_OK);
             for (int round = 0; round < 2; round++) {
                 source.at = 0;
                 assert_int_equal(
-                    from_source ? firn_packfile_writer_add_stream(writer, give, &source, &hash,
-                                                                  &is_new, &size, &err)
-                                : firn_packfile_writer_add(writer, content, &hash, &is_new, &err),
+                    from_source ? fi_packfile_writer_add_stream(writer, give, &source, &hash,
+                                                                &is_new, &size, &err)
+                                : fi_packfile_writer_add(writer, content, &hash, &is_new, &err),
                     FIRN_OK);
                 assert_int_equal(is_new, round == 0);
                 assert_int_equal(size, sizes[i]);
-                assert_true(firn_hash_equal(&hash, &expected));
+                assert_true(fi_hash_equal(&hash, &expected));
             }
-            assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-            firn_packfile_writer_destroy(writer);
+            assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
+            fi_packfile_writer_destroy(writer);
 
             struct sink sink = {.expected = content};
-            assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
-            assert_int_equal(firn_packfile_stream_size(pack, fixture.scratch, &hash, &size, &err),
+            assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+            assert_int_equal(fi_packfile_stream_size(pack, fixture.scratch, &hash, &size, &err),
                              FIRN_OK);
             assert_int_equal(size, sizes[i]);
             assert_int_equal(
-                firn_packfile_stream_read(pack, fixture.scratch, &hash, take, &sink, &err),
-                FIRN_OK);
+                fi_packfile_stream_read(pack, fixture.scratch, &hash, take, &sink, &err), FIRN_OK);
             assert_int_equal(sink.at, sizes[i]);
             assert_true(sink.largest <= (sizes[i] <= 8 * MIB ? 8 * MIB : MIB));
-            assert_int_equal(firn_packfile_count(pack),
+            assert_int_equal(fi_packfile_count(pack),
                              sizes[i] <= 8 * MIB ? 1 : (sizes[i] + MIB - 1) / MIB + 1);
             if (from_source) {
-                assert_int_equal(firn_packfile_verify(pack, fixture.scratch, NULL, NULL, &err),
+                assert_int_equal(fi_packfile_verify(pack, fixture.scratch, NULL, NULL, &err),
                                  FIRN_OK);
             }
             hash.bytes[0] ^= 1;
             assert_int_equal(
-                firn_packfile_stream_read(pack, fixture.scratch, &hash, take, &sink, &err),
+                fi_packfile_stream_read(pack, fixture.scratch, &hash, take, &sink, &err),
                 FIRN_NOT_FOUND);
-            assert_int_equal(firn_packfile_stream_size(pack, fixture.scratch, &hash, &size, &err),
+            assert_int_equal(fi_packfile_stream_size(pack, fixture.scratch, &hash, &size, &err),
                              FIRN_NOT_FOUND);
-            firn_packfile_close(pack);
-            assert_int_equal(firn_os_remove_file(fixture.dir, "p", &err), FIRN_OK);
+            fi_packfile_close(pack);
+            assert_int_equal(fi_os_remove_file(fixture.dir, "p", &err), FIRN_OK);
         }
     }
-    firn_free(noise);
+    fi_free(noise);
     pack_fixture_deinit(&fixture);
 }
 
@@ -140,7 +139,7 @@ equal_pieces_are_stored_once(void **state)
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
-    uint8_t *bytes = firn_alloc(12 * MIB);
+    uint8_t *bytes = fi_alloc(12 * MIB);
     pack_fixture_noise(3, bytes, MIB);
     for (size_t i = 1; i < 12; i++) {
         memcpy(bytes + i * MIB, bytes, MIB);
@@ -148,21 +147,21 @@ equal_pieces_are_stored_once(void **state)
     struct firn_packfile_writer *writer;
     uint64_t size;
     firn_hash hash;
-    assert_int_equal(firn_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
-    assert_int_equal(
-        firn_packfile_writer_add(writer, firn_bytes(bytes, 12 * MIB), &hash, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_writer_count(writer), 2);
-    assert_int_equal(firn_packfile_writer_finish(writer, &size, &err), FIRN_OK);
-    firn_packfile_writer_destroy(writer);
+    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_add(writer, firn_bytes(bytes, 12 * MIB), &hash, NULL, &err),
+                     FIRN_OK);
+    assert_int_equal(fi_packfile_writer_count(writer), 2);
+    assert_int_equal(fi_packfile_writer_finish(writer, &size, &err), FIRN_OK);
+    fi_packfile_writer_destroy(writer);
     assert_true(size < MIB + MIB / 10);
     struct firn_packfile *pack;
     struct sink sink = {.expected = firn_bytes(bytes, 12 * MIB)};
-    assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_stream_read(pack, fixture.scratch, &hash, take, &sink, &err),
+    assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_stream_read(pack, fixture.scratch, &hash, take, &sink, &err),
                      FIRN_OK);
     assert_int_equal(sink.at, 12 * MIB);
-    firn_packfile_close(pack);
-    firn_free(bytes);
+    fi_packfile_close(pack);
+    fi_free(bytes);
     pack_fixture_deinit(&fixture);
 }
 
@@ -178,18 +177,18 @@ holes_are_given_as_zeros(void **state)
     const uint64_t hole = 200000;
     (void)pack_fixture_add_pieces(&fixture, 0, hole, 1);
     assert_int_equal(pack_fixture_write(&fixture, "p", 0, &err), FIRN_OK);
-    uint8_t *expected = firn_alloc_zeroed(100 + hole + 50);
+    uint8_t *expected = fi_alloc_zeroed(100 + hole + 50);
     memcpy(expected, fixture.objects[0].content.data, 100);
     memcpy(expected + 100 + hole, fixture.objects[1].content.data, 50);
     struct firn_packfile *pack;
     struct sink sink = {.expected = firn_bytes(expected, 100 + hole + 50)};
-    assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_stream_read(pack, fixture.scratch, &fixture.objects[2].hash,
-                                               take, &sink, &err),
-                     FIRN_OK);
+    assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(
+        fi_packfile_stream_read(pack, fixture.scratch, &fixture.objects[2].hash, take, &sink, &err),
+        FIRN_OK);
     assert_int_equal(sink.at, 100 + hole + 50);
-    firn_packfile_close(pack);
-    firn_free(expected);
+    fi_packfile_close(pack);
+    fi_free(expected);
     pack_fixture_deinit(&fixture);
 }
 
@@ -209,32 +208,31 @@ sources_and_sinks_may_fail(void **state)
     firn_error err;
     struct pack_fixture fixture;
     pack_fixture_init(&fixture);
-    uint8_t *noise = firn_alloc(10 * MIB);
+    uint8_t *noise = fi_alloc(10 * MIB);
     pack_fixture_noise(4, noise, 10 * MIB);
     struct firn_packfile_writer *writer;
     firn_hash hash;
-    assert_int_equal(firn_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_create(fixture.dir, "p", 1, &writer, &err), FIRN_OK);
     static const size_t places[] = {1, 8 * MIB - 5, 9 * MIB};
     for (size_t i = 0; i < 3; i++) {
         struct source source = {
             .content = firn_bytes(noise, 10 * MIB), .random = {.state = i}, .fail_at = places[i]};
         assert_int_equal(
-            firn_packfile_writer_add_stream(writer, give, &source, &hash, NULL, NULL, &err),
-            FIRN_IO);
+            fi_packfile_writer_add_stream(writer, give, &source, &hash, NULL, NULL, &err), FIRN_IO);
         assert_string_equal(err.text, "the source failed");
     }
-    assert_int_equal(
-        firn_packfile_writer_add(writer, firn_bytes(noise, 10 * MIB), &hash, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_packfile_writer_destroy(writer);
+    assert_int_equal(fi_packfile_writer_add(writer, firn_bytes(noise, 10 * MIB), &hash, NULL, &err),
+                     FIRN_OK);
+    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_packfile_writer_destroy(writer);
     struct firn_packfile *pack;
     size_t calls = 0;
-    assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_stream_read(pack, fixture.scratch, &hash, refuse, &calls, &err),
+    assert_int_equal(fi_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_stream_read(pack, fixture.scratch, &hash, refuse, &calls, &err),
                      FIRN_CANCELLED);
     assert_int_equal(calls, 1);
-    firn_packfile_close(pack);
-    firn_free(noise);
+    fi_packfile_close(pack);
+    fi_free(noise);
     pack_fixture_deinit(&fixture);
 }
 
@@ -266,19 +264,18 @@ struct worker {
 };
 
 static int
-add_objects(struct worker *worker, struct firn_packfile_lane *lane, uint8_t *bytes)
+add_objects(struct worker *worker, struct fi_packfile_lane *lane, uint8_t *bytes)
 {
     for (size_t i = 0; i < OBJECTS_EACH; i++) {
         size_t which = (worker->number * 173 + i) % DISTINCT;
         firn_slice content = firn_bytes(bytes, form_object(which, bytes));
         firn_hash hash;
         bool is_new;
-        firn_blake3_hash_of(content.data, content.size, &hash);
-        int rc =
-            lane != NULL
-                ? firn_packfile_lane_add(lane, FIRN_PACKFILE_BLOB, &hash, content, &is_new, NULL)
-                : firn_packfile_writer_add(worker->writer, content, NULL, &is_new, NULL);
-        if (rc != FIRN_OK || !firn_packfile_writer_contains(worker->writer, &hash)) {
+        fi_blake3_hash_of(content.data, content.size, &hash);
+        int rc = lane != NULL
+                     ? fi_packfile_lane_add(lane, FI_PACKFILE_BLOB, &hash, content, &is_new, NULL)
+                     : fi_packfile_writer_add(worker->writer, content, NULL, &is_new, NULL);
+        if (rc != FIRN_OK || !fi_packfile_writer_contains(worker->writer, &hash)) {
             return rc != FIRN_OK ? rc : FIRN_INTERNAL;
         }
         atomic_fetch_add(worker->new_count, is_new);
@@ -290,52 +287,52 @@ static void
 run_adding(void *arg)
 {
     struct worker *worker = arg;
-    uint8_t *bytes = firn_alloc(700000);
-    struct firn_packfile_lane *lane = NULL;
+    uint8_t *bytes = fi_alloc(700000);
+    struct fi_packfile_lane *lane = NULL;
     if (worker->has_lane) {
-        worker->rc = firn_packfile_lane_create(worker->writer, &lane, NULL);
+        worker->rc = fi_packfile_lane_create(worker->writer, &lane, NULL);
     }
     if (worker->rc == FIRN_OK) {
         worker->rc = add_objects(worker, lane, bytes);
     }
     if (worker->rc == FIRN_OK && lane != NULL) {
-        worker->rc = firn_packfile_lane_flush(lane, NULL);
+        worker->rc = fi_packfile_lane_flush(lane, NULL);
     }
-    firn_packfile_lane_destroy(lane);
-    firn_free(bytes);
+    fi_packfile_lane_destroy(lane);
+    fi_free(bytes);
 }
 
 static void
 run_reading(void *arg)
 {
     struct worker *worker = arg;
-    uint8_t *bytes = firn_alloc(700000);
+    uint8_t *bytes = fi_alloc(700000);
     for (size_t i = 0; i < OBJECTS_EACH && worker->rc == FIRN_OK; i++) {
         size_t which = (worker->number * 173 + i) % DISTINCT;
         struct sink sink = {.expected = firn_bytes(bytes, form_object(which, bytes))};
         firn_hash hash;
-        struct firn_packfile_scratch *scratch;
-        firn_blake3_hash_of(bytes, sink.expected.size, &hash);
-        worker->rc = firn_packfile_take_scratch(worker->pack, &scratch, NULL);
+        struct fi_packfile_scratch *scratch;
+        fi_blake3_hash_of(bytes, sink.expected.size, &hash);
+        worker->rc = fi_packfile_take_scratch(worker->pack, &scratch, NULL);
         if (worker->rc == FIRN_OK) {
-            worker->rc = firn_packfile_stream_read(worker->pack, scratch, &hash, take, &sink, NULL);
-            firn_packfile_give_scratch(worker->pack, scratch);
+            worker->rc = fi_packfile_stream_read(worker->pack, scratch, &hash, take, &sink, NULL);
+            fi_packfile_give_scratch(worker->pack, scratch);
         }
     }
-    firn_free(bytes);
+    fi_free(bytes);
 }
 
 static void
-run_all(struct firn_os *os, struct worker *workers, void (*run)(void *arg))
+run_all(struct fi_os *os, struct worker *workers, void (*run)(void *arg))
 {
     firn_error err;
-    struct firn_os_jobs *jobs;
-    assert_int_equal(firn_os_jobs_create(os, THREADS, &jobs, &err), FIRN_OK);
+    struct fi_os_jobs *jobs;
+    assert_int_equal(fi_os_jobs_create(os, THREADS, &jobs, &err), FIRN_OK);
     for (size_t i = 0; i < THREADS; i++) {
-        assert_int_equal(firn_os_jobs_submit(jobs, run, &workers[i], &err), FIRN_OK);
+        assert_int_equal(fi_os_jobs_submit(jobs, run, &workers[i], &err), FIRN_OK);
     }
-    firn_os_jobs_wait(jobs);
-    firn_os_jobs_destroy(jobs);
+    fi_os_jobs_wait(jobs);
+    fi_os_jobs_destroy(jobs);
     for (size_t i = 0; i < THREADS; i++) {
         assert_int_equal(workers[i].rc, FIRN_OK);
     }
@@ -348,11 +345,11 @@ threads_fill_one_pack_and_read_it_back(void **state)
     firn_error err;
     char path[TEST_TEMP_SIZE];
     test_temp_make(path, sizeof path);
-    struct firn_os *os = firn_os_default();
-    struct firn_os_dir *dir;
+    struct fi_os *os = fi_os_default();
+    struct fi_os_dir *dir;
     struct firn_packfile_writer *writer;
-    assert_int_equal(firn_os_dir_open_path(os, path, &dir, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_writer_create(dir, "p", 1, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(os, path, &dir, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_writer_create(dir, "p", 1, &writer, &err), FIRN_OK);
     struct worker workers[THREADS];
     atomic_size_t new_count = 0;
     for (size_t i = 0; i < THREADS; i++) {
@@ -360,24 +357,24 @@ threads_fill_one_pack_and_read_it_back(void **state)
             .writer = writer, .number = i, .has_lane = i % 2 == 0, .new_count = &new_count};
     }
     run_all(os, workers, run_adding);
-    assert_int_equal(atomic_load(&new_count), firn_packfile_writer_count(writer));
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_packfile_writer_destroy(writer);
+    assert_int_equal(atomic_load(&new_count), fi_packfile_writer_count(writer));
+    assert_int_equal(fi_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_packfile_writer_destroy(writer);
 
     struct firn_packfile *pack;
-    struct firn_packfile_scratch *scratch;
-    assert_int_equal(firn_packfile_open(dir, "p", &pack, &err), FIRN_OK);
-    assert_int_equal(atomic_load(&new_count), firn_packfile_count(pack));
+    struct fi_packfile_scratch *scratch;
+    assert_int_equal(fi_packfile_open(dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(atomic_load(&new_count), fi_packfile_count(pack));
     for (size_t i = 0; i < THREADS; i++) {
         workers[i].pack = pack;
     }
     run_all(os, workers, run_reading);
-    assert_int_equal(firn_packfile_take_scratch(pack, &scratch, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_verify(pack, scratch, NULL, NULL, &err), FIRN_OK);
-    firn_packfile_give_scratch(pack, scratch);
-    firn_packfile_close(pack);
-    assert_int_equal(firn_os_remove_file(dir, "p", &err), FIRN_OK);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_packfile_take_scratch(pack, &scratch, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_verify(pack, scratch, NULL, NULL, &err), FIRN_OK);
+    fi_packfile_give_scratch(pack, scratch);
+    fi_packfile_close(pack);
+    assert_int_equal(fi_os_remove_file(dir, "p", &err), FIRN_OK);
+    fi_os_dir_close(dir);
     assert_int_equal(rmdir(path), 0);
 }
 

@@ -11,18 +11,18 @@
 
 enum { COUNT = 20000, MIB = 1 << 20 };
 
-static struct firn_view_interval all_interval = {1, UINT64_MAX};
-static const struct firn_view all = {&all_interval, 1, 0, NULL};
-static const struct firn_sim_fault_plan reads = {.classes = FIRN_SIM_FAULT_READS};
+static struct fi_view_interval all_interval = {1, UINT64_MAX};
+static const struct fi_view all = {&all_interval, 1, 0, NULL};
+static const struct fi_sim_fault_plan reads = {.classes = FI_SIM_FAULT_READS};
 
 /* A machine in memory whose reads are counted. */
 struct world {
     struct row_fixture fixture;
-    struct firn_os *os;
-    struct firn_run_env env;
+    struct fi_os *os;
+    struct fi_run_env env;
     struct row_model model;
-    struct firn_run_summary summary;
-    struct firn_run *run;
+    struct fi_run_summary summary;
+    struct fi_run *run;
 };
 
 static void
@@ -35,12 +35,12 @@ add_entries(struct row_model *model, size_t count)
         uint8_t value[100];
         test_random_fill(&random, value, sizeof value);
         (void)snprintf(key, sizeof key, "key/%08zu", i);
-        row_model_add(model, firn_str(key), 1 + i, FIRN_ENTRY_PUT, firn_bytes(value, sizeof value));
+        row_model_add(model, firn_str(key), 1 + i, FI_ENTRY_PUT, firn_bytes(value, sizeof value));
     }
 }
 
 static void
-build(struct world *world, const struct firn_run_builder_options *options)
+build(struct world *world, const struct fi_run_builder_options *options)
 {
     firn_error err;
     assert_int_equal(
@@ -53,8 +53,8 @@ open_run(struct world *world)
 {
     firn_error err;
     world->env.cache_file = world->summary.cache_file;
-    assert_int_equal(firn_row_kind.open(&world->env, "run", &world->run, &err), FIRN_OK);
-    firn_sim_fault_set_plan(world->os, &reads);
+    assert_int_equal(fi_row_kind.open(&world->env, "run", &world->run, &err), FIRN_OK);
+    fi_sim_fault_set_plan(world->os, &reads);
 }
 
 static void
@@ -62,9 +62,9 @@ world_init(struct world *world, size_t cache_bytes, size_t count)
 {
     *world = (struct world){0};
     row_fixture_init(&world->fixture, cache_bytes);
-    assert_int_equal(firn_sim_fault_create(world->fixture.os, &world->os, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_fault_create(world->fixture.os, &world->os, NULL), FIRN_OK);
     world->env.cache = world->fixture.cache;
-    assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->env.dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(world->os, "/", &world->env.dir, NULL), FIRN_OK);
     add_entries(&world->model, count);
 }
 
@@ -72,50 +72,50 @@ static void
 world_deinit(struct world *world)
 {
     if (world->run != NULL) {
-        firn_row_kind.close(world->run);
+        fi_row_kind.close(world->run);
     }
-    firn_run_summary_deinit(&world->summary);
+    fi_run_summary_deinit(&world->summary);
     row_model_deinit(&world->model);
-    firn_os_dir_close(world->env.dir);
-    firn_sim_fault_destroy(world->os);
+    fi_os_dir_close(world->env.dir);
+    fi_sim_fault_destroy(world->os);
     row_fixture_deinit(&world->fixture);
 }
 
-static struct firn_block_cache_stats
+static struct fi_block_cache_stats
 stats_of(const struct world *world)
 {
-    struct firn_block_cache_stats stats;
-    firn_block_cache_stats(world->fixture.cache, &stats);
+    struct fi_block_cache_stats stats;
+    fi_block_cache_stats(world->fixture.cache, &stats);
     return stats;
 }
 
 /* ---- walking ---- */
 
-static const enum firn_codec codecs[] = {FIRN_CODEC_NONE, FIRN_CODEC_LZ4, FIRN_CODEC_ZSTD};
+static const enum fi_codec codecs[] = {FI_CODEC_NONE, FI_CODEC_LZ4, FI_CODEC_ZSTD};
 
 /* All entries, from one end to the other; how many reads that took. */
 static uint64_t
 walk(struct world *world, bool is_backward)
 {
     firn_error err;
-    struct firn_run_cursor *cursor;
+    struct fi_run_cursor *cursor;
     size_t count = world->model.count;
-    firn_sim_fault_set_plan(world->os, &reads);
-    assert_int_equal(firn_row_kind.cursor_create(world->run, NULL, &cursor, &err), FIRN_OK);
-    assert_int_equal(is_backward ? firn_row_kind.cursor_last(cursor, &err)
-                                 : firn_row_kind.cursor_first(cursor, &err),
+    fi_sim_fault_set_plan(world->os, &reads);
+    assert_int_equal(fi_row_kind.cursor_create(world->run, NULL, &cursor, &err), FIRN_OK);
+    assert_int_equal(is_backward ? fi_row_kind.cursor_last(cursor, &err)
+                                 : fi_row_kind.cursor_first(cursor, &err),
                      FIRN_OK);
     for (size_t i = 0; i < count; i++) {
         assert_true(cursor->is_valid);
         row_model_compare_entry(&world->model.entries[is_backward ? count - 1 - i : i],
                                 &cursor->entry);
-        assert_int_equal(is_backward ? firn_row_kind.cursor_prev(cursor, &err)
-                                     : firn_row_kind.cursor_next(cursor, &err),
+        assert_int_equal(is_backward ? fi_row_kind.cursor_prev(cursor, &err)
+                                     : fi_row_kind.cursor_next(cursor, &err),
                          FIRN_OK);
     }
     assert_false(cursor->is_valid);
-    firn_row_kind.cursor_destroy(cursor);
-    return firn_sim_fault_calls(world->os);
+    fi_row_kind.cursor_destroy(cursor);
+    return fi_sim_fault_calls(world->os);
 }
 
 static void
@@ -124,7 +124,7 @@ a_walk_reads_many_blocks_at_once_and_keeps_them(void **state)
     (void)state;
     for (unsigned i = 0; i < 6; i++) {
         struct world world;
-        struct firn_run_builder_options options = {.codec = codecs[i / 2], .codec_level = 1};
+        struct fi_run_builder_options options = {.codec = codecs[i / 2], .codec_level = 1};
         world_init(&world, 8 * MIB, COUNT);
         build(&world, &options);
         open_run(&world);
@@ -134,7 +134,7 @@ a_walk_reads_many_blocks_at_once_and_keeps_them(void **state)
         uint64_t calls = walk(&world, i % 2 != 0);
         /* Alone, 32, 64, 128 KiB, and all else. */
         assert_true(calls >= 5 &&
-                    calls <= 2 + 3 + 2 + world.summary.file_bytes / FIRN_ROW_WINDOW_SIZE_MAX);
+                    calls <= 2 + 3 + 2 + world.summary.file_bytes / FI_ROW_WINDOW_SIZE_MAX);
         assert_true(stats_of(&world).blocks - blocks_before >= blocks);
         assert_int_equal(stats_of(&world).misses - misses_before,
                          stats_of(&world).blocks - blocks_before);
@@ -149,7 +149,7 @@ a_walk_beyond_the_cache_reads_no_byte_twice(void **state)
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
         struct world world;
-        struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE};
+        struct fi_run_builder_options options = {.codec = FI_CODEC_NONE};
         world_init(&world, i < 2 ? 0 : 300 << 10, COUNT);
         build(&world, &options);
         open_run(&world);
@@ -168,7 +168,7 @@ blocks_of_the_cache_may_lie_between(void **state)
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
         struct world world;
-        struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE};
+        struct fi_run_builder_options options = {.codec = FI_CODEC_NONE};
         world_init(&world, 8 * MIB, COUNT);
         build(&world, &options);
         open_run(&world);
@@ -187,26 +187,26 @@ a_cursor_that_jumps_reads_one_block_at_a_time(void **state)
     (void)state;
     firn_error err;
     struct world world;
-    struct firn_run_cursor *cursor;
-    struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE};
+    struct fi_run_cursor *cursor;
+    struct fi_run_builder_options options = {.codec = FI_CODEC_NONE};
     world_init(&world, 8 * MIB, COUNT);
     build(&world, &options);
     open_run(&world);
-    assert_int_equal(firn_row_kind.cursor_create(world.run, NULL, &cursor, &err), FIRN_OK);
+    assert_int_equal(fi_row_kind.cursor_create(world.run, NULL, &cursor, &err), FIRN_OK);
     for (size_t i = 0; i < 100; i++) {
         size_t at = i * 7919 % COUNT;
-        const struct firn_entry *entry = &world.model.entries[at];
+        const struct fi_entry *entry = &world.model.entries[at];
         uint64_t misses = stats_of(&world).misses;
-        firn_sim_fault_set_plan(world.os, &reads);
-        assert_int_equal(firn_row_kind.cursor_seek(cursor, entry->key, UINT64_MAX, &err), FIRN_OK);
+        fi_sim_fault_set_plan(world.os, &reads);
+        assert_int_equal(fi_row_kind.cursor_seek(cursor, entry->key, UINT64_MAX, &err), FIRN_OK);
         for (size_t step = 0; step < 25 && cursor->is_valid; step++) { /* into the next block */
             row_model_compare_entry(&world.model.entries[at + step], &cursor->entry);
-            assert_int_equal(firn_row_kind.cursor_next(cursor, &err), FIRN_OK);
+            assert_int_equal(fi_row_kind.cursor_next(cursor, &err), FIRN_OK);
         }
-        assert_int_equal(firn_sim_fault_calls(world.os), stats_of(&world).misses - misses);
-        assert_true(firn_sim_fault_calls(world.os) <= 2);
+        assert_int_equal(fi_sim_fault_calls(world.os), stats_of(&world).misses - misses);
+        assert_true(fi_sim_fault_calls(world.os) <= 2);
     }
-    firn_row_kind.cursor_destroy(cursor);
+    fi_row_kind.cursor_destroy(cursor);
     world_deinit(&world);
 }
 
@@ -216,22 +216,22 @@ memory_for_reading_ahead_goes_when_the_cursor_jumps(void **state)
     (void)state;
     firn_error err;
     struct world world;
-    struct firn_run_cursor *cursor;
-    struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE};
+    struct fi_run_cursor *cursor;
+    struct fi_run_builder_options options = {.codec = FI_CODEC_NONE};
     test_alloc_install();
     world_init(&world, 0, COUNT);
     build(&world, &options);
     open_run(&world);
-    assert_int_equal(firn_row_kind.cursor_create(world.run, NULL, &cursor, &err), FIRN_OK);
-    assert_int_equal(firn_row_kind.cursor_first(cursor, &err), FIRN_OK);
+    assert_int_equal(fi_row_kind.cursor_create(world.run, NULL, &cursor, &err), FIRN_OK);
+    assert_int_equal(fi_row_kind.cursor_first(cursor, &err), FIRN_OK);
     int64_t at_first = test_alloc_alive();
     for (size_t i = 0; i < 1000; i++) {
-        assert_int_equal(firn_row_kind.cursor_next(cursor, &err), FIRN_OK);
+        assert_int_equal(fi_row_kind.cursor_next(cursor, &err), FIRN_OK);
     }
     assert_int_equal(test_alloc_alive(), at_first + 1);
-    assert_int_equal(firn_row_kind.cursor_last(cursor, &err), FIRN_OK);
+    assert_int_equal(fi_row_kind.cursor_last(cursor, &err), FIRN_OK);
     assert_int_equal(test_alloc_alive(), at_first);
-    firn_row_kind.cursor_destroy(cursor);
+    fi_row_kind.cursor_destroy(cursor);
     world_deinit(&world);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -241,19 +241,19 @@ memory_for_reading_ahead_goes_when_the_cursor_jumps(void **state)
 static int
 walk_as_far_as_it_goes(struct world *world, firn_error *err)
 {
-    struct firn_run_cursor *cursor;
-    int rc = firn_row_kind.cursor_create(world->run, NULL, &cursor, err);
+    struct fi_run_cursor *cursor;
+    int rc = fi_row_kind.cursor_create(world->run, NULL, &cursor, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     size_t i = 0;
-    rc = firn_row_kind.cursor_first(cursor, err);
+    rc = fi_row_kind.cursor_first(cursor, err);
     while (rc == FIRN_OK && cursor->is_valid) {
         row_model_compare_entry(&world->model.entries[i++], &cursor->entry);
-        rc = firn_row_kind.cursor_next(cursor, err);
+        rc = fi_row_kind.cursor_next(cursor, err);
     }
     assert_true(rc != FIRN_OK || i == world->model.count);
-    firn_row_kind.cursor_destroy(cursor);
+    fi_row_kind.cursor_destroy(cursor);
     return rc;
 }
 
@@ -262,28 +262,28 @@ a_read_ahead_that_fails_is_done_without(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_run_builder_options options = {.codec = FIRN_CODEC_LZ4};
+    struct fi_run_builder_options options = {.codec = FI_CODEC_LZ4};
     world_init(&world, 8 * MIB, 2000);
     build(&world, &options);
-    firn_run_summary_deinit(&world.summary);
-    world.summary = (struct firn_run_summary){0};
+    fi_run_summary_deinit(&world.summary);
+    world.summary = (struct fi_run_summary){0};
     open_run(&world);
-    firn_row_kind.close(world.run);
+    fi_row_kind.close(world.run);
     for (uint64_t n = 1;; n++) {
         firn_error err;
-        assert_int_equal(firn_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
-        struct firn_sim_fault_plan plan = reads;
+        assert_int_equal(fi_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
+        struct fi_sim_fault_plan plan = reads;
         plan.call = n;
         plan.error_number = 5;
-        firn_sim_fault_set_plan(world.os, &plan);
+        fi_sim_fault_set_plan(world.os, &plan);
         int rc = walk_as_far_as_it_goes(&world, &err);
         assert_int_equal(rc, n <= 2 ? FIRN_IO : FIRN_OK); /* two blocks are read alone */
-        bool was_hit = firn_sim_fault_hits(world.os) > 0;
+        bool was_hit = fi_sim_fault_hits(world.os) > 0;
         plan.for_ever = true;
         plan.call = 1;
-        firn_sim_fault_set_plan(world.os, NULL);
+        fi_sim_fault_set_plan(world.os, NULL);
         assert_int_equal(walk_as_far_as_it_goes(&world, &err), FIRN_OK);
-        firn_row_kind.close(world.run);
+        fi_row_kind.close(world.run);
         if (!was_hit) {
             assert_true(n > 4);
             break;
@@ -298,20 +298,20 @@ memory_that_is_out_ends_a_walk_with_an_error_at_most(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_run_builder_options options = {.codec = FIRN_CODEC_LZ4};
+    struct fi_run_builder_options options = {.codec = FI_CODEC_LZ4};
     test_alloc_install();
     world_init(&world, 8 * MIB, 2000);
     build(&world, &options);
     for (uint64_t n = 1;; n++) {
         firn_error err;
-        assert_int_equal(firn_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
+        assert_int_equal(fi_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
         test_alloc_fail_at(n, n % 2 == 0);
         int rc = walk_as_far_as_it_goes(&world, &err);
         bool was_hit = test_alloc_calls() >= n;
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || (was_hit && rc == FIRN_NO_MEMORY));
         assert_int_equal(walk_as_far_as_it_goes(&world, &err), FIRN_OK);
-        firn_row_kind.close(world.run);
+        fi_row_kind.close(world.run);
         if (!was_hit) {
             break;
         }
@@ -328,31 +328,30 @@ memory_that_is_out_ends_a_walk_with_an_error_at_most(void **state)
 static uint64_t
 get_all(struct world *world)
 {
-    firn_sim_fault_set_plan(world->os, &reads);
+    fi_sim_fault_set_plan(world->os, &reads);
     for (size_t i = 0; i < world->model.count; i++) {
         row_model_compare_get(&world->model, world->run, world->model.entries[i].key, &all);
     }
-    return firn_sim_fault_calls(world->os);
+    return fi_sim_fault_calls(world->os);
 }
 
 /* Builds the run as if a block of its sources had been found in the cache for each entry from the
  * begin-th to before the end-th that is the first of `every`. */
 static void
-build_found(struct world *world, enum firn_codec codec, size_t begin, size_t end, size_t every)
+build_found(struct world *world, enum fi_codec codec, size_t begin, size_t end, size_t every)
 {
     firn_error err;
     uint64_t found = 0;
-    struct firn_run_builder *builder;
-    struct firn_run_builder_options options = {.codec = codec, .codec_level = 1, .found = &found};
-    assert_int_equal(firn_row_kind.builder_create(&world->env, "run", &options, &builder, &err),
+    struct fi_run_builder *builder;
+    struct fi_run_builder_options options = {.codec = codec, .codec_level = 1, .found = &found};
+    assert_int_equal(fi_row_kind.builder_create(&world->env, "run", &options, &builder, &err),
                      FIRN_OK);
     for (size_t i = 0; i < world->model.count; i++) {
         found += i >= begin && i < end && (i - begin) % every == 0;
-        assert_int_equal(firn_row_kind.builder_add(builder, &world->model.entries[i], &err),
-                         FIRN_OK);
+        assert_int_equal(fi_row_kind.builder_add(builder, &world->model.entries[i], &err), FIRN_OK);
     }
-    assert_int_equal(firn_row_kind.builder_finish(builder, &world->summary, &err), FIRN_OK);
-    firn_row_kind.builder_destroy(builder);
+    assert_int_equal(fi_row_kind.builder_finish(builder, &world->summary, &err), FIRN_OK);
+    fi_row_kind.builder_destroy(builder);
 }
 
 static void
@@ -369,7 +368,7 @@ a_run_whose_blocks_were_handed_over_is_not_read(void **state)
         assert_int_equal(walk(&world, false), 0);
         assert_int_equal(get_all(&world), 1); /* the filter */
         row_model_check_is_clean(world.run);  /* it is on the disk, too */
-        firn_row_kind.close(world.run);
+        fi_row_kind.close(world.run);
         world.run = NULL;
         assert_int_equal(stats_of(&world).blocks, 0);
         world_deinit(&world);
@@ -382,7 +381,7 @@ blocks_that_were_found_are_handed_over_and_others_not(void **state)
     (void)state;
     struct world world;
     world_init(&world, 8 * MIB, COUNT);
-    build_found(&world, FIRN_CODEC_LZ4, COUNT / 2, COUNT, 10);
+    build_found(&world, FI_CODEC_LZ4, COUNT / 2, COUNT, 10);
     uint64_t blocks = world.summary.content_bytes / 4096;
     uint64_t handed = stats_of(&world).blocks;
     assert_true(handed >= blocks / 2 - 2 && handed <= blocks / 2 + 2);
@@ -390,9 +389,9 @@ blocks_that_were_found_are_handed_over_and_others_not(void **state)
     for (size_t i = COUNT / 2 + 100; i < COUNT; i++) {
         row_model_compare_get(&world.model, world.run, world.model.entries[i].key, &all);
     }
-    assert_int_equal(firn_sim_fault_calls(world.os), 1); /* the filter */
+    assert_int_equal(fi_sim_fault_calls(world.os), 1); /* the filter */
     row_model_compare_get(&world.model, world.run, world.model.entries[100].key, &all);
-    assert_int_equal(firn_sim_fault_calls(world.os), 2);
+    assert_int_equal(fi_sim_fault_calls(world.os), 2);
     world_deinit(&world);
 }
 
@@ -403,7 +402,7 @@ no_more_blocks_are_handed_over_than_were_found(void **state)
     for (size_t every = 100; every <= 1000; every += 300) {
         struct world world;
         world_init(&world, 8 * MIB, COUNT);
-        build_found(&world, FIRN_CODEC_NONE, 0, COUNT, every);
+        build_found(&world, FI_CODEC_NONE, 0, COUNT, every);
         assert_int_equal(stats_of(&world).blocks, (COUNT + every - 1) / every);
         world_deinit(&world);
     }
@@ -415,7 +414,7 @@ what_was_found_in_one_place_counts_for_two_blocks_at_most(void **state)
     (void)state;
     struct world world;
     world_init(&world, 8 * MIB, COUNT);
-    build_found(&world, FIRN_CODEC_NONE, 1000, 1020, 1);
+    build_found(&world, FI_CODEC_NONE, 1000, 1020, 1);
     assert_true(stats_of(&world).blocks == 2 || stats_of(&world).blocks == 3); /* or in two */
     world_deinit(&world);
 }
@@ -426,14 +425,14 @@ count_found(struct world *world)
 {
     firn_error err;
     uint64_t found = 0;
-    struct firn_run_cursor *cursor;
-    struct firn_run_cursor_options options = {.is_sequential = true, .found = &found};
-    assert_int_equal(firn_row_kind.cursor_create(world->run, &options, &cursor, &err), FIRN_OK);
-    assert_int_equal(firn_row_kind.cursor_first(cursor, &err), FIRN_OK);
+    struct fi_run_cursor *cursor;
+    struct fi_run_cursor_options options = {.is_sequential = true, .found = &found};
+    assert_int_equal(fi_row_kind.cursor_create(world->run, &options, &cursor, &err), FIRN_OK);
+    assert_int_equal(fi_row_kind.cursor_first(cursor, &err), FIRN_OK);
     while (cursor->is_valid) {
-        assert_int_equal(firn_row_kind.cursor_next(cursor, &err), FIRN_OK);
+        assert_int_equal(fi_row_kind.cursor_next(cursor, &err), FIRN_OK);
     }
-    firn_row_kind.cursor_destroy(cursor);
+    fi_row_kind.cursor_destroy(cursor);
     return found;
 }
 
@@ -442,7 +441,7 @@ a_merge_counts_what_readers_have_found(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE};
+    struct fi_run_builder_options options = {.codec = FI_CODEC_NONE};
     world_init(&world, 8 * MIB, COUNT);
     build(&world, &options);
     open_run(&world);
@@ -451,9 +450,9 @@ a_merge_counts_what_readers_have_found(void **state)
         row_model_compare_get(&world.model, world.run, world.model.entries[i].key, &all);
     }
     assert_int_equal(count_found(&world), 5); /* each was asked for twice */
-    struct firn_run_hit hit;
+    struct fi_run_hit hit;
     assert_int_equal(
-        firn_row_kind.get(world.run, world.model.entries[COUNT - 1].key, &all, &hit, NULL, NULL),
+        fi_row_kind.get(world.run, world.model.entries[COUNT - 1].key, &all, &hit, NULL, NULL),
         FIRN_OK);
     assert_int_equal(count_found(&world), 5); /* the sixth once */
     world_deinit(&world);
@@ -465,19 +464,18 @@ a_builder_that_is_given_up_leaves_nothing_in_the_cache(void **state)
     (void)state;
     firn_error err;
     struct world world;
-    struct firn_run_builder *builder;
+    struct fi_run_builder *builder;
     uint64_t found;
-    struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE, .found = &found};
+    struct fi_run_builder_options options = {.codec = FI_CODEC_NONE, .found = &found};
     world_init(&world, 8 * MIB, 1000);
-    assert_int_equal(firn_row_kind.builder_create(&world.env, "run", &options, &builder, &err),
+    assert_int_equal(fi_row_kind.builder_create(&world.env, "run", &options, &builder, &err),
                      FIRN_OK);
     for (size_t i = 0; i < 1000; i++) {
         found = 1;
-        assert_int_equal(firn_row_kind.builder_add(builder, &world.model.entries[i], &err),
-                         FIRN_OK);
+        assert_int_equal(fi_row_kind.builder_add(builder, &world.model.entries[i], &err), FIRN_OK);
     }
     assert_true(stats_of(&world).blocks > 10);
-    firn_row_kind.builder_destroy(builder);
+    fi_row_kind.builder_destroy(builder);
     assert_int_equal(stats_of(&world).blocks, 0);
     world_deinit(&world);
 }
@@ -491,11 +489,11 @@ a_run_that_cannot_be_opened_leaves_nothing_in_the_cache(void **state)
     test_alloc_install();
     for (uint64_t n = 1;; n++) {
         world_init(&world, 8 * MIB, 300);
-        build_found(&world, FIRN_CODEC_NONE, 0, 300, 1);
+        build_found(&world, FI_CODEC_NONE, 0, 300, 1);
         assert_true(stats_of(&world).blocks > 5);
         world.env.cache_file = world.summary.cache_file;
         test_alloc_fail_at(n, true);
-        int rc = firn_row_kind.open(&world.env, "run", &world.run, &err);
+        int rc = fi_row_kind.open(&world.env, "run", &world.run, &err);
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || stats_of(&world).blocks == 0);
         world_deinit(&world);

@@ -15,9 +15,9 @@ enum { ENTRIES = 100000, SMALL = 60, LARGE = 5000, LARGE_SPREAD = 3000, NUMBER =
 
 struct world {
     struct row_fixture fixture;
-    struct firn_run_env env;
-    struct firn_run_values values;
-    struct firn_run *run;
+    struct fi_run_env env;
+    struct fi_run_values values;
+    struct fi_run *run;
     uint64_t sums[ENTRIES + 1]; /* bytes of large values before each entry */
 };
 static struct world world;
@@ -51,52 +51,52 @@ key_of(size_t i, char text[16])
 static void
 build(bool (*is_large)(size_t i))
 {
-    const struct firn_run_builder_options options = {.codec = FIRN_CODEC_LZ4};
-    struct firn_run_builder *builder;
-    struct firn_run_summary summary = {0};
+    const struct fi_run_builder_options options = {.codec = FI_CODEC_LZ4};
+    struct fi_run_builder *builder;
+    struct fi_run_summary summary = {0};
     firn_error err;
     uint8_t small[SMALL];
     struct test_random random = {3};
-    assert_int_equal(firn_row_kind.builder_create(&world.env, "run", &options, &builder, &err),
+    assert_int_equal(fi_row_kind.builder_create(&world.env, "run", &options, &builder, &err),
                      FIRN_OK);
     for (size_t i = 0; i < ENTRIES; i++) {
         char key[16];
-        uint8_t bytes[FIRN_VALUE_FILE_BARE_REFERENCE_SIZE];
-        const struct firn_value_file_reference reference = {
+        uint8_t bytes[FI_VALUE_FILE_BARE_REFERENCE_SIZE];
+        const struct fi_value_file_reference reference = {
             .file = NUMBER,
             .value_size = LARGE + test_random_below(&random, LARGE_SPREAD),
-            .offset = FIRN_VALUE_FILE_HEAD_SIZE + i * (LARGE + LARGE_SPREAD),
+            .offset = FI_VALUE_FILE_HEAD_SIZE + i * (LARGE + LARGE_SPREAD),
             .is_bare = true,
         };
-        firn_value_file_encode_bare(&reference, bytes);
+        fi_value_file_encode_bare(&reference, bytes);
         test_random_fill(&random, small, sizeof small);
-        struct firn_entry entry = {.key = key_of(i, key),
-                                   .value = firn_bytes(small, sizeof small),
-                                   .sequence = 1,
-                                   .kind = FIRN_ENTRY_PUT};
+        struct fi_entry entry = {.key = key_of(i, key),
+                                 .value = firn_bytes(small, sizeof small),
+                                 .sequence = 1,
+                                 .kind = FI_ENTRY_PUT};
         if (is_large(i)) {
             entry.value = firn_bytes(bytes, sizeof bytes);
             entry.values = &world.values;
         }
         world.sums[i + 1] = world.sums[i] + (is_large(i) ? reference.value_size : 0);
-        assert_int_equal(firn_row_kind.builder_add(builder, &entry, &err), FIRN_OK);
+        assert_int_equal(fi_row_kind.builder_add(builder, &entry, &err), FIRN_OK);
     }
-    assert_int_equal(firn_row_kind.builder_finish(builder, &summary, &err), FIRN_OK);
-    firn_run_summary_deinit(&summary);
-    firn_row_kind.builder_destroy(builder);
-    assert_int_equal(firn_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
+    assert_int_equal(fi_row_kind.builder_finish(builder, &summary, &err), FIRN_OK);
+    fi_run_summary_deinit(&summary);
+    fi_row_kind.builder_destroy(builder);
+    assert_int_equal(fi_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
 }
 
-static struct firn_run_weight
+static struct fi_run_weight
 weigh(size_t from, size_t to)
 {
     firn_error err;
     char lower[16];
     char upper[16];
     const firn_slice end = key_of(to, upper);
-    const struct firn_run_bounds bounds = {key_of(from, lower), to == ENTRIES ? NULL : &end};
-    struct firn_run_weight weight = {ENTRIES, world.sums[ENTRIES]};
-    assert_int_equal(firn_row_kind.weigh(world.run, &bounds, &weight, &err), FIRN_OK);
+    const struct fi_run_bounds bounds = {key_of(from, lower), to == ENTRIES ? NULL : &end};
+    struct fi_run_weight weight = {ENTRIES, world.sums[ENTRIES]};
+    assert_int_equal(fi_row_kind.weigh(world.run, &bounds, &weight, &err), FIRN_OK);
     return weight;
 }
 
@@ -117,7 +117,7 @@ check_ranges(uint64_t thousandths)
         const size_t most = (size_t)1 << test_random_below(&random, 18);
         size_t to = from + test_random_below(&random, most);
         to = to < ENTRIES ? to : ENTRIES;
-        const struct firn_run_weight found = weigh(from, to);
+        const struct fi_run_weight found = weigh(from, to);
         const uint64_t bytes = world.sums[to] - world.sums[from];
         /* At least 4 entries are in a block of 4 KiB, so a short range has few blocks, and so have
          * the ends outside of a long one. */
@@ -145,7 +145,7 @@ static int
 teardown(void **state)
 {
     (void)state;
-    firn_row_kind.close(world.run);
+    fi_row_kind.close(world.run);
     row_fixture_deinit(&world.fixture);
     return 0;
 }
@@ -173,12 +173,12 @@ a_few_values_are_found_from_near(void **state)
     (void)state;
     build(is_among_a_few);
     for (size_t around = 0; around < 126 * 4 / 2; around += 9) {
-        const struct firn_run_weight found = weigh(40000 - around, 40010 + around);
+        const struct fi_run_weight found = weigh(40000 - around, 40010 + around);
         assert_int_equal(found.value_bytes, world.sums[ENTRIES]);
         assert_int_equal(found.entries, 10 + 2 * around);
     }
     assert_int_equal(weigh(40003, 40007).value_bytes, world.sums[40007] - world.sums[40003]);
-    const struct firn_run_weight half = weigh(0, ENTRIES / 2);
+    const struct fi_run_weight half = weigh(0, ENTRIES / 2);
     assert_true(half.value_bytes <= world.sums[ENTRIES]);
     assert_true(distance(half.entries, ENTRIES / 2) <= ENTRIES / 50);
 }
@@ -189,12 +189,12 @@ few_blocks_are_read(void **state)
 {
     (void)state;
     build(is_everywhere);
-    struct firn_block_cache_stats before;
-    struct firn_block_cache_stats after;
+    struct fi_block_cache_stats before;
+    struct fi_block_cache_stats after;
     for (size_t from = 0; from < ENTRIES / 2; from += 9973) {
-        firn_block_cache_stats(world.fixture.cache, &before);
+        fi_block_cache_stats(world.fixture.cache, &before);
         (void)weigh(from, ENTRIES - from);
-        firn_block_cache_stats(world.fixture.cache, &after);
+        fi_block_cache_stats(world.fixture.cache, &after);
         assert_true(after.hits + after.misses - before.hits - before.misses <= 128);
     }
 }

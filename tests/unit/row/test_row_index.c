@@ -26,7 +26,7 @@ compare(const void *a, const void *b)
 {
     const struct separator *left = a;
     const struct separator *right = b;
-    return firn_entry_compare(key_of(left), left->sequence, key_of(right), right->sequence);
+    return fi_entry_compare(key_of(left), left->sequence, key_of(right), right->sequence);
 }
 
 /* Few digits make heads equal, many spread them; what is after "same" has equal heads in many
@@ -49,24 +49,24 @@ static size_t
 find_plain(const struct separator *separators, size_t count, firn_slice key, uint64_t sequence)
 {
     size_t found = 0;
-    while (found < count && firn_entry_compare(key_of(&separators[found]),
-                                               separators[found].sequence, key, sequence) <= 0) {
+    while (found < count && fi_entry_compare(key_of(&separators[found]), separators[found].sequence,
+                                             key, sequence) <= 0) {
         found++;
     }
     return found;
 }
 
 static void
-check_find(const struct firn_row_index *with_tops, const struct separator *separators, size_t count,
+check_find(const struct fi_row_index *with_tops, const struct separator *separators, size_t count,
            firn_slice key, uint64_t sequence)
 {
-    struct firn_row_index without = *with_tops;
+    struct fi_row_index without = *with_tops;
     without.tops = NULL;
     size_t expected = find_plain(separators, count, key, sequence);
-    firn_row_index_prefetch(with_tops, key);
-    firn_row_index_prefetch(&without, key);
-    assert_int_equal(firn_row_index_find(with_tops, key, sequence), expected);
-    assert_int_equal(firn_row_index_find(&without, key, sequence), expected);
+    fi_row_index_prefetch(with_tops, key);
+    fi_row_index_prefetch(&without, key);
+    assert_int_equal(fi_row_index_find(with_tops, key, sequence), expected);
+    assert_int_equal(fi_row_index_find(&without, key, sequence), expected);
 }
 
 static size_t
@@ -91,23 +91,23 @@ static void
 run(struct test_random *random)
 {
     struct separator separators[COUNT_MAX];
-    struct firn_row_index_builder builder = {.records = {0}};
-    struct firn_buf raw = {0};
+    struct fi_row_index_builder builder = {.records = {0}};
+    struct fi_buf raw = {0};
     firn_error err;
     size_t count = draw_all(random, separators);
     for (size_t i = 0; i < count; i++) {
-        struct firn_row_index_block block = {
+        struct fi_row_index_block block = {
             .ref = {128 + 1000 * i, 900, 4000}, .sequence_min = 1, .sequence_max = 5};
-        struct firn_row_index_separator one = {key_of(&separators[i]), separators[i].sequence};
-        assert_int_equal(firn_row_index_builder_add(&builder, &block, &one, &err), FIRN_OK);
+        struct fi_row_index_separator one = {key_of(&separators[i]), separators[i].sequence};
+        assert_int_equal(fi_row_index_builder_add(&builder, &block, &one, &err), FIRN_OK);
     }
-    assert_int_equal(firn_row_index_builder_encode(&builder, 50, &raw), FIRN_OK);
-    assert_int_equal(firn_row_index_check(firn_buf_slice(&raw), &err), FIRN_OK);
-    struct firn_row_index index;
-    uint8_t tops[(COUNT_MAX / FIRN_ROW_INDEX_STEP + 1) * FIRN_ROW_FORMAT_HEAD_SIZE];
-    firn_row_index_init(&index, firn_buf_slice(&raw));
-    assert_true(firn_row_index_top_count(count) * FIRN_ROW_FORMAT_HEAD_SIZE <= sizeof tops);
-    firn_row_index_set_tops(&index, tops);
+    assert_int_equal(fi_row_index_builder_encode(&builder, 50, &raw), FIRN_OK);
+    assert_int_equal(fi_row_index_check(fi_buf_slice(&raw), &err), FIRN_OK);
+    struct fi_row_index index;
+    uint8_t tops[(COUNT_MAX / FI_ROW_INDEX_STEP + 1) * FI_ROW_FORMAT_HEAD_SIZE];
+    fi_row_index_init(&index, fi_buf_slice(&raw));
+    assert_true(fi_row_index_top_count(count) * FI_ROW_FORMAT_HEAD_SIZE <= sizeof tops);
+    fi_row_index_set_tops(&index, tops);
     for (size_t i = 0; i < count; i++) {
         uint64_t sequence = separators[i].sequence;
         check_find(&index, separators, count, key_of(&separators[i]), sequence);
@@ -120,8 +120,8 @@ run(struct test_random *random)
     }
     check_find(&index, separators, count, firn_str(""), UINT64_MAX);
     check_find(&index, separators, count, firn_str("\xff\xff\xff\xff\xff\xff\xff\xff\xff"), 0);
-    firn_row_index_builder_deinit(&builder);
-    firn_buf_deinit(&raw);
+    fi_row_index_builder_deinit(&builder);
+    fi_buf_deinit(&raw);
 }
 
 static void

@@ -33,16 +33,16 @@ tags_are_matched_as_one_by_one(void **state)
         for (size_t i = 0; i < sizeof tags; i++) {
             expected |= (uint32_t)(tags[i] == tag) << i;
         }
-        assert_int_equal(firn_row_tags_match_portable(tags, tag), expected);
-        assert_int_equal(firn_row_tags_match(tags, tag), expected);
+        assert_int_equal(fi_row_tags_match_portable(tags, tag), expected);
+        assert_int_equal(fi_row_tags_match(tags, tag), expected);
     }
 }
 
 static int
 compare_numbers(const void *a, const void *b)
 {
-    uint64_t x = firn_load_le64(a);
-    uint64_t y = firn_load_le64(b);
+    uint64_t x = fi_load_le64(a);
+    uint64_t y = fi_load_le64(b);
     return (x > y) - (x < y);
 }
 
@@ -70,7 +70,7 @@ count_below(const uint8_t *heads, size_t count, uint64_t head)
 {
     size_t below = 0;
     for (size_t i = 0; i < count; i++) {
-        below += firn_load_le64(heads + 8 * i) < head;
+        below += fi_load_le64(heads + 8 * i) < head;
     }
     return below;
 }
@@ -87,20 +87,20 @@ heads_are_found_where_counting_finds_them(void **state)
         unsigned distribution = round % 5;
         size_t count = test_random_below(&random, round < 100 ? 80 : COUNT_MAX + 1);
         for (size_t i = 0; i < count; i++) {
-            firn_store_le64(heads + 8 * i, random_head(&random, distribution));
+            fi_store_le64(heads + 8 * i, random_head(&random, distribution));
         }
         qsort(heads, count, 8, compare_numbers);
         for (int probe = 0; probe < 100; probe++) {
             uint64_t head = random_head(&random, distribution);
             if (count > 0 && probe % 2 == 0) {
-                head = firn_load_le64(heads + 8 * test_random_below(&random, count)) +
+                head = fi_load_le64(heads + 8 * test_random_below(&random, count)) +
                        (uint64_t)(probe % 6) / 2 - 1;
             }
             size_t expected = count_below(heads, count, head);
-            assert_int_equal(firn_row_heads_below_plain(heads, 0, count, head), expected);
-            assert_int_equal(firn_row_heads_below(heads, 0, count, head), expected);
+            assert_int_equal(fi_row_heads_below_plain(heads, 0, count, head), expected);
+            assert_int_equal(fi_row_heads_below(heads, 0, count, head), expected);
             size_t low = test_random_below(&random, expected + 1);
-            assert_int_equal(firn_row_heads_below(heads, low, count, head), expected);
+            assert_int_equal(fi_row_heads_below(heads, low, count, head), expected);
         }
     }
 }
@@ -108,7 +108,7 @@ heads_are_found_where_counting_finds_them(void **state)
 static int
 compare_short_numbers(const void *a, const void *b)
 {
-    return (int)firn_load_le16(a) - (int)firn_load_le16(b);
+    return (int)fi_load_le16(a) - (int)fi_load_le16(b);
 }
 
 static void
@@ -126,15 +126,15 @@ short_heads_are_found_where_counting_finds_them(void **state)
         assert_non_null(heads);
         uint16_t mask = masks[round % 4];
         for (size_t i = 0; i < count; i++) {
-            firn_store_le16(heads + 2 * i, (uint16_t)test_random_next(&random) & mask);
+            fi_store_le16(heads + 2 * i, (uint16_t)test_random_next(&random) & mask);
         }
         qsort(heads, count, 2, compare_short_numbers);
         for (int probe = 0; probe < 60; probe++) {
             uint16_t head = (uint16_t)test_random_next(&random) & (probe % 2 ? mask : 0xffff);
-            size_t expected = firn_row_heads_short_below_plain(heads, count, head);
-            assert_int_equal(firn_row_heads_short_below(heads, count, head), expected);
+            size_t expected = fi_row_heads_short_below_plain(heads, count, head);
+            assert_int_equal(fi_row_heads_short_below(heads, count, head), expected);
         }
-        assert_int_equal(firn_row_heads_short_below(heads, count, 0), 0);
+        assert_int_equal(fi_row_heads_short_below(heads, count, 0), 0);
         free(heads);
     }
 }
@@ -145,14 +145,13 @@ heads_have_the_order_of_their_keys(void **state)
     (void)state;
     static const char *const keys[] = {"", "\001", "a", "ab", "abcdefgh", "abcdefgi", "b", "\377"};
     for (size_t i = 0; i + 1 < sizeof keys / sizeof keys[0]; i++) {
-        assert_true(firn_row_heads_of(firn_str(keys[i])) <
-                    firn_row_heads_of(firn_str(keys[i + 1])));
-        assert_true(firn_row_heads_short_of(firn_str(keys[i])) <=
-                    firn_row_heads_short_of(firn_str(keys[i + 1])));
+        assert_true(fi_row_heads_of(firn_str(keys[i])) < fi_row_heads_of(firn_str(keys[i + 1])));
+        assert_true(fi_row_heads_short_of(firn_str(keys[i])) <=
+                    fi_row_heads_short_of(firn_str(keys[i + 1])));
     }
-    assert_int_equal(firn_row_heads_of(firn_str("a")), firn_row_heads_of(firn_bytes("a\0\0", 3)));
-    assert_int_equal(firn_row_heads_short_of(firn_str("a")), 'a' << 8);
-    assert_int_equal(firn_row_heads_short_of(firn_str("abc")), 'a' << 8 | 'b');
+    assert_int_equal(fi_row_heads_of(firn_str("a")), fi_row_heads_of(firn_bytes("a\0\0", 3)));
+    assert_int_equal(fi_row_heads_short_of(firn_str("a")), 'a' << 8);
+    assert_int_equal(fi_row_heads_short_of(firn_str("abc")), 'a' << 8 | 'b');
 }
 
 int

@@ -52,7 +52,7 @@ static void
 fill_model(struct row_model *model, struct test_random *random, enum shape shape, size_t count)
 {
     static uint8_t key[2048];
-    static uint8_t value[8192 + FIRN_ENTRY_EXPIRING_HEAD_SIZE];
+    static uint8_t value[8192 + FI_ENTRY_EXPIRING_HEAD_SIZE];
     for (size_t i = 0; i < count; i++) {
         size_t value_size = test_random_below(random, 60);
         if (test_random_below(random, 100) == 0) {
@@ -60,11 +60,11 @@ fill_model(struct row_model *model, struct test_random *random, enum shape shape
         }
         test_random_fill(random, value, value_size / 2);
         memset(value + value_size / 2, 0, value_size - value_size / 2);
-        static const enum firn_entry_kind kinds[] = {FIRN_ENTRY_PUT, FIRN_ENTRY_DELETE,
-                                                     FIRN_ENTRY_MERGE, FIRN_ENTRY_EXPIRING};
+        static const enum fi_entry_kind kinds[] = {FI_ENTRY_PUT, FI_ENTRY_DELETE, FI_ENTRY_MERGE,
+                                                   FI_ENTRY_EXPIRING};
         uint64_t dice = test_random_below(random, 10);
-        enum firn_entry_kind kind = kinds[dice < 4 ? dice : 0];
-        value_size = kind == FIRN_ENTRY_DELETE ? 0 : value_size + firn_entry_head_size(kind);
+        enum fi_entry_kind kind = kinds[dice < 4 ? dice : 0];
+        value_size = kind == FI_ENTRY_DELETE ? 0 : value_size + fi_entry_head_size(kind);
         row_model_add(model, random_key(random, shape, key),
                       1 + test_random_below(random, 5 * count), kind,
                       firn_bytes(value, value_size));
@@ -75,13 +75,13 @@ fill_model(struct row_model *model, struct test_random *random, enum shape shape
 enum { INTERVALS_MAX = 12 };
 
 /* A random set of intervals over sequences up to sequence_max; sometimes all, sometimes none. */
-static struct firn_view
+static struct fi_view
 random_view(struct test_random *random, uint64_t sequence_max,
-            struct firn_view_interval intervals[INTERVALS_MAX])
+            struct fi_view_interval intervals[INTERVALS_MAX])
 {
-    struct firn_view view = {.intervals = intervals};
+    struct fi_view view = {.intervals = intervals};
     if (test_random_below(random, 3) == 0) {
-        intervals[0] = (struct firn_view_interval){1, 1 + test_random_below(random, sequence_max)};
+        intervals[0] = (struct fi_view_interval){1, 1 + test_random_below(random, sequence_max)};
         view.count = 1;
         return view;
     }
@@ -90,7 +90,7 @@ random_view(struct test_random *random, uint64_t sequence_max,
     for (; view.count < count && at <= sequence_max; view.count++) {
         uint64_t first = at + test_random_below(random, sequence_max / 8 + 2);
         uint64_t last = first + test_random_below(random, sequence_max / 8 + 2);
-        intervals[view.count] = (struct firn_view_interval){first, last};
+        intervals[view.count] = (struct fi_view_interval){first, last};
         at = last + 2;
     }
     return view;
@@ -100,15 +100,15 @@ random_view(struct test_random *random, uint64_t sequence_max,
 
 /* Seeks at every entry, right around it, and at keys that nobody wrote. */
 static void
-compare_seeks(const struct row_model *model, struct firn_run *run, struct test_random *random,
+compare_seeks(const struct row_model *model, struct fi_run *run, struct test_random *random,
               enum shape shape)
 {
     static uint8_t buffer[4096];
-    struct firn_run_cursor *cursor;
-    struct firn_run_cursor_options options = {.is_sequential = test_random_below(random, 2) == 0};
-    assert_int_equal(firn_row_kind.cursor_create(run, &options, &cursor, NULL), FIRN_OK);
+    struct fi_run_cursor *cursor;
+    struct fi_run_cursor_options options = {.is_sequential = test_random_below(random, 2) == 0};
+    assert_int_equal(fi_row_kind.cursor_create(run, &options, &cursor, NULL), FIRN_OK);
     for (size_t i = 0; i < model->count; i++) {
-        const struct firn_entry *entry = &model->entries[i];
+        const struct fi_entry *entry = &model->entries[i];
         row_model_compare_seek(model, cursor, entry->key, entry->sequence);
         row_model_compare_seek(model, cursor, entry->key, entry->sequence + 1);
         row_model_compare_seek(model, cursor, entry->key, entry->sequence - 1);
@@ -130,25 +130,25 @@ compare_seeks(const struct row_model *model, struct firn_run *run, struct test_r
     memset(buffer, 0xff, 100);
     row_model_compare_seek(model, cursor, firn_bytes(NULL, 0), UINT64_MAX);
     row_model_compare_seek(model, cursor, firn_bytes(buffer, 100), 0);
-    firn_row_kind.cursor_destroy(cursor);
+    fi_row_kind.cursor_destroy(cursor);
 }
 
 static void
-compare_gets(const struct row_model *model, struct firn_run *run, struct test_random *random,
+compare_gets(const struct row_model *model, struct fi_run *run, struct test_random *random,
              enum shape shape)
 {
     static uint8_t buffer[4096];
-    struct firn_view_interval intervals[INTERVALS_MAX];
+    struct fi_view_interval intervals[INTERVALS_MAX];
     uint64_t sequence_max = 5 * model->count + 1;
     for (size_t i = 0; i < model->count; i++) {
-        struct firn_view view = random_view(random, sequence_max, intervals);
+        struct fi_view view = random_view(random, sequence_max, intervals);
         row_model_compare_get(model, run, model->entries[i].key, &view);
-        intervals[0] = (struct firn_view_interval){1, UINT64_MAX};
-        view = (struct firn_view){intervals, 1, 0, NULL};
+        intervals[0] = (struct fi_view_interval){1, UINT64_MAX};
+        view = (struct fi_view){intervals, 1, 0, NULL};
         row_model_compare_get(model, run, model->entries[i].key, &view);
         row_model_compare_get(model, run, random_key(random, shape, buffer), &view);
         uint64_t only = model->entries[i].sequence;
-        intervals[0] = (struct firn_view_interval){only, only};
+        intervals[0] = (struct fi_view_interval){only, only};
         row_model_compare_get(model, run, model->entries[i].key, &view);
     }
 }
@@ -168,26 +168,25 @@ compare_one(struct test_random *random, enum shape shape, size_t count)
     struct row_model model = {0};
     row_fixture_init(&fixture, cache_size(random));
     fill_model(&model, random, shape, count);
-    struct firn_run_env env = row_fixture_env(&fixture);
-    struct firn_run_builder_options options = {.codec =
-                                                   (enum firn_codec)test_random_below(random, 3),
-                                               .codec_level = 1,
-                                               .without_filter = test_random_below(random, 4) == 0};
-    struct firn_run_summary summary;
-    struct firn_run *run;
+    struct fi_run_env env = row_fixture_env(&fixture);
+    struct fi_run_builder_options options = {.codec = (enum fi_codec)test_random_below(random, 3),
+                                             .codec_level = 1,
+                                             .without_filter = test_random_below(random, 4) == 0};
+    struct fi_run_summary summary;
+    struct fi_run *run;
     assert_int_equal(row_model_build(&model, &env, "run", &options, &summary, &err), FIRN_OK);
     row_model_compare_summary(&model, &summary);
-    assert_int_equal(firn_row_kind.open(&env, "run", &run, &err), FIRN_OK);
-    row_model_compare_summary(&model, firn_row_kind.summary(run));
-    assert_int_equal(summary.file_bytes, firn_row_kind.summary(run)->file_bytes);
-    assert_true(firn_range_set_is_empty(firn_row_kind.ranges(run)));
+    assert_int_equal(fi_row_kind.open(&env, "run", &run, &err), FIRN_OK);
+    row_model_compare_summary(&model, fi_row_kind.summary(run));
+    assert_int_equal(summary.file_bytes, fi_row_kind.summary(run)->file_bytes);
+    assert_true(fi_range_set_is_empty(fi_row_kind.ranges(run)));
     row_model_compare_scan(&model, run, false);
     row_model_compare_scan(&model, run, true);
     compare_seeks(&model, run, random, shape);
     compare_gets(&model, run, random, shape);
     row_model_check_is_clean(run);
-    firn_row_kind.close(run);
-    firn_run_summary_deinit(&summary);
+    fi_row_kind.close(run);
+    fi_run_summary_deinit(&summary);
     row_model_deinit(&model);
     row_fixture_deinit(&fixture);
 }
@@ -227,52 +226,52 @@ versions_of_one_key_that_fill_many_blocks_are_found_by_sequence(void **state)
     struct row_model model = {0};
     enum { VERSIONS = 20000 };
     row_fixture_init(&fixture, 1 << 20);
-    row_model_add(&model, firn_str("a"), 5, FIRN_ENTRY_PUT, firn_str("before"));
+    row_model_add(&model, firn_str("a"), 5, FI_ENTRY_PUT, firn_str("before"));
     for (uint64_t i = 0; i < VERSIONS; i++) {
         uint8_t value[16];
         memset(value, (int)(i % 251), sizeof value);
         row_model_add(&model, firn_str("key"), 10 + 3 * i,
-                      i % 7 == 0 ? FIRN_ENTRY_DELETE : FIRN_ENTRY_PUT,
+                      i % 7 == 0 ? FI_ENTRY_DELETE : FI_ENTRY_PUT,
                       firn_bytes(value, i % 7 == 0 ? 0 : sizeof value));
     }
-    row_model_add(&model, firn_str("key\001"), 7, FIRN_ENTRY_PUT, firn_str("behind"));
+    row_model_add(&model, firn_str("key\001"), 7, FI_ENTRY_PUT, firn_str("behind"));
     row_model_sort(&model);
-    struct firn_run_env env = row_fixture_env(&fixture);
-    struct firn_run_builder_options options = {.codec = FIRN_CODEC_LZ4};
-    struct firn_run *run;
+    struct fi_run_env env = row_fixture_env(&fixture);
+    struct fi_run_builder_options options = {.codec = FI_CODEC_LZ4};
+    struct fi_run *run;
     assert_int_equal(row_model_build(&model, &env, "run", &options, NULL, &err), FIRN_OK);
-    assert_int_equal(firn_row_kind.open(&env, "run", &run, &err), FIRN_OK);
+    assert_int_equal(fi_row_kind.open(&env, "run", &run, &err), FIRN_OK);
     struct test_random random;
     test_random_init(&random, "row_versions", 9);
-    struct firn_run_cursor *cursor;
-    assert_int_equal(firn_row_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
+    struct fi_run_cursor *cursor;
+    assert_int_equal(fi_row_kind.cursor_create(run, NULL, &cursor, &err), FIRN_OK);
     for (int i = 0; i < 2000; i++) {
         uint64_t at = test_random_below(&random, 3 * VERSIONS + 20);
-        struct firn_view_interval intervals[2] = {{1, 11}, {at + 13, at + 13 + at % 5}};
-        struct firn_view view = {intervals, 2, 0, NULL};
+        struct fi_view_interval intervals[2] = {{1, 11}, {at + 13, at + 13 + at % 5}};
+        struct fi_view view = {intervals, 2, 0, NULL};
         row_model_compare_get(&model, run, firn_str("key"), &view);
-        view = (struct firn_view){intervals, 1, 0, NULL};
+        view = (struct fi_view){intervals, 1, 0, NULL};
         row_model_compare_get(&model, run, firn_str("key"), &view);
         row_model_compare_seek(&model, cursor, firn_str("key"), at);
     }
-    struct firn_view_interval all = {1, UINT64_MAX};
-    struct firn_view view = {&all, 1, 0, NULL};
+    struct fi_view_interval all = {1, UINT64_MAX};
+    struct fi_view view = {&all, 1, 0, NULL};
     row_model_compare_get(&model, run, firn_str("key"), &view);
     row_model_compare_get(&model, run, firn_str("key\001"), &view);
     row_model_compare_get(&model, run, firn_str("kez"), &view);
     /* A view of one old commit is answered from one or two blocks, not from all newer ones. */
-    struct firn_block_cache_stats before;
-    struct firn_block_cache_stats after;
-    firn_block_cache_stats(fixture.cache, &before);
-    struct firn_view_interval old = {10, 10};
-    view = (struct firn_view){&old, 1, 0, NULL};
+    struct fi_block_cache_stats before;
+    struct fi_block_cache_stats after;
+    fi_block_cache_stats(fixture.cache, &before);
+    struct fi_view_interval old = {10, 10};
+    view = (struct fi_view){&old, 1, 0, NULL};
     row_model_compare_get(&model, run, firn_str("key"), &view);
-    firn_block_cache_stats(fixture.cache, &after);
+    fi_block_cache_stats(fixture.cache, &after);
     assert_true(after.hits + after.misses <= before.hits + before.misses + 12);
-    firn_row_kind.cursor_destroy(cursor);
+    fi_row_kind.cursor_destroy(cursor);
     row_model_compare_scan(&model, run, true);
     row_model_check_is_clean(run);
-    firn_row_kind.close(run);
+    fi_row_kind.close(run);
     row_model_deinit(&model);
     row_fixture_deinit(&fixture);
 }
@@ -285,13 +284,13 @@ struct seen_ranges {
 };
 
 static int
-see_range(void *ctx, const struct firn_range *range, firn_error *err)
+see_range(void *ctx, const struct fi_range *range, firn_error *err)
 {
     (void)err;
     struct seen_ranges *seen = ctx;
     bool is_known = false;
     for (size_t i = 0; i < seen->model->range_count; i++) {
-        const struct firn_range *known = &seen->model->ranges[i];
+        const struct fi_range *known = &seen->model->ranges[i];
         is_known |= known->sequence == range->sequence && known->lower.size == range->lower.size &&
                     known->upper.size == range->upper.size &&
                     memcmp(known->lower.data, range->lower.data, range->lower.size) == 0 &&
@@ -308,26 +307,25 @@ check_ranges(const struct row_model *model)
     firn_error err;
     struct row_fixture fixture;
     row_fixture_init(&fixture, 1 << 20);
-    struct firn_run_env env = row_fixture_env(&fixture);
-    struct firn_run_builder_options options = {.codec = FIRN_CODEC_ZSTD, .codec_level = 1};
-    struct firn_run_summary summary;
-    struct firn_run *run;
+    struct fi_run_env env = row_fixture_env(&fixture);
+    struct fi_run_builder_options options = {.codec = FI_CODEC_ZSTD, .codec_level = 1};
+    struct fi_run_summary summary;
+    struct fi_run *run;
     assert_int_equal(row_model_build(model, &env, "run", &options, &summary, &err), FIRN_OK);
     row_model_compare_summary(model, &summary);
-    firn_run_summary_deinit(&summary);
-    assert_int_equal(firn_row_kind.open(&env, "run", &run, &err), FIRN_OK);
-    row_model_compare_summary(model, firn_row_kind.summary(run));
+    fi_run_summary_deinit(&summary);
+    assert_int_equal(fi_row_kind.open(&env, "run", &run, &err), FIRN_OK);
+    row_model_compare_summary(model, fi_row_kind.summary(run));
     struct seen_ranges seen = {.model = model};
     assert_int_equal(
-        firn_range_set_visit(firn_row_kind.ranges(run), NULL, NULL, see_range, &seen, &err),
-        FIRN_OK);
+        fi_range_set_visit(fi_row_kind.ranges(run), NULL, NULL, see_range, &seen, &err), FIRN_OK);
     assert_int_equal(seen.count, model->range_count);
     row_model_compare_scan(model, run, true);
-    struct firn_view_interval all = {1, UINT64_MAX};
-    struct firn_view view = {&all, 1, 0, NULL};
+    struct fi_view_interval all = {1, UINT64_MAX};
+    struct fi_view view = {&all, 1, 0, NULL};
     row_model_compare_get(model, run, firn_str("m"), &view);
     row_model_check_is_clean(run);
-    firn_row_kind.close(run);
+    fi_row_kind.close(run);
     row_fixture_deinit(&fixture);
 }
 
@@ -340,9 +338,9 @@ range_deletes_come_back_and_widen_the_bounds(void **state)
     check_ranges(&model); /* nothing but a range */
     row_model_add_range(&model, firn_str(""), firn_str("a"), 100);
     row_model_add_range(&model, firn_str("b"), firn_str("x"), 3);
-    row_model_add(&model, firn_str("m"), 50, FIRN_ENTRY_PUT, firn_str("1"));
+    row_model_add(&model, firn_str("m"), 50, FI_ENTRY_PUT, firn_str("1"));
     check_ranges(&model);
-    row_model_add(&model, firn_str("z"), 51, FIRN_ENTRY_PUT, firn_str("1"));
+    row_model_add(&model, firn_str("z"), 51, FI_ENTRY_PUT, firn_str("1"));
     check_ranges(&model);
     row_model_deinit(&model);
     /* More than one block of the file holds. */

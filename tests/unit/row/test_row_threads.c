@@ -14,7 +14,7 @@ enum { THREADS = 4, KEYS = 4000 };
 
 struct shared {
     const struct row_model *model;
-    struct firn_run *run;
+    struct fi_run *run;
     size_t steps;
     atomic_uint failures; /* cmocka's asserts belong to the main thread */
 };
@@ -33,39 +33,39 @@ expect(struct shared *shared, bool is_right, const char *what)
 }
 
 static bool
-is_entry(const struct firn_entry *expected, const struct firn_entry *found)
+is_entry(const struct fi_entry *expected, const struct fi_entry *found)
 {
     return expected->sequence == found->sequence && expected->kind == found->kind &&
-           firn_slice_equal(expected->key, found->key) &&
-           firn_slice_equal(expected->value, found->value);
+           fi_slice_equal(expected->key, found->key) &&
+           fi_slice_equal(expected->value, found->value);
 }
 
 static void
-get_one(struct reader *reader, struct firn_buf *value)
+get_one(struct reader *reader, struct fi_buf *value)
 {
     struct shared *shared = reader->shared;
-    const struct firn_entry *entry =
+    const struct fi_entry *entry =
         &shared->model->entries[test_random_below(&reader->random, shared->model->count)];
-    struct firn_view_interval interval = {1, entry->sequence};
-    struct firn_view view = {&interval, 1, 0, NULL};
-    struct firn_run_hit hit;
-    int rc = firn_row_kind.get(shared->run, entry->key, &view, &hit, value, NULL);
+    struct fi_view_interval interval = {1, entry->sequence};
+    struct fi_view view = {&interval, 1, 0, NULL};
+    struct fi_run_hit hit;
+    int rc = fi_row_kind.get(shared->run, entry->key, &view, &hit, value, NULL);
     expect(shared,
            rc == FIRN_OK && hit.sequence == entry->sequence &&
-               firn_slice_equal(firn_buf_slice(value), entry->value),
+               fi_slice_equal(fi_buf_slice(value), entry->value),
            "get");
 }
 
 /* From a random place, some steps in a random direction. */
 static void
-walk_some(struct reader *reader, struct firn_run_cursor *cursor)
+walk_some(struct reader *reader, struct fi_run_cursor *cursor)
 {
     struct shared *shared = reader->shared;
     const struct row_model *model = shared->model;
     size_t at = test_random_below(&reader->random, model->count);
     bool is_forward = test_random_below(&reader->random, 2) == 0;
-    int rc = firn_row_kind.cursor_seek(cursor, model->entries[at].key, model->entries[at].sequence,
-                                       NULL);
+    int rc =
+        fi_row_kind.cursor_seek(cursor, model->entries[at].key, model->entries[at].sequence, NULL);
     for (int step = 0; step < 100 && at < model->count; step++) {
         expect(shared,
                rc == FIRN_OK && cursor->is_valid && is_entry(&model->entries[at], &cursor->entry),
@@ -73,8 +73,8 @@ walk_some(struct reader *reader, struct firn_run_cursor *cursor)
         if (!cursor->is_valid) {
             return;
         }
-        rc = is_forward ? firn_row_kind.cursor_next(cursor, NULL)
-                        : firn_row_kind.cursor_prev(cursor, NULL);
+        rc = is_forward ? fi_row_kind.cursor_next(cursor, NULL)
+                        : fi_row_kind.cursor_prev(cursor, NULL);
         at += is_forward ? 1 : SIZE_MAX;
     }
 }
@@ -84,12 +84,12 @@ run_reader(void *ctx)
 {
     struct reader *reader = ctx;
     struct shared *shared = reader->shared;
-    struct firn_buf value = {0};
-    struct firn_run_cursor *cursors[2];
+    struct fi_buf value = {0};
+    struct fi_run_cursor *cursors[2];
     for (int i = 0; i < 2; i++) {
-        struct firn_run_cursor_options options = {.is_sequential = i == 1};
+        struct fi_run_cursor_options options = {.is_sequential = i == 1};
         expect(shared,
-               firn_row_kind.cursor_create(shared->run, &options, &cursors[i], NULL) == FIRN_OK,
+               fi_row_kind.cursor_create(shared->run, &options, &cursors[i], NULL) == FIRN_OK,
                "cursor");
     }
     for (size_t step = 0; step < shared->steps; step++) {
@@ -98,9 +98,9 @@ run_reader(void *ctx)
             walk_some(reader, cursors[step / 16 % 2]);
         }
     }
-    firn_row_kind.cursor_destroy(cursors[0]);
-    firn_row_kind.cursor_destroy(cursors[1]);
-    firn_buf_deinit(&value);
+    fi_row_kind.cursor_destroy(cursors[0]);
+    fi_row_kind.cursor_destroy(cursors[1]);
+    fi_buf_deinit(&value);
     return NULL;
 }
 
@@ -111,23 +111,23 @@ share(size_t cache_bytes)
     struct test_random random;
     struct row_model model = {0};
     struct shared shared = {.model = &model, .steps = 1500};
-    struct firn_run_env env = {.dir = test_os_temp_dir()};
+    struct fi_run_env env = {.dir = test_os_temp_dir()};
     test_random_init(&random, "row_threads", cache_bytes);
     for (uint64_t i = 0; i < KEYS; i++) {
         uint8_t key[16];
         uint8_t value[64];
         test_random_fill(&random, key, sizeof key);
         test_random_fill(&random, value, sizeof value);
-        row_model_add(&model, firn_bytes(key, sizeof key), 1 + 2 * i, FIRN_ENTRY_PUT,
+        row_model_add(&model, firn_bytes(key, sizeof key), 1 + 2 * i, FI_ENTRY_PUT,
                       firn_bytes(value, sizeof value));
-        row_model_add(&model, firn_bytes(key, sizeof key), 2 + 2 * i, FIRN_ENTRY_PUT,
+        row_model_add(&model, firn_bytes(key, sizeof key), 2 + 2 * i, FI_ENTRY_PUT,
                       firn_bytes(value, 10));
     }
     row_model_sort(&model);
-    TEST_OK(firn_block_cache_create(firn_os_default(), cache_bytes, &env.cache, &err), &err);
-    struct firn_run_builder_options options = {.codec = FIRN_CODEC_LZ4};
+    TEST_OK(fi_block_cache_create(fi_os_default(), cache_bytes, &env.cache, &err), &err);
+    struct fi_run_builder_options options = {.codec = FI_CODEC_LZ4};
     TEST_OK(row_model_build(&model, &env, "run", &options, NULL, &err), &err);
-    TEST_OK(firn_row_kind.open(&env, "run", &shared.run, &err), &err);
+    TEST_OK(fi_row_kind.open(&env, "run", &shared.run, &err), &err);
     pthread_t threads[THREADS];
     struct reader readers[THREADS];
     for (size_t i = 0; i < THREADS; i++) {
@@ -139,8 +139,8 @@ share(size_t cache_bytes)
     }
     assert_int_equal(atomic_load(&shared.failures), 0);
     row_model_check_is_clean(shared.run);
-    firn_row_kind.close(shared.run);
-    firn_block_cache_destroy(env.cache);
+    fi_row_kind.close(shared.run);
+    fi_block_cache_destroy(env.cache);
     test_os_temp_dir_remove(env.dir);
     row_model_deinit(&model);
 }

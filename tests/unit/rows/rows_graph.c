@@ -33,7 +33,7 @@ change_rows(void *ctx, struct firn_db_txn *txn, firn_error *err)
         firn_value vector = firn_blob(firn_bytes(numbers, sizeof numbers));
         vector.type = FIRN_TYPE_VECTOR;
         const firn_value values[] = {firn_i64(i), vector};
-        rc = rows_put(ctx, txn, FIRN_ROWS_UPSERT, values, 2, err);
+        rc = rows_put(ctx, txn, FI_ROWS_UPSERT, values, 2, err);
     }
     return rc;
 }
@@ -51,7 +51,7 @@ put_rows(void *ctx, struct firn_db_txn *txn, firn_error *err)
         firn_value vector = firn_blob(firn_bytes(numbers, sizeof numbers));
         vector.type = FIRN_TYPE_VECTOR;
         const firn_value values[] = {firn_i64(i), vector};
-        rc = rows_put(ctx, txn, FIRN_ROWS_INSERT, values, 2, err);
+        rc = rows_put(ctx, txn, FI_ROWS_INSERT, values, 2, err);
     }
     return rc;
 }
@@ -64,53 +64,53 @@ rows_graph_make_store(struct db_support *support)
     struct firn_db *db;
     struct firn_table *table;
     db_support_init(support, 3);
-    DB_OK(firn_db_open(support->dir, &db_support_create, &db, &err));
+    DB_OK(fi_db_open(support->dir, &db_support_create, &db, &err));
     DB_OK(rows_make(db, "t", "id i64, v vector(3), primary key (id)", &table, &err));
-    const struct firn_db_txn_run run = {.attempts_max = 3, .work = put_rows, .ctx = table};
-    DB_OK(firn_db_txn_run(db, &run, &err));
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
-    DB_OK(firn_db_close(db, &err));
+    const struct fi_db_txn_run run = {.attempts_max = 3, .work = put_rows, .ctx = table};
+    DB_OK(fi_db_txn_run(db, &run, &err));
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_db_close(db, &err));
 }
 
 /* Adds the index and builds its graph; returns the first error. */
 int
-rows_graph_index_and_build(struct firn_os_dir *dir, firn_error *err)
+rows_graph_index_and_build(struct fi_os_dir *dir, firn_error *err)
 {
-    static const struct firn_schema_vector_index model = {
+    static const struct fi_schema_vector_index model = {
         .name = {(const uint8_t *)"near", 4}, .metric = 1, .m = 4, .ef_construction = 8};
     struct firn_db *db = NULL;
     struct firn_table *table;
     int rc;
-    FIRN_TRY(firn_db_open(dir, &db_support_existing, &db, err));
-    FIRN_TRY(firn_rows_open(db, "t", &table, err));
-    rc = firn_rows_index_add_vectors(table, &model, firn_str("v"), err);
+    FI_TRY(fi_db_open(dir, &db_support_existing, &db, err));
+    FI_TRY(fi_rows_open(db, "t", &table, err));
+    rc = fi_rows_index_add_vectors(table, &model, firn_str("v"), err);
     rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_db_maintain_compact(db, NULL, err));
+    FI_TRY(rc);
+    FI_TRY(fi_db_maintain_compact(db, NULL, err));
 out:
     if (db != NULL) {
-        int close_rc = firn_db_close(db, rc == FIRN_OK ? err : NULL);
+        int close_rc = fi_db_close(db, rc == FIRN_OK ? err : NULL);
         rc = rc == FIRN_OK ? close_rc : rc;
     }
     return rc;
 }
 
 static int
-count_graph(void *ctx, const struct firn_os_dirent *entry)
+count_graph(void *ctx, const struct fi_os_dirent *entry)
 {
     *(size_t *)ctx += strstr(entry->name, ".graph") != NULL;
     return FIRN_OK;
 }
 
 size_t
-rows_graph_count_graphs(struct firn_os_dir *dir)
+rows_graph_count_graphs(struct fi_os_dir *dir)
 {
     firn_error err;
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     size_t count = 0;
-    DB_OK(firn_os_dir_open(dir, "runs", &runs, &err));
-    DB_OK(firn_os_dir_list(runs, count_graph, &count, &err));
-    firn_os_dir_close(runs);
+    DB_OK(fi_os_dir_open(dir, "runs", &runs, &err));
+    DB_OK(fi_os_dir_list(runs, count_graph, &count, &err));
+    fi_os_dir_close(runs);
     return count;
 }
 
@@ -123,11 +123,11 @@ rows_graph_make_store_with_graph(struct db_support *support)
     struct firn_table *table;
     rows_graph_make_store(support);
     DB_OK(rows_graph_index_and_build(support->dir, &err));
-    DB_OK(firn_db_open(support->dir, &db_support_existing, &db, &err));
-    DB_OK(firn_rows_open(db, "t", &table, &err));
-    const struct firn_db_txn_run run = {.attempts_max = 3, .work = change_rows, .ctx = table};
-    DB_OK(firn_db_txn_run(db, &run, &err));
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_open(support->dir, &db_support_existing, &db, &err));
+    DB_OK(fi_rows_open(db, "t", &table, &err));
+    const struct fi_db_txn_run run = {.attempts_max = 3, .work = change_rows, .ctx = table};
+    DB_OK(fi_db_txn_run(db, &run, &err));
+    DB_OK(fi_db_close(db, &err));
 }
 
 struct rows_to_put {
@@ -146,7 +146,7 @@ put_some(void *ctx, struct firn_db_txn *txn, firn_error *err)
         firn_value vector = firn_blob(firn_bytes(numbers, sizeof numbers));
         vector.type = FIRN_TYPE_VECTOR;
         const firn_value values[] = {firn_i64(i), vector};
-        rc = rows_put(what->table, txn, FIRN_ROWS_UPSERT, values, 2, err);
+        rc = rows_put(what->table, txn, FI_ROWS_UPSERT, values, 2, err);
     }
     return rc;
 }
@@ -156,9 +156,9 @@ rows_graph_put_range(struct firn_db *db, int64_t first, int64_t end)
 {
     firn_error err;
     struct rows_to_put what = {.first = first, .end = end};
-    const struct firn_db_txn_run run = {.attempts_max = 3, .work = put_some, .ctx = &what};
-    DB_OK(firn_rows_open(db, "t", &what.table, &err));
-    DB_OK(firn_db_txn_run(db, &run, &err));
+    const struct fi_db_txn_run run = {.attempts_max = 3, .work = put_some, .ctx = &what};
+    DB_OK(fi_rows_open(db, "t", &what.table, &err));
+    DB_OK(fi_db_txn_run(db, &run, &err));
 }
 
 /* A store with three runs in the last level, which no index has made one. */
@@ -170,11 +170,11 @@ rows_graph_make_store_with_parts(struct db_support *support)
     firn_store_statistics stats = FIRN_STORE_STATISTICS_INIT;
     rows_graph_make_store(support);
     for (int64_t part = 1; part < ROWS_GRAPH_PARTS; part++) {
-        DB_OK(firn_db_open(support->dir, &db_support_existing, &db, &err));
+        DB_OK(fi_db_open(support->dir, &db_support_existing, &db, &err));
         rows_graph_put_range(db, part * ROWS_GRAPH_ROWS, part * ROWS_GRAPH_ROWS + ROWS_GRAPH_ROWS);
-        DB_OK(firn_db_maintain_compact(db, NULL, &err));
-        DB_OK(firn_db_stats(db, &stats, &err));
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_maintain_compact(db, NULL, &err));
+        DB_OK(fi_db_stats(db, &stats, &err));
+        DB_OK(fi_db_close(db, &err));
     }
     assert_true(stats.levels[FIRN_STORE_LEVELS - 1].files >= ROWS_GRAPH_PARTS);
 }
@@ -187,23 +187,23 @@ rows_graph_sum_rows(struct firn_db *db)
     struct firn_table *table;
     struct firn_table_cursor *cursor;
     const struct firn_row *row;
-    const struct firn_rows_cursor_options options = {.is_descending = false};
-    struct firn_buf all = {0};
+    const struct fi_rows_cursor_options options = {.is_descending = false};
+    struct fi_buf all = {0};
     size_t count;
-    DB_OK(firn_rows_open(db, "t", &table, &err));
-    DB_OK(firn_rows_read_cursor_open(table, &options, &cursor, &err));
-    DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+    DB_OK(fi_rows_open(db, "t", &table, &err));
+    DB_OK(fi_rows_read_cursor_open(table, &options, &cursor, &err));
+    DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
     for (; row != NULL;) {
-        const firn_value *values = firn_rows_read_row_values(row, &count);
+        const firn_value *values = fi_rows_read_row_values(row, &count);
         assert_int_equal(count, 2);
-        assert_int_equal(firn_buf_append(&all, &values[0].as.i64, 8), FIRN_OK);
-        assert_int_equal(firn_buf_append(&all, values[1].as.bytes.data, values[1].as.bytes.size),
+        assert_int_equal(fi_buf_append(&all, &values[0].as.i64, 8), FIRN_OK);
+        assert_int_equal(fi_buf_append(&all, values[1].as.bytes.data, values[1].as.bytes.size),
                          FIRN_OK);
-        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
     }
-    firn_rows_read_cursor_close(cursor);
-    uint64_t sum = firn_xxh3(all.data, all.size, 0);
-    firn_buf_deinit(&all);
+    fi_rows_read_cursor_close(cursor);
+    uint64_t sum = fi_xxh3(all.data, all.size, 0);
+    fi_buf_deinit(&all);
     return sum;
 }
 
@@ -222,16 +222,16 @@ rows_graph_search(struct firn_db *db, const float *query, bool is_exact,
                   struct firn_search_result **out, firn_error *err)
 {
     struct firn_table *table;
-    const struct firn_search_request request = {.column = "v",
-                                                .query = query,
-                                                .dimensions = ROWS_GRAPH_DIMENSIONS,
-                                                .k = ROWS_GRAPH_K,
-                                                .metric = FIRN_VECTOR_L2,
-                                                .is_exact = is_exact,
-                                                .threads = 1};
+    const struct fi_search_request request = {.column = "v",
+                                              .query = query,
+                                              .dimensions = ROWS_GRAPH_DIMENSIONS,
+                                              .k = ROWS_GRAPH_K,
+                                              .metric = FI_VECTOR_L2,
+                                              .is_exact = is_exact,
+                                              .threads = 1};
     *out = NULL;
-    int rc = firn_rows_open(db, "t", &table, err);
-    return rc == FIRN_OK ? firn_search_run(table, &request, out, err) : rc;
+    int rc = fi_rows_open(db, "t", &table, err);
+    return rc == FIRN_OK ? fi_search_run(table, &request, out, err) : rc;
 }
 
 void
@@ -241,20 +241,20 @@ rows_graph_read_vectors(struct firn_db *db, struct rows_graph_nearest *out)
     struct firn_table *table;
     struct firn_table_cursor *cursor;
     const struct firn_row *row;
-    const struct firn_rows_cursor_options options = {.is_descending = false};
+    const struct fi_rows_cursor_options options = {.is_descending = false};
     size_t count;
     out->count = 0;
-    DB_OK(firn_rows_open(db, "t", &table, &err));
-    DB_OK(firn_rows_read_cursor_open(table, &options, &cursor, &err));
-    DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+    DB_OK(fi_rows_open(db, "t", &table, &err));
+    DB_OK(fi_rows_read_cursor_open(table, &options, &cursor, &err));
+    DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
     for (; row != NULL; out->count++) {
-        const firn_value *values = firn_rows_read_row_values(row, &count);
+        const firn_value *values = fi_rows_read_row_values(row, &count);
         assert_true(out->count < ROWS_GRAPH_PARTS * ROWS_GRAPH_ROWS &&
                     values[0].as.i64 == out->count);
         memcpy(out->vectors[out->count], values[1].as.bytes.data, sizeof out->vectors[0]);
-        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
     }
-    firn_rows_read_cursor_close(cursor);
+    fi_rows_read_cursor_close(cursor);
 }
 
 void
@@ -262,8 +262,8 @@ rows_graph_measure_all(struct rows_graph_nearest *nearest, const float *query)
 {
     size_t count = 0;
     for (int64_t id = 0; id < nearest->count; id++) {
-        const double distance = firn_vector_distance_exact(
-            FIRN_VECTOR_L2, query, nearest->vectors[id], ROWS_GRAPH_DIMENSIONS);
+        const double distance = fi_vector_distance_exact(FI_VECTOR_L2, query, nearest->vectors[id],
+                                                         ROWS_GRAPH_DIMENSIONS);
         if (count == ROWS_GRAPH_K && distance >= nearest->distances[ROWS_GRAPH_K - 1]) {
             continue;
         }
@@ -287,9 +287,8 @@ rows_graph_judge(const struct rows_graph_nearest *nearest, const float *query, b
         const double distance = result->rows[i].distance;
         const int64_t id = result->rows[i].key[0].as.i64;
         assert_true(id >= 0 && id < nearest->count);
-        assert_true(distance == firn_vector_distance_exact(FIRN_VECTOR_L2, query,
-                                                           nearest->vectors[id],
-                                                           ROWS_GRAPH_DIMENSIONS));
+        assert_true(distance == fi_vector_distance_exact(FI_VECTOR_L2, query, nearest->vectors[id],
+                                                         ROWS_GRAPH_DIMENSIONS));
         assert_true(i == 0 || distance >= result->rows[i - 1].distance);
         assert_true(!is_exact || distance == nearest->distances[i]);
         hits += distance <= nearest->distances[ROWS_GRAPH_K - 1];
@@ -323,7 +322,7 @@ check_searches(struct firn_db *db)
             found.hits += hits;
             found.all += ROWS_GRAPH_K;
         }
-        firn_search_result_free(result);
+        fi_search_result_free(result);
     }
 }
 
@@ -341,25 +340,25 @@ expect_recall(bool has_both)
 /* The store is whole, with the rows that it had, and its searches find them. After every fourth point also (that takes most
  * of the time): the graph can be built, and then there is one. */
 void
-rows_graph_verify(struct firn_os_dir *dir, uint64_t sum, uint64_t point)
+rows_graph_verify(struct fi_os_dir *dir, uint64_t sum, uint64_t point)
 {
     firn_error err;
     struct firn_db *db;
     firn_store_check_result report = FIRN_STORE_CHECK_RESULT_INIT;
-    DB_OK(firn_db_open(dir, &db_support_existing, &db, &err));
+    DB_OK(fi_db_open(dir, &db_support_existing, &db, &err));
     check_searches(db);
-    DB_OK(firn_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
     assert_true(rows_graph_sum_rows(db) == sum);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     if (point % 4 != 0 && !test_is_long()) {
         return;
     }
     DB_OK(rows_graph_index_and_build(dir, &err));
-    DB_OK(firn_db_open(dir, &db_support_existing, &db, &err));
-    DB_OK(firn_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_open(dir, &db_support_existing, &db, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
     assert_true(rows_graph_sum_rows(db) == sum);
     check_searches(db);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     assert_int_equal(rows_graph_count_graphs(dir), 1);
 }
 
@@ -367,8 +366,8 @@ void
 rows_graph_open_clone(const struct db_support *from, struct db_support *out)
 {
     firn_error err;
-    DB_OK(firn_sim_memory_clone(from->os, &out->os, &err));
-    DB_OK(firn_os_dir_open_path(out->os, "/store", &out->dir, &err));
+    DB_OK(fi_sim_memory_clone(from->os, &out->os, &err));
+    DB_OK(fi_os_dir_open_path(out->os, "/store", &out->dir, &err));
 }
 
 /* Leaves the store alone: opening it may change its files. */
@@ -379,7 +378,7 @@ rows_graph_sum_store(const struct db_support *support)
     rows_graph_open_clone(support, &clone);
     struct firn_db *db = db_support_open(clone.dir);
     uint64_t sum = rows_graph_sum_rows(db);
-    firn_db_abandon(db);
+    fi_db_abandon(db);
     db_support_deinit(&clone);
     return sum;
 }
@@ -397,11 +396,11 @@ rows_graph_cut_everywhere(void (*make)(struct db_support *support))
         struct db_support support;
         firn_error err;
         rows_graph_open_clone(&base, &support);
-        firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + n);
+        fi_sim_memory_set_cut_at(support.os, fi_sim_memory_calls(support.os) + n);
         int rc = rows_graph_index_and_build(support.dir, &err);
-        is_reached = firn_sim_memory_is_off(support.os);
+        is_reached = fi_sim_memory_is_off(support.os);
         assert_true(rc == FIRN_OK || is_reached);
-        firn_sim_memory_set_cut_at(support.os, 0);
+        fi_sim_memory_set_cut_at(support.os, 0);
         db_support_cut(&support, 17 * n);
         rows_graph_verify(support.dir, sum, cuts);
         db_support_deinit(&support);
@@ -424,24 +423,24 @@ rows_graph_fail_everywhere(void (*make)(struct db_support *support))
     const uint64_t sum = rows_graph_sum_store(&base);
     for (uint64_t n = share.first; was_hit; n += share.step, calls++) {
         struct db_support support;
-        struct firn_os *faulty;
-        struct firn_os_dir *dir;
+        struct fi_os *faulty;
+        struct fi_os_dir *dir;
         firn_error err;
         rows_graph_open_clone(&base, &support);
-        DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-        DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-        const struct firn_sim_fault_plan plan = {.call = n,
-                                                 .for_ever = calls % 2 == 0,
-                                                 .classes = FIRN_SIM_FAULT_ALL,
-                                                 .kind = FIRN_SIM_FAULT_FAILS,
-                                                 .error_number = calls % 4 < 2 ? 5 : 28};
-        firn_sim_fault_set_plan(faulty, &plan);
+        DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+        DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
+        const struct fi_sim_fault_plan plan = {.call = n,
+                                               .for_ever = calls % 2 == 0,
+                                               .classes = FI_SIM_FAULT_ALL,
+                                               .kind = FI_SIM_FAULT_FAILS,
+                                               .error_number = calls % 4 < 2 ? 5 : 28};
+        fi_sim_fault_set_plan(faulty, &plan);
         int rc = rows_graph_index_and_build(dir, &err);
-        was_hit = firn_sim_fault_hits(faulty) > 0;
+        was_hit = fi_sim_fault_hits(faulty) > 0;
         assert_true(rc == FIRN_OK || was_hit);
-        firn_sim_fault_set_plan(faulty, NULL);
-        firn_os_dir_close(dir);
-        firn_sim_fault_destroy(faulty);
+        fi_sim_fault_set_plan(faulty, NULL);
+        fi_os_dir_close(dir);
+        fi_sim_fault_destroy(faulty);
         rows_graph_verify(support.dir, sum, calls);
         db_support_deinit(&support);
     }

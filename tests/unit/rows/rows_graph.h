@@ -20,10 +20,10 @@ void rows_graph_make_store_with_graph(struct db_support *support);
 /* A store with three runs in the last level, which no index has made one. */
 void rows_graph_make_store_with_parts(struct db_support *support);
 /* Adds the index and builds its graph; returns the first error. */
-int rows_graph_index_and_build(struct firn_os_dir *dir, firn_error *err);
+int rows_graph_index_and_build(struct fi_os_dir *dir, firn_error *err);
 /* Upserts the rows from first, and before end. */
 void rows_graph_put_range(struct firn_db *db, int64_t first, int64_t end);
-size_t rows_graph_count_graphs(struct firn_os_dir *dir);
+size_t rows_graph_count_graphs(struct fi_os_dir *dir);
 /* A copy of the machine, with its directory open. */
 void rows_graph_open_clone(const struct db_support *from, struct db_support *out);
 /* A number that depends on all rows, and on their order; that of a store leaves the store alone. */
@@ -48,7 +48,7 @@ uint64_t rows_graph_judge(const struct rows_graph_nearest *nearest, const float 
                           bool is_exact, const struct firn_search_result *result);
 /* The store is whole, with the rows of this sum, and its searches find them. After every fourth point also: the graph can be
  * built, and then there is one. */
-void rows_graph_verify(struct firn_os_dir *dir, uint64_t sum, uint64_t point);
+void rows_graph_verify(struct fi_os_dir *dir, uint64_t sum, uint64_t point);
 
 /* ---- what breaks rows_graph_index_and_build ---- */
 

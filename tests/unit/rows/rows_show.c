@@ -65,85 +65,85 @@ static int
 count_entries(struct firn_db_keyspace *keyspace, struct firn_db_view *view, size_t *out,
               firn_error *err)
 {
-    const struct firn_db_cursor_options options = {.view = view, .keys_only = true};
+    const struct fi_db_cursor_options options = {.view = view, .keys_only = true};
     struct firn_db_cursor *cursor = NULL;
     int rc;
     *out = 0;
-    FIRN_TRY(firn_db_cursor_open(keyspace, &options, &cursor, err));
-    FIRN_TRY(firn_db_cursor_first(cursor, err));
-    while (firn_db_cursor_valid(cursor)) {
+    FI_TRY(fi_db_cursor_open(keyspace, &options, &cursor, err));
+    FI_TRY(fi_db_cursor_first(cursor, err));
+    while (fi_db_cursor_valid(cursor)) {
         (*out)++;
-        FIRN_TRY(firn_db_cursor_next(cursor, err));
+        FI_TRY(fi_db_cursor_next(cursor, err));
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
 struct checking {
     struct firn_db_view *view;
     struct firn_table *table;
-    const struct firn_schema *schema;
-    const struct firn_schema_index *index;
+    const struct fi_schema *schema;
+    const struct fi_schema_index *index;
     struct firn_db_keyspace *entries;
-    struct firn_buf memory;
-    struct firn_buf key;
-    struct firn_buf value;
-    struct firn_buf found;
+    struct fi_buf memory;
+    struct fi_buf key;
+    struct fi_buf value;
+    struct fi_buf found;
 };
 
 /* The row under the cursor has its entry. */
 static int
 check_row(struct checking *checking, const struct firn_db_cursor *cursor, firn_error *err)
 {
-    struct firn_cell cells[64];
-    firn_slice primary = firn_db_cursor_key(cursor);
+    struct fi_cell cells[64];
+    firn_slice primary = fi_db_cursor_key(cursor);
     assert_true(checking->schema->column_count <= 64);
-    FIRN_TRY_RETURN(firn_schema_row_read(checking->schema, primary, firn_db_cursor_value(cursor),
-                                         NULL, &checking->memory, cells, err));
-    firn_buf_clear(&checking->key);
-    firn_buf_clear(&checking->value);
-    FIRN_TRY_RETURN(firn_schema_index_entry(checking->schema, checking->index, cells, primary,
-                                            &checking->key, &checking->value, err));
-    int rc = firn_db_get_at(checking->entries, checking->view, firn_buf_slice(&checking->key),
-                            &checking->found, err);
+    FI_TRY_RETURN(fi_schema_row_read(checking->schema, primary, fi_db_cursor_value(cursor), NULL,
+                                     &checking->memory, cells, err));
+    fi_buf_clear(&checking->key);
+    fi_buf_clear(&checking->value);
+    FI_TRY_RETURN(fi_schema_index_entry(checking->schema, checking->index, cells, primary,
+                                        &checking->key, &checking->value, err));
+    int rc = fi_db_get_at(checking->entries, checking->view, fi_buf_slice(&checking->key),
+                          &checking->found, err);
     assert_int_not_equal(rc, FIRN_NOT_FOUND);
-    assert_true(rc != FIRN_OK || firn_slice_equal(firn_buf_slice(&checking->found),
-                                                  firn_buf_slice(&checking->value)));
+    assert_true(rc != FIRN_OK ||
+                fi_slice_equal(fi_buf_slice(&checking->found), fi_buf_slice(&checking->value)));
     return rc;
 }
 
 static int
 check_index(struct checking *checking, firn_error *err)
 {
-    const struct firn_db_cursor_options options = {.view = checking->view};
-    struct firn_db_keyspace *rows = firn_rows_keyspace(checking->table);
+    const struct fi_db_cursor_options options = {.view = checking->view};
+    struct firn_db_keyspace *rows = fi_rows_keyspace(checking->table);
     struct firn_db_cursor *cursor = NULL;
     char name[80];
     size_t count = 0;
     size_t entries;
     int rc;
     (void)snprintf(name, sizeof name, "firn:index:%016" PRIx64 ":%" PRIu32,
-                   firn_db_keyspace_schema(rows), checking->index->id);
-    rc = firn_db_keyspace_open_in(checking->view, name, &checking->entries, err);
+                   fi_db_keyspace_schema(rows), checking->index->id);
+    rc = fi_db_keyspace_open_in(checking->view, name, &checking->entries, err);
     assert_int_not_equal(rc, FIRN_NOT_FOUND);
-    FIRN_TRY(rc);
-    FIRN_TRY(count_entries(checking->entries, checking->view, &entries, err));
-    FIRN_TRY(firn_db_cursor_open(rows, &options, &cursor, err));
-    FIRN_TRY(firn_db_cursor_first(cursor, err));
-    while (firn_db_cursor_valid(cursor)) {
+    FI_TRY(rc);
+    FI_TRY(count_entries(checking->entries, checking->view, &entries, err));
+    FI_TRY(fi_db_cursor_open(rows, &options, &cursor, err));
+    FI_TRY(fi_db_cursor_first(cursor, err));
+    while (fi_db_cursor_valid(cursor)) {
         count++;
-        FIRN_TRY(check_row(checking, cursor, err));
-        FIRN_TRY(firn_db_cursor_next(cursor, err));
+        FI_TRY(check_row(checking, cursor, err));
+        FI_TRY(fi_db_cursor_next(cursor, err));
     }
     assert_int_equal(count, entries);
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
 static int
-check_indexes(struct firn_table *table, struct firn_db_view *view, const struct firn_schema *schema,
+check_indexes(struct firn_table *table, struct firn_db_view *view, const struct fi_schema *schema,
               firn_error *err)
 {
     struct checking checking = {.view = view, .table = table, .schema = schema};
@@ -152,10 +152,10 @@ check_indexes(struct firn_table *table, struct firn_db_view *view, const struct 
         checking.index = &schema->indexes[i];
         rc = check_index(&checking, err);
     }
-    firn_buf_deinit(&checking.memory);
-    firn_buf_deinit(&checking.key);
-    firn_buf_deinit(&checking.value);
-    firn_buf_deinit(&checking.found);
+    fi_buf_deinit(&checking.memory);
+    fi_buf_deinit(&checking.key);
+    fi_buf_deinit(&checking.value);
+    fi_buf_deinit(&checking.found);
     return rc;
 }
 
@@ -165,23 +165,23 @@ static int
 show_rows(struct firn_table *table, struct firn_db_view *view, char out[ROWS_SHOW_SIZE],
           firn_error *err)
 {
-    const struct firn_rows_cursor_options options = {.read = {.view = view}};
+    const struct fi_rows_cursor_options options = {.read = {.view = view}};
     struct firn_table_cursor *cursor = NULL;
     const struct firn_row *row;
     int rc;
-    FIRN_TRY(firn_rows_read_cursor_open(table, &options, &cursor, err));
-    FIRN_TRY(firn_rows_read_cursor_next(cursor, &row, err));
+    FI_TRY(fi_rows_read_cursor_open(table, &options, &cursor, err));
+    FI_TRY(fi_rows_read_cursor_next(cursor, &row, err));
     while (row != NULL) {
         size_t count;
-        const firn_value *values = firn_rows_read_row_values(row, &count);
+        const firn_value *values = fi_rows_read_row_values(row, &count);
         for (size_t i = 0; i < count; i++) {
             add_value(out, &values[i]);
         }
         rows_show_add(out, "\n");
-        FIRN_TRY(firn_rows_read_cursor_next(cursor, &row, err));
+        FI_TRY(fi_rows_read_cursor_next(cursor, &row, err));
     }
 out:
-    firn_rows_read_cursor_close(cursor);
+    fi_rows_read_cursor_close(cursor);
     return rc;
 }
 
@@ -195,21 +195,21 @@ static int
 show_table(void *ctx, const char *name)
 {
     const struct showing *showing = ctx;
-    struct firn_schema *schema = NULL;
-    struct firn_buf text = {0};
+    struct fi_schema *schema = NULL;
+    struct fi_buf text = {0};
     struct firn_table *table;
     int rc;
-    FIRN_TRY(firn_rows_open_at(showing->view, name, &table, showing->err));
-    rc = firn_rows_schema(table, showing->view, &schema, showing->err);
+    FI_TRY(fi_rows_open_at(showing->view, name, &table, showing->err));
+    rc = fi_rows_schema(table, showing->view, &schema, showing->err);
     assert_int_not_equal(rc, FIRN_NOT_FOUND);
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_schema_text_append(schema, &text));
+    FI_TRY(rc);
+    FI_TRY(fi_schema_text_append(schema, &text));
     rows_show_add(showing->out, "%s: %.*s\n", name, (int)text.size, (const char *)text.data);
-    FIRN_TRY(check_indexes(table, showing->view, schema, showing->err));
-    FIRN_TRY(show_rows(table, showing->view, showing->out, showing->err));
+    FI_TRY(check_indexes(table, showing->view, schema, showing->err));
+    FI_TRY(show_rows(table, showing->view, showing->out, showing->err));
 out:
-    firn_buf_deinit(&text);
-    firn_schema_unref(schema);
+    fi_buf_deinit(&text);
+    fi_schema_unref(schema);
     return rc;
 }
 
@@ -217,16 +217,16 @@ int
 rows_show_view(struct firn_db_view *view, char out[ROWS_SHOW_SIZE], firn_error *err)
 {
     struct showing showing = {view, out, err};
-    return firn_db_keyspace_list_of_in(view, FIRN_KEYSPACE_ENTRY_TABLE, show_table, &showing, err);
+    return fi_db_keyspace_list_of_in(view, FI_KEYSPACE_ENTRY_TABLE, show_table, &showing, err);
 }
 
 struct names {
-    char names[8][FIRN_HISTORY_NAME_SIZE_MAX + 1];
+    char names[8][FI_HISTORY_NAME_SIZE_MAX + 1];
     size_t count;
 };
 
 static int
-take_name(void *ctx, const struct firn_db_checkpoint_info *info)
+take_name(void *ctx, const struct fi_db_checkpoint_info *info)
 {
     struct names *names = ctx;
     if (info->name[0] != '\0') {
@@ -241,21 +241,21 @@ rows_show(struct firn_db *db, char out[ROWS_SHOW_SIZE], firn_error *err)
 {
     struct firn_db_view *view = NULL;
     struct names names = {.count = 0};
-    const struct firn_db_checkpoint_visitor visitor = {.visit = take_name, .ctx = &names};
+    const struct fi_db_checkpoint_visitor visitor = {.visit = take_name, .ctx = &names};
     int rc;
     out[0] = '\0';
-    FIRN_TRY(firn_db_view_open(db, &view, err));
-    FIRN_TRY(rows_show_view(view, out, err));
-    FIRN_TRY(firn_db_checkpoint_list(db, &visitor, err));
+    FI_TRY(fi_db_view_open(db, &view, err));
+    FI_TRY(rows_show_view(view, out, err));
+    FI_TRY(fi_db_checkpoint_list(db, &visitor, err));
     for (size_t i = 0; i < names.count; i++) {
-        firn_db_view_close(view);
+        fi_db_view_close(view);
         view = NULL;
         rows_show_add(out, "at %s:\n", names.names[i]);
-        FIRN_TRY(firn_db_checkpoint_view(db, names.names[i], &view, err));
-        FIRN_TRY(rows_show_view(view, out, err));
+        FI_TRY(fi_db_checkpoint_view(db, names.names[i], &view, err));
+        FI_TRY(rows_show_view(view, out, err));
     }
 out:
-    firn_db_view_close(view);
+    fi_db_view_close(view);
     return rc;
 }
 
@@ -268,15 +268,15 @@ rows_make(struct firn_db *db, const char *name, const char *definition, struct f
     firn_table_def *def = NULL;
     *out = NULL;
     int rc = firn_table_def_parse(definition, &def, err);
-    rc = rc == FIRN_OK ? firn_rows_create(db, name, def, out, err) : rc;
-    firn_free(def);
+    rc = rc == FIRN_OK ? fi_rows_create(db, name, def, out, err) : rc;
+    fi_free(def);
     return rc;
 }
 
 int
-rows_put(struct firn_table *table, struct firn_db_txn *txn, enum firn_rows_mode mode,
+rows_put(struct firn_table *table, struct firn_db_txn *txn, enum fi_rows_mode mode,
          const firn_value *values, size_t count, firn_error *err)
 {
-    const struct firn_rows_put put = {.mode = mode, .values = values, .count = count};
-    return firn_rows_write_put(table, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
+    const struct fi_rows_put put = {.mode = mode, .values = values, .count = count};
+    return fi_rows_write_put(table, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
 }

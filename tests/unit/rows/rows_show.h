@@ -27,7 +27,7 @@ FIRN_MUST_CHECK int rows_make(struct firn_db *db, const char *name, const char *
                               struct firn_table **out, firn_error *err);
 /* Puts all values of a row. txn may be NULL. */
 FIRN_MUST_CHECK int rows_put(struct firn_table *table, struct firn_db_txn *txn,
-                             enum firn_rows_mode mode, const firn_value *values, size_t count,
+                             enum fi_rows_mode mode, const firn_value *values, size_t count,
                              firn_error *err);
 
 #endif

@@ -21,7 +21,7 @@ enum { ROWS = 72000, COLUMNS = 4, PLACES = 9, NAME_SIZE = 64 };
 static const char *const names[COLUMNS] = {"id", "name", "price", "note"};
 
 static firn_error err;
-static const struct firn_db_txn_options defaults = {.is_read_only = false};
+static const struct fi_db_txn_options defaults = {.is_read_only = false};
 
 struct found {
     char names[8][NAME_SIZE];
@@ -29,7 +29,7 @@ struct found {
 };
 
 static int
-find_run(void *ctx, const struct firn_os_dirent *entry)
+find_run(void *ctx, const struct fi_os_dirent *entry)
 {
     struct found *found = ctx;
     if (strstr(entry->name, ".column") != NULL) {
@@ -60,7 +60,7 @@ make_row(int64_t id, firn_value out[COLUMNS], char memory[2][64])
 
 /* One run, all of whose row groups are full of noise. */
 static void
-fill(struct firn_os_dir *dir)
+fill(struct fi_os_dir *dir)
 {
     struct firn_db *db = db_support_open(dir);
     struct firn_table *table;
@@ -71,20 +71,20 @@ fill(struct firn_os_dir *dir)
                     "id i64, name text not null, price i64 not null, note text, primary key (id), "
                     "index by_price (price)",
                     &table, &err));
-    DB_OK(firn_db_txn_begin(db, &defaults, &txn, &err));
+    DB_OK(fi_db_txn_begin(db, &defaults, &txn, &err));
     for (int64_t id = 0; id < ROWS; id++) {
         if (id % 10000 == 9999) {
-            DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-            firn_db_txn_close(txn);
-            DB_OK(firn_db_txn_begin(db, &defaults, &txn, &err));
+            DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+            fi_db_txn_close(txn);
+            DB_OK(fi_db_txn_begin(db, &defaults, &txn, &err));
         }
         make_row(id, values, memory);
-        DB_OK(rows_put(table, txn, FIRN_ROWS_INSERT, values, COLUMNS, &err));
+        DB_OK(rows_put(table, txn, FI_ROWS_INSERT, values, COLUMNS, &err));
     }
-    DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-    firn_db_txn_close(txn);
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    fi_db_txn_close(txn);
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_db_close(db, &err));
 }
 
 static void
@@ -95,7 +95,7 @@ assert_value(const firn_value *found, int64_t id, size_t column)
     make_row(id, values, memory);
     assert_int_equal(found->type, values[column].type);
     if (found->type == FIRN_TYPE_TEXT) {
-        assert_true(firn_slice_equal(found->as.bytes, values[column].as.bytes));
+        assert_true(fi_slice_equal(found->as.bytes, values[column].as.bytes));
     } else if (found->type != FIRN_TYPE_NULL) {
         assert_int_equal(found->as.i64, values[column].as.i64);
     }
@@ -134,7 +134,7 @@ take_many(void *ctx, size_t i, const struct firn_row *row)
     struct many *many = ctx;
     size_t count;
     assert_non_null(row);
-    const firn_value *values = firn_rows_read_row_values(row, &count);
+    const firn_value *values = fi_rows_read_row_values(row, &count);
     assert_int_equal(count, 1);
     assert_value(&values[0], (int64_t)i * many->step, many->column);
     many->seen++;
@@ -147,100 +147,100 @@ enum { KEYS = 90 };
 static bool
 read_column(struct firn_db *db, struct firn_table *table, size_t column)
 {
-    const struct firn_rows_read read = {.columns = &names[column], .column_count = 1};
-    struct firn_rows_cursor_options all = {.read = read};
+    const struct fi_rows_read read = {.columns = &names[column], .column_count = 1};
+    struct fi_rows_cursor_options all = {.read = read};
     struct firn_table_cursor *cursor;
     struct firn_row *row;
     const struct firn_row *next = NULL;
     firn_value keys[KEYS];
     bool gets = true;
     size_t count;
-    DB_OK(firn_rows_read_row_create(&row, &err));
+    DB_OK(fi_rows_read_row_create(&row, &err));
     for (int64_t i = 0; i < KEYS; i++) {
         keys[i] = firn_i64(i * (ROWS / KEYS));
-        bool is_there = is_read(firn_rows_read_get(table, &read, &keys[i], 1, row, &err), column);
+        bool is_there = is_read(fi_rows_read_get(table, &read, &keys[i], 1, row, &err), column);
         if (is_there) {
-            const firn_value *values = firn_rows_read_row_values(row, &count);
+            const firn_value *values = fi_rows_read_row_values(row, &count);
             assert_value(&values[0], keys[i].as.i64, column);
         }
         gets = gets && is_there;
     }
     /* In a transaction, and all at once. */
     struct firn_db_txn *txn;
-    DB_OK(firn_db_txn_begin(db, &defaults, &txn, &err));
+    DB_OK(fi_db_txn_begin(db, &defaults, &txn, &err));
     for (int in_txn = 0; in_txn < 2; in_txn++) {
         struct many many = {column, ROWS / KEYS, 0};
-        struct firn_rows_read at = read;
+        struct fi_rows_read at = read;
         at.txn = in_txn ? txn : NULL;
-        const struct firn_rows_many what = {keys, 1, KEYS, take_many, &many};
-        assert_int_equal(is_read(firn_rows_read_get_many(table, &at, &what, &err), column), gets);
+        const struct fi_rows_many what = {keys, 1, KEYS, take_many, &many};
+        assert_int_equal(is_read(fi_rows_read_get_many(table, &at, &what, &err), column), gets);
         assert_true(!gets || many.seen == KEYS);
     }
-    firn_db_txn_close(txn);
+    fi_db_txn_close(txn);
     /* By a cursor. */
     int64_t id = 0;
-    int rc = firn_rows_read_cursor_open(table, &all, &cursor, &err);
+    int rc = fi_rows_read_cursor_open(table, &all, &cursor, &err);
     if (!is_read(rc, column)) {
-        firn_rows_read_row_destroy(row);
+        fi_rows_read_row_destroy(row);
         return false;
     }
     do {
-        rc = firn_rows_read_cursor_next(cursor, &next, &err);
+        rc = fi_rows_read_cursor_next(cursor, &next, &err);
         if (rc == FIRN_OK && next != NULL) {
-            const firn_value *values = firn_rows_read_row_values(next, &count);
+            const firn_value *values = fi_rows_read_row_values(next, &count);
             assert_value(&values[0], id++, column);
         }
     } while (rc == FIRN_OK && next != NULL);
     bool walks = is_read(rc, column);
     assert_true(!walks || id == ROWS);
     assert_true(gets || !walks);
-    firn_rows_read_cursor_close(cursor);
-    firn_rows_read_row_destroy(row);
+    fi_rows_read_cursor_close(cursor);
+    fi_rows_read_row_destroy(row);
     /* By a query. */
     char expression[64];
     const char *const select = expression;
     struct firn_scan *scan = NULL;
     const firn_scan_batch *batch = NULL;
     (void)snprintf(expression, sizeof expression, "count(%s)", names[column]);
-    const struct firn_query_options options = {
+    const struct fi_query_options options = {
         .select = select, .memory_bytes = 8 << 20, .threads = 1};
-    rc = firn_query_open(table, &options, &scan, &err);
-    rc = rc == FIRN_OK ? firn_query_next(scan, &batch, &err) : rc;
+    rc = fi_query_open(table, &options, &scan, &err);
+    rc = rc == FIRN_OK ? fi_query_next(scan, &batch, &err) : rc;
     if (is_read(rc, column)) {
-        firn_value value = firn_query_batch_value(batch, 0, 0);
+        firn_value value = fi_query_batch_value(batch, 0, 0);
         assert_true(value.as.u64 == (column == 3 ? ROWS - ROWS / 5 : ROWS));
     } else {
         assert_false(walks);
     }
-    firn_query_close(scan);
+    fi_query_close(scan);
     return walks;
 }
 
 static void
 on_damage(void *ctx, const char *text)
 {
-    assert_int_equal(firn_buf_append_format(ctx, "%s\n", text), FIRN_OK);
+    assert_int_equal(fi_buf_append_format(ctx, "%s\n", text), FIRN_OK);
 }
 
 /* What is there after a repair: rows that are there have what they had, or null in the column that was damaged. */
 static void
-check_repaired(struct firn_db *db, const bool *is_lost, struct firn_buf *told)
+check_repaired(struct firn_db *db, const bool *is_lost, struct fi_buf *told)
 {
-    const struct firn_rows_cursor_options all = {.is_descending = false};
+    const struct fi_rows_cursor_options all = {.is_descending = false};
     struct firn_table_cursor *cursor;
     struct firn_table *table;
     const struct firn_row *row;
     int64_t rows = 0;
     int64_t nulls = 0;
-    DB_OK(firn_rows_open(db, "goods", &table, &err));
-    DB_OK(firn_rows_read_cursor_open(table, &all, &cursor, &err));
+    DB_OK(fi_rows_open(db, "goods", &table, &err));
+    DB_OK(fi_rows_read_cursor_open(table, &all, &cursor, &err));
     for (;; rows++) {
         size_t count;
-        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
         if (row == NULL) {
             break;
         }
-        const firn_value *values = firn_rows_read_row_values(row, &count);
+        const firn_value *values = fi_rows_read_row_values(row, &count);
         assert_int_equal(count, COLUMNS);
         for (size_t column = 0; column < COLUMNS; column++) {
             if (is_lost[column] && firn_is_null(values[column])) {
@@ -250,8 +250,8 @@ check_repaired(struct firn_db *db, const bool *is_lost, struct firn_buf *told)
             }
         }
     }
-    firn_rows_read_cursor_close(cursor);
-    assert_int_equal(firn_buf_append_u8(told, 0), FIRN_OK);
+    fi_rows_read_cursor_close(cursor);
+    assert_int_equal(fi_buf_append_u8(told, 0), FIRN_OK);
     bool all_are_lost = is_lost[1] && is_lost[2] && is_lost[3];
     const char *text = (const char *)told->data;
     if (all_are_lost) { /* the key, or the run */
@@ -266,17 +266,17 @@ check_repaired(struct firn_db *db, const bool *is_lost, struct firn_buf *told)
     }
 }
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 make_dir(struct db_support *support, const char *what, unsigned number)
 {
-    struct firn_os_dir *root;
-    struct firn_os_dir *dir;
+    struct fi_os_dir *root;
+    struct fi_os_dir *dir;
     char name[32];
     (void)snprintf(name, sizeof name, "%s%u", what, number);
-    DB_OK(firn_os_dir_open_path(support->os, "/", &root, &err));
-    DB_OK(firn_os_make_dir(root, name, 0700, &err));
-    DB_OK(firn_os_dir_open(root, name, &dir, &err));
-    firn_os_dir_close(root);
+    DB_OK(fi_os_dir_open_path(support->os, "/", &root, &err));
+    DB_OK(fi_os_make_dir(root, name, 0700, &err));
+    DB_OK(fi_os_dir_open(root, name, &dir, &err));
+    fi_os_dir_close(root);
     return dir;
 }
 
@@ -294,47 +294,47 @@ damage(struct db_support *support, const char *file, size_t at, unsigned number,
 {
     bool is_lost[COLUMNS];
     unsigned lost = 0;
-    struct firn_os_dir *runs;
-    struct firn_buf bytes = {0};
-    struct firn_buf told = {0};
-    struct firn_rescue_result result;
+    struct fi_os_dir *runs;
+    struct fi_buf bytes = {0};
+    struct fi_buf told = {0};
+    struct fi_rescue_result result;
     firn_store_check_result report = {.size = sizeof report};
-    const struct firn_rescue_options options = {.on_damage = on_damage, .ctx = &told};
-    struct firn_os_dir *bad = make_dir(support, "bad", number);
-    struct firn_os_dir *good = make_dir(support, "good", number);
+    const struct fi_rescue_options options = {.on_damage = on_damage, .ctx = &told};
+    struct fi_os_dir *bad = make_dir(support, "bad", number);
+    struct fi_os_dir *good = make_dir(support, "good", number);
     db_support_copy(support->dir, bad);
-    DB_OK(firn_os_dir_open(bad, "runs", &runs, &err));
+    DB_OK(fi_os_dir_open(bad, "runs", &runs, &err));
     test_file_read(runs, file, &bytes);
     bytes.data[at] ^= 0x10;
     test_file_write(runs, file, bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(runs);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(runs);
     struct firn_table *table;
     struct firn_db *db = db_support_open(bad);
-    DB_OK(firn_rows_open(db, "goods", &table, &err));
+    DB_OK(fi_rows_open(db, "goods", &table, &err));
     for (size_t column = 0; column < COLUMNS; column++) {
         is_lost[column] = !read_column(db, table, column);
         lost += is_lost[column];
     }
-    firn_db_abandon(db);
+    fi_db_abandon(db);
     assert_true(lost == 0 || lost == COLUMNS || (lost == 1 && !is_lost[0]));
     counts->damaged++;
     counts->of_one += lost == 1;
     counts->of_rows += lost == COLUMNS;
     counts->of_other += lost == 0;
-    DB_OK(firn_rescue(bad, good, &options, &result, &err));
-    assert_true(lost == 0 || result.state == FIRN_RESCUE_SHORTENED);
+    DB_OK(fi_rescue(bad, good, &options, &result, &err));
+    assert_true(lost == 0 || result.state == FI_RESCUE_SHORTENED);
     db = db_support_open(good);
-    if (result.state == FIRN_RESCUE_SHORTENED) {
-        DB_OK(firn_rows_mend(db, on_damage, &told, &err));
+    if (result.state == FI_RESCUE_SHORTENED) {
+        DB_OK(fi_rows_mend(db, on_damage, &told, &err));
     }
     check_repaired(db, is_lost, &told);
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
-    DB_OK(firn_db_check(db, NULL, &report, &err));
-    DB_OK(firn_db_close(db, &err));
-    firn_buf_deinit(&told);
-    firn_os_dir_close(bad);
-    firn_os_dir_close(good);
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_close(db, &err));
+    fi_buf_deinit(&told);
+    fi_os_dir_close(bad);
+    fi_os_dir_close(good);
 }
 
 static void
@@ -343,27 +343,27 @@ a_damaged_chunk_takes_one_column_of_one_row_group_away(void **state)
     (void)state;
     struct db_support support;
     struct found found = {.count = 0};
-    struct firn_os_dir *runs;
-    struct firn_buf bytes = {0};
+    struct fi_os_dir *runs;
+    struct fi_buf bytes = {0};
     const char *file = NULL;
     struct counts counts = {0};
     unsigned number = 0;
     db_support_init(&support, 1);
     fill(support.dir);
-    DB_OK(firn_os_dir_open(support.dir, "runs", &runs, &err));
-    DB_OK(firn_os_dir_list(runs, find_run, &found, &err));
+    DB_OK(fi_os_dir_open(support.dir, "runs", &runs, &err));
+    DB_OK(fi_os_dir_list(runs, find_run, &found, &err));
     for (size_t i = 0; i < found.count; i++) { /* the largest */
-        struct firn_buf other = {0};
+        struct fi_buf other = {0};
         test_file_read(runs, found.names[i], &other);
         if (other.size > bytes.size) {
-            struct firn_buf larger = other;
+            struct fi_buf larger = other;
             other = bytes;
             bytes = larger;
             file = found.names[i];
         }
-        firn_buf_deinit(&other);
+        fi_buf_deinit(&other);
     }
-    firn_os_dir_close(runs);
+    fi_os_dir_close(runs);
     /* The header, the key, which lies first, and places all over the file. */
     damage(&support, file, 100, number++, &counts);
     damage(&support, file, 170, number++, &counts);
@@ -374,7 +374,7 @@ a_damaged_chunk_takes_one_column_of_one_row_group_away(void **state)
                   "nothing\n",
                   counts.damaged, counts.of_one, counts.of_rows, counts.of_other);
     assert_true(counts.of_one > 6 && counts.of_rows > 1);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     db_support_deinit(&support);
 }
 
@@ -384,14 +384,14 @@ static uint64_t
 count_rows(struct firn_table *table)
 {
     const char *const select = "count(*)";
-    const struct firn_query_options options = {
+    const struct fi_query_options options = {
         .select = select, .memory_bytes = 8 << 20, .threads = 1};
     struct firn_scan *scan;
     const firn_scan_batch *batch;
-    DB_OK(firn_query_open(table, &options, &scan, &err));
-    DB_OK(firn_query_next(scan, &batch, &err));
-    const uint64_t count = firn_query_batch_value(batch, 0, 0).as.u64;
-    firn_query_close(scan);
+    DB_OK(fi_query_open(table, &options, &scan, &err));
+    DB_OK(fi_query_next(scan, &batch, &err));
+    const uint64_t count = fi_query_batch_value(batch, 0, 0).as.u64;
+    fi_query_close(scan);
     return count;
 }
 
@@ -402,17 +402,17 @@ check_rows(struct firn_table *table, int64_t expected)
     const char *const indexes[2] = {NULL, "by_price"};
     assert_int_equal(count_rows(table), expected);
     for (size_t i = 0; i < 2; i++) {
-        const struct firn_rows_cursor_options options = {.read = {.index = indexes[i]}};
+        const struct fi_rows_cursor_options options = {.read = {.index = indexes[i]}};
         struct firn_table_cursor *cursor;
         const struct firn_row *row;
         int64_t rows = 0;
-        DB_OK(firn_rows_read_cursor_open(table, &options, &cursor, &err));
-        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        DB_OK(fi_rows_read_cursor_open(table, &options, &cursor, &err));
+        DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
         for (; row != NULL; rows++) {
-            DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+            DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
         }
         assert_int_equal(rows, expected);
-        firn_rows_read_cursor_close(cursor);
+        fi_rows_read_cursor_close(cursor);
     }
 }
 
@@ -422,34 +422,34 @@ a_table_whose_rows_are_lost_is_emptied_and_used_again(void **state)
     (void)state;
     struct db_support support;
     struct found found = {.count = 0};
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     struct firn_table *table;
-    const struct firn_rows_span all = {.lower = {.count = 0}};
+    const struct fi_rows_span all = {.lower = {.count = 0}};
     firn_store_check_result report = {.size = sizeof report};
     firn_value values[COLUMNS];
     char memory[2][64];
     db_support_init(&support, 1);
     fill(support.dir);
-    DB_OK(firn_os_dir_open(support.dir, "runs", &runs, &err));
-    DB_OK(firn_os_dir_list(runs, find_run, &found, &err));
+    DB_OK(fi_os_dir_open(support.dir, "runs", &runs, &err));
+    DB_OK(fi_os_dir_list(runs, find_run, &found, &err));
     assert_true(found.count > 0);
     for (size_t i = 0; i < found.count; i++) {
-        DB_OK(firn_os_remove_file(runs, found.names[i], &err));
+        DB_OK(fi_os_remove_file(runs, found.names[i], &err));
     }
-    firn_os_dir_close(runs);
+    fi_os_dir_close(runs);
     struct firn_db *db = db_support_open(support.dir);
-    DB_OK(firn_rows_open(db, "goods", &table, &err));
+    DB_OK(fi_rows_open(db, "goods", &table, &err));
     assert_false(read_column(db, table, 0));
-    DB_OK(firn_rows_write_delete_range(table, NULL, &all, FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_rows_write_delete_range(table, NULL, &all, FIRN_DURABILITY_DEFAULT, &err));
     check_rows(table, 0);
     make_row(7, values, memory);
-    DB_OK(rows_put(table, NULL, FIRN_ROWS_INSERT, values, COLUMNS, &err));
+    DB_OK(rows_put(table, NULL, FI_ROWS_INSERT, values, COLUMNS, &err));
     check_rows(table, 1);
-    assert_int_equal(firn_db_check(db, NULL, &report, &err), FIRN_CORRUPT);
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    assert_int_equal(fi_db_check(db, NULL, &report, &err), FIRN_CORRUPT);
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
     check_rows(table, 1);
-    DB_OK(firn_db_check(db, NULL, &report, &err));
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 

@@ -19,7 +19,7 @@
 #include "support/test_share.h"
 
 struct life {
-    struct firn_os *os; /* whose clock is set */
+    struct fi_os *os; /* whose clock is set */
     struct firn_db *db;
 };
 
@@ -30,7 +30,7 @@ static const int64_t second_ns = 1000000000;
 static int
 open_table(const struct life *life, const char *name, struct firn_table **out, firn_error *err)
 {
-    return firn_rows_open(life->db, name, out, err);
+    return fi_rows_open(life->db, name, out, err);
 }
 
 static int
@@ -57,8 +57,8 @@ in_transaction(const struct life *life, int (*work)(void *, struct firn_db_txn *
 {
     struct firn_table *table;
     int rc = open_table(life, name, &table, err);
-    const struct firn_db_txn_run run = {.attempts_max = 3, .work = work, .ctx = table};
-    return rc == FIRN_OK ? firn_db_txn_run(life->db, &run, err) : rc;
+    const struct fi_db_txn_run run = {.attempts_max = 3, .work = work, .ctx = table};
+    return rc == FIRN_OK ? fi_db_txn_run(life->db, &run, err) : rc;
 }
 
 static int
@@ -69,7 +69,7 @@ put_people(void *ctx, struct firn_db_txn *txn, firn_error *err)
     for (int64_t i = 0; i < 6 && rc == FIRN_OK; i++) {
         const firn_value values[] = {firn_i64(i), i == 4 ? firn_null() : firn_text(names[i]),
                                      firn_i64(i % 3)};
-        rc = rows_put(ctx, txn, FIRN_ROWS_INSERT, values, 3, err);
+        rc = rows_put(ctx, txn, FI_ROWS_INSERT, values, 3, err);
     }
     return rc;
 }
@@ -93,7 +93,7 @@ put_points(void *ctx, struct firn_db_txn *txn, firn_error *err)
         const firn_value values[] = {
             firn_text(key), firn_f64(i * 0.5),
             firn_text_bytes(firn_bytes(text, i % 9 == 3 ? sizeof text : (size_t)i))};
-        rc = rows_put(ctx, txn, FIRN_ROWS_UPSERT, values, 3, err);
+        rc = rows_put(ctx, txn, FI_ROWS_UPSERT, values, 3, err);
     }
     return rc;
 }
@@ -107,13 +107,13 @@ insert_points(struct life *life, firn_error *err)
 static int
 flush(struct life *life, firn_error *err)
 {
-    return firn_db_maintain_flush(life->db, err);
+    return fi_db_maintain_flush(life->db, err);
 }
 
 static int
 compact(struct life *life, firn_error *err)
 {
-    return firn_db_maintain_compact(life->db, NULL, err);
+    return fi_db_maintain_compact(life->db, NULL, err);
 }
 
 /* Of the first three columns, whatever the others are. */
@@ -125,15 +125,15 @@ change_some(void *ctx, struct firn_db_txn *txn, firn_error *err)
     const firn_value taken[] = {firn_i64(3), firn_text("grace")}; /* is free then */
     const firn_value gone = firn_i64(0);
     const firn_value fresh[] = {firn_i64(10), firn_text("ada")};
-    struct firn_rows_put put = {
-        .mode = FIRN_ROWS_UPDATE, .columns = id_and_name, .values = renamed, .count = 2};
-    FIRN_TRY_RETURN(firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
+    struct fi_rows_put put = {
+        .mode = FI_ROWS_UPDATE, .columns = id_and_name, .values = renamed, .count = 2};
+    FI_TRY_RETURN(fi_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
     put.values = taken;
-    FIRN_TRY_RETURN(firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
-    FIRN_TRY_RETURN(firn_rows_write_delete(ctx, txn, &gone, 1, FIRN_DURABILITY_DEFAULT, err));
-    put.mode = FIRN_ROWS_UPSERT;
+    FI_TRY_RETURN(fi_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err));
+    FI_TRY_RETURN(fi_rows_write_delete(ctx, txn, &gone, 1, FIRN_DURABILITY_DEFAULT, err));
+    put.mode = FI_ROWS_UPSERT;
     put.values = fresh;
-    return firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
+    return fi_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
 }
 
 static int
@@ -145,21 +145,21 @@ change_people(struct life *life, firn_error *err)
 static int
 checkpoint_one(struct life *life, firn_error *err)
 {
-    return firn_db_checkpoint_create(life->db, "one", NULL, err);
+    return fi_db_checkpoint_create(life->db, "one", NULL, err);
 }
 
 static int
 checkpoint_two(struct life *life, firn_error *err)
 {
-    return firn_db_checkpoint_create(life->db, "two", NULL, err);
+    return fi_db_checkpoint_create(life->db, "two", NULL, err);
 }
 
 static int
 restore(const struct life *life, const char *name, firn_error *err)
 {
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
-    return firn_db_checkpoint_restore(life->db, name, &restored, &safety, err);
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
+    return fi_db_checkpoint_restore(life->db, name, &restored, &safety, err);
 }
 
 static int
@@ -176,24 +176,23 @@ restore_two(struct life *life, firn_error *err)
 
 static int
 change_columns(const struct life *life,
-               int (*change)(void *, const struct firn_schema *, struct firn_schema **,
-                             firn_error *),
+               int (*change)(void *, const struct fi_schema *, struct fi_schema **, firn_error *),
                firn_error *err)
 {
-    const struct firn_rows_change how = {change, NULL};
+    const struct fi_rows_change how = {change, NULL};
     struct firn_table *table;
     int rc = open_table(life, "people", &table, err);
-    return rc == FIRN_OK ? firn_rows_alter(table, &how, err) : rc;
+    return rc == FIRN_OK ? fi_rows_alter(table, &how, err) : rc;
 }
 
 static int
-with_city(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+with_city(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     const firn_value oslo = firn_text("Oslo");
     const firn_table_column column = {
         .name = "city", .type = FIRN_TYPE_TEXT, .not_null = true, .default_value = &oslo};
     (void)ctx;
-    return firn_schema_change_add_column(old, &column, out, err);
+    return fi_schema_change_add_column(old, &column, out, err);
 }
 
 static int
@@ -203,10 +202,10 @@ add_city(struct life *life, firn_error *err)
 }
 
 static int
-with_m(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+with_m(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     (void)ctx;
-    return firn_schema_change_rename_column(old, firn_str("n"), firn_str("m"), out, err);
+    return fi_schema_change_rename_column(old, firn_str("n"), firn_str("m"), out, err);
 }
 
 static int
@@ -216,10 +215,10 @@ rename_n(struct life *life, firn_error *err)
 }
 
 static int
-without_city(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
+without_city(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *err)
 {
     (void)ctx;
-    return firn_schema_change_drop_column(old, firn_str("city"), out, err);
+    return fi_schema_change_drop_column(old, firn_str("city"), out, err);
 }
 
 static int
@@ -233,7 +232,7 @@ add_index(const struct life *life, const firn_table_index *index, firn_error *er
 {
     struct firn_table *table;
     int rc = open_table(life, "people", &table, err);
-    return rc == FIRN_OK ? firn_rows_index_add(table, index, err) : rc;
+    return rc == FIRN_OK ? fi_rows_index_add(table, index, err) : rc;
 }
 
 static int
@@ -265,7 +264,7 @@ drop_index(const struct life *life, const char *name, firn_error *err)
 {
     struct firn_table *table;
     int rc = open_table(life, "people", &table, err);
-    return rc == FIRN_OK ? firn_rows_index_drop(table, name, err) : rc;
+    return rc == FIRN_OK ? fi_rows_index_drop(table, name, err) : rc;
 }
 
 static int
@@ -289,12 +288,12 @@ put_passing(void *ctx, struct firn_db_txn *txn, firn_error *err)
         char name[16];
         (void)snprintf(name, sizeof name, "passing %d", (int)i);
         const firn_value values[] = {firn_i64(i), firn_text(name)};
-        const struct firn_rows_put put = {.mode = FIRN_ROWS_INSERT,
-                                          .columns = columns,
-                                          .values = values,
-                                          .count = 2,
-                                          .ttl_ms = i % 2 == 0 ? 3600 * 1000 : 0};
-        rc = firn_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
+        const struct fi_rows_put put = {.mode = FI_ROWS_INSERT,
+                                        .columns = columns,
+                                        .values = values,
+                                        .count = 2,
+                                        .ttl_ms = i % 2 == 0 ? 3600 * 1000 : 0};
+        rc = fi_rows_write_put(ctx, txn, &put, FIRN_DURABILITY_DEFAULT, NULL, err);
     }
     return rc;
 }
@@ -309,7 +308,7 @@ static int
 let_time_pass(struct life *life, firn_error *err)
 {
     (void)err;
-    firn_sim_memory_set_time(life->os, INT64_C(4102444800) * second_ns);
+    fi_sim_memory_set_time(life->os, INT64_C(4102444800) * second_ns);
     return FIRN_OK;
 }
 
@@ -317,8 +316,8 @@ static int
 delete_range(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct firn_table *table = ctx;
-    return firn_db_txn_delete_range(txn, firn_rows_keyspace(table), firn_str("point 05"),
-                                    firn_str("point 15"), err);
+    return fi_db_txn_delete_range(txn, fi_rows_keyspace(table), firn_str("point 05"),
+                                  firn_str("point 15"), err);
 }
 
 static int
@@ -331,14 +330,13 @@ static int
 add_to_number(struct life *life, firn_error *err)
 {
     const firn_value key = firn_i64(1);
-    const struct firn_rows_add add = {
+    const struct fi_rows_add add = {
         .key = &key, .key_count = 1, .column = "n", .number = firn_i64(5)};
     struct firn_table *table;
     firn_value sum;
     int rc = open_table(life, "people", &table, err);
-    return rc == FIRN_OK
-               ? firn_rows_write_add(table, NULL, &add, FIRN_DURABILITY_DEFAULT, &sum, err)
-               : rc;
+    return rc == FIRN_OK ? fi_rows_write_add(table, NULL, &add, FIRN_DURABILITY_DEFAULT, &sum, err)
+                         : rc;
 }
 
 /* With the entries of their indexes. */
@@ -347,11 +345,11 @@ delete_range_of_people(struct life *life, firn_error *err)
 {
     const firn_value lower = firn_i64(20);
     const firn_value upper = firn_i64(22);
-    const struct firn_rows_span span = {{&lower, 1, false}, {&upper, 1, true}};
+    const struct fi_rows_span span = {{&lower, 1, false}, {&upper, 1, true}};
     struct firn_table *table;
     int rc = open_table(life, "people", &table, err);
     return rc == FIRN_OK
-               ? firn_rows_write_delete_range(table, NULL, &span, FIRN_DURABILITY_DEFAULT, err)
+               ? fi_rows_write_delete_range(table, NULL, &span, FIRN_DURABILITY_DEFAULT, err)
                : rc;
 }
 
@@ -359,11 +357,11 @@ delete_range_of_people(struct life *life, firn_error *err)
 static int
 delete_rest_of_points(struct life *life, firn_error *err)
 {
-    const struct firn_rows_span span = {{NULL, 0, false}, {NULL, 0, false}};
+    const struct fi_rows_span span = {{NULL, 0, false}, {NULL, 0, false}};
     struct firn_table *table;
     int rc = open_table(life, "points", &table, err);
     return rc == FIRN_OK
-               ? firn_rows_write_delete_range(table, NULL, &span, FIRN_DURABILITY_DEFAULT, err)
+               ? fi_rows_write_delete_range(table, NULL, &span, FIRN_DURABILITY_DEFAULT, err)
                : rc;
 }
 
@@ -393,17 +391,17 @@ read_many(struct life *life, firn_error *err)
     int rc = open_table(life, "people", &table, err);
     for (int way = 0; way < 4 && rc == FIRN_OK; way++) {
         struct many many = {0, 0};
-        struct firn_rows_read read = {.index = way >= 2 ? "by_name" : NULL};
-        const struct firn_rows_many what = {.keys = way >= 2 ? names : keys,
-                                            .key_count = 1,
-                                            .count = way >= 2 ? 3 : 4,
-                                            .visit = take_many,
-                                            .ctx = &many};
+        struct fi_rows_read read = {.index = way >= 2 ? "by_name" : NULL};
+        const struct fi_rows_many what = {.keys = way >= 2 ? names : keys,
+                                          .key_count = 1,
+                                          .count = way >= 2 ? 3 : 4,
+                                          .visit = take_many,
+                                          .ctx = &many};
         if (way % 2 == 1) {
             read.columns = &id;
             read.column_count = 1;
         }
-        rc = firn_rows_read_get_many(table, &read, &what, err);
+        rc = fi_rows_read_get_many(table, &read, &what, err);
         if (rc == FIRN_OK) {
             assert_int_equal(many.next, what.count);
             assert_int_equal(many.found, way >= 2 ? 4 : 11); /* edsger's name is null */
@@ -415,13 +413,13 @@ read_many(struct life *life, firn_error *err)
 static int
 drop_points(struct life *life, firn_error *err)
 {
-    return firn_rows_drop(life->db, "points", err);
+    return fi_rows_drop(life->db, "points", err);
 }
 
 static int
 drop_people(struct life *life, firn_error *err)
 {
-    return firn_rows_drop(life->db, "people", err);
+    return fi_rows_drop(life->db, "people", err);
 }
 
 static int
@@ -439,10 +437,10 @@ put_photos(void *ctx, struct firn_db_txn *txn, firn_error *err)
     static uint8_t photo[3000];
     const firn_value values[] = {firn_text("ada"), firn_blob(firn_bytes(photo, sizeof photo))};
     const firn_value small[] = {firn_text("alan"), firn_blob(firn_bytes(photo, 2))};
-    int rc = rows_put(ctx, txn, FIRN_ROWS_UPSERT, small, 2, err);
+    int rc = rows_put(ctx, txn, FI_ROWS_UPSERT, small, 2, err);
     if (rc == FIRN_OK) {
         /* Too long for a key of the index: the transaction stays as it was. */
-        rc = rows_put(ctx, txn, FIRN_ROWS_UPSERT, values, 2, err);
+        rc = rows_put(ctx, txn, FI_ROWS_UPSERT, values, 2, err);
         rc = rc == FIRN_LIMIT || rc == FIRN_OK ? FIRN_OK : rc;
     }
     return rc;
@@ -528,14 +526,14 @@ count_kept(struct firn_db *db, size_t *out_keyspaces, size_t *out_records)
     struct firn_db_cursor *cursor;
     *out_keyspaces = 0;
     *out_records = 0;
-    DB_OK(firn_db_keyspace_list(db, count_index, out_keyspaces, &err));
-    DB_OK(firn_db_cursor_open(db_support_keyspace(db, FIRN_DB_SCHEMAS), NULL, &cursor, &err));
-    DB_OK(firn_db_cursor_first(cursor, &err));
-    while (firn_db_cursor_valid(cursor)) {
+    DB_OK(fi_db_keyspace_list(db, count_index, out_keyspaces, &err));
+    DB_OK(fi_db_cursor_open(db_support_keyspace(db, FI_DB_SCHEMAS), NULL, &cursor, &err));
+    DB_OK(fi_db_cursor_first(cursor, &err));
+    while (fi_db_cursor_valid(cursor)) {
         (*out_records)++;
-        DB_OK(firn_db_cursor_next(cursor, &err));
+        DB_OK(fi_db_cursor_next(cursor, &err));
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
 }
 
 static int
@@ -555,7 +553,7 @@ live_without_faults(void **state)
     assert_int_equal(kept_records, 3); /* points, people, last */
     assert_int_equal(kept_keyspaces, 1);
     assert_non_null(strstr(states[STEPS], "people: name text"));
-    DB_OK(firn_db_close(life.db, &err));
+    DB_OK(fi_db_close(life.db, &err));
     db_support_deinit(&support);
     return 0;
 }
@@ -602,14 +600,14 @@ note(struct progress *progress, int rc, const firn_error *err)
 
 /* Goes on from where the life stands; ends where `failures_max` things have failed. */
 static void
-live(struct progress *progress, struct firn_os *os, struct firn_os_dir *dir, unsigned failures_max)
+live(struct progress *progress, struct fi_os *os, struct fi_os_dir *dir, unsigned failures_max)
 {
     firn_error err;
     struct life life = {os, NULL};
     while (progress->done < STEPS && progress->failures < failures_max) {
         int rc = FIRN_OK;
         if (life.db == NULL) {
-            rc = firn_db_open(dir, &db_support_create, &life.db, &err);
+            rc = fi_db_open(dir, &db_support_create, &life.db, &err);
             note(progress, rc, &err);
             if (rc != FIRN_OK) {
                 continue;
@@ -617,7 +615,7 @@ live(struct progress *progress, struct firn_os *os, struct firn_os_dir *dir, uns
         }
         if (progress->may_be_more && !look(progress, life.db, &err)) {
             note(progress, err.code, &err);
-            FIRN_IGNORE(firn_db_close(life.db, NULL));
+            FI_IGNORE(fi_db_close(life.db, NULL));
             life.db = NULL;
             continue;
         }
@@ -630,13 +628,13 @@ live(struct progress *progress, struct firn_os *os, struct firn_os_dir *dir, uns
         progress->may_be_more = rc != FIRN_OK;
         /* With memory missing the handle is as good as before. */
         if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) {
-            int closed = firn_db_close(life.db, &err);
+            int closed = fi_db_close(life.db, &err);
             assert_true(closed != FIRN_CORRUPT && closed != FIRN_INTERNAL);
             life.db = NULL;
         }
     }
     if (life.db != NULL) {
-        int closed = firn_db_close(life.db, &err);
+        int closed = fi_db_close(life.db, &err);
         assert_true(closed != FIRN_CORRUPT && closed != FIRN_INTERNAL);
     }
 }
@@ -649,8 +647,8 @@ verify(struct progress *progress, struct db_support *support)
     struct firn_db *db = db_support_open(support->dir);
     firn_store_check_result report = {.size = sizeof report};
     assert_true(look(progress, db, &err));
-    DB_OK(firn_db_check(db, NULL, &report, &err));
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_close(db, &err));
     struct progress rest = {.done = progress->done};
     live(&rest, support->os, support->dir, 1);
     assert_int_equal(rest.done, STEPS);
@@ -664,8 +662,8 @@ verify(struct progress *progress, struct db_support *support)
         assert_int_equal(keyspaces, kept_keyspaces);
         assert_int_equal(records, kept_records);
     }
-    DB_OK(firn_db_check(db, NULL, &report, &err));
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_close(db, &err));
 }
 
 enum { FAILURES_MAX = 6 };
@@ -702,23 +700,23 @@ every_failed_allocation_is_survived(void **state)
 }
 
 static bool
-live_with(const struct firn_sim_fault_plan *plan)
+live_with(const struct fi_sim_fault_plan *plan)
 {
     firn_error err;
     struct db_support support;
     struct progress progress = {.done = 0};
-    struct firn_os *faulty;
-    struct firn_os_dir *dir;
+    struct fi_os *faulty;
+    struct fi_os_dir *dir;
     test_alloc_install();
     db_support_init(&support, plan->call);
-    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    firn_sim_fault_set_plan(faulty, plan);
+    DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+    DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
+    fi_sim_fault_set_plan(faulty, plan);
     live(&progress, support.os, dir, FAILURES_MAX);
-    bool was_hit = firn_sim_fault_hits(faulty) > 0;
-    firn_sim_fault_set_plan(faulty, NULL);
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(faulty);
+    bool was_hit = fi_sim_fault_hits(faulty) > 0;
+    fi_sim_fault_set_plan(faulty, NULL);
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(faulty);
     assert_true(was_hit || progress.failures == 0);
     verify(&progress, &support);
     db_support_deinit(&support);
@@ -732,24 +730,24 @@ every_failed_call_is_survived(void **state)
 {
     (void)state;
     static const struct {
-        enum firn_sim_fault_kind kind;
+        enum fi_sim_fault_kind kind;
         unsigned classes;
         int error_number;
         uint64_t every;
     } plans[] = {
-        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_ALL, EIO, 5},
-        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS, ENOSPC, 5},
-        {FIRN_SIM_FAULT_TORN, FIRN_SIM_FAULT_WRITES, EIO, 5},
+        {FI_SIM_FAULT_FAILS, FI_SIM_FAULT_ALL, EIO, 5},
+        {FI_SIM_FAULT_FAILS, FI_SIM_FAULT_WRITES | FI_SIM_FAULT_SYNCS, ENOSPC, 5},
+        {FI_SIM_FAULT_TORN, FI_SIM_FAULT_WRITES, EIO, 5},
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         for (int for_ever = 0; for_ever <= 1; for_ever++) {
             const struct test_share share = test_share_of(
                 for_ever != 0 ? 3 * plans[i].every : plans[i].every, 2 * i + (uint64_t)for_ever);
-            struct firn_sim_fault_plan plan = {.call = share.first,
-                                               .for_ever = for_ever != 0,
-                                               .classes = plans[i].classes,
-                                               .kind = plans[i].kind,
-                                               .error_number = plans[i].error_number};
+            struct fi_sim_fault_plan plan = {.call = share.first,
+                                             .for_ever = for_ever != 0,
+                                             .classes = plans[i].classes,
+                                             .kind = plans[i].kind,
+                                             .error_number = plans[i].error_number};
             unsigned lives = 0;
             while (live_with(&plan)) {
                 plan.call += share.step;
@@ -774,10 +772,10 @@ a_power_cut_at_any_call_leaves_whole_steps(void **state)
         struct db_support support;
         struct progress progress = {.done = 0};
         db_support_init(&support, n);
-        firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + n);
+        fi_sim_memory_set_cut_at(support.os, fi_sim_memory_calls(support.os) + n);
         live(&progress, support.os, support.dir, 1);
-        is_reached = firn_sim_memory_is_off(support.os);
-        firn_sim_memory_set_cut_at(support.os, 0);
+        is_reached = fi_sim_memory_is_off(support.os);
+        fi_sim_memory_set_cut_at(support.os, 0);
         db_support_cut(&support, 1000 * n);
         verify(&progress, &support);
         db_support_deinit(&support);

@@ -43,28 +43,28 @@ static void
 the_golden_record_is_written_and_read(void **state)
 {
     (void)state;
-    struct firn_schema *schema;
-    struct firn_schema *again;
+    struct fi_schema *schema;
+    struct fi_schema *again;
     firn_table_def *def;
-    struct firn_buf record = {0};
-    struct firn_buf text = {0};
-    struct firn_buf text_again = {0};
+    struct fi_buf record = {0};
+    struct fi_buf text = {0};
+    struct fi_buf text_again = {0};
     DB_OK(firn_table_def_parse(all_types, &def, &err));
-    DB_OK(firn_schema_def_create(def, &schema, &err));
-    DB_OK(firn_schema_record_encode(schema, &record, &err));
-    test_file_compare_golden(RECORD, firn_buf_slice(&record));
-    DB_OK(firn_schema_record_decode(firn_buf_slice(&record), &again, &err));
-    DB_OK(firn_schema_text_append(schema, &text));
-    DB_OK(firn_schema_text_append(again, &text_again));
-    assert_true(firn_slice_equal(firn_buf_slice(&text), firn_buf_slice(&text_again)));
+    DB_OK(fi_schema_def_create(def, &schema, &err));
+    DB_OK(fi_schema_record_encode(schema, &record, &err));
+    test_file_compare_golden(RECORD, fi_buf_slice(&record));
+    DB_OK(fi_schema_record_decode(fi_buf_slice(&record), &again, &err));
+    DB_OK(fi_schema_text_append(schema, &text));
+    DB_OK(fi_schema_text_append(again, &text_again));
+    assert_true(fi_slice_equal(fi_buf_slice(&text), fi_buf_slice(&text_again)));
     assert_int_equal(again->column_count, 19);
     assert_int_equal(again->indexes[1].id, 2);
-    firn_schema_unref(schema);
-    firn_schema_unref(again);
-    firn_buf_deinit(&record);
-    firn_buf_deinit(&text);
-    firn_buf_deinit(&text_again);
-    firn_free(def);
+    fi_schema_unref(schema);
+    fi_schema_unref(again);
+    fi_buf_deinit(&record);
+    fi_buf_deinit(&text);
+    fi_buf_deinit(&text_again);
+    fi_free(def);
 }
 
 /* Fields of docs/formats/schema.md, one after the other, without the code that reads them. */
@@ -134,33 +134,30 @@ insert(struct firn_table *table, int64_t id, const char *name, uint64_t ttl_ms)
 {
     static const char *const columns[] = {"id", "name"};
     const firn_value values[] = {firn_i64(id), firn_text(name)};
-    const struct firn_rows_put put = {.mode = FIRN_ROWS_INSERT,
-                                      .columns = columns,
-                                      .values = values,
-                                      .count = 2,
-                                      .ttl_ms = ttl_ms};
-    DB_OK(firn_rows_write_put(table, NULL, &put, FIRN_DURABILITY_DEFAULT, NULL, &err));
+    const struct fi_rows_put put = {
+        .mode = FI_ROWS_INSERT, .columns = columns, .values = values, .count = 2, .ttl_ms = ttl_ms};
+    DB_OK(fi_rows_write_put(table, NULL, &put, FIRN_DURABILITY_DEFAULT, NULL, &err));
 }
 
 static int
-change(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *error)
+change(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *error)
 {
     const firn_value oslo = firn_text("Oslo");
     const firn_table_column city = {.name = "city", .type = FIRN_TYPE_TEXT, .default_value = &oslo};
     switch (*(const int *)ctx) {
     case 0:
-        return firn_schema_change_add_column(old, &city, out, error);
+        return fi_schema_change_add_column(old, &city, out, error);
     case 1:
-        return firn_schema_change_rename_column(old, firn_str("n"), firn_str("m"), out, error);
+        return fi_schema_change_rename_column(old, firn_str("n"), firn_str("m"), out, error);
     default:
-        return firn_schema_change_drop_column(old, firn_str("gone"), out, error);
+        return fi_schema_change_drop_column(old, firn_str("gone"), out, error);
     }
 }
 
 static void
 alter(struct firn_table *table, int what)
 {
-    DB_OK(firn_rows_alter(table, &(struct firn_rows_change){change, &what}, &err));
+    DB_OK(fi_rows_alter(table, &(struct fi_rows_change){change, &what}, &err));
 }
 
 static void
@@ -171,11 +168,11 @@ write_golden(void)
     struct firn_table *people;
     struct firn_table *points;
     struct firn_table *passing;
-    struct firn_db_checkpoint_info info;
-    struct firn_db_checkpoint_info safety;
-    struct firn_db_options options = db_support_create;
+    struct fi_db_checkpoint_info info;
+    struct fi_db_checkpoint_info safety;
+    struct fi_db_options options = db_support_create;
     options.compression = FIRN_COMPRESSION_NONE;
-    DB_OK(firn_db_path_open(firn_os_default(), STORE, &options, &db, &err));
+    DB_OK(fi_db_path_open(fi_os_default(), STORE, &options, &db, &err));
     DB_OK(rows_make(db, "people",
                     "id i64, name text, n i32 default 7, gone f64 default 1.5, primary key (id), "
                     "unique index by_name (name)",
@@ -184,12 +181,12 @@ write_golden(void)
     DB_OK(rows_make(db, "passing", "id i64, primary key (id)", &passing, &err));
     insert(people, 1, "ada", 0);
     insert(people, 2, "grace", 0);
-    DB_OK(firn_db_maintain_flush(db, &err));
-    DB_OK(firn_db_checkpoint_create(db, "first", NULL, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
+    DB_OK(fi_db_checkpoint_create(db, "first", NULL, &err));
     alter(people, 0);
     insert(people, 3, "alan", 0);
-    DB_OK(firn_db_checkpoint_create(db, "left", NULL, &err));
-    DB_OK(firn_db_checkpoint_restore(db, "first", &info, &safety, &err));
+    DB_OK(fi_db_checkpoint_create(db, "left", NULL, &err));
+    DB_OK(fi_db_checkpoint_restore(db, "first", &info, &safety, &err));
     alter(people, 0);
     alter(people, 1);
     alter(people, 2);
@@ -200,17 +197,17 @@ write_golden(void)
         char key[8];
         (void)snprintf(key, sizeof key, "p%d", i);
         const firn_value values[] = {firn_text(key), firn_f64(i / 8.0)};
-        DB_OK(rows_put(points, NULL, FIRN_ROWS_UPSERT, values, 2, &err));
+        DB_OK(rows_put(points, NULL, FI_ROWS_UPSERT, values, 2, &err));
     }
-    DB_OK(firn_rows_index_add(people, &(firn_table_index){"by_city", by_city, 2, false}, &err));
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
-    DB_OK(firn_db_checkpoint_create(db, "second", NULL, &err));
+    DB_OK(fi_rows_index_add(people, &(firn_table_index){"by_city", by_city, 2, false}, &err));
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_db_checkpoint_create(db, "second", NULL, &err));
     const firn_value grace = firn_i64(2);
-    DB_OK(firn_rows_write_delete(people, NULL, &grace, 1, FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_rows_write_delete(people, NULL, &grace, 1, FIRN_DURABILITY_DEFAULT, &err));
     insert(people, 7, "grace", 0);
-    DB_OK(firn_rows_drop(db, "passing", &err));
-    firn_db_abandon(db);
-    firn_os_sleep_ns(firn_os_default(), 10000000);
+    DB_OK(fi_rows_drop(db, "passing", &err));
+    fi_db_abandon(db);
+    fi_os_sleep_ns(fi_os_default(), 10000000);
 }
 
 static const char golden_text[] = "people: id i64, name text, m i32 default 7, city text "
@@ -231,9 +228,9 @@ assert_golden(struct firn_db *db)
     static char shown[ROWS_SHOW_SIZE];
     struct firn_db_view *view;
     shown[0] = '\0';
-    DB_OK(firn_db_view_open(db, &view, &err));
+    DB_OK(fi_db_view_open(db, &view, &err));
     DB_OK(rows_show_view(view, shown, &err));
-    firn_db_view_close(view);
+    fi_db_view_close(view);
     assert_string_equal(shown, golden_text);
     DB_OK(rows_show(db, shown, &err));
     const char *second = strstr(shown, "at second:\n");
@@ -252,7 +249,7 @@ static void
 the_golden_store_with_tables_opens_for_ever(void **state)
 {
     (void)state;
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     struct firn_db *db;
     struct firn_table *people;
     struct db_support support;
@@ -260,24 +257,24 @@ the_golden_store_with_tables_opens_for_ever(void **state)
     if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
         write_golden();
     }
-    DB_OK(firn_os_dir_open_path(firn_os_default(), STORE, &dir, &err));
-    DB_OK(firn_db_open(dir, &db_support_read_only, &db, &err));
+    DB_OK(fi_os_dir_open_path(fi_os_default(), STORE, &dir, &err));
+    DB_OK(fi_db_open(dir, &db_support_read_only, &db, &err));
     assert_golden(db);
-    firn_db_abandon(db);
+    fi_db_abandon(db);
     db_support_init(&support, 1);
-    firn_sim_memory_set_time(support.os, INT64_C(4102444800) * 1000000000); /* the year 2100 */
+    fi_sim_memory_set_time(support.os, INT64_C(4102444800) * 1000000000); /* the year 2100 */
     db_support_copy(dir, support.dir);
-    firn_os_dir_close(dir);
-    DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
+    fi_os_dir_close(dir);
+    DB_OK(fi_db_open(support.dir, &db_support_existing, &db, &err));
     assert_golden(db);
-    DB_OK(firn_rows_open(db, "people", &people, &err));
+    DB_OK(fi_rows_open(db, "people", &people, &err));
     insert(people, 8, "barbara", 0);
     const firn_value eight = firn_i64(8);
-    DB_OK(firn_rows_write_delete(people, NULL, &eight, 1, FIRN_DURABILITY_DEFAULT, &err));
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_rows_write_delete(people, NULL, &eight, 1, FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
     assert_golden(db);
-    DB_OK(firn_db_check(db, NULL, &report, &err));
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -291,7 +288,7 @@ a_store_with_tables_is_of_a_version_of_its_own(void **state)
     assert_non_null(file);
     assert_int_equal(fread(bytes, 1, sizeof bytes, file), sizeof bytes);
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(firn_load_le32(bytes + 8), 8);
+    assert_int_equal(fi_load_le32(bytes + 8), 8);
 }
 
 int

@@ -37,10 +37,10 @@ runs_of_a_table_that_gets_an_index_become_one(void **state)
     rows_graph_make_store_with_parts(&support);
     const uint64_t sum = rows_graph_sum_store(&support);
     DB_OK(rows_graph_index_and_build(support.dir, &err));
-    DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
+    DB_OK(fi_db_open(support.dir, &db_support_existing, &db, &err));
     assert_int_equal(rows_graph_count_graphs(support.dir), 1);
     assert_true(rows_graph_sum_rows(db) == sum);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 

@@ -75,40 +75,39 @@ a_call_that_fails_while_a_graph_is_searched_is_no_wrong_answer(void **state)
     rows_graph_make_store_with_graph(&base);
     for (uint64_t n = 1; was_hit; n++) {
         struct db_support support;
-        struct firn_os *faulty;
-        struct firn_os_dir *dir;
+        struct fi_os *faulty;
+        struct fi_os_dir *dir;
         struct firn_db *db;
         firn_error err;
         rows_graph_open_clone(&base, &support);
-        DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-        DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-        DB_OK(firn_db_open(dir, &db_support_read_only, &db, &err));
-        const struct firn_sim_fault_plan plan = {.call = n,
-                                                 .for_ever = n % 2 == 0,
-                                                 .classes =
-                                                     FIRN_SIM_FAULT_OPENS | FIRN_SIM_FAULT_READS,
-                                                 .kind = FIRN_SIM_FAULT_FAILS,
-                                                 .error_number = 5};
+        DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+        DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
+        DB_OK(fi_db_open(dir, &db_support_read_only, &db, &err));
+        const struct fi_sim_fault_plan plan = {.call = n,
+                                               .for_ever = n % 2 == 0,
+                                               .classes = FI_SIM_FAULT_OPENS | FI_SIM_FAULT_READS,
+                                               .kind = FI_SIM_FAULT_FAILS,
+                                               .error_number = 5};
         for (int is_exact = 0; is_exact < 2; is_exact++) {
             struct firn_search_result *result;
-            firn_sim_fault_set_plan(faulty, is_exact == 0 ? &plan : NULL);
+            fi_sim_fault_set_plan(faulty, is_exact == 0 ? &plan : NULL);
             int rc = rows_graph_search(db, query, is_exact != 0, &result, &err);
-            was_hit = is_exact == 0 ? firn_sim_fault_hits(faulty) > 0 : was_hit;
+            was_hit = is_exact == 0 ? fi_sim_fault_hits(faulty) > 0 : was_hit;
             assert_true(rc == FIRN_OK || (rc == FIRN_IO && is_exact == 0 && was_hit));
             assert_true((rc == FIRN_OK) == (result != NULL));
             failed += rc != FIRN_OK;
             if (rc == FIRN_OK) {
-                firn_sim_fault_set_plan(faulty, NULL);
+                fi_sim_fault_set_plan(faulty, NULL);
                 rows_graph_read_vectors(db, &nearest);
                 rows_graph_measure_all(&nearest, query);
                 assert_true(rows_graph_judge(&nearest, query, is_exact != 0, result) >=
                             ROWS_GRAPH_K - 3);
             }
-            firn_search_result_free(result);
+            fi_search_result_free(result);
         }
-        DB_OK(firn_db_close(db, &err));
-        firn_os_dir_close(dir);
-        firn_sim_fault_destroy(faulty);
+        DB_OK(fi_db_close(db, &err));
+        fi_os_dir_close(dir);
+        fi_sim_fault_destroy(faulty);
         db_support_deinit(&support);
         assert_true(n < 1000);
     }
@@ -126,28 +125,26 @@ a_merge_keeps_the_graph(void **state)
     firn_store_statistics stats = FIRN_STORE_STATISTICS_INIT;
     (void)state;
     rows_graph_make_store_with_graph(&support);
-    DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
-    DB_OK(firn_db_stats(db, &stats, &err));
+    DB_OK(fi_db_open(support.dir, &db_support_existing, &db, &err));
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_db_stats(db, &stats, &err));
     assert_int_equal(stats.graphs_built, 1);
     assert_int_equal(stats.graphs_merged, 1);
     assert_int_equal(stats.graphs_damaged, 0);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     assert_int_equal(rows_graph_count_graphs(support.dir), 1);
     db_support_deinit(&support);
 }
 
 /* Writes of graphs fail as on a full disk. */
 static void
-refuse_graphs(void *ctx, const struct firn_sim_fault_call *call)
+refuse_graphs(void *ctx, const struct fi_sim_fault_call *call)
 {
-    static const struct firn_sim_fault_plan plan = {.call = 1,
-                                                    .classes = FIRN_SIM_FAULT_WRITES,
-                                                    .kind = FIRN_SIM_FAULT_FAILS,
-                                                    .error_number = 28};
-    if (call->kind == FIRN_SIM_FAULT_WRITES && call->name != NULL &&
+    static const struct fi_sim_fault_plan plan = {
+        .call = 1, .classes = FI_SIM_FAULT_WRITES, .kind = FI_SIM_FAULT_FAILS, .error_number = 28};
+    if (call->kind == FI_SIM_FAULT_WRITES && call->name != NULL &&
         strstr(call->name, ".graph") != NULL) {
-        firn_sim_fault_set_plan(ctx, &plan);
+        fi_sim_fault_set_plan(ctx, &plan);
     }
 }
 
@@ -156,26 +153,26 @@ static void
 a_full_disk_keeps_no_run_for_its_graph(void **state)
 {
     struct db_support support;
-    struct firn_os *faulty;
-    struct firn_os_dir *dir;
+    struct fi_os *faulty;
+    struct fi_os_dir *dir;
     struct firn_db *db;
     firn_error err;
     (void)state;
     rows_graph_make_store_with_graph(&support);
-    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    DB_OK(firn_db_open(dir, &db_support_existing, &db, &err));
+    DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+    DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
+    DB_OK(fi_db_open(dir, &db_support_existing, &db, &err));
     assert_int_equal(rows_graph_count_graphs(dir), 1);
-    firn_sim_fault_set_hook(faulty, refuse_graphs, faulty);
-    assert_int_equal(firn_db_maintain_compact(db, NULL, &err), FIRN_NO_SPACE);
+    fi_sim_fault_set_hook(faulty, refuse_graphs, faulty);
+    assert_int_equal(fi_db_maintain_compact(db, NULL, &err), FIRN_NO_SPACE);
     assert_int_equal(rows_graph_count_graphs(dir), 0);
-    firn_sim_fault_set_hook(faulty, NULL, NULL);
-    firn_sim_fault_set_plan(faulty, NULL);
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    fi_sim_fault_set_hook(faulty, NULL, NULL);
+    fi_sim_fault_set_plan(faulty, NULL);
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
     assert_int_equal(rows_graph_count_graphs(dir), 1);
-    DB_OK(firn_db_close(db, &err));
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(faulty);
+    DB_OK(fi_db_close(db, &err));
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(faulty);
     db_support_deinit(&support);
 }
 
@@ -186,7 +183,7 @@ open_db(const struct db_support *support)
 {
     firn_error err;
     struct firn_db *db;
-    DB_OK(firn_db_open(support->dir, &db_support_existing, &db, &err));
+    DB_OK(fi_db_open(support->dir, &db_support_existing, &db, &err));
     return db;
 }
 
@@ -195,7 +192,7 @@ stats_of(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats = FIRN_STORE_STATISTICS_INIT;
-    DB_OK(firn_db_stats(db, &stats, &err));
+    DB_OK(fi_db_stats(db, &stats, &err));
     return stats;
 }
 
@@ -203,10 +200,10 @@ static void
 build_all(struct firn_db *db)
 {
     firn_error err;
-    const struct firn_compaction_graph_options options = {.threads = 1};
+    const struct fi_compaction_graph_options options = {.threads = 1};
     bool did = true;
     while (did) {
-        DB_OK(firn_compaction_graph_build(firn_db_image(db)->lsm, &options, &did, &err));
+        DB_OK(fi_compaction_graph_build(fi_db_image(db)->lsm, &options, &did, &err));
     }
 }
 
@@ -220,9 +217,9 @@ make_two_graphs(struct db_support *support)
     DB_OK(rows_graph_index_and_build(support->dir, &err));
     db = open_db(support);
     rows_graph_put_range(db, ROWS_GRAPH_ROWS / 2, ROWS_GRAPH_ROWS / 2 + ROWS_GRAPH_ROWS + 800);
-    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
     build_all(db);
-    firn_db_abandon(db); /* closing it would compact */
+    fi_db_abandon(db); /* closing it would compact */
     assert_int_equal(rows_graph_count_graphs(support->dir), 2);
 }
 
@@ -233,7 +230,7 @@ struct names {
 };
 
 static int
-note_graph(void *ctx, const struct firn_os_dirent *entry)
+note_graph(void *ctx, const struct fi_os_dirent *entry)
 {
     struct names *names = ctx;
     if (strstr(entry->name, ".graph") != NULL) {
@@ -248,11 +245,11 @@ static void
 damage_graph(const struct db_support *support, size_t which)
 {
     firn_error err;
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     struct names names = {.count = 0};
-    struct firn_buf bytes = {0};
-    DB_OK(firn_os_dir_open(support->dir, "runs", &runs, &err));
-    DB_OK(firn_os_dir_list(runs, note_graph, &names, &err));
+    struct fi_buf bytes = {0};
+    DB_OK(fi_os_dir_open(support->dir, "runs", &runs, &err));
+    DB_OK(fi_os_dir_list(runs, note_graph, &names, &err));
     assert_int_equal(names.count, 2);
     size_t first = strcmp(names.all[0], names.all[1]) < 0 ? 0 : 1;
     const char *name = names.all[which == 0 ? first : 1 - first];
@@ -261,8 +258,8 @@ damage_graph(const struct db_support *support, size_t which)
         bytes.data[at] ^= 0x40;
     }
     test_file_write(runs, name, bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(runs);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(runs);
 }
 
 /* Both graphs are whole; the smaller one, or the larger one is damaged. If there is memory to keep what an open graph reads,
@@ -292,18 +289,18 @@ of_two_graphs_the_larger_one_is_kept(void **state)
         if (rounds[round].damaged != WHOLE) {
             damage_graph(&support, rounds[round].damaged == LARGER);
         }
-        struct firn_db_options options = db_support_existing;
+        struct fi_db_options options = db_support_existing;
         if (rounds[round].memory_bytes != 0) {
             options.memory_bytes = rounds[round].memory_bytes;
         }
-        DB_OK(firn_db_open(support.dir, &options, &db, &err));
-        DB_OK(firn_db_maintain_compact(db, NULL, &err));
+        DB_OK(fi_db_open(support.dir, &options, &db, &err));
+        DB_OK(fi_db_maintain_compact(db, NULL, &err));
         firn_store_statistics stats = stats_of(db);
         assert_int_equal(stats.graphs_built, rounds[round].built);
         assert_int_equal(stats.graphs_merged, rounds[round].merged);
         assert_int_equal(stats.graphs_damaged > 0, rounds[round].is_met);
-        DB_OK(firn_db_check(db, NULL, &report, &err));
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_db_close(db, &err));
         assert_int_equal(rows_graph_count_graphs(support.dir), 1);
         db_support_deinit(&support);
     }
@@ -320,7 +317,7 @@ lose_patience(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
     (void)files;
     (void)bytes;
     if (patience->left == 0) {
-        return firn_error_set(err, FIRN_CANCELLED, "enough");
+        return fi_error_set(err, FIRN_CANCELLED, "enough");
     }
     patience->left--;
     return FIRN_OK;
@@ -330,7 +327,7 @@ lose_patience(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
 static void
 each_of_two_indexes_keeps_its_graph(void **state)
 {
-    static const struct firn_schema_vector_index model = {
+    static const struct fi_schema_vector_index model = {
         .name = {(const uint8_t *)"far", 3}, .metric = 2, .m = 4, .ef_construction = 8};
     struct db_support support;
     struct firn_table *table;
@@ -339,17 +336,17 @@ each_of_two_indexes_keeps_its_graph(void **state)
     rows_graph_make_store(&support);
     DB_OK(rows_graph_index_and_build(support.dir, &err));
     struct firn_db *db = open_db(&support);
-    DB_OK(firn_rows_open(db, "t", &table, &err));
-    DB_OK(firn_rows_index_add_vectors(table, &model, firn_str("v"), &err));
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_rows_open(db, "t", &table, &err));
+    DB_OK(fi_rows_index_add_vectors(table, &model, firn_str("v"), &err));
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
     assert_int_equal(rows_graph_count_graphs(support.dir), 2);
     rows_graph_put_range(db, 7, 300);
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
     firn_store_statistics stats = stats_of(db);
     assert_int_equal(stats.graphs_built, 3);
     assert_int_equal(stats.graphs_merged, 2);
     assert_int_equal(rows_graph_count_graphs(support.dir), 2);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -359,9 +356,9 @@ compact_runs(struct firn_db *db)
 {
     firn_error err;
     struct firn_table *table;
-    const struct firn_lsm_range all = {firn_str(""), NULL};
-    DB_OK(firn_rows_open(db, "t", &table, &err));
-    DB_OK(firn_db_maintain_compact_range(firn_rows_keyspace(table), &all, NULL, &err));
+    const struct fi_lsm_range all = {firn_str(""), NULL};
+    DB_OK(fi_rows_open(db, "t", &table, &err));
+    DB_OK(fi_db_maintain_compact_range(fi_rows_keyspace(table), &all, NULL, &err));
 }
 
 /* A run that is compacted before it has got a graph hands that of its forerunner on, wherever the building of its own was
@@ -377,15 +374,15 @@ a_graph_is_handed_on_until_one_is_built(void **state)
     for (uint64_t n = 0; rc != FIRN_OK; n++) {
         struct db_support support;
         struct patience patience = {.left = n};
-        const struct firn_step step = {lose_patience, &patience};
-        const struct firn_compaction_graph_options options = {.threads = 1, .step = &step};
+        const struct fi_step step = {lose_patience, &patience};
+        const struct fi_compaction_graph_options options = {.threads = 1, .step = &step};
         bool did;
         firn_error err;
         rows_graph_open_clone(&base, &support);
         struct firn_db *db = open_db(&support);
         compact_runs(db);
         assert_int_equal(stats_of(db).graphs_built, 0);
-        rc = firn_compaction_graph_build(firn_db_image(db)->lsm, &options, &did, &err);
+        rc = fi_compaction_graph_build(fi_db_image(db)->lsm, &options, &did, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_CANCELLED);
         assert_true(did);
         if (rc == FIRN_CANCELLED) {
@@ -401,7 +398,7 @@ a_graph_is_handed_on_until_one_is_built(void **state)
         /* One that was built, and not written any more, counts too. */
         assert_true(stats.graphs_merged > 0 && stats.graphs_merged == stats.graphs_built);
         assert_int_equal(stats.graphs_damaged, 0);
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
         assert_int_equal(rows_graph_count_graphs(support.dir), 1);
         rows_graph_verify(support.dir, sum, 0);
         db_support_deinit(&support);

@@ -34,7 +34,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
     return 0;
 }
@@ -51,15 +51,15 @@ static int
 put(struct firn_table *table, struct firn_db_txn *txn, int64_t id, const char *name)
 {
     const firn_value values[] = {firn_i64(id), firn_text(name)};
-    return rows_put(table, txn, FIRN_ROWS_UPSERT, values, 2, &err);
+    return rows_put(table, txn, FI_ROWS_UPSERT, values, 2, &err);
 }
 
 static struct firn_db_txn *
 begin(void)
 {
-    static const struct firn_db_txn_options plain = {.is_serializable = false};
+    static const struct fi_db_txn_options plain = {.is_serializable = false};
     struct firn_db_txn *txn;
-    DB_OK(firn_db_txn_begin(db, &plain, &txn, &err));
+    DB_OK(fi_db_txn_begin(db, &plain, &txn, &err));
     return txn;
 }
 
@@ -68,41 +68,40 @@ static int64_t
 id_of(struct firn_table *table, struct firn_db_txn *txn, struct firn_db_view *view,
       const char *name)
 {
-    const struct firn_rows_read read = {.txn = txn, .view = view, .index = "by_name"};
+    const struct fi_rows_read read = {.txn = txn, .view = view, .index = "by_name"};
     const firn_value wanted = firn_text(name);
     struct firn_row *row;
     size_t count;
     int64_t id = -1;
-    DB_OK(firn_rows_read_row_create(&row, &err));
-    int rc = firn_rows_read_get(table, &read, &wanted, 1, row, &err);
+    DB_OK(fi_rows_read_row_create(&row, &err));
+    int rc = fi_rows_read_get(table, &read, &wanted, 1, row, &err);
     if (rc == FIRN_OK) {
-        const firn_value *values = firn_rows_read_row_values(row, &count);
+        const firn_value *values = fi_rows_read_row_values(row, &count);
         id = values[0].as.i64;
-        assert_true(firn_slice_equal(values[1].as.bytes, firn_str(name)));
+        assert_true(fi_slice_equal(values[1].as.bytes, firn_str(name)));
     } else {
         assert_int_equal(rc, FIRN_NOT_FOUND);
     }
-    firn_rows_read_row_destroy(row);
+    fi_rows_read_row_destroy(row);
     return id;
 }
 
 static int
 drop_index(struct firn_table *table)
 {
-    return firn_rows_index_drop(table, "by_name", &err);
+    return fi_rows_index_drop(table, "by_name", &err);
 }
 
 static int
 add_index(struct firn_table *table)
 {
-    return firn_rows_index_add(table, &(firn_table_index){"by_name", by_name_columns, 1, true},
-                               &err);
+    return fi_rows_index_add(table, &(firn_table_index){"by_name", by_name_columns, 1, true}, &err);
 }
 
 static int
 drop_table(struct firn_table *table)
 {
-    return firn_rows_drop(db, firn_rows_name(table), &err);
+    return fi_rows_drop(db, fi_rows_name(table), &err);
 }
 
 static int
@@ -117,7 +116,7 @@ drop_and_make_table(struct firn_table *table)
 {
     int rc = drop_table(table);
     if (rc == FIRN_OK) {
-        struct firn_table *other = make(firn_rows_name(table));
+        struct firn_table *other = make(fi_rows_name(table));
         assert_ptr_not_equal(other, table);
         rc = put(other, NULL, 100, "of the other one");
     }
@@ -148,10 +147,10 @@ transactions_that_wrote_conflict_with_what_was_dropped_under_them(void **state)
         assert_int_equal(id_of(table, writes, NULL, "ada"), 1);
         assert_int_equal(put(table, writes, 3, "alan"), FIRN_CONFLICT);
         assert_int_equal(put(table, wrote, 3, "alan"), FIRN_CONFLICT);
-        assert_int_equal(firn_db_txn_commit(wrote, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT);
-        firn_db_txn_close(wrote);
-        DB_OK(firn_db_txn_rollback(writes, &err));
-        firn_db_txn_close(writes);
+        assert_int_equal(fi_db_txn_commit(wrote, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT);
+        fi_db_txn_close(wrote);
+        DB_OK(fi_db_txn_rollback(writes, &err));
+        fi_db_txn_close(writes);
         int rc = put(table, NULL, 4, "konrad");
         assert_int_equal(rc, i < 2 ? FIRN_OK : FIRN_NOT_FOUND);
     }
@@ -167,29 +166,29 @@ a_transaction_that_has_ended_reads_no_rows(void **state)
     struct firn_table_cursor *cursor;
     const struct firn_row *found;
     struct firn_db_txn *txn = begin();
-    struct firn_rows_cursor_options options = {.read = {.txn = txn, .index = "by_name"}};
+    struct fi_rows_cursor_options options = {.read = {.txn = txn, .index = "by_name"}};
     DB_OK(put(table, txn, 1, "ada"));
-    DB_OK(firn_rows_read_cursor_open(table, &options, &cursor, &err));
-    DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-    DB_FAILS(firn_rows_read_cursor_next(cursor, &found, &err), FIRN_MISUSE, "has ended");
-    firn_rows_read_cursor_close(cursor);
-    DB_FAILS(firn_rows_read_cursor_open(table, &options, &cursor, &err), FIRN_MISUSE, "has ended");
+    DB_OK(fi_rows_read_cursor_open(table, &options, &cursor, &err));
+    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    DB_FAILS(fi_rows_read_cursor_next(cursor, &found, &err), FIRN_MISUSE, "has ended");
+    fi_rows_read_cursor_close(cursor);
+    DB_FAILS(fi_rows_read_cursor_open(table, &options, &cursor, &err), FIRN_MISUSE, "has ended");
     assert_null(cursor);
-    DB_OK(firn_rows_read_row_create(&row, &err));
-    DB_FAILS(firn_rows_read_get(table, &(struct firn_rows_read){.txn = txn}, &one, 1, row, &err),
+    DB_OK(fi_rows_read_row_create(&row, &err));
+    DB_FAILS(fi_rows_read_get(table, &(struct fi_rows_read){.txn = txn}, &one, 1, row, &err),
              FIRN_MISUSE, "has ended");
     DB_FAILS(put(table, txn, 2, "grace"), FIRN_MISUSE, "has ended");
-    firn_rows_read_row_destroy(row);
-    firn_db_txn_close(txn);
+    fi_rows_read_row_destroy(row);
+    fi_db_txn_close(txn);
 }
 
 /* ---- handles ---- */
 
 static int
-keep_schema(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *error)
+keep_schema(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *error)
 {
     (void)ctx;
-    return firn_schema_change_rename_column(old, firn_str("name"), firn_str("title"), out, error);
+    return fi_schema_change_rename_column(old, firn_str("name"), firn_str("title"), out, error);
 }
 
 static void
@@ -197,34 +196,34 @@ a_handle_of_a_dropped_table_finds_none(void **state)
 {
     (void)state;
     for (int is_made_again = 0; is_made_again < 2; is_made_again++) {
-        const struct firn_rows_change change = {keep_schema, NULL};
-        const struct firn_rows_cursor_options all = {.is_descending = false};
+        const struct fi_rows_change change = {keep_schema, NULL};
+        const struct fi_rows_cursor_options all = {.is_descending = false};
         const firn_value one = firn_i64(1);
         struct firn_table_cursor *cursor;
-        struct firn_schema *schema;
+        struct fi_schema *schema;
         struct firn_row *row;
         struct firn_table *table = make("t");
         DB_OK(put(table, NULL, 1, "ada"));
         DB_OK(is_made_again ? drop_and_make_table(table) : drop_table(table));
-        DB_OK(firn_rows_read_row_create(&row, &err));
+        DB_OK(fi_rows_read_row_create(&row, &err));
         DB_FAILS(put(table, NULL, 2, "grace"), FIRN_NOT_FOUND, "no table 't'");
-        DB_FAILS(firn_rows_write_delete(table, NULL, &one, 1, FIRN_DURABILITY_DEFAULT, &err),
+        DB_FAILS(fi_rows_write_delete(table, NULL, &one, 1, FIRN_DURABILITY_DEFAULT, &err),
                  FIRN_NOT_FOUND, "no table 't'");
-        DB_FAILS(firn_rows_read_get(table, &all.read, &one, 1, row, &err), FIRN_NOT_FOUND,
+        DB_FAILS(fi_rows_read_get(table, &all.read, &one, 1, row, &err), FIRN_NOT_FOUND,
                  "no table 't'");
-        DB_FAILS(firn_rows_read_cursor_open(table, &all, &cursor, &err), FIRN_NOT_FOUND,
+        DB_FAILS(fi_rows_read_cursor_open(table, &all, &cursor, &err), FIRN_NOT_FOUND,
                  "no table 't'");
-        DB_FAILS(firn_rows_schema(table, NULL, &schema, &err), FIRN_NOT_FOUND, "no table 't'");
-        DB_FAILS(firn_rows_alter(table, &change, &err), FIRN_NOT_FOUND, "no table 't'");
+        DB_FAILS(fi_rows_schema(table, NULL, &schema, &err), FIRN_NOT_FOUND, "no table 't'");
+        DB_FAILS(fi_rows_alter(table, &change, &err), FIRN_NOT_FOUND, "no table 't'");
         DB_FAILS(add_index(table), FIRN_NOT_FOUND, "no table 't'");
         DB_FAILS(drop_index(table), FIRN_NOT_FOUND, "no table 't'");
-        firn_rows_read_row_destroy(row);
+        fi_rows_read_row_destroy(row);
         if (is_made_again) {
-            DB_OK(firn_rows_open(db, "t", &table, &err));
+            DB_OK(fi_rows_open(db, "t", &table, &err));
             assert_int_equal(id_of(table, NULL, NULL, "of the other one"), 100);
             assert_int_equal(id_of(table, NULL, NULL, "ada"), -1);
         } else {
-            DB_FAILS(firn_rows_open(db, "t", &table, &err), FIRN_NOT_FOUND, "no table 't'");
+            DB_FAILS(fi_rows_open(db, "t", &table, &err), FIRN_NOT_FOUND, "no table 't'");
         }
     }
 }
@@ -242,19 +241,19 @@ a_view_goes_on_reading_a_table_that_was_dropped(void **state)
         struct firn_table *table = make(name);
         struct firn_table *again;
         DB_OK(put(table, NULL, 1, "ada"));
-        DB_OK(firn_db_maintain_flush(db, &err));
+        DB_OK(fi_db_maintain_flush(db, &err));
         DB_OK(put(table, NULL, 2, "grace"));
-        DB_OK(firn_db_view_open(db, &view, &err));
+        DB_OK(fi_db_view_open(db, &view, &err));
         DB_OK(rows_show_view(view, before, &err));
         assert_non_null(strstr(before, "1 'ada'\n 2 'grace'"));
         DB_OK(changes[i](table));
-        DB_OK(firn_db_maintain_compact(db, NULL, &err));
-        DB_OK(firn_rows_open_at(view, name, &again, &err));
+        DB_OK(fi_db_maintain_compact(db, NULL, &err));
+        DB_OK(fi_rows_open_at(view, name, &again, &err));
         assert_ptr_equal(again, table);
         assert_int_equal(id_of(table, NULL, view, "grace"), 2);
         DB_OK(rows_show_view(view, after, &err));
         assert_string_equal(after, before);
-        firn_db_view_close(view);
+        fi_db_view_close(view);
     }
 }
 
@@ -263,38 +262,38 @@ static void
 a_table_of_another_history_is_opened_at_its_checkpoint(void **state)
 {
     (void)state;
-    struct firn_db_checkpoint_info info;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info info;
+    struct fi_db_checkpoint_info safety;
     struct firn_db_view *view;
     struct firn_table *table;
     char shown[ROWS_SHOW_SIZE] = "";
-    DB_OK(firn_db_checkpoint_create(db, "empty", NULL, &err));
+    DB_OK(fi_db_checkpoint_create(db, "empty", NULL, &err));
     DB_OK(put(make("t"), NULL, 1, "ada"));
-    DB_OK(firn_db_checkpoint_create(db, "first", NULL, &err));
-    DB_OK(firn_rows_open(db, "t", &table, &err));
-    DB_OK(firn_db_checkpoint_restore(db, "empty", &info, &safety, &err));
+    DB_OK(fi_db_checkpoint_create(db, "first", NULL, &err));
+    DB_OK(fi_rows_open(db, "t", &table, &err));
+    DB_OK(fi_db_checkpoint_restore(db, "empty", &info, &safety, &err));
     DB_FAILS(put(table, NULL, 2, "grace"), FIRN_NOT_FOUND, "no table 't'");
     DB_FAILS(add_index(table), FIRN_NOT_FOUND, "no table 't'");
     assert_int_equal(id_of(table, NULL, NULL, "ada"), -1);
     for (int has_second = 0; has_second < 2; has_second++) {
         if (has_second) {
             DB_OK(put(make("t"), NULL, 2, "grace"));
-            DB_OK(firn_db_checkpoint_create(db, "second", NULL, &err));
+            DB_OK(fi_db_checkpoint_create(db, "second", NULL, &err));
         }
-        DB_OK(firn_db_close(db, &err)); /* no handle knows anything */
+        DB_OK(fi_db_close(db, &err)); /* no handle knows anything */
         db = db_support_open(support.dir);
-        DB_OK(firn_db_checkpoint_view(db, "first", &view, &err));
-        DB_OK(firn_rows_open_at(view, "t", &table, &err));
+        DB_OK(fi_db_checkpoint_view(db, "first", &view, &err));
+        DB_OK(fi_rows_open_at(view, "t", &table, &err));
         assert_int_equal(id_of(table, NULL, view, "ada"), 1);
-        firn_db_view_close(view);
+        fi_db_view_close(view);
     }
-    DB_OK(firn_db_checkpoint_restore(db, "first", &info, &safety, &err));
-    DB_OK(firn_rows_open(db, "t", &table, &err));
+    DB_OK(fi_db_checkpoint_restore(db, "first", &info, &safety, &err));
+    DB_OK(fi_rows_open(db, "t", &table, &err));
     DB_OK(put(table, NULL, 3, "alan"));
     assert_int_equal(id_of(table, NULL, NULL, "ada"), 1);
     DB_OK(rows_show(db, shown, &err));
-    DB_OK(firn_db_checkpoint_restore(db, "second", &info, &safety, &err));
-    DB_OK(firn_rows_open(db, "t", &table, &err));
+    DB_OK(fi_db_checkpoint_restore(db, "second", &info, &safety, &err));
+    DB_OK(fi_rows_open(db, "t", &table, &err));
     assert_int_equal(id_of(table, NULL, NULL, "grace"), 2);
     assert_int_equal(id_of(table, NULL, NULL, "alan"), -1);
     DB_OK(rows_show(db, shown, &err));
@@ -306,16 +305,16 @@ an_index_that_is_made_again_has_the_rows_of_now(void **state)
 {
     (void)state;
     struct firn_table *table = make("t");
-    struct firn_db_checkpoint_info info;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info info;
+    struct fi_db_checkpoint_info safety;
     DB_OK(put(table, NULL, 1, "ada"));
-    DB_OK(firn_db_checkpoint_create(db, "with", NULL, &err));
+    DB_OK(fi_db_checkpoint_create(db, "with", NULL, &err));
     DB_OK(drop_index(table));
     DB_OK(put(table, NULL, 1, "grace"));
     DB_OK(add_index(table));
     assert_int_equal(id_of(table, NULL, NULL, "grace"), 1);
     assert_int_equal(id_of(table, NULL, NULL, "ada"), -1);
-    DB_OK(firn_db_checkpoint_restore(db, "with", &info, &safety, &err));
+    DB_OK(fi_db_checkpoint_restore(db, "with", &info, &safety, &err));
     assert_int_equal(id_of(table, NULL, NULL, "ada"), 1);
     assert_int_equal(id_of(table, NULL, NULL, "grace"), -1);
     DB_OK(drop_index(table));
@@ -335,8 +334,8 @@ an_index_is_made_while_a_row_expires(void **state)
     (void)state;
     enum { START_S = 1700000000, TTL_MS = 1000, STEPS = 300 };
     const firn_value values[] = {firn_i64(1), firn_text("ada")};
-    const struct firn_rows_put ending = {
-        .mode = FIRN_ROWS_UPSERT, .values = values, .count = 2, .ttl_ms = TTL_MS};
+    const struct fi_rows_put ending = {
+        .mode = FI_ROWS_UPSERT, .values = values, .count = 2, .ttl_ms = TTL_MS};
     struct firn_table *table = make("t");
     const int64_t second_ns = INT64_C(1000000000);
     DB_OK(drop_index(table));
@@ -344,10 +343,10 @@ an_index_is_made_while_a_row_expires(void **state)
     unsigned expired = 0;
     for (int64_t i = 0; i < STEPS; i++) {
         int64_t begin_ns = (START_S + 10 * i) * second_ns;
-        firn_sim_memory_set_time(support.os, begin_ns);
-        DB_OK(firn_rows_write_put(table, NULL, &ending, FIRN_DURABILITY_DEFAULT, NULL, &err));
+        fi_sim_memory_set_time(support.os, begin_ns);
+        DB_OK(fi_rows_write_put(table, NULL, &ending, FIRN_DURABILITY_DEFAULT, NULL, &err));
         /* Each reading of the clock takes a microsecond: the row ends at about the i-th one. */
-        firn_sim_memory_set_time(support.os, begin_ns + second_ns - i * 1000);
+        fi_sim_memory_set_time(support.os, begin_ns + second_ns - i * 1000);
         DB_OK(add_index(table));
         expired += id_of(table, NULL, NULL, "ada") < 0;
         assert_int_equal(id_of(table, NULL, NULL, "grace"), 2);
@@ -365,27 +364,27 @@ all_rows_are_deleted_whatever_the_size_of_the_last_key(void **state)
     (void)state;
     static char text[FIRN_TABLE_KEY_SIZE_MAX + 1];
     struct firn_table *table;
-    const struct firn_rows_span all = {.lower = {.values = NULL}};
-    const struct firn_rows_read now = {.txn = NULL};
+    const struct fi_rows_span all = {.lower = {.values = NULL}};
+    const struct fi_rows_read now = {.txn = NULL};
     struct firn_row *row;
     DB_OK(rows_make(db, "t", "name text, n i64, primary key (name), index by_n (n)", &table, &err));
-    DB_OK(firn_rows_read_row_create(&row, &err));
+    DB_OK(fi_rows_read_row_create(&row, &err));
     size_t longest = 0;
     for (size_t size = FIRN_TABLE_KEY_SIZE_MAX - 32; size <= FIRN_TABLE_KEY_SIZE_MAX; size++) {
         memset(text, 'x', size);
         text[size] = '\0';
         const firn_value values[] = {firn_text(text), firn_i64(1)};
-        int rc = rows_put(table, NULL, FIRN_ROWS_UPSERT, values, 2, &err);
+        int rc = rows_put(table, NULL, FI_ROWS_UPSERT, values, 2, &err);
         if (rc != FIRN_OK) {
             assert_int_equal(rc, FIRN_LIMIT);
             break;
         }
         longest = size;
-        DB_OK(firn_rows_write_delete_range(table, NULL, &all, FIRN_DURABILITY_DEFAULT, &err));
-        assert_int_equal(firn_rows_read_get(table, &now, values, 1, row, &err), FIRN_NOT_FOUND);
+        DB_OK(fi_rows_write_delete_range(table, NULL, &all, FIRN_DURABILITY_DEFAULT, &err));
+        assert_int_equal(fi_rows_read_get(table, &now, values, 1, row, &err), FIRN_NOT_FOUND);
     }
     assert_in_range(longest, FIRN_TABLE_KEY_SIZE_MAX - 32, FIRN_TABLE_KEY_SIZE_MAX);
-    firn_rows_read_row_destroy(row);
+    fi_rows_read_row_destroy(row);
 }
 
 /* ---- memory ---- */
@@ -414,13 +413,13 @@ a_table_is_made_whole_or_not_at_all(void **state)
             assert_true((rc == FIRN_OK) == (table != NULL));
             if (rc != FIRN_OK) {
                 failures++;
-                assert_int_equal(firn_rows_open(store, "t", &table, &err), FIRN_NOT_FOUND);
+                assert_int_equal(fi_rows_open(store, "t", &table, &err), FIRN_NOT_FOUND);
                 int again = rows_make(store, "t", definition, &table, &err);
                 if (again == FIRN_FAILED) {
                     /* What the log has may come back, whole. */
-                    firn_db_abandon(store);
+                    fi_db_abandon(store);
                     store = db_support_open(own.dir);
-                    again = firn_rows_open(store, "t", &table, &err);
+                    again = fi_rows_open(store, "t", &table, &err);
                     again = again == FIRN_NOT_FOUND
                                 ? rows_make(store, "t", definition, &table, &err)
                                 : again;
@@ -429,11 +428,11 @@ a_table_is_made_whole_or_not_at_all(void **state)
             }
             DB_OK(put(table, NULL, 1, "ada"));
             DB_OK(rows_show(store, shown, &err));
-            DB_OK(firn_db_close(store, &err));
+            DB_OK(fi_db_close(store, &err));
             store = db_support_open(own.dir);
-            DB_OK(firn_rows_open(store, "t", &table, &err));
+            DB_OK(fi_rows_open(store, "t", &table, &err));
             assert_int_equal(id_of(table, NULL, NULL, "ada"), 1);
-            DB_OK(firn_db_close(store, &err));
+            DB_OK(fi_db_close(store, &err));
             db_support_deinit(&own);
             assert_int_equal(test_alloc_alive(), 0);
             test_alloc_uninstall();
@@ -456,47 +455,47 @@ what_belongs_to_no_table_goes_with_the_next_one(void **state)
 {
     (void)state;
     struct firn_table *table = make("t");
-    struct firn_db_keyspace *schemas = db_support_keyspace(db, FIRN_DB_SCHEMAS);
+    struct firn_db_keyspace *schemas = db_support_keyspace(db, FI_DB_SCHEMAS);
     struct firn_db_keyspace *made;
-    struct firn_buf record = {0};
+    struct fi_buf record = {0};
     const uint8_t key[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     const firn_slice stray = firn_bytes(key, sizeof key);
-    struct firn_schema *schema;
+    struct fi_schema *schema;
     unsigned indexes = 0;
     bool exists;
     DB_OK(put(table, NULL, 1, "ada"));
-    DB_OK(firn_rows_schema(table, NULL, &schema, &err));
-    DB_OK(firn_schema_record_encode(schema, &record, &err));
-    DB_OK(firn_db_put(schemas, stray, firn_buf_slice(&record), FIRN_DURABILITY_DEFAULT, &err));
-    DB_OK(firn_db_keyspace_create(db, "firn:index:0102030405060708:1", &made, &err));
-    DB_OK(firn_db_keyspace_create(db, "firn:index:1112131415161718:7", &made, &err));
+    DB_OK(fi_rows_schema(table, NULL, &schema, &err));
+    DB_OK(fi_schema_record_encode(schema, &record, &err));
+    DB_OK(fi_db_put(schemas, stray, fi_buf_slice(&record), FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_db_keyspace_create(db, "firn:index:0102030405060708:1", &made, &err));
+    DB_OK(fi_db_keyspace_create(db, "firn:index:1112131415161718:7", &made, &err));
     (void)make("u");
-    DB_OK(firn_db_get_exists(schemas, stray, &exists, &err));
+    DB_OK(fi_db_get_exists(schemas, stray, &exists, &err));
     assert_false(exists);
-    DB_OK(firn_db_keyspace_list(db, count_index, &indexes, &err));
+    DB_OK(fi_db_keyspace_list(db, count_index, &indexes, &err));
     assert_int_equal(indexes, 2);
     assert_int_equal(id_of(table, NULL, NULL, "ada"), 1);
-    firn_buf_deinit(&record);
-    firn_schema_unref(schema);
+    fi_buf_deinit(&record);
+    fi_schema_unref(schema);
 }
 
 /* ---- schemas that are kept ---- */
 
 /* A column of some name comes, goes, or gets another default. */
 static int
-other_columns(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *error)
+other_columns(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *error)
 {
     struct test_random *random = ctx;
     char name[16];
     (void)snprintf(name, sizeof name, "c%u", (unsigned)test_random_below(random, 5));
     const firn_value number = firn_i64((int64_t)test_random_below(random, 1000));
     const firn_table_column added = {.name = name, .type = FIRN_TYPE_I64};
-    if (firn_schema_find(old, firn_str(name)) == NULL) {
-        return firn_schema_change_add_column(old, &added, out, error);
+    if (fi_schema_find(old, firn_str(name)) == NULL) {
+        return fi_schema_change_add_column(old, &added, out, error);
     }
     return test_random_below(random, 2) == 0
-               ? firn_schema_change_drop_column(old, firn_str(name), out, error)
-               : firn_schema_change_default(old, firn_str(name), &number, out, error);
+               ? fi_schema_change_drop_column(old, firn_str(name), out, error)
+               : fi_schema_change_default(old, firn_str(name), &number, out, error);
 }
 
 static void
@@ -504,22 +503,21 @@ put_some(struct firn_table *table, unsigned number)
 {
     static const char *const columns[] = {"id"};
     const firn_value value = firn_i64(number);
-    const struct firn_rows_put some = {
-        .mode = FIRN_ROWS_UPSERT, .columns = columns, .values = &value, .count = 1};
-    DB_OK(firn_rows_write_put(table, NULL, &some, FIRN_DURABILITY_OS, NULL, &err));
+    const struct fi_rows_put some = {
+        .mode = FI_ROWS_UPSERT, .columns = columns, .values = &value, .count = 1};
+    DB_OK(fi_rows_write_put(table, NULL, &some, FIRN_DURABILITY_OS, NULL, &err));
 }
 
 /* The definition that a handle knows, or that a view reads. */
 static void
-show_schema(struct firn_table *table, struct firn_db_view *view, struct firn_buf *out)
+show_schema(struct firn_table *table, struct firn_db_view *view, struct fi_buf *out)
 {
-    struct firn_schema *schema;
-    firn_buf_clear(out);
-    DB_OK(firn_rows_schema(table, view, &schema, &err));
-    assert_int_equal(firn_schema_text_append(schema, out), FIRN_OK);
-    assert_int_equal(firn_buf_append_format(out, " version %u", (unsigned)schema->version),
-                     FIRN_OK);
-    firn_schema_unref(schema);
+    struct fi_schema *schema;
+    fi_buf_clear(out);
+    DB_OK(fi_rows_schema(table, view, &schema, &err));
+    assert_int_equal(fi_schema_text_append(schema, out), FIRN_OK);
+    assert_int_equal(fi_buf_append_format(out, " version %u", (unsigned)schema->version), FIRN_OK);
+    fi_schema_unref(schema);
 }
 
 /* A handle keeps the schema that it has read as long as no commit has changed schemas. So it must never show another
@@ -529,10 +527,10 @@ a_handle_knows_the_schema_of_now(void **state)
 {
     (void)state;
     struct test_random random;
-    struct firn_buf known = {0};
-    struct firn_buf now = {0};
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
+    struct fi_buf known = {0};
+    struct fi_buf now = {0};
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
     bool has[4] = {false};
     bool can_undo = false;
     unsigned restores = 0;
@@ -546,38 +544,38 @@ a_handle_knows_the_schema_of_now(void **state)
         uint64_t dice = test_random_below(&random, 10);
         (void)snprintf(name, sizeof name, "c%u", at);
         if (dice < 4) {
-            const struct firn_rows_change change = {other_columns, &random};
-            DB_OK(firn_rows_alter(dice == 0 ? second : table, &change, &err));
+            const struct fi_rows_change change = {other_columns, &random};
+            DB_OK(fi_rows_alter(dice == 0 ? second : table, &change, &err));
         } else if (dice < 5) {
             put_some(table, i);
         } else if (dice < 6 && !has[at]) {
-            DB_OK(firn_db_checkpoint_create(db, name, NULL, &err));
+            DB_OK(fi_db_checkpoint_create(db, name, NULL, &err));
             has[at] = true;
         } else if (dice < 8 && has[at]) {
-            DB_OK(firn_db_checkpoint_restore(db, name, &restored, &safety, &err));
+            DB_OK(fi_db_checkpoint_restore(db, name, &restored, &safety, &err));
             can_undo = true;
             restores++;
         } else if (dice < 9 && can_undo) {
-            DB_OK(firn_db_checkpoint_undo(db, &restored, &safety, &err));
+            DB_OK(fi_db_checkpoint_undo(db, &restored, &safety, &err));
             can_undo = false;
         }
-        DB_OK(firn_db_view_open(db, &view, &err));
+        DB_OK(fi_db_view_open(db, &view, &err));
         show_schema(table, NULL, &known);
         show_schema(table, view, &now);
-        assert_true(firn_slice_equal(firn_buf_slice(&known), firn_buf_slice(&now)));
-        firn_db_view_close(view);
+        assert_true(fi_slice_equal(fi_buf_slice(&known), fi_buf_slice(&now)));
+        fi_db_view_close(view);
     }
     print_message("count: %u restores under a handle\n", restores);
     assert_true(restores > 20);
-    firn_buf_deinit(&known);
-    firn_buf_deinit(&now);
+    fi_buf_deinit(&known);
+    fi_buf_deinit(&now);
 }
 
 static uint64_t
 blocks_used(void)
 {
     firn_store_statistics stats;
-    DB_OK(firn_db_stats(db, &stats, &err));
+    DB_OK(fi_db_stats(db, &stats, &err));
     return stats.cache_hits + stats.cache_misses;
 }
 
@@ -585,7 +583,7 @@ blocks_used(void)
 static uint64_t
 blocks_to_make(unsigned first, unsigned count)
 {
-    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
     const uint64_t before = blocks_used();
     for (unsigned i = first; i < first + count; i++) {
         char name[16];

@@ -39,7 +39,7 @@ put(int64_t id)
 {
     const firn_value values[] = {firn_i64(id * 2), firn_i64(id * 3),
                                  firn_blob(blob_of(id, ++world.versions[id]))};
-    DB_OK(rows_put(world.table, NULL, FIRN_ROWS_UPSERT, values, 3, &err));
+    DB_OK(rows_put(world.table, NULL, FI_ROWS_UPSERT, values, 3, &err));
 }
 
 static void
@@ -53,20 +53,20 @@ put_all(void)
 static void
 flush(void)
 {
-    DB_OK(firn_db_maintain_flush(world.db, &err));
+    DB_OK(fi_db_maintain_flush(world.db, &err));
 }
 
 static void
 compact(void)
 {
-    DB_OK(firn_db_maintain_compact(world.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(world.db, NULL, &err));
 }
 
 static firn_store_statistics
 stats_of(void)
 {
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(firn_db_stats(world.db, &stats, &err));
+    DB_OK(fi_db_stats(world.db, &stats, &err));
     return stats;
 }
 
@@ -86,7 +86,7 @@ static int
 teardown(void **state)
 {
     (void)state;
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_close(world.db, &err));
     db_support_deinit(&world.support);
     return 0;
 }
@@ -94,9 +94,9 @@ teardown(void **state)
 static void
 reopen(void)
 {
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_close(world.db, &err));
     world.db = db_support_open(world.support.dir);
-    DB_OK(firn_rows_open(world.db, "t", &world.table, &err));
+    DB_OK(fi_rows_open(world.db, "t", &world.table, &err));
 }
 
 /* The next row with a blob; NULL: there is none. */
@@ -106,8 +106,8 @@ next_row(struct firn_table_cursor *cursor)
     const struct firn_row *row;
     size_t count;
     for (;;) {
-        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
-        const firn_value *values = row != NULL ? firn_rows_read_row_values(row, &count) : NULL;
+        DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
+        const firn_value *values = row != NULL ? fi_rows_read_row_values(row, &count) : NULL;
         if (values == NULL || values[0].as.i64 % 2 == 0) {
             return values;
         }
@@ -119,9 +119,9 @@ next_row(struct firn_table_cursor *cursor)
 static void
 compare(void)
 {
-    const struct firn_rows_cursor_options all = {.is_descending = false};
+    const struct fi_rows_cursor_options all = {.is_descending = false};
     struct firn_table_cursor *cursor;
-    DB_OK(firn_rows_read_cursor_open(world.table, &all, &cursor, &err));
+    DB_OK(fi_rows_read_cursor_open(world.table, &all, &cursor, &err));
     for (int64_t id = 0; id < ROWS; id++) {
         if (world.versions[id] == 0) {
             continue;
@@ -130,17 +130,17 @@ compare(void)
         assert_non_null(values);
         assert_int_equal(values[0].as.i64, id * 2);
         assert_int_equal(values[1].as.i64, id * 3);
-        assert_true(firn_slice_equal(values[2].as.bytes, blob_of(id, world.versions[id])));
+        assert_true(fi_slice_equal(values[2].as.bytes, blob_of(id, world.versions[id])));
     }
     assert_null(next_row(cursor));
-    firn_rows_read_cursor_close(cursor);
+    fi_rows_read_cursor_close(cursor);
 }
 
 static void
 check(void)
 {
     firn_store_check_result report = {.size = sizeof report};
-    DB_OK(firn_db_check(world.db, NULL, &report, &err));
+    DB_OK(fi_db_check(world.db, NULL, &report, &err));
 }
 
 /* ---- writing ---- */
@@ -160,7 +160,7 @@ compactions_leave_large_values_where_they_lie(void **state)
     for (unsigned i = 0; i < 4; i++) { /* small rows between the others */
         for (int64_t id = i; id < ROWS; id += 4) {
             const firn_value small[] = {firn_i64(id * 2 + 1), firn_i64(id), firn_null()};
-            DB_OK(rows_put(world.table, NULL, FIRN_ROWS_UPSERT, small, 3, &err));
+            DB_OK(rows_put(world.table, NULL, FI_ROWS_UPSERT, small, 3, &err));
         }
         flush();
         compact();
@@ -196,7 +196,7 @@ what_was_overwritten_or_deleted_is_given_up(void **state)
     for (int64_t id = 0; id < ROWS; id++) {
         const firn_value key = firn_i64(id * 2);
         if (id % 4 != 0) {
-            DB_OK(firn_rows_write_delete(world.table, NULL, &key, 1, FIRN_DURABILITY_OS, &err));
+            DB_OK(fi_rows_write_delete(world.table, NULL, &key, 1, FIRN_DURABILITY_OS, &err));
             world.versions[id] = 0;
         }
     }
@@ -211,26 +211,26 @@ what_was_overwritten_or_deleted_is_given_up(void **state)
 }
 
 static int
-drop_body(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *error)
+drop_body(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *error)
 {
     (void)ctx;
-    return firn_schema_change_drop_column(old, firn_str("body"), out, error);
+    return fi_schema_change_drop_column(old, firn_str("body"), out, error);
 }
 
 static void
 a_column_that_is_dropped_takes_its_values_along(void **state)
 {
     (void)state;
-    const struct firn_rows_change change = {drop_body, NULL};
+    const struct fi_rows_change change = {drop_body, NULL};
     put_all();
     flush();
     compact();
     assert_true(stats_of().value_live_bytes > 0);
-    DB_OK(firn_rows_alter(world.table, &change, &err));
+    DB_OK(fi_rows_alter(world.table, &change, &err));
     for (int64_t id = 0; id < ROWS; id++) {
         const firn_value values[] = {firn_i64(id * 2), firn_i64(id)};
         if (id % 2 == 0) {
-            DB_OK(rows_put(world.table, NULL, FIRN_ROWS_UPSERT, values, 2, &err));
+            DB_OK(rows_put(world.table, NULL, FI_ROWS_UPSERT, values, 2, &err));
         }
     }
     compact();
@@ -242,16 +242,16 @@ static void
 checkpoints_and_restores_have_their_values(void **state)
 {
     (void)state;
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
     put_all();
     flush();
-    DB_OK(firn_db_checkpoint_create(world.db, "first", NULL, &err));
+    DB_OK(fi_db_checkpoint_create(world.db, "first", NULL, &err));
     put_all();
     compact();
     compare();
     put_all();
-    DB_OK(firn_db_checkpoint_restore(world.db, "first", &restored, &safety, &err));
+    DB_OK(fi_db_checkpoint_restore(world.db, "first", &restored, &safety, &err));
     for (int64_t id = 0; id < ROWS; id++) {
         world.versions[id] = 1;
     }
@@ -266,23 +266,23 @@ checkpoints_and_restores_have_their_values(void **state)
 /* ---- damage ---- */
 
 struct damaging {
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     unsigned count;
 };
 
 /* Changes a byte of each MiB of a value file. */
 static int
-damage_file(void *ctx, const struct firn_os_dirent *entry)
+damage_file(void *ctx, const struct fi_os_dirent *entry)
 {
     struct damaging *damaging = ctx;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     if (strstr(entry->name, ".values") != NULL) {
         test_file_read(damaging->runs, entry->name, &bytes);
         for (size_t at = 1000; at + 1000 < bytes.size; at += 1000) {
             bytes.data[at] ^= 1;
         }
         test_file_write(damaging->runs, entry->name, bytes.data, bytes.size);
-        firn_buf_deinit(&bytes);
+        fi_buf_deinit(&bytes);
         damaging->count++;
     }
     return FIRN_OK;
@@ -291,7 +291,7 @@ damage_file(void *ctx, const struct firn_os_dirent *entry)
 static void
 keep_text(void *ctx, const char *text)
 {
-    assert_int_equal(firn_buf_append_format(ctx, "%s\n", text), FIRN_OK);
+    assert_int_equal(fi_buf_append_format(ctx, "%s\n", text), FIRN_OK);
 }
 
 static void
@@ -299,41 +299,41 @@ who_does_not_ask_for_a_damaged_value_does_not_notice(void **state)
 {
     (void)state;
     static const char *const columns[] = {"n", "id"};
-    const struct firn_rows_cursor_options some = {.read = {.columns = columns, .column_count = 2}};
-    const struct firn_rows_cursor_options all = {.is_descending = false};
+    const struct fi_rows_cursor_options some = {.read = {.columns = columns, .column_count = 2}};
+    const struct fi_rows_cursor_options all = {.is_descending = false};
     struct firn_table_cursor *cursor;
     const struct firn_row *row;
     struct damaging damaging = {.count = 0};
-    struct firn_buf texts = {0};
+    struct fi_buf texts = {0};
     firn_store_check_result report = {.size = sizeof report};
-    const struct firn_db_check_options options = {.on_damage = keep_text, .ctx = &texts};
+    const struct fi_db_check_options options = {.on_damage = keep_text, .ctx = &texts};
     put_all();
     flush();
     compact();
-    DB_OK(firn_db_close(world.db, &err));
-    DB_OK(firn_os_dir_open(world.support.dir, "runs", &damaging.runs, &err));
-    DB_OK(firn_os_dir_list(damaging.runs, damage_file, &damaging, &err));
-    firn_os_dir_close(damaging.runs);
+    DB_OK(fi_db_close(world.db, &err));
+    DB_OK(fi_os_dir_open(world.support.dir, "runs", &damaging.runs, &err));
+    DB_OK(fi_os_dir_list(damaging.runs, damage_file, &damaging, &err));
+    fi_os_dir_close(damaging.runs);
     assert_true(damaging.count > 0);
     world.db = db_support_open(world.support.dir);
-    DB_OK(firn_rows_open(world.db, "t", &world.table, &err));
-    DB_OK(firn_rows_read_cursor_open(world.table, &some, &cursor, &err));
+    DB_OK(fi_rows_open(world.db, "t", &world.table, &err));
+    DB_OK(fi_rows_read_cursor_open(world.table, &some, &cursor, &err));
     for (int64_t id = 0; id < ROWS; id++) {
         size_t count;
-        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
-        assert_int_equal(firn_rows_read_row_values(row, &count)[0].as.i64, id * 3);
+        DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
+        assert_int_equal(fi_rows_read_row_values(row, &count)[0].as.i64, id * 3);
     }
-    firn_rows_read_cursor_close(cursor);
-    DB_OK(firn_rows_read_cursor_open(world.table, &all, &cursor, &err));
-    assert_int_equal(firn_rows_read_cursor_next(cursor, &row, &err), FIRN_CORRUPT);
+    fi_rows_read_cursor_close(cursor);
+    DB_OK(fi_rows_read_cursor_open(world.table, &all, &cursor, &err));
+    assert_int_equal(fi_rows_read_cursor_next(cursor, &row, &err), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, ".values'"));
     assert_non_null(strstr(err.text, "column 3 of the row"));
-    firn_rows_read_cursor_close(cursor);
-    assert_int_equal(firn_db_check(world.db, &options, &report, &err), FIRN_CORRUPT);
-    assert_int_equal(firn_buf_append_u8(&texts, 0), FIRN_OK);
+    fi_rows_read_cursor_close(cursor);
+    assert_int_equal(fi_db_check(world.db, &options, &report, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_buf_append_u8(&texts, 0), FIRN_OK);
     assert_non_null(strstr((const char *)texts.data, "column"));
     assert_non_null(strstr((const char *)texts.data, ".values'"));
-    firn_buf_deinit(&texts);
+    fi_buf_deinit(&texts);
 }
 
 int

@@ -92,12 +92,12 @@ put(struct rig *rig, struct firn_db_txn *txn, size_t key, uint64_t ttl_ms)
     unsigned text = (unsigned)below(rig, TEXTS);
     firn_value values[4] = {firn_i64((int64_t)key), firn_i64(value),
                             firn_text_bytes(text_of(text))};
-    const struct firn_rows_put what = {.mode = FIRN_ROWS_UPSERT,
-                                       .values = values,
-                                       .count = rig->now.extra > 0 ? 4 : 3,
-                                       .ttl_ms = ttl_ms};
+    const struct fi_rows_put what = {.mode = FI_ROWS_UPSERT,
+                                     .values = values,
+                                     .count = rig->now.extra > 0 ? 4 : 3,
+                                     .ttl_ms = ttl_ms};
     values[3] = firn_i64(value * 10);
-    DB_OK(firn_rows_write_put(rig->table, txn, &what, FIRN_DURABILITY_OS, NULL, &err));
+    DB_OK(fi_rows_write_put(rig->table, txn, &what, FIRN_DURABILITY_OS, NULL, &err));
     *row = (struct model_row){.is_there = true,
                               .value = value,
                               .extra = value * 10,
@@ -114,7 +114,7 @@ is_alive(const struct model_row *row, int64_t time_ms)
 static void delete (struct rig *rig, struct firn_db_txn *txn, size_t key)
 {
     const firn_value wanted = firn_i64((int64_t)key);
-    int rc = firn_rows_write_delete(rig->table, txn, &wanted, 1, FIRN_DURABILITY_OS, &err);
+    int rc = fi_rows_write_delete(rig->table, txn, &wanted, 1, FIRN_DURABILITY_OS, &err);
     assert_int_equal(rc, is_alive(&rig->now.rows[key], rig->time_ms) ? FIRN_OK : FIRN_NOT_FOUND);
     rig->now.rows[key].is_there = false;
 }
@@ -125,8 +125,8 @@ delete_range(struct rig *rig, struct firn_db_txn *txn)
     size_t first = below(rig, KEYS);
     size_t end = first + below(rig, 8);
     const firn_value bounds[2] = {firn_i64((int64_t)first), firn_i64((int64_t)end)};
-    const struct firn_rows_span span = {{&bounds[0], 1, false}, {&bounds[1], 1, true}};
-    DB_OK(firn_rows_write_delete_range(rig->table, txn, &span, FIRN_DURABILITY_OS, &err));
+    const struct fi_rows_span span = {{&bounds[0], 1, false}, {&bounds[1], 1, true}};
+    DB_OK(fi_rows_write_delete_range(rig->table, txn, &span, FIRN_DURABILITY_OS, &err));
     for (size_t i = first; i < end && i < KEYS; i++) {
         rig->now.rows[i].is_there = false;
     }
@@ -137,12 +137,12 @@ add(struct rig *rig, struct firn_db_txn *txn, size_t key)
 {
     struct model_row *row = &rig->now.rows[key];
     const firn_value wanted = firn_i64((int64_t)key);
-    const struct firn_rows_add what = {.key = &wanted,
-                                       .key_count = 1,
-                                       .column = "v",
-                                       .number = firn_i64((int64_t)below(rig, 9) - 4)};
+    const struct fi_rows_add what = {.key = &wanted,
+                                     .key_count = 1,
+                                     .column = "v",
+                                     .number = firn_i64((int64_t)below(rig, 9) - 4)};
     firn_value sum;
-    int rc = firn_rows_write_add(rig->table, txn, &what, FIRN_DURABILITY_OS, &sum, &err);
+    int rc = fi_rows_write_add(rig->table, txn, &what, FIRN_DURABILITY_OS, &sum, &err);
     if (!is_alive(row, rig->time_ms)) {
         assert_int_equal(rc, FIRN_NOT_FOUND);
         return;
@@ -172,15 +172,15 @@ note_durable(struct rig *rig)
 static int
 write_some(struct rig *rig)
 {
-    static const struct firn_db_txn_options plain = {.is_serializable = false};
+    static const struct fi_db_txn_options plain = {.is_serializable = false};
     struct firn_db_txn *txn;
-    int rc = firn_db_txn_begin(rig->db, &plain, &txn, &err);
+    int rc = fi_db_txn_begin(rig->db, &plain, &txn, &err);
     if (rc == FIRN_OK) {
         for (uint64_t n = 1 + below(rig, 4); n > 0; n--) {
             put(rig, txn, below(rig, KEYS), 0);
         }
-        rc = firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err);
-        firn_db_txn_close(txn);
+        rc = fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err);
+        fi_db_txn_close(txn);
         note_commit(rig);
     }
     return rc;
@@ -189,10 +189,10 @@ write_some(struct rig *rig)
 static void
 commit(struct rig *rig)
 {
-    static const struct firn_db_txn_options plain = {.is_serializable = false};
+    static const struct fi_db_txn_options plain = {.is_serializable = false};
     struct firn_db_txn *txn;
     const struct model before = rig->now;
-    DB_OK(firn_db_txn_begin(rig->db, &plain, &txn, &err));
+    DB_OK(fi_db_txn_begin(rig->db, &plain, &txn, &err));
     for (uint64_t n = 1 + below(rig, 4); n > 0; n--) {
         size_t key = below(rig, KEYS);
         uint64_t dice = below(rig, 24);
@@ -207,15 +207,15 @@ commit(struct rig *rig)
         }
     }
     if (below(rig, 5) == 0) {
-        DB_OK(firn_db_txn_rollback(txn, &err));
+        DB_OK(fi_db_txn_rollback(txn, &err));
         rig->now = before;
     } else {
-        DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err));
         note_commit(rig);
     }
-    firn_db_txn_close(txn);
+    fi_db_txn_close(txn);
     if (rig->journal_count > JOURNAL_MAX / 2) {
-        DB_OK(firn_db_log_sync(rig->db, &err));
+        DB_OK(fi_db_log_sync(rig->db, &err));
         note_durable(rig);
     }
 }
@@ -223,23 +223,23 @@ commit(struct rig *rig)
 /* ---- columns ---- */
 
 static int
-change_extra(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *error)
+change_extra(void *ctx, const struct fi_schema *old, struct fi_schema **out, firn_error *error)
 {
     const struct rig *rig = ctx;
     const firn_value none = firn_i64(-1);
     char name[32];
     (void)snprintf(name, sizeof name, "extra%u", rig->now.extra > 0 ? rig->now.extra : rig->extras);
     const firn_table_column column = {.name = name, .type = FIRN_TYPE_I64, .default_value = &none};
-    return rig->now.extra > 0 ? firn_schema_change_drop_column(old, firn_str(name), out, error)
-                              : firn_schema_change_add_column(old, &column, out, error);
+    return rig->now.extra > 0 ? fi_schema_change_drop_column(old, firn_str(name), out, error)
+                              : fi_schema_change_add_column(old, &column, out, error);
 }
 
 static void
 change_columns(struct rig *rig)
 {
-    const struct firn_rows_change change = {change_extra, rig};
+    const struct fi_rows_change change = {change_extra, rig};
     rig->extras += rig->now.extra == 0;
-    DB_OK(firn_rows_alter(rig->table, &change, &err));
+    DB_OK(fi_rows_alter(rig->table, &change, &err));
     rig->now.extra = rig->now.extra > 0 ? 0 : rig->extras;
     for (size_t i = 0; i < KEYS; i++) {
         rig->now.rows[i].extra = -1;
@@ -252,7 +252,7 @@ static void
 open_view(struct rig *rig)
 {
     if (rig->view_count < VIEWS_MAX) {
-        DB_OK(firn_db_view_open(rig->db, &rig->views[rig->view_count], &err));
+        DB_OK(fi_db_view_open(rig->db, &rig->views[rig->view_count], &err));
         rig->seen_ms[rig->view_count] = rig->time_ms;
         rig->seen[rig->view_count++] = rig->now;
     }
@@ -261,7 +261,7 @@ open_view(struct rig *rig)
 static void
 close_view(struct rig *rig, size_t at)
 {
-    firn_db_view_close(rig->views[at]);
+    fi_db_view_close(rig->views[at]);
     rig->view_count--;
     rig->views[at] = rig->views[rig->view_count];
     rig->seen[at] = rig->seen[rig->view_count];
@@ -274,7 +274,7 @@ checkpoint(struct rig *rig)
     char name[32];
     if (rig->checkpoint_count < CHECKPOINTS_MAX) {
         (void)snprintf(name, sizeof name, "c%zu", rig->checkpoint_count);
-        DB_OK(firn_db_checkpoint_create(rig->db, name, NULL, &err));
+        DB_OK(fi_db_checkpoint_create(rig->db, name, NULL, &err));
         rig->kept_ms[rig->checkpoint_count] = rig->time_ms;
         rig->kept[rig->checkpoint_count++] = rig->now;
     }
@@ -283,13 +283,13 @@ checkpoint(struct rig *rig)
 static void
 restore(struct rig *rig)
 {
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
     char name[32];
     if (rig->checkpoint_count > 0) {
         size_t at = below(rig, rig->checkpoint_count);
         (void)snprintf(name, sizeof name, "c%zu", at);
-        DB_OK(firn_db_checkpoint_restore(rig->db, name, &restored, &safety, &err));
+        DB_OK(fi_db_checkpoint_restore(rig->db, name, &restored, &safety, &err));
         rig->now = rig->kept[at];
     }
 }
@@ -300,31 +300,31 @@ restore(struct rig *rig)
 static bool
 is_now(struct rig *rig, const struct model *model)
 {
-    const struct firn_rows_cursor_options all = {.read = {.view = NULL}};
+    const struct fi_rows_cursor_options all = {.read = {.view = NULL}};
     struct firn_table_cursor *cursor;
     const struct firn_row *row;
     bool is_same = true;
     size_t at = 0;
-    DB_OK(firn_rows_read_cursor_open(rig->table, &all, &cursor, &err));
+    DB_OK(fi_rows_read_cursor_open(rig->table, &all, &cursor, &err));
     for (;;) {
         size_t count;
-        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
         for (; at < KEYS && !is_alive(&model->rows[at], rig->time_ms); at++) {
         }
         if (row == NULL || at == KEYS || !is_same) {
             is_same = is_same && row == NULL && at == KEYS;
             break;
         }
-        const firn_value *values = firn_rows_read_row_values(row, &count);
+        const firn_value *values = fi_rows_read_row_values(row, &count);
         const struct model_row *wanted = &model->rows[at];
-        int64_t expires_ms = (int64_t)firn_rows_read_cursor_expires_ms(cursor);
+        int64_t expires_ms = (int64_t)fi_rows_read_cursor_expires_ms(cursor);
         is_same = values[0].as.i64 == (int64_t)at && values[1].as.i64 == wanted->value &&
-                  firn_slice_equal(values[2].as.bytes, text_of(wanted->text)) &&
+                  fi_slice_equal(values[2].as.bytes, text_of(wanted->text)) &&
                   (count == 3 || values[3].as.i64 == wanted->extra) &&
                   llabs(expires_ms - wanted->expires_ms) < 100000;
         at++;
     }
-    firn_rows_read_cursor_close(cursor);
+    fi_rows_read_cursor_close(cursor);
     return is_same;
 }
 
@@ -332,28 +332,28 @@ is_now(struct rig *rig, const struct model *model)
 static void
 compare(struct rig *rig, struct firn_db_view *view, const struct model *model, int64_t time_ms)
 {
-    const struct firn_rows_cursor_options all = {.read = {.view = view}};
+    const struct fi_rows_cursor_options all = {.read = {.view = view}};
     struct firn_table_cursor *cursor;
     const struct firn_row *row;
-    DB_OK(firn_rows_read_cursor_open(rig->table, &all, &cursor, &err));
+    DB_OK(fi_rows_read_cursor_open(rig->table, &all, &cursor, &err));
     for (size_t i = 0; i < KEYS; i++) {
         size_t count;
         if (!is_alive(&model->rows[i], time_ms)) {
             continue;
         }
-        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
         assert_non_null(row);
-        const firn_value *values = firn_rows_read_row_values(row, &count);
+        const firn_value *values = fi_rows_read_row_values(row, &count);
         assert_int_equal(count, model->extra > 0 ? 4 : 3);
         assert_int_equal(values[0].as.i64, i);
         assert_int_equal(values[1].as.i64, model->rows[i].value);
-        assert_true(firn_slice_equal(values[2].as.bytes, text_of(model->rows[i].text)));
+        assert_true(fi_slice_equal(values[2].as.bytes, text_of(model->rows[i].text)));
         assert_true(count == 3 || values[3].as.i64 == model->rows[i].extra);
         rig->compared++;
     }
-    DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+    DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
     assert_null(row);
-    firn_rows_read_cursor_close(cursor);
+    fi_rows_read_cursor_close(cursor);
 }
 
 static void
@@ -368,9 +368,9 @@ compare_all(struct rig *rig)
         char name[32];
         struct firn_db_view *view;
         (void)snprintf(name, sizeof name, "c%zu", i);
-        DB_OK(firn_db_checkpoint_view(rig->db, name, &view, &err));
+        DB_OK(fi_db_checkpoint_view(rig->db, name, &view, &err));
         compare(rig, view, &rig->kept[i], rig->kept_ms[i]);
-        firn_db_view_close(view);
+        fi_db_view_close(view);
     }
     DB_OK(rows_show(rig->db, shown, &err)); /* indexes */
 }
@@ -384,8 +384,8 @@ compact_range(struct rig *rig)
     uint8_t high[8] = {0x80, 0, 0, 0, 0, 0, 0, (uint8_t)(low[7] + 1 + below(rig, KEYS))};
     const firn_slice lower = firn_bytes(low, sizeof low);
     const firn_slice upper = firn_bytes(high, sizeof high);
-    const struct firn_lsm_range range = {lower, &upper};
-    DB_OK(firn_db_maintain_compact_range(firn_rows_keyspace(rig->table), &range, NULL, &err));
+    const struct fi_lsm_range range = {lower, &upper};
+    DB_OK(fi_db_maintain_compact_range(fi_rows_keyspace(rig->table), &range, NULL, &err));
 }
 
 static void
@@ -393,7 +393,7 @@ let_time_pass(struct rig *rig)
 {
     /* More than rows are given in each step: the clock moves with the calls in between, too. */
     rig->time_ms += 1200000;
-    firn_sim_memory_set_time(rig->support.os, rig->time_ms * 1000000);
+    fi_sim_memory_set_time(rig->support.os, rig->time_ms * 1000000);
 }
 
 static void
@@ -402,9 +402,9 @@ reopen(struct rig *rig)
     while (rig->view_count > 0) {
         close_view(rig, 0);
     }
-    DB_OK(firn_db_close(rig->db, &err));
+    DB_OK(fi_db_close(rig->db, &err));
     rig->db = db_support_open(rig->support.dir);
-    DB_OK(firn_rows_open(rig->db, "t", &rig->table, &err));
+    DB_OK(fi_rows_open(rig->db, "t", &rig->table, &err));
     note_durable(rig);
 }
 
@@ -414,11 +414,11 @@ cut(struct rig *rig)
     while (rig->view_count > 0) {
         close_view(rig, 0);
     }
-    firn_db_abandon(rig->db);
-    firn_sim_memory_set_cut_at(rig->support.os, 0);
+    fi_db_abandon(rig->db);
+    fi_sim_memory_set_cut_at(rig->support.os, 0);
     db_support_cut(&rig->support, below(rig, 5));
     rig->db = db_support_open(rig->support.dir);
-    DB_OK(firn_rows_open(rig->db, "t", &rig->table, &err));
+    DB_OK(fi_rows_open(rig->db, "t", &rig->table, &err));
     while (rig->journal_count > 0 && !is_now(rig, &rig->journal[rig->journal_count - 1])) {
         rig->journal_count--;
     }
@@ -432,14 +432,14 @@ cut(struct rig *rig)
 static void
 cut_in_between(struct rig *rig)
 {
-    firn_sim_memory_set_cut_at(rig->support.os,
-                               firn_sim_memory_calls(rig->support.os) + 1 + below(rig, 60));
-    for (unsigned i = 0; i < 40 && !firn_sim_memory_is_off(rig->support.os); i++) {
+    fi_sim_memory_set_cut_at(rig->support.os,
+                             fi_sim_memory_calls(rig->support.os) + 1 + below(rig, 60));
+    for (unsigned i = 0; i < 40 && !fi_sim_memory_is_off(rig->support.os); i++) {
         uint64_t dice = below(rig, 6);
         int rc = dice < 4   ? write_some(rig)
-                 : dice < 5 ? firn_db_maintain_flush(rig->db, &err)
-                            : firn_db_maintain_compact(rig->db, NULL, &err);
-        if (rc != FIRN_OK && !firn_sim_memory_is_off(rig->support.os)) {
+                 : dice < 5 ? fi_db_maintain_flush(rig->db, &err)
+                            : fi_db_maintain_compact(rig->db, NULL, &err);
+        if (rc != FIRN_OK && !fi_sim_memory_is_off(rig->support.os)) {
             fail_msg("%s", err.text);
         }
     }
@@ -449,7 +449,7 @@ cut_in_between(struct rig *rig)
 static void
 sync_all(struct rig *rig)
 {
-    DB_OK(firn_db_log_sync(rig->db, &err));
+    DB_OK(fi_db_log_sync(rig->db, &err));
     note_durable(rig);
 }
 
@@ -479,11 +479,11 @@ step(struct rig *rig)
     } else if (dice < 76) {
         let_time_pass(rig);
     } else if (dice < 86) {
-        DB_OK(firn_db_maintain_flush(rig->db, &err));
+        DB_OK(fi_db_maintain_flush(rig->db, &err));
     } else if (dice < 92) {
         compact_range(rig);
     } else if (dice < 95) {
-        DB_OK(firn_db_maintain_compact(rig->db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(rig->db, NULL, &err));
     } else if (dice < 97) {
         cut(rig);
     } else if (dice < 98) {
@@ -502,7 +502,7 @@ run_history(uint64_t seed, uint64_t *cuts)
     test_random_init(&rig->random, "rows_model", seed);
     db_support_init(&rig->support, seed);
     rig->time_ms = INT64_C(1800000000000);
-    firn_sim_memory_set_time(rig->support.os, rig->time_ms * 1000000);
+    fi_sim_memory_set_time(rig->support.os, rig->time_ms * 1000000);
     rig->db = db_support_open(rig->support.dir);
     /* Without indexes a range is deleted by a range delete. */
     DB_OK(rows_make(rig->db, "t",
@@ -516,7 +516,7 @@ run_history(uint64_t seed, uint64_t *cuts)
     compare_all(rig);
     reopen(rig);
     compare_all(rig);
-    DB_OK(firn_db_close(rig->db, &err));
+    DB_OK(fi_db_close(rig->db, &err));
     db_support_deinit(&rig->support);
     uint64_t compared = rig->compared;
     *cuts += rig->cuts;

@@ -25,7 +25,7 @@ struct names {
 };
 
 static int
-take_name(void *ctx, const struct firn_os_dirent *entry)
+take_name(void *ctx, const struct fi_os_dirent *entry)
 {
     struct names *names = ctx;
     assert_true(names->count < NAMES_MAX && entry->name_size < NAME_SIZE);
@@ -53,12 +53,12 @@ put(struct firn_table *table, int64_t id, int round)
     (void)snprintf(name, sizeof name, "name %d of %d", round, (int)id);
     const firn_value values[] = {firn_i64(id), firn_text(name), firn_i64(id % 7 + round),
                                  firn_text_bytes(body_of(id))};
-    DB_OK(rows_put(table, NULL, FIRN_ROWS_UPSERT, values, 4, &err));
+    DB_OK(rows_put(table, NULL, FI_ROWS_UPSERT, values, 4, &err));
 }
 
 /* Two tables, in several runs each, and some rows in the log. */
 static void
-fill(struct firn_os_dir *dir)
+fill(struct fi_os_dir *dir)
 {
     struct firn_db *db = db_support_open(dir);
     for (int round = 0; round < 3; round++) {
@@ -71,81 +71,81 @@ fill(struct firn_os_dir *dir)
                                 "unique index by_name (name), index by_n (n)",
                                 &table, &err));
             } else {
-                DB_OK(firn_rows_open(db, names[t], &table, &err));
+                DB_OK(fi_rows_open(db, names[t], &table, &err));
             }
             for (int64_t id = round; id < ROWS; id += round + 1) {
                 put(table, id, round);
             }
         }
         if (round < 2) {
-            DB_OK(firn_db_maintain_flush(db, &err));
+            DB_OK(fi_db_maintain_flush(db, &err));
         }
     }
-    firn_db_abandon(db);
+    fi_db_abandon(db);
 }
 
 static void
 on_damage(void *ctx, const char *text)
 {
-    assert_int_equal(firn_buf_append_format(ctx, "%s\n", text), FIRN_OK);
+    assert_int_equal(fi_buf_append_format(ctx, "%s\n", text), FIRN_OK);
 }
 
 /* Rows of a table; -1: it cannot be opened. Each must be one of its versions, but for values that are null. */
 static int64_t
 count_rows(struct firn_db *db, const char *name, unsigned *out_indexes, int64_t *out_nulls)
 {
-    const struct firn_rows_cursor_options all = {.is_descending = false};
+    const struct fi_rows_cursor_options all = {.is_descending = false};
     struct firn_table_cursor *cursor;
-    struct firn_schema *schema;
+    struct fi_schema *schema;
     const struct firn_row *row;
     struct firn_table *table;
     int64_t rows = 0;
     int64_t nulls = 0;
-    int rc = firn_rows_open(db, name, &table, &err);
-    rc = rc == FIRN_OK ? firn_rows_schema(table, NULL, &schema, &err) : rc;
+    int rc = fi_rows_open(db, name, &table, &err);
+    rc = rc == FIRN_OK ? fi_rows_schema(table, NULL, &schema, &err) : rc;
     if (rc != FIRN_OK) {
         assert_true(rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT);
         return -1;
     }
     *out_indexes = (unsigned)schema->index_count;
-    firn_schema_unref(schema);
-    DB_OK(firn_rows_read_cursor_open(table, &all, &cursor, &err));
+    fi_schema_unref(schema);
+    DB_OK(fi_rows_read_cursor_open(table, &all, &cursor, &err));
     for (;;) {
         char wanted[32];
         size_t count;
         bool is_one = false;
-        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
         if (row == NULL) {
             break;
         }
-        const firn_value *values = firn_rows_read_row_values(row, &count);
+        const firn_value *values = fi_rows_read_row_values(row, &count);
         for (int round = 0; round < 3 && !is_one; round++) {
             (void)snprintf(wanted, sizeof wanted, "name %d of %d", round, (int)values[0].as.i64);
             /* Values of a column that was damaged are null. */
-            is_one = (firn_is_null(values[1]) ||
-                      firn_slice_equal(values[1].as.bytes, firn_str(wanted))) &&
-                     (firn_is_null(values[2]) || values[2].as.i64 == values[0].as.i64 % 7 + round);
+            is_one =
+                (firn_is_null(values[1]) || fi_slice_equal(values[1].as.bytes, firn_str(wanted))) &&
+                (firn_is_null(values[2]) || values[2].as.i64 == values[0].as.i64 % 7 + round);
         }
         assert_true(firn_is_null(values[3]) ||
-                    firn_slice_equal(values[3].as.bytes, body_of(values[0].as.i64)));
+                    fi_slice_equal(values[3].as.bytes, body_of(values[0].as.i64)));
         nulls += firn_is_null(values[1]) + firn_is_null(values[2]) + firn_is_null(values[3]);
         assert_true(is_one);
         rows++;
     }
-    firn_rows_read_cursor_close(cursor);
+    fi_rows_read_cursor_close(cursor);
     *out_nulls = nulls;
     return rows;
 }
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 make_dir(struct db_support *support, const char *name)
 {
-    struct firn_os_dir *root;
-    struct firn_os_dir *dir;
-    DB_OK(firn_os_dir_open_path(support->os, "/", &root, &err));
-    DB_OK(firn_os_make_dir(root, name, 0700, &err));
-    DB_OK(firn_os_dir_open(root, name, &dir, &err));
-    firn_os_dir_close(root);
+    struct fi_os_dir *root;
+    struct fi_os_dir *dir;
+    DB_OK(fi_os_dir_open_path(support->os, "/", &root, &err));
+    DB_OK(fi_os_make_dir(root, name, 0700, &err));
+    DB_OK(fi_os_dir_open(root, name, &dir, &err));
+    fi_os_dir_close(root);
     return dir;
 }
 
@@ -155,37 +155,37 @@ repair(struct db_support *support, const char *file, bool is_missing, unsigned n
 {
     static char shown[ROWS_SHOW_SIZE * 2];
     char name[32];
-    struct firn_os_dir *runs;
-    struct firn_buf told = {0};
-    struct firn_rescue_result result;
+    struct fi_os_dir *runs;
+    struct fi_buf told = {0};
+    struct fi_rescue_result result;
     firn_store_check_result report = {.size = sizeof report};
-    const struct firn_rescue_options options = {.on_damage = on_damage, .ctx = &told};
+    const struct fi_rescue_options options = {.on_damage = on_damage, .ctx = &told};
     (void)snprintf(name, sizeof name, "bad%u", number);
-    struct firn_os_dir *bad = make_dir(support, name);
+    struct fi_os_dir *bad = make_dir(support, name);
     (void)snprintf(name, sizeof name, "good%u", number);
-    struct firn_os_dir *good = make_dir(support, name);
+    struct fi_os_dir *good = make_dir(support, name);
     db_support_copy(support->dir, bad);
     if (file != NULL) {
-        DB_OK(firn_os_dir_open(bad, "runs", &runs, &err));
+        DB_OK(fi_os_dir_open(bad, "runs", &runs, &err));
         if (is_missing) {
-            DB_OK(firn_os_remove_file(runs, file, &err));
+            DB_OK(fi_os_remove_file(runs, file, &err));
         } else {
-            struct firn_buf bytes = {0};
+            struct fi_buf bytes = {0};
             test_file_read(runs, file, &bytes);
             bytes.data[bytes.size / 3] ^= 0x20;
             test_file_write(runs, file, bytes.data, bytes.size);
-            firn_buf_deinit(&bytes);
+            fi_buf_deinit(&bytes);
         }
-        firn_os_dir_close(runs);
+        fi_os_dir_close(runs);
     }
-    DB_OK(firn_rescue(bad, good, &options, &result, &err));
-    assert_int_equal(result.state, file == NULL ? FIRN_RESCUE_KEPT : FIRN_RESCUE_SHORTENED);
+    DB_OK(fi_rescue(bad, good, &options, &result, &err));
+    assert_int_equal(result.state, file == NULL ? FI_RESCUE_KEPT : FI_RESCUE_SHORTENED);
     assert_true(file == NULL || (told.size > 0 && result.runs_lost == 1));
     struct firn_db *db = db_support_open(good);
-    if (result.state == FIRN_RESCUE_SHORTENED) {
-        DB_OK(firn_rows_mend(db, on_damage, &told, &err));
+    if (result.state == FI_RESCUE_SHORTENED) {
+        DB_OK(fi_rows_mend(db, on_damage, &told, &err));
     }
-    assert_int_equal(firn_buf_append_u8(&told, 0), FIRN_OK);
+    assert_int_equal(fi_buf_append_u8(&told, 0), FIRN_OK);
     int64_t total = 0;
     for (int t = 0; t < 2; t++) {
         unsigned indexes = 0;
@@ -205,16 +205,16 @@ repair(struct db_support *support, const char *file, bool is_missing, unsigned n
     }
     /* Each index has the entries of its rows, and no others. */
     struct firn_db_view *view;
-    DB_OK(firn_db_view_open(db, &view, &err));
+    DB_OK(fi_db_view_open(db, &view, &err));
     shown[0] = '\0';
     DB_OK(rows_show_view(view, shown, &err));
-    firn_db_view_close(view);
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
-    DB_OK(firn_db_check(db, NULL, &report, &err));
-    DB_OK(firn_db_close(db, &err));
-    firn_buf_deinit(&told);
-    firn_os_dir_close(bad);
-    firn_os_dir_close(good);
+    fi_db_view_close(view);
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_close(db, &err));
+    fi_buf_deinit(&told);
+    fi_os_dir_close(bad);
+    fi_os_dir_close(good);
     return total;
 }
 
@@ -224,14 +224,14 @@ a_repair_keeps_what_can_be_kept_of_tables(void **state)
     (void)state;
     struct db_support support;
     struct names names = {.count = 0};
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     unsigned number = 0;
     unsigned of_columns = 0;
     db_support_init(&support, 1);
     fill(support.dir);
-    DB_OK(firn_os_dir_open(support.dir, "runs", &runs, &err));
-    DB_OK(firn_os_dir_list(runs, take_name, &names, &err));
-    firn_os_dir_close(runs);
+    DB_OK(fi_os_dir_open(support.dir, "runs", &runs, &err));
+    DB_OK(fi_os_dir_list(runs, take_name, &names, &err));
+    fi_os_dir_close(runs);
     assert_int_equal(repair(&support, NULL, false, number++), 2 * ROWS);
     for (size_t i = 0; i < names.count; i++) {
         bool is_column = strstr(names.names[i], ".column") != NULL;

@@ -15,7 +15,7 @@
 
 enum { DISK = 8 << 20, VALUE = 900, ROWS_MAX = 1 << 15 };
 
-static const struct firn_db_options tiny = {
+static const struct fi_db_options tiny = {
     .create_if_missing = true, .memory_bytes = 1 << 20, .durability = FIRN_DURABILITY_OS};
 static firn_error err;
 
@@ -31,8 +31,8 @@ struct world {
 static void
 open_world(struct world *world)
 {
-    DB_OK(firn_db_open(world->support.dir, &tiny, &world->db, &err));
-    int rc = firn_rows_open(world->db, "t", &world->table, &err);
+    DB_OK(fi_db_open(world->support.dir, &tiny, &world->db, &err));
+    int rc = fi_rows_open(world->db, "t", &world->table, &err);
     if (rc == FIRN_NOT_FOUND) {
         rc = rows_make(world->db, "t",
                        world->has_index ? "id i64, n i64, s blob, primary key (id), index by_n (n)"
@@ -45,7 +45,7 @@ open_world(struct world *world)
 static void
 reopen(struct world *world)
 {
-    DB_OK(firn_db_close(world->db, &err));
+    DB_OK(fi_db_close(world->db, &err));
     open_world(world);
 }
 
@@ -57,35 +57,35 @@ insert(struct world *world, int64_t id)
     test_random_fill(&random, bytes, sizeof bytes);
     const firn_value values[3] = {firn_i64(id), firn_i64(id * 7919 % 1009),
                                   firn_blob(firn_bytes(bytes, sizeof bytes))};
-    const struct firn_rows_put what = {.mode = FIRN_ROWS_INSERT, .values = values, .count = 3};
-    return firn_rows_write_put(world->table, NULL, &what, FIRN_DURABILITY_OS, NULL, &err);
+    const struct fi_rows_put what = {.mode = FI_ROWS_INSERT, .values = values, .count = 3};
+    return fi_rows_write_put(world->table, NULL, &what, FIRN_DURABILITY_OS, NULL, &err);
 }
 
 /* Rows by the key, or by the index. */
 static void
 check_by(struct world *world, const char *index)
 {
-    const struct firn_rows_cursor_options all = {.read = {.index = index}};
+    const struct fi_rows_cursor_options all = {.read = {.index = index}};
     struct firn_table_cursor *cursor;
     const struct firn_row *row;
     int64_t found = 0;
     int64_t wanted = 0;
-    DB_OK(firn_rows_read_cursor_open(world->table, &all, &cursor, &err));
+    DB_OK(fi_rows_read_cursor_open(world->table, &all, &cursor, &err));
     for (;;) {
         size_t count;
         uint8_t bytes[VALUE];
-        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        DB_OK(fi_rows_read_cursor_next(cursor, &row, &err));
         if (row == NULL) {
             break;
         }
-        const firn_value *values = firn_rows_read_row_values(row, &count);
+        const firn_value *values = fi_rows_read_row_values(row, &count);
         struct test_random random = {(uint64_t)values[0].as.i64 * 65537 + 1};
         test_random_fill(&random, bytes, sizeof bytes);
         assert_true(values[0].as.i64 < world->count && world->is_there[values[0].as.i64]);
-        assert_true(firn_slice_equal(values[2].as.bytes, firn_bytes(bytes, sizeof bytes)));
+        assert_true(fi_slice_equal(values[2].as.bytes, firn_bytes(bytes, sizeof bytes)));
         found++;
     }
-    firn_rows_read_cursor_close(cursor);
+    fi_rows_read_cursor_close(cursor);
     for (int64_t i = 0; i < world->count; i++) {
         wanted += world->is_there[i];
     }
@@ -105,7 +105,7 @@ static void
 delete_one(struct world *world, int64_t id)
 {
     const firn_value key = firn_i64(id);
-    DB_OK(firn_rows_write_delete(world->table, NULL, &key, 1, FIRN_DURABILITY_OS, &err));
+    DB_OK(fi_rows_write_delete(world->table, NULL, &key, 1, FIRN_DURABILITY_OS, &err));
     world->is_there[id] = false;
 }
 
@@ -115,8 +115,8 @@ delete_all(struct world *world)
 {
     for (int64_t first = 0; first < world->count; first += 200) {
         const firn_value bounds[2] = {firn_i64(first), firn_i64(first + 200)};
-        const struct firn_rows_span span = {{&bounds[0], 1, false}, {&bounds[1], 1, true}};
-        DB_OK(firn_rows_write_delete_range(world->table, NULL, &span, FIRN_DURABILITY_OS, &err));
+        const struct fi_rows_span span = {{&bounds[0], 1, false}, {&bounds[1], 1, true}};
+        DB_OK(fi_rows_write_delete_range(world->table, NULL, &span, FIRN_DURABILITY_OS, &err));
     }
     memset(world->is_there, 0, sizeof world->is_there);
 }
@@ -129,7 +129,7 @@ fill_and_delete(bool has_index, int64_t step, bool reopens)
     assert_non_null(world);
     world->has_index = has_index;
     db_support_init(&world->support, 1);
-    firn_sim_memory_set_space(world->support.os, DISK);
+    fi_sim_memory_set_space(world->support.os, DISK);
     open_world(world);
     int rc;
     while ((rc = insert(world, world->count)) == FIRN_OK) {
@@ -140,7 +140,7 @@ fill_and_delete(bool has_index, int64_t step, bool reopens)
     assert_true(world->count > DISK / VALUE / 4);
     check(world);
     if (reopens) {
-        firn_db_abandon(world->db);
+        fi_db_abandon(world->db);
         open_world(world);
         check(world);
     }
@@ -151,7 +151,7 @@ fill_and_delete(bool has_index, int64_t step, bool reopens)
         delete_one(world, id);
     }
     check(world);
-    DB_OK(firn_db_maintain_compact(world->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(world->db, NULL, &err));
     for (unsigned i = 0; i < 100; i++) {
         DB_OK(insert(world, world->count));
         world->is_there[world->count++] = true;
@@ -159,7 +159,7 @@ fill_and_delete(bool has_index, int64_t step, bool reopens)
     check(world);
     reopen(world);
     check(world);
-    DB_OK(firn_db_close(world->db, &err));
+    DB_OK(fi_db_close(world->db, &err));
     db_support_deinit(&world->support);
     free(world);
 }

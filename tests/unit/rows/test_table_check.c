@@ -102,44 +102,43 @@ put(int64_t id, const char *a, int64_t n)
 static struct firn_db_keyspace *
 index_of(const char *name)
 {
-    struct firn_schema *schema;
+    struct fi_schema *schema;
     struct firn_db_keyspace *keyspace;
-    OK(firn_rows_schema(table, NULL, &schema, &err));
-    const struct firn_schema_index *index = firn_schema_find_index(schema, firn_str(name));
+    OK(fi_rows_schema(table, NULL, &schema, &err));
+    const struct fi_schema_index *index = fi_schema_find_index(schema, firn_str(name));
     assert_non_null(index);
-    OK(firn_rows_index_keyspace(table, NULL, index, &keyspace, &err));
-    firn_schema_unref(schema);
+    OK(fi_rows_index_keyspace(table, NULL, index, &keyspace, &err));
+    fi_schema_unref(schema);
     return keyspace;
 }
 
 /* The i-th entry of a keyspace, copied. */
 static void
-entry_at(struct firn_db_keyspace *keyspace, unsigned i, struct firn_buf *key,
-         struct firn_buf *value)
+entry_at(struct firn_db_keyspace *keyspace, unsigned i, struct fi_buf *key, struct fi_buf *value)
 {
-    const struct firn_db_cursor_options all = {.view = NULL};
+    const struct fi_db_cursor_options all = {.view = NULL};
     struct firn_db_cursor *cursor;
-    OK(firn_db_cursor_open(keyspace, &all, &cursor, &err));
-    OK(firn_db_cursor_first(cursor, &err));
+    OK(fi_db_cursor_open(keyspace, &all, &cursor, &err));
+    OK(fi_db_cursor_first(cursor, &err));
     while (i-- > 0) {
-        OK(firn_db_cursor_next(cursor, &err));
+        OK(fi_db_cursor_next(cursor, &err));
     }
-    assert_true(firn_db_cursor_valid(cursor));
-    OK(firn_buf_assign(key, firn_db_cursor_key(cursor)));
-    OK(firn_buf_assign(value, firn_db_cursor_value(cursor)));
-    firn_db_cursor_close(cursor);
+    assert_true(fi_db_cursor_valid(cursor));
+    OK(fi_buf_assign(key, fi_db_cursor_key(cursor)));
+    OK(fi_buf_assign(value, fi_db_cursor_value(cursor)));
+    fi_db_cursor_close(cursor);
 }
 
 static void
 db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value)
 {
-    OK(firn_db_put(keyspace, key, value, FIRN_DURABILITY_DEFAULT, &err));
+    OK(fi_db_put(keyspace, key, value, FIRN_DURABILITY_DEFAULT, &err));
 }
 
 static void
 db_delete(struct firn_db_keyspace *keyspace, firn_slice key)
 {
-    OK(firn_db_delete(keyspace, key, FIRN_DURABILITY_DEFAULT, &err));
+    OK(fi_db_delete(keyspace, key, FIRN_DURABILITY_DEFAULT, &err));
 }
 
 /* ---- sound ones ---- */
@@ -224,11 +223,11 @@ static void
 entries_that_are_missing_are_found(void **state)
 {
     (void)state;
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
     make_three();
     entry_at(index_of("by_a"), 1, &key, &value);
-    db_delete(index_of("by_a"), firn_buf_slice(&key));
+    db_delete(index_of("by_a"), fi_buf_slice(&key));
     is_damaged(1, "the index 'by_a' of the table 't' has no entry for the row with the key "
                   "8000000000000003: drop the index and add it again");
     assert_non_null(strstr(err.text, "has no entry for"));
@@ -237,8 +236,8 @@ entries_that_are_missing_are_found(void **state)
     OK(firn_table_drop_index(table, "by_a", &err));
     OK(firn_table_add_index(table, &index, &err));
     is_sound(3, 2);
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
     OK(firn_store_close(store, &err));
 }
 
@@ -246,14 +245,14 @@ static void
 entries_without_a_row_are_found(void **state)
 {
     (void)state;
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
     make_three();
     entry_at(table->rows, 2, &key, &value);
-    db_delete(table->rows, firn_buf_slice(&key));
+    db_delete(table->rows, fi_buf_slice(&key));
     is_damaged(2, "'by_n' of the table 't' has an entry, but the table does not have the row");
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
     OK(firn_store_close(store, &err));
 }
 
@@ -261,19 +260,19 @@ static void
 two_rows_with_the_same_in_a_unique_index_are_found(void **state)
 {
     (void)state;
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
-    struct firn_buf first = {0};
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
+    struct fi_buf first = {0};
     make_three();
     /* The second row is now as the first one. */
     entry_at(table->rows, 0, &key, &first);
     entry_at(table->rows, 1, &key, &value);
-    db_put(table->rows, firn_buf_slice(&key), firn_buf_slice(&first));
+    db_put(table->rows, fi_buf_slice(&key), fi_buf_slice(&first));
     /* by_a: no entry with the new values, and one with the old. by_n: the first one's, and the old one. */
     is_damaged(4, "'by_n' of the table 't' has an entry with other values for the row");
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
-    firn_buf_deinit(&first);
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
+    fi_buf_deinit(&first);
     OK(firn_store_close(store, &err));
 }
 
@@ -281,19 +280,19 @@ static void
 an_entry_that_leads_to_another_row_is_found(void **state)
 {
     (void)state;
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
-    struct firn_buf other = {0};
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
+    struct fi_buf other = {0};
     make_three();
     entry_at(index_of("by_n"), 1, &key, &other);
     entry_at(index_of("by_n"), 0, &key, &value);
-    db_put(index_of("by_n"), firn_buf_slice(&key), firn_buf_slice(&other));
+    db_put(index_of("by_n"), fi_buf_slice(&key), fi_buf_slice(&other));
     is_damaged(2, "has an entry with other values for the row with the key 8000000000000002");
     assert_non_null(strstr(err.text, "has the entry of another row for the row with the key "
                                      "8000000000000001"));
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
-    firn_buf_deinit(&other);
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
+    fi_buf_deinit(&other);
     OK(firn_store_close(store, &err));
 }
 
@@ -301,11 +300,11 @@ static void
 rows_that_do_not_decode_are_found(void **state)
 {
     (void)state;
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
     make_three();
     entry_at(table->rows, 1, &key, &value);
-    db_put(table->rows, firn_buf_slice(&key), firn_str("\x13"));
+    db_put(table->rows, fi_buf_slice(&key), firn_str("\x13"));
     is_damaged(1, "the table 't', row with the key 8000000000000002");
     /* Text that is none. */
     for (size_t i = 0; i < value.size; i++) {
@@ -314,10 +313,10 @@ rows_that_do_not_decode_are_found(void **state)
             break;
         }
     }
-    db_put(table->rows, firn_buf_slice(&key), firn_buf_slice(&value));
+    db_put(table->rows, fi_buf_slice(&key), fi_buf_slice(&value));
     is_damaged(1, "the column 'a' has text that is not UTF-8");
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
     OK(firn_store_close(store, &err));
 }
 
@@ -332,7 +331,7 @@ much_that_is_wrong_is_told_in_short(void **state)
         put(i, "a", i);
     }
     firn_slice all = firn_bytes("\xff\xff\xff", 3);
-    OK(firn_db_delete_range(index_of("by_a"), firn_str(""), all, FIRN_DURABILITY_DEFAULT, &err));
+    OK(fi_db_delete_range(index_of("by_a"), firn_str(""), all, FIRN_DURABILITY_DEFAULT, &err));
     assert_int_equal(check(&notes, &result), FIRN_CORRUPT);
     assert_int_equal(result.damaged_count, 150);
     assert_int_equal(notes.count, 101);
@@ -348,15 +347,15 @@ no_allocation_that_fails_is_overlooked(void **state)
     (void)state;
     struct notes notes;
     firn_table_check_result result;
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
     unsigned failures = 0;
     test_alloc_install();
     make_three();
     entry_at(index_of("by_a"), 1, &key, &value);
-    db_delete(index_of("by_a"), firn_buf_slice(&key));
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
+    db_delete(index_of("by_a"), fi_buf_slice(&key));
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
     assert_int_equal(check(&notes, &result), FIRN_CORRUPT);
     for (uint64_t n = 1;; n++) {
         test_alloc_fail_at(n, false);
@@ -403,18 +402,18 @@ what_cannot_be_meant_is_refused(void **state)
 static uint64_t
 only_expiry(struct firn_db_keyspace *keyspace, bool *out_same)
 {
-    const struct firn_db_cursor_options all = {.keys_only = true};
+    const struct fi_db_cursor_options all = {.keys_only = true};
     struct firn_db_cursor *cursor;
     uint64_t expires_ms = 0;
-    OK(firn_db_cursor_open(keyspace, &all, &cursor, &err));
-    OK(firn_db_cursor_first(cursor, &err));
-    while (firn_db_cursor_valid(cursor)) {
-        uint64_t own = firn_db_cursor_expires_ms(cursor);
+    OK(fi_db_cursor_open(keyspace, &all, &cursor, &err));
+    OK(fi_db_cursor_first(cursor, &err));
+    while (fi_db_cursor_valid(cursor)) {
+        uint64_t own = fi_db_cursor_expires_ms(cursor);
         *out_same = *out_same && (expires_ms == 0 || own == expires_ms);
         expires_ms = own;
-        OK(firn_db_cursor_next(cursor, &err));
+        OK(fi_db_cursor_next(cursor, &err));
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return expires_ms;
 }
 
@@ -424,13 +423,13 @@ a_row_and_its_entries_expire_together(void **state)
 {
     (void)state;
     enum { INDEXES = 30, ROWS = 400 };
-    struct firn_buf text = {0};
-    OK(firn_buf_append_str(&text, "id i32 primary key, a i64"));
+    struct fi_buf text = {0};
+    OK(fi_buf_append_str(&text, "id i32 primary key, a i64"));
     for (unsigned i = 0; i < INDEXES; i++) {
-        OK(firn_buf_append_format(&text, ", index i%u (a, id)", i));
+        OK(fi_buf_append_format(&text, ", index i%u (a, id)", i));
     }
-    make(firn_buf_text(&text));
-    firn_buf_deinit(&text);
+    make(fi_buf_text(&text));
+    fi_buf_deinit(&text);
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
     options.ttl_ms = 1000000;
     for (int i = 0; i < ROWS; i++) {

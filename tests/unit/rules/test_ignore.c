@@ -95,9 +95,9 @@ globs_match_what_they_say(void **state)
         const struct glob_case *at = &GLOBS[i];
         firn_slice glob = firn_str(at->glob);
         firn_slice text = firn_str(at->text);
-        assert_null(firn_ignore_glob_defect(glob));
-        if (firn_ignore_glob_matches(glob, FIRN_IGNORE_GLOB_NAME, text) != at->as_name ||
-            firn_ignore_glob_matches(glob, FIRN_IGNORE_GLOB_PATH, text) != at->as_path) {
+        assert_null(fi_ignore_glob_defect(glob));
+        if (fi_ignore_glob_matches(glob, FI_IGNORE_GLOB_NAME, text) != at->as_name ||
+            fi_ignore_glob_matches(glob, FI_IGNORE_GLOB_PATH, text) != at->as_path) {
             fail_msg("'%s' and '%s'", at->glob, at->text);
         }
     }
@@ -113,12 +113,12 @@ defects_are_found_and_match_nothing(void **state)
         "[[::]]", "[[:ALPHA:]]", "*[",  "**/[z"};
     static const char *const texts[] = {"", "a", "[", "\\", "x/z", "[a", "]", "a["};
     for (size_t i = 0; i < sizeof globs / sizeof globs[0]; i++) {
-        assert_non_null(firn_ignore_glob_defect(firn_str(globs[i])));
+        assert_non_null(fi_ignore_glob_defect(firn_str(globs[i])));
         for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
-            assert_false(firn_ignore_glob_matches(firn_str(globs[i]), FIRN_IGNORE_GLOB_NAME,
-                                                  firn_str(texts[k])));
-            assert_false(firn_ignore_glob_matches(firn_str(globs[i]), FIRN_IGNORE_GLOB_PATH,
-                                                  firn_str(texts[k])));
+            assert_false(fi_ignore_glob_matches(firn_str(globs[i]), FI_IGNORE_GLOB_NAME,
+                                                firn_str(texts[k])));
+            assert_false(fi_ignore_glob_matches(firn_str(globs[i]), FI_IGNORE_GLOB_PATH,
+                                                firn_str(texts[k])));
         }
     }
 }
@@ -145,7 +145,7 @@ patterns_full_of_stars_come_to_an_end(void **state)
     char *glob = malloc(SIZE + 1);
     char *text = malloc(SIZE);
     assert_true(glob != NULL && text != NULL);
-    int64_t begin = firn_os_monotonic_ns(firn_os_default());
+    int64_t begin = fi_os_monotonic_ns(fi_os_default());
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         /* Many stars over few bytes, and the other way round: there is no b at the end. */
         for (size_t glob_size = 32; glob_size <= SIZE; glob_size *= 8) {
@@ -153,13 +153,11 @@ patterns_full_of_stars_come_to_an_end(void **state)
             glob[glob_size] = 'b';
             fill(text, SIZE, pairs[i][1]);
             firn_slice all = firn_bytes(glob, glob_size + 1);
-            assert_false(
-                firn_ignore_glob_matches(all, FIRN_IGNORE_GLOB_NAME, firn_bytes(text, SIZE)));
-            assert_false(
-                firn_ignore_glob_matches(all, FIRN_IGNORE_GLOB_PATH, firn_bytes(text, SIZE)));
+            assert_false(fi_ignore_glob_matches(all, FI_IGNORE_GLOB_NAME, firn_bytes(text, SIZE)));
+            assert_false(fi_ignore_glob_matches(all, FI_IGNORE_GLOB_PATH, firn_bytes(text, SIZE)));
         }
     }
-    int64_t spent = firn_os_monotonic_ns(firn_os_default()) - begin;
+    int64_t spent = fi_os_monotonic_ns(fi_os_default()) - begin;
     assert_true(spent < INT64_C(20000000000));
     free(glob);
     free(text);
@@ -167,23 +165,23 @@ patterns_full_of_stars_come_to_an_end(void **state)
 
 /* ---- lines and files ---- */
 
-static const struct firn_ignore_pattern *
-find(const struct firn_ignore_file *file, const char *path, bool is_dir)
+static const struct fi_ignore_pattern *
+find(const struct fi_ignore_file *file, const char *path, bool is_dir)
 {
     const char *slash = strrchr(path, '/');
-    struct firn_ignore_pattern_entry entry = {.name = firn_str(slash != NULL ? slash + 1 : path),
-                                              .path = firn_str(path),
-                                              .is_dir = is_dir};
-    return firn_ignore_file_find(file, &entry);
+    struct fi_ignore_pattern_entry entry = {.name = firn_str(slash != NULL ? slash + 1 : path),
+                                            .path = firn_str(path),
+                                            .is_dir = is_dir};
+    return fi_ignore_file_find(file, &entry);
 }
 
-static struct firn_ignore_file *
+static struct fi_ignore_file *
 make(const char *content, size_t size, void (*on_bad)(void *ctx, uint32_t line, const char *defect),
      void *ctx)
 {
-    struct firn_ignore_file *file;
+    struct fi_ignore_file *file;
     firn_error err;
-    assert_int_equal(firn_ignore_file_create(firn_bytes(content, size), on_bad, ctx, &file, &err),
+    assert_int_equal(fi_ignore_file_create(firn_bytes(content, size), on_bad, ctx, &file, &err),
                      FIRN_OK);
     return file;
 }
@@ -192,10 +190,10 @@ make(const char *content, size_t size, void (*on_bad)(void *ctx, uint32_t line, 
 static unsigned
 line_for(const char *content, const char *path, bool is_dir)
 {
-    struct firn_ignore_file *file = make(content, strlen(content), NULL, NULL);
-    const struct firn_ignore_pattern *pattern = find(file, path, is_dir);
+    struct fi_ignore_file *file = make(content, strlen(content), NULL, NULL);
+    const struct fi_ignore_pattern *pattern = find(file, path, is_dir);
     unsigned line = pattern != NULL ? pattern->line : 0;
-    firn_ignore_file_destroy(file);
+    fi_ignore_file_destroy(file);
     return line;
 }
 
@@ -259,7 +257,7 @@ bad_lines_are_told_by_number(void **state)
     (void)state;
     static const char content[] = "good\n[\n\n# [\n!\n/\nx\0y\na\\\n[[:no:]]\r\nalso good";
     char text[512] = "";
-    struct firn_ignore_file *file = make(content, sizeof content - 1, note_bad, text);
+    struct fi_ignore_file *file = make(content, sizeof content - 1, note_bad, text);
     assert_string_equal(text, "2: a '[' without its ']'\n"
                               "5: no pattern\n"
                               "6: no pattern\n"
@@ -269,8 +267,8 @@ bad_lines_are_told_by_number(void **state)
     assert_non_null(find(file, "good", false));
     assert_non_null(find(file, "also good", false));
     assert_null(find(file, "x", false));
-    assert_int_equal(firn_ignore_file_content(file).size, sizeof content - 1);
-    firn_ignore_file_destroy(file);
+    assert_int_equal(fi_ignore_file_content(file).size, sizeof content - 1);
+    fi_ignore_file_destroy(file);
 }
 
 static void
@@ -285,47 +283,47 @@ static void
 rule_files_have_limits(void **state)
 {
     (void)state;
-    struct firn_buf content = {0};
+    struct fi_buf content = {0};
     uint64_t bad = 0;
-    for (int i = 0; i < FIRN_IGNORE_PATTERN_SIZE_MAX; i++) {
-        assert_int_equal(firn_buf_append_u8(&content, 'l'), FIRN_OK);
+    for (int i = 0; i < FI_IGNORE_PATTERN_SIZE_MAX; i++) {
+        assert_int_equal(fi_buf_append_u8(&content, 'l'), FIRN_OK);
     }
-    struct firn_ignore_file *file = make((const char *)content.data, content.size, count_bad, &bad);
+    struct fi_ignore_file *file = make((const char *)content.data, content.size, count_bad, &bad);
     assert_int_equal(bad, 0);
-    firn_ignore_file_destroy(file);
-    assert_int_equal(firn_buf_append_str(&content, "l\n"), FIRN_OK);
-    for (int i = 0; i < FIRN_IGNORE_FILE_PATTERNS_MAX - 1; i++) {
-        assert_int_equal(firn_buf_append_str(&content, "a\n"), FIRN_OK);
+    fi_ignore_file_destroy(file);
+    assert_int_equal(fi_buf_append_str(&content, "l\n"), FIRN_OK);
+    for (int i = 0; i < FI_IGNORE_FILE_PATTERNS_MAX - 1; i++) {
+        assert_int_equal(fi_buf_append_str(&content, "a\n"), FIRN_OK);
     }
-    assert_int_equal(firn_buf_append_str(&content, "last\none\nmany\n"), FIRN_OK);
+    assert_int_equal(fi_buf_append_str(&content, "last\none\nmany\n"), FIRN_OK);
     file = make((const char *)content.data, content.size, count_bad, &bad);
     assert_int_equal(bad, 3);
     assert_non_null(find(file, "last", false));
     assert_null(find(file, "one", false));
-    firn_ignore_file_destroy(file);
-    firn_buf_deinit(&content);
+    fi_ignore_file_destroy(file);
+    fi_buf_deinit(&content);
 }
 
 /* ---- the rules object ---- */
 
 static void
-add_set(struct firn_ignore_rules *rules, bool gitignore, const char *const *files, size_t count)
+add_set(struct fi_ignore_rules *rules, bool gitignore, const char *const *files, size_t count)
 {
-    struct firn_ignore_rules_set *set = firn_ignore_rules_add(rules, count);
+    struct fi_ignore_rules_set *set = fi_ignore_rules_add(rules, count);
     assert_non_null(set);
     set->gitignore = gitignore;
     for (size_t i = 0; i < count; i++) {
-        set->files[i] = (struct firn_ignore_rules_file){.dir = firn_str(files[i]),
-                                                        .kind = FIRN_IGNORE_RULES_FIRNIGNORE,
-                                                        .content = firn_str("x\n")};
+        set->files[i] = (struct fi_ignore_rules_file){.dir = firn_str(files[i]),
+                                                      .kind = FI_IGNORE_RULES_FIRNIGNORE,
+                                                      .content = firn_str("x\n")};
     }
 }
 
 static void
-encode(struct firn_ignore_rules *rules, struct firn_buf *out)
+encode(struct fi_ignore_rules *rules, struct fi_buf *out)
 {
     firn_error err;
-    assert_int_equal(firn_ignore_rules_encode(rules, out, &err), FIRN_OK);
+    assert_int_equal(fi_ignore_rules_encode(rules, out, &err), FIRN_OK);
 }
 
 static void
@@ -334,11 +332,11 @@ rules_have_one_encoding(void **state)
     (void)state;
     static const char *const forward[] = {"", "a", "a/b", "b"};
     static const char *const backward[] = {"b", "a/b", "a", ""};
-    struct firn_ignore_rules one = {0};
-    struct firn_ignore_rules other = {0};
-    struct firn_ignore_rules again = {0};
-    struct firn_buf first = {0};
-    struct firn_buf second = {0};
+    struct fi_ignore_rules one = {0};
+    struct fi_ignore_rules other = {0};
+    struct fi_ignore_rules again = {0};
+    struct fi_buf first = {0};
+    struct fi_buf second = {0};
     add_set(&one, false, forward, 4);
     add_set(&one, true, forward, 0);
     add_set(&other, true, backward, 0);
@@ -346,17 +344,17 @@ rules_have_one_encoding(void **state)
     add_set(&other, true, backward, 0);
     encode(&one, &first);
     encode(&other, &second);
-    assert_true(firn_slice_equal(firn_buf_slice(&first), firn_buf_slice(&second)));
-    assert_int_equal(firn_ignore_rules_decode(firn_buf_slice(&first), &again, NULL), FIRN_OK);
+    assert_true(fi_slice_equal(fi_buf_slice(&first), fi_buf_slice(&second)));
+    assert_int_equal(fi_ignore_rules_decode(fi_buf_slice(&first), &again, NULL), FIRN_OK);
     assert_int_equal(again.set_count, 2);
     encode(&again, &second);
-    assert_true(firn_slice_equal(firn_buf_slice(&first), firn_buf_slice(&second)));
-    assert_false(firn_ignore_rules_are_plain(&again));
-    firn_ignore_rules_deinit(&one);
-    firn_ignore_rules_deinit(&other);
-    firn_ignore_rules_deinit(&again);
-    firn_buf_deinit(&first);
-    firn_buf_deinit(&second);
+    assert_true(fi_slice_equal(fi_buf_slice(&first), fi_buf_slice(&second)));
+    assert_false(fi_ignore_rules_are_plain(&again));
+    fi_ignore_rules_deinit(&one);
+    fi_ignore_rules_deinit(&other);
+    fi_ignore_rules_deinit(&again);
+    fi_buf_deinit(&first);
+    fi_buf_deinit(&second);
 }
 
 static void
@@ -365,16 +363,16 @@ these_bytes_are_version_one(void **state)
     (void)state;
     static const uint8_t expected[] = {1, 2, 0, 1, 3, 'a', '/', 'b', 1, 2, 'x', '\n', 3, 0};
     static const char *const files[] = {"a/b"};
-    struct firn_ignore_rules rules = {0};
-    struct firn_buf out = {0};
+    struct fi_ignore_rules rules = {0};
+    struct fi_buf out = {0};
     add_set(&rules, false, files, 1);
     add_set(&rules, true, files, 0);
     rules.sets[1].include_deps = true;
     encode(&rules, &out);
     assert_int_equal(out.size, sizeof expected);
     assert_memory_equal(out.data, expected, sizeof expected);
-    firn_ignore_rules_deinit(&rules);
-    firn_buf_deinit(&out);
+    fi_ignore_rules_deinit(&rules);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -383,39 +381,39 @@ a_set_of_todays_exclusions_makes_it_version_two(void **state)
     (void)state;
     static const uint8_t expected[] = {2, 2, 0, 0, 4, 0};
     static const char *const none[] = {NULL};
-    struct firn_ignore_rules rules = {0};
-    struct firn_buf out = {0};
+    struct fi_ignore_rules rules = {0};
+    struct fi_buf out = {0};
     add_set(&rules, false, none, 0);
-    assert_true(firn_ignore_rules_are_plain(&rules));
+    assert_true(fi_ignore_rules_are_plain(&rules));
     add_set(&rules, false, none, 0);
     rules.sets[1].is_narrow = true;
-    assert_false(firn_ignore_rules_are_plain(&rules));
+    assert_false(fi_ignore_rules_are_plain(&rules));
     encode(&rules, &out);
     assert_int_equal(out.size, sizeof expected);
     assert_memory_equal(out.data, expected, sizeof expected);
-    struct firn_ignore_rules again = {0};
-    assert_int_equal(firn_ignore_rules_decode(firn_buf_slice(&out), &again, NULL), FIRN_OK);
+    struct fi_ignore_rules again = {0};
+    assert_int_equal(fi_ignore_rules_decode(fi_buf_slice(&out), &again, NULL), FIRN_OK);
     assert_true(!again.sets[0].is_narrow && again.sets[1].is_narrow);
-    firn_ignore_rules_deinit(&again);
-    firn_ignore_rules_deinit(&rules);
-    firn_buf_deinit(&out);
+    fi_ignore_rules_deinit(&again);
+    fi_ignore_rules_deinit(&rules);
+    fi_buf_deinit(&out);
 }
 
 static int
 decode(const uint8_t *bytes, size_t size)
 {
-    struct firn_ignore_rules rules = {0};
+    struct fi_ignore_rules rules = {0};
     firn_error err = {0};
-    int rc = firn_ignore_rules_decode(firn_bytes(bytes, size), &rules, &err);
+    int rc = fi_ignore_rules_decode(firn_bytes(bytes, size), &rules, &err);
     assert_int_equal(err.code, rc);
     if (rc == FIRN_OK) {
-        struct firn_buf again = {0};
+        struct fi_buf again = {0};
         encode(&rules, &again);
         assert_int_equal(again.size, size);
         assert_memory_equal(again.data, bytes, size);
-        firn_buf_deinit(&again);
+        fi_buf_deinit(&again);
     }
-    firn_ignore_rules_deinit(&rules);
+    fi_ignore_rules_deinit(&rules);
     return rc;
 }
 
@@ -479,20 +477,20 @@ an_object_that_is_too_large_is_not_made(void **state)
 {
     (void)state;
     static const char *const files[] = {"d"};
-    uint8_t *large = calloc(1, FIRN_IGNORE_FILE_SIZE_MAX);
+    uint8_t *large = calloc(1, FI_IGNORE_FILE_SIZE_MAX);
     assert_non_null(large);
-    struct firn_ignore_rules rules = {0};
-    struct firn_buf out = {0};
+    struct fi_ignore_rules rules = {0};
+    struct fi_buf out = {0};
     int rc = FIRN_OK;
     for (uint8_t i = 0; i < 16; i++) {
         assert_int_equal(rc, FIRN_OK);
         add_set(&rules, false, files, 1);
-        rules.sets[i].files[0].content = firn_bytes(large, FIRN_IGNORE_FILE_SIZE_MAX - i);
-        rc = firn_ignore_rules_encode(&rules, &out, NULL);
+        rules.sets[i].files[0].content = firn_bytes(large, FI_IGNORE_FILE_SIZE_MAX - i);
+        rc = fi_ignore_rules_encode(&rules, &out, NULL);
     }
     assert_int_equal(rc, FIRN_LIMIT);
-    firn_ignore_rules_deinit(&rules);
-    firn_buf_deinit(&out);
+    fi_ignore_rules_deinit(&rules);
+    fi_buf_deinit(&out);
     free(large);
 }
 
@@ -500,24 +498,24 @@ static void
 plain_rules_are_known(void **state)
 {
     (void)state;
-    struct firn_ignore_rules rules = {0};
+    struct fi_ignore_rules rules = {0};
     static const char *const none[] = {NULL};
     static const char *const files[] = {""};
     add_set(&rules, false, none, 0);
-    assert_true(firn_ignore_rules_are_plain(&rules));
+    assert_true(fi_ignore_rules_are_plain(&rules));
     add_set(&rules, false, none, 0);
-    assert_true(firn_ignore_rules_are_plain(&rules));
+    assert_true(fi_ignore_rules_are_plain(&rules));
     rules.sets[1].include_deps = true;
-    assert_false(firn_ignore_rules_are_plain(&rules));
+    assert_false(fi_ignore_rules_are_plain(&rules));
     rules.sets[0].include_deps = true;
-    assert_true(firn_ignore_rules_are_plain(&rules));
+    assert_true(fi_ignore_rules_are_plain(&rules));
     rules.sets[1].gitignore = true;
-    assert_false(firn_ignore_rules_are_plain(&rules));
+    assert_false(fi_ignore_rules_are_plain(&rules));
     rules.sets[1].gitignore = false;
     add_set(&rules, false, files, 1);
     rules.sets[2].include_deps = true;
-    assert_false(firn_ignore_rules_are_plain(&rules));
-    firn_ignore_rules_deinit(&rules);
+    assert_false(fi_ignore_rules_are_plain(&rules));
+    fi_ignore_rules_deinit(&rules);
 }
 
 /* ---- memory ---- */
@@ -530,24 +528,24 @@ any_allocation_may_fail(void **state)
     test_alloc_install();
     int rc = FIRN_NO_MEMORY;
     for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        struct firn_ignore_file *file;
-        struct firn_ignore_rules rules = {0};
-        struct firn_buf out = {0};
+        struct fi_ignore_file *file;
+        struct fi_ignore_rules rules = {0};
+        struct fi_buf out = {0};
         firn_error err;
         test_alloc_fail_at(n, false);
-        rc = firn_ignore_file_create(firn_str("a\nb\n"), NULL, NULL, &file, &err);
+        rc = fi_ignore_file_create(firn_str("a\nb\n"), NULL, NULL, &file, &err);
         assert_true((file != NULL) == (rc == FIRN_OK));
         if (rc == FIRN_OK) {
-            rc = firn_ignore_rules_decode(firn_bytes(good, sizeof good), &rules, &err);
+            rc = fi_ignore_rules_decode(firn_bytes(good, sizeof good), &rules, &err);
         }
         if (rc == FIRN_OK) {
-            rc = firn_ignore_rules_encode(&rules, &out, &err);
+            rc = fi_ignore_rules_encode(&rules, &out, &err);
         }
         assert_true(rc == FIRN_OK || (rc == FIRN_NO_MEMORY && err.code == rc));
         test_alloc_fail_at(0, false);
-        firn_ignore_file_destroy(file);
-        firn_ignore_rules_deinit(&rules);
-        firn_buf_deinit(&out);
+        fi_ignore_file_destroy(file);
+        fi_ignore_rules_deinit(&rules);
+        fi_buf_deinit(&out);
         assert_int_equal(test_alloc_alive(), 0);
     }
     test_alloc_uninstall();

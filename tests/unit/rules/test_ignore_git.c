@@ -153,13 +153,13 @@ make_tree(struct world *world)
 /* ---- patterns ---- */
 
 static void
-append(struct firn_buf *out, const char *text)
+append(struct fi_buf *out, const char *text)
 {
-    assert_int_equal(firn_buf_append_str(out, text), FIRN_OK);
+    assert_int_equal(fi_buf_append_str(out, text), FIRN_OK);
 }
 
 static void
-append_random_token(struct world *world, struct firn_buf *out)
+append_random_token(struct world *world, struct fi_buf *out)
 {
     static const char *const TOKENS[] = {
         "*",
@@ -231,7 +231,7 @@ append_random_token(struct world *world, struct firn_buf *out)
 
 /* One byte of a path that exists, or something that may stand for it. */
 static void
-append_mutated(struct world *world, struct firn_buf *out, char c)
+append_mutated(struct world *world, struct fi_buf *out, char c)
 {
     char set[8];
     snprintf(set, sizeof set, "[%c]", c);
@@ -264,7 +264,7 @@ append_mutated(struct world *world, struct firn_buf *out, char c)
 }
 
 static void
-append_path_pattern(struct world *world, struct firn_buf *out)
+append_path_pattern(struct world *world, struct fi_buf *out)
 {
     const char *path = world->entries[below(world, world->count)].path;
     if (below(world, 3) == 0) {
@@ -291,7 +291,7 @@ append_path_pattern(struct world *world, struct firn_buf *out)
 }
 
 static void
-append_line(struct world *world, struct firn_buf *out)
+append_line(struct world *world, struct fi_buf *out)
 {
     static const char *const ENDS[] = {"",  "",   "",    "",  "/",  "/",  "/*", "/**",
                                        " ", "  ", "\\ ", "*", "\r", "//", " \r"};
@@ -310,9 +310,9 @@ append_line(struct world *world, struct firn_buf *out)
 }
 
 static void
-make_rules(struct world *world, struct firn_buf *out)
+make_rules(struct world *world, struct fi_buf *out)
 {
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     if (below(world, 10) == 0) {
         append(out, "\xef\xbb\xbf");
     }
@@ -328,7 +328,7 @@ make_rules(struct world *world, struct firn_buf *out)
 
 struct rules {
     const char *dirs[RULE_DIRS_MAX]; /* "" first */
-    struct firn_buf contents[RULE_DIRS_MAX];
+    struct fi_buf contents[RULE_DIRS_MAX];
     size_t count;
 };
 
@@ -377,44 +377,44 @@ struct verdict {
     bool is_excluded;
 };
 
-static const struct firn_rules_walk_scope *
-enter(struct firn_rules_walk *ignore, const struct firn_rules_walk_scope *above,
+static const struct fi_rules_walk_scope *
+enter(struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *above,
       const struct rules *rules, firn_slice path)
 {
-    const struct firn_rules_walk_scope *scope = NULL;
-    struct firn_rules_walk_files files = {{NULL}};
+    const struct fi_rules_walk_scope *scope = NULL;
+    struct fi_rules_walk_files files = {{NULL}};
     firn_error err;
     for (size_t i = 0; i < rules->count; i++) {
-        if (firn_slice_equal(firn_str(rules->dirs[i]), path)) {
-            assert_int_equal(
-                firn_ignore_file_create(firn_buf_slice(&rules->contents[i]), NULL, NULL,
-                                        &files.files[FIRN_IGNORE_RULES_GITIGNORE - 1], &err),
-                FIRN_OK);
+        if (fi_slice_equal(firn_str(rules->dirs[i]), path)) {
+            assert_int_equal(fi_ignore_file_create(fi_buf_slice(&rules->contents[i]), NULL, NULL,
+                                                   &files.files[FI_IGNORE_RULES_GITIGNORE - 1],
+                                                   &err),
+                             FIRN_OK);
         }
     }
-    assert_int_equal(firn_rules_walk_enter(ignore, above, path, &files, &scope, &err), FIRN_OK);
+    assert_int_equal(fi_rules_walk_enter(ignore, above, path, &files, &scope, &err), FIRN_OK);
     return scope;
 }
 
 static void
 ask_ours(const struct rules *rules, const struct entry *entry, struct verdict *out)
 {
-    struct firn_rules_walk_options options = {.gitignore = true};
-    struct firn_rules_walk *ignore;
+    struct fi_rules_walk_options options = {.gitignore = true};
+    struct fi_rules_walk *ignore;
     firn_error err;
     size_t size = strlen(entry->path);
-    assert_int_equal(firn_rules_walk_create(firn_os_default(), &options, &ignore, &err), FIRN_OK);
-    const struct firn_rules_walk_scope *scope =
-        enter(ignore, firn_rules_walk_outermost(ignore), rules, firn_str(""));
+    assert_int_equal(fi_rules_walk_create(fi_os_default(), &options, &ignore, &err), FIRN_OK);
+    const struct fi_rules_walk_scope *scope =
+        enter(ignore, fi_rules_walk_outermost(ignore), rules, firn_str(""));
     *out = (struct verdict){0};
     for (size_t begin = 0; begin < size && !out->is_excluded;) {
         const char *slash = strchr(entry->path + begin, '/');
         size_t end = slash != NULL ? (size_t)(slash - entry->path) : size;
-        struct firn_rules_walk_entry asked = {.path = firn_bytes(entry->path, end),
-                                              .name_size = end - begin,
-                                              .is_dir = slash != NULL || entry->is_dir};
-        struct firn_rules_walk_reason reason = {0};
-        out->is_excluded = firn_rules_judge(ignore, scope, &asked, &reason);
+        struct fi_rules_walk_entry asked = {.path = firn_bytes(entry->path, end),
+                                            .name_size = end - begin,
+                                            .is_dir = slash != NULL || entry->is_dir};
+        struct fi_rules_walk_reason reason = {0};
+        out->is_excluded = fi_rules_judge(ignore, scope, &asked, &reason);
         if (reason.pattern != NULL && (out->is_excluded || slash == NULL)) {
             snprintf(out->text, sizeof out->text, "%.*s%s.gitignore:%u", (int)reason.dir.size,
                      (const char *)reason.dir.data, reason.dir.size > 0 ? "/" : "",
@@ -423,7 +423,7 @@ ask_ours(const struct rules *rules, const struct entry *entry, struct verdict *o
         scope = enter(ignore, scope, rules, asked.path);
         begin = end + 1;
     }
-    firn_rules_walk_destroy(ignore);
+    fi_rules_walk_destroy(ignore);
 }
 
 /* The next field of git's answer. */
@@ -520,7 +520,7 @@ run_round(struct world *world)
     choose_rules(world, &rules);
     compare(world, &rules);
     for (size_t i = 0; i < rules.count; i++) {
-        firn_buf_deinit(&rules.contents[i]);
+        fi_buf_deinit(&rules.contents[i]);
     }
 }
 
@@ -589,7 +589,7 @@ the_table_says_what_git_says(void **state)
             fail_msg("the table is wrong about '%s'", world->entries[i].path);
         }
     }
-    firn_buf_deinit(&rules.contents[0]);
+    fi_buf_deinit(&rules.contents[0]);
     close_world(world);
 }
 

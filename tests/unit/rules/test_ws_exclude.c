@@ -17,7 +17,7 @@ static const char *
 reason_in(int version, const char *parent, const char *name, bool is_dir, bool is_beside_manifest,
           bool include_deps)
 {
-    struct firn_rules_exclude_entry entry = {
+    struct fi_rules_exclude_entry entry = {
         .name = firn_str(name),
         .is_dir = is_dir,
         .is_beside_manifest = is_beside_manifest,
@@ -25,7 +25,7 @@ reason_in(int version, const char *parent, const char *name, bool is_dir, bool i
         .is_narrow = version == NARROW,
         .parent = firn_str(parent),
     };
-    return firn_rules_exclude_by_name(&entry);
+    return fi_rules_exclude_by_name(&entry);
 }
 
 static const char *
@@ -38,16 +38,16 @@ reason(int version, const char *name, bool is_dir, bool is_beside_manifest, bool
 static const char *
 reason_inside(int version, const char *name, const char *const *inside, bool include_deps)
 {
-    struct firn_rules_exclude_entry entry = {.name = firn_str(name),
-                                             .is_dir = true,
-                                             .include_deps = include_deps,
-                                             .is_narrow = version == NARROW};
-    struct firn_rules_exclude_inside seen = {false};
+    struct fi_rules_exclude_entry entry = {.name = firn_str(name),
+                                           .is_dir = true,
+                                           .include_deps = include_deps,
+                                           .is_narrow = version == NARROW};
+    struct fi_rules_exclude_inside seen = {false};
     for (; *inside != NULL; inside++) {
-        firn_rules_exclude_see_inside(firn_str(*inside), false, &seen);
+        fi_rules_exclude_see_inside(firn_str(*inside), false, &seen);
     }
-    const char *why = firn_rules_exclude_by_inside(&entry, &seen);
-    assert_true(why == NULL || firn_rules_exclude_depends_on_inside(entry.name));
+    const char *why = fi_rules_exclude_by_inside(&entry, &seen);
+    assert_true(why == NULL || fi_rules_exclude_depends_on_inside(entry.name));
     return why;
 }
 
@@ -85,16 +85,16 @@ links_are_left_out_like_directories(void **state)
                  {".m2", "repository", true}, {"a", "repository", false}, {"", "venv", false},
                  {"", "linked", false}};
     for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
-        struct firn_rules_exclude_entry entry = {.name = firn_str(links[i].name),
-                                                 .is_link = true,
-                                                 .is_beside_manifest = true,
-                                                 .is_narrow = true,
-                                                 .parent = firn_str(links[i].parent)};
-        assert_int_equal(firn_rules_exclude_by_name(&entry) != NULL, links[i].is_left_out);
+        struct fi_rules_exclude_entry entry = {.name = firn_str(links[i].name),
+                                               .is_link = true,
+                                               .is_beside_manifest = true,
+                                               .is_narrow = true,
+                                               .parent = firn_str(links[i].parent)};
+        assert_int_equal(fi_rules_exclude_by_name(&entry) != NULL, links[i].is_left_out);
         entry.include_deps = true;
-        assert_null(firn_rules_exclude_by_name(&entry));
+        assert_null(fi_rules_exclude_by_name(&entry));
         entry.include_deps = entry.is_narrow = false;
-        assert_null(firn_rules_exclude_by_name(&entry));
+        assert_null(fi_rules_exclude_by_name(&entry));
     }
 }
 
@@ -164,13 +164,13 @@ names_that_only_contain_a_rule_are_kept(void **state)
             assert_null(reason_inside(version, names[i], VENV, false));
         }
     }
-    assert_true(firn_rules_exclude_is_manifest(firn_str("Cargo.toml")));
-    assert_false(firn_rules_exclude_is_manifest(firn_str("cargo.toml")));
-    struct firn_rules_exclude_inside inside = {false};
-    firn_rules_exclude_see_inside(firn_str("CACHEDIR.TAGS"), false, &inside);
-    firn_rules_exclude_see_inside(firn_str("CACHEDIR.TAG"), true, &inside);
-    firn_rules_exclude_see_inside(firn_str("pyvenv.cfg"), true, &inside);
-    firn_rules_exclude_see_inside(firn_str("gradle.properties"), true, &inside);
+    assert_true(fi_rules_exclude_is_manifest(firn_str("Cargo.toml")));
+    assert_false(fi_rules_exclude_is_manifest(firn_str("cargo.toml")));
+    struct fi_rules_exclude_inside inside = {false};
+    fi_rules_exclude_see_inside(firn_str("CACHEDIR.TAGS"), false, &inside);
+    fi_rules_exclude_see_inside(firn_str("CACHEDIR.TAG"), true, &inside);
+    fi_rules_exclude_see_inside(firn_str("pyvenv.cfg"), true, &inside);
+    fi_rules_exclude_see_inside(firn_str("gradle.properties"), true, &inside);
     assert_false(inside.has_tag || inside.has_venv || inside.has_settings);
 }
 

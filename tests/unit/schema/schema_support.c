@@ -16,18 +16,18 @@
 
 enum { NAMES = 80, NAME_SIZE = 12 };
 
-struct firn_schema *
+struct fi_schema *
 schema_of(const char *text)
 {
-    struct firn_schema *schema = NULL;
+    struct fi_schema *schema = NULL;
     firn_table_def *def = NULL;
     firn_error err;
     err.text[0] = '\0';
     if (firn_table_def_parse(text, &def, &err) != FIRN_OK ||
-        firn_schema_def_create(def, &schema, &err) != FIRN_OK) {
+        fi_schema_def_create(def, &schema, &err) != FIRN_OK) {
         fail_msg("%s: %s", text, err.text);
     }
-    firn_free(def);
+    fi_free(def);
     return schema;
 }
 
@@ -51,7 +51,7 @@ edge(struct test_random *random)
 
 /* Within the type's range. */
 static int64_t
-draw_signed(struct test_random *random, const struct firn_schema_column *column)
+draw_signed(struct test_random *random, const struct fi_schema_column *column)
 {
     int64_t number = (int64_t)edge(random);
     int64_t limit = 1;
@@ -92,7 +92,7 @@ draw_real(struct test_random *random)
 }
 
 static firn_value
-draw_bytes(struct test_random *random, const struct firn_schema_column *column, uint8_t *memory)
+draw_bytes(struct test_random *random, const struct fi_schema_column *column, uint8_t *memory)
 {
     static const char *const pieces[] = {"a", "'", "\"", "é", "\xf0\x9f\x8c\x8a", " ", "Z", "\n"};
     size_t size = column->fixed_size;
@@ -119,7 +119,7 @@ draw_bytes(struct test_random *random, const struct firn_schema_column *column, 
 }
 
 firn_value
-schema_draw_value(struct test_random *random, const struct firn_schema_column *column,
+schema_draw_value(struct test_random *random, const struct fi_schema_column *column,
                   uint8_t memory[SCHEMA_FIXED_SIZE_MAX])
 {
     firn_value value = {.type = column->type};
@@ -170,21 +170,21 @@ schema_same_value(const firn_value *a, const firn_value *b)
     case FIRN_TYPE_BLOB:
     case FIRN_TYPE_UUID:
     case FIRN_TYPE_VECTOR:
-        return firn_slice_equal(a->as.bytes, b->as.bytes);
+        return fi_slice_equal(a->as.bytes, b->as.bytes);
     default:
         return a->as.u64 == b->as.u64;
     }
 }
 
 bool
-schema_same(const struct firn_schema *a, const struct firn_schema *b)
+schema_same(const struct fi_schema *a, const struct fi_schema *b)
 {
-    struct firn_buf records[2] = {{0}, {0}};
-    assert_int_equal(firn_schema_record_encode(a, &records[0], NULL), FIRN_OK);
-    assert_int_equal(firn_schema_record_encode(b, &records[1], NULL), FIRN_OK);
-    bool is_same = firn_slice_equal(firn_buf_slice(&records[0]), firn_buf_slice(&records[1]));
-    firn_buf_deinit(&records[0]);
-    firn_buf_deinit(&records[1]);
+    struct fi_buf records[2] = {{0}, {0}};
+    assert_int_equal(fi_schema_record_encode(a, &records[0], NULL), FIRN_OK);
+    assert_int_equal(fi_schema_record_encode(b, &records[1], NULL), FIRN_OK);
+    bool is_same = fi_slice_equal(fi_buf_slice(&records[0]), fi_buf_slice(&records[1]));
+    fi_buf_deinit(&records[0]);
+    fi_buf_deinit(&records[1]);
     return is_same;
 }
 
@@ -194,7 +194,7 @@ static void
 draw_column(struct test_random *random, firn_table_column *column, firn_value *value,
             uint8_t *memory)
 {
-    struct firn_schema_column with = {.is_nullable = false};
+    struct fi_schema_column with = {.is_nullable = false};
     *column = (firn_table_column){.name = column->name,
                                   .type = (firn_type)(1 + test_random_below(random, FIRN_TYPE_MAX)),
                                   .not_null = test_random_below(random, 3) == 0};
@@ -245,7 +245,7 @@ draw_names(struct test_random *random, const firn_table_column *columns, size_t 
     return found;
 }
 
-struct firn_schema *
+struct fi_schema *
 schema_draw(struct test_random *random, size_t columns_max)
 {
     enum { INDEXES = 4, PARTS = 4 };
@@ -255,7 +255,7 @@ schema_draw(struct test_random *random, size_t columns_max)
     uint8_t memory[NAMES][SCHEMA_FIXED_SIZE_MAX];
     firn_table_index indexes[INDEXES];
     const char *parts[INDEXES + 1][PARTS];
-    struct firn_schema *schema = NULL;
+    struct fi_schema *schema = NULL;
     firn_error err;
     def.column_count = 1 + test_random_below(random, columns_max);
     for (size_t i = 0; i < def.column_count; i++) {
@@ -284,18 +284,18 @@ schema_draw(struct test_random *random, size_t columns_max)
     def.columns = columns;
     def.key = parts[INDEXES];
     def.indexes = indexes;
-    if (firn_schema_def_create(&def, &schema, &err) != FIRN_OK) {
+    if (fi_schema_def_create(&def, &schema, &err) != FIRN_OK) {
         fail_msg("%s", err.text);
     }
     return schema;
 }
 
-struct firn_schema *
-schema_draw_change(struct test_random *random, const struct firn_schema *old)
+struct fi_schema *
+schema_draw_change(struct test_random *random, const struct fi_schema *old)
 {
-    const struct firn_schema_column *column =
+    const struct fi_schema_column *column =
         &old->columns[test_random_below(random, old->column_count)];
-    struct firn_schema *next = NULL;
+    struct fi_schema *next = NULL;
     firn_table_column added = {.name = name_of('c', 1 + test_random_below(random, NAMES - 1))};
     const char *part = (const char *)column->name.data;
     const firn_table_index index = {name_of('i', 1 + test_random_below(random, NAMES - 1)), &part,
@@ -309,27 +309,27 @@ schema_draw_change(struct test_random *random, const struct firn_schema *old)
     int rc;
     switch (test_random_below(random, 7)) {
     case 0:
-        rc = firn_schema_change_drop_column(old, column->name, &next, &err);
+        rc = fi_schema_change_drop_column(old, column->name, &next, &err);
         break;
     case 1:
-        rc = firn_schema_change_rename_column(old, column->name, firn_str(added.name), &next, &err);
+        rc = fi_schema_change_rename_column(old, column->name, firn_str(added.name), &next, &err);
         break;
     case 2:
         value = schema_draw_value(random, column, memory);
-        rc = firn_schema_change_default(old, column->name, &value, &next, &err);
+        rc = fi_schema_change_default(old, column->name, &value, &next, &err);
         break;
     case 3:
-        rc = firn_schema_change_add_index(old, &index, &next, &err);
+        rc = fi_schema_change_add_index(old, &index, &next, &err);
         break;
     case 4:
-        rc = firn_schema_change_drop_index(old, index_name, &next, &err);
+        rc = fi_schema_change_drop_index(old, index_name, &next, &err);
         break;
     case 5:
-        rc = firn_schema_change_rename_index(old, index_name, firn_str(index.name), &next, &err);
+        rc = fi_schema_change_rename_index(old, index_name, firn_str(index.name), &next, &err);
         break;
     default:
         draw_column(random, &added, &value, memory);
-        rc = firn_schema_change_add_column(old, &added, &next, &err);
+        rc = fi_schema_change_add_column(old, &added, &next, &err);
         break;
     }
     assert_true(rc == FIRN_OK ? next != NULL : next == NULL && err.text[0] != '\0');

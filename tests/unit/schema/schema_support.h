@@ -9,21 +9,21 @@
 #include "support/test_random.h"
 
 /* A table of a definition, which makes one. */
-struct firn_schema *schema_of(const char *text);
+struct fi_schema *schema_of(const char *text);
 /* Names are c1, c2, … and i1, …; at most `columns` columns. */
-struct firn_schema *schema_draw(struct test_random *random, size_t columns);
+struct fi_schema *schema_draw(struct test_random *random, size_t columns);
 
 /* A random value, at the edges of the type rather often; null where that is allowed, now and then. Bytes go to
  * memory, which has room for SCHEMA_VALUE_SIZE or column->fixed_size. */
 enum { SCHEMA_VALUE_SIZE = 24, SCHEMA_FIXED_SIZE_MAX = 64 };
-firn_value schema_draw_value(struct test_random *random, const struct firn_schema_column *column,
+firn_value schema_draw_value(struct test_random *random, const struct fi_schema_column *column,
                              uint8_t memory[SCHEMA_FIXED_SIZE_MAX]);
 /* A random change, which can be refused. NULL: it was. */
-struct firn_schema *schema_draw_change(struct test_random *random, const struct firn_schema *old);
+struct fi_schema *schema_draw_change(struct test_random *random, const struct fi_schema *old);
 
 /* Bit for bit. */
 bool schema_same_value(const firn_value *a, const firn_value *b);
 /* Whether both have the same record. */
-bool schema_same(const struct firn_schema *a, const struct firn_schema *b);
+bool schema_same(const struct fi_schema *a, const struct fi_schema *b);
 
 #endif

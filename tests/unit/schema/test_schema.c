@@ -22,7 +22,7 @@ static void
 a_definition_makes_a_schema(void **state)
 {
     (void)state;
-    struct firn_schema *schema =
+    struct fi_schema *schema =
         schema_of("a text, id i64, price decimal(12, 2) not null default 9.95, emb vector(3), "
                   "primary key (id), unique index by_a (a, price), index by_price (price)");
     assert_int_equal(schema->version, 1);
@@ -35,24 +35,24 @@ a_definition_makes_a_schema(void **state)
     assert_true(schema->columns[1].is_key && !schema->columns[1].is_nullable);
     assert_true(!schema->columns[0].is_key && schema->columns[0].is_nullable);
     assert_int_equal(schema->columns[2].default_value.as.i64, 995);
-    assert_int_equal(schema->columns[2].initial.kind, FIRN_PHYSICAL_NONE);
+    assert_int_equal(schema->columns[2].initial.kind, FI_PHYSICAL_NONE);
     assert_int_equal(schema->columns[3].fixed_size, 12);
     assert_string_equal((const char *)schema->columns[3].name.data, "emb");
     assert_int_equal(schema->index_count, 2);
     assert_int_equal(schema->indexes[0].places[1], 2);
     assert_true(schema->indexes[0].is_unique && !schema->indexes[1].is_unique);
-    assert_ptr_equal(firn_schema_find(schema, firn_str("price")), &schema->columns[2]);
-    assert_null(firn_schema_find(schema, firn_str("Price")));
-    assert_ptr_equal(firn_schema_find_id(schema, 4), &schema->columns[3]);
-    assert_null(firn_schema_find_id(schema, 5));
-    assert_null(firn_schema_find_id(schema, 0));
-    assert_ptr_equal(firn_schema_find_index(schema, firn_str("by_price")), &schema->indexes[1]);
-    assert_null(firn_schema_find_index(schema, firn_str("price")));
-    firn_schema_ref(schema);
-    firn_schema_unref(schema);
+    assert_ptr_equal(fi_schema_find(schema, firn_str("price")), &schema->columns[2]);
+    assert_null(fi_schema_find(schema, firn_str("Price")));
+    assert_ptr_equal(fi_schema_find_id(schema, 4), &schema->columns[3]);
+    assert_null(fi_schema_find_id(schema, 5));
+    assert_null(fi_schema_find_id(schema, 0));
+    assert_ptr_equal(fi_schema_find_index(schema, firn_str("by_price")), &schema->indexes[1]);
+    assert_null(fi_schema_find_index(schema, firn_str("price")));
+    fi_schema_ref(schema);
+    fi_schema_unref(schema);
     assert_int_equal(schema->column_count, 4);
-    firn_schema_unref(schema);
-    firn_schema_unref(NULL);
+    fi_schema_unref(schema);
+    fi_schema_unref(NULL);
 }
 
 static void
@@ -94,17 +94,17 @@ what_makes_no_table_is_refused(void **state)
         {"a i8 primary key, index \"\x7f\" (a)", FIRN_INVALID, "name"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct firn_schema *schema = NULL;
+        struct fi_schema *schema = NULL;
         firn_table_def *def = NULL;
         firn_error err;
         assert_int_equal(firn_table_def_parse(bad[i].text, &def, &err), FIRN_OK);
-        assert_int_equal(firn_schema_def_create(def, &schema, &err), bad[i].code);
+        assert_int_equal(fi_schema_def_create(def, &schema, &err), bad[i].code);
         assert_int_equal(err.code, bad[i].code);
         if (strstr(err.text, bad[i].says) == NULL) {
             fail_msg("%s: %s", bad[i].text, err.text);
         }
         assert_null(schema);
-        firn_free(def);
+        fi_free(def);
     }
 }
 
@@ -118,7 +118,7 @@ limits_are_reached_and_not_passed(void **state)
     static firn_table_index indexes[FIRN_TABLE_INDEXES_MAX + 1];
     const char *key[FIRN_TABLE_KEY_COLUMNS_MAX + 1];
     firn_table_def def = FIRN_TABLE_DEF_INIT;
-    struct firn_schema *schema;
+    struct fi_schema *schema;
     char long_name[FIRN_TABLE_NAME_SIZE_MAX + 2];
     firn_error err;
     for (size_t i = 0; i < COLUMNS; i++) {
@@ -141,40 +141,40 @@ limits_are_reached_and_not_passed(void **state)
     long_name[FIRN_TABLE_NAME_SIZE_MAX] = '\0';
     columns[3].name = long_name;
     key[3] = long_name;
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_OK);
-    struct firn_buf record = {0};
-    struct firn_schema *again;
-    assert_int_equal(firn_schema_record_encode(schema, &record, &err), FIRN_OK);
-    assert_int_equal(firn_schema_record_decode(firn_buf_slice(&record), &again, &err), FIRN_OK);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_OK);
+    struct fi_buf record = {0};
+    struct fi_schema *again;
+    assert_int_equal(fi_schema_record_encode(schema, &record, &err), FIRN_OK);
+    assert_int_equal(fi_schema_record_decode(fi_buf_slice(&record), &again, &err), FIRN_OK);
     assert_true(schema_same(schema, again));
-    firn_schema_unref(again);
-    struct firn_schema *next;
+    fi_schema_unref(again);
+    struct fi_schema *next;
     const firn_table_column more = {.name = "more", .type = FIRN_TYPE_I8};
-    assert_int_equal(firn_schema_change_add_column(schema, &more, &next, &err), FIRN_LIMIT);
-    assert_int_equal(firn_schema_change_add_index(
-                         schema, &(firn_table_index){"more", key, 1, false}, &next, &err),
-                     FIRN_LIMIT);
-    firn_schema_unref(schema);
+    assert_int_equal(fi_schema_change_add_column(schema, &more, &next, &err), FIRN_LIMIT);
+    assert_int_equal(
+        fi_schema_change_add_index(schema, &(firn_table_index){"more", key, 1, false}, &next, &err),
+        FIRN_LIMIT);
+    fi_schema_unref(schema);
     def.column_count++;
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
     def.column_count--;
     def.key_count++;
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
     def.key_count--;
     def.index_count++;
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
     def.index_count--;
     indexes[0].column_count++;
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_LIMIT);
     indexes[0].column_count = 0;
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_INVALID);
     indexes[0].column_count = 1;
     long_name[FIRN_TABLE_NAME_SIZE_MAX] = 'n';
     long_name[FIRN_TABLE_NAME_SIZE_MAX + 1] = '\0';
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_INVALID);
     columns[3].name = NULL;
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
-    firn_buf_deinit(&record);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_INVALID);
+    fi_buf_deinit(&record);
 }
 
 static void
@@ -188,34 +188,34 @@ definitions_of_other_versions_are_understood(void **state)
                  {{.name = "b", .type = FIRN_TYPE_I8}, 0}};
     const char *key = "b";
     firn_table_def def = FIRN_TABLE_DEF_INIT;
-    struct firn_schema *schema;
+    struct fi_schema *schema;
     firn_error err;
     def.column_size = sizeof wide[0];
     def.columns = &wide[0].column;
     def.column_count = 2;
     def.key = &key;
     def.key_count = 1;
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_OK);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_OK);
     assert_int_equal(schema->columns[1].type, FIRN_TYPE_I8);
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     wide[1].unknown = 1;
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_UNSUPPORTED);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_UNSUPPORTED);
     def.column_size = 8;
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_INVALID);
     def.column_size = sizeof wide[0];
     def.size = 0;
-    assert_int_equal(firn_schema_def_create(&def, &schema, &err), FIRN_INVALID);
-    assert_int_equal(firn_schema_def_create(NULL, &schema, &err), FIRN_INVALID);
+    assert_int_equal(fi_schema_def_create(&def, &schema, &err), FIRN_INVALID);
+    assert_int_equal(fi_schema_def_create(NULL, &schema, &err), FIRN_INVALID);
     struct {
         firn_table_def def;
         uint64_t unknown;
     } later = {.def = def, .unknown = 0};
     wide[1].unknown = 0;
     later.def.size = sizeof later;
-    assert_int_equal(firn_schema_def_create(&later.def, &schema, &err), FIRN_OK);
-    firn_schema_unref(schema);
+    assert_int_equal(fi_schema_def_create(&later.def, &schema, &err), FIRN_OK);
+    fi_schema_unref(schema);
     later.unknown = 1;
-    assert_int_equal(firn_schema_def_create(&later.def, &schema, &err), FIRN_UNSUPPORTED);
+    assert_int_equal(fi_schema_def_create(&later.def, &schema, &err), FIRN_UNSUPPORTED);
 }
 
 /* ---- the record ---- */
@@ -236,15 +236,15 @@ records_are_as_the_specification_says(void **state)
         "\x09\x01\x01"
         "\x0b\x0f\x0e"
         "\x01\x01\x01\x03\x02up\x05\x02\x02\x01\x07\x01\x01";
-    struct firn_schema *schema =
+    struct fi_schema *schema =
         schema_of("id i64 auto, p decimal(4, 2) default 0.05, v4 vector(300) not null, "
                   "primary key (id), unique index up (p, id)");
-    struct firn_buf record = {0};
-    assert_int_equal(firn_schema_record_encode(schema, &record, NULL), FIRN_OK);
+    struct fi_buf record = {0};
+    assert_int_equal(fi_schema_record_encode(schema, &record, NULL), FIRN_OK);
     assert_int_equal(record.size, sizeof expected - 1);
     assert_memory_equal(record.data, expected, record.size);
-    firn_buf_deinit(&record);
-    firn_schema_unref(schema);
+    fi_buf_deinit(&record);
+    fi_schema_unref(schema);
 }
 
 /* What decodes encodes to the same bytes; reads nothing outside of them. */
@@ -252,18 +252,18 @@ static int
 decode_alone(const uint8_t *data, size_t size)
 {
     uint8_t *alone = malloc(size == 0 ? 1 : size);
-    struct firn_schema *schema = NULL;
-    struct firn_buf again = {0};
+    struct fi_schema *schema = NULL;
+    struct fi_buf again = {0};
     firn_error err;
     err.text[0] = '\0';
     assert_non_null(alone);
     memcpy(alone, data, size);
-    int rc = firn_schema_record_decode(firn_bytes(alone, size), &schema, &err);
+    int rc = fi_schema_record_decode(firn_bytes(alone, size), &schema, &err);
     memset(alone, 0, size);
     free(alone);
     assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
     if (rc == FIRN_OK) {
-        assert_int_equal(firn_schema_record_encode(schema, &again, &err), FIRN_OK);
+        assert_int_equal(fi_schema_record_encode(schema, &again, &err), FIRN_OK);
         assert_int_equal(again.size, size);
         assert_memory_equal(again.data, data, size);
     } else {
@@ -271,8 +271,8 @@ decode_alone(const uint8_t *data, size_t size)
         assert_int_equal(err.code, rc);
         assert_true(err.text[0] != '\0');
     }
-    firn_buf_deinit(&again);
-    firn_schema_unref(schema);
+    fi_buf_deinit(&again);
+    fi_schema_unref(schema);
     return rc;
 }
 
@@ -283,12 +283,12 @@ records_are_read_as_they_were_written(void **state)
     struct test_random random;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 1000; round++) {
-        struct firn_schema *schema = schema_draw(&random, 30);
-        struct firn_buf record = {0};
-        assert_int_equal(firn_schema_record_encode(schema, &record, NULL), FIRN_OK);
+        struct fi_schema *schema = schema_draw(&random, 30);
+        struct fi_buf record = {0};
+        assert_int_equal(fi_schema_record_encode(schema, &record, NULL), FIRN_OK);
         assert_int_equal(decode_alone(record.data, record.size), FIRN_OK);
-        firn_buf_deinit(&record);
-        firn_schema_unref(schema);
+        fi_buf_deinit(&record);
+        fi_schema_unref(schema);
     }
 }
 
@@ -299,9 +299,9 @@ cut_and_flipped_records_are_refused_or_other_schemas(void **state)
     struct test_random random;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 30; round++) {
-        struct firn_schema *schema = schema_draw(&random, 6);
-        struct firn_buf record = {0};
-        assert_int_equal(firn_schema_record_encode(schema, &record, NULL), FIRN_OK);
+        struct fi_schema *schema = schema_draw(&random, 6);
+        struct fi_buf record = {0};
+        assert_int_equal(fi_schema_record_encode(schema, &record, NULL), FIRN_OK);
         for (size_t size = 0; size < record.size; size++) {
             int rc = decode_alone(record.data, size);
             assert_true(rc != FIRN_OK || schema->index_count > 0); /* cut before the indexes */
@@ -311,8 +311,8 @@ cut_and_flipped_records_are_refused_or_other_schemas(void **state)
             (void)decode_alone(record.data, record.size);
             record.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
-        firn_buf_deinit(&record);
-        firn_schema_unref(schema);
+        fi_buf_deinit(&record);
+        fi_schema_unref(schema);
     }
 }
 
@@ -347,41 +347,41 @@ fields_of_newer_versions_are_kept_or_refused(void **state)
         {"\x09\x01\x01", "", "", FIRN_CORRUPT},     /* no vector */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct firn_buf record = {0};
+        struct fi_buf record = {0};
         size_t column = strlen(cases[i].column);
         size_t index = strlen(cases[i].index);
-        assert_int_equal(firn_buf_append(&record, head, sizeof head - 1), FIRN_OK);
+        assert_int_equal(fi_buf_append(&record, head, sizeof head - 1), FIRN_OK);
         const uint8_t of_column[] = {7, (uint8_t)(column + 10), (uint8_t)(column + 9)};
-        assert_int_equal(firn_buf_append(&record, of_column, sizeof of_column), FIRN_OK);
-        assert_int_equal(firn_buf_append(&record,
-                                         "\x01\x01\x01\x03\x01"
-                                         "a\x05\x01\x05",
-                                         9),
+        assert_int_equal(fi_buf_append(&record, of_column, sizeof of_column), FIRN_OK);
+        assert_int_equal(fi_buf_append(&record,
+                                       "\x01\x01\x01\x03\x01"
+                                       "a\x05\x01\x05",
+                                       9),
                          FIRN_OK);
-        assert_int_equal(firn_buf_append(&record, cases[i].column, column), FIRN_OK);
-        assert_int_equal(firn_buf_append(&record, "\x09\x01\x01", 3), FIRN_OK);
+        assert_int_equal(fi_buf_append(&record, cases[i].column, column), FIRN_OK);
+        assert_int_equal(fi_buf_append(&record, "\x09\x01\x01", 3), FIRN_OK);
         const uint8_t of_index[] = {11, (uint8_t)(index + 10), (uint8_t)(index + 9)};
-        assert_int_equal(firn_buf_append(&record, of_index, sizeof of_index), FIRN_OK);
-        assert_int_equal(firn_buf_append(&record, "\x01\x01\x01\x03\x01i\x05\x01\x01", 9), FIRN_OK);
-        assert_int_equal(firn_buf_append(&record, cases[i].index, index), FIRN_OK);
-        assert_int_equal(firn_buf_append_str(&record, cases[i].rest), FIRN_OK);
+        assert_int_equal(fi_buf_append(&record, of_index, sizeof of_index), FIRN_OK);
+        assert_int_equal(fi_buf_append(&record, "\x01\x01\x01\x03\x01i\x05\x01\x01", 9), FIRN_OK);
+        assert_int_equal(fi_buf_append(&record, cases[i].index, index), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(&record, cases[i].rest), FIRN_OK);
         assert_int_equal(decode_alone(record.data, record.size), cases[i].code);
         if (cases[i].code == FIRN_OK && column > 3) { /* a change keeps them */
-            struct firn_schema *schema;
-            struct firn_schema *next;
-            assert_int_equal(firn_schema_record_decode(firn_buf_slice(&record), &schema, NULL),
+            struct fi_schema *schema;
+            struct fi_schema *next;
+            assert_int_equal(fi_schema_record_decode(fi_buf_slice(&record), &schema, NULL),
                              FIRN_OK);
             assert_int_equal(
-                firn_schema_change_rename_column(schema, firn_str("a"), firn_str("b"), &next, NULL),
+                fi_schema_change_rename_column(schema, firn_str("a"), firn_str("b"), &next, NULL),
                 FIRN_OK);
             assert_int_equal(next->columns[0].others.size, 6);
             assert_int_equal(next->indexes[0].others.size, 4);
             assert_int_equal(next->others.size, 3);
             assert_memory_equal(next->others.data, "\x30\x01z", 3);
-            firn_schema_unref(next);
-            firn_schema_unref(schema);
+            fi_schema_unref(next);
+            fi_schema_unref(schema);
         }
-        firn_buf_deinit(&record);
+        fi_buf_deinit(&record);
     }
 }
 
@@ -394,31 +394,31 @@ making_and_reading_fail_well_without_memory(void **state)
         "primary key (id, t), unique index i (t)";
     test_alloc_install();
     for (uint64_t at = 1;; at++) {
-        struct firn_schema *schema = NULL;
-        struct firn_schema *again = NULL;
-        struct firn_schema *next = NULL;
-        struct firn_column_layout *layout = NULL;
-        struct firn_buf record = {0};
-        struct firn_buf words = {0};
+        struct fi_schema *schema = NULL;
+        struct fi_schema *again = NULL;
+        struct fi_schema *next = NULL;
+        struct fi_column_layout *layout = NULL;
+        struct fi_buf record = {0};
+        struct fi_buf words = {0};
         firn_table_def *def = NULL;
         test_alloc_fail_at(at, false);
         int rc = firn_table_def_parse(text, &def, NULL);
-        rc = rc == FIRN_OK ? firn_schema_def_create(def, &schema, NULL) : rc;
-        rc = rc == FIRN_OK ? firn_schema_record_encode(schema, &record, NULL) : rc;
-        rc = rc == FIRN_OK ? firn_schema_record_decode(firn_buf_slice(&record), &again, NULL) : rc;
-        rc = rc == FIRN_OK ? firn_schema_change_drop_index(again, firn_str("i"), &next, NULL) : rc;
-        rc = rc == FIRN_OK ? firn_schema_text_append(again, &words) : rc;
-        rc = rc == FIRN_OK ? firn_schema_layout_create(&again, 1, &layout, NULL) : rc;
+        rc = rc == FIRN_OK ? fi_schema_def_create(def, &schema, NULL) : rc;
+        rc = rc == FIRN_OK ? fi_schema_record_encode(schema, &record, NULL) : rc;
+        rc = rc == FIRN_OK ? fi_schema_record_decode(fi_buf_slice(&record), &again, NULL) : rc;
+        rc = rc == FIRN_OK ? fi_schema_change_drop_index(again, firn_str("i"), &next, NULL) : rc;
+        rc = rc == FIRN_OK ? fi_schema_text_append(again, &words) : rc;
+        rc = rc == FIRN_OK ? fi_schema_layout_create(&again, 1, &layout, NULL) : rc;
         bool is_done = test_alloc_calls() < at;
         test_alloc_fail_at(0, false);
         assert_int_equal(rc, is_done ? FIRN_OK : FIRN_NO_MEMORY);
-        firn_buf_deinit(&record);
-        firn_buf_deinit(&words);
-        firn_free(def);
-        firn_free(layout);
-        firn_schema_unref(schema);
-        firn_schema_unref(again);
-        firn_schema_unref(next);
+        fi_buf_deinit(&record);
+        fi_buf_deinit(&words);
+        fi_free(def);
+        fi_free(layout);
+        fi_schema_unref(schema);
+        fi_schema_unref(again);
+        fi_schema_unref(next);
         assert_int_equal(test_alloc_alive(), 0);
         if (is_done) {
             assert_true(at > 10);

@@ -21,44 +21,43 @@
 enum { TEXT_MAX = 500, MANY = 2000 };
 
 static void
-add(struct firn_buf *key, firn_type type, bool is_nullable, struct firn_cell cell)
+add(struct fi_buf *key, firn_type type, bool is_nullable, struct fi_cell cell)
 {
-    assert_int_equal(firn_tuple_key_add(key, type, is_nullable, &cell), FIRN_OK);
+    assert_int_equal(fi_tuple_key_add(key, type, is_nullable, &cell), FIRN_OK);
 }
 
-static struct firn_cell
+static struct fi_cell
 number(int64_t value)
 {
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_I64, .as.i64 = value};
+    return (struct fi_cell){.kind = FI_PHYSICAL_I64, .as.i64 = value};
 }
 
-static struct firn_cell
+static struct fi_cell
 bytes(const char *text)
 {
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_str(text)};
+    return (struct fi_cell){.kind = FI_PHYSICAL_BYTES, .as.bytes = firn_str(text)};
 }
 
 static void
-shows(const struct firn_schema *schema, const char *index, struct firn_buf *key,
-      const char *expected)
+shows(const struct fi_schema *schema, const char *index, struct fi_buf *key, const char *expected)
 {
-    struct firn_buf text = {0};
-    const struct firn_schema_index *of =
-        index != NULL ? firn_schema_find_index(schema, firn_str(index)) : NULL;
-    assert_int_equal(firn_buf_append_str(&text, "key "), FIRN_OK);
-    assert_int_equal(firn_schema_key_text_append(schema, of, firn_buf_slice(key), &text), FIRN_OK);
-    assert_int_equal(firn_buf_append_u8(&text, 0), FIRN_OK);
+    struct fi_buf text = {0};
+    const struct fi_schema_index *of =
+        index != NULL ? fi_schema_find_index(schema, firn_str(index)) : NULL;
+    assert_int_equal(fi_buf_append_str(&text, "key "), FIRN_OK);
+    assert_int_equal(fi_schema_key_text_append(schema, of, fi_buf_slice(key), &text), FIRN_OK);
+    assert_int_equal(fi_buf_append_u8(&text, 0), FIRN_OK);
     assert_string_equal((const char *)text.data + 4, expected);
-    firn_buf_deinit(&text);
-    firn_buf_clear(key);
+    fi_buf_deinit(&text);
+    fi_buf_clear(key);
 }
 
 static void
 keys_are_shown_as_values(void **state)
 {
     (void)state;
-    struct firn_buf key = {0};
-    struct firn_schema *schema =
+    struct fi_buf key = {0};
+    struct fi_schema *schema =
         schema_of("a i64, b text, c decimal(12, 2), d date, e blob, f bool, primary key (a, b), "
                   "unique index by_c (c), index by_d (d, e, f)");
     add(&key, FIRN_TYPE_I64, false, number(17));
@@ -78,7 +77,7 @@ keys_are_shown_as_values(void **state)
     /* A unique index has the primary key only beside nulls. */
     add(&key, FIRN_TYPE_DECIMAL, true, number(1250));
     shows(schema, "by_c", &key, "(12.50)");
-    add(&key, FIRN_TYPE_DECIMAL, true, (struct firn_cell){.kind = FIRN_PHYSICAL_NONE});
+    add(&key, FIRN_TYPE_DECIMAL, true, (struct fi_cell){.kind = FI_PHYSICAL_NONE});
     add(&key, FIRN_TYPE_I64, false, number(5));
     add(&key, FIRN_TYPE_TEXT, false, bytes(""));
     shows(schema, "by_c", &key, "(null, 5, '')");
@@ -88,45 +87,44 @@ keys_are_shown_as_values(void **state)
             "('0001-01-01', null, null, 1, '')", "('9999-12-31', null, null, 1, '')",
             "(-719163, null, null, 1, '')", "(-9223372036854775808, null, null, 1, '')"};
         add(&key, FIRN_TYPE_DATE, true, number(days[i]));
-        add(&key, FIRN_TYPE_BLOB, true, (struct firn_cell){.kind = FIRN_PHYSICAL_NONE});
-        add(&key, FIRN_TYPE_BOOL, true, (struct firn_cell){.kind = FIRN_PHYSICAL_NONE});
+        add(&key, FIRN_TYPE_BLOB, true, (struct fi_cell){.kind = FI_PHYSICAL_NONE});
+        add(&key, FIRN_TYPE_BOOL, true, (struct fi_cell){.kind = FI_PHYSICAL_NONE});
         add(&key, FIRN_TYPE_I64, false, number(1));
         add(&key, FIRN_TYPE_TEXT, false, bytes(""));
         shows(schema, "by_d", &key, texts[i]);
     }
     add(&key, FIRN_TYPE_DATE, true, number(20000));
     add(&key, FIRN_TYPE_BLOB, true, bytes("0123456789abcdefgh"));
-    add(&key, FIRN_TYPE_BOOL, true, (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = 1});
+    add(&key, FIRN_TYPE_BOOL, true, (struct fi_cell){.kind = FI_PHYSICAL_U64, .as.u64 = 1});
     add(&key, FIRN_TYPE_I64, false, number(5));
     add(&key, FIRN_TYPE_TEXT, false, bytes("y"));
     shows(schema, "by_d", &key,
           "('2024-10-04', x'30313233343536373839616263646566'..., true, 5, 'y')");
-    firn_buf_deinit(&key);
-    firn_schema_unref(schema);
+    fi_buf_deinit(&key);
+    fi_schema_unref(schema);
 }
 
 static void
 long_keys_are_cut(void **state)
 {
     (void)state;
-    struct firn_buf key = {0};
-    struct firn_buf text = {0};
+    struct fi_buf key = {0};
+    struct fi_buf text = {0};
     char control[4001];
     memset(control, 1, sizeof control - 1);
     control[sizeof control - 1] = '\0';
-    struct firn_schema *schema =
+    struct fi_schema *schema =
         schema_of("a text, b text, c text, d text, e text, f text, g text, h text, "
                   "primary key (a, b, c, d, e, f, g, h)");
     for (size_t i = 0; i < 8; i++) {
         add(&key, FIRN_TYPE_TEXT, false, bytes(control));
     }
-    assert_int_equal(firn_schema_key_text_append(schema, NULL, firn_buf_slice(&key), &text),
-                     FIRN_OK);
+    assert_int_equal(fi_schema_key_text_append(schema, NULL, fi_buf_slice(&key), &text), FIRN_OK);
     assert_in_range(text.size, 256, TEXT_MAX);
     assert_memory_equal(text.data + text.size - 6, ", ...)", 6);
-    firn_buf_deinit(&text);
-    firn_buf_deinit(&key);
-    firn_schema_unref(schema);
+    fi_buf_deinit(&text);
+    fi_buf_deinit(&key);
+    fi_schema_unref(schema);
 }
 
 /* What is cut short, is longer, or is noise. */
@@ -138,24 +136,24 @@ other_bytes_are_refused_or_shown_within_bounds(void **state)
     test_random_init(&random, "schema_key_text", 9);
     unsigned shown = 0;
     for (unsigned i = 0; i < MANY; i++) {
-        struct firn_schema *schema = schema_draw(&random, 1 + test_random_below(&random, 9));
+        struct fi_schema *schema = schema_draw(&random, 1 + test_random_below(&random, 9));
         const size_t at = test_random_below(&random, schema->index_count + 1);
-        const struct firn_schema_index *index =
+        const struct fi_schema_index *index =
             at < schema->index_count ? &schema->indexes[at] : NULL;
         uint8_t noise[40];
-        struct firn_buf text = {0};
+        struct fi_buf text = {0};
         const size_t size = test_random_below(&random, sizeof noise);
         test_random_fill(&random, noise, size);
         for (size_t j = 0; j < size; j++) {
             noise[j] = test_random_below(&random, 2) == 0 ? noise[j] & 1 : noise[j];
         }
-        assert_int_equal(firn_buf_append_str(&text, "."), FIRN_OK);
-        const int rc = firn_schema_key_text_append(schema, index, firn_bytes(noise, size), &text);
+        assert_int_equal(fi_buf_append_str(&text, "."), FIRN_OK);
+        const int rc = fi_schema_key_text_append(schema, index, firn_bytes(noise, size), &text);
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
         assert_true(rc == FIRN_OK ? text.size > 2 && text.size < TEXT_MAX : text.size == 1);
         shown += rc == FIRN_OK;
-        firn_buf_deinit(&text);
-        firn_schema_unref(schema);
+        fi_buf_deinit(&text);
+        fi_schema_unref(schema);
     }
     assert_true(shown > 0);
 }
@@ -164,24 +162,24 @@ static void
 without_memory_nothing_is_shown(void **state)
 {
     (void)state;
-    struct firn_buf key = {0};
-    struct firn_schema *schema = schema_of("a text, primary key (a)");
+    struct fi_buf key = {0};
+    struct fi_schema *schema = schema_of("a text, primary key (a)");
     char large[1000];
     memset(large, 'x', sizeof large - 1);
     large[sizeof large - 1] = '\0';
     add(&key, FIRN_TYPE_TEXT, false, bytes(large));
     int rc = FIRN_NO_MEMORY;
     for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        struct firn_buf text = {0};
+        struct fi_buf text = {0};
         assert_true(n < 100);
         test_alloc_fail_at(n, false);
-        rc = firn_schema_key_text_append(schema, NULL, firn_buf_slice(&key), &text);
+        rc = fi_schema_key_text_append(schema, NULL, fi_buf_slice(&key), &text);
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || (rc == FIRN_NO_MEMORY && text.size == 0));
-        firn_buf_deinit(&text);
+        fi_buf_deinit(&text);
     }
-    firn_buf_deinit(&key);
-    firn_schema_unref(schema);
+    fi_buf_deinit(&key);
+    fi_schema_unref(schema);
 }
 
 int

@@ -21,32 +21,31 @@ enum { COLUMNS = 20 };
 struct row {
     uint8_t memory[COLUMNS][SCHEMA_FIXED_SIZE_MAX];
     firn_value values[COLUMNS];
-    struct firn_cell cells[COLUMNS];
-    struct firn_buf key;
-    struct firn_buf tuple;
+    struct fi_cell cells[COLUMNS];
+    struct fi_buf key;
+    struct fi_buf tuple;
 };
 
 static void
-draw_row(struct test_random *random, const struct firn_schema *schema, struct row *row)
+draw_row(struct test_random *random, const struct fi_schema *schema, struct row *row)
 {
     for (size_t i = 0; i < schema->column_count; i++) {
         row->values[i] = schema_draw_value(random, &schema->columns[i], row->memory[i]);
     }
-    firn_buf_clear(&row->key);
-    firn_buf_clear(&row->tuple);
+    fi_buf_clear(&row->key);
+    fi_buf_clear(&row->tuple);
     assert_int_equal(
-        firn_schema_row_check(schema, row->values, schema->column_count, row->cells, NULL),
-        FIRN_OK);
-    assert_int_equal(firn_schema_row_encode(schema, row->values, schema->column_count, &row->key,
-                                            &row->tuple, NULL),
+        fi_schema_row_check(schema, row->values, schema->column_count, row->cells, NULL), FIRN_OK);
+    assert_int_equal(fi_schema_row_encode(schema, row->values, schema->column_count, &row->key,
+                                          &row->tuple, NULL),
                      FIRN_OK);
 }
 
 static void
 deinit_row(struct row *row)
 {
-    firn_buf_deinit(&row->key);
-    firn_buf_deinit(&row->tuple);
+    fi_buf_deinit(&row->key);
+    fi_buf_deinit(&row->tuple);
 }
 
 /* What a key makes of a value: no -0, and one NaN. */
@@ -62,7 +61,7 @@ as_in_key(firn_value value)
 }
 
 static void
-expect(const struct firn_schema_column *column, const firn_value *found, firn_value expected)
+expect(const struct fi_schema_column *column, const firn_value *found, firn_value expected)
 {
     if (column->is_key) {
         expected = as_in_key(expected);
@@ -84,17 +83,17 @@ rows_come_back_column_by_column(void **state)
     (void)state;
     struct test_random random;
     struct row row = {.key = {0}};
-    struct firn_buf memory = {0};
+    struct fi_buf memory = {0};
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 1500; round++) {
-        struct firn_schema *schema = schema_draw(&random, COLUMNS);
+        struct fi_schema *schema = schema_draw(&random, COLUMNS);
         firn_value out[COLUMNS];
         uint32_t places[COLUMNS];
-        struct firn_schema_wanted wanted = {places, 0};
+        struct fi_schema_wanted wanted = {places, 0};
         draw_row(&random, schema, &row);
-        firn_slice key = firn_buf_slice(&row.key);
-        firn_slice tuple = firn_buf_slice(&row.tuple);
-        assert_int_equal(firn_schema_row_decode(schema, key, tuple, NULL, &memory, out, NULL),
+        firn_slice key = fi_buf_slice(&row.key);
+        firn_slice tuple = fi_buf_slice(&row.tuple);
+        assert_int_equal(fi_schema_row_decode(schema, key, tuple, NULL, &memory, out, NULL),
                          FIRN_OK);
         for (size_t i = 0; i < schema->column_count; i++) {
             expect(&schema->columns[i], &out[i], row.values[i]);
@@ -102,28 +101,28 @@ rows_come_back_column_by_column(void **state)
                 places[wanted.count++] = (uint32_t)i;
             }
         }
-        assert_int_equal(firn_schema_row_decode(schema, key, tuple, &wanted, &memory, out, NULL),
+        assert_int_equal(fi_schema_row_decode(schema, key, tuple, &wanted, &memory, out, NULL),
                          FIRN_OK);
         for (size_t i = 0; i < wanted.count; i++) {
             expect(&schema->columns[places[i]], &out[i], row.values[places[i]]);
         }
         /* The key of the same values, and its prefixes. */
-        struct firn_buf again = {0};
+        struct fi_buf again = {0};
         firn_value parts[COLUMNS];
         for (size_t i = 0; i < schema->key_count; i++) {
             parts[i] = row.values[schema->key_places[i]];
         }
-        assert_int_equal(firn_schema_row_key(schema, parts, schema->key_count, &again, NULL),
+        assert_int_equal(fi_schema_row_key(schema, parts, schema->key_count, &again, NULL),
                          FIRN_OK);
-        assert_true(firn_slice_equal(firn_buf_slice(&again), key));
-        firn_buf_clear(&again);
-        assert_int_equal(firn_schema_row_key(schema, parts, schema->key_count - 1, &again, NULL),
+        assert_true(fi_slice_equal(fi_buf_slice(&again), key));
+        fi_buf_clear(&again);
+        assert_int_equal(fi_schema_row_key(schema, parts, schema->key_count - 1, &again, NULL),
                          FIRN_OK);
-        assert_true(firn_slice_has_prefix(key, firn_buf_slice(&again)));
-        firn_buf_deinit(&again);
-        firn_schema_unref(schema);
+        assert_true(fi_slice_has_prefix(key, fi_buf_slice(&again)));
+        fi_buf_deinit(&again);
+        fi_schema_unref(schema);
     }
-    firn_buf_deinit(&memory);
+    fi_buf_deinit(&memory);
     deinit_row(&row);
 }
 
@@ -134,37 +133,37 @@ rows_outlive_changes_of_their_table(void **state)
     (void)state;
     struct test_random random;
     struct row row = {.key = {0}};
-    struct firn_buf memory = {0};
+    struct fi_buf memory = {0};
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 300; round++) {
-        struct firn_schema *first = schema_draw(&random, 6);
-        struct firn_schema *now = first;
+        struct fi_schema *first = schema_draw(&random, 6);
+        struct fi_schema *now = first;
         firn_value out[60];
-        firn_schema_ref(first);
+        fi_schema_ref(first);
         draw_row(&random, first, &row);
         for (int tries = 0; tries < 40; tries++) {
-            struct firn_schema *next = schema_draw_change(&random, now);
+            struct fi_schema *next = schema_draw_change(&random, now);
             if (next == NULL) {
                 continue;
             }
-            firn_schema_unref(now);
+            fi_schema_unref(now);
             now = next;
-            assert_int_equal(firn_schema_row_decode(now, firn_buf_slice(&row.key),
-                                                    firn_buf_slice(&row.tuple), NULL, &memory, out,
-                                                    NULL),
+            assert_int_equal(fi_schema_row_decode(now, fi_buf_slice(&row.key),
+                                                  fi_buf_slice(&row.tuple), NULL, &memory, out,
+                                                  NULL),
                              FIRN_OK);
             for (size_t i = 0; i < now->column_count; i++) {
-                const struct firn_schema_column *column = &now->columns[i];
-                const struct firn_schema_column *before = firn_schema_find_id(first, column->id);
+                const struct fi_schema_column *column = &now->columns[i];
+                const struct fi_schema_column *before = fi_schema_find_id(first, column->id);
                 expect(column, &out[i],
-                       before == NULL ? firn_schema_value_of(column, &column->initial)
+                       before == NULL ? fi_schema_value_of(column, &column->initial)
                                       : row.values[before - first->columns]);
             }
         }
-        firn_schema_unref(now);
-        firn_schema_unref(first);
+        fi_schema_unref(now);
+        fi_schema_unref(first);
     }
-    firn_buf_deinit(&memory);
+    fi_buf_deinit(&memory);
     deinit_row(&row);
 }
 
@@ -174,26 +173,25 @@ cut_and_flipped_rows_are_refused_or_other_rows(void **state)
     (void)state;
     struct test_random random;
     struct row row = {.key = {0}};
-    struct firn_buf memory = {0};
+    struct fi_buf memory = {0};
     uint64_t refused = 0;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 100; round++) {
-        struct firn_schema *schema = schema_draw(&random, 8);
-        struct firn_cell cells[COLUMNS];
+        struct fi_schema *schema = schema_draw(&random, 8);
+        struct fi_cell cells[COLUMNS];
         draw_row(&random, schema, &row);
-        struct firn_buf *const parts[] = {&row.key, &row.tuple};
+        struct fi_buf *const parts[] = {&row.key, &row.tuple};
         for (size_t part = 0; part < 2; part++) {
-            struct firn_buf *bytes = parts[part];
+            struct fi_buf *bytes = parts[part];
             for (size_t bit = 0; bit < bytes->size * 8; bit++) {
                 firn_error err;
                 bytes->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-                int rc =
-                    firn_schema_row_read(schema, firn_buf_slice(&row.key),
-                                         firn_buf_slice(&row.tuple), NULL, &memory, cells, &err);
+                int rc = fi_schema_row_read(schema, fi_buf_slice(&row.key),
+                                            fi_buf_slice(&row.tuple), NULL, &memory, cells, &err);
                 assert_true(rc == FIRN_OK || (rc == FIRN_CORRUPT && err.text[0] != '\0'));
                 refused += rc == FIRN_OK ? 0 : 1;
                 for (size_t i = 0; i < schema->column_count && rc == FIRN_OK; i++) {
-                    assert_true(firn_schema_value_is_sound(&schema->columns[i], &cells[i]));
+                    assert_true(fi_schema_value_is_sound(&schema->columns[i], &cells[i]));
                 }
                 bytes->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
             }
@@ -202,17 +200,17 @@ cut_and_flipped_rows_are_refused_or_other_rows(void **state)
                 assert_non_null(alone);
                 memcpy(alone, bytes->data, size - 1);
                 firn_slice cut = firn_bytes(alone, size - 1);
-                int rc = firn_schema_row_read(schema, part == 0 ? cut : firn_buf_slice(&row.key),
-                                              part == 0 ? firn_buf_slice(&row.tuple) : cut, NULL,
-                                              &memory, cells, NULL);
+                int rc = fi_schema_row_read(schema, part == 0 ? cut : fi_buf_slice(&row.key),
+                                            part == 0 ? fi_buf_slice(&row.tuple) : cut, NULL,
+                                            &memory, cells, NULL);
                 assert_true(rc == FIRN_CORRUPT || (rc == FIRN_OK && part == 1));
                 free(alone);
             }
         }
-        firn_schema_unref(schema);
+        fi_schema_unref(schema);
     }
     assert_true(refused > 1000);
-    firn_buf_deinit(&memory);
+    fi_buf_deinit(&memory);
     deinit_row(&row);
 }
 
@@ -220,47 +218,47 @@ static void
 rows_that_are_none_are_refused(void **state)
 {
     (void)state;
-    struct firn_schema *schema = schema_of("k i8, v i64 not null, w text, primary key (k)");
-    struct firn_buf memory = {0};
-    struct firn_buf key = {0};
-    struct firn_buf tuple = {0};
-    struct firn_cell cells[3];
+    struct fi_schema *schema = schema_of("k i8, v i64 not null, w text, primary key (k)");
+    struct fi_buf memory = {0};
+    struct fi_buf key = {0};
+    struct fi_buf tuple = {0};
+    struct fi_cell cells[3];
     const uint32_t last = 2;
-    const struct firn_schema_wanted only_w = {&last, 1};
+    const struct fi_schema_wanted only_w = {&last, 1};
     firn_value values[] = {firn_i64(1), firn_null(), firn_text("a")};
     firn_error err;
-    assert_int_equal(firn_schema_row_encode(schema, values, 3, &key, &tuple, &err), FIRN_INVALID);
-    assert_int_equal(firn_schema_row_encode(schema, values, 2, &key, &tuple, &err), FIRN_INVALID);
+    assert_int_equal(fi_schema_row_encode(schema, values, 3, &key, &tuple, &err), FIRN_INVALID);
+    assert_int_equal(fi_schema_row_encode(schema, values, 2, &key, &tuple, &err), FIRN_INVALID);
     assert_int_equal(key.size + tuple.size, 0);
     values[1] = firn_i64(2);
-    assert_int_equal(firn_schema_row_encode(schema, values, 3, &key, &tuple, &err), FIRN_OK);
-    assert_int_equal(firn_schema_row_key(schema, values, 2, &memory, &err), FIRN_INVALID);
-    firn_slice row_key = firn_buf_slice(&key);
+    assert_int_equal(fi_schema_row_encode(schema, values, 3, &key, &tuple, &err), FIRN_OK);
+    assert_int_equal(fi_schema_row_key(schema, values, 2, &memory, &err), FIRN_INVALID);
+    firn_slice row_key = fi_buf_slice(&key);
     /* What is not wanted is not looked at. */
-    assert_int_equal(firn_schema_row_read(schema, firn_str("?"), firn_buf_slice(&tuple), &only_w,
-                                          &memory, cells, &err),
+    assert_int_equal(fi_schema_row_read(schema, firn_str("?"), fi_buf_slice(&tuple), &only_w,
+                                        &memory, cells, &err),
                      FIRN_OK);
     /* v is null, v is missing, v is a text, k is there, the key is too long, k is out of range. */
     static const char *const tuples[] = {"\x10", "\x1d\x01z", "\x15\x01z", "\x09\x02\x01\x04",
                                          NULL};
     static const size_t sizes[] = {1, 3, 3, 4};
     for (size_t i = 0; tuples[i] != NULL; i++) {
-        assert_int_equal(firn_schema_row_read(schema, row_key, firn_bytes(tuples[i], sizes[i]),
-                                              NULL, &memory, cells, &err),
+        assert_int_equal(fi_schema_row_read(schema, row_key, firn_bytes(tuples[i], sizes[i]), NULL,
+                                            &memory, cells, &err),
                          FIRN_CORRUPT);
     }
-    assert_int_equal(firn_buf_append_u8(&key, 0), FIRN_OK);
-    assert_int_equal(firn_schema_row_read(schema, firn_buf_slice(&key), firn_buf_slice(&tuple),
-                                          NULL, &memory, cells, &err),
+    assert_int_equal(fi_buf_append_u8(&key, 0), FIRN_OK);
+    assert_int_equal(fi_schema_row_read(schema, fi_buf_slice(&key), fi_buf_slice(&tuple), NULL,
+                                        &memory, cells, &err),
                      FIRN_CORRUPT);
     static const uint8_t large[] = {0x80, 0, 0, 0, 0, 0, 0, 128};
-    assert_int_equal(firn_schema_row_read(schema, firn_bytes(large, sizeof large),
-                                          firn_buf_slice(&tuple), NULL, &memory, cells, &err),
+    assert_int_equal(fi_schema_row_read(schema, firn_bytes(large, sizeof large),
+                                        fi_buf_slice(&tuple), NULL, &memory, cells, &err),
                      FIRN_CORRUPT);
-    firn_buf_deinit(&memory);
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&tuple);
-    firn_schema_unref(schema);
+    fi_buf_deinit(&memory);
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&tuple);
+    fi_schema_unref(schema);
 }
 
 static void
@@ -268,40 +266,40 @@ keys_have_a_largest_size(void **state)
 {
     (void)state;
     enum { SIZE = FIRN_TABLE_KEY_SIZE_MAX };
-    struct firn_schema *schema =
+    struct fi_schema *schema =
         schema_of("t text, u text, primary key (t), unique index i (u), index j (u)");
     char *text = malloc(SIZE + 1);
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
-    struct firn_cell cells[2];
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
+    struct fi_cell cells[2];
     firn_error err;
     assert_non_null(text);
     memset(text, 'x', SIZE);
     firn_value values[] = {firn_text_bytes(firn_bytes(text, SIZE - 2)), firn_null()};
-    assert_int_equal(firn_schema_row_encode(schema, values, 2, &key, &value, &err), FIRN_OK);
+    assert_int_equal(fi_schema_row_encode(schema, values, 2, &key, &value, &err), FIRN_OK);
     assert_int_equal(key.size, FIRN_TABLE_KEY_SIZE_MAX);
     values[0].as.bytes.size++;
-    assert_int_equal(firn_schema_row_encode(schema, values, 2, &key, &value, &err), FIRN_LIMIT);
-    assert_int_equal(firn_schema_row_key(schema, values, 1, &key, &err), FIRN_LIMIT);
+    assert_int_equal(fi_schema_row_encode(schema, values, 2, &key, &value, &err), FIRN_LIMIT);
+    assert_int_equal(fi_schema_row_key(schema, values, 1, &key, &err), FIRN_LIMIT);
     assert_int_equal(key.size, FIRN_TABLE_KEY_SIZE_MAX);
     values[0] = firn_text("k");
     values[1] = firn_text_bytes(firn_bytes(text, SIZE - 3));
-    assert_int_equal(firn_schema_row_check(schema, values, 2, cells, &err), FIRN_OK);
-    firn_buf_clear(&key);
-    firn_buf_clear(&value);
-    assert_int_equal(firn_schema_index_entry(schema, &schema->indexes[0], cells, firn_str("pk"),
-                                             &key, &value, &err),
+    assert_int_equal(fi_schema_row_check(schema, values, 2, cells, &err), FIRN_OK);
+    fi_buf_clear(&key);
+    fi_buf_clear(&value);
+    assert_int_equal(fi_schema_index_entry(schema, &schema->indexes[0], cells, firn_str("pk"), &key,
+                                           &value, &err),
                      FIRN_OK);
-    firn_buf_clear(&key);
-    firn_buf_clear(&value);
-    assert_int_equal(firn_schema_index_entry(schema, &schema->indexes[1], cells, firn_str("pk"),
-                                             &key, &value, &err),
+    fi_buf_clear(&key);
+    fi_buf_clear(&value);
+    assert_int_equal(fi_schema_index_entry(schema, &schema->indexes[1], cells, firn_str("pk"), &key,
+                                           &value, &err),
                      FIRN_LIMIT);
     assert_int_equal(key.size + value.size, 0);
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
     free(text);
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
 }
 
 /* ---- indexes ---- */
@@ -312,16 +310,16 @@ entries_of_indexes_lead_to_their_rows(void **state)
     (void)state;
     struct test_random random;
     struct row rows[2] = {{.key = {0}}, {.key = {0}}};
-    struct firn_buf keys[2] = {{0}, {0}};
-    struct firn_buf values[2] = {{0}, {0}};
-    struct firn_buf prefix = {0};
+    struct fi_buf keys[2] = {{0}, {0}};
+    struct fi_buf values[2] = {{0}, {0}};
+    struct fi_buf prefix = {0};
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 2000; round++) {
-        struct firn_schema *schema = schema_draw(&random, 8);
+        struct fi_schema *schema = schema_draw(&random, 8);
         draw_row(&random, schema, &rows[0]);
         draw_row(&random, schema, &rows[1]);
         for (size_t i = 0; i < schema->index_count; i++) {
-            const struct firn_schema_index *index = &schema->indexes[i];
+            const struct fi_schema_index *index = &schema->indexes[i];
             bool has_null = false;
             bool is_equal = true;
             bool is_whole = true;
@@ -334,89 +332,87 @@ entries_of_indexes_lead_to_their_rows(void **state)
                 }
             }
             for (size_t row = 0; row < 2; row++) {
-                firn_slice primary = firn_buf_slice(&rows[row].key);
+                firn_slice primary = fi_buf_slice(&rows[row].key);
                 firn_slice found;
-                firn_buf_clear(&keys[row]);
-                firn_buf_clear(&values[row]);
-                assert_int_equal(firn_schema_index_entry(schema, index, rows[row].cells, primary,
-                                                         &keys[row], &values[row], NULL),
+                fi_buf_clear(&keys[row]);
+                fi_buf_clear(&values[row]);
+                assert_int_equal(fi_schema_index_entry(schema, index, rows[row].cells, primary,
+                                                       &keys[row], &values[row], NULL),
                                  FIRN_OK);
-                assert_int_equal(
-                    firn_schema_index_primary(schema, index, firn_buf_slice(&keys[row]),
-                                              firn_buf_slice(&values[row]), &found, NULL),
-                    FIRN_OK);
-                assert_true(firn_slice_equal(found, primary));
+                assert_int_equal(fi_schema_index_primary(schema, index, fi_buf_slice(&keys[row]),
+                                                         fi_buf_slice(&values[row]), &found, NULL),
+                                 FIRN_OK);
+                assert_true(fi_slice_equal(found, primary));
             }
             for (size_t part = 0; part < index->column_count; part++) {
                 parts[part] = rows[0].values[index->places[part]];
                 has_null = has_null || firn_is_null(parts[part]);
-                firn_buf_clear(&prefix);
-                assert_int_equal(firn_schema_index_prefix(schema, index, parts, part + 1, &prefix,
-                                                          &is_whole, NULL),
+                fi_buf_clear(&prefix);
+                assert_int_equal(fi_schema_index_prefix(schema, index, parts, part + 1, &prefix,
+                                                        &is_whole, NULL),
                                  FIRN_OK);
-                assert_true(
-                    firn_slice_has_prefix(firn_buf_slice(&keys[0]), firn_buf_slice(&prefix)));
+                assert_true(fi_slice_has_prefix(fi_buf_slice(&keys[0]), fi_buf_slice(&prefix)));
             }
             assert_int_equal(is_whole, index->is_unique && !has_null);
             assert_int_equal(is_whole, prefix.size == keys[0].size);
-            is_equal = !firn_schema_index_differs(index, rows[0].cells, rows[1].cells);
-            bool is_conflict = firn_slice_equal(firn_buf_slice(&keys[0]), firn_buf_slice(&keys[1]));
+            is_equal = !fi_schema_index_differs(index, rows[0].cells, rows[1].cells);
+            bool is_conflict = fi_slice_equal(fi_buf_slice(&keys[0]), fi_buf_slice(&keys[1]));
             bool is_same_row =
-                firn_slice_equal(firn_buf_slice(&rows[0].key), firn_buf_slice(&rows[1].key));
+                fi_slice_equal(fi_buf_slice(&rows[0].key), fi_buf_slice(&rows[1].key));
             assert_int_equal(is_conflict,
                              is_equal && (is_same_row || (index->is_unique && !has_null)));
         }
-        firn_schema_unref(schema);
+        fi_schema_unref(schema);
     }
     for (size_t i = 0; i < 2; i++) {
         deinit_row(&rows[i]);
-        firn_buf_deinit(&keys[i]);
-        firn_buf_deinit(&values[i]);
+        fi_buf_deinit(&keys[i]);
+        fi_buf_deinit(&values[i]);
     }
-    firn_buf_deinit(&prefix);
+    fi_buf_deinit(&prefix);
 }
 
 static void
 zeros_and_nans_are_one_value_in_an_index(void **state)
 {
     (void)state;
-    struct firn_schema *schema =
+    struct fi_schema *schema =
         schema_of("k i64, f f32, d f64, primary key (k), unique index i (f, d)");
-    struct firn_cell cells[2][3] = {
-        {{.kind = FIRN_PHYSICAL_I64},
-         {.kind = FIRN_PHYSICAL_F32, .as.f32 = 0.0F},
-         {.kind = FIRN_PHYSICAL_F64, .as.f64 = 0.0}},
-        {{.kind = FIRN_PHYSICAL_I64},
-         {.kind = FIRN_PHYSICAL_F32, .as.f32 = -0.0F},
-         {.kind = FIRN_PHYSICAL_F64, .as.f64 = -0.0}},
+    struct fi_cell cells[2][3] = {
+        {{.kind = FI_PHYSICAL_I64},
+         {.kind = FI_PHYSICAL_F32, .as.f32 = 0.0F},
+         {.kind = FI_PHYSICAL_F64, .as.f64 = 0.0}},
+        {{.kind = FI_PHYSICAL_I64},
+         {.kind = FI_PHYSICAL_F32, .as.f32 = -0.0F},
+         {.kind = FI_PHYSICAL_F64, .as.f64 = -0.0}},
     };
     for (int round = 0; round < 2; round++) {
-        struct firn_buf keys[2] = {{0}, {0}};
-        struct firn_buf values[2] = {{0}, {0}};
-        assert_false(firn_schema_index_differs(&schema->indexes[0], cells[0], cells[1]));
+        struct fi_buf keys[2] = {{0}, {0}};
+        struct fi_buf values[2] = {{0}, {0}};
+        assert_false(fi_schema_index_differs(&schema->indexes[0], cells[0], cells[1]));
         for (size_t i = 0; i < 2; i++) {
-            assert_int_equal(firn_schema_index_entry(schema, &schema->indexes[0], cells[i],
-                                                     firn_str("p"), &keys[i], &values[i], NULL),
+            assert_int_equal(fi_schema_index_entry(schema, &schema->indexes[0], cells[i],
+                                                   firn_str("p"), &keys[i], &values[i], NULL),
                              FIRN_OK);
         }
-        assert_true(firn_slice_equal(firn_buf_slice(&keys[0]), firn_buf_slice(&keys[1])));
+        assert_true(fi_slice_equal(fi_buf_slice(&keys[0]), fi_buf_slice(&keys[1])));
         for (size_t i = 0; i < 2; i++) {
             cells[i][1].as.f32 = i == 0 ? NAN : -NAN;
             cells[i][2].as.f64 = i == 0 ? (double)NAN : -(double)NAN;
-            firn_buf_deinit(&keys[i]);
-            firn_buf_deinit(&values[i]);
+            fi_buf_deinit(&keys[i]);
+            fi_buf_deinit(&values[i]);
         }
     }
     cells[0][2].as.f64 = 1;
-    assert_true(firn_schema_index_differs(&schema->indexes[0], cells[0], cells[1]));
-    firn_schema_unref(schema);
+    assert_true(fi_schema_index_differs(&schema->indexes[0], cells[0], cells[1]));
+    fi_schema_unref(schema);
 }
 
 static void
 entries_that_are_none_are_refused(void **state)
 {
     (void)state;
-    struct firn_schema *schema =
+    struct fi_schema *schema =
         schema_of("k i64, b bool, primary key (k), unique index u (b), index n (b)");
     firn_slice out;
     firn_error err;
@@ -439,18 +435,18 @@ entries_that_are_none_are_refused(void **state)
         {1, {(const uint8_t *)"", 0}, {NULL, 0}, FIRN_CORRUPT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(firn_schema_index_primary(schema, &schema->indexes[cases[i].index],
-                                                   cases[i].key, cases[i].value, &out, &err),
+        assert_int_equal(fi_schema_index_primary(schema, &schema->indexes[cases[i].index],
+                                                 cases[i].key, cases[i].value, &out, &err),
                          cases[i].code);
     }
     const firn_value wrong = firn_i64(1);
-    struct firn_buf prefix = {0};
+    struct fi_buf prefix = {0};
     assert_int_equal(
-        firn_schema_index_prefix(schema, &schema->indexes[0], &wrong, 1, &prefix, NULL, &err),
+        fi_schema_index_prefix(schema, &schema->indexes[0], &wrong, 1, &prefix, NULL, &err),
         FIRN_INVALID);
     assert_int_equal(prefix.size, 0);
-    firn_buf_deinit(&prefix);
-    firn_schema_unref(schema);
+    fi_buf_deinit(&prefix);
+    fi_schema_unref(schema);
 }
 
 int

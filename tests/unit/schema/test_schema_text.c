@@ -20,12 +20,12 @@
 static void
 expect_text(const char *text, const char *expected)
 {
-    struct firn_schema *schema = schema_of(text);
-    struct firn_buf out = {0};
-    assert_int_equal(firn_schema_text_append(schema, &out), FIRN_OK);
-    assert_string_equal(firn_buf_text(&out), expected);
-    firn_buf_deinit(&out);
-    firn_schema_unref(schema);
+    struct fi_schema *schema = schema_of(text);
+    struct fi_buf out = {0};
+    assert_int_equal(fi_schema_text_append(schema, &out), FIRN_OK);
+    assert_string_equal(fi_buf_text(&out), expected);
+    fi_buf_deinit(&out);
+    fi_schema_unref(schema);
 }
 
 static void
@@ -125,14 +125,14 @@ constants_are_what_they_say(void **state)
                        cases[i].written);
         expect_text(text, expected);
     }
-    struct firn_schema *schema = schema_of("k i8 primary key, d date default '1970-01-02', "
-                                           "t timestamp default '1970-01-01 00:00:01.000002', "
-                                           "m date default '1900-03-01', f f64 default 0.3");
+    struct fi_schema *schema = schema_of("k i8 primary key, d date default '1970-01-02', "
+                                         "t timestamp default '1970-01-01 00:00:01.000002', "
+                                         "m date default '1900-03-01', f f64 default 0.3");
     assert_true(schema->columns[1].default_value.as.i64 == 1);
     assert_true(schema->columns[2].default_value.as.i64 == 1000002);
     assert_true(schema->columns[3].default_value.as.i64 == -25508);
     assert_true(schema->columns[4].default_value.as.f64 == 0.3);
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
 }
 
 static void
@@ -223,17 +223,17 @@ errors_say_where(void **state)
 static char *
 repeat(const char *begin, const char *item, size_t count, const char *end)
 {
-    struct firn_buf text = {0};
-    assert_int_equal(firn_buf_append_str(&text, begin), FIRN_OK);
+    struct fi_buf text = {0};
+    assert_int_equal(fi_buf_append_str(&text, begin), FIRN_OK);
     for (size_t i = 0; i < count; i++) {
         for (const char *at = item; *at != '\0'; at++) {
-            assert_int_equal(*at == '#' ? firn_buf_append_format(&text, "%zu", i)
-                                        : firn_buf_append_u8(&text, (uint8_t)*at),
+            assert_int_equal(*at == '#' ? fi_buf_append_format(&text, "%zu", i)
+                                        : fi_buf_append_u8(&text, (uint8_t)*at),
                              FIRN_OK);
         }
     }
-    assert_int_equal(firn_buf_append_str(&text, end), FIRN_OK);
-    assert_non_null(firn_buf_text(&text));
+    assert_int_equal(fi_buf_append_str(&text, end), FIRN_OK);
+    assert_non_null(fi_buf_text(&text));
     return (char *)text.data;
 }
 
@@ -257,8 +257,8 @@ texts_have_limits(void **state)
             char *text = repeat(cases[i].begin, cases[i].item, cases[i].max + more, cases[i].end);
             assert_int_equal(firn_table_def_parse(text, &def, NULL),
                              more == 0 ? FIRN_OK : FIRN_LIMIT);
-            firn_free(def);
-            firn_free(text);
+            fi_free(def);
+            fi_free(text);
         }
     }
     firn_table_def *def = NULL;
@@ -268,7 +268,7 @@ texts_have_limits(void **state)
     assert_int_equal(firn_table_def_parse(text, &def, NULL), FIRN_INVALID);
     memset(text, ' ', FIRN_TABLE_DEF_TEXT_MAX);
     assert_int_equal(firn_table_def_parse(text, &def, NULL), FIRN_INVALID);
-    firn_free(text);
+    fi_free(text);
 }
 
 static void
@@ -276,35 +276,35 @@ random_tables_are_read_as_they_are_written(void **state)
 {
     (void)state;
     struct test_random random;
-    struct firn_buf text = {0};
-    struct firn_buf again = {0};
+    struct fi_buf text = {0};
+    struct fi_buf again = {0};
     uint64_t compared = 0;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 3000; round++) {
-        struct firn_schema *schema = schema_draw(&random, 12);
+        struct fi_schema *schema = schema_draw(&random, 12);
         bool has_nul = false;
         for (size_t i = 0; i < schema->column_count; i++) {
-            const struct firn_cell *cell = &schema->columns[i].default_value;
+            const struct fi_cell *cell = &schema->columns[i].default_value;
             has_nul = has_nul || (schema->columns[i].type == FIRN_TYPE_TEXT &&
-                                  cell->kind == FIRN_PHYSICAL_BYTES && cell->as.bytes.size > 0 &&
+                                  cell->kind == FI_PHYSICAL_BYTES && cell->as.bytes.size > 0 &&
                                   memchr(cell->as.bytes.data, 0, cell->as.bytes.size) != NULL);
         }
         if (!has_nul) { /* a text ends there */
-            firn_buf_clear(&text);
-            firn_buf_clear(&again);
-            assert_int_equal(firn_schema_text_append(schema, &text), FIRN_OK);
-            struct firn_schema *read = schema_of(firn_buf_text(&text));
+            fi_buf_clear(&text);
+            fi_buf_clear(&again);
+            assert_int_equal(fi_schema_text_append(schema, &text), FIRN_OK);
+            struct fi_schema *read = schema_of(fi_buf_text(&text));
             assert_true(schema_same(schema, read));
-            assert_int_equal(firn_schema_text_append(read, &again), FIRN_OK);
+            assert_int_equal(fi_schema_text_append(read, &again), FIRN_OK);
             assert_int_equal(text.size, again.size);
-            firn_schema_unref(read);
+            fi_schema_unref(read);
             compared++;
         }
-        firn_schema_unref(schema);
+        fi_schema_unref(schema);
     }
     assert_true(compared > 2000);
-    firn_buf_deinit(&text);
-    firn_buf_deinit(&again);
+    fi_buf_deinit(&text);
+    fi_buf_deinit(&again);
 }
 
 static void
@@ -312,12 +312,12 @@ real_numbers_are_read_as_they_are_written(void **state)
 {
     (void)state;
     struct test_random random;
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 20000; round++) {
-        struct firn_schema_column column = {.type = FIRN_TYPE_F64, .is_nullable = true};
-        struct firn_cell cell = {.kind = FIRN_PHYSICAL_F64};
-        struct firn_cell again;
+        struct fi_schema_column column = {.type = FIRN_TYPE_F64, .is_nullable = true};
+        struct fi_cell cell = {.kind = FI_PHYSICAL_F64};
+        struct fi_cell again;
         firn_value value;
         size_t bytes;
         uint64_t bits = test_random_next(&random);
@@ -328,32 +328,32 @@ real_numbers_are_read_as_they_are_written(void **state)
         if (round % 3 == 0) {
             float number = (float)cell.as.f64;
             column.type = FIRN_TYPE_F32;
-            cell = (struct firn_cell){.kind = FIRN_PHYSICAL_F32, .as.f32 = number};
+            cell = (struct fi_cell){.kind = FI_PHYSICAL_F32, .as.f32 = number};
         }
-        if (cell.kind == FIRN_PHYSICAL_F32 ? isnan(cell.as.f32) : isnan(cell.as.f64)) {
+        if (cell.kind == FI_PHYSICAL_F32 ? isnan(cell.as.f32) : isnan(cell.as.f64)) {
             continue;
         }
-        firn_buf_clear(&text);
-        assert_int_equal(firn_schema_literal_append(&column, &cell, &text), FIRN_OK);
-        struct firn_schema_literal literal = {FIRN_SCHEMA_LITERAL_NUMBER, firn_buf_slice(&text)};
-        literal.form = text.data[0] == 'i' ? FIRN_SCHEMA_LITERAL_WORD : literal.form;
-        assert_null(firn_schema_literal_read(&literal, column.type, 0, NULL, &bytes, &value));
-        assert_int_equal(firn_schema_value_to_cell(&column, &value, &again, NULL), FIRN_OK);
+        fi_buf_clear(&text);
+        assert_int_equal(fi_schema_literal_append(&column, &cell, &text), FIRN_OK);
+        struct fi_schema_literal literal = {FI_SCHEMA_LITERAL_NUMBER, fi_buf_slice(&text)};
+        literal.form = text.data[0] == 'i' ? FI_SCHEMA_LITERAL_WORD : literal.form;
+        assert_null(fi_schema_literal_read(&literal, column.type, 0, NULL, &bytes, &value));
+        assert_int_equal(fi_schema_value_to_cell(&column, &value, &again, NULL), FIRN_OK);
         assert_int_equal(again.kind, cell.kind);
-        assert_memory_equal(&again.as, &cell.as, cell.kind == FIRN_PHYSICAL_F32 ? 4 : 8);
+        assert_memory_equal(&again.as, &cell.as, cell.kind == FI_PHYSICAL_F32 ? 4 : 8);
         if (round % 2 == 0) {
             assert_true(text.size <= 9); /* as people write them */
         }
         if (text.data[0] != 'i' && text.data[1] != 'i') { /* the C library reads the same */
-            double number = strtod(firn_buf_text(&text), NULL);
-            if (cell.kind == FIRN_PHYSICAL_F32) {
+            double number = strtod(fi_buf_text(&text), NULL);
+            if (cell.kind == FI_PHYSICAL_F32) {
                 assert_true((float)number == cell.as.f32);
             } else {
                 assert_memory_equal(&number, &cell.as.f64, sizeof number);
             }
         }
     }
-    firn_buf_deinit(&text);
+    fi_buf_deinit(&text);
 }
 
 int

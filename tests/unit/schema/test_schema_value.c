@@ -21,7 +21,7 @@ static const char table[] =
     "\"date\" date, ts timestamp, \"text\" text, blob blob, uuid uuid, vec vector(2), "
     "needed i8 not null";
 
-static struct firn_schema *schema;
+static struct fi_schema *schema;
 
 static int
 begin(void **state)
@@ -35,26 +35,26 @@ static int
 end(void **state)
 {
     (void)state;
-    firn_schema_unref(schema);
+    fi_schema_unref(schema);
     return 0;
 }
 
-static struct firn_cell cell;
+static struct fi_cell cell;
 static firn_error err;
 
 static int
 put(const char *name, firn_value value)
 {
-    const struct firn_schema_column *column = firn_schema_find(schema, firn_str(name));
+    const struct fi_schema_column *column = fi_schema_find(schema, firn_str(name));
     assert_non_null(column);
     err.text[0] = '\0';
-    int rc = firn_schema_value_to_cell(column, &value, &cell, &err);
+    int rc = fi_schema_value_to_cell(column, &value, &cell, &err);
     if (rc == FIRN_OK) {
-        assert_true(firn_schema_value_is_sound(column, &cell));
-        firn_value back = firn_schema_value_of(column, &cell);
-        struct firn_cell again;
+        assert_true(fi_schema_value_is_sound(column, &cell));
+        firn_value back = fi_schema_value_of(column, &cell);
+        struct fi_cell again;
         assert_true(back.type == FIRN_TYPE_NULL || back.type == column->type);
-        assert_int_equal(firn_schema_value_to_cell(column, &back, &again, NULL), FIRN_OK);
+        assert_int_equal(fi_schema_value_to_cell(column, &back, &again, NULL), FIRN_OK);
         assert_int_equal(again.kind, cell.kind);
     } else {
         assert_int_equal(err.code, rc);
@@ -210,7 +210,7 @@ bytes_are_what_the_type_says(void **state)
     static const uint8_t zeros[16];
     static const uint8_t infinite[8] = {0, 0, 0, 0, 0, 0, 0x80, 0xff};
     assert_int_equal(put("text", firn_text("")), FIRN_OK);
-    assert_int_equal(cell.kind, FIRN_PHYSICAL_BYTES);
+    assert_int_equal(cell.kind, FI_PHYSICAL_BYTES);
     assert_int_equal(put("text", firn_text_bytes(firn_bytes("a\0b", 3))), FIRN_OK);
     assert_int_equal(put("text", firn_text("\xc3\x28")), FIRN_INVALID);
     assert_int_equal(put("text", firn_blob(firn_str("a"))), FIRN_INVALID);
@@ -237,10 +237,10 @@ nulls_are_taken_where_they_may_be(void **state)
         const char *name = (const char *)schema->columns[i].name.data;
         bool may_be = strcmp(name, "k") != 0 && strcmp(name, "needed") != 0;
         assert_int_equal(put(name, firn_null()), may_be ? FIRN_OK : FIRN_INVALID);
-        assert_int_equal(cell.kind, FIRN_PHYSICAL_NONE);
+        assert_int_equal(cell.kind, FI_PHYSICAL_NONE);
         firn_value strange = {.type = (firn_type)(FIRN_TYPE_MAX + 1)};
-        struct firn_cell none;
-        assert_int_equal(firn_schema_value_to_cell(&schema->columns[i], &strange, &none, NULL),
+        struct fi_cell none;
+        assert_int_equal(fi_schema_value_to_cell(&schema->columns[i], &strange, &none, NULL),
                          FIRN_INVALID);
     }
 }
@@ -280,23 +280,23 @@ what_a_store_cannot_have_is_not_sound(void **state)
     (void)state;
     static const struct {
         const char *name;
-        struct firn_cell cell;
+        struct fi_cell cell;
     } bad[] = {
-        {"bool", {.kind = FIRN_PHYSICAL_U64, .as.u64 = 2}},
-        {"bool", {.kind = FIRN_PHYSICAL_I64, .as.i64 = 1}},
-        {"i8", {.kind = FIRN_PHYSICAL_I64, .as.i64 = -129}},
-        {"i8", {.kind = FIRN_PHYSICAL_U64, .as.u64 = 1}},
-        {"u16", {.kind = FIRN_PHYSICAL_U64, .as.u64 = 65536}},
-        {"d42", {.kind = FIRN_PHYSICAL_I64, .as.i64 = 10000}},
-        {"date", {.kind = FIRN_PHYSICAL_I64, .as.i64 = 2932897}},
-        {"f32", {.kind = FIRN_PHYSICAL_F64, .as.f64 = 1}},
-        {"uuid", {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = {(const uint8_t *)"abc", 3}}},
-        {"vec", {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = {(const uint8_t *)"abcd", 4}}},
-        {"needed", {.kind = FIRN_PHYSICAL_NONE}},
+        {"bool", {.kind = FI_PHYSICAL_U64, .as.u64 = 2}},
+        {"bool", {.kind = FI_PHYSICAL_I64, .as.i64 = 1}},
+        {"i8", {.kind = FI_PHYSICAL_I64, .as.i64 = -129}},
+        {"i8", {.kind = FI_PHYSICAL_U64, .as.u64 = 1}},
+        {"u16", {.kind = FI_PHYSICAL_U64, .as.u64 = 65536}},
+        {"d42", {.kind = FI_PHYSICAL_I64, .as.i64 = 10000}},
+        {"date", {.kind = FI_PHYSICAL_I64, .as.i64 = 2932897}},
+        {"f32", {.kind = FI_PHYSICAL_F64, .as.f64 = 1}},
+        {"uuid", {.kind = FI_PHYSICAL_BYTES, .as.bytes = {(const uint8_t *)"abc", 3}}},
+        {"vec", {.kind = FI_PHYSICAL_BYTES, .as.bytes = {(const uint8_t *)"abcd", 4}}},
+        {"needed", {.kind = FI_PHYSICAL_NONE}},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        const struct firn_schema_column *column = firn_schema_find(schema, firn_str(bad[i].name));
-        assert_false(firn_schema_value_is_sound(column, &bad[i].cell));
+        const struct fi_schema_column *column = fi_schema_find(schema, firn_str(bad[i].name));
+        assert_false(fi_schema_value_is_sound(column, &bad[i].cell));
     }
 }
 
@@ -307,13 +307,13 @@ random_values_come_back(void **state)
     struct test_random random;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 20000; round++) {
-        const struct firn_schema_column *column =
+        const struct fi_schema_column *column =
             &schema->columns[test_random_below(&random, schema->column_count)];
         uint8_t memory[SCHEMA_FIXED_SIZE_MAX];
         firn_value value = schema_draw_value(&random, column, memory);
-        assert_int_equal(firn_schema_value_to_cell(column, &value, &cell, &err), FIRN_OK);
-        assert_true(firn_schema_value_is_sound(column, &cell));
-        firn_value back = firn_schema_value_of(column, &cell);
+        assert_int_equal(fi_schema_value_to_cell(column, &value, &cell, &err), FIRN_OK);
+        assert_true(fi_schema_value_is_sound(column, &cell));
+        firn_value back = fi_schema_value_of(column, &cell);
         assert_true(schema_same_value(&value, &back));
     }
 }

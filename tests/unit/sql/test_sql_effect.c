@@ -68,7 +68,7 @@ static void
 connect(void)
 {
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    assert_int_equal(firn_sql_register(db), SQLITE_OK);
+    assert_int_equal(fi_sql_register(db), SQLITE_OK);
 }
 
 static void
@@ -278,7 +278,7 @@ test_a_confined_connection(void **state)
 {
     char text[2 * PATH_SIZE + 200];
     (void)state;
-    assert_int_equal(firn_sql_confine(db, path), SQLITE_OK);
+    assert_int_equal(fi_sql_confine(db, path), SQLITE_OK);
     (void)snprintf(text, sizeof text, "SELECT firn_attach('%s/other.firn', 'create')", dir);
     refused(text, "opens nothing but its own store");
     refused("SELECT * FROM firn_log('.')", "opens nothing but its own store");

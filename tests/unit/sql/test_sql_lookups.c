@@ -89,9 +89,9 @@ setup(void **state)
     OK(firn_store_close(store, &err));
     options.memory_bytes = MEMORY_BYTES;
     OK(firn_store_open(path, &options, &store, &err));
-    assert_int_equal(firn_sql_store_lend(store, path, false), SQLITE_OK);
+    assert_int_equal(fi_sql_store_lend(store, path, false), SQLITE_OK);
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    assert_int_equal(firn_sql_register(db), SQLITE_OK);
+    assert_int_equal(fi_sql_register(db), SQLITE_OK);
     (void)snprintf(text, sizeof text, "SELECT firn_attach('%s')", path);
     must(text);
     /* In no order. */
@@ -108,7 +108,7 @@ teardown(void **state)
     firn_error err;
     (void)state;
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    OK(firn_sql_store_take_back(store));
+    OK(fi_sql_store_take_back(store));
     OK(firn_store_close(store, &err));
     OK(firn_store_destroy(path, &err));
     return rmdir(dir);

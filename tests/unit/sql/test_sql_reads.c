@@ -198,7 +198,7 @@ set_up(void **state)
     struct test_random random;
     test_random_init(&random, "sql_reads", 20);
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    assert_int_equal(firn_sql_register(db), SQLITE_OK);
+    assert_int_equal(fi_sql_register(db), SQLITE_OK);
     must("SELECT firn_attach(':memory:')");
     must(
         "SELECT firn_create('CREATE TABLE t (id INTEGER PRIMARY KEY, n TINYINT, big BIGINT, d "

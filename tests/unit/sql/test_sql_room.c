@@ -55,7 +55,7 @@ open_connection(void)
 {
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    assert_int_equal(firn_sql_register(db), SQLITE_OK);
+    assert_int_equal(fi_sql_register(db), SQLITE_OK);
     return db;
 }
 
@@ -110,7 +110,7 @@ test_registering_twice_changes_nothing(void **state)
 {
     (void)state;
     sqlite3 *db = open_with_rows();
-    assert_int_equal(firn_sql_register(db), SQLITE_OK);
+    assert_int_equal(fi_sql_register(db), SQLITE_OK);
     assert_int_equal(number(db, "SELECT count(*) FROM t"), 200);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }

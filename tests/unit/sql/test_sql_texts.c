@@ -66,7 +66,7 @@ setup(void **state)
     OK(firn_store_flush(store, &err));
     OK(firn_store_close(store, &err));
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    assert_int_equal(firn_sql_register(db), SQLITE_OK);
+    assert_int_equal(fi_sql_register(db), SQLITE_OK);
     (void)snprintf(text, sizeof text, "SELECT firn_attach('%s')", path);
     must(text);
     must("CREATE TABLE plain AS SELECT * FROM t");

@@ -44,7 +44,7 @@ connect_store(struct worker *worker)
     char text[TEXT_MAX];
     sqlite3 *db = NULL;
     (void)snprintf(text, sizeof text, "SELECT firn_attach('%s', 'create', 'durability=os')", path);
-    if (sqlite3_open(":memory:", &db) != SQLITE_OK || firn_sql_register(db) != SQLITE_OK ||
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK || fi_sql_register(db) != SQLITE_OK ||
         sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK) {
         (void)snprintf(worker->problem, sizeof worker->problem, "connecting: %s",
                        sqlite3_errmsg(db));

@@ -118,7 +118,7 @@ begin(void **state)
     (void)state;
     test_random_init(&random, "sql_vectors", 11);
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    assert_int_equal(firn_sql_register(db), SQLITE_OK);
+    assert_int_equal(fi_sql_register(db), SQLITE_OK);
     must("SELECT firn_attach(':memory:')");
     must("SELECT firn_create('CREATE TABLE one(id INTEGER PRIMARY KEY, name TEXT, kind INT, "
          "v BLOB VECTOR(3))')");
@@ -655,7 +655,7 @@ both_forms_find_the_rows_of_a_graph(void **state)
     make_store_with_graph(path, &random);
     sqlite3 *kept = db;
     assert_int_equal(sqlite3_open(":memory:", &other), SQLITE_OK);
-    assert_int_equal(firn_sql_register(other), SQLITE_OK);
+    assert_int_equal(fi_sql_register(other), SQLITE_OK);
     db = other;
     (void)snprintf(text, sizeof text, "SELECT firn_attach('%s')", path);
     must(text);

@@ -444,15 +444,15 @@ compare(const char *sql, const char *what, const struct rows *ours, const struct
 static void
 try_statement(struct rig *rig, const char *sql)
 {
-    struct firn_sql_query_reason reason;
-    struct firn_sql_query *query = NULL;
+    struct fi_sql_query_reason reason;
+    struct fi_sql_query *query = NULL;
     sqlite3_stmt *statement = NULL;
     struct rows ours;
     struct rows theirs;
     if (sqlite3_prepare_v2(rig->db, sql, -1, &statement, NULL) != SQLITE_OK) {
         fail_msg("%s\n%s", sql, sqlite3_errmsg(rig->db));
     }
-    assert_int_equal(firn_sql_query_open(rig->db, statement, &query, &reason), SQLITE_OK);
+    assert_int_equal(fi_sql_query_open(rig->db, statement, &query, &reason), SQLITE_OK);
     if (query == NULL) {
         assert_true(reason.text[0] != '\0');
         rig->left++;
@@ -460,14 +460,14 @@ try_statement(struct rig *rig, const char *sql)
         return;
     }
     rig->recognised++;
-    sqlite3_stmt *outer = firn_sql_query_statement(query);
+    sqlite3_stmt *outer = fi_sql_query_statement(query);
     assert_int_equal(sqlite3_column_count(outer), sqlite3_column_count(statement));
     for (int i = 0; i < sqlite3_column_count(outer); i++) {
         assert_string_equal(sqlite3_column_name(outer, i), sqlite3_column_name(statement, i));
     }
     rows_read(outer, &ours);
     if (ours.rc != SQLITE_DONE) {
-        if (!firn_sql_query_is_declined(query)) {
+        if (!fi_sql_query_is_declined(query)) {
             fail_msg("%s\nfailed: %s", sql, sqlite3_errmsg(rig->db));
         }
         rig->declined++;
@@ -478,7 +478,7 @@ try_statement(struct rig *rig, const char *sql)
         rows_free(&theirs);
     }
     rows_free(&ours);
-    firn_sql_query_close(query);
+    fi_sql_query_close(query);
     sqlite3_finalize(statement);
 }
 
@@ -491,7 +491,7 @@ setup(struct rig *rig, const char *name, uint64_t seed, bool is_wild)
     test_random_init(&rig->random, name, seed);
     put_rows(rig, is_wild);
     assert_int_equal(sqlite3_open(":memory:", &rig->db), SQLITE_OK);
-    if (firn_sql_register(rig->db) != SQLITE_OK) {
+    if (fi_sql_register(rig->db) != SQLITE_OK) {
         fail_msg("%s", sqlite3_errmsg(rig->db));
     }
     char attach[TEST_TEMP_SIZE + 64];
@@ -679,7 +679,7 @@ one_text(struct rig *rig, const char *sql, const char *expected)
 }
 
 static void
-firn_query_is_a_function_and_a_virtual_table(void **state)
+fi_query_is_a_function_and_a_virtual_table(void **state)
 {
     struct rig rig;
     (void)state;
@@ -750,20 +750,20 @@ install_failing_memory(void)
 static bool
 run_as_shell(struct rig *rig, const char *sql)
 {
-    struct firn_sql_query_reason reason;
-    struct firn_sql_query *query = NULL;
+    struct fi_sql_query_reason reason;
+    struct fi_sql_query *query = NULL;
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(rig->db, sql, -1, &statement, NULL);
     if (rc == SQLITE_OK) {
-        rc = firn_sql_query_open(rig->db, statement, &query, &reason);
+        rc = fi_sql_query_open(rig->db, statement, &query, &reason);
     }
     if (rc == SQLITE_OK) {
-        sqlite3_stmt *stepped = query != NULL ? firn_sql_query_statement(query) : statement;
+        sqlite3_stmt *stepped = query != NULL ? fi_sql_query_statement(query) : statement;
         do {
             rc = sqlite3_step(stepped);
         } while (rc == SQLITE_ROW);
     }
-    firn_sql_query_close(query);
+    fi_sql_query_close(query);
     sqlite3_finalize(statement);
     return rc == SQLITE_DONE;
 }
@@ -842,7 +842,7 @@ main(void)
         cmocka_unit_test(a_transaction_sees_what_it_wrote),
         cmocka_unit_test(a_table_that_is_not_firns_is_left_alone),
         cmocka_unit_test(overflow_is_what_sqlite_says_it_is),
-        cmocka_unit_test(firn_query_is_a_function_and_a_virtual_table),
+        cmocka_unit_test(fi_query_is_a_function_and_a_virtual_table),
         cmocka_unit_test(garbage_is_left_to_sqlite),
         cmocka_unit_test(memory_that_runs_out_is_told),
     };

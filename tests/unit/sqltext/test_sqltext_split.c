@@ -77,15 +77,15 @@ test_texts_are_divided_as_sqlite_would(void **state)
                 strcat(text, test_random_below(&random, 3) == 0 ? " " : "");
             }
         }
-        struct firn_sqltext_split split = {0};
+        struct fi_sqltext_split split = {0};
         size_t from = 0;
         size_t at = 0;
         while (text[at] != '\0') {
             bool is_end;
             size_t piece = 1 + test_random_below(&random, strlen(text + at));
-            at += firn_sqltext_split_feed(&split, text + at, piece, &is_end);
+            at += fi_sqltext_split_feed(&split, text + at, piece, &is_end);
             if (is_end) {
-                assert_true(firn_sqltext_split_is_idle(&split));
+                assert_true(fi_sqltext_split_is_idle(&split));
                 check_piece(text + from, at - from, true);
                 from = at;
             }
@@ -118,13 +118,13 @@ test_what_is_idle(void **state)
                  {"create trigger a begin b; end;", true}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct firn_sqltext_split split = {0};
+        struct fi_sqltext_split split = {0};
         bool is_end;
         for (size_t at = 0; at < strlen(cases[i].text);) {
-            at += firn_sqltext_split_feed(&split, cases[i].text + at, strlen(cases[i].text + at),
-                                          &is_end);
+            at += fi_sqltext_split_feed(&split, cases[i].text + at, strlen(cases[i].text + at),
+                                        &is_end);
         }
-        assert_int_equal(firn_sqltext_split_is_idle(&split), cases[i].is_idle);
+        assert_int_equal(fi_sqltext_split_is_idle(&split), cases[i].is_idle);
     }
 }
 

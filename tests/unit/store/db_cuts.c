@@ -15,96 +15,96 @@
 /* ---- what a store shows ---- */
 
 static int
-show_entries(struct firn_db_keyspace *keyspace, struct firn_db_view *view, struct firn_buf *out,
+show_entries(struct firn_db_keyspace *keyspace, struct firn_db_view *view, struct fi_buf *out,
              firn_error *err)
 {
-    const struct firn_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.view = view};
     struct firn_db_cursor *cursor;
-    int rc = firn_db_cursor_open(keyspace, &options, &cursor, err);
+    int rc = fi_db_cursor_open(keyspace, &options, &cursor, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_db_cursor_first(cursor, err);
-    while (rc == FIRN_OK && firn_db_cursor_valid(cursor)) {
-        firn_slice key = firn_db_cursor_key(cursor);
-        firn_slice value = firn_db_cursor_value(cursor);
-        assert_int_equal(firn_buf_append_format(
-                             out, " %.*s=%016llx\n", (int)key.size, key.data,
-                             (unsigned long long)firn_xxh3(value.data, value.size, value.size)),
-                         FIRN_OK);
-        rc = firn_db_cursor_next(cursor, err);
+    rc = fi_db_cursor_first(cursor, err);
+    while (rc == FIRN_OK && fi_db_cursor_valid(cursor)) {
+        firn_slice key = fi_db_cursor_key(cursor);
+        firn_slice value = fi_db_cursor_value(cursor);
+        assert_int_equal(
+            fi_buf_append_format(out, " %.*s=%016llx\n", (int)key.size, key.data,
+                                 (unsigned long long)fi_xxh3(value.data, value.size, value.size)),
+            FIRN_OK);
+        rc = fi_db_cursor_next(cursor, err);
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
 static int
 take_name(void *ctx, const char *name)
 {
-    return firn_buf_append(ctx, name, strlen(name) + 1);
+    return fi_buf_append(ctx, name, strlen(name) + 1);
 }
 
 static int
-show_view(struct firn_db *db, struct firn_db_view *view, struct firn_buf *out, firn_error *err)
+show_view(struct firn_db *db, struct firn_db_view *view, struct fi_buf *out, firn_error *err)
 {
-    struct firn_buf names = {0};
-    int rc = view != NULL ? firn_db_keyspace_list_in(view, take_name, &names, err)
-                          : firn_db_keyspace_list(db, take_name, &names, err);
+    struct fi_buf names = {0};
+    int rc = view != NULL ? fi_db_keyspace_list_in(view, take_name, &names, err)
+                          : fi_db_keyspace_list(db, take_name, &names, err);
     for (size_t at = 0; at < names.size && rc == FIRN_OK;) {
         const char *name = (const char *)names.data + at;
         struct firn_db_keyspace *keyspace;
-        assert_int_equal(firn_buf_append_format(out, "keyspace %s\n", name), FIRN_OK);
-        rc = view != NULL ? firn_db_keyspace_open_in(view, name, &keyspace, err)
-                          : firn_db_keyspace_open(db, name, &keyspace, err);
+        assert_int_equal(fi_buf_append_format(out, "keyspace %s\n", name), FIRN_OK);
+        rc = view != NULL ? fi_db_keyspace_open_in(view, name, &keyspace, err)
+                          : fi_db_keyspace_open(db, name, &keyspace, err);
         rc = rc == FIRN_OK ? show_entries(keyspace, view, out, err) : rc;
         at += strlen(name) + 1;
     }
-    firn_buf_deinit(&names);
+    fi_buf_deinit(&names);
     return rc;
 }
 
 static int
-take_checkpoint(void *ctx, const struct firn_db_checkpoint_info *info)
+take_checkpoint(void *ctx, const struct fi_db_checkpoint_info *info)
 {
-    char id[FIRN_DB_CHECKPOINT_NAME_ID_SIZE];
-    firn_db_checkpoint_name_of_id(info->id, id);
-    return firn_buf_append(ctx, id, sizeof id);
+    char id[FI_DB_CHECKPOINT_NAME_ID_SIZE];
+    fi_db_checkpoint_name_of_id(info->id, id);
+    return fi_buf_append(ctx, id, sizeof id);
 }
 
 static int
-show_checkpoints(struct firn_db *db, struct firn_buf *out, firn_error *err)
+show_checkpoints(struct firn_db *db, struct fi_buf *out, firn_error *err)
 {
-    struct firn_buf ids = {0};
-    const struct firn_db_checkpoint_visitor visitor = {
+    struct fi_buf ids = {0};
+    const struct fi_db_checkpoint_visitor visitor = {
         .include_safety = true, .visit = take_checkpoint, .ctx = &ids};
-    int rc = firn_db_checkpoint_list(db, &visitor, err);
-    for (size_t at = 0; at < ids.size && rc == FIRN_OK; at += FIRN_DB_CHECKPOINT_NAME_ID_SIZE) {
+    int rc = fi_db_checkpoint_list(db, &visitor, err);
+    for (size_t at = 0; at < ids.size && rc == FIRN_OK; at += FI_DB_CHECKPOINT_NAME_ID_SIZE) {
         const char *id = (const char *)ids.data + at;
         struct firn_db_view *view;
-        assert_int_equal(firn_buf_append_format(out, "checkpoint %s\n", id), FIRN_OK);
-        rc = firn_db_checkpoint_view(db, id, &view, err);
+        assert_int_equal(fi_buf_append_format(out, "checkpoint %s\n", id), FIRN_OK);
+        rc = fi_db_checkpoint_view(db, id, &view, err);
         if (rc == FIRN_OK) {
             rc = show_view(db, view, out, err);
-            firn_db_view_close(view);
+            fi_db_view_close(view);
         }
     }
-    firn_buf_deinit(&ids);
+    fi_buf_deinit(&ids);
     return rc;
 }
 
 int
 db_cuts_show(struct firn_db *db, char **out, firn_error *err)
 {
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     int rc = show_view(db, NULL, &text, err);
     rc = rc == FIRN_OK ? show_checkpoints(db, &text, err) : rc;
     *out = NULL;
     if (rc == FIRN_OK) {
-        assert_non_null(firn_buf_text(&text));
-        *out = firn_strdup((const char *)text.data);
+        assert_non_null(fi_buf_text(&text));
+        *out = fi_strdup((const char *)text.data);
         assert_non_null(*out);
     }
-    firn_buf_deinit(&text);
+    fi_buf_deinit(&text);
     return rc;
 }
 
@@ -157,13 +157,13 @@ add_to_batch(const struct db_cuts_scene *scene, struct firn_db_batch *batch, uns
     (void)snprintf(key, sizeof key, "k%03u", i);
     memset(large, (int)i, sizeof large);
     bool is_large = scene->has_large && i % 7 == 1;
-    DB_OK(firn_db_batch_put(batch, keyspace, firn_str(key),
-                            is_large ? firn_bytes(large, sizeof large) : firn_str(number), &err));
-    DB_OK(firn_db_batch_put(batch, keyspace, firn_str("newest"), firn_str(number), &err));
-    DB_OK(firn_db_batch_merge(batch, keyspace, firn_str("sum"), FIRN_MERGE_ADD,
-                              firn_bytes(one, sizeof one), &err));
+    DB_OK(fi_db_batch_put(batch, keyspace, firn_str(key),
+                          is_large ? firn_bytes(large, sizeof large) : firn_str(number), &err));
+    DB_OK(fi_db_batch_put(batch, keyspace, firn_str("newest"), firn_str(number), &err));
+    DB_OK(fi_db_batch_merge(batch, keyspace, firn_str("sum"), FIRN_MERGE_ADD,
+                            firn_bytes(one, sizeof one), &err));
     (void)snprintf(key, sizeof key, "d%03u", i);
-    DB_OK(firn_db_batch_put(batch, keyspace, firn_str(key), firn_str(number), &err));
+    DB_OK(fi_db_batch_put(batch, keyspace, firn_str(key), firn_str(number), &err));
     if (i < 3) {
         return;
     }
@@ -171,8 +171,8 @@ add_to_batch(const struct db_cuts_scene *scene, struct firn_db_batch *batch, uns
     (void)snprintf(key, sizeof key, "d%03u", i - 3);
     (void)snprintf(upper, sizeof upper, "d%03u\x01", i - 3);
     DB_OK(i % 2 == 0
-              ? firn_db_batch_delete(batch, keyspace, firn_str(key), &err)
-              : firn_db_batch_delete_range(batch, keyspace, firn_str(key), firn_str(upper), &err));
+              ? fi_db_batch_delete(batch, keyspace, firn_str(key), &err)
+              : fi_db_batch_delete_range(batch, keyspace, firn_str(key), firn_str(upper), &err));
 }
 
 void
@@ -182,10 +182,10 @@ db_cuts_put(struct db_cuts_scene *scene, unsigned count)
     for (; count > 0; count--) {
         struct firn_db_batch *batch;
         unsigned which = scene->keyspaces[1] != NULL && scene->events % 3 == 2;
-        DB_OK(firn_db_batch_create(&batch, &err));
+        DB_OK(fi_db_batch_create(&batch, &err));
         add_to_batch(scene, batch, which, scene->puts[which]++);
-        DB_OK(firn_db_write(scene->db, batch, FIRN_DURABILITY_FULL, &err));
-        firn_db_batch_destroy(batch);
+        DB_OK(fi_db_write(scene->db, batch, FIRN_DURABILITY_FULL, &err));
+        fi_db_batch_destroy(batch);
         note_event(scene);
     }
 }
@@ -195,14 +195,14 @@ load(struct db_cuts_scene *scene)
 {
     firn_error err;
     struct firn_db_bulk *bulk;
-    DB_OK(firn_db_bulk_open(scene->keyspaces[0], &bulk, &err));
+    DB_OK(fi_db_bulk_open(scene->keyspaces[0], &bulk, &err));
     for (unsigned part = 0; part < 3; part++) {
         char key[16];
         (void)snprintf(key, sizeof key, "load%03u%c", scene->events, 'a' + (int)part);
-        DB_OK(firn_db_bulk_put(bulk, firn_str(key), firn_str("loaded"), &err));
+        DB_OK(fi_db_bulk_put(bulk, firn_str(key), firn_str("loaded"), &err));
     }
-    DB_OK(firn_db_bulk_commit(bulk, &err));
-    firn_db_bulk_close(bulk);
+    DB_OK(fi_db_bulk_commit(bulk, &err));
+    fi_db_bulk_close(bulk);
     note_event(scene);
     scene->kept = scene->events;
     scene->in_runs = scene->events;
@@ -212,7 +212,7 @@ static void
 flush(struct db_cuts_scene *scene)
 {
     firn_error err;
-    DB_OK(firn_db_maintain_flush(scene->db, &err));
+    DB_OK(fi_db_maintain_flush(scene->db, &err));
     scene->kept = scene->events;
     scene->in_runs = scene->events;
 }
@@ -221,7 +221,7 @@ static void
 compact(struct db_cuts_scene *scene)
 {
     firn_error err;
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     scene->kept = scene->events;
     scene->in_runs = scene->events;
 }
@@ -230,7 +230,7 @@ static void
 checkpoint(struct db_cuts_scene *scene, const char *name)
 {
     firn_error err;
-    DB_OK(firn_db_checkpoint_create(scene->db, name, NULL, &err));
+    DB_OK(fi_db_checkpoint_create(scene->db, name, NULL, &err));
     note_event(scene);
 }
 
@@ -238,9 +238,9 @@ static void
 restore(struct db_cuts_scene *scene, const char *name)
 {
     firn_error err;
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
-    DB_OK(firn_db_checkpoint_restore(scene->db, name, &restored, &safety, &err));
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
+    DB_OK(fi_db_checkpoint_restore(scene->db, name, &restored, &safety, &err));
     note_event(scene);
 }
 
@@ -259,7 +259,7 @@ static void
 reopen(struct db_cuts_scene *scene)
 {
     firn_error err;
-    DB_OK(firn_db_close(scene->db, &err));
+    DB_OK(fi_db_close(scene->db, &err));
     scene->kept = scene->events;
     scene->db = db_support_open(scene->dir);
     scene->keyspaces[0] = db_support_keyspace(scene->db, "a");
@@ -364,7 +364,7 @@ make_checkpoints(struct db_cuts_scene *scene)
         checkpoint(scene, names[round]);
         flush(scene);
     }
-    DB_OK(firn_db_checkpoint_delete(scene->db, &one, 1, &err));
+    DB_OK(fi_db_checkpoint_delete(scene->db, &one, 1, &err));
     note_event(scene);
     db_cuts_put(scene, 6);
     compact(scene);
@@ -396,7 +396,7 @@ make_dropped(struct db_cuts_scene *scene)
     db_cuts_put(scene, 9);
     flush(scene);
     db_cuts_put(scene, 3);
-    DB_OK(firn_db_keyspace_drop(scene->db, "b", &err));
+    DB_OK(fi_db_keyspace_drop(scene->db, "b", &err));
     note_event(scene);
     scene->keyspaces[1] = NULL;
     db_cuts_put(scene, 4);
@@ -412,15 +412,15 @@ static void
 move_to(struct db_cuts_scene *scene, const char *path)
 {
     firn_error err;
-    DB_OK(firn_db_close(scene->db, &err));
-    firn_os_dir_close(scene->dir);
+    DB_OK(fi_db_close(scene->db, &err));
+    fi_os_dir_close(scene->dir);
     scene->path = path;
-    DB_OK(firn_os_dir_open_path(scene->support.os, path, &scene->dir, &err));
+    DB_OK(fi_os_dir_open_path(scene->support.os, path, &scene->dir, &err));
     scene->db = db_support_open(scene->dir);
     scene->keyspaces[0] = db_support_keyspace(scene->db, "a");
     scene->keyspaces[1] = db_support_keyspace(scene->db, "b");
     for (unsigned i = 0; i <= scene->events; i++) {
-        firn_free(scene->states[i]);
+        fi_free(scene->states[i]);
         scene->states[i] = NULL;
     }
     DB_OK(db_cuts_show(scene->db, &scene->states[0], &err));
@@ -433,25 +433,25 @@ static void
 sync_root(struct db_cuts_scene *scene)
 {
     firn_error err;
-    struct firn_os_dir *root;
-    DB_OK(firn_os_dir_open_path(scene->support.os, "/", &root, &err));
-    DB_OK(firn_os_dir_sync(root, &err));
-    firn_os_dir_close(root);
+    struct fi_os_dir *root;
+    DB_OK(fi_os_dir_open_path(scene->support.os, "/", &root, &err));
+    DB_OK(fi_os_dir_sync(root, &err));
+    fi_os_dir_close(root);
 }
 
 static void
 make_clone(struct db_cuts_scene *scene)
 {
     firn_error err;
-    struct firn_os_dir *dir = db_cuts_make_dir(scene, "clone");
+    struct fi_os_dir *dir = db_cuts_make_dir(scene, "clone");
     scene->has_checkpoints = true;
     db_cuts_put(scene, 6);
     checkpoint(scene, "one");
     db_cuts_put(scene, 6);
     compact(scene);
     db_cuts_put(scene, 3);
-    DB_OK(firn_copy_clone(scene->db, dir, NULL, &err));
-    firn_os_dir_close(dir);
+    DB_OK(fi_copy_clone(scene->db, dir, NULL, &err));
+    fi_os_dir_close(dir);
     sync_root(scene);
     move_to(scene, "/clone");
     db_cuts_put(scene, 5);
@@ -463,15 +463,15 @@ static void
 make_import(struct db_cuts_scene *scene)
 {
     firn_error err;
-    const struct firn_copy_export_target target = {.os = scene->support.os, .path = "/file"};
-    struct firn_db_checkpoint_info made;
-    struct firn_storefile_progress progress = {.os = scene->support.os};
+    const struct fi_copy_export_target target = {.os = scene->support.os, .path = "/file"};
+    struct fi_db_checkpoint_info made;
+    struct fi_storefile_progress progress = {.os = scene->support.os};
     scene->has_checkpoints = true;
     db_cuts_put(scene, 12);
     flush(scene);
     db_cuts_put(scene, 3);
-    DB_OK(firn_copy_export(scene->db, NULL, &target, &progress, &err));
-    DB_OK(firn_copy_import(scene->support.os, "/file", "/import", &progress, &made, &err));
+    DB_OK(fi_copy_export(scene->db, NULL, &target, &progress, &err));
+    DB_OK(fi_copy_import(scene->support.os, "/file", "/import", &progress, &made, &err));
     sync_root(scene);
     move_to(scene, "/import");
     db_cuts_put(scene, 5);
@@ -486,25 +486,25 @@ make_held(struct db_cuts_scene *scene)
 {
     firn_error err;
     struct firn_db_cursor *cursors[3];
-    struct firn_os_dir *held = db_cuts_make_dir(scene, "held");
+    struct fi_os_dir *held = db_cuts_make_dir(scene, "held");
     for (unsigned round = 0; round < 3; round++) {
         db_cuts_put(scene, 6);
         flush(scene);
         db_cuts_put(scene, 3);
         flush(scene);
-        DB_OK(firn_db_cursor_open(scene->keyspaces[0], NULL, &cursors[round], &err));
-        DB_OK(firn_db_cursor_first(cursors[round], &err));
+        DB_OK(fi_db_cursor_open(scene->keyspaces[0], NULL, &cursors[round], &err));
+        DB_OK(fi_db_cursor_first(cursors[round], &err));
         compact(scene);
     }
     db_cuts_put(scene, 2);
     db_support_copy(scene->dir, held);
     for (unsigned round = 0; round < 3; round++) {
-        firn_db_cursor_close(cursors[round]);
+        fi_db_cursor_close(cursors[round]);
     }
-    firn_os_dir_close(scene->dir);
-    firn_os_dir_close(held);
+    fi_os_dir_close(scene->dir);
+    fi_os_dir_close(held);
     scene->path = "/held";
-    DB_OK(firn_os_dir_open_path(scene->support.os, scene->path, &scene->dir, &err));
+    DB_OK(fi_os_dir_open_path(scene->support.os, scene->path, &scene->dir, &err));
     scene->is_held = true;
 }
 
@@ -530,86 +530,86 @@ const size_t db_cuts_kind_count = sizeof db_cuts_kinds / sizeof db_cuts_kinds[0]
 /* ---- files ---- */
 
 static int
-note_name(void *ctx, const struct firn_os_dirent *entry)
+note_name(void *ctx, const struct fi_os_dirent *entry)
 {
     char name[DB_CUTS_NAME_SIZE] = {0};
     (void)snprintf(name, sizeof name, "%s", entry->name);
     return strcmp(name, "runs") == 0 || strcmp(name, "LOCK") == 0
                ? FIRN_OK
-               : firn_buf_append(ctx, name, sizeof name);
+               : fi_buf_append(ctx, name, sizeof name);
 }
 
 static int
-note_run(void *ctx, const struct firn_os_dirent *entry)
+note_run(void *ctx, const struct fi_os_dirent *entry)
 {
     char name[DB_CUTS_NAME_SIZE] = {0};
     (void)snprintf(name, sizeof name, "runs/%s", entry->name);
-    return firn_buf_append(ctx, name, sizeof name);
+    return fi_buf_append(ctx, name, sizeof name);
 }
 
 static void
-list_files(struct firn_os_dir *dir, struct firn_buf *names)
+list_files(struct fi_os_dir *dir, struct fi_buf *names)
 {
     firn_error err;
-    struct firn_os_dir *runs;
-    firn_buf_clear(names);
-    DB_OK(firn_os_dir_list(dir, note_name, names, &err));
-    if (firn_os_dir_open(dir, "runs", &runs, &err) == FIRN_OK) {
-        DB_OK(firn_os_dir_list(runs, note_run, names, &err));
-        firn_os_dir_close(runs);
+    struct fi_os_dir *runs;
+    fi_buf_clear(names);
+    DB_OK(fi_os_dir_list(dir, note_name, names, &err));
+    if (fi_os_dir_open(dir, "runs", &runs, &err) == FIRN_OK) {
+        DB_OK(fi_os_dir_list(runs, note_run, names, &err));
+        fi_os_dir_close(runs);
     }
 }
 
 /* The directory in which a file lies, to be closed, and its name there. */
-static struct firn_os_dir *
-place_of(struct firn_os_dir *dir, const char *path, const char **out_name)
+static struct fi_os_dir *
+place_of(struct fi_os_dir *dir, const char *path, const char **out_name)
 {
     firn_error err;
-    struct firn_os_dir *found;
+    struct fi_os_dir *found;
     bool is_run = strncmp(path, "runs/", 5) == 0;
     *out_name = is_run ? path + 5 : path;
-    DB_OK(firn_os_dir_open_beneath(dir, is_run ? "runs" : "", &found, &err));
+    DB_OK(fi_os_dir_open_beneath(dir, is_run ? "runs" : "", &found, &err));
     return found;
 }
 
 size_t
-db_cuts_count_runs(struct firn_os_dir *dir)
+db_cuts_count_runs(struct fi_os_dir *dir)
 {
     firn_error err;
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     size_t count = 0;
-    if (firn_os_dir_open(dir, "runs", &runs, &err) == FIRN_OK) {
+    if (fi_os_dir_open(dir, "runs", &runs, &err) == FIRN_OK) {
         count = test_file_count(runs);
-        firn_os_dir_close(runs);
+        fi_os_dir_close(runs);
     }
     return count;
 }
 
-struct firn_os_dir *
+struct fi_os_dir *
 db_cuts_make_dir(struct db_cuts_scene *scene, const char *name)
 {
     firn_error err;
-    struct firn_os_dir *root;
-    struct firn_os_dir *dir;
-    DB_OK(firn_os_dir_open_path(scene->support.os, "/", &root, &err));
-    DB_OK(firn_os_make_dir(root, name, 0700, &err));
-    DB_OK(firn_os_dir_open(root, name, &dir, &err));
-    firn_os_dir_close(root);
+    struct fi_os_dir *root;
+    struct fi_os_dir *dir;
+    DB_OK(fi_os_dir_open_path(scene->support.os, "/", &root, &err));
+    DB_OK(fi_os_make_dir(root, name, 0700, &err));
+    DB_OK(fi_os_dir_open(root, name, &dir, &err));
+    fi_os_dir_close(root);
     return dir;
 }
 
 /* ---- damage ---- */
 
 static void
-damage_once(struct db_cuts_scene *scene, const struct db_cuts_damage *damage,
-            struct firn_buf *bytes, db_cuts_judge judge)
+damage_once(struct db_cuts_scene *scene, const struct db_cuts_damage *damage, struct fi_buf *bytes,
+            db_cuts_judge judge)
 {
     firn_error err;
     const char *name;
     db_support_copy(scene->dir, scene->copy);
-    struct firn_os_dir *dir = place_of(scene->copy, damage->path, &name);
+    struct fi_os_dir *dir = place_of(scene->copy, damage->path, &name);
     if (damage->at == SIZE_MAX) {
-        DB_OK(firn_os_remove_file(dir, name, &err));
+        DB_OK(fi_os_remove_file(dir, name, &err));
     } else if (damage->bit < 0) {
         test_file_write(dir, name, bytes->data, damage->at);
     } else {
@@ -617,7 +617,7 @@ damage_once(struct db_cuts_scene *scene, const struct db_cuts_damage *damage,
         test_file_write(dir, name, bytes->data, bytes->size);
         bytes->data[damage->at] ^= (uint8_t)(1U << damage->bit);
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     judge(scene, damage);
 }
 
@@ -632,13 +632,13 @@ is_mine(struct db_cuts_scene *scene)
 static void
 damage_file(struct db_cuts_scene *scene, const char *path, size_t step, db_cuts_judge judge)
 {
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     const char *name;
     bool is_long = test_is_long();
-    struct firn_os_dir *dir = place_of(scene->dir, path, &name);
+    struct fi_os_dir *dir = place_of(scene->dir, path, &name);
     struct db_cuts_damage damage = {.path = path};
     test_file_read(dir, name, &bytes);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     while (damage.at < bytes.size) {
         for (damage.bit = -1; damage.bit < 8; damage.bit++) {
             if ((is_long || damage.bit < 0 || damage.bit == (int)(damage.at % 8)) &&
@@ -650,7 +650,7 @@ damage_file(struct db_cuts_scene *scene, const char *path, size_t step, db_cuts_
     }
     damage.at = SIZE_MAX;
     damage_once(scene, &damage, &bytes, judge);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 }
 
 void
@@ -660,7 +660,7 @@ db_cuts_begin(struct db_cuts_scene *scene)
     *scene = (struct db_cuts_scene){0};
     db_support_init(&scene->support, 1);
     scene->path = "/store";
-    DB_OK(firn_os_dir_open_path(scene->support.os, scene->path, &scene->dir, &err));
+    DB_OK(fi_os_dir_open_path(scene->support.os, scene->path, &scene->dir, &err));
     scene->db = db_support_open(scene->dir);
     DB_OK(db_cuts_show(scene->db, &scene->states[0], &err));
     open_keyspaces(scene);
@@ -671,15 +671,15 @@ end(struct db_cuts_scene *scene, enum db_cuts_ending ending)
 {
     firn_error err;
     if (ending == DB_CUTS_CLOSED) {
-        DB_OK(firn_db_close(scene->db, &err));
+        DB_OK(fi_db_close(scene->db, &err));
         scene->kept = scene->is_held ? scene->kept : scene->events;
     } else {
-        firn_db_abandon(scene->db);
+        fi_db_abandon(scene->db);
     }
     if (ending == DB_CUTS_POWER_LOST && !scene->is_held) {
-        firn_os_dir_close(scene->dir);
+        fi_os_dir_close(scene->dir);
         db_support_cut(&scene->support, 1);
-        DB_OK(firn_os_dir_open_path(scene->support.os, scene->path, &scene->dir, &err));
+        DB_OK(fi_os_dir_open_path(scene->support.os, scene->path, &scene->dir, &err));
     }
     scene->copy = db_cuts_make_dir(scene, "copy");
     list_files(scene->dir, &scene->names);
@@ -689,12 +689,12 @@ void
 db_cuts_end(struct db_cuts_scene *scene)
 {
     for (unsigned i = 0; i <= scene->events; i++) {
-        firn_free(scene->states[i]);
+        fi_free(scene->states[i]);
     }
-    firn_os_dir_close(scene->copy);
-    firn_os_dir_close(scene->dir);
+    fi_os_dir_close(scene->copy);
+    fi_os_dir_close(scene->dir);
     db_support_deinit(&scene->support);
-    firn_buf_deinit(&scene->names);
+    fi_buf_deinit(&scene->names);
 }
 
 void

@@ -24,8 +24,8 @@ typedef void (*db_cuts_judge)(struct db_cuts_scene *scene, const struct db_cuts_
 struct db_cuts_scene {
     struct db_support support;
     const char *path;
-    struct firn_os_dir *dir; /* of the store that is damaged */
-    struct firn_os_dir *copy;
+    struct fi_os_dir *dir; /* of the store that is damaged */
+    struct fi_os_dir *copy;
     struct firn_db *db;
     struct firn_db_keyspace *keyspaces[2];
     unsigned puts[2]; /* commits into each */
@@ -35,11 +35,11 @@ struct db_cuts_scene {
     bool is_held;                         /* it is a copy of one that was open */
     bool has_loads;
     bool has_checkpoints;
-    unsigned kept;         /* events that no damage of the log may take */
-    unsigned in_runs;      /* events that no damage of the log can reach */
-    struct firn_buf names; /* of files, each DB_CUTS_NAME_SIZE */
-    uint64_t points;       /* damages so far, those of others too */
-    uint64_t count;        /* for the judge */
+    unsigned kept;       /* events that no damage of the log may take */
+    unsigned in_runs;    /* events that no damage of the log can reach */
+    struct fi_buf names; /* of files, each DB_CUTS_NAME_SIZE */
+    uint64_t points;     /* damages so far, those of others too */
+    uint64_t count;      /* for the judge */
     uint64_t refused;
 };
 
@@ -52,9 +52,9 @@ int db_cuts_find_state(const struct db_cuts_scene *scene, const char *shown);
 bool db_cuts_is_finding(int rc);
 /* Events that are there whatever is damaged in a file. */
 unsigned db_cuts_least(const struct db_cuts_scene *scene, const char *path);
-size_t db_cuts_count_runs(struct firn_os_dir *dir);
+size_t db_cuts_count_runs(struct fi_os_dir *dir);
 /* Opens an empty directory beside the store. */
-struct firn_os_dir *db_cuts_make_dir(struct db_cuts_scene *scene, const char *name);
+struct fi_os_dir *db_cuts_make_dir(struct db_cuts_scene *scene, const char *name);
 
 /* Makes the store of each kind, ends it in each way, and shows each damage to the judge. step: about how
  * many bytes lie between two damaged ones in a normal run of the smallest stores. */

@@ -20,10 +20,10 @@ db_program_cut_everywhere(const struct db_program *program)
             struct db_support support;
             bool is_certain;
             db_support_init(&support, call * SEEDS + seed);
-            firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + call);
+            fi_sim_memory_set_cut_at(support.os, fi_sim_memory_calls(support.os) + call);
             (void)program->run(support.dir, &is_certain);
-            is_over = !firn_sim_memory_is_off(support.os);
-            firn_sim_memory_set_cut_at(support.os, 0);
+            is_over = !fi_sim_memory_is_off(support.os);
+            fi_sim_memory_set_cut_at(support.os, 0);
             db_support_cut(&support, seed);
             program->check(support.dir, is_certain);
             db_support_deinit(&support);
@@ -33,22 +33,22 @@ db_program_cut_everywhere(const struct db_program *program)
 
 /* Whether the program came to that call. */
 static bool
-fail_call(const struct db_program *program, const struct firn_sim_fault_plan *plan)
+fail_call(const struct db_program *program, const struct fi_sim_fault_plan *plan)
 {
     firn_error err;
     struct db_support support;
-    struct firn_os *faulty;
-    struct firn_os_dir *dir;
+    struct fi_os *faulty;
+    struct fi_os_dir *dir;
     bool is_certain;
     db_support_init(&support, plan->call);
-    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    firn_sim_fault_set_plan(faulty, plan);
+    DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+    DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
+    fi_sim_fault_set_plan(faulty, plan);
     (void)program->run(dir, &is_certain);
-    bool was_hit = firn_sim_fault_hits(faulty) > 0;
-    firn_sim_fault_set_plan(faulty, NULL);
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(faulty);
+    bool was_hit = fi_sim_fault_hits(faulty) > 0;
+    fi_sim_fault_set_plan(faulty, NULL);
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(faulty);
     db_support_cut(&support, plan->call % 3);
     program->check(support.dir, is_certain);
     db_support_deinit(&support);
@@ -59,7 +59,7 @@ void
 db_program_fail_calls(const struct db_program *program, unsigned classes)
 {
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
-        struct firn_sim_fault_plan plan = {.for_ever = for_ever == 1, .classes = classes};
+        struct fi_sim_fault_plan plan = {.for_ever = for_ever == 1, .classes = classes};
         do {
             plan.call++;
             plan.error_number = plan.call % 2 == 0 ? EIO : ENOSPC;

@@ -10,9 +10,9 @@
 struct db_program {
     /* Goes as far as it can with an empty directory, and abandons the store. *out_is_certain: what
      * check looks for was acknowledged. */
-    int (*run)(struct firn_os_dir *dir, bool *out_is_certain);
+    int (*run)(struct fi_os_dir *dir, bool *out_is_certain);
     /* What must hold whenever it ended, and that the store can be written to. */
-    void (*check)(struct firn_os_dir *dir, bool is_certain);
+    void (*check)(struct fi_os_dir *dir, bool is_certain);
 };
 
 /* With the power cut at every call, three times each, so that other things are lost. */

@@ -8,7 +8,7 @@
 
 #include "db_support.h"
 
-static const struct firn_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
+static const struct fi_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
 
 struct scene {
     struct db_support support;
@@ -21,7 +21,7 @@ set_up(void **state)
     static struct scene scene;
     firn_error err;
     db_support_init(&scene.support, 1);
-    DB_OK(firn_db_open(scene.support.dir, &small, &scene.db, &err));
+    DB_OK(fi_db_open(scene.support.dir, &small, &scene.db, &err));
     *state = &scene;
     return 0;
 }
@@ -31,7 +31,7 @@ tear_down(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
-    DB_OK(firn_db_close(scene->db, &err));
+    DB_OK(fi_db_close(scene->db, &err));
     db_support_deinit(&scene->support);
     return 0;
 }
@@ -40,8 +40,8 @@ static void
 reopen(struct scene *scene)
 {
     firn_error err;
-    DB_OK(firn_db_close(scene->db, &err));
-    DB_OK(firn_db_open(scene->support.dir, &small, &scene->db, &err));
+    DB_OK(fi_db_close(scene->db, &err));
+    DB_OK(fi_db_open(scene->support.dir, &small, &scene->db, &err));
 }
 
 #endif

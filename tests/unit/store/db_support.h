@@ -28,14 +28,14 @@ void db_support_ok(int rc, const firn_error *err, const char *file, int line);
 void db_support_fails(int rc, int code, const char *piece, const firn_error *err, const char *file,
                       int line);
 
-extern const struct firn_db_options db_support_create;    /* creates where needed */
-extern const struct firn_db_options db_support_existing;  /* does not */
-extern const struct firn_db_options db_support_read_only; /* does not write at all */
+extern const struct fi_db_options db_support_create;    /* creates where needed */
+extern const struct fi_db_options db_support_existing;  /* does not */
+extern const struct fi_db_options db_support_read_only; /* does not write at all */
 
 /* A machine in memory with an empty directory /store. */
 struct db_support {
-    struct firn_os *os;
-    struct firn_os_dir *dir;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
 };
 void db_support_init(struct db_support *support, uint64_t seed);
 void db_support_deinit(struct db_support *support);
@@ -45,21 +45,21 @@ void db_support_cut(struct db_support *support, uint64_t seed);
 /* An empty directory on the real disk, gone with deinit. */
 struct db_support_disk {
     char path[64];
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
 };
 void db_support_disk_init(struct db_support_disk *disk);
 void db_support_disk_deinit(struct db_support_disk *disk);
 
-struct firn_db *db_support_open(struct firn_os_dir *dir);
+struct firn_db *db_support_open(struct fi_os_dir *dir);
 struct firn_db_keyspace *db_support_keyspace(struct firn_db *db, const char *name);
 void db_support_put(struct firn_db_keyspace *keyspace, const char *key, const char *value);
 /* The value as text, or NULL where the key is missing; good until the next call. */
 const char *db_support_get(struct firn_db_keyspace *keyspace, const char *key);
 /* Keys in order, each followed by a space; with is_back in reverse. Good until the next call. */
 const char *db_support_keys(struct firn_db_keyspace *keyspace,
-                            const struct firn_db_cursor_options *options, bool is_back);
+                            const struct fi_db_cursor_options *options, bool is_back);
 
 /* A whole directory copied to another, which is emptied before. */
-void db_support_copy(struct firn_os_dir *from, struct firn_os_dir *to);
+void db_support_copy(struct fi_os_dir *from, struct fi_os_dir *to);
 
 #endif

@@ -27,7 +27,7 @@ struct scene {
     bool is_uncertain[KEYS]; /* the last write was not acknowledged */
 };
 
-static const struct firn_db_options options = {
+static const struct fi_db_options options = {
     .create_if_missing = true, .memory_bytes = 64 << 20, .compression = FIRN_COMPRESSION_NONE};
 
 static firn_slice
@@ -50,11 +50,11 @@ value_of(unsigned key, unsigned version, size_t size)
 static int
 open_db(struct scene *scene, firn_error *err)
 {
-    int rc = firn_db_open(scene->support.dir, &options, &scene->db, err);
+    int rc = fi_db_open(scene->support.dir, &options, &scene->db, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_open(scene->db, "k", &scene->keyspace, err);
+        rc = fi_db_keyspace_open(scene->db, "k", &scene->keyspace, err);
         if (rc != FIRN_OK) {
-            firn_db_abandon(scene->db);
+            fi_db_abandon(scene->db);
         }
     }
     return rc;
@@ -73,7 +73,7 @@ static void
 scene_deinit(struct scene *scene)
 {
     firn_error err;
-    DB_OK(firn_db_close(scene->db, &err));
+    DB_OK(fi_db_close(scene->db, &err));
     db_support_deinit(&scene->support);
 }
 
@@ -88,8 +88,8 @@ static int
 put(struct scene *scene, unsigned key, size_t size, firn_error *err)
 {
     unsigned version = scene->versions[key] + 1;
-    int rc = firn_db_put(scene->keyspace, key_of(key), value_of(key, version, size),
-                         FIRN_DURABILITY_FULL, err);
+    int rc = fi_db_put(scene->keyspace, key_of(key), value_of(key, version, size),
+                       FIRN_DURABILITY_FULL, err);
     scene->is_uncertain[key] = rc != FIRN_OK;
     if (rc == FIRN_OK) {
         scene->versions[key] = version;
@@ -112,11 +112,11 @@ static void
 assert_key(struct scene *scene, unsigned key)
 {
     firn_error err;
-    struct firn_buf out = {0};
-    int rc = firn_db_get(scene->keyspace, key_of(key), &out, &err);
+    struct fi_buf out = {0};
+    int rc = fi_db_get(scene->keyspace, key_of(key), &out, &err);
     bool is_new =
         rc == FIRN_OK && scene->is_uncertain[key] && out.size > 0 &&
-        firn_slice_equal(firn_buf_slice(&out), value_of(key, scene->versions[key] + 1, out.size));
+        fi_slice_equal(fi_buf_slice(&out), value_of(key, scene->versions[key] + 1, out.size));
     if (is_new) {
         scene->versions[key]++;
         scene->sizes[key] = out.size;
@@ -124,11 +124,11 @@ assert_key(struct scene *scene, unsigned key)
         assert_int_equal(rc, FIRN_NOT_FOUND);
     } else {
         DB_OK(rc);
-        assert_true(firn_slice_equal(firn_buf_slice(&out),
-                                     value_of(key, scene->versions[key], scene->sizes[key])));
+        assert_true(fi_slice_equal(fi_buf_slice(&out),
+                                   value_of(key, scene->versions[key], scene->sizes[key])));
     }
     scene->is_uncertain[key] = false;
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -139,23 +139,23 @@ assert_all(struct scene *scene)
     for (unsigned key = 0; key < KEYS; key++) {
         assert_key(scene, key);
     }
-    DB_OK(firn_db_check(scene->db, NULL, &report, &err));
+    DB_OK(fi_db_check(scene->db, NULL, &report, &err));
 }
 
 /* ---- the files ---- */
 
 struct files {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     unsigned sealed;
     unsigned adopted;
     char last[64]; /* an adopted one */
 };
 
 static int
-look_at_file(void *ctx, const struct firn_os_dirent *entry)
+look_at_file(void *ctx, const struct fi_os_dirent *entry)
 {
     struct files *files = ctx;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     if (strstr(entry->name, ".values") == NULL) {
         return FIRN_OK;
     }
@@ -167,7 +167,7 @@ look_at_file(void *ctx, const struct firn_os_dirent *entry)
     } else {
         files->sealed++;
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return FIRN_OK;
 }
 
@@ -176,9 +176,9 @@ files_of(struct scene *scene)
 {
     firn_error err;
     struct files files = {0};
-    DB_OK(firn_os_dir_open(scene->support.dir, "runs", &files.dir, &err));
-    DB_OK(firn_os_dir_list(files.dir, look_at_file, &files, &err));
-    firn_os_dir_close(files.dir);
+    DB_OK(fi_os_dir_open(scene->support.dir, "runs", &files.dir, &err));
+    DB_OK(fi_os_dir_list(files.dir, look_at_file, &files, &err));
+    fi_os_dir_close(files.dir);
     files.dir = NULL;
     return files;
 }
@@ -188,7 +188,7 @@ stats_of(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(firn_db_stats(db, &stats, &err));
+    DB_OK(fi_db_stats(db, &stats, &err));
     return stats;
 }
 
@@ -203,7 +203,7 @@ a_segment_of_large_values_becomes_a_value_file(void **state)
     scene_init(&scene, 1);
     for (unsigned round = 0; round < 4; round++) {
         DB_OK(put_some(&scene, 10 * round, 10, LARGE, &err));
-        DB_OK(firn_db_maintain_flush(scene.db, &err));
+        DB_OK(fi_db_maintain_flush(scene.db, &err));
         struct files files = files_of(&scene);
         assert_int_equal(files.adopted, round + 1);
         assert_int_equal(files.sealed, 0);
@@ -214,7 +214,7 @@ a_segment_of_large_values_becomes_a_value_file(void **state)
         assert_true(stats.value_bytes <= stats.value_live_bytes + stats.value_live_bytes / 50);
         assert_all(&scene);
     }
-    DB_OK(firn_db_close(scene.db, &err));
+    DB_OK(fi_db_close(scene.db, &err));
     reopen(&scene);
     assert_all(&scene);
     scene_deinit(&scene);
@@ -228,31 +228,31 @@ all_sorts_of_puts_are_found_in_it(void **state)
     firn_error err;
     struct scene scene;
     struct firn_db_batch *batch;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     scene_init(&scene, 1);
-    DB_OK(firn_db_batch_create(&batch, &err));
-    DB_OK(firn_db_batch_put(batch, scene.keyspace, key_of(0), value_of(0, 8, 5000), &err));
-    DB_OK(firn_db_batch_put(batch, scene.keyspace, key_of(1), value_of(1, 1, LARGE_MAX), &err));
-    DB_OK(firn_db_batch_put(batch, scene.keyspace, key_of(0), value_of(0, 1, LARGE), &err));
-    DB_OK(firn_db_batch_put(batch, scene.keyspace, key_of(2), firn_str("small"), &err));
-    DB_OK(firn_db_write(scene.db, batch, FIRN_DURABILITY_FULL, &err));
-    firn_db_batch_destroy(batch);
-    DB_OK(firn_db_put_ttl(scene.keyspace, key_of(3), value_of(3, 1, LARGE), INT64_C(100000000000),
-                          FIRN_DURABILITY_FULL, &err));
+    DB_OK(fi_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_put(batch, scene.keyspace, key_of(0), value_of(0, 8, 5000), &err));
+    DB_OK(fi_db_batch_put(batch, scene.keyspace, key_of(1), value_of(1, 1, LARGE_MAX), &err));
+    DB_OK(fi_db_batch_put(batch, scene.keyspace, key_of(0), value_of(0, 1, LARGE), &err));
+    DB_OK(fi_db_batch_put(batch, scene.keyspace, key_of(2), firn_str("small"), &err));
+    DB_OK(fi_db_write(scene.db, batch, FIRN_DURABILITY_FULL, &err));
+    fi_db_batch_destroy(batch);
+    DB_OK(fi_db_put_ttl(scene.keyspace, key_of(3), value_of(3, 1, LARGE), INT64_C(100000000000),
+                        FIRN_DURABILITY_FULL, &err));
     for (int round = 0; round < 2; round++) {
-        DB_OK(firn_db_maintain_flush(scene.db, &err));
+        DB_OK(fi_db_maintain_flush(scene.db, &err));
         assert_int_equal(files_of(&scene).adopted, 1);
         assert_int_equal(stats_of(scene.db).value_live_bytes, 2 * LARGE + LARGE_MAX);
-        DB_OK(firn_db_get(scene.keyspace, key_of(3), &out, &err));
-        assert_true(firn_slice_equal(firn_buf_slice(&out), value_of(3, 1, LARGE)));
-        DB_OK(firn_db_get(scene.keyspace, key_of(0), &out, &err));
-        assert_true(firn_slice_equal(firn_buf_slice(&out), value_of(0, 1, LARGE)));
-        DB_OK(firn_db_get(scene.keyspace, key_of(1), &out, &err));
-        assert_true(firn_slice_equal(firn_buf_slice(&out), value_of(1, 1, LARGE_MAX)));
-        DB_OK(firn_db_close(scene.db, &err));
+        DB_OK(fi_db_get(scene.keyspace, key_of(3), &out, &err));
+        assert_true(fi_slice_equal(fi_buf_slice(&out), value_of(3, 1, LARGE)));
+        DB_OK(fi_db_get(scene.keyspace, key_of(0), &out, &err));
+        assert_true(fi_slice_equal(fi_buf_slice(&out), value_of(0, 1, LARGE)));
+        DB_OK(fi_db_get(scene.keyspace, key_of(1), &out, &err));
+        assert_true(fi_slice_equal(fi_buf_slice(&out), value_of(1, 1, LARGE_MAX)));
+        DB_OK(fi_db_close(scene.db, &err));
         reopen(&scene);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     scene_deinit(&scene);
 }
 
@@ -265,10 +265,10 @@ what_was_replayed_is_found_in_it_too(void **state)
     struct scene scene;
     scene_init(&scene, 1);
     DB_OK(put_some(&scene, 0, 10, LARGE, &err));
-    firn_db_abandon(scene.db);
+    fi_db_abandon(scene.db);
     db_support_cut(&scene.support, 0);
     reopen(&scene);
-    DB_OK(firn_db_maintain_flush(scene.db, &err));
+    DB_OK(fi_db_maintain_flush(scene.db, &err));
     assert_int_equal(files_of(&scene).adopted, 1);
     assert_int_equal(files_of(&scene).sealed, 0);
     assert_all(&scene);
@@ -285,19 +285,19 @@ a_segment_with_much_else_does_not(void **state)
     scene_init(&scene, 1);
     DB_OK(put_some(&scene, 0, 5, LARGE, &err));
     DB_OK(put_some(&scene, 5, 13, 3000, &err));
-    DB_OK(firn_db_maintain_flush(scene.db, &err));
+    DB_OK(fi_db_maintain_flush(scene.db, &err));
     assert_int_equal(files_of(&scene).adopted, 0);
     assert_int_equal(files_of(&scene).sealed, 1);
     /* Values that were replaced. */
     DB_OK(put_some(&scene, 20, 5, LARGE, &err));
     DB_OK(put_some(&scene, 20, 3, LARGE, &err));
-    DB_OK(firn_db_maintain_flush(scene.db, &err));
+    DB_OK(fi_db_maintain_flush(scene.db, &err));
     assert_int_equal(files_of(&scene).adopted, 0);
     /* Fewer of both. */
     DB_OK(put_some(&scene, 30, 6, LARGE, &err));
     DB_OK(put_some(&scene, 30, 1, LARGE, &err));
     DB_OK(put_some(&scene, 40, 3, 3000, &err));
-    DB_OK(firn_db_maintain_flush(scene.db, &err));
+    DB_OK(fi_db_maintain_flush(scene.db, &err));
     assert_int_equal(files_of(&scene).adopted, 1);
     assert_all(&scene);
     scene_deinit(&scene);
@@ -315,18 +315,18 @@ values_to_be_compressed_are_written_anew(void **state)
     static uint8_t bytes[LARGE];
     for (unsigned key = 0; key < 10; key++) {
         test_random_fill(&(struct test_random){key + 1}, bytes + LARGE / 8, LARGE - LARGE / 8);
-        DB_OK(firn_db_put(scene.keyspace, key_of(key), firn_bytes(bytes, LARGE),
-                          FIRN_DURABILITY_FULL, &err));
+        DB_OK(fi_db_put(scene.keyspace, key_of(key), firn_bytes(bytes, LARGE), FIRN_DURABILITY_FULL,
+                        &err));
     }
-    DB_OK(firn_db_maintain_flush(scene.db, &err));
+    DB_OK(fi_db_maintain_flush(scene.db, &err));
     assert_int_equal(files_of(&scene).adopted, 0);
     assert_int_equal(files_of(&scene).sealed, 1);
     /* These cannot be. */
     DB_OK(put_some(&scene, 10, 10, LARGE, &err));
-    DB_OK(firn_db_maintain_flush(scene.db, &err));
+    DB_OK(fi_db_maintain_flush(scene.db, &err));
     assert_int_equal(files_of(&scene).adopted, 1);
     assert_int_equal(files_of(&scene).sealed, 1);
-    DB_OK(firn_db_close(scene.db, &err));
+    DB_OK(fi_db_close(scene.db, &err));
     db_support_deinit(&scene.support);
 }
 
@@ -339,16 +339,16 @@ its_garbage_is_given_back(void **state)
     struct scene scene;
     scene_init(&scene, 1);
     DB_OK(put_some(&scene, 0, 60, LARGE, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     uint64_t before = stats_of(scene.db).value_bytes;
     assert_true(before >= UINT64_C(60) * LARGE);
     for (unsigned key = 0; key < 60; key++) {
         if (key % 4 != 0) {
-            DB_OK(firn_db_delete(scene.keyspace, key_of(key), FIRN_DURABILITY_FULL, &err));
+            DB_OK(fi_db_delete(scene.keyspace, key_of(key), FIRN_DURABILITY_FULL, &err));
             scene.sizes[key] = 0;
         }
     }
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     assert_int_equal(stats_of(scene.db).value_bytes, stats_of(scene.db).value_live_bytes);
     assert_int_equal(files_of(&scene).adopted, 0);
     assert_all(&scene);
@@ -373,12 +373,12 @@ a_file_that_was_adopted_is_never_used_again(void **state)
             for (unsigned i = 0; i < 30 && round % 3 == 2; i++) {
                 DB_OK(put(&scene, 60, LARGE_MAX, &err));
             }
-            DB_OK(firn_db_maintain_flush(scene.db, &err));
+            DB_OK(fi_db_maintain_flush(scene.db, &err));
             if (way == 1) {
-                firn_db_abandon(scene.db);
+                fi_db_abandon(scene.db);
                 reopen(&scene);
             } else if (way == 2) {
-                DB_OK(firn_db_close(scene.db, &err));
+                DB_OK(fi_db_close(scene.db, &err));
                 reopen(&scene);
             }
         }
@@ -396,26 +396,26 @@ clones_and_readers_have_their_values(void **state)
     struct scene scene;
     struct firn_db *reader;
     struct firn_db_keyspace *keyspace;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     scene_init(&scene, 1);
     DB_OK(put_some(&scene, 0, 10, LARGE, &err));
-    DB_OK(firn_db_open(scene.support.dir, &db_support_read_only, &reader, &err));
-    DB_OK(firn_db_keyspace_open(reader, "k", &keyspace, &err));
+    DB_OK(fi_db_open(scene.support.dir, &db_support_read_only, &reader, &err));
+    DB_OK(fi_db_keyspace_open(reader, "k", &keyspace, &err));
     for (unsigned round = 0; round < 4; round++) {
-        DB_OK(firn_db_maintain_flush(scene.db, &err));
+        DB_OK(fi_db_maintain_flush(scene.db, &err));
         if (round == 2) {
-            DB_OK(firn_db_refresh(reader, &err));
+            DB_OK(fi_db_refresh(reader, &err));
         }
         for (unsigned key = 0; key < 10; key++) {
             unsigned version = round < 2 ? 1 : 3;
-            DB_OK(firn_db_get(keyspace, key_of(key), &out, &err));
-            assert_true(firn_slice_equal(firn_buf_slice(&out), value_of(key, version, LARGE)));
+            DB_OK(fi_db_get(keyspace, key_of(key), &out, &err));
+            assert_true(fi_slice_equal(fi_buf_slice(&out), value_of(key, version, LARGE)));
         }
         DB_OK(put_some(&scene, 0, 10, LARGE, &err));
     }
-    DB_OK(firn_db_close(reader, &err));
+    DB_OK(fi_db_close(reader, &err));
     assert_all(&scene);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     scene_deinit(&scene);
 }
 
@@ -427,16 +427,16 @@ live(struct scene *scene)
 {
     firn_error err;
     int rc;
-    FIRN_TRY(put_some(scene, 0, 4, LARGE_MAX, &err));
-    FIRN_TRY(firn_db_maintain_flush(scene->db, &err));
-    FIRN_TRY(put_some(scene, 4, 4, LARGE_MAX, &err));
-    FIRN_TRY(put_some(scene, 8, 3, 100, &err));
-    FIRN_TRY(firn_db_maintain_flush(scene->db, &err));
-    FIRN_TRY(put_some(scene, 0, 6, LARGE, &err));
-    FIRN_TRY(firn_db_maintain_compact(scene->db, NULL, &err));
-    FIRN_TRY(put_some(scene, 20, 4, LARGE_MAX, &err));
-    FIRN_TRY(firn_db_maintain_flush(scene->db, &err));
-    FIRN_TRY(put_some(scene, 24, 4, LARGE, &err));
+    FI_TRY(put_some(scene, 0, 4, LARGE_MAX, &err));
+    FI_TRY(fi_db_maintain_flush(scene->db, &err));
+    FI_TRY(put_some(scene, 4, 4, LARGE_MAX, &err));
+    FI_TRY(put_some(scene, 8, 3, 100, &err));
+    FI_TRY(fi_db_maintain_flush(scene->db, &err));
+    FI_TRY(put_some(scene, 0, 6, LARGE, &err));
+    FI_TRY(fi_db_maintain_compact(scene->db, NULL, &err));
+    FI_TRY(put_some(scene, 20, 4, LARGE_MAX, &err));
+    FI_TRY(fi_db_maintain_flush(scene->db, &err));
+    FI_TRY(put_some(scene, 24, 4, LARGE, &err));
 out:
     return;
 }
@@ -448,7 +448,7 @@ live_on(struct scene *scene)
     firn_error err;
     for (unsigned round = 0; round < 3; round++) {
         DB_OK(put_some(scene, 30 + 4 * round, 4, LARGE_MAX, &err));
-        DB_OK(firn_db_maintain_flush(scene->db, &err));
+        DB_OK(fi_db_maintain_flush(scene->db, &err));
     }
 }
 
@@ -458,18 +458,18 @@ live_with_cut(uint64_t call, uint64_t seed)
 {
     struct scene scene;
     scene_init(&scene, call);
-    uint64_t first = firn_sim_memory_calls(scene.support.os);
-    firn_sim_memory_set_cut_at(scene.support.os, first + call);
+    uint64_t first = fi_sim_memory_calls(scene.support.os);
+    fi_sim_memory_set_cut_at(scene.support.os, first + call);
     live(&scene);
-    bool is_off = firn_sim_memory_is_off(scene.support.os);
-    firn_db_abandon(scene.db);
-    firn_sim_memory_set_cut_at(scene.support.os, 0);
+    bool is_off = fi_sim_memory_is_off(scene.support.os);
+    fi_db_abandon(scene.db);
+    fi_sim_memory_set_cut_at(scene.support.os, 0);
     db_support_cut(&scene.support, seed);
     reopen(&scene);
     assert_all(&scene);
     live_on(&scene);
     assert_all(&scene);
-    firn_db_abandon(scene.db);
+    fi_db_abandon(scene.db);
     db_support_cut(&scene.support, seed);
     reopen(&scene);
     assert_all(&scene);
@@ -502,18 +502,18 @@ damage_is_found(void **state)
     firn_error err;
     enum { VALUES = 3, SIZE = 5000 };
     struct scene scene;
-    struct firn_os_dir *runs;
-    struct firn_buf bytes = {0};
-    struct firn_buf out = {0};
+    struct fi_os_dir *runs;
+    struct fi_buf bytes = {0};
+    struct fi_buf out = {0};
     unsigned found = 0;
     unsigned tried = 0;
     scene_init(&scene, 1);
     DB_OK(put_some(&scene, 0, VALUES, SIZE, &err));
-    DB_OK(firn_db_maintain_flush(scene.db, &err));
+    DB_OK(fi_db_maintain_flush(scene.db, &err));
     struct files files = files_of(&scene);
     assert_int_equal(files.adopted, 1);
-    DB_OK(firn_db_close(scene.db, &err));
-    DB_OK(firn_os_dir_open(scene.support.dir, "runs", &runs, &err));
+    DB_OK(fi_db_close(scene.db, &err));
+    DB_OK(fi_os_dir_open(scene.support.dir, "runs", &runs, &err));
     test_file_read(runs, files.last, &bytes);
     for (size_t at = 0; at < bytes.size; at += at < 400 ? 1 : 61) {
         bytes.data[at] ^= 0x20;
@@ -522,28 +522,28 @@ damage_is_found(void **state)
         reopen(&scene);
         tried++;
         for (unsigned key = 0; key < VALUES; key++) {
-            int rc = firn_db_get(scene.keyspace, key_of(key), &out, &err);
+            int rc = fi_db_get(scene.keyspace, key_of(key), &out, &err);
             assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
             assert_true(rc != FIRN_OK ||
-                        firn_slice_equal(firn_buf_slice(&out), value_of(key, 1, SIZE)));
+                        fi_slice_equal(fi_buf_slice(&out), value_of(key, 1, SIZE)));
             assert_true(rc != FIRN_CORRUPT || strstr(err.text, files.last) != NULL);
             found += rc == FIRN_CORRUPT;
         }
-        firn_db_abandon(scene.db);
+        fi_db_abandon(scene.db);
     }
     assert_true(found > tried / 2);
     /* Too short, and not there. */
     test_file_write(runs, files.last, bytes.data, bytes.size - 600);
     reopen(&scene);
-    DB_FAILS(firn_db_get(scene.keyspace, key_of(0), &out, &err), FIRN_CORRUPT,
+    DB_FAILS(fi_db_get(scene.keyspace, key_of(0), &out, &err), FIRN_CORRUPT,
              "is not the file of values");
-    firn_db_abandon(scene.db);
-    DB_OK(firn_os_remove_file(runs, files.last, &err));
+    fi_db_abandon(scene.db);
+    DB_OK(fi_os_remove_file(runs, files.last, &err));
     reopen(&scene);
-    DB_FAILS(firn_db_get(scene.keyspace, key_of(0), &out, &err), FIRN_CORRUPT, "is missing");
-    firn_os_dir_close(runs);
-    firn_buf_deinit(&bytes);
-    firn_buf_deinit(&out);
+    DB_FAILS(fi_db_get(scene.keyspace, key_of(0), &out, &err), FIRN_CORRUPT, "is missing");
+    fi_os_dir_close(runs);
+    fi_buf_deinit(&bytes);
+    fi_buf_deinit(&out);
     scene_deinit(&scene);
 }
 

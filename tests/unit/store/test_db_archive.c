@@ -19,9 +19,9 @@
 #include "support/test_file.h"
 
 enum {
-    HEADER = FIRN_ARCHIVE_FORMAT_HEADER_SIZE,
-    FOOTER = FIRN_ARCHIVE_FORMAT_FOOTER_SIZE,
-    PAGE = FIRN_ARCHIVE_FORMAT_ALIGNMENT
+    HEADER = FI_ARCHIVE_FORMAT_HEADER_SIZE,
+    FOOTER = FI_ARCHIVE_FORMAT_FOOTER_SIZE,
+    PAGE = FI_ARCHIVE_FORMAT_ALIGNMENT
 };
 
 /* ---- a file made by hand ---- */
@@ -33,59 +33,59 @@ struct file {
 
 /* A header, a table of these files, a footer; the bytes may be changed before they are sealed. */
 struct made {
-    struct firn_buf bytes;
-    struct firn_buf toc;
+    struct fi_buf bytes;
+    struct fi_buf toc;
 };
 
 static void
-append_zeros(struct firn_buf *out, size_t size)
+append_zeros(struct fi_buf *out, size_t size)
 {
     size_t before = out->size;
-    assert_int_equal(firn_buf_set_size(out, before + size), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(out, before + size), FIRN_OK);
     memset(out->data + before, 0, size);
 }
 
 static void
 make(struct made *made, const struct file *files, size_t count)
 {
-    const struct firn_archive_format_header header = {.id = "0123456789abcde"};
-    struct firn_archive_format_toc toc = {.time_ns = 1000000000};
+    const struct fi_archive_format_header header = {.id = "0123456789abcde"};
+    struct fi_archive_format_toc toc = {.time_ns = 1000000000};
     memcpy(toc.id, header.id, sizeof toc.id);
     *made = (struct made){0};
     append_zeros(&made->bytes, PAGE);
-    firn_archive_format_put_header(&header, made->bytes.data);
+    fi_archive_format_put_header(&header, made->bytes.data);
     for (size_t i = 0; i < count; i++) {
-        struct firn_archive_format_file file = {.path = files[i].path,
-                                                .size = strlen(files[i].content)};
-        firn_blake3_hash_of(files[i].content, strlen(files[i].content), &file.hash);
-        assert_int_equal(firn_archive_format_add(&toc, &file), FIRN_OK);
-        assert_int_equal(firn_buf_append_str(&made->bytes, files[i].content), FIRN_OK);
+        struct fi_archive_format_file file = {.path = files[i].path,
+                                              .size = strlen(files[i].content)};
+        fi_blake3_hash_of(files[i].content, strlen(files[i].content), &file.hash);
+        assert_int_equal(fi_archive_format_add(&toc, &file), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(&made->bytes, files[i].content), FIRN_OK);
         append_zeros(&made->bytes, (PAGE - made->bytes.size % PAGE) % PAGE);
     }
-    assert_int_equal(firn_archive_format_put_toc(&toc, &made->toc), FIRN_OK);
-    firn_archive_format_deinit(&toc);
+    assert_int_equal(fi_archive_format_put_toc(&toc, &made->toc), FIRN_OK);
+    fi_archive_format_deinit(&toc);
 }
 
 /* Puts the table and the footer after the files. */
 static void
 seal(struct made *made)
 {
-    struct firn_archive_format_footer footer = {.toc_offset = made->bytes.size,
-                                                .toc_size = made->toc.size,
-                                                .file_size =
-                                                    made->bytes.size + made->toc.size + FOOTER};
+    struct fi_archive_format_footer footer = {.toc_offset = made->bytes.size,
+                                              .toc_size = made->toc.size,
+                                              .file_size =
+                                                  made->bytes.size + made->toc.size + FOOTER};
     uint8_t bytes[FOOTER];
-    firn_blake3_hash_of(made->toc.data, made->toc.size, &footer.toc_hash);
-    firn_archive_format_put_footer(&footer, bytes);
-    assert_int_equal(firn_buf_append_slice(&made->bytes, firn_buf_slice(&made->toc)), FIRN_OK);
-    assert_int_equal(firn_buf_append(&made->bytes, bytes, FOOTER), FIRN_OK);
+    fi_blake3_hash_of(made->toc.data, made->toc.size, &footer.toc_hash);
+    fi_archive_format_put_footer(&footer, bytes);
+    assert_int_equal(fi_buf_append_slice(&made->bytes, fi_buf_slice(&made->toc)), FIRN_OK);
+    assert_int_equal(fi_buf_append(&made->bytes, bytes, FOOTER), FIRN_OK);
 }
 
 static void
 made_deinit(struct made *made)
 {
-    firn_buf_deinit(&made->bytes);
-    firn_buf_deinit(&made->toc);
+    fi_buf_deinit(&made->bytes);
+    fi_buf_deinit(&made->toc);
 }
 
 /* Opens the bytes as a file. */
@@ -93,14 +93,14 @@ static int
 try_open(const struct made *made, firn_error *err)
 {
     struct db_support support;
-    struct firn_os_dir *root;
-    struct firn_archive *archive;
+    struct fi_os_dir *root;
+    struct fi_archive *archive;
     db_support_init(&support, 1);
-    assert_int_equal(firn_os_dir_open_path(support.os, "/", &root, err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(support.os, "/", &root, err), FIRN_OK);
     test_file_write(root, "f", made->bytes.data, made->bytes.size);
-    firn_os_dir_close(root);
-    int rc = firn_archive_open(support.os, "/f", &archive, err);
-    firn_archive_close(archive);
+    fi_os_dir_close(root);
+    int rc = fi_archive_open(support.os, "/f", &archive, err);
+    fi_archive_close(archive);
     db_support_deinit(&support);
     return rc;
 }
@@ -120,21 +120,21 @@ a_file_has_its_bytes(void **state)
     const uint8_t *bytes = made.bytes.data;
     assert_memory_equal(bytes, mark, sizeof mark);
     assert_memory_equal(bytes + 16, "0123456789abcde", 16);
-    assert_true(firn_load_le64(bytes + 56) == firn_xxh3(bytes, 56, 0));
+    assert_true(fi_load_le64(bytes + 56) == fi_xxh3(bytes, 56, 0));
     assert_int_equal(made.bytes.size, 2 * PAGE); /* an empty file takes up nothing */
     assert_memory_equal(bytes + PAGE, "content", 8);
     const uint8_t *toc = made.toc.data;
     assert_memory_equal(toc, "0123456789abcde", 16);
-    assert_true(firn_load_le64(toc + 16) == 1000000000);
+    assert_true(fi_load_le64(toc + 16) == 1000000000);
     assert_memory_equal(toc + 24, "\2\1a\7", 4);
     assert_memory_equal(toc + 28 + 32, "\3d/b\0", 5);
     assert_int_equal(made.toc.size, 28 + 32 + 5 + 32);
     seal(&made);
     const uint8_t *footer = made.bytes.data + made.bytes.size - FOOTER;
-    assert_true(firn_load_le64(footer) == UINT64_C(2) * PAGE);
-    assert_true(firn_load_le64(footer + 8) == made.toc.size);
-    assert_true(firn_load_le64(footer + 48) == made.bytes.size);
-    assert_true(firn_load_le64(footer + 56) == firn_xxh3(footer, 56, 0));
+    assert_true(fi_load_le64(footer) == UINT64_C(2) * PAGE);
+    assert_true(fi_load_le64(footer + 8) == made.toc.size);
+    assert_true(fi_load_le64(footer + 48) == made.bytes.size);
+    assert_true(fi_load_le64(footer + 56) == fi_xxh3(footer, 56, 0));
     DB_OK(try_open(&made, &err));
     made_deinit(&made);
 }
@@ -151,7 +151,7 @@ what_a_newer_firn_writes_is_named_so(void **state)
         bytes[8] = i == 0 ? 2 : i == 1 ? 0 : 1; /* version */
         bytes[12] = i == 2;                     /* flags */
         bytes[40] = i == 3;
-        firn_store_le64(bytes + 56, firn_xxh3(bytes, 56, 0));
+        fi_store_le64(bytes + 56, fi_xxh3(bytes, 56, 0));
         seal(&made);
         int rc = try_open(&made, &err);
         assert_int_equal(rc, i % 2 == 0 ? FIRN_NEWER : FIRN_CORRUPT);
@@ -198,7 +198,7 @@ tables_that_no_writer_writes_are_refused(void **state)
     seal(&made);
     DB_FAILS(try_open(&made, &err), FIRN_CORRUPT, "path");
     made_deinit(&made);
-    char longest[FIRN_ARCHIVE_FORMAT_NAME_SIZE_MAX + 2];
+    char longest[FI_ARCHIVE_FORMAT_NAME_SIZE_MAX + 2];
     for (size_t size = sizeof longest - 2; size < sizeof longest; size++) {
         memset(longest, 'n', size);
         longest[size] = '\0';
@@ -265,11 +265,11 @@ footers_that_lie_are_refused(void **state)
         seal(&made);
         uint8_t *footer = made.bytes.data + made.bytes.size - FOOTER;
         uint64_t offset = offsets[i / 2];
-        firn_store_le64(footer, offset);
+        fi_store_le64(footer, offset);
         if (i % 2 == 1) {
-            firn_store_le64(footer + 8, made.bytes.size - FOOTER - offset);
+            fi_store_le64(footer + 8, made.bytes.size - FOOTER - offset);
         }
-        firn_store_le64(footer + 56, firn_xxh3(footer, 56, 0));
+        fi_store_le64(footer + 56, fi_xxh3(footer, 56, 0));
         DB_FAILS(try_open(&made, &err), FIRN_CORRUPT, "impossible offset");
         made_deinit(&made);
     }
@@ -279,28 +279,28 @@ footers_that_lie_are_refused(void **state)
 
 /* An exported file with one more file after the others. */
 static void
-add_file(struct firn_os_dir *root, const char *name)
+add_file(struct fi_os_dir *root, const char *name)
 {
     firn_error err;
     struct made made = {0};
-    struct firn_archive_format_header header;
-    struct firn_archive_format_footer footer;
-    struct firn_archive_format_toc toc;
-    struct firn_archive_format_file added = {.path = name, .size = 1};
+    struct fi_archive_format_header header;
+    struct fi_archive_format_footer footer;
+    struct fi_archive_format_toc toc;
+    struct fi_archive_format_file added = {.path = name, .size = 1};
     test_file_read(root, "good", &made.bytes);
     const uint8_t *end = made.bytes.data + made.bytes.size - FOOTER;
-    DB_OK(firn_archive_format_get_header(firn_buf_slice(&made.bytes), "good", &header, &err));
-    DB_OK(firn_archive_format_get_footer(end, made.bytes.size, "good", &footer, &err));
-    DB_OK(firn_archive_format_get_toc(
+    DB_OK(fi_archive_format_get_header(fi_buf_slice(&made.bytes), "good", &header, &err));
+    DB_OK(fi_archive_format_get_footer(end, made.bytes.size, "good", &footer, &err));
+    DB_OK(fi_archive_format_get_toc(
         firn_bytes(made.bytes.data + footer.toc_offset, (size_t)footer.toc_size), &header, &footer,
         "good", &toc, &err));
     made.bytes.size = (size_t)footer.toc_offset;
     append_zeros(&made.bytes, PAGE);
     made.bytes.data[footer.toc_offset] = 'x';
-    firn_blake3_hash_of("x", 1, &added.hash);
-    assert_int_equal(firn_archive_format_add(&toc, &added), FIRN_OK);
-    assert_int_equal(firn_archive_format_put_toc(&toc, &made.toc), FIRN_OK);
-    firn_archive_format_deinit(&toc);
+    fi_blake3_hash_of("x", 1, &added.hash);
+    assert_int_equal(fi_archive_format_add(&toc, &added), FIRN_OK);
+    assert_int_equal(fi_archive_format_put_toc(&toc, &made.toc), FIRN_OK);
+    fi_archive_format_deinit(&toc);
     seal(&made);
     test_file_write(root, "f", made.bytes.data, made.bytes.size);
     made_deinit(&made);
@@ -313,26 +313,26 @@ files_that_are_none_of_a_store_are_not_imported(void **state)
     firn_error err;
     static const char *const names[] = {"yours/1.jpg", "zsh"};
     struct db_support support;
-    struct firn_os_dir *root;
-    struct firn_storefile_progress progress = {0};
-    struct firn_db_checkpoint_info info;
+    struct fi_os_dir *root;
+    struct fi_storefile_progress progress = {0};
+    struct fi_db_checkpoint_info info;
     db_support_init(&support, 1);
-    const struct firn_copy_export_target target = {support.os, "/good", true};
+    const struct fi_copy_export_target target = {support.os, "/good", true};
     struct firn_db *db = db_support_open(support.dir);
-    DB_OK(firn_copy_export(db, NULL, &target, &progress, &err));
-    DB_OK(firn_db_close(db, &err));
-    DB_OK(firn_os_dir_open_path(support.os, "/", &root, &err));
+    DB_OK(fi_copy_export(db, NULL, &target, &progress, &err));
+    DB_OK(fi_db_close(db, &err));
+    DB_OK(fi_os_dir_open_path(support.os, "/", &root, &err));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         add_file(root, names[i]);
-        DB_OK(firn_db_path_open(support.os, "/f", &db_support_read_only, &db, &err));
-        DB_OK(firn_db_close(db, &err));
-        DB_FAILS(firn_copy_import(support.os, "/f", "/copy", &progress, &info, &err), FIRN_CORRUPT,
+        DB_OK(fi_db_path_open(support.os, "/f", &db_support_read_only, &db, &err));
+        DB_OK(fi_db_close(db, &err));
+        DB_FAILS(fi_copy_import(support.os, "/f", "/copy", &progress, &info, &err), FIRN_CORRUPT,
                  "not a file of a store");
-        DB_FAILS(firn_db_path_open(support.os, "/copy", &db_support_existing, &db, &err),
+        DB_FAILS(fi_db_path_open(support.os, "/copy", &db_support_existing, &db, &err),
                  FIRN_NOT_FOUND, "copy");
     }
-    DB_OK(firn_copy_import(support.os, "/good", "/copy", &progress, &info, &err));
-    firn_os_dir_close(root);
+    DB_OK(fi_copy_import(support.os, "/good", "/copy", &progress, &info, &err));
+    fi_os_dir_close(root);
     db_support_deinit(&support);
 }
 
@@ -345,8 +345,8 @@ write_golden(void)
 {
     firn_error err;
     struct db_support_disk disk;
-    const struct firn_copy_export_target target = {firn_os_default(), GOLDEN, true};
-    struct firn_storefile_progress progress = {.os = firn_os_default()};
+    const struct fi_copy_export_target target = {fi_os_default(), GOLDEN, true};
+    struct fi_storefile_progress progress = {.os = fi_os_default()};
     uint8_t one[8];
     db_support_disk_init(&disk);
     struct firn_db *db = db_support_open(disk.dir);
@@ -356,18 +356,18 @@ write_golden(void)
     db_support_put(users, "grace", "1906");
     db_support_put(users, "", "");
     firn_number(41, one);
-    DB_OK(firn_db_put_ttl(times, firn_str("sum"), firn_bytes(one, 8), 1000, FIRN_DURABILITY_FULL,
-                          &err));
+    DB_OK(fi_db_put_ttl(times, firn_str("sum"), firn_bytes(one, 8), 1000, FIRN_DURABILITY_FULL,
+                        &err));
     firn_number(1, one);
-    DB_OK(firn_db_merge(times, firn_str("sum"), FIRN_MERGE_ADD, firn_bytes(one, 8),
-                        FIRN_DURABILITY_FULL, &err));
-    DB_OK(firn_db_put_ttl(times, firn_str("soon"), firn_str("gone"), 1000, FIRN_DURABILITY_FULL,
-                          &err));
-    DB_OK(firn_db_checkpoint_create(db, "earlier", NULL, &err));
-    DB_OK(firn_db_checkpoint_create(db, "golden", NULL, &err));
+    DB_OK(fi_db_merge(times, firn_str("sum"), FIRN_MERGE_ADD, firn_bytes(one, 8),
+                      FIRN_DURABILITY_FULL, &err));
+    DB_OK(
+        fi_db_put_ttl(times, firn_str("soon"), firn_str("gone"), 1000, FIRN_DURABILITY_FULL, &err));
+    DB_OK(fi_db_checkpoint_create(db, "earlier", NULL, &err));
+    DB_OK(fi_db_checkpoint_create(db, "golden", NULL, &err));
     db_support_put(users, "ada", "later");
-    DB_OK(firn_copy_export(db, "golden", &target, &progress, &err));
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_copy_export(db, "golden", &target, &progress, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_disk_deinit(&disk);
 }
 
@@ -375,10 +375,10 @@ static int64_t
 sum_of(struct firn_db *db)
 {
     firn_error err;
-    struct firn_buf value = {0};
-    DB_OK(firn_db_get(db_support_keyspace(db, "times"), firn_str("sum"), &value, &err));
+    struct fi_buf value = {0};
+    DB_OK(fi_db_get(db_support_keyspace(db, "times"), firn_str("sum"), &value, &err));
     int64_t number = firn_number_of(value.data, value.size);
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return number;
 }
 
@@ -386,11 +386,11 @@ static void
 assert_golden(struct firn_db *db)
 {
     firn_error err;
-    struct firn_db_checkpoint_info info;
+    struct fi_db_checkpoint_info info;
     struct firn_db_keyspace *users = db_support_keyspace(db, "users");
     assert_string_equal(db_support_keys(users, NULL, false), " ada grace ");
     assert_string_equal(db_support_get(users, "ada"), "1815");
-    DB_OK(firn_db_checkpoint_find(db, "latest", &info, &err));
+    DB_OK(fi_db_checkpoint_find(db, "latest", &info, &err));
     assert_string_equal(info.name, "golden");
     assert_int_equal(info.number, 2);
 }
@@ -402,30 +402,30 @@ a_golden_file_opens_for_ever(void **state)
     firn_error err;
     struct firn_db *db;
     struct db_support_disk disk;
-    struct firn_db_checkpoint_info info;
-    struct firn_storefile_progress progress = {.os = firn_os_default()};
+    struct fi_db_checkpoint_info info;
+    struct fi_storefile_progress progress = {.os = fi_os_default()};
     firn_store_check_result report;
     char path[96];
     if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
         write_golden();
-        firn_os_sleep_ns(firn_os_default(), 1100000000);
+        fi_os_sleep_ns(fi_os_default(), 1100000000);
     }
-    DB_OK(firn_db_path_open(firn_os_default(), GOLDEN, &db_support_read_only, &db, &err));
+    DB_OK(fi_db_path_open(fi_os_default(), GOLDEN, &db_support_read_only, &db, &err));
     assert_golden(db);
     assert_true(sum_of(db) == 42);
     assert_string_equal(db_support_keys(db_support_keyspace(db, "times"), NULL, false),
                         "soon sum ");
-    DB_OK(firn_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 5);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_disk_init(&disk);
     (void)snprintf(path, sizeof path, "%s/copy", disk.path);
-    DB_OK(firn_copy_import(firn_os_default(), GOLDEN, path, &progress, &info, &err));
+    DB_OK(fi_copy_import(fi_os_default(), GOLDEN, path, &progress, &info, &err));
     assert_string_equal(info.name, "golden");
-    DB_OK(firn_db_path_open(firn_os_default(), path, &db_support_existing, &db, &err));
+    DB_OK(fi_db_path_open(fi_os_default(), path, &db_support_existing, &db, &err));
     assert_golden(db);
     assert_true(sum_of(db) == 1);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_disk_deinit(&disk);
 }
 

@@ -15,16 +15,16 @@
 #include "support/test_random.h"
 
 /* So little memory that a few entries go to a file. */
-static const struct firn_db_options little = {.create_if_missing = true, .memory_bytes = 64 << 10};
+static const struct fi_db_options little = {.create_if_missing = true, .memory_bytes = 64 << 10};
 
-static const struct firn_storefile_progress quiet = {.on_progress = NULL};
+static const struct fi_storefile_progress quiet = {.on_progress = NULL};
 
 static struct firn_db *
-open_little(struct firn_os_dir *dir)
+open_little(struct fi_os_dir *dir)
 {
     firn_error err;
     struct firn_db *db;
-    DB_OK(firn_db_open(dir, &little, &db, &err));
+    DB_OK(fi_db_open(dir, &little, &db, &err));
     return db;
 }
 
@@ -36,7 +36,7 @@ key_of(unsigned number, char out[16])
 }
 
 static int
-count_one(void *ctx, const struct firn_os_dirent *entry)
+count_one(void *ctx, const struct fi_os_dirent *entry)
 {
     (void)entry;
     ++*(size_t *)ctx;
@@ -44,14 +44,14 @@ count_one(void *ctx, const struct firn_os_dirent *entry)
 }
 
 static size_t
-files_in_runs(struct firn_os_dir *dir)
+files_in_runs(struct fi_os_dir *dir)
 {
     firn_error err;
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     size_t count = 0;
-    DB_OK(firn_os_dir_open(dir, "runs", &runs, &err));
-    DB_OK(firn_os_dir_list(runs, count_one, &count, &err));
-    firn_os_dir_close(runs);
+    DB_OK(fi_os_dir_open(dir, "runs", &runs, &err));
+    DB_OK(fi_os_dir_list(runs, count_one, &count, &err));
+    fi_os_dir_close(runs);
     return count;
 }
 
@@ -77,10 +77,9 @@ put(struct model *model, struct firn_db_bulk *bulk, unsigned key)
     memcpy(value, &model->stamp, sizeof model->stamp);
     model->values[key] = model->stamp;
     if (test_random_below(&model->random, 5) == 0) {
-        DB_OK(
-            firn_db_bulk_put_ttl(bulk, key_of(key, name), firn_bytes(value, size), 1U << 30, &err));
+        DB_OK(fi_db_bulk_put_ttl(bulk, key_of(key, name), firn_bytes(value, size), 1U << 30, &err));
     } else {
-        DB_OK(firn_db_bulk_put(bulk, key_of(key, name), firn_bytes(value, size), &err));
+        DB_OK(fi_db_bulk_put(bulk, key_of(key, name), firn_bytes(value, size), &err));
     }
 }
 
@@ -89,24 +88,24 @@ check(const struct model *model, struct firn_db_keyspace *keyspace)
 {
     firn_error err;
     struct firn_db_cursor *cursor;
-    const struct firn_db_cursor_options all = {.view = NULL};
-    DB_OK(firn_db_cursor_open(keyspace, &all, &cursor, &err));
-    DB_OK(firn_db_cursor_first(cursor, &err));
+    const struct fi_db_cursor_options all = {.view = NULL};
+    DB_OK(fi_db_cursor_open(keyspace, &all, &cursor, &err));
+    DB_OK(fi_db_cursor_first(cursor, &err));
     for (unsigned key = 0; key < KEYS; key++) {
         char name[16];
         if (model->values[key] == 0) {
             continue;
         }
-        assert_true(firn_db_cursor_valid(cursor));
-        firn_slice found = firn_db_cursor_key(cursor);
-        firn_slice value = firn_db_cursor_value(cursor);
+        assert_true(fi_db_cursor_valid(cursor));
+        firn_slice found = fi_db_cursor_key(cursor);
+        firn_slice value = fi_db_cursor_value(cursor);
         assert_int_equal(found.size, key_of(key, name).size);
         assert_memory_equal(found.data, name, found.size);
         assert_memory_equal(value.data, &model->values[key], sizeof model->values[key]);
-        DB_OK(firn_db_cursor_next(cursor, &err));
+        DB_OK(fi_db_cursor_next(cursor, &err));
     }
-    assert_false(firn_db_cursor_valid(cursor));
-    firn_db_cursor_close(cursor);
+    assert_false(fi_db_cursor_valid(cursor));
+    fi_db_cursor_close(cursor);
 }
 
 static void
@@ -114,13 +113,13 @@ load_some(struct model *model, struct firn_db_keyspace *keyspace, unsigned entri
 {
     firn_error err;
     struct firn_db_bulk *bulk;
-    DB_OK(firn_db_bulk_open_unsorted(keyspace, &quiet, &bulk, &err));
+    DB_OK(fi_db_bulk_open_unsorted(keyspace, &quiet, &bulk, &err));
     for (unsigned i = 0; i < entries; i++) {
         put(model, bulk, (unsigned)test_random_below(&model->random, KEYS));
     }
-    assert_int_equal(firn_db_bulk_count(bulk), entries);
-    DB_OK(firn_db_bulk_commit(bulk, &err));
-    firn_db_bulk_close(bulk);
+    assert_int_equal(fi_db_bulk_count(bulk), entries);
+    DB_OK(fi_db_bulk_commit(bulk, &err));
+    fi_db_bulk_close(bulk);
     check(model, keyspace);
 }
 
@@ -140,12 +139,12 @@ of_each_key_the_last_entry_counts(void **state)
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
         load_some(&model, keyspace, entries[i]);
     }
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
     check(&model, keyspace);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db = open_little(support.dir);
     check(&model, db_support_keyspace(db, "k"));
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -163,27 +162,27 @@ a_load_is_one_commit_and_newer_than_what_came_meanwhile(void **state)
         db_support_init(&support, entries);
         struct firn_db *db = open_little(support.dir);
         struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
-        DB_OK(firn_db_bulk_open_unsorted(keyspace, &quiet, &bulk, &err));
+        DB_OK(fi_db_bulk_open_unsorted(keyspace, &quiet, &bulk, &err));
         for (unsigned i = entries; i > 0; i--) {
-            DB_OK(firn_db_bulk_put(bulk, key_of(i, name), firn_bytes(value, sizeof value), &err));
+            DB_OK(fi_db_bulk_put(bulk, key_of(i, name), firn_bytes(value, sizeof value), &err));
         }
         db_support_put(keyspace, "key-00001", "meanwhile");
         db_support_put(keyspace, "key-00000", "meanwhile");
-        DB_OK(firn_db_view_open(db, &before, &err));
+        DB_OK(fi_db_view_open(db, &before, &err));
         assert_string_equal(db_support_keys(keyspace, NULL, false), "key-00000 key-00001 ");
-        DB_OK(firn_db_bulk_commit(bulk, &err));
-        DB_FAILS(firn_db_bulk_commit(bulk, &err), FIRN_MISUSE, "over");
-        firn_db_bulk_close(bulk);
+        DB_OK(fi_db_bulk_commit(bulk, &err));
+        DB_FAILS(fi_db_bulk_commit(bulk, &err), FIRN_MISUSE, "over");
+        fi_db_bulk_close(bulk);
         assert_string_equal(db_support_get(keyspace, "key-00001"), "l");
         assert_string_equal(db_support_get(keyspace, "key-00000"), "meanwhile");
-        const struct firn_db_cursor_options at = {.view = before};
+        const struct fi_db_cursor_options at = {.view = before};
         assert_string_equal(db_support_keys(keyspace, &at, false), "key-00000 key-00001 ");
-        firn_db_view_close(before);
-        firn_db_abandon(db);
+        fi_db_view_close(before);
+        fi_db_abandon(db);
         db_support_cut(&support, entries);
         db = open_little(support.dir);
         assert_string_equal(db_support_get(db_support_keyspace(db, "k"), "key-00001"), "l");
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
         db_support_deinit(&support);
     }
 }
@@ -209,39 +208,39 @@ what_is_given_up_or_cancelled_leaves_nothing(void **state)
     struct firn_db *db = open_little(support.dir);
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     db_support_put(keyspace, "a", "1");
-    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
     size_t files = files_in_runs(support.dir);
     for (int calls = 0; calls < 2; calls++) {
         int left = 1;
-        struct firn_storefile_progress progress = {
+        struct fi_storefile_progress progress = {
             .on_progress = cancel, .ctx = &left, .os = support.os};
-        DB_OK(firn_db_bulk_open_unsorted(keyspace, &progress, &bulk, &err));
+        DB_OK(fi_db_bulk_open_unsorted(keyspace, &progress, &bulk, &err));
         for (unsigned i = 300; i > 0; i--) {
-            DB_OK(firn_db_bulk_put(bulk, key_of(i, name), firn_bytes(value, sizeof value), &err));
+            DB_OK(fi_db_bulk_put(bulk, key_of(i, name), firn_bytes(value, sizeof value), &err));
         }
         assert_true(files_in_runs(support.dir) > files);
         if (calls == 1) {
-            DB_FAILS(firn_db_bulk_commit(bulk, &err), FIRN_CANCELLED, "cancelled");
+            DB_FAILS(fi_db_bulk_commit(bulk, &err), FIRN_CANCELLED, "cancelled");
         }
-        firn_db_bulk_close(bulk);
+        fi_db_bulk_close(bulk);
         assert_int_equal(files_in_runs(support.dir), files);
         assert_string_equal(db_support_keys(keyspace, NULL, false), "a ");
     }
     /* Nothing at all, and a keyspace that is dropped meanwhile. */
-    DB_OK(firn_db_bulk_open_unsorted(keyspace, &quiet, &bulk, &err));
-    DB_OK(firn_db_bulk_commit(bulk, &err));
-    firn_db_bulk_close(bulk);
+    DB_OK(fi_db_bulk_open_unsorted(keyspace, &quiet, &bulk, &err));
+    DB_OK(fi_db_bulk_commit(bulk, &err));
+    fi_db_bulk_close(bulk);
     for (unsigned entries = 1; entries < 300; entries += 200) {
         keyspace = db_support_keyspace(db, "k");
-        DB_OK(firn_db_bulk_open_unsorted(keyspace, &quiet, &bulk, &err));
+        DB_OK(fi_db_bulk_open_unsorted(keyspace, &quiet, &bulk, &err));
         for (unsigned i = 0; i < entries; i++) {
-            DB_OK(firn_db_bulk_put(bulk, key_of(i, name), firn_bytes(value, sizeof value), &err));
+            DB_OK(fi_db_bulk_put(bulk, key_of(i, name), firn_bytes(value, sizeof value), &err));
         }
-        DB_OK(firn_db_keyspace_drop(db, "k", &err));
-        DB_FAILS(firn_db_bulk_commit(bulk, &err), FIRN_MISUSE, "was dropped");
-        firn_db_bulk_close(bulk);
+        DB_OK(fi_db_keyspace_drop(db, "k", &err));
+        DB_FAILS(fi_db_bulk_commit(bulk, &err), FIRN_MISUSE, "was dropped");
+        fi_db_bulk_close(bulk);
     }
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -251,7 +250,7 @@ enum { LOADED = 48 };
 
 /* Some entries, then a load of LOADED keys, backwards and some twice, by way of files. */
 static int
-run_program(struct firn_os_dir *dir, bool *out_is_certain)
+run_program(struct fi_os_dir *dir, bool *out_is_certain)
 {
     firn_error err;
     struct firn_db *db = NULL;
@@ -261,30 +260,30 @@ run_program(struct firn_os_dir *dir, bool *out_is_certain)
     char value[VALUE_SIZE] = {'w'};
     int rc;
     *out_is_certain = false;
-    FIRN_TRY(firn_db_open(dir, &little, &db, &err));
-    FIRN_TRY(firn_db_keyspace_open(db, "k", &keyspace, &err));
+    FI_TRY(fi_db_open(dir, &little, &db, &err));
+    FI_TRY(fi_db_keyspace_open(db, "k", &keyspace, &err));
     for (unsigned i = 0; i < LOADED; i += 9) {
-        FIRN_TRY(firn_db_put(keyspace, key_of(i, key), firn_str("o"), FIRN_DURABILITY_OS, &err));
+        FI_TRY(fi_db_put(keyspace, key_of(i, key), firn_str("o"), FIRN_DURABILITY_OS, &err));
     }
-    FIRN_TRY(firn_db_bulk_open_unsorted(keyspace, &quiet, &bulk, &err));
+    FI_TRY(fi_db_bulk_open_unsorted(keyspace, &quiet, &bulk, &err));
     for (unsigned i = LOADED; i > 0; i--) {
         value[0] = 'w';
-        FIRN_TRY(firn_db_bulk_put(bulk, key_of(i - 1, key), firn_bytes(value, sizeof value), &err));
+        FI_TRY(fi_db_bulk_put(bulk, key_of(i - 1, key), firn_bytes(value, sizeof value), &err));
         value[0] = 'l';
-        FIRN_TRY(
-            firn_db_bulk_put(bulk, key_of(i % LOADED, key), firn_bytes(value, sizeof value), &err));
+        FI_TRY(
+            fi_db_bulk_put(bulk, key_of(i % LOADED, key), firn_bytes(value, sizeof value), &err));
     }
-    FIRN_TRY(firn_db_bulk_commit(bulk, &err));
+    FI_TRY(fi_db_bulk_commit(bulk, &err));
     *out_is_certain = true;
 out:
-    firn_db_bulk_close(bulk);
-    firn_db_abandon(db);
+    fi_db_bulk_close(bulk);
+    fi_db_abandon(db);
     return rc;
 }
 
 /* All of the load or nothing of it. */
 static void
-check_state(struct firn_os_dir *dir, bool is_certain)
+check_state(struct fi_os_dir *dir, bool is_certain)
 {
     firn_error err;
     struct firn_db *db = open_little(dir);
@@ -300,12 +299,12 @@ check_state(struct firn_os_dir *dir, bool is_certain)
             assert_true(i % 9 == 0 && strcmp(value, "o") == 0);
         }
     }
-    DB_OK(firn_db_check(db, NULL,
-                        &(firn_store_check_result){.size = sizeof(firn_store_check_result)}, &err));
+    DB_OK(fi_db_check(db, NULL, &(firn_store_check_result){.size = sizeof(firn_store_check_result)},
+                      &err));
     db_support_put(keyspace, "key-00003", "again");
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
     assert_string_equal(db_support_get(keyspace, "key-00003"), "again");
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
 }
 
 static const struct db_program program = {.run = run_program, .check = check_state};
@@ -321,8 +320,8 @@ static void
 a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
 {
     (void)state;
-    db_program_fail_calls(&program, FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_WRITES |
-                                        FIRN_SIM_FAULT_SYNCS | FIRN_SIM_FAULT_METADATA);
+    db_program_fail_calls(&program, FI_SIM_FAULT_READS | FI_SIM_FAULT_WRITES | FI_SIM_FAULT_SYNCS |
+                                        FI_SIM_FAULT_METADATA);
 }
 
 static void

@@ -58,27 +58,27 @@ write_numbers(void *arg)
     struct firn_db_keyspace *keyspace = shared->keyspaces[worker->index];
     struct firn_db_batch *batch;
     firn_error err;
-    DB_OK(firn_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_create(&batch, &err));
     for (uint64_t number = 1; !is_over(worker); number++) {
         uint8_t value[VALUE];
         char text[16];
         memset(value, (int)number, sizeof value);
-        firn_store_le64(value, number);
-        firn_db_batch_clear(batch);
+        fi_store_le64(value, number);
+        fi_db_batch_clear(batch);
         if (number % 7 == 0) {
-            DB_OK(firn_db_batch_delete_range(batch, keyspace, firn_str("key-"), firn_str("key."),
-                                             &err));
+            DB_OK(fi_db_batch_delete_range(batch, keyspace, firn_str("key-"), firn_str("key."),
+                                           &err));
         }
         for (unsigned key = 0; key < KEYS; key++) {
-            DB_OK(firn_db_batch_put(batch, keyspace, key_of(key, text),
-                                    firn_bytes(value, sizeof value), &err));
+            DB_OK(fi_db_batch_put(batch, keyspace, key_of(key, text),
+                                  firn_bytes(value, sizeof value), &err));
         }
         firn_durability durability = number % 50 == 0 ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS;
-        DB_OK(firn_db_write(shared->db, batch, durability, &err));
+        DB_OK(fi_db_write(shared->db, batch, durability, &err));
         atomic_store(&shared->acknowledged[worker->index], number);
         worker->rounds++;
     }
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     return NULL;
 }
 
@@ -86,7 +86,7 @@ static uint64_t
 number_in(firn_slice value)
 {
     assert_int_equal(value.size, VALUE);
-    uint64_t number = firn_load_le64(value.data);
+    uint64_t number = fi_load_le64(value.data);
     assert_int_equal(value.data[VALUE - 1], (uint8_t)number);
     return number;
 }
@@ -100,17 +100,17 @@ check_walk(struct firn_db_keyspace *keyspace, struct firn_db_view *view, uint64_
     struct firn_db_cursor *cursor;
     uint64_t number = 0;
     unsigned count = 0;
-    const struct firn_db_cursor_options options = {.view = view};
-    DB_OK(firn_db_cursor_open(keyspace, &options, &cursor, &err));
-    DB_OK(is_back ? firn_db_cursor_last(cursor, &err) : firn_db_cursor_first(cursor, &err));
-    while (firn_db_cursor_valid(cursor)) {
-        uint64_t found = number_in(firn_db_cursor_value(cursor));
+    const struct fi_db_cursor_options options = {.view = view};
+    DB_OK(fi_db_cursor_open(keyspace, &options, &cursor, &err));
+    DB_OK(is_back ? fi_db_cursor_last(cursor, &err) : fi_db_cursor_first(cursor, &err));
+    while (fi_db_cursor_valid(cursor)) {
+        uint64_t found = number_in(fi_db_cursor_value(cursor));
         assert_true(count == 0 || found == number);
         number = found;
         count++;
-        DB_OK(is_back ? firn_db_cursor_prev(cursor, &err) : firn_db_cursor_next(cursor, &err));
+        DB_OK(is_back ? fi_db_cursor_prev(cursor, &err) : fi_db_cursor_next(cursor, &err));
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     assert_true(count == KEYS || (count == 0 && least == 0));
     assert_true(number >= least);
 }
@@ -120,21 +120,21 @@ static void
 check_gets(struct shared *shared, unsigned writer, struct test_random *random)
 {
     firn_error err;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     uint64_t least = atomic_load(&shared->acknowledged[writer]);
     for (unsigned i = 0; i < 50; i++) {
         char text[16];
         firn_slice key = key_of((unsigned)test_random_below(random, KEYS), text);
-        int rc = firn_db_get(shared->keyspaces[writer], key, &out, &err);
+        int rc = fi_db_get(shared->keyspaces[writer], key, &out, &err);
         if (rc == FIRN_NOT_FOUND && least == 0) {
             continue;
         }
         DB_OK(rc);
-        uint64_t number = number_in(firn_buf_slice(&out));
+        uint64_t number = number_in(fi_buf_slice(&out));
         assert_true(number >= least);
         least = number;
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -142,24 +142,24 @@ check_view(struct shared *shared, unsigned writer, struct test_random *random)
 {
     firn_error err;
     struct firn_db_view *view;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     uint64_t least = atomic_load(&shared->acknowledged[writer]);
-    DB_OK(firn_db_view_open(shared->db, &view, &err));
+    DB_OK(fi_db_view_open(shared->db, &view, &err));
     uint64_t number = 0;
     for (unsigned i = 0; i < 20; i++) {
         char text[16];
         firn_slice key = key_of((unsigned)test_random_below(random, KEYS), text);
-        int rc = firn_db_get_at(shared->keyspaces[writer], view, key, &out, &err);
+        int rc = fi_db_get_at(shared->keyspaces[writer], view, key, &out, &err);
         assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && least == 0 && number == 0));
         if (rc == FIRN_OK) {
-            assert_true(number == 0 || number == number_in(firn_buf_slice(&out)));
-            number = number_in(firn_buf_slice(&out));
+            assert_true(number == 0 || number == number_in(fi_buf_slice(&out)));
+            number = number_in(fi_buf_slice(&out));
         }
     }
     assert_true(number >= least);
     check_walk(shared->keyspaces[writer], view, least, false);
-    firn_db_view_close(view);
-    firn_buf_deinit(&out);
+    fi_db_view_close(view);
+    fi_buf_deinit(&out);
 }
 
 static void *
@@ -195,17 +195,17 @@ read_elsewhere(void *arg)
     struct shared *shared = worker->shared;
     firn_error err;
     struct firn_db *reader;
-    DB_OK(firn_db_path_open(firn_os_default(), shared->disk.path, &db_support_read_only, &reader,
-                            &err));
+    DB_OK(
+        fi_db_path_open(fi_os_default(), shared->disk.path, &db_support_read_only, &reader, &err));
     while (!is_over(worker)) {
         unsigned writer = (unsigned)(worker->rounds % WRITERS);
         char name[] = {'w', (char)('0' + writer), 0};
         uint64_t least = atomic_load(&shared->acknowledged[writer]);
-        DB_OK(firn_db_refresh(reader, &err));
+        DB_OK(fi_db_refresh(reader, &err));
         check_walk(db_support_keyspace(reader, name), NULL, least, false);
         worker->rounds++;
     }
-    DB_OK(firn_db_close(reader, &err));
+    DB_OK(fi_db_close(reader, &err));
     return NULL;
 }
 
@@ -218,13 +218,13 @@ maintain(void *arg)
     while (!is_over(worker)) {
         firn_store_statistics stats;
         firn_store_check_result report;
-        DB_OK(firn_db_maintain_flush(db, &err));
-        DB_OK(firn_db_stats(db, &stats, &err));
+        DB_OK(fi_db_maintain_flush(db, &err));
+        DB_OK(fi_db_stats(db, &stats, &err));
         if (worker->rounds % 4 == 0) {
-            DB_OK(firn_db_maintain_compact(db, NULL, &err));
+            DB_OK(fi_db_maintain_compact(db, NULL, &err));
         }
         if (worker->rounds % 8 == 0) {
-            DB_OK(firn_db_check(db, NULL, &report, &err));
+            DB_OK(fi_db_check(db, NULL, &report, &err));
         }
         assert_int_equal(stats.background_failures, 0);
         worker->rounds++;
@@ -243,11 +243,11 @@ make_and_drop(void *arg)
         struct firn_db_cursor *cursor;
         assert_null(db_support_get(keyspace, "a"));
         db_support_put(keyspace, "a", "1");
-        DB_OK(firn_db_cursor_open(keyspace, NULL, &cursor, &err));
-        DB_OK(firn_db_keyspace_drop(db, "passing", &err));
-        DB_OK(firn_db_cursor_first(cursor, &err));
-        assert_true(firn_slice_equal(firn_db_cursor_key(cursor), firn_str("a")));
-        firn_db_cursor_close(cursor);
+        DB_OK(fi_db_cursor_open(keyspace, NULL, &cursor, &err));
+        DB_OK(fi_db_keyspace_drop(db, "passing", &err));
+        DB_OK(fi_db_cursor_first(cursor, &err));
+        assert_true(fi_slice_equal(fi_db_cursor_key(cursor), firn_str("a")));
+        fi_db_cursor_close(cursor);
         worker->rounds++;
     }
     return NULL;
@@ -269,12 +269,12 @@ everything_at_once_agrees(void **state)
     static struct shared shared;
     static struct worker workers[WRITERS + READERS + 4];
     enum { WORKERS = sizeof workers / sizeof *workers };
-    const struct firn_db_options options = {.create_if_missing = true,
-                                            .memory_bytes = 1 << 20,
-                                            .threads = 3,
-                                            .durability = FIRN_DURABILITY_OS};
+    const struct fi_db_options options = {.create_if_missing = true,
+                                          .memory_bytes = 1 << 20,
+                                          .threads = 3,
+                                          .durability = FIRN_DURABILITY_OS};
     db_support_disk_init(&shared.disk);
-    DB_OK(firn_db_open(shared.disk.dir, &options, &shared.db, &err));
+    DB_OK(fi_db_open(shared.disk.dir, &options, &shared.db, &err));
     for (unsigned i = 0; i < WRITERS; i++) {
         char name[] = {'w', (char)('0' + i), 0};
         shared.keyspaces[i] = db_support_keyspace(shared.db, name);
@@ -291,30 +291,30 @@ everything_at_once_agrees(void **state)
     start(&workers[count++], &shared, 0, maintain);
     start(&workers[count++], &shared, 0, make_and_drop);
     assert_int_equal(count, WORKERS);
-    firn_os_sleep_ns(firn_os_default(),
-                     (getenv("FIRN_TEST_LONG") != NULL ? 30 : 1) * INT64_C(1000000000));
+    fi_os_sleep_ns(fi_os_default(),
+                   (getenv("FIRN_TEST_LONG") != NULL ? 30 : 1) * INT64_C(1000000000));
     atomic_store(&shared.is_over, true);
     for (unsigned i = 0; i < WORKERS; i++) {
         assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
         assert_true(workers[i].rounds > 0);
     }
     firn_store_statistics stats;
-    DB_OK(firn_db_stats(shared.db, &stats, &err));
+    DB_OK(fi_db_stats(shared.db, &stats, &err));
     (void)printf("%llu commits, %llu flushes, %llu compactions, %llu stalls\n",
                  (unsigned long long)stats.commits, (unsigned long long)stats.flushes,
                  (unsigned long long)stats.compactions, (unsigned long long)stats.stalls);
     assert_true(stats.flushes > 0);
-    DB_OK(firn_db_close(shared.db, &err));
-    DB_OK(firn_db_open(shared.disk.dir, &options, &shared.db, &err));
+    DB_OK(fi_db_close(shared.db, &err));
+    DB_OK(fi_db_open(shared.disk.dir, &options, &shared.db, &err));
     for (unsigned i = 0; i < WRITERS; i++) {
         char name[] = {'w', (char)('0' + i), 0};
         uint64_t number = atomic_load(&shared.acknowledged[i]);
         check_walk(db_support_keyspace(shared.db, name), NULL, number, true);
     }
     firn_store_check_result report;
-    DB_OK(firn_db_check(shared.db, NULL, &report, &err));
+    DB_OK(fi_db_check(shared.db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, WRITERS);
-    DB_OK(firn_db_close(shared.db, &err));
+    DB_OK(fi_db_close(shared.db, &err));
     db_support_disk_deinit(&shared.disk);
 }
 

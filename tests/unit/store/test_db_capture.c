@@ -18,8 +18,8 @@
 /* A store and its writer, and a machine around it that is told when the log is opened. */
 struct beside {
     struct db_support support;
-    struct firn_os *fault;
-    struct firn_os_dir *dir; /* of the store, through that machine */
+    struct fi_os *fault;
+    struct fi_os_dir *dir; /* of the store, through that machine */
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
     unsigned loads; /* still to come, one each time */
@@ -34,18 +34,18 @@ load(struct beside *beside)
     struct firn_db_bulk *bulk;
     beside->loads--;
     beside->loaded++;
-    DB_OK(firn_db_bulk_open(beside->keyspace, &bulk, &err));
-    DB_OK(firn_db_bulk_put(bulk, firn_str("loaded"), firn_str("1"), &err));
-    DB_OK(firn_db_bulk_commit(bulk, &err));
-    firn_db_bulk_close(bulk);
+    DB_OK(fi_db_bulk_open(beside->keyspace, &bulk, &err));
+    DB_OK(fi_db_bulk_put(bulk, firn_str("loaded"), firn_str("1"), &err));
+    DB_OK(fi_db_bulk_commit(bulk, &err));
+    fi_db_bulk_close(bulk);
     db_support_put(beside->keyspace, "after", "1");
 }
 
 static void
-on_call(void *ctx, const struct firn_sim_fault_call *call)
+on_call(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct beside *beside = ctx;
-    if (call->kind != FIRN_SIM_FAULT_OPENS || call->name == NULL ||
+    if (call->kind != FI_SIM_FAULT_OPENS || call->name == NULL ||
         strcmp(call->name, "wal-000001.log") != 0) {
         return;
     }
@@ -64,18 +64,18 @@ open_beside(struct beside *beside, unsigned loads)
     beside->db = db_support_open(beside->support.dir);
     beside->keyspace = db_support_keyspace(beside->db, "k");
     db_support_put(beside->keyspace, "before", "1");
-    DB_OK(firn_sim_fault_create(beside->support.os, &beside->fault, &err));
-    DB_OK(firn_os_dir_open_path(beside->fault, "/store", &beside->dir, &err));
-    firn_sim_fault_set_hook(beside->fault, on_call, beside);
+    DB_OK(fi_sim_fault_create(beside->support.os, &beside->fault, &err));
+    DB_OK(fi_os_dir_open_path(beside->fault, "/store", &beside->dir, &err));
+    fi_sim_fault_set_hook(beside->fault, on_call, beside);
 }
 
 static void
 close_beside(struct beside *beside)
 {
     firn_error err;
-    firn_os_dir_close(beside->dir);
-    firn_sim_fault_destroy(beside->fault);
-    DB_OK(firn_db_close(beside->db, &err));
+    fi_os_dir_close(beside->dir);
+    fi_sim_fault_destroy(beside->fault);
+    DB_OK(fi_db_close(beside->db, &err));
     db_support_deinit(&beside->support);
 }
 
@@ -94,16 +94,16 @@ a_reader_sees_no_commit_without_the_load_before_it(void **state)
         struct beside beside;
         struct firn_db *reader;
         open_beside(&beside, loads);
-        DB_OK(firn_db_open(beside.dir, &db_support_read_only, &reader, &err));
+        DB_OK(fi_db_open(beside.dir, &db_support_read_only, &reader, &err));
         assert_true(has(reader, "before"));
         assert_int_equal(has(reader, "loaded"), has(reader, "after"));
         assert_int_equal(beside.loaded > 0, loads > 0);
         beside.loads = 1; /* while it moves on */
         db_support_put(beside.keyspace, "more", "1");
-        DB_OK(firn_db_refresh(reader, &err));
+        DB_OK(fi_db_refresh(reader, &err));
         assert_true(has(reader, "more"));
         assert_int_equal(has(reader, "loaded"), has(reader, "after"));
-        DB_OK(firn_db_close(reader, &err));
+        DB_OK(fi_db_close(reader, &err));
         close_beside(&beside);
     }
 }
@@ -115,21 +115,21 @@ a_copy_has_no_commit_without_the_load_before_it(void **state)
     for (unsigned loads = 0; loads <= 3; loads++) {
         firn_error err;
         struct beside beside;
-        struct firn_copy_capture *capture;
-        struct firn_copy_capture *again;
+        struct fi_copy_capture *capture;
+        struct fi_copy_capture *again;
         open_beside(&beside, loads);
-        DB_OK(firn_copy_capture_open(beside.dir, &capture, &err));
+        DB_OK(fi_copy_capture_open(beside.dir, &capture, &err));
         assert_int_equal(beside.loaded > 0, loads > 0);
         /* It ends where the load began. */
-        DB_OK(firn_copy_capture_open(beside.support.dir, &again, &err));
-        assert_int_equal(firn_copy_capture_print(capture) == firn_copy_capture_print(again),
+        DB_OK(fi_copy_capture_open(beside.support.dir, &again, &err));
+        assert_int_equal(fi_copy_capture_print(capture) == fi_copy_capture_print(again),
                          loads == 0);
-        firn_copy_capture_close(again);
+        fi_copy_capture_close(again);
         db_support_put(beside.keyspace, "more", "1");
-        DB_OK(firn_copy_capture_open(beside.support.dir, &again, &err));
-        assert_true(firn_copy_capture_print(capture) != firn_copy_capture_print(again));
-        firn_copy_capture_close(again);
-        firn_copy_capture_close(capture);
+        DB_OK(fi_copy_capture_open(beside.support.dir, &again, &err));
+        assert_true(fi_copy_capture_print(capture) != fi_copy_capture_print(again));
+        fi_copy_capture_close(again);
+        fi_copy_capture_close(capture);
         close_beside(&beside);
     }
 }
@@ -142,16 +142,16 @@ chance_keeps_nobody_from_reading(void **state)
     firn_error err;
     struct beside beside;
     struct firn_db *reader;
-    struct firn_copy_capture *capture;
+    struct fi_copy_capture *capture;
     open_beside(&beside, 0);
-    beside.db->commits.last_sequence = FIRN_DB_LOAD_STEP;
+    beside.db->commits.last_sequence = FI_DB_LOAD_STEP;
     db_support_put(beside.keyspace, "after", "1");
-    DB_OK(firn_db_open(beside.dir, &db_support_read_only, &reader, &err));
+    DB_OK(fi_db_open(beside.dir, &db_support_read_only, &reader, &err));
     assert_true(has(reader, "after"));
     assert_in_range(beside.looks, 2, 20);
-    DB_OK(firn_db_close(reader, &err));
-    DB_OK(firn_copy_capture_open(beside.dir, &capture, &err));
-    firn_copy_capture_close(capture);
+    DB_OK(fi_db_close(reader, &err));
+    DB_OK(fi_copy_capture_open(beside.dir, &capture, &err));
+    fi_copy_capture_close(capture);
     close_beside(&beside);
 }
 
@@ -164,27 +164,23 @@ a_lock_that_cannot_be_had_lets_nobody_in(void **state)
         int error_number;
         int code;
         unsigned classes;
-    } cases[] = {{EMFILE, FIRN_IO, FIRN_SIM_FAULT_OPENS},
-                 {EIO, FIRN_IO, FIRN_SIM_FAULT_OPENS},
-                 {ENOSPC, FIRN_NO_SPACE, FIRN_SIM_FAULT_OPENS},
-                 {EACCES, FIRN_BUSY, FIRN_SIM_FAULT_OPENS},
-                 {EROFS, FIRN_BUSY, FIRN_SIM_FAULT_OPENS},
-                 {ELOOP, FIRN_BUSY, FIRN_SIM_FAULT_OPENS},
-                 {ENOENT, FIRN_BUSY, FIRN_SIM_FAULT_OPENS},
-                 {ENOLCK, FIRN_IO, FIRN_SIM_FAULT_METADATA},
-                 {EIO, FIRN_IO, FIRN_SIM_FAULT_METADATA},
-                 {EOPNOTSUPP, FIRN_BUSY, FIRN_SIM_FAULT_METADATA},
-                 {0, FIRN_BUSY, FIRN_SIM_FAULT_OPENS}};
+    } cases[] = {
+        {EMFILE, FIRN_IO, FI_SIM_FAULT_OPENS},       {EIO, FIRN_IO, FI_SIM_FAULT_OPENS},
+        {ENOSPC, FIRN_NO_SPACE, FI_SIM_FAULT_OPENS}, {EACCES, FIRN_BUSY, FI_SIM_FAULT_OPENS},
+        {EROFS, FIRN_BUSY, FI_SIM_FAULT_OPENS},      {ELOOP, FIRN_BUSY, FI_SIM_FAULT_OPENS},
+        {ENOENT, FIRN_BUSY, FI_SIM_FAULT_OPENS},     {ENOLCK, FIRN_IO, FI_SIM_FAULT_METADATA},
+        {EIO, FIRN_IO, FI_SIM_FAULT_METADATA},       {EOPNOTSUPP, FIRN_BUSY, FI_SIM_FAULT_METADATA},
+        {0, FIRN_BUSY, FI_SIM_FAULT_OPENS}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         firn_error err;
         struct beside beside;
-        struct firn_storefile_lock *lock;
+        struct fi_storefile_lock *lock;
         open_beside(&beside, 0);
-        const struct firn_sim_fault_plan plan = {.call = cases[i].error_number != 0,
-                                                 .classes = cases[i].classes,
-                                                 .error_number = cases[i].error_number};
-        firn_sim_fault_set_plan(beside.fault, &plan);
-        assert_int_equal(firn_copy_capture_keep_writers_out(beside.dir, true, 0, &lock, &err),
+        const struct fi_sim_fault_plan plan = {.call = cases[i].error_number != 0,
+                                               .classes = cases[i].classes,
+                                               .error_number = cases[i].error_number};
+        fi_sim_fault_set_plan(beside.fault, &plan);
+        assert_int_equal(fi_copy_capture_keep_writers_out(beside.dir, true, 0, &lock, &err),
                          cases[i].code);
         assert_null(lock);
         close_beside(&beside);
@@ -205,28 +201,28 @@ a_store_is_known_by_how_its_identity_begins(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         firn_error err;
         struct beside beside;
-        struct firn_os_file *file;
+        struct fi_os_file *file;
         bool is_claimed;
         open_beside(&beside, 0);
         if (cases[i].content != NULL) {
             size_t size = strlen(cases[i].content);
-            DB_OK(firn_os_file_open(beside.support.dir, "FIRN", FIRN_OS_READ | FIRN_OS_WRITE, 0,
-                                    &file, &err));
-            DB_OK(firn_os_file_truncate(file, 0, &err));
-            DB_OK(firn_os_file_write(file, 0, cases[i].content, size, &err));
-            firn_os_file_close(file);
+            DB_OK(fi_os_file_open(beside.support.dir, "FIRN", FI_OS_READ | FI_OS_WRITE, 0, &file,
+                                  &err));
+            DB_OK(fi_os_file_truncate(file, 0, &err));
+            DB_OK(fi_os_file_write(file, 0, cases[i].content, size, &err));
+            fi_os_file_close(file);
         }
-        DB_OK(firn_copy_capture_is_claimed(beside.dir, &is_claimed, &err));
+        DB_OK(fi_copy_capture_is_claimed(beside.dir, &is_claimed, &err));
         assert_int_equal(is_claimed, cases[i].is_claimed);
-        const struct firn_sim_fault_plan plan = {
-            .call = 1, .classes = FIRN_SIM_FAULT_OPENS, .error_number = EIO};
-        firn_sim_fault_set_plan(beside.fault, &plan);
-        DB_OK(firn_copy_capture_is_claimed(beside.dir, &is_claimed, &err));
+        const struct fi_sim_fault_plan plan = {
+            .call = 1, .classes = FI_SIM_FAULT_OPENS, .error_number = EIO};
+        fi_sim_fault_set_plan(beside.fault, &plan);
+        DB_OK(fi_copy_capture_is_claimed(beside.dir, &is_claimed, &err));
         assert_false(is_claimed);
-        DB_OK(firn_os_remove_file(beside.support.dir, "FIRN", &err));
-        DB_OK(firn_copy_capture_is_claimed(beside.support.dir, &is_claimed, &err));
+        DB_OK(fi_os_remove_file(beside.support.dir, "FIRN", &err));
+        DB_OK(fi_copy_capture_is_claimed(beside.support.dir, &is_claimed, &err));
         assert_false(is_claimed);
-        firn_db_abandon(beside.db); /* without its identity it would not close */
+        fi_db_abandon(beside.db); /* without its identity it would not close */
         beside.db = NULL;
         close_beside(&beside);
     }
@@ -238,7 +234,7 @@ struct nth {
 };
 
 static int
-take_nth(void *ctx, const struct firn_os_dirent *entry)
+take_nth(void *ctx, const struct fi_os_dirent *entry)
 {
     struct nth *nth = ctx;
     if (nth->left-- > 0) {
@@ -253,19 +249,19 @@ static void
 lose_nth(struct beside *beside, struct nth *nth)
 {
     firn_error err;
-    struct firn_copy_capture *capture;
-    struct firn_os_dir *runs;
-    DB_OK(firn_copy_capture_open(beside->dir, &capture, &err));
-    assert_null(firn_copy_capture_missing(capture));
-    firn_copy_capture_close(capture);
-    DB_OK(firn_os_dir_open_path(beside->support.os, "/store/runs", &runs, &err));
-    if (firn_os_dir_list(runs, take_nth, nth, NULL) == FIRN_CANCELLED) {
-        DB_OK(firn_os_remove_file(runs, nth->name + strlen("runs/"), &err));
-        DB_OK(firn_copy_capture_open(beside->dir, &capture, &err));
-        assert_string_equal(firn_copy_capture_missing(capture), nth->name);
-        firn_copy_capture_close(capture);
+    struct fi_copy_capture *capture;
+    struct fi_os_dir *runs;
+    DB_OK(fi_copy_capture_open(beside->dir, &capture, &err));
+    assert_null(fi_copy_capture_missing(capture));
+    fi_copy_capture_close(capture);
+    DB_OK(fi_os_dir_open_path(beside->support.os, "/store/runs", &runs, &err));
+    if (fi_os_dir_list(runs, take_nth, nth, NULL) == FIRN_CANCELLED) {
+        DB_OK(fi_os_remove_file(runs, nth->name + strlen("runs/"), &err));
+        DB_OK(fi_copy_capture_open(beside->dir, &capture, &err));
+        assert_string_equal(fi_copy_capture_missing(capture), nth->name);
+        fi_copy_capture_close(capture);
     }
-    firn_os_dir_close(runs);
+    fi_os_dir_close(runs);
 }
 
 /* Files of runs and of large values, which the MANIFEST names and nobody opens. */
@@ -284,7 +280,7 @@ a_file_that_is_missing_is_named(void **state)
         nth = (struct nth){.left = i};
         open_beside(&beside, 0);
         db_support_put(beside.keyspace, "large", value);
-        DB_OK(firn_db_maintain_flush(beside.db, &err));
+        DB_OK(fi_db_maintain_flush(beside.db, &err));
         lose_nth(&beside, &nth);
         runs += strstr(nth.name, ".row") != NULL ? 1 : 0;
         values += strstr(nth.name, ".values") != NULL ? 1 : 0;
@@ -307,20 +303,20 @@ failed_calls_do_not_lose_files(void **state)
     for (uint64_t n = 1; was_hit; n++) {
         firn_error err;
         struct beside beside;
-        struct firn_copy_capture *capture;
+        struct fi_copy_capture *capture;
         open_beside(&beside, 0);
         db_support_put(beside.keyspace, "large", value);
-        DB_OK(firn_db_maintain_flush(beside.db, &err));
-        const struct firn_sim_fault_plan plan = {
-            .call = n, .classes = FIRN_SIM_FAULT_ALL, .error_number = EIO};
-        firn_sim_fault_set_plan(beside.fault, &plan);
-        if (firn_copy_capture_open(beside.dir, &capture, &err) == FIRN_OK) {
-            assert_null(firn_copy_capture_missing(capture));
-            firn_copy_capture_close(capture);
+        DB_OK(fi_db_maintain_flush(beside.db, &err));
+        const struct fi_sim_fault_plan plan = {
+            .call = n, .classes = FI_SIM_FAULT_ALL, .error_number = EIO};
+        fi_sim_fault_set_plan(beside.fault, &plan);
+        if (fi_copy_capture_open(beside.dir, &capture, &err) == FIRN_OK) {
+            assert_null(fi_copy_capture_missing(capture));
+            fi_copy_capture_close(capture);
         } else {
             refused++;
         }
-        was_hit = firn_sim_fault_calls(beside.fault) >= n;
+        was_hit = fi_sim_fault_calls(beside.fault) >= n;
         calls = n;
         close_beside(&beside);
     }

@@ -19,15 +19,15 @@ settle(struct scene *scene, int round)
 {
     firn_error err;
     if (round == 1) {
-        DB_OK(firn_db_maintain_flush(scene->db, &err));
+        DB_OK(fi_db_maintain_flush(scene->db, &err));
     } else if (round == 2) {
-        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     } else if (round == 3) {
         reopen(scene);
     } else if (round == 4) {
-        DB_OK(firn_db_maintain_flush(scene->db, &err));
+        DB_OK(fi_db_maintain_flush(scene->db, &err));
         reopen(scene);
-        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
         reopen(scene);
     }
 }
@@ -54,16 +54,16 @@ static void
 checkpoint(struct scene *scene, const char *name)
 {
     firn_error err;
-    DB_OK(firn_db_checkpoint_create(scene->db, name, NULL, &err));
+    DB_OK(fi_db_checkpoint_create(scene->db, name, NULL, &err));
 }
 
 static void
 restore(struct scene *scene, const char *reference)
 {
     firn_error err;
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
-    DB_OK(firn_db_checkpoint_restore(scene->db, reference, &restored, &safety, &err));
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
+    DB_OK(fi_db_checkpoint_restore(scene->db, reference, &restored, &safety, &err));
     assert_true(safety.is_safety);
     assert_memory_equal(safety.restored, restored.id, sizeof restored.id);
 }
@@ -72,15 +72,15 @@ static void
 undo(struct scene *scene)
 {
     firn_error err;
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
-    DB_OK(firn_db_checkpoint_undo(scene->db, &restored, &safety, &err));
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
+    DB_OK(fi_db_checkpoint_undo(scene->db, &restored, &safety, &err));
 }
 
 static void delete (struct scene *scene, const char *reference)
 {
     firn_error err;
-    DB_OK(firn_db_checkpoint_delete(scene->db, &reference, 1, &err));
+    DB_OK(fi_db_checkpoint_delete(scene->db, &reference, 1, &err));
 }
 
 /* What a checkpoint has under a key of keyspace "k", or NULL. */
@@ -91,13 +91,13 @@ get_at(struct scene *scene, const char *reference, const char *key)
     firn_error err;
     struct firn_db_view *view;
     struct firn_db_keyspace *keyspace;
-    struct firn_buf value = {0};
-    DB_OK(firn_db_checkpoint_view(scene->db, reference, &view, &err));
-    int rc = firn_db_keyspace_open_in(view, "k", &keyspace, &err);
+    struct fi_buf value = {0};
+    DB_OK(fi_db_checkpoint_view(scene->db, reference, &view, &err));
+    int rc = fi_db_keyspace_open_in(view, "k", &keyspace, &err);
     if (rc == FIRN_OK) {
-        rc = firn_db_get_at(keyspace, view, firn_str(key), &value, &err);
+        rc = fi_db_get_at(keyspace, view, firn_str(key), &value, &err);
     }
-    firn_db_view_close(view);
+    fi_db_view_close(view);
     if (rc == FIRN_OK) {
         assert_true(value.size < sizeof text);
         memcpy(text, value.data, value.size);
@@ -105,7 +105,7 @@ get_at(struct scene *scene, const char *reference, const char *key)
     } else {
         assert_int_equal(rc, FIRN_NOT_FOUND);
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return rc == FIRN_OK ? text : NULL;
 }
 
@@ -114,7 +114,7 @@ struct names {
 };
 
 static int
-add_name(void *ctx, const struct firn_db_checkpoint_info *info)
+add_name(void *ctx, const struct fi_db_checkpoint_info *info)
 {
     struct names *names = ctx;
     size_t size = strlen(names->text);
@@ -129,9 +129,9 @@ list(struct scene *scene, bool include_safety)
 {
     static struct names names;
     firn_error err;
-    const struct firn_db_checkpoint_visitor visitor = {include_safety, add_name, &names};
+    const struct fi_db_checkpoint_visitor visitor = {include_safety, add_name, &names};
     names.text[0] = '\0';
-    DB_OK(firn_db_checkpoint_list(scene->db, &visitor, &err));
+    DB_OK(fi_db_checkpoint_list(scene->db, &visitor, &err));
     return names.text;
 }
 
@@ -150,7 +150,7 @@ a_checkpoint_keeps_what_it_saw(void **state)
         put(scene, "a", "new");
         put(scene, "later", "new");
         firn_error err;
-        DB_OK(firn_db_delete(keyspace_of(scene), firn_str("gone"), FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_delete(keyspace_of(scene), firn_str("gone"), FIRN_DURABILITY_DEFAULT, &err));
         settle(scene, round);
         assert_string_equal(get_at(scene, name, "a"), "old");
         assert_string_equal(get_at(scene, name, "gone"), "old");
@@ -180,7 +180,7 @@ an_empty_store_can_be_checked_in_and_brought_back(void **state)
     assert_null(get(scene, "a"));
     undo(scene);
     assert_string_equal(get(scene, "a"), "1");
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     reopen(scene);
     assert_string_equal(get(scene, "a"), "1");
 }
@@ -190,18 +190,18 @@ names_numbers_and_ids_lead_to_checkpoints(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
-    struct firn_db_checkpoint_info one;
-    struct firn_db_checkpoint_info found;
-    char id[FIRN_DB_CHECKPOINT_NAME_ID_SIZE];
+    struct fi_db_checkpoint_info one;
+    struct fi_db_checkpoint_info found;
+    char id[FI_DB_CHECKPOINT_NAME_ID_SIZE];
     put(scene, "a", "1");
-    DB_OK(firn_db_checkpoint_create(scene->db, "before-import", &one, &err));
+    DB_OK(fi_db_checkpoint_create(scene->db, "before-import", &one, &err));
     put(scene, "a", "2");
     checkpoint(scene, "");
     put(scene, "a", "3");
     checkpoint(scene, "v1.0");
     assert_int_equal(one.number, 1);
     assert_string_equal(one.name, "before-import");
-    firn_db_checkpoint_name_of_id(one.id, id);
+    fi_db_checkpoint_name_of_id(one.id, id);
     id[7] = '\0';
     id[0] = (char)(id[0] - 'a' + 'A');
     assert_string_equal(get_at(scene, id, "a"), "1");
@@ -215,16 +215,15 @@ names_numbers_and_ids_lead_to_checkpoints(void **state)
     assert_string_equal(list(scene, false), "#3v1.0 #2 #1before-import ");
     assert_string_equal(list(scene, true), "s0 #3v1.0 #2 #1before-import ");
     assert_string_equal(get_at(scene, "latest", "a"), "3");
-    DB_FAILS(firn_db_checkpoint_find(scene->db, "v1.0~3", &found, &err), FIRN_NOT_FOUND, "v1.0~3");
-    DB_FAILS(firn_db_checkpoint_find(scene->db, "4", &found, &err), FIRN_NOT_FOUND, "'4'");
-    DB_FAILS(firn_db_checkpoint_find(scene->db, "nothing", &found, &err), FIRN_NOT_FOUND,
-             "nothing");
-    DB_FAILS(firn_db_checkpoint_find(scene->db, "zzzzzzzz", &found, &err), FIRN_NOT_FOUND, "zzzz");
+    DB_FAILS(fi_db_checkpoint_find(scene->db, "v1.0~3", &found, &err), FIRN_NOT_FOUND, "v1.0~3");
+    DB_FAILS(fi_db_checkpoint_find(scene->db, "4", &found, &err), FIRN_NOT_FOUND, "'4'");
+    DB_FAILS(fi_db_checkpoint_find(scene->db, "nothing", &found, &err), FIRN_NOT_FOUND, "nothing");
+    DB_FAILS(fi_db_checkpoint_find(scene->db, "zzzzzzzz", &found, &err), FIRN_NOT_FOUND, "zzzz");
     static const char *const bad[] = {
         "",      "0",   "~",  "~1",   "latest~", "latest~x",  "LATEST",
         "1~1~1", "a b", "-x", "\xff", "007x",    "latest~-1", "18446744073709551616"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        DB_FAILS(firn_db_checkpoint_find(scene->db, bad[i], &found, &err), FIRN_INVALID,
+        DB_FAILS(fi_db_checkpoint_find(scene->db, bad[i], &found, &err), FIRN_INVALID,
                  "is not a reference to a checkpoint");
     }
 }
@@ -234,21 +233,21 @@ a_time_leads_to_the_newest_checkpoint_that_is_not_younger(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
-    struct firn_db_checkpoint_info found;
+    struct fi_db_checkpoint_info found;
     /* 1990-01-01 00:00:00 UTC, and a day later. */
     const int64_t first_ns = INT64_C(631152000) * 1000000000;
     const int64_t second_ns = first_ns + INT64_C(86400) * 1000000000;
     put(scene, "a", "1");
-    DB_OK(firn_db_checkpoint_create_at(scene->db, "one", first_ns, NULL, &err));
+    DB_OK(fi_db_checkpoint_create_at(scene->db, "one", first_ns, NULL, &err));
     put(scene, "a", "2");
-    DB_OK(firn_db_checkpoint_create_at(scene->db, "two", second_ns, NULL, &err));
+    DB_OK(fi_db_checkpoint_create_at(scene->db, "two", second_ns, NULL, &err));
     put(scene, "a", "3");
     restore(scene, "two"); /* its safety checkpoint is no answer */
     assert_string_equal(get_at(scene, "1990-01-01 00:00:00", "a"), "1");
     assert_string_equal(get_at(scene, "1990-01-01 23:59", "a"), "1");
     assert_string_equal(get_at(scene, "1990-01-02", "a"), "2");
     assert_string_equal(get_at(scene, "now", "a"), "2");
-    DB_FAILS(firn_db_checkpoint_find(scene->db, "1989-12-31 23:59", &found, &err), FIRN_NOT_FOUND,
+    DB_FAILS(fi_db_checkpoint_find(scene->db, "1989-12-31 23:59", &found, &err), FIRN_NOT_FOUND,
              "1989");
 }
 
@@ -266,8 +265,8 @@ imported_checkpoints_are_found_by_their_times(void **state)
     } made[] = {{"second", 1}, {"fourth", 3}, {"first", 0}, {"third", 2}, {"third-too", 2}};
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
         put(scene, "a", made[i].name);
-        DB_OK(firn_db_checkpoint_create_at(scene->db, made[i].name, first_ns + made[i].day * day_ns,
-                                           NULL, &err));
+        DB_OK(fi_db_checkpoint_create_at(scene->db, made[i].name, first_ns + made[i].day * day_ns,
+                                         NULL, &err));
     }
     for (int round = 0; round < 2; round++) {
         assert_string_equal(get_at(scene, "1990-01-01", "a"), "first");
@@ -289,26 +288,26 @@ names_that_cannot_be_told_apart_are_refused(void **state)
                                       "zwxy",   "KLMN",   "a b", "x~1",       "\xc3\xa4",
                                       "-a",     "a\n",    " a",  "_a"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        DB_FAILS(firn_db_checkpoint_create(scene->db, bad[i], NULL, &err), FIRN_INVALID,
+        DB_FAILS(fi_db_checkpoint_create(scene->db, bad[i], NULL, &err), FIRN_INVALID,
                  "cannot be called");
     }
-    char longest[FIRN_HISTORY_NAME_SIZE_MAX + 2];
+    char longest[FI_HISTORY_NAME_SIZE_MAX + 2];
     memset(longest, 'a', sizeof longest);
     longest[sizeof longest - 1] = '\0';
-    DB_FAILS(firn_db_checkpoint_create(scene->db, longest, NULL, &err), FIRN_LIMIT, "256");
+    DB_FAILS(fi_db_checkpoint_create(scene->db, longest, NULL, &err), FIRN_LIMIT, "256");
     longest[sizeof longest - 2] = '\0';
     checkpoint(scene, longest);
     checkpoint(scene, "toy");
     checkpoint(scene, "zwx-y");
-    DB_FAILS(firn_db_checkpoint_create(scene->db, "toy", NULL, &err), FIRN_EXISTS, "'toy'");
+    DB_FAILS(fi_db_checkpoint_create(scene->db, "toy", NULL, &err), FIRN_EXISTS, "'toy'");
     delete (scene, "toy");
     checkpoint(scene, "toy");
-    assert_string_equal(
-        list(scene, false) + strlen("#4toy #3zwx-y #1") + FIRN_HISTORY_NAME_SIZE_MAX, " ");
+    assert_string_equal(list(scene, false) + strlen("#4toy #3zwx-y #1") + FI_HISTORY_NAME_SIZE_MAX,
+                        " ");
     reopen(scene);
     checkpoint(scene, "five");
-    struct firn_db_checkpoint_info five;
-    DB_OK(firn_db_checkpoint_find(scene->db, "five", &five, &err));
+    struct fi_db_checkpoint_info five;
+    DB_OK(fi_db_checkpoint_find(scene->db, "five", &five, &err));
     assert_int_equal(five.number, 5);
 }
 
@@ -323,13 +322,13 @@ a_restore_brings_back_everything_and_can_be_undone_and_redone(void **state)
         char name[] = {'c', (char)('0' + round), 0};
         put(scene, "a", "1");
         put(scene, "b", "1");
-        DB_OK(firn_db_delete(keyspace_of(scene), firn_str("c"), FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_delete(keyspace_of(scene), firn_str("c"), FIRN_DURABILITY_DEFAULT, &err));
         checkpoint(scene, name);
         settle(scene, round);
         put(scene, "a", "2");
         put(scene, "c", "2");
-        DB_OK(firn_db_delete_range(keyspace_of(scene), firn_str("b"), firn_str("bb"),
-                                   FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_delete_range(keyspace_of(scene), firn_str("b"), firn_str("bb"),
+                                 FIRN_DURABILITY_DEFAULT, &err));
         settle(scene, round);
         restore(scene, name);
         settle(scene, round);
@@ -350,7 +349,7 @@ a_restore_brings_back_everything_and_can_be_undone_and_redone(void **state)
         settle(scene, round);
         assert_string_equal(get(scene, "b"), "4");
         assert_string_equal(get_at(scene, name, "b"), "1");
-        DB_OK(firn_db_delete(keyspace_of(scene), firn_str("d"), FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_delete(keyspace_of(scene), firn_str("d"), FIRN_DURABILITY_DEFAULT, &err));
     }
 }
 
@@ -359,20 +358,20 @@ a_restore_counts_as_a_write_to_every_key(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
-    const struct firn_db_txn_options snapshot = {0};
+    const struct fi_db_txn_options snapshot = {0};
     struct firn_db_txn *before;
     struct firn_db_txn *after;
     put(scene, "a", "1");
     checkpoint(scene, "c");
-    DB_OK(firn_db_txn_begin(scene->db, &snapshot, &before, &err));
-    DB_OK(firn_db_txn_put(before, keyspace_of(scene), firn_str("b"), firn_str("2"), &err));
+    DB_OK(fi_db_txn_begin(scene->db, &snapshot, &before, &err));
+    DB_OK(fi_db_txn_put(before, keyspace_of(scene), firn_str("b"), firn_str("2"), &err));
     restore(scene, "c");
-    DB_OK(firn_db_txn_begin(scene->db, &snapshot, &after, &err));
-    DB_OK(firn_db_txn_put(after, keyspace_of(scene), firn_str("c"), firn_str("3"), &err));
-    DB_FAILS(firn_db_txn_commit(before, FIRN_DURABILITY_OS, &err), FIRN_CONFLICT, "restored");
-    DB_OK(firn_db_txn_commit(after, FIRN_DURABILITY_OS, &err));
-    firn_db_txn_close(before);
-    firn_db_txn_close(after);
+    DB_OK(fi_db_txn_begin(scene->db, &snapshot, &after, &err));
+    DB_OK(fi_db_txn_put(after, keyspace_of(scene), firn_str("c"), firn_str("3"), &err));
+    DB_FAILS(fi_db_txn_commit(before, FIRN_DURABILITY_OS, &err), FIRN_CONFLICT, "restored");
+    DB_OK(fi_db_txn_commit(after, FIRN_DURABILITY_OS, &err));
+    fi_db_txn_close(before);
+    fi_db_txn_close(after);
     assert_string_equal(db_support_keys(keyspace_of(scene), NULL, false), "a c ");
 }
 
@@ -383,28 +382,28 @@ open_views_and_cursors_keep_what_they_see(void **state)
     firn_error err;
     struct firn_db_view *view;
     struct firn_db_cursor *cursor;
-    struct firn_buf value = {0};
+    struct fi_buf value = {0};
     put(scene, "a", "1");
     checkpoint(scene, "c");
     put(scene, "a", "2");
     put(scene, "b", "2");
     struct firn_db_keyspace *keyspace = keyspace_of(scene);
-    DB_OK(firn_db_view_open(scene->db, &view, &err));
-    DB_OK(firn_db_cursor_open(keyspace, NULL, &cursor, &err));
+    DB_OK(fi_db_view_open(scene->db, &view, &err));
+    DB_OK(fi_db_cursor_open(keyspace, NULL, &cursor, &err));
     restore(scene, "c");
     put(scene, "b", "3");
     delete (scene, "c");
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
-    DB_OK(firn_db_cursor_last(cursor, &err));
-    assert_memory_equal(firn_db_cursor_key(cursor).data, "b", 1);
-    assert_memory_equal(firn_db_cursor_value(cursor).data, "2", 1);
-    DB_OK(firn_db_get_at(keyspace, view, firn_str("a"), &value, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_cursor_last(cursor, &err));
+    assert_memory_equal(fi_db_cursor_key(cursor).data, "b", 1);
+    assert_memory_equal(fi_db_cursor_value(cursor).data, "2", 1);
+    DB_OK(fi_db_get_at(keyspace, view, firn_str("a"), &value, &err));
     assert_memory_equal(value.data, "2", 1);
     assert_string_equal(get(scene, "a"), "1");
     assert_string_equal(get(scene, "b"), "3");
-    firn_db_cursor_close(cursor);
-    firn_db_view_close(view);
-    firn_buf_deinit(&value);
+    fi_db_cursor_close(cursor);
+    fi_db_view_close(view);
+    fi_buf_deinit(&value);
 }
 
 static void
@@ -419,17 +418,17 @@ a_restore_brings_dropped_keyspaces_back_and_takes_new_ones_away(void **state)
         db_support_put(db_support_keyspace(scene->db, old_name), "a", "1");
         checkpoint(scene, name);
         settle(scene, round);
-        DB_OK(firn_db_keyspace_drop(scene->db, old_name, &err));
+        DB_OK(fi_db_keyspace_drop(scene->db, old_name, &err));
         db_support_put(db_support_keyspace(scene->db, new_name), "a", "2");
         settle(scene, round);
         struct firn_db_keyspace *new_one = db_support_keyspace(scene->db, new_name);
         restore(scene, name);
-        struct firn_buf value = {0};
-        DB_FAILS(firn_db_get(new_one, firn_str("a"), &value, &err), FIRN_MISUSE, "restored");
-        DB_FAILS(firn_db_put(new_one, firn_str("a"), firn_str("b"), FIRN_DURABILITY_OS, &err),
+        struct fi_buf value = {0};
+        DB_FAILS(fi_db_get(new_one, firn_str("a"), &value, &err), FIRN_MISUSE, "restored");
+        DB_FAILS(fi_db_put(new_one, firn_str("a"), firn_str("b"), FIRN_DURABILITY_OS, &err),
                  FIRN_MISUSE, "dropped");
         struct firn_db_cursor *cursor;
-        DB_FAILS(firn_db_cursor_open(new_one, NULL, &cursor, &err), FIRN_MISUSE, "restored");
+        DB_FAILS(fi_db_cursor_open(new_one, NULL, &cursor, &err), FIRN_MISUSE, "restored");
         settle(scene, round);
         struct firn_db_keyspace *old_one = db_support_keyspace(scene->db, old_name);
         assert_string_equal(db_support_get(old_one, "a"), "1");
@@ -439,13 +438,13 @@ a_restore_brings_dropped_keyspaces_back_and_takes_new_ones_away(void **state)
         undo(scene);
         settle(scene, round);
         assert_string_equal(db_support_get(db_support_keyspace(scene->db, new_name), "a"), "2");
-        DB_FAILS(firn_db_keyspace_drop(scene->db, old_name, &err), FIRN_NOT_FOUND, old_name);
+        DB_FAILS(fi_db_keyspace_drop(scene->db, old_name, &err), FIRN_NOT_FOUND, old_name);
         undo(scene);
         settle(scene, round);
         assert_string_equal(db_support_keys(db_support_keyspace(scene->db, old_name), NULL, false),
                             "a b ");
-        DB_OK(firn_db_keyspace_drop(scene->db, old_name, &err));
-        firn_buf_deinit(&value);
+        DB_OK(fi_db_keyspace_drop(scene->db, old_name, &err));
+        fi_buf_deinit(&value);
     }
 }
 
@@ -468,7 +467,7 @@ system_keyspaces_are_outside(void **state)
         settle(scene, round);
         assert_string_equal(db_support_get(db_support_keyspace(scene->db, system), "a"), "2");
         firn_store_check_result report = {.size = sizeof report};
-        DB_OK(firn_db_check(scene->db, NULL, &report, &err));
+        DB_OK(fi_db_check(scene->db, NULL, &report, &err));
         assert_true(report.keyspaces >= (uint64_t)round + 1);
     }
 }
@@ -480,7 +479,7 @@ struct told {
 };
 
 static int
-tell(void *ctx, const char *keyspace, const struct firn_db_diff_key *found)
+tell(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
 {
     struct told *told = ctx;
     size_t size = strlen(told->text);
@@ -499,9 +498,9 @@ diff(struct scene *scene, const char *before, const char *after)
 {
     static struct told told;
     firn_error err;
-    const struct firn_db_diff_visitor visitor = {.keyspace = "k", .visit = tell, .ctx = &told};
+    const struct fi_db_diff_visitor visitor = {.keyspace = "k", .visit = tell, .ctx = &told};
     told.text[0] = '\0';
-    DB_OK(firn_db_diff(scene->db, before, after, &visitor, &err));
+    DB_OK(fi_db_diff(scene->db, before, after, &visitor, &err));
     return told.text;
 }
 
@@ -521,11 +520,10 @@ only_what_reads_differently_is_a_difference(void **state)
         settle(scene, round);
         keyspace = keyspace_of(scene);
         db_support_put(keyspace, "a", "1"); /* written again */
-        DB_OK(
-            firn_db_delete_range(keyspace, firn_str("b"), firn_str("e"), FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_delete_range(keyspace, firn_str("b"), firn_str("e"), FIRN_DURABILITY_OS, &err));
         db_support_put(keyspace, "c", "1"); /* deleted and written again */
         db_support_put(keyspace, "d", "2");
-        DB_OK(firn_db_delete(keyspace, firn_str("nothing"), FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_delete(keyspace, firn_str("nothing"), FIRN_DURABILITY_OS, &err));
         db_support_put(keyspace, "g", "2");
         settle(scene, round);
         assert_string_equal(diff(scene, name, NULL), "b:1>- d:1>2 g:->2 ");
@@ -536,7 +534,7 @@ only_what_reads_differently_is_a_difference(void **state)
         settle(scene, round);
         assert_string_equal(diff(scene, name, NULL), "");
         assert_string_equal(diff(scene, end, NULL), "b:->1 d:2>1 g:2>- ");
-        DB_OK(firn_db_delete(keyspace_of(scene), firn_str("g"), FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_delete(keyspace_of(scene), firn_str("g"), FIRN_DURABILITY_OS, &err));
     }
 }
 
@@ -548,8 +546,8 @@ entries_in_files(struct scene *scene)
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
     uint64_t entries = 0;
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
-    DB_OK(firn_db_stats(scene->db, &stats, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_stats(scene->db, &stats, &err));
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
         entries += stats.levels[i].entries;
     }
@@ -592,7 +590,7 @@ dropped_keyspaces_go_with_the_last_checkpoint(void **state)
     }
     checkpoint(scene, "one");
     checkpoint(scene, "two");
-    DB_OK(firn_db_keyspace_drop(scene->db, "big", &err));
+    DB_OK(fi_db_keyspace_drop(scene->db, "big", &err));
     assert_true(entries_in_files(scene) >= 100);
     reopen(scene);
     assert_true(entries_in_files(scene) >= 100);
@@ -614,10 +612,10 @@ safety_checkpoints_expire_by_number_and_age(void **state)
     }
     /* All are young. */
     assert_int_equal(strlen(list(scene, true)), strlen("s0 ") * 15 + strlen("#1c "));
-    firn_os_sleep_ns(scene->support.os, INT64_C(3600) * 1000000000 * (WEEK_HOURS - 1));
+    fi_os_sleep_ns(scene->support.os, INT64_C(3600) * 1000000000 * (WEEK_HOURS - 1));
     restore(scene, "c");
     assert_int_equal(strlen(list(scene, true)), strlen("s0 ") * 16 + strlen("#1c "));
-    firn_os_sleep_ns(scene->support.os, INT64_C(3600) * 1000000000 * 2);
+    fi_os_sleep_ns(scene->support.os, INT64_C(3600) * 1000000000 * 2);
     restore(scene, "c");
     /* The last ten are kept at any age. */
     assert_int_equal(strlen(list(scene, true)), strlen("s0 ") * 10 + strlen("#1c "));
@@ -632,35 +630,35 @@ what_cannot_be_done_changes_nothing(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
-    struct firn_db_checkpoint_info a;
-    struct firn_db_checkpoint_info b;
+    struct fi_db_checkpoint_info a;
+    struct fi_db_checkpoint_info b;
     put(scene, "a", "1");
-    DB_FAILS(firn_db_checkpoint_undo(scene->db, &a, &b, &err), FIRN_NOT_FOUND, "no restore");
+    DB_FAILS(fi_db_checkpoint_undo(scene->db, &a, &b, &err), FIRN_NOT_FOUND, "no restore");
     checkpoint(scene, "c");
-    DB_FAILS(firn_db_checkpoint_restore(scene->db, "d", &a, &b, &err), FIRN_NOT_FOUND, "'d'");
+    DB_FAILS(fi_db_checkpoint_restore(scene->db, "d", &a, &b, &err), FIRN_NOT_FOUND, "'d'");
     const char *const both[] = {"c", "d"};
-    DB_FAILS(firn_db_checkpoint_delete(scene->db, both, 2, &err), FIRN_NOT_FOUND, "'d'");
+    DB_FAILS(fi_db_checkpoint_delete(scene->db, both, 2, &err), FIRN_NOT_FOUND, "'d'");
     const char *const twice[] = {"c", "1"};
     restore(scene, "c");
-    DB_OK(firn_db_checkpoint_find(scene->db, "c", &a, &err));
-    DB_OK(firn_db_checkpoint_delete(scene->db, twice, 2, &err));
+    DB_OK(fi_db_checkpoint_find(scene->db, "c", &a, &err));
+    DB_OK(fi_db_checkpoint_delete(scene->db, twice, 2, &err));
     assert_string_equal(list(scene, true), "s0 ");
     /* The safety checkpoint of the restore can go too; then there is no undo. */
     struct firn_db_view *view;
-    DB_FAILS(firn_db_checkpoint_view(scene->db, "c", &view, &err), FIRN_NOT_FOUND, "'c'");
+    DB_FAILS(fi_db_checkpoint_view(scene->db, "c", &view, &err), FIRN_NOT_FOUND, "'c'");
     struct firn_db *reader;
-    DB_OK(firn_db_open(scene->support.dir, &db_support_read_only, &reader, &err));
-    DB_FAILS(firn_db_checkpoint_create(reader, "x", NULL, &err), FIRN_READ_ONLY, "reading");
-    DB_FAILS(firn_db_checkpoint_restore(reader, "c", &a, &b, &err), FIRN_READ_ONLY, "reading");
-    DB_FAILS(firn_db_checkpoint_undo(reader, &a, &b, &err), FIRN_READ_ONLY, "reading");
-    DB_FAILS(firn_db_checkpoint_delete(reader, both, 1, &err), FIRN_READ_ONLY, "reading");
-    DB_OK(firn_db_close(reader, &err));
+    DB_OK(fi_db_open(scene->support.dir, &db_support_read_only, &reader, &err));
+    DB_FAILS(fi_db_checkpoint_create(reader, "x", NULL, &err), FIRN_READ_ONLY, "reading");
+    DB_FAILS(fi_db_checkpoint_restore(reader, "c", &a, &b, &err), FIRN_READ_ONLY, "reading");
+    DB_FAILS(fi_db_checkpoint_undo(reader, &a, &b, &err), FIRN_READ_ONLY, "reading");
+    DB_FAILS(fi_db_checkpoint_delete(reader, both, 1, &err), FIRN_READ_ONLY, "reading");
+    DB_OK(fi_db_close(reader, &err));
 }
 
 static int
-keep_id(void *ctx, const struct firn_db_checkpoint_info *info)
+keep_id(void *ctx, const struct fi_db_checkpoint_info *info)
 {
-    firn_db_checkpoint_name_of_id(info->id, ctx);
+    fi_db_checkpoint_name_of_id(info->id, ctx);
     return FIRN_OK;
 }
 
@@ -669,19 +667,19 @@ without_its_safety_checkpoint_a_restore_cannot_be_undone(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
-    char id[FIRN_DB_CHECKPOINT_NAME_ID_SIZE];
-    struct firn_db_checkpoint_info a;
-    struct firn_db_checkpoint_info b;
+    char id[FI_DB_CHECKPOINT_NAME_ID_SIZE];
+    struct fi_db_checkpoint_info a;
+    struct fi_db_checkpoint_info b;
     put(scene, "a", "1");
     checkpoint(scene, "c");
     restore(scene, "c");
     delete (scene, "c");
-    const struct firn_db_checkpoint_visitor visitor = {true, keep_id, id};
-    DB_OK(firn_db_checkpoint_list(scene->db, &visitor, &err));
+    const struct fi_db_checkpoint_visitor visitor = {true, keep_id, id};
+    DB_OK(fi_db_checkpoint_list(scene->db, &visitor, &err));
     delete (scene, id);
-    DB_FAILS(firn_db_checkpoint_undo(scene->db, &a, &b, &err), FIRN_NOT_FOUND, "deleted");
+    DB_FAILS(fi_db_checkpoint_undo(scene->db, &a, &b, &err), FIRN_NOT_FOUND, "deleted");
     reopen(scene);
-    DB_FAILS(firn_db_checkpoint_undo(scene->db, &a, &b, &err), FIRN_NOT_FOUND, "deleted");
+    DB_FAILS(fi_db_checkpoint_undo(scene->db, &a, &b, &err), FIRN_NOT_FOUND, "deleted");
     assert_string_equal(get(scene, "a"), "1");
 }
 
@@ -690,10 +688,10 @@ a_value_is_in_a_checkpoint_that_was_made_before_it_expired(void **state)
 {
     struct scene *scene = *state;
     firn_error err;
-    DB_OK(firn_db_put_ttl(keyspace_of(scene), firn_str("a"), firn_str("1"), 5000,
-                          FIRN_DURABILITY_OS, &err));
+    DB_OK(fi_db_put_ttl(keyspace_of(scene), firn_str("a"), firn_str("1"), 5000, FIRN_DURABILITY_OS,
+                        &err));
     checkpoint(scene, "before");
-    firn_os_sleep_ns(scene->support.os, INT64_C(10) * 1000000000);
+    fi_os_sleep_ns(scene->support.os, INT64_C(10) * 1000000000);
     checkpoint(scene, "after");
     for (int round = 0; round < ROUNDS; round++) {
         settle(scene, round);
@@ -704,7 +702,7 @@ a_value_is_in_a_checkpoint_that_was_made_before_it_expired(void **state)
     restore(scene, "before");
     assert_null(get(scene, "a"));
     delete (scene, "before");
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     assert_null(get(scene, "a"));
 }
 
@@ -722,11 +720,11 @@ ten_thousand_checkpoints_are_all_there(void **state)
     for (int i = 0; i < MANY; i++) {
         (void)snprintf(value, sizeof value, "%d", i);
         (void)snprintf(name, sizeof name, "n%d", i);
-        DB_OK(firn_db_put(keyspace, firn_str("a"), firn_str(value), FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_put(keyspace, firn_str("a"), firn_str(value), FIRN_DURABILITY_OS, &err));
         checkpoint(scene, name);
     }
     reopen(scene);
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     reopen(scene);
     for (int i = 0; i < MANY; i += 77) {
         (void)snprintf(value, sizeof value, "%d", i);
@@ -754,7 +752,7 @@ a_thousand_restores_behind_each_other_lose_nothing(void **state)
         put(scene, key, "thrown away");
         restore(scene, name);
         if (i % 200 == 100) {
-            DB_OK(firn_db_maintain_flush(scene->db, &err));
+            DB_OK(fi_db_maintain_flush(scene->db, &err));
         }
     }
     for (int round = 0; round < 2; round++) {
@@ -768,7 +766,7 @@ a_thousand_restores_behind_each_other_lose_nothing(void **state)
         undo(scene);
         assert_string_equal(get(scene, "k49"), "thrown away");
         undo(scene);
-        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
         reopen(scene);
     }
 }
@@ -784,17 +782,17 @@ readers_see_checkpoints_and_follow_restores(void **state)
     put(scene, "a", "1");
     checkpoint(scene, "c");
     put(scene, "a", "2");
-    DB_OK(firn_db_open(scene->support.dir, &db_support_read_only, &reader, &err));
+    DB_OK(fi_db_open(scene->support.dir, &db_support_read_only, &reader, &err));
     struct scene other = {scene->support, reader};
     assert_string_equal(get_at(&other, "c", "a"), "1");
     assert_string_equal(get(&other, "a"), "2");
     restore(scene, "c");
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     assert_string_equal(get(&other, "a"), "2");
-    DB_OK(firn_db_refresh(reader, &err));
+    DB_OK(fi_db_refresh(reader, &err));
     assert_string_equal(get(&other, "a"), "1");
     assert_string_equal(list(&other, true), "s0 #1c ");
-    DB_OK(firn_db_close(reader, &err));
+    DB_OK(fi_db_close(reader, &err));
 }
 
 static void
@@ -802,25 +800,24 @@ a_checkpoint_makes_durable_what_it_sees(void **state)
 {
     (void)state;
     firn_error err;
-    const struct firn_db_options fast = {.create_if_missing = true,
-                                         .durability = FIRN_DURABILITY_OS};
+    const struct fi_db_options fast = {.create_if_missing = true, .durability = FIRN_DURABILITY_OS};
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct scene scene;
         db_support_init(&scene.support, seed);
-        DB_OK(firn_db_open(scene.support.dir, &fast, &scene.db, &err));
+        DB_OK(fi_db_open(scene.support.dir, &fast, &scene.db, &err));
         put(&scene, "a", "1");
         checkpoint(&scene, "c");
         put(&scene, "a", "2");
         restore(&scene, "c");
         put(&scene, "b", "3");
-        firn_db_abandon(scene.db);
+        fi_db_abandon(scene.db);
         db_support_cut(&scene.support, seed);
-        DB_OK(firn_db_open(scene.support.dir, &fast, &scene.db, &err));
+        DB_OK(fi_db_open(scene.support.dir, &fast, &scene.db, &err));
         assert_string_equal(get(&scene, "a"), "1");
         assert_string_equal(list(&scene, true), "s0 #1c ");
         undo(&scene);
         assert_string_equal(get(&scene, "a"), "2");
-        DB_OK(firn_db_close(scene.db, &err));
+        DB_OK(fi_db_close(scene.db, &err));
         db_support_deinit(&scene.support);
     }
 }

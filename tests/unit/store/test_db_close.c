@@ -47,43 +47,43 @@ static void
 put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value)
 {
     firn_error err;
-    DB_OK(firn_db_put(keyspace, key, value, FIRN_DURABILITY_OS, &err));
+    DB_OK(fi_db_put(keyspace, key, value, FIRN_DURABILITY_OS, &err));
 }
 
 static void
 check(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value)
 {
     firn_error err;
-    struct firn_buf out = {0};
-    DB_OK(firn_db_get(keyspace, key, &out, &err));
-    assert_true(firn_slice_equal(firn_buf_slice(&out), value));
-    firn_buf_deinit(&out);
+    struct fi_buf out = {0};
+    DB_OK(fi_db_get(keyspace, key, &out, &err));
+    assert_true(fi_slice_equal(fi_buf_slice(&out), value));
+    fi_buf_deinit(&out);
 }
 
 /* Opens the store and writes; it is left open. */
 static struct firn_db *
-begin_life(struct firn_os_dir *dir, unsigned life)
+begin_life(struct fi_os_dir *dir, unsigned life)
 {
     firn_error err;
     struct firn_db *db = db_support_open(dir);
     each_entry(db, life, put);
-    DB_OK(firn_db_log_sync(db, &err));
+    DB_OK(fi_db_log_sync(db, &err));
     return db;
 }
 
 static void
-check_life(struct firn_os_dir *dir, unsigned life)
+check_life(struct fi_os_dir *dir, unsigned life)
 {
     firn_error err;
     firn_store_check_result report;
     struct firn_db *db = db_support_open(dir);
     each_entry(db, life, check);
-    DB_OK(firn_db_check(db, NULL, &report, &err));
-    firn_db_abandon(db);
+    DB_OK(fi_db_check(db, NULL, &report, &err));
+    fi_db_abandon(db);
 }
 
 static int
-count_entry(void *ctx, const struct firn_os_dirent *entry)
+count_entry(void *ctx, const struct fi_os_dirent *entry)
 {
     (void)entry;
     ++*(unsigned *)ctx;
@@ -91,14 +91,14 @@ count_entry(void *ctx, const struct firn_os_dirent *entry)
 }
 
 static unsigned
-count_runs(struct firn_os_dir *dir)
+count_runs(struct fi_os_dir *dir)
 {
     firn_error err;
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     unsigned count = 0;
-    DB_OK(firn_os_dir_open(dir, "runs", &runs, &err));
-    DB_OK(firn_os_dir_list(runs, count_entry, &count, &err));
-    firn_os_dir_close(runs);
+    DB_OK(fi_os_dir_open(dir, "runs", &runs, &err));
+    DB_OK(fi_os_dir_list(runs, count_entry, &count, &err));
+    fi_os_dir_close(runs);
     return count;
 }
 
@@ -111,7 +111,7 @@ short_lives_leave_one_run_of_each_small_tree(void **state)
     db_support_init(&support, 1);
     for (unsigned life = 0; life < LIVES; life++) {
         struct firn_db *db = begin_life(support.dir, life);
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
         assert_true(count_runs(support.dir) <= TREES);
     }
     assert_true(count_runs(support.dir) >= KEYSPACES);
@@ -138,10 +138,10 @@ large_trees_are_left_to_background_work(void **state)
             char name[16];
             (void)snprintf(name, sizeof name, "%u", i * LARGE_LIVES + life);
             test_random_fill(&random, value, VALUE);
-            DB_OK(firn_db_put(keyspace, firn_str(name), firn_bytes(value, VALUE),
-                              FIRN_DURABILITY_OS, &err));
+            DB_OK(fi_db_put(keyspace, firn_str(name), firn_bytes(value, VALUE), FIRN_DURABILITY_OS,
+                            &err));
         }
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
     }
     assert_true(count_runs(support.dir) >= LARGE_LIVES);
     db_support_deinit(&support);
@@ -158,12 +158,12 @@ prepare(struct db_support *support)
     for (; flushes < 2; life++) {
         struct firn_db *db = begin_life(support->dir, life);
         firn_store_statistics before;
-        DB_OK(firn_db_stats(db, &before, &err));
+        DB_OK(fi_db_stats(db, &before, &err));
         if (before.log_bytes > 96 << 10 && ++flushes == 2) {
-            firn_db_abandon(db);
+            fi_db_abandon(db);
             return life + 1;
         }
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
     }
     return life;
 }
@@ -177,29 +177,29 @@ whatever_fails_while_it_is_closed_all_is_there(void **state)
     for (uint64_t n = 1; was_hit; n++) {
         firn_error err;
         struct db_support support;
-        struct firn_os *faulty;
-        struct firn_os_dir *dir;
+        struct fi_os *faulty;
+        struct fi_os_dir *dir;
         unsigned life = prepare(&support);
-        DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-        DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+        DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+        DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
         struct firn_db *db = begin_life(dir, life);
-        const struct firn_sim_fault_plan plan = {.call = n,
-                                                 .for_ever = n % 3 == 0,
-                                                 .classes = FIRN_SIM_FAULT_ALL,
-                                                 .error_number = n % 2 == 0 ? EIO : ENOSPC};
-        firn_sim_fault_set_plan(faulty, &plan);
-        int rc = firn_db_close(db, &err);
-        was_hit = firn_sim_fault_hits(faulty) > 0;
-        firn_sim_fault_set_plan(faulty, NULL);
+        const struct fi_sim_fault_plan plan = {.call = n,
+                                               .for_ever = n % 3 == 0,
+                                               .classes = FI_SIM_FAULT_ALL,
+                                               .error_number = n % 2 == 0 ? EIO : ENOSPC};
+        fi_sim_fault_set_plan(faulty, &plan);
+        int rc = fi_db_close(db, &err);
+        was_hit = fi_sim_fault_hits(faulty) > 0;
+        fi_sim_fault_set_plan(faulty, NULL);
         assert_true(was_hit || rc == FIRN_OK);
         closed += was_hit && rc == FIRN_OK ? 1 : 0;
-        firn_os_dir_close(dir);
-        firn_sim_fault_destroy(faulty);
+        fi_os_dir_close(dir);
+        fi_sim_fault_destroy(faulty);
         check_life(support.dir, life);
         db_support_cut(&support, n);
         check_life(support.dir, life);
         /* What did not come about is made up for. */
-        DB_OK(firn_db_close(begin_life(support.dir, life), &err));
+        DB_OK(fi_db_close(begin_life(support.dir, life), &err));
         assert_true(count_runs(support.dir) <= TREES);
         db_support_deinit(&support);
     }
@@ -216,12 +216,12 @@ the_power_may_go_while_it_is_closed(void **state)
         struct db_support support;
         unsigned life = prepare(&support);
         struct firn_db *db = begin_life(support.dir, life);
-        firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + n);
-        FIRN_IGNORE(firn_db_close(db, &err));
-        was_cut = firn_sim_memory_is_off(support.os);
+        fi_sim_memory_set_cut_at(support.os, fi_sim_memory_calls(support.os) + n);
+        FI_IGNORE(fi_db_close(db, &err));
+        was_cut = fi_sim_memory_is_off(support.os);
         db_support_cut(&support, n);
         check_life(support.dir, life);
-        DB_OK(firn_db_close(begin_life(support.dir, life), &err));
+        DB_OK(fi_db_close(begin_life(support.dir, life), &err));
         assert_true(count_runs(support.dir) <= TREES);
         db_support_deinit(&support);
     }

@@ -18,13 +18,13 @@
 
 /* Opens the copy in one way; -1 where something is said to be damaged. */
 static int
-open_once(struct db_cuts_scene *scene, const struct firn_db_options *options)
+open_once(struct db_cuts_scene *scene, const struct fi_db_options *options)
 {
     firn_error err;
     struct firn_db *db;
     char *shown = NULL;
     size_t runs = db_cuts_count_runs(scene->copy);
-    int rc = firn_db_open(scene->copy, options, &db, &err);
+    int rc = fi_db_open(scene->copy, options, &db, &err);
     scene->count++;
     if (rc != FIRN_OK) {
         assert_true(db_cuts_is_finding(rc));
@@ -33,7 +33,7 @@ open_once(struct db_cuts_scene *scene, const struct firn_db_options *options)
         return -1;
     }
     rc = db_cuts_show(db, &shown, &err);
-    firn_db_abandon(db);
+    fi_db_abandon(db);
     if (rc != FIRN_OK) {
         assert_true(db_cuts_is_finding(rc));
         scene->refused++;
@@ -44,7 +44,7 @@ open_once(struct db_cuts_scene *scene, const struct firn_db_options *options)
         print_message("what is shown never was:\n%s", shown);
         fail();
     }
-    firn_free(shown);
+    fi_free(shown);
     return state;
 }
 

@@ -22,17 +22,17 @@ static const char *const files[] = {"FIRN", "wal-000001.log", "LOCK"};
 /* Ten commits, each its own key, on a machine whose directory /copy is free to be damaged. */
 struct scene {
     struct db_support support;
-    struct firn_os_dir *copy;
+    struct fi_os_dir *copy;
     size_t before_last; /* size of the log without the last commit */
     size_t with_last;
 };
 
 static size_t
-log_size(struct firn_os_dir *dir)
+log_size(struct fi_os_dir *dir)
 {
     firn_error err;
-    struct firn_os_stat stat;
-    DB_OK(firn_os_stat(dir, "wal-000001.log", &stat, &err));
+    struct fi_os_stat stat;
+    DB_OK(fi_os_stat(dir, "wal-000001.log", &stat, &err));
     return (size_t)stat.size_bytes;
 }
 
@@ -40,7 +40,7 @@ static void
 scene_init(struct scene *scene, bool is_closed)
 {
     firn_error err;
-    struct firn_os_dir *root;
+    struct fi_os_dir *root;
     db_support_init(&scene->support, 1);
     struct firn_db *db = db_support_open(scene->support.dir);
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
@@ -50,20 +50,20 @@ scene_init(struct scene *scene, bool is_closed)
     }
     scene->with_last = log_size(scene->support.dir);
     if (is_closed) {
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
     } else {
-        firn_db_abandon(db);
+        fi_db_abandon(db);
     }
-    DB_OK(firn_os_dir_open_path(scene->support.os, "/", &root, &err));
-    DB_OK(firn_os_make_dir(root, "copy", 0700, &err));
-    DB_OK(firn_os_dir_open(root, "copy", &scene->copy, &err));
-    firn_os_dir_close(root);
+    DB_OK(fi_os_dir_open_path(scene->support.os, "/", &root, &err));
+    DB_OK(fi_os_make_dir(root, "copy", 0700, &err));
+    DB_OK(fi_os_dir_open(root, "copy", &scene->copy, &err));
+    fi_os_dir_close(root);
 }
 
 static void
 scene_deinit(struct scene *scene)
 {
-    firn_os_dir_close(scene->copy);
+    fi_os_dir_close(scene->copy);
     db_support_deinit(&scene->support);
 }
 
@@ -74,7 +74,7 @@ count_shown(struct firn_db *db)
     firn_error err;
     static const char all[] = "0 1 2 3 4 5 6 7 8 9 ";
     struct firn_db_keyspace *keyspace;
-    int rc = firn_db_keyspace_open(db, "k", &keyspace, &err);
+    int rc = fi_db_keyspace_open(db, "k", &keyspace, &err);
     if (rc == FIRN_NOT_FOUND) {
         return 0;
     }
@@ -92,21 +92,21 @@ open_copy(struct scene *scene, const char *file)
     firn_error err;
     struct firn_db *db;
     size_t shown = SIZE_MAX;
-    int rc = firn_db_open(scene->copy, &db_support_read_only, &db, &err);
+    int rc = fi_db_open(scene->copy, &db_support_read_only, &db, &err);
     if (rc == FIRN_OK) {
         shown = count_shown(db);
-        firn_db_abandon(db);
+        fi_db_abandon(db);
     } else {
         assert_true(rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         assert_non_null(strstr(err.text, file));
     }
-    int writing = firn_db_open(scene->copy, &db_support_create, &db, &err);
+    int writing = fi_db_open(scene->copy, &db_support_create, &db, &err);
     assert_int_equal(writing, rc);
     if (rc == FIRN_OK) {
         assert_int_equal(count_shown(db), shown);
         firn_store_check_result report;
-        DB_OK(firn_db_check(db, NULL, &report, &err));
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_check(db, NULL, &report, &err));
+        DB_OK(fi_db_close(db, &err));
     }
     return shown;
 }
@@ -118,7 +118,7 @@ flip_every_byte(bool is_closed)
     scene_init(&scene, is_closed);
     size_t prefixes = 0;
     for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
-        struct firn_buf bytes = {0};
+        struct fi_buf bytes = {0};
         test_file_read(scene.support.dir, files[f], &bytes);
         for (size_t at = 0; at < bytes.size; at++) {
             static const uint8_t flips[] = {0x01, 0x80, 0xff};
@@ -142,7 +142,7 @@ flip_every_byte(bool is_closed)
                 }
             }
         }
-        firn_buf_deinit(&bytes);
+        fi_buf_deinit(&bytes);
     }
     assert_true(is_closed ? prefixes == 0 : prefixes > 0);
     scene_deinit(&scene);
@@ -169,7 +169,7 @@ a_flip_in_an_early_record_is_never_a_silent_success(void **state)
     for (int is_closed = 0; is_closed <= 1; is_closed++) {
         struct scene scene;
         scene_init(&scene, is_closed != 0);
-        struct firn_buf bytes = {0};
+        struct fi_buf bytes = {0};
         test_file_read(scene.support.dir, "wal-000001.log", &bytes);
         /* The fifth of the commits: the record with key 4. */
         size_t at = 128;
@@ -184,7 +184,7 @@ a_flip_in_an_early_record_is_never_a_silent_success(void **state)
         bytes.data[at + 5] ^= 0x20;
         test_file_write(scene.copy, "wal-000001.log", bytes.data, bytes.size);
         assert_int_equal(open_copy(&scene, "wal-000001.log"), SIZE_MAX);
-        firn_buf_deinit(&bytes);
+        fi_buf_deinit(&bytes);
         scene_deinit(&scene);
     }
 }
@@ -196,7 +196,7 @@ a_log_cut_in_its_last_record_opens_as_a_prefix(void **state)
     firn_error err;
     struct scene scene;
     scene_init(&scene, false);
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     test_file_read(scene.support.dir, "wal-000001.log", &bytes);
     assert_int_equal(bytes.size, scene.with_last);
     for (size_t size = scene.before_last; size <= scene.with_last; size++) {
@@ -207,13 +207,13 @@ a_log_cut_in_its_last_record_opens_as_a_prefix(void **state)
         /* It takes new commits after the cut, and they stay. */
         struct firn_db *db = db_support_open(scene.copy);
         db_support_put(db_support_keyspace(db, "k"), "k2", "new");
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
         db = db_support_open(scene.copy);
         assert_string_equal(db_support_get(db_support_keyspace(db, "k"), "k2"), "new");
         assert_string_equal(db_support_get(db_support_keyspace(db, "k"), "8"), "a value");
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     scene_deinit(&scene);
 }
 
@@ -225,7 +225,7 @@ a_shortened_file_is_refused_or_shows_a_prefix(void **state)
         struct scene scene;
         scene_init(&scene, is_closed != 0);
         for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
-            struct firn_buf bytes = {0};
+            struct fi_buf bytes = {0};
             test_file_read(scene.support.dir, files[f], &bytes);
             for (size_t size = 0; size < bytes.size; size++) {
                 db_support_copy(scene.support.dir, scene.copy);
@@ -237,7 +237,7 @@ a_shortened_file_is_refused_or_shows_a_prefix(void **state)
                     assert_int_equal(shown, COMMITS);
                 }
             }
-            firn_buf_deinit(&bytes);
+            fi_buf_deinit(&bytes);
         }
         scene_deinit(&scene);
     }
@@ -252,17 +252,17 @@ a_missing_file_is_named(void **state)
     scene_init(&scene, true);
     struct firn_db *db;
     db_support_copy(scene.support.dir, scene.copy);
-    DB_OK(firn_os_remove_file(scene.copy, "FIRN", &err));
-    DB_FAILS(firn_db_open(scene.copy, &db_support_create, &db, &err), FIRN_CORRUPT, "/copy/FIRN");
-    DB_FAILS(firn_db_open(scene.copy, &db_support_read_only, &db, &err), FIRN_NOT_FOUND, "/copy");
+    DB_OK(fi_os_remove_file(scene.copy, "FIRN", &err));
+    DB_FAILS(fi_db_open(scene.copy, &db_support_create, &db, &err), FIRN_CORRUPT, "/copy/FIRN");
+    DB_FAILS(fi_db_open(scene.copy, &db_support_read_only, &db, &err), FIRN_NOT_FOUND, "/copy");
     db_support_copy(scene.support.dir, scene.copy);
-    DB_OK(firn_os_remove_file(scene.copy, "wal-000001.log", &err));
-    DB_FAILS(firn_db_open(scene.copy, &db_support_create, &db, &err), FIRN_CORRUPT,
+    DB_OK(fi_os_remove_file(scene.copy, "wal-000001.log", &err));
+    DB_FAILS(fi_db_open(scene.copy, &db_support_create, &db, &err), FIRN_CORRUPT,
              "the log of the store '/copy' is missing");
-    DB_FAILS(firn_db_open(scene.copy, &db_support_read_only, &db, &err), FIRN_CORRUPT,
+    DB_FAILS(fi_db_open(scene.copy, &db_support_read_only, &db, &err), FIRN_CORRUPT,
              "the log of the store '/copy' is missing");
     db_support_copy(scene.support.dir, scene.copy);
-    DB_OK(firn_os_remove_file(scene.copy, "LOCK", &err));
+    DB_OK(fi_os_remove_file(scene.copy, "LOCK", &err));
     assert_int_equal(open_copy(&scene, "LOCK"), COMMITS);
     scene_deinit(&scene);
 }
@@ -287,13 +287,13 @@ check_finds(struct firn_db *db, const char *piece)
     firn_error err;
     struct damages damages = {0};
     firn_store_check_result report;
-    const struct firn_db_check_options options = {.on_damage = on_damage, .ctx = &damages};
-    DB_FAILS(firn_db_check(db, &options, &report, &err), FIRN_CORRUPT, piece);
+    const struct fi_db_check_options options = {.on_damage = on_damage, .ctx = &damages};
+    DB_FAILS(fi_db_check(db, &options, &report, &err), FIRN_CORRUPT, piece);
     assert_int_equal(damages.count, 1);
     assert_int_equal(report.damaged_count, 1);
     assert_int_equal(report.entries, COMMITS);
     assert_non_null(strstr(damages.text, piece));
-    DB_FAILS(firn_db_check(db, NULL, &report, &err), FIRN_CORRUPT, piece);
+    DB_FAILS(fi_db_check(db, NULL, &report, &err), FIRN_CORRUPT, piece);
 }
 
 static void
@@ -306,10 +306,10 @@ check_finds_what_was_damaged_beneath_an_open_store(void **state)
     db_support_copy(scene.support.dir, scene.copy);
     for (int is_reader = 0; is_reader <= 1; is_reader++) {
         struct firn_db *db;
-        DB_OK(firn_db_open(scene.copy, is_reader ? &db_support_read_only : &db_support_existing,
-                           &db, &err));
-        struct firn_buf log = {0};
-        struct firn_buf identity = {0};
+        DB_OK(fi_db_open(scene.copy, is_reader ? &db_support_read_only : &db_support_existing, &db,
+                         &err));
+        struct fi_buf log = {0};
+        struct fi_buf identity = {0};
         test_file_read(scene.copy, "wal-000001.log", &log);
         test_file_read(scene.copy, "FIRN", &identity);
         for (size_t at = scene.before_last - 8; at < scene.with_last; at += 9) {
@@ -320,36 +320,36 @@ check_finds_what_was_damaged_beneath_an_open_store(void **state)
         }
         test_file_write(scene.copy, "wal-000001.log", log.data, scene.before_last);
         check_finds(db, "holds 10 commits, but 11 were made");
-        DB_OK(firn_os_remove_file(scene.copy, "wal-000001.log", &err));
+        DB_OK(fi_os_remove_file(scene.copy, "wal-000001.log", &err));
         check_finds(db, "the log of the store '/copy' is missing");
         test_file_write(scene.copy, "wal-000001.log", log.data, log.size);
         identity.data[20] ^= 1;
         test_file_write(scene.copy, "FIRN", identity.data, identity.size);
         check_finds(db, "/copy/FIRN' is damaged");
-        DB_OK(firn_os_remove_file(scene.copy, "FIRN", &err));
+        DB_OK(fi_os_remove_file(scene.copy, "FIRN", &err));
         check_finds(db, "/copy/FIRN' is missing");
         identity.data[20] ^= 1;
         test_file_write(scene.copy, "FIRN", identity.data, identity.size);
         firn_store_check_result report;
-        DB_OK(firn_db_check(db, NULL, &report, &err));
+        DB_OK(fi_db_check(db, NULL, &report, &err));
         assert_int_equal(report.log_records, COMMITS + 1);
-        firn_buf_deinit(&log);
-        firn_buf_deinit(&identity);
-        firn_db_abandon(db);
+        fi_buf_deinit(&log);
+        fi_buf_deinit(&identity);
+        fi_db_abandon(db);
     }
 
     /* The identity of another store in the place of this one's. */
     struct firn_db *db;
-    DB_OK(firn_db_open(scene.copy, &db_support_read_only, &db, &err));
+    DB_OK(fi_db_open(scene.copy, &db_support_read_only, &db, &err));
     struct db_support other;
     db_support_init(&other, 99);
-    firn_db_abandon(db_support_open(other.dir));
-    struct firn_buf identity = {0};
+    fi_db_abandon(db_support_open(other.dir));
+    struct fi_buf identity = {0};
     test_file_read(other.dir, "FIRN", &identity);
     test_file_write(scene.copy, "FIRN", identity.data, identity.size);
     check_finds(db, "another store");
-    firn_buf_deinit(&identity);
-    firn_db_abandon(db);
+    fi_buf_deinit(&identity);
+    fi_db_abandon(db);
     db_support_deinit(&other);
     scene_deinit(&scene);
 }
@@ -362,11 +362,11 @@ struct salvaged {
 };
 
 static int
-note_salvaged(void *ctx, const struct firn_rescue_salvage_entry *entry, firn_error *err)
+note_salvaged(void *ctx, const struct fi_rescue_salvage_entry *entry, firn_error *err)
 {
     struct salvaged *salvaged = ctx;
     (void)err;
-    if (entry->is_of_log && entry->keyspace > FIRN_DB_KEYSPACE_LIST && entry->key.size == 1) {
+    if (entry->is_of_log && entry->keyspace > FI_DB_KEYSPACE_LIST && entry->key.size == 1) {
         salvaged->has[entry->key.data[0] - '0'] = true;
         salvaged->count++;
     }
@@ -384,15 +384,14 @@ every_entry_of_a_commit_is_salvaged(void **state)
     db_support_init(&support, 1);
     struct firn_db *db = db_support_open(support.dir);
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
-    DB_OK(firn_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_create(&batch, &err));
     for (char c = '0'; c < '0' + COMMITS; c++) {
-        DB_OK(
-            firn_db_batch_put(batch, keyspace, firn_bytes((uint8_t *)&c, 1), firn_str("v"), &err));
+        DB_OK(fi_db_batch_put(batch, keyspace, firn_bytes((uint8_t *)&c, 1), firn_str("v"), &err));
     }
-    DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_DEFAULT, &err));
-    firn_db_batch_destroy(batch);
-    firn_db_abandon(db);
-    DB_OK(firn_rescue_salvage(support.dir, note_salvaged, &salvaged, &err));
+    DB_OK(fi_db_write(db, batch, FIRN_DURABILITY_DEFAULT, &err));
+    fi_db_batch_destroy(batch);
+    fi_db_abandon(db);
+    DB_OK(fi_rescue_salvage(support.dir, note_salvaged, &salvaged, &err));
     assert_int_equal(salvaged.count, COMMITS);
     for (unsigned i = 0; i < COMMITS; i++) {
         assert_true(salvaged.has[i]);
@@ -412,17 +411,17 @@ open_with_name(firn_slice name, firn_error *err_out)
     firn_error err;
     db_support_init(&support, 1);
     struct firn_db *db = db_support_open(support.dir);
-    struct firn_db_tree *list = firn_db_image(db)->list;
-    const struct firn_storefile_op op = {FIRN_DB_KEYSPACE_LIST, FIRN_ENTRY_PUT, name,
-                                         firn_bytes(&number, 1)};
-    DB_OK(firn_db_batch_append(&batch, db, list, &op, &err));
-    DB_OK(firn_db_write(db, &batch, FIRN_DURABILITY_DEFAULT, &err));
-    firn_db_batch_deinit(&batch);
-    DB_OK(firn_db_maintain_flush(db, &err));
-    DB_OK(firn_db_close(db, &err));
-    int rc = firn_db_open(support.dir, &db_support_existing, &db, err_out);
+    struct fi_db_tree *list = fi_db_image(db)->list;
+    const struct fi_storefile_op op = {FI_DB_KEYSPACE_LIST, FI_ENTRY_PUT, name,
+                                       firn_bytes(&number, 1)};
+    DB_OK(fi_db_batch_append(&batch, db, list, &op, &err));
+    DB_OK(fi_db_write(db, &batch, FIRN_DURABILITY_DEFAULT, &err));
+    fi_db_batch_deinit(&batch);
+    DB_OK(fi_db_maintain_flush(db, &err));
+    DB_OK(fi_db_close(db, &err));
+    int rc = fi_db_open(support.dir, &db_support_existing, &db, err_out);
     if (rc == FIRN_OK) {
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
     }
     db_support_deinit(&support);
     return rc;

@@ -18,32 +18,32 @@ static const char *const foreign[] = {"mine",         "wal-notes.txt",  "wal-1.l
 enum { FOREIGN = sizeof foreign / sizeof foreign[0] };
 
 static void
-make_file(struct firn_os_dir *dir, const char *path)
+make_file(struct fi_os_dir *dir, const char *path)
 {
     firn_error err;
-    struct firn_os_dir *parent;
-    struct firn_os_file *file;
+    struct fi_os_dir *parent;
+    struct fi_os_file *file;
     bool is_run = strncmp(path, "runs/", 5) == 0;
-    DB_OK(firn_os_dir_open_beneath(dir, is_run ? "runs" : "", &parent, &err));
-    DB_OK(firn_os_file_open(parent, is_run ? path + 5 : path, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600,
-                            &file, &err));
-    DB_OK(firn_os_file_sync(file, &err));
-    firn_os_file_close(file);
-    DB_OK(firn_os_dir_sync(parent, &err));
-    firn_os_dir_close(parent);
+    DB_OK(fi_os_dir_open_beneath(dir, is_run ? "runs" : "", &parent, &err));
+    DB_OK(fi_os_file_open(parent, is_run ? path + 5 : path, FI_OS_WRITE | FI_OS_CREATE, 0600, &file,
+                          &err));
+    DB_OK(fi_os_file_sync(file, &err));
+    fi_os_file_close(file);
+    DB_OK(fi_os_dir_sync(parent, &err));
+    fi_os_dir_close(parent);
 }
 
 static bool
-is_there(struct firn_os_dir *dir, const char *path)
+is_there(struct fi_os_dir *dir, const char *path)
 {
-    struct firn_os_dir *parent;
-    struct firn_os_stat stat;
+    struct fi_os_dir *parent;
+    struct fi_os_stat stat;
     bool is_run = strncmp(path, "runs/", 5) == 0;
-    if (firn_os_dir_open_beneath(dir, is_run ? "runs" : "", &parent, NULL) != FIRN_OK) {
+    if (fi_os_dir_open_beneath(dir, is_run ? "runs" : "", &parent, NULL) != FIRN_OK) {
         return false;
     }
-    int rc = firn_os_stat(parent, is_run ? path + 5 : path, &stat, NULL);
-    firn_os_dir_close(parent);
+    int rc = fi_os_stat(parent, is_run ? path + 5 : path, &stat, NULL);
+    fi_os_dir_close(parent);
     return rc == FIRN_OK;
 }
 
@@ -59,10 +59,10 @@ make_store(struct db_support *support, uint64_t seed, bool has_foreign)
         char key[8];
         (void)snprintf(key, sizeof key, "k%u", i);
         db_support_put(keyspace, key, "v");
-        DB_OK(firn_db_maintain_flush(db, &err));
+        DB_OK(fi_db_maintain_flush(db, &err));
     }
     db_support_put(keyspace, "last", "v");
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     for (unsigned i = 0; has_foreign && i < FOREIGN; i++) {
         make_file(support->dir, foreign[i]);
     }
@@ -70,29 +70,29 @@ make_store(struct db_support *support, uint64_t seed, bool has_foreign)
 
 /* Whole, or none; then the rest goes, and a new one can be made. */
 static void
-verify(struct firn_os *os, int destroy_rc)
+verify(struct fi_os *os, int destroy_rc)
 {
     firn_error err;
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     struct firn_db *db;
-    int rc = firn_os_dir_open_path(os, "/store", &dir, &err);
+    int rc = fi_os_dir_open_path(os, "/store", &dir, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     if (rc == FIRN_OK) {
-        rc = firn_db_open(dir, &db_support_existing, &db, &err);
+        rc = fi_db_open(dir, &db_support_existing, &db, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND || rc == FIRN_INVALID);
         assert_true(rc != FIRN_OK || destroy_rc != FIRN_OK);
         if (rc == FIRN_OK) {
             struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
             assert_string_equal(db_support_keys(keyspace, NULL, false), "k0 k1 k2 last ");
-            DB_OK(firn_db_close(db, &err));
+            DB_OK(fi_db_close(db, &err));
         }
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
     }
-    rc = firn_db_path_destroy(os, "/store", &err);
+    rc = fi_db_path_destroy(os, "/store", &err);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
-    DB_OK(firn_db_path_open(os, "/store", &db_support_create, &db, &err));
+    DB_OK(fi_db_path_open(os, "/store", &db_support_create, &db, &err));
     assert_string_equal(db_support_keys(db_support_keyspace(db, "k"), NULL, false), "");
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
 }
 
 static void
@@ -103,14 +103,14 @@ what_is_not_the_stores_stays(void **state)
     struct db_support support;
     struct firn_db *db;
     make_store(&support, 1, true);
-    DB_OK(firn_db_path_destroy(support.os, "/store", &err));
+    DB_OK(fi_db_path_destroy(support.os, "/store", &err));
     for (unsigned i = 0; i < FOREIGN; i++) {
         assert_true(is_there(support.dir, foreign[i]));
     }
     assert_false(is_there(support.dir, "FIRN"));
     assert_false(is_there(support.dir, "runs/000001.row"));
-    DB_FAILS(firn_db_path_destroy(support.os, "/store", &err), FIRN_NOT_FOUND, "no firn store");
-    DB_FAILS(firn_db_open(support.dir, &db_support_create, &db, &err), FIRN_INVALID,
+    DB_FAILS(fi_db_path_destroy(support.os, "/store", &err), FIRN_NOT_FOUND, "no firn store");
+    DB_FAILS(fi_db_open(support.dir, &db_support_create, &db, &err), FIRN_INVALID,
              "not empty (it holds");
     db_support_deinit(&support);
 }
@@ -126,11 +126,11 @@ each_power_cut_while_destroying_leaves_all_or_none(void **state)
             firn_error err;
             struct db_support support;
             make_store(&support, call, false);
-            firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + call);
-            int rc = firn_db_path_destroy(support.os, "/store", &err);
-            was_cut = firn_sim_memory_is_off(support.os);
-            firn_sim_memory_set_cut_at(support.os, 0);
-            firn_sim_memory_power_cut(support.os, seed);
+            fi_sim_memory_set_cut_at(support.os, fi_sim_memory_calls(support.os) + call);
+            int rc = fi_db_path_destroy(support.os, "/store", &err);
+            was_cut = fi_sim_memory_is_off(support.os);
+            fi_sim_memory_set_cut_at(support.os, 0);
+            fi_sim_memory_power_cut(support.os, seed);
             verify(support.os, was_cut ? FIRN_IO : rc);
             db_support_deinit(&support);
             cuts += was_cut;
@@ -145,22 +145,20 @@ each_failed_call_while_destroying_leaves_all_or_none(void **state)
 {
     (void)state;
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
-        struct firn_sim_fault_plan plan = {.call = 1,
-                                           .for_ever = for_ever != 0,
-                                           .classes = FIRN_SIM_FAULT_ALL,
-                                           .error_number = EIO};
+        struct fi_sim_fault_plan plan = {
+            .call = 1, .for_ever = for_ever != 0, .classes = FI_SIM_FAULT_ALL, .error_number = EIO};
         bool was_hit = true;
         for (; was_hit; plan.call++) {
             firn_error err;
             struct db_support support;
-            struct firn_os *faulty;
+            struct fi_os *faulty;
             make_store(&support, plan.call, false);
-            DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-            firn_sim_fault_set_plan(faulty, &plan);
-            int rc = firn_db_path_destroy(faulty, "/store", &err);
-            was_hit = firn_sim_fault_hits(faulty) > 0;
+            DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+            fi_sim_fault_set_plan(faulty, &plan);
+            int rc = fi_db_path_destroy(faulty, "/store", &err);
+            was_hit = fi_sim_fault_hits(faulty) > 0;
             assert_true(was_hit || rc == FIRN_OK);
-            firn_sim_fault_destroy(faulty);
+            fi_sim_fault_destroy(faulty);
             verify(support.os, rc);
             db_support_deinit(&support);
         }

@@ -13,7 +13,7 @@
 
 enum { KEYS = 24, COMMITS = 1500 };
 
-static const struct firn_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
+static const struct fi_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
 
 /* What each key has after each commit; 0: nothing. */
 struct world {
@@ -40,8 +40,8 @@ static void
 reopen(struct world *world)
 {
     firn_error err;
-    DB_OK(firn_db_close(world->db, &err));
-    DB_OK(firn_db_open(world->support.dir, &small, &world->db, &err));
+    DB_OK(fi_db_close(world->db, &err));
+    DB_OK(fi_db_open(world->support.dir, &small, &world->db, &err));
 }
 
 /* ---- commits ---- */
@@ -54,8 +54,7 @@ delete_some(struct firn_db_keyspace *keyspace, unsigned *state, unsigned from, u
     char upper[8];
     key_name(from, lower);
     key_name(to, upper);
-    DB_OK(
-        firn_db_delete_range(keyspace, firn_str(lower), firn_str(upper), FIRN_DURABILITY_OS, &err));
+    DB_OK(fi_db_delete_range(keyspace, firn_str(lower), firn_str(upper), FIRN_DURABILITY_OS, &err));
     for (unsigned key = from; key < to; key++) {
         state[key] = 0;
     }
@@ -76,11 +75,11 @@ commit(struct world *world, unsigned number, unsigned *state)
         unsigned to = key + (unsigned)test_random_below(&world->random, KEYS - key) + 1;
         delete_some(keyspace, state, key, to);
     } else if (kind <= 2) {
-        DB_OK(firn_db_delete(keyspace, firn_str(name), FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_delete(keyspace, firn_str(name), FIRN_DURABILITY_OS, &err));
         state[key] = 0;
     } else {
         (void)snprintf(value, sizeof value, "%u", number + 1);
-        DB_OK(firn_db_put(keyspace, firn_str(name), firn_str(value), FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_put(keyspace, firn_str(name), firn_str(value), FIRN_DURABILITY_OS, &err));
         state[key] = number + 1;
     }
 }
@@ -96,9 +95,9 @@ make_all(struct world *world)
         }
         commit(world, i, world->states[i]);
         checkpoint_name(i, name);
-        DB_OK(firn_db_checkpoint_create(world->db, name, NULL, &err));
+        DB_OK(fi_db_checkpoint_create(world->db, name, NULL, &err));
         if (i % 200 == 150) {
-            DB_OK(firn_db_maintain_flush(world->db, &err));
+            DB_OK(fi_db_maintain_flush(world->db, &err));
         }
     }
 }
@@ -113,26 +112,26 @@ assert_state(struct world *world, struct firn_db_view *view, const unsigned *sta
     char name[8];
     char value[16];
     struct firn_db_cursor *cursor;
-    const struct firn_db_cursor_options options = {.view = view};
-    DB_OK(firn_db_cursor_open(db_support_keyspace(world->db, "k"), &options, &cursor, &err));
-    DB_OK(firn_db_cursor_first(cursor, &err));
+    const struct fi_db_cursor_options options = {.view = view};
+    DB_OK(fi_db_cursor_open(db_support_keyspace(world->db, "k"), &options, &cursor, &err));
+    DB_OK(fi_db_cursor_first(cursor, &err));
     for (unsigned key = 0; key < KEYS; key++) {
         if (state[key] == 0) {
             continue;
         }
         key_name(key, name);
         (void)snprintf(value, sizeof value, "%u", state[key]);
-        assert_true(firn_db_cursor_valid(cursor));
-        firn_slice found = firn_db_cursor_key(cursor);
+        assert_true(fi_db_cursor_valid(cursor));
+        firn_slice found = fi_db_cursor_key(cursor);
         assert_int_equal(found.size, strlen(name));
         assert_memory_equal(found.data, name, found.size);
-        found = firn_db_cursor_value(cursor);
+        found = fi_db_cursor_value(cursor);
         assert_int_equal(found.size, strlen(value));
         assert_memory_equal(found.data, value, found.size);
-        DB_OK(firn_db_cursor_next(cursor, &err));
+        DB_OK(fi_db_cursor_next(cursor, &err));
     }
-    assert_false(firn_db_cursor_valid(cursor));
-    firn_db_cursor_close(cursor);
+    assert_false(fi_db_cursor_valid(cursor));
+    fi_db_cursor_close(cursor);
 }
 
 static void
@@ -143,12 +142,12 @@ assert_checkpoint(struct world *world, unsigned number)
     struct firn_db_view *view;
     checkpoint_name(number, name);
     if (world->is_deleted[number]) {
-        DB_FAILS(firn_db_checkpoint_view(world->db, name, &view, &err), FIRN_NOT_FOUND, name);
+        DB_FAILS(fi_db_checkpoint_view(world->db, name, &view, &err), FIRN_NOT_FOUND, name);
         return;
     }
-    DB_OK(firn_db_checkpoint_view(world->db, name, &view, &err));
+    DB_OK(fi_db_checkpoint_view(world->db, name, &view, &err));
     assert_state(world, view, world->states[number]);
-    firn_db_view_close(view);
+    fi_db_view_close(view);
 }
 
 struct difference {
@@ -158,7 +157,7 @@ struct difference {
 };
 
 static int
-visit(void *ctx, const char *keyspace, const struct firn_db_diff_key *found)
+visit(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
 {
     struct difference *difference = ctx;
     unsigned key;
@@ -184,13 +183,13 @@ assert_difference(struct world *world, unsigned a, unsigned b)
         return;
     }
     struct difference difference = {world->states[a], world->states[b], 0};
-    const struct firn_db_diff_visitor visitor = {.visit = visit, .ctx = &difference};
+    const struct fi_db_diff_visitor visitor = {.visit = visit, .ctx = &difference};
     checkpoint_name(a, before);
     checkpoint_name(b, after);
     for (unsigned key = 0; key < KEYS; key++) {
         expected += world->states[a][key] != world->states[b][key];
     }
-    DB_OK(firn_db_diff(world->db, before, after, &visitor, &err));
+    DB_OK(fi_db_diff(world->db, before, after, &visitor, &err));
     assert_int_equal(difference.count, expected);
 }
 
@@ -204,7 +203,7 @@ assert_all(struct world *world, unsigned step)
         assert_difference(world, i, (i + 1) % COMMITS);
         assert_difference(world, i, (unsigned)test_random_below(&world->random, COMMITS));
     }
-    DB_OK(firn_db_check(world->db, NULL, &report, &err));
+    DB_OK(fi_db_check(world->db, NULL, &report, &err));
 }
 
 /* ---- the test ---- */
@@ -220,7 +219,7 @@ delete_most(struct world *world)
         const char *const names[] = {name};
         world->is_deleted[i] = i % 10 != 0;
         if (world->is_deleted[i]) {
-            DB_OK(firn_db_checkpoint_delete(world->db, names, 1, &err));
+            DB_OK(fi_db_checkpoint_delete(world->db, names, 1, &err));
         }
     }
 }
@@ -230,15 +229,15 @@ restore_some(struct world *world)
 {
     firn_error err;
     char name[16];
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
     for (unsigned round = 0; round < 30; round++) {
         unsigned number = 10 * (unsigned)test_random_below(&world->random, COMMITS / 10);
         checkpoint_name(number, name);
-        DB_OK(firn_db_checkpoint_restore(world->db, name, &restored, &safety, &err));
+        DB_OK(fi_db_checkpoint_restore(world->db, name, &restored, &safety, &err));
         assert_state(world, NULL, world->states[number]);
         if (round % 10 == 5) {
-            DB_OK(firn_db_maintain_compact(world->db, NULL, &err));
+            DB_OK(fi_db_maintain_compact(world->db, NULL, &err));
             assert_state(world, NULL, world->states[number]);
         }
     }
@@ -253,21 +252,21 @@ every_commit_can_be_seen_and_brought_back(void **state)
     memset(&world, 0, sizeof world);
     test_random_init(&world.random, "db_each_commit", 7);
     db_support_init(&world.support, 1);
-    DB_OK(firn_db_open(world.support.dir, &small, &world.db, &err));
+    DB_OK(fi_db_open(world.support.dir, &small, &world.db, &err));
     make_all(&world);
     assert_all(&world, 7);
     reopen(&world);
     assert_all(&world, 7);
-    DB_OK(firn_db_maintain_compact(world.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(world.db, NULL, &err));
     assert_all(&world, 1);
     delete_most(&world);
     assert_all(&world, 5);
-    DB_OK(firn_db_maintain_compact(world.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(world.db, NULL, &err));
     reopen(&world);
     assert_all(&world, 1);
     restore_some(&world);
     assert_all(&world, 10);
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_close(world.db, &err));
     db_support_deinit(&world.support);
 }
 

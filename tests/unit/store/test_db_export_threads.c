@@ -36,27 +36,27 @@ write_all(void *arg)
     struct shared *shared = arg;
     firn_error err;
     struct firn_db_batch *batch;
-    DB_OK(firn_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_create(&batch, &err));
     for (uint64_t n = 1; !atomic_load(&shared->is_over); n++) {
         while (n > (uint64_t)COMMITS_AN_EXPORT * (atomic_load(&shared->exports) + 1) &&
                !atomic_load(&shared->is_over)) {
-            firn_os_sleep_ns(firn_os_default(), 1000000);
+            fi_os_sleep_ns(fi_os_default(), 1000000);
         }
-        firn_db_batch_clear(batch);
+        fi_db_batch_clear(batch);
         for (unsigned i = 0; i < KEYS; i++) {
             char key[8];
             uint8_t value[200] = {0};
             (void)snprintf(key, sizeof key, "%03u", i);
-            firn_store_le64(value, n);
-            DB_OK(firn_db_batch_put(batch, shared->keyspace, firn_str(key),
-                                    firn_bytes(value, sizeof value), &err));
+            fi_store_le64(value, n);
+            DB_OK(fi_db_batch_put(batch, shared->keyspace, firn_str(key),
+                                  firn_bytes(value, sizeof value), &err));
         }
-        DB_OK(firn_db_write(shared->db, batch, FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_write(shared->db, batch, FIRN_DURABILITY_OS, &err));
         if (n % 50 == 0) {
-            DB_OK(firn_db_checkpoint_create(shared->db, "", NULL, &err));
+            DB_OK(fi_db_checkpoint_create(shared->db, "", NULL, &err));
         }
     }
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     return NULL;
 }
 
@@ -69,18 +69,18 @@ assert_one_commit(const char *path)
     struct firn_db_cursor *cursor;
     unsigned count = 0;
     uint64_t number = 0;
-    DB_OK(firn_db_path_open(firn_os_default(), path, &db_support_read_only, &file, &err));
-    DB_OK(firn_db_cursor_open(db_support_keyspace(file, "k"), NULL, &cursor, &err));
-    for (DB_OK(firn_db_cursor_first(cursor, &err)); firn_db_cursor_valid(cursor);) {
-        uint64_t found = firn_load_le64(firn_db_cursor_value(cursor).data);
+    DB_OK(fi_db_path_open(fi_os_default(), path, &db_support_read_only, &file, &err));
+    DB_OK(fi_db_cursor_open(db_support_keyspace(file, "k"), NULL, &cursor, &err));
+    for (DB_OK(fi_db_cursor_first(cursor, &err)); fi_db_cursor_valid(cursor);) {
+        uint64_t found = fi_load_le64(fi_db_cursor_value(cursor).data);
         number = count == 0 ? found : number;
         assert_true(found == number);
         count++;
-        DB_OK(firn_db_cursor_next(cursor, &err));
+        DB_OK(fi_db_cursor_next(cursor, &err));
     }
     assert_int_equal(count, KEYS);
-    firn_db_cursor_close(cursor);
-    DB_OK(firn_db_close(file, &err));
+    fi_db_cursor_close(cursor);
+    DB_OK(fi_db_close(file, &err));
 }
 
 static void *
@@ -92,9 +92,9 @@ export_again_and_again(void *arg)
     char path[96];
     (void)snprintf(path, sizeof path, "%s/file%u", shared->dir, exporter->number);
     for (unsigned i = 0; i < EXPORTS; i++) {
-        const struct firn_copy_export_target target = {firn_os_default(), path, true};
-        struct firn_storefile_progress progress = {.os = firn_os_default()};
-        DB_OK(firn_copy_export(shared->db, i % 2 == 0 ? NULL : "first", &target, &progress, &err));
+        const struct fi_copy_export_target target = {fi_os_default(), path, true};
+        struct fi_storefile_progress progress = {.os = fi_os_default()};
+        DB_OK(fi_copy_export(shared->db, i % 2 == 0 ? NULL : "first", &target, &progress, &err));
         assert_one_commit(path);
         (void)atomic_fetch_add(&shared->exports, 1);
     }
@@ -106,7 +106,7 @@ exports_go_on_beside_everything_else(void **state)
 {
     (void)state;
     firn_error err;
-    const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = 1 << 20};
+    const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 1 << 20};
     struct db_support_disk disk;
     struct exporter exporters[EXPORTERS];
     pthread_t threads[EXPORTERS + 1];
@@ -114,27 +114,27 @@ exports_go_on_beside_everything_else(void **state)
     db_support_disk_init(&disk);
     struct shared shared = {.dir = disk.path};
     (void)snprintf(path, sizeof path, "%s/store", disk.path);
-    DB_OK(firn_db_path_open(firn_os_default(), path, &options, &shared.db, &err));
+    DB_OK(fi_db_path_open(fi_os_default(), path, &options, &shared.db, &err));
     shared.keyspace = db_support_keyspace(shared.db, "k");
     assert_int_equal(pthread_create(&threads[EXPORTERS], NULL, write_all, &shared), 0);
     /* The first checkpoint comes with the 50th commit. */
-    struct firn_db_checkpoint_info info;
-    while (firn_db_checkpoint_find(shared.db, "1", &info, &err) != FIRN_OK) {
-        firn_os_sleep_ns(firn_os_default(), 1000000);
+    struct fi_db_checkpoint_info info;
+    while (fi_db_checkpoint_find(shared.db, "1", &info, &err) != FIRN_OK) {
+        fi_os_sleep_ns(fi_os_default(), 1000000);
     }
-    DB_OK(firn_db_checkpoint_create(shared.db, "first", NULL, &err));
+    DB_OK(fi_db_checkpoint_create(shared.db, "first", NULL, &err));
     for (unsigned i = 0; i < EXPORTERS; i++) {
         exporters[i] = (struct exporter){&shared, i};
         assert_int_equal(pthread_create(&threads[i], NULL, export_again_and_again, &exporters[i]),
                          0);
     }
-    DB_OK(firn_db_maintain_compact(shared.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(shared.db, NULL, &err));
     for (unsigned i = 0; i < EXPORTERS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     atomic_store(&shared.is_over, true);
     assert_int_equal(pthread_join(threads[EXPORTERS], NULL), 0);
-    DB_OK(firn_db_close(shared.db, &err));
+    DB_OK(fi_db_close(shared.db, &err));
     db_support_disk_deinit(&disk);
 }
 

@@ -66,18 +66,18 @@ write_batch(struct firn_db *db, struct firn_db_keyspace *a, struct firn_db_keysp
     char text[8];
     firn_slice key = key_of(i, text);
     int rc;
-    FIRN_TRY(firn_db_batch_create(&batch, err));
-    FIRN_TRY(firn_db_batch_create(&behind, err));
-    FIRN_TRY(firn_db_batch_put(batch, a, key, firn_str("replaced"), err));
-    FIRN_TRY(firn_db_batch_put(behind, b, key, value_of(i), err));
-    FIRN_TRY(firn_db_batch_put(behind, a, key, value_of(i), err));
-    rc = firn_db_batch_append_all(batch, behind, err);
-    assert_int_equal(firn_db_batch_count(batch), rc == FIRN_OK ? 3 : 1); /* all or none */
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_db_write(db, batch, durability, err));
+    FI_TRY(fi_db_batch_create(&batch, err));
+    FI_TRY(fi_db_batch_create(&behind, err));
+    FI_TRY(fi_db_batch_put(batch, a, key, firn_str("replaced"), err));
+    FI_TRY(fi_db_batch_put(behind, b, key, value_of(i), err));
+    FI_TRY(fi_db_batch_put(behind, a, key, value_of(i), err));
+    rc = fi_db_batch_append_all(batch, behind, err);
+    assert_int_equal(fi_db_batch_count(batch), rc == FIRN_OK ? 3 : 1); /* all or none */
+    FI_TRY(rc);
+    FI_TRY(fi_db_write(db, batch, durability, err));
 out:
-    firn_db_batch_destroy(batch);
-    firn_db_batch_destroy(behind);
+    fi_db_batch_destroy(batch);
+    fi_db_batch_destroy(behind);
     return rc;
 }
 
@@ -97,9 +97,9 @@ write_some(struct life *life, struct firn_db *db, unsigned from, unsigned to)
     firn_error err;
     struct firn_db_keyspace *a = NULL;
     struct firn_db_keyspace *b = NULL;
-    int rc = firn_db_keyspace_open(db, "a", &a, &err);
+    int rc = fi_db_keyspace_open(db, "a", &a, &err);
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_open(db, "b", &b, &err);
+        rc = fi_db_keyspace_open(db, "b", &b, &err);
     }
     if (rc != FIRN_OK) {
         check_failure(life, rc, &err);
@@ -109,7 +109,7 @@ write_some(struct life *life, struct firn_db *db, unsigned from, unsigned to)
         char text[8];
         firn_durability durability = i % 2 == 0 ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS;
         rc = is_batch(i) ? write_batch(db, a, b, i, durability, &err)
-                         : firn_db_put(a, key_of(i, text), value_of(i), durability, &err);
+                         : fi_db_put(a, key_of(i, text), value_of(i), durability, &err);
         life->outcomes[i] = rc == FIRN_OK ? ACKNOWLEDGED : REFUSED;
         life->is_full[i] = durability == FIRN_DURABILITY_FULL;
         if (rc != FIRN_OK) {
@@ -126,18 +126,18 @@ read_all(struct life *life, struct firn_db *db, unsigned written_before)
 {
     firn_error err;
     struct firn_db_keyspace *a;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     struct firn_db_cursor *cursor;
     bool is_there[COMMITS];
     bool is_complete = true;
-    int rc = firn_db_keyspace_open(db, "a", &a, &err);
+    int rc = fi_db_keyspace_open(db, "a", &a, &err);
     if (rc != FIRN_OK) {
         check_failure(life, rc, &err);
         return;
     }
     for (unsigned i = 0; i < COMMITS; i++) {
         char text[8];
-        rc = firn_db_get(a, key_of(i, text), &out, &err);
+        rc = fi_db_get(a, key_of(i, text), &out, &err);
         is_there[i] = rc == FIRN_OK;
         if ((rc == FIRN_NO_MEMORY && life->may_lack_memory) ||
             (life->may_not_read && rc != FIRN_OK && rc != FIRN_NOT_FOUND)) {
@@ -146,32 +146,32 @@ read_all(struct life *life, struct firn_db *db, unsigned written_before)
             continue;
         }
         assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
-        assert_true(rc != FIRN_OK || firn_slice_equal(firn_buf_slice(&out), value_of(i)));
+        assert_true(rc != FIRN_OK || fi_slice_equal(fi_buf_slice(&out), value_of(i)));
         assert_true(rc == FIRN_OK || life->outcomes[i] != ACKNOWLEDGED ||
                     (i < written_before && life->may_lose_unsynced && !life->is_full[i]));
         assert_true(rc != FIRN_OK || life->outcomes[i] == ACKNOWLEDGED || i < written_before);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     firn_slice lower = firn_str("k");
-    const struct firn_db_cursor_options options = {.lower = &lower, .prefix = &lower};
-    rc = firn_db_cursor_open(a, &options, &cursor, &err);
+    const struct fi_db_cursor_options options = {.lower = &lower, .prefix = &lower};
+    rc = fi_db_cursor_open(a, &options, &cursor, &err);
     if (rc != FIRN_OK) {
         check_failure(life, rc, &err);
         return;
     }
-    rc = firn_db_cursor_last(cursor, &err);
+    rc = fi_db_cursor_last(cursor, &err);
     for (unsigned i = COMMITS; is_complete && rc == FIRN_OK && i > 0; i--) {
         if (is_there[i - 1]) {
-            assert_true(firn_slice_equal(firn_db_cursor_value(cursor), value_of(i - 1)));
-            rc = firn_db_cursor_prev(cursor, &err);
+            assert_true(fi_slice_equal(fi_db_cursor_value(cursor), value_of(i - 1)));
+            rc = fi_db_cursor_prev(cursor, &err);
         }
     }
     if (rc != FIRN_OK) {
         check_failure(life, rc, &err);
     } else {
-        assert_true(!is_complete || !firn_db_cursor_valid(cursor));
+        assert_true(!is_complete || !fi_db_cursor_valid(cursor));
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
 }
 
 static int
@@ -191,7 +191,7 @@ note(struct life *life, int rc, const firn_error *err)
 }
 
 static int
-ignore_checkpoint(void *ctx, const struct firn_db_checkpoint_info *info)
+ignore_checkpoint(void *ctx, const struct fi_db_checkpoint_info *info)
 {
     (void)ctx;
     (void)info;
@@ -203,24 +203,24 @@ static void
 use_checkpoints(struct life *life, struct firn_db *db)
 {
     firn_error err;
-    struct firn_db_checkpoint_info made;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info made;
+    struct fi_db_checkpoint_info safety;
     struct firn_db_view *view;
     const char *const names[] = {"latest"};
-    const struct firn_db_checkpoint_visitor visitor = {true, ignore_checkpoint, NULL};
-    note(life, firn_db_checkpoint_list(db, &visitor, &err), &err);
-    int rc = firn_db_checkpoint_create(db, "", &made, &err);
+    const struct fi_db_checkpoint_visitor visitor = {true, ignore_checkpoint, NULL};
+    note(life, fi_db_checkpoint_list(db, &visitor, &err), &err);
+    int rc = fi_db_checkpoint_create(db, "", &made, &err);
     note(life, rc, &err);
     if (rc != FIRN_OK) {
         return;
     }
-    rc = firn_db_checkpoint_view(db, names[0], &view, &err);
+    rc = fi_db_checkpoint_view(db, names[0], &view, &err);
     note(life, rc, &err);
     if (rc == FIRN_OK) {
-        firn_db_view_close(view);
+        fi_db_view_close(view);
     }
-    note(life, firn_db_checkpoint_restore(db, names[0], &made, &safety, &err), &err);
-    note(life, firn_db_checkpoint_delete(db, names, 1, &err), &err);
+    note(life, fi_db_checkpoint_restore(db, names[0], &made, &safety, &err), &err);
+    note(life, fi_db_checkpoint_delete(db, names, 1, &err), &err);
 }
 
 /* Of keyspace a, where it is there. */
@@ -232,12 +232,12 @@ use_ranges(struct life *life, struct firn_db *db)
     firn_keyspace_size size;
     const firn_slice lower = firn_str("k01");
     const firn_slice upper = firn_str("k08");
-    const struct firn_lsm_range range = {lower, &upper};
-    int rc = firn_db_keyspace_open(db, "a", &a, &err);
+    const struct fi_lsm_range range = {lower, &upper};
+    int rc = fi_db_keyspace_open(db, "a", &a, &err);
     note(life, rc, &err);
     if (rc == FIRN_OK) {
-        note(life, firn_db_maintain_compact_range(a, &range, NULL, &err), &err);
-        note(life, firn_db_stats_range(a, lower, &upper, &size, &err), &err);
+        note(life, fi_db_maintain_compact_range(a, &range, NULL, &err), &err);
+        note(life, fi_db_stats_range(a, lower, &upper, &size, &err), &err);
     }
 }
 
@@ -249,38 +249,38 @@ use_more(struct life *life, struct firn_db *db)
     struct firn_db_keyspace *passing;
     struct firn_db_view *view;
     firn_store_statistics stats;
-    int rc = firn_db_keyspace_open(db, "passing", &passing, &err);
+    int rc = fi_db_keyspace_open(db, "passing", &passing, &err);
     if (rc == FIRN_OK) {
-        rc = firn_db_delete_range(passing, firn_str("a"), firn_str("b"), FIRN_DURABILITY_OS, &err);
+        rc = fi_db_delete_range(passing, firn_str("a"), firn_str("b"), FIRN_DURABILITY_OS, &err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_put(passing, firn_str("c"), firn_str("1"), FIRN_DURABILITY_OS, &err);
+        rc = fi_db_put(passing, firn_str("c"), firn_str("1"), FIRN_DURABILITY_OS, &err);
     }
     note(life, rc, &err);
     if (rc == FIRN_OK) {
-        note(life, firn_db_keyspace_drop(db, "passing", &err), &err);
+        note(life, fi_db_keyspace_drop(db, "passing", &err), &err);
     }
-    rc = firn_db_view_open(db, &view, &err);
+    rc = fi_db_view_open(db, &view, &err);
     note(life, rc, &err);
     if (rc == FIRN_OK) {
-        note(life, firn_db_keyspace_list_in(view, ignore_name, NULL, &err), &err);
-        firn_db_view_close(view);
+        note(life, fi_db_keyspace_list_in(view, ignore_name, NULL, &err), &err);
+        fi_db_view_close(view);
     }
-    note(life, firn_db_stats(db, &stats, &err), &err);
+    note(life, fi_db_stats(db, &stats, &err), &err);
     use_ranges(life, db);
     use_checkpoints(life, db);
 }
 
 static void
-live(struct life *life, struct firn_os_dir *dir)
+live(struct life *life, struct fi_os_dir *dir)
 {
     for (unsigned opening = 0; opening < 2; opening++) {
         firn_error err;
         struct firn_db *db;
         /* Later without, so that a segment of the log becomes a value file. */
-        struct firn_db_options options = db_support_create;
+        struct fi_db_options options = db_support_create;
         options.compression = opening == 0 ? FIRN_COMPRESSION_DEFAULT : FIRN_COMPRESSION_NONE;
-        int rc = firn_db_open(dir, &options, &db, &err);
+        int rc = fi_db_open(dir, &options, &db, &err);
         if (rc != FIRN_OK) {
             assert_null(db);
             check_failure(life, rc, &err);
@@ -288,40 +288,40 @@ live(struct life *life, struct firn_os_dir *dir)
         }
         unsigned from = opening * COMMITS / 2;
         write_some(life, db, from, from + COMMITS / 4);
-        note(life, firn_db_maintain_flush(db, &err), &err);
+        note(life, fi_db_maintain_flush(db, &err), &err);
         write_some(life, db, from + COMMITS / 4, from + COMMITS / 2);
         use_more(life, db);
-        note(life, firn_db_log_sync(db, &err), &err);
+        note(life, fi_db_log_sync(db, &err), &err);
         if (opening == 1) {
-            note(life, firn_db_maintain_compact(db, NULL, &err), &err);
+            note(life, fi_db_maintain_compact(db, NULL, &err), &err);
         }
         firn_store_check_result report;
-        note(life, firn_db_check(db, NULL, &report, &err), &err);
-        note(life, firn_db_keyspace_list(db, ignore_name, NULL, &err), &err);
+        note(life, fi_db_check(db, NULL, &report, &err), &err);
+        note(life, fi_db_keyspace_list(db, ignore_name, NULL, &err), &err);
         read_all(life, db, from);
         if (opening == 0) {
-            note(life, firn_db_close(db, &err), &err);
+            note(life, fi_db_close(db, &err), &err);
         } else {
-            firn_db_abandon(db);
+            fi_db_abandon(db);
         }
     }
 }
 
 /* What a reopened store holds: each commit whole or not at all, and those that were promised. */
 static void
-verify(const struct life *life, struct firn_os_dir *dir, bool was_cut)
+verify(const struct life *life, struct fi_os_dir *dir, bool was_cut)
 {
     firn_error err;
     struct firn_db *db = db_support_open(dir);
     struct firn_db_keyspace *a = db_support_keyspace(db, "a");
     struct firn_db_keyspace *b = db_support_keyspace(db, "b");
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     for (unsigned i = 0; i < COMMITS; i++) {
         char text[8];
         firn_slice key = key_of(i, text);
-        int rc = firn_db_get(a, key, &out, &err);
+        int rc = fi_db_get(a, key, &out, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
-        assert_true(rc != FIRN_OK || firn_slice_equal(firn_buf_slice(&out), value_of(i)));
+        assert_true(rc != FIRN_OK || fi_slice_equal(fi_buf_slice(&out), value_of(i)));
         bool is_safe = life->is_full[i] || !(was_cut || life->may_lose_unsynced);
         if (life->outcomes[i] == ACKNOWLEDGED && is_safe) {
             assert_int_equal(rc, FIRN_OK);
@@ -329,15 +329,15 @@ verify(const struct life *life, struct firn_os_dir *dir, bool was_cut)
         if (life->outcomes[i] == NOT_TRIED) {
             assert_int_equal(rc, FIRN_NOT_FOUND);
         }
-        int other = firn_db_get(b, key, &out, &err);
+        int other = fi_db_get(b, key, &out, &err);
         assert_int_equal(other, is_batch(i) ? rc : FIRN_NOT_FOUND);
-        assert_true(other != FIRN_OK || firn_slice_equal(firn_buf_slice(&out), value_of(i)));
+        assert_true(other != FIRN_OK || fi_slice_equal(fi_buf_slice(&out), value_of(i)));
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     firn_store_check_result report;
-    DB_OK(firn_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
     db_support_put(a, "after", "1");
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
 }
 
 /* Allocations of which only every so-manieth fails are enough for each day. */
@@ -379,24 +379,24 @@ every_failed_allocation_is_survived(void **state)
 
 /* One life over a machine whose calls go wrong as planned; returns whether any did. */
 static bool
-live_with(const struct firn_sim_fault_plan *plan, bool is_harmless)
+live_with(const struct fi_sim_fault_plan *plan, bool is_harmless)
 {
     firn_error err;
     struct db_support support;
-    struct life life = {.may_lose_unsynced = (plan->classes & FIRN_SIM_FAULT_SYNCS) != 0,
+    struct life life = {.may_lose_unsynced = (plan->classes & FI_SIM_FAULT_SYNCS) != 0,
                         .may_not_read = true};
-    struct firn_os *faulty;
-    struct firn_os_dir *dir;
+    struct fi_os *faulty;
+    struct fi_os_dir *dir;
     test_alloc_install();
     db_support_init(&support, plan->call);
-    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    firn_sim_fault_set_plan(faulty, plan);
+    DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+    DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
+    fi_sim_fault_set_plan(faulty, plan);
     live(&life, dir);
-    bool was_hit = firn_sim_fault_hits(faulty) > 0;
-    firn_sim_fault_set_plan(faulty, NULL);
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(faulty);
+    bool was_hit = fi_sim_fault_hits(faulty) > 0;
+    fi_sim_fault_set_plan(faulty, NULL);
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(faulty);
     assert_true(was_hit || !life.had_failure);
     assert_true(!is_harmless || !life.had_failure);
     verify(&life, support.dir, false);
@@ -413,28 +413,28 @@ every_failed_call_is_survived(void **state)
 {
     (void)state;
     static const struct {
-        enum firn_sim_fault_kind kind;
+        enum fi_sim_fault_kind kind;
         unsigned classes;
         int error_number;
         bool is_harmless;
     } plans[] = {
-        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_ALL, EIO, false},
-        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS, ENOSPC, false},
-        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_WRITES, ENOMEM, false},
-        {FIRN_SIM_FAULT_FAILS, FIRN_SIM_FAULT_OPENS | FIRN_SIM_FAULT_METADATA, EACCES, false},
-        {FIRN_SIM_FAULT_TORN, FIRN_SIM_FAULT_WRITES, EIO, false},
-        {FIRN_SIM_FAULT_TORN, FIRN_SIM_FAULT_WRITES, ENOSPC, false},
-        {FIRN_SIM_FAULT_SHORT, FIRN_SIM_FAULT_READS | FIRN_SIM_FAULT_WRITES, 0, true},
+        {FI_SIM_FAULT_FAILS, FI_SIM_FAULT_ALL, EIO, false},
+        {FI_SIM_FAULT_FAILS, FI_SIM_FAULT_WRITES | FI_SIM_FAULT_SYNCS, ENOSPC, false},
+        {FI_SIM_FAULT_FAILS, FI_SIM_FAULT_WRITES, ENOMEM, false},
+        {FI_SIM_FAULT_FAILS, FI_SIM_FAULT_OPENS | FI_SIM_FAULT_METADATA, EACCES, false},
+        {FI_SIM_FAULT_TORN, FI_SIM_FAULT_WRITES, EIO, false},
+        {FI_SIM_FAULT_TORN, FI_SIM_FAULT_WRITES, ENOSPC, false},
+        {FI_SIM_FAULT_SHORT, FI_SIM_FAULT_READS | FI_SIM_FAULT_WRITES, 0, true},
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         for (int for_ever = 0; for_ever <= 1; for_ever++) {
             const struct test_share share =
                 test_share_of(for_ever != 0 ? choose_stride() : 1, 2 * i + (uint64_t)for_ever);
-            struct firn_sim_fault_plan plan = {.call = share.first,
-                                               .for_ever = for_ever != 0,
-                                               .classes = plans[i].classes,
-                                               .kind = plans[i].kind,
-                                               .error_number = plans[i].error_number};
+            struct fi_sim_fault_plan plan = {.call = share.first,
+                                             .for_ever = for_ever != 0,
+                                             .classes = plans[i].classes,
+                                             .kind = plans[i].kind,
+                                             .error_number = plans[i].error_number};
             while (live_with(&plan, plans[i].is_harmless)) {
                 plan.call += share.step;
             }
@@ -450,42 +450,42 @@ a_sync_that_fails_once_is_not_tried_again(void **state)
     (void)state;
     firn_error err;
     struct db_support support;
-    struct firn_os *faulty;
-    struct firn_os_dir *dir;
+    struct fi_os *faulty;
+    struct fi_os_dir *dir;
     db_support_init(&support, 1);
-    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+    DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+    DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
     struct firn_db *db = db_support_open(dir);
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     db_support_put(keyspace, "a", "1");
-    firn_sim_fault_set_plan(faulty, &(struct firn_sim_fault_plan){.call = 1,
-                                                                  .classes = FIRN_SIM_FAULT_SYNCS,
-                                                                  .error_number = EIO});
-    DB_FAILS(firn_db_put(keyspace, firn_str("b"), firn_str("1"), FIRN_DURABILITY_FULL, &err),
-             FIRN_IO, "wal-000001.log");
+    fi_sim_fault_set_plan(
+        faulty,
+        &(struct fi_sim_fault_plan){.call = 1, .classes = FI_SIM_FAULT_SYNCS, .error_number = EIO});
+    DB_FAILS(fi_db_put(keyspace, firn_str("b"), firn_str("1"), FIRN_DURABILITY_FULL, &err), FIRN_IO,
+             "wal-000001.log");
     assert_null(db_support_get(keyspace, "b"));
-    DB_FAILS(firn_db_put(keyspace, firn_str("c"), firn_str("1"), FIRN_DURABILITY_FULL, &err),
+    DB_FAILS(fi_db_put(keyspace, firn_str("c"), firn_str("1"), FIRN_DURABILITY_FULL, &err),
              FIRN_FAILED, "wal-000001.log");
-    DB_FAILS(firn_db_put(keyspace, firn_str("c"), firn_str("1"), FIRN_DURABILITY_OS, &err),
+    DB_FAILS(fi_db_put(keyspace, firn_str("c"), firn_str("1"), FIRN_DURABILITY_OS, &err),
              FIRN_FAILED, "wal-000001.log");
-    DB_FAILS(firn_db_log_sync(db, &err), FIRN_FAILED, "wal-000001.log");
-    assert_int_equal(firn_sim_fault_calls(faulty), 1);
-    DB_FAILS(firn_db_close(db, &err), FIRN_FAILED, "wal-000001.log");
-    assert_int_equal(firn_sim_fault_calls(faulty), 1);
+    DB_FAILS(fi_db_log_sync(db, &err), FIRN_FAILED, "wal-000001.log");
+    assert_int_equal(fi_sim_fault_calls(faulty), 1);
+    DB_FAILS(fi_db_close(db, &err), FIRN_FAILED, "wal-000001.log");
+    assert_int_equal(fi_sim_fault_calls(faulty), 1);
     db = db_support_open(dir);
     keyspace = db_support_keyspace(db, "k");
     assert_string_equal(db_support_get(keyspace, "a"), "1");
     assert_null(db_support_get(keyspace, "c"));
     db_support_put(keyspace, "c", "2");
-    DB_OK(firn_db_close(db, &err));
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(faulty);
+    DB_OK(fi_db_close(db, &err));
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(faulty);
     db_support_cut(&support, 0);
     db = db_support_open(support.dir);
     keyspace = db_support_keyspace(db, "k");
     assert_string_equal(db_support_get(keyspace, "a"), "1");
     assert_string_equal(db_support_get(keyspace, "c"), "2");
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -505,31 +505,31 @@ memory_that_ends_while_a_batch_is_applied_latches(void **state)
         struct firn_db *db = db_support_open(support.dir);
         struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
         struct firn_db_batch *batch;
-        DB_OK(firn_db_batch_create(&batch, &err));
+        DB_OK(fi_db_batch_create(&batch, &err));
         char key[16];
         for (unsigned i = 0; i < LOADED; i++) {
             (void)snprintf(key, sizeof key, "%08u", i);
-            DB_OK(firn_db_batch_put(batch, keyspace, firn_str(key), firn_str("1"), &err));
+            DB_OK(fi_db_batch_put(batch, keyspace, firn_str(key), firn_str("1"), &err));
             if (i % 48 == 47) {
-                DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_OS, &err));
-                firn_db_batch_clear(batch);
+                DB_OK(fi_db_write(db, batch, FIRN_DURABILITY_OS, &err));
+                fi_db_batch_clear(batch);
             }
         }
         for (unsigned i = 0; i < SCATTERED; i++) {
             (void)snprintf(key, sizeof key, "%08u+", (i * 37 % SCATTERED) * 48 + 10);
-            DB_OK(firn_db_batch_put(batch, keyspace, firn_str(key), firn_str("2"), &err));
+            DB_OK(fi_db_batch_put(batch, keyspace, firn_str(key), firn_str("2"), &err));
         }
         test_alloc_fail_at(n, true);
-        int rc = firn_db_write(db, batch, FIRN_DURABILITY_FULL, &err);
+        int rc = fi_db_write(db, batch, FIRN_DURABILITY_FULL, &err);
         assert_int_equal(rc, FIRN_NO_MEMORY);
         test_alloc_fail_at(0, false);
         assert_null(db_support_get(keyspace, "00000010+"));
         assert_string_equal(db_support_get(keyspace, "00000010"), "1");
-        rc = firn_db_write(db, batch, FIRN_DURABILITY_FULL, &err);
+        rc = fi_db_write(db, batch, FIRN_DURABILITY_FULL, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_FAILED);
         bool is_latched = rc == FIRN_FAILED;
-        firn_db_batch_destroy(batch);
-        firn_db_abandon(db);
+        fi_db_batch_destroy(batch);
+        fi_db_abandon(db);
         db = db_support_open(support.dir);
         keyspace = db_support_keyspace(db, "k");
         /* Refused for good where the log could not take it, there where only the memtable could
@@ -538,9 +538,9 @@ memory_that_ends_while_a_batch_is_applied_latches(void **state)
         is_seen_after_all = is_latched && is_there;
         assert_true(is_latched || is_there);
         firn_store_check_result report;
-        DB_OK(firn_db_check(db, NULL, &report, &err));
+        DB_OK(fi_db_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, is_there ? LOADED + SCATTERED : LOADED);
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
         db_support_deinit(&support);
         assert_int_equal(test_alloc_alive(), 0);
         test_alloc_uninstall();

@@ -19,13 +19,13 @@
 #include "store/db_internal.h"
 #include "support/test_random.h"
 
-static const struct firn_db_options pending = {.read_only = true, .read_pending = true};
+static const struct fi_db_options pending = {.read_only = true, .read_pending = true};
 
 /* A writer on the real disk whose syncs of the log are looked at by readers. */
 struct scene {
     struct db_support_disk disk;
-    struct firn_os *os;
-    struct firn_os_dir *dir;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
     struct firn_db *writer;
     struct firn_db_keyspace *keyspace;
     struct firn_db *reader;
@@ -41,12 +41,12 @@ static bool
 has(struct firn_db *reader, const char *key)
 {
     firn_error err;
-    DB_OK(firn_db_refresh(reader, &err));
+    DB_OK(fi_db_refresh(reader, &err));
     return db_support_get(db_support_keyspace(reader, "k"), key) != NULL;
 }
 
 static void
-look_at_sync(void *ctx, const struct firn_sim_fault_call *call)
+look_at_sync(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct scene *scene = ctx;
     bool is_log = call->name != NULL && strncmp(call->name, "wal-", 4) == 0;
@@ -65,11 +65,11 @@ static void
 scene_open_writer(struct scene *scene)
 {
     firn_error err;
-    DB_OK(firn_sim_fault_create(firn_os_default(), &scene->os, &err));
-    DB_OK(firn_os_dir_open_path(scene->os, scene->disk.path, &scene->dir, &err));
+    DB_OK(fi_sim_fault_create(fi_os_default(), &scene->os, &err));
+    DB_OK(fi_os_dir_open_path(scene->os, scene->disk.path, &scene->dir, &err));
     scene->writer = db_support_open(scene->dir);
     scene->keyspace = db_support_keyspace(scene->writer, "k");
-    firn_sim_fault_set_hook(scene->os, look_at_sync, scene);
+    fi_sim_fault_set_hook(scene->os, look_at_sync, scene);
 }
 
 static void
@@ -79,25 +79,25 @@ scene_init(struct scene *scene)
     *scene = (struct scene){0};
     db_support_disk_init(&scene->disk);
     scene_open_writer(scene);
-    DB_OK(firn_db_open(scene->disk.dir, &db_support_read_only, &scene->reader, &err));
-    DB_OK(firn_db_open(scene->disk.dir, &pending, &scene->early, &err));
+    DB_OK(fi_db_open(scene->disk.dir, &db_support_read_only, &scene->reader, &err));
+    DB_OK(fi_db_open(scene->disk.dir, &pending, &scene->early, &err));
 }
 
 static void
 scene_close_writer(struct scene *scene)
 {
-    firn_sim_fault_set_hook(scene->os, NULL, NULL);
-    firn_sim_fault_set_plan(scene->os, NULL);
-    firn_os_dir_close(scene->dir);
-    firn_sim_fault_destroy(scene->os);
+    fi_sim_fault_set_hook(scene->os, NULL, NULL);
+    fi_sim_fault_set_plan(scene->os, NULL);
+    fi_os_dir_close(scene->dir);
+    fi_sim_fault_destroy(scene->os);
 }
 
 static void
 scene_deinit(struct scene *scene)
 {
     firn_error err;
-    DB_OK(firn_db_close(scene->reader, &err));
-    DB_OK(firn_db_close(scene->early, &err));
+    DB_OK(fi_db_close(scene->reader, &err));
+    DB_OK(fi_db_close(scene->early, &err));
     db_support_disk_deinit(&scene->disk);
 }
 
@@ -115,19 +115,19 @@ a_commit_is_hidden_while_it_is_synced_and_seen_when_it_has_returned(void **state
         scene.syncs = 0;
         scene.is_early = false;
         bool is_full = i % 3 != 2;
-        DB_OK(firn_db_put(scene.keyspace, firn_str(key), firn_str("v"),
-                          is_full ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_put(scene.keyspace, firn_str(key), firn_str("v"),
+                        is_full ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS, &err));
         assert_true((scene.syncs > 0) == is_full);
         assert_true(scene.is_early == is_full);
         assert_false(scene.is_shown);
         scene.key = NULL;
         assert_true(has(scene.reader, key));
         if (i % 10 == 9) {
-            DB_OK(firn_db_maintain_flush(scene.writer, &err));
+            DB_OK(fi_db_maintain_flush(scene.writer, &err));
             assert_true(has(scene.reader, key));
         }
     }
-    DB_OK(firn_db_close(scene.writer, &err));
+    DB_OK(fi_db_close(scene.writer, &err));
     scene_close_writer(&scene);
     assert_true(has(scene.reader, "k39"));
     scene_deinit(&scene);
@@ -137,12 +137,12 @@ static unsigned
 count_checkpoints(struct firn_db *reader)
 {
     firn_error err;
-    DB_OK(firn_db_refresh(reader, &err));
-    return (unsigned)firn_db_image(reader)->history.checkpoints.size;
+    DB_OK(fi_db_refresh(reader, &err));
+    return (unsigned)fi_db_image(reader)->history.checkpoints.size;
 }
 
 static void
-look_for_checkpoint(void *ctx, const struct firn_sim_fault_call *call)
+look_for_checkpoint(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct scene *scene = ctx;
     if (call->name != NULL && strncmp(call->name, "wal-", 4) == 0 &&
@@ -158,14 +158,14 @@ a_checkpoint_is_hidden_while_it_is_synced(void **state)
     (void)state;
     firn_error err;
     struct scene scene;
-    struct firn_db_checkpoint_info info;
+    struct fi_db_checkpoint_info info;
     scene_init(&scene);
-    firn_sim_fault_set_hook(scene.os, look_for_checkpoint, &scene);
-    DB_OK(firn_db_checkpoint_create(scene.writer, "one", &info, &err));
+    fi_sim_fault_set_hook(scene.os, look_for_checkpoint, &scene);
+    DB_OK(fi_db_checkpoint_create(scene.writer, "one", &info, &err));
     assert_true(scene.syncs > 0);
     assert_false(scene.is_shown);
     assert_true(count_checkpoints(scene.reader) != 0);
-    DB_OK(firn_db_close(scene.writer, &err));
+    DB_OK(fi_db_close(scene.writer, &err));
     scene_close_writer(&scene);
     scene_deinit(&scene);
 }
@@ -178,21 +178,21 @@ a_commit_whose_sync_fails_is_seen_by_nobody_before_the_next_opening(void **state
     struct scene scene;
     scene_init(&scene);
     db_support_put(scene.keyspace, "before", "v");
-    const struct firn_sim_fault_plan plan = {
-        .call = 1, .classes = FIRN_SIM_FAULT_SYNCS, .error_number = EIO};
-    firn_sim_fault_set_plan(scene.os, &plan);
+    const struct fi_sim_fault_plan plan = {
+        .call = 1, .classes = FI_SIM_FAULT_SYNCS, .error_number = EIO};
+    fi_sim_fault_set_plan(scene.os, &plan);
     assert_int_not_equal(
-        firn_db_put(scene.keyspace, firn_str("failed"), firn_str("v"), FIRN_DURABILITY_FULL, &err),
+        fi_db_put(scene.keyspace, firn_str("failed"), firn_str("v"), FIRN_DURABILITY_FULL, &err),
         FIRN_OK);
     assert_true(has(scene.reader, "before"));
     assert_false(has(scene.reader, "failed"));
     assert_true(has(scene.early, "failed"));
-    firn_db_abandon(scene.writer);
+    fi_db_abandon(scene.writer);
     scene_close_writer(&scene);
     scene_open_writer(&scene);
     bool is_there = db_support_get(scene.keyspace, "failed") != NULL;
     assert_true(has(scene.reader, "failed") == is_there);
-    DB_OK(firn_db_close(scene.writer, &err));
+    DB_OK(fi_db_close(scene.writer, &err));
     scene_close_writer(&scene);
     scene_deinit(&scene);
 }
@@ -206,7 +206,7 @@ what_a_killed_writer_left_is_seen_and_stays(void **state)
     struct scene scene;
     int status;
     scene_init(&scene);
-    DB_OK(firn_db_close(scene.writer, &err));
+    DB_OK(fi_db_close(scene.writer, &err));
     scene_close_writer(&scene);
     pid_t child = fork();
     assert_true(child >= 0);
@@ -223,7 +223,7 @@ what_a_killed_writer_left_is_seen_and_stays(void **state)
     scene_open_writer(&scene);
     assert_true(has(scene.reader, "last"));
     assert_string_equal(db_support_get(scene.keyspace, "last"), "v");
-    DB_OK(firn_db_close(scene.writer, &err));
+    DB_OK(fi_db_close(scene.writer, &err));
     scene_close_writer(&scene);
     assert_true(has(scene.reader, "last"));
     scene_deinit(&scene);
@@ -240,18 +240,18 @@ a_fence_of_any_bytes_hides_nothing_where_nobody_writes(void **state)
     test_random_init(&random, "db_fence", 17);
     scene_init(&scene);
     db_support_put(scene.keyspace, "k", "v");
-    DB_OK(firn_db_close(scene.writer, &err));
+    DB_OK(fi_db_close(scene.writer, &err));
     scene_close_writer(&scene);
     for (unsigned i = 0; i < 50; i++) {
         uint8_t bytes[64];
-        struct firn_os_file *lock;
+        struct fi_os_file *lock;
         for (size_t j = 0; j < sizeof bytes; j++) {
             bytes[j] = (uint8_t)test_random_next(&random);
         }
-        DB_OK(firn_os_file_open(scene.disk.dir, "LOCK", FIRN_OS_WRITE, 0, &lock, &err));
-        DB_OK(firn_os_file_write(lock, 0, bytes, i, &err));
-        DB_OK(firn_os_file_truncate(lock, i, &err));
-        firn_os_file_close(lock);
+        DB_OK(fi_os_file_open(scene.disk.dir, "LOCK", FI_OS_WRITE, 0, &lock, &err));
+        DB_OK(fi_os_file_write(lock, 0, bytes, i, &err));
+        DB_OK(fi_os_file_truncate(lock, i, &err));
+        fi_os_file_close(lock);
         assert_true(has(scene.reader, "k"));
     }
     scene_deinit(&scene);
@@ -270,17 +270,17 @@ write_until_over(const char *path, struct shared *shared, pid_t reader)
 {
     firn_error err;
     struct firn_db *db;
-    DB_OK(firn_db_path_open(firn_os_default(), path, &db_support_existing, &db, &err));
+    DB_OK(fi_db_path_open(fi_os_default(), path, &db_support_existing, &db, &err));
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     for (uint64_t n = 1; !atomic_load(&shared->is_over) && getppid() == reader; n++) {
-        DB_OK(firn_db_put(keyspace, firn_str("n"), firn_bytes(&n, sizeof n),
-                          n % 50 < 40 ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_put(keyspace, firn_str("n"), firn_bytes(&n, sizeof n),
+                        n % 50 < 40 ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS, &err));
         atomic_store(&shared->returned, n);
         if (n % 200 == 0) {
-            DB_OK(firn_db_maintain_flush(db, &err));
+            DB_OK(fi_db_maintain_flush(db, &err));
         }
     }
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     _exit(0);
 }
 
@@ -288,16 +288,16 @@ static uint64_t
 read_number(struct firn_db *reader)
 {
     firn_error err;
-    struct firn_buf value = {0};
+    struct fi_buf value = {0};
     uint64_t n = 0;
-    DB_OK(firn_db_refresh(reader, &err));
-    int rc = firn_db_get(db_support_keyspace(reader, "k"), firn_str("n"), &value, &err);
+    DB_OK(fi_db_refresh(reader, &err));
+    int rc = fi_db_get(db_support_keyspace(reader, "k"), firn_str("n"), &value, &err);
     if (rc == FIRN_OK) {
         memcpy(&n, value.data, sizeof n);
     } else {
         assert_int_equal(rc, FIRN_NOT_FOUND);
     }
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     return n;
 }
 
@@ -319,14 +319,14 @@ a_reader_in_another_process_is_never_behind_and_never_early(void **state)
     db_support_disk_init(&disk);
     struct firn_db *writer = db_support_open(disk.dir);
     (void)db_support_keyspace(writer, "k");
-    DB_OK(firn_db_close(writer, &err));
+    DB_OK(fi_db_close(writer, &err));
     const pid_t self = getpid();
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         write_until_over(disk.path, shared, self);
     }
-    DB_OK(firn_db_open(disk.dir, &db_support_read_only, &reader, &err));
+    DB_OK(fi_db_open(disk.dir, &db_support_read_only, &reader, &err));
     unsigned reads = 0;
     unsigned ahead = 0;
     for (; reads < 300 || (atomic_load(&shared->returned) < 1000 && reads < 20000); reads++) {
@@ -342,7 +342,7 @@ a_reader_in_another_process_is_never_behind_and_never_early(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     assert_true(read_number(reader) == atomic_load(&shared->returned));
-    DB_OK(firn_db_close(reader, &err));
+    DB_OK(fi_db_close(reader, &err));
     db_support_disk_deinit(&disk);
     (void)munmap(shared, sizeof *shared);
 }

@@ -13,7 +13,7 @@
 
 enum { KEYS = 3000, ASKED = 100 };
 
-static const struct firn_db_options options = {
+static const struct fi_db_options options = {
     .create_if_missing = true, .memory_bytes = 1 << 20, .durability = FIRN_DURABILITY_OS};
 
 /* Key i; every third one is never written. */
@@ -33,14 +33,14 @@ put_round(struct firn_db *db, struct firn_db_keyspace *keyspace, unsigned round)
     for (uint64_t i = 0; i < KEYS; i++) {
         (void)snprintf(value, sizeof value, "%u:%llu", round, (unsigned long long)i);
         if (i % 3 != 0 && i % 11 == round % 11) {
-            DB_OK(firn_db_delete(keyspace, key_of(i, key), FIRN_DURABILITY_DEFAULT, &err));
+            DB_OK(fi_db_delete(keyspace, key_of(i, key), FIRN_DURABILITY_DEFAULT, &err));
         } else if (i % 3 != 0 && (i + round) % 2 == 0) {
-            DB_OK(firn_db_put(keyspace, key_of(i, key), firn_bytes(value, sizeof value),
-                              FIRN_DURABILITY_DEFAULT, &err));
+            DB_OK(fi_db_put(keyspace, key_of(i, key), firn_bytes(value, sizeof value),
+                            FIRN_DURABILITY_DEFAULT, &err));
         }
     }
     if (round % 2 == 0) {
-        DB_OK(firn_db_maintain_flush(db, &err));
+        DB_OK(fi_db_maintain_flush(db, &err));
     }
 }
 
@@ -57,32 +57,32 @@ struct asked {
 };
 
 static int
-compare(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
+compare(void *ctx, size_t i, struct fi_buf *value, firn_error *err)
 {
     struct asked *asked = ctx;
-    struct firn_buf expected = {0};
+    struct fi_buf expected = {0};
     assert_int_equal(i, asked->told++);
-    int rc = firn_db_get_at(asked->keyspace, asked->view, asked->keys[i], &expected, err);
+    int rc = fi_db_get_at(asked->keyspace, asked->view, asked->keys[i], &expected, err);
     assert_int_equal(rc, value != NULL ? FIRN_OK : FIRN_NOT_FOUND);
     if (value != NULL) {
         asked->found++;
         assert_int_equal(value->size, expected.size);
         assert_memory_equal(value->data, expected.data, expected.size);
         if (i % 2 == 0) {
-            firn_buf_deinit(value); /* as if it had been taken */
+            fi_buf_deinit(value); /* as if it had been taken */
         }
     }
-    firn_buf_deinit(&expected);
+    fi_buf_deinit(&expected);
     return asked->told == asked->stop_at ? FIRN_CANCELLED : FIRN_OK;
 }
 
 static int
 ask(struct asked *asked, firn_error *err)
 {
-    const struct firn_db_get_many what = {asked->view, asked->keys, asked->count,
-                                          compare,     asked,       NULL};
+    const struct fi_db_get_many what = {asked->view, asked->keys, asked->count,
+                                        compare,     asked,       NULL};
     asked->told = 0;
-    return firn_db_get_many(asked->keyspace, &what, err);
+    return fi_db_get_many(asked->keyspace, &what, err);
 }
 
 static void
@@ -113,24 +113,24 @@ many_keys_are_what_single_ones_are(void **state)
     struct firn_db *reader;
     struct asked asked = {0};
     db_support_init(&support, 8);
-    DB_OK(firn_db_open(support.dir, &options, &db, &err));
+    DB_OK(fi_db_open(support.dir, &options, &db, &err));
     asked.keyspace = db_support_keyspace(db, "k");
     for (unsigned round = 0; round < 5; round++) {
         put_round(db, asked.keyspace, round);
         ask_random(&asked, &random);
     }
-    DB_OK(firn_db_view_open(db, &asked.view, &err));
+    DB_OK(fi_db_view_open(db, &asked.view, &err));
     put_round(db, asked.keyspace, 5);
     ask_random(&asked, &random);
-    firn_db_view_close(asked.view);
+    fi_db_view_close(asked.view);
     asked.view = NULL;
     ask_random(&asked, &random);
 
     struct asked beside = {0};
-    DB_OK(firn_db_open(support.dir, &db_support_read_only, &reader, &err));
+    DB_OK(fi_db_open(support.dir, &db_support_read_only, &reader, &err));
     beside.keyspace = db_support_keyspace(reader, "k");
     ask_random(&beside, &random);
-    DB_OK(firn_db_close(reader, &err));
+    DB_OK(fi_db_close(reader, &err));
 
     asked.stop_at = 18;
     asked.count = 40;
@@ -139,9 +139,9 @@ many_keys_are_what_single_ones_are(void **state)
     }
     assert_int_equal(ask(&asked, &err), FIRN_CANCELLED);
     assert_int_equal(asked.told, 18);
-    DB_OK(firn_db_keyspace_drop(db, "k", &err));
+    DB_OK(fi_db_keyspace_drop(db, "k", &err));
     DB_FAILS(ask(&asked, &err), FIRN_MISUSE, "was dropped");
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -154,31 +154,31 @@ what_expires_is_gone_for_all_keys_of_a_call_or_for_none(void **state)
     struct firn_db *db;
     struct asked asked = {.count = 30};
     db_support_init(&support, 10);
-    DB_OK(firn_db_open(support.dir, &options, &db, &err));
+    DB_OK(fi_db_open(support.dir, &options, &db, &err));
     asked.keyspace = db_support_keyspace(db, "k");
     for (size_t i = 0; i < asked.count; i++) {
         asked.keys[i] = key_of(i, asked.texts[i]);
-        DB_OK(firn_db_put_ttl(asked.keyspace, asked.keys[i], firn_str("short"), 1000,
-                              FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_put_ttl(asked.keyspace, asked.keys[i], firn_str("short"), 1000,
+                            FIRN_DURABILITY_DEFAULT, &err));
     }
     DB_OK(ask(&asked, &err));
     assert_int_equal(asked.found, asked.count);
-    DB_OK(firn_db_view_open(db, &asked.view, &err));
-    firn_os_sleep_ns(support.os, INT64_C(2000000000));
+    DB_OK(fi_db_view_open(db, &asked.view, &err));
+    fi_os_sleep_ns(support.os, INT64_C(2000000000));
     asked.found = 0;
     DB_OK(ask(&asked, &err));
     assert_int_equal(asked.found, asked.count);
-    firn_db_view_close(asked.view);
+    fi_db_view_close(asked.view);
     asked.view = NULL;
     asked.found = 0;
     DB_OK(ask(&asked, &err));
     assert_int_equal(asked.found, 0);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
 static int
-count_only(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
+count_only(void *ctx, size_t i, struct fi_buf *value, firn_error *err)
 {
     (void)i;
     (void)err;
@@ -195,7 +195,7 @@ memory_that_runs_out_ends_the_reading(void **state)
     struct firn_db *db;
     test_alloc_install();
     db_support_init(&support, 9);
-    DB_OK(firn_db_open(support.dir, &options, &db, &err));
+    DB_OK(fi_db_open(support.dir, &options, &db, &err));
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     put_round(db, keyspace, 0);
     put_round(db, keyspace, 1);
@@ -205,17 +205,17 @@ memory_that_runs_out_ends_the_reading(void **state)
         keys[i] = key_of(i, texts[i]);
     }
     size_t found = 0;
-    const struct firn_db_get_many what = {NULL, keys, 40, count_only, &found, NULL};
-    DB_OK(firn_db_get_many(keyspace, &what, &err));
+    const struct fi_db_get_many what = {NULL, keys, 40, count_only, &found, NULL};
+    DB_OK(fi_db_get_many(keyspace, &what, &err));
     size_t all = found;
     assert_true(all > 10);
     test_alloc_fail_at(1, true);
-    assert_int_equal(firn_db_get_many(keyspace, &what, &err), FIRN_NO_MEMORY);
+    assert_int_equal(fi_db_get_many(keyspace, &what, &err), FIRN_NO_MEMORY);
     test_alloc_fail_at(0, false);
     found = 0;
-    DB_OK(firn_db_get_many(keyspace, &what, &err));
+    DB_OK(fi_db_get_many(keyspace, &what, &err));
     assert_int_equal(found, all);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();

@@ -21,7 +21,7 @@ struct seen {
 };
 struct model_checkpoint {
     bool is_there;
-    uint8_t id[FIRN_HISTORY_ID_SIZE];
+    uint8_t id[FI_HISTORY_ID_SIZE];
     uint64_t sequence;
     struct seen seen;
 };
@@ -33,9 +33,9 @@ struct model {
 };
 
 static void
-make_id(uint64_t number, uint8_t out[FIRN_HISTORY_ID_SIZE])
+make_id(uint64_t number, uint8_t out[FI_HISTORY_ID_SIZE])
 {
-    memset(out, 0, FIRN_HISTORY_ID_SIZE);
+    memset(out, 0, FI_HISTORY_ID_SIZE);
     out[3] = (uint8_t)(number >> 8);
     out[7] = (uint8_t)number;
 }
@@ -51,27 +51,27 @@ add_checkpoint(struct model *model, const struct seen *seen, uint64_t sequence)
 }
 
 static void
-make_change(struct firn_history *history, const struct firn_history_record *record)
+make_change(struct fi_history *history, const struct fi_history_record *record)
 {
     firn_error err;
-    struct firn_buf bytes = {0};
-    struct firn_history_record read;
-    struct firn_history_change change;
+    struct fi_buf bytes = {0};
+    struct fi_history_record read;
+    struct fi_history_change change;
     const char *what = NULL;
     /* As the log would bring it. */
-    assert_int_equal(firn_history_format_put_record(record, &bytes), FIRN_OK);
-    assert_int_equal(firn_history_format_get_record(firn_buf_slice(&bytes), &read, &what), FIRN_OK);
-    DB_OK(firn_history_prepare(history, &read, &change, &err));
-    firn_history_discard(&change);
-    DB_OK(firn_history_prepare(history, &read, &change, &err));
-    firn_history_apply(history, &change);
-    firn_buf_deinit(&bytes);
+    assert_int_equal(fi_history_format_put_record(record, &bytes), FIRN_OK);
+    assert_int_equal(fi_history_format_get_record(fi_buf_slice(&bytes), &read, &what), FIRN_OK);
+    DB_OK(fi_history_prepare(history, &read, &change, &err));
+    fi_history_discard(&change);
+    DB_OK(fi_history_prepare(history, &read, &change, &err));
+    fi_history_apply(history, &change);
+    fi_buf_deinit(&bytes);
 }
 
 static void
-change_both(struct test_random *random, struct firn_history *history, struct model *model)
+change_both(struct test_random *random, struct fi_history *history, struct model *model)
 {
-    struct firn_history_record record = {.sequence = ++model->sequence, .created_ns = -5};
+    struct fi_history_record record = {.sequence = ++model->sequence, .created_ns = -5};
     size_t at = model->count == 0 ? 0 : test_random_below(random, model->count);
     const struct model_checkpoint *chosen = &model->checkpoints[at];
     model->now.of[model->sequence] = true;
@@ -79,7 +79,7 @@ change_both(struct test_random *random, struct firn_history *history, struct mod
     if (dice < 4 || model->count == 0 || !chosen->is_there) {
         char name[24];
         (void)snprintf(name, sizeof name, "n%zu", model->count);
-        record.kind = FIRN_HISTORY_CREATE;
+        record.kind = FI_HISTORY_CREATE;
         record.name = dice == 0 ? firn_str("") : firn_str(name);
         make_id(model->count, record.id);
         add_checkpoint(model, &model->now, model->sequence);
@@ -87,7 +87,7 @@ change_both(struct test_random *random, struct firn_history *history, struct mod
     } else if (dice < 8) {
         struct seen before = model->now;
         before.of[model->sequence] = false;
-        record.kind = FIRN_HISTORY_RESTORE;
+        record.kind = FI_HISTORY_RESTORE;
         memcpy(record.id, chosen->id, sizeof record.id);
         make_id(model->count, record.safety);
         model->now = chosen->seen;
@@ -95,7 +95,7 @@ change_both(struct test_random *random, struct firn_history *history, struct mod
         add_checkpoint(model, &before, model->sequence - 1);
         make_change(history, &record);
     } else {
-        record.kind = FIRN_HISTORY_DELETE;
+        record.kind = FI_HISTORY_DELETE;
         record.deleted = chosen->id;
         record.deleted_count = 1;
         model->checkpoints[at].is_there = false;
@@ -104,68 +104,68 @@ change_both(struct test_random *random, struct firn_history *history, struct mod
 }
 
 static void
-assert_sees(const struct firn_view *view, const struct seen *seen, uint64_t sequence_max)
+assert_sees(const struct fi_view *view, const struct seen *seen, uint64_t sequence_max)
 {
     for (size_t i = 0; i < view->count; i++) {
-        struct firn_view_interval interval = firn_view_at(view, i);
+        struct fi_view_interval interval = fi_view_at(view, i);
         assert_true(interval.first <= interval.last);
-        assert_true(i == 0 || interval.first > firn_view_at(view, i - 1).last + 1);
+        assert_true(i == 0 || interval.first > fi_view_at(view, i - 1).last + 1);
     }
     for (uint64_t i = 1; i <= sequence_max; i++) {
-        assert_int_equal(firn_view_sees(view, i), seen->of[i]);
+        assert_int_equal(fi_view_sees(view, i), seen->of[i]);
     }
 }
 
 static void
-assert_same(struct firn_history *history, const struct model *model)
+assert_same(struct fi_history *history, const struct model *model)
 {
-    struct firn_view now = firn_history_view(history->now, model->sequence);
+    struct fi_view now = fi_history_view(history->now, model->sequence);
     assert_sees(&now, &model->now, SEQUENCES);
     size_t count = 0;
     firn_error err;
     for (size_t i = 0; i < model->count; i++) {
         const struct model_checkpoint *expected = &model->checkpoints[i];
-        const struct firn_db_checkpoint *found = firn_history_find(history, expected->id);
+        const struct fi_db_checkpoint *found = fi_history_find(history, expected->id);
         assert_int_equal(found != NULL, expected->is_there);
         if (found != NULL) {
             assert_int_equal(found->sequence, expected->sequence);
             assert_int_equal(found->created_ns, -5);
-            DB_OK(firn_history_ref(found->line, &err));
-            struct firn_view view = firn_history_view(found->line, found->sequence);
+            DB_OK(fi_history_ref(found->line, &err));
+            struct fi_view view = fi_history_view(found->line, found->sequence);
             assert_sees(&view, &expected->seen, SEQUENCES);
-            firn_history_unref(history, found->line);
+            fi_history_unref(history, found->line);
             count++;
         }
     }
-    assert_int_equal(firn_history_count(history), count);
+    assert_int_equal(fi_history_count(history), count);
 }
 
 static void
-assert_bytes_tell_all(struct firn_history *history, const struct model *model)
+assert_bytes_tell_all(struct fi_history *history, const struct model *model)
 {
     firn_error err;
-    struct firn_buf bytes = {0};
-    struct firn_buf again = {0};
-    struct firn_history read = {0};
-    assert_int_equal(firn_history_format_put(history, &bytes), FIRN_OK);
-    DB_OK(firn_history_format_get(firn_buf_slice(&bytes), &read, &err));
+    struct fi_buf bytes = {0};
+    struct fi_buf again = {0};
+    struct fi_history read = {0};
+    assert_int_equal(fi_history_format_put(history, &bytes), FIRN_OK);
+    DB_OK(fi_history_format_get(fi_buf_slice(&bytes), &read, &err));
     assert_same(&read, model);
     assert_int_equal(read.next_number, history->next_number);
     assert_int_equal(read.has_undo, history->has_undo);
     assert_memory_equal(read.undo, history->undo, sizeof read.undo);
     assert_int_equal(read.saved_sequence, history->sequence);
-    assert_int_equal(firn_history_format_put(&read, &again), FIRN_OK);
-    assert_true(firn_slice_equal(firn_buf_slice(&bytes), firn_buf_slice(&again)));
-    firn_history_deinit(&read);
-    firn_buf_deinit(&bytes);
-    firn_buf_deinit(&again);
+    assert_int_equal(fi_history_format_put(&read, &again), FIRN_OK);
+    assert_true(fi_slice_equal(fi_buf_slice(&bytes), fi_buf_slice(&again)));
+    fi_history_deinit(&read);
+    fi_buf_deinit(&bytes);
+    fi_buf_deinit(&again);
 }
 
 /* ---- version 1 ---- */
 
 static void
-put_old_line(const struct firn_db_line *line, const struct firn_view *before,
-             const struct firn_view *view, struct firn_buf *out)
+put_old_line(const struct fi_db_line *line, const struct fi_view *before,
+             const struct fi_view *view, struct fi_buf *out)
 {
     size_t common = 0;
     while (common + 1 < before->count && common + 1 < view->count &&
@@ -173,87 +173,87 @@ put_old_line(const struct firn_db_line *line, const struct firn_view *before,
            before->intervals[common].last == view->intervals[common].last) {
         common++;
     }
-    assert_int_equal(firn_buf_append_varint(out, line->begin), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(out, common), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(out, view->count - common), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(out, line->begin), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(out, common), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(out, view->count - common), FIRN_OK);
     for (size_t i = common; i < view->count; i++) {
-        const struct firn_view_interval *interval = &view->intervals[i];
+        const struct fi_view_interval *interval = &view->intervals[i];
         uint64_t end = i == 0 ? 0 : view->intervals[i - 1].last;
         uint64_t length = i + 1 == view->count ? 0 : interval->last - interval->first + 1;
-        assert_int_equal(firn_buf_append_varint(out, interval->first - end), FIRN_OK);
-        assert_int_equal(firn_buf_append_varint(out, length), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(out, interval->first - end), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(out, length), FIRN_OK);
     }
 }
 
 /* The lines that something stands on, as firn wrote them before lines had parents. */
 static void
-put_old_lines(struct firn_history *history, struct firn_buf *out)
+put_old_lines(struct fi_history *history, struct fi_buf *out)
 {
     firn_error err;
-    struct firn_buf lines = {0};
-    struct firn_view before = {0};
+    struct fi_buf lines = {0};
+    struct fi_view before = {0};
     uint64_t count = 0;
-    for (size_t i = 0; i < firn_history_line_count(history); i++) {
-        struct firn_db_line *line = firn_history_line(history, i);
+    for (size_t i = 0; i < fi_history_line_count(history); i++) {
+        struct fi_db_line *line = fi_history_line(history, i);
         line->index = count;
         if (line->checkpoints > 0 || line == history->now) {
-            DB_OK(firn_history_ref(line, &err)); /* for ever */
-            struct firn_view view = firn_history_view(line, UINT64_MAX);
+            DB_OK(fi_history_ref(line, &err)); /* for ever */
+            struct fi_view view = fi_history_view(line, UINT64_MAX);
             put_old_line(line, &before, &view, &lines);
             before = view;
             count++;
         }
     }
-    assert_int_equal(firn_buf_append_varint(out, count), FIRN_OK);
-    assert_int_equal(firn_buf_append_slice(out, firn_buf_slice(&lines)), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(out, history->now->index), FIRN_OK);
-    firn_buf_deinit(&lines);
+    assert_int_equal(fi_buf_append_varint(out, count), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(out, fi_buf_slice(&lines)), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(out, history->now->index), FIRN_OK);
+    fi_buf_deinit(&lines);
 }
 
 static void
-put_old_history(struct firn_history *history, struct firn_buf *out)
+put_old_history(struct fi_history *history, struct fi_buf *out)
 {
-    assert_int_equal(firn_buf_append_u8(out, 1), FIRN_OK);
-    assert_int_equal(firn_buf_append_le64(out, history->sequence), FIRN_OK);
-    assert_int_equal(firn_buf_append_u8(out, history->has_undo), FIRN_OK);
-    assert_int_equal(firn_buf_append(out, history->undo, sizeof history->undo), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(out, history->next_number), FIRN_OK);
+    assert_int_equal(fi_buf_append_u8(out, 1), FIRN_OK);
+    assert_int_equal(fi_buf_append_le64(out, history->sequence), FIRN_OK);
+    assert_int_equal(fi_buf_append_u8(out, history->has_undo), FIRN_OK);
+    assert_int_equal(fi_buf_append(out, history->undo, sizeof history->undo), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(out, history->next_number), FIRN_OK);
     put_old_lines(history, out);
-    assert_int_equal(firn_buf_append_varint(out, firn_history_count(history)), FIRN_OK);
-    for (size_t i = 0; i < firn_history_count(history); i++) {
-        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i);
-        const struct firn_db_line *line = checkpoint->line;
-        assert_int_equal(firn_buf_append(out, checkpoint->id, sizeof checkpoint->id), FIRN_OK);
-        assert_int_equal(firn_buf_append_varint(out, checkpoint->number), FIRN_OK);
-        assert_int_equal(firn_buf_append_le64(out, (uint64_t)checkpoint->created_ns), FIRN_OK);
-        assert_int_equal(firn_buf_append_varint(out, line->index), FIRN_OK);
-        assert_int_equal(firn_buf_append_varint(out, checkpoint->sequence - line->begin), FIRN_OK);
-        if (firn_history_is_safety(checkpoint)) {
-            assert_int_equal(firn_buf_append(out, checkpoint->restored, 16), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(out, fi_history_count(history)), FIRN_OK);
+    for (size_t i = 0; i < fi_history_count(history); i++) {
+        const struct fi_db_checkpoint *checkpoint = fi_history_at(history, i);
+        const struct fi_db_line *line = checkpoint->line;
+        assert_int_equal(fi_buf_append(out, checkpoint->id, sizeof checkpoint->id), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(out, checkpoint->number), FIRN_OK);
+        assert_int_equal(fi_buf_append_le64(out, (uint64_t)checkpoint->created_ns), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(out, line->index), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(out, checkpoint->sequence - line->begin), FIRN_OK);
+        if (fi_history_is_safety(checkpoint)) {
+            assert_int_equal(fi_buf_append(out, checkpoint->restored, 16), FIRN_OK);
         }
         size_t size = strlen(checkpoint->name);
-        assert_int_equal(firn_buf_append_varint(out, size), FIRN_OK);
-        assert_int_equal(firn_buf_append(out, checkpoint->name, size), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(out, size), FIRN_OK);
+        assert_int_equal(fi_buf_append(out, checkpoint->name, size), FIRN_OK);
     }
 }
 
 static void
-assert_old_bytes_tell_all(struct firn_history *history, const struct model *model)
+assert_old_bytes_tell_all(struct fi_history *history, const struct model *model)
 {
     firn_error err;
-    struct firn_buf bytes = {0};
-    struct firn_history copy = {0};
-    struct firn_history read = {0};
-    assert_int_equal(firn_history_format_put(history, &bytes), FIRN_OK);
-    DB_OK(firn_history_format_get(firn_buf_slice(&bytes), &copy, &err));
-    firn_buf_clear(&bytes);
+    struct fi_buf bytes = {0};
+    struct fi_history copy = {0};
+    struct fi_history read = {0};
+    assert_int_equal(fi_history_format_put(history, &bytes), FIRN_OK);
+    DB_OK(fi_history_format_get(fi_buf_slice(&bytes), &copy, &err));
+    fi_buf_clear(&bytes);
     put_old_history(&copy, &bytes);
-    DB_OK(firn_history_format_get(firn_buf_slice(&bytes), &read, &err));
+    DB_OK(fi_history_format_get(fi_buf_slice(&bytes), &read, &err));
     assert_same(&read, model);
     assert_bytes_tell_all(&read, model);
-    firn_history_deinit(&copy);
-    firn_history_deinit(&read);
-    firn_buf_deinit(&bytes);
+    fi_history_deinit(&copy);
+    fi_history_deinit(&read);
+    fi_buf_deinit(&bytes);
 }
 
 static void
@@ -264,10 +264,10 @@ random_histories_see_what_they_should(void **state)
     test_random_init(&random, "db_history", 1);
     for (int round = 0; round < 60; round++) {
         firn_error err;
-        struct firn_history history;
+        struct fi_history history;
         struct model *model = calloc(1, sizeof *model);
         assert_non_null(model);
-        DB_OK(firn_history_init(&history, &err));
+        DB_OK(fi_history_init(&history, &err));
         while (model->count < CHECKPOINTS && model->sequence < SEQUENCES) {
             if (test_random_below(&random, 2) == 0) {
                 model->now.of[++model->sequence] = true; /* a commit */
@@ -280,26 +280,26 @@ random_histories_see_what_they_should(void **state)
                 assert_old_bytes_tell_all(&history, model);
             }
         }
-        firn_history_deinit(&history);
+        fi_history_deinit(&history);
         free(model);
     }
 }
 
 /* n restores, each of something that was made after the one before. */
 static void
-make_chain(struct firn_history *history, uint64_t n)
+make_chain(struct fi_history *history, uint64_t n)
 {
     firn_error err;
     uint64_t sequence = 0;
-    DB_OK(firn_history_init(history, &err));
+    DB_OK(fi_history_init(history, &err));
     for (uint64_t i = 0; i < n; i++) {
-        struct firn_history_record record = {.kind = FIRN_HISTORY_CREATE};
+        struct fi_history_record record = {.kind = FI_HISTORY_CREATE};
         sequence += 3;
         record.sequence = ++sequence;
         make_id(2 * i, record.id);
         make_change(history, &record);
         sequence += 5;
-        record.kind = FIRN_HISTORY_RESTORE;
+        record.kind = FI_HISTORY_RESTORE;
         record.sequence = ++sequence;
         make_id(2 * i + 1, record.safety);
         make_change(history, &record);
@@ -311,21 +311,21 @@ a_thousand_restores_take_a_few_bytes_each(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_history history;
-    struct firn_history read = {0};
-    struct firn_buf bytes = {0};
+    struct fi_history history;
+    struct fi_history read = {0};
+    struct fi_buf bytes = {0};
     make_chain(&history, 1000);
-    const struct firn_db_intervals *now = history.now->intervals;
+    const struct fi_db_intervals *now = history.now->intervals;
     assert_int_equal(now->count, 1001);
-    assert_int_equal(firn_history_format_put(&history, &bytes), FIRN_OK);
+    assert_int_equal(fi_history_format_put(&history, &bytes), FIRN_OK);
     assert_true(bytes.size < 2000 * 80);
-    DB_OK(firn_history_format_get(firn_buf_slice(&bytes), &read, &err));
+    DB_OK(fi_history_format_get(fi_buf_slice(&bytes), &read, &err));
     assert_int_equal(read.now->count, 1001);
     assert_memory_equal(now->intervals, read.now->intervals->intervals,
                         now->count * sizeof now->intervals[0]);
-    firn_history_deinit(&read);
-    firn_history_deinit(&history);
-    firn_buf_deinit(&bytes);
+    fi_history_deinit(&read);
+    fi_history_deinit(&history);
+    fi_buf_deinit(&bytes);
 }
 
 /* All lines together have more than 2^24 intervals. */
@@ -334,16 +334,16 @@ what_six_thousand_restores_have_made_is_read_again(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_history history;
-    struct firn_history read = {0};
-    struct firn_buf bytes = {0};
+    struct fi_history history;
+    struct fi_history read = {0};
+    struct fi_buf bytes = {0};
     make_chain(&history, 6000);
-    assert_int_equal(firn_history_format_put(&history, &bytes), FIRN_OK);
-    DB_OK(firn_history_format_get(firn_buf_slice(&bytes), &read, &err));
+    assert_int_equal(fi_history_format_put(&history, &bytes), FIRN_OK);
+    DB_OK(fi_history_format_get(fi_buf_slice(&bytes), &read, &err));
     assert_int_equal(read.now->count, 6001);
-    firn_history_deinit(&read);
-    firn_history_deinit(&history);
-    firn_buf_deinit(&bytes);
+    fi_history_deinit(&read);
+    fi_history_deinit(&history);
+    fi_buf_deinit(&bytes);
 }
 
 /* Two branches that are both deep, and go on in turns: nothing in common with the line before. */
@@ -353,37 +353,37 @@ branches_in_turns_take_a_few_bytes_each(void **state)
     (void)state;
     enum { TURNS = 2000 };
     firn_error err;
-    struct firn_history history;
-    struct firn_history read = {0};
-    struct firn_buf bytes = {0};
+    struct fi_history history;
+    struct fi_history read = {0};
+    struct fi_buf bytes = {0};
     uint64_t sequence = 1;
-    DB_OK(firn_history_init(&history, &err));
+    DB_OK(fi_history_init(&history, &err));
     for (uint64_t i = 0; i < TURNS; i++) {
-        struct firn_history_record record = {.kind = FIRN_HISTORY_CREATE};
+        struct fi_history_record record = {.kind = FI_HISTORY_CREATE};
         record.sequence = ++sequence;
         make_id(2 * i, record.id);
         make_change(&history, &record);
         sequence += 5;
-        record.kind = FIRN_HISTORY_RESTORE;
+        record.kind = FI_HISTORY_RESTORE;
         record.sequence = ++sequence;
         make_id(2 * (i == 0 ? 0 : i - 1), record.id);
         make_id(2 * i + 1, record.safety);
         make_change(&history, &record);
     }
     assert_true(history.now->count > TURNS / 3);
-    assert_int_equal(firn_history_format_put(&history, &bytes), FIRN_OK);
+    assert_int_equal(fi_history_format_put(&history, &bytes), FIRN_OK);
     assert_true(bytes.size < (size_t)2 * TURNS * 80);
-    DB_OK(firn_history_format_get(firn_buf_slice(&bytes), &read, &err));
+    DB_OK(fi_history_format_get(fi_buf_slice(&bytes), &read, &err));
     assert_int_equal(read.now->count, history.now->count);
     /* Only now has its intervals in memory. */
     size_t made = 0;
-    for (size_t i = 0; i < firn_history_line_count(&history); i++) {
-        made += firn_history_line(&history, i)->intervals != NULL;
+    for (size_t i = 0; i < fi_history_line_count(&history); i++) {
+        made += fi_history_line(&history, i)->intervals != NULL;
     }
     assert_int_equal(made, 1);
-    firn_history_deinit(&read);
-    firn_history_deinit(&history);
-    firn_buf_deinit(&bytes);
+    fi_history_deinit(&read);
+    fi_history_deinit(&history);
+    fi_buf_deinit(&bytes);
 }
 
 /* Restores of what was just made, again and again, and nothing kept: one interval, one line. */
@@ -392,42 +392,40 @@ lines_that_nothing_needs_go(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_history history;
+    struct fi_history history;
     uint64_t sequence = 0;
-    DB_OK(firn_history_init(&history, &err));
+    DB_OK(fi_history_init(&history, &err));
     for (uint64_t i = 0; i < 500; i++) {
-        struct firn_history_record record = {.kind = FIRN_HISTORY_CREATE};
-        uint8_t ids[2 * FIRN_HISTORY_ID_SIZE];
+        struct fi_history_record record = {.kind = FI_HISTORY_CREATE};
+        uint8_t ids[2 * FI_HISTORY_ID_SIZE];
         record.sequence = ++sequence;
         make_id(2 * i, record.id);
         make_change(&history, &record);
-        record.kind = FIRN_HISTORY_RESTORE;
+        record.kind = FI_HISTORY_RESTORE;
         record.sequence = ++sequence;
         make_id(2 * i + 1, record.safety);
         make_change(&history, &record);
         memcpy(ids, record.id, sizeof record.id);
         memcpy(ids + sizeof record.id, record.safety, sizeof record.safety);
-        record = (struct firn_history_record){.kind = FIRN_HISTORY_DELETE,
-                                              .sequence = ++sequence,
-                                              .deleted = ids,
-                                              .deleted_count = 2};
+        record = (struct fi_history_record){
+            .kind = FI_HISTORY_DELETE, .sequence = ++sequence, .deleted = ids, .deleted_count = 2};
         make_change(&history, &record);
     }
     assert_int_equal(history.now->count, 1);
-    assert_true(firn_history_line_count(&history) <= 2);
-    firn_history_deinit(&history);
+    assert_true(fi_history_line_count(&history) <= 2);
+    fi_history_deinit(&history);
 }
 
 static void
-assert_refused(const struct firn_history *history)
+assert_refused(const struct fi_history *history)
 {
     firn_error err;
-    struct firn_history read = {0};
-    struct firn_buf bytes = {0};
-    assert_int_equal(firn_history_format_put(history, &bytes), FIRN_OK);
-    assert_int_equal(firn_history_format_get(firn_buf_slice(&bytes), &read, &err), FIRN_CORRUPT);
-    firn_history_deinit(&read);
-    firn_buf_deinit(&bytes);
+    struct fi_history read = {0};
+    struct fi_buf bytes = {0};
+    assert_int_equal(fi_history_format_put(history, &bytes), FIRN_OK);
+    assert_int_equal(fi_history_format_get(fi_buf_slice(&bytes), &read, &err), FIRN_CORRUPT);
+    fi_history_deinit(&read);
+    fi_buf_deinit(&bytes);
 }
 
 /* The trees of views in lsm/ rely on it. */
@@ -435,21 +433,21 @@ static void
 what_would_be_the_own_of_two_lines_is_refused(void **state)
 {
     (void)state;
-    struct firn_history history;
+    struct fi_history history;
     make_chain(&history, 3);
-    struct firn_db_checkpoint *last = firn_history_at(&history, firn_history_count(&history) - 1);
+    struct fi_db_checkpoint *last = fi_history_at(&history, fi_history_count(&history) - 1);
     last->sequence++; /* where now begins */
     assert_int_equal(last->sequence, history.now->first);
     assert_refused(&history);
     last->sequence--;
-    struct firn_history_record record = {.kind = FIRN_HISTORY_RESTORE,
-                                         .sequence = history.sequence + 1};
+    struct fi_history_record record = {.kind = FI_HISTORY_RESTORE,
+                                       .sequence = history.sequence + 1};
     make_id(0, record.id); /* on the first line */
     make_id(100, record.safety);
     make_change(&history, &record);
-    history.now->fork = firn_history_line(&history, 1)->first;
+    history.now->fork = fi_history_line(&history, 1)->first;
     assert_refused(&history);
-    firn_history_deinit(&history);
+    fi_history_deinit(&history);
 }
 
 /* The sum of the parent's first and what lies above it is past the largest number. */
@@ -465,11 +463,11 @@ a_fork_below_the_parent_is_refused(void **state)
                                "\2\0\1\376\377\377\377\377\377\377\377\377\1"
                                "\2\0";
     firn_error err;
-    struct firn_history read = {0};
+    struct fi_history read = {0};
     assert_int_equal(
-        firn_history_format_get(firn_bytes((const uint8_t *)text, sizeof text - 1), &read, &err),
+        fi_history_format_get(firn_bytes((const uint8_t *)text, sizeof text - 1), &read, &err),
         FIRN_CORRUPT);
-    firn_history_deinit(&read);
+    fi_history_deinit(&read);
 }
 
 static void
@@ -477,35 +475,35 @@ bytes_that_nobody_wrote_are_refused(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_history history;
-    struct firn_buf bytes = {0};
-    struct firn_buf again = {0};
+    struct fi_history history;
+    struct fi_buf bytes = {0};
+    struct fi_buf again = {0};
     make_chain(&history, 3);
-    assert_int_equal(firn_history_format_put(&history, &bytes), FIRN_OK);
+    assert_int_equal(fi_history_format_put(&history, &bytes), FIRN_OK);
     for (size_t size = 0; size < bytes.size; size++) {
-        struct firn_history read = {0};
-        assert_int_equal(firn_history_format_get(firn_bytes(bytes.data, size), &read, &err),
+        struct fi_history read = {0};
+        assert_int_equal(fi_history_format_get(firn_bytes(bytes.data, size), &read, &err),
                          FIRN_CORRUPT);
-        firn_history_deinit(&read);
+        fi_history_deinit(&read);
     }
     size_t accepted = 0;
     for (size_t bit = 0; bit < 8 * bytes.size; bit++) {
-        struct firn_history read = {0};
+        struct fi_history read = {0};
         bytes.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
-        int rc = firn_history_format_get(firn_buf_slice(&bytes), &read, &err);
+        int rc = fi_history_format_get(fi_buf_slice(&bytes), &read, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         if (rc == FIRN_OK) {
             /* An id, a time, a number: whatever it tells of is told again. */
-            assert_int_equal(firn_history_format_put(&read, &again), FIRN_OK);
+            assert_int_equal(fi_history_format_put(&read, &again), FIRN_OK);
             accepted++;
         }
-        firn_history_deinit(&read);
+        fi_history_deinit(&read);
         bytes.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
     assert_true(accepted > 0 && accepted < 8 * bytes.size * 9 / 10);
-    firn_buf_deinit(&bytes);
-    firn_buf_deinit(&again);
-    firn_history_deinit(&history);
+    fi_buf_deinit(&bytes);
+    fi_buf_deinit(&again);
+    fi_history_deinit(&history);
 }
 
 #define ID "0123456789abcdef"
@@ -518,18 +516,18 @@ a_change_has_its_bytes(void **state)
 {
     (void)state;
     static const char expected[] = SEQUENCE "\0\2" ID OTHER TIME "\1" ID;
-    struct firn_buf bytes = {0};
-    struct firn_history_record record = {.sequence = 9,
-                                         .kind = FIRN_HISTORY_RESTORE,
-                                         .created_ns = INT64_C(0x0807060504030201),
-                                         .deleted = (const uint8_t *)ID,
-                                         .deleted_count = 1};
+    struct fi_buf bytes = {0};
+    struct fi_history_record record = {.sequence = 9,
+                                       .kind = FI_HISTORY_RESTORE,
+                                       .created_ns = INT64_C(0x0807060504030201),
+                                       .deleted = (const uint8_t *)ID,
+                                       .deleted_count = 1};
     memcpy(record.id, ID, sizeof record.id);
     memcpy(record.safety, OTHER, sizeof record.safety);
-    assert_int_equal(firn_history_format_put_record(&record, &bytes), FIRN_OK);
+    assert_int_equal(fi_history_format_put_record(&record, &bytes), FIRN_OK);
     assert_int_equal(bytes.size, sizeof expected - 1);
     assert_memory_equal(bytes.data, expected, bytes.size);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
 }
 
 static void
@@ -566,10 +564,10 @@ changes_that_break_the_rules_are_refused(void **state)
 #undef CASE
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct firn_history_record record;
+        struct fi_history_record record;
         const char *what = NULL;
-        int rc = firn_history_format_get_record(firn_bytes(cases[i].bytes, cases[i].size), &record,
-                                                &what);
+        int rc =
+            fi_history_format_get_record(firn_bytes(cases[i].bytes, cases[i].size), &record, &what);
         if (rc != cases[i].code) {
             (void)fprintf(stderr, "case %zu\n", i);
         }
@@ -583,36 +581,36 @@ changes_that_do_not_fit_change_nothing(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_history history;
-    struct firn_history_change change;
-    struct firn_history_record record = {
-        .kind = FIRN_HISTORY_CREATE, .sequence = 2, .name = firn_str("n")};
-    DB_OK(firn_history_init(&history, &err));
+    struct fi_history history;
+    struct fi_history_change change;
+    struct fi_history_record record = {
+        .kind = FI_HISTORY_CREATE, .sequence = 2, .name = firn_str("n")};
+    DB_OK(fi_history_init(&history, &err));
     make_change(&history, &record);
     record.sequence = 3;
-    DB_FAILS(firn_history_prepare(&history, &record, &change, &err), FIRN_EXISTS, "id");
+    DB_FAILS(fi_history_prepare(&history, &record, &change, &err), FIRN_EXISTS, "id");
     record.id[0] = 1;
-    DB_FAILS(firn_history_prepare(&history, &record, &change, &err), FIRN_EXISTS, "'n'");
-    record.kind = FIRN_HISTORY_RESTORE;
-    DB_FAILS(firn_history_prepare(&history, &record, &change, &err), FIRN_NOT_FOUND, "no such");
+    DB_FAILS(fi_history_prepare(&history, &record, &change, &err), FIRN_EXISTS, "'n'");
+    record.kind = FI_HISTORY_RESTORE;
+    DB_FAILS(fi_history_prepare(&history, &record, &change, &err), FIRN_NOT_FOUND, "no such");
     record.id[0] = 0;
-    DB_FAILS(firn_history_prepare(&history, &record, &change, &err), FIRN_EXISTS, "id");
-    static const uint8_t twice[2 * FIRN_HISTORY_ID_SIZE] = {0};
-    record.kind = FIRN_HISTORY_DELETE;
+    DB_FAILS(fi_history_prepare(&history, &record, &change, &err), FIRN_EXISTS, "id");
+    static const uint8_t twice[2 * FI_HISTORY_ID_SIZE] = {0};
+    record.kind = FI_HISTORY_DELETE;
     record.deleted = twice;
     record.deleted_count = 2;
-    DB_FAILS(firn_history_prepare(&history, &record, &change, &err), FIRN_INVALID, "twice");
-    assert_int_equal(firn_history_count(&history), 1);
+    DB_FAILS(fi_history_prepare(&history, &record, &change, &err), FIRN_INVALID, "twice");
+    assert_int_equal(fi_history_count(&history), 1);
     assert_int_equal(history.sequence, 2);
-    firn_history_deinit(&history);
+    fi_history_deinit(&history);
 }
 
 /* ---- what checkpoints are called ---- */
 
-static struct firn_history_record
+static struct fi_history_record
 creation_of(uint64_t i, uint64_t sequence, char name[32])
 {
-    struct firn_history_record record = {.sequence = sequence, .kind = FIRN_HISTORY_CREATE};
+    struct fi_history_record record = {.sequence = sequence, .kind = FI_HISTORY_CREATE};
     make_id(i, record.id);
     record.id[12] = (uint8_t)(i >> 16);
     (void)snprintf(name, 32, "name-%llu", (unsigned long long)i);
@@ -622,39 +620,39 @@ creation_of(uint64_t i, uint64_t sequence, char name[32])
 
 /* Every one that is there is found by id, number, name and place, and none that is not. */
 static void
-check_calls(const struct firn_history *history, uint64_t count, const bool *is_there)
+check_calls(const struct fi_history *history, uint64_t count, const bool *is_there)
 {
     size_t place = 0;
     uint64_t bytes = 0;
     for (uint64_t i = 0; i < count; i++) {
         char name[32];
-        const struct firn_history_record record = creation_of(i, i + 1, name);
-        const struct firn_db_checkpoint *found = firn_history_find(history, record.id);
+        const struct fi_history_record record = creation_of(i, i + 1, name);
+        const struct fi_db_checkpoint *found = fi_history_find(history, record.id);
         assert_int_equal(found != NULL, is_there[i]);
-        assert_ptr_equal(firn_history_find_number(history, i + 1), found);
+        assert_ptr_equal(fi_history_find_number(history, i + 1), found);
         if (record.name.size > 0) {
-            assert_ptr_equal(firn_history_find_name(history, record.name), found);
+            assert_ptr_equal(fi_history_find_name(history, record.name), found);
         }
         if (found != NULL) {
             assert_int_equal(found->number, i + 1);
-            assert_int_equal(firn_history_find_place(history, found), place++);
+            assert_int_equal(fi_history_find_place(history, found), place++);
             bytes += sizeof *found;
         }
     }
-    assert_int_equal(place, firn_history_count(history));
-    assert_null(firn_history_find_number(history, count + 1));
-    assert_null(firn_history_find_name(history, firn_str("nobody")));
-    assert_true(firn_history_memory_bytes(history) >= bytes);
-    assert_true(firn_history_memory_bytes(history) <= 2 * bytes + 1000 + 100 * place);
+    assert_int_equal(place, fi_history_count(history));
+    assert_null(fi_history_find_number(history, count + 1));
+    assert_null(fi_history_find_name(history, firn_str("nobody")));
+    assert_true(fi_history_memory_bytes(history) >= bytes);
+    assert_true(fi_history_memory_bytes(history) <= 2 * bytes + 1000 + 100 * place);
 }
 
 static void
-apply_record(struct firn_history *history, const struct firn_history_record *record)
+apply_record(struct fi_history *history, const struct fi_history_record *record)
 {
     firn_error err;
-    struct firn_history_change change;
-    DB_OK(firn_history_prepare(history, record, &change, &err));
-    firn_history_apply(history, &change);
+    struct fi_history_change change;
+    DB_OK(fi_history_prepare(history, record, &change, &err));
+    fi_history_apply(history, &change);
 }
 
 static void
@@ -664,51 +662,51 @@ checkpoints_are_found_by_what_they_are_called(void **state)
     enum { COUNT = 3000 };
     static bool is_there[COUNT];
     firn_error err;
-    struct firn_history history;
-    struct firn_buf deleted = {0};
+    struct fi_history history;
+    struct fi_buf deleted = {0};
     uint64_t sequence = 0;
-    DB_OK(firn_history_init(&history, &err));
+    DB_OK(fi_history_init(&history, &err));
     for (uint64_t i = 0; i < COUNT; i++) {
         char name[32];
-        const struct firn_history_record record = creation_of(i, ++sequence, name);
+        const struct fi_history_record record = creation_of(i, ++sequence, name);
         apply_record(&history, &record);
         is_there[i] = true;
     }
     check_calls(&history, COUNT, is_there);
     for (uint64_t i = 0; i < COUNT; i += 2) {
         char name[32];
-        assert_int_equal(
-            firn_buf_append(&deleted, creation_of(i, 0, name).id, FIRN_HISTORY_ID_SIZE), FIRN_OK);
+        assert_int_equal(fi_buf_append(&deleted, creation_of(i, 0, name).id, FI_HISTORY_ID_SIZE),
+                         FIRN_OK);
         is_there[i] = false;
     }
-    struct firn_history_record record = {.sequence = ++sequence,
-                                         .kind = FIRN_HISTORY_DELETE,
-                                         .deleted = deleted.data,
-                                         .deleted_count = COUNT / 2};
+    struct fi_history_record record = {.sequence = ++sequence,
+                                       .kind = FI_HISTORY_DELETE,
+                                       .deleted = deleted.data,
+                                       .deleted_count = COUNT / 2};
     apply_record(&history, &record);
     check_calls(&history, COUNT, is_there);
     /* What is gone, or named twice, is refused, and nothing has changed. */
-    struct firn_history_change change;
-    DB_FAILS(firn_history_prepare(&history, &record, &change, &err), FIRN_NOT_FOUND, "no such");
+    struct fi_history_change change;
+    DB_FAILS(fi_history_prepare(&history, &record, &change, &err), FIRN_NOT_FOUND, "no such");
     char name[32];
-    uint8_t twice[2 * FIRN_HISTORY_ID_SIZE];
-    memcpy(twice, creation_of(1, 0, name).id, FIRN_HISTORY_ID_SIZE);
-    memcpy(twice + FIRN_HISTORY_ID_SIZE, twice, FIRN_HISTORY_ID_SIZE);
+    uint8_t twice[2 * FI_HISTORY_ID_SIZE];
+    memcpy(twice, creation_of(1, 0, name).id, FI_HISTORY_ID_SIZE);
+    memcpy(twice + FI_HISTORY_ID_SIZE, twice, FI_HISTORY_ID_SIZE);
     record.deleted = twice;
     record.deleted_count = 2;
-    DB_FAILS(firn_history_prepare(&history, &record, &change, &err), FIRN_INVALID, "twice");
+    DB_FAILS(fi_history_prepare(&history, &record, &change, &err), FIRN_INVALID, "twice");
     check_calls(&history, COUNT, is_there);
     /* And from its bytes. */
-    struct firn_buf bytes = {0};
-    struct firn_history again;
-    assert_int_equal(firn_history_format_put(&history, &bytes), FIRN_OK);
-    again = (struct firn_history){0};
-    DB_OK(firn_history_format_get(firn_buf_slice(&bytes), &again, &err));
+    struct fi_buf bytes = {0};
+    struct fi_history again;
+    assert_int_equal(fi_history_format_put(&history, &bytes), FIRN_OK);
+    again = (struct fi_history){0};
+    DB_OK(fi_history_format_get(fi_buf_slice(&bytes), &again, &err));
     check_calls(&again, COUNT, is_there);
-    firn_history_deinit(&again);
-    firn_history_deinit(&history);
-    firn_buf_deinit(&bytes);
-    firn_buf_deinit(&deleted);
+    fi_history_deinit(&again);
+    fi_history_deinit(&history);
+    fi_buf_deinit(&bytes);
+    fi_buf_deinit(&deleted);
 }
 
 int

@@ -27,36 +27,36 @@ write_number(struct shared *shared, uint64_t number)
 {
     firn_error err;
     struct firn_db_batch *batch;
-    DB_OK(firn_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_create(&batch, &err));
     for (unsigned i = 0; i < KEYS; i++) {
         uint8_t key = (uint8_t)i;
         uint8_t value[100] = {0};
-        firn_store_le64(value, number);
-        DB_OK(firn_db_batch_put(batch, shared->keyspace, firn_bytes(&key, 1),
-                                firn_bytes(value, sizeof value), &err));
+        fi_store_le64(value, number);
+        DB_OK(fi_db_batch_put(batch, shared->keyspace, firn_bytes(&key, 1),
+                              firn_bytes(value, sizeof value), &err));
     }
-    DB_OK(firn_db_write(shared->db, batch, FIRN_DURABILITY_OS, &err));
-    firn_db_batch_destroy(batch);
+    DB_OK(fi_db_write(shared->db, batch, FIRN_DURABILITY_OS, &err));
+    fi_db_batch_destroy(batch);
 }
 
 static uint64_t
 walk(struct shared *shared, struct firn_db_view *view, bool is_back)
 {
     firn_error err;
-    const struct firn_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.view = view};
     struct firn_db_cursor *cursor;
     uint64_t first = 0;
     unsigned count = 0;
-    DB_OK(firn_db_cursor_open(shared->keyspace, &options, &cursor, &err));
-    DB_OK(is_back ? firn_db_cursor_last(cursor, &err) : firn_db_cursor_first(cursor, &err));
-    while (firn_db_cursor_valid(cursor)) {
-        uint64_t number = firn_load_le64(firn_db_cursor_value(cursor).data);
+    DB_OK(fi_db_cursor_open(shared->keyspace, &options, &cursor, &err));
+    DB_OK(is_back ? fi_db_cursor_last(cursor, &err) : fi_db_cursor_first(cursor, &err));
+    while (fi_db_cursor_valid(cursor)) {
+        uint64_t number = fi_load_le64(fi_db_cursor_value(cursor).data);
         first = count == 0 ? number : first;
         assert_int_equal(number, first);
         count++;
-        DB_OK(is_back ? firn_db_cursor_prev(cursor, &err) : firn_db_cursor_next(cursor, &err));
+        DB_OK(is_back ? fi_db_cursor_prev(cursor, &err) : fi_db_cursor_next(cursor, &err));
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     assert_int_equal(count, KEYS);
     return first;
 }
@@ -66,21 +66,21 @@ read_once(struct shared *shared, unsigned round)
 {
     firn_error err;
     struct firn_db_view *view;
-    struct firn_buf value = {0};
+    struct fi_buf value = {0};
     uint8_t key = (uint8_t)(round % KEYS);
-    DB_OK(firn_db_get(shared->keyspace, firn_bytes(&key, 1), &value, &err));
+    DB_OK(fi_db_get(shared->keyspace, firn_bytes(&key, 1), &value, &err));
     assert_int_equal(value.size, 100);
-    firn_buf_deinit(&value);
+    fi_buf_deinit(&value);
     (void)walk(shared, NULL, round % 2 == 0);
-    DB_OK(firn_db_view_open(shared->db, &view, &err));
+    DB_OK(fi_db_view_open(shared->db, &view, &err));
     uint64_t seen = walk(shared, view, false);
     assert_int_equal(walk(shared, view, true), seen);
-    firn_db_view_close(view);
+    fi_db_view_close(view);
     /* Deleted and made again all the time. */
-    int rc = firn_db_checkpoint_view(shared->db, "passing", &view, &err);
+    int rc = fi_db_checkpoint_view(shared->db, "passing", &view, &err);
     if (rc == FIRN_OK) {
         assert_int_equal(walk(shared, view, false), walk(shared, view, true));
-        firn_db_view_close(view);
+        fi_db_view_close(view);
     } else {
         assert_int_equal(rc, FIRN_NOT_FOUND);
     }
@@ -102,8 +102,8 @@ maintain(void *arg)
     struct shared *shared = arg;
     for (unsigned round = 0; !atomic_load(&shared->is_over); round++) {
         firn_error err;
-        DB_OK(round % 4 == 3 ? firn_db_maintain_compact(shared->db, NULL, &err)
-                             : firn_db_maintain_flush(shared->db, &err));
+        DB_OK(round % 4 == 3 ? fi_db_maintain_compact(shared->db, NULL, &err)
+                             : fi_db_maintain_flush(shared->db, &err));
     }
     return NULL;
 }
@@ -113,12 +113,12 @@ restore(struct shared *shared, unsigned round)
 {
     firn_error err;
     static const char *const names[] = {"one", "two"};
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
     if (round % 3 == 2) {
-        DB_OK(firn_db_checkpoint_undo(shared->db, &restored, &safety, &err));
+        DB_OK(fi_db_checkpoint_undo(shared->db, &restored, &safety, &err));
     } else {
-        DB_OK(firn_db_checkpoint_restore(shared->db, names[round % 2], &restored, &safety, &err));
+        DB_OK(fi_db_checkpoint_restore(shared->db, names[round % 2], &restored, &safety, &err));
     }
 }
 
@@ -128,10 +128,10 @@ change(struct shared *shared, unsigned round)
     firn_error err;
     static const char *const passing = "passing";
     write_number(shared, 100 + round);
-    DB_OK(firn_db_checkpoint_create(shared->db, passing, NULL, &err));
+    DB_OK(fi_db_checkpoint_create(shared->db, passing, NULL, &err));
     restore(shared, round);
     write_number(shared, 1000 + round);
-    DB_OK(firn_db_checkpoint_delete(shared->db, &passing, 1, &err));
+    DB_OK(fi_db_checkpoint_delete(shared->db, &passing, 1, &err));
     restore(shared, round + 1);
 }
 
@@ -142,16 +142,16 @@ every_reading_is_of_one_state(void **state)
     firn_error err;
     struct db_support_disk disk;
     struct shared shared = {.is_over = false};
-    const struct firn_db_options small = {
+    const struct fi_db_options small = {
         .create_if_missing = true, .memory_bytes = 1 << 20, .durability = FIRN_DURABILITY_OS};
     pthread_t threads[READERS + 1];
     db_support_disk_init(&disk);
-    DB_OK(firn_db_open(disk.dir, &small, &shared.db, &err));
+    DB_OK(fi_db_open(disk.dir, &small, &shared.db, &err));
     shared.keyspace = db_support_keyspace(shared.db, "k");
     write_number(&shared, 1);
-    DB_OK(firn_db_checkpoint_create(shared.db, "one", NULL, &err));
+    DB_OK(fi_db_checkpoint_create(shared.db, "one", NULL, &err));
     write_number(&shared, 2);
-    DB_OK(firn_db_checkpoint_create(shared.db, "two", NULL, &err));
+    DB_OK(fi_db_checkpoint_create(shared.db, "two", NULL, &err));
     for (unsigned i = 0; i <= READERS; i++) {
         assert_int_equal(
             pthread_create(&threads[i], NULL, i == READERS ? maintain : read_on, &shared), 0);
@@ -164,8 +164,8 @@ every_reading_is_of_one_state(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     firn_store_check_result report;
-    DB_OK(firn_db_check(shared.db, NULL, &report, &err));
-    DB_OK(firn_db_close(shared.db, &err));
+    DB_OK(fi_db_check(shared.db, NULL, &report, &err));
+    DB_OK(fi_db_close(shared.db, &err));
     db_support_disk_deinit(&disk);
 }
 

@@ -67,7 +67,7 @@ decode(firn_slice value, uint32_t list[LIST_MAX])
 {
     assert_true(value.size % 4 == 0 && value.size / 4 <= LIST_MAX);
     for (size_t i = 0; i < value.size / 4; i++) {
-        list[i] = firn_load_le32(value.data + 4 * i);
+        list[i] = fi_load_le32(value.data + 4 * i);
     }
     return value.size / 4;
 }
@@ -86,14 +86,14 @@ read_list(struct client *client, unsigned key, uint32_t list[LIST_MAX])
     firn_error err;
     char text[32];
     struct work *work = client->work;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     firn_slice name = key_of(work, key, text);
     int rc = uses_store(client, false)
-                 ? firn_db_get(work->keyspace, name, &out, &err)
-                 : firn_db_txn_get(client->txn, work->keyspace, name, &out, &err);
+                 ? fi_db_get(work->keyspace, name, &out, &err)
+                 : fi_db_txn_get(client->txn, work->keyspace, name, &out, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
-    size_t count = rc == FIRN_OK ? decode(firn_buf_slice(&out), list) : 0;
-    firn_buf_deinit(&out);
+    size_t count = rc == FIRN_OK ? decode(fi_buf_slice(&out), list) : 0;
+    fi_buf_deinit(&out);
     return count;
 }
 
@@ -106,13 +106,13 @@ write_list(struct client *client, unsigned key, const uint32_t *list, size_t cou
     struct work *work = client->work;
     firn_slice name = key_of(work, key, text);
     for (size_t i = 0; i < count; i++) {
-        firn_store_le32(bytes + 4 * i, list[i]);
+        fi_store_le32(bytes + 4 * i, list[i]);
     }
     firn_slice value = firn_bytes(bytes, 4 * count);
     if (uses_store(client, true)) {
-        DB_OK(firn_db_put(work->keyspace, name, value, work->durability, &err));
+        DB_OK(fi_db_put(work->keyspace, name, value, work->durability, &err));
     } else {
-        DB_OK(firn_db_txn_put(client->txn, work->keyspace, name, value, &err));
+        DB_OK(fi_db_txn_put(client->txn, work->keyspace, name, value, &err));
     }
 }
 
@@ -139,14 +139,14 @@ do_merge(struct client *client, unsigned key)
     struct work *work = client->work;
     uint32_t value = (uint32_t)atomic_fetch_add(&work->last_value, 1) + 1;
     firn_slice name = key_of(work, key, text);
-    firn_store_le32(bytes, value);
+    fi_store_le32(bytes, value);
     elle_append(client->history, key, value);
     if (uses_store(client, true)) {
-        DB_OK(firn_db_merge(work->keyspace, name, FIRN_MERGE_APPEND, firn_bytes(bytes, 4),
-                            work->durability, &err));
+        DB_OK(fi_db_merge(work->keyspace, name, FIRN_MERGE_APPEND, firn_bytes(bytes, 4),
+                          work->durability, &err));
     } else {
-        DB_OK(firn_db_txn_merge(client->txn, work->keyspace, name, FIRN_MERGE_APPEND,
-                                firn_bytes(bytes, 4), &err));
+        DB_OK(fi_db_txn_merge(client->txn, work->keyspace, name, FIRN_MERGE_APPEND,
+                              firn_bytes(bytes, 4), &err));
     }
 }
 
@@ -179,10 +179,10 @@ open_walk(struct client *client)
     struct work *work = client->work;
     struct firn_db_cursor *cursor;
     const firn_slice prefix = firn_str(work->prefix);
-    const struct firn_db_cursor_options options = {.prefix = &prefix};
+    const struct fi_db_cursor_options options = {.prefix = &prefix};
     DB_OK(uses_store(client, false)
-              ? firn_db_cursor_open(work->keyspace, &options, &cursor, &err)
-              : firn_db_txn_cursor_open(client->txn, work->keyspace, &options, &cursor, &err));
+              ? fi_db_cursor_open(work->keyspace, &options, &cursor, &err)
+              : fi_db_txn_cursor_open(client->txn, work->keyspace, &options, &cursor, &err));
     return cursor;
 }
 
@@ -194,12 +194,12 @@ do_walk(struct client *client)
     bool is_back = test_random_below(&client->random, 2) == 0;
     bool is_found[KEYS] = {false};
     struct firn_db_cursor *cursor = open_walk(client);
-    DB_OK(is_back ? firn_db_cursor_last(cursor, &err) : firn_db_cursor_first(cursor, &err));
-    while (firn_db_cursor_valid(cursor)) {
+    DB_OK(is_back ? fi_db_cursor_last(cursor, &err) : fi_db_cursor_first(cursor, &err));
+    while (fi_db_cursor_valid(cursor)) {
         uint32_t list[LIST_MAX];
-        firn_slice name = firn_db_cursor_key(cursor);
+        firn_slice name = fi_db_cursor_key(cursor);
         unsigned key = (unsigned)(name.data[name.size - 1] - '0');
-        size_t count = decode(firn_db_cursor_value(cursor), list);
+        size_t count = decode(fi_db_cursor_value(cursor), list);
         assert_true(key < KEYS && !is_found[key]);
         is_found[key] = true;
         if (client->work->has_registers) {
@@ -207,9 +207,9 @@ do_walk(struct client *client)
         } else {
             elle_read(client->history, key, list, count);
         }
-        DB_OK(is_back ? firn_db_cursor_prev(cursor, &err) : firn_db_cursor_next(cursor, &err));
+        DB_OK(is_back ? fi_db_cursor_prev(cursor, &err) : fi_db_cursor_next(cursor, &err));
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     for (unsigned key = 0; key < KEYS; key++) {
         if (!is_found[key] && client->work->has_registers) {
             elle_read_register(client->history, key, 0);
@@ -223,10 +223,9 @@ static void
 begin(struct client *client)
 {
     firn_error err;
-    const struct firn_db_txn_options options = {.is_serializable =
-                                                    client->work->way == SERIALIZABLE};
+    const struct fi_db_txn_options options = {.is_serializable = client->work->way == SERIALIZABLE};
     elle_begin(client->history, atomic_fetch_add(&client->work->clock, 1));
-    DB_OK(firn_db_txn_begin(client->work->db, &options, &client->txn, &err));
+    DB_OK(fi_db_txn_begin(client->work->db, &options, &client->txn, &err));
     client->ops_left = 1 + (unsigned)test_random_below(&client->random, OPS_MAX);
     client->is_open = true;
 }
@@ -235,8 +234,8 @@ static void
 end(struct client *client)
 {
     firn_error err;
-    int rc = firn_db_txn_commit(client->txn, client->work->durability, &err);
-    firn_db_txn_close(client->txn);
+    int rc = fi_db_txn_commit(client->txn, client->work->durability, &err);
+    fi_db_txn_close(client->txn);
     if (rc != FIRN_OK) {
         DB_FAILS(rc, FIRN_CONFLICT, "by another commit");
     }
@@ -250,11 +249,11 @@ static void
 begin_second_half(struct client *client)
 {
     firn_error err;
-    const struct firn_db_txn_options options = {0};
-    int rc = firn_db_txn_commit(client->txn, client->work->durability, &err);
+    const struct fi_db_txn_options options = {0};
+    int rc = fi_db_txn_commit(client->txn, client->work->durability, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_CONFLICT);
-    firn_db_txn_close(client->txn);
-    DB_OK(firn_db_txn_begin(client->work->db, &options, &client->txn, &err));
+    fi_db_txn_close(client->txn);
+    DB_OK(fi_db_txn_begin(client->work->db, &options, &client->txn, &err));
 }
 
 static void
@@ -352,9 +351,9 @@ simulate(struct simulation *simulation, enum way way, unsigned txns)
         }
         uint64_t dice = test_random_below(&random, 400);
         if (dice == 0) {
-            DB_OK(firn_db_maintain_flush(simulation->db, &err));
+            DB_OK(fi_db_maintain_flush(simulation->db, &err));
         } else if (dice == 1) {
-            DB_OK(firn_db_maintain_compact(simulation->db, NULL, &err));
+            DB_OK(fi_db_maintain_compact(simulation->db, NULL, &err));
         }
     }
     for (unsigned i = 1; i < count; i++) {
@@ -384,7 +383,7 @@ static void
 close_simulation(struct simulation *simulation)
 {
     firn_error err;
-    DB_OK(firn_db_close(simulation->db, &err));
+    DB_OK(fi_db_close(simulation->db, &err));
     db_support_deinit(&simulation->support);
 }
 
@@ -488,10 +487,10 @@ maintain(void *arg)
     struct work *work = arg;
     firn_error err;
     while (atomic_load(&work->last_value) != UINT32_MAX) {
-        DB_OK(firn_db_maintain_flush(work->db, &err));
-        firn_os_sleep_ns(firn_os_default(), 2000000);
-        DB_OK(firn_db_maintain_compact(work->db, NULL, &err));
-        firn_os_sleep_ns(firn_os_default(), 2000000);
+        DB_OK(fi_db_maintain_flush(work->db, &err));
+        fi_os_sleep_ns(fi_os_default(), 2000000);
+        DB_OK(fi_db_maintain_compact(work->db, NULL, &err));
+        fi_os_sleep_ns(fi_os_default(), 2000000);
     }
     return NULL;
 }
@@ -501,11 +500,11 @@ threads_are_isolated(void **state)
 {
     (void)state;
     firn_error err;
-    const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = 4 << 20};
+    const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 4 << 20};
     struct work work = {.durability = FIRN_DURABILITY_OS};
     struct work maintaining = {0};
     unsigned found = 0;
-    DB_OK(firn_db_memory_open(64 << 20, &options, &work.db, &err));
+    DB_OK(fi_db_memory_open(64 << 20, &options, &work.db, &err));
     work.keyspace = db_support_keyspace(work.db, "k");
     maintaining.db = work.db;
     pthread_t maintainer;
@@ -519,18 +518,18 @@ threads_are_isolated(void **state)
     atomic_store(&maintaining.last_value, UINT32_MAX);
     assert_int_equal(pthread_join(maintainer, NULL), 0);
     (void)printf("threads: %s\n", found == 0 ? "clean" : elle_names(found));
-    DB_OK(firn_db_close(work.db, &err));
+    DB_OK(fi_db_close(work.db, &err));
 }
 
 /* ---- commits of one group ---- */
 
 /* Makes every sync last, so that others queue up after it and are led together. */
 static void
-delay_sync(void *ctx, const struct firn_sim_fault_call *call)
+delay_sync(void *ctx, const struct fi_sim_fault_call *call)
 {
     (void)ctx;
-    if (call->kind == FIRN_SIM_FAULT_SYNCS) {
-        firn_os_sleep_ns(firn_os_default(), 2000000);
+    if (call->kind == FI_SIM_FAULT_SYNCS) {
+        fi_os_sleep_ns(fi_os_default(), 2000000);
     }
 }
 
@@ -540,22 +539,22 @@ commits_of_one_group_are_isolated(void **state)
     (void)state;
     firn_error err;
     struct db_support_disk disk;
-    struct firn_os *slow;
-    struct firn_os_dir *dir;
+    struct fi_os *slow;
+    struct fi_os_dir *dir;
     struct work work = {.durability = FIRN_DURABILITY_FULL};
     db_support_disk_init(&disk);
-    DB_OK(firn_sim_fault_create(firn_os_default(), &slow, &err));
-    DB_OK(firn_os_dir_open_path(slow, disk.path, &dir, &err));
+    DB_OK(fi_sim_fault_create(fi_os_default(), &slow, &err));
+    DB_OK(fi_os_dir_open_path(slow, disk.path, &dir, &err));
     work.db = db_support_open(dir);
     work.keyspace = db_support_keyspace(work.db, "k");
-    firn_sim_fault_set_hook(slow, delay_sync, NULL);
+    fi_sim_fault_set_hook(slow, delay_sync, NULL);
     for (uint64_t seed = 1; seed <= many(4); seed++) {
         work.way = seed % 2 == 0 ? SNAPSHOT : SERIALIZABLE;
         (void)run_threads(&work, CLIENTS_MAX, 320, seed);
     }
-    DB_OK(firn_db_close(work.db, &err));
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(slow);
+    DB_OK(fi_db_close(work.db, &err));
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(slow);
     db_support_disk_deinit(&disk);
 }
 
@@ -578,16 +577,16 @@ look_through(struct whole *whole, struct firn_db_txn *txn, bool is_back)
     struct firn_db_cursor *cursor;
     uint64_t number = 0;
     unsigned count = 0;
-    DB_OK(firn_db_txn_cursor_open(txn, whole->keyspace, NULL, &cursor, &err));
-    DB_OK(is_back ? firn_db_cursor_last(cursor, &err) : firn_db_cursor_first(cursor, &err));
-    while (firn_db_cursor_valid(cursor)) {
-        uint64_t found = firn_load_le64(firn_db_cursor_value(cursor).data);
+    DB_OK(fi_db_txn_cursor_open(txn, whole->keyspace, NULL, &cursor, &err));
+    DB_OK(is_back ? fi_db_cursor_last(cursor, &err) : fi_db_cursor_first(cursor, &err));
+    while (fi_db_cursor_valid(cursor)) {
+        uint64_t found = fi_load_le64(fi_db_cursor_value(cursor).data);
         assert_true(count == 0 || found == number);
         number = found;
         count++;
-        DB_OK(is_back ? firn_db_cursor_prev(cursor, &err) : firn_db_cursor_next(cursor, &err));
+        DB_OK(is_back ? fi_db_cursor_prev(cursor, &err) : fi_db_cursor_next(cursor, &err));
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     assert_int_equal(count, number == 0 ? 0 : WHOLE_KEYS);
     return number;
 }
@@ -597,14 +596,14 @@ look_again_and_again(void *arg)
 {
     struct whole *whole = arg;
     firn_error err;
-    const struct firn_db_txn_options options = {.is_read_only = true};
+    const struct fi_db_txn_options options = {.is_read_only = true};
     while (!atomic_load(&whole->is_over)) {
         struct firn_db_txn *txn;
-        DB_OK(firn_db_txn_begin(whole->db, &options, &txn, &err));
+        DB_OK(fi_db_txn_begin(whole->db, &options, &txn, &err));
         uint64_t number = look_through(whole, txn, false);
         assert_int_equal(look_through(whole, txn, true), number);
-        DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-        firn_db_txn_close(txn);
+        DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+        fi_db_txn_close(txn);
         atomic_fetch_add(&whole->looks, 1);
     }
     return NULL;
@@ -614,19 +613,18 @@ static void
 write_whole(struct whole *whole, uint64_t number)
 {
     firn_error err;
-    const struct firn_db_txn_options options = {0};
+    const struct fi_db_txn_options options = {0};
     struct firn_db_txn *txn;
     uint8_t value[8];
-    firn_store_le64(value, number);
-    DB_OK(firn_db_txn_begin(whole->db, &options, &txn, &err));
+    fi_store_le64(value, number);
+    DB_OK(fi_db_txn_begin(whole->db, &options, &txn, &err));
     for (uint64_t i = 0; i < WHOLE_KEYS; i++) {
         uint8_t key[8];
-        firn_store_be64(key, i * 7 % WHOLE_KEYS);
-        DB_OK(
-            firn_db_txn_put(txn, whole->keyspace, firn_bytes(key, 8), firn_bytes(value, 8), &err));
+        fi_store_be64(key, i * 7 % WHOLE_KEYS);
+        DB_OK(fi_db_txn_put(txn, whole->keyspace, firn_bytes(key, 8), firn_bytes(value, 8), &err));
     }
-    DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err));
-    firn_db_txn_close(txn);
+    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err));
+    fi_db_txn_close(txn);
 }
 
 /* S-C2 */
@@ -636,18 +634,18 @@ readers_see_whole_commits_and_the_same_ones_again(void **state)
     (void)state;
     enum { READERS = 3 };
     firn_error err;
-    const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = 1 << 20};
+    const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 1 << 20};
     struct whole whole = {.looks = 0};
     pthread_t threads[READERS];
     int64_t duration_ms = getenv("FIRN_TEST_LONG") != NULL ? 4000 : 500;
-    DB_OK(firn_db_memory_open(64 << 20, &options, &whole.db, &err));
+    DB_OK(fi_db_memory_open(64 << 20, &options, &whole.db, &err));
     whole.keyspace = db_support_keyspace(whole.db, "k");
     for (unsigned i = 0; i < READERS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, look_again_and_again, &whole), 0);
     }
-    int64_t end_ns = firn_os_monotonic_ns(firn_os_default()) + duration_ms * 1000000;
+    int64_t end_ns = fi_os_monotonic_ns(fi_os_default()) + duration_ms * 1000000;
     uint64_t number = 0;
-    while (firn_os_monotonic_ns(firn_os_default()) < end_ns) {
+    while (fi_os_monotonic_ns(fi_os_default()) < end_ns) {
         write_whole(&whole, ++number);
     }
     atomic_store(&whole.is_over, true);
@@ -657,7 +655,7 @@ readers_see_whole_commits_and_the_same_ones_again(void **state)
     (void)printf("%llu commits, %llu looks\n", (unsigned long long)number,
                  (unsigned long long)atomic_load(&whole.looks));
     assert_true(atomic_load(&whole.looks) > 0);
-    DB_OK(firn_db_close(whole.db, &err));
+    DB_OK(fi_db_close(whole.db, &err));
 }
 
 /* ---- counting ---- */
@@ -676,19 +674,19 @@ count_up(void *arg)
     struct counting *counting = arg;
     firn_error err;
     for (unsigned i = 0; i < counting->tries; i++) {
-        const struct firn_db_txn_options options = {0};
+        const struct fi_db_txn_options options = {0};
         struct firn_db_txn *txn;
-        struct firn_buf out = {0};
+        struct fi_buf out = {0};
         uint8_t value[8];
-        DB_OK(firn_db_txn_begin(counting->db, &options, &txn, &err));
-        int rc = firn_db_txn_get(txn, counting->keyspace, firn_str("c"), &out, &err);
-        firn_store_le64(value, (rc == FIRN_OK ? firn_load_le64(out.data) : 0) + 1);
-        DB_OK(firn_db_txn_put(txn, counting->keyspace, firn_str("c"), firn_bytes(value, 8), &err));
-        rc = firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err);
+        DB_OK(fi_db_txn_begin(counting->db, &options, &txn, &err));
+        int rc = fi_db_txn_get(txn, counting->keyspace, firn_str("c"), &out, &err);
+        fi_store_le64(value, (rc == FIRN_OK ? fi_load_le64(out.data) : 0) + 1);
+        DB_OK(fi_db_txn_put(txn, counting->keyspace, firn_str("c"), firn_bytes(value, 8), &err));
+        rc = fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_CONFLICT);
         atomic_fetch_add(&counting->successes, rc == FIRN_OK);
-        firn_db_txn_close(txn);
-        firn_buf_deinit(&out);
+        fi_db_txn_close(txn);
+        fi_buf_deinit(&out);
     }
     return NULL;
 }
@@ -699,11 +697,11 @@ a_counter_has_as_many_steps_as_commits(void **state)
     (void)state;
     enum { THREADS = 4 };
     firn_error err;
-    const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = 4 << 20};
+    const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 4 << 20};
     struct counting counting = {.tries = getenv("FIRN_TEST_LONG") != NULL ? 60000 : 5000};
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     pthread_t threads[THREADS];
-    DB_OK(firn_db_memory_open(64 << 20, &options, &counting.db, &err));
+    DB_OK(fi_db_memory_open(64 << 20, &options, &counting.db, &err));
     counting.keyspace = db_support_keyspace(counting.db, "k");
     for (unsigned i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, count_up, &counting), 0);
@@ -711,13 +709,13 @@ a_counter_has_as_many_steps_as_commits(void **state)
     for (unsigned i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
-    DB_OK(firn_db_get(counting.keyspace, firn_str("c"), &out, &err));
+    DB_OK(fi_db_get(counting.keyspace, firn_str("c"), &out, &err));
     uint64_t successes = atomic_load(&counting.successes);
     (void)printf("%u tries, %llu steps\n", THREADS * counting.tries, (unsigned long long)successes);
-    assert_int_equal(firn_load_le64(out.data), successes);
+    assert_int_equal(fi_load_le64(out.data), successes);
     assert_true(successes >= counting.tries / 2);
-    firn_buf_deinit(&out);
-    DB_OK(firn_db_close(counting.db, &err));
+    fi_buf_deinit(&out);
+    DB_OK(fi_db_close(counting.db, &err));
 }
 
 int

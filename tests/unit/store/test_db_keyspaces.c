@@ -24,7 +24,7 @@ name_of(uint64_t number, char out[NAME_SIZE])
 }
 
 static int
-count_entry(void *ctx, const struct firn_os_dirent *entry)
+count_entry(void *ctx, const struct fi_os_dirent *entry)
 {
     (void)entry;
     ++*(size_t *)ctx;
@@ -32,25 +32,25 @@ count_entry(void *ctx, const struct firn_os_dirent *entry)
 }
 
 static size_t
-run_count(struct firn_os_dir *dir)
+run_count(struct fi_os_dir *dir)
 {
     firn_error err;
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     size_t count = 0;
-    DB_OK(firn_os_dir_open(dir, "runs", &runs, &err));
-    DB_OK(firn_os_dir_list(runs, count_entry, &count, &err));
-    firn_os_dir_close(runs);
+    DB_OK(fi_os_dir_open(dir, "runs", &runs, &err));
+    DB_OK(fi_os_dir_list(runs, count_entry, &count, &err));
+    fi_os_dir_close(runs);
     return count;
 }
 
 static struct firn_db *
-open_with(struct firn_os_dir *dir, uint64_t memory)
+open_with(struct fi_os_dir *dir, uint64_t memory)
 {
     firn_error err;
     struct firn_db *db;
-    const struct firn_db_options options = {
+    const struct fi_db_options options = {
         .create_if_missing = true, .memory_bytes = memory, .durability = FIRN_DURABILITY_OS};
-    DB_OK(firn_db_open(dir, &options, &db, &err));
+    DB_OK(fi_db_open(dir, &options, &db, &err));
     return db;
 }
 
@@ -86,19 +86,19 @@ keyspaces_with_little_in_them_stay_in_the_log(void **state)
     struct firn_db *db = open_with(support.dir, (uint64_t)64 << 20);
     create_many(db, 0, MANY, true);
     assert_int_equal(run_count(support.dir), 0);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     for (unsigned life = 0; life < 3; life++) {
         db = open_with(support.dir, (uint64_t)64 << 20);
         db_support_put(db_support_keyspace(db, "tenant0000000"), "again", "1");
-        (void)firn_db_rest_look(db);
-        firn_os_sleep_ns(support.os, INT64_C(20000000000));
-        (void)firn_db_rest_look(db);
-        DB_OK(firn_db_close(db, &err));
+        (void)fi_db_rest_look(db);
+        fi_os_sleep_ns(support.os, INT64_C(20000000000));
+        (void)fi_db_rest_look(db);
+        DB_OK(fi_db_close(db, &err));
         assert_int_equal(run_count(support.dir), 0);
     }
     db = open_with(support.dir, (uint64_t)64 << 20);
     check_many(db, MANY);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -114,19 +114,19 @@ keyspaces_with_enough_in_them_are_flushed_at_closing(void **state)
     db_support_init(&support, 1);
     struct firn_db *db = open_with(support.dir, (uint64_t)64 << 20);
     create_many(db, 0, FEW, true);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     assert_int_equal(run_count(support.dir), 0);
     db = open_with(support.dir, (uint64_t)64 << 20);
     for (unsigned i = 0; i < 2 * FEW; i++) {
         char name[NAME_SIZE];
-        DB_OK(firn_db_put(db_support_keyspace(db, name_of(0, name)), firn_str(name_of(i, name)),
-                          firn_bytes(value, sizeof value), FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_put(db_support_keyspace(db, name_of(0, name)), firn_str(name_of(i, name)),
+                        firn_bytes(value, sizeof value), FIRN_DURABILITY_OS, &err));
     }
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     assert_in_range(run_count(support.dir), FEW, FEW + 2);
     db = open_with(support.dir, (uint64_t)64 << 20);
     check_many(db, FEW);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -145,11 +145,11 @@ small_keyspaces_hold_the_log_only_so_long(void **state)
     create_many(db, 0, FEW, true);
     for (unsigned i = 0; i < PUTS; i++) {
         char name[NAME_SIZE];
-        DB_OK(firn_db_put(large, firn_str(name_of(i, name)), firn_bytes(value, VALUE),
-                          FIRN_DURABILITY_OS, &err));
-        assert_in_range(firn_log_size_bytes(db->log), 0, (4 << 20) + (FEW + 10) * 4096);
+        DB_OK(fi_db_put(large, firn_str(name_of(i, name)), firn_bytes(value, VALUE),
+                        FIRN_DURABILITY_OS, &err));
+        assert_in_range(fi_log_size_bytes(db->log), 0, (4 << 20) + (FEW + 10) * 4096);
     }
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -162,7 +162,7 @@ keyspaces_take_what_is_set_aside_for_them(void **state)
     db_support_init(&support, 1);
     struct firn_db *db = open_with(support.dir, (uint64_t)64 << 20);
     create_many(db, 0, MANY, true);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 
     /* The machine has its memory from the same allocator: the difference is the handle's. */
@@ -170,7 +170,7 @@ keyspaces_take_what_is_set_aside_for_them(void **state)
     db_support_init(&support, 1);
     db = open_with(support.dir, (uint64_t)64 << 20);
     create_many(db, 0, MANY, false);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     for (unsigned with_entry = 0; with_entry <= 1; with_entry++) {
         size_t before = test_peak_in_use();
         db = open_with(support.dir, (uint64_t)64 << 20);
@@ -179,9 +179,9 @@ keyspaces_take_what_is_set_aside_for_them(void **state)
         }
         size_t handles = with_entry == 1 ? MANY * (sizeof(struct firn_db_keyspace) + NAME_SIZE) : 0;
         assert_in_range(test_peak_in_use() - before, (size_t)MANY * 400,
-                        (size_t)MANY * FIRN_DB_KEYSPACE_BYTES + handles + (4 << 20));
-        assert_true(firn_db_image(db)->held_bytes > 0);
-        DB_OK(firn_db_close(db, &err));
+                        (size_t)MANY * FI_DB_KEYSPACE_BYTES + handles + (4 << 20));
+        assert_true(fi_db_image(db)->held_bytes > 0);
+        DB_OK(fi_db_close(db, &err));
     }
     db_support_deinit(&support);
     test_peak_uninstall();
@@ -198,23 +198,23 @@ there_is_a_largest_number_of_keyspaces(void **state)
     db_support_init(&support, 1);
     struct firn_db *db = open_with(support.dir, (uint64_t)256 << 20);
     create_many(db, 0, FIRN_KEYSPACE_COUNT_MAX, false);
-    DB_FAILS(firn_db_keyspace_open(db, "more", &keyspace, &err), FIRN_LIMIT, "65536 keyspaces");
+    DB_FAILS(fi_db_keyspace_open(db, "more", &keyspace, &err), FIRN_LIMIT, "65536 keyspaces");
     assert_null(keyspace);
-    DB_OK(firn_db_keyspace_open(db, FIRN_DB_SYSTEM_PREFIX "own", &keyspace, &err));
-    DB_OK(firn_db_keyspace_drop(db, name_of(17, name), &err));
-    DB_OK(firn_db_keyspace_open(db, "more", &keyspace, &err));
-    DB_FAILS(firn_db_keyspace_open(db, "yet more", &keyspace, &err), FIRN_LIMIT, "65536 keyspaces");
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_keyspace_open(db, FI_DB_SYSTEM_PREFIX "own", &keyspace, &err));
+    DB_OK(fi_db_keyspace_drop(db, name_of(17, name), &err));
+    DB_OK(fi_db_keyspace_open(db, "more", &keyspace, &err));
+    DB_FAILS(fi_db_keyspace_open(db, "yet more", &keyspace, &err), FIRN_LIMIT, "65536 keyspaces");
+    DB_OK(fi_db_close(db, &err));
 
     /* Not with less memory than they need; as many as fit can be opened. */
-    const struct firn_db_options small = {.memory_bytes = (uint64_t)100 << 20};
-    DB_FAILS(firn_db_open(support.dir, &small, &db, &err), FIRN_LIMIT, "more memory");
-    const struct firn_db_options small_reader = {.read_only = true, .memory_bytes = 8 << 20};
-    DB_FAILS(firn_db_open(support.dir, &small_reader, &db, &err), FIRN_LIMIT, "more memory");
+    const struct fi_db_options small = {.memory_bytes = (uint64_t)100 << 20};
+    DB_FAILS(fi_db_open(support.dir, &small, &db, &err), FIRN_LIMIT, "more memory");
+    const struct fi_db_options small_reader = {.read_only = true, .memory_bytes = 8 << 20};
+    DB_FAILS(fi_db_open(support.dir, &small_reader, &db, &err), FIRN_LIMIT, "more memory");
     db = open_with(support.dir, (uint64_t)130 << 20);
-    DB_FAILS(firn_db_keyspace_open(db, "yet more", &keyspace, &err), FIRN_LIMIT, "65536 keyspaces");
-    DB_OK(firn_db_keyspace_open_existing(db, "more", &keyspace, &err));
-    DB_OK(firn_db_close(db, &err));
+    DB_FAILS(fi_db_keyspace_open(db, "yet more", &keyspace, &err), FIRN_LIMIT, "65536 keyspaces");
+    DB_OK(fi_db_keyspace_open_existing(db, "more", &keyspace, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -229,14 +229,14 @@ dropped_keyspaces_do_not_count(void **state)
     struct firn_db *db = open_with(support.dir, 1 << 20);
     for (unsigned i = 0; i < 1500; i++) { /* three times what the budget is for */
         db_support_put(db_support_keyspace(db, "k"), "a", "1");
-        DB_OK(firn_db_keyspace_drop(db, "k", &err));
+        DB_OK(fi_db_keyspace_drop(db, "k", &err));
     }
-    assert_int_equal(atomic_load(&firn_db_image(db)->given_count), 0);
-    assert_int_equal(atomic_load(&firn_db_image(db)->tree_count), 1);
-    DB_OK(firn_db_close(db, &err));
+    assert_int_equal(atomic_load(&fi_db_image(db)->given_count), 0);
+    assert_int_equal(atomic_load(&fi_db_image(db)->tree_count), 1);
+    DB_OK(fi_db_close(db, &err));
     db = open_with(support.dir, 1 << 20);
-    assert_int_equal(atomic_load(&firn_db_image(db)->tree_count), 1);
-    DB_OK(firn_db_close(db, &err));
+    assert_int_equal(atomic_load(&fi_db_image(db)->tree_count), 1);
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -254,16 +254,16 @@ power_cuts_lose_no_small_keyspace(void **state)
         test_random_init(&random, "cuts", seed);
         db_support_init(&support, seed);
         for (unsigned life = 0; life < LIVES; life++) {
-            const struct firn_db_options options = {.create_if_missing = true,
-                                                    .memory_bytes = 1 << 20};
+            const struct fi_db_options options = {.create_if_missing = true,
+                                                  .memory_bytes = 1 << 20};
             struct firn_db *db;
             char name[NAME_SIZE];
-            DB_OK(firn_db_open(support.dir, &options, &db, &err));
+            DB_OK(fi_db_open(support.dir, &options, &db, &err));
             for (unsigned i = 0; i < TENANTS; i++) {
                 struct firn_db_keyspace *keyspace;
                 char expected[NAME_SIZE];
                 (void)snprintf(expected, sizeof expected, "%u", versions[i]);
-                int rc = firn_db_keyspace_open_existing(db, name_of(i, name), &keyspace, &err);
+                int rc = fi_db_keyspace_open_existing(db, name_of(i, name), &keyspace, &err);
                 assert_int_equal(rc, versions[i] > 0 ? FIRN_OK : FIRN_NOT_FOUND);
                 if (rc == FIRN_OK) {
                     assert_string_equal(db_support_get(keyspace, "version"), expected);
@@ -274,19 +274,18 @@ power_cuts_lose_no_small_keyspace(void **state)
                 char text[NAME_SIZE];
                 (void)snprintf(text, sizeof text, "%u", ++versions[tenant]);
                 struct firn_db_keyspace *keyspace = db_support_keyspace(db, name_of(tenant, name));
-                DB_OK(firn_db_put(keyspace, firn_str("version"), firn_str(text),
-                                  FIRN_DURABILITY_FULL, &err));
+                DB_OK(fi_db_put(keyspace, firn_str("version"), firn_str(text), FIRN_DURABILITY_FULL,
+                                &err));
                 if (test_random_below(&random, 40) == 0) {
                     static const uint8_t filler[60000];
-                    DB_OK(firn_db_put(keyspace, firn_str("filler"),
-                                      firn_bytes(filler, sizeof filler), FIRN_DURABILITY_FULL,
-                                      &err));
+                    DB_OK(fi_db_put(keyspace, firn_str("filler"), firn_bytes(filler, sizeof filler),
+                                    FIRN_DURABILITY_FULL, &err));
                 }
             }
             if (test_random_below(&random, 2) == 0) {
-                DB_OK(firn_db_close(db, &err));
+                DB_OK(fi_db_close(db, &err));
             } else {
-                firn_db_abandon(db);
+                fi_db_abandon(db);
             }
             db_support_cut(&support, seed * LIVES + life);
         }
@@ -303,51 +302,51 @@ forge(struct firn_db *db, uint64_t sequence, uint64_t first, uint64_t count, siz
     const bool is_table =
         sequence % 2 == 0; /* every other record creates tables, all with one schema */
     firn_error err;
-    struct firn_buf body = {0};
-    struct firn_buf value = {0};
-    uint8_t header[FIRN_STOREFILE_HEADER_MAX];
+    struct fi_buf body = {0};
+    struct fi_buf value = {0};
+    uint8_t header[FI_STOREFILE_HEADER_MAX];
     uint8_t name[FIRN_KEYSPACE_NAME_SIZE_MAX];
     memset(name, 'n', sizeof name);
     for (uint64_t i = first; i < first + count; i++) {
-        struct firn_keyspace_entry entry = {.id = i};
+        struct fi_keyspace_entry entry = {.id = i};
         if (is_table) {
-            entry.type = FIRN_KEYSPACE_ENTRY_TABLE;
+            entry.type = FI_KEYSPACE_ENTRY_TABLE;
             entry.schema = 1;
         }
-        struct firn_storefile_place place;
+        struct fi_storefile_place place;
         char digits[NAME_SIZE];
         (void)snprintf(digits, sizeof digits, "%07llu", (unsigned long long)i);
         memcpy(name + name_size - 7, digits, 7);
-        assert_int_equal(firn_keyspace_entry_encode(&entry, &value), FIRN_OK);
-        const struct firn_storefile_op op = {.kind = FIRN_ENTRY_PUT,
-                                             .key = firn_bytes(name, name_size),
-                                             .value = firn_buf_slice(&value)};
-        assert_int_equal(firn_storefile_append_op(&body, &op, &place), FIRN_OK);
+        assert_int_equal(fi_keyspace_entry_encode(&entry, &value), FIRN_OK);
+        const struct fi_storefile_op op = {.kind = FI_ENTRY_PUT,
+                                           .key = firn_bytes(name, name_size),
+                                           .value = fi_buf_slice(&value)};
+        assert_int_equal(fi_storefile_append_op(&body, &op, &place), FIRN_OK);
     }
-    size_t size = firn_storefile_put_header(sequence, count, header);
-    const firn_slice parts[] = {firn_bytes(header, size), firn_buf_slice(&body)};
-    DB_OK(firn_log_append(db->log, FIRN_LOG_TYPE_USER, parts, 2, NULL, &err));
-    firn_buf_deinit(&body);
-    firn_buf_deinit(&value);
+    size_t size = fi_storefile_put_header(sequence, count, header);
+    const firn_slice parts[] = {firn_bytes(header, size), fi_buf_slice(&body)};
+    DB_OK(fi_log_append(db->log, FI_LOG_TYPE_USER, parts, 2, NULL, &err));
+    fi_buf_deinit(&body);
+    fi_buf_deinit(&value);
 }
 
 /* Opens the store as a command does, for reading and for writing, within its memory and a second. */
 static void
-expect_bounded(struct firn_os_dir *dir, uint64_t memory, int code)
+expect_bounded(struct fi_os_dir *dir, uint64_t memory, int code)
 {
     firn_error err;
     for (unsigned writes = 0; writes <= 1; writes++) {
-        const struct firn_db_options options = {.read_only = writes == 0, .memory_bytes = memory};
+        const struct fi_db_options options = {.read_only = writes == 0, .memory_bytes = memory};
         struct firn_db *db;
         (void)test_peak_take();
         size_t before = test_peak_in_use();
-        int rc = firn_db_open(dir, &options, &db, &err);
+        int rc = fi_db_open(dir, &options, &db, &err);
         assert_int_equal(rc, code);
         if (rc != FIRN_OK) {
             assert_non_null(strstr(err.text, "more memory"));
         }
         assert_in_range(test_peak_take() - before, 0, memory + (memory >> 2));
-        firn_db_abandon(db);
+        fi_db_abandon(db);
     }
 }
 
@@ -370,8 +369,8 @@ a_log_that_creates_keyspaces_without_end_is_refused(void **state)
         for (unsigned j = 0; j < cases[i].records; j++) {
             forge(db, j + 1, 1 + (uint64_t)j * each, each, cases[i].name_size);
         }
-        DB_OK(firn_log_sync(db->log, &err));
-        firn_db_abandon(db);
+        DB_OK(fi_log_sync(db->log, &err));
+        fi_db_abandon(db);
         expect_bounded(support.dir, (uint64_t)64 << 20, FIRN_LIMIT);
         db_support_deinit(&support);
         test_peak_uninstall();
@@ -389,23 +388,23 @@ a_manifest_that_names_trees_without_end_is_refused(void **state)
     test_peak_install();
     db_support_init(&support, 1);
     struct firn_db *db = open_with(support.dir, (uint64_t)64 << 20);
-    DB_OK(firn_db_close(db, &err));
-    struct firn_manifest *manifest;
-    struct firn_manifest_state known = {0};
-    struct firn_manifest_tree *trees = calloc(TREES, sizeof *trees);
+    DB_OK(fi_db_close(db, &err));
+    struct fi_manifest *manifest;
+    struct fi_manifest_state known = {0};
+    struct fi_manifest_tree *trees = calloc(TREES, sizeof *trees);
     assert_non_null(trees);
     for (uint32_t i = 0; i < TREES; i++) {
-        trees[i] = (struct firn_manifest_tree){.id = 1 + i, .kind = FIRN_BLOCK_FILE_ROW};
+        trees[i] = (struct fi_manifest_tree){.id = 1 + i, .kind = FI_BLOCK_FILE_ROW};
     }
-    DB_OK(firn_manifest_open(support.dir, NULL, &known, &manifest, &err));
-    const struct firn_manifest_edit edit = {.version = known.version + 1,
-                                            .next_number = known.next_number + 1,
-                                            .sequence = known.sequence,
-                                            .trees = trees,
-                                            .tree_count = TREES};
-    DB_OK(firn_manifest_append(manifest, &edit, &err));
-    DB_OK(firn_manifest_close(manifest, &err));
-    firn_manifest_state_deinit(&known);
+    DB_OK(fi_manifest_open(support.dir, NULL, &known, &manifest, &err));
+    const struct fi_manifest_edit edit = {.version = known.version + 1,
+                                          .next_number = known.next_number + 1,
+                                          .sequence = known.sequence,
+                                          .trees = trees,
+                                          .tree_count = TREES};
+    DB_OK(fi_manifest_append(manifest, &edit, &err));
+    DB_OK(fi_manifest_close(manifest, &err));
+    fi_manifest_state_deinit(&known);
     free(trees);
     expect_bounded(support.dir, (uint64_t)64 << 20, FIRN_LIMIT);
     db_support_deinit(&support);
@@ -428,13 +427,13 @@ a_log_that_creates_many_keyspaces_at_once_is_read(void **state)
         if (is_twice == 1) {
             forge(db, 2, 1, 1, 7);
         }
-        DB_OK(firn_log_sync(db->log, &err));
-        firn_db_abandon(db);
+        DB_OK(fi_log_sync(db->log, &err));
+        fi_db_abandon(db);
         if (is_twice == 0) {
             expect_bounded(support.dir, (uint64_t)64 << 20, FIRN_OK);
         } else {
-            const struct firn_db_options options = {.memory_bytes = (uint64_t)64 << 20};
-            DB_FAILS(firn_db_open(support.dir, &options, &db, &err), FIRN_CORRUPT,
+            const struct fi_db_options options = {.memory_bytes = (uint64_t)64 << 20};
+            DB_FAILS(fi_db_open(support.dir, &options, &db, &err), FIRN_CORRUPT,
                      "creates a keyspace with an impossible name or number");
         }
         db_support_deinit(&support);

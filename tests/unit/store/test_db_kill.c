@@ -26,14 +26,14 @@ commit(struct firn_db *db, struct firn_db_keyspace *keyspace, uint64_t n)
 {
     firn_error err;
     struct firn_db_batch *batch;
-    DB_OK(firn_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_create(&batch, &err));
     for (uint64_t i = 0; i < (n % 4 == 0 ? 1 : KEYS); i++) {
         uint8_t key[8];
-        firn_store_be64(key, n * KEYS + i);
-        DB_OK(firn_db_batch_put(batch, keyspace, firn_bytes(key, 8), firn_bytes(key, 8), &err));
+        fi_store_be64(key, n * KEYS + i);
+        DB_OK(fi_db_batch_put(batch, keyspace, firn_bytes(key, 8), firn_bytes(key, 8), &err));
     }
-    DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_FULL, &err));
-    firn_db_batch_destroy(batch);
+    DB_OK(fi_db_write(db, batch, FIRN_DURABILITY_FULL, &err));
+    fi_db_batch_destroy(batch);
 }
 
 /* In the child: what it uses it opens itself, since descriptors that came through fork share
@@ -43,7 +43,7 @@ open_in_child(const struct db_support_disk *disk)
 {
     firn_error err;
     struct firn_db *db;
-    DB_OK(firn_db_path_open(firn_os_default(), disk->path, &db_support_create, &db, &err));
+    DB_OK(fi_db_path_open(fi_os_default(), disk->path, &db_support_create, &db, &err));
     return db;
 }
 
@@ -57,8 +57,8 @@ live_until_killed(const struct db_support_disk *disk, uint64_t first, int pipe_e
         /* Beside the background's own: death comes in the middle of these too. */
         if (n % 16 == 15) {
             firn_error err;
-            DB_OK(n % 64 == 63 ? firn_db_maintain_compact(db, NULL, &err)
-                               : firn_db_maintain_flush(db, &err));
+            DB_OK(n % 64 == 63 ? fi_db_maintain_compact(db, NULL, &err)
+                               : fi_db_maintain_flush(db, &err));
         }
         if (write(pipe_end, &n, sizeof n) != sizeof n) {
             _exit(1);
@@ -76,18 +76,18 @@ count_commits(struct firn_db *db)
     firn_error err;
     struct firn_db_cursor *cursor;
     uint64_t n = 0;
-    DB_OK(firn_db_cursor_open(db_support_keyspace(db, "k"), NULL, &cursor, &err));
-    DB_OK(firn_db_cursor_first(cursor, &err));
-    while (firn_db_cursor_valid(cursor)) {
+    DB_OK(fi_db_cursor_open(db_support_keyspace(db, "k"), NULL, &cursor, &err));
+    DB_OK(fi_db_cursor_first(cursor, &err));
+    while (fi_db_cursor_valid(cursor)) {
         for (uint64_t i = 0; i < (n % 4 == 0 ? 1 : KEYS); i++) {
-            assert_true(firn_db_cursor_valid(cursor));
-            assert_int_equal(firn_load_be64(firn_db_cursor_key(cursor).data), n * KEYS + i);
-            assert_int_equal(firn_load_be64(firn_db_cursor_value(cursor).data), n * KEYS + i);
-            DB_OK(firn_db_cursor_next(cursor, &err));
+            assert_true(fi_db_cursor_valid(cursor));
+            assert_int_equal(fi_load_be64(fi_db_cursor_key(cursor).data), n * KEYS + i);
+            assert_int_equal(fi_load_be64(fi_db_cursor_value(cursor).data), n * KEYS + i);
+            DB_OK(fi_db_cursor_next(cursor, &err));
         }
         n++;
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return n;
 }
 
@@ -126,8 +126,8 @@ run_round(struct db_support_disk *disk, uint64_t first, useconds_t delay)
     /* The last one may have been made and not told. */
     assert_true(there == acknowledged || there == acknowledged + 1);
     firn_store_check_result report;
-    DB_OK(firn_db_check(db, NULL, &report, &err));
-    firn_db_abandon(db);
+    DB_OK(fi_db_check(db, NULL, &report, &err));
+    fi_db_abandon(db);
     return there;
 }
 
@@ -157,7 +157,7 @@ the_lock_of_another_process_is_named_and_goes_with_it(void **state)
     struct db_support_disk disk;
     int ends[2];
     db_support_disk_init(&disk);
-    firn_db_abandon(db_support_open(disk.dir));
+    fi_db_abandon(db_support_open(disk.dir));
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     assert_true(child >= 0);
@@ -175,13 +175,13 @@ the_lock_of_another_process_is_named_and_goes_with_it(void **state)
     struct firn_db *db;
     char expected[64];
     (void)snprintf(expected, sizeof expected, "locked by process %ld", (long)child);
-    DB_FAILS(firn_db_open(disk.dir, &db_support_create, &db, &err), FIRN_BUSY, expected);
-    const struct firn_db_options patient = {.lock_timeout_ms = 30};
-    DB_FAILS(firn_db_open(disk.dir, &patient, &db, &err), FIRN_BUSY, expected);
+    DB_FAILS(fi_db_open(disk.dir, &db_support_create, &db, &err), FIRN_BUSY, expected);
+    const struct fi_db_options patient = {.lock_timeout_ms = 30};
+    DB_FAILS(fi_db_open(disk.dir, &patient, &db, &err), FIRN_BUSY, expected);
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);
-    DB_OK(firn_db_open(disk.dir, &db_support_existing, &db, &err));
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_open(disk.dir, &db_support_existing, &db, &err));
+    DB_OK(fi_db_close(db, &err));
     (void)close(ends[0]);
     (void)close(ends[1]);
     db_support_disk_deinit(&disk);
@@ -196,7 +196,7 @@ without_an_end_to_it_a_lock_is_waited_for(void **state)
     int ends[2];
     char ready;
     db_support_disk_init(&disk);
-    firn_db_abandon(db_support_open(disk.dir));
+    fi_db_abandon(db_support_open(disk.dir));
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     assert_true(child >= 0);
@@ -210,9 +210,9 @@ without_an_end_to_it_a_lock_is_waited_for(void **state)
     }
     assert_int_equal(read(ends[0], &ready, 1), 1);
     struct firn_db *db;
-    const struct firn_db_options steadfast = {.lock_timeout_ms = -1};
-    DB_OK(firn_db_open(disk.dir, &steadfast, &db, &err));
-    DB_OK(firn_db_close(db, &err));
+    const struct fi_db_options steadfast = {.lock_timeout_ms = -1};
+    DB_OK(fi_db_open(disk.dir, &steadfast, &db, &err));
+    DB_OK(fi_db_close(db, &err));
     assert_int_equal(waitpid(child, NULL, 0), child);
     (void)close(ends[0]);
     (void)close(ends[1]);

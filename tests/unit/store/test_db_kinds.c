@@ -17,17 +17,17 @@
 
 enum { KEYS = 200, VALUE_SIZE = 300 };
 
-static const struct firn_run_kind *const *own_kinds;
+static const struct fi_run_kind *const *own_kinds;
 /* Those of a program that has no tables. */
-static const struct firn_run_kind *rows_alone[2];
+static const struct fi_run_kind *rows_alone[2];
 
 static int
 setup(void **state)
 {
     (void)state;
-    own_kinds = firn_db_image_kinds;
+    own_kinds = fi_db_image_kinds;
     rows_alone[0] = own_kinds[0];
-    firn_db_image_kinds = twin_kinds;
+    fi_db_image_kinds = twin_kinds;
     twin_attaches = true;
     return 0;
 }
@@ -36,7 +36,7 @@ static int
 teardown(void **state)
 {
     (void)state;
-    firn_db_image_kinds = own_kinds;
+    fi_db_image_kinds = own_kinds;
     twin_attaches = false;
     return 0;
 }
@@ -50,33 +50,33 @@ put_all(struct firn_db_keyspace *keyspace, char letter)
     memset(value, letter, sizeof value);
     for (unsigned i = 0; i < KEYS; i++) {
         (void)snprintf(key, sizeof key, "key%04u", i);
-        DB_OK(firn_db_put(keyspace, firn_str(key), firn_bytes(value, sizeof value),
-                          FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_put(keyspace, firn_str(key), firn_bytes(value, sizeof value),
+                        FIRN_DURABILITY_DEFAULT, &err));
     }
 }
 
 /* A store with both, in runs, and a checkpoint "a" before what was put last. */
 static struct firn_db *
-make_store(struct firn_os_dir *dir)
+make_store(struct fi_os_dir *dir)
 {
-    static const struct firn_keyspace_entry table = {
-        .type = FIRN_KEYSPACE_ENTRY_TABLE,
+    static const struct fi_keyspace_entry table = {
+        .type = FI_KEYSPACE_ENTRY_TABLE,
         .schema = 7,
         .others = {(const uint8_t *)"\x06\x02hi", 4},
     };
     firn_error err;
     struct firn_db_keyspace *keyspace;
     struct firn_db *db = db_support_open(dir);
-    DB_OK(firn_db_keyspace_create_as(db, "table", &table, &keyspace, &err));
-    DB_FAILS(firn_db_keyspace_create_as(db, "table", &table, &keyspace, &err), FIRN_EXISTS,
+    DB_OK(fi_db_keyspace_create_as(db, "table", &table, &keyspace, &err));
+    DB_FAILS(fi_db_keyspace_create_as(db, "table", &table, &keyspace, &err), FIRN_EXISTS,
              "already");
     put_all(db_support_keyspace(db, "table"), 'a');
     put_all(db_support_keyspace(db, "keys"), 'b');
-    DB_OK(firn_db_maintain_flush(db, &err));
-    DB_OK(firn_db_checkpoint_create(db, "a", NULL, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
+    DB_OK(fi_db_checkpoint_create(db, "a", NULL, &err));
     put_all(db_support_keyspace(db, "table"), 'c');
     put_all(db_support_keyspace(db, "keys"), 'd');
-    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
     return db;
 }
 
@@ -87,28 +87,28 @@ assert_store(struct firn_db *db, char in_table, char in_keys)
     firn_store_check_result result;
     char value[VALUE_SIZE + 1];
     struct firn_db_view *view;
-    struct firn_keyspace_entry entry;
-    struct firn_buf bytes = {0};
+    struct fi_keyspace_entry entry;
+    struct fi_buf bytes = {0};
     memset(value, in_table, VALUE_SIZE);
     value[VALUE_SIZE] = '\0';
     assert_string_equal(db_support_get(db_support_keyspace(db, "table"), "key0100"), value);
     memset(value, in_keys, VALUE_SIZE);
     assert_string_equal(db_support_get(db_support_keyspace(db, "keys"), "key0100"), value);
-    DB_OK(firn_db_check(db, NULL, &result, &err));
-    DB_OK(firn_db_view_open(db, &view, &err));
-    DB_OK(firn_db_keyspace_entry_in(view, "table", &bytes, &entry, &err));
-    assert_int_equal(entry.type, FIRN_KEYSPACE_ENTRY_TABLE);
+    DB_OK(fi_db_check(db, NULL, &result, &err));
+    DB_OK(fi_db_view_open(db, &view, &err));
+    DB_OK(fi_db_keyspace_entry_in(view, "table", &bytes, &entry, &err));
+    assert_int_equal(entry.type, FI_KEYSPACE_ENTRY_TABLE);
     assert_int_equal(entry.schema, 7);
     assert_int_equal(entry.others.size, 4);
-    const struct firn_db_tree *tree = firn_db_trees_find(firn_db_image(db), entry.id);
+    const struct fi_db_tree *tree = fi_db_trees_find(fi_db_image(db), entry.id);
     assert_ptr_equal(tree->lsm_tree->kind, &twin_kind);
     assert_int_equal(tree->schema, 7);
-    DB_OK(firn_db_keyspace_entry_in(view, "keys", &bytes, &entry, &err));
-    assert_int_equal(entry.type, FIRN_KEYSPACE_ENTRY_KEYS);
-    tree = firn_db_trees_find(firn_db_image(db), entry.id);
-    assert_ptr_equal(tree->lsm_tree->kind, firn_db_image_kinds[0]);
-    firn_db_view_close(view);
-    firn_buf_deinit(&bytes);
+    DB_OK(fi_db_keyspace_entry_in(view, "keys", &bytes, &entry, &err));
+    assert_int_equal(entry.type, FI_KEYSPACE_ENTRY_KEYS);
+    tree = fi_db_trees_find(fi_db_image(db), entry.id);
+    assert_ptr_equal(tree->lsm_tree->kind, fi_db_image_kinds[0]);
+    fi_db_view_close(view);
+    fi_buf_deinit(&bytes);
 }
 
 static void
@@ -117,30 +117,30 @@ a_table_is_stored_in_runs_of_its_own_kind_beside_others(void **state)
     (void)state;
     firn_error err;
     struct db_support support;
-    struct firn_db_checkpoint_info info;
+    struct fi_db_checkpoint_info info;
     db_support_init(&support, 1);
     struct firn_db *db = make_store(support.dir);
     assert_store(db, 'c', 'd');
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db = db_support_open(support.dir);
     assert_store(db, 'c', 'd');
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
     assert_store(db, 'c', 'd');
-    DB_OK(firn_db_checkpoint_restore(db, "a", &info, &info, &err));
+    DB_OK(fi_db_checkpoint_restore(db, "a", &info, &info, &err));
     assert_store(db, 'a', 'b');
-    firn_db_abandon(db);
+    fi_db_abandon(db);
     /* The log alone, and MANIFEST, after a power cut. */
     db_support_cut(&support, 2);
     db = db_support_open(support.dir);
     assert_store(db, 'a', 'b');
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     /* A program that has no tables touches nothing. */
-    firn_db_image_kinds = rows_alone;
-    DB_FAILS(firn_db_open(support.dir, &db_support_existing, &db, &err), FIRN_NEWER, "kind 2");
-    firn_db_image_kinds = twin_kinds;
+    fi_db_image_kinds = rows_alone;
+    DB_FAILS(fi_db_open(support.dir, &db_support_existing, &db, &err), FIRN_NEWER, "kind 2");
+    fi_db_image_kinds = twin_kinds;
     db = db_support_open(support.dir);
     assert_store(db, 'a', 'b');
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -151,27 +151,27 @@ a_number_is_of_one_type_and_schema(void **state)
     firn_error err;
     struct db_support support;
     struct firn_db_view *view;
-    struct firn_keyspace_entry named;
-    struct firn_buf bytes = {0};
-    struct firn_db_tree *tree;
-    const struct firn_entry entry = {.key = firn_str("other"), .kind = FIRN_ENTRY_PUT};
+    struct fi_keyspace_entry named;
+    struct fi_buf bytes = {0};
+    struct fi_db_tree *tree;
+    const struct fi_entry entry = {.key = firn_str("other"), .kind = FI_ENTRY_PUT};
     db_support_init(&support, 1);
     struct firn_db *db = make_store(support.dir);
-    DB_OK(firn_db_view_open(db, &view, &err));
-    DB_OK(firn_db_keyspace_entry_in(view, "table", &bytes, &named, &err));
-    firn_db_view_close(view);
-    struct firn_keyspace_entry wrong[2] = {named, named};
+    DB_OK(fi_db_view_open(db, &view, &err));
+    DB_OK(fi_db_keyspace_entry_in(view, "table", &bytes, &named, &err));
+    fi_db_view_close(view);
+    struct fi_keyspace_entry wrong[2] = {named, named};
     wrong[0].schema++;
-    wrong[1].type = FIRN_KEYSPACE_ENTRY_KEYS;
+    wrong[1].type = FI_KEYSPACE_ENTRY_KEYS;
     wrong[1].schema = 0;
-    struct firn_db_image *image = firn_db_image(db);
-    DB_OK(firn_db_image_name(image, &named, &entry, &tree, &err));
+    struct fi_db_image *image = fi_db_image(db);
+    DB_OK(fi_db_image_name(image, &named, &entry, &tree, &err));
     for (unsigned i = 0; i < 2; i++) {
-        DB_FAILS(firn_db_image_name(image, &wrong[i], &entry, &tree, &err), FIRN_CORRUPT,
+        DB_FAILS(fi_db_image_name(image, &wrong[i], &entry, &tree, &err), FIRN_CORRUPT,
                  "contradicts itself about number");
     }
-    firn_buf_deinit(&bytes);
-    DB_OK(firn_db_close(db, &err));
+    fi_buf_deinit(&bytes);
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -185,20 +185,20 @@ numbers_of_keyspaces_are_used_up_before_they_are_too_large(void **state)
     struct firn_db_keyspace *keyspace;
     db_support_init(&support, 1);
     struct firn_db *db = db_support_open(support.dir);
-    firn_db_image(db)->next_id = UINT32_MAX - 1;
+    fi_db_image(db)->next_id = UINT32_MAX - 1;
     put_all(db_support_keyspace(db, "last"), 'a');
     for (unsigned round = 0; round < 3; round++) {
-        const struct firn_keyspace_entry keys = {.id = 0};
-        DB_FAILS(firn_db_keyspace_create_as(db, "more", &keys, &keyspace, &err), FIRN_LIMIT,
+        const struct fi_keyspace_entry keys = {.id = 0};
+        DB_FAILS(fi_db_keyspace_create_as(db, "more", &keys, &keyspace, &err), FIRN_LIMIT,
                  "used up");
         if (round == 1) {
-            DB_OK(firn_db_keyspace_drop(db, "last", &err));
+            DB_OK(fi_db_keyspace_drop(db, "last", &err));
         }
-        DB_OK(firn_db_maintain_flush(db, &err));
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_maintain_flush(db, &err));
+        DB_OK(fi_db_close(db, &err));
         db = db_support_open(support.dir);
     }
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -206,35 +206,35 @@ static void
 a_table_that_no_run_has_yet_is_refused_by_a_program_without_tables(void **state)
 {
     (void)state;
-    static const struct firn_keyspace_entry table = {.type = FIRN_KEYSPACE_ENTRY_TABLE};
+    static const struct fi_keyspace_entry table = {.type = FI_KEYSPACE_ENTRY_TABLE};
     firn_error err;
     struct db_support support;
     struct firn_db_keyspace *keyspace;
     db_support_init(&support, 1);
     struct firn_db *db = db_support_open(support.dir);
-    DB_OK(firn_db_keyspace_create_as(db, "table", &table, &keyspace, &err));
-    firn_db_abandon(db);
-    firn_db_image_kinds = rows_alone;
-    DB_FAILS(firn_db_open(support.dir, &db_support_existing, &db, &err), FIRN_NEWER,
+    DB_OK(fi_db_keyspace_create_as(db, "table", &table, &keyspace, &err));
+    fi_db_abandon(db);
+    fi_db_image_kinds = rows_alone;
+    DB_FAILS(fi_db_open(support.dir, &db_support_existing, &db, &err), FIRN_NEWER,
              "is a table, which this program does not know");
-    firn_db_image_kinds = twin_kinds;
+    fi_db_image_kinds = twin_kinds;
     db = db_support_open(support.dir);
     put_all(db_support_keyspace(db, "table"), 'z');
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
-static struct firn_os_dir *
-make_dir(struct firn_os *os, const char *name)
+static struct fi_os_dir *
+make_dir(struct fi_os *os, const char *name)
 {
     firn_error err;
-    struct firn_os_dir *root;
-    struct firn_os_dir *dir;
-    DB_OK(firn_os_dir_open_path(os, "/", &root, &err));
-    DB_OK(firn_os_make_dir(root, name, 0700, &err));
-    DB_OK(firn_os_dir_sync(root, &err));
-    DB_OK(firn_os_dir_open(root, name, &dir, &err));
-    firn_os_dir_close(root);
+    struct fi_os_dir *root;
+    struct fi_os_dir *dir;
+    DB_OK(fi_os_dir_open_path(os, "/", &root, &err));
+    DB_OK(fi_os_make_dir(root, name, 0700, &err));
+    DB_OK(fi_os_dir_sync(root, &err));
+    DB_OK(fi_os_dir_open(root, name, &dir, &err));
+    fi_os_dir_close(root);
     return dir;
 }
 
@@ -244,33 +244,33 @@ copies_have_the_table(void **state)
     (void)state;
     firn_error err;
     struct db_support support;
-    struct firn_storefile_progress progress = {0};
-    struct firn_db_checkpoint_info info;
-    struct firn_copy_capture *capture;
+    struct fi_storefile_progress progress = {0};
+    struct fi_db_checkpoint_info info;
+    struct fi_copy_capture *capture;
     struct firn_db *copy;
     db_support_init(&support, 1);
     struct firn_db *db = make_store(support.dir);
-    struct firn_os_dir *dir = make_dir(support.os, "clone");
-    DB_OK(firn_copy_clone(db, dir, NULL, &err));
+    struct fi_os_dir *dir = make_dir(support.os, "clone");
+    DB_OK(fi_copy_clone(db, dir, NULL, &err));
     copy = db_support_open(dir);
     assert_store(copy, 'c', 'd');
-    DB_OK(firn_db_close(copy, &err));
-    firn_os_dir_close(dir);
-    const struct firn_copy_export_target target = {support.os, "/file", true};
-    DB_OK(firn_copy_export(db, "a", &target, &progress, &err));
-    DB_OK(firn_copy_import(support.os, "/file", "/import", &progress, &info, &err));
-    DB_OK(firn_db_path_open(support.os, "/import", &db_support_existing, &copy, &err));
+    DB_OK(fi_db_close(copy, &err));
+    fi_os_dir_close(dir);
+    const struct fi_copy_export_target target = {support.os, "/file", true};
+    DB_OK(fi_copy_export(db, "a", &target, &progress, &err));
+    DB_OK(fi_copy_import(support.os, "/file", "/import", &progress, &info, &err));
+    DB_OK(fi_db_path_open(support.os, "/import", &db_support_existing, &copy, &err));
     assert_store(copy, 'a', 'b');
-    DB_OK(firn_db_close(copy, &err));
-    DB_OK(firn_copy_capture_open(support.dir, &capture, &err));
-    assert_null(firn_copy_capture_missing(capture));
-    firn_copy_capture_close(capture);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(copy, &err));
+    DB_OK(fi_copy_capture_open(support.dir, &capture, &err));
+    assert_null(fi_copy_capture_missing(capture));
+    fi_copy_capture_close(capture);
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
 static int
-count_salvaged(void *ctx, const struct firn_rescue_salvage_entry *entry, firn_error *err)
+count_salvaged(void *ctx, const struct fi_rescue_salvage_entry *entry, firn_error *err)
 {
     unsigned *counts = ctx;
     (void)err;
@@ -288,9 +288,9 @@ ignore_damage(void *ctx, const char *text)
 }
 
 static int
-remove_manifest(void *ctx, const struct firn_os_dirent *entry)
+remove_manifest(void *ctx, const struct fi_os_dirent *entry)
 {
-    return strncmp(entry->name, "manifest", 8) == 0 ? firn_os_remove_file(ctx, entry->name, NULL)
+    return strncmp(entry->name, "manifest", 8) == 0 ? fi_os_remove_file(ctx, entry->name, NULL)
                                                     : FIRN_OK;
 }
 
@@ -300,26 +300,26 @@ runs_of_all_kinds_are_rescued(void **state)
     (void)state;
     firn_error err;
     struct db_support support;
-    struct firn_rescue_result result;
-    struct firn_os_dir *own;
+    struct fi_rescue_result result;
+    struct fi_os_dir *own;
     unsigned counts[26] = {0};
-    const struct firn_rescue_options options = {.on_damage = ignore_damage};
+    const struct fi_rescue_options options = {.on_damage = ignore_damage};
     db_support_init(&support, 1);
-    DB_OK(firn_db_close(make_store(support.dir), &err));
-    DB_OK(firn_rescue_salvage(support.dir, count_salvaged, counts, &err));
+    DB_OK(fi_db_close(make_store(support.dir), &err));
+    DB_OK(fi_rescue_salvage(support.dir, count_salvaged, counts, &err));
     for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(counts[i], KEYS);
     }
-    DB_OK(firn_os_dir_open_beneath(support.dir, "", &own, &err));
-    DB_OK(firn_os_dir_list(support.dir, remove_manifest, own, &err));
-    firn_os_dir_close(own);
-    struct firn_os_dir *dir = make_dir(support.os, "mended");
-    DB_OK(firn_rescue(support.dir, dir, &options, &result, &err));
-    assert_int_not_equal(result.state, FIRN_RESCUE_LOST);
+    DB_OK(fi_os_dir_open_beneath(support.dir, "", &own, &err));
+    DB_OK(fi_os_dir_list(support.dir, remove_manifest, own, &err));
+    fi_os_dir_close(own);
+    struct fi_os_dir *dir = make_dir(support.os, "mended");
+    DB_OK(fi_rescue(support.dir, dir, &options, &result, &err));
+    assert_int_not_equal(result.state, FI_RESCUE_LOST);
     struct firn_db *db = db_support_open(dir);
     assert_store(db, 'c', 'd');
-    DB_OK(firn_db_close(db, &err));
-    firn_os_dir_close(dir);
+    DB_OK(fi_db_close(db, &err));
+    fi_os_dir_close(dir);
     db_support_deinit(&support);
 }
 

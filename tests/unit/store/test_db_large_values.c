@@ -37,9 +37,9 @@ static void
 open_scene(struct scene *scene)
 {
     firn_error err;
-    struct firn_db_options options = db_support_create;
+    struct fi_db_options options = db_support_create;
     options.compression = compression;
-    DB_OK(firn_db_open(scene->support.dir, &options, &scene->db, &err));
+    DB_OK(fi_db_open(scene->support.dir, &options, &scene->db, &err));
     scene->keyspace = db_support_keyspace(scene->db, "k");
 }
 
@@ -47,7 +47,7 @@ static void
 scene_init(struct scene *scene)
 {
     db_support_init(&scene->support, 1);
-    firn_sim_memory_set_time(scene->support.os, INT64_C(1000) * 1000000000);
+    fi_sim_memory_set_time(scene->support.os, INT64_C(1000) * 1000000000);
     open_scene(scene);
 }
 
@@ -55,7 +55,7 @@ static void
 scene_deinit(struct scene *scene)
 {
     firn_error err;
-    DB_OK(firn_db_close(scene->db, &err));
+    DB_OK(fi_db_close(scene->db, &err));
     db_support_deinit(&scene->support);
 }
 
@@ -66,16 +66,16 @@ go_a_way(struct scene *scene, unsigned way)
 {
     firn_error err;
     if (way == 1) {
-        DB_OK(firn_db_maintain_flush(scene->db, &err));
+        DB_OK(fi_db_maintain_flush(scene->db, &err));
     } else if (way == 2) {
-        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     } else if (way == 3) {
-        firn_db_abandon(scene->db);
+        fi_db_abandon(scene->db);
         db_support_cut(&scene->support, 0);
         open_scene(scene);
     } else if (way == 4) {
-        DB_OK(firn_db_maintain_flush(scene->db, &err));
-        DB_OK(firn_db_close(scene->db, &err));
+        DB_OK(fi_db_maintain_flush(scene->db, &err));
+        DB_OK(fi_db_close(scene->db, &err));
         open_scene(scene);
     }
 }
@@ -105,8 +105,8 @@ put_all(struct scene *scene, unsigned round)
 {
     firn_error err;
     for (unsigned key = 0; key < SIZES; key++) {
-        DB_OK(firn_db_put(scene->keyspace, key_of(key), value_of(key, round),
-                          FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_put(scene->keyspace, key_of(key), value_of(key, round), FIRN_DURABILITY_DEFAULT,
+                        &err));
     }
 }
 
@@ -115,15 +115,15 @@ assert_value(firn_slice found, unsigned key, unsigned round)
 {
     firn_slice expected = value_of(key, round);
     assert_int_equal(found.size, expected.size);
-    assert_true(firn_slice_equal(found, expected));
+    assert_true(fi_slice_equal(found, expected));
 }
 
 static int
-take_one(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
+take_one(void *ctx, size_t i, struct fi_buf *value, firn_error *err)
 {
     (void)err;
     assert_non_null(value);
-    assert_value(firn_buf_slice(value), (unsigned)i, *(const unsigned *)ctx);
+    assert_value(fi_buf_slice(value), (unsigned)i, *(const unsigned *)ctx);
     return FIRN_OK;
 }
 
@@ -131,42 +131,42 @@ static void
 assert_all(struct firn_db_keyspace *keyspace, struct firn_db_view *view, unsigned round)
 {
     firn_error err;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     struct firn_db_cursor *cursor;
     static char bytes[SIZES][16];
     firn_slice keys[SIZES];
-    const struct firn_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.view = view};
     for (unsigned key = 0; key < SIZES; key++) {
-        DB_OK(firn_db_get_at(keyspace, view, key_of(key), &out, &err));
-        assert_value(firn_buf_slice(&out), key, round);
+        DB_OK(fi_db_get_at(keyspace, view, key_of(key), &out, &err));
+        assert_value(fi_buf_slice(&out), key, round);
         memcpy(bytes[key], key_of(key).data, 8);
         keys[key] = firn_bytes(bytes[key], 7);
     }
-    const struct firn_db_get_many many = {
+    const struct fi_db_get_many many = {
         .view = view, .keys = keys, .count = SIZES, .visit = take_one, .ctx = &round};
-    DB_OK(firn_db_get_many(keyspace, &many, &err));
-    DB_OK(firn_db_cursor_open(keyspace, &options, &cursor, &err));
-    DB_OK(firn_db_cursor_first(cursor, &err));
+    DB_OK(fi_db_get_many(keyspace, &many, &err));
+    DB_OK(fi_db_cursor_open(keyspace, &options, &cursor, &err));
+    DB_OK(fi_db_cursor_first(cursor, &err));
     for (unsigned key = 0; key < SIZES; key++) {
-        assert_true(firn_db_cursor_valid(cursor));
-        assert_value(firn_db_cursor_value(cursor), key, round);
-        DB_OK(firn_db_cursor_next(cursor, &err));
+        assert_true(fi_db_cursor_valid(cursor));
+        assert_value(fi_db_cursor_value(cursor), key, round);
+        DB_OK(fi_db_cursor_next(cursor, &err));
     }
-    assert_false(firn_db_cursor_valid(cursor));
-    DB_OK(firn_db_cursor_last(cursor, &err));
+    assert_false(fi_db_cursor_valid(cursor));
+    DB_OK(fi_db_cursor_last(cursor, &err));
     for (unsigned key = SIZES; key > 0; key--) {
-        assert_true(firn_db_cursor_valid(cursor));
-        assert_value(firn_db_cursor_value(cursor), key - 1, round);
-        DB_OK(firn_db_cursor_prev(cursor, &err));
+        assert_true(fi_db_cursor_valid(cursor));
+        assert_value(fi_db_cursor_value(cursor), key - 1, round);
+        DB_OK(fi_db_cursor_prev(cursor, &err));
     }
-    DB_OK(firn_db_cursor_seek(cursor, firn_str("key-005"), &err));
-    assert_value(firn_db_cursor_value(cursor), 5, round);
-    DB_OK(firn_db_cursor_prev(cursor, &err));
-    assert_value(firn_db_cursor_value(cursor), 4, round);
-    DB_OK(firn_db_cursor_next(cursor, &err));
-    assert_value(firn_db_cursor_value(cursor), 5, round);
-    firn_db_cursor_close(cursor);
-    firn_buf_deinit(&out);
+    DB_OK(fi_db_cursor_seek(cursor, firn_str("key-005"), &err));
+    assert_value(fi_db_cursor_value(cursor), 5, round);
+    DB_OK(fi_db_cursor_prev(cursor, &err));
+    assert_value(fi_db_cursor_value(cursor), 4, round);
+    DB_OK(fi_db_cursor_next(cursor, &err));
+    assert_value(fi_db_cursor_value(cursor), 5, round);
+    fi_db_cursor_close(cursor);
+    fi_buf_deinit(&out);
 }
 
 /* Keys alone, both ways, also where values cannot be read. */
@@ -175,26 +175,26 @@ assert_keys(struct firn_db_keyspace *keyspace)
 {
     firn_error err;
     struct firn_db_cursor *cursor;
-    const struct firn_db_cursor_options options = {.keys_only = true};
-    DB_OK(firn_db_cursor_open(keyspace, &options, &cursor, &err));
-    DB_OK(firn_db_cursor_first(cursor, &err));
+    const struct fi_db_cursor_options options = {.keys_only = true};
+    DB_OK(fi_db_cursor_open(keyspace, &options, &cursor, &err));
+    DB_OK(fi_db_cursor_first(cursor, &err));
     for (unsigned key = 0; key < SIZES; key++) {
-        assert_true(firn_slice_equal(firn_db_cursor_key(cursor), key_of(key)));
-        assert_int_equal(firn_db_cursor_value(cursor).size, 0);
-        DB_OK(firn_db_cursor_next(cursor, &err));
+        assert_true(fi_slice_equal(fi_db_cursor_key(cursor), key_of(key)));
+        assert_int_equal(fi_db_cursor_value(cursor).size, 0);
+        DB_OK(fi_db_cursor_next(cursor, &err));
     }
-    assert_false(firn_db_cursor_valid(cursor));
-    DB_OK(firn_db_cursor_last(cursor, &err));
+    assert_false(fi_db_cursor_valid(cursor));
+    DB_OK(fi_db_cursor_last(cursor, &err));
     for (unsigned key = SIZES; key > 0; key--) {
-        assert_true(firn_slice_equal(firn_db_cursor_key(cursor), key_of(key - 1)));
-        DB_OK(firn_db_cursor_prev(cursor, &err));
+        assert_true(fi_slice_equal(fi_db_cursor_key(cursor), key_of(key - 1)));
+        DB_OK(fi_db_cursor_prev(cursor, &err));
     }
-    assert_false(firn_db_cursor_valid(cursor));
-    firn_db_cursor_close(cursor);
+    assert_false(fi_db_cursor_valid(cursor));
+    fi_db_cursor_close(cursor);
 }
 
 static int
-note_values(void *ctx, const struct firn_os_dirent *entry)
+note_values(void *ctx, const struct fi_os_dirent *entry)
 {
     if (strstr(entry->name, ".values") != NULL) {
         (void)snprintf(ctx, 64, "%s", entry->name);
@@ -207,7 +207,7 @@ assert_clean(struct firn_db *db)
 {
     firn_error err;
     firn_store_check_result report = {.size = sizeof report};
-    DB_OK(firn_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
 }
 
 static firn_store_statistics
@@ -215,7 +215,7 @@ stats_of(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
-    DB_OK(firn_db_stats(db, &stats, &err));
+    DB_OK(fi_db_stats(db, &stats, &err));
     return stats;
 }
 
@@ -247,26 +247,26 @@ views_and_checkpoints_keep_theirs(void **state)
     for (unsigned way = 0; way < WAYS; way++) {
         struct scene scene;
         struct firn_db_view *view;
-        struct firn_db_checkpoint_info restored;
-        struct firn_db_checkpoint_info safety;
+        struct fi_db_checkpoint_info restored;
+        struct fi_db_checkpoint_info safety;
         scene_init(&scene);
         put_all(&scene, 1);
         go_a_way(&scene, way);
-        DB_OK(firn_db_checkpoint_create(scene.db, "c", NULL, &err));
-        DB_OK(firn_db_view_open(scene.db, &view, &err));
+        DB_OK(fi_db_checkpoint_create(scene.db, "c", NULL, &err));
+        DB_OK(fi_db_view_open(scene.db, &view, &err));
         for (unsigned round = 2; round < 6; round++) {
             put_all(&scene, round);
-            DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+            DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
         }
         assert_all(scene.keyspace, view, 1);
         assert_all(scene.keyspace, NULL, 5);
-        firn_db_view_close(view);
-        DB_OK(firn_db_checkpoint_view(scene.db, "c", &view, &err));
+        fi_db_view_close(view);
+        DB_OK(fi_db_checkpoint_view(scene.db, "c", &view, &err));
         assert_all(scene.keyspace, view, 1);
-        firn_db_view_close(view);
-        DB_OK(firn_db_checkpoint_restore(scene.db, "c", &restored, &safety, &err));
+        fi_db_view_close(view);
+        DB_OK(fi_db_checkpoint_restore(scene.db, "c", &restored, &safety, &err));
         assert_all(scene.keyspace, NULL, 1);
-        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
         assert_all(scene.keyspace, NULL, 1);
         assert_clean(scene.db);
         scene_deinit(&scene);
@@ -282,18 +282,18 @@ overwritten_and_deleted_values_give_their_space_back(void **state)
     scene_init(&scene);
     for (unsigned round = 1; round < 8; round++) {
         put_all(&scene, round);
-        DB_OK(firn_db_maintain_flush(scene.db, &err));
+        DB_OK(fi_db_maintain_flush(scene.db, &err));
     }
     firn_store_statistics before = stats_of(scene.db);
     assert_true(before.value_files > 3);
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     firn_store_statistics after = stats_of(scene.db);
     assert_true(after.value_bytes < before.value_bytes / 3);
     assert_true(after.value_live_bytes == after.value_bytes);
     assert_true(after.file_bytes >= after.value_bytes);
-    DB_OK(firn_db_delete_range(scene.keyspace, firn_str("a"), firn_str("z"),
-                               FIRN_DURABILITY_DEFAULT, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_delete_range(scene.keyspace, firn_str("a"), firn_str("z"), FIRN_DURABILITY_DEFAULT,
+                             &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     after = stats_of(scene.db);
     assert_int_equal(after.value_files, 0);
     assert_int_equal(after.value_bytes, 0);
@@ -308,11 +308,11 @@ own_keyspaces_keep_their_values_in_runs(void **state)
     struct scene scene;
     scene_init(&scene);
     struct firn_db_keyspace *own = db_support_keyspace(scene.db, "firn.own");
-    DB_OK(firn_db_put(own, firn_str("x"), value_of(5, 1), FIRN_DURABILITY_DEFAULT, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_put(own, firn_str("x"), value_of(5, 1), FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     assert_int_equal(stats_of(scene.db).value_files, 0);
     put_all(&scene, 1);
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     assert_int_equal(stats_of(scene.db).value_files, 1);
     scene_deinit(&scene);
 }
@@ -322,8 +322,8 @@ merges_stand_upon_large_values(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf out = {0};
-    struct firn_buf expected = {0};
+    struct fi_buf out = {0};
+    struct fi_buf expected = {0};
     for (unsigned way = 0; way < WAYS; way++) {
         struct scene scene;
         scene_init(&scene);
@@ -331,28 +331,28 @@ merges_stand_upon_large_values(void **state)
         go_a_way(&scene, way);
         for (unsigned round = 0; round < 3; round++) {
             for (unsigned key = 0; key < SIZES; key++) {
-                DB_OK(firn_db_merge(scene.keyspace, key_of(key), FIRN_MERGE_APPEND, firn_str("+"),
-                                    FIRN_DURABILITY_DEFAULT, &err));
+                DB_OK(fi_db_merge(scene.keyspace, key_of(key), FIRN_MERGE_APPEND, firn_str("+"),
+                                  FIRN_DURABILITY_DEFAULT, &err));
             }
             go_a_way(&scene, (way + round) % WAYS);
             for (unsigned key = 0; key < SIZES; key++) {
-                firn_buf_clear(&expected);
-                assert_int_equal(firn_buf_append_slice(&expected, value_of(key, 1)), FIRN_OK);
-                assert_int_equal(firn_buf_append(&expected, "+++", round + 1), FIRN_OK);
-                DB_OK(firn_db_get(scene.keyspace, key_of(key), &out, &err));
-                assert_true(firn_slice_equal(firn_buf_slice(&out), firn_buf_slice(&expected)));
+                fi_buf_clear(&expected);
+                assert_int_equal(fi_buf_append_slice(&expected, value_of(key, 1)), FIRN_OK);
+                assert_int_equal(fi_buf_append(&expected, "+++", round + 1), FIRN_OK);
+                DB_OK(fi_db_get(scene.keyspace, key_of(key), &out, &err));
+                assert_true(fi_slice_equal(fi_buf_slice(&out), fi_buf_slice(&expected)));
             }
         }
         struct firn_db_cursor *cursor;
-        DB_OK(firn_db_cursor_open(scene.keyspace, NULL, &cursor, &err));
-        DB_OK(firn_db_cursor_last(cursor, &err));
-        assert_true(firn_slice_equal(firn_db_cursor_value(cursor), firn_buf_slice(&expected)));
-        firn_db_cursor_close(cursor);
+        DB_OK(fi_db_cursor_open(scene.keyspace, NULL, &cursor, &err));
+        DB_OK(fi_db_cursor_last(cursor, &err));
+        assert_true(fi_slice_equal(fi_db_cursor_value(cursor), fi_buf_slice(&expected)));
+        fi_db_cursor_close(cursor);
         assert_clean(scene.db);
         scene_deinit(&scene);
     }
-    firn_buf_deinit(&out);
-    firn_buf_deinit(&expected);
+    fi_buf_deinit(&out);
+    fi_buf_deinit(&expected);
 }
 
 static void
@@ -360,39 +360,39 @@ large_values_expire(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     for (unsigned way = 0; way < WAYS; way++) {
         struct scene scene;
         struct firn_db_cursor *cursor;
         scene_init(&scene);
         for (unsigned key = 0; key < SIZES; key++) {
-            DB_OK(firn_db_put_ttl(scene.keyspace, key_of(key), value_of(key, 1),
-                                  key % 2 == 0 ? 5000 : 50000, FIRN_DURABILITY_DEFAULT, &err));
+            DB_OK(fi_db_put_ttl(scene.keyspace, key_of(key), value_of(key, 1),
+                                key % 2 == 0 ? 5000 : 50000, FIRN_DURABILITY_DEFAULT, &err));
         }
         go_a_way(&scene, way);
         assert_all(scene.keyspace, NULL, 1);
-        firn_sim_memory_set_time(scene.support.os, INT64_C(1010) * 1000000000);
+        fi_sim_memory_set_time(scene.support.os, INT64_C(1010) * 1000000000);
         for (unsigned round = 0; round < 2; round++) {
             for (unsigned key = 0; key < SIZES; key++) {
-                int rc = firn_db_get(scene.keyspace, key_of(key), &out, &err);
+                int rc = fi_db_get(scene.keyspace, key_of(key), &out, &err);
                 assert_int_equal(rc, key % 2 == 0 ? FIRN_NOT_FOUND : FIRN_OK);
                 if (rc == FIRN_OK) {
-                    assert_value(firn_buf_slice(&out), key, 1);
+                    assert_value(fi_buf_slice(&out), key, 1);
                 }
             }
-            DB_OK(firn_db_cursor_open(scene.keyspace, NULL, &cursor, &err));
-            DB_OK(firn_db_cursor_last(cursor, &err));
-            assert_value(firn_db_cursor_value(cursor), 7, 1);
-            assert_true(firn_db_cursor_expires_ms(cursor) == 1050000);
-            firn_db_cursor_close(cursor);
-            DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+            DB_OK(fi_db_cursor_open(scene.keyspace, NULL, &cursor, &err));
+            DB_OK(fi_db_cursor_last(cursor, &err));
+            assert_value(fi_db_cursor_value(cursor), 7, 1);
+            assert_true(fi_db_cursor_expires_ms(cursor) == 1050000);
+            fi_db_cursor_close(cursor);
+            DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
         }
-        firn_sim_memory_set_time(scene.support.os, INT64_C(2000) * 1000000000);
-        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+        fi_sim_memory_set_time(scene.support.os, INT64_C(2000) * 1000000000);
+        DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
         assert_int_equal(stats_of(scene.db).value_files, 0);
         scene_deinit(&scene);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -400,28 +400,28 @@ transactions_read_and_write_them(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     struct scene scene;
     struct firn_db_txn *txn;
-    const struct firn_db_txn_options options = {0};
+    const struct fi_db_txn_options options = {0};
     scene_init(&scene);
     put_all(&scene, 1);
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
-    DB_OK(firn_db_txn_begin(scene.db, &options, &txn, &err));
-    DB_OK(firn_db_txn_get(txn, scene.keyspace, key_of(7), &out, &err));
-    assert_value(firn_buf_slice(&out), 7, 1);
-    DB_OK(firn_db_txn_put(txn, scene.keyspace, key_of(7), value_of(7, 2), &err));
-    DB_OK(firn_db_txn_get(txn, scene.keyspace, key_of(7), &out, &err));
-    assert_value(firn_buf_slice(&out), 7, 2);
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_txn_begin(scene.db, &options, &txn, &err));
+    DB_OK(fi_db_txn_get(txn, scene.keyspace, key_of(7), &out, &err));
+    assert_value(fi_buf_slice(&out), 7, 1);
+    DB_OK(fi_db_txn_put(txn, scene.keyspace, key_of(7), value_of(7, 2), &err));
+    DB_OK(fi_db_txn_get(txn, scene.keyspace, key_of(7), &out, &err));
+    assert_value(fi_buf_slice(&out), 7, 2);
     /* Meanwhile the same key gets another value, and moves. */
     put_all(&scene, 3);
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
-    DB_OK(firn_db_txn_get(txn, scene.keyspace, key_of(5), &out, &err));
-    assert_value(firn_buf_slice(&out), 5, 1);
-    DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, "key-007");
-    firn_db_txn_close(txn);
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_txn_get(txn, scene.keyspace, key_of(5), &out, &err));
+    assert_value(fi_buf_slice(&out), 5, 1);
+    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, "key-007");
+    fi_db_txn_close(txn);
     assert_all(scene.keyspace, NULL, 3);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     scene_deinit(&scene);
 }
 
@@ -432,31 +432,31 @@ loads_and_clones_have_them(void **state)
     firn_error err;
     struct scene scene;
     struct firn_db_bulk *bulk;
-    struct firn_os_dir *root;
-    struct firn_os_dir *target;
+    struct fi_os_dir *root;
+    struct fi_os_dir *target;
     struct firn_db *clone;
     scene_init(&scene);
-    DB_OK(firn_db_bulk_open(scene.keyspace, &bulk, &err));
+    DB_OK(fi_db_bulk_open(scene.keyspace, &bulk, &err));
     for (unsigned key = 0; key < SIZES; key++) {
-        DB_OK(firn_db_bulk_put(bulk, key_of(key), value_of(key, 4), &err));
+        DB_OK(fi_db_bulk_put(bulk, key_of(key), value_of(key, 4), &err));
     }
-    DB_OK(firn_db_bulk_commit(bulk, &err));
-    firn_db_bulk_close(bulk);
+    DB_OK(fi_db_bulk_commit(bulk, &err));
+    fi_db_bulk_close(bulk);
     assert_all(scene.keyspace, NULL, 4);
     assert_int_equal(stats_of(scene.db).value_files, 1);
-    DB_OK(firn_os_dir_open_path(scene.support.os, "/", &root, &err));
-    DB_OK(firn_os_make_dir(root, "clone", 0700, &err));
-    DB_OK(firn_os_dir_sync(root, &err));
-    DB_OK(firn_os_dir_open(root, "clone", &target, &err));
-    DB_OK(firn_copy_clone(scene.db, target, NULL, &err));
+    DB_OK(fi_os_dir_open_path(scene.support.os, "/", &root, &err));
+    DB_OK(fi_os_make_dir(root, "clone", 0700, &err));
+    DB_OK(fi_os_dir_sync(root, &err));
+    DB_OK(fi_os_dir_open(root, "clone", &target, &err));
+    DB_OK(fi_copy_clone(scene.db, target, NULL, &err));
     put_all(&scene, 5);
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
-    DB_OK(firn_db_open(target, &db_support_existing, &clone, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_open(target, &db_support_existing, &clone, &err));
     assert_all(db_support_keyspace(clone, "k"), NULL, 4);
     assert_clean(clone);
-    DB_OK(firn_db_close(clone, &err));
-    firn_os_dir_close(target);
-    firn_os_dir_close(root);
+    DB_OK(fi_db_close(clone, &err));
+    fi_os_dir_close(target);
+    fi_os_dir_close(root);
     assert_all(scene.keyspace, NULL, 5);
     scene_deinit(&scene);
 }
@@ -471,20 +471,20 @@ readers_keep_the_files_that_they_read(void **state)
     struct firn_db_keyspace *keyspace;
     scene_init(&scene);
     put_all(&scene, 1);
-    DB_OK(firn_db_maintain_flush(scene.db, &err));
-    DB_OK(firn_db_open(scene.support.dir, &db_support_read_only, &reader, &err));
-    DB_OK(firn_db_keyspace_open(reader, "k", &keyspace, &err));
+    DB_OK(fi_db_maintain_flush(scene.db, &err));
+    DB_OK(fi_db_open(scene.support.dir, &db_support_read_only, &reader, &err));
+    DB_OK(fi_db_keyspace_open(reader, "k", &keyspace, &err));
     put_all(&scene, 2);
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     put_all(&scene, 3);
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     assert_all(keyspace, NULL, 1);
     assert_clean(reader);
-    DB_OK(firn_db_refresh(reader, &err));
+    DB_OK(fi_db_refresh(reader, &err));
     assert_all(keyspace, NULL, 3);
-    DB_OK(firn_db_close(reader, &err));
+    DB_OK(fi_db_close(reader, &err));
     put_all(&scene, 4);
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     assert_int_equal(stats_of(scene.db).waiting_files, 0);
     scene_deinit(&scene);
 }
@@ -492,10 +492,10 @@ readers_keep_the_files_that_they_read(void **state)
 /* ---- differences ---- */
 
 static int
-take_difference(void *ctx, const char *keyspace, const struct firn_db_diff_key *key)
+take_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *key)
 {
     assert_string_equal(keyspace, "k");
-    assert_true(firn_slice_equal(key->key, key_of(6)));
+    assert_true(fi_slice_equal(key->key, key_of(6)));
     assert_value(key->before, 6, 1);
     assert_value(key->after, 6, 2);
     ++*(unsigned *)ctx;
@@ -511,15 +511,15 @@ differences_compare_what_references_lead_to(void **state)
     unsigned count = 0;
     scene_init(&scene);
     put_all(&scene, 1);
-    DB_OK(firn_db_checkpoint_create(scene.db, "a", NULL, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_checkpoint_create(scene.db, "a", NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     /* The same again, and one that differs. */
     put_all(&scene, 1);
-    DB_OK(firn_db_put(scene.keyspace, key_of(6), value_of(6, 2), FIRN_DURABILITY_DEFAULT, &err));
-    DB_OK(firn_db_checkpoint_create(scene.db, "b", NULL, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
-    const struct firn_db_diff_visitor visitor = {.visit = take_difference, .ctx = &count};
-    DB_OK(firn_db_diff(scene.db, "a", "b", &visitor, &err));
+    DB_OK(fi_db_put(scene.keyspace, key_of(6), value_of(6, 2), FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_db_checkpoint_create(scene.db, "b", NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
+    const struct fi_db_diff_visitor visitor = {.visit = take_difference, .ctx = &count};
+    DB_OK(fi_db_diff(scene.db, "a", "b", &visitor, &err));
     assert_int_equal(count, 1);
     scene_deinit(&scene);
 }
@@ -530,28 +530,28 @@ keys_are_walked_without_their_values(void **state)
     (void)state;
     firn_error err;
     struct scene scene;
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     struct firn_db_cursor *cursor;
     char name[64] = "";
     scene_init(&scene);
     put_all(&scene, 1);
     assert_keys(scene.keyspace);
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     for (unsigned key = 0; key < SIZES; key++) {
-        DB_OK(firn_db_merge(scene.keyspace, key_of(key), FIRN_MERGE_APPEND, firn_str("+"),
-                            FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_merge(scene.keyspace, key_of(key), FIRN_MERGE_APPEND, firn_str("+"),
+                          FIRN_DURABILITY_DEFAULT, &err));
         assert_keys(scene.keyspace);
     }
-    DB_OK(firn_db_close(scene.db, &err));
-    DB_OK(firn_os_dir_open(scene.support.dir, "runs", &runs, &err));
-    DB_OK(firn_os_dir_list(runs, note_values, name, &err));
-    DB_OK(firn_os_remove_file(runs, name, &err));
-    firn_os_dir_close(runs);
+    DB_OK(fi_db_close(scene.db, &err));
+    DB_OK(fi_os_dir_open(scene.support.dir, "runs", &runs, &err));
+    DB_OK(fi_os_dir_list(runs, note_values, name, &err));
+    DB_OK(fi_os_remove_file(runs, name, &err));
+    fi_os_dir_close(runs);
     open_scene(&scene);
     assert_keys(scene.keyspace);
-    DB_OK(firn_db_cursor_open(scene.keyspace, NULL, &cursor, &err));
-    DB_FAILS(firn_db_cursor_last(cursor, &err), FIRN_CORRUPT, "is missing");
-    firn_db_cursor_close(cursor);
+    DB_OK(fi_db_cursor_open(scene.keyspace, NULL, &cursor, &err));
+    DB_FAILS(fi_db_cursor_last(cursor, &err), FIRN_CORRUPT, "is missing");
+    fi_db_cursor_close(cursor);
     scene_deinit(&scene);
 }
 
@@ -563,34 +563,34 @@ exports_have_them(void **state)
     firn_error err;
     struct scene scene;
     struct firn_db *file;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     scene_init(&scene);
     for (unsigned key = 0; key < SIZES; key++) {
-        DB_OK(firn_db_put_ttl(scene.keyspace, key_of(key), value_of(key, 1), 1000000,
-                              FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_put_ttl(scene.keyspace, key_of(key), value_of(key, 1), 1000000,
+                            FIRN_DURABILITY_DEFAULT, &err));
     }
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
-    const struct firn_copy_export_target first = {.os = scene.support.os, .path = "/first"};
-    struct firn_storefile_progress progress = {.os = scene.support.os};
-    DB_OK(firn_copy_export(scene.db, NULL, &first, &progress, &err));
-    DB_OK(firn_db_path_open(scene.support.os, "/first", &db_support_read_only, &file, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
+    const struct fi_copy_export_target first = {.os = scene.support.os, .path = "/first"};
+    struct fi_storefile_progress progress = {.os = scene.support.os};
+    DB_OK(fi_copy_export(scene.db, NULL, &first, &progress, &err));
+    DB_OK(fi_db_path_open(scene.support.os, "/first", &db_support_read_only, &file, &err));
     assert_all(db_support_keyspace(file, "k"), NULL, 1);
     assert_clean(file);
-    DB_OK(firn_db_close(file, &err));
-    DB_OK(firn_db_merge(scene.keyspace, key_of(5), FIRN_MERGE_APPEND, firn_str("+"),
-                        FIRN_DURABILITY_DEFAULT, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
-    const struct firn_copy_export_target second = {.os = scene.support.os, .path = "/second"};
-    DB_OK(firn_copy_export(scene.db, NULL, &second, &progress, &err));
-    DB_OK(firn_db_path_open(scene.support.os, "/second", &db_support_read_only, &file, &err));
-    DB_OK(firn_db_get(db_support_keyspace(file, "k"), key_of(5), &out, &err));
+    DB_OK(fi_db_close(file, &err));
+    DB_OK(fi_db_merge(scene.keyspace, key_of(5), FIRN_MERGE_APPEND, firn_str("+"),
+                      FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
+    const struct fi_copy_export_target second = {.os = scene.support.os, .path = "/second"};
+    DB_OK(fi_copy_export(scene.db, NULL, &second, &progress, &err));
+    DB_OK(fi_db_path_open(scene.support.os, "/second", &db_support_read_only, &file, &err));
+    DB_OK(fi_db_get(db_support_keyspace(file, "k"), key_of(5), &out, &err));
     assert_int_equal(out.size, sizes[5] + 1);
     assert_int_equal(out.data[out.size - 1], '+');
     out.size--;
-    assert_value(firn_buf_slice(&out), 5, 1);
+    assert_value(fi_buf_slice(&out), 5, 1);
     assert_clean(file);
-    DB_OK(firn_db_close(file, &err));
-    firn_buf_deinit(&out);
+    DB_OK(fi_db_close(file, &err));
+    fi_buf_deinit(&out);
     scene_deinit(&scene);
 }
 

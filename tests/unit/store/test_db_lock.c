@@ -17,7 +17,7 @@
 struct scene {
     struct db_support support;
     struct db_support_disk disk;
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     struct firn_db *db;
     bool is_real;
 };
@@ -51,7 +51,7 @@ static void
 take_away(struct scene *scene, const char *name)
 {
     firn_error err;
-    DB_OK(firn_os_remove_file(scene->dir, name, &err));
+    DB_OK(fi_os_remove_file(scene->dir, name, &err));
 }
 
 /* As an editor saves a file: the same bytes under the same name, in another file. */
@@ -59,14 +59,14 @@ static void
 replace(struct scene *scene, const char *name)
 {
     firn_error err;
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     uint8_t bytes[4096];
     size_t size;
-    DB_OK(firn_os_file_open(scene->dir, name, FIRN_OS_READ, 0, &file, &err));
-    DB_OK(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, &err));
-    firn_os_file_close(file);
+    DB_OK(fi_os_file_open(scene->dir, name, FI_OS_READ, 0, &file, &err));
+    DB_OK(fi_os_file_read(file, 0, bytes, sizeof bytes, &size, &err));
+    fi_os_file_close(file);
     test_file_write(scene->dir, "other", bytes, size);
-    DB_OK(firn_os_rename(scene->dir, "other", scene->dir, name, FIRN_OS_RENAME_REPLACE, &err));
+    DB_OK(fi_os_rename(scene->dir, "other", scene->dir, name, FI_OS_RENAME_REPLACE, &err));
 }
 
 /* The writer has what it acknowledged, in its handle and for the next opening; it changes nothing more. */
@@ -76,14 +76,14 @@ expect_latched(struct scene *scene)
     firn_error err;
     struct firn_db_keyspace *keyspace = db_support_keyspace(scene->db, "k");
     db_support_put(keyspace, "b", "2"); /* into its own log */
-    DB_FAILS(firn_db_maintain_flush(scene->db, &err), FIRN_FAILED, "removed or replaced");
-    DB_FAILS(firn_db_put(keyspace, firn_str("c"), firn_str("3"), FIRN_DURABILITY_FULL, &err),
+    DB_FAILS(fi_db_maintain_flush(scene->db, &err), FIRN_FAILED, "removed or replaced");
+    DB_FAILS(fi_db_put(keyspace, firn_str("c"), firn_str("3"), FIRN_DURABILITY_FULL, &err),
              FIRN_FAILED, "removed or replaced");
     assert_string_equal(db_support_keys(keyspace, NULL, false), "a b ");
-    DB_FAILS(firn_db_close(scene->db, &err), FIRN_FAILED, "removed or replaced");
+    DB_FAILS(fi_db_close(scene->db, &err), FIRN_FAILED, "removed or replaced");
     scene->db = db_support_open(scene->dir);
     assert_string_equal(db_support_keys(db_support_keyspace(scene->db, "k"), NULL, false), "a b ");
-    DB_OK(firn_db_close(scene->db, &err));
+    DB_OK(fi_db_close(scene->db, &err));
 }
 
 static void
@@ -94,17 +94,17 @@ a_second_writer_is_refused_when_the_lock_file_is_gone(void **state)
     for (unsigned i = 0; i < 4; i++) {
         struct scene scene;
         struct firn_db *second;
-        struct firn_storefile_lock *lock;
+        struct fi_storefile_lock *lock;
         begin(&scene, i / 2 == 1);
         (i % 2 == 0 ? take_away : replace)(&scene, "LOCK");
         for (unsigned again = 0; again < 2; again++) { /* the first one has made another LOCK */
-            DB_FAILS(firn_db_open(scene.dir, &db_support_existing, &second, &err), FIRN_BUSY,
+            DB_FAILS(fi_db_open(scene.dir, &db_support_existing, &second, &err), FIRN_BUSY,
                      "locked by another process");
             assert_null(second);
         }
-        DB_FAILS(firn_rescue_lock(scene.dir, 0, &lock, &err), FIRN_BUSY, "locked");
+        DB_FAILS(fi_rescue_lock(scene.dir, 0, &lock, &err), FIRN_BUSY, "locked");
         assert_null(lock);
-        DB_FAILS(firn_copy_capture_keep_writers_out(scene.dir, false, 0, &lock, &err), FIRN_BUSY,
+        DB_FAILS(fi_copy_capture_keep_writers_out(scene.dir, false, 0, &lock, &err), FIRN_BUSY,
                  "locked");
         assert_null(lock);
         expect_latched(&scene);
@@ -122,7 +122,7 @@ a_writer_whose_identity_file_is_replaced_stops(void **state)
         struct firn_db *second;
         begin(&scene, i == 1);
         replace(&scene, "FIRN");
-        DB_FAILS(firn_db_open(scene.dir, &db_support_existing, &second, &err), FIRN_BUSY,
+        DB_FAILS(fi_db_open(scene.dir, &db_support_existing, &second, &err), FIRN_BUSY,
                  "locked by process");
         expect_latched(&scene);
         end(&scene);
@@ -138,16 +138,16 @@ closing_writes_nothing_after_the_lock_file_is_gone(void **state)
     for (unsigned i = 0; i < 4; i++) {
         struct scene scene;
         begin(&scene, i / 2 == 1);
-        struct firn_os_stat before;
-        struct firn_os_stat after;
-        DB_OK(firn_os_stat(scene.dir, "wal-000001.log", &before, &err));
+        struct fi_os_stat before;
+        struct fi_os_stat after;
+        DB_OK(fi_os_stat(scene.dir, "wal-000001.log", &before, &err));
         (i % 2 == 0 ? take_away : replace)(&scene, "LOCK");
-        DB_FAILS(firn_db_close(scene.db, &err), FIRN_FAILED, "LOCK");
-        DB_OK(firn_os_stat(scene.dir, "wal-000001.log", &after, &err));
+        DB_FAILS(fi_db_close(scene.db, &err), FIRN_FAILED, "LOCK");
+        DB_OK(fi_os_stat(scene.dir, "wal-000001.log", &after, &err));
         assert_int_equal(after.size_bytes, before.size_bytes);
         scene.db = db_support_open(scene.dir);
         assert_string_equal(db_support_get(db_support_keyspace(scene.db, "k"), "a"), "1");
-        DB_OK(firn_db_close(scene.db, &err));
+        DB_OK(fi_db_close(scene.db, &err));
         end(&scene);
     }
 }
@@ -160,26 +160,26 @@ a_program_that_knows_only_the_lock_file_and_this_one_keep_each_other_out(void **
     firn_error err;
     for (unsigned i = 0; i < 2; i++) {
         struct scene scene;
-        struct firn_os_file *old;
+        struct fi_os_file *old;
         struct firn_db *second;
         begin(&scene, i == 1);
-        DB_OK(firn_os_file_open(scene.dir, "LOCK", FIRN_OS_READ | FIRN_OS_WRITE, 0, &old, &err));
-        assert_int_equal(firn_os_file_lock(old, FIRN_OS_LOCK_EXCLUSIVE, &err), FIRN_BUSY);
-        DB_OK(firn_db_close(scene.db, &err));
-        DB_OK(firn_os_file_lock(old, FIRN_OS_LOCK_EXCLUSIVE, &err));
-        DB_FAILS(firn_db_open(scene.dir, &db_support_existing, &second, &err), FIRN_BUSY, "locked");
-        firn_os_file_close(old);
+        DB_OK(fi_os_file_open(scene.dir, "LOCK", FI_OS_READ | FI_OS_WRITE, 0, &old, &err));
+        assert_int_equal(fi_os_file_lock(old, FI_OS_LOCK_EXCLUSIVE, &err), FIRN_BUSY);
+        DB_OK(fi_db_close(scene.db, &err));
+        DB_OK(fi_os_file_lock(old, FI_OS_LOCK_EXCLUSIVE, &err));
+        DB_FAILS(fi_db_open(scene.dir, &db_support_existing, &second, &err), FIRN_BUSY, "locked");
+        fi_os_file_close(old);
 
         /* With the name taken away the old program gets in, and this one goes on no more. */
         scene.db = db_support_open(scene.dir);
         take_away(&scene, "LOCK");
-        DB_OK(firn_os_file_open(scene.dir, "LOCK", FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE,
-                                0600, &old, &err));
-        DB_OK(firn_os_file_lock(old, FIRN_OS_LOCK_EXCLUSIVE, &err));
+        DB_OK(fi_os_file_open(scene.dir, "LOCK", FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE, 0600,
+                              &old, &err));
+        DB_OK(fi_os_file_lock(old, FI_OS_LOCK_EXCLUSIVE, &err));
         db_support_put(db_support_keyspace(scene.db, "k"), "b", "2");
-        DB_FAILS(firn_db_maintain_flush(scene.db, &err), FIRN_FAILED, "LOCK");
-        DB_FAILS(firn_db_close(scene.db, &err), FIRN_FAILED, "LOCK");
-        firn_os_file_close(old);
+        DB_FAILS(fi_db_maintain_flush(scene.db, &err), FIRN_FAILED, "LOCK");
+        DB_FAILS(fi_db_close(scene.db, &err), FIRN_FAILED, "LOCK");
+        fi_os_file_close(old);
         end(&scene);
     }
 }
@@ -191,15 +191,14 @@ waiting_for_the_lock_waits_for_a_writer_without_its_file_too(void **state)
     firn_error err;
     struct scene scene;
     struct firn_db *second;
-    const struct firn_db_options patient = {.lock_timeout_ms = 2500};
+    const struct fi_db_options patient = {.lock_timeout_ms = 2500};
     begin(&scene, false);
     take_away(&scene, "LOCK");
-    int64_t began = firn_os_monotonic_ns(scene.support.os);
-    DB_FAILS(firn_db_open(scene.dir, &patient, &second, &err), FIRN_BUSY,
-             "was removed or replaced");
-    int64_t waited = firn_os_monotonic_ns(scene.support.os) - began;
+    int64_t began = fi_os_monotonic_ns(scene.support.os);
+    DB_FAILS(fi_db_open(scene.dir, &patient, &second, &err), FIRN_BUSY, "was removed or replaced");
+    int64_t waited = fi_os_monotonic_ns(scene.support.os) - began;
     assert_true(waited >= INT64_C(2500000000) && waited < INT64_C(2600000000));
-    firn_db_abandon(scene.db);
+    fi_db_abandon(scene.db);
     end(&scene);
 }
 
@@ -215,19 +214,19 @@ a_user_who_may_not_write_the_identity_file_locks_what_he_can(void **state)
     begin(&scene, false);
     const char *const names[] = {"FIRN", "LOCK",           "RESERVE",
                                  "runs", "wal-000001.log", "manifest-000001.log"};
-    DB_OK(firn_os_set_mode((struct firn_os_node){.dir = scene.dir}, 0777, &err));
+    DB_OK(fi_os_set_mode((struct fi_os_node){.dir = scene.dir}, 0777, &err));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        FIRN_IGNORE(firn_os_set_mode((struct firn_os_node){.dir = scene.dir, .name = names[i]},
-                                     i == 0 ? 0444 : 0777, NULL));
+        FI_IGNORE(fi_os_set_mode((struct fi_os_node){.dir = scene.dir, .name = names[i]},
+                                 i == 0 ? 0444 : 0777, NULL));
     }
-    firn_sim_memory_set_user(scene.support.os, USER);
+    fi_sim_memory_set_user(scene.support.os, USER);
     take_away(&scene, "LOCK");
-    DB_FAILS(firn_db_open(scene.dir, &db_support_existing, &second, &err), FIRN_BUSY,
+    DB_FAILS(fi_db_open(scene.dir, &db_support_existing, &second, &err), FIRN_BUSY,
              "was removed or replaced");
-    firn_db_abandon(scene.db);
+    fi_db_abandon(scene.db);
     scene.db = db_support_open(scene.dir);
-    DB_FAILS(firn_db_open(scene.dir, &db_support_existing, &second, &err), FIRN_BUSY, "locked");
-    DB_OK(firn_db_close(scene.db, &err));
+    DB_FAILS(fi_db_open(scene.dir, &db_support_existing, &second, &err), FIRN_BUSY, "locked");
+    DB_OK(fi_db_close(scene.db, &err));
     end(&scene);
 }
 
@@ -238,15 +237,15 @@ a_store_that_is_moved_as_a_whole_stays_its_writers(void **state)
     (void)state;
     firn_error err;
     struct scene scene;
-    struct firn_os_dir *root;
+    struct fi_os_dir *root;
     begin(&scene, false);
-    DB_OK(firn_os_dir_open_path(scene.support.os, "/", &root, &err));
-    DB_OK(firn_os_rename(root, "store", root, "moved", FIRN_OS_RENAME_NO_REPLACE, &err));
-    DB_OK(firn_os_make_dir(root, "store", 0700, &err));
+    DB_OK(fi_os_dir_open_path(scene.support.os, "/", &root, &err));
+    DB_OK(fi_os_rename(root, "store", root, "moved", FI_OS_RENAME_NO_REPLACE, &err));
+    DB_OK(fi_os_make_dir(root, "store", 0700, &err));
     db_support_put(db_support_keyspace(scene.db, "k"), "b", "2");
-    DB_OK(firn_db_maintain_flush(scene.db, &err));
-    DB_OK(firn_db_close(scene.db, &err));
-    firn_os_dir_close(root);
+    DB_OK(fi_db_maintain_flush(scene.db, &err));
+    DB_OK(fi_db_close(scene.db, &err));
+    fi_os_dir_close(root);
     end(&scene);
 }
 
@@ -257,23 +256,23 @@ a_lock_that_is_a_link_to_another_file_does_not_write_to_it(void **state)
     (void)state;
     firn_error err;
     struct scene scene;
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     char text[16] = {0};
     size_t size;
     begin(&scene, false);
-    DB_OK(firn_db_close(scene.db, &err));
-    DB_OK(firn_os_file_open(scene.dir, "mine", FIRN_OS_WRITE | (unsigned)FIRN_OS_CREATE, 0600,
-                            &file, &err));
-    DB_OK(firn_os_file_write(file, 0, "important", 9, &err));
-    firn_os_file_close(file);
-    DB_OK(firn_os_remove_file(scene.dir, "LOCK", &err));
-    DB_OK(firn_os_link(scene.dir, "mine", scene.dir, "LOCK", &err));
+    DB_OK(fi_db_close(scene.db, &err));
+    DB_OK(fi_os_file_open(scene.dir, "mine", FI_OS_WRITE | (unsigned)FI_OS_CREATE, 0600, &file,
+                          &err));
+    DB_OK(fi_os_file_write(file, 0, "important", 9, &err));
+    fi_os_file_close(file);
+    DB_OK(fi_os_remove_file(scene.dir, "LOCK", &err));
+    DB_OK(fi_os_link(scene.dir, "mine", scene.dir, "LOCK", &err));
     scene.db = db_support_open(scene.dir);
     db_support_put(db_support_keyspace(scene.db, "k"), "b", "2");
-    DB_OK(firn_db_close(scene.db, &err));
-    DB_OK(firn_os_file_open(scene.dir, "mine", FIRN_OS_READ, 0, &file, &err));
-    DB_OK(firn_os_file_read(file, 0, text, sizeof text, &size, &err));
-    firn_os_file_close(file);
+    DB_OK(fi_db_close(scene.db, &err));
+    DB_OK(fi_os_file_open(scene.dir, "mine", FI_OS_READ, 0, &file, &err));
+    DB_OK(fi_os_file_read(file, 0, text, sizeof text, &size, &err));
+    fi_os_file_close(file);
     assert_int_equal(size, 9);
     assert_memory_equal(text, "important", 9);
     end(&scene);

@@ -21,7 +21,7 @@
 
 enum { TREES = 24, KEYS = 12, VALUE = 200 };
 
-static const struct firn_db_options small = {
+static const struct fi_db_options small = {
     .create_if_missing = true, .memory_bytes = 1 << 20, .durability = FIRN_DURABILITY_OS};
 
 static firn_slice
@@ -47,7 +47,7 @@ open_trees(struct firn_db *db, struct firn_db_keyspace **trees, unsigned count, 
     for (unsigned i = 0; i < count && rc == FIRN_OK; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "tree%03u", i);
-        rc = firn_db_keyspace_open(db, name, &trees[i], err);
+        rc = fi_db_keyspace_open(db, name, &trees[i], err);
     }
     return rc;
 }
@@ -58,17 +58,17 @@ put_row(struct firn_db *db, struct firn_db_keyspace **trees, unsigned key, uint6
         firn_durability durability, firn_error *err)
 {
     struct firn_db_batch *batch = NULL;
-    int rc = firn_db_batch_create(&batch, err);
+    int rc = fi_db_batch_create(&batch, err);
     for (unsigned i = 0; i < TREES && rc == FIRN_OK; i++) {
         char text[16];
         uint8_t value[VALUE];
-        rc = firn_db_batch_put(batch, trees[i], key_of(key, text), value_of(i, key, version, value),
-                               err);
+        rc = fi_db_batch_put(batch, trees[i], key_of(key, text), value_of(i, key, version, value),
+                             err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_write(db, batch, durability, err);
+        rc = fi_db_write(db, batch, durability, err);
     }
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     return rc;
 }
 
@@ -81,14 +81,14 @@ has_row(struct firn_db_keyspace **trees, unsigned key, uint64_t version)
         firn_error err;
         char text[16];
         uint8_t value[VALUE];
-        struct firn_buf out = {0};
-        int rc = firn_db_get(trees[i], key_of(key, text), &out, &err);
+        struct fi_buf out = {0};
+        int rc = fi_db_get(trees[i], key_of(key, text), &out, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
         if (rc == FIRN_OK) {
-            assert_true(firn_slice_equal(firn_buf_slice(&out), value_of(i, key, version, value)));
+            assert_true(fi_slice_equal(fi_buf_slice(&out), value_of(i, key, version, value)));
             found++;
         }
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
     }
     assert_true(found == 0 || found == TREES);
     return found == TREES;
@@ -99,7 +99,7 @@ check_sound(struct firn_db *db)
 {
     firn_error err;
     firn_store_check_result report;
-    DB_OK(firn_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
 }
 
 /* ---- sharing ---- */
@@ -110,33 +110,33 @@ dir_syncs_of_flush(unsigned count)
 {
     firn_error err;
     struct db_support support;
-    struct firn_os *faulty;
-    struct firn_os_dir *dir;
+    struct fi_os *faulty;
+    struct fi_os_dir *dir;
     struct firn_db *db;
     struct firn_db_keyspace *trees[TREES];
     db_support_init(&support, 7);
-    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    DB_OK(firn_db_open(dir, &small, &db, &err));
+    DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+    DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
+    DB_OK(fi_db_open(dir, &small, &db, &err));
     DB_OK(open_trees(db, trees, count, &err));
-    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
     for (unsigned i = 0; i < count; i++) {
         char text[16];
-        DB_OK(firn_db_put(trees[i], key_of(i, text), firn_str("1"), FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_put(trees[i], key_of(i, text), firn_str("1"), FIRN_DURABILITY_OS, &err));
     }
     firn_store_statistics before;
     firn_store_statistics after;
-    DB_OK(firn_db_stats(db, &before, &err));
-    const struct firn_sim_fault_plan plan = {.call = UINT64_MAX, .classes = FIRN_SIM_FAULT_SYNCS};
-    firn_sim_fault_set_plan(faulty, &plan);
-    DB_OK(firn_db_maintain_flush(db, &err));
-    uint64_t calls = firn_sim_fault_calls(faulty);
-    firn_sim_fault_set_plan(faulty, NULL);
-    DB_OK(firn_db_stats(db, &after, &err));
+    DB_OK(fi_db_stats(db, &before, &err));
+    const struct fi_sim_fault_plan plan = {.call = UINT64_MAX, .classes = FI_SIM_FAULT_SYNCS};
+    fi_sim_fault_set_plan(faulty, &plan);
+    DB_OK(fi_db_maintain_flush(db, &err));
+    uint64_t calls = fi_sim_fault_calls(faulty);
+    fi_sim_fault_set_plan(faulty, NULL);
+    DB_OK(fi_db_stats(db, &after, &err));
     assert_int_equal(after.flushes - before.flushes, count);
-    DB_OK(firn_db_close(db, &err));
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(faulty);
+    DB_OK(fi_db_close(db, &err));
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(faulty);
     db_support_deinit(&support);
     return calls;
 }
@@ -164,13 +164,13 @@ memtables_leave_together(void **state)
     struct firn_db_keyspace *trees[TREES];
     firn_store_statistics stats;
     db_support_init(&support, 8);
-    DB_OK(firn_db_open(support.dir, &small, &db, &err));
+    DB_OK(fi_db_open(support.dir, &small, &db, &err));
     DB_OK(open_trees(db, trees, TREES, &err));
     unsigned together = 0;
     uint64_t flushes = 0;
     for (unsigned key = 0; key < 400; key++) {
         DB_OK(put_row(db, trees, key % KEYS, key, FIRN_DURABILITY_OS, &err));
-        DB_OK(firn_db_stats(db, &stats, &err));
+        DB_OK(fi_db_stats(db, &stats, &err));
         together =
             stats.memtables_waiting > together ? (unsigned)stats.memtables_waiting : together;
         flushes = stats.flushes;
@@ -181,7 +181,7 @@ memtables_leave_together(void **state)
         assert_true(has_row(trees, key % KEYS, key));
     }
     check_sound(db);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -203,12 +203,12 @@ note(struct life *life, int rc)
 
 /* Rows of commits, flushes of all trees between them, and merges of all. */
 static void
-live(struct life *life, struct firn_os_dir *dir)
+live(struct life *life, struct fi_os_dir *dir)
 {
     firn_error err;
     struct firn_db *db;
     struct firn_db_keyspace *trees[TREES];
-    int rc = firn_db_open(dir, &small, &db, &err);
+    int rc = fi_db_open(dir, &small, &db, &err);
     note(life, rc);
     if (rc != FIRN_OK) {
         return;
@@ -220,31 +220,31 @@ live(struct life *life, struct firn_os_dir *dir)
         life->is_acknowledged[row] = put_rc == FIRN_OK;
         note(life, put_rc);
         if (row % 2 == 1) {
-            note(life, firn_db_maintain_flush(db, &err));
+            note(life, fi_db_maintain_flush(db, &err));
         }
         for (unsigned key = 0; key <= row && !life->had_failure && !life->may_not_read; key++) {
             assert_true(has_row(trees, key, 1));
         }
     }
     if (rc == FIRN_OK) {
-        note(life, firn_db_maintain_compact(db, NULL, &err));
+        note(life, fi_db_maintain_compact(db, NULL, &err));
     }
-    note(life, firn_db_close(db, &err));
+    note(life, fi_db_close(db, &err));
 }
 
 static void
-verify(const struct life *life, struct firn_os_dir *dir)
+verify(const struct life *life, struct fi_os_dir *dir)
 {
     firn_error err;
     struct firn_db *db;
     struct firn_db_keyspace *trees[TREES];
-    DB_OK(firn_db_open(dir, &small, &db, &err));
+    DB_OK(fi_db_open(dir, &small, &db, &err));
     DB_OK(open_trees(db, trees, TREES, &err));
     for (unsigned row = 0; row < ROWS; row++) {
         assert_true(has_row(trees, row, 1) || !life->is_acknowledged[row]);
     }
     check_sound(db);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
 }
 
 static void
@@ -271,11 +271,11 @@ each_power_cut_of_shared_works_is_survived(void **state)
         struct db_support support;
         struct life life = {.may_not_read = true};
         db_support_init(&support, call);
-        firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + call);
+        fi_sim_memory_set_cut_at(support.os, fi_sim_memory_calls(support.os) + call);
         live(&life, support.dir);
-        was_cut = firn_sim_memory_is_off(support.os);
+        was_cut = fi_sim_memory_is_off(support.os);
         assert_true(was_cut || !life.had_failure);
-        firn_sim_memory_set_cut_at(support.os, 0);
+        fi_sim_memory_set_cut_at(support.os, 0);
         db_support_cut(&support, call % 7);
         verify(&life, support.dir);
         db_support_deinit(&support);
@@ -286,22 +286,22 @@ each_power_cut_of_shared_works_is_survived(void **state)
 }
 
 static bool
-live_with(const struct firn_sim_fault_plan *plan)
+live_with(const struct fi_sim_fault_plan *plan)
 {
     firn_error err;
     struct db_support support;
     struct life life = {.may_not_read = true};
-    struct firn_os *faulty;
-    struct firn_os_dir *dir;
+    struct fi_os *faulty;
+    struct fi_os_dir *dir;
     db_support_init(&support, plan->call);
-    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    firn_sim_fault_set_plan(faulty, plan);
+    DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+    DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
+    fi_sim_fault_set_plan(faulty, plan);
     live(&life, dir);
-    bool was_hit = firn_sim_fault_hits(faulty) > 0;
-    firn_sim_fault_set_plan(faulty, NULL);
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(faulty);
+    bool was_hit = fi_sim_fault_hits(faulty) > 0;
+    fi_sim_fault_set_plan(faulty, NULL);
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(faulty);
     assert_true(was_hit || !life.had_failure);
     verify(&life, support.dir);
     db_support_cut(&support, plan->call + 1);
@@ -318,17 +318,17 @@ each_failed_call_of_shared_works_is_survived(void **state)
         unsigned classes;
         int error_number;
     } plans[] = {
-        {FIRN_SIM_FAULT_SYNCS, EIO},
-        {FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS, ENOSPC},
-        {FIRN_SIM_FAULT_OPENS | FIRN_SIM_FAULT_METADATA, EACCES},
+        {FI_SIM_FAULT_SYNCS, EIO},
+        {FI_SIM_FAULT_WRITES | FI_SIM_FAULT_SYNCS, ENOSPC},
+        {FI_SIM_FAULT_OPENS | FI_SIM_FAULT_METADATA, EACCES},
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         for (int for_ever = 0; for_ever <= 1; for_ever++) {
             const struct test_share share = test_share_of(for_ever ? 23 : 7, i);
-            struct firn_sim_fault_plan plan = {.call = share.first,
-                                               .for_ever = for_ever != 0,
-                                               .classes = plans[i].classes,
-                                               .error_number = plans[i].error_number};
+            struct fi_sim_fault_plan plan = {.call = share.first,
+                                             .for_ever = for_ever != 0,
+                                             .classes = plans[i].classes,
+                                             .error_number = plans[i].error_number};
             while (live_with(&plan)) {
                 plan.call += share.step;
             }
@@ -351,13 +351,13 @@ compare(struct firn_db_keyspace **trees, const struct model *model)
             firn_error err;
             char text[16];
             uint8_t value[VALUE];
-            struct firn_buf out = {0};
+            struct fi_buf out = {0};
             uint64_t version = model->versions[i][key];
-            int rc = firn_db_get(trees[i], key_of(key, text), &out, &err);
+            int rc = fi_db_get(trees[i], key_of(key, text), &out, &err);
             assert_int_equal(rc, version == 0 ? FIRN_NOT_FOUND : FIRN_OK);
             assert_true(rc != FIRN_OK ||
-                        firn_slice_equal(firn_buf_slice(&out), value_of(i, key, version, value)));
-            firn_buf_deinit(&out);
+                        fi_slice_equal(fi_buf_slice(&out), value_of(i, key, version, value)));
+            fi_buf_deinit(&out);
         }
     }
 }
@@ -373,25 +373,25 @@ step(struct firn_db *db, struct firn_db_keyspace **trees, struct model *model,
     unsigned key = (unsigned)test_random_below(random, KEYS);
     switch (test_random_below(random, 200)) {
     case 0:
-        DB_OK(firn_db_maintain_flush(db, &err));
+        DB_OK(fi_db_maintain_flush(db, &err));
         return;
     case 1:
-        DB_OK(firn_db_maintain_compact(db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(db, NULL, &err));
         return;
     case 2:
-        DB_OK(firn_db_delete_range(trees[tree], firn_str("a"), firn_str("z"), FIRN_DURABILITY_OS,
-                                   &err));
+        DB_OK(fi_db_delete_range(trees[tree], firn_str("a"), firn_str("z"), FIRN_DURABILITY_OS,
+                                 &err));
         memset(model->versions[tree], 0, sizeof model->versions[tree]);
         return;
     default:
         break;
     }
     if (test_random_below(random, 5) == 0) {
-        DB_OK(firn_db_delete(trees[tree], key_of(key, text), FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_delete(trees[tree], key_of(key, text), FIRN_DURABILITY_OS, &err));
         model->versions[tree][key] = 0;
     } else {
-        DB_OK(firn_db_put(trees[tree], key_of(key, text), value_of(tree, key, version, value),
-                          FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_put(trees[tree], key_of(key, text), value_of(tree, key, version, value),
+                        FIRN_DURABILITY_OS, &err));
         model->versions[tree][key] = version;
     }
 }
@@ -412,7 +412,7 @@ many_trees_are_as_their_model(void **state)
             firn_error err;
             struct firn_db *db;
             struct firn_db_keyspace *trees[TREES];
-            DB_OK(firn_db_open(support.dir, &small, &db, &err));
+            DB_OK(fi_db_open(support.dir, &small, &db, &err));
             DB_OK(open_trees(db, trees, TREES, &err));
             compare(trees, &model);
             for (unsigned i = 0; i < 3000; i++) {
@@ -421,11 +421,11 @@ many_trees_are_as_their_model(void **state)
             compare(trees, &model);
             check_sound(db);
             if (round % 2 == 0) {
-                DB_OK(firn_db_log_sync(db, &err));
-                firn_db_abandon(db);
+                DB_OK(fi_db_log_sync(db, &err));
+                fi_db_abandon(db);
                 db_support_cut(&support, seed * 100 + round);
             } else {
-                DB_OK(firn_db_close(db, &err));
+                DB_OK(fi_db_close(db, &err));
             }
         }
         db_support_deinit(&support);
@@ -451,8 +451,8 @@ write_in_turn(void *arg)
             firn_error err;
             char text[16];
             uint8_t value[VALUE];
-            DB_OK(firn_db_put(party->trees[i], key_of(key, text), value_of(i, key, 1, value),
-                              FIRN_DURABILITY_OS, &err));
+            DB_OK(fi_db_put(party->trees[i], key_of(key, text), value_of(i, key, 1, value),
+                            FIRN_DURABILITY_OS, &err));
         }
     }
     return NULL;
@@ -470,9 +470,9 @@ read_meanwhile(void *arg)
             for (unsigned key = THREAD_KEYS; key > 0; key--) {
                 firn_error err;
                 char text[16];
-                struct firn_buf out = {0};
-                int rc = firn_db_get(party->trees[i], key_of(key - 1, text), &out, &err);
-                firn_buf_deinit(&out);
+                struct fi_buf out = {0};
+                int rc = fi_db_get(party->trees[i], key_of(key - 1, text), &out, &err);
+                fi_buf_deinit(&out);
                 assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
                 is_there = rc == FIRN_OK || count == 0;
                 assert_true(is_there);
@@ -493,7 +493,7 @@ threads_write_and_read_many_trees(void **state)
     struct party parties[WRITERS + 1] = {0};
     pthread_t threads[WRITERS + 1];
     db_support_disk_init(&disk);
-    DB_OK(firn_db_open(disk.dir, &small, &db, &err));
+    DB_OK(fi_db_open(disk.dir, &small, &db, &err));
     for (unsigned i = 0; i <= WRITERS; i++) {
         parties[i].number = i;
         DB_OK(open_trees(db, parties[i].trees, THREAD_TREES, &err));
@@ -507,23 +507,23 @@ threads_write_and_read_many_trees(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     firn_store_statistics stats;
-    DB_OK(firn_db_stats(db, &stats, &err));
+    DB_OK(fi_db_stats(db, &stats, &err));
     assert_true(stats.flushes > THREAD_TREES);
     check_sound(db);
-    DB_OK(firn_db_close(db, &err));
-    DB_OK(firn_db_open(disk.dir, &small, &db, &err));
+    DB_OK(fi_db_close(db, &err));
+    DB_OK(fi_db_open(disk.dir, &small, &db, &err));
     DB_OK(open_trees(db, parties[0].trees, THREAD_TREES, &err));
     for (unsigned i = 0; i < THREAD_TREES; i++) {
         for (unsigned key = 0; key < THREAD_KEYS; key++) {
             char text[16];
             uint8_t value[VALUE];
-            struct firn_buf out = {0};
-            DB_OK(firn_db_get(parties[0].trees[i], key_of(key, text), &out, &err));
-            assert_true(firn_slice_equal(firn_buf_slice(&out), value_of(i, key, 1, value)));
-            firn_buf_deinit(&out);
+            struct fi_buf out = {0};
+            DB_OK(fi_db_get(parties[0].trees[i], key_of(key, text), &out, &err));
+            assert_true(fi_slice_equal(fi_buf_slice(&out), value_of(i, key, 1, value)));
+            fi_buf_deinit(&out);
         }
     }
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_disk_deinit(&disk);
 }
 

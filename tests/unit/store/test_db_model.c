@@ -152,7 +152,7 @@ value_bytes(uint64_t number, uint8_t out[VALUE_MAX])
         out[i] = (uint8_t)(number + i * i);
     }
     if (size >= 8) {
-        firn_store_le64(out, number);
+        fi_store_le64(out, number);
     }
     return firn_bytes(out, size);
 }
@@ -161,13 +161,13 @@ static bool
 is_value(uint64_t number, firn_slice bytes)
 {
     uint8_t expected[VALUE_MAX];
-    return firn_slice_equal(value_bytes(number, expected), bytes);
+    return fi_slice_equal(value_bytes(number, expected), bytes);
 }
 
 static int
 compare_keys(const void *a, const void *b)
 {
-    return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
+    return fi_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
 }
 
 /* Keys with zeros, 0xff, common prefixes, the empty one among them; no two equal. */
@@ -186,7 +186,7 @@ make_keys(struct world *world)
             world->keys[i] = firn_bytes(bytes, size);
             is_new = true;
             for (size_t j = 0; j < i; j++) {
-                is_new = is_new && !firn_slice_equal(world->keys[i], world->keys[j]);
+                is_new = is_new && !fi_slice_equal(world->keys[i], world->keys[j]);
             }
         }
     }
@@ -202,18 +202,18 @@ holds(struct world *world, struct firn_db_keyspace *keyspace, struct firn_db_vie
 {
     firn_error err;
     bool is_equal = true;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     for (size_t i = 0; i < KEYS; i++) {
         int rc = keyspace == NULL ? FIRN_NOT_FOUND
-                                  : firn_db_get_at(keyspace, view, world->keys[i], &out, &err);
+                                  : fi_db_get_at(keyspace, view, world->keys[i], &out, &err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
             (void)fprintf(stderr, "%s: %s\n", firn_code_name(rc), err.text);
         }
         assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
         is_equal = is_equal && (rc == FIRN_OK) == (values[i] != 0) &&
-                   (rc != FIRN_OK || is_value(values[i], firn_buf_slice(&out)));
+                   (rc != FIRN_OK || is_value(values[i], fi_buf_slice(&out)));
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return is_equal;
 }
 
@@ -238,23 +238,23 @@ holds_checkpoint(struct world *world, struct firn_db *db, unsigned slot,
     char name[] = {'c', (char)('0' + slot), 0};
     struct firn_db_keyspace *keyspaces[KEYSPACES];
     struct firn_db_view *view;
-    int rc = firn_db_checkpoint_view(db, name, &view, &err);
+    int rc = fi_db_checkpoint_view(db, name, &view, &err);
     if (rc == FIRN_NOT_FOUND || !checkpoint->is_there) {
-        firn_db_view_close(view);
+        fi_db_view_close(view);
         return (rc == FIRN_NOT_FOUND) == !checkpoint->is_there;
     }
     DB_OK(rc);
     for (unsigned k = 0; k < KEYSPACES; k++) {
         char keyspace[] = {'k', (char)('0' + k), 0};
-        DB_OK(firn_db_keyspace_open_in(view, keyspace, &keyspaces[k], &err));
+        DB_OK(fi_db_keyspace_open_in(view, keyspace, &keyspaces[k], &err));
     }
     bool is_held = holds_at(world, keyspaces, view, &checkpoint->values);
-    firn_db_view_close(view);
+    fi_db_view_close(view);
     return is_held;
 }
 
 static int
-count_safety(void *ctx, const struct firn_db_checkpoint_info *info)
+count_safety(void *ctx, const struct fi_db_checkpoint_info *info)
 {
     *(unsigned *)ctx += info->is_safety;
     return FIRN_OK;
@@ -265,8 +265,8 @@ holds_checkpoints(struct world *world, struct firn_db *db, const struct model *m
 {
     firn_error err;
     unsigned restores = 0;
-    const struct firn_db_checkpoint_visitor visitor = {true, count_safety, &restores};
-    DB_OK(firn_db_checkpoint_list(db, &visitor, &err));
+    const struct fi_db_checkpoint_visitor visitor = {true, count_safety, &restores};
+    DB_OK(fi_db_checkpoint_list(db, &visitor, &err));
     bool is_held = restores == model->restores;
     for (unsigned i = 0; i < CHECKPOINTS && is_held; i++) {
         is_held = holds_checkpoint(world, db, i, &model->checkpoints[i]);
@@ -292,7 +292,7 @@ compare_walk(struct world *world, struct firn_db_keyspace **keyspaces, struct fi
     firn_slice upper = world->keys[below(world, KEYS)];
     firn_slice prefix = world->keys[below(world, KEYS)];
     prefix.size = prefix.size == 0 ? 0 : below(world, prefix.size < 3 ? prefix.size + 1 : 3);
-    struct firn_db_cursor_options options = {
+    struct fi_db_cursor_options options = {
         .lower = below(world, 2) == 0 ? &lower : NULL,
         .upper = below(world, 2) == 0 ? &upper : NULL,
         .prefix = below(world, 3) == 0 ? &prefix : NULL,
@@ -302,35 +302,35 @@ compare_walk(struct world *world, struct firn_db_keyspace **keyspaces, struct fi
     size_t count = 0;
     for (size_t i = 0; i < KEYS; i++) {
         if (values[i] != 0 &&
-            (options.lower == NULL || firn_slice_compare(world->keys[i], lower) >= 0) &&
-            (options.upper == NULL || firn_slice_compare(world->keys[i], upper) < 0) &&
-            (options.prefix == NULL || firn_slice_has_prefix(world->keys[i], prefix))) {
+            (options.lower == NULL || fi_slice_compare(world->keys[i], lower) >= 0) &&
+            (options.upper == NULL || fi_slice_compare(world->keys[i], upper) < 0) &&
+            (options.prefix == NULL || fi_slice_has_prefix(world->keys[i], prefix))) {
             shown[count++] = i;
         }
     }
     struct firn_db_cursor *cursor;
-    DB_OK(firn_db_cursor_open(keyspaces[k], &options, &cursor, &err));
+    DB_OK(fi_db_cursor_open(keyspaces[k], &options, &cursor, &err));
     /* at is the index in shown plus one; 0 and count + 1 are not valid. */
     size_t at;
     switch (below(world, 4)) {
     case 0:
-        DB_OK(firn_db_cursor_first(cursor, &err));
+        DB_OK(fi_db_cursor_first(cursor, &err));
         at = 1;
         break;
     case 1:
-        DB_OK(firn_db_cursor_last(cursor, &err));
+        DB_OK(fi_db_cursor_last(cursor, &err));
         at = count;
         break;
     case 2: {
         size_t key = below(world, KEYS);
-        DB_OK(firn_db_cursor_seek(cursor, world->keys[key], &err));
+        DB_OK(fi_db_cursor_seek(cursor, world->keys[key], &err));
         for (at = 1; at <= count && shown[at - 1] < key; at++) {
         }
         break;
     }
     default: {
         size_t key = below(world, KEYS);
-        DB_OK(firn_db_cursor_seek_before(cursor, world->keys[key], &err));
+        DB_OK(fi_db_cursor_seek_before(cursor, world->keys[key], &err));
         for (at = count; at > 0 && shown[at - 1] >= key; at--) {
         }
         break;
@@ -339,17 +339,17 @@ compare_walk(struct world *world, struct firn_db_keyspace **keyspaces, struct fi
     bool is_back = below(world, 2) == 0;
     for (size_t steps = 0; steps < 3 * KEYS; steps++) {
         bool is_valid = at >= 1 && at <= count;
-        assert_int_equal(firn_db_cursor_valid(cursor), is_valid);
+        assert_int_equal(fi_db_cursor_valid(cursor), is_valid);
         if (!is_valid) {
             break;
         }
-        assert_true(firn_slice_equal(firn_db_cursor_key(cursor), world->keys[shown[at - 1]]));
-        assert_true(is_value(values[shown[at - 1]], firn_db_cursor_value(cursor)));
+        assert_true(fi_slice_equal(fi_db_cursor_key(cursor), world->keys[shown[at - 1]]));
+        assert_true(is_value(values[shown[at - 1]], fi_db_cursor_value(cursor)));
         is_back = below(world, 12) == 0 ? !is_back : is_back;
-        DB_OK(is_back ? firn_db_cursor_prev(cursor, &err) : firn_db_cursor_next(cursor, &err));
+        DB_OK(is_back ? fi_db_cursor_prev(cursor, &err) : fi_db_cursor_next(cursor, &err));
         at = is_back ? at - 1 : at + 1;
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
 }
 
 /* ---- opening and crashing ---- */
@@ -357,8 +357,8 @@ compare_walk(struct world *world, struct firn_db_keyspace **keyspaces, struct fi
 static void
 arm(struct world *world, uint64_t calls_max)
 {
-    firn_sim_memory_set_cut_at(world->support.os, firn_sim_memory_calls(world->support.os) + 1 +
-                                                      below(world, calls_max));
+    fi_sim_memory_set_cut_at(world->support.os,
+                             fi_sim_memory_calls(world->support.os) + 1 + below(world, calls_max));
     world->is_armed = true;
 }
 
@@ -368,7 +368,7 @@ open_keyspaces(struct world *world, firn_error *err)
     int rc = FIRN_OK;
     for (unsigned k = 0; k < KEYSPACES && rc == FIRN_OK; k++) {
         char name[] = {'k', (char)('0' + k), 0};
-        rc = firn_db_keyspace_open(world->db, name, &world->keyspaces[k], err);
+        rc = fi_db_keyspace_open(world->db, name, &world->keyspaces[k], err);
     }
     return rc;
 }
@@ -376,12 +376,12 @@ open_keyspaces(struct world *world, firn_error *err)
 static int
 open_store(struct world *world, firn_error *err)
 {
-    const struct firn_db_options options = {
+    const struct fi_db_options options = {
         .create_if_missing = true,
         .compression = below(world, 2) == 0 ? FIRN_COMPRESSION_DEFAULT : FIRN_COMPRESSION_NONE,
         .memory_bytes = world->is_tiny ? 1 << 20 : 0,
         .durability = below(world, 2) == 0 ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS};
-    int rc = firn_db_open(world->support.dir, &options, &world->db, err);
+    int rc = fi_db_open(world->support.dir, &options, &world->db, err);
     if (rc == FIRN_OK) {
         rc = open_keyspaces(world, err);
     }
@@ -393,7 +393,7 @@ cut(struct world *world)
 {
     world->cuts++;
     world->is_armed = false;
-    firn_sim_memory_set_cut_at(world->support.os, 0);
+    fi_sim_memory_set_cut_at(world->support.os, 0);
     db_support_cut(&world->support, below(world, 5));
 }
 
@@ -409,13 +409,13 @@ recover(struct world *world)
         }
         int rc = open_store(world, &err);
         /* What is only tidied up may have met the end of power without a word. */
-        if (!firn_sim_memory_is_off(world->support.os)) {
+        if (!fi_sim_memory_is_off(world->support.os)) {
             DB_OK(rc);
             return;
         }
-        firn_db_abandon(world->db);
+        fi_db_abandon(world->db);
         world->db = NULL;
-        firn_db_abandon(world->other.reader);
+        fi_db_abandon(world->other.reader);
         world->other.reader = NULL;
         cut(world);
     }
@@ -454,7 +454,7 @@ forget_views(struct world *world)
     for (unsigned i = 0; i < VIEWS; i++) {
         world->views[i].view = NULL;
     }
-    firn_db_abandon(world->other.reader);
+    fi_db_abandon(world->other.reader);
     world->other.reader = NULL;
 }
 
@@ -462,7 +462,7 @@ static void
 crash(struct world *world)
 {
     forget_views(world);
-    firn_db_abandon(world->db);
+    fi_db_abandon(world->db);
     world->db = NULL;
     cut(world);
     recover(world);
@@ -476,7 +476,7 @@ crash(struct world *world)
 static void
 survive(struct world *world, int rc, const firn_error *err)
 {
-    if (!firn_sim_memory_is_off(world->support.os)) {
+    if (!fi_sim_memory_is_off(world->support.os)) {
         (void)fprintf(stderr, "%s: %s\n", firn_code_name(rc), err->text);
         fail_msg("a step failed without a power cut");
     }
@@ -489,7 +489,7 @@ new_commit(struct world *world)
 {
     if (world->journal_count == JOURNAL_MAX) {
         firn_error err;
-        int rc = firn_db_log_sync(world->db, &err);
+        int rc = fi_db_log_sync(world->db, &err);
         if (rc != FIRN_OK) {
             survive(world, rc, &err);
         } else {
@@ -538,11 +538,11 @@ commit_one(struct world *world, const struct model_commit *commit, firn_durabili
     firn_slice key = world->keys[commit->ops[0].key];
     uint64_t value = commit->ops[0].value;
     if (commit->ops[0].end != 0) {
-        return firn_db_delete_range(keyspace, key, bound_of(world, commit->ops[0].end), durability,
-                                    err);
+        return fi_db_delete_range(keyspace, key, bound_of(world, commit->ops[0].end), durability,
+                                  err);
     }
-    return value == 0 ? firn_db_delete(keyspace, key, durability, err)
-                      : firn_db_put(keyspace, key, value_bytes(value, bytes), durability, err);
+    return value == 0 ? fi_db_delete(keyspace, key, durability, err)
+                      : fi_db_put(keyspace, key, value_bytes(value, bytes), durability, err);
 }
 
 static int
@@ -550,7 +550,7 @@ commit_batch(struct world *world, const struct model_commit *commit, firn_durabi
              firn_error *err)
 {
     struct firn_db_batch *batch;
-    assert_int_equal(firn_db_batch_create(&batch, err), FIRN_OK);
+    assert_int_equal(fi_db_batch_create(&batch, err), FIRN_OK);
     for (size_t i = 0; i < commit->count; i++) {
         uint8_t bytes[VALUE_MAX];
         struct firn_db_keyspace *keyspace = world->keyspaces[commit->ops[i].keyspace];
@@ -559,16 +559,16 @@ commit_batch(struct world *world, const struct model_commit *commit, firn_durabi
         int rc;
         if (commit->ops[i].end != 0) {
             firn_slice upper = bound_of(world, commit->ops[i].end);
-            rc = firn_db_batch_delete_range(batch, keyspace, key, upper, err);
+            rc = fi_db_batch_delete_range(batch, keyspace, key, upper, err);
         } else if (value == 0) {
-            rc = firn_db_batch_delete(batch, keyspace, key, err);
+            rc = fi_db_batch_delete(batch, keyspace, key, err);
         } else {
-            rc = firn_db_batch_put(batch, keyspace, key, value_bytes(value, bytes), err);
+            rc = fi_db_batch_put(batch, keyspace, key, value_bytes(value, bytes), err);
         }
         assert_int_equal(rc, FIRN_OK);
     }
-    int rc = firn_db_write(world->db, batch, durability, err);
-    firn_db_batch_destroy(batch);
+    int rc = fi_db_write(world->db, batch, durability, err);
+    fi_db_batch_destroy(batch);
     return rc;
 }
 
@@ -598,7 +598,7 @@ static void
 step_sync(struct world *world)
 {
     firn_error err;
-    int rc = firn_db_log_sync(world->db, &err);
+    int rc = fi_db_log_sync(world->db, &err);
     if (rc != FIRN_OK) {
         survive(world, rc, &err);
     } else {
@@ -613,19 +613,19 @@ step_reopen(struct world *world)
     int rc = FIRN_OK;
     if (below(world, 2) == 0) {
         for (unsigned i = 0; i < VIEWS; i++) {
-            firn_db_view_close(world->views[i].view);
+            fi_db_view_close(world->views[i].view);
         }
-        rc = firn_db_close(world->db, &err);
+        rc = fi_db_close(world->db, &err);
         world->journal_durable = rc == FIRN_OK ? world->journal_count : world->journal_durable;
     } else {
-        firn_db_abandon(world->db);
+        fi_db_abandon(world->db);
     }
     world->db = NULL;
     for (unsigned i = 0; i < VIEWS; i++) {
         world->views[i].view = NULL;
     }
     unsigned cuts = world->cuts;
-    if (firn_sim_memory_is_off(world->support.os)) {
+    if (fi_sim_memory_is_off(world->support.os)) {
         forget_views(world);
         cut(world);
     } else {
@@ -644,19 +644,19 @@ step_read_only(struct world *world)
     struct model_view *other = &world->other;
     uint64_t dice = below(world, 4);
     if (other->reader == NULL) {
-        DB_OK(firn_db_open(world->support.dir, &db_support_read_only, &other->reader, &err));
+        DB_OK(fi_db_open(world->support.dir, &db_support_read_only, &other->reader, &err));
         other->model = world->now;
     } else if (dice == 0) {
-        firn_db_abandon(other->reader);
+        fi_db_abandon(other->reader);
         other->reader = NULL;
         return;
     } else if (dice == 1) {
-        DB_OK(firn_db_refresh(other->reader, &err));
+        DB_OK(fi_db_refresh(other->reader, &err));
         other->model = world->now;
     }
     for (unsigned k = 0; k < KEYSPACES; k++) {
         char name[] = {'k', (char)('0' + k), 0};
-        DB_OK(firn_db_keyspace_open(other->reader, name, &other->keyspaces[k], &err));
+        DB_OK(fi_db_keyspace_open(other->reader, name, &other->keyspaces[k], &err));
     }
     assert_true(holds_all(world, other->keyspaces, &other->model));
     assert_true(holds_checkpoints(world, other->reader, &other->model));
@@ -669,11 +669,11 @@ step_view(struct world *world)
     firn_error err;
     struct model_view *view = &world->views[below(world, VIEWS)];
     if (view->view == NULL) {
-        DB_OK(firn_db_view_open(world->db, &view->view, &err));
+        DB_OK(fi_db_view_open(world->db, &view->view, &err));
         memcpy(view->keyspaces, world->keyspaces, sizeof view->keyspaces);
         view->model = world->now;
     } else if (below(world, 6) == 0) {
-        firn_db_view_close(view->view);
+        fi_db_view_close(view->view);
         view->view = NULL;
     } else if (below(world, 2) == 0) {
         assert_true(holds_at(world, view->keyspaces, view->view, &view->model.now));
@@ -686,8 +686,8 @@ static void
 step_maintain(struct world *world)
 {
     firn_error err;
-    int rc = below(world, 3) == 0 ? firn_db_maintain_compact(world->db, NULL, &err)
-                                  : firn_db_maintain_flush(world->db, &err);
+    int rc = below(world, 3) == 0 ? fi_db_maintain_compact(world->db, NULL, &err)
+                                  : fi_db_maintain_flush(world->db, &err);
     if (rc != FIRN_OK) {
         survive(world, rc, &err);
     }
@@ -706,10 +706,10 @@ step_drop(struct world *world)
     commit->ops[0].key = 0;
     commit->ops[0].end = KEYS;
     commit->ops[0].value = 0;
-    int rc = firn_db_keyspace_drop(world->db, name, &err);
+    int rc = fi_db_keyspace_drop(world->db, name, &err);
     if (rc == FIRN_OK) {
         apply(&world->now, commit);
-        rc = firn_db_keyspace_open(world->db, name, &world->keyspaces[k], &err);
+        rc = fi_db_keyspace_open(world->db, name, &world->keyspaces[k], &err);
     }
     if (rc != FIRN_OK) {
         survive(world, rc, &err);
@@ -750,14 +750,14 @@ go_to_difference(struct expected_diff *diff)
 }
 
 static int
-compare_difference(void *ctx, const char *keyspace, const struct firn_db_diff_key *found)
+compare_difference(void *ctx, const char *keyspace, const struct fi_db_diff_key *found)
 {
     struct expected_diff *diff = ctx;
     assert_true(go_to_difference(diff));
     uint64_t before = diff->before->of[diff->keyspace][diff->key];
     uint64_t after = diff->after->of[diff->keyspace][diff->key];
     assert_int_equal(keyspace[1] - '0', diff->keyspace);
-    assert_true(firn_slice_equal(found->key, diff->world->keys[diff->key]));
+    assert_true(fi_slice_equal(found->key, diff->world->keys[diff->key]));
     assert_int_equal(found->is_before, before != 0);
     assert_int_equal(found->is_after, after != 0);
     assert_true(before == 0 || is_value(before, found->before));
@@ -792,8 +792,8 @@ step_diff(struct world *world)
     struct expected_diff diff = {.world = world};
     diff.before = choose_state(world, names[0], &before);
     diff.after = choose_state(world, names[1], &after);
-    const struct firn_db_diff_visitor visitor = {.visit = compare_difference, .ctx = &diff};
-    DB_OK(firn_db_diff(world->db, before, after, &visitor, &err));
+    const struct fi_db_diff_visitor visitor = {.visit = compare_difference, .ctx = &diff};
+    DB_OK(fi_db_diff(world->db, before, after, &visitor, &err));
     assert_false(go_to_difference(&diff));
 }
 
@@ -803,19 +803,19 @@ change_checkpoints(struct world *world, const struct model_commit *commit, firn_
 {
     char name[] = {'c', (char)('0' + commit->slot), 0};
     const char *const names[] = {name};
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
     switch (commit->kind) {
     case CREATE:
-        return firn_db_checkpoint_create(world->db, name, NULL, err);
+        return fi_db_checkpoint_create(world->db, name, NULL, err);
     case DELETE:
-        return firn_db_checkpoint_delete(world->db, names, 1, err);
+        return fi_db_checkpoint_delete(world->db, names, 1, err);
     case RESTORE:
-        return firn_db_checkpoint_restore(world->db, name, &restored, &safety, err);
+        return fi_db_checkpoint_restore(world->db, name, &restored, &safety, err);
     case UNDO:
     case WRITES:
     default:
-        return firn_db_checkpoint_undo(world->db, &restored, &safety, err);
+        return fi_db_checkpoint_undo(world->db, &restored, &safety, err);
     }
 }
 
@@ -849,7 +849,7 @@ step_check(struct world *world)
 {
     firn_error err;
     firn_store_check_result report;
-    int rc = firn_db_check(world->db, NULL, &report, &err);
+    int rc = fi_db_check(world->db, NULL, &report, &err);
     if (rc != FIRN_OK) {
         survive(world, rc, &err);
         return;
@@ -869,7 +869,7 @@ static void
 step(struct world *world)
 {
     uint64_t dice = below(world, 262);
-    if (firn_sim_memory_is_off(world->support.os)) {
+    if (fi_sim_memory_is_off(world->support.os)) {
         /* It failed while something was done in the background. */
         crash(world);
     } else if (dice < 130) {
@@ -918,13 +918,13 @@ run_store(struct test_random *random, unsigned steps)
     for (unsigned i = 0; i < steps; i++) {
         step(world);
     }
-    if (firn_sim_memory_is_off(world->support.os)) {
+    if (fi_sim_memory_is_off(world->support.os)) {
         crash(world);
     }
     assert_true(holds_all(world, world->keyspaces, &world->now));
     assert_true(holds_checkpoints(world, world->db, &world->now));
     forget_views(world);
-    firn_db_abandon(world->db);
+    fi_db_abandon(world->db);
     db_support_deinit(&world->support);
     unsigned cuts = world->cuts;
     free(world);

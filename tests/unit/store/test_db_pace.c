@@ -22,10 +22,10 @@ sleep_of_put(struct firn_db *db, struct firn_db_keyspace *keyspace)
     firn_error err;
     firn_store_statistics before;
     firn_store_statistics after;
-    DB_OK(firn_db_stats(db, &before, &err));
-    DB_OK(firn_db_put(keyspace, firn_str("key"), firn_bytes(value, sizeof value),
-                      FIRN_DURABILITY_OS, &err));
-    DB_OK(firn_db_stats(db, &after, &err));
+    DB_OK(fi_db_stats(db, &before, &err));
+    DB_OK(fi_db_put(keyspace, firn_str("key"), firn_bytes(value, sizeof value), FIRN_DURABILITY_OS,
+                    &err));
+    DB_OK(fi_db_stats(db, &after, &err));
     assert_int_equal(after.slowdowns - before.slowdowns,
                      after.slowdown_ns > before.slowdown_ns ? 1 : 0);
     return after.slowdown_ns - before.slowdown_ns;
@@ -35,18 +35,18 @@ static void
 a_commit_is_slowed_down_more_with_each_run_of_level_0(void **state)
 {
     (void)state;
-    const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = 64 << 20};
+    const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 64 << 20};
     firn_error err;
     struct db_support support;
     struct firn_db *db;
     uint64_t sleeps[STOP] = {0};
     db_support_init(&support, 1);
-    DB_OK(firn_db_open(support.dir, &options, &db, &err));
+    DB_OK(fi_db_open(support.dir, &options, &db, &err));
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
-    DB_OK(firn_db_maintain_flush_memtables(db, &err));
+    DB_OK(fi_db_maintain_flush_memtables(db, &err));
     for (unsigned runs = 0; runs < STOP; runs++) {
         sleeps[runs] = sleep_of_put(db, keyspace);
-        DB_OK(firn_db_maintain_flush_memtables(db, &err)); /* one more: it compacts nothing */
+        DB_OK(fi_db_maintain_flush_memtables(db, &err)); /* one more: it compacts nothing */
     }
     assert_int_equal(sleeps[SLOW - 1], 0);
     for (unsigned runs = SLOW; runs < STOP; runs++) {
@@ -55,7 +55,7 @@ a_commit_is_slowed_down_more_with_each_run_of_level_0(void **state)
     /* 25 MiB a second at first, half of that at the end. */
     assert_in_range(sleeps[SLOW], 40000000, 42000000);
     assert_in_range(sleeps[STOP - 1], 77000000, 81000000);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -72,10 +72,10 @@ struct many {
 static void
 many_init(struct many *many)
 {
-    const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = MEMORY};
+    const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = MEMORY};
     firn_error err;
     db_support_init(&many->support, 3);
-    DB_OK(firn_db_open(many->support.dir, &options, &many->db, &err));
+    DB_OK(fi_db_open(many->support.dir, &options, &many->db, &err));
     for (unsigned i = 0; i < TREES; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "tree%u", i);
@@ -87,7 +87,7 @@ static void
 many_deinit(struct many *many)
 {
     firn_error err;
-    DB_OK(firn_db_close(many->db, &err));
+    DB_OK(fi_db_close(many->db, &err));
     db_support_deinit(&many->support);
 }
 
@@ -103,7 +103,7 @@ key_of(unsigned number, char out[16])
 static size_t
 most_bytes(const struct firn_db *db)
 {
-    size_t borrowed = firn_block_cache_lend_bytes(db->cache);
+    size_t borrowed = fi_block_cache_lend_bytes(db->cache);
     size_t stop = db->limits.memtables_max + borrowed;
     size_t late = (db->limits.memtables + borrowed) / 4 * 5;
     return (stop > late ? stop : late) + db->limits.memtable / 4;
@@ -118,14 +118,14 @@ put_turns(struct many *many, unsigned first, unsigned end)
     for (unsigned i = first; i < end; i++) {
         firn_error err;
         char key[16];
-        DB_OK(firn_db_put(many->trees[i % TREES], key_of(i, key), firn_bytes(value, sizeof value),
-                          FIRN_DURABILITY_OS, &err));
-        size_t bytes = firn_lsm_memtable_bytes(firn_db_image(many->db)->lsm);
-        struct firn_block_cache_stats stats;
-        firn_block_cache_stats(many->db->cache, &stats);
-        assert_true(firn_lsm_memtable_excess(firn_db_image(many->db)->lsm) <= most_bytes(many->db));
+        DB_OK(fi_db_put(many->trees[i % TREES], key_of(i, key), firn_bytes(value, sizeof value),
+                        FIRN_DURABILITY_OS, &err));
+        size_t bytes = fi_lsm_memtable_bytes(fi_db_image(many->db)->lsm);
+        struct fi_block_cache_stats stats;
+        fi_block_cache_stats(many->db->cache, &stats);
+        assert_true(fi_lsm_memtable_excess(fi_db_image(many->db)->lsm) <= most_bytes(many->db));
         assert_true(bytes + stats.used_bytes <= MEMORY);
-        assert_true(firn_log_size_bytes(many->db->log) <= (uint64_t)2 * MEMORY);
+        assert_true(fi_log_size_bytes(many->db->log) <= (uint64_t)2 * MEMORY);
         most = bytes > most ? bytes : most;
     }
     return most;
@@ -137,10 +137,10 @@ get_all(struct many *many, unsigned end)
     for (unsigned i = 0; i < end; i++) {
         firn_error err;
         char key[16];
-        struct firn_buf out = {0};
-        DB_OK(firn_db_get(many->trees[i % TREES], key_of(i, key), &out, &err));
+        struct fi_buf out = {0};
+        DB_OK(fi_db_get(many->trees[i % TREES], key_of(i, key), &out, &err));
         assert_int_equal(out.size, SMALL_VALUE);
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
     }
 }
 
@@ -157,11 +157,11 @@ many_memtables_borrow_what_blocks_do_not_need(void **state)
     assert_true(most > 2 * (size_t)OWN);
     /* They are flushed late, and so into few runs: with their own memory alone there are twice as
      * many. */
-    DB_OK(firn_db_stats(many.db, &stats, &err));
+    DB_OK(fi_db_stats(many.db, &stats, &err));
     assert_in_range(stats.flushes, 50, 200);
     /* What was borrowed comes back with a flush. */
-    DB_OK(firn_db_maintain_flush_memtables(many.db, &err));
-    assert_int_equal(firn_block_cache_lend_bytes(many.db->cache), 0);
+    DB_OK(fi_db_maintain_flush_memtables(many.db, &err));
+    assert_int_equal(fi_block_cache_lend_bytes(many.db->cache), 0);
     get_all(&many, PUTS);
     many_deinit(&many);
 }
@@ -172,14 +172,14 @@ memtables_give_back_what_blocks_need(void **state)
     (void)state;
     enum { PUTS = 40000, MORE = 20000 };
     struct many many;
-    struct firn_block_cache_stats stats;
+    struct fi_block_cache_stats stats;
     many_init(&many);
     (void)put_turns(&many, 0, PUTS);
-    assert_true(firn_block_cache_lend_bytes(many.db->cache) > 0);
+    assert_true(fi_block_cache_lend_bytes(many.db->cache) > 0);
     get_all(&many, PUTS);
-    assert_true(firn_block_cache_lend_is_recalled(many.db->cache));
+    assert_true(fi_block_cache_lend_is_recalled(many.db->cache));
     unsigned puts = 0;
-    while (firn_block_cache_lend_is_recalled(many.db->cache) && puts < 10000) {
+    while (fi_block_cache_lend_is_recalled(many.db->cache) && puts < 10000) {
         (void)put_turns(&many, PUTS + puts, PUTS + puts + 50);
         puts += 50;
     }
@@ -189,7 +189,7 @@ memtables_give_back_what_blocks_need(void **state)
         get_all(&many, PUTS);
     }
     /* Now blocks have all that is theirs. */
-    firn_block_cache_stats(many.db->cache, &stats);
+    fi_block_cache_stats(many.db->cache, &stats);
     assert_true(stats.used_bytes > CACHE - CACHE / 16);
     assert_true(put_turns(&many, PUTS + 4 * MORE, PUTS + 5 * MORE) <
                 most_bytes(many.db) + CACHE / 16);
@@ -204,7 +204,7 @@ on_a_small_disk_nothing_is_borrowed(void **state)
     many_init(&many);
     many.db->limits.disk_bytes = 100 << 20; /* as db_space.c finds it */
     assert_true(put_turns(&many, 0, 20000) <= most_bytes(many.db));
-    assert_int_equal(firn_block_cache_lend_bytes(many.db->cache), 0);
+    assert_int_equal(fi_block_cache_lend_bytes(many.db->cache), 0);
     many_deinit(&many);
 }
 

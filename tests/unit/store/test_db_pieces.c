@@ -40,7 +40,7 @@ setup(void **state)
     def.key_count = 1;
     db_support_init(&support, 1);
     db = db_support_open(support.dir);
-    DB_OK(firn_rows_create(db, "t", &def, &table, &err));
+    DB_OK(fi_rows_create(db, "t", &def, &table, &err));
     return 0;
 }
 
@@ -49,7 +49,7 @@ teardown(void **state)
 {
     (void)state;
     if (db != NULL) {
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
     }
     db_support_deinit(&support);
     return 0;
@@ -59,9 +59,9 @@ static void
 put_ttl(int64_t id, int64_t n, uint64_t ttl_ms)
 {
     const firn_value values[] = {firn_i64(id), firn_i64(n)};
-    const struct firn_rows_put put = {
-        .mode = FIRN_ROWS_UPSERT, .values = values, .count = 2, .ttl_ms = ttl_ms};
-    DB_OK(firn_rows_write_put(table, NULL, &put, FIRN_DURABILITY_DEFAULT, NULL, &err));
+    const struct fi_rows_put put = {
+        .mode = FI_ROWS_UPSERT, .values = values, .count = 2, .ttl_ms = ttl_ms};
+    DB_OK(fi_rows_write_put(table, NULL, &put, FIRN_DURABILITY_DEFAULT, NULL, &err));
 }
 
 static void
@@ -72,15 +72,15 @@ put_all(int64_t n)
     }
 }
 
-static struct firn_buf key_memory[2];
+static struct fi_buf key_memory[2];
 
 static firn_slice
 key_of(int64_t id, size_t number)
 {
-    const struct firn_cell cell = {.kind = FIRN_PHYSICAL_I64, .as.i64 = id};
-    firn_buf_clear(&key_memory[number]);
-    DB_OK(firn_tuple_key_add(&key_memory[number], FIRN_TYPE_I64, false, &cell));
-    return firn_buf_slice(&key_memory[number]);
+    const struct fi_cell cell = {.kind = FI_PHYSICAL_I64, .as.i64 = id};
+    fi_buf_clear(&key_memory[number]);
+    DB_OK(fi_tuple_key_add(&key_memory[number], FIRN_TYPE_I64, false, &cell));
+    return fi_buf_slice(&key_memory[number]);
 }
 
 /* What pieces have: rows, the sum of n, and how many are direct. */
@@ -92,40 +92,40 @@ struct sums {
 };
 
 static void
-add_piece(struct firn_lsm_pieces *pieces, size_t i, struct sums *sums)
+add_piece(struct fi_lsm_pieces *pieces, size_t i, struct sums *sums)
 {
-    static const struct firn_column_def id = {.id = 1, .type = FIRN_TYPE_I64};
-    static const struct firn_column_def n = {.id = 2, .type = FIRN_TYPE_I64};
-    struct firn_lsm_winners *winners;
-    struct firn_lsm_winners_scratch scratch = {.numbers = {0}};
-    struct firn_chunk_values values;
-    struct firn_lsm_piece piece;
+    static const struct fi_column_def id = {.id = 1, .type = FIRN_TYPE_I64};
+    static const struct fi_column_def n = {.id = 2, .type = FIRN_TYPE_I64};
+    struct fi_lsm_winners *winners;
+    struct fi_lsm_winners_scratch scratch = {.numbers = {0}};
+    struct fi_chunk_values values;
+    struct fi_lsm_piece piece;
     size_t count;
-    firn_lsm_pieces_at(pieces, i, &piece);
+    fi_lsm_pieces_at(pieces, i, &piece);
     sums->direct += piece.run != NULL;
-    DB_OK(firn_lsm_winners_open(pieces, i, false, &winners, &err));
+    DB_OK(fi_lsm_winners_open(pieces, i, false, &winners, &err));
     do {
-        DB_OK(firn_lsm_winners_next(winners, &count, &err));
-        DB_OK(firn_lsm_winners_read(winners, &id, NULL, &scratch, &values, &err));
+        DB_OK(fi_lsm_winners_next(winners, &count, &err));
+        DB_OK(fi_lsm_winners_read(winners, &id, NULL, &scratch, &values, &err));
         for (size_t k = 0; k < count; k++) {
             sums->ids += values.as.i64[k];
         }
-        DB_OK(firn_lsm_winners_read(winners, &n, NULL, &scratch, &values, &err));
+        DB_OK(fi_lsm_winners_read(winners, &n, NULL, &scratch, &values, &err));
         for (size_t k = 0; k < count; k++) {
             sums->n += values.as.i64[k];
         }
         sums->rows += count;
     } while (count > 0);
-    firn_lsm_winners_scratch_deinit(&scratch);
-    firn_lsm_winners_close(winners);
+    fi_lsm_winners_scratch_deinit(&scratch);
+    fi_lsm_winners_close(winners);
 }
 
 static struct sums
-sum_pieces(struct firn_db_pieces *pieces)
+sum_pieces(struct fi_db_pieces *pieces)
 {
     struct sums sums = {.rows = 0};
-    struct firn_lsm_pieces *inner = firn_db_pieces_lsm(pieces);
-    for (size_t i = 0; inner != NULL && i < firn_lsm_pieces_count(inner); i++) {
+    struct fi_lsm_pieces *inner = fi_db_pieces_lsm(pieces);
+    for (size_t i = 0; inner != NULL && i < fi_lsm_pieces_count(inner); i++) {
         add_piece(inner, i, &sums);
     }
     return sums;
@@ -134,10 +134,10 @@ sum_pieces(struct firn_db_pieces *pieces)
 static void
 assert_sums(struct firn_db_view *view, uint64_t rows, int64_t n)
 {
-    struct firn_db_pieces *pieces;
-    DB_OK(firn_db_pieces_open(firn_rows_keyspace(table), view, NULL, NULL, NULL, &pieces, &err));
+    struct fi_db_pieces *pieces;
+    DB_OK(fi_db_pieces_open(fi_rows_keyspace(table), view, NULL, NULL, NULL, &pieces, &err));
     struct sums sums = sum_pieces(pieces);
-    firn_db_pieces_close(pieces);
+    fi_db_pieces_close(pieces);
     assert_int_equal(sums.rows, rows);
     assert_int_equal(sums.n, n);
 }
@@ -145,8 +145,8 @@ assert_sums(struct firn_db_view *view, uint64_t rows, int64_t n)
 static void
 compact(void)
 {
-    DB_OK(firn_db_maintain_flush(db, &err));
-    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
 }
 
 static void
@@ -155,19 +155,19 @@ pieces_read_at_views(void **state)
     (void)state;
     struct firn_db_view *view;
     struct firn_db_view *other;
-    struct firn_db_pieces *pieces;
+    struct fi_db_pieces *pieces;
     assert_sums(NULL, 0, 0);
     put_all(3);
     assert_sums(NULL, ROWS, 3 * ROWS);
-    DB_OK(firn_db_maintain_flush(db, &err));
-    DB_OK(firn_db_checkpoint_create(db, "a", NULL, &err));
-    DB_OK(firn_db_pieces_open(firn_rows_keyspace(table), NULL, NULL, NULL, NULL, &pieces, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
+    DB_OK(fi_db_checkpoint_create(db, "a", NULL, &err));
+    DB_OK(fi_db_pieces_open(fi_rows_keyspace(table), NULL, NULL, NULL, NULL, &pieces, &err));
     assert_int_equal(sum_pieces(pieces).direct, 1);
     for (int64_t id = 100; id < 200; id++) {
         put_ttl(id, 10, 0);
     }
     assert_sums(NULL, ROWS, 3 * ROWS + 700);
-    DB_OK(firn_db_checkpoint_view(db, "a", &view, &err));
+    DB_OK(fi_db_checkpoint_view(db, "a", &view, &err));
     assert_sums(view, ROWS, 3 * ROWS);
     put_all(5);
     compact();
@@ -177,24 +177,24 @@ pieces_read_at_views(void **state)
     struct sums sums = sum_pieces(pieces);
     assert_int_equal(sums.n, 3 * ROWS);
     assert_int_equal(sums.ids, ROWS * (ROWS - 1) / 2);
-    firn_db_pieces_close(pieces);
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
-    DB_OK(firn_db_checkpoint_restore(db, "a", &restored, &safety, &err));
+    fi_db_pieces_close(pieces);
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
+    DB_OK(fi_db_checkpoint_restore(db, "a", &restored, &safety, &err));
     assert_sums(NULL, ROWS, 3 * ROWS);
     put_ttl(ROWS, 1, 0);
     compact();
     assert_sums(NULL, ROWS + 1, 3 * ROWS + 1);
-    firn_db_view_close(view);
+    fi_db_view_close(view);
     /* A view of another store. */
     struct firn_db *memory;
-    DB_OK(firn_db_memory_open(64 << 20, &db_support_create, &memory, &err));
-    DB_OK(firn_db_view_open(memory, &other, &err));
-    DB_FAILS(firn_db_pieces_open(firn_rows_keyspace(table), other, NULL, NULL, NULL, &pieces, &err),
+    DB_OK(fi_db_memory_open(64 << 20, &db_support_create, &memory, &err));
+    DB_OK(fi_db_view_open(memory, &other, &err));
+    DB_FAILS(fi_db_pieces_open(fi_rows_keyspace(table), other, NULL, NULL, NULL, &pieces, &err),
              FIRN_INVALID, "another store");
     assert_null(pieces);
-    firn_db_view_close(other);
-    DB_OK(firn_db_close(memory, &err));
+    fi_db_view_close(other);
+    DB_OK(fi_db_close(memory, &err));
 }
 
 static void
@@ -202,36 +202,33 @@ bounds_and_missing_tables_have_nothing(void **state)
 {
     (void)state;
     struct firn_db_view *view;
-    struct firn_db_pieces *pieces;
+    struct fi_db_pieces *pieces;
     put_all(1);
-    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
     put_ttl(20, 2, 0);
     firn_slice lower = key_of(10, 0);
     firn_slice upper = key_of(30, 1);
-    DB_OK(
-        firn_db_pieces_open(firn_rows_keyspace(table), NULL, &lower, &upper, NULL, &pieces, &err));
+    DB_OK(fi_db_pieces_open(fi_rows_keyspace(table), NULL, &lower, &upper, NULL, &pieces, &err));
     struct sums sums = sum_pieces(pieces);
     assert_int_equal(sums.rows, 20);
     assert_int_equal(sums.n, 21);
-    firn_db_pieces_close(pieces);
-    DB_OK(
-        firn_db_pieces_open(firn_rows_keyspace(table), NULL, &upper, &lower, NULL, &pieces, &err));
-    assert_null(firn_db_pieces_lsm(pieces));
-    firn_db_pieces_close(pieces);
-    DB_OK(firn_db_pieces_open(firn_rows_keyspace(table), NULL, &upper, NULL, NULL, &pieces, &err));
+    fi_db_pieces_close(pieces);
+    DB_OK(fi_db_pieces_open(fi_rows_keyspace(table), NULL, &upper, &lower, NULL, &pieces, &err));
+    assert_null(fi_db_pieces_lsm(pieces));
+    fi_db_pieces_close(pieces);
+    DB_OK(fi_db_pieces_open(fi_rows_keyspace(table), NULL, &upper, NULL, NULL, &pieces, &err));
     assert_int_equal(sum_pieces(pieces).rows, ROWS - 30);
-    firn_db_pieces_close(pieces);
+    fi_db_pieces_close(pieces);
     /* Rows that end. */
     put_ttl(2000, 7, 3600 * 1000);
     assert_sums(NULL, ROWS + 1, ROWS + 8);
     put_ttl(2000, 7, 1);
-    DB_OK(firn_db_view_open(db, &view, &err));
-    firn_db_view_close(view);
-    firn_db_pieces_close(NULL);
-    DB_OK(firn_rows_drop(db, "t", &err));
+    DB_OK(fi_db_view_open(db, &view, &err));
+    fi_db_view_close(view);
+    fi_db_pieces_close(NULL);
+    DB_OK(fi_rows_drop(db, "t", &err));
     assert_int_not_equal(
-        firn_db_pieces_open(firn_rows_keyspace(table), NULL, NULL, NULL, NULL, &pieces, &err),
-        FIRN_OK);
+        fi_db_pieces_open(fi_rows_keyspace(table), NULL, NULL, NULL, NULL, &pieces, &err), FIRN_OK);
     assert_null(pieces);
 }
 
@@ -239,59 +236,59 @@ static void
 temporary_files_go_with_a_crash(void **state)
 {
     (void)state;
-    char names[2][FIRN_DB_SCRATCH_NAME_SIZE];
+    char names[2][FI_DB_SCRATCH_NAME_SIZE];
     struct firn_db *other;
     put_all(1);
-    struct firn_os_dir *dir = firn_db_scratch_dir(db);
+    struct fi_os_dir *dir = fi_db_scratch_dir(db);
     assert_non_null(dir);
-    firn_db_scratch_name(db, names[0]);
-    firn_db_scratch_name(db, names[1]);
+    fi_db_scratch_name(db, names[0]);
+    fi_db_scratch_name(db, names[1]);
     assert_string_not_equal(names[0], names[1]);
     test_os_put(dir, names[0], "x", 1);
-    assert_int_equal(firn_db_memory_bytes(db), db_support_create.memory_bytes);
-    firn_db_abandon(db);
+    assert_int_equal(fi_db_memory_bytes(db), db_support_create.memory_bytes);
+    fi_db_abandon(db);
     db = db_support_open(support.dir);
-    dir = firn_db_scratch_dir(db);
-    DB_OK(firn_db_maintain_flush(db, &err));
-    firn_lsm_collect(firn_db_image(db)->lsm);
+    dir = fi_db_scratch_dir(db);
+    DB_OK(fi_db_maintain_flush(db, &err));
+    fi_lsm_collect(fi_db_image(db)->lsm);
     assert_false(test_os_has(dir, names[0]));
-    firn_db_scratch_name(db, names[1]);
+    fi_db_scratch_name(db, names[1]);
     assert_string_not_equal(names[0], names[1]);
     firn_store_check_result report = {.size = sizeof report};
-    DB_OK(firn_db_check(db, NULL, &report, &err));
-    DB_OK(firn_db_close(db, &err));
-    DB_OK(firn_db_open(support.dir, &db_support_read_only, &db, &err));
-    assert_null(firn_db_scratch_dir(db));
-    DB_OK(firn_db_memory_open(64 << 20, &db_support_create, &other, &err));
-    assert_null(firn_db_scratch_dir(other));
-    DB_OK(firn_db_close(other, &err));
+    DB_OK(fi_db_check(db, NULL, &report, &err));
+    DB_OK(fi_db_close(db, &err));
+    DB_OK(fi_db_open(support.dir, &db_support_read_only, &db, &err));
+    assert_null(fi_db_scratch_dir(db));
+    DB_OK(fi_db_memory_open(64 << 20, &db_support_create, &other, &err));
+    assert_null(fi_db_scratch_dir(other));
+    DB_OK(fi_db_close(other, &err));
 }
 
 static void
 transactions_know_what_they_wrote_and_read(void **state)
 {
     (void)state;
-    const struct firn_db_txn_options serializable = {.is_serializable = true};
+    const struct fi_db_txn_options serializable = {.is_serializable = true};
     struct firn_db_keyspace *keys = db_support_keyspace(db, "keys");
     struct firn_db_keyspace *others = db_support_keyspace(db, "others");
     struct firn_db_txn *txn;
     uint64_t savepoint;
     const firn_slice b = firn_str("b");
     const firn_slice d = firn_str("d");
-    DB_OK(firn_db_txn_begin(db, &serializable, &txn, &err));
-    assert_false(firn_db_txn_has_written(txn, keys));
-    DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
-    DB_OK(firn_db_txn_put(txn, keys, b, b, &err));
-    assert_true(firn_db_txn_has_written(txn, keys));
-    assert_false(firn_db_txn_has_written(txn, others));
-    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
-    assert_false(firn_db_txn_has_written(txn, keys));
-    DB_OK(firn_db_txn_delete_range(txn, keys, b, d, &err));
-    assert_true(firn_db_txn_has_written(txn, keys));
-    assert_false(firn_db_txn_has_written(txn, others));
-    DB_OK(firn_db_txn_rollback(txn, &err));
-    assert_int_equal(firn_db_txn_read_range(txn, keys, NULL, NULL, &err), FIRN_MISUSE);
-    firn_db_txn_close(txn);
+    DB_OK(fi_db_txn_begin(db, &serializable, &txn, &err));
+    assert_false(fi_db_txn_has_written(txn, keys));
+    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_db_txn_put(txn, keys, b, b, &err));
+    assert_true(fi_db_txn_has_written(txn, keys));
+    assert_false(fi_db_txn_has_written(txn, others));
+    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
+    assert_false(fi_db_txn_has_written(txn, keys));
+    DB_OK(fi_db_txn_delete_range(txn, keys, b, d, &err));
+    assert_true(fi_db_txn_has_written(txn, keys));
+    assert_false(fi_db_txn_has_written(txn, others));
+    DB_OK(fi_db_txn_rollback(txn, &err));
+    assert_int_equal(fi_db_txn_read_range(txn, keys, NULL, NULL, &err), FIRN_MISUSE);
+    fi_db_txn_close(txn);
     static const struct {
         const char *lower;
         const char *upper;
@@ -306,13 +303,13 @@ transactions_know_what_they_wrote_and_read(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const firn_slice lower = firn_str(cases[i].lower != NULL ? cases[i].lower : "");
         const firn_slice upper = firn_str(cases[i].upper != NULL ? cases[i].upper : "");
-        DB_OK(firn_db_txn_begin(db, &serializable, &txn, &err));
-        DB_OK(firn_db_txn_read_range(txn, keys, cases[i].lower != NULL ? &lower : NULL,
-                                     cases[i].upper != NULL ? &upper : NULL, &err));
+        DB_OK(fi_db_txn_begin(db, &serializable, &txn, &err));
+        DB_OK(fi_db_txn_read_range(txn, keys, cases[i].lower != NULL ? &lower : NULL,
+                                   cases[i].upper != NULL ? &upper : NULL, &err));
         db_support_put(keys, cases[i].written, "new");
-        DB_OK(firn_db_txn_put(txn, others, b, b, &err));
-        assert_int_equal(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), cases[i].expected);
-        firn_db_txn_close(txn);
+        DB_OK(fi_db_txn_put(txn, others, b, b, &err));
+        assert_int_equal(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), cases[i].expected);
+        fi_db_txn_close(txn);
     }
 }
 
@@ -327,7 +324,7 @@ main(void)
                                         teardown),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    firn_buf_deinit(&key_memory[0]);
-    firn_buf_deinit(&key_memory[1]);
+    fi_buf_deinit(&key_memory[0]);
+    fi_buf_deinit(&key_memory[1]);
     return failed;
 }

@@ -40,7 +40,7 @@ put(struct firn_db_keyspace *keyspace, unsigned key, unsigned version, firn_erro
     assert_non_null(bytes);
     memset(bytes, (int)(version % 251), size);
     int rc =
-        firn_db_put(keyspace, key_of(key, text), firn_bytes(bytes, size), FIRN_DURABILITY_OS, err);
+        fi_db_put(keyspace, key_of(key, text), firn_bytes(bytes, size), FIRN_DURABILITY_OS, err);
     free(bytes);
     return rc;
 }
@@ -52,7 +52,7 @@ put_all(struct firn_db *db, struct firn_db_keyspace *keyspace, unsigned version)
     for (unsigned key = 0; key < KEYS; key++) {
         DB_OK(put(keyspace, key, version, &err));
     }
-    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
 }
 
 static bool
@@ -66,13 +66,13 @@ is_whole(firn_slice value, unsigned key, unsigned version)
 }
 
 static struct firn_db *
-open_small(struct firn_os_dir *dir)
+open_small(struct fi_os_dir *dir)
 {
     firn_error err;
     struct firn_db *db;
-    struct firn_db_options options = db_support_create;
+    struct fi_db_options options = db_support_create;
     options.memory_bytes = MEMORY;
-    DB_OK(firn_db_open(dir, &options, &db, &err));
+    DB_OK(fi_db_open(dir, &options, &db, &err));
     return db;
 }
 
@@ -99,29 +99,29 @@ a_pinned_value_stays_while_all_else_changes(void **state)
     for (unsigned key = 0; key < 2 * KEYS; key++) {
         unsigned i = key % KEYS;
         if (key >= KEYS) {
-            firn_db_get_unpin(pins[i]);
+            fi_db_get_unpin(pins[i]);
         }
-        DB_OK(firn_db_get_pinned(keyspace, NULL, key_of(i, text), &pins[i], &values[i], &err));
+        DB_OK(fi_db_get_pinned(keyspace, NULL, key_of(i, text), &pins[i], &values[i], &err));
         assert_true(is_whole(values[i], i, 1));
         assert_true(i % 8 == 7 || key < KEYS || !is_copied(pins[i]));
     }
     for (unsigned version = 2; version < 6; version++) {
         put_all(db, keyspace, version);
-        DB_OK(firn_db_maintain_compact(db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(db, NULL, &err));
         for (unsigned key = 0; key < KEYS; key++) {
-            struct firn_buf found = {0};
-            DB_OK(firn_db_get(keyspace, key_of(key, text), &found, &err));
-            assert_true(is_whole(firn_buf_slice(&found), key, version));
-            firn_buf_deinit(&found);
+            struct fi_buf found = {0};
+            DB_OK(fi_db_get(keyspace, key_of(key, text), &found, &err));
+            assert_true(is_whole(fi_buf_slice(&found), key, version));
+            fi_buf_deinit(&found);
             assert_true(is_whole(values[key], key, 1));
         }
     }
-    DB_FAILS(firn_db_close(db, &err), FIRN_MISUSE, "40 cursors, snapshots, transactions or pins");
+    DB_FAILS(fi_db_close(db, &err), FIRN_MISUSE, "40 cursors, snapshots, transactions or pins");
     for (unsigned key = 0; key < KEYS; key++) {
         assert_true(is_whole(values[key], key, 1));
-        firn_db_get_unpin(pins[key]);
+        fi_db_get_unpin(pins[key]);
     }
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -138,44 +138,44 @@ what_cannot_be_pinned_is_copied(void **state)
     struct firn_db *db = open_small(support.dir);
     struct firn_db_keyspace *k = db_support_keyspace(db, "k");
     static const char *const names[] = {"put", "expires", "merged", "hidden", "empty"};
-    DB_OK(firn_db_put(k, firn_str("put"), firn_str("one"), FIRN_DURABILITY_OS, &err));
-    DB_OK(firn_db_put(k, firn_str("empty"), firn_str(""), FIRN_DURABILITY_OS, &err));
-    DB_OK(firn_db_put(k, firn_str("hidden"), firn_str("one"), FIRN_DURABILITY_OS, &err));
-    DB_OK(firn_db_put_ttl(k, firn_str("expires"), firn_str("one"), 1000000, FIRN_DURABILITY_OS,
-                          &err));
-    DB_OK(firn_db_merge(k, firn_str("merged"), FIRN_MERGE_APPEND, firn_str("one"),
-                        FIRN_DURABILITY_OS, &err));
+    DB_OK(fi_db_put(k, firn_str("put"), firn_str("one"), FIRN_DURABILITY_OS, &err));
+    DB_OK(fi_db_put(k, firn_str("empty"), firn_str(""), FIRN_DURABILITY_OS, &err));
+    DB_OK(fi_db_put(k, firn_str("hidden"), firn_str("one"), FIRN_DURABILITY_OS, &err));
+    DB_OK(
+        fi_db_put_ttl(k, firn_str("expires"), firn_str("one"), 1000000, FIRN_DURABILITY_OS, &err));
+    DB_OK(fi_db_merge(k, firn_str("merged"), FIRN_MERGE_APPEND, firn_str("one"), FIRN_DURABILITY_OS,
+                      &err));
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-            int rc = firn_db_get_pinned(k, NULL, firn_str(names[i]), &pin, &value, &err);
+            int rc = fi_db_get_pinned(k, NULL, firn_str(names[i]), &pin, &value, &err);
             if (round == 2 && i == 3) {
                 DB_FAILS(rc, FIRN_NOT_FOUND, "no such key");
                 assert_null(pin);
                 continue;
             }
             DB_OK(rc);
-            assert_true(firn_slice_equal(value, firn_str(i == 4 ? "" : "one")));
+            assert_true(fi_slice_equal(value, firn_str(i == 4 ? "" : "one")));
             assert_non_null(value.data); /* an empty value has an address too */
             /* What is flushed may be folded. */
             assert_true(i == 2 || is_copied(pin) == (round == 0 || i == 1));
-            firn_db_get_unpin(pin);
+            fi_db_get_unpin(pin);
         }
         if (round == 0) {
-            DB_OK(firn_db_maintain_flush(db, &err));
-            DB_OK(firn_db_view_open(db, &view, &err));
+            DB_OK(fi_db_maintain_flush(db, &err));
+            DB_OK(fi_db_view_open(db, &view, &err));
         } else if (round == 1) {
-            DB_OK(firn_db_delete_range(k, firn_str("h"), firn_str("i"), FIRN_DURABILITY_OS, &err));
-            DB_OK(firn_db_maintain_flush(db, &err));
+            DB_OK(fi_db_delete_range(k, firn_str("h"), firn_str("i"), FIRN_DURABILITY_OS, &err));
+            DB_OK(fi_db_maintain_flush(db, &err));
         }
     }
-    DB_OK(firn_db_get_pinned(k, view, firn_str("hidden"), &pin, &value, &err));
-    assert_true(firn_slice_equal(value, firn_str("one")));
-    firn_db_get_unpin(pin);
-    firn_db_view_close(view);
-    firn_db_get_unpin(NULL);
-    DB_FAILS(firn_db_get_pinned(k, NULL, firn_str("none"), &pin, &value, &err), FIRN_NOT_FOUND,
+    DB_OK(fi_db_get_pinned(k, view, firn_str("hidden"), &pin, &value, &err));
+    assert_true(fi_slice_equal(value, firn_str("one")));
+    fi_db_get_unpin(pin);
+    fi_db_view_close(view);
+    fi_db_get_unpin(NULL);
+    DB_FAILS(fi_db_get_pinned(k, NULL, firn_str("none"), &pin, &value, &err), FIRN_NOT_FOUND,
              "no such key");
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -191,7 +191,7 @@ memory_may_be_out_at_any_moment(void **state)
     struct firn_db *db = open_small(support.dir);
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     put_all(db, keyspace, 1);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     unsigned failed = 0;
     for (unsigned key = 0; key < 8; key++) {
         int rc = FIRN_NO_MEMORY;
@@ -201,14 +201,14 @@ memory_may_be_out_at_any_moment(void **state)
             db = open_small(support.dir);
             keyspace = db_support_keyspace(db, "k");
             test_alloc_fail_at(n, false);
-            rc = firn_db_get_pinned(keyspace, NULL, key_of(key, text), &pin, &value, &err);
+            rc = fi_db_get_pinned(keyspace, NULL, key_of(key, text), &pin, &value, &err);
             test_alloc_fail_at(0, false);
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
             failed += rc != FIRN_OK;
             assert_int_equal(pin != NULL, rc == FIRN_OK);
             assert_true(rc != FIRN_OK || is_whole(value, key, 1));
-            firn_db_get_unpin(pin);
-            DB_OK(firn_db_close(db, &err));
+            fi_db_get_unpin(pin);
+            DB_OK(fi_db_close(db, &err));
         }
     }
     assert_true(failed > 8);
@@ -235,7 +235,7 @@ write_all_the_time(void *ctx)
         for (unsigned key = 0; key < KEYS && rc == FIRN_OK; key++) {
             rc = put(shared->keyspace, key, version, &err);
         }
-        rc = rc == FIRN_OK ? firn_db_maintain_flush(shared->db, &err) : rc;
+        rc = rc == FIRN_OK ? fi_db_maintain_flush(shared->db, &err) : rc;
     }
     return rc == FIRN_OK ? NULL : ctx;
 }
@@ -254,19 +254,19 @@ pin_and_look(void *ctx)
         unsigned at = i % HELD;
         if (pins[at] != NULL) {
             is_right = is_whole(values[at], keys[at], values[at].data[0]);
-            firn_db_get_unpin(pins[at]);
+            fi_db_get_unpin(pins[at]);
             pins[at] = NULL;
         }
         if (i < GETS) {
             firn_error err;
             char text[8];
             keys[at] = (unsigned)test_random_below(&random, KEYS);
-            is_right &= firn_db_get_pinned(shared->keyspace, NULL, key_of(keys[at], text),
-                                           &pins[at], &values[at], &err) == FIRN_OK;
+            is_right &= fi_db_get_pinned(shared->keyspace, NULL, key_of(keys[at], text), &pins[at],
+                                         &values[at], &err) == FIRN_OK;
         }
     }
     for (unsigned i = 0; i < HELD; i++) {
-        firn_db_get_unpin(pins[i]);
+        fi_db_get_unpin(pins[i]);
     }
     return is_right ? NULL : ctx;
 }
@@ -295,7 +295,7 @@ threads_pin_while_others_write(void **state)
     atomic_store(&shared.is_over, true);
     assert_int_equal(pthread_join(writer, &failed), 0);
     assert_null(failed);
-    DB_OK(firn_db_close(shared.db, &err));
+    DB_OK(fi_db_close(shared.db, &err));
     db_support_disk_deinit(&disk);
 }
 

@@ -27,34 +27,34 @@
 #include "support/test_peak.h"
 
 struct telling {
-    struct firn_buf text;
+    struct fi_buf text;
 };
 
 static void
 on_damage(void *ctx, const char *text)
 {
     struct telling *telling = ctx;
-    assert_int_equal(firn_buf_append_format(&telling->text, "%s\n", text), FIRN_OK);
+    assert_int_equal(fi_buf_append_format(&telling->text, "%s\n", text), FIRN_OK);
 }
 
 /* ---- looking ---- */
 
 /* FIRN_OK, or what says that the store is damaged. */
 static int
-look(struct firn_os_dir *dir, const struct firn_db_options *options, bool compacts, char **out,
+look(struct fi_os_dir *dir, const struct fi_db_options *options, bool compacts, char **out,
      firn_error *err)
 {
     struct firn_db *db;
     *out = NULL;
-    int rc = firn_db_open(dir, options, &db, err);
+    int rc = fi_db_open(dir, options, &db, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     if (compacts) {
-        rc = firn_db_maintain_compact(db, NULL, err);
+        rc = fi_db_maintain_compact(db, NULL, err);
     }
     rc = rc == FIRN_OK ? db_cuts_show(db, out, err) : rc;
-    int close_rc = firn_db_close(db, rc == FIRN_OK ? err : NULL);
+    int close_rc = fi_db_close(db, rc == FIRN_OK ? err : NULL);
     return rc == FIRN_OK ? close_rc : rc;
 }
 
@@ -88,7 +88,7 @@ is_data(const char *path)
 }
 
 struct outcome {
-    struct firn_rescue_result result;
+    struct fi_rescue_result result;
     const char *told;
     const char *shown;
 };
@@ -99,7 +99,7 @@ is_as_promised(const struct db_cuts_scene *scene, const struct db_cuts_damage *d
 {
     int state = db_cuts_find_state(scene, outcome->shown);
     bool is_all = state == (int)scene->events;
-    bool says_loss = outcome->result.state != FIRN_RESCUE_KEPT && outcome->told[0] != '\0';
+    bool says_loss = outcome->result.state != FI_RESCUE_KEPT && outcome->told[0] != '\0';
     char line[256];
     bool is_past = is_of_past(scene, outcome->shown, line);
     bool has_new_names = strstr(outcome->shown, "keyspace recovered-") != NULL;
@@ -119,69 +119,69 @@ is_as_promised(const struct db_cuts_scene *scene, const struct db_cuts_damage *d
 /* ---- repairing ---- */
 
 struct removing {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     const char *prefix;
 };
 
 static int
-remove_one(void *ctx, const struct firn_os_dirent *entry)
+remove_one(void *ctx, const struct fi_os_dirent *entry)
 {
     const struct removing *removing = ctx;
     firn_error err;
     if (strncmp(entry->name, removing->prefix, strlen(removing->prefix)) == 0) {
-        DB_OK(firn_os_remove_file(removing->dir, entry->name, &err));
+        DB_OK(fi_os_remove_file(removing->dir, entry->name, &err));
     }
     return FIRN_OK;
 }
 
 static void
-remove_files(struct firn_os_dir *dir, const char *prefix)
+remove_files(struct fi_os_dir *dir, const char *prefix)
 {
     firn_error err;
     struct removing removing = {.prefix = prefix};
-    DB_OK(firn_os_dir_open_beneath(dir, "", &removing.dir, &err));
-    DB_OK(firn_os_dir_list(dir, remove_one, &removing, &err));
-    firn_os_dir_close(removing.dir);
+    DB_OK(fi_os_dir_open_beneath(dir, "", &removing.dir, &err));
+    DB_OK(fi_os_dir_list(dir, remove_one, &removing, &err));
+    fi_os_dir_close(removing.dir);
 }
 
 /* The repaired store, which has been written to since, loses its MANIFEST: all of it comes back again.
  * Not where checkpoints make up a part of what is shown. */
 static void
-repair_again(struct db_cuts_scene *scene, struct firn_os_dir *mended, const char *expected)
+repair_again(struct db_cuts_scene *scene, struct fi_os_dir *mended, const char *expected)
 {
     firn_error err;
     struct telling telling = {{0}};
-    struct firn_rescue_result result;
-    const struct firn_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
-    struct firn_os_dir *again;
+    struct fi_rescue_result result;
+    const struct fi_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
+    struct fi_os_dir *again;
     char *shown;
     char name[32];
     (void)snprintf(name, sizeof name, "again%llu", (unsigned long long)scene->count);
     again = db_cuts_make_dir(scene, name);
     remove_files(mended, "manifest-");
-    DB_OK(firn_rescue(mended, again, &options, &result, &err));
+    DB_OK(fi_rescue(mended, again, &options, &result, &err));
     DB_OK(look(again, &db_support_existing, true, &shown, &err));
     assert_string_equal(shown, expected);
-    firn_free(shown);
-    firn_buf_deinit(&telling.text);
-    firn_os_dir_close(again);
+    fi_free(shown);
+    fi_buf_deinit(&telling.text);
+    fi_os_dir_close(again);
 }
 
 static void
 repair(struct db_cuts_scene *scene, const struct db_cuts_damage *damage)
 {
-    struct firn_os_dir *mended;
+    struct fi_os_dir *mended;
     firn_error err;
     struct telling telling = {{0}};
     struct outcome outcome = {.told = ""};
-    const struct firn_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
+    const struct fi_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
     char *before = NULL;
     char *after = NULL;
     char name[32];
     (void)snprintf(name, sizeof name, "mended%llu", (unsigned long long)scene->count);
     mended = db_cuts_make_dir(scene, name);
-    DB_OK(firn_rescue(scene->copy, mended, &options, &outcome.result, &err));
-    assert_int_equal(firn_buf_append_u8(&telling.text, 0), FIRN_OK);
+    DB_OK(fi_rescue(scene->copy, mended, &options, &outcome.result, &err));
+    assert_int_equal(fi_buf_append_u8(&telling.text, 0), FIRN_OK);
     outcome.told = (const char *)telling.text.data;
     DB_OK(look(mended, &db_support_read_only, false, &before, &err));
     assert_non_null(before);
@@ -201,16 +201,16 @@ repair(struct db_cuts_scene *scene, const struct db_cuts_damage *damage)
     }
     DB_OK(look(mended, &db_support_existing, true, &after, &err));
     assert_string_equal(before, after);
-    firn_free(after);
+    fi_free(after);
     DB_OK(look(mended, &db_support_read_only, false, &after, &err));
     assert_string_equal(before, after);
     if (!scene->has_checkpoints && scene->count % 3 == 0) {
         repair_again(scene, mended, before);
     }
-    firn_free(before);
-    firn_free(after);
-    firn_buf_deinit(&telling.text);
-    firn_os_dir_close(mended);
+    fi_free(before);
+    fi_free(after);
+    fi_buf_deinit(&telling.text);
+    fi_os_dir_close(mended);
 }
 
 static void
@@ -220,7 +220,7 @@ judge(struct db_cuts_scene *scene, const struct db_cuts_damage *damage)
     char *shown;
     scene->count++;
     int rc = look(scene->copy, &db_support_read_only, false, &shown, &err);
-    firn_free(shown);
+    fi_free(shown);
     if (rc != FIRN_OK) {
         assert_true(db_cuts_is_finding(rc));
         scene->refused++;
@@ -246,20 +246,20 @@ static bool
 work_until_cut(struct db_cuts_scene *scene, uint64_t call)
 {
     firn_error err;
-    struct firn_os *os = scene->support.os;
+    struct fi_os *os = scene->support.os;
     db_cuts_put(scene, 9);
-    DB_OK(firn_db_maintain_flush(scene->db, &err));
+    DB_OK(fi_db_maintain_flush(scene->db, &err));
     db_cuts_put(scene, 9);
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     db_cuts_put(scene, 9);
-    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + call);
-    int rc = firn_db_maintain_flush(scene->db, &err);
-    rc = rc == FIRN_OK ? firn_db_maintain_compact(scene->db, NULL, &err) : rc;
-    firn_sim_memory_set_cut_at(os, 0);
-    firn_db_abandon(scene->db);
-    firn_os_dir_close(scene->dir);
+    fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + call);
+    int rc = fi_db_maintain_flush(scene->db, &err);
+    rc = rc == FIRN_OK ? fi_db_maintain_compact(scene->db, NULL, &err) : rc;
+    fi_sim_memory_set_cut_at(os, 0);
+    fi_db_abandon(scene->db);
+    fi_os_dir_close(scene->dir);
     db_support_cut(&scene->support, call);
-    DB_OK(firn_os_dir_open_path(os, scene->path, &scene->dir, &err));
+    DB_OK(fi_os_dir_open_path(os, scene->path, &scene->dir, &err));
     return rc != FIRN_OK;
 }
 
@@ -294,9 +294,9 @@ measure_repair(unsigned keyspaces)
 {
     struct db_cuts_scene scene;
     struct telling telling = {{0}};
-    const struct firn_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
-    struct firn_rescue_result result;
-    struct firn_os_dir *mended;
+    const struct fi_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
+    struct fi_rescue_result result;
+    struct fi_os_dir *mended;
     firn_error err;
     test_peak_install();
     db_support_init(&scene.support, 11);
@@ -306,18 +306,18 @@ measure_repair(unsigned keyspaces)
         (void)snprintf(name, sizeof name, "k%04u", i);
         db_support_put(db_support_keyspace(db, name), "key", name);
     }
-    DB_OK(firn_db_maintain_flush(db, &err));
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
+    DB_OK(fi_db_close(db, &err));
     remove_files(scene.support.dir, "manifest-");
     mended = db_cuts_make_dir(&scene, "mended");
     size_t before = test_peak_in_use();
     (void)test_peak_take();
-    DB_OK(firn_rescue(scene.support.dir, mended, &options, &result, &err));
+    DB_OK(fi_rescue(scene.support.dir, mended, &options, &result, &err));
     size_t most = test_peak_take() - before;
-    assert_int_equal(result.state, FIRN_RESCUE_KEPT);
+    assert_int_equal(result.state, FI_RESCUE_KEPT);
     assert_int_equal(result.runs_taken, keyspaces + 1); /* and the list of them */
-    firn_buf_deinit(&telling.text);
-    firn_os_dir_close(mended);
+    fi_buf_deinit(&telling.text);
+    fi_os_dir_close(mended);
     db_support_deinit(&scene.support);
     test_peak_uninstall();
     return most;
@@ -337,7 +337,7 @@ a_repair_needs_memory_by_the_number_of_keyspaces(void **state)
 /* ---- the number of a keyspace that nothing names ---- */
 
 static int
-note_run(void *ctx, const struct firn_lsm_part *part, firn_error *err)
+note_run(void *ctx, const struct fi_lsm_part *part, firn_error *err)
 {
     uint64_t *number = ctx;
     (void)err;
@@ -352,21 +352,21 @@ note_run(void *ctx, const struct firn_lsm_part *part, firn_error *err)
 static void
 make_nameless(struct db_support *support, uint32_t id)
 {
-    struct firn_os_dir *runs;
+    struct fi_os_dir *runs;
     uint64_t number = 0;
-    char name[FIRN_RUN_FILE_NAME_SIZE];
+    char name[FI_RUN_FILE_NAME_SIZE];
     firn_error err;
     struct firn_db *db = db_support_open(support->dir);
-    firn_db_image(db)->next_id = id;
+    fi_db_image(db)->next_id = id;
     db_support_put(db_support_keyspace(db, "far"), "key", "value");
-    DB_OK(firn_db_maintain_flush(db, &err));
-    const struct firn_db_tree *list = firn_db_trees_find(firn_db_image(db), FIRN_DB_KEYSPACE_LIST);
-    DB_OK(firn_lsm_tree_visit_parts(list->lsm_tree, NULL, note_run, &number, &err));
-    DB_OK(firn_db_close(db, &err));
-    DB_OK(firn_os_dir_open(support->dir, "runs", &runs, &err));
-    firn_run_file_name(number, firn_db_image_kinds[0], name);
-    DB_OK(firn_os_remove_file(runs, name, &err));
-    firn_os_dir_close(runs);
+    DB_OK(fi_db_maintain_flush(db, &err));
+    const struct fi_db_tree *list = fi_db_trees_find(fi_db_image(db), FI_DB_KEYSPACE_LIST);
+    DB_OK(fi_lsm_tree_visit_parts(list->lsm_tree, NULL, note_run, &number, &err));
+    DB_OK(fi_db_close(db, &err));
+    DB_OK(fi_os_dir_open(support->dir, "runs", &runs, &err));
+    fi_run_file_name(number, fi_db_image_kinds[0], name);
+    DB_OK(fi_os_remove_file(runs, name, &err));
+    fi_os_dir_close(runs);
     remove_files(support->dir, "manifest-");
     remove_files(support->dir, "wal-");
 }
@@ -377,27 +377,27 @@ repair_nameless(uint32_t id, const char *expected_name, const char *expected_tex
 {
     struct db_cuts_scene scene;
     struct telling telling = {{0}};
-    const struct firn_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
-    struct firn_rescue_result result;
+    const struct fi_rescue_options options = {.on_damage = on_damage, .ctx = &telling};
+    struct fi_rescue_result result;
     struct firn_db_keyspace *keyspace;
     firn_error err;
     db_support_init(&scene.support, 12);
     make_nameless(&scene.support, id);
-    struct firn_os_dir *mended = db_cuts_make_dir(&scene, "mended");
-    DB_OK(firn_rescue(scene.support.dir, mended, &options, &result, &err));
-    assert_int_equal(result.state, FIRN_RESCUE_SHORTENED);
-    assert_int_equal(firn_buf_append_u8(&telling.text, 0), FIRN_OK);
+    struct fi_os_dir *mended = db_cuts_make_dir(&scene, "mended");
+    DB_OK(fi_rescue(scene.support.dir, mended, &options, &result, &err));
+    assert_int_equal(result.state, FI_RESCUE_SHORTENED);
+    assert_int_equal(fi_buf_append_u8(&telling.text, 0), FIRN_OK);
     assert_non_null(strstr((const char *)telling.text.data, expected_text));
     struct firn_db *db = db_support_open(mended);
     if (expected_name != NULL) {
-        DB_OK(firn_db_keyspace_open_existing(db, expected_name, &keyspace, &err));
+        DB_OK(fi_db_keyspace_open_existing(db, expected_name, &keyspace, &err));
         assert_string_equal(db_support_get(keyspace, "key"), "value");
     } else {
         db_support_put(db_support_keyspace(db, "new"), "key", "value");
     }
-    DB_OK(firn_db_close(db, &err));
-    firn_buf_deinit(&telling.text);
-    firn_os_dir_close(mended);
+    DB_OK(fi_db_close(db, &err));
+    fi_buf_deinit(&telling.text);
+    fi_os_dir_close(mended);
     db_support_deinit(&scene.support);
 }
 

@@ -13,7 +13,7 @@
 
 enum { VALUE_SIZE = 10000, PUTS = 1400, MEMTABLE = 4 << 20, BLOCK = 1 << 20 };
 
-static const struct firn_db_options options = {
+static const struct fi_db_options options = {
     .create_if_missing = true, .memory_bytes = 8 * MEMTABLE, .durability = FIRN_DURABILITY_OS};
 
 struct load {
@@ -26,12 +26,12 @@ struct load {
 };
 
 static int
-open_load(struct firn_os_dir *dir, struct load *load, firn_error *err)
+open_load(struct fi_os_dir *dir, struct load *load, firn_error *err)
 {
     *load = (struct load){0};
-    int rc = firn_db_open(dir, &options, &load->db, err);
+    int rc = fi_db_open(dir, &options, &load->db, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_open(load->db, "k", &load->keyspace, err);
+        rc = fi_db_keyspace_open(load->db, "k", &load->keyspace, err);
     }
     return rc;
 }
@@ -43,32 +43,32 @@ put(struct load *load, firn_error *err)
     char key[32];
     memset(value, (int)load->count, sizeof value);
     (void)snprintf(key, sizeof key, "%08llu", (unsigned long long)load->count);
-    int rc = firn_db_put(load->keyspace, firn_str(key), firn_bytes(value, sizeof value),
-                         FIRN_DURABILITY_DEFAULT, err);
+    int rc = fi_db_put(load->keyspace, firn_str(key), firn_bytes(value, sizeof value),
+                       FIRN_DURABILITY_DEFAULT, err);
     load->count += rc == FIRN_OK ? 1 : 0;
     return rc;
 }
 
 /* Puts, with background work in between where it is asked for. Returns how the last one ended. */
 static int
-run_load(struct firn_os *os, struct load *load, bool has_background, firn_error *err)
+run_load(struct fi_os *os, struct load *load, bool has_background, firn_error *err)
 {
     int rc = FIRN_OK;
     while (rc == FIRN_OK && load->count < PUTS) {
-        struct firn_log *log = load->db->log;
-        uint64_t segment = firn_log_end(log).segment;
-        bool is_ready = firn_log_unsynced_bytes(log) <= 1 << 20;
-        uint64_t syncs = firn_sim_memory_syncs(os);
+        struct fi_log *log = load->db->log;
+        uint64_t segment = fi_log_end(log).segment;
+        bool is_ready = fi_log_unsynced_bytes(log) <= 1 << 20;
+        uint64_t syncs = fi_sim_memory_syncs(os);
         rc = put(load, err);
-        if (rc == FIRN_OK && firn_log_end(log).segment != segment) {
+        if (rc == FIRN_OK && fi_log_end(log).segment != segment) {
             load->turns++;
-            load->quick_turns += is_ready && firn_sim_memory_syncs(os) - syncs <= 2 ? 1 : 0;
+            load->quick_turns += is_ready && fi_sim_memory_syncs(os) - syncs <= 2 ? 1 : 0;
         }
         if (has_background) {
-            firn_os_jobs_wait(load->db->jobs.log_pool);
-            firn_os_jobs_wait(load->db->jobs.flush_pool);
+            fi_os_jobs_wait(load->db->jobs.log_pool);
+            fi_os_jobs_wait(load->db->jobs.flush_pool);
         }
-        size_t bytes = firn_lsm_tree_active_bytes(load->keyspace->tree->lsm_tree);
+        size_t bytes = fi_lsm_tree_active_bytes(load->keyspace->tree->lsm_tree);
         load->largest = bytes > load->largest ? bytes : load->largest;
     }
     return rc;
@@ -76,27 +76,27 @@ run_load(struct firn_os *os, struct load *load, bool has_background, firn_error 
 
 /* A prefix of the puts is there, and nothing else; returns how long it is. */
 static uint64_t
-count_prefix(struct firn_os_dir *dir)
+count_prefix(struct fi_os_dir *dir)
 {
     firn_error err;
     struct firn_db *db = db_support_open(dir);
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     struct firn_db_cursor *cursor;
     uint64_t count = 0;
-    DB_OK(firn_db_cursor_open(keyspace, NULL, &cursor, &err));
-    DB_OK(firn_db_cursor_first(cursor, &err));
-    for (; firn_db_cursor_valid(cursor); count++) {
+    DB_OK(fi_db_cursor_open(keyspace, NULL, &cursor, &err));
+    DB_OK(fi_db_cursor_first(cursor, &err));
+    for (; fi_db_cursor_valid(cursor); count++) {
         char key[32];
         (void)snprintf(key, sizeof key, "%08llu", (unsigned long long)count);
-        firn_slice value = firn_db_cursor_value(cursor);
-        assert_memory_equal(firn_db_cursor_key(cursor).data, key, 8);
+        firn_slice value = fi_db_cursor_value(cursor);
+        assert_memory_equal(fi_db_cursor_key(cursor).data, key, 8);
         assert_int_equal(value.size, VALUE_SIZE);
         assert_int_equal(value.data[0], (uint8_t)count);
         assert_int_equal(value.data[VALUE_SIZE - 1], (uint8_t)count);
-        DB_OK(firn_db_cursor_next(cursor, &err));
+        DB_OK(fi_db_cursor_next(cursor, &err));
     }
-    firn_db_cursor_close(cursor);
-    DB_OK(firn_db_close(db, &err));
+    fi_db_cursor_close(cursor);
+    DB_OK(fi_db_close(db, &err));
     return count;
 }
 
@@ -113,7 +113,7 @@ a_commit_that_turns_the_log_syncs_little(void **state)
     assert_true(load.turns >= 3);
     assert_int_equal(load.quick_turns, load.turns);
     assert_true(load.largest < MEMTABLE + BLOCK + (64 << 10));
-    DB_OK(firn_db_close(load.db, &err));
+    DB_OK(fi_db_close(load.db, &err));
     assert_int_equal(count_prefix(support.dir), PUTS);
     db_support_deinit(&support);
 }
@@ -133,7 +133,7 @@ memtables_are_bounded_where_the_background_does_not_come(void **state)
     assert_true(load.largest + BLOCK >
                 MEMTABLE + MEMTABLE / 4); /* with its next block it has to turn */
     assert_true(load.largest < MEMTABLE + MEMTABLE / 4 + BLOCK);
-    DB_OK(firn_db_close(load.db, &err));
+    DB_OK(fi_db_close(load.db, &err));
     assert_int_equal(count_prefix(support.dir), PUTS);
     db_support_deinit(&support);
 }
@@ -153,13 +153,13 @@ a_power_cut_at_a_turn_leaves_a_prefix(void **state)
         struct load load;
         db_support_init(&support, 7);
         if (run > 0) {
-            firn_sim_memory_set_cut_at(support.os, 40 + test_random_below(&random, calls - 40));
+            fi_sim_memory_set_cut_at(support.os, 40 + test_random_below(&random, calls - 40));
         }
         int rc = open_load(support.dir, &load, &err);
         rc = rc == FIRN_OK ? run_load(support.os, &load, run % 3 != 0, &err) : rc;
-        assert_true(rc == FIRN_OK || firn_sim_memory_is_off(support.os));
-        calls = run == 0 ? firn_sim_memory_calls(support.os) : calls;
-        firn_db_abandon(load.db);
+        assert_true(rc == FIRN_OK || fi_sim_memory_is_off(support.os));
+        calls = run == 0 ? fi_sim_memory_calls(support.os) : calls;
+        fi_db_abandon(load.db);
         db_support_cut(&support, run % 4);
         uint64_t count = count_prefix(support.dir);
         /* The put that was cut off may be there. */

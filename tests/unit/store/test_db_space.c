@@ -17,7 +17,7 @@
 
 enum { KEYS = 600, VALUE = 900 };
 
-static const struct firn_db_options tiny = {
+static const struct fi_db_options tiny = {
     .create_if_missing = true, .memory_bytes = 1 << 20, .durability = FIRN_DURABILITY_OS};
 
 struct world {
@@ -33,7 +33,7 @@ static void
 open_world(struct world *world)
 {
     firn_error err;
-    DB_OK(firn_db_open(world->support.dir, &tiny, &world->db, &err));
+    DB_OK(fi_db_open(world->support.dir, &tiny, &world->db, &err));
     world->keyspace = db_support_keyspace(world->db, "k");
 }
 
@@ -42,7 +42,7 @@ free_bytes(struct world *world)
 {
     firn_error err;
     uint64_t bytes;
-    DB_OK(firn_os_dir_free_bytes(world->support.dir, &bytes, &err));
+    DB_OK(fi_os_dir_free_bytes(world->support.dir, &bytes, &err));
     return bytes;
 }
 
@@ -51,9 +51,9 @@ static void
 leave(struct world *world, uint64_t bytes)
 {
     enum { ROOM = 1 << 30 };
-    firn_sim_memory_set_space(world->support.os, ROOM);
+    fi_sim_memory_set_space(world->support.os, ROOM);
     uint64_t used = ROOM - free_bytes(world);
-    firn_sim_memory_set_space(world->support.os, used + bytes);
+    fi_sim_memory_set_space(world->support.os, used + bytes);
 }
 
 static void
@@ -70,20 +70,20 @@ put(struct world *world, unsigned key, unsigned version, firn_error *err)
     uint8_t value[VALUE];
     (void)snprintf(text, sizeof text, "%u", key);
     make_value(key, version, value);
-    return firn_db_put(world->keyspace, firn_str(text), firn_bytes(value, sizeof value),
-                       FIRN_DURABILITY_DEFAULT, err);
+    return fi_db_put(world->keyspace, firn_str(text), firn_bytes(value, sizeof value),
+                     FIRN_DURABILITY_DEFAULT, err);
 }
 
 static void
 check_all(struct world *world)
 {
     firn_error err;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     for (unsigned key = 0; key < KEYS; key++) {
         char text[16];
         uint8_t value[VALUE];
         (void)snprintf(text, sizeof text, "%u", key);
-        int rc = firn_db_get(world->keyspace, firn_str(text), &out, &err);
+        int rc = fi_db_get(world->keyspace, firn_str(text), &out, &err);
         if (world->versions[key] == 0) {
             assert_int_equal(rc, FIRN_NOT_FOUND);
             continue;
@@ -93,7 +93,7 @@ check_all(struct world *world)
         assert_int_equal(out.size, VALUE);
         assert_memory_equal(out.data, value, VALUE);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 /* A commit is taken, or refused because there is no space. */
@@ -105,7 +105,7 @@ step(struct world *world, unsigned round)
     char text[16];
     (void)snprintf(text, sizeof text, "%u", key);
     if (test_random_below(&world->random, 8) == 0) {
-        int rc = firn_db_delete(world->keyspace, firn_str(text), FIRN_DURABILITY_DEFAULT, &err);
+        int rc = fi_db_delete(world->keyspace, firn_str(text), FIRN_DURABILITY_DEFAULT, &err);
         world->versions[key] = rc == FIRN_OK ? 0 : world->versions[key];
         assert_true(rc == FIRN_OK || rc == FIRN_NO_SPACE);
         return;
@@ -129,17 +129,17 @@ use_full_disk(struct world *world, unsigned round)
     }
     switch (test_random_below(&world->random, 5)) {
     case 0: {
-        int rc = firn_db_maintain_flush(world->db, &err);
+        int rc = fi_db_maintain_flush(world->db, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_SPACE);
         break;
     }
     case 1: {
-        int rc = firn_db_maintain_compact(world->db, NULL, &err);
+        int rc = fi_db_maintain_compact(world->db, NULL, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_SPACE);
         break;
     }
     case 2:
-        DB_OK(firn_db_log_sync(world->db, &err));
+        DB_OK(fi_db_log_sync(world->db, &err));
         break;
     default:
         break;
@@ -172,10 +172,10 @@ everything_goes_on_when_there_is_space_again(void **state)
         resumed += world.refused > refused ? 1 : 0;
         check_all(&world);
         firn_store_statistics stats;
-        DB_OK(firn_db_stats(world.db, &stats, &err));
+        DB_OK(fi_db_stats(world.db, &stats, &err));
         assert_false(stats.is_full);
         if (round % 7 == 6) {
-            DB_OK(firn_db_close(world.db, &err));
+            DB_OK(fi_db_close(world.db, &err));
             if (round % 2 == 0) {
                 db_support_cut(&world.support, round);
             }
@@ -186,8 +186,8 @@ everything_goes_on_when_there_is_space_again(void **state)
     (void)printf("%u refusals in %u rounds\n", world.refused, resumed);
     assert_true(resumed > rounds / 4);
     firn_store_check_result report;
-    DB_OK(firn_db_check(world.db, NULL, &report, &err));
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_check(world.db, NULL, &report, &err));
+    DB_OK(fi_db_close(world.db, &err));
     db_support_deinit(&world.support);
 }
 
@@ -202,8 +202,8 @@ fill(struct world *world)
         DB_OK(put(world, key, 4, &err));
         world->versions[key] = 4;
     }
-    DB_OK(firn_db_maintain_compact(world->db, NULL, &err));
-    DB_OK(firn_os_dir_sync_filesystem(world->support.dir, &err));
+    DB_OK(fi_db_maintain_compact(world->db, NULL, &err));
+    DB_OK(fi_os_dir_sync_filesystem(world->support.dir, &err));
     leave(world, 0);
     /* What is refused first may be taken when memtables have been flushed. */
     unsigned refused = 0;
@@ -226,7 +226,7 @@ fill_disk(struct world *world)
     firn_error err;
     unsigned count = 0;
     db_support_init(&world->support, 1);
-    firn_sim_memory_set_space(world->support.os, DISK);
+    fi_sim_memory_set_space(world->support.os, DISK);
     open_world(world);
     int rc = FIRN_OK;
     while (rc == FIRN_OK) {
@@ -243,11 +243,11 @@ is_there(struct world *world, unsigned key)
 {
     firn_error err;
     char text[16];
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     (void)snprintf(text, sizeof text, "%u", key);
-    int rc = firn_db_get(world->keyspace, firn_str(text), &out, &err);
+    int rc = fi_db_get(world->keyspace, firn_str(text), &out, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return rc == FIRN_OK;
 }
 
@@ -259,24 +259,24 @@ delete_and_go_on(struct world *world, unsigned count, unsigned step)
     for (unsigned key = 0; key < count; key += step) {
         char text[16];
         (void)snprintf(text, sizeof text, "%u", key);
-        DB_OK(firn_db_delete(world->keyspace, firn_str(text), FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_delete(world->keyspace, firn_str(text), FIRN_DURABILITY_DEFAULT, &err));
     }
-    DB_OK(firn_db_maintain_compact(world->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(world->db, NULL, &err));
     assert_true(free_bytes(world) > DISK / step / 2);
     DB_OK(put(world, count, 1, &err));
     firn_store_statistics stats;
-    DB_OK(firn_db_stats(world->db, &stats, &err));
+    DB_OK(fi_db_stats(world->db, &stats, &err));
     assert_false(stats.is_full);
     for (unsigned reopened = 0; reopened < 2; reopened++) {
         for (unsigned key = 0; key < count; key++) {
             assert_int_equal(is_there(world, key), key % step != 0);
         }
         assert_true(is_there(world, count));
-        DB_OK(firn_db_close(world->db, &err));
+        DB_OK(fi_db_close(world->db, &err));
         open_world(world);
         DB_OK(put(world, count, 2, &err));
     }
-    DB_OK(firn_db_close(world->db, &err));
+    DB_OK(fi_db_close(world->db, &err));
     db_support_deinit(&world->support);
 }
 
@@ -304,7 +304,7 @@ a_store_that_fills_its_disk_is_opened_after_a_crash(void **state)
     (void)state;
     struct world world = {0};
     unsigned count = fill_disk(&world);
-    firn_db_abandon(world.db);
+    fi_db_abandon(world.db);
     open_world(&world);
     delete_and_go_on(&world, count, 1);
 }
@@ -316,7 +316,7 @@ a_store_that_fills_its_disk_is_closed_and_opened(void **state)
     firn_error err;
     struct world world = {0};
     unsigned count = fill_disk(&world);
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_close(world.db, &err));
     open_world(&world);
     delete_and_go_on(&world, count, 2);
 }
@@ -324,8 +324,8 @@ a_store_that_fills_its_disk_is_closed_and_opened(void **state)
 /* A store that filled its disk, opened after a crash where calls can be watched. */
 struct watched {
     struct world world;
-    struct firn_os *os;
-    struct firn_os_dir *dir;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
     unsigned count; /* of keys */
 };
 
@@ -336,10 +336,10 @@ watched_init(struct watched *watched)
     struct world *world = &watched->world;
     *watched = (struct watched){.os = NULL};
     watched->count = fill_disk(world);
-    firn_db_abandon(world->db);
-    DB_OK(firn_sim_fault_create(world->support.os, &watched->os, &err));
-    DB_OK(firn_os_dir_open_path(watched->os, "/store", &watched->dir, &err));
-    DB_OK(firn_db_open(watched->dir, &tiny, &world->db, &err));
+    fi_db_abandon(world->db);
+    DB_OK(fi_sim_fault_create(world->support.os, &watched->os, &err));
+    DB_OK(fi_os_dir_open_path(watched->os, "/store", &watched->dir, &err));
+    DB_OK(fi_db_open(watched->dir, &tiny, &world->db, &err));
     world->keyspace = db_support_keyspace(world->db, "k");
 }
 
@@ -347,9 +347,9 @@ static void
 watched_deinit(struct watched *watched)
 {
     firn_error err;
-    DB_OK(firn_db_close(watched->world.db, &err));
-    firn_os_dir_close(watched->dir);
-    firn_sim_fault_destroy(watched->os);
+    DB_OK(fi_db_close(watched->world.db, &err));
+    fi_os_dir_close(watched->dir);
+    fi_sim_fault_destroy(watched->os);
     db_support_deinit(&watched->world.support);
 }
 
@@ -360,12 +360,12 @@ struct holder {
 };
 
 static void
-hold_space(void *ctx, const struct firn_sim_fault_call *call)
+hold_space(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct holder *holder = ctx;
     (void)call;
     if (holder->calls > 0 && --holder->calls == 0) {
-        firn_sim_memory_set_space(holder->world->support.os, DISK);
+        fi_sim_memory_set_space(holder->world->support.os, DISK);
     }
 }
 
@@ -384,11 +384,11 @@ a_delete_waits_for_a_work_that_has_the_last_space(void **state)
     for (unsigned calls = 5; calls < 65; calls += 10) {
         struct holder holder = {&watched.world, calls};
         leave(&watched.world, 0);
-        firn_sim_fault_set_hook(watched.os, hold_space, &holder);
-        DB_OK(firn_db_delete(watched.world.keyspace, firn_bytes(long_key, sizeof long_key - calls),
-                             FIRN_DURABILITY_DEFAULT, &err));
-        firn_sim_fault_set_hook(watched.os, NULL, NULL);
-        firn_sim_memory_set_space(watched.world.support.os, DISK);
+        fi_sim_fault_set_hook(watched.os, hold_space, &holder);
+        DB_OK(fi_db_delete(watched.world.keyspace, firn_bytes(long_key, sizeof long_key - calls),
+                           FIRN_DURABILITY_DEFAULT, &err));
+        fi_sim_fault_set_hook(watched.os, NULL, NULL);
+        fi_sim_memory_set_space(watched.world.support.os, DISK);
     }
     watched_deinit(&watched);
 }
@@ -397,10 +397,10 @@ a_delete_waits_for_a_work_that_has_the_last_space(void **state)
 static uint64_t
 calls_of_drain(struct watched *watched, bool has_waited)
 {
-    firn_sim_fault_set_plan(watched->os, NULL);
+    fi_sim_fault_set_plan(watched->os, NULL);
     leave(&watched->world, 0);
-    firn_db_full_drain(watched->world.db, has_waited);
-    return firn_sim_fault_calls(watched->os);
+    fi_db_full_drain(watched->world.db, has_waited);
+    return fi_sim_fault_calls(watched->os);
 }
 
 /* Making space in vain is not repeated, unless the background has ended, which may have freed some. */
@@ -416,14 +416,14 @@ space_is_made_again_after_waiting(void **state)
     int rc = FIRN_OK;
     for (uint8_t i = 1; rc == FIRN_OK && i < 100; i++) {
         long_key[0] = i;
-        rc = firn_db_delete(watched.world.keyspace, firn_bytes(long_key, sizeof long_key),
-                            FIRN_DURABILITY_DEFAULT, &err);
+        rc = fi_db_delete(watched.world.keyspace, firn_bytes(long_key, sizeof long_key),
+                          FIRN_DURABILITY_DEFAULT, &err);
     }
     assert_int_equal(rc, FIRN_NO_SPACE);
     assert_int_equal(calls_of_drain(&watched, false), 0);
     assert_true(calls_of_drain(&watched, true) > 0);
     assert_int_equal(calls_of_drain(&watched, false), 0);
-    firn_sim_memory_set_space(watched.world.support.os, DISK);
+    fi_sim_memory_set_space(watched.world.support.os, DISK);
     watched_deinit(&watched);
 }
 
@@ -435,20 +435,20 @@ deleting_makes_space_on_a_full_disk(void **state)
     struct world world = {0};
     fill(&world);
     firn_store_statistics stats;
-    DB_OK(firn_db_stats(world.db, &stats, &err));
+    DB_OK(fi_db_stats(world.db, &stats, &err));
     assert_true(stats.is_full);
     DB_FAILS(put(&world, 1, 9, &err), FIRN_NO_SPACE, "takes only deletes");
-    DB_OK(firn_db_delete(world.keyspace, firn_str("5"), FIRN_DURABILITY_FULL, &err));
-    DB_OK(firn_db_delete_range(world.keyspace, firn_str("1"), firn_str("9"), FIRN_DURABILITY_FULL,
-                               &err));
-    DB_OK(firn_db_maintain_compact(world.db, NULL, &err));
-    DB_OK(firn_os_dir_sync_filesystem(world.support.dir, &err));
+    DB_OK(fi_db_delete(world.keyspace, firn_str("5"), FIRN_DURABILITY_FULL, &err));
+    DB_OK(fi_db_delete_range(world.keyspace, firn_str("1"), firn_str("9"), FIRN_DURABILITY_FULL,
+                             &err));
+    DB_OK(fi_db_maintain_compact(world.db, NULL, &err));
+    DB_OK(fi_os_dir_sync_filesystem(world.support.dir, &err));
     assert_true(free_bytes(&world) > 200000);
     DB_OK(put(&world, 1, 9, &err));
-    DB_OK(firn_db_stats(world.db, &stats, &err));
+    DB_OK(fi_db_stats(world.db, &stats, &err));
     assert_false(stats.is_full);
     assert_null(db_support_get(world.keyspace, "5"));
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_close(world.db, &err));
     db_support_deinit(&world.support);
 }
 
@@ -459,11 +459,11 @@ dropping_makes_space_on_a_full_disk(void **state)
     firn_error err;
     struct world world = {0};
     fill(&world);
-    DB_OK(firn_db_keyspace_drop(world.db, "k", &err));
-    DB_OK(firn_db_maintain_flush(world.db, &err));
+    DB_OK(fi_db_keyspace_drop(world.db, "k", &err));
+    DB_OK(fi_db_maintain_flush(world.db, &err));
     world.keyspace = db_support_keyspace(world.db, "k");
     DB_OK(put(&world, 1, 9, &err));
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_close(world.db, &err));
     db_support_deinit(&world.support);
 }
 
@@ -474,17 +474,17 @@ a_full_disk_is_closed_and_read(void **state)
     firn_error err;
     struct world world = {0};
     fill(&world);
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_close(world.db, &err));
     struct firn_db *reader;
-    DB_OK(firn_db_open(world.support.dir, &db_support_read_only, &reader, &err));
+    DB_OK(fi_db_open(world.support.dir, &db_support_read_only, &reader, &err));
     world.keyspace = db_support_keyspace(reader, "k");
     check_all(&world);
-    DB_OK(firn_db_close(reader, &err));
+    DB_OK(fi_db_close(reader, &err));
     leave(&world, 1 << 20);
     open_world(&world);
     check_all(&world);
     DB_OK(put(&world, 1, 9, &err));
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_close(world.db, &err));
     db_support_deinit(&world.support);
 }
 
@@ -493,8 +493,8 @@ static uint64_t
 reserve_of(struct world *world)
 {
     firn_error err;
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(world->support.dir, "RESERVE", &stat, &err);
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(world->support.dir, "RESERVE", &stat, &err);
     assert_true(rc == FIRN_OK ? stat.size_bytes > 0 : rc == FIRN_NOT_FOUND);
     return rc == FIRN_OK ? stat.size_bytes : 0;
 }
@@ -507,26 +507,26 @@ a_store_that_shrank_gives_back_what_it_reserved(void **state)
     firn_error err;
     struct world world = {0};
     db_support_init(&world.support, 1);
-    DB_OK(firn_db_open(world.support.dir, &db_support_create, &world.db, &err));
+    DB_OK(fi_db_open(world.support.dir, &db_support_create, &world.db, &err));
     world.keyspace = db_support_keyspace(world.db, "k");
     for (unsigned key = 0; key < LARGE; key++) {
         DB_OK(put(&world, 10000 + key, 1, &err));
     }
-    DB_OK(firn_db_maintain_flush(world.db, &err));
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_maintain_flush(world.db, &err));
+    DB_OK(fi_db_close(world.db, &err));
     uint64_t large = reserve_of(&world);
     assert_true(large > LARGE * VALUE / 8 && large < LARGE * VALUE / 7);
 
     const unsigned left[] = {MIDDLE, 0};
     for (unsigned i = 0; i < 2; i++) {
         char first[16];
-        DB_OK(firn_db_open(world.support.dir, &db_support_create, &world.db, &err));
+        DB_OK(fi_db_open(world.support.dir, &db_support_create, &world.db, &err));
         world.keyspace = db_support_keyspace(world.db, "k");
         (void)snprintf(first, sizeof first, "%u", 10000 + left[i]);
-        DB_OK(firn_db_delete_range(world.keyspace, firn_str(first), firn_str("9"),
-                                   FIRN_DURABILITY_FULL, &err));
-        DB_OK(firn_db_maintain_compact(world.db, NULL, &err));
-        DB_OK(firn_db_close(world.db, &err));
+        DB_OK(fi_db_delete_range(world.keyspace, firn_str(first), firn_str("9"),
+                                 FIRN_DURABILITY_FULL, &err));
+        DB_OK(fi_db_maintain_compact(world.db, NULL, &err));
+        DB_OK(fi_db_close(world.db, &err));
         assert_true(reserve_of(&world) >= left[i] * VALUE / 8);
         assert_true(reserve_of(&world) <= left[i] * VALUE / 7);
     }
@@ -545,20 +545,20 @@ a_reserve_grows_as_far_as_there_is_space(void **state)
     for (unsigned key = 0; key < KEYS; key++) {
         DB_OK(put(&world, key, 1, &err));
     }
-    DB_OK(firn_db_maintain_flush(world.db, &err));
+    DB_OK(fi_db_maintain_flush(world.db, &err));
     uint64_t before = reserve_of(&world);
     assert_true(before > 0);
 
     leave(&world, 0);
-    firn_db_space_beside(world.db, PACKS);
+    fi_db_space_beside(world.db, PACKS);
     assert_int_equal(reserve_of(&world), before);
     leave(&world, LEFT);
-    firn_db_space_beside(world.db, PACKS);
+    fi_db_space_beside(world.db, PACKS);
     assert_true(reserve_of(&world) > before + LEFT / 4 && reserve_of(&world) < before + LEFT);
     leave(&world, 8 << 20);
-    firn_db_space_beside(world.db, PACKS);
+    fi_db_space_beside(world.db, PACKS);
     assert_true(reserve_of(&world) > PACKS / 128);
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_close(world.db, &err));
     db_support_deinit(&world.support);
 }
 
@@ -576,18 +576,18 @@ deleting_goes_on_where_nothing_can_be_merged(void **state)
     for (unsigned key = 0; key < DELETES; key++) {
         char text[16];
         (void)snprintf(text, sizeof text, "%u", key);
-        DB_OK(firn_db_delete(world.keyspace, firn_str(text), FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_delete(world.keyspace, firn_str(text), FIRN_DURABILITY_DEFAULT, &err));
         world.versions[key] = 0;
-        DB_OK(firn_db_maintain_flush(world.db, &err));
+        DB_OK(fi_db_maintain_flush(world.db, &err));
     }
     firn_store_statistics stats;
-    DB_OK(firn_db_stats(world.db, &stats, &err));
+    DB_OK(fi_db_stats(world.db, &stats, &err));
     assert_true(stats.levels[0].files > 30);
     check_all(&world);
     leave(&world, 1 << 20);
-    DB_OK(firn_db_maintain_compact(world.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(world.db, NULL, &err));
     check_all(&world);
-    DB_OK(firn_db_close(world.db, &err));
+    DB_OK(fi_db_close(world.db, &err));
     db_support_deinit(&world.support);
 }
 

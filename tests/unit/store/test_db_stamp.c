@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/store: the number that says that nothing has changed in a keyspace (firn_db_get_stamp): it is another one after
+ * unit/store: the number that says that nothing has changed in a keyspace (fi_db_get_stamp): it is another one after
  * each commit to the keyspace, each restore and each undo, the same as long as there is none, and never one again
  * that stood for something else.
  */
@@ -22,35 +22,35 @@ a_stamp_changes_with_what_is_read(void **state)
     struct firn_db *db = db_support_open(support.dir);
     struct firn_db_keyspace *k = db_support_keyspace(db, "k");
     struct firn_db_keyspace *other = db_support_keyspace(db, "other");
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
     db_support_put(k, "a", "1");
-    uint64_t first = firn_db_get_stamp(k, NULL);
+    uint64_t first = fi_db_get_stamp(k, NULL);
     assert_int_not_equal(first, 0);
-    assert_int_equal(firn_db_get_stamp(k, NULL), first);
-    DB_OK(firn_db_maintain_flush(db, &err));
-    DB_OK(firn_db_checkpoint_create(db, "one", NULL, &err));
+    assert_int_equal(fi_db_get_stamp(k, NULL), first);
+    DB_OK(fi_db_maintain_flush(db, &err));
+    DB_OK(fi_db_checkpoint_create(db, "one", NULL, &err));
     db_support_put(other, "a", "1");
-    assert_int_equal(firn_db_get_stamp(k, NULL), first);
+    assert_int_equal(fi_db_get_stamp(k, NULL), first);
     db_support_put(k, "a", "2");
-    uint64_t second = firn_db_get_stamp(k, NULL);
+    uint64_t second = fi_db_get_stamp(k, NULL);
     assert_true(second != first && second != 0);
-    DB_OK(firn_db_checkpoint_restore(db, "one", &restored, &safety, &err));
-    uint64_t third = firn_db_get_stamp(k, NULL);
+    DB_OK(fi_db_checkpoint_restore(db, "one", &restored, &safety, &err));
+    uint64_t third = fi_db_get_stamp(k, NULL);
     assert_string_equal(db_support_get(k, "a"), "1");
     assert_true(third == 0 || (third != first && third != second));
-    DB_OK(firn_db_checkpoint_undo(db, &restored, &safety, &err));
-    uint64_t fourth = firn_db_get_stamp(k, NULL);
+    DB_OK(fi_db_checkpoint_undo(db, &restored, &safety, &err));
+    uint64_t fourth = fi_db_get_stamp(k, NULL);
     assert_string_equal(db_support_get(k, "a"), "2");
     assert_true(fourth == 0 || (fourth != first && fourth != second && fourth != third));
     /* A handle of a keyspace that is gone, and one that only reads. */
-    DB_OK(firn_db_keyspace_drop(db, "k", &err));
-    assert_int_equal(firn_db_get_stamp(k, NULL), 0);
-    DB_OK(firn_db_close(db, &err));
-    DB_OK(firn_db_open(support.dir, &db_support_read_only, &db, &err));
-    DB_OK(firn_db_keyspace_open_existing(db, "other", &other, &err));
-    assert_int_equal(firn_db_get_stamp(other, NULL), 0);
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_keyspace_drop(db, "k", &err));
+    assert_int_equal(fi_db_get_stamp(k, NULL), 0);
+    DB_OK(fi_db_close(db, &err));
+    DB_OK(fi_db_open(support.dir, &db_support_read_only, &db, &err));
+    DB_OK(fi_db_keyspace_open_existing(db, "other", &other, &err));
+    assert_int_equal(fi_db_get_stamp(other, NULL), 0);
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -66,28 +66,27 @@ views_have_the_stamp_of_what_they_see(void **state)
     struct firn_db *db = db_support_open(support.dir);
     struct firn_db_keyspace *k = db_support_keyspace(db, "k");
     db_support_put(k, "a", "1");
-    DB_OK(firn_db_checkpoint_create(db, "one", NULL, &err));
+    DB_OK(fi_db_checkpoint_create(db, "one", NULL, &err));
     db_support_put(k, "a", "2");
-    DB_OK(firn_db_maintain_flush(db, &err)); /* else opening it would see the commit in the log */
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_maintain_flush(db, &err)); /* else opening it would see the commit in the log */
+    DB_OK(fi_db_close(db, &err));
     db = db_support_open(support.dir);
     k = db_support_keyspace(db, "k");
-    DB_OK(firn_db_view_open(db, &view, &err));
-    DB_OK(firn_db_view_open_copy(view, &copy, &err));
-    DB_OK(firn_db_checkpoint_view(db, "one", &past, &err));
-    uint64_t now = firn_db_get_stamp(k, NULL);
+    DB_OK(fi_db_view_open(db, &view, &err));
+    DB_OK(fi_db_view_open_copy(view, &copy, &err));
+    DB_OK(fi_db_checkpoint_view(db, "one", &past, &err));
+    uint64_t now = fi_db_get_stamp(k, NULL);
     assert_int_not_equal(now, 0);
-    assert_int_equal(firn_db_get_stamp(k, view), now);
-    assert_int_equal(firn_db_get_stamp(k, copy), now);
-    assert_int_equal(firn_db_get_stamp(k, past),
-                     0); /* this handle has not seen what came after it */
+    assert_int_equal(fi_db_get_stamp(k, view), now);
+    assert_int_equal(fi_db_get_stamp(k, copy), now);
+    assert_int_equal(fi_db_get_stamp(k, past), 0); /* this handle has not seen what came after it */
     db_support_put(k, "a", "3");
-    assert_int_equal(firn_db_get_stamp(k, view), 0);
-    assert_int_equal(firn_db_get_stamp(k, copy), 0);
-    firn_db_view_close(past);
-    firn_db_view_close(copy);
-    firn_db_view_close(view);
-    DB_OK(firn_db_close(db, &err));
+    assert_int_equal(fi_db_get_stamp(k, view), 0);
+    assert_int_equal(fi_db_get_stamp(k, copy), 0);
+    fi_db_view_close(past);
+    fi_db_view_close(copy);
+    fi_db_view_close(view);
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -110,7 +109,7 @@ struct states {
 };
 
 static void
-open_states(struct states *states, struct firn_os_dir *dir)
+open_states(struct states *states, struct fi_os_dir *dir)
 {
     states->db = db_support_open(dir);
     states->k = db_support_keyspace(states->db, "k");
@@ -122,25 +121,25 @@ static void
 close_states(struct states *states)
 {
     for (size_t i = 0; i < VIEWS; i++) {
-        firn_db_view_close(states->views[i]);
+        fi_db_view_close(states->views[i]);
         states->views[i] = NULL;
     }
-    DB_OK(firn_db_close(states->db, &err));
+    DB_OK(fi_db_close(states->db, &err));
 }
 
 /* The stamp of what a view (NULL: now) finds stands for that, and for nothing else. Returns whether there is one. */
 static bool
 check_stamp(struct states *states, struct firn_db_view *view)
 {
-    struct firn_buf found = {0};
+    struct fi_buf found = {0};
     char value[16] = "none";
-    uint64_t stamp = firn_db_get_stamp(states->k, view);
-    int rc = firn_db_get_at(states->k, view, firn_str("key"), &found, &err);
+    uint64_t stamp = fi_db_get_stamp(states->k, view);
+    int rc = fi_db_get_at(states->k, view, firn_str("key"), &found, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     if (rc == FIRN_OK) {
         (void)snprintf(value, sizeof value, "%.*s", (int)found.size, (const char *)found.data);
     }
-    firn_buf_deinit(&found);
+    fi_buf_deinit(&found);
     size_t i = 0;
     while (i < states->count && states->seen[i].stamp != stamp) {
         i++;
@@ -163,16 +162,16 @@ change_view(struct states *states, struct test_random *random, const char *check
     const struct firn_db_view *other = states->views[test_random_below(random, VIEWS)];
     uint64_t dice = test_random_below(random, 4);
     if (*view != NULL) {
-        firn_db_view_close(*view);
+        fi_db_view_close(*view);
         *view = NULL;
     } else if (dice == 0 && checkpoint != NULL) {
-        DB_OK(firn_db_checkpoint_view(states->db, checkpoint, view, &err));
-        assert_int_equal(firn_db_get_stamp(states->k, *view), 0);
+        DB_OK(fi_db_checkpoint_view(states->db, checkpoint, view, &err));
+        assert_int_equal(fi_db_get_stamp(states->k, *view), 0);
     } else if (dice == 1 && other != NULL) {
-        DB_OK(firn_db_view_open_copy(other, view, &err));
-        assert_int_equal(firn_db_get_stamp(states->k, *view), firn_db_get_stamp(states->k, other));
+        DB_OK(fi_db_view_open_copy(other, view, &err));
+        assert_int_equal(fi_db_get_stamp(states->k, *view), fi_db_get_stamp(states->k, other));
     } else {
-        DB_OK(firn_db_view_open(states->db, view, &err));
+        DB_OK(fi_db_view_open(states->db, view, &err));
     }
 }
 
@@ -198,19 +197,19 @@ one_stamp_never_stands_for_two_states(void **state)
         } else if (dice < 60) {
             db_support_put(states.other, "key", value);
         } else if (dice < 63) {
-            int rc = firn_db_delete(states.k, firn_str("key"), FIRN_DURABILITY_OS, &err);
+            int rc = fi_db_delete(states.k, firn_str("key"), FIRN_DURABILITY_OS, &err);
             assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
         } else if (dice < 66 && !states.has[at]) {
-            DB_OK(firn_db_checkpoint_create(states.db, name, NULL, &err));
+            DB_OK(fi_db_checkpoint_create(states.db, name, NULL, &err));
             states.has[at] = true;
         } else if (dice < 70 && states.has[at]) {
-            struct firn_db_checkpoint_info restored;
-            struct firn_db_checkpoint_info safety;
-            DB_OK(firn_db_checkpoint_restore(states.db, name, &restored, &safety, &err));
+            struct fi_db_checkpoint_info restored;
+            struct fi_db_checkpoint_info safety;
+            DB_OK(fi_db_checkpoint_restore(states.db, name, &restored, &safety, &err));
         } else if (dice < 72) {
-            DB_OK(firn_db_maintain_flush(states.db, &err));
+            DB_OK(fi_db_maintain_flush(states.db, &err));
         } else if (dice < 73) {
-            DB_OK(firn_db_maintain_compact(states.db, NULL, &err));
+            DB_OK(fi_db_maintain_compact(states.db, NULL, &err));
         } else if (dice < 83) {
             change_view(&states, &random, states.has[at] ? name : NULL);
         } else if (dice < 84 && step % 4 == 0) {

@@ -93,59 +93,59 @@ cursors_turn_seek_and_keep_their_bounds_over_own_writes(void **state)
     const firn_slice lower = firn_str("b");
     const firn_slice upper = firn_str("f");
     struct firn_db_cursor *cursor =
-        open_cursor(txn, &(struct firn_db_cursor_options){.lower = &lower, .upper = &upper});
+        open_cursor(txn, &(struct fi_db_cursor_options){.lower = &lower, .upper = &upper});
     static const char steps[] = "FnnNppLppPSnTp";
     static const char *const at[] = {"b", "c", "d", "e", "d", "c", "e",
                                      "d", "c", "b", "c", "d", "d", "c"};
     for (size_t i = 0; steps[i] != '\0'; i++) {
         switch (steps[i]) {
         case 'F':
-            DB_OK(firn_db_cursor_first(cursor, &err));
+            DB_OK(fi_db_cursor_first(cursor, &err));
             break;
         case 'L':
-            DB_OK(firn_db_cursor_last(cursor, &err));
+            DB_OK(fi_db_cursor_last(cursor, &err));
             break;
         case 'S':
-            DB_OK(firn_db_cursor_seek(cursor, firn_str("bb"), &err));
+            DB_OK(fi_db_cursor_seek(cursor, firn_str("bb"), &err));
             break;
         case 'T':
-            DB_OK(firn_db_cursor_seek_before(cursor, firn_str("e"), &err));
+            DB_OK(fi_db_cursor_seek_before(cursor, firn_str("e"), &err));
             break;
         case 'p':
         case 'P':
-            DB_OK(firn_db_cursor_prev(cursor, &err));
+            DB_OK(fi_db_cursor_prev(cursor, &err));
             break;
         default:
-            DB_OK(firn_db_cursor_next(cursor, &err));
+            DB_OK(fi_db_cursor_next(cursor, &err));
             break;
         }
-        assert_true(firn_db_cursor_valid(cursor));
-        assert_int_equal(firn_db_cursor_key(cursor).data[0], at[i][0]);
+        assert_true(fi_db_cursor_valid(cursor));
+        assert_int_equal(fi_db_cursor_key(cursor).data[0], at[i][0]);
     }
-    DB_OK(firn_db_cursor_seek(cursor, firn_str("f"), &err));
-    assert_false(firn_db_cursor_valid(cursor));
-    assert_int_equal(firn_db_cursor_key(cursor).size, 0);
-    assert_int_equal(firn_db_cursor_value(cursor).size, 0);
-    DB_OK(firn_db_cursor_seek_before(cursor, firn_str("b"), &err));
-    assert_false(firn_db_cursor_valid(cursor));
-    DB_FAILS(firn_db_cursor_next(cursor, &err), FIRN_MISUSE, "stands on no entry");
+    DB_OK(fi_db_cursor_seek(cursor, firn_str("f"), &err));
+    assert_false(fi_db_cursor_valid(cursor));
+    assert_int_equal(fi_db_cursor_key(cursor).size, 0);
+    assert_int_equal(fi_db_cursor_value(cursor).size, 0);
+    DB_OK(fi_db_cursor_seek_before(cursor, firn_str("b"), &err));
+    assert_false(fi_db_cursor_valid(cursor));
+    DB_FAILS(fi_db_cursor_next(cursor, &err), FIRN_MISUSE, "stands on no entry");
     /* A key that the cursor gave may say where it goes. */
-    DB_OK(firn_db_cursor_seek(cursor, firn_str("e"), &err));
-    DB_OK(firn_db_cursor_seek_before(cursor, firn_db_cursor_key(cursor), &err));
-    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'd');
-    firn_db_cursor_close(cursor);
+    DB_OK(fi_db_cursor_seek(cursor, firn_str("e"), &err));
+    DB_OK(fi_db_cursor_seek_before(cursor, fi_db_cursor_key(cursor), &err));
+    assert_int_equal(fi_db_cursor_key(cursor).data[0], 'd');
+    fi_db_cursor_close(cursor);
     const firn_slice nothing = firn_str("a");
-    cursor = open_cursor(txn, &(struct firn_db_cursor_options){.lower = &lower, .upper = &nothing});
-    DB_OK(firn_db_cursor_first(cursor, &err));
-    assert_false(firn_db_cursor_valid(cursor));
-    DB_OK(firn_db_cursor_last(cursor, &err));
-    assert_false(firn_db_cursor_valid(cursor));
-    firn_db_cursor_close(cursor);
+    cursor = open_cursor(txn, &(struct fi_db_cursor_options){.lower = &lower, .upper = &nothing});
+    DB_OK(fi_db_cursor_first(cursor, &err));
+    assert_false(fi_db_cursor_valid(cursor));
+    DB_OK(fi_db_cursor_last(cursor, &err));
+    assert_false(fi_db_cursor_valid(cursor));
+    fi_db_cursor_close(cursor);
     const firn_slice prefix = firn_str("g");
-    cursor = open_cursor(txn, &(struct firn_db_cursor_options){.prefix = &prefix});
-    DB_OK(firn_db_cursor_last(cursor, &err));
-    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'g');
-    firn_db_cursor_close(cursor);
+    cursor = open_cursor(txn, &(struct fi_db_cursor_options){.prefix = &prefix});
+    DB_OK(fi_db_cursor_last(cursor, &err));
+    assert_int_equal(fi_db_cursor_key(cursor).data[0], 'g');
+    fi_db_cursor_close(cursor);
     rolls_back(txn);
 }
 
@@ -159,23 +159,23 @@ a_cursor_follows_what_is_written_while_it_is_open(void **state)
     db_support_put(scene.k, "e", "1");
     struct firn_db_txn *txn = begin(&snapshot);
     uint64_t savepoint;
-    DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
     struct firn_db_cursor *cursor = open_cursor(txn, NULL);
-    DB_OK(firn_db_cursor_first(cursor, &err));
+    DB_OK(fi_db_cursor_first(cursor, &err));
     put(txn, "b", "2");
     delete_key(txn, "c");
-    DB_OK(firn_db_cursor_next(cursor, &err));
-    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'b');
+    DB_OK(fi_db_cursor_next(cursor, &err));
+    assert_int_equal(fi_db_cursor_key(cursor).data[0], 'b');
     put(txn, "b", "another value that needs other memory");
-    assert_int_equal(firn_db_cursor_value(cursor).data[0], '2');
-    DB_OK(firn_db_cursor_next(cursor, &err));
-    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'e');
-    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
-    DB_OK(firn_db_cursor_prev(cursor, &err));
-    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'c');
-    DB_OK(firn_db_cursor_prev(cursor, &err));
-    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'a');
-    firn_db_cursor_close(cursor);
+    assert_int_equal(fi_db_cursor_value(cursor).data[0], '2');
+    DB_OK(fi_db_cursor_next(cursor, &err));
+    assert_int_equal(fi_db_cursor_key(cursor).data[0], 'e');
+    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(fi_db_cursor_prev(cursor, &err));
+    assert_int_equal(fi_db_cursor_key(cursor).data[0], 'c');
+    DB_OK(fi_db_cursor_prev(cursor, &err));
+    assert_int_equal(fi_db_cursor_key(cursor).data[0], 'a');
+    fi_db_cursor_close(cursor);
     rolls_back(txn);
 }
 
@@ -186,13 +186,13 @@ a_transaction_writes_into_several_keyspaces_at_once(void **state)
     firn_error err;
     struct firn_db_txn *txn = begin(&snapshot);
     struct firn_db_keyspace *later = db_support_keyspace(scene.db, "later");
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     put(txn, "a", "1");
-    DB_FAILS(firn_db_txn_get(txn, later, firn_str("a"), &out, &err), FIRN_NOT_FOUND, "later");
-    DB_OK(firn_db_txn_put(txn, later, firn_str("a"), firn_str("2"), &err));
-    DB_OK(firn_db_txn_get(txn, later, firn_str("a"), &out, &err));
+    DB_FAILS(fi_db_txn_get(txn, later, firn_str("a"), &out, &err), FIRN_NOT_FOUND, "later");
+    DB_OK(fi_db_txn_put(txn, later, firn_str("a"), firn_str("2"), &err));
+    DB_OK(fi_db_txn_get(txn, later, firn_str("a"), &out, &err));
     assert_int_equal(out.data[0], '2');
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     assert_string_equal(walk(txn, false), "a=1 ");
     commit(txn);
     assert_value("a", "1");
@@ -213,25 +213,25 @@ a_savepoint_takes_back_what_came_after_it(void **state)
     db_support_put(scene.k, "r", "0");
     struct firn_db_txn *txn = begin(&snapshot);
     put(txn, "a", "1");
-    DB_OK(firn_db_txn_savepoint(txn, &outer, &err));
+    DB_OK(fi_db_txn_savepoint(txn, &outer, &err));
     put(txn, "a", "2");
     put(txn, "b", "2");
-    DB_OK(firn_db_txn_savepoint(txn, &inner, &err));
+    DB_OK(fi_db_txn_savepoint(txn, &inner, &err));
     delete_key(txn, "a");
     delete_range(txn, "b", "z");
     put(txn, "c", "3");
-    DB_OK(firn_db_txn_savepoint(txn, &last, &err));
+    DB_OK(fi_db_txn_savepoint(txn, &last, &err));
     assert_string_equal(walk(txn, false), "c=3 ");
-    DB_OK(firn_db_txn_rollback_to(txn, inner, &err));
+    DB_OK(fi_db_txn_rollback_to(txn, inner, &err));
     assert_string_equal(walk(txn, false), "a=2 b=2 r=0 ");
-    DB_FAILS(firn_db_txn_rollback_to(txn, last, &err), FIRN_NOT_FOUND, "has no savepoint 3");
+    DB_FAILS(fi_db_txn_rollback_to(txn, last, &err), FIRN_NOT_FOUND, "has no savepoint 3");
     put(txn, "d", "4");
-    DB_OK(firn_db_txn_rollback_to(txn, inner, &err)); /* it is still set */
-    DB_OK(firn_db_txn_release(txn, inner, &err));
-    DB_FAILS(firn_db_txn_release(txn, inner, &err), FIRN_NOT_FOUND, "has no savepoint 2");
+    DB_OK(fi_db_txn_rollback_to(txn, inner, &err)); /* it is still set */
+    DB_OK(fi_db_txn_release(txn, inner, &err));
+    DB_FAILS(fi_db_txn_release(txn, inner, &err), FIRN_NOT_FOUND, "has no savepoint 2");
     put(txn, "e", "5");
     assert_string_equal(walk(txn, false), "a=2 b=2 e=5 r=0 ");
-    DB_OK(firn_db_txn_rollback_to(txn, outer, &err));
+    DB_OK(fi_db_txn_rollback_to(txn, outer, &err));
     assert_string_equal(walk(txn, false), "a=1 r=0 ");
     commit(txn);
     assert_string_equal(db_support_keys(scene.k, NULL, false), "a r ");
@@ -246,19 +246,19 @@ what_was_taken_back_is_no_write_and_read_all_the_same(void **state)
     uint64_t savepoint;
     struct firn_db_txn *txn = begin(&serializable);
     put(txn, "a", "1");
-    DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
     put(txn, "b", "1");
     delete_range(txn, "c", "d");
-    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
     db_support_put(scene.k, "b", "2");
     db_support_put(scene.k, "cc", "2");
     commit(txn);
     assert_value("b", "2");
     txn = begin(&serializable);
     put(txn, "a", "1");
-    DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
     assert_true(equal(get(txn, "b"), "2"));
-    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
     db_support_put(scene.k, "b", "3");
     conflicts(txn, "\"b\"");
 }
@@ -271,8 +271,7 @@ add(struct firn_db_txn *txn, int64_t number)
     firn_error err;
     uint8_t bytes[8];
     firn_number(number, bytes);
-    DB_OK(
-        firn_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8), &err));
+    DB_OK(fi_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8), &err));
 }
 
 /* What get and a cursor show of "n". */
@@ -280,16 +279,16 @@ static int64_t
 number_in(struct firn_db_txn *txn, bool is_back)
 {
     firn_error err;
-    struct firn_buf out = {0};
-    DB_OK(firn_db_txn_get(txn, scene.k, firn_str("n"), &out, &err));
+    struct fi_buf out = {0};
+    DB_OK(fi_db_txn_get(txn, scene.k, firn_str("n"), &out, &err));
     assert_int_equal(out.size, 8);
     int64_t number = firn_number_of(out.data, out.size);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     struct firn_db_cursor *cursor = open_cursor(txn, NULL);
-    DB_OK(is_back ? firn_db_cursor_seek_before(cursor, firn_str("o"), &err)
-                  : firn_db_cursor_seek(cursor, firn_str("n"), &err));
-    assert_int_equal(firn_number_of(firn_db_cursor_value(cursor).data, 8), number);
-    firn_db_cursor_close(cursor);
+    DB_OK(is_back ? fi_db_cursor_seek_before(cursor, firn_str("o"), &err)
+                  : fi_db_cursor_seek(cursor, firn_str("n"), &err));
+    assert_int_equal(firn_number_of(fi_db_cursor_value(cursor).data, 8), number);
+    fi_db_cursor_close(cursor);
     return number;
 }
 
@@ -299,7 +298,7 @@ put_number(struct firn_db_txn *txn, int64_t number)
     firn_error err;
     uint8_t bytes[8];
     firn_number(number, bytes);
-    DB_OK(firn_db_txn_put(txn, scene.k, firn_str("n"), firn_bytes(bytes, 8), &err));
+    DB_OK(fi_db_txn_put(txn, scene.k, firn_str("n"), firn_bytes(bytes, 8), &err));
 }
 
 static void
@@ -316,14 +315,14 @@ merges_add_to_the_view_and_to_own_writes(void **state)
     txn = begin(&serializable);
     add(txn, 5);
     assert_int_equal(number_in(txn, false), 15);
-    DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
     add(txn, -2);
     assert_int_equal(number_in(txn, true), 13);
     DB_FAILS(
-        firn_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_MIN, firn_bytes(bytes, 8), &err),
+        fi_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_MIN, firn_bytes(bytes, 8), &err),
         FIRN_INVALID, "merged by another operator");
     DB_FAILS(
-        firn_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 7), &err),
+        fi_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 7), &err),
         FIRN_INVALID, "");
     delete_key(txn, "n");
     add(txn, 1);
@@ -334,24 +333,22 @@ merges_add_to_the_view_and_to_own_writes(void **state)
     delete_range(txn, "m", "o");
     add(txn, 3);
     assert_int_equal(number_in(txn, false), 3);
-    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
     assert_int_equal(number_in(txn, true), 15);
     add(txn, 1);
-    DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-    firn_db_txn_close(txn);
+    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    fi_db_txn_close(txn);
     txn = begin(&snapshot);
     assert_int_equal(number_in(txn, false), 16);
     /* A merge is a write, on either side. */
     add(txn, 1);
-    DB_OK(firn_db_merge(scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8),
-                        FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_db_merge(scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8),
+                      FIRN_DURABILITY_DEFAULT, &err));
     conflicts(txn, "\"n\"");
     /* Upon nothing. */
     txn = begin(&snapshot);
-    DB_OK(
-        firn_db_txn_merge(txn, scene.k, firn_str("new"), FIRN_MERGE_APPEND, firn_str("ab"), &err));
-    DB_OK(
-        firn_db_txn_merge(txn, scene.k, firn_str("new"), FIRN_MERGE_APPEND, firn_str("cd"), &err));
+    DB_OK(fi_db_txn_merge(txn, scene.k, firn_str("new"), FIRN_MERGE_APPEND, firn_str("ab"), &err));
+    DB_OK(fi_db_txn_merge(txn, scene.k, firn_str("new"), FIRN_MERGE_APPEND, firn_str("cd"), &err));
     assert_true(equal(get(txn, "new"), "abcd"));
     commit(txn);
     assert_value("new", "abcd");
@@ -361,10 +358,10 @@ static size_t
 size_in(struct firn_db_txn *txn, const char *key)
 {
     firn_error err;
-    struct firn_buf out = {0};
-    DB_OK(firn_db_txn_get(txn, scene.k, firn_str(key), &out, &err));
+    struct fi_buf out = {0};
+    DB_OK(fi_db_txn_get(txn, scene.k, firn_str(key), &out, &err));
     size_t size = out.size;
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return size;
 }
 
@@ -372,8 +369,7 @@ static void
 append(struct firn_db_txn *txn, const char *key, const char *operand)
 {
     firn_error err;
-    DB_OK(
-        firn_db_txn_merge(txn, scene.k, firn_str(key), FIRN_MERGE_APPEND, firn_str(operand), &err));
+    DB_OK(fi_db_txn_merge(txn, scene.k, firn_str(key), FIRN_MERGE_APPEND, firn_str(operand), &err));
 }
 
 static void
@@ -387,17 +383,17 @@ appends_to_one_key_are_one_write_but_for_savepoints_between_them(void **state)
     for (unsigned i = 0; i < 300; i++) {
         append(txn, "log", "0123456789");
     }
-    assert_int_equal(firn_db_batch_op_count(&txn->writes.batch), 2);
-    assert_true(firn_db_txn_writes_size_bytes(&txn->writes) < 8192);
+    assert_int_equal(fi_db_batch_op_count(&txn->writes.batch), 2);
+    assert_true(fi_db_txn_writes_size_bytes(&txn->writes) < 8192);
     assert_int_equal(size_in(txn, "log"), 3000);
-    DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+    DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
     append(txn, "log", "b");
     append(txn, "log", "c");
     append(txn, "a", "d");
-    assert_int_equal(firn_db_batch_op_count(&txn->writes.batch), 4);
+    assert_int_equal(fi_db_batch_op_count(&txn->writes.batch), 4);
     assert_int_equal(size_in(txn, "log"), 3002);
     assert_true(equal(get(txn, "a"), "ad"));
-    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
     assert_int_equal(size_in(txn, "log"), 3000);
     assert_true(equal(get(txn, "a"), "a"));
     append(txn, "log", "e");
@@ -411,15 +407,15 @@ what_is_put_for_a_time_is_there_for_the_transaction(void **state)
     (void)state;
     firn_error err;
     struct firn_db_txn *txn = begin(&snapshot);
-    DB_OK(firn_db_txn_put_ttl(txn, scene.k, firn_str("s"), firn_str("session"), 50, &err));
+    DB_OK(fi_db_txn_put_ttl(txn, scene.k, firn_str("s"), firn_str("session"), 50, &err));
     assert_true(equal(get(txn, "s"), "session"));
     assert_string_equal(walk(txn, false), "s=session ");
-    DB_FAILS(firn_db_txn_merge(txn, scene.k, firn_str("s"), FIRN_MERGE_APPEND, firn_str("x"), &err),
+    DB_FAILS(fi_db_txn_merge(txn, scene.k, firn_str("s"), FIRN_MERGE_APPEND, firn_str("x"), &err),
              FIRN_INVALID, "put with a time to live");
     commit(txn);
     txn = begin(&snapshot);
     assert_value("s", "session");
-    firn_os_sleep_ns(scene.support.os, 60000000);
+    fi_os_sleep_ns(scene.support.os, 60000000);
     assert_value("s", NULL);
     assert_true(equal(get(txn, "s"), "session"));
     put(txn, "s", "again");
@@ -442,7 +438,7 @@ a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on(void **stat
     for (;; count++) {
         char key[16];
         (void)snprintf(key, sizeof key, "%u", count);
-        rc = firn_db_txn_put(txn, scene.k, firn_str(key), firn_bytes(value, VALUE), &err);
+        rc = fi_db_txn_put(txn, scene.k, firn_str(key), firn_bytes(value, VALUE), &err);
         if (rc != FIRN_OK) {
             break;
         }
@@ -453,17 +449,16 @@ a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on(void **stat
     assert_true(equal(get(txn, "small"), "1"));
     uint64_t savepoint = 0;
     do {
-        rc = firn_db_txn_savepoint(txn, &savepoint, &err);
+        rc = fi_db_txn_savepoint(txn, &savepoint, &err);
     } while (rc == FIRN_OK);
     DB_FAILS(rc, FIRN_LIMIT, "would take more");
     commit(txn);
     assert_value("small", "1");
     static uint8_t long_key[FIRN_KEY_SIZE_MAX + 1];
     txn = begin(&snapshot);
-    DB_FAILS(
-        firn_db_txn_put(txn, scene.k, firn_bytes(long_key, sizeof long_key), firn_str(""), &err),
-        FIRN_LIMIT, "key of 524289 bytes");
-    DB_OK(firn_db_txn_delete(txn, scene.k, firn_bytes(long_key, FIRN_KEY_SIZE_MAX), &err));
+    DB_FAILS(fi_db_txn_put(txn, scene.k, firn_bytes(long_key, sizeof long_key), firn_str(""), &err),
+             FIRN_LIMIT, "key of 524289 bytes");
+    DB_OK(fi_db_txn_delete(txn, scene.k, firn_bytes(long_key, FIRN_KEY_SIZE_MAX), &err));
     commit(txn);
 }
 
@@ -481,21 +476,21 @@ what_is_written_over_takes_no_room_for_long(void **state)
         (void)snprintf(value, sizeof value, "%0140u", i);
         put(txn, i % 2 == 0 ? "a" : "b", value);
         if (i == WRITES / 2) {
-            DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
-            DB_OK(firn_db_cursor_first(cursor, &err));
+            DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
+            DB_OK(fi_db_cursor_first(cursor, &err));
         }
     }
-    DB_OK(firn_db_cursor_next(cursor, &err));
-    firn_slice found = firn_db_cursor_value(cursor);
+    DB_OK(fi_db_cursor_next(cursor, &err));
+    firn_slice found = fi_db_cursor_value(cursor);
     assert_memory_equal(found.data + found.size - 5, "59999", 5);
-    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
-    firn_db_cursor_close(cursor);
-    DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-    firn_db_txn_close(txn);
+    DB_OK(fi_db_txn_rollback_to(txn, savepoint, &err));
+    fi_db_cursor_close(cursor);
+    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    fi_db_txn_close(txn);
     assert_string_equal(db_support_get(scene.k, "a") + 135, "30000");
     assert_string_equal(db_support_get(scene.k, "b") + 135, "29999");
     firn_store_statistics stats;
-    DB_OK(firn_db_stats(scene.db, &stats, &err));
+    DB_OK(fi_db_stats(scene.db, &stats, &err));
     assert_true(stats.commit_bytes < 1000);
 }
 
@@ -516,7 +511,7 @@ large_values_that_are_written_over_make_room(void **state)
     }
     for (unsigned i = 0; i < TIMES; i++) {
         value[0] = (uint8_t)i;
-        DB_OK(firn_db_txn_put(txn, scene.k, firn_str("large"), firn_bytes(value, LARGE), &err));
+        DB_OK(fi_db_txn_put(txn, scene.k, firn_str("large"), firn_bytes(value, LARGE), &err));
     }
     commit(txn);
     free(value);
@@ -535,22 +530,22 @@ writes_at_the_limit_do_not_tidy_in_vain(void **state)
     struct firn_db_txn *txn = begin(&snapshot);
     for (unsigned i = 0; i < 12000; i++) {
         put(txn, "a", "1");
-        DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
-        DB_OK(firn_db_txn_put(txn, scene.k, firn_str("b"), firn_bytes(value, VALUE), &err));
+        DB_OK(fi_db_txn_savepoint(txn, &savepoint, &err));
+        DB_OK(fi_db_txn_put(txn, scene.k, firn_str("b"), firn_bytes(value, VALUE), &err));
     }
     unsigned key = 0;
-    while (firn_db_txn_put(txn, scene.k, firn_bytes(&key, sizeof key), firn_bytes(value, VALUE),
-                           &err) == FIRN_OK) {
+    while (fi_db_txn_put(txn, scene.k, firn_bytes(&key, sizeof key), firn_bytes(value, VALUE),
+                         &err) == FIRN_OK) {
         key++;
     }
     uint64_t changes = txn->writes.changes;
     for (unsigned i = 0; i < TRIES; i++) {
-        DB_FAILS(firn_db_txn_put(txn, scene.k, firn_bytes(&key, sizeof key),
-                                 firn_bytes(value, VALUE), &err),
+        DB_FAILS(fi_db_txn_put(txn, scene.k, firn_bytes(&key, sizeof key), firn_bytes(value, VALUE),
+                               &err),
                  FIRN_LIMIT, "would take more");
     }
     assert_int_equal(txn->writes.changes, changes); /* tidying is one */
-    assert_int_equal(firn_db_txn_rollback_to(txn, 1, &err), FIRN_OK);
+    assert_int_equal(fi_db_txn_rollback_to(txn, 1, &err), FIRN_OK);
     put(txn, "small", "1");
     commit(txn);
     assert_value("small", "1");
@@ -567,45 +562,44 @@ what_has_ended_refuses_everything(void **state)
                                         "ended with a commit that failed"};
     for (int way = 0; way < 3; way++) {
         firn_error err;
-        struct firn_buf out = {0};
+        struct fi_buf out = {0};
         uint64_t savepoint;
         struct firn_db_cursor *none;
         struct firn_db_txn *txn = begin(&serializable);
         struct firn_db_cursor *cursor = open_cursor(txn, NULL);
         put(txn, "a", "1");
-        DB_OK(firn_db_cursor_first(cursor, &err));
+        DB_OK(fi_db_cursor_first(cursor, &err));
         if (way == 0) {
-            DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+            DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
         } else if (way == 1) {
-            DB_OK(firn_db_txn_rollback(txn, &err));
+            DB_OK(fi_db_txn_rollback(txn, &err));
         } else {
             db_support_put(scene.k, "a", "2");
-            DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, "");
+            DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, "");
         }
         const char *text = texts[way];
-        DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, text);
-        DB_FAILS(firn_db_txn_rollback(txn, &err), FIRN_MISUSE, text);
-        DB_FAILS(firn_db_txn_get(txn, scene.k, firn_str("a"), &out, &err), FIRN_MISUSE, text);
-        DB_FAILS(firn_db_txn_put(txn, scene.k, firn_str("a"), firn_str(""), &err), FIRN_MISUSE,
-                 text);
-        DB_FAILS(firn_db_txn_delete(txn, scene.k, firn_str("a"), &err), FIRN_MISUSE, text);
-        DB_FAILS(firn_db_txn_delete_range(txn, scene.k, firn_str("a"), firn_str("b"), &err),
+        DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_db_txn_rollback(txn, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_db_txn_get(txn, scene.k, firn_str("a"), &out, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_db_txn_put(txn, scene.k, firn_str("a"), firn_str(""), &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_db_txn_delete(txn, scene.k, firn_str("a"), &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_db_txn_delete_range(txn, scene.k, firn_str("a"), firn_str("b"), &err),
                  FIRN_MISUSE, text);
-        DB_FAILS(firn_db_txn_cursor_open(txn, scene.k, NULL, &none, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_db_txn_cursor_open(txn, scene.k, NULL, &none, &err), FIRN_MISUSE, text);
         assert_null(none);
-        DB_FAILS(firn_db_txn_savepoint(txn, &savepoint, &err), FIRN_MISUSE, text);
-        DB_FAILS(firn_db_txn_rollback_to(txn, 1, &err), FIRN_MISUSE, text);
-        DB_FAILS(firn_db_txn_release(txn, 1, &err), FIRN_MISUSE, text);
-        assert_false(firn_db_cursor_valid(cursor));
-        assert_int_equal(firn_db_cursor_key(cursor).size, 0);
-        DB_FAILS(firn_db_cursor_next(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
-        DB_FAILS(firn_db_cursor_prev(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
-        DB_FAILS(firn_db_cursor_first(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
-        DB_FAILS(firn_db_cursor_last(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
-        DB_FAILS(firn_db_cursor_seek(cursor, firn_str("a"), &err), FIRN_MISUSE, "the transaction");
-        DB_FAILS(firn_db_cursor_seek_before(cursor, firn_str("a"), &err), FIRN_MISUSE, "the tr");
-        firn_db_txn_close(txn);
-        firn_db_cursor_close(cursor);
+        DB_FAILS(fi_db_txn_savepoint(txn, &savepoint, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_db_txn_rollback_to(txn, 1, &err), FIRN_MISUSE, text);
+        DB_FAILS(fi_db_txn_release(txn, 1, &err), FIRN_MISUSE, text);
+        assert_false(fi_db_cursor_valid(cursor));
+        assert_int_equal(fi_db_cursor_key(cursor).size, 0);
+        DB_FAILS(fi_db_cursor_next(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
+        DB_FAILS(fi_db_cursor_prev(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
+        DB_FAILS(fi_db_cursor_first(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
+        DB_FAILS(fi_db_cursor_last(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
+        DB_FAILS(fi_db_cursor_seek(cursor, firn_str("a"), &err), FIRN_MISUSE, "the transaction");
+        DB_FAILS(fi_db_cursor_seek_before(cursor, firn_str("a"), &err), FIRN_MISUSE, "the tr");
+        fi_db_txn_close(txn);
+        fi_db_cursor_close(cursor);
     }
 }
 
@@ -616,15 +610,15 @@ a_store_with_open_transactions_does_not_close(void **state)
     firn_error err;
     struct firn_db_txn *open = begin(&snapshot);
     struct firn_db_txn *ended = begin(&snapshot);
-    DB_OK(firn_db_txn_rollback(ended, &err));
-    DB_FAILS(firn_db_close(scene.db, &err), FIRN_MISUSE,
+    DB_OK(fi_db_txn_rollback(ended, &err));
+    DB_FAILS(fi_db_close(scene.db, &err), FIRN_MISUSE,
              "1 cursors, snapshots, transactions or pins are open");
     put(open, "a", "1");
     commit(open);
-    DB_OK(firn_db_close(scene.db, &err));
+    DB_OK(fi_db_close(scene.db, &err));
     /* What has ended needs the store no more. */
-    DB_FAILS(firn_db_txn_commit(ended, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, "rolled back");
-    firn_db_txn_close(ended);
+    DB_FAILS(fi_db_txn_commit(ended, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, "rolled back");
+    fi_db_txn_close(ended);
     scene.db = db_support_open(scene.support.dir);
     scene.k = db_support_keyspace(scene.db, "k");
     assert_value("a", "1");
@@ -633,7 +627,7 @@ a_store_with_open_transactions_does_not_close(void **state)
     (void)open_cursor(gone, NULL);
     put(begin(&snapshot), "a", "2");
     (void)open_cursor(gone, NULL);
-    firn_db_abandon(scene.db);
+    fi_db_abandon(scene.db);
     scene.db = db_support_open(scene.support.dir);
     scene.k = db_support_keyspace(scene.db, "k");
     assert_value("a", "1");
@@ -647,10 +641,10 @@ a_transaction_for_reading_refuses_writes_and_commits(void **state)
     firn_error err;
     db_support_put(scene.k, "a", "1");
     struct firn_db_txn *txn = begin(&reading);
-    DB_FAILS(firn_db_txn_put(txn, scene.k, firn_str("a"), firn_str("2"), &err), FIRN_READ_ONLY,
+    DB_FAILS(fi_db_txn_put(txn, scene.k, firn_str("a"), firn_str("2"), &err), FIRN_READ_ONLY,
              "begun for reading only");
-    DB_FAILS(firn_db_txn_delete(txn, scene.k, firn_str("a"), &err), FIRN_READ_ONLY, "reading only");
-    DB_FAILS(firn_db_txn_delete_range(txn, scene.k, firn_str("a"), firn_str("b"), &err),
+    DB_FAILS(fi_db_txn_delete(txn, scene.k, firn_str("a"), &err), FIRN_READ_ONLY, "reading only");
+    DB_FAILS(fi_db_txn_delete_range(txn, scene.k, firn_str("a"), firn_str("b"), &err),
              FIRN_READ_ONLY, "reading only");
     assert_true(equal(get(txn, "a"), "1"));
     db_support_put(scene.k, "a", "2");
@@ -659,18 +653,18 @@ a_transaction_for_reading_refuses_writes_and_commits(void **state)
     /* On a store that is open for reading every transaction is one. */
     struct firn_db *own = scene.db;
     struct firn_db_keyspace *k = scene.k;
-    DB_OK(firn_db_open(scene.support.dir, &db_support_read_only, &scene.db, &err));
+    DB_OK(fi_db_open(scene.support.dir, &db_support_read_only, &scene.db, &err));
     scene.k = db_support_keyspace(scene.db, "k");
     txn = begin(&serializable);
     assert_true(equal(get(txn, "a"), "2"));
     assert_string_equal(walk(txn, false), "a=2 ");
     assert_string_equal(walk(txn, true), "a=2 ");
-    DB_FAILS(firn_db_txn_put(txn, scene.k, firn_str("a"), firn_str("3"), &err), FIRN_READ_ONLY,
+    DB_FAILS(fi_db_txn_put(txn, scene.k, firn_str("a"), firn_str("3"), &err), FIRN_READ_ONLY,
              "open for reading only");
-    DB_FAILS(firn_db_txn_put(txn, k, firn_str("a"), firn_str("3"), &err), FIRN_INVALID,
+    DB_FAILS(fi_db_txn_put(txn, k, firn_str("a"), firn_str("3"), &err), FIRN_INVALID,
              "of another store");
     commit(txn);
-    DB_OK(firn_db_close(scene.db, &err));
+    DB_OK(fi_db_close(scene.db, &err));
     scene.db = own;
     scene.k = k;
 }
@@ -683,19 +677,19 @@ a_reader_that_moves_on_leaves_its_transactions_where_they_are(void **state)
     struct firn_db *own = scene.db;
     struct firn_db_keyspace *k = scene.k;
     db_support_put(k, "a", "1");
-    DB_OK(firn_db_open(scene.support.dir, &db_support_read_only, &scene.db, &err));
+    DB_OK(fi_db_open(scene.support.dir, &db_support_read_only, &scene.db, &err));
     scene.k = db_support_keyspace(scene.db, "k");
     struct firn_db_txn *before = begin(&snapshot);
     db_support_put(k, "a", "2");
-    DB_OK(firn_db_maintain_compact(own, NULL, &err));
-    DB_OK(firn_db_refresh(scene.db, &err));
+    DB_OK(fi_db_maintain_compact(own, NULL, &err));
+    DB_OK(fi_db_refresh(scene.db, &err));
     struct firn_db_txn *after = begin(&snapshot);
     assert_true(equal(get(before, "a"), "1"));
     assert_string_equal(walk(before, true), "a=1 ");
     assert_true(equal(get(after, "a"), "2"));
     commit(before);
     commit(after);
-    DB_OK(firn_db_close(scene.db, &err));
+    DB_OK(fi_db_close(scene.db, &err));
     scene.db = own;
     scene.k = k;
 }
@@ -710,28 +704,28 @@ a_commit_without_space_leaves_no_trace_and_can_be_tried_again(void **state)
     struct firn_db *db;
     struct firn_db *own = scene.db;
     struct firn_db_keyspace *k = scene.k;
-    const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = 64 << 20};
+    const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 64 << 20};
     uint8_t *value = calloc(1, VALUE);
     assert_non_null(value);
-    DB_OK(firn_db_memory_open(LIMIT, &options, &db, &err));
+    DB_OK(fi_db_memory_open(LIMIT, &options, &db, &err));
     scene.db = db;
     scene.k = db_support_keyspace(db, "k");
     struct firn_db_txn *txn = begin(&snapshot);
     put(txn, "small", "1");
     for (unsigned i = 0; i < 8; i++) {
-        DB_OK(firn_db_txn_put(txn, scene.k, firn_bytes(&i, sizeof i), firn_bytes(value, VALUE),
-                              &err));
+        DB_OK(
+            fi_db_txn_put(txn, scene.k, firn_bytes(&i, sizeof i), firn_bytes(value, VALUE), &err));
     }
-    DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err), FIRN_NO_SPACE, "");
-    DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err), FIRN_MISUSE, "commit that failed");
-    firn_db_txn_close(txn);
+    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err), FIRN_NO_SPACE, "");
+    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_OS, &err), FIRN_MISUSE, "commit that failed");
+    fi_db_txn_close(txn);
     assert_string_equal(db_support_keys(scene.k, NULL, false), "");
     txn = begin(&snapshot);
     assert_null(get(txn, "small"));
     put(txn, "small", "2");
     commit(txn);
     assert_string_equal(db_support_keys(scene.k, NULL, false), "small ");
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     free(value);
     scene.db = own;
     scene.k = k;
@@ -742,37 +736,37 @@ keyspaces_that_were_dropped_or_are_firns_own_are_refused(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     struct firn_db_keyspace *doomed = db_support_keyspace(scene.db, "doomed");
     struct firn_db_keyspace *system = db_support_keyspace(scene.db, "firn.own");
     struct firn_db_view *view;
     db_support_put(doomed, "a", "1");
     struct firn_db_txn *txn = begin(&snapshot);
     struct firn_db_txn *reader = begin(&serializable);
-    DB_FAILS(firn_db_txn_put(txn, system, firn_str("a"), firn_str("1"), &err), FIRN_INVALID,
+    DB_FAILS(fi_db_txn_put(txn, system, firn_str("a"), firn_str("1"), &err), FIRN_INVALID,
              "firn's own");
-    DB_OK(firn_db_view_open(scene.db, &view, &err));
+    DB_OK(fi_db_view_open(scene.db, &view, &err));
     struct firn_db_cursor *none;
-    DB_FAILS(firn_db_txn_cursor_open(txn, scene.k, &(struct firn_db_cursor_options){.view = view},
-                                     &none, &err),
+    DB_FAILS(fi_db_txn_cursor_open(txn, scene.k, &(struct fi_db_cursor_options){.view = view},
+                                   &none, &err),
              FIRN_INVALID, "cannot be at a snapshot");
-    firn_db_view_close(view);
-    DB_OK(firn_db_txn_put(txn, doomed, firn_str("b"), firn_str("1"), &err));
-    DB_OK(firn_db_txn_get(reader, doomed, firn_str("a"), &out, &err));
+    fi_db_view_close(view);
+    DB_OK(fi_db_txn_put(txn, doomed, firn_str("b"), firn_str("1"), &err));
+    DB_OK(fi_db_txn_get(reader, doomed, firn_str("a"), &out, &err));
     put(reader, "x", "1");
-    DB_OK(firn_db_keyspace_drop(scene.db, "doomed", &err));
-    DB_OK(firn_db_txn_get(txn, doomed, firn_str("a"), &out, &err));
-    DB_FAILS(firn_db_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_CONFLICT,
+    DB_OK(fi_db_keyspace_drop(scene.db, "doomed", &err));
+    DB_OK(fi_db_txn_get(txn, doomed, firn_str("a"), &out, &err));
+    DB_FAILS(fi_db_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_CONFLICT,
              "'doomed', into which the transaction writes, was dropped since it began");
-    DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT,
+    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT,
              "was dropped since the transaction began");
-    firn_db_txn_close(txn);
+    fi_db_txn_close(txn);
     txn = begin(&snapshot);
-    DB_FAILS(firn_db_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_MISUSE,
+    DB_FAILS(fi_db_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_MISUSE,
              "'doomed' was dropped");
-    firn_db_txn_close(txn);
+    fi_db_txn_close(txn);
     conflicts(reader, "'doomed', which the transaction has read, was dropped");
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 /* ---- again ---- */
@@ -788,32 +782,31 @@ increment(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct increment *increment = ctx;
     uint8_t value[8];
-    struct firn_buf out = {0};
-    int rc = firn_db_txn_get(txn, scene.k, firn_str("n"), &out, err);
-    uint64_t number = rc == FIRN_OK ? firn_load_le64(out.data) : 0;
-    firn_buf_deinit(&out);
+    struct fi_buf out = {0};
+    int rc = fi_db_txn_get(txn, scene.k, firn_str("n"), &out, err);
+    uint64_t number = rc == FIRN_OK ? fi_load_le64(out.data) : 0;
+    fi_buf_deinit(&out);
     if (increment->attempts++ < increment->interrupted) {
-        firn_store_le64(value, number + 100);
+        fi_store_le64(value, number + 100);
         assert_int_equal(
-            firn_db_put(scene.k, firn_str("n"), firn_bytes(value, 8), FIRN_DURABILITY_DEFAULT, err),
+            fi_db_put(scene.k, firn_str("n"), firn_bytes(value, 8), FIRN_DURABILITY_DEFAULT, err),
             FIRN_OK);
     }
-    firn_store_le64(value, number + 1);
-    assert_int_equal(firn_db_txn_put(txn, scene.k, firn_str("n"), firn_bytes(value, 8), err),
+    fi_store_le64(value, number + 1);
+    assert_int_equal(fi_db_txn_put(txn, scene.k, firn_str("n"), firn_bytes(value, 8), err),
                      FIRN_OK);
-    return increment->result == FIRN_OK
-               ? FIRN_OK
-               : firn_error_set(err, increment->result, "the work gave up");
+    return increment->result == FIRN_OK ? FIRN_OK
+                                        : fi_error_set(err, increment->result, "the work gave up");
 }
 
 static uint64_t
 number_now(void)
 {
     firn_error err;
-    struct firn_buf out = {0};
-    DB_OK(firn_db_get(scene.k, firn_str("n"), &out, &err));
-    uint64_t number = firn_load_le64(out.data);
-    firn_buf_deinit(&out);
+    struct fi_buf out = {0};
+    DB_OK(fi_db_get(scene.k, firn_str("n"), &out, &err));
+    uint64_t number = fi_load_le64(out.data);
+    fi_buf_deinit(&out);
     return number;
 }
 
@@ -823,19 +816,19 @@ running_a_transaction_tries_again_after_conflicts(void **state)
     (void)state;
     firn_error err;
     struct increment work = {.interrupted = 5};
-    struct firn_db_txn_run run = {.attempts_max = 10, .work = increment, .ctx = &work};
-    DB_OK(firn_db_txn_run(scene.db, &run, &err));
+    struct fi_db_txn_run run = {.attempts_max = 10, .work = increment, .ctx = &work};
+    DB_OK(fi_db_txn_run(scene.db, &run, &err));
     assert_int_equal(work.attempts, 6);
     assert_int_equal(number_now(), 501);
     work = (struct increment){.interrupted = 100};
-    DB_FAILS(firn_db_txn_run(scene.db, &run, &err), FIRN_CONFLICT, "key \"n\"");
+    DB_FAILS(fi_db_txn_run(scene.db, &run, &err), FIRN_CONFLICT, "key \"n\"");
     assert_int_equal(work.attempts, 10);
     assert_int_equal(number_now(), 1501);
     work = (struct increment){.result = FIRN_CANCELLED};
-    DB_FAILS(firn_db_txn_run(scene.db, &run, &err), FIRN_CANCELLED, "the work gave up");
+    DB_FAILS(fi_db_txn_run(scene.db, &run, &err), FIRN_CANCELLED, "the work gave up");
     assert_int_equal(work.attempts, 1);
     work = (struct increment){.result = FIRN_CONFLICT};
-    DB_FAILS(firn_db_txn_run(scene.db, &run, &err), FIRN_CONFLICT, "the work gave up");
+    DB_FAILS(fi_db_txn_run(scene.db, &run, &err), FIRN_CONFLICT, "the work gave up");
     assert_int_equal(work.attempts, 10);
     assert_int_equal(number_now(), 1501);
 }
@@ -843,9 +836,9 @@ running_a_transaction_tries_again_after_conflicts(void **state)
 static int
 end_inside(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
-    assert_int_equal(firn_db_txn_put(txn, scene.k, firn_str("z"), firn_str("1"), err), FIRN_OK);
-    return *(bool *)ctx ? firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err)
-                        : firn_db_txn_rollback(txn, err);
+    assert_int_equal(fi_db_txn_put(txn, scene.k, firn_str("z"), firn_str("1"), err), FIRN_OK);
+    return *(bool *)ctx ? fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err)
+                        : fi_db_txn_rollback(txn, err);
 }
 
 static void
@@ -854,11 +847,11 @@ work_may_end_its_transaction_itself(void **state)
     (void)state;
     firn_error err;
     bool commits = false;
-    struct firn_db_txn_run run = {.attempts_max = 1, .work = end_inside, .ctx = &commits};
-    DB_OK(firn_db_txn_run(scene.db, &run, &err));
+    struct fi_db_txn_run run = {.attempts_max = 1, .work = end_inside, .ctx = &commits};
+    DB_OK(fi_db_txn_run(scene.db, &run, &err));
     assert_value("z", NULL);
     commits = true;
-    DB_OK(firn_db_txn_run(scene.db, &run, &err));
+    DB_OK(fi_db_txn_run(scene.db, &run, &err));
     assert_value("z", "1");
 }
 

@@ -16,8 +16,7 @@ the_first_of_two_that_write_a_key_wins(void **state)
 {
     (void)state;
     firn_error err;
-    DB_OK(
-        firn_db_put(scene.k, firn_bytes("a\0b", 3), firn_str("0"), FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_db_put(scene.k, firn_bytes("a\0b", 3), firn_str("0"), FIRN_DURABILITY_DEFAULT, &err));
     for (int round = 0; round < ROUNDS; round++) {
         db_support_put(scene.k, "a", "0");
         struct firn_db_txn *first = begin(&snapshot);
@@ -30,7 +29,7 @@ the_first_of_two_that_write_a_key_wins(void **state)
         commit(first);
         settle(round);
         firn_store_statistics stats;
-        DB_OK(firn_db_stats(scene.db, &stats, &err));
+        DB_OK(fi_db_stats(scene.db, &stats, &err));
         assert_int_equal(stats.conflicts, round);
         conflicts(second,
                   "key \"a\" of keyspace 'k', which the transaction has written, was written");
@@ -60,7 +59,7 @@ a_delete_is_a_write(void **state)
         put(first, "k", "1");
         conflicts(first, "\"k\"");
         assert_value("k", NULL);
-        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     }
 }
 
@@ -75,19 +74,19 @@ a_write_that_was_taken_back_is_still_a_write(void **state)
         assert_null(get(txn, "n"));
         db_support_put(scene.k, "n", "1");
         if (round < ROUNDS) {
-            DB_OK(firn_db_delete(scene.k, firn_str("n"), FIRN_DURABILITY_DEFAULT, &err));
+            DB_OK(fi_db_delete(scene.k, firn_str("n"), FIRN_DURABILITY_DEFAULT, &err));
         } else {
-            DB_OK(firn_db_delete_range(scene.k, firn_str("l"), firn_str("p"),
-                                       FIRN_DURABILITY_DEFAULT, &err));
+            DB_OK(fi_db_delete_range(scene.k, firn_str("l"), firn_str("p"), FIRN_DURABILITY_DEFAULT,
+                                     &err));
         }
         settle(round % ROUNDS);
         put(txn, "n", "2");
         conflicts(txn, "\"n\"");
         assert_value("n", NULL);
         /* It goes when nobody may look for it any more. */
-        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
         firn_store_statistics stats;
-        DB_OK(firn_db_stats(scene.db, &stats, &err));
+        DB_OK(fi_db_stats(scene.db, &stats, &err));
         uint64_t tombstones = 0;
         for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
             tombstones += stats.levels[i].tombstones;
@@ -103,9 +102,9 @@ a_write_that_has_expired_is_still_a_write(void **state)
     firn_error err;
     for (int round = 0; round < ROUNDS; round++) {
         struct firn_db_txn *txn = begin(&snapshot);
-        DB_OK(firn_db_put_ttl(scene.k, firn_str("n"), firn_str("1"), 10, FIRN_DURABILITY_DEFAULT,
-                              &err));
-        firn_os_sleep_ns(scene.support.os, 20000000);
+        DB_OK(fi_db_put_ttl(scene.k, firn_str("n"), firn_str("1"), 10, FIRN_DURABILITY_DEFAULT,
+                            &err));
+        fi_os_sleep_ns(scene.support.os, 20000000);
         assert_value("n", NULL);
         settle(round);
         settle(round);
@@ -129,10 +128,10 @@ a_load_is_a_write_of_its_keys(void **state)
     assert_null(get(other, "c"));
     put(reader, "x", "1");
     put(other, "y", "1");
-    DB_OK(firn_db_bulk_open(scene.k, &bulk, &err));
-    DB_OK(firn_db_bulk_put(bulk, firn_str("b"), firn_str("2"), &err));
-    DB_OK(firn_db_bulk_commit(bulk, &err));
-    firn_db_bulk_close(bulk);
+    DB_OK(fi_db_bulk_open(scene.k, &bulk, &err));
+    DB_OK(fi_db_bulk_put(bulk, firn_str("b"), firn_str("2"), &err));
+    DB_OK(fi_db_bulk_commit(bulk, &err));
+    fi_db_bulk_close(bulk);
     conflicts(writer, "which the transaction has written");
     conflicts(reader, "which the transaction has read");
     commit(other);
@@ -146,11 +145,11 @@ readers_and_later_transactions_keep_no_tombstones(void **state)
     firn_error err;
     struct firn_db_txn *reader = begin(&reading);
     db_support_put(scene.k, "n", "1");
-    DB_OK(firn_db_delete(scene.k, firn_str("n"), FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_db_delete(scene.k, firn_str("n"), FIRN_DURABILITY_DEFAULT, &err));
     struct firn_db_txn *later = begin(&snapshot);
-    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     firn_store_statistics stats;
-    DB_OK(firn_db_stats(scene.db, &stats, &err));
+    DB_OK(fi_db_stats(scene.db, &stats, &err));
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
         assert_int_equal(stats.levels[i].tombstones, 0);
     }
@@ -179,8 +178,8 @@ a_deleted_range_conflicts_with_writes_into_it(void **state)
         txn = begin(&snapshot);
         delete_range(txn, "c", "f");
         firn_error err;
-        DB_OK(firn_db_delete_range(scene.k, firn_str("e"), firn_str("z"), FIRN_DURABILITY_DEFAULT,
-                                   &err));
+        DB_OK(fi_db_delete_range(scene.k, firn_str("e"), firn_str("z"), FIRN_DURABILITY_DEFAULT,
+                                 &err));
         settle(round);
         conflicts(txn, "\"e\"");
     }
@@ -206,10 +205,10 @@ write_skew_is_allowed_in_snapshots_and_not_in_series(void **state)
 {
     (void)state;
     for (int mode = 0; mode < 2; mode++) {
-        const struct firn_db_txn_options *options = mode == 0 ? &snapshot : &serializable;
+        const struct fi_db_txn_options *options = mode == 0 ? &snapshot : &serializable;
         firn_error err;
-        DB_OK(firn_db_delete_range(scene.k, firn_str(""), firn_str("~"), FIRN_DURABILITY_DEFAULT,
-                                   &err));
+        DB_OK(fi_db_delete_range(scene.k, firn_str(""), firn_str("~"), FIRN_DURABILITY_DEFAULT,
+                                 &err));
         struct firn_db_txn *first = begin(options);
         struct firn_db_txn *second = begin(options);
         assert_null(get(first, "x"));
@@ -233,8 +232,8 @@ a_serializable_transaction_conflicts_with_what_enters_a_range_it_walked(void **s
     (void)state;
     firn_error err;
     for (int round = 0; round < ROUNDS; round++) {
-        DB_OK(firn_db_delete_range(scene.k, firn_str(""), firn_str("~"), FIRN_DURABILITY_DEFAULT,
-                                   &err));
+        DB_OK(fi_db_delete_range(scene.k, firn_str(""), firn_str("~"), FIRN_DURABILITY_DEFAULT,
+                                 &err));
         db_support_put(scene.k, "b", "1");
         db_support_put(scene.k, "d", "1");
         db_support_put(scene.k, "f", "1");
@@ -246,12 +245,12 @@ a_serializable_transaction_conflicts_with_what_enters_a_range_it_walked(void **s
             struct firn_db_txn *txn = begin(&serializable);
             struct firn_db_cursor *cursor = open_cursor(txn, NULL);
             if (i % 2 == 0) {
-                DB_OK(firn_db_cursor_seek(cursor, firn_str("c"), &err));
-                DB_OK(firn_db_cursor_next(cursor, &err));
+                DB_OK(fi_db_cursor_seek(cursor, firn_str("c"), &err));
+                DB_OK(fi_db_cursor_next(cursor, &err));
             } else { /* the same range, backwards */
-                DB_OK(firn_db_cursor_seek_before(cursor, firn_bytes("f\0", 2), &err));
-                DB_OK(firn_db_cursor_prev(cursor, &err));
-                assert_int_equal(firn_db_cursor_key(cursor).data[0], 'd');
+                DB_OK(fi_db_cursor_seek_before(cursor, firn_bytes("f\0", 2), &err));
+                DB_OK(fi_db_cursor_prev(cursor, &err));
+                assert_int_equal(fi_db_cursor_key(cursor).data[0], 'd');
             }
             put(txn, "x", "1");
             if (i >= 3 && (i % 2 == 0 || inside[i - 3][0] != 'c')) {
@@ -265,11 +264,11 @@ a_serializable_transaction_conflicts_with_what_enters_a_range_it_walked(void **s
             } else {
                 commit(txn);
             }
-            firn_db_cursor_close(cursor);
-            DB_OK(firn_db_delete(scene.k, firn_str(i < 3 ? outside[i] : "cc"),
-                                 FIRN_DURABILITY_DEFAULT, &err));
-            DB_OK(firn_db_delete(scene.k, firn_str("c"), FIRN_DURABILITY_DEFAULT, &err));
-            DB_OK(firn_db_delete(scene.k, firn_str("e"), FIRN_DURABILITY_DEFAULT, &err));
+            fi_db_cursor_close(cursor);
+            DB_OK(fi_db_delete(scene.k, firn_str(i < 3 ? outside[i] : "cc"),
+                               FIRN_DURABILITY_DEFAULT, &err));
+            DB_OK(fi_db_delete(scene.k, firn_str("c"), FIRN_DURABILITY_DEFAULT, &err));
+            DB_OK(fi_db_delete(scene.k, firn_str("e"), FIRN_DURABILITY_DEFAULT, &err));
         }
     }
 }
@@ -284,26 +283,25 @@ an_end_that_was_reached_has_been_read(void **state)
         struct firn_db_txn *txn = begin(&serializable);
         struct firn_db_cursor *cursor = open_cursor(txn, NULL);
         if (way < 2) {
-            DB_OK(firn_db_cursor_seek(cursor, firn_str(way == 0 ? "m" : "n"), &err));
+            DB_OK(fi_db_cursor_seek(cursor, firn_str(way == 0 ? "m" : "n"), &err));
         } else {
-            DB_OK(way == 2 ? firn_db_cursor_first(cursor, &err)
-                           : firn_db_cursor_seek_before(cursor, firn_str("b"), &err));
+            DB_OK(way == 2 ? fi_db_cursor_first(cursor, &err)
+                           : fi_db_cursor_seek_before(cursor, firn_str("b"), &err));
         }
         if (way == 0 || way == 2) {
-            DB_OK(way == 0 ? firn_db_cursor_next(cursor, &err) : firn_db_cursor_prev(cursor, &err));
+            DB_OK(way == 0 ? fi_db_cursor_next(cursor, &err) : fi_db_cursor_prev(cursor, &err));
         }
-        assert_false(firn_db_cursor_valid(cursor));
+        assert_false(fi_db_cursor_valid(cursor));
         if (way % 2 == 0) {
-            firn_db_cursor_close(cursor);
+            fi_db_cursor_close(cursor);
         }
         put(txn, "out", "1");
         db_support_put(scene.k, way < 2 ? "z" : "a", "1");
         conflicts(txn, way < 2 ? "\"z\"" : "\"a\"");
         if (way % 2 != 0) {
-            firn_db_cursor_close(cursor);
+            fi_db_cursor_close(cursor);
         }
-        DB_OK(
-            firn_db_delete(scene.k, firn_str(way < 2 ? "z" : "a"), FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_delete(scene.k, firn_str(way < 2 ? "z" : "a"), FIRN_DURABILITY_DEFAULT, &err));
     }
 }
 
@@ -354,9 +352,9 @@ a_restore_counts_as_a_write_to_every_key(void **state)
     struct firn_db_txn *empty = begin(&snapshot);
     put(before, "a", "1");
     db_support_put(scene.k, "b", "1");
-    firn_db_lead_begin(scene.db);
-    scene.db->lead.restored_at = firn_db_published(scene.db);
-    firn_db_lead_end(scene.db);
+    fi_db_lead_begin(scene.db);
+    scene.db->lead.restored_at = fi_db_published(scene.db);
+    fi_db_lead_end(scene.db);
     conflicts(before, "was restored");
     commit(empty);
     struct firn_db_txn *after = begin(&snapshot);
@@ -373,14 +371,14 @@ conflicts_show_keys_escaped_and_shortened(void **state)
     memset(key, 'x', sizeof key);
     memcpy(key, "\x1b\"\\\xff", 4);
     struct firn_db_txn *txn = begin(&snapshot);
-    DB_OK(firn_db_txn_put(txn, scene.k, firn_bytes(key, sizeof key), firn_str("1"), &err));
-    DB_OK(firn_db_put(scene.k, firn_bytes(key, sizeof key), firn_str("2"), FIRN_DURABILITY_DEFAULT,
-                      &err));
-    DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT,
+    DB_OK(fi_db_txn_put(txn, scene.k, firn_bytes(key, sizeof key), firn_str("1"), &err));
+    DB_OK(fi_db_put(scene.k, firn_bytes(key, sizeof key), firn_str("2"), FIRN_DURABILITY_DEFAULT,
+                    &err));
+    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT,
              "key \"\\x1b\\x22\\x5c\\xffxxxx");
     assert_non_null(strstr(err.text, "xxx...\" of keyspace 'k'"));
     assert_true(strlen(err.text) < 250);
-    firn_db_txn_close(txn);
+    fi_db_txn_close(txn);
 }
 
 int

@@ -60,17 +60,17 @@ walk(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_error *err
 {
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_txn_cursor_open(txn, keyspace, NULL, &cursor, err));
-    FIRN_TRY(firn_db_cursor_last(cursor, err));
-    while (firn_db_cursor_valid(cursor)) {
-        FIRN_TRY(firn_db_cursor_prev(cursor, err));
+    FI_TRY(fi_db_txn_cursor_open(txn, keyspace, NULL, &cursor, err));
+    FI_TRY(fi_db_cursor_last(cursor, err));
+    while (fi_db_cursor_valid(cursor)) {
+        FI_TRY(fi_db_cursor_prev(cursor, err));
     }
-    FIRN_TRY(firn_db_cursor_seek(cursor, firn_str("k01"), err));
-    if (firn_db_cursor_valid(cursor)) {
-        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    FI_TRY(fi_db_cursor_seek(cursor, firn_str("k01"), err));
+    if (fi_db_cursor_valid(cursor)) {
+        FI_TRY(fi_db_cursor_next(cursor, err));
     }
 out:
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return rc;
 }
 
@@ -79,19 +79,18 @@ static int
 write_and_take_back(struct firn_db_txn *txn, const struct place *place, firn_error *err)
 {
     uint64_t savepoint;
-    FIRN_TRY_RETURN(firn_db_txn_savepoint(txn, &savepoint, err));
-    FIRN_TRY_RETURN(firn_db_txn_put(txn, place->a, firn_str("junk"), firn_str("1"), err));
-    FIRN_TRY_RETURN(firn_db_txn_put_ttl(txn, place->a, firn_str("junk"), firn_str("1"), 1000, err));
-    FIRN_TRY_RETURN(
-        firn_db_txn_merge(txn, place->b, firn_str("k00"), FIRN_MERGE_APPEND, firn_str("x"), err));
-    FIRN_TRY_RETURN(firn_db_txn_delete_range(txn, place->b, firn_str("k"), firn_str("l"), err));
-    int rc = firn_db_txn_rollback_to(txn, savepoint, err);
+    FI_TRY_RETURN(fi_db_txn_savepoint(txn, &savepoint, err));
+    FI_TRY_RETURN(fi_db_txn_put(txn, place->a, firn_str("junk"), firn_str("1"), err));
+    FI_TRY_RETURN(fi_db_txn_put_ttl(txn, place->a, firn_str("junk"), firn_str("1"), 1000, err));
+    FI_TRY_RETURN(
+        fi_db_txn_merge(txn, place->b, firn_str("k00"), FIRN_MERGE_APPEND, firn_str("x"), err));
+    FI_TRY_RETURN(fi_db_txn_delete_range(txn, place->b, firn_str("k"), firn_str("l"), err));
+    int rc = fi_db_txn_rollback_to(txn, savepoint, err);
     if (rc != FIRN_OK) {
         /* Nothing was taken back: the range delete still hides everything. */
-        struct firn_buf out = {0};
-        assert_int_equal(firn_db_txn_get(txn, place->b, firn_str("k00"), &out, NULL),
-                         FIRN_NOT_FOUND);
-        firn_buf_deinit(&out);
+        struct fi_buf out = {0};
+        assert_int_equal(fi_db_txn_get(txn, place->b, firn_str("k00"), &out, NULL), FIRN_NOT_FOUND);
+        fi_buf_deinit(&out);
     }
     return rc;
 }
@@ -100,22 +99,22 @@ static int
 fill(struct firn_db_txn *txn, const struct place *place, unsigned i, firn_error *err)
 {
     char text[16];
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     firn_slice key = key_of(i, text);
-    int rc = firn_db_txn_get(txn, place->a, key, &out, err);
+    int rc = fi_db_txn_get(txn, place->a, key, &out, err);
     rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_db_txn_put(txn, place->b, key, firn_str("0"), err));
-    FIRN_TRY(write_and_take_back(txn, place, err));
-    FIRN_TRY(firn_db_txn_put(txn, place->a, key, firn_str("1"), err));
-    FIRN_TRY(walk(txn, place->a, err));
-    FIRN_TRY(firn_db_txn_delete_range(txn, place->b, firn_str("x"), firn_str("y"), err));
-    FIRN_TRY(firn_db_txn_put(txn, place->b, key, firn_str("1"), err));
+    FI_TRY(rc);
+    FI_TRY(fi_db_txn_put(txn, place->b, key, firn_str("0"), err));
+    FI_TRY(write_and_take_back(txn, place, err));
+    FI_TRY(fi_db_txn_put(txn, place->a, key, firn_str("1"), err));
+    FI_TRY(walk(txn, place->a, err));
+    FI_TRY(fi_db_txn_delete_range(txn, place->b, firn_str("x"), firn_str("y"), err));
+    FI_TRY(fi_db_txn_put(txn, place->b, key, firn_str("1"), err));
     if (must_conflict(i)) {
-        FIRN_TRY(firn_db_put(place->b, firn_str("xx"), firn_str(""), FIRN_DURABILITY_OS, err));
+        FI_TRY(fi_db_put(place->b, firn_str("xx"), firn_str(""), FIRN_DURABILITY_OS, err));
     }
 out:
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return rc;
 }
 
@@ -125,14 +124,14 @@ look_for_traces(struct life *life, const struct place *place, unsigned i)
 {
     char text[16];
     firn_error err;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     struct firn_db_keyspace *keyspaces[] = {place->a, place->b};
     for (size_t k = 0; k < 2; k++) {
-        int rc = firn_db_get(keyspaces[k], key_of(i, text), &out, &err);
+        int rc = fi_db_get(keyspaces[k], key_of(i, text), &out, &err);
         assert_int_not_equal(rc, FIRN_OK);
         note(life, rc == FIRN_NOT_FOUND ? FIRN_OK : rc, &err);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 /* After a failed write or sync a commit may be there at the next opening, whole. A write that found
@@ -148,10 +147,10 @@ run_one(struct life *life, const struct place *place, unsigned i)
 {
     firn_error err;
     struct firn_db_txn *txn;
-    const struct firn_db_txn_options options = {.is_serializable = i % 2 == 0};
+    const struct fi_db_txn_options options = {.is_serializable = i % 2 == 0};
     life->is_full[i] = i % 3 != 0;
     life->outcomes[i] = REFUSED;
-    int rc = firn_db_txn_begin(place->db, &options, &txn, &err);
+    int rc = fi_db_txn_begin(place->db, &options, &txn, &err);
     if (rc != FIRN_OK) {
         assert_null(txn);
         note(life, rc, &err);
@@ -159,46 +158,46 @@ run_one(struct life *life, const struct place *place, unsigned i)
     }
     rc = fill(txn, place, i, &err);
     if (rc == FIRN_OK) {
-        rc = firn_db_txn_commit(txn, life->is_full[i] ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS,
-                                &err);
+        rc = fi_db_txn_commit(txn, life->is_full[i] ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS,
+                              &err);
         assert_true(rc != FIRN_OK || !must_conflict(i));
-        assert_int_equal(firn_db_txn_rollback(txn, NULL), FIRN_MISUSE);
+        assert_int_equal(fi_db_txn_rollback(txn, NULL), FIRN_MISUSE);
         life->outcomes[i] = rc == FIRN_OK ? COMMITTED : may_come_back(life, rc) ? UNKNOWN : REFUSED;
     }
     note(life, rc == FIRN_CONFLICT && must_conflict(i) ? FIRN_OK : rc, &err);
-    firn_db_txn_close(txn);
+    fi_db_txn_close(txn);
     if (rc != FIRN_OK) {
         look_for_traces(life, place, i);
     }
 }
 
 static void
-live(struct life *life, struct firn_os_dir *dir)
+live(struct life *life, struct fi_os_dir *dir)
 {
     firn_error err;
     struct place place;
-    int rc = firn_db_open(dir, &db_support_create, &place.db, &err);
+    int rc = fi_db_open(dir, &db_support_create, &place.db, &err);
     note(life, rc, &err);
     if (rc != FIRN_OK) {
         return;
     }
-    rc = firn_db_keyspace_open(place.db, "a", &place.a, &err);
+    rc = fi_db_keyspace_open(place.db, "a", &place.a, &err);
     if (rc == FIRN_OK) {
-        rc = firn_db_keyspace_open(place.db, "b", &place.b, &err);
+        rc = fi_db_keyspace_open(place.db, "b", &place.b, &err);
     }
     note(life, rc, &err);
     for (unsigned i = 0; i < TXNS && rc == FIRN_OK; i++) {
         run_one(life, &place, i);
         if (i == TXNS / 2) {
-            note(life, firn_db_maintain_flush(place.db, &err), &err);
+            note(life, fi_db_maintain_flush(place.db, &err), &err);
         }
     }
-    note(life, firn_db_close(place.db, &err), &err);
+    note(life, fi_db_close(place.db, &err), &err);
 }
 
 /* What a reopened store holds. */
 static void
-verify(const struct life *life, struct firn_os_dir *dir, bool was_cut)
+verify(const struct life *life, struct fi_os_dir *dir, bool was_cut)
 {
     firn_error err;
     struct place place = {.db = db_support_open(dir)};
@@ -217,12 +216,12 @@ verify(const struct life *life, struct firn_os_dir *dir, bool was_cut)
         assert_true(!is_in_a || life->outcomes[i] == COMMITTED || life->outcomes[i] == UNKNOWN);
     }
     struct firn_db_txn *txn;
-    const struct firn_db_txn_options options = {.is_serializable = true};
-    DB_OK(firn_db_txn_begin(place.db, &options, &txn, &err));
+    const struct fi_db_txn_options options = {.is_serializable = true};
+    DB_OK(fi_db_txn_begin(place.db, &options, &txn, &err));
     DB_OK(fill(txn, &place, 90, &err));
-    DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_FULL, &err));
-    firn_db_txn_close(txn);
-    DB_OK(firn_db_close(place.db, &err));
+    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_FULL, &err));
+    fi_db_txn_close(txn);
+    DB_OK(fi_db_close(place.db, &err));
 }
 
 static void
@@ -253,23 +252,23 @@ every_failed_allocation_is_survived(void **state)
 }
 
 static bool
-live_with(const struct firn_sim_fault_plan *plan)
+live_with(const struct fi_sim_fault_plan *plan)
 {
     firn_error err;
     struct db_support support;
-    struct life life = {.may_lose_unsynced = (plan->classes & FIRN_SIM_FAULT_SYNCS) != 0};
-    struct firn_os *faulty;
-    struct firn_os_dir *dir;
+    struct life life = {.may_lose_unsynced = (plan->classes & FI_SIM_FAULT_SYNCS) != 0};
+    struct fi_os *faulty;
+    struct fi_os_dir *dir;
     test_alloc_install();
     db_support_init(&support, plan->call);
-    DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
-    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-    firn_sim_fault_set_plan(faulty, plan);
+    DB_OK(fi_sim_fault_create(support.os, &faulty, &err));
+    DB_OK(fi_os_dir_open_path(faulty, "/store", &dir, &err));
+    fi_sim_fault_set_plan(faulty, plan);
     live(&life, dir);
-    bool was_hit = firn_sim_fault_hits(faulty) > 0;
-    firn_sim_fault_set_plan(faulty, NULL);
-    firn_os_dir_close(dir);
-    firn_sim_fault_destroy(faulty);
+    bool was_hit = fi_sim_fault_hits(faulty) > 0;
+    fi_sim_fault_set_plan(faulty, NULL);
+    fi_os_dir_close(dir);
+    fi_sim_fault_destroy(faulty);
     assert_true(was_hit || !life.had_failure);
     verify(&life, support.dir, false);
     db_support_deinit(&support);
@@ -286,16 +285,16 @@ every_failed_call_is_survived(void **state)
         unsigned classes;
         int error_number;
     } plans[] = {
-        {FIRN_SIM_FAULT_ALL, EIO},
-        {FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS, ENOSPC},
-        {FIRN_SIM_FAULT_WRITES, ENOSPC},
+        {FI_SIM_FAULT_ALL, EIO},
+        {FI_SIM_FAULT_WRITES | FI_SIM_FAULT_SYNCS, ENOSPC},
+        {FI_SIM_FAULT_WRITES, ENOSPC},
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         for (int for_ever = 0; for_ever <= 1; for_ever++) {
-            struct firn_sim_fault_plan plan = {.call = 1,
-                                               .for_ever = for_ever != 0,
-                                               .classes = plans[i].classes,
-                                               .error_number = plans[i].error_number};
+            struct fi_sim_fault_plan plan = {.call = 1,
+                                             .for_ever = for_ever != 0,
+                                             .classes = plans[i].classes,
+                                             .error_number = plans[i].error_number};
             while (live_with(&plan)) {
                 plan.call++;
             }
@@ -316,10 +315,10 @@ a_power_cut_at_any_call_leaves_whole_transactions(void **state)
             struct db_support support;
             struct life life = {.had_failure = false};
             db_support_init(&support, n);
-            firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + n);
+            fi_sim_memory_set_cut_at(support.os, fi_sim_memory_calls(support.os) + n);
             live(&life, support.dir);
-            is_reached = firn_sim_memory_is_off(support.os);
-            firn_sim_memory_set_cut_at(support.os, 0);
+            is_reached = fi_sim_memory_is_off(support.os);
+            fi_sim_memory_set_cut_at(support.os, 0);
             db_support_cut(&support, seed * 1000 + n);
             verify(&life, support.dir, true);
             db_support_deinit(&support);

@@ -174,9 +174,9 @@ step_begin(struct world *world, struct model_txn *txn)
     txn->is_read_only = below(world, 10) == 0;
     txn->began = world->commits;
     memcpy(txn->seen, world->now, sizeof txn->seen);
-    const struct firn_db_txn_options options = {.is_serializable = txn->is_serializable,
-                                                .is_read_only = txn->is_read_only};
-    DB_OK(firn_db_txn_begin(world->db, &options, &txn->txn, &err));
+    const struct fi_db_txn_options options = {.is_serializable = txn->is_serializable,
+                                              .is_read_only = txn->is_read_only};
+    DB_OK(fi_db_txn_begin(world->db, &options, &txn->txn, &err));
 }
 
 static void
@@ -184,11 +184,11 @@ step_get(struct world *world, struct model_txn *txn)
 {
     firn_error err;
     char text[32];
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     unsigned k = (unsigned)below(world, KEYSPACES);
     unsigned key = (unsigned)below(world, KEYS);
     uint64_t value = visible(txn, k, key);
-    int rc = firn_db_txn_get(txn->txn, world->keyspaces[k], world->keys[key], &out, &err);
+    int rc = fi_db_txn_get(txn->txn, world->keyspaces[k], world->keys[key], &out, &err);
     if (value == 0) {
         DB_FAILS(rc, FIRN_NOT_FOUND, "no such key");
     } else {
@@ -200,7 +200,7 @@ step_get(struct world *world, struct model_txn *txn)
     if (txn->writes.own[k][key] == UNTOUCHED) {
         note_reads(txn, k, (int)key, (int)key + 1);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -209,8 +209,8 @@ write_range(struct world *world, struct model_txn *txn, unsigned k)
     firn_error err;
     unsigned lower = (unsigned)below(world, KEYS);
     unsigned upper = (unsigned)below(world, KEYS + 1);
-    DB_OK(firn_db_txn_delete_range(txn->txn, world->keyspaces[k], world->keys[lower],
-                                   bound_of(world, upper), &err));
+    DB_OK(fi_db_txn_delete_range(txn->txn, world->keyspaces[k], world->keys[lower],
+                                 bound_of(world, upper), &err));
     for (unsigned key = lower; key < upper; key++) {
         txn->writes.own[k][key] = DELETED;
     }
@@ -225,17 +225,17 @@ step_write(struct world *world, struct model_txn *txn)
     unsigned key = (unsigned)below(world, KEYS);
     uint64_t dice = below(world, 8);
     if (txn->is_read_only) {
-        DB_FAILS(firn_db_txn_delete(txn->txn, world->keyspaces[k], world->keys[key], &err),
+        DB_FAILS(fi_db_txn_delete(txn->txn, world->keyspaces[k], world->keys[key], &err),
                  FIRN_READ_ONLY, "reading only");
     } else if (dice == 0) {
         write_range(world, txn, k);
     } else if (dice < 3) {
-        DB_OK(firn_db_txn_delete(txn->txn, world->keyspaces[k], world->keys[key], &err));
+        DB_OK(fi_db_txn_delete(txn->txn, world->keyspaces[k], world->keys[key], &err));
         txn->writes.own[k][key] = DELETED;
     } else {
         uint64_t value = ++world->last_value;
-        DB_OK(firn_db_txn_put(txn->txn, world->keyspaces[k], world->keys[key],
-                              value_bytes(value, text), &err));
+        DB_OK(fi_db_txn_put(txn->txn, world->keyspaces[k], world->keys[key],
+                            value_bytes(value, text), &err));
         txn->writes.own[k][key] = PUT;
         txn->writes.values[k][key] = value;
     }
@@ -248,17 +248,17 @@ step_savepoint(struct world *world, struct model_txn *txn)
     uint64_t dice = below(world, 4);
     unsigned count = txn->savepoint_count;
     if (count == 0 || (dice < 2 && count < SAVEPOINTS)) {
-        DB_OK(firn_db_txn_savepoint(txn->txn, &txn->savepoints[count], &err));
+        DB_OK(fi_db_txn_savepoint(txn->txn, &txn->savepoints[count], &err));
         txn->marks[count] = txn->writes;
         txn->savepoint_count++;
         return;
     }
     unsigned i = (unsigned)below(world, count);
     if (dice == 3) {
-        DB_OK(firn_db_txn_release(txn->txn, txn->savepoints[i], &err));
+        DB_OK(fi_db_txn_release(txn->txn, txn->savepoints[i], &err));
         txn->savepoint_count = i;
     } else {
-        DB_OK(firn_db_txn_rollback_to(txn->txn, txn->savepoints[i], &err));
+        DB_OK(fi_db_txn_rollback_to(txn->txn, txn->savepoints[i], &err));
         txn->savepoint_count = i + 1;
         txn->writes = txn->marks[i];
     }
@@ -276,10 +276,10 @@ open_cursor(struct world *world, struct model_txn *txn, struct model_cursor *cur
     cursor->at = -1;
     const firn_slice lower = world->keys[cursor->lower];
     const firn_slice upper = bound_of(world, cursor->upper);
-    const struct firn_db_cursor_options options = {.lower = cursor->lower == 0 ? NULL : &lower,
-                                                   .upper = cursor->upper == KEYS ? NULL : &upper};
-    DB_OK(firn_db_txn_cursor_open(txn->txn, world->keyspaces[cursor->keyspace], &options,
-                                  &cursor->cursor, &err));
+    const struct fi_db_cursor_options options = {.lower = cursor->lower == 0 ? NULL : &lower,
+                                                 .upper = cursor->upper == KEYS ? NULL : &upper};
+    DB_OK(fi_db_txn_cursor_open(txn->txn, world->keyspaces[cursor->keyspace], &options,
+                                &cursor->cursor, &err));
 }
 
 /* The first visible key from `from` on, or -1; what was looked at has been read. */
@@ -318,20 +318,20 @@ place_cursor(struct world *world, struct model_txn *txn, struct model_cursor *cu
     bool is_empty = lower >= upper;
     switch (below(world, 4)) {
     case 0:
-        DB_OK(firn_db_cursor_first(cursor->cursor, &err));
+        DB_OK(fi_db_cursor_first(cursor->cursor, &err));
         cursor->at = is_empty ? -1 : find_up(txn, cursor, lower, lower);
         break;
     case 1:
-        DB_OK(firn_db_cursor_last(cursor->cursor, &err));
+        DB_OK(fi_db_cursor_last(cursor->cursor, &err));
         cursor->at = is_empty ? -1 : find_down(txn, cursor, upper, upper);
         break;
     case 2:
-        DB_OK(firn_db_cursor_seek(cursor->cursor, world->keys[key], &err));
+        DB_OK(fi_db_cursor_seek(cursor->cursor, world->keys[key], &err));
         key = key > lower ? key : lower;
         cursor->at = is_empty || key >= upper ? -1 : find_up(txn, cursor, key, key);
         break;
     default:
-        DB_OK(firn_db_cursor_seek_before(cursor->cursor, world->keys[key], &err));
+        DB_OK(fi_db_cursor_seek_before(cursor->cursor, world->keys[key], &err));
         key = key < upper ? key : upper;
         cursor->at = is_empty || key <= lower ? -1 : find_down(txn, cursor, key, key);
         break;
@@ -343,10 +343,10 @@ move_cursor(struct world *world, struct model_txn *txn, struct model_cursor *cur
 {
     firn_error err;
     if (below(world, 2) == 0) {
-        DB_OK(firn_db_cursor_next(cursor->cursor, &err));
+        DB_OK(fi_db_cursor_next(cursor->cursor, &err));
         cursor->at = find_up(txn, cursor, cursor->at + 1, cursor->at);
     } else {
-        DB_OK(firn_db_cursor_prev(cursor->cursor, &err));
+        DB_OK(fi_db_cursor_prev(cursor->cursor, &err));
         cursor->at = find_down(txn, cursor, cursor->at, cursor->at + 1);
     }
 }
@@ -359,7 +359,7 @@ step_cursor(struct world *world, struct model_txn *txn)
     if (cursor->cursor == NULL) {
         open_cursor(world, txn, cursor);
     } else if (below(world, 30) == 0) {
-        firn_db_cursor_close(cursor->cursor);
+        fi_db_cursor_close(cursor->cursor);
         cursor->cursor = NULL;
         return;
     } else if (cursor->at < 0 || below(world, 6) == 0) {
@@ -367,11 +367,11 @@ step_cursor(struct world *world, struct model_txn *txn)
     } else {
         move_cursor(world, txn, cursor);
     }
-    assert_int_equal(firn_db_cursor_valid(cursor->cursor), cursor->at >= 0);
+    assert_int_equal(fi_db_cursor_valid(cursor->cursor), cursor->at >= 0);
     if (cursor->at >= 0) {
-        unsigned key = number_of(world, firn_db_cursor_key(cursor->cursor));
+        unsigned key = number_of(world, fi_db_cursor_key(cursor->cursor));
         assert_int_equal(key, cursor->at);
-        firn_slice value = firn_db_cursor_value(cursor->cursor);
+        firn_slice value = fi_db_cursor_value(cursor->cursor);
         firn_slice wanted = value_bytes(visible(txn, cursor->keyspace, key), text);
         assert_int_equal(value.size, wanted.size);
         assert_memory_equal(value.data, wanted.data, wanted.size);
@@ -384,7 +384,7 @@ static void
 close_cursors(struct model_txn *txn)
 {
     for (unsigned i = 0; i < CURSORS; i++) {
-        firn_db_cursor_close(txn->cursors[i].cursor);
+        fi_db_cursor_close(txn->cursors[i].cursor);
         txn->cursors[i].cursor = NULL;
     }
 }
@@ -417,17 +417,17 @@ step_end(struct world *world, struct model_txn *txn)
         close_cursors(txn);
     }
     if (below(world, 6) == 0) {
-        DB_OK(firn_db_txn_rollback(txn->txn, &err));
+        DB_OK(fi_db_txn_rollback(txn->txn, &err));
     } else if (must_conflict(world, txn)) {
-        DB_FAILS(firn_db_txn_commit(txn->txn, FIRN_DURABILITY_OS, &err), FIRN_CONFLICT,
+        DB_FAILS(fi_db_txn_commit(txn->txn, FIRN_DURABILITY_OS, &err), FIRN_CONFLICT,
                  "the transaction");
         world->conflicts++;
     } else {
-        DB_OK(firn_db_txn_commit(txn->txn, FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_txn_commit(txn->txn, FIRN_DURABILITY_OS, &err));
         apply(world, &txn->writes);
         world->successes++;
     }
-    firn_db_txn_close(txn->txn);
+    fi_db_txn_close(txn->txn);
     close_cursors(txn);
     txn->txn = NULL;
 }
@@ -462,31 +462,31 @@ step_other(struct world *world)
     char text[32];
     struct firn_db_batch *batch;
     struct overlay writes = {0};
-    DB_OK(firn_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_create(&batch, &err));
     for (uint64_t left = 1 + below(world, 3); left > 0; left--) {
         unsigned k = (unsigned)below(world, KEYSPACES);
         unsigned key = (unsigned)below(world, KEYS);
         uint64_t dice = below(world, 6);
         if (dice == 0) {
             unsigned upper = key + 1 + (unsigned)below(world, KEYS - key);
-            DB_OK(firn_db_batch_delete_range(batch, world->keyspaces[k], world->keys[key],
-                                             bound_of(world, upper), &err));
+            DB_OK(fi_db_batch_delete_range(batch, world->keyspaces[k], world->keys[key],
+                                           bound_of(world, upper), &err));
             for (; key < upper; key++) {
                 writes.own[k][key] = DELETED;
             }
         } else if (dice < 3) {
-            DB_OK(firn_db_batch_delete(batch, world->keyspaces[k], world->keys[key], &err));
+            DB_OK(fi_db_batch_delete(batch, world->keyspaces[k], world->keys[key], &err));
             writes.own[k][key] = DELETED;
         } else {
             uint64_t value = ++world->last_value;
-            DB_OK(firn_db_batch_put(batch, world->keyspaces[k], world->keys[key],
-                                    value_bytes(value, text), &err));
+            DB_OK(fi_db_batch_put(batch, world->keyspaces[k], world->keys[key],
+                                  value_bytes(value, text), &err));
             writes.own[k][key] = PUT;
             writes.values[k][key] = value;
         }
     }
-    DB_OK(firn_db_write(world->db, batch, FIRN_DURABILITY_OS, &err));
-    firn_db_batch_destroy(batch);
+    DB_OK(fi_db_write(world->db, batch, FIRN_DURABILITY_OS, &err));
+    fi_db_batch_destroy(batch);
     apply(world, &writes);
 }
 
@@ -499,12 +499,12 @@ step_checkpoint(struct world *world)
     struct model_checkpoint *checkpoint = &world->checkpoints[below(world, CHECKPOINTS)];
     if (checkpoint->number != 0) {
         (void)snprintf(name, sizeof name, "c%u", checkpoint->number);
-        DB_OK(firn_db_checkpoint_delete(world->db, names, 1, &err));
+        DB_OK(fi_db_checkpoint_delete(world->db, names, 1, &err));
     }
     checkpoint->number = ++world->last_checkpoint;
     memcpy(checkpoint->values, world->now, sizeof world->now);
     (void)snprintf(name, sizeof name, "c%u", checkpoint->number);
-    DB_OK(firn_db_checkpoint_create(world->db, name, NULL, &err));
+    DB_OK(fi_db_checkpoint_create(world->db, name, NULL, &err));
 }
 
 static void
@@ -512,12 +512,12 @@ step_restore(struct world *world)
 {
     firn_error err;
     char name[16];
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
     const struct model_checkpoint *checkpoint = &world->checkpoints[below(world, CHECKPOINTS)];
     if (checkpoint->number != 0) {
         (void)snprintf(name, sizeof name, "c%u", checkpoint->number);
-        DB_OK(firn_db_checkpoint_restore(world->db, name, &restored, &safety, &err));
+        DB_OK(fi_db_checkpoint_restore(world->db, name, &restored, &safety, &err));
         memcpy(world->now, checkpoint->values, sizeof world->now);
         world->restored = ++world->commits;
     }
@@ -541,8 +541,8 @@ forget_all(struct world *world)
         struct model_txn *txn = &world->txns[i];
         if (txn->txn != NULL) {
             close_cursors(txn);
-            DB_OK(firn_db_txn_rollback(txn->txn, &err));
-            firn_db_txn_close(txn->txn);
+            DB_OK(fi_db_txn_rollback(txn->txn, &err));
+            fi_db_txn_close(txn->txn);
             txn->txn = NULL;
         }
     }
@@ -558,15 +558,15 @@ compare_now(struct world *world)
     for (unsigned k = 0; k < KEYSPACES; k++) {
         firn_error err;
         *cursor = (struct model_cursor){.keyspace = k, .upper = KEYS, .at = -1};
-        DB_OK(firn_db_txn_cursor_open(txn->txn, world->keyspaces[k], NULL, &cursor->cursor, &err));
-        DB_OK(firn_db_cursor_first(cursor->cursor, &err));
+        DB_OK(fi_db_txn_cursor_open(txn->txn, world->keyspaces[k], NULL, &cursor->cursor, &err));
+        DB_OK(fi_db_cursor_first(cursor->cursor, &err));
         for (unsigned key = 0; key < KEYS; key++) {
             if (world->now[k][key] != 0) {
-                assert_int_equal(number_of(world, firn_db_cursor_key(cursor->cursor)), key);
-                DB_OK(firn_db_cursor_next(cursor->cursor, &err));
+                assert_int_equal(number_of(world, fi_db_cursor_key(cursor->cursor)), key);
+                DB_OK(fi_db_cursor_next(cursor->cursor, &err));
             }
         }
-        assert_false(firn_db_cursor_valid(cursor->cursor));
+        assert_false(fi_db_cursor_valid(cursor->cursor));
         close_cursors(txn);
     }
     forget_all(world);
@@ -582,9 +582,9 @@ step(struct world *world)
     } else if (dice < 980) {
         step_other(world);
     } else if (dice < 989) {
-        DB_OK(firn_db_maintain_flush(world->db, &err));
+        DB_OK(fi_db_maintain_flush(world->db, &err));
     } else if (dice < 996) {
-        DB_OK(firn_db_maintain_compact(world->db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(world->db, NULL, &err));
     } else if (dice < 997) {
         step_checkpoint(world);
     } else if (dice < 998) {
@@ -593,7 +593,7 @@ step(struct world *world)
         compare_now(world);
     } else {
         forget_all(world);
-        DB_OK(firn_db_close(world->db, &err));
+        DB_OK(fi_db_close(world->db, &err));
         open_store(world);
     }
 }
@@ -618,7 +618,7 @@ random_transactions_agree_with_the_model(void **state)
             step(world);
         }
         compare_now(world);
-        DB_OK(firn_db_close(world->db, &err));
+        DB_OK(fi_db_close(world->db, &err));
         db_support_deinit(&world->support);
         conflicts += world->conflicts;
         successes += world->successes;

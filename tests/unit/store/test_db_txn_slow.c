@@ -31,7 +31,7 @@ struct shared {
 };
 
 static void
-be_late(void *ctx, const struct firn_sim_fault_call *call)
+be_late(void *ctx, const struct fi_sim_fault_call *call)
 {
     (void)ctx;
     if (strcmp(call->operation, "file_sync") == 0) {
@@ -44,13 +44,13 @@ static int
 read_and_write(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct shared *shared = ctx;
-    struct firn_buf found = {0};
+    struct fi_buf found = {0};
     shared->attempts++;
-    int rc = firn_db_txn_get(txn, shared->keyspace, firn_str("k"), &found, err);
+    int rc = fi_db_txn_get(txn, shared->keyspace, firn_str("k"), &found, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_txn_put(txn, shared->keyspace, firn_str("k"), firn_str("transaction"), err);
+        rc = fi_db_txn_put(txn, shared->keyspace, firn_str("k"), firn_str("transaction"), err);
     }
-    firn_buf_deinit(&found);
+    fi_buf_deinit(&found);
     return rc;
 }
 
@@ -61,8 +61,8 @@ put_all_the_time(void *ctx)
     int rc = FIRN_OK;
     while (rc == FIRN_OK && !atomic_load(&shared->is_over)) {
         firn_error err;
-        rc = firn_db_put(shared->keyspace, firn_str("k"), firn_str("put"), FIRN_DURABILITY_DEFAULT,
-                         &err);
+        rc = fi_db_put(shared->keyspace, firn_str("k"), firn_str("put"), FIRN_DURABILITY_DEFAULT,
+                       &err);
     }
     return rc == FIRN_OK ? NULL : ctx;
 }
@@ -72,25 +72,25 @@ run_beside(unsigned thread_count)
 {
     firn_error err;
     char place[TEST_TEMP_SIZE];
-    struct firn_os *os;
+    struct fi_os *os;
     struct shared shared = {.is_over = false};
     pthread_t threads[THREADS_MAX];
-    const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = 4 << 20};
-    const struct firn_db_txn_run run = {
+    const struct fi_db_options options = {.create_if_missing = true, .memory_bytes = 4 << 20};
+    const struct fi_db_txn_run run = {
         .attempts_max = ATTEMPTS_MAX, .work = read_and_write, .ctx = &shared};
     test_temp_make(place, sizeof place);
-    DB_OK(firn_sim_fault_create(firn_os_default(), &os, &err));
-    firn_sim_fault_set_hook(os, be_late, NULL);
-    DB_OK(firn_db_path_open(os, place, &options, &shared.db, &err));
-    DB_OK(firn_db_keyspace_open(shared.db, "k", &shared.keyspace, &err));
-    DB_OK(firn_db_put(shared.keyspace, firn_str("k"), firn_str("first"), FIRN_DURABILITY_DEFAULT,
-                      &err));
+    DB_OK(fi_sim_fault_create(fi_os_default(), &os, &err));
+    fi_sim_fault_set_hook(os, be_late, NULL);
+    DB_OK(fi_db_path_open(os, place, &options, &shared.db, &err));
+    DB_OK(fi_db_keyspace_open(shared.db, "k", &shared.keyspace, &err));
+    DB_OK(fi_db_put(shared.keyspace, firn_str("k"), firn_str("first"), FIRN_DURABILITY_DEFAULT,
+                    &err));
     for (unsigned i = 0; i < thread_count; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, put_all_the_time, &shared), 0);
     }
     int lost = 0;
     for (int round = 0; round < ROUNDS; round++) {
-        lost += firn_db_txn_run(shared.db, &run, &err) == FIRN_OK ? 0 : 1;
+        lost += fi_db_txn_run(shared.db, &run, &err) == FIRN_OK ? 0 : 1;
     }
     atomic_store(&shared.is_over, true);
     for (unsigned i = 0; i < thread_count; i++) {
@@ -102,9 +102,9 @@ run_beside(unsigned thread_count)
            thread_count);
     assert_int_equal(lost, 0);
     assert_true(shared.attempts <= ROUNDS * ATTEMPTS_MEAN_MAX);
-    DB_OK(firn_db_close(shared.db, &err));
-    firn_sim_fault_destroy(os);
-    DB_OK(firn_db_path_destroy(firn_os_default(), place, &err));
+    DB_OK(fi_db_close(shared.db, &err));
+    fi_sim_fault_destroy(os);
+    DB_OK(fi_db_path_destroy(fi_os_default(), place, &err));
 }
 
 static void

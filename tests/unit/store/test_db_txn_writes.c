@@ -17,18 +17,18 @@
 enum { TREES = 2, KEYS = 20, MARKS = 5 };
 
 struct overlay {
-    enum firn_db_txn_writes_answer answers[TREES][KEYS];
+    enum fi_db_txn_writes_answer answers[TREES][KEYS];
     uint32_t values[TREES][KEYS];
 };
 
 struct scene {
     struct test_random random;
-    struct firn_db_tree trees[TREES];
+    struct fi_db_tree trees[TREES];
     struct firn_db_keyspace keyspaces[TREES];
-    struct firn_db_txn_writes writes;
+    struct fi_db_txn_writes writes;
     struct overlay now;
     struct overlay then[MARKS];
-    struct firn_db_txn_writes_mark marks[MARKS];
+    struct fi_db_txn_writes_mark marks[MARKS];
     size_t mark_count;
     uint32_t last_value;
 };
@@ -50,22 +50,21 @@ step_write(struct scene *scene, firn_error *err)
     unsigned key = (unsigned)test_random_below(&scene->random, KEYS);
     unsigned upper = key + 1 + (unsigned)test_random_below(&scene->random, KEYS - key);
     uint64_t dice = test_random_below(&scene->random, 8);
-    struct firn_entry entry = {.key = key_of(key, text), .kind = FIRN_ENTRY_PUT};
-    firn_store_le32(bytes, ++scene->last_value);
+    struct fi_entry entry = {.key = key_of(key, text), .kind = FI_ENTRY_PUT};
+    fi_store_le32(bytes, ++scene->last_value);
     entry.value = firn_bytes(bytes, 4);
     if (dice == 0) {
-        entry.kind = FIRN_ENTRY_RANGE_DELETE;
+        entry.kind = FI_ENTRY_RANGE_DELETE;
         entry.value = key_of(upper, end);
     } else if (dice < 3) {
-        entry.kind = FIRN_ENTRY_DELETE;
+        entry.kind = FI_ENTRY_DELETE;
         entry.value = firn_bytes(NULL, 0);
     }
-    if (firn_db_txn_writes_add(&scene->writes, &scene->keyspaces[tree], &entry, err) != FIRN_OK) {
+    if (fi_db_txn_writes_add(&scene->writes, &scene->keyspaces[tree], &entry, err) != FIRN_OK) {
         return; /* without a trace */
     }
     for (unsigned i = key; i < (dice == 0 ? upper : key + 1); i++) {
-        scene->now.answers[tree][i] =
-            dice < 3 ? FIRN_DB_TXN_WRITES_DELETED : FIRN_DB_TXN_WRITES_PUT;
+        scene->now.answers[tree][i] = dice < 3 ? FI_DB_TXN_WRITES_DELETED : FI_DB_TXN_WRITES_PUT;
         scene->now.values[tree][i] = scene->last_value;
     }
 }
@@ -75,13 +74,13 @@ step_mark(struct scene *scene, firn_error *err)
 {
     size_t at = (size_t)test_random_below(&scene->random, MARKS);
     if (at >= scene->mark_count) {
-        scene->marks[scene->mark_count] = firn_db_txn_writes_mark(&scene->writes);
+        scene->marks[scene->mark_count] = fi_db_txn_writes_mark(&scene->writes);
         scene->then[scene->mark_count++] = scene->now;
     } else if (test_random_below(&scene->random, 3) == 0) {
-        firn_db_txn_writes_unmark(&scene->writes, &scene->marks[at],
-                                  at > 0 ? &scene->marks[at - 1] : NULL);
+        fi_db_txn_writes_unmark(&scene->writes, &scene->marks[at],
+                                at > 0 ? &scene->marks[at - 1] : NULL);
         scene->mark_count = at;
-    } else if (firn_db_txn_writes_rewind(&scene->writes, &scene->marks[at], err) == FIRN_OK) {
+    } else if (fi_db_txn_writes_rewind(&scene->writes, &scene->marks[at], err) == FIRN_OK) {
         scene->now = scene->then[at];
         scene->mark_count = at + 1;
     }
@@ -90,15 +89,15 @@ step_mark(struct scene *scene, firn_error *err)
 static void
 step_tidy(struct scene *scene, firn_error *err)
 {
-    struct firn_db_txn_writes_mark *marks[MARKS];
+    struct fi_db_txn_writes_mark *marks[MARKS];
     for (size_t i = 0; i < scene->mark_count; i++) {
         marks[i] = &scene->marks[i];
     }
-    size_t points_before = firn_db_batch_op_count(&scene->writes.batch) - scene->writes.range_count;
+    size_t points_before = fi_db_batch_op_count(&scene->writes.batch) - scene->writes.range_count;
     bool had_pointless = scene->writes.pointless_bytes > 0;
-    int rc = firn_db_txn_writes_tidy(&scene->writes, marks, scene->mark_count, err);
+    int rc = fi_db_txn_writes_tidy(&scene->writes, marks, scene->mark_count, err);
     /* Each key is there once for each mark, and once after the last. */
-    size_t points = firn_db_batch_op_count(&scene->writes.batch) - scene->writes.range_count;
+    size_t points = fi_db_batch_op_count(&scene->writes.batch) - scene->writes.range_count;
     assert_true(rc != FIRN_OK || points <= (scene->mark_count + 1) * TREES * KEYS);
     assert_true(rc != FIRN_OK || scene->writes.pointless_bytes == 0);
     assert_true(rc != FIRN_OK || had_pointless == (points < points_before));
@@ -108,41 +107,41 @@ static uint32_t
 value_of(firn_slice value)
 {
     assert_int_equal(value.size, 4);
-    return firn_load_le32(value.data);
+    return fi_load_le32(value.data);
 }
 
 /* Gets, and the walk over the keys both ways. */
 static void
 compare(struct scene *scene)
 {
-    const struct firn_db_txn_writes *writes = &scene->writes;
+    const struct fi_db_txn_writes *writes = &scene->writes;
     for (unsigned tree = 0; tree < TREES; tree++) {
-        const struct firn_db_tree *at = &scene->trees[tree];
-        firn_db_txn_writes_place place = firn_db_txn_writes_seek(writes, at, firn_str(""));
-        firn_db_txn_writes_place last = 0;
+        const struct fi_db_tree *at = &scene->trees[tree];
+        fi_db_txn_writes_place place = fi_db_txn_writes_seek(writes, at, firn_str(""));
+        fi_db_txn_writes_place last = 0;
         for (unsigned key = 0; key < KEYS; key++) {
             char text[8];
             firn_slice value;
             firn_slice name = key_of(key, text);
-            assert_int_equal(firn_db_txn_writes_get(writes, at, name, &value),
+            assert_int_equal(fi_db_txn_writes_get(writes, at, name, &value),
                              scene->now.answers[tree][key]);
-            if (scene->now.answers[tree][key] == FIRN_DB_TXN_WRITES_PUT) {
+            if (scene->now.answers[tree][key] == FI_DB_TXN_WRITES_PUT) {
                 assert_int_equal(value_of(value), scene->now.values[tree][key]);
             }
-            if (place != 0 && firn_slice_equal(firn_db_txn_writes_key(writes, place), name)) {
-                assert_int_equal(firn_db_txn_writes_at(writes, place, &value),
+            if (place != 0 && fi_slice_equal(fi_db_txn_writes_key(writes, place), name)) {
+                assert_int_equal(fi_db_txn_writes_at(writes, place, &value),
                                  scene->now.answers[tree][key]);
-                assert_int_equal(firn_db_txn_writes_seek(writes, at, name), place);
-                assert_int_equal(firn_db_txn_writes_seek_before(writes, at, &name), last);
+                assert_int_equal(fi_db_txn_writes_seek(writes, at, name), place);
+                assert_int_equal(fi_db_txn_writes_seek_before(writes, at, &name), last);
                 last = place;
-                place = firn_db_txn_writes_next(writes, place);
-                assert_int_equal(firn_db_txn_writes_seek_after(writes, at, name), place);
+                place = fi_db_txn_writes_next(writes, place);
+                assert_int_equal(fi_db_txn_writes_seek_after(writes, at, name), place);
             } else {
-                assert_int_not_equal(scene->now.answers[tree][key], FIRN_DB_TXN_WRITES_PUT);
+                assert_int_not_equal(scene->now.answers[tree][key], FI_DB_TXN_WRITES_PUT);
             }
         }
         assert_int_equal(place, 0);
-        assert_int_equal(firn_db_txn_writes_seek_before(writes, at, NULL), last);
+        assert_int_equal(fi_db_txn_writes_seek_before(writes, at, NULL), last);
     }
 }
 
@@ -174,7 +173,7 @@ run(uint64_t seed, bool lacks_memory)
         test_alloc_fail_at(0, false);
         compare(scene);
     }
-    firn_db_txn_writes_deinit(&scene->writes);
+    fi_db_txn_writes_deinit(&scene->writes);
     free(scene);
     free(db);
 }

@@ -33,7 +33,7 @@ static void
 set_second(struct scene *scene, uint64_t second)
 {
     scene->second = second;
-    firn_sim_memory_set_time(scene->support.os, (int64_t)second * 1000000000);
+    fi_sim_memory_set_time(scene->support.os, (int64_t)second * 1000000000);
 }
 
 static void
@@ -55,7 +55,7 @@ static void
 scene_deinit(struct scene *scene)
 {
     firn_error err;
-    DB_OK(firn_db_close(scene->db, &err));
+    DB_OK(fi_db_close(scene->db, &err));
     db_support_deinit(&scene->support);
 }
 
@@ -66,11 +66,11 @@ go_a_way(struct scene *scene, unsigned way)
 {
     firn_error err;
     if (way == 1) {
-        DB_OK(firn_db_maintain_flush(scene->db, &err));
+        DB_OK(fi_db_maintain_flush(scene->db, &err));
     } else if (way == 2) {
-        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     } else if (way == 3) {
-        firn_db_abandon(scene->db);
+        fi_db_abandon(scene->db);
         db_support_cut(&scene->support, 0);
         open_scene(scene);
     }
@@ -80,8 +80,8 @@ static int
 merge(struct scene *scene, const char *key, firn_merge_operator operation, firn_slice operand,
       firn_error *err)
 {
-    return firn_db_merge(scene->keyspace, firn_str(key), operation, operand,
-                         FIRN_DURABILITY_DEFAULT, err);
+    return fi_db_merge(scene->keyspace, firn_str(key), operation, operand, FIRN_DURABILITY_DEFAULT,
+                       err);
 }
 
 static void
@@ -104,19 +104,19 @@ static void
 put_ttl(struct scene *scene, const char *key, const char *value, uint64_t seconds)
 {
     firn_error err;
-    DB_OK(firn_db_put_ttl(scene->keyspace, firn_str(key), firn_str(value), seconds * SECOND_MS,
-                          FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_db_put_ttl(scene->keyspace, firn_str(key), firn_str(value), seconds * SECOND_MS,
+                        FIRN_DURABILITY_DEFAULT, &err));
 }
 
 static int64_t
 number_at(struct scene *scene, struct firn_db_view *view, const char *key)
 {
     firn_error err;
-    struct firn_buf out = {0};
-    DB_OK(firn_db_get_at(scene->keyspace, view, firn_str(key), &out, &err));
+    struct fi_buf out = {0};
+    DB_OK(fi_db_get_at(scene->keyspace, view, firn_str(key), &out, &err));
     assert_int_equal(out.size, 8);
     int64_t number = firn_number_of(out.data, out.size);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return number;
 }
 
@@ -163,9 +163,9 @@ deletes_and_range_deletes_end_what_merges_stand_upon(void **state)
         append(&scene, "b", "1");
         append(&scene, "c", "1");
         go_a_way(&scene, way);
-        DB_OK(firn_db_delete(scene.keyspace, firn_str("a"), FIRN_DURABILITY_DEFAULT, &err));
-        DB_OK(firn_db_delete_range(scene.keyspace, firn_str("b"), firn_str("d"),
-                                   FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_delete(scene.keyspace, firn_str("a"), FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_delete_range(scene.keyspace, firn_str("b"), firn_str("d"),
+                                 FIRN_DURABILITY_DEFAULT, &err));
         go_a_way(&scene, way);
         append(&scene, "a", "2");
         append(&scene, "b", "2");
@@ -191,21 +191,21 @@ a_view_keeps_what_it_saw_of_merges(void **state)
         for (int64_t i = 0; i < 5; i++) {
             add(&scene, "n", 1);
             add(&scene, "n", 1);
-            DB_OK(firn_db_view_open(scene.db, &views[i], &err));
+            DB_OK(fi_db_view_open(scene.db, &views[i], &err));
             go_a_way(&scene, way);
         }
         for (int64_t i = 0; i < 5; i++) {
             assert_int_equal(number_at(&scene, views[i], "n"), 2 * (i + 1));
         }
         for (unsigned i = 0; i < 5; i += 2) {
-            firn_db_view_close(views[i]);
+            fi_db_view_close(views[i]);
         }
         go_a_way(&scene, way);
         assert_int_equal(number_at(&scene, views[1], "n"), 4);
         assert_int_equal(number_at(&scene, views[3], "n"), 8);
         assert_int_equal(number_at(&scene, NULL, "n"), 10);
-        firn_db_view_close(views[1]);
-        firn_db_view_close(views[3]);
+        fi_db_view_close(views[1]);
+        fi_db_view_close(views[3]);
         scene_deinit(&scene);
     }
 }
@@ -219,12 +219,12 @@ a_counter_with_many_operands_becomes_one_entry(void **state)
     firn_store_statistics stats = {.size = sizeof stats};
     scene_init(&scene, 50);
     for (unsigned i = 0; i < 3000; i++) {
-        DB_OK(firn_db_merge(scene.keyspace, firn_str("n"), FIRN_MERGE_ADD,
-                            firn_bytes("\1\0\0\0\0\0\0", 8), FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_merge(scene.keyspace, firn_str("n"), FIRN_MERGE_ADD,
+                          firn_bytes("\1\0\0\0\0\0\0", 8), FIRN_DURABILITY_OS, &err));
     }
     assert_int_equal(number_at(&scene, NULL, "n"), 3000);
-    DB_OK(firn_db_maintain_flush(scene.db, &err));
-    DB_OK(firn_db_stats(scene.db, &stats, &err));
+    DB_OK(fi_db_maintain_flush(scene.db, &err));
+    DB_OK(fi_db_stats(scene.db, &stats, &err));
     assert_int_equal(stats.levels[0].entries, 2); /* it, and the keyspace's name */
     assert_int_equal(number_at(&scene, NULL, "n"), 3000);
     scene_deinit(&scene);
@@ -271,23 +271,23 @@ a_view_reads_at_the_time_of_its_opening(void **state)
         struct scene scene;
         struct firn_db_view *view;
         struct firn_db_cursor *cursor;
-        struct firn_buf out = {0};
+        struct fi_buf out = {0};
         scene_init(&scene, 80 + way);
         put_ttl(&scene, "a", "1", 10);
-        DB_OK(firn_db_view_open(scene.db, &view, &err));
-        DB_OK(firn_db_cursor_open(scene.keyspace, NULL, &cursor, &err));
+        DB_OK(fi_db_view_open(scene.db, &view, &err));
+        DB_OK(fi_db_cursor_open(scene.keyspace, NULL, &cursor, &err));
         set_second(&scene, 1011);
         go_a_way(&scene, way);
         assert_null(db_support_get(scene.keyspace, "a"));
-        DB_OK(firn_db_get_at(scene.keyspace, view, firn_str("a"), &out, &err));
-        DB_OK(firn_db_cursor_first(cursor, &err));
-        assert_true(firn_db_cursor_valid(cursor));
-        firn_db_cursor_close(cursor);
-        const struct firn_db_cursor_options options = {.view = view};
+        DB_OK(fi_db_get_at(scene.keyspace, view, firn_str("a"), &out, &err));
+        DB_OK(fi_db_cursor_first(cursor, &err));
+        assert_true(fi_db_cursor_valid(cursor));
+        fi_db_cursor_close(cursor);
+        const struct fi_db_cursor_options options = {.view = view};
         assert_string_equal(db_support_keys(scene.keyspace, &options, false), "a ");
         assert_string_equal(db_support_keys(scene.keyspace, NULL, false), "");
-        firn_db_view_close(view);
-        firn_buf_deinit(&out);
+        fi_db_view_close(view);
+        fi_buf_deinit(&out);
         scene_deinit(&scene);
     }
 }
@@ -319,7 +319,7 @@ count_entries(struct scene *scene)
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
     uint64_t entries = 0;
-    DB_OK(firn_db_stats(scene->db, &stats, &err));
+    DB_OK(fi_db_stats(scene->db, &stats, &err));
     for (unsigned i = 0; i < FIRN_STORE_LEVELS; i++) {
         entries += stats.levels[i].entries;
     }
@@ -335,10 +335,10 @@ fill_for_ten_seconds(struct scene *scene, bool is_third)
         char key[8];
         (void)snprintf(key, sizeof key, "%u", i);
         uint64_t seconds = is_third && key[0] > '1' ? 1000 : 10;
-        DB_OK(firn_db_put_ttl(scene->keyspace, firn_str(key), firn_str("1"), seconds * SECOND_MS,
-                              FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_put_ttl(scene->keyspace, firn_str(key), firn_str("1"), seconds * SECOND_MS,
+                            FIRN_DURABILITY_OS, &err));
     }
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     assert_int_equal(count_entries(scene), 3001);
 }
 
@@ -349,19 +349,19 @@ runs_of_values_that_are_all_gone_are_rewritten_unasked(void **state)
     firn_error err;
     for (int is_third = 0; is_third <= 1; is_third++) {
         struct scene scene;
-        struct firn_db_options options = db_support_create;
+        struct fi_db_options options = db_support_create;
         scene_init(&scene, 96);
         fill_for_ten_seconds(&scene, is_third == 1);
         options.memory_bytes = FIRN_STORE_MEMORY_MIN;
-        DB_OK(firn_db_close(scene.db, &err));
-        DB_OK(firn_db_open(scene.support.dir, &options, &scene.db, &err));
+        DB_OK(fi_db_close(scene.db, &err));
+        DB_OK(fi_db_open(scene.support.dir, &options, &scene.db, &err));
         scene.keyspace = db_support_keyspace(scene.db, "k");
         static const char large[2000];
         for (uint64_t second = 1005; second <= 1011; second += 6) {
             set_second(&scene, second);
             for (unsigned i = 0; i < 1000; i++) {
-                DB_OK(firn_db_put(scene.keyspace, firn_str("y"), firn_bytes(large, sizeof large),
-                                  FIRN_DURABILITY_OS, &err));
+                DB_OK(fi_db_put(scene.keyspace, firn_str("y"), firn_bytes(large, sizeof large),
+                                FIRN_DURABILITY_OS, &err));
             }
             bool is_kept = count_entries(&scene) >= 3001;
             assert_true(is_kept == (second == 1005 || is_third == 1));
@@ -387,16 +387,16 @@ what_expired_takes_no_space_when_it_is_merged_away(void **state)
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
         struct firn_db_view *view;
         /* A view of the moment before keeps what it sees; then it is gone. */
-        DB_OK(firn_db_view_open(scene.db, &view, &err));
+        DB_OK(fi_db_view_open(scene.db, &view, &err));
         uint64_t before = i == 0 ? 4 : moments[i - 1].entries;
         set_second(&scene, moments[i].second);
-        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
         assert_int_equal(count_entries(&scene), before);
-        firn_db_view_close(view);
-        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+        fi_db_view_close(view);
+        DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
         assert_int_equal(count_entries(&scene), moments[i].entries);
         if (i == 2) {
-            DB_OK(firn_db_close(scene.db, &err));
+            DB_OK(fi_db_close(scene.db, &err));
             open_scene(&scene);
         }
     }
@@ -412,9 +412,8 @@ limits_of_values_with_heads(void **state)
     uint8_t *large = calloc(1, FIRN_VALUE_SIZE_MAX);
     assert_non_null(large);
     scene_init(&scene, 97);
-    DB_FAILS(firn_db_put_ttl(scene.keyspace, firn_str("a"),
-                             firn_bytes(large, FIRN_VALUE_SIZE_MAX - 7), 1, FIRN_DURABILITY_OS,
-                             &err),
+    DB_FAILS(fi_db_put_ttl(scene.keyspace, firn_str("a"),
+                           firn_bytes(large, FIRN_VALUE_SIZE_MAX - 7), 1, FIRN_DURABILITY_OS, &err),
              FIRN_LIMIT, "at most 268435448 are allowed");
     DB_FAILS(merge(&scene, "a", FIRN_MERGE_APPEND, firn_bytes(large, FIRN_VALUE_SIZE_MAX), &err),
              FIRN_LIMIT, "at most 268435456");
@@ -422,8 +421,8 @@ limits_of_values_with_heads(void **state)
     DB_FAILS(merge(&scene, "a", (firn_merge_operator)9, firn_str("7"), &err), FIRN_INVALID,
              "merge operator 9");
     /* So long that it is for ever. */
-    DB_OK(firn_db_put_ttl(scene.keyspace, firn_str("b"), firn_str("1"), UINT64_MAX,
-                          FIRN_DURABILITY_OS, &err));
+    DB_OK(fi_db_put_ttl(scene.keyspace, firn_str("b"), firn_str("1"), UINT64_MAX,
+                        FIRN_DURABILITY_OS, &err));
     assert_string_equal(db_support_get(scene.keyspace, "b"), "1");
     scene_deinit(&scene);
     free(large);
@@ -439,13 +438,13 @@ a_reader_merges_nothing(void **state)
     struct firn_db_keyspace *keyspace;
     scene_init(&scene, 98);
     append(&scene, "a", "1");
-    DB_OK(firn_db_open(scene.support.dir, &db_support_read_only, &reader, &err));
-    DB_OK(firn_db_keyspace_open(reader, "k", &keyspace, &err));
-    DB_FAILS(firn_db_merge(keyspace, firn_str("a"), FIRN_MERGE_APPEND, firn_str("2"),
-                           FIRN_DURABILITY_OS, &err),
+    DB_OK(fi_db_open(scene.support.dir, &db_support_read_only, &reader, &err));
+    DB_OK(fi_db_keyspace_open(reader, "k", &keyspace, &err));
+    DB_FAILS(fi_db_merge(keyspace, firn_str("a"), FIRN_MERGE_APPEND, firn_str("2"),
+                         FIRN_DURABILITY_OS, &err),
              FIRN_READ_ONLY, "reading only");
     assert_string_equal(db_support_get(keyspace, "a"), "1");
-    DB_OK(firn_db_close(reader, &err));
+    DB_OK(fi_db_close(reader, &err));
     scene_deinit(&scene);
 }
 
@@ -455,17 +454,17 @@ static void
 checkpoint(struct scene *scene, const char *name)
 {
     firn_error err;
-    struct firn_db_checkpoint_info info;
-    DB_OK(firn_db_checkpoint_create(scene->db, name, &info, &err));
+    struct fi_db_checkpoint_info info;
+    DB_OK(fi_db_checkpoint_create(scene->db, name, &info, &err));
 }
 
 static void
 restore(struct scene *scene, const char *name)
 {
     firn_error err;
-    struct firn_db_checkpoint_info restored;
-    struct firn_db_checkpoint_info safety;
-    DB_OK(firn_db_checkpoint_restore(scene->db, name, &restored, &safety, &err));
+    struct fi_db_checkpoint_info restored;
+    struct fi_db_checkpoint_info safety;
+    DB_OK(fi_db_checkpoint_restore(scene->db, name, &restored, &safety, &err));
 }
 
 static int64_t
@@ -473,9 +472,9 @@ number_of_checkpoint(struct scene *scene, const char *name, const char *key)
 {
     firn_error err;
     struct firn_db_view *view;
-    DB_OK(firn_db_checkpoint_view(scene->db, name, &view, &err));
+    DB_OK(fi_db_checkpoint_view(scene->db, name, &view, &err));
     int64_t number = number_at(scene, view, key);
-    firn_db_view_close(view);
+    fi_db_view_close(view);
     return number;
 }
 
@@ -522,7 +521,7 @@ a_checkpoint_shows_what_was_there_when_it_was_made(void **state)
     for (unsigned way = 0; way < WAYS; way++) {
         struct scene scene;
         struct firn_db_view *view;
-        struct firn_buf out = {0};
+        struct fi_buf out = {0};
         scene_init(&scene, 220 + way);
         put_ttl(&scene, "a", "1", 10);
         checkpoint(&scene, "c");
@@ -530,17 +529,17 @@ a_checkpoint_shows_what_was_there_when_it_was_made(void **state)
         set_second(&scene, 1011);
         go_a_way(&scene, way);
         assert_null(db_support_get(scene.keyspace, "a"));
-        DB_OK(firn_db_checkpoint_view(scene.db, "c", &view, &err));
-        DB_OK(firn_db_get_at(scene.keyspace, view, firn_str("a"), &out, &err));
-        firn_db_view_close(view);
+        DB_OK(fi_db_checkpoint_view(scene.db, "c", &view, &err));
+        DB_OK(fi_db_get_at(scene.keyspace, view, firn_str("a"), &out, &err));
+        fi_db_view_close(view);
         /* Restored, it is a value whose time is over. */
         restore(&scene, "c");
         go_a_way(&scene, way);
         assert_null(db_support_get(scene.keyspace, "a"));
-        DB_OK(firn_db_checkpoint_view(scene.db, "c", &view, &err));
-        DB_OK(firn_db_get_at(scene.keyspace, view, firn_str("a"), &out, &err));
-        firn_db_view_close(view);
-        firn_buf_deinit(&out);
+        DB_OK(fi_db_checkpoint_view(scene.db, "c", &view, &err));
+        DB_OK(fi_db_get_at(scene.keyspace, view, firn_str("a"), &out, &err));
+        fi_db_view_close(view);
+        fi_buf_deinit(&out);
         scene_deinit(&scene);
     }
 }
@@ -559,29 +558,29 @@ a_batch_adds_up_what_it_does_to_a_key(void **state)
     db_support_put(scene.keyspace, "deleted", "old");
     db_support_put(scene.keyspace, "ranged", "old");
     append(&scene, "merged", "old");
-    DB_OK(firn_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_create(&batch, &err));
     struct firn_db_keyspace *keyspace = scene.keyspace;
-    DB_OK(firn_db_batch_put(batch, keyspace, firn_str("put"), firn_str("a"), &err));
-    DB_OK(firn_db_batch_delete(batch, keyspace, firn_str("deleted"), &err));
-    DB_OK(firn_db_batch_delete_range(batch, keyspace, firn_str("r"), firn_str("s"), &err));
+    DB_OK(fi_db_batch_put(batch, keyspace, firn_str("put"), firn_str("a"), &err));
+    DB_OK(fi_db_batch_delete(batch, keyspace, firn_str("deleted"), &err));
+    DB_OK(fi_db_batch_delete_range(batch, keyspace, firn_str("r"), firn_str("s"), &err));
     static const char *const keys[] = {"put", "deleted", "ranged", "merged", "new"};
     for (size_t round = 0; round < 3; round++) {
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-            DB_OK(firn_db_batch_merge(batch, keyspace, firn_str(keys[i]), FIRN_MERGE_APPEND,
-                                      firn_str("b"), &err));
-            DB_OK(firn_db_batch_merge(batch, keyspace, firn_str(keys[i]), FIRN_MERGE_APPEND,
-                                      firn_str("c"), &err));
+            DB_OK(fi_db_batch_merge(batch, keyspace, firn_str(keys[i]), FIRN_MERGE_APPEND,
+                                    firn_str("b"), &err));
+            DB_OK(fi_db_batch_merge(batch, keyspace, firn_str(keys[i]), FIRN_MERGE_APPEND,
+                                    firn_str("c"), &err));
         }
-        DB_OK(firn_db_batch_merge(batch, keyspace, firn_str("number"), FIRN_MERGE_ADD, one, &err));
+        DB_OK(fi_db_batch_merge(batch, keyspace, firn_str("number"), FIRN_MERGE_ADD, one, &err));
     }
-    DB_OK(firn_db_batch_merge(batch, keyspace, firn_str("gone"), FIRN_MERGE_ADD, one, &err));
-    DB_OK(firn_db_batch_delete(batch, keyspace, firn_str("gone"), &err));
-    DB_OK(firn_db_batch_merge(batch, keyspace, firn_str("late"), FIRN_MERGE_ADD, one, &err));
-    DB_OK(firn_db_batch_delete_range(batch, keyspace, firn_str("late"), firn_str("latf"), &err));
-    DB_OK(firn_db_batch_merge(batch, keyspace, firn_str("late"), FIRN_MERGE_APPEND, firn_str("d"),
-                              &err));
-    DB_OK(firn_db_write(scene.db, batch, FIRN_DURABILITY_DEFAULT, &err));
-    firn_db_batch_destroy(batch);
+    DB_OK(fi_db_batch_merge(batch, keyspace, firn_str("gone"), FIRN_MERGE_ADD, one, &err));
+    DB_OK(fi_db_batch_delete(batch, keyspace, firn_str("gone"), &err));
+    DB_OK(fi_db_batch_merge(batch, keyspace, firn_str("late"), FIRN_MERGE_ADD, one, &err));
+    DB_OK(fi_db_batch_delete_range(batch, keyspace, firn_str("late"), firn_str("latf"), &err));
+    DB_OK(fi_db_batch_merge(batch, keyspace, firn_str("late"), FIRN_MERGE_APPEND, firn_str("d"),
+                            &err));
+    DB_OK(fi_db_write(scene.db, batch, FIRN_DURABILITY_DEFAULT, &err));
+    fi_db_batch_destroy(batch);
     for (unsigned way = 0; way < WAYS; way++) {
         go_a_way(&scene, way);
         keyspace = scene.keyspace;
@@ -606,26 +605,26 @@ what_one_version_cannot_say_is_refused(void **state)
     struct firn_db_batch *batch;
     const firn_slice key = firn_str("k");
     scene_init(&scene, 101);
-    DB_OK(firn_db_batch_create(&batch, &err));
-    DB_OK(firn_db_batch_merge(batch, scene.keyspace, key, FIRN_MERGE_APPEND, firn_str("a"), &err));
-    size_t size = firn_db_batch_size_bytes(batch);
-    DB_FAILS(firn_db_batch_merge(batch, scene.keyspace, key, FIRN_MERGE_MAX,
-                                 firn_bytes("\1\0\0\0\0\0\0", 8), &err),
+    DB_OK(fi_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_merge(batch, scene.keyspace, key, FIRN_MERGE_APPEND, firn_str("a"), &err));
+    size_t size = fi_db_batch_size_bytes(batch);
+    DB_FAILS(fi_db_batch_merge(batch, scene.keyspace, key, FIRN_MERGE_MAX,
+                               firn_bytes("\1\0\0\0\0\0\0", 8), &err),
              FIRN_INVALID, "merged by another operator");
-    DB_OK(firn_db_batch_put_ttl(batch, scene.keyspace, firn_str("t"), firn_str("a"), 5, &err));
-    DB_FAILS(firn_db_batch_merge(batch, scene.keyspace, firn_str("t"), FIRN_MERGE_APPEND,
-                                 firn_str("a"), &err),
+    DB_OK(fi_db_batch_put_ttl(batch, scene.keyspace, firn_str("t"), firn_str("a"), 5, &err));
+    DB_FAILS(fi_db_batch_merge(batch, scene.keyspace, firn_str("t"), FIRN_MERGE_APPEND,
+                               firn_str("a"), &err),
              FIRN_INVALID, "with a time to live");
-    assert_int_equal(firn_db_batch_count(batch), 2);
-    DB_OK(firn_db_batch_merge(batch, scene.keyspace, key, FIRN_MERGE_APPEND, firn_str("b"), &err));
-    assert_true(firn_db_batch_size_bytes(batch) > size);
-    firn_db_batch_clear(batch);
-    assert_int_equal(firn_db_batch_count(batch), 0);
-    DB_OK(firn_db_batch_merge(batch, scene.keyspace, key, FIRN_MERGE_MAX,
-                              firn_bytes("\1\0\0\0\0\0\0", 8), &err));
-    DB_OK(firn_db_write(scene.db, batch, FIRN_DURABILITY_DEFAULT, &err));
+    assert_int_equal(fi_db_batch_count(batch), 2);
+    DB_OK(fi_db_batch_merge(batch, scene.keyspace, key, FIRN_MERGE_APPEND, firn_str("b"), &err));
+    assert_true(fi_db_batch_size_bytes(batch) > size);
+    fi_db_batch_clear(batch);
+    assert_int_equal(fi_db_batch_count(batch), 0);
+    DB_OK(fi_db_batch_merge(batch, scene.keyspace, key, FIRN_MERGE_MAX,
+                            firn_bytes("\1\0\0\0\0\0\0", 8), &err));
+    DB_OK(fi_db_write(scene.db, batch, FIRN_DURABILITY_DEFAULT, &err));
     assert_int_equal(number_at(&scene, NULL, "k"), 1);
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     scene_deinit(&scene);
 }
 
@@ -637,23 +636,23 @@ one_number_merged_again_and_again_does_not_make_a_batch_grow(void **state)
     struct scene scene;
     struct firn_db_batch *batch;
     scene_init(&scene, 102);
-    DB_OK(firn_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_create(&batch, &err));
     for (unsigned i = 0; i < 5000; i++) {
         char key[8];
         (void)snprintf(key, sizeof key, "%u", i % 50);
-        DB_OK(firn_db_batch_merge(batch, scene.keyspace, firn_str(key), FIRN_MERGE_ADD,
-                                  firn_bytes("\1\0\0\0\0\0\0", 8), &err));
+        DB_OK(fi_db_batch_merge(batch, scene.keyspace, firn_str(key), FIRN_MERGE_ADD,
+                                firn_bytes("\1\0\0\0\0\0\0", 8), &err));
     }
     for (unsigned i = 0; i < 300; i++) {
-        DB_OK(firn_db_batch_merge(batch, scene.keyspace, firn_str("log"), FIRN_MERGE_APPEND,
-                                  firn_str("x"), &err));
+        DB_OK(fi_db_batch_merge(batch, scene.keyspace, firn_str("log"), FIRN_MERGE_APPEND,
+                                firn_str("x"), &err));
     }
-    assert_int_equal(firn_db_batch_count(batch), 51);
-    assert_true(firn_db_batch_size_bytes(batch) < 50 * 16 + 320);
-    DB_OK(firn_db_write(scene.db, batch, FIRN_DURABILITY_DEFAULT, &err));
+    assert_int_equal(fi_db_batch_count(batch), 51);
+    assert_true(fi_db_batch_size_bytes(batch) < 50 * 16 + 320);
+    DB_OK(fi_db_write(scene.db, batch, FIRN_DURABILITY_DEFAULT, &err));
     assert_int_equal(number_at(&scene, NULL, "7"), 100);
     assert_int_equal(strlen(db_support_get(scene.keyspace, "log")), 300);
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     scene_deinit(&scene);
 }
 
@@ -680,19 +679,19 @@ appending_to_one_key_of_a_batch_takes_work_for_what_is_appended_alone(void **sta
 {
     (void)state;
     enum { APPENDS = 1 << 14, SIZE = 16 };
-    static const struct firn_allocator asking = {asking_resize, asking_release, NULL, NULL};
+    static const struct fi_allocator asking = {asking_resize, asking_release, NULL, NULL};
     uint8_t *expected = malloc(APPENDS * SIZE + 1);
     assert_non_null(expected);
     for (unsigned begins_with_put = 0; begins_with_put < 2; begins_with_put++) {
         firn_error err;
         struct scene scene;
         struct firn_db_batch *batch;
-        struct firn_buf value = {0};
-        firn_mem_set_allocator(&asking);
+        struct fi_buf value = {0};
+        fi_mem_set_allocator(&asking);
         scene_init(&scene, 103);
-        DB_OK(firn_db_batch_create(&batch, &err));
+        DB_OK(fi_db_batch_create(&batch, &err));
         if (begins_with_put != 0) {
-            DB_OK(firn_db_batch_put(batch, scene.keyspace, firn_str("log"), firn_str("="), &err));
+            DB_OK(fi_db_batch_put(batch, scene.keyspace, firn_str("log"), firn_str("="), &err));
         }
         expected[0] = '=';
         asked_bytes = 0;
@@ -700,28 +699,28 @@ appending_to_one_key_of_a_batch_takes_work_for_what_is_appended_alone(void **sta
             uint8_t *operand = expected + 1 + (size_t)i * SIZE;
             (void)snprintf((char *)operand, SIZE, "%015u", i);
             operand[SIZE - 1] = '|';
-            DB_OK(firn_db_batch_merge(batch, scene.keyspace, firn_str("log"), FIRN_MERGE_APPEND,
-                                      firn_bytes(operand, SIZE), &err));
+            DB_OK(fi_db_batch_merge(batch, scene.keyspace, firn_str("log"), FIRN_MERGE_APPEND,
+                                    firn_bytes(operand, SIZE), &err));
         }
         assert_true(asked_bytes < 8 * APPENDS * SIZE);
-        assert_int_equal(firn_db_batch_count(batch), 1);
-        DB_OK(firn_db_batch_merge(batch, scene.keyspace, firn_str("other"), FIRN_MERGE_APPEND,
-                                  firn_str("x"), &err));
-        DB_OK(firn_db_batch_merge(batch, scene.keyspace, firn_str("log"), FIRN_MERGE_APPEND,
-                                  firn_str("end"), &err));
-        DB_OK(firn_db_write(scene.db, batch, FIRN_DURABILITY_FULL, &err));
-        firn_db_batch_destroy(batch);
-        DB_OK(firn_db_close(scene.db, &err));
+        assert_int_equal(fi_db_batch_count(batch), 1);
+        DB_OK(fi_db_batch_merge(batch, scene.keyspace, firn_str("other"), FIRN_MERGE_APPEND,
+                                firn_str("x"), &err));
+        DB_OK(fi_db_batch_merge(batch, scene.keyspace, firn_str("log"), FIRN_MERGE_APPEND,
+                                firn_str("end"), &err));
+        DB_OK(fi_db_write(scene.db, batch, FIRN_DURABILITY_FULL, &err));
+        fi_db_batch_destroy(batch);
+        DB_OK(fi_db_close(scene.db, &err));
         open_scene(&scene); /* the log has it whole */
-        DB_OK(firn_db_get(scene.keyspace, firn_str("log"), &value, &err));
+        DB_OK(fi_db_get(scene.keyspace, firn_str("log"), &value, &err));
         size_t from = begins_with_put != 0 ? 0 : 1;
         size_t size = APPENDS * SIZE + 1 - from;
         assert_int_equal(value.size, size + 3);
         assert_memory_equal(value.data, expected + from, size);
         assert_memory_equal(value.data + size, "end", 3);
-        firn_buf_deinit(&value);
+        fi_buf_deinit(&value);
         scene_deinit(&scene);
-        firn_mem_set_allocator(NULL);
+        fi_mem_set_allocator(NULL);
     }
     free(expected);
 }
@@ -738,12 +737,12 @@ memory_that_runs_out_leaves_a_batch_as_it_was(void **state)
         struct firn_db_batch *batch;
         char expected[64] = "";
         refused = 0;
-        DB_OK(firn_db_batch_create(&batch, &err));
+        DB_OK(fi_db_batch_create(&batch, &err));
         test_alloc_fail_at(n, false);
         for (char letter = 'a'; letter < 'a' + 20; letter++) {
             const char text[2] = {letter, 0};
-            int rc = firn_db_batch_merge(batch, scene.keyspace, firn_str("k"), FIRN_MERGE_APPEND,
-                                         firn_str(text), &err);
+            int rc = fi_db_batch_merge(batch, scene.keyspace, firn_str("k"), FIRN_MERGE_APPEND,
+                                       firn_str(text), &err);
             if (rc == FIRN_OK) {
                 (void)strcat(expected, text);
             } else {
@@ -753,9 +752,9 @@ memory_that_runs_out_leaves_a_batch_as_it_was(void **state)
         }
         test_alloc_fail_at(0, false);
         db_support_put(scene.keyspace, "k", "");
-        DB_OK(firn_db_write(scene.db, batch, FIRN_DURABILITY_OS, &err));
+        DB_OK(fi_db_write(scene.db, batch, FIRN_DURABILITY_OS, &err));
         assert_string_equal(db_support_get(scene.keyspace, "k"), expected);
-        firn_db_batch_destroy(batch);
+        fi_db_batch_destroy(batch);
     }
     scene_deinit(&scene);
     assert_int_equal(test_alloc_alive(), 0);
@@ -877,31 +876,31 @@ step_op(struct world *world, struct firn_db_batch *batch)
     struct firn_db_keyspace *keyspace = world->scene.keyspace;
     uint64_t dice = below(world, 20);
     if (dice < 4 || key->now.size > 2000) {
-        DB_OK(firn_db_batch_put(batch, keyspace, key_of(i), value, &err));
+        DB_OK(fi_db_batch_put(batch, keyspace, key_of(i), value, &err));
         set_value(&key->now, value);
         key->until = 0;
     } else if (dice < 6) {
-        DB_OK(firn_db_batch_delete(batch, keyspace, key_of(i), &err));
+        DB_OK(fi_db_batch_delete(batch, keyspace, key_of(i), &err));
         *key = (struct model_key){.until = 0};
     } else if (dice < 7) {
         size_t end = i + below(world, KEYS - i);
-        DB_OK(firn_db_batch_delete_range(batch, keyspace, key_of(i), key_of(end), &err));
+        DB_OK(fi_db_batch_delete_range(batch, keyspace, key_of(i), key_of(end), &err));
         for (; i < end; i++) {
             world->model.keys[i] = (struct model_key){.until = 0};
         }
     } else if (dice < 10) {
         uint64_t seconds = below(world, 12); /* and a half: no moment is near it */
-        DB_OK(firn_db_batch_put_ttl(batch, keyspace, key_of(i), value, seconds * SECOND_MS + 500,
-                                    &err));
+        DB_OK(fi_db_batch_put_ttl(batch, keyspace, key_of(i), value, seconds * SECOND_MS + 500,
+                                  &err));
         *key = (struct model_key){.until = world->scene.second + seconds + 1};
         set_value(&key->now, value);
     } else {
         int operation = 1 + (int)below(world, 4);
         firn_slice operand = operation == FIRN_MERGE_APPEND ? value : firn_bytes(bytes, 8);
-        int rc = firn_db_batch_merge(batch, keyspace, key_of(i), (firn_merge_operator)operation,
-                                     operand, &err);
+        int rc = fi_db_batch_merge(batch, keyspace, key_of(i), (firn_merge_operator)operation,
+                                   operand, &err);
         if (rc == FIRN_INVALID) {
-            assert_true(firn_db_batch_count(batch) > 0);
+            assert_true(fi_db_batch_count(batch) > 0);
             return;
         }
         DB_OK(rc);
@@ -915,13 +914,13 @@ static int
 step_batch(struct world *world, firn_error *err)
 {
     struct firn_db_batch *batch;
-    int rc = firn_db_batch_create(&batch, err);
+    int rc = fi_db_batch_create(&batch, err);
     assert_int_equal(rc, FIRN_OK);
     for (uint64_t count = 1 + (below(world, 3) == 0 ? below(world, 12) : 0); count > 0; count--) {
         step_op(world, batch);
     }
-    rc = firn_db_write(world->scene.db, batch, FIRN_DURABILITY_FULL, err);
-    firn_db_batch_destroy(batch);
+    rc = fi_db_write(world->scene.db, batch, FIRN_DURABILITY_FULL, err);
+    fi_db_batch_destroy(batch);
     return rc;
 }
 
@@ -930,18 +929,18 @@ static int
 step_load(struct world *world, firn_error *err)
 {
     struct firn_db_bulk *bulk;
-    int rc = firn_db_bulk_open(world->scene.keyspace, &bulk, err);
+    int rc = fi_db_bulk_open(world->scene.keyspace, &bulk, err);
     for (size_t i = 0; i < KEYS && rc == FIRN_OK; i++) {
         uint8_t bytes[64];
         firn_slice value = some_bytes(world, bytes);
         if (below(world, 2) == 0) {
-            rc = firn_db_bulk_put(bulk, key_of(i), value, err);
+            rc = fi_db_bulk_put(bulk, key_of(i), value, err);
             world->model.keys[i] = (struct model_key){.until = 0};
             set_value(&world->model.keys[i].now, value);
         }
     }
-    rc = rc == FIRN_OK ? firn_db_bulk_commit(bulk, err) : rc;
-    firn_db_bulk_close(bulk);
+    rc = rc == FIRN_OK ? fi_db_bulk_commit(bulk, err) : rc;
+    fi_db_bulk_close(bulk);
     return rc;
 }
 
@@ -954,17 +953,17 @@ step_commit(struct world *world, firn_error *err)
 static bool
 is_model(struct world *world, const struct model *model)
 {
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     bool is_equal = true;
     for (size_t i = 0; i < KEYS; i++) {
         firn_error err;
         const struct value *value = value_of(model, i, world->scene.second);
-        int rc = firn_db_get(world->scene.keyspace, key_of(i), &out, &err);
+        int rc = fi_db_get(world->scene.keyspace, key_of(i), &out, &err);
         is_equal = is_equal && rc == (value->is_there ? FIRN_OK : FIRN_NOT_FOUND) &&
                    (rc != FIRN_OK ||
-                    firn_slice_equal(firn_buf_slice(&out), firn_bytes(value->bytes, value->size)));
+                    fi_slice_equal(fi_buf_slice(&out), firn_bytes(value->bytes, value->size)));
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return is_equal;
 }
 
@@ -975,18 +974,18 @@ step_cut(struct world *world)
 {
     firn_error err;
     static struct model before;
-    struct firn_os *os = world->scene.support.os;
+    struct fi_os *os = world->scene.support.os;
     before = world->model;
-    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + 1 + below(world, 40));
+    fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + 1 + below(world, 40));
     int rc = step_commit(world, &err);
     if (rc == FIRN_OK) {
-        int flush_rc = below(world, 2) == 0 ? firn_db_maintain_flush(world->scene.db, &err)
-                                            : firn_db_maintain_compact(world->scene.db, NULL, &err);
-        assert_true(flush_rc == FIRN_OK || firn_sim_memory_is_off(os));
+        int flush_rc = below(world, 2) == 0 ? fi_db_maintain_flush(world->scene.db, &err)
+                                            : fi_db_maintain_compact(world->scene.db, NULL, &err);
+        assert_true(flush_rc == FIRN_OK || fi_sim_memory_is_off(os));
     }
-    assert_true(rc == FIRN_OK || firn_sim_memory_is_off(os));
-    firn_sim_memory_set_cut_at(os, 0);
-    firn_db_abandon(world->scene.db);
+    assert_true(rc == FIRN_OK || fi_sim_memory_is_off(os));
+    fi_sim_memory_set_cut_at(os, 0);
+    fi_db_abandon(world->scene.db);
     db_support_cut(&world->scene.support, below(world, 9));
     open_scene(&world->scene);
     if (rc != FIRN_OK && !is_model(world, &world->model)) {
@@ -999,7 +998,7 @@ static void
 close_views(struct world *world)
 {
     for (size_t i = 0; i < VIEWS; i++) {
-        firn_db_view_close(world->views[i].view);
+        fi_db_view_close(world->views[i].view);
         world->views[i].view = NULL;
     }
 }
@@ -1009,10 +1008,10 @@ step_view(struct world *world)
 {
     firn_error err;
     struct model_view *view = &world->views[below(world, VIEWS)];
-    firn_db_view_close(view->view);
+    fi_db_view_close(view->view);
     view->view = NULL;
     if (below(world, 3) > 0) {
-        DB_OK(firn_db_view_open(world->scene.db, &view->view, &err));
+        DB_OK(fi_db_view_open(world->scene.db, &view->view, &err));
         view->model = world->model;
         view->second = world->scene.second;
     }
@@ -1031,34 +1030,34 @@ assert_shows(struct world *world, struct firn_db_view *view, const struct model 
              uint64_t second)
 {
     firn_error err;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     struct firn_db_cursor *cursor;
-    const struct firn_db_cursor_options options = {.view = view};
+    const struct fi_db_cursor_options options = {.view = view};
     bool is_back = below(world, 2) == 0;
     for (size_t i = 0; i < KEYS; i++) {
         const struct value *value = value_of(model, i, second);
-        int rc = firn_db_get_at(world->scene.keyspace, view, key_of(i), &out, &err);
+        int rc = fi_db_get_at(world->scene.keyspace, view, key_of(i), &out, &err);
         assert_int_equal(rc, value->is_there ? FIRN_OK : FIRN_NOT_FOUND);
         assert_true(rc != FIRN_OK ||
-                    firn_slice_equal(firn_buf_slice(&out), firn_bytes(value->bytes, value->size)));
+                    fi_slice_equal(fi_buf_slice(&out), firn_bytes(value->bytes, value->size)));
     }
-    DB_OK(firn_db_cursor_open(world->scene.keyspace, &options, &cursor, &err));
-    DB_OK(is_back ? firn_db_cursor_last(cursor, &err) : firn_db_cursor_first(cursor, &err));
+    DB_OK(fi_db_cursor_open(world->scene.keyspace, &options, &cursor, &err));
+    DB_OK(is_back ? fi_db_cursor_last(cursor, &err) : fi_db_cursor_first(cursor, &err));
     for (size_t i = 0; i < KEYS; i++) {
         size_t key = is_back ? KEYS - 1 - i : i;
         const struct value *value = value_of(model, key, second);
         if (value->is_there) {
-            assert_true(firn_slice_equal(firn_db_cursor_key(cursor), key_of(key)));
-            assert_true(firn_slice_equal(firn_db_cursor_value(cursor),
-                                         firn_bytes(value->bytes, value->size)));
-            assert_true(ends_as(&model->keys[key], second, firn_db_cursor_expires_ms(cursor)));
-            DB_OK(is_back ? firn_db_cursor_prev(cursor, &err) : firn_db_cursor_next(cursor, &err));
+            assert_true(fi_slice_equal(fi_db_cursor_key(cursor), key_of(key)));
+            assert_true(
+                fi_slice_equal(fi_db_cursor_value(cursor), firn_bytes(value->bytes, value->size)));
+            assert_true(ends_as(&model->keys[key], second, fi_db_cursor_expires_ms(cursor)));
+            DB_OK(is_back ? fi_db_cursor_prev(cursor, &err) : fi_db_cursor_next(cursor, &err));
         }
     }
-    assert_false(firn_db_cursor_valid(cursor));
-    assert_int_equal(firn_db_cursor_expires_ms(cursor), 0);
-    firn_db_cursor_close(cursor);
-    firn_buf_deinit(&out);
+    assert_false(fi_db_cursor_valid(cursor));
+    assert_int_equal(fi_db_cursor_expires_ms(cursor), 0);
+    fi_db_cursor_close(cursor);
+    fi_buf_deinit(&out);
 }
 
 /* Makes a checkpoint, goes back to one, or looks at it. */
@@ -1075,14 +1074,14 @@ step_checkpoint(struct world *world)
         checkpoint(&world->scene, names[i]);
         return;
     }
-    DB_OK(firn_db_checkpoint_view(world->scene.db, names[i], &view, &err));
+    DB_OK(fi_db_checkpoint_view(world->scene.db, names[i], &view, &err));
     assert_shows(world, view, &made->model, made->second);
-    firn_db_view_close(view);
+    fi_db_view_close(view);
     if (below(world, 2) == 0) {
         restore(&world->scene, names[i]);
         world->model = made->model;
     } else {
-        DB_OK(firn_db_checkpoint_delete(world->scene.db, &names[i], 1, &err));
+        DB_OK(fi_db_checkpoint_delete(world->scene.db, &names[i], 1, &err));
         made->is_made = false;
     }
 }

@@ -15,32 +15,32 @@ get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, const char 
 {
     static char value[64];
     firn_error err;
-    struct firn_buf out = {0};
-    int rc = firn_db_get_at(keyspace, view, firn_str(key), &out, &err);
+    struct fi_buf out = {0};
+    int rc = fi_db_get_at(keyspace, view, firn_str(key), &out, &err);
     if (rc == FIRN_NOT_FOUND) {
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
         return NULL;
     }
     DB_OK(rc);
     assert_true(out.size < sizeof value);
     memcpy(value, out.data, out.size);
     value[out.size] = '\0';
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return value;
 }
 
 static const char *
 keys_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view)
 {
-    return db_support_keys(keyspace, &(struct firn_db_cursor_options){.view = view}, false);
+    return db_support_keys(keyspace, &(struct fi_db_cursor_options){.view = view}, false);
 }
 
 static void
 delete_range(struct firn_db_keyspace *keyspace, const char *lower, const char *upper)
 {
     firn_error err;
-    DB_OK(firn_db_delete_range(keyspace, firn_str(lower), firn_str(upper), FIRN_DURABILITY_DEFAULT,
-                               &err));
+    DB_OK(fi_db_delete_range(keyspace, firn_str(lower), firn_str(upper), FIRN_DURABILITY_DEFAULT,
+                             &err));
 }
 
 /* Everything to runs, and then to one level. */
@@ -49,9 +49,9 @@ settle(struct scene *scene, int round)
 {
     firn_error err;
     if (round == 1) {
-        DB_OK(firn_db_maintain_flush(scene->db, &err));
+        DB_OK(fi_db_maintain_flush(scene->db, &err));
     } else if (round == 2) {
-        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     }
 }
 
@@ -95,7 +95,7 @@ bounds_of_range_deletes_are_bytes(void **state)
     struct scene *scene = *state;
     firn_error err;
     struct firn_db_keyspace *keyspace = db_support_keyspace(scene->db, "k");
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     /* S-C15: [a, b\0) holds a and b, [a\0, c) holds b. */
     for (int round = 0; round < 2; round++) {
         db_support_put(keyspace, "a", "1");
@@ -103,9 +103,9 @@ bounds_of_range_deletes_are_bytes(void **state)
         db_support_put(keyspace, "", "1");
         firn_slice lower = firn_bytes(round == 0 ? "a" : "a\0", round == 0 ? 1 : 2);
         firn_slice upper = firn_bytes(round == 0 ? "b\0" : "c", round == 0 ? 2 : 1);
-        struct firn_db_cursor_options options = {.lower = &lower, .upper = &upper};
+        struct fi_db_cursor_options options = {.lower = &lower, .upper = &upper};
         assert_string_equal(db_support_keys(keyspace, &options, false), round == 0 ? "a b " : "b ");
-        DB_OK(firn_db_delete_range(keyspace, lower, upper, FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(fi_db_delete_range(keyspace, lower, upper, FIRN_DURABILITY_DEFAULT, &err));
         assert_string_equal(db_support_keys(keyspace, NULL, false), round == 0 ? " " : " a ");
     }
     /* S-C16: nothing between z and a, nothing between x and x. */
@@ -117,17 +117,17 @@ bounds_of_range_deletes_are_bytes(void **state)
     static uint8_t longest[FIRN_KEY_SIZE_MAX + 1];
     memset(longest, 0xff, sizeof longest);
     firn_slice most = firn_bytes(longest, FIRN_KEY_SIZE_MAX);
-    DB_OK(firn_db_put(keyspace, most, firn_str("1"), FIRN_DURABILITY_DEFAULT, &err));
-    DB_OK(firn_db_delete_range(keyspace, firn_str(""), most, FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_db_put(keyspace, most, firn_str("1"), FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(fi_db_delete_range(keyspace, firn_str(""), most, FIRN_DURABILITY_DEFAULT, &err));
     assert_null(db_support_get(keyspace, "a"));
     assert_null(db_support_get(keyspace, ""));
-    DB_OK(firn_db_get(keyspace, most, &out, &err));
-    firn_buf_deinit(&out);
-    DB_FAILS(firn_db_delete_range(keyspace, firn_str("a"), firn_bytes(longest, sizeof longest),
-                                  FIRN_DURABILITY_DEFAULT, &err),
+    DB_OK(fi_db_get(keyspace, most, &out, &err));
+    fi_buf_deinit(&out);
+    DB_FAILS(fi_db_delete_range(keyspace, firn_str("a"), firn_bytes(longest, sizeof longest),
+                                FIRN_DURABILITY_DEFAULT, &err),
              FIRN_LIMIT, "524289");
-    DB_FAILS(firn_db_delete_range(keyspace, firn_bytes(longest, sizeof longest), firn_str("a"),
-                                  FIRN_DURABILITY_DEFAULT, &err),
+    DB_FAILS(fi_db_delete_range(keyspace, firn_bytes(longest, sizeof longest), firn_str("a"),
+                                FIRN_DURABILITY_DEFAULT, &err),
              FIRN_LIMIT, "524289");
 }
 
@@ -139,19 +139,19 @@ in_a_batch_later_operations_win(void **state)
     struct firn_db_keyspace *a = db_support_keyspace(scene->db, "a");
     struct firn_db_keyspace *b = db_support_keyspace(scene->db, "b");
     struct firn_db_batch *batch;
-    DB_OK(firn_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_create(&batch, &err));
     db_support_put(a, "m", "old");
-    DB_OK(firn_db_batch_put(batch, a, firn_str("c"), firn_str("before"), &err));
-    DB_OK(firn_db_batch_put(batch, a, firn_str("x"), firn_str("outside"), &err));
-    DB_OK(firn_db_batch_put(batch, b, firn_str("c"), firn_str("elsewhere"), &err));
-    DB_OK(firn_db_batch_delete_range(batch, a, firn_str("b"), firn_str("n"), &err));
-    DB_OK(firn_db_batch_put(batch, a, firn_str("d"), firn_str("between"), &err));
-    DB_OK(firn_db_batch_put(batch, a, firn_str("j"), firn_str("behind"), &err));
-    DB_OK(firn_db_batch_delete_range(batch, a, firn_str("c"), firn_str("f"), &err));
-    DB_OK(firn_db_batch_put(batch, a, firn_str("e"), firn_str("last"), &err));
-    DB_OK(firn_db_batch_delete_range(batch, a, firn_str("z"), firn_str("y"), &err));
-    assert_int_equal(firn_db_batch_count(batch), 8);
-    DB_OK(firn_db_write(scene->db, batch, FIRN_DURABILITY_FULL, &err));
+    DB_OK(fi_db_batch_put(batch, a, firn_str("c"), firn_str("before"), &err));
+    DB_OK(fi_db_batch_put(batch, a, firn_str("x"), firn_str("outside"), &err));
+    DB_OK(fi_db_batch_put(batch, b, firn_str("c"), firn_str("elsewhere"), &err));
+    DB_OK(fi_db_batch_delete_range(batch, a, firn_str("b"), firn_str("n"), &err));
+    DB_OK(fi_db_batch_put(batch, a, firn_str("d"), firn_str("between"), &err));
+    DB_OK(fi_db_batch_put(batch, a, firn_str("j"), firn_str("behind"), &err));
+    DB_OK(fi_db_batch_delete_range(batch, a, firn_str("c"), firn_str("f"), &err));
+    DB_OK(fi_db_batch_put(batch, a, firn_str("e"), firn_str("last"), &err));
+    DB_OK(fi_db_batch_delete_range(batch, a, firn_str("z"), firn_str("y"), &err));
+    assert_int_equal(fi_db_batch_count(batch), 8);
+    DB_OK(fi_db_write(scene->db, batch, FIRN_DURABILITY_FULL, &err));
     for (int round = 0; round < 4; round++) {
         assert_string_equal(db_support_keys(a, NULL, false), "e j x ");
         assert_string_equal(db_support_get(a, "e"), "last");
@@ -166,11 +166,11 @@ in_a_batch_later_operations_win(void **state)
             settle(scene, round);
         }
     }
-    firn_db_batch_clear(batch);
-    DB_OK(firn_db_batch_put(batch, b, firn_str("q"), firn_str("1"), &err));
-    DB_OK(firn_db_write(scene->db, batch, FIRN_DURABILITY_FULL, &err));
+    fi_db_batch_clear(batch);
+    DB_OK(fi_db_batch_put(batch, b, firn_str("q"), firn_str("1"), &err));
+    DB_OK(fi_db_write(scene->db, batch, FIRN_DURABILITY_FULL, &err));
     assert_string_equal(db_support_keys(b, NULL, false), "c q ");
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
 }
 
 /* ---- views ---- */
@@ -187,12 +187,12 @@ a_view_keeps_what_it_saw(void **state)
         char value[] = {(char)('0' + i), 0};
         db_support_put(keyspace, "a", value);
         db_support_put(keyspace, i % 2 == 0 ? "even" : "odd", value);
-        DB_OK(firn_db_view_open(scene->db, &views[i], &err));
+        DB_OK(fi_db_view_open(scene->db, &views[i], &err));
         settle(scene, i % 3);
     }
     delete_range(keyspace, "a", "z");
-    DB_OK(firn_db_cursor_open(keyspace, &(struct firn_db_cursor_options){.view = views[1]}, &cursor,
-                              &err));
+    DB_OK(fi_db_cursor_open(keyspace, &(struct fi_db_cursor_options){.view = views[1]}, &cursor,
+                            &err));
     for (int round = 0; round < 3; round++) {
         settle(scene, round);
         for (int i = 0; i < 4; i++) {
@@ -202,22 +202,22 @@ a_view_keeps_what_it_saw(void **state)
         }
         assert_null(db_support_get(keyspace, "a"));
     }
-    firn_db_view_close(views[1]);
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
-    DB_OK(firn_db_cursor_last(cursor, &err));
-    assert_true(firn_slice_equal(firn_db_cursor_key(cursor), firn_str("odd")));
-    assert_true(firn_slice_equal(firn_db_cursor_value(cursor), firn_str("1")));
+    fi_db_view_close(views[1]);
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_cursor_last(cursor, &err));
+    assert_true(fi_slice_equal(fi_db_cursor_key(cursor), firn_str("odd")));
+    assert_true(fi_slice_equal(fi_db_cursor_value(cursor), firn_str("1")));
     assert_string_equal(get_at(keyspace, views[2], "a"), "2");
-    DB_FAILS(firn_db_close(scene->db, &err), FIRN_MISUSE,
+    DB_FAILS(fi_db_close(scene->db, &err), FIRN_MISUSE,
              "4 cursors, snapshots, transactions or pins are open");
-    firn_db_cursor_close(cursor);
-    firn_db_view_close(views[0]);
-    firn_db_view_close(views[2]);
-    firn_db_view_close(views[3]);
+    fi_db_cursor_close(cursor);
+    fi_db_view_close(views[0]);
+    fi_db_view_close(views[2]);
+    fi_db_view_close(views[3]);
     /* Now nobody needs any of it. */
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     firn_store_statistics stats;
-    DB_OK(firn_db_stats(scene->db, &stats, &err));
+    DB_OK(fi_db_stats(scene->db, &stats, &err));
     assert_int_equal(stats.snapshots, 0);
     assert_int_equal(stats.levels[6].tombstones, 0);
 }
@@ -229,16 +229,16 @@ a_view_of_an_empty_store_sees_nothing(void **state)
     firn_error err;
     struct firn_db_view *view;
     struct firn_db_keyspace *keyspace;
-    DB_OK(firn_db_view_open(scene->db, &view, &err));
+    DB_OK(fi_db_view_open(scene->db, &view, &err));
     keyspace = db_support_keyspace(scene->db, "k");
     db_support_put(keyspace, "a", "1");
     assert_null(get_at(keyspace, view, "a"));
     assert_string_equal(keys_at(keyspace, view), "");
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     assert_null(get_at(keyspace, view, "a"));
     assert_string_equal(keys_at(keyspace, view), "");
-    DB_FAILS(firn_db_keyspace_open_in(view, "k", &keyspace, &err), FIRN_NOT_FOUND, "'k'");
-    firn_db_view_close(view);
+    DB_FAILS(fi_db_keyspace_open_in(view, "k", &keyspace, &err), FIRN_NOT_FOUND, "'k'");
+    fi_db_view_close(view);
 }
 
 static void
@@ -249,14 +249,14 @@ system_keyspaces_are_outside_views(void **state)
     struct firn_db_keyspace *catalog = db_support_keyspace(scene->db, "firn.catalog");
     struct firn_db_view *view;
     db_support_put(catalog, "a", "1");
-    DB_OK(firn_db_view_open(scene->db, &view, &err));
+    DB_OK(fi_db_view_open(scene->db, &view, &err));
     db_support_put(catalog, "a", "2");
     db_support_put(catalog, "b", "2");
     assert_string_equal(get_at(catalog, view, "a"), "2");
     assert_string_equal(keys_at(catalog, view), "a b ");
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     assert_string_equal(keys_at(catalog, view), "a b ");
-    firn_db_view_close(view);
+    fi_db_view_close(view);
 }
 
 static void
@@ -270,15 +270,15 @@ a_view_is_of_one_store(void **state)
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     struct firn_db_view *view;
     struct firn_db_cursor *cursor;
-    struct firn_buf out = {0};
-    DB_OK(firn_db_view_open(scene->db, &view, &err));
-    DB_FAILS(firn_db_get_at(keyspace, view, firn_str("a"), &out, &err), FIRN_INVALID, "another");
-    DB_FAILS(firn_db_cursor_open(keyspace, &(struct firn_db_cursor_options){.view = view}, &cursor,
-                                 &err),
-             FIRN_INVALID, "another");
-    firn_db_view_close(view);
-    firn_buf_deinit(&out);
-    DB_OK(firn_db_close(db, &err));
+    struct fi_buf out = {0};
+    DB_OK(fi_db_view_open(scene->db, &view, &err));
+    DB_FAILS(fi_db_get_at(keyspace, view, firn_str("a"), &out, &err), FIRN_INVALID, "another");
+    DB_FAILS(
+        fi_db_cursor_open(keyspace, &(struct fi_db_cursor_options){.view = view}, &cursor, &err),
+        FIRN_INVALID, "another");
+    fi_db_view_close(view);
+    fi_buf_deinit(&out);
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&other);
 }
 
@@ -300,8 +300,8 @@ names_at(struct firn_db *db, struct firn_db_view *view)
     static char names[256];
     firn_error err;
     names[0] = '\0';
-    DB_OK(view == NULL ? firn_db_keyspace_list(db, append_name, names, &err)
-                       : firn_db_keyspace_list_in(view, append_name, names, &err));
+    DB_OK(view == NULL ? fi_db_keyspace_list(db, append_name, names, &err)
+                       : fi_db_keyspace_list_in(view, append_name, names, &err));
     return names;
 }
 
@@ -309,16 +309,16 @@ static void
 assert_dropped(struct firn_db_keyspace *keyspace)
 {
     firn_error err;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     struct firn_db_cursor *cursor;
-    DB_FAILS(firn_db_get(keyspace, firn_str("a"), &out, &err), FIRN_MISUSE, "was dropped");
-    DB_FAILS(firn_db_put(keyspace, firn_str("a"), firn_str("1"), FIRN_DURABILITY_DEFAULT, &err),
+    DB_FAILS(fi_db_get(keyspace, firn_str("a"), &out, &err), FIRN_MISUSE, "was dropped");
+    DB_FAILS(fi_db_put(keyspace, firn_str("a"), firn_str("1"), FIRN_DURABILITY_DEFAULT, &err),
              FIRN_MISUSE, "was dropped");
-    DB_FAILS(firn_db_delete(keyspace, firn_str("a"), FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE,
+    DB_FAILS(fi_db_delete(keyspace, firn_str("a"), FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE,
              "was dropped");
-    DB_FAILS(firn_db_cursor_open(keyspace, NULL, &cursor, &err), FIRN_MISUSE, "was dropped");
+    DB_FAILS(fi_db_cursor_open(keyspace, NULL, &cursor, &err), FIRN_MISUSE, "was dropped");
     assert_null(cursor);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -336,13 +336,13 @@ a_dropped_keyspace_is_gone_but_for_who_saw_it(void **state)
         db_support_put(first, "b", "1");
         db_support_put(second, "a", "2");
         settle(scene, round);
-        DB_OK(firn_db_view_open(scene->db, &view, &err));
-        DB_OK(firn_db_cursor_open(first, NULL, &cursor, &err));
-        DB_OK(firn_db_keyspace_drop(scene->db, "first", &err));
+        DB_OK(fi_db_view_open(scene->db, &view, &err));
+        DB_OK(fi_db_cursor_open(first, NULL, &cursor, &err));
+        DB_OK(fi_db_keyspace_drop(scene->db, "first", &err));
         assert_dropped(first);
         assert_string_equal(names_at(scene->db, NULL), "second ");
         assert_string_equal(names_at(scene->db, view), "first second ");
-        DB_FAILS(firn_db_keyspace_drop(scene->db, "first", &err), FIRN_NOT_FOUND, "'first'");
+        DB_FAILS(fi_db_keyspace_drop(scene->db, "first", &err), FIRN_NOT_FOUND, "'first'");
         settle(scene, round);
         /* The name is free, and stands for another keyspace. */
         struct firn_db_keyspace *again = db_support_keyspace(scene->db, "first");
@@ -350,26 +350,26 @@ a_dropped_keyspace_is_gone_but_for_who_saw_it(void **state)
         assert_null(db_support_get(again, "a"));
         db_support_put(again, "c", "3");
         settle(scene, round);
-        DB_OK(firn_db_keyspace_open_in(view, "first", &seen, &err));
+        DB_OK(fi_db_keyspace_open_in(view, "first", &seen, &err));
         assert_ptr_equal(seen, first);
         assert_string_equal(get_at(first, view, "b"), "1");
         assert_string_equal(keys_at(first, view), "a b ");
         assert_string_equal(keys_at(again, view), "");
-        DB_OK(firn_db_cursor_last(cursor, &err));
-        assert_true(firn_slice_equal(firn_db_cursor_key(cursor), firn_str("b")));
+        DB_OK(fi_db_cursor_last(cursor, &err));
+        assert_true(fi_slice_equal(fi_db_cursor_key(cursor), firn_str("b")));
         assert_string_equal(db_support_keys(again, NULL, false), "c ");
         assert_string_equal(db_support_get(second, "a"), "2");
-        firn_db_cursor_close(cursor);
-        firn_db_view_close(view);
-        DB_OK(firn_db_maintain_flush(scene->db, &err));
+        fi_db_cursor_close(cursor);
+        fi_db_view_close(view);
+        DB_OK(fi_db_maintain_flush(scene->db, &err));
         assert_dropped(first);
         assert_string_equal(db_support_keys(again, NULL, false), "c ");
         reopen(scene);
         assert_string_equal(names_at(scene->db, NULL), "first second ");
         again = db_support_keyspace(scene->db, "first");
         assert_string_equal(db_support_keys(again, NULL, false), "c ");
-        DB_OK(firn_db_keyspace_drop(scene->db, "first", &err));
-        DB_OK(firn_db_keyspace_drop(scene->db, "second", &err));
+        DB_OK(fi_db_keyspace_drop(scene->db, "first", &err));
+        DB_OK(fi_db_keyspace_drop(scene->db, "second", &err));
     }
 }
 
@@ -378,7 +378,7 @@ file_bytes(struct firn_db *db)
 {
     firn_error err;
     firn_store_statistics stats;
-    DB_OK(firn_db_stats(db, &stats, &err));
+    DB_OK(fi_db_stats(db, &stats, &err));
     return stats.file_bytes;
 }
 
@@ -393,21 +393,21 @@ the_space_of_a_dropped_keyspace_comes_back(void **state)
         for (unsigned i = 0; i < 500; i++) {
             char key[16];
             (void)snprintf(key, sizeof key, "%u", i);
-            DB_OK(firn_db_put(keyspace, firn_str(key), firn_bytes(value, sizeof value),
-                              FIRN_DURABILITY_OS, &err));
+            DB_OK(fi_db_put(keyspace, firn_str(key), firn_bytes(value, sizeof value),
+                            FIRN_DURABILITY_OS, &err));
         }
-        DB_OK(firn_db_maintain_flush(scene->db, &err));
+        DB_OK(fi_db_maintain_flush(scene->db, &err));
         uint64_t before = file_bytes(scene->db);
         assert_true(before > 1000);
         struct firn_db_view *view;
-        DB_OK(firn_db_view_open(scene->db, &view, &err));
-        DB_OK(firn_db_keyspace_drop(scene->db, "k", &err));
+        DB_OK(fi_db_view_open(scene->db, &view, &err));
+        DB_OK(fi_db_keyspace_drop(scene->db, "k", &err));
         assert_true(file_bytes(scene->db) >= before);
-        firn_db_view_close(view);
+        fi_db_view_close(view);
         if (is_reopened) {
             reopen(scene);
         } else {
-            DB_OK(firn_db_maintain_flush(scene->db, &err));
+            DB_OK(fi_db_maintain_flush(scene->db, &err));
         }
         assert_true(file_bytes(scene->db) < 2000);
     }
@@ -422,25 +422,25 @@ a_power_cut_takes_a_drop_whole_or_not_at_all(void **state)
     for (uint64_t seed = 0; seed < 8; seed++) {
         struct db_support support;
         struct firn_db *db;
-        const struct firn_db_options options = {.create_if_missing = true,
-                                                .durability = FIRN_DURABILITY_OS};
+        const struct fi_db_options options = {.create_if_missing = true,
+                                              .durability = FIRN_DURABILITY_OS};
         db_support_init(&support, seed);
-        DB_OK(firn_db_open(support.dir, &options, &db, &err));
+        DB_OK(fi_db_open(support.dir, &options, &db, &err));
         struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
         db_support_put(keyspace, "a", "1");
-        DB_OK(firn_db_maintain_flush(db, &err));
+        DB_OK(fi_db_maintain_flush(db, &err));
         db_support_put(keyspace, "b", "2");
-        DB_OK(firn_db_log_sync(db, &err));
-        DB_OK(firn_db_keyspace_drop(db, "k", &err));
-        firn_db_abandon(db);
+        DB_OK(fi_db_log_sync(db, &err));
+        DB_OK(fi_db_keyspace_drop(db, "k", &err));
+        fi_db_abandon(db);
         db_support_cut(&support, seed);
-        DB_OK(firn_db_open(support.dir, &db_support_read_only, &db, &err));
-        int rc = firn_db_keyspace_open(db, "k", &keyspace, &err);
+        DB_OK(fi_db_open(support.dir, &db_support_read_only, &db, &err));
+        int rc = fi_db_keyspace_open(db, "k", &keyspace, &err);
         if (rc != FIRN_NOT_FOUND) {
             DB_OK(rc);
             assert_string_equal(db_support_keys(keyspace, NULL, false), "a b ");
         }
-        DB_OK(firn_db_close(db, &err));
+        DB_OK(fi_db_close(db, &err));
         db_support_deinit(&support);
     }
 }
@@ -456,18 +456,18 @@ numbers_of_keyspaces_are_never_given_again(void **state)
         db_support_put(keyspace, "a", "1");
         struct firn_db_view *view = NULL;
         if (i % 3 == 0) {
-            DB_OK(firn_db_view_open(scene->db, &view, &err));
+            DB_OK(fi_db_view_open(scene->db, &view, &err));
         }
-        DB_OK(firn_db_keyspace_drop(scene->db, "k", &err));
+        DB_OK(fi_db_keyspace_drop(scene->db, "k", &err));
         settle(scene, (int)(i % 4));
-        firn_db_view_close(view);
+        fi_db_view_close(view);
         if (i % 2 == 0) {
             reopen(scene);
             assert_string_equal(names_at(scene->db, NULL), "");
         }
     }
     firn_store_check_result report;
-    DB_OK(firn_db_check(scene->db, NULL, &report, &err));
+    DB_OK(fi_db_check(scene->db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, 0);
 }
 
@@ -478,18 +478,18 @@ a_handle_of_a_dropped_keyspace_never_shows_its_successor(void **state)
     firn_error err;
     struct firn_db *reader;
     struct firn_db_keyspace *old;
-    struct firn_buf value = {0};
+    struct fi_buf value = {0};
     db_support_put(db_support_keyspace(scene->db, "k"), "a", "1");
-    DB_OK(firn_db_open(scene->support.dir, &db_support_read_only, &reader, &err));
-    DB_OK(firn_db_keyspace_open(reader, "k", &old, &err));
-    DB_OK(firn_db_keyspace_drop(scene->db, "k", &err));
-    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
+    DB_OK(fi_db_open(scene->support.dir, &db_support_read_only, &reader, &err));
+    DB_OK(fi_db_keyspace_open(reader, "k", &old, &err));
+    DB_OK(fi_db_keyspace_drop(scene->db, "k", &err));
+    DB_OK(fi_db_maintain_compact(scene->db, NULL, &err));
     reopen(scene);
     db_support_put(db_support_keyspace(scene->db, "k"), "a", "2");
-    DB_OK(firn_db_refresh(reader, &err));
-    DB_FAILS(firn_db_get(old, firn_str("a"), &value, &err), FIRN_MISUSE, "dropped");
-    DB_OK(firn_db_close(reader, &err));
-    firn_buf_deinit(&value);
+    DB_OK(fi_db_refresh(reader, &err));
+    DB_FAILS(fi_db_get(old, firn_str("a"), &value, &err), FIRN_MISUSE, "dropped");
+    DB_OK(fi_db_close(reader, &err));
+    fi_buf_deinit(&value);
 }
 
 static void
@@ -500,14 +500,14 @@ a_batch_that_was_begun_before_the_drop_is_refused_whole(void **state)
     struct firn_db_keyspace *gone = db_support_keyspace(scene->db, "gone");
     struct firn_db_keyspace *kept = db_support_keyspace(scene->db, "kept");
     struct firn_db_batch *batch;
-    DB_OK(firn_db_batch_create(&batch, &err));
-    DB_OK(firn_db_batch_put(batch, kept, firn_str("a"), firn_str("1"), &err));
-    DB_OK(firn_db_batch_put(batch, gone, firn_str("a"), firn_str("1"), &err));
-    DB_OK(firn_db_keyspace_drop(scene->db, "gone", &err));
-    DB_FAILS(firn_db_write(scene->db, batch, FIRN_DURABILITY_FULL, &err), FIRN_MISUSE, "dropped");
+    DB_OK(fi_db_batch_create(&batch, &err));
+    DB_OK(fi_db_batch_put(batch, kept, firn_str("a"), firn_str("1"), &err));
+    DB_OK(fi_db_batch_put(batch, gone, firn_str("a"), firn_str("1"), &err));
+    DB_OK(fi_db_keyspace_drop(scene->db, "gone", &err));
+    DB_FAILS(fi_db_write(scene->db, batch, FIRN_DURABILITY_FULL, &err), FIRN_MISUSE, "dropped");
     assert_null(db_support_get(kept, "a"));
     db_support_put(kept, "b", "1");
-    firn_db_batch_destroy(batch);
+    fi_db_batch_destroy(batch);
     reopen(scene);
     assert_string_equal(db_support_keys(db_support_keyspace(scene->db, "kept"), NULL, false), "b ");
 }

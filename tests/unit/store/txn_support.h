@@ -21,9 +21,9 @@ struct scene {
 
 static struct scene scene;
 
-static const struct firn_db_txn_options snapshot = {0};
-static const struct firn_db_txn_options serializable = {.is_serializable = true};
-static const struct firn_db_txn_options reading = {.is_read_only = true};
+static const struct fi_db_txn_options snapshot = {0};
+static const struct fi_db_txn_options serializable = {.is_serializable = true};
+static const struct fi_db_txn_options reading = {.is_read_only = true};
 
 static inline int
 set_up(void **state)
@@ -40,7 +40,7 @@ tear_down(void **state)
 {
     (void)state;
     firn_error err;
-    DB_OK(firn_db_close(scene.db, &err));
+    DB_OK(fi_db_close(scene.db, &err));
     db_support_deinit(&scene.support);
     return 0;
 }
@@ -48,11 +48,11 @@ tear_down(void **state)
 /* ---- short forms ---- */
 
 static inline struct firn_db_txn *
-begin(const struct firn_db_txn_options *options)
+begin(const struct fi_db_txn_options *options)
 {
     firn_error err;
     struct firn_db_txn *txn;
-    DB_OK(firn_db_txn_begin(scene.db, options, &txn, &err));
+    DB_OK(fi_db_txn_begin(scene.db, options, &txn, &err));
     return txn;
 }
 
@@ -60,21 +60,21 @@ static inline void
 put(struct firn_db_txn *txn, const char *key, const char *value)
 {
     firn_error err;
-    DB_OK(firn_db_txn_put(txn, scene.k, firn_str(key), firn_str(value), &err));
+    DB_OK(fi_db_txn_put(txn, scene.k, firn_str(key), firn_str(value), &err));
 }
 
 static inline void
 delete_key(struct firn_db_txn *txn, const char *key)
 {
     firn_error err;
-    DB_OK(firn_db_txn_delete(txn, scene.k, firn_str(key), &err));
+    DB_OK(fi_db_txn_delete(txn, scene.k, firn_str(key), &err));
 }
 
 static inline void
 delete_range(struct firn_db_txn *txn, const char *lower, const char *upper)
 {
     firn_error err;
-    DB_OK(firn_db_txn_delete_range(txn, scene.k, firn_str(lower), firn_str(upper), &err));
+    DB_OK(fi_db_txn_delete_range(txn, scene.k, firn_str(lower), firn_str(upper), &err));
 }
 
 /* The value as text, or NULL where the key is missing; good until the next call. */
@@ -83,27 +83,27 @@ get(struct firn_db_txn *txn, const char *key)
 {
     static char value[64];
     firn_error err;
-    struct firn_buf out = {0};
-    int rc = firn_db_txn_get(txn, scene.k, firn_str(key), &out, &err);
+    struct fi_buf out = {0};
+    int rc = fi_db_txn_get(txn, scene.k, firn_str(key), &out, &err);
     if (rc == FIRN_NOT_FOUND) {
         assert_non_null(strstr(err.text, "no such key in keyspace 'k'"));
-        firn_buf_deinit(&out);
+        fi_buf_deinit(&out);
         return NULL;
     }
     DB_OK(rc);
     assert_true(out.size < sizeof value);
     memcpy(value, out.data, out.size);
     value[out.size] = '\0';
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return value;
 }
 
 static inline struct firn_db_cursor *
-open_cursor(struct firn_db_txn *txn, const struct firn_db_cursor_options *options)
+open_cursor(struct firn_db_txn *txn, const struct fi_db_cursor_options *options)
 {
     firn_error err;
     struct firn_db_cursor *cursor;
-    DB_OK(firn_db_txn_cursor_open(txn, scene.k, options, &cursor, &err));
+    DB_OK(fi_db_txn_cursor_open(txn, scene.k, options, &cursor, &err));
     return cursor;
 }
 
@@ -115,17 +115,17 @@ walk(struct firn_db_txn *txn, bool is_back)
     firn_error err;
     int size = 0;
     struct firn_db_cursor *cursor = open_cursor(txn, NULL);
-    DB_OK(is_back ? firn_db_cursor_last(cursor, &err) : firn_db_cursor_first(cursor, &err));
+    DB_OK(is_back ? fi_db_cursor_last(cursor, &err) : fi_db_cursor_first(cursor, &err));
     text[0] = '\0';
-    while (firn_db_cursor_valid(cursor)) {
-        firn_slice key = firn_db_cursor_key(cursor);
-        firn_slice value = firn_db_cursor_value(cursor);
+    while (fi_db_cursor_valid(cursor)) {
+        firn_slice key = fi_db_cursor_key(cursor);
+        firn_slice value = fi_db_cursor_value(cursor);
         size += snprintf(text + size, sizeof text - (size_t)size, "%.*s=%.*s ", (int)key.size,
                          (const char *)key.data, (int)value.size, (const char *)value.data);
         assert_true((size_t)size < sizeof text);
-        DB_OK(is_back ? firn_db_cursor_prev(cursor, &err) : firn_db_cursor_next(cursor, &err));
+        DB_OK(is_back ? fi_db_cursor_prev(cursor, &err) : fi_db_cursor_next(cursor, &err));
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return text;
 }
 
@@ -133,24 +133,24 @@ static inline void
 commit(struct firn_db_txn *txn)
 {
     firn_error err;
-    DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
-    firn_db_txn_close(txn);
+    DB_OK(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    fi_db_txn_close(txn);
 }
 
 static inline void
 conflicts(struct firn_db_txn *txn, const char *text)
 {
     firn_error err;
-    DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, text);
-    firn_db_txn_close(txn);
+    DB_FAILS(fi_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, text);
+    fi_db_txn_close(txn);
 }
 
 static inline void
 rolls_back(struct firn_db_txn *txn)
 {
     firn_error err;
-    DB_OK(firn_db_txn_rollback(txn, &err));
-    firn_db_txn_close(txn);
+    DB_OK(fi_db_txn_rollback(txn, &err));
+    fi_db_txn_close(txn);
 }
 
 static inline void
@@ -177,9 +177,9 @@ settle(int round)
 {
     firn_error err;
     if (round == 1) {
-        DB_OK(firn_db_maintain_flush(scene.db, &err));
+        DB_OK(fi_db_maintain_flush(scene.db, &err));
     } else if (round == 2) {
-        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
+        DB_OK(fi_db_maintain_compact(scene.db, NULL, &err));
     }
 }
 

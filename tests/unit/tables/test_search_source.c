@@ -31,7 +31,7 @@ enum way { WAY_RIGHT, WAY_ABSENT, WAY_SOME, WAY_FEW, WAY_CORRUPT, WAY_BROKEN };
 
 struct fake {
     enum way way;
-    enum firn_vector_metric metric;
+    enum fi_vector_metric metric;
     uint32_t column;
     unsigned opened;
     unsigned closed;
@@ -40,12 +40,12 @@ struct fake {
 
 struct fake_source {
     struct fake *fake;
-    struct firn_run *run;
+    struct fi_run *run;
 };
 
 static int
-open_fake(void *ctx, struct firn_run *run, uint32_t column, enum firn_vector_metric metric,
-          void **out, firn_error *error)
+open_fake(void *ctx, struct fi_run *run, uint32_t column, enum fi_vector_metric metric, void **out,
+          firn_error *error)
 {
     struct fake *fake = ctx;
     (void)error;
@@ -75,8 +75,8 @@ close_fake(void *ctx, void *source)
 static int
 compare(const void *a, const void *b)
 {
-    const struct firn_search_candidate *left = a;
-    const struct firn_search_candidate *right = b;
+    const struct fi_search_candidate *left = a;
+    const struct fi_search_candidate *right = b;
     if (left->distance != right->distance) {
         return left->distance < right->distance ? -1 : 1;
     }
@@ -84,12 +84,12 @@ compare(const void *a, const void *b)
 }
 
 static int
-find_fake(void *ctx, void *opaque, const struct firn_search_ask *ask,
-          struct firn_search_candidate *out, size_t *out_count, firn_error *error)
+find_fake(void *ctx, void *opaque, const struct fi_search_ask *ask, struct fi_search_candidate *out,
+          size_t *out_count, firn_error *error)
 {
     struct fake *fake = ctx;
     struct fake_source *source = opaque;
-    struct firn_search_candidate *all = NULL;
+    struct fi_search_candidate *all = NULL;
     size_t count = 0;
     uint64_t row = 0;
     fake->asked++;
@@ -98,28 +98,28 @@ find_fake(void *ctx, void *opaque, const struct firn_search_ask *ask,
         error->code = fake->way == WAY_CORRUPT ? FIRN_CORRUPT : FIRN_IO;
         return error->code;
     }
-    for (size_t i = 0; i < firn_column_group_count(source->run); i++) {
-        struct firn_column_group group;
-        struct firn_column_pin pin = {.cache = NULL};
-        struct firn_chunk_scratch scratch = {0};
-        firn_column_group_at(source->run, i, &group);
-        OK(firn_column_pin_chunk(source->run, i, fake->column, FIRN_BLOCK_CACHE_DATA, &pin, &err));
+    for (size_t i = 0; i < fi_column_group_count(source->run); i++) {
+        struct fi_column_group group;
+        struct fi_column_pin pin = {.cache = NULL};
+        struct fi_chunk_scratch scratch = {0};
+        fi_column_group_at(source->run, i, &group);
+        OK(fi_column_pin_chunk(source->run, i, fake->column, FI_BLOCK_CACHE_DATA, &pin, &err));
         all = realloc(all, (count + group.rows) * sizeof *all);
         assert_non_null(all);
         for (size_t k = 0; k < group.rows; k++, row++) {
-            struct firn_cell cell;
+            struct fi_cell cell;
             if (ask->allowed != NULL && (ask->allowed[row / 64] >> (row % 64) & 1) == 0) {
                 continue;
             }
-            OK(firn_chunk_get(&pin.chunk, k, &scratch, &cell, &err));
-            if (cell.kind == FIRN_PHYSICAL_BYTES) {
-                all[count++] = (struct firn_search_candidate){
-                    row, firn_vector_distance_exact(fake->metric, ask->query, cell.as.bytes.data,
-                                                    ask->dimensions)};
+            OK(fi_chunk_get(&pin.chunk, k, &scratch, &cell, &err));
+            if (cell.kind == FI_PHYSICAL_BYTES) {
+                all[count++] = (struct fi_search_candidate){
+                    row, fi_vector_distance_exact(fake->metric, ask->query, cell.as.bytes.data,
+                                                  ask->dimensions)};
             }
         }
-        firn_chunk_scratch_deinit(&scratch);
-        firn_column_unpin(&pin);
+        fi_chunk_scratch_deinit(&scratch);
+        fi_column_unpin(&pin);
     }
     qsort(all, count, sizeof *all, compare);
     count = count < ask->wanted ? count : ask->wanted;
@@ -189,22 +189,21 @@ check_search(firn_table *table, struct test_random *random, enum way way, bool h
                                          "v is not null"};
     float query[N];
     struct fake fake = {.way = way};
-    const struct firn_search_sources sources = {&fake,     open_fake, close_fake,
-                                                find_fake, NULL,      NULL};
-    struct firn_search_request request = {
+    const struct fi_search_sources sources = {&fake, open_fake, close_fake, find_fake, NULL, NULL};
+    struct fi_search_request request = {
         .column = "v",
         .query = query,
         .dimensions = N,
         .k = test_random_below(random, 3) == 0 ? 2000 : 1 + test_random_below(random, 12),
-        .metric = (enum firn_vector_metric)(1 + test_random_below(random, 3)),
+        .metric = (enum fi_vector_metric)(1 + test_random_below(random, 3)),
         .where = wheres[test_random_below(random, 5)],
         .threads = (unsigned)test_random_below(random, 3)};
     struct firn_search_result *expected;
     struct firn_search_result *found;
     fill_vector(random, query);
-    OK(firn_search_run(table, &request, &expected, &err));
+    OK(fi_search_run(table, &request, &expected, &err));
     request.sources = &sources;
-    int rc = firn_search_run(table, &request, &found, &err);
+    int rc = fi_search_run(table, &request, &found, &err);
     assert_int_equal(fake.opened, fake.closed);
     if (way == WAY_BROKEN) {
         assert_true(rc == FIRN_IO || (rc == FIRN_OK && fake.asked == 0));
@@ -214,11 +213,11 @@ check_search(firn_table *table, struct test_random *random, enum way way, bool h
         assert_true(has_nulls || way != WAY_RIGHT || fake.asked == 0 ||
                     found->stats.rows_measured < expected->stats.rows_measured ||
                     expected->stats.rows_measured == 0);
-        firn_search_result_free(found);
+        fi_search_result_free(found);
     } else {
         assert_int_equal(way, WAY_BROKEN);
     }
-    firn_search_result_free(expected);
+    fi_search_result_free(expected);
 }
 
 static void

@@ -418,7 +418,7 @@ name_columns(const struct shape *shape, const struct index *index, const char *o
 }
 
 static void
-firn_create(struct rig *rig)
+fi_create(struct rig *rig)
 {
     const struct shape *shape = &rig->shape;
     firn_table_column columns[COLUMNS_MAX];
@@ -1272,7 +1272,7 @@ make_anew(struct rig *rig)
     assert_int_equal(execute(rig, "DROP TABLE t"), SQLITE_OK);
     make_shape(rig);
     sqlite_create(rig);
-    firn_create(rig);
+    fi_create(rig);
 }
 
 static void
@@ -1335,7 +1335,7 @@ begin(struct rig *rig, const char *name, uint64_t seed)
     open_store(rig);
     make_shape(rig);
     sqlite_create(rig);
-    firn_create(rig);
+    fi_create(rig);
 }
 
 static void

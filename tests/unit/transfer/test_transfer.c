@@ -33,7 +33,7 @@ read_text(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error
                       ? most
                       : 1 + (size_t)test_random_below(&text->random, most < 40 ? most : 40);
     if (text->fails_after != 0 && text->fails_after-- == 1) {
-        return firn_error_set(err, FIRN_IO, "the text ends in the middle");
+        return fi_error_set(err, FIRN_IO, "the text ends in the middle");
     }
     memcpy(buffer, text->left.data, size);
     text->left = firn_bytes(text->left.data + size, text->left.size - size);
@@ -44,12 +44,11 @@ read_text(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error
 static int
 write_text(void *ctx, firn_slice bytes, firn_error *err)
 {
-    return firn_buf_append_slice(ctx, bytes) == FIRN_OK ? FIRN_OK
-                                                        : firn_error_no_memory(err, "a text");
+    return fi_buf_append_slice(ctx, bytes) == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "a text");
 }
 
 struct rejects {
-    struct firn_buf text; /* line: why, each with LF */
+    struct fi_buf text; /* line: why, each with LF */
     uint64_t count;
     int rc;
 };
@@ -62,7 +61,7 @@ on_reject(void *ctx, const firn_import_reject *reject)
     (void)snprintf(line, sizeof line, "%llu[%.*s] %s\n", (unsigned long long)reject->line,
                    (int)(reject->text.size < 40 ? reject->text.size : 40),
                    (const char *)reject->text.data, reject->why);
-    assert_int_equal(firn_buf_append_str(&rejects->text, line), FIRN_OK);
+    assert_int_equal(fi_buf_append_str(&rejects->text, line), FIRN_OK);
     rejects->count++;
     return rejects->rc;
 }
@@ -72,22 +71,22 @@ import_text(struct firn_table *table, firn_slice bytes, const firn_import_option
             firn_import_statistics *statistics, firn_error *err)
 {
     struct text text = {.left = bytes, .random = {bytes.size}};
-    const struct firn_transfer_source source = {read_text, &text};
-    struct firn_storefile_progress progress = {0};
+    const struct fi_transfer_source source = {read_text, &text};
+    struct fi_storefile_progress progress = {0};
     *statistics = (firn_import_statistics)FIRN_IMPORT_STATISTICS_INIT;
-    return firn_transfer_import(table, &source, options, &progress, statistics, err);
+    return fi_transfer_import(table, &source, options, &progress, statistics, err);
 }
 
 static void
-export_text(struct firn_table *table, const firn_text_form *form, struct firn_buf *out)
+export_text(struct firn_table *table, const firn_text_form *form, struct fi_buf *out)
 {
     firn_error err;
-    const struct firn_transfer_sink sink = {write_text, out};
-    const struct firn_rows_read all = {.txn = NULL};
-    struct firn_storefile_progress progress = {0};
+    const struct fi_transfer_sink sink = {write_text, out};
+    const struct fi_rows_read all = {.txn = NULL};
+    struct fi_storefile_progress progress = {0};
     firn_export_statistics statistics = FIRN_EXPORT_STATISTICS_INIT;
-    firn_buf_clear(out);
-    DB_OK(firn_transfer_export(table, &sink, form, &all, &progress, &statistics, &err));
+    fi_buf_clear(out);
+    DB_OK(fi_transfer_export(table, &sink, form, &all, &progress, &statistics, &err));
     assert_int_equal(statistics.bytes, out->size);
 }
 
@@ -110,7 +109,7 @@ tear_down(void **state)
 {
     (void)state;
     firn_error err;
-    DB_OK(firn_db_close(db, &err));
+    DB_OK(fi_db_close(db, &err));
     db_support_deinit(&support);
     return 0;
 }
@@ -120,8 +119,8 @@ try_make_table(struct firn_db *in, const char *name, const char *text, struct fi
                firn_error *err)
 {
     firn_table_def *def;
-    FIRN_TRY_RETURN(firn_table_def_parse(text, &def, err));
-    int rc = firn_rows_create(in, name, def, out, err);
+    FI_TRY_RETURN(firn_table_def_parse(text, &def, err));
+    int rc = fi_rows_create(in, name, def, out, err);
     firn_release(def);
     return rc;
 }
@@ -140,13 +139,13 @@ show(struct firn_table *table)
 {
     static char shown[4096];
     firn_text_form form = FIRN_TEXT_FORM_INIT;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     form.no_header = true;
     export_text(table, &form, &out);
     assert_true(out.size < sizeof shown);
     memcpy(shown, out.data == NULL ? (const uint8_t *)"" : out.data, out.size);
     shown[out.size] = '\0';
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return shown;
 }
 
@@ -175,7 +174,7 @@ random_table(struct test_random *random, const char *name, size_t *out_count, si
         places[i - 1] = place;
     }
     for (size_t i = 0; i < count; i++) {
-        const struct firn_value_text_column *column = &fixture_columns[places[i]];
+        const struct fi_value_text_column *column = &fixture_columns[places[i]];
         (void)snprintf(names[i], sizeof names[i], "%.*s", (int)column->name.size,
                        (const char *)column->name.data);
         columns[i + 1] = (firn_table_column){.name = names[i],
@@ -188,7 +187,7 @@ random_table(struct test_random *random, const char *name, size_t *out_count, si
     def.column_count = count + 1;
     def.key = &key;
     def.key_count = 1;
-    DB_OK(firn_rows_create(db, name, &def, &table, &err));
+    DB_OK(fi_rows_create(db, name, &def, &table, &err));
     *out_count = count;
     return table;
 }
@@ -197,12 +196,12 @@ static void
 fill(struct firn_table *table, struct test_random *random, size_t count, const size_t places[])
 {
     firn_error err;
-    static const struct firn_storefile_progress quiet = {0};
-    const struct firn_rows_bulk_options all = {.progress = &quiet};
+    static const struct fi_storefile_progress quiet = {0};
+    const struct fi_rows_bulk_options all = {.progress = &quiet};
     struct firn_table_bulk *bulk;
-    struct firn_buf memory = {0};
-    assert_int_equal(firn_buf_reserve(&memory, FIXTURE_COLUMNS * FIXTURE_BYTES_MAX), FIRN_OK);
-    DB_OK(firn_rows_bulk_open(table, &all, &bulk, &err));
+    struct fi_buf memory = {0};
+    assert_int_equal(fi_buf_reserve(&memory, FIXTURE_COLUMNS * FIXTURE_BYTES_MAX), FIRN_OK);
+    DB_OK(fi_rows_bulk_open(table, &all, &bulk, &err));
     for (int64_t i = 0; i < 100; i++) {
         firn_value row[FIXTURE_COLUMNS];
         firn_value values[FIXTURE_COLUMNS + 1] = {firn_i64(i)};
@@ -210,15 +209,15 @@ fill(struct firn_table *table, struct test_random *random, size_t count, const s
         for (size_t j = 0; j < count; j++) {
             values[j + 1] = row[places[j]];
         }
-        int rc = firn_rows_bulk_put(bulk, values, count + 1, &err);
+        int rc = fi_rows_bulk_put(bulk, values, count + 1, &err);
         /* Dates and vectors that no table has. */
         if (rc != FIRN_OK && rc != FIRN_LIMIT && strstr(err.text, "an infinity") == NULL) {
             fail_msg("%s", err.text);
         }
     }
-    DB_OK(firn_rows_bulk_commit(bulk, &err));
-    firn_rows_bulk_close(bulk);
-    firn_buf_deinit(&memory);
+    DB_OK(fi_rows_bulk_commit(bulk, &err));
+    fi_rows_bulk_close(bulk);
+    fi_buf_deinit(&memory);
 }
 
 static void
@@ -243,37 +242,37 @@ what_is_exported_is_imported_as_the_same_rows(void **state)
     firn_error err;
     uint64_t seed = 7;
     struct test_random random = {seed};
-    struct firn_buf first = {0};
-    struct firn_buf second = {0};
+    struct fi_buf first = {0};
+    struct fi_buf second = {0};
     printf("round trips: seed %llu\n", (unsigned long long)seed);
     for (unsigned i = 0; i < 40; i++) {
         size_t count;
         size_t places[FIXTURE_COLUMNS];
         firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
         firn_import_statistics statistics;
-        struct firn_schema *schema;
+        struct fi_schema *schema;
         struct firn_table *copy;
-        struct firn_buf text = {0};
+        struct fi_buf text = {0};
         struct firn_table *table = random_table(&random, "a", &count, places);
         fill(table, &random, count, places);
-        DB_OK(firn_rows_schema(table, NULL, &schema, &err));
-        assert_int_equal(firn_schema_text_append(schema, &text), FIRN_OK);
-        assert_int_equal(firn_buf_append(&text, "", 1), FIRN_OK);
-        firn_schema_unref(schema);
+        DB_OK(fi_rows_schema(table, NULL, &schema, &err));
+        assert_int_equal(fi_schema_text_append(schema, &text), FIRN_OK);
+        assert_int_equal(fi_buf_append(&text, "", 1), FIRN_OK);
+        fi_schema_unref(schema);
         DB_OK(try_make_table(db, "b", (const char *)text.data, &copy, &err));
-        firn_buf_deinit(&text);
+        fi_buf_deinit(&text);
         random_form(&random, &options.form);
         export_text(table, &options.form, &first);
-        DB_OK(import_text(copy, firn_buf_slice(&first), &options, &statistics, &err));
+        DB_OK(import_text(copy, fi_buf_slice(&first), &options, &statistics, &err));
         assert_int_equal(statistics.bytes, first.size);
         export_text(copy, &options.form, &second);
         assert_int_equal(first.size, second.size);
         assert_memory_equal(first.data, second.data, first.size);
-        DB_OK(firn_rows_drop(db, "a", &err));
-        DB_OK(firn_rows_drop(db, "b", &err));
+        DB_OK(fi_rows_drop(db, "a", &err));
+        DB_OK(fi_rows_drop(db, "b", &err));
     }
-    firn_buf_deinit(&first);
-    firn_buf_deinit(&second);
+    fi_buf_deinit(&first);
+    fi_buf_deinit(&second);
 }
 
 /* ---- lines that are no rows ---- */
@@ -300,7 +299,7 @@ expect_rejects(const char *text, firn_text_kind kind, const char *rows, const ch
     assert_string_equal(show(table), rows);
     assert_int_equal(statistics.rejected, rejects.count);
     uint64_t count = 0;
-    assert_int_equal(firn_buf_append(&rejects.text, "", 1), FIRN_OK);
+    assert_int_equal(fi_buf_append(&rejects.text, "", 1), FIRN_OK);
     while (why[count] != NULL) {
         if (strstr((const char *)rejects.text.data, why[count]) == NULL) {
             fail_msg("'%s' is not in '%s'", why[count], (const char *)rejects.text.data);
@@ -310,8 +309,8 @@ expect_rejects(const char *text, firn_text_kind kind, const char *rows, const ch
     if (count != rejects.count) {
         fail_msg("other rejects: '%s'", (const char *)rejects.text.data);
     }
-    firn_buf_deinit(&rejects.text);
-    DB_OK(firn_rows_drop(db, "t", &err));
+    fi_buf_deinit(&rejects.text);
+    DB_OK(fi_rows_drop(db, "t", &err));
 }
 
 #define REJECTS(text, kind, rows, ...) \
@@ -353,36 +352,36 @@ deep_texts_are_refused_and_large_ones_taken(void **state)
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
     firn_import_statistics statistics;
     struct rejects rejects = {.count = 0};
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     struct firn_table *table = make_table("t", "id i64, s text, primary key (id)");
     options.on_reject = on_reject;
     options.callbacks.ctx = &rejects;
     options.form.kind = FIRN_TEXT_JSON_LINES;
     for (unsigned depth = 1; depth < 100000; depth *= 10) {
-        firn_buf_clear(&text);
-        assert_int_equal(firn_buf_append_str(&text, "{\"id\":1,\"s\":"), FIRN_OK);
+        fi_buf_clear(&text);
+        assert_int_equal(fi_buf_append_str(&text, "{\"id\":1,\"s\":"), FIRN_OK);
         for (unsigned i = 0; i < depth; i++) {
-            assert_int_equal(firn_buf_append_str(&text, "["), FIRN_OK);
+            assert_int_equal(fi_buf_append_str(&text, "["), FIRN_OK);
         }
-        DB_OK(import_text(table, firn_buf_slice(&text), &options, &statistics, &err));
+        DB_OK(import_text(table, fi_buf_slice(&text), &options, &statistics, &err));
         assert_int_equal(statistics.rows, 0);
         assert_int_equal(statistics.rejected, 1);
     }
     /* A field of more than 16 MiB, which an export may write. */
     options.form.kind = FIRN_TEXT_CSV;
     options.form.no_header = true;
-    firn_buf_clear(&text);
-    assert_int_equal(firn_buf_append_str(&text, "1,"), FIRN_OK);
+    fi_buf_clear(&text);
+    assert_int_equal(fi_buf_append_str(&text, "1,"), FIRN_OK);
     size_t at = text.size;
-    assert_int_equal(firn_buf_set_size(&text, 17 << 20), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(&text, 17 << 20), FIRN_OK);
     memset(text.data + at, 'x', text.size - at);
-    struct text whole = {.left = firn_buf_slice(&text), .is_whole = true};
-    const struct firn_transfer_source source = {read_text, &whole};
-    struct firn_storefile_progress progress = {0};
-    DB_OK(firn_transfer_import(table, &source, &options, &progress, &statistics, &err));
+    struct text whole = {.left = fi_buf_slice(&text), .is_whole = true};
+    const struct fi_transfer_source source = {read_text, &whole};
+    struct fi_storefile_progress progress = {0};
+    DB_OK(fi_transfer_import(table, &source, &options, &progress, &statistics, &err));
     assert_int_equal(statistics.rows, 1);
-    firn_buf_deinit(&text);
-    firn_buf_deinit(&rejects.text);
+    fi_buf_deinit(&text);
+    fi_buf_deinit(&rejects.text);
 }
 
 static void
@@ -403,13 +402,13 @@ whoever_rejects_may_end_the_import(void **state)
     assert_string_equal(show(table), "");
     /* So may the reader. */
     struct text text = {.left = firn_str("id,s\n1,a\n"), .fails_after = 2};
-    const struct firn_transfer_source source = {read_text, &text};
-    struct firn_storefile_progress progress = {0};
+    const struct fi_transfer_source source = {read_text, &text};
+    struct fi_storefile_progress progress = {0};
     options.on_reject = NULL;
-    rc = firn_transfer_import(table, &source, &options, &progress, &statistics, &err);
+    rc = fi_transfer_import(table, &source, &options, &progress, &statistics, &err);
     db_support_fails(rc, FIRN_IO, "in the middle", &err, __FILE__, __LINE__);
     assert_string_equal(show(table), "");
-    firn_buf_deinit(&rejects.text);
+    fi_buf_deinit(&rejects.text);
 }
 
 /* ---- columns ---- */
@@ -502,7 +501,7 @@ rows_that_are_there_fail_stay_or_are_replaced(void **state)
                           &options, &statistics, &err));
         assert_int_equal(statistics.skipped, is_indexed);
         assert_int_equal(statistics.rows, 2 - is_indexed);
-        DB_OK(firn_rows_drop(db, "t", &err));
+        DB_OK(fi_rows_drop(db, "t", &err));
     }
     /* A table that numbers its rows. */
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
@@ -521,12 +520,12 @@ guess(const char *text, const firn_guess_options *options, const char *wanted)
 {
     firn_error err;
     struct text from = {.left = firn_str(text), .random = {1}};
-    const struct firn_transfer_source source = {read_text, &from};
-    struct firn_buf out = {0};
-    DB_OK(firn_transfer_guess(&source, options, &out, &err));
-    assert_int_equal(firn_buf_append(&out, "", 1), FIRN_OK);
+    const struct fi_transfer_source source = {read_text, &from};
+    struct fi_buf out = {0};
+    DB_OK(fi_transfer_guess(&source, options, &out, &err));
+    assert_int_equal(fi_buf_append(&out, "", 1), FIRN_OK);
     assert_string_equal((const char *)out.data, wanted);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -544,24 +543,24 @@ definitions_are_guessed(void **state)
     options.key_count = 2;
     guess("a,b\n1,2026-01-01\n", &options, "a i64, b date, primary key (b, a)");
     struct text from = {.left = firn_str("a,b\n1,2\n")};
-    const struct firn_transfer_source source = {read_text, &from};
-    struct firn_buf out = {0};
+    const struct fi_transfer_source source = {read_text, &from};
+    struct fi_buf out = {0};
     options.key = unknown;
     options.key_count = 1;
-    int rc = firn_transfer_guess(&source, &options, &out, &err);
+    int rc = fi_transfer_guess(&source, &options, &out, &err);
     assert_true(rc == FIRN_NOT_FOUND || rc == FIRN_INVALID);
     options = (firn_guess_options)FIRN_GUESS_OPTIONS_INIT;
-    DB_FAILS(firn_transfer_guess(&source, &options, &out, &err), FIRN_INVALID, "no line");
+    DB_FAILS(fi_transfer_guess(&source, &options, &out, &err), FIRN_INVALID, "no line");
     options.form.kind = FIRN_TEXT_JSON_LINES;
-    DB_FAILS(firn_transfer_guess(&source, &options, &out, &err), FIRN_UNSUPPORTED, "CSV alone");
+    DB_FAILS(fi_transfer_guess(&source, &options, &out, &err), FIRN_UNSUPPORTED, "CSV alone");
     assert_int_equal(out.size, 0);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 /* ---- faults ---- */
 
 static int
-run_program(struct firn_os_dir *dir, bool *out_is_certain)
+run_program(struct fi_os_dir *dir, bool *out_is_certain)
 {
     static const char text[] = "id,code,n\n5,e,1\n1,a,2\n2,b,3\nx,x,x\n4,\"d\nd\",4\n";
     firn_error err;
@@ -570,49 +569,48 @@ run_program(struct firn_os_dir *dir, bool *out_is_certain)
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
     firn_import_statistics statistics;
     uint8_t memory[8192];
-    struct rejects rejects = {.text = firn_buf_borrowed(memory, sizeof memory)};
-    struct firn_buf out = {0};
+    struct rejects rejects = {.text = fi_buf_borrowed(memory, sizeof memory)};
+    struct fi_buf out = {0};
     int rc;
     *out_is_certain = false;
     options.on_reject = on_reject;
     options.callbacks.ctx = &rejects;
-    FIRN_TRY(firn_db_open(dir, &db_support_create, &own, &err));
-    FIRN_TRY(try_make_table(
-        own, "t", "id i64, code text, n i64, primary key (id), unique index by_code (code)", &table,
-        &err));
-    FIRN_TRY(import_text(table, firn_bytes(text, sizeof text - 1), &options, &statistics, &err));
+    FI_TRY(fi_db_open(dir, &db_support_create, &own, &err));
+    FI_TRY(try_make_table(own, "t",
+                          "id i64, code text, n i64, primary key (id), unique index by_code (code)",
+                          &table, &err));
+    FI_TRY(import_text(table, firn_bytes(text, sizeof text - 1), &options, &statistics, &err));
     *out_is_certain = true;
     options.form.kind = FIRN_TEXT_JSON_LINES;
-    FIRN_TRY(import_text(table, firn_str("{\"id\":100}\n"), &options, &statistics, &err));
+    FI_TRY(import_text(table, firn_str("{\"id\":100}\n"), &options, &statistics, &err));
     options.on_conflict = FIRN_IMPORT_CONFLICT_SKIP;
-    FIRN_TRY(
-        import_text(table, firn_str("{\"id\":1}\n{\"id\":101}\n"), &options, &statistics, &err));
+    FI_TRY(import_text(table, firn_str("{\"id\":1}\n{\"id\":101}\n"), &options, &statistics, &err));
     options.on_conflict = FIRN_IMPORT_CONFLICT_REPLACE;
-    FIRN_TRY(import_text(table, firn_str("{\"id\":101,\"n\":8}\n{\"id\":102}\n"), &options,
-                         &statistics, &err));
-    const struct firn_transfer_sink sink = {write_text, &out};
-    const struct firn_rows_read all = {.txn = NULL};
-    struct firn_storefile_progress progress = {0};
+    FI_TRY(import_text(table, firn_str("{\"id\":101,\"n\":8}\n{\"id\":102}\n"), &options,
+                       &statistics, &err));
+    const struct fi_transfer_sink sink = {write_text, &out};
+    const struct fi_rows_read all = {.txn = NULL};
+    struct fi_storefile_progress progress = {0};
     firn_export_statistics exported = FIRN_EXPORT_STATISTICS_INIT;
-    FIRN_TRY(firn_transfer_export(table, &sink, &options.form, &all, &progress, &exported, &err));
+    FI_TRY(fi_transfer_export(table, &sink, &options.form, &all, &progress, &exported, &err));
     struct text sample = {.left = firn_bytes(text, sizeof text - 1), .is_whole = true};
-    const struct firn_transfer_source source = {read_text, &sample};
+    const struct fi_transfer_source source = {read_text, &sample};
     const firn_guess_options guessed = FIRN_GUESS_OPTIONS_INIT;
-    FIRN_TRY(firn_transfer_guess(&source, &guessed, &out, &err));
+    FI_TRY(fi_transfer_guess(&source, &guessed, &out, &err));
 out:
-    firn_buf_deinit(&out);
-    firn_buf_deinit(&rejects.text);
-    firn_db_abandon(own);
+    fi_buf_deinit(&out);
+    fi_buf_deinit(&rejects.text);
+    fi_db_abandon(own);
     return rc;
 }
 
 static void
-check_state(struct firn_os_dir *dir, bool is_certain)
+check_state(struct fi_os_dir *dir, bool is_certain)
 {
     firn_error err;
     struct firn_table *table;
     struct firn_db *own = db_support_open(dir);
-    int rc = firn_rows_open(own, "t", &table, &err);
+    int rc = fi_rows_open(own, "t", &table, &err);
     assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && !is_certain));
     if (rc == FIRN_OK) {
         const char *rows = show(table);
@@ -624,7 +622,7 @@ check_state(struct firn_os_dir *dir, bool is_certain)
                     strcmp(rest, "100,,\n101,,\n") == 0 ||
                     strcmp(rest, "100,,\n101,,8\n102,,\n") == 0);
     }
-    DB_OK(firn_db_close(own, &err));
+    DB_OK(fi_db_close(own, &err));
 }
 
 static const struct db_program program = {.run = run_program, .check = check_state};
@@ -641,7 +639,7 @@ a_call_that_fails_leaves_all_of_an_import_or_nothing(void **state)
 {
     (void)state;
     db_program_fail_calls(&program,
-                          FIRN_SIM_FAULT_WRITES | FIRN_SIM_FAULT_SYNCS | FIRN_SIM_FAULT_METADATA);
+                          FI_SIM_FAULT_WRITES | FI_SIM_FAULT_SYNCS | FI_SIM_FAULT_METADATA);
 }
 
 static void

@@ -28,7 +28,7 @@ enum { OBJECTS_MAX = 4096 };
 
 struct objects {
     firn_hash hashes[OBJECTS_MAX];
-    struct firn_buf bytes[OBJECTS_MAX];
+    struct fi_buf bytes[OBJECTS_MAX];
     size_t count;
     size_t added; /* by the last build */
     size_t reads;
@@ -40,16 +40,16 @@ put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
     (void)err;
     struct objects *objects = ctx;
     firn_hash computed;
-    firn_blake3_hash_of(object.data, object.size, &computed);
+    fi_blake3_hash_of(object.data, object.size, &computed);
     assert_memory_equal(&computed, hash, sizeof computed);
     for (size_t i = 0; i < objects->count; i++) {
-        if (firn_hash_equal(&objects->hashes[i], hash)) {
+        if (fi_hash_equal(&objects->hashes[i], hash)) {
             return FIRN_OK;
         }
     }
     assert_true(objects->count < OBJECTS_MAX);
     objects->hashes[objects->count] = *hash;
-    if (firn_buf_append_slice(&objects->bytes[objects->count], object) != FIRN_OK) {
+    if (fi_buf_append_slice(&objects->bytes[objects->count], object) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     objects->count++;
@@ -58,54 +58,54 @@ put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
 }
 
 static int
-read_object(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
+read_object(void *ctx, const firn_hash *hash, struct fi_buf *out, firn_error *err)
 {
     struct objects *objects = ctx;
     objects->reads++;
     for (size_t i = 0; i < objects->count; i++) {
-        if (firn_hash_equal(&objects->hashes[i], hash)) {
-            firn_buf_clear(out);
-            return firn_buf_append_slice(out, firn_buf_slice(&objects->bytes[i]));
+        if (fi_hash_equal(&objects->hashes[i], hash)) {
+            fi_buf_clear(out);
+            return fi_buf_append_slice(out, fi_buf_slice(&objects->bytes[i]));
         }
     }
-    return firn_error_set(err, FIRN_CORRUPT, "no such object");
+    return fi_error_set(err, FIRN_CORRUPT, "no such object");
 }
 
 static void
 objects_deinit(struct objects *objects)
 {
     for (size_t i = 0; i < objects->count; i++) {
-        firn_buf_deinit(&objects->bytes[i]);
+        fi_buf_deinit(&objects->bytes[i]);
     }
-    firn_free(objects);
+    fi_free(objects);
 }
 
 static struct objects *
 objects_create(void)
 {
-    struct objects *objects = firn_alloc_zeroed(sizeof *objects);
+    struct objects *objects = fi_alloc_zeroed(sizeof *objects);
     assert_non_null(objects);
     return objects;
 }
 
-static struct firn_tree_entry
+static struct fi_tree_entry
 file_entry(const char *name, uint64_t size)
 {
-    struct firn_tree_entry entry = {.name = firn_str(name),
-                                    .kind = FIRN_TREE_FILE,
-                                    .mode = 0644,
-                                    .uid = 1000,
-                                    .gid = 1000,
-                                    .mtime_ns = INT64_C(1700000000123456789),
-                                    .size = size};
-    firn_blake3_hash_of(&size, sizeof size, &entry.hash);
+    struct fi_tree_entry entry = {.name = firn_str(name),
+                                  .kind = FI_TREE_FILE,
+                                  .mode = 0644,
+                                  .uid = 1000,
+                                  .gid = 1000,
+                                  .mtime_ns = INT64_C(1700000000123456789),
+                                  .size = size};
+    fi_blake3_hash_of(&size, sizeof size, &entry.hash);
     return entry;
 }
 
 static void
-assert_entries_equal(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
+assert_entries_equal(const struct fi_tree_entry *a, const struct fi_tree_entry *b)
 {
-    assert_true(firn_slice_equal(a->name, b->name));
+    assert_true(fi_slice_equal(a->name, b->name));
     assert_int_equal(a->kind, b->kind);
     assert_int_equal(a->mode, b->mode);
     assert_int_equal(a->uid, b->uid);
@@ -113,51 +113,51 @@ assert_entries_equal(const struct firn_tree_entry *a, const struct firn_tree_ent
     assert_int_equal(a->mtime_ns, b->mtime_ns);
     assert_int_equal(a->size, b->size);
     assert_memory_equal(&a->hash, &b->hash, sizeof a->hash);
-    assert_true(firn_slice_equal(a->target, b->target));
-    assert_true(firn_slice_equal(a->xattrs, b->xattrs));
-    assert_true(firn_slice_equal(a->hard_link, b->hard_link));
+    assert_true(fi_slice_equal(a->target, b->target));
+    assert_true(fi_slice_equal(a->xattrs, b->xattrs));
+    assert_true(fi_slice_equal(a->hard_link, b->hard_link));
 }
 
 /* ---- entries ---- */
 
 static void
-encode_all_kinds(struct firn_buf *out)
+encode_all_kinds(struct fi_buf *out)
 {
-    struct firn_buf xattrs = {0};
-    assert_int_equal(firn_tree_xattrs_append(&xattrs, firn_str("user.a"), firn_str("1")), FIRN_OK);
-    assert_int_equal(firn_tree_xattrs_append(&xattrs, firn_str("user.b"), firn_bytes("\0\xff", 2)),
+    struct fi_buf xattrs = {0};
+    assert_int_equal(fi_tree_xattrs_append(&xattrs, firn_str("user.a"), firn_str("1")), FIRN_OK);
+    assert_int_equal(fi_tree_xattrs_append(&xattrs, firn_str("user.b"), firn_bytes("\0\xff", 2)),
                      FIRN_OK);
-    struct firn_tree_entry entries[] = {
+    struct fi_tree_entry entries[] = {
         file_entry("a\n\xff", 0),
-        {.name = firn_str("dir"), .kind = FIRN_TREE_DIR, .mode = 01777, .mtime_ns = -1},
+        {.name = firn_str("dir"), .kind = FI_TREE_DIR, .mode = 01777, .mtime_ns = -1},
         file_entry("file", UINT64_C(1) << 40),
         {.name = firn_str("link"),
-         .kind = FIRN_TREE_SYMLINK,
+         .kind = FI_TREE_SYMLINK,
          .mode = 0777,
          .target = firn_str("../../etc/passwd")},
     };
-    entries[1].xattrs = firn_buf_slice(&xattrs);
+    entries[1].xattrs = fi_buf_slice(&xattrs);
     entries[2].hard_link = firn_str("a/b/c");
     entries[2].uid = UINT32_MAX;
     for (size_t i = 0; i < 4; i++) {
         size_t start = out->size;
-        assert_int_equal(firn_tree_encode_entry(out, &entries[i]), FIRN_OK);
+        assert_int_equal(fi_tree_encode_entry(out, &entries[i]), FIRN_OK);
         firn_slice rest = firn_bytes(out->data + start, out->size - start);
-        struct firn_tree_entry back;
-        assert_int_equal(firn_tree_decode_entry(&rest, &back, NULL), FIRN_OK);
+        struct fi_tree_entry back;
+        assert_int_equal(fi_tree_decode_entry(&rest, &back, NULL), FIRN_OK);
         assert_int_equal(rest.size, 0);
         assert_entries_equal(&entries[i], &back);
     }
-    firn_buf_deinit(&xattrs);
+    fi_buf_deinit(&xattrs);
 }
 
 static void
 entries_of_every_kind_round_trip(void **state)
 {
     (void)state;
-    struct firn_buf encoded = {0};
+    struct fi_buf encoded = {0};
     encode_all_kinds(&encoded);
-    firn_buf_deinit(&encoded);
+    fi_buf_deinit(&encoded);
 }
 
 /* Whatever a changed encoding decodes to must encode to exactly those bytes again. */
@@ -165,8 +165,8 @@ static void
 decoding_accepts_one_form_only(void **state)
 {
     (void)state;
-    struct firn_buf encoded = {0};
-    struct firn_buf again = {0};
+    struct fi_buf encoded = {0};
+    struct fi_buf again = {0};
     encode_all_kinds(&encoded);
     struct test_random random;
     test_random_init(&random, "tree one form", 11);
@@ -175,15 +175,15 @@ decoding_accepts_one_form_only(void **state)
         size_t at = i / 256;
         uint8_t saved = encoded.data[at];
         encoded.data[at] = (uint8_t)i;
-        firn_slice rest = firn_buf_slice(&encoded);
+        firn_slice rest = fi_buf_slice(&encoded);
         while (rest.size > 0) {
             firn_slice before = rest;
-            struct firn_tree_entry entry;
-            if (firn_tree_decode_entry(&rest, &entry, NULL) != FIRN_OK) {
+            struct fi_tree_entry entry;
+            if (fi_tree_decode_entry(&rest, &entry, NULL) != FIRN_OK) {
                 break;
             }
-            firn_buf_clear(&again);
-            assert_int_equal(firn_tree_encode_entry(&again, &entry), FIRN_OK);
+            fi_buf_clear(&again);
+            assert_int_equal(fi_tree_encode_entry(&again, &entry), FIRN_OK);
             assert_int_equal(again.size, before.size - rest.size);
             assert_memory_equal(again.data, before.data, again.size);
             accepted++;
@@ -193,33 +193,33 @@ decoding_accepts_one_form_only(void **state)
     assert_true(accepted > encoded.size);
     for (size_t size = 0; size < encoded.size; size++) {
         firn_slice rest = firn_bytes(encoded.data, size);
-        struct firn_tree_entry entry;
+        struct fi_tree_entry entry;
         int rc = FIRN_OK;
         while (rc == FIRN_OK && rest.size > 0) {
-            rc = firn_tree_decode_entry(&rest, &entry, NULL);
+            rc = fi_tree_decode_entry(&rest, &entry, NULL);
         }
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
     }
-    firn_buf_deinit(&encoded);
-    firn_buf_deinit(&again);
+    fi_buf_deinit(&encoded);
+    fi_buf_deinit(&again);
 }
 
 /* Builds the bytes of an entry whose name was not checked. */
 static int
 decode_with_name(firn_slice name)
 {
-    struct firn_buf encoded = {0};
-    struct firn_tree_entry good = file_entry("x", 1);
-    struct firn_buf good_bytes = {0};
-    assert_int_equal(firn_tree_encode_entry(&good_bytes, &good), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(&encoded, name.size), FIRN_OK);
-    assert_int_equal(firn_buf_append_slice(&encoded, name), FIRN_OK);
-    assert_int_equal(firn_buf_append(&encoded, good_bytes.data + 2, good_bytes.size - 2), FIRN_OK);
-    firn_slice rest = firn_buf_slice(&encoded);
-    struct firn_tree_entry entry;
-    int rc = firn_tree_decode_entry(&rest, &entry, NULL);
-    firn_buf_deinit(&encoded);
-    firn_buf_deinit(&good_bytes);
+    struct fi_buf encoded = {0};
+    struct fi_tree_entry good = file_entry("x", 1);
+    struct fi_buf good_bytes = {0};
+    assert_int_equal(fi_tree_encode_entry(&good_bytes, &good), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(&encoded, name.size), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(&encoded, name), FIRN_OK);
+    assert_int_equal(fi_buf_append(&encoded, good_bytes.data + 2, good_bytes.size - 2), FIRN_OK);
+    firn_slice rest = fi_buf_slice(&encoded);
+    struct fi_tree_entry entry;
+    int rc = fi_tree_decode_entry(&rest, &entry, NULL);
+    fi_buf_deinit(&encoded);
+    fi_buf_deinit(&good_bytes);
     return rc;
 }
 
@@ -244,53 +244,53 @@ static void
 an_unknown_field_is_newer_not_corrupt(void **state)
 {
     (void)state;
-    struct firn_buf encoded = {0};
-    struct firn_tree_entry entry = file_entry("x", 1);
-    assert_int_equal(firn_tree_encode_entry(&encoded, &entry), FIRN_OK);
+    struct fi_buf encoded = {0};
+    struct fi_tree_entry entry = file_entry("x", 1);
+    assert_int_equal(fi_tree_encode_entry(&encoded, &entry), FIRN_OK);
     encoded.data[encoded.size - 1] = 77;
-    assert_int_equal(firn_buf_append(&encoded, "\x01z\0", 3), FIRN_OK);
-    firn_slice rest = firn_buf_slice(&encoded);
+    assert_int_equal(fi_buf_append(&encoded, "\x01z\0", 3), FIRN_OK);
+    firn_slice rest = fi_buf_slice(&encoded);
     firn_error err;
-    assert_int_equal(firn_tree_decode_entry(&rest, &entry, &err), FIRN_NEWER);
+    assert_int_equal(fi_tree_decode_entry(&rest, &entry, &err), FIRN_NEWER);
     assert_non_null(strstr(err.text, "77"));
-    firn_buf_deinit(&encoded);
+    fi_buf_deinit(&encoded);
 }
 
 /* ---- whole directories ---- */
 
 static void
-encode_many(struct firn_buf *out, size_t count, size_t changed)
+encode_many(struct fi_buf *out, size_t count, size_t changed)
 {
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     for (size_t i = 0; i < count; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "entry-%08zu.c", i);
-        struct firn_tree_entry entry = file_entry(name, i == changed ? 999999999 : i);
-        assert_int_equal(firn_tree_encode_entry(out, &entry), FIRN_OK);
+        struct fi_tree_entry entry = file_entry(name, i == changed ? 999999999 : i);
+        assert_int_equal(fi_tree_encode_entry(out, &entry), FIRN_OK);
     }
 }
 
 static size_t
 count_entries(struct objects *objects, const firn_hash *hash)
 {
-    struct firn_tree_source source = {.read = read_object, .ctx = objects};
-    struct firn_tree_iterator *iterator;
+    struct fi_tree_source source = {.read = read_object, .ctx = objects};
+    struct fi_tree_iterator *iterator;
     firn_error err;
-    assert_int_equal(firn_tree_iterator_create(&source, hash, &iterator, &err), FIRN_OK);
+    assert_int_equal(fi_tree_iterator_create(&source, hash, &iterator, &err), FIRN_OK);
     size_t count = 0;
     for (;;) {
-        const struct firn_tree_entry *entry;
+        const struct fi_tree_entry *entry;
         bool is_end;
-        assert_int_equal(firn_tree_iterator_next(iterator, &entry, &is_end, &err), FIRN_OK);
+        assert_int_equal(fi_tree_iterator_next(iterator, &entry, &is_end, &err), FIRN_OK);
         if (is_end) {
             break;
         }
         char name[32];
         (void)snprintf(name, sizeof name, "entry-%08zu.c", count);
-        assert_true(firn_slice_equal(entry->name, firn_str(name)));
+        assert_true(fi_slice_equal(entry->name, firn_str(name)));
         count++;
     }
-    firn_tree_iterator_destroy(iterator);
+    fi_tree_iterator_destroy(iterator);
     return count;
 }
 
@@ -298,14 +298,14 @@ static void
 directories_of_any_size_are_read_back(void **state)
 {
     (void)state;
-    struct firn_buf encoded = {0};
+    struct fi_buf encoded = {0};
     const size_t counts[] = {0, 1, 2, 700, 1000, 5000, 20000};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         struct objects *objects = objects_create();
         firn_hash hash;
         encode_many(&encoded, counts[i], SIZE_MAX);
-        assert_int_equal(
-            firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL), FIRN_OK);
+        assert_int_equal(fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &hash, NULL),
+                         FIRN_OK);
         assert_int_equal(objects->count == 1, encoded.size <= 64 << 10);
         for (size_t k = 0; k < objects->count; k++) {
             assert_true(objects->bytes[k].size <= (64 << 10) + 2);
@@ -313,43 +313,43 @@ directories_of_any_size_are_read_back(void **state)
         assert_int_equal(count_entries(objects, &hash), counts[i]);
         objects_deinit(objects);
     }
-    firn_buf_deinit(&encoded);
+    fi_buf_deinit(&encoded);
 }
 
 static void
 one_edit_in_a_huge_directory_changes_one_part(void **state)
 {
     (void)state;
-    struct firn_buf encoded = {0};
+    struct fi_buf encoded = {0};
     struct objects *objects = objects_create();
     firn_hash before;
     firn_hash after;
     encode_many(&encoded, 20000, SIZE_MAX);
-    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &before, NULL),
+    assert_int_equal(fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &before, NULL),
                      FIRN_OK);
     assert_true(objects->count > 20);
     encode_many(&encoded, 20000, 12345);
     objects->added = 0;
-    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &after, NULL),
+    assert_int_equal(fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &after, NULL),
                      FIRN_OK);
     assert_int_equal(objects->added, 2); /* the part, and the index */
-    assert_false(firn_hash_equal(&before, &after));
+    assert_false(fi_hash_equal(&before, &after));
     objects_deinit(objects);
-    firn_buf_deinit(&encoded);
+    fi_buf_deinit(&encoded);
 }
 
 static int
 walk_all(struct objects *objects, const firn_hash *hash, firn_error *err)
 {
-    struct firn_tree_source source = {.read = read_object, .ctx = objects};
-    struct firn_tree_iterator *iterator;
-    int rc = firn_tree_iterator_create(&source, hash, &iterator, err);
+    struct fi_tree_source source = {.read = read_object, .ctx = objects};
+    struct fi_tree_iterator *iterator;
+    int rc = fi_tree_iterator_create(&source, hash, &iterator, err);
     bool is_end = false;
     while (rc == FIRN_OK && !is_end) {
-        const struct firn_tree_entry *entry;
-        rc = firn_tree_iterator_next(iterator, &entry, &is_end, err);
+        const struct fi_tree_entry *entry;
+        rc = fi_tree_iterator_next(iterator, &entry, &is_end, err);
     }
-    firn_tree_iterator_destroy(iterator);
+    fi_tree_iterator_destroy(iterator);
     return rc;
 }
 
@@ -367,25 +367,25 @@ struct pair {
 static void
 build_side(struct objects *objects, const struct pair *pair, size_t side, firn_hash *out)
 {
-    struct firn_buf encoded = {0};
+    struct fi_buf encoded = {0};
     for (size_t i = 0; i < pair->count; i++) {
         char name[256];
         const int size = (int)pair->name_size;
         (void)snprintf(name, sizeof name, "%0*zu", size, i);
-        struct firn_tree_entry entry = file_entry(name, pair->versions[side][i]);
+        struct fi_tree_entry entry = file_entry(name, pair->versions[side][i]);
         if (pair->versions[side][i] != 0) {
-            assert_int_equal(firn_tree_encode_entry(&encoded, &entry), FIRN_OK);
+            assert_int_equal(fi_tree_encode_entry(&encoded, &entry), FIRN_OK);
         }
     }
-    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, out, NULL),
+    assert_int_equal(fi_tree_build(fi_buf_slice(&encoded), put_object, objects, out, NULL),
                      FIRN_OK);
-    firn_buf_deinit(&encoded);
+    fi_buf_deinit(&encoded);
 }
 
 /* What a side of a walk stands at. */
 struct place {
-    struct firn_tree_iterator *iterator;
-    const struct firn_tree_entry *entry;
+    struct fi_tree_iterator *iterator;
+    const struct fi_tree_entry *entry;
 };
 
 static size_t
@@ -406,13 +406,13 @@ move_on(struct place *places, bool first, bool second)
     firn_error err;
     bool is_end;
     if (first && second) {
-        assert_int_equal(
-            firn_tree_iterator_pass_equal(places[0].iterator, places[1].iterator, &err), FIRN_OK);
+        assert_int_equal(fi_tree_iterator_pass_equal(places[0].iterator, places[1].iterator, &err),
+                         FIRN_OK);
     }
     for (size_t i = 0; i < 2; i++) {
         if (i == 0 ? first : second) {
             assert_int_equal(
-                firn_tree_iterator_next(places[i].iterator, &places[i].entry, &is_end, &err),
+                fi_tree_iterator_next(places[i].iterator, &places[i].entry, &is_end, &err),
                 FIRN_OK);
         }
     }
@@ -422,11 +422,11 @@ move_on(struct place *places, bool first, bool second)
 static void
 walk_pair(struct objects *objects, const struct pair *pair, const firn_hash hashes[2])
 {
-    struct firn_tree_source source = {.read = read_object, .ctx = objects};
+    struct fi_tree_source source = {.read = read_object, .ctx = objects};
     struct place places[2] = {{.entry = NULL}, {.entry = NULL}};
     size_t expected = 0; /* all below it were met, or are the same */
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(firn_tree_iterator_create(&source, &hashes[i], &places[i].iterator, NULL),
+        assert_int_equal(fi_tree_iterator_create(&source, &hashes[i], &places[i].iterator, NULL),
                          FIRN_OK);
     }
     for (move_on(places, true, true); places[0].entry != NULL || places[1].entry != NULL;) {
@@ -444,15 +444,15 @@ walk_pair(struct objects *objects, const struct pair *pair, const firn_hash hash
     for (; expected < pair->count; expected++) {
         assert_int_equal(pair->versions[0][expected], pair->versions[1][expected]);
     }
-    firn_tree_iterator_destroy(places[0].iterator);
-    firn_tree_iterator_destroy(places[1].iterator);
+    fi_tree_iterator_destroy(places[0].iterator);
+    fi_tree_iterator_destroy(places[1].iterator);
 }
 
 static void
 equal_parts_of_two_directories_are_passed(void **state)
 {
     struct test_random random;
-    struct pair *pair = firn_alloc(sizeof *pair);
+    struct pair *pair = fi_alloc(sizeof *pair);
     (void)state;
     assert_non_null(pair);
     test_random_init(&random, "pairs", 12);
@@ -484,14 +484,14 @@ equal_parts_of_two_directories_are_passed(void **state)
         assert_true(edits > 2 || objects->reads <= 2 * 3 + edits * 2 * 6);
         objects_deinit(objects);
     }
-    firn_free(pair);
+    fi_free(pair);
 }
 
 /* Walks both sides, which may be damaged; *out_sum is of the names and sizes that differ. */
 static int
 compare_pair(struct objects *objects, const firn_hash hashes[2], bool passes, uint64_t *out_sum)
 {
-    struct firn_tree_source source = {.read = read_object, .ctx = objects};
+    struct fi_tree_source source = {.read = read_object, .ctx = objects};
     struct place places[2] = {{.entry = NULL}, {.entry = NULL}};
     bool goes[2] = {true, true};
     firn_error err;
@@ -499,39 +499,39 @@ compare_pair(struct objects *objects, const firn_hash hashes[2], bool passes, ui
     int rc = FIRN_OK;
     *out_sum = 0;
     for (size_t i = 0; rc == FIRN_OK && i < 2; i++) {
-        rc = firn_tree_iterator_create(&source, &hashes[i], &places[i].iterator, &err);
+        rc = fi_tree_iterator_create(&source, &hashes[i], &places[i].iterator, &err);
     }
     while (rc == FIRN_OK) {
         if (passes && goes[0] && goes[1]) {
-            rc = firn_tree_iterator_pass_equal(places[0].iterator, places[1].iterator, &err);
+            rc = fi_tree_iterator_pass_equal(places[0].iterator, places[1].iterator, &err);
         }
         for (size_t i = 0; rc == FIRN_OK && i < 2; i++) {
             rc = goes[i]
-                     ? firn_tree_iterator_next(places[i].iterator, &places[i].entry, &is_end, &err)
+                     ? fi_tree_iterator_next(places[i].iterator, &places[i].entry, &is_end, &err)
                      : FIRN_OK;
         }
-        const struct firn_tree_entry *first = places[0].entry;
-        const struct firn_tree_entry *second = places[1].entry;
+        const struct fi_tree_entry *first = places[0].entry;
+        const struct fi_tree_entry *second = places[1].entry;
         if (rc != FIRN_OK || (first == NULL && second == NULL)) {
             break;
         }
         const int order = first == NULL    ? 1
                           : second == NULL ? -1
-                                           : firn_slice_compare(first->name, second->name);
+                                           : fi_slice_compare(first->name, second->name);
         goes[0] = order <= 0;
         goes[1] = order >= 0;
         for (size_t i = 0; i < 2; i++) {
             if (goes[i] && (order != 0 || first->size != second->size)) {
                 firn_hash hash;
-                const struct firn_tree_entry *entry = places[i].entry;
-                firn_blake3_hash_of(entry->name.data, entry->name.size, &hash);
+                const struct fi_tree_entry *entry = places[i].entry;
+                fi_blake3_hash_of(entry->name.data, entry->name.size, &hash);
                 *out_sum = *out_sum * 31 + hash.bytes[0] + (uint64_t)hash.bytes[1] * 256 + i;
                 *out_sum = *out_sum * 31 + entry->size;
             }
         }
     }
-    firn_tree_iterator_destroy(places[0].iterator);
-    firn_tree_iterator_destroy(places[1].iterator);
+    fi_tree_iterator_destroy(places[0].iterator);
+    fi_tree_iterator_destroy(places[1].iterator);
     return rc;
 }
 
@@ -540,7 +540,7 @@ static void
 damage_in_parts_that_differ_is_found(void **state)
 {
     struct test_random random;
-    struct pair *pair = firn_alloc(sizeof *pair);
+    struct pair *pair = fi_alloc(sizeof *pair);
     struct objects *objects = objects_create();
     firn_hash hashes[2];
     uint64_t sums[3];
@@ -563,7 +563,7 @@ damage_in_parts_that_differ_is_found(void **state)
     assert_true(sums[0] == sums[1] && sums[0] != 0);
     for (size_t round = 0; round < 60; round++) {
         const size_t which = others + (size_t)test_random_below(&random, objects->count - others);
-        struct firn_buf *object = &objects->bytes[which];
+        struct fi_buf *object = &objects->bytes[which];
         const size_t at = (size_t)test_random_below(&random, round % 4 == 0 ? 2 : object->size);
         const uint8_t old = object->data[at];
         const size_t size = object->size;
@@ -580,7 +580,7 @@ damage_in_parts_that_differ_is_found(void **state)
     assert_true(refused > 30);
     /* The last name of a part: what follows is the same on both sides. */
     for (size_t which = others; which < objects->count; which++) {
-        struct firn_buf *object = &objects->bytes[which];
+        struct fi_buf *object = &objects->bytes[which];
         size_t end = object->size;
         for (size_t digits = 0; end > 0 && digits < pair->name_size; end--) {
             digits = object->data[end - 1] >= '0' && object->data[end - 1] <= '9' ? digits + 1 : 0;
@@ -593,7 +593,7 @@ damage_in_parts_that_differ_is_found(void **state)
         }
     }
     objects_deinit(objects);
-    firn_free(pair);
+    fi_free(pair);
 }
 
 /* Objects whose bytes do not make sense, under names that are right: what a hostile store would
@@ -602,17 +602,17 @@ static void
 hostile_directories_are_refused(void **state)
 {
     (void)state;
-    struct firn_buf a = {0};
-    struct firn_buf b = {0};
-    struct firn_tree_entry entry_a = file_entry("a", 1);
-    struct firn_tree_entry entry_b = file_entry("b", 1);
-    assert_int_equal(firn_tree_encode_entry(&a, &entry_a), FIRN_OK);
-    assert_int_equal(firn_tree_encode_entry(&b, &entry_b), FIRN_OK);
+    struct fi_buf a = {0};
+    struct fi_buf b = {0};
+    struct fi_tree_entry entry_a = file_entry("a", 1);
+    struct fi_tree_entry entry_b = file_entry("b", 1);
+    assert_int_equal(fi_tree_encode_entry(&a, &entry_a), FIRN_OK);
+    assert_int_equal(fi_tree_encode_entry(&b, &entry_b), FIRN_OK);
     const struct {
         uint8_t format;
         uint8_t level;
-        const struct firn_buf *first;
-        const struct firn_buf *second;
+        const struct fi_buf *first;
+        const struct fi_buf *second;
         int expected;
     } cases[] = {
         {1, 0, &a, &b, FIRN_OK},      {1, 0, &b, &a, FIRN_CORRUPT}, {1, 0, &a, &a, FIRN_CORRUPT},
@@ -621,45 +621,45 @@ hostile_directories_are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct objects *objects = objects_create();
-        struct firn_buf object = {0};
-        assert_int_equal(firn_buf_append_u8(&object, cases[i].format), FIRN_OK);
-        assert_int_equal(firn_buf_append_u8(&object, cases[i].level), FIRN_OK);
-        assert_int_equal(firn_buf_append_slice(&object, firn_buf_slice(cases[i].first)), FIRN_OK);
-        assert_int_equal(firn_buf_append_slice(&object, firn_buf_slice(cases[i].second)), FIRN_OK);
+        struct fi_buf object = {0};
+        assert_int_equal(fi_buf_append_u8(&object, cases[i].format), FIRN_OK);
+        assert_int_equal(fi_buf_append_u8(&object, cases[i].level), FIRN_OK);
+        assert_int_equal(fi_buf_append_slice(&object, fi_buf_slice(cases[i].first)), FIRN_OK);
+        assert_int_equal(fi_buf_append_slice(&object, fi_buf_slice(cases[i].second)), FIRN_OK);
         firn_hash hash;
-        firn_blake3_hash_of(object.data, object.size, &hash);
-        assert_int_equal(put_object(objects, &hash, firn_buf_slice(&object), NULL), FIRN_OK);
+        fi_blake3_hash_of(object.data, object.size, &hash);
+        assert_int_equal(put_object(objects, &hash, fi_buf_slice(&object), NULL), FIRN_OK);
         firn_error err;
         assert_int_equal(walk_all(objects, &hash, &err), cases[i].expected);
-        firn_buf_deinit(&object);
+        fi_buf_deinit(&object);
         objects_deinit(objects);
     }
-    firn_buf_deinit(&a);
-    firn_buf_deinit(&b);
+    fi_buf_deinit(&a);
+    fi_buf_deinit(&b);
 }
 
 static void
 a_part_under_the_wrong_index_is_refused(void **state)
 {
     (void)state;
-    struct firn_buf encoded = {0};
+    struct fi_buf encoded = {0};
     struct objects *objects = objects_create();
     firn_hash root;
     encode_many(&encoded, 3000, SIZE_MAX);
-    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &root, NULL),
+    assert_int_equal(fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &root, NULL),
                      FIRN_OK);
     firn_error err;
     assert_int_equal(walk_all(objects, &root, &err), FIRN_OK);
     /* Every byte of the index changed: the walk must fail, for the parts or their promised names
      * no longer fit. */
-    struct firn_buf *index = &objects->bytes[objects->count - 1];
+    struct fi_buf *index = &objects->bytes[objects->count - 1];
     for (size_t at = 0; at < index->size; at++) {
         index->data[at] ^= 1;
         assert_int_not_equal(walk_all(objects, &root, &err), FIRN_OK);
         index->data[at] ^= 1;
     }
     objects_deinit(objects);
-    firn_buf_deinit(&encoded);
+    fi_buf_deinit(&encoded);
 }
 
 static void
@@ -667,7 +667,7 @@ building_survives_failed_allocations(void **state)
 {
     (void)state;
     test_alloc_install();
-    struct firn_buf encoded = {0};
+    struct fi_buf encoded = {0};
     encode_many(&encoded, 2000, SIZE_MAX);
     int rc = FIRN_NO_MEMORY;
     for (uint64_t n = 1; rc != FIRN_OK; n++) {
@@ -675,7 +675,7 @@ building_survives_failed_allocations(void **state)
         struct objects *objects = objects_create();
         firn_hash hash;
         test_alloc_fail_at(n, true);
-        rc = firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL);
+        rc = fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &hash, NULL);
         firn_error err;
         if (rc == FIRN_OK) {
             rc = walk_all(objects, &hash, &err);
@@ -684,7 +684,7 @@ building_survives_failed_allocations(void **state)
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
         objects_deinit(objects);
     }
-    firn_buf_deinit(&encoded);
+    fi_buf_deinit(&encoded);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -694,22 +694,22 @@ static void
 the_format_does_not_change(void **state)
 {
     (void)state;
-    struct firn_buf encoded = {0};
+    struct fi_buf encoded = {0};
     encode_all_kinds(&encoded);
     struct objects *objects = objects_create();
     firn_hash hash;
     char hex[FIRN_HASH_HEX_SIZE];
-    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL),
+    assert_int_equal(fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &hash, NULL),
                      FIRN_OK);
-    firn_hex_encode(hash.bytes, sizeof hash.bytes, hex);
+    fi_hex_encode(hash.bytes, sizeof hash.bytes, hex);
     assert_string_equal(hex, "bd850b72254a8efae5373108462e2e50480a6095f57ddc1c351567eec433242b");
     encode_many(&encoded, 20000, SIZE_MAX);
-    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL),
+    assert_int_equal(fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &hash, NULL),
                      FIRN_OK);
-    firn_hex_encode(hash.bytes, sizeof hash.bytes, hex);
+    fi_hex_encode(hash.bytes, sizeof hash.bytes, hex);
     assert_string_equal(hex, "311adbc9436e5604f3121bf2fc94ff1a11d7d4c4006daadce100f5cc6ca02624");
     objects_deinit(objects);
-    firn_buf_deinit(&encoded);
+    fi_buf_deinit(&encoded);
 }
 
 /* ---- what a walk may cost (base/budget.h) ---- */
@@ -718,46 +718,46 @@ the_format_does_not_change(void **state)
 static firn_hash
 put_copies(struct objects *objects, const firn_hash *below, unsigned count)
 {
-    struct firn_buf encoded = {0};
+    struct fi_buf encoded = {0};
     firn_hash hash;
     for (unsigned i = 0; i < count; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "n%06u", i);
-        struct firn_tree_entry entry = file_entry(name, 7);
+        struct fi_tree_entry entry = file_entry(name, 7);
         if (below != NULL) {
-            entry.kind = FIRN_TREE_DIR;
+            entry.kind = FI_TREE_DIR;
             entry.size = 0;
             entry.hash = *below;
         }
-        assert_int_equal(firn_tree_encode_entry(&encoded, &entry), FIRN_OK);
+        assert_int_equal(fi_tree_encode_entry(&encoded, &entry), FIRN_OK);
     }
-    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL),
+    assert_int_equal(fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &hash, NULL),
                      FIRN_OK);
-    firn_buf_deinit(&encoded);
+    fi_buf_deinit(&encoded);
     return hash;
 }
 
 /* Walks all paths until the budget ends it. Returns the number of entries. */
 static uint64_t
-walk_paths(const struct firn_tree_source *source, const firn_hash *root, int *rc, firn_error *err)
+walk_paths(const struct fi_tree_source *source, const firn_hash *root, int *rc, firn_error *err)
 {
-    struct firn_tree_iterator *iterator;
-    const struct firn_tree_entry *entry;
+    struct fi_tree_iterator *iterator;
+    const struct fi_tree_entry *entry;
     bool is_end = false;
     uint64_t count = 0;
-    *rc = firn_tree_iterator_create(source, root, &iterator, err);
+    *rc = fi_tree_iterator_create(source, root, &iterator, err);
     while (*rc == FIRN_OK) {
-        *rc = firn_tree_iterator_next(iterator, &entry, &is_end, err);
+        *rc = fi_tree_iterator_next(iterator, &entry, &is_end, err);
         if (*rc != FIRN_OK || is_end) {
             break;
         }
         count++;
-        if (entry->kind == FIRN_TREE_DIR) {
+        if (entry->kind == FI_TREE_DIR) {
             const firn_hash below = entry->hash;
             count += walk_paths(source, &below, rc, err);
         }
     }
-    firn_tree_iterator_destroy(iterator);
+    fi_tree_iterator_destroy(iterator);
     return count;
 }
 
@@ -767,8 +767,8 @@ a_walk_ends_with_its_budget(void **state)
 {
     (void)state;
     struct objects *objects = objects_create();
-    struct firn_budget budget = {0};
-    struct firn_tree_source source = {.read = read_object, .ctx = objects};
+    struct fi_budget budget = {0};
+    struct fi_tree_source source = {.read = read_object, .ctx = objects};
     firn_error err;
     int rc;
     firn_hash root = put_copies(objects, NULL, 1);
@@ -776,24 +776,23 @@ a_walk_ends_with_its_budget(void **state)
         root = put_copies(objects, &root, 2);
     }
     source.budget = &budget;
-    assert_int_equal(firn_budget_spend(&budget, FIRN_BUDGET_FREE - 1000 * FIRN_BUDGET_ENTRY, &err),
+    assert_int_equal(fi_budget_spend(&budget, FI_BUDGET_FREE - 1000 * FI_BUDGET_ENTRY, &err),
                      FIRN_OK);
     assert_int_equal(walk_paths(&source, &root, &rc, &err), 1000);
     assert_int_equal(rc, FIRN_LIMIT);
     assert_int_equal(budget.held, 0);
     /* It stays over, whatever is asked for, until it is renewed. */
-    assert_int_equal(firn_budget_spend(&budget, 1, &err), FIRN_LIMIT);
-    firn_budget_renew(&budget);
-    assert_int_equal(firn_budget_spend(&budget, FIRN_BUDGET_FREE, &err), FIRN_OK);
-    assert_int_equal(firn_budget_spend(&budget, 1, &err), FIRN_LIMIT);
+    assert_int_equal(fi_budget_spend(&budget, 1, &err), FIRN_LIMIT);
+    fi_budget_renew(&budget);
+    assert_int_equal(fi_budget_spend(&budget, FI_BUDGET_FREE, &err), FIRN_OK);
+    assert_int_equal(fi_budget_spend(&budget, 1, &err), FIRN_LIMIT);
     /* What is read earns more. */
-    firn_budget_renew(&budget);
-    firn_budget_earn(&budget, 1);
-    assert_int_equal(firn_budget_spend(&budget, FIRN_BUDGET_FREE + FIRN_BUDGET_FOR_BYTE, &err),
-                     FIRN_OK);
-    assert_int_equal(firn_budget_spend(&budget, UINT64_MAX, &err), FIRN_LIMIT);
-    firn_budget_earn(&budget, UINT64_MAX / 2);
-    assert_int_equal(firn_budget_spend(&budget, 1, &err), FIRN_OK);
+    fi_budget_renew(&budget);
+    fi_budget_earn(&budget, 1);
+    assert_int_equal(fi_budget_spend(&budget, FI_BUDGET_FREE + FI_BUDGET_FOR_BYTE, &err), FIRN_OK);
+    assert_int_equal(fi_budget_spend(&budget, UINT64_MAX, &err), FIRN_LIMIT);
+    fi_budget_earn(&budget, UINT64_MAX / 2);
+    assert_int_equal(fi_budget_spend(&budget, 1, &err), FIRN_OK);
     objects_deinit(objects);
 }
 
@@ -803,7 +802,7 @@ copies_of_a_directory_are_walked_without_a_budget(void **state)
 {
     (void)state;
     struct objects *objects = objects_create();
-    const struct firn_tree_source source = {.read = read_object, .ctx = objects};
+    const struct fi_tree_source source = {.read = read_object, .ctx = objects};
     firn_error err;
     int rc;
     const firn_hash below = put_copies(objects, NULL, 1000);
@@ -819,36 +818,36 @@ the_memory_of_a_walk_is_bounded(void **state)
 {
     (void)state;
     struct objects *objects = objects_create();
-    struct firn_budget budget = {0};
-    struct firn_tree_source source = {.read = read_object, .ctx = objects};
+    struct fi_budget budget = {0};
+    struct fi_tree_source source = {.read = read_object, .ctx = objects};
     firn_error err;
     int rc;
-    struct firn_buf attributes = {0};
+    struct fi_buf attributes = {0};
     static uint8_t value[1000 << 10];
     assert_int_equal(
-        firn_tree_xattrs_append(&attributes, firn_str("user.a"), firn_bytes(value, sizeof value)),
+        fi_tree_xattrs_append(&attributes, firn_str("user.a"), firn_bytes(value, sizeof value)),
         FIRN_OK);
     firn_hash root = put_copies(objects, NULL, 1);
     for (int i = 0; i < 40; i++) {
-        struct firn_buf encoded = {0};
-        struct firn_tree_entry entry = file_entry("a", 0);
-        entry.kind = FIRN_TREE_DIR;
+        struct fi_buf encoded = {0};
+        struct fi_tree_entry entry = file_entry("a", 0);
+        entry.kind = FI_TREE_DIR;
         entry.hash = root;
-        entry.xattrs = firn_buf_slice(&attributes);
-        assert_int_equal(firn_tree_encode_entry(&encoded, &entry), FIRN_OK);
-        assert_int_equal(
-            firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &root, NULL), FIRN_OK);
-        firn_buf_deinit(&encoded);
+        entry.xattrs = fi_buf_slice(&attributes);
+        assert_int_equal(fi_tree_encode_entry(&encoded, &entry), FIRN_OK);
+        assert_int_equal(fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &root, NULL),
+                         FIRN_OK);
+        fi_buf_deinit(&encoded);
     }
     source.budget = &budget;
     const uint64_t count = walk_paths(&source, &root, &rc, &err);
     assert_int_equal(rc, FIRN_LIMIT);
-    assert_true(count <= FIRN_BUDGET_MEMORY_MAX / sizeof value);
+    assert_true(count <= FI_BUDGET_MEMORY_MAX / sizeof value);
     assert_int_equal(budget.held, 0);
     source.budget = NULL;
     assert_int_equal(walk_paths(&source, &root, &rc, &err), 41);
     assert_int_equal(rc, FIRN_OK);
-    firn_buf_deinit(&attributes);
+    fi_buf_deinit(&attributes);
     objects_deinit(objects);
 }
 
@@ -860,7 +859,7 @@ enum { NAMES = 400 };
 static firn_hash
 put_links(struct objects *objects)
 {
-    struct firn_buf encoded = {0};
+    struct fi_buf encoded = {0};
     firn_hash hash;
     for (unsigned i = 0; i < 2 * NAMES; i++) {
         char name[16];
@@ -869,13 +868,13 @@ put_links(struct objects *objects)
         const bool is_wrong = i == 2 * NAMES - 1;
         (void)snprintf(name, sizeof name, "n%06u", i);
         (void)snprintf(first, sizeof first, "n%06u", to);
-        struct firn_tree_entry entry = file_entry(name, i < NAMES ? i : to + is_wrong);
+        struct fi_tree_entry entry = file_entry(name, i < NAMES ? i : to + is_wrong);
         entry.hard_link = i < NAMES ? firn_bytes(NULL, 0) : firn_str(first);
-        assert_int_equal(firn_tree_encode_entry(&encoded, &entry), FIRN_OK);
+        assert_int_equal(fi_tree_encode_entry(&encoded, &entry), FIRN_OK);
     }
-    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL),
+    assert_int_equal(fi_tree_build(fi_buf_slice(&encoded), put_object, objects, &hash, NULL),
                      FIRN_OK);
-    firn_buf_deinit(&encoded);
+    fi_buf_deinit(&encoded);
     return hash;
 }
 
@@ -884,25 +883,25 @@ links_that_jump_are_checked_as_others(void **state)
 {
     (void)state;
     struct objects *objects = objects_create();
-    const struct firn_tree_source source = {.read = read_object, .ctx = objects};
+    const struct fi_tree_source source = {.read = read_object, .ctx = objects};
     const firn_hash root = put_links(objects);
-    struct firn_tree_iterator *iterator;
-    const struct firn_tree_entry *entry;
-    struct firn_tree_lookup lookup;
+    struct fi_tree_iterator *iterator;
+    const struct fi_tree_entry *entry;
+    struct fi_tree_lookup lookup;
     firn_error err;
     bool is_end;
     unsigned sound = 0;
     unsigned wrong = 0;
-    firn_tree_lookup_init(&lookup, &source, &root);
+    fi_tree_lookup_init(&lookup, &source, &root);
     objects->reads = 0;
-    assert_int_equal(firn_tree_iterator_create(&source, &root, &iterator, &err), FIRN_OK);
+    assert_int_equal(fi_tree_iterator_create(&source, &root, &iterator, &err), FIRN_OK);
     for (;;) {
-        assert_int_equal(firn_tree_iterator_next(iterator, &entry, &is_end, &err), FIRN_OK);
+        assert_int_equal(fi_tree_iterator_next(iterator, &entry, &is_end, &err), FIRN_OK);
         if (is_end) {
             break;
         }
         if (entry->hard_link.size > 0) {
-            const int rc = firn_tree_lookup_check_link(&lookup, entry->name, entry, &err);
+            const int rc = fi_tree_lookup_check_link(&lookup, entry->name, entry, &err);
             assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
             sound += rc == FIRN_OK;
             wrong += rc == FIRN_CORRUPT;
@@ -911,8 +910,8 @@ links_that_jump_are_checked_as_others(void **state)
     assert_int_equal(sound, NAMES - 1);
     assert_int_equal(wrong, 1);
     assert_true(objects->reads < NAMES); /* not one reading for each link */
-    firn_tree_iterator_destroy(iterator);
-    firn_tree_lookup_deinit(&lookup);
+    fi_tree_iterator_destroy(iterator);
+    fi_tree_lookup_deinit(&lookup);
     objects_deinit(objects);
 }
 

@@ -17,37 +17,37 @@
 #include "support/test_random.h"
 #include "tuple/tuple.h"
 
-static struct firn_cell
+static struct fi_cell
 cell_i64(int64_t number)
 {
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_I64, .as.i64 = number};
+    return (struct fi_cell){.kind = FI_PHYSICAL_I64, .as.i64 = number};
 }
 
-static struct firn_cell
+static struct fi_cell
 cell_u64(uint64_t number)
 {
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = number};
+    return (struct fi_cell){.kind = FI_PHYSICAL_U64, .as.u64 = number};
 }
 
-static struct firn_cell
+static struct fi_cell
 cell_bytes(const void *data, size_t size)
 {
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_bytes(data, size)};
+    return (struct fi_cell){.kind = FI_PHYSICAL_BYTES, .as.bytes = firn_bytes(data, size)};
 }
 
 static bool
-cells_equal(const struct firn_cell *a, const struct firn_cell *b)
+cells_equal(const struct fi_cell *a, const struct fi_cell *b)
 {
     if (a->kind != b->kind) {
         return false;
     }
     switch (a->kind) {
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_NONE:
         return true;
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         return memcmp(&a->as.f32, &b->as.f32, sizeof a->as.f32) == 0;
-    case FIRN_PHYSICAL_BYTES:
-        return firn_slice_equal(a->as.bytes, b->as.bytes);
+    case FI_PHYSICAL_BYTES:
+        return fi_slice_equal(a->as.bytes, b->as.bytes);
     default:
         return a->as.u64 == b->as.u64;
     }
@@ -57,22 +57,22 @@ static void
 the_example_of_the_specification_is_as_it_says(void **state)
 {
     (void)state;
-    struct firn_buf out = {0};
-    struct firn_tuple_writer writer;
-    struct firn_cell cell = cell_u64(1);
-    firn_tuple_begin(&writer, &out);
-    firn_tuple_add(&writer, 2, &cell);
+    struct fi_buf out = {0};
+    struct fi_tuple_writer writer;
+    struct fi_cell cell = cell_u64(1);
+    fi_tuple_begin(&writer, &out);
+    fi_tuple_add(&writer, 2, &cell);
     cell = cell_i64(-3);
-    firn_tuple_add(&writer, 3, &cell);
+    fi_tuple_add(&writer, 3, &cell);
     cell = cell_bytes("ab", 2);
-    firn_tuple_add(&writer, 5, &cell);
-    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
+    fi_tuple_add(&writer, 5, &cell);
+    assert_int_equal(fi_tuple_end(&writer), FIRN_OK);
     assert_int_equal(out.size, 7);
     assert_memory_equal(out.data,
                         "\x17\x01\x05\x0d\x02"
                         "ab",
                         7);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 /* ---- random rows ---- */
@@ -82,7 +82,7 @@ enum { COLUMNS_MAX = 24, BYTES_MAX = 40 };
 struct row {
     size_t count;
     uint32_t columns[COLUMNS_MAX];
-    struct firn_cell cells[COLUMNS_MAX];
+    struct fi_cell cells[COLUMNS_MAX];
     uint8_t bytes[BYTES_MAX];
 };
 
@@ -102,19 +102,19 @@ edge(struct test_random *random)
     }
 }
 
-static struct firn_cell
+static struct fi_cell
 draw_cell(struct test_random *random, const uint8_t *bytes)
 {
-    struct firn_cell cell = {.kind = (enum firn_physical)test_random_below(random, 6)};
+    struct fi_cell cell = {.kind = (enum fi_physical)test_random_below(random, 6)};
     uint64_t number = edge(random);
     switch (cell.kind) {
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         memcpy(&cell.as.f32, &number, sizeof cell.as.f32);
         break;
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         cell.as.bytes = firn_bytes(bytes, test_random_below(random, BYTES_MAX + 1));
         break;
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_NONE:
         break;
     default: /* of F64: any bits */
         cell.as.u64 = number;
@@ -136,19 +136,19 @@ draw_row(struct test_random *random, struct row *row)
         row->cells[i] = draw_cell(random, row->bytes);
     }
     if (row->count > 0 && test_random_below(random, 8) == 0) {
-        row->columns[row->count - 1] = FIRN_TUPLE_COLUMN_LIMIT - 1;
+        row->columns[row->count - 1] = FI_TUPLE_COLUMN_LIMIT - 1;
     }
 }
 
 static void
-write_row(const struct row *row, struct firn_buf *out)
+write_row(const struct row *row, struct fi_buf *out)
 {
-    struct firn_tuple_writer writer;
-    firn_tuple_begin(&writer, out);
+    struct fi_tuple_writer writer;
+    fi_tuple_begin(&writer, out);
     for (size_t i = 0; i < row->count; i++) {
-        firn_tuple_add(&writer, row->columns[i], &row->cells[i]);
+        fi_tuple_add(&writer, row->columns[i], &row->cells[i]);
     }
-    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
+    assert_int_equal(fi_tuple_end(&writer), FIRN_OK);
 }
 
 static void
@@ -156,75 +156,75 @@ rows_are_read_as_they_were_written(void **state)
 {
     (void)state;
     struct test_random random;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 5000; round++) {
         struct row row;
-        struct firn_tuple_reader reader;
-        struct firn_cell cell;
+        struct fi_tuple_reader reader;
+        struct fi_cell cell;
         uint32_t column = 0;
         bool is_corrupt = true;
         draw_row(&random, &row);
-        firn_buf_clear(&out);
-        assert_int_equal(firn_buf_append_str(&out, "x"), FIRN_OK); /* what is there stays */
+        fi_buf_clear(&out);
+        assert_int_equal(fi_buf_append_str(&out, "x"), FIRN_OK); /* what is there stays */
         write_row(&row, &out);
         firn_slice tuple = firn_bytes(out.data + 1, out.size - 1);
         assert_int_equal(out.data[0], 'x');
-        assert_int_equal(firn_tuple_check(tuple), FIRN_OK);
-        firn_tuple_reader_init(&reader, tuple);
+        assert_int_equal(fi_tuple_check(tuple), FIRN_OK);
+        fi_tuple_reader_init(&reader, tuple);
         for (size_t i = 0; i < row.count; i++) {
-            assert_true(firn_tuple_next(&reader, &column, &cell, &is_corrupt));
+            assert_true(fi_tuple_next(&reader, &column, &cell, &is_corrupt));
             assert_false(is_corrupt);
             assert_int_equal(column, row.columns[i]);
             assert_true(cells_equal(&cell, &row.cells[i]));
-            assert_int_equal(firn_tuple_find(tuple, column, &cell), FIRN_OK);
+            assert_int_equal(fi_tuple_find(tuple, column, &cell), FIRN_OK);
             assert_true(cells_equal(&cell, &row.cells[i]));
             uint32_t before = i == 0 ? 0 : row.columns[i - 1] + 1;
             for (uint32_t absent = before; absent < column && absent < before + 40; absent++) {
-                assert_int_equal(firn_tuple_find(tuple, absent, &cell), FIRN_NOT_FOUND);
+                assert_int_equal(fi_tuple_find(tuple, absent, &cell), FIRN_NOT_FOUND);
             }
         }
-        assert_false(firn_tuple_next(&reader, &column, &cell, &is_corrupt));
+        assert_false(fi_tuple_next(&reader, &column, &cell, &is_corrupt));
         assert_false(is_corrupt);
-        if (row.count == 0 || row.columns[row.count - 1] < FIRN_TUPLE_COLUMN_LIMIT - 1) {
-            assert_int_equal(firn_tuple_find(tuple, FIRN_TUPLE_COLUMN_LIMIT - 1, &cell),
+        if (row.count == 0 || row.columns[row.count - 1] < FI_TUPLE_COLUMN_LIMIT - 1) {
+            assert_int_equal(fi_tuple_find(tuple, FI_TUPLE_COLUMN_LIMIT - 1, &cell),
                              FIRN_NOT_FOUND);
         }
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 /* ---- bytes that are not trusted ---- */
 
 /* Writes what a reader finds; whether the bytes were a tuple. */
 static bool
-again(firn_slice tuple, struct firn_buf *out)
+again(firn_slice tuple, struct fi_buf *out)
 {
-    struct firn_tuple_reader reader;
-    struct firn_tuple_writer writer;
-    struct firn_cell cell;
+    struct fi_tuple_reader reader;
+    struct fi_tuple_writer writer;
+    struct fi_cell cell;
     uint32_t column = 0;
     bool is_corrupt = true;
     bool is_corrupt_later = true;
-    firn_buf_clear(out);
-    firn_tuple_reader_init(&reader, tuple);
-    firn_tuple_begin(&writer, out);
-    while (firn_tuple_next(&reader, &column, &cell, &is_corrupt)) {
-        struct firn_cell found;
-        firn_tuple_add(&writer, column, &cell);
-        assert_int_equal(firn_tuple_find(tuple, column, &found), FIRN_OK);
+    fi_buf_clear(out);
+    fi_tuple_reader_init(&reader, tuple);
+    fi_tuple_begin(&writer, out);
+    while (fi_tuple_next(&reader, &column, &cell, &is_corrupt)) {
+        struct fi_cell found;
+        fi_tuple_add(&writer, column, &cell);
+        assert_int_equal(fi_tuple_find(tuple, column, &found), FIRN_OK);
         assert_true(cells_equal(&cell, &found));
     }
-    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
-    assert_false(firn_tuple_next(&reader, &column, &cell, &is_corrupt_later));
+    assert_int_equal(fi_tuple_end(&writer), FIRN_OK);
+    assert_false(fi_tuple_next(&reader, &column, &cell, &is_corrupt_later));
     assert_int_equal(is_corrupt, is_corrupt_later);
-    assert_int_equal(firn_tuple_check(tuple), is_corrupt ? FIRN_CORRUPT : FIRN_OK);
+    assert_int_equal(fi_tuple_check(tuple), is_corrupt ? FIRN_CORRUPT : FIRN_OK);
     return !is_corrupt;
 }
 
 /* In memory of its own size, where a sanitizer sees a read past the end. */
 static bool
-again_alone(const uint8_t *data, size_t size, struct firn_buf *out)
+again_alone(const uint8_t *data, size_t size, struct fi_buf *out)
 {
     uint8_t *alone = malloc(size == 0 ? 1 : size);
     assert_non_null(alone);
@@ -243,14 +243,14 @@ cut_and_flipped_tuples_are_refused_or_other_rows(void **state)
 {
     (void)state;
     struct test_random random;
-    struct firn_buf tuple = {0};
-    struct firn_buf out = {0};
+    struct fi_buf tuple = {0};
+    struct fi_buf out = {0};
     uint64_t refused = 0;
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 80; round++) {
         struct row row;
         draw_row(&random, &row);
-        firn_buf_clear(&tuple);
+        fi_buf_clear(&tuple);
         write_row(&row, &tuple);
         for (size_t size = 0; size < tuple.size; size++) {
             refused += again_alone(tuple.data, size, &out) ? 0 : 1;
@@ -262,8 +262,8 @@ cut_and_flipped_tuples_are_refused_or_other_rows(void **state)
         }
     }
     assert_true(refused > 5000);
-    firn_buf_deinit(&tuple);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&tuple);
+    fi_buf_deinit(&out);
 }
 
 static void
@@ -289,19 +289,19 @@ what_is_no_tuple_is_refused(void **state)
         {"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11}, /* 65 bits */
         {"\x05\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01x", 12},
     };
-    struct firn_cell cell;
+    struct fi_cell cell;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(firn_tuple_check(firn_bytes(bad[i].bytes, bad[i].size)), FIRN_CORRUPT);
+        assert_int_equal(fi_tuple_check(firn_bytes(bad[i].bytes, bad[i].size)), FIRN_CORRUPT);
     }
-    assert_int_equal(firn_tuple_check(firn_bytes("\xfe\xff\x1f", 3)), FIRN_OK);
-    assert_int_equal(firn_tuple_check(firn_bytes(NULL, 0)), FIRN_OK);
-    assert_int_equal(firn_tuple_find(firn_bytes(NULL, 0), 3, &cell), FIRN_NOT_FOUND);
+    assert_int_equal(fi_tuple_check(firn_bytes("\xfe\xff\x1f", 3)), FIRN_OK);
+    assert_int_equal(fi_tuple_check(firn_bytes(NULL, 0)), FIRN_OK);
+    assert_int_equal(fi_tuple_find(firn_bytes(NULL, 0), 3, &cell), FIRN_NOT_FOUND);
     /* Only what lies before a column is looked at. */
     firn_slice tuple = firn_bytes("\x17\x02\x00", 3);
-    assert_int_equal(firn_tuple_find(tuple, 1, &cell), FIRN_NOT_FOUND);
-    assert_int_equal(firn_tuple_find(tuple, 2, &cell), FIRN_OK);
-    assert_int_equal(firn_tuple_find(tuple, 3, &cell), FIRN_CORRUPT);
-    assert_int_equal(firn_tuple_find(tuple, 9, &cell), FIRN_CORRUPT);
+    assert_int_equal(fi_tuple_find(tuple, 1, &cell), FIRN_NOT_FOUND);
+    assert_int_equal(fi_tuple_find(tuple, 2, &cell), FIRN_OK);
+    assert_int_equal(fi_tuple_find(tuple, 3, &cell), FIRN_CORRUPT);
+    assert_int_equal(fi_tuple_find(tuple, 9, &cell), FIRN_CORRUPT);
 }
 
 static void
@@ -309,23 +309,23 @@ a_writer_without_memory_leaves_the_buffer_as_it_was(void **state)
 {
     (void)state;
     test_alloc_install();
-    struct firn_buf out = {0};
-    struct firn_tuple_writer writer;
+    struct fi_buf out = {0};
+    struct fi_tuple_writer writer;
     uint8_t *large = calloc(1, 4096);
     assert_non_null(large);
-    struct firn_cell cell = cell_bytes(large, 4096);
-    assert_int_equal(firn_buf_append_str(&out, "abc"), FIRN_OK);
+    struct fi_cell cell = cell_bytes(large, 4096);
+    assert_int_equal(fi_buf_append_str(&out, "abc"), FIRN_OK);
     test_alloc_fail_at(2, true);
-    firn_tuple_begin(&writer, &out);
-    firn_tuple_add(&writer, 1, &cell);
-    firn_tuple_add(&writer, 2, &cell);
+    fi_tuple_begin(&writer, &out);
+    fi_tuple_add(&writer, 1, &cell);
+    fi_tuple_add(&writer, 2, &cell);
     cell.as.bytes.size = 0;
-    firn_tuple_add(&writer, 3, &cell);
-    assert_int_equal(firn_tuple_end(&writer), FIRN_NO_MEMORY);
+    fi_tuple_add(&writer, 3, &cell);
+    assert_int_equal(fi_tuple_end(&writer), FIRN_NO_MEMORY);
     assert_int_equal(out.size, 3);
     assert_memory_equal(out.data, "abc", 3);
     test_alloc_fail_at(0, false);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
     free(large);
@@ -336,7 +336,7 @@ types_have_names_and_ways_to_be_stored(void **state)
 {
     (void)state;
     for (int type = 1; type <= FIRN_TYPE_MAX; type++) {
-        assert_true(firn_physical_of((firn_type)type) >= FIRN_PHYSICAL_I64);
+        assert_true(fi_physical_of((firn_type)type) >= FI_PHYSICAL_I64);
         assert_true(strlen(firn_type_name((firn_type)type)) > 1);
         for (int other = 0; other < type; other++) {
             assert_string_not_equal(firn_type_name((firn_type)type),
@@ -347,10 +347,10 @@ types_have_names_and_ways_to_be_stored(void **state)
     assert_string_equal(firn_type_name(FIRN_TYPE_TIMESTAMP), "timestamp");
     assert_string_equal(firn_type_name(FIRN_TYPE_NULL), "null");
     assert_null(firn_type_name((firn_type)(FIRN_TYPE_MAX + 1)));
-    assert_int_equal(firn_physical_of(FIRN_TYPE_BOOL), FIRN_PHYSICAL_U64);
-    assert_int_equal(firn_physical_of(FIRN_TYPE_DECIMAL), FIRN_PHYSICAL_I64);
-    assert_int_equal(firn_physical_of(FIRN_TYPE_F32), FIRN_PHYSICAL_F32);
-    assert_int_equal(firn_physical_of(FIRN_TYPE_UUID), FIRN_PHYSICAL_BYTES);
+    assert_int_equal(fi_physical_of(FIRN_TYPE_BOOL), FI_PHYSICAL_U64);
+    assert_int_equal(fi_physical_of(FIRN_TYPE_DECIMAL), FI_PHYSICAL_I64);
+    assert_int_equal(fi_physical_of(FIRN_TYPE_F32), FI_PHYSICAL_F32);
+    assert_int_equal(fi_physical_of(FIRN_TYPE_UUID), FI_PHYSICAL_BYTES);
 }
 
 int

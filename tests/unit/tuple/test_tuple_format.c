@@ -18,47 +18,47 @@
 #include "support/test_file.h"
 #include "tuple/tuple.h"
 
-static struct firn_cell
+static struct fi_cell
 number(int64_t value)
 {
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_I64, .as.i64 = value};
+    return (struct fi_cell){.kind = FI_PHYSICAL_I64, .as.i64 = value};
 }
 
-static struct firn_cell
+static struct fi_cell
 natural(uint64_t value)
 {
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_U64, .as.u64 = value};
+    return (struct fi_cell){.kind = FI_PHYSICAL_U64, .as.u64 = value};
 }
 
-static struct firn_cell
+static struct fi_cell
 real(double value)
 {
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_F64, .as.f64 = value};
+    return (struct fi_cell){.kind = FI_PHYSICAL_F64, .as.f64 = value};
 }
 
-static struct firn_cell
+static struct fi_cell
 bytes(const void *data, size_t size)
 {
-    return (struct firn_cell){.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_bytes(data, size)};
+    return (struct fi_cell){.kind = FI_PHYSICAL_BYTES, .as.bytes = firn_bytes(data, size)};
 }
 
-static struct firn_cell
+static struct fi_cell
 odd_nan(void)
 {
     const uint64_t bits = UINT64_C(0x7ff8000000000001);
-    struct firn_cell cell = {.kind = FIRN_PHYSICAL_F64};
+    struct fi_cell cell = {.kind = FI_PHYSICAL_F64};
     memcpy(&cell.as.f64, &bits, sizeof bits);
     return cell;
 }
 
 static void
-assert_cell(const struct firn_cell *found, const struct firn_cell *wanted)
+assert_cell(const struct fi_cell *found, const struct fi_cell *wanted)
 {
     assert_int_equal(found->kind, wanted->kind);
-    if (wanted->kind == FIRN_PHYSICAL_BYTES) {
-        assert_true(firn_slice_equal(found->as.bytes, wanted->as.bytes));
-    } else if (wanted->kind != FIRN_PHYSICAL_NONE) {
-        assert_memory_equal(&found->as, &wanted->as, wanted->kind == FIRN_PHYSICAL_F32 ? 4 : 8);
+    if (wanted->kind == FI_PHYSICAL_BYTES) {
+        assert_true(fi_slice_equal(found->as.bytes, wanted->as.bytes));
+    } else if (wanted->kind != FI_PHYSICAL_NONE) {
+        assert_memory_equal(&found->as, &wanted->as, wanted->kind == FI_PHYSICAL_F32 ? 4 : 8);
     }
 }
 
@@ -70,11 +70,11 @@ the_golden_tuple_is_written_and_read(void **state)
     for (size_t i = 0; i < sizeof counting; i++) {
         counting[i] = (uint8_t)i;
     }
-    const struct firn_cell narrow = {.kind = FIRN_PHYSICAL_F32, .as.f32 = -1.5F};
-    const struct firn_cell null = {.kind = FIRN_PHYSICAL_NONE};
+    const struct fi_cell narrow = {.kind = FI_PHYSICAL_F32, .as.f32 = -1.5F};
+    const struct fi_cell null = {.kind = FI_PHYSICAL_NONE};
     const struct {
         uint32_t column;
-        struct firn_cell cell;
+        struct fi_cell cell;
     } columns[] = {
         {1, number(0)},
         {2, number(-1)},
@@ -96,59 +96,59 @@ the_golden_tuple_is_written_and_read(void **state)
         {65535, null},
     };
     const size_t count = sizeof columns / sizeof columns[0];
-    struct firn_buf out = {0};
-    struct firn_tuple_writer writer;
-    struct firn_tuple_reader reader;
-    struct firn_cell cell;
+    struct fi_buf out = {0};
+    struct fi_tuple_writer writer;
+    struct fi_tuple_reader reader;
+    struct fi_cell cell;
     uint32_t column;
     bool is_corrupt;
-    firn_tuple_begin(&writer, &out);
+    fi_tuple_begin(&writer, &out);
     for (size_t i = 0; i < count; i++) {
-        firn_tuple_add(&writer, columns[i].column, &columns[i].cell);
+        fi_tuple_add(&writer, columns[i].column, &columns[i].cell);
     }
-    assert_int_equal(firn_tuple_end(&writer), FIRN_OK);
-    test_file_compare_golden("tests/formats/tuple/all.tuple", firn_buf_slice(&out));
-    assert_int_equal(firn_tuple_check(firn_buf_slice(&out)), FIRN_OK);
-    firn_tuple_reader_init(&reader, firn_buf_slice(&out));
+    assert_int_equal(fi_tuple_end(&writer), FIRN_OK);
+    test_file_compare_golden("tests/formats/tuple/all.tuple", fi_buf_slice(&out));
+    assert_int_equal(fi_tuple_check(fi_buf_slice(&out)), FIRN_OK);
+    fi_tuple_reader_init(&reader, fi_buf_slice(&out));
     for (size_t i = 0; i < count; i++) {
-        assert_true(firn_tuple_next(&reader, &column, &cell, &is_corrupt));
+        assert_true(fi_tuple_next(&reader, &column, &cell, &is_corrupt));
         assert_int_equal(column, columns[i].column);
         assert_cell(&cell, &columns[i].cell);
-        assert_int_equal(firn_tuple_find(firn_buf_slice(&out), column, &cell), FIRN_OK);
+        assert_int_equal(fi_tuple_find(fi_buf_slice(&out), column, &cell), FIRN_OK);
         assert_cell(&cell, &columns[i].cell);
     }
-    assert_false(firn_tuple_next(&reader, &column, &cell, &is_corrupt));
+    assert_false(fi_tuple_next(&reader, &column, &cell, &is_corrupt));
     assert_false(is_corrupt);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 struct part {
     firn_type type;
-    struct firn_cell cell; /* as it is written */
-    struct firn_cell read; /* as it comes back */
+    struct fi_cell cell; /* as it is written */
+    struct fi_cell read; /* as it comes back */
 };
 
 static void
 compare_key(const char *path, const struct part *parts, size_t count, bool is_nullable)
 {
-    struct firn_buf out = {0};
-    struct firn_buf memory = {0};
+    struct fi_buf out = {0};
+    struct fi_buf memory = {0};
     for (size_t i = 0; i < count; i++) {
-        assert_int_equal(firn_tuple_key_add(&out, parts[i].type, is_nullable, &parts[i].cell),
+        assert_int_equal(fi_tuple_key_add(&out, parts[i].type, is_nullable, &parts[i].cell),
                          FIRN_OK);
     }
-    test_file_compare_golden(path, firn_buf_slice(&out));
-    firn_slice rest = firn_buf_slice(&out);
+    test_file_compare_golden(path, fi_buf_slice(&out));
+    firn_slice rest = fi_buf_slice(&out);
     for (size_t i = 0; i < count; i++) {
-        struct firn_cell cell;
-        firn_buf_clear(&memory);
-        assert_int_equal(firn_tuple_key_read(&rest, parts[i].type, is_nullable, &memory, &cell),
+        struct fi_cell cell;
+        fi_buf_clear(&memory);
+        assert_int_equal(fi_tuple_key_read(&rest, parts[i].type, is_nullable, &memory, &cell),
                          FIRN_OK);
         assert_cell(&cell, &parts[i].read);
     }
     assert_int_equal(rest.size, 0);
-    firn_buf_deinit(&out);
-    firn_buf_deinit(&memory);
+    fi_buf_deinit(&out);
+    fi_buf_deinit(&memory);
 }
 
 static void
@@ -160,9 +160,9 @@ the_golden_keys_are_written_and_read(void **state)
         uuid[i] = (uint8_t)i;
     }
     const uint64_t quiet = UINT64_C(0x7ff8000000000000);
-    struct firn_cell nan = {.kind = FIRN_PHYSICAL_F64};
+    struct fi_cell nan = {.kind = FI_PHYSICAL_F64};
     memcpy(&nan.as.f64, &quiet, sizeof quiet);
-    const struct firn_cell null = {.kind = FIRN_PHYSICAL_NONE};
+    const struct fi_cell null = {.kind = FI_PHYSICAL_NONE};
     const struct part all[] = {
         {FIRN_TYPE_BOOL, natural(1), natural(1)},
         {FIRN_TYPE_I8, number(-5), number(-5)},

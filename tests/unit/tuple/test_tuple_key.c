@@ -25,7 +25,7 @@ struct part {
 };
 
 struct value {
-    struct firn_cell cell;
+    struct fi_cell cell;
     uint8_t bytes[TEXT_MAX];
 };
 
@@ -61,24 +61,24 @@ draw(struct test_random *random, struct part part, struct value *out)
 {
     static const uint8_t bytes[] = {0, 0, 1, 2, 'a', 0xfe, 0xff};
     uint32_t bits = (uint32_t)edge(random);
-    out->cell = (struct firn_cell){.kind = firn_physical_of(part.type)};
+    out->cell = (struct fi_cell){.kind = fi_physical_of(part.type)};
     if (part.is_nullable && test_random_below(random, 4) == 0) {
-        out->cell.kind = FIRN_PHYSICAL_NONE;
+        out->cell.kind = FI_PHYSICAL_NONE;
     }
     for (size_t i = 0; i < sizeof out->bytes; i++) {
         out->bytes[i] = bytes[test_random_below(random, sizeof bytes)];
     }
     switch (out->cell.kind) {
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         memcpy(&out->cell.as.f32, &bits, sizeof bits);
         if (test_random_below(random, 2) == 0) {
             out->cell.as.f32 = (float)draw_real(random);
         }
         break;
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         out->cell.as.f64 = draw_real(random);
         break;
-    case FIRN_PHYSICAL_BYTES:
+    case FI_PHYSICAL_BYTES:
         out->cell.as.bytes = firn_bytes(
             out->bytes, part.type == FIRN_TYPE_UUID ? 16 : test_random_below(random, TEXT_MAX + 1));
         break;
@@ -99,24 +99,24 @@ compare_reals(double a, double b)
 }
 
 static int
-compare(const struct firn_cell *a, const struct firn_cell *b)
+compare(const struct fi_cell *a, const struct fi_cell *b)
 {
     if (a->kind != b->kind) { /* one is null */
-        return a->kind == FIRN_PHYSICAL_NONE ? -1 : 1;
+        return a->kind == FI_PHYSICAL_NONE ? -1 : 1;
     }
     switch (a->kind) {
-    case FIRN_PHYSICAL_NONE:
+    case FI_PHYSICAL_NONE:
         return 0;
-    case FIRN_PHYSICAL_I64:
+    case FI_PHYSICAL_I64:
         return (a->as.i64 > b->as.i64) - (a->as.i64 < b->as.i64);
-    case FIRN_PHYSICAL_U64:
+    case FI_PHYSICAL_U64:
         return (a->as.u64 > b->as.u64) - (a->as.u64 < b->as.u64);
-    case FIRN_PHYSICAL_F32:
+    case FI_PHYSICAL_F32:
         return compare_reals((double)a->as.f32, (double)b->as.f32);
-    case FIRN_PHYSICAL_F64:
+    case FI_PHYSICAL_F64:
         return compare_reals(a->as.f64, b->as.f64);
     default:
-        return firn_slice_compare(a->as.bytes, b->as.bytes);
+        return fi_slice_compare(a->as.bytes, b->as.bytes);
     }
 }
 
@@ -142,14 +142,14 @@ keys_are_ordered_as_their_values_are(void **state)
 {
     (void)state;
     struct test_random random;
-    struct firn_buf keys[2] = {{0}, {0}};
+    struct fi_buf keys[2] = {{0}, {0}};
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 50000; round++) {
         struct part parts[PARTS_MAX];
         size_t count = draw_parts(&random, parts);
         int expected = 0;
-        firn_buf_clear(&keys[0]);
-        firn_buf_clear(&keys[1]);
+        fi_buf_clear(&keys[0]);
+        fi_buf_clear(&keys[1]);
         for (size_t i = 0; i < count; i++) {
             struct value values[2];
             draw(&random, parts[i], &values[0]);
@@ -158,17 +158,17 @@ keys_are_ordered_as_their_values_are(void **state)
                 values[1].cell = values[0].cell;
             }
             for (size_t at = 0; at < 2; at++) {
-                assert_int_equal(firn_tuple_key_add(&keys[at], parts[i].type, parts[i].is_nullable,
-                                                    &values[at].cell),
+                assert_int_equal(fi_tuple_key_add(&keys[at], parts[i].type, parts[i].is_nullable,
+                                                  &values[at].cell),
                                  FIRN_OK);
             }
             expected = expected != 0 ? expected : compare(&values[0].cell, &values[1].cell);
-            int found = firn_slice_compare(firn_buf_slice(&keys[0]), firn_buf_slice(&keys[1]));
+            int found = fi_slice_compare(fi_buf_slice(&keys[0]), fi_buf_slice(&keys[1]));
             assert_int_equal(sign(found), sign(expected));
         }
     }
-    firn_buf_deinit(&keys[0]);
-    firn_buf_deinit(&keys[1]);
+    fi_buf_deinit(&keys[0]);
+    fi_buf_deinit(&keys[1]);
 }
 
 static void
@@ -176,36 +176,36 @@ keys_are_read_as_they_were_added(void **state)
 {
     (void)state;
     struct test_random random;
-    struct firn_buf key = {0};
+    struct fi_buf key = {0};
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 20000; round++) {
         struct part parts[PARTS_MAX];
         struct value values[PARTS_MAX];
-        struct firn_cell read[PARTS_MAX];
+        struct fi_cell read[PARTS_MAX];
         size_t count = draw_parts(&random, parts);
-        firn_buf_clear(&key);
+        fi_buf_clear(&key);
         for (size_t i = 0; i < count; i++) {
             draw(&random, parts[i], &values[i]);
             assert_int_equal(
-                firn_tuple_key_add(&key, parts[i].type, parts[i].is_nullable, &values[i].cell),
+                fi_tuple_key_add(&key, parts[i].type, parts[i].is_nullable, &values[i].cell),
                 FIRN_OK);
         }
         /* Memory with room for the whole key does not move; without it is made. */
         uint8_t space[256];
         bool is_roomy = test_random_below(&random, 2) == 0;
-        struct firn_buf memory = {0};
+        struct fi_buf memory = {0};
         if (is_roomy) {
             assert_true(key.size < sizeof space);
-            memory = firn_buf_borrowed(space, key.size);
+            memory = fi_buf_borrowed(space, key.size);
         }
-        firn_slice rest = firn_buf_slice(&key);
+        firn_slice rest = fi_buf_slice(&key);
         for (size_t i = 0; i < count; i++) {
             assert_int_equal(
-                firn_tuple_key_read(&rest, parts[i].type, parts[i].is_nullable, &memory, &read[i]),
+                fi_tuple_key_read(&rest, parts[i].type, parts[i].is_nullable, &memory, &read[i]),
                 FIRN_OK);
             assert_int_equal(read[i].kind, values[i].cell.kind);
             assert_int_equal(compare(&read[i], &values[i].cell), 0);
-            if (read[i].kind == FIRN_PHYSICAL_F32 && !isnan(values[i].cell.as.f32)) {
+            if (read[i].kind == FI_PHYSICAL_F32 && !isnan(values[i].cell.as.f32)) {
                 float expected = values[i].cell.as.f32 + 0.0F;
                 assert_memory_equal(&read[i].as.f32, &expected, sizeof expected);
             }
@@ -217,9 +217,9 @@ keys_are_read_as_they_were_added(void **state)
                 assert_int_equal(compare(&read[i], &values[i].cell), 0);
             }
         }
-        firn_buf_deinit(&memory);
+        fi_buf_deinit(&memory);
     }
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&key);
 }
 
 /* ---- bytes that are not trusted ---- */
@@ -229,19 +229,19 @@ static bool
 read_alone(const uint8_t *data, size_t size, const struct part *parts, size_t count)
 {
     uint8_t *alone = malloc(size == 0 ? 1 : size);
-    struct firn_buf memory = {0};
-    struct firn_buf again = {0};
+    struct fi_buf memory = {0};
+    struct fi_buf again = {0};
     assert_non_null(alone);
     memcpy(alone, data, size);
     firn_slice rest = firn_bytes(alone, size);
     int rc = FIRN_OK;
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        struct firn_cell cell;
+        struct fi_cell cell;
         firn_slice before = rest;
-        rc = firn_tuple_key_read(&rest, parts[i].type, parts[i].is_nullable, &memory, &cell);
+        rc = fi_tuple_key_read(&rest, parts[i].type, parts[i].is_nullable, &memory, &cell);
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
         if (rc == FIRN_OK) {
-            assert_int_equal(firn_tuple_key_add(&again, parts[i].type, parts[i].is_nullable, &cell),
+            assert_int_equal(fi_tuple_key_add(&again, parts[i].type, parts[i].is_nullable, &cell),
                              FIRN_OK);
         } else {
             assert_ptr_equal(rest.data, before.data);
@@ -251,8 +251,8 @@ read_alone(const uint8_t *data, size_t size, const struct part *parts, size_t co
     assert_int_equal(again.size, size - rest.size);
     assert_true(again.size == 0 || memcmp(again.data, alone, again.size) == 0);
     bool is_whole = rc == FIRN_OK && rest.size == 0;
-    firn_buf_deinit(&memory);
-    firn_buf_deinit(&again);
+    fi_buf_deinit(&memory);
+    fi_buf_deinit(&again);
     free(alone);
     return is_whole;
 }
@@ -262,18 +262,17 @@ cut_and_flipped_keys_are_refused_or_other_keys(void **state)
 {
     (void)state;
     struct test_random random;
-    struct firn_buf key = {0};
+    struct fi_buf key = {0};
     test_random_init(&random, __func__, 20261123);
     for (int round = 0; round < 300; round++) {
         struct part parts[PARTS_MAX];
         size_t count = draw_parts(&random, parts);
-        firn_buf_clear(&key);
+        fi_buf_clear(&key);
         for (size_t i = 0; i < count; i++) {
             struct value value;
             draw(&random, parts[i], &value);
             assert_int_equal(
-                firn_tuple_key_add(&key, parts[i].type, parts[i].is_nullable, &value.cell),
-                FIRN_OK);
+                fi_tuple_key_add(&key, parts[i].type, parts[i].is_nullable, &value.cell), FIRN_OK);
         }
         assert_true(read_alone(key.data, key.size, parts, count));
         for (size_t size = 0; size < key.size; size++) {
@@ -285,7 +284,7 @@ cut_and_flipped_keys_are_refused_or_other_keys(void **state)
             key.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
     }
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&key);
 }
 
 static void
@@ -311,35 +310,35 @@ what_is_no_part_is_refused(void **state)
         {{FIRN_TYPE_UUID, false}, "123456789012345", 15},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct firn_buf memory = {0};
-        struct firn_cell cell;
+        struct fi_buf memory = {0};
+        struct fi_cell cell;
         firn_slice rest = firn_bytes(bad[i].bytes, bad[i].size);
         assert_int_equal(
-            firn_tuple_key_read(&rest, bad[i].part.type, bad[i].part.is_nullable, &memory, &cell),
+            fi_tuple_key_read(&rest, bad[i].part.type, bad[i].part.is_nullable, &memory, &cell),
             FIRN_CORRUPT);
         assert_int_equal(rest.size, bad[i].size);
         assert_int_equal(memory.size, 0);
-        firn_buf_deinit(&memory);
+        fi_buf_deinit(&memory);
     }
-    assert_true(firn_tuple_key_is_allowed(FIRN_TYPE_BOOL));
-    assert_true(firn_tuple_key_is_allowed(FIRN_TYPE_UUID));
-    assert_false(firn_tuple_key_is_allowed(FIRN_TYPE_VECTOR));
-    assert_false(firn_tuple_key_is_allowed(FIRN_TYPE_NULL));
+    assert_true(fi_tuple_key_is_allowed(FIRN_TYPE_BOOL));
+    assert_true(fi_tuple_key_is_allowed(FIRN_TYPE_UUID));
+    assert_false(fi_tuple_key_is_allowed(FIRN_TYPE_VECTOR));
+    assert_false(fi_tuple_key_is_allowed(FIRN_TYPE_NULL));
 }
 
 static void
 parts_are_as_the_specification_says(void **state)
 {
     (void)state;
-    struct firn_buf key = {0};
-    const struct firn_cell null = {.kind = FIRN_PHYSICAL_NONE};
-    const struct firn_cell small = {.kind = FIRN_PHYSICAL_I64, .as.i64 = -1};
-    const struct firn_cell half = {.kind = FIRN_PHYSICAL_F32, .as.f32 = 1.5F};
-    const struct firn_cell text = {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_bytes("a\0b", 3)};
-    assert_int_equal(firn_tuple_key_add(&key, FIRN_TYPE_TEXT, true, &null), FIRN_OK);
-    assert_int_equal(firn_tuple_key_add(&key, FIRN_TYPE_I8, true, &small), FIRN_OK);
-    assert_int_equal(firn_tuple_key_add(&key, FIRN_TYPE_F32, false, &half), FIRN_OK);
-    assert_int_equal(firn_tuple_key_add(&key, FIRN_TYPE_TEXT, false, &text), FIRN_OK);
+    struct fi_buf key = {0};
+    const struct fi_cell null = {.kind = FI_PHYSICAL_NONE};
+    const struct fi_cell small = {.kind = FI_PHYSICAL_I64, .as.i64 = -1};
+    const struct fi_cell half = {.kind = FI_PHYSICAL_F32, .as.f32 = 1.5F};
+    const struct fi_cell text = {.kind = FI_PHYSICAL_BYTES, .as.bytes = firn_bytes("a\0b", 3)};
+    assert_int_equal(fi_tuple_key_add(&key, FIRN_TYPE_TEXT, true, &null), FIRN_OK);
+    assert_int_equal(fi_tuple_key_add(&key, FIRN_TYPE_I8, true, &small), FIRN_OK);
+    assert_int_equal(fi_tuple_key_add(&key, FIRN_TYPE_F32, false, &half), FIRN_OK);
+    assert_int_equal(fi_tuple_key_add(&key, FIRN_TYPE_TEXT, false, &text), FIRN_OK);
     static const char expected[] = "\x00"
                                    "\x01\x7f\xff\xff\xff\xff\xff\xff\xff"
                                    "\xbf\xf8\x00\x00\x00\x00\x00\x00"
@@ -347,7 +346,7 @@ parts_are_as_the_specification_says(void **state)
                                    "b\x00\x01";
     assert_int_equal(key.size, sizeof expected - 1);
     assert_memory_equal(key.data, expected, key.size);
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&key);
 }
 
 static void
@@ -355,37 +354,37 @@ without_memory_nothing_changes(void **state)
 {
     (void)state;
     static const uint8_t bytes[100] = {1, 0, 2};
-    const struct firn_cell text = {.kind = FIRN_PHYSICAL_BYTES,
-                                   .as.bytes = firn_bytes(bytes, sizeof bytes)};
-    const struct firn_cell uuid = {.kind = FIRN_PHYSICAL_BYTES, .as.bytes = firn_bytes(bytes, 16)};
-    struct firn_cell cell;
+    const struct fi_cell text = {.kind = FI_PHYSICAL_BYTES,
+                                 .as.bytes = firn_bytes(bytes, sizeof bytes)};
+    const struct fi_cell uuid = {.kind = FI_PHYSICAL_BYTES, .as.bytes = firn_bytes(bytes, 16)};
+    struct fi_cell cell;
     test_alloc_install();
-    struct firn_buf key = {0};
+    struct fi_buf key = {0};
     test_alloc_fail_at(1, true);
-    assert_int_equal(firn_tuple_key_add(&key, FIRN_TYPE_TEXT, true, &text), FIRN_NO_MEMORY);
+    assert_int_equal(fi_tuple_key_add(&key, FIRN_TYPE_TEXT, true, &text), FIRN_NO_MEMORY);
     assert_int_equal(key.size, 0);
     test_alloc_fail_at(0, false);
-    assert_int_equal(firn_tuple_key_add(&key, FIRN_TYPE_UUID, false, &uuid), FIRN_OK);
-    assert_int_equal(firn_tuple_key_add(&key, FIRN_TYPE_TEXT, true, &text), FIRN_OK);
-    firn_slice rest = firn_buf_slice(&key);
-    struct firn_buf memory = {0};
+    assert_int_equal(fi_tuple_key_add(&key, FIRN_TYPE_UUID, false, &uuid), FIRN_OK);
+    assert_int_equal(fi_tuple_key_add(&key, FIRN_TYPE_TEXT, true, &text), FIRN_OK);
+    firn_slice rest = fi_buf_slice(&key);
+    struct fi_buf memory = {0};
     test_alloc_fail_at(1, true);
-    assert_int_equal(firn_tuple_key_read(&rest, FIRN_TYPE_UUID, false, &memory, &cell),
+    assert_int_equal(fi_tuple_key_read(&rest, FIRN_TYPE_UUID, false, &memory, &cell),
                      FIRN_NO_MEMORY);
     assert_int_equal(rest.size, key.size);
     rest = firn_bytes(key.data + 16, key.size - 16);
     for (uint64_t at = 1; at <= 2; at++) { /* for the first look, and for the text */
         test_alloc_fail_at(at, true);
-        assert_int_equal(firn_tuple_key_read(&rest, FIRN_TYPE_TEXT, true, &memory, &cell),
+        assert_int_equal(fi_tuple_key_read(&rest, FIRN_TYPE_TEXT, true, &memory, &cell),
                          FIRN_NO_MEMORY);
         assert_int_equal(rest.size, key.size - 16);
         assert_int_equal(memory.size, 0);
     }
     test_alloc_fail_at(0, false);
-    assert_int_equal(firn_tuple_key_read(&rest, FIRN_TYPE_TEXT, true, &memory, &cell), FIRN_OK);
+    assert_int_equal(fi_tuple_key_read(&rest, FIRN_TYPE_TEXT, true, &memory, &cell), FIRN_OK);
     assert_int_equal(cell.as.bytes.size, sizeof bytes);
-    firn_buf_deinit(&memory);
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&memory);
+    fi_buf_deinit(&key);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }

@@ -103,7 +103,7 @@ check_near(double got, double wanted, double scale, const char *what)
 }
 
 static void
-check_floats(const struct five *five, const struct firn_vector_kernels *kernels)
+check_floats(const struct five *five, const struct fi_vector_kernels *kernels)
 {
     const void *rows[4] = {five->at[1], five->at[2], five->at[3], five->at[4]};
     float l2[4];
@@ -123,24 +123,24 @@ static void
 check_judge(const struct five *five)
 {
     struct sums sums = add_up(five->at[0], five->at[1], five->n);
-    double squares = firn_vector_distance_squares(five->at[0], five->n);
+    double squares = fi_vector_distance_squares(five->at[0], five->n);
     double own = add_up(five->at[0], five->at[0], five->n).squares;
     double cosine = own > 0 && sums.squares > 0 ? 1 - sums.dot / sqrt(own * sums.squares) : 1;
     assert_true(fabs(squares - own) <= 1e-12 * own);
-    double l2 = firn_vector_distance_exact(FIRN_VECTOR_L2, five->at[0], five->at[1], five->n);
-    double dot = firn_vector_distance_exact(FIRN_VECTOR_DOT, five->at[0], five->at[1], five->n);
-    double cos = firn_vector_distance_exact(FIRN_VECTOR_COSINE, five->at[0], five->at[1], five->n);
+    double l2 = fi_vector_distance_exact(FI_VECTOR_L2, five->at[0], five->at[1], five->n);
+    double dot = fi_vector_distance_exact(FI_VECTOR_DOT, five->at[0], five->at[1], five->n);
+    double cos = fi_vector_distance_exact(FI_VECTOR_COSINE, five->at[0], five->at[1], five->n);
     assert_true(isfinite(l2) && isfinite(dot) && isfinite(cos));
     assert_true(fabs(l2 - sums.l2) <= 1e-12 * sums.l2);
     assert_true(fabs(dot + sums.dot) <= 1e-12 * sums.absolute);
     assert_true(fabs(cos - cosine) <= 1e-12);
     assert_true(cos >= 0 && cos <= 2);
-    assert_true(firn_vector_distance_exact_to(FIRN_VECTOR_COSINE, five->at[0], squares, five->at[1],
-                                              five->n) == cos);
+    assert_true(fi_vector_distance_exact_to(FI_VECTOR_COSINE, five->at[0], squares, five->at[1],
+                                            five->n) == cos);
     /* Of itself. */
-    cos = firn_vector_distance_exact(FIRN_VECTOR_COSINE, five->at[1], five->at[1], five->n);
+    cos = fi_vector_distance_exact(FI_VECTOR_COSINE, five->at[1], five->at[1], five->n);
     assert_true(cos == (sums.squares > 0 ? 0 : 1));
-    assert_true(firn_vector_distance_exact(FIRN_VECTOR_L2, five->at[1], five->at[1], five->n) == 0);
+    assert_true(fi_vector_distance_exact(FI_VECTOR_L2, five->at[1], five->at[1], five->n) == 0);
 }
 
 /* Sizes of numbers: 0 usual; 1 denormal; 2 huge; 3 of all sizes; 4 equal but for a few; 5 zero. */
@@ -185,8 +185,8 @@ floats_of_every_set_are_near_the_sums_in_double_precision(void **state)
         size_t n = round < N_MAX ? round + 1 : 1 + test_random_below(&random, N_MAX);
         begin(&five, &random, n, sizeof(float));
         fill(&five, &random, round % 6);
-        const struct firn_vector_kernels *kernels;
-        for (size_t i = 0; (kernels = firn_vector_distance_kernels_at(i)) != NULL; i++) {
+        const struct fi_vector_kernels *kernels;
+        for (size_t i = 0; (kernels = fi_vector_distance_kernels_at(i)) != NULL; i++) {
             check_floats(&five, kernels);
         }
         check_judge(&five);
@@ -196,12 +196,12 @@ floats_of_every_set_are_near_the_sums_in_double_precision(void **state)
 
 /* ---- sets against the scalar one ---- */
 
-static const struct firn_vector_kernels *
+static const struct fi_vector_kernels *
 scalar_set(void)
 {
-    const struct firn_vector_kernels *found = NULL;
-    const struct firn_vector_kernels *kernels;
-    for (size_t i = 0; (kernels = firn_vector_distance_kernels_at(i)) != NULL; i++) {
+    const struct fi_vector_kernels *found = NULL;
+    const struct fi_vector_kernels *kernels;
+    for (size_t i = 0; (kernels = fi_vector_distance_kernels_at(i)) != NULL; i++) {
         found = kernels;
     }
     return found;
@@ -211,7 +211,7 @@ enum { CANDIDATES = 200, WANTED = 10 };
 
 /* The distances of all candidates, by metric 0 (L2), 1 (dot) or 2 (cosine). */
 static void
-rank(const struct firn_vector_kernels *kernels, unsigned metric, size_t n, const uint8_t *query,
+rank(const struct fi_vector_kernels *kernels, unsigned metric, size_t n, const uint8_t *query,
      uint8_t *const rows[CANDIDATES], double out[CANDIDATES])
 {
     for (size_t i = 0; i < CANDIDATES; i += 4) {
@@ -277,14 +277,14 @@ each_set_finds_the_nearest_that_the_scalar_set_finds(void **state)
         void *memory[CANDIDATES + 1];
         double wanted[CANDIDATES];
         double got[CANDIDATES];
-        const struct firn_vector_kernels *kernels;
+        const struct fi_vector_kernels *kernels;
         const uint8_t *query = make_vector(&random, n, &memory[CANDIDATES]);
         for (size_t i = 0; i < CANDIDATES; i++) {
             rows[i] = make_vector(&random, n, &memory[i]);
         }
         rank(scalar_set(), round % 3, n, query, rows, wanted);
         const double limit = tenth_of(wanted);
-        for (size_t i = 0; (kernels = firn_vector_distance_kernels_at(i)) != NULL; i++) {
+        for (size_t i = 0; (kernels = fi_vector_distance_kernels_at(i)) != NULL; i++) {
             rank(kernels, round % 3, n, query, rows, got);
             const double own = tenth_of(got);
             for (size_t k = 0; k < CANDIDATES; k++) {
@@ -300,7 +300,7 @@ each_set_finds_the_nearest_that_the_scalar_set_finds(void **state)
 }
 
 static void
-check_codes(const struct five *five, const struct firn_vector_kernels *kernels)
+check_codes(const struct five *five, const struct fi_vector_kernels *kernels)
 {
     const uint8_t *rows[4] = {five->at[1], five->at[2], five->at[3], five->at[4]};
     const int8_t *query = (const int8_t *)five->at[0];
@@ -324,7 +324,7 @@ codes_of_every_set_give_the_same_whole_numbers(void **state)
     test_random_init(&random, "vector_codes", 2);
     for (unsigned round = 0; round < 3000; round++) {
         size_t n = round < N_MAX ? round + 1 : 1 + test_random_below(&random, N_MAX);
-        n = round == 2999 ? FIRN_VECTOR_DIMENSIONS_MAX : n;
+        n = round == 2999 ? FI_VECTOR_DIMENSIONS_MAX : n;
         begin(&five, &random, n, 1);
         for (size_t k = 0; k < ROWS; k++) {
             for (size_t i = 0; i < n; i++) {
@@ -332,21 +332,21 @@ codes_of_every_set_give_the_same_whole_numbers(void **state)
                 five.at[k][i] = round % 3 == 0 ? extreme : (uint8_t)test_random_next(&random);
             }
         }
-        const struct firn_vector_kernels *kernels;
-        for (size_t i = 0; (kernels = firn_vector_distance_kernels_at(i)) != NULL; i++) {
+        const struct fi_vector_kernels *kernels;
+        for (size_t i = 0; (kernels = fi_vector_distance_kernels_at(i)) != NULL; i++) {
             check_codes(&five, kernels);
         }
         end(&five);
     }
     /* The largest sums there are. */
-    begin(&five, &random, FIRN_VECTOR_DIMENSIONS_MAX, 1);
+    begin(&five, &random, FI_VECTOR_DIMENSIONS_MAX, 1);
     for (unsigned kind = 0; kind < 16; kind++) {
         static const uint8_t bytes[] = {0, 0x7f, 0x80, 0xff};
         for (size_t k = 0; k < ROWS; k++) {
             memset(five.at[k], bytes[k == 0 ? kind / 4 : kind % 4], five.n);
         }
-        const struct firn_vector_kernels *kernels;
-        for (size_t i = 0; (kernels = firn_vector_distance_kernels_at(i)) != NULL; i++) {
+        const struct fi_vector_kernels *kernels;
+        for (size_t i = 0; (kernels = fi_vector_distance_kernels_at(i)) != NULL; i++) {
             check_codes(&five, kernels);
         }
     }
@@ -358,9 +358,9 @@ the_last_set_is_scalar_and_the_first_one_is_used(void **state)
 {
     const char *last = NULL;
     (void)state;
-    assert_ptr_equal(firn_vector_distance_kernels(), firn_vector_distance_kernels_at(0));
-    for (size_t i = 0; firn_vector_distance_kernels_at(i) != NULL; i++) {
-        last = firn_vector_distance_kernels_at(i)->name;
+    assert_ptr_equal(fi_vector_distance_kernels(), fi_vector_distance_kernels_at(0));
+    for (size_t i = 0; fi_vector_distance_kernels_at(i) != NULL; i++) {
+        last = fi_vector_distance_kernels_at(i)->name;
         print_message("kernels: %s\n", last);
     }
     assert_string_equal(last, "scalar");
@@ -371,14 +371,14 @@ what_is_not_finite_is_found(void **state)
 {
     float numbers[9] = {0, -0.0F, FLT_MAX, -FLT_MAX, FLT_MIN, 0x1p-149F, 1, 2, 3};
     (void)state;
-    assert_true(firn_vector_distance_is_finite(numbers, 9));
+    assert_true(fi_vector_distance_is_finite(numbers, 9));
     for (size_t i = 0; i < 9; i++) {
         static const uint32_t bad[] = {0x7f800000, 0xff800000, 0x7fc00000, 0xff800001};
         for (size_t k = 0; k < 4; k++) {
             float kept = numbers[i];
             memcpy(&numbers[i], &bad[k], 4);
-            assert_false(firn_vector_distance_is_finite(numbers, 9));
-            assert_int_equal(firn_vector_distance_is_finite(numbers, i), true);
+            assert_false(fi_vector_distance_is_finite(numbers, 9));
+            assert_int_equal(fi_vector_distance_is_finite(numbers, i), true);
             numbers[i] = kept;
         }
     }

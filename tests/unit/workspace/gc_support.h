@@ -33,7 +33,7 @@ firn_workspace_gc_result gc_dry_run(struct ws_world *world);
 /* Automatically, as firn_workspace_gc does it. */
 firn_workspace_gc_result gc_run_usual(struct ws_world *world, bool is_dry);
 /* What the store notes of its garbage. */
-struct firn_catalog_due gc_due(struct ws_world *world);
+struct fi_catalog_due gc_due(struct ws_world *world);
 firn_workspace_gc_result gc_recompress(struct ws_world *world, int level);
 
 /* Another workspace at a path of its own (made if needed) in the same store of the same machine in

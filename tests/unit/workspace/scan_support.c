@@ -39,11 +39,11 @@ scan_world_open_disk(struct scan_world *world)
 {
     char path[TEST_TEMP_SIZE];
     firn_error err;
-    *world = (struct scan_world){.os = firn_os_default()};
+    *world = (struct scan_world){.os = fi_os_default()};
     test_temp_make(path, sizeof path);
     world->temp_path = strdup(path);
     assert_non_null(world->temp_path);
-    check(firn_os_dir_open_path(world->os, path, &world->root, &err), &err);
+    check(fi_os_dir_open_path(world->os, path, &world->root, &err), &err);
 }
 
 void
@@ -51,19 +51,19 @@ scan_world_open_memory(struct scan_world *world, uint64_t seed)
 {
     firn_error err;
     *world = (struct scan_world){0};
-    check(firn_sim_memory_create(seed, &world->os, &err), &err);
-    check(firn_os_dir_open_path(world->os, "/", &world->root, &err), &err);
-    check(firn_os_make_dir(world->root, "w", 0755, &err), &err);
-    struct firn_os_dir *top = world->root;
-    check(firn_os_dir_open(top, "w", &world->root, &err), &err);
-    firn_os_dir_close(top);
+    check(fi_sim_memory_create(seed, &world->os, &err), &err);
+    check(fi_os_dir_open_path(world->os, "/", &world->root, &err), &err);
+    check(fi_os_make_dir(world->root, "w", 0755, &err), &err);
+    struct fi_os_dir *top = world->root;
+    check(fi_os_dir_open(top, "w", &world->root, &err), &err);
+    fi_os_dir_close(top);
 }
 
 void
 scan_world_wrap(struct scan_world *world)
 {
     firn_error err;
-    check(firn_sim_fault_create(world->os, &world->outer, &err), &err);
+    check(fi_sim_fault_create(world->os, &world->outer, &err), &err);
 }
 
 struct names {
@@ -72,7 +72,7 @@ struct names {
 };
 
 static int
-keep_name(void *ctx, const struct firn_os_dirent *entry)
+keep_name(void *ctx, const struct fi_os_dirent *entry)
 {
     struct names *names = ctx;
     names->names = realloc(names->names, (names->count + 1) * sizeof *names->names);
@@ -83,22 +83,22 @@ keep_name(void *ctx, const struct firn_os_dirent *entry)
 /* Empties a directory without holding handles for the levels above the one in work: trees may be
  * very deep. */
 static void
-empty_dir(struct firn_os_dir *dir)
+empty_dir(struct fi_os_dir *dir)
 {
     struct names names = {0};
     firn_error err;
-    check(firn_os_dir_list(dir, keep_name, &names, &err), &err);
+    check(fi_os_dir_list(dir, keep_name, &names, &err), &err);
     for (size_t i = 0; i < names.count; i++) {
-        struct firn_os_stat stat;
-        check(firn_os_stat(dir, names.names[i], &stat, &err), &err);
-        if (stat.kind == FIRN_OS_DIR) {
-            struct firn_os_dir *below;
-            check(firn_os_dir_open(dir, names.names[i], &below, &err), &err);
+        struct fi_os_stat stat;
+        check(fi_os_stat(dir, names.names[i], &stat, &err), &err);
+        if (stat.kind == FI_OS_DIR) {
+            struct fi_os_dir *below;
+            check(fi_os_dir_open(dir, names.names[i], &below, &err), &err);
             empty_dir(below);
-            firn_os_dir_close(below);
-            check(firn_os_remove_dir(dir, names.names[i], &err), &err);
+            fi_os_dir_close(below);
+            check(fi_os_remove_dir(dir, names.names[i], &err), &err);
         } else {
-            check(firn_os_remove_file(dir, names.names[i], &err), &err);
+            check(fi_os_remove_file(dir, names.names[i], &err), &err);
         }
         free(names.names[i]);
     }
@@ -110,31 +110,31 @@ scan_world_close(struct scan_world *world)
 {
     if (world->temp_path != NULL) {
         empty_dir(world->root);
-        firn_os_dir_close(world->root);
+        fi_os_dir_close(world->root);
         assert_int_equal(rmdir(world->temp_path), 0);
         free(world->temp_path);
     } else {
-        firn_os_dir_close(world->root);
-        firn_sim_fault_destroy(world->outer);
-        firn_sim_memory_destroy(world->os);
+        fi_os_dir_close(world->root);
+        fi_sim_fault_destroy(world->outer);
+        fi_sim_memory_destroy(world->os);
     }
 }
 
 /* Opens the directory that a path's last component lies in; *out_name is that component. */
-static struct firn_os_dir *
+static struct fi_os_dir *
 open_above(struct scan_world *world, const char *path, const char **out_name)
 {
     firn_error err;
-    struct firn_os_dir *dir;
-    check(firn_os_dir_open_beneath(world->root, "", &dir, &err), &err);
+    struct fi_os_dir *dir;
+    check(fi_os_dir_open_beneath(world->root, "", &dir, &err), &err);
     for (const char *slash; (slash = strchr(path, '/')) != NULL; path = slash + 1) {
         char *name = strndup(path, (size_t)(slash - path));
-        struct firn_os_dir *below;
-        int rc = firn_os_make_dir(dir, name, 0755, &err);
+        struct fi_os_dir *below;
+        int rc = fi_os_make_dir(dir, name, 0755, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_EXISTS);
-        check(firn_os_dir_open(dir, name, &below, &err), &err);
+        check(fi_os_dir_open(dir, name, &below, &err), &err);
         free(name);
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
         dir = below;
     }
     *out_name = path;
@@ -146,10 +146,10 @@ scan_put_dir(struct scan_world *world, const char *path)
 {
     const char *name;
     firn_error err;
-    struct firn_os_dir *dir = open_above(world, path, &name);
-    int rc = firn_os_make_dir(dir, name, 0755, &err);
+    struct fi_os_dir *dir = open_above(world, path, &name);
+    int rc = fi_os_make_dir(dir, name, 0755, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_EXISTS);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 void
@@ -157,14 +157,14 @@ scan_put_file(struct scan_world *world, const char *path, const void *data, size
 {
     const char *name;
     firn_error err;
-    struct firn_os_dir *dir = open_above(world, path, &name);
-    struct firn_os_file *file;
-    check(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE, 0644,
-                            &file, &err),
-          &err);
-    check(firn_os_file_write(file, 0, data, size, &err), &err);
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_above(world, path, &name);
+    struct fi_os_file *file;
+    check(
+        fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE, 0644, &file, &err),
+        &err);
+    check(fi_os_file_write(file, 0, data, size, &err), &err);
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
 }
 
 void
@@ -189,9 +189,9 @@ scan_put_symlink(struct scan_world *world, const char *path, const char *target)
 {
     const char *name;
     firn_error err;
-    struct firn_os_dir *dir = open_above(world, path, &name);
-    check(firn_os_make_symlink(dir, name, target, &err), &err);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_above(world, path, &name);
+    check(fi_os_make_symlink(dir, name, target, &err), &err);
+    fi_os_dir_close(dir);
 }
 
 void
@@ -200,11 +200,11 @@ scan_put_link(struct scan_world *world, const char *path, const char *of)
     const char *name;
     const char *of_name;
     firn_error err;
-    struct firn_os_dir *dir = open_above(world, path, &name);
-    struct firn_os_dir *of_dir = open_above(world, of, &of_name);
-    check(firn_os_link(of_dir, of_name, dir, name, &err), &err);
-    firn_os_dir_close(dir);
-    firn_os_dir_close(of_dir);
+    struct fi_os_dir *dir = open_above(world, path, &name);
+    struct fi_os_dir *of_dir = open_above(world, of, &of_name);
+    check(fi_os_link(of_dir, of_name, dir, name, &err), &err);
+    fi_os_dir_close(dir);
+    fi_os_dir_close(of_dir);
 }
 
 void
@@ -212,9 +212,9 @@ scan_put_fifo(struct scan_world *world, const char *path)
 {
     const char *name;
     firn_error err;
-    struct firn_os_dir *dir = open_above(world, path, &name);
-    check(firn_os_make_fifo(dir, name, 0644, &err), &err);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_above(world, path, &name);
+    check(fi_os_make_fifo(dir, name, 0644, &err), &err);
+    fi_os_dir_close(dir);
 }
 
 void
@@ -225,17 +225,17 @@ scan_put_sparse(struct scan_world *world, const char *path, uint64_t size, const
     firn_error err;
     char block[4096];
     memset(block, 'd', sizeof block);
-    struct firn_os_dir *dir = open_above(world, path, &name);
-    struct firn_os_file *file;
-    check(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE, 0644,
-                            &file, &err),
-          &err);
-    check(firn_os_file_truncate(file, size, &err), &err);
+    struct fi_os_dir *dir = open_above(world, path, &name);
+    struct fi_os_file *file;
+    check(
+        fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE, 0644, &file, &err),
+        &err);
+    check(fi_os_file_truncate(file, size, &err), &err);
     for (size_t i = 0; i < count; i++) {
-        check(firn_os_file_write(file, offsets[i], block, sizeof block, &err), &err);
+        check(fi_os_file_write(file, offsets[i], block, sizeof block, &err), &err);
     }
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
 }
 
 void
@@ -243,9 +243,9 @@ scan_set_mode(struct scan_world *world, const char *path, uint32_t mode)
 {
     const char *name;
     firn_error err;
-    struct firn_os_dir *dir = open_above(world, path, &name);
-    check(firn_os_set_mode((struct firn_os_node){.dir = dir, .name = name}, mode, &err), &err);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_above(world, path, &name);
+    check(fi_os_set_mode((struct fi_os_node){.dir = dir, .name = name}, mode, &err), &err);
+    fi_os_dir_close(dir);
 }
 
 void
@@ -253,9 +253,9 @@ scan_set_mtime(struct scan_world *world, const char *path, int64_t mtime_ns)
 {
     const char *name;
     firn_error err;
-    struct firn_os_dir *dir = open_above(world, path, &name);
-    check(firn_os_set_mtime((struct firn_os_node){.dir = dir, .name = name}, mtime_ns, &err), &err);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_above(world, path, &name);
+    check(fi_os_set_mtime((struct fi_os_node){.dir = dir, .name = name}, mtime_ns, &err), &err);
+    fi_os_dir_close(dir);
 }
 
 void
@@ -263,11 +263,11 @@ scan_set_xattr(struct scan_world *world, const char *path, const char *name, con
 {
     const char *entry;
     firn_error err;
-    struct firn_os_dir *dir = open_above(world, path, &entry);
-    int rc = firn_os_xattr_set((struct firn_os_node){.dir = dir, .name = entry}, name,
-                               firn_str(value), &err);
+    struct fi_os_dir *dir = open_above(world, path, &entry);
+    int rc = fi_os_xattr_set((struct fi_os_node){.dir = dir, .name = entry}, name, firn_str(value),
+                             &err);
     assert_true(rc == FIRN_OK || rc == FIRN_UNSUPPORTED);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 void
@@ -275,9 +275,9 @@ scan_remove_file(struct scan_world *world, const char *path)
 {
     const char *name;
     firn_error err;
-    struct firn_os_dir *dir = open_above(world, path, &name);
-    check(firn_os_remove_file(dir, name, &err), &err);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_above(world, path, &name);
+    check(fi_os_remove_file(dir, name, &err), &err);
+    fi_os_dir_close(dir);
 }
 
 void
@@ -285,13 +285,13 @@ scan_remove_tree(struct scan_world *world, const char *path)
 {
     const char *name;
     firn_error err;
-    struct firn_os_dir *below;
-    struct firn_os_dir *dir = open_above(world, path, &name);
-    check(firn_os_dir_open(dir, name, &below, &err), &err);
+    struct fi_os_dir *below;
+    struct fi_os_dir *dir = open_above(world, path, &name);
+    check(fi_os_dir_open(dir, name, &below, &err), &err);
     empty_dir(below);
-    firn_os_dir_close(below);
-    check(firn_os_remove_dir(dir, name, &err), &err);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(below);
+    check(fi_os_remove_dir(dir, name, &err), &err);
+    fi_os_dir_close(dir);
 }
 
 void
@@ -300,11 +300,11 @@ scan_rename(struct scan_world *world, const char *from, const char *to)
     const char *from_name;
     const char *to_name;
     firn_error err;
-    struct firn_os_dir *from_dir = open_above(world, from, &from_name);
-    struct firn_os_dir *to_dir = open_above(world, to, &to_name);
-    check(firn_os_rename(from_dir, from_name, to_dir, to_name, FIRN_OS_RENAME_REPLACE, &err), &err);
-    firn_os_dir_close(from_dir);
-    firn_os_dir_close(to_dir);
+    struct fi_os_dir *from_dir = open_above(world, from, &from_name);
+    struct fi_os_dir *to_dir = open_above(world, to, &to_name);
+    check(fi_os_rename(from_dir, from_name, to_dir, to_name, FI_OS_RENAME_REPLACE, &err), &err);
+    fi_os_dir_close(from_dir);
+    fi_os_dir_close(to_dir);
 }
 
 /* ---- a sink ---- */
@@ -312,7 +312,7 @@ scan_rename(struct scan_world *world, const char *from, const char *to)
 struct scan_object {
     struct scan_object *next;
     firn_hash hash;
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     size_t size;
     uint8_t bytes[];
 };
@@ -348,7 +348,7 @@ static struct scan_object *
 find_object(struct scan_sink *sink, const firn_hash *hash)
 {
     struct scan_object *object = *bucket_of(sink, hash);
-    while (object != NULL && !firn_hash_equal(&object->hash, hash)) {
+    while (object != NULL && !fi_hash_equal(&object->hash, hash)) {
         object = object->next;
     }
     return object;
@@ -363,7 +363,7 @@ open_lane(void *ctx, void **out_lane, firn_error *err)
     sink->lanes_open += fails ? 0 : 1;
     pthread_mutex_unlock(&sink->mutex);
     *out_lane = sink;
-    return fails ? firn_error_set(err, FIRN_NO_SPACE, "lane refused") : FIRN_OK;
+    return fails ? fi_error_set(err, FIRN_NO_SPACE, "lane refused") : FIRN_OK;
 }
 
 static int
@@ -374,7 +374,7 @@ close_lane(void *ctx, void *lane, bool keep, firn_error *err)
     pthread_mutex_lock(&sink->mutex);
     sink->lanes_open--;
     pthread_mutex_unlock(&sink->mutex);
-    return keep && sink->fail_lane_close ? firn_error_set(err, FIRN_IO, "flush refused") : FIRN_OK;
+    return keep && sink->fail_lane_close ? fi_error_set(err, FIRN_IO, "flush refused") : FIRN_OK;
 }
 
 static int
@@ -389,20 +389,20 @@ contains(void *ctx, const firn_hash *hash, bool *out, firn_error *err)
 }
 
 static int
-add(void *lane, const struct firn_objects_object *added, bool *out_is_new, firn_error *err)
+add(void *lane, const struct fi_objects_object *added, bool *out_is_new, firn_error *err)
 {
     struct scan_sink *sink = lane;
-    const enum firn_packfile_kind kind = added->kind;
+    const enum fi_packfile_kind kind = added->kind;
     const firn_hash *hash = &added->hash;
     const firn_slice content = added->content;
     if (sink->before_add != NULL) {
         sink->before_add(sink->ctx, kind, content);
     }
-    if (kind != FIRN_PACKFILE_PIECES) { /* assertions of cmocka belong to the main thread */
+    if (kind != FI_PACKFILE_PIECES) { /* assertions of cmocka belong to the main thread */
         firn_hash found;
-        firn_blake3_hash_of(content.data, content.size, &found);
-        if (!firn_hash_equal(&found, hash)) {
-            return firn_error_set(err, FIRN_INTERNAL, "an object that is not what its name says");
+        fi_blake3_hash_of(content.data, content.size, &found);
+        if (!fi_hash_equal(&found, hash)) {
+            return fi_error_set(err, FIRN_INTERNAL, "an object that is not what its name says");
         }
     }
     pthread_mutex_lock(&sink->mutex);
@@ -419,13 +419,13 @@ add(void *lane, const struct firn_objects_object *added, bool *out_is_new, firn_
         *bucket = object;
     }
     pthread_mutex_unlock(&sink->mutex);
-    return fails ? firn_error_set(err, FIRN_NO_SPACE, "object refused") : FIRN_OK;
+    return fails ? fi_error_set(err, FIRN_NO_SPACE, "object refused") : FIRN_OK;
 }
 
-struct firn_objects_sink
+struct fi_objects_sink
 scan_sink_of(struct scan_sink *sink)
 {
-    return (struct firn_objects_sink){
+    return (struct fi_objects_sink){
         .lane_open = open_lane,
         .lane_close = close_lane,
         .contains = contains,
@@ -436,7 +436,7 @@ scan_sink_of(struct scan_sink *sink)
 }
 
 bool
-scan_sink_find(struct scan_sink *sink, const firn_hash *hash, enum firn_packfile_kind *out_kind,
+scan_sink_find(struct scan_sink *sink, const firn_hash *hash, enum fi_packfile_kind *out_kind,
                firn_slice *out)
 {
     struct scan_object *object = find_object(sink, hash);
@@ -449,7 +449,7 @@ scan_sink_find(struct scan_sink *sink, const firn_hash *hash, enum firn_packfile
 }
 
 uint64_t
-scan_sink_count(struct scan_sink *sink, enum firn_packfile_kind kind)
+scan_sink_count(struct scan_sink *sink, enum fi_packfile_kind kind)
 {
     uint64_t count = 0;
     for (size_t i = 0; i < BUCKETS; i++) {
@@ -515,13 +515,13 @@ scan_notices_has(const struct scan_notices *notices, firn_notice_kind kind, cons
 
 void
 scan_run(struct scan_world *world, struct scan_sink *sink, struct scan_notices *notices,
-         unsigned threads, struct firn_scan_result *out)
+         unsigned threads, struct fi_scan_result *out)
 {
     firn_error err;
     struct firn_scan_options options = {.threads = threads,
                                         .callbacks = scan_notices_callbacks(notices)};
-    struct firn_objects_sink as_sink = scan_sink_of(sink);
-    check(firn_scan(world->root, &options, &as_sink, out, &err), &err);
+    struct fi_objects_sink as_sink = scan_sink_of(sink);
+    check(fi_scan_tree(world->root, &options, &as_sink, out, &err), &err);
 }
 
 firn_hash
@@ -532,7 +532,7 @@ scan_check_equal(struct scan_world *world)
     firn_hash first = {{0}};
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
         struct scan_sink sink;
-        struct firn_scan_result result;
+        struct fi_scan_result result;
         scan_sink_init(&sink);
         scan_run(world, &sink, NULL, threads[i], &result);
         char *saved = scan_dump_saved(&sink, &result.root.hash);
@@ -540,7 +540,7 @@ scan_check_equal(struct scan_world *world)
         free(saved);
         first = i == 0 ? result.root.hash : first;
         assert_memory_equal(&first, &result.root.hash, sizeof first);
-        firn_scan_result_deinit(&result);
+        fi_scan_result_deinit(&result);
         scan_sink_deinit(&sink);
     }
     free(real);

@@ -20,10 +20,10 @@
 /* ---- a tree ---- */
 
 struct scan_world {
-    struct firn_os *os;
-    struct firn_os_dir *root;
-    char *temp_path;       /* on disk; NULL in memory */
-    struct firn_os *outer; /* a fault implementation around a machine in memory, or NULL */
+    struct fi_os *os;
+    struct fi_os_dir *root;
+    char *temp_path;     /* on disk; NULL in memory */
+    struct fi_os *outer; /* a fault implementation around a machine in memory, or NULL */
 };
 
 void scan_world_open_disk(struct scan_world *world);
@@ -71,17 +71,17 @@ struct scan_sink {
     bool fail_lane_close;
     bool wants_content;
     /* Called before each add, without the mutex; may be NULL. */
-    void (*before_add)(void *ctx, enum firn_packfile_kind kind, firn_slice content);
+    void (*before_add)(void *ctx, enum fi_packfile_kind kind, firn_slice content);
     void *ctx;
 };
 
 void scan_sink_init(struct scan_sink *sink);
 void scan_sink_deinit(struct scan_sink *sink);
-struct firn_objects_sink scan_sink_of(struct scan_sink *sink);
+struct fi_objects_sink scan_sink_of(struct scan_sink *sink);
 /* The bytes of an object; false if it was not added. */
-bool scan_sink_find(struct scan_sink *sink, const firn_hash *hash,
-                    enum firn_packfile_kind *out_kind, firn_slice *out);
-uint64_t scan_sink_count(struct scan_sink *sink, enum firn_packfile_kind kind);
+bool scan_sink_find(struct scan_sink *sink, const firn_hash *hash, enum fi_packfile_kind *out_kind,
+                    firn_slice *out);
+uint64_t scan_sink_count(struct scan_sink *sink, enum fi_packfile_kind kind);
 
 /* ---- notices ---- */
 
@@ -111,7 +111,7 @@ char *scan_dump_real(struct scan_world *world, bool include_deps);
 
 /* Scans with the sink and fails the test if the scan does. */
 void scan_run(struct scan_world *world, struct scan_sink *sink, struct scan_notices *notices,
-              unsigned threads, struct firn_scan_result *out);
+              unsigned threads, struct fi_scan_result *out);
 /* Scans with each number of threads and compares what was saved with what is there; returns the
  * root's hash. */
 firn_hash scan_check_equal(struct scan_world *world);

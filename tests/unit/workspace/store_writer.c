@@ -16,7 +16,7 @@
 
 enum { KEYS = 97, LARGE = 9000 };
 
-static const struct firn_db_options options = {
+static const struct fi_db_options options = {
     .create_if_missing = true, .durability = FIRN_DURABILITY_OS, .memory_bytes = 1 << 20};
 
 static void
@@ -49,26 +49,26 @@ static uint64_t
 get_number(struct firn_db_keyspace *keyspace, const char *key)
 {
     firn_error err;
-    struct firn_buf out = {0};
-    int rc = firn_db_get(keyspace, firn_str(key), &out, &err);
+    struct fi_buf out = {0};
+    int rc = fi_db_get(keyspace, firn_str(key), &out, &err);
     uint64_t number = 0;
     if (rc != FIRN_NOT_FOUND) {
         OK(rc);
-        OK(firn_buf_append_u8(&out, 0));
+        OK(fi_buf_append_u8(&out, 0));
         number = strtoull((const char *)out.data, NULL, 10);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return number;
 }
 
 void
-store_writer_open(struct store_writer *writer, struct firn_os_dir *dir)
+store_writer_open(struct store_writer *writer, struct fi_os_dir *dir)
 {
     firn_error err;
-    OK(firn_db_open(dir, &options, &writer->db, &err));
-    OK(firn_db_keyspace_open(writer->db, "rounds", &writer->rounds, &err));
-    OK(firn_db_keyspace_open(writer->db, "values", &writer->values, &err));
-    OK(firn_db_keyspace_open(writer->db, "loads", &writer->loads, &err));
+    OK(fi_db_open(dir, &options, &writer->db, &err));
+    OK(fi_db_keyspace_open(writer->db, "rounds", &writer->rounds, &err));
+    OK(fi_db_keyspace_open(writer->db, "values", &writer->values, &err));
+    OK(fi_db_keyspace_open(writer->db, "loads", &writer->loads, &err));
     writer->round = get_number(writer->rounds, "round");
     writer->load = get_number(writer->rounds, "load");
 }
@@ -77,7 +77,7 @@ void
 store_writer_close(struct store_writer *writer)
 {
     firn_error err;
-    OK(firn_db_close(writer->db, &err));
+    OK(fi_db_close(writer->db, &err));
 }
 
 void
@@ -89,14 +89,14 @@ store_writer_load(struct store_writer *writer, unsigned more)
     char key[16];
     char value[LARGE];
     (void)snprintf(number, sizeof number, "%llu", (unsigned long long)++writer->load);
-    OK(firn_db_bulk_open(writer->loads, &bulk, &err));
-    OK(firn_db_bulk_put(bulk, firn_str("load"), firn_str(number), &err));
+    OK(fi_db_bulk_open(writer->loads, &bulk, &err));
+    OK(fi_db_bulk_put(bulk, firn_str("load"), firn_str(number), &err));
     for (unsigned i = 0; i < more; i++) {
         (void)snprintf(key, sizeof key, "more%06u", i);
-        OK(firn_db_bulk_put(bulk, firn_str(key), firn_bytes(value, value_of(i, value)), &err));
+        OK(fi_db_bulk_put(bulk, firn_str(key), firn_bytes(value, value_of(i, value)), &err));
     }
-    OK(firn_db_bulk_commit(bulk, &err));
-    firn_db_bulk_close(bulk);
+    OK(fi_db_bulk_commit(bulk, &err));
+    fi_db_bulk_close(bulk);
 }
 
 static void
@@ -106,14 +106,14 @@ maintain(struct store_writer *writer)
     uint64_t round = writer->round;
     char name[32];
     if (round % 43 == 0) {
-        OK(firn_db_maintain_flush(writer->db, &err));
+        OK(fi_db_maintain_flush(writer->db, &err));
     }
     if (round % 311 == 0) {
-        OK(firn_db_maintain_compact(writer->db, NULL, &err));
+        OK(fi_db_maintain_compact(writer->db, NULL, &err));
     }
     if (round % 101 == 0) {
         (void)snprintf(name, sizeof name, "at-%llu", (unsigned long long)round);
-        OK(firn_db_checkpoint_create(writer->db, name, NULL, &err));
+        OK(fi_db_checkpoint_create(writer->db, name, NULL, &err));
     }
     if (round % 157 == 0) {
         store_writer_load(writer, 0);
@@ -131,15 +131,15 @@ store_writer_round(struct store_writer *writer)
     uint64_t round = ++writer->round;
     size_t key_size = key_of(round, key);
     size_t value_size = value_of(round, value);
-    OK(firn_db_batch_create(&batch, &err));
-    OK(firn_db_batch_put(batch, writer->values, firn_bytes(key, key_size),
-                         firn_bytes(value, value_size), &err));
+    OK(fi_db_batch_create(&batch, &err));
+    OK(fi_db_batch_put(batch, writer->values, firn_bytes(key, key_size),
+                       firn_bytes(value, value_size), &err));
     (void)snprintf(number, sizeof number, "%llu", (unsigned long long)round);
-    OK(firn_db_batch_put(batch, writer->rounds, firn_str("round"), firn_str(number), &err));
+    OK(fi_db_batch_put(batch, writer->rounds, firn_str("round"), firn_str(number), &err));
     (void)snprintf(number, sizeof number, "%llu", (unsigned long long)writer->load);
-    OK(firn_db_batch_put(batch, writer->rounds, firn_str("load"), firn_str(number), &err));
-    OK(firn_db_write(writer->db, batch, FIRN_DURABILITY_OS, &err));
-    firn_db_batch_destroy(batch);
+    OK(fi_db_batch_put(batch, writer->rounds, firn_str("load"), firn_str(number), &err));
+    OK(fi_db_write(writer->db, batch, FIRN_DURABILITY_OS, &err));
+    fi_db_batch_destroy(batch);
     maintain(writer);
 }
 
@@ -156,58 +156,58 @@ static void
 check_values(struct firn_db_keyspace *values, uint64_t last)
 {
     firn_error err;
-    struct firn_buf out = {0};
+    struct fi_buf out = {0};
     for (uint64_t round = last; round > 0 && round + KEYS > last; round--) {
         char key[16];
         char value[LARGE];
         size_t key_size = key_of(round, key);
         size_t value_size = value_of(round, value);
-        OK(firn_db_get(values, firn_bytes(key, key_size), &out, &err));
+        OK(fi_db_get(values, firn_bytes(key, key_size), &out, &err));
         assert_int_equal(out.size, value_size);
         assert_memory_equal(out.data, value, value_size);
     }
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
 }
 
 uint64_t
-store_writer_check(struct firn_os_dir *dir, bool is_read_only)
+store_writer_check(struct fi_os_dir *dir, bool is_read_only)
 {
     firn_error err;
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
-    struct firn_db_options opening = options;
+    struct fi_db_options opening = options;
     firn_store_check_result report;
-    const struct firn_db_check_options check = {.on_damage = on_damage};
+    const struct fi_db_check_options check = {.on_damage = on_damage};
     opening.create_if_missing = false;
     opening.read_only = is_read_only;
-    OK(firn_db_open(dir, &opening, &db, &err));
-    OK(firn_db_check(db, &check, &report, &err));
+    OK(fi_db_open(dir, &opening, &db, &err));
+    OK(fi_db_check(db, &check, &report, &err));
     uint64_t last = 0;
-    int rc = firn_db_keyspace_open(db, "rounds", &keyspace, &err);
+    int rc = fi_db_keyspace_open(db, "rounds", &keyspace, &err);
     if (rc != FIRN_NOT_FOUND) {
         OK(rc);
         last = get_number(keyspace, "round");
         uint64_t loads = get_number(keyspace, "load");
         if (last > 0) {
-            OK(firn_db_keyspace_open(db, "loads", &keyspace, &err));
+            OK(fi_db_keyspace_open(db, "loads", &keyspace, &err));
             uint64_t loaded = get_number(keyspace, "load");
             assert_true(loaded == loads || loaded == loads + 1);
-            OK(firn_db_keyspace_open(db, "values", &keyspace, &err));
+            OK(fi_db_keyspace_open(db, "values", &keyspace, &err));
             check_values(keyspace, last);
         }
     }
-    OK(firn_db_close(db, &err));
+    OK(fi_db_close(db, &err));
     return last;
 }
 
 /* ---- in a tree ---- */
 
-struct firn_os_dir *
+struct fi_os_dir *
 store_writer_dir(struct scan_world *tree, const char *path)
 {
     firn_error err;
-    struct firn_os_dir *dir;
-    OK(firn_os_dir_open_beneath(tree->root, path, &dir, &err));
+    struct fi_os_dir *dir;
+    OK(fi_os_dir_open_beneath(tree->root, path, &dir, &err));
     return dir;
 }
 
@@ -224,26 +224,26 @@ store_writer_begin(struct scan_world *tree, const char *path, unsigned rounds,
     }
 }
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 dir_of(const struct store_writer *writer)
 {
-    return (struct firn_os_dir *)(uintptr_t)firn_db_dir(writer->db);
+    return (struct fi_os_dir *)(uintptr_t)fi_db_dir(writer->db);
 }
 
 void
 store_writer_end(struct store_writer *writer)
 {
-    struct firn_os_dir *dir = dir_of(writer);
+    struct fi_os_dir *dir = dir_of(writer);
     store_writer_close(writer);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 void
 store_writer_crash(struct store_writer *writer)
 {
-    struct firn_os_dir *dir = dir_of(writer);
-    firn_db_abandon(writer->db);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = dir_of(writer);
+    fi_db_abandon(writer->db);
+    fi_os_dir_close(dir);
 }
 
 void
@@ -257,8 +257,8 @@ store_writer_put(struct scan_world *tree, const char *path, unsigned rounds)
 uint64_t
 store_writer_check_at(struct scan_world *tree, const char *path)
 {
-    struct firn_os_dir *dir = store_writer_dir(tree, path);
+    struct fi_os_dir *dir = store_writer_dir(tree, path);
     uint64_t round = store_writer_check(dir, false);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return round;
 }

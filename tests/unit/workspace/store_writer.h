@@ -25,19 +25,19 @@ struct store_writer {
 };
 
 /* Everything fails the running test, or ends the process where there is none. Opens what is there. */
-void store_writer_open(struct store_writer *writer, struct firn_os_dir *dir);
+void store_writer_open(struct store_writer *writer, struct fi_os_dir *dir);
 void store_writer_close(struct store_writer *writer);
 void store_writer_round(struct store_writer *writer);
 /* One entry in bulk, and `more` of a kilobyte or so. */
 void store_writer_load(struct store_writer *writer, unsigned more);
 /* Checks a store that nobody writes: it is clean, and shows all of the rounds up to one, and no more;
  * which is returned. */
-uint64_t store_writer_check(struct firn_os_dir *dir, bool is_read_only);
+uint64_t store_writer_check(struct fi_os_dir *dir, bool is_read_only);
 
 /* ---- in a tree ---- */
 
 /* The directory at a path, which the caller closes. */
-struct firn_os_dir *store_writer_dir(struct scan_world *tree, const char *path);
+struct fi_os_dir *store_writer_dir(struct scan_world *tree, const char *path);
 /* Makes or opens the store at a path and writes rounds of it. */
 void store_writer_begin(struct scan_world *tree, const char *path, unsigned rounds,
                         struct store_writer *writer);

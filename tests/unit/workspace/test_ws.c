@@ -122,8 +122,7 @@ counts_tell(struct ws_world *world)
     scan_put_text(tree, "n.txt", "n");
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result status;
-    assert_int_equal(firn_ws_status(world->ws, &options, NULL, NULL, &status, &world->err),
-                     FIRN_OK);
+    assert_int_equal(fi_ws_status(world->ws, &options, NULL, NULL, &status, &world->err), FIRN_OK);
     assert_int_equal(status.added, 1);
     assert_int_equal(status.changed, 1);
     assert_int_equal(status.removed, 1);
@@ -165,30 +164,30 @@ looking_changes_nothing(void **state)
     struct ws_world world;
     ws_world_open_memory(&world, 3);
     firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    uint64_t calls = firn_sim_memory_calls(world.tree.os);
-    assert_int_equal(firn_ws_list(world.ws, &list, NULL, NULL, &world.err), FIRN_OK);
+    uint64_t calls = fi_sim_memory_calls(world.tree.os);
+    assert_int_equal(fi_ws_list(world.ws, &list, NULL, NULL, &world.err), FIRN_OK);
     firn_workspace_checkpoint *checkpoint;
-    assert_int_equal(firn_ws_find(world.ws, "latest", &checkpoint, &world.err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_ws_find(world.ws, "latest", &checkpoint, &world.err), FIRN_NOT_FOUND);
     assert_int_equal(ws_try_check(&world, NULL), FIRN_NOT_FOUND);
-    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
+    assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
 
     put_every_kind(&world.tree);
     ws_save(&world);
     scan_put_text(&world.tree, "a.txt", "changed");
     scan_remove_tree(&world.tree, "dir");
-    calls = firn_sim_memory_calls(world.tree.os);
+    calls = fi_sim_memory_calls(world.tree.os);
     firn_workspace_restore_options dry = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     dry.dry_run = true;
     firn_workspace_restore_result result;
-    assert_int_equal(firn_ws_restore(world.ws, "1", &dry, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_restore(world.ws, "1", &dry, &result, &world.err), FIRN_OK);
     assert_int_equal(result.changed,
                      2); /* a.txt, and z-name, which was another name of a removed one */
     firn_workspace_status_options status = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result found;
-    assert_int_equal(firn_ws_status(world.ws, &status, NULL, NULL, &found, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_status(world.ws, &status, NULL, NULL, &found, &world.err), FIRN_OK);
     assert_int_equal(ws_try_check(&world, NULL), FIRN_OK);
-    assert_int_equal(firn_ws_find(world.ws, "latest", &checkpoint, &world.err), FIRN_OK);
-    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
+    assert_int_equal(fi_ws_find(world.ws, "latest", &checkpoint, &world.err), FIRN_OK);
+    assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
     ws_world_close(&world);
 }
 
@@ -261,14 +260,14 @@ restore_elsewhere(struct ws_world *world)
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     options.to_dir = target;
-    assert_int_equal(firn_ws_restore(world->ws, "1", &options, &result, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore(world->ws, "1", &options, &result, &world->err), FIRN_OK);
     assert_int_equal(result.added, result.checkpoint->files);
     ws_assert_dump(world, edited);
     struct scan_world other = {.os = world->tree.os};
-    assert_int_equal(firn_os_dir_open_path(other.os, target, &other.root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(other.os, target, &other.root, &world->err), FIRN_OK);
     char *found = scan_dump_real(&other, true);
     assert_string_equal(found, saved);
-    assert_int_equal(firn_ws_restore(world->ws, "1", &options, &result, &world->err), FIRN_EXISTS);
+    assert_int_equal(fi_ws_restore(world->ws, "1", &options, &result, &world->err), FIRN_EXISTS);
     free(found);
     free(saved);
     free(edited);
@@ -276,7 +275,7 @@ restore_elsewhere(struct ws_world *world)
         other.temp_path = strdup(target);
         scan_world_close(&other);
     } else {
-        firn_os_dir_close(other.root);
+        fi_os_dir_close(other.root);
     }
 }
 
@@ -298,7 +297,7 @@ restore_paths(struct ws_world *world, const char *const *paths, size_t count,
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     options.paths = slices;
     options.path_count = count;
-    return firn_ws_restore(world->ws, "1", &options, result, &world->err);
+    return fi_ws_restore(world->ws, "1", &options, result, &world->err);
 }
 
 static void
@@ -324,7 +323,7 @@ only_the_paths_that_were_asked_for_change(void **state)
     assert_int_equal(result.changed, 1);
     assert_int_equal(result.added, 1);
     assert_int_equal(result.removed, 0);
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     test_file_read(world.tree.root, "three", &bytes);
     assert_true(bytes.size == 3);
     const char *dir[] = {"one/"};
@@ -339,7 +338,7 @@ only_the_paths_that_were_asked_for_change(void **state)
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(restore_paths(&world, &bad[i], 1, &result), FIRN_INVALID);
     }
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     ws_world_close(&world);
 }
 
@@ -362,9 +361,9 @@ what_is_not_saved_is_never_replaced_or_removed(void **state)
     assert_int_equal(result.changed, 1);
     assert_int_equal(result.not_restored, 1);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_NOT_RESTORED, "pipe"));
-    struct firn_os_stat stat;
-    assert_int_equal(firn_os_stat(tree->root, "pipe", &stat, NULL), FIRN_OK);
-    assert_int_equal(stat.kind, FIRN_OS_FIFO);
+    struct fi_os_stat stat;
+    assert_int_equal(fi_os_stat(tree->root, "pipe", &stat, NULL), FIRN_OK);
+    assert_int_equal(stat.kind, FI_OS_FIFO);
     assert_int_equal(ws_try_undo(&world, NULL), FIRN_OK);
     ws_assert_dump(&world, before);
     free(before);
@@ -388,11 +387,10 @@ what_is_not_saved_is_never_replaced_or_removed(void **state)
     result = ws_restore(&world, "1");
     assert_int_equal(result.removed, 1);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_KEPT, "extra"));
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_beneath(tree->root, "extra/node_modules", &dir, NULL),
-                     FIRN_OK);
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_beneath(tree->root, "extra/node_modules", &dir, NULL), FIRN_OK);
     assert_true(test_file_exists(dir, "m.js"));
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     ws_world_close(&world);
 }
 
@@ -400,16 +398,16 @@ what_is_not_saved_is_never_replaced_or_removed(void **state)
 static void
 damage_pack(struct ws_world *world, size_t part, size_t parts)
 {
-    struct firn_os_dir *packs;
+    struct fi_os_dir *packs;
     char path[1100];
     snprintf(path, sizeof path, "%s/packs", world->store_path);
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, path, &packs, NULL), FIRN_OK);
-    struct firn_buf bytes = {0};
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, path, &packs, NULL), FIRN_OK);
+    struct fi_buf bytes = {0};
     test_file_read(packs, "00000001.pack", &bytes);
     bytes.data[bytes.size * part / parts] ^= 0x10;
     test_file_write(packs, "00000001.pack", bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(packs);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(packs);
 }
 
 static void
@@ -438,7 +436,7 @@ damage_is_found_before_anything_is_touched(void **state)
         firn_workspace_restore_options dry = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
         dry.dry_run = true;
         firn_workspace_restore_result result;
-        int dry_rc = firn_ws_restore(world.ws, "1", &dry, &result, &world.err);
+        int dry_rc = fi_ws_restore(world.ws, "1", &dry, &result, &world.err);
         int rc = ws_try_restore(&world, "1", NULL);
         if (rc == FIRN_OK) {
             ws_assert_dump(&world, saved);
@@ -469,11 +467,11 @@ a_full_disk_leaves_the_tree_and_gives_space_back(void **state)
     scan_put_text(&world.tree, "a", "edited");
     scan_remove_tree(&world.tree, "b");
     char *edited = ws_dump(&world);
-    firn_sim_memory_set_space(world.tree.os, 1000000);
+    fi_sim_memory_set_space(world.tree.os, 1000000);
     int rc = ws_try_restore(&world, "1", NULL);
     assert_int_equal(rc, FIRN_NO_SPACE);
     ws_assert_dump(&world, edited);
-    firn_sim_memory_set_space(world.tree.os, UINT64_MAX);
+    fi_sim_memory_set_space(world.tree.os, UINT64_MAX);
     ws_restore(&world, "1");
     ws_assert_dump(&world, saved);
 
@@ -481,17 +479,17 @@ a_full_disk_leaves_the_tree_and_gives_space_back(void **state)
     scan_put_random(&world.tree, "new", 3, 2000000);
     char path[1100];
     snprintf(path, sizeof path, "%s/packs", world.store_path);
-    struct firn_os_dir *packs;
-    assert_int_equal(firn_os_dir_open_path(world.tree.os, path, &packs, NULL), FIRN_OK);
+    struct fi_os_dir *packs;
+    assert_int_equal(fi_os_dir_open_path(world.tree.os, path, &packs, NULL), FIRN_OK);
     size_t packs_before = test_file_count(packs);
-    firn_sim_memory_set_space(world.tree.os, 3700000);
+    fi_sim_memory_set_space(world.tree.os, 3700000);
     assert_int_equal(ws_try_save(&world, NULL), FIRN_NO_SPACE);
     assert_int_equal(test_file_count(packs), packs_before);
-    firn_os_dir_close(packs);
+    fi_os_dir_close(packs);
     firn_workspace_checkpoint *latest;
-    assert_int_equal(firn_ws_find(world.ws, "latest", &latest, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_find(world.ws, "latest", &latest, &world.err), FIRN_OK);
     assert_int_equal(latest->number, 1);
-    firn_sim_memory_set_space(world.tree.os, UINT64_MAX);
+    fi_sim_memory_set_space(world.tree.os, UINT64_MAX);
     assert_int_equal(ws_save(&world).checkpoint->number, 2);
     ws_assert_check_clean(&world);
     free(saved);
@@ -514,25 +512,25 @@ references_name_one_checkpoint_or_none(void **state)
         "2",          "kk",         "klmnopa",       "latest~1",           "1~1",
         "1970-01-01", "1 year ago", "100 years ago", "999999999 weeks ago"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(firn_ws_find(world.ws, bad[i], &found, &world.err), FIRN_INVALID);
+        assert_int_equal(fi_ws_find(world.ws, bad[i], &found, &world.err), FIRN_INVALID);
     }
     for (size_t i = 0; i < sizeof unused / sizeof unused[0]; i++) {
-        assert_int_equal(firn_ws_find(world.ws, unused[i], &found, &world.err), FIRN_NOT_FOUND);
+        assert_int_equal(fi_ws_find(world.ws, unused[i], &found, &world.err), FIRN_NOT_FOUND);
     }
     char longest[301];
     memset(longest, 'k', 300);
     longest[300] = '\0';
-    assert_int_equal(firn_ws_find(world.ws, longest, &found, &world.err), FIRN_INVALID);
+    assert_int_equal(fi_ws_find(world.ws, longest, &found, &world.err), FIRN_INVALID);
     char prefix[FIRN_CHECKPOINT_ID_SIZE];
     for (size_t size = 4; size < FIRN_CHECKPOINT_ID_SIZE; size++) {
         memcpy(prefix, first.checkpoint->id, size);
         prefix[size] = '\0';
-        assert_int_equal(firn_ws_find(world.ws, prefix, &found, &world.err), FIRN_OK);
+        assert_int_equal(fi_ws_find(world.ws, prefix, &found, &world.err), FIRN_OK);
         assert_int_equal(found->number, 1);
         for (size_t i = 0; i < size; i++) {
             prefix[i] = (char)(prefix[i] - 'a' + 'A');
         }
-        assert_int_equal(firn_ws_find(world.ws, prefix, &found, &world.err), FIRN_OK);
+        assert_int_equal(fi_ws_find(world.ws, prefix, &found, &world.err), FIRN_OK);
     }
     ws_world_close(&world);
 }
@@ -556,17 +554,16 @@ a_time_is_compared_with_times_and_not_with_the_order_of_saving(void **state)
     ws_world_open_memory(&world, 10);
     for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
         char text[2] = {(char)('0' + i), '\0'};
-        firn_sim_memory_set_time(world.tree.os, start_ns + days[i] * day_ns);
+        fi_sim_memory_set_time(world.tree.os, start_ns + days[i] * day_ns);
         scan_put_text(&world.tree, "a", text);
         assert_int_equal(ws_save(&world).checkpoint->number, i + 1);
     }
-    firn_sim_memory_set_time(world.tree.os, start_ns + 5 * day_ns + day_ns / 2);
+    fi_sim_memory_set_time(world.tree.os, start_ns + 5 * day_ns + day_ns / 2);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
-        assert_int_equal(firn_ws_find(world.ws, expected[i].reference, &found, &world.err),
-                         FIRN_OK);
+        assert_int_equal(fi_ws_find(world.ws, expected[i].reference, &found, &world.err), FIRN_OK);
         assert_int_equal(found->number, expected[i].number);
     }
-    assert_int_equal(firn_ws_find(world.ws, "2027-01-14", &found, &world.err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_ws_find(world.ws, "2027-01-14", &found, &world.err), FIRN_NOT_FOUND);
     ws_world_close(&world);
 }
 
@@ -582,19 +579,19 @@ the_store_is_never_saved_into_itself(void **state)
     firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_workspace_save_result result;
     options.store_path = "/w";
-    assert_int_equal(firn_ws_open(world.tree.os, "/w", &options, &ws, &world.err), FIRN_OK);
-    assert_int_equal(firn_ws_save(ws, &save, &result, &world.err), FIRN_INVALID);
-    firn_ws_close(ws);
+    assert_int_equal(fi_ws_open(world.tree.os, "/w", &options, &ws, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_save(ws, &save, &result, &world.err), FIRN_INVALID);
+    fi_ws_close(ws);
     assert_int_equal(test_file_count(world.tree.root), 1);
 
     options.store_path = "/w/.store";
-    assert_int_equal(firn_ws_open(world.tree.os, "/w", &options, &ws, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_open(world.tree.os, "/w", &options, &ws, &world.err), FIRN_OK);
     for (unsigned i = 1; i <= 2; i++) {
-        assert_int_equal(firn_ws_save(ws, &save, &result, &world.err), FIRN_OK);
+        assert_int_equal(fi_ws_save(ws, &save, &result, &world.err), FIRN_OK);
         assert_int_equal(result.checkpoint->files, 1);
         assert_int_equal(result.checkpoint->excluded, 1);
     }
-    firn_ws_close(ws);
+    fi_ws_close(ws);
     ws_world_close(&world);
 }
 

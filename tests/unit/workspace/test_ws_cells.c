@@ -25,7 +25,7 @@
 
 #define GIB (UINT64_C(1) << 30)
 #define TIB (UINT64_C(1) << 40)
-enum { CELL = FIRN_PACKFILE_CELLS_SIZE, IN_LIST = FIRN_PACKFILE_CELLS_IN_LIST, BLOCK = 4096 };
+enum { CELL = FI_PACKFILE_CELLS_SIZE, IN_LIST = FI_PACKFILE_CELLS_IN_LIST, BLOCK = 4096 };
 
 /* ---- hostile stores ---- */
 
@@ -34,17 +34,17 @@ static firn_hash
 put_list(struct ws_plant *planting, uint8_t level, uint64_t size, const firn_hash *item,
          unsigned count)
 {
-    struct firn_buf list = {0};
+    struct fi_buf list = {0};
     firn_hash name;
-    assert_int_equal(firn_buf_append(&list, (const uint8_t[]){0, 1, level}, 3), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(&list, size), FIRN_OK);
+    assert_int_equal(fi_buf_append(&list, (const uint8_t[]){0, 1, level}, 3), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(&list, size), FIRN_OK);
     for (unsigned i = 0; i < count; i++) {
-        assert_int_equal(firn_buf_append_varint(&list, 0), FIRN_OK);
-        assert_int_equal(firn_buf_append(&list, item->bytes, sizeof item->bytes), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(&list, 0), FIRN_OK);
+        assert_int_equal(fi_buf_append(&list, item->bytes, sizeof item->bytes), FIRN_OK);
     }
-    firn_packfile_cells_name(firn_buf_slice(&list), &name);
-    ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), name);
-    firn_buf_deinit(&list);
+    fi_packfile_cells_name(fi_buf_slice(&list), &name);
+    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
+    fi_buf_deinit(&list);
     return name;
 }
 
@@ -54,14 +54,14 @@ put_cell(struct ws_plant *planting)
     static char text[CELL];
     memset(text, 'c', sizeof text);
     const firn_hash hash = ws_plant_hash_of(text, sizeof text);
-    return ws_plant_object(planting, FIRN_PACKFILE_BLOB, firn_bytes((uint8_t *)text, sizeof text),
+    return ws_plant_object(planting, FI_PACKFILE_BLOB, firn_bytes((uint8_t *)text, sizeof text),
                            hash);
 }
 
 static firn_hash
 put_file(struct ws_plant *planting, firn_hash hash, uint64_t size)
 {
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = size, .hash = hash};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_FILE, .size = size, .hash = hash};
     return ws_plant_dir(planting, &raw, 1);
 }
 
@@ -91,12 +91,12 @@ a_cell_of_another_size(struct ws_plant *planting)
 static firn_hash
 a_cell_whose_pieces_make_something_else(struct ws_plant *planting)
 {
-    const struct firn_packfile_piece piece = {.size = CELL, .is_hole = true};
+    const struct fi_packfile_piece piece = {.size = CELL, .is_hole = true};
     const firn_hash cell = {{7, 7}};
-    struct firn_buf list = {0};
-    assert_int_equal(firn_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
-    ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), cell);
-    firn_buf_deinit(&list);
+    struct fi_buf list = {0};
+    assert_int_equal(fi_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
+    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), cell);
+    fi_buf_deinit(&list);
     firn_hash below = put_list(planting, 0, 2 * GIB, &cell, 1);
     return put_file(planting, put_list(planting, 1, 16 * GIB, &below, 1), 16 * GIB);
 }
@@ -143,14 +143,14 @@ static firn_hash
 cells_as_a_piece(struct ws_plant *planting)
 {
     firn_hash cell = put_cell(planting);
-    const struct firn_packfile_piece pieces[] = {
+    const struct fi_packfile_piece pieces[] = {
         {.size = CELL, .hash = put_list(planting, 0, CELL, &cell, 1)},
         {.size = CELL, .is_hole = true}};
     const firn_hash name = {{8, 7}};
-    struct firn_buf list = {0};
-    assert_int_equal(firn_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
-    ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), name);
-    firn_buf_deinit(&list);
+    struct fi_buf list = {0};
+    assert_int_equal(fi_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
+    fi_buf_deinit(&list);
     return put_file(planting, name, 2 * CELL);
 }
 
@@ -239,9 +239,9 @@ lists_that_no_save_would_write_are_refused(void **state)
         }
         expect_corrupt(
             &cases[i], "cat",
-            firn_ws_cat(world->ws, "2", firn_str("b"), take_some, &left, &entry, &world->err),
+            fi_ws_cat(world->ws, "2", firn_str("b"), take_some, &left, &entry, &world->err),
             &world->err);
-        int rc = firn_repair(world->ws, &options, &result, &world->err);
+        int rc = fi_repair(world->ws, &options, &result, &world->err);
         if (rc != FIRN_OK || result.was_intact || ws_try_check(world, NULL) != FIRN_OK) {
             fail_msg("%s: a repair gave %s (%s)", cases[i].name, firn_code_name(rc),
                      world->err.text);
@@ -274,10 +274,10 @@ a_cell_that_is_named_everywhere_is_verified_once(void **state)
     ws_assert_check_clean(world);
     dry.dry_run = true;
     for (dry.threads = 1; dry.threads <= 2; dry.threads++) {
-        assert_int_equal(firn_ws_restore(world->ws, "2", &dry, &result, &world->err), FIRN_OK);
+        assert_int_equal(fi_ws_restore(world->ws, "2", &dry, &result, &world->err), FIRN_OK);
     }
     assert_int_equal(
-        firn_ws_cat(world->ws, "2", firn_str("b"), take_some, &left, &entry, &world->err),
+        fi_ws_cat(world->ws, "2", firn_str("b"), take_some, &left, &entry, &world->err),
         FIRN_CANCELLED);
     assert_int_equal(left, 0);
     ws_world_close(world);
@@ -287,14 +287,14 @@ a_cell_that_is_named_everywhere_is_verified_once(void **state)
 static firn_hash
 an_endless_hole(struct ws_plant *planting)
 {
-    const struct firn_packfile_piece pieces[] = {
+    const struct fi_packfile_piece pieces[] = {
         {.size = 5, .hash = ws_plant_blob(planting, "first")},
         {.size = 64 * TIB - 5, .is_hole = true}};
     const firn_hash name = {{6, 6}};
-    struct firn_buf list = {0};
-    assert_int_equal(firn_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
-    ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), name);
-    firn_buf_deinit(&list);
+    struct fi_buf list = {0};
+    assert_int_equal(fi_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), name);
+    fi_buf_deinit(&list);
     return put_file(planting, name, 64 * TIB);
 }
 
@@ -321,14 +321,14 @@ an_endless_hole_costs_nothing(void **state)
     firn_hash root = an_endless_hole(&planting);
     ws_plant_end(&planting, &root);
     check.read_data = true;
-    assert_int_equal(firn_repair_check(world->ws, &check, &check_result, &world->err), FIRN_OK);
+    assert_int_equal(fi_repair_check(world->ws, &check, &check_result, &world->err), FIRN_OK);
     restore.dry_run = true;
     for (restore.threads = 1; restore.threads <= 2; restore.threads++) {
-        assert_int_equal(firn_ws_restore(world->ws, "2", &restore, &result, &world->err), FIRN_OK);
+        assert_int_equal(fi_ws_restore(world->ws, "2", &restore, &result, &world->err), FIRN_OK);
     }
-    assert_int_equal(firn_repair(world->ws, &repair, &repair_result, &world->err), FIRN_OK);
+    assert_int_equal(fi_repair(world->ws, &repair, &repair_result, &world->err), FIRN_OK);
     assert_int_equal(
-        firn_ws_cat(world->ws, "2", firn_str("b"), take_some, &left, &entry, &world->err),
+        fi_ws_cat(world->ws, "2", firn_str("b"), take_some, &left, &entry, &world->err),
         FIRN_CANCELLED);
     assert_true(time(NULL) - start < 60); /* hashing 64 TiB takes hours */
     ws_world_close(world);
@@ -340,7 +340,7 @@ static firn_hash
 root_of_latest(struct ws_world *world)
 {
     firn_workspace_checkpoint *latest;
-    assert_int_equal(firn_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
     return latest->root;
 }
 
@@ -377,28 +377,27 @@ a_beginning_is_named_with_the_whole(void **state)
     static const uint64_t sizes[] = {16 * GIB,        16 * GIB + 1,          16 * GIB + BLOCK,
                                      16 * GIB + CELL, 16 * GIB + 10 * BLOCK, 20 * GIB};
     struct ws_world world;
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     (void)state;
     ws_world_open_memory(&world, 5);
     scan_put_sparse(&world.tree, "f", 20 * GIB, offsets, 4);
-    assert_int_equal(firn_os_file_open(world.tree.root, "f", FIRN_OS_READ, 0, &file, &world.err),
+    assert_int_equal(fi_os_file_open(world.tree.root, "f", FI_OS_READ, 0, &file, &world.err),
                      FIRN_OK);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        struct firn_scan_cell_walk alone = {.file = file, .size = sizes[i]};
-        struct firn_scan_cell_walk both = {.file = file, .size = 20 * GIB};
-        struct firn_scan_cell_walk longer = {.file = file, .size = 20 * GIB + 1};
+        struct fi_scan_cell_walk alone = {.file = file, .size = sizes[i]};
+        struct fi_scan_cell_walk both = {.file = file, .size = 20 * GIB};
+        struct fi_scan_cell_walk longer = {.file = file, .size = 20 * GIB + 1};
         firn_hash expected;
         firn_hash all;
         firn_hash part;
-        assert_int_equal(firn_scan_cell_walk_name(&alone, &expected, 0, NULL, &world.err), FIRN_OK);
-        assert_int_equal(firn_scan_cell_walk_name(&both, &all, sizes[i], &part, &world.err),
-                         FIRN_OK);
+        assert_int_equal(fi_scan_cell_walk_name(&alone, &expected, 0, NULL, &world.err), FIRN_OK);
+        assert_int_equal(fi_scan_cell_walk_name(&both, &all, sizes[i], &part, &world.err), FIRN_OK);
         assert_memory_equal(&part, &expected, sizeof part);
         assert_int_equal(memcmp(&all, &part, sizeof all) == 0, sizes[i] == 20 * GIB);
         assert_false(both.is_shorter);
-        assert_int_equal(firn_scan_cell_walk_name(&longer, &all, 0, NULL, &world.err), FIRN_OK);
+        assert_int_equal(fi_scan_cell_walk_name(&longer, &all, 0, NULL, &world.err), FIRN_OK);
     }
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     ws_world_close(&world);
 }
 
@@ -430,8 +429,7 @@ judge(struct ws_world *world, int operation, const struct ws_broken *broken)
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result result;
     options.reference = "1";
-    assert_int_equal(firn_ws_status(world->ws, &options, NULL, NULL, &result, &world->err),
-                     FIRN_OK);
+    assert_int_equal(fi_ws_status(world->ws, &options, NULL, NULL, &result, &world->err), FIRN_OK);
     assert_int_equal(result.changed + result.added + result.removed + result.times_only, 0);
     ws_assert_check_clean(world);
 }
@@ -446,7 +444,7 @@ prepare(struct ws_world *world)
     ws_save(world);
     scan_remove_file(&world->tree, "f");
     scan_put_sparse(&world->tree, "f", 17 * GIB, others, 3);
-    assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
 }
 
 static void

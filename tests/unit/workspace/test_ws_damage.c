@@ -34,7 +34,7 @@ static void
 open_store(struct ws_world *world, struct scan_world *store)
 {
     *store = (struct scan_world){.os = world->tree.os};
-    assert_int_equal(firn_os_dir_open_path(store->os, "/s", &store->root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(store->os, "/s", &store->root, NULL), FIRN_OK);
 }
 
 static void
@@ -65,7 +65,7 @@ prepare(struct prepared *prepared)
     open_store(world, &store);
     ws_edit_list_fill(&prepared->files, &store);
     assert_true(prepared->files.count > 4);
-    firn_os_dir_close(store.root);
+    fi_os_dir_close(store.root);
 }
 
 static void
@@ -78,14 +78,14 @@ prepared_deinit(struct prepared *prepared)
 }
 
 /* The directory of a store's file and the file's name in it. */
-static struct firn_os_dir *
+static struct fi_os_dir *
 open_dir_of(struct ws_world *world, const char *path, const char **out_name)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     const char *slash = strrchr(path, '/');
     char dir_path[256];
     snprintf(dir_path, sizeof dir_path, "/s/%.*s", slash == NULL ? 0 : (int)(slash - path), path);
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, dir_path, &dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, dir_path, &dir, NULL), FIRN_OK);
     *out_name = slash == NULL ? path : slash + 1;
     return dir;
 }
@@ -137,15 +137,15 @@ a_flipped_bit_is_found_or_does_no_harm(void **state)
     uint64_t flips = 0;
     uint64_t found = 0;
     for (size_t i = 0; i < prepared.files.count; i++) {
-        if (prepared.files.items[i].kind != FIRN_OS_FILE) {
+        if (prepared.files.items[i].kind != FI_OS_FILE) {
             continue;
         }
         const char *path = prepared.files.items[i].path;
-        struct firn_buf bytes = {0};
+        struct fi_buf bytes = {0};
         const char *name;
-        struct firn_os_dir *dir = open_dir_of(&prepared.world, path, &name);
+        struct fi_os_dir *dir = open_dir_of(&prepared.world, path, &name);
         test_file_read(dir, name, &bytes);
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
         size_t stride = every_byte || bytes.size < 128 ? 1 : bytes.size / 128;
         for (size_t at = 0; at < bytes.size; at += stride) {
             struct ws_world world;
@@ -155,7 +155,7 @@ a_flipped_bit_is_found_or_does_no_harm(void **state)
             bytes.data[at] ^= (uint8_t)(1U << (at % 8));
             test_file_write(dir, name, bytes.data, bytes.size);
             bytes.data[at] ^= (uint8_t)(1U << (at % 8));
-            firn_os_dir_close(dir);
+            fi_os_dir_close(dir);
             snprintf(what, sizeof what, "bit %zu of byte %zu of %s", at % 8, at, path);
             struct outcome outcome = judge(&prepared, &world, what);
             if (outcome.restored == FIRN_NOT_FOUND) {
@@ -165,7 +165,7 @@ a_flipped_bit_is_found_or_does_no_harm(void **state)
             found += outcome.checked != FIRN_OK ? 1 : 0;
             ws_world_close(&world);
         }
-        firn_buf_deinit(&bytes);
+        fi_buf_deinit(&bytes);
     }
     printf("%llu flips, %llu found by a check\n", (unsigned long long)flips,
            (unsigned long long)found);
@@ -176,10 +176,10 @@ a_flipped_bit_is_found_or_does_no_harm(void **state)
 static size_t
 count_packs(struct ws_world *world)
 {
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s/packs", &dir, NULL), FIRN_OK);
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/s/packs", &dir, NULL), FIRN_OK);
     size_t count = test_file_count(dir);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return count;
 }
 
@@ -192,20 +192,20 @@ a_file_cut_short_is_found(void **state)
     prepare(&prepared);
     size_t packs = count_packs(&prepared.world);
     for (size_t i = 0; i < prepared.files.count; i++) {
-        if (prepared.files.items[i].kind != FIRN_OS_FILE) {
+        if (prepared.files.items[i].kind != FI_OS_FILE) {
             continue;
         }
         const char *path = prepared.files.items[i].path;
         for (size_t part = 0; part < PARTS; part++) {
             struct ws_world world;
-            struct firn_buf bytes = {0};
+            struct fi_buf bytes = {0};
             const char *name;
             char what[300];
             ws_world_clone(&prepared.world, &world);
-            struct firn_os_dir *dir = open_dir_of(&world, path, &name);
+            struct fi_os_dir *dir = open_dir_of(&world, path, &name);
             test_file_read(dir, name, &bytes);
             test_file_write(dir, name, bytes.data, bytes.size * part / PARTS);
-            firn_os_dir_close(dir);
+            fi_os_dir_close(dir);
             snprintf(what, sizeof what, "%s with %zu of %zu bytes", path, bytes.size * part / PARTS,
                      bytes.size);
             struct outcome outcome = judge(&prepared, &world, what);
@@ -216,11 +216,11 @@ a_file_cut_short_is_found(void **state)
                 fail_msg("%s: a check found nothing", what);
             }
             /* Then at most the last pack can be taken for what a crash left. */
-            FIRN_IGNORE(ws_try_save(&world, NULL));
+            FI_IGNORE(ws_try_save(&world, NULL));
             if (count_packs(&world) + 1 < packs) {
                 fail_msg("%s: %zu packs are left of %zu", what, count_packs(&world), packs);
             }
-            firn_buf_deinit(&bytes);
+            fi_buf_deinit(&bytes);
             ws_world_close(&world);
         }
     }
@@ -239,16 +239,16 @@ a_missing_file_never_costs_a_pack(void **state)
     assert_true(packs >= 2);
     for (size_t i = 0; i < prepared.files.count; i++) {
         const char *path = prepared.files.items[i].path;
-        if (prepared.files.items[i].kind != FIRN_OS_FILE) {
+        if (prepared.files.items[i].kind != FI_OS_FILE) {
             continue;
         }
         struct ws_world world;
         const char *name;
         bool is_pack = strncmp(path, "packs/", 6) == 0;
         ws_world_clone(&prepared.world, &world);
-        struct firn_os_dir *dir = open_dir_of(&world, path, &name);
-        assert_int_equal(firn_os_remove_file(dir, name, NULL), FIRN_OK);
-        firn_os_dir_close(dir);
+        struct fi_os_dir *dir = open_dir_of(&world, path, &name);
+        assert_int_equal(fi_os_remove_file(dir, name, NULL), FIRN_OK);
+        fi_os_dir_close(dir);
         struct outcome outcome = judge(&prepared, &world, path);
         assert_int_equal(outcome.checked, strcmp(path, "LOCK") == 0 ? FIRN_OK : FIRN_CORRUPT);
         int rc = ws_try_save(&world, NULL);
@@ -267,8 +267,8 @@ a_restore_tells_of_every_file_that_damage_costs(void **state)
     (void)state;
     struct ws_world world;
     struct scan_world store;
-    struct firn_os_dir *packs;
-    struct firn_buf bytes = {0};
+    struct fi_os_dir *packs;
+    struct fi_buf bytes = {0};
     firn_error err;
     enum { FILE_SIZE = 600 << 10 };
     ws_world_open_memory(&world, 42);
@@ -281,7 +281,7 @@ a_restore_tells_of_every_file_that_damage_costs(void **state)
     scan_remove_file(&world.tree, "b");
     scan_remove_file(&world.tree, "c");
     open_store(&world, &store);
-    assert_int_equal(firn_os_dir_open_beneath(store.root, "packs", &packs, &err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_beneath(store.root, "packs", &packs, &err), FIRN_OK);
     test_file_read(packs, "00000001.pack", &bytes);
     bytes.data[1000] ^= 1;
     bytes.data[1000 + FILE_SIZE] ^= 1;
@@ -294,9 +294,9 @@ a_restore_tells_of_every_file_that_damage_costs(void **state)
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_DAMAGED, "a"));
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_DAMAGED, "b"));
     assert_int_equal(test_file_count(world.tree.root), 0);
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(packs);
-    firn_os_dir_close(store.root);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(packs);
+    fi_os_dir_close(store.root);
     ws_world_close(&world);
 }
 

@@ -33,7 +33,7 @@ count_checkpoints(struct ws_world *world, bool include_safety)
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     uint64_t count = 0;
     options.include_safety = include_safety;
-    assert_int_equal(firn_ws_list(world->ws, &options, count_one, &count, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_list(world->ws, &options, count_one, &count, &world->err), FIRN_OK);
     return count;
 }
 
@@ -95,7 +95,7 @@ a_reference_that_names_nothing_leaves_everything(void **state)
     const char *const wrong[] = {"3", "kkkkkkkkkk", "nonsense", "", "0", "latest~7"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         const char *const references[] = {"1", wrong[i]};
-        int rc = firn_reclaim_delete(world.ws, references, 2, &options, NULL, NULL, &world.err);
+        int rc = fi_reclaim_delete(world.ws, references, 2, &options, NULL, NULL, &world.err);
         assert_true(rc == FIRN_NOT_FOUND || rc == FIRN_INVALID);
         assert_true(world.err.text[0] != '\0');
         assert_int_equal(count_checkpoints(&world, true), 2);
@@ -127,17 +127,17 @@ several_are_deleted_at_once_and_told(void **state)
     }
     const char *const references[] = {"2", "latest", "2", "4"};
     options.dry_run = true;
-    uint64_t calls = firn_sim_memory_calls(world.tree.os);
+    uint64_t calls = fi_sim_memory_calls(world.tree.os);
     assert_int_equal(
-        firn_reclaim_delete(world.ws, references, 4, &options, note_number, numbers, &world.err),
+        fi_reclaim_delete(world.ws, references, 4, &options, note_number, numbers, &world.err),
         FIRN_OK);
-    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
+    assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
     assert_int_equal(numbers[0], 2);
     assert_int_equal(count_checkpoints(&world, true), 4);
     options.dry_run = false;
     numbers[0] = 0;
     assert_int_equal(
-        firn_reclaim_delete(world.ws, references, 4, &options, note_number, numbers, &world.err),
+        fi_reclaim_delete(world.ws, references, 4, &options, note_number, numbers, &world.err),
         FIRN_OK);
     assert_int_equal(numbers[0], 2);
     assert_int_equal(numbers[1], 2);
@@ -157,9 +157,9 @@ nothing_can_be_deleted_where_nothing_was_saved(void **state)
     firn_workspace_gc_result result = gc_dry_run(&world);
     assert_int_equal(result.packs_before, 0);
     struct scan_world top = {.os = world.tree.os};
-    assert_int_equal(firn_os_dir_open_path(top.os, "/", &top.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(top.os, "/", &top.root, NULL), FIRN_OK);
     assert_false(test_file_exists(top.root, "s"));
-    firn_os_dir_close(top.root);
+    fi_os_dir_close(top.root);
     ws_world_close(&world);
 }
 
@@ -172,16 +172,16 @@ safety_checkpoints_expire_when_they_are_many_and_old(void **state)
     struct ws_world world;
     ws_world_open_memory(&world, 14);
     int64_t start = INT64_C(1800000000) * 1000000000;
-    firn_sim_memory_set_time(world.tree.os, start);
+    fi_sim_memory_set_time(world.tree.os, start);
     scan_put_text(&world.tree, "a", "saved");
     ws_save(&world);
     for (unsigned i = 0; i < 14; i++) {
         scan_put_random(&world.tree, "a", i, 100);
-        firn_sim_memory_set_time(world.tree.os, start + (int64_t)i * DAY_NS);
+        fi_sim_memory_set_time(world.tree.os, start + (int64_t)i * DAY_NS);
         ws_restore(&world, "1");
     }
     /* The last was taken on day 13. */
-    firn_sim_memory_set_time(world.tree.os, start + 13 * DAY_NS + DAY_NS / 2);
+    fi_sim_memory_set_time(world.tree.os, start + 13 * DAY_NS + DAY_NS / 2);
     uint64_t before = count_checkpoints(&world, true);
     firn_workspace_gc_result dry = gc_dry_run(&world);
     assert_int_equal(count_checkpoints(&world, true), before);
@@ -201,11 +201,11 @@ safety_checkpoints_expire_when_they_are_many_and_old(void **state)
     uint64_t kept = count_checkpoints(&world, true);
     assert_true(kept >= 1 + 12 + 7);
     ws_assert_check_clean(&world);
-    firn_sim_memory_set_time(world.tree.os, start + 400 * DAY_NS);
+    fi_sim_memory_set_time(world.tree.os, start + 400 * DAY_NS);
     (void)gc_run(&world);
     assert_int_equal(count_checkpoints(&world, true), 1 + 10);
     /* A clock that was put back makes nothing old. */
-    firn_sim_memory_set_time(world.tree.os, start - 400 * DAY_NS);
+    fi_sim_memory_set_time(world.tree.os, start - 400 * DAY_NS);
     assert_int_equal(gc_run(&world).safety_expired, 0);
     assert_int_equal(ws_try_undo(&world, NULL), FIRN_OK);
     gc_assert_exact(&world);
@@ -219,7 +219,7 @@ the_restore_itself_lets_them_expire(void **state)
     struct ws_world world;
     ws_world_open_memory(&world, 18);
     int64_t start = INT64_C(1800000000) * 1000000000;
-    firn_sim_memory_set_time(world.tree.os, start);
+    fi_sim_memory_set_time(world.tree.os, start);
     scan_put_text(&world.tree, "a", "saved");
     ws_save(&world);
     for (unsigned i = 0; i < 15; i++) {
@@ -227,7 +227,7 @@ the_restore_itself_lets_them_expire(void **state)
         ws_restore(&world, "1");
     }
     assert_int_equal(count_checkpoints(&world, true), 1 + 15);
-    firn_sim_memory_set_time(world.tree.os, start + 8 * DAY_NS);
+    fi_sim_memory_set_time(world.tree.os, start + 8 * DAY_NS);
     scan_put_random(&world.tree, "a", 100, 100);
     ws_restore(&world, "1");
     assert_int_equal(count_checkpoints(&world, true), 1 + 10);
@@ -244,26 +244,26 @@ a_tag_keeps_a_safety_checkpoint_and_goes_with_its_checkpoint(void **state)
     firn_workspace_checkpoint *tagged;
     ws_world_open_memory(&world, 19);
     int64_t start = INT64_C(1800000000) * 1000000000;
-    firn_sim_memory_set_time(world.tree.os, start);
+    fi_sim_memory_set_time(world.tree.os, start);
     scan_put_text(&world.tree, "a", "saved");
     ws_save(&world);
     scan_put_text(&world.tree, "a", "lost");
     char *lost = ws_dump(&world);
     firn_workspace_restore_result result = ws_restore(&world, "1");
-    assert_int_equal(
-        firn_ws_tag_set(world.ws, "keep", result.safety_id, false, &tagged, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_tag_set(world.ws, "keep", result.safety_id, false, &tagged, &world.err),
+                     FIRN_OK);
     for (unsigned i = 0; i < 12; i++) {
         scan_put_random(&world.tree, "a", i, 100);
         ws_restore(&world, "1");
     }
-    firn_sim_memory_set_time(world.tree.os, start + 100 * DAY_NS);
+    fi_sim_memory_set_time(world.tree.os, start + 100 * DAY_NS);
     assert_int_equal(gc_run(&world).safety_expired, 2);
     assert_int_equal(count_checkpoints(&world, true), 1 + 10 + 1);
     ws_restore(&world, "keep");
     ws_assert_dump(&world, lost);
     gc_delete(&world, "keep");
     assert_int_equal(gc_try_delete(&world, "keep"), FIRN_NOT_FOUND);
-    assert_int_equal(firn_ws_tag_delete(world.ws, "keep", &world.err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_ws_tag_delete(world.ws, "keep", &world.err), FIRN_NOT_FOUND);
     free(lost);
     ws_world_close(&world);
 }
@@ -290,17 +290,17 @@ what_an_interrupted_restore_needs_cannot_be_deleted(void **state)
     }
     ws_save(&prepared);
     char *edited = ws_dump(&prepared);
-    assert_int_equal(firn_os_dir_sync_filesystem(prepared.tree.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(prepared.tree.root, NULL), FIRN_OK);
     uint64_t refused = 0;
     bool was_off = true;
     for (uint64_t k = 1; was_off; k++) {
         struct ws_world world;
         ws_world_clone(&prepared, &world);
-        firn_sim_memory_set_cut_at(world.tree.os, firn_sim_memory_calls(world.tree.os) + k);
+        fi_sim_memory_set_cut_at(world.tree.os, fi_sim_memory_calls(world.tree.os) + k);
         (void)ws_try_restore(&world, "1", NULL);
-        was_off = firn_sim_memory_is_off(world.tree.os);
-        firn_sim_memory_power_cut(world.tree.os, k);
-        firn_sim_memory_set_cut_at(world.tree.os, 0);
+        was_off = fi_sim_memory_is_off(world.tree.os);
+        fi_sim_memory_power_cut(world.tree.os, k);
+        fi_sim_memory_set_cut_at(world.tree.os, 0);
         ws_world_reopen(&world);
         int rc = gc_try_delete(&world, "1");
         assert_true(rc == FIRN_OK || (rc == FIRN_CONFLICT && was_off));
@@ -329,14 +329,14 @@ static int
 try_delete(struct ws_world *world, const char *reference)
 {
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
-    return firn_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
+    return fi_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
 }
 
 static int
 try_back(struct ws_world *world, const char *reference)
 {
-    return firn_reclaim_delete_take_back(world->ws, &reference, reference == NULL ? 0 : 1, NULL,
-                                         NULL, &world->err);
+    return fi_reclaim_delete_take_back(world->ws, &reference, reference == NULL ? 0 : 1, NULL, NULL,
+                                       &world->err);
 }
 
 static uint64_t
@@ -346,7 +346,7 @@ count_deleted(struct ws_world *world)
     uint64_t count = 0;
     options.deleted = true;
     options.include_safety = true;
-    assert_int_equal(firn_ws_list(world->ws, &options, count_one, &count, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_list(world->ws, &options, count_one, &count, &world->err), FIRN_OK);
     return count;
 }
 
@@ -354,7 +354,7 @@ static void
 tag(struct ws_world *world, const char *name, const char *reference)
 {
     firn_workspace_checkpoint *tagged;
-    assert_int_equal(firn_ws_tag_set(world->ws, name, reference, false, &tagged, &world->err),
+    assert_int_equal(fi_ws_tag_set(world->ws, name, reference, false, &tagged, &world->err),
                      FIRN_OK);
 }
 
@@ -362,7 +362,7 @@ tag(struct ws_world *world, const char *name, const char *reference)
 static char *
 delete_first(struct ws_world *world, int64_t now_ns)
 {
-    firn_sim_memory_set_time(world->tree.os, now_ns);
+    fi_sim_memory_set_time(world->tree.os, now_ns);
     scan_put_random(&world->tree, "only here", 1, 3 << 20);
     ws_save(world);
     char *first = ws_dump(world);
@@ -399,20 +399,20 @@ a_deleted_checkpoint_comes_back_for_a_week(void **state)
         int64_t now_ns = 20000 * DAY_NS;
         ws_world_open_memory(&world, 30 + i);
         char *first = delete_first(&world, now_ns);
-        firn_sim_memory_set_time(world.tree.os, now_ns + cases[i].later_ns);
+        fi_sim_memory_set_time(world.tree.os, now_ns + cases[i].later_ns);
         if (cases[i].saves) {
             firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
             firn_workspace_save_result saved;
             save.keep = "forever";
-            assert_int_equal(firn_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
+            assert_int_equal(fi_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
             assert_int_equal(count_deleted(&world), 0);
         }
         options.full = true;
         options.now = cases[i].now;
         options.dry_run = true;
-        assert_int_equal(firn_reclaim(world.ws, &options, &dry, &world.err), FIRN_OK);
+        assert_int_equal(fi_reclaim(world.ws, &options, &dry, &world.err), FIRN_OK);
         options.dry_run = false;
-        assert_int_equal(firn_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
+        assert_int_equal(fi_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
         assert_int_equal(dry.objects_live, result.objects_live);
         assert_int_equal(result.bytes_after < 1 << 20, !cases[i].is_there);
         assert_int_equal(count_deleted(&world), cases[i].is_there ? 1 : 0);
@@ -462,10 +462,10 @@ what_was_deleted_last_comes_back_together(void **state)
         scan_put_text(&world.tree, "a", text);
         ws_save(&world);
     }
-    firn_sim_memory_set_time(world.tree.os, 20000 * DAY_NS);
+    fi_sim_memory_set_time(world.tree.os, 20000 * DAY_NS);
     assert_int_equal(try_delete(&world, "1"), FIRN_OK);
-    firn_sim_memory_set_time(world.tree.os, 20000 * DAY_NS + 5);
-    assert_int_equal(firn_reclaim_delete(world.ws, two, 2, &options, NULL, NULL, &world.err),
+    fi_sim_memory_set_time(world.tree.os, 20000 * DAY_NS + 5);
+    assert_int_equal(fi_reclaim_delete(world.ws, two, 2, &options, NULL, NULL, &world.err),
                      FIRN_OK);
     assert_int_equal(try_back(&world, "9"), FIRN_NOT_FOUND);
     assert_int_equal(try_back(&world, NULL), FIRN_OK);
@@ -490,7 +490,7 @@ forgetting_a_path_ends_what_was_deleted(void **state)
     free(delete_first(&world, 20000 * DAY_NS));
     options.paths = &path;
     options.path_count = 1;
-    assert_int_equal(firn_ws_forget(world.ws, &options, NULL, NULL, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_forget(world.ws, &options, NULL, NULL, &result, &world.err), FIRN_OK);
     assert_int_equal(count_deleted(&world), 0);
     ws_world_close(&world);
 }

@@ -94,8 +94,8 @@ try_diff(struct ws_world *world, const struct asked *asked, struct told *told,
     options.with_lines = asked->with_lines;
     options.threads = world->threads;
     options.callbacks = scan_notices_callbacks(&world->notices);
-    return firn_ws_difference(world->ws, &options, told == NULL ? NULL : tell, told, out,
-                              &world->err);
+    return fi_ws_difference(world->ws, &options, told == NULL ? NULL : tell, told, out,
+                            &world->err);
 }
 
 static firn_workspace_diff_result
@@ -224,9 +224,9 @@ messages_of_both_checkpoints_come_back(void **state)
     firn_workspace_diff_result result;
     ws_world_open_memory(&world, 52);
     save.message = firn_str("the first");
-    assert_int_equal(firn_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
     save.message = firn_str("and the second one");
-    assert_int_equal(firn_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
     struct asked asked = {"1", "2", NULL, false};
     assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_OK);
     assert_int_equal(result.before->message.size, 9);
@@ -372,27 +372,27 @@ comparing_changes_nothing(void **state)
     struct asked asked = {NULL, NULL, NULL, true};
     uint64_t size = 0;
     ws_world_open_memory(&world, 57);
-    uint64_t calls = firn_sim_memory_calls(world.tree.os);
+    uint64_t calls = fi_sim_memory_calls(world.tree.os);
     assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_NOT_FOUND);
-    assert_int_equal(firn_ws_cat(world.ws, "1", firn_str("a"), drop, &size, &entry, &world.err),
+    assert_int_equal(fi_ws_cat(world.ws, "1", firn_str("a"), drop, &size, &entry, &world.err),
                      FIRN_NOT_FOUND);
-    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
+    assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
     put_before(&world.tree);
     ws_save(&world);
     put_after(&world.tree);
-    calls = firn_sim_memory_calls(world.tree.os);
+    calls = fi_sim_memory_calls(world.tree.os);
     assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_OK);
-    assert_int_equal(
-        firn_ws_cat(world.ws, "1", firn_str("content"), drop, &size, &entry, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_cat(world.ws, "1", firn_str("content"), drop, &size, &entry, &world.err),
+                     FIRN_OK);
     assert_int_equal(size, 6);
-    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
+    assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
     ws_world_close(&world);
 }
 
 /* ---- cat ---- */
 
 struct content {
-    struct firn_buf bytes;
+    struct fi_buf bytes;
     size_t largest; /* piece */
     size_t stop_at; /* bytes after which it has enough; 0: never */
 };
@@ -403,7 +403,7 @@ take(void *ctx, firn_slice data, firn_error *error)
     (void)error;
     struct content *content = ctx;
     assert_true(data.size > 0 && data.data != NULL);
-    assert_int_equal(firn_buf_append_slice(&content->bytes, data), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(&content->bytes, data), FIRN_OK);
     content->largest = data.size > content->largest ? data.size : content->largest;
     return content->stop_at > 0 && content->bytes.size >= content->stop_at ? FIRN_CANCELLED
                                                                            : FIRN_OK;
@@ -413,9 +413,9 @@ static int
 try_cat(struct ws_world *world, const char *reference, const char *path, struct content *content,
         firn_workspace_entry **entry)
 {
-    firn_buf_clear(&content->bytes);
+    fi_buf_clear(&content->bytes);
     content->largest = 0;
-    return firn_ws_cat(world->ws, reference, firn_str(path), take, content, entry, &world->err);
+    return fi_ws_cat(world->ws, reference, firn_str(path), take, content, entry, &world->err);
 }
 
 static void
@@ -429,8 +429,8 @@ assert_cat(struct ws_world *world, const char *reference, const char *path, cons
                 memcmp(content.bytes.data, expected, content.bytes.size) == 0);
     assert_int_equal(entry->type, FIRN_ENTRY_FILE);
     assert_int_equal(entry->size_bytes, strlen(expected));
-    assert_true(firn_slice_equal(entry->path, firn_str(path)));
-    firn_buf_deinit(&content.bytes);
+    assert_true(fi_slice_equal(entry->path, firn_str(path)));
+    fi_buf_deinit(&content.bytes);
 }
 
 static void
@@ -477,7 +477,7 @@ files_of_any_checkpoint_are_printed(void **state)
         assert_non_null(strstr(world.err.text, refused[i].text));
         assert_int_equal(content.bytes.size, 0);
     }
-    firn_buf_deinit(&content.bytes);
+    fi_buf_deinit(&content.bytes);
     ws_world_close(&world);
 }
 
@@ -498,12 +498,12 @@ a_large_file_is_printed_in_pieces(void **state)
     for (int i = 0; i < 2; i++) {
         const char *name = i == 0 ? "sparse" : "random";
         uint8_t *expected = malloc(SIZE);
-        struct firn_os_file *file;
+        struct fi_os_file *file;
         assert_non_null(expected);
-        assert_int_equal(
-            firn_os_file_open(world.tree.root, name, FIRN_OS_READ, 0, &file, &world.err), FIRN_OK);
-        assert_int_equal(firn_os_file_read_exact(file, 0, expected, SIZE, &world.err), FIRN_OK);
-        firn_os_file_close(file);
+        assert_int_equal(fi_os_file_open(world.tree.root, name, FI_OS_READ, 0, &file, &world.err),
+                         FIRN_OK);
+        assert_int_equal(fi_os_file_read_exact(file, 0, expected, SIZE, &world.err), FIRN_OK);
+        fi_os_file_close(file);
         assert_int_equal(try_cat(&world, "1", name, &content, &entry), FIRN_OK);
         assert_int_equal(content.bytes.size, SIZE);
         assert_true(memcmp(content.bytes.data, expected, SIZE) == 0);
@@ -513,7 +513,7 @@ a_large_file_is_printed_in_pieces(void **state)
     content.stop_at = 1;
     assert_int_equal(try_cat(&world, "1", "random", &content, &entry), FIRN_CANCELLED);
     assert_true(content.bytes.size < SIZE);
-    firn_buf_deinit(&content.bytes);
+    fi_buf_deinit(&content.bytes);
     ws_world_close(&world);
 }
 
@@ -531,7 +531,7 @@ assert_files_are_those_of_the_disk(struct ws_world *world)
     firn_workspace_entry *entry;
     ws_edit_list_fill(&list, &world->tree);
     for (size_t i = 0; i < list.count; i++) {
-        if (list.items[i].kind != FIRN_OS_FILE) {
+        if (list.items[i].kind != FI_OS_FILE) {
             continue;
         }
         assert_int_equal(try_cat(world, "latest", list.items[i].path, &content, &entry), FIRN_OK);
@@ -539,29 +539,29 @@ assert_files_are_those_of_the_disk(struct ws_world *world)
         char *parent = slash == NULL
                            ? strdup("")
                            : strndup(list.items[i].path, (size_t)(slash - list.items[i].path));
-        struct firn_os_dir *dir;
-        struct firn_os_file *file;
-        assert_int_equal(firn_os_dir_open_beneath(world->tree.root, parent, &dir, &world->err),
+        struct fi_os_dir *dir;
+        struct fi_os_file *file;
+        assert_int_equal(fi_os_dir_open_beneath(world->tree.root, parent, &dir, &world->err),
                          FIRN_OK);
-        assert_int_equal(firn_os_file_open(dir, slash == NULL ? list.items[i].path : slash + 1,
-                                           FIRN_OS_READ, 0, &file, &world->err),
+        assert_int_equal(fi_os_file_open(dir, slash == NULL ? list.items[i].path : slash + 1,
+                                         FI_OS_READ, 0, &file, &world->err),
                          FIRN_OK);
         uint8_t *expected = malloc(content.bytes.size + 1);
         size_t size;
         assert_non_null(expected);
         assert_int_equal(
-            firn_os_file_read(file, 0, expected, content.bytes.size + 1, &size, &world->err),
+            fi_os_file_read(file, 0, expected, content.bytes.size + 1, &size, &world->err),
             FIRN_OK);
         assert_int_equal(size, content.bytes.size);
         assert_true(size == 0 || memcmp(expected, content.bytes.data, size) == 0);
         free(expected);
         free(parent);
-        firn_os_file_close(file);
-        firn_os_dir_close(dir);
+        fi_os_file_close(file);
+        fi_os_dir_close(dir);
     }
     assert_true(list.count > 0);
     ws_edit_list_deinit(&list);
-    firn_buf_deinit(&content.bytes);
+    fi_buf_deinit(&content.bytes);
 }
 
 /* Each pair of states, by checkpoints and by the disk: the counts are those of their texts, and
@@ -635,14 +635,14 @@ a_checkpoint_is_compared_with_the_one_before_it(void **state)
     ws_save(&world);
     options.against_previous = true;
     options.with_lines = true;
-    assert_int_equal(firn_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
+    assert_int_equal(fi_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
                      FIRN_OK);
     assert_int_equal(result.before->number, 1);
     assert_int_equal(result.after->number, 2);
     assert_non_null(result.after);
     assert_true(result.changed > 0);
     options.after = "1";
-    assert_int_equal(firn_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
+    assert_int_equal(fi_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
                      FIRN_OK);
     assert_null(result.before);
     assert_int_equal(result.added, result.after->files);
@@ -650,7 +650,7 @@ a_checkpoint_is_compared_with_the_one_before_it(void **state)
     options.against_previous = false;
     options.against_nothing = true;
     options.after = NULL;
-    assert_int_equal(firn_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
+    assert_int_equal(fi_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
                      FIRN_OK);
     assert_null(result.before);
     assert_int_equal(result.after->number, 2);
@@ -659,7 +659,7 @@ a_checkpoint_is_compared_with_the_one_before_it(void **state)
     options.after = "1";
     options.paths = &nowhere;
     options.path_count = 1;
-    assert_int_equal(firn_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
+    assert_int_equal(fi_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
                      FIRN_NOT_FOUND);
     ws_world_close(&world);
 }
@@ -718,7 +718,7 @@ try_log(struct ws_world *world, struct logged *logged, firn_workspace_log_option
     logged->text[0] = '\0';
     options->on_checkpoint = log_checkpoint;
     options->on_difference = log_difference;
-    return firn_ws_difference_log(world->ws, options, log_compared, logged, &world->err);
+    return fi_ws_difference_log(world->ws, options, log_compared, logged, &world->err);
 }
 
 static void
@@ -742,14 +742,13 @@ make_history(struct ws_world *world)
     scan_put_text(&world->tree, "b", "1\n2\n");
     ws_save(world);
     scan_put_text(&world->tree, "a", "unsaved\n");
-    assert_int_equal(firn_ws_restore(world->ws, "2", &restore, &restored, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore(world->ws, "2", &restore, &restored, &world->err), FIRN_OK);
     scan_put_text(&world->tree, "a", "1\n2\n");
     ws_save(world);
     scan_rename(&world->tree, "b", "c");
     ws_save(world);
     assert_int_equal(
-        firn_reclaim_delete(world->ws, &third, 1, &delete_options, NULL, NULL, &world->err),
-        FIRN_OK);
+        fi_reclaim_delete(world->ws, &third, 1, &delete_options, NULL, NULL, &world->err), FIRN_OK);
 }
 
 static void
@@ -854,25 +853,24 @@ read_found(void *ctx, const firn_workspace_entry *entry)
 {
     struct search *search = ctx;
     if (entry->type == FIRN_ENTRY_DIRECTORY) {
-        return firn_ws_reader_entries(search->reader, &entry->hash, read_found, search,
-                                      search->err);
+        return fi_ws_reader_entries(search->reader, &entry->hash, read_found, search, search->err);
     }
     return entry->type != FIRN_ENTRY_FILE
                ? FIRN_OK
-               : firn_ws_reader_cat(search->reader, &entry->hash, entry->size_bytes, drop,
-                                    &search->size, search->err);
+               : fi_ws_reader_cat(search->reader, &entry->hash, entry->size_bytes, drop,
+                                  &search->size, search->err);
 }
 
 static int
 try_reader(struct ws_world *world, const firn_hash *root)
 {
     struct search search = {.err = &world->err};
-    int rc = firn_ws_reader_open(world->ws, &search.reader, &world->err);
+    int rc = fi_ws_reader_open(world->ws, &search.reader, &world->err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_reader_entries(search.reader, root, read_found, &search, &world->err);
+        rc = fi_ws_reader_entries(search.reader, root, read_found, &search, &world->err);
     }
     assert_true(rc != FIRN_OK || search.size > 0);
-    firn_ws_reader_close(search.reader);
+    fi_ws_reader_close(search.reader);
     return rc;
 }
 
@@ -898,7 +896,7 @@ allocations_that_fail_fail_clean(void **state)
             asked = (struct asked){"1", "2", NULL, true};
         } else if (what == 3) {
             firn_workspace_checkpoint *checkpoint;
-            assert_int_equal(firn_ws_find(world.ws, "2", &checkpoint, &world.err), FIRN_OK);
+            assert_int_equal(fi_ws_find(world.ws, "2", &checkpoint, &world.err), FIRN_OK);
             root = checkpoint->root;
         }
         for (uint64_t n = 1;; n++) {
@@ -907,15 +905,15 @@ allocations_that_fail_fail_clean(void **state)
             int64_t alive = test_alloc_alive();
             test_alloc_fail_at(n, false);
             rc = what < 2    ? try_diff(&world, &asked, NULL, &result)
-                 : what == 2 ? firn_ws_cat(world.ws, "2", firn_str("dir/new"), drop, &size, &entry,
-                                           &world.err)
+                 : what == 2 ? fi_ws_cat(world.ws, "2", firn_str("dir/new"), drop, &size, &entry,
+                                         &world.err)
                              : try_reader(&world, &root);
             uint64_t calls = test_alloc_calls();
             test_alloc_fail_at(0, false);
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
             failures += rc != FIRN_OK;
             /* The buffers that the handle keeps are all that may come: for a record, for results. */
-            firn_ws_given_release(world.ws);
+            fi_ws_given_release(world.ws);
             assert_true(test_alloc_alive() <= alive + 2);
             if (calls < n) {
                 break;
@@ -951,23 +949,23 @@ is_right_or_uncounted(const char *text, const char *expected)
 
 /* Compares, or prints a file, while the n-th call of the system fails. Returns whether one did. */
 static bool
-fail_call(struct ws_world *world, int what, uint64_t n, enum firn_sim_fault_kind kind,
+fail_call(struct ws_world *world, int what, uint64_t n, enum fi_sim_fault_kind kind,
           uint64_t *failures)
 {
     const struct asked disk = {"1", NULL, NULL, true};
     const struct asked stored = {"1", "2", NULL, true};
-    struct firn_sim_fault_plan plan = {
-        .call = n, .classes = FIRN_SIM_FAULT_ALL, .kind = kind, .error_number = EIO};
+    struct fi_sim_fault_plan plan = {
+        .call = n, .classes = FI_SIM_FAULT_ALL, .kind = kind, .error_number = EIO};
     struct content content = {.stop_at = 0};
     struct told told;
     firn_workspace_diff_result result = {.skipped = 0};
     firn_workspace_entry *entry;
     told_begin(&told);
-    firn_sim_fault_set_plan(world->tree.outer, &plan);
+    fi_sim_fault_set_plan(world->tree.outer, &plan);
     int rc = what < 2 ? try_diff(world, what == 0 ? &disk : &stored, &told, &result)
                       : try_cat(world, "1", "content", &content, &entry);
-    bool was_hit = firn_sim_fault_hits(world->tree.outer) > 0;
-    firn_sim_fault_set_plan(world->tree.outer, NULL);
+    bool was_hit = fi_sim_fault_hits(world->tree.outer) > 0;
+    fi_sim_fault_set_plan(world->tree.outer, NULL);
     char *text = told_end(&told);
     if (rc != FIRN_OK) {
         assert_true(was_hit && world->err.code == rc && world->err.text[0] != '\0');
@@ -978,7 +976,7 @@ fail_call(struct ws_world *world, int what, uint64_t n, enum firn_sim_fault_kind
         assert_int_equal(content.bytes.size, 6);
     }
     free(text);
-    firn_buf_deinit(&content.bytes);
+    fi_buf_deinit(&content.bytes);
     return was_hit;
 }
 
@@ -1000,9 +998,9 @@ calls_that_fail_give_no_wrong_difference(void **state)
     scan_world_wrap(&world.tree);
     ws_world_reopen(&world);
     for (int what = 0; what < 3; what++) {
-        for (int kind = FIRN_SIM_FAULT_FAILS; kind <= FIRN_SIM_FAULT_SHORT; kind++) {
+        for (int kind = FI_SIM_FAULT_FAILS; kind <= FI_SIM_FAULT_SHORT; kind++) {
             uint64_t n = 1;
-            while (fail_call(&world, what, n, (enum firn_sim_fault_kind)kind, &failures)) {
+            while (fail_call(&world, what, n, (enum fi_sim_fault_kind)kind, &failures)) {
                 n++;
             }
             assert_true(n > 10);
@@ -1027,22 +1025,22 @@ damage_is_told_and_named(void **state)
     ws_save(&world);
     scan_put_text(&world.tree, "data", "other");
     struct scan_world store = {.os = world.tree.os};
-    assert_int_equal(firn_os_dir_open_path(store.os, "/s/packs", &store.root, NULL), FIRN_OK);
-    struct firn_os_file *file;
-    assert_int_equal(firn_os_file_open(store.root, "00000001.pack", FIRN_OS_READ | FIRN_OS_WRITE, 0,
-                                       &file, &world.err),
+    assert_int_equal(fi_os_dir_open_path(store.os, "/s/packs", &store.root, NULL), FIRN_OK);
+    struct fi_os_file *file;
+    assert_int_equal(fi_os_file_open(store.root, "00000001.pack", FI_OS_READ | FI_OS_WRITE, 0,
+                                     &file, &world.err),
                      FIRN_OK);
     uint8_t byte;
-    assert_int_equal(firn_os_file_read_exact(file, 100000, &byte, 1, &world.err), FIRN_OK);
+    assert_int_equal(fi_os_file_read_exact(file, 100000, &byte, 1, &world.err), FIRN_OK);
     byte ^= 1;
-    assert_int_equal(firn_os_file_write(file, 100000, &byte, 1, &world.err), FIRN_OK);
-    firn_os_file_close(file);
-    firn_os_dir_close(store.root);
+    assert_int_equal(fi_os_file_write(file, 100000, &byte, 1, &world.err), FIRN_OK);
+    fi_os_file_close(file);
+    fi_os_dir_close(store.root);
     assert_int_equal(try_cat(&world, "1", "data", &content, &entry), FIRN_CORRUPT);
     assert_non_null(strstr(world.err.text, "data"));
     assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_CORRUPT);
     assert_non_null(strstr(world.err.text, "data"));
-    firn_buf_deinit(&content.bytes);
+    fi_buf_deinit(&content.bytes);
     ws_world_close(&world);
 }
 

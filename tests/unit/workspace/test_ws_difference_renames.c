@@ -51,8 +51,8 @@ try_diff(struct ws_world *world, const char *path, struct told *told,
     options.paths = &paths;
     options.path_count = path == NULL ? 0 : 1;
     options.find_renames = true;
-    return firn_ws_difference(world->ws, &options, told == NULL ? NULL : tell, told, out,
-                              &world->err);
+    return fi_ws_difference(world->ws, &options, told == NULL ? NULL : tell, told, out,
+                            &world->err);
 }
 
 static firn_workspace_diff_result
@@ -182,7 +182,7 @@ any_allocation_may_fail(void **state)
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
         /* The buffers that the handle keeps are all that may come: for a record, for results. */
-        firn_ws_given_release(world.ws);
+        fi_ws_given_release(world.ws);
         assert_true(test_alloc_alive() <= alive + 2);
     }
     ws_world_close(&world);

@@ -52,7 +52,7 @@ list(struct ws_world *world)
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     struct numbers numbers = {.count = 0};
     options.include_safety = true;
-    assert_int_equal(firn_ws_list(world->ws, &options, note, &numbers, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_list(world->ws, &options, note, &numbers, &world->err), FIRN_OK);
     return numbers;
 }
 
@@ -75,7 +75,7 @@ try_save_keeping(struct ws_world *world, const char *keep, firn_workspace_save_r
     firn_workspace_save_result ignored;
     options.keep = keep;
     options.threads = 1;
-    return firn_ws_save(world->ws, &options, out != NULL ? out : &ignored, &world->err);
+    return fi_ws_save(world->ws, &options, out != NULL ? out : &ignored, &world->err);
 }
 
 static firn_workspace_save_result
@@ -93,19 +93,19 @@ try_expire(struct ws_world *world, const char *keep, bool is_dry, struct numbers
     options.keep = keep;
     options.dry_run = is_dry;
     *out = (struct numbers){.count = 0};
-    return firn_reclaim_expire_request(world->ws, &options, note, out, &world->err);
+    return fi_reclaim_expire_request(world->ws, &options, note, out, &world->err);
 }
 
 static int
 try_pin(struct ws_world *world, const char *reference, bool is_pinned)
 {
-    return firn_ws_pin_set(world->ws, &reference, 1, is_pinned, NULL, NULL, &world->err);
+    return fi_ws_pin_set(world->ws, &reference, 1, is_pinned, NULL, NULL, &world->err);
 }
 
 static void
 set_time(struct ws_world *world, int64_t since_start_ns)
 {
-    firn_sim_memory_set_time(world->tree.os, START_NS + since_start_ns);
+    fi_sim_memory_set_time(world->tree.os, START_NS + since_start_ns);
 }
 
 /* One checkpoint an hour from the start on; number i + 1 was made in the hour i. */
@@ -188,14 +188,13 @@ pins_tags_and_what_an_undo_needs_stay(void **state)
     ws_world_open_memory(&world, 43);
     save_hourly(&world, 10);
     assert_int_equal(try_pin(&world, "2", true), FIRN_OK);
-    assert_int_equal(firn_ws_tag_set(world.ws, "tagged", "3", false, &ignored, &world.err),
-                     FIRN_OK);
+    assert_int_equal(fi_ws_tag_set(world.ws, "tagged", "3", false, &ignored, &world.err), FIRN_OK);
     ws_restore(&world, "4");
     set_time(&world, 3 * DAY_NS);
     ws_save(&world);
-    uint64_t calls = firn_sim_memory_calls(world.tree.os);
+    uint64_t calls = fi_sim_memory_calls(world.tree.os);
     assert_int_equal(try_expire(&world, "last:1", true, &dry), FIRN_OK);
-    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
+    assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
     assert_int_equal(list(&world).count, 11);
     assert_int_equal(try_expire(&world, "last:1", false, &gone), FIRN_OK);
     assert_memory_equal(&gone, &dry, sizeof gone);
@@ -255,17 +254,17 @@ a_collection_lets_go_in_all_workspaces(void **state)
     set_time(&world, 3 * DAY_NS);
     options.keep = "last:2";
     options.dry_run = true;
-    assert_int_equal(firn_reclaim(world.ws, &options, &dry, &world.err), FIRN_OK);
+    assert_int_equal(fi_reclaim(world.ws, &options, &dry, &world.err), FIRN_OK);
     assert_int_equal(list(&world).count + list(&neighbour).count, 12);
     options.dry_run = false;
-    assert_int_equal(firn_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
     assert_int_equal(result.expired, 3 + 4);
     assert_int_equal(dry.expired, result.expired);
     assert_int_equal(dry.objects_live, result.objects_live);
     assert_int_equal(list(&world).count, 2);
     assert_int_equal(list(&neighbour).count, 3);
     options.keep = "nonsense";
-    assert_int_equal(firn_reclaim(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    assert_int_equal(fi_reclaim(world.ws, &options, &result, &world.err), FIRN_INVALID);
     gc_neighbour_close(&neighbour);
     gc_assert_exact(&world);
     ws_world_close(&world);
@@ -290,18 +289,18 @@ pins_are_set_together_and_listed(void **state)
     struct numbers pins = {.count = 0};
     struct numbers told = {.count = 0};
     ws_world_open_memory(&world, 46);
-    assert_int_equal(firn_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
     assert_int_equal(try_pin(&world, "1", true), FIRN_NOT_FOUND);
     save_hourly(&world, 4);
     const char *const wrong[] = {"1", "9"};
-    assert_int_equal(firn_ws_pin_set(world.ws, wrong, 2, true, note, &told, &world.err),
+    assert_int_equal(fi_ws_pin_set(world.ws, wrong, 2, true, note, &told, &world.err),
                      FIRN_NOT_FOUND);
-    assert_int_equal(firn_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
     assert_int_equal(pins.count + told.count, 0);
     const char *const right[] = {"1", "latest", "1"};
-    assert_int_equal(firn_ws_pin_set(world.ws, right, 3, true, note, &told, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_pin_set(world.ws, right, 3, true, note, &told, &world.err), FIRN_OK);
     assert_int_equal(told.count, 3);
-    assert_int_equal(firn_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
     assert_int_equal(pins.count, 2);
     assert_int_equal(pins.numbers[0], 4);
     assert_int_equal(pins.numbers[1], 1);
@@ -309,7 +308,7 @@ pins_are_set_together_and_listed(void **state)
     assert_int_equal(try_pin(&world, "4", false), FIRN_OK);
     pins.count = 0;
     ws_world_reopen(&world);
-    assert_int_equal(firn_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
     assert_int_equal(pins.count, 1);
     ws_world_close(&world);
 }
@@ -326,7 +325,7 @@ prepare(struct ws_world *world, uint64_t seed)
     save_hourly(world, CHECKPOINTS);
     assert_int_equal(try_pin(world, "3", true), FIRN_OK);
     set_time(world, 3 * DAY_NS);
-    assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
 }
 
 static int
@@ -346,7 +345,7 @@ run(struct ws_world *world, int operation)
         return try_save_keeping(world, "last:2", NULL);
     default:
         options.keep = "last:2";
-        return firn_reclaim(world->ws, &options, &result, &world->err);
+        return fi_reclaim(world->ws, &options, &result, &world->err);
     }
 }
 
@@ -356,7 +355,7 @@ assert_all_or_nothing(struct ws_world *world, int operation, const struct ws_bro
 {
     struct numbers pins = {.count = 0};
     struct numbers left = list(world);
-    assert_int_equal(firn_ws_pin_list(world->ws, note_pin, &pins, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_pin_list(world->ws, note_pin, &pins, &world->err), FIRN_OK);
     if (operation == PIN || operation == UNPIN) {
         size_t done = operation == PIN ? 2 : 0;
         assert_int_equal(left.count, CHECKPOINTS);

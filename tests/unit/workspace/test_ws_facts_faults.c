@@ -34,11 +34,11 @@ make(struct ws_world *world, firn_workspace_step_kind kind)
     firn_workspace_checkpoint *given;
     switch (kind) {
     case FIRN_STEP_TAG:
-        return firn_ws_tag_set(world->ws, "name", reference, false, &given, &world->err);
+        return fi_ws_tag_set(world->ws, "name", reference, false, &given, &world->err);
     case FIRN_STEP_PIN:
-        return firn_ws_pin_set(world->ws, &reference, 1, true, NULL, NULL, &world->err);
+        return fi_ws_pin_set(world->ws, &reference, 1, true, NULL, NULL, &world->err);
     default:
-        return firn_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
+        return fi_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
     }
 }
 
@@ -48,8 +48,8 @@ move(struct ws_world *world, enum way way)
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     options.threads = world->threads;
-    return way == REDO ? firn_ws_restore_redo(world->ws, &options, &result, &world->err)
-                       : firn_ws_restore_undo(world->ws, &options, &result, &world->err);
+    return way == REDO ? fi_ws_restore_redo(world->ws, &options, &result, &world->err)
+                       : fi_ws_restore_undo(world->ws, &options, &result, &world->err);
 }
 
 static int
@@ -93,11 +93,11 @@ is_changed(struct ws_world *world, firn_workspace_step_kind kind)
     int rc;
     options.deleted = true;
     if (kind == FIRN_STEP_TAG) {
-        rc = firn_ws_tag_list(world->ws, count_tag, &count, &world->err);
+        rc = fi_ws_tag_list(world->ws, count_tag, &count, &world->err);
     } else if (kind == FIRN_STEP_PIN) {
-        rc = firn_ws_pin_list(world->ws, count_pin, &count, &world->err);
+        rc = fi_ws_pin_list(world->ws, count_pin, &count, &world->err);
     } else {
-        rc = firn_ws_list(world->ws, &options, count_checkpoint, &count, &world->err);
+        rc = fi_ws_list(world->ws, &options, count_checkpoint, &count, &world->err);
     }
     assert_int_equal(rc, FIRN_OK);
     assert_true(count <= 1);
@@ -133,8 +133,7 @@ assert_nearest(struct ws_world *world, firn_workspace_step_kind kind, bool is_se
     options.threads = world->threads;
     options.limit = 1;
     assert_int_equal(
-        firn_ws_steps_list(world->ws, &options, take_step, &nearest, &result, &world->err),
-        FIRN_OK);
+        fi_ws_steps_list(world->ws, &options, take_step, &nearest, &result, &world->err), FIRN_OK);
     assert_int_equal(nearest.undo, is_set ? kind : FIRN_STEP_SAVE);
     assert_int_equal(nearest.redo, is_set || !is_known ? 0 : kind);
     assert_int_equal(nearest.fact_count, is_known ? 1 : 0);
@@ -179,7 +178,7 @@ prepare(struct ws_world *world, int operation)
     if (operation % WAYS == REDO) {
         assert_int_equal(move(world, UNDO), FIRN_OK);
     }
-    assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
 }
 
 static void

@@ -33,7 +33,7 @@ struct prepared {
 static void
 sync_everything(struct ws_world *world)
 {
-    assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
 }
 
 #ifdef TEST_LISTED
@@ -46,15 +46,15 @@ static const bool is_listed = false;
 static void
 begin_list(struct ws_world *world, const char *parent, const char *name)
 {
-    struct firn_os_dir *dir;
-    struct firn_os_dir *store;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, parent, &dir, &world->err), FIRN_OK);
-    assert_int_equal(firn_os_make_dir(dir, name, 0700, &world->err), FIRN_OK);
-    assert_int_equal(firn_os_dir_open(dir, name, &store, &world->err), FIRN_OK);
-    assert_int_equal(firn_trust_store_begin(store, "/w", &world->err), FIRN_OK);
-    assert_int_equal(firn_os_dir_sync_filesystem(dir, &world->err), FIRN_OK);
-    firn_os_dir_close(store);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir;
+    struct fi_os_dir *store;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, parent, &dir, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_make_dir(dir, name, 0700, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open(dir, name, &store, &world->err), FIRN_OK);
+    assert_int_equal(fi_trust_store_begin(store, "/w", &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(dir, &world->err), FIRN_OK);
+    fi_os_dir_close(store);
+    fi_os_dir_close(dir);
 }
 
 /* Files that firn would read or need, if they were its own. */
@@ -64,14 +64,14 @@ plant_foreign(struct ws_world *world)
     const char *const names[] = {"wal-000002.log", "wal-000009.log", "manifest-000002.log",
                                  "RESERVE",        "REPAIRING",      "FIRN.tmp"};
     struct scan_world store = {.os = world->tree.os};
-    assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(store.os, "/s", &store.root, &world->err), FIRN_OK);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         scan_put_text(&store, names[i], "not firn's");
     }
     scan_put_text(&store, "packs/00000003.pack", "not firn's");
     scan_put_text(&store, "packs/00000003.pack.tmp", "not firn's");
     scan_put_text(&store, "runs/000001.row", "not firn's");
-    firn_os_dir_close(store.root);
+    fi_os_dir_close(store.root);
 }
 
 static void
@@ -148,12 +148,12 @@ run(struct ws_world *world, enum operation operation)
     case CHECK:
         return ws_try_check(world, NULL);
     case STATUS:
-        return firn_ws_status(world->ws, &status, NULL, NULL, &status_result, &world->err);
+        return fi_ws_status(world->ws, &status, NULL, NULL, &status_result, &world->err);
     case LIST:
-        return firn_ws_list(world->ws, &list, ignore_checkpoint, NULL, &world->err);
+        return fi_ws_list(world->ws, &list, ignore_checkpoint, NULL, &world->err);
     default:
         elsewhere.to_dir = "/elsewhere/in";
-        return firn_ws_restore(world->ws, "1", &elsewhere, &restore_result, &world->err);
+        return fi_ws_restore(world->ws, "1", &elsewhere, &restore_result, &world->err);
     }
 }
 
@@ -166,8 +166,8 @@ changes_tree(enum operation operation)
 static void
 assert_no_left_overs(struct ws_world *world)
 {
-    struct firn_os_dir *packs;
-    int rc = firn_os_dir_open_path(world->tree.os, "/s/packs", &packs, NULL);
+    struct fi_os_dir *packs;
+    int rc = fi_os_dir_open_path(world->tree.os, "/s/packs", &packs, NULL);
     if (rc == FIRN_NOT_FOUND) {
         return;
     }
@@ -180,7 +180,7 @@ assert_no_left_overs(struct ws_world *world)
         }
         assert_false(test_file_exists(packs, name));
     }
-    firn_os_dir_close(packs);
+    fi_os_dir_close(packs);
 }
 
 /* A first save that failed may have left no store: then there is nothing to check. */
@@ -201,7 +201,7 @@ assert_all_is_well(struct ws_world *world, const struct prepared *prepared,
     assert_nothing_is_damaged(world, operation);
     firn_workspace_checkpoint *latest;
     if (operation == FIRST_SAVE) {
-        int rc = firn_ws_find(world->ws, "latest", &latest, &world->err);
+        int rc = fi_ws_find(world->ws, "latest", &latest, &world->err);
         assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && acknowledged == 0));
         ws_save(world);
         assert_no_left_overs(world);
@@ -211,7 +211,7 @@ assert_all_is_well(struct ws_world *world, const struct prepared *prepared,
     if (!changes_tree(operation)) {
         ws_assert_dump(world, prepared->edited);
     }
-    assert_int_equal(firn_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
     assert_true(latest->number >= acknowledged);
     assert_true(latest->number <= acknowledged + 1);
     ws_restore(world, "1");
@@ -233,12 +233,12 @@ begin_run(void *ctx, struct ws_world *world)
 {
     const struct broken_run *run = ctx;
     if (run->operation == FIRST_SAVE && is_listed) {
-        struct firn_os_dir *top;
-        assert_int_equal(firn_os_dir_open_path(world->tree.os, "/", &top, &world->err), FIRN_OK);
-        assert_int_equal(firn_os_make_dir(top, "fresh", 0700, &world->err), FIRN_OK);
+        struct fi_os_dir *top;
+        assert_int_equal(fi_os_dir_open_path(world->tree.os, "/", &top, &world->err), FIRN_OK);
+        assert_int_equal(fi_os_make_dir(top, "fresh", 0700, &world->err), FIRN_OK);
         begin_list(world, "/fresh", "store");
-        assert_int_equal(firn_os_dir_sync(top, &world->err), FIRN_OK);
-        firn_os_dir_close(top);
+        assert_int_equal(fi_os_dir_sync(top, &world->err), FIRN_OK);
+        fi_os_dir_close(top);
     }
     if (run->operation == FIRST_SAVE) {
         free(world->store_path);

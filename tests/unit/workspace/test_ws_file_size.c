@@ -25,7 +25,7 @@ try_save(struct ws_world *world, uint64_t most, bool is_strict, firn_workspace_s
     scan_notices_deinit(&world->notices);
     world->notices = (struct scan_notices){.cancel_at = world->notices.cancel_at};
     options.callbacks = scan_notices_callbacks(&world->notices);
-    return firn_ws_save(world->ws, &options, out, &world->err);
+    return fi_ws_save(world->ws, &options, out, &world->err);
 }
 
 static firn_workspace_save_result
@@ -83,7 +83,7 @@ what_is_known_is_left_out_too(void **state)
     assert_int_equal(save(&world, 500).checkpoint->files, 5);
     firn_workspace_save_result result = save(&world, 0);
     assert_int_equal(result.checkpoint->files, 20);
-    assert_true(firn_hash_equal(&result.checkpoint->root, &whole));
+    assert_true(fi_hash_equal(&result.checkpoint->root, &whole));
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }

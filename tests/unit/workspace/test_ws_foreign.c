@@ -19,43 +19,43 @@
 
 enum { ROOT = 0, SOMEBODY = 1000 };
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 open_path(struct ws_world *world, const char *path)
 {
-    struct firn_os_dir *dir = NULL;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, path, &dir, &world->err), FIRN_OK);
+    struct fi_os_dir *dir = NULL;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, path, &dir, &world->err), FIRN_OK);
     return dir;
 }
 
 /* Gives a directory and what lies in it to a user. */
 static int
-give_entry(void *ctx, const struct firn_os_dirent *entry)
+give_entry(void *ctx, const struct fi_os_dirent *entry)
 {
-    struct firn_os_dir *dir = ctx;
-    struct firn_os_node node = {.dir = dir, .name = entry->name};
-    struct firn_os_stat stat;
-    assert_int_equal(firn_os_stat(dir, entry->name, &stat, NULL), FIRN_OK);
-    return firn_os_set_owner(node, SOMEBODY, SOMEBODY, NULL);
+    struct fi_os_dir *dir = ctx;
+    struct fi_os_node node = {.dir = dir, .name = entry->name};
+    struct fi_os_stat stat;
+    assert_int_equal(fi_os_stat(dir, entry->name, &stat, NULL), FIRN_OK);
+    return fi_os_set_owner(node, SOMEBODY, SOMEBODY, NULL);
 }
 
 static void
 give(struct ws_world *world, const char *path)
 {
-    struct firn_os_dir *dir = open_path(world, path);
-    assert_int_equal(firn_os_set_owner((struct firn_os_node){.dir = dir}, SOMEBODY, SOMEBODY, NULL),
+    struct fi_os_dir *dir = open_path(world, path);
+    assert_int_equal(fi_os_set_owner((struct fi_os_node){.dir = dir}, SOMEBODY, SOMEBODY, NULL),
                      FIRN_OK);
-    assert_int_equal(firn_os_dir_list(dir, give_entry, dir, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_os_dir_list(dir, give_entry, dir, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
 static int
-count_entry(void *ctx, const struct firn_os_dirent *entry)
+count_entry(void *ctx, const struct fi_os_dirent *entry)
 {
-    struct firn_os_dir *dir = ctx;
-    struct firn_os_stat stat;
-    assert_int_equal(firn_os_stat(dir, entry->name, &stat, NULL), FIRN_OK);
+    struct fi_os_dir *dir = ctx;
+    struct fi_os_stat stat;
+    assert_int_equal(fi_os_stat(dir, entry->name, &stat, NULL), FIRN_OK);
     if (stat.uid != SOMEBODY || stat.gid != SOMEBODY) {
-        fail_msg("'%s/%s' belongs to %u", firn_os_dir_path(dir), entry->name, stat.uid);
+        fail_msg("'%s/%s' belongs to %u", fi_os_dir_path(dir), entry->name, stat.uid);
     }
     return FIRN_OK;
 }
@@ -63,26 +63,26 @@ count_entry(void *ctx, const struct firn_os_dirent *entry)
 static void
 assert_all_given(struct ws_world *world, const char *path)
 {
-    struct firn_os_dir *dir = open_path(world, path);
-    assert_int_equal(firn_os_dir_list(dir, count_entry, dir, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_path(world, path);
+    assert_int_equal(fi_os_dir_list(dir, count_entry, dir, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
-static struct firn_os_stat
+static struct fi_os_stat
 look(struct ws_world *world, const char *name)
 {
-    struct firn_os_stat stat;
-    assert_int_equal(firn_os_stat(world->tree.root, name, &stat, NULL), FIRN_OK);
+    struct fi_os_stat stat;
+    assert_int_equal(fi_os_stat(world->tree.root, name, &stat, NULL), FIRN_OK);
     return stat;
 }
 
 static bool
 has_xattr(struct ws_world *world, const char *name, const char *attribute)
 {
-    struct firn_buf value = {0};
-    struct firn_os_node node = {.dir = world->tree.root, .name = name};
-    int rc = firn_os_xattr_get(node, attribute, &value, NULL);
-    firn_buf_deinit(&value);
+    struct fi_buf value = {0};
+    struct fi_os_node node = {.dir = world->tree.root, .name = name};
+    int rc = fi_os_xattr_get(node, attribute, &value, NULL);
+    fi_buf_deinit(&value);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     return rc == FIRN_OK;
 }
@@ -90,10 +90,10 @@ has_xattr(struct ws_world *world, const char *name, const char *attribute)
 static void
 set_mode(struct ws_world *world, const char *parent, const char *name, uint32_t mode)
 {
-    struct firn_os_dir *dir = open_path(world, parent);
-    struct firn_os_node node = {.dir = dir, .name = name};
-    assert_int_equal(firn_os_set_mode(node, mode, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_path(world, parent);
+    struct fi_os_node node = {.dir = dir, .name = name};
+    assert_int_equal(fi_os_set_mode(node, mode, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
 static void
@@ -102,7 +102,7 @@ another_users_store_hands_out_no_rights(void **state)
     (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 51);
-    firn_sim_memory_set_user(world.tree.os, ROOT);
+    fi_sim_memory_set_user(world.tree.os, ROOT);
     scan_put_text(&world.tree, "tool", "a program");
     scan_set_mode(&world.tree, "tool", 06755);
     scan_set_xattr(&world.tree, "tool", "security.capability", "all of them");
@@ -139,7 +139,7 @@ ones_own_store_restores_what_it_saved(void **state)
     (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 52);
-    firn_sim_memory_set_user(world.tree.os, ROOT);
+    fi_sim_memory_set_user(world.tree.os, ROOT);
     scan_put_text(&world.tree, "tool", "a program");
     scan_set_mode(&world.tree, "tool", 06755);
     scan_set_xattr(&world.tree, "tool", "security.capability", "all of them");
@@ -177,15 +177,15 @@ a_store_that_everybody_may_write_to_is_refused(void **state)
         uint32_t sound;
     } things[] = {{"/", "s", 0700}, {"/s", "FIRN", 0600}};
     struct ws_world world;
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     ws_world_open_memory(&world, 54);
     ws_save(&world);
     for (size_t i = 0; i < sizeof things / sizeof things[0]; i++) {
         set_mode(&world, things[i].parent, things[i].name, things[i].sound | 02);
-        for (unsigned mode = FIRN_WS_READ; mode <= FIRN_WS_CREATE; mode++) {
-            assert_int_equal(firn_ws_opened_open_store(world.ws, (enum firn_ws_open_mode)mode,
-                                                       &opened, &world.err),
-                             FIRN_UNTRUSTED);
+        for (unsigned mode = FI_WS_READ; mode <= FI_WS_CREATE; mode++) {
+            assert_int_equal(
+                fi_ws_opened_open_store(world.ws, (enum fi_ws_open_mode)mode, &opened, &world.err),
+                FIRN_UNTRUSTED);
         }
         set_mode(&world, things[i].parent, things[i].name, things[i].sound);
         ws_save(&world);
@@ -199,10 +199,10 @@ what_root_makes_in_a_store_is_its_owners(void **state)
     (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 53);
-    firn_sim_memory_set_user(world.tree.os, ROOT);
-    struct firn_os_dir *top = open_path(&world, "/");
-    assert_int_equal(firn_os_make_dir(top, "s", 0700, NULL), FIRN_OK);
-    firn_os_dir_close(top);
+    fi_sim_memory_set_user(world.tree.os, ROOT);
+    struct fi_os_dir *top = open_path(&world, "/");
+    assert_int_equal(fi_os_make_dir(top, "s", 0700, NULL), FIRN_OK);
+    fi_os_dir_close(top);
     give(&world, "/s");
     scan_put_random(&world.tree, "large", 1, 300000);
     ws_save(&world);
@@ -221,15 +221,15 @@ a_lock_that_a_restore_makes_is_the_stores_owners(void **state)
     (void)state;
     struct ws_world world;
     ws_world_open_memory(&world, 54);
-    firn_sim_memory_set_user(world.tree.os, ROOT);
+    fi_sim_memory_set_user(world.tree.os, ROOT);
     scan_put_dir(&world.tree, "db");
     give(&world, "/w/db");
-    struct firn_os_dir *dir = open_path(&world, "/w/db");
-    struct firn_storefile_lock *lock = NULL;
-    assert_int_equal(firn_copy_capture_keep_writers_out(dir, true, 0, &lock, NULL), FIRN_OK);
+    struct fi_os_dir *dir = open_path(&world, "/w/db");
+    struct fi_storefile_lock *lock = NULL;
+    assert_int_equal(fi_copy_capture_keep_writers_out(dir, true, 0, &lock, NULL), FIRN_OK);
     assert_non_null(lock);
-    firn_storefile_lock_release(lock);
-    firn_os_dir_close(dir);
+    fi_storefile_lock_release(lock);
+    fi_os_dir_close(dir);
     assert_all_given(&world, "/w/db");
     ws_world_close(&world);
 }

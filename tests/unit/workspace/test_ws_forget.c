@@ -46,23 +46,23 @@ put_content(struct ws_world *world, const char *path, uint64_t seed, size_t size
 }
 
 struct looking {
-    struct firn_os_dir *packs;
+    struct fi_os_dir *packs;
     const uint8_t *data;
     size_t size;
     size_t found;
 };
 
 static int
-look_into(void *ctx, const struct firn_os_dirent *entry)
+look_into(void *ctx, const struct fi_os_dirent *entry)
 {
     struct looking *looking = ctx;
-    struct firn_buf file = {0};
+    struct fi_buf file = {0};
     test_file_read(looking->packs, entry->name, &file);
     for (size_t at = 0; at + PROBE_SIZE <= looking->size; at += PROBE_EVERY) {
         looking->found +=
             memmem(file.data, file.size, looking->data + at, PROBE_SIZE) != NULL ? 1 : 0;
     }
-    firn_buf_deinit(&file);
+    fi_buf_deinit(&file);
     return FIRN_OK;
 }
 
@@ -71,14 +71,13 @@ static size_t
 find_bytes(struct ws_world *world, const uint8_t *data, size_t size)
 {
     struct looking looking = {.data = data, .size = size};
-    struct firn_os_dir *store;
+    struct fi_os_dir *store;
     firn_error err;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, world->store_path, &store, &err),
-                     FIRN_OK);
-    assert_int_equal(firn_os_dir_open(store, "packs", &looking.packs, &err), FIRN_OK);
-    assert_int_equal(firn_os_dir_list(looking.packs, look_into, &looking, &err), FIRN_OK);
-    firn_os_dir_close(looking.packs);
-    firn_os_dir_close(store);
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, world->store_path, &store, &err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open(store, "packs", &looking.packs, &err), FIRN_OK);
+    assert_int_equal(fi_os_dir_list(looking.packs, look_into, &looking, &err), FIRN_OK);
+    fi_os_dir_close(looking.packs);
+    fi_os_dir_close(store);
     return looking.found;
 }
 
@@ -121,7 +120,7 @@ try_forget(struct ws_world *world, const char *path, bool is_dry, struct told *o
     options.paths = &slice;
     options.path_count = 1;
     options.dry_run = is_dry;
-    int rc = firn_ws_forget(world->ws, &options, note, &told, &result, &world->err);
+    int rc = fi_ws_forget(world->ws, &options, note, &told, &result, &world->err);
     assert_true(rc != FIRN_OK || result.checkpoints == told.count);
     if (out != NULL) {
         *out = told;
@@ -149,7 +148,7 @@ static size_t
 entries_of(struct ws_world *world, const char *reference)
 {
     size_t count = 0;
-    assert_int_equal(firn_ws_entries(world->ws, reference, count_entry, &count, &world->err),
+    assert_int_equal(fi_ws_entries(world->ws, reference, count_entry, &count, &world->err),
                      FIRN_OK);
     return count;
 }
@@ -167,15 +166,14 @@ static int
 try_cat(struct ws_world *world, const char *reference, const char *path)
 {
     firn_workspace_entry *entry;
-    return firn_ws_cat(world->ws, reference, firn_str(path), take_nothing, NULL, &entry,
-                       &world->err);
+    return fi_ws_cat(world->ws, reference, firn_str(path), take_nothing, NULL, &entry, &world->err);
 }
 
 static const firn_workspace_checkpoint *
 find(struct ws_world *world, const char *reference)
 {
     firn_workspace_checkpoint *found;
-    assert_int_equal(firn_ws_find(world->ws, reference, &found, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_find(world->ws, reference, &found, &world->err), FIRN_OK);
     return found;
 }
 
@@ -198,9 +196,9 @@ no_byte_is_left_in_any_pack(void **state)
     assert_true(find_content(&world, 4, SMALL) > 8);
     const firn_workspace_checkpoint *before = find(&world, "1");
 
-    uint64_t calls = firn_sim_memory_calls(world.tree.os);
+    uint64_t calls = fi_sim_memory_calls(world.tree.os);
     assert_int_equal(try_forget(&world, "dir/secret", true, &told), FIRN_OK);
-    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
+    assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
     assert_int_equal(told.count, 2);
     assert_int_equal(told.files, 2);
     assert_int_equal(told.bytes, 2 * SMALL);
@@ -214,7 +212,7 @@ no_byte_is_left_in_any_pack(void **state)
     const firn_workspace_checkpoint *after = find(&world, "1");
     assert_string_equal(after->id, before->id);
     assert_int_equal(after->created_ns, before->created_ns);
-    assert_false(firn_hash_equal(&after->root, &before->root));
+    assert_false(fi_hash_equal(&after->root, &before->root));
     assert_int_equal(after->forgotten, 2);
     assert_int_equal(after->files, before->files - 2);
     assert_int_equal(after->bytes, before->bytes - SMALL - LARGE);
@@ -379,17 +377,17 @@ a_restore_leaves_it_alone(void **state)
     char *before = ws_dump(&world);
     ws_restore(&world, "1");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct firn_buf content = {0};
-        struct firn_os_dir *dir = world.tree.root;
+        struct fi_buf content = {0};
+        struct fi_os_dir *dir = world.tree.root;
         bool is_deep = strchr(names[i], '/') != NULL;
         if (is_deep) {
-            assert_int_equal(firn_os_dir_open(world.tree.root, "#dir", &dir, NULL), FIRN_OK);
+            assert_int_equal(fi_os_dir_open(world.tree.root, "#dir", &dir, NULL), FIRN_OK);
         }
         test_file_read(dir, is_deep ? "deep" : names[i], &content);
-        assert_true(firn_slice_equal(firn_buf_slice(&content), firn_str("the only copy")));
-        firn_buf_deinit(&content);
+        assert_true(fi_slice_equal(fi_buf_slice(&content), firn_str("the only copy")));
+        fi_buf_deinit(&content);
         if (is_deep) {
-            firn_os_dir_close(dir);
+            fi_os_dir_close(dir);
         }
     }
     assert_false(test_file_exists(world.tree.root, "added"));
@@ -465,7 +463,7 @@ what_cannot_be_forgotten_is_refused(void **state)
     firn_workspace_forget_result result;
     options.paths = both;
     options.path_count = 2;
-    assert_int_equal(firn_ws_forget(world.ws, &options, NULL, NULL, &result, &world.err),
+    assert_int_equal(fi_ws_forget(world.ws, &options, NULL, NULL, &result, &world.err),
                      FIRN_NOT_FOUND);
     assert_int_equal(try_cat(&world, "1", "a"), FIRN_OK);
     forget(&world, "a");
@@ -492,13 +490,13 @@ a_pending_restore_comes_first(void **state)
         struct ws_world world;
         firn_workspace_pending_restore pending;
         ws_world_clone(&prepared, &world);
-        firn_sim_memory_set_cut_at(world.tree.os, firn_sim_memory_calls(world.tree.os) + k);
+        fi_sim_memory_set_cut_at(world.tree.os, fi_sim_memory_calls(world.tree.os) + k);
         (void)ws_try_restore(&world, "1", NULL);
-        was_off = firn_sim_memory_is_off(world.tree.os);
-        firn_sim_memory_power_cut(world.tree.os, k);
-        firn_sim_memory_set_cut_at(world.tree.os, 0);
+        was_off = fi_sim_memory_is_off(world.tree.os);
+        fi_sim_memory_power_cut(world.tree.os, k);
+        fi_sim_memory_set_cut_at(world.tree.os, 0);
         ws_world_reopen(&world);
-        assert_int_equal(firn_ws_restore_pending(world.ws, &pending, &world.err), FIRN_OK);
+        assert_int_equal(fi_ws_restore_pending(world.ws, &pending, &world.err), FIRN_OK);
         int rc = try_forget(&world, "f", false, NULL);
         assert_int_equal(rc, pending.is_pending ? FIRN_CONFLICT : FIRN_OK);
         refused += rc == FIRN_CONFLICT ? 1 : 0;
@@ -539,7 +537,7 @@ prepare(struct prepared *prepared, uint64_t seed)
     scan_put_link(&world->tree, "leans", "dir/secret");
     ws_save(world);
     free(data);
-    assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
     ws_world_clone(world, &prepared->world[COLLECT]);
     forget(&prepared->world[COLLECT], "dir");
 }

@@ -37,9 +37,9 @@ space_comes_back(void **state)
     firn_workspace_gc_result before = gc_run(&world);
     assert_true(before.bytes_after > 20 << 20);
     gc_delete(&world, "1");
-    uint64_t calls = firn_sim_memory_calls(world.tree.os);
+    uint64_t calls = fi_sim_memory_calls(world.tree.os);
     firn_workspace_gc_result dry = gc_dry_run(&world);
-    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
+    assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
     firn_workspace_gc_result result = gc_run(&world);
     assert_int_equal(dry.objects_live, result.objects_live);
     assert_int_equal(dry.objects_dead, result.objects_dead);
@@ -157,7 +157,7 @@ a_store_that_was_emptied_is_as_good_as_new(void **state)
     char *saved = ws_dump(&world);
     /* The stat cache knows the tree, and trusts itself. */
     int64_t now = INT64_C(1800000000) * 1000000000;
-    firn_sim_memory_set_time(world.tree.os, now);
+    fi_sim_memory_set_time(world.tree.os, now);
     firn_workspace_save_result again = ws_save(&world);
     assert_true(again.is_unchanged);
     gc_delete(&world, "2");
@@ -195,9 +195,9 @@ what_the_stat_cache_remembers_goes_with_it(void **state)
         scan_put_random(&world.tree, "dir/sub/a", 1, 30000);
         scan_put_random(&world.tree, "dir/b", 2, 30000);
         ws_save(&world);
-        firn_sim_memory_set_time(world.tree.os, INT64_C(1800000000) * 1000000000);
+        fi_sim_memory_set_time(world.tree.os, INT64_C(1800000000) * 1000000000);
         ws_save(&world);
-        firn_sim_memory_set_time(world.tree.os, INT64_C(1800000010) * 1000000000);
+        fi_sim_memory_set_time(world.tree.os, INT64_C(1800000010) * 1000000000);
         gc_delete(&world, "1");
         gc_delete(&world, "2");
         (void)(is_automatic ? gc_run_auto(&world) : gc_run(&world));
@@ -248,34 +248,33 @@ a_file_with_the_bytes_of_a_directory_does_not_hide_it(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_buf object = {0};
+    struct fi_buf object = {0};
     ws_world_open_memory(&world, 11);
     scan_put_random(&world.tree, "m/n/inside", 4, 5000);
     ws_save(&world);
     char *saved = ws_dump(&world);
     /* The object of m/n, read through the seam of the library. */
-    struct firn_os_dir *store;
+    struct fi_os_dir *store;
     struct firn_db *db;
-    struct firn_objects *objects;
-    const struct firn_db_options options = {.read_only = true};
-    assert_int_equal(firn_os_dir_open_path(world.tree.os, "/s", &store, NULL), FIRN_OK);
-    assert_int_equal(firn_db_open(store, &options, &db, NULL), FIRN_OK);
-    assert_int_equal(firn_objects_open(db, &objects, NULL), FIRN_OK);
+    struct fi_objects *objects;
+    const struct fi_db_options options = {.read_only = true};
+    assert_int_equal(fi_os_dir_open_path(world.tree.os, "/s", &store, NULL), FIRN_OK);
+    assert_int_equal(fi_db_open(store, &options, &db, NULL), FIRN_OK);
+    assert_int_equal(fi_objects_open(db, &objects, NULL), FIRN_OK);
     firn_workspace_checkpoint *checkpoint;
-    assert_int_equal(firn_ws_find(world.ws, "1", &checkpoint, NULL), FIRN_OK);
-    const struct firn_tree_source *source = firn_objects_trees(objects);
-    struct firn_tree_iterator *iterator;
-    const struct firn_tree_entry *entry;
+    assert_int_equal(fi_ws_find(world.ws, "1", &checkpoint, NULL), FIRN_OK);
+    const struct fi_tree_source *source = fi_objects_trees(objects);
+    struct fi_tree_iterator *iterator;
+    const struct fi_tree_entry *entry;
     bool is_end;
-    assert_int_equal(firn_tree_iterator_create(source, &checkpoint->root, &iterator, NULL),
-                     FIRN_OK);
-    assert_int_equal(firn_tree_iterator_next(iterator, &entry, &is_end, NULL), FIRN_OK);
+    assert_int_equal(fi_tree_iterator_create(source, &checkpoint->root, &iterator, NULL), FIRN_OK);
+    assert_int_equal(fi_tree_iterator_next(iterator, &entry, &is_end, NULL), FIRN_OK);
     firn_hash m = entry->hash;
-    firn_tree_iterator_destroy(iterator);
+    fi_tree_iterator_destroy(iterator);
     assert_int_equal(source->read(source->ctx, &m, &object, NULL), FIRN_OK);
-    firn_objects_close(objects);
-    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
-    firn_os_dir_close(store);
+    fi_objects_close(objects);
+    assert_int_equal(fi_db_close(db, NULL), FIRN_OK);
+    fi_os_dir_close(store);
 
     /* In a store of its own, where the file comes first: "a" before "m". */
     gc_delete(&world, "1");
@@ -288,7 +287,7 @@ a_file_with_the_bytes_of_a_directory_does_not_hide_it(void **state)
     scan_remove_tree(&world.tree, "m");
     ws_restore(&world, "2");
     ws_assert_dump(&world, both);
-    firn_buf_deinit(&object);
+    fi_buf_deinit(&object);
     free(saved);
     free(both);
     ws_world_close(&world);
@@ -299,14 +298,13 @@ static void
 leave_free(struct ws_world *world, uint64_t bytes)
 {
     const uint64_t most = UINT64_C(1) << 40;
-    struct firn_os_dir *store;
+    struct fi_os_dir *store;
     uint64_t free_bytes;
-    firn_sim_memory_set_space(world->tree.os, most);
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, world->store_path, &store, NULL),
-                     FIRN_OK);
-    assert_int_equal(firn_os_dir_free_bytes(store, &free_bytes, NULL), FIRN_OK);
-    firn_os_dir_close(store);
-    firn_sim_memory_set_space(world->tree.os, most - free_bytes + bytes);
+    fi_sim_memory_set_space(world->tree.os, most);
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, world->store_path, &store, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_free_bytes(store, &free_bytes, NULL), FIRN_OK);
+    fi_os_dir_close(store);
+    fi_sim_memory_set_space(world->tree.os, most - free_bytes + bytes);
 }
 
 /* The pack of each save has the record of the checkpoint before, so none of them is all dead. There is no room to make one
@@ -336,7 +334,7 @@ a_full_disk_is_emptied_pack_by_pack(void **state)
     assert_int_equal(result.packs_removed, 0);
 
     /* With room they become one. */
-    firn_sim_memory_set_space(world.tree.os, UINT64_MAX);
+    fi_sim_memory_set_space(world.tree.os, UINT64_MAX);
     assert_int_equal(gc_try(&world, false, &result), FIRN_OK);
     assert_int_equal(result.packs_after, 1);
     ws_assert_check_clean(&world);
@@ -360,11 +358,11 @@ a_file_with_holes_may_be_a_piece_of_another(void **state)
     scan_put_sparse(&world.tree, "a/hole", MIB, NULL, 0);
     scan_put_sparse(&world.tree, "a/part", 64 << 10, NULL, 0);
     scan_put_sparse(&world.tree, "a/sparse", MIB, offsets, 2);
-    struct firn_buf sparse = {0};
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_beneath(world.tree.root, "a", &dir, NULL), FIRN_OK);
+    struct fi_buf sparse = {0};
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_beneath(world.tree.root, "a", &dir, NULL), FIRN_OK);
     test_file_read(dir, "sparse", &sparse);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     assert_int_equal(sparse.size, MIB);
     ws_save(&world);
     memcpy(content + 3 * MIB, sparse.data, MIB);
@@ -388,7 +386,7 @@ a_file_with_holes_may_be_a_piece_of_another(void **state)
         gc_assert_exact(&world);
         ws_assert_check_clean(&world);
     }
-    firn_buf_deinit(&sparse);
+    fi_buf_deinit(&sparse);
     free(saved);
     ws_world_close(&world);
 }
@@ -396,58 +394,58 @@ a_file_with_holes_may_be_a_piece_of_another(void **state)
 /* ---- readers ---- */
 
 struct reader {
-    struct firn_os_dir *store;
+    struct fi_os_dir *store;
     struct firn_db *db;
-    struct firn_objects *objects;
+    struct fi_objects *objects;
 };
 
 static void
 reader_open(struct reader *reader, struct ws_world *world)
 {
-    const struct firn_db_options options = {.read_only = true};
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, world->store_path, &reader->store, NULL),
+    const struct fi_db_options options = {.read_only = true};
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, world->store_path, &reader->store, NULL),
                      FIRN_OK);
-    assert_int_equal(firn_db_open(reader->store, &options, &reader->db, NULL), FIRN_OK);
-    assert_int_equal(firn_objects_open(reader->db, &reader->objects, NULL), FIRN_OK);
+    assert_int_equal(fi_db_open(reader->store, &options, &reader->db, NULL), FIRN_OK);
+    assert_int_equal(fi_objects_open(reader->db, &reader->objects, NULL), FIRN_OK);
 }
 
 static void
 reader_close(struct reader *reader)
 {
-    firn_objects_close(reader->objects);
-    assert_int_equal(firn_db_close(reader->db, NULL), FIRN_OK);
-    firn_os_dir_close(reader->store);
+    fi_objects_close(reader->objects);
+    assert_int_equal(fi_db_close(reader->db, NULL), FIRN_OK);
+    fi_os_dir_close(reader->store);
 }
 
 /* Every object that the reader's index has can be read. */
 static void
 reader_assert_whole(struct reader *reader)
 {
-    struct firn_packfile_scratch *scratch;
+    struct fi_packfile_scratch *scratch;
     struct firn_db_keyspace *index;
     struct firn_db_cursor *cursor;
     uint64_t count = 0;
     firn_error err;
-    assert_int_equal(firn_packfile_scratch_create(1, &scratch, NULL), FIRN_OK);
-    assert_int_equal(firn_db_keyspace_open(reader->db, FIRN_OBJECTS_INDEX_OBJECTS, &index, NULL),
+    assert_int_equal(fi_packfile_scratch_create(1, &scratch, NULL), FIRN_OK);
+    assert_int_equal(fi_db_keyspace_open(reader->db, FI_OBJECTS_INDEX_OBJECTS, &index, NULL),
                      FIRN_OK);
-    assert_int_equal(firn_db_cursor_open(index, NULL, &cursor, NULL), FIRN_OK);
-    assert_int_equal(firn_db_cursor_first(cursor, NULL), FIRN_OK);
-    while (firn_db_cursor_valid(cursor)) {
+    assert_int_equal(fi_db_cursor_open(index, NULL, &cursor, NULL), FIRN_OK);
+    assert_int_equal(fi_db_cursor_first(cursor, NULL), FIRN_OK);
+    while (fi_db_cursor_valid(cursor)) {
         firn_hash hash;
         firn_slice object;
-        assert_int_equal(firn_objects_index_decode_hash(firn_db_cursor_key(cursor), &hash, &err),
+        assert_int_equal(fi_objects_index_decode_hash(fi_db_cursor_key(cursor), &hash, &err),
                          FIRN_OK);
-        int rc = firn_objects_read(reader->objects, scratch, &hash, &object, &err);
+        int rc = fi_objects_read(reader->objects, scratch, &hash, &object, &err);
         if (rc != FIRN_OK) {
             fail_msg("%s: %s", firn_code_name(rc), err.text);
         }
         count++;
-        assert_int_equal(firn_db_cursor_next(cursor, NULL), FIRN_OK);
+        assert_int_equal(fi_db_cursor_next(cursor, NULL), FIRN_OK);
     }
     assert_true(count > 0);
-    firn_db_cursor_close(cursor);
-    firn_packfile_scratch_destroy(scratch);
+    fi_db_cursor_close(cursor);
+    fi_packfile_scratch_destroy(scratch);
 }
 
 static void
@@ -523,7 +521,7 @@ the_catalog_is_tidy_afterwards(void **state)
     (void)state;
     enum { LOG_HEAD_MAX = 512 };
     struct ws_world world;
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     firn_store_statistics stats = {.size = sizeof stats};
     ws_world_open_memory(&world, 50);
     for (unsigned i = 0; i < 5; i++) {
@@ -531,10 +529,10 @@ the_catalog_is_tidy_afterwards(void **state)
         ws_save(&world);
     }
     gc_run(&world);
-    assert_int_equal(firn_ws_opened_open(world.ws, FIRN_WS_READ, &opened, &world.err), FIRN_OK);
-    assert_int_equal(firn_db_stats(opened.db, &stats, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_open(world.ws, FI_WS_READ, &opened, &world.err), FIRN_OK);
+    assert_int_equal(fi_db_stats(opened.db, &stats, &world.err), FIRN_OK);
     assert_true(stats.log_bytes <= LOG_HEAD_MAX);
-    assert_int_equal(firn_ws_opened_close(world.ws, &opened, false, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_close(world.ws, &opened, false, &world.err), FIRN_OK);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -547,7 +545,7 @@ the_index_is_whole_afterwards(void **state)
     (void)state;
     enum { FILES = 30000, BYTES_A_FILE = 80 };
     struct ws_world world;
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     firn_store_statistics stats = {.size = sizeof stats};
     ws_world_open_memory(&world, 51);
     for (unsigned i = 0; i < FILES; i++) {
@@ -559,10 +557,10 @@ the_index_is_whole_afterwards(void **state)
     }
     ws_save(&world);
     gc_recompress(&world, 9);
-    assert_int_equal(firn_ws_opened_open(world.ws, FIRN_WS_READ, &opened, &world.err), FIRN_OK);
-    assert_int_equal(firn_db_stats(opened.db, &stats, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_open(world.ws, FI_WS_READ, &opened, &world.err), FIRN_OK);
+    assert_int_equal(fi_db_stats(opened.db, &stats, &world.err), FIRN_OK);
     assert_in_range(stats.file_bytes, 1, FILES * BYTES_A_FILE); /* other keyspaces' included */
-    assert_int_equal(firn_ws_opened_close(world.ws, &opened, false, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_close(world.ws, &opened, false, &world.err), FIRN_OK);
     ws_world_close(&world);
 }
 

@@ -30,18 +30,18 @@ a_quarter_of_the_packs_is_worth_it(void **state)
 {
     (void)state;
     const int64_t now = 1000 * HOUR_NS;
-    struct firn_catalog_due due = {.deleted_bytes = 25};
-    assert_true(firn_catalog_due_is(&due, 100, 20, now));
-    assert_true(firn_catalog_due_is(&due, 100, 25, now));
-    assert_false(firn_catalog_due_is(&due, 100, 26, now));
-    assert_false(firn_catalog_due_is(&due, 104, 20, now));
+    struct fi_catalog_due due = {.deleted_bytes = 25};
+    assert_true(fi_catalog_due_is(&due, 100, 20, now));
+    assert_true(fi_catalog_due_is(&due, 100, 25, now));
+    assert_false(fi_catalog_due_is(&due, 100, 26, now));
+    assert_false(fi_catalog_due_is(&due, 104, 20, now));
     /* No more than all is garbage. */
-    assert_false(firn_catalog_due_is(&due, 19, 20, now));
+    assert_false(fi_catalog_due_is(&due, 19, 20, now));
     due.deleted_bytes = UINT64_MAX;
-    assert_true(firn_catalog_due_is(&due, 20, 20, now));
-    assert_false(firn_catalog_due_is(&due, 0, 0, now));
+    assert_true(fi_catalog_due_is(&due, 20, 20, now));
+    assert_false(fi_catalog_due_is(&due, 0, 0, now));
     due.deleted_bytes = 0;
-    assert_false(firn_catalog_due_is(&due, 0, 0, now));
+    assert_false(fi_catalog_due_is(&due, 0, 0, now));
 }
 
 static void
@@ -49,26 +49,26 @@ what_was_tried_is_not_tried_again_at_once(void **state)
 {
     (void)state;
     const int64_t tried = 1000 * HOUR_NS;
-    const struct firn_catalog_due due = {.deleted_bytes = 100, .tried_ns = tried};
-    assert_false(firn_catalog_due_is(&due, 100, 10, tried));
-    assert_false(firn_catalog_due_is(&due, 100, 10, tried + HOUR_NS - 1));
-    assert_true(firn_catalog_due_is(&due, 100, 10, tried + HOUR_NS));
+    const struct fi_catalog_due due = {.deleted_bytes = 100, .tried_ns = tried};
+    assert_false(fi_catalog_due_is(&due, 100, 10, tried));
+    assert_false(fi_catalog_due_is(&due, 100, 10, tried + HOUR_NS - 1));
+    assert_true(fi_catalog_due_is(&due, 100, 10, tried + HOUR_NS));
     /* Neither does a clock that was put back keep it from being tried. */
-    assert_false(firn_catalog_due_is(&due, 100, 10, tried - HOUR_NS + 1));
-    assert_true(firn_catalog_due_is(&due, 100, 10, tried - HOUR_NS));
-    assert_true(firn_catalog_due_is(&due, 100, 10, INT64_MIN));
+    assert_false(fi_catalog_due_is(&due, 100, 10, tried - HOUR_NS + 1));
+    assert_true(fi_catalog_due_is(&due, 100, 10, tried - HOUR_NS));
+    assert_true(fi_catalog_due_is(&due, 100, 10, INT64_MIN));
 }
 
 static void
 sums_do_not_overflow(void **state)
 {
     (void)state;
-    struct firn_catalog_due due = {.deleted_bytes = 5};
-    firn_catalog_due_add(&due, 7);
+    struct fi_catalog_due due = {.deleted_bytes = 5};
+    fi_catalog_due_add(&due, 7);
     assert_true(due.deleted_bytes == 12);
-    firn_catalog_due_add(&due, UINT64_MAX - 12);
+    fi_catalog_due_add(&due, UINT64_MAX - 12);
     assert_true(due.deleted_bytes == UINT64_MAX);
-    firn_catalog_due_add(&due, 1);
+    fi_catalog_due_add(&due, 1);
     assert_true(due.deleted_bytes == UINT64_MAX);
 }
 
@@ -77,7 +77,7 @@ static void
 delete_a_large_one(struct ws_world *world, uint64_t seed)
 {
     ws_world_open_memory(world, seed);
-    firn_sim_memory_set_time(world->tree.os, 1000 * HOUR_NS);
+    fi_sim_memory_set_time(world->tree.os, 1000 * HOUR_NS);
     scan_put_text(&world->tree, "stays", "stays");
     scan_put_random(&world->tree, "large", 1, 20 * MIB);
     ws_save(world);
@@ -139,11 +139,11 @@ what_is_little_is_left_alone(void **state)
     ws_save(&world);
     gc_delete(&world, "1");
     struct gc_facts before = gc_look(&world);
-    uint64_t calls = firn_sim_memory_calls(world.tree.os);
+    uint64_t calls = fi_sim_memory_calls(world.tree.os);
     firn_workspace_gc_result result = gc_run_usual(&world, false);
     assert_false(result.is_due);
     assert_int_equal(result.slices, 0);
-    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
+    assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
     struct gc_facts after = gc_look(&world);
     assert_memory_equal(&before, &after, sizeof before);
     ws_world_close(&world);
@@ -157,25 +157,25 @@ what_expires_and_what_is_taken_off_the_list_counts(void **state)
     struct ws_world neighbour;
     firn_workspace_expire_options options = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     ws_world_open_memory(&world, 44);
-    firn_sim_memory_set_time(world.tree.os, 1000 * HOUR_NS);
+    fi_sim_memory_set_time(world.tree.os, 1000 * HOUR_NS);
     scan_put_random(&world.tree, "a", 1, 100000);
     ws_save(&world);
     scan_put_random(&world.tree, "a", 2, 100000);
     ws_save(&world);
-    firn_sim_memory_set_time(world.tree.os, 1100 * HOUR_NS);
+    fi_sim_memory_set_time(world.tree.os, 1100 * HOUR_NS);
     options.keep = "last:1";
-    assert_int_equal(firn_reclaim_expire_request(world.ws, &options, NULL, NULL, &world.err),
+    assert_int_equal(fi_reclaim_expire_request(world.ws, &options, NULL, NULL, &world.err),
                      FIRN_OK);
     uint64_t expired = gc_due(&world).deleted_bytes;
     assert_true(expired > 100000 && expired < 110000);
     gc_neighbour_open(&world, "/n", &neighbour);
     scan_put_random(&neighbour.tree, "b", 3, 100000);
     ws_save(&neighbour);
-    struct firn_ws_opened opened;
-    assert_int_equal(firn_ws_opened_open(neighbour.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
-    assert_int_equal(firn_catalog_workspaces_remove(opened.catalog, opened.workspace.number, NULL),
+    struct fi_ws_opened opened;
+    assert_int_equal(fi_ws_opened_open(neighbour.ws, FI_WS_WRITE, &opened, NULL), FIRN_OK);
+    assert_int_equal(fi_catalog_workspaces_remove(opened.catalog, opened.workspace.number, NULL),
                      FIRN_OK);
-    assert_int_equal(firn_ws_opened_close(neighbour.ws, &opened, false, NULL), FIRN_OK);
+    assert_int_equal(fi_ws_opened_close(neighbour.ws, &opened, false, NULL), FIRN_OK);
     assert_true(gc_due(&world).deleted_bytes == UINT64_MAX);
     gc_neighbour_close(&neighbour);
     ws_world_close(&world);
@@ -186,17 +186,17 @@ a_note_that_cannot_be_read_is_none(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     struct firn_db_keyspace *keyspace;
     delete_a_large_one(&world, 45);
     for (size_t size = 0; size < 20; size++) {
         uint8_t value[20] = {size == 17 ? 2 : 1, 1, 1, 1, 1, 1};
-        assert_int_equal(firn_ws_opened_open(world.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
-        assert_int_equal(firn_db_keyspace_open(opened.db, "firn.gc", &keyspace, NULL), FIRN_OK);
-        assert_int_equal(firn_db_put(keyspace, firn_str("due"), firn_bytes(value, size),
-                                     FIRN_DURABILITY_OS, NULL),
-                         FIRN_OK);
-        assert_int_equal(firn_ws_opened_close(world.ws, &opened, false, NULL), FIRN_OK);
+        assert_int_equal(fi_ws_opened_open(world.ws, FI_WS_WRITE, &opened, NULL), FIRN_OK);
+        assert_int_equal(fi_db_keyspace_open(opened.db, "firn.gc", &keyspace, NULL), FIRN_OK);
+        assert_int_equal(
+            fi_db_put(keyspace, firn_str("due"), firn_bytes(value, size), FIRN_DURABILITY_OS, NULL),
+            FIRN_OK);
+        assert_int_equal(fi_ws_opened_close(world.ws, &opened, false, NULL), FIRN_OK);
         assert_int_equal(gc_due(&world).deleted_bytes, 0);
     }
     scan_put_text(&world.tree, "b", "b");
@@ -235,7 +235,7 @@ prepare(struct prepared *prepared, uint64_t seed)
     struct ws_world *world = &prepared->world;
     *prepared = (struct prepared){0};
     ws_world_open_memory(world, seed);
-    firn_sim_memory_set_time(world->tree.os, 1000 * HOUR_NS);
+    fi_sim_memory_set_time(world->tree.os, 1000 * HOUR_NS);
     for (unsigned i = 1; i <= CHECKPOINTS; i++) {
         put_files(&world->tree, i);
         ws_save(world);
@@ -295,11 +295,11 @@ what_unpacks_to_much_goes_in_more_slices(void **state)
 {
     (void)state;
     enum { COUNT = 40, SIZE = MIB / 2 };
-    const struct firn_reclaim_limits limits = {.pack_objects = 128 << 10,
-                                               .pack_bytes = UINT64_C(1) << 30,
-                                               .give_back_bytes = UINT64_C(1) << 30,
-                                               .slice_bytes = MIB / 2,
-                                               .slice_objects = 16 << 10};
+    const struct fi_reclaim_limits limits = {.pack_objects = 128 << 10,
+                                             .pack_bytes = UINT64_C(1) << 30,
+                                             .give_back_bytes = UINT64_C(1) << 30,
+                                             .slice_bytes = MIB / 2,
+                                             .slice_objects = 16 << 10};
     struct ws_world world;
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     firn_workspace_gc_result result;
@@ -323,8 +323,7 @@ what_unpacks_to_much_goes_in_more_slices(void **state)
     ws_save(&world);
     gc_delete(&world, "1");
     options.automatic = true;
-    assert_int_equal(firn_reclaim_limited(world.ws, &options, &limits, &result, &world.err),
-                     FIRN_OK);
+    assert_int_equal(fi_reclaim_limited(world.ws, &options, &limits, &result, &world.err), FIRN_OK);
     assert_true(result.is_finished);
     assert_true(result.bytes_before < MIB / 4);
     assert_in_range(result.slices, 3, 8);
@@ -440,8 +439,8 @@ write_something(struct between *between)
 {
     struct ws_world *world = between->world;
     firn_workspace_checkpoint *ignored;
-    assert_int_equal(firn_ws_tag_set(world->ws, "tag", between->acted % 2 == 0 ? "2" : "4", true,
-                                     &ignored, &world->err),
+    assert_int_equal(fi_ws_tag_set(world->ws, "tag", between->acted % 2 == 0 ? "2" : "4", true,
+                                   &ignored, &world->err),
                      FIRN_OK);
 }
 
@@ -506,7 +505,7 @@ save_twice_and_delete(struct between *between)
     struct ws_world *world = between->world;
     scan_put_random(&world->tree, "more/a", 1, 5 * MIB);
     ws_save(world);
-    firn_sim_memory_set_time(world->tree.os, 1001 * HOUR_NS);
+    fi_sim_memory_set_time(world->tree.os, 1001 * HOUR_NS);
     ws_save(world);
     gc_delete(world, "latest");
     gc_delete(world, "latest");
@@ -542,7 +541,7 @@ delete_while_it_is_marked(void *ctx, const firn_progress *progress)
     if (deleting->calls++ == 1) {
         gc_delete(deleting->world, "1");
     }
-    firn_os_sleep_ns(deleting->world->tree.os, INT64_C(250) * 1000000);
+    fi_os_sleep_ns(deleting->world->tree.os, INT64_C(250) * 1000000);
     return FIRN_OK;
 }
 
@@ -658,10 +657,10 @@ what_is_half_empty_is_emptied_by_the_next_one(void **state)
 static void
 move_store(struct ws_world *world, const char *from, const char *to)
 {
-    struct firn_os_dir *top;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/", &top, NULL), FIRN_OK);
-    assert_int_equal(firn_os_rename(top, from, top, to, FIRN_OS_RENAME_NO_REPLACE, NULL), FIRN_OK);
-    firn_os_dir_close(top);
+    struct fi_os_dir *top;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/", &top, NULL), FIRN_OK);
+    assert_int_equal(fi_os_rename(top, from, top, to, FI_OS_RENAME_NO_REPLACE, NULL), FIRN_OK);
+    fi_os_dir_close(top);
 }
 
 struct losing {
@@ -684,7 +683,7 @@ lose_store(void *ctx, const firn_progress *progress)
         losing->is_lost = true;
         move_store(between->world, "s", "x");
     }
-    firn_os_sleep_ns(between->world->tree.os, INT64_C(250) * 1000000);
+    fi_os_sleep_ns(between->world->tree.os, INT64_C(250) * 1000000);
     return FIRN_OK;
 }
 
@@ -713,23 +712,23 @@ a_store_that_is_gone_is_an_error(void **state)
 static uint64_t
 sequence_of(struct ws_world *world)
 {
-    struct firn_ws_opened opened;
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, NULL), FIRN_OK);
+    struct fi_ws_opened opened;
+    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, NULL), FIRN_OK);
     uint64_t sequence = opened.sequence;
-    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, NULL), FIRN_OK);
+    assert_int_equal(fi_ws_opened_close(world->ws, &opened, false, NULL), FIRN_OK);
     return sequence;
 }
 
 static void
 write_one(struct ws_world *world)
 {
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     struct firn_db_keyspace *keyspace;
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
-    assert_int_equal(firn_db_keyspace_open(opened.db, "firn.test", &keyspace, NULL), FIRN_OK);
-    assert_int_equal(firn_db_put(keyspace, firn_str("0"), firn_str("0"), FIRN_DURABILITY_OS, NULL),
+    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_WRITE, &opened, NULL), FIRN_OK);
+    assert_int_equal(fi_db_keyspace_open(opened.db, "firn.test", &keyspace, NULL), FIRN_OK);
+    assert_int_equal(fi_db_put(keyspace, firn_str("0"), firn_str("0"), FIRN_DURABILITY_OS, NULL),
                      FIRN_OK);
-    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, NULL), FIRN_OK);
+    assert_int_equal(fi_ws_opened_close(world->ws, &opened, false, NULL), FIRN_OK);
 }
 
 /* The store of another workspace comes to lie where ours was, and was written to as often. */
@@ -781,22 +780,22 @@ a_writer_who_does_not_go_is_not_waited_for_for_ever(void **state)
     (void)state;
     struct prepared prepared;
     struct ws_world other;
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     prepare(&prepared, 56);
     gc_neighbour_open(&prepared.world, "/n", &other);
     ws_save(&other);
-    assert_int_equal(firn_ws_opened_open(other.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
-    int64_t began = firn_os_monotonic_ns(prepared.world.tree.os);
+    assert_int_equal(fi_ws_opened_open(other.ws, FI_WS_WRITE, &opened, NULL), FIRN_OK);
+    int64_t began = fi_os_monotonic_ns(prepared.world.tree.os);
     assert_int_equal(gc_try_auto(&prepared.world, NULL, NULL), FIRN_BUSY);
-    int64_t took = firn_os_monotonic_ns(prepared.world.tree.os) - began;
+    int64_t took = fi_os_monotonic_ns(prepared.world.tree.os) - began;
     assert_true(took >= 2 * INT64_C(1000000000) && took < 3 * INT64_C(1000000000));
     /* A watch that collects must not wait: the writer may be asking it. */
     prepared.world.ws->never_waits = true;
-    began = firn_os_monotonic_ns(prepared.world.tree.os);
+    began = fi_os_monotonic_ns(prepared.world.tree.os);
     assert_int_equal(gc_try_auto(&prepared.world, NULL, NULL), FIRN_BUSY);
-    assert_true(firn_os_monotonic_ns(prepared.world.tree.os) - began < INT64_C(1000000));
+    assert_true(fi_os_monotonic_ns(prepared.world.tree.os) - began < INT64_C(1000000));
     prepared.world.ws->never_waits = false;
-    assert_int_equal(firn_ws_opened_close(other.ws, &opened, false, NULL), FIRN_OK);
+    assert_int_equal(fi_ws_opened_close(other.ws, &opened, false, NULL), FIRN_OK);
     assert_true(gc_run_auto(&prepared.world).is_finished);
     gc_neighbour_close(&other);
     finish(&prepared);
@@ -809,23 +808,23 @@ a_damaged_pack_stays(void **state)
     uint64_t stayed = 0;
     for (unsigned at = 0; at < 20; at++) {
         struct prepared prepared;
-        struct firn_os_dir *packs;
-        struct firn_os_file *file;
+        struct fi_os_dir *packs;
+        struct fi_os_file *file;
         uint8_t byte;
         size_t got;
         prepare(&prepared, 57);
-        assert_int_equal(firn_os_dir_open_path(prepared.world.tree.os, "/s/packs", &packs, NULL),
+        assert_int_equal(fi_os_dir_open_path(prepared.world.tree.os, "/s/packs", &packs, NULL),
                          FIRN_OK);
         assert_int_equal(
-            firn_os_file_open(packs, "00000001.pack", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, NULL),
+            fi_os_file_open(packs, "00000001.pack", FI_OS_READ | FI_OS_WRITE, 0, &file, NULL),
             FIRN_OK);
-        assert_int_equal(firn_os_file_read(file, 300 + at * 100000, &byte, 1, &got, NULL), FIRN_OK);
+        assert_int_equal(fi_os_file_read(file, 300 + at * 100000, &byte, 1, &got, NULL), FIRN_OK);
         byte ^= 0x5a;
         if (got == 1) {
-            assert_int_equal(firn_os_file_write(file, 300 + at * 100000, &byte, 1, NULL), FIRN_OK);
+            assert_int_equal(fi_os_file_write(file, 300 + at * 100000, &byte, 1, NULL), FIRN_OK);
         }
-        firn_os_file_close(file);
-        firn_os_dir_close(packs);
+        fi_os_file_close(file);
+        fi_os_dir_close(packs);
         firn_workspace_gc_result result;
         int rc = gc_try_auto(&prepared.world, NULL, &result);
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);

@@ -22,19 +22,19 @@
 static void
 flip_bytes(struct ws_world *world, uint32_t number, size_t from, size_t to)
 {
-    char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
-    struct firn_os_dir *packs;
-    struct firn_buf bytes = {0};
-    firn_objects_index_pack_name(number, name);
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s/packs", &packs, NULL), FIRN_OK);
+    char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
+    struct fi_os_dir *packs;
+    struct fi_buf bytes = {0};
+    fi_objects_index_pack_name(number, name);
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/s/packs", &packs, NULL), FIRN_OK);
     test_file_read(packs, name, &bytes);
     assert_true(bytes.size > to);
     for (size_t i = from; i < to; i++) {
         bytes.data[i] ^= 0x55;
     }
     test_file_write(packs, name, bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(packs);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(packs);
 }
 
 static void
@@ -80,7 +80,7 @@ a_pack_with_a_damaged_content_stays(void **state)
     char *saved = ws_dump(&world);
     gc_delete(&world, "1");
     struct ws_world whole;
-    assert_int_equal(firn_os_dir_sync_filesystem(world.tree.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(world.tree.root, NULL), FIRN_OK);
     ws_world_clone(&world, &whole);
     uint64_t stayed = 0;
     for (size_t at = 1000; at < 8 << 20; at += 1 << 20) {
@@ -146,7 +146,7 @@ a_missing_pack_is_left_alone_while_it_is_needed(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_os_dir *packs;
+    struct fi_os_dir *packs;
     ws_world_open_memory(&world, 17);
     scan_put_random(&world.tree, "a", 1, 30000);
     ws_save(&world);
@@ -156,16 +156,16 @@ a_missing_pack_is_left_alone_while_it_is_needed(void **state)
     scan_put_text(&world.tree, "c", "c");
     ws_save(&world);
     gc_delete(&world, "1");
-    assert_int_equal(firn_os_dir_open_path(world.tree.os, "/s/packs", &packs, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(world.tree.os, "/s/packs", &packs, NULL), FIRN_OK);
     assert_int_equal(
-        firn_os_rename(packs, "00000001.pack", packs, "elsewhere", FIRN_OS_RENAME_REPLACE, NULL),
+        fi_os_rename(packs, "00000001.pack", packs, "elsewhere", FI_OS_RENAME_REPLACE, NULL),
         FIRN_OK);
     firn_workspace_gc_result result = gc_run_full(&world);
     assert_int_equal(gc_look(&world).packs, result.packs_after);
     assert_int_equal(
-        firn_os_rename(packs, "elsewhere", packs, "00000001.pack", FIRN_OS_RENAME_REPLACE, NULL),
+        fi_os_rename(packs, "elsewhere", packs, "00000001.pack", FI_OS_RENAME_REPLACE, NULL),
         FIRN_OK);
-    firn_os_dir_close(packs);
+    fi_os_dir_close(packs);
     ws_assert_check_clean(&world);
     ws_restore(&world, "2");
     ws_assert_dump(&world, saved);
@@ -180,23 +180,23 @@ an_object_in_two_packs_is_kept_once(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_os_dir *packs;
+    struct fi_os_dir *packs;
     ws_world_open_memory(&world, 18);
     scan_put_random(&world.tree, "a", 1, 30000);
     scan_put_random(&world.tree, "b", 2, 30000);
     ws_save(&world);
     char *first = ws_dump(&world);
-    assert_int_equal(firn_os_dir_open_path(world.tree.os, "/s/packs", &packs, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(world.tree.os, "/s/packs", &packs, NULL), FIRN_OK);
     assert_int_equal(
-        firn_os_rename(packs, "00000001.pack", packs, "elsewhere", FIRN_OS_RENAME_REPLACE, NULL),
+        fi_os_rename(packs, "00000001.pack", packs, "elsewhere", FI_OS_RENAME_REPLACE, NULL),
         FIRN_OK);
     scan_put_random(&world.tree, "b", 3, 30000);
     ws_save(&world);
     char *second = ws_dump(&world);
     assert_int_equal(
-        firn_os_rename(packs, "elsewhere", packs, "00000001.pack", FIRN_OS_RENAME_REPLACE, NULL),
+        fi_os_rename(packs, "elsewhere", packs, "00000001.pack", FI_OS_RENAME_REPLACE, NULL),
         FIRN_OK);
-    firn_os_dir_close(packs);
+    fi_os_dir_close(packs);
     struct gc_facts before = gc_look(&world);
     assert_true(before.objects > before.entries);
     gc_assert_exact(&world);

@@ -39,7 +39,7 @@ prepare(struct prepared *prepared, uint64_t seed)
     struct scan_world *tree = &world->tree;
     const uint64_t offsets[] = {8192};
     ws_world_open_memory(world, seed);
-    firn_sim_memory_set_time(tree->os, INT64_C(1700000000) * 1000000000);
+    fi_sim_memory_set_time(tree->os, INT64_C(1700000000) * 1000000000);
     scan_put_text(tree, "stays", "stays");
     scan_put_sparse(tree, "sparse", 65536, offsets, 1);
     for (unsigned i = 1; i <= CHECKPOINTS; i++) {
@@ -52,10 +52,10 @@ prepare(struct prepared *prepared, uint64_t seed)
         scan_put_random(tree, "lost", seed + 100 + i, 500);
         ws_restore(world, i % 2 == 0 ? "2" : "4");
     }
-    firn_sim_memory_set_time(tree->os, INT64_C(1700000000) * 1000000000 + 30 * DAY_NS);
+    fi_sim_memory_set_time(tree->os, INT64_C(1700000000) * 1000000000 + 30 * DAY_NS);
     gc_delete(world, "1");
     gc_delete(world, "3");
-    assert_int_equal(firn_os_dir_sync_filesystem(tree->root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(tree->root, &world->err), FIRN_OK);
 }
 
 static void
@@ -85,7 +85,7 @@ run(struct ws_world *world, enum operation operation)
     case GC_AUTO:
         return gc_try_auto(world, NULL, NULL);
     case DRY_RUN:
-        return firn_reclaim(world->ws, &dry, &result, &world->err);
+        return fi_reclaim(world->ws, &dry, &result, &world->err);
     default:
         return gc_try(world, operation == GC_FULL, NULL);
     }
@@ -104,7 +104,7 @@ static bool
 is_there(struct ws_world *world, const char *reference)
 {
     firn_workspace_checkpoint *found;
-    int rc = firn_ws_find(world->ws, reference, &found, &world->err);
+    int rc = fi_ws_find(world->ws, reference, &found, &world->err);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     return rc == FIRN_OK;
 }

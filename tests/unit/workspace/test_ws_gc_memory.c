@@ -36,25 +36,24 @@ enum { FILES_A_DIRECTORY = 200 };
 static int
 put_tree(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
 {
-    struct firn_objects_object tree = {
-        .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = object};
+    struct fi_objects_object tree = {.kind = FI_PACKFILE_TREE, .hash = *hash, .content = object};
     bool is_new;
-    return firn_objects_session_lane_add(ctx, &tree, &is_new, err);
+    return fi_objects_session_lane_add(ctx, &tree, &is_new, err);
 }
 
 static void
-append_entry(struct firn_buf *entries, const char *name, enum firn_tree_kind kind, uint64_t size,
+append_entry(struct fi_buf *entries, const char *name, enum fi_tree_kind kind, uint64_t size,
              const firn_hash *hash)
 {
-    struct firn_tree_entry entry = {
+    struct fi_tree_entry entry = {
         .name = firn_str(name), .kind = kind, .mode = 0644, .size = size, .hash = *hash};
-    assert_int_equal(firn_tree_encode_entry(entries, &entry), FIRN_OK);
+    assert_int_equal(fi_tree_encode_entry(entries, &entry), FIRN_OK);
 }
 
 static void
-put_directory(struct firn_objects_session_lane *lane, unsigned number, firn_hash *out)
+put_directory(struct fi_objects_session_lane *lane, unsigned number, firn_hash *out)
 {
-    struct firn_buf entries = {0};
+    struct fi_buf entries = {0};
     firn_error err;
     for (unsigned i = 0; i < FILES_A_DIRECTORY; i++) {
         char name[32];
@@ -63,51 +62,51 @@ put_directory(struct firn_objects_session_lane *lane, unsigned number, firn_hash
         firn_hash hash;
         int size = snprintf(content, sizeof content, "file %u of directory %u", i, number);
         snprintf(name, sizeof name, "file%06u", i);
-        firn_blake3_hash_of(content, (size_t)size, &hash);
-        struct firn_objects_object blob = {
-            .kind = FIRN_PACKFILE_BLOB, .hash = hash, .content = firn_bytes(content, (size_t)size)};
-        must(firn_objects_session_lane_add(lane, &blob, &is_new, &err), &err);
-        append_entry(&entries, name, FIRN_TREE_FILE, (uint64_t)size, &hash);
+        fi_blake3_hash_of(content, (size_t)size, &hash);
+        struct fi_objects_object blob = {
+            .kind = FI_PACKFILE_BLOB, .hash = hash, .content = firn_bytes(content, (size_t)size)};
+        must(fi_objects_session_lane_add(lane, &blob, &is_new, &err), &err);
+        append_entry(&entries, name, FI_TREE_FILE, (uint64_t)size, &hash);
     }
-    must(firn_tree_build(firn_buf_slice(&entries), put_tree, lane, out, &err), &err);
-    firn_buf_deinit(&entries);
+    must(fi_tree_build(fi_buf_slice(&entries), put_tree, lane, out, &err), &err);
+    fi_buf_deinit(&entries);
 }
 
 /* Saves a checkpoint of directories from `first` on. */
 static void
 put_checkpoint(struct ws_world *world, unsigned first, unsigned count)
 {
-    struct firn_ws_opened opened;
-    struct firn_objects_session *session;
-    struct firn_objects_session_lane *lane;
-    struct firn_buf entries = {0};
+    struct fi_ws_opened opened;
+    struct fi_objects_session *session;
+    struct fi_objects_session_lane *lane;
+    struct fi_buf entries = {0};
     firn_error err;
     uint64_t added;
-    must(firn_ws_opened_open(world->ws, FIRN_WS_CREATE, &opened, &err), &err);
-    must(firn_objects_session_begin(opened.objects, 1, &session, &err), &err);
-    must(firn_objects_session_lane_open(session, &lane, &err), &err);
-    struct firn_catalog_record record = {.order = opened.workspace.next_order,
-                                         .number = opened.workspace.next_number,
-                                         .created_ns = 1,
-                                         .workspace_path = firn_str(world->root_path),
-                                         .root = {.kind = FIRN_TREE_DIR, .mode = 0755}};
+    must(fi_ws_opened_open(world->ws, FI_WS_CREATE, &opened, &err), &err);
+    must(fi_objects_session_begin(opened.objects, 1, &session, &err), &err);
+    must(fi_objects_session_lane_open(session, &lane, &err), &err);
+    struct fi_catalog_record record = {.order = opened.workspace.next_order,
+                                       .number = opened.workspace.next_number,
+                                       .created_ns = 1,
+                                       .workspace_path = firn_str(world->root_path),
+                                       .root = {.kind = FI_TREE_DIR, .mode = 0755}};
     memset(record.id, (int)record.number, sizeof record.id);
     for (unsigned i = first; i < first + count; i++) {
         char name[32];
         firn_hash hash;
         snprintf(name, sizeof name, "dir%06u", i);
         put_directory(lane, i, &hash);
-        append_entry(&entries, name, FIRN_TREE_DIR, 0, &hash);
+        append_entry(&entries, name, FI_TREE_DIR, 0, &hash);
     }
-    must(firn_tree_build(firn_buf_slice(&entries), put_tree, lane, &record.root.hash, &err), &err);
-    must(firn_objects_session_lane_close(lane, true, &err), &err);
-    must(firn_objects_session_commit(session, &added, &err), &err);
-    firn_objects_session_end(session);
-    must(firn_catalog_commit(opened.catalog, firn_str(world->root_path), &opened.workspace, &record,
-                             false, NULL, &err),
+    must(fi_tree_build(fi_buf_slice(&entries), put_tree, lane, &record.root.hash, &err), &err);
+    must(fi_objects_session_lane_close(lane, true, &err), &err);
+    must(fi_objects_session_commit(session, &added, &err), &err);
+    fi_objects_session_end(session);
+    must(fi_catalog_commit(opened.catalog, firn_str(world->root_path), &opened.workspace, &record,
+                           false, NULL, &err),
          &err);
-    must(firn_ws_opened_close(world->ws, &opened, false, &err), &err);
-    firn_buf_deinit(&entries);
+    must(fi_ws_opened_close(world->ws, &opened, false, &err), &err);
+    fi_buf_deinit(&entries);
 }
 
 static void
@@ -124,13 +123,13 @@ two_million_objects_are_collected_in_little_memory(void **state)
     gc_delete(&world, "1");
     size_t start = test_peak_in_use();
     (void)test_peak_take();
-    int64_t began = firn_os_monotonic_ns(world.tree.os);
+    int64_t began = fi_os_monotonic_ns(world.tree.os);
     firn_workspace_gc_result result = gc_run(&world);
     size_t peak = test_peak_take() - start;
     print_message("%llu objects, %llu of them dead: %.1f MiB, %.2f s\n",
                   (unsigned long long)before.entries, (unsigned long long)result.objects_dead,
                   (double)peak / (1 << 20),
-                  (double)(firn_os_monotonic_ns(world.tree.os) - began) / 1e9);
+                  (double)(fi_os_monotonic_ns(world.tree.os) - began) / 1e9);
     assert_true(result.objects_dead > before.entries / 3);
     assert_true(peak <= (38 << 20) + 11 * before.entries);
     ws_assert_check_clean(&world);

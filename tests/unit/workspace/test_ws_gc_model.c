@@ -160,7 +160,7 @@ delete_some(struct model *model, size_t w)
     }
     if (count > 0) {
         must(world,
-             firn_reclaim_delete(world->ws, references, count, &options, NULL, NULL, &world->err));
+             fi_reclaim_delete(world->ws, references, count, &options, NULL, NULL, &world->err));
         must(world, gc_try_end_deleted(world));
     }
     for (size_t i = 0; i < count; i++) {
@@ -228,7 +228,7 @@ assert_everything_comes_back(struct model *model, struct ws_world *worlds)
                 ws_restore(&worlds[w], reference);
                 ws_assert_dump(&worlds[w], history->dumps[i]);
             } else {
-                assert_int_equal(firn_ws_find(worlds[w].ws, reference, &ignored, NULL),
+                assert_int_equal(fi_ws_find(worlds[w].ws, reference, &ignored, NULL),
                                  FIRN_NOT_FOUND);
             }
         }
@@ -241,23 +241,23 @@ static void
 cut(struct model *model, size_t w)
 {
     struct ws_world worlds[WORKSPACES];
-    struct firn_os_dir *root = model->worlds[0].tree.root;
-    assert_int_equal(firn_os_dir_sync_filesystem(root, NULL), FIRN_OK);
+    struct fi_os_dir *root = model->worlds[0].tree.root;
+    assert_int_equal(fi_os_dir_sync_filesystem(root, NULL), FIRN_OK);
     ws_world_clone(&model->worlds[0], &worlds[0]);
-    struct firn_os *os = worlds[0].tree.os;
+    struct fi_os *os = worlds[0].tree.os;
     for (uint64_t rounds = 1 + below(model, 3); rounds > 0; rounds--) {
         for (size_t i = 1; i < WORKSPACES; i++) {
             gc_neighbour_open(&worlds[0], model->worlds[i].root_path, &worlds[i]);
         }
-        firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + 1 + below(model, 60));
+        fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + 1 + below(model, 60));
         int rc = below(model, 3) == 0 ? gc_try_auto(&worlds[w], NULL, NULL)
                                       : gc_try(&worlds[w], below(model, 2) == 0, NULL);
-        assert_true(rc == FIRN_OK || firn_sim_memory_is_off(os));
+        assert_true(rc == FIRN_OK || fi_sim_memory_is_off(os));
         for (size_t i = 1; i < WORKSPACES; i++) {
             gc_neighbour_close(&worlds[i]);
         }
-        firn_sim_memory_power_cut(os, below(model, 1000));
-        firn_sim_memory_set_cut_at(os, 0);
+        fi_sim_memory_power_cut(os, below(model, 1000));
+        fi_sim_memory_set_cut_at(os, 0);
         ws_world_reopen(&worlds[0]);
     }
     for (size_t i = 1; i < WORKSPACES; i++) {
@@ -283,7 +283,7 @@ step(struct model *model)
     if (below(model, 2) == 0) {
         /* So that the stat cache trusts what it has seen. */
         model->now_ns += INT64_C(10) * 1000000000;
-        firn_sim_memory_set_time(model->worlds[0].tree.os, model->now_ns);
+        fi_sim_memory_set_time(model->worlds[0].tree.os, model->now_ns);
     }
     switch (below(model, 16)) {
     case 0:
@@ -338,7 +338,7 @@ run_model(uint64_t seed)
     test_random_init(&model.random, "ws_gc_model", seed);
     ws_world_open_memory(&model.worlds[0], seed);
     model.now_ns = INT64_C(1800000000) * 1000000000;
-    firn_sim_memory_set_time(model.worlds[0].tree.os, model.now_ns);
+    fi_sim_memory_set_time(model.worlds[0].tree.os, model.now_ns);
     gc_neighbour_open(&model.worlds[0], "/v1", &model.worlds[1]);
     gc_neighbour_open(&model.worlds[0], "/v2", &model.worlds[2]);
     for (size_t w = 0; w < WORKSPACES; w++) {

@@ -105,7 +105,7 @@ read_list(struct reader *reader, struct firn_ws *ws)
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     firn_error err;
     size_t count = 0;
-    int rc = firn_ws_list(ws, &options, count_checkpoint, &count, &err);
+    int rc = fi_ws_list(ws, &options, count_checkpoint, &count, &err);
     return rc == FIRN_OK && count > 0 ? FIRN_OK : wrong(reader, "list", rc, &err);
 }
 
@@ -114,7 +114,7 @@ read_entries(struct reader *reader, struct firn_ws *ws)
 {
     firn_error err;
     size_t count = 0;
-    int rc = firn_ws_entries(ws, "latest", count_entry, &count, &err);
+    int rc = fi_ws_entries(ws, "latest", count_entry, &count, &err);
     return rc == FIRN_OK && count == FILES ? FIRN_OK : wrong(reader, "show", rc, &err);
 }
 
@@ -124,8 +124,7 @@ read_file(struct reader *reader, struct firn_ws *ws)
     firn_workspace_entry *entry;
     firn_error err;
     struct content content = {0};
-    int rc =
-        firn_ws_cat(ws, "latest", firn_str("dir1/file4"), take_content, &content, &entry, &err);
+    int rc = fi_ws_cat(ws, "latest", firn_str("dir1/file4"), take_content, &content, &entry, &err);
     return rc == FIRN_OK && content.size == FILE_SIZE ? FIRN_OK : wrong(reader, "cat", rc, &err);
 }
 
@@ -141,11 +140,11 @@ walk_entry(void *ctx, const firn_workspace_entry *entry)
 {
     struct walk *walk = ctx;
     if (entry->type == FIRN_ENTRY_DIRECTORY) {
-        return firn_ws_reader_entries(walk->reader, &entry->hash, walk_entry, walk, &walk->err);
+        return fi_ws_reader_entries(walk->reader, &entry->hash, walk_entry, walk, &walk->err);
     }
     struct content content = {0};
-    int rc = firn_ws_reader_cat(walk->reader, &entry->hash, entry->size_bytes, take_content,
-                                &content, &walk->err);
+    int rc = fi_ws_reader_cat(walk->reader, &entry->hash, entry->size_bytes, take_content, &content,
+                              &walk->err);
     walk->files += content.size == FILE_SIZE ? 1 : 0;
     return rc;
 }
@@ -160,24 +159,24 @@ read_slowly(struct reader *reader, struct firn_ws *ws)
     bool is_the_same = false;
     while (rc == FIRN_OK && !is_the_same) {
         char id[FIRN_CHECKPOINT_ID_SIZE];
-        firn_ws_reader_close(walk.reader);
+        fi_ws_reader_close(walk.reader);
         walk.reader = NULL;
-        rc = firn_ws_find(ws, "latest", &checkpoint, &walk.err);
+        rc = fi_ws_find(ws, "latest", &checkpoint, &walk.err);
         if (rc == FIRN_OK) {
             memcpy(id, checkpoint->id, sizeof id);
-            rc = firn_ws_reader_open(ws, &walk.reader, &walk.err);
+            rc = fi_ws_reader_open(ws, &walk.reader, &walk.err);
         }
         if (rc == FIRN_OK) {
-            rc = firn_ws_find(ws, "latest", &checkpoint, &walk.err);
+            rc = fi_ws_find(ws, "latest", &checkpoint, &walk.err);
             is_the_same = rc == FIRN_OK && memcmp(id, checkpoint->id, sizeof id) == 0;
         }
     }
     for (int times = 0; rc == FIRN_OK && times < 3; times++) {
         walk.files = 0;
-        rc = firn_ws_reader_entries(walk.reader, &checkpoint->root, walk_entry, &walk, &walk.err);
+        rc = fi_ws_reader_entries(walk.reader, &checkpoint->root, walk_entry, &walk, &walk.err);
         rc = rc == FIRN_OK && walk.files != FILES ? FIRN_CORRUPT : rc;
     }
-    firn_ws_reader_close(walk.reader);
+    fi_ws_reader_close(walk.reader);
     return rc == FIRN_OK ? FIRN_OK : wrong(reader, "reader", rc, &walk.err);
 }
 
@@ -205,12 +204,12 @@ read_copy(struct reader *reader, struct firn_ws *ws)
     snprintf(path, sizeof path, "%s.copy%u", reader->world->root_path, reader->number);
     options.to_dir = path;
     options.threads = 1;
-    int rc = firn_ws_restore(ws, "latest", &options, &result, &err);
+    int rc = fi_ws_restore(ws, "latest", &options, &result, &err);
     if (rc != FIRN_OK) {
         return wrong(reader, "restore --to", rc, &err);
     }
-    struct scan_world copy = {.os = firn_os_default(), .temp_path = strdup(path)};
-    if (firn_os_dir_open_path(copy.os, path, &copy.root, &err) != FIRN_OK) {
+    struct scan_world copy = {.os = fi_os_default(), .temp_path = strdup(path)};
+    if (fi_os_dir_open_path(copy.os, path, &copy.root, &err) != FIRN_OK) {
         return wrong(reader, "restore --to", FIRN_OK, &err);
     }
     rc = judge_copy(reader, &copy);
@@ -228,7 +227,7 @@ read_difference(struct reader *reader, struct firn_ws *ws)
     options.after = "latest";
     options.against_previous = true;
     options.with_lines = true;
-    int rc = firn_ws_difference(ws, &options, NULL, NULL, &result, &err);
+    int rc = fi_ws_difference(ws, &options, NULL, NULL, &result, &err);
     return rc == FIRN_OK && result.removed == 0 ? FIRN_OK : wrong(reader, "diff", rc, &err);
 }
 
@@ -240,7 +239,7 @@ check_store(struct reader *reader, struct firn_ws *ws)
     firn_workspace_check_result result;
     firn_error err;
     options.read_data = true;
-    int rc = firn_repair_check(ws, &options, &result, &err);
+    int rc = fi_repair_check(ws, &options, &result, &err);
     return rc == FIRN_OK && result.checkpoints > 0 ? FIRN_OK : wrong(reader, "check", rc, &err);
 }
 
@@ -252,7 +251,7 @@ read_on(void *ctx)
     firn_error err;
     struct firn_ws *ws;
     options.store_path = reader->world->store_path;
-    if (firn_ws_open(firn_os_default(), reader->world->root_path, &options, &ws, &err) != FIRN_OK) {
+    if (fi_ws_open(fi_os_default(), reader->world->root_path, &options, &ws, &err) != FIRN_OK) {
         (void)wrong(reader, "open", FIRN_IO, &err);
         return NULL;
     }
@@ -267,7 +266,7 @@ read_on(void *ctx)
         rc = rc == FIRN_OK ? check_store(reader, ws) : rc;
         reader->rounds++;
     }
-    firn_ws_close(ws);
+    fi_ws_close(ws);
     return NULL;
 }
 
@@ -307,9 +306,9 @@ end_reading(struct readers *readers)
 }
 
 static int64_t
-end_of_test(struct firn_os *os)
+end_of_test(struct fi_os *os)
 {
-    return firn_os_monotonic_ns(os) +
+    return fi_os_monotonic_ns(os) +
            (getenv("FIRN_TEST_LONG") != NULL ? 60 : 3) * INT64_C(1000000000);
 }
 
@@ -326,7 +325,7 @@ nobody_who_reads_is_disturbed(void **state)
     int64_t end = end_of_test(world.tree.os);
     uint64_t waited = 0;
     unsigned round = 1;
-    for (; firn_os_monotonic_ns(world.tree.os) < end; round++) {
+    for (; fi_os_monotonic_ns(world.tree.os) < end; round++) {
         char reference[16];
         fill(&world.tree, round);
         ws_save(&world);
@@ -360,7 +359,7 @@ collect_on(void *ctx)
     struct ws_world world = *collector->world; /* another handle of the same */
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = world.store_path;
-    int rc = firn_ws_open(firn_os_default(), world.root_path, &options, &world.ws, &world.err);
+    int rc = fi_ws_open(fi_os_default(), world.root_path, &options, &world.ws, &world.err);
     const bool is_open = rc == FIRN_OK;
     bool is_last = false;
     while (rc == FIRN_OK && !is_last) {
@@ -374,7 +373,7 @@ collect_on(void *ctx)
         snprintf(collector->failure, sizeof collector->failure, "%.900s", world.err.text);
     }
     if (is_open) {
-        firn_ws_close(world.ws);
+        fi_ws_close(world.ws);
     }
     return NULL;
 }
@@ -425,13 +424,13 @@ nobody_is_disturbed_by_slices(void **state)
     assert_int_equal(pthread_create(&thread, NULL, collect_on, &collector), 0);
     int64_t end = end_of_test(world.tree.os);
     unsigned round = 1;
-    for (; round < 6 || firn_os_monotonic_ns(world.tree.os) < end; round++) {
+    for (; round < 6 || fi_os_monotonic_ns(world.tree.os) < end; round++) {
         fill_with_noise(&world.tree, round);
         save_beside(&world);
         if (round > 1) {
             delete_beside(&world, round - 1);
         }
-        firn_os_sleep_ns(world.tree.os, INT64_C(20) * 1000000 * (round % 8));
+        fi_os_sleep_ns(world.tree.os, INT64_C(20) * 1000000 * (round % 8));
     }
     atomic_store(&collector.is_over, true);
     assert_int_equal(pthread_join(thread, NULL), 0);

@@ -46,14 +46,14 @@ put_words(struct ws_world *world, const char *path, uint64_t seed, size_t size)
 static void
 levels(struct ws_world *world, char out[64])
 {
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     size_t at = 0;
     out[0] = '\0';
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &world->err), FIRN_OK);
     for (size_t i = 0; i < opened.objects->pack_count; i++) {
         at += (size_t)snprintf(out + at, 64 - at, "%u ", opened.objects->packs[i].entry.level);
     }
-    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
 }
 
 static void
@@ -104,14 +104,14 @@ what_was_saved_becomes_smaller_once(void **state)
     assert_int_equal(result.packs_rewritten, 1);
     assert_true(result.bytes_after + 20000 < result.bytes_before);
     assert_levels(&world, "9 ");
-    uint64_t calls = firn_sim_memory_calls(world.tree.os);
+    uint64_t calls = fi_sim_memory_calls(world.tree.os);
     for (int level = 2; level <= 9; level += 7) {
         firn_workspace_gc_result again = gc_recompress(&world, level);
         assert_int_equal(again.packs_rewritten + again.packs_removed, 0);
         assert_int_equal(again.bytes_after, result.bytes_after);
         assert_int_equal(again.bytes_before, result.bytes_after);
     }
-    assert_true(firn_sim_memory_calls(world.tree.os) < calls + 400);
+    assert_true(fi_sim_memory_calls(world.tree.os) < calls + 400);
     assert_comes_back(&world, dump);
     free(dump);
     ws_world_close(&world);
@@ -229,9 +229,9 @@ a_dry_run_changes_nothing(void **state)
     firn_workspace_gc_result result;
     options.dry_run = true;
     options.recompress_level = 9;
-    uint64_t calls = firn_sim_memory_calls(world.tree.os);
-    assert_int_equal(firn_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
-    assert_int_equal(firn_sim_memory_calls(world.tree.os), calls);
+    uint64_t calls = fi_sim_memory_calls(world.tree.os);
+    assert_int_equal(fi_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_sim_memory_calls(world.tree.os), calls);
     assert_int_equal(result.packs_rewritten, 1);
     assert_levels(&world, "0 ");
     free(dump);
@@ -268,22 +268,22 @@ struct frames {
 static struct frames
 look_at_frames(struct ws_world *world)
 {
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     struct frames frames = {0};
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &world->err), FIRN_OK);
     for (size_t i = 0; i < opened.objects->pack_count; i++) {
         struct firn_packfile *file;
         uint32_t number = opened.objects->packs[i].entry.number;
-        assert_int_equal(firn_objects_acquire(opened.objects, number, &file, &world->err), FIRN_OK);
-        for (uint32_t j = 0; j < firn_packfile_walk_count(file); j++) {
-            struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, j);
+        assert_int_equal(fi_objects_acquire(opened.objects, number, &file, &world->err), FIRN_OK);
+        for (uint32_t j = 0; j < fi_packfile_walk_count(file); j++) {
+            struct fi_packfile_frame_size size = fi_packfile_frame_size_of(file, j);
             frames.plain += size.raw > 500000 && size.stored == size.raw ? 1 : 0;
             assert_true(frames.count < 64);
             frames.stored[frames.count++] = size.stored;
         }
-        firn_objects_release(opened.objects, number);
+        fi_objects_release(opened.objects, number);
     }
-    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
     return frames;
 }
 

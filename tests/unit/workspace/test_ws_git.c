@@ -27,7 +27,7 @@ assert_git(struct scan_world *tree, const char *path, const char *branch, const 
     firn_workspace_git git;
     (void)snprintf(root, sizeof root, "%s%s%s", tree->temp_path, path[0] != '\0' ? "/" : "", path);
     memset(&git, 'x', sizeof git);
-    firn_place_git_read(tree->os, root, &git);
+    fi_place_git_read(tree->os, root, &git);
     assert_string_equal(git.branch, branch);
     assert_string_equal(git.commit, commit);
 }
@@ -197,7 +197,7 @@ a_failure_only_loses_what_could_not_be_read(void **state)
     for (uint64_t n = 1; !is_whole; n++) {
         firn_workspace_git git;
         test_alloc_fail_at(n, false);
-        firn_place_git_read(tree.os, root, &git);
+        fi_place_git_read(tree.os, root, &git);
         is_whole = test_alloc_calls() < n;
         assert_int_equal(test_alloc_alive(), 0);
         assert_true(git.branch[0] == '\0' || strcmp(git.branch, "main") == 0);
@@ -272,7 +272,7 @@ tracks(struct scan_world *tree, const char *path)
 {
     char root[4096];
     (void)snprintf(root, sizeof root, "%s%s%s", tree->temp_path, path[0] != '\0' ? "/" : "", path);
-    return firn_place_git_tracks(tree->os, root, ".firn");
+    return fi_place_git_tracks(tree->os, root, ".firn");
 }
 
 static void
@@ -391,17 +391,17 @@ a_checkpoint_knows_where_head_was(void **state)
     scan_put_text(&world.tree, ".git/HEAD", "ref: refs/heads/main\n");
     scan_put_text(&world.tree, ".git/refs/heads/main", HASH "\n");
     scan_put_text(&world.tree, "file", "one");
-    assert_int_equal(firn_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
     assert_string_equal(saved.checkpoint->git.branch, "main");
     assert_string_equal(saved.checkpoint->git.commit, HASH);
     scan_put_text(&world.tree, ".git/HEAD", OTHER "\n");
     scan_put_text(&world.tree, "file", "two");
-    assert_int_equal(firn_ws_restore(world.ws, "1", &restore, &restored, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_restore(world.ws, "1", &restore, &restored, &world.err), FIRN_OK);
     assert_string_equal(restored.checkpoint->git.branch, "main");
     assert_string_equal(restored.checkpoint->git.commit, HASH);
     assert_string_equal(restored.git.branch, "");
     assert_string_equal(restored.git.commit, OTHER);
-    assert_int_equal(firn_ws_find(world.ws, restored.safety_id, &found, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_find(world.ws, restored.safety_id, &found, &world.err), FIRN_OK);
     assert_string_equal(found->git.branch, "");
     assert_string_equal(found->git.commit, OTHER);
     ws_world_close(&world);

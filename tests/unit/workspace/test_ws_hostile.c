@@ -38,7 +38,7 @@ must(struct ws_plant *planting, int rc)
 static firn_hash
 put_beside(struct ws_plant *planting, const struct ws_plant_entry *wrong)
 {
-    struct ws_plant_entry raws[2] = {{.name = "a", .kind = FIRN_TREE_FILE, .size = 5}, *wrong};
+    struct ws_plant_entry raws[2] = {{.name = "a", .kind = FI_TREE_FILE, .size = 5}, *wrong};
     raws[0].hash = ws_plant_blob(planting, "first");
     if (wrong->name_size == 0 && strcmp(wrong->name, "a") < 0) {
         struct ws_plant_entry swapped = raws[0];
@@ -53,8 +53,7 @@ put_beside(struct ws_plant *planting, const struct ws_plant_entry *wrong)
 static firn_hash
 bad_name(struct ws_plant *planting, const char *name, size_t size)
 {
-    struct ws_plant_entry raw = {
-        .name = name, .name_size = size, .kind = FIRN_TREE_FILE, .size = 4};
+    struct ws_plant_entry raw = {.name = name, .name_size = size, .kind = FI_TREE_FILE, .size = 4};
     raw.hash = ws_plant_blob(planting, "evil");
     return put_beside(planting, &raw);
 }
@@ -106,9 +105,9 @@ name_that_is_too_long(struct ws_plant *planting)
 static firn_hash
 directory_that_climbs(struct ws_plant *planting)
 {
-    struct ws_plant_entry inner = {.name = "evil", .kind = FIRN_TREE_FILE, .size = 4};
+    struct ws_plant_entry inner = {.name = "evil", .kind = FI_TREE_FILE, .size = 4};
     inner.hash = ws_plant_blob(planting, "evil");
-    struct ws_plant_entry raw = {.name = "..", .kind = FIRN_TREE_DIR};
+    struct ws_plant_entry raw = {.name = "..", .kind = FI_TREE_DIR};
     raw.hash = ws_plant_dir(planting, &inner, 1);
     return put_beside(planting, &raw);
 }
@@ -116,10 +115,10 @@ directory_that_climbs(struct ws_plant *planting)
 static firn_hash
 two_of_one_name(struct ws_plant *planting)
 {
-    struct ws_plant_entry raws[3] = {{.name = "a", .kind = FIRN_TREE_FILE, .size = 5},
-                                     {.name = "b", .kind = FIRN_TREE_SYMLINK, .target = "/outside"},
-                                     {.name = "b", .kind = FIRN_TREE_DIR}};
-    struct ws_plant_entry inner = {.name = "evil", .kind = FIRN_TREE_FILE, .size = 5};
+    struct ws_plant_entry raws[3] = {{.name = "a", .kind = FI_TREE_FILE, .size = 5},
+                                     {.name = "b", .kind = FI_TREE_SYMLINK, .target = "/outside"},
+                                     {.name = "b", .kind = FI_TREE_DIR}};
+    struct ws_plant_entry inner = {.name = "evil", .kind = FI_TREE_FILE, .size = 5};
     raws[0].hash = inner.hash = ws_plant_blob(planting, "first");
     raws[2].hash = ws_plant_dir(planting, &inner, 1);
     return ws_plant_dir(planting, raws, 3);
@@ -128,8 +127,8 @@ two_of_one_name(struct ws_plant *planting)
 static firn_hash
 names_out_of_order(struct ws_plant *planting)
 {
-    struct ws_plant_entry raws[2] = {{.name = "b", .kind = FIRN_TREE_FILE, .size = 5},
-                                     {.name = "a", .kind = FIRN_TREE_FILE, .size = 5}};
+    struct ws_plant_entry raws[2] = {{.name = "b", .kind = FI_TREE_FILE, .size = 5},
+                                     {.name = "a", .kind = FI_TREE_FILE, .size = 5}};
     raws[0].hash = raws[1].hash = ws_plant_blob(planting, "first");
     return ws_plant_dir(planting, raws, 2);
 }
@@ -144,7 +143,7 @@ kind_that_is_none(struct ws_plant *planting)
 static firn_hash
 directory_that_is_a_file(struct ws_plant *planting)
 {
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_DIR};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_DIR};
     raw.hash = ws_plant_blob(planting, "\x01no directory");
     return put_beside(planting, &raw);
 }
@@ -152,22 +151,21 @@ directory_that_is_a_file(struct ws_plant *planting)
 static firn_hash
 directory_that_is_absent(struct ws_plant *planting)
 {
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_DIR, .hash = {{1, 2, 3}}};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_DIR, .hash = {{1, 2, 3}}};
     return put_beside(planting, &raw);
 }
 
 static firn_hash
 content_that_is_absent(struct ws_plant *planting)
 {
-    struct ws_plant_entry raw = {
-        .name = "b", .kind = FIRN_TREE_FILE, .size = 3, .hash = {{1, 2, 3}}};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_FILE, .size = 3, .hash = {{1, 2, 3}}};
     return put_beside(planting, &raw);
 }
 
 static firn_hash
 size_that_is_wrong(struct ws_plant *planting)
 {
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 6};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_FILE, .size = 6};
     raw.hash = ws_plant_blob(planting, "seven b");
     return put_beside(planting, &raw);
 }
@@ -175,7 +173,7 @@ size_that_is_wrong(struct ws_plant *planting)
 static firn_hash
 size_beyond_everything(struct ws_plant *planting)
 {
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = INT64_MAX};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_FILE, .size = INT64_MAX};
     raw.hash = ws_plant_blob(planting, "seven b");
     return put_beside(planting, &raw);
 }
@@ -183,7 +181,7 @@ size_beyond_everything(struct ws_plant *planting)
 static firn_hash
 size_beyond_numbers(struct ws_plant *planting)
 {
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = UINT64_MAX};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_FILE, .size = UINT64_MAX};
     raw.hash = ws_plant_blob(planting, "seven b");
     return put_beside(planting, &raw);
 }
@@ -191,7 +189,7 @@ size_beyond_numbers(struct ws_plant *planting)
 static firn_hash
 attributes_that_are_garbage(struct ws_plant *planting)
 {
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 5};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_FILE, .size = 5};
     raw.hash = ws_plant_blob(planting, "first");
     raw.xattrs = firn_str("\x05zz\xff\xff\xff");
     return put_beside(planting, &raw);
@@ -201,10 +199,10 @@ static firn_hash
 bad_link(struct ws_plant *planting, const char *hard_link)
 {
     struct ws_plant_entry raws[4] = {
-        {.name = "a", .kind = FIRN_TREE_FILE, .size = 5},
-        {.name = "b", .kind = FIRN_TREE_FILE, .size = 5, .hard_link = hard_link},
-        {.name = "c", .kind = FIRN_TREE_DIR},
-        {.name = "d", .kind = FIRN_TREE_FILE, .size = 4}};
+        {.name = "a", .kind = FI_TREE_FILE, .size = 5},
+        {.name = "b", .kind = FI_TREE_FILE, .size = 5, .hard_link = hard_link},
+        {.name = "c", .kind = FI_TREE_DIR},
+        {.name = "d", .kind = FI_TREE_FILE, .size = 4}};
     raws[0].hash = raws[1].hash = ws_plant_blob(planting, "first");
     raws[2].hash = ws_plant_dir(planting, NULL, 0);
     raws[3].hash = ws_plant_blob(planting, "else");
@@ -284,45 +282,44 @@ static firn_hash
 link_to_a_link(struct ws_plant *planting)
 {
     struct ws_plant_entry raws[3] = {
-        {.name = "a", .kind = FIRN_TREE_FILE, .size = 5},
-        {.name = "b", .kind = FIRN_TREE_FILE, .size = 5, .hard_link = "c"},
-        {.name = "c", .kind = FIRN_TREE_FILE, .size = 5, .hard_link = "b"}};
+        {.name = "a", .kind = FI_TREE_FILE, .size = 5},
+        {.name = "b", .kind = FI_TREE_FILE, .size = 5, .hard_link = "c"},
+        {.name = "c", .kind = FI_TREE_FILE, .size = 5, .hard_link = "b"}};
     raws[0].hash = raws[1].hash = raws[2].hash = ws_plant_blob(planting, "first");
     return ws_plant_dir(planting, raws, 3);
 }
 
 /* A file whose list of pieces is this. */
 static firn_hash
-bad_pieces(struct ws_plant *planting, const struct firn_packfile_piece *pieces, size_t count,
+bad_pieces(struct ws_plant *planting, const struct fi_packfile_piece *pieces, size_t count,
            uint64_t size)
 {
-    struct firn_buf list = {0};
-    struct ws_plant_entry raw = {
-        .name = "b", .kind = FIRN_TREE_FILE, .size = size, .hash = {{9, 9}}};
-    assert_int_equal(firn_packfile_encode_pieces(pieces, count, &list), FIRN_OK);
-    ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), raw.hash);
-    firn_buf_deinit(&list);
+    struct fi_buf list = {0};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_FILE, .size = size, .hash = {{9, 9}}};
+    assert_int_equal(fi_packfile_encode_pieces(pieces, count, &list), FIRN_OK);
+    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), raw.hash);
+    fi_buf_deinit(&list);
     return put_beside(planting, &raw);
 }
 
 static firn_hash
 pieces_of_another_size(struct ws_plant *planting)
 {
-    struct firn_packfile_piece piece = {.size = 6, .hash = ws_plant_blob(planting, "seven b")};
+    struct fi_packfile_piece piece = {.size = 6, .hash = ws_plant_blob(planting, "seven b")};
     return bad_pieces(planting, &piece, 1, 6);
 }
 
 static firn_hash
 pieces_of_another_total(struct ws_plant *planting)
 {
-    struct firn_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
+    struct fi_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
     return bad_pieces(planting, &piece, 1, 8);
 }
 
 static firn_hash
 pieces_that_make_something_else(struct ws_plant *planting)
 {
-    struct firn_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
+    struct fi_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
     return bad_pieces(planting, &piece, 1, 7);
 }
 
@@ -330,33 +327,33 @@ pieces_that_make_something_else(struct ws_plant *planting)
 static firn_hash
 pieces_of_another_pack_that_make_something_else(struct ws_plant *planting)
 {
-    struct firn_packfile_piece piece = {.size = 5, .hash = ws_plant_blob(planting, "first")};
+    struct fi_packfile_piece piece = {.size = 5, .hash = ws_plant_blob(planting, "first")};
     return bad_pieces(planting, &piece, 1, 5);
 }
 
 static firn_hash
 pieces_that_are_absent(struct ws_plant *planting)
 {
-    struct firn_packfile_piece piece = {.size = 7, .hash = {{4, 4}}};
+    struct fi_packfile_piece piece = {.size = 7, .hash = {{4, 4}}};
     return bad_pieces(planting, &piece, 1, 7);
 }
 
 static firn_hash
 pieces_that_are_their_own_piece(struct ws_plant *planting)
 {
-    struct firn_packfile_piece piece = {.size = 7, .hash = {{9, 9}}};
+    struct fi_packfile_piece piece = {.size = 7, .hash = {{9, 9}}};
     return bad_pieces(planting, &piece, 1, 7);
 }
 
 static firn_hash
 directory_in_pieces(struct ws_plant *planting)
 {
-    struct firn_buf list = {0};
-    struct firn_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_DIR, .hash = {{8, 8}}};
-    assert_int_equal(firn_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
-    ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), raw.hash);
-    firn_buf_deinit(&list);
+    struct fi_buf list = {0};
+    struct fi_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_DIR, .hash = {{8, 8}}};
+    assert_int_equal(fi_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
+    ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), raw.hash);
+    fi_buf_deinit(&list);
     return put_beside(planting, &raw);
 }
 
@@ -364,11 +361,11 @@ static firn_hash
 nesting_without_end(struct ws_plant *planting)
 {
     firn_hash hash = ws_plant_dir(planting, NULL, 0);
-    for (unsigned i = 0; i < FIRN_TREE_DEPTH_MAX + 10; i++) {
-        struct ws_plant_entry raw = {.name = "d", .kind = FIRN_TREE_DIR, .hash = hash};
+    for (unsigned i = 0; i < FI_TREE_DEPTH_MAX + 10; i++) {
+        struct ws_plant_entry raw = {.name = "d", .kind = FI_TREE_DIR, .hash = hash};
         hash = ws_plant_dir(planting, &raw, 1);
     }
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_DIR, .hash = hash};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_DIR, .hash = hash};
     return put_beside(planting, &raw);
 }
 
@@ -400,10 +397,10 @@ static char *
 dump_machine(struct ws_world *world)
 {
     struct scan_world top = {.os = world->tree.os};
-    assert_int_equal(firn_os_dir_open_path(top.os, "/", &top.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(top.os, "/", &top.root, NULL), FIRN_OK);
     char *dump = scan_dump_real(&top, true);
     char *lines = ws_edit_lines(dump, is_not_the_store, NULL);
-    firn_os_dir_close(top.root);
+    fi_os_dir_close(top.root);
     free(dump);
     return lines;
 }
@@ -425,14 +422,14 @@ try_elsewhere(const struct hostile *hostile, struct ws_world *world)
     options.to_dir = "/outside/empty";
     options.threads = 2;
     expect_corrupt(hostile, "a restore elsewhere",
-                   firn_ws_restore(world->ws, "2", &options, &result, &world->err), &world->err);
+                   fi_ws_restore(world->ws, "2", &options, &result, &world->err), &world->err);
     options.dry_run = true;
     expect_corrupt(hostile, "a dry run elsewhere",
-                   firn_ws_restore(world->ws, "2", &options, &result, &world->err), &world->err);
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/outside/empty", &dir, NULL), FIRN_OK);
+                   fi_ws_restore(world->ws, "2", &options, &result, &world->err), &world->err);
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/outside/empty", &dir, NULL), FIRN_OK);
     assert_int_equal(test_file_count(dir), 0);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 /* A repair makes a sound store of it, which has what was sound. */
@@ -441,7 +438,7 @@ repair_it(const struct hostile *hostile, struct ws_world *world)
 {
     firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
     firn_workspace_repair_result result;
-    int rc = firn_repair(world->ws, &options, &result, &world->err);
+    int rc = fi_repair(world->ws, &options, &result, &world->err);
     if (rc != FIRN_OK || result.was_intact) {
         fail_msg("%s: a repair gave %s (%s)", hostile->name, firn_code_name(rc),
                  rc != FIRN_OK ? world->err.text : "nothing to do");
@@ -458,10 +455,10 @@ try_case(const struct hostile *hostile)
     struct ws_world *world = &planting.world;
     ws_world_open_memory(world, 31);
     struct scan_world top = {.os = world->tree.os};
-    assert_int_equal(firn_os_dir_open_path(top.os, "/", &top.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(top.os, "/", &top.root, NULL), FIRN_OK);
     scan_put_text(&top, "outside/f", "first");
     scan_put_dir(&top, "outside/empty");
-    firn_os_dir_close(top.root);
+    fi_os_dir_close(top.root);
     scan_put_text(&world->tree, "mine", "first");
     scan_put_text(&world->tree, "z/y", "and this");
     scan_put_symlink(&world->tree, "out", "/outside");
@@ -471,7 +468,7 @@ try_case(const struct hostile *hostile)
     ws_plant_end(&planting, &root);
 
     char *before = dump_machine(world);
-    int rc = firn_ws_entries(world->ws, "2", ignore_entry, NULL, &world->err);
+    int rc = fi_ws_entries(world->ws, "2", ignore_entry, NULL, &world->err);
     if (!hostile->is_in_contents || rc != FIRN_OK) {
         expect_corrupt(hostile, "a look at the entries", rc, &world->err);
     }
@@ -481,8 +478,8 @@ try_case(const struct hostile *hostile)
     firn_workspace_restore_options dry = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     dry.dry_run = true;
-    expect_corrupt(hostile, "a dry run",
-                   firn_ws_restore(world->ws, "2", &dry, &result, &world->err), &world->err);
+    expect_corrupt(hostile, "a dry run", fi_ws_restore(world->ws, "2", &dry, &result, &world->err),
+                   &world->err);
     char *after = dump_machine(world);
     assert_string_equal(after, before);
     free(after);
@@ -554,30 +551,30 @@ what_no_save_would_write_is_refused(void **state)
 
 static void
 patch(struct ws_world *world, const char *dir_path, const char *name,
-      void (*change)(struct firn_buf *bytes))
+      void (*change)(struct fi_buf *bytes))
 {
-    struct firn_buf bytes = {0};
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, dir_path, &dir, NULL), FIRN_OK);
+    struct fi_buf bytes = {0};
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, dir_path, &dir, NULL), FIRN_OK);
     test_file_read(dir, name, &bytes);
     change(&bytes);
     test_file_write(dir, name, bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(dir);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(dir);
 }
 
 static void
-make_block_newer(struct firn_buf *bytes)
+make_block_newer(struct fi_buf *bytes)
 {
-    firn_store_le32(bytes->data + 8, 9);
-    firn_store_le64(bytes->data + 120, firn_xxh3(bytes->data, 120, 0));
+    fi_store_le32(bytes->data + 8, 9);
+    fi_store_le64(bytes->data + 120, fi_xxh3(bytes->data, 120, 0));
 }
 
 static void
-make_log_newer(struct firn_buf *bytes)
+make_log_newer(struct fi_buf *bytes)
 {
-    firn_store_le32(bytes->data + 8, 9);
-    firn_store_le32(bytes->data + 124, firn_crc32c(0, bytes->data, 124));
+    fi_store_le32(bytes->data + 8, 9);
+    fi_store_le32(bytes->data + 124, fi_crc32c(0, bytes->data, 124));
 }
 
 static void
@@ -589,11 +586,11 @@ newer_pack(struct ws_plant *planting)
 static void
 newer_pack_beside_damage(struct ws_plant *planting)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     newer_pack(planting);
-    assert_int_equal(firn_os_dir_open_path(planting->world.tree.os, "/s", &dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(planting->world.tree.os, "/s", &dir, NULL), FIRN_OK);
     test_file_write(dir, "manifest-000001.log", "x", 1);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 static void
@@ -613,10 +610,10 @@ put_entry(struct ws_plant *planting, const char *name, firn_slice key, firn_slic
 {
     firn_error *err = &planting->world.err;
     struct firn_db_keyspace *keyspace;
-    must(planting, firn_ws_opened_open(planting->world.ws, FIRN_WS_CREATE, &planting->opened, err));
-    must(planting, firn_db_keyspace_open(planting->opened.db, name, &keyspace, err));
-    must(planting, firn_db_put(keyspace, key, value, FIRN_DURABILITY_FULL, err));
-    must(planting, firn_ws_opened_close(planting->world.ws, &planting->opened, false, err));
+    must(planting, fi_ws_opened_open(planting->world.ws, FI_WS_CREATE, &planting->opened, err));
+    must(planting, fi_db_keyspace_open(planting->opened.db, name, &keyspace, err));
+    must(planting, fi_db_put(keyspace, key, value, FIRN_DURABILITY_FULL, err));
+    must(planting, fi_ws_opened_close(planting->world.ws, &planting->opened, false, err));
 }
 
 static void
@@ -649,10 +646,10 @@ newer_record(struct ws_plant *planting)
 static void
 newer_directory(struct ws_plant *planting)
 {
-    const uint8_t object[] = {FIRN_TREE_FORMAT + 1, 0, 1, 2, 3};
+    const uint8_t object[] = {FI_TREE_FORMAT + 1, 0, 1, 2, 3};
     ws_plant_begin(planting);
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_DIR};
-    raw.hash = ws_plant_object(planting, FIRN_PACKFILE_TREE, firn_bytes(object, sizeof object),
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_DIR};
+    raw.hash = ws_plant_object(planting, FI_PACKFILE_TREE, firn_bytes(object, sizeof object),
                                ws_plant_hash_of(object, sizeof object));
     firn_hash root = put_beside(planting, &raw);
     ws_plant_end(planting, &root);
@@ -661,18 +658,18 @@ newer_directory(struct ws_plant *planting)
 static void
 newer_field_of_an_entry(struct ws_plant *planting)
 {
-    struct firn_buf object = {0};
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 5};
+    struct fi_buf object = {0};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_FILE, .size = 5};
     ws_plant_begin(planting);
     raw.hash = ws_plant_blob(planting, "first");
-    assert_int_equal(firn_buf_append_u8(&object, FIRN_TREE_FORMAT), FIRN_OK);
-    assert_int_equal(firn_buf_append_u8(&object, 0), FIRN_OK);
+    assert_int_equal(fi_buf_append_u8(&object, FI_TREE_FORMAT), FIRN_OK);
+    assert_int_equal(fi_buf_append_u8(&object, 0), FIRN_OK);
     ws_plant_append(&object, &raw);
     object.size--; /* the end */
-    assert_int_equal(firn_buf_append(&object, "\x50\1z\0", 4), FIRN_OK);
-    firn_hash root = ws_plant_object(planting, FIRN_PACKFILE_TREE, firn_buf_slice(&object),
+    assert_int_equal(fi_buf_append(&object, "\x50\1z\0", 4), FIRN_OK);
+    firn_hash root = ws_plant_object(planting, FI_PACKFILE_TREE, fi_buf_slice(&object),
                                      ws_plant_hash_of(object.data, object.size));
-    firn_buf_deinit(&object);
+    fi_buf_deinit(&object);
     ws_plant_end(planting, &root);
 }
 
@@ -680,7 +677,7 @@ static void
 newer_rules(struct ws_plant *planting)
 {
     ws_plant_begin(planting);
-    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 5};
+    struct ws_plant_entry raw = {.name = "b", .kind = FI_TREE_FILE, .size = 5};
     raw.hash = ws_plant_blob(planting, "first");
     firn_hash root = put_beside(planting, &raw);
     firn_hash rules = ws_plant_blob(planting, "\x09rules");
@@ -698,10 +695,10 @@ static char *
 dump_store(struct ws_world *world)
 {
     struct scan_world store = {.os = world->tree.os};
-    assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
     char *dump = scan_dump_real(&store, false);
     char *lines = ws_edit_lines(dump, is_not_the_lock, NULL);
-    firn_os_dir_close(store.root);
+    fi_os_dir_close(store.root);
     free(dump);
     return lines;
 }
@@ -744,7 +741,7 @@ what_a_newer_firn_made_is_no_damage_and_left_alone(void **state)
             fail_msg("%s: a check gave %s (%s)", cases[i].name, firn_code_name(rc),
                      world->err.text);
         }
-        rc = firn_repair(world->ws, &options, &result, &world->err);
+        rc = fi_repair(world->ws, &options, &result, &world->err);
         if (rc != FIRN_NEWER) {
             fail_msg("%s: a repair gave %s (%s)", cases[i].name, firn_code_name(rc),
                      world->err.text);
@@ -781,12 +778,12 @@ rules_that_are_a_directory(struct ws_plant *planting)
 static firn_hash
 rules_in_pieces(struct ws_plant *planting)
 {
-    struct firn_buf list = {0};
-    struct firn_packfile_piece piece = {.size = 5, .hash = ws_plant_blob(planting, "first")};
-    assert_int_equal(firn_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
+    struct fi_buf list = {0};
+    struct fi_packfile_piece piece = {.size = 5, .hash = ws_plant_blob(planting, "first")};
+    assert_int_equal(fi_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
     firn_hash hash =
-        ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), (firn_hash){{8, 8}});
-    firn_buf_deinit(&list);
+        ws_plant_object(planting, FI_PACKFILE_PIECES, fi_buf_slice(&list), (firn_hash){{8, 8}});
+    fi_buf_deinit(&list);
     return hash;
 }
 
@@ -794,7 +791,7 @@ static firn_hash
 rules_for_a_directory_outside(struct ws_plant *planting)
 {
     static const uint8_t bytes[] = {1, 1, 0, 1, 2, '.', '.', 1, 0};
-    return ws_plant_object(planting, FIRN_PACKFILE_BLOB, firn_bytes(bytes, sizeof bytes),
+    return ws_plant_object(planting, FI_PACKFILE_BLOB, firn_bytes(bytes, sizeof bytes),
                            ws_plant_hash_of(bytes, sizeof bytes));
 }
 
@@ -808,7 +805,7 @@ try_rules(const struct hostile *hostile)
     scan_put_text(&world->tree, "secrets/key", "key");
     ws_save(world);
     ws_plant_begin(&planting);
-    struct ws_plant_entry raw = {.name = "a", .kind = FIRN_TREE_FILE, .size = 5};
+    struct ws_plant_entry raw = {.name = "a", .kind = FI_TREE_FILE, .size = 5};
     raw.hash = ws_plant_blob(&planting, "first");
     firn_hash root = ws_plant_dir(&planting, &raw, 1);
     firn_hash rules = hostile->plant(&planting);
@@ -822,7 +819,7 @@ try_rules(const struct hostile *hostile)
     expect_corrupt(hostile, "a restore", ws_try_restore(world, "2", NULL), &world->err);
     options.dry_run = true;
     expect_corrupt(hostile, "a dry run",
-                   firn_ws_restore(world->ws, "2", &options, &result, &world->err), &world->err);
+                   fi_ws_restore(world->ws, "2", &options, &result, &world->err), &world->err);
     char *after = dump_machine(world);
     assert_string_equal(after, before);
     free(after);
@@ -830,7 +827,7 @@ try_rules(const struct hostile *hostile)
     /* Elsewhere nothing can be lost, and no rules are needed. */
     options.dry_run = false;
     options.to_dir = "/elsewhere";
-    assert_int_equal(firn_ws_restore(world->ws, "2", &options, &result, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore(world->ws, "2", &options, &result, &world->err), FIRN_OK);
     assert_int_equal(result.added, 1);
     scan_put_text(&world->tree, "mine", "edited");
     ws_restore(world, "1");

@@ -27,9 +27,9 @@
 static int
 collect_path(void *ctx, const firn_workspace_entry *entry)
 {
-    struct firn_buf *out = ctx;
-    assert_int_equal(firn_buf_append_slice(out, entry->path), FIRN_OK);
-    assert_int_equal(firn_buf_append_str(out, entry->type == FIRN_ENTRY_DIRECTORY ? "/\n" : "\n"),
+    struct fi_buf *out = ctx;
+    assert_int_equal(fi_buf_append_slice(out, entry->path), FIRN_OK);
+    assert_int_equal(fi_buf_append_str(out, entry->type == FIRN_ENTRY_DIRECTORY ? "/\n" : "\n"),
                      FIRN_OK);
     return FIRN_OK;
 }
@@ -38,14 +38,13 @@ collect_path(void *ctx, const firn_workspace_entry *entry)
 static char *
 saved_paths(struct ws_world *world, const char *reference)
 {
-    struct firn_buf out = {0};
-    assert_int_equal(firn_ws_entries(world->ws, reference, collect_path, &out, &world->err),
-                     FIRN_OK);
-    const char *text = firn_buf_text(&out);
+    struct fi_buf out = {0};
+    assert_int_equal(fi_ws_entries(world->ws, reference, collect_path, &out, &world->err), FIRN_OK);
+    const char *text = fi_buf_text(&out);
     assert_non_null(text);
     char *copy = strdup(text);
     assert_non_null(copy);
-    firn_buf_deinit(&out);
+    fi_buf_deinit(&out);
     return copy;
 }
 
@@ -71,14 +70,14 @@ is_saved(struct ws_world *world, const char *path)
 static void
 assert_content(struct ws_world *world, const char *dir_path, const char *name, const char *expected)
 {
-    struct firn_os_dir *dir;
-    struct firn_buf content = {0};
-    assert_int_equal(firn_os_dir_open_beneath(world->tree.root, dir_path, &dir, NULL), FIRN_OK);
+    struct fi_os_dir *dir;
+    struct fi_buf content = {0};
+    assert_int_equal(fi_os_dir_open_beneath(world->tree.root, dir_path, &dir, NULL), FIRN_OK);
     test_file_read(dir, name, &content);
     assert_int_equal(content.size, strlen(expected));
     assert_memory_equal(content.data, expected, content.size);
-    firn_buf_deinit(&content);
-    firn_os_dir_close(dir);
+    fi_buf_deinit(&content);
+    fi_os_dir_close(dir);
 }
 
 static int
@@ -92,7 +91,7 @@ save_with(struct ws_world *world, bool include_deps, bool gitignore)
     options.gitignore = gitignore;
     options.threads = world->threads;
     options.callbacks = scan_notices_callbacks(&world->notices);
-    return firn_ws_save(world->ws, &options, &result, &world->err);
+    return fi_ws_save(world->ws, &options, &result, &world->err);
 }
 
 /* ---- saving ---- */
@@ -171,7 +170,7 @@ a_bad_line_is_told_and_the_others_count(void **state)
     firn_workspace_save_result result;
     options.callbacks.on_notice = keep_text;
     options.callbacks.ctx = text;
-    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
     assert_string_equal(text, "sub/.firnignore: line 2 is not used: a '[' without its ']'");
     assert_int_equal(result.checkpoint->skipped, 0);
     assert_int_equal(result.checkpoint->excluded, 2);
@@ -184,18 +183,18 @@ the_notices_about_one_file_are_limited(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_buf lines = {0};
+    struct fi_buf lines = {0};
     ws_world_open_memory(&world, 404);
     for (int i = 0; i < 500; i++) {
-        assert_int_equal(firn_buf_append_str(&lines, "[\n"), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(&lines, "[\n"), FIRN_OK);
     }
-    assert_int_equal(firn_buf_append_str(&lines, "x\n"), FIRN_OK);
+    assert_int_equal(fi_buf_append_str(&lines, "x\n"), FIRN_OK);
     scan_put_text(&world.tree, "x", "x");
     scan_put_file(&world.tree, ".firnignore", lines.data, lines.size);
     ws_save(&world);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_BAD_RULE], 11);
     assert_saved(&world, "latest", ".firnignore\n");
-    firn_buf_deinit(&lines);
+    fi_buf_deinit(&lines);
     ws_world_close(&world);
 }
 
@@ -209,14 +208,14 @@ a_rule_file_that_cannot_be_used_is_told(void **state)
     scan_put_text(&world.tree, "rules", "x\n");
     scan_put_symlink(&world.tree, "a/.firnignore", "../rules");
     scan_put_dir(&world.tree, "b/.firnignore");
-    uint8_t *large = calloc(1, FIRN_IGNORE_FILE_SIZE_MAX + 1);
+    uint8_t *large = calloc(1, FI_IGNORE_FILE_SIZE_MAX + 1);
     assert_non_null(large);
-    memset(large, '\n', FIRN_IGNORE_FILE_SIZE_MAX + 1);
+    memset(large, '\n', FI_IGNORE_FILE_SIZE_MAX + 1);
     memcpy(large, "x", 1);
     scan_put_text(&world.tree, "c/x", "x");
-    scan_put_file(&world.tree, "c/.firnignore", large, FIRN_IGNORE_FILE_SIZE_MAX + 1);
+    scan_put_file(&world.tree, "c/.firnignore", large, FI_IGNORE_FILE_SIZE_MAX + 1);
     scan_put_text(&world.tree, "d/x", "x");
-    scan_put_file(&world.tree, "d/.firnignore", large, FIRN_IGNORE_FILE_SIZE_MAX);
+    scan_put_file(&world.tree, "d/.firnignore", large, FI_IGNORE_FILE_SIZE_MAX);
     free(large);
     firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_BAD_RULE], 2);
@@ -234,16 +233,16 @@ all_rule_files_together_have_a_limit(void **state)
     struct ws_world world;
     char path[32];
     ws_world_open_memory(&world, 413);
-    uint8_t *large = malloc(FIRN_IGNORE_FILE_SIZE_MAX);
+    uint8_t *large = malloc(FI_IGNORE_FILE_SIZE_MAX);
     assert_non_null(large);
-    memset(large, '\n', FIRN_IGNORE_FILE_SIZE_MAX);
-    int fit = FIRN_IGNORE_RULES_FILES_SIZE_MAX / FIRN_IGNORE_FILE_SIZE_MAX - 1;
+    memset(large, '\n', FI_IGNORE_FILE_SIZE_MAX);
+    int fit = FI_IGNORE_RULES_FILES_SIZE_MAX / FI_IGNORE_FILE_SIZE_MAX - 1;
     for (int i = 0; i < fit; i++) {
         (void)snprintf(path, sizeof path, "d%d/.firnignore", i);
-        scan_put_file(&world.tree, path, large, FIRN_IGNORE_FILE_SIZE_MAX);
+        scan_put_file(&world.tree, path, large, FI_IGNORE_FILE_SIZE_MAX);
     }
     ws_save(&world);
-    scan_put_file(&world.tree, ".firnignore", large, FIRN_IGNORE_FILE_SIZE_MAX);
+    scan_put_file(&world.tree, ".firnignore", large, FI_IGNORE_FILE_SIZE_MAX);
     assert_int_equal(ws_try_save(&world, NULL), FIRN_LIMIT);
     assert_non_null(strstr(world.err.text, "rule files"));
     scan_put_text(&world.tree, ".firnignore", "a\n");
@@ -352,7 +351,7 @@ assert_heard(struct ws_world *world, bool marks_told, unsigned excluded, unsigne
     firn_workspace_save_result result;
     options.callbacks = (firn_callbacks){.on_notice = hear, .ctx = &heard};
     options.marks_told = marks_told;
-    assert_int_equal(firn_ws_save(world->ws, &options, &result, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_save(world->ws, &options, &result, &world->err), FIRN_OK);
     assert_int_equal(heard.excluded, excluded);
     assert_int_equal(heard.known, known);
 }
@@ -508,7 +507,7 @@ what_is_excluded_today_is_not_overwritten(void **state)
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     options.paths = &path;
     options.path_count = 1;
-    assert_int_equal(firn_ws_restore(world.ws, "latest", &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_restore(world.ws, "latest", &options, &result, &world.err), FIRN_OK);
     assert_int_equal(result.not_restored, 1);
     assert_content(&world, "", "notes", "mine");
     scan_remove_file(&world.tree, "notes");
@@ -546,7 +545,7 @@ threads_make_no_difference(void **state)
     struct scan_world world;
     struct scan_sink sink;
     struct scan_notices notices = {0};
-    struct firn_scan_result first;
+    struct fi_scan_result first;
     char path[64];
     char rules[64];
     scan_world_open_disk(&world);
@@ -566,15 +565,15 @@ threads_make_no_difference(void **state)
     scan_run(&world, &sink, &notices, 1, &first);
     assert_true(first.excluded > 100 && first.files > 100 && first.rules.size > 100);
     for (unsigned threads = 2; threads <= 8; threads *= 2) {
-        struct firn_scan_result result;
+        struct fi_scan_result result;
         scan_run(&world, &sink, &notices, threads, &result);
         assert_memory_equal(result.root.hash.bytes, first.root.hash.bytes, 32);
         assert_int_equal(result.rules.size, first.rules.size);
         assert_memory_equal(result.rules.data, first.rules.data, first.rules.size);
         assert_int_equal(result.excluded, first.excluded);
-        firn_scan_result_deinit(&result);
+        fi_scan_result_deinit(&result);
     }
-    firn_scan_result_deinit(&first);
+    fi_scan_result_deinit(&first);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
@@ -642,30 +641,30 @@ static void
 what_could_not_be_read_becomes_a_set_of_its_own(void **state)
 {
     (void)state;
-    struct firn_os *os;
-    struct firn_rules_walk *ignore;
-    const struct firn_rules_walk_options options = {0};
-    struct firn_buf first = {0};
-    struct firn_buf second = {0};
-    assert_int_equal(firn_sim_memory_create(1, &os, NULL), FIRN_OK);
+    struct fi_os *os;
+    struct fi_rules_walk *ignore;
+    const struct fi_rules_walk_options options = {0};
+    struct fi_buf first = {0};
+    struct fi_buf second = {0};
+    assert_int_equal(fi_sim_memory_create(1, &os, NULL), FIRN_OK);
     for (int round = 0; round < 2; round++) {
-        assert_int_equal(firn_rules_walk_create(os, &options, &ignore, NULL), FIRN_OK);
+        assert_int_equal(fi_rules_walk_create(os, &options, &ignore, NULL), FIRN_OK);
         for (int i = 0; i < 3; i++) {
             static const char *const names[] = {"b/x y", "a*[?\\", "a\nb"};
             const char *name = names[round == 0 ? i : 2 - i];
             bool is_noted;
-            assert_int_equal(firn_rules_left_out_note(ignore, firn_str(name), &is_noted, NULL),
+            assert_int_equal(fi_rules_left_out_note(ignore, firn_str(name), &is_noted, NULL),
                              FIRN_OK);
         }
-        assert_int_equal(firn_rules_walk_encode(ignore, round == 0 ? &first : &second, NULL),
+        assert_int_equal(fi_rules_walk_encode(ignore, round == 0 ? &first : &second, NULL),
                          FIRN_OK);
-        firn_rules_walk_destroy(ignore);
+        fi_rules_walk_destroy(ignore);
     }
     assert_int_equal(first.size, second.size);
     assert_memory_equal(first.data, second.data, first.size);
 
-    struct firn_ignore_rules rules = {0};
-    assert_int_equal(firn_ignore_rules_decode(firn_buf_slice(&first), &rules, NULL), FIRN_OK);
+    struct fi_ignore_rules rules = {0};
+    assert_int_equal(fi_ignore_rules_decode(fi_buf_slice(&first), &rules, NULL), FIRN_OK);
     assert_int_equal(rules.set_count, 2);
     size_t i = rules.sets[0].file_count == 0 ? 1 : 0;
     assert_int_equal(rules.sets[i].file_count, 1);
@@ -674,35 +673,34 @@ what_could_not_be_read_becomes_a_set_of_its_own(void **state)
     static const char expected[] = "/a?b\n/a\\*\\[\\?\\\\\n/b/x\\ y\n";
     assert_int_equal(content.size, strlen(expected));
     assert_memory_equal(content.data, expected, content.size);
-    firn_ignore_rules_deinit(&rules);
-    firn_buf_deinit(&first);
-    firn_buf_deinit(&second);
-    firn_sim_memory_destroy(os);
+    fi_ignore_rules_deinit(&rules);
+    fi_buf_deinit(&first);
+    fi_buf_deinit(&second);
+    fi_sim_memory_destroy(os);
 }
 
 static void
 what_could_not_be_read_has_a_limit(void **state)
 {
     (void)state;
-    struct firn_os *os;
-    struct firn_rules_walk *ignore;
-    const struct firn_rules_walk_options options = {0};
-    struct firn_buf bytes = {0};
-    struct firn_ignore_rules rules = {0};
+    struct fi_os *os;
+    struct fi_rules_walk *ignore;
+    const struct fi_rules_walk_options options = {0};
+    struct fi_buf bytes = {0};
+    struct fi_ignore_rules rules = {0};
     char name[5000];
     bool is_noted;
-    assert_int_equal(firn_sim_memory_create(1, &os, NULL), FIRN_OK);
-    assert_int_equal(firn_rules_walk_create(os, &options, &ignore, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_memory_create(1, &os, NULL), FIRN_OK);
+    assert_int_equal(fi_rules_walk_create(os, &options, &ignore, NULL), FIRN_OK);
     memset(name, '*', sizeof name);
-    assert_int_equal(firn_rules_left_out_note(ignore, firn_bytes(name, 4000), &is_noted, NULL),
+    assert_int_equal(fi_rules_left_out_note(ignore, firn_bytes(name, 4000), &is_noted, NULL),
                      FIRN_OK);
     for (int i = 0; i < 2000; i++) {
         snprintf(name, sizeof name, "f%d", i);
-        assert_int_equal(firn_rules_left_out_note(ignore, firn_str(name), &is_noted, NULL),
-                         FIRN_OK);
+        assert_int_equal(fi_rules_left_out_note(ignore, firn_str(name), &is_noted, NULL), FIRN_OK);
     }
-    assert_int_equal(firn_rules_walk_encode(ignore, &bytes, NULL), FIRN_OK);
-    assert_int_equal(firn_ignore_rules_decode(firn_buf_slice(&bytes), &rules, NULL), FIRN_OK);
+    assert_int_equal(fi_rules_walk_encode(ignore, &bytes, NULL), FIRN_OK);
+    assert_int_equal(fi_ignore_rules_decode(fi_buf_slice(&bytes), &rules, NULL), FIRN_OK);
     firn_slice content = rules.sets[rules.sets[0].file_count == 0 ? 1 : 0].files[0].content;
     size_t lines = 0;
     for (size_t i = 0; i < content.size; i++) {
@@ -710,10 +708,10 @@ what_could_not_be_read_has_a_limit(void **state)
     }
     assert_int_equal(lines, 1024);
     assert_memory_equal(content.data, "/f0\n", 4);
-    firn_ignore_rules_deinit(&rules);
-    firn_buf_deinit(&bytes);
-    firn_rules_walk_destroy(ignore);
-    firn_sim_memory_destroy(os);
+    fi_ignore_rules_deinit(&rules);
+    fi_buf_deinit(&bytes);
+    fi_rules_walk_destroy(ignore);
+    fi_sim_memory_destroy(os);
 }
 
 /* Else the checkpoint could not be restored. */
@@ -721,31 +719,30 @@ static void
 rules_of_long_paths_that_could_not_be_read_can_be_read_again(void **state)
 {
     (void)state;
-    struct firn_os *os;
-    struct firn_rules_walk *ignore;
-    const struct firn_rules_walk_options options = {0};
-    struct firn_buf bytes = {0};
-    struct firn_ignore_rules rules = {0};
+    struct fi_os *os;
+    struct fi_rules_walk *ignore;
+    const struct fi_rules_walk_options options = {0};
+    struct fi_buf bytes = {0};
+    struct fi_ignore_rules rules = {0};
     firn_error err;
     char path[3500];
     size_t noted = 0;
-    assert_int_equal(firn_sim_memory_create(1, &os, NULL), FIRN_OK);
-    assert_int_equal(firn_rules_walk_create(os, &options, &ignore, NULL), FIRN_OK);
+    assert_int_equal(fi_sim_memory_create(1, &os, NULL), FIRN_OK);
+    assert_int_equal(fi_rules_walk_create(os, &options, &ignore, NULL), FIRN_OK);
     memset(path, 'x', sizeof path);
     for (int i = 0; i < 400; i++) {
         bool is_noted;
         (void)snprintf(path + sizeof path - 8, 8, "/f%05d", i);
-        assert_int_equal(firn_rules_left_out_note(ignore, firn_str(path), &is_noted, NULL),
-                         FIRN_OK);
+        assert_int_equal(fi_rules_left_out_note(ignore, firn_str(path), &is_noted, NULL), FIRN_OK);
         noted += is_noted ? 1 : 0;
     }
     assert_true(noted > 250 && noted < 400);
-    assert_int_equal(firn_rules_walk_encode(ignore, &bytes, NULL), FIRN_OK);
-    assert_int_equal(firn_ignore_rules_decode(firn_buf_slice(&bytes), &rules, &err), FIRN_OK);
-    firn_ignore_rules_deinit(&rules);
-    firn_buf_deinit(&bytes);
-    firn_rules_walk_destroy(ignore);
-    firn_sim_memory_destroy(os);
+    assert_int_equal(fi_rules_walk_encode(ignore, &bytes, NULL), FIRN_OK);
+    assert_int_equal(fi_ignore_rules_decode(fi_buf_slice(&bytes), &rules, &err), FIRN_OK);
+    fi_ignore_rules_deinit(&rules);
+    fi_buf_deinit(&bytes);
+    fi_rules_walk_destroy(ignore);
+    fi_sim_memory_destroy(os);
 }
 
 int

@@ -114,21 +114,21 @@ read_disk(struct model *model, struct files *out)
     for (size_t i = 0; i < PATH_COUNT; i++) {
         char dir_path[64];
         const char *name;
-        struct firn_os_dir *dir;
+        struct fi_os_dir *dir;
         split(PATHS[i], dir_path, &name);
-        int rc = firn_os_dir_open_beneath(model->world.tree.root, dir_path, &dir, NULL);
+        int rc = fi_os_dir_open_beneath(model->world.tree.root, dir_path, &dir, NULL);
         if (rc == FIRN_NOT_FOUND) {
             continue;
         }
         assert_int_equal(rc, FIRN_OK);
         if (test_file_exists(dir, name)) {
-            struct firn_buf content = {0};
+            struct fi_buf content = {0};
             test_file_read(dir, name, &content);
             assert_in_range(content.size, 1, TEXT_SIZE - 1);
             memcpy(out->text[i], content.data, content.size);
-            firn_buf_deinit(&content);
+            fi_buf_deinit(&content);
         }
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
     }
 }
 
@@ -169,50 +169,49 @@ edit(struct model *model)
 
 /* ---- rules ---- */
 
-static const struct firn_rules_walk_scope *
-enter(struct firn_rules_walk *ignore, const struct firn_rules_walk_scope *above,
+static const struct fi_rules_walk_scope *
+enter(struct fi_rules_walk *ignore, const struct fi_rules_walk_scope *above,
       const struct rules *rules, firn_slice dir)
 {
-    const struct firn_rules_walk_scope *scope;
-    struct firn_rules_walk_files files = {{NULL}};
+    const struct fi_rules_walk_scope *scope;
+    struct fi_rules_walk_files files = {{NULL}};
     for (size_t i = 0; i < RULE_FILES; i++) {
         char dir_path[64];
         const char *name;
-        enum firn_ignore_rules_kind kind;
+        enum fi_ignore_rules_kind kind;
         split(PATHS[i], dir_path, &name);
-        if (rules->files.text[i][0] != '\0' && firn_slice_equal(dir, firn_str(dir_path)) &&
-            firn_rules_walk_is_rule_file(ignore, firn_str(name), dir.size == 0, &kind)) {
-            assert_int_equal(firn_ignore_file_create(firn_str(rules->files.text[i]), NULL, NULL,
-                                                     &files.files[kind - 1], NULL),
+        if (rules->files.text[i][0] != '\0' && fi_slice_equal(dir, firn_str(dir_path)) &&
+            fi_rules_walk_is_rule_file(ignore, firn_str(name), dir.size == 0, &kind)) {
+            assert_int_equal(fi_ignore_file_create(firn_str(rules->files.text[i]), NULL, NULL,
+                                                   &files.files[kind - 1], NULL),
                              FIRN_OK);
         }
     }
-    assert_int_equal(firn_rules_walk_enter(ignore, above, dir, &files, &scope, NULL), FIRN_OK);
+    assert_int_equal(fi_rules_walk_enter(ignore, above, dir, &files, &scope, NULL), FIRN_OK);
     return scope;
 }
 
 static bool
 excludes(struct model *model, const struct rules *rules, const char *path)
 {
-    struct firn_rules_walk_options options = {.gitignore = rules->gitignore};
-    struct firn_rules_walk *ignore;
+    struct fi_rules_walk_options options = {.gitignore = rules->gitignore};
+    struct fi_rules_walk *ignore;
     bool is_excluded = false;
-    assert_int_equal(firn_rules_walk_create(model->world.tree.os, &options, &ignore, NULL),
-                     FIRN_OK);
-    const struct firn_rules_walk_scope *scope =
-        enter(ignore, firn_rules_walk_outermost(ignore), rules, firn_str(""));
+    assert_int_equal(fi_rules_walk_create(model->world.tree.os, &options, &ignore, NULL), FIRN_OK);
+    const struct fi_rules_walk_scope *scope =
+        enter(ignore, fi_rules_walk_outermost(ignore), rules, firn_str(""));
     size_t size = strlen(path);
     for (size_t begin = 0; begin < size && !is_excluded;) {
         const char *slash = strchr(path + begin, '/');
         size_t end = slash != NULL ? (size_t)(slash - path) : size;
-        struct firn_rules_walk_reason reason;
-        struct firn_rules_walk_entry entry = {
+        struct fi_rules_walk_reason reason;
+        struct fi_rules_walk_entry entry = {
             .path = firn_bytes(path, end), .name_size = end - begin, .is_dir = slash != NULL};
-        is_excluded = firn_rules_judge(ignore, scope, &entry, &reason);
+        is_excluded = fi_rules_judge(ignore, scope, &entry, &reason);
         scope = enter(ignore, scope, rules, entry.path);
         begin = end + 1;
     }
-    firn_rules_walk_destroy(ignore);
+    fi_rules_walk_destroy(ignore);
     return is_excluded;
 }
 
@@ -265,7 +264,7 @@ save(struct model *model)
     options.gitignore = below(model, 3) == 0;
     options.threads = 2;
     read_disk(model, &now);
-    assert_int_equal(firn_ws_save(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
+    assert_int_equal(fi_ws_save(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
     model->checkpoints =
         realloc(model->checkpoints, (model->count + 1) * sizeof *model->checkpoints);
     assert_non_null(model->checkpoints);
@@ -356,8 +355,8 @@ delete_one(struct model *model)
     char text[32];
     const char *reference = text;
     snprintf(text, sizeof text, "%zu", i + 1);
-    int rc = firn_reclaim_delete(model->world.ws, &reference, 1, &options, NULL, NULL,
-                                 &model->world.err);
+    int rc =
+        fi_reclaim_delete(model->world.ws, &reference, 1, &options, NULL, NULL, &model->world.err);
     assert_int_equal(rc, model->checkpoints[i].is_deleted ? FIRN_NOT_FOUND : FIRN_OK);
     model->checkpoints[i].is_deleted = true;
 }
@@ -368,7 +367,7 @@ give_back_space(struct model *model)
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     firn_workspace_gc_result result;
     options.full = true;
-    assert_int_equal(firn_reclaim(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
+    assert_int_equal(fi_reclaim(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
     ws_assert_check_clean(&model->world);
 }
 
@@ -447,8 +446,8 @@ step_of_line(struct model *model, bool forward)
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     options.threads = 2;
-    int rc = forward ? firn_ws_restore_redo(model->world.ws, &options, &result, &model->world.err)
-                     : firn_ws_restore_undo(model->world.ws, &options, &result, &model->world.err);
+    int rc = forward ? fi_ws_restore_redo(model->world.ws, &options, &result, &model->world.err)
+                     : fi_ws_restore_undo(model->world.ws, &options, &result, &model->world.err);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         fail_msg("%s: %s", firn_code_name(rc), model->world.err.text);
     }

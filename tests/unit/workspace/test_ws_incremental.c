@@ -40,7 +40,7 @@ struct opened {
 };
 
 static void
-count_opened(void *ctx, const struct firn_sim_fault_call *call)
+count_opened(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct opened *opened = ctx;
     const char *end = call->name == NULL ? NULL : strrchr(call->name, '.');
@@ -54,7 +54,7 @@ static void
 start_counting(struct ws_world *world, struct opened *opened)
 {
     *opened = (struct opened){0};
-    firn_sim_fault_set_hook(world->tree.outer, count_opened, opened);
+    fi_sim_fault_set_hook(world->tree.outer, count_opened, opened);
 }
 
 static void
@@ -87,12 +87,12 @@ static firn_hash
 root_now(struct ws_world *world)
 {
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     scan_sink_init(&sink);
     sink.wants_content = false;
     scan_run(&world->tree, &sink, &world->notices, 1, &result);
     firn_hash root = result.root.hash;
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     return root;
 }
@@ -142,7 +142,7 @@ a_file_is_read_once_until_it_changes(void **state)
     assert_string_equal(opened.last, "d.txt");
     assert_int_equal(result.checkpoint->new_objects, 0); /* the content is known */
     assert_int_equal(result.changed, 1);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -160,7 +160,7 @@ status_and_the_safety_of_a_restore_read_what_has_changed(void **state)
     start_counting(&world, &opened);
     for (unsigned i = 0; i < 2; i++) { /* a look remembers nothing */
         opened.count = 0;
-        must(&world, firn_ws_status(world.ws, &options, NULL, NULL, &status, &world.err));
+        must(&world, fi_ws_status(world.ws, &options, NULL, NULL, &status, &world.err));
         assert_int_equal(opened.count, 1);
         assert_string_equal(opened.last, "b.txt");
         assert_int_equal(status.changed, 1);
@@ -170,10 +170,10 @@ status_and_the_safety_of_a_restore_read_what_has_changed(void **state)
     firn_workspace_restore_result restored;
     dry.dry_run = true;
     opened.count = 0;
-    must(&world, firn_ws_restore(world.ws, "1", &dry, &restored, &world.err));
+    must(&world, fi_ws_restore(world.ws, "1", &dry, &restored, &world.err));
     assert_int_equal(opened.count, 1);
     assert_int_equal(restored.changed, 1);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_restore(&world, "1");
     firn_workspace_save_result result = save_and_compare(&world);
     assert_true(result.is_unchanged);
@@ -199,7 +199,7 @@ a_save_after_a_restore_reads_no_file(void **state)
     firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 0);
     assert_true(result.is_unchanged);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     must(&world, ws_try_undo(&world, NULL));
     start_counting(&world, &opened);
     result = save_and_compare(&world);
@@ -207,7 +207,7 @@ a_save_after_a_restore_reads_no_file(void **state)
     assert_int_equal(result.changed, 1);
     assert_int_equal(result.added, 2);
     assert_int_equal(result.removed, 2);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -224,7 +224,7 @@ status_against_an_older_checkpoint_finds_the_directories_of_between(void **state
     scan_put_text(&world.tree, "new/n.txt", "n");
     ws_save(&world);
     options.reference = "1";
-    must(&world, firn_ws_status(world.ws, &options, NULL, NULL, &status, &world.err));
+    must(&world, fi_ws_status(world.ws, &options, NULL, NULL, &status, &world.err));
     assert_int_equal(status.changed, 1);
     assert_int_equal(status.added, 1);
     ws_world_close(&world);
@@ -242,13 +242,13 @@ a_full_save_reads_everything(void **state)
     ws_save(&world);
     options.full = true;
     start_counting(&world, &opened);
-    must(&world, firn_ws_save(world.ws, &options, &result, &world.err));
+    must(&world, fi_ws_save(world.ws, &options, &result, &world.err));
     assert_int_equal(opened.count, 6);
     assert_true(result.is_unchanged);
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -259,23 +259,23 @@ a_file_that_keeps_whole_seconds_is_read_until_two_have_passed(void **state)
     struct ws_world world;
     struct opened opened;
     open_counted(&world);
-    int64_t now = (firn_os_now_ns(world.tree.os) / SECOND + 100) * SECOND;
-    firn_sim_memory_set_granularity(world.tree.os, SECOND);
-    firn_sim_memory_set_time(world.tree.os, now);
+    int64_t now = (fi_os_now_ns(world.tree.os) / SECOND + 100) * SECOND;
+    fi_sim_memory_set_granularity(world.tree.os, SECOND);
+    fi_sim_memory_set_time(world.tree.os, now);
     scan_put_text(&world.tree, "young.txt", "1");
     ws_save(&world);
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 1);
     assert_string_equal(opened.last, "young.txt");
-    firn_sim_memory_set_time(world.tree.os, now + 2 * SECOND);
+    fi_sim_memory_set_time(world.tree.os, now + 2 * SECOND);
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 1); /* the last time: now it is old enough */
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -287,8 +287,8 @@ a_clock_that_was_set_back_makes_everything_be_read(void **state)
     struct opened opened;
     open_counted(&world);
     ws_save(&world);
-    int64_t now = firn_os_now_ns(world.tree.os);
-    firn_sim_memory_set_time(world.tree.os, now - 3600 * SECOND);
+    int64_t now = fi_os_now_ns(world.tree.os);
+    fi_sim_memory_set_time(world.tree.os, now - 3600 * SECOND);
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 6);
@@ -296,12 +296,12 @@ a_clock_that_was_set_back_makes_everything_be_read(void **state)
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 6);
-    firn_sim_memory_set_time(world.tree.os, now + SECOND);
+    fi_sim_memory_set_time(world.tree.os, now + SECOND);
     ws_save(&world);
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -313,10 +313,10 @@ struct asked {
 };
 
 static void
-count_reads(void *ctx, const struct firn_sim_fault_call *call)
+count_reads(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct asked *asked = ctx;
-    asked->reads += call->kind == FIRN_SIM_FAULT_READS ? 1 : 0;
+    asked->reads += call->kind == FI_SIM_FAULT_READS ? 1 : 0;
     if (strcmp(call->operation, "xattr_list") == 0 && call->name != NULL &&
         strcmp(call->name, asked->name) == 0) {
         asked->found_at = asked->reads;
@@ -331,11 +331,11 @@ after_a_start_of_the_machine_what_was_young_is_read_once_more(void **state)
     struct opened opened;
     ws_world_open_memory(&world, 33);
     put_files(&world);
-    firn_sim_memory_set_time(world.tree.os, firn_os_now_ns(world.tree.os) + 200 * SECOND);
+    fi_sim_memory_set_time(world.tree.os, fi_os_now_ns(world.tree.os) + 200 * SECOND);
     scan_put_text(&world.tree, "d/e/c.txt", "young when it is saved");
     ws_save(&world);
-    must(&world, firn_os_dir_sync_filesystem(world.tree.root, &world.err));
-    firn_sim_memory_power_cut(world.tree.os, 0);
+    must(&world, fi_os_dir_sync_filesystem(world.tree.root, &world.err));
+    fi_sim_memory_power_cut(world.tree.os, 0);
     scan_world_wrap(&world.tree);
     ws_world_reopen(&world);
     start_counting(&world, &opened);
@@ -346,7 +346,7 @@ after_a_start_of_the_machine_what_was_young_is_read_once_more(void **state)
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -364,19 +364,19 @@ attributes_that_could_not_be_read_are_asked_for_again(void **state)
     ws_world_clone(&world, &rehearsal);
     scan_world_wrap(&rehearsal.tree);
     ws_world_reopen(&rehearsal);
-    firn_sim_fault_set_hook(rehearsal.tree.outer, count_reads, &asked);
+    fi_sim_fault_set_hook(rehearsal.tree.outer, count_reads, &asked);
     ws_save(&rehearsal);
-    firn_sim_fault_set_hook(rehearsal.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(rehearsal.tree.outer, NULL, NULL);
     ws_world_close(&rehearsal);
     assert_true(asked.found_at > 0);
 
     scan_world_wrap(&world.tree);
     ws_world_reopen(&world);
-    struct firn_sim_fault_plan plan = {
-        .call = asked.found_at, .classes = FIRN_SIM_FAULT_READS, .error_number = EIO};
-    firn_sim_fault_set_plan(world.tree.outer, &plan);
+    struct fi_sim_fault_plan plan = {
+        .call = asked.found_at, .classes = FI_SIM_FAULT_READS, .error_number = EIO};
+    fi_sim_fault_set_plan(world.tree.outer, &plan);
     ws_save(&world);
-    firn_sim_fault_set_plan(world.tree.outer, NULL);
+    fi_sim_fault_set_plan(world.tree.outer, NULL);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_METADATA, "f/e.txt"));
     struct opened opened;
     start_counting(&world, &opened);
@@ -384,7 +384,7 @@ attributes_that_could_not_be_read_are_asked_for_again(void **state)
     assert_int_equal(opened.count, 1);
     assert_string_equal(opened.last, "e.txt");
     assert_int_equal(result.checkpoint->skipped, 1); /* the fifo */
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -397,7 +397,7 @@ save_if_changed(struct ws_world *world, const char *message)
     firn_workspace_save_result result;
     options.if_changed = true;
     options.message = firn_str(message);
-    must(world, firn_ws_save(world->ws, &options, &result, &world->err));
+    must(world, fi_ws_save(world->ws, &options, &result, &world->err));
     return result;
 }
 
@@ -447,45 +447,45 @@ no_checkpoint_is_made_of_the_tree_of_the_last(void **state)
 static struct firn_db *
 open_store(struct ws_world *world, struct firn_db_keyspace **out)
 {
-    struct firn_db_options options = {0};
+    struct fi_db_options options = {0};
     struct firn_db *db;
-    must(world, firn_db_path_open(world->tree.os, world->store_path, &options, &db, &world->err));
-    must(world, firn_db_keyspace_open(db, FIRN_STATCACHE_KEYSPACE, out, &world->err));
+    must(world, fi_db_path_open(world->tree.os, world->store_path, &options, &db, &world->err));
+    must(world, fi_db_keyspace_open(db, FI_STATCACHE_KEYSPACE, out, &world->err));
     return db;
 }
 
 /* Changes the memo of the directory at a path. */
 static void
 change_memo(struct ws_world *world, const char *path,
-            void (*change)(void *ctx, struct firn_buf *value), void *ctx)
+            void (*change)(void *ctx, struct fi_buf *value), void *ctx)
 {
     struct firn_db_keyspace *keyspace;
     struct firn_db *db = open_store(world, &keyspace);
-    struct firn_buf key = {0};
-    struct firn_buf value = {0};
-    assert_int_equal(firn_buf_append(&key, "\0\0\0\1", 4), FIRN_OK);
-    assert_int_equal(firn_buf_append_str(&key, path), FIRN_OK);
-    must(world, firn_db_get(keyspace, firn_buf_slice(&key), &value, &world->err));
+    struct fi_buf key = {0};
+    struct fi_buf value = {0};
+    assert_int_equal(fi_buf_append(&key, "\0\0\0\1", 4), FIRN_OK);
+    assert_int_equal(fi_buf_append_str(&key, path), FIRN_OK);
+    must(world, fi_db_get(keyspace, fi_buf_slice(&key), &value, &world->err));
     change(ctx, &value);
-    must(world, firn_db_put(keyspace, firn_buf_slice(&key), firn_buf_slice(&value),
-                            FIRN_DURABILITY_FULL, &world->err));
-    must(world, firn_db_close(db, &world->err));
-    firn_buf_deinit(&key);
-    firn_buf_deinit(&value);
+    must(world, fi_db_put(keyspace, fi_buf_slice(&key), fi_buf_slice(&value), FIRN_DURABILITY_FULL,
+                          &world->err));
+    must(world, fi_db_close(db, &world->err));
+    fi_buf_deinit(&key);
+    fi_buf_deinit(&value);
 }
 
 static void
-name_another_tree(void *ctx, struct firn_buf *value)
+name_another_tree(void *ctx, struct fi_buf *value)
 {
     (void)ctx;
     value->data[WS_STAT_TREE_AT] ^= 1;
 }
 
 static void
-swap_prints(void *ctx, struct firn_buf *value)
+swap_prints(void *ctx, struct fi_buf *value)
 {
     const size_t *at = ctx;
-    uint8_t print[FIRN_STATCACHE_PRINT_SIZE];
+    uint8_t print[FI_STATCACHE_PRINT_SIZE];
     uint8_t *a = value->data + WS_STAT_HEADER_SIZE + at[0] * sizeof print;
     uint8_t *b = value->data + WS_STAT_HEADER_SIZE + at[1] * sizeof print;
     memcpy(print, a, sizeof print);
@@ -494,28 +494,28 @@ swap_prints(void *ctx, struct firn_buf *value)
 }
 
 static void
-add_prints(void *ctx, struct firn_buf *value)
+add_prints(void *ctx, struct fi_buf *value)
 {
     /* As if there had been more entries before the others. */
-    const uint8_t more[2 * FIRN_STATCACHE_PRINT_SIZE] = {1, 2, 3};
+    const uint8_t more[2 * FI_STATCACHE_PRINT_SIZE] = {1, 2, 3};
     (void)ctx;
-    assert_int_equal(firn_buf_set_size(value, value->size + sizeof more), FIRN_OK);
+    assert_int_equal(fi_buf_set_size(value, value->size + sizeof more), FIRN_OK);
     memmove(value->data + WS_STAT_HEADER_SIZE + sizeof more, value->data + WS_STAT_HEADER_SIZE,
             value->size - WS_STAT_HEADER_SIZE - sizeof more);
     memcpy(value->data + WS_STAT_HEADER_SIZE, more, sizeof more);
 }
 
 static void
-drop_first_print(void *ctx, struct firn_buf *value)
+drop_first_print(void *ctx, struct fi_buf *value)
 {
     (void)ctx;
     uint8_t *first = value->data + WS_STAT_HEADER_SIZE;
-    value->size -= FIRN_STATCACHE_PRINT_SIZE;
-    memmove(first, first + FIRN_STATCACHE_PRINT_SIZE, value->size - WS_STAT_HEADER_SIZE);
+    value->size -= FI_STATCACHE_PRINT_SIZE;
+    memmove(first, first + FI_STATCACHE_PRINT_SIZE, value->size - WS_STAT_HEADER_SIZE);
 }
 
 static void
-make_nonsense(void *ctx, struct firn_buf *value)
+make_nonsense(void *ctx, struct fi_buf *value)
 {
     (void)ctx;
     value->size = 3;
@@ -527,7 +527,7 @@ a_wrong_cache_is_told_and_everything_is_read_instead(void **state)
     (void)state;
     const struct {
         const char *path;
-        void (*change)(void *ctx, struct firn_buf *value);
+        void (*change)(void *ctx, struct fi_buf *value);
         size_t places[2];
         bool is_told;
         const char *removed;
@@ -561,7 +561,7 @@ a_wrong_cache_is_told_and_everything_is_read_instead(void **state)
             if (cases[i].removed != NULL) {
                 scan_remove_file(&world.tree, cases[i].removed);
             }
-            must(&world, firn_ws_status(world.ws, &options, NULL, NULL, &status, &world.err));
+            must(&world, fi_ws_status(world.ws, &options, NULL, NULL, &status, &world.err));
             assert_int_equal(status.added, 1);
             assert_int_equal(status.changed, 0);
             assert_int_equal(status.removed, cases[i].removed != NULL ? 1 : 0);
@@ -582,21 +582,21 @@ with_a_pack_missing_everything_is_read_and_stored_again(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_os_dir *packs;
+    struct fi_os_dir *packs;
     struct opened opened;
     open_counted(&world);
     scan_remove_file(&world.tree, "f/same.txt"); /* whose directory would be looked up anyway */
     ws_save(&world);
     scan_put_text(&world.tree, "d/b.txt", "second");
     ws_save(&world);
-    must(&world, firn_os_dir_open_path(world.tree.os, "/s/packs", &packs, &world.err));
-    must(&world, firn_os_remove_file(packs, "00000001.pack", &world.err));
-    firn_os_dir_close(packs);
+    must(&world, fi_os_dir_open_path(world.tree.os, "/s/packs", &packs, &world.err));
+    must(&world, fi_os_remove_file(packs, "00000001.pack", &world.err));
+    fi_os_dir_close(packs);
     start_counting(&world, &opened);
     firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 5);
     assert_int_equal(result.checkpoint->new_objects, 4); /* all but "second" */
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_restore(&world, "latest");
     scan_remove_tree(&world.tree, "d");
     ws_restore(&world, "latest");
@@ -614,9 +614,9 @@ a_lost_cache_is_made_again(void **state)
     open_counted(&world);
     ws_save(&world);
     struct firn_db *db = open_store(&world, &keyspace);
-    must(&world, firn_db_delete_range(keyspace, firn_str(""), firn_str("\xff"), FIRN_DURABILITY_OS,
-                                      &world.err));
-    must(&world, firn_db_close(db, &world.err));
+    must(&world, fi_db_delete_range(keyspace, firn_str(""), firn_str("\xff"), FIRN_DURABILITY_OS,
+                                    &world.err));
+    must(&world, fi_db_close(db, &world.err));
     start_counting(&world, &opened);
     firn_workspace_save_result result = ws_save(&world);
     assert_int_equal(opened.count, 6);
@@ -624,7 +624,7 @@ a_lost_cache_is_made_again(void **state)
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_world_close(&world);
 }
 
@@ -635,13 +635,13 @@ count_keys(struct ws_world *world)
     struct firn_db_cursor *cursor;
     struct firn_db *db = open_store(world, &keyspace);
     uint64_t count = 0;
-    must(world, firn_db_cursor_open(keyspace, NULL, &cursor, &world->err));
-    must(world, firn_db_cursor_first(cursor, &world->err));
-    for (; firn_db_cursor_valid(cursor); must(world, firn_db_cursor_next(cursor, &world->err))) {
+    must(world, fi_db_cursor_open(keyspace, NULL, &cursor, &world->err));
+    must(world, fi_db_cursor_first(cursor, &world->err));
+    for (; fi_db_cursor_valid(cursor); must(world, fi_db_cursor_next(cursor, &world->err))) {
         count++;
     }
-    firn_db_cursor_close(cursor);
-    must(world, firn_db_close(db, &world->err));
+    fi_db_cursor_close(cursor);
+    must(world, fi_db_close(db, &world->err));
     return count;
 }
 
@@ -692,13 +692,13 @@ names_of_one_inode_agree_whatever_is_known_of_them(void **state)
     start_counting(&world, &opened);
     ws_save(&world);
     assert_int_equal(opened.count, 0);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
 
 static void
-change_inode(void *ctx, const struct firn_sim_fault_call *call)
+change_inode(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct ws_world *world = ctx;
     if (strcmp(call->operation, "stat") == 0 && call->name != NULL &&
@@ -714,9 +714,9 @@ an_inode_that_changes_between_two_of_its_names_is_saved_in_one_state(void **stat
     struct ws_world world;
     open_counted(&world);
     ws_save(&world);
-    firn_sim_fault_set_hook(world.tree.outer, change_inode, &world);
+    fi_sim_fault_set_hook(world.tree.outer, change_inode, &world);
     firn_workspace_save_result result = ws_save(&world);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     assert_int_equal(result.changed, 2); /* both names */
     ws_assert_check_clean(&world);
     save_and_compare(&world);

@@ -22,11 +22,11 @@
 
 static const char THEIRS[] = "theirs";
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 open_dir(struct ws_world *world, const char *path)
 {
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, path, &dir, &world->err), FIRN_OK);
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, path, &dir, &world->err), FIRN_OK);
     return dir;
 }
 
@@ -35,12 +35,12 @@ static void
 open_world(struct ws_world *world, uint64_t seed)
 {
     ws_world_open_memory(world, seed);
-    struct firn_os_dir *top = open_dir(world, "/");
-    assert_int_equal(firn_os_make_dir(top, "s", 0700, &world->err), FIRN_OK);
-    struct firn_os_dir *store = open_dir(world, "/s");
-    assert_int_equal(firn_trust_store_begin(store, "/w", &world->err), FIRN_OK);
-    firn_os_dir_close(store);
-    firn_os_dir_close(top);
+    struct fi_os_dir *top = open_dir(world, "/");
+    assert_int_equal(fi_os_make_dir(top, "s", 0700, &world->err), FIRN_OK);
+    struct fi_os_dir *store = open_dir(world, "/s");
+    assert_int_equal(fi_trust_store_begin(store, "/w", &world->err), FIRN_OK);
+    fi_os_dir_close(store);
+    fi_os_dir_close(top);
 }
 
 static void
@@ -54,40 +54,39 @@ save(struct ws_world *world, const char *content)
 enum kind { A_FILE, A_LINK, A_FIFO, A_DIR, KINDS };
 
 static bool
-is_there(struct firn_os_dir *dir, const char *name, enum kind kind)
+is_there(struct fi_os_dir *dir, const char *name, enum kind kind)
 {
-    static const enum firn_os_kind kinds[] = {FIRN_OS_FILE, FIRN_OS_SYMLINK, FIRN_OS_FIFO,
-                                              FIRN_OS_DIR};
-    struct firn_os_stat stat;
+    static const enum fi_os_kind kinds[] = {FI_OS_FILE, FI_OS_SYMLINK, FI_OS_FIFO, FI_OS_DIR};
+    struct fi_os_stat stat;
     bool is_file = kind == A_FILE;
-    return firn_os_stat(dir, name, &stat, NULL) == FIRN_OK && stat.kind == kinds[kind] &&
+    return fi_os_stat(dir, name, &stat, NULL) == FIRN_OK && stat.kind == kinds[kind] &&
            (!is_file || stat.size_bytes == strlen(THEIRS));
 }
 
 /* False if the name is taken. */
 static bool
-plant(struct firn_os_dir *dir, const char *name, enum kind kind)
+plant(struct fi_os_dir *dir, const char *name, enum kind kind)
 {
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     firn_error err;
     int rc = FIRN_OK;
     switch (kind) {
     case A_FILE:
-        rc = firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, 0600,
-                               &file, &err);
+        rc = fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE, 0600, &file,
+                             &err);
         if (rc == FIRN_OK) {
-            assert_int_equal(firn_os_file_write(file, 0, THEIRS, strlen(THEIRS), &err), FIRN_OK);
-            firn_os_file_close(file);
+            assert_int_equal(fi_os_file_write(file, 0, THEIRS, strlen(THEIRS), &err), FIRN_OK);
+            fi_os_file_close(file);
         }
         break;
     case A_LINK:
-        rc = firn_os_make_symlink(dir, name, "FIRN", &err);
+        rc = fi_os_make_symlink(dir, name, "FIRN", &err);
         break;
     case A_FIFO:
-        rc = firn_os_make_fifo(dir, name, 0600, &err);
+        rc = fi_os_make_fifo(dir, name, 0600, &err);
         break;
     default:
-        rc = firn_os_make_dir(dir, name, 0700, &err);
+        rc = fi_os_make_dir(dir, name, 0700, &err);
     }
     assert_true(rc == FIRN_OK || rc == FIRN_EXISTS);
     return rc == FIRN_OK;
@@ -127,7 +126,7 @@ static size_t
 plant_all(struct ws_world *world, enum kind kind, bool is_early, struct planted *out)
 {
     static const char *const dirs[] = {"/s/runs", "/s/packs"};
-    struct firn_os_dir *dir = open_dir(world, "/s");
+    struct fi_os_dir *dir = open_dir(world, "/s");
     size_t count = 0;
     for (size_t i = 0; i < sizeof top_names / sizeof top_names[0]; i++) {
         bool would_be_a_store = is_early && strcmp(top_names[i], "FIRN") == 0;
@@ -135,7 +134,7 @@ plant_all(struct ws_world *world, enum kind kind, bool is_early, struct planted 
             out[count++] = (struct planted){"/s", top_names[i]};
         }
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     for (size_t d = 0; d < 2; d++) {
         if (is_early) {
             continue; /* the directories are not there, or theirs */
@@ -146,7 +145,7 @@ plant_all(struct ws_world *world, enum kind kind, bool is_early, struct planted 
                 out[count++] = (struct planted){dirs[d], inner_names[i]};
             }
         }
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
     }
     return count;
 }
@@ -166,12 +165,12 @@ assert_kept(struct ws_world *world, const struct planted *planted, size_t count,
 {
     for (size_t i = 0; i < count; i++) {
         char aside[128];
-        struct firn_os_dir *dir = open_dir(world, planted[i].dir);
+        struct fi_os_dir *dir = open_dir(world, planted[i].dir);
         (void)snprintf(aside, sizeof aside, "foreign-1-%s", planted[i].name);
         if (!is_there(dir, planted[i].name, kind) && !is_there(dir, aside, kind)) {
             fail_msg("%s/%s is not there", planted[i].dir, planted[i].name);
         }
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
     }
 }
 
@@ -189,8 +188,8 @@ attack(enum kind kind, bool is_early)
     }
     size_t count = plant_all(&world, kind, is_early, planted);
     assert_true(count > 15);
-    assert_int_equal(
-        firn_trust_files_foreign(world.tree.os, "/s", count_foreign, &told, &world.err), FIRN_OK);
+    assert_int_equal(fi_trust_files_foreign(world.tree.os, "/s", count_foreign, &told, &world.err),
+                     FIRN_OK);
     assert_int_equal(told, count);
     for (unsigned i = is_early ? 1 : 3; i <= 5; i++) {
         char content[2] = {(char)('0' + i), '\0'};
@@ -201,7 +200,7 @@ attack(enum kind kind, bool is_early)
     assert_true(ws_dump_has(&world, "a"));
     firn_workspace_gc_options gc = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     firn_workspace_gc_result result = FIRN_WORKSPACE_GC_RESULT_INIT;
-    assert_int_equal(firn_reclaim(world.ws, &gc, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_reclaim(world.ws, &gc, &result, &world.err), FIRN_OK);
     save(&world, "6");
     ws_assert_check_clean(&world);
     assert_kept(&world, planted, count, kind);
@@ -228,46 +227,44 @@ an_identity_that_the_list_does_not_have_is_an_error(void **state)
         firn_workspace_save_result saved;
         firn_workspace_check_result checked;
         open_world(&world, 50 + (uint64_t)kind);
-        struct firn_os_dir *dir = open_dir(&world, "/s");
+        struct fi_os_dir *dir = open_dir(&world, "/s");
         assert_true(plant(dir, "FIRN", kind));
         scan_put_text(&world.tree, "a", "1");
         assert_int_equal(ws_try_save(&world, &saved), FIRN_UNTRUSTED);
         int rc = ws_try_check(&world, &checked);
         assert_true(rc != FIRN_OK && rc != FIRN_NOT_FOUND);
         assert_true(is_there(dir, "FIRN", kind));
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
         ws_world_close(&world);
     }
 }
 
 /* Each file that firn made, replaced by a copy of itself: the same bytes are another file. */
 static int
-keep_name(void *ctx, const struct firn_os_dirent *entry)
+keep_name(void *ctx, const struct fi_os_dirent *entry)
 {
-    return entry->kind == FIRN_OS_FILE && strcmp(entry->name, "LOCK") != 0
-               ? firn_buf_append(ctx, entry->name, entry->name_size + 1)
+    return entry->kind == FI_OS_FILE && strcmp(entry->name, "LOCK") != 0
+               ? fi_buf_append(ctx, entry->name, entry->name_size + 1)
                : FIRN_OK;
 }
 
 static void
-replace(struct ws_world *world, struct firn_os_dir *dir, const char *name)
+replace(struct ws_world *world, struct fi_os_dir *dir, const char *name)
 {
-    struct firn_os_file *file;
-    struct firn_os_stat stat;
-    assert_int_equal(firn_os_file_open_stat(dir, name, FIRN_OS_READ, 0, &file, &stat, &world->err),
+    struct fi_os_file *file;
+    struct fi_os_stat stat;
+    assert_int_equal(fi_os_file_open_stat(dir, name, FI_OS_READ, 0, &file, &stat, &world->err),
                      FIRN_OK);
     uint8_t *bytes = malloc(stat.size_bytes + 1);
     size_t size;
     assert_non_null(bytes);
-    assert_int_equal(firn_os_file_read(file, 0, bytes, stat.size_bytes, &size, &world->err),
-                     FIRN_OK);
-    firn_os_file_close(file);
-    assert_int_equal(firn_os_remove_file(dir, name, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_file_read(file, 0, bytes, stat.size_bytes, &size, &world->err), FIRN_OK);
+    fi_os_file_close(file);
+    assert_int_equal(fi_os_remove_file(dir, name, &world->err), FIRN_OK);
     assert_int_equal(
-        firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, &world->err),
-        FIRN_OK);
-    assert_int_equal(firn_os_file_write(file, 0, bytes, size, &world->err), FIRN_OK);
-    firn_os_file_close(file);
+        fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE, 0600, &file, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_file_write(file, 0, bytes, size, &world->err), FIRN_OK);
+    fi_os_file_close(file);
     free(bytes);
 }
 
@@ -281,18 +278,18 @@ a_file_that_was_replaced_is_an_error_that_names_it(void **state)
     save(&world, "1");
     save(&world, "2");
     for (size_t d = 0; d < 2; d++) {
-        struct firn_os_dir *from = open_dir(&world, dirs[d]);
-        struct firn_buf names = {0};
-        assert_int_equal(firn_os_dir_list(from, keep_name, &names, &world.err), FIRN_OK);
-        firn_os_dir_close(from);
+        struct fi_os_dir *from = open_dir(&world, dirs[d]);
+        struct fi_buf names = {0};
+        assert_int_equal(fi_os_dir_list(from, keep_name, &names, &world.err), FIRN_OK);
+        fi_os_dir_close(from);
         assert_true(names.size > 0);
         for (size_t at = 0; at < names.size;) {
             const char *name = (const char *)names.data + at;
             struct ws_world copy;
             ws_world_clone(&world, &copy);
-            struct firn_os_dir *dir = open_dir(&copy, dirs[d]);
+            struct fi_os_dir *dir = open_dir(&copy, dirs[d]);
             replace(&copy, dir, name);
-            firn_os_dir_close(dir);
+            fi_os_dir_close(dir);
             firn_workspace_check_result checked;
             int rc = ws_try_check(&copy, &checked);
             assert_true(rc == FIRN_UNTRUSTED || checked.damaged > 0);
@@ -302,26 +299,26 @@ a_file_that_was_replaced_is_an_error_that_names_it(void **state)
             at += strlen(name) + 1;
             ws_world_close(&copy);
         }
-        firn_buf_deinit(&names);
+        fi_buf_deinit(&names);
     }
     ws_world_close(&world);
 }
 
 /* firn_store_open does this with the directory of a store. */
 static int
-guard(struct firn_os_dir *dir, const struct firn_db_options *options, firn_error *err)
+guard(struct fi_os_dir *dir, const struct fi_db_options *options, firn_error *err)
 {
-    return firn_trust_files_guard(dir, !options->read_only, options->lock_timeout_ms, err);
+    return fi_trust_files_guard(dir, !options->read_only, options->lock_timeout_ms, err);
 }
 
 static void
 flush(struct ws_world *world)
 {
-    const struct firn_db_options options = {.memory_bytes = 1 << 20, .prepare = guard};
+    const struct fi_db_options options = {.memory_bytes = 1 << 20, .prepare = guard};
     struct firn_db *db;
-    assert_int_equal(firn_db_path_open(world->tree.os, "/s", &options, &db, &world->err), FIRN_OK);
-    assert_int_equal(firn_db_maintain_flush(db, &world->err), FIRN_OK);
-    assert_int_equal(firn_db_close(db, &world->err), FIRN_OK);
+    assert_int_equal(fi_db_path_open(world->tree.os, "/s", &options, &db, &world->err), FIRN_OK);
+    assert_int_equal(fi_db_maintain_flush(db, &world->err), FIRN_OK);
+    assert_int_equal(fi_db_close(db, &world->err), FIRN_OK);
 }
 
 /* Takes a name out of the list; its file stays. below: "" or a directory in the store. */
@@ -330,31 +327,31 @@ unlist(struct ws_world *world, const char *below, const char *name)
 {
     static const char ASIDE[] = "aside";
     char path[32];
-    struct firn_os_dir *store = open_dir(world, "/s");
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_trust_files_guard(store, true, 0, &world->err), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_beneath(store, below, &dir, &world->err), FIRN_OK);
-    assert_int_equal(firn_os_rename(dir, name, dir, ASIDE, FIRN_OS_RENAME_NO_REPLACE, &world->err),
+    struct fi_os_dir *store = open_dir(world, "/s");
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_trust_files_guard(store, true, 0, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_beneath(store, below, &dir, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_rename(dir, name, dir, ASIDE, FI_OS_RENAME_NO_REPLACE, &world->err),
                      FIRN_OK);
-    firn_os_dir_close(dir);
-    firn_os_dir_close(store);
+    fi_os_dir_close(dir);
+    fi_os_dir_close(store);
     (void)snprintf(path, sizeof path, "/s/%s", below);
     dir = open_dir(world, path);
-    assert_int_equal(firn_os_rename(dir, ASIDE, dir, name, FIRN_OS_RENAME_NO_REPLACE, &world->err),
+    assert_int_equal(fi_os_rename(dir, ASIDE, dir, name, FI_OS_RENAME_NO_REPLACE, &world->err),
                      FIRN_OK);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 /* As firn trust does. */
 static void
 take(struct ws_world *world)
 {
-    struct firn_trust_store_note note;
-    struct firn_os_dir *store = open_dir(world, "/s");
-    assert_int_equal(firn_trust_store_note_find(store, &note, &world->err), FIRN_OK);
-    assert_int_equal(firn_trust_files_take(world->tree.os, store, note.name, &world->err), FIRN_OK);
-    firn_trust_store_note_deinit(&note);
-    firn_os_dir_close(store);
+    struct fi_trust_store_note note;
+    struct fi_os_dir *store = open_dir(world, "/s");
+    assert_int_equal(fi_trust_store_note_find(store, &note, &world->err), FIRN_OK);
+    assert_int_equal(fi_trust_files_take(world->tree.os, store, note.name, &world->err), FIRN_OK);
+    fi_trust_store_note_deinit(&note);
+    fi_os_dir_close(store);
 }
 
 /* Or not: not everything needs every run. */
@@ -385,9 +382,9 @@ lack(const struct ws_world *whole, const char *below, const char *name)
     unlist(&world, below, name);
     assert_refused(&world, name, ws_try_save(&world, &saved));
     assert_refused(&world, name, ws_try_restore(&world, "1", &restored));
-    assert_refused(&world, name, firn_reclaim(world.ws, &gc, &collected, &world.err));
+    assert_refused(&world, name, fi_reclaim(world.ws, &gc, &collected, &world.err));
     assert_int_not_equal(ws_try_check(&world, &checked), FIRN_OK);
-    assert_int_equal(firn_repair(world.ws, &repair, &repaired, &world.err), FIRN_UNTRUSTED);
+    assert_int_equal(fi_repair(world.ws, &repair, &repaired, &world.err), FIRN_UNTRUSTED);
     take(&world);
     ws_assert_check_clean(&world);
     save(&world, "3");
@@ -402,25 +399,25 @@ lack(const struct ws_world *whole, const char *below, const char *name)
 static void
 overwrite(const struct ws_world *whole, const char *below, const char *name)
 {
-    static const uint8_t bytes[FIRN_OS_GUARD_HEAD_SIZE - 32] = {1};
+    static const uint8_t bytes[FI_OS_GUARD_HEAD_SIZE - 32] = {1};
     char path[32];
     struct ws_world world;
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     firn_workspace_check_result checked;
     const firn_workspace_repair_options repair = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
     firn_workspace_repair_result repaired;
     ws_world_clone(whole, &world);
     (void)snprintf(path, sizeof path, "/s/%s", below);
-    struct firn_os_dir *dir = open_dir(&world, path);
-    assert_int_equal(firn_os_file_open(dir, name, FIRN_OS_WRITE, 0, &file, &world.err), FIRN_OK);
-    assert_int_equal(firn_os_file_write(file, 32, bytes, sizeof bytes, &world.err), FIRN_OK);
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_dir(&world, path);
+    assert_int_equal(fi_os_file_open(dir, name, FI_OS_WRITE, 0, &file, &world.err), FIRN_OK);
+    assert_int_equal(fi_os_file_write(file, 32, bytes, sizeof bytes, &world.err), FIRN_OK);
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
     int rc = ws_try_check(&world, &checked);
     if (rc != FIRN_UNTRUSTED && checked.damaged == 0) {
         fail_msg("%s: %d, %s", name, rc, world.err.text);
     }
-    rc = firn_repair(world.ws, &repair, &repaired, &world.err);
+    rc = fi_repair(world.ws, &repair, &repaired, &world.err);
     if (rc != FIRN_UNTRUSTED || strstr(world.err.text, "overwritten") == NULL ||
         strstr(world.err.text, name) == NULL) {
         fail_msg("%s: %d, %s", name, rc, world.err.text);
@@ -435,13 +432,13 @@ for_each_file(struct ws_world *world,
     static const char *const dirs[] = {"", "packs", "runs"};
     unsigned count = 0;
     for (size_t d = 0; d < 3; d++) {
-        struct firn_os_dir *store = open_dir(world, "/s");
-        struct firn_os_dir *dir;
-        struct firn_buf names = {0};
-        assert_int_equal(firn_os_dir_open_beneath(store, dirs[d], &dir, &world->err), FIRN_OK);
-        assert_int_equal(firn_os_dir_list(dir, keep_name, &names, &world->err), FIRN_OK);
-        firn_os_dir_close(dir);
-        firn_os_dir_close(store);
+        struct fi_os_dir *store = open_dir(world, "/s");
+        struct fi_os_dir *dir;
+        struct fi_buf names = {0};
+        assert_int_equal(fi_os_dir_open_beneath(store, dirs[d], &dir, &world->err), FIRN_OK);
+        assert_int_equal(fi_os_dir_list(dir, keep_name, &names, &world->err), FIRN_OK);
+        fi_os_dir_close(dir);
+        fi_os_dir_close(store);
         for (size_t at = 0; at < names.size; count++) {
             const char *name = (const char *)names.data + at;
             at += strlen(name) + 1;
@@ -449,7 +446,7 @@ for_each_file(struct ws_world *world,
                 act(world, dirs[d], name);
             }
         }
-        firn_buf_deinit(&names);
+        fi_buf_deinit(&names);
     }
     assert_true(count >= 6);
 }
@@ -492,29 +489,29 @@ a_needed_file_that_the_list_does_not_have_is_an_error_until_it_is_taken(void **s
 /* ---- what another process is doing meanwhile ---- */
 
 static struct writing {
-    struct firn_os_file *list;
+    struct fi_os_file *list;
     uint64_t offset;
     char text[8];
-    struct firn_os_ops ops;
+    struct fi_os_ops ops;
 } writing;
 
 /* The other process goes on when this one waits for it. */
 static void
-go_on(struct firn_os *os, int64_t ns)
+go_on(struct fi_os *os, int64_t ns)
 {
     (void)os;
     (void)ns;
     assert_int_equal(
-        firn_os_file_write(writing.list, writing.offset, writing.text, sizeof writing.text, NULL),
+        fi_os_file_write(writing.list, writing.offset, writing.text, sizeof writing.text, NULL),
         FIRN_OK);
-    firn_os_file_unlock(writing.list);
+    fi_os_file_unlock(writing.list);
 }
 
 static int
-keep_list(void *ctx, const struct firn_os_dirent *entry)
+keep_list(void *ctx, const struct fi_os_dirent *entry)
 {
     const char *end = strstr(entry->name, ".files");
-    return end != NULL && end[6] == '\0' ? firn_buf_append(ctx, entry->name, entry->name_size + 1)
+    return end != NULL && end[6] == '\0' ? fi_buf_append(ctx, entry->name, entry->name_size + 1)
                                          : FIRN_OK;
 }
 
@@ -524,19 +521,19 @@ write_by_half(struct ws_world *world)
 {
     static char bytes[1 << 16];
     static const char zeros[sizeof writing.text];
-    struct firn_os_dir *notes;
-    struct firn_buf name = {0};
+    struct fi_os_dir *notes;
+    struct fi_buf name = {0};
     size_t size;
-    assert_int_equal(firn_trust_private_open(world->tree.os, FIRN_TRUST_PRIVATE_TRUSTED, false,
-                                             &notes, &world->err),
-                     FIRN_OK);
-    assert_int_equal(firn_os_dir_list(notes, keep_list, &name, &world->err), FIRN_OK);
-    assert_int_equal(firn_os_file_open(notes, (const char *)name.data, FIRN_OS_READ | FIRN_OS_WRITE,
-                                       0, &writing.list, &world->err),
-                     FIRN_OK);
-    assert_int_equal(firn_os_file_lock(writing.list, FIRN_OS_LOCK_EXCLUSIVE, &world->err), FIRN_OK);
     assert_int_equal(
-        firn_os_file_read(writing.list, 0, bytes, sizeof bytes - 1, &size, &world->err), FIRN_OK);
+        fi_trust_private_open(world->tree.os, FI_TRUST_PRIVATE_TRUSTED, false, &notes, &world->err),
+        FIRN_OK);
+    assert_int_equal(fi_os_dir_list(notes, keep_list, &name, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_file_open(notes, (const char *)name.data, FI_OS_READ | FI_OS_WRITE, 0,
+                                     &writing.list, &world->err),
+                     FIRN_OK);
+    assert_int_equal(fi_os_file_lock(writing.list, FI_OS_LOCK_EXCLUSIVE, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_file_read(writing.list, 0, bytes, sizeof bytes - 1, &size, &world->err),
+                     FIRN_OK);
     const char *line = strstr(bytes, " FIRN\n");
     assert_non_null(line);
     while (line[-1] != '\n') {
@@ -545,10 +542,9 @@ write_by_half(struct ws_world *world)
     writing.offset = (uint64_t)(line - bytes);
     memcpy(writing.text, line, sizeof writing.text);
     assert_int_equal(
-        firn_os_file_write(writing.list, writing.offset, zeros, sizeof zeros, &world->err),
-        FIRN_OK);
-    firn_buf_deinit(&name);
-    firn_os_dir_close(notes);
+        fi_os_file_write(writing.list, writing.offset, zeros, sizeof zeros, &world->err), FIRN_OK);
+    fi_buf_deinit(&name);
+    fi_os_dir_close(notes);
 }
 
 /* may_write: the process then appends a line too. */
@@ -556,20 +552,20 @@ static void
 read_by_half(bool may_write)
 {
     struct ws_world world;
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     open_world(&world, 90);
     save(&world, "1");
-    const struct firn_os_ops *ops = world.tree.os->ops;
+    const struct fi_os_ops *ops = world.tree.os->ops;
     writing.ops = *ops;
     writing.ops.sleep_ns = go_on;
     write_by_half(&world);
     world.tree.os->ops = &writing.ops;
-    struct firn_os_dir *store = open_dir(&world, "/s");
-    assert_int_equal(firn_trust_files_guard(store, may_write, 0, &world.err), FIRN_OK);
+    struct fi_os_dir *store = open_dir(&world, "/s");
+    assert_int_equal(fi_trust_files_guard(store, may_write, 0, &world.err), FIRN_OK);
     world.tree.os->ops = ops;
-    assert_int_equal(firn_os_stat(store, "FIRN", &stat, &world.err), FIRN_OK);
-    firn_os_dir_close(store);
-    firn_os_file_close(writing.list);
+    assert_int_equal(fi_os_stat(store, "FIRN", &stat, &world.err), FIRN_OK);
+    fi_os_dir_close(store);
+    fi_os_file_close(writing.list);
     save(&world, "2");
     ws_assert_check_clean(&world);
     ws_world_close(&world);
@@ -586,7 +582,7 @@ half_a_line_that_is_being_written_is_not_damage(void **state)
 /* ---- file systems on which files change their inodes ---- */
 
 static bool
-keeps_none(struct firn_os_dir *dir)
+keeps_none(struct fi_os_dir *dir)
 {
     (void)dir;
     return false;
@@ -598,20 +594,20 @@ files_without_a_lasting_identity_are_known_by_name(void **state)
     (void)state;
     struct ws_world world;
     open_world(&world, 95);
-    const struct firn_os_ops *ops = world.tree.os->ops;
-    struct firn_os_ops overlay = *ops;
+    const struct fi_os_ops *ops = world.tree.os->ops;
+    struct fi_os_ops overlay = *ops;
     overlay.dir_keeps_identity = keeps_none;
     world.tree.os->ops = &overlay;
     save(&world, "1");
     save(&world, "2");
-    struct firn_os_dir *dir = open_dir(&world, "/s");
+    struct fi_os_dir *dir = open_dir(&world, "/s");
     replace(&world, dir, "FIRN");
     replace(&world, dir, "wal-000001.log");
     assert_true(plant(dir, "wal-000009.log", A_FILE));
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     size_t told = 0;
-    assert_int_equal(
-        firn_trust_files_foreign(world.tree.os, "/s", count_foreign, &told, &world.err), FIRN_OK);
+    assert_int_equal(fi_trust_files_foreign(world.tree.os, "/s", count_foreign, &told, &world.err),
+                     FIRN_OK);
     assert_int_equal(told, 1);
     save(&world, "3");
     ws_assert_check_clean(&world);
@@ -628,29 +624,29 @@ repair_beside(bool is_noted, bool *out_is_there)
     static const char *const marks[] = {"REPAIRING", "theirs"};
     const firn_workspace_repair_options repair = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
     firn_workspace_repair_result repaired;
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     struct ws_world world;
     open_world(&world, 40);
     save(&world, "1");
     save(&world, "2");
-    struct firn_os_dir *top = open_dir(&world, "/");
-    assert_int_equal(firn_os_make_dir(top, "s.repairing", 0700, &world.err), FIRN_OK);
-    struct firn_os_dir *beside = open_dir(&world, "/s.repairing");
-    struct firn_os_dir *packs = open_dir(&world, "/s/packs");
+    struct fi_os_dir *top = open_dir(&world, "/");
+    assert_int_equal(fi_os_make_dir(top, "s.repairing", 0700, &world.err), FIRN_OK);
+    struct fi_os_dir *beside = open_dir(&world, "/s.repairing");
+    struct fi_os_dir *packs = open_dir(&world, "/s/packs");
     if (is_noted) {
-        struct firn_os_dir *store = open_dir(&world, "/s");
-        assert_int_equal(firn_trust_repair_note(store, beside, &world.err), FIRN_OK);
-        firn_os_dir_close(store);
+        struct fi_os_dir *store = open_dir(&world, "/s");
+        assert_int_equal(fi_trust_repair_note(store, beside, &world.err), FIRN_OK);
+        fi_os_dir_close(store);
     }
     for (size_t i = 0; i < 2; i++) {
         assert_true(plant(beside, marks[i], A_FILE));
     }
-    assert_int_equal(firn_os_remove_file(packs, "00000001.pack", &world.err), FIRN_OK);
-    int rc = firn_repair(world.ws, &repair, &repaired, &world.err);
-    *out_is_there = firn_os_stat(top, "s.repairing", &stat, NULL) == FIRN_OK;
-    firn_os_dir_close(packs);
-    firn_os_dir_close(beside);
-    firn_os_dir_close(top);
+    assert_int_equal(fi_os_remove_file(packs, "00000001.pack", &world.err), FIRN_OK);
+    int rc = fi_repair(world.ws, &repair, &repaired, &world.err);
+    *out_is_there = fi_os_stat(top, "s.repairing", &stat, NULL) == FIRN_OK;
+    fi_os_dir_close(packs);
+    fi_os_dir_close(beside);
+    fi_os_dir_close(top);
     ws_world_close(&world);
     return rc;
 }
@@ -673,25 +669,25 @@ programs_with_keys_and_values_keep_the_list_too(void **state)
     struct ws_world world;
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
-    const struct firn_db_options options = {.memory_bytes = 1 << 20, .prepare = guard};
+    const struct fi_db_options options = {.memory_bytes = 1 << 20, .prepare = guard};
     open_world(&world, 30);
     save(&world, "1");
-    assert_int_equal(firn_db_path_open(world.tree.os, "/s", &options, &db, &world.err), FIRN_OK);
-    assert_int_equal(firn_db_keyspace_open(db, "k", &keyspace, &world.err), FIRN_OK);
+    assert_int_equal(fi_db_path_open(world.tree.os, "/s", &options, &db, &world.err), FIRN_OK);
+    assert_int_equal(fi_db_keyspace_open(db, "k", &keyspace, &world.err), FIRN_OK);
     for (unsigned i = 0; i < 50; i++) {
         char key[16];
         (void)snprintf(key, sizeof key, "%u", i);
-        assert_int_equal(firn_db_put(keyspace, firn_str(key), firn_str("value"),
-                                     FIRN_DURABILITY_FULL, &world.err),
-                         FIRN_OK);
-        assert_int_equal(i % 10 != 0 ? FIRN_OK : firn_db_maintain_flush(db, &world.err), FIRN_OK);
+        assert_int_equal(
+            fi_db_put(keyspace, firn_str(key), firn_str("value"), FIRN_DURABILITY_FULL, &world.err),
+            FIRN_OK);
+        assert_int_equal(i % 10 != 0 ? FIRN_OK : fi_db_maintain_flush(db, &world.err), FIRN_OK);
     }
-    assert_int_equal(firn_db_close(db, &world.err), FIRN_OK);
+    assert_int_equal(fi_db_close(db, &world.err), FIRN_OK);
     save(&world, "2");
     ws_assert_check_clean(&world);
     size_t told = 0;
-    assert_int_equal(
-        firn_trust_files_foreign(world.tree.os, "/s", count_foreign, &told, &world.err), FIRN_OK);
+    assert_int_equal(fi_trust_files_foreign(world.tree.os, "/s", count_foreign, &told, &world.err),
+                     FIRN_OK);
     assert_int_equal(told, 0);
     ws_world_close(&world);
 }
@@ -708,22 +704,22 @@ a_list_that_was_replaced_while_a_process_waited_is_read_again(void **state)
     (void)state;
     open_world(&world, 5);
     save(&world, "first");
-    struct firn_os_dir *waiting = open_dir(&world, "/s");
-    assert_int_equal(firn_trust_files_guard(waiting, true, 0, &world.err), FIRN_OK);
+    struct fi_os_dir *waiting = open_dir(&world, "/s");
+    assert_int_equal(fi_trust_files_guard(waiting, true, 0, &world.err), FIRN_OK);
     for (int i = 0; i < SAVES; i++) {
         (void)snprintf(text, sizeof text, "%d", i);
         save(&world, text);
     }
-    assert_int_equal(firn_trust_files_survey(waiting, true, count_foreign, &foreign, &world.err),
+    assert_int_equal(fi_trust_files_survey(waiting, true, count_foreign, &foreign, &world.err),
                      FIRN_OK);
     assert_int_equal(foreign, 0);
-    firn_os_dir_close(waiting);
-    struct firn_os_dir *store = open_dir(&world, "/s");
-    assert_int_equal(firn_trust_files_guard(store, true, 0, &world.err), FIRN_OK);
-    assert_int_equal(firn_trust_files_survey(store, true, count_foreign, &foreign, &world.err),
+    fi_os_dir_close(waiting);
+    struct fi_os_dir *store = open_dir(&world, "/s");
+    assert_int_equal(fi_trust_files_guard(store, true, 0, &world.err), FIRN_OK);
+    assert_int_equal(fi_trust_files_survey(store, true, count_foreign, &foreign, &world.err),
                      FIRN_OK);
     assert_int_equal(foreign, 0);
-    firn_os_dir_close(store);
+    fi_os_dir_close(store);
     save(&world, "last");
     ws_world_close(&world);
 }

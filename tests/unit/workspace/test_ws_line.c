@@ -113,7 +113,7 @@ without_times(const char *dump)
     char *to = out;
     assert_non_null(out);
     char kind[24];
-    snprintf(kind, sizeof kind, " kind=%d ", FIRN_TREE_DIR);
+    snprintf(kind, sizeof kind, " kind=%d ", FI_TREE_DIR);
     while (*dump != '\0') {
         const char *end = strchr(dump, '\n');
         const char *dir = strstr(dump, kind);
@@ -284,7 +284,7 @@ check_tag(void *ctx, const firn_workspace_tag *tag)
 {
     uint64_t *tags = ctx;
     for (size_t i = 0; i < TAGS; i++) {
-        if (firn_slice_equal(tag->name, firn_str(tag_names[i]))) {
+        if (fi_slice_equal(tag->name, firn_str(tag_names[i]))) {
             tags[i] = tag->number;
         }
     }
@@ -313,12 +313,12 @@ assert_facts(struct model *model)
     uint64_t tags[TAGS] = {0};
     size_t deleted = 0;
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    must(model, firn_ws_tag_list(model->world.ws, check_tag, tags, &model->world.err));
+    must(model, fi_ws_tag_list(model->world.ws, check_tag, tags, &model->world.err));
     assert_memory_equal(tags, model->tags, sizeof tags);
-    must(model, firn_ws_pin_list(model->world.ws, check_pin, model, &model->world.err));
+    must(model, fi_ws_pin_list(model->world.ws, check_pin, model, &model->world.err));
     options.deleted = true;
     must(model,
-         firn_ws_list(model->world.ws, &options, count_checkpoint, &deleted, &model->world.err));
+         fi_ws_list(model->world.ws, &options, count_checkpoint, &deleted, &model->world.err));
     for (size_t i = 0; i < model->saved_count; i++) {
         deleted -= model->saved[i].is_deleted ? 1 : 0;
     }
@@ -447,7 +447,7 @@ static void
 pass_time(struct model *model)
 {
     model->now_ns += INT64_C(10) * 1000000000;
-    firn_sim_memory_set_time(model->world.tree.os, model->now_ns);
+    fi_sim_memory_set_time(model->world.tree.os, model->now_ns);
 }
 
 /* A turn of an agent begins, ends, or goes on: with a save, if something has changed. */
@@ -464,7 +464,7 @@ save_turn(struct model *model, bool begins)
     options.turn.session = firn_str(which == 0 ? "a" : "b");
     options.turn_begins = begins;
     options.turn_continues = !begins && below(model, 3) == 0;
-    must(model, firn_ws_save(model->world.ws, &options, &result, &model->world.err));
+    must(model, fi_ws_save(model->world.ws, &options, &result, &model->world.err));
     if (result.is_made) {
         size_t count = model->count;
         size_t cursor = model->cursor;
@@ -535,7 +535,7 @@ revert(struct model *model)
     firn_workspace_revert_result result;
     options.after = reference;
     char *before = ws_dump(&model->world);
-    int rc = firn_ws_revert(model->world.ws, &options, &result, &model->world.err);
+    int rc = fi_ws_revert(model->world.ws, &options, &result, &model->world.err);
     char *after = ws_dump(&model->world);
     if (rc == FIRN_OK && result.safety_id[0] != '\0') {
         add(model, before, 0, FIRN_STEP_EDITS);
@@ -576,8 +576,8 @@ try_step_telling(struct model *model, enum what what, bool is_dry, struct told *
     options.last_turn = what == TURN;
     told->count = 0;
     int rc = what == AHEAD
-                 ? firn_ws_restore_redo(model->world.ws, &options, &result, &model->world.err)
-                 : firn_ws_restore_undo(model->world.ws, &options, &result, &model->world.err);
+                 ? fi_ws_restore_redo(model->world.ws, &options, &result, &model->world.err)
+                 : fi_ws_restore_undo(model->world.ws, &options, &result, &model->world.err);
     if (rc == FIRN_OK) {
         assert_int_equal(result.steps, told->count);
         assert_true(!result.is_unsaved ||
@@ -689,8 +689,8 @@ look(struct model *model)
     char *now = ws_dump(&model->world);
     options.threads = model->world.threads;
     options.limit = below(model, 2) == 0 ? below(model, 5) : UINT64_MAX;
-    must(model, firn_ws_steps_list(model->world.ws, &options, take_step, &told, &result,
-                                   &model->world.err));
+    must(model,
+         fi_ws_steps_list(model->world.ws, &options, take_step, &told, &result, &model->world.err));
     ws_assert_dump(&model->world, now);
     bool has_here = model->count > 0 && !here_of(model)->is_deleted;
     bool has_edits = has_here && !is_at_cursor(model, now);
@@ -729,8 +729,8 @@ delete_one(struct model *model)
     }
     snprintf(text, sizeof text, "%u", (unsigned)i + 1);
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
-    must(model, firn_reclaim_delete(model->world.ws, &reference, 1, &options, NULL, NULL,
-                                    &model->world.err));
+    must(model, fi_reclaim_delete(model->world.ws, &reference, 1, &options, NULL, NULL,
+                                  &model->world.err));
     const struct state step = {.kind = FIRN_STEP_DELETE, .number = i + 1, .after = 1};
     set_deleted(model, i + 1, true);
     add_facts(model, &step);
@@ -740,9 +740,9 @@ delete_one(struct model *model)
 static void
 set_tag_unnoted(struct model *model)
 {
-    struct firn_ws_opened opened;
-    struct firn_catalog_record record;
-    struct firn_catalog_tags_tag tag = {.created_ns = model->now_ns};
+    struct fi_ws_opened opened;
+    struct fi_catalog_record record;
+    struct fi_catalog_tags_tag tag = {.created_ns = model->now_ns};
     size_t i = choose(model);
     size_t which = below(model, TAGS);
     char text[16];
@@ -751,13 +751,13 @@ set_tag_unnoted(struct model *model)
         return;
     }
     snprintf(text, sizeof text, "%u", (unsigned)i + 1);
-    must(model, firn_ws_opened_open(model->world.ws, FIRN_WS_WRITE, &opened, err));
-    must(model, firn_ws_find_record(model->world.ws, &opened, text, &record, err));
+    must(model, fi_ws_opened_open(model->world.ws, FI_WS_WRITE, &opened, err));
+    must(model, fi_ws_find_record(model->world.ws, &opened, text, &record, err));
     memcpy(tag.id, record.id, sizeof tag.id);
     tag.order = record.order;
-    must(model, firn_catalog_tags_put(opened.catalog, opened.workspace.number,
-                                      firn_str(tag_names[which]), &tag, err));
-    must(model, firn_ws_opened_close(model->world.ws, &opened, FIRN_OK, err));
+    must(model, fi_catalog_tags_put(opened.catalog, opened.workspace.number,
+                                    firn_str(tag_names[which]), &tag, err));
+    must(model, fi_ws_opened_close(model->world.ws, &opened, FIRN_OK, err));
     model->tags[which] = i + 1;
 }
 
@@ -782,16 +782,16 @@ change_fact(struct model *model)
         step.before = model->saved[i].is_pinned;
         step.after = below(model, 2);
         must(model,
-             firn_ws_pin_set(model->world.ws, &reference, 1, step.after != 0, NULL, NULL, err));
+             fi_ws_pin_set(model->world.ws, &reference, 1, step.after != 0, NULL, NULL, err));
         model->saved[i].is_pinned = step.after != 0;
     } else if (below(model, 3) == 0) {
-        int rc = firn_ws_tag_delete(model->world.ws, tag_names[step.tag], err);
+        int rc = fi_ws_tag_delete(model->world.ws, tag_names[step.tag], err);
         assert_int_equal(rc, step.before == 0 ? FIRN_NOT_FOUND : FIRN_OK);
         model->tags[step.tag] = 0;
     } else {
         step.after = i + 1;
         must(model,
-             firn_ws_tag_set(model->world.ws, tag_names[step.tag], reference, true, &given, err));
+             fi_ws_tag_set(model->world.ws, tag_names[step.tag], reference, true, &given, err));
         model->tags[step.tag] = step.after;
     }
     if (step.before != step.after) {
@@ -880,7 +880,7 @@ run_model(uint64_t seed, struct model *counts)
     struct model model = {.now_ns = INT64_C(1800000000) * 1000000000};
     test_random_init(&model.random, "ws_line", seed);
     ws_world_open_memory(&model.world, seed);
-    firn_sim_memory_set_time(model.world.tree.os, model.now_ns);
+    fi_sim_memory_set_time(model.world.tree.os, model.now_ns);
     ws_edit_grow(&model.world.tree, &model.random, 5 + below(&model, 20));
     save(&model);
     for (unsigned i = 0; i < (is_long() ? 1000 : 150); i++) {
@@ -934,22 +934,22 @@ put(struct model *model, const char *name, const char *content)
 static void
 damage(struct model *model, const char *bytes)
 {
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     struct firn_db_keyspace *keyspace;
     struct firn_db_batch *batch;
     uint8_t key[4];
     firn_error *err = &model->world.err;
-    must(model, firn_ws_opened_open(model->world.ws, FIRN_WS_WRITE, &opened, err));
-    must(model, firn_db_keyspace_open(opened.db, "firn.undo", &keyspace, err));
-    must(model, firn_db_batch_create(&batch, err));
-    firn_store_be32(key, opened.workspace.number);
-    must(model, bytes == NULL
-                    ? firn_db_batch_delete(batch, keyspace, firn_bytes(key, sizeof key), err)
-                    : firn_db_batch_put(batch, keyspace, firn_bytes(key, sizeof key),
-                                        firn_str(bytes), err));
-    must(model, firn_db_write(opened.db, batch, FIRN_DURABILITY_FULL, err));
-    firn_db_batch_destroy(batch);
-    must(model, firn_ws_opened_close(model->world.ws, &opened, FIRN_OK, err));
+    must(model, fi_ws_opened_open(model->world.ws, FI_WS_WRITE, &opened, err));
+    must(model, fi_db_keyspace_open(opened.db, "firn.undo", &keyspace, err));
+    must(model, fi_db_batch_create(&batch, err));
+    fi_store_be32(key, opened.workspace.number);
+    must(model,
+         bytes == NULL
+             ? fi_db_batch_delete(batch, keyspace, firn_bytes(key, sizeof key), err)
+             : fi_db_batch_put(batch, keyspace, firn_bytes(key, sizeof key), firn_str(bytes), err));
+    must(model, fi_db_write(opened.db, batch, FIRN_DURABILITY_FULL, err));
+    fi_db_batch_destroy(batch);
+    must(model, fi_ws_opened_close(model->world.ws, &opened, FIRN_OK, err));
 }
 
 #define TIME "\1\1\1\1\1\1\1\1"
@@ -1013,96 +1013,93 @@ static void
 a_line_has_its_newest_states(void **state)
 {
     (void)state;
-    struct firn_catalog_line line = {0};
+    struct fi_catalog_line line = {0};
     size_t at;
     firn_error err;
-    struct firn_catalog_line_state item = {.kind = FIRN_STEP_SAVE};
-    for (item.order = 1; item.order <= FIRN_CATALOG_LINE_STATES_MAX + 5; item.order++) {
-        assert_int_equal(firn_catalog_line_add(&line, &item, &err), FIRN_OK);
-        assert_int_equal(firn_catalog_line_at(&line, line.cursor)->order, item.order);
+    struct fi_catalog_line_state item = {.kind = FIRN_STEP_SAVE};
+    for (item.order = 1; item.order <= FI_CATALOG_LINE_STATES_MAX + 5; item.order++) {
+        assert_int_equal(fi_catalog_line_add(&line, &item, &err), FIRN_OK);
+        assert_int_equal(fi_catalog_line_at(&line, line.cursor)->order, item.order);
     }
-    assert_int_equal(firn_catalog_line_count(&line), FIRN_CATALOG_LINE_STATES_MAX);
-    assert_int_equal(firn_catalog_line_at(&line, 0)->order, 6);
-    assert_false(firn_catalog_line_find_back(&line, 5, &at));
-    assert_true(firn_catalog_line_find_back(&line, 9, &at));
+    assert_int_equal(fi_catalog_line_count(&line), FI_CATALOG_LINE_STATES_MAX);
+    assert_int_equal(fi_catalog_line_at(&line, 0)->order, 6);
+    assert_false(fi_catalog_line_find_back(&line, 5, &at));
+    assert_true(fi_catalog_line_find_back(&line, 9, &at));
     assert_int_equal(at, 3);
     line.cursor = 3;
-    assert_int_equal(firn_catalog_line_add(&line, &item, &err), FIRN_OK);
-    assert_int_equal(firn_catalog_line_count(&line), 5);
+    assert_int_equal(fi_catalog_line_add(&line, &item, &err), FIRN_OK);
+    assert_int_equal(fi_catalog_line_count(&line), 5);
     assert_int_equal(line.cursor, 4);
-    firn_catalog_line_deinit(&line);
+    fi_catalog_line_deinit(&line);
 }
 
 static void
 a_state_is_found_in_the_direction_of_the_step(void **state)
 {
     (void)state;
-    struct firn_catalog_line line = {0};
+    struct fi_catalog_line line = {0};
     static const uint64_t orders[] = {1, 5, 1};
     size_t at;
     firn_error err;
     for (size_t i = 0; i < 3; i++) {
-        const struct firn_catalog_line_state item = {orders[i], 7, FIRN_STEP_RESTORE, false};
-        assert_int_equal(firn_catalog_line_add(&line, &item, &err), FIRN_OK);
+        const struct fi_catalog_line_state item = {orders[i], 7, FIRN_STEP_RESTORE, false};
+        assert_int_equal(fi_catalog_line_add(&line, &item, &err), FIRN_OK);
     }
     line.cursor = 1;
-    assert_true(firn_catalog_line_find_back(&line, 1, &at));
+    assert_true(fi_catalog_line_find_back(&line, 1, &at));
     assert_int_equal(at, 0);
-    assert_true(firn_catalog_line_find_ahead(&line, 1, &at));
+    assert_true(fi_catalog_line_find_ahead(&line, 1, &at));
     assert_int_equal(at, 2);
-    assert_true(firn_catalog_line_find_back(&line, 5, &at));
-    assert_false(firn_catalog_line_find_ahead(&line, 5, &at));
-    firn_catalog_line_deinit(&line);
-    assert_false(firn_catalog_line_find_back(&line, 1, &at));
-    assert_false(firn_catalog_line_find_ahead(&line, 1, &at));
+    assert_true(fi_catalog_line_find_back(&line, 5, &at));
+    assert_false(fi_catalog_line_find_ahead(&line, 5, &at));
+    fi_catalog_line_deinit(&line);
+    assert_false(fi_catalog_line_find_back(&line, 1, &at));
+    assert_false(fi_catalog_line_find_ahead(&line, 1, &at));
 }
 
 static void
 a_line_is_read_as_it_was_written(void **state)
 {
     (void)state;
-    struct firn_catalog_line line = {.through = 300};
-    struct firn_catalog_line read = {0};
-    struct firn_buf bytes = {0};
+    struct fi_catalog_line line = {.through = 300};
+    struct fi_catalog_line read = {0};
+    struct fi_buf bytes = {0};
     bool is_valid;
     firn_error err;
     for (uint64_t i = 0; i < 4; i++) {
-        const struct firn_catalog_line_state item = {
+        const struct fi_catalog_line_state item = {
             200 + i, (int64_t)i - 1, (firn_workspace_step_kind)(FIRN_STEP_SAVE + i), false};
-        assert_int_equal(firn_catalog_line_add(&line, &item, &err), FIRN_OK);
+        assert_int_equal(fi_catalog_line_add(&line, &item, &err), FIRN_OK);
     }
-    firn_catalog_line_move(&line, 0);
-    assert_int_equal(firn_catalog_line_encode(&line, &bytes), FIRN_OK);
-    assert_int_equal(firn_catalog_line_decode(firn_buf_slice(&bytes), &read, &is_valid, &err),
-                     FIRN_OK);
+    fi_catalog_line_move(&line, 0);
+    assert_int_equal(fi_catalog_line_encode(&line, &bytes), FIRN_OK);
+    assert_int_equal(fi_catalog_line_decode(fi_buf_slice(&bytes), &read, &is_valid, &err), FIRN_OK);
     assert_true(is_valid);
     assert_int_equal(read.through, 300);
     assert_int_equal(read.cursor, 0);
-    assert_int_equal(firn_catalog_line_count(&read), 4);
+    assert_int_equal(fi_catalog_line_count(&read), 4);
     for (size_t i = 0; i < 4; i++) {
-        const struct firn_catalog_line_state *item = firn_catalog_line_at(&read, i);
+        const struct fi_catalog_line_state *item = fi_catalog_line_at(&read, i);
         assert_int_equal(item->order, 200 + i);
         assert_int_equal(item->time_ns, (int64_t)i - 1);
         assert_int_equal(item->kind, FIRN_STEP_SAVE + i);
         assert_int_equal(item->is_passed, i == 1 || i == 2);
     }
-    firn_catalog_line_deinit(&read);
+    fi_catalog_line_deinit(&read);
     for (size_t size = 0; size < bytes.size; size++) { /* cut short: derived anew */
         assert_int_equal(
-            firn_catalog_line_decode(firn_bytes(bytes.data, size), &read, &is_valid, &err),
-            FIRN_OK);
+            fi_catalog_line_decode(firn_bytes(bytes.data, size), &read, &is_valid, &err), FIRN_OK);
         assert_false(is_valid);
-        firn_catalog_line_deinit(&read);
+        fi_catalog_line_deinit(&read);
     }
     line.cursor = 4; /* beyond the end */
-    firn_buf_clear(&bytes);
-    assert_int_equal(firn_catalog_line_encode(&line, &bytes), FIRN_OK);
-    assert_int_equal(firn_catalog_line_decode(firn_buf_slice(&bytes), &read, &is_valid, &err),
-                     FIRN_OK);
+    fi_buf_clear(&bytes);
+    assert_int_equal(fi_catalog_line_encode(&line, &bytes), FIRN_OK);
+    assert_int_equal(fi_catalog_line_decode(fi_buf_slice(&bytes), &read, &is_valid, &err), FIRN_OK);
     assert_false(is_valid);
-    firn_catalog_line_deinit(&read);
-    firn_buf_deinit(&bytes);
-    firn_catalog_line_deinit(&line);
+    fi_catalog_line_deinit(&read);
+    fi_buf_deinit(&bytes);
+    fi_catalog_line_deinit(&line);
 }
 
 int

@@ -87,7 +87,7 @@ save(struct ws_world *world, bool is_of_turn, bool begins)
     options.if_changed = begins;
     options.turn.agent = firn_str(is_of_turn ? "agent" : "");
     options.turn_begins = begins;
-    assert_int_equal(firn_ws_save(world->ws, &options, &result, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_save(world->ws, &options, &result, &world->err), FIRN_OK);
 }
 
 static int
@@ -98,7 +98,7 @@ try_undo(struct ws_world *world, bool last_turn, bool is_dry)
     options.threads = world->threads;
     options.last_turn = last_turn;
     options.dry_run = is_dry;
-    return firn_ws_restore_undo(world->ws, &options, &result, &world->err);
+    return fi_ws_restore_undo(world->ws, &options, &result, &world->err);
 }
 
 static int
@@ -107,7 +107,7 @@ try_redo(struct ws_world *world)
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     options.threads = world->threads;
-    return firn_ws_restore_redo(world->ws, &options, &result, &world->err);
+    return fi_ws_restore_redo(world->ws, &options, &result, &world->err);
 }
 
 static int
@@ -116,7 +116,7 @@ try_resume(struct ws_world *world)
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     options.threads = world->threads;
-    return firn_ws_restore_resume(world->ws, &options, &result, &world->err);
+    return fi_ws_restore_resume(world->ws, &options, &result, &world->err);
 }
 
 static int
@@ -133,7 +133,7 @@ try_list(struct ws_world *world)
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace_steps_result result;
     options.threads = world->threads;
-    return firn_ws_steps_list(world->ws, &options, ignore_step, NULL, &result, &world->err);
+    return fi_ws_steps_list(world->ws, &options, ignore_step, NULL, &result, &world->err);
 }
 
 static void
@@ -141,7 +141,7 @@ pass_time(struct ws_world *world)
 {
     static int64_t now_ns = INT64_C(1800000000) * 1000000000;
     now_ns += 1000000000;
-    firn_sim_memory_set_time(world->tree.os, now_ns);
+    fi_sim_memory_set_time(world->tree.os, now_ns);
 }
 
 static void
@@ -184,7 +184,7 @@ prepare(struct prepared *prepared, enum operation operation)
         assert_int_equal(try_undo(world, true, false), FIRN_OK);
     }
     assert_state(world, prepared->dumps[moves[operation].from]);
-    assert_int_equal(firn_os_dir_sync_filesystem(tree->root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(tree->root, &world->err), FIRN_OK);
 }
 
 static void
@@ -270,7 +270,7 @@ settle(const struct prepared *prepared, struct ws_world *world, enum way way)
     bool is_redo = operation == REDO_STEP || operation == REDO_TURN;
     int rc = FIRN_OK;
     firn_workspace_pending_restore pending;
-    assert_int_equal(firn_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
     assert_true(pending.is_undo == !is_redo && pending.is_redo == is_redo && !pending.is_revert);
     switch (way) {
     case AGAIN:
@@ -291,7 +291,7 @@ settle(const struct prepared *prepared, struct ws_world *world, enum way way)
     }
     /* A save drops what had moved nothing. */
     bool is_back = way == OTHER || (way == SAVE && !pending.has_begun);
-    assert_int_equal(firn_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
     assert_false(pending.is_pending);
     return is_back ? moves[operation].from : moves[operation].to;
 }
@@ -307,7 +307,7 @@ judge(void *ctx, struct ws_world *world, const struct ws_broken *broken)
     assert_true(ws_edit_is_mix(now, prepared->dumps[from], prepared->dumps[to]));
     free(now);
     ws_assert_check_clean(world);
-    assert_int_equal(firn_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
     size_t at = from;
     if (pending.is_pending) {
         at = settle(prepared, world, (enum way)((broken->attempt + broken->seed / 1000) % WAYS));

@@ -29,7 +29,7 @@ static const char NEW[] = "/new";         /* is entered by an operation */
 static const char TO[] = "/to";           /* its store is to take the place of IN's */
 static const char SWAPPED[] = "/swapped"; /* was entered, and is another store since */
 
-static struct firn_os *
+static struct fi_os *
 os_of(struct ws_world *world)
 {
     return world->tree.outer != NULL ? world->tree.outer : world->tree.os;
@@ -43,43 +43,43 @@ must(struct ws_world *world, int rc)
     }
 }
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 open_dir(struct ws_world *world, const char *path)
 {
-    struct firn_os_dir *dir;
-    must(world, firn_os_dir_open_path(world->tree.os, path, &dir, &world->err));
+    struct fi_os_dir *dir;
+    must(world, fi_os_dir_open_path(world->tree.os, path, &dir, &world->err));
     return dir;
 }
 
 static void
 make_dir(struct ws_world *world, const char *parent, const char *name)
 {
-    struct firn_os_dir *dir = open_dir(world, parent);
-    must(world, firn_os_make_dir(dir, name, 0700, &world->err));
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_dir(world, parent);
+    must(world, fi_os_make_dir(dir, name, 0700, &world->err));
+    fi_os_dir_close(dir);
 }
 
 static void
 put(struct ws_world *world, const char *dir_path, const char *name, firn_slice bytes)
 {
-    struct firn_os_dir *dir = open_dir(world, dir_path);
-    struct firn_os_file *file;
-    must(world, firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE,
-                                  0600, &file, &world->err));
-    must(world, firn_os_file_write(file, 0, bytes.data, bytes.size, &world->err));
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_dir(world, dir_path);
+    struct fi_os_file *file;
+    must(world, fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE, 0600, &file,
+                                &world->err));
+    must(world, fi_os_file_write(file, 0, bytes.data, bytes.size, &world->err));
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
 }
 
 static size_t
 get(struct ws_world *world, const char *dir_path, const char *name, void *out, size_t size)
 {
-    struct firn_os_dir *dir = open_dir(world, dir_path);
-    struct firn_os_file *file;
-    must(world, firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, &world->err));
-    must(world, firn_os_file_read(file, 0, out, size, &size, &world->err));
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_dir(world, dir_path);
+    struct fi_os_file *file;
+    must(world, fi_os_file_open(dir, name, FI_OS_READ, 0, &file, &world->err));
+    must(world, fi_os_file_read(file, 0, out, size, &size, &world->err));
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
     return size;
 }
 
@@ -96,39 +96,39 @@ put_store(struct ws_world *world, const char *root)
     (void)snprintf(path, sizeof path, "%s/.firn", root);
     options.store_path = path;
     save.threads = 1;
-    must(world, firn_ws_open(world->tree.os, "/w", &options, &ws, &world->err));
-    must(world, firn_ws_save(ws, &save, &result, &world->err));
-    firn_ws_close(ws);
+    must(world, fi_ws_open(world->tree.os, "/w", &options, &ws, &world->err));
+    must(world, fi_ws_save(ws, &save, &result, &world->err));
+    fi_ws_close(ws);
 }
 
 static void
 sync_all(struct ws_world *world)
 {
-    must(world, firn_os_dir_sync_filesystem(world->tree.root, &world->err));
+    must(world, fi_os_dir_sync_filesystem(world->tree.root, &world->err));
 }
 
 static bool
 is_trusted(struct ws_world *world, const char *root)
 {
-    struct firn_trust_store_look look;
-    must(world, firn_trust_store_look(os_of(world), root, &look, &world->err));
+    struct fi_trust_store_look look;
+    must(world, fi_trust_store_look(os_of(world), root, &look, &world->err));
     assert_true(look.has_store);
     return look.is_trusted;
 }
 
 /* ---- roots and settings ---- */
 
-static const uint8_t ID[FIRN_STOREFILE_ID_SIZE] = {1, 2};
-static const uint8_t OTHER_ID[FIRN_STOREFILE_ID_SIZE] = {1, 3};
-static const struct firn_trust_root KEPT = {ID, "/kept"};   /* was noted */
-static const struct firn_trust_root FRESH = {ID, "/fresh"}; /* is noted by an operation */
-static const struct firn_trust_root NEVER[] = {{OTHER_ID, "/kept"}, {ID, "/kep"}, {ID, "/"}};
+static const uint8_t ID[FI_STOREFILE_ID_SIZE] = {1, 2};
+static const uint8_t OTHER_ID[FI_STOREFILE_ID_SIZE] = {1, 3};
+static const struct fi_trust_root KEPT = {ID, "/kept"};   /* was noted */
+static const struct fi_trust_root FRESH = {ID, "/fresh"}; /* is noted by an operation */
+static const struct fi_trust_root NEVER[] = {{OTHER_ID, "/kept"}, {ID, "/kep"}, {ID, "/"}};
 
 static bool
-is_noted(struct ws_world *world, const struct firn_trust_root *root)
+is_noted(struct ws_world *world, const struct fi_trust_root *root)
 {
     bool is_so;
-    must(world, firn_trust_root_is_noted(os_of(world), root, &is_so, &world->err));
+    must(world, fi_trust_root_is_noted(os_of(world), root, &is_so, &world->err));
     return is_so;
 }
 
@@ -137,40 +137,40 @@ static bool
 has_known_settings(struct ws_world *world, const char *store_path)
 {
     char text[256] = "";
-    struct firn_os_stat stat;
-    struct firn_os_dir *dir = open_dir(world, store_path);
-    bool is_there = firn_os_stat(dir, "config", &stat, NULL) == FIRN_OK;
+    struct fi_os_stat stat;
+    struct fi_os_dir *dir = open_dir(world, store_path);
+    bool is_there = fi_os_stat(dir, "config", &stat, NULL) == FIRN_OK;
     size_t size = is_there ? get(world, store_path, "config", text, sizeof text) : 0;
     bool is_known;
-    must(world, firn_trust_settings_is_known(dir, firn_bytes(text, size), &is_known, &world->err));
-    firn_os_dir_close(dir);
+    must(world, fi_trust_settings_is_known(dir, firn_bytes(text, size), &is_known, &world->err));
+    fi_os_dir_close(dir);
     return is_known;
 }
 
 /* ---- journals ---- */
 
-static const uint8_t OLD_TAG[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {1, 2, 3};
-static const uint8_t NEW_TAG[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {4, 5, 6};
-static const uint8_t THEIR_TAG[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {7, 8, 9};
+static const uint8_t OLD_TAG[FI_CATALOG_JOURNAL_TAG_SIZE] = {1, 2, 3};
+static const uint8_t NEW_TAG[FI_CATALOG_JOURNAL_TAG_SIZE] = {4, 5, 6};
+static const uint8_t THEIR_TAG[FI_CATALOG_JOURNAL_TAG_SIZE] = {7, 8, 9};
 
-static struct firn_catalog_journal
-journal_of(const uint8_t *tag, enum firn_catalog_journal_state state)
+static struct fi_catalog_journal
+journal_of(const uint8_t *tag, enum fi_catalog_journal_state state)
 {
-    struct firn_catalog_journal journal = {.state = state};
+    struct fi_catalog_journal journal = {.state = state};
     memcpy(journal.tag, tag, sizeof journal.tag);
     return journal;
 }
 
 static int
-note(struct ws_world *world, const uint8_t *tag, enum firn_catalog_journal_state found_state)
+note(struct ws_world *world, const uint8_t *tag, enum fi_catalog_journal_state found_state)
 {
-    struct firn_ws_opened opened;
-    struct firn_catalog_journal found = journal_of(OLD_TAG, found_state);
-    int rc = firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err);
+    struct fi_ws_opened opened;
+    struct fi_catalog_journal found = journal_of(OLD_TAG, found_state);
+    int rc = fi_ws_opened_open(world->ws, FI_WS_WRITE, &opened, &world->err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_begun_note(world->ws, &opened, tag, &found, &world->err);
+        rc = fi_ws_begun_note(world->ws, &opened, tag, &found, &world->err);
         /* The note is what is asked for here. */
-        FIRN_IGNORE(firn_ws_opened_close(world->ws, &opened, false, NULL));
+        FI_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
     }
     return rc;
 }
@@ -178,11 +178,11 @@ note(struct ws_world *world, const uint8_t *tag, enum firn_catalog_journal_state
 static int
 clear(struct ws_world *world)
 {
-    struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err);
+    struct fi_ws_opened opened;
+    int rc = fi_ws_opened_open(world->ws, FI_WS_WRITE, &opened, &world->err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_begun_clear(world->ws, &opened, &world->err);
-        FIRN_IGNORE(firn_ws_opened_close(world->ws, &opened, false, NULL));
+        rc = fi_ws_begun_clear(world->ws, &opened, &world->err);
+        FI_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
     }
     return rc;
 }
@@ -190,12 +190,12 @@ clear(struct ws_world *world)
 static int
 ask_foreign(struct ws_world *world, const uint8_t *tag, bool *out)
 {
-    struct firn_ws_opened opened;
-    struct firn_catalog_journal journal = journal_of(tag, FIRN_CATALOG_JOURNAL_BEGUN);
-    int rc = firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &world->err);
+    struct fi_ws_opened opened;
+    struct fi_catalog_journal journal = journal_of(tag, FI_CATALOG_JOURNAL_BEGUN);
+    int rc = fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &world->err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_begun_is_foreign(world->ws, &opened, &journal, out, &world->err);
-        FIRN_IGNORE(firn_ws_opened_close(world->ws, &opened, false, NULL));
+        rc = fi_ws_begun_is_foreign(world->ws, &opened, &journal, out, &world->err);
+        FI_IGNORE(fi_ws_opened_close(world->ws, &opened, false, NULL));
     }
     return rc;
 }
@@ -223,12 +223,12 @@ prepare(struct ws_world *world, uint64_t seed)
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
         put_store(world, roots[i]);
     }
-    must(world, firn_trust_store_enter(world->tree.os, IN, &world->err));
-    must(world, firn_trust_store_enter(world->tree.os, SWAPPED, &world->err));
+    must(world, fi_trust_store_enter(world->tree.os, IN, &world->err));
+    must(world, fi_trust_store_enter(world->tree.os, SWAPPED, &world->err));
     size_t size = get(world, "/out/.firn", "FIRN", identity, sizeof identity);
     put(world, "/swapped/.firn", "FIRN", firn_bytes(identity, size));
-    must(world, note(world, OLD_TAG, FIRN_CATALOG_JOURNAL_NONE));
-    must(world, firn_trust_root_note(world->tree.os, &KEPT, &world->err));
+    must(world, note(world, OLD_TAG, FI_CATALOG_JOURNAL_NONE));
+    must(world, fi_trust_root_note(world->tree.os, &KEPT, &world->err));
     sync_all(world);
 }
 
@@ -239,34 +239,33 @@ settings_count_where_firn_made_them(void **state)
     static const char theirs[] = "keep = last:1\n";
     static const char mine[] = "keep = all:9d\n";
     struct ws_world world;
-    struct firn_os *os;
+    struct fi_os *os;
     prepare(&world, 4);
     os = world.tree.os;
     assert_true(has_known_settings(&world, "/in/.firn"));
     put(&world, "/in/.firn", "config", firn_str(theirs));
     assert_false(has_known_settings(&world, "/in/.firn"));
     /* They stay unknown when firn is to change or to repair them. */
-    assert_int_equal(firn_place_config_set(os, "/in/.firn", "wait", "7", &world.err),
-                     FIRN_UNTRUSTED);
-    struct firn_os_dir *store = open_dir(&world, "/in/.firn");
-    must(&world, firn_place_config_repair(store, &world.err));
+    assert_int_equal(fi_place_config_set(os, "/in/.firn", "wait", "7", &world.err), FIRN_UNTRUSTED);
+    struct fi_os_dir *store = open_dir(&world, "/in/.firn");
+    must(&world, fi_place_config_repair(store, &world.err));
     assert_false(has_known_settings(&world, "/in/.firn"));
-    must(&world, firn_trust_settings_expect(store, firn_str(mine), &world.err));
+    must(&world, fi_trust_settings_expect(store, firn_str(mine), &world.err));
     put(&world, "/in/.firn", "config", firn_str(mine));
     assert_false(has_known_settings(&world, "/in/.firn"));
     /* A store of which nothing is noted, and one that is accepted. */
     put(&world, "/out/.firn", "config", firn_str(theirs));
     assert_true(has_known_settings(&world, "/out/.firn"));
-    must(&world, firn_trust_store_enter(os, IN, &world.err));
+    must(&world, fi_trust_store_enter(os, IN, &world.err));
     assert_true(has_known_settings(&world, "/in/.firn"));
-    must(&world, firn_place_config_set(os, "/in/.firn", "wait", "7", &world.err));
+    must(&world, fi_place_config_set(os, "/in/.firn", "wait", "7", &world.err));
     assert_true(has_known_settings(&world, "/in/.firn"));
     /* The ones that were replaced, and none, are not known any more. */
     put(&world, "/in/.firn", "config", firn_str(mine));
     assert_false(has_known_settings(&world, "/in/.firn"));
-    must(&world, firn_os_remove_file(store, "config", &world.err));
+    must(&world, fi_os_remove_file(store, "config", &world.err));
     assert_false(has_known_settings(&world, "/in/.firn"));
-    firn_os_dir_close(store);
+    fi_os_dir_close(store);
     ws_world_close(&world);
 }
 
@@ -274,9 +273,9 @@ settings_count_where_firn_made_them(void **state)
 static void
 forget_all(struct ws_world *world)
 {
-    struct firn_os_dir *top = open_dir(world, "/");
-    must(world, firn_repair_remove_tree(top, "data", &world->err));
-    firn_os_dir_close(top);
+    struct fi_os_dir *top = open_dir(world, "/");
+    must(world, fi_repair_remove_tree(top, "data", &world->err));
+    fi_os_dir_close(top);
     sync_all(world);
 }
 
@@ -287,19 +286,19 @@ a_store_is_trusted_where_it_was_entered(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_trust_store_look look;
+    struct fi_trust_store_look look;
     prepare(&world, 1);
     assert_true(is_trusted(&world, IN));
     assert_false(is_trusted(&world, OUT));
     assert_false(is_trusted(&world, SWAPPED));
-    must(&world, firn_trust_store_look(world.tree.os, "/w", &look, &world.err));
+    must(&world, fi_trust_store_look(world.tree.os, "/w", &look, &world.err));
     assert_false(look.has_store || look.is_trusted);
 
     /* Its directory is known, whatever it is called; a copy of what is in it is not. */
-    struct firn_os_dir *top = open_dir(&world, "/");
-    must(&world, firn_os_rename(top, "in", top, "moved", FIRN_OS_RENAME_NO_REPLACE, &world.err));
-    must(&world, firn_os_make_dir(top, "in", 0755, &world.err));
-    firn_os_dir_close(top);
+    struct fi_os_dir *top = open_dir(&world, "/");
+    must(&world, fi_os_rename(top, "in", top, "moved", FI_OS_RENAME_NO_REPLACE, &world.err));
+    must(&world, fi_os_make_dir(top, "in", 0755, &world.err));
+    fi_os_dir_close(top);
     make_dir(&world, IN, ".firn");
     uint8_t identity[4096];
     size_t size = get(&world, "/moved/.firn", "FIRN", identity, sizeof identity);
@@ -308,11 +307,11 @@ a_store_is_trusted_where_it_was_entered(void **state)
     assert_false(is_trusted(&world, IN));
 
     /* Nor one that others may write to. */
-    struct firn_os_dir *store = open_dir(&world, "/moved/.firn");
-    must(&world, firn_os_set_mode((struct firn_os_node){.dir = store}, 0720, &world.err));
-    firn_os_dir_close(store);
+    struct fi_os_dir *store = open_dir(&world, "/moved/.firn");
+    must(&world, fi_os_set_mode((struct fi_os_node){.dir = store}, 0720, &world.err));
+    fi_os_dir_close(store);
     assert_false(is_trusted(&world, "/moved"));
-    assert_int_equal(firn_trust_store_enter(world.tree.os, "/moved", &world.err), FIRN_DENIED);
+    assert_int_equal(fi_trust_store_enter(world.tree.os, "/moved", &world.err), FIRN_DENIED);
     ws_world_close(&world);
 }
 
@@ -320,19 +319,19 @@ a_store_is_trusted_where_it_was_entered(void **state)
 static void
 replace_store(struct ws_world *world, const char *root, const char *by)
 {
-    struct firn_os_dir *old_root = open_dir(world, root);
-    struct firn_os_dir *new_root = open_dir(world, by);
-    struct firn_os_dir *from;
-    struct firn_os_dir *to;
-    must(world, firn_os_dir_open(old_root, ".firn", &from, &world->err));
-    must(world, firn_os_dir_open(new_root, ".firn", &to, &world->err));
-    must(world, firn_trust_store_carry(world->tree.os, from, to, &world->err));
-    must(world, firn_os_rename(new_root, ".firn", old_root, ".firn", FIRN_OS_RENAME_EXCHANGE,
-                               &world->err));
-    firn_os_dir_close(to);
-    firn_os_dir_close(from);
-    firn_os_dir_close(new_root);
-    firn_os_dir_close(old_root);
+    struct fi_os_dir *old_root = open_dir(world, root);
+    struct fi_os_dir *new_root = open_dir(world, by);
+    struct fi_os_dir *from;
+    struct fi_os_dir *to;
+    must(world, fi_os_dir_open(old_root, ".firn", &from, &world->err));
+    must(world, fi_os_dir_open(new_root, ".firn", &to, &world->err));
+    must(world, fi_trust_store_carry(world->tree.os, from, to, &world->err));
+    must(world,
+         fi_os_rename(new_root, ".firn", old_root, ".firn", FI_OS_RENAME_EXCHANGE, &world->err));
+    fi_os_dir_close(to);
+    fi_os_dir_close(from);
+    fi_os_dir_close(new_root);
+    fi_os_dir_close(old_root);
 }
 
 static void
@@ -341,11 +340,11 @@ assert_is_carried(bool has_births, uint64_t seed)
     static const char *const roots[] = {IN, OUT, NEW, TO};
     struct ws_world world;
     ws_world_open_memory(&world, seed);
-    firn_sim_memory_set_hide_births(world.tree.os, !has_births);
+    fi_sim_memory_set_hide_births(world.tree.os, !has_births);
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
         put_store(&world, roots[i]);
     }
-    must(&world, firn_trust_store_enter(world.tree.os, IN, &world.err));
+    must(&world, fi_trust_store_enter(world.tree.os, IN, &world.err));
     replace_store(&world, IN, TO);
     replace_store(&world, OUT, NEW);
     assert_true(is_trusted(&world, IN));
@@ -369,9 +368,9 @@ a_note_counts_for_its_journal_its_root_and_its_machine(void **state)
     prepare(&world, 2);
     assert_true(is_own(&world, OLD_TAG));
     assert_false(is_own(&world, NEW_TAG));
-    must(&world, note(&world, NEW_TAG, FIRN_CATALOG_JOURNAL_PREPARED));
+    must(&world, note(&world, NEW_TAG, FI_CATALOG_JOURNAL_PREPARED));
     assert_true(is_own(&world, OLD_TAG) && is_own(&world, NEW_TAG));
-    must(&world, note(&world, NEW_TAG, FIRN_CATALOG_JOURNAL_DONE));
+    must(&world, note(&world, NEW_TAG, FI_CATALOG_JOURNAL_DONE));
     assert_false(is_own(&world, OLD_TAG));
     put(&world, "/etc", "machine-id", firn_str("another\n"));
     assert_false(is_own(&world, NEW_TAG));
@@ -388,11 +387,11 @@ a_note_counts_for_its_journal_its_root_and_its_machine(void **state)
 static void
 only_name(void *ctx, const char *name)
 {
-    (void)snprintf(ctx, FIRN_TRUST_PRIVATE_NAME_SIZE, "%s", name);
+    (void)snprintf(ctx, FI_TRUST_PRIVATE_NAME_SIZE, "%s", name);
 }
 
 static int
-keep_only_name(void *ctx, const struct firn_os_dirent *entry)
+keep_only_name(void *ctx, const struct fi_os_dirent *entry)
 {
     only_name(ctx, entry->name);
     return FIRN_OK;
@@ -402,9 +401,9 @@ keep_only_name(void *ctx, const struct firn_os_dirent *entry)
 static size_t
 read_only_note(struct ws_world *world, const char *folder, char *out_name, char *out, size_t size)
 {
-    struct firn_os_dir *dir = open_dir(world, folder);
-    must(world, firn_os_dir_list(dir, keep_only_name, out_name, &world->err));
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_dir(world, folder);
+    must(world, fi_os_dir_list(dir, keep_only_name, out_name, &world->err));
+    fi_os_dir_close(dir);
     return get(world, folder, out_name, out, size);
 }
 
@@ -419,7 +418,7 @@ says_yes(struct ws_world *world, const char *folder)
 static void
 assert_exact(struct ws_world *world, const char *folder, size_t path_size)
 {
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
     char sound[512];
     char text[520];
     size_t size = read_only_note(world, folder, name, sound, sizeof sound);
@@ -454,7 +453,7 @@ static void
 assert_two_tags(struct ws_world *world)
 {
     static const char tag[] = "tag 0123456789abcdef\n";
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    char name[FI_TRUST_PRIVATE_NAME_SIZE];
     char text[512];
     size_t size = read_only_note(world, "/data/firn/.restoring", name, text, sizeof text);
     for (unsigned tags = 2; tags <= 4; tags++, size += sizeof tag - 1) {
@@ -471,8 +470,8 @@ a_note_that_is_not_exactly_as_documented_vouches_for_nothing(void **state)
     struct ws_world world;
     prepare(&world, 3);
     forget_all(&world);
-    must(&world, firn_trust_store_enter(world.tree.os, NEW, &world.err));
-    must(&world, note(&world, OLD_TAG, FIRN_CATALOG_JOURNAL_NONE));
+    must(&world, fi_trust_store_enter(world.tree.os, NEW, &world.err));
+    must(&world, note(&world, OLD_TAG, FI_CATALOG_JOURNAL_NONE));
     assert_exact(&world, "/data/firn/.trusted", strlen(NEW) - 1);
     assert_exact(&world, "/data/firn/.restoring", 0);
     assert_two_tags(&world);
@@ -525,15 +524,15 @@ count_listed(void *ctx, const firn_trust_info *info)
 static int
 carry(struct ws_world *world)
 {
-    struct firn_os_dir *from = NULL;
-    struct firn_os_dir *to = NULL;
+    struct fi_os_dir *from = NULL;
+    struct fi_os_dir *to = NULL;
     int rc;
-    FIRN_TRY(firn_os_dir_open_path(os_of(world), "/in/.firn", &from, &world->err));
-    FIRN_TRY(firn_os_dir_open_path(os_of(world), "/to/.firn", &to, &world->err));
-    rc = firn_trust_store_carry(os_of(world), from, to, &world->err);
+    FI_TRY(fi_os_dir_open_path(os_of(world), "/in/.firn", &from, &world->err));
+    FI_TRY(fi_os_dir_open_path(os_of(world), "/to/.firn", &to, &world->err));
+    rc = fi_trust_store_carry(os_of(world), from, to, &world->err);
 out:
-    firn_os_dir_close(from);
-    firn_os_dir_close(to);
+    fi_os_dir_close(from);
+    fi_os_dir_close(to);
     return rc;
 }
 
@@ -541,13 +540,13 @@ out:
 static int
 look_at_all(struct ws_world *world)
 {
-    struct firn_trust_store_look look;
+    struct fi_trust_store_look look;
     int rc;
-    FIRN_TRY(firn_trust_store_look(os_of(world), SWAPPED, &look, &world->err));
+    FI_TRY(fi_trust_store_look(os_of(world), SWAPPED, &look, &world->err));
     assert_false(look.is_trusted);
-    FIRN_TRY(firn_trust_store_look(os_of(world), OUT, &look, &world->err));
+    FI_TRY(fi_trust_store_look(os_of(world), OUT, &look, &world->err));
     assert_true(look.has_store && !look.is_trusted);
-    FIRN_TRY(firn_trust_store_look(os_of(world), IN, &look, &world->err));
+    FI_TRY(fi_trust_store_look(os_of(world), IN, &look, &world->err));
     assert_true(look.has_store && look.is_trusted);
 out:
     assert_true(rc == FIRN_OK || !look.is_trusted);
@@ -563,13 +562,13 @@ run(struct ws_world *world, int operation)
     switch (operation) {
     case FIRST_ENTER:
     case ENTER:
-        return firn_trust_store_enter(os_of(world), NEW, &world->err);
+        return fi_trust_store_enter(os_of(world), NEW, &world->err);
     case CARRY:
         return carry(world);
     case REMOVE:
-        return firn_trust_list_remove(os_of(world), IN, &world->err);
+        return fi_trust_list_remove(os_of(world), IN, &world->err);
     case LIST:
-        rc = firn_trust_list_visit(os_of(world), count_listed, &listed, &world->err);
+        rc = fi_trust_list_visit(os_of(world), count_listed, &listed, &world->err);
         assert_true(rc != FIRN_OK || listed.count + listed.unread == 2);
         assert_true(rc != FIRN_OK || listed.unread > 0 || listed.trusted == 1);
         return rc;
@@ -577,25 +576,25 @@ run(struct ws_world *world, int operation)
         return look_at_all(world);
     case FIRST_NOTE:
     case NOTE:
-        return note(world, NEW_TAG, FIRN_CATALOG_JOURNAL_BEGUN);
+        return note(world, NEW_TAG, FI_CATALOG_JOURNAL_BEGUN);
     case NOTE_NEXT:
-        return note(world, NEW_TAG, FIRN_CATALOG_JOURNAL_DONE);
+        return note(world, NEW_TAG, FI_CATALOG_JOURNAL_DONE);
     case CLEAR:
         return clear(world);
     case NOTE_ROOT:
-        return firn_trust_root_note(os_of(world), &FRESH, &world->err);
+        return fi_trust_root_note(os_of(world), &FRESH, &world->err);
     case REMOVE_ROOT:
-        return firn_trust_root_remove(os_of(world), &KEPT, &world->err);
+        return fi_trust_root_remove(os_of(world), &KEPT, &world->err);
     case ASK_ROOT:
-        rc = firn_trust_root_is_noted(os_of(world), &KEPT, &is_foreign, &world->err);
+        rc = fi_trust_root_is_noted(os_of(world), &KEPT, &is_foreign, &world->err);
         assert_true(rc != FIRN_OK || is_foreign);
         return rc;
     case SET:
-        return firn_place_config_set(os_of(world), "/in/.firn", "keep", "forever", &world->err);
+        return fi_place_config_set(os_of(world), "/in/.firn", "keep", "forever", &world->err);
     default:
-        FIRN_TRY(ask_foreign(world, THEIR_TAG, &is_foreign));
+        FI_TRY(ask_foreign(world, THEIR_TAG, &is_foreign));
         assert_true(is_foreign);
-        FIRN_TRY(ask_foreign(world, OLD_TAG, &is_foreign));
+        FI_TRY(ask_foreign(world, OLD_TAG, &is_foreign));
         assert_false(is_foreign);
     out:
         return rc;
@@ -676,7 +675,7 @@ judge(struct ws_world *world, int operation, const struct ws_broken *broken)
     assert_true(rc == FIRN_OK || (operation == REMOVE && rc == FIRN_NOT_FOUND));
     assert_said(world, operation, true);
     if (!fails_for_ever) { /* and that is durable */
-        firn_sim_memory_power_cut(world->tree.os, 0);
+        fi_sim_memory_power_cut(world->tree.os, 0);
         ws_world_reopen(world);
         assert_said(world, operation, true);
     }
@@ -758,7 +757,7 @@ open_ws(struct ws_world *world, const char *root)
     struct firn_ws *ws;
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = "/s";
-    must(world, firn_ws_open(os_of(world), root, &options, &ws, &world->err));
+    must(world, fi_ws_open(os_of(world), root, &options, &ws, &world->err));
     return ws;
 }
 
@@ -783,10 +782,10 @@ run_broad(void *ctx, struct ws_world *world)
 {
     struct broad *broad = ctx;
     bool is_all = true;
-    assert_true(is_or_none(firn_ws_broad_why(broad->stores), "keeps its stores", &is_all));
-    assert_true(is_or_none(firn_ws_broad_why(broad->mounted), "a whole file system", &is_all));
-    assert_null(firn_ws_broad_why(broad->plain));
-    return is_all ? FIRN_OK : firn_error_set(&world->err, FIRN_NO_MEMORY, "not found out");
+    assert_true(is_or_none(fi_ws_broad_why(broad->stores), "keeps its stores", &is_all));
+    assert_true(is_or_none(fi_ws_broad_why(broad->mounted), "a whole file system", &is_all));
+    assert_null(fi_ws_broad_why(broad->plain));
+    return is_all ? FIRN_OK : fi_error_set(&world->err, FIRN_NO_MEMORY, "not found out");
 }
 
 static void
@@ -795,9 +794,9 @@ judge_broad(void *ctx, struct ws_world *world, const struct ws_broken *broken)
     struct broad *broad = ctx;
     (void)broken;
     assert_int_equal(run_broad(ctx, world), FIRN_OK);
-    firn_ws_close(broad->stores);
-    firn_ws_close(broad->mounted);
-    firn_ws_close(broad->plain);
+    fi_ws_close(broad->stores);
+    fi_ws_close(broad->mounted);
+    fi_ws_close(broad->plain);
 }
 
 static void

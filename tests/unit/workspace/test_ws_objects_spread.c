@@ -36,12 +36,12 @@ enum {
 /* A store with one list, and what the list stands for. */
 struct stored {
     struct ws_world world;
-    struct firn_ws_opened opened;
-    struct firn_objects_session *session;
-    struct firn_objects_session_lane *lane;
-    struct firn_packfile_piece pieces[PIECES];
+    struct fi_ws_opened opened;
+    struct fi_objects_session *session;
+    struct fi_objects_session_lane *lane;
+    struct fi_packfile_piece pieces[PIECES];
     size_t count;
-    struct firn_buf content;
+    struct fi_buf content;
     firn_hash hash;
     struct test_random random;
 };
@@ -55,10 +55,9 @@ must(struct stored *stored, int rc)
 }
 
 static void
-put(struct stored *stored, enum firn_packfile_kind kind, firn_slice bytes, const firn_hash *hash)
+put(struct stored *stored, enum fi_packfile_kind kind, firn_slice bytes, const firn_hash *hash)
 {
-    must(stored,
-         firn_objects_session_lane_move(stored->lane, kind, hash, bytes, &stored->world.err));
+    must(stored, fi_objects_session_lane_move(stored->lane, kind, hash, bytes, &stored->world.err));
 }
 
 static firn_slice
@@ -75,10 +74,10 @@ random_bytes(struct stored *stored, uint8_t *out)
 static void
 add_piece(struct stored *stored, firn_slice bytes)
 {
-    struct firn_packfile_piece piece = {.size = bytes.size};
-    firn_blake3_hash_of(bytes.data, bytes.size, &piece.hash);
+    struct fi_packfile_piece piece = {.size = bytes.size};
+    fi_blake3_hash_of(bytes.data, bytes.size, &piece.hash);
     stored->pieces[stored->count++] = piece;
-    assert_int_equal(firn_buf_append_slice(&stored->content, bytes), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(&stored->content, bytes), FIRN_OK);
 }
 
 static void
@@ -86,8 +85,8 @@ add_hole(struct stored *stored)
 {
     static const uint8_t zeros[HOLE];
     stored->pieces[stored->count++] =
-        (struct firn_packfile_piece){.size = sizeof zeros, .is_hole = true};
-    assert_int_equal(firn_buf_append(&stored->content, zeros, sizeof zeros), FIRN_OK);
+        (struct fi_packfile_piece){.size = sizeof zeros, .is_hole = true};
+    assert_int_equal(fi_buf_append(&stored->content, zeros, sizeof zeros), FIRN_OK);
 }
 
 /* A piece that is a list itself: data, a hole, data. */
@@ -95,26 +94,25 @@ static void
 add_list(struct stored *stored)
 {
     uint8_t room[PIECE_MAX];
-    struct firn_packfile_piece inner[3] = {{0}, {.size = 100, .is_hole = true}, {0}};
-    struct firn_buf whole = {0};
-    struct firn_buf list = {0};
+    struct fi_packfile_piece inner[3] = {{0}, {.size = 100, .is_hole = true}, {0}};
+    struct fi_buf whole = {0};
+    struct fi_buf list = {0};
     for (size_t i = 0; i < 3; i++) {
         uint8_t zeros[100] = {0};
         firn_slice bytes =
             inner[i].is_hole ? firn_bytes(zeros, sizeof zeros) : random_bytes(stored, room);
         if (!inner[i].is_hole) {
             inner[i].size = bytes.size;
-            firn_blake3_hash_of(bytes.data, bytes.size, &inner[i].hash);
-            put(stored, FIRN_PACKFILE_BLOB, bytes, &inner[i].hash);
+            fi_blake3_hash_of(bytes.data, bytes.size, &inner[i].hash);
+            put(stored, FI_PACKFILE_BLOB, bytes, &inner[i].hash);
         }
-        assert_int_equal(firn_buf_append_slice(&whole, bytes), FIRN_OK);
+        assert_int_equal(fi_buf_append_slice(&whole, bytes), FIRN_OK);
     }
-    assert_int_equal(firn_packfile_encode_pieces(inner, 3, &list), FIRN_OK);
-    add_piece(stored, firn_buf_slice(&whole));
-    put(stored, FIRN_PACKFILE_PIECES, firn_buf_slice(&list),
-        &stored->pieces[stored->count - 1].hash);
-    firn_buf_deinit(&whole);
-    firn_buf_deinit(&list);
+    assert_int_equal(fi_packfile_encode_pieces(inner, 3, &list), FIRN_OK);
+    add_piece(stored, fi_buf_slice(&whole));
+    put(stored, FI_PACKFILE_PIECES, fi_buf_slice(&list), &stored->pieces[stored->count - 1].hash);
+    fi_buf_deinit(&whole);
+    fi_buf_deinit(&list);
 }
 
 /* Pieces whose number is in missing are named, but not there. */
@@ -132,7 +130,7 @@ add_all(struct stored *stored, const size_t *missing, size_t missing_count)
             firn_slice bytes = random_bytes(stored, room);
             add_piece(stored, bytes);
             if (!is_missing) {
-                put(stored, FIRN_PACKFILE_BLOB, bytes, &stored->pieces[number].hash);
+                put(stored, FI_PACKFILE_BLOB, bytes, &stored->pieces[number].hash);
             }
         } else if (number % 50 == 7) {
             add_hole(stored);
@@ -147,7 +145,7 @@ static void
 stored_open(struct stored *stored, bool on_disk, const size_t *missing, size_t missing_count,
             bool is_named_well)
 {
-    struct firn_buf list = {0};
+    struct fi_buf list = {0};
     uint64_t added;
     firn_error *err = &stored->world.err;
     *stored = (struct stored){0};
@@ -157,26 +155,25 @@ stored_open(struct stored *stored, bool on_disk, const size_t *missing, size_t m
     } else {
         ws_world_open_memory(&stored->world, 3);
     }
-    must(stored, firn_ws_opened_open(stored->world.ws, FIRN_WS_CREATE, &stored->opened, err));
-    must(stored, firn_objects_session_begin(stored->opened.objects, 1, &stored->session, err));
-    must(stored, firn_objects_session_lane_open(stored->session, &stored->lane, err));
+    must(stored, fi_ws_opened_open(stored->world.ws, FI_WS_CREATE, &stored->opened, err));
+    must(stored, fi_objects_session_begin(stored->opened.objects, 1, &stored->session, err));
+    must(stored, fi_objects_session_lane_open(stored->session, &stored->lane, err));
     add_all(stored, missing, missing_count);
-    firn_blake3_hash_of(stored->content.data, stored->content.size, &stored->hash);
+    fi_blake3_hash_of(stored->content.data, stored->content.size, &stored->hash);
     stored->hash.bytes[0] = (uint8_t)(stored->hash.bytes[0] + (is_named_well ? 0 : 1));
-    assert_int_equal(firn_packfile_encode_pieces(stored->pieces, PIECES, &list), FIRN_OK);
-    put(stored, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), &stored->hash);
-    must(stored, firn_objects_session_lane_close(stored->lane, true, err));
-    must(stored, firn_objects_session_commit(stored->session, &added, err));
-    firn_objects_session_end(stored->session);
-    firn_buf_deinit(&list);
+    assert_int_equal(fi_packfile_encode_pieces(stored->pieces, PIECES, &list), FIRN_OK);
+    put(stored, FI_PACKFILE_PIECES, fi_buf_slice(&list), &stored->hash);
+    must(stored, fi_objects_session_lane_close(stored->lane, true, err));
+    must(stored, fi_objects_session_commit(stored->session, &added, err));
+    fi_objects_session_end(stored->session);
+    fi_buf_deinit(&list);
 }
 
 static void
 stored_close(struct stored *stored)
 {
-    must(stored,
-         firn_ws_opened_close(stored->world.ws, &stored->opened, false, &stored->world.err));
-    firn_buf_deinit(&stored->content);
+    must(stored, fi_ws_opened_close(stored->world.ws, &stored->opened, false, &stored->world.err));
+    fi_buf_deinit(&stored->content);
     ws_world_close(&stored->world);
 }
 
@@ -202,7 +199,7 @@ take(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
         taken->times[offset + i]++;
     }
     return offset <= taken->fail_at && taken->fail_at - offset < data.size
-               ? firn_error_set(err, FIRN_NO_SPACE, "the sink is full")
+               ? fi_error_set(err, FIRN_NO_SPACE, "the sink is full")
                : FIRN_OK;
 }
 
@@ -214,7 +211,7 @@ on_bytes(void *ctx, uint64_t bytes, firn_error *err)
     taken->told += bytes;
     bool has_enough = taken->told >= taken->cancel_at;
     pthread_mutex_unlock(&taken->mutex);
-    return has_enough ? firn_error_set(err, FIRN_CANCELLED, "cancelled") : FIRN_OK;
+    return has_enough ? fi_error_set(err, FIRN_CANCELLED, "cancelled") : FIRN_OK;
 }
 
 static void
@@ -242,24 +239,24 @@ static int
 read_by(struct stored *stored, unsigned threads, const firn_hash *hash, uint64_t size,
         struct taken *taken, firn_error *err)
 {
-    struct firn_packfile_scratch *scratches[THREADS_MAX] = {NULL};
-    struct firn_os_jobs *jobs = NULL;
-    int rc = firn_os_jobs_create(stored->world.tree.os, threads, &jobs, err);
+    struct fi_packfile_scratch *scratches[THREADS_MAX] = {NULL};
+    struct fi_os_jobs *jobs = NULL;
+    int rc = fi_os_jobs_create(stored->world.tree.os, threads, &jobs, err);
     for (unsigned i = 0; rc == FIRN_OK && i < threads; i++) {
-        rc = firn_packfile_scratch_create(2, &scratches[i], err);
+        rc = fi_packfile_scratch_create(2, &scratches[i], err);
     }
-    const struct firn_objects_spread spread = {.objects = stored->opened.objects,
-                                               .jobs = jobs,
-                                               .scratches = scratches,
-                                               .thread_count = threads,
-                                               .on_bytes = taken != NULL ? on_bytes : NULL,
-                                               .ctx = taken};
+    const struct fi_objects_spread spread = {.objects = stored->opened.objects,
+                                             .jobs = jobs,
+                                             .scratches = scratches,
+                                             .thread_count = threads,
+                                             .on_bytes = taken != NULL ? on_bytes : NULL,
+                                             .ctx = taken};
     if (rc == FIRN_OK) {
-        rc = firn_objects_spread_read(&spread, hash, size, taken != NULL ? take : NULL, taken, err);
+        rc = fi_objects_spread_read(&spread, hash, size, taken != NULL ? take : NULL, taken, err);
     }
-    firn_os_jobs_destroy(jobs);
+    fi_os_jobs_destroy(jobs);
     for (unsigned i = 0; i < threads; i++) {
-        firn_packfile_scratch_destroy(scratches[i]);
+        fi_packfile_scratch_destroy(scratches[i]);
     }
     return rc;
 }
@@ -333,20 +330,20 @@ a_piece_that_is_another_one_is_named(void **state)
     struct stored stored;
     stored_open(&stored, true, NULL, 0, true);
     const firn_hash *name = &stored.pieces[FIRST_OF_ONE_SIZE].hash;
-    struct firn_objects_place place;
-    uint8_t value[FIRN_OBJECTS_INDEX_PLACE_SIZE_MAX];
+    struct fi_objects_place place;
+    uint8_t value[FI_OBJECTS_INDEX_PLACE_SIZE_MAX];
     struct firn_db_batch *batch;
     firn_error *err = &stored.world.err;
     char hex[FIRN_HASH_HEX_SIZE];
-    must(&stored, firn_objects_find(stored.opened.objects, &stored.pieces[SECOND_OF_ONE_SIZE].hash,
-                                    &place, err));
-    must(&stored, firn_db_batch_create(&batch, err));
+    must(&stored, fi_objects_find(stored.opened.objects, &stored.pieces[SECOND_OF_ONE_SIZE].hash,
+                                  &place, err));
+    must(&stored, fi_db_batch_create(&batch, err));
     must(&stored,
-         firn_db_batch_put(batch, stored.opened.objects->index, firn_bytes(name->bytes, 32),
-                           firn_bytes(value, firn_objects_index_encode_place(&place, value)), err));
-    must(&stored, firn_db_write(stored.opened.db, batch, FIRN_DURABILITY_OS, err));
-    firn_db_batch_destroy(batch);
-    firn_hex_encode(name->bytes, sizeof name->bytes, hex);
+         fi_db_batch_put(batch, stored.opened.objects->index, firn_bytes(name->bytes, 32),
+                         firn_bytes(value, fi_objects_index_encode_place(&place, value)), err));
+    must(&stored, fi_db_write(stored.opened.db, batch, FIRN_DURABILITY_OS, err));
+    fi_db_batch_destroy(batch);
+    fi_hex_encode(name->bytes, sizeof name->bytes, hex);
     for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
         struct taken taken;
         taken_init(&taken, &stored);
@@ -380,7 +377,7 @@ of_pieces_that_are_missing_the_first_is_named(void **state)
     struct stored stored;
     stored_open(&stored, true, missing, 4, true);
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(stored.pieces[90].hash.bytes, sizeof(firn_hash), hex);
+    fi_hex_encode(stored.pieces[90].hash.bytes, sizeof(firn_hash), hex);
     for (unsigned round = 0; round < 40; round++) {
         int rc = read_by(&stored, 1 + round % THREADS_MAX, &stored.hash, stored.content.size, NULL,
                          &stored.world.err);

@@ -40,11 +40,11 @@ prepare(struct prepared *prepared)
     struct scan_world *tree = &world->tree;
     ws_world_open_memory(world, 51);
     struct scan_world top = {.os = tree->os};
-    assert_int_equal(firn_os_dir_open_path(top.os, "/", &top.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(top.os, "/", &top.root, NULL), FIRN_OK);
     scan_put_text(&top, "outside/changed", "not yours");
     scan_put_text(&top, "outside/gone", "not yours");
     scan_put_text(&top, "outside/deep/changed", "not yours");
-    firn_os_dir_close(top.root);
+    fi_os_dir_close(top.root);
     scan_put_text(tree, "dir/changed", "first");
     scan_put_text(tree, "dir/deep/changed", "first");
     scan_put_text(tree, "dir/missing", "first");
@@ -89,12 +89,12 @@ struct intruder {
 static bool
 is_there(struct scan_world *tree, const char *dir_path, const char *name)
 {
-    struct firn_os_dir *dir;
-    if (firn_os_dir_open_beneath(tree->root, dir_path, &dir, NULL) != FIRN_OK) {
+    struct fi_os_dir *dir;
+    if (fi_os_dir_open_beneath(tree->root, dir_path, &dir, NULL) != FIRN_OK) {
         return false;
     }
     bool result = test_file_exists(dir, name);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return result;
 }
 
@@ -109,13 +109,13 @@ edit_a_file(struct scan_world *tree)
 static bool
 edit_a_file_and_leave_its_size_and_time(struct scan_world *tree)
 {
-    struct firn_os_dir *dir;
-    struct firn_os_stat stat;
-    if (firn_os_dir_open_beneath(tree->root, "dir", &dir, NULL) != FIRN_OK) {
+    struct fi_os_dir *dir;
+    struct fi_os_stat stat;
+    if (fi_os_dir_open_beneath(tree->root, "dir", &dir, NULL) != FIRN_OK) {
         return false;
     }
-    int rc = firn_os_stat(dir, "changed", &stat, NULL);
-    firn_os_dir_close(dir);
+    int rc = fi_os_stat(dir, "changed", &stat, NULL);
+    fi_os_dir_close(dir);
     if (rc != FIRN_OK || stat.size_bytes != sizeof PRECIOUS - 1) {
         return false;
     }
@@ -200,7 +200,7 @@ turn_a_deep_directory_into_a_link_to_outside(struct scan_world *tree)
 }
 
 static void
-intrude(void *ctx, const struct firn_sim_fault_call *call)
+intrude(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct intruder *intruder = ctx;
     intruder->calls = call->number;
@@ -219,9 +219,9 @@ static char *
 dump_outside(struct ws_world *world)
 {
     struct scan_world outside = {.os = world->tree.os};
-    assert_int_equal(firn_os_dir_open_path(outside.os, "/outside", &outside.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(outside.os, "/outside", &outside.root, NULL), FIRN_OK);
     char *dump = scan_dump_real(&outside, true);
-    firn_os_dir_close(outside.root);
+    fi_os_dir_close(outside.root);
     return dump;
 }
 
@@ -252,9 +252,9 @@ try_once(struct prepared *prepared, const struct kind *kind, uint64_t n, struct 
     ws_world_reopen(&world);
     char *outside = dump_outside(&world);
     struct intruder intruder = {.tree = &world.tree, .act = kind->act, .at = n};
-    firn_sim_fault_set_hook(world.tree.outer, intrude, &intruder);
+    fi_sim_fault_set_hook(world.tree.outer, intrude, &intruder);
     int rc = ws_try_restore(&world, "1", NULL);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     char message[sizeof world.err.text];
     snprintf(message, sizeof message, "%s", rc == FIRN_OK ? "" : world.err.text);
     tally->restores++;

@@ -15,18 +15,18 @@
 #include "catalog/catalog_record.h"
 #include "handle/ws_opened.h"
 
-static struct firn_catalog_record
+static struct fi_catalog_record
 sample(bool has_rules)
 {
-    struct firn_catalog_record record = {.order = 7,
-                                         .number = 5,
-                                         .created_ns = INT64_C(1795183200123456789),
-                                         .workspace_path = firn_str("/home/ada/\xff"),
-                                         .message = firn_str("before"),
-                                         .root = {.kind = FIRN_TREE_DIR, .mode = 0755, .uid = 1000},
-                                         .files = 300,
-                                         .bytes = 70000,
-                                         .has_rules = has_rules};
+    struct fi_catalog_record record = {.order = 7,
+                                       .number = 5,
+                                       .created_ns = INT64_C(1795183200123456789),
+                                       .workspace_path = firn_str("/home/ada/\xff"),
+                                       .message = firn_str("before"),
+                                       .root = {.kind = FI_TREE_DIR, .mode = 0755, .uid = 1000},
+                                       .files = 300,
+                                       .bytes = 70000,
+                                       .has_rules = has_rules};
     memset(record.id, 0x5a, sizeof record.id);
     memset(record.root.hash.bytes, 0xee, sizeof record.root.hash.bytes);
     if (has_rules) {
@@ -36,24 +36,24 @@ sample(bool has_rules)
 }
 
 static void
-encode(const struct firn_catalog_record *record, struct firn_buf *out)
+encode(const struct fi_catalog_record *record, struct fi_buf *out)
 {
-    assert_int_equal(firn_catalog_record_encode(record, out), FIRN_OK);
+    assert_int_equal(fi_catalog_record_encode(record, out), FIRN_OK);
 }
 
 /* Of the sample without fields, whose end is replaced by these bytes. */
 static int
 decode_with_end(const void *end, size_t size)
 {
-    struct firn_catalog_record record = sample(false);
-    struct firn_buf bytes = {0};
+    struct fi_catalog_record record = sample(false);
+    struct fi_buf bytes = {0};
     firn_error err;
     encode(&record, &bytes);
     assert_int_equal(bytes.data[bytes.size - 1], 0);
     bytes.size--;
-    assert_int_equal(firn_buf_append(&bytes, end, size), FIRN_OK);
-    int rc = firn_catalog_record_decode(firn_buf_slice(&bytes), &record, &err);
-    firn_buf_deinit(&bytes);
+    assert_int_equal(fi_buf_append(&bytes, end, size), FIRN_OK);
+    int rc = fi_catalog_record_decode(fi_buf_slice(&bytes), &record, &err);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
@@ -62,21 +62,21 @@ a_record_reads_as_it_was_written(void **state)
 {
     (void)state;
     for (int with = 0; with < 2; with++) {
-        struct firn_catalog_record record = sample(with == 1);
-        struct firn_catalog_record read;
-        struct firn_buf bytes = {0};
-        struct firn_buf again = {0};
+        struct fi_catalog_record record = sample(with == 1);
+        struct fi_catalog_record read;
+        struct fi_buf bytes = {0};
+        struct fi_buf again = {0};
         firn_error err;
         encode(&record, &bytes);
-        assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
+        assert_int_equal(fi_catalog_record_decode(fi_buf_slice(&bytes), &read, &err), FIRN_OK);
         assert_int_equal(read.has_rules, with == 1);
         assert_memory_equal(&read.rules, &record.rules, sizeof read.rules);
         assert_int_equal(read.number, 5);
-        assert_true(firn_slice_equal(read.workspace_path, record.workspace_path));
+        assert_true(fi_slice_equal(read.workspace_path, record.workspace_path));
         encode(&read, &again);
-        assert_true(firn_slice_equal(firn_buf_slice(&bytes), firn_buf_slice(&again)));
-        firn_buf_deinit(&bytes);
-        firn_buf_deinit(&again);
+        assert_true(fi_slice_equal(fi_buf_slice(&bytes), fi_buf_slice(&again)));
+        fi_buf_deinit(&bytes);
+        fi_buf_deinit(&again);
     }
 }
 
@@ -84,18 +84,18 @@ static void
 a_part_of_a_record_is_none(void **state)
 {
     (void)state;
-    struct firn_catalog_record record = sample(true);
-    struct firn_catalog_record read;
-    struct firn_buf bytes = {0};
+    struct fi_catalog_record record = sample(true);
+    struct fi_catalog_record read;
+    struct fi_buf bytes = {0};
     firn_error err;
     encode(&record, &bytes);
     for (size_t size = 0; size < bytes.size; size++) {
-        assert_int_equal(firn_catalog_record_decode(firn_bytes(bytes.data, size), &read, &err),
+        assert_int_equal(fi_catalog_record_decode(firn_bytes(bytes.data, size), &read, &err),
                          FIRN_CORRUPT);
     }
-    assert_int_equal(firn_buf_append_u8(&bytes, 0), FIRN_OK);
-    assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_CORRUPT);
-    firn_buf_deinit(&bytes);
+    assert_int_equal(fi_buf_append_u8(&bytes, 0), FIRN_OK);
+    assert_int_equal(fi_catalog_record_decode(fi_buf_slice(&bytes), &read, &err), FIRN_CORRUPT);
+    fi_buf_deinit(&bytes);
 }
 
 static void
@@ -150,44 +150,44 @@ forgotten_paths_are_in_order_and_apart(void **state)
     assert_int_equal(decode_with_end(absolute, sizeof absolute), FIRN_CORRUPT);
     assert_int_equal(decode_with_end(upward, sizeof upward), FIRN_CORRUPT);
 
-    struct firn_buf bytes = {0};
-    struct firn_catalog_record record = sample(true);
-    struct firn_catalog_record read;
-    struct firn_buf whole = {0};
+    struct fi_buf bytes = {0};
+    struct fi_catalog_record record = sample(true);
+    struct fi_catalog_record read;
+    struct fi_buf whole = {0};
     firn_error err;
     firn_slice paths[] = {firn_str("b"), firn_str("a/x"), firn_str("a-b")};
-    assert_int_equal(firn_catalog_record_forgotten_encode(paths, 3, &bytes, &err), FIRN_OK);
-    record.forgotten = firn_buf_slice(&bytes);
+    assert_int_equal(fi_catalog_record_forgotten_encode(paths, 3, &bytes, &err), FIRN_OK);
+    record.forgotten = fi_buf_slice(&bytes);
     encode(&record, &whole);
-    assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&whole), &read, &err), FIRN_OK);
-    assert_true(firn_slice_equal(read.forgotten, record.forgotten));
+    assert_int_equal(fi_catalog_record_decode(fi_buf_slice(&whole), &read, &err), FIRN_OK);
+    assert_true(fi_slice_equal(read.forgotten, record.forgotten));
     firn_workspace_checkpoint checkpoint;
-    firn_catalog_record_to_checkpoint(&read, &checkpoint);
+    fi_catalog_record_to_checkpoint(&read, &checkpoint);
     assert_int_equal(checkpoint.forgotten, 3);
     for (size_t size = 0; size < whole.size; size++) {
-        assert_int_equal(firn_catalog_record_decode(firn_bytes(whole.data, size), &read, &err),
+        assert_int_equal(fi_catalog_record_decode(firn_bytes(whole.data, size), &read, &err),
                          FIRN_CORRUPT);
     }
-    firn_buf_deinit(&whole);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&whole);
+    fi_buf_deinit(&bytes);
 }
 
 static int
 decode_git(const char *branch, size_t branch_size, const char *commit, size_t commit_size,
            size_t more)
 {
-    struct firn_buf field = {0};
-    struct firn_buf bytes = {0};
+    struct fi_buf field = {0};
+    struct fi_buf bytes = {0};
     static const uint8_t rest[8] = {0};
-    assert_int_equal(firn_buf_append_sized(&field, firn_bytes(branch, branch_size)), FIRN_OK);
-    assert_int_equal(firn_buf_append_sized(&field, firn_bytes(commit, commit_size)), FIRN_OK);
-    assert_int_equal(firn_buf_append(&field, rest, more), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(&bytes, 6), FIRN_OK);
-    assert_int_equal(firn_buf_append_sized(&bytes, firn_buf_slice(&field)), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(&bytes, 0), FIRN_OK);
+    assert_int_equal(fi_buf_append_sized(&field, firn_bytes(branch, branch_size)), FIRN_OK);
+    assert_int_equal(fi_buf_append_sized(&field, firn_bytes(commit, commit_size)), FIRN_OK);
+    assert_int_equal(fi_buf_append(&field, rest, more), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(&bytes, 6), FIRN_OK);
+    assert_int_equal(fi_buf_append_sized(&bytes, fi_buf_slice(&field)), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(&bytes, 0), FIRN_OK);
     int rc = decode_with_end(bytes.data, bytes.size);
-    firn_buf_deinit(&field);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&field);
+    fi_buf_deinit(&bytes);
     return rc;
 }
 
@@ -233,9 +233,9 @@ a_turn_has_an_agent_and_its_sizes(void **state)
     assert_int_equal(decode_with_end(never, sizeof never), FIRN_CORRUPT);
     assert_int_equal(decode_with_end(brief, sizeof brief), FIRN_CORRUPT);
 
-    struct firn_catalog_record record = sample(true);
-    struct firn_catalog_record read;
-    struct firn_buf bytes = {0};
+    struct fi_catalog_record record = sample(true);
+    struct fi_catalog_record read;
+    struct fi_buf bytes = {0};
     firn_error err;
     record.turn = (firn_workspace_turn){.agent = firn_str("Claude Code"),
                                         .session = firn_str("abc"),
@@ -243,34 +243,34 @@ a_turn_has_an_agent_and_its_sizes(void **state)
                                         .number = 300};
     record.turn_begun_ns = INT64_C(1700000000123456789);
     encode(&record, &bytes);
-    assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
-    assert_true(firn_slice_equal(read.turn.prompt, record.turn.prompt));
+    assert_int_equal(fi_catalog_record_decode(fi_buf_slice(&bytes), &read, &err), FIRN_OK);
+    assert_true(fi_slice_equal(read.turn.prompt, record.turn.prompt));
     assert_int_equal(read.turn.number, 300);
     assert_int_equal(read.turn_begun_ns, record.turn_begun_ns);
     for (size_t size = 0; size < bytes.size; size++) {
-        assert_int_equal(firn_catalog_record_decode(firn_bytes(bytes.data, size), &read, &err),
+        assert_int_equal(fi_catalog_record_decode(firn_bytes(bytes.data, size), &read, &err),
                          FIRN_CORRUPT);
     }
-    assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
+    assert_int_equal(fi_catalog_record_decode(fi_buf_slice(&bytes), &read, &err), FIRN_OK);
 
     /* Two public faces that outlive the bytes; the first also outlives the handle. */
     struct firn_ws handle = {.os = NULL};
     firn_workspace_checkpoint *first;
     firn_workspace_checkpoint *second;
-    assert_int_equal(firn_ws_given_checkpoint(&handle, &read, &first, &err), FIRN_OK);
+    assert_int_equal(fi_ws_given_checkpoint(&handle, &read, &first, &err), FIRN_OK);
     read.turn = (firn_workspace_turn){.number = 0};
-    assert_int_equal(firn_ws_given_checkpoint(&handle, &read, &second, &err), FIRN_OK);
-    firn_buf_deinit(&bytes);
-    assert_true(firn_slice_equal(second->message, firn_str("before")));
+    assert_int_equal(fi_ws_given_checkpoint(&handle, &read, &second, &err), FIRN_OK);
+    fi_buf_deinit(&bytes);
+    assert_true(fi_slice_equal(second->message, firn_str("before")));
     assert_int_equal(second->turn.agent.size, 0);
-    firn_ws_given_take(&handle, first);
-    firn_ws_given_release(&handle);
-    firn_buf_deinit(&handle.given);
-    assert_true(firn_slice_equal(first->turn.agent, firn_str("Claude Code")));
-    assert_true(firn_slice_equal(first->turn.session, firn_str("abc")));
-    assert_true(firn_slice_equal(first->turn.prompt, firn_str("make it\nshorter")));
-    assert_true(firn_slice_equal(first->message, firn_str("before")));
-    firn_free(first);
+    fi_ws_given_take(&handle, first);
+    fi_ws_given_release(&handle);
+    fi_buf_deinit(&handle.given);
+    assert_true(fi_slice_equal(first->turn.agent, firn_str("Claude Code")));
+    assert_true(fi_slice_equal(first->turn.session, firn_str("abc")));
+    assert_true(fi_slice_equal(first->turn.prompt, firn_str("make it\nshorter")));
+    assert_true(fi_slice_equal(first->message, firn_str("before")));
+    fi_free(first);
 }
 
 int

@@ -44,19 +44,18 @@ struct prepared {
 };
 
 static void
-give(struct firn_os *os, const char *path, uint32_t user)
+give(struct fi_os *os, const char *path, uint32_t user)
 {
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_path(os, path, &dir, NULL), FIRN_OK);
-    assert_int_equal(firn_os_set_owner((struct firn_os_node){.dir = dir}, user, user, NULL),
-                     FIRN_OK);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_path(os, path, &dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_set_owner((struct fi_os_node){.dir = dir}, user, user, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
 static void
 sync_everything(struct ws_world *world)
 {
-    assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(world->tree.root, NULL), FIRN_OK);
 }
 
 static void
@@ -130,7 +129,7 @@ prepare(struct prepared *prepared, bool few)
     ws_world_open_memory(world, few ? 71 : 72);
     give(tree->os, "/", USER);
     give(tree->os, "/w", USER);
-    firn_sim_memory_set_user(tree->os, USER);
+    fi_sim_memory_set_user(tree->os, USER);
     put_first(tree);
     ws_save(world);
     prepared->first = ws_dump(world);
@@ -172,7 +171,7 @@ try_resume(struct ws_world *world)
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     options.threads = world->threads;
-    return firn_ws_restore_resume(world->ws, &options, &result, &world->err);
+    return fi_ws_restore_resume(world->ws, &options, &result, &world->err);
 }
 
 static int
@@ -198,9 +197,9 @@ put_precious(struct ws_world *world, unsigned where)
     static const char *const paths[] = {"changed",     "dir/changed", "somewhere/new", "missing",
                                         "file to dir", "dir to file", "link"};
     const char *path = paths[where % (sizeof paths / sizeof paths[0])];
-    struct firn_os_stat stat;
-    if (strchr(path, '/') == NULL && firn_os_stat(world->tree.root, path, &stat, NULL) == FIRN_OK) {
-        if (stat.kind == FIRN_OS_DIR) {
+    struct fi_os_stat stat;
+    if (strchr(path, '/') == NULL && fi_os_stat(world->tree.root, path, &stat, NULL) == FIRN_OK) {
+        if (stat.kind == FI_OS_DIR) {
             path = "beside";
         } else {
             scan_remove_file(&world->tree, path);
@@ -254,7 +253,7 @@ take_way(struct trial *trial)
     const char *first = trial->prepared->first;
     const char *edited = trial->before != NULL ? trial->before : trial->prepared->edited;
     firn_workspace_pending_restore pending;
-    assert_int_equal(firn_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
     char *before = ws_dump(world);
     int rc = try_way(world, trial->way);
     bool may_have_nothing = trial->way == RESUME || trial->way == UNDO;
@@ -285,7 +284,7 @@ take_way(struct trial *trial)
     } else if (!trial->is_loose) {
         assert_tree(trial, now, goes_back ? edited : first);
     }
-    assert_int_equal(firn_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
     assert_false(pending.is_pending);
     ws_assert_check_clean(world);
     free(before);
@@ -312,8 +311,8 @@ go_on(struct trial *trial)
 static void
 power_back(struct ws_world *world, uint64_t seed)
 {
-    firn_sim_memory_power_cut(world->tree.os, seed);
-    firn_sim_memory_set_cut_at(world->tree.os, 0);
+    fi_sim_memory_power_cut(world->tree.os, seed);
+    fi_sim_memory_set_cut_at(world->tree.os, 0);
     ws_world_reopen(world);
 }
 
@@ -322,10 +321,10 @@ static bool
 cut_restore(struct trial *trial, uint64_t call, uint64_t seed)
 {
     struct ws_world *world = &trial->world;
-    struct firn_os *os = world->tree.os;
-    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + call);
+    struct fi_os *os = world->tree.os;
+    fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + call);
     int rc = ws_try_restore(world, "1", NULL);
-    bool was_off = firn_sim_memory_is_off(os);
+    bool was_off = fi_sim_memory_is_off(os);
     assert_true(was_off || rc == FIRN_OK);
     power_back(world, seed);
     char *now = ws_dump(world);
@@ -392,9 +391,9 @@ the_power_may_go_in_what_deals_with_a_power_cut(void **state)
     /* How many calls a whole restore takes. */
     struct ws_world whole;
     ws_world_clone(&prepared.world, &whole);
-    uint64_t calls = firn_sim_memory_calls(whole.tree.os);
+    uint64_t calls = fi_sim_memory_calls(whole.tree.os);
     ws_restore(&whole, "1");
-    calls = firn_sim_memory_calls(whole.tree.os) - calls;
+    calls = fi_sim_memory_calls(whole.tree.os) - calls;
     ws_world_close(&whole);
     uint64_t cuts = 0;
     const uint64_t step = is_long() ? 3 : 47;
@@ -410,18 +409,18 @@ the_power_may_go_in_what_deals_with_a_power_cut(void **state)
                 cut_restore(&trial, call, call);
                 put_precious(&trial.world, (unsigned)(call + second));
                 sync_everything(&trial.world);
-                struct firn_os *os = trial.world.tree.os;
+                struct fi_os *os = trial.world.tree.os;
                 firn_workspace_pending_restore pending;
-                assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
+                assert_int_equal(fi_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
                 /* After a restore that came to its end, the second one is another. */
                 bool is_another = way == AGAIN && !pending.is_pending;
                 char *before = is_another ? ws_dump(&trial.world) : NULL;
                 trial.before = before;
-                firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + second);
-                FIRN_IGNORE(try_way(&trial.world, way));
-                was_off = firn_sim_memory_is_off(os);
+                fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + second);
+                FI_IGNORE(try_way(&trial.world, way));
+                was_off = fi_sim_memory_is_off(os);
                 power_back(&trial.world, second + call);
-                assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
+                assert_int_equal(fi_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
                 trial.way = pending.is_pending ? (enum way)((call + second) % OTHER) : AGAIN;
                 take_way(&trial);
                 ws_world_close(&trial.world);
@@ -451,20 +450,20 @@ fail_restores(bool for_ever, int error_number)
         ws_world_clone(&prepared.world, &trial.world);
         scan_world_wrap(&trial.world.tree);
         ws_world_reopen(&trial.world);
-        struct firn_os *outer = trial.world.tree.outer;
-        struct firn_sim_fault_plan plan = {.call = call,
-                                           .for_ever = for_ever,
-                                           .classes = FIRN_SIM_FAULT_ALL,
-                                           .error_number = error_number};
-        firn_sim_fault_set_plan(outer, &plan);
+        struct fi_os *outer = trial.world.tree.outer;
+        struct fi_sim_fault_plan plan = {.call = call,
+                                         .for_ever = for_ever,
+                                         .classes = FI_SIM_FAULT_ALL,
+                                         .error_number = error_number};
+        fi_sim_fault_set_plan(outer, &plan);
         int rc = ws_try_restore(&trial.world, "1", NULL);
-        was_hit = firn_sim_fault_hits(outer) > 0;
-        firn_sim_fault_set_plan(outer, NULL);
+        was_hit = fi_sim_fault_hits(outer) > 0;
+        fi_sim_fault_set_plan(outer, NULL);
         assert_true(was_hit || rc == FIRN_OK);
         failures += rc != FIRN_OK ? 1 : 0;
         trial.is_loose = trial.world.notices.counts[FIRN_NOTICE_UNREADABLE] > 0;
         firn_workspace_pending_restore pending;
-        assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
+        assert_int_equal(fi_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
         if (rc != FIRN_OK && !pending.is_pending) {
             char *now = ws_dump(&trial.world);
             /* Taken back; or done, and only the last word of it has failed. */
@@ -493,7 +492,7 @@ struct refused {
 };
 
 static void
-look_at_call(void *ctx, const struct firn_sim_fault_call *call)
+look_at_call(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct refused *refused = ctx;
     if (call->number == refused->number) {
@@ -520,17 +519,17 @@ any_call_of_a_restore_may_be_refused(void **state)
         ws_world_clone(&prepared.world, &trial.world);
         scan_world_wrap(&trial.world.tree);
         ws_world_reopen(&trial.world);
-        struct firn_os *outer = trial.world.tree.outer;
-        struct firn_sim_fault_plan plan = {
-            .call = call, .classes = FIRN_SIM_FAULT_ALL, .error_number = EPERM};
+        struct fi_os *outer = trial.world.tree.outer;
+        struct fi_sim_fault_plan plan = {
+            .call = call, .classes = FI_SIM_FAULT_ALL, .error_number = EPERM};
         struct refused refused = {.number = call};
         firn_workspace_restore_result result;
-        firn_sim_fault_set_hook(outer, look_at_call, &refused);
-        firn_sim_fault_set_plan(outer, &plan);
+        fi_sim_fault_set_hook(outer, look_at_call, &refused);
+        fi_sim_fault_set_plan(outer, &plan);
         int rc = ws_try_restore(&trial.world, "1", &result);
-        was_hit = firn_sim_fault_hits(outer) > 0;
-        firn_sim_fault_set_plan(outer, NULL);
-        firn_sim_fault_set_hook(outer, NULL, NULL);
+        was_hit = fi_sim_fault_hits(outer) > 0;
+        fi_sim_fault_set_plan(outer, NULL);
+        fi_sim_fault_set_hook(outer, NULL, NULL);
         if (was_hit && refused.is_placing && rc != FIRN_OK) {
             fail_msg("%s: all else is not done: %s", trial.what, trial.world.err.text);
         }
@@ -543,7 +542,7 @@ any_call_of_a_restore_may_be_refused(void **state)
         }
         if (is_partial && !trial.is_loose && result.incomplete == 0) {
             firn_workspace_pending_restore pending;
-            assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
+            assert_int_equal(fi_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
             assert_false(pending.is_pending);
             if (result.safety_id[0] != '\0') {
                 assert_int_equal(try_way(&trial.world, trial.way), FIRN_OK);
@@ -588,10 +587,10 @@ a_restore_that_came_to_nothing_is_nothing_to_undo(void **state)
     enum { ANOTHER = USER + 1 };
     struct prepared prepared = {0};
     prepare(&prepared, false);
-    struct firn_os *os = prepared.world.tree.os;
-    firn_sim_memory_set_user(os, 0);
+    struct fi_os *os = prepared.world.tree.os;
+    fi_sim_memory_set_user(os, 0);
     give(os, "/w/dir", ANOTHER); /* its time cannot be set back */
-    firn_sim_memory_set_user(os, USER);
+    fi_sim_memory_set_user(os, USER);
     char *edited = ws_dump(&prepared.world);
     struct ws_world clone;
     struct ws_world *world = &clone;
@@ -607,13 +606,13 @@ a_restore_that_came_to_nothing_is_nothing_to_undo(void **state)
         ws_world_clone(&prepared.world, world);
         scan_world_wrap(&world->tree);
         ws_world_reopen(world);
-        struct firn_sim_fault_plan plan = {
-            .call = call, .classes = FIRN_SIM_FAULT_WRITES, .error_number = EIO};
-        firn_sim_fault_set_plan(world->tree.outer, &plan);
+        struct fi_sim_fault_plan plan = {
+            .call = call, .classes = FI_SIM_FAULT_WRITES, .error_number = EIO};
+        fi_sim_fault_set_plan(world->tree.outer, &plan);
         rc = ws_try_restore(world, "1", &result);
-        assert_true(firn_sim_fault_hits(world->tree.outer) > 0);
-        firn_sim_fault_set_plan(world->tree.outer, NULL);
-        assert_int_equal(firn_ws_restore_pending(world->ws, &pending, NULL), FIRN_OK);
+        assert_true(fi_sim_fault_hits(world->tree.outer) > 0);
+        fi_sim_fault_set_plan(world->tree.outer, NULL);
+        assert_int_equal(fi_ws_restore_pending(world->ws, &pending, NULL), FIRN_OK);
     }
     ws_assert_dump(world, edited);
     put_precious(world, 0);
@@ -660,7 +659,7 @@ undo_of_some_paths_leaves_the_others(void **state)
     firn_workspace_restore_result result;
     options.paths = &path;
     options.path_count = 1;
-    assert_int_equal(firn_ws_restore(world->ws, "1", &options, &result, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore(world->ws, "1", &options, &result, &world->err), FIRN_OK);
     scan_put_text(&world->tree, "changed", PRECIOUS);
     assert_int_equal(ws_try_undo(world, NULL), FIRN_OK);
     char *now = ws_dump(world);
@@ -668,8 +667,8 @@ undo_of_some_paths_leaves_the_others(void **state)
     size_t size = 0;
     firn_hash hash;
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_blake3_hash_of(PRECIOUS, sizeof PRECIOUS - 1, &hash);
-    firn_hex_encode(hash.bytes, sizeof hash.bytes, hex);
+    fi_blake3_hash_of(PRECIOUS, sizeof PRECIOUS - 1, &hash);
+    fi_hex_encode(hash.bytes, sizeof hash.bytes, hex);
     assert_non_null(strstr(now, hex));
     const char *dir = strstr(prepared.edited, "\ndir/changed ");
     assert_non_null(dir);

@@ -18,14 +18,14 @@ static const int64_t now_ns = INT64_C(1795183205250000000);
 static const int64_t second_ns = INT64_C(1000000000);
 static const int64_t day_ns = INT64_C(86400000000000);
 
-static const struct firn_reference_clock utc = {INT64_C(1795183205250000000), NULL};
+static const struct fi_reference_clock utc = {INT64_C(1795183205250000000), NULL};
 
-static enum firn_reference_kind
+static enum fi_reference_kind
 kind_of(const char *text)
 {
-    struct firn_reference read;
+    struct fi_reference read;
     firn_error err;
-    int rc = firn_reference_read(text, &utc, &read, &err);
+    int rc = fi_reference_read(text, &utc, &read, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_INVALID);
     return rc == FIRN_OK ? read.kind : 0;
 }
@@ -34,24 +34,24 @@ static void
 each_text_is_of_one_kind(void **state)
 {
     (void)state;
-    assert_int_equal(kind_of("12"), FIRN_REFERENCE_NUMBER);
-    assert_int_equal(kind_of("2026"), FIRN_REFERENCE_NUMBER);
-    assert_int_equal(kind_of("klmn"), FIRN_REFERENCE_ID);
-    assert_int_equal(kind_of("KLMNzyxW"), FIRN_REFERENCE_ID);
-    assert_int_equal(kind_of("latest"), FIRN_REFERENCE_LATEST);
-    assert_int_equal(kind_of("v1.0"), FIRN_REFERENCE_NAME);
-    assert_int_equal(kind_of("top"), FIRN_REFERENCE_NAME);
-    assert_int_equal(kind_of("before/the-agent"), FIRN_REFERENCE_NAME);
-    assert_int_equal(kind_of("2026-11-20"), FIRN_REFERENCE_TIME);
-    assert_int_equal(kind_of("now"), FIRN_REFERENCE_TIME);
-    assert_int_equal(kind_of("14:30"), FIRN_REFERENCE_TIME);
-    assert_int_equal(kind_of("yesterday 14:30"), FIRN_REFERENCE_TIME);
-    assert_int_equal(kind_of("10pm"), FIRN_REFERENCE_TIME);
-    assert_int_equal(kind_of("noon"), FIRN_REFERENCE_TIME);
-    assert_int_equal(kind_of("Noon"), FIRN_REFERENCE_TIME);
-    assert_int_equal(kind_of("noonx"), FIRN_REFERENCE_ID);
+    assert_int_equal(kind_of("12"), FI_REFERENCE_NUMBER);
+    assert_int_equal(kind_of("2026"), FI_REFERENCE_NUMBER);
+    assert_int_equal(kind_of("klmn"), FI_REFERENCE_ID);
+    assert_int_equal(kind_of("KLMNzyxW"), FI_REFERENCE_ID);
+    assert_int_equal(kind_of("latest"), FI_REFERENCE_LATEST);
+    assert_int_equal(kind_of("v1.0"), FI_REFERENCE_NAME);
+    assert_int_equal(kind_of("top"), FI_REFERENCE_NAME);
+    assert_int_equal(kind_of("before/the-agent"), FI_REFERENCE_NAME);
+    assert_int_equal(kind_of("2026-11-20"), FI_REFERENCE_TIME);
+    assert_int_equal(kind_of("now"), FI_REFERENCE_TIME);
+    assert_int_equal(kind_of("14:30"), FI_REFERENCE_TIME);
+    assert_int_equal(kind_of("yesterday 14:30"), FI_REFERENCE_TIME);
+    assert_int_equal(kind_of("10pm"), FI_REFERENCE_TIME);
+    assert_int_equal(kind_of("noon"), FI_REFERENCE_TIME);
+    assert_int_equal(kind_of("Noon"), FI_REFERENCE_TIME);
+    assert_int_equal(kind_of("noonx"), FI_REFERENCE_ID);
     assert_int_equal(kind_of("midnight"),
-                     FIRN_REFERENCE_NAME); /* a time where nothing is called so */
+                     FI_REFERENCE_NAME); /* a time where nothing is called so */
     static const char *const none[] = {"",
                                        " ",
                                        "%",
@@ -103,18 +103,18 @@ static void
 so_many_before_is_read_after_every_base_but_a_time(void **state)
 {
     (void)state;
-    struct firn_reference read;
+    struct fi_reference read;
     firn_error err;
-    assert_int_equal(firn_reference_read("latest~0", &utc, &read, &err), FIRN_OK);
+    assert_int_equal(fi_reference_read("latest~0", &utc, &read, &err), FIRN_OK);
     assert_int_equal(read.back, 0);
-    assert_int_equal(firn_reference_read("12~34", &utc, &read, &err), FIRN_OK);
+    assert_int_equal(fi_reference_read("12~34", &utc, &read, &err), FIRN_OK);
     assert_int_equal(read.number, 12);
     assert_int_equal(read.back, 34);
-    assert_int_equal(firn_reference_read("KLMN~2", &utc, &read, &err), FIRN_OK);
+    assert_int_equal(fi_reference_read("KLMN~2", &utc, &read, &err), FIRN_OK);
     assert_string_equal(read.id, "klmn");
     assert_int_equal(read.back, 2);
-    assert_int_equal(firn_reference_read("v1~999999999999999999", &utc, &read, &err), FIRN_OK);
-    assert_int_equal(read.kind, FIRN_REFERENCE_NAME);
+    assert_int_equal(fi_reference_read("v1~999999999999999999", &utc, &read, &err), FIRN_OK);
+    assert_int_equal(read.kind, FI_REFERENCE_NAME);
     assert_int_equal(read.name.size, 2);
     assert_true(read.back == UINT64_C(999999999999999999));
 }
@@ -129,24 +129,24 @@ a_name_cannot_be_taken_for_another_kind(void **state)
                                       "stop", "Stop", "latest", "Latest", "now",      "yesterday",
                                       "a b",  "a~1",  "a\n",    "a:b",    "\xc3\xa4", "YESTERDAY"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        assert_true(firn_reference_is_name(firn_str(good[i])));
-        assert_int_equal(kind_of(good[i]), FIRN_REFERENCE_NAME);
+        assert_true(fi_reference_is_name(firn_str(good[i])));
+        assert_int_equal(kind_of(good[i]), FI_REFERENCE_NAME);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_false(firn_reference_is_name(firn_str(bad[i])));
+        assert_false(fi_reference_is_name(firn_str(bad[i])));
     }
-    assert_false(firn_reference_is_name(firn_bytes("a\0b", 3)));
-    char longest[FIRN_REFERENCE_NAME_SIZE_MAX + 2];
+    assert_false(fi_reference_is_name(firn_bytes("a\0b", 3)));
+    char longest[FI_REFERENCE_NAME_SIZE_MAX + 2];
     memset(longest, 'a', sizeof longest);
-    assert_true(firn_reference_is_name(firn_bytes(longest, FIRN_REFERENCE_NAME_SIZE_MAX)));
-    assert_false(firn_reference_is_name(firn_bytes(longest, FIRN_REFERENCE_NAME_SIZE_MAX + 1)));
+    assert_true(fi_reference_is_name(firn_bytes(longest, FI_REFERENCE_NAME_SIZE_MAX)));
+    assert_false(fi_reference_is_name(firn_bytes(longest, FI_REFERENCE_NAME_SIZE_MAX + 1)));
 }
 
 static void
-assert_time_by(const struct firn_reference_clock *clock, const char *text, int64_t expected)
+assert_time_by(const struct fi_reference_clock *clock, const char *text, int64_t expected)
 {
     int64_t read = -1;
-    if (!firn_reference_time_read(text, clock, &read) || read != expected) {
+    if (!fi_reference_time_read(text, clock, &read) || read != expected) {
         fail_msg("'%s' is read as %lld, not %lld", text, (long long)read, (long long)expected);
     }
 }
@@ -228,8 +228,8 @@ times_ago_are_counted_from_now(void **state)
     assert_time("999999999 hours ago", 0);
     int64_t read;
     int64_t end_of_may = INT64_C(1780228800) * second_ns; /* 2026-05-31 12:00 */
-    const struct firn_reference_clock then = {end_of_may, NULL};
-    assert_true(firn_reference_time_read("3 months ago", &then, &read));
+    const struct fi_reference_clock then = {end_of_may, NULL};
+    assert_true(fi_reference_time_read("3 months ago", &then, &read));
     assert_true(read == end_of_may - 92 * day_ns); /* the 28th of February */
 }
 
@@ -325,7 +325,7 @@ what_is_nearly_a_time_is_none(void **state)
                                        "pm"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         int64_t read = 4711;
-        if (firn_reference_time_read(none[i], &utc, &read)) {
+        if (fi_reference_time_read(none[i], &utc, &read)) {
             fail_msg("'%s' is read as a time", none[i]);
         }
         assert_int_equal(read, 4711);
@@ -350,8 +350,8 @@ static void
 times_without_a_zone_are_local(void **state)
 {
     (void)state;
-    const struct firn_reference_clock clock = {now_ns, new_york}; /* it is 9:00:05.25 */
-    int64_t day = INT64_C(1795132800) * second_ns;                /* 2026-11-20 00:00 UTC */
+    const struct fi_reference_clock clock = {now_ns, new_york}; /* it is 9:00:05.25 */
+    int64_t day = INT64_C(1795132800) * second_ns;              /* 2026-11-20 00:00 UTC */
     int64_t hour = 3600 * second_ns;
     int64_t rest = second_ns - 1;
     int64_t all = 60 * second_ns - 1; /* of a minute */
@@ -377,7 +377,7 @@ static void
 a_clock_alone_is_the_last_such_time(void **state)
 {
     (void)state;
-    const struct firn_reference_clock clock = {now_ns, new_york}; /* it is 9:00:05.25 */
+    const struct fi_reference_clock clock = {now_ns, new_york}; /* it is 9:00:05.25 */
     int64_t day = INT64_C(1795132800) * second_ns + 5 * 3600 * second_ns;
     int64_t hour = 3600 * second_ns;
     int64_t rest = second_ns - 1;
@@ -417,12 +417,12 @@ a_clock_alone_is_the_last_such_time(void **state)
     assert_time("14:00:05", now_ns - second_ns / 4 + rest);
     assert_time("14:00:06", now_ns - second_ns / 4 + second_ns - day_ns + rest);
     /* The day before had 25 hours. */
-    const struct firn_reference_clock monday = {(INT64_C(1793512800) + 86400) * second_ns,
-                                                new_york}; /* it is 1:00 on 2 November */
+    const struct fi_reference_clock monday = {(INT64_C(1793512800) + 86400) * second_ns,
+                                              new_york}; /* it is 1:00 on 2 November */
     assert_time_by(&monday, "02:00", (INT64_C(1793512800) + 3600) * second_ns + all);
     assert_time_by(&monday, "yesterday 00:30", (INT64_C(1793512800) - 5400) * second_ns + all);
     /* Before 1970 there is nothing. */
-    const struct firn_reference_clock first = {second_ns, ahead}; /* it is 14:00:01 */
+    const struct fi_reference_clock first = {second_ns, ahead}; /* it is 14:00:01 */
     assert_time_by(&first, "14:00", all);
     assert_time_by(&first, "14:30", 0);
     assert_time_by(&first, "yesterday 23:00", 0);

@@ -75,13 +75,13 @@ note_truth(struct prepared *prepared, struct ws_world *world, bool is_neighbours
 }
 
 static struct firn_db *
-open_db(struct ws_world *world, struct firn_os_dir **out_dir, bool read_only)
+open_db(struct ws_world *world, struct fi_os_dir **out_dir, bool read_only)
 {
-    const struct firn_db_options options = {.read_only = read_only};
+    const struct fi_db_options options = {.read_only = read_only};
     struct firn_db *db;
     firn_error err;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s", out_dir, &err), FIRN_OK);
-    int rc = firn_db_open(*out_dir, &options, &db, &err);
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/s", out_dir, &err), FIRN_OK);
+    int rc = fi_db_open(*out_dir, &options, &db, &err);
     if (rc != FIRN_OK) {
         fail_msg("the store does not open: %s", err.text);
     }
@@ -91,42 +91,42 @@ open_db(struct ws_world *world, struct firn_os_dir **out_dir, bool read_only)
 static void
 put_values(struct ws_world *world, unsigned from, bool flushes)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     struct firn_db_keyspace *keyspace;
     struct firn_db *db = open_db(world, &dir, false);
-    assert_int_equal(firn_db_keyspace_open(db, "data", &keyspace, NULL), FIRN_OK);
+    assert_int_equal(fi_db_keyspace_open(db, "data", &keyspace, NULL), FIRN_OK);
     for (unsigned i = from; i < from + VALUES; i++) {
         char key[16];
         snprintf(key, sizeof key, "k%04u", i);
         assert_int_equal(
-            firn_db_put(keyspace, firn_str(key), firn_str("value"), FIRN_DURABILITY_DEFAULT, NULL),
+            fi_db_put(keyspace, firn_str(key), firn_str("value"), FIRN_DURABILITY_DEFAULT, NULL),
             FIRN_OK);
     }
     if (flushes) {
-        assert_int_equal(firn_db_maintain_flush(db, NULL), FIRN_OK);
+        assert_int_equal(fi_db_maintain_flush(db, NULL), FIRN_OK);
     }
-    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_db_close(db, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
 static unsigned
 count_values(struct ws_world *world)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     struct firn_db_keyspace *keyspace;
     struct firn_db_cursor *cursor;
     struct firn_db *db = open_db(world, &dir, true);
     unsigned count = 0;
-    if (firn_db_keyspace_open(db, "data", &keyspace, NULL) == FIRN_OK) {
-        assert_int_equal(firn_db_cursor_open(keyspace, NULL, &cursor, NULL), FIRN_OK);
-        assert_int_equal(firn_db_cursor_first(cursor, NULL), FIRN_OK);
-        for (; firn_db_cursor_valid(cursor); count++) {
-            assert_int_equal(firn_db_cursor_next(cursor, NULL), FIRN_OK);
+    if (fi_db_keyspace_open(db, "data", &keyspace, NULL) == FIRN_OK) {
+        assert_int_equal(fi_db_cursor_open(keyspace, NULL, &cursor, NULL), FIRN_OK);
+        assert_int_equal(fi_db_cursor_first(cursor, NULL), FIRN_OK);
+        for (; fi_db_cursor_valid(cursor); count++) {
+            assert_int_equal(fi_db_cursor_next(cursor, NULL), FIRN_OK);
         }
-        firn_db_cursor_close(cursor);
+        fi_db_cursor_close(cursor);
     }
-    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_db_close(db, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
     return count;
 }
 
@@ -134,10 +134,10 @@ static int
 note_unpacked(void *ctx, firn_slice bytes, firn_error *err)
 {
     struct prepared *prepared = ctx;
-    struct firn_catalog_record record;
+    struct fi_catalog_record record;
     char id[FIRN_CHECKPOINT_ID_SIZE];
-    assert_int_equal(firn_catalog_record_decode(bytes, &record, err), FIRN_OK);
-    firn_catalog_record_id_text(record.id, id);
+    assert_int_equal(fi_catalog_record_decode(bytes, &record, err), FIRN_OK);
+    fi_catalog_record_id_text(record.id, id);
     for (size_t i = 0; i < prepared->count; i++) {
         struct truth *truth = &prepared->truths[i];
         truth->is_unpacked = truth->is_unpacked || strcmp(truth->id, id) == 0;
@@ -148,14 +148,14 @@ note_unpacked(void *ctx, firn_slice bytes, firn_error *err)
 static void
 look_for_unpacked(struct prepared *prepared)
 {
-    struct firn_os_dir *dir;
-    struct firn_catalog *catalog;
+    struct fi_os_dir *dir;
+    struct fi_catalog *catalog;
     struct firn_db *db = open_db(&prepared->world, &dir, true);
-    assert_int_equal(firn_catalog_open(db, &catalog, NULL), FIRN_OK);
-    assert_int_equal(firn_catalog_unpacked(catalog, note_unpacked, prepared, NULL), FIRN_OK);
-    firn_catalog_close(catalog);
-    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_catalog_open(db, &catalog, NULL), FIRN_OK);
+    assert_int_equal(fi_catalog_unpacked(catalog, note_unpacked, prepared, NULL), FIRN_OK);
+    fi_catalog_close(catalog);
+    assert_int_equal(fi_db_close(db, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
 static void
@@ -176,7 +176,7 @@ prepare(struct prepared *prepared, bool flushes)
     scan_put_sparse(tree, "sparse", 9 << 20, offsets, 2);
     scan_set_xattr(tree, "a", "user.k", "v");
     note_truth(prepared, world, false);
-    assert_int_equal(firn_ws_tag_set(world->ws, "begin", "1", false, &tagged, NULL), FIRN_OK);
+    assert_int_equal(fi_ws_tag_set(world->ws, "begin", "1", false, &tagged, NULL), FIRN_OK);
     put_values(world, 0, false);
     for (unsigned i = 0; i < 5; i++) {
         char name[16];
@@ -197,9 +197,9 @@ prepare(struct prepared *prepared, bool flushes)
     gc_neighbour_close(&neighbour);
     look_for_unpacked(prepared);
     struct scan_world store = {.os = tree->os};
-    assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
     ws_edit_list_fill(&prepared->files, &store);
-    firn_os_dir_close(store.root);
+    fi_os_dir_close(store.root);
 }
 
 static void
@@ -240,7 +240,7 @@ try_repair(struct ws_world *world, bool dry_run, struct told *told)
     options.on_checkpoint = on_checkpoint;
     options.callbacks.on_notice = on_notice;
     options.callbacks.ctx = told;
-    int rc = firn_repair(world->ws, &options, &told->result, &told->err);
+    int rc = fi_repair(world->ws, &options, &told->result, &told->err);
     if (rc == FIRN_OK && told->result.damaged_path != NULL) {
         snprintf(told->path, sizeof told->path, "%s", told->result.damaged_path);
     }
@@ -259,26 +259,26 @@ state_of(const struct told *told, const char *id)
 }
 
 static int
-keep_name(void *ctx, const struct firn_os_dirent *entry)
+keep_name(void *ctx, const struct fi_os_dirent *entry)
 {
-    return firn_buf_append(ctx, entry->name, entry->name_size + 1);
+    return fi_buf_append(ctx, entry->name, entry->name_size + 1);
 }
 
 static void
-empty(struct firn_os_dir *dir)
+empty(struct fi_os_dir *dir)
 {
-    struct firn_buf names = {0};
-    assert_int_equal(firn_os_dir_list(dir, keep_name, &names, NULL), FIRN_OK);
+    struct fi_buf names = {0};
+    assert_int_equal(fi_os_dir_list(dir, keep_name, &names, NULL), FIRN_OK);
     for (size_t at = 0; at < names.size;) {
         const char *name = (const char *)names.data + at;
-        struct firn_os_stat stat;
-        assert_int_equal(firn_os_stat(dir, name, &stat, NULL), FIRN_OK);
-        assert_int_equal(stat.kind == FIRN_OS_DIR ? firn_repair_remove_tree(dir, name, NULL)
-                                                  : firn_os_remove_file(dir, name, NULL),
+        struct fi_os_stat stat;
+        assert_int_equal(fi_os_stat(dir, name, &stat, NULL), FIRN_OK);
+        assert_int_equal(stat.kind == FI_OS_DIR ? fi_repair_remove_tree(dir, name, NULL)
+                                                : fi_os_remove_file(dir, name, NULL),
                          FIRN_OK);
         at += strlen(name) + 1;
     }
-    firn_buf_deinit(&names);
+    fi_buf_deinit(&names);
 }
 
 /* Restores a checkpoint of either workspace, which is emptied before; the text of the tree, or NULL. */
@@ -304,14 +304,14 @@ bring_back(struct ws_world *world, const struct truth *truth)
 
 /* ---- damage ---- */
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 open_dir_of(struct ws_world *world, const char *path, const char **out_name)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     const char *slash = strrchr(path, '/');
     char dir_path[256];
     snprintf(dir_path, sizeof dir_path, "/s/%.*s", slash == NULL ? 0 : (int)(slash - path), path);
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, dir_path, &dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, dir_path, &dir, NULL), FIRN_OK);
     *out_name = slash == NULL ? path : slash + 1;
     return dir;
 }
@@ -321,11 +321,11 @@ enum damage { TRUNCATE, REMOVE, FLIP };
 static void
 hurt(struct ws_world *world, const char *path, enum damage damage, size_t at)
 {
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     const char *name;
-    struct firn_os_dir *dir = open_dir_of(world, path, &name);
+    struct fi_os_dir *dir = open_dir_of(world, path, &name);
     if (damage == REMOVE) {
-        assert_int_equal(firn_os_remove_file(dir, name, NULL), FIRN_OK);
+        assert_int_equal(fi_os_remove_file(dir, name, NULL), FIRN_OK);
     } else {
         test_file_read(dir, name, &bytes);
         if (damage == TRUNCATE) {
@@ -335,18 +335,18 @@ hurt(struct ws_world *world, const char *path, enum damage damage, size_t at)
         }
         test_file_write(dir, name, bytes.data, bytes.size);
     }
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(dir);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(dir);
 }
 
 static size_t
 size_of(struct ws_world *world, const char *path)
 {
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     const char *name;
-    struct firn_os_dir *dir = open_dir_of(world, path, &name);
-    assert_int_equal(firn_os_stat(dir, name, &stat, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_dir_of(world, path, &name);
+    assert_int_equal(fi_os_stat(dir, name, &stat, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
     return (size_t)stat.size_bytes;
 }
 
@@ -488,7 +488,7 @@ hurt_all(bool flushes, size_t step, size_t flips)
         const char *path = prepared.files.items[i].path;
         bool must[TRUTHS_MAX];
         struct sums sums = {0};
-        if (prepared.files.items[i].kind != FIRN_OS_FILE) {
+        if (prepared.files.items[i].kind != FI_OS_FILE) {
             continue;
         }
         expect(&prepared, path, must);
@@ -539,7 +539,7 @@ any_file(struct prepared *prepared, struct test_random *random)
     for (;;) {
         const struct ws_edit_item *item =
             &prepared->files.items[test_random_below(random, prepared->files.count)];
-        if (item->kind == FIRN_OS_FILE) {
+        if (item->kind == FI_OS_FILE) {
             return item->path;
         }
     }
@@ -549,29 +549,29 @@ any_file(struct prepared *prepared, struct test_random *random)
 static void
 mutate(struct prepared *prepared, struct ws_world *world, struct test_random *random)
 {
-    struct firn_buf bytes = {0};
-    struct firn_buf others = {0};
+    struct fi_buf bytes = {0};
+    struct fi_buf others = {0};
     const char *name;
-    struct firn_os_dir *dir = open_dir_of(world, any_file(prepared, random), &name);
+    struct fi_os_dir *dir = open_dir_of(world, any_file(prepared, random), &name);
     test_file_read(dir, name, &others);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     dir = open_dir_of(world, any_file(prepared, random), &name);
     test_file_read(dir, name, &bytes);
     uint64_t kind = test_random_below(random, 4);
     if (kind == 0 && others.size > 0) {
-        assert_int_equal(firn_buf_assign(&bytes, firn_buf_slice(&others)), FIRN_OK);
+        assert_int_equal(fi_buf_assign(&bytes, fi_buf_slice(&others)), FIRN_OK);
     } else if (kind == 1) {
         bytes.size = (size_t)test_random_below(random, bytes.size + 1);
     } else if (kind == 2 && others.size > 0) {
-        assert_int_equal(firn_buf_append_slice(&bytes, firn_buf_slice(&others)), FIRN_OK);
+        assert_int_equal(fi_buf_append_slice(&bytes, fi_buf_slice(&others)), FIRN_OK);
     }
     for (uint64_t i = test_random_below(random, 20); i > 0 && bytes.size > 0; i--) {
         bytes.data[test_random_below(random, bytes.size)] = (uint8_t)test_random_below(random, 256);
     }
     test_file_write(dir, name, bytes.data, bytes.size);
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&bytes);
-    firn_buf_deinit(&others);
+    fi_os_dir_close(dir);
+    fi_buf_deinit(&bytes);
+    fi_buf_deinit(&others);
 }
 
 static void

@@ -34,24 +34,24 @@ struct prepared {
 static void
 remove_file(struct ws_world *world, const char *dir_path, const char *name)
 {
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, dir_path, &dir, NULL), FIRN_OK);
-    assert_int_equal(firn_os_remove_file(dir, name, NULL), FIRN_OK);
-    assert_int_equal(firn_os_dir_sync(dir, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, dir_path, &dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_remove_file(dir, name, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync(dir, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
 static void
 flush(struct ws_world *world)
 {
-    const struct firn_db_options options = {0};
-    struct firn_os_dir *dir;
+    const struct fi_db_options options = {0};
+    struct fi_os_dir *dir;
     struct firn_db *db;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s", &dir, NULL), FIRN_OK);
-    assert_int_equal(firn_db_open(dir, &options, &db, NULL), FIRN_OK);
-    assert_int_equal(firn_db_maintain_flush(db, NULL), FIRN_OK);
-    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/s", &dir, NULL), FIRN_OK);
+    assert_int_equal(fi_db_open(dir, &options, &db, NULL), FIRN_OK);
+    assert_int_equal(fi_db_maintain_flush(db, NULL), FIRN_OK);
+    assert_int_equal(fi_db_close(db, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
 static void
@@ -77,7 +77,7 @@ prepare(struct prepared *prepared, enum damage damage)
     } else if (damage == PACK_GONE) {
         remove_file(world, "/s/packs", "00000002.pack");
     }
-    assert_int_equal(firn_os_dir_sync_filesystem(tree->root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(tree->root, &world->err), FIRN_OK);
 }
 
 static void
@@ -92,17 +92,17 @@ repair(struct ws_world *world, bool dry_run, firn_workspace_repair_result *out)
 {
     firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
     options.dry_run = dry_run;
-    return firn_repair(world->ws, &options, out, &world->err);
+    return fi_repair(world->ws, &options, out, &world->err);
 }
 
 static bool
 is_beside(struct ws_world *world, const char *name)
 {
-    struct firn_os_dir *dir;
-    struct firn_os_stat stat;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/", &dir, NULL), FIRN_OK);
-    int rc = firn_os_stat(dir, name, &stat, NULL);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir;
+    struct fi_os_stat stat;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/", &dir, NULL), FIRN_OK);
+    int rc = fi_os_stat(dir, name, &stat, NULL);
+    fi_os_dir_close(dir);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     return rc == FIRN_OK;
 }
@@ -110,18 +110,18 @@ is_beside(struct ws_world *world, const char *name)
 static bool
 is_kept(struct ws_world *world)
 {
-    struct firn_os_dir *dir;
-    struct firn_os_stat stat;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s", &dir, NULL), FIRN_OK);
-    int rc = firn_os_stat(dir, "damaged-1", &stat, NULL);
+    struct fi_os_dir *dir;
+    struct fi_os_stat stat;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/s", &dir, NULL), FIRN_OK);
+    int rc = fi_os_stat(dir, "damaged-1", &stat, NULL);
     bool has_identity = false;
     if (rc == FIRN_OK) {
-        struct firn_os_dir *kept;
-        assert_int_equal(firn_os_dir_open(dir, "damaged-1", &kept, NULL), FIRN_OK);
-        has_identity = firn_os_stat(kept, "FIRN", &stat, NULL) == FIRN_OK;
-        firn_os_dir_close(kept);
+        struct fi_os_dir *kept;
+        assert_int_equal(fi_os_dir_open(dir, "damaged-1", &kept, NULL), FIRN_OK);
+        has_identity = fi_os_stat(kept, "FIRN", &stat, NULL) == FIRN_OK;
+        fi_os_dir_close(kept);
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return rc == FIRN_OK && !has_identity;
 }
 
@@ -285,24 +285,24 @@ a_dry_run_does_not_finish_an_interrupted_repair(void **state)
 {
     (void)state;
     struct prepared prepared;
-    struct firn_os_dir *dir;
-    struct firn_os_stat stat;
+    struct fi_os_dir *dir;
+    struct fi_os_stat stat;
     firn_workspace_repair_result result;
     prepare(&prepared, PACK_GONE);
     struct scan_world store = {.os = prepared.world.tree.os};
-    assert_int_equal(firn_os_dir_open_path(store.os, "/", &dir, NULL), FIRN_OK);
-    assert_int_equal(firn_os_make_dir(dir, "s.repairing", 0755, NULL), FIRN_OK);
-    assert_int_equal(firn_os_dir_open(dir, "s", &store.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(store.os, "/", &dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_make_dir(dir, "s.repairing", 0755, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open(dir, "s", &store.root, NULL), FIRN_OK);
     scan_put_text(&store, "REPAIRING", "");
     assert_int_equal(repair(&prepared.world, true, &result), FIRN_EXISTS);
     assert_non_null(strstr(prepared.world.err.text, "interrupted"));
     assert_true(is_beside(&prepared.world, "s.repairing"));
-    assert_int_equal(firn_os_stat(store.root, "REPAIRING", &stat, NULL), FIRN_OK);
-    assert_int_equal(firn_os_remove_dir(dir, "s.repairing", NULL), FIRN_OK);
+    assert_int_equal(fi_os_stat(store.root, "REPAIRING", &stat, NULL), FIRN_OK);
+    assert_int_equal(fi_os_remove_dir(dir, "s.repairing", NULL), FIRN_OK);
     assert_int_equal(repair(&prepared.world, true, &result), FIRN_OK);
-    assert_int_equal(firn_os_stat(store.root, "REPAIRING", &stat, NULL), FIRN_OK);
-    firn_os_dir_close(store.root);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_os_stat(store.root, "REPAIRING", &stat, NULL), FIRN_OK);
+    fi_os_dir_close(store.root);
+    fi_os_dir_close(dir);
     assert_all_is_well(&prepared, &prepared.world, false);
     prepared_deinit(&prepared);
 }
@@ -313,17 +313,17 @@ a_store_that_was_repaired_many_times_can_be_removed(void **state)
     (void)state;
     enum { REPAIRS = 40 };
     struct prepared prepared;
-    struct firn_os_dir *levels[REPAIRS + 1];
+    struct fi_os_dir *levels[REPAIRS + 1];
     prepare(&prepared, NONE);
-    assert_int_equal(firn_os_dir_open_path(prepared.world.tree.os, "/", &levels[0], NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(prepared.world.tree.os, "/", &levels[0], NULL), FIRN_OK);
     for (size_t i = 0; i < REPAIRS; i++) {
-        assert_int_equal(firn_os_make_dir(levels[i], "damaged-1", 0755, NULL), FIRN_OK);
-        assert_int_equal(firn_os_dir_open(levels[i], "damaged-1", &levels[i + 1], NULL), FIRN_OK);
+        assert_int_equal(fi_os_make_dir(levels[i], "damaged-1", 0755, NULL), FIRN_OK);
+        assert_int_equal(fi_os_dir_open(levels[i], "damaged-1", &levels[i + 1], NULL), FIRN_OK);
     }
-    assert_int_equal(firn_repair_remove_tree(levels[0], "damaged-1", &prepared.world.err), FIRN_OK);
+    assert_int_equal(fi_repair_remove_tree(levels[0], "damaged-1", &prepared.world.err), FIRN_OK);
     assert_false(is_beside(&prepared.world, "damaged-1"));
     for (size_t i = 0; i <= REPAIRS; i++) {
-        firn_os_dir_close(levels[i]);
+        fi_os_dir_close(levels[i]);
     }
     prepared_deinit(&prepared);
 }
@@ -333,20 +333,20 @@ what_is_somebody_elses_is_in_the_way(void **state)
 {
     (void)state;
     struct prepared prepared;
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     firn_workspace_repair_result result;
     prepare(&prepared, PACK_GONE);
-    assert_int_equal(firn_os_dir_open_path(prepared.world.tree.os, "/", &dir, NULL), FIRN_OK);
-    assert_int_equal(firn_os_make_dir(dir, "s.repairing", 0755, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(prepared.world.tree.os, "/", &dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_make_dir(dir, "s.repairing", 0755, NULL), FIRN_OK);
     struct scan_world other = {.os = prepared.world.tree.os};
-    assert_int_equal(firn_os_dir_open(dir, "s.repairing", &other.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open(dir, "s.repairing", &other.root, NULL), FIRN_OK);
     scan_put_text(&other, "precious", "precious");
     assert_int_equal(repair(&prepared.world, false, &result), FIRN_EXISTS);
     assert_non_null(strstr(prepared.world.err.text, "is in the way"));
     assert_true(is_beside(&prepared.world, "s.repairing"));
     scan_remove_file(&other, "precious");
-    firn_os_dir_close(other.root);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(other.root);
+    fi_os_dir_close(dir);
     assert_all_is_well(&prepared, &prepared.world, false);
     prepared_deinit(&prepared);
 }
@@ -357,18 +357,18 @@ settings_stay(void **state)
     (void)state;
     struct prepared prepared;
     struct scan_world store;
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     firn_workspace_repair_result result;
     prepare(&prepared, PACK_GONE);
     store = (struct scan_world){.os = prepared.world.tree.os};
-    assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
     scan_put_text(&store, "config", "save.gitignore = true\n");
-    firn_os_dir_close(store.root);
+    fi_os_dir_close(store.root);
     assert_int_equal(repair(&prepared.world, false, &result), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
-    assert_int_equal(firn_os_stat(store.root, "config", &stat, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_stat(store.root, "config", &stat, NULL), FIRN_OK);
     assert_int_equal(stat.size_bytes, 22);
-    firn_os_dir_close(store.root);
+    fi_os_dir_close(store.root);
     assert_string_equal(result.damaged_path, "/s/damaged-1");
     prepared_deinit(&prepared);
 }
@@ -382,13 +382,12 @@ count_settings(void *ctx, const firn_notice *notice)
 static void
 assert_config(struct scan_world *store, const char *text)
 {
-    struct firn_os_file *file;
+    struct fi_os_file *file;
     char read[100];
     size_t size;
-    assert_int_equal(firn_os_file_open(store->root, "config", FIRN_OS_READ, 0, &file, NULL),
-                     FIRN_OK);
-    assert_int_equal(firn_os_file_read(file, 0, read, sizeof read - 1, &size, NULL), FIRN_OK);
-    firn_os_file_close(file);
+    assert_int_equal(fi_os_file_open(store->root, "config", FI_OS_READ, 0, &file, NULL), FIRN_OK);
+    assert_int_equal(fi_os_file_read(file, 0, read, sizeof read - 1, &size, NULL), FIRN_OK);
+    fi_os_file_close(file);
     read[size] = '\0';
     assert_string_equal(read, text);
 }
@@ -407,20 +406,20 @@ settings_that_cannot_be_read_are_mended(void **state)
         options.callbacks = (firn_callbacks){.on_notice = count_settings, .ctx = &told};
         prepare(&prepared, damages[i]);
         store = (struct scan_world){.os = prepared.world.tree.os};
-        assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
+        assert_int_equal(fi_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
         scan_put_text(&store, "config", "wait = 5\nk\n");
         options.dry_run = true;
-        assert_int_equal(firn_repair(prepared.world.ws, &options, &result, NULL), FIRN_OK);
+        assert_int_equal(fi_repair(prepared.world.ws, &options, &result, NULL), FIRN_OK);
         assert_int_equal(told, 1);
         assert_config(&store, "wait = 5\nk\n");
         options.dry_run = false;
-        assert_int_equal(firn_repair(prepared.world.ws, &options, &result, NULL), FIRN_OK);
+        assert_int_equal(fi_repair(prepared.world.ws, &options, &result, NULL), FIRN_OK);
         assert_int_equal(told, 2);
         assert_int_equal(result.was_intact, damages[i] == NONE);
-        firn_os_dir_close(store.root);
-        assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
+        fi_os_dir_close(store.root);
+        assert_int_equal(fi_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
         assert_config(&store, "wait = 5\n# could not be read: k\nkeep = forever\n");
-        firn_os_dir_close(store.root);
+        fi_os_dir_close(store.root);
         prepared_deinit(&prepared);
     }
 }
@@ -433,10 +432,10 @@ where_settings_are_lost_nothing_expires(void **state)
     struct scan_world store;
     prepare(&prepared, NONE);
     store = (struct scan_world){.os = prepared.world.tree.os};
-    assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
-    assert_int_equal(firn_place_config_lost(store.root, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
+    assert_int_equal(fi_place_config_lost(store.root, NULL), FIRN_OK);
     assert_config(&store, "keep = forever\n");
-    firn_os_dir_close(store.root);
+    fi_os_dir_close(store.root);
     prepared_deinit(&prepared);
 }
 

@@ -22,55 +22,55 @@ repair(struct ws_world *world)
 {
     const firn_workspace_repair_options options = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
     firn_workspace_repair_result result;
-    if (firn_repair(world->ws, &options, &result, &world->err) != FIRN_OK) {
+    if (fi_repair(world->ws, &options, &result, &world->err) != FIRN_OK) {
         fail_msg("repair: %s", world->err.text);
     }
     ws_assert_check_clean(world);
     return result;
 }
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 open_dir(struct ws_world *world, const char *path)
 {
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, path, &dir, NULL), FIRN_OK);
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, path, &dir, NULL), FIRN_OK);
     return dir;
 }
 
 static void
 lose(struct ws_world *world, const char *path, const char *name)
 {
-    struct firn_os_dir *dir = open_dir(world, path);
-    assert_int_equal(firn_os_remove_file(dir, name, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_dir(world, path);
+    assert_int_equal(fi_os_remove_file(dir, name, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
 static void
 flip(struct ws_world *world, const char *path, const char *name, size_t at)
 {
-    struct firn_buf bytes = {0};
-    struct firn_os_dir *dir = open_dir(world, path);
+    struct fi_buf bytes = {0};
+    struct fi_os_dir *dir = open_dir(world, path);
     test_file_read(dir, name, &bytes);
     assert_true(at < bytes.size);
     bytes.data[at] ^= 4;
     test_file_write(dir, name, bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(dir);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(dir);
 }
 
 /* Where the zeros after the last record begin. */
 static size_t
 end_of_log(struct ws_world *world)
 {
-    struct firn_buf bytes = {0};
-    struct firn_os_dir *dir = open_dir(world, "/s");
+    struct fi_buf bytes = {0};
+    struct fi_os_dir *dir = open_dir(world, "/s");
     test_file_read(dir, "wal-000001.log", &bytes);
     size_t end = bytes.size;
     while (end > 0 && bytes.data[end - 1] == 0) {
         end--;
     }
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(dir);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(dir);
     return end;
 }
 
@@ -78,7 +78,7 @@ static bool
 has(struct ws_world *world, const char *reference)
 {
     firn_workspace_checkpoint *found;
-    return firn_ws_find(world->ws, reference, &found, &world->err) == FIRN_OK;
+    return fi_ws_find(world->ws, reference, &found, &world->err) == FIRN_OK;
 }
 
 static void
@@ -91,13 +91,13 @@ save_text(struct ws_world *world, const char *text)
 static void
 flush(struct ws_world *world)
 {
-    const struct firn_db_options options = {0};
-    struct firn_os_dir *dir = open_dir(world, "/s");
+    const struct fi_db_options options = {0};
+    struct fi_os_dir *dir = open_dir(world, "/s");
     struct firn_db *db;
-    assert_int_equal(firn_db_open(dir, &options, &db, NULL), FIRN_OK);
-    assert_int_equal(firn_db_maintain_flush(db, NULL), FIRN_OK);
-    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_db_open(dir, &options, &db, NULL), FIRN_OK);
+    assert_int_equal(fi_db_maintain_flush(db, NULL), FIRN_OK);
+    assert_int_equal(fi_db_close(db, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
 static void
@@ -135,7 +135,7 @@ tags_and_numbers_are_in_runs_that_no_manifest_names(void **state)
     ws_world_open_memory(&world, 82);
     save_text(&world, "one");
     save_text(&world, "two");
-    assert_int_equal(firn_ws_tag_set(world.ws, "begin", "1", false, &tagged, NULL), FIRN_OK);
+    assert_int_equal(fi_ws_tag_set(world.ws, "begin", "1", false, &tagged, NULL), FIRN_OK);
     flush(&world);
     lose(&world, "/s", "manifest-000001.log");
     firn_workspace_repair_result result = repair(&world);
@@ -189,30 +189,30 @@ the_number_of_a_lost_pack_is_not_given_again(void **state)
 static unsigned
 count_pins(struct ws_world *world)
 {
-    const struct firn_db_options options = {.read_only = true};
-    struct firn_os_dir *dir = open_dir(world, "/s");
+    const struct fi_db_options options = {.read_only = true};
+    struct fi_os_dir *dir = open_dir(world, "/s");
     struct firn_db_keyspace *keyspace;
     struct firn_db_cursor *cursor;
     struct firn_db *db;
     unsigned count = 0;
-    assert_int_equal(firn_db_open(dir, &options, &db, NULL), FIRN_OK);
-    assert_int_equal(firn_db_keyspace_open(db, "firn.pins", &keyspace, NULL), FIRN_OK);
-    assert_int_equal(firn_db_cursor_open(keyspace, NULL, &cursor, NULL), FIRN_OK);
-    assert_int_equal(firn_db_cursor_first(cursor, NULL), FIRN_OK);
-    while (firn_db_cursor_valid(cursor)) {
+    assert_int_equal(fi_db_open(dir, &options, &db, NULL), FIRN_OK);
+    assert_int_equal(fi_db_keyspace_open(db, "firn.pins", &keyspace, NULL), FIRN_OK);
+    assert_int_equal(fi_db_cursor_open(keyspace, NULL, &cursor, NULL), FIRN_OK);
+    assert_int_equal(fi_db_cursor_first(cursor, NULL), FIRN_OK);
+    while (fi_db_cursor_valid(cursor)) {
         count++;
-        assert_int_equal(firn_db_cursor_next(cursor, NULL), FIRN_OK);
+        assert_int_equal(fi_db_cursor_next(cursor, NULL), FIRN_OK);
     }
-    firn_db_cursor_close(cursor);
-    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    fi_db_cursor_close(cursor);
+    assert_int_equal(fi_db_close(db, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
     return count;
 }
 
 static void
 pin(struct ws_world *world, const char *reference)
 {
-    assert_int_equal(firn_ws_pin_set(world->ws, &reference, 1, true, NULL, NULL, &world->err),
+    assert_int_equal(fi_ws_pin_set(world->ws, &reference, 1, true, NULL, NULL, &world->err),
                      FIRN_OK);
 }
 
@@ -239,16 +239,16 @@ a_pin_goes_with_its_checkpoint(void **state)
 static void
 put_malformed(struct ws_world *world, const char *keyspace_name, firn_slice key)
 {
-    const struct firn_db_options options = {0};
-    struct firn_os_dir *dir = open_dir(world, "/s");
+    const struct fi_db_options options = {0};
+    struct fi_os_dir *dir = open_dir(world, "/s");
     struct firn_db_keyspace *keyspace;
     struct firn_db *db;
-    assert_int_equal(firn_db_open(dir, &options, &db, NULL), FIRN_OK);
-    assert_int_equal(firn_db_keyspace_open(db, keyspace_name, &keyspace, NULL), FIRN_OK);
-    assert_int_equal(
-        firn_db_put(keyspace, key, firn_str("\1 malformed"), FIRN_DURABILITY_FULL, NULL), FIRN_OK);
-    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_db_open(dir, &options, &db, NULL), FIRN_OK);
+    assert_int_equal(fi_db_keyspace_open(db, keyspace_name, &keyspace, NULL), FIRN_OK);
+    assert_int_equal(fi_db_put(keyspace, key, firn_str("\1 malformed"), FIRN_DURABILITY_FULL, NULL),
+                     FIRN_OK);
+    assert_int_equal(fi_db_close(db, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
 }
 
 static void
@@ -279,10 +279,10 @@ a_pin_that_cannot_be_read_is_no_reason_to_give_up(void **state)
 static bool
 has_pack(struct ws_world *world, const char *name)
 {
-    struct firn_os_dir *dir = open_dir(world, "/s/packs");
-    struct firn_os_stat stat;
-    bool is_there = firn_os_stat(dir, name, &stat, NULL) == FIRN_OK;
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = open_dir(world, "/s/packs");
+    struct fi_os_stat stat;
+    bool is_there = fi_os_stat(dir, name, &stat, NULL) == FIRN_OK;
+    fi_os_dir_close(dir);
     return is_there;
 }
 
@@ -331,14 +331,14 @@ static char *
 save_two_versions(struct ws_world *world)
 {
     enum { SIZE = 200000 };
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     scan_put_random(&world->tree, "file", 7, SIZE);
     ws_save(world);
     test_file_read(world->tree.root, "file", &bytes);
     bytes.data[SIZE / 2] ^= 1;
     scan_put_file(&world->tree, "file", bytes.data, bytes.size);
     assert_true(ws_save(world).checkpoint->added_bytes < SIZE / 4);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     return ws_dump(world);
 }
 
@@ -363,13 +363,13 @@ a_new_version_is_found_by_what_is_left_of_the_old_ones_pack(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     ws_world_open_memory(&world, 93);
     char *tree = save_two_versions(&world);
-    struct firn_os_dir *dir = open_dir(&world, "/s/packs");
+    struct fi_os_dir *dir = open_dir(&world, "/s/packs");
     test_file_read(dir, "00000001.pack", &bytes);
     test_file_write(dir, "00000001.pack", bytes.data, bytes.size - 1);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     firn_workspace_repair_result result = repair(&world);
     assert_int_equal(result.packs_damaged, 1);
     assert_int_equal(result.intact, 2);
@@ -377,7 +377,7 @@ a_new_version_is_found_by_what_is_left_of_the_old_ones_pack(void **state)
     ws_restore(&world, "2");
     ws_assert_dump(&world, tree);
     free(tree);
-    firn_buf_deinit(&bytes);
+    fi_buf_deinit(&bytes);
     ws_world_close(&world);
 }
 
@@ -414,8 +414,7 @@ what_was_forgotten_stays_so_where_the_catalog_is_lost(void **state)
     scan_put_text(&world.tree, "secret", "word");
     save_text(&world, "one");
     save_text(&world, "two"); /* with the record of the first */
-    assert_int_equal(firn_ws_forget(world.ws, &options, NULL, NULL, &forgotten, &world.err),
-                     FIRN_OK);
+    assert_int_equal(fi_ws_forget(world.ws, &options, NULL, NULL, &forgotten, &world.err), FIRN_OK);
     assert_int_equal(forgotten.checkpoints, 2);
     scan_remove_file(&world.tree, "secret");
     save_text(&world, "three"); /* with those that the forget made */
@@ -449,7 +448,7 @@ what_is_whole_of_a_damaged_pack_is_kept(void **state)
     assert_int_equal(result.lost_paths, 1);
     assert_int_equal(result.packs_damaged, 1);
     assert_true(result.objects_salvaged >= 3);
-    assert_int_equal(firn_ws_find(world.ws, "1", &found, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_find(world.ws, "1", &found, &world.err), FIRN_OK);
     assert_int_equal(found->files, 2);
     assert_int_equal(found->bytes, 2 * FILE_SIZE);
     assert_int_equal(found->directories, 0);
@@ -465,7 +464,7 @@ a_further_name_stays_where_the_first_one_is_lost(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     unsigned met = 0;
     ws_world_open_memory(&world, 87);
     scan_put_text(&world.tree, "dir/first", "content");
@@ -473,9 +472,9 @@ a_further_name_stays_where_the_first_one_is_lost(void **state)
     scan_put_link(&world.tree, "further", "dir/first");
     scan_put_link(&world.tree, "third", "dir/first");
     ws_save(&world);
-    struct firn_os_dir *packs = open_dir(&world, "/s/packs");
-    assert_int_equal(firn_os_stat(packs, "00000001.pack", &stat, NULL), FIRN_OK);
-    firn_os_dir_close(packs);
+    struct fi_os_dir *packs = open_dir(&world, "/s/packs");
+    assert_int_equal(fi_os_stat(packs, "00000001.pack", &stat, NULL), FIRN_OK);
+    fi_os_dir_close(packs);
     for (size_t at = 64; at < stat.size_bytes; at += 8) {
         struct ws_world other;
         ws_world_clone(&world, &other);

@@ -114,7 +114,7 @@ names_that_some_system_takes_for_a_reserved_one_are_told(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof RESERVED / sizeof *RESERVED; i++) {
-        if (firn_tree_reserved_name(firn_str(RESERVED[i])) == NULL) {
+        if (fi_tree_reserved_name(firn_str(RESERVED[i])) == NULL) {
             fail_msg("'%s' is not reserved", RESERVED[i]);
         }
     }
@@ -125,13 +125,13 @@ other_names_are_free(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof FREE / sizeof *FREE; i++) {
-        if (firn_tree_reserved_name(firn_str(FREE[i])) != NULL) {
+        if (fi_tree_reserved_name(firn_str(FREE[i])) != NULL) {
             fail_msg("'%s' is reserved", FREE[i]);
         }
     }
-    assert_null(firn_tree_reserved_name(firn_bytes(NULL, 0)));
-    assert_null(firn_tree_reserved_name(firn_bytes("\0.git", 5)));
-    assert_null(firn_tree_reserved_name(firn_bytes(".git\0", 5)));
+    assert_null(fi_tree_reserved_name(firn_bytes(NULL, 0)));
+    assert_null(fi_tree_reserved_name(firn_bytes("\0.git", 5)));
+    assert_null(fi_tree_reserved_name(firn_bytes(".git\0", 5)));
 }
 
 static void
@@ -142,10 +142,10 @@ a_path_is_reserved_by_any_of_its_names(void **state)
         ".git", ".git/hooks/pre-commit", "a/.GIT", "a/b/.hg /c/d", "a/git~1/x", "a/b\\.svn/c"};
     static const char *const others[] = {"", "a", "a/b", "git/hooks", "a/.gitignore", ".g/it"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
-        assert_non_null(firn_tree_reserved_path(firn_str(reserved[i])));
+        assert_non_null(fi_tree_reserved_path(firn_str(reserved[i])));
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        assert_null(firn_tree_reserved_path(firn_str(others[i])));
+        assert_null(fi_tree_reserved_path(firn_str(others[i])));
     }
 }
 
@@ -173,7 +173,7 @@ disguises_do_not_help_however_they_are_combined(void **state)
             out[size] = '\0';
         }
         (void)snprintf(out + size, sizeof out - size, "%s", ends[test_random_next(&random) % 9]);
-        if (firn_tree_reserved_name(firn_str(out)) == NULL) {
+        if (fi_tree_reserved_name(firn_str(out)) == NULL) {
             fail_msg("round %u: '%s' is not reserved", round, out);
         }
     }
@@ -182,30 +182,30 @@ disguises_do_not_help_however_they_are_combined(void **state)
 /* ---- looking ---- */
 
 /* The directory that a path lies in, and the name. */
-static struct firn_os_dir *
+static struct fi_os_dir *
 open_parent(struct ws_world *world, const char *path, const char **out_name)
 {
     char parent[256] = "";
     const char *slash = strrchr(path, '/');
-    struct firn_os_dir *dir = NULL;
+    struct fi_os_dir *dir = NULL;
     *out_name = slash == NULL ? path : slash + 1;
     (void)snprintf(parent, sizeof parent, "%.*s", slash == NULL ? 0 : (int)(slash - path), path);
-    int rc = firn_os_dir_open_beneath(world->tree.root, parent, &dir, NULL);
+    int rc = fi_os_dir_open_beneath(world->tree.root, parent, &dir, NULL);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     return dir;
 }
 
 /* Kind 0 where there is nothing. */
-static struct firn_os_stat
+static struct fi_os_stat
 look(struct ws_world *world, const char *path)
 {
     const char *name;
-    struct firn_os_stat stat = {0};
-    struct firn_os_dir *dir = open_parent(world, path, &name);
-    if (dir == NULL || firn_os_stat(dir, name, &stat, NULL) != FIRN_OK) {
-        stat = (struct firn_os_stat){0};
+    struct fi_os_stat stat = {0};
+    struct fi_os_dir *dir = open_parent(world, path, &name);
+    if (dir == NULL || fi_os_stat(dir, name, &stat, NULL) != FIRN_OK) {
+        stat = (struct fi_os_stat){0};
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     return stat;
 }
 
@@ -219,16 +219,16 @@ static void
 assert_content(struct ws_world *world, const char *path, const char *text)
 {
     const char *name;
-    struct firn_buf content = {0};
-    struct firn_os_dir *dir = open_parent(world, path, &name);
+    struct fi_buf content = {0};
+    struct fi_os_dir *dir = open_parent(world, path, &name);
     assert_non_null(dir);
     test_file_read(dir, name, &content);
-    if (!firn_slice_equal(firn_buf_slice(&content), firn_str(text))) {
+    if (!fi_slice_equal(fi_buf_slice(&content), firn_str(text))) {
         fail_msg("%s holds '%.*s' and not '%s'", path, (int)content.size,
                  (const char *)content.data, text);
     }
-    firn_buf_deinit(&content);
-    firn_os_dir_close(dir);
+    fi_buf_deinit(&content);
+    fi_os_dir_close(dir);
 }
 
 /* ---- a checkpoint that plants hooks ---- */
@@ -260,11 +260,10 @@ evil_root(struct ws_plant *planting, const char *const *names, size_t count)
     for (size_t i = 0; i < count; i++) {
         entries[i] = evil_repository(planting, names[i]);
     }
-    struct ws_plant_entry inner[] = {
-        evil_repository(planting, ".git"),
-        {.name = ".hg", .kind = FIRN_TREE_SYMLINK, .target = "/outside"},
-        ws_plant_file(planting, ".svn", "evil"),
-        ws_plant_file(planting, "good", "good")};
+    struct ws_plant_entry inner[] = {evil_repository(planting, ".git"),
+                                     {.name = ".hg", .kind = FI_TREE_SYMLINK, .target = "/outside"},
+                                     ws_plant_file(planting, ".svn", "evil"),
+                                     ws_plant_file(planting, "good", "good")};
     entries[count] = ws_plant_folder(planting, "d", inner, 4);
     entries[count + 1] = ws_plant_file(planting, "sound", "sound");
     return ws_plant_dir(planting, entries, count + 2);
@@ -341,7 +340,7 @@ nor_into_another_directory(void **state)
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     options.to_dir = "/w/elsewhere";
-    assert_int_equal(firn_ws_restore(world->ws, "2", &options, &result, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore(world->ws, "2", &options, &result, &world->err), FIRN_OK);
     assert_nothing_planted(world, "elsewhere/");
     assert_int_equal(result.added, 2);
     assert_int_equal(result.incomplete, EVIL_COUNT + 3);
@@ -366,7 +365,7 @@ nor_where_only_a_part_is_wanted(void **state)
             options.path_count = 1;
             options.to_dir = way == 1 ? "/w/elsewhere" : NULL;
             options.dry_run = way == 2;
-            assert_int_equal(firn_ws_restore(world->ws, "2", &options, &result, &world->err),
+            assert_int_equal(fi_ws_restore(world->ws, "2", &options, &result, &world->err),
                              FIRN_INVALID);
             assert_non_null(strstr(world->err.text, paths[i]));
         }
@@ -376,7 +375,7 @@ nor_where_only_a_part_is_wanted(void **state)
     firn_workspace_restore_result result;
     options.paths = &path;
     options.path_count = 1;
-    assert_int_equal(firn_ws_restore(world->ws, "2", &options, &result, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore(world->ws, "2", &options, &result, &world->err), FIRN_OK);
     assert_int_equal(result.incomplete, 3);
     assert_nothing_planted(world, "");
     assert_content(world, "d/good", "good");
@@ -397,12 +396,12 @@ what_is_there_stays_as_it_is(void **state)
     scan_put_symlink(&world->tree, "d/.hg", "mine");
     scan_put_text(&world->tree, "gone/.GIT/HEAD", "ref");
     scan_put_text(&world->tree, "gone/file", "file");
-    struct firn_os_stat before = look(world, ".git");
+    struct fi_os_stat before = look(world, ".git");
     assert_int_equal(ws_try_restore(world, "2", NULL), FIRN_OK);
     assert_true(scan_notices_has(&world->notices, FIRN_NOTICE_KEPT, "gone"));
     assert_int_equal(ws_try_undo(world, NULL), FIRN_OK);
     assert_int_equal(ws_try_restore(world, "1", NULL), FIRN_OK);
-    struct firn_os_stat after = look(world, ".git");
+    struct fi_os_stat after = look(world, ".git");
     assert_int_equal(after.mode, before.mode);
     assert_int_equal(after.mtime_ns, before.mtime_ns);
     assert_int_equal(after.inode, before.inode);
@@ -410,7 +409,7 @@ what_is_there_stays_as_it_is(void **state)
     assert_content(world, ".git/HEAD", "ref");
     assert_false(is_there(world, ".git/hooks"));
     assert_content(world, "d/.svn", "mine");
-    assert_true(look(world, "d/.hg").kind == FIRN_OS_SYMLINK);
+    assert_true(look(world, "d/.hg").kind == FI_OS_SYMLINK);
     assert_content(world, "gone/.GIT/HEAD", "ref");
     ws_world_close(world);
 }
@@ -441,9 +440,9 @@ a_nested_repository_is_not_replaced(void **state)
 static void
 put_temporary(struct ws_world *world, const char *path, const char *inside)
 {
-    char name[FIRN_CHECKOUT_NAME_SIZE];
+    char name[FI_CHECKOUT_NAME_SIZE];
     char text[256];
-    firn_checkout_temporary_name(ws_plant_tag, firn_str(path), name);
+    fi_checkout_temporary_name(ws_plant_tag, firn_str(path), name);
     (void)snprintf(text, sizeof text, "%s%s", name, inside);
     scan_put_text(&world->tree, text, "evil");
 }
@@ -459,8 +458,8 @@ open_pending(struct ws_plant *planting, uint64_t before, uint64_t target, unsign
     ws_plant_end(planting, &nothing);
     const struct ws_plant_journal journal = {.before = before,
                                              .target = target,
-                                             .state = i % 2 == 0 ? FIRN_CATALOG_JOURNAL_BEGUN
-                                                                 : FIRN_CATALOG_JOURNAL_PREPARED};
+                                             .state = i % 2 == 0 ? FI_CATALOG_JOURNAL_BEGUN
+                                                                 : FI_CATALOG_JOURNAL_PREPARED};
     ws_plant_journal(planting, &journal);
 }
 
@@ -475,11 +474,11 @@ go_on(struct ws_world *world, unsigned way)
     case 0:
         return ws_try_save(world, NULL);
     case 1:
-        return firn_ws_restore_take_back(world->ws, &options, &result, &world->err);
+        return fi_ws_restore_take_back(world->ws, &options, &result, &world->err);
     case 2:
-        return firn_ws_restore_resume(world->ws, &options, &result, &world->err);
+        return fi_ws_restore_resume(world->ws, &options, &result, &world->err);
     default:
-        return firn_ws_restore(world->ws, "1", &options, &result, &world->err);
+        return fi_ws_restore(world->ws, "1", &options, &result, &world->err);
     }
 }
 
@@ -529,16 +528,16 @@ a_repository_in_a_directory_to_be_cleared_stays(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_buf path = {0};
+    struct fi_buf path = {0};
     ws_world_open_memory(&world, 43);
     scan_put_text(&world.tree, "new/a/b", "b");
     scan_put_text(&world.tree, "new/a/.git/HEAD", "ref");
     scan_put_text(&world.tree, "new/c", "c");
-    assert_int_equal(firn_buf_append_str(&path, "new"), FIRN_OK);
-    assert_int_equal(firn_checkout_clear_tree(world.tree.root, &path, path.size, &world.err),
+    assert_int_equal(fi_buf_append_str(&path, "new"), FIRN_OK);
+    assert_int_equal(fi_checkout_clear_tree(world.tree.root, &path, path.size, &world.err),
                      FIRN_EXISTS);
     assert_content(&world, "new/a/.git/HEAD", "ref");
-    firn_buf_deinit(&path);
+    fi_buf_deinit(&path);
     ws_world_close(&world);
 }
 
@@ -630,7 +629,7 @@ a_revert_passes_reserved_names_over(void **state)
     firn_workspace_revert_options options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
     firn_workspace_revert_result result;
     options.after = "3";
-    int rc = firn_ws_revert(world->ws, &options, &result, &world->err);
+    int rc = fi_ws_revert(world->ws, &options, &result, &world->err);
     if (rc != FIRN_OK) {
         fail_msg("%s: %s", firn_code_name(rc), world->err.text);
     }
@@ -666,7 +665,7 @@ a_revert_takes_reserved_names_for_no_conflict(void **state)
     firn_workspace_revert_options options = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
     firn_workspace_revert_result result;
     options.after = "2";
-    int rc = firn_ws_revert(world->ws, &options, &result, &world->err);
+    int rc = fi_ws_revert(world->ws, &options, &result, &world->err);
     if (rc != FIRN_OK) {
         fail_msg("%s: %s", firn_code_name(rc), world->err.text);
     }

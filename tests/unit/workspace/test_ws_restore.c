@@ -115,7 +115,7 @@ what_is_excluded_and_differs_stays_and_all_else_is_restored(void **state)
         firn_workspace_restore_result dry;
         firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
         options.dry_run = true;
-        must(&world, firn_ws_restore(world.ws, "1", &options, &dry, &world.err));
+        must(&world, fi_ws_restore(world.ws, "1", &options, &dry, &world.err));
         ws_assert_dump(&world, before);
         firn_workspace_restore_result result = ws_restore(&world, "1");
         assert_int_equal(result.changed, 1);
@@ -131,7 +131,7 @@ what_is_excluded_and_differs_stays_and_all_else_is_restored(void **state)
         must(&world, ws_try_undo(&world, NULL));
         ws_assert_dump(&world, before);
         firn_workspace_pending_restore pending;
-        must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
+        must(&world, fi_ws_restore_pending(world.ws, &pending, &world.err));
         assert_false(pending.is_pending);
         free(before);
         ws_world_close(&world);
@@ -154,7 +154,7 @@ a_path_whose_directory_became_a_file_is_a_conflict(void **state)
     firn_workspace_restore_result result;
     options.paths = &path;
     options.path_count = 1;
-    assert_int_equal(firn_ws_restore(world.ws, "1", &options, &result, &world.err), FIRN_CONFLICT);
+    assert_int_equal(fi_ws_restore(world.ws, "1", &options, &result, &world.err), FIRN_CONFLICT);
     ws_assert_dump(&world, before);
     free(before);
     ws_world_close(&world);
@@ -183,13 +183,13 @@ interrupt(struct ws_world *world, char **out_edited)
     struct ws_world whole = *world;
     for (uint64_t call = 1; !pending.has_begun; call++) {
         ws_world_clone(&whole, world);
-        struct firn_os *os = world->tree.os;
-        firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + call);
+        struct fi_os *os = world->tree.os;
+        fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + call);
         assert_int_not_equal(ws_try_restore(world, "1", NULL), FIRN_OK);
-        firn_sim_memory_power_cut(os, 1);
-        firn_sim_memory_set_cut_at(os, 0);
+        fi_sim_memory_power_cut(os, 1);
+        fi_sim_memory_set_cut_at(os, 0);
         ws_world_reopen(world);
-        must(world, firn_ws_restore_pending(world->ws, &pending, &world->err));
+        must(world, fi_ws_restore_pending(world->ws, &pending, &world->err));
         char *now = ws_dump(world);
         pending.has_begun = pending.has_begun && strcmp(now, *out_edited) != 0;
         free(now);
@@ -209,7 +209,7 @@ struct temporary {
 };
 
 static int
-find_temporary(void *ctx, const struct firn_os_dirent *entry)
+find_temporary(void *ctx, const struct fi_os_dirent *entry)
 {
     struct temporary *temporary = ctx;
     if (strncmp(entry->name, ".firn-", 6) == 0 && entry->name_size < sizeof temporary->name) {
@@ -222,7 +222,7 @@ static struct temporary
 temporary_of(struct ws_world *world)
 {
     struct temporary temporary = {{0}};
-    must(world, firn_os_dir_list(world->tree.root, find_temporary, &temporary, &world->err));
+    must(world, fi_os_dir_list(world->tree.root, find_temporary, &temporary, &world->err));
     return temporary;
 }
 
@@ -232,7 +232,7 @@ try_resume(struct ws_world *world)
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     options.threads = world->threads;
-    return firn_ws_restore_resume(world->ws, &options, &result, &world->err);
+    return fi_ws_restore_resume(world->ws, &options, &result, &world->err);
 }
 
 struct search {
@@ -250,14 +250,14 @@ search_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
     char path[64];
     snprintf(path, sizeof path, "/out-%s", checkpoint->id);
     options.to_dir = path;
-    must(search->world, firn_ws_restore(search->world->ws, checkpoint->id, &options, &result,
-                                        &search->world->err));
+    must(search->world,
+         fi_ws_restore(search->world->ws, checkpoint->id, &options, &result, &search->world->err));
     struct scan_world out = {.os = search->world->tree.os};
-    must(search->world, firn_os_dir_open_path(out.os, path, &out.root, &search->world->err));
+    must(search->world, fi_os_dir_open_path(out.os, path, &out.root, &search->world->err));
     char *dump = scan_dump_real(&out, true);
     search->is_found = search->is_found || strstr(dump, search->text) != NULL;
     free(dump);
-    firn_os_dir_close(out.root);
+    fi_os_dir_close(out.root);
     return FIRN_OK;
 }
 
@@ -274,9 +274,9 @@ is_kept(struct ws_world *world, const char *text)
     struct firn_ws *other = NULL;
     firn_workspace_options workspace = FIRN_WORKSPACE_OPTIONS_INIT;
     workspace.store_path = world->store_path;
-    must(world, firn_ws_open(world->tree.os, world->root_path, &workspace, &other, &world->err));
-    must(world, firn_ws_list(other, &options, search_checkpoint, &search, &world->err));
-    firn_ws_close(other);
+    must(world, fi_ws_open(world->tree.os, world->root_path, &workspace, &other, &world->err));
+    must(world, fi_ws_list(other, &options, search_checkpoint, &search, &world->err));
+    fi_ws_close(other);
     return search.is_found;
 }
 
@@ -302,21 +302,21 @@ what_was_written_under_a_temporary_name_is_kept(void **state)
         for (int way = 0; way < 4; way++) {
             struct ws_world world;
             ws_world_clone(&whole, &world);
-            struct firn_os *os = world.tree.os;
-            firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + call);
-            FIRN_IGNORE(ws_try_restore(&world, "1", NULL));
-            was_off = firn_sim_memory_is_off(os);
-            firn_sim_memory_power_cut(os, 1);
-            firn_sim_memory_set_cut_at(os, 0);
+            struct fi_os *os = world.tree.os;
+            fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + call);
+            FI_IGNORE(ws_try_restore(&world, "1", NULL));
+            was_off = fi_sim_memory_is_off(os);
+            fi_sim_memory_power_cut(os, 1);
+            fi_sim_memory_set_cut_at(os, 0);
             ws_world_reopen(&world);
             firn_workspace_pending_restore pending;
-            must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
+            must(&world, fi_ws_restore_pending(world.ws, &pending, &world.err));
             struct temporary temporary = temporary_of(&world);
-            struct firn_os_stat stat = {.kind = FIRN_OS_DIR};
+            struct fi_os_stat stat = {.kind = FI_OS_DIR};
             if (temporary.name[0] != '\0') {
-                must(&world, firn_os_stat(world.tree.root, temporary.name, &stat, &world.err));
+                must(&world, fi_os_stat(world.tree.root, temporary.name, &stat, &world.err));
             }
-            if (pending.has_begun && stat.kind == FIRN_OS_FILE) {
+            if (pending.has_begun && stat.kind == FI_OS_FILE) {
                 scan_put_text(&world.tree, temporary.name, "precious edit");
                 int rc = way == 0   ? ws_try_restore(&world, "1", NULL)
                          : way == 1 ? ws_try_undo(&world, NULL)
@@ -350,13 +350,13 @@ what_was_put_to_rest_stays_at_rest(void **state)
         for (uint64_t seed = 0; seed < 4; seed++) {
             struct ws_world world;
             ws_world_clone(&whole, &world);
-            struct firn_os *os = world.tree.os;
-            firn_sim_memory_set_writeback(os, 0);
-            firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + call);
-            FIRN_IGNORE(try_resume(&world));
-            was_off = firn_sim_memory_is_off(os);
-            firn_sim_memory_power_cut(os, seed == 3 ? call + 100 : seed);
-            firn_sim_memory_set_cut_at(os, 0);
+            struct fi_os *os = world.tree.os;
+            fi_sim_memory_set_writeback(os, 0);
+            fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + call);
+            FI_IGNORE(try_resume(&world));
+            was_off = fi_sim_memory_is_off(os);
+            fi_sim_memory_power_cut(os, seed == 3 ? call + 100 : seed);
+            fi_sim_memory_set_cut_at(os, 0);
             ws_world_reopen(&world);
             ws_save(&world);
             assert_string_equal(temporary_of(&world).name, "");
@@ -376,15 +376,15 @@ struct hidden_write {
 
 /* At the first rename: the checks are over. */
 static void
-write_unseen(void *ctx, const struct firn_sim_fault_call *call)
+write_unseen(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct hidden_write *hidden = ctx;
     if (hidden->is_done || strcmp(call->operation, "rename") != 0) {
         return;
     }
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     struct scan_world *tree = &hidden->world->tree;
-    assert_int_equal(firn_os_stat(tree->root, "file39", &stat, NULL), FIRN_OK);
+    assert_int_equal(fi_os_stat(tree->root, "file39", &stat, NULL), FIRN_OK);
     scan_put_text(tree, "file39", "SECOND");
     scan_set_mtime(tree, "file39", stat.mtime_ns);
     hidden->is_done = true;
@@ -409,13 +409,13 @@ among_many_changes_too_a_write_within_a_tick_of_the_clock_is_seen(void **state)
     scan_world_wrap(&world.tree);
     ws_world_reopen(&world);
     struct hidden_write hidden = {.world = &world};
-    firn_sim_fault_set_hook(world.tree.outer, write_unseen, &hidden);
+    fi_sim_fault_set_hook(world.tree.outer, write_unseen, &hidden);
     assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_CONFLICT);
-    firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
     assert_true(hidden.is_done);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_KEPT, "file39"));
-    struct firn_os_stat stat;
-    must(&world, firn_os_stat(world.tree.root, "file39", &stat, &world.err));
+    struct fi_os_stat stat;
+    must(&world, fi_os_stat(world.tree.root, "file39", &stat, &world.err));
     assert_int_equal(stat.size_bytes, 6);
     ws_restore(&world, "1");
     ws_world_close(&world);
@@ -431,11 +431,11 @@ what_an_interrupted_restore_needs_is_not_deleted(void **state)
     scan_put_text(&world.tree, "other", "x");
     const char *reference = "1";
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
-    assert_int_equal(firn_reclaim_delete(world.ws, &reference, 1, &options, NULL, NULL, &world.err),
+    assert_int_equal(fi_reclaim_delete(world.ws, &reference, 1, &options, NULL, NULL, &world.err),
                      FIRN_CONFLICT);
     must(&world, ws_try_undo(&world, NULL));
     ws_assert_dump(&world, edited);
-    must(&world, firn_reclaim_delete(world.ws, &reference, 1, &options, NULL, NULL, &world.err));
+    must(&world, fi_reclaim_delete(world.ws, &reference, 1, &options, NULL, NULL, &world.err));
     free(edited);
     ws_world_close(&world);
 }
@@ -460,17 +460,17 @@ a_save_says_that_it_finished_an_interrupted_restore(void **state)
 static void
 flip_byte(struct ws_world *world, uint64_t at)
 {
-    struct firn_os_dir *packs;
-    struct firn_os_file *file;
+    struct fi_os_dir *packs;
+    struct fi_os_file *file;
     uint8_t byte;
-    must(world, firn_os_dir_open_path(world->tree.os, "/s/packs", &packs, &world->err));
-    must(world, firn_os_file_open(packs, "00000001.pack", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file,
-                                  &world->err));
-    must(world, firn_os_file_read_exact(file, at, &byte, 1, &world->err));
+    must(world, fi_os_dir_open_path(world->tree.os, "/s/packs", &packs, &world->err));
+    must(world,
+         fi_os_file_open(packs, "00000001.pack", FI_OS_READ | FI_OS_WRITE, 0, &file, &world->err));
+    must(world, fi_os_file_read_exact(file, at, &byte, 1, &world->err));
     byte ^= 0x40;
-    must(world, firn_os_file_write(file, at, &byte, 1, &world->err));
-    firn_os_file_close(file);
-    firn_os_dir_close(packs);
+    must(world, fi_os_file_write(file, at, &byte, 1, &world->err));
+    fi_os_file_close(file);
+    fi_os_dir_close(packs);
 }
 
 /* The checkpoint that an interrupted restore was to bring is damaged by now: its contents, its
@@ -492,7 +492,7 @@ an_interrupted_restore_that_cannot_be_finished_does_not_block_saves(void **state
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
         if (rc == FIRN_OK && scan_notices_has(&world.notices, FIRN_NOTICE_RESUMED, "")) {
             firn_workspace_pending_restore pending;
-            must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
+            must(&world, fi_ws_restore_pending(world.ws, &pending, &world.err));
             assert_false(pending.is_pending);
             char *now = ws_dump(&world);
             set_aside += has(now, "new") ? 1 : 0; /* finished, it would be gone */
@@ -520,9 +520,9 @@ some_paths_are_restored_after_the_interrupted_restore_was_finished(void **state)
     firn_workspace_restore_result result;
     options.paths = &path;
     options.path_count = 1;
-    must(&world, firn_ws_restore(world.ws, "1", &options, &result, &world.err));
+    must(&world, fi_ws_restore(world.ws, "1", &options, &result, &world.err));
     firn_workspace_pending_restore pending;
-    must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
+    must(&world, fi_ws_restore_pending(world.ws, &pending, &world.err));
     assert_false(pending.is_pending);
     result = ws_restore(&world, "1");
     assert_int_equal(result.added + result.changed + result.removed, 0);
@@ -552,13 +552,13 @@ every_rename_may_be_one_that_the_file_system_cannot_do_at_once(void **state)
         ws_world_clone(&whole, &world);
         scan_world_wrap(&world.tree);
         ws_world_reopen(&world);
-        struct firn_sim_fault_plan plan = {
-            .call = call, .classes = FIRN_SIM_FAULT_METADATA, .error_number = EINVAL};
-        firn_sim_fault_set_plan(world.tree.outer, &plan);
+        struct fi_sim_fault_plan plan = {
+            .call = call, .classes = FI_SIM_FAULT_METADATA, .error_number = EINVAL};
+        fi_sim_fault_set_plan(world.tree.outer, &plan);
         firn_workspace_restore_result result;
         int rc = ws_try_restore(&world, "1", &result);
-        was_hit = firn_sim_fault_hits(world.tree.outer) > 0;
-        firn_sim_fault_set_plan(world.tree.outer, NULL);
+        was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
+        fi_sim_fault_set_plan(world.tree.outer, NULL);
         if (rc == FIRN_OK && result.not_restored + result.incomplete == 0) {
             ws_assert_dump(&world, first);
             done++;
@@ -589,12 +589,12 @@ static void
 assert_dir_times(struct scan_world *tree)
 {
     for (size_t i = 0; i < sizeof PARENTS / sizeof PARENTS[0]; i++) {
-        struct firn_os_dir *dir;
-        struct firn_os_stat stat;
-        assert_int_equal(firn_os_dir_open_beneath(tree->root, PARENTS[i], &dir, NULL), FIRN_OK);
-        assert_int_equal(firn_os_dir_stat(dir, &stat, NULL), FIRN_OK);
+        struct fi_os_dir *dir;
+        struct fi_os_stat stat;
+        assert_int_equal(fi_os_dir_open_beneath(tree->root, PARENTS[i], &dir, NULL), FIRN_OK);
+        assert_int_equal(fi_os_dir_stat(dir, &stat, NULL), FIRN_OK);
         assert_int_equal(stat.mtime_ns, DIR_TIME + (int64_t)i);
-        firn_os_dir_close(dir);
+        fi_os_dir_close(dir);
     }
 }
 
@@ -605,7 +605,7 @@ struct noting {
 };
 
 static void
-note_call(void *ctx, const struct firn_sim_fault_call *call)
+note_call(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct noting *noting = ctx;
     if (call->number == noting->call) {
@@ -637,16 +637,16 @@ directories_have_their_times_again_whatever_is_refused(void **state)
         ws_world_clone(&whole, &world);
         scan_world_wrap(&world.tree);
         ws_world_reopen(&world);
-        struct firn_sim_fault_plan plan = {
-            .call = call, .classes = FIRN_SIM_FAULT_ALL, .error_number = EPERM};
+        struct fi_sim_fault_plan plan = {
+            .call = call, .classes = FI_SIM_FAULT_ALL, .error_number = EPERM};
         struct noting noting = {.call = call};
-        firn_sim_fault_set_plan(world.tree.outer, &plan);
-        firn_sim_fault_set_hook(world.tree.outer, note_call, &noting);
+        fi_sim_fault_set_plan(world.tree.outer, &plan);
+        fi_sim_fault_set_hook(world.tree.outer, note_call, &noting);
         firn_workspace_restore_result result;
         int rc = ws_try_restore(&world, "1", &result);
-        was_hit = firn_sim_fault_hits(world.tree.outer) > 0;
-        firn_sim_fault_set_plan(world.tree.outer, NULL);
-        firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+        was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
+        fi_sim_fault_set_plan(world.tree.outer, NULL);
+        fi_sim_fault_set_hook(world.tree.outer, NULL, NULL);
         if (rc == FIRN_OK && !noting.is_time_of_dir) {
             assert_dir_times(&world.tree);
             refused += result.not_restored;

@@ -399,7 +399,7 @@ only_the_paths_that_were_asked_for_change(void **state)
     options.paths = paths;
     options.path_count = 2;
     options.after = "2";
-    must(&world, firn_ws_revert(world.ws, &options, &result, &world.err));
+    must(&world, fi_ws_revert(world.ws, &options, &result, &world.err));
     assert_int_equal(result.changed, 1);
     assert_int_equal(result.added, 1);
     assert_text(&world, "a/one", "2");
@@ -409,7 +409,7 @@ only_the_paths_that_were_asked_for_change(void **state)
     const firn_slice nowhere = firn_str("nowhere");
     options.paths = &nowhere;
     options.path_count = 1;
-    assert_int_equal(firn_ws_revert(world.ws, &options, &result, &world.err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_ws_revert(world.ws, &options, &result, &world.err), FIRN_NOT_FOUND);
     ws_world_close(&world);
 }
 
@@ -443,7 +443,7 @@ a_file_that_changes_while_it_is_merged_ends_the_revert(void **state)
     firn_workspace_revert_result result;
     options.callbacks.ctx = &world;
     options.on_conflict = edit_at_conflict;
-    assert_int_equal(firn_ws_revert(world.ws, &options, &result, &world.err), FIRN_CONFLICT);
+    assert_int_equal(fi_ws_revert(world.ws, &options, &result, &world.err), FIRN_CONFLICT);
     assert_non_null(strstr(world.err.text, "'text' was changed meanwhile"));
     assert_text(&world, "text", "somebody else's\n");
     ws_world_close(&world);

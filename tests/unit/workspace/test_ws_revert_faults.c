@@ -63,7 +63,7 @@ prepare(struct prepared *prepared, uint64_t seed)
     scan_put_text(tree, "later", "later");
     scan_put_text(tree, "new/own", "own");
     prepared->edited = ws_dump(world);
-    assert_int_equal(firn_os_dir_sync_filesystem(tree->root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(tree->root, &world->err), FIRN_OK);
 
     struct ws_world merged;
     ws_world_clone(world, &merged);

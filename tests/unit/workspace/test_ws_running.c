@@ -73,7 +73,7 @@ on_progress(void *ctx, const firn_progress *progress)
                               progress->files_total};
         if (listener->other != NULL) {
             assert_int_equal(
-                firn_ws_restore_pending(listener->other, &listener->seen[listener->count], NULL),
+                fi_ws_restore_pending(listener->other, &listener->seen[listener->count], NULL),
                 FIRN_OK);
         }
     }
@@ -94,7 +94,7 @@ restore(struct listener *listener, const char *reference)
     options.callbacks = (firn_callbacks){.on_progress = on_progress, .ctx = listener};
     listener->count = 0;
     listener->first_finishing = 0;
-    return firn_ws_restore(world->ws, reference, &options, &result, &world->err);
+    return fi_ws_restore(world->ws, reference, &options, &result, &world->err);
 }
 
 static void
@@ -146,7 +146,7 @@ it_can_be_cancelled_whenever_it_tells_until_it_is_finishing(void **state)
         struct listener listener = {.world = &world, .cancel_at = at};
         int rc = restore(&listener, "1");
         bool was_late = listener.first_finishing != 0 && listener.first_finishing <= at;
-        assert_int_equal(firn_ws_restore_pending(world.ws, &pending, &world.err), FIRN_OK);
+        assert_int_equal(fi_ws_restore_pending(world.ws, &pending, &world.err), FIRN_OK);
         assert_false(pending.is_pending || pending.is_running);
         if (listener.count < at) {
             free(before);
@@ -159,7 +159,7 @@ it_can_be_cancelled_whenever_it_tells_until_it_is_finishing(void **state)
             firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
             firn_workspace_status_result result;
             options.reference = "1";
-            must(&world, firn_ws_status(world.ws, &options, NULL, NULL, &result, &world.err));
+            must(&world, fi_ws_status(world.ws, &options, NULL, NULL, &result, &world.err));
             assert_int_equal(result.added + result.changed + result.removed, 0);
         } else {
             cancelled++;
@@ -184,8 +184,7 @@ another_handle_sees_it_under_way_and_not_as_interrupted(void **state)
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     struct listener listener = {.world = &world};
     options.store_path = world.store_path;
-    must(&world,
-         firn_ws_open(world.tree.os, world.root_path, &options, &listener.other, &world.err));
+    must(&world, fi_ws_open(world.tree.os, world.root_path, &options, &listener.other, &world.err));
     must(&world, restore(&listener, "1"));
     unsigned begun = 0;
     for (unsigned i = 0; i < listener.count; i++) {
@@ -207,9 +206,9 @@ another_handle_sees_it_under_way_and_not_as_interrupted(void **state)
     }
     assert_true(begun >= 3);
     firn_workspace_pending_restore after;
-    must(&world, firn_ws_restore_pending(listener.other, &after, &world.err));
+    must(&world, fi_ws_restore_pending(listener.other, &after, &world.err));
     assert_false(after.is_pending || after.is_running);
-    firn_ws_close(listener.other);
+    fi_ws_close(listener.other);
     ws_world_close(&world);
 }
 
@@ -217,22 +216,22 @@ static void
 what_is_no_note_is_none(void **state)
 {
     (void)state;
-    struct firn_ws_running out;
+    struct fi_ws_running out;
     uint8_t note[48] = {1, 1};
-    assert_true(firn_ws_running_decode(firn_bytes(note, sizeof note), &out));
+    assert_true(fi_ws_running_decode(firn_bytes(note, sizeof note), &out));
     assert_string_equal(out.phase, "scan");
     for (size_t size = 0; size < sizeof note; size++) {
-        assert_false(firn_ws_running_decode(firn_bytes(note, size), &out));
+        assert_false(fi_ws_running_decode(firn_bytes(note, size), &out));
     }
-    static const uint8_t most[] = {1, FIRN_WS_RUNNING_REDO, 8, 1};
+    static const uint8_t most[] = {1, FI_WS_RUNNING_REDO, 8, 1};
     for (size_t at = 0; at < sizeof most; at++) {
         uint8_t kept = note[at];
         note[at] = (uint8_t)(most[at] + 1);
-        assert_false(firn_ws_running_decode(firn_bytes(note, sizeof note), &out));
+        assert_false(fi_ws_running_decode(firn_bytes(note, sizeof note), &out));
         note[at] = kept;
     }
     note[0] = 0;
-    assert_false(firn_ws_running_decode(firn_bytes(note, sizeof note), &out));
+    assert_false(fi_ws_running_decode(firn_bytes(note, sizeof note), &out));
 }
 
 /* ---- what is read afterwards ---- */
@@ -264,7 +263,7 @@ what_was_restored_is_known_to_the_next_save(void **state)
         firn_workspace_status_result status;
         options.reference = turn % 2 == 0 ? "1" : "2";
         options.threads = 4;
-        must(&world, firn_ws_status(world.ws, &options, NULL, NULL, &status, &world.err));
+        must(&world, fi_ws_status(world.ws, &options, NULL, NULL, &status, &world.err));
         assert_int_equal(status.added + status.changed + status.removed + status.times_only, 0);
         assert_int_equal(status.unchanged, DIRS * FILES);
         firn_workspace_save_result saved = ws_save(&world);
@@ -282,14 +281,14 @@ temporary_names_are_told_from_others(void **state)
 {
     (void)state;
     static const uint8_t tag[] = {0xff, 1, 2, 3, 4, 5, 6, 0xa7};
-    char name[FIRN_CHECKOUT_NAME_SIZE];
-    firn_checkout_temporary_name(tag, firn_str("a/path"), name);
-    assert_true(firn_tree_reserved_is_temporary(firn_str(name)));
+    char name[FI_CHECKOUT_NAME_SIZE];
+    fi_checkout_temporary_name(tag, firn_str("a/path"), name);
+    assert_true(fi_tree_reserved_is_temporary(firn_str(name)));
     for (size_t size = 0; size < strlen(name); size++) {
-        assert_false(firn_tree_reserved_is_temporary(firn_bytes(name, size)));
+        assert_false(fi_tree_reserved_is_temporary(firn_bytes(name, size)));
     }
-    firn_checkout_aside_name(tag, firn_str("a/path"), name);
-    assert_true(firn_tree_reserved_is_temporary(firn_str(name)));
+    fi_checkout_aside_name(tag, firn_str("a/path"), name);
+    assert_true(fi_tree_reserved_is_temporary(firn_str(name)));
     static const char *const others[] = {
         ".firn",
         ".firn-0123456789abcdef-0123456789abcdeg",
@@ -301,7 +300,7 @@ temporary_names_are_told_from_others(void **state)
         "a.firn-kept-01234567",
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        assert_false(firn_tree_reserved_is_temporary(firn_str(others[i])));
+        assert_false(fi_tree_reserved_is_temporary(firn_str(others[i])));
     }
 }
 
@@ -310,7 +309,7 @@ fail_if_temporary(void *ctx, const firn_workspace_change *change)
 {
     (void)ctx;
     const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
-    if (firn_slice_equal(entry->path, firn_str("a/.firn-0123456789abcdef-0123456789abcdef"))) {
+    if (fi_slice_equal(entry->path, firn_str("a/.firn-0123456789abcdef-0123456789abcdef"))) {
         fail_msg("it is listed");
     }
     return FIRN_OK;
@@ -327,7 +326,7 @@ temporary_names_are_neither_listed_nor_saved_and_a_restore_removes_them(void **s
     scan_put_text(&world.tree, "a/.firn-0123456789abcdef-0123456789abcdef.old/x", "half");
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result result;
-    must(&world, firn_ws_status(world.ws, &options, fail_if_temporary, NULL, &result, &world.err));
+    must(&world, fi_ws_status(world.ws, &options, fail_if_temporary, NULL, &result, &world.err));
     assert_int_equal(result.added, 0);
     firn_workspace_save_result saved = ws_save(&world);
     assert_int_equal(saved.checkpoint->excluded, 2);

@@ -78,7 +78,7 @@ check_counts(struct scan_world *world)
     put_every_kind(world);
     scan_put_text(world, "same", "1");
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     scan_sink_init(&sink);
     scan_run(world, &sink, NULL, 2, &result);
     assert_int_equal(result.files, 10);
@@ -86,18 +86,18 @@ check_counts(struct scan_world *world)
     assert_int_equal(result.bytes, 0 + 1 + 1 + 29 + 300000);
     assert_int_equal(result.new_objects, 4); /* "same" has the content of "one" */
     assert_int_equal(result.excluded + result.skipped, 0);
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     firn_error err;
-    assert_int_equal(firn_os_dir_stat(world->root, &stat, &err), FIRN_OK);
-    assert_int_equal(result.root.kind, FIRN_TREE_DIR);
+    assert_int_equal(fi_os_dir_stat(world->root, &stat, &err), FIRN_OK);
+    assert_int_equal(result.root.kind, FI_TREE_DIR);
     assert_int_equal(result.root.mode, stat.mode);
     assert_int_equal(result.root.mtime_ns, stat.mtime_ns);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     /* A second time nothing is new. */
     scan_run(world, &sink, NULL, 2, &result);
     assert_int_equal(result.new_objects, 0);
     assert_int_equal(result.files, 10);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
 }
 
@@ -146,24 +146,24 @@ a_root_has_attributes_of_its_own(void **state)
     struct scan_world world;
     scan_world_open_memory(&world, 1);
     firn_error err;
-    assert_int_equal(firn_os_xattr_set((struct firn_os_node){.dir = world.root}, "user.root",
-                                       firn_str("r"), &err),
-                     FIRN_OK);
+    assert_int_equal(
+        fi_os_xattr_set((struct fi_os_node){.dir = world.root}, "user.root", firn_str("r"), &err),
+        FIRN_OK);
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     scan_sink_init(&sink);
     scan_run(&world, &sink, NULL, 1, &result);
     firn_slice rest = result.root.xattrs;
     firn_slice name;
     firn_slice value;
-    assert_true(firn_tree_xattrs_next(&rest, &name, &value));
+    assert_true(fi_tree_xattrs_next(&rest, &name, &value));
     assert_memory_equal(name.data, "user.root", name.size);
     assert_int_equal(rest.size, 0);
     assert_int_equal(result.files + result.directories, 0);
     char *saved = scan_dump_saved(&sink, &result.root.hash);
     assert_string_equal(saved, "");
     free(saved);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
 }
@@ -256,7 +256,7 @@ kinds_that_a_list_does_not_tell_are_looked_up(void **state)
     scan_put_text(&world, "q/Cargo.toml", "");
     scan_put_text(&world, "q/target/left-out", "");
     firn_hash told = scan_check_equal(&world);
-    firn_sim_memory_set_hide_kinds(world.os, true);
+    fi_sim_memory_set_hide_kinds(world.os, true);
     firn_hash looked_up = scan_check_equal(&world);
     assert_memory_equal(&told, &looked_up, sizeof told);
     scan_world_close(&world);
@@ -289,7 +289,7 @@ check_links(struct scan_world *world)
     scan_put_link(world, "a/s", "b/s");
     (void)scan_check_equal(world);
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     static const struct {
         const char *line;
         const char *link;
@@ -304,8 +304,8 @@ check_links(struct scan_world *world)
     }
     assert_int_equal(result.files, 6);
     assert_int_equal(result.bytes, strlen("content") + strlen("other name is left out"));
-    assert_int_equal(scan_sink_count(&sink, FIRN_PACKFILE_BLOB), 2);
-    firn_scan_result_deinit(&result);
+    assert_int_equal(scan_sink_count(&sink, FI_PACKFILE_BLOB), 2);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
 }
 
@@ -321,11 +321,11 @@ struct add_count {
 };
 
 static void
-count_blobs(void *ctx, enum firn_packfile_kind kind, firn_slice content)
+count_blobs(void *ctx, enum fi_packfile_kind kind, firn_slice content)
 {
     (void)content;
     struct add_count *count = ctx;
-    count->blobs += kind == FIRN_PACKFILE_BLOB ? 1 : 0;
+    count->blobs += kind == FI_PACKFILE_BLOB ? 1 : 0;
 }
 
 static void
@@ -334,7 +334,7 @@ an_inode_of_many_names_is_read_once(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     struct add_count count = {0};
     scan_world_open_memory(&world, 1);
     scan_put_text(&world, "m", "x");
@@ -350,7 +350,7 @@ an_inode_of_many_names_is_read_once(void **state)
     assert_int_equal(count.blobs, 1);
     assert_int_equal(result.files, 51);
     assert_int_equal(result.bytes, 1);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
 }
@@ -362,8 +362,8 @@ without_a_wish_for_content_only_directories_are_added(void **state)
     struct scan_world world;
     struct scan_sink full;
     struct scan_sink sink;
-    struct firn_scan_result expected;
-    struct firn_scan_result result;
+    struct fi_scan_result expected;
+    struct fi_scan_result result;
     scan_world_open_memory(&world, 1);
     put_every_kind(&world);
     scan_put_random(&world, "large", 3, 9 << 20);
@@ -374,11 +374,11 @@ without_a_wish_for_content_only_directories_are_added(void **state)
     scan_run(&world, &full, NULL, 1, &expected);
     scan_run(&world, &sink, NULL, 1, &result);
     assert_memory_equal(&expected.root.hash, &result.root.hash, sizeof result.root.hash);
-    assert_int_equal(scan_sink_count(&sink, FIRN_PACKFILE_TREE), 4);
+    assert_int_equal(scan_sink_count(&sink, FI_PACKFILE_TREE), 4);
     assert_int_equal(sink.adds, 4);
     assert_int_equal(result.new_objects, 0);
-    firn_scan_result_deinit(&expected);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&expected);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&full);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
@@ -430,7 +430,7 @@ check_excluded(struct scan_world *world)
     put_excluded(world);
     (void)scan_check_equal(world);
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     struct scan_notices notices = {0};
     static const char *const expected[] = {
         ".git",        ".hg",           "node_modules",     ".venv",
@@ -445,7 +445,7 @@ check_excluded(struct scan_world *world)
     assert_int_equal(result.excluded, sizeof expected / sizeof *expected);
     assert_int_equal(notices.counts[FIRN_NOTICE_EXCLUDED], result.excluded);
     assert_int_equal(result.skipped, 0);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
 }
@@ -463,17 +463,17 @@ the_store_is_never_saved_into_itself(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     struct scan_notices notices = {0};
-    struct firn_os_stat stat;
+    struct fi_os_stat stat;
     firn_error err;
     scan_world_open_memory(&world, 1);
     scan_put_text(&world, "a/store/packs/1.pack", "p");
     scan_put_text(&world, "a/file", "f");
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_beneath(world.root, "a/store", &dir, &err), FIRN_OK);
-    assert_int_equal(firn_os_dir_stat(dir, &stat, &err), FIRN_OK);
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_beneath(world.root, "a/store", &dir, &err), FIRN_OK);
+    assert_int_equal(fi_os_dir_stat(dir, &stat, &err), FIRN_OK);
+    fi_os_dir_close(dir);
     struct firn_scan_options options = {
         .threads = 1,
         .has_store = true,
@@ -482,13 +482,13 @@ the_store_is_never_saved_into_itself(void **state)
         .callbacks = scan_notices_callbacks(&notices),
     };
     scan_sink_init(&sink);
-    struct firn_objects_sink as_sink = scan_sink_of(&sink);
-    assert_int_equal(firn_scan(world.root, &options, &as_sink, &result, &err), FIRN_OK);
+    struct fi_objects_sink as_sink = scan_sink_of(&sink);
+    assert_int_equal(fi_scan_tree(world.root, &options, &as_sink, &result, &err), FIRN_OK);
     assert_int_equal(result.files, 1);
     assert_int_equal(result.directories, 1);
     assert_int_equal(result.excluded, 1);
     assert_true(scan_notices_has(&notices, FIRN_NOTICE_EXCLUDED, "a/store"));
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
@@ -498,7 +498,7 @@ static void
 check_special(struct scan_world *world)
 {
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     struct scan_notices notices = {0};
     scan_put_fifo(world, "d/pipe");
     scan_put_text(world, "d/file", "f");
@@ -508,7 +508,7 @@ check_special(struct scan_world *world)
     assert_true(scan_notices_has(&notices, FIRN_NOTICE_SPECIAL, "d/pipe"));
     assert_int_equal(result.skipped, 1);
     assert_int_equal(result.files, 1);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
 }
@@ -526,33 +526,33 @@ static void
 a_very_deep_tree_needs_no_deep_stack_and_is_cut_off_with_a_notice(void **state)
 {
     (void)state;
-    enum { DEPTH = FIRN_TREE_DEPTH_MAX + 10 };
+    enum { DEPTH = FI_TREE_DEPTH_MAX + 10 };
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     struct scan_notices notices = {0};
     firn_error err;
     scan_world_open_memory(&world, 1);
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_beneath(world.root, "", &dir, &err), FIRN_OK);
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_beneath(world.root, "", &dir, &err), FIRN_OK);
     for (unsigned i = 0; i < DEPTH; i++) {
-        struct firn_os_dir *below;
-        assert_int_equal(firn_os_make_dir(dir, "d", 0755, &err), FIRN_OK);
-        assert_int_equal(firn_os_dir_open(dir, "d", &below, &err), FIRN_OK);
-        firn_os_dir_close(dir);
+        struct fi_os_dir *below;
+        assert_int_equal(fi_os_make_dir(dir, "d", 0755, &err), FIRN_OK);
+        assert_int_equal(fi_os_dir_open(dir, "d", &below, &err), FIRN_OK);
+        fi_os_dir_close(dir);
         dir = below;
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     scan_sink_init(&sink);
     scan_run(&world, &sink, &notices, 1, &result);
-    assert_int_equal(result.directories, FIRN_TREE_DEPTH_MAX - 1);
+    assert_int_equal(result.directories, FI_TREE_DEPTH_MAX - 1);
     assert_int_equal(result.skipped, 1);
     assert_int_equal(notices.counts[FIRN_NOTICE_UNREADABLE], 1);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
-    firn_os_dir_close(world.root);
-    firn_sim_memory_destroy(world.os);
+    fi_os_dir_close(world.root);
+    fi_sim_memory_destroy(world.os);
 }
 
 static void

@@ -33,7 +33,7 @@ in_both_worlds(void (*test)(struct scan_world *world))
 }
 
 static int
-keep_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+keep_piece(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     (void)err;
     (void)offset;
@@ -48,17 +48,17 @@ keep_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, 
 static char *
 pieces_of(struct scan_sink *sink, const firn_hash *hash)
 {
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice bytes;
     uint64_t total;
     firn_error err;
     char *text = calloc(1, 4096);
     assert_true(scan_sink_find(sink, hash, &kind, &bytes));
-    if (kind == FIRN_PACKFILE_BLOB) {
+    if (kind == FI_PACKFILE_BLOB) {
         strcpy(text, "blob");
         return text;
     }
-    assert_int_equal(firn_packfile_decode_pieces(bytes, &total, keep_piece, &text, &err), FIRN_OK);
+    assert_int_equal(fi_packfile_decode_pieces(bytes, &total, keep_piece, &text, &err), FIRN_OK);
     return text;
 }
 
@@ -89,7 +89,7 @@ check_cuts(struct scan_world *world, const struct cut *cuts, size_t count)
 {
     (void)scan_check_equal(world);
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     scan_sink_init(&sink);
     scan_run(world, &sink, NULL, 2, &result);
     for (size_t i = 0; i < count; i++) {
@@ -98,7 +98,7 @@ check_cuts(struct scan_world *world, const struct cut *cuts, size_t count)
         assert_string_equal(pieces, cuts[i].pieces);
         free(pieces);
     }
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
 }
 
@@ -135,16 +135,16 @@ struct groups {
 };
 
 static int
-see_chunk(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+see_chunk(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     (void)offset;
     (void)err;
     struct groups *groups = ctx;
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice bytes;
     assert_false(piece->is_hole);
     assert_true(scan_sink_find(groups->sink, &piece->hash, &kind, &bytes));
-    assert_int_equal(kind, FIRN_PACKFILE_BLOB);
+    assert_int_equal(kind, FI_PACKFILE_BLOB);
     groups->chunks++;
     groups->largest_chunk =
         piece->size > groups->largest_chunk ? piece->size : groups->largest_chunk;
@@ -152,31 +152,31 @@ see_chunk(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, f
 }
 
 static int
-see_group(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+see_group(void *ctx, uint64_t offset, const struct fi_packfile_piece *piece, firn_error *err)
 {
     (void)offset;
     struct groups *groups = ctx;
-    enum firn_packfile_kind kind;
+    enum fi_packfile_kind kind;
     firn_slice bytes;
     uint64_t total;
     assert_true(scan_sink_find(groups->sink, &piece->hash, &kind, &bytes));
     groups->count++;
     groups->smallest = piece->size < groups->smallest ? piece->size : groups->smallest;
     groups->largest = piece->size > groups->largest ? piece->size : groups->largest;
-    if (kind == FIRN_PACKFILE_BLOB) {
+    if (kind == FI_PACKFILE_BLOB) {
         groups->whole++;
         return FIRN_OK;
     }
-    assert_int_equal(kind, FIRN_PACKFILE_PIECES);
-    return firn_packfile_decode_pieces(bytes, &total, see_chunk, groups, err);
+    assert_int_equal(kind, FI_PACKFILE_PIECES);
+    return fi_packfile_decode_pieces(bytes, &total, see_chunk, groups, err);
 }
 
 static void
 check_groups(struct scan_world *world)
 {
     struct scan_sink sink;
-    struct firn_scan_result result;
-    enum firn_packfile_kind kind;
+    struct fi_scan_result result;
+    enum fi_packfile_kind kind;
     firn_slice bytes;
     uint64_t total;
     firn_error err;
@@ -187,14 +187,14 @@ check_groups(struct scan_world *world)
     firn_hash hash = hash_of(&sink, &result.root.hash, "over ");
     struct groups groups = {.sink = &sink, .smallest = UINT64_MAX};
     assert_true(scan_sink_find(&sink, &hash, &kind, &bytes));
-    assert_int_equal(kind, FIRN_PACKFILE_PIECES);
-    assert_int_equal(firn_packfile_decode_pieces(bytes, &total, see_group, &groups, &err), FIRN_OK);
+    assert_int_equal(kind, FI_PACKFILE_PIECES);
+    assert_int_equal(fi_packfile_decode_pieces(bytes, &total, see_group, &groups, &err), FIRN_OK);
     assert_in_range(groups.count, 24, 96);
     assert_true(groups.largest <= MIB);
     assert_true(groups.whole <= 1); /* the last one, if any */
     assert_in_range(groups.chunks, 24 * MIB / 22000, 24 * MIB / 13000);
     assert_true(groups.largest_chunk <= 64 << 10);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
 }
 
@@ -213,7 +213,7 @@ a_change_in_a_large_file_makes_little_new(void **state)
     enum { SIZE = 20 * MIB };
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     struct test_random random = {.state = 5};
     uint8_t *bytes = malloc(SIZE + 7);
     assert_non_null(bytes);
@@ -222,16 +222,16 @@ a_change_in_a_large_file_makes_little_new(void **state)
     scan_put_file(&world, "f", bytes, SIZE);
     scan_sink_init(&sink);
     scan_run(&world, &sink, NULL, 2, &result);
-    firn_scan_result_deinit(&result);
-    uint64_t blobs = scan_sink_count(&sink, FIRN_PACKFILE_BLOB);
-    uint64_t lists = scan_sink_count(&sink, FIRN_PACKFILE_PIECES);
+    fi_scan_result_deinit(&result);
+    uint64_t blobs = scan_sink_count(&sink, FI_PACKFILE_BLOB);
+    uint64_t lists = scan_sink_count(&sink, FI_PACKFILE_PIECES);
     memmove(bytes + MIB + 7, bytes + MIB, SIZE - MIB);
     memcpy(bytes + MIB, "7 bytes", 7);
     scan_put_file(&world, "f", bytes, SIZE + 7);
     scan_run(&world, &sink, NULL, 2, &result);
-    assert_true(scan_sink_count(&sink, FIRN_PACKFILE_BLOB) - blobs < 8);
-    assert_true(scan_sink_count(&sink, FIRN_PACKFILE_PIECES) - lists < 5);
-    firn_scan_result_deinit(&result);
+    assert_true(scan_sink_count(&sink, FI_PACKFILE_BLOB) - blobs < 8);
+    assert_true(scan_sink_count(&sink, FI_PACKFILE_PIECES) - lists < 5);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
     free(bytes);
@@ -248,14 +248,14 @@ content_is_cut_alike_by_any_number_of_threads(void **state)
     scan_put_random(&world, "g", 2, 9 * MIB);
     for (unsigned threads = 1; threads <= 8; threads *= 2) {
         struct scan_sink sink;
-        struct firn_scan_result result;
+        struct fi_scan_result result;
         scan_sink_init(&sink);
         scan_run(&world, &sink, NULL, threads, &result);
-        uint64_t now[] = {scan_sink_count(&sink, FIRN_PACKFILE_BLOB),
-                          scan_sink_count(&sink, FIRN_PACKFILE_PIECES)};
+        uint64_t now[] = {scan_sink_count(&sink, FI_PACKFILE_BLOB),
+                          scan_sink_count(&sink, FI_PACKFILE_PIECES)};
         assert_true(threads == 1 || memcmp(now, counts, sizeof now) == 0);
         memcpy(counts, now, sizeof now);
-        firn_scan_result_deinit(&result);
+        fi_scan_result_deinit(&result);
         scan_sink_deinit(&sink);
     }
     scan_world_close(&world);
@@ -296,7 +296,7 @@ a_hole_and_zeros_are_the_same_content(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     uint8_t *zeros = calloc(1, MIB);
     scan_world_open_memory(&world, 1);
     scan_put_file(&world, "dense", zeros, MIB);
@@ -306,7 +306,7 @@ a_hole_and_zeros_are_the_same_content(void **state)
     firn_hash dense = hash_of(&sink, &result.root.hash, "dense ");
     firn_hash sparse = hash_of(&sink, &result.root.hash, "sparse ");
     assert_memory_equal(&dense, &sparse, sizeof dense);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
     free(zeros);
@@ -327,7 +327,7 @@ several_large_files_are_saved_side_by_side(void **state)
 
 /* Takes its time until a second worker has opened a lane, which it does to add something. */
 static void
-wait_for_help(void *ctx, enum firn_packfile_kind kind, firn_slice content)
+wait_for_help(void *ctx, enum fi_packfile_kind kind, firn_slice content)
 {
     (void)kind;
     (void)content;
@@ -336,7 +336,7 @@ wait_for_help(void *ctx, enum firn_packfile_kind kind, firn_slice content)
     bool is_alone = sink->lanes_opened < 2;
     pthread_mutex_unlock(&sink->mutex);
     if (is_alone) {
-        firn_os_sleep_ns(firn_os_default(), 50000000);
+        fi_os_sleep_ns(fi_os_default(), 50000000);
     }
 }
 
@@ -346,7 +346,7 @@ an_idle_worker_helps_with_the_pieces_of_a_large_file(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     scan_world_open_disk(&world);
     scan_put_random(&world, "large", 1, 40 * MIB);
     scan_sink_init(&sink);
@@ -359,7 +359,7 @@ an_idle_worker_helps_with_the_pieces_of_a_large_file(void **state)
     assert_string_equal(saved, real);
     free(real);
     free(saved);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
 }

@@ -24,12 +24,12 @@ enum { MIB = 1 << 20, TICK_NS = 10000000 };
 
 static int
 try_run(struct scan_world *world, struct scan_sink *sink, struct scan_notices *notices,
-        unsigned threads, bool strict, struct firn_scan_result *out, firn_error *err)
+        unsigned threads, bool strict, struct fi_scan_result *out, firn_error *err)
 {
     struct firn_scan_options options = {
         .strict = strict, .threads = threads, .callbacks = scan_notices_callbacks(notices)};
-    struct firn_objects_sink as_sink = scan_sink_of(sink);
-    return firn_scan(world->root, &options, &as_sink, out, err);
+    struct fi_objects_sink as_sink = scan_sink_of(sink);
+    return fi_scan_tree(world->root, &options, &as_sink, out, err);
 }
 
 /* ---- unreadable ---- */
@@ -44,7 +44,7 @@ put_unreadable(struct scan_world *world)
     scan_set_mode(world, "secret", 0000);
     scan_set_mode(world, "closed", 0000);
     scan_set_mode(world, "open/g", 0000);
-    firn_sim_memory_set_user(world->os, 1000);
+    fi_sim_memory_set_user(world->os, 1000);
 }
 
 static void
@@ -54,7 +54,7 @@ what_cannot_be_read_is_left_out_told_and_counted(void **state)
     struct scan_world world;
     struct scan_sink sink;
     struct scan_notices notices = {0};
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     scan_world_open_memory(&world, 1);
     put_unreadable(&world);
     scan_sink_init(&sink);
@@ -71,10 +71,10 @@ what_cannot_be_read_is_left_out_told_and_counted(void **state)
     assert_non_null(strstr(saved, "\nopen "));
     assert_int_equal(strncmp(saved, "ok ", 3), 0);
     free(saved);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
-    firn_sim_memory_set_user(world.os, 0);
+    fi_sim_memory_set_user(world.os, 0);
     scan_world_close(&world);
 }
 
@@ -84,7 +84,7 @@ a_strict_scan_stops_at_the_first_thing_it_cannot_read(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     firn_error err;
     scan_world_open_memory(&world, 1);
     put_unreadable(&world);
@@ -93,10 +93,10 @@ a_strict_scan_stops_at_the_first_thing_it_cannot_read(void **state)
     assert_int_equal(err.code, FIRN_DENIED);
     assert_non_null(strstr(err.text, "/w/"));
     assert_int_equal(result.files, 0);
-    firn_sim_memory_set_user(world.os, 0);
+    fi_sim_memory_set_user(world.os, 0);
     assert_int_equal(try_run(&world, &sink, NULL, 1, true, &result, &err), FIRN_OK);
     assert_int_equal(result.files, 4);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
 }
@@ -107,17 +107,17 @@ a_root_that_cannot_be_read_is_an_error(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     firn_error err;
     scan_world_open_memory(&world, 1);
     scan_put_text(&world, "f", "f");
-    assert_int_equal(firn_os_set_mode((struct firn_os_node){.dir = world.root}, 0, &err), FIRN_OK);
-    firn_sim_memory_set_user(world.os, 1000);
+    assert_int_equal(fi_os_set_mode((struct fi_os_node){.dir = world.root}, 0, &err), FIRN_OK);
+    fi_sim_memory_set_user(world.os, 1000);
     scan_sink_init(&sink);
     assert_int_equal(try_run(&world, &sink, NULL, 1, false, &result, &err), FIRN_DENIED);
     assert_non_null(strstr(err.text, "/w"));
     scan_sink_deinit(&sink);
-    firn_sim_memory_set_user(world.os, 0);
+    fi_sim_memory_set_user(world.os, 0);
     scan_world_close(&world);
 }
 
@@ -144,7 +144,7 @@ meddle(void *ctx, const firn_notice *notice)
 /* Scans with somebody who acts at ".git"; returns what was saved. */
 static char *
 run_meddled(struct scan_world *world, const char *at, void (*act)(struct scan_world *world),
-            struct scan_notices *notices, struct firn_scan_result *out)
+            struct scan_notices *notices, struct fi_scan_result *out)
 {
     struct scan_sink sink;
     struct meddler meddler = {world, at, act};
@@ -170,7 +170,7 @@ what_goes_away_meanwhile_is_left_out_and_told(void **state)
     (void)state;
     struct scan_world world;
     struct scan_notices notices;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     scan_world_open_memory(&world, 1);
     scan_put_text(&world, ".git", "");
     scan_put_text(&world, "file", "f");
@@ -185,7 +185,7 @@ what_goes_away_meanwhile_is_left_out_and_told(void **state)
     assert_int_equal(result.files, 1);
     assert_int_equal(strncmp(saved, "stays ", 6), 0);
     free(saved);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_world_close(&world);
 }
@@ -209,7 +209,7 @@ what_becomes_something_else_meanwhile_is_never_followed(void **state)
     (void)state;
     struct scan_world world;
     struct scan_notices notices;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     scan_world_open_memory(&world, 1);
     scan_put_text(&world, ".git", "");
     scan_put_text(&world, "file", "f");
@@ -224,7 +224,7 @@ what_becomes_something_else_meanwhile_is_never_followed(void **state)
     assert_true(scan_notices_has(&notices, FIRN_NOTICE_VANISHED, "dir"));
     assert_int_equal(result.skipped, 4);
     free(saved);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_world_close(&world);
 }
@@ -243,7 +243,7 @@ a_directory_replaced_between_its_segments_is_not_mixed_with_the_new_one(void **s
     enum { COUNT = 600, SEGMENT = 256 };
     struct scan_world world;
     struct scan_notices notices;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     scan_world_open_memory(&world, 1);
     for (unsigned i = 0; i < COUNT; i++) {
         char path[32];
@@ -262,7 +262,7 @@ a_directory_replaced_between_its_segments_is_not_mixed_with_the_new_one(void **s
     assert_non_null(strstr(saved, "f0255"));
     assert_null(strstr(saved, "f0256"));
     free(saved);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_notices_deinit(&notices);
     scan_world_close(&world);
 }
@@ -275,11 +275,11 @@ struct writer {
 };
 
 static void
-write_meanwhile(void *ctx, enum firn_packfile_kind kind, firn_slice content)
+write_meanwhile(void *ctx, enum fi_packfile_kind kind, firn_slice content)
 {
     struct writer *writer = ctx;
     (void)content;
-    if (kind != FIRN_PACKFILE_PIECES) {
+    if (kind != FI_PACKFILE_PIECES) {
         return;
     }
     writer->groups++;
@@ -295,7 +295,7 @@ a_file_that_changes_while_it_is_read_is_read_again(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     struct writer writer = {&world, 2, 0};
     scan_world_open_memory(&world, 1);
     scan_put_random(&world, "large", 1, 9 * MIB);
@@ -311,7 +311,7 @@ a_file_that_changes_while_it_is_read_is_read_again(void **state)
     assert_string_equal(saved, real);
     free(real);
     free(saved);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
 }
@@ -323,7 +323,7 @@ a_file_that_never_stops_changing_is_left_out_after_three_tries(void **state)
     struct scan_world world;
     struct scan_sink sink;
     struct scan_notices notices = {0};
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     struct writer writer = {&world, 1000, 0};
     firn_error err;
     scan_world_open_memory(&world, 1);
@@ -338,8 +338,8 @@ a_file_that_never_stops_changing_is_left_out_after_three_tries(void **state)
     assert_true(scan_notices_has(&notices, FIRN_NOTICE_CHANGING, "large"));
     assert_in_range(writer.groups, 3 * 9, 3 * 36);
     /* Each of other bytes, and no list of a whole file. */
-    assert_int_equal(scan_sink_count(&sink, FIRN_PACKFILE_PIECES), writer.groups);
-    firn_scan_result_deinit(&result);
+    assert_int_equal(scan_sink_count(&sink, FI_PACKFILE_PIECES), writer.groups);
+    fi_scan_result_deinit(&result);
     assert_int_equal(try_run(&world, &sink, NULL, 1, true, &result, &err), FIRN_CONFLICT);
     assert_non_null(strstr(err.text, "large"));
     scan_notices_deinit(&notices);
@@ -353,21 +353,21 @@ a_file_that_has_just_changed_is_given_a_tick_of_the_clock(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     scan_world_open_memory(&world, 1);
     scan_put_text(&world, "f", "f");
     scan_put_text(&world, "g", "g");
     scan_sink_init(&sink);
-    int64_t start = firn_os_now_ns(world.os);
+    int64_t start = fi_os_now_ns(world.os);
     scan_run(&world, &sink, NULL, 1, &result);
-    firn_scan_result_deinit(&result);
-    int64_t first = firn_os_now_ns(world.os) - start;
+    fi_scan_result_deinit(&result);
+    int64_t first = fi_os_now_ns(world.os) - start;
     assert_true(first >= TICK_NS - 100000 && first < 2 * TICK_NS); /* once for both */
-    firn_os_sleep_ns(world.os, TICK_NS);
-    start = firn_os_now_ns(world.os);
+    fi_os_sleep_ns(world.os, TICK_NS);
+    start = fi_os_now_ns(world.os);
     scan_run(&world, &sink, NULL, 1, &result);
-    firn_scan_result_deinit(&result);
-    assert_true(firn_os_now_ns(world.os) - start < TICK_NS / 10);
+    fi_scan_result_deinit(&result);
+    assert_true(fi_os_now_ns(world.os) - start < TICK_NS / 10);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
 }
@@ -416,14 +416,14 @@ a_tree_in_motion_is_saved_in_states_that_existed(void **state)
     for (unsigned i = 0; i < 12; i++) {
         struct scan_sink sink;
         struct scan_notices notices = {0};
-        struct firn_scan_result result;
+        struct fi_scan_result result;
         scan_sink_init(&sink);
         scan_run(&world, &sink, &notices, 3, &result);
         char *saved = scan_dump_saved(&sink, &result.root.hash); /* checks every content */
         assert_non_null(strstr(saved, "\nquiet "));
         assert_non_null(strstr(saved, "d/quiet "));
         free(saved);
-        firn_scan_result_deinit(&result);
+        fi_scan_result_deinit(&result);
         scan_notices_deinit(&notices);
         scan_sink_deinit(&sink);
     }
@@ -460,11 +460,11 @@ check_sink_failures(struct scan_world *world, unsigned threads)
     put_mixed(world);
     scan_put_random(world, "large", 5, 9 * MIB);
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     firn_error err;
     scan_sink_init(&sink);
     assert_int_equal(try_run(world, &sink, NULL, threads, false, &result, &err), FIRN_OK);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     uint64_t adds = sink.adds;
     scan_sink_deinit(&sink);
     const struct test_share share = test_share_of(1, threads);
@@ -474,7 +474,7 @@ check_sink_failures(struct scan_world *world, unsigned threads)
         int rc = try_run(world, &sink, NULL, threads, false, &result, &err);
         if (threads > 1 && sink.adds < n) { /* workers that race may both add one inode, or not */
             assert_int_equal(rc, FIRN_OK);
-            firn_scan_result_deinit(&result);
+            fi_scan_result_deinit(&result);
         } else {
             assert_int_equal(rc, FIRN_NO_SPACE);
             assert_string_equal(err.text, "object refused");
@@ -511,7 +511,7 @@ let_a_second_pass(void *ctx, const firn_notice *notice)
 {
     (void)notice;
     struct scan_world *world = ctx;
-    firn_os_sleep_ns(world->os, 1000000000);
+    fi_os_sleep_ns(world->os, 1000000000);
 }
 
 static void
@@ -524,7 +524,7 @@ an_answer_other_than_ok_cancels(void **state)
     put_mixed(&world);
     for (uint64_t at = 1; at <= 3; at++) { /* at the start, in the middle, at the end */
         struct scan_sink sink;
-        struct firn_scan_result result;
+        struct fi_scan_result result;
         struct scan_notices notices = {.cancel_at = at, .hook = let_a_second_pass, .ctx = &world};
         scan_sink_init(&sink);
         assert_int_equal(try_run(&world, &sink, &notices, 1, false, &result, &err), FIRN_CANCELLED);
@@ -543,7 +543,7 @@ fail_allocations(struct scan_world *world, bool for_ever, const firn_hash *expec
     int64_t before = test_alloc_alive();
     for (uint64_t n = 1; !is_done; n++) {
         struct scan_sink sink;
-        struct firn_scan_result result;
+        struct fi_scan_result result;
         firn_error err;
         scan_sink_init(&sink);
         test_alloc_fail_at(n, for_ever);
@@ -552,7 +552,7 @@ fail_allocations(struct scan_world *world, bool for_ever, const firn_hash *expec
         test_alloc_fail_at(0, false);
         if (rc == FIRN_OK) {
             assert_memory_equal(&result.root.hash, expected, sizeof *expected);
-            firn_scan_result_deinit(&result);
+            fi_scan_result_deinit(&result);
         } else {
             assert_int_equal(rc, FIRN_NO_MEMORY);
             assert_int_equal(err.code, FIRN_NO_MEMORY);
@@ -568,14 +568,14 @@ every_failed_allocation_is_reported_and_leaks_nothing(void **state)
     (void)state;
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     test_alloc_install();
     scan_world_open_memory(&world, 1);
     put_mixed(&world);
     scan_sink_init(&sink);
     scan_run(&world, &sink, NULL, 1, &result);
     firn_hash hash = result.root.hash;
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     fail_allocations(&world, false, &hash);
     fail_allocations(&world, true, &hash);
     scan_sink_deinit(&sink);

@@ -23,17 +23,17 @@ enum { MIB = 1 << 20 };
 /* Scans through the fault implementation. */
 static int
 try_run(struct scan_world *world, struct scan_sink *sink, struct scan_notices *notices,
-        struct firn_scan_result *out, firn_error *err)
+        struct fi_scan_result *out, firn_error *err)
 {
-    struct firn_os_dir *root;
-    int rc = firn_os_dir_open_path(world->outer, "/w", &root, err);
+    struct fi_os_dir *root;
+    int rc = fi_os_dir_open_path(world->outer, "/w", &root, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     struct firn_scan_options options = {.threads = 1, .callbacks = scan_notices_callbacks(notices)};
-    struct firn_objects_sink as_sink = scan_sink_of(sink);
-    rc = firn_scan(root, &options, &as_sink, out, err);
-    firn_os_dir_close(root);
+    struct fi_objects_sink as_sink = scan_sink_of(sink);
+    rc = fi_scan_tree(root, &options, &as_sink, out, err);
+    fi_os_dir_close(root);
     return rc;
 }
 
@@ -95,21 +95,21 @@ struct outcome {
 };
 
 static struct outcome
-run_planned(struct scan_world *world, const struct firn_sim_fault_plan *plan, const char *whole)
+run_planned(struct scan_world *world, const struct fi_sim_fault_plan *plan, const char *whole)
 {
     struct scan_sink sink;
     struct scan_notices notices = {0};
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     struct outcome outcome = {0};
     scan_sink_init(&sink);
-    firn_sim_fault_set_plan(world->outer, plan);
+    fi_sim_fault_set_plan(world->outer, plan);
     outcome.code = try_run(world, &sink, &notices, &result, &outcome.err);
     uint64_t skipped =
         notices.counts[FIRN_NOTICE_UNREADABLE] + notices.counts[FIRN_NOTICE_METADATA];
     outcome.told = skipped + notices.counts[FIRN_NOTICE_BAD_RULE];
-    outcome.hits = firn_sim_fault_hits(world->outer);
-    outcome.calls = firn_sim_fault_calls(world->outer);
-    firn_sim_fault_set_plan(world->outer, NULL);
+    outcome.hits = fi_sim_fault_hits(world->outer);
+    outcome.calls = fi_sim_fault_calls(world->outer);
+    fi_sim_fault_set_plan(world->outer, NULL);
     if (outcome.code == FIRN_OK) {
         outcome.root = result.root.hash;
         assert_int_equal(result.skipped, skipped + notices.counts[FIRN_NOTICE_SPECIAL]);
@@ -118,7 +118,7 @@ run_planned(struct scan_world *world, const struct firn_sim_fault_plan *plan, co
             assert_lines_within(saved, whole);
         }
         free(saved);
-        firn_scan_result_deinit(&result);
+        fi_scan_result_deinit(&result);
     }
     scan_notices_deinit(&notices);
     scan_sink_deinit(&sink);
@@ -129,16 +129,16 @@ run_planned(struct scan_world *world, const struct firn_sim_fault_plan *plan, co
 static void
 fail_each_call(struct scan_world *world, bool for_ever, const char *whole)
 {
-    firn_os_sleep_ns(world->os, 1000000000); /* young files are looked at once more */
+    fi_os_sleep_ns(world->os, 1000000000); /* young files are looked at once more */
     struct outcome good = run_planned(world, NULL, whole);
     assert_int_equal(good.code, FIRN_OK);
     int64_t alive = test_alloc_alive();
     for (uint64_t n = 1; n <= good.calls; n++) {
-        struct firn_sim_fault_plan plan = {.call = n,
-                                           .for_ever = for_ever,
-                                           .classes = FIRN_SIM_FAULT_ALL,
-                                           .kind = FIRN_SIM_FAULT_FAILS,
-                                           .error_number = EIO};
+        struct fi_sim_fault_plan plan = {.call = n,
+                                         .for_ever = for_ever,
+                                         .classes = FI_SIM_FAULT_ALL,
+                                         .kind = FI_SIM_FAULT_FAILS,
+                                         .error_number = EIO};
         struct outcome outcome = run_planned(world, &plan, whole);
         assert_true(outcome.hits > 0);
         if (outcome.code == FIRN_OK) { /* never silently */
@@ -185,10 +185,10 @@ running_out_of_descriptors_is_not_the_fault_of_a_file(void **state)
     scan_world_wrap(&world);
     uint64_t opens = 0;
     for (uint64_t n = 1; n == 1 || n <= opens; n++) {
-        struct firn_sim_fault_plan plan = {.call = n,
-                                           .classes = FIRN_SIM_FAULT_OPENS,
-                                           .kind = FIRN_SIM_FAULT_FAILS,
-                                           .error_number = EMFILE};
+        struct fi_sim_fault_plan plan = {.call = n,
+                                         .classes = FI_SIM_FAULT_OPENS,
+                                         .kind = FI_SIM_FAULT_FAILS,
+                                         .error_number = EMFILE};
         struct outcome outcome = run_planned(&world, &plan, NULL);
         opens = outcome.hits == 0 ? 0 : n + 1;
         if (outcome.hits > 0) {
@@ -208,8 +208,8 @@ short_reads_and_interruptions_change_nothing(void **state)
     put_with_links(&world);
     scan_world_wrap(&world);
     struct outcome good = run_planned(&world, NULL, NULL);
-    struct firn_sim_fault_plan reads = {
-        .call = 1, .for_ever = true, .classes = FIRN_SIM_FAULT_READS, .kind = FIRN_SIM_FAULT_SHORT};
+    struct fi_sim_fault_plan reads = {
+        .call = 1, .for_ever = true, .classes = FI_SIM_FAULT_READS, .kind = FI_SIM_FAULT_SHORT};
     struct outcome outcome = run_planned(&world, &reads, NULL);
     assert_int_equal(outcome.code, FIRN_OK);
     assert_memory_equal(&outcome.root, &good.root, sizeof good.root);
@@ -230,7 +230,7 @@ struct intruder {
 };
 
 static void
-intrude(void *ctx, const struct firn_sim_fault_call *call)
+intrude(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct intruder *intruder = ctx;
     if (intruder->times > 0 && call->name != NULL && strcmp(call->name, intruder->name) == 0 &&
@@ -248,21 +248,21 @@ run_intruded(const char *operation, unsigned times,
 {
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     firn_error err;
     struct intruder intruder = {&world, operation, "small", times, 0, act};
     scan_world_open_memory(&world, 1);
     scan_put_text(&world, "small", "as it was");
     scan_put_text(&world, "other", "untouched");
     scan_world_wrap(&world);
-    firn_os_sleep_ns(world.os, 1000000000);
-    firn_sim_fault_set_hook(world.outer, intrude, &intruder);
+    fi_os_sleep_ns(world.os, 1000000000);
+    fi_sim_fault_set_hook(world.outer, intrude, &intruder);
     scan_sink_init(&sink);
     assert_int_equal(try_run(&world, &sink, notices, &result, &err), FIRN_OK);
     assert_true(intruder.done > 0);
     char *saved = scan_dump_saved(&sink, &result.root.hash);
     *out_real = scan_dump_real(&world, false);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     scan_sink_deinit(&sink);
     scan_world_close(&world);
     return saved;

@@ -17,7 +17,7 @@
 #include "support/test_random.h"
 
 static firn_slice
-name_at(const struct firn_scan_listing *listing, size_t i)
+name_at(const struct fi_scan_listing *listing, size_t i)
 {
     return firn_bytes(listing->items[i].name.text, listing->items[i].name_size);
 }
@@ -28,10 +28,10 @@ names_come_out_in_byte_order_each_once(void **state)
     (void)state;
     struct test_random random;
     test_random_init(&random, "names_come_out_in_byte_order_each_once", 7);
-    struct firn_scan_listing listing = {0};
+    struct fi_scan_listing listing = {0};
     for (unsigned round = 0; round < 200; round++) {
         size_t added = (size_t)test_random_below(&random, 60);
-        firn_scan_listing_clear(&listing);
+        fi_scan_listing_clear(&listing);
         for (size_t i = 0; i < added; i++) {
             /* Few letters, so that names repeat and are prefixes of each other. */
             uint8_t name[4];
@@ -39,19 +39,19 @@ names_come_out_in_byte_order_each_once(void **state)
             for (size_t j = 0; j < size; j++) {
                 name[j] = (uint8_t)(0xfe + test_random_below(&random, 2));
             }
-            assert_int_equal(firn_scan_listing_add(&listing, firn_bytes(name, size), FIRN_OS_FILE),
+            assert_int_equal(fi_scan_listing_add(&listing, firn_bytes(name, size), FI_OS_FILE),
                              FIRN_OK);
         }
-        firn_scan_listing_sort(&listing);
+        fi_scan_listing_sort(&listing);
         assert_true(listing.count <= added && (listing.count > 0) == (added > 0));
         for (size_t i = 1; i < listing.count; i++) {
-            assert_true(firn_slice_compare(name_at(&listing, i - 1), name_at(&listing, i)) < 0);
+            assert_true(fi_slice_compare(name_at(&listing, i - 1), name_at(&listing, i)) < 0);
         }
         for (size_t i = 0; i < listing.count; i++) {
             assert_int_equal(listing.items[i].name.text[listing.items[i].name_size], '\0');
         }
     }
-    firn_scan_listing_deinit(&listing);
+    fi_scan_listing_deinit(&listing);
 }
 
 static void
@@ -60,17 +60,17 @@ of_repeated_names_all_different_ones_stay(void **state)
     (void)state;
     static const char *const names[] = {"b", "a", "b", "c", "a", "a", "aa", ""};
     static const char *const expected[] = {"", "a", "aa", "b", "c"};
-    struct firn_scan_listing listing = {0};
+    struct fi_scan_listing listing = {0};
     for (size_t i = 0; i < 8; i++) {
-        assert_int_equal(firn_scan_listing_add(&listing, firn_str(names[i]), FIRN_OS_DIR), FIRN_OK);
+        assert_int_equal(fi_scan_listing_add(&listing, firn_str(names[i]), FI_OS_DIR), FIRN_OK);
     }
-    firn_scan_listing_sort(&listing);
+    fi_scan_listing_sort(&listing);
     assert_int_equal(listing.count, 5);
     for (size_t i = 0; i < 5; i++) {
         assert_string_equal(listing.items[i].name.text, expected[i]);
-        assert_int_equal(listing.items[i].kind, FIRN_OS_DIR);
+        assert_int_equal(listing.items[i].kind, FI_OS_DIR);
     }
-    firn_scan_listing_deinit(&listing);
+    fi_scan_listing_deinit(&listing);
 }
 
 static void
@@ -79,14 +79,13 @@ a_name_without_end_is_cut_and_still_too_long_for_a_tree(void **state)
     (void)state;
     enum { SIZE = 70000 };
     char *name = malloc(SIZE);
-    struct firn_scan_listing listing = {0};
+    struct fi_scan_listing listing = {0};
     memset(name, 'x', SIZE);
-    assert_int_equal(firn_scan_listing_add(&listing, firn_bytes(name, SIZE), FIRN_OS_FILE),
-                     FIRN_OK);
-    firn_scan_listing_sort(&listing);
+    assert_int_equal(fi_scan_listing_add(&listing, firn_bytes(name, SIZE), FI_OS_FILE), FIRN_OK);
+    fi_scan_listing_sort(&listing);
     assert_int_equal(listing.items[0].name_size, UINT16_MAX);
-    assert_false(firn_tree_name_is_valid(name_at(&listing, 0)));
-    firn_scan_listing_deinit(&listing);
+    assert_false(fi_tree_name_is_valid(name_at(&listing, 0)));
+    fi_scan_listing_deinit(&listing);
     free(name);
 }
 
@@ -95,25 +94,24 @@ a_failed_allocation_loses_no_name(void **state)
 {
     (void)state;
     test_alloc_install();
-    struct firn_scan_listing listing = {0};
+    struct fi_scan_listing listing = {0};
     uint64_t failed = 0;
     for (unsigned i = 0; i < 1000; i++) {
         char name[8] = {(char)('a' + i % 26), (char)('a' + i / 26 % 26), (char)('a' + i / 676)};
         test_alloc_fail_at(1, false);
-        int rc = firn_scan_listing_add(&listing, firn_str(name), FIRN_OS_FILE);
+        int rc = fi_scan_listing_add(&listing, firn_str(name), FI_OS_FILE);
         test_alloc_fail_at(0, false);
         if (rc != FIRN_OK) {
             failed++;
             assert_int_equal(rc, FIRN_NO_MEMORY);
             i--; /* it may be added again; the one memory that failed is asked for again */
-            assert_int_equal(firn_scan_listing_add(&listing, firn_str("again"), FIRN_OS_FILE),
-                             FIRN_OK);
+            assert_int_equal(fi_scan_listing_add(&listing, firn_str("again"), FI_OS_FILE), FIRN_OK);
         }
     }
     assert_true(failed > 0);
-    firn_scan_listing_sort(&listing);
+    fi_scan_listing_sort(&listing);
     assert_int_equal(listing.count, 1001);
-    firn_scan_listing_deinit(&listing);
+    fi_scan_listing_deinit(&listing);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }

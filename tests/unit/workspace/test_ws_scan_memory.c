@@ -22,18 +22,18 @@ a_huge_flat_directory_costs_little_memory_an_entry(void **state)
     enum { COUNT = 60000 };
     struct scan_world world;
     struct scan_sink sink;
-    struct firn_scan_result result;
+    struct fi_scan_result result;
     firn_error err;
     test_peak_install();
     scan_world_open_memory(&world, 1);
     for (unsigned i = 0; i < COUNT; i++) {
         char name[32];
-        struct firn_os_file *file;
+        struct fi_os_file *file;
         snprintf(name, sizeof name, "file-%07u.txt", i);
         assert_int_equal(
-            firn_os_file_open(world.root, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0644, &file, &err),
+            fi_os_file_open(world.root, name, FI_OS_WRITE | FI_OS_CREATE, 0644, &file, &err),
             FIRN_OK);
-        firn_os_file_close(file);
+        fi_os_file_close(file);
     }
     scan_sink_init(&sink);
     size_t before = test_peak_in_use();
@@ -43,11 +43,11 @@ a_huge_flat_directory_costs_little_memory_an_entry(void **state)
     print_message("%zu bytes an entry\n", per_entry);
     assert_true(per_entry <= 160);
     assert_int_equal(result.files, COUNT);
-    firn_scan_result_deinit(&result);
+    fi_scan_result_deinit(&result);
     assert_int_equal(test_peak_in_use(), before);
     scan_sink_deinit(&sink);
-    firn_os_dir_close(world.root);
-    firn_sim_memory_destroy(world.os);
+    fi_os_dir_close(world.root);
+    fi_sim_memory_destroy(world.os);
     test_peak_uninstall();
 }
 

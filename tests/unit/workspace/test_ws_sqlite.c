@@ -32,38 +32,38 @@ struct copying {
     int code;         /* what it returns */
     const char *text; /* what it copies */
     unsigned count;
-    struct firn_os_file *held; /* is closed with a copy; may be NULL */
+    struct fi_os_file *held; /* is closed with a copy; may be NULL */
 };
 
 static int
 copy(void *ctx, const char *path, char *out, size_t size, firn_error *err)
 {
     struct copying *copying = ctx;
-    struct firn_os *os = copying->world->tree.os;
-    struct firn_os_dir *dir;
-    struct firn_os_file *file;
+    struct fi_os *os = copying->world->tree.os;
+    struct fi_os_dir *dir;
+    struct fi_os_file *file;
     char name[32];
     copying->count++;
-    firn_os_file_close(copying->held);
+    fi_os_file_close(copying->held);
     copying->held = NULL;
     assert_true(strncmp(path, "/w/", 3) == 0);
     if (copying->code != FIRN_OK) {
-        return firn_error_set(err, copying->code, "no copy of '%s'", path);
+        return fi_error_set(err, copying->code, "no copy of '%s'", path);
     }
     (void)snprintf(name, sizeof name, "copy-%u", copying->count);
     (void)snprintf(out, size, "/c/%s", name);
-    assert_int_equal(firn_os_dir_open_path(os, "/c", &dir, NULL), FIRN_OK);
-    assert_int_equal(
-        firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, NULL), FIRN_OK);
-    assert_int_equal(firn_os_file_write(file, 0, copying->text, strlen(copying->text), NULL),
+    assert_int_equal(fi_os_dir_open_path(os, "/c", &dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE, 0600, &file, NULL),
                      FIRN_OK);
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_os_file_write(file, 0, copying->text, strlen(copying->text), NULL),
+                     FIRN_OK);
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
     return FIRN_OK;
 }
 
 static int
-count_name(void *ctx, const struct firn_os_dirent *entry)
+count_name(void *ctx, const struct fi_os_dirent *entry)
 {
     (void)entry;
     ++*(unsigned *)ctx;
@@ -73,11 +73,11 @@ count_name(void *ctx, const struct firn_os_dirent *entry)
 static unsigned
 count_copies(struct ws_world *world)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     unsigned count = 0;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/c", &dir, NULL), FIRN_OK);
-    assert_int_equal(firn_os_dir_list(dir, count_name, &count, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/c", &dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_list(dir, count_name, &count, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
     return count;
 }
 
@@ -90,13 +90,12 @@ put_database(struct ws_world *world, const char *path)
 }
 
 /* Stands for a process that has it open. */
-static struct firn_os_file *
+static struct fi_os_file *
 lock(struct ws_world *world, const char *path)
 {
-    struct firn_os_file *file;
-    assert_int_equal(firn_os_file_open(world->tree.root, path, FIRN_OS_READ, 0, &file, NULL),
-                     FIRN_OK);
-    assert_int_equal(firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, locking_byte + 2, 1, NULL),
+    struct fi_os_file *file;
+    assert_int_equal(fi_os_file_open(world->tree.root, path, FI_OS_READ, 0, &file, NULL), FIRN_OK);
+    assert_int_equal(fi_os_file_lock_range(file, FI_OS_LOCK_SHARED, locking_byte + 2, 1, NULL),
                      FIRN_OK);
     return file;
 }
@@ -104,13 +103,13 @@ lock(struct ws_world *world, const char *path)
 static void
 begin(struct ws_world *world, struct copying *copying, uint64_t seed)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     ws_world_open_memory(world, seed);
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/", &dir, NULL), FIRN_OK);
-    assert_int_equal(firn_os_make_dir(dir, "c", 0700, NULL), FIRN_OK);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/", &dir, NULL), FIRN_OK);
+    assert_int_equal(fi_os_make_dir(dir, "c", 0700, NULL), FIRN_OK);
+    fi_os_dir_close(dir);
     *copying = (struct copying){.world = world, .text = "the copy"};
-    world->ws->sqlite = (struct firn_scan_sqlite){copy, copying};
+    world->ws->sqlite = (struct fi_scan_sqlite){copy, copying};
     put_database(world, "app.db");
     scan_put_text(&world->tree, "app.db-wal", "a log");
     scan_put_text(&world->tree, "app.db-shm", "an index");
@@ -126,7 +125,7 @@ one_in_use_is_saved_as_its_copy_without_the_files_beside_it(void **state)
     struct ws_world world;
     struct copying copying;
     begin(&world, &copying, 420);
-    struct firn_os_file *held = lock(&world, "app.db");
+    struct fi_os_file *held = lock(&world, "app.db");
     for (unsigned i = 1; i <= 2; i++) { /* a second time too: no look can say that it is the same */
         firn_workspace_save_result saved = ws_save(&world);
         assert_int_equal(copying.count, i);
@@ -136,7 +135,7 @@ one_in_use_is_saved_as_its_copy_without_the_files_beside_it(void **state)
         assert_true(ws_is_kept(&world, "", "the copy"));
         assert_false(ws_is_kept(&world, "", "a log"));
     }
-    firn_os_file_close(held);
+    fi_os_file_close(held);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -163,12 +162,12 @@ one_without_files_beside_it_is_copied_once_a_lock_is_seen_after_reading(void **s
     begin(&world, &copying, 422);
     scan_remove_file(&world.tree, "app.db-wal");
     scan_remove_file(&world.tree, "app.db-shm");
-    struct firn_os_file *held = lock(&world, "app.db");
+    struct fi_os_file *held = lock(&world, "app.db");
     firn_workspace_save_result saved = ws_save(&world);
     assert_int_equal(copying.count, 1);
     assert_int_equal(saved.checkpoint->files, 2);
     assert_true(ws_is_kept(&world, "", "the copy"));
-    firn_os_file_close(held);
+    fi_os_file_close(held);
     ws_world_close(&world);
 }
 
@@ -182,7 +181,7 @@ one_that_stays_locked_goes_on_as_the_last_checkpoint_has_it(void **state)
     (void)ws_save(&world);
     scan_put_text(&world.tree, "app.db-wal", "a newer log");
     scan_put_text(&world.tree, "app.db-journal", "of nothing that was saved");
-    struct firn_os_file *held = lock(&world, "app.db");
+    struct fi_os_file *held = lock(&world, "app.db");
     copying.code = FIRN_BUSY;
     firn_workspace_save_result saved = ws_save(&world);
     /* The database and its log; the index of that has not changed. */
@@ -192,7 +191,7 @@ one_that_stays_locked_goes_on_as_the_last_checkpoint_has_it(void **state)
     assert_true(ws_is_kept(&world, "", "a log"));
     assert_false(ws_is_kept(&world, "", "a newer log"));
     assert_false(ws_is_kept(&world, "", "of nothing that was saved"));
-    firn_os_file_close(held);
+    fi_os_file_close(held);
     ws_world_close(&world);
 }
 
@@ -228,8 +227,8 @@ without_a_library_all_files_are_saved_and_that_is_told_once(void **state)
     begin(&world, &copying, 424);
     put_database(&world, "more.db");
     scan_put_text(&world.tree, "more.db-journal", "a journal");
-    struct firn_os_file *held = lock(&world, "app.db");
-    struct firn_os_file *more = lock(&world, "more.db");
+    struct fi_os_file *held = lock(&world, "app.db");
+    struct fi_os_file *more = lock(&world, "more.db");
     for (int is_other = 0; is_other < 2; is_other++) {
         copying.code = is_other ? FIRN_INVALID : FIRN_UNSUPPORTED;
         scan_put_text(&world.tree, "app.db-wal", is_other ? "changed" : "a log");
@@ -239,8 +238,8 @@ without_a_library_all_files_are_saved_and_that_is_told_once(void **state)
         assert_int_equal(saved.checkpoint->skipped, 0);
     }
     assert_int_equal(copying.count, 4);
-    firn_os_file_close(held);
-    firn_os_file_close(more);
+    fi_os_file_close(held);
+    fi_os_file_close(more);
     ws_world_close(&world);
 }
 
@@ -257,7 +256,7 @@ a_restore_begins_anew_where_one_was_in_use_until_then(void **state)
     page[PAGE] = '\0';
     copying.text = page; /* a database has whole pages */
     (void)ws_save(&world);
-    struct firn_os_file *held = lock(&world, "app.db");
+    struct fi_os_file *held = lock(&world, "app.db");
     assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
     assert_non_null(strstr(world.err.text, "has it open"));
     copying.held = held;
@@ -278,13 +277,13 @@ rules_decide_about_the_database_and_not_about_its_log(void **state)
     struct copying copying;
     begin(&world, &copying, 426);
     scan_put_text(&world.tree, ".firnignore", "*-wal\n");
-    struct firn_os_file *held = lock(&world, "app.db");
+    struct fi_os_file *held = lock(&world, "app.db");
     (void)ws_save(&world);
     assert_int_equal(copying.count, 1);
     scan_put_text(&world.tree, ".firnignore", "*.db\n");
     (void)ws_save(&world);
     assert_int_equal(copying.count, 1);
-    firn_os_file_close(held);
+    fi_os_file_close(held);
     ws_world_close(&world);
 }
 
@@ -302,14 +301,14 @@ each_of_many_is_found_by_its_name(void **state)
         (void)snprintf(name, sizeof name, "%u-journal", i);
         scan_put_text(&world.tree, name, "a journal");
     }
-    struct firn_os_file *first = lock(&world, "7");
-    struct firn_os_file *last = lock(&world, "599");
+    struct fi_os_file *first = lock(&world, "7");
+    struct fi_os_file *last = lock(&world, "599");
     firn_workspace_save_result saved = ws_save(&world);
     assert_int_equal(copying.count, 2);
     assert_int_equal(saved.checkpoint->files, 4 + 2 * 598 + 2);
     assert_int_equal(saved.checkpoint->skipped, 0);
-    firn_os_file_close(first);
-    firn_os_file_close(last);
+    fi_os_file_close(first);
+    fi_os_file_close(last);
     ws_world_close(&world);
 }
 
@@ -325,7 +324,7 @@ struct meanwhile {
 };
 
 static void
-write_meanwhile(void *ctx, const struct firn_sim_fault_call *call)
+write_meanwhile(void *ctx, const struct fi_sim_fault_call *call)
 {
     struct meanwhile *meanwhile = ctx;
     bool is_it = call->name != NULL && strcmp(call->name, meanwhile->before) == 0 &&
@@ -348,12 +347,12 @@ save_meanwhile(struct ws_world *world, struct copying *copying, struct meanwhile
 {
     scan_world_wrap(&world->tree);
     ws_world_reopen(world);
-    world->ws->sqlite = (struct firn_scan_sqlite){copy, copying};
+    world->ws->sqlite = (struct fi_scan_sqlite){copy, copying};
     world->threads = 1;
     meanwhile->world = world;
-    firn_sim_fault_set_hook(world->tree.outer, write_meanwhile, meanwhile);
+    fi_sim_fault_set_hook(world->tree.outer, write_meanwhile, meanwhile);
     firn_workspace_save_result saved = ws_save(world);
-    firn_sim_fault_set_hook(world->tree.outer, NULL, NULL);
+    fi_sim_fault_set_hook(world->tree.outer, NULL, NULL);
     assert_true(meanwhile->count > meanwhile->skips);
     return saved;
 }
@@ -442,16 +441,16 @@ static void *
 ask_without_locks(void *arg)
 {
     bool *is_refused = arg;
-    struct firn_os_dir *dir = test_os_temp_dir();
-    struct firn_os_file *file;
+    struct fi_os_dir *dir = test_os_temp_dir();
+    struct fi_os_file *file;
     uint8_t page[PAGE] = "SQLite format 3";
     bool is_in_use = true;
     test_os_put(dir, "app.db", page, sizeof page);
-    assert_int_equal(firn_os_file_open(dir, "app.db", FIRN_OS_READ, 0, &file, NULL), FIRN_OK);
+    assert_int_equal(fi_os_file_open(dir, "app.db", FI_OS_READ, 0, &file, NULL), FIRN_OK);
     *is_refused = test_os_refuse(SYS_fcntl, ENOLCK);
-    assert_int_equal(firn_scan_sqlite_is_in_use(file, PAGE, &is_in_use, NULL), FIRN_OK);
+    assert_int_equal(fi_scan_sqlite_is_in_use(file, PAGE, &is_in_use, NULL), FIRN_OK);
     assert_false(is_in_use);
-    firn_os_file_close(file);
+    fi_os_file_close(file);
     test_os_temp_dir_remove(dir);
     return NULL;
 }

@@ -30,21 +30,21 @@ static void
 a_print_shows_every_field_of_a_look(void **state)
 {
     (void)state;
-    struct firn_os_stat stat = {.kind = FIRN_OS_FILE,
-                                .mode = 0644,
-                                .uid = 1,
-                                .gid = 2,
-                                .nlink = 1,
-                                .size_bytes = 5,
-                                .device = 6,
-                                .inode = 7,
-                                .mtime_ns = 8,
-                                .ctime_ns = 9};
-    struct firn_os_stat looks[10];
+    struct fi_os_stat stat = {.kind = FI_OS_FILE,
+                              .mode = 0644,
+                              .uid = 1,
+                              .gid = 2,
+                              .nlink = 1,
+                              .size_bytes = 5,
+                              .device = 6,
+                              .inode = 7,
+                              .mtime_ns = 8,
+                              .ctime_ns = 9};
+    struct fi_os_stat looks[10];
     for (size_t i = 0; i < 10; i++) {
         looks[i] = stat;
     }
-    looks[0].kind = FIRN_OS_SYMLINK;
+    looks[0].kind = FI_OS_SYMLINK;
     looks[1].mode = 0640;
     looks[2].uid = 3;
     looks[3].gid = 3;
@@ -54,21 +54,21 @@ a_print_shows_every_field_of_a_look(void **state)
     looks[7].inode = 8;
     looks[8].mtime_ns = 9;
     looks[9].ctime_ns = 10;
-    struct firn_statcache_print plain;
-    struct firn_statcache_print other;
-    firn_statcache_print_of_look(1, firn_str("name"), &stat, &plain);
-    assert_false(firn_statcache_print_is_zero(&plain));
+    struct fi_statcache_print plain;
+    struct fi_statcache_print other;
+    fi_statcache_print_of_look(1, firn_str("name"), &stat, &plain);
+    assert_false(fi_statcache_print_is_zero(&plain));
     for (size_t i = 0; i < 10; i++) {
-        firn_statcache_print_of_look(1, firn_str("name"), &looks[i], &other);
+        fi_statcache_print_of_look(1, firn_str("name"), &looks[i], &other);
         assert_memory_not_equal(&plain, &other, sizeof plain);
     }
-    firn_statcache_print_of_look(1, firn_str("nama"), &stat, &other);
+    fi_statcache_print_of_look(1, firn_str("nama"), &stat, &other);
     assert_memory_not_equal(&plain, &other, sizeof plain);
-    firn_statcache_print_of_look(2, firn_str("name"), &stat, &other);
+    fi_statcache_print_of_look(2, firn_str("name"), &stat, &other);
     assert_memory_not_equal(&plain, &other, sizeof plain);
     stat.allocated_bytes = 4096; /* a kernel decides on that later */
     stat.btime_ns = 17;
-    firn_statcache_print_of_look(1, firn_str("name"), &stat, &other);
+    fi_statcache_print_of_look(1, firn_str("name"), &stat, &other);
     assert_memory_equal(&plain, &other, sizeof plain);
 }
 
@@ -94,8 +94,8 @@ what_has_just_changed_or_will_change_is_not_settled(void **state)
         {-1001, -1001 + TICK, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct firn_os_stat stat = {.ctime_ns = cases[i].ctime_ns, .mtime_ns = 5};
-        assert_int_equal(firn_statcache_print_is_settled(&stat, cases[i].looked_ns),
+        struct fi_os_stat stat = {.ctime_ns = cases[i].ctime_ns, .mtime_ns = 5};
+        assert_int_equal(fi_statcache_print_is_settled(&stat, cases[i].looked_ns),
                          cases[i].is_settled);
     }
 }
@@ -103,22 +103,22 @@ what_has_just_changed_or_will_change_is_not_settled(void **state)
 /* ---- memos ---- */
 
 static void
-fill_prints(struct firn_buf *out, size_t count, uint64_t seed)
+fill_prints(struct fi_buf *out, size_t count, uint64_t seed)
 {
     struct test_random random = {seed};
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     for (size_t i = 0; i < count * 2; i++) {
-        assert_int_equal(firn_buf_append_le64(out, test_random_next(&random)), FIRN_OK);
+        assert_int_equal(fi_buf_append_le64(out, test_random_next(&random)), FIRN_OK);
     }
 }
 
-static struct firn_statcache_memo
-memo_of(const struct firn_buf *prints)
+static struct fi_statcache_memo
+memo_of(const struct fi_buf *prints)
 {
-    struct firn_statcache_memo memo = {.has_xattrs = true, .noted_ns = 12345, .boot_id = 77};
+    struct fi_statcache_memo memo = {.has_xattrs = true, .noted_ns = 12345, .boot_id = 77};
     memset(memo.tree.bytes, 7, sizeof memo.tree.bytes);
     memset(memo.self.bytes, 9, sizeof memo.self.bytes);
-    memo.count = prints->size / FIRN_STATCACHE_PRINT_SIZE;
+    memo.count = prints->size / FI_STATCACHE_PRINT_SIZE;
     memo.prints = prints->data;
     return memo;
 }
@@ -128,13 +128,13 @@ a_memo_comes_back_from_its_bytes_and_from_no_others(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_buf prints = {0};
-    struct firn_statcache_memo read = {0};
+    struct fi_buf prints = {0};
+    struct fi_statcache_memo read = {0};
     size_t part_count;
     fill_prints(&prints, 3, 1);
-    struct firn_statcache_memo memo = memo_of(&prints);
-    assert_int_equal(firn_statcache_memo_encode(&memo, NULL, 0, &read.value), FIRN_OK);
-    assert_int_equal(firn_statcache_memo_decode(&read, &part_count, &err), FIRN_OK);
+    struct fi_statcache_memo memo = memo_of(&prints);
+    assert_int_equal(fi_statcache_memo_encode(&memo, NULL, 0, &read.value), FIRN_OK);
+    assert_int_equal(fi_statcache_memo_decode(&read, &part_count, &err), FIRN_OK);
     assert_int_equal(part_count, 0);
     assert_int_equal(read.count, 3);
     assert_true(read.has_xattrs);
@@ -148,54 +148,54 @@ a_memo_comes_back_from_its_bytes_and_from_no_others(void **state)
     for (size_t size = 0; size < whole; size++) {
         read.value.size = size;
         bool is_shorter = size >= WS_STAT_HEADER_SIZE &&
-                          (size - WS_STAT_HEADER_SIZE) % FIRN_STATCACHE_PRINT_SIZE == 0;
-        assert_int_equal(firn_statcache_memo_decode(&read, &part_count, &err),
+                          (size - WS_STAT_HEADER_SIZE) % FI_STATCACHE_PRINT_SIZE == 0;
+        assert_int_equal(fi_statcache_memo_decode(&read, &part_count, &err),
                          is_shorter ? FIRN_OK : FIRN_CORRUPT);
     }
     read.value.size = whole;
     read.value.data[0] = WS_STAT_FORMAT + 1;
-    assert_int_equal(firn_statcache_memo_decode(&read, &part_count, &err), FIRN_NEWER);
+    assert_int_equal(fi_statcache_memo_decode(&read, &part_count, &err), FIRN_NEWER);
     read.value.data[0] = WS_STAT_FORMAT;
     read.value.data[1] = 2;
-    assert_int_equal(firn_statcache_memo_decode(&read, &part_count, &err), FIRN_CORRUPT);
+    assert_int_equal(fi_statcache_memo_decode(&read, &part_count, &err), FIRN_CORRUPT);
     read.value.data[1] = 0;
     for (unsigned i = 0; i < 4; i++) {
         read.value.data[WS_STAT_PART_COUNT_AT + i] = 0xff;
-        assert_int_equal(firn_statcache_memo_decode(&read, &part_count, &err), FIRN_CORRUPT);
+        assert_int_equal(fi_statcache_memo_decode(&read, &part_count, &err), FIRN_CORRUPT);
     }
-    firn_statcache_memo_deinit(&read);
-    firn_buf_deinit(&prints);
+    fi_statcache_memo_deinit(&read);
+    fi_buf_deinit(&prints);
 }
 
 static void
 a_print_is_found_wherever_it_is_and_zeros_never(void **state)
 {
     (void)state;
-    struct firn_buf prints = {0};
-    struct firn_statcache_print print;
+    struct fi_buf prints = {0};
+    struct fi_statcache_print print;
     size_t index;
     bool is_found;
     fill_prints(&prints, 1000, 2);
-    memset(prints.data + 500 * FIRN_STATCACHE_PRINT_SIZE, 0, FIRN_STATCACHE_PRINT_SIZE);
-    struct firn_statcache_memo memo = memo_of(&prints);
+    memset(prints.data + 500 * FI_STATCACHE_PRINT_SIZE, 0, FI_STATCACHE_PRINT_SIZE);
+    struct fi_statcache_memo memo = memo_of(&prints);
     for (size_t i = 0; i < 1000; i++) {
         const size_t guesses[] = {i, i + 1, 0, 999, 1000, SIZE_MAX};
-        memcpy(print.bytes, prints.data + i * FIRN_STATCACHE_PRINT_SIZE, sizeof print.bytes);
+        memcpy(print.bytes, prints.data + i * FI_STATCACHE_PRINT_SIZE, sizeof print.bytes);
         for (size_t j = 0; j < sizeof guesses / sizeof guesses[0]; j++) {
-            assert_int_equal(firn_statcache_memo_find(&memo, &print, guesses[j], &index, &is_found),
+            assert_int_equal(fi_statcache_memo_find(&memo, &print, guesses[j], &index, &is_found),
                              FIRN_OK);
             assert_int_equal(is_found, i != 500);
             assert_true(!is_found || index == i);
         }
         print.bytes[15] ^= 1;
-        assert_int_equal(firn_statcache_memo_find(&memo, &print, i, &index, &is_found), FIRN_OK);
+        assert_int_equal(fi_statcache_memo_find(&memo, &print, i, &index, &is_found), FIRN_OK);
         assert_false(is_found);
     }
-    firn_statcache_memo_deinit(&memo);
-    memo = (struct firn_statcache_memo){0};
-    assert_int_equal(firn_statcache_memo_find(&memo, &print, 0, &index, &is_found), FIRN_OK);
+    fi_statcache_memo_deinit(&memo);
+    memo = (struct fi_statcache_memo){0};
+    assert_int_equal(fi_statcache_memo_find(&memo, &print, 0, &index, &is_found), FIRN_OK);
     assert_false(is_found);
-    firn_buf_deinit(&prints);
+    fi_buf_deinit(&prints);
 }
 
 /* A directory of which most files changed just before the save has as many prints of zeros. */
@@ -204,32 +204,31 @@ many_zeros_do_not_slow_a_search(void **state)
 {
     (void)state;
     enum { ZEROS = 400000 };
-    struct firn_buf prints = {0};
-    struct firn_statcache_print print;
+    struct fi_buf prints = {0};
+    struct fi_statcache_print print;
     size_t index = 0;
     bool is_found;
     fill_prints(&prints, ZEROS + 1, 3);
-    memset(prints.data, 0, (size_t)ZEROS * FIRN_STATCACHE_PRINT_SIZE);
-    memcpy(print.bytes, prints.data + (size_t)ZEROS * FIRN_STATCACHE_PRINT_SIZE,
-           sizeof print.bytes);
-    struct firn_statcache_memo memo = memo_of(&prints);
+    memset(prints.data, 0, (size_t)ZEROS * FI_STATCACHE_PRINT_SIZE);
+    memcpy(print.bytes, prints.data + (size_t)ZEROS * FI_STATCACHE_PRINT_SIZE, sizeof print.bytes);
+    struct fi_statcache_memo memo = memo_of(&prints);
     clock_t begun = clock();
-    assert_int_equal(firn_statcache_memo_find(&memo, &print, 0, &index, &is_found), FIRN_OK);
+    assert_int_equal(fi_statcache_memo_find(&memo, &print, 0, &index, &is_found), FIRN_OK);
     assert_true((clock() - begun) / CLOCKS_PER_SEC < 5);
     assert_true(is_found);
     assert_int_equal(index, ZEROS);
-    firn_statcache_memo_deinit(&memo);
-    firn_buf_deinit(&prints);
+    fi_statcache_memo_deinit(&memo);
+    fi_buf_deinit(&prints);
 }
 
 /* ---- the cache ---- */
 
 struct world {
-    struct firn_os *os;
+    struct fi_os *os;
     struct firn_db *db;
-    struct firn_objects *objects;
-    struct firn_statcache *stat;
-    struct firn_statcache_lane *lane;
+    struct fi_objects *objects;
+    struct fi_statcache *stat;
+    struct fi_statcache_lane *lane;
     firn_error err;
 };
 
@@ -244,19 +243,19 @@ must(struct world *world, int rc)
 static void
 open_stat(struct world *world)
 {
-    struct firn_statcache_options options = {.objects = world->objects, .workspace = 3};
-    must(world, firn_statcache_open(world->db, &options, &world->stat, &world->err));
-    must(world, firn_statcache_lane_open(world->stat, &world->lane, &world->err));
+    struct fi_statcache_options options = {.objects = world->objects, .workspace = 3};
+    must(world, fi_statcache_open(world->db, &options, &world->stat, &world->err));
+    must(world, fi_statcache_lane_open(world->stat, &world->lane, &world->err));
 }
 
 static void
 open_world(struct world *world)
 {
-    struct firn_db_options options = {.create_if_missing = true};
+    struct fi_db_options options = {.create_if_missing = true};
     *world = (struct world){0};
-    must(world, firn_sim_memory_create(5, &world->os, &world->err));
-    must(world, firn_db_path_open(world->os, "/s", &options, &world->db, &world->err));
-    must(world, firn_objects_open(world->db, &world->objects, &world->err));
+    must(world, fi_sim_memory_create(5, &world->os, &world->err));
+    must(world, fi_db_path_open(world->os, "/s", &options, &world->db, &world->err));
+    must(world, fi_objects_open(world->db, &world->objects, &world->err));
     open_stat(world);
 }
 
@@ -264,80 +263,77 @@ open_world(struct world *world)
 static void
 commit(struct world *world)
 {
-    firn_statcache_lane_close(world->lane, true);
-    must(world, firn_statcache_commit(world->stat, &world->err));
-    firn_statcache_close(world->stat);
+    fi_statcache_lane_close(world->lane, true);
+    must(world, fi_statcache_commit(world->stat, &world->err));
+    fi_statcache_close(world->stat);
     open_stat(world);
 }
 
 static void
 close_world(struct world *world)
 {
-    firn_statcache_lane_close(world->lane, false);
-    firn_statcache_close(world->stat);
-    firn_objects_close(world->objects);
-    must(world, firn_db_close(world->db, &world->err));
-    firn_sim_memory_destroy(world->os);
+    fi_statcache_lane_close(world->lane, false);
+    fi_statcache_close(world->stat);
+    fi_objects_close(world->objects);
+    must(world, fi_db_close(world->db, &world->err));
+    fi_sim_memory_destroy(world->os);
 }
 
 static void
-encode_entries(struct firn_buf *out, size_t count)
+encode_entries(struct fi_buf *out, size_t count)
 {
-    firn_buf_clear(out);
+    fi_buf_clear(out);
     for (size_t i = 0; i < count; i++) {
         char name[32];
         snprintf(name, sizeof name, "entry-%08zu", i);
-        struct firn_tree_entry entry = {
-            .name = firn_str(name), .kind = FIRN_TREE_FILE, .mode = 0644};
-        assert_int_equal(firn_tree_encode_entry(out, &entry), FIRN_OK);
+        struct fi_tree_entry entry = {.name = firn_str(name), .kind = FI_TREE_FILE, .mode = 0644};
+        assert_int_equal(fi_tree_encode_entry(out, &entry), FIRN_OK);
     }
 }
 
 /* Notes a directory of so many entries as seed makes them, over what is remembered. */
 static void
-note(struct world *world, const char *path, const struct firn_buf *prints)
+note(struct world *world, const char *path, const struct fi_buf *prints)
 {
-    struct firn_buf entries = {0};
-    struct firn_statcache_memo before = {0};
-    struct firn_statcache_memo memo = memo_of(prints);
+    struct fi_buf entries = {0};
+    struct fi_statcache_memo before = {0};
+    struct fi_statcache_memo memo = memo_of(prints);
     encode_entries(&entries, memo.count);
     must(world,
-         firn_statcache_lane_find(world->lane, firn_str(path), INT64_MAX, &before, &world->err));
-    must(world, firn_statcache_lane_note(world->lane, firn_str(path), &memo, &before,
-                                         firn_buf_slice(&entries), &world->err));
-    firn_statcache_memo_deinit(&before);
-    firn_buf_deinit(&entries);
+         fi_statcache_lane_find(world->lane, firn_str(path), INT64_MAX, &before, &world->err));
+    must(world, fi_statcache_lane_note(world->lane, firn_str(path), &memo, &before,
+                                       fi_buf_slice(&entries), &world->err));
+    fi_statcache_memo_deinit(&before);
+    fi_buf_deinit(&entries);
 }
 
 static void
 note_few(struct world *world, const char *path)
 {
-    struct firn_buf prints = {0};
+    struct fi_buf prints = {0};
     fill_prints(&prints, 2, 3);
     note(world, path, &prints);
-    firn_buf_deinit(&prints);
+    fi_buf_deinit(&prints);
 }
 
 static bool
 is_remembered(struct world *world, const char *path)
 {
-    struct firn_statcache_memo memo = {0};
-    must(world,
-         firn_statcache_lane_find(world->lane, firn_str(path), INT64_MAX, &memo, &world->err));
-    bool is_remembered = !firn_statcache_memo_is_empty(&memo);
-    firn_statcache_memo_deinit(&memo);
+    struct fi_statcache_memo memo = {0};
+    must(world, fi_statcache_lane_find(world->lane, firn_str(path), INT64_MAX, &memo, &world->err));
+    bool is_remembered = !fi_statcache_memo_is_empty(&memo);
+    fi_statcache_memo_deinit(&memo);
     return is_remembered;
 }
 
 static void
-assert_prints(struct world *world, const char *path, const struct firn_buf *prints)
+assert_prints(struct world *world, const char *path, const struct fi_buf *prints)
 {
-    struct firn_statcache_memo memo = {0};
-    must(world,
-         firn_statcache_lane_find(world->lane, firn_str(path), INT64_MAX, &memo, &world->err));
-    assert_int_equal(memo.count, prints->size / FIRN_STATCACHE_PRINT_SIZE);
+    struct fi_statcache_memo memo = {0};
+    must(world, fi_statcache_lane_find(world->lane, firn_str(path), INT64_MAX, &memo, &world->err));
+    assert_int_equal(memo.count, prints->size / FI_STATCACHE_PRINT_SIZE);
     assert_true(prints->size == 0 || memcmp(memo.prints, prints->data, prints->size) == 0);
-    firn_statcache_memo_deinit(&memo);
+    fi_statcache_memo_deinit(&memo);
 }
 
 struct facts {
@@ -350,30 +346,30 @@ static struct firn_db_keyspace *
 keyspace(struct world *world)
 {
     struct firn_db_keyspace *found;
-    must(world, firn_db_keyspace_open(world->db, FIRN_STATCACHE_KEYSPACE, &found, &world->err));
+    must(world, fi_db_keyspace_open(world->db, FI_STATCACHE_KEYSPACE, &found, &world->err));
     return found;
 }
 
 /* Everything in the keyspace, key and value after each other. */
 static struct facts
-look(struct world *world, struct firn_buf *all, const struct firn_buf *before)
+look(struct world *world, struct fi_buf *all, const struct fi_buf *before)
 {
     struct facts facts = {0};
     struct firn_db_cursor *cursor;
-    must(world, firn_db_cursor_open(keyspace(world), NULL, &cursor, &world->err));
-    must(world, firn_db_cursor_first(cursor, &world->err));
-    for (; firn_db_cursor_valid(cursor); must(world, firn_db_cursor_next(cursor, &world->err))) {
-        firn_slice value = firn_db_cursor_value(cursor);
+    must(world, fi_db_cursor_open(keyspace(world), NULL, &cursor, &world->err));
+    must(world, fi_db_cursor_first(cursor, &world->err));
+    for (; fi_db_cursor_valid(cursor); must(world, fi_db_cursor_next(cursor, &world->err))) {
+        firn_slice value = fi_db_cursor_value(cursor);
         facts.keys++;
         facts.bytes += value.size;
         if (before != NULL && memmem(before->data, before->size, value.data, value.size) == NULL) {
             facts.fresh_bytes += value.size;
         }
         if (all != NULL) {
-            assert_int_equal(firn_buf_append_slice(all, value), FIRN_OK);
+            assert_int_equal(fi_buf_append_slice(all, value), FIRN_OK);
         }
     }
-    firn_db_cursor_close(cursor);
+    fi_db_cursor_close(cursor);
     return facts;
 }
 
@@ -383,7 +379,7 @@ directories_of_every_size_are_remembered(void **state)
     (void)state;
     static const size_t counts[] = {0, 1, 511, 512, 513, 514, 5000, 0, 700, 3, 2000};
     struct world world;
-    struct firn_buf prints = {0};
+    struct fi_buf prints = {0};
     open_world(&world);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         fill_prints(&prints, counts[i], 10 + i);
@@ -397,7 +393,7 @@ directories_of_every_size_are_remembered(void **state)
             assert_true(facts.keys > 1);
         }
     }
-    firn_buf_deinit(&prints);
+    fi_buf_deinit(&prints);
     close_world(&world);
 }
 
@@ -406,17 +402,17 @@ one_change_in_a_wide_directory_writes_little(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_buf prints = {0};
-    struct firn_buf all = {0};
+    struct fi_buf prints = {0};
+    struct fi_buf all = {0};
     enum { COUNT = 20000 };
     open_world(&world);
     fill_prints(&prints, COUNT, 4);
     note(&world, "", &prints);
     commit(&world);
     struct facts first = look(&world, &all, NULL);
-    assert_true(first.bytes > COUNT * FIRN_STATCACHE_PRINT_SIZE);
+    assert_true(first.bytes > COUNT * FI_STATCACHE_PRINT_SIZE);
     assert_true(first.keys > 20);
-    prints.data[12345 * FIRN_STATCACHE_PRINT_SIZE] ^= 1;
+    prints.data[12345 * FI_STATCACHE_PRINT_SIZE] ^= 1;
     note(&world, "", &prints);
     commit(&world);
     assert_prints(&world, "", &prints);
@@ -425,8 +421,8 @@ one_change_in_a_wide_directory_writes_little(void **state)
     assert_int_equal(second.bytes, first.bytes);
     assert_true(second.fresh_bytes > 0);
     assert_true(second.fresh_bytes < 20000);
-    firn_buf_deinit(&prints);
-    firn_buf_deinit(&all);
+    fi_buf_deinit(&prints);
+    fi_buf_deinit(&all);
     close_world(&world);
 }
 
@@ -435,25 +431,25 @@ parts_that_nobody_looked_at_do_not_stay(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_buf prints = {0};
-    struct firn_buf entries = {0};
-    const struct firn_statcache_memo nothing = {0};
+    struct fi_buf prints = {0};
+    struct fi_buf entries = {0};
+    const struct fi_statcache_memo nothing = {0};
     open_world(&world);
     encode_entries(&entries, 3000);
     uint64_t keys = 0;
     for (uint64_t seed = 1; seed < 4; seed++) {
         fill_prints(&prints, 3000, seed);
-        struct firn_statcache_memo memo = memo_of(&prints);
-        must(&world, firn_statcache_lane_note(world.lane, firn_str("d"), &memo, &nothing,
-                                              firn_buf_slice(&entries), &world.err));
+        struct fi_statcache_memo memo = memo_of(&prints);
+        must(&world, fi_statcache_lane_note(world.lane, firn_str("d"), &memo, &nothing,
+                                            fi_buf_slice(&entries), &world.err));
         commit(&world);
         assert_prints(&world, "d", &prints);
         uint64_t now = look(&world, NULL, NULL).keys;
         assert_true(seed == 1 || now == keys);
         keys = now;
     }
-    firn_buf_deinit(&prints);
-    firn_buf_deinit(&entries);
+    fi_buf_deinit(&prints);
+    fi_buf_deinit(&entries);
     close_world(&world);
 }
 
@@ -462,18 +458,18 @@ parts_of_nothing_but_zeros_are_kept(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_buf prints = {0};
+    struct fi_buf prints = {0};
     open_world(&world);
     fill_prints(&prints, 5000, 4);
     memset(prints.data, 0, prints.size);
     note(&world, "young", &prints);
     commit(&world);
     assert_prints(&world, "young", &prints);
-    memset(prints.data, 1, FIRN_STATCACHE_PRINT_SIZE);
+    memset(prints.data, 1, FI_STATCACHE_PRINT_SIZE);
     note(&world, "young", &prints);
     commit(&world);
     assert_prints(&world, "young", &prints);
-    firn_buf_deinit(&prints);
+    fi_buf_deinit(&prints);
     close_world(&world);
 }
 
@@ -482,30 +478,30 @@ a_missing_or_wrong_part_is_a_missing_memo(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_buf prints = {0};
-    struct firn_buf key = {0};
+    struct fi_buf prints = {0};
+    struct fi_buf key = {0};
     open_world(&world);
     fill_prints(&prints, 2000, 4);
     for (unsigned wrong = 0; wrong < 2; wrong++) {
         note(&world, "wide", &prints);
         commit(&world);
         struct firn_db_cursor *cursor;
-        must(&world, firn_db_cursor_open(keyspace(&world), NULL, &cursor, &world.err));
-        must(&world, firn_db_cursor_last(cursor, &world.err));
-        firn_buf_clear(&key);
-        assert_int_equal(firn_buf_append_slice(&key, firn_db_cursor_key(cursor)), FIRN_OK);
-        firn_db_cursor_close(cursor);
+        must(&world, fi_db_cursor_open(keyspace(&world), NULL, &cursor, &world.err));
+        must(&world, fi_db_cursor_last(cursor, &world.err));
+        fi_buf_clear(&key);
+        assert_int_equal(fi_buf_append_slice(&key, fi_db_cursor_key(cursor)), FIRN_OK);
+        fi_db_cursor_close(cursor);
         if (wrong == 0) {
-            must(&world, firn_db_delete(keyspace(&world), firn_buf_slice(&key), FIRN_DURABILITY_OS,
-                                        &world.err));
+            must(&world, fi_db_delete(keyspace(&world), fi_buf_slice(&key), FIRN_DURABILITY_OS,
+                                      &world.err));
         } else {
-            must(&world, firn_db_put(keyspace(&world), firn_buf_slice(&key), firn_str("0123456789"),
-                                     FIRN_DURABILITY_OS, &world.err));
+            must(&world, fi_db_put(keyspace(&world), fi_buf_slice(&key), firn_str("0123456789"),
+                                   FIRN_DURABILITY_OS, &world.err));
         }
         assert_false(is_remembered(&world, "wide"));
     }
-    firn_buf_deinit(&prints);
-    firn_buf_deinit(&key);
+    fi_buf_deinit(&prints);
+    fi_buf_deinit(&key);
     close_world(&world);
 }
 
@@ -514,15 +510,15 @@ a_memo_from_the_future_is_not_believed(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_statcache_memo memo = {0};
+    struct fi_statcache_memo memo = {0};
     open_world(&world);
     note_few(&world, "d"); /* noted at 12345 */
     commit(&world);
-    must(&world, firn_statcache_lane_find(world.lane, firn_str("d"), 12344, &memo, &world.err));
-    assert_true(firn_statcache_memo_is_empty(&memo));
-    must(&world, firn_statcache_lane_find(world.lane, firn_str("d"), 12345, &memo, &world.err));
-    assert_false(firn_statcache_memo_is_empty(&memo));
-    firn_statcache_memo_deinit(&memo);
+    must(&world, fi_statcache_lane_find(world.lane, firn_str("d"), 12344, &memo, &world.err));
+    assert_true(fi_statcache_memo_is_empty(&memo));
+    must(&world, fi_statcache_lane_find(world.lane, firn_str("d"), 12345, &memo, &world.err));
+    assert_false(fi_statcache_memo_is_empty(&memo));
+    fi_statcache_memo_deinit(&memo);
     close_world(&world);
 }
 
@@ -533,7 +529,7 @@ a_directory_is_forgotten_with_all_below_it_and_nothing_else(void **state)
     static const char *const gone[] = {"a", "a/b", "a/b/c", "a/\xff", "a/ "};
     static const char *const kept[] = {"", "a-b", "a!", "a b", "a0", "aa", "b", "b/a"};
     struct world world;
-    struct firn_buf prints = {0};
+    struct fi_buf prints = {0};
     open_world(&world);
     fill_prints(&prints, 1000, 4); /* with parts */
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) {
@@ -544,7 +540,7 @@ a_directory_is_forgotten_with_all_below_it_and_nothing_else(void **state)
     }
     commit(&world);
     uint64_t each = look(&world, NULL, NULL).keys / 13;
-    must(&world, firn_statcache_lane_remove(world.lane, firn_str("a"), &world.err));
+    must(&world, fi_statcache_lane_remove(world.lane, firn_str("a"), &world.err));
     commit(&world);
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) {
         assert_false(is_remembered(&world, gone[i]));
@@ -553,7 +549,7 @@ a_directory_is_forgotten_with_all_below_it_and_nothing_else(void **state)
         assert_prints(&world, kept[i], &prints);
     }
     assert_int_equal(look(&world, NULL, NULL).keys, each * 8);
-    firn_buf_deinit(&prints);
+    fi_buf_deinit(&prints);
     close_world(&world);
 }
 
@@ -568,7 +564,7 @@ a_path_too_long_for_a_key_is_not_remembered(void **state)
     path[70000] = '\0';
     open_world(&world);
     note_few(&world, path);
-    must(&world, firn_statcache_lane_remove(world.lane, firn_str(path), &world.err));
+    must(&world, fi_statcache_lane_remove(world.lane, firn_str(path), &world.err));
     commit(&world);
     assert_false(is_remembered(&world, path));
     assert_int_equal(look(&world, NULL, NULL).keys, 0);
@@ -593,7 +589,7 @@ sweeping_takes_what_names_a_dead_object_and_parts_of_nothing(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_buf prints = {0};
+    struct fi_buf prints = {0};
     uint64_t removed;
     uint8_t other[32];
     uint8_t noted[32];
@@ -606,18 +602,18 @@ sweeping_takes_what_names_a_dead_object_and_parts_of_nothing(void **state)
     note_few(&world, "few");
     commit(&world);
     uint64_t keys = look(&world, NULL, NULL).keys;
-    must(&world, firn_statcache_sweep(world.db, is_dead, other, &removed, &world.err));
+    must(&world, fi_statcache_sweep(world.db, is_dead, other, &removed, &world.err));
     assert_int_equal(removed, 0);
     assert_int_equal(look(&world, NULL, NULL).keys, keys);
     /* A part of a directory that has no memo. */
-    must(&world, firn_db_put(keyspace(&world), firn_bytes("\0\0\0\3e\0digest", 12), firn_str("x"),
-                             FIRN_DURABILITY_OS, &world.err));
-    must(&world, firn_statcache_sweep(world.db, is_dead, other, &removed, &world.err));
+    must(&world, fi_db_put(keyspace(&world), firn_bytes("\0\0\0\3e\0digest", 12), firn_str("x"),
+                           FIRN_DURABILITY_OS, &world.err));
+    must(&world, fi_statcache_sweep(world.db, is_dead, other, &removed, &world.err));
     assert_int_equal(look(&world, NULL, NULL).keys, keys);
-    must(&world, firn_statcache_sweep(world.db, is_dead, noted, &removed, &world.err));
+    must(&world, fi_statcache_sweep(world.db, is_dead, noted, &removed, &world.err));
     assert_int_equal(removed, 3);
     assert_int_equal(look(&world, NULL, NULL).keys, 0);
-    firn_buf_deinit(&prints);
+    fi_buf_deinit(&prints);
     close_world(&world);
 }
 
@@ -626,18 +622,18 @@ a_workspace_is_removed_alone(void **state)
 {
     (void)state;
     struct world world;
-    struct firn_catalog *catalog;
+    struct fi_catalog *catalog;
     open_world(&world);
     note_few(&world, "");
     note_few(&world, "d");
     commit(&world);
-    must(&world, firn_catalog_open(world.db, &catalog, &world.err));
-    must(&world, firn_catalog_workspaces_remove(catalog, 2, &world.err));
-    must(&world, firn_catalog_workspaces_remove(catalog, 4, &world.err));
+    must(&world, fi_catalog_open(world.db, &catalog, &world.err));
+    must(&world, fi_catalog_workspaces_remove(catalog, 2, &world.err));
+    must(&world, fi_catalog_workspaces_remove(catalog, 4, &world.err));
     assert_int_equal(look(&world, NULL, NULL).keys, 2);
-    must(&world, firn_catalog_workspaces_remove(catalog, 3, &world.err));
+    must(&world, fi_catalog_workspaces_remove(catalog, 3, &world.err));
     assert_int_equal(look(&world, NULL, NULL).keys, 0);
-    firn_catalog_close(catalog);
+    fi_catalog_close(catalog);
     close_world(&world);
 }
 

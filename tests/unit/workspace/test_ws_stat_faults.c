@@ -34,8 +34,8 @@ put_wide(struct ws_world *world, unsigned number, const char *text)
 static void
 change_in_place(struct ws_world *world, const char *path, const char *text)
 {
-    struct firn_os_stat stat;
-    assert_int_equal(firn_os_stat(world->tree.root, path, &stat, &world->err), FIRN_OK);
+    struct fi_os_stat stat;
+    assert_int_equal(fi_os_stat(world->tree.root, path, &stat, &world->err), FIRN_OK);
     scan_put_text(&world->tree, path, text);
     scan_set_mtime(&world->tree, path, stat.mtime_ns);
 }
@@ -56,7 +56,7 @@ static void
 prepare(struct ws_world *world, uint64_t seed, unsigned count)
 {
     ws_world_open_memory(world, seed);
-    firn_sim_memory_set_granularity(world->tree.os, 4000000);
+    fi_sim_memory_set_granularity(world->tree.os, 4000000);
     scan_put_text(&world->tree, "a", "1st");
     scan_put_text(&world->tree, "d/b", "b");
     scan_put_link(&world->tree, "d/c", "a");
@@ -67,7 +67,7 @@ prepare(struct ws_world *world, uint64_t seed, unsigned count)
         put_wide(world, i, "w");
     }
     ws_save(world);
-    assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
     edit(world);
 }
 
@@ -75,14 +75,14 @@ static void
 assert_next_save_is_right(struct ws_world *world)
 {
     struct scan_sink sink;
-    struct firn_scan_result whole;
+    struct fi_scan_result whole;
     for (unsigned i = 0; i < 2; i++) {
         firn_workspace_save_result saved = ws_save(world);
         scan_sink_init(&sink);
         scan_run(&world->tree, &sink, &world->notices, 1, &whole);
         assert_memory_equal(&saved.checkpoint->root, &whole.root.hash, sizeof whole.root.hash);
         assert_int_equal(saved.checkpoint->files, whole.files);
-        firn_scan_result_deinit(&whole);
+        fi_scan_result_deinit(&whole);
         scan_sink_deinit(&sink);
         if (i == 0) {
             put_wide(world, 8, "8");
@@ -104,12 +104,12 @@ any_call_of_an_incremental_save_may_fail(void **state)
         ws_world_clone(&prepared, &world);
         scan_world_wrap(&world.tree);
         ws_world_reopen(&world);
-        struct firn_sim_fault_plan plan = {
-            .call = n, .classes = FIRN_SIM_FAULT_ALL, .error_number = EIO};
-        firn_sim_fault_set_plan(world.tree.outer, &plan);
+        struct fi_sim_fault_plan plan = {
+            .call = n, .classes = FI_SIM_FAULT_ALL, .error_number = EIO};
+        fi_sim_fault_set_plan(world.tree.outer, &plan);
         failures += ws_try_save(&world, NULL) != FIRN_OK ? 1 : 0;
-        was_hit = firn_sim_fault_hits(world.tree.outer) > 0;
-        firn_sim_fault_set_plan(world.tree.outer, NULL);
+        was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
+        fi_sim_fault_set_plan(world.tree.outer, NULL);
         change_in_place(&world, "a", "3rd");
         assert_next_save_is_right(&world);
         ws_world_close(&world);
@@ -158,13 +158,13 @@ after_a_power_cut_the_next_save_sees_what_is_there(void **state)
         for (uint64_t seed = 0; seed < seeds; seed++) {
             struct ws_world world;
             ws_world_clone(&prepared, &world);
-            firn_sim_memory_set_cut_at(world.tree.os, firn_sim_memory_calls(world.tree.os) + k);
+            fi_sim_memory_set_cut_at(world.tree.os, fi_sim_memory_calls(world.tree.os) + k);
             int rc = ws_try_save(&world, NULL);
-            was_off = firn_sim_memory_is_off(world.tree.os);
+            was_off = fi_sim_memory_is_off(world.tree.os);
             assert_true(was_off || rc == FIRN_OK);
             /* Seed 1 would keep everything: nothing then was lost that a look does not show. */
-            firn_sim_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
-            firn_sim_memory_set_cut_at(world.tree.os, 0);
+            fi_sim_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
+            fi_sim_memory_set_cut_at(world.tree.os, 0);
             ws_world_reopen(&world);
             assert_next_save_is_right(&world);
             ws_world_close(&world);

@@ -57,7 +57,7 @@ must(struct model *model, int rc)
 /* ---- edits that are hard to see ---- */
 
 struct target {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     const char *name; /* in list */
     struct ws_edit_list list;
 };
@@ -69,14 +69,14 @@ pick_file(struct model *model, struct target *out)
     ws_edit_list_fill(&out->list, &model->world.tree);
     for (unsigned tries = 0; tries < 20 && out->list.count > 0; tries++) {
         const struct ws_edit_item *item = &out->list.items[below(model, out->list.count)];
-        if (item->kind != FIRN_OS_FILE) {
+        if (item->kind != FI_OS_FILE) {
             continue;
         }
         char *slash = strrchr(item->path, '/');
         out->name = slash == NULL ? item->path : slash + 1;
         char *parent = strndup(item->path, slash == NULL ? 0 : (size_t)(slash - item->path));
-        must(model, firn_os_dir_open_beneath(model->world.tree.root, parent, &out->dir,
-                                             &model->world.err));
+        must(model,
+             fi_os_dir_open_beneath(model->world.tree.root, parent, &out->dir, &model->world.err));
         free(parent);
         return true;
     }
@@ -87,7 +87,7 @@ pick_file(struct model *model, struct target *out)
 static void
 drop_target(struct target *target)
 {
-    firn_os_dir_close(target->dir);
+    fi_os_dir_close(target->dir);
     ws_edit_list_deinit(&target->list);
 }
 
@@ -100,18 +100,18 @@ change_in_place(struct model *model)
     if (!pick_file(model, &target)) {
         return;
     }
-    struct firn_os_file *file;
-    struct firn_os_stat stat;
-    must(model, firn_os_file_open_stat(target.dir, target.name, FIRN_OS_READ | FIRN_OS_WRITE, 0,
-                                       &file, &stat, err));
+    struct fi_os_file *file;
+    struct fi_os_stat stat;
+    must(model, fi_os_file_open_stat(target.dir, target.name, FI_OS_READ | FI_OS_WRITE, 0, &file,
+                                     &stat, err));
     if (stat.size_bytes > 0) {
         uint64_t at = below(model, stat.size_bytes);
         uint8_t byte = (uint8_t)test_random_next(&model->random);
-        must(model, firn_os_file_write(file, at, &byte, 1, err));
+        must(model, fi_os_file_write(file, at, &byte, 1, err));
     }
-    firn_os_file_close(file);
-    must(model, firn_os_set_mtime((struct firn_os_node){.dir = target.dir, .name = target.name},
-                                  stat.mtime_ns, err));
+    fi_os_file_close(file);
+    must(model, fi_os_set_mtime((struct fi_os_node){.dir = target.dir, .name = target.name},
+                                stat.mtime_ns, err));
     drop_target(&target);
 }
 
@@ -124,20 +124,20 @@ replace_alike(struct model *model)
     if (!pick_file(model, &target)) {
         return;
     }
-    struct firn_os_stat stat;
-    struct firn_os_file *file;
-    must(model, firn_os_stat(target.dir, target.name, &stat, err));
-    must(model, firn_os_remove_file(target.dir, target.name, err));
-    must(model, firn_os_file_open(target.dir, target.name,
-                                  FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE, 0644, &file, err));
-    must(model, firn_os_file_truncate(file, stat.size_bytes, err));
+    struct fi_os_stat stat;
+    struct fi_os_file *file;
+    must(model, fi_os_stat(target.dir, target.name, &stat, err));
+    must(model, fi_os_remove_file(target.dir, target.name, err));
+    must(model, fi_os_file_open(target.dir, target.name, FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE,
+                                0644, &file, err));
+    must(model, fi_os_file_truncate(file, stat.size_bytes, err));
     if (stat.size_bytes > 0) {
         uint8_t byte = (uint8_t)test_random_next(&model->random);
-        must(model, firn_os_file_write(file, below(model, stat.size_bytes), &byte, 1, err));
+        must(model, fi_os_file_write(file, below(model, stat.size_bytes), &byte, 1, err));
     }
-    must(model, firn_os_set_mode((struct firn_os_node){.file = file}, stat.mode, err));
-    must(model, firn_os_set_mtime((struct firn_os_node){.file = file}, stat.mtime_ns, err));
-    firn_os_file_close(file);
+    must(model, fi_os_set_mode((struct fi_os_node){.file = file}, stat.mode, err));
+    must(model, fi_os_set_mtime((struct fi_os_node){.file = file}, stat.mtime_ns, err));
+    fi_os_file_close(file);
     drop_target(&target);
 }
 
@@ -149,9 +149,9 @@ change_attribute(struct model *model)
     if (!pick_file(model, &target)) {
         return;
     }
-    struct firn_os_node node = {.dir = target.dir, .name = target.name};
+    struct fi_os_node node = {.dir = target.dir, .name = target.name};
     char value = (char)('a' + below(model, 3));
-    must(model, firn_os_xattr_set(node, "user.same", firn_bytes(&value, 1), &model->world.err));
+    must(model, fi_os_xattr_set(node, "user.same", firn_bytes(&value, 1), &model->world.err));
     drop_target(&target);
 }
 
@@ -161,15 +161,15 @@ move_to_and_fro(struct model *model)
 {
     struct scan_world *tree = &model->world.tree;
     struct ws_edit_list list;
-    struct firn_os_stat stat;
-    if (firn_os_stat(tree->root, "moved away", &stat, NULL) == FIRN_OK) {
+    struct fi_os_stat stat;
+    if (fi_os_stat(tree->root, "moved away", &stat, NULL) == FIRN_OK) {
         return; /* a restore has brought back what was saved in between */
     }
     ws_edit_list_fill(&list, tree);
     const char *path = NULL;
     for (unsigned tries = 0; tries < 20 && list.count > 0 && path == NULL; tries++) {
         const struct ws_edit_item *item = &list.items[below(model, list.count)];
-        path = item->kind == FIRN_OS_DIR ? item->path : NULL;
+        path = item->kind == FI_OS_DIR ? item->path : NULL;
     }
     if (path != NULL && strchr(path, '/') == NULL) {
         scan_rename(tree, path, "moved away");
@@ -192,9 +192,9 @@ static void
 change_excluded(struct model *model)
 {
     struct scan_world *tree = &model->world.tree;
-    struct firn_os_stat stat;
-    bool is_there = firn_os_stat(tree->root, "node_modules", &stat, NULL) == FIRN_OK;
-    if (is_there && stat.kind != FIRN_OS_DIR) {
+    struct fi_os_stat stat;
+    bool is_there = fi_os_stat(tree->root, "node_modules", &stat, NULL) == FIRN_OK;
+    if (is_there && stat.kind != FI_OS_DIR) {
         return; /* an edit has made it something else, which is kept */
     }
     switch (below(model, 3)) {
@@ -205,7 +205,7 @@ change_excluded(struct model *model)
         }
         scan_put_text(tree, "node_modules/a/b.js", "1");
         scan_put_text(tree, "node_modules/c.js", "2");
-        if (firn_os_stat(tree->root, "outside.js", &stat, NULL) != FIRN_OK) {
+        if (fi_os_stat(tree->root, "outside.js", &stat, NULL) != FIRN_OK) {
             /* The first name of this inode is left out, or is not, by the choice of a save. */
             scan_put_text(tree, "outside.js", "3");
             scan_put_link(tree, "node_modules/first.js", "outside.js");
@@ -254,24 +254,24 @@ edit(struct model *model)
 static void
 move_clock(struct model *model)
 {
-    struct firn_os *os = model->world.tree.os;
+    struct fi_os *os = model->world.tree.os;
     if (model->granularity_ns == 0) {
         return;
     }
-    int64_t now = firn_os_now_ns(os);
+    int64_t now = fi_os_now_ns(os);
     switch (below(model, 6)) {
     case 0:
-        firn_sim_memory_set_time(os, now + (int64_t)below(model, (uint64_t)SECOND));
+        fi_sim_memory_set_time(os, now + (int64_t)below(model, (uint64_t)SECOND));
         break;
     case 1:
-        firn_sim_memory_set_time(os, now + (int64_t)below(model, 100) * SECOND);
+        fi_sim_memory_set_time(os, now + (int64_t)below(model, 100) * SECOND);
         break;
     case 2: /* back: by anything, in the finest steps */
-        firn_sim_memory_set_time(os, now - (int64_t)below(model, 200 * (uint64_t)SECOND));
+        fi_sim_memory_set_time(os, now - (int64_t)below(model, 200 * (uint64_t)SECOND));
         model->must_save = true;
         break;
     default:
-        firn_sim_memory_set_time(os, now + (int64_t)below(model, 20000000));
+        fi_sim_memory_set_time(os, now + (int64_t)below(model, 20000000));
         break;
     }
 }
@@ -281,10 +281,10 @@ move_clock(struct model *model)
 static struct firn_db *
 open_store(struct model *model)
 {
-    struct firn_db_options options = {0};
+    struct fi_db_options options = {0};
     struct firn_db *db;
-    must(model, firn_db_path_open(model->world.tree.os, model->world.store_path, &options, &db,
-                                  &model->world.err));
+    must(model, fi_db_path_open(model->world.tree.os, model->world.store_path, &options, &db,
+                                &model->world.err));
     return db;
 }
 
@@ -312,24 +312,24 @@ thin_cache(struct model *model)
 {
     uint64_t removed;
     struct firn_db *db = open_store(model);
-    must(model, firn_statcache_sweep(db, below(model, 4) == 0 ? is_none_live : is_live_by_chance,
-                                     model, &removed, &model->world.err));
-    must(model, firn_db_close(db, &model->world.err));
+    must(model, fi_statcache_sweep(db, below(model, 4) == 0 ? is_none_live : is_live_by_chance,
+                                   model, &removed, &model->world.err));
+    must(model, fi_db_close(db, &model->world.err));
 }
 
 /* ---- what must hold ---- */
 
 /* Everything read, by nobody's memory. */
 static void
-scan_everything(struct model *model, struct firn_scan_result *out)
+scan_everything(struct model *model, struct fi_scan_result *out)
 {
-    struct firn_objects_treesink *treesink;
+    struct fi_objects_treesink *treesink;
     struct firn_scan_options options = {.threads = model->world.threads,
                                         .include_deps = model->include_deps};
-    must(model, firn_objects_treesink_create(model->world.tree.os, &treesink, &model->world.err));
-    struct firn_objects_sink sink = firn_objects_treesink_sink(treesink);
-    must(model, firn_scan(model->world.tree.root, &options, &sink, out, &model->world.err));
-    firn_objects_treesink_destroy(treesink);
+    must(model, fi_objects_treesink_create(model->world.tree.os, &treesink, &model->world.err));
+    struct fi_objects_sink sink = fi_objects_treesink_sink(treesink);
+    must(model, fi_scan_tree(model->world.tree.root, &options, &sink, out, &model->world.err));
+    fi_objects_treesink_destroy(treesink);
 }
 
 static void
@@ -341,11 +341,11 @@ save(struct model *model)
     options.full = below(model, 10) == 0;
     options.if_changed = below(model, 4) == 0;
     firn_workspace_save_result result;
-    must(model, firn_ws_save(model->world.ws, &options, &result, &model->world.err));
+    must(model, fi_ws_save(model->world.ws, &options, &result, &model->world.err));
     model->saves += result.is_made ? 1 : 0;
     assert_int_equal(result.checkpoint->number, model->saves);
     assert_true(result.is_made || (options.if_changed && result.is_unchanged));
-    struct firn_scan_result whole;
+    struct fi_scan_result whole;
     scan_everything(model, &whole);
     if (result.is_made) {
         assert_memory_equal(&result.checkpoint->root, &whole.root.hash, sizeof whole.root.hash);
@@ -356,7 +356,7 @@ save(struct model *model)
         assert_int_equal(result.checkpoint->skipped, whole.skipped);
         model->leaves_deps_alone = !options.include_deps;
     }
-    firn_scan_result_deinit(&whole);
+    fi_scan_result_deinit(&whole);
     model->last = result;
     model->must_save = false;
 }
@@ -372,7 +372,7 @@ look(struct model *model)
         return;
     }
     options.threads = model->world.threads;
-    must(model, firn_ws_status(model->world.ws, &options, NULL, NULL, &status, &model->world.err));
+    must(model, fi_ws_status(model->world.ws, &options, NULL, NULL, &status, &model->world.err));
     model->include_deps = status.checkpoint->include_deps;
     save(model);
     model->include_deps = deps;
@@ -407,11 +407,11 @@ restore(struct model *model)
         return; /* so it is not the tree of the checkpoint */
     }
     firn_workspace_checkpoint *checkpoint;
-    must(model, firn_ws_find(model->world.ws, reference, &checkpoint, &model->world.err));
+    must(model, fi_ws_find(model->world.ws, reference, &checkpoint, &model->world.err));
     firn_hash root = checkpoint->root;
     bool deps = model->include_deps;
     model->include_deps = checkpoint->include_deps;
-    struct firn_scan_result whole;
+    struct fi_scan_result whole;
     scan_everything(model, &whole);
     if (memcmp(&whole.root.hash, &root, sizeof root) != 0) {
         /* Dependencies that were left out until now stay where they are. */
@@ -419,11 +419,11 @@ restore(struct model *model)
         firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
         firn_workspace_status_result status;
         options.reference = reference;
-        must(model, firn_ws_status(model->world.ws, &options, expect_dependency, NULL, &status,
-                                   &model->world.err));
+        must(model, fi_ws_status(model->world.ws, &options, expect_dependency, NULL, &status,
+                                 &model->world.err));
         assert_true(status.added + status.changed + status.times_only > 0);
     }
-    firn_scan_result_deinit(&whole);
+    fi_scan_result_deinit(&whole);
     model->leaves_deps_alone = model->leaves_deps_alone || !checkpoint->include_deps;
     model->include_deps = deps;
 }
@@ -500,7 +500,7 @@ incremental_saves_are_what_full_ones_would_be(void **state)
         printf("ws_stat_model, in memory: seed %" PRIu64 "\n", chosen);
         (void)fflush(stdout);
         ws_world_open_memory(&model.world, chosen);
-        firn_sim_memory_set_granularity(model.world.tree.os, model.granularity_ns);
+        fi_sim_memory_set_granularity(model.world.tree.os, model.granularity_ns);
         run(&model, chosen, 40, is_long() ? 400 : 40);
     }
 }

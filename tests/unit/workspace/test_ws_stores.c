@@ -41,20 +41,20 @@ round_of(struct ws_world *world, const char *reference, const char *path, bool i
     firn_workspace_restore_result result;
     options.to_dir = to;
     options.threads = 1;
-    if (firn_ws_restore(world->ws, reference, &options, &result, &world->err) != FIRN_OK) {
+    if (fi_ws_restore(world->ws, reference, &options, &result, &world->err) != FIRN_OK) {
         fail_msg("%s", world->err.text);
     }
     struct scan_world copy = {.os = world->tree.os};
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_path(copy.os, to, &copy.root, &world->err), FIRN_OK);
-    assert_int_equal(firn_os_dir_open_beneath(copy.root, path, &dir, &world->err), FIRN_OK);
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_path(copy.os, to, &copy.root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_beneath(copy.root, path, &dir, &world->err), FIRN_OK);
     uint64_t round = store_writer_check(dir, is_read_only);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     if (world->tree.temp_path != NULL) {
         copy.temp_path = strdup(to);
         scan_world_close(&copy);
     } else {
-        firn_os_dir_close(copy.root);
+        fi_os_dir_close(copy.root);
     }
     return round;
 }
@@ -72,17 +72,17 @@ a_store_at_rest_is_saved_once(void **state)
     firn_workspace_save_result open = ws_save(&world);
     assert_true(open.checkpoint->new_objects > 3);
     firn_workspace_save_result again = ws_save(&world);
-    assert_true(firn_hash_equal(&again.checkpoint->root, &open.checkpoint->root));
+    assert_true(fi_hash_equal(&again.checkpoint->root, &open.checkpoint->root));
     assert_int_equal(again.checkpoint->new_objects, 0);
     assert_int_equal(again.checkpoint->files, open.checkpoint->files);
     store_writer_round(&writer);
     firn_workspace_save_result more = ws_save(&world);
-    assert_false(firn_hash_equal(&more.checkpoint->root, &open.checkpoint->root));
+    assert_false(fi_hash_equal(&more.checkpoint->root, &open.checkpoint->root));
     assert_true(more.checkpoint->new_objects <= 2); /* the log; nothing sealed is new */
     store_writer_end(&writer);
     firn_workspace_save_result closed = ws_save(&world);
     again = ws_save(&world);
-    assert_true(firn_hash_equal(&again.checkpoint->root, &closed.checkpoint->root));
+    assert_true(fi_hash_equal(&again.checkpoint->root, &closed.checkpoint->root));
     assert_int_equal(round_of(&world, "1", "app.firn", true), 700);
     assert_int_equal(round_of(&world, "2", "app.firn", false), 700);
     assert_int_equal(round_of(&world, "3", "app.firn", false), 701);
@@ -108,7 +108,7 @@ rules_and_sizes_say_nothing_about_its_files(void **state)
     firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     options.threads = 2;
     options.file_size_max = 300;
-    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
     assert_int_equal(result.checkpoint->excluded, 2);
     assert_int_equal(round_of(&world, "latest", "app.firn", false), 500);
     scan_put_text(&world.tree, ".firnignore", "app.firn/\n");
@@ -231,9 +231,9 @@ a_store_that_lost_its_log_is_told(void **state)
 }
 
 static int
-remove_run(void *ctx, const struct firn_os_dirent *entry)
+remove_run(void *ctx, const struct fi_os_dirent *entry)
 {
-    return firn_os_remove_file(ctx, entry->name, NULL) == FIRN_OK ? FIRN_CANCELLED : FIRN_OK;
+    return fi_os_remove_file(ctx, entry->name, NULL) == FIRN_OK ? FIRN_CANCELLED : FIRN_OK;
 }
 
 /* It opens, and can be written; so it is saved as the state that it has. */
@@ -248,9 +248,9 @@ a_store_that_lost_a_run_is_saved_as_one_state_and_told(void **state)
     scan_put_text(&world.tree, "app.firn/wal-spare.tmp", "spare");
     ws_save(&world);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 0);
-    struct firn_os_dir *runs = store_writer_dir(&world.tree, "app.firn/runs");
-    assert_int_equal(firn_os_dir_list(runs, remove_run, runs, NULL), FIRN_CANCELLED);
-    firn_os_dir_close(runs);
+    struct fi_os_dir *runs = store_writer_dir(&world.tree, "app.firn/runs");
+    assert_int_equal(fi_os_dir_list(runs, remove_run, runs, NULL), FIRN_CANCELLED);
+    fi_os_dir_close(runs);
     firn_workspace_save_result lost = ws_save(&world);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "app.firn"));
     assert_int_equal(lost.removed, 1);
@@ -273,10 +273,10 @@ a_store_that_a_power_cut_left_is_saved_as_it_recovers(void **state)
         struct store_writer writer;
         ws_world_open_memory(&world, 400 + seed);
         scan_put_dir(&world.tree, "app.firn");
-        assert_int_equal(firn_os_dir_sync(world.tree.root, &world.err), FIRN_OK);
+        assert_int_equal(fi_os_dir_sync(world.tree.root, &world.err), FIRN_OK);
         store_writer_begin(&world.tree, "app.firn", (unsigned)(40 * seed), &writer);
         store_writer_crash(&writer);
-        firn_sim_memory_power_cut(world.tree.os, seed);
+        fi_sim_memory_power_cut(world.tree.os, seed);
         ws_world_reopen(&world);
         ws_save(&world);
         assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 0);
@@ -295,7 +295,7 @@ try_dry(struct ws_world *world, const char *reference)
     firn_workspace_restore_result result;
     options.dry_run = true;
     options.threads = 1;
-    return firn_ws_restore(world->ws, reference, &options, &result, &world->err);
+    return fi_ws_restore(world->ws, reference, &options, &result, &world->err);
 }
 
 static void
@@ -324,11 +324,11 @@ a_store_that_is_written_is_not_restored(void **state)
     store_writer_end(&writer);
     assert_int_equal(try_dry(&world, "1"), FIRN_OK);
     ws_restore(&world, "1");
-    struct firn_os_dir *dir = store_writer_dir(&world.tree, "data/app.firn");
+    struct fi_os_dir *dir = store_writer_dir(&world.tree, "data/app.firn");
     assert_int_equal(store_writer_check(dir, false), 100);
     assert_int_equal(ws_try_undo(&world, NULL), FIRN_OK);
     assert_int_equal(store_writer_check(dir, false), 102);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -387,9 +387,9 @@ struct shared {
 static void
 hammer(const char *path, pid_t parent, struct shared *shared)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     struct store_writer writer;
-    if (firn_os_dir_open_path(firn_os_default(), path, &dir, NULL) != FIRN_OK) {
+    if (fi_os_dir_open_path(fi_os_default(), path, &dir, NULL) != FIRN_OK) {
         _exit(1);
     }
     while (!atomic_load(&shared->is_over)) {
@@ -403,7 +403,7 @@ hammer(const char *path, pid_t parent, struct shared *shared)
             _exit(1);
         }
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     _exit(0);
 }
 

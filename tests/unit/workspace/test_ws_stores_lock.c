@@ -38,25 +38,25 @@ restore(struct ws_world *world, const char *reference)
 static void
 lose_log(struct ws_world *world, const char *store)
 {
-    struct firn_os_dir *dir = store_writer_dir(&world->tree, store);
+    struct fi_os_dir *dir = store_writer_dir(&world->tree, store);
     unsigned removed = 0;
     for (unsigned i = 1; i < 100; i++) {
         char name[24];
         (void)snprintf(name, sizeof name, "wal-%06u.log", i);
-        removed += firn_os_remove_file(dir, name, NULL) == FIRN_OK ? 1 : 0;
+        removed += fi_os_remove_file(dir, name, NULL) == FIRN_OK ? 1 : 0;
     }
     assert_true(removed > 0);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 /* Of the file LOCK in it; 0 where there is none. */
 static uint64_t
 lock_size(struct ws_world *world, const char *store)
 {
-    struct firn_os_dir *dir = store_writer_dir(&world->tree, store);
-    struct firn_os_stat stat = {0};
-    bool is_there = firn_os_stat(dir, "LOCK", &stat, NULL) == FIRN_OK;
-    firn_os_dir_close(dir);
+    struct fi_os_dir *dir = store_writer_dir(&world->tree, store);
+    struct fi_os_stat stat = {0};
+    bool is_there = fi_os_stat(dir, "LOCK", &stat, NULL) == FIRN_OK;
+    fi_os_dir_close(dir);
     return is_there ? stat.size_bytes : 0;
 }
 
@@ -134,7 +134,7 @@ a_lock_that_was_saved_is_not_restored_into_a_store(void **state)
         options.paths = &path;
         options.path_count = 1;
         options.threads = 1;
-        assert_int_equal(firn_ws_restore(world.ws, "2", &options, &result, &world.err), FIRN_OK);
+        assert_int_equal(fi_ws_restore(world.ws, "2", &options, &result, &world.err), FIRN_OK);
         assert_int_equal(result.added + result.changed + result.removed, 0);
         assert_int_equal(lock_size(&world, "app.firn"), strlen("of now"));
         scan_remove_tree(&world.tree, "app.firn");

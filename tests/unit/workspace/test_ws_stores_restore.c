@@ -294,7 +294,7 @@ what_is_written_after_the_scan_is_not_lost(void **state)
     store_writer_round(&writer);
     options.threads = 1;
     options.callbacks = (firn_callbacks){.on_notice = write_late, .ctx = &late};
-    assert_int_equal(firn_ws_restore(world.ws, "1", &options, &result, &world.err), FIRN_BUSY);
+    assert_int_equal(fi_ws_restore(world.ws, "1", &options, &result, &world.err), FIRN_BUSY);
     assert_int_equal(late.count, 2);
     assert_non_null(strstr(world.err.text, "'b.firn' was being written until now"));
     restore(&world, "1");
@@ -319,7 +319,7 @@ a_log_that_stays_ends_where_it_was_saved(void **state)
         store_writer_load(&writer, 800);
         store_writer_end(&writer);
         options.dry_run = true;
-        assert_int_equal(firn_ws_restore(world.ws, "1", &options, &previewed, &world.err), FIRN_OK);
+        assert_int_equal(fi_ws_restore(world.ws, "1", &options, &previewed, &world.err), FIRN_OK);
         firn_workspace_restore_result result = ws_restore(&world, "1");
         assert_int_equal(result.changed, previewed.changed);
         assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), rounds);
@@ -449,16 +449,16 @@ enum operation { SAVE, RESTORE, OPERATIONS };
 static void
 keep_times_of_logs(struct ws_world *world)
 {
-    struct firn_os_dir *dir = store_writer_dir(&world->tree, "app.firn");
-    struct firn_os_stat stat;
+    struct fi_os_dir *dir = store_writer_dir(&world->tree, "app.firn");
+    struct fi_os_stat stat;
     char path[48];
     for (int i = 1; i < 10; i++) {
         (void)snprintf(path, sizeof path, "app.firn/wal-%06d.log", i);
-        if (firn_os_stat(dir, path + strlen("app.firn/"), &stat, NULL) == FIRN_OK) {
+        if (fi_os_stat(dir, path + strlen("app.firn/"), &stat, NULL) == FIRN_OK) {
             scan_set_mtime(&world->tree, path, 1000);
         }
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 /* Checkpoint 1 with round 60 of a store; by now it is at 85, and its writer was killed. Durable. */
@@ -479,7 +479,7 @@ prepare(struct ws_world *world)
     store_writer_crash(&writer);
     keep_times_of_logs(world);
     scan_put_text(&world->tree, "note", "after");
-    assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
 }
 
 /* After an operation that may have failed half way: the store is there as it was, or as it is to be. */

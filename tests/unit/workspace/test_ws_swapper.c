@@ -98,13 +98,13 @@ swap_on_and_on(void *arg)
         unsigned d = (unsigned)test_random_below(&random, DIRS);
         snprintf(dir, sizeof dir, "d%u", d);
         snprintf(link, sizeof link, "l%u", d);
-        struct firn_os_dir *root = rig->world.tree.root;
-        if (firn_os_rename(root, dir, root, link, FIRN_OS_RENAME_EXCHANGE, NULL) == FIRN_OK) {
+        struct fi_os_dir *root = rig->world.tree.root;
+        if (fi_os_rename(root, dir, root, link, FI_OS_RENAME_EXCHANGE, NULL) == FIRN_OK) {
             atomic_fetch_add(&rig->swaps, 1);
         }
         /* Now and then long enough that a restore comes past its checks. */
         if (test_random_below(&random, 8) == 0) {
-            firn_os_sleep_ns(rig->world.tree.os, (int64_t)test_random_below(&random, 40000000));
+            fi_os_sleep_ns(rig->world.tree.os, (int64_t)test_random_below(&random, 40000000));
         }
     }
     return NULL;
@@ -122,7 +122,7 @@ static bool
 is_pending(struct rig *rig)
 {
     firn_workspace_pending_restore pending;
-    assert_int_equal(firn_ws_restore_pending(rig->world.ws, &pending, &rig->world.err), FIRN_OK);
+    assert_int_equal(fi_ws_restore_pending(rig->world.ws, &pending, &rig->world.err), FIRN_OK);
     return pending.is_pending;
 }
 
@@ -133,14 +133,14 @@ nothing_outside_changes_while_directories_become_links(void **state)
     struct rig rig = {0};
     pthread_t thread;
     set_up(&rig);
-    struct firn_os *os = rig.world.tree.os;
+    struct fi_os *os = rig.world.tree.os;
     bool is_long = getenv("FIRN_TEST_LONG") != NULL;
-    const int64_t end_ns = firn_os_monotonic_ns(os) + (is_long ? INT64_C(60000000000) : 2500000000);
+    const int64_t end_ns = fi_os_monotonic_ns(os) + (is_long ? INT64_C(60000000000) : 2500000000);
     unsigned done = 0;
     unsigned refused = 0;
     unsigned interrupted = 0;
     assert_int_equal(pthread_create(&thread, NULL, swap_on_and_on, &rig), 0);
-    for (unsigned i = 0; firn_os_monotonic_ns(os) < end_ns; i++) {
+    for (unsigned i = 0; fi_os_monotonic_ns(os) < end_ns; i++) {
         int rc = ws_try_restore(&rig.world, i % 2 == 0 ? "1" : "2", NULL);
         done += rc == FIRN_OK ? 1 : 0;
         refused += rc != FIRN_OK ? 1 : 0;

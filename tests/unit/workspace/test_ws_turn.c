@@ -34,7 +34,7 @@ try_turn(struct ws_world *world, const char *session, const char *prompt, bool b
     options.turn.session = firn_str(session);
     options.turn.prompt = firn_str(prompt);
     options.turn_begins = begins;
-    return firn_ws_save(world->ws, &options, out == NULL ? &result : out, &world->err);
+    return fi_ws_save(world->ws, &options, out == NULL ? &result : out, &world->err);
 }
 
 static void
@@ -61,11 +61,11 @@ static void
 assert_turn(const firn_workspace_checkpoint *checkpoint, const char *session, uint64_t number,
             const char *prompt, const char *message)
 {
-    assert_true(firn_slice_equal(checkpoint->turn.agent, firn_str("Claude Code")));
-    assert_true(firn_slice_equal(checkpoint->turn.session, firn_str(session)));
-    assert_true(firn_slice_equal(checkpoint->turn.prompt, firn_str(prompt)));
+    assert_true(fi_slice_equal(checkpoint->turn.agent, firn_str("Claude Code")));
+    assert_true(fi_slice_equal(checkpoint->turn.session, firn_str(session)));
+    assert_true(fi_slice_equal(checkpoint->turn.prompt, firn_str(prompt)));
     assert_int_equal(checkpoint->turn.number, number);
-    assert_true(firn_slice_equal(checkpoint->message, firn_str(message)));
+    assert_true(fi_slice_equal(checkpoint->message, firn_str(message)));
 }
 
 static void
@@ -87,11 +87,11 @@ each_turn_keeps_its_prompt(void **state)
     after = end(&world, "s", "");
     assert_turn(after, "s", 2, "two", "after: two");
     ws_world_reopen(&world);
-    assert_int_equal(firn_ws_find(world.ws, "3", &found, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_find(world.ws, "3", &found, &world.err), FIRN_OK);
     assert_turn(found, "s", 2, "two", "after: two");
-    assert_int_equal(firn_ws_find(world.ws, "1", &found, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_find(world.ws, "1", &found, &world.err), FIRN_OK);
     assert_int_equal(found->turn.agent.size, 0); /* what was there before is nobody's turn */
-    assert_true(firn_slice_equal(found->message, firn_str("before: one")));
+    assert_true(fi_slice_equal(found->message, firn_str("before: one")));
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -127,7 +127,7 @@ old_conversations_make_room(void **state)
     char session[32];
     ws_world_open_memory(&world, 3);
     scan_put_text(&world.tree, "file", "first");
-    for (unsigned i = 0; i < FIRN_CATALOG_TURNS_MAX + 10; i++) {
+    for (unsigned i = 0; i < FI_CATALOG_TURNS_MAX + 10; i++) {
         snprintf(session, sizeof session, "session %u", i);
         begin(&world, session, session);
     }
@@ -156,7 +156,7 @@ a_long_prompt_is_cut_between_characters(void **state)
     scan_put_text(&world.tree, "file", "first");
     begin(&world, "s", prompt);
     const firn_workspace_checkpoint *after = end(&world, "s", "");
-    assert_int_equal(after->turn.prompt.size, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX - 1);
+    assert_int_equal(after->turn.prompt.size, FI_CATALOG_RECORD_PROMPT_SIZE_MAX - 1);
     assert_int_equal(after->message.size, strlen("after: ") + 99);
     assert_memory_equal(after->turn.prompt.data, prompt, after->turn.prompt.size);
     free(prompt);
@@ -174,22 +174,22 @@ a_turn_without_an_agent_is_refused(void **state)
     ws_world_open_memory(&world, 5);
     memset(name, 'n', sizeof name);
     options.turn_begins = true;
-    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
     options.turn_begins = false;
     options.turn.prompt = firn_str("nobody's");
-    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
     options.turn.prompt = firn_str("");
     options.turn.session = firn_str("nobody's");
-    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
     options.turn.session = firn_str("");
     options.turn_begins = true;
     options.turn.agent = firn_bytes(name, 257);
-    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
     options.turn.agent = firn_bytes(name, 256);
     options.turn.session = firn_bytes(name, 257);
-    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
     options.turn.session = firn_bytes(name, 256);
-    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
     ws_world_close(&world);
 }
 
@@ -200,24 +200,24 @@ static void
 put_note(struct ws_world *world, firn_slice note)
 {
     static const char agent[] = "Claude Code";
-    struct firn_ws_opened opened;
+    struct fi_ws_opened opened;
     struct firn_db_keyspace *keyspace;
     struct firn_db_batch *batch;
-    struct firn_buf key = {0};
+    struct fi_buf key = {0};
     uint8_t number[4];
     firn_error *err = &world->err;
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, err), FIRN_OK);
-    firn_store_be32(number, opened.workspace.number);
-    assert_int_equal(firn_buf_append(&key, number, sizeof number), FIRN_OK);
-    assert_int_equal(firn_buf_append_sized(&key, firn_str(agent)), FIRN_OK);
-    assert_int_equal(firn_buf_append_slice(&key, firn_str("s")), FIRN_OK);
-    assert_int_equal(firn_db_keyspace_open(opened.db, "firn.turns", &keyspace, err), FIRN_OK);
-    assert_int_equal(firn_db_batch_create(&batch, err), FIRN_OK);
-    assert_int_equal(firn_db_batch_put(batch, keyspace, firn_buf_slice(&key), note, err), FIRN_OK);
-    assert_int_equal(firn_db_write(opened.db, batch, FIRN_DURABILITY_FULL, err), FIRN_OK);
-    firn_db_batch_destroy(batch);
-    firn_buf_deinit(&key);
-    assert_int_equal(firn_ws_opened_close(world->ws, &opened, FIRN_OK, err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_WRITE, &opened, err), FIRN_OK);
+    fi_store_be32(number, opened.workspace.number);
+    assert_int_equal(fi_buf_append(&key, number, sizeof number), FIRN_OK);
+    assert_int_equal(fi_buf_append_sized(&key, firn_str(agent)), FIRN_OK);
+    assert_int_equal(fi_buf_append_slice(&key, firn_str("s")), FIRN_OK);
+    assert_int_equal(fi_db_keyspace_open(opened.db, "firn.turns", &keyspace, err), FIRN_OK);
+    assert_int_equal(fi_db_batch_create(&batch, err), FIRN_OK);
+    assert_int_equal(fi_db_batch_put(batch, keyspace, fi_buf_slice(&key), note, err), FIRN_OK);
+    assert_int_equal(fi_db_write(opened.db, batch, FIRN_DURABILITY_FULL, err), FIRN_OK);
+    fi_db_batch_destroy(batch);
+    fi_buf_deinit(&key);
+    assert_int_equal(fi_ws_opened_close(world->ws, &opened, FIRN_OK, err), FIRN_OK);
 }
 
 static int
@@ -243,7 +243,7 @@ undo_turn(struct ws_world *world)
     options.on_step = take_prompt;
     options.callbacks.ctx = prompt;
     prompt[0] = '\0';
-    int rc = firn_ws_restore_undo(world->ws, &options, &result, &world->err);
+    int rc = fi_ws_restore_undo(world->ws, &options, &result, &world->err);
     assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && prompt[0] == '\0'));
     return prompt;
 }
@@ -290,16 +290,16 @@ turns_may_go_on_at_once(void **state)
     struct ws_world world;
     int64_t now_ns = INT64_C(1800000000) * 1000000000;
     ws_world_open_memory(&world, 8);
-    struct firn_os *os = world.tree.os;
+    struct fi_os *os = world.tree.os;
     scan_put_text(&world.tree, "file", "first");
-    firn_sim_memory_set_time(os, now_ns);
+    fi_sim_memory_set_time(os, now_ns);
     begin(&world, "a", "of a");
-    firn_sim_memory_set_time(os, now_ns += 1000000000);
+    fi_sim_memory_set_time(os, now_ns += 1000000000);
     begin(&world, "b", "of b");
-    firn_sim_memory_set_time(os, now_ns += 1000000000);
+    fi_sim_memory_set_time(os, now_ns += 1000000000);
     scan_put_text(&world.tree, "other", "by both");
     end(&world, "a", "");
-    firn_sim_memory_set_time(os, now_ns += 1000000000);
+    fi_sim_memory_set_time(os, now_ns += 1000000000);
     assert_string_equal(undo_turn(&world), "of a"); /* its checkpoint has what b did, too */
     assert_false(ws_dump_has(&world, "other"));
     ws_assert_check_clean(&world);
@@ -312,7 +312,7 @@ static void
 pass_time(struct ws_world *world)
 {
     static int64_t now_ns = INT64_C(1900000000) * 1000000000;
-    firn_sim_memory_set_time(world->tree.os, now_ns += 1000000000);
+    fi_sim_memory_set_time(world->tree.os, now_ns += 1000000000);
 }
 
 static void
@@ -392,7 +392,7 @@ a_turn_that_others_saved_is_a_turn(void **state)
         firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
         firn_workspace_restore_result redone;
         options.threads = 1;
-        assert_int_equal(firn_ws_restore_redo(world.ws, &options, &redone, &world.err), FIRN_OK);
+        assert_int_equal(fi_ws_restore_redo(world.ws, &options, &redone, &world.err), FIRN_OK);
         assert_int_equal(redone.steps, 1);
         assert_true(ws_dump_has(&world, "made"));
         ws_assert_check_clean(&world);
@@ -417,7 +417,7 @@ judge_broken(struct ws_world *world, int operation, const struct ws_broken *brok
     ws_assert_check_clean(world);
     if (operation == END && broken->rc == FIRN_OK && !broken->is_cut) {
         firn_workspace_checkpoint *latest;
-        assert_int_equal(firn_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
+        assert_int_equal(fi_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
         if (latest->number > 1) { /* else the file that is new could not be read */
             assert_turn(latest, "s", 1, "one", "after: one");
         }
@@ -436,7 +436,7 @@ break_turns(void (*break_it)(const struct ws_break *how))
     scan_put_text(&world.tree, "file", "first");
     begin(&world, "s", "one");
     scan_put_text(&world.tree, "other", "made in the turn");
-    assert_int_equal(firn_os_dir_sync_filesystem(world.tree.root, &world.err), FIRN_OK);
+    assert_int_equal(fi_os_dir_sync_filesystem(world.tree.root, &world.err), FIRN_OK);
     for (int operation = BEGIN; operation < OPERATIONS; operation++) {
         struct ws_break_numbered numbered = {run_broken, judge_broken, operation};
         struct ws_break how = ws_break_numbered(&world, &numbered, 1);

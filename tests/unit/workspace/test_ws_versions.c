@@ -31,7 +31,7 @@ static void
 put_lines(struct ws_world *world, const char *path, uint64_t seed, unsigned count, unsigned edited,
           unsigned version, firn_hash *out_hash)
 {
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     for (unsigned i = 0; i < count; i++) {
         char line[LINE_SIZE + 1];
         struct test_random random = {.state = seed * 1000003 + i};
@@ -39,13 +39,13 @@ put_lines(struct ws_world *world, const char *path, uint64_t seed, unsigned coun
         snprintf(line, sizeof line, "%016llx %016llx ....\n",
                  (unsigned long long)(test_random_next(&random) + salt),
                  (unsigned long long)test_random_next(&random));
-        assert_int_equal(firn_buf_append_str(&text, line), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(&text, line), FIRN_OK);
     }
     scan_put_file(&world->tree, path, text.data, text.size);
     if (out_hash != NULL) {
-        firn_blake3_hash_of(text.data, text.size, out_hash);
+        fi_blake3_hash_of(text.data, text.size, out_hash);
     }
-    firn_buf_deinit(&text);
+    fi_buf_deinit(&text);
 }
 
 static uint64_t
@@ -55,30 +55,30 @@ added_by_save(struct ws_world *world)
 }
 
 /* How the store has an object; *out_base (may be NULL) is what it leans on. */
-static enum firn_packfile_kind
+static enum fi_packfile_kind
 kind_of(struct ws_world *world, const firn_hash *hash, firn_hash *out_base)
 {
-    struct firn_ws_opened opened;
-    struct firn_objects_place place;
-    struct firn_packfile_scratch *scratch;
-    struct firn_packfile_delta delta;
+    struct fi_ws_opened opened;
+    struct fi_objects_place place;
+    struct fi_packfile_scratch *scratch;
+    struct fi_packfile_delta delta;
     firn_error err;
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &err), FIRN_OK);
-    int rc = firn_objects_find(opened.objects, hash, &place, &err);
+    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &err), FIRN_OK);
+    int rc = fi_objects_find(opened.objects, hash, &place, &err);
     if (rc == FIRN_NOT_FOUND) {
-        place.at.kind = (enum firn_packfile_kind)0;
+        place.at.kind = (enum fi_packfile_kind)0;
     } else {
         assert_int_equal(rc, FIRN_OK);
     }
-    if (place.at.kind == FIRN_PACKFILE_DELTA) {
-        assert_int_equal(firn_packfile_scratch_create(1, &scratch, &err), FIRN_OK);
-        assert_int_equal(firn_objects_delta(opened.objects, scratch, hash, &delta, &err), FIRN_OK);
+    if (place.at.kind == FI_PACKFILE_DELTA) {
+        assert_int_equal(fi_packfile_scratch_create(1, &scratch, &err), FIRN_OK);
+        assert_int_equal(fi_objects_delta(opened.objects, scratch, hash, &delta, &err), FIRN_OK);
         if (out_base != NULL) {
             *out_base = delta.base;
         }
-        firn_packfile_scratch_destroy(scratch);
+        fi_packfile_scratch_destroy(scratch);
     }
-    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_close(world->ws, &opened, false, &err), FIRN_OK);
     return place.at.kind;
 }
 
@@ -99,9 +99,9 @@ a_new_version_takes_what_is_new_in_it(void **state)
     put_lines(&world, "d/f", 1, 5000, 2500, 1, &second);
     assert_true(added_by_save(&world) < 3000);
     char *after = ws_dump(&world);
-    assert_int_equal(kind_of(&world, &first, NULL), FIRN_PACKFILE_BLOB);
-    assert_int_equal(kind_of(&world, &second, &base), FIRN_PACKFILE_DELTA);
-    assert_true(firn_hash_equal(&base, &first));
+    assert_int_equal(kind_of(&world, &first, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &second, &base), FI_PACKFILE_DELTA);
+    assert_true(fi_hash_equal(&base, &first));
     ws_assert_check_clean(&world);
     ws_restore(&world, "1");
     ws_assert_dump(&world, before);
@@ -125,23 +125,23 @@ versions_lean_on_one_that_is_whole_until_that_does_not_pay(void **state)
     ws_world_open_memory(&world, 2);
     for (unsigned i = 0; i < 24; i++) {
         /* A twentieth of the lines after the other goes, and as many others come. */
-        struct firn_buf text = {0};
+        struct fi_buf text = {0};
         for (unsigned line = 0; line < 400; line++) {
             struct test_random random = {.state = line + 20 * i};
             char digits[LINE_SIZE];
             snprintf(digits, sizeof digits, "%016llx\n",
                      (unsigned long long)test_random_next(&random));
-            assert_int_equal(firn_buf_append_str(&text, digits), FIRN_OK);
+            assert_int_equal(fi_buf_append_str(&text, digits), FIRN_OK);
         }
         scan_put_file(&world.tree, "f", text.data, text.size);
-        firn_blake3_hash_of(text.data, text.size, &versions[i]);
-        firn_buf_deinit(&text);
+        fi_blake3_hash_of(text.data, text.size, &versions[i]);
+        fi_buf_deinit(&text);
         ws_save(&world);
         dumps[i] = ws_dump(&world);
-        if (kind_of(&world, &versions[i], &base) == FIRN_PACKFILE_BLOB) {
+        if (kind_of(&world, &versions[i], &base) == FI_PACKFILE_BLOB) {
             wholes[whole_count++] = i;
         } else {
-            assert_true(firn_hash_equal(&base, &versions[wholes[whole_count - 1]]));
+            assert_true(fi_hash_equal(&base, &versions[wholes[whole_count - 1]]));
         }
     }
     /* Where packs are joined, what leans becomes whole. */
@@ -175,13 +175,13 @@ directories_are_versions_too(void **state)
     scan_put_text(&world.tree, "f150", "edited");
     roots[1] = ws_save(&world).checkpoint->root;
     char *edited = ws_dump(&world);
-    assert_int_equal(kind_of(&world, &roots[0], NULL), FIRN_PACKFILE_TREE);
-    assert_int_equal(kind_of(&world, &roots[1], &base), FIRN_PACKFILE_DELTA);
-    assert_true(firn_hash_equal(&base, &roots[0]));
+    assert_int_equal(kind_of(&world, &roots[0], NULL), FI_PACKFILE_TREE);
+    assert_int_equal(kind_of(&world, &roots[1], &base), FI_PACKFILE_DELTA);
+    assert_true(fi_hash_equal(&base, &roots[0]));
     /* Known files are found by an object that is a delta itself. */
     scan_put_text(&world.tree, "f151", "edited");
     roots[0] = ws_save(&world).checkpoint->root;
-    assert_int_equal(kind_of(&world, &roots[0], NULL), FIRN_PACKFILE_DELTA);
+    assert_int_equal(kind_of(&world, &roots[0], NULL), FI_PACKFILE_DELTA);
     ws_assert_check_clean(&world);
     ws_restore(&world, "2");
     ws_assert_dump(&world, edited);
@@ -206,20 +206,20 @@ what_does_not_pay_is_stored_whole(void **state)
     scan_put_text(&world.tree, "small", "0123456789abcdef 0123456789abcdeX");
     put_lines(&world, "empty", 6, 100, 0, 0, &hash);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FIRN_PACKFILE_BLOB);
-    firn_blake3_hash_of("0123456789abcdef 0123456789abcdeX", 33, &hash);
-    assert_int_equal(kind_of(&world, &hash, NULL), FIRN_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
+    fi_blake3_hash_of("0123456789abcdef 0123456789abcdeX", 33, &hash);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
     scan_remove_file(&world.tree, "holes");
     scan_remove_file(&world.tree, "link");
     put_lines(&world, "holes", 7, 100, 0, 0, &hash); /* what was there is a list of pieces */
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FIRN_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
     put_lines(&world, "link", 8, 100, 0, 0, &hash);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FIRN_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
     put_lines(&world, "other", 9, 1000, 0, 0, &hash); /* nothing in common */
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FIRN_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -240,10 +240,10 @@ a_version_may_be_a_piece(void **state)
     scan_put_file(&world.tree, "f", bytes, PIECE);
     ws_save(&world);
     bytes[1000] ^= 1;
-    firn_blake3_hash_of(bytes, PIECE, &hash);
+    fi_blake3_hash_of(bytes, PIECE, &hash);
     scan_put_file(&world.tree, "f", bytes, PIECE);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FIRN_PACKFILE_DELTA);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_DELTA);
     scan_put_file(&world.tree, "large", bytes, 9 * PIECE);
     ws_save(&world);
     char *all = ws_dump(&world);
@@ -281,8 +281,8 @@ a_base_outlives_its_checkpoint(void **state)
     firn_workspace_gc_result dry = gc_dry_run(&world);
     firn_workspace_gc_result result = gc_run_full(&world);
     assert_int_equal(dry.objects_live, result.objects_live);
-    assert_int_equal(kind_of(&world, &first, NULL), FIRN_PACKFILE_BLOB);
-    assert_int_equal(kind_of(&world, &second, NULL), FIRN_PACKFILE_DELTA);
+    assert_int_equal(kind_of(&world, &first, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &second, NULL), FI_PACKFILE_DELTA);
     ws_assert_check_clean(&world);
     ws_restore(&world, "2");
     ws_assert_dump(&world, dump);
@@ -293,7 +293,7 @@ a_base_outlives_its_checkpoint(void **state)
     gc_delete(&world, "2");
     gc_delete(&world, "3");
     /* A safety checkpoint may still have the second version, and so its base. */
-    assert_int_equal(kind_of(&world, &first, NULL), FIRN_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &first, NULL), FI_PACKFILE_BLOB);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -314,7 +314,7 @@ a_base_goes_with_the_last_that_leans_on_it(void **state)
     ws_save(&world);
     gc_delete(&world, "1");
     gc_run_full(&world);
-    assert_int_equal(kind_of(&world, &first, NULL), FIRN_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &first, NULL), FI_PACKFILE_BLOB);
     gc_delete(&world, "2");
     gc_run_full(&world);
     assert_int_equal(kind_of(&world, &first, NULL), 0);
@@ -357,12 +357,12 @@ versions_move_with_their_packs(void **state)
 
 /* ---- damage ---- */
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 open_packs(struct ws_world *world)
 {
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     firn_error err;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s/packs", &dir, &err), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, "/s/packs", &dir, &err), FIRN_OK);
     return dir;
 }
 
@@ -370,13 +370,13 @@ open_packs(struct ws_world *world)
 static void
 damage_pack(struct ws_world *world, const char *name)
 {
-    struct firn_os_dir *dir = open_packs(world);
-    struct firn_buf bytes = {0};
+    struct fi_os_dir *dir = open_packs(world);
+    struct fi_buf bytes = {0};
     test_file_read(dir, name, &bytes);
     bytes.data[160] ^= 0x40;
     test_file_write(dir, name, bytes.data, bytes.size);
-    firn_buf_deinit(&bytes);
-    firn_os_dir_close(dir);
+    fi_buf_deinit(&bytes);
+    fi_os_dir_close(dir);
 }
 
 static void
@@ -403,7 +403,7 @@ a_damaged_base_takes_along_what_leans_on_it(void **state)
     /* A save is none the worse: what cannot be leaned on is not. */
     put_lines(&world, "f", 1, 2000, 1000, 2, &hash);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &hash, NULL), FIRN_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &hash, NULL), FI_PACKFILE_BLOB);
     char *dump = ws_dump(&world);
     scan_remove_file(&world.tree, "f");
     ws_restore(&world, "3");
@@ -427,7 +427,7 @@ count_told(void *ctx, const firn_notice *notice)
     bool is_of_objects = notice->path.size == 0 && strstr(notice->text, " objects: ") != NULL;
     told->objects += is_of_objects ? (unsigned)objects : 0;
     for (size_t i = 0; i < 4; i++) {
-        for (size_t j = 0; firn_slice_equal(notice->path, firn_str(paths[i])) && j < 3; j++) {
+        for (size_t j = 0; fi_slice_equal(notice->path, firn_str(paths[i])) && j < 3; j++) {
             told->of[i][j] +=
                 notice->checkpoint != NULL && strcmp(notice->checkpoint, told->ids[j]) == 0;
         }
@@ -455,7 +455,7 @@ a_check_names_all_that_a_bad_frame_takes_along(void **state)
     put_lines(&world, "new", 3, 100, 0, 0, NULL);
     memcpy(told.ids[2], ws_save(&world).checkpoint->id, FIRN_CHECKPOINT_ID_SIZE);
     damage_pack(&world, "00000001.pack");
-    assert_int_equal(firn_repair_check(world.ws, &options, &result, &world.err), FIRN_CORRUPT);
+    assert_int_equal(fi_repair_check(world.ws, &options, &result, &world.err), FIRN_CORRUPT);
     const unsigned expected[4][3] = {{1, 1, 0}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}};
     assert_memory_equal(told.of, expected, sizeof expected);
     assert_int_equal(told.objects, 2);
@@ -479,14 +479,14 @@ without_a_pack_nothing_leans(void **state)
     put_lines(&world, "f", 1, 2000, 1000, 1, NULL);
     ws_save(&world);
     char *dump = ws_dump(&world);
-    struct firn_os_dir *packs = open_packs(&world);
-    assert_int_equal(firn_os_remove_file(packs, "00000002.pack", &err), FIRN_OK);
-    firn_os_dir_close(packs);
+    struct fi_os_dir *packs = open_packs(&world);
+    assert_int_equal(fi_os_remove_file(packs, "00000002.pack", &err), FIRN_OK);
+    fi_os_dir_close(packs);
     put_lines(&world, "f", 1, 2000, 0, 0, NULL);
     put_lines(&world, "other", 9, 500, 100, 1, &third);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &first, NULL), FIRN_PACKFILE_BLOB);
-    assert_int_equal(kind_of(&world, &third, NULL), FIRN_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &first, NULL), FI_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &third, NULL), FI_PACKFILE_BLOB);
     scan_remove_file(&world.tree, "f");
     ws_restore(&world, "3"); /* its base is there again */
     ws_assert_dump(&world, dump);
@@ -521,9 +521,9 @@ a_check_looks_into_lists_of_lists(void **state)
     scan_remove_file(&world.tree, "f");
     ws_restore(&world, "2");
     ws_assert_dump(&world, dump);
-    struct firn_os_dir *packs = open_packs(&world);
-    assert_int_equal(firn_os_remove_file(packs, "00000001.pack", &err), FIRN_OK);
-    firn_os_dir_close(packs);
+    struct fi_os_dir *packs = open_packs(&world);
+    assert_int_equal(fi_os_remove_file(packs, "00000001.pack", &err), FIRN_OK);
+    fi_os_dir_close(packs);
     (void)ws_try_check(&world, &result);
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_DAMAGED, "f"));
     free(dump);
@@ -538,17 +538,17 @@ static void
 put_digits(struct ws_world *world, const char *path, uint64_t seed, unsigned count,
            firn_hash *out_hash)
 {
-    struct firn_buf text = {0};
+    struct fi_buf text = {0};
     for (unsigned i = 0; i < count; i++) {
         char line[LINE_SIZE + 1];
         struct test_random random = {.state = seed * 1000003 + i};
         snprintf(line, sizeof line, "%08x a line like all others, or so\n",
                  (unsigned)test_random_next(&random));
-        assert_int_equal(firn_buf_append_str(&text, line), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(&text, line), FIRN_OK);
     }
     scan_put_file(&world->tree, path, text.data, text.size);
-    firn_blake3_hash_of(text.data, text.size, out_hash);
-    firn_buf_deinit(&text);
+    fi_blake3_hash_of(text.data, text.size, out_hash);
+    fi_buf_deinit(&text);
 }
 
 /* The frame of the base compresses much better than the base does. */
@@ -570,11 +570,11 @@ a_version_is_compared_with_what_it_takes_alone(void **state)
     ws_save(&world);
     put_digits(&world, "f", 1, COUNT + COUNT / 4, &longer);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &longer, &base), FIRN_PACKFILE_DELTA);
-    assert_true(firn_hash_equal(&base, &first));
+    assert_int_equal(kind_of(&world, &longer, &base), FI_PACKFILE_DELTA);
+    assert_true(fi_hash_equal(&base, &first));
     put_digits(&world, "f", 2, COUNT, &other);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &other, NULL), FIRN_PACKFILE_BLOB);
+    assert_int_equal(kind_of(&world, &other, NULL), FI_PACKFILE_BLOB);
     ws_assert_check_clean(&world);
     free(even);
     ws_world_close(&world);
@@ -585,12 +585,12 @@ a_version_is_compared_with_what_it_takes_alone(void **state)
 static uint32_t
 frame_of(struct ws_world *world, const firn_hash *hash)
 {
-    struct firn_ws_opened opened;
-    struct firn_objects_place place;
+    struct fi_ws_opened opened;
+    struct fi_objects_place place;
     firn_error err;
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &err), FIRN_OK);
-    assert_int_equal(firn_objects_find(opened.objects, hash, &place, &err), FIRN_OK);
-    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &err), FIRN_OK);
+    assert_int_equal(fi_objects_find(opened.objects, hash, &place, &err), FIRN_OK);
+    assert_int_equal(fi_ws_opened_close(world->ws, &opened, false, &err), FIRN_OK);
     return place.at.frame;
 }
 
@@ -598,7 +598,7 @@ static void
 versions_come_together_whole_when_packs_are_joined(void **state)
 {
     (void)state;
-    enum { COUNT = FIRN_RECLAIM_JOIN_PACKS, FEW = 200, MANY = 3000, FILLER = 150000 };
+    enum { COUNT = FI_RECLAIM_JOIN_PACKS, FEW = 200, MANY = 3000, FILLER = 150000 };
     struct ws_world world;
     firn_hash small[COUNT];
     firn_hash large[COUNT];
@@ -612,14 +612,14 @@ versions_come_together_whole_when_packs_are_joined(void **state)
         dumps[i] = ws_dump(&world);
         /* As long as nothing is joined. */
         if (i == COUNT - 2) {
-            assert_int_equal(kind_of(&world, &small[i], NULL), FIRN_PACKFILE_DELTA);
+            assert_int_equal(kind_of(&world, &small[i], NULL), FI_PACKFILE_DELTA);
         }
     }
     assert_int_equal(gc_look(&world).packs, 1);
     for (unsigned i = 0; i < COUNT; i++) {
-        assert_int_equal(kind_of(&world, &small[i], NULL), FIRN_PACKFILE_BLOB);
+        assert_int_equal(kind_of(&world, &small[i], NULL), FI_PACKFILE_BLOB);
         assert_int_equal(kind_of(&world, &large[i], NULL),
-                         i == 0 ? FIRN_PACKFILE_BLOB : FIRN_PACKFILE_DELTA);
+                         i == 0 ? FI_PACKFILE_BLOB : FI_PACKFILE_DELTA);
     }
     /* The first and the last of what has three quarters of a megabyte between it. */
     assert_int_equal(frame_of(&world, &small[0]), frame_of(&world, &large[COUNT - 1]));
@@ -637,8 +637,8 @@ versions_come_together_whole_when_packs_are_joined(void **state)
     ws_restore(&world, "5");
     put_lines(&world, "d/small", 1, FEW, 100, 100, &next);
     ws_save(&world);
-    assert_int_equal(kind_of(&world, &next, &base), FIRN_PACKFILE_DELTA);
-    assert_true(firn_hash_equal(&base, &small[COUNT - 1]));
+    assert_int_equal(kind_of(&world, &next, &base), FI_PACKFILE_DELTA);
+    assert_true(fi_hash_equal(&base, &small[COUNT - 1]));
     gc_assert_exact(&world);
     ws_world_close(&world);
 }

@@ -68,7 +68,7 @@ static void *
 run(void *arg)
 {
     struct watcher *watcher = arg;
-    watcher->rc = firn_watch(watcher->ws, &watcher->options, &watcher->err);
+    watcher->rc = fi_watch(watcher->ws, &watcher->options, &watcher->err);
     return NULL;
 }
 
@@ -80,7 +80,7 @@ open_at(struct ws_world *world, const char *path, const char *store_path)
     struct firn_ws *ws;
     options.store_path = store_path;
     options.lock_timeout_ms = 60000;
-    TEST_OK(firn_ws_open(world->tree.os, path, &options, &ws, &err), &err);
+    TEST_OK(fi_ws_open(world->tree.os, path, &options, &ws, &err), &err);
     return ws;
 }
 
@@ -107,7 +107,7 @@ start(struct watcher *watcher, struct ws_world *world, bool only_watch, int64_t 
     watcher->options.ctx = watcher;
     assert_int_equal(pthread_create(&watcher->thread, NULL, run, watcher), 0);
     for (int i = 0; i < 6000 && !atomic_load(&watcher->has_started); i++) {
-        firn_os_sleep_ns(world->tree.os, 10 * MS);
+        fi_os_sleep_ns(world->tree.os, 10 * MS);
     }
     assert_true(atomic_load(&watcher->has_started));
 }
@@ -116,7 +116,7 @@ static int
 join(struct watcher *watcher)
 {
     assert_int_equal(pthread_join(watcher->thread, NULL), 0);
-    firn_ws_close(watcher->ws);
+    fi_ws_close(watcher->ws);
     return watcher->rc;
 }
 
@@ -150,10 +150,10 @@ twin_open(struct twin *twin, struct ws_world *world)
 static void
 twin_close(struct twin *twin, struct ws_world *world)
 {
-    struct firn_os_dir *dir;
-    firn_ws_close(twin->watched);
-    firn_ws_close(twin->other);
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, twin->store_path, &dir, NULL), FIRN_OK);
+    struct fi_os_dir *dir;
+    fi_ws_close(twin->watched);
+    fi_ws_close(twin->other);
+    assert_int_equal(fi_os_dir_open_path(world->tree.os, twin->store_path, &dir, NULL), FIRN_OK);
     test_os_temp_dir_remove(dir);
     free(twin->store_path);
 }
@@ -171,10 +171,10 @@ assert_same_up_to(struct twin *twin, uint64_t file_size_max)
     options.threads = 2;
     options.file_size_max = file_size_max;
     status_options.file_size_max = file_size_max;
-    TEST_OK(firn_ws_status(twin->watched, &status_options, NULL, NULL, &status, &err), &err);
-    TEST_OK(firn_ws_save(twin->watched, &options, &mine, &err), &err);
+    TEST_OK(fi_ws_status(twin->watched, &status_options, NULL, NULL, &status, &err), &err);
+    TEST_OK(fi_ws_save(twin->watched, &options, &mine, &err), &err);
     options.full = true;
-    TEST_OK(firn_ws_save(twin->other, &options, &full, &err), &err);
+    TEST_OK(fi_ws_save(twin->other, &options, &full, &err), &err);
     assert_memory_equal(mine.checkpoint->root.bytes, full.checkpoint->root.bytes,
                         sizeof mine.checkpoint->root.bytes);
     assert_int_equal(mine.checkpoint->files, full.checkpoint->files);
@@ -197,7 +197,7 @@ is_watched(struct ws_world *world)
 {
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result status;
-    TEST_OK(firn_ws_status(world->ws, &options, NULL, NULL, &status, &world->err), &world->err);
+    TEST_OK(fi_ws_status(world->ws, &options, NULL, NULL, &status, &world->err), &world->err);
     return status.is_watched;
 }
 
@@ -220,7 +220,7 @@ edit_and_compare(uint64_t seed, bool only_watch)
             ws_edit_step(&world.tree, &random);
         }
         if (test_random_below(&random, 4) == 0) {
-            firn_os_sleep_ns(world.tree.os, 8 * MS); /* a saving watch may be quicker */
+            fi_os_sleep_ns(world.tree.os, 8 * MS); /* a saving watch may be quicker */
         }
         assert_same_up_to(&twin, test_random_below(&random, 5) == 0 ? 100 : 0);
     }
@@ -303,11 +303,11 @@ rules_that_did_not_change_are_still_those_of_the_next_checkpoint(void **state)
     scan_remove_file(&world.tree, "a/.firnignore");
     scan_put_text(&world.tree, "a/x.none", "precious");
     ws_restore(&world, "latest");
-    struct firn_os_dir *dir;
-    assert_int_equal(firn_os_dir_open_beneath(world.tree.root, "a", &dir, NULL), FIRN_OK);
+    struct fi_os_dir *dir;
+    assert_int_equal(fi_os_dir_open_beneath(world.tree.root, "a", &dir, NULL), FIRN_OK);
     assert_true(test_os_has(dir, "x.none"));
     assert_true(test_os_has(dir, ".firnignore"));
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
     assert_same(&twin);
     stop(&watcher);
     twin_close(&twin, &world);
@@ -356,70 +356,69 @@ another_directory_that_goes_on_with_the_checkpoints_is_not_watched(void **state)
     start(&watcher, &world, true, 5);
     snprintf(path, sizeof path, "%s.copy", world.store_path);
     copy = (struct scan_world){.os = world.tree.os};
-    TEST_OK(firn_trust_home_open_dir(copy.os, path, true, &copy.root, &err), &err);
+    TEST_OK(fi_trust_home_open_dir(copy.os, path, true, &copy.root, &err), &err);
     scan_put_text(&copy, "a/file", "text");
     ws = open_at(&world, path, world.store_path);
-    TEST_OK(firn_ws_workspaces_adopt(ws, world.root_path, &err), &err);
+    TEST_OK(fi_ws_workspaces_adopt(ws, world.root_path, &err), &err);
     for (int i = 0; i < 3; i++) {
-        TEST_OK(firn_ws_save(ws, &options, &result, &err), &err);
+        TEST_OK(fi_ws_save(ws, &options, &result, &err), &err);
     }
     scan_put_text(&copy, "a/file", "changed");
-    TEST_OK(firn_ws_save(ws, &options, &result, &err), &err);
+    TEST_OK(fi_ws_save(ws, &options, &result, &err), &err);
     assert_int_equal(result.changed, 1);
     stop(&watcher);
-    firn_ws_close(ws);
+    fi_ws_close(ws);
     test_os_temp_dir_remove(copy.root);
     ws_world_close(&world);
 }
 
 static int
-ask_for_much(void *ctx, const struct firn_watch_question *question, struct firn_buf *out,
+ask_for_much(void *ctx, const struct fi_watch_question *question, struct fi_buf *out,
              firn_error *err)
 {
     (void)ctx;
     (void)question;
     (void)err;
-    assert_int_equal(firn_watchlink_wire_put_token(out, 7), FIRN_OK);
-    assert_int_equal(firn_watchlink_wire_put_begun(out, 8), FIRN_OK);
-    return firn_buf_set_size(out, FIRN_WATCHLINK_WIRE_SIZE_MAX + 1);
+    assert_int_equal(fi_watchlink_wire_put_token(out, 7), FIRN_OK);
+    assert_int_equal(fi_watchlink_wire_put_begun(out, 8), FIRN_OK);
+    return fi_buf_set_size(out, FI_WATCHLINK_WIRE_SIZE_MAX + 1);
 }
 
 static void
 an_answer_that_is_too_long_names_nothing_but_can_be_read(void **state)
 {
     (void)state;
-    const struct firn_watch_serve serve = {.ask = ask_for_much};
-    const struct firn_watch_question question = {.will_report = true};
-    struct firn_os_socket *listener;
-    struct firn_os_socket *socket;
-    struct firn_buf bytes = {0};
-    enum firn_watchlink_wire_kind kind;
+    const struct fi_watch_serve serve = {.ask = ask_for_much};
+    const struct fi_watch_question question = {.will_report = true};
+    struct fi_os_socket *listener;
+    struct fi_os_socket *socket;
+    struct fi_buf bytes = {0};
+    enum fi_watchlink_wire_kind kind;
     struct ws_world world;
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     uint64_t token;
     int64_t begun_ns;
     firn_error err;
     ws_world_open_disk(&world);
     ws_save(&world);
-    TEST_OK(firn_os_dir_open_path(world.tree.os, world.store_path, &dir, &err), &err);
-    TEST_OK(firn_os_socket_listen(dir, "watch-9", &listener, &err), &err);
-    TEST_OK(firn_os_socket_connect(dir, "watch-9", &socket, &err), &err);
-    assert_int_equal(firn_watchlink_wire_put_question(&bytes, &question), FIRN_OK);
-    TEST_OK(firn_watchlink_send(socket, FIRN_WATCHLINK_WIRE_ASK, firn_buf_slice(&bytes), &err),
-            &err);
-    firn_watch_serve(listener, &serve);
-    TEST_OK(firn_watchlink_receive(socket, 1000 * MS, &kind, &bytes, &err), &err);
-    assert_int_equal(kind, FIRN_WATCHLINK_WIRE_ANSWER);
-    struct firn_reader reader = firn_reader_of(firn_buf_slice(&bytes));
-    TEST_OK(firn_watchlink_wire_get_token(&reader, &token, &err), &err);
-    TEST_OK(firn_watchlink_wire_get_begun(&reader, &begun_ns, &err), &err);
+    TEST_OK(fi_os_dir_open_path(world.tree.os, world.store_path, &dir, &err), &err);
+    TEST_OK(fi_os_socket_listen(dir, "watch-9", &listener, &err), &err);
+    TEST_OK(fi_os_socket_connect(dir, "watch-9", &socket, &err), &err);
+    assert_int_equal(fi_watchlink_wire_put_question(&bytes, &question), FIRN_OK);
+    TEST_OK(fi_watchlink_send(socket, FI_WATCHLINK_WIRE_ASK, fi_buf_slice(&bytes), &err), &err);
+    fi_watch_serve(listener, &serve);
+    TEST_OK(fi_watchlink_receive(socket, 1000 * MS, &kind, &bytes, &err), &err);
+    assert_int_equal(kind, FI_WATCHLINK_WIRE_ANSWER);
+    struct fi_reader reader = fi_reader_of(fi_buf_slice(&bytes));
+    TEST_OK(fi_watchlink_wire_get_token(&reader, &token, &err), &err);
+    TEST_OK(fi_watchlink_wire_get_begun(&reader, &begun_ns, &err), &err);
     assert_int_equal(token, 7);
     assert_int_equal(begun_ns, 8);
-    assert_int_equal(firn_reader_left(&reader), 0);
-    firn_buf_deinit(&bytes);
-    firn_os_socket_close(socket);
-    firn_os_socket_close(listener);
-    firn_os_dir_close(dir);
+    assert_int_equal(fi_reader_left(&reader), 0);
+    fi_buf_deinit(&bytes);
+    fi_os_socket_close(socket);
+    fi_os_socket_close(listener);
+    fi_os_dir_close(dir);
     ws_world_close(&world);
 }
 
@@ -430,7 +429,7 @@ newest(struct ws_world *world, bool *out_is_by_watch)
 {
     firn_workspace_checkpoint *checkpoint;
     firn_error err;
-    TEST_OK(firn_ws_find(world->ws, "latest", &checkpoint, &err), &err);
+    TEST_OK(fi_ws_find(world->ws, "latest", &checkpoint, &err), &err);
     *out_is_by_watch =
         checkpoint->message.size == 5 && memcmp(checkpoint->message.data, "watch", 5) == 0;
     return checkpoint->number;
@@ -448,13 +447,13 @@ it_saves_after_quiet_and_only_what_changed(void **state)
     start(&watcher, &world, false, 20); /* the first save makes the store */
     assert_int_equal(newest(&world, &is_by_watch), 1);
     assert_true(is_by_watch);
-    firn_os_sleep_ns(world.tree.os, 100 * MS);
+    fi_os_sleep_ns(world.tree.os, 100 * MS);
     assert_int_equal(newest(&world, &is_by_watch), 1);
     scan_put_text(&world.tree, "dir/file", "two");
     for (int i = 0; i < 3000 && newest(&world, &is_by_watch) < 2; i++) {
-        firn_os_sleep_ns(world.tree.os, 10 * MS);
+        fi_os_sleep_ns(world.tree.os, 10 * MS);
     }
-    firn_os_sleep_ns(world.tree.os, 100 * MS);
+    fi_os_sleep_ns(world.tree.os, 100 * MS);
     uint64_t saved = newest(&world, &is_by_watch);
     assert_true(saved == 2 ||
                 saved == 3); /* of a file that is empty for long before it is written */
@@ -471,8 +470,8 @@ write_steadily(struct ws_world *world, int attempt, int64_t quiet_ms, uint64_t *
                uint64_t *out_newest)
 {
     bool is_by_watch;
-    struct firn_os *os = world->tree.os;
-    int64_t begin_ns = firn_os_monotonic_ns(os);
+    struct fi_os *os = world->tree.os;
+    int64_t begin_ns = fi_os_monotonic_ns(os);
     int64_t last_ns = begin_ns;
     int64_t longest_ns = 0;
     for (int i = 0; last_ns - begin_ns < 4 * quiet_ms * MS; i++) {
@@ -481,13 +480,13 @@ write_steadily(struct ws_world *world, int attempt, int64_t quiet_ms, uint64_t *
         snprintf(path, sizeof path, i < 30 ? "new%d/file%d" : "new%d/a/b%d/file", attempt, i);
         scan_put_text(&world->tree, path, "text");
         ++*count;
-        int64_t now_ns = firn_os_monotonic_ns(os);
+        int64_t now_ns = fi_os_monotonic_ns(os);
         longest_ns = now_ns - last_ns > longest_ns ? now_ns - last_ns : longest_ns;
         last_ns = now_ns;
-        firn_os_sleep_ns(os, quiet_ms * MS / 20);
+        fi_os_sleep_ns(os, quiet_ms * MS / 20);
     }
     *out_newest = newest(world, &is_by_watch);
-    int64_t now_ns = firn_os_monotonic_ns(os);
+    int64_t now_ns = fi_os_monotonic_ns(os);
     longest_ns = now_ns - last_ns > longest_ns ? now_ns - last_ns : longest_ns;
     return longest_ns < quiet_ms * MS / 2;
 }
@@ -512,11 +511,11 @@ work_in_a_directory_that_is_new_is_no_quiet(void **state)
         is_steady = write_steadily(&world, attempt, quiet_ms, &count, &after);
         assert_true(after == before || !is_steady); /* on a busy machine there may be a pause */
         for (int i = 0; i < 3000 && newest(&world, &is_by_watch) == after; i++) {
-            firn_os_sleep_ns(world.tree.os, 10 * MS);
+            fi_os_sleep_ns(world.tree.os, 10 * MS);
         }
     }
     assert_true(is_steady);
-    TEST_OK(firn_ws_find(world.ws, "latest", &checkpoint, &err), &err);
+    TEST_OK(fi_ws_find(world.ws, "latest", &checkpoint, &err), &err);
     assert_int_equal(checkpoint->files, count);
     stop(&watcher);
     ws_world_close(&world);
@@ -549,7 +548,7 @@ it_saves_what_is_never_quiet(void **state)
         snprintf(name, sizeof name, i % 2 == 0 ? "file%d" : "dir%d/file", i % 100);
         snprintf(text, sizeof text, "%d", i);
         scan_put_text(&world.tree, name, text);
-        firn_os_sleep_ns(world.tree.os, 5 * MS);
+        fi_os_sleep_ns(world.tree.os, 5 * MS);
     }
     assert_true(newest(&world, &is_by_watch) >= 2);
     stop(&watcher);
@@ -568,21 +567,21 @@ there_is_one_watch_at_a_time(void **state)
     firn_error err;
     ws_world_open_disk(&world);
     scan_put_text(&world.tree, "dir/file", "text");
-    assert_int_equal(firn_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
     start(&watcher, &world, false, 20);
     struct firn_ws *second = open_ws(&world, world.store_path);
-    assert_int_equal(firn_watch(second, &watcher.options, &err), FIRN_CONFLICT);
-    firn_ws_close(second);
-    TEST_OK(firn_watch_look(world.ws, &info, &err), &err);
-    assert_int_equal(info.process, firn_os_process_id(world.tree.os));
+    assert_int_equal(fi_watch(second, &watcher.options, &err), FIRN_CONFLICT);
+    fi_ws_close(second);
+    TEST_OK(fi_watch_look(world.ws, &info, &err), &err);
+    assert_int_equal(info.process, fi_os_process_id(world.tree.os));
     assert_int_equal(info.directories, 2);
     assert_int_equal(info.dirty, 0);
     assert_int_equal(info.is_by_fanotify, is_by_fanotify);
-    TEST_OK(firn_watch_stop(world.ws, &info, &err), &err);
+    TEST_OK(fi_watch_stop(world.ws, &info, &err), &err);
     int rc = join(&watcher);
     TEST_OK(rc, &watcher.err);
-    assert_int_equal(firn_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
-    assert_int_equal(firn_watch_stop(world.ws, &info, &err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_watch_stop(world.ws, &info, &err), FIRN_NOT_FOUND);
     ws_world_close(&world);
 }
 
@@ -611,13 +610,13 @@ it_ends_when_the_store_goes(void **state)
     (void)state;
     struct ws_world world;
     struct watcher watcher;
-    struct firn_os_dir *store;
+    struct fi_os_dir *store;
     ws_world_open_disk(&world);
     scan_put_text(&world.tree, "file", "text");
     start(&watcher, &world, false, 20);
-    assert_int_equal(firn_os_dir_open_path(world.tree.os, world.store_path, &store, NULL), FIRN_OK);
-    assert_int_equal(firn_os_remove_file(store, "watch-1", NULL), FIRN_OK);
-    firn_os_dir_close(store);
+    assert_int_equal(fi_os_dir_open_path(world.tree.os, world.store_path, &store, NULL), FIRN_OK);
+    assert_int_equal(fi_os_remove_file(store, "watch-1", NULL), FIRN_OK);
+    fi_os_dir_close(store);
     assert_int_equal(join(&watcher), FIRN_NOT_FOUND);
     ws_world_close(&world);
 }
@@ -632,7 +631,7 @@ nothing_is_watched_in_a_simulation(void **state)
     firn_error err;
     ws_world_open_memory(&world, 3);
     options.save = &save;
-    assert_int_equal(firn_watch(world.ws, &options, &err), FIRN_UNSUPPORTED);
+    assert_int_equal(fi_watch(world.ws, &options, &err), FIRN_UNSUPPORTED);
     ws_world_close(&world);
 }
 

@@ -24,8 +24,8 @@ static const int64_t SECOND_NS = 1000000000;
 
 /* A watch whose events are made by hand. */
 struct link {
-    struct firn_watchlink_local link;
-    struct firn_watch_set *set;
+    struct fi_watchlink_local link;
+    struct fi_watch_set *set;
     char paths[IDS_MAX][32];
     int count;
     struct ws_world *world;
@@ -34,7 +34,7 @@ struct link {
 };
 
 static int
-add(void *ctx, struct firn_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
+add(void *ctx, struct fi_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
 {
     struct link *link = ctx;
     (void)dir;
@@ -58,8 +58,8 @@ link_open(struct link *link, struct ws_world *world)
 {
     firn_error err;
     *link = (struct link){.world = world};
-    const struct firn_watch_kernel kernel = {add, forget, link};
-    assert_int_equal(firn_watch_set_create(world->tree.os, &kernel, &link->set, &err), FIRN_OK);
+    const struct fi_watch_kernel kernel = {add, forget, link};
+    assert_int_equal(fi_watch_set_create(world->tree.os, &kernel, &link->set, &err), FIRN_OK);
     link->link = ws_watch_link_of(link->set);
     world->ws->watch = &link->link;
 }
@@ -70,9 +70,9 @@ tell_change(struct link *link, const char *dir)
     bool is_change;
     for (int i = 0; i < link->count; i++) {
         if (strcmp(link->paths[i], dir) == 0) {
-            const struct firn_os_watch_event event = {
-                .kind = FIRN_OS_WATCH_CHANGED, .id = i, .name = "file"};
-            firn_watch_set_event(link->set, &event, &is_change);
+            const struct fi_os_watch_event event = {
+                .kind = FI_OS_WATCH_CHANGED, .id = i, .name = "file"};
+            fi_watch_set_event(link->set, &event, &is_change);
         }
     }
 }
@@ -89,8 +89,8 @@ change(struct link *link, struct ws_world *world, const char *dir, const char *t
 static uint64_t
 dirty(const struct link *link)
 {
-    struct firn_watch_set_info info;
-    firn_watch_set_info(link->set, &info);
+    struct fi_watch_set_info info;
+    fi_watch_set_info(link->set, &info);
     return info.dirty;
 }
 
@@ -113,7 +113,7 @@ static void
 finish(struct ws_world *world, struct link *link)
 {
     world->ws->watch = NULL;
-    firn_watch_set_destroy(link->set);
+    fi_watch_set_destroy(link->set);
     ws_world_close(world);
 }
 
@@ -122,11 +122,11 @@ root_of_full_save(struct ws_world *world)
 {
     firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_workspace_save_result result;
-    const struct firn_watchlink_local *watch = world->ws->watch;
+    const struct fi_watchlink_local *watch = world->ws->watch;
     options.full = true;
     options.threads = 1;
     world->ws->watch = NULL;
-    assert_int_equal(firn_ws_save(world->ws, &options, &result, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_save(world->ws, &options, &result, &world->err), FIRN_OK);
     world->ws->watch = watch;
     return result.checkpoint->root;
 }
@@ -190,7 +190,7 @@ look_at_all(struct ws_world *world)
     options.paths = &unchanged;
     options.path_count = 1;
     options.threads = 1;
-    assert_int_equal(firn_ws_restore(world->ws, "latest", &options, &result, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_restore(world->ws, "latest", &options, &result, &world->err), FIRN_OK);
     assert_string_equal(result.safety_id, "");
 }
 
@@ -211,8 +211,8 @@ a_link_is_new_that_only_a_scan_has_seen_which_was_not_reported(void **state)
 static void
 set_clock_back(struct ws_world *world)
 {
-    struct firn_os *os = world->tree.os;
-    firn_sim_memory_set_time(os, firn_os_now_ns(os) - 10 * SECOND_NS);
+    struct fi_os *os = world->tree.os;
+    fi_sim_memory_set_time(os, fi_os_now_ns(os) - 10 * SECOND_NS);
 }
 
 /* The next save begins before the time that the last one began at, or later: it is the same. */
@@ -228,33 +228,32 @@ a_clock_set_back_makes_no_link_known(void **state)
         scan_put_link(&world.tree, "a/b/second", "c/file");
         tell_change(&link, "a/b");
         look_at_all(&world);
-        firn_os_sleep_ns(world.tree.os, pause_ns);
+        fi_os_sleep_ns(world.tree.os, pause_ns);
         assert_next_saves_are_full(&world);
         finish(&world, &link);
     }
 }
 
 static int
-ask_set(void *ctx, const struct firn_watch_question *question, struct firn_buf *out,
-        firn_error *err)
+ask_set(void *ctx, const struct fi_watch_question *question, struct fi_buf *out, firn_error *err)
 {
-    return firn_watch_set_ask(((struct link *)ctx)->set, question, out, err);
+    return fi_watch_set_ask(((struct link *)ctx)->set, question, out, err);
 }
 
 static void
-enter_set(void *ctx, struct firn_os_dir *dir, firn_slice path)
+enter_set(void *ctx, struct fi_os_dir *dir, firn_slice path)
 {
     struct link *link = ctx;
     char text[32];
     snprintf(text, sizeof text, "%.*s", (int)path.size, (const char *)path.data);
     link->before_enter(link, text);
-    firn_watch_set_enter(link->set, dir, path);
+    fi_watch_set_enter(link->set, dir, path);
 }
 
 static void
 tell_set(void *ctx, firn_slice report)
 {
-    assert_int_equal(firn_watch_set_tell(((struct link *)ctx)->set, report, NULL), FIRN_OK);
+    assert_int_equal(fi_watch_set_tell(((struct link *)ctx)->set, report, NULL), FIRN_OK);
 }
 
 /* Something happens whenever a directory is about to be watched. */
@@ -262,7 +261,7 @@ static void
 disturb(struct link *link, void (*before_enter)(struct link *link, const char *path))
 {
     link->before_enter = before_enter;
-    link->link = (struct firn_watchlink_local){ask_set, enter_set, tell_set, link};
+    link->link = (struct fi_watchlink_local){ask_set, enter_set, tell_set, link};
 }
 
 /* As the second of a and c is about to be listed, what lies in the other one gets a name there. */
@@ -307,7 +306,7 @@ a_link_may_be_made_while_a_scan_runs(void **state)
         (void)root_of_full_save(&world); /* so that the next one visits everything */
         ws_save(&world);
         assert_int_equal(link.entered, 2);
-        firn_os_sleep_ns(world.tree.os, 20 * SECOND_NS);
+        fi_os_sleep_ns(world.tree.os, 20 * SECOND_NS);
         assert_next_saves_are_full(&world);
         finish(&world, &link);
     }

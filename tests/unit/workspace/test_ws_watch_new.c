@@ -25,9 +25,9 @@ enum { IDS_MAX = 4096, PATH_SIZE = 32, MANY = 1500, TEXT_SIZE = 1024 };
 /* A watch whose events are made by hand. */
 struct bench {
     struct ws_world world;
-    struct firn_watchlink_local link;
-    struct firn_watch_set *set;
-    struct firn_watch_new fresh;
+    struct fi_watchlink_local link;
+    struct fi_watch_set *set;
+    struct fi_watch_new fresh;
     char paths[IDS_MAX][PATH_SIZE]; /* by id; "-" when removed */
     int count;
     const char *refused; /* a path that cannot be watched */
@@ -35,12 +35,12 @@ struct bench {
 };
 
 static int
-add(void *ctx, struct firn_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
+add(void *ctx, struct fi_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
 {
     struct bench *bench = ctx;
     (void)dir;
-    if (bench->refused != NULL && firn_slice_equal(path, firn_str(bench->refused))) {
-        return firn_error_set(err, FIRN_LIMIT, "no more");
+    if (bench->refused != NULL && fi_slice_equal(path, firn_str(bench->refused))) {
+        return fi_error_set(err, FIRN_LIMIT, "no more");
     }
     *out_id = bench->next_id;
     bench->next_id = -1;
@@ -60,11 +60,11 @@ forget(void *ctx, int id)
     snprintf(bench->paths[id], PATH_SIZE, "-");
 }
 
-static struct firn_watch_set_info
+static struct fi_watch_set_info
 info_of(const struct bench *bench)
 {
-    struct firn_watch_set_info info;
-    firn_watch_set_info(bench->set, &info);
+    struct fi_watch_set_info info;
+    fi_watch_set_info(bench->set, &info);
     return info;
 }
 
@@ -78,8 +78,8 @@ bench_open(void)
     ws_world_open_memory(&bench->world, 72);
     bench->world.threads = 1;
     bench->next_id = -1;
-    const struct firn_watch_kernel kernel = {add, forget, bench};
-    assert_int_equal(firn_watch_set_create(bench->world.tree.os, &kernel, &bench->set, &err),
+    const struct fi_watch_kernel kernel = {add, forget, bench};
+    assert_int_equal(fi_watch_set_create(bench->world.tree.os, &kernel, &bench->set, &err),
                      FIRN_OK);
     bench->fresh.os = bench->world.tree.os;
     bench->link = ws_watch_link_of(bench->set);
@@ -95,8 +95,8 @@ static void
 bench_close(struct bench *bench)
 {
     bench->world.ws->watch = NULL;
-    firn_watch_new_deinit(&bench->fresh);
-    firn_watch_set_destroy(bench->set);
+    fi_watch_new_deinit(&bench->fresh);
+    fi_watch_set_destroy(bench->set);
     ws_world_close(&bench->world);
     free(bench);
 }
@@ -118,17 +118,17 @@ static void
 happen(struct bench *bench, const char *dir, const char *name, bool is_dir)
 {
     bool is_change;
-    const struct firn_os_watch_event event = {
-        .kind = FIRN_OS_WATCH_NAMES, .id = id_of(bench, dir), .name = name, .is_dir = is_dir};
-    firn_watch_set_event(bench->set, &event, &is_change);
+    const struct fi_os_watch_event event = {
+        .kind = FI_OS_WATCH_NAMES, .id = id_of(bench, dir), .name = name, .is_dir = is_dir};
+    fi_watch_set_event(bench->set, &event, &is_change);
     assert_true(is_change);
-    firn_watch_new_note(&bench->fresh, bench->set, &event);
+    fi_watch_new_note(&bench->fresh, bench->set, &event);
 }
 
 static bool
 work(struct bench *bench)
 {
-    return firn_watch_new_work(&bench->fresh, bench->set, bench->world.tree.root);
+    return fi_watch_new_work(&bench->fresh, bench->set, bench->world.tree.root);
 }
 
 static bool
@@ -148,7 +148,7 @@ assert_next_save_is_right(struct bench *bench)
     options.full = true;
     options.threads = 1;
     world->ws->watch = NULL;
-    assert_int_equal(firn_ws_save(world->ws, &options, &full, &world->err), FIRN_OK);
+    assert_int_equal(fi_ws_save(world->ws, &options, &full, &world->err), FIRN_OK);
     world->ws->watch = &bench->link;
     assert_memory_equal(result.checkpoint->root.bytes, full.checkpoint->root.bytes,
                         sizeof full.checkpoint->root.bytes);
@@ -167,9 +167,9 @@ a_directory_that_came_is_watched_with_all_below_it(void **state)
     scan_put_text(&bench->world.tree, "old/new/b/c/file", "text");
     assert_false(work(bench));
     happen(bench, "old", "new", true);
-    assert_true(firn_watch_new_has_any(&bench->fresh));
+    assert_true(fi_watch_new_has_any(&bench->fresh));
     assert_true(work(bench));
-    assert_false(firn_watch_new_has_any(&bench->fresh));
+    assert_false(fi_watch_new_has_any(&bench->fresh));
     static const char *const paths[] = {"old/new", "old/new/a", "old/new/b", "old/new/b/c"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         assert_true(is_watched(bench, paths[i]));
@@ -197,18 +197,18 @@ files_and_what_has_gone_again_are_nothing_to_watch(void **state)
     struct bench *bench = bench_open();
     scan_put_text(&bench->world.tree, "file", "text");
     happen(bench, "", "file", false);
-    assert_false(firn_watch_new_has_any(&bench->fresh));
+    assert_false(fi_watch_new_has_any(&bench->fresh));
     happen(bench, "", "file", true); /* it was a directory before */
     happen(bench, "old", "gone", true);
     assert_false(work(bench));
-    assert_false(firn_watch_new_has_any(&bench->fresh));
+    assert_false(fi_watch_new_has_any(&bench->fresh));
     assert_int_equal(bench->count, 2);
     happen(bench, "", "old", true); /* an event of it could be another directory's by now */
-    const struct firn_os_watch_event late = {
-        .kind = FIRN_OS_WATCH_NAMES, .id = 1, .name = "new", .is_dir = true};
-    firn_watch_new_clear(&bench->fresh);
-    firn_watch_new_note(&bench->fresh, bench->set, &late);
-    assert_false(firn_watch_new_has_any(&bench->fresh));
+    const struct fi_os_watch_event late = {
+        .kind = FI_OS_WATCH_NAMES, .id = 1, .name = "new", .is_dir = true};
+    fi_watch_new_clear(&bench->fresh);
+    fi_watch_new_note(&bench->fresh, bench->set, &late);
+    assert_false(fi_watch_new_has_any(&bench->fresh));
     assert_next_save_is_right(bench);
     bench_close(bench);
 }
@@ -311,10 +311,10 @@ many_are_watched_a_part_at_a_time(void **state)
     }
     happen(bench, "", "new", true);
     assert_true(work(bench));
-    assert_true(firn_watch_new_has_any(&bench->fresh));
+    assert_true(fi_watch_new_has_any(&bench->fresh));
     assert_in_range(bench->count, 1000, 1100);
     assert_true(work(bench));
-    assert_false(firn_watch_new_has_any(&bench->fresh));
+    assert_false(fi_watch_new_has_any(&bench->fresh));
     assert_int_equal(bench->count, 2 + 1 + MANY);
     assert_false(work(bench));
     assert_next_save_is_right(bench);
@@ -333,7 +333,7 @@ no_more_is_noted_than_there_is_room_for(void **state)
         happen(bench, "old", name, true);
     }
     assert_in_range(bench->fresh.paths.size, 8 << 20, (8 << 20) + 2 * TEXT_SIZE);
-    while (firn_watch_new_has_any(&bench->fresh)) {
+    while (fi_watch_new_has_any(&bench->fresh)) {
         assert_false(work(bench));
     }
     bench_close(bench);
@@ -356,7 +356,7 @@ any_allocation_may_fail(void **state)
         (void)work(bench);
         was_hit = test_alloc_calls() >= n;
         test_alloc_fail_at(0, false);
-        assert_false(firn_watch_new_has_any(&bench->fresh));
+        assert_false(fi_watch_new_has_any(&bench->fresh));
         assert_false(is_watched(bench, "old/new/c/out"));
         partly += bench->count < 6 ? 1 : 0;
         assert_false(info_of(bench).is_broken);

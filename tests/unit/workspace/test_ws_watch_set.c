@@ -22,7 +22,7 @@ enum { PATHS_MAX = 64, TEXT_SIZE = 4096 };
 /* ---- a kernel ---- */
 
 struct fake {
-    struct firn_watch_set *set;
+    struct fi_watch_set *set;
     char *paths[PATHS_MAX]; /* by id */
     int count;
     const char *refused; /* a path that cannot be watched */
@@ -32,13 +32,13 @@ struct fake {
 };
 
 static int
-fake_add(void *ctx, struct firn_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
+fake_add(void *ctx, struct fi_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
 {
     struct fake *fake = ctx;
     (void)dir;
     if (fake->refused != NULL && strlen(fake->refused) == path.size &&
         memcmp(fake->refused, path.data, path.size) == 0) {
-        return firn_error_set(err, FIRN_LIMIT, "no more");
+        return fi_error_set(err, FIRN_LIMIT, "no more");
     }
     if (fake->same_id >= 0) {
         *out_id = fake->same_id;
@@ -63,14 +63,14 @@ fake_init(struct fake *fake)
 {
     firn_error err;
     *fake = (struct fake){.same_id = -1};
-    const struct firn_watch_kernel kernel = {fake_add, fake_remove, fake};
-    assert_int_equal(firn_watch_set_create(firn_os_default(), &kernel, &fake->set, &err), FIRN_OK);
+    const struct fi_watch_kernel kernel = {fake_add, fake_remove, fake};
+    assert_int_equal(fi_watch_set_create(fi_os_default(), &kernel, &fake->set, &err), FIRN_OK);
 }
 
 static void
 fake_deinit(struct fake *fake)
 {
-    firn_watch_set_destroy(fake->set);
+    fi_watch_set_destroy(fake->set);
     for (int i = 0; i < fake->count; i++) {
         free(fake->paths[i]);
     }
@@ -90,19 +90,19 @@ id_of(const struct fake *fake, const char *path)
 }
 
 static bool
-happen(struct fake *fake, enum firn_os_watch_kind kind, const char *path, const char *name)
+happen(struct fake *fake, enum fi_os_watch_kind kind, const char *path, const char *name)
 {
     bool is_change;
-    const struct firn_os_watch_event event = {
+    const struct fi_os_watch_event event = {
         .kind = kind, .id = id_of(fake, path), .name = name, .is_dir = true};
-    firn_watch_set_event(fake->set, &event, &is_change);
+    fi_watch_set_event(fake->set, &event, &is_change);
     return is_change;
 }
 
 /* ---- a save ---- */
 
 static int
-add_passed(void *ctx, const struct firn_watch_passed *passed, firn_error *err)
+add_passed(void *ctx, const struct fi_watch_passed *passed, firn_error *err)
 {
     char *text = ctx;
     size_t size = strlen(text);
@@ -114,35 +114,35 @@ add_passed(void *ctx, const struct firn_watch_passed *passed, firn_error *err)
     return FIRN_OK;
 }
 
-static struct firn_watch_base
+static struct fi_watch_base
 base_of(uint8_t tree)
 {
-    struct firn_watch_base base = {.key = {7}};
+    struct fi_watch_base base = {.key = {7}};
     memset(base.tree.bytes, tree, sizeof base.tree.bytes);
     return base;
 }
 
 /* Asks with a tree; text is what need not be visited, as path:files,bytes,directories. */
 static uint64_t
-ask(struct fake *fake, const struct firn_watch_question *question, char text[TEXT_SIZE])
+ask(struct fake *fake, const struct fi_watch_question *question, char text[TEXT_SIZE])
 {
-    struct firn_buf answer = {0};
+    struct fi_buf answer = {0};
     firn_error err;
     uint64_t token;
-    assert_int_equal(firn_watch_set_ask(fake->set, question, &answer, &err), FIRN_OK);
-    struct firn_reader reader = firn_reader_of(firn_buf_slice(&answer));
-    assert_int_equal(firn_watchlink_wire_get_token(&reader, &token, &err), FIRN_OK);
-    assert_int_equal(firn_watchlink_wire_get_begun(&reader, &fake->begun_ns, &err), FIRN_OK);
+    assert_int_equal(fi_watch_set_ask(fake->set, question, &answer, &err), FIRN_OK);
+    struct fi_reader reader = fi_reader_of(fi_buf_slice(&answer));
+    assert_int_equal(fi_watchlink_wire_get_token(&reader, &token, &err), FIRN_OK);
+    assert_int_equal(fi_watchlink_wire_get_begun(&reader, &fake->begun_ns, &err), FIRN_OK);
     text[0] = '\0';
-    assert_int_equal(firn_watchlink_wire_get_passed(&reader, add_passed, text, &err), FIRN_OK);
-    firn_buf_deinit(&answer);
+    assert_int_equal(fi_watchlink_wire_get_passed(&reader, add_passed, text, &err), FIRN_OK);
+    fi_buf_deinit(&answer);
     return token;
 }
 
 static uint64_t
 ask_for(struct fake *fake, uint8_t tree, char text[TEXT_SIZE])
 {
-    const struct firn_watch_question question = {.will_report = true, .base = base_of(tree)};
+    const struct fi_watch_question question = {.will_report = true, .base = base_of(tree)};
     return ask(fake, &question, text);
 }
 
@@ -151,7 +151,7 @@ static void
 assert_clean(struct fake *fake, uint8_t tree, const char *expected)
 {
     char text[TEXT_SIZE];
-    const struct firn_watch_question question = {.base = base_of(tree)};
+    const struct fi_watch_question question = {.base = base_of(tree)};
     assert_int_equal(ask(fake, &question, text), 0);
     assert_string_equal(text, expected);
 }
@@ -168,26 +168,26 @@ begun(uint64_t token)
 static int
 report(struct fake *fake, uint64_t token, uint8_t tree, const char *visits)
 {
-    struct firn_buf bytes = {0};
+    struct fi_buf bytes = {0};
     char *copy = strdup(visits);
     firn_error err;
     char *rest = NULL;
-    const struct firn_watch_base base = base_of(tree);
-    assert_int_equal(firn_watchlink_wire_put_token(&bytes, token), FIRN_OK);
-    assert_int_equal(firn_watchlink_wire_put_begun(&bytes, begun(token)), FIRN_OK);
-    assert_int_equal(firn_watchlink_wire_put_base(&bytes, &base), FIRN_OK);
+    const struct fi_watch_base base = base_of(tree);
+    assert_int_equal(fi_watchlink_wire_put_token(&bytes, token), FIRN_OK);
+    assert_int_equal(fi_watchlink_wire_put_begun(&bytes, begun(token)), FIRN_OK);
+    assert_int_equal(fi_watchlink_wire_put_base(&bytes, &base), FIRN_OK);
     for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
         bool is_steady = word[0] != '!';
         const char *path = is_steady ? word : word + 1;
-        const struct firn_watch_visited visited = {.path =
-                                                       firn_str(strcmp(path, ".") == 0 ? "" : path),
-                                                   .is_steady = is_steady,
-                                                   .files = 1,
-                                                   .bytes = 10};
-        assert_int_equal(firn_watchlink_wire_put_visited(&bytes, &visited), FIRN_OK);
+        const struct fi_watch_visited visited = {.path =
+                                                     firn_str(strcmp(path, ".") == 0 ? "" : path),
+                                                 .is_steady = is_steady,
+                                                 .files = 1,
+                                                 .bytes = 10};
+        assert_int_equal(fi_watchlink_wire_put_visited(&bytes, &visited), FIRN_OK);
     }
-    int rc = firn_watch_set_tell(fake->set, firn_buf_slice(&bytes), &err);
-    firn_buf_deinit(&bytes);
+    int rc = fi_watch_set_tell(fake->set, fi_buf_slice(&bytes), &err);
+    fi_buf_deinit(&bytes);
     free(copy);
     return rc;
 }
@@ -202,11 +202,11 @@ save_here(struct fake *fake, uint8_t before, uint8_t after, const char *visits)
     char *rest = NULL;
     for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
         const char *path = word[0] != '!' ? word : word + 1;
-        firn_watch_set_enter(fake->set, NULL, firn_str(path[0] == '.' ? "" : path));
+        fi_watch_set_enter(fake->set, NULL, firn_str(path[0] == '.' ? "" : path));
     }
     free(copy);
-    struct firn_watch_set_info info;
-    firn_watch_set_info(fake->set, &info);
+    struct fi_watch_set_info info;
+    fi_watch_set_info(fake->set, &info);
     assert_int_equal(report(fake, token, after, visits),
                      token == 0 || info.is_broken ? FIRN_NOT_FOUND : FIRN_OK);
 }
@@ -227,9 +227,9 @@ what_was_watched_before_it_was_listed_is_clean_at_once(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_watch_set_info info;
+    struct fi_watch_set_info info;
     settle(&fake);
-    firn_watch_set_info(fake.set, &info);
+    fi_watch_set_info(fake.set, &info);
     assert_int_equal(info.directories, 5);
     assert_int_equal(info.dirty, 0);
     assert_int_equal(info.unwatched, 0);
@@ -262,14 +262,14 @@ what_is_watched_early_is_not_made_clean_by_a_save_that_asked_before(void **state
     char text[TEXT_SIZE];
     firn_slice path;
     settle(&fake);
-    assert_true(happen(&fake, FIRN_OS_WATCH_NAMES, "d", "new"));
+    assert_true(happen(&fake, FI_OS_WATCH_NAMES, "d", "new"));
     uint64_t token = ask_for(&fake, 1, text);
-    assert_true(firn_watch_set_path(fake.set, id_of(&fake, "d"), &path));
+    assert_true(fi_watch_set_path(fake.set, id_of(&fake, "d"), &path));
     assert_int_equal(path.size, 1);
-    assert_true(firn_watch_set_add(fake.set, NULL, firn_str("d/new")));
-    assert_false(firn_watch_set_add(fake.set, NULL, firn_str("d/new")));
-    assert_false(firn_watch_set_add(fake.set, NULL, firn_str("e/new"))); /* e is not known */
-    assert_false(firn_watch_set_add(fake.set, NULL, firn_str("")));
+    assert_true(fi_watch_set_add(fake.set, NULL, firn_str("d/new")));
+    assert_false(fi_watch_set_add(fake.set, NULL, firn_str("d/new")));
+    assert_false(fi_watch_set_add(fake.set, NULL, firn_str("e/new"))); /* e is not known */
+    assert_false(fi_watch_set_add(fake.set, NULL, firn_str("")));
     assert_int_equal(report(&fake, token, 2, ". d d/new"), FIRN_OK);
     assert_clean(&fake, 2, "a:3,30,3 ");
     /* The next one asks afterwards. */
@@ -277,13 +277,13 @@ what_is_watched_early_is_not_made_clean_by_a_save_that_asked_before(void **state
     assert_int_equal(report(&fake, token, 2, ". d d/new"), FIRN_OK);
     assert_clean(&fake, 2, "a:3,30,3 d:2,20,2 ");
     /* What no save visits is no part of the tree, and forgotten. */
-    assert_true(happen(&fake, FIRN_OS_WATCH_NAMES, "d", "out"));
-    assert_true(firn_watch_set_add(fake.set, NULL, firn_str("d/out")));
+    assert_true(happen(&fake, FI_OS_WATCH_NAMES, "d", "out"));
+    assert_true(fi_watch_set_add(fake.set, NULL, firn_str("d/out")));
     save_here(&fake, 2, 3, ". d");
     assert_clean(&fake, 3, "a:3,30,3 d:2,20,2 ");
     assert_int_equal(fake.removed, 1);
-    assert_false(happen(&fake, FIRN_OS_WATCH_CHANGED, "d/out", "file"));
-    assert_false(firn_watch_set_path(fake.set, id_of(&fake, "d/out"), &path));
+    assert_false(happen(&fake, FI_OS_WATCH_CHANGED, "d/out", "file"));
+    assert_false(fi_watch_set_path(fake.set, id_of(&fake, "d/out"), &path));
     fake_deinit(&fake);
 }
 
@@ -294,7 +294,7 @@ an_event_makes_its_directory_and_all_above_it_be_visited(void **state)
     struct fake fake;
     char text[TEXT_SIZE];
     settle(&fake);
-    assert_true(happen(&fake, FIRN_OS_WATCH_CHANGED, "a/b", "file"));
+    assert_true(happen(&fake, FI_OS_WATCH_CHANGED, "a/b", "file"));
     assert_clean(&fake, 1, "d:1,10,1 a/c:1,10,1 ");
     uint64_t token = ask_for(&fake, 1, text);
     assert_int_equal(report(&fake, token, 2, ". a a/b"), FIRN_OK);
@@ -309,10 +309,10 @@ an_event_between_question_and_report_is_not_lost(void **state)
     struct fake fake;
     char text[TEXT_SIZE];
     settle(&fake);
-    happen(&fake, FIRN_OS_WATCH_CHANGED, "a/b", "file");
+    happen(&fake, FI_OS_WATCH_CHANGED, "a/b", "file");
     uint64_t token = ask_for(&fake, 1, text);
-    happen(&fake, FIRN_OS_WATCH_CHANGED, "a/b", "file");
-    happen(&fake, FIRN_OS_WATCH_CHANGED, "d", "");
+    happen(&fake, FI_OS_WATCH_CHANGED, "a/b", "file");
+    happen(&fake, FI_OS_WATCH_CHANGED, "d", "");
     assert_int_equal(report(&fake, token, 2, ". a a/b"), FIRN_OK);
     assert_clean(&fake, 2, "a/c:1,10,1 ");
     fake_deinit(&fake);
@@ -323,18 +323,18 @@ a_name_that_comes_or_goes_is_forgotten_with_all_below(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_watch_set_info info;
+    struct fi_watch_set_info info;
     settle(&fake);
     int below = id_of(&fake, "a/b");
-    happen(&fake, FIRN_OS_WATCH_NAMES, "", "a");
+    happen(&fake, FI_OS_WATCH_NAMES, "", "a");
     assert_int_equal(fake.removed, 3);
     assert_clean(&fake, 1, "d:1,10,1 ");
-    firn_watch_set_info(fake.set, &info);
+    fi_watch_set_info(fake.set, &info);
     assert_int_equal(info.directories, 2);
     /* What the kernel still says of it means nothing. */
     bool is_change;
-    const struct firn_os_watch_event late = {.kind = FIRN_OS_WATCH_GONE, .id = below, .name = ""};
-    firn_watch_set_event(fake.set, &late, &is_change);
+    const struct fi_os_watch_event late = {.kind = FI_OS_WATCH_GONE, .id = below, .name = ""};
+    fi_watch_set_event(fake.set, &late, &is_change);
     assert_false(is_change);
     assert_clean(&fake, 1, "d:1,10,1 ");
     fake_deinit(&fake);
@@ -345,12 +345,12 @@ a_directory_that_moved_is_not_known_any_more(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_watch_set_info info;
+    struct fi_watch_set_info info;
     settle(&fake);
-    happen(&fake, FIRN_OS_WATCH_MOVED, "a/b", "");
+    happen(&fake, FI_OS_WATCH_MOVED, "a/b", "");
     assert_clean(&fake, 1, "d:1,10,1 a/c:1,10,1 ");
-    happen(&fake, FIRN_OS_WATCH_MOVED, "", "");
-    firn_watch_set_info(fake.set, &info);
+    happen(&fake, FI_OS_WATCH_MOVED, "", "");
+    fi_watch_set_info(fake.set, &info);
     assert_true(info.has_lost_root);
     fake_deinit(&fake);
 }
@@ -363,7 +363,7 @@ rules_that_change_make_everything_below_be_visited(void **state)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct fake fake;
         settle(&fake);
-        happen(&fake, i == 0 ? FIRN_OS_WATCH_NAMES : FIRN_OS_WATCH_CHANGED, "a", names[i]);
+        happen(&fake, i == 0 ? FI_OS_WATCH_NAMES : FI_OS_WATCH_CHANGED, "a", names[i]);
         assert_clean(&fake, 1, "d:1,10,1 ");
         fake_deinit(&fake);
     }
@@ -378,14 +378,14 @@ another_tree_or_other_options_know_nothing(void **state)
     settle(&fake);
     assert_clean(&fake, 2, "");
     assert_clean(&fake, 1, "a:3,30,3 d:1,10,1 "); /* who only looks changes nothing */
-    struct firn_watch_question question = {.will_report = true, .base = base_of(1)};
+    struct fi_watch_question question = {.will_report = true, .base = base_of(1)};
     question.base.key[0]++;
     (void)ask(&fake, &question, text);
     assert_string_equal(text, "");
     assert_clean(&fake, 1, ""); /* who saves otherwise, does */
     save_here(&fake, 1, 1, ". a a/b a/c d");
     assert_clean(&fake, 1, "a:3,30,3 d:1,10,1 ");
-    question = (struct firn_watch_question){.is_full = true, .base = base_of(1)};
+    question = (struct fi_watch_question){.is_full = true, .base = base_of(1)};
     (void)ask(&fake, &question, text);
     assert_string_equal(text, "");
     fake_deinit(&fake);
@@ -412,12 +412,12 @@ nothing_is_clean_below_what_cannot_be_watched(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_watch_set_info info;
+    struct fi_watch_set_info info;
     fake_init(&fake);
     fake.refused = "a";
     save_here(&fake, 0, 1, ". a a/b a/b/e d");
     assert_clean(&fake, 1, "d:1,10,1 ");
-    firn_watch_set_info(fake.set, &info);
+    fi_watch_set_info(fake.set, &info);
     assert_int_equal(info.unwatched, 1);
     assert_int_equal(info.unwatched_code, FIRN_LIMIT);
     assert_string_equal(info.unwatched_error.text, "no more");
@@ -432,11 +432,11 @@ what_a_save_no_longer_visits_is_forgotten(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_watch_set_info info;
+    struct fi_watch_set_info info;
     settle(&fake);
-    happen(&fake, FIRN_OS_WATCH_CHANGED, "", ".firnignore");
+    happen(&fake, FI_OS_WATCH_CHANGED, "", ".firnignore");
     save_here(&fake, 1, 2, ". d");
-    firn_watch_set_info(fake.set, &info);
+    fi_watch_set_info(fake.set, &info);
     assert_int_equal(info.directories, 2);
     assert_int_equal(info.dirty, 0);
     assert_int_equal(fake.removed, 3);
@@ -466,7 +466,7 @@ only_a_report_to_the_last_question_counts(void **state)
     assert_clean(&fake, 2, "");
     assert_int_equal(fake.begun_ns, begun(token));
     /* Nobody watches outside of a question. */
-    firn_watch_set_enter(fake.set, NULL, firn_str("b"));
+    fi_watch_set_enter(fake.set, NULL, firn_str("b"));
     assert_int_equal(fake.count, 2);
     fake_deinit(&fake);
 }
@@ -483,7 +483,7 @@ nonsense_changes_nothing(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(report(&fake, token, 2, bad[i]), FIRN_INVALID);
     }
-    assert_int_equal(firn_watch_set_tell(fake.set, firn_str("short"), NULL), FIRN_INVALID);
+    assert_int_equal(fi_watch_set_tell(fake.set, firn_str("short"), NULL), FIRN_INVALID);
     assert_clean(&fake, 1, "a:3,30,3 d:1,10,1 ");
     assert_int_equal(report(&fake, token, 2, "."), FIRN_OK);
     assert_clean(&fake, 2, "a:3,30,3 d:1,10,1 ");
@@ -495,11 +495,11 @@ two_directories_with_one_id_break_the_set(void **state)
 {
     (void)state;
     struct fake fake;
-    struct firn_watch_set_info info;
+    struct fi_watch_set_info info;
     settle(&fake);
     fake.same_id = id_of(&fake, "d");
     save_here(&fake, 1, 2, ". e");
-    firn_watch_set_info(fake.set, &info);
+    fi_watch_set_info(fake.set, &info);
     assert_true(info.is_broken);
     assert_clean(&fake, 1, "");
     assert_clean(&fake, 2, "");
@@ -530,7 +530,7 @@ the_answer_is_never_too_large(void **state)
             uint64_t y = test_random_below(&random, 5); /* 4: x itself */
             char path[4] = {(char)('a' + x), '/', (char)('a' + y), '\0'};
             path[1] = y == 4 ? '\0' : '/';
-            happen(&fake, FIRN_OS_WATCH_CHANGED, path, "f");
+            happen(&fake, FI_OS_WATCH_CHANGED, path, "f");
             is_changed[x][y] = true;
             if (test_random_below(&random, 3) != 0) {
                 continue;
@@ -561,7 +561,7 @@ the_answer_is_never_too_large(void **state)
             tree++;
             memset(is_changed, 0, sizeof is_changed);
             if (test_random_below(&random, 2) == 0) {
-                happen(&fake, FIRN_OS_WATCH_CHANGED, path, "f");
+                happen(&fake, FI_OS_WATCH_CHANGED, path, "f");
                 is_changed[x][y] = true;
             }
             assert_int_equal(report(&fake, token, tree, visits), FIRN_OK);
@@ -579,22 +579,22 @@ any_allocation_may_fail(void **state)
     for (uint64_t n = 1; was_hit; n++) {
         struct fake fake;
         firn_error err;
-        struct firn_buf answer = {0};
-        const struct firn_watch_question question = {.will_report = true, .base = base_of(1)};
+        struct fi_buf answer = {0};
+        const struct fi_watch_question question = {.will_report = true, .base = base_of(1)};
         settle(&fake);
-        happen(&fake, FIRN_OS_WATCH_CHANGED, "a/b", "f");
+        happen(&fake, FI_OS_WATCH_CHANGED, "a/b", "f");
         test_alloc_fail_at(n, false);
-        int rc = firn_watch_set_ask(fake.set, &question, &answer, &err);
-        firn_watch_set_enter(fake.set, NULL, firn_str("a/b/new"));
+        int rc = fi_watch_set_ask(fake.set, &question, &answer, &err);
+        fi_watch_set_enter(fake.set, NULL, firn_str("a/b/new"));
         was_hit = test_alloc_calls() >= n;
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        struct firn_watch_set_info info;
-        firn_watch_set_info(fake.set, &info);
+        struct fi_watch_set_info info;
+        fi_watch_set_info(fake.set, &info);
         if (!info.is_broken) {
             assert_clean(&fake, 1, "d:1,10,1 a/c:1,10,1 ");
         }
-        firn_buf_deinit(&answer);
+        fi_buf_deinit(&answer);
         fake_deinit(&fake);
     }
     assert_int_equal(test_alloc_alive(), 0);

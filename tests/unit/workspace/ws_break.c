@@ -44,14 +44,14 @@ ws_break_calls(const struct ws_break *how, bool for_ever, int error_number)
         scan_world_wrap(&world.tree);
         ws_world_reopen(&world);
         begin(how, &world);
-        struct firn_sim_fault_plan plan = {.call = broken.n,
-                                           .for_ever = for_ever,
-                                           .classes = FIRN_SIM_FAULT_ALL,
-                                           .error_number = error_number};
-        firn_sim_fault_set_plan(world.tree.outer, &plan);
+        struct fi_sim_fault_plan plan = {.call = broken.n,
+                                         .for_ever = for_ever,
+                                         .classes = FI_SIM_FAULT_ALL,
+                                         .error_number = error_number};
+        fi_sim_fault_set_plan(world.tree.outer, &plan);
         broken.rc = how->run(how->ctx, &world);
-        broken.was_hit = firn_sim_fault_hits(world.tree.outer) > 0;
-        firn_sim_fault_set_plan(world.tree.outer, NULL);
+        broken.was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
+        fi_sim_fault_set_plan(world.tree.outer, NULL);
         assert_true(broken.was_hit || broken.rc == FIRN_OK);
         assert_true(broken.rc == FIRN_OK || world.err.text[0] != '\0');
         failures += broken.rc != FIRN_OK ? 1 : 0;
@@ -109,16 +109,15 @@ ws_break_power(const struct ws_break *how, uint64_t seeds)
             struct ws_world world;
             ws_world_clone(how->from, &world);
             begin(how, &world);
-            firn_sim_memory_set_cut_at(world.tree.os,
-                                       firn_sim_memory_calls(world.tree.os) + broken.n);
+            fi_sim_memory_set_cut_at(world.tree.os, fi_sim_memory_calls(world.tree.os) + broken.n);
             broken.rc = how->run(how->ctx, &world);
-            broken.was_hit = firn_sim_memory_is_off(world.tree.os);
+            broken.was_hit = fi_sim_memory_is_off(world.tree.os);
             assert_true(broken.was_hit || broken.rc == FIRN_OK);
             /* With one seed, every other cut keeps nothing that was not synced. */
             bool keeps_nothing = seeds == 1 ? broken.attempt % 2 == 1 : seed == 0;
             broken.seed = keeps_nothing ? 0 : seed * 1000 + broken.n;
-            firn_sim_memory_power_cut(world.tree.os, broken.seed);
-            firn_sim_memory_set_cut_at(world.tree.os, 0);
+            fi_sim_memory_power_cut(world.tree.os, broken.seed);
+            fi_sim_memory_set_cut_at(world.tree.os, 0);
             ws_world_reopen(&world);
             how->judge(how->ctx, &world, &broken);
             ws_world_close(&world);

@@ -31,12 +31,12 @@ check(int rc, const firn_error *err)
 
 struct listing {
     struct ws_edit_list *list;
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     const char *prefix;
 };
 
 static int
-keep(void *ctx, const struct firn_os_dirent *entry)
+keep(void *ctx, const struct fi_os_dirent *entry)
 {
     struct listing *listing = ctx;
     struct ws_edit_list *list = listing->list;
@@ -63,19 +63,19 @@ list_below(struct ws_edit_list *list, struct scan_world *tree, const char *path)
     firn_error err;
     struct listing listing = {.list = list, .prefix = path};
     size_t first = list->count;
-    check(firn_os_dir_open_beneath(tree->root, path, &listing.dir, &err), &err);
-    check(firn_os_dir_list(listing.dir, keep, &listing, &err), &err);
+    check(fi_os_dir_open_beneath(tree->root, path, &listing.dir, &err), &err);
+    check(fi_os_dir_list(listing.dir, keep, &listing, &err), &err);
     size_t end = list->count;
     for (size_t i = first; i < end; i++) {
         const char *name = strrchr(list->items[i].path, '/');
-        struct firn_os_stat stat;
+        struct fi_os_stat stat;
         name = name == NULL ? list->items[i].path : name + 1;
-        check(firn_os_stat(listing.dir, name, &stat, &err), &err);
+        check(fi_os_stat(listing.dir, name, &stat, &err), &err);
         list->items[i].kind = stat.kind;
     }
-    firn_os_dir_close(listing.dir);
+    fi_os_dir_close(listing.dir);
     for (size_t i = first; i < end; i++) {
-        if (list->items[i].kind == FIRN_OS_DIR) {
+        if (list->items[i].kind == FI_OS_DIR) {
             char *below = strdup(list->items[i].path);
             list_below(list, tree, below);
             free(below);
@@ -105,7 +105,7 @@ ws_edit_list_deinit(struct ws_edit_list *list)
 
 /* A random entry of a kind; NULL if there is none. */
 static const char *
-pick(const struct ws_edit_list *list, struct test_random *random, enum firn_os_kind kind)
+pick(const struct ws_edit_list *list, struct test_random *random, enum fi_os_kind kind)
 {
     size_t count = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -186,8 +186,7 @@ static char *
 free_path(const struct ws_edit_list *list, struct test_random *random)
 {
     for (;;) {
-        const char *dir =
-            test_random_below(random, 5) == 0 ? NULL : pick(list, random, FIRN_OS_DIR);
+        const char *dir = test_random_below(random, 5) == 0 ? NULL : pick(list, random, FI_OS_DIR);
         if (dir != NULL && depth_of(dir) >= DEPTH_MAX) {
             continue;
         }
@@ -243,7 +242,7 @@ static void
 put_new(struct scan_world *tree, struct test_random *random, const struct ws_edit_list *list,
         const char *path)
 {
-    const char *file = pick(list, random, FIRN_OS_FILE);
+    const char *file = pick(list, random, FI_OS_FILE);
     switch (test_random_below(random, 10)) {
     case 0:
     case 1:
@@ -271,21 +270,21 @@ put_new(struct scan_world *tree, struct test_random *random, const struct ws_edi
 static void
 remove_item(struct scan_world *tree, const struct ws_edit_item *item)
 {
-    if (item->kind == FIRN_OS_DIR) {
+    if (item->kind == FI_OS_DIR) {
         scan_remove_tree(tree, item->path);
     } else {
         scan_remove_file(tree, item->path);
     }
 }
 
-static struct firn_os_dir *
+static struct fi_os_dir *
 open_parent(struct scan_world *tree, const char *path, const char **out_name)
 {
     const char *slash = strrchr(path, '/');
     char *parent = strndup(path, slash == NULL ? 0 : (size_t)(slash - path));
-    struct firn_os_dir *dir;
+    struct fi_os_dir *dir;
     firn_error err;
-    check(firn_os_dir_open_beneath(tree->root, parent, &dir, &err), &err);
+    check(fi_os_dir_open_beneath(tree->root, parent, &dir, &err), &err);
     free(parent);
     *out_name = slash == NULL ? path : slash + 1;
     return dir;
@@ -296,15 +295,15 @@ append(struct scan_world *tree, struct test_random *random, const char *path)
 {
     const char *name;
     firn_error err;
-    struct firn_os_file *file;
-    struct firn_os_stat stat;
-    struct firn_os_dir *dir = open_parent(tree, path, &name);
+    struct fi_os_file *file;
+    struct fi_os_stat stat;
+    struct fi_os_dir *dir = open_parent(tree, path, &name);
     uint64_t word = test_random_next(random);
-    check(firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err), &err);
-    check(firn_os_file_stat(file, &stat, &err), &err);
-    check(firn_os_file_write(file, stat.size_bytes, &word, sizeof word, &err), &err);
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
+    check(fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, &err), &err);
+    check(fi_os_file_stat(file, &stat, &err), &err);
+    check(fi_os_file_write(file, stat.size_bytes, &word, sizeof word, &err), &err);
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
 }
 
 static void
@@ -315,12 +314,12 @@ change_owner(struct scan_world *tree, struct test_random *random, const char *pa
     }
     const char *name;
     firn_error err;
-    struct firn_os_dir *dir = open_parent(tree, path, &name);
-    check(firn_os_set_owner((struct firn_os_node){.dir = dir, .name = name},
-                            (uint32_t)test_random_below(random, 3),
-                            (uint32_t)test_random_below(random, 3), &err),
+    struct fi_os_dir *dir = open_parent(tree, path, &name);
+    check(fi_os_set_owner((struct fi_os_node){.dir = dir, .name = name},
+                          (uint32_t)test_random_below(random, 3),
+                          (uint32_t)test_random_below(random, 3), &err),
           &err);
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 static void
@@ -328,7 +327,7 @@ change_mode(struct scan_world *tree, struct test_random *random, const struct ws
 {
     uint32_t mode = (uint32_t)test_random_below(random, 010000);
     if (tree->temp_path != NULL && geteuid() != 0) {
-        mode = (mode & 0777) | (item->kind == FIRN_OS_DIR ? 0700 : 0600);
+        mode = (mode & 0777) | (item->kind == FI_OS_DIR ? 0700 : 0600);
     }
     scan_set_mode(tree, item->path, mode);
 }
@@ -340,14 +339,14 @@ change_xattr(struct scan_world *tree, struct test_random *random, const char *pa
     static const char *const values[] = {"", "1", "a longer value with \xff in it"};
     const char *entry;
     const char *name = names[test_random_below(random, 3)];
-    struct firn_os_dir *dir = open_parent(tree, path, &entry);
+    struct fi_os_dir *dir = open_parent(tree, path, &entry);
     if (test_random_below(random, 3) == 0) {
-        struct firn_os_node node = {.dir = dir, .name = entry};
-        FIRN_IGNORE(firn_os_xattr_remove(node, name, NULL)); /* where it is */
+        struct fi_os_node node = {.dir = dir, .name = entry};
+        FI_IGNORE(fi_os_xattr_remove(node, name, NULL)); /* where it is */
     } else {
         scan_set_xattr(tree, path, name, values[test_random_below(random, 3)]);
     }
-    firn_os_dir_close(dir);
+    fi_os_dir_close(dir);
 }
 
 static void
@@ -357,7 +356,7 @@ move(struct scan_world *tree, struct test_random *random, const struct ws_edit_l
     char *to = free_path(list, random);
     size_t size = strlen(item->path);
     bool is_inside = strncmp(to, item->path, size) == 0 && (to[size] == '/' || to[size] == '\0');
-    if (!is_inside && (item->kind != FIRN_OS_DIR || depth_of(to) < DEPTH_MAX)) {
+    if (!is_inside && (item->kind != FI_OS_DIR || depth_of(to) < DEPTH_MAX)) {
         scan_rename(tree, item->path, to);
     }
     free(to);
@@ -385,7 +384,7 @@ ws_edit_step(struct scan_world *tree, struct test_random *random)
         list.count == 0 ? NULL : &list.items[test_random_below(random, list.count)];
     uint64_t what = item == NULL ? 0 : test_random_below(random, 14);
     char *fresh = NULL;
-    bool is_file = item != NULL && item->kind == FIRN_OS_FILE;
+    bool is_file = item != NULL && item->kind == FI_OS_FILE;
     switch (what) {
     case 0:
     case 1:
@@ -411,7 +410,7 @@ ws_edit_step(struct scan_world *tree, struct test_random *random)
         move(tree, random, &list, item);
         break;
     case 8:
-        if (item->kind != FIRN_OS_SYMLINK) {
+        if (item->kind != FI_OS_SYMLINK) {
             change_mode(tree, random, item);
         }
         break;
@@ -419,7 +418,7 @@ ws_edit_step(struct scan_world *tree, struct test_random *random)
         change_owner(tree, random, item->path);
         break;
     case 10:
-        if (item->kind != FIRN_OS_SYMLINK) {
+        if (item->kind != FI_OS_SYMLINK) {
             change_xattr(tree, random, item->path);
         }
         break;

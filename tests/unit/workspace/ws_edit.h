@@ -13,7 +13,7 @@
 struct ws_edit_list {
     struct ws_edit_item {
         char *path;
-        enum firn_os_kind kind;
+        enum fi_os_kind kind;
     } * items;
     size_t count;
 };

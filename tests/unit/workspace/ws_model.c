@@ -32,7 +32,7 @@ ws_model_is_in_memory(const struct ws_model *model)
 uint64_t
 ws_model_calls(const struct ws_model *model)
 {
-    return ws_model_is_in_memory(model) ? firn_sim_memory_calls(model->world.tree.os) : 0;
+    return ws_model_is_in_memory(model) ? fi_sim_memory_calls(model->world.tree.os) : 0;
 }
 
 void

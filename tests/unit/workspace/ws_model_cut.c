@@ -49,7 +49,7 @@ find_way_out(struct ws_model *other, const char *reference, const char *before, 
     bool is_edited = ws_model_below(other, 3) == 0;
     enum way_out way = (enum way_out)ws_model_below(other, WAYS_OUT);
     options.threads = world->threads;
-    ws_model_must(other, firn_ws_restore_pending(world->ws, &pending, &world->err));
+    ws_model_must(other, fi_ws_restore_pending(world->ws, &pending, &world->err));
     if (is_edited) {
         ws_model_edit(other);
     }
@@ -59,13 +59,13 @@ find_way_out(struct ws_model *other, const char *reference, const char *before, 
         return;
     }
     if (way == RESUME) {
-        ws_model_must(other, firn_ws_restore_resume(world->ws, &options, &result, &world->err));
+        ws_model_must(other, fi_ws_restore_resume(world->ws, &options, &result, &world->err));
     } else if (way == UNDO) {
         ws_model_must(other, ws_try_undo(world, NULL));
     } else {
         ws_save(world);
     }
-    ws_model_must(other, firn_ws_restore_pending(world->ws, &pending, &world->err));
+    ws_model_must(other, fi_ws_restore_pending(world->ws, &pending, &world->err));
     assert_false(pending.is_pending);
     if (!is_edited) {
         assert_is_either(world, way == RESUME ? wanted : before, way == UNDO ? before : wanted);
@@ -81,17 +81,17 @@ ws_model_cut(struct ws_model *model)
     size_t index = ws_model_pick(model);
     bool is_save = ws_model_below(model, 2) == 0;
     ws_model_reference_of(index, reference, sizeof reference);
-    ws_model_must(model, firn_os_dir_sync_filesystem(model->world.tree.root, &model->world.err));
+    ws_model_must(model, fi_os_dir_sync_filesystem(model->world.tree.root, &model->world.err));
     char *before = ws_dump(&model->world);
     ws_world_clone(&model->world, &other.world);
-    struct firn_os *os = other.world.tree.os;
+    struct fi_os *os = other.world.tree.os;
     uint64_t at = ws_model_below(model, is_save ? 30 : 300);
-    firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + 1 + at);
+    fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + 1 + at);
     int rc =
         is_save ? ws_try_save(&other.world, NULL) : ws_try_restore(&other.world, reference, NULL);
-    assert_true(rc == FIRN_OK || firn_sim_memory_is_off(os));
-    firn_sim_memory_power_cut(os, ws_model_below(model, 1000));
-    firn_sim_memory_set_cut_at(os, 0);
+    assert_true(rc == FIRN_OK || fi_sim_memory_is_off(os));
+    fi_sim_memory_power_cut(os, ws_model_below(model, 1000));
+    fi_sim_memory_set_cut_at(os, 0);
     ws_world_reopen(&other.world);
 
     ws_assert_check_clean(&other.world);
@@ -100,7 +100,7 @@ ws_model_cut(struct ws_model *model)
     if (is_save) {
         assert_string_equal(now, before);
         firn_workspace_checkpoint *newest;
-        ws_model_must(&other, firn_ws_find(other.world.ws, "latest", &newest, &other.world.err));
+        ws_model_must(&other, fi_ws_find(other.world.ws, "latest", &newest, &other.world.err));
         assert_true(newest->number == model->count + 1 ||
                     (rc != FIRN_OK && newest->number == ws_model_latest(model) + 1));
     } else {

@@ -26,8 +26,8 @@ set_pin(struct ws_model *model, size_t index, bool is_pinned)
     char text[32];
     const char *reference = text;
     ws_model_reference_of(index, text, sizeof text);
-    ws_model_must(model, firn_ws_pin_set(model->world.ws, &reference, 1, is_pinned, NULL, NULL,
-                                         &model->world.err));
+    ws_model_must(model, fi_ws_pin_set(model->world.ws, &reference, 1, is_pinned, NULL, NULL,
+                                       &model->world.err));
     model->checkpoints[index].is_pinned = is_pinned;
 }
 
@@ -48,7 +48,7 @@ meet_expired(void *ctx, const firn_workspace_checkpoint *checkpoint)
     size_t index = checkpoint->number - 1;
     assert_true(index < model->count && model->checkpoints[index].dump != NULL);
     assert_false(model->checkpoints[index].is_pinned);
-    assert_true(firn_os_now_ns(model->world.tree.os) - checkpoint->created_ns >
+    assert_true(fi_os_now_ns(model->world.tree.os) - checkpoint->created_ns >
                 INT64_C(24) * 3600 * 1000000000);
     for (size_t i = index + 1; i < model->count; i++) {
         newer += model->checkpoints[i].dump != NULL ? 1 : 0;
@@ -73,8 +73,8 @@ ws_model_keep(struct ws_model *model)
     }
     snprintf(policy, sizeof policy, "last:%zu", expiring.last);
     options.keep = policy;
-    ws_model_must(model, firn_reclaim_expire_request(model->world.ws, &options, meet_expired,
-                                                     &expiring, &model->world.err));
+    ws_model_must(model, fi_reclaim_expire_request(model->world.ws, &options, meet_expired,
+                                                   &expiring, &model->world.err));
     ws_assert_check_clean(&model->world);
 }
 
@@ -94,15 +94,15 @@ ws_model_delete_one(struct ws_model *model)
     char *before = ws_dump(&model->world);
     if (model->checkpoints[index].is_pinned) {
         assert_int_equal(
-            firn_reclaim_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err),
+            fi_reclaim_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err),
             FIRN_CONFLICT);
         set_pin(model, index, false);
     }
     ws_model_must(model,
-                  firn_reclaim_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err));
+                  fi_reclaim_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err));
     ws_model_forget_dump(model, index);
     firn_workspace_checkpoint *found;
-    assert_int_equal(firn_ws_find(ws, reference, &found, &model->world.err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_ws_find(ws, reference, &found, &model->world.err), FIRN_NOT_FOUND);
     ws_assert_dump(&model->world, before);
     free(before);
 }
@@ -115,10 +115,10 @@ ws_model_collect(struct ws_model *model)
     const int64_t week_and_more_ns = INT64_C(8) * 24 * 3600 * 1000 * 1000 * 1000;
     firn_workspace_gc_result result;
     struct ws_world *world = &model->world;
-    struct firn_os *os = world->tree.os;
+    struct fi_os *os = world->tree.os;
     uint64_t way = ws_model_below(model, 6);
     if (ws_model_is_in_memory(model) && ws_model_below(model, 2) == 0) {
-        firn_sim_memory_set_time(os, firn_os_now_ns(os) + week_and_more_ns);
+        fi_sim_memory_set_time(os, fi_os_now_ns(os) + week_and_more_ns);
     }
     char *before = ws_dump(world);
     ws_model_must(model, way == 0   ? gc_try_auto(world, NULL, &result)
@@ -154,10 +154,10 @@ assert_forgotten(struct ws_model *other, const char *part)
         }
         ws_model_reference_of(i, reference, sizeof reference);
         options.to_dir = "/elsewhere";
-        ws_model_must(other, firn_ws_restore(other->world.ws, reference, &options, &result,
-                                             &other->world.err));
-        ws_model_must(other, firn_os_dir_open_path(elsewhere.os, "/elsewhere", &elsewhere.root,
-                                                   &other->world.err));
+        ws_model_must(
+            other, fi_ws_restore(other->world.ws, reference, &options, &result, &other->world.err));
+        ws_model_must(other, fi_os_dir_open_path(elsewhere.os, "/elsewhere", &elsewhere.root,
+                                                 &other->world.err));
         char *dump = scan_dump_real(&elsewhere, true);
         char *lines =
             ws_edit_lines(other->checkpoints[i].dump, is_not_in_part, (void *)(uintptr_t)part);
@@ -168,11 +168,11 @@ assert_forgotten(struct ws_model *other, const char *part)
         free(wanted);
         free(lines);
         free(dump);
-        firn_os_dir_close(elsewhere.root);
+        fi_os_dir_close(elsewhere.root);
         ws_model_must(other,
-                      firn_os_dir_open_path(elsewhere.os, "/", &elsewhere.root, &other->world.err));
+                      fi_os_dir_open_path(elsewhere.os, "/", &elsewhere.root, &other->world.err));
         scan_remove_tree(&elsewhere, "elsewhere");
-        firn_os_dir_close(elsewhere.root);
+        fi_os_dir_close(elsewhere.root);
     }
 }
 
@@ -184,7 +184,7 @@ forget_path(struct ws_model *other, const char *path)
     firn_slice slice = firn_str(path);
     options.paths = &slice;
     options.path_count = 1;
-    return firn_ws_forget(other->world.ws, &options, NULL, NULL, &result, &other->world.err);
+    return fi_ws_forget(other->world.ws, &options, NULL, NULL, &result, &other->world.err);
 }
 
 /* On a machine of its own, sometimes with the power gone in between: something is forgotten, and
@@ -198,22 +198,22 @@ ws_model_forget(struct ws_model *model)
         return;
     }
     char *escaped = ws_edit_escape(path);
-    ws_model_must(model, firn_os_dir_sync_filesystem(model->world.tree.root, &model->world.err));
+    ws_model_must(model, fi_os_dir_sync_filesystem(model->world.tree.root, &model->world.err));
     ws_world_clone(&model->world, &other.world);
-    struct firn_os *os = other.world.tree.os;
+    struct fi_os *os = other.world.tree.os;
     if (ws_model_below(model, 2) == 0) {
-        firn_sim_memory_set_cut_at(os, firn_sim_memory_calls(os) + 1 + ws_model_below(model, 40));
+        fi_sim_memory_set_cut_at(os, fi_sim_memory_calls(os) + 1 + ws_model_below(model, 40));
     }
     int rc = forget_path(&other, path);
-    assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND || firn_sim_memory_is_off(os));
-    if (firn_sim_memory_is_off(os)) {
-        firn_sim_memory_power_cut(os, ws_model_below(model, 1000));
-        firn_sim_memory_set_cut_at(os, 0);
+    assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND || fi_sim_memory_is_off(os));
+    if (fi_sim_memory_is_off(os)) {
+        fi_sim_memory_power_cut(os, ws_model_below(model, 1000));
+        fi_sim_memory_set_cut_at(os, 0);
         ws_world_reopen(&other.world);
         ws_assert_check_clean(&other.world);
         rc = rc == FIRN_OK ? FIRN_OK : forget_path(&other, path);
     }
-    firn_sim_memory_set_cut_at(os, 0);
+    fi_sim_memory_set_cut_at(os, 0);
     assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
     ws_assert_check_clean(&other.world);
     ws_model_collect(&other);
@@ -244,20 +244,20 @@ meet_repaired(void *ctx, const firn_workspace_repair_checkpoint *found)
 static void
 cut_short(struct ws_model *other, struct scan_world *store, const char *path)
 {
-    struct firn_os_dir *dir;
-    struct firn_os_file *file;
-    struct firn_os_stat stat;
+    struct fi_os_dir *dir;
+    struct fi_os_file *file;
+    struct fi_os_stat stat;
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
     char *parent = strndup(path, slash == NULL ? 0 : (size_t)(slash - path));
     firn_error *err = &other->world.err;
-    ws_model_must(other, firn_os_dir_open_beneath(store->root, parent, &dir, err));
-    ws_model_must(other, firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, err));
-    ws_model_must(other, firn_os_file_stat(file, &stat, err));
+    ws_model_must(other, fi_os_dir_open_beneath(store->root, parent, &dir, err));
+    ws_model_must(other, fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, err));
+    ws_model_must(other, fi_os_file_stat(file, &stat, err));
     uint64_t size = ws_model_below(other, stat.size_bytes + 1);
-    ws_model_must(other, firn_os_file_truncate(file, size, err));
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
+    ws_model_must(other, fi_os_file_truncate(file, size, err));
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
     free(parent);
 }
 
@@ -268,24 +268,24 @@ damage_store(struct ws_model *other)
     struct scan_world store = {.os = other->world.tree.os};
     struct ws_edit_list files;
     size_t index;
-    ws_model_must(other, firn_os_dir_open_path(store.os, other->world.store_path, &store.root,
-                                               &other->world.err));
+    ws_model_must(other, fi_os_dir_open_path(store.os, other->world.store_path, &store.root,
+                                             &other->world.err));
     ws_edit_list_fill(&files, &store);
     do {
         index = ws_model_below(other, files.count);
-    } while (files.items[index].kind != FIRN_OS_FILE);
+    } while (files.items[index].kind != FI_OS_FILE);
     if (ws_model_below(other, 2) == 0) {
         scan_remove_file(&store, files.items[index].path);
     } else {
         cut_short(other, &store, files.items[index].path);
     }
     ws_edit_list_deinit(&files);
-    firn_os_dir_close(store.root);
+    fi_os_dir_close(store.root);
 }
 
 struct roots {
     size_t count;
-    struct firn_buf first;
+    struct fi_buf first;
 };
 
 static int
@@ -293,7 +293,7 @@ take_root(void *ctx, const firn_workspace_info *info)
 {
     struct roots *roots = ctx;
     if (roots->count++ == 0) {
-        assert_int_equal(firn_buf_append_str(&roots->first, info->root), FIRN_OK);
+        assert_int_equal(fi_buf_append_str(&roots->first, info->root), FIRN_OK);
     }
     return FIRN_OK;
 }
@@ -307,19 +307,19 @@ adopt_if_lost(struct ws_model *other)
     struct ws_world *world = &other->world;
     struct roots roots = {0};
     if (ws_try_check(world, NULL) == FIRN_CONFLICT) {
-        ws_model_must(other, firn_ws_workspaces_adopt(world->ws, NULL, &world->err));
+        ws_model_must(other, fi_ws_workspaces_adopt(world->ws, NULL, &world->err));
         ws_world_reopen(world);
         return true;
     }
-    ws_model_must(other, firn_ws_workspaces_list(world->tree.os, world->store_path, take_root,
-                                                 &roots, &world->err));
-    const char *root = firn_buf_text(&roots.first);
+    ws_model_must(other, fi_ws_workspaces_list(world->tree.os, world->store_path, take_root, &roots,
+                                               &world->err));
+    const char *root = fi_buf_text(&roots.first);
     assert_non_null(root);
     if (roots.count == 1 && strcmp(root, world->root_path) != 0) {
-        ws_model_must(other, firn_ws_workspaces_adopt(world->ws, root, &world->err));
+        ws_model_must(other, fi_ws_workspaces_adopt(world->ws, root, &world->err));
         ws_world_reopen(world);
     }
-    firn_buf_deinit(&roots.first);
+    fi_buf_deinit(&roots.first);
     return roots.count <= 1;
 }
 
@@ -333,13 +333,13 @@ ws_model_repair(struct ws_model *model)
     struct repairing repairing = {.model = model,
                                   .must_be_there = calloc(model->count, sizeof(bool))};
     assert_non_null(repairing.must_be_there);
-    ws_model_must(model, firn_os_dir_sync_filesystem(model->world.tree.root, &model->world.err));
+    ws_model_must(model, fi_os_dir_sync_filesystem(model->world.tree.root, &model->world.err));
     ws_world_clone(&model->world, &other.world);
     damage_store(&other);
     ws_world_reopen(&other.world);
     options.on_checkpoint = meet_repaired;
     options.callbacks.ctx = &repairing;
-    ws_model_must(&other, firn_repair(other.world.ws, &options, &result, &other.world.err));
+    ws_model_must(&other, fi_repair(other.world.ws, &options, &result, &other.world.err));
     if (!adopt_if_lost(&other)) {
         memset(repairing.must_be_there, 0, model->count * sizeof(bool));
     }
@@ -353,7 +353,7 @@ ws_model_repair(struct ws_model *model)
         ws_model_reference_of(i, reference, sizeof reference);
         /* What was last in the log may be missing without a trace, as if it had never been; and what
          * was found may be of a workspace of its own, where the root was moved. */
-        int rc = firn_ws_find(other.world.ws, reference, &found, &other.world.err);
+        int rc = fi_ws_find(other.world.ws, reference, &found, &other.world.err);
         assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && !repairing.must_be_there[i]));
         if (rc == FIRN_OK && (result.was_intact || repairing.must_be_there[i])) {
             ws_restore(&other.world, reference);

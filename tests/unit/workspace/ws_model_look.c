@@ -31,8 +31,8 @@ ws_model_status(struct ws_model *model)
     options.reference = reference;
     options.threads = model->world.threads;
     uint64_t calls_before = ws_model_calls(model);
-    ws_model_must(
-        model, firn_ws_status(model->world.ws, &options, NULL, NULL, &result, &model->world.err));
+    ws_model_must(model,
+                  fi_ws_status(model->world.ws, &options, NULL, NULL, &result, &model->world.err));
     assert_int_equal(ws_model_calls(model), calls_before);
     struct ws_edit_counts counts = ws_edit_compare(model->checkpoints[index].dump, now);
     assert_int_equal(result.added, counts.added);
@@ -103,8 +103,8 @@ ws_model_look(struct ws_model *model)
     uint64_t calls_before = ws_model_calls(model);
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     struct listing listing = {.model = model, .next = model->count};
-    ws_model_must(model, firn_ws_list(model->world.ws, &options, count_checkpoint, &listing,
-                                      &model->world.err));
+    ws_model_must(model, fi_ws_list(model->world.ws, &options, count_checkpoint, &listing,
+                                    &model->world.err));
     while (listing.next > 0) {
         assert_null(model->checkpoints[--listing.next].dump);
     }
@@ -112,17 +112,17 @@ ws_model_look(struct ws_model *model)
     size_t index = ws_model_pick(model);
     ws_model_reference_of(index, reference, sizeof reference);
     firn_workspace_checkpoint *found;
-    ws_model_must(model, firn_ws_find(model->world.ws, reference, &found, &model->world.err));
+    ws_model_must(model, fi_ws_find(model->world.ws, reference, &found, &model->world.err));
     assert_int_equal(found->number, index + 1);
     assert_int_equal(found->files, model->checkpoints[index].root_files);
-    ws_model_must(model, firn_ws_find(model->world.ws, "latest", &found, &model->world.err));
+    ws_model_must(model, fi_ws_find(model->world.ws, "latest", &found, &model->world.err));
     assert_int_equal(found->number, ws_model_latest(model) + 1);
 
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     ws_model_must(model,
-                  firn_ws_entries(model->world.ws, reference, print_entry, out, &model->world.err));
+                  fi_ws_entries(model->world.ws, reference, print_entry, out, &model->world.err));
     fclose(out);
     const char *const not_told[] = {"xattrs="};
     char *wanted = ws_edit_without(model->checkpoints[index].dump, not_told, 1);
@@ -153,8 +153,8 @@ ws_model_diff(struct ws_model *model)
     options.threads = model->world.threads;
     char *now = ws_dump(&model->world);
     uint64_t calls_before = ws_model_calls(model);
-    ws_model_must(model, firn_ws_difference(model->world.ws, &options, NULL, NULL, &result,
-                                            &model->world.err));
+    ws_model_must(
+        model, fi_ws_difference(model->world.ws, &options, NULL, NULL, &result, &model->world.err));
     assert_int_equal(ws_model_calls(model), calls_before);
     struct ws_edit_counts counts =
         ws_edit_compare(model->checkpoints[from].dump, is_disk ? now : model->checkpoints[to].dump);

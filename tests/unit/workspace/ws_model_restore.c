@@ -50,7 +50,7 @@ dry_run(struct ws_model *model, const char *reference, firn_workspace_restore_re
     options.threads = model->world.threads;
     uint64_t calls_before = ws_model_calls(model);
     ws_model_must(model,
-                  firn_ws_restore(model->world.ws, reference, &options, out, &model->world.err));
+                  fi_ws_restore(model->world.ws, reference, &options, out, &model->world.err));
     assert_int_equal(ws_model_calls(model), calls_before);
 }
 
@@ -190,11 +190,11 @@ ws_model_restore_part(struct ws_model *model)
     char *before = ws_dump(&model->world);
     uint64_t calls_before = ws_model_calls(model);
     ws_model_must(model,
-                  firn_ws_restore(model->world.ws, reference, &options, &dry, &model->world.err));
+                  fi_ws_restore(model->world.ws, reference, &options, &dry, &model->world.err));
     assert_int_equal(ws_model_calls(model), calls_before);
     options.dry_run = false;
-    ws_model_must(
-        model, firn_ws_restore(model->world.ws, reference, &options, &result, &model->world.err));
+    ws_model_must(model,
+                  fi_ws_restore(model->world.ws, reference, &options, &result, &model->world.err));
     assert_int_equal(result.added, dry.added);
     assert_int_equal(result.changed, dry.changed);
     assert_int_equal(result.removed, dry.removed);
@@ -222,19 +222,19 @@ ws_model_restore_elsewhere(struct ws_model *model)
     firn_workspace_restore_result result;
     options.to_dir = target;
     options.threads = model->world.threads;
-    ws_model_must(
-        model, firn_ws_restore(model->world.ws, reference, &options, &result, &model->world.err));
+    ws_model_must(model,
+                  fi_ws_restore(model->world.ws, reference, &options, &result, &model->world.err));
     assert_int_equal(result.added, model->checkpoints[index].root_files);
     struct scan_world other = {.os = model->world.tree.os};
-    ws_model_must(model, firn_os_dir_open_path(other.os, target, &other.root, &model->world.err));
+    ws_model_must(model, fi_os_dir_open_path(other.os, target, &other.root, &model->world.err));
     char *found = scan_dump_real(&other, true);
     assert_string_equal(found, model->checkpoints[index].dump);
     free(found);
     if (ws_model_is_in_memory(model)) {
-        firn_os_dir_close(other.root);
-        ws_model_must(model, firn_os_dir_open_path(other.os, "/", &other.root, &model->world.err));
+        fi_os_dir_close(other.root);
+        ws_model_must(model, fi_os_dir_open_path(other.os, "/", &other.root, &model->world.err));
         scan_remove_tree(&other, target + 1);
-        firn_os_dir_close(other.root);
+        fi_os_dir_close(other.root);
     } else {
         other.temp_path = strdup(target);
         scan_world_close(&other);

@@ -30,11 +30,11 @@ void
 ws_plant_begin(struct ws_plant *planting)
 {
     firn_error *err = &planting->world.err;
-    must(planting, firn_ws_opened_open(planting->world.ws, FIRN_WS_CREATE, &planting->opened, err));
-    must(planting, firn_objects_session_begin(planting->opened.objects,
-                                              planting->level == 0 ? 1 : planting->level,
-                                              &planting->session, err));
-    must(planting, firn_objects_session_lane_open(planting->session, &planting->lane, err));
+    must(planting, fi_ws_opened_open(planting->world.ws, FI_WS_CREATE, &planting->opened, err));
+    must(planting, fi_objects_session_begin(planting->opened.objects,
+                                            planting->level == 0 ? 1 : planting->level,
+                                            &planting->session, err));
+    must(planting, fi_objects_session_lane_open(planting->session, &planting->lane, err));
 }
 
 void
@@ -42,28 +42,27 @@ ws_plant_end_under(struct ws_plant *planting, const firn_hash *root, const firn_
 {
     firn_error *err = &planting->world.err;
     uint64_t added;
-    struct firn_catalog_workspace *workspace = &planting->opened.workspace;
-    must(planting, firn_objects_session_lane_close(planting->lane, true, err));
-    must(planting, firn_objects_session_commit(planting->session, &added, err));
-    firn_objects_session_end(planting->session);
-    struct firn_catalog_record record = {.order = workspace->next_order,
-                                         .number = workspace->next_number,
-                                         .workspace_path = firn_str(planting->world.root_path),
-                                         .id = {ID_MARK, (uint8_t)workspace->next_order},
-                                         .files = UINT64_MAX};
+    struct fi_catalog_workspace *workspace = &planting->opened.workspace;
+    must(planting, fi_objects_session_lane_close(planting->lane, true, err));
+    must(planting, fi_objects_session_commit(planting->session, &added, err));
+    fi_objects_session_end(planting->session);
+    struct fi_catalog_record record = {.order = workspace->next_order,
+                                       .number = workspace->next_number,
+                                       .workspace_path = firn_str(planting->world.root_path),
+                                       .id = {ID_MARK, (uint8_t)workspace->next_order},
+                                       .files = UINT64_MAX};
     if (rules != NULL) {
         record.has_rules = true;
         record.rules = *rules;
     }
-    record.root = (struct firn_tree_entry){.kind = FIRN_TREE_DIR,
-                                           .mode = 0755,
-                                           .uid = planting->uid,
-                                           .gid = planting->gid,
-                                           .hash = *root};
-    must(planting,
-         firn_catalog_commit(planting->opened.catalog, firn_str(planting->world.root_path),
-                             workspace, &record, false, NULL, err));
-    must(planting, firn_ws_opened_close(planting->world.ws, &planting->opened, false, err));
+    record.root = (struct fi_tree_entry){.kind = FI_TREE_DIR,
+                                         .mode = 0755,
+                                         .uid = planting->uid,
+                                         .gid = planting->gid,
+                                         .hash = *root};
+    must(planting, fi_catalog_commit(planting->opened.catalog, firn_str(planting->world.root_path),
+                                     workspace, &record, false, NULL, err));
+    must(planting, fi_ws_opened_close(planting->world.ws, &planting->opened, false, err));
 }
 
 void
@@ -73,11 +72,11 @@ ws_plant_end(struct ws_plant *planting, const firn_hash *root)
 }
 
 firn_hash
-ws_plant_object(struct ws_plant *planting, enum firn_packfile_kind kind, firn_slice bytes,
+ws_plant_object(struct ws_plant *planting, enum fi_packfile_kind kind, firn_slice bytes,
                 firn_hash hash)
 {
     must(planting,
-         firn_objects_session_lane_move(planting->lane, kind, &hash, bytes, &planting->world.err));
+         fi_objects_session_lane_move(planting->lane, kind, &hash, bytes, &planting->world.err));
     return hash;
 }
 
@@ -85,65 +84,64 @@ firn_hash
 ws_plant_hash_of(const void *data, size_t size)
 {
     firn_hash hash;
-    firn_blake3_hash_of(data, size, &hash);
+    fi_blake3_hash_of(data, size, &hash);
     return hash;
 }
 
 firn_hash
 ws_plant_blob(struct ws_plant *planting, const char *text)
 {
-    return ws_plant_object(planting, FIRN_PACKFILE_BLOB, firn_str(text),
+    return ws_plant_object(planting, FI_PACKFILE_BLOB, firn_str(text),
                            ws_plant_hash_of(text, strlen(text)));
 }
 
 static void
-append(struct firn_buf *out, const void *data, size_t size)
+append(struct fi_buf *out, const void *data, size_t size)
 {
-    assert_int_equal(firn_buf_append_varint(out, size), FIRN_OK);
-    assert_int_equal(firn_buf_append(out, data, size), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(out, size), FIRN_OK);
+    assert_int_equal(fi_buf_append(out, data, size), FIRN_OK);
 }
 
 void
-ws_plant_append(struct firn_buf *out, const struct ws_plant_entry *entry)
+ws_plant_append(struct fi_buf *out, const struct ws_plant_entry *entry)
 {
     append(out, entry->name, entry->name_size != 0 ? entry->name_size : strlen(entry->name));
-    assert_int_equal(firn_buf_append_u8(out, (uint8_t)entry->kind), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(out, entry->mode != 0 ? entry->mode : 0644), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(out, entry->uid), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(out, entry->gid), FIRN_OK);
-    assert_int_equal(firn_buf_append_le64(out, 1), FIRN_OK);
-    if (entry->kind == FIRN_TREE_FILE) {
-        assert_int_equal(firn_buf_append_varint(out, entry->size), FIRN_OK);
+    assert_int_equal(fi_buf_append_u8(out, (uint8_t)entry->kind), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(out, entry->mode != 0 ? entry->mode : 0644), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(out, entry->uid), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(out, entry->gid), FIRN_OK);
+    assert_int_equal(fi_buf_append_le64(out, 1), FIRN_OK);
+    if (entry->kind == FI_TREE_FILE) {
+        assert_int_equal(fi_buf_append_varint(out, entry->size), FIRN_OK);
     }
-    if (entry->kind == FIRN_TREE_SYMLINK) {
+    if (entry->kind == FI_TREE_SYMLINK) {
         append(out, entry->target, strlen(entry->target));
     } else {
-        assert_int_equal(firn_buf_append(out, entry->hash.bytes, sizeof entry->hash.bytes),
-                         FIRN_OK);
+        assert_int_equal(fi_buf_append(out, entry->hash.bytes, sizeof entry->hash.bytes), FIRN_OK);
     }
     if (entry->xattrs.size > 0) {
-        assert_int_equal(firn_buf_append_varint(out, FIRN_TREE_TAG_XATTRS), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(out, FI_TREE_TAG_XATTRS), FIRN_OK);
         append(out, entry->xattrs.data, entry->xattrs.size);
     }
     if (entry->hard_link != NULL) {
-        assert_int_equal(firn_buf_append_varint(out, FIRN_TREE_TAG_HARD_LINK), FIRN_OK);
+        assert_int_equal(fi_buf_append_varint(out, FI_TREE_TAG_HARD_LINK), FIRN_OK);
         append(out, entry->hard_link, strlen(entry->hard_link));
     }
-    assert_int_equal(firn_buf_append_varint(out, FIRN_TREE_TAG_END), FIRN_OK);
+    assert_int_equal(fi_buf_append_varint(out, FI_TREE_TAG_END), FIRN_OK);
 }
 
 firn_hash
 ws_plant_dir(struct ws_plant *planting, const struct ws_plant_entry *entries, size_t count)
 {
-    struct firn_buf object = {0};
-    assert_int_equal(firn_buf_append_u8(&object, FIRN_TREE_FORMAT), FIRN_OK);
-    assert_int_equal(firn_buf_append_u8(&object, 0), FIRN_OK);
+    struct fi_buf object = {0};
+    assert_int_equal(fi_buf_append_u8(&object, FI_TREE_FORMAT), FIRN_OK);
+    assert_int_equal(fi_buf_append_u8(&object, 0), FIRN_OK);
     for (size_t i = 0; i < count; i++) {
         ws_plant_append(&object, &entries[i]);
     }
-    firn_hash hash = ws_plant_object(planting, FIRN_PACKFILE_TREE, firn_buf_slice(&object),
+    firn_hash hash = ws_plant_object(planting, FI_PACKFILE_TREE, fi_buf_slice(&object),
                                      ws_plant_hash_of(object.data, object.size));
-    firn_buf_deinit(&object);
+    fi_buf_deinit(&object);
     return hash;
 }
 
@@ -151,7 +149,7 @@ struct ws_plant_entry
 ws_plant_file(struct ws_plant *planting, const char *name, const char *text)
 {
     return (struct ws_plant_entry){.name = name,
-                                   .kind = FIRN_TREE_FILE,
+                                   .kind = FI_TREE_FILE,
                                    .uid = planting->uid,
                                    .gid = planting->gid,
                                    .size = strlen(text),
@@ -163,29 +161,29 @@ ws_plant_folder(struct ws_plant *planting, const char *name, const struct ws_pla
                 size_t count)
 {
     return (struct ws_plant_entry){.name = name,
-                                   .kind = FIRN_TREE_DIR,
+                                   .kind = FI_TREE_DIR,
                                    .mode = 0755,
                                    .uid = planting->uid,
                                    .gid = planting->gid,
                                    .hash = ws_plant_dir(planting, entries, count)};
 }
 
-const uint8_t ws_plant_tag[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {1, 2, 3, 4, 5, 6, 7, 8};
+const uint8_t ws_plant_tag[FI_CATALOG_JOURNAL_TAG_SIZE] = {1, 2, 3, 4, 5, 6, 7, 8};
 
 void
 ws_plant_journal(struct ws_plant *planting, const struct ws_plant_journal *planted)
 {
     struct ws_world *world = &planting->world;
-    struct firn_ws_opened opened;
-    struct firn_catalog_journal journal = {
+    struct fi_ws_opened opened;
+    struct fi_catalog_journal journal = {
         .state = planted->state,
         .before = {ID_MARK, (uint8_t)planted->before},
         .safety = {ID_MARK, (uint8_t)planted->before},
         .target = {ID_MARK, (uint8_t)planted->target},
     };
     memcpy(journal.tag, ws_plant_tag, sizeof journal.tag);
-    must(planting, firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err));
+    must(planting, fi_ws_opened_open(world->ws, FI_WS_WRITE, &opened, &world->err));
     must(planting,
-         firn_catalog_journal_write(opened.db, opened.workspace.number, &journal, &world->err));
-    must(planting, firn_ws_opened_close(world->ws, &opened, false, &world->err));
+         fi_catalog_journal_write(opened.db, opened.workspace.number, &journal, &world->err));
+    must(planting, fi_ws_opened_close(world->ws, &opened, false, &world->err));
 }

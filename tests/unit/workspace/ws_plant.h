@@ -14,9 +14,9 @@
 
 struct ws_plant {
     struct ws_world world;
-    struct firn_ws_opened opened;
-    struct firn_objects_session *session;
-    struct firn_objects_session_lane *lane;
+    struct fi_ws_opened opened;
+    struct fi_objects_session *session;
+    struct fi_objects_session_lane *lane;
     uint32_t uid; /* of all that ws_plant_file and ws_plant_folder make, and of roots */
     uint32_t gid;
     int level; /* of compression; 0: 1 */
@@ -29,7 +29,7 @@ void ws_plant_end(struct ws_plant *planting, const firn_hash *root);
 void ws_plant_end_under(struct ws_plant *planting, const firn_hash *root, const firn_hash *rules);
 
 firn_hash ws_plant_hash_of(const void *data, size_t size);
-firn_hash ws_plant_object(struct ws_plant *planting, enum firn_packfile_kind kind, firn_slice bytes,
+firn_hash ws_plant_object(struct ws_plant *planting, enum fi_packfile_kind kind, firn_slice bytes,
                           firn_hash hash);
 firn_hash ws_plant_blob(struct ws_plant *planting, const char *text);
 
@@ -48,7 +48,7 @@ struct ws_plant_entry {
 };
 
 /* Appends the bytes of one. */
-void ws_plant_append(struct firn_buf *out, const struct ws_plant_entry *entry);
+void ws_plant_append(struct fi_buf *out, const struct ws_plant_entry *entry);
 /* A directory object of these entries, in this order. */
 firn_hash ws_plant_dir(struct ws_plant *planting, const struct ws_plant_entry *entries,
                        size_t count);
@@ -61,10 +61,10 @@ struct ws_plant_entry ws_plant_folder(struct ws_plant *planting, const char *nam
 struct ws_plant_journal {
     uint64_t before; /* orders of checkpoints, from 1 */
     uint64_t target;
-    enum firn_catalog_journal_state state;
+    enum fi_catalog_journal_state state;
 };
 /* Of its temporary names. */
-extern const uint8_t ws_plant_tag[FIRN_CATALOG_JOURNAL_TAG_SIZE];
+extern const uint8_t ws_plant_tag[FI_CATALOG_JOURNAL_TAG_SIZE];
 void ws_plant_journal(struct ws_plant *planting, const struct ws_plant_journal *journal);
 
 #endif

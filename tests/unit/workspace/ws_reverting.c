@@ -50,7 +50,7 @@ ws_try_revert(struct ws_world *world, const char *before, const char *after, boo
     options.callbacks.ctx = out;
     options.on_conflict = on_conflict;
     options.on_change = on_change;
-    return firn_ws_revert(world->ws, &options, &out->result, &world->err);
+    return fi_ws_revert(world->ws, &options, &out->result, &world->err);
 }
 
 firn_workspace_revert_result
@@ -78,7 +78,7 @@ checkpoints(struct ws_world *world)
     uint64_t count = 0;
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     options.include_safety = true;
-    assert_int_equal(firn_ws_list(world->ws, &options, count_checkpoint, &count, &world->err),
+    assert_int_equal(fi_ws_list(world->ws, &options, count_checkpoint, &count, &world->err),
                      FIRN_OK);
     return count;
 }

@@ -25,7 +25,7 @@ check(int rc, const firn_error *err)
     }
 }
 
-static struct firn_os *
+static struct fi_os *
 seam_of(struct ws_world *world)
 {
     return world->tree.outer != NULL ? world->tree.outer : world->tree.os;
@@ -37,7 +37,7 @@ open_handle(struct ws_world *world)
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = world->store_path;
     options.lock_timeout_ms = 0;
-    check(firn_ws_open(seam_of(world), world->root_path, &options, &world->ws, &world->err),
+    check(fi_ws_open(seam_of(world), world->root_path, &options, &world->ws, &world->err),
           &world->err);
 }
 
@@ -68,20 +68,19 @@ void
 ws_world_clone(const struct ws_world *from, struct ws_world *out)
 {
     *out = (struct ws_world){.threads = from->threads};
-    check(firn_sim_memory_clone(from->tree.os, &out->tree.os, &out->err), &out->err);
+    check(fi_sim_memory_clone(from->tree.os, &out->tree.os, &out->err), &out->err);
     out->root_path = strdup(from->root_path);
     out->store_path = strdup(from->store_path);
-    check(firn_os_dir_open_path(out->tree.os, out->root_path, &out->tree.root, &out->err),
-          &out->err);
+    check(fi_os_dir_open_path(out->tree.os, out->root_path, &out->tree.root, &out->err), &out->err);
     open_handle(out);
 }
 
 void
 ws_world_reopen(struct ws_world *world)
 {
-    firn_ws_close(world->ws);
-    firn_os_dir_close(world->tree.root);
-    check(firn_os_dir_open_path(world->tree.os, world->root_path, &world->tree.root, &world->err),
+    fi_ws_close(world->ws);
+    fi_os_dir_close(world->tree.root);
+    check(fi_os_dir_open_path(world->tree.os, world->root_path, &world->tree.root, &world->err),
           &world->err);
     open_handle(world);
 }
@@ -89,29 +88,29 @@ ws_world_reopen(struct ws_world *world)
 void
 ws_world_move(struct ws_world *world, const char *to)
 {
-    struct firn_os_dir *top;
-    check(firn_os_dir_open_path(world->tree.os, "/", &top, &world->err), &world->err);
-    check(firn_os_rename(top, world->root_path + 1, top, to + 1, FIRN_OS_RENAME_NO_REPLACE,
-                         &world->err),
-          &world->err);
-    firn_os_dir_close(top);
+    struct fi_os_dir *top;
+    check(fi_os_dir_open_path(world->tree.os, "/", &top, &world->err), &world->err);
+    check(
+        fi_os_rename(top, world->root_path + 1, top, to + 1, FI_OS_RENAME_NO_REPLACE, &world->err),
+        &world->err);
+    fi_os_dir_close(top);
     free(world->root_path);
     world->root_path = strdup(to);
     ws_world_reopen(world);
     assert_int_equal(ws_try_save(world, NULL), FIRN_CONFLICT);
-    check(firn_ws_workspaces_adopt(world->ws, NULL, &world->err), &world->err);
+    check(fi_ws_workspaces_adopt(world->ws, NULL, &world->err), &world->err);
     ws_world_reopen(world);
 }
 
 void
 ws_world_close(struct ws_world *world)
 {
-    firn_ws_close(world->ws);
+    fi_ws_close(world->ws);
     scan_notices_deinit(&world->notices);
     if (world->tree.temp_path != NULL) {
         struct scan_world store = {.os = world->tree.os};
         store.temp_path = strdup(world->store_path);
-        if (firn_os_dir_open_path(store.os, world->store_path, &store.root, NULL) == FIRN_OK) {
+        if (fi_os_dir_open_path(store.os, world->store_path, &store.root, NULL) == FIRN_OK) {
             scan_world_close(&store);
         } else {
             free(store.temp_path);
@@ -132,27 +131,27 @@ callbacks(struct ws_world *world)
 }
 
 static int
-ask(void *ctx, const struct firn_watch_question *question, struct firn_buf *out, firn_error *err)
+ask(void *ctx, const struct fi_watch_question *question, struct fi_buf *out, firn_error *err)
 {
-    return firn_watch_set_ask(ctx, question, out, err);
+    return fi_watch_set_ask(ctx, question, out, err);
 }
 
 static void
-enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
+enter(void *ctx, struct fi_os_dir *dir, firn_slice path)
 {
-    firn_watch_set_enter(ctx, dir, path);
+    fi_watch_set_enter(ctx, dir, path);
 }
 
 static void
 tell(void *ctx, firn_slice report)
 {
-    FIRN_IGNORE(firn_watch_set_tell(ctx, report, NULL));
+    FI_IGNORE(fi_watch_set_tell(ctx, report, NULL));
 }
 
-struct firn_watchlink_local
-ws_watch_link_of(struct firn_watch_set *set)
+struct fi_watchlink_local
+ws_watch_link_of(struct fi_watch_set *set)
 {
-    return (struct firn_watchlink_local){ask, enter, tell, set};
+    return (struct fi_watchlink_local){ask, enter, tell, set};
 }
 
 int
@@ -163,7 +162,7 @@ ws_try_save(struct ws_world *world, firn_workspace_save_result *out)
     options.marks_told = true;
     options.threads = world->threads;
     options.callbacks = callbacks(world);
-    return firn_ws_save(world->ws, &options, out == NULL ? &result : out, &world->err);
+    return fi_ws_save(world->ws, &options, out == NULL ? &result : out, &world->err);
 }
 
 int
@@ -173,8 +172,7 @@ ws_try_restore(struct ws_world *world, const char *reference, firn_workspace_res
     firn_workspace_restore_result result;
     options.threads = world->threads;
     options.callbacks = callbacks(world);
-    return firn_ws_restore(world->ws, reference, &options, out == NULL ? &result : out,
-                           &world->err);
+    return fi_ws_restore(world->ws, reference, &options, out == NULL ? &result : out, &world->err);
 }
 
 int
@@ -184,7 +182,7 @@ ws_try_undo(struct ws_world *world, firn_workspace_restore_result *out)
     firn_workspace_restore_result result;
     options.threads = world->threads;
     options.callbacks = callbacks(world);
-    return firn_ws_restore_take_back(world->ws, &options, out == NULL ? &result : out, &world->err);
+    return fi_ws_restore_take_back(world->ws, &options, out == NULL ? &result : out, &world->err);
 }
 
 int
@@ -194,7 +192,7 @@ ws_try_check(struct ws_world *world, firn_workspace_check_result *out)
     firn_workspace_check_result result;
     options.read_data = true;
     options.callbacks = callbacks(world);
-    return firn_repair_check(world->ws, &options, out == NULL ? &result : out, &world->err);
+    return fi_repair_check(world->ws, &options, out == NULL ? &result : out, &world->err);
 }
 
 firn_workspace_save_result
@@ -280,17 +278,17 @@ ws_is_kept(struct ws_world *world, const char *now, const char *content)
 {
     struct search search = {0};
     char hex[FIRN_HASH_HEX_SIZE];
-    firn_blake3_hash_of(content, strlen(content), &search.hash);
-    firn_hex_encode(search.hash.bytes, sizeof search.hash.bytes, hex);
+    fi_blake3_hash_of(content, strlen(content), &search.hash);
+    fi_hex_encode(search.hash.bytes, sizeof search.hash.bytes, hex);
     if (strstr(now, hex) != NULL) {
         return true;
     }
     struct all all = {0};
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     options.include_safety = true;
-    check(firn_ws_list(world->ws, &options, keep_id, &all, &world->err), &world->err);
+    check(fi_ws_list(world->ws, &options, keep_id, &all, &world->err), &world->err);
     for (size_t i = 0; i < all.count; i++) {
-        check(firn_ws_entries(world->ws, all.ids[i], search_entry, &search, &world->err),
+        check(fi_ws_entries(world->ws, all.ids[i], search_entry, &search, &world->err),
               &world->err);
     }
     return search.is_found;

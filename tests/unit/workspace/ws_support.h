@@ -38,7 +38,7 @@ void ws_world_reopen(struct ws_world *world);
 void ws_world_move(struct ws_world *world, const char *to);
 
 /* Has saves ask a set directly, as if it were that of a watch in another process. */
-struct firn_watchlink_local ws_watch_link_of(struct firn_watch_set *set);
+struct fi_watchlink_local ws_watch_link_of(struct fi_watch_set *set);
 
 /* Return what the operation returns; world->err and world->notices tell more. out may be NULL. */
 int ws_try_save(struct ws_world *world, firn_workspace_save_result *out);
